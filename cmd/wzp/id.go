@@ -1,0 +1,5 @@
+package main
+
+type idCmd struct{}
+
+func (idCmd) Run() error { return nil }

@@ -1,0 +1,76 @@
+// Command wzp is the relay, the command-line client and the network lab in one binary.
+//
+// Each command lives in a file of its own, named after it. Commands print results on standard
+// output and one-line errors, which say what to do, on standard error. Exit status: 0 on
+// success, 1 on failure, 2 on wrong usage.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli is the command line; kong reads it from the struct tags.
+type cli struct {
+	ID      idCmd      `cmd:"" name:"id" help:"Show, create or restore your identity."`
+	Netsim  netsimCmd  `cmd:"" help:"Forward UDP through a simulated bad network."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// usageError marks an error as wrong usage of the command line: exit status 2.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// usagef is fmt.Errorf for wrong usage.
+func usagef(format string, args ...any) error {
+	return usageError{fmt.Errorf(format, args...)}
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// run parses args, runs the command and returns the exit status.
+func run(ctx context.Context, args []string) int {
+	var c cli
+	parser, err := kong.New(&c,
+		kong.Name("wzp"),
+		kong.Description("Encrypted group voice for bad networks."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)
+	if err != nil {
+		panic(err) // a mistake in the struct tags above
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	k, err := parser.Parse(args)
+	if err != nil {
+		return fail(usageError{err})
+	}
+	if err := k.Run(); err != nil {
+		return fail(err)
+	}
+	return 0
+}
+
+// fail prints err as one line and returns the exit status that it stands for.
+func fail(err error) int {
+	fmt.Fprintln(os.Stderr, "wzp: "+strings.ReplaceAll(err.Error(), "\n", " "))
+	if errors.As(err, new(usageError)) {
+		return 2
+	}
+	return 1
+}

@@ -1,0 +1,5 @@
+package main
+
+type netsimCmd struct{}
+
+func (netsimCmd) Run() error { return nil }
