@@ -1,0 +1,65 @@
+package wire
+
+import (
+	"encoding/binary"
+	"time"
+)
+
+// PayloadUnit is the unit of a payload's timestamp.
+const PayloadUnit = 2500 * time.Microsecond
+
+const (
+	payloadEscape  = 0xff // no mono Opus packet begins so: its TOC byte would say stereo
+	payloadSilence = 0x00
+)
+
+// Payload is what is inside a media frame's ciphertext.
+type Payload struct {
+	Timestamp uint16 // PayloadUnits, wraps
+	Silence   bool   // from Timestamp on the talker is silent; there is no codec packet
+	Codec     []byte // an Opus packet, RFC 6716 section 3, at least its TOC byte; aliases the input
+}
+
+var (
+	errPayloadShort   = &FormatError{"payload", ErrTruncated, ""}
+	errPayloadUnknown = &FormatError{"payload", ErrUnknown, ""}
+)
+
+// AppendPayload appends a codec packet with its timestamp. It must be a mono Opus packet: those
+// never begin with the escape 0xff.
+//
+//	timestamp (2) || codec packet
+func AppendPayload(dst []byte, timestamp uint16, codec []byte) []byte {
+	return append(binary.BigEndian.AppendUint16(dst, timestamp), codec...)
+}
+
+// AppendSilence appends a silence payload. Size is the length in bytes of the stream's Opus packets,
+// to which it is padded so that its length tells nothing (at least 2).
+//
+//	timestamp (2) || 0xff 0x00 || zeros
+func AppendSilence(dst []byte, timestamp uint16, size int) []byte {
+	dst = append(binary.BigEndian.AppendUint16(dst, timestamp), payloadEscape, payloadSilence)
+	for range size - 2 {
+		dst = append(dst, 0)
+	}
+	return dst
+}
+
+// ParsePayload reads a decrypted payload. An unknown kind is [ErrUnknown]: ignore it. Padding is
+// not looked at.
+func ParsePayload(p []byte) (Payload, error) {
+	if len(p) < 3 {
+		return Payload{}, errPayloadShort
+	}
+	t, codec := binary.BigEndian.Uint16(p), p[2:]
+	switch {
+	case codec[0] != payloadEscape:
+		return Payload{Timestamp: t, Codec: codec}, nil
+	case len(codec) < 2:
+		return Payload{}, errPayloadShort
+	case codec[1] != payloadSilence:
+		return Payload{}, errPayloadUnknown
+	default:
+		return Payload{Timestamp: t, Silence: true}, nil
+	}
+}

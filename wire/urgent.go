@@ -1,0 +1,123 @@
+package wire
+
+import (
+	"encoding/binary"
+	"strconv"
+)
+
+// Limits of urgent messages, docs/protocol.md, section 4.4.
+const (
+	MaxUrgent      = 1024 // bytes of a message, without number and kind
+	UrgentUnderWay = 256  // messages that may wait for their acknowledgement
+	UrgentWindow   = 1024 // numbers this far above the receiver's base, or farther, are ignored
+)
+
+// UrgentKind says what an urgent message is. Unknown ones are acknowledged and ignored.
+type UrgentKind uint8
+
+const (
+	UrgentMembersJoined UrgentKind = 1 // from the relay: AppendMembersJoined
+	UrgentMembersLeft   UrgentKind = 2 // from the relay: AppendMembersLeft
+	UrgentRefetch       UrgentKind = 3 // from the relay: fetch the member list again; empty
+	UrgentShutdown      UrgentKind = 4 // from the relay: it shuts down; empty
+	UrgentLeave         UrgentKind = 5 // from the client: it leaves; empty
+)
+
+var urgentNames = [...]string{1: "members joined", "members left", "refetch", "shutdown", "leave"}
+
+// String returns a name, or the number of an unknown kind.
+func (k UrgentKind) String() string {
+	if k != 0 && int(k) < len(urgentNames) {
+		return urgentNames[k]
+	}
+	return "urgent kind " + strconv.Itoa(int(k))
+}
+
+// Urgent is an urgent frame: a message that is repeated until it is acknowledged. Numbers count from
+// 0 for each direction of a session.
+type Urgent struct {
+	Number  uint64
+	Kind    UrgentKind
+	Message []byte // at most MaxUrgent bytes; aliases the packet
+}
+
+var (
+	errUrgentShort   = &FormatError{"urgent frame", ErrTruncated, ""}
+	errUrgentLimit   = &FormatError{"urgent frame", ErrLimit, "a message has at most 1024 bytes"}
+	errUrgentEmpty   = &FormatError{"urgent message", ErrInvalid, "this kind is empty"}
+	errUrgentAck     = &FormatError{"urgent ack", ErrTruncated, ""}
+	errUrgentAckLong = &FormatError{"urgent ack", ErrInvalid, "goes on after its bitmap"}
+)
+
+// AppendUrgent appends u as a frame. It does not check the limit of its message.
+//
+//	number (varint) || kind (1) || message
+func AppendUrgent(dst []byte, u *Urgent, last bool) []byte {
+	dst = appendFrameStart(dst, KindTyped, FrameUrgent, u.bodySize(), last)
+	dst = append(appendVarint(dst, u.Number), byte(u.Kind))
+	return append(dst, u.Message...)
+}
+
+// Size is how many bytes [AppendUrgent] appends.
+func (u *Urgent) Size(last bool) int { return FrameSize(u.bodySize(), last) }
+
+func (u *Urgent) bodySize() int { return varintLen(u.Number) + 1 + len(u.Message) }
+
+// ParseUrgent reads the body of an urgent frame, of a known kind or not. The message itself is read
+// by [ParseMembersJoined] or [ParseMembersLeft]; of the kinds that have none it was checked to be
+// empty.
+func ParseUrgent(body []byte) (Urgent, error) {
+	r := reader{b: body}
+	u := Urgent{Number: r.varint(), Kind: UrgentKind(r.uint8())}
+	switch {
+	case r.short:
+		return Urgent{}, errUrgentShort
+	case len(r.b) > MaxUrgent:
+		return Urgent{}, errUrgentLimit
+	}
+	switch u.Kind {
+	case UrgentRefetch, UrgentShutdown, UrgentLeave:
+		if len(r.b) > 0 {
+			return Urgent{}, errUrgentEmpty
+		}
+	}
+	u.Message = r.b
+	return u, nil
+}
+
+// UrgentAck acknowledges urgent messages: all numbers below Base, and Base+1+i for each bit i of
+// Bitmap (i = 0 is the bit of value 1). Base itself is the lowest that is missing.
+type UrgentAck struct {
+	Base   uint64
+	Bitmap uint64
+}
+
+// Has reports whether a acknowledges a number.
+func (a UrgentAck) Has(number uint64) bool {
+	if number <= a.Base {
+		return number < a.Base
+	}
+	i := number - a.Base - 1
+	return i < 64 && a.Bitmap>>i&1 == 1
+}
+
+// AppendUrgentAck appends a as a frame.
+//
+//	base (varint) || bitmap (8)
+func AppendUrgentAck(dst []byte, a UrgentAck, last bool) []byte {
+	dst = appendFrameStart(dst, KindTyped, FrameUrgentAck, varintLen(a.Base)+8, last)
+	return binary.BigEndian.AppendUint64(appendVarint(dst, a.Base), a.Bitmap)
+}
+
+// ParseUrgentAck reads the body of an urgent ack. Base may be above anything that was sent.
+func ParseUrgentAck(body []byte) (UrgentAck, error) {
+	r := reader{b: body}
+	a := UrgentAck{Base: r.varint(), Bitmap: r.uint64()}
+	if r.short {
+		return UrgentAck{}, errUrgentAck
+	}
+	if len(r.b) > 0 {
+		return UrgentAck{}, errUrgentAckLong
+	}
+	return a, nil
+}
