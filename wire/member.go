@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/hex"
 	"fmt"
 )
@@ -12,15 +13,8 @@ type MemberID [6]byte
 // String returns twelve hexadecimal digits.
 func (m MemberID) String() string { return hex.EncodeToString(m[:]) }
 
-// Compare orders member ids as a member list is ordered: by their bytes.
-func (m MemberID) Compare(o MemberID) int {
-	for i := range m {
-		if m[i] != o[i] {
-			return int(m[i]) - int(o[i])
-		}
-	}
-	return 0
-}
+// Compare orders member ids as a member list is ordered: by their bytes. It returns -1, 0 or 1.
+func (m MemberID) Compare(o MemberID) int { return bytes.Compare(m[:], o[:]) }
 
 // MarshalText implements [encoding.TextMarshaler] with what String returns.
 func (m MemberID) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, m[:]), nil }

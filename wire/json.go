@@ -1,0 +1,125 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"unicode/utf8"
+)
+
+// Only JSON that every parser reads alike is accepted, and little of it: encoding/json alone would take
+// the last of two equal names, match names in any case and replace what is not UTF-8.
+
+// maxDepth is how deep arrays and objects may lie in each other; known messages need 3.
+const maxDepth = 16
+
+var (
+	errJSON          = &FormatError{"control message", ErrInvalid, "is not one JSON value in UTF-8"}
+	errJSONDepth     = &FormatError{"control message", ErrLimit, "is nested too deeply"}
+	errJSONDuplicate = &FormatError{"control message", ErrInvalid, "has a name twice in an object"}
+	errNoObject      = errors.New("not an object")
+)
+
+// checkJSON reports whether b is one JSON value in UTF-8, without a name twice in any object, and at
+// most maxDepth deep.
+func checkJSON(b []byte) error {
+	if !utf8.Valid(b) {
+		return errJSON
+	}
+	if depth(b) > maxDepth { // first: json.Valid goes 10000 deep
+		return errJSONDepth
+	}
+	if !json.Valid(b) {
+		return errJSON
+	}
+	return checkDuplicates(b)
+}
+
+// depth returns how deep brackets and braces are nested in b, whether they match or not.
+func depth(b []byte) (deepest int) {
+	quoted, now := false, 0
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			now++
+			deepest = max(deepest, now)
+		case c == '}' || c == ']':
+			now--
+		}
+	}
+	return deepest
+}
+
+// checkDuplicates walks valid JSON and looks for a name twice in one object.
+func checkDuplicates(b []byte) error {
+	type level struct {
+		names map[string]bool // nil in an array
+		value bool            // the next token of an object is a value, not a name
+	}
+	var stack []level
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber() // some valid numbers fit no float64, and would end the walk
+	for {
+		t, err := d.Token()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return errJSON
+		}
+		if t == json.Delim('}') || t == json.Delim(']') {
+			stack = stack[:len(stack)-1]
+			continue
+		}
+		if n := len(stack); n > 0 && stack[n-1].names != nil {
+			top := &stack[n-1]
+			if !top.value {
+				name, _ := t.(string)
+				if top.names[name] {
+					return errJSONDuplicate
+				}
+				top.names[name] = true
+			}
+			top.value = !top.value
+		}
+		switch t {
+		case json.Delim('{'):
+			stack = append(stack, level{names: map[string]bool{}})
+		case json.Delim('['):
+			stack = append(stack, level{})
+		}
+	}
+}
+
+// splitObject returns the fields of a JSON object, each as it was written.
+func splitObject(b []byte) (map[string]json.RawMessage, error) {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(b, &fields); err != nil {
+		return nil, err
+	}
+	if fields == nil { // null
+		return nil, errNoObject
+	}
+	return fields, nil
+}
+
+// splitTag takes a message apart: {"Name": body}, or "Name", which is short for {"Name": {}}.
+func splitTag(b []byte) (name string, body []byte, err error) {
+	if name, ok := unquote(bytes.TrimSpace(b)); ok {
+		return name, []byte("{}"), nil
+	}
+	tagged, err := splitObject(b)
+	if err != nil || len(tagged) != 1 {
+		return "", nil, errMessageTag
+	}
+	for name, body := range tagged {
+		return name, body, nil
+	}
+	return "", nil, errMessageTag
+}

@@ -1,0 +1,137 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"strconv"
+)
+
+// MaxMessage is the length limit of a control message's JSON in bytes.
+const MaxMessage = 65536
+
+// Message is a control message: *[Hello], *[Welcome], *[Join], *[Joined], *[Members], *[MemberPage],
+// *[Leave], *[Goodbye], *[Refused], or *[UnknownMessage]. No other package can add one.
+type Message interface {
+	// MessageName is the tag in the JSON, the type's own name.
+	MessageName() string
+	// fields names the message's fields, one after the other, to a codec, which reads or writes
+	// them: one list serves both directions.
+	fields(*codec)
+}
+
+// newMessage returns a message of that name to be filled, or nil.
+func newMessage(name string) Message {
+	switch name {
+	case "Hello":
+		return new(Hello)
+	case "Welcome":
+		return new(Welcome)
+	case "Join":
+		return new(Join)
+	case "Joined":
+		return new(Joined)
+	case "Members":
+		return new(Members)
+	case "MemberPage":
+		return new(MemberPage)
+	case "Leave":
+		return new(Leave)
+	case "Goodbye":
+		return new(Goodbye)
+	case "Refused":
+		return new(Refused)
+	}
+	return nil
+}
+
+// UnknownMessage stands for a message whose name this version does not know: log and skip it.
+type UnknownMessage struct {
+	// Name is the received tag, cut after 64 bytes. Anything may be in it: print it quoted.
+	Name string
+}
+
+func (m *UnknownMessage) MessageName() string { return m.Name }
+func (m *UnknownMessage) fields(c *codec)     { c.err = errMessageUnknown }
+
+var (
+	errMessageEmpty   = &FormatError{"control message", ErrInvalid, "is empty"}
+	errMessageLimit   = &FormatError{"control message", ErrLimit, "at most 65536 bytes"}
+	errMessageUnknown = &FormatError{"control message", ErrUnknown, "cannot be sent"}
+	errMessageTag     = &FormatError{"control message", ErrInvalid, `is a name, or an object of one field`}
+)
+
+// AppendMessage appends a control message. It fails, and returns dst as it was, with a
+// [*FormatError] if a field breaks its rules or the whole is too long.
+//
+//	length (4) || JSON: {"Join":{"room":"x"}}, or "Leave" if no field is there
+func AppendMessage(dst []byte, m Message) ([]byte, error) {
+	c := codec{message: m.MessageName(), out: append(dst, 0, 0, 0, 0)}
+	if m.fields(&c); c.err != nil {
+		return dst, c.err
+	}
+	if c.n == 0 {
+		c.out = strconv.AppendQuote(c.out, c.message)
+	} else {
+		c.out = append(c.out, "}}"...)
+	}
+	n := len(c.out) - len(dst) - 4
+	if n > MaxMessage {
+		return dst, errMessageLimit
+	}
+	binary.BigEndian.PutUint32(c.out[len(dst):], uint32(n))
+	return c.out, nil
+}
+
+// ReadMessage reads one control message. A message of an unknown name is no error but an
+// [*UnknownMessage].
+//
+// At the end of the stream it returns [io.EOF], inside of a message [io.ErrUnexpectedEOF], and
+// otherwise the error of r or a [*FormatError], after which the stream is of no use. Memory is taken
+// as bytes arrive, not as the length promises. Nothing is kept of r's buffers.
+func ReadMessage(r io.Reader) (Message, error) {
+	var head [4]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return nil, err
+	}
+	n := binary.BigEndian.Uint32(head[:])
+	switch {
+	case n == 0:
+		return nil, errMessageEmpty
+	case n > MaxMessage:
+		return nil, errMessageLimit
+	}
+	var body bytes.Buffer
+	if _, err := io.CopyN(&body, r, int64(n)); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, err
+	}
+	return parseMessage(body.Bytes())
+}
+
+// parseMessage reads the JSON of a control message.
+func parseMessage(b []byte) (Message, error) {
+	if err := checkJSON(b); err != nil {
+		return nil, err
+	}
+	name, body, err := splitTag(b)
+	if err != nil {
+		return nil, err
+	}
+	m := newMessage(name)
+	if m == nil {
+		return &UnknownMessage{Name: name[:min(len(name), 64)]}, nil
+	}
+	in, err := splitObject(body)
+	if err != nil {
+		return nil, &FormatError{name, ErrInvalid, "its fields are an object"}
+	}
+	c := codec{message: name, in: in, decoding: true}
+	if m.fields(&c); c.err != nil {
+		return nil, c.err
+	}
+	return m, nil
+}
