@@ -1,0 +1,56 @@
+# The two that matter: `make run` starts a relay, `make test` runs everything that CI runs.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run test deps check unit vet fmt tidy lint vuln build fuzz bench clean
+
+export GO ?= go
+TOOL      := $(GO) tool -modfile=tools/go.mod
+FUZZTIME  ?= 20s
+VERSION   ?=
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-6s %s\n", $$1, $$2}' Makefile
+
+run: ## Start a relay with the defaults
+	CGO_ENABLED=0 $(GO) run ./cmd/wzp relay
+
+test: deps check unit ## Run all checks and tests; installs what they need on Debian-like systems
+
+deps: ## Install what the tests need beyond Go, when it is missing
+	@bash tools/deps.sh
+
+check: vet fmt tidy lint vuln ## Run the checks that need no tests
+
+unit: ## Run the tests with the race detector
+	CGO_ENABLED=1 $(GO) test -race -timeout 5m ./...
+
+vet: ## Run go vet
+	$(GO) vet ./...
+
+fmt: ## Fail when a file is not formatted
+	@files="$$(gofmt -l .)"; \
+	if [[ -n "$$files" ]]; then echo "not formatted, run gofmt -w on:" $$files >&2; exit 1; fi
+
+tidy: ## Fail when go.mod or go.sum is not tidy
+	$(GO) mod tidy -diff
+
+lint: ## Run golangci-lint; the first run builds it, about two minutes on two cores
+	$(TOOL) golangci-lint run --allow-parallel-runners ./...
+
+vuln: ## Look for known vulnerabilities in what is called
+	@bash tools/vuln.sh
+
+build: ## Build bin/wzp without cgo; VERSION=v1.2.3 stamps a release
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/wzp ./cmd/wzp
+
+fuzz: ## Fuzz every target for FUZZTIME (20s) each
+	@bash tools/fuzz.sh $(FUZZTIME)
+
+bench: ## Run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+clean: ## Remove what was built
+	rm -rf bin

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Installs what the tests need beyond Go, and asks the package manager only when something is
+# missing. It looks for the things and not for the packages, so it is content on any system
+# that has them.
+set -euo pipefail
+PATH="$PATH:/usr/sbin:/sbin" # ldconfig
+
+missing=()
+# The race detector needs a C compiler and the C headers.
+printf '#include <stdlib.h>\n' | $("${GO:-go}" env CC) -E - >/dev/null 2>&1 || missing+=(gcc libc6-dev)
+# The codec, loaded at run time.
+grep -q 'libopus\.so\.0 ' <<<"$(ldconfig -p 2>/dev/null || true)" || missing+=(libopus0)
+# A sound server with null devices, and the programs that play to it and record from it.
+command -v pulseaudio >/dev/null || missing+=(pulseaudio)
+command -v aplay >/dev/null || missing+=(alsa-utils)
+# Recorded speech to measure the codec and the jitter buffer with.
+[[ -d /usr/share/asterisk/sounds/en_US_f_Allison ]] || missing+=(asterisk-core-sounds-en-wav)
+
+if ((${#missing[@]} == 0)); then
+	exit 0
+fi
+if ! command -v apt-get >/dev/null; then
+	echo "make test: there is no apt-get here: install by hand what Debian calls ${missing[*]}, or run 'make check unit' without" >&2
+	exit 1
+fi
+as_root=()
+if ((EUID != 0)); then
+	if ! command -v sudo >/dev/null; then
+		echo "make test: run as root: apt-get install ${missing[*]}" >&2
+		exit 1
+	fi
+	as_root=(sudo)
+fi
+apt() {
+	"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@"
+}
+echo "make test: installing ${missing[*]}"
+apt update
+apt install --yes --no-install-recommends "${missing[@]}"
