@@ -1,0 +1,147 @@
+package identity
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// A seed file is text: comment lines, and one line with the seed as 64 hexadecimal digits.
+const (
+	seedFileHeader  = "# wzp identity: keep this secret\n"
+	maxSeedFileSize = 4096
+)
+
+// DefaultFile returns where a person's identity is kept: wzp/identity in the user's configuration
+// directory (os.UserConfigDir). It creates nothing.
+func DefaultFile() (string, error) { return configFile("identity") }
+
+// configFile returns the path of a file of ours in the user's configuration directory.
+func configFile(name string) (string, error) {
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return "", fmt.Errorf("cannot tell where to keep the %s file: %w: set HOME", name, err)
+	}
+	return filepath.Join(dir, "wzp", name), nil
+}
+
+// LoadFile reads the seed that SaveFile wrote. It refuses a file that users other than its owner may
+// read or write, except on Windows, where the mode says nothing. The error is fs.ErrNotExist when there
+// is no such file. No error shows anything of the seed.
+func LoadFile(path string) (Seed, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Seed{}, fmt.Errorf("cannot read the identity: %w", err)
+	}
+	defer f.Close()
+	// The open file is asked, not the path: between two looks at a path it can change.
+	info, err := f.Stat()
+	if err != nil {
+		return Seed{}, fmt.Errorf("cannot read the identity: %w", err)
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" && !info.IsDir() {
+		return Seed{}, fmt.Errorf("the identity file is open to other users (mode %04o): run chmod 600 %s", mode, shellQuote(path))
+	}
+	data, err := readAtMost(f, maxSeedFileSize)
+	if err != nil {
+		return Seed{}, fmt.Errorf("cannot read the identity: %w", err)
+	}
+	seed, err := parseSeedFile(data)
+	if err != nil {
+		return Seed{}, fmt.Errorf("%s is not an identity file: %w", path, err)
+	}
+	return seed, nil
+}
+
+// SaveFile writes seed to a new file at path with mode 0600, and creates its directory with mode 0700
+// where it is missing. The file appears complete or not at all, and stays after a power cut. An existing
+// file is left alone: the error is fs.ErrExist.
+func SaveFile(path string, seed Seed) error { return writeSeedFile(path, seed, createFile) }
+
+// ReplaceFile is SaveFile, but replaces a file that exists. Who has neither a copy nor the words of the
+// old seed has lost that identity.
+func ReplaceFile(path string, seed Seed) error { return writeSeedFile(path, seed, replaceFile) }
+
+func writeSeedFile(path string, seed Seed, write func(string, []byte) error) error {
+	err := seed.unusable()
+	if err == nil {
+		b := seed.reveal()
+		err = write(path, []byte(seedFileHeader+hex.EncodeToString(b[:])+"\n"))
+	}
+	if err != nil {
+		return fmt.Errorf("cannot save the identity: %w", err)
+	}
+	return nil
+}
+
+// LoadOrCreate reads the seed at path, or saves a random one when there is no file. When several
+// processes do so at once, all end with the same seed.
+func LoadOrCreate(path string) (Seed, error) {
+	seed, err := LoadFile(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return seed, err
+	}
+	seed = NewSeed()
+	err = SaveFile(path, seed)
+	if errors.Is(err, fs.ErrExist) {
+		return LoadFile(path) // another process was faster
+	}
+	if err != nil {
+		return Seed{}, err
+	}
+	return seed, nil
+}
+
+// parseSeedFile reads the text of a seed file. Its errors name the line and never show it.
+func parseSeedFile(data []byte) (Seed, error) {
+	var seed Seed
+	line := 0
+	for text := range strings.Lines(string(data)) {
+		line++
+		text = strings.TrimSpace(text)
+		if text == "" || text[0] == '#' {
+			continue
+		}
+		if seed.reveal != nil {
+			return Seed{}, fmt.Errorf("line %d follows the seed: keep one seed in the file", line)
+		}
+		if len(text) != hex.EncodedLen(SeedSize) {
+			return Seed{}, fmt.Errorf("line %d has %d characters: a seed has %d hexadecimal digits", line, len(text), hex.EncodedLen(SeedSize))
+		}
+		var b [SeedSize]byte
+		if _, err := hex.Decode(b[:], []byte(text)); err != nil {
+			return Seed{}, fmt.Errorf("line %d has a character that is not a hexadecimal digit", line)
+		}
+		seed = SeedFromBytes(b)
+	}
+	if seed.reveal == nil {
+		return Seed{}, errors.New("it holds no seed")
+	}
+	return seed, seed.unusable()
+}
+
+// readAtMost reads r to its end and fails when that is more than limit bytes.
+func readAtMost(r io.Reader, limit int) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
+	if err == nil && len(data) > limit {
+		err = fmt.Errorf("the file is larger than %d bytes", limit)
+	}
+	return data, err
+}
+
+// shellQuote returns s as one word of a POSIX shell, for commands that the user is told to run.
+func shellQuote(s string) string {
+	plain := func(r rune) bool {
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("/._-+:@%", r)
+	}
+	if s != "" && strings.TrimLeftFunc(s, plain) == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

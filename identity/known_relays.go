@@ -1,0 +1,222 @@
+package identity
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// maxKnownRelaysSize bounds the file: room for some ten thousand relays.
+const maxKnownRelaysSize = 1 << 20
+
+const knownRelaysHeader = "# wzp known relays: address and public key\n"
+
+// KnownRelays remembers which key each relay had on the first visit, like ssh's known_hosts. It is a text
+// file: a line "host:port key" a relay, the key being PublicKey's 64 hexadecimal digits, and comment
+// lines that start with '#'. The file is read anew for every question, so any number of processes and
+// goroutines may use it, and edit it, at once.
+type KnownRelays struct{ path string }
+
+// RelayKeyChangedError says that a relay showed another key than the one that is known for it.
+type RelayKeyChangedError struct {
+	Addr       string // normalised host:port
+	File       string // where Known is kept
+	Known, Got Fingerprint
+}
+
+func (e *RelayKeyChangedError) Error() string {
+	return fmt.Sprintf("relay %s has another key than before, somebody may be posing as it: known %s, now %s; "+
+		"only if its operator confirms the new one, remove its line from %s", e.Addr, e.Known, e.Got, e.File)
+}
+
+// DefaultKnownRelaysFile returns where a person's known relays are kept: wzp/known_relays in the user's
+// configuration directory. It creates nothing.
+func DefaultKnownRelaysFile() (string, error) { return configFile("known_relays") }
+
+// OpenKnownRelays checks that the file at path can be used. A missing file knows no relay; it is
+// created with the first one.
+func OpenKnownRelays(path string) (*KnownRelays, error) {
+	k := &KnownRelays{path: path}
+	if _, _, err := k.read(); err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// Verify compares key with the one known for addr ("host:port") and remembers nothing. It reports whether
+// the relay is known; a known relay with another key is a *RelayKeyChangedError.
+//
+// It is what tls.Config.VerifyConnection should ask: a TLS client calls that before the server has
+// proven that it holds the key of its certificate. Check belongs after the handshake.
+func (k *KnownRelays) Verify(addr string, key PublicKey) (known bool, err error) {
+	addr, err = normalizeAddr(addr)
+	if err != nil {
+		return false, err
+	}
+	_, relays, err := k.read()
+	if err != nil {
+		return false, err
+	}
+	return k.compare(relays, addr, key)
+}
+
+// Check is Verify, and trusts a relay that is not known yet: it stores the key, which the relay must have
+// proven to hold. When several processes meet a relay for the first time at once, the first one's key
+// counts for all of them, and no line is lost.
+func (k *KnownRelays) Check(addr string, key PublicKey) error {
+	known, err := k.Verify(addr, key)
+	if err != nil || known {
+		return err
+	}
+	if key.smallOrder() {
+		return errSmallOrder
+	}
+	if err := k.store(addr, key); err != nil {
+		if changed := (*RelayKeyChangedError)(nil); errors.As(err, &changed) {
+			return err
+		}
+		return fmt.Errorf("cannot remember the key of relay %s: %w", addr, err)
+	}
+	return nil
+}
+
+// store adds a line, unless another process did so meanwhile.
+func (k *KnownRelays) store(addr string, key PublicKey) error {
+	addr, err := normalizeAddr(addr)
+	if err != nil {
+		return err
+	}
+	if err := makeDir(k.path); err != nil {
+		return err
+	}
+	return withLock(k.path, func() error {
+		data, relays, err := k.read()
+		if err != nil {
+			return err
+		}
+		if known, err := k.compare(relays, addr, key); err != nil || known {
+			return err
+		}
+		if len(data) == 0 {
+			data = []byte(knownRelaysHeader)
+		} else if data[len(data)-1] != '\n' {
+			data = append(data, '\n')
+		}
+		data = append(data, addr+" "+key.String()+"\n"...)
+		if len(data) > maxKnownRelaysSize {
+			return fmt.Errorf("%s is full: remove lines from it", k.path)
+		}
+		return replaceFile(k.path, data)
+	})
+}
+
+// compare returns whether the relay is known, and an error when it is known with another key.
+func (k *KnownRelays) compare(relays map[string]PublicKey, addr string, key PublicKey) (known bool, err error) {
+	switch want, ok := relays[addr]; {
+	case !ok:
+		return false, nil
+	case want != key:
+		return true, &RelayKeyChangedError{Addr: addr, File: k.path, Known: want.Fingerprint(), Got: key.Fingerprint()}
+	default:
+		return true, nil
+	}
+}
+
+// read returns the file and what it says.
+func (k *KnownRelays) read() ([]byte, map[string]PublicKey, error) {
+	f, err := os.Open(k.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("cannot read the known relays: %w", err)
+	}
+	defer f.Close()
+	data, err := readAtMost(f, maxKnownRelaysSize)
+	if err != nil {
+		return nil, nil, fmt.Errorf("cannot read the known relays in %s: %w", k.path, err)
+	}
+	relays, err := parseKnownRelays(data)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s, %w", k.path, err)
+	}
+	return data, relays, nil
+}
+
+// parseKnownRelays reads the text of a known relays file. A relay may be listed again with the same key,
+// as in merged files, but not with another. Errors name the line.
+func parseKnownRelays(data []byte) (map[string]PublicKey, error) {
+	relays := make(map[string]PublicKey)
+	line := 0
+	for text := range strings.Lines(string(data)) {
+		line++
+		fields := strings.Fields(text)
+		if len(fields) == 0 || fields[0][0] == '#' {
+			continue
+		}
+		if len(fields) != 2 {
+			return nil, fmt.Errorf("line %d: want host:port and a public key, found %d words: correct or remove it", line, len(fields))
+		}
+		addr, err := normalizeAddr(fields[0])
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", line, err)
+		}
+		key, err := ParsePublicKey(fields[1])
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", line, err)
+		}
+		if before, ok := relays[addr]; ok && before != key {
+			return nil, fmt.Errorf("line %d: %s is listed before with another key: remove one of the lines", line, addr)
+		}
+		relays[addr] = key
+	}
+	return relays, nil
+}
+
+// normalizeAddr gives every spelling of host:port one form: names in lower case without the final dot,
+// IP addresses as RFC 5952 has them, ports in decimal.
+func normalizeAddr(addr string) (string, error) {
+	host, portText, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", fmt.Errorf("relay address %q is not host:port", addr)
+	}
+	port, err := strconv.ParseUint(portText, 10, 16)
+	if err != nil || port == 0 {
+		return "", fmt.Errorf("port of relay address %q is not a number from 1 to 65535", addr)
+	}
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Zone() == "" {
+		host = ip.Unmap().String()
+	} else if host, err = normalizeHost(host); err != nil {
+		return "", fmt.Errorf("host of relay address %q is no IP address or name: write international names as xn--", addr)
+	}
+	return net.JoinHostPort(host, strconv.FormatUint(port, 10)), nil
+}
+
+// normalizeHost accepts host names of ASCII letters, digits, '.', '-' and '_', and IPv6 addresses with a
+// zone ("fe80::1%eth0"), which are kept as they are but for upper case.
+func normalizeHost(host string) (string, error) {
+	if ip, err := netip.ParseAddr(host); err == nil && isName(ip.Zone()) {
+		return ip.String(), nil
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if !isName(host) || host[0] == '.' || host[len(host)-1] == '.' {
+		return "", errors.New("not a host name")
+	}
+	return host, nil
+}
+
+// isName reports whether s has 1-253 of the characters of host names.
+func isName(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if c >= 0x80 || !('a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || c == '.' || c == '-' || c == '_') {
+			return false
+		}
+	}
+	return 0 < len(s) && len(s) <= 253
+}
