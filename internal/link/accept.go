@@ -1,0 +1,304 @@
+package link
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"golang.org/x/time/rate"
+
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/seal"
+	"github.com/wzp-voice/wzp/internal/udp"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+var errOverloaded = errors.New("link: too many handshakes under way")
+
+// listen starts accepting if the endpoint has an Acceptor.
+func (ep *Endpoint) listen() error {
+	if ep.config.Accept == nil {
+		return nil
+	}
+	ln, err := ep.transport.Listen(ep.cert.server(), quicConfig(0))
+	if err != nil {
+		return err
+	}
+	ep.wg.Go(func() {
+		for {
+			conn, err := ln.Accept(ep.ctx)
+			if err != nil {
+				return // closed
+			}
+			ep.background(func() { ep.serve(conn) })
+		}
+	})
+	return nil
+}
+
+// handshake counts a connection from its first packet until its Hello or its end.
+type handshake struct{ done func() bool }
+
+type handshakeKey struct{}
+
+// admit counts a new connection as being in its handshake, or refuses it when there are too many.
+func (ep *Endpoint) admit(ctx context.Context, _ *quic.ClientInfo) (context.Context, error) {
+	if ep.handshakes.Add(1) > int64(ep.config.MaxHandshakes) {
+		ep.handshakes.Add(-1)
+		ep.stats.handshakesRefused.Add(1)
+		return nil, errOverloaded
+	}
+	h := &handshake{}
+	h.done = context.AfterFunc(ctx, func() { ep.handshakes.Add(-1) })
+	return context.WithValue(ctx, handshakeKey{}, h), nil
+}
+
+// proved notes that the connection's Hello was valid.
+func (ep *Endpoint) proved(conn *quic.Conn) {
+	if h, ok := conn.Context().Value(handshakeKey{}).(*handshake); ok && h.done() {
+		ep.handshakes.Add(-1)
+	}
+}
+
+// serve handles one accepted connection until it ends.
+func (ep *Endpoint) serve(conn *quic.Conn) {
+	a, stream, err := ep.hello(conn)
+	if err != nil {
+		ep.stats.helloRefused.Add(1)
+		ep.log.Debug("refused a connection", "remote", conn.RemoteAddr(), "err", err)
+		var refused *wire.Refused
+		if stream != nil && errors.As(err, &refused) {
+			ep.refuse(conn, stream, refused)
+		}
+		conn.CloseWithError(quicRefused, "")
+		return
+	}
+	ep.control(conn, a, stream)
+	a.session.detach(a)
+	conn.CloseWithError(quicEnded, "")
+}
+
+// refuse tells the client why, and gives it a moment to read it before the connection closes.
+func (ep *Endpoint) refuse(conn *quic.Conn, stream *quic.Stream, refused *wire.Refused) {
+	stream.SetWriteDeadline(time.Now().Add(handshakeTimeout))
+	if p, err := wire.AppendMessage(nil, refused); err == nil {
+		stream.Write(p)
+	}
+	stream.Close()
+	select {
+	case <-conn.Context().Done(): // the client closes when it has read it
+	case <-time.After(3 * time.Second):
+	case <-ep.ctx.Done():
+	}
+}
+
+// hello reads and checks the Hello of a new connection, attaches it to its session, old or new, and
+// answers. The error is a *wire.Refused if the client should be told.
+func (ep *Endpoint) hello(conn *quic.Conn) (*attachment, *quic.Stream, error) {
+	ctx, cancel := context.WithTimeout(ep.ctx, handshakeTimeout)
+	defer cancel()
+	stream, err := conn.AcceptStream(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	now := time.Now()
+	if !ep.helloRate.allow(addrPort(conn.RemoteAddr()).Addr(), now) {
+		return nil, stream, &wire.Refused{Code: wire.CodeRate}
+	}
+	stream.SetReadDeadline(now.Add(handshakeTimeout))
+	m, err := wire.ReadMessage(stream)
+	if err != nil {
+		return nil, stream, refusedFor(err)
+	}
+	hello, ok := m.(*wire.Hello)
+	if !ok {
+		return nil, stream, &wire.Refused{Code: wire.CodeProtocol, Reason: "the first message is Hello"}
+	}
+	keys, err := export(conn.ConnectionState().TLS)
+	if err != nil {
+		return nil, stream, err
+	}
+	if !hello.Verify(keys.hello, ep.config.Identity.Public()) {
+		return nil, stream, &wire.Refused{Code: wire.CodeSignature}
+	}
+	ep.proved(conn)
+	a, err := ep.attach(conn, hello, &keys, now)
+	if err != nil {
+		return nil, stream, err
+	}
+	welcome := &wire.Welcome{
+		ConnID:      a.local,
+		ResetToken:  a.reset,
+		Incarnation: a.session.incarnation,
+		Relay:       ep.config.Version,
+	}
+	if err := writeMessage(stream, welcome); err != nil {
+		a.session.detach(a)
+		return nil, nil, err
+	}
+	return a, stream, nil
+}
+
+// refusedFor is what a client is told whose message could not be read.
+func refusedFor(err error) error {
+	if f := new(wire.FormatError); errors.As(err, &f) {
+		return &wire.Refused{Code: wire.CodeOf(err), Reason: f.Part}
+	}
+	return err
+}
+
+// attach adds the connection to the session that hello names, which it makes if there is none.
+func (ep *Endpoint) attach(conn *quic.Conn, hello *wire.Hello, keys *exported, now time.Time) (*attachment, error) {
+	remote := addrPort(conn.RemoteAddr())
+	ep.mu.RLock()
+	s := ep.sessions[hello.Session]
+	ep.mu.RUnlock()
+	if s == nil {
+		fresh := ep.newSession(ep.config.Accept, hello.Session, hello.Identity)
+		fresh.name, fresh.remote = hello.Name, remote.Addr()
+		rand.Read(fresh.incarnation[:])
+		if refused := ep.config.Accept.Accept(fresh, remote.Addr()); refused != nil {
+			return nil, refused
+		}
+		if s = ep.add(fresh); s != fresh {
+			// Another connection of the same client was faster.
+			fresh.handler.Ended(fresh, wire.CloseReplaced)
+		}
+	}
+	if s == nil || s.identity != hello.Identity {
+		return nil, &wire.Refused{Code: wire.CodeSignature}
+	}
+	a := &attachment{session: s, local: ep.reserve(), remote: hello.ConnID, conn: conn}
+	a.reset = ep.resetKey.Token(uint32(a.local))
+	if !s.install(a, keys, udp.Path{Peer: remote}, now) {
+		return nil, &wire.Refused{Code: wire.CodeShuttingDown}
+	}
+	return a, nil
+}
+
+// add puts an accepted session into the table, unless one with its id is there: then it returns that one. It
+// returns nil when the endpoint is closed.
+func (ep *Endpoint) add(s *Session) *Session {
+	ep.mu.Lock()
+	defer ep.mu.Unlock()
+	if ep.closed {
+		return nil
+	}
+	if old := ep.sessions[s.id]; old != nil {
+		return old
+	}
+	ep.sessions[s.id] = s
+	ep.all[s] = struct{}{}
+	return s
+}
+
+func (ep *Endpoint) newSession(h Handler, id [16]byte, key identity.PublicKey) *Session {
+	s := &Session{ep: ep, handler: h, id: id, identity: key, aliases: make(map[uint16]*boundAlias)}
+	s.recv.authenticAt = time.Now()
+	return s
+}
+
+// install makes a new attachment part of the session. It reports false when the session is over.
+func (s *Session) install(a *attachment, keys *exported, path udp.Path, now time.Time) bool {
+	send, receive := keys.secrets(s.client != nil)
+	a.sealer = seal.NewSealer(send, s.counter.Load())
+	s.mu.Lock()
+	a.opener = seal.NewOpener(receive, s.recv.window.Next())
+	ended := s.ended
+	var dropped *attachment
+	if !ended {
+		dropped = s.attachLocked(a, now)
+		if s.client != nil || s.out.Load() == nil || s.recv.received == 0 {
+			s.out.Store(a)
+		}
+		if s.client != nil {
+			s.retireLocked(a, now)
+		}
+		// The handshake proved this address.
+		s.roaming = roaming{current: path}
+		s.path.Store(&path)
+	}
+	s.mu.Unlock()
+	s.ep.bind(a, !ended)
+	if dropped != nil {
+		s.ep.release(dropped.local)
+	}
+	return !ended
+}
+
+// bind makes packets with the attachment's id reach it, or gives the id back.
+func (ep *Endpoint) bind(a *attachment, use bool) {
+	ep.mu.Lock()
+	defer ep.mu.Unlock()
+	if use {
+		ep.conns[a.local] = a
+	} else {
+		delete(ep.conns, a.local)
+	}
+}
+
+// detach notes that an attachment's connection is gone. Its keys stay while they are in use.
+func (s *Session) detach(a *attachment) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a.conn = nil
+	if s.out.Load() != a && a.retired.IsZero() {
+		a.retired = time.Now()
+	}
+}
+
+// control answers the messages of a connection until it ends. Only this goroutine writes to the stream:
+// whatever a relay says unasked travels as urgent messages.
+func (ep *Endpoint) control(conn *quic.Conn, a *attachment, stream *quic.Stream) {
+	limit := rate.NewLimiter(rate.Limit(ep.config.ControlRate), int(10*ep.config.ControlRate)+1)
+	stream.SetReadDeadline(time.Now().Add(handshakeTimeout)) // for the Join
+	for {
+		m, err := wire.ReadMessage(stream)
+		if err != nil {
+			if refused := new(wire.Refused); errors.As(refusedFor(err), &refused) {
+				ep.refuse(conn, stream, refused)
+			}
+			return
+		}
+		if !limit.Allow() {
+			ep.stats.controlLimited.Add(1)
+			ep.refuse(conn, stream, &wire.Refused{Code: wire.CodeRate})
+			return
+		}
+		if unknown, ok := m.(*wire.UnknownMessage); ok {
+			ep.log.Debug("skipped an unknown message", "name", unknown.Name)
+			continue
+		}
+		reply := ep.config.Accept.Control(a.session, m)
+		if refused, ok := reply.(*wire.Refused); ok {
+			ep.refuse(conn, stream, refused)
+			a.session.End(wire.CloseRefused)
+			return
+		}
+		if reply != nil {
+			if err := writeMessage(stream, reply); err != nil {
+				return
+			}
+		}
+		stream.SetReadDeadline(time.Time{}) // QUIC's idle timeout is enough from here on
+	}
+}
+
+// writeMessage writes one control message; a peer that does not read is given up.
+func writeMessage(stream *quic.Stream, m wire.Message) error {
+	p, err := wire.AppendMessage(nil, m)
+	if err != nil {
+		return err
+	}
+	stream.SetWriteDeadline(time.Now().Add(handshakeTimeout))
+	_, err = stream.Write(p)
+	return err
+}
+
+// closedError reports whether err says no more than that this side closed.
+func closedError(err error) bool {
+	return errors.Is(err, net.ErrClosed) || errors.Is(err, context.Canceled) || errors.Is(err, quic.ErrTransportClosed)
+}

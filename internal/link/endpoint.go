@@ -1,0 +1,328 @@
+package link
+
+import (
+	"context"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"golang.org/x/time/rate"
+
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/seal"
+	"github.com/wzp-voice/wzp/internal/udp"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// Config is what an Endpoint is made of.
+type Config struct {
+	Identity *identity.Identity // the relay's, or the person's
+	Version  string             // "wzp 1.0", told to the peer; at most 64 bytes
+	Accept   Acceptor           // nil: the endpoint only dials
+	Log      *slog.Logger       // nil: silent
+
+	// MaxHandshakes bounds connections that have not said a valid Hello yet. From a quarter of it on
+	// clients prove their address first (QUIC Retry); above it new ones are refused. 0: 1024.
+	MaxHandshakes int
+	// HelloRate is how many handshakes a second one proven address (or IPv6 /64) may complete, with
+	// bursts of ten seconds' worth. 0: 20.
+	HelloRate float64
+	// ControlRate is how many control messages a second one connection may send, with bursts of
+	// ten seconds' worth. 0: 10.
+	ControlRate float64
+}
+
+// resetRate bounds the resets that unknown packets draw, per second.
+const resetRate = 1000
+
+// Endpoint is one UDP port with the sessions on it.
+type Endpoint struct {
+	config    Config
+	log       *slog.Logger
+	mux       *udp.Mux
+	transport *quic.Transport
+	cert      identityCertificate
+	resetKey  seal.ResetKey
+	resets    *rate.Limiter
+	helloRate *addressLimiter
+	start     time.Time // of the endpoint's clock
+
+	handshakes atomic.Int64 // connections before a valid Hello
+	stats      counters
+	txs        sync.Pool // *Tx without a batch, for received packets
+	senders    sync.Pool // *Tx with a batch of their own
+
+	wg     sync.WaitGroup // every goroutine of the endpoint
+	cancel context.CancelFunc
+	ctx    context.Context // done when the endpoint closes
+
+	mu       sync.RWMutex                // guards what follows; taken before no other lock
+	conns    map[wire.ConnID]*attachment // nil values are reserved ids
+	sessions map[[16]byte]*Session       // accepted ones, by id
+	all      map[*Session]struct{}
+	closed   bool
+}
+
+// counters are an Endpoint's totals.
+type counters struct {
+	unknown, replayed, forged, malformed, unbound, badHeader atomic.Uint64
+	resetsSent, moved, mediaHeld                             atomic.Uint64
+	helloRefused, handshakesRefused, controlLimited          atomic.Uint64
+}
+
+// Stats are an Endpoint's totals since it was made.
+type Stats struct {
+	UDP udp.Stats
+
+	UnknownID   uint64 // sealed packets for no attachment of ours
+	BadHeader   uint64 // sealed packets whose header is not valid
+	Replayed    uint64 // counters that were seen, or are too old to tell
+	Forged      uint64 // packets that did not authenticate
+	Malformed   uint64 // frames that could not be read
+	Unbound     uint64 // media frames of streams that were refused or never announced
+	ResetsSent  uint64
+	Moved       uint64 // sessions that proved a new address
+	Refused     uint64 // Hellos
+	Overflowed  uint64 // connections refused because too many were in their handshake
+	RateLimited uint64 // control messages over the limit
+}
+
+// NewEndpoint starts the endpoint on a port. It takes the Mux over; Close closes it.
+func NewEndpoint(mux *udp.Mux, config Config) (*Endpoint, error) {
+	cert, err := config.Identity.TLSCertificate()
+	if err != nil {
+		return nil, err
+	}
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
+	if config.MaxHandshakes == 0 {
+		config.MaxHandshakes = 1024
+	}
+	if config.HelloRate == 0 {
+		config.HelloRate = 20
+	}
+	if config.ControlRate == 0 {
+		config.ControlRate = 10
+	}
+	seed := config.Identity.X25519().Bytes()
+	ep := &Endpoint{
+		config:    config,
+		log:       config.Log,
+		mux:       mux,
+		cert:      identityCertificate{cert: cert},
+		resetKey:  seal.NewResetKey(seed),
+		resets:    rate.NewLimiter(resetRate, resetRate),
+		helloRate: newAddressLimiter(rate.Limit(config.HelloRate), int(10*config.HelloRate)+1),
+		start:     time.Now(),
+		conns:     make(map[wire.ConnID]*attachment),
+		sessions:  make(map[[16]byte]*Session),
+		all:       make(map[*Session]struct{}),
+	}
+	ep.ctx, ep.cancel = context.WithCancel(context.Background())
+	ep.txs.New = func() any { return newTx(nil) }
+	ep.senders.New = func() any { return newTx(mux.NewBatch()) }
+	statelessReset, err := hkdf.Key(sha256.New, seed, nil, "wzp/1 quic reset key", 32)
+	if err != nil {
+		return nil, err
+	}
+	ep.transport = &quic.Transport{
+		Conn:                mux.QUIC(),
+		ConnectionIDLength:  8,
+		StatelessResetKey:   (*quic.StatelessResetKey)(statelessReset),
+		VerifySourceAddress: func(net.Addr) bool { return ep.handshakes.Load() > int64(config.MaxHandshakes/4) },
+		ConnContext:         ep.admit,
+	}
+	if err := ep.listen(); err != nil {
+		return nil, err
+	}
+	ep.wg.Go(func() { mux.Serve(ep.sealed) })
+	ep.wg.Go(ep.tickLoop)
+	return ep, nil
+}
+
+func newTx(b *udp.Batch) *Tx {
+	return &Tx{
+		batch: b,
+		plain: make([]byte, 0, wire.MaxPacketSize),
+		Short: make([]byte, 0, wire.MaxPacketSize),
+		Long:  make([]byte, 0, wire.MaxPacketSize),
+	}
+}
+
+// LocalAddr returns the address of the port.
+func (ep *Endpoint) LocalAddr() net.Addr { return ep.mux.LocalAddr() }
+
+// Close ends what is left of the sessions without a word, closes the port, and waits for every
+// goroutine.
+func (ep *Endpoint) Close() error {
+	ep.mu.Lock()
+	closed := ep.closed
+	ep.closed = true
+	ep.mu.Unlock()
+	if closed {
+		return nil
+	}
+	for _, s := range ep.Sessions() {
+		s.End(wire.CloseShuttingDown)
+	}
+	ep.cancel()
+	err := ep.transport.Close()
+	if muxErr := ep.mux.Close(); !errors.Is(muxErr, net.ErrClosed) {
+		err = errors.Join(err, muxErr)
+	}
+	ep.wg.Wait()
+	return err
+}
+
+// Sessions returns the sessions of now.
+func (ep *Endpoint) Sessions() []*Session {
+	ep.mu.RLock()
+	defer ep.mu.RUnlock()
+	list := make([]*Session, 0, len(ep.all))
+	for s := range ep.all {
+		list = append(list, s)
+	}
+	return list
+}
+
+// Stats returns the totals so far.
+func (ep *Endpoint) Stats() Stats {
+	c := &ep.stats
+	return Stats{
+		UDP:         ep.mux.Stats(),
+		UnknownID:   c.unknown.Load(),
+		BadHeader:   c.badHeader.Load(),
+		Replayed:    c.replayed.Load(),
+		Forged:      c.forged.Load(),
+		Malformed:   c.malformed.Load(),
+		Unbound:     c.unbound.Load(),
+		ResetsSent:  c.resetsSent.Load(),
+		Moved:       c.moved.Load(),
+		Refused:     c.helloRefused.Load(),
+		Overflowed:  c.handshakesRefused.Load(),
+		RateLimited: c.controlLimited.Load(),
+	}
+}
+
+// WithTx calls f with a Tx of its own and sends what f put into it.
+func (ep *Endpoint) WithTx(f func(tx *Tx)) { ep.withTx(f) }
+
+func (ep *Endpoint) withTx(f func(tx *Tx)) {
+	tx := ep.senders.Get().(*Tx)
+	ep.stamp(tx)
+	f(tx)
+	tx.batch.Flush()
+	ep.senders.Put(tx)
+}
+
+func (ep *Endpoint) stamp(tx *Tx) {
+	tx.now = time.Now()
+	tx.at = tx.now.Sub(ep.start)
+}
+
+// background runs f on a goroutine that Close waits for.
+func (ep *Endpoint) background(f func()) {
+	ep.mu.RLock()
+	defer ep.mu.RUnlock()
+	if !ep.closed { // otherwise the transport closes everything, and the group may be waited for already
+		ep.wg.Go(f)
+	}
+}
+
+// sealed handles a sealed packet. It is the udp.Handler: one goroutine a socket.
+func (ep *Endpoint) sealed(b *udp.Batch, p []byte, from udp.Path) {
+	h, n, err := wire.ParseHeader(p)
+	if err != nil {
+		ep.stats.badHeader.Add(1)
+		return
+	}
+	tx := ep.txs.Get().(*Tx)
+	tx.batch = b
+	ep.stamp(tx)
+	if h.Reset {
+		ep.reset(p)
+	} else {
+		ep.mu.RLock()
+		a := ep.conns[h.ConnID]
+		ep.mu.RUnlock()
+		if a != nil {
+			a.session.receive(tx, a, h, n, p, from)
+		} else {
+			ep.unknown(tx, h.ConnID, len(p), from)
+		}
+	}
+	tx.batch = nil
+	ep.txs.Put(tx)
+}
+
+// unknown answers a packet for no attachment of ours: it may be from before a restart.
+func (ep *Endpoint) unknown(tx *Tx, id wire.ConnID, size int, from udp.Path) {
+	ep.stats.unknown.Add(1)
+	if ep.config.Accept == nil || size < wire.MinResetCause || !ep.resets.AllowN(tx.now, 1) {
+		return
+	}
+	ep.stats.resetsSent.Add(1)
+	p := wire.AppendReset(tx.batch.Buffer(), id, ep.resetKey.Token(uint32(id)))
+	tx.batch.Commit(len(p), from)
+}
+
+// reset handles a peer's word that it does not know a session of ours: if the token is right, its
+// client attaches again. It ends nothing.
+func (ep *Endpoint) reset(p []byte) {
+	id, token, err := wire.ParseReset(p)
+	if err != nil {
+		ep.stats.badHeader.Add(1)
+		return
+	}
+	for _, s := range ep.Sessions() {
+		if s.client == nil {
+			continue
+		}
+		if a := s.out.Load(); a != nil && a.remote == id && a.reset.Equal(token) {
+			s.client.wake(causeReset)
+		}
+	}
+}
+
+// reserve returns a connection id that is not in use, and keeps it.
+func (ep *Endpoint) reserve() wire.ConnID {
+	ep.mu.Lock()
+	defer ep.mu.Unlock()
+	for {
+		var b [3]byte
+		rand.Read(b[:])
+		id := wire.ConnID(b[0])<<16 | wire.ConnID(b[1])<<8 | wire.ConnID(b[2])
+		if _, taken := ep.conns[id]; id != 0 && !taken {
+			ep.conns[id] = nil
+			return id
+		}
+	}
+}
+
+// release gives a connection id back.
+func (ep *Endpoint) release(id wire.ConnID) {
+	ep.mu.Lock()
+	defer ep.mu.Unlock()
+	delete(ep.conns, id)
+}
+
+// forget removes a session and its attachments from the tables.
+func (ep *Endpoint) forget(s *Session, attachments []*attachment) {
+	ep.mu.Lock()
+	defer ep.mu.Unlock()
+	for _, a := range attachments {
+		delete(ep.conns, a.local)
+	}
+	if ep.sessions[s.id] == s {
+		delete(ep.sessions, s.id)
+	}
+	delete(ep.all, s)
+}

@@ -1,0 +1,53 @@
+package link
+
+import (
+	"net/netip"
+	"sync/atomic"
+
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// Handler is what an Endpoint calls for its sessions: the relay, or the client's room. Media and
+// the other packet methods run on the receiving goroutine and must not block; none is called with a
+// lock of this package held, and all may be called concurrently.
+type Handler interface {
+	// Bind is asked when a peer announces a new stream. The result is given to Media with each of
+	// its frames; nil refuses the stream.
+	Bind(s *Session, kid wire.KID) *Stream
+	// Media gets a media frame with its full KID and CTR. m.Ciphertext is valid until it returns.
+	Media(s *Session, st *Stream, m *wire.Media, tx *Tx)
+	// AliasAcked says that the peer knows pair, which SendMedia announced to it.
+	AliasAcked(s *Session, pair wire.AliasPair)
+	// Urgent gets each urgent message once. body is valid until it returns.
+	Urgent(s *Session, kind wire.UrgentKind, body []byte)
+	// Ended says that the session is over. It is called once, and no other method after it has
+	// returned but for those that were running.
+	Ended(s *Session, code wire.CloseCode)
+}
+
+// Acceptor is the Handler of an Endpoint that accepts sessions.
+type Acceptor interface {
+	Handler
+	// Accept decides about a new session, whose identity is proved; a non-nil result refuses it.
+	Accept(s *Session, remote netip.Addr) *wire.Refused
+	// Control answers a control message; nil sends nothing. A *wire.Refused ends the session.
+	Control(s *Session, m wire.Message) wire.Message
+}
+
+// Stream is one stream of media that a session receives.
+type Stream struct {
+	KID   wire.KID
+	Owner any           // the handler's own
+	next  atomic.Uint64 // one above the highest CTR seen
+}
+
+// Seen notes that ctr was received, so that the low bits of later ones are understood. Handlers call it
+// for frames that they trust: a relay for all of a member's own, a client after decryption.
+func (st *Stream) Seen(ctr uint64) {
+	for {
+		next := st.next.Load()
+		if ctr < next || st.next.CompareAndSwap(next, ctr+1) {
+			return
+		}
+	}
+}

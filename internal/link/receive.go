@@ -1,0 +1,249 @@
+package link
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/wzp-voice/wzp/internal/udp"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// aliasAckEvery bounds how often one alias is acknowledged.
+const aliasAckEvery = 50 * time.Millisecond
+
+// receive opens a sealed packet for attachment a and handles its frames.
+func (s *Session) receive(tx *Tx, a *attachment, h wire.Header, header int, p []byte, from udp.Path) {
+	s.mu.Lock()
+	if s.ended {
+		s.mu.Unlock()
+		return
+	}
+	counter := wire.DecodeCounter(h.Counter, h.CounterBits(), s.recv.window.Next())
+	if !s.recv.window.Fresh(counter) {
+		s.mu.Unlock()
+		s.ep.stats.replayed.Add(1)
+		return
+	}
+	frames, err := a.opener.Open(p, header, counter, &tx.nonce)
+	if err != nil {
+		s.mu.Unlock()
+		s.ep.stats.forged.Add(1)
+		return
+	}
+	if s.recv.packet(counter, len(p)+28, tx.now) {
+		s.newestLocked(tx, a, from, len(p))
+	}
+	s.mu.Unlock()
+	s.frames(tx, frames, from)
+}
+
+// newestLocked follows the peer to the keys and the address of its newest packet. The caller holds s.mu.
+func (s *Session) newestLocked(tx *Tx, a *attachment, from udp.Path, size int) {
+	if s.client == nil && s.out.Load() != a {
+		s.out.Store(a)
+		s.retireLocked(a, tx.now)
+	}
+	before := s.roaming.current
+	s.roaming.newest(from, size, tx.now)
+	if s.roaming.current != before {
+		s.path.Store(&udp.Path{Peer: s.roaming.current.Peer, Local: s.roaming.current.Local})
+	}
+	s.probeLocked(tx)
+}
+
+// probeLocked challenges the address that the peer may have moved to. The caller holds s.mu.
+func (s *Session) probeLocked(tx *Tx) {
+	const size = wire.LongHeader + 1 + 8 + wire.TagSize
+	if s.roaming.probe(size, tx.now) {
+		tx.plain = wire.AppendEcho(tx.plain[:0], wire.FrameChallenge, s.roaming.challenge, true)
+		s.transmitTo(tx, s.roaming.candidate, tx.plain)
+	}
+}
+
+// frames handles the plaintext of a packet. A frame that cannot be read ends it; the session goes on.
+func (s *Session) frames(tx *Tx, p []byte, from udp.Path) {
+	for n := 0; len(p) > 0; n++ {
+		f, rest, err := wire.NextFrame(p)
+		if err == nil && n < wire.MaxFrames {
+			err = s.frame(tx, f, from)
+		}
+		if err != nil {
+			s.ep.stats.malformed.Add(1)
+			if !errors.Is(err, wire.ErrUnknown) {
+				return
+			}
+		}
+		p = rest
+	}
+}
+
+// frame handles one frame.
+func (s *Session) frame(tx *Tx, f wire.Frame, from udp.Path) error {
+	if f.IsMedia() {
+		s.elicited.Store(true)
+		return s.media(tx, f)
+	}
+	if f.Kind != wire.KindTyped {
+		return nil // repair: reserved
+	}
+	switch f.Type {
+	case wire.FramePing, wire.FramePong, wire.FrameChallenge, wire.FrameResponse:
+		data, err := wire.ParseEcho(f.Body)
+		if err == nil {
+			s.echo(tx, f.Type, data, from)
+		}
+		return err
+	case wire.FrameReport:
+		report, err := wire.ParseReport(f.Body)
+		if err == nil {
+			s.report(tx, &report)
+		}
+		return err
+	case wire.FrameUrgent:
+		s.elicited.Store(true)
+		u, err := wire.ParseUrgent(f.Body)
+		if err == nil {
+			s.urgent(tx, &u)
+		}
+		return err
+	case wire.FrameUrgentAck:
+		ack, err := wire.ParseUrgentAck(f.Body)
+		if err == nil {
+			s.mu.Lock()
+			s.urgentOut.ack(ack)
+			s.urgentLocked(tx)
+			s.mu.Unlock()
+			s.progress(tx)
+		}
+		return err
+	case wire.FrameAliasAck:
+		var buf [8]wire.AliasPair
+		pairs, err := wire.ParseAliasAck(buf[:0], f.Body)
+		for _, pair := range pairs {
+			s.handler.AliasAcked(s, pair)
+		}
+		return err
+	case wire.FrameClose:
+		code, err := wire.ParseClose(f.Body)
+		if err == nil {
+			s.end(tx, code, false)
+		}
+		return err
+	}
+	return nil // padding, and types that came after this version
+}
+
+// media resolves the alias of a media frame and hands it on.
+func (s *Session) media(tx *Tx, f wire.Frame) error {
+	m, err := wire.ParseMedia(f)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	bound := s.aliases[m.Alias]
+	s.mu.Unlock()
+	switch {
+	case m.Long:
+		if bound == nil || bound.stream.KID != m.KID {
+			st := s.handler.Bind(s, m.KID)
+			if st == nil {
+				s.ep.stats.unbound.Add(1)
+				return nil
+			}
+			bound = &boundAlias{stream: st}
+			s.mu.Lock()
+			s.aliases[m.Alias] = bound
+			s.mu.Unlock()
+		}
+		s.ackAlias(tx, bound, m.Alias)
+	case bound == nil:
+		s.ep.stats.unbound.Add(1)
+		return nil
+	default:
+		m.KID = bound.stream.KID
+		m.CTR = wire.DecodeCounter(uint32(m.CTR), 16, bound.stream.next.Load())
+	}
+	s.handler.Media(s, bound.stream, &m, tx)
+	return nil
+}
+
+// ackAlias tells the peer that we know what alias stands for.
+func (s *Session) ackAlias(tx *Tx, bound *boundAlias, alias uint16) {
+	s.mu.Lock()
+	due := tx.now.Sub(bound.acked) >= aliasAckEvery
+	if due {
+		bound.acked = tx.now
+	}
+	s.mu.Unlock()
+	if due {
+		pair := [1]wire.AliasPair{{Alias: alias, KID: bound.stream.KID}}
+		tx.plain = wire.AppendAliasAck(tx.plain[:0], pair[:], true)
+		s.transmit(tx, tx.plain)
+	}
+}
+
+// echo handles the four frames that are answered by, or answer with, the same 8 bytes.
+func (s *Session) echo(tx *Tx, t wire.FrameType, data [8]byte, from udp.Path) {
+	switch t {
+	case wire.FramePing:
+		s.elicited.Store(true)
+		tx.plain = wire.AppendEcho(tx.plain[:0], wire.FramePong, data, true)
+		s.transmit(tx, tx.plain)
+	case wire.FrameChallenge:
+		s.elicited.Store(true)
+		tx.plain = wire.AppendEcho(tx.plain[:0], wire.FrameResponse, data, true)
+		s.transmit(tx, tx.plain)
+	case wire.FramePong:
+		sent := time.Duration(binary.BigEndian.Uint64(data[:]))
+		s.mu.Lock()
+		if sent > 0 && sent <= tx.at {
+			s.send.rtt(tx.at - sent)
+		}
+		s.pings.answered()
+		s.mu.Unlock()
+		s.progress(tx)
+	case wire.FrameResponse:
+		s.mu.Lock()
+		if s.roaming.response(from, data) {
+			s.path.Store(&udp.Path{Peer: from.Peer, Local: from.Local})
+			s.ep.stats.moved.Add(1)
+		}
+		s.mu.Unlock()
+	}
+}
+
+// report takes the peer's report.
+func (s *Session) report(tx *Tx, p *wire.Report) {
+	s.mu.Lock()
+	progress := s.send.report(p, s.counter.Load(), &s.sent, tx.at)
+	if s.send.any {
+		s.acked.Store(s.send.highest + 1)
+	}
+	s.mu.Unlock()
+	if progress {
+		s.progress(tx)
+	}
+}
+
+// progress notes that what we send arrives.
+func (s *Session) progress(*Tx) {
+	s.waiting.Store(0)
+	s.stopped.Store(false)
+}
+
+// urgent acknowledges an urgent message and hands it on if it is new.
+func (s *Session) urgent(tx *Tx, u *wire.Urgent) {
+	s.mu.Lock()
+	fresh, ok := s.urgentIn.receive(u.Number)
+	ack := s.urgentIn.ack()
+	s.mu.Unlock()
+	if !ok {
+		return
+	}
+	tx.plain = wire.AppendUrgentAck(tx.plain[:0], ack, true)
+	s.transmit(tx, tx.plain)
+	if fresh {
+		s.handler.Urgent(s, u.Kind, u.Message)
+	}
+}

@@ -1,0 +1,127 @@
+package link
+
+import (
+	"time"
+
+	"github.com/wzp-voice/wzp/internal/seal"
+	"github.com/wzp-voice/wzp/internal/udp"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// Tx is what a goroutine needs for sending: a batch of packets and scratch memory. The handler of
+// a received packet gets one; what it sends leaves when the received batch has been handled.
+type Tx struct {
+	batch *udp.Batch
+	now   time.Time     // of the packet or tick that is being handled
+	at    time.Duration // the same on the Endpoint's clock
+	nonce seal.Nonce
+	plain []byte // scratch for frames of our own
+
+	// Short and Long are scratch for the two forms of a media frame, cap wire.MaxPlaintext.
+	Short, Long []byte
+}
+
+// Now returns when the packet that is being handled came.
+func (tx *Tx) Now() time.Time { return tx.now }
+
+// SendMedia sends a media frame, which is the only one of its packet, in its short or its long form, as the
+// peer has acknowledged alias or not. It never blocks and allocates nothing.
+func (s *Session) SendMedia(tx *Tx, alias uint16, short, long []byte) {
+	if s.stopped.Load() {
+		s.mediaHeld.Add(1)
+		return
+	}
+	frame := short
+	if !s.AliasKnown(alias) {
+		frame = long
+	}
+	s.mediaSent.Add(1)
+	s.expect(tx)
+	s.transmit(tx, frame)
+}
+
+// SendMediaNow is SendMedia for goroutines that have no Tx.
+func (s *Session) SendMediaNow(alias uint16, m *wire.Media) {
+	s.ep.withTx(func(tx *Tx) {
+		m.Alias = alias
+		m.Long = false
+		tx.Short = wire.AppendMedia(tx.Short[:0], m, true)
+		m.Long = true
+		tx.Long = wire.AppendMedia(tx.Long[:0], m, true)
+		s.SendMedia(tx, alias, tx.Short, tx.Long)
+	})
+}
+
+// SendUrgent sends a message that is repeated until the peer acknowledges it. body is kept.
+func (s *Session) SendUrgent(kind wire.UrgentKind, body []byte) error {
+	var err error
+	s.ep.withTx(func(tx *Tx) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if err = s.urgentOut.add(kind, body); err == nil {
+			s.urgentLocked(tx)
+		}
+	})
+	return err
+}
+
+// UrgentPending returns how many urgent messages wait for their acknowledgement.
+func (s *Session) UrgentPending() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.urgentOut.pending)
+}
+
+// urgentLocked sends the urgent messages whose time has come. The caller holds s.mu.
+func (s *Session) urgentLocked(tx *Tx) {
+	if s.out.Load() == nil {
+		return
+	}
+	s.urgentOut.due(tx.now, func(m *urgentMessage) {
+		u := wire.Urgent{Number: m.number, Kind: m.kind, Message: m.body}
+		tx.plain = wire.AppendUrgent(tx.plain[:0], &u, true)
+		s.expect(tx)
+		s.transmit(tx, tx.plain)
+	})
+}
+
+// ping asks the peer for a sign of life.
+func (s *Session) ping(tx *Tx) {
+	var data [8]byte
+	for i := range data {
+		data[i] = byte(uint64(tx.at) >> (56 - 8*i))
+	}
+	tx.plain = wire.AppendEcho(tx.plain[:0], wire.FramePing, data, true)
+	s.expect(tx)
+	s.transmit(tx, tx.plain)
+}
+
+// expect notes that something is sent that the peer will report.
+func (s *Session) expect(tx *Tx) {
+	if s.waiting.Load() == 0 {
+		s.waiting.CompareAndSwap(0, max(1, int64(tx.at)))
+	}
+}
+
+// transmit seals frames as one packet and adds it to the batch.
+func (s *Session) transmit(tx *Tx, frames []byte) {
+	if path := s.path.Load(); path != nil {
+		s.transmitTo(tx, *path, frames)
+	}
+}
+
+func (s *Session) transmitTo(tx *Tx, path udp.Path, frames []byte) {
+	out := s.out.Load()
+	if out == nil {
+		return
+	}
+	counter := s.counter.Add(1) - 1
+	long := counter-s.acked.Load() >= longAfter
+	header := wire.AppendHeader(tx.batch.Buffer(), out.remote, counter, long)
+	packet := out.sealer.Seal(header, frames, counter, &tx.nonce)
+	if packet == nil {
+		return
+	}
+	s.sent.put(counter, tx.at)
+	tx.batch.Commit(len(packet), path)
+}

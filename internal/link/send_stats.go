@@ -1,0 +1,117 @@
+package link
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// sentRing is how many of the newest packets a sender knows the sending time of.
+const sentRing = 256
+
+// sentTimes remembers when the newest packets were sent. Senders write to it without a lock; an entry
+// that is overwritten while it is read belongs to another counter and is not found.
+type sentTimes [sentRing]atomic.Uint64
+
+const sentTimeBits = 40 // microseconds: 12 days
+
+func (t *sentTimes) put(counter uint64, at time.Duration) {
+	us := uint64(at.Microseconds()) & (1<<sentTimeBits - 1)
+	t[counter%sentRing].Store(counter<<sentTimeBits | us)
+}
+
+// get returns when counter was sent, if that is still known.
+func (t *sentTimes) get(counter uint64) (time.Duration, bool) {
+	v := t[counter%sentRing].Load()
+	if v == 0 || v>>sentTimeBits != counter&(1<<(64-sentTimeBits)-1) {
+		return 0, false
+	}
+	return time.Duration(v&(1<<sentTimeBits-1)) * time.Microsecond, true
+}
+
+// Quality is what the peer's reports say of one direction of a link.
+type Quality struct {
+	RTT      time.Duration // smoothed as in RFC 6298; 0: not measured yet
+	Jitter   time.Duration // interarrival jitter, RFC 3550, section 6.4.1
+	Loss     float64       // share of packets lost, smoothed over some seconds
+	Residual uint64        // packets lost for good, since the session began
+	Bursts   [6]uint64     // bursts of loss: of 1, 2, 3-4, 5-8, 9-16, 17 or more packets
+}
+
+// sendStats reads the peer's reports. It is pure; its Session locks it. The zero value is ready.
+type sendStats struct {
+	quality  Quality
+	highest  uint64
+	received uint64
+	lost     uint16
+	bursts   [6]uint8
+	any      bool
+}
+
+// report takes a report that came now (on the clock of sent). progress: packets arrive over there.
+// A report that claims what was never sent (counters from next up), or an old one, is ignored.
+func (s *sendStats) report(p *wire.Report, next uint64, sent *sentTimes, now time.Duration) (progress bool) {
+	if p.Highest >= next || p.Received > p.Highest+1 {
+		return false
+	}
+	if s.any && (p.Highest < s.highest || p.Received < s.received) {
+		return false // overtaken by a newer one
+	}
+	progress = !s.any || p.Received > s.received
+	if at, ok := sent.get(p.Highest); ok && (!s.any || p.Highest > s.highest) {
+		s.rtt(now - at - p.Age)
+	}
+	s.jitter(p, sent)
+	s.loss(p)
+	s.any, s.highest, s.received = true, p.Highest, p.Received
+	return progress
+}
+
+func (s *sendStats) rtt(sample time.Duration) {
+	if sample <= 0 || sample > time.Minute {
+		return
+	}
+	if s.quality.RTT == 0 {
+		s.quality.RTT = sample
+	} else {
+		s.quality.RTT += (sample - s.quality.RTT) / 8
+	}
+}
+
+// jitter compares the spacing of arrivals with that of sendings, going back from the newest.
+func (s *sendStats) jitter(p *wire.Report, sent *sentTimes) {
+	counter := p.Highest
+	at, ok := sent.get(counter)
+	for _, sample := range p.Samples[:p.N] {
+		counter -= sample.CounterBack
+		earlier, known := sent.get(counter)
+		if ok && known {
+			d := (at - earlier) - sample.ArrivalBack
+			s.quality.Jitter += (d.Abs() - s.quality.Jitter) / 16
+		}
+		at, ok = earlier, known
+	}
+}
+
+func (s *sendStats) loss(p *wire.Report) {
+	expected, got := p.Highest-s.highest, p.Received-s.received
+	if !s.any {
+		expected, got = p.Highest+1, p.Received
+	} else {
+		s.quality.Residual += uint64(p.Lost - s.lost)
+		for i := range p.Bursts {
+			s.quality.Bursts[i] += uint64(p.Bursts[i] - s.bursts[i])
+		}
+	}
+	s.lost, s.bursts = p.Lost, p.Bursts
+	if expected == 0 {
+		return
+	}
+	loss := 1 - min(1, float64(got)/float64(expected))
+	weight := min(1, float64(expected)/100) // about the last 100 packets count
+	if !s.any {
+		weight = 1
+	}
+	s.quality.Loss += weight * (loss - s.quality.Loss)
+}

@@ -1,0 +1,190 @@
+package link
+
+import (
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/quic-go/quic-go"
+
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/udp"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+const (
+	sessionTimeout = 60 * time.Second // without an authentic packet
+	longAfter      = 1 << 14          // unacknowledged packets from which counters are sent long
+
+	// packetOverhead is what a sealed packet costs on the wire beside its frames: IPv4 20, UDP 8, header
+	// and tag.
+	packetOverhead = 28 + wire.HeaderSize + wire.TagSize
+)
+
+// Session is the life of one link. It outlives its QUIC connections and ends when either side
+// leaves or 60 s after the last authentic packet.
+//
+// Sending takes no lock: any number of goroutines may send on one session, each with its own Tx.
+type Session struct {
+	ep      *Endpoint
+	handler Handler
+	client  *Client // nil on the accepting side
+
+	id          [16]byte
+	incarnation [8]byte
+	identity    identity.PublicKey // the peer's, proved
+	name        string             // what the peer calls itself; of clients only
+	remote      netip.Addr         // where the first attachment came from
+
+	// Owner is the handler's own; Accept sets it.
+	Owner any
+
+	// Sending. Atomic, no lock.
+	counter    atomic.Uint64 // of the next packet
+	acked      atomic.Uint64 // one above the highest counter that a report acknowledged
+	out        atomic.Pointer[attachment]
+	path       atomic.Pointer[udp.Path]
+	waiting    atomic.Int64 // since when (Endpoint.clock) sent packets have shown no sign of arriving; 0: none
+	stopped    atomic.Bool  // the circuit breaker is open: no media
+	elicited   atomic.Bool  // the peer sent something that wants a report
+	aliasKnown [wire.MaxAliases / 64]atomic.Uint64
+	sent       sentTimes
+	mediaSent  atomic.Uint64 // packets with media
+	mediaHeld  atomic.Uint64 // media frames not sent because of the circuit breaker
+
+	mu          sync.Mutex // guards what follows; no other lock of this package is taken under it
+	recv        receiveStats
+	send        sendStats
+	urgentOut   urgentOut
+	urgentIn    urgentIn
+	roaming     roaming
+	attachments []*attachment
+	aliases     map[uint16]*boundAlias // of the streams that the peer announced
+	pings       pinger
+	ended       bool
+}
+
+// boundAlias is what an alias of the peer stands for.
+type boundAlias struct {
+	stream *Stream
+	acked  time.Time // when the acknowledgement was last sent
+}
+
+// Identity returns the peer's key, which its handshake proved.
+func (s *Session) Identity() identity.PublicKey { return s.identity }
+
+// Name returns what the client calls itself.
+func (s *Session) Name() string { return s.name }
+
+// Remote returns the address that the session was opened from.
+func (s *Session) Remote() netip.Addr { return s.remote }
+
+// Quality returns what the peer reported of the packets sent to it.
+func (s *Session) Quality() Quality {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.send.quality
+}
+
+// Counts are a session's totals.
+type Counts struct {
+	PacketsSent, PacketsReceived uint64 // sealed packets
+	PacketsLost                  uint64 // of the peer's, that did not arrive
+	BytesReceived                uint64 // with IP and UDP headers, IPv4 assumed
+	MediaSent                    uint64 // packets with media
+	MediaHeld                    uint64 // media frames that the circuit breaker kept back
+}
+
+// Counts returns the totals so far.
+func (s *Session) Counts() Counts {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Counts{
+		PacketsSent:     s.counter.Load(),
+		PacketsReceived: s.recv.received,
+		PacketsLost:     s.recv.lost,
+		BytesReceived:   s.recv.bytes,
+		MediaSent:       s.mediaSent.Load(),
+		MediaHeld:       s.mediaHeld.Load(),
+	}
+}
+
+// End closes the session: the peer is told, QUIC connections are closed, the handler learns it.
+func (s *Session) End(code wire.CloseCode) {
+	s.ep.withTx(func(tx *Tx) { s.end(tx, code, true) })
+}
+
+// end is End; tell says whether the peer does not know yet.
+func (s *Session) end(tx *Tx, code wire.CloseCode, tell bool) {
+	s.mu.Lock()
+	if s.ended {
+		s.mu.Unlock()
+		return
+	}
+	s.ended = true
+	attachments := s.attachments
+	s.attachments = nil
+	var conns []*quic.Conn
+	for _, a := range attachments {
+		if a.conn != nil {
+			conns = append(conns, a.conn)
+		}
+	}
+	s.mu.Unlock()
+
+	if tell {
+		frames := wire.AppendClose(tx.plain[:0], code, true)
+		for range 3 {
+			s.transmit(tx, frames)
+		}
+	}
+	s.ep.forget(s, attachments)
+	for _, conn := range conns {
+		// Not here: closing waits for the connection's own goroutine.
+		s.ep.background(func() { conn.CloseWithError(quicEnded, code.String()) })
+	}
+	s.handler.Ended(s, code)
+}
+
+// attach adds an attachment. The caller holds s.mu.
+func (s *Session) attachLocked(a *attachment, now time.Time) (dropped *attachment) {
+	if len(s.attachments) >= maxAttachments {
+		for i, old := range s.attachments {
+			if old != s.out.Load() {
+				dropped = old
+				s.attachments = append(s.attachments[:i:i], s.attachments[i+1:]...)
+				break
+			}
+		}
+	}
+	s.attachments = append(s.attachments, a)
+	s.recv.authenticAt = now // a handshake is as good as a packet
+	return dropped
+}
+
+// retireLocked marks all attachments but the one in use. The caller holds s.mu.
+func (s *Session) retireLocked(inUse *attachment, now time.Time) {
+	for _, a := range s.attachments {
+		if a == inUse {
+			a.retired = time.Time{}
+		} else if a.retired.IsZero() {
+			a.retired = now
+		}
+	}
+}
+
+// AliasKnown tells whether the peer has acknowledged an alias of ours.
+func (s *Session) AliasKnown(alias uint16) bool {
+	return s.aliasKnown[alias/64].Load()&(1<<(alias%64)) != 0
+}
+
+// SetAliasKnown notes that the peer knows, or must learn again, what an alias of ours stands for. While it
+// does not, SendMedia sends the long form.
+func (s *Session) SetAliasKnown(alias uint16, known bool) {
+	if known {
+		s.aliasKnown[alias/64].Or(1 << (alias % 64))
+	} else {
+		s.aliasKnown[alias/64].And(^uint64(1 << (alias % 64)))
+	}
+}

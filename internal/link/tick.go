@@ -1,0 +1,138 @@
+package link
+
+import (
+	"time"
+
+	"github.com/wzp-voice/wzp/wire"
+)
+
+const (
+	tickEvery   = 50 * time.Millisecond
+	pingIdle    = 2 * time.Second        // a client that sent nothing for so long pings
+	pingRepeat  = 200 * time.Millisecond // while there is doubt
+	pingSlow    = time.Second            // after 10 s of doubt
+	doubtAfter  = 2 * time.Second        // without a sign that what we send arrives
+	breakAfter  = 5 * time.Second        // likewise: no more media (RFC 8083)
+	silentAfter = 4 * time.Second        // a client that heard nothing attaches anew
+)
+
+// pinger decides when to ask the peer for a sign of life. It is pure; its Session locks it.
+type pinger struct {
+	asked  time.Time // first of the pings that were not answered; zero: none is open
+	last   time.Time
+	count  uint64 // packets sent, at the last look
+	sentAt time.Time
+}
+
+// due reports whether to ping now. sent is how many packets were ever sent; doubt: something else
+// says that the path may be down; client: this side keeps the session alive.
+func (p *pinger) due(now time.Time, sent uint64, client, doubt bool) bool {
+	if sent != p.count || p.sentAt.IsZero() {
+		p.count, p.sentAt = sent, now
+	}
+	open := !p.asked.IsZero()
+	switch {
+	case open || doubt:
+		every := pingRepeat
+		if open && now.Sub(p.asked) > 10*time.Second {
+			every = pingSlow
+		}
+		if now.Sub(p.last) < every {
+			return false
+		}
+	case !client || now.Sub(p.sentAt) < pingIdle:
+		return false
+	}
+	if !open {
+		p.asked = now
+	}
+	p.last = now
+	return true
+}
+
+// answered notes a pong.
+func (p *pinger) answered() { p.asked = time.Time{} }
+
+// tickLoop does what is due by time alone, for all sessions.
+func (ep *Endpoint) tickLoop() {
+	ticker := time.NewTicker(tickEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ep.ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		sessions := ep.Sessions()
+		ep.withTx(func(tx *Tx) {
+			for _, s := range sessions {
+				s.tick(tx)
+			}
+		})
+	}
+}
+
+// tick sends reports, repeats urgent messages and challenges, asks for signs of life, and ends what is over.
+func (s *Session) tick(tx *Tx) {
+	s.mu.Lock()
+	over := tx.now.Sub(s.recv.authenticAt) > sessionTimeout
+	if !over && !s.ended {
+		s.reportLocked(tx)
+		s.urgentLocked(tx)
+		s.probeLocked(tx)
+		s.doubtLocked(tx)
+	}
+	gone := s.expireLocked(tx.now)
+	s.mu.Unlock()
+	for _, a := range gone {
+		s.ep.release(a.local)
+	}
+	if over {
+		s.end(tx, wire.CloseLeft, true)
+	}
+}
+
+func (s *Session) reportLocked(tx *Tx) {
+	if s.elicited.Swap(false) {
+		s.recv.eliciting = true
+	}
+	if s.recv.due(tx.now) {
+		report := s.recv.report(tx.now)
+		tx.plain = wire.AppendReport(tx.plain[:0], &report, true)
+		s.transmit(tx, tx.plain)
+	}
+}
+
+// doubtLocked pings while it is not sure that the path works, and opens the circuit breaker or wakes the
+// client when that lasts.
+func (s *Session) doubtLocked(tx *Tx) {
+	unsure := time.Duration(0)
+	if since := s.waiting.Load(); since != 0 {
+		unsure = tx.at - time.Duration(since)
+	}
+	if unsure > breakAfter && !s.stopped.Swap(true) {
+		s.ep.log.Debug("media stopped: the peer does not report that any arrives", "peer", s.identity.Fingerprint())
+	}
+	silent := tx.now.Sub(s.recv.authenticAt)
+	if s.pings.due(tx.now, s.counter.Load(), s.client != nil, unsure > doubtAfter) {
+		s.ping(tx)
+	}
+	if s.client != nil && silent > silentAfter && !s.pings.asked.IsZero() {
+		s.client.wake(causeSilence)
+	}
+}
+
+// expireLocked drops the attachments that were superseded long ago.
+func (s *Session) expireLocked(now time.Time) (gone []*attachment) {
+	kept := s.attachments[:0]
+	for _, a := range s.attachments {
+		if !a.retired.IsZero() && now.Sub(a.retired) > retireAfter {
+			gone = append(gone, a)
+		} else {
+			kept = append(kept, a)
+		}
+	}
+	clear(s.attachments[len(kept):])
+	s.attachments = kept
+	return gone
+}

@@ -1,0 +1,81 @@
+package link
+
+import (
+	"crypto/tls"
+	"errors"
+	"time"
+
+	"github.com/quic-go/quic-go"
+
+	"github.com/wzp-voice/wzp/identity"
+)
+
+// alpn is the protocol name of native clients and relays.
+const alpn = "wzp"
+
+// Application error codes of QUIC connections. They are for people who look at captures only.
+const (
+	quicEnded      = 0 // the session is over, or another attachment took its place
+	quicRefused    = 1
+	quicOverloaded = 2
+)
+
+// handshakeTimeout bounds the handshake and the time to a valid Hello: at 60 % loss the default of 5 s
+// would fail one handshake in five.
+const handshakeTimeout = 20 * time.Second
+
+// quicConfig is both sides' configuration. The control stream is the only stream, and little flows on it.
+func quicConfig(keepAlive time.Duration) *quic.Config {
+	return &quic.Config{
+		HandshakeIdleTimeout:           handshakeTimeout,
+		MaxIdleTimeout:                 30 * time.Second,
+		KeepAlivePeriod:                keepAlive,
+		MaxIncomingStreams:             1,
+		MaxIncomingUniStreams:          -1,
+		InitialStreamReceiveWindow:     16 << 10,
+		MaxStreamReceiveWindow:         128 << 10,
+		InitialConnectionReceiveWindow: 16 << 10,
+		MaxConnectionReceiveWindow:     128 << 10,
+		DisablePathMTUDiscovery:        true, // nothing on it is large or in a hurry
+		InitialPacketSize:              1200,
+	}
+}
+
+// identityCertificate is a TLS certificate made of an identity.
+type identityCertificate struct{ cert tls.Certificate }
+
+func (c *identityCertificate) server() *tls.Config {
+	return &tls.Config{
+		Certificates:           []tls.Certificate{c.cert},
+		NextProtos:             []string{alpn},
+		MinVersion:             tls.VersionTLS13,
+		SessionTicketsDisabled: true,
+	}
+}
+
+// clientTLS returns a configuration that asks check about the relay's identity key.
+func clientTLS(serverName string, check func(identity.PublicKey) error) *tls.Config {
+	return &tls.Config{
+		ServerName: serverName,
+		NextProtos: []string{alpn},
+		MinVersion: tls.VersionTLS13,
+		// The key is what identifies a relay, and VerifyConnection checks it. (VerifyPeerCertificate would
+		// be skipped for resumed connections.)
+		InsecureSkipVerify:     true,
+		SessionTicketsDisabled: true,
+		VerifyConnection: func(state tls.ConnectionState) error {
+			key, err := relayKey(state)
+			if err != nil {
+				return err
+			}
+			return check(key)
+		},
+	}
+}
+
+func relayKey(state tls.ConnectionState) (identity.PublicKey, error) {
+	if len(state.PeerCertificates) == 0 {
+		return identity.PublicKey{}, errors.New("the relay showed no certificate")
+	}
+	return identity.PublicKeyFromCertificate(state.PeerCertificates[0])
+}
