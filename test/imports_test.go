@@ -24,18 +24,10 @@ const modulePath = "github.com/wzp-voice/wzp"
 // mayImport lists the packages of this module that each package may import directly, outside
 // of its tests. Imports point down only:
 //
-//	         cmd/wzp
-//	       /         \
-//	    wzp           internal/relay
-//	     |                 |    \
-//	     |            federation  web
-//	     |             /   |   \
-//	     |            /  room  presence
-//	    link <-------+     |   /
-//	     |                 |  /
-//	udp seal fec rate     wire      e2ee opus jitter audio: only left of the line
-//	                       |        that runs down from wzp
-//	                    identity
+//	cmd/wzp
+//	 ├─ wzp, the client ─────────── e2ee opus jitter audio
+//	 └─ internal/relay, the server ─ federation ─ room presence; web
+//	below both: link ─ udp seal fec rate, wire ─ identity, eventlog
 var mayImport = map[string][]string{
 	// Leaves.
 	"wzp/identity":          {},
