@@ -1,0 +1,75 @@
+// Package audio is where sound enters and leaves wzp: files, tones, microphones
+// and loudspeakers, and the arithmetic on samples between them.
+//
+//	 Source                                                        Sink
+//	FileSource  ─┐                                           ┌─ WAVWriter (mix, or one a talker)
+//	ToneSource  ─┼─> PCM ─> PreRoll ─> encoder ... decoders ─> Mixer ─┼─ Speaker
+//	Microphone  ─┘     └──> Level, Activity                  └─ Discard
+//
+// PCM is everywhere mono float32, full scale [-1, 1], at SampleRate. A Source
+// sets the pace of what it captures; a Sink follows the pace of its caller (one
+// tick of the call engine a frame), and a Speaker makes up for the difference
+// between that clock and its device's.
+//
+// What lives here: WAV files, resampling, mixing, levels, sound servers. What may
+// not: codecs, networking, jitter buffers; no server package imports this one.
+//
+// No method on the path of a frame allocates. Queues to and from devices are
+// bounded, drop the oldest sound and count it.
+package audio
+
+import (
+	"context"
+	"time"
+)
+
+// SampleRate of all PCM inside wzp, Hz.
+const SampleRate = 48000
+
+// A Source captures sound in real time. One goroutine reads at a time; Close may
+// come from another and unblocks it.
+type Source interface {
+	// ReadFrame blocks until len(dst) more samples are captured and fills dst.
+	// n < len(dst) only when the source ended inside dst: the rest is silence. After
+	// the last sample it returns 0, io.EOF; when ctx ends, ctx's error; when a
+	// device is lost, an error that says so.
+	ReadFrame(ctx context.Context, dst []float32) (n int, err error)
+
+	// Start is when sample 0 was captured (monotonic); zero until ReadFrame was
+	// first called. Sample k was captured at Start + k/SampleRate, by this machine's
+	// clock for files and tones, by the device's for microphones.
+	Start() time.Time
+
+	// Close ends the capture and frees what it holds. It may be called again.
+	Close() error
+}
+
+// A Sink takes sound at the caller's pace: the caller writes a frame whenever one
+// is due. It never waits for a device. One goroutine writes at a time.
+type Sink interface {
+	// WriteFrame takes len(pcm) samples; pcm is the caller's again afterwards.
+	WriteFrame(pcm []float32) error
+
+	// Close finishes what was written: files are complete afterwards. It may be
+	// called again.
+	Close() error
+}
+
+// durationOf converts samples to a duration, without rounding until the last.
+func durationOf(samples int64) time.Duration {
+	seconds := samples / SampleRate
+	rest := samples % SampleRate
+	return time.Duration(seconds)*time.Second + time.Duration(rest)*time.Second/SampleRate
+}
+
+// samplesIn converts a duration to samples.
+func samplesIn(d time.Duration) int { return int(d * SampleRate / time.Second) }
+
+// Discard is the Sink that throws sound away (`--out none`).
+type Discard struct{}
+
+// WriteFrame forgets pcm.
+func (Discard) WriteFrame([]float32) error { return nil }
+
+// Close does nothing.
+func (Discard) Close() error { return nil }

@@ -1,0 +1,193 @@
+package audio
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// maxLate is how far a paced source may fall behind (a stopped process, a paused
+// machine) and still catch up; beyond, the missed time is gone, as it would be
+// for a microphone, and no burst of old sound follows.
+const maxLate = time.Second
+
+// pacer releases samples at the instant at which they would have been captured.
+// The instant is computed from sample 0, never from the one before, so that no
+// error adds up.
+//
+//	start           start+k/48000                 now
+//	  |---------------|-----------------------------|-->
+//	sample 0        sample k is released          sample k would be late
+type pacer struct {
+	start   atomic.Pointer[time.Time] // when sample 0 was captured; set once
+	skipped time.Duration             // given up by falling behind
+	timer   *time.Timer
+
+	closed    chan struct{}
+	closeOnce sync.Once
+}
+
+func newPacer() *pacer { return &pacer{closed: make(chan struct{})} }
+
+// begin starts the clock at the first call.
+func (p *pacer) begin() {
+	if p.start.Load() == nil {
+		now := time.Now()
+		p.start.Store(&now)
+	}
+}
+
+// wait blocks until sample number end (the first not yet asked for) is reached.
+func (p *pacer) wait(ctx context.Context, end int64) error {
+	select {
+	case <-p.closed:
+		return errSourceClosed
+	default:
+	}
+	due := p.start.Load().Add(durationOf(end) + p.skipped)
+	delay := time.Until(due)
+	if delay < -maxLate {
+		p.skipped -= delay
+	}
+	if delay <= 0 {
+		return ctx.Err()
+	}
+	if p.timer == nil {
+		p.timer = time.NewTimer(delay)
+	} else {
+		p.timer.Reset(delay)
+	}
+	select {
+	case <-p.timer.C:
+		return nil
+	case <-ctx.Done():
+		p.timer.Stop()
+		return ctx.Err()
+	case <-p.closed:
+		p.timer.Stop()
+		return errSourceClosed
+	}
+}
+
+// Start is when sample 0 was captured; zero before the first ReadFrame.
+func (p *pacer) Start() time.Time {
+	if t := p.start.Load(); t != nil {
+		return *t
+	}
+	return time.Time{}
+}
+
+func (p *pacer) close() { p.closeOnce.Do(func() { close(p.closed) }) }
+
+// errSourceClosed is what a reader gets whose source was closed.
+var errSourceClosed = fmt.Errorf("audio source is closed: %w", io.ErrClosedPipe)
+
+// FileSource plays a WAV file once, in real time, from the first ReadFrame on.
+type FileSource struct {
+	*pacer
+	next int64 // sample to be read next
+
+	mu  sync.Mutex // guards wav and err: Close may come from elsewhere
+	wav *WAVReader
+	err error // what ended the file
+}
+
+// OpenFile opens a WAV file as a source. Errors name the file and what is wrong.
+func OpenFile(path string) (*FileSource, error) {
+	wav, err := OpenWAV(path)
+	if err != nil {
+		return nil, err
+	}
+	return &FileSource{pacer: newPacer(), wav: wav}, nil
+}
+
+// ReadFrame returns the next samples when they are due; see Source.
+func (s *FileSource) ReadFrame(ctx context.Context, dst []float32) (n int, err error) {
+	s.begin()
+	if n, err = s.read(dst); err != nil {
+		return 0, err
+	}
+	clear(dst[n:])
+	s.next += int64(len(dst))
+	if err := s.wait(ctx, s.next); err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+
+// read returns an error only with n == 0.
+func (s *FileSource) read(dst []float32) (n int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		n, s.err = s.wav.Read(dst)
+	}
+	if n == 0 {
+		return 0, s.err
+	}
+	return n, nil
+}
+
+// Close ends the source and closes the file.
+func (s *FileSource) Close() error {
+	s.close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = errSourceClosed
+	return s.wav.Close()
+}
+
+const (
+	// DefaultTone is the frequency of `--in tone`, Hz.
+	DefaultTone = 440
+
+	// toneLevel is the tone's amplitude: -12 dB of full scale, a comfortable level.
+	toneLevel = 0.25
+)
+
+// ToneSource is a sine that never ends, paced like a microphone.
+type ToneSource struct {
+	*pacer
+	hz   float64
+	next int64
+}
+
+// NewTone makes a tone source; hz lies above 0 and below 24000.
+func NewTone(hz float64) (*ToneSource, error) {
+	if !(hz > 0 && hz < SampleRate/2) {
+		return nil, fmt.Errorf("tone of %g Hz: use more than 0 and less than %d", hz, SampleRate/2)
+	}
+	return &ToneSource{pacer: newPacer(), hz: hz}, nil
+}
+
+// ReadFrame returns the next samples of the tone when they are due.
+func (s *ToneSource) ReadFrame(ctx context.Context, dst []float32) (n int, err error) {
+	s.begin()
+	fillTone(dst, s.hz, s.next)
+	s.next += int64(len(dst))
+	if err := s.wait(ctx, s.next); err != nil {
+		return 0, err
+	}
+	return len(dst), nil
+}
+
+// Close ends the tone.
+func (s *ToneSource) Close() error {
+	s.close()
+	return nil
+}
+
+// fillTone writes samples first, first+1, ... of a sine. The phase is computed
+// from the sample number, whole cycles left out, so that it never drifts.
+func fillTone(dst []float32, hz float64, first int64) {
+	seconds, rest := float64(first/SampleRate), float64(first%SampleRate)
+	cycles := math.Mod(math.Mod(hz, 1)*seconds+hz*rest/SampleRate, 1)
+	for i := range dst {
+		phase := cycles + hz*float64(i)/SampleRate
+		dst[i] = float32(toneLevel * math.Sin(2*math.Pi*phase))
+	}
+}
