@@ -1,0 +1,235 @@
+package simnet
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+)
+
+// maxPayload is the most that fits into a UDP datagram over IPv4.
+const maxPayload = 65507
+
+// Conn is a UDP socket on a [Network]. Its methods may be called from any goroutine. Errors are
+// *net.OpError, of net.ErrClosed after Close and of os.ErrDeadlineExceeded after a deadline.
+type Conn struct {
+	network  *Network
+	readable sync.Cond // on network.mu: a packet, the end of a deadline, or Close
+	alarm    *alarm    // set to the read deadline
+
+	// Guarded by network.mu.
+	addr          netip.AddrPort
+	queue         []packet // at most receiveQueue
+	dropped       uint64
+	closed        bool
+	readDeadline  time.Time // on the monotonic clock; zero for none
+	writeDeadline time.Time
+}
+
+var _ net.PacketConn = (*Conn)(nil)
+
+func newConn(n *Network, addr netip.AddrPort) *Conn {
+	c := &Conn{network: n, addr: addr}
+	c.readable.L = &n.mu
+	c.alarm = newAlarm(func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		c.readable.Broadcast()
+	})
+	return c
+}
+
+// ReadFrom waits for a packet and copies its payload to b; what does not fit is lost. The address
+// is a *net.UDPAddr.
+func (c *Conn) ReadFrom(b []byte) (int, net.Addr, error) {
+	n, from, err := c.ReadFromUDPAddrPort(b)
+	if err != nil {
+		return 0, nil, err
+	}
+	return n, net.UDPAddrFromAddrPort(from), nil
+}
+
+// ReadFromUDPAddrPort is ReadFrom with another type of address.
+func (c *Conn) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
+	c.network.mu.Lock()
+	defer c.network.mu.Unlock()
+	for {
+		switch {
+		case c.closed:
+			return 0, netip.AddrPort{}, c.errorLocked("read", net.ErrClosed)
+		case passed(c.readDeadline):
+			return 0, netip.AddrPort{}, c.errorLocked("read", os.ErrDeadlineExceeded)
+		case len(c.queue) > 0:
+			p := c.queue[0]
+			c.queue[0] = packet{}
+			c.queue = c.queue[1:]
+			return copy(b, p.payload), p.from, nil
+		}
+		c.readable.Wait()
+	}
+}
+
+// enqueueLocked takes in a packet, or reports false when the queue is full.
+func (c *Conn) enqueueLocked(p packet) bool {
+	if len(c.queue) >= receiveQueue {
+		c.dropped++
+		return false
+	}
+	c.queue = append(c.queue, p)
+	c.readable.Signal()
+	return true
+}
+
+// WriteTo sends a copy of b to addr, a *net.UDPAddr. It does not block, and as with UDP an error
+// says nothing about what happens on the way.
+func (c *Conn) WriteTo(b []byte, addr net.Addr) (int, error) {
+	to, ok := addr.(*net.UDPAddr)
+	if !ok || to == nil {
+		return 0, c.fail("write", fmt.Errorf("address %v is not a *net.UDPAddr", addr))
+	}
+	return c.WriteToUDPAddrPort(b, to.AddrPort())
+}
+
+// WriteToUDPAddrPort is WriteTo with another type of address.
+func (c *Conn) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	c.network.mu.Lock()
+	from, closed, late := c.addr, c.closed, passed(c.writeDeadline)
+	c.network.mu.Unlock()
+	switch {
+	case closed:
+		return 0, c.fail("write", net.ErrClosed)
+	case late:
+		return 0, c.fail("write", os.ErrDeadlineExceeded)
+	case len(b) > maxPayload:
+		return 0, c.fail("write", fmt.Errorf("message of %d bytes is too long: at most %d", len(b), maxPayload))
+	}
+	if err := c.network.send(from, unmap(to), b); err != nil {
+		return 0, c.fail("write", err)
+	}
+	return len(b), nil
+}
+
+// Close frees the address and ends every ReadFrom.
+func (c *Conn) Close() error {
+	c.network.mu.Lock()
+	if c.closed {
+		defer c.network.mu.Unlock()
+		return c.errorLocked("close", net.ErrClosed)
+	}
+	c.closed = true
+	c.queue = nil
+	delete(c.network.conns, c.addr)
+	c.alarm.stop()
+	c.readable.Broadcast()
+	c.network.mu.Unlock()
+	c.alarm.wait()
+	return nil
+}
+
+// Rebind gives the Conn another address, as when a NAT forgets a mapping (another port) or a
+// phone changes networks (another host, and so other paths). From now on it sends from there, and
+// what is sent or under way to the old address is lost. The address is as in [Network.Listen].
+func (c *Conn) Rebind(addr netip.AddrPort) error {
+	n := c.network
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if c.closed {
+		return c.errorLocked("rebind", net.ErrClosed)
+	}
+	addr, err := n.freeAddrLocked(addr)
+	if err != nil {
+		return err
+	}
+	delete(n.conns, c.addr)
+	c.addr = addr
+	n.conns[addr] = c
+	return nil
+}
+
+// LocalAddr returns the present address, a *net.UDPAddr.
+func (c *Conn) LocalAddr() net.Addr { return net.UDPAddrFromAddrPort(c.AddrPort()) }
+
+// AddrPort returns the present address.
+func (c *Conn) AddrPort() netip.AddrPort {
+	c.network.mu.Lock()
+	defer c.network.mu.Unlock()
+	return c.addr
+}
+
+// Dropped returns how many packets found the receive queue full.
+func (c *Conn) Dropped() uint64 {
+	c.network.mu.Lock()
+	defer c.network.mu.Unlock()
+	return c.dropped
+}
+
+// SetDeadline sets both deadlines.
+func (c *Conn) SetDeadline(t time.Time) error {
+	if err := c.SetReadDeadline(t); err != nil {
+		return err
+	}
+	return c.SetWriteDeadline(t)
+}
+
+// SetReadDeadline makes ReadFrom fail from t on, waiting calls included; zero for never.
+func (c *Conn) SetReadDeadline(t time.Time) error {
+	c.network.mu.Lock()
+	defer c.network.mu.Unlock()
+	if c.closed {
+		return c.errorLocked("set", net.ErrClosed)
+	}
+	c.readDeadline = monotonic(t)
+	c.alarm.stop()
+	if t.IsZero() {
+		return nil
+	}
+	if passed(c.readDeadline) {
+		c.readable.Broadcast()
+		return nil
+	}
+	c.alarm.set(time.Until(c.readDeadline))
+	return nil
+}
+
+// SetWriteDeadline makes WriteTo, which never waits, fail from t on; zero for never.
+func (c *Conn) SetWriteDeadline(t time.Time) error {
+	c.network.mu.Lock()
+	defer c.network.mu.Unlock()
+	if c.closed {
+		return c.errorLocked("set", net.ErrClosed)
+	}
+	c.writeDeadline = monotonic(t)
+	return nil
+}
+
+// SetReadBuffer does nothing: the queue has a fixed bound. QUIC stacks call it and log when a
+// conn has it not.
+func (c *Conn) SetReadBuffer(int) error { return nil }
+
+// SetWriteBuffer does nothing: WriteTo does not queue.
+func (c *Conn) SetWriteBuffer(int) error { return nil }
+
+func (c *Conn) fail(op string, err error) error {
+	c.network.mu.Lock()
+	defer c.network.mu.Unlock()
+	return c.errorLocked(op, err)
+}
+
+func (c *Conn) errorLocked(op string, err error) error {
+	return &net.OpError{Op: op, Net: "udp", Source: net.UDPAddrFromAddrPort(c.addr), Err: err}
+}
+
+// monotonic returns t on the monotonic clock, which the alarm follows.
+func monotonic(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	now := time.Now()
+	return now.Add(t.Sub(now))
+}
+
+func passed(deadline time.Time) bool {
+	return !deadline.IsZero() && !time.Now().Before(deadline)
+}
