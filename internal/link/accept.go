@@ -165,7 +165,7 @@ func (ep *Endpoint) attach(conn *quic.Conn, hello *wire.Hello, keys *exported, n
 		}
 		if s = ep.add(fresh); s != fresh {
 			// Another connection of the same client was faster.
-			fresh.handler.Ended(fresh, wire.CloseReplaced)
+			ep.config.Accept.Ended(fresh, wire.CloseReplaced)
 		}
 	}
 	if s == nil || s.identity != hello.Identity {

@@ -54,7 +54,7 @@ type Client struct {
 	id     [16]byte
 	wakeup chan string // cap 1: why to attach again
 	done   chan struct{}
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 	err    error // why it ended; valid after done
 
 	joinOnce sync.Once
@@ -71,10 +71,11 @@ type Client struct {
 
 // Why a client attaches again; these are shown to people.
 const (
-	causeReset   = "the relay was restarted"
-	causeSilence = "nothing is heard from the relay"
-	causeOverdue = "the relay does not answer"
-	causeEnded   = "the connection ended"
+	causeShutdown = "the relay is shutting down"
+	causeReset    = "the relay was restarted"
+	causeSilence  = "nothing is heard from the relay"
+	causeOverdue  = "the relay does not answer"
+	causeEnded    = "the connection ended"
 )
 
 const (
@@ -105,7 +106,7 @@ func (ep *Endpoint) Dial(ctx context.Context, config ClientConfig) (*Client, err
 	if err != nil {
 		return nil, err
 	}
-	runCtx, cancel := context.WithCancel(ep.ctx)
+	runCtx, cancel := context.WithCancelCause(ep.ctx)
 	c.cancel = cancel
 	c.install(first)
 	ep.background(func() {
@@ -145,10 +146,26 @@ func (c *Client) Close() error {
 			time.Sleep(5 * time.Millisecond)
 		}
 	}
-	c.cancel()
+	c.cancel(ErrClosed)
 	<-c.done
-	s.End(wire.CloseLeft)
+	c.Session().End(wire.CloseLeft)
 	return nil
+}
+
+// sessionEnded notes the end of the session, by this side or the other. What the relay does not mean
+// for good is no end for the client: it attaches again.
+func (c *Client) sessionEnded(s *Session, code wire.CloseCode, ours bool) {
+	switch {
+	case s != c.Session():
+	case !ours && code == wire.CloseRefused:
+		c.cancel(&wire.Refused{Code: wire.CodeProtocol})
+	case !ours && code == wire.CloseReplaced:
+		c.cancel(&wire.Goodbye{Code: wire.CodeReplaced})
+	case !ours && code == wire.CloseShuttingDown:
+		c.wake(causeShutdown)
+	default:
+		c.wake(causeSilence)
+	}
 }
 
 // wake makes the client attach again, unless it is doing so.
@@ -169,7 +186,7 @@ func (c *Client) run(ctx context.Context) error {
 			current := c.current
 			c.mu.Unlock()
 			current.close("left")
-			return ErrClosed
+			return ended(ctx)
 		case cause = <-c.wakeup:
 		}
 		c.config.Handler.Detached(cause)
@@ -177,12 +194,20 @@ func (c *Client) run(ctx context.Context) error {
 		if err != nil {
 			c.Session().End(wire.CloseRefused)
 			if ctx.Err() != nil {
-				return ErrClosed
+				return ended(ctx)
 			}
 			return err
 		}
 		c.install(next)
 	}
+}
+
+// ended returns why ctx, of a client, is done.
+func ended(ctx context.Context) error {
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return ErrClosed // the endpoint was closed
 }
 
 // install makes a welcomed attempt the one in use, and its session the client's.

@@ -20,9 +20,6 @@ type Handler interface {
 	AliasAcked(s *Session, pair wire.AliasPair)
 	// Urgent gets each urgent message once. body is valid until it returns.
 	Urgent(s *Session, kind wire.UrgentKind, body []byte)
-	// Ended says that the session is over. It is called once, and no other method after it has
-	// returned but for those that were running.
-	Ended(s *Session, code wire.CloseCode)
 }
 
 // Acceptor is the Handler of an Endpoint that accepts sessions.
@@ -32,6 +29,9 @@ type Acceptor interface {
 	Accept(s *Session, remote netip.Addr) *wire.Refused
 	// Control answers a control message; nil sends nothing. A *wire.Refused ends the session.
 	Control(s *Session, m wire.Message) wire.Message
+	// Ended says that an accepted session is over. It is called once; no other method is called for it
+	// afterwards, but some may still be running.
+	Ended(s *Session, code wire.CloseCode)
 }
 
 // Stream is one stream of media that a session receives.

@@ -144,7 +144,11 @@ func (s *Session) end(tx *Tx, code wire.CloseCode, tell bool) {
 		// Not here: closing waits for the connection's own goroutine.
 		s.ep.background(func() { conn.CloseWithError(quicEnded, code.String()) })
 	}
-	s.handler.Ended(s, code)
+	if s.client != nil {
+		s.client.sessionEnded(s, code, tell)
+	} else {
+		s.ep.config.Accept.Ended(s, code)
+	}
 }
 
 // attach adds an attachment. The caller holds s.mu.
