@@ -90,7 +90,7 @@ func syncDir(path string) {
 	if err != nil {
 		return
 	}
-	dir.Sync()
+	_ = dir.Sync() // see above
 	dir.Close()
 }
 
