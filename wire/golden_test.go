@@ -1,0 +1,286 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func unhex(t testing.TB, s string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// layout is one binary layout: how what parse returns is written again.
+type layout struct {
+	parse  func(b []byte) (any, error)
+	append func(dst []byte, v any) []byte
+}
+
+// body makes a layout of a frame's body from the frame's encoder.
+func body[T any](parse func([]byte) (T, error), app func([]byte, T, bool) []byte) layout {
+	return layout{
+		func(b []byte) (any, error) { return parse(b) },
+		func(dst []byte, v any) []byte {
+			f, _, err := NextFrame(app(nil, v.(T), true))
+			if err != nil {
+				panic(err)
+			}
+			return append(dst, f.Body...)
+		},
+	}
+}
+
+var layouts = map[string]layout{
+	"media": {
+		func(b []byte) (any, error) {
+			f, rest, err := NextFrame(b)
+			if err != nil {
+				return nil, err
+			}
+			if len(rest) > 0 {
+				return nil, errors.New("more frames")
+			}
+			return ParseMedia(f)
+		},
+		func(dst []byte, v any) []byte { m := v.(Media); return AppendMedia(dst, &m, true) },
+	},
+	"report":     body(ParseReport, func(d []byte, r Report, last bool) []byte { return AppendReport(d, &r, last) }),
+	"urgent":     body(ParseUrgent, func(d []byte, u Urgent, last bool) []byte { return AppendUrgent(d, &u, last) }),
+	"urgent ack": body(ParseUrgentAck, AppendUrgentAck),
+	"alias ack": body(func(b []byte) ([]AliasPair, error) { return ParseAliasAck(nil, b) },
+		func(d []byte, p []AliasPair, last bool) []byte { return AppendAliasAck(d, p, last) }),
+	"echo": body(ParseEcho, func(d []byte, e [8]byte, last bool) []byte {
+		return AppendEcho(d, FramePing, e, last)
+	}),
+	"close": body(ParseClose, AppendClose),
+	"joined": {
+		func(b []byte) (any, error) { return ParseMembersJoined(b) },
+		func(dst []byte, v any) []byte {
+			for _, e := range v.([][]byte) {
+				dst = AppendMembersJoined(dst, e)
+			}
+			return dst
+		},
+	},
+	"left": {
+		func(b []byte) (any, error) { return ParseMembersLeft(b) },
+		func(dst []byte, v any) []byte { return AppendMembersLeft(dst, v.([]MemberID)...) },
+	},
+	"payload": {
+		func(b []byte) (any, error) { return ParsePayload(b) },
+		func(dst []byte, v any) []byte {
+			if p := v.(Payload); !p.Silence {
+				return AppendPayload(dst, p.Timestamp, p.Codec)
+			}
+			return AppendSilence(dst, v.(Payload).Timestamp, 2)
+		},
+	},
+}
+
+var (
+	memberA = MemberID{0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6}
+	memberB = MemberID{0xb1, 0xb2, 0xb3, 0xb4, 0xb5, 0xb6}
+)
+
+var goldens = []struct {
+	layout, hex string
+	want        any
+}{
+	{"media", "05 1234 aabb", Media{Alias: 5, CTR: 0x1234, Ciphertext: []byte{0xaa, 0xbb}}},
+	{"media", "3b ffff aa", Media{Layer: 1, Alias: 27, CTR: 0xffff, Ciphertext: []byte{0xaa}}},
+	{"media", "1c 1c 0001 aa", Media{Alias: 28, CTR: 1, Ciphertext: []byte{0xaa}}},
+	{"media", "3c 4fff 0001 aa", Media{Layer: 1, Alias: 4095, CTR: 1, Ciphertext: []byte{0xaa}}},
+	{"media", "1d 05 a1a2a3a4a5a6 0700 80012345 aabb",
+		Media{Long: true, Alias: 5, KID: MakeKID(memberA, 7, 0), CTR: 0x12345, Ciphertext: []byte{0xaa, 0xbb}}},
+	{"media", "3d 4100 b1b2b3b4b5b6 00ff 00 aa",
+		Media{Layer: 1, Long: true, Alias: 256, KID: MakeKID(memberB, 0, 255), Ciphertext: []byte{0xaa}}},
+	{"report", "8000ffff 4400 0102 010203040506 08 00",
+		Report{Highest: 0xffff, Received: 0x400, Lost: 0x102, Bursts: [6]uint8{1, 2, 3, 4, 5, 6}, Age: 2 * time.Millisecond}},
+	{"report", "05 04 0000 000000000000 00 02 01 4050 04 00",
+		Report{Highest: 5, Received: 4, N: 2, Samples: [8]Sample{{1, 20 * time.Millisecond}, {4, 0}}}},
+	{"urgent", "4123 01 010203", Urgent{Number: 0x123, Kind: UrgentMembersJoined, Message: []byte{1, 2, 3}}},
+	{"urgent", "00 05", Urgent{Kind: UrgentLeave, Message: []byte{}}},
+	{"urgent", "01 ff 00", Urgent{Number: 1, Kind: 255, Message: []byte{0}}},
+	{"urgent ack", "07 8000000000000001", UrgentAck{Base: 7, Bitmap: 1<<63 | 1}},
+	{"alias ack", "05 a1a2a3a4a5a60100 4fff b1b2b3b4b5b60002",
+		[]AliasPair{{5, MakeKID(memberA, 1, 0)}, {4095, MakeKID(memberB, 0, 2)}}},
+	{"echo", "0102030405060708", [8]byte{1, 2, 3, 4, 5, 6, 7, 8}},
+	{"close", "03", CloseReplaced},
+	{"joined", "03 010203 02 0405", [][]byte{{1, 2, 3}, {4, 5}}},
+	{"left", "a1a2a3a4a5a6 b1b2b3b4b5b6", []MemberID{memberA, memberB}},
+	{"payload", "1234 08aabb", Payload{Timestamp: 0x1234, Codec: []byte{8, 0xaa, 0xbb}}},
+	{"payload", "ffff ff00", Payload{Timestamp: 0xffff, Silence: true}},
+}
+
+func TestGolden(t *testing.T) {
+	for _, g := range goldens {
+		l, b := layouts[g.layout], unhex(t, g.hex)
+		got, err := l.parse(b)
+		if err != nil {
+			t.Errorf("%s %s: %v", g.layout, g.hex, err)
+			continue
+		}
+		if d := cmp.Diff(g.want, got); d != "" {
+			t.Errorf("%s %s: parsed (-want +got):\n%s", g.layout, g.hex, d)
+		}
+		if out := l.append([]byte("x"), g.want); !bytes.Equal(out[1:], b) {
+			t.Errorf("%s: written as %x, want %x", g.layout, out[1:], b)
+		}
+	}
+}
+
+// Every beginning of every golden layout is an error or a shorter meaning of its own, which is written
+// as it was read.
+func TestGoldenTruncated(t *testing.T) {
+	mayBeShorter := map[string]bool{"media": true, "urgent": true, "alias ack": true, "joined": true, "left": true, "payload": true}
+	for _, g := range goldens {
+		l, b := layouts[g.layout], unhex(t, g.hex)
+		for n := range b {
+			v, err := l.parse(b[:n:n])
+			if err != nil {
+				var f *FormatError
+				if !errors.As(err, &f) {
+					t.Errorf("%s %x: %v is no FormatError", g.layout, b[:n], err)
+				}
+				continue
+			}
+			if !mayBeShorter[g.layout] {
+				t.Errorf("%s %x: accepted as %+v", g.layout, b[:n], v)
+			}
+			if out := l.append(nil, v); !bytes.Equal(out, b[:n]) {
+				t.Errorf("%s %x: written as %x", g.layout, b[:n], out)
+			}
+		}
+	}
+}
+
+func TestRefused(t *testing.T) {
+	many := func(s string, n int) string { return strings.Repeat(s, n) }
+	for _, tc := range []struct {
+		layout, hex string
+		want        error
+	}{
+		{"media", "05 1234", ErrTruncated}, // no ciphertext
+		{"media", "1d 05 a1a2a3a4a5a60700 00", ErrTruncated},
+		{"media", "1c 5000 0001 aa", ErrLimit}, // alias 4096
+		{"media", "1c ffffffffffffffff 0001 aa", ErrLimit},
+		{"media", "05 1234" + many("00", 1101), ErrLimit},
+		{"media", "1e 1234 aa", ErrUnknown},
+		{"media", "1f 1234 aa", ErrUnknown},
+		{"media", "40 1234 aa", ErrUnknown}, // repair
+		{"media", "60 1234 aa", ErrUnknown}, // padding
+		{"report", "05 04 0000 000000000000 00 09" + many("0000", 9), ErrLimit},
+		{"report", "05 04 0000 000000000000 00 01 00 00", ErrInvalid}, // back by 0
+		{"report", "05 04 0000 000000000000 00 01 06 00", ErrInvalid}, // below 0
+		{"report", "05 04 0000 000000000000 00 02 03 00 03 00", ErrInvalid},
+		{"report", "05 04 0000 000000000000 00 00 00", ErrInvalid}, // goes on
+		{"report", "05 04 0000 000000000000 c000000100000000 00", ErrLimit},
+		{"report", "05 04 0000 000000000000 00 01 01 c000000100000000", ErrLimit},
+		{"urgent", "00 01" + many("00", 1025), ErrLimit},
+		{"urgent", "00 03 00", ErrInvalid},
+		{"urgent ack", "07 000000000000000000", ErrInvalid},
+		{"alias ack", "", ErrTruncated},
+		{"alias ack", "5000 a1a2a3a4a5a60100", ErrLimit},
+		{"echo", "010203040506070809", ErrInvalid},
+		{"close", "0000", ErrInvalid},
+		{"joined", "", ErrTruncated},
+		{"joined", "00", ErrInvalid},
+		{"joined", "ffffffffffffffff 00", ErrTruncated},
+		{"joined", "4191" + many("00", 401), ErrInvalid},
+		{"left", "", ErrInvalid},
+		{"payload", "1234", ErrTruncated},
+		{"payload", "1234 ff", ErrTruncated},
+		{"payload", "1234 ff01", ErrUnknown},
+	} {
+		v, err := layouts[tc.layout].parse(unhex(t, tc.hex))
+		if !errors.Is(err, tc.want) {
+			t.Errorf("%s %.60s: %+v, %v; want %v", tc.layout, tc.hex, v, err, tc.want)
+		}
+	}
+}
+
+func TestLargest(t *testing.T) {
+	m := Media{Long: true, Alias: 4095, KID: MakeKID(memberA, 255, 255), CTR: maxVarint, Ciphertext: make([]byte, MaxCiphertext)}
+	if b := AppendMedia(nil, &m, false); len(b) > MaxPlaintext {
+		t.Errorf("the largest media frame has %d bytes, a packet takes %d", len(b), MaxPlaintext)
+	}
+	u := Urgent{Number: maxVarint, Kind: 1, Message: make([]byte, MaxUrgent)}
+	if b := AppendUrgent(nil, &u, false); len(b) > MaxPlaintext {
+		t.Errorf("the largest urgent frame has %d bytes, a packet takes %d", len(b), MaxPlaintext)
+	}
+}
+
+func TestSilencePadding(t *testing.T) {
+	if got, want := AppendSilence(nil, 0x102, 5), unhex(t, "0102 ff00 000000"); !bytes.Equal(got, want) {
+		t.Errorf("%x, want %x", got, want)
+	}
+	if p, err := ParsePayload(AppendSilence(nil, 7, 40)); err != nil || !p.Silence || p.Timestamp != 7 || p.Codec != nil {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if got := AppendSilence(nil, 0, 0); len(got) != 4 {
+		t.Errorf("the shortest silence has %d bytes", len(got))
+	}
+}
+
+func TestUrgentAckHas(t *testing.T) {
+	a := UrgentAck{Base: 10, Bitmap: 1 | 1<<63}
+	for n, want := range map[uint64]bool{0: true, 9: true, 10: false, 11: true, 12: false, 74: true, 75: false, 1 << 63: false} {
+		if got := a.Has(n); got != want {
+			t.Errorf("Has(%d) = %v", n, got)
+		}
+	}
+}
+
+func TestReportOutOfRangeTimes(t *testing.T) {
+	r := Report{Highest: 9, Age: -time.Second, N: 99}
+	for i := range r.Samples {
+		r.Samples[i] = Sample{1, 1<<63 - 1}
+	}
+	f, _, err := NextFrame(AppendReport(nil, &r, true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := ParseReport(f.Body)
+	if err != nil || got.Age != 0 || got.N != MaxSamples || got.Samples[0].ArrivalBack != maxReportUnits*ReportUnit {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestKID(t *testing.T) {
+	k := MakeKID(memberA, 7, 9)
+	if k != 0xa1a2a3a4a5a60709 || k.Member() != memberA || k.Stream() != 7 || k.Epoch() != 9 {
+		t.Errorf("%x: %v, %d, %d", uint64(k), k.Member(), k.Stream(), k.Epoch())
+	}
+	if k.String() != "a1a2a3a4a5a6/7/9" {
+		t.Error(k.String())
+	}
+}
+
+func TestMemberIDText(t *testing.T) {
+	b, err := memberA.MarshalText()
+	if err != nil || string(b) != "a1a2a3a4a5a6" {
+		t.Fatalf("%s, %v", b, err)
+	}
+	var m MemberID
+	if err := m.UnmarshalText(b); err != nil || m != memberA {
+		t.Errorf("%v, %v", m, err)
+	}
+	for _, s := range []string{"", "a1a2a3a4a5", "a1a2a3a4a5a", "a1a2a3a4a5a6a7", "A1a2a3a4a5a6", "g1a2a3a4a5a6"} {
+		if _, err := ParseMemberID(s); err == nil {
+			t.Errorf("%q was accepted", s)
+		}
+	}
+	if memberA.Compare(memberB) != -1 || memberB.Compare(memberA) != 1 || memberA.Compare(memberA) != 0 {
+		t.Error("member ids are ordered by their bytes")
+	}
+}

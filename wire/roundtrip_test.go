@@ -1,0 +1,183 @@
+package wire
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// random makes valid values, small and large ones alike.
+type random struct{ *rand.Rand }
+
+func (r random) varint() uint64 { return r.Uint64() >> (2 + r.IntN(62)) }
+
+func (r random) bytes(low, high int) []byte {
+	b := make([]byte, low+r.IntN(high-low+1))
+	r.fill(b)
+	return b
+}
+
+func (r random) fill(b []byte) {
+	for i := range b {
+		b[i] = byte(r.Uint32())
+	}
+}
+
+func (r random) units() time.Duration {
+	return time.Duration(r.Uint32()>>r.IntN(32)) * ReportUnit
+}
+
+func (r random) member() (m MemberID) { r.fill(m[:]); return m }
+
+// text is up to n bytes of what is allowed everywhere, and has to be escaped in JSON or not.
+func (r random) text(low, n int) string {
+	var b strings.Builder
+	for b.Len() < low || b.Len()+4 <= n && r.IntN(20) > 0 {
+		b.WriteString([]string{"a", "Z", "\"", "\\", "/", "<", "é", "日", "\u2028", "🎤"}[r.IntN(10)])
+	}
+	return b.String()
+}
+
+func (r random) features() (list []string) {
+	for range r.IntN(MaxFeatures + 1) {
+		list = append(list, r.text(0, MaxFeature))
+	}
+	return list
+}
+
+func (r random) media() Media {
+	m := Media{Layer: uint8(r.IntN(2)), Alias: uint16(r.IntN(MaxAliases) >> r.IntN(12)), Ciphertext: r.bytes(1, MaxCiphertext)}
+	if m.Long = r.IntN(2) == 0; m.Long {
+		m.KID, m.CTR = KID(r.Uint64()), r.varint()
+	} else {
+		m.CTR = uint64(uint16(r.Uint32()))
+	}
+	return m
+}
+
+func (r random) report() Report {
+	p := Report{Highest: r.varint(), Received: r.varint(), Lost: uint16(r.Uint32()), Age: r.units()}
+	r.fill(p.Bursts[:])
+	for left := p.Highest; p.N < r.IntN(MaxSamples+1) && left > 0; p.N++ {
+		back := 1 + r.Uint64N(left)
+		left -= back
+		p.Samples[p.N] = Sample{back, r.units()}
+	}
+	return p
+}
+
+func (r random) urgent() Urgent {
+	u := Urgent{Number: r.varint(), Kind: UrgentKind(r.Uint32()), Message: r.bytes(0, MaxUrgent)}
+	if u.Kind >= UrgentRefetch && u.Kind <= UrgentLeave {
+		u.Message = u.Message[:0]
+	}
+	return u
+}
+
+func (r random) message() Message {
+	switch r.IntN(7) {
+	case 0:
+		h := &Hello{Name: r.text(0, MaxName), Client: r.text(0, MaxName), ConnID: 1 + ConnID(r.IntN(int(MaxConnID))), Features: r.features()}
+		r.fill(h.Identity[:])
+		r.fill(h.Session[:])
+		r.fill(h.Signature[:])
+		return h
+	case 1:
+		w := &Welcome{ConnID: 1 + ConnID(r.IntN(int(MaxConnID))), Relay: r.text(0, MaxName), Features: r.features()}
+		r.fill(w.ResetToken[:])
+		r.fill(w.Incarnation[:])
+		return w
+	case 2:
+		return &Join{Room: r.text(1, MaxRoomName), Entry: r.bytes(1, MaxEntry)}
+	case 3:
+		return &Joined{Room: r.text(1, MaxRoomName), Member: r.member(), Members: 1 + r.Uint32N(1<<32-1)}
+	case 4:
+		p := &MemberPage{}
+		for range r.IntN(MaxPage - 10) {
+			p.Entries = append(p.Entries, r.bytes(1, MaxEntry))
+		}
+		if r.IntN(2) == 0 {
+			m := r.member()
+			p.Next = &m
+		}
+		return p
+	case 5:
+		return &Goodbye{Code: CodeReplaced, Reason: r.text(0, maxReason)}
+	default:
+		m := r.member()
+		return &Members{After: &m}
+	}
+}
+
+func TestRoundTripLayouts(t *testing.T) {
+	r := random{rand.New(rand.NewPCG(3, 4))}
+	for name, generate := range map[string]func() any{
+		"media":      func() any { return r.media() },
+		"report":     func() any { return r.report() },
+		"urgent":     func() any { return r.urgent() },
+		"urgent ack": func() any { return UrgentAck{r.varint(), r.Uint64()} },
+		"alias ack": func() any {
+			var p []AliasPair
+			for range 1 + r.IntN(20) {
+				p = append(p, AliasPair{uint16(r.IntN(MaxAliases)), KID(r.Uint64())})
+			}
+			return p
+		},
+		"joined": func() any { return [][]byte{r.bytes(1, MaxEntry), r.bytes(1, MaxEntry)} },
+		"left":   func() any { return []MemberID{r.member(), r.member(), r.member()} },
+		"payload": func() any {
+			p := Payload{Timestamp: uint16(r.Uint32()), Codec: r.bytes(1, 300)}
+			p.Codec[0] &^= 4 // mono
+			return p
+		},
+	} {
+		l := layouts[name]
+		for range 2000 {
+			want := generate()
+			b := l.append(nil, want)
+			got, err := l.parse(b)
+			if d := cmp.Diff(want, got); d != "" || err != nil {
+				t.Fatalf("%s %x: %v (-want +got):\n%s", name, b, err, d)
+			}
+		}
+	}
+}
+
+// A packet of frames, some unknown, comes apart as it was put together.
+func TestRoundTripFrames(t *testing.T) {
+	r := random{rand.New(rand.NewPCG(5, 6))}
+	for range 2000 {
+		var b []byte
+		var want []Frame
+		n := 1 + r.IntN(8)
+		for i := range n {
+			f := Frame{Kind(r.IntN(4)), FrameType(r.IntN(32)), r.bytes(0, 100)}
+			last := i == n-1 && r.IntN(2) == 0
+			b = append(appendFrameStart(b, f.Kind, f.Type, len(f.Body), last), f.Body...)
+			want = append(want, f)
+		}
+		got, err := collect(b)
+		if d := cmp.Diff(want, got); d != "" || err != nil {
+			t.Fatalf("%x: %v (-want +got):\n%s", b, err, d)
+		}
+	}
+}
+
+func TestRoundTripMessages(t *testing.T) {
+	r := random{rand.New(rand.NewPCG(7, 8))}
+	for range 1000 {
+		want := r.message()
+		b, err := AppendMessage(nil, want)
+		if err != nil {
+			t.Fatalf("%+v: %v", want, err)
+		}
+		got, err := ReadMessage(bytes.NewReader(b))
+		if d := cmp.Diff(want, got); d != "" || err != nil {
+			t.Fatalf("%s: %v (-want +got):\n%s", b, err, d)
+		}
+	}
+}
