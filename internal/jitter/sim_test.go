@@ -1,0 +1,214 @@
+package jitter
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+)
+
+// The simulated talker's codec packet is its media time, so that every sample
+// that comes out tells what it was made from.
+
+const (
+	toneHz     = 220.0
+	toneLevel  = 0.5
+	rampPeriod = 1024 * second // the ramp rises from 0 to 1 in so many samples
+)
+
+// tone is a sine by media time: two tones in one, so that a wrong lag shows.
+func tone(media int64) float32 {
+	t := float64(media) / SampleRate
+	return float32(toneLevel * math.Sin(2*math.Pi*toneHz*t))
+}
+
+// ramp is the media time itself, as a share of rampPeriod.
+func ramp(media int64) float32 { return float32(float64(media) / rampPeriod) }
+
+// toneStep is the greatest step between two samples of the tone.
+const toneStep = toneLevel * 2 * math.Pi * toneHz / SampleRate
+
+// fakeDecoder makes the wave by media time. Its concealment carries on.
+type fakeDecoder struct {
+	wave     func(media int64) float32
+	at       int64 // media time reached
+	fec      bool  // packets carry redundancy
+	failing  bool  // Decode refuses everything
+	decoded  []int64
+	conceals int
+	fecs     int
+}
+
+func (d *fakeDecoder) make(dst []float32) {
+	for i := range dst {
+		dst[i] = d.wave(d.at)
+		d.at++
+	}
+}
+
+func (d *fakeDecoder) Decode(dst []float32, payload []byte) (int, error) {
+	if d.failing {
+		return 0, errors.New("refused")
+	}
+	d.at = int64(binary.BigEndian.Uint64(payload))
+	d.decoded = append(d.decoded, d.at)
+	d.make(dst)
+	return len(dst), nil
+}
+
+func (d *fakeDecoder) DecodeFEC(dst []float32, next []byte) error {
+	if !d.fec {
+		return errors.New("no redundancy")
+	}
+	d.fecs++
+	d.at = int64(binary.BigEndian.Uint64(next)) - int64(len(dst))
+	d.make(dst)
+	return nil
+}
+
+func (d *fakeDecoder) Conceal(dst []float32) {
+	d.conceals++
+	d.make(dst)
+}
+
+// talker makes packets; media is what its clock says.
+type talker struct {
+	counter  uint64
+	media    int64 // samples; the timestamp wraps
+	duration time.Duration
+}
+
+func newTalker() *talker {
+	return &talker{counter: 7, media: 65530 * unit, duration: 20 * time.Millisecond} // wraps early
+}
+
+func (t *talker) frame() Packet {
+	p := Packet{
+		Counter: t.counter, Timestamp: uint16(t.media / unit), Duration: t.duration,
+		Payload: binary.BigEndian.AppendUint64(nil, uint64(t.media)),
+	}
+	t.counter++
+	t.media += toSamples(t.duration)
+	return p
+}
+
+func (t *talker) marker() Packet {
+	p := Packet{Counter: t.counter, Timestamp: uint16(t.media / unit), Silence: true}
+	t.counter++
+	return p
+}
+
+// sim delivers packets and reads in virtual time.
+type sim struct {
+	t       *testing.T
+	dec     *fakeDecoder
+	player  *Player
+	now     time.Duration // time of the next read
+	length  int           // samples a read
+	step    time.Duration // between reads; 0 means the reads' own length
+	pending []delivery    // sorted by time
+	out     []float32
+	reads   []read
+}
+
+type delivery struct {
+	at     time.Duration
+	packet Packet
+}
+
+// read is where in out the samples of one Read begin.
+type read struct {
+	at    time.Duration
+	first int
+}
+
+func newSim(t *testing.T, wave func(int64) float32) *sim {
+	dec := &fakeDecoder{wave: wave}
+	return &sim{t: t, dec: dec, player: New(dec, Config{}), now: 3 * time.Millisecond, length: 480}
+}
+
+func (s *sim) send(at time.Duration, p Packet) {
+	s.pending = append(s.pending, delivery{at, p})
+}
+
+// run reads until the given time.
+func (s *sim) run(until time.Duration) {
+	slices.SortStableFunc(s.pending, func(a, b delivery) int { return int(a.at - b.at) })
+	dst := make([]float32, s.length)
+	for s.now < until {
+		for len(s.pending) > 0 && s.pending[0].at <= s.now {
+			s.player.Put(s.pending[0].packet, s.pending[0].at)
+			s.pending = s.pending[1:]
+		}
+		s.reads = append(s.reads, read{s.now, len(s.out)})
+		s.player.Read(dst, s.now)
+		s.out = append(s.out, dst...)
+		if s.step > 0 {
+			s.now += s.step
+		} else {
+			s.now += toDuration(int64(s.length))
+		}
+	}
+}
+
+// talk schedules n frames from time at on; each is delayed by delay(i), which
+// may say lost by a negative number.
+func (s *sim) talk(tk *talker, at time.Duration, n int, delay func(i int) time.Duration) (end time.Duration) {
+	for i := range n {
+		p := tk.frame()
+		if d := delay(i); d >= 0 {
+			s.send(at+d, p)
+		}
+		at += tk.duration
+	}
+	return at
+}
+
+// hush schedules the three markers that end a talkspurt at time at.
+func (s *sim) hush(tk *talker, at time.Duration) {
+	for range 3 {
+		s.send(at, tk.marker())
+		at += 20 * time.Millisecond
+		tk.media += 20 * ms
+	}
+}
+
+// clicks fails the test when a step between samples is greater than limit.
+func (s *sim) clicks(limit float64) {
+	s.t.Helper()
+	for i := 1; i < len(s.out); i++ {
+		if step := math.Abs(float64(s.out[i] - s.out[i-1])); step > limit {
+			s.t.Fatalf("step of %.4f at sample %d (%.3f s), limit %.4f", step, i, float64(i)/SampleRate, limit)
+		}
+	}
+}
+
+// rampDelay is the mean time between a media time being spoken and being played,
+// over the output between two times; the simulation must play the ramp.
+func (s *sim) rampDelay(from, to time.Duration, spoken func(media int64) time.Duration) time.Duration {
+	s.t.Helper()
+	var sum time.Duration
+	n := 0
+	for _, r := range s.reads {
+		if v := s.out[r.first]; r.at >= from && r.at < to && v > 0 {
+			sum += r.at - spoken(int64(math.Round(float64(v)*rampPeriod)))
+			n++
+		}
+	}
+	if n == 0 {
+		s.t.Fatalf("nothing was played between %v and %v", from, to)
+	}
+	return sum / time.Duration(n)
+}
+
+func uniform(rng *rand.Rand, low, high time.Duration) time.Duration {
+	return low + time.Duration(rng.Int64N(int64(high-low)+1))
+}
+
+func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }
+
+// steady is a network that delays everything by the same 40 ms.
+func steady(int) time.Duration { return 40 * time.Millisecond }
