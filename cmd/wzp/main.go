@@ -21,6 +21,7 @@ import (
 type cli struct {
 	ID      idCmd      `cmd:"" name:"id" help:"Show, create or restore your identity."`
 	Netsim  netsimCmd  `cmd:"" help:"Forward UDP through a simulated bad network."`
+	Relay   relayCmd   `cmd:"" help:"Run a relay."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

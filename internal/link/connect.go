@@ -142,7 +142,7 @@ func (c *Client) Close() error {
 	s := c.Session()
 	if s.SendUrgent(wire.UrgentLeave, nil) == nil {
 		deadline := time.Now().Add(time.Second)
-		for s.UrgentPending() > 0 && time.Now().Before(deadline) && !s.over() {
+		for s.UrgentPending() > 0 && time.Now().Before(deadline) && !s.Over() {
 			time.Sleep(5 * time.Millisecond)
 		}
 	}
@@ -214,7 +214,7 @@ func ended(ctx context.Context) error {
 func (c *Client) install(next *attempt) {
 	c.mu.Lock()
 	old, s := c.current, c.session
-	fresh := s == nil || s.over() || s.incarnation != next.welcome.Incarnation
+	fresh := s == nil || s.Over() || s.incarnation != next.welcome.Incarnation
 	if fresh {
 		s = c.ep.newSession(c.config.Handler, c.id, next.relay)
 		s.client, s.incarnation = c, next.welcome.Incarnation
@@ -272,8 +272,8 @@ func (s *Session) abandon() {
 	s.ep.forget(s, attachments)
 }
 
-// over reports whether the session has ended.
-func (s *Session) over() bool {
+// Over reports whether the session has ended.
+func (s *Session) Over() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.ended

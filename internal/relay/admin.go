@@ -1,0 +1,69 @@
+package relay
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// admin is the operator's interface: health, readiness, metrics. It is for localhost and networks that
+// are trusted.
+type admin struct {
+	ln     net.Listener
+	server *http.Server
+}
+
+func newAdmin(r *Relay, addr string) (*admin, error) {
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the admin port: %w; choose another with --admin, or \"\" for none", err)
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(&collector{relay: r}, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if r.draining.Load() {
+			http.Error(w, "shutting down", http.StatusServiceUnavailable)
+			return
+		}
+		io.WriteString(w, "ok\n")
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	return &admin{ln: ln, server: &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(r.log.Handler(), slog.LevelDebug),
+	}}, nil
+}
+
+// serve answers until close. A nil admin returns at once.
+func (a *admin) serve() {
+	if a == nil {
+		return
+	}
+	if err := a.server.Serve(a.ln); !errors.Is(err, http.ErrServerClosed) {
+		slog.Default().Error("the admin interface stopped", "err", err)
+	}
+}
+
+// close ends serve, and every connection.
+func (a *admin) close() {
+	if a != nil {
+		a.server.Close()
+		a.ln.Close()
+	}
+}

@@ -1,0 +1,11 @@
+// Package relay is the server: it puts sessions, rooms and the admin interface together.
+//
+//	internal/link.Endpoint ── Accept, Control ──> Relay (relay.go, control.go): who may do what
+//	          |  ^
+//	    Media |  | SendMedia                      admin.go: /healthz /readyz /metrics
+//	          v  |
+//	    internal/room: fan-out
+//
+// A relay forwards ciphertext. Nothing that this package reaches may import what decrypts: that is the
+// first promise as code, and a test holds it.
+package relay

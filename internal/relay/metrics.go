@@ -1,0 +1,87 @@
+package relay
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/wzp-voice/wzp/internal/link"
+)
+
+// collector reads the relay's counters when Prometheus asks, so that the hot path only counts.
+type collector struct{ relay *Relay }
+
+// snapshot is what the metrics are made of.
+type snapshot struct {
+	relay *Relay
+	link  link.Stats
+	rooms struct{ rooms, members, streams, sessions int }
+}
+
+// metric is one number of a snapshot.
+type metric struct {
+	desc  *prometheus.Desc
+	kind  prometheus.ValueType
+	value func(*snapshot) float64
+}
+
+func gauge(name, help string, value func(*snapshot) int) metric {
+	return metric{prometheus.NewDesc("wzp_relay_"+name, help, nil, nil), prometheus.GaugeValue,
+		func(s *snapshot) float64 { return float64(value(s)) }}
+}
+
+func counter(name, help string, value func(*snapshot) uint64) metric {
+	return metric{prometheus.NewDesc("wzp_relay_"+name, help, nil, nil), prometheus.CounterValue,
+		func(s *snapshot) float64 { return float64(value(s)) }}
+}
+
+var metrics = []metric{
+	gauge("sessions", "Sessions now.", func(s *snapshot) int { return s.rooms.sessions }),
+	gauge("rooms", "Rooms now.", func(s *snapshot) int { return s.rooms.rooms }),
+	gauge("members", "Members of rooms now.", func(s *snapshot) int { return s.rooms.members }),
+	gauge("streams", "Streams of media now.", func(s *snapshot) int { return s.rooms.streams }),
+
+	counter("sessions_accepted_total", "Sessions accepted.", func(s *snapshot) uint64 { return s.relay.stats.accepted.Load() }),
+	counter("refused_total", "Sessions and joins refused for a limit.", func(s *snapshot) uint64 { return s.relay.stats.refused.Load() }),
+	counter("joins_total", "Joins.", func(s *snapshot) uint64 { return s.relay.stats.joins.Load() }),
+	counter("leaves_total", "Leaves.", func(s *snapshot) uint64 { return s.relay.stats.leaves.Load() }),
+	counter("media_in_packets_total", "Media packets received from members.", func(s *snapshot) uint64 { return s.relay.stats.mediaIn.Load() }),
+	counter("media_out_packets_total", "Media packets forwarded to members.", func(s *snapshot) uint64 { return s.relay.stats.mediaOut.Load() }),
+	counter("media_limited_packets_total", "Media packets dropped for the rate limit.", func(s *snapshot) uint64 { return s.relay.stats.mediaLimited.Load() }),
+
+	counter("sealed_in_packets_total", "Sealed packets received.", func(s *snapshot) uint64 { return s.link.UDP.SealedInPackets }),
+	counter("sealed_in_bytes_total", "Bytes of sealed packets received, without headers of UDP and IP.", func(s *snapshot) uint64 { return s.link.UDP.SealedInBytes }),
+	counter("sealed_out_packets_total", "Sealed packets sent.", func(s *snapshot) uint64 { return s.link.UDP.SealedOutPackets }),
+	counter("sealed_out_bytes_total", "Bytes of sealed packets sent, without headers of UDP and IP.", func(s *snapshot) uint64 { return s.link.UDP.SealedOutBytes }),
+	counter("send_dropped_packets_total", "Packets that the system had no buffer for.", func(s *snapshot) uint64 { return s.link.UDP.SendDropped }),
+	counter("quic_dropped_packets_total", "QUIC packets dropped because their queue was full.", func(s *snapshot) uint64 { return s.link.UDP.QUICDropped }),
+	counter("unknown_id_packets_total", "Sealed packets of no known session.", func(s *snapshot) uint64 { return s.link.UnknownID }),
+	counter("bad_header_packets_total", "Sealed packets whose header is not valid, or that are too large.", func(s *snapshot) uint64 { return s.link.BadHeader + s.link.UDP.Oversized }),
+	counter("replayed_packets_total", "Sealed packets received twice, or too late to tell.", func(s *snapshot) uint64 { return s.link.Replayed }),
+	counter("forged_packets_total", "Sealed packets that did not authenticate.", func(s *snapshot) uint64 { return s.link.Forged }),
+	counter("malformed_frames_total", "Frames that could not be read.", func(s *snapshot) uint64 { return s.link.Malformed }),
+	counter("unbound_frames_total", "Media frames of refused or unannounced streams.", func(s *snapshot) uint64 { return s.link.Unbound }),
+	counter("resets_sent_total", "Resets sent.", func(s *snapshot) uint64 { return s.link.ResetsSent }),
+	counter("moved_sessions_total", "Sessions that proved a new address.", func(s *snapshot) uint64 { return s.link.Moved }),
+	counter("hellos_refused_total", "Connections refused before or at their Hello.", func(s *snapshot) uint64 { return s.link.Refused }),
+	counter("handshakes_overflowed_total", "Connections refused because too many were in their handshake.", func(s *snapshot) uint64 { return s.link.Overflowed }),
+	counter("control_limited_total", "Connections closed for too many control messages.", func(s *snapshot) uint64 { return s.link.RateLimited }),
+}
+
+// Describe implements prometheus.Collector.
+func (c *collector) Describe(out chan<- *prometheus.Desc) {
+	for _, m := range metrics {
+		out <- m.desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(out chan<- prometheus.Metric) {
+	s := &snapshot{relay: c.relay, link: c.relay.endpoint.Stats()}
+	rooms := c.relay.rooms.Stats()
+	s.rooms.rooms, s.rooms.members, s.rooms.streams = rooms.Rooms, rooms.Members, rooms.Streams
+	c.relay.mu.Lock()
+	s.rooms.sessions = c.relay.sessions
+	c.relay.mu.Unlock()
+	for _, m := range metrics {
+		out <- prometheus.MustNewConstMetric(m.desc, m.kind, m.value(s))
+	}
+}

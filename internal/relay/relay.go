@@ -1,0 +1,192 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/internal/room"
+	"github.com/wzp-voice/wzp/internal/udp"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+const (
+	flushEvery = 100 * time.Millisecond // how often members are told of changes that waited
+	drainTime  = 2 * time.Second        // how long clients are told that the relay shuts down
+)
+
+// Config is what a relay is made of. Of the limits, 0 means the default that is named.
+type Config struct {
+	Identity *identity.Identity
+	Version  string
+	Log      *slog.Logger // nil: silent
+
+	Listen  string // UDP address; ":4433"
+	Sockets int    // UDP sockets on that port; one a core
+	Admin   string // TCP address of the admin interface; "" none
+
+	MaxRooms      int     // 10,000
+	MaxMembers    int     // of one room; 2,000
+	MaxSessions   int     // 20,000
+	MaxPerAddress int     // sessions of one address, or IPv6 /64; 1,000: many people share one
+	MaxHandshakes int     // connections that have not proved who they are; 1,024
+	HelloRate     float64 // connections a second of one address; 20
+	ControlRate   float64 // control messages a second of one session; 10
+	MediaRate     int     // media packets a second of one session; 500
+}
+
+// withDefaults fills in what is 0.
+func (c Config) withDefaults() Config {
+	set := func(v *int, def int) {
+		if *v == 0 {
+			*v = def
+		}
+	}
+	set(&c.MaxRooms, 10_000)
+	set(&c.MaxMembers, 2_000)
+	set(&c.MaxSessions, 20_000)
+	set(&c.MaxPerAddress, 1_000)
+	set(&c.MediaRate, 500)
+	if c.Listen == "" {
+		c.Listen = ":4433"
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// Relay is a running server.
+type Relay struct {
+	config   Config
+	log      *slog.Logger
+	rooms    *room.Rooms
+	endpoint *link.Endpoint
+	admin    *admin // nil: none
+	stats    counters
+	draining atomic.Bool
+
+	mu        sync.Mutex // guards what follows
+	sessions  int
+	addresses map[netip.Prefix]int
+}
+
+// counters are the relay's totals.
+type counters struct {
+	mediaIn, mediaOut, mediaLimited  atomic.Uint64
+	joins, leaves, refused, accepted atomic.Uint64
+}
+
+// New opens the relay's ports. Run serves them.
+func New(config Config) (*Relay, error) {
+	config = config.withDefaults()
+	mux, err := udp.Listen(config.Listen, config.Sockets)
+	if err != nil {
+		return nil, err
+	}
+	return newRelay(mux, config)
+}
+
+// newRelay makes a relay on an open port.
+func newRelay(mux *udp.Mux, config Config) (*Relay, error) {
+	config = config.withDefaults()
+	r := &Relay{
+		config:    config,
+		log:       config.Log,
+		rooms:     room.NewRooms(room.Limits{Rooms: config.MaxRooms, Members: config.MaxMembers}),
+		addresses: make(map[netip.Prefix]int),
+	}
+	var err error
+	if config.Admin != "" {
+		if r.admin, err = newAdmin(r, config.Admin); err != nil {
+			return nil, errors.Join(err, mux.Close())
+		}
+	}
+	r.endpoint, err = link.NewEndpoint(mux, link.Config{
+		Identity:      config.Identity,
+		Version:       config.Version,
+		Accept:        (*acceptor)(r),
+		Log:           config.Log,
+		MaxHandshakes: config.MaxHandshakes,
+		HelloRate:     config.HelloRate,
+		ControlRate:   config.ControlRate,
+	})
+	if err != nil {
+		r.admin.close()
+		return nil, errors.Join(err, mux.Close())
+	}
+	return r, nil
+}
+
+// Addr returns the UDP address that the relay listens on.
+func (r *Relay) Addr() netip.AddrPort {
+	return r.endpoint.LocalAddr().(*net.UDPAddr).AddrPort()
+}
+
+// AdminAddr returns the TCP address of the admin interface, or nil.
+func (r *Relay) AdminAddr() net.Addr {
+	if r.admin == nil {
+		return nil
+	}
+	return r.admin.ln.Addr()
+}
+
+// Run serves until ctx is done, then tells the clients, closes everything and waits for all of it.
+func (r *Relay) Run(ctx context.Context) error {
+	r.log.Info("listening", "udp", r.Addr().String(), "admin", r.AdminAddr(), "fingerprint", r.config.Identity.Fingerprint().String())
+	var wg sync.WaitGroup
+	wg.Go(func() { r.admin.serve() })
+	ticker := time.NewTicker(flushEvery)
+	defer ticker.Stop()
+	for done := false; !done; {
+		select {
+		case <-ctx.Done():
+			done = true
+		case now := <-ticker.C:
+			r.rooms.Flush(now)
+		}
+	}
+	r.drain()
+	err := r.endpoint.Close()
+	r.admin.close()
+	wg.Wait()
+	r.log.Info("stopped")
+	return err
+}
+
+// drain tells every client that the relay shuts down, and waits for them to acknowledge.
+func (r *Relay) drain() {
+	r.draining.Store(true)
+	sessions := r.endpoint.Sessions()
+	r.log.Info("shutting down", "sessions", len(sessions))
+	for _, s := range sessions {
+		s.SendUrgent(wire.UrgentShutdown, nil) // if its queue is full the close frames must do
+	}
+	deadline := time.Now().Add(drainTime)
+	for _, s := range sessions {
+		for s.UrgentPending() > 0 && time.Now().Before(deadline) {
+			time.Sleep(10 * time.Millisecond)
+		}
+		s.End(wire.CloseShuttingDown)
+	}
+}
+
+// refusal is what a client is told about an error of package room.
+func refusal(err error) *wire.Refused {
+	switch {
+	case errors.Is(err, room.ErrRoomFull):
+		return &wire.Refused{Code: wire.CodeRoomFull}
+	case errors.Is(err, room.ErrTooManyRooms):
+		return &wire.Refused{Code: wire.CodeTooManyRooms}
+	default:
+		return &wire.Refused{Code: wire.CodeEntry, Reason: fmt.Sprint(err)}
+	}
+}

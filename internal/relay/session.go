@@ -1,0 +1,178 @@
+package relay
+
+import (
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/internal/room"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// session is what the relay knows of a link.Session, in its Owner. It is the room.Receiver of its member.
+type session struct {
+	*link.Session
+	member atomic.Pointer[room.Member] // nil until it has joined
+	media  packetLimit
+}
+
+// SendMedia implements room.Receiver.
+func (s *session) SendMedia(tx room.Tx, alias uint16, short, long []byte) {
+	s.Session.SendMedia(tx.(*link.Tx), alias, short, long)
+}
+
+// packetLimit is a token bucket for packets: a second's worth at once. Races between the receiving
+// goroutines of one session may let a few packets more through.
+type packetLimit struct {
+	second atomic.Int64 // Unix time
+	count  atomic.Int64
+}
+
+func (l *packetLimit) allow(limit int, now time.Time) bool {
+	if second := now.Unix(); l.second.Load() != second {
+		l.second.Store(second)
+		l.count.Store(0)
+	}
+	return l.count.Add(1) <= int64(limit)
+}
+
+// acceptor is the Relay as internal/link sees it: who may do what, and where media goes.
+type acceptor Relay
+
+var _ link.Acceptor = (*acceptor)(nil)
+
+// Accept implements link.Acceptor: it holds the limits on sessions.
+func (r *acceptor) Accept(s *link.Session, remote netip.Addr) *wire.Refused {
+	if r.draining.Load() {
+		r.stats.refused.Add(1)
+		return &wire.Refused{Code: wire.CodeShuttingDown}
+	}
+	block := link.AddressBlock(remote)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.sessions >= r.config.MaxSessions || r.addresses[block] >= r.config.MaxPerAddress {
+		r.stats.refused.Add(1)
+		return &wire.Refused{Code: wire.CodeTooManySessions}
+	}
+	r.sessions++
+	r.addresses[block]++
+	r.stats.accepted.Add(1)
+	s.Owner = &session{Session: s}
+	return nil
+}
+
+// Ended implements link.Acceptor.
+func (r *acceptor) Ended(s *link.Session, code wire.CloseCode) {
+	block := link.AddressBlock(s.Remote())
+	r.mu.Lock()
+	r.sessions--
+	if r.addresses[block]--; r.addresses[block] == 0 {
+		delete(r.addresses, block)
+	}
+	r.mu.Unlock()
+	if m := owner(s).member.Load(); m != nil {
+		now := time.Now()
+		m.Leave(now)
+		m.Flush(now)
+		r.stats.leaves.Add(1)
+		r.log.Info("left", "room", m.Room(), "member", m.ID.String(), "why", code.String())
+	}
+}
+
+// Control implements link.Acceptor.
+func (r *acceptor) Control(ls *link.Session, m wire.Message) wire.Message {
+	s := owner(ls)
+	switch m := m.(type) {
+	case *wire.Join:
+		return r.join(s, m)
+	case *wire.Members:
+		member := s.member.Load()
+		if member == nil {
+			return &wire.Refused{Code: wire.CodeProtocol, Reason: "Members before Join"}
+		}
+		entries, next := member.Page(m.After)
+		return &wire.MemberPage{Entries: entries, Next: next}
+	case *wire.Leave:
+		ls.End(wire.CloseLeft)
+		return nil
+	default:
+		return &wire.Refused{Code: wire.CodeProtocol, Reason: m.MessageName()}
+	}
+}
+
+// join puts the session's member into its room, or finds it there.
+func (r *acceptor) join(s *session, m *wire.Join) wire.Message {
+	entry, err := wire.ParseEntry(m.Entry)
+	if err != nil {
+		return &wire.Refused{Code: wire.CodeEntry, Reason: err.Error()}
+	}
+	switch {
+	case entry.Room != m.Room:
+		return &wire.Refused{Code: wire.CodeEntry, Reason: "it is for another room"}
+	case entry.Identity != s.Identity():
+		return &wire.Refused{Code: wire.CodeEntry, Reason: "it is another identity's"}
+	case entry.HomeRelay != r.config.Identity.Public():
+		return &wire.Refused{Code: wire.CodeEntry, Reason: "it is for another relay"}
+	}
+	member := s.member.Load()
+	if member != nil && member.ID != wire.EntryID(m.Entry) {
+		return &wire.Refused{Code: wire.CodeProtocol, Reason: "the session is in a room already"}
+	}
+	if member == nil {
+		if member, err = r.rooms.Join(m.Room, m.Entry, s); err != nil {
+			r.stats.refused.Add(1)
+			return refusal(err)
+		}
+		if s.member.CompareAndSwap(nil, member) {
+			member.Flush(time.Now())
+			r.stats.joins.Add(1)
+			r.log.Info("joined", "room", m.Room, "member", member.ID.String(), "name", entry.Name, "fingerprint", entry.Identity.Fingerprint().String())
+		}
+		if s.Over() { // it ended meanwhile, and Ended may have seen no member
+			member.Leave(time.Now())
+		}
+	}
+	return &wire.Joined{Room: m.Room, Member: member.ID, Members: uint32(max(1, member.Members()))}
+}
+
+// Bind implements link.Handler.
+func (r *acceptor) Bind(ls *link.Session, kid wire.KID) *link.Stream {
+	member := owner(ls).member.Load()
+	if member == nil {
+		return nil
+	}
+	st := member.Bind(kid, time.Now())
+	if st == nil {
+		return nil
+	}
+	return &link.Stream{KID: kid, Owner: st}
+}
+
+// Media implements link.Handler: the hot path of the relay.
+func (r *acceptor) Media(ls *link.Session, st *link.Stream, m *wire.Media, tx *link.Tx) {
+	if !owner(ls).media.allow(r.config.MediaRate, tx.Now()) {
+		r.stats.mediaLimited.Add(1)
+		return
+	}
+	st.Seen(m.CTR)
+	r.stats.mediaIn.Add(1)
+	sent := st.Owner.(*room.Stream).Forward(m, tx, tx.Short, tx.Long)
+	r.stats.mediaOut.Add(uint64(sent))
+}
+
+// AliasAcked implements link.Handler.
+func (r *acceptor) AliasAcked(ls *link.Session, pair wire.AliasPair) {
+	if m := owner(ls).member.Load(); m != nil {
+		m.AliasAcked(pair)
+	}
+}
+
+// Urgent implements link.Handler.
+func (r *acceptor) Urgent(ls *link.Session, kind wire.UrgentKind, _ []byte) {
+	if kind == wire.UrgentLeave {
+		ls.End(wire.CloseLeft)
+	}
+}
+
+func owner(s *link.Session) *session { return s.Owner.(*session) }

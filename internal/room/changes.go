@@ -1,0 +1,124 @@
+package room
+
+import (
+	"time"
+
+	"github.com/wzp-voice/wzp/wire"
+)
+
+const (
+	// smallRoom is up to how many members each change is told at once. In a larger room one a second is
+	// told at once and those that follow within it together: a change costs a packet to each member.
+	smallRoom  = 32
+	changeRest = time.Second
+	// manyChanges is from how many joins told together it is cheaper to fetch the list than to be told.
+	manyChanges = 64
+)
+
+// changes are the joins and leaves that members have not been told of. The zero value is empty. Its Room
+// locks it.
+type changes struct {
+	joined []*Member
+	left   []wire.MemberID
+	told   time.Time
+}
+
+func (c *changes) join(m *Member) { c.joined = append(c.joined, m) }
+
+// leave adds a leave. Who joined and left in between was never seen by anyone.
+func (c *changes) leave(m *Member) {
+	for i, j := range c.joined {
+		if j == m {
+			c.joined = append(c.joined[:i], c.joined[i+1:]...)
+			return
+		}
+	}
+	c.left = append(c.left, m.ID)
+}
+
+func (c *changes) none() bool { return len(c.joined) == 0 && len(c.left) == 0 }
+
+// due reports whether to tell of the changes now.
+func (c *changes) due(members int, now time.Time) bool {
+	return !c.none() && (members <= smallRoom || now.Sub(c.told) >= changeRest)
+}
+
+// urgent is a message to be sent to all members.
+type urgent struct {
+	kind wire.UrgentKind
+	body []byte
+}
+
+// messages returns what tells of the changes, and forgets them.
+func (c *changes) messages(now time.Time) (list []urgent) {
+	c.told = now
+	defer func() { c.joined, c.left = nil, nil }()
+	if len(c.joined) > manyChanges {
+		return []urgent{{kind: wire.UrgentRefetch}}
+	}
+	var body []byte
+	for _, m := range c.joined {
+		if len(body) > 0 && len(body)+len(m.Entry)+2 > wire.MaxUrgent {
+			list = append(list, urgent{wire.UrgentMembersJoined, body})
+			body = nil
+		}
+		body = wire.AppendMembersJoined(body, m.Entry)
+	}
+	if len(body) > 0 {
+		list = append(list, urgent{wire.UrgentMembersJoined, body})
+	}
+	const perMessage = wire.MaxUrgent / len(wire.MemberID{})
+	for left := c.left; len(left) > 0; {
+		n := min(len(left), perMessage)
+		list = append(list, urgent{wire.UrgentMembersLeft, wire.AppendMembersLeft(nil, left[:n]...)})
+		left = left[n:]
+	}
+	return list
+}
+
+// Flush tells members of joins and leaves whose time has come. A relay calls it after each change
+// and a few times a second.
+func (r *Rooms) Flush(now time.Time) {
+	r.mu.Lock()
+	rooms := make([]*Room, 0, len(r.rooms))
+	for _, room := range r.rooms {
+		rooms = append(rooms, room)
+	}
+	r.mu.Unlock()
+	for _, room := range rooms {
+		room.flush(now)
+	}
+}
+
+// Flush tells of the changes of the member's own room.
+func (m *Member) Flush(now time.Time) { m.room.flush(now) }
+
+func (room *Room) flush(now time.Time) {
+	room.telling.Lock()
+	defer room.telling.Unlock()
+	room.mu.Lock()
+	members := *room.members.Load()
+	var messages []urgent
+	if room.changes.due(len(members), now) {
+		messages = room.changes.messages(now)
+	}
+	room.mu.Unlock()
+	for _, m := range members {
+		m.tell(messages)
+	}
+}
+
+// tell sends messages to the member; when its link is too far behind for them, it is told to fetch the list
+// as soon as it takes messages again. The caller holds room.telling.
+func (m *Member) tell(messages []urgent) {
+	if m.stale {
+		m.stale = m.receiver.SendUrgent(wire.UrgentRefetch, nil) != nil
+		return // the list includes what the messages say
+	}
+	for _, msg := range messages {
+		if m.receiver.SendUrgent(msg.kind, msg.body) != nil {
+			m.stale = true
+			return
+		}
+	}
+}

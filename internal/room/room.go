@@ -1,0 +1,185 @@
+package room
+
+import (
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// Errors of Join.
+var (
+	ErrRoomFull     = errors.New("room: the room has as many members as are allowed")
+	ErrTooManyRooms = errors.New("room: there are as many rooms as are allowed")
+	ErrIDTaken      = errors.New("room: another session has a member with this entry")
+)
+
+// Tx is what a receiving goroutine sends with; the link knows its type.
+type Tx any
+
+// Receiver is a member's link, as far as the room needs it. All methods are safe for concurrent use.
+type Receiver interface {
+	// SendMedia sends a media frame in its short form, or in its long one as long as the peer does not
+	// know the alias. It never blocks.
+	SendMedia(tx Tx, alias uint16, short, long []byte)
+	// SetAliasKnown says whether the peer has acknowledged what an alias stands for.
+	SetAliasKnown(alias uint16, known bool)
+	// SendUrgent sends a message that is repeated until it is acknowledged. It keeps body, and fails when
+	// too many are under way.
+	SendUrgent(kind wire.UrgentKind, body []byte) error
+}
+
+// Limits bound what members can make a relay hold.
+type Limits struct {
+	Rooms   int // rooms at once
+	Members int // members of one room
+}
+
+// Rooms are the rooms of a relay. A room is made by its first member and goes with its last.
+type Rooms struct {
+	limits Limits
+
+	mu    sync.Mutex // guards what follows; taken before a Room's mu
+	rooms map[string]*Room
+}
+
+// NewRooms returns a relay's rooms.
+func NewRooms(limits Limits) *Rooms {
+	return &Rooms{limits: limits, rooms: make(map[string]*Room)}
+}
+
+// Room is a named group: whoever is in it hears whoever talks in it.
+type Room struct {
+	name    string
+	members atomic.Pointer[[]*Member] // sorted by id; never changed, only replaced
+
+	mu      sync.Mutex // guards what follows, and every change of members; never held across I/O
+	aliases aliasTable
+	changes changes
+
+	telling sync.Mutex // held while members are told of changes; taken before mu
+}
+
+// Member is one client's presence in a room.
+type Member struct {
+	ID    wire.MemberID
+	Entry []byte // as the client signed it; never changed
+
+	rooms    *Rooms
+	room     *Room
+	receiver Receiver
+	stale    bool      // guarded by room.telling: the list of members has to be fetched again
+	streams  []*Stream // guarded by room.mu; oldest first
+	left     bool      // guarded by room.mu
+}
+
+// Join adds a member with a verified entry to the room called name. Joining again over the same
+// receiver returns the same member. A receiver joins one room in its life.
+func (r *Rooms) Join(name string, entry []byte, to Receiver) (*Member, error) {
+	id := wire.EntryID(entry)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	room := r.rooms[name]
+	if room == nil {
+		if len(r.rooms) >= r.limits.Rooms {
+			return nil, ErrTooManyRooms
+		}
+		room = &Room{name: name}
+		room.members.Store(&[]*Member{})
+	}
+	room.mu.Lock()
+	defer room.mu.Unlock()
+	list := *room.members.Load()
+	i, found := slices.BinarySearchFunc(list, id, compareID)
+	switch {
+	case found && list[i].receiver == to:
+		return list[i], nil
+	case found:
+		return nil, ErrIDTaken
+	case len(list) >= r.limits.Members:
+		return nil, ErrRoomFull
+	}
+	m := &Member{ID: id, Entry: entry, rooms: r, room: room, receiver: to}
+	room.replaceMembers(slices.Insert(slices.Clone(list), i, m))
+	room.changes.join(m)
+	r.rooms[name] = room
+	return m, nil
+}
+
+// Leave removes the member, and its room if it was the last.
+func (m *Member) Leave(now time.Time) {
+	m.rooms.mu.Lock()
+	defer m.rooms.mu.Unlock()
+	room := m.room
+	room.mu.Lock()
+	defer room.mu.Unlock()
+	if m.left {
+		return
+	}
+	m.left = true
+	list := *room.members.Load()
+	if i, found := slices.BinarySearchFunc(list, m.ID, compareID); found {
+		room.replaceMembers(slices.Delete(slices.Clone(list), i, i+1))
+	}
+	for _, st := range m.streams {
+		room.aliases.free(st, now)
+	}
+	room.changes.leave(m)
+	if len(*room.members.Load()) == 0 {
+		delete(m.rooms.rooms, room.name)
+	}
+}
+
+// replaceMembers publishes a new snapshot. The caller holds room.mu.
+func (room *Room) replaceMembers(list []*Member) { room.members.Store(&list) }
+
+func compareID(m *Member, id wire.MemberID) int { return m.ID.Compare(id) }
+
+// Room returns the name of the member's room.
+func (m *Member) Room() string { return m.room.name }
+
+// Members returns how many members the member's room has.
+func (m *Member) Members() int { return len(*m.room.members.Load()) }
+
+// Page returns the entries of up to wire.MaxPage members of the member's room whose ids are above after (nil:
+// from the start), by id, and the after of the next page, or nil.
+func (m *Member) Page(after *wire.MemberID) (entries [][]byte, next *wire.MemberID) {
+	list := *m.room.members.Load()
+	i := 0
+	if after != nil {
+		var found bool
+		if i, found = slices.BinarySearchFunc(list, *after, compareID); found {
+			i++
+		}
+	}
+	page := list[i:min(len(list), i+wire.MaxPage)]
+	for _, other := range page {
+		entries = append(entries, other.Entry)
+	}
+	if i+len(page) < len(list) {
+		next = &page[len(page)-1].ID
+	}
+	return entries, next
+}
+
+// Stats says what there is now.
+type Stats struct {
+	Rooms, Members, Streams int
+}
+
+// Stats counts rooms, members and streams.
+func (r *Rooms) Stats() Stats {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := Stats{Rooms: len(r.rooms)}
+	for _, room := range r.rooms {
+		s.Members += len(*room.members.Load())
+		room.mu.Lock()
+		s.Streams += room.aliases.used
+		room.mu.Unlock()
+	}
+	return s
+}
