@@ -1,0 +1,136 @@
+package udp
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"syscall"
+)
+
+// plainSocket receives and sends one packet a call on any net.PacketConn.
+type plainSocket struct {
+	c     net.PacketConn
+	udp   addrPortConn // c, if it is one
+	count counters
+}
+
+// addrPortConn is what a *net.UDPConn has to spare the allocation of an address.
+type addrPortConn interface {
+	ReadFromUDPAddrPort(p []byte) (int, netip.AddrPort, error)
+	WriteToUDPAddrPort(p []byte, to netip.AddrPort) (int, error)
+}
+
+func newPlainSocket(c net.PacketConn) *plainSocket {
+	u, _ := c.(addrPortConn)
+	return &plainSocket{c: c, udp: u}
+}
+
+func (s *plainSocket) counters() *counters  { return &s.count }
+func (s *plainSocket) conn() net.PacketConn { return s.c }
+func (s *plainSocket) newSender(buf []byte) sender {
+	return &plainSender{s: s, buf: buf}
+}
+
+func (s *plainSocket) serve(q *queue, h Handler, b *Batch) error {
+	p := make([]byte, MaxPacket+1) // one more, to know what was larger
+	var failed failures
+	for {
+		n, from, addr, err := s.receive(p)
+		if err != nil && errorKind(err) == sendTooBig {
+			n, err = len(p), nil // Windows reports packets larger than the buffer as an error
+		}
+		if err != nil {
+			if err := failed.tolerate(err); err != nil {
+				return err
+			}
+			s.count.receiveErrors.Add(1)
+			continue
+		}
+		failed = 0
+		switch {
+		case n == 0:
+		case p[0] >= firstQUIC && n > MaxPacket:
+			s.count.truncated.Add(1)
+		case p[0] >= firstQUIC:
+			q.push(p[:n], nil, from, addr)
+		case n > MaxPacket:
+			s.count.oversized.Add(1)
+		default:
+			s.count.sealedIn.Add(1)
+			s.count.sealedInBytes.Add(uint64(n))
+			h(b, p[:n], Path{Peer: from})
+			b.Flush()
+		}
+	}
+}
+
+// errNoIP is the failure of a packet connection whose addresses are not IP and port.
+var errNoIP = errors.New("udp: packet from an address that is not IP:PORT")
+
+// receive reads one packet. addr is set only if s is not a UDP connection of package net.
+func (s *plainSocket) receive(p []byte) (n int, from netip.AddrPort, addr net.Addr, err error) {
+	if s.udp != nil {
+		n, from, err = s.udp.ReadFromUDPAddrPort(p)
+		return n, unmapped(from), nil, err
+	}
+	n, addr, err = s.c.ReadFrom(p)
+	if err != nil {
+		return n, from, addr, err
+	}
+	if u, ok := addr.(*net.UDPAddr); ok {
+		return n, unmapped(u.AddrPort()), addr, nil
+	}
+	if from, err = netip.ParseAddrPort(addr.String()); err != nil {
+		return n, from, addr, errNoIP
+	}
+	return n, unmapped(from), addr, nil
+}
+
+// plainSender sends one packet a call.
+type plainSender struct {
+	s    *plainSocket
+	buf  []byte
+	pkts [slots]struct {
+		n  int
+		to netip.AddrPort
+	}
+}
+
+func (w *plainSender) put(i, n int, to Path) bool {
+	if n > MaxPacket {
+		w.s.count.sendErrors[sendTooBig].Add(1)
+		return false
+	}
+	w.pkts[i].n, w.pkts[i].to = n, to.Peer
+	return true
+}
+
+func (w *plainSender) send(n int) {
+	for i := range n {
+		p := w.buf[i*MaxPacket:][:w.pkts[i].n]
+		var err error
+		if w.s.udp != nil {
+			_, err = w.s.udp.WriteToUDPAddrPort(p, w.pkts[i].to)
+		} else {
+			_, err = w.s.c.WriteTo(p, net.UDPAddrFromAddrPort(w.pkts[i].to))
+		}
+		switch {
+		case err == nil:
+			w.s.count.sealedOut.Add(1)
+			w.s.count.sealedOutBytes.Add(uint64(len(p)))
+		case errors.Is(err, net.ErrClosed):
+			return
+		default:
+			w.s.count.sendErrors[errorKind(err)].Add(1)
+		}
+	}
+}
+
+// errorKind says why sending failed.
+func errorKind(err error) sendError {
+	var e syscall.Errno
+	if errors.As(err, &e) {
+		return sendErrorOf(e)
+	}
+	return sendOther
+}

@@ -1,0 +1,85 @@
+package udp
+
+import (
+	"net"
+	"time"
+)
+
+// quicConn is the plain net.PacketConn that quic-go reads QUIC packets from; it writes to the first socket.
+type quicConn struct {
+	m *Mux
+	w net.PacketConn // the first socket
+}
+
+func newQUICConn(m *Mux) *quicConn { return &quicConn{m: m, w: m.socks[0].conn()} }
+
+// ReadFrom returns the next QUIC packet. What does not fit p is cut off, as by a socket, and counted.
+func (c *quicConn) ReadFrom(p []byte) (n int, from net.Addr, err error) {
+	_, err = c.m.queue.pop(1, func(_ int, e *queued) {
+		n = c.copyData(p, e)
+		from = e.source()
+	})
+	return n, from, err
+}
+
+func (c *quicConn) WriteTo(p []byte, to net.Addr) (int, error) { return c.w.WriteTo(p, to) }
+func (c *quicConn) Close() error                               { return c.m.Close() }
+func (c *quicConn) LocalAddr() net.Addr                        { return c.w.LocalAddr() }
+func (c *quicConn) SetWriteDeadline(t time.Time) error         { return c.w.SetWriteDeadline(t) }
+
+// SetReadDeadline concerns only reads of QUIC packets; Serve goes on.
+func (c *quicConn) SetReadDeadline(t time.Time) error {
+	select {
+	case <-c.m.queue.closed:
+		return net.ErrClosed
+	default:
+	}
+	c.m.queue.deadline.set(t)
+	return nil
+}
+
+func (c *quicConn) SetDeadline(t time.Time) error {
+	if err := c.SetReadDeadline(t); err != nil {
+		return err
+	}
+	return c.SetWriteDeadline(t)
+}
+
+// SetReadBuffer sets the kernel's receive buffer of every socket that has one, in bytes.
+func (c *quicConn) SetReadBuffer(bytes int) error {
+	for _, s := range c.m.socks {
+		if u, ok := s.conn().(interface{ SetReadBuffer(int) error }); ok {
+			if err := u.SetReadBuffer(bytes); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// SetWriteBuffer sets the kernel's send buffer of every socket that has one, in bytes.
+func (c *quicConn) SetWriteBuffer(bytes int) error {
+	for _, s := range c.m.socks {
+		if u, ok := s.conn().(interface{ SetWriteBuffer(int) error }); ok {
+			if err := u.SetWriteBuffer(bytes); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *quicConn) copyData(p []byte, e *queued) int {
+	if len(p) < len(e.data) {
+		c.m.queue.truncated.Add(1)
+	}
+	return copy(p, e.data)
+}
+
+// source returns the sender's address. quic-go keeps it, so it is a new one each time.
+func (e *queued) source() net.Addr {
+	if e.addr != nil {
+		return e.addr
+	}
+	return net.UDPAddrFromAddrPort(e.from)
+}

@@ -1,0 +1,127 @@
+package udp
+
+import (
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// sendPause is how long to wait for a full socket, and sendPauses how often in one Flush. A link of 100
+	// Mbit/s sends some 40 small packets meanwhile.
+	sendPause  = 500 * time.Microsecond
+	sendPauses = 4
+)
+
+// mmsgSender is the memory of one Batch for sendmmsg, linked once as that of receiver is.
+type mmsgSender struct {
+	s     *udpSocket
+	hdrs  [slots]unix.Mmsghdr
+	names [slots]unix.RawSockaddrInet6 // on AF_INET sockets each holds a RawSockaddrInet4
+	iovs  [slots]unix.Iovec
+	info  [slots]packetInfo
+
+	// The packets yet to be sent are next to end-1.
+	next, end int
+	retried   bool // slot next was refused once
+	// Counted since the last Flush began.
+	sent, sentBytes uint64
+	refused         [sendErrorKinds]uint64
+
+	// write is writeReady, bound once, to allocate nothing.
+	write func(fd uintptr)
+}
+
+func newMmsgSender(s *udpSocket, buf []byte) *mmsgSender {
+	w := &mmsgSender{s: s}
+	w.write = w.writeReady
+	for i := range w.hdrs {
+		w.iovs[i].Base = &buf[i*MaxPacket]
+		h := &w.hdrs[i].Hdr
+		h.Name = (*byte)(unsafe.Pointer(&w.names[i]))
+		h.Iov = &w.iovs[i]
+		h.SetIovlen(1)
+		h.Control = (*byte)(unsafe.Pointer(&w.info[i]))
+	}
+	return w
+}
+
+func (w *mmsgSender) put(i, n int, to Path) bool {
+	if n > MaxPacket {
+		w.s.count.sendErrors[sendTooBig].Add(1)
+		return false
+	}
+	h := &w.hdrs[i].Hdr
+	h.Namelen = w.s.zones.putSockaddr(&w.names[i], to.Peer, w.s.v6)
+	if h.Namelen == 0 {
+		w.s.count.sendErrors[sendUnreachable].Add(1)
+		return false
+	}
+	w.iovs[i].SetLen(n)
+	h.SetControllen(w.info[i].put(to, w.names[i].Scope_id))
+	return true
+}
+
+// send sends slots 0 to n-1. It uses RawConn.Control, not Write, which would wait for other senders on the
+// socket, and for ever for one that is full.
+func (w *mmsgSender) send(n int) {
+	w.next, w.end = 0, n
+	for pauses := 0; ; pauses++ {
+		if err := w.s.rc.Control(w.write); err != nil {
+			w.next = w.end // closed
+		}
+		if w.next == w.end {
+			break
+		}
+		if pauses == sendPauses {
+			w.refused[sendNoBuffer] += uint64(w.end - w.next)
+			break
+		}
+		time.Sleep(sendPause)
+	}
+	w.count()
+}
+
+// writeReady sends until all is sent or the socket is full.
+func (w *mmsgSender) writeReady(fd uintptr) {
+	for w.next < w.end {
+		n, _, errno := syscall.Syscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&w.hdrs[w.next])),
+			uintptr(w.end-w.next), unix.MSG_DONTWAIT, 0, 0)
+		switch {
+		case errno == 0:
+			for range int(n) {
+				w.sentBytes += uint64(w.iovs[w.next].Len)
+				w.next++
+			}
+			w.sent += uint64(n)
+			w.retried = false
+		case errno == syscall.EINTR:
+		case sendErrorOf(errno) == sendNoBuffer:
+			return
+		case !w.retried:
+			// The error may be an older packet's, reported late and once, or the spurious EPERM that a new
+			// socket can start with (golang/go#63322).
+			w.retried = true
+		default:
+			w.refused[sendErrorOf(errno)]++
+			w.retried = false
+			w.next++
+		}
+	}
+}
+
+// count adds to the socket's counters.
+func (w *mmsgSender) count() {
+	c := &w.s.count
+	c.sealedOut.Add(w.sent)
+	c.sealedOutBytes.Add(w.sentBytes)
+	w.sent, w.sentBytes, w.retried = 0, 0, false
+	for kind, n := range w.refused {
+		if n > 0 {
+			c.sendErrors[kind].Add(n)
+			w.refused[kind] = 0
+		}
+	}
+}

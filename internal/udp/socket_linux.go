@@ -1,0 +1,51 @@
+package udp
+
+import (
+	"net"
+	"syscall"
+)
+
+// udpSocket is one UDP socket that is read with recvmmsg and written with sendmmsg.
+type udpSocket struct {
+	c     *net.UDPConn
+	rc    syscall.RawConn
+	zones *zones // shared by the sockets of one Mux
+	// v6 is whether the socket is AF_INET6; its IPv4 addresses are mapped then.
+	v6 bool
+	// wildcard is whether it is bound to an unspecified address, so that packets carry the local one.
+	wildcard bool
+	count    counters
+}
+
+func (s *udpSocket) counters() *counters  { return &s.count }
+func (s *udpSocket) conn() net.PacketConn { return s.c }
+func (s *udpSocket) newSender(buf []byte) sender {
+	return newMmsgSender(s, buf)
+}
+
+// control calls f with the file descriptor.
+func (s *udpSocket) control(f func(fd int) error) error {
+	var err error
+	if cerr := s.rc.Control(func(fd uintptr) { err = f(int(fd)) }); cerr != nil {
+		return cerr
+	}
+	return err
+}
+
+func (s *udpSocket) serve(q *queue, h Handler, b *Batch) error {
+	r := newReceiver(s)
+	var failed failures
+	for {
+		err := r.receive()
+		if err != nil {
+			if err := failed.tolerate(err); err != nil {
+				return err
+			}
+			s.count.receiveErrors.Add(1)
+			continue
+		}
+		failed = 0
+		r.deliver(q, h, b)
+		b.Flush()
+	}
+}
