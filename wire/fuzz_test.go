@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // fuzzLayout checks of one binary layout: parsing never panics, fails with a FormatError, and what it
@@ -23,7 +21,7 @@ func fuzzLayout(f *testing.F, name string) {
 		}
 		out := l.append(nil, v)
 		again, err := l.parse(out)
-		if d := cmp.Diff(v, again); d != "" || err != nil {
+		if d := diff(v, again); d != "" || err != nil {
 			t.Errorf("written as %x: %v\n%s", out, err, d)
 		}
 	})
@@ -143,7 +141,7 @@ func FuzzMessage(f *testing.F) {
 			t.Fatalf("%+v cannot be written: %v", m, err)
 		}
 		again, err := ReadMessage(bytes.NewReader(b))
-		if d := cmp.Diff(m, again); d != "" || err != nil {
+		if d := diff(m, again); d != "" || err != nil {
 			t.Errorf("written as %s: %v\n%s", b, err, d)
 		}
 	})

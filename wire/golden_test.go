@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,14 @@ func unhex(t testing.TB, s string) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// diff says how want and got differ, "" if they do not. It asks reflect first, which is far faster.
+func diff(want, got any) string {
+	if reflect.DeepEqual(want, got) {
+		return ""
+	}
+	return "(-want +got):\n" + cmp.Diff(want, got)
 }
 
 // layout is one binary layout: how what parse returns is written again.
