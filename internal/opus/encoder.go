@@ -44,7 +44,7 @@ type Config struct {
 	Complexity    int  // 1 to 10: CPU time for quality; 0 means 9
 	InbandFEC     bool // add a low-bitrate copy of the frame before (LBRR); takes effect with ExpectedLoss > 0
 	ExpectedLoss  int  // percent, 0 to 100: makes frames depend less on those before
-	DTX           bool // let Encode report frames that need no transmission
+	DTX           bool // let Encode report frames that need no transmission; wants Complexity of at least 7
 }
 
 func (c *Config) setDefaults() {
@@ -103,6 +103,7 @@ func checkLoss(percent int) error {
 type Encoder struct {
 	lib       *library
 	state     codecState // ptr is nil when closed
+	dtx       bool
 	bitrate   int
 	frame     time.Duration
 	size      int // bytes of every packet
@@ -128,7 +129,7 @@ func NewEncoder(c Config) (*Encoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Encoder{lib: lib, state: state, frame: c.FrameDuration}
+	e := &Encoder{lib: lib, state: state, dtx: c.DTX, frame: c.FrameDuration}
 	if err := e.configure(c); err != nil {
 		return nil, err
 	}
@@ -179,8 +180,8 @@ func (e *Encoder) set(name string, request, value int) error {
 }
 
 // Encode codes one frame. pcm holds exactly FrameSamples samples; dst has room
-// for at least PacketSize bytes. n is PacketSize, or, when dtx is true, the 1 or
-// 2 bytes of a packet that says "nothing here": it may be left out, or sent where
+// for at least PacketSize bytes. n is PacketSize, except that with dtx true it
+// may be 1 or 2: the packet says "nothing here" and may be left out, or sent where
 // silence has to be heard of. dtx is only ever true when Config.DTX is set.
 func (e *Encoder) Encode(dst []byte, pcm []float32) (n int, dtx bool, err error) {
 	if e.state.ptr == nil {
@@ -196,8 +197,20 @@ func (e *Encoder) Encode(dst []byte, pcm []float32) (n int, dtx bool, err error)
 	if n < 0 {
 		return 0, false, e.lib.check("encode", n)
 	}
-	if n <= 2 {
-		return n, true, nil
+	return e.outcome(dst[:n])
+}
+
+// outcome tells silence from sound. libopus may pad an empty packet to full size
+// when it changes its mode.
+func (e *Encoder) outcome(packet []byte) (n int, dtx bool, err error) {
+	n = len(packet)
+	if e.dtx {
+		if n <= 2 {
+			return n, true, nil
+		}
+		if p, err := Parse(packet); err == nil && p.Empty() {
+			return n, true, nil
+		}
 	}
 	if n != e.size {
 		// A length of its own would leak; libopus in CBR does not do this.

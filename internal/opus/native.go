@@ -10,17 +10,39 @@ import (
 	"github.com/ebitengine/purego"
 )
 
-// Rules for calls in this file and its callers: a pointer becomes a uintptr only
-// inside the argument list of a call to purego.SyscallN, which carries
-// go:uintptrescapes, so that the compiler keeps the object on the heap and alive
-// until the call returns (unsafe.Pointer rule 4). libopus keeps no pointer to a
-// buffer after it returns, and none into its own state.
+// Rules for calls: a Go pointer may be handed to C as a number only while
+// something keeps its object where it is. Setting up, a pointer becomes a uintptr
+// in the argument list of call or ctl, whose go:uintptrescapes does that
+// (unsafe.Pointer rule 4), for one allocation. On the path of a frame the buffers
+// are pinned instead and the argument list is reused, which allocates nothing.
+// libopus keeps no pointer to a buffer after it returns, and none into its state.
 
 // codecState is one encoder's or decoder's memory. libopus takes it from us, so
 // that the garbage collector owns it.
 type codecState struct {
 	memory []byte // keeps the block alive
 	ptr    unsafe.Pointer
+	frame  *frameCall
+}
+
+// frameCall is the argument list of encode and decode, on the heap and reused.
+type frameCall struct {
+	pinner runtime.Pinner
+	args   [6]uintptr
+}
+
+// run calls fn with the state, n samples or bytes at in and out, and last.
+func (s codecState) run(fn uintptr, in unsafe.Pointer, inLen int, out unsafe.Pointer, outLen int, last uintptr) int {
+	c := s.frame
+	c.pinner.Pin(s.ptr)
+	c.pinner.Pin(out)
+	if in != nil {
+		c.pinner.Pin(in)
+	}
+	c.args = [6]uintptr{uintptr(s.ptr), uintptr(in), uintptr(inLen), uintptr(out), uintptr(outLen), last}
+	r, _, _ := purego.SyscallN(fn, c.args[:]...)
+	c.pinner.Unpin()
+	return int(int32(r))
 }
 
 // stateAlign is what malloc would give: vector loads may count on it.
@@ -29,7 +51,7 @@ const stateAlign = 16
 func newCodecState(size int) codecState {
 	memory := make([]byte, size+stateAlign)
 	skip := -uintptr(unsafe.Pointer(&memory[0])) & (stateAlign - 1)
-	return codecState{memory, unsafe.Pointer(&memory[skip])}
+	return codecState{memory, unsafe.Pointer(&memory[skip]), new(frameCall)}
 }
 
 // call runs a C function of up to a few integer arguments.
@@ -78,19 +100,19 @@ func (l *library) newDecoderState() (codecState, error) {
 // encode returns the packet's length, or a negative libopus error code.
 // pcm and dst are not empty.
 func (l *library) encode(st codecState, dst []byte, pcm []float32) int {
-	r, _, _ := purego.SyscallN(l.encodeFloat, uintptr(st.ptr),
-		uintptr(unsafe.Pointer(&pcm[0])), uintptr(len(pcm)),
-		uintptr(unsafe.Pointer(&dst[0])), uintptr(len(dst)))
-	return int(int32(r))
+	// opus_encode_float(st, pcm, frame_size, data, max_data_bytes)
+	return st.run(l.encodeFloat, unsafe.Pointer(&pcm[0]), len(pcm), unsafe.Pointer(&dst[0]), len(dst), 0)
 }
 
 // decode returns samples, or a negative libopus error code. An empty packet
 // means concealment of len(dst) samples; fec asks for the LBRR copy.
 func (l *library) decode(st codecState, dst []float32, packet []byte, fec uintptr) int {
-	r, _, _ := purego.SyscallN(l.decodeFloat, uintptr(st.ptr),
-		uintptr(unsafe.Pointer(unsafe.SliceData(packet))), uintptr(len(packet)),
-		uintptr(unsafe.Pointer(&dst[0])), uintptr(len(dst)), fec)
-	return int(int32(r))
+	// opus_decode_float(st, data, len, pcm, frame_size, decode_fec)
+	var data unsafe.Pointer
+	if len(packet) > 0 {
+		data = unsafe.Pointer(&packet[0])
+	}
+	return st.run(l.decodeFloat, data, len(packet), unsafe.Pointer(&dst[0]), len(dst), fec)
 }
 
 func (l *library) setEncoder(st codecState, request, value int) int {
@@ -105,16 +127,6 @@ func (l *library) getEncoder(st codecState, request int) (value, code int) {
 
 func (l *library) setDecoder(st codecState, request, value int) int {
 	return ctl(l.decoderCtl, uintptr(st.ptr), uintptr(request), uintptr(value))
-}
-
-// parseFrames is opus_packet_parse: the frames in a packet or a negative code.
-func (l *library) parseFrames(packet []byte) int {
-	var frames [maxFrames]unsafe.Pointer
-	var sizes [maxFrames]int16
-	r, _, _ := purego.SyscallN(l.packetParse,
-		uintptr(unsafe.Pointer(&packet[0])), uintptr(len(packet)), 0,
-		uintptr(unsafe.Pointer(&frames)), uintptr(unsafe.Pointer(&sizes)), 0)
-	return int(int32(r))
 }
 
 // cString copies a static C string of at most 256 bytes.

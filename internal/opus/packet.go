@@ -19,9 +19,6 @@ const (
 	ModeCELT               // transform coding; 16-31
 )
 
-// maxFrames is the most frames that fit 120 ms: 48 of 2.5 ms.
-const maxFrames = 48
-
 // Packet is the parsed framing of one Opus packet.
 //
 //	 0 1 2 3 4 5 6 7
