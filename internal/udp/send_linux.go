@@ -104,6 +104,11 @@ func (w *mmsgSender) writeReady(fd uintptr) {
 			// The error may be an older packet's, reported late and once, or the spurious EPERM that a new
 			// socket can start with (golang/go#63322).
 			w.retried = true
+			if errno == syscall.EINVAL || sendErrorOf(errno) == sendUnreachable {
+				// The local address may no longer be ours: let the kernel pick one, or a host that moves
+				// to another network would stay silent.
+				w.hdrs[w.next].Hdr.SetControllen(0)
+			}
 		default:
 			w.refused[sendErrorOf(errno)]++
 			w.retried = false

@@ -126,22 +126,33 @@ func trafficClass(t *testing.T, control []byte) int {
 	return -1
 }
 
-func TestForeignLocalAddressIsRefusedAlone(t *testing.T) {
+// TestLocalAddressOfTheAnswer includes one that the host has no more: the packet goes out from another.
+func TestLocalAddressOfTheAnswer(t *testing.T) {
 	m := listen(t, ":0", 1)
-	c := listenPacket(t, "127.0.0.1:0")
-	peer := addrOf(c.LocalAddr())
+	v4, v6 := listenPacket(t, "127.0.0.1:0"), listenPacket(t, "[::1]:0")
+	tests := []struct {
+		peer        *net.UDPConn
+		local, want string
+	}{
+		{v4, "127.0.0.5", "127.0.0.5"},
+		{v4, "203.0.113.1", "127.0.0.1"},
+		{v4, "::1", "127.0.0.1"}, // the other family's is ignored
+		{v6, "::1", "::1"},
+		{v6, "2001:db8::1", "::1"},
+		{v6, "127.0.0.5", "::1"},
+	}
 	b := m.NewBatch()
-	b.Commit(copy(b.Buffer()[:2], "\x01a"), Path{Peer: peer, Local: netip.MustParseAddr("203.0.113.1")})
-	b.Commit(copy(b.Buffer()[:2], "\x01b"), Path{Peer: peer, Local: netip.MustParseAddr("::1")}) // ignored
-	b.Commit(copy(b.Buffer()[:2], "\x01c"), Path{Peer: peer, Local: netip.MustParseAddr("127.0.0.5")})
+	for i, test := range tests {
+		to := Path{Peer: addrOf(test.peer.LocalAddr()), Local: netip.MustParseAddr(test.local)}
+		b.Commit(copy(b.Buffer()[:2], []byte{1, byte(i)}), to)
+	}
 	b.Flush()
-	if p, _ := receive(t, c); string(p) != "\x01b" {
-		t.Errorf("first packet %q", p)
+	for i, test := range tests {
+		if p, from := receive(t, test.peer); !bytes.Equal(p, []byte{1, byte(i)}) || from.Addr().String() != test.want {
+			t.Errorf("%s: %x came from %v, want %s", test.local, p, from, test.want)
+		}
 	}
-	if p, from := receive(t, c); string(p) != "\x01c" || from.Addr().String() != "127.0.0.5" {
-		t.Errorf("second packet %q from %v", p, from)
-	}
-	if s := m.Stats(); s.SealedOutPackets != 2 || s.SendErrors == (SendErrors{}) {
+	if s := m.Stats(); s.SealedOutPackets != uint64(len(tests)) || s.SendErrors != (SendErrors{}) {
 		t.Errorf("stats: %+v", s)
 	}
 }
