@@ -181,7 +181,7 @@ func ParseBlackout(s string) (Blackout, error) {
 	var err, err2 error
 	b.At, err = parseDuration(at)
 	b.For, err2 = parseDuration(length)
-	if err != nil || err2 != nil || b.For == 0 {
+	if err != nil || err2 != nil || b.For == 0 || b.At+b.For < b.At { // overflow
 		return Blackout{}, bad
 	}
 	return b, nil

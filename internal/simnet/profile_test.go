@@ -99,7 +99,7 @@ func TestParseBlackout(t *testing.T) {
 	if got, err = ParseBlackout("up@0s+1m"); err != nil || got.Direction != Up || got.At != 0 {
 		t.Errorf("got %v, %v", got, err)
 	}
-	for _, s := range []string{"", "both", "both@10s", "@1s+1s", "both@1s+0s", "both@-1s+1s", "both@1s+-1s", "left@1s+1s", "up@1s+1s+1s", "up@+", "UP@1s+1s"} {
+	for _, s := range []string{"", "both", "both@10s", "@1s+1s", "both@1s+0s", "both@-1s+1s", "both@1s+-1s", "left@1s+1s", "up@1s+1s+1s", "up@+", "UP@1s+1s", "up@2000000h+2000000h"} {
 		if b, err := ParseBlackout(s); err == nil {
 			t.Errorf("%q: taken as %v", s, b)
 		}
