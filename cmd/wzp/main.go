@@ -20,6 +20,7 @@ import (
 // cli is the command line; kong reads it from the struct tags.
 type cli struct {
 	ID      idCmd      `cmd:"" name:"id" help:"Show, create or restore your identity."`
+	Join    joinCmd    `cmd:"" help:"Join a room and talk."`
 	Netsim  netsimCmd  `cmd:"" help:"Forward UDP through a simulated bad network."`
 	Relay   relayCmd   `cmd:"" help:"Run a relay."`
 	Version versionCmd `cmd:"" help:"Print the version."`

@@ -1,0 +1,133 @@
+package wzp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strconv"
+
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/internal/udp"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// Config says who a client is and which relays it believes.
+type Config struct {
+	Identity *identity.Identity // nil: a new one, for this client only
+	Name     string             // shown to others, at most 64 bytes
+	Program  string             // name and version, told to the relay; default "wzp"
+
+	// How the relay's key is checked. One of the two is needed.
+	RelayKey    identity.Fingerprint  // the relay must have this one
+	KnownRelays *identity.KnownRelays // it must be the one of the first visit, which is kept
+
+	Log *slog.Logger // nil: silent
+}
+
+// Client is a UDP port from which rooms are joined.
+type Client struct {
+	config   Config
+	addr     string // host:port of the relay
+	host     string
+	endpoint *link.Endpoint
+}
+
+// Dial prepares a client of the relay at addr, HOST:PORT. Nothing is sent yet: Join does the handshake
+// and joins the room in one go.
+func Dial(addr string, config Config) (*Client, error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil || host == "" {
+		return nil, fmt.Errorf("the relay's address is HOST:PORT, not %q", addr)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return nil, fmt.Errorf("the relay's port is a number from 1 to 65535, not %q", port)
+	}
+	if config.KnownRelays == nil && config.RelayKey == (identity.Fingerprint{}) {
+		return nil, errors.New("no way to know the relay: give Config.RelayKey or Config.KnownRelays")
+	}
+	if err := wire.CheckName(config.Name); err != nil {
+		return nil, fmt.Errorf("the name %q is not allowed: at most 64 bytes, no control characters", config.Name)
+	}
+	if config.Identity == nil {
+		config.Identity = identity.NewSeed().Identity()
+	}
+	if config.Program == "" {
+		config.Program = "wzp"
+	}
+	mux, err := udp.Listen(":0", 1)
+	if err != nil {
+		return nil, err
+	}
+	return newClient(addr, host, mux, config)
+}
+
+func newClient(addr, host string, mux *udp.Mux, config Config) (*Client, error) {
+	endpoint, err := link.NewEndpoint(mux, link.Config{Identity: config.Identity, Version: config.Program, Log: config.Log})
+	if err != nil {
+		return nil, errors.Join(err, mux.Close())
+	}
+	return &Client{config: config, addr: addr, host: host, endpoint: endpoint}, nil
+}
+
+// Identity returns who the client is.
+func (c *Client) Identity() *identity.Identity { return c.config.Identity }
+
+// Close ends the client. Rooms that were not left are dropped.
+func (c *Client) Close() error { return c.endpoint.Close() }
+
+// resolve finds the relay's address; it is asked again for each attempt, for addresses change.
+func (c *Client) resolve(ctx context.Context) (netip.AddrPort, error) {
+	_, port, _ := net.SplitHostPort(c.addr)
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", c.host)
+	if err != nil {
+		if notFound := new(net.DNSError); errors.As(err, &notFound) && notFound.IsNotFound {
+			return netip.AddrPort{}, &link.FinalError{Err: fmt.Errorf("no host is called %q: check the relay's address", c.host)}
+		}
+		return netip.AddrPort{}, err
+	}
+	ip := ips[0].Unmap()
+	for _, other := range ips { // most networks carry IPv4
+		if other.Unmap().Is4() {
+			ip = other.Unmap()
+			break
+		}
+	}
+	return netip.AddrPortFrom(ip, uint16(n)), nil
+}
+
+// checkRelay compares the key that a relay shows with the expected one. The relay has not proved yet that it
+// holds it, so nothing is kept here.
+func (c *Client) checkRelay(key identity.PublicKey) error {
+	if want := c.config.RelayKey; want != (identity.Fingerprint{}) {
+		if got := key.Fingerprint(); got != want {
+			return fmt.Errorf("relay %s has another key than was given: expected %s, it has %s; "+
+				"ask its operator which one is right", c.addr, want, got)
+		}
+		return nil
+	}
+	_, err := c.config.KnownRelays.Verify(c.addr, key)
+	return err
+}
+
+// keepRelay remembers the proved key of a relay that is visited for the first time.
+func (c *Client) keepRelay(key identity.PublicKey) error {
+	if c.config.RelayKey != (identity.Fingerprint{}) {
+		return nil
+	}
+	return c.config.KnownRelays.Check(c.addr, key)
+}
+
+func (c *Client) log() *slog.Logger {
+	if c.config.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return c.config.Log
+}

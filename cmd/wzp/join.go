@@ -1,0 +1,275 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/wzp-voice/wzp"
+	"github.com/wzp-voice/wzp/identity"
+)
+
+// joinCmd is a member on the command line.
+type joinCmd struct {
+	Room  string `arg:"" help:"Name of the room."`
+	Relay string `required:"" placeholder:"HOST:PORT" help:"The relay."`
+
+	In   string        `default:"mic" placeholder:"WHAT" help:"What to say: mic, tone, tone:HZ, FILE.wav or none."`
+	Out  string        `default:"speaker" placeholder:"WHERE" help:"Where to play: speaker, none, FILE.wav (the mix) or DIR/ (a file a talker)."`
+	For  time.Duration `placeholder:"10s" help:"Leave after this time. Default: when the file of --in has ended, else never."`
+	PTT  bool          `name:"ptt" help:"Push to talk: start muted; the space bar opens and closes the microphone."`
+	Name string        `placeholder:"NAME" help:"Shown to others."`
+
+	RelayKey    string        `placeholder:"FINGERPRINT" help:"The relay's; without it, that of the first visit is kept and expected."`
+	KnownRelays string        `placeholder:"FILE" help:"Where relays' keys are kept."`
+	Timeout     time.Duration `default:"60s" help:"How long to try to join."`
+
+	Bitrate int           `default:"24000" placeholder:"BPS" help:"Codec bits a second, 6000 to 64000."`
+	Frame   time.Duration `default:"20ms" help:"Frame length: 20ms, 40ms or 60ms."`
+	FEC     bool          `name:"fec" help:"Send a low-bitrate copy of each frame with the next one, for lossy paths."`
+	DTX     bool          `name:"dtx" default:"true" negatable:"" help:"Send nothing while you are silent."`
+
+	JSON bool `name:"json" help:"Print one JSON object a line; the last is the summary."`
+	identityFlag
+}
+
+func (c *joinCmd) Run(ctx context.Context) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	config, err := c.clientConfig()
+	if err != nil {
+		return err
+	}
+	source, err := openSource(c.In)
+	if err != nil {
+		return err
+	}
+	play, closeOut, err := c.openOut()
+	if err != nil {
+		closeSource(source)
+		return err
+	}
+	err = c.call(ctx, config, source, play)
+	return errors.Join(err, closeOut())
+}
+
+// check finds wrong usage before anything is opened.
+func (c *joinCmd) check() error {
+	switch {
+	case c.For < 0:
+		return usagef("--for must not be negative")
+	case c.Timeout <= 0:
+		return usagef("--timeout must be more than 0")
+	case c.Bitrate < 6000 || c.Bitrate > 64000:
+		return usagef("--bitrate must be 6000 to 64000")
+	case c.Frame != 20*time.Millisecond && c.Frame != 40*time.Millisecond && c.Frame != 60*time.Millisecond:
+		return usagef("--frame must be 20ms, 40ms or 60ms")
+	case c.PTT && c.In == "none":
+		return usagef("--ptt needs something to say: give --in")
+	}
+	return nil
+}
+
+// clientConfig says who we are and which relay we believe.
+func (c *joinCmd) clientConfig() (config wzp.Config, err error) {
+	config = wzp.Config{Name: c.Name, Program: "wzp " + buildVersion()}
+	if c.RelayKey != "" {
+		if config.RelayKey, err = identity.ParseFingerprint(c.RelayKey); err != nil {
+			return config, usagef("--relay-key: %w", err)
+		}
+	} else {
+		if c.KnownRelays == "" {
+			if c.KnownRelays, err = identity.DefaultKnownRelaysFile(); err != nil {
+				return config, err
+			}
+		}
+		if config.KnownRelays, err = identity.OpenKnownRelays(c.KnownRelays); err != nil {
+			return config, err
+		}
+	}
+	path, err := c.path()
+	if err != nil {
+		return config, err
+	}
+	seed, err := identity.LoadOrCreate(path)
+	if err != nil {
+		return config, err
+	}
+	config.Identity = seed.Identity()
+	return config, nil
+}
+
+// openSource opens what --in names; nil for none.
+func openSource(in string) (wzp.Source, error) {
+	switch kind, hz, _ := strings.Cut(in, ":"); {
+	case in == "none":
+		return nil, nil
+	case in == "mic":
+		return wzp.OpenMicrophone()
+	case in == "tone":
+		return wzp.NewTone(440)
+	case kind == "tone":
+		f, err := strconv.ParseFloat(hz, 64)
+		if err != nil || math.IsNaN(f) || f < 20 || f > 20_000 {
+			return nil, usagef("--in tone:HZ takes 20 to 20000, not %q", hz)
+		}
+		return wzp.NewTone(f)
+	case strings.HasSuffix(strings.ToLower(in), ".wav"):
+		return wzp.OpenWAV(in)
+	}
+	return nil, usagef("--in is mic, tone, tone:HZ, FILE.wav or none, not %q", in)
+}
+
+func closeSource(source wzp.Source) {
+	if source != nil {
+		source.Close()
+	}
+}
+
+// openOut opens what --out names.
+func (c *joinCmd) openOut() (play wzp.PlayConfig, closeOut func() error, err error) {
+	switch out := c.Out; {
+	case out == "none":
+		play.Mix = wzp.Discard{}
+	case out == "speaker":
+		play.Mix, err = wzp.OpenSpeaker()
+	case strings.HasSuffix(strings.ToLower(out), ".wav"):
+		play.Mix, err = wzp.CreateWAV(out)
+	case strings.HasSuffix(out, "/"):
+		err = os.MkdirAll(out, 0o777)
+		play.Each = func(st *wzp.Stream) (wzp.Sink, error) { return wzp.CreateWAV(talkerFile(out, st)) }
+	default:
+		err = usagef("--out is speaker, none, FILE.wav or DIR/, not %q", out)
+	}
+	if err != nil {
+		return play, nil, err
+	}
+	return play, func() error {
+		if play.Mix == nil {
+			return nil
+		}
+		return play.Mix.Close()
+	}, nil
+}
+
+// talkerFile is where a talker's sound goes: NAME-ID.wav, with nothing in it that a file name cannot hold.
+func talkerFile(dir string, st *wzp.Stream) string {
+	m := st.Member()
+	name := strings.Map(func(r rune) rune {
+		if strings.ContainsRune(`/\:*?"<>|.`, r) || r < ' ' {
+			return '_'
+		}
+		return r
+	}, m.Name)
+	if name == "" {
+		name = "talker"
+	}
+	file := fmt.Sprintf("%s-%s", name, m.ID)
+	if n := st.Number(); n > 0 {
+		file += fmt.Sprintf("-%d", n)
+	}
+	return filepath.Join(dir, file+".wav")
+}
+
+// call joins, talks and listens until it is time to leave.
+func (c *joinCmd) call(ctx context.Context, config wzp.Config, source wzp.Source, play wzp.PlayConfig) error {
+	client, err := wzp.Dial(c.Relay, config)
+	if err != nil {
+		closeSource(source)
+		return err
+	}
+	defer client.Close()
+	dialCtx, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("nothing was heard from %s within %v", c.Relay, c.Timeout))
+	defer cancel()
+	room, err := client.Join(dialCtx, c.Room)
+	if err != nil {
+		closeSource(source)
+		if ctx.Err() != nil {
+			return nil // told to stop while joining
+		}
+		return err
+	}
+	out := &joinOutput{json: c.JSON, room: room, relay: c.Relay, fingerprint: client.Identity().Fingerprint()}
+	out.joined()
+	return c.converse(ctx, room, source, play, out)
+}
+
+// converse runs everything that goes on in the room, and joins it all at the end.
+func (c *joinCmd) converse(ctx context.Context, room *wzp.Room, source wzp.Source, play wzp.PlayConfig, out *joinOutput) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var end <-chan time.Time
+	if c.For > 0 {
+		timer := time.NewTimer(c.For)
+		defer timer.Stop()
+		end = timer.C
+	}
+	var wg sync.WaitGroup
+	played := make(chan error, 1)
+	out.playing()
+	wg.Go(func() { played <- room.Play(ctx, play) })
+	over := make(chan error, 1)
+	wg.Go(func() { over <- out.follow(room.Events()) })
+
+	said, err := c.say(ctx, stop, room, source, out, &wg)
+	if err == nil {
+		err = c.wait(ctx, end, said, played, over)
+	}
+	summary := out.summary()
+	stop()
+	err = errors.Join(err, room.Leave())
+	wg.Wait()
+	out.print(summary)
+	return err
+}
+
+// say publishes the source. The result is closed when a file has been said to its end.
+func (c *joinCmd) say(ctx context.Context, stop context.CancelFunc, room *wzp.Room, source wzp.Source, out *joinOutput, wg *sync.WaitGroup) (<-chan struct{}, error) {
+	if source == nil {
+		return nil, nil
+	}
+	p, err := room.Publish(source, wzp.PublishConfig{
+		Bitrate: c.Bitrate, FrameDuration: c.Frame, FEC: c.FEC, NoDTX: !c.DTX, PushToTalk: c.PTT,
+	})
+	if err != nil {
+		source.Close()
+		return nil, err
+	}
+	out.publication(p)
+	if c.PTT {
+		pushToTalk(ctx, stop, p, out, wg)
+	}
+	return p.Done(), nil
+}
+
+// wait returns when it is time to leave, with the reason if it is an error.
+func (c *joinCmd) wait(ctx context.Context, end <-chan time.Time, said <-chan struct{}, played, over <-chan error) error {
+	if c.For > 0 {
+		said = nil // --for decides
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-end:
+			return nil
+		case <-said:
+			return nil
+		case err := <-played:
+			if err != nil {
+				return err
+			}
+			played = nil
+		case err := <-over:
+			return err
+		}
+	}
+}

@@ -1,0 +1,20 @@
+// Package wzp is the call engine: it joins a room on a relay, publishes what a source captures, and plays
+// what the others say. The command-line client and bots are built on it.
+//
+//	client, err := wzp.Dial("relay.example:4433", wzp.Config{Identity: id, KnownRelays: known})
+//	room, err := client.Join(ctx, "kitchen")
+//	room.Publish(microphone, wzp.PublishConfig{})
+//	room.Play(ctx, wzp.PlayConfig{Mix: speaker})
+//
+// How sound flows:
+//
+//	Source ─ Publication: Opus ─ SFrame ─> internal/link ~~~ relay ~~~> internal/link
+//	         (publish.go)                                                    |
+//	Sink <─ Play: mixer <─ Stream: jitter buffer, Opus <─ SFrame <───────────+
+//	        (play.go)      (stream.go)                  (room.go)
+//
+// Everything is encrypted between the members; relays forward ciphertext. UNTIL SENDER KEYS LAND, all
+// clients use one development key (see Room.Private): rooms are not private yet.
+//
+// Sound is mono float32 at 48 kHz everywhere. Servers never import this package.
+package wzp

@@ -1,0 +1,93 @@
+package wzp
+
+import (
+	"sync"
+
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// maxEvents is how many events wait for a reader. The oldest give way, and are counted.
+const maxEvents = 512
+
+// Event is something that happened in a room: one of the types below.
+type Event interface{ event() }
+
+// Member is somebody in the room, as the signed entry says.
+type Member struct {
+	ID       wire.MemberID
+	Name     string // as it calls itself; may be empty, or another's
+	Identity identity.PublicKey
+}
+
+// MemberJoined says that somebody is in the room: at once for those who were there already.
+type MemberJoined struct{ Member Member }
+
+// MemberLeft says that somebody is not in the room any more.
+type MemberLeft struct{ Member Member }
+
+// StreamStarted says that a member was heard for the first time on a stream.
+type StreamStarted struct{ Stream *Stream }
+
+// Detached says that the connection to the relay was lost, and why. The room tries to get back by itself;
+// media goes on meanwhile if packets still pass.
+type Detached struct{ Cause string }
+
+// Attached says that the connection is back. Restarted: the relay had forgotten the room's state.
+type Attached struct{ Restarted bool }
+
+// Warning is something that people should know about the room.
+type Warning struct{ Text string }
+
+// Ended says that the room is over; Err is nil after Leave.
+type Ended struct{ Err error }
+
+func (MemberJoined) event()  {}
+func (MemberLeft) event()    {}
+func (StreamStarted) event() {}
+func (Detached) event()      {}
+func (Attached) event()      {}
+func (Warning) event()       {}
+func (Ended) event()         {}
+
+// events is a bounded queue of events between the room and its reader. Putting never blocks.
+type events struct {
+	out chan Event
+
+	mu      sync.Mutex // guards what follows, and the order of events
+	dropped uint64
+	closed  bool
+}
+
+func newEvents() *events { return &events{out: make(chan Event, maxEvents)} }
+
+// put adds an event; when the queue is full the oldest goes.
+func (q *events) put(e Event) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return
+	}
+	for {
+		select {
+		case q.out <- e:
+			return
+		default:
+		}
+		select {
+		case <-q.out:
+			q.dropped++
+		default:
+		}
+	}
+}
+
+// close ends the queue after its last event.
+func (q *events) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.closed {
+		q.closed = true
+		close(q.out)
+	}
+}

@@ -1,0 +1,136 @@
+package wzp
+
+import (
+	"context"
+	"time"
+
+	"github.com/wzp-voice/wzp/internal/audio"
+)
+
+const (
+	playChunk   = 10 * time.Millisecond // what is played at a time
+	playSamples = SampleRate / 100
+	playBehind  = time.Second // a player that was away for longer goes on with the present
+)
+
+// PlayConfig says where the sound goes.
+type PlayConfig struct {
+	Mix  Sink                        // gets the sum of all streams; nil: none
+	Each func(*Stream) (Sink, error) // makes a sink for a stream that is heard for the first time; nil: none
+}
+
+// player is one call of Play.
+type player struct {
+	room   *Room
+	config PlayConfig
+	mixer  audio.Mixer
+	voices map[*Stream]*voice
+	frames [][]float32 // of the streams that sound, for the mixer
+	mix    []float32
+}
+
+// voice is a stream that is being played.
+type voice struct {
+	sink  Sink // nil: only in the mix
+	pcm   []float32
+	since time.Time // when its member left; zero: it has not
+}
+
+// Play plays what is heard in the room, in real time, until ctx is done or the room is over, or a sink
+// fails. It closes the sinks that Each made, not Mix. Only one Play at a time reads a room's streams.
+func (r *Room) Play(ctx context.Context, config PlayConfig) error {
+	p := &player{room: r, config: config, voices: make(map[*Stream]*voice), mix: make([]float32, playSamples)}
+	defer p.close()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	next := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-r.ctx.Done():
+			return nil
+		case <-timer.C:
+		}
+		now := time.Now()
+		if now.Sub(next) > playBehind {
+			next = now
+		}
+		for !next.After(now) {
+			if err := p.chunk(now); err != nil {
+				return err
+			}
+			next = next.Add(playChunk)
+		}
+		timer.Reset(time.Until(next))
+	}
+}
+
+// chunk plays the next 10 ms of everybody.
+func (p *player) chunk(now time.Time) error {
+	for _, st := range p.room.Streams() {
+		if p.voices[st] == nil {
+			if err := p.add(st); err != nil {
+				return err
+			}
+		}
+	}
+	p.frames = p.frames[:0]
+	for st, v := range p.voices {
+		st.Read(v.pcm)
+		p.frames = append(p.frames, v.pcm)
+		if v.sink != nil {
+			if err := v.sink.WriteFrame(v.pcm); err != nil {
+				return err
+			}
+		}
+		if err := p.retire(st, v, now); err != nil {
+			return err
+		}
+	}
+	if p.config.Mix == nil {
+		return nil
+	}
+	p.mixer.Mix(p.mix, p.frames...)
+	return p.config.Mix.WriteFrame(p.mix)
+}
+
+func (p *player) add(st *Stream) error {
+	v := &voice{pcm: make([]float32, playSamples)}
+	if p.config.Each != nil {
+		var err error
+		if v.sink, err = p.config.Each(st); err != nil {
+			return err
+		}
+	}
+	p.voices[st] = v
+	return nil
+}
+
+// retire ends a voice some time after its member has left.
+func (p *player) retire(st *Stream, v *voice, now time.Time) error {
+	switch {
+	case !st.gone.Load():
+		return nil
+	case v.since.IsZero():
+		v.since = now
+		return nil
+	case now.Sub(v.since) < streamTail:
+		return nil
+	}
+	delete(p.voices, st)
+	return v.close()
+}
+
+func (v *voice) close() error {
+	if v.sink == nil {
+		return nil
+	}
+	return v.sink.Close()
+}
+
+func (p *player) close() {
+	for _, v := range p.voices {
+		v.close()
+	}
+}

@@ -1,0 +1,213 @@
+package wzp
+
+import (
+	"context"
+	"crypto/ecdh"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/e2ee"
+	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// notPrivate is told to everybody who joins, until sender keys replace the development key.
+const notPrivate = "this room is not private yet: this version encrypts with a development key that everybody knows"
+
+// Room is a client's presence in one room. Its methods are safe for concurrent use.
+type Room struct {
+	client *Client
+	name   string
+	id     wire.MemberID
+	events *events
+	start  time.Time // of the clock that streams run on
+	link   *link.Client
+	roster roster
+
+	ctx    context.Context // done when the room is over
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // every goroutine of the room
+	ready  chan struct{}  // closed when link is set
+
+	mu          sync.Mutex // guards what follows
+	streams     map[wire.KID]*Stream
+	history     []*Stream // every stream ever heard, of at most maxStreamsHeld
+	publication *Publication
+	published   uint8 // stream numbers used so far
+	left        bool
+}
+
+// Join joins the room called name. It returns once the relay has accepted, or with the reason why it did
+// not; failures that may pass are tried again until ctx is done. Afterwards the room lives until Leave or
+// until the relay refuses it (see Ended).
+func (c *Client) Join(ctx context.Context, name string) (*Room, error) {
+	if err := wire.CheckRoomName(name); err != nil {
+		return nil, fmt.Errorf("the room name %q is not allowed: 1 to 64 bytes, no control characters, no leading underscore", name)
+	}
+	r := &Room{
+		client:  c,
+		name:    name,
+		events:  newEvents(),
+		start:   time.Now(),
+		ready:   make(chan struct{}),
+		streams: make(map[wire.KID]*Stream),
+	}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	r.events.put(Warning{notPrivate})
+	var err error
+	r.link, err = c.endpoint.Dial(ctx, link.ClientConfig{
+		Resolve:    c.resolve,
+		ServerName: c.host,
+		Name:       c.config.Name,
+		CheckRelay: c.checkRelay,
+		Join:       r.request,
+		Handler:    (*roomHandler)(r),
+	})
+	if err != nil {
+		r.cancel()
+		return nil, err
+	}
+	close(r.ready)
+	r.wg.Go(r.watch)
+	return r, nil
+}
+
+// request makes the member entry for the relay whose key is proved. It is called once.
+func (r *Room) request(relay identity.PublicKey) (*wire.Join, error) {
+	if err := r.client.keepRelay(relay); err != nil {
+		return nil, err
+	}
+	joinKey, err := ecdh.X25519().GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	entry := wire.MemberEntry{
+		Room:      r.name,
+		Name:      r.client.config.Name,
+		HomeRelay: relay,
+		JoinKey:   [32]byte(joinKey.PublicKey().Bytes()),
+	}
+	rand.Read(entry.Nonce[:])
+	b, err := wire.SignEntry(r.client.config.Identity, entry)
+	if err != nil {
+		return nil, err
+	}
+	r.id = wire.EntryID(b)
+	r.roster.relay, r.roster.room, r.roster.self = relay, r.name, r.id
+	return &wire.Join{Room: r.name, Entry: b}, nil
+}
+
+// Name returns the room's name.
+func (r *Room) Name() string { return r.name }
+
+// ID returns this client's own member id.
+func (r *Room) ID() wire.MemberID { return r.id }
+
+// Events returns what happens in the room, in order. The channel is closed after Ended. Who does not read
+// loses the oldest of more than 512.
+func (r *Room) Events() <-chan Event { return r.events.out }
+
+// Members returns who else is in the room, as far as the relay has told.
+func (r *Room) Members() []Member { return r.roster.members() }
+
+// Streams returns the streams heard so far of those who are still in the room.
+func (r *Room) Streams() []*Stream {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := make([]*Stream, 0, len(r.streams))
+	for _, st := range r.streams {
+		if st.heard() {
+			list = append(list, st)
+		}
+	}
+	return list
+}
+
+// Heard returns every stream that was heard since the room was joined, the first ones first.
+func (r *Room) Heard() []*Stream {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.history)
+}
+
+// Leave ends publications, tells the relay, and waits for everything of the room to end.
+func (r *Room) Leave() error {
+	r.mu.Lock()
+	publication, left := r.publication, r.left
+	r.left = true
+	r.mu.Unlock()
+	if left {
+		return nil
+	}
+	if publication != nil {
+		publication.Stop()
+	}
+	err := r.link.Close()
+	r.cancel()
+	r.wg.Wait()
+	r.closeStreams()
+	return err
+}
+
+// watch reports the end of the room.
+func (r *Room) watch() {
+	<-r.link.Done()
+	r.cancel()
+	err := r.link.Err()
+	if errors.Is(err, link.ErrClosed) {
+		err = nil
+	}
+	r.events.put(Ended{err})
+	r.events.close()
+}
+
+// Done is closed when the room is over: left, or ended by the relay.
+func (r *Room) Done() <-chan struct{} { return r.ctx.Done() }
+
+// now is the clock that streams run on.
+func (r *Room) now() time.Duration { return time.Since(r.start) }
+
+// background runs f on a goroutine that Leave waits for, if the room is not over.
+func (r *Room) background(f func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.left {
+		r.wg.Go(f)
+	}
+}
+
+// mediaKey returns the key of one stream.
+func mediaKey(kid wire.KID) (*e2ee.Key, error) {
+	return e2ee.NewKey(e2ee.AES128CTRHMACSHA256Tag64, uint64(kid), e2ee.DevelopmentKey())
+}
+
+// Stats are the room's totals. Bytes include the headers of IP (20) and UDP (8).
+type Stats struct {
+	PacketsSent       uint64 // with media
+	PayloadBytesSent  uint64 // codec bytes
+	WireBytesSent     uint64 // of the whole client
+	WireBytesReceived uint64
+	Uplink            link.Quality // as the relay reports it
+}
+
+// Stats returns the totals so far.
+func (r *Room) Stats() Stats {
+	const headers = 28
+	u := r.client.endpoint.Stats().UDP
+	s := Stats{
+		WireBytesSent:     u.SealedOutBytes + headers*u.SealedOutPackets,
+		WireBytesReceived: u.SealedInBytes + headers*u.SealedInPackets,
+		Uplink:            r.link.Session().Quality(),
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p := r.publication; p != nil {
+		s.PacketsSent, s.PayloadBytesSent = p.packets.Load(), p.payload.Load()
+	}
+	return s
+}

@@ -1,0 +1,37 @@
+package wzp
+
+import "github.com/wzp-voice/wzp/internal/audio"
+
+// SampleRate of all sound, Hz. It is mono, float32, full scale -1 to 1.
+const SampleRate = audio.SampleRate
+
+// Source captures sound in real time:
+//
+//	ReadFrame(ctx, dst []float32) (n int, err error)  // blocks until dst is full; io.EOF at the end
+//	Start() time.Time                                 // when sample 0 was captured
+//	Close() error
+type Source = audio.Source
+
+// Sink takes sound at the pace of whoever writes:
+//
+//	WriteFrame(pcm []float32) error // does not block
+//	Close() error
+type Sink = audio.Sink
+
+// Discard is the Sink that throws sound away.
+type Discard = audio.Discard
+
+// OpenWAV returns a source that plays a WAV file once, in real time.
+func OpenWAV(path string) (Source, error) { return audio.OpenFile(path) }
+
+// NewTone returns a source that plays a sine of hz without end.
+func NewTone(hz float64) (Source, error) { return audio.NewTone(hz) }
+
+// OpenMicrophone returns the default microphone of PulseAudio or PipeWire.
+func OpenMicrophone() (Source, error) { return audio.OpenMicrophone(audio.Device{}) }
+
+// CreateWAV returns a sink that writes a WAV file: 16 bit, mono, 48 kHz. The file is whole at any time.
+func CreateWAV(path string) (Sink, error) { return audio.CreateWAV(path) }
+
+// OpenSpeaker returns the default loudspeaker of PulseAudio or PipeWire.
+func OpenSpeaker() (Sink, error) { return audio.OpenSpeaker(audio.Device{}) }
