@@ -6,7 +6,8 @@ set -euo pipefail
 go="${GO:-go}"
 time="${1:-20s}"
 for package in $("$go" list ./...); do
-	for target in $("$go" test -list '^Fuzz' "$package" | grep '^Fuzz' || true); do
+	listed="$("$go" test -list '^Fuzz' "$package")" || { echo "$listed" >&2; exit 1; }
+	for target in $(grep '^Fuzz' <<<"$listed" || true); do
 		echo "== $package $target"
 		"$go" test -run '^$' -fuzz "^$target\$" -fuzztime "$time" "$package"
 	done
