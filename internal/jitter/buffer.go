@@ -5,6 +5,7 @@ import "time"
 const (
 	resetAfter    = 30 * second // no packet for so long: the 16-bit timestamp says nothing any more
 	backFrames    = 100         // media time further back than this many frames: the talker restarted
+	preRoll       = second / 5  // a talkspurt may begin this much before the marker that it follows
 	counterWindow = 4096        // a counter further away than this belongs to another count
 	seenWindow    = 1024        // packets back to which duplicates are recognised
 	firstSeq      = 1 << 20     // leaves room below for packets sent before the first to arrive
@@ -80,17 +81,21 @@ func (b *buffer) put(p Packet, at time.Duration) {
 // place gives the packet its seq and its extended media time, and begins a new
 // time line when its numbers cannot continue the old one.
 //
-//	no packet for 30 s, or media time back by more than 100 frames (at least
-//	the greatest delay), or ahead of the clock by more than the buffer
+//	no packet for 30 s, or media time ahead of the clock by more than the
+//	buffer, or back by more than 100 frames (at least the greatest delay), or
+//	back at all, but for a pre-roll, while the counter goes on
 //	                          new time line: it begins where the old one ended
 //	counter far off, or older while the media time is newer
 //	                          new count: the packet counts as the next one
+//
+// Anything else that is older came late.
 func (b *buffer) place(s *slot, p Packet, now int64) {
 	step := int64(int16(p.Timestamp-b.timestamp)) * unit
 	count := int64(p.Counter - b.counter)
 	elapsed := max(0, now-b.lastArrival)
 	restart := !b.started || elapsed > resetAfter ||
-		step < -max(backFrames*b.length, b.maxDelay) ||
+		step-b.length < -max(backFrames*b.length, b.maxDelay) ||
+		step < -preRoll && count > 0 ||
 		step > elapsed+b.maxHeld
 	recount := count > counterWindow || count < -counterWindow ||
 		count <= 0 && (restart || step >= max(b.length, 1))

@@ -4,9 +4,11 @@ package jitter
 // samples (e > 0: behind, the delay is longer than it should be).
 
 const (
-	deadBand   = ms / 4     // errors that are left alone
 	maxRate    = 0.002      // resampling: 3.5 cents, not heard
-	rateGain   = 400e-6     // ... reached at 5 ms beyond the dead band; 200 ppm of drift cost 1 ms
+	lateBand   = ms / 4     // behind by less is left alone
+	lateGain   = 400e-6     // per ms beyond: drift of 200 ppm costs half a millisecond more delay
+	aheadBand  = ms / 10    // ahead by less is left alone
+	aheadGain  = 2000e-6    // per ms beyond: drift eats 0.1 ms of the guard
 	aheadLimit = -8 * ms    // further ahead: repeat pitch periods
 	lateLimit  = 12 * ms    // further behind: remove pitch periods
 	slowest    = 0.90       // speed while ahead
@@ -17,17 +19,16 @@ const (
 )
 
 // driftRate is the resampling rate, minus 1, for small errors: proportional,
-// outside a dead band in which samples pass unchanged.
+// outside a dead band in which samples pass unchanged. Being ahead is corrected
+// more firmly, for that makes frames late.
 func driftRate(e float64) float64 {
 	switch {
-	case e > deadBand:
-		e -= deadBand
-	case e < -deadBand:
-		e += deadBand
-	default:
-		return 0
+	case e > lateBand:
+		return min((e-lateBand)/ms*lateGain, maxRate)
+	case e < -aheadBand:
+		return max((e+aheadBand)/ms*aheadGain, -maxRate)
 	}
-	return max(-maxRate, min(e/ms*rateGain, maxRate))
+	return 0
 }
 
 // speed is how fast time scaling plays at most.

@@ -178,11 +178,11 @@ func (p *Player) behind() float64 {
 // steer closes the error of the schedule while speech plays.
 func (p *Player) steer() {
 	if p.line.silent || p.line.credit > 0 {
-		p.resample.rate = 0
+		p.resample.set(0)
 		return
 	}
 	e := p.behind()
-	p.resample.rate = driftRate(e)
+	p.resample.set(driftRate(e))
 	if p.out < p.scale {
 		return
 	}

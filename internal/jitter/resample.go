@@ -42,6 +42,15 @@ type resampler struct {
 	frac float64 // position between two source samples, [0, 1)
 }
 
+// set takes a new rate. When that is none, the rest of the way to a whole sample
+// is made up within a chunk, so that samples can be copied again.
+func (r *resampler) set(rate float64) {
+	if rate == 0 && r.frac > 0 {
+		rate = -r.frac / chunk
+	}
+	r.rate = rate
+}
+
 // need is how many unread samples n output samples can take.
 func (r *resampler) need(n int) int {
 	return int(float64(n)*(1+max(0, r.rate))+r.frac) + ahead
@@ -59,6 +68,9 @@ func (r *resampler) take(dst []float32, f *fifo) {
 		at := f.read + whole - (taps/2 - 1)
 		dst[i] = interpolate((*[taps]float32)(f.buf[at:at+taps]), pos-float64(whole))
 		pos += 1 + r.rate
+	}
+	if near := math.Round(pos); math.Abs(pos-near) < 1e-6 {
+		pos = near
 	}
 	whole := int(pos)
 	f.read += whole

@@ -13,12 +13,12 @@ type minWindow struct {
 
 func (w *minWindow) reset() { w.filled = [8]bool{} }
 
-// add takes in v at time now and returns the least value in the window. A time
-// before the newest bucket counts as the newest.
+// add takes in v at time now and returns the least value in the window. A clock
+// that goes back makes it forget.
 func (w *minWindow) add(v, now int64) int64 {
 	n := int64(len(w.bucket))
 	epoch := now / w.width
-	if epoch > w.epoch+n {
+	if epoch > w.epoch+n || epoch < w.epoch {
 		w.reset()
 		w.epoch = epoch
 	}
