@@ -226,6 +226,23 @@ func TestProxyRebindChangesEverySourcePort(t *testing.T) {
 	}
 }
 
+func TestProxyRebindLosesNothingOnTheWayUp(t *testing.T) {
+	to := target(t)
+	p := newProxy(t, to, ProxyConfig{Up: Profile{Delay: time.Millisecond}})
+	c := dialProxy(t, p)
+	for i := range 500 {
+		transmit(t, c, "x")
+		if i%10 == 9 {
+			if err := p.Rebind(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for range 500 {
+		receive(t, to)
+	}
+}
+
 func TestProxyBoundsAndForgetsClients(t *testing.T) {
 	to := target(t)
 	p := newProxy(t, to, ProxyConfig{MaxClients: 2, Idle: 50 * time.Millisecond})

@@ -140,9 +140,15 @@ func (p *Proxy) writeCopy(o outgoing) error {
 		return err
 	}
 	_, err := o.upstream.Write(o.data.buf)
-	if errors.Is(err, syscall.ECONNREFUSED) {
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
 		// That is the answer to an earlier packet, and this one was not sent.
 		_, err = o.upstream.Write(o.data.buf)
+	case errors.Is(err, net.ErrClosed): // Rebind came between
+		p.mu.Lock()
+		upstream := o.client.upstream
+		p.mu.Unlock()
+		_, err = upstream.Write(o.data.buf)
 	}
 	return err
 }
