@@ -19,6 +19,7 @@ import (
 
 // cli is the command line; kong reads it from the struct tags.
 type cli struct {
+	Bench   benchCmd   `cmd:"" help:"Measure."`
 	ID      idCmd      `cmd:"" name:"id" help:"Show, create or restore your identity."`
 	Join    joinCmd    `cmd:"" help:"Join a room and talk."`
 	Netsim  netsimCmd  `cmd:"" help:"Forward UDP through a simulated bad network."`

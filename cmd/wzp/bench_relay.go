@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/internal/udp"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// benchOverhead is what a media packet has beside its ciphertext: header, tag, frame byte, CTR.
+const benchOverhead = wire.HeaderSize + wire.TagSize + 1 + 2
+
+// benchRoom is the listeners and the talker of a measurement.
+type benchRoom struct {
+	relay     netip.AddrPort
+	start     time.Time
+	endpoints []benchEndpoint
+	counting  atomic.Bool
+	received  atomic.Uint64
+
+	mu        sync.Mutex // guards what follows
+	latencies []time.Duration
+}
+
+// benchEndpoint is a socket that several clients of one identity share.
+type benchEndpoint struct {
+	*link.Endpoint
+	id *identity.Identity
+}
+
+// benchMember is one client: a listener, or the talker.
+type benchMember struct {
+	room   *benchRoom
+	id     wire.MemberID
+	stream link.Stream
+	client *link.Client
+}
+
+// relay measures a relay with so many listeners.
+func (c *benchRelayCmd) relay(ctx context.Context, listeners int, result *benchResult) error {
+	dir, err := os.MkdirTemp("", "wzp-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	child, err := startProcess(ctx, "relay", "--listen", "127.0.0.1:0", "--admin", "", "--data", dir, "--log-json", "--log-level", "info",
+		"--hello-rate", "100000", "--max-per-address", "100000", "--max-members", "20000", "--media-rate", "100000")
+	if err != nil {
+		return err
+	}
+	defer child.stop()
+	room := &benchRoom{start: time.Now()}
+	if room.relay, err = netip.ParseAddrPort(child.addr); err != nil {
+		return err
+	}
+	defer room.close()
+	talker, memory, err := room.fill(ctx, child, listeners)
+	if err != nil {
+		return err
+	}
+	result.KBPerMember = float64(memory) / 1024 / float64(listeners)
+	return c.talk(ctx, child, room, talker, result)
+}
+
+// talk lets the talker talk, and reads what that costs.
+func (c *benchRelayCmd) talk(ctx context.Context, child *process, room *benchRoom, talker *benchMember, result *benchResult) error {
+	ciphertext := make([]byte, c.Size-benchOverhead)
+	ctr := uint64(0)
+	send := func() {
+		binary.BigEndian.PutUint64(ciphertext, uint64(time.Since(room.start)))
+		talker.client.Session().SendMediaNow(0, &wire.Media{KID: wire.MakeKID(talker.id, 0, 0), CTR: ctr, Ciphertext: ciphertext})
+		ctr++
+	}
+	// Until everybody has acknowledged the alias, packets are longer.
+	if err := pace(ctx, c.Rate, time.Second, send); err != nil {
+		return err
+	}
+	time.Sleep(200 * time.Millisecond)
+	before, err := child.cpu()
+	if err != nil {
+		return err
+	}
+	first := ctr
+	room.counting.Store(true)
+	if err := pace(ctx, c.Rate, c.For, send); err != nil {
+		return err
+	}
+	time.Sleep(200 * time.Millisecond)
+	after, err := child.cpu()
+	if err != nil {
+		return err
+	}
+	room.counting.Store(false)
+	expected := (ctr - first) * uint64(result.Listeners)
+	result.Forwarded = room.received.Load()
+	result.Lost = expected - min(expected, result.Forwarded)
+	result.US = float64((after - before).Nanoseconds()) / 1000 / float64(expected)
+	room.mu.Lock()
+	defer room.mu.Unlock()
+	slices.Sort(room.latencies)
+	if n := len(room.latencies); n > 0 {
+		result.P50, result.P99 = ms(room.latencies[n/2]), ms(room.latencies[n*99/100])
+	}
+	return nil
+}
+
+// fill joins the listeners and a talker, and returns the memory in bytes that they cost the relay.
+func (r *benchRoom) fill(ctx context.Context, child *process, listeners int) (talker *benchMember, memory int64, err error) {
+	for range min(listeners, benchSockets) + 1 {
+		mux, err := udp.Listen("127.0.0.1:0", 1)
+		if err != nil {
+			return nil, 0, err
+		}
+		id := identity.NewSeed().Identity()
+		ep, err := link.NewEndpoint(mux, link.Config{Identity: id, Version: "wzp bench"})
+		if err != nil {
+			return nil, 0, err
+		}
+		r.endpoints = append(r.endpoints, benchEndpoint{ep, id})
+	}
+	if talker, err = r.join(ctx, r.endpoints[0]); err != nil {
+		return nil, 0, err
+	}
+	before, err := child.resident()
+	if err != nil {
+		return nil, 0, err
+	}
+	var wg sync.WaitGroup
+	errs := make(chan error, listeners)
+	places := make(chan struct{}, 8)
+	for i := range listeners {
+		places <- struct{}{}
+		wg.Go(func() {
+			_, err := r.join(ctx, r.endpoints[1+i%(len(r.endpoints)-1)])
+			errs <- err
+			<-places
+		})
+	}
+	wg.Wait()
+	close(errs)
+	for err := range errs {
+		if err != nil {
+			return nil, 0, err
+		}
+	}
+	time.Sleep(time.Second)
+	after, err := child.resident()
+	return talker, after - before, err
+}
+
+func (r *benchRoom) join(ctx context.Context, ep benchEndpoint) (*benchMember, error) {
+	m := &benchMember{room: r}
+	client, err := ep.Dial(ctx, link.ClientConfig{
+		Resolve:    func(context.Context) (netip.AddrPort, error) { return r.relay, nil },
+		CheckRelay: func(identity.PublicKey) error { return nil }, // our own child
+		Join: func(relay identity.PublicKey) (*wire.Join, error) {
+			e := wire.MemberEntry{Room: "bench", HomeRelay: relay}
+			rand.Read(e.Nonce[:])
+			entry, err := wire.SignEntry(ep.id, e)
+			m.id = wire.EntryID(entry)
+			return &wire.Join{Room: "bench", Entry: entry}, err
+		},
+		Handler: m,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("a listener could not join: %w", err)
+	}
+	m.client = client
+	return m, nil
+}
+
+// close ends all clients at once; the relay is about to end anyway.
+func (r *benchRoom) close() {
+	for _, ep := range r.endpoints {
+		ep.Close()
+	}
+}
+
+// Bind implements link.Handler.
+func (m *benchMember) Bind(_ *link.Session, kid wire.KID) *link.Stream {
+	m.stream.KID = kid
+	return &m.stream
+}
+
+// Media implements link.Handler: it notes how long the packet took.
+func (m *benchMember) Media(_ *link.Session, st *link.Stream, media *wire.Media, _ *link.Tx) {
+	st.Seen(media.CTR)
+	if !m.room.counting.Load() {
+		return
+	}
+	m.room.received.Add(1)
+	took := time.Since(m.room.start) - time.Duration(binary.BigEndian.Uint64(media.Ciphertext))
+	m.room.mu.Lock()
+	defer m.room.mu.Unlock()
+	m.room.latencies = append(m.room.latencies, took)
+}
+
+// AliasAcked implements link.Handler.
+func (m *benchMember) AliasAcked(s *link.Session, pair wire.AliasPair) {
+	s.SetAliasKnown(pair.Alias, true)
+}
+
+// Urgent implements link.Handler.
+func (m *benchMember) Urgent(*link.Session, wire.UrgentKind, []byte) {}
+
+// Attached implements link.ClientHandler.
+func (m *benchMember) Attached(*link.Session, *wire.Joined, bool) {}
+
+// Detached implements link.ClientHandler.
+func (m *benchMember) Detached(string) {}
