@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"net"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -39,8 +38,11 @@ func (ep *Endpoint) listen() error {
 	return nil
 }
 
-// handshake counts a connection from its first packet until its Hello or its end.
-type handshake struct{ done func() bool }
+// handshake is a connection from its first packet until its Hello or its end, while it is counted as such.
+type handshake struct {
+	start time.Time
+	done  func() bool
+}
 
 type handshakeKey struct{}
 
@@ -51,14 +53,19 @@ func (ep *Endpoint) admit(ctx context.Context, _ *quic.ClientInfo) (context.Cont
 		ep.stats.handshakesRefused.Add(1)
 		return nil, errOverloaded
 	}
-	h := &handshake{}
+	h := &handshake{start: time.Now()}
 	h.done = context.AfterFunc(ctx, func() { ep.handshakes.Add(-1) })
 	return context.WithValue(ctx, handshakeKey{}, h), nil
 }
 
+// handshakeOf returns what admit noted of a connection.
+func handshakeOf(conn *quic.Conn) *handshake {
+	return conn.Context().Value(handshakeKey{}).(*handshake)
+}
+
 // proved notes that the connection's Hello was valid.
 func (ep *Endpoint) proved(conn *quic.Conn) {
-	if h, ok := conn.Context().Value(handshakeKey{}).(*handshake); ok && h.done() {
+	if handshakeOf(conn).done() {
 		ep.handshakes.Add(-1)
 	}
 }
@@ -77,8 +84,20 @@ func (ep *Endpoint) serve(conn *quic.Conn) {
 		return
 	}
 	ep.control(conn, a, stream)
-	a.session.detach(a)
+	ep.served(a)
 	conn.CloseWithError(quicEnded, "")
+}
+
+// served notes that an accepted connection has ended, and with it a session that was never used.
+func (ep *Endpoint) served(a *attachment) {
+	s := a.session
+	s.detach(a)
+	s.mu.Lock()
+	unused := s.unusedLocked()
+	s.mu.Unlock()
+	if unused {
+		ep.withTx(func(tx *Tx) { s.end(tx, wire.CloseLeft, false) })
+	}
 }
 
 // refuse tells the client why, and gives it a moment to read it before the connection closes.
@@ -98,7 +117,8 @@ func (ep *Endpoint) refuse(conn *quic.Conn, stream *quic.Stream, refused *wire.R
 // hello reads and checks the Hello of a new connection, attaches it to its session, old or new, and
 // answers. The error is a *wire.Refused if the client should be told.
 func (ep *Endpoint) hello(conn *quic.Conn) (*attachment, *quic.Stream, error) {
-	ctx, cancel := context.WithTimeout(ep.ctx, handshakeTimeout)
+	deadline := handshakeOf(conn).start.Add(handshakeTimeout)
+	ctx, cancel := context.WithDeadline(ep.ctx, deadline)
 	defer cancel()
 	stream, err := conn.AcceptStream(ctx)
 	if err != nil {
@@ -108,7 +128,7 @@ func (ep *Endpoint) hello(conn *quic.Conn) (*attachment, *quic.Stream, error) {
 	if !ep.helloRate.allow(addrPort(conn.RemoteAddr()).Addr(), now) {
 		return nil, stream, &wire.Refused{Code: wire.CodeRate}
 	}
-	stream.SetReadDeadline(now.Add(handshakeTimeout))
+	stream.SetReadDeadline(deadline)
 	m, err := wire.ReadMessage(stream)
 	if err != nil {
 		return nil, stream, refusedFor(err)
@@ -136,7 +156,7 @@ func (ep *Endpoint) hello(conn *quic.Conn) (*attachment, *quic.Stream, error) {
 		Relay:       ep.config.Version,
 	}
 	if err := writeMessage(stream, welcome); err != nil {
-		a.session.detach(a)
+		ep.served(a)
 		return nil, nil, err
 	}
 	return a, stream, nil
@@ -224,7 +244,7 @@ func (s *Session) install(a *attachment, keys *exported, path udp.Path, now time
 	s.mu.Unlock()
 	s.ep.bind(a, !ended)
 	if dropped != nil {
-		s.ep.release(dropped.local)
+		s.drop(dropped)
 	}
 	return !ended
 }
@@ -248,6 +268,17 @@ func (s *Session) detach(a *attachment) {
 	if s.out.Load() != a && a.retired.IsZero() {
 		a.retired = time.Now()
 	}
+}
+
+// unusedLocked reports whether no sealed packet ever came and no connection is left on which the client could have
+// heard of the session: it was an attempt that the client gave up. The caller holds s.mu.
+func (s *Session) unusedLocked() bool {
+	for _, a := range s.attachments {
+		if a.conn != nil {
+			return false
+		}
+	}
+	return s.recv.received == 0 && len(s.attachments) > 0
 }
 
 // control answers the messages of a connection until it ends. Only this goroutine writes to the stream:
@@ -296,9 +327,4 @@ func writeMessage(stream *quic.Stream, m wire.Message) error {
 	stream.SetWriteDeadline(time.Now().Add(handshakeTimeout))
 	_, err = stream.Write(p)
 	return err
-}
-
-// closedError reports whether err says no more than that this side closed.
-func closedError(err error) bool {
-	return errors.Is(err, net.ErrClosed) || errors.Is(err, context.Canceled) || errors.Is(err, quic.ErrTransportClosed)
 }

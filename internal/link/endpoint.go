@@ -67,13 +67,14 @@ type Endpoint struct {
 	conns    map[wire.ConnID]*attachment // nil values are reserved ids
 	sessions map[[16]byte]*Session       // accepted ones, by id
 	all      map[*Session]struct{}
+	dialled  map[*Session]struct{} // those of Clients
 	closed   bool
 }
 
 // counters are an Endpoint's totals.
 type counters struct {
 	unknown, replayed, forged, malformed, unbound, badHeader atomic.Uint64
-	resetsSent, moved, mediaHeld                             atomic.Uint64
+	resetsSent, moved                                        atomic.Uint64
 	helloRefused, handshakesRefused, controlLimited          atomic.Uint64
 }
 
@@ -125,6 +126,7 @@ func NewEndpoint(mux *udp.Mux, config Config) (*Endpoint, error) {
 		conns:     make(map[wire.ConnID]*attachment),
 		sessions:  make(map[[16]byte]*Session),
 		all:       make(map[*Session]struct{}),
+		dialled:   make(map[*Session]struct{}),
 	}
 	ep.ctx, ep.cancel = context.WithCancel(context.Background())
 	ep.txs.New = func() any { return newTx(nil) }
@@ -160,8 +162,7 @@ func newTx(b *udp.Batch) *Tx {
 // LocalAddr returns the address of the port.
 func (ep *Endpoint) LocalAddr() net.Addr { return ep.mux.LocalAddr() }
 
-// Close ends what is left of the sessions without a word, closes the port, and waits for every
-// goroutine.
+// Close ends the sessions that are left, closes the port, and waits for every goroutine.
 func (ep *Endpoint) Close() error {
 	ep.mu.Lock()
 	closed := ep.closed
@@ -228,13 +229,15 @@ func (ep *Endpoint) stamp(tx *Tx) {
 	tx.at = tx.now.Sub(ep.start)
 }
 
-// background runs f on a goroutine that Close waits for.
-func (ep *Endpoint) background(f func()) {
+// background runs f on a goroutine that Close waits for. It does not when the endpoint is closed: then the
+// transport closes everything, and the group may be waited for already.
+func (ep *Endpoint) background(f func()) bool {
 	ep.mu.RLock()
 	defer ep.mu.RUnlock()
-	if !ep.closed { // otherwise the transport closes everything, and the group may be waited for already
+	if !ep.closed {
 		ep.wg.Go(f)
 	}
+	return !ep.closed
 }
 
 // sealed handles a sealed packet. It is the udp.Handler: one goroutine a socket.
@@ -282,12 +285,11 @@ func (ep *Endpoint) reset(p []byte) {
 		ep.stats.badHeader.Add(1)
 		return
 	}
-	for _, s := range ep.Sessions() {
-		if s.client == nil {
-			continue
-		}
+	ep.mu.RLock()
+	defer ep.mu.RUnlock()
+	for s := range ep.dialled {
 		if a := s.out.Load(); a != nil && a.remote == id && a.reset.Equal(token) {
-			s.client.wake(causeReset)
+			s.client.relayRestarted()
 		}
 	}
 }
@@ -325,4 +327,5 @@ func (ep *Endpoint) forget(s *Session, attachments []*attachment) {
 		delete(ep.sessions, s.id)
 	}
 	delete(ep.all, s)
+	delete(ep.dialled, s)
 }

@@ -61,18 +61,26 @@ func (s *Session) probeLocked(tx *Tx) {
 	}
 }
 
+// errOver says that the rest of a packet is of no interest: its session has ended.
+var errOver = errors.New("link: the session is over")
+
 // frames handles the plaintext of a packet. A frame that cannot be read ends it; the session goes on.
 func (s *Session) frames(tx *Tx, p []byte, from udp.Path) {
 	for n := 0; len(p) > 0; n++ {
+		if n == wire.MaxFrames {
+			s.ep.stats.malformed.Add(1)
+			return
+		}
 		f, rest, err := wire.NextFrame(p)
-		if err == nil && n < wire.MaxFrames {
+		if err == nil {
 			err = s.frame(tx, f, from)
 		}
-		if err != nil {
+		if errors.Is(err, errOver) {
+			return
+		}
+		if err != nil && !errors.Is(err, wire.ErrUnknown) {
 			s.ep.stats.malformed.Add(1)
-			if !errors.Is(err, wire.ErrUnknown) {
-				return
-			}
+			return
 		}
 		p = rest
 	}
@@ -128,6 +136,7 @@ func (s *Session) frame(tx *Tx, f wire.Frame, from udp.Path) error {
 		code, err := wire.ParseClose(f.Body)
 		if err == nil {
 			s.end(tx, code, false)
+			return errOver
 		}
 		return err
 	}

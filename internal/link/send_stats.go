@@ -16,18 +16,22 @@ type sentTimes [sentRing]atomic.Uint64
 
 const sentTimeBits = 40 // microseconds: 12 days
 
+// maxSample bounds what one sample of a peer's report may claim.
+const maxSample = time.Minute
+
 func (t *sentTimes) put(counter uint64, at time.Duration) {
 	us := uint64(at.Microseconds()) & (1<<sentTimeBits - 1)
 	t[counter%sentRing].Store(counter<<sentTimeBits | us)
 }
 
-// get returns when counter was sent, if that is still known.
-func (t *sentTimes) get(counter uint64) (time.Duration, bool) {
+// ago returns how long before now counter was sent, if that is still known.
+func (t *sentTimes) ago(counter uint64, now time.Duration) (time.Duration, bool) {
 	v := t[counter%sentRing].Load()
 	if v == 0 || v>>sentTimeBits != counter&(1<<(64-sentTimeBits)-1) {
 		return 0, false
 	}
-	return time.Duration(v&(1<<sentTimeBits-1)) * time.Microsecond, true
+	const mask = 1<<sentTimeBits - 1
+	return time.Duration((uint64(now.Microseconds())-v)&mask) * time.Microsecond, true
 }
 
 // Quality is what the peer's reports say of one direction of a link.
@@ -59,17 +63,19 @@ func (s *sendStats) report(p *wire.Report, next uint64, sent *sentTimes, now tim
 		return false // overtaken by a newer one
 	}
 	progress = !s.any || p.Received > s.received
-	if at, ok := sent.get(p.Highest); ok && (!s.any || p.Highest > s.highest) {
-		s.rtt(now - at - p.Age)
+	if !s.any || p.Highest > s.highest {
+		if ago, ok := sent.ago(p.Highest, now); ok {
+			s.rtt(ago - p.Age)
+		}
+		s.jitter(p, sent, now)
 	}
-	s.jitter(p, sent)
 	s.loss(p)
 	s.any, s.highest, s.received = true, p.Highest, p.Received
 	return progress
 }
 
 func (s *sendStats) rtt(sample time.Duration) {
-	if sample <= 0 || sample > time.Minute {
+	if sample <= 0 || sample > maxSample {
 		return
 	}
 	if s.quality.RTT == 0 {
@@ -80,17 +86,17 @@ func (s *sendStats) rtt(sample time.Duration) {
 }
 
 // jitter compares the spacing of arrivals with that of sendings, going back from the newest.
-func (s *sendStats) jitter(p *wire.Report, sent *sentTimes) {
+func (s *sendStats) jitter(p *wire.Report, sent *sentTimes, now time.Duration) {
 	counter := p.Highest
-	at, ok := sent.get(counter)
+	later, ok := sent.ago(counter, now)
 	for _, sample := range p.Samples[:p.N] {
 		counter -= sample.CounterBack
-		earlier, known := sent.get(counter)
+		earlier, known := sent.ago(counter, now)
 		if ok && known {
-			d := (at - earlier) - sample.ArrivalBack
-			s.quality.Jitter += (d.Abs() - s.quality.Jitter) / 16
+			d := min((earlier - later - sample.ArrivalBack).Abs(), maxSample)
+			s.quality.Jitter += (d - s.quality.Jitter) / 16
 		}
-		at, ok = earlier, known
+		later, ok = earlier, known
 	}
 }
 

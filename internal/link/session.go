@@ -139,6 +139,7 @@ func (s *Session) end(tx *Tx, code wire.CloseCode, tell bool) {
 			s.transmit(tx, frames)
 		}
 	}
+	s.out.Store(nil) // nothing is sent any more
 	s.ep.forget(s, attachments)
 	for _, conn := range conns {
 		// Not here: closing waits for the connection's own goroutine.
@@ -151,7 +152,7 @@ func (s *Session) end(tx *Tx, code wire.CloseCode, tell bool) {
 	}
 }
 
-// attach adds an attachment. The caller holds s.mu.
+// attachLocked adds an attachment, and returns one that makes room for it. The caller holds s.mu.
 func (s *Session) attachLocked(a *attachment, now time.Time) (dropped *attachment) {
 	if len(s.attachments) >= maxAttachments {
 		for i, old := range s.attachments {
@@ -165,6 +166,19 @@ func (s *Session) attachLocked(a *attachment, now time.Time) (dropped *attachmen
 	s.attachments = append(s.attachments, a)
 	s.recv.authenticAt = now // a handshake is as good as a packet
 	return dropped
+}
+
+// drop gives up attachments that the session does not hold any more.
+func (s *Session) drop(gone ...*attachment) {
+	for _, a := range gone {
+		s.ep.release(a.local)
+		s.mu.Lock()
+		conn := a.conn
+		s.mu.Unlock()
+		if conn != nil { // its peer should have closed it
+			s.ep.background(func() { conn.CloseWithError(quicEnded, "superseded") })
+		}
+	}
 }
 
 // retireLocked marks all attachments but the one in use. The caller holds s.mu.

@@ -75,7 +75,8 @@ func (ep *Endpoint) tickLoop() {
 // tick sends reports, repeats urgent messages and challenges, asks for signs of life, and ends what is over.
 func (s *Session) tick(tx *Tx) {
 	s.mu.Lock()
-	over := tx.now.Sub(s.recv.authenticAt) > sessionTimeout
+	// A client goes on with what it has: whether the relay still knows the session, its next Welcome tells.
+	over := s.client == nil && tx.now.Sub(s.recv.authenticAt) > sessionTimeout
 	if !over && !s.ended {
 		s.reportLocked(tx)
 		s.urgentLocked(tx)
@@ -84,9 +85,7 @@ func (s *Session) tick(tx *Tx) {
 	}
 	gone := s.expireLocked(tx.now)
 	s.mu.Unlock()
-	for _, a := range gone {
-		s.ep.release(a.local)
-	}
+	s.drop(gone...)
 	if over {
 		s.end(tx, wire.CloseLeft, true)
 	}

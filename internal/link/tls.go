@@ -15,9 +15,8 @@ const alpn = "wzp"
 
 // Application error codes of QUIC connections. They are for people who look at captures only.
 const (
-	quicEnded      = 0 // the session is over, or another attachment took its place
-	quicRefused    = 1
-	quicOverloaded = 2
+	quicEnded   = 0 // the session is over, or another attachment took its place
+	quicRefused = 1
 )
 
 // handshakeTimeout bounds the handshake and the time to a valid Hello: at 60 % loss the default of 5 s

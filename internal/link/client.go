@@ -4,14 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
-	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/quic-go/quic-go"
 
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/udp"
@@ -34,7 +30,8 @@ type ClientConfig struct {
 	Resolve    func(context.Context) (netip.AddrPort, error) // asked for every attempt
 	ServerName string                                        // TLS server name
 	Name       string                                        // shown to others; at most 64 bytes
-	// CheckRelay is asked about the relay's key, which is proved, on every connection.
+	// CheckRelay is asked about the key that the relay shows, on every connection, before the relay has
+	// proved that it holds it: compare it, keep nothing. Join gets the proved key.
 	CheckRelay func(identity.PublicKey) error
 	// Join makes the request to join, with the member entry for this relay. It is called once.
 	Join    func(relay identity.PublicKey) (*wire.Join, error)
@@ -53,9 +50,12 @@ type Client struct {
 	config ClientConfig
 	id     [16]byte
 	wakeup chan string // cap 1: why to attach again
-	done   chan struct{}
-	cancel context.CancelCauseFunc
-	err    error // why it ended; valid after done
+	// restarted, cap 1, holds a token when the relay has shown that it is there and does not know us.
+	restarted chan struct{}
+	leaving   atomic.Bool // Close was called: nothing is attached any more
+	done      chan struct{}
+	cancel    context.CancelCauseFunc
+	err       error // why it ended; valid after done
 
 	joinOnce sync.Once
 	join     *wire.Join
@@ -79,12 +79,8 @@ const (
 )
 
 const (
-	answerTime   = 2 * time.Second
-	raceAfter    = 2 * time.Second
-	maxAttempts  = 3 // at once
-	firstBackoff = 500 * time.Millisecond
-	maxBackoff   = 5 * time.Second
-	keepAlive    = 10 * time.Second
+	answerTime = 2 * time.Second
+	keepAlive  = 10 * time.Second
 )
 
 // ErrClosed is returned once the client has left.
@@ -94,26 +90,39 @@ var ErrClosed = errors.New("link: the client has left")
 // refused it (*wire.Refused), when CheckRelay did, or when ctx is done; failures that may pass are tried
 // again until then. The client lives until Close, or until a refusal: see Done.
 func (ep *Endpoint) Dial(ctx context.Context, config ClientConfig) (*Client, error) {
+	runCtx, cancel := context.WithCancelCause(ep.ctx)
 	c := &Client{
-		ep:      ep,
-		config:  config,
-		wakeup:  make(chan string, 1),
-		done:    make(chan struct{}),
-		changed: make(chan struct{}),
+		ep:        ep,
+		config:    config,
+		cancel:    cancel,
+		wakeup:    make(chan string, 1),
+		restarted: make(chan struct{}, 1),
+		done:      make(chan struct{}),
+		changed:   make(chan struct{}),
 	}
 	rand.Read(c.id[:])
-	first, err := c.attach(ctx)
+	first, err := c.dial(ctx)
 	if err != nil {
+		cancel(nil)
 		return nil, err
 	}
-	runCtx, cancel := context.WithCancelCause(ep.ctx)
-	c.cancel = cancel
 	c.install(first)
-	ep.background(func() {
+	if !ep.background(func() {
 		defer close(c.done)
 		c.err = c.run(runCtx)
-	})
+	}) {
+		c.err = ErrClosed
+		close(c.done)
+	}
 	return c, nil
+}
+
+// dial attaches for the first time. It gives up when the endpoint closes, too.
+func (c *Client) dial(ctx context.Context) (*attempt, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(c.ep.ctx, func() { cancel(ErrClosed) })()
+	return c.attach(ctx)
 }
 
 // Done is closed when the client has ended for good; Err then says why.
@@ -134,10 +143,9 @@ func (c *Client) Session() *Session {
 
 // Close leaves: the relay is told until it acknowledges, for at most a second.
 func (c *Client) Close() error {
-	select {
-	case <-c.done:
+	if c.leaving.Swap(true) {
+		<-c.done
 		return nil
-	default:
 	}
 	s := c.Session()
 	if s.SendUrgent(wire.UrgentLeave, nil) == nil {
@@ -157,21 +165,35 @@ func (c *Client) Close() error {
 func (c *Client) sessionEnded(s *Session, code wire.CloseCode, ours bool) {
 	switch {
 	case s != c.Session():
-	case !ours && code == wire.CloseRefused:
+	case ours:
+		c.cancel(ErrClosed)
+	case code == wire.CloseRefused:
 		c.cancel(&wire.Refused{Code: wire.CodeProtocol})
-	case !ours && code == wire.CloseReplaced:
+	case code == wire.CloseReplaced:
 		c.cancel(&wire.Goodbye{Code: wire.CodeReplaced})
-	case !ours && code == wire.CloseShuttingDown:
+	case code == wire.CloseShuttingDown:
 		c.wake(causeShutdown)
 	default:
 		c.wake(causeSilence)
 	}
 }
 
-// wake makes the client attach again, unless it is doing so.
+// wake makes the client attach again, unless it is doing so or leaves.
 func (c *Client) wake(cause string) {
+	if c.leaving.Load() {
+		return
+	}
 	select {
 	case c.wakeup <- cause:
+	default:
+	}
+}
+
+// relayRestarted notes a valid reset.
+func (c *Client) relayRestarted() {
+	c.wake(causeReset)
+	select {
+	case c.restarted <- struct{}{}:
 	default:
 	}
 }
@@ -191,11 +213,14 @@ func (c *Client) run(ctx context.Context) error {
 		}
 		c.config.Handler.Detached(cause)
 		next, err := c.attach(ctx)
+		if ctx.Err() != nil {
+			err = ended(ctx)
+		}
 		if err != nil {
-			c.Session().End(wire.CloseRefused)
-			if ctx.Err() != nil {
-				return ended(ctx)
+			if next != nil {
+				next.abort()
 			}
+			c.Session().End(wire.CloseRefused)
 			return err
 		}
 		c.install(next)
@@ -231,16 +256,16 @@ func (c *Client) install(next *attempt) {
 			previous.abandon()
 		}
 		c.ep.mu.Lock()
-		c.ep.all[s] = struct{}{}
+		c.ep.all[s], c.ep.dialled[s] = struct{}{}, struct{}{}
 		c.ep.mu.Unlock()
 	}
 	now := time.Now()
 	a := &attachment{session: s, local: next.local, remote: next.welcome.ConnID, reset: next.welcome.ResetToken, conn: next.conn}
-	s.install(a, &next.keys, udp.Path{Peer: next.remote}, now)
+	installed := s.install(a, &next.keys, udp.Path{Peer: next.remote}, now)
 	c.ep.withTx(s.ping) // so that the relay takes this attachment's keys
-	select {
-	case <-c.wakeup: // whatever was wrong, was so before
-	default:
+	c.settled()
+	if !installed { // the session has just ended
+		c.wake(causeSilence)
 	}
 	if old != nil {
 		c.ep.background(func() { old.close("replaced") })
@@ -248,12 +273,37 @@ func (c *Client) install(next *attempt) {
 	c.ep.background(func() {
 		err := next.read()
 		s.detach(a)
-		if c.isCurrent(next) {
-			c.ep.log.Debug("control connection ended", "err", err)
-			c.wake(next.cause(err))
-		}
+		c.lost(next, err)
 	})
 	c.config.Handler.Attached(s, next.joined, fresh)
+}
+
+// settled forgets what was wrong before the client was welcomed.
+func (c *Client) settled() {
+	select {
+	case <-c.wakeup:
+	default:
+	}
+	select {
+	case <-c.restarted:
+	default:
+	}
+}
+
+// lost notes that a connection has ended, and attaches again if it was the one in use.
+func (c *Client) lost(t *attempt, err error) {
+	if !c.isCurrent(t) {
+		return
+	}
+	c.ep.log.Debug("control connection ended", "err", err)
+	switch bye := t.farewell(); {
+	case bye == nil:
+		c.wake(causeEnded)
+	case bye.Code == wire.CodeReplaced:
+		c.cancel(bye)
+	default:
+		c.wake(bye.Error())
+	}
 }
 
 func (c *Client) isCurrent(t *attempt) bool {
@@ -268,6 +318,7 @@ func (s *Session) abandon() {
 	s.ended = true
 	attachments := s.attachments
 	s.attachments = nil
+	s.out.Store(nil)
 	s.mu.Unlock()
 	s.ep.forget(s, attachments)
 }
@@ -289,21 +340,11 @@ func (c *Client) Request(ctx context.Context, m wire.Message) (wire.Message, err
 		t, changed := c.current, c.changed
 		c.mu.Unlock()
 		if err := writeMessage(t.stream, m); err == nil {
-			timer := time.NewTimer(max(answerTime, 4*c.Session().Quality().RTT))
-			select {
-			case answer := <-t.answers:
-				timer.Stop()
-				if refused, ok := answer.(*wire.Refused); ok {
-					return nil, refused
-				}
-				return answer, nil
-			case <-timer.C:
-				c.wake(causeOverdue)
-			case <-changed:
-			case <-c.done:
-			case <-ctx.Done():
+			if answer := c.await(ctx, t, changed); answer != nil {
+				return answered(answer)
 			}
-			timer.Stop()
+		} else if errors.As(err, new(*wire.FormatError)) {
+			return nil, err
 		} else {
 			c.wake(causeEnded)
 		}
@@ -317,236 +358,31 @@ func (c *Client) Request(ctx context.Context, m wire.Message) (wire.Message, err
 	}
 }
 
-// attach races attempts until one is welcomed.
-func (c *Client) attach(ctx context.Context) (*attempt, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer cancel()
-
-	type result struct {
-		t   *attempt
-		err error
-	}
-	results := make(chan result)
-	running, backoff := 0, firstBackoff
-	start := func() {
-		running++
-		wg.Go(func() {
-			t, err := c.try(ctx)
-			select {
-			case results <- result{t, err}:
-			case <-ctx.Done():
-				if t != nil {
-					t.abort()
-				}
-			}
-		})
-	}
-	start()
-	next := time.NewTimer(raceAfter)
-	defer next.Stop()
-	var last error
+// await returns the answer to what was sent on t, or nil if t is not in use any more or ctx is done.
+func (c *Client) await(ctx context.Context, t *attempt, changed <-chan struct{}) wire.Message {
+	overdue := time.NewTimer(max(answerTime, 4*c.Session().Quality().RTT))
+	defer overdue.Stop()
 	for {
 		select {
-		case r := <-results:
-			if r.err == nil {
-				return r.t, nil
-			}
-			if final(r.err) {
-				return nil, r.err
-			}
-			last = r.err
-			running--
-			c.ep.log.Debug("an attempt to attach failed", "err", r.err)
-			if running == 0 {
-				next.Reset(backoff/2 + jitter(backoff/2))
-				backoff = min(2*backoff, maxBackoff)
-			}
-		case <-next.C:
-			if running < maxAttempts {
-				start()
-			}
-			next.Reset(raceAfter)
+		case answer := <-t.answers:
+			return answer
+		case <-overdue.C: // it may still come, before another connection is there
+			c.wake(causeOverdue)
 		case <-ctx.Done():
-			if last == nil {
-				last = context.Cause(ctx)
-			}
-			return nil, fmt.Errorf("the relay does not answer: %w", last)
+			t.giveUp()
+			return nil
+		case <-changed:
+			return nil
+		case <-c.done:
+			return nil
 		}
 	}
 }
 
-// jitter returns a random duration below d.
-func jitter(d time.Duration) time.Duration {
-	var b [8]byte
-	rand.Read(b[:])
-	n := uint64(0)
-	for _, x := range b {
-		n = n<<8 | uint64(x)
+// answered makes a refusal an error.
+func answered(m wire.Message) (wire.Message, error) {
+	if refused, ok := m.(*wire.Refused); ok {
+		return nil, refused
 	}
-	return time.Duration(n % uint64(d))
-}
-
-// FinalError is a failure that trying again does not mend: the relay's key is not the expected one.
-type FinalError struct{ Err error }
-
-func (e *FinalError) Error() string { return e.Err.Error() }
-func (e *FinalError) Unwrap() error { return e.Err }
-
-// final reports whether trying again is useless.
-func final(err error) bool {
-	if refused := new(wire.Refused); errors.As(err, &refused) {
-		return refused.Code != wire.CodeShuttingDown
-	}
-	return errors.As(err, new(*FinalError))
-}
-
-// attempt is one connection to the relay, from its handshake on.
-type attempt struct {
-	ep      *Endpoint
-	conn    *quic.Conn
-	stream  *quic.Stream
-	keys    exported
-	local   wire.ConnID
-	relay   identity.PublicKey
-	remote  netip.AddrPort
-	welcome *wire.Welcome
-	joined  *wire.Joined
-	answers chan wire.Message // cap 1; to Request
-	goodbye atomic.Pointer[wire.Goodbye]
-}
-
-// try makes one attempt: handshake, Hello and Join in one flight, Welcome and Joined.
-func (c *Client) try(ctx context.Context) (*attempt, error) {
-	remote, err := c.config.Resolve(ctx)
-	if err != nil {
-		return nil, err
-	}
-	t := &attempt{ep: c.ep, remote: remote, local: c.ep.reserve(), answers: make(chan wire.Message, 1)}
-	if err := t.handshake(ctx, c); err != nil {
-		t.abort()
-		return nil, err
-	}
-	return t, nil
-}
-
-func (t *attempt) handshake(ctx context.Context, c *Client) error {
-	var refused error // by CheckRelay: TLS does not pass the error through
-	config := clientTLS(c.config.ServerName, func(key identity.PublicKey) error {
-		refused = c.config.CheckRelay(key)
-		return refused
-	})
-	conn, err := t.ep.transport.Dial(ctx, net.UDPAddrFromAddrPort(t.remote), config, quicConfig(keepAlive))
-	if err != nil {
-		if refused != nil {
-			return &FinalError{refused}
-		}
-		return err
-	}
-	t.conn = conn
-	state := conn.ConnectionState().TLS
-	if t.relay, err = relayKey(state); err != nil {
-		return err
-	}
-	if t.keys, err = export(state); err != nil {
-		return err
-	}
-	stop := context.AfterFunc(ctx, func() { conn.CloseWithError(quicEnded, "") })
-	defer stop()
-	if t.stream, err = conn.OpenStreamSync(ctx); err != nil {
-		return err
-	}
-	if err := t.sendFlight(c); err != nil {
-		return err
-	}
-	return t.readFlight()
-}
-
-// sendFlight writes Hello and Join.
-func (t *attempt) sendFlight(c *Client) error {
-	c.joinOnce.Do(func() { c.join, c.joinErr = c.config.Join(t.relay) })
-	if c.joinErr != nil {
-		return &FinalError{c.joinErr}
-	}
-	hello := &wire.Hello{Name: c.config.Name, Client: t.ep.config.Version, Session: c.id, ConnID: t.local}
-	hello.Sign(t.ep.config.Identity, t.keys.hello, t.relay)
-	flight, err := wire.AppendMessage(nil, hello)
-	if err == nil {
-		flight, err = wire.AppendMessage(flight, c.join)
-	}
-	if err != nil {
-		return &FinalError{err}
-	}
-	t.stream.SetWriteDeadline(time.Now().Add(handshakeTimeout))
-	_, err = t.stream.Write(flight)
-	return err
-}
-
-// readFlight reads Welcome and Joined.
-func (t *attempt) readFlight() error {
-	t.stream.SetReadDeadline(time.Now().Add(handshakeTimeout))
-	defer t.stream.SetReadDeadline(time.Time{})
-	for t.joined == nil {
-		m, err := wire.ReadMessage(t.stream)
-		if err != nil {
-			return err
-		}
-		switch m := m.(type) {
-		case *wire.Welcome:
-			t.welcome = m
-		case *wire.Joined:
-			if t.welcome == nil {
-				return &wire.FormatError{Part: "Joined", Err: wire.ErrInvalid, Detail: "comes after Welcome"}
-			}
-			t.joined = m
-		case *wire.Refused:
-			return m
-		case *wire.Goodbye:
-			return m
-		}
-	}
-	return nil
-}
-
-// read passes what the relay answers to Request until the connection ends.
-func (t *attempt) read() error {
-	for {
-		m, err := wire.ReadMessage(t.stream)
-		if err != nil {
-			return err
-		}
-		if bye, ok := m.(*wire.Goodbye); ok {
-			t.goodbye.Store(bye)
-			continue
-		}
-		if _, ok := m.(*wire.UnknownMessage); ok {
-			continue
-		}
-		select {
-		case t.answers <- m:
-		default: // nobody asked, or not any more
-		}
-	}
-}
-
-// cause says why the connection ended, for people.
-func (t *attempt) cause(error) string {
-	if bye := t.goodbye.Load(); bye != nil {
-		return bye.Error()
-	}
-	return causeEnded
-}
-
-// abort ends an attempt that did not win.
-func (t *attempt) abort() {
-	t.ep.release(t.local)
-	t.close("another attempt won")
-}
-
-// close ends the connection.
-func (t *attempt) close(why string) {
-	if t.conn != nil {
-		t.conn.CloseWithError(quicEnded, why)
-	}
+	return m, nil
 }

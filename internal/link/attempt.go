@@ -1,0 +1,188 @@
+package link
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/quic-go/quic-go"
+
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// attempt is one connection to the relay, from its handshake on.
+type attempt struct {
+	ep      *Endpoint
+	conn    *quic.Conn
+	stream  *quic.Stream
+	keys    exported
+	local   wire.ConnID
+	relay   identity.PublicKey
+	remote  netip.AddrPort
+	welcome *wire.Welcome
+	joined  *wire.Joined
+	answers chan wire.Message // cap 1; to Request
+
+	mu      sync.Mutex // guards what follows
+	unasked int        // answers to come that nobody waits for any more
+	goodbye *wire.Goodbye
+}
+
+// try makes one attempt: handshake, Hello and Join in one flight, Welcome and Joined.
+func (c *Client) try(ctx context.Context) (*attempt, error) {
+	remote, err := c.config.Resolve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t := &attempt{ep: c.ep, remote: remote, local: c.ep.reserve(), answers: make(chan wire.Message, 1)}
+	if err := t.handshake(ctx, c); err != nil {
+		t.abort()
+		return nil, err
+	}
+	return t, nil
+}
+
+func (t *attempt) handshake(ctx context.Context, c *Client) error {
+	var refused error // by CheckRelay: TLS does not pass the error through
+	config := clientTLS(c.config.ServerName, func(key identity.PublicKey) error {
+		refused = c.config.CheckRelay(key)
+		return refused
+	})
+	conn, err := t.ep.transport.Dial(ctx, net.UDPAddrFromAddrPort(t.remote), config, quicConfig(keepAlive))
+	if err != nil {
+		if refused != nil {
+			return &FinalError{refused}
+		}
+		return err
+	}
+	t.conn = conn
+	state := conn.ConnectionState().TLS
+	if t.relay, err = relayKey(state); err != nil {
+		return err
+	}
+	if t.keys, err = export(state); err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { conn.CloseWithError(quicEnded, "") })
+	defer stop()
+	if t.stream, err = conn.OpenStreamSync(ctx); err != nil {
+		return err
+	}
+	if err := t.sendFlight(c); err != nil {
+		return err
+	}
+	return t.readFlight()
+}
+
+// sendFlight writes Hello and Join.
+func (t *attempt) sendFlight(c *Client) error {
+	c.joinOnce.Do(func() { c.join, c.joinErr = c.config.Join(t.relay) })
+	if c.joinErr != nil {
+		return &FinalError{c.joinErr}
+	}
+	hello := &wire.Hello{Name: c.config.Name, Client: t.ep.config.Version, Session: c.id, ConnID: t.local}
+	hello.Sign(t.ep.config.Identity, t.keys.hello, t.relay)
+	flight, err := wire.AppendMessage(nil, hello)
+	if err == nil {
+		flight, err = wire.AppendMessage(flight, c.join)
+	}
+	if err != nil {
+		return &FinalError{err}
+	}
+	t.stream.SetWriteDeadline(time.Now().Add(handshakeTimeout))
+	_, err = t.stream.Write(flight)
+	return err
+}
+
+// readFlight reads Welcome and Joined.
+func (t *attempt) readFlight() error {
+	t.stream.SetReadDeadline(time.Now().Add(handshakeTimeout))
+	defer t.stream.SetReadDeadline(time.Time{})
+	for t.joined == nil {
+		m, err := wire.ReadMessage(t.stream)
+		if err != nil {
+			return err
+		}
+		switch m := m.(type) {
+		case *wire.Welcome:
+			t.welcome = m
+		case *wire.Joined:
+			if t.welcome == nil {
+				return &wire.FormatError{Part: "Joined", Err: wire.ErrInvalid, Detail: "comes after Welcome"}
+			}
+			t.joined = m
+		case *wire.Refused:
+			return m
+		case *wire.Goodbye:
+			return m
+		}
+	}
+	return nil
+}
+
+// read passes what the relay answers to Request until the connection ends.
+func (t *attempt) read() error {
+	for {
+		m, err := wire.ReadMessage(t.stream)
+		if err != nil {
+			return err
+		}
+		switch m := m.(type) {
+		case *wire.UnknownMessage:
+		case *wire.Goodbye:
+			t.mu.Lock()
+			t.goodbye = m
+			t.mu.Unlock()
+		default:
+			t.answer(m)
+		}
+	}
+}
+
+// answer gives an answer to the Request that it belongs to: they come in the order of the requests.
+func (t *attempt) answer(m wire.Message) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.unasked > 0 {
+		t.unasked--
+		return
+	}
+	select {
+	case t.answers <- m:
+	default: // nobody asked
+	}
+}
+
+// giveUp notes that the answer to the last request is not waited for any more.
+func (t *attempt) giveUp() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	select {
+	case <-t.answers: // it has just come
+	default:
+		t.unasked++
+	}
+}
+
+// farewell returns the Goodbye that the relay sent, or nil.
+func (t *attempt) farewell() *wire.Goodbye {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.goodbye
+}
+
+// abort ends an attempt that did not win.
+func (t *attempt) abort() {
+	t.ep.release(t.local)
+	t.close("another attempt won")
+}
+
+// close ends the connection.
+func (t *attempt) close(why string) {
+	if t.conn != nil {
+		t.conn.CloseWithError(quicEnded, why)
+	}
+}

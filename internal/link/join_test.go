@@ -1,0 +1,67 @@
+package link
+
+import (
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/wzp-voice/wzp/internal/simnet"
+)
+
+func TestJoinTakesTwoRoundTrips(t *testing.T) {
+	inLab(t, simnet.Profile{Delay: 150 * time.Millisecond}, Config{}, func(l *lab) {
+		p, start := l.person(), time.Now()
+		if err := p.join(time.Minute); err != nil {
+			l.t.Fatal(err)
+		}
+		if took := time.Since(start); took < 600*time.Millisecond || took > 620*time.Millisecond {
+			l.t.Errorf("joining took %v, two round trips are 600ms", took)
+		}
+		if n := len(l.sfu.sessions()); n != 1 {
+			l.t.Errorf("%d sessions at the relay", n)
+		}
+	})
+}
+
+// TestJoinThroughLoss wants 60 of 60 within 30 s at 40 % loss.
+func TestJoinThroughLoss(t *testing.T) {
+	for _, test := range []struct {
+		loss  float64
+		limit time.Duration
+	}{{0.4, 30 * time.Second}, {0.6, time.Minute}} {
+		profile := simnet.Profile{Loss: test.loss, Delay: 150 * time.Millisecond, Seed: 1}
+		inLab(t, profile, Config{}, func(l *lab) {
+			took := l.joinAll(60, test.limit)
+			if n := len(took); n > 0 {
+				l.t.Logf("loss %v: %d of 60 joined; median %v, 90%% %v, all %v", test.loss, n, took[n/2], took[n*9/10], took[n-1])
+			}
+			if n := len(l.sfu.sessions()); n != len(took) {
+				l.t.Errorf("%d sessions at the relay, %d joined", n, len(took))
+			}
+		})
+	}
+}
+
+// joinAll makes n people join at once and returns how long each took who made it, sorted.
+func (l *lab) joinAll(n int, limit time.Duration) (took []time.Duration) {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	start := time.Now()
+	for range n {
+		p := l.person()
+		wg.Go(func() {
+			err := p.join(limit)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				l.t.Errorf("%s: %v", p.config.Name, err)
+				return
+			}
+			took = append(took, time.Since(start))
+		})
+	}
+	wg.Wait()
+	slices.Sort(took)
+	return took
+}
