@@ -200,8 +200,8 @@ func (r *Room) Stats() Stats {
 	const headers = 28
 	u := r.client.endpoint.Stats().UDP
 	s := Stats{
-		WireBytesSent:     u.SealedOutBytes + headers*u.SealedOutPackets,
-		WireBytesReceived: u.SealedInBytes + headers*u.SealedInPackets,
+		WireBytesSent:     u.SealedOutBytes + u.QUICOutBytes + headers*(u.SealedOutPackets+u.QUICOut),
+		WireBytesReceived: u.SealedInBytes + u.QUICInBytes + headers*(u.SealedInPackets+u.QUICIn),
 		Uplink:            r.link.Session().Quality(),
 	}
 	r.mu.Lock()

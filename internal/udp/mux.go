@@ -29,10 +29,18 @@ type Mux struct {
 	queue *queue   // QUIC packets on their way to quic-go
 	quic  net.PacketConn
 
+	quicOut, quicOutBytes atomic.Uint64
+
 	serving   atomic.Bool
 	batches   atomic.Uint32 // made by NewBatch, so that they take turns on the sockets
 	closeOnce sync.Once
 	closeErr  error // written within closeOnce
+}
+
+// countQUIC counts what quic-go sends.
+func (m *Mux) countQUIC(bytes int) {
+	m.quicOut.Add(1)
+	m.quicOutBytes.Add(uint64(bytes))
 }
 
 // socket is one socket of a Mux.
@@ -117,7 +125,8 @@ func (m *Mux) Stats() Stats {
 	for _, sock := range m.socks {
 		sock.counters().addTo(&s)
 	}
-	s.QUICIn = m.queue.in.Load()
+	s.QUICIn, s.QUICInBytes = m.queue.in.Load(), m.queue.inBytes.Load()
+	s.QUICOut, s.QUICOutBytes = m.quicOut.Load(), m.quicOutBytes.Load()
 	s.QUICDropped = m.queue.dropped.Load()
 	s.Truncated += m.queue.truncated.Load()
 	return s

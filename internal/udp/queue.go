@@ -21,7 +21,7 @@ const (
 // queue is a bounded FIFO of QUIC packets from the receive loops to quic-go's reader. It copies, and keeps
 // its buffers.
 type queue struct {
-	in, dropped, truncated atomic.Uint64
+	in, inBytes, dropped, truncated atomic.Uint64
 
 	more     chan struct{} // holds one token while there may be packets
 	closed   chan struct{}
@@ -68,6 +68,7 @@ func (q *queue) push(p, oob []byte, from netip.AddrPort, addr net.Addr) {
 	e.from, e.addr = from, addr
 	q.n++
 	q.in.Add(1)
+	q.inBytes.Add(uint64(len(p)))
 	q.mu.Unlock()
 	q.wake()
 }

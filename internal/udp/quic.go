@@ -22,10 +22,15 @@ func (c *quicConn) ReadFrom(p []byte) (n int, from net.Addr, err error) {
 	return n, from, err
 }
 
-func (c *quicConn) WriteTo(p []byte, to net.Addr) (int, error) { return c.w.WriteTo(p, to) }
-func (c *quicConn) Close() error                               { return c.m.Close() }
-func (c *quicConn) LocalAddr() net.Addr                        { return c.w.LocalAddr() }
-func (c *quicConn) SetWriteDeadline(t time.Time) error         { return c.w.SetWriteDeadline(t) }
+// WriteTo sends through the first socket.
+func (c *quicConn) WriteTo(p []byte, to net.Addr) (int, error) {
+	c.m.countQUIC(len(p))
+	return c.w.WriteTo(p, to)
+}
+
+func (c *quicConn) Close() error                       { return c.m.Close() }
+func (c *quicConn) LocalAddr() net.Addr                { return c.w.LocalAddr() }
+func (c *quicConn) SetWriteDeadline(t time.Time) error { return c.w.SetWriteDeadline(t) }
 
 // SetReadDeadline concerns only reads of QUIC packets; Serve goes on.
 func (c *quicConn) SetReadDeadline(t time.Time) error {
