@@ -52,56 +52,74 @@ func FuzzPlayer(f *testing.F) {
 		if len(data) > 200*opSize {
 			return
 		}
-		p := New(&wildDecoder{}, Config{})
-		var last Packet
-		now := time.Duration(0)
-		payload := make([]byte, 2000)
+		w := &wildRun{player: New(&wildDecoder{}, Config{}), payload: make([]byte, 2000)}
 		for ; len(data) >= opSize; data = data[opSize:] {
-			now += time.Duration(int32(binary.BigEndian.Uint32(data[12:]))) * 10 * time.Microsecond
-			field := binary.BigEndian.Uint16(data[2:])
-			if data[0]&1 != 0 {
-				dst := make([]float32, field%1024)
-				p.Read(dst, now)
-				for _, v := range dst {
-					if !(v >= -clip && v <= clip) {
-						t.Fatalf("sample %v", v)
-					}
-				}
-				continue
-			}
-			packet := Packet{Counter: binary.BigEndian.Uint64(data[4:]), Timestamp: field, Silence: data[0]&2 != 0}
-			if data[0]&4 != 0 {
-				packet.Counter, packet.Timestamp = last.Counter+1, last.Timestamp+field%64
-			}
-			durations := []time.Duration{10, 20, 40, 60, 0, -20, 1 << 40}
-			packet.Duration = durations[int(data[1])%len(durations)] * time.Millisecond
-			packet.Payload = payload[:int(data[1])*int(data[1])/40]
-			if len(packet.Payload) > 0 {
-				packet.Payload[0] = data[1]
-			}
-			last = packet
-			p.Put(packet, now)
-			if used := len(p.buf.list.order) + len(p.buf.list.free); used != len(p.buf.list.slots) {
-				t.Fatalf("%d of %d slots accounted for", used, len(p.buf.list.slots))
-			}
-			if p.buf.list.held > p.buf.maxHeld+maxFrame || p.buf.list.held < 0 {
-				t.Fatalf("%d samples held", p.buf.list.held)
-			}
+			w.operate(t, data[:opSize])
 		}
-		p.Stats()
-		p.Active()
-		// Whatever happened: a fresh talkspurt plays, within the greatest delay
-		// and the time that what is still in the buffer takes.
-		now = max(now, 0) + 40*time.Second
-		dst := make([]float32, 960)
-		played := p.Stats().Played + p.Stats().Undecodable
-		for i := range 150 {
-			p.Put(Packet{Counter: last.Counter + 1 + uint64(i), Timestamp: uint16(i * 8), Duration: 20 * time.Millisecond, Payload: []byte{1}}, now)
-			p.Read(dst, now)
-			now += 20 * time.Millisecond
-		}
-		if s := p.Stats(); s.Played+s.Undecodable < played+50 {
-			t.Fatalf("wedged: %+v", s)
-		}
+		w.player.Active()
+		w.talk(t)
 	})
+}
+
+// wildRun carries out the fuzzer's operations.
+type wildRun struct {
+	player  *Player
+	now     time.Duration
+	last    Packet
+	payload []byte
+}
+
+func (w *wildRun) operate(t *testing.T, op []byte) {
+	w.now += time.Duration(int32(binary.BigEndian.Uint32(op[12:]))) * 10 * time.Microsecond
+	field := binary.BigEndian.Uint16(op[2:])
+	if op[0]&1 != 0 {
+		w.read(t, make([]float32, field%1024))
+		return
+	}
+	packet := Packet{Counter: binary.BigEndian.Uint64(op[4:]), Timestamp: field, Silence: op[0]&2 != 0}
+	if op[0]&4 != 0 {
+		packet.Counter, packet.Timestamp = w.last.Counter+1, w.last.Timestamp+field%64
+	}
+	durations := []time.Duration{10, 20, 40, 60, 0, -20, 1 << 40}
+	packet.Duration = durations[int(op[1])%len(durations)] * time.Millisecond
+	packet.Payload = w.payload[:int(op[1])*int(op[1])/40]
+	if len(packet.Payload) > 0 {
+		packet.Payload[0] = op[1]
+	}
+	w.last = packet
+	w.player.Put(packet, w.now)
+	l := &w.player.buf.list
+	if used := len(l.order) + len(l.free); used != len(l.slots) {
+		t.Fatalf("%d of %d slots accounted for", used, len(l.slots))
+	}
+	if l.held > w.player.buf.maxHeld+maxFrame || l.held < 0 {
+		t.Fatalf("%d samples held", l.held)
+	}
+}
+
+func (w *wildRun) read(t *testing.T, dst []float32) {
+	w.player.Read(dst, w.now)
+	for _, v := range dst {
+		if !(v >= -clip && v <= clip) {
+			t.Fatalf("sample %v", v)
+		}
+	}
+}
+
+// talk checks that, whatever happened before, a new talkspurt plays.
+func (w *wildRun) talk(t *testing.T) {
+	w.now = max(w.now, 0) + 40*time.Second
+	before := w.player.Stats()
+	dst := make([]float32, 960)
+	for i := range 150 {
+		w.player.Put(Packet{
+			Counter: w.last.Counter + 1 + uint64(i), Timestamp: uint16(i * 8),
+			Duration: 20 * time.Millisecond, Payload: []byte{1},
+		}, w.now)
+		w.read(t, dst)
+		w.now += 20 * time.Millisecond
+	}
+	if s := w.player.Stats(); s.Played < before.Played+50 {
+		t.Fatalf("wedged: %+v, then %+v", before, s)
+	}
 }

@@ -130,7 +130,7 @@ func TestSixtyPercentLoss(t *testing.T) {
 				limit += tk.duration + 3*time.Millisecond
 			}
 			sent := 0
-			end := s.talk(tk, 0, 3000, func(i int) time.Duration {
+			end := s.talk(tk, 0, 1500, func(i int) time.Duration {
 				if rng.Float64() < 0.6 {
 					return -1
 				}
@@ -143,10 +143,10 @@ func TestSixtyPercentLoss(t *testing.T) {
 			if int(st.Played+st.Late) != sent || st.Late > uint64(sent/100) {
 				t.Errorf("%d ms, fec %v: played %d of %d that came, %+v", duration, fec, st.Played, sent, st)
 			}
-			if missing := 3000 - sent; int(st.Concealed+st.Recovered) < missing*9/10 {
+			if missing := 1500 - sent; int(st.Concealed+st.Recovered) < missing*9/10 {
 				t.Errorf("%d ms, fec %v: filled %d + %d of %d", duration, fec, st.Concealed, st.Recovered, missing)
 			}
-			if next := uint64(0.4 * 0.6 * 3000); fec && st.Recovered < next*9/10 {
+			if next := uint64(0.4 * 0.6 * 1500); fec && st.Recovered < next*9/10 {
 				t.Errorf("%d ms: %d frames recovered; about %d were followed by a packet that came", duration, st.Recovered, next)
 			}
 			if st.Delay > limit {

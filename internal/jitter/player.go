@@ -65,7 +65,7 @@ type Player struct {
 	stats    Stats   // the counters of play-out
 	delay    float64 // samples, mean
 	frame    [maxFrame]float32
-	tail     [2 * concealed]float32
+	tail     [2 * concealStep]float32
 
 	line timeline
 }

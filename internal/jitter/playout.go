@@ -114,9 +114,9 @@ func (p *Player) fillHole(s *slot) {
 	if left == s.length && l.holeEnd >= s.media && p.recover(s) {
 		return
 	}
-	n := min(left, concealed)
+	n := min(left, concealStep)
 	p.conceal()
-	p.pcm.write -= int(concealed - n)
+	p.pcm.write -= int(concealStep - n)
 	l.end += n
 	l.concealed += n
 }
@@ -138,7 +138,7 @@ func (p *Player) recover(s *slot) bool {
 // comes late is still played.
 func (p *Player) wait() {
 	p.conceal()
-	p.line.credit += concealed
+	p.line.credit += concealStep
 }
 
 // endTalkspurt becomes silent before s, which is a marker or, after a pause, the
@@ -148,11 +148,11 @@ func (p *Player) endTalkspurt(s *slot) {
 	l := &p.line
 	p.countConcealed()
 	if l.run < fadeConceal {
-		p.dec.Conceal(p.tail[:concealed])
+		p.dec.Conceal(p.tail[:concealStep])
 		g := concealGain(l.run)
-		dst := p.pcm.grow(concealed)
+		dst := p.pcm.grow(concealStep)
 		for i := range dst {
-			dst[i] = p.tail[i] * g * float32(concealed-1-i) / concealed
+			dst[i] = p.tail[i] * g * float32(concealStep-1-i) / concealStep
 		}
 	}
 	l.silent, l.quiet, l.waited, l.credit = true, 0, 0, 0
@@ -166,13 +166,13 @@ func (p *Player) endTalkspurt(s *slot) {
 func (p *Player) conceal() {
 	l := &p.line
 	if l.run >= fadeConceal {
-		p.pcm.zeros(concealed)
+		p.pcm.zeros(concealStep)
 		return
 	}
-	dst := p.pcm.grow(concealed)
+	dst := p.pcm.grow(concealStep)
 	p.dec.Conceal(dst)
-	fade(dst, concealGain(l.run), concealGain(l.run+concealed))
-	l.run += concealed
+	fade(dst, concealGain(l.run), concealGain(l.run+concealStep))
+	l.run += concealStep
 	l.gain = concealGain(l.run)
 }
 
@@ -203,7 +203,7 @@ func (p *Player) playFrame(s *slot) {
 	p.countConcealed()
 	if err != nil || n != len(dst) {
 		p.stats.Undecodable++
-		for range s.length / concealed {
+		for range s.length / concealStep {
 			p.conceal()
 		}
 		l.concealed += s.length
@@ -233,15 +233,15 @@ func (p *Player) append(pcm []float32) {
 // makeTail continues the signal beyond what is in the fifo, for splice; it must
 // run before the next frame is decoded.
 func (p *Player) makeTail() {
-	p.dec.Conceal(p.tail[:concealed])
-	p.dec.Conceal(p.tail[concealed:])
+	p.dec.Conceal(p.tail[:concealStep])
+	p.dec.Conceal(p.tail[concealStep:])
 	fade(p.tail[:], p.line.gain, p.line.gain)
 }
 
 // splice joins a frame that does not continue the signal: the tail plays until
 // where it is most like the beginning of the frame, then fades into it over 5 ms.
 func (p *Player) splice(frame []float32) {
-	const across = concealed / 2
+	const across = concealStep / 2
 	lag, _, _ := alike(frame[:across], p.tail[:], 0, len(p.tail)-across)
 	copy(p.pcm.grow(lag), p.tail[:lag])
 	for i, v := range p.tail[lag : lag+across] {
