@@ -69,7 +69,7 @@ func (s *Session) SendUrgent(kind wire.UrgentKind, body []byte) error {
 func (s *Session) UrgentPending() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.urgentOut.pending)
+	return s.urgentOut.size()
 }
 
 // urgentLocked sends the urgent messages whose time has come. The caller holds s.mu.

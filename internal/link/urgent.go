@@ -2,6 +2,7 @@ package link
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/wzp-voice/wzp/wire"
@@ -19,10 +20,11 @@ var ErrUrgentFull = errors.New("link: too many urgent messages under way")
 // urgentOut keeps the urgent messages of one direction until they are acknowledged. It is pure; its
 // Session locks it. The zero value is ready.
 //
-//	add ──> waiting ──(due: first at once, then every 100 ms)──> sent ──ack──> gone
+//	add ──> waiting ──(due: first at once, then every 100 ms, taking turns)──> sent ──ack──> gone
 type urgentOut struct {
 	next    uint64
-	pending []urgentMessage // in order of number
+	waiting []urgentMessage // not sent yet, in order of number
+	pending []urgentMessage // sent, the longest ago first
 	budget  float64         // bytes that may be sent now
 	filled  time.Time       // when budget was last filled up
 }
@@ -31,54 +33,63 @@ type urgentMessage struct {
 	number uint64
 	kind   wire.UrgentKind
 	body   []byte
-	sent   time.Time // last time; zero: never
+	sent   time.Time // last time
 }
 
 // add queues a message. body is kept.
 func (u *urgentOut) add(kind wire.UrgentKind, body []byte) error {
-	if len(u.pending) >= wire.UrgentUnderWay {
+	if u.size() >= wire.UrgentUnderWay {
 		return ErrUrgentFull
 	}
-	u.pending = append(u.pending, urgentMessage{number: u.next, kind: kind, body: body})
+	u.waiting = append(u.waiting, urgentMessage{number: u.next, kind: kind, body: body})
 	u.next++
 	return nil
 }
 
-// due calls send for each message whose time has come, as far as the budget goes, oldest first.
+// size returns how many messages are not acknowledged.
+func (u *urgentOut) size() int { return len(u.waiting) + len(u.pending) }
+
+// due calls send for each message whose time has come, as far as the budget goes: those that were never sent
+// before those that were, so that a burst of messages does not wait for the acknowledgement of its first.
 func (u *urgentOut) due(now time.Time, send func(*urgentMessage)) {
-	if len(u.pending) == 0 {
+	if u.size() == 0 {
 		return
 	}
+	u.fill(now)
+	repeats := len(u.pending)
+	sent := 0
+	for ; sent < len(u.waiting) && u.budget >= 0; sent++ {
+		u.pending = append(u.pending, u.send(u.waiting[sent], now, send))
+	}
+	u.waiting = slices.Delete(u.waiting, 0, sent)
+	sent = 0
+	for ; sent < repeats && u.budget >= 0 && now.Sub(u.pending[sent].sent) >= urgentRepeat; sent++ {
+		u.pending = append(u.pending, u.send(u.pending[sent], now, send))
+	}
+	u.pending = slices.Delete(u.pending, 0, sent)
+}
+
+// fill adds to the budget what has come up since the last time.
+func (u *urgentOut) fill(now time.Time) {
 	if u.filled.IsZero() {
 		u.budget = urgentBurst
 	} else {
 		u.budget = min(urgentBurst, u.budget+now.Sub(u.filled).Seconds()*urgentRate)
 	}
 	u.filled = now
-	for i := range u.pending {
-		m := &u.pending[i]
-		if !m.sent.IsZero() && now.Sub(m.sent) < urgentRepeat {
-			continue
-		}
-		if u.budget < 0 {
-			return
-		}
-		u.budget -= float64(len(m.body) + packetOverhead)
-		m.sent = now
-		send(m)
-	}
+}
+
+// send calls send and returns the message as it is from then on.
+func (u *urgentOut) send(m urgentMessage, now time.Time, send func(*urgentMessage)) urgentMessage {
+	u.budget -= float64(len(m.body) + packetOverhead)
+	m.sent = now
+	send(&m)
+	return m
 }
 
 // ack forgets what the peer has received.
 func (u *urgentOut) ack(ack wire.UrgentAck) {
-	kept := u.pending[:0]
-	for _, m := range u.pending {
-		if !ack.Has(m.number) {
-			kept = append(kept, m)
-		}
-	}
-	clear(u.pending[len(kept):])
-	u.pending = kept
+	u.pending = slices.DeleteFunc(u.pending, func(m urgentMessage) bool { return ack.Has(m.number) })
 }
 
 // urgentIn remembers which urgent messages of one direction came. The zero value has received none.

@@ -1,0 +1,111 @@
+package link
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// pings runs a pinger every 50 ms and returns when, in milliseconds, it wanted a ping.
+func pings(p *pinger, from, to time.Duration, client bool, doubt func(time.Duration) bool) (at []int) {
+	sent := p.count
+	for now := from; now < to; now += tickEvery {
+		if p.due(epoch.Add(now), sent, client, doubt(now)) {
+			at = append(at, int(now.Milliseconds()))
+			sent++
+		}
+	}
+	return at
+}
+
+func never(time.Duration) bool { return false }
+
+func TestPingAfterSilence(t *testing.T) {
+	var p pinger
+	at := pings(&p, 0, 30*time.Second, true, never)
+	if len(at) == 0 || at[0] != 2000 {
+		t.Fatalf("first ping at %v, want 2000", at)
+	}
+	for i := 1; i < len(at); i++ {
+		gap, want := at[i]-at[i-1], int(pingRepeat.Milliseconds())
+		if at[i] > 12_200 {
+			want = int(pingSlow.Milliseconds())
+		}
+		if gap != want {
+			t.Errorf("pings at %d and %d ms", at[i-1], at[i])
+		}
+	}
+	p.answered()
+	if at := pings(&p, 30*time.Second, 31*time.Second, true, never); at != nil {
+		t.Errorf("pings at %v after an answer", at)
+	}
+}
+
+func TestNoPingWhileSending(t *testing.T) {
+	var p pinger
+	for i := range 200 {
+		if p.due(epoch.Add(time.Duration(i)*tickEvery), uint64(i/20), true, false) { // a packet a second
+			t.Fatalf("ping after %v", time.Duration(i)*tickEvery)
+		}
+	}
+}
+
+func TestOnlyClientsPingWhenIdle(t *testing.T) {
+	var p pinger
+	if at := pings(&p, 0, 30*time.Second, false, never); at != nil {
+		t.Errorf("a relay pings at %v", at)
+	}
+	at := pings(&p, 30*time.Second, 31*time.Second, false, func(time.Duration) bool { return true })
+	if len(at) != int(time.Second/pingRepeat) || at[0] != 30_000 {
+		t.Errorf("a relay in doubt pings at %v", at)
+	}
+}
+
+func TestAddressLimiter(t *testing.T) {
+	l := newAddressLimiter(2, 10)
+	allowed := func(addr string, n int, now time.Time) (ok int) {
+		for range n {
+			if l.allow(netip.MustParseAddr(addr), now) {
+				ok++
+			}
+		}
+		return ok
+	}
+	if n := allowed("192.0.2.1", 100, epoch); n != 10 {
+		t.Errorf("%d at once, want 10", n)
+	}
+	if n := allowed("::ffff:192.0.2.1", 10, epoch); n != 0 {
+		t.Errorf("%d more for the same address in IPv6", n)
+	}
+	if n := allowed("192.0.2.2", 100, epoch); n != 10 {
+		t.Errorf("%d for another address, want 10", n)
+	}
+	if n := allowed("192.0.2.1", 100, epoch.Add(2*time.Second)); n != 4 {
+		t.Errorf("%d after 2 s, want 4", n)
+	}
+	if n := allowed("2001:db8::1", 100, epoch) + allowed("2001:db8::ffff:2", 100, epoch); n != 10 {
+		t.Errorf("%d for one IPv6 /64, want 10", n)
+	}
+	if n := allowed("2001:db8:0:1::1", 100, epoch); n != 10 {
+		t.Errorf("%d for another /64, want 10", n)
+	}
+}
+
+func TestAddressLimiterForgets(t *testing.T) {
+	l := newAddressLimiter(rate.Limit(1), 1)
+	for i := range 1000 {
+		l.allow(netip.AddrFrom4([4]byte{192, 0, byte(i >> 8), byte(i)}), epoch)
+	}
+	l.allow(netip.MustParseAddr("192.0.2.1"), epoch.Add(2*time.Minute))
+	if n := len(l.buckets); n != 1 {
+		t.Errorf("%d addresses are remembered after two minutes", n)
+	}
+	for i := range maxLimited + 10 {
+		l.allow(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), epoch.Add(2*time.Minute))
+	}
+	if n := len(l.buckets); n > maxLimited {
+		t.Errorf("%d addresses are remembered, at most %d", n, maxLimited)
+	}
+}

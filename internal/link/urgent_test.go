@@ -1,0 +1,166 @@
+package link
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/wzp-voice/wzp/wire"
+)
+
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// sentNow returns the numbers that are due.
+func sentNow(u *urgentOut, now time.Time) (numbers []uint64) {
+	u.due(now, func(m *urgentMessage) { numbers = append(numbers, m.number) })
+	return numbers
+}
+
+func TestUrgentIsRepeatedUntilAcknowledged(t *testing.T) {
+	var u urgentOut
+	for range 2 {
+		if err := u.add(wire.UrgentMembersJoined, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	steps := []struct {
+		after time.Duration
+		want  []uint64
+	}{
+		{0, []uint64{0, 1}},
+		{50 * time.Millisecond, nil},
+		{100 * time.Millisecond, []uint64{0, 1}},
+		{150 * time.Millisecond, nil},
+		{200 * time.Millisecond, []uint64{0, 1}},
+		{10 * time.Second, []uint64{0, 1}}, // no back-off, no end
+	}
+	for _, s := range steps {
+		if got := sentNow(&u, epoch.Add(s.after)); !slices.Equal(got, s.want) {
+			t.Errorf("after %v sent %v, want %v", s.after, got, s.want)
+		}
+	}
+	u.ack(wire.UrgentAck{Base: 0, Bitmap: 1}) // 1, not 0
+	if got := sentNow(&u, epoch.Add(11*time.Second)); !slices.Equal(got, []uint64{0}) {
+		t.Errorf("sent %v after 1 was acknowledged", got)
+	}
+	u.ack(wire.UrgentAck{Base: 2})
+	if got := sentNow(&u, epoch.Add(12*time.Second)); got != nil || u.size() != 0 {
+		t.Errorf("sent %v after all were acknowledged", got)
+	}
+}
+
+func TestUrgentAcknowledgementOfWhatWasNeverSent(t *testing.T) {
+	var u urgentOut
+	u.add(wire.UrgentLeave, nil)
+	sentNow(&u, epoch)
+	u.ack(wire.UrgentAck{Base: 1 << 40, Bitmap: ^uint64(0)})
+	if err := u.add(wire.UrgentLeave, nil); err != nil || len(u.waiting) != 1 || u.waiting[0].number != 1 {
+		t.Errorf("waiting %v, %v", u.waiting, err)
+	}
+}
+
+func TestUrgentIsFullAt256(t *testing.T) {
+	var u urgentOut
+	for i := range wire.UrgentUnderWay {
+		if err := u.add(wire.UrgentMembersLeft, nil); err != nil {
+			t.Fatalf("message %d: %v", i, err)
+		}
+	}
+	if err := u.add(wire.UrgentMembersLeft, nil); !errors.Is(err, ErrUrgentFull) {
+		t.Errorf("one more: %v", err)
+	}
+	sentNow(&u, epoch)
+	u.ack(wire.UrgentAck{Base: 1})
+	if err := u.add(wire.UrgentMembersLeft, nil); err != nil {
+		t.Errorf("after an acknowledgement: %v", err)
+	}
+}
+
+// TestUrgentKeepsItsBudget fills the queue with messages that are never acknowledged.
+func TestUrgentKeepsItsBudget(t *testing.T) {
+	var u urgentOut
+	body := bytes.Repeat([]byte{1}, 500)
+	for range 100 {
+		u.add(wire.UrgentMembersJoined, body)
+	}
+	sent, counts := 0, make(map[uint64]int)
+	const seconds = 20
+	for now := epoch; now.Before(epoch.Add(seconds * time.Second)); now = now.Add(tickEvery) {
+		u.due(now, func(m *urgentMessage) {
+			sent += len(m.body) + packetOverhead
+			counts[m.number]++
+		})
+	}
+	if limit := urgentBurst + seconds*urgentRate + len(body) + packetOverhead; sent > limit || sent < limit*9/10 {
+		t.Errorf("sent %d bytes in %d s, the budget is %d", sent, seconds, limit)
+	}
+	least := counts[0]
+	for n := range uint64(100) {
+		least = min(least, counts[n])
+	}
+	if least < counts[0]-1 {
+		t.Errorf("one message was sent %d times, another %d times: they take turns", counts[0], least)
+	}
+}
+
+func TestUrgentBudgetDoesNotPileUp(t *testing.T) {
+	var u urgentOut
+	u.add(wire.UrgentLeave, nil)
+	sentNow(&u, epoch)
+	u.ack(wire.UrgentAck{Base: 1})
+	for range 200 {
+		u.add(wire.UrgentMembersJoined, make([]byte, 1000))
+	}
+	if got := sentNow(&u, epoch.Add(time.Hour)); len(got) > urgentBurst/1000+1 {
+		t.Errorf("%d messages in one burst after an hour of silence", len(got))
+	}
+}
+
+func TestUrgentIsReceivedOnceInAnyOrder(t *testing.T) {
+	var u urgentIn
+	steps := []struct {
+		number    uint64
+		fresh, ok bool
+		ack       wire.UrgentAck
+	}{
+		{0, true, true, wire.UrgentAck{Base: 1}},
+		{0, false, true, wire.UrgentAck{Base: 1}},
+		{3, true, true, wire.UrgentAck{Base: 1, Bitmap: 0b10}},
+		{2, true, true, wire.UrgentAck{Base: 1, Bitmap: 0b11}},
+		{3, false, true, wire.UrgentAck{Base: 1, Bitmap: 0b11}},
+		{1, true, true, wire.UrgentAck{Base: 4}},
+		{2, false, true, wire.UrgentAck{Base: 4}},
+		{4 + wire.UrgentWindow, false, false, wire.UrgentAck{Base: 4}}, // beyond the window
+		{4 + wire.UrgentWindow - 1, true, true, wire.UrgentAck{Base: 4}},
+		{4 + wire.UrgentWindow - 1, false, true, wire.UrgentAck{Base: 4}},
+		{4 + 64, true, true, wire.UrgentAck{Base: 4, Bitmap: 1 << 63}},
+		{1 << 61, false, false, wire.UrgentAck{Base: 4, Bitmap: 1 << 63}},
+	}
+	for i, s := range steps {
+		fresh, ok := u.receive(s.number)
+		if fresh != s.fresh || ok != s.ok || u.ack() != s.ack {
+			t.Errorf("step %d, number %d: fresh %v, ok %v, ack %+v; want %+v", i, s.number, fresh, ok, u.ack(), s)
+		}
+	}
+}
+
+// TestUrgentWindowSlides receives in every order within the window, far beyond its size.
+func TestUrgentWindowSlides(t *testing.T) {
+	var u urgentIn
+	for block := uint64(0); block < 10_000; block += 500 {
+		for i := range uint64(500) {
+			number := block + (i*7+3)%500
+			if fresh, ok := u.receive(number); !fresh || !ok {
+				t.Fatalf("number %d: fresh %v, ok %v", number, fresh, ok)
+			}
+			if fresh, _ := u.receive(number); fresh {
+				t.Fatalf("number %d was fresh twice", number)
+			}
+		}
+		if want := block + 500; u.ack() != (wire.UrgentAck{Base: want}) {
+			t.Fatalf("ack %+v, want base %d", u.ack(), want)
+		}
+	}
+}
