@@ -5,10 +5,10 @@ const (
 	// of 50 Hz, so that the limiter does not bend the waveform.
 	limiterHold = SampleRate / 50
 	// limiterRelease is how much of the reduction is left after a sample: the gain
-	// comes back with a time constant of 150 ms.
-	limiterRelease = 1 - 1.0/(0.150*SampleRate)
-	// limiterDone is the reduction that is dropped to exactly none.
-	limiterDone = 1e-5
+	// comes back with a time constant of 100 ms.
+	limiterRelease = 1 - 1.0/(0.100*SampleRate)
+	// limiterDone is the reduction that is dropped to exactly none: a step of -80 dB.
+	limiterDone = 1e-4
 )
 
 // Mixer adds talkers. The sum goes through a limiter:

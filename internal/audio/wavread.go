@@ -283,8 +283,13 @@ const maxSample = 8
 // sanitize cuts samples to +-maxSample and makes NaN silence, so that no input
 // can poison a sum or a filter.
 func sanitize(x float32) float32 {
-	if x != x {
-		return 0
+	switch {
+	case x >= -maxSample && x <= maxSample:
+		return x
+	case x > 0:
+		return maxSample
+	case x < 0:
+		return -maxSample
 	}
-	return max(-maxSample, min(x, maxSample))
+	return 0
 }

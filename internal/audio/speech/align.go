@@ -4,8 +4,6 @@ import (
 	"math"
 	"math/bits"
 	"math/cmplx"
-
-	"github.com/wzp-voice/wzp/internal/audio"
 )
 
 // coarse is the factor by which signals are thinned for the search of the offset:
@@ -34,7 +32,8 @@ func Align(ref, got []float32) (offset int, correlation float64) {
 // bestLag is the lag with the largest cross-correlation, by FFT.
 func bestLag(a, b []float32) int {
 	size := 1 << bits.Len(uint(len(a)+len(b)))
-	fa, fb := spectrum(a, size), spectrum(b, size)
+	t := newTransform(size)
+	fa, fb := t.spectrum(a), t.spectrum(b)
 	for i := range fa {
 		fa[i] = cmplx.Conj(fa[i]) * fb[i]
 	}
@@ -42,7 +41,7 @@ func bestLag(a, b []float32) int {
 	for i := range fa {
 		fa[i] = cmplx.Conj(fa[i])
 	}
-	fft(fa)
+	t.run(fa)
 	best, lag := math.Inf(-1), 0
 	for i, c := range fa {
 		if real(c) > best {
@@ -55,33 +54,42 @@ func bestLag(a, b []float32) int {
 	return lag
 }
 
-func spectrum(pcm []float32, size int) []complex128 {
-	x := make([]complex128, size)
+// transform is a radix-2 FFT; it holds the roots of unity of its size.
+type transform []complex128
+
+// newTransform makes one for size samples, a power of two of at least 2.
+func newTransform(size int) transform {
+	roots := make(transform, size/2)
+	for i := range roots {
+		roots[i] = cmplx.Rect(1, -2*math.Pi*float64(i)/float64(size))
+	}
+	return roots
+}
+
+// spectrum transforms pcm with zeros behind it.
+func (t transform) spectrum(pcm []float32) []complex128 {
+	x := make([]complex128, 2*len(t))
 	for i, v := range pcm {
 		x[i] = complex(float64(v), 0)
 	}
-	fft(x)
+	t.run(x)
 	return x
 }
 
-// fft is the radix-2 transform in place; len(x) is a power of two.
-func fft(x []complex128) {
-	n := len(x)
+// run transforms in place.
+func (t transform) run(x []complex128) {
+	n := 2 * len(t)
 	shift := 64 - bits.Len(uint(n-1))
 	for i := range x {
-		if j := int(bits.Reverse64(uint64(i)) >> shift); n > 1 && i < j {
+		if j := int(bits.Reverse64(uint64(i)) >> shift); i < j {
 			x[i], x[j] = x[j], x[i]
 		}
-	}
-	roots := make([]complex128, n/2)
-	for i := range roots {
-		roots[i] = cmplx.Rect(1, -2*math.Pi*float64(i)/float64(n))
 	}
 	for size := 2; size <= n; size *= 2 {
 		half, stride := size/2, n/size
 		for start := 0; start < n; start += size {
 			for k := range half {
-				t := roots[k*stride] * x[start+half+k]
+				t := t[k*stride] * x[start+half+k]
 				u := x[start+k]
 				x[start+k], x[start+half+k] = u+t, u-t
 			}
@@ -136,41 +144,4 @@ func power(pcm []float32) float64 {
 		sum += float64(x) * float64(x)
 	}
 	return sum
-}
-
-const (
-	trackRate    = 8                           // thinned to 6 kHz
-	trackSegment = audio.SampleRate / 5        // 200 ms are shifted as one
-	trackRange   = audio.SampleRate * 15 / 100 // by up to 150 ms from the one before
-	trackTrust   = 0.35                        // correlation below which a segment tells nothing
-)
-
-// track returns the lag of every 200 ms of ref: a jitter buffer that grows or
-// shrinks shifts what follows. Where a segment is silent or not there, the lag
-// before it goes on.
-func track(ref, got []float32, offset int) []int {
-	a, b := decimate(ref, trackRate), decimate(got, trackRate)
-	segment := trackSegment / trackRate
-	lags := make([]int, (len(ref)+trackSegment-1)/trackSegment)
-	lag := offset / trackRate
-	for s := range lags {
-		part := a[min(s*segment, len(a)):min((s+1)*segment, len(a))]
-		lag = trackOne(part, b, s*segment, lag)
-		lags[s] = offset + (lag-offset/trackRate)*trackRate
-	}
-	return lags
-}
-
-// trackOne searches around the lag so far, which it leaves only for one that is
-// clearly better.
-func trackOne(part, got []float32, at, lag int) int {
-	const clearly = 0.05
-	best := max(correlate(part, got, at+lag)+clearly, trackTrust)
-	found := lag
-	for l := lag - trackRange/trackRate; l <= lag+trackRange/trackRate; l++ {
-		if c := correlate(part, got, at+l); c > best {
-			best, found = c, l
-		}
-	}
-	return found
 }

@@ -46,25 +46,25 @@ type Report struct {
 func Compare(ref, got []float32) Report {
 	offset, correlation := Align(ref, got)
 	r := Report{Offset: offset, Correlation: correlation}
-	lags := track(ref, got, offset)
-	var frames []int
-	for i, active := range Active(ref) {
-		if active {
-			frames = append(frames, i)
+	t := track(ref, got, offset)
+	candidates := make(map[int][]pair) // by frame, one for each place where it may be
+	var gains []float64
+	active := Active(ref)
+	for i, a := range active {
+		if !a {
+			continue
+		}
+		r.Active++
+		for _, lag := range t.places(i) {
+			p := measure(ref, got, i*FrameSamples, lag)
+			candidates[i] = append(candidates[i], p)
+			gains = append(gains, p.whole.gain())
 		}
 	}
-	r.Active = len(frames)
-	pairs := make([]pair, len(frames))
-	for k, i := range frames {
-		at := i * FrameSamples
-		pairs[k] = pair{
-			ref: bandLevels(ref, at),
-			got: bandLevels(got, at+lags[at/trackSegment]),
-		}
-	}
-	volume := volumeOf(pairs)
-	for k, i := range frames {
-		if !pairs[k].present(volume) {
+	volume := volumeOf(gains)
+	for i, a := range active {
+		found := func(p pair) bool { return p.present(volume) }
+		if a && !slices.ContainsFunc(candidates[i], found) {
 			r.Missing = append(r.Missing, i)
 		}
 	}
@@ -81,25 +81,47 @@ const (
 	bandMatters = 20.0 // dB below the strongest band: masked by it
 	bandMissing = 9.0  // dB too weak: not there
 	bandShare   = 0.5  // of the bands that matter must be there
+	halfMissing = 15.0 // dB too weak for 10 ms: cut out
 )
 
+// levels are the energies of a piece of sound, dB.
 type levels struct {
-	bands [bandCount]float64 // dB
-	total float64            // dB
+	bands [bandCount]float64
+	total float64
 }
 
-type pair struct{ ref, got levels }
+// heard is a piece of ref and what is in its place in got.
+type heard struct{ ref, got levels }
 
-// bandLevels measures the frame that starts at sample at; outside pcm is silence.
-func bandLevels(pcm []float32, at int) levels {
-	x := make([]complex128, bandFFT)
-	for i := range FrameSamples {
+func (h heard) gain() float64 { return h.got.total - h.ref.total }
+
+// pair is a frame, and its two halves: what was cut out of got need not lie on
+// ref's frame grid.
+type pair struct {
+	whole  heard
+	halves [2]heard
+}
+
+func measure(ref, got []float32, at, lag int) pair {
+	const half = FrameSamples / 2
+	piece := func(at, n int) heard { return heard{bandLevels(ref, at, n), bandLevels(got, at+lag, n)} }
+	return pair{
+		whole:  piece(at, FrameSamples),
+		halves: [2]heard{piece(at, half), piece(at+half, half)},
+	}
+}
+
+// bandLevels measures n samples from at, under a Hann window; outside pcm is
+// silence.
+func bandLevels(pcm []float32, at, n int) levels {
+	var x [bandFFT]complex128
+	for i := range n {
 		if k := at + i; k >= 0 && k < len(pcm) {
-			hann := 0.5 - 0.5*math.Cos(2*math.Pi*(float64(i)+0.5)/FrameSamples)
+			hann := 0.5 - 0.5*math.Cos(2*math.Pi*(float64(i)+0.5)/float64(n))
 			x[i] = complex(float64(pcm[k])*hann, 0)
 		}
 	}
-	fft(x)
+	bandTransform.run(x[:])
 	var l levels
 	var total float64
 	for b := range l.bands {
@@ -114,38 +136,43 @@ func bandLevels(pcm []float32, at int) levels {
 	return l
 }
 
+var bandTransform = newTransform(bandFFT)
+
 func binOf(hz float64) int { return int(math.Round(hz * bandFFT / audio.SampleRate)) }
 
 func powerDB(x float64) float64 { return 10 * math.Log10(x+1e-12) }
 
-// volumeOf is by how many dB got is louder than ref: the upper quartile over the
-// frames, so that missing ones do not count, within what a mixer does.
-func volumeOf(pairs []pair) float64 {
-	if len(pairs) == 0 {
+// volumeOf is by how many dB got is louder than ref: the median, within what a
+// mixer does.
+func volumeOf(gains []float64) float64 {
+	if len(gains) == 0 {
 		return 0
 	}
-	gains := make([]float64, len(pairs))
-	for i, p := range pairs {
-		gains[i] = p.got.total - p.ref.total
-	}
 	slices.Sort(gains)
-	return max(-12, min(gains[len(gains)*3/4], 3))
+	return max(-12, min(gains[len(gains)/2], 3))
 }
 
-// present tells whether the frame's sound is there: its strong bands are, and its
-// energy as a whole. Extra sound does no harm.
+// present tells whether the frame's sound is there: its energy is, in both halves
+// unless one is faint anyway, and so are its strong bands. Extra sound does no harm.
 func (p pair) present(volume float64) bool {
-	if p.got.total-volume < p.ref.total-bandMissing {
+	if p.whole.gain() < volume-bandMissing {
 		return false
 	}
-	strongest := slices.Max(p.ref.bands[:])
+	loud := max(p.halves[0].ref.total, p.halves[1].ref.total)
+	for _, h := range p.halves {
+		if h.gain() < volume-halfMissing && h.ref.total > loud-halfMissing {
+			return false
+		}
+	}
+	ref, got := p.whole.ref.bands, p.whole.got.bands
+	strongest := slices.Max(ref[:])
 	matter, there := 0, 0
-	for b, level := range p.ref.bands {
+	for b, level := range ref {
 		if level < strongest-bandMatters {
 			continue
 		}
 		matter++
-		if p.got.bands[b]-volume >= level-bandMissing {
+		if got[b]-volume >= level-bandMissing {
 			there++
 		}
 	}
