@@ -12,6 +12,7 @@ const (
 	pingRepeat  = 200 * time.Millisecond // while there is doubt
 	pingSlow    = time.Second            // after 10 s of doubt
 	doubtAfter  = 2 * time.Second        // without a sign that what we send arrives
+	urgeAfter   = 3 * time.Second        // likewise: a ping each tick, so that loss alone does not open the breaker
 	breakAfter  = 5 * time.Second        // likewise: no more media (RFC 8083)
 	silentAfter = 4 * time.Second        // a client that heard nothing attaches anew
 )
@@ -24,20 +25,16 @@ type pinger struct {
 	sentAt time.Time
 }
 
-// due reports whether to ping now. sent is how many packets were ever sent; doubt: something else
-// says that the path may be down; client: this side keeps the session alive.
-func (p *pinger) due(now time.Time, sent uint64, client, doubt bool) bool {
+// due reports whether to ping now. sent is how many packets were ever sent; unsure: for how long it has
+// not been known whether they arrive; client: this side keeps the session alive.
+func (p *pinger) due(now time.Time, sent uint64, client bool, unsure time.Duration) bool {
 	if sent != p.count || p.sentAt.IsZero() {
 		p.count, p.sentAt = sent, now
 	}
 	open := !p.asked.IsZero()
 	switch {
-	case open || doubt:
-		every := pingRepeat
-		if open && now.Sub(p.asked) > 10*time.Second {
-			every = pingSlow
-		}
-		if now.Sub(p.last) < every {
+	case open || unsure > doubtAfter:
+		if now.Sub(p.last) < p.every(now, unsure) {
 			return false
 		}
 	case !client || now.Sub(p.sentAt) < pingIdle:
@@ -48,6 +45,17 @@ func (p *pinger) due(now time.Time, sent uint64, client, doubt bool) bool {
 	}
 	p.last = now
 	return true
+}
+
+// every returns the time between two pings.
+func (p *pinger) every(now time.Time, unsure time.Duration) time.Duration {
+	switch {
+	case unsure > urgeAfter && unsure <= breakAfter:
+		return tickEvery
+	case !p.asked.IsZero() && now.Sub(p.asked) > 10*time.Second:
+		return pingSlow
+	}
+	return pingRepeat
 }
 
 // answered notes a pong.
@@ -113,7 +121,7 @@ func (s *Session) doubtLocked(tx *Tx) {
 		s.ep.log.Debug("media stopped: the peer does not report that any arrives", "peer", s.identity.Fingerprint())
 	}
 	silent := tx.now.Sub(s.recv.authenticAt)
-	if s.pings.due(tx.now, s.counter.Load(), s.client != nil, unsure > doubtAfter) {
+	if s.pings.due(tx.now, s.counter.Load(), s.client != nil, unsure) {
 		s.ping(tx)
 	}
 	if s.client != nil && silent > silentAfter && !s.pings.asked.IsZero() {
