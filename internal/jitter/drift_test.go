@@ -20,6 +20,9 @@ func TestClockDrift(t *testing.T) {
 		{"both", 200e-6, -200e-6, 3},
 	} {
 		n := c.minutes * 60 * 50
+		if raceDetector {
+			n = 60 * 50
+		}
 		t.Run(c.name, func(t *testing.T) {
 			s := newSim(t, tone)
 			s.forget = true
