@@ -19,6 +19,7 @@ import (
 type admin struct {
 	ln     net.Listener
 	server *http.Server
+	log    *slog.Logger
 }
 
 func newAdmin(r *Relay, addr string) (*admin, error) {
@@ -39,7 +40,7 @@ func newAdmin(r *Relay, addr string) (*admin, error) {
 		io.WriteString(w, "ok\n")
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	return &admin{ln: ln, server: &http.Server{
+	return &admin{ln: ln, log: r.log, server: &http.Server{
 		Handler:           mux,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
@@ -56,7 +57,7 @@ func (a *admin) serve() {
 		return
 	}
 	if err := a.server.Serve(a.ln); !errors.Is(err, http.ErrServerClosed) {
-		slog.Default().Error("the admin interface stopped", "err", err)
+		a.log.Error("the admin interface stopped", "err", err)
 	}
 }
 

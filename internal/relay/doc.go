@@ -1,6 +1,6 @@
 // Package relay is the server: it puts sessions, rooms and the admin interface together.
 //
-//	internal/link.Endpoint ── Accept, Control ──> Relay (relay.go, control.go): who may do what
+//	internal/link.Endpoint ── Accept, Control ──> Relay (relay.go, session.go): who may do what
 //	          |  ^
 //	    Media |  | SendMedia                      admin.go: /healthz /readyz /metrics
 //	          v  |

@@ -52,6 +52,11 @@ var metrics = []metric{
 	counter("sealed_out_packets_total", "Sealed packets sent.", func(s *snapshot) uint64 { return s.link.UDP.SealedOutPackets }),
 	counter("sealed_out_bytes_total", "Bytes of sealed packets sent, without headers of UDP and IP.", func(s *snapshot) uint64 { return s.link.UDP.SealedOutBytes }),
 	counter("send_dropped_packets_total", "Packets that the system had no buffer for.", func(s *snapshot) uint64 { return s.link.UDP.SendDropped }),
+	counter("send_failed_packets_total", "Packets that the system refused to send to their destination.", func(s *snapshot) uint64 {
+		e := s.link.UDP.SendErrors
+		return e.Unreachable + e.Refused + e.Denied + e.TooBig + e.Other
+	}),
+	counter("receive_errors_total", "Failed receive calls.", func(s *snapshot) uint64 { return s.link.UDP.ReceiveErrors }),
 	counter("quic_dropped_packets_total", "QUIC packets dropped because their queue was full.", func(s *snapshot) uint64 { return s.link.UDP.QUICDropped }),
 	counter("unknown_id_packets_total", "Sealed packets of no known session.", func(s *snapshot) uint64 { return s.link.UnknownID }),
 	counter("bad_header_packets_total", "Sealed packets whose header is not valid, or that are too large.", func(s *snapshot) uint64 { return s.link.BadHeader + s.link.UDP.Oversized }),

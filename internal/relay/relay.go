@@ -20,6 +20,7 @@ import (
 
 const (
 	flushEvery = 100 * time.Millisecond // how often members are told of changes that waited
+	maxChanged = 256                    // rooms whose members are told before the next flushEvery
 	drainTime  = 2 * time.Second        // how long clients are told that the relay shuts down
 )
 
@@ -73,6 +74,7 @@ type Relay struct {
 	admin    *admin // nil: none
 	stats    counters
 	draining atomic.Bool
+	changed  chan *room.Member // in whose rooms somebody has joined or left
 
 	mu        sync.Mutex // guards what follows
 	sessions  int
@@ -92,16 +94,20 @@ func New(config Config) (*Relay, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newRelay(mux, config)
+	return NewOn(mux, config)
 }
 
-// newRelay makes a relay on an open port.
-func newRelay(mux *udp.Mux, config Config) (*Relay, error) {
+// NewOn is New on a port that is open already, such as one of a simulated network. It takes the Mux over.
+func NewOn(mux *udp.Mux, config Config) (*Relay, error) {
+	if config.Identity == nil {
+		return nil, errors.Join(errors.New("relay: Config.Identity is missing: a relay needs an identity of its own"), mux.Close())
+	}
 	config = config.withDefaults()
 	r := &Relay{
 		config:    config,
 		log:       config.Log,
 		rooms:     room.NewRooms(room.Limits{Rooms: config.MaxRooms, Members: config.MaxMembers}),
+		changed:   make(chan *room.Member, maxChanged),
 		addresses: make(map[netip.Prefix]int),
 	}
 	var err error
@@ -150,6 +156,8 @@ func (r *Relay) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			done = true
+		case m := <-r.changed:
+			m.Flush(time.Now())
 		case now := <-ticker.C:
 			r.rooms.Flush(now)
 		}
@@ -160,6 +168,15 @@ func (r *Relay) Run(ctx context.Context) error {
 	wg.Wait()
 	r.log.Info("stopped")
 	return err
+}
+
+// tell has the members of m's room told of a change, by Run: who receives packets must not send to a
+// whole room. When too many rooms change at once the next tick of Run does it.
+func (r *Relay) tell(m *room.Member) {
+	select {
+	case r.changed <- m:
+	default:
+	}
 }
 
 // drain tells every client that the relay shuts down, and waits for them to acknowledge.

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -13,8 +14,9 @@ import (
 // session is what the relay knows of a link.Session, in its Owner. It is the room.Receiver of its member.
 type session struct {
 	*link.Session
-	member atomic.Pointer[room.Member] // nil until it has joined
-	media  packetLimit
+	joining sync.Mutex                  // held while it joins: two of its connections may ask at once
+	member  atomic.Pointer[room.Member] // nil until it has joined
+	media   packetLimit
 }
 
 // SendMedia implements room.Receiver.
@@ -22,8 +24,8 @@ func (s *session) SendMedia(tx room.Tx, alias uint16, short, long []byte) {
 	s.Session.SendMedia(tx.(*link.Tx), alias, short, long)
 }
 
-// packetLimit is a token bucket for packets: a second's worth at once. Races between the receiving
-// goroutines of one session may let a few packets more through.
+// packetLimit counts the packets of each second of the clock. Races between the receiving goroutines of
+// one session may let a few packets more through.
 type packetLimit struct {
 	second atomic.Int64 // Unix time
 	count  atomic.Int64
@@ -71,12 +73,15 @@ func (r *acceptor) Ended(s *link.Session, code wire.CloseCode) {
 		delete(r.addresses, block)
 	}
 	r.mu.Unlock()
-	if m := owner(s).member.Load(); m != nil {
-		now := time.Now()
-		m.Leave(now)
-		m.Flush(now)
+	r.leave(owner(s), code)
+}
+
+// leave removes the session's member from its room, if there is one.
+func (r *acceptor) leave(s *session, code wire.CloseCode) {
+	if m := s.member.Load(); m != nil && m.Leave(time.Now()) {
 		r.stats.leaves.Add(1)
 		r.log.Info("left", "room", m.Room(), "member", m.ID.String(), "why", code.String())
+		(*Relay)(r).tell(m)
 	}
 }
 
@@ -115,25 +120,35 @@ func (r *acceptor) join(s *session, m *wire.Join) wire.Message {
 	case entry.HomeRelay != r.config.Identity.Public():
 		return &wire.Refused{Code: wire.CodeEntry, Reason: "it is for another relay"}
 	}
+	s.joining.Lock()
+	defer s.joining.Unlock()
 	member := s.member.Load()
-	if member != nil && member.ID != wire.EntryID(m.Entry) {
-		return &wire.Refused{Code: wire.CodeProtocol, Reason: "the session is in a room already"}
-	}
 	if member == nil {
-		if member, err = r.rooms.Join(m.Room, m.Entry, s); err != nil {
+		if member, err = r.enter(s, m, entry); err != nil {
 			r.stats.refused.Add(1)
 			return refusal(err)
 		}
-		if s.member.CompareAndSwap(nil, member) {
-			member.Flush(time.Now())
-			r.stats.joins.Add(1)
-			r.log.Info("joined", "room", m.Room, "member", member.ID.String(), "name", entry.Name, "fingerprint", entry.Identity.Fingerprint().String())
-		}
-		if s.Over() { // it ended meanwhile, and Ended may have seen no member
-			member.Leave(time.Now())
-		}
+	}
+	if member.ID != wire.EntryID(m.Entry) {
+		return &wire.Refused{Code: wire.CodeProtocol, Reason: "the session is in a room already"}
 	}
 	return &wire.Joined{Room: m.Room, Member: member.ID, Members: uint32(max(1, member.Members()))}
+}
+
+// enter makes the session's member. The caller holds s.joining.
+func (r *acceptor) enter(s *session, m *wire.Join, entry *wire.MemberEntry) (*room.Member, error) {
+	member, err := r.rooms.Join(m.Room, m.Entry, s)
+	if err != nil {
+		return nil, err
+	}
+	s.member.Store(member)
+	r.stats.joins.Add(1)
+	r.log.Info("joined", "room", m.Room, "member", member.ID.String(), "name", entry.Name, "fingerprint", entry.Identity.Fingerprint().String())
+	(*Relay)(r).tell(member)
+	if s.Over() { // it ended meanwhile, and Ended may have seen no member
+		r.leave(s, wire.CloseLeft)
+	}
+	return member, nil
 }
 
 // Bind implements link.Handler.

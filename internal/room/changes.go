@@ -1,6 +1,7 @@
 package room
 
 import (
+	"slices"
 	"time"
 
 	"github.com/wzp-voice/wzp/wire"
@@ -25,14 +26,10 @@ type changes struct {
 
 func (c *changes) join(m *Member) { c.joined = append(c.joined, m) }
 
-// leave adds a leave. Who joined and left in between was never seen by anyone.
+// leave adds a leave. Of who joined and left in between, the join is not told any more; the leave is, for
+// pages of the list may have shown the member.
 func (c *changes) leave(m *Member) {
-	for i, j := range c.joined {
-		if j == m {
-			c.joined = append(c.joined[:i], c.joined[i+1:]...)
-			return
-		}
-	}
+	c.joined = slices.DeleteFunc(c.joined, func(j *Member) bool { return j == m })
 	c.left = append(c.left, m.ID)
 }
 
@@ -54,7 +51,7 @@ func (c *changes) messages(now time.Time) (list []urgent) {
 	c.told = now
 	defer func() { c.joined, c.left = nil, nil }()
 	if len(c.joined) > manyChanges {
-		return []urgent{{kind: wire.UrgentRefetch}}
+		return []urgent{{kind: wire.UrgentRefetch}} // the list says who left, too
 	}
 	var body []byte
 	for _, m := range c.joined {
@@ -76,8 +73,8 @@ func (c *changes) messages(now time.Time) (list []urgent) {
 	return list
 }
 
-// Flush tells members of joins and leaves whose time has come. A relay calls it after each change
-// and a few times a second.
+// Flush tells members of joins and leaves whose time has come. A relay calls it a few times a second, and
+// a Member's after each change. It sends a packet to each member: it is nothing for a receiving goroutine.
 func (r *Rooms) Flush(now time.Time) {
 	r.mu.Lock()
 	rooms := make([]*Room, 0, len(r.rooms))

@@ -1,23 +1,31 @@
 package room
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/wzp-voice/wzp/wire"
 )
 
-// maxStreams bounds the streams of one member; each key change makes a new one, and the oldest goes.
-const maxStreams = 8
+const (
+	// maxStreams bounds the streams of one member; each key change makes a new one, and the oldest goes.
+	maxStreams = 8
+	// bindRate and bindBurst bound how fast a member makes new ones: each takes an alias of the room, and the
+	// one that goes makes its alias rest. Keys change at most once a second.
+	bindRate  = 4
+	bindBurst = 16
+)
 
 // Stream is one member's stream of media in a room. All members know it by the same alias.
 type Stream struct {
-	member *Member
-	kid    wire.KID
-	alias  uint16
+	member  *Member
+	kid     wire.KID
+	alias   uint16
+	dropped atomic.Bool // its alias was taken back, and may stand for another's stream
 }
 
 // Bind returns the stream that a member announces, or nil if it may not: its key id is another
-// member's, or the room has no alias left.
+// member's, it makes new ones too fast, or the room has no alias left.
 func (m *Member) Bind(kid wire.KID, now time.Time) *Stream {
 	if kid.Member() != m.ID {
 		return nil
@@ -33,19 +41,28 @@ func (m *Member) Bind(kid wire.KID, now time.Time) *Stream {
 			return st
 		}
 	}
-	if len(m.streams) >= maxStreams {
-		room.aliases.free(m.streams[0], now)
-		m.streams = append(m.streams[:0:0], m.streams[1:]...)
+	if !m.binds.AllowN(now, 1) {
+		return nil
 	}
 	st := &Stream{member: m, kid: kid}
 	if !room.aliases.assign(st, now) {
 		return nil
+	}
+	if len(m.streams) >= maxStreams {
+		room.drop(m.streams[0], now)
+		m.streams = append(m.streams[:0:0], m.streams[1:]...)
 	}
 	for _, other := range *room.members.Load() {
 		other.receiver.SetAliasKnown(st.alias, false)
 	}
 	m.streams = append(m.streams, st)
 	return st
+}
+
+// drop takes a stream's alias back; nothing of the stream is forwarded any more. The caller holds room.mu.
+func (room *Room) drop(st *Stream, now time.Time) {
+	st.dropped.Store(true)
+	room.aliases.free(st, now)
 }
 
 // AliasAcked notes that the member's client knows what an alias stands for, if it still stands for that.
@@ -61,6 +78,9 @@ func (m *Member) AliasAcked(pair wire.AliasPair) {
 // media has its full CTR; its KID and alias are replaced by the stream's. short and long are scratch memory,
 // wire.MaxPlaintext bytes each, for the two forms of the frame.
 func (st *Stream) Forward(media *wire.Media, tx Tx, short, long []byte) int {
+	if st.dropped.Load() {
+		return 0
+	}
 	media.Alias, media.KID = st.alias, st.kid
 	media.Long = false
 	short = wire.AppendMedia(short[:0], media, true)

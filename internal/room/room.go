@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/wzp-voice/wzp/wire"
 )
 
@@ -72,6 +74,7 @@ type Member struct {
 	room     *Room
 	receiver Receiver
 	stale    bool      // guarded by room.telling: the list of members has to be fetched again
+	binds    *rate.Limiter
 	streams  []*Stream // guarded by room.mu; oldest first
 	left     bool      // guarded by room.mu
 }
@@ -102,22 +105,22 @@ func (r *Rooms) Join(name string, entry []byte, to Receiver) (*Member, error) {
 	case len(list) >= r.limits.Members:
 		return nil, ErrRoomFull
 	}
-	m := &Member{ID: id, Entry: entry, rooms: r, room: room, receiver: to}
+	m := &Member{ID: id, Entry: entry, rooms: r, room: room, receiver: to, binds: rate.NewLimiter(bindRate, bindBurst)}
 	room.replaceMembers(slices.Insert(slices.Clone(list), i, m))
 	room.changes.join(m)
 	r.rooms[name] = room
 	return m, nil
 }
 
-// Leave removes the member, and its room if it was the last.
-func (m *Member) Leave(now time.Time) {
+// Leave removes the member, and its room if it was the last. It reports false if the member had left before.
+func (m *Member) Leave(now time.Time) bool {
 	m.rooms.mu.Lock()
 	defer m.rooms.mu.Unlock()
 	room := m.room
 	room.mu.Lock()
 	defer room.mu.Unlock()
 	if m.left {
-		return
+		return false
 	}
 	m.left = true
 	list := *room.members.Load()
@@ -125,12 +128,13 @@ func (m *Member) Leave(now time.Time) {
 		room.replaceMembers(slices.Delete(slices.Clone(list), i, i+1))
 	}
 	for _, st := range m.streams {
-		room.aliases.free(st, now)
+		room.drop(st, now)
 	}
 	room.changes.leave(m)
 	if len(*room.members.Load()) == 0 {
 		delete(m.rooms.rooms, room.name)
 	}
+	return true
 }
 
 // replaceMembers publishes a new snapshot. The caller holds room.mu.
