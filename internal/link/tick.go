@@ -8,13 +8,12 @@ import (
 
 const (
 	tickEvery   = 50 * time.Millisecond
-	pingIdle    = 2 * time.Second        // a client that sent nothing for so long pings
-	pingRepeat  = 200 * time.Millisecond // while there is doubt
-	pingSlow    = time.Second            // after 10 s of doubt
-	doubtAfter  = 2 * time.Second        // without a sign that what we send arrives
-	urgeAfter   = 3 * time.Second        // likewise: a ping each tick, so that loss alone does not open the breaker
-	breakAfter  = 5 * time.Second        // likewise: no more media (RFC 8083)
-	silentAfter = 4 * time.Second        // a client that heard nothing attaches anew
+	pingIdle    = 2 * time.Second         // a client that sent nothing for so long pings
+	pingRepeat  = 200 * time.Millisecond  // while there is doubt
+	pingSlow    = time.Second             // after 10 s of doubt
+	doubtAfter  = 1500 * time.Millisecond // and a round trip, without a sign that what we send arrives
+	breakAfter  = 5 * time.Second         // likewise: no more media (RFC 8083)
+	silentAfter = 4 * time.Second         // a client that heard nothing attaches anew
 )
 
 // pinger decides when to ask the peer for a sign of life. It is pure; its Session locks it.
@@ -25,16 +24,16 @@ type pinger struct {
 	sentAt time.Time
 }
 
-// due reports whether to ping now. sent is how many packets were ever sent; unsure: for how long it has
-// not been known whether they arrive; client: this side keeps the session alive.
-func (p *pinger) due(now time.Time, sent uint64, client bool, unsure time.Duration) bool {
+// due reports whether to ping now. sent is how many packets were ever sent; doubt: it is not sure that they
+// arrive; hurry: and the circuit breaker is about to open; client: this side keeps the session alive.
+func (p *pinger) due(now time.Time, sent uint64, client, doubt, hurry bool) bool {
 	if sent != p.count || p.sentAt.IsZero() {
 		p.count, p.sentAt = sent, now
 	}
 	open := !p.asked.IsZero()
 	switch {
-	case open || unsure > doubtAfter:
-		if now.Sub(p.last) < p.every(now, unsure) {
+	case open || doubt:
+		if now.Sub(p.last) < p.every(now, hurry) {
 			return false
 		}
 	case !client || now.Sub(p.sentAt) < pingIdle:
@@ -47,10 +46,11 @@ func (p *pinger) due(now time.Time, sent uint64, client bool, unsure time.Durati
 	return true
 }
 
-// every returns the time between two pings.
-func (p *pinger) every(now time.Time, unsure time.Duration) time.Duration {
+// every returns the time between two pings. In a hurry it is a tick: many must be lost in a row, there or back,
+// for loss alone to open the breaker.
+func (p *pinger) every(now time.Time, hurry bool) time.Duration {
 	switch {
-	case unsure > urgeAfter && unsure <= breakAfter:
+	case hurry:
 		return tickEvery
 	case !p.asked.IsZero() && now.Sub(p.asked) > 10*time.Second:
 		return pingSlow
@@ -121,7 +121,8 @@ func (s *Session) doubtLocked(tx *Tx) {
 		s.ep.log.Debug("media stopped: the peer does not report that any arrives", "peer", s.identity.Fingerprint())
 	}
 	silent := tx.now.Sub(s.recv.authenticAt)
-	if s.pings.due(tx.now, s.counter.Load(), s.client != nil, unsure) {
+	doubt := unsure > doubtAfter+s.send.quality.RTT
+	if s.pings.due(tx.now, s.counter.Load(), s.client != nil, doubt, doubt && unsure <= breakAfter) {
 		s.ping(tx)
 	}
 	if s.client != nil && silent > silentAfter && !s.pings.asked.IsZero() {

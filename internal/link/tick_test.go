@@ -9,10 +9,10 @@ import (
 )
 
 // pings runs a pinger every 50 ms and returns when, in milliseconds, it wanted a ping.
-func pings(p *pinger, from, to time.Duration, client bool, unsure time.Duration) (at []int) {
+func pings(p *pinger, from, to time.Duration, client, doubt bool) (at []int) {
 	sent := p.count
 	for now := from; now < to; now += tickEvery {
-		if p.due(epoch.Add(now), sent, client, unsure) {
+		if p.due(epoch.Add(now), sent, client, doubt, false) {
 			at = append(at, int(now.Milliseconds()))
 			sent++
 		}
@@ -22,7 +22,7 @@ func pings(p *pinger, from, to time.Duration, client bool, unsure time.Duration)
 
 func TestPingAfterSilence(t *testing.T) {
 	var p pinger
-	at := pings(&p, 0, 30*time.Second, true, 0)
+	at := pings(&p, 0, 30*time.Second, true, false)
 	if len(at) == 0 || at[0] != 2000 {
 		t.Fatalf("first ping at %v, want 2000", at)
 	}
@@ -36,7 +36,7 @@ func TestPingAfterSilence(t *testing.T) {
 		}
 	}
 	p.answered()
-	if at := pings(&p, 30*time.Second, 31*time.Second, true, 0); at != nil {
+	if at := pings(&p, 30*time.Second, 31*time.Second, true, false); at != nil {
 		t.Errorf("pings at %v after an answer", at)
 	}
 }
@@ -44,7 +44,7 @@ func TestPingAfterSilence(t *testing.T) {
 func TestNoPingWhileSending(t *testing.T) {
 	var p pinger
 	for i := range 200 {
-		if p.due(epoch.Add(time.Duration(i)*tickEvery), uint64(i/20), true, 0) { // a packet a second
+		if p.due(epoch.Add(time.Duration(i)*tickEvery), uint64(i/20), true, false, false) { // a packet a second
 			t.Fatalf("ping after %v", time.Duration(i)*tickEvery)
 		}
 	}
@@ -52,10 +52,10 @@ func TestNoPingWhileSending(t *testing.T) {
 
 func TestOnlyClientsPingWhenIdle(t *testing.T) {
 	var p pinger
-	if at := pings(&p, 0, 30*time.Second, false, 0); at != nil {
+	if at := pings(&p, 0, 30*time.Second, false, false); at != nil {
 		t.Errorf("a relay pings at %v", at)
 	}
-	at := pings(&p, 30*time.Second, 31*time.Second, false, doubtAfter+1)
+	at := pings(&p, 30*time.Second, 31*time.Second, false, true)
 	if len(at) != int(time.Second/pingRepeat) || at[0] != 30_000 {
 		t.Errorf("a relay in doubt pings at %v", at)
 	}
@@ -66,14 +66,14 @@ func TestPingsBeforeTheBreaker(t *testing.T) {
 	var p pinger
 	sent, second := uint64(0), make([]int, 20)
 	for now := time.Duration(0); now < 20*time.Second; now += tickEvery {
-		if p.due(epoch.Add(now), sent, false, now) {
+		if p.due(epoch.Add(now), sent, false, now > doubtAfter, now > doubtAfter && now <= breakAfter) {
 			second[now/time.Second]++
 			sent++
 		}
 	}
-	want := []int{0, 0, 4, 20, 20, 5, 5, 5, 5, 5, 5, 5, 1, 1, 1, 1, 1, 1, 1, 1}
+	want := []int{0, 9, 20, 20, 20, 5, 5, 5, 5, 5, 5, 3, 1, 1, 1, 1, 1, 1, 1, 1}
 	for i, n := range second {
-		if n < want[i]-1 || n > want[i]+1 {
+		if n < want[i]-2 || n > want[i]+2 {
 			t.Errorf("%d pings in second %d, want about %d (all: %v)", n, i, want[i], second)
 		}
 	}
