@@ -4,9 +4,9 @@ package jitter
 // samples (e > 0: behind, the delay is longer than it should be).
 
 const (
-	maxRate    = 0.002      // resampling: 3.5 cents, not heard
+	maxRate    = 0.004      // resampling: 7 cents, not heard in speech
 	lateBand   = ms / 4     // behind by less is left alone
-	lateGain   = 400e-6     // per ms beyond: drift of 200 ppm costs half a millisecond more delay
+	lateGain   = 800e-6     // per ms beyond: drift of 200 ppm costs a quarter of a millisecond more delay
 	aheadBand  = ms / 10    // ahead by less is left alone
 	aheadGain  = 2000e-6    // per ms beyond: drift eats 0.1 ms of the guard
 	aheadLimit = -8 * ms    // further ahead: repeat pitch periods

@@ -16,7 +16,7 @@
 //	| list:  bounded, drop-oldest     | --> |        v                       |
 //	| estimator: arrival - media time | A   | pcm FIFO: crossfade, WSOLA     |
 //	|        -> target, schedule A    | --> |        v                       |
-//	+---------------------------------+     | resampler: +-0.2 %, clock drift|
+//	+---------------------------------+     | resampler: +-0.4 %, clock drift|
 //	                                        +--------------------------------+
 //
 // # The schedule
@@ -45,7 +45,7 @@
 // # How e is closed
 //
 //	in silence          the next talkspurt starts at O*, or at once if behind
-//	|e| small           resampling by at most 0.2 %: also what absorbs clock drift
+//	|e| small           resampling by at most 0.4 %: also what absorbs clock drift
 //	e < -8 ms           one pitch period is repeated, speed down to 0.9
 //	e > 12 ms           one pitch period is removed, speed 1.1 up to 1.5
 //

@@ -1,7 +1,7 @@
 package jitter
 
 const (
-	startTarget  = 7 * ms      // target until there is evidence: covers +-3 ms around an early first packet
+	startTarget  = 13 * ms / 2 // target until there is evidence: covers +-3 ms around an early first packet
 	evidence     = 50          // observations after which the start target no longer counts
 	shortWindow  = 100         // observations, 2 s of 20 ms frames: grows quickly
 	longWindow   = 500         // observations, 10 s: shrinks slowly
