@@ -1,0 +1,48 @@
+package test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// The scenarios run the program as its users do: several processes of one binary over real UDP sockets.
+//
+//	wzp join ──> tap ──> simnet.Proxy ──> tap ──> wzp relay <── wzp join --out heard.wav
+//	                                                                 |
+//	              speech.Compare(what was said, heard.wav) <─────────+
+//
+// They must pass on a small and busy machine, so they assert what happens and leave generous times. With
+// WZP_MEASURE=1 in the environment they hold the strict figures too, run longer, and print what they measured.
+
+// binary is the path of the program, built once for all scenarios.
+var binary string
+
+// measuring says that strict figures are wanted.
+var measuring = os.Getenv("WZP_MEASURE") == "1"
+
+func TestMain(m *testing.M) {
+	code, err := buildAndRun(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func buildAndRun(m *testing.M) (int, error) {
+	dir, err := os.MkdirTemp("", "wzp-test-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	binary = filepath.Join(dir, "wzp")
+	build := exec.Command("go", "build", "-o", binary, "github.com/wzp-voice/wzp/cmd/wzp")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as released, and never with the race detector
+	if out, err := build.CombinedOutput(); err != nil {
+		return 0, fmt.Errorf("cannot build the program: %w\n%s", err, out)
+	}
+	return m.Run(), nil
+}

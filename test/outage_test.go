@@ -1,0 +1,139 @@
+package test
+
+import (
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/wzp-voice/wzp/internal/audio"
+	"github.com/wzp-voice/wzp/internal/audio/speech"
+	"github.com/wzp-voice/wzp/internal/simnet"
+)
+
+// flows waits for so many more media packets to come down through a tap, and returns when the first of them did.
+func flows(t *testing.T, tp *tap, from time.Time, packets int, timeout time.Duration) time.Time {
+	t.Helper()
+	for deadline := time.Now().Add(timeout); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if came := since(media(tp.received()), from); len(came) >= packets {
+			return came[0].at
+		}
+	}
+	t.Fatalf("no media for %v", timeout)
+	return time.Time{}
+}
+
+// TestRelayRestarts: when the relay is killed and started again, everybody is back and heard without doing
+// anything.
+func TestRelayRestarts(t *testing.T) {
+	t.Parallel()
+	r := startRelay(t)
+	earA, earB := newTap(t, r.addr), newTap(t, r.addr)
+	outA := filepath.Join(t.TempDir(), "anna-heard.wav")
+	a := join(t, earA.addr(), "room", "--in", "tone:300", "--out", outA, "--no-dtx", "--name", "anna")
+	b := join(t, earB.addr(), "room", "--in", "tone:500", "--out", "none", "--no-dtx", "--name", "bert")
+	begin := time.Now()
+	flows(t, earA, begin, 20, soon)
+	flows(t, earB, begin, 20, soon)
+
+	r.kill()
+	time.Sleep(time.Second)
+	back := time.Now()
+	again := startRelayAt(t, r.addr, r.data)
+	if again.fingerprint != r.fingerprint {
+		t.Fatalf("the relay has another key: %s, before %s", again.fingerprint, r.fingerprint)
+	}
+	limit := latency(3*time.Second, 10*time.Second)
+	for name, ear := range map[string]*tap{"anna": earA, "bert": earB} {
+		took := flows(t, ear, back, 20, time.Minute).Sub(back)
+		t.Logf("%s hears again %v after the relay was started", name, took.Round(time.Millisecond))
+		if took > limit {
+			t.Errorf("%s hears again after %v, want at most %v", name, took, limit)
+		}
+	}
+	for _, c := range []*client{a, b} {
+		if e := c.await("attached", soon); e.Restarted == nil || !*e.Restarted {
+			t.Errorf("the relay's restart was not noticed: %+v", e)
+		}
+	}
+	time.Sleep(time.Second)
+	a.leave()
+	b.leave()
+	pcm := heard(t, outA)
+	if level := audio.Level(pcm[len(pcm)-audio.SampleRate/2:]); level < -40 {
+		t.Errorf("at the end nothing is heard: %.0f dBFS", level)
+	}
+}
+
+// TestNewAddress: the call goes on when a client gets another address, and when the path is dead one way
+// for a while.
+func TestNewAddress(t *testing.T) {
+	t.Parallel()
+	r := startRelay(t)
+	roadA, roadB := newRoad(t, r.addr, "delay=20ms", 1), newRoad(t, r.addr, "delay=20ms", 2)
+	a := join(t, roadA.addr(), "room", "--in", "tone", "--out", "none", "--no-dtx", "--name", "anna")
+	b := join(t, roadB.addr(), "room", "--in", "tone", "--out", "none", "--no-dtx", "--name", "bert")
+	steady := func(after string) {
+		t.Helper()
+		from := time.Now()
+		flows(t, roadA.client, from, 50, soon)
+		flows(t, roadB.client, from, 50, soon)
+		t.Logf("after %s both hear again within %v", after, time.Since(from).Round(time.Millisecond))
+	}
+	steady("the start")
+	for range 2 {
+		for _, road := range []*road{roadA, roadB} {
+			if err := road.Rebind(); err != nil {
+				t.Fatal(err)
+			}
+			steady("a change of address")
+		}
+	}
+	if moved := r.metric("moved_sessions_total"); moved < 4 {
+		t.Errorf("the relay counts %v moved sessions, want 4", moved)
+	}
+	for _, d := range []simnet.Direction{simnet.Up, simnet.Down} {
+		roadA.Block(d, true)
+		time.Sleep(5 * time.Second)
+		roadA.Block(d, false)
+		steady("5 s of silence " + d.String())
+	}
+	sentA, sentB := a.leave(), b.leave()
+	t.Logf("anna: %+v", sentA.Talkers)
+	t.Logf("bert: %+v", sentB.Talkers)
+	for _, e := range []event{sentA, sentB} {
+		if len(e.Talkers) != 1 {
+			t.Errorf("%d streams were heard, want 1: nobody should have joined again", len(e.Talkers))
+		}
+	}
+	if accepted := r.metric("joins_total"); accepted != 2 {
+		t.Errorf("the relay counts %v joins, want 2", accepted)
+	}
+}
+
+// TestStalledListeners: one who hangs and one who is killed delay nobody.
+func TestStalledListeners(t *testing.T) {
+	t.Parallel()
+	r := startRelay(t)
+	in, said := sound(t, speech.Review, 0)
+	out := filepath.Join(t.TempDir(), "heard.wav")
+	load := measureContention()
+	healthy := join(t, r.addr, "room", "--in", "none", "--out", out)
+	hanging := join(t, r.addr, "room", "--in", "none", "--out", "none")
+	dying := join(t, r.addr, "room", "--in", "none", "--out", "none")
+	talking := join(t, r.addr, "room", "--in", in, "--out", "none", "--name", "anna")
+	hanging.await("talker", soon)
+	dying.await("talker", soon)
+	hanging.signal(syscall.SIGSTOP)
+	dying.kill()
+	sent := talking.finish(time.Minute)
+	time.Sleep(500 * time.Millisecond)
+	got := healthy.leave()
+	excuses := load.stop(t)
+	whole(t, sent, got.talker(t, "anna"), speech.Compare(said, heard(t, out)), excuses)
+
+	hanging.signal(syscall.SIGCONT) // and is none the worse for it
+	if s := hanging.leave().talker(t, "anna"); s.Received == 0 {
+		t.Errorf("who hung heard nothing: %+v", s)
+	}
+}
