@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/link"
@@ -34,6 +37,9 @@ type Client struct {
 	addr     string // host:port of the relay
 	host     string
 	endpoint *link.Endpoint
+
+	mu    sync.Mutex // guards what follows
+	rooms map[*Room]struct{}
 }
 
 // Dial prepares a client of the relay at addr, HOST:PORT. Nothing is sent yet: Join does the handshake
@@ -70,14 +76,40 @@ func newClient(addr, host string, mux *udp.Mux, config Config) (*Client, error) 
 	if err != nil {
 		return nil, errors.Join(err, mux.Close())
 	}
-	return &Client{config: config, addr: addr, host: host, endpoint: endpoint}, nil
+	return &Client{config: config, addr: addr, host: host, endpoint: endpoint, rooms: make(map[*Room]struct{})}, nil
 }
 
 // Identity returns who the client is.
 func (c *Client) Identity() *identity.Identity { return c.config.Identity }
 
-// Close ends the client. Rooms that were not left are dropped.
-func (c *Client) Close() error { return c.endpoint.Close() }
+// Close ends the client, and waits for it. Rooms that were not left are dropped.
+func (c *Client) Close() error {
+	err := c.endpoint.Close()
+	c.mu.Lock()
+	rooms := slices.Collect(maps.Keys(c.rooms))
+	c.mu.Unlock()
+	for _, r := range rooms {
+		if _, first := r.leaving(); first {
+			r.end()
+		} else {
+			r.wg.Wait()
+		}
+	}
+	return err
+}
+
+// keep remembers a room until it has been left.
+func (c *Client) keep(r *Room) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.rooms[r] = struct{}{}
+}
+
+func (c *Client) forget(r *Room) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.rooms, r)
+}
 
 // resolve finds the relay's address; it is asked again for each attempt, for addresses change.
 func (c *Client) resolve(ctx context.Context) (netip.AddrPort, error) {

@@ -11,10 +11,11 @@
 //	Source ─ Publication: Opus ─ SFrame ─> internal/link ~~~ relay ~~~> internal/link
 //	         (publish.go)                                                    |
 //	Sink <─ Play: mixer <─ Stream: jitter buffer, Opus <─ SFrame <───────────+
-//	        (play.go)      (stream.go)                  (room.go)
+//	        (play.go)      (stream.go)                  (receive.go)
 //
 // Everything is encrypted between the members; relays forward ciphertext. UNTIL SENDER KEYS LAND, all
-// clients use one development key (see Room.Private): rooms are not private yet.
+// clients use one development key, and the first event of every room is a Warning that says so: rooms are
+// not private yet.
 //
 // Sound is mono float32 at 48 kHz everywhere. Servers never import this package.
 package wzp

@@ -91,3 +91,10 @@ func (q *events) close() {
 		close(q.out)
 	}
 }
+
+// lost returns how many events gave way to later ones.
+func (q *events) lost() uint64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.dropped
+}

@@ -15,8 +15,10 @@ const (
 
 // PlayConfig says where the sound goes.
 type PlayConfig struct {
-	Mix  Sink                        // gets the sum of all streams; nil: none
-	Each func(*Stream) (Sink, error) // makes a sink for a stream that is heard for the first time; nil: none
+	Mix Sink // gets the sum of all streams; nil: none
+	// Each makes a sink for a stream that is heard for the first time, or again after its member came back to
+	// the room; nil: none.
+	Each func(*Stream) (Sink, error)
 }
 
 // player is one call of Play.
@@ -110,7 +112,8 @@ func (p *player) add(st *Stream) error {
 // retire ends a voice some time after its member has left.
 func (p *player) retire(st *Stream, v *voice, now time.Time) error {
 	switch {
-	case !st.gone.Load():
+	case !st.gone() && !st.over.Load():
+		v.since = time.Time{} // it may have come back
 		return nil
 	case v.since.IsZero():
 		v.since = now

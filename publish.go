@@ -44,9 +44,6 @@ type Publication struct {
 	alias   uint16
 
 	talking atomic.Bool
-	packets atomic.Uint64
-	payload atomic.Uint64 // codec bytes
-	level   atomic.Int64  // of the last frame, 1/100 dBFS
 
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -61,6 +58,7 @@ type Publication struct {
 	cipher   []byte
 	silent   int64 // frames of silence so far; 0: talking
 	wasMuted bool
+	begun    bool // something was sent
 }
 
 // Publish sends what source captures to the room until the source ends, the room does, or Stop. The
@@ -175,7 +173,7 @@ func (p *Publication) run(ctx context.Context) error {
 		case errors.Is(err, io.EOF):
 			return p.finish()
 		case ctx.Err() != nil:
-			return nil
+			return p.sayEnd()
 		case err != nil:
 			return fmt.Errorf("cannot capture: %w", err)
 		}
@@ -207,7 +205,7 @@ func (p *Publication) muted(start int64) error {
 		p.silent = 0
 	}
 	p.silent++
-	if p.packets.Load() > 0 && p.silent <= markers {
+	if p.begun && p.silent <= markers {
 		return p.sendSilence(start)
 	}
 	return nil
@@ -228,7 +226,7 @@ func (p *Publication) sendPreRoll(end int64) error {
 
 // finish sends what the encoder still holds, and tells that this is the end.
 func (p *Publication) finish() error {
-	if !p.talking.Load() || p.packets.Load() == 0 {
+	if !p.talking.Load() || !p.begun {
 		return nil
 	}
 	clear(p.frame)
@@ -236,6 +234,14 @@ func (p *Publication) finish() error {
 		return err
 	}
 	p.samples += int64(len(p.frame))
+	return p.sayEnd()
+}
+
+// sayEnd tells that nothing more comes, so that nobody waits for it, unless that was said before.
+func (p *Publication) sayEnd() error {
+	if !p.begun || p.wasMuted {
+		return nil
+	}
 	for range markers {
 		if err := p.sendSilence(p.samples); err != nil {
 			return err
@@ -278,8 +284,9 @@ func (p *Publication) send(payload []byte, codec int) error {
 		return err
 	}
 	p.cipher = ciphertext
-	p.packets.Add(1)
-	p.payload.Add(uint64(codec))
+	p.begun = true
+	p.room.sent.packets.Add(1)
+	p.room.sent.payload.Add(uint64(codec))
 	p.room.link.Session().SendMediaNow(p.alias, &wire.Media{KID: p.kid, CTR: ctr, Ciphertext: ciphertext})
 	return nil
 }

@@ -1,12 +1,11 @@
 package wzp
 
 import (
+	"math/rand/v2"
+
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/wire"
 )
-
-// maxStreamsHeld bounds the streams that a relay can make us hold: each is small until it is heard.
-const maxStreamsHeld = 4096
 
 // roomHandler is the Room as internal/link sees it.
 type roomHandler Room
@@ -16,21 +15,10 @@ var _ link.ClientHandler = (*roomHandler)(nil)
 // Bind implements link.Handler. That a stream exists is no news yet: anybody on the way could say so.
 // It becomes one with its first frame that decrypts.
 func (h *roomHandler) Bind(_ *link.Session, kid wire.KID) *link.Stream {
-	r := (*Room)(h)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	st := r.streams[kid]
-	if st == nil {
-		if len(r.streams) >= maxStreamsHeld || kid.Member() == r.id {
-			return nil
-		}
-		var err error
-		if st, err = newStream(r, kid); err != nil {
-			return nil
-		}
-		r.streams[kid] = st
+	if st := (*Room)(h).bind(kid); st != nil {
+		return st.link
 	}
-	return st.link
+	return nil
 }
 
 // Media implements link.Handler.
@@ -58,17 +46,16 @@ func (h *roomHandler) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte)
 			r.client.log().Debug("the relay sent a bad list of joins", "err", err)
 			return
 		}
-		r.announce(r.roster.join(entries))
+		r.joined(entries)
 	case wire.UrgentMembersLeft:
 		ids, err := wire.ParseMembersLeft(body)
 		if err != nil {
 			r.client.log().Debug("the relay sent a bad list of leaves", "err", err)
 			return
 		}
-		left := r.roster.leave(ids)
-		r.announce(left)
+		r.othersLeft(ids)
 	case wire.UrgentRefetch:
-		r.fetch(true)
+		r.fetch(rand.N(crowdPause))
 	case wire.UrgentShutdown:
 		r.events.put(Warning{"the relay is shutting down"})
 	}
@@ -77,13 +64,15 @@ func (h *roomHandler) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte)
 // Attached implements link.ClientHandler.
 func (h *roomHandler) Attached(_ *link.Session, joined *wire.Joined, fresh bool) {
 	r := (*Room)(h)
+	wait := crowdWait(int(joined.Members))
 	select {
 	case <-r.ready:
 		r.events.put(Attached{Restarted: fresh})
+		wait += restartGrace
 	default: // the first time
 	}
 	if fresh {
-		r.fetch(joined.Members > crowd)
+		r.fetch(wait)
 	}
 }
 

@@ -6,9 +6,11 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/e2ee"
@@ -34,9 +36,14 @@ type Room struct {
 	wg     sync.WaitGroup // every goroutine of the room
 	ready  chan struct{}  // closed when link is set
 
-	mu          sync.Mutex // guards what follows
-	streams     map[wire.KID]*Stream
-	history     []*Stream // every stream ever heard, of at most maxStreamsHeld
+	pages  *rate.Limiter // of requests for the member list
+	sent   sentTotals
+	forged atomic.Uint64 // frames that did not decrypt
+
+	mu          sync.Mutex                  // guards what follows
+	streams     map[wire.MemberID][]*Stream // of those who are here, oldest first
+	held        int                         // how many these are
+	history     []*Stream                   // every stream ever heard, of at most maxStreamsHeld
 	publication *Publication
 	published   uint8 // stream numbers used so far
 	left        bool
@@ -55,7 +62,8 @@ func (c *Client) Join(ctx context.Context, name string) (*Room, error) {
 		events:  newEvents(),
 		start:   time.Now(),
 		ready:   make(chan struct{}),
-		streams: make(map[wire.KID]*Stream),
+		streams: make(map[wire.MemberID][]*Stream),
+		pages:   rate.NewLimiter(pageRate, pageBurst),
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.events.put(Warning{notPrivate})
@@ -74,6 +82,7 @@ func (c *Client) Join(ctx context.Context, name string) (*Room, error) {
 	}
 	close(r.ready)
 	r.wg.Go(r.watch)
+	c.keep(r)
 	return r, nil
 }
 
@@ -115,43 +124,36 @@ func (r *Room) Events() <-chan Event { return r.events.out }
 // Members returns who else is in the room, as far as the relay has told.
 func (r *Room) Members() []Member { return r.roster.members() }
 
-// Streams returns the streams heard so far of those who are still in the room.
-func (r *Room) Streams() []*Stream {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	list := make([]*Stream, 0, len(r.streams))
-	for _, st := range r.streams {
-		if st.heard() {
-			list = append(list, st)
-		}
-	}
-	return list
-}
-
-// Heard returns every stream that was heard since the room was joined, the first ones first.
-func (r *Room) Heard() []*Stream {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return slices.Clone(r.history)
-}
-
 // Leave ends publications, tells the relay, and waits for everything of the room to end.
 func (r *Room) Leave() error {
-	r.mu.Lock()
-	publication, left := r.publication, r.left
-	r.left = true
-	r.mu.Unlock()
-	if left {
+	publication, first := r.leaving()
+	if !first {
+		r.wg.Wait()
 		return nil
 	}
 	if publication != nil {
 		publication.Stop()
 	}
 	err := r.link.Close()
+	r.end()
+	return err
+}
+
+// leaving makes sure that nothing new is started, and reports false if that was so before.
+func (r *Room) leaving() (publication *Publication, first bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	first = !r.left
+	r.left = true
+	return r.publication, first
+}
+
+// end waits for everything of the room to end. Its link has ended already.
+func (r *Room) end() {
 	r.cancel()
 	r.wg.Wait()
 	r.closeStreams()
-	return err
+	r.client.forget(r)
 }
 
 // watch reports the end of the room.
@@ -186,12 +188,17 @@ func mediaKey(kid wire.KID) (*e2ee.Key, error) {
 	return e2ee.NewKey(e2ee.AES128CTRHMACSHA256Tag64, uint64(kid), e2ee.DevelopmentKey())
 }
 
+// sentTotals count what all publications of a room have sent.
+type sentTotals struct{ packets, payload atomic.Uint64 }
+
 // Stats are the room's totals. Bytes include the headers of IP (20) and UDP (8).
 type Stats struct {
 	PacketsSent       uint64 // with media
 	PayloadBytesSent  uint64 // codec bytes
 	WireBytesSent     uint64 // of the whole client
 	WireBytesReceived uint64
+	Forged            uint64       // frames that did not decrypt, whoever they claimed to be from
+	EventsDropped     uint64       // events that nobody read in time
 	Uplink            link.Quality // as the relay reports it
 }
 
@@ -199,15 +206,13 @@ type Stats struct {
 func (r *Room) Stats() Stats {
 	const headers = 28
 	u := r.client.endpoint.Stats().UDP
-	s := Stats{
-		WireBytesSent:     u.SealedOutBytes + u.QUICOutBytes + headers*(u.SealedOutPackets+u.QUICOut),
-		WireBytesReceived: u.SealedInBytes + u.QUICInBytes + headers*(u.SealedInPackets+u.QUICIn),
+	return Stats{
+		PacketsSent:       r.sent.packets.Load(),
+		PayloadBytesSent:  r.sent.payload.Load(),
+		WireBytesSent:     u.SealedOutBytes + headers*u.SealedOutPackets,
+		WireBytesReceived: u.SealedInBytes + headers*u.SealedInPackets,
+		Forged:            r.forged.Load(),
+		EventsDropped:     r.events.lost(),
 		Uplink:            r.link.Session().Quality(),
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if p := r.publication; p != nil {
-		s.PacketsSent, s.PayloadBytesSent = p.packets.Load(), p.payload.Load()
-	}
-	return s
 }

@@ -1,7 +1,6 @@
 package wzp
 
 import (
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -11,13 +10,22 @@ import (
 )
 
 const (
-	maxMembers = 20_000          // more than any relay allows
-	crowd      = 64              // members from which a list is fetched after a random pause
-	crowdPause = 2 * time.Second // so that not all ask at once
+	maxMembers = 20_000 // more than any relay allows
+	// doubtTime is how far apart two contradicting pieces of news are surely in order: urgent messages are
+	// repeated ten times a second, but delivered as they come.
+	doubtTime  = 10 * time.Second
+	maxDoubted = 4096
 )
 
-// roster is who else is in the room. Pages of the list and news of joins and leaves come in any order:
-// ids are never used twice, so who left while a list was fetched is not in it.
+// roster is who else is in the room. It is pure but for its lock.
+//
+//	pages of the list ── page ──> present <── joined, left ── news, in any order
+//	                      ^                         |
+//	                      +── begin, finish <── doubt: news that contradict each other
+//
+// A member id stands for one stay in the room. Who comes back to a relay that forgot it (after a restart, or an
+// outage of more than a minute) has the same one again, so of "joined" and "left" close to each other nobody
+// knows which one is true: then the list is fetched, which is the truth of the moment.
 type roster struct {
 	room  string
 	relay identity.PublicKey
@@ -25,10 +33,37 @@ type roster struct {
 
 	mu       sync.Mutex // guards what follows
 	present  map[wire.MemberID]Member
+	gone     recent // who was told to have left
+	twice    recent // who was told to have joined, but was here
 	fetching bool
 	again    bool                       // fetch once more when this is done
 	left     map[wire.MemberID]struct{} // while fetching: who left meanwhile
 	listed   map[wire.MemberID]struct{} // while fetching: who is there
+}
+
+// recent remembers when something was said of members, for doubtTime.
+type recent map[wire.MemberID]time.Time
+
+func (r *recent) add(id wire.MemberID, now time.Time) {
+	if *r == nil {
+		*r = make(recent)
+	}
+	if len(*r) >= maxDoubted {
+		for id, at := range *r {
+			if now.Sub(at) >= doubtTime {
+				delete(*r, id)
+			}
+		}
+	}
+	if len(*r) >= maxDoubted {
+		clear(*r)
+	}
+	(*r)[id] = now
+}
+
+func (r recent) has(id wire.MemberID, now time.Time) bool {
+	at, ok := r[id]
+	return ok && now.Sub(at) < doubtTime
 }
 
 // members returns who is there, by id.
@@ -43,47 +78,94 @@ func (ro *roster) members() []Member {
 	return list
 }
 
-// join takes entries, drops those that are not genuine, and returns what is new.
-func (ro *roster) join(entries [][]byte) (news []Event) {
+// member returns who has an id, if somebody here has.
+func (ro *roster) member(id wire.MemberID) (Member, bool) {
+	ro.mu.Lock()
+	defer ro.mu.Unlock()
+	m, ok := ro.present[id]
+	return m, ok
+}
+
+// size returns how many others are there.
+func (ro *roster) size() int {
+	ro.mu.Lock()
+	defer ro.mu.Unlock()
+	return len(ro.present)
+}
+
+// parse reads an entry; ok: it is genuine, and for this room and relay. Who is known is not read again.
+func (ro *roster) parse(entry []byte) (m Member, ok bool) {
+	id := wire.EntryID(entry)
+	if m, ok := ro.member(id); ok {
+		return m, true
+	}
+	e, err := wire.ParseEntry(entry)
+	if err != nil || e.Room != ro.room || e.HomeRelay != ro.relay || id == ro.self {
+		return Member{}, false
+	}
+	return Member{ID: id, Name: e.Name, Identity: e.Identity}, true
+}
+
+// page takes a page of the list and returns what is new.
+func (ro *roster) page(entries [][]byte) (news []Event) {
 	for _, b := range entries {
-		e, err := wire.ParseEntry(b)
-		if err != nil || e.Room != ro.room || e.HomeRelay != ro.relay {
+		m, ok := ro.parse(b)
+		if !ok {
 			continue
 		}
-		if event := ro.add(Member{ID: wire.EntryID(b), Name: e.Name, Identity: e.Identity}); event != nil {
-			news = append(news, event)
+		ro.mu.Lock()
+		if _, gone := ro.left[m.ID]; !gone && ro.fetching {
+			ro.listed[m.ID] = struct{}{}
+			news = ro.addLocked(news, m)
 		}
+		ro.mu.Unlock()
 	}
 	return news
 }
 
-func (ro *roster) add(m Member) Event {
-	ro.mu.Lock()
-	defer ro.mu.Unlock()
-	if m.ID == ro.self {
-		return nil
-	}
-	if ro.fetching {
-		if _, gone := ro.left[m.ID]; gone {
-			return nil
+// joined takes news of joins and returns what is new. doubt: fetch the list, for somebody is said to have left too.
+func (ro *roster) joined(entries [][]byte, now time.Time) (news []Event, doubt bool) {
+	for _, b := range entries {
+		m, ok := ro.parse(b)
+		if !ok {
+			continue
 		}
-		ro.listed[m.ID] = struct{}{}
+		ro.mu.Lock()
+		if ro.gone.has(m.ID, now) {
+			doubt = true
+		} else {
+			if ro.fetching {
+				ro.listed[m.ID] = struct{}{}
+			}
+			if _, known := ro.present[m.ID]; known {
+				ro.twice.add(m.ID, now)
+			}
+			news = ro.addLocked(news, m)
+		}
+		ro.mu.Unlock()
 	}
+	return news, doubt
+}
+
+// addLocked adds a member to those present. The caller holds ro.mu.
+func (ro *roster) addLocked(news []Event, m Member) []Event {
 	if _, known := ro.present[m.ID]; known || len(ro.present) >= maxMembers {
-		return nil
+		return news
 	}
 	if ro.present == nil {
 		ro.present = make(map[wire.MemberID]Member)
 	}
 	ro.present[m.ID] = m
-	return MemberJoined{m}
+	return append(news, MemberJoined{m})
 }
 
-// leave removes members and returns what is new.
-func (ro *roster) leave(ids []wire.MemberID) (news []Event) {
+// leave takes news of leaves and returns what is new. doubt is as with joined.
+func (ro *roster) leave(ids []wire.MemberID, now time.Time) (news []Event, doubt bool) {
 	ro.mu.Lock()
 	defer ro.mu.Unlock()
 	for _, id := range ids {
+		doubt = doubt || ro.twice.has(id, now)
+		ro.gone.add(id, now)
 		if ro.fetching && len(ro.left) < maxMembers {
 			ro.left[id] = struct{}{}
 			delete(ro.listed, id)
@@ -93,7 +175,7 @@ func (ro *roster) leave(ids []wire.MemberID) (news []Event) {
 			news = append(news, MemberLeft{m})
 		}
 	}
-	return news
+	return news, doubt
 }
 
 // begin starts a fetch, or notes that one more is wanted.
@@ -120,66 +202,9 @@ func (ro *roster) finish(complete bool) (news []Event, again bool) {
 				news = append(news, MemberLeft{m})
 			}
 		}
+		slices.SortFunc(news, func(a, b Event) int { return a.(MemberLeft).Member.ID.Compare(b.(MemberLeft).Member.ID) })
 	}
 	again = ro.again
 	ro.fetching, ro.again, ro.left, ro.listed = false, false, nil, nil
 	return news, again
-}
-
-// fetch gets the member list, page by page, in the background.
-func (r *Room) fetch(pause bool) {
-	if !r.roster.begin() {
-		return
-	}
-	r.background(func() {
-		select {
-		case <-r.ready:
-		case <-r.ctx.Done():
-			return
-		}
-		if pause {
-			select {
-			case <-time.After(rand.N(crowdPause)):
-			case <-r.ctx.Done():
-				return
-			}
-		}
-		complete := r.fetchPages()
-		news, again := r.roster.finish(complete)
-		r.announce(news)
-		if again {
-			r.fetch(pause)
-		}
-	})
-}
-
-// fetchPages asks for one page after the other and reports whether all came.
-func (r *Room) fetchPages() bool {
-	var after *wire.MemberID
-	for range maxMembers/wire.MaxPage + 1 {
-		answer, err := r.link.Request(r.ctx, &wire.Members{After: after})
-		if err != nil {
-			return false
-		}
-		page, ok := answer.(*wire.MemberPage)
-		if !ok {
-			return false
-		}
-		r.announce(r.roster.join(page.Entries))
-		if page.Next == nil {
-			return true
-		}
-		after = page.Next
-	}
-	return false
-}
-
-// announce passes news of the roster on, and lets go of what belongs to who left.
-func (r *Room) announce(news []Event) {
-	for _, e := range news {
-		r.events.put(e)
-		if left, ok := e.(MemberLeft); ok {
-			r.forgetStreams(left.Member.ID)
-		}
-	}
 }

@@ -3,7 +3,6 @@ package wzp
 import (
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/wzp-voice/wzp/internal/e2ee"
 	"github.com/wzp-voice/wzp/internal/jitter"
@@ -13,6 +12,10 @@ import (
 )
 
 // Stream is what one member says. Its sound is read by one goroutine: Play, or whoever calls Read.
+//
+//	bound ──first frame that decrypts──> heard ──member left──> tail ──a while later──> released
+//	                                       ^                     |                         |
+//	                                       +──── frames again: the member is back ─────────+
 type Stream struct {
 	room *Room
 	kid  wire.KID
@@ -22,12 +25,15 @@ type Stream struct {
 	key    *e2ee.Key
 	replay e2ee.ReplayWindow
 	buf    []byte
+	past   jitter.Stats // of players before the present one
+	failed bool         // there is no decoder
 
-	player  atomic.Pointer[jitter.Player] // nil until the first frame that decrypts
-	decoder *opus.Decoder                 // set before player, closed by close
-	forged  atomic.Uint64
-	gone    atomic.Bool // its member has left
-	member  Member      // guarded by room.roster.mu: who it was when last known
+	player atomic.Pointer[jitter.Player] // nil until heard, and when released
+	heard  atomic.Bool                   // something came that decrypts
+	forged atomic.Uint64
+	leftAt atomic.Int64 // when its member was told to have left, on the room's clock; 0: it has not
+	over   atomic.Bool  // the room is over, or the member has newer streams in its place
+	member Member       // guarded by room.roster.mu: who it was when last known
 }
 
 // StreamStats say how a stream was received.
@@ -56,6 +62,9 @@ func (st *Stream) Member() Member {
 	return st.member
 }
 
+// gone reports whether its member is not in the room any more.
+func (st *Stream) gone() bool { return st.leftAt.Load() != 0 }
+
 // Number tells the member's streams apart.
 func (st *Stream) Number() int { return int(st.kid.Stream()) }
 
@@ -77,15 +86,32 @@ func (st *Stream) Read(pcm []float32) {
 
 // Stats returns the counters so far.
 func (st *Stream) Stats() StreamStats {
-	s := StreamStats{Forged: st.forged.Load()}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	s := StreamStats{Stats: st.past, Forged: st.forged.Load()}
 	if p := st.player.Load(); p != nil {
-		s.Stats = p.Stats()
+		s.Stats = addStats(st.past, p.Stats())
 	}
 	return s
 }
 
-// heard reports whether anything ever came that decrypts.
-func (st *Stream) heard() bool { return st.player.Load() != nil }
+// addStats adds up the counters of two players. The delays are those of the later one.
+func addStats(past, now jitter.Stats) jitter.Stats {
+	now.Received += past.Received
+	now.Lost += past.Lost
+	now.Late += past.Late
+	now.Duplicate += past.Duplicate
+	now.Dropped += past.Dropped
+	now.Invalid += past.Invalid
+	now.Resets += past.Resets
+	now.Played += past.Played
+	now.Recovered += past.Recovered
+	now.Concealed += past.Concealed
+	now.Undecodable += past.Undecodable
+	now.Accelerated += past.Accelerated
+	now.Decelerated += past.Decelerated
+	return now
+}
 
 // frame takes a media frame: decrypts it, drops what came before, and gives it to the jitter buffer.
 func (st *Stream) frame(m *wire.Media) {
@@ -94,6 +120,7 @@ func (st *Stream) frame(m *wire.Media) {
 	plain, err := st.key.Open(st.buf[:0], m.CTR, m.Ciphertext)
 	if err != nil {
 		st.forged.Add(1)
+		st.room.forged.Add(1)
 		return
 	}
 	st.buf = plain
@@ -105,38 +132,51 @@ func (st *Stream) frame(m *wire.Media) {
 	if err != nil {
 		return // of a later version
 	}
-	player := st.player.Load()
-	if player == nil {
-		if player = st.begin(); player == nil {
-			return
-		}
-	}
 	packet := jitter.Packet{Counter: m.CTR, Timestamp: payload.Timestamp, Payload: payload.Codec, Silence: payload.Silence}
 	if !payload.Silence {
 		if packet.Duration, err = opus.PacketDuration(payload.Codec); err != nil {
 			return
 		}
 	}
+	if st.gone() {
+		st.room.revive(st)
+	}
+	player := st.player.Load()
+	if player == nil {
+		if player = st.beginLocked(); player == nil {
+			return
+		}
+	}
 	player.Put(packet, st.room.now())
 }
 
-// begin makes the decoder with the first frame. The caller holds st.mu.
-func (st *Stream) begin() *jitter.Player {
-	if st.gone.Load() {
+// beginLocked makes the decoder with the first frame. The caller holds st.mu.
+func (st *Stream) beginLocked() *jitter.Player {
+	if st.gone() || st.over.Load() || st.failed {
 		return nil
 	}
 	decoder, err := opus.NewDecoder()
 	if err != nil {
 		st.room.events.put(Warning{err.Error()})
-		st.gone.Store(true)
+		st.failed = true
 		return nil
 	}
-	st.decoder = decoder
 	player := jitter.New(playDecoder{decoder}, jitter.Config{})
 	st.player.Store(player)
-	st.room.remember(st)
-	st.room.events.put(StreamStarted{st})
+	if !st.heard.Swap(true) {
+		st.room.remember(st)
+		st.room.events.put(StreamStarted{st})
+	}
 	return player
+}
+
+// release frees the decoder and the jitter buffer of a stream whose tail has been played.
+func (st *Stream) release() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if p := st.player.Swap(nil); p != nil {
+		st.past = addStats(st.past, p.Stats())
+	}
 }
 
 // playDecoder is an opus.Decoder as the jitter buffer wants it.
@@ -148,36 +188,3 @@ func (d playDecoder) Conceal(dst []float32) {
 		clear(dst)
 	}
 }
-
-// remember keeps a stream in the room's history.
-func (r *Room) remember(st *Stream) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.history) < maxStreamsHeld {
-		r.history = append(r.history, st)
-	}
-}
-
-// forgetStreams lets the streams of a member go, once what is buffered has been played.
-func (r *Room) forgetStreams(id wire.MemberID) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for kid, st := range r.streams {
-		if kid.Member() == id {
-			st.gone.Store(true)
-			delete(r.streams, kid)
-		}
-	}
-}
-
-// closeStreams ends all streams.
-func (r *Room) closeStreams() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, st := range r.streams {
-		st.gone.Store(true)
-	}
-}
-
-// streamTail is how long a stream is still played after its member has left.
-const streamTail = 3 * time.Second

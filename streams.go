@@ -1,0 +1,161 @@
+package wzp
+
+import (
+	"slices"
+	"time"
+
+	"github.com/wzp-voice/wzp/wire"
+)
+
+const (
+	// maxStreamsHeld bounds the streams that a relay can make us hold: each is small until it is heard.
+	maxStreamsHeld = 4096
+	// maxStreamsOfMember bounds those that one member can make; a new key makes a new one, and the oldest goes.
+	maxStreamsOfMember = 16
+	// streamTail is how long a stream is still played after its member has left.
+	streamTail = 3 * time.Second
+	// releaseAfter is when its memory is freed.
+	releaseAfter = streamTail + 2*time.Second
+)
+
+// Streams returns the streams heard so far of those who are still in the room, in the order of their members' ids.
+func (r *Room) Streams() []*Stream {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var list []*Stream
+	for _, streams := range r.streams {
+		for _, st := range streams {
+			if st.heard.Load() {
+				list = append(list, st)
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b *Stream) int {
+		if a.kid < b.kid {
+			return -1
+		}
+		return 1
+	})
+	return list
+}
+
+// Heard returns every stream that was heard since the room was joined, the first ones first.
+func (r *Room) Heard() []*Stream {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.history)
+}
+
+// bind returns the stream with a key id, which it makes if it is new; nil: too many.
+func (r *Room) bind(kid wire.KID) *Stream {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if kid.Member() == r.id || r.left {
+		return nil
+	}
+	// One that was heard is never made anew: it knows which frames it had, and a relay could play them again.
+	for _, list := range [][]*Stream{r.streams[kid.Member()], r.history} {
+		for _, st := range list {
+			if st.kid == kid {
+				return st
+			}
+		}
+	}
+	st, err := newStream(r, kid)
+	if err != nil || !r.holdLocked(st) {
+		return nil
+	}
+	return st
+}
+
+// holdLocked adds a stream to those of its member, whose oldest gives way. It reports false when there is no
+// room for any. The caller holds r.mu.
+func (r *Room) holdLocked(st *Stream) bool {
+	id := st.kid.Member()
+	list := r.streams[id]
+	if len(list) >= maxStreamsOfMember {
+		oldest := list[0]
+		oldest.over.Store(true)
+		r.releaseLaterLocked(oldest)
+		list = slices.Clone(list[1:])
+		r.held--
+	}
+	if r.held >= maxStreamsHeld {
+		return false
+	}
+	r.streams[id] = append(list, st)
+	r.held++
+	return true
+}
+
+// remember keeps a stream in the room's history.
+func (r *Room) remember(st *Stream) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.history) < maxStreamsHeld {
+		r.history = append(r.history, st)
+	}
+}
+
+// forgetStreams lets the streams of a member go, once what is buffered has been played.
+func (r *Room) forgetStreams(m Member) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := r.streams[m.ID]
+	delete(r.streams, m.ID)
+	r.held -= len(list)
+	for _, st := range list {
+		st.leftAt.Store(max(1, int64(r.now())))
+		r.releaseLaterLocked(st)
+	}
+	r.roster.mu.Lock()
+	defer r.roster.mu.Unlock()
+	for _, st := range list {
+		st.member = m
+	}
+}
+
+// releaseLaterLocked frees what a stream needs, unless it is heard again before. The caller holds r.mu.
+func (r *Room) releaseLaterLocked(st *Stream) {
+	if !st.heard.Load() || r.left {
+		return
+	}
+	leftAt := st.leftAt.Load()
+	r.wg.Go(func() {
+		timer := time.NewTimer(releaseAfter)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-r.ctx.Done():
+			return
+		}
+		if st.leftAt.Load() == leftAt {
+			st.release()
+		}
+	})
+}
+
+// revive makes a stream sound again that comes in though its member had left: it is back, or never was away.
+// What was still under way when the member left is no such sign.
+func (r *Room) revive(st *Stream) {
+	away := r.now() - time.Duration(st.leftAt.Load())
+	if _, here := r.roster.member(st.kid.Member()); !here && away < streamTail {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if st.gone() && !st.over.Load() && !r.left && r.holdLocked(st) {
+		st.leftAt.Store(0)
+	}
+}
+
+// closeStreams ends all streams.
+func (r *Room) closeStreams() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, list := range r.streams {
+		for _, st := range list {
+			st.over.Store(true)
+		}
+	}
+}
