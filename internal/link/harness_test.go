@@ -113,6 +113,7 @@ type person struct {
 	ears   *ears
 	config ClientConfig
 	kid    wire.KID
+	ctr    atomic.Uint64 // of the next media frame
 }
 
 // person returns somebody with an endpoint on a host of their own, who has not joined yet.
@@ -174,21 +175,21 @@ type talker struct {
 	kid  wire.KID
 	quit chan struct{}
 	wg   sync.WaitGroup
-	mu   sync.Mutex  // guards sent
-	sent []time.Time // by CTR
+	mu   sync.Mutex           // guards sent
+	sent map[uint64]time.Time // by CTR
 }
 
 // talk sends a frame with size bytes of ciphertext every so often, until stop.
 func (p *person) talk(every time.Duration, size int) *talker {
-	k := &talker{kid: p.kid, quit: make(chan struct{})}
+	k := &talker{kid: p.kid, quit: make(chan struct{}), sent: make(map[uint64]time.Time)}
 	ciphertext := make([]byte, size)
 	k.wg.Go(func() {
 		ticker := time.NewTicker(every)
 		defer ticker.Stop()
 		for {
 			k.mu.Lock()
-			ctr := uint64(len(k.sent))
-			k.sent = append(k.sent, time.Now())
+			ctr := p.ctr.Add(1) - 1
+			k.sent[ctr] = time.Now()
 			k.mu.Unlock()
 			p.client.Session().SendMediaNow(3, &wire.Media{KID: k.kid, CTR: ctr, Ciphertext: ciphertext})
 			select {
@@ -346,7 +347,8 @@ type sfu struct {
 	recorder
 	refuse atomic.Pointer[wire.Refused] // what Join is answered with, if not nil
 	list   atomic.Pointer[[]*Session]   // of those who joined
-	onJoin func()                       // called before Join is answered, if not nil
+	only   atomic.Pointer[Session]      // if not nil, nobody else gets media
+	onJoin atomic.Pointer[func()]       // called before Join is answered
 
 	mu       sync.Mutex // guards what follows
 	kids     []wire.KID // by alias
@@ -398,8 +400,8 @@ func (f *sfu) Control(s *Session, m wire.Message) wire.Message {
 }
 
 func (f *sfu) join(s *Session, m *wire.Join) wire.Message {
-	if f.onJoin != nil {
-		f.onJoin()
+	if f := f.onJoin.Load(); f != nil {
+		(*f)()
 	}
 	if refused := f.refuse.Load(); refused != nil {
 		return refused
@@ -444,8 +446,9 @@ func (f *sfu) forward(s *Session, st *Stream, m *wire.Media, tx *Tx) {
 	tx.Short = wire.AppendMedia(tx.Short[:0], &out, true)
 	out.Long = true
 	tx.Long = wire.AppendMedia(tx.Long[:0], &out, true)
+	only := f.only.Load()
 	for _, other := range *f.list.Load() {
-		if other != s {
+		if other != s && (only == nil || only == other) {
 			other.SendMedia(tx, out.Alias, tx.Short, tx.Long)
 		}
 	}
@@ -488,6 +491,26 @@ func (f *sfu) live() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return len(f.accepted) - len(f.ended)
+}
+
+// sessionOf returns somebody's session at the relay.
+func (l *lab) sessionOf(p *person) *Session {
+	l.t.Helper()
+	for _, s := range l.sfu.sessions() {
+		if s.Identity() == p.id.Public() {
+			return s
+		}
+	}
+	l.t.Fatalf("%s has no session at the relay", p.config.Name)
+	return nil
+}
+
+// dropConnection ends somebody's QUIC connection as if it had died.
+func (p *person) dropConnection() {
+	p.client.mu.Lock()
+	conn := p.client.current.conn
+	p.client.mu.Unlock()
+	conn.CloseWithError(quicEnded, "test")
 }
 
 // eventually waits until ok, for at most limit of virtual time, and returns how long it took.

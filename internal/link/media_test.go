@@ -173,6 +173,7 @@ func reportsAreCheap(l *lab, loss float64, size, talkers int) {
 		people = append(people, l.joined())
 	}
 	l.net.SetDefault(simnet.Profile{Loss: loss, Delay: 50 * time.Millisecond, Seed: 7})
+	l.sfu.only.Store(l.sessionOf(listener))
 	var talk []*talker
 	for _, p := range people {
 		talk = append(talk, p.talk(20*time.Millisecond, size))
