@@ -7,12 +7,14 @@ import "math"
 // cut off below the lower of both Nyquist rates, under a Kaiser window, tabled at
 // kernelPhases points between two input samples and interpolated linearly between
 // those. Positions are whole numbers in units of 1/to input samples, so that no
-// rate drifts, however long the file.
+// rate drifts, however long the file. Usual rates meet few positions between two
+// samples (8 kHz: 6, 44.1 kHz: 160), whose weights are kept.
 const (
 	kernelZeros  = 32   // zero crossings on each side: sharpness of the cutoff
 	kernelPhases = 512  // table points per input sample
 	kernelBeta   = 9.0  // Kaiser: about 90 dB of stop band
 	kernelCutoff = 0.94 // of the lower Nyquist rate: room for the transition band
+	keptWeights  = 1024 // positions between two samples whose weights are kept
 	resampleRead = 1024 // input samples fetched at a time
 )
 
@@ -27,8 +29,10 @@ type resampler struct {
 	in       pcmReader
 	from, to int
 
-	kernel []float32 // half of the symmetric kernel, kernelPhases a sample
-	half   int       // input samples on each side that a kernel covers
+	kernel  []float32   // half of the symmetric kernel, kernelPhases a sample
+	half    int         // input samples on each side that a kernel covers
+	weights [][]float32 // by frac, where few enough; made at first use
+	scratch []float32   // weights of a position that is not kept
 
 	window []float32 // input; window[0] is input sample base
 	base   int64
@@ -40,13 +44,26 @@ type resampler struct {
 }
 
 func newResampler(in pcmReader, from, to int) *resampler {
+	common := gcd(from, to)
+	from, to = from/common, to/common
 	scale := math.Min(1, float64(to)/float64(from)) * kernelCutoff
 	half := int(math.Ceil(kernelZeros / scale))
 	r := &resampler{in: in, from: from, to: to, half: half, kernel: makeKernel(scale, half)}
+	r.scratch = make([]float32, 2*half)
+	if to <= keptWeights {
+		r.weights = make([][]float32, to)
+	}
 	// Silence before the first sample, so that every kernel finds its neighbours.
 	r.window = make([]float32, half, 2*half+2*resampleRead)
 	r.base = int64(-half)
 	return r
+}
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
 }
 
 // makeKernel tables scale*sinc(scale*t)*kaiser(t/half) for t = 0 .. half.
@@ -128,18 +145,36 @@ func (r *resampler) dropPassed() {
 
 // sample reads the input at pos + frac/to. Beyond the end there is silence.
 func (r *resampler) sample() float32 {
-	offset := float64(r.frac) / float64(r.to)
-	first := max(r.pos-int64(r.half)+1, r.base)
-	last := min(r.pos+int64(r.half), r.base+int64(len(r.window))-1)
+	first := int(r.pos - int64(r.half) + 1 - r.base)
+	weights := r.weightsAt(r.frac)
+	window := r.window[first:]
+	weights = weights[:min(len(weights), len(window))]
 	var sum float32
-	for i := first; i <= last; i++ {
-		t := math.Abs(float64(i-r.pos)-offset) * kernelPhases
-		k := int(t)
-		if k >= len(r.kernel)-1 {
-			continue
-		}
-		f := float32(t - float64(k))
-		sum += r.window[i-r.base] * (r.kernel[k] + f*(r.kernel[k+1]-r.kernel[k]))
+	for i, w := range weights {
+		sum += window[i] * w
 	}
 	return sum
+}
+
+// weightsAt returns the weights of the input samples pos-half+1 to pos+half.
+func (r *resampler) weightsAt(frac int) []float32 {
+	if r.weights == nil {
+		r.weigh(r.scratch, frac)
+		return r.scratch
+	}
+	if r.weights[frac] == nil {
+		r.weights[frac] = make([]float32, 2*r.half)
+		r.weigh(r.weights[frac], frac)
+	}
+	return r.weights[frac]
+}
+
+func (r *resampler) weigh(weights []float32, frac int) {
+	offset := float64(frac) / float64(r.to)
+	for j := range weights {
+		t := math.Abs(float64(j-r.half+1)-offset) * kernelPhases
+		k := min(int(t), len(r.kernel)-2) // the table ends with zeros
+		f := float32(t - float64(k))
+		weights[j] = r.kernel[k] + f*(r.kernel[k+1]-r.kernel[k])
+	}
 }

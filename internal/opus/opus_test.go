@@ -76,9 +76,9 @@ var frameDurations = []time.Duration{
 // Over real speech with its pauses, every packet of a configuration has the same
 // length, whatever is said (RFC 6562).
 func TestHardCBR(t *testing.T) {
-	pcm := append(speech.Must(t, speech.Review, 2*time.Second), speech.Must(t, speech.Center, 0)...)
+	pcm := append(speech.Must(t, speech.Review, time.Second), speech.Must(t, speech.Center, 0)...)
 	pcm = append(pcm, make([]float32, audio.SampleRate*12/10)...)
-	for _, bitrate := range []int{6000, 8000, 12000, 16000, 24000, 64000} {
+	for _, bitrate := range []int{6000, 12000, 24000, 64000} {
 		for _, d := range frameDurations {
 			checkCBR(t, pcm, opus.Config{Bitrate: bitrate, FrameDuration: d, Complexity: 1})
 			checkCBR(t, pcm, opus.Config{Bitrate: bitrate, FrameDuration: d, Complexity: 7, DTX: true, InbandFEC: true, ExpectedLoss: 20})

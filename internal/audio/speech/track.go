@@ -15,6 +15,8 @@ const (
 	trackFar     = trackSegment * 6                 // after an outage: up to 1.2 s
 	trackTrust   = 0.35                             // correlation of a segment that is there
 	trackSure    = 0.75                             // of one that is there, far from where it should be
+	trackStep    = 3                                // samples: how coarsely far places are searched first
+	trackFaint   = 0.02                             // of the mean energy: a segment too faint to be searched far away
 	trackBetter  = 0.05                             // by how much another place must match better
 )
 
@@ -23,6 +25,7 @@ const (
 type tracker struct {
 	ref, got []float32
 	energy   []float64 // of got[:i]
+	faint    float64   // energy below which a segment of ref is taken for a pause
 
 	lags    []int     // per segment of ref
 	matches []float64 // correlation at that lag
@@ -39,6 +42,7 @@ func track(ref, got []float32, offset int) *tracker {
 	}
 	n := (len(t.ref) + trackSegment - 1) / trackSegment
 	t.lags, t.matches = make([]int, n), make([]float64, n)
+	t.faint = trackFaint * power(t.ref) / float64(max(n, 1))
 	start := t.anchor(offset / trackThin)
 	lag := offset / trackThin
 	for s := start; s < n; s++ {
@@ -74,12 +78,13 @@ func (t *tracker) bounds(segment int) (from, to int) {
 func (t *tracker) follow(segment, lag int) int {
 	from, to := t.bounds(segment)
 	here := t.match(from, to, lag)
-	found, best := t.search(from, to, lag, trackNear)
+	found, best := t.search(from, to, lag, trackNear, 1)
 	if best < max(here+trackBetter, trackTrust) {
 		found, best = lag, here
 	}
-	if best < trackTrust {
-		if far, m := t.search(from, to, lag, trackFar); m >= trackSure {
+	if best < trackTrust && power(t.ref[from:to]) > t.faint {
+		far, _ := t.search(from, to, lag, trackFar, trackStep)
+		if far, m := t.search(from, to, far, trackStep, 1); m >= trackSure {
 			found, best = far, m
 		}
 	}
@@ -87,9 +92,10 @@ func (t *tracker) follow(segment, lag int) int {
 	return found
 }
 
-func (t *tracker) search(from, to, lag, reach int) (found int, best float64) {
+// search tries the lags around one, reach to each side in steps of step.
+func (t *tracker) search(from, to, lag, reach, step int) (found int, best float64) {
 	found = lag
-	for l := lag - reach; l <= lag+reach; l++ {
+	for l := lag - reach; l <= lag+reach; l += step {
 		if m := t.match(from, to, l); m > best {
 			found, best = l, m
 		}
@@ -97,12 +103,15 @@ func (t *tracker) search(from, to, lag, reach int) (found int, best float64) {
 	return found, best
 }
 
-// match correlates ref[from:to] with got at a lag; 0 outside got.
+// match correlates ref[from:to] with got at a lag; 0 where most of it would lie
+// outside got.
 func (t *tracker) match(from, to, lag int) float64 {
-	at, end := from+lag, to+lag
-	if at < 0 || end > len(t.got) || at >= end {
+	length := to - from
+	from, to = max(from, -lag), min(to, len(t.got)-lag)
+	if to-from < (length+1)/2 || to <= from {
 		return 0
 	}
+	at, end := from+lag, to+lag
 	part := t.ref[from:to]
 	both := power(part) * (t.energy[end] - t.energy[at])
 	if both <= 0 {
@@ -135,7 +144,7 @@ func (t *tracker) places(frame int) []int {
 		}
 		if t.matches[s] < trackTrust || s != own {
 			begin, end := max(0, from-wordAround), min(len(t.ref), from+2*wordAround)
-			if _, m := t.search(begin, end, lag, wordJitter); m < wordTrust {
+			if _, m := t.search(begin, end, lag, wordJitter, 1); m < wordTrust {
 				continue
 			}
 		}
