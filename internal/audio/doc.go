@@ -1,10 +1,10 @@
 // Package audio is where sound enters and leaves wzp: files, tones, microphones
 // and loudspeakers, and the arithmetic on samples between them.
 //
-//	 Source                                                        Sink
-//	FileSource  ─┐                                           ┌─ WAVWriter (mix, or one a talker)
-//	ToneSource  ─┼─> PCM ─> PreRoll ─> encoder ... decoders ─> Mixer ─┼─ Speaker
-//	Microphone  ─┘     └──> Level, Activity                  └─ Discard
+//	   Source                                               Sink
+//	FileSource ─┐                                        ┌─> WAVWriter
+//	ToneSource ─┼─> PreRoll ─> encoder ... decoders ─> Mixer ─> Speaker
+//	Microphone ─┘ └─> Level, Activity                    └─> Discard
 //
 // PCM is everywhere mono float32, full scale [-1, 1], at SampleRate. A Source
 // sets the pace of what it captures; a Sink follows the pace of its caller (one
@@ -35,8 +35,8 @@ type Source interface {
 	// device is lost, an error that says so.
 	ReadFrame(ctx context.Context, dst []float32) (n int, err error)
 
-	// Start is when sample 0 was captured (monotonic); zero until ReadFrame was
-	// first called. Sample k was captured at Start + k/SampleRate, by this machine's
+	// Start is when sample 0 was captured (monotonic); zero until the first
+	// ReadFrame has returned. Sample k was captured at Start + k/SampleRate, by this machine's
 	// clock for files and tones, by the device's for microphones.
 	Start() time.Time
 
