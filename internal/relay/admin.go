@@ -27,9 +27,19 @@ func newAdmin(r *Relay, addr string) (*admin, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the admin port: %w; choose another with --admin, or \"\" for none", err)
 	}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(&collector{relay: r}, collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return &admin{ln: ln, log: r.log, server: &http.Server{
+		Handler:           r.adminHandler(),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(r.log.Handler(), slog.LevelDebug),
+	}}, nil
+}
+
+// adminHandler answers the admin interface's requests.
+func (r *Relay) adminHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
@@ -39,16 +49,16 @@ func newAdmin(r *Relay, addr string) (*admin, error) {
 		}
 		io.WriteString(w, "ok\n")
 	})
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	return &admin{ln: ln, log: r.log, server: &http.Server{
-		Handler:           mux,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(r.log.Handler(), slog.LevelDebug),
-	}}, nil
+	mux.Handle("GET /metrics", promhttp.HandlerFor(r.registry(), promhttp.HandlerOpts{}))
+	return mux
+}
+
+// registry holds the relay's metrics, and those of Go and the process.
+func (r *Relay) registry() *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(&collector{relay: r}, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return registry
 }
 
 // serve answers until close. A nil admin returns at once.

@@ -1,0 +1,389 @@
+package relay
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/quic-go/quic-go"
+	"go.uber.org/goleak"
+
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/internal/simnet"
+	"github.com/wzp-voice/wzp/internal/udp"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var relayAddr = netip.MustParseAddrPort("10.0.0.1:4433")
+
+// lab is a running relay on a simulated network, in virtual time.
+//
+//	person: link.Client ──┐
+//	                      ├── simnet ── Relay
+//	raw: QUIC by hand ────┘
+type lab struct {
+	t     testing.TB
+	net   *simnet.Network
+	key   *identity.Identity // the relay's
+	relay *Relay
+	stop  func() // ends the relay; may be called again
+	hosts int
+}
+
+// inLab runs f in virtual time.
+func inLab(t *testing.T, config Config, f func(l *lab)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		n, err := simnet.NewNetwork(simnet.Profile{Delay: 10 * time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := &lab{t: t, net: n, key: newIdentity(200)}
+		t.Cleanup(func() { n.Close() })
+		l.start(config)
+		t.Cleanup(func() { l.stop() })
+		f(l)
+	})
+}
+
+// newIdentity returns one of 256 identities.
+func newIdentity(n byte) *identity.Identity {
+	var seed [identity.SeedSize]byte
+	for i := range seed {
+		seed[i] = n
+	}
+	return identity.SeedFromBytes(seed).Identity()
+}
+
+func (l *lab) start(config Config) { l.startAt(relayAddr, config) }
+
+func (l *lab) startAt(addr netip.AddrPort, config Config) {
+	l.t.Helper()
+	conn, err := l.net.Listen(addr)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	config.Identity, config.Version = l.key, "test relay"
+	if l.relay, err = NewOn(udp.New(conn), config); err != nil {
+		l.t.Fatal(err)
+	}
+	stop := run(l.t, l.relay)
+	l.stop = sync.OnceFunc(stop)
+}
+
+// run runs a relay, and returns what ends it.
+func run(t testing.TB, r *Relay) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx) }()
+	return func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// metric returns the value of one of the relay's own metrics, without the prefix.
+func (l *lab) metric(name string) float64 {
+	l.t.Helper()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(&collector{relay: l.relay})
+	families, err := registry.Gather()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == "wzp_relay_"+name {
+			return f.GetMetric()[0].GetGauge().GetValue() + f.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	l.t.Fatalf("no metric is called %s", name)
+	return 0
+}
+
+// want compares metrics: name, value, and so on.
+func (l *lab) want(what string, metrics map[string]float64) {
+	l.t.Helper()
+	for name, value := range metrics {
+		if got := l.metric(name); got != value {
+			l.t.Errorf("%s: %s is %v, want %v", what, name, got, value)
+		}
+	}
+}
+
+// eventually waits until ok, for at most limit of virtual time.
+func (l *lab) eventually(what string, limit time.Duration, ok func() bool) {
+	l.t.Helper()
+	for deadline := time.Now().Add(limit); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			l.t.Fatalf("%s: not within %v", what, limit)
+		}
+	}
+}
+
+// host returns the address of another machine.
+func (l *lab) host() netip.AddrPort {
+	l.hosts++
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 1, byte(l.hosts)}), 5000)
+}
+
+// ears is a link.ClientHandler that notes what it hears.
+type ears struct {
+	mu       sync.Mutex // guards what follows
+	media    map[wire.KID]int
+	joined   []wire.MemberID
+	left     []wire.MemberID
+	urgent   []wire.UrgentKind
+	detached []string
+}
+
+func (e *ears) Bind(_ *link.Session, kid wire.KID) *link.Stream { return &link.Stream{KID: kid} }
+
+func (e *ears) Media(_ *link.Session, st *link.Stream, m *wire.Media, _ *link.Tx) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.media == nil {
+		e.media = make(map[wire.KID]int)
+	}
+	st.Seen(m.CTR)
+	e.media[m.KID]++
+}
+
+func (e *ears) AliasAcked(s *link.Session, pair wire.AliasPair) { s.SetAliasKnown(pair.Alias, true) }
+
+func (e *ears) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.urgent = append(e.urgent, kind)
+	entries, _ := wire.ParseMembersJoined(body)
+	if kind == wire.UrgentMembersJoined {
+		for _, b := range entries {
+			e.joined = append(e.joined, wire.EntryID(b))
+		}
+	}
+	if kind == wire.UrgentMembersLeft {
+		ids, _ := wire.ParseMembersLeft(body)
+		e.left = append(e.left, ids...)
+	}
+}
+
+func (e *ears) Attached(*link.Session, *wire.Joined, bool) {}
+
+func (e *ears) Detached(cause string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.detached = append(e.detached, cause)
+}
+
+// heard returns how many frames came of a stream.
+func (e *ears) heard(kid wire.KID) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.media[kid]
+}
+
+// person is somebody with a client.
+type person struct {
+	lab    *lab
+	id     *identity.Identity
+	addr   netip.AddrPort
+	conn   *simnet.Conn
+	ep     *link.Endpoint
+	client *link.Client
+	ears   *ears
+	entry  []byte // of the last join
+	member wire.MemberID
+	edit   func(p *person, j *wire.Join) // changes what is asked for, if not nil
+}
+
+// person returns somebody who has not joined, at a host of their own or at addr.
+func (l *lab) person(addr ...netip.AddrPort) *person {
+	l.t.Helper()
+	p := &person{lab: l, addr: l.host(), ears: new(ears)}
+	p.id = newIdentity(byte(l.hosts))
+	if len(addr) > 0 {
+		p.addr = addr[0]
+	}
+	var err error
+	if p.conn, err = l.net.Listen(p.addr); err != nil {
+		l.t.Fatal(err)
+	}
+	if p.ep, err = link.NewEndpoint(udp.New(p.conn), link.Config{Identity: p.id, Version: "test client"}); err != nil {
+		l.t.Fatal(err)
+	}
+	l.t.Cleanup(func() { p.ep.Close() })
+	return p
+}
+
+// join joins a room.
+func (p *person) join(room string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	client, err := p.ep.Dial(ctx, link.ClientConfig{
+		Resolve:    func(context.Context) (netip.AddrPort, error) { return p.lab.relay.Addr(), nil },
+		Name:       "somebody",
+		CheckRelay: func(identity.PublicKey) error { return nil },
+		Join: func(relay identity.PublicKey) (*wire.Join, error) {
+			j := &wire.Join{Room: room, Entry: newEntry(p.lab.t, p.id, room, relay)}
+			if p.edit != nil {
+				p.edit(p, j)
+			}
+			p.entry, p.member = j.Entry, wire.EntryID(j.Entry)
+			return j, nil
+		},
+		Handler: p.ears,
+	})
+	if err == nil {
+		p.client = client
+	}
+	return err
+}
+
+// newEntry signs an entry that is unlike every other.
+func newEntry(t testing.TB, id *identity.Identity, room string, relay identity.PublicKey) []byte {
+	t.Helper()
+	e := wire.MemberEntry{Room: room, Name: "somebody", HomeRelay: relay}
+	entryMu.Lock()
+	entryCount++
+	e.Nonce[0], e.Nonce[1] = byte(entryCount>>8), byte(entryCount)
+	entryMu.Unlock()
+	b, err := wire.SignEntry(id, e)
+	if err != nil {
+		t.Error(err)
+	}
+	return b
+}
+
+var (
+	entryMu    sync.Mutex
+	entryCount int // guarded by entryMu
+)
+
+// joined returns somebody who is in a room.
+func (l *lab) joined(room string) *person {
+	l.t.Helper()
+	p := l.person()
+	if err := p.join(room); err != nil {
+		l.t.Fatal(err)
+	}
+	return p
+}
+
+func (p *person) kid(stream uint8) wire.KID { return wire.MakeKID(p.member, stream, 0) }
+
+// say sends n frames with some key id, from CTR first on.
+func (p *person) say(kid wire.KID, alias uint16, first, n int) {
+	for ctr := first; ctr < first+n; ctr++ {
+		p.client.Session().SendMediaNow(alias, &wire.Media{KID: kid, CTR: uint64(ctr), Ciphertext: []byte("ciphertext")})
+	}
+}
+
+func code(err error) wire.Code {
+	if r := new(wire.Refused); errors.As(err, &r) {
+		return r.Code
+	}
+	return ""
+}
+
+// raw is a client made by hand, which can say anything.
+type raw struct {
+	lab    *lab
+	id     *identity.Identity
+	conn   *quic.Conn
+	stream *quic.Stream
+}
+
+// raw connects, as somebody with a certain identity.
+func (l *lab) raw(id *identity.Identity) *raw {
+	l.t.Helper()
+	c, err := l.net.Listen(l.host())
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	transport := &quic.Transport{Conn: c}
+	l.t.Cleanup(func() {
+		transport.Close()
+		c.Close()
+	})
+	config := &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"wzp"}, MinVersion: tls.VersionTLS13}
+	r := &raw{lab: l, id: id}
+	if r.conn, err = transport.Dial(context.Background(), net.UDPAddrFromAddrPort(relayAddr), config, nil); err != nil {
+		l.t.Fatal(err)
+	}
+	if r.stream, err = r.conn.OpenStreamSync(context.Background()); err != nil {
+		l.t.Fatal(err)
+	}
+	r.stream.SetReadDeadline(time.Now().Add(time.Minute))
+	return r
+}
+
+// hello says a valid Hello for a session.
+func (r *raw) hello(session byte) *wire.Welcome {
+	r.lab.t.Helper()
+	state := r.conn.ConnectionState().TLS
+	exporter, err := state.ExportKeyingMaterial(wire.ExporterLabel, nil, wire.ExporterSize)
+	if err != nil {
+		r.lab.t.Fatal(err)
+	}
+	hello := &wire.Hello{Name: "raw", Client: "raw", Session: [16]byte{session}, ConnID: 7}
+	hello.Sign(r.id, exporter, r.lab.key.Public())
+	r.send(hello)
+	welcome, ok := r.read().(*wire.Welcome)
+	if !ok {
+		r.lab.t.Fatal("not welcome")
+	}
+	return welcome
+}
+
+func (r *raw) send(m wire.Message) {
+	r.lab.t.Helper()
+	b, err := wire.AppendMessage(nil, m)
+	if err != nil {
+		r.lab.t.Fatal(err)
+	}
+	r.write(b)
+}
+
+func (r *raw) write(b []byte) {
+	r.lab.t.Helper()
+	if _, err := r.stream.Write(b); err != nil {
+		r.lab.t.Fatal(err)
+	}
+}
+
+// read returns the next message, nil at the end of the connection.
+func (r *raw) read() wire.Message {
+	m, err := wire.ReadMessage(r.stream)
+	if err != nil {
+		return nil
+	}
+	return m
+}
+
+// wantRefused reads until a refusal.
+func (r *raw) wantRefused(want wire.Code) {
+	r.lab.t.Helper()
+	for {
+		switch m := r.read().(type) {
+		case nil:
+			r.lab.t.Errorf("the connection ended, want refusal %q", want)
+			return
+		case *wire.Refused:
+			if m.Code != want {
+				r.lab.t.Errorf("refused: %v, want %q", m, want)
+			}
+			return
+		}
+	}
+}

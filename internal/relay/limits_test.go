@@ -1,0 +1,153 @@
+package relay
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/wzp-voice/wzp/wire"
+)
+
+func TestMaxSessions(t *testing.T) {
+	inLab(t, Config{MaxSessions: 2}, func(l *lab) {
+		a, _ := l.joined("r"), l.joined("r")
+		c := l.person()
+		if err := c.join("r"); code(err) != wire.CodeTooManySessions {
+			t.Errorf("the third: %v", err)
+		}
+		l.want("two", map[string]float64{"sessions": 2, "refused_total": 1, "sessions_accepted_total": 2})
+		a.client.Close()
+		if err := c.join("r"); err != nil {
+			t.Errorf("in the place of one who left: %v", err)
+		}
+		l.want("two again", map[string]float64{"sessions": 2, "members": 2})
+	})
+}
+
+// TestMaxPerAddress counts an IPv4 address, and an IPv6 /64, as one.
+func TestMaxPerAddress(t *testing.T) {
+	for _, test := range []struct{ relay, first, same, other string }{
+		{"10.0.0.1:4433", "10.0.9.1:1000", "10.0.9.1:1001", "10.0.9.2:1000"},
+		{"[2001:db8::1]:4433", "[2001:db8:1:2::1]:1000", "[2001:db8:1:2:ffff::9]:1000", "[2001:db8:1:3::1]:1000"},
+	} {
+		inLab(t, Config{MaxPerAddress: 1}, func(l *lab) {
+			if test.relay != relayAddr.String() {
+				l.second(test.relay)
+			}
+			first := l.person(netip.MustParseAddrPort(test.first))
+			if err := first.join("r"); err != nil {
+				t.Fatal(err)
+			}
+			if err := l.person(netip.MustParseAddrPort(test.same)).join("r"); code(err) != wire.CodeTooManySessions {
+				t.Errorf("%s after %s: %v", test.same, test.first, err)
+			}
+			if err := l.person(netip.MustParseAddrPort(test.other)).join("r"); err != nil {
+				t.Errorf("%s after %s: %v", test.other, test.first, err)
+			}
+			first.client.Close()
+			again := netip.MustParseAddrPort(test.same)
+			if err := l.person(netip.AddrPortFrom(again.Addr(), 2000)).join("r"); err != nil {
+				t.Errorf("%s after %s has left: %v", test.same, test.first, err)
+			}
+		})
+	}
+}
+
+// second ends the relay and starts another one at an address.
+func (l *lab) second(addr string) {
+	l.t.Helper()
+	l.stop()
+	l.startAt(netip.MustParseAddrPort(addr), l.relay.config)
+}
+
+func TestRoomLimits(t *testing.T) {
+	inLab(t, Config{MaxRooms: 1, MaxMembers: 2}, func(l *lab) {
+		l.joined("r")
+		l.joined("r")
+		if err := l.person().join("r"); code(err) != wire.CodeRoomFull {
+			t.Errorf("the third member: %v", err)
+		}
+		if err := l.person().join("s"); code(err) != wire.CodeTooManyRooms {
+			t.Errorf("the second room: %v", err)
+		}
+		l.eventually("the refused are gone", 5*time.Second, func() bool { return l.metric("sessions") == 2 })
+	})
+}
+
+// TestForeignKID wants media under another member's key id to reach nobody.
+func TestForeignKID(t *testing.T) {
+	inLab(t, Config{}, func(l *lab) {
+		victim, mallory, listener := l.joined("r"), l.joined("r"), l.joined("r")
+		mallory.say(victim.kid(0), 0, 0, 10)
+		mallory.say(wire.MakeKID(wire.MemberID{1, 2, 3}, 0, 0), 1, 0, 10)
+		time.Sleep(time.Second)
+		if n := listener.ears.heard(victim.kid(0)); n != 0 {
+			t.Errorf("%d forged frames were forwarded", n)
+		}
+		l.want("forged", map[string]float64{"unbound_frames_total": 20, "media_in_packets_total": 0, "streams": 0})
+		victim.say(victim.kid(0), 0, 0, 10)
+		time.Sleep(time.Second)
+		if n := listener.ears.heard(victim.kid(0)); n != 10 {
+			t.Errorf("%d of the victim's 10 frames arrived", n)
+		}
+		if n := victim.ears.heard(victim.kid(0)); n != 0 {
+			t.Errorf("the talker got %d of its own frames", n)
+		}
+		l.want("genuine", map[string]float64{"media_in_packets_total": 10, "media_out_packets_total": 20, "streams": 1})
+	})
+}
+
+func TestMediaRate(t *testing.T) {
+	inLab(t, Config{MediaRate: 50}, func(l *lab) {
+		a, b := l.joined("r"), l.joined("r")
+		time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(1100 * time.Millisecond)))
+		a.say(a.kid(0), 0, 0, 200)
+		time.Sleep(500 * time.Millisecond)
+		l.want("too fast", map[string]float64{"media_in_packets_total": 50, "media_limited_packets_total": 150})
+		time.Sleep(time.Second)
+		a.say(a.kid(0), 0, 200, 10)
+		time.Sleep(time.Second)
+		if n := b.ears.heard(a.kid(0)); n != 60 {
+			t.Errorf("%d frames heard, want 60", n)
+		}
+	})
+}
+
+func TestPacketLimit(t *testing.T) {
+	var l packetLimit
+	now := time.Unix(1000, 0)
+	for i := range 5 {
+		if ok := l.allow(3, now.Add(time.Duration(i)*time.Millisecond)); ok != (i < 3) {
+			t.Errorf("packet %d: %v", i, ok)
+		}
+	}
+	if !l.allow(3, now.Add(time.Second)) {
+		t.Error("not in the next second")
+	}
+}
+
+// TestSilentSessionsEnd wants nothing to be left of clients that are just gone.
+func TestSilentSessionsEnd(t *testing.T) {
+	inLab(t, Config{}, func(l *lab) {
+		a, b := l.joined("r"), l.joined("r")
+		a.bindOne()
+		a.conn.Close()
+		time.Sleep(50 * time.Second)
+		l.want("not yet", map[string]float64{"sessions": 2, "members": 2, "streams": 1})
+		time.Sleep(15 * time.Second)
+		l.want("after a minute", map[string]float64{"sessions": 1, "members": 1, "streams": 0, "leaves_total": 1})
+		b.client.Close()
+		l.want("both gone", map[string]float64{"sessions": 0, "members": 0, "rooms": 0})
+		l.relay.mu.Lock()
+		defer l.relay.mu.Unlock()
+		if n := len(l.relay.addresses); n != 0 {
+			t.Errorf("%d addresses are remembered", n)
+		}
+	})
+}
+
+// bindOne makes one stream.
+func (p *person) bindOne() {
+	p.say(p.kid(0), 0, 0, 1)
+	time.Sleep(time.Second)
+}
