@@ -119,14 +119,20 @@ type person struct {
 // person returns somebody with an endpoint on a host of their own, who has not joined yet.
 func (l *lab) person() *person {
 	l.t.Helper()
-	l.hosts++
-	p := &person{lab: l, id: newIdentity(byte(l.hosts)), ears: newEars()}
+	p := l.someone()
 	p.addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 1, byte(l.hosts)}), 5000)
-	p.kid = wire.MakeKID(wire.MemberID{5: byte(l.hosts)}, 0, 0)
 	p.conn, p.ep = l.endpoint(p.addr, Config{Identity: p.id, Version: "test client"})
 	l.t.Cleanup(func() { p.ep.Close() })
+	return p
+}
+
+// someone returns somebody without an endpoint.
+func (l *lab) someone() *person {
+	l.hosts++
+	p := &person{lab: l, id: newIdentity(byte(l.hosts)), ears: newEars()}
+	p.kid = wire.MakeKID(wire.MemberID{5: byte(l.hosts)}, 0, 0)
 	p.config = ClientConfig{
-		Resolve:    func(context.Context) (netip.AddrPort, error) { return relayAddr, nil },
+		Resolve:    resolveTo(relayAddr),
 		Name:       fmt.Sprintf("person %d", l.hosts),
 		CheckRelay: checkKey(l.key.Public()),
 		Join: func(relay identity.PublicKey) (*wire.Join, error) {
@@ -136,6 +142,10 @@ func (l *lab) person() *person {
 		Handler: p.ears,
 	}
 	return p
+}
+
+func resolveTo(addr netip.AddrPort) func(context.Context) (netip.AddrPort, error) {
+	return func(context.Context) (netip.AddrPort, error) { return addr, nil }
 }
 
 func checkKey(want identity.PublicKey) func(identity.PublicKey) error {

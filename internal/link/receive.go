@@ -145,8 +145,9 @@ func (s *Session) frame(tx *Tx, f wire.Frame, from udp.Path) error {
 
 // media resolves the alias of a media frame and hands it on.
 func (s *Session) media(tx *Tx, f wire.Frame) error {
-	m, err := wire.ParseMedia(f)
-	if err != nil {
+	m := &tx.media
+	var err error
+	if *m, err = wire.ParseMedia(f); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -173,7 +174,7 @@ func (s *Session) media(tx *Tx, f wire.Frame) error {
 		m.KID = bound.stream.KID
 		m.CTR = wire.DecodeCounter(uint32(m.CTR), 16, bound.stream.next.Load())
 	}
-	s.handler.Media(s, bound.stream, &m, tx)
+	s.handler.Media(s, bound.stream, m, tx)
 	return nil
 }
 

@@ -15,7 +15,8 @@ type Tx struct {
 	now   time.Time     // of the packet or tick that is being handled
 	at    time.Duration // the same on the Endpoint's clock
 	nonce seal.Nonce
-	plain []byte // scratch for frames of our own
+	plain []byte     // scratch for frames of our own
+	media wire.Media // that is being handled; a local one would be allocated
 
 	// Short and Long are scratch for the two forms of a media frame, cap wire.MaxPlaintext.
 	Short, Long []byte
