@@ -17,8 +17,8 @@ import (
 // They must pass on a small and busy machine, so they assert what happens and leave generous times. With
 // WZP_MEASURE=1 in the environment they hold the strict figures too, run longer, and print what they measured.
 
-// binary is the path of the program, built once for all scenarios.
-var binary string
+// program is the path of the program, built once for all scenarios.
+var program string
 
 // measuring says that strict figures are wanted.
 var measuring = os.Getenv("WZP_MEASURE") == "1"
@@ -38,8 +38,8 @@ func buildAndRun(m *testing.M) (int, error) {
 		return 0, err
 	}
 	defer os.RemoveAll(dir)
-	binary = filepath.Join(dir, "wzp")
-	build := exec.Command("go", "build", "-o", binary, "github.com/wzp-voice/wzp/cmd/wzp")
+	program = filepath.Join(dir, "wzp")
+	build := exec.Command("go", "build", "-o", program, "github.com/wzp-voice/wzp/cmd/wzp")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as released, and never with the race detector
 	if out, err := build.CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("cannot build the program: %w\n%s", err, out)

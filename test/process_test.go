@@ -54,7 +54,7 @@ func command(t *testing.T, home string, args ...string) *exec.Cmd {
 	if home == "" {
 		home = newHome(t)
 	}
-	cmd := exec.Command(binary, args...)
+	cmd := exec.Command(program, args...)
 	cmd.Env = environment(home)
 	cmd.Dir = home
 	return cmd

@@ -41,6 +41,7 @@ func (s sighting) media() bool {
 type tap struct {
 	listener *net.UDPConn
 	target   *net.UDPAddr
+	meddle   func(b []byte) [][]byte // what to send on for a datagram; nil: just that
 	wg       sync.WaitGroup
 
 	mu       sync.Mutex // guards what follows
@@ -54,6 +55,13 @@ var tapSeed = maphash.MakeSeed()
 // newTap opens a tap in front of the address to; the end of the test closes it.
 func newTap(t *testing.T, to string) *tap {
 	t.Helper()
+	return newMeddlingTap(t, to, nil)
+}
+
+// newMeddlingTap opens a tap that sends on what meddle makes of each datagram. meddle is called by
+// several goroutines.
+func newMeddlingTap(t *testing.T, to string, meddle func(b []byte) [][]byte) *tap {
+	t.Helper()
 	target, err := net.ResolveUDPAddr("udp", to)
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +71,7 @@ func newTap(t *testing.T, to string) *tap {
 		t.Fatal(err)
 	}
 	listener.SetReadBuffer(4 << 20)
-	tp := &tap{listener: listener, target: target, upstream: make(map[netip.AddrPort]*net.UDPConn)}
+	tp := &tap{listener: listener, target: target, meddle: meddle, upstream: make(map[netip.AddrPort]*net.UDPConn)}
 	tp.wg.Go(tp.readClients)
 	t.Cleanup(tp.close)
 	return tp
@@ -79,7 +87,9 @@ func (tp *tap) readClients() {
 			return
 		}
 		if conn := tp.note(&tp.up, buf[:n], from); conn != nil {
-			conn.Write(buf[:n]) // who is not there now may be soon
+			for _, b := range tp.made(buf[:n]) {
+				conn.Write(b) // who is not there now may be soon
+			}
 		}
 	}
 }
@@ -113,13 +123,23 @@ func (tp *tap) readTarget(conn *net.UDPConn, client netip.AddrPort) {
 		switch {
 		case err == nil:
 			tp.note(&tp.down, buf[:n], client)
-			tp.listener.WriteToUDPAddrPort(buf[:n], client)
+			for _, b := range tp.made(buf[:n]) {
+				tp.listener.WriteToUDPAddrPort(b, client)
+			}
 		case tp.over():
 			return
 		default: // the target's port was closed: a relay that restarts
 			time.Sleep(time.Millisecond)
 		}
 	}
+}
+
+// made returns what to send on for b.
+func (tp *tap) made(b []byte) [][]byte {
+	if tp.meddle == nil {
+		return [][]byte{b}
+	}
+	return tp.meddle(b)
 }
 
 func (tp *tap) over() bool {
