@@ -6,19 +6,22 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
 
 // process is a child whose cost is measured.
 type process struct {
-	cmd  *exec.Cmd
-	addr string // where it listens: UDP
+	cmd     *exec.Cmd
+	addr    string // where it listens: UDP
+	drained sync.WaitGroup
 }
 
 // startProcess runs this program with args and waits until it says where it listens, in a JSON line on its
@@ -44,7 +47,11 @@ func startProcess(ctx context.Context, args ...string) (*process, error) {
 			UDP string `json:"udp"`
 		}
 		if json.Unmarshal(lines.Bytes(), &listening) == nil && listening.UDP != "" {
-			return &process{cmd: cmd, addr: listening.UDP}, nil
+			p := &process{cmd: cmd, addr: listening.UDP}
+			p.drained.Go(func() { // a full pipe would stop the child
+				io.Copy(io.Discard, stderr)
+			})
+			return p, nil
 		}
 	}
 	return nil, errors.Join(fmt.Errorf("%s did not start", args[0]), cmd.Wait())
@@ -53,6 +60,7 @@ func startProcess(ctx context.Context, args ...string) (*process, error) {
 // stop ends the process.
 func (p *process) stop() {
 	p.cmd.Process.Signal(syscall.SIGTERM)
+	p.drained.Wait()
 	p.cmd.Wait()
 }
 
