@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/wzp-voice/wzp"
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/wire"
 )
 
 // joinCmd is a member on the command line.
@@ -74,6 +76,14 @@ func (c *joinCmd) check() error {
 		return usagef("--frame must be 20ms, 40ms or 60ms")
 	case c.PTT && c.In == "none":
 		return usagef("--ptt needs something to say: give --in")
+	case wire.CheckRoomName(c.Room) != nil:
+		return usagef("the room name %q is not allowed: 1 to 64 bytes, no control characters, no leading underscore", c.Room)
+	case wire.CheckName(c.Name) != nil:
+		return usagef("--name takes at most 64 bytes without control characters, not %q", c.Name)
+	}
+	host, port, err := net.SplitHostPort(c.Relay)
+	if n, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || host == "" || n == 0 {
+		return usagef("--relay is HOST:PORT, with a port from 1 to 65535, not %q", c.Relay)
 	}
 	return nil
 }
