@@ -233,11 +233,10 @@ func (c *joinCmd) converse(ctx context.Context, room *wzp.Room, source wzp.Sourc
 	if err == nil {
 		err = c.wait(ctx, end, said, played, over)
 	}
-	summary := out.summary()
 	stop()
 	err = errors.Join(err, room.Leave())
 	wg.Wait()
-	out.print(summary)
+	out.print(out.summary())
 	return err
 }
 
