@@ -43,7 +43,7 @@ func (r *Room) fetch(wait time.Duration) {
 			return
 		}
 		complete := r.fetchPages()
-		news, again := r.roster.finish(complete)
+		news, again := r.roster.finish(complete, time.Now())
 		r.announce(news)
 		if again {
 			r.fetch(crowdWait(r.roster.size()))

@@ -57,6 +57,7 @@ type Publication struct {
 	plain    []byte
 	cipher   []byte
 	silent   int64 // frames of silence so far; 0: talking
+	spurt    int64 // frames of sound since the silence before
 	wasMuted bool
 	begun    bool // something was sent
 }
@@ -185,6 +186,9 @@ func (p *Publication) capture() error {
 	start := p.samples
 	p.samples += int64(len(p.frame))
 	if !p.talking.Load() {
+		if !p.wasMuted {
+			p.preroll.Reset()
+		}
 		p.preroll.Write(p.frame)
 		return p.muted(start)
 	}
@@ -197,12 +201,15 @@ func (p *Publication) capture() error {
 	return p.sendFrame(p.frame, start)
 }
 
-// muted tells that the talker has stopped, a few times, and then nothing.
+// muted sends what the encoder still holds of what was said, then tells a few times that the talker has stopped,
+// and then nothing. The frame's own sound only goes to the pre-roll.
 func (p *Publication) muted(start int64) error {
 	if !p.wasMuted {
 		p.wasMuted = true
-		p.preroll.Reset()
 		p.silent = 0
+		if p.begun {
+			return p.sendFrame(make([]float32, len(p.frame)), start)
+		}
 	}
 	p.silent++
 	if p.begun && p.silent <= markers {
@@ -257,12 +264,18 @@ func (p *Publication) sendFrame(pcm []float32, start int64) error {
 		return err
 	}
 	if !dtx {
-		p.silent = 0
+		if p.silent > 0 {
+			p.silent, p.spurt = 0, 0
+		}
+		p.spurt++
 		return p.send(wire.AppendPayload(p.plain[:0], timestamp(start), p.packet[:n]), n)
 	}
 	p.silent++
-	every := int64(markersEvery / p.encoder.FrameDuration())
-	if p.silent <= markers || p.silent%every == 0 {
+	first, every := int64(markers), int64(markersEvery/p.encoder.FrameDuration())
+	if p.spurt == 1 {
+		first = 1 // that was no speech: Opus sends one frame of the background each 400 ms
+	}
+	if p.silent <= first || (p.silent-first)%every == 0 {
 		return p.sendSilence(start)
 	}
 	return nil

@@ -34,7 +34,8 @@ type roster struct {
 	mu       sync.Mutex // guards what follows
 	present  map[wire.MemberID]Member
 	gone     recent // who was told to have left
-	twice    recent // who was told to have joined, but was here
+	absent   recent // who was not in a list any more
+	twice    recent // who was told to have joined, but was here, or lately
 	fetching bool
 	again    bool                       // fetch once more when this is done
 	left     map[wire.MemberID]struct{} // while fetching: who left meanwhile
@@ -131,15 +132,16 @@ func (ro *roster) joined(entries [][]byte, now time.Time) (news []Event, doubt b
 			continue
 		}
 		ro.mu.Lock()
-		if ro.gone.has(m.ID, now) {
+		gone := ro.gone.has(m.ID, now)
+		if _, known := ro.present[m.ID]; known || gone || ro.absent.has(m.ID, now) {
+			ro.twice.add(m.ID, now)
+		}
+		if ro.fetching && !gone {
+			ro.listed[m.ID] = struct{}{}
+		}
+		if gone {
 			doubt = true
 		} else {
-			if ro.fetching {
-				ro.listed[m.ID] = struct{}{}
-			}
-			if _, known := ro.present[m.ID]; known {
-				ro.twice.add(m.ID, now)
-			}
 			news = ro.addLocked(news, m)
 		}
 		ro.mu.Unlock()
@@ -192,13 +194,14 @@ func (ro *roster) begin() bool {
 }
 
 // finish ends a fetch; after a complete one, who was not listed is gone. again: start another.
-func (ro *roster) finish(complete bool) (news []Event, again bool) {
+func (ro *roster) finish(complete bool, now time.Time) (news []Event, again bool) {
 	ro.mu.Lock()
 	defer ro.mu.Unlock()
 	if complete && !ro.again {
 		for id, m := range ro.present {
 			if _, listed := ro.listed[id]; !listed {
 				delete(ro.present, id)
+				ro.absent.add(id, now)
 				news = append(news, MemberLeft{m})
 			}
 		}

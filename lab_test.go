@@ -1,0 +1,340 @@
+package wzp
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"net/netip"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/relay"
+	"github.com/wzp-voice/wzp/internal/simnet"
+	"github.com/wzp-voice/wzp/internal/udp"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var relayAddr = netip.MustParseAddrPort("10.0.0.1:4433")
+
+// lab is a relay and its clients on a simulated network, in virtual time.
+//
+//	person (Client, Room, Play) ── simnet ── relay.Relay
+type lab struct {
+	t     testing.TB
+	net   *simnet.Network
+	key   *identity.Identity // the relay's
+	relay *relay.Relay
+	stop  func() // ends the relay; may be called again
+	hosts int
+}
+
+// inLab runs f in virtual time, with a relay up.
+func inLab(t *testing.T, f func(l *lab)) {
+	t.Helper()
+	inNetwork(t, func(l *lab) {
+		l.startRelay()
+		l.t.Cleanup(func() { l.stop() })
+		f(l)
+	})
+}
+
+// inNetwork runs f in virtual time, without a relay.
+func inNetwork(t *testing.T, f func(l *lab)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		n, err := simnet.NewNetwork(simnet.Profile{Delay: 20 * time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { n.Close() })
+		f(&lab{t: t, net: n, key: newIdentity(200)})
+	})
+}
+
+// newIdentity returns one of 256 identities.
+func newIdentity(n byte) *identity.Identity {
+	var seed [identity.SeedSize]byte
+	for i := range seed {
+		seed[i] = n
+	}
+	return identity.SeedFromBytes(seed).Identity()
+}
+
+func (l *lab) mux(addr netip.AddrPort) *udp.Mux {
+	l.t.Helper()
+	conn, err := l.net.Listen(addr)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return udp.New(conn)
+}
+
+// startRelay starts a relay that knows nothing, at the address of the one before it.
+func (l *lab) startRelay() {
+	l.t.Helper()
+	r, err := relay.NewOn(l.mux(relayAddr), relay.Config{Identity: l.key, Version: "test relay"})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx) }()
+	l.relay = r
+	l.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			l.t.Error(err)
+		}
+	})
+}
+
+// person is somebody with a client.
+type person struct {
+	lab    *lab
+	client *Client
+	addr   netip.AddrPort
+	room   *Room
+
+	wg     sync.WaitGroup
+	cancel context.CancelFunc
+	mix    *recording
+
+	mu     sync.Mutex // guards events
+	events []Event
+}
+
+// person returns somebody with a client at a host of their own, who has not joined yet.
+func (l *lab) person(name string) *person {
+	l.t.Helper()
+	l.hosts++
+	p := &person{lab: l, addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 1, byte(l.hosts)}), 5000)}
+	config := Config{Identity: newIdentity(byte(l.hosts)), Name: name, RelayKey: l.key.Fingerprint()}
+	var err error
+	if p.client, err = newClient(relayAddr.String(), relayAddr.Addr().String(), l.mux(p.addr), config); err != nil {
+		l.t.Fatal(err)
+	}
+	l.t.Cleanup(func() {
+		p.client.Close()
+		p.end()
+	})
+	return p
+}
+
+// join joins a room, notes its events and plays it.
+func (p *person) join(name string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	room, err := p.client.Join(ctx, name)
+	if err != nil {
+		return err
+	}
+	p.room, p.mix = room, &recording{}
+	p.wg.Go(func() {
+		for e := range room.Events() {
+			p.mu.Lock()
+			p.events = append(p.events, e)
+			p.mu.Unlock()
+		}
+	})
+	ctx, p.cancel = context.WithCancel(context.Background())
+	p.wg.Go(func() {
+		if err := room.Play(ctx, PlayConfig{Mix: p.mix}); err != nil {
+			p.lab.t.Error(err)
+		}
+	})
+	return nil
+}
+
+// end waits for what join started.
+func (p *person) end() {
+	if p.cancel != nil {
+		p.cancel()
+	}
+	p.wg.Wait()
+}
+
+// leave leaves the room.
+func (p *person) leave() {
+	p.lab.t.Helper()
+	if err := p.room.Leave(); err != nil {
+		p.lab.t.Error(err)
+	}
+	p.end()
+}
+
+// joined returns somebody who is in a room.
+func (l *lab) joined(name, room string) *person {
+	l.t.Helper()
+	p := l.person(name)
+	if err := p.join(room); err != nil {
+		l.t.Fatal(err)
+	}
+	return p
+}
+
+// say publishes a source.
+func (p *person) say(source Source, config PublishConfig) *Publication {
+	p.lab.t.Helper()
+	pub, err := p.room.Publish(source, config)
+	if err != nil {
+		p.lab.t.Fatal(err)
+	}
+	return pub
+}
+
+// log returns the events so far, in words.
+func (p *person) log() (words []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, e := range p.events {
+		words = append(words, word(e))
+	}
+	return words
+}
+
+// news is log without the first warning, since the last call.
+func (p *person) news() (words []string) {
+	words = p.log()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.events = nil
+	if len(words) > 0 && words[0] == "warning: "+notPrivate {
+		words = words[1:]
+	}
+	return words
+}
+
+func word(e Event) string {
+	switch e := e.(type) {
+	case MemberJoined:
+		return "+" + e.Member.Name
+	case MemberLeft:
+		return "-" + e.Member.Name
+	case StreamStarted:
+		return fmt.Sprintf("hear %s %d", e.Stream.Member().Name, e.Stream.Number())
+	case Attached:
+		return fmt.Sprintf("attached restarted=%v", e.Restarted)
+	case Detached:
+		return "detached"
+	case Warning:
+		return "warning: " + e.Text
+	case Ended:
+		return fmt.Sprintf("ended %v", e.Err)
+	}
+	return fmt.Sprintf("%T", e)
+}
+
+// eventually waits until ok, for at most limit of virtual time.
+func (l *lab) eventually(what string, limit time.Duration, ok func() bool) {
+	l.t.Helper()
+	for deadline := time.Now().Add(limit); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			l.t.Fatalf("%s: not within %v", what, limit)
+		}
+	}
+}
+
+// recording is a Sink that keeps what it is given.
+type recording struct {
+	mu     sync.Mutex // guards what follows
+	pcm    []float32
+	closed bool
+}
+
+func (s *recording) WriteFrame(pcm []float32) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pcm = append(s.pcm, pcm...)
+	return nil
+}
+
+func (s *recording) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	return nil
+}
+
+// take returns what was recorded since the last call.
+func (s *recording) take() []float32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	pcm := s.pcm
+	s.pcm = nil
+	return pcm
+}
+
+// sounding returns how many milliseconds of pcm, in steps of 10, are louder than -40 dBFS.
+func sounding(pcm []float32) (ms int) {
+	const step = SampleRate / 100
+	for ; len(pcm) >= step; pcm = pcm[step:] {
+		sum := 0.0
+		for _, v := range pcm[:step] {
+			sum += float64(v) * float64(v)
+		}
+		if sum/step > 1e-4 {
+			ms += 10
+		}
+	}
+	return ms
+}
+
+// samples is a Source that captures given sound in real time, from the first ReadFrame on, and then fails.
+type samples struct {
+	pcm   []float32
+	err   error // at the end; nil: io.EOF
+	start time.Time
+	read  int
+
+	mu     sync.Mutex // guards closed
+	closed int
+}
+
+func (s *samples) ReadFrame(ctx context.Context, dst []float32) (int, error) {
+	if s.start.IsZero() {
+		s.start = time.Now()
+	}
+	n := copy(dst, s.pcm[s.read:])
+	if n == 0 && s.err != nil {
+		return 0, s.err
+	}
+	if n == 0 {
+		return 0, io.EOF
+	}
+	s.read += n
+	due := s.start.Add(time.Duration(s.read) * time.Second / SampleRate)
+	select {
+	case <-time.After(time.Until(due)):
+		return n, nil
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+func (s *samples) Start() time.Time { return s.start }
+
+func (s *samples) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed++
+	return nil
+}
+
+// tone is a sine of d.
+func tone(d time.Duration) []float32 {
+	pcm := make([]float32, d*SampleRate/time.Second)
+	for i := range pcm {
+		pcm[i] = float32(0.25 * math.Sin(2*math.Pi*440*float64(i)/SampleRate))
+	}
+	return pcm
+}
+
+// silence is nothing for d.
+func silence(d time.Duration) []float32 { return make([]float32, d*SampleRate/time.Second) }
