@@ -41,18 +41,14 @@ func (l *lab) checkAlone(p, other *person) {
 		l.t.Errorf("%d sessions at the relay", n)
 	}
 	for _, s := range append(l.sfu.sessions(), p.client.Session()) {
-		s.mu.Lock()
-		if n := len(s.attachments); n != 1 {
+		if n := attachmentsOf(s); n != 1 {
 			l.t.Errorf("%d attachments", n)
 		}
-		s.mu.Unlock()
 	}
 	for _, ep := range []*Endpoint{l.relay, p.ep} {
-		ep.mu.RLock()
-		if want := len(ep.all); len(ep.conns) != want {
-			l.t.Errorf("%d connection ids for %d sessions", len(ep.conns), want)
+		if n, want := idsOf(ep), len(ep.Sessions()); n != want {
+			l.t.Errorf("%d connection ids for %d sessions", n, want)
 		}
-		ep.mu.RUnlock()
 	}
 }
 
@@ -155,10 +151,8 @@ func TestGivenUpDialLeavesNothing(t *testing.T) {
 		if n := l.sfu.live(); n != 0 || len(l.relay.Sessions()) != 0 {
 			l.t.Errorf("%d sessions", n)
 		}
-		p.ep.mu.RLock()
-		defer p.ep.mu.RUnlock()
-		if len(p.ep.conns) != 0 {
-			l.t.Errorf("%d connection ids are kept", len(p.ep.conns))
+		if n := idsOf(p.ep); n != 0 {
+			l.t.Errorf("%d connection ids are kept", n)
 		}
 	})
 }

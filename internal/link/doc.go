@@ -4,7 +4,7 @@
 //	     UDP port (internal/udp)
 //	first byte < 0x40 |  | >= 0x40
 //	                  v  v
-//	   Endpoint.sealed    quic-go ── control stream ── accept.go (relay), connect.go (client)
+//	   Endpoint.sealed    quic-go ── control stream ── accept.go (relay), client.go, race.go, attempt.go
 //	         |                              |
 //	     attachment: keys of one QUIC connection (attachment.go)
 //	         |

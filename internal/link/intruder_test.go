@@ -169,7 +169,7 @@ func TestSessionIdentityIsChecked(t *testing.T) {
 			l.t.Fatal(err)
 		}
 		l.checkRefused(s.say(conn, message), wire.CodeSignature)
-		if len(l.sessionOf(p).attachments) != 1 {
+		if attachmentsOf(l.sessionOf(p)) != 1 {
 			l.t.Error("an attachment was added")
 		}
 	})
@@ -403,12 +403,9 @@ func TestManyAttachments(t *testing.T) {
 				open++
 			}
 		}
-		session := l.sessionOf(p)
-		session.mu.Lock()
-		n := len(session.attachments)
-		session.mu.Unlock()
-		if n != maxAttachments || open != maxAttachments-1 || len(l.relay.conns) != maxAttachments {
-			l.t.Errorf("%d attachments, %d connections open, %d connection ids", n, open, len(l.relay.conns))
+		n, ids := attachmentsOf(l.sessionOf(p)), idsOf(l.relay)
+		if n != maxAttachments || open != maxAttachments-1 || ids != maxAttachments {
+			l.t.Errorf("%d attachments, %d connections open, %d connection ids", n, open, ids)
 		}
 	})
 }

@@ -11,8 +11,8 @@ const (
 	reportEvery = time.Second
 	reportOften = 300 * time.Millisecond // while more than reportLossy of the packets is lost
 	reportLossy = 0.1
-	reportShare = 0.05 // of the received bytes per second that reports and acks may cost
-	judgeAfter  = 64   // a missing counter this far below the highest is lost: reordering is over
+	reportShare = 0.045 // of the received bytes per second: with acks and pongs it is to stay below 0.05
+	judgeAfter  = 64    // a missing counter this far below the highest is lost: reordering is over
 )
 
 // receiveStats counts what arrived of one direction and makes the reports of it
