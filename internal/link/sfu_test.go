@@ -291,4 +291,3 @@ func (f *sfu) live() int {
 	defer f.mu.Unlock()
 	return len(f.accepted) - len(f.ended)
 }
-
