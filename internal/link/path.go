@@ -45,6 +45,9 @@ func (r *roaming) newest(from udp.Path, size int, now time.Time) {
 	}
 }
 
+// probing reports whether a challenge is open.
+func (r *roaming) probing() bool { return r.candidate != (udp.Path{}) }
+
 // probe reports whether to send a challenge of size bytes to the candidate now, and counts it as sent.
 func (r *roaming) probe(size int, now time.Time) bool {
 	if r.candidate == (udp.Path{}) {

@@ -49,7 +49,10 @@ func (s *Session) newestLocked(tx *Tx, a *attachment, from udp.Path, size int) {
 	if s.roaming.current != before {
 		s.path.Store(&udp.Path{Peer: s.roaming.current.Peer, Local: s.roaming.current.Local})
 	}
-	s.probeLocked(tx)
+	if s.roaming.probing() {
+		s.idleUntil.Store(0)
+		s.probeLocked(tx)
+	}
 }
 
 // probeLocked challenges the address that the peer may have moved to. The caller holds s.mu.
@@ -89,7 +92,7 @@ func (s *Session) frames(tx *Tx, p []byte, from udp.Path) {
 // frame handles one frame.
 func (s *Session) frame(tx *Tx, f wire.Frame, from udp.Path) error {
 	if f.IsMedia() {
-		s.elicited.Store(true)
+		s.elicit()
 		return s.media(tx, f)
 	}
 	if f.Kind != wire.KindTyped {
@@ -109,7 +112,7 @@ func (s *Session) frame(tx *Tx, f wire.Frame, from udp.Path) error {
 		}
 		return err
 	case wire.FrameUrgent:
-		s.elicited.Store(true)
+		s.elicit()
 		u, err := wire.ParseUrgent(f.Body)
 		if err == nil {
 			s.urgent(tx, &u)
@@ -197,11 +200,11 @@ func (s *Session) ackAlias(tx *Tx, bound *boundAlias, alias uint16) {
 func (s *Session) echo(tx *Tx, t wire.FrameType, data [8]byte, from udp.Path) {
 	switch t {
 	case wire.FramePing:
-		s.elicited.Store(true)
+		s.elicit()
 		tx.plain = wire.AppendEcho(tx.plain[:0], wire.FramePong, data, true)
 		s.transmit(tx, tx.plain)
 	case wire.FrameChallenge:
-		s.elicited.Store(true)
+		s.elicit()
 		tx.plain = wire.AppendEcho(tx.plain[:0], wire.FrameResponse, data, true)
 		s.transmit(tx, tx.plain)
 	case wire.FramePong:

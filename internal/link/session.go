@@ -27,6 +27,21 @@ const (
 //
 // Sending takes no lock: any number of goroutines may send on one session, each with its own Tx.
 type Session struct {
+	// Sending. Atomic, no lock. These come first, and the words of the first aliases directly after them, so
+	// that a fan-out touches one cache line of each session.
+	counter    atomic.Uint64 // of the next packet
+	acked      atomic.Uint64 // one above the highest counter that a report acknowledged
+	out        atomic.Pointer[attachment]
+	path       atomic.Pointer[udp.Path]
+	waiting    atomic.Int64  // since when (Endpoint.clock) sent packets have shown no sign of arriving; 0: none
+	stopped    atomic.Bool   // the circuit breaker is open: no media
+	elicited   atomic.Bool   // the peer sent something that wants a report
+	mediaSent  atomic.Uint64 // packets with media
+	aliasKnown [wire.MaxAliases / 64]atomic.Uint64
+	mediaHeld  atomic.Uint64 // media frames not sent because of the circuit breaker
+	idleUntil  atomic.Int64  // until when (Endpoint.clock) no tick has anything to do
+	sent       sentTimes
+
 	ep      *Endpoint
 	handler Handler
 	client  *Client // nil on the accepting side
@@ -39,19 +54,6 @@ type Session struct {
 
 	// Owner is the handler's own; Accept sets it.
 	Owner any
-
-	// Sending. Atomic, no lock.
-	counter    atomic.Uint64 // of the next packet
-	acked      atomic.Uint64 // one above the highest counter that a report acknowledged
-	out        atomic.Pointer[attachment]
-	path       atomic.Pointer[udp.Path]
-	waiting    atomic.Int64 // since when (Endpoint.clock) sent packets have shown no sign of arriving; 0: none
-	stopped    atomic.Bool  // the circuit breaker is open: no media
-	elicited   atomic.Bool  // the peer sent something that wants a report
-	aliasKnown [wire.MaxAliases / 64]atomic.Uint64
-	sent       sentTimes
-	mediaSent  atomic.Uint64 // packets with media
-	mediaHeld  atomic.Uint64 // media frames not sent because of the circuit breaker
 
 	mu          sync.Mutex // guards what follows; no other lock of this package is taken under it
 	recv        receiveStats

@@ -8,6 +8,7 @@ import (
 
 const (
 	tickEvery   = 50 * time.Millisecond
+	idleTick    = 500 * time.Millisecond  // for a relay's session of which nothing is due
 	pingIdle    = 2 * time.Second         // a client that sent nothing for so long pings
 	pingRepeat  = 200 * time.Millisecond  // while there is doubt
 	pingSlow    = time.Second             // after 10 s of doubt
@@ -74,7 +75,9 @@ func (ep *Endpoint) tickLoop() {
 		sessions := ep.Sessions()
 		ep.withTx(func(tx *Tx) {
 			for _, s := range sessions {
-				s.tick(tx)
+				if time.Duration(s.idleUntil.Load()) <= tx.at {
+					s.tick(tx)
+				}
 			}
 		})
 	}
@@ -92,10 +95,28 @@ func (s *Session) tick(tx *Tx) {
 		s.doubtLocked(tx)
 	}
 	gone := s.expireLocked(tx.now)
+	if s.idleLocked() {
+		s.idleUntil.Store(int64(tx.at + idleTick))
+	}
 	s.mu.Unlock()
 	s.drop(gone...)
 	if over {
 		s.end(tx, wire.CloseLeft, true)
+	}
+}
+
+// idleLocked reports whether nothing is due soon, so that a relay need not look at each of thousands of
+// sessions every tick. Whoever gives it something to do resets idleUntil. A client has the time.
+func (s *Session) idleLocked() bool {
+	return s.client == nil && !s.elicited.Load() && !s.recv.eliciting && s.urgentOut.size() == 0 &&
+		!s.roaming.probing() && s.pings.asked.IsZero()
+}
+
+// elicit notes that the peer sent something that wants a report.
+func (s *Session) elicit() {
+	if !s.elicited.Load() {
+		s.elicited.Store(true)
+		s.idleUntil.Store(0)
 	}
 }
 

@@ -27,7 +27,7 @@ const handshakeTimeout = 20 * time.Second
 func quicConfig(keepAlive time.Duration) *quic.Config {
 	return &quic.Config{
 		HandshakeIdleTimeout:           handshakeTimeout,
-		MaxIdleTimeout:                 30 * time.Second,
+		MaxIdleTimeout:                 60 * time.Second, // as long as a session lives without a packet
 		KeepAlivePeriod:                keepAlive,
 		MaxIncomingStreams:             1,
 		MaxIncomingUniStreams:          -1,

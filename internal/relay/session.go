@@ -19,9 +19,23 @@ type session struct {
 	media   packetLimit
 }
 
+// receiver is a link.Session as the room.Receiver of its member: the same object, so that forwarding follows
+// no further pointer.
+type receiver link.Session
+
 // SendMedia implements room.Receiver.
-func (s *session) SendMedia(tx room.Tx, alias uint16, short, long []byte) {
-	s.Session.SendMedia(tx.(*link.Tx), alias, short, long)
+func (s *receiver) SendMedia(tx room.Tx, alias uint16, short, long []byte) {
+	(*link.Session)(s).SendMedia(tx.(*link.Tx), alias, short, long)
+}
+
+// SetAliasKnown implements room.Receiver.
+func (s *receiver) SetAliasKnown(alias uint16, known bool) {
+	(*link.Session)(s).SetAliasKnown(alias, known)
+}
+
+// SendUrgent implements room.Receiver.
+func (s *receiver) SendUrgent(kind wire.UrgentKind, body []byte) error {
+	return (*link.Session)(s).SendUrgent(kind, body)
 }
 
 // packetLimit counts the packets of each second of the clock. Races between the receiving goroutines of
@@ -137,7 +151,7 @@ func (r *acceptor) join(s *session, m *wire.Join) wire.Message {
 
 // enter makes the session's member. The caller holds s.joining.
 func (r *acceptor) enter(s *session, m *wire.Join, entry *wire.MemberEntry) (*room.Member, error) {
-	member, err := r.rooms.Join(m.Room, m.Entry, s)
+	member, err := r.rooms.Join(m.Room, m.Entry, (*receiver)(s.Session))
 	if err != nil {
 		return nil, err
 	}

@@ -87,11 +87,12 @@ func (st *Stream) Forward(media *wire.Media, tx Tx, short, long []byte) int {
 	media.Long = true
 	long = wire.AppendMedia(long[:0], media, true)
 	sent := 0
-	for _, m := range *st.member.room.members.Load() {
-		if m == st.member {
+	from := st.member.receiver
+	for _, to := range *st.member.room.receivers.Load() {
+		if to == from {
 			continue
 		}
-		m.receiver.SendMedia(tx, st.alias, short, long)
+		to.SendMedia(tx, st.alias, short, long)
 		sent++
 	}
 	return sent

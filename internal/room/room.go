@@ -55,8 +55,9 @@ func NewRooms(limits Limits) *Rooms {
 
 // Room is a named group: whoever is in it hears whoever talks in it.
 type Room struct {
-	name    string
-	members atomic.Pointer[[]*Member] // sorted by id; never changed, only replaced
+	name      string
+	members   atomic.Pointer[[]*Member]  // sorted by id; never changed, only replaced
+	receivers atomic.Pointer[[]Receiver] // theirs, so that forwarding need not look at the members
 
 	mu      sync.Mutex // guards what follows, and every change of members; never held across I/O
 	aliases aliasTable
@@ -73,7 +74,7 @@ type Member struct {
 	rooms    *Rooms
 	room     *Room
 	receiver Receiver
-	stale    bool      // guarded by room.telling: the list of members has to be fetched again
+	stale    bool // guarded by room.telling: the list of members has to be fetched again
 	binds    *rate.Limiter
 	streams  []*Stream // guarded by room.mu; oldest first
 	left     bool      // guarded by room.mu
@@ -138,7 +139,14 @@ func (m *Member) Leave(now time.Time) bool {
 }
 
 // replaceMembers publishes a new snapshot. The caller holds room.mu.
-func (room *Room) replaceMembers(list []*Member) { room.members.Store(&list) }
+func (room *Room) replaceMembers(list []*Member) {
+	receivers := make([]Receiver, len(list))
+	for i, m := range list {
+		receivers[i] = m.receiver
+	}
+	room.members.Store(&list)
+	room.receivers.Store(&receivers)
+}
 
 func compareID(m *Member, id wire.MemberID) int { return m.ID.Compare(id) }
 

@@ -49,9 +49,9 @@ type Nonce [nonceSize]byte
 // generation is one key: AES-128-GCM with a 12-byte tag, and the IV its nonces are made from.
 type generation struct {
 	number uint64
-	secret Secret // of this generation; the next one's follows from it
 	aead   cipher.AEAD
 	iv     [nonceSize]byte
+	secret Secret // of this generation; the next one's follows from it
 }
 
 func newGeneration(number uint64, secret Secret) *generation {
@@ -99,21 +99,22 @@ func expand(secret Secret, info string, size int) []byte {
 
 // Sealer seals the packets of one direction. It is safe for concurrent use.
 type Sealer struct {
-	mu  sync.Mutex // held while a new generation is made
 	cur atomic.Pointer[sealing]
+	mu  sync.Mutex // held while a new generation is made
 }
 
 // sealing is the newest generation and the one before it, which senders that were overtaken at a
-// boundary still need.
-type sealing struct{ prev, cur *generation }
+// boundary still need. Both are in it by value: a fan-out that goes through thousands of sealers is
+// bound by how many pointers it has to follow for each.
+type sealing struct{ cur, prev generation }
 
 // NewSealer returns a Sealer for packets whose counters are at or after first.
 func NewSealer(secret Secret, first uint64) *Sealer {
 	g, s := newGeneration(0, secret), &Sealer{}
-	now := &sealing{cur: g}
+	now := &sealing{cur: *g}
 	if number := first >> generationBits; number > 0 {
-		now.prev = g.at(number - 1)
-		now.cur = now.prev.next()
+		now.prev = *g.at(number - 1)
+		now.cur = *now.prev.next()
 	}
 	s.cur.Store(now)
 	return s
@@ -124,7 +125,7 @@ func NewSealer(secret Secret, first uint64) *Sealer {
 // of one Sealer may come out of order by less than a generation. For an older one it returns nil.
 func (s *Sealer) Seal(header, plaintext []byte, counter uint64, n *Nonce) []byte {
 	want := counter >> generationBits
-	g := s.cur.Load().cur
+	g := &s.cur.Load().cur
 	if g.number != want {
 		if g = s.generation(want); g == nil {
 			return nil
@@ -139,14 +140,14 @@ func (s *Sealer) generation(want uint64) *generation {
 	defer s.mu.Unlock()
 	now := s.cur.Load()
 	for now.cur.number < want {
-		now = &sealing{prev: now.cur, cur: now.cur.next()}
+		now = &sealing{prev: now.cur, cur: *now.cur.next()}
 		s.cur.Store(now)
 	}
 	switch {
 	case now.cur.number == want:
-		return now.cur
-	case now.prev != nil && now.prev.number == want:
-		return now.prev
+		return &now.cur
+	case now.prev.aead != nil && now.prev.number == want:
+		return &now.prev
 	}
 	return nil
 }
