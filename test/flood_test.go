@@ -20,7 +20,7 @@ import (
 // the test unless all was heard and a third can join meanwhile.
 func callThrough(t *testing.T, r *relay, talkAt, listenAt string, disturb func(ctx context.Context)) {
 	t.Helper()
-	in, said := sound(t, speech.Keywords, 0)
+	in, said := sound(t, speech.Keywords, 5*time.Second)
 	out := filepath.Join(t.TempDir(), "heard.wav")
 	load := measureContention()
 	listener := join(t, listenAt, "room", "--in", "none", "--out", out)
@@ -30,7 +30,7 @@ func callThrough(t *testing.T, r *relay, talkAt, listenAt string, disturb func(c
 	defer stop()
 	wg.Go(func() { disturb(ctx) })
 	talking := join(t, talkAt, "room", "--in", in, "--out", "none", "--name", "anna")
-	time.Sleep(4 * time.Second)
+	time.Sleep(3 * time.Second)
 	join(t, r.addr, "room", "--in", "none", "--out", "none", "--for", "100ms").finish(soon)
 	sent := talking.finish(time.Minute)
 	time.Sleep(500 * time.Millisecond)
@@ -105,6 +105,7 @@ func TestGarbageFlood(t *testing.T) {
 
 // TestConnectionFlood: connections that never say who they are keep nobody out.
 func TestConnectionFlood(t *testing.T) {
+	t.Parallel()
 	r := startRelay(t)
 	to, err := net.ResolveUDPAddr("udp4", r.addr)
 	if err != nil {
@@ -135,6 +136,7 @@ func TestConnectionFlood(t *testing.T) {
 
 // TestMalformedPackets: who repeats, cuts and alters what passes, both ways, does no harm to a call.
 func TestMalformedPackets(t *testing.T) {
+	t.Parallel()
 	r := startRelay(t)
 	meddle := func(b []byte) [][]byte {
 		if b[0] >= 0x40 {

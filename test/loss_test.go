@@ -26,7 +26,7 @@ func near(t *testing.T, what string, got, want float64) {
 // pause but those that the channel makes. While measuring the call takes ten minutes.
 func TestHeavyLoss(t *testing.T) {
 	t.Parallel()
-	length := 12 * time.Second
+	length := 10 * time.Second
 	if measuring {
 		length = 10 * time.Minute
 	}
@@ -56,7 +56,7 @@ func TestHeavyLoss(t *testing.T) {
 // them.
 func TestLossBothWays(t *testing.T) {
 	t.Parallel()
-	length := 12 * time.Second
+	length := 10 * time.Second
 	if measuring {
 		length = 2 * time.Minute
 	}

@@ -115,7 +115,7 @@ func TestNewAddress(t *testing.T) {
 func TestStalledListeners(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
-	in, said := sound(t, speech.Review, 0)
+	in, said := sound(t, speech.Review, 6*time.Second)
 	out := filepath.Join(t.TempDir(), "heard.wav")
 	load := measureContention()
 	healthy := join(t, r.addr, "room", "--in", "none", "--out", out)

@@ -67,7 +67,7 @@ var voices = []string{
 }
 
 func manyTalkers(t *testing.T, r *relay, n int) {
-	const length = 5 * time.Second
+	const length = 4 * time.Second
 	room := fmt.Sprintf("room of %d", n)
 	out := folder(t)
 	load := measureContention()
