@@ -282,7 +282,7 @@ func TestUrgentMessages(t *testing.T) {
 			if i%50 == 25 {
 				p.dropConnection()
 			}
-			time.Sleep(300 * time.Millisecond)
+			time.Sleep(500 * time.Millisecond)
 		}
 		time.Sleep(5 * time.Second)
 		l.checkMessages("to the client", p.ears.messages(), sent)
