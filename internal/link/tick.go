@@ -97,6 +97,9 @@ func (s *Session) tick(tx *Tx) {
 	gone := s.expireLocked(tx.now)
 	if s.idleLocked() {
 		s.idleUntil.Store(int64(tx.at + idleTick))
+		if s.elicited.Load() { // since it was asked above
+			s.idleUntil.Store(0)
+		}
 	}
 	s.mu.Unlock()
 	s.drop(gone...)
