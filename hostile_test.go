@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -323,14 +324,13 @@ func TestGarbageNews(t *testing.T) {
 			t.Fatal(err)
 		}
 		entries := [][]byte{altered, foreign, elsewhere.entry, []byte("garbage"), good.entry, good.entry}
-		pages := 0
+		var pages atomic.Int64
 		h.answer = func(m wire.Message) wire.Message {
 			switch m := m.(type) {
 			case *wire.Join:
 				return &wire.Joined{Room: m.Room, Member: wire.EntryID(m.Entry), Members: 1}
 			case *wire.Members:
-				pages++
-				return &wire.MemberPage{Entries: entries, Next: &wire.MemberID{byte(pages)}} // without end
+				return &wire.MemberPage{Entries: entries, Next: &wire.MemberID{byte(pages.Add(1))}} // without end
 			}
 			return nil
 		}
@@ -347,8 +347,8 @@ func TestGarbageNews(t *testing.T) {
 		if got, want := a.news(), []string{"+eve", "warning: the relay is shutting down"}; !sameWords(got, want) {
 			t.Errorf("%q, want %q", got, want)
 		}
-		if pages > pageBurst+pageRate*11 {
-			t.Errorf("%d pages were asked for in 10 s", pages)
+		if n := pages.Load(); n > pageBurst+pageRate*11 {
+			t.Errorf("%d pages were asked for in 10 s", n)
 		}
 		if err := a.say(&samples{pcm: tone(100 * time.Millisecond)}, PublishConfig{}).Err(); err != nil {
 			t.Error(err)
