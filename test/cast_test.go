@@ -187,17 +187,6 @@ func (c *client) find(timeout time.Duration, match func(event) bool) (e event, o
 	return e, ok
 }
 
-// events counts the events of a kind so far.
-func (c *client) events(kind string) int {
-	n := 0
-	for _, line := range c.stdout.lines() {
-		if strings.HasPrefix(line, `{"event":"`+kind+`"`) {
-			n++
-		}
-	}
-	return n
-}
-
 // leave stops the client as SIGTERM does, and returns its summary.
 func (c *client) leave() event {
 	c.t.Helper()

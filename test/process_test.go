@@ -3,7 +3,6 @@ package test
 import (
 	"bytes"
 	"errors"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,8 +22,7 @@ type process struct {
 	cmd    *exec.Cmd
 	stdout transcript
 	stderr transcript
-	stdin  io.WriteCloser // nil: the child has none
-	done   chan struct{}  // closed when it has ended and all output is there
+	done   chan struct{} // closed when it has ended and all output is there
 }
 
 // newHome makes a home directory, in which identity and known relays are kept.
@@ -80,13 +78,6 @@ func launch(t *testing.T, cmd *exec.Cmd) *process {
 		}
 	})
 	return p
-}
-
-// run is launch and wait: the exit status of wzp with args.
-func run(t *testing.T, home string, args ...string) (*process, int) {
-	t.Helper()
-	p := launch(t, command(t, home, args...))
-	return p, p.wait(soon)
 }
 
 // wait returns the exit status, and fails the test when the process does not end in time.

@@ -21,7 +21,7 @@ func pushToTalk(ctx context.Context, stop context.CancelFunc, p *wzp.Publication
 			wg.Go(func() {
 				<-ctx.Done()
 				out.raw.Store(false)
-				term.Restore(fd, state)
+				_ = term.Restore(fd, state) // a terminal that is gone needs none
 			})
 		}
 	}
