@@ -282,7 +282,7 @@ func TestDialChecksItsArguments(t *testing.T) {
 	}
 }
 
-// TestFullRoom wants the relay's reason.
+// TestRelayRefuses wants the relay's reason.
 func TestRelayRefuses(t *testing.T) {
 	inNetwork(t, func(l *lab) {
 		fake := l.hostile()

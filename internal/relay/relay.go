@@ -185,7 +185,9 @@ func (r *Relay) drain() {
 	sessions := r.endpoint.Sessions()
 	r.log.Info("shutting down", "sessions", len(sessions))
 	for _, s := range sessions {
-		s.SendUrgent(wire.UrgentShutdown, nil) // if its queue is full the close frames must do
+		if err := s.SendUrgent(wire.UrgentShutdown, nil); err != nil {
+			r.log.Debug("cannot say that the relay shuts down; the close frames must do", "err", err)
+		}
 	}
 	deadline := time.Now().Add(drainTime)
 	for _, s := range sessions {
