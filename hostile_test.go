@@ -285,14 +285,17 @@ func TestOneMemberMakesManyStreams(t *testing.T) {
 		a := l.joined("anna", "r")
 		s := h.stranger(50, "eve", "r")
 		h.tell(wire.UrgentMembersJoined, wire.AppendMembersJoined(nil, s.entry))
+		oldest := s.frames(t, 10)
+		h.talk(100, oldest[:5])
 		for i := range 3 * maxStreamsOfMember {
-			s.newStream(t, 0, uint8(i))
+			s.newStream(t, 1, uint8(i))
 			h.talk(uint16(i), s.frames(t, 5))
 		}
 		if n := len(a.room.Streams()); n != maxStreamsOfMember {
 			t.Errorf("%d streams now, want %d", n, maxStreamsOfMember)
 		}
 		time.Sleep(10 * time.Second)
+		h.talk(100, oldest[5:])
 		players := 0
 		for _, st := range a.room.Heard() {
 			if st.player.Load() != nil {

@@ -128,7 +128,10 @@ func TestRelayRestarts(t *testing.T) {
 		a.news()
 		l.stop()
 		c.client.Close() // carl does not come back
+		l.net.Partition(b.addr.Addr(), relayAddr.Addr(), true)
 		l.startRelay()
+		time.Sleep(2 * time.Second) // bert comes after anna
+		l.net.Partition(b.addr.Addr(), relayAddr.Addr(), false)
 		time.Sleep(4 * time.Second)
 		a.mix.take()
 		time.Sleep(3 * time.Second)
