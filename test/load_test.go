@@ -31,7 +31,7 @@ func cpuPressure() time.Duration {
 }
 
 // stop ends the measurement and says how many of so many 20 ms frames the machine may have spoilt: none
-// while measuring, and else one for each 20 ms of waiting, at most a quarter.
+// while measuring, and else one for each 100 ms of waiting, at most an eighth.
 func (c contention) stop(t *testing.T) (excuses func(frames int) int) {
 	t.Helper()
 	waited, took := cpuPressure()-c.waited, time.Since(c.begin)
@@ -42,7 +42,7 @@ func (c contention) stop(t *testing.T) (excuses func(frames int) int) {
 		if measuring {
 			return 0
 		}
-		return min(int(waited/(20*time.Millisecond)), frames/4)
+		return min(int(waited/(100*time.Millisecond)), frames/8)
 	}
 }
 
