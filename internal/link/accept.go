@@ -22,7 +22,7 @@ func (ep *Endpoint) listen() error {
 	if ep.config.Accept == nil {
 		return nil
 	}
-	ln, err := ep.transport.Listen(ep.cert.server(), quicConfig(0))
+	ln, err := ep.transport.Listen(ep.cert.server(), quicConfig())
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func (t *attempt) handshake(ctx context.Context, c *Client) error {
 		refused = c.config.CheckRelay(key)
 		return refused
 	})
-	conn, err := t.ep.transport.Dial(ctx, net.UDPAddrFromAddrPort(t.remote), config, quicConfig(keepAlive))
+	conn, err := t.ep.transport.Dial(ctx, net.UDPAddrFromAddrPort(t.remote), config, quicConfig())
 	if err != nil {
 		if refused != nil {
 			return &FinalError{refused}

@@ -80,7 +80,6 @@ const (
 
 const (
 	answerTime = 2 * time.Second
-	keepAlive  = 25 * time.Second
 )
 
 // ErrClosed is returned once the client has left.

@@ -54,7 +54,11 @@ type Endpoint struct {
 	helloRate *addressLimiter
 	start     time.Time // of the endpoint's clock
 
-	handshakes atomic.Int64 // connections before a valid Hello
+	handshakes atomic.Int64  // connections before a valid Hello
+	resting    atomic.Bool   // the tick loop may be asleep for longer than a tick
+	stirred    chan struct{} // cap 1: it must not be
+	failed     chan struct{} // closed when the port has ended
+	err        error         // why; valid after failed
 	stats      counters
 	txs        sync.Pool // *Tx without a batch, for received packets
 	senders    sync.Pool // *Tx with a batch of their own
@@ -123,6 +127,8 @@ func NewEndpoint(mux *udp.Mux, config Config) (*Endpoint, error) {
 		resets:    rate.NewLimiter(resetRate, resetRate),
 		helloRate: newAddressLimiter(rate.Limit(config.HelloRate), int(10*config.HelloRate)+1),
 		start:     time.Now(),
+		stirred:   make(chan struct{}, 1),
+		failed:    make(chan struct{}),
 		conns:     make(map[wire.ConnID]*attachment),
 		sessions:  make(map[[16]byte]*Session),
 		all:       make(map[*Session]struct{}),
@@ -145,7 +151,10 @@ func NewEndpoint(mux *udp.Mux, config Config) (*Endpoint, error) {
 	if err := ep.listen(); err != nil {
 		return nil, err
 	}
-	ep.wg.Go(func() { mux.Serve(ep.sealed) })
+	ep.wg.Go(func() {
+		ep.err = mux.Serve(ep.sealed)
+		close(ep.failed)
+	})
 	ep.wg.Go(ep.tickLoop)
 	return ep, nil
 }
@@ -157,6 +166,15 @@ func newTx(b *udp.Batch) *Tx {
 		Short: make([]byte, 0, wire.MaxPacketSize),
 		Long:  make([]byte, 0, wire.MaxPacketSize),
 	}
+}
+
+// Failed is closed when the port has ended: after Close, or because it failed.
+func (ep *Endpoint) Failed() <-chan struct{} { return ep.failed }
+
+// Err returns why the port ended; nil after Close.
+func (ep *Endpoint) Err() error {
+	<-ep.failed
+	return ep.err
 }
 
 // LocalAddr returns the address of the port.

@@ -43,7 +43,7 @@ func (s *stranger) dial(limit time.Duration) (*quic.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	config := clientTLS("", func(identity.PublicKey) error { return nil })
-	return s.transport.Dial(ctx, net.UDPAddrFromAddrPort(relayAddr), config, quicConfig(keepAlive))
+	return s.transport.Dial(ctx, net.UDPAddrFromAddrPort(relayAddr), config, quicConfig())
 }
 
 // say opens the control stream, writes p and returns what comes back until the connection ends.
@@ -69,7 +69,7 @@ func TestForwardedHelloIsRefused(t *testing.T) {
 			l.t.Fatal(err)
 		}
 		s := l.stranger(evilAddr)
-		ln, err := s.transport.Listen((&identityCertificate{cert}).server(), quicConfig(0))
+		ln, err := s.transport.Listen((&identityCertificate{cert}).server(), quicConfig())
 		if err != nil {
 			l.t.Fatal(err)
 		}

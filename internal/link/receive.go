@@ -36,6 +36,7 @@ func (s *Session) receive(tx *Tx, a *attachment, h wire.Header, header int, p []
 	}
 	s.mu.Unlock()
 	s.frames(tx, frames, from)
+	s.reportAfterPacket(tx)
 }
 
 // newestLocked follows the peer to the keys and the address of its newest packet. The caller holds s.mu.
@@ -50,7 +51,7 @@ func (s *Session) newestLocked(tx *Tx, a *attachment, from udp.Path, size int) {
 		s.path.Store(&udp.Path{Peer: s.roaming.current.Peer, Local: s.roaming.current.Local})
 	}
 	if s.roaming.probing() {
-		s.idleUntil.Store(0)
+		s.stir()
 		s.probeLocked(tx)
 	}
 }

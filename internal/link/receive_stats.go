@@ -11,8 +11,9 @@ const (
 	reportEvery = time.Second
 	reportOften = 300 * time.Millisecond // while more than reportLossy of the packets is lost
 	reportLossy = 0.1
-	reportShare = 0.045 // of the received bytes per second: with acks and pongs it is to stay below 0.05
-	judgeAfter  = 64    // a missing counter this far below the highest is lost: reordering is over
+	reportSlack = 100 * time.Millisecond // how long a report that is due waits for a packet to follow
+	reportShare = 0.045                  // of the received bytes per second: with acks and pongs it is to stay below 0.05
+	judgeAfter  = 64                     // a missing counter this far below the highest is lost: reordering is over
 )
 
 // receiveStats counts what arrived of one direction and makes the reports of it
@@ -99,9 +100,9 @@ func (r *receiveStats) endBurst() {
 	r.run = 0
 }
 
-// due reports whether it is time for a report.
-func (r *receiveStats) due(now time.Time) bool {
-	return r.eliciting && r.received > 0 && now.Sub(r.reported) >= max(r.interval, reportOften)
+// due reports whether it is time for a report, or was time slack ago.
+func (r *receiveStats) due(now time.Time, slack time.Duration) bool {
+	return r.eliciting && r.received > 0 && now.Sub(r.reported) >= max(r.interval, reportOften)+slack
 }
 
 // report returns the report of now, and decides when the next one may follow.

@@ -60,7 +60,7 @@ func (s *Session) SendUrgent(kind wire.UrgentKind, body []byte) error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if err = s.urgentOut.add(kind, body); err == nil {
-			s.idleUntil.Store(0)
+			s.stir()
 			s.urgentLocked(tx)
 		}
 	})

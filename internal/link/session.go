@@ -39,6 +39,7 @@ type Session struct {
 	mediaSent  atomic.Uint64 // packets with media
 	aliasKnown [wire.MaxAliases / 64]atomic.Uint64
 	mediaHeld  atomic.Uint64 // media frames not sent because of the circuit breaker
+	reportAt   atomic.Int64  // when (Endpoint.clock) the next report may be due
 	idleUntil  atomic.Int64  // until when (Endpoint.clock) no tick has anything to do
 	sent       sentTimes
 

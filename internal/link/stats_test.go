@@ -118,20 +118,20 @@ func reportBody(t *testing.T, p *wire.Report) []byte {
 
 func TestReportsComeWhenWanted(t *testing.T) {
 	var r receiveStats
-	if r.eliciting = true; r.due(epoch) {
+	if r.eliciting = true; r.due(epoch, 0) {
 		t.Error("a report before the first packet")
 	}
 	r.packet(0, 100, epoch)
-	if !r.due(epoch) {
+	if !r.due(epoch, 0) {
 		t.Error("no report after the first packet")
 	}
 	r.report(epoch)
 	now := epoch.Add(10 * time.Second)
 	r.packet(1, 100, now)
-	if r.due(now) {
+	if r.due(now, 0) {
 		t.Error("a report though nothing came that wants one")
 	}
-	if r.eliciting = true; !r.due(now) {
+	if r.eliciting = true; !r.due(now, 0) {
 		t.Error("no report after 10 s")
 	}
 }
@@ -160,7 +160,7 @@ func TestReportsAreMoreFrequentWithLoss(t *testing.T) {
 				r.packet(i, test.size, now)
 				r.eliciting = true
 			}
-			if r.due(now) {
+			if r.due(now, 0) {
 				r.report(now)
 				reports++
 			}

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"math"
 	"time"
 
 	"github.com/wzp-voice/wzp/wire"
@@ -8,7 +9,7 @@ import (
 
 const (
 	tickEvery   = 50 * time.Millisecond
-	idleTick    = 500 * time.Millisecond  // for a relay's session of which nothing is due
+	idleTick    = 500 * time.Millisecond  // while nothing is due
 	pingIdle    = 2 * time.Second         // a client that sent nothing for so long pings
 	pingRepeat  = 200 * time.Millisecond  // while there is doubt
 	pingSlow    = time.Second             // after 10 s of doubt
@@ -62,24 +63,50 @@ func (p *pinger) every(now time.Time, hurry bool) time.Duration {
 // answered notes a pong.
 func (p *pinger) answered() { p.asked = time.Time{} }
 
-// tickLoop does what is due by time alone, for all sessions.
+// tickLoop does what is due by time alone, for all sessions. Where nothing is due soon it sleeps for idleTick:
+// each time that it wakes costs an idle machine more than what it does then.
 func (ep *Endpoint) tickLoop() {
-	ticker := time.NewTicker(tickEvery)
-	defer ticker.Stop()
+	timer := time.NewTimer(tickEvery)
+	defer timer.Stop()
 	for {
 		select {
 		case <-ep.ctx.Done():
 			return
-		case <-ticker.C:
+		case <-ep.stirred:
+			timer.Reset(tickEvery)
+		case <-timer.C:
+			ep.resting.Store(true) // before it looks at the sessions: see stir
+			timer.Reset(ep.tick())
 		}
-		sessions := ep.Sessions()
-		ep.withTx(func(tx *Tx) {
-			for _, s := range sessions {
-				if time.Duration(s.idleUntil.Load()) <= tx.at {
-					s.tick(tx)
-				}
+	}
+}
+
+// tick looks at the sessions that have something to do and returns the time to the next tick.
+func (ep *Endpoint) tick() time.Duration {
+	sessions := ep.Sessions()
+	var at time.Duration
+	next := time.Duration(math.MaxInt64)
+	ep.withTx(func(tx *Tx) {
+		at = tx.at
+		for _, s := range sessions {
+			if time.Duration(s.idleUntil.Load()) <= at {
+				s.tick(tx)
 			}
-		})
+			next = min(next, time.Duration(s.idleUntil.Load()))
+		}
+	})
+	// All sessions that rest wake at the same times.
+	return min(max(next-at, tickEvery), idleTick-at%idleTick)
+}
+
+// stir makes the next tick, in at most tickEvery, look at the session.
+func (s *Session) stir() {
+	s.idleUntil.Store(0)
+	if s.ep.resting.Load() && s.ep.resting.Swap(false) {
+		select {
+		case s.ep.stirred <- struct{}{}:
+		default:
+		}
 	}
 }
 
@@ -89,17 +116,15 @@ func (s *Session) tick(tx *Tx) {
 	// A client goes on with what it has: whether the relay still knows the session, its next Welcome tells.
 	over := s.client == nil && tx.now.Sub(s.recv.authenticAt) > sessionTimeout
 	if !over && !s.ended {
-		s.reportLocked(tx)
+		s.reportLocked(tx, reportSlack)
 		s.urgentLocked(tx)
 		s.probeLocked(tx)
 		s.doubtLocked(tx)
 	}
 	gone := s.expireLocked(tx.now)
-	if s.idleLocked() {
-		s.idleUntil.Store(int64(tx.at + idleTick))
-		if s.elicited.Load() { // since it was asked above
-			s.idleUntil.Store(0)
-		}
+	s.idleUntil.Store(int64(s.nextTickLocked(tx.at)))
+	if s.elicited.Load() { // since it was asked above
+		s.idleUntil.Store(0)
 	}
 	s.mu.Unlock()
 	s.drop(gone...)
@@ -108,29 +133,51 @@ func (s *Session) tick(tx *Tx) {
 	}
 }
 
-// idleLocked reports whether nothing is due soon, so that a relay need not look at each of thousands of
-// sessions every tick. Whoever gives it something to do resets idleUntil. A client has the time.
-func (s *Session) idleLocked() bool {
-	return s.client == nil && !s.elicited.Load() && !s.recv.eliciting && s.urgentOut.size() == 0 &&
-		!s.roaming.probing() && s.pings.asked.IsZero()
+// nextTickLocked returns when (Endpoint.clock) the session has to be looked at again, so that a relay need not
+// look at each of thousands of sessions every tick. Who gives it something to do before that stirs it.
+func (s *Session) nextTickLocked(at time.Duration) time.Duration {
+	if s.urgentOut.size() > 0 || s.roaming.probing() || !s.pings.asked.IsZero() {
+		return at + tickEvery
+	}
+	next := at - at%idleTick + idleTick
+	if s.recv.eliciting {
+		next = min(next, time.Duration(s.reportAt.Load())+reportSlack)
+	}
+	if since := s.waiting.Load(); since != 0 {
+		next = min(next, time.Duration(since)+doubtAfter+s.send.quality.RTT)
+	}
+	return max(next, at+tickEvery)
 }
 
 // elicit notes that the peer sent something that wants a report.
 func (s *Session) elicit() {
 	if !s.elicited.Load() {
 		s.elicited.Store(true)
-		s.idleUntil.Store(0)
+		s.stir()
 	}
 }
 
-func (s *Session) reportLocked(tx *Tx) {
+// reportAfterPacket sends a report that is due right after a packet was handled: both programs and their radios
+// are awake then, and the reports of a room's listeners reach the relay together instead of waking it one by
+// one. What no packet comes for is left to the tick.
+func (s *Session) reportAfterPacket(tx *Tx) {
+	if s.elicited.Load() && time.Duration(s.reportAt.Load()) <= tx.at {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.reportLocked(tx, 0)
+	}
+}
+
+// reportLocked sends a report if one has been due for slack. The caller holds s.mu.
+func (s *Session) reportLocked(tx *Tx, slack time.Duration) {
 	if s.elicited.Swap(false) {
 		s.recv.eliciting = true
 	}
-	if s.recv.due(tx.now) {
+	if s.recv.due(tx.now, slack) && !s.ended {
 		report := s.recv.report(tx.now)
 		tx.plain = wire.AppendReport(tx.plain[:0], &report, true)
 		s.transmit(tx, tx.plain)
+		s.reportAt.Store(int64(tx.at + max(s.recv.interval, reportOften)))
 	}
 }
 

@@ -23,12 +23,16 @@ const (
 // would fail one handshake in five.
 const handshakeTimeout = 20 * time.Second
 
+// maxIdle is how long a connection lives on which nothing is said. Nothing is, once the member list is there;
+// keeping it alive would wake a relay for each of its clients, and whether the peer is there is known from sealed
+// packets. A session that is over closes its connections.
+const maxIdle = time.Hour
+
 // quicConfig is both sides' configuration. The control stream is the only stream, and little flows on it.
-func quicConfig(keepAlive time.Duration) *quic.Config {
+func quicConfig() *quic.Config {
 	return &quic.Config{
 		HandshakeIdleTimeout:           handshakeTimeout,
-		MaxIdleTimeout:                 60 * time.Second, // as long as a session lives without a packet
-		KeepAlivePeriod:                keepAlive,
+		MaxIdleTimeout:                 maxIdle,
 		MaxIncomingStreams:             1,
 		MaxIncomingUniStreams:          -1,
 		InitialStreamReceiveWindow:     16 << 10,

@@ -75,6 +75,7 @@ type Relay struct {
 	stats    counters
 	draining atomic.Bool
 	changed  chan *room.Member // in whose rooms somebody has joined or left
+	missed   atomic.Bool       // changed was full
 
 	mu        sync.Mutex // guards what follows
 	sessions  int
@@ -150,24 +151,38 @@ func (r *Relay) Run(ctx context.Context) error {
 	r.log.Info("listening", "udp", r.Addr().String(), "admin", r.AdminAddr(), "fingerprint", r.config.Identity.Fingerprint().String())
 	var wg sync.WaitGroup
 	wg.Go(func() { r.admin.serve() })
-	ticker := time.NewTicker(flushEvery)
-	defer ticker.Stop()
-	for done := false; !done; {
-		select {
-		case <-ctx.Done():
-			done = true
-		case m := <-r.changed:
-			m.Flush(time.Now())
-		case now := <-ticker.C:
-			r.rooms.Flush(now)
-		}
-	}
+	err := r.tellChanges(ctx)
 	r.drain()
-	err := r.endpoint.Close()
+	err = errors.Join(err, r.endpoint.Close())
 	r.admin.close()
 	wg.Wait()
 	r.log.Info("stopped")
 	return err
+}
+
+// tellChanges tells members of joins and leaves until ctx is done, or the port fails.
+func (r *Relay) tellChanges(ctx context.Context) error {
+	timer := time.NewTimer(flushEvery)
+	defer timer.Stop()
+	armed := true
+	for {
+		left := false
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-r.endpoint.Failed():
+			return r.endpoint.Err()
+		case m := <-r.changed:
+			left = m.Flush(time.Now())
+		case now := <-timer.C:
+			armed = false
+			left = r.rooms.Flush(now)
+		}
+		if (left || r.missed.Swap(false)) && !armed {
+			timer.Reset(flushEvery)
+			armed = true
+		}
+	}
 }
 
 // tell has the members of m's room told of a change, by Run: who receives packets must not send to a
@@ -176,6 +191,7 @@ func (r *Relay) tell(m *room.Member) {
 	select {
 	case r.changed <- m:
 	default:
+		r.missed.Store(true)
 	}
 }
 

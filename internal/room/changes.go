@@ -75,7 +75,9 @@ func (c *changes) messages(now time.Time) (list []urgent) {
 
 // Flush tells members of joins and leaves whose time has come. A relay calls it a few times a second, and
 // a Member's after each change. It sends a packet to each member: it is nothing for a receiving goroutine.
-func (r *Rooms) Flush(now time.Time) {
+//
+// It reports whether something is left to be told: call it again soon.
+func (r *Rooms) Flush(now time.Time) (left bool) {
 	r.mu.Lock()
 	rooms := make([]*Room, 0, len(r.rooms))
 	for _, room := range r.rooms {
@@ -83,14 +85,15 @@ func (r *Rooms) Flush(now time.Time) {
 	}
 	r.mu.Unlock()
 	for _, room := range rooms {
-		room.flush(now)
+		left = room.flush(now) || left
 	}
+	return left
 }
 
-// Flush tells of the changes of the member's own room.
-func (m *Member) Flush(now time.Time) { m.room.flush(now) }
+// Flush tells of the changes of the member's own room, as Rooms.Flush does.
+func (m *Member) Flush(now time.Time) (left bool) { return m.room.flush(now) }
 
-func (room *Room) flush(now time.Time) {
+func (room *Room) flush(now time.Time) (left bool) {
 	room.telling.Lock()
 	defer room.telling.Unlock()
 	room.mu.Lock()
@@ -99,10 +102,13 @@ func (room *Room) flush(now time.Time) {
 	if room.changes.due(len(members), now) {
 		messages = room.changes.messages(now)
 	}
+	left = !room.changes.none()
 	room.mu.Unlock()
 	for _, m := range members {
 		m.tell(messages)
+		left = left || m.stale
 	}
+	return left
 }
 
 // tell sends messages to the member; when its link is too far behind for them, it is told to fetch the list
