@@ -232,14 +232,14 @@ func (s *Session) install(a *attachment, keys *exported, path udp.Path, now time
 	if !ended {
 		dropped = s.attachLocked(a, now)
 		if s.client != nil || s.out.Load() == nil || s.recv.received == 0 {
-			s.out.Store(a)
+			s.setOutLocked(a)
 		}
 		if s.client != nil {
 			s.retireLocked(a, now)
 		}
 		// The handshake proved this address.
 		s.roaming = roaming{current: path}
-		s.path.Store(&path)
+		s.setPathLocked(path)
 	}
 	s.mu.Unlock()
 	s.ep.bind(a, !ended)

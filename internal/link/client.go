@@ -317,7 +317,7 @@ func (s *Session) abandon() {
 	s.ended = true
 	attachments := s.attachments
 	s.attachments = nil
-	s.out.Store(nil)
+	s.setOutLocked(nil)
 	s.mu.Unlock()
 	s.ep.forget(s, attachments)
 }

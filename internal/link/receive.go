@@ -42,13 +42,13 @@ func (s *Session) receive(tx *Tx, a *attachment, h wire.Header, header int, p []
 // newestLocked follows the peer to the keys and the address of its newest packet. The caller holds s.mu.
 func (s *Session) newestLocked(tx *Tx, a *attachment, from udp.Path, size int) {
 	if s.client == nil && s.out.Load() != a {
-		s.out.Store(a)
+		s.setOutLocked(a)
 		s.retireLocked(a, tx.now)
 	}
 	before := s.roaming.current
 	s.roaming.newest(from, size, tx.now)
 	if s.roaming.current != before {
-		s.path.Store(&udp.Path{Peer: s.roaming.current.Peer, Local: s.roaming.current.Local})
+		s.setPathLocked(s.roaming.current)
 	}
 	if s.roaming.probing() {
 		s.stir()
@@ -220,7 +220,7 @@ func (s *Session) echo(tx *Tx, t wire.FrameType, data [8]byte, from udp.Path) {
 	case wire.FrameResponse:
 		s.mu.Lock()
 		if s.roaming.response(from, data) {
-			s.path.Store(&udp.Path{Peer: from.Peer, Local: from.Local})
+			s.setPathLocked(from)
 			s.ep.stats.moved.Add(1)
 		}
 		s.mu.Unlock()

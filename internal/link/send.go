@@ -15,8 +15,10 @@ type Tx struct {
 	now   time.Time     // of the packet or tick that is being handled
 	at    time.Duration // the same on the Endpoint's clock
 	nonce seal.Nonce
-	plain []byte     // scratch for frames of our own
-	media wire.Media // that is being handled; a local one would be allocated
+	plain []byte // scratch for frames of our own
+	// touched is written by SendMediaAll and means nothing.
+	touched int
+	media   wire.Media // that is being handled; a local one would be allocated
 
 	// Short and Long are scratch for the two forms of a media frame, cap wire.MaxPlaintext.
 	Short, Long []byte
@@ -28,8 +30,40 @@ func (tx *Tx) Now() time.Time { return tx.now }
 // SendMedia sends a media frame, which is the only one of its packet, in its short or its long form, as the
 // peer has acknowledged alias or not. It never blocks and allocates nothing.
 func (s *Session) SendMedia(tx *Tx, alias uint16, short, long []byte) {
-	if s.stopped.Load() {
+	s.sendMedia(tx, s.route.Load(), alias, short, long)
+}
+
+// lookAhead is for how many sessions SendMediaAll loads memory at a time.
+const lookAhead = 16
+
+// SendMediaAll is SendMedia to many sessions. What thousands of them need for sending is in no cache, and loads that
+// follow from each other wait for each other; so it loads for some sessions what it needs next, and those loads
+// overlap.
+func SendMediaAll(tx *Tx, to []*Session, alias uint16, short, long []byte) {
+	var routes [lookAhead]*route
+	for len(to) > 0 {
+		some := to[:min(len(to), lookAhead)]
+		to = to[len(some):]
+		for i, s := range some {
+			routes[i] = s.route.Load()
+		}
+		for _, r := range routes[:len(some)] {
+			if r != nil {
+				tx.touched += r.key.Touch()
+			}
+		}
+		for i, s := range some {
+			s.sendMedia(tx, routes[i], alias, short, long)
+		}
+	}
+}
+
+func (s *Session) sendMedia(tx *Tx, r *route, alias uint16, short, long []byte) {
+	switch {
+	case s.stopped.Load():
 		s.mediaHeld.Add(1)
+		return
+	case r == nil:
 		return
 	}
 	frame := short
@@ -38,7 +72,7 @@ func (s *Session) SendMedia(tx *Tx, alias uint16, short, long []byte) {
 	}
 	s.mediaSent.Add(1)
 	s.expect(tx)
-	s.transmit(tx, frame)
+	s.transmitOn(tx, r, &r.path, frame)
 }
 
 // SendMediaNow is SendMedia for goroutines that have no Tx.
@@ -105,25 +139,77 @@ func (s *Session) expect(tx *Tx) {
 	}
 }
 
-// transmit seals frames as one packet and adds it to the batch.
-func (s *Session) transmit(tx *Tx, frames []byte) {
-	if path := s.path.Load(); path != nil {
-		s.transmitTo(tx, *path, frames)
+// route is what sending to a peer takes, in one piece: a fan-out should not have to follow pointers for it. It
+// is never changed, only replaced.
+type route struct {
+	key    seal.Key
+	remote wire.ConnID
+	path   udp.Path
+}
+
+// setOutLocked makes a the attachment to send with; nil stops sending. The caller holds s.mu.
+func (s *Session) setOutLocked(a *attachment) {
+	s.out.Store(a)
+	s.rerouteLocked()
+}
+
+// setPathLocked makes path the one to send to. The caller holds s.mu.
+func (s *Session) setPathLocked(path udp.Path) {
+	s.path.Store(&path)
+	s.rerouteLocked()
+}
+
+// rerouteLocked makes the route anew. The caller holds s.mu.
+func (s *Session) rerouteLocked() {
+	out, path := s.out.Load(), s.path.Load()
+	if out == nil || path == nil {
+		s.route.Store(nil)
+		return
+	}
+	if key, ok := out.sealer.Key(s.counter.Load()); ok {
+		s.route.Store(&route{key: key, remote: out.remote, path: *path})
 	}
 }
 
-func (s *Session) transmitTo(tx *Tx, path udp.Path, frames []byte) {
-	out := s.out.Load()
-	if out == nil {
-		return
+// transmit seals frames as one packet and adds it to the batch.
+func (s *Session) transmit(tx *Tx, frames []byte) {
+	if r := s.route.Load(); r != nil {
+		s.transmitOn(tx, r, &r.path, frames)
 	}
+}
+
+// transmitTo is transmit to another path.
+func (s *Session) transmitTo(tx *Tx, path udp.Path, frames []byte) {
+	if r := s.route.Load(); r != nil {
+		s.transmitOn(tx, r, &path, frames)
+	}
+}
+
+func (s *Session) transmitOn(tx *Tx, r *route, path *udp.Path, frames []byte) {
 	counter := s.counter.Add(1) - 1
 	long := counter-s.acked.Load() >= longAfter
-	header := wire.AppendHeader(tx.batch.Buffer(), out.remote, counter, long)
-	packet := out.sealer.Seal(header, frames, counter, &tx.nonce)
-	if packet == nil {
-		return
+	if !r.key.Covers(counter) {
+		if r = s.rekeyed(counter); r == nil {
+			return
+		}
 	}
+	header := wire.AppendHeader(tx.batch.Buffer(), r.remote, counter, long)
+	packet := r.key.Seal(header, frames, counter, &tx.nonce)
 	s.sent.put(counter, tx.at)
-	tx.batch.Commit(len(packet), path)
+	tx.batch.Commit(len(packet), *path)
+}
+
+// rekeyed returns a route with the key for counter, which is of another generation than the route's. The next
+// tick makes that the route of all.
+func (s *Session) rekeyed(counter uint64) *route {
+	out := s.out.Load()
+	if out == nil {
+		return nil
+	}
+	s.stir()
+	key, ok := out.sealer.Key(counter)
+	if !ok {
+		return nil
+	}
+	return &route{key: key, remote: out.remote}
 }

@@ -31,8 +31,7 @@ type Session struct {
 	// that a fan-out touches one cache line of each session.
 	counter    atomic.Uint64 // of the next packet
 	acked      atomic.Uint64 // one above the highest counter that a report acknowledged
-	out        atomic.Pointer[attachment]
-	path       atomic.Pointer[udp.Path]
+	route      atomic.Pointer[route]
 	waiting    atomic.Int64  // since when (Endpoint.clock) sent packets have shown no sign of arriving; 0: none
 	stopped    atomic.Bool   // the circuit breaker is open: no media
 	elicited   atomic.Bool   // the peer sent something that wants a report
@@ -42,6 +41,8 @@ type Session struct {
 	reportAt   atomic.Int64  // when (Endpoint.clock) the next report may be due
 	idleUntil  atomic.Int64  // until when (Endpoint.clock) no tick has anything to do
 	sent       sentTimes
+	out        atomic.Pointer[attachment] // the one to send with
+	path       atomic.Pointer[udp.Path]   // where to
 
 	ep      *Endpoint
 	handler Handler
@@ -142,7 +143,9 @@ func (s *Session) end(tx *Tx, code wire.CloseCode, tell bool) {
 			s.transmit(tx, frames)
 		}
 	}
-	s.out.Store(nil) // nothing is sent any more
+	s.mu.Lock()
+	s.setOutLocked(nil) // nothing is sent any more
+	s.mu.Unlock()
 	s.ep.forget(s, attachments)
 	for _, conn := range conns {
 		// Not here: closing waits for the connection's own goroutine.

@@ -111,6 +111,7 @@ func NewOn(mux *udp.Mux, config Config) (*Relay, error) {
 		changed:   make(chan *room.Member, maxChanged),
 		addresses: make(map[netip.Prefix]int),
 	}
+	r.rooms.FanOut = fanOut
 	var err error
 	if config.Admin != "" {
 		if r.admin, err = newAdmin(r, config.Admin); err != nil {

@@ -28,6 +28,24 @@ func (s *receiver) SendMedia(tx room.Tx, alias uint16, short, long []byte) {
 	(*link.Session)(s).SendMedia(tx.(*link.Tx), alias, short, long)
 }
 
+// fanOut is the room.FanOut for receivers.
+func fanOut(tx room.Tx, to []room.Receiver, but room.Receiver, alias uint16, short, long []byte) (sent int) {
+	var block [64]*link.Session
+	n := 0
+	for _, r := range to {
+		if r == but {
+			continue
+		}
+		block[n] = (*link.Session)(r.(*receiver))
+		if n++; n == len(block) {
+			link.SendMediaAll(tx.(*link.Tx), block[:n], alias, short, long)
+			sent, n = sent+n, 0
+		}
+	}
+	link.SendMediaAll(tx.(*link.Tx), block[:n], alias, short, long)
+	return sent + n
+}
+
 // SetAliasKnown implements room.Receiver.
 func (s *receiver) SetAliasKnown(alias uint16, known bool) {
 	(*link.Session)(s).SetAliasKnown(alias, known)

@@ -86,14 +86,17 @@ func (st *Stream) Forward(media *wire.Media, tx Tx, short, long []byte) int {
 	short = wire.AppendMedia(short[:0], media, true)
 	media.Long = true
 	long = wire.AppendMedia(long[:0], media, true)
-	sent := 0
-	from := st.member.receiver
-	for _, to := range *st.member.room.receivers.Load() {
-		if to == from {
-			continue
+	m := st.member
+	return m.rooms.FanOut(tx, *m.room.receivers.Load(), m.receiver, st.alias, short, long)
+}
+
+// oneByOne is the FanOut for receivers of any kind.
+func oneByOne(tx Tx, to []Receiver, but Receiver, alias uint16, short, long []byte) (sent int) {
+	for _, r := range to {
+		if r != but {
+			r.SendMedia(tx, alias, short, long)
+			sent++
 		}
-		to.SendMedia(tx, st.alias, short, long)
-		sent++
 	}
 	return sent
 }

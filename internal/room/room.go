@@ -40,8 +40,16 @@ type Limits struct {
 	Members int // members of one room
 }
 
+// FanOut sends a media frame to all of the receivers but one, as SendMedia of each would, and returns how many
+// those are.
+type FanOut func(tx Tx, to []Receiver, but Receiver, alias uint16, short, long []byte) int
+
 // Rooms are the rooms of a relay. A room is made by its first member and goes with its last.
 type Rooms struct {
+	// FanOut, if set before the first Join, is used instead of the receivers' SendMedia: who knows what the
+	// receivers are may be faster.
+	FanOut FanOut
+
 	limits Limits
 
 	mu    sync.Mutex // guards what follows; taken before a Room's mu
@@ -50,7 +58,7 @@ type Rooms struct {
 
 // NewRooms returns a relay's rooms.
 func NewRooms(limits Limits) *Rooms {
-	return &Rooms{limits: limits, rooms: make(map[string]*Room)}
+	return &Rooms{FanOut: oneByOne, limits: limits, rooms: make(map[string]*Room)}
 }
 
 // Room is a named group: whoever is in it hears whoever talks in it.

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 )
 
 // Sizes in bytes.
@@ -46,12 +45,45 @@ func (Secret) LogValue() slog.Value { return slog.StringValue("[redacted]") }
 // that the hot path allocates nothing.
 type Nonce [nonceSize]byte
 
-// generation is one key: AES-128-GCM with a 12-byte tag, and the IV its nonces are made from.
-type generation struct {
+// Key is one key generation: AES-128-GCM with a 12-byte tag, and the IV its nonces are made from. A fan-out copies
+// the key that it sends with to where it finds it with few loads; the copy is good while Covers says so. It never
+// prints.
+type Key struct {
 	number uint64
 	aead   cipher.AEAD
 	iv     [nonceSize]byte
-	secret Secret // of this generation; the next one's follows from it
+}
+
+// String hides the key.
+func (Key) String() string { return "[redacted]" }
+
+// GoString hides the key.
+func (Key) GoString() string { return "[redacted]" }
+
+// Covers reports whether packets with this counter are sealed with k.
+func (k *Key) Covers(counter uint64) bool { return counter>>generationBits == k.number }
+
+// Touch loads k's memory ahead of its use; the result means nothing.
+func (k *Key) Touch() int { return k.aead.Overhead() }
+
+// Seal appends to header the sealed plaintext and its tag, len(plaintext)+TagSize bytes, and returns the whole
+// packet. The bytes of header are authenticated. A counter must never be used twice, and k must cover it.
+func (k *Key) Seal(header, plaintext []byte, counter uint64, n *Nonce) []byte {
+	return k.aead.Seal(header, k.nonce(n, counter), plaintext, header)
+}
+
+// nonce writes the nonce of counter to n: the IV, its last 8 bytes XOR the counter.
+func (k *Key) nonce(n *Nonce, counter uint64) []byte {
+	*n = k.iv
+	tail := n[nonceSize-8:]
+	binary.BigEndian.PutUint64(tail, binary.BigEndian.Uint64(tail)^counter)
+	return n[:]
+}
+
+// generation is a Key with the secret that the next generation's follows from.
+type generation struct {
+	Key
+	secret Secret
 }
 
 func newGeneration(number uint64, secret Secret) *generation {
@@ -63,7 +95,7 @@ func newGeneration(number uint64, secret Secret) *generation {
 	if err != nil {
 		panic(err)
 	}
-	g := &generation{number: number, secret: secret, aead: aead}
+	g := &generation{Key: Key{number: number, aead: aead}, secret: secret}
 	copy(g.iv[:], expand(secret, "wzp/1 iv", nonceSize))
 	return g
 }
@@ -81,14 +113,6 @@ func (g *generation) at(number uint64) *generation {
 	return g
 }
 
-// nonce writes the nonce of counter to n: the IV, its last 8 bytes XOR the counter.
-func (g *generation) nonce(n *Nonce, counter uint64) []byte {
-	*n = g.iv
-	tail := n[nonceSize-8:]
-	binary.BigEndian.PutUint64(tail, binary.BigEndian.Uint64(tail)^counter)
-	return n[:]
-}
-
 func expand(secret Secret, info string, size int) []byte {
 	out, err := hkdf.Expand(sha256.New, secret[:], info, size)
 	if err != nil {
@@ -97,59 +121,38 @@ func expand(secret Secret, info string, size int) []byte {
 	return out
 }
 
-// Sealer seals the packets of one direction. It is safe for concurrent use.
+// Sealer has the keys for the packets of one direction. It is safe for concurrent use.
 type Sealer struct {
-	cur atomic.Pointer[sealing]
-	mu  sync.Mutex // held while a new generation is made
+	mu        sync.Mutex  // guards what follows
+	cur, prev *generation // the newest, and the one before it, which senders that were overtaken still need
 }
-
-// sealing is the newest generation and the one before it, which senders that were overtaken at a
-// boundary still need. Both are in it by value: a fan-out that goes through thousands of sealers is
-// bound by how many pointers it has to follow for each.
-type sealing struct{ cur, prev generation }
 
 // NewSealer returns a Sealer for packets whose counters are at or after first.
 func NewSealer(secret Secret, first uint64) *Sealer {
-	g, s := newGeneration(0, secret), &Sealer{}
-	now := &sealing{cur: *g}
+	s := &Sealer{cur: newGeneration(0, secret)}
 	if number := first >> generationBits; number > 0 {
-		now.prev = *g.at(number - 1)
-		now.cur = *now.prev.next()
+		s.prev = s.cur.at(number - 1)
+		s.cur = s.prev.next()
 	}
-	s.cur.Store(now)
 	return s
 }
 
-// Seal appends to header the sealed plaintext and its tag, len(plaintext)+TagSize bytes, and returns
-// the whole packet. The bytes of header are authenticated. A counter must never be used twice; those
-// of one Sealer may come out of order by less than a generation. For an older one it returns nil.
-func (s *Sealer) Seal(header, plaintext []byte, counter uint64, n *Nonce) []byte {
+// Key returns the key for a packet with this counter, making it when it is new. It reports false when it is long
+// over: counters may come out of order by less than a generation.
+func (s *Sealer) Key(counter uint64) (Key, bool) {
 	want := counter >> generationBits
-	g := &s.cur.Load().cur
-	if g.number != want {
-		if g = s.generation(want); g == nil {
-			return nil
-		}
-	}
-	return g.aead.Seal(header, g.nonce(n, counter), plaintext, header)
-}
-
-// generation returns the one numbered want, making it when it is new; nil when it is long over.
-func (s *Sealer) generation(want uint64) *generation {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.cur.Load()
-	for now.cur.number < want {
-		now = &sealing{prev: now.cur, cur: *now.cur.next()}
-		s.cur.Store(now)
+	for s.cur.number < want {
+		s.prev, s.cur = s.cur, s.cur.next()
 	}
 	switch {
-	case now.cur.number == want:
-		return &now.cur
-	case now.prev.aead != nil && now.prev.number == want:
-		return &now.prev
+	case s.cur.number == want:
+		return s.cur.Key, true
+	case s.prev != nil && s.prev.number == want:
+		return s.prev.Key, true
 	}
-	return nil
+	return Key{}, false
 }
 
 // Opener opens the packets of one direction. It is not safe for concurrent use.
