@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/link"
@@ -38,8 +39,10 @@ type Client struct {
 	host     string
 	endpoint *link.Endpoint
 
-	mu    sync.Mutex // guards what follows
-	rooms map[*Room]struct{}
+	mu       sync.Mutex // guards what follows
+	rooms    map[*Room]struct{}
+	attempts int       // to reach the relay, that followed each other closely
+	tried    time.Time // the last of them
 }
 
 // Dial prepares a client of the relay at addr, HOST:PORT. Nothing is sent yet: Join does the handshake
@@ -125,14 +128,21 @@ func (c *Client) resolve(ctx context.Context) (netip.AddrPort, error) {
 		}
 		return netip.AddrPort{}, err
 	}
-	ip := ips[0].Unmap()
-	for _, other := range ips { // most networks carry IPv4
-		if other.Unmap().Is4() {
-			ip = other.Unmap()
-			break
-		}
+	// Most networks carry IPv4. Attempts that follow each other closely, because nothing answers, try the next.
+	slices.SortStableFunc(ips, func(a, b netip.Addr) int { return a.Unmap().BitLen() - b.Unmap().BitLen() })
+	return netip.AddrPortFrom(ips[c.attempt()%len(ips)].Unmap(), uint16(n)), nil
+}
+
+// attempt counts attempts to reach the relay that follow each other closely.
+func (c *Client) attempt() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	if c.attempts++; now.Sub(c.tried) > 10*time.Second {
+		c.attempts = 0
 	}
-	return netip.AddrPortFrom(ip, uint16(n)), nil
+	c.tried = now
+	return c.attempts
 }
 
 // checkRelay compares the key that a relay shows with the expected one. The relay has not proved yet that it

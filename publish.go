@@ -57,7 +57,6 @@ type Publication struct {
 	plain    []byte
 	cipher   []byte
 	silent   int64 // frames of silence so far; 0: talking
-	spurt    int64 // frames of sound since the silence before
 	wasMuted bool
 	begun    bool // something was sent
 }
@@ -193,7 +192,7 @@ func (p *Publication) capture() error {
 		return p.muted(start)
 	}
 	if p.wasMuted {
-		p.wasMuted = false
+		p.wasMuted, p.silent = false, 0
 		if err := p.sendPreRoll(start); err != nil {
 			return err
 		}
@@ -263,22 +262,22 @@ func (p *Publication) sendFrame(pcm []float32, start int64) error {
 	if err != nil {
 		return err
 	}
-	if !dtx {
-		if p.silent > 0 {
-			p.silent, p.spurt = 0, 0
-		}
-		p.spurt++
+	if !dtx && (p.silent == 0 || voiced(p.packet[:n])) {
+		p.silent = 0
 		return p.send(wire.AppendPayload(p.plain[:0], timestamp(start), p.packet[:n]), n)
 	}
 	p.silent++
-	first, every := int64(markers), int64(markersEvery/p.encoder.FrameDuration())
-	if p.spurt == 1 {
-		first = 1 // that was no speech: Opus sends one frame of the background each 400 ms
-	}
-	if p.silent <= first || (p.silent-first)%every == 0 {
+	if p.silent <= markers || p.silent%int64(markersEvery/p.encoder.FrameDuration()) == 0 {
 		return p.sendSilence(start)
 	}
 	return nil
+}
+
+// voiced tells speech from the frame of background noise that Opus sends every 400 ms of a silence: played alone
+// that is a tick.
+func voiced(packet []byte) bool {
+	p, err := opus.Parse(packet)
+	return err != nil || p.Voiced()
 }
 
 func (p *Publication) sendSilence(start int64) error {

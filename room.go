@@ -15,6 +15,7 @@ import (
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/e2ee"
 	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/internal/opus"
 	"github.com/wzp-voice/wzp/wire"
 )
 
@@ -53,6 +54,9 @@ type Room struct {
 // not; failures that may pass are tried again until ctx is done. Afterwards the room lives until Leave or
 // until the relay refuses it (see Ended).
 func (c *Client) Join(ctx context.Context, name string) (*Room, error) {
+	if err := opus.Available(); err != nil {
+		return nil, err
+	}
 	if err := wire.CheckRoomName(name); err != nil {
 		return nil, fmt.Errorf("the room name %q is not allowed: 1 to 64 bytes, no control characters, no leading underscore", name)
 	}

@@ -1,8 +1,10 @@
 package wzp
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/wzp-voice/wzp/internal/e2ee"
 	"github.com/wzp-voice/wzp/internal/jitter"
@@ -10,6 +12,12 @@ import (
 	"github.com/wzp-voice/wzp/internal/opus"
 	"github.com/wzp-voice/wzp/wire"
 )
+
+// minDelay is the least that the jitter buffer adds: talker, relay and listener are scheduled late now and then
+// even where the network is perfect.
+const minDelay = 10 * time.Millisecond
+
+var errNoFEC = errors.New("wzp: the packet has no copy of the one before")
 
 // Stream is what one member says. Its sound is read by one goroutine: Play, or whoever calls Read.
 //
@@ -25,6 +33,7 @@ type Stream struct {
 	key    *e2ee.Key
 	replay e2ee.ReplayWindow
 	buf    []byte
+	fec    bool         // the talker sends in-band FEC
 	past   jitter.Stats // of players before the present one
 	failed bool         // there is no decoder
 
@@ -147,7 +156,16 @@ func (st *Stream) frame(m *wire.Media) {
 			return
 		}
 	}
+	if !st.fec && !packet.Silence && hasFEC(packet.Payload) {
+		st.fec = true
+		player.SetMinDelay(packet.Duration + minDelay) // the next packet must be there when one is missing
+	}
 	player.Put(packet, st.room.now())
+}
+
+func hasFEC(packet []byte) bool {
+	p, err := opus.Parse(packet)
+	return err == nil && p.HasFEC()
 }
 
 // beginLocked makes the decoder with the first frame. The caller holds st.mu.
@@ -161,7 +179,7 @@ func (st *Stream) beginLocked() *jitter.Player {
 		st.failed = true
 		return nil
 	}
-	player := jitter.New(playDecoder{decoder}, jitter.Config{})
+	player := jitter.New(playDecoder{decoder}, jitter.Config{MinDelay: minDelay})
 	st.player.Store(player)
 	if !st.heard.Swap(true) {
 		st.room.remember(st)
@@ -181,6 +199,14 @@ func (st *Stream) release() {
 
 // playDecoder is an opus.Decoder as the jitter buffer wants it.
 type playDecoder struct{ *opus.Decoder }
+
+// DecodeFEC implements jitter.Decoder.
+func (d playDecoder) DecodeFEC(dst []float32, next []byte) error {
+	if !hasFEC(next) {
+		return errNoFEC
+	}
+	return d.Decoder.DecodeFEC(dst, next)
+}
 
 // Conceal implements jitter.Decoder.
 func (d playDecoder) Conceal(dst []float32) {

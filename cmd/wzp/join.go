@@ -155,7 +155,14 @@ func (c *joinCmd) openOut() (play wzp.PlayConfig, closeOut func() error, err err
 		play.Mix, err = wzp.CreateWAV(out)
 	case strings.HasSuffix(out, "/"):
 		err = os.MkdirAll(out, 0o777)
-		play.Each = func(st *wzp.Stream) (wzp.Sink, error) { return wzp.CreateWAV(talkerFile(out, st)) }
+		visits := make(map[string]int) // Play asks again for who comes back
+		play.Each = func(st *wzp.Stream) (wzp.Sink, error) {
+			file := talkerFile(out, st)
+			if visits[file]++; visits[file] > 1 {
+				file = fmt.Sprintf("%s-%d.wav", strings.TrimSuffix(file, ".wav"), visits[file])
+			}
+			return wzp.CreateWAV(file)
+		}
 	default:
 		err = usagef("--out is speaker, none, FILE.wav or DIR/, not %q", out)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"net/netip"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -41,20 +42,24 @@ func (ep *Endpoint) listen() error {
 // handshake is a connection from its first packet until its Hello or its end, while it is counted as such.
 type handshake struct {
 	start time.Time
+	block netip.Prefix // zero: the address is not proved
 	done  func() bool
 }
 
 type handshakeKey struct{}
 
-// admit counts a new connection as being in its handshake, or refuses it when there are too many.
-func (ep *Endpoint) admit(ctx context.Context, _ *quic.ClientInfo) (context.Context, error) {
-	if ep.handshakes.Add(1) > int64(ep.config.MaxHandshakes) {
-		ep.handshakes.Add(-1)
+// admit counts a new connection as being in its handshake, or refuses it when there are too many, or too many
+// of its address. That is only held against addresses that are proved, which they have to be under load.
+func (ep *Endpoint) admit(ctx context.Context, client *quic.ClientInfo) (context.Context, error) {
+	h := &handshake{start: time.Now()}
+	if client.AddrVerified {
+		h.block = AddressBlock(addrPort(client.RemoteAddr).Addr())
+	}
+	if !ep.pending.enter(h.block, ep.config.MaxHandshakes) {
 		ep.stats.handshakesRefused.Add(1)
 		return nil, errOverloaded
 	}
-	h := &handshake{start: time.Now()}
-	h.done = context.AfterFunc(ctx, func() { ep.handshakes.Add(-1) })
+	h.done = context.AfterFunc(ctx, func() { ep.pending.leave(h.block) })
 	return context.WithValue(ctx, handshakeKey{}, h), nil
 }
 
@@ -65,8 +70,8 @@ func handshakeOf(conn *quic.Conn) *handshake {
 
 // proved notes that the connection's Hello was valid.
 func (ep *Endpoint) proved(conn *quic.Conn) {
-	if handshakeOf(conn).done() {
-		ep.handshakes.Add(-1)
+	if h := handshakeOf(conn); h.done() {
+		ep.pending.leave(h.block)
 	}
 }
 

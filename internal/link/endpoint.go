@@ -54,14 +54,14 @@ type Endpoint struct {
 	helloRate *addressLimiter
 	start     time.Time // of the endpoint's clock
 
-	handshakes atomic.Int64  // connections before a valid Hello
-	resting    atomic.Bool   // the tick loop may be asleep for longer than a tick
-	stirred    chan struct{} // cap 1: it must not be
-	failed     chan struct{} // closed when the port has ended
-	err        error         // why; valid after failed
-	stats      counters
-	txs        sync.Pool // *Tx without a batch, for received packets
-	senders    sync.Pool // *Tx with a batch of their own
+	pending pending       // connections before a valid Hello
+	resting atomic.Bool   // the tick loop may be asleep for longer than a tick
+	stirred chan struct{} // cap 1: it must not be
+	failed  chan struct{} // closed when the port has ended
+	err     error         // why; valid after failed
+	stats   counters
+	txs     sync.Pool // *Tx without a batch, for received packets
+	senders sync.Pool // *Tx with a batch of their own
 
 	wg     sync.WaitGroup // every goroutine of the endpoint
 	cancel context.CancelFunc
@@ -145,7 +145,7 @@ func NewEndpoint(mux *udp.Mux, config Config) (*Endpoint, error) {
 		Conn:                mux.QUIC(),
 		ConnectionIDLength:  8,
 		StatelessResetKey:   (*quic.StatelessResetKey)(statelessReset),
-		VerifySourceAddress: func(net.Addr) bool { return ep.handshakes.Load() > int64(config.MaxHandshakes/4) },
+		VerifySourceAddress: func(net.Addr) bool { return ep.pending.total() > config.MaxHandshakes/4 },
 		ConnContext:         ep.admit,
 	}
 	if err := ep.listen(); err != nil {

@@ -56,6 +56,52 @@ func (l *addressLimiter) sweep(now time.Time) {
 	}
 }
 
+// pendingShare is the part of all pending handshakes that one proved address may have.
+const pendingShare = 16
+
+// pending counts the connections in their handshake. The zero value has none.
+type pending struct {
+	mu     sync.Mutex // guards what follows
+	all    int
+	blocks map[netip.Prefix]int // of proved addresses
+}
+
+// enter counts one more, unless there are limit of them already, or too many of its block; a zero block is
+// nobody's.
+func (p *pending) enter(block netip.Prefix, limit int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.all >= limit || block.IsValid() && p.blocks[block] >= max(1, limit/pendingShare) {
+		return false
+	}
+	p.all++
+	if block.IsValid() {
+		if p.blocks == nil {
+			p.blocks = make(map[netip.Prefix]int)
+		}
+		p.blocks[block]++
+	}
+	return true
+}
+
+// leave counts one less.
+func (p *pending) leave(block netip.Prefix) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.all--
+	if block.IsValid() {
+		if p.blocks[block]--; p.blocks[block] == 0 {
+			delete(p.blocks, block)
+		}
+	}
+}
+
+func (p *pending) total() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.all
+}
+
 // AddressBlock is what counts as one address for limits: an IPv4 address, or an IPv6 /64, which is
 // what one customer has.
 func AddressBlock(addr netip.Addr) netip.Prefix {

@@ -45,6 +45,16 @@ func (p Packet) Duration() time.Duration { return durationOf(p.Samples()) }
 // concealed), which is how an encoder says that nothing need be sent (DTX).
 func (p Packet) Empty() bool { return p.longest <= 1 }
 
+// Voiced tells whether the encoder found speech in the packet's first frame: any of its VAD bits is set (RFC 6716
+// section 4.2.3). CELT packets do not say, and count as voiced.
+func (p Packet) Voiced() bool {
+	if p.Mode == ModeCELT || len(p.first) == 0 {
+		return true
+	}
+	vads := max(1, p.FrameLen/(SampleRate/50))
+	return p.first[0]>>(8-vads) != 0
+}
+
 // HasFEC tells whether the packet carries a low-bitrate copy of the frame before
 // it (LBRR, RFC 6716 section 4.2.4), so that Decoder.DecodeFEC can use it.
 func (p Packet) HasFEC() bool {

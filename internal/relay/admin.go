@@ -61,6 +61,14 @@ func (r *Relay) registry() *prometheus.Registry {
 	return registry
 }
 
+// addr is for the log; empty if there is no admin interface.
+func (a *admin) addr() string {
+	if a == nil {
+		return ""
+	}
+	return a.ln.Addr().String()
+}
+
 // serve answers until close. A nil admin returns at once.
 func (a *admin) serve() {
 	if a == nil {

@@ -149,7 +149,7 @@ func (r *Relay) AdminAddr() net.Addr {
 
 // Run serves until ctx is done, then tells the clients, closes everything and waits for all of it.
 func (r *Relay) Run(ctx context.Context) error {
-	r.log.Info("listening", "udp", r.Addr().String(), "admin", r.AdminAddr(), "fingerprint", r.config.Identity.Fingerprint().String())
+	r.log.Info("listening", "udp", r.Addr().String(), "admin", r.admin.addr(), "fingerprint", r.config.Identity.Fingerprint().String())
 	var wg sync.WaitGroup
 	wg.Go(func() { r.admin.serve() })
 	err := r.tellChanges(ctx)
