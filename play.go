@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	playChunk   = 5 * time.Millisecond // what is played at a time
-	playSamples = SampleRate / 200
+	playChunk   = 10 * time.Millisecond // what is played at a time
+	playSamples = SampleRate / 100
 	playBehind  = time.Second // a player that was away for longer goes on with the present
 )
 

@@ -15,7 +15,7 @@ import (
 
 // minDelay is the least that the jitter buffer adds: talker, relay and listener are scheduled late now and then
 // even where the network is perfect.
-const minDelay = 10 * time.Millisecond
+const minDelay = 15 * time.Millisecond
 
 var errNoFEC = errors.New("wzp: the packet has no copy of the one before")
 

@@ -148,7 +148,7 @@ func closeSource(source wzp.Source) {
 func (c *joinCmd) openOut() (play wzp.PlayConfig, closeOut func() error, err error) {
 	switch out := c.Out; {
 	case out == "none":
-		play.Mix = wzp.Discard{}
+		// Nothing is decoded then.
 	case out == "speaker":
 		play.Mix, err = wzp.OpenSpeaker()
 	case strings.HasSuffix(strings.ToLower(out), ".wav"):
@@ -231,8 +231,10 @@ func (c *joinCmd) converse(ctx context.Context, room *wzp.Room, source wzp.Sourc
 	}
 	var wg sync.WaitGroup
 	played := make(chan error, 1)
-	out.playing()
-	wg.Go(func() { played <- room.Play(ctx, play) })
+	if play.Mix != nil || play.Each != nil {
+		out.playing()
+		wg.Go(func() { played <- room.Play(ctx, play) })
+	}
 	over := make(chan error, 1)
 	wg.Go(func() { over <- out.follow(room.Events()) })
 

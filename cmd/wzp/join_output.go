@@ -177,7 +177,9 @@ func (o *joinOutput) summary() line {
 	if o.p != nil && !o.p.Start().IsZero() {
 		sum.SentFrom = stamp(o.p.Start())
 	}
-	sum.PlayedFrom = stamp(o.played)
+	if !o.played.IsZero() {
+		sum.PlayedFrom = stamp(o.played)
+	}
 	o.mu.Unlock()
 	var lost, received uint64
 	for _, st := range o.room.Heard() {
