@@ -41,12 +41,11 @@ func (c *benchFloorCmd) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { mux.Close() })
 	defer stop()
 	slog.New(slog.NewJSONHandler(os.Stderr, nil)).Info("listening", "udp", mux.LocalAddr().String())
-	mux.Serve(func(b *udp.Batch, p []byte, _ udp.Path) {
+	return mux.Serve(func(b *udp.Batch, p []byte, _ udp.Path) {
 		for i := range c.Count {
 			b.Commit(copy(b.Buffer()[:len(p)], p), to[i%len(to)])
 		}
 	})
-	return nil
 }
 
 // floor returns the CPU time a packet of the bare forwarder, in microseconds.
@@ -62,7 +61,7 @@ func (c *benchRelayCmd) floor(ctx context.Context, listeners int) (float64, erro
 		if err != nil {
 			return 0, err
 		}
-		conn.SetReadBuffer(4 << 20) // as much as is allowed
+		_ = conn.SetReadBuffer(4 << 20) // as much as is allowed
 		defer conn.Close()
 		to = append(to, conn.LocalAddr().String())
 		wg.Go(func() {
@@ -86,8 +85,14 @@ func (c *benchRelayCmd) floor(ctx context.Context, listeners int) (float64, erro
 	}
 	defer conn.Close()
 	packet := make([]byte, c.Size)
+	sent := 0
+	send := func() {
+		if _, err := conn.Write(packet); err == nil {
+			sent++
+		}
+	}
 	warm := func() error {
-		return pace(ctx, c.Rate, 500*time.Millisecond, func() { conn.Write(packet) })
+		return pace(ctx, c.Rate, 500*time.Millisecond, send)
 	}
 	if err := warm(); err != nil {
 		return 0, err
@@ -96,8 +101,8 @@ func (c *benchRelayCmd) floor(ctx context.Context, listeners int) (float64, erro
 	if err != nil {
 		return 0, err
 	}
-	sent := 0
-	if err := pace(ctx, c.Rate, c.For/2, func() { conn.Write(packet); sent++ }); err != nil {
+	sent = 0
+	if err := pace(ctx, c.Rate, c.For/2, send); err != nil {
 		return 0, err
 	}
 	after, err := child.cpu()

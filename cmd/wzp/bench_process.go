@@ -49,7 +49,7 @@ func startProcess(ctx context.Context, args ...string) (*process, error) {
 		if json.Unmarshal(lines.Bytes(), &listening) == nil && listening.UDP != "" {
 			p := &process{cmd: cmd, addr: listening.UDP}
 			p.drained.Go(func() { // a full pipe would stop the child
-				io.Copy(io.Discard, stderr)
+				_, _ = io.Copy(io.Discard, stderr)
 			})
 			return p, nil
 		}
@@ -59,9 +59,9 @@ func startProcess(ctx context.Context, args ...string) (*process, error) {
 
 // stop ends the process.
 func (p *process) stop() {
-	p.cmd.Process.Signal(syscall.SIGTERM)
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
 	p.drained.Wait()
-	p.cmd.Wait()
+	_ = p.cmd.Wait()
 }
 
 // cpu returns how much processor time the process has used, all threads, in user and kernel.

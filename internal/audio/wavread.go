@@ -90,7 +90,7 @@ func (w *WAVReader) Format() WAVFormat { return w.format }
 // Read fills dst unless the file ends first; io.EOF after the last sample.
 func (w *WAVReader) Read(dst []float32) (n int, err error) {
 	n, err = w.pcm.Read(dst)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = fmt.Errorf("%s: %w", w.name, err)
 	}
 	return n, err
@@ -145,7 +145,7 @@ func readWAVHeader(in *bufio.Reader) (WAVFormat, io.Reader, error) {
 
 // headerError keeps a real read error and words a premature end.
 func headerError(err error, text string) error {
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errors.New(text)
 	}
 	return err

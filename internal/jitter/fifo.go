@@ -32,9 +32,6 @@ func (f *fifo) grow(n int) []float32 {
 // zeros appends n samples of silence.
 func (f *fifo) zeros(n int) { clear(f.grow(n)) }
 
-// last returns the last sample appended.
-func (f *fifo) last() float32 { return f.buf[f.write-1] }
-
 // remove takes one period out: the first period fades into the second, and play
 // goes on after the second. 2 x period samples must be unread.
 //

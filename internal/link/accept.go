@@ -109,7 +109,7 @@ func (ep *Endpoint) served(a *attachment) {
 func (ep *Endpoint) refuse(conn *quic.Conn, stream *quic.Stream, refused *wire.Refused) {
 	stream.SetWriteDeadline(time.Now().Add(handshakeTimeout))
 	if p, err := wire.AppendMessage(nil, refused); err == nil {
-		stream.Write(p)
+		_, _ = stream.Write(p) // the client is told if it can be
 	}
 	stream.Close()
 	select {

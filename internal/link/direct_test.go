@@ -60,7 +60,6 @@ func (c *nullConn) SetWriteDeadline(time.Time) error { return nil }
 // counting is an Acceptor that counts, and checks what must hold for every call.
 type counting struct {
 	t     testing.TB
-	st    *Stream
 	media int
 }
 

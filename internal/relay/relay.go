@@ -167,7 +167,7 @@ func (r *Relay) tellChanges(ctx context.Context) error {
 	defer timer.Stop()
 	armed := true
 	for {
-		left := false
+		var left bool
 		select {
 		case <-ctx.Done():
 			return nil

@@ -20,6 +20,7 @@
 package speech
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -87,7 +88,7 @@ func LoadFile(path string, limit time.Duration) ([]float32, error) {
 	for limit == 0 || len(pcm) < most {
 		n, err := wav.Read(buf)
 		pcm = append(pcm, buf[:n]...)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
