@@ -2,6 +2,7 @@ package audio
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -98,11 +99,28 @@ type FileSource struct {
 
 // OpenFile opens a WAV file as a source. Errors name the file and what is wrong.
 func OpenFile(path string) (*FileSource, error) {
+	if err := checkSound(path); err != nil {
+		return nil, err
+	}
 	wav, err := OpenWAV(path)
 	if err != nil {
 		return nil, err
 	}
 	return &FileSource{pacer: newPacer(), wav: wav}, nil
+}
+
+// checkSound refuses a file without a single sample: whoever plays it would wonder why nothing is heard.
+func checkSound(path string) error {
+	wav, err := OpenWAV(path)
+	if err != nil {
+		return err
+	}
+	defer wav.Close()
+	n, err := wav.Read(make([]float32, 1))
+	if n == 0 && errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s: there is no sound in it", path)
+	}
+	return nil
 }
 
 // ReadFrame returns the next samples when they are due; see Source.
