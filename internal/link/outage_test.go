@@ -186,7 +186,7 @@ func (l *lab) talkTo(s *Session, n int) (stop func()) {
 // TestCountersSurviveALongOutage loses so many packets in a row that 16 bits cannot count them, in each
 // direction: the first one after them is accepted.
 func TestCountersSurviveALongOutage(t *testing.T) {
-	for _, lost := range []uint64{55_000, 70_000, 10_000_000} {
+	for _, lost := range []uint64{55_000, 70_000, 10_000_000, 20_000_000} {
 		inLab(t, simnet.Profile{Delay: 10 * time.Millisecond}, Config{}, func(l *lab) {
 			a, b := l.joined(), l.joined()
 			a.talkFor(time.Second, mediaSize)
