@@ -66,6 +66,8 @@ func (c *joinCmd) Run(ctx context.Context) error {
 // check finds wrong usage before anything is opened.
 func (c *joinCmd) check() error {
 	switch {
+	case strings.TrimSpace(c.Room) != c.Room:
+		return usagef("the room name %q begins or ends with a space", c.Room)
 	case c.For < 0:
 		return usagef("--for must not be negative")
 	case c.Timeout <= 0:
@@ -152,7 +154,7 @@ func (c *joinCmd) openOut() (play wzp.PlayConfig, closeOut func() error, err err
 	case out == "speaker":
 		play.Mix, err = wzp.OpenSpeaker()
 	case strings.HasSuffix(strings.ToLower(out), ".wav"):
-		play.Mix, err = wzp.CreateWAV(out)
+		play.Mix, err = newRecording(out, c.In)
 	case strings.HasSuffix(out, "/"):
 		err = os.MkdirAll(out, 0o777)
 		visits := make(map[string]int) // Play asks again for who comes back
@@ -164,7 +166,7 @@ func (c *joinCmd) openOut() (play wzp.PlayConfig, closeOut func() error, err err
 			return wzp.CreateWAV(file)
 		}
 	default:
-		err = usagef("--out is speaker, none, FILE.wav or DIR/, not %q", out)
+		err = usagef("--out is speaker, none, FILE.wav, or DIR/ with a slash at the end, not %q", out)
 	}
 	if err != nil {
 		return play, nil, err
@@ -204,7 +206,8 @@ func (c *joinCmd) call(ctx context.Context, config wzp.Config, source wzp.Source
 		return err
 	}
 	defer client.Close()
-	dialCtx, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("nothing was heard from %s within %v", c.Relay, c.Timeout))
+	dialCtx, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("nothing was heard from %s within %v: "+
+		"check the address, that the relay runs, and that its firewall lets the UDP port through", c.Relay, c.Timeout))
 	defer cancel()
 	room, err := client.Join(dialCtx, c.Room)
 	if err != nil {

@@ -192,7 +192,7 @@ func (o *joinOutput) summary() line {
 		lost, received = lost+t.Lost, received+t.Received
 	}
 	return line{Event: "summary", summary: sum,
-		human: fmt.Sprintf("Sent %d packets; heard %d talkers, %d packets, %d lost.", s.PacketsSent, len(sum.Talkers), received, lost)}
+		human: fmt.Sprintf("Sent %d packets; talkers heard: %d, packets %d, lost %d.", s.PacketsSent, len(sum.Talkers), received, lost)}
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

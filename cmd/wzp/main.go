@@ -51,6 +51,7 @@ func run(ctx context.Context, args []string) int {
 		kong.Name("wzp"),
 		kong.Description("Encrypted group voice for bad networks."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.ValueFormatter(helpWithDefault),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
 	if err != nil {
@@ -76,4 +77,13 @@ func fail(err error) int {
 		return 2
 	}
 	return 1
+}
+
+// helpWithDefault is a flag's help with its default, which a placeholder would hide.
+func helpWithDefault(value *kong.Value) string {
+	help := kong.DefaultHelpValueFormatter(value)
+	if value.HasDefault && value.Default != "" && !strings.Contains(strings.ToLower(help), "default") {
+		return strings.TrimSuffix(help, ".") + " (default: " + value.Default + ")."
+	}
+	return help
 }

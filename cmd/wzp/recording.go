@@ -1,0 +1,52 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/wzp-voice/wzp"
+)
+
+// recording is a WAV file that is made with its first sample: what was there before is safe until the room has been
+// joined.
+type recording struct {
+	path string
+	file wzp.Sink // nil until then
+}
+
+// newRecording checks what can be checked of path without touching it. in is what is being said.
+func newRecording(path, in string) (*recording, error) {
+	if dir, err := os.Stat(filepath.Dir(path)); err != nil || !dir.IsDir() {
+		return nil, fmt.Errorf("cannot write --out %s: there is no directory %s", path, filepath.Dir(path))
+	}
+	out, err := os.Stat(path)
+	if err != nil {
+		return &recording{path: path}, nil
+	}
+	if said, err := os.Stat(in); err == nil && os.SameFile(said, out) {
+		return nil, usagef("--in and --out are the same file: %s", path)
+	}
+	if out.IsDir() {
+		return nil, usagef("--out %s is a directory: end it with a slash", path)
+	}
+	return &recording{path: path}, nil
+}
+
+// WriteFrame implements wzp.Sink.
+func (r *recording) WriteFrame(pcm []float32) (err error) {
+	if r.file == nil {
+		if r.file, err = wzp.CreateWAV(r.path); err != nil {
+			return err
+		}
+	}
+	return r.file.WriteFrame(pcm)
+}
+
+// Close implements wzp.Sink.
+func (r *recording) Close() error {
+	if r.file == nil {
+		return nil
+	}
+	return r.file.Close()
+}
