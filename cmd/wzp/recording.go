@@ -20,15 +20,13 @@ func newRecording(path, in string) (*recording, error) {
 	if dir, err := os.Stat(filepath.Dir(path)); err != nil || !dir.IsDir() {
 		return nil, fmt.Errorf("cannot write --out %s: there is no directory %s", path, filepath.Dir(path))
 	}
-	out, err := os.Stat(path)
-	if err != nil {
-		return &recording{path: path}, nil
-	}
-	if said, err := os.Stat(in); err == nil && os.SameFile(said, out) {
-		return nil, usagef("--in and --out are the same file: %s", path)
-	}
-	if out.IsDir() {
-		return nil, usagef("--out %s is a directory: end it with a slash", path)
+	if out, err := os.Stat(path); err == nil { // else it is not there yet, or writing will say what is wrong
+		if said, err := os.Stat(in); err == nil && os.SameFile(said, out) {
+			return nil, usagef("--in and --out are the same file: %s", path)
+		}
+		if out.IsDir() {
+			return nil, usagef("--out %s is a directory: end it with a slash", path)
+		}
 	}
 	return &recording{path: path}, nil
 }
