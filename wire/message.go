@@ -57,7 +57,7 @@ func (m *UnknownMessage) fields(c *codec)     { c.err = errMessageUnknown }
 
 var (
 	errMessageEmpty   = &FormatError{"control message", ErrInvalid, "is empty"}
-	errMessageLimit   = &FormatError{"control message", ErrLimit, "at most 65536 bytes"}
+	errMessageLimit   = &FormatError{"control message", ErrLimit, "at most 65536 bytes, or less as the receiver says"}
 	errMessageUnknown = &FormatError{"control message", ErrUnknown, "cannot be sent"}
 	errMessageTag     = &FormatError{"control message", ErrInvalid, `is a name, or an object of one field`}
 )
@@ -90,7 +90,10 @@ func AppendMessage(dst []byte, m Message) ([]byte, error) {
 // At the end of the stream it returns [io.EOF], inside of a message [io.ErrUnexpectedEOF], and
 // otherwise the error of r or a [*FormatError], after which the stream is of no use. Memory is taken
 // as bytes arrive, not as the length promises. Nothing is kept of r's buffers.
-func ReadMessage(r io.Reader) (Message, error) {
+func ReadMessage(r io.Reader) (Message, error) { return ReadMessageUpTo(r, MaxMessage) }
+
+// ReadMessageUpTo is ReadMessage for who takes no longer messages than limit, at most [MaxMessage] bytes.
+func ReadMessageUpTo(r io.Reader, limit int) (Message, error) {
 	var head [4]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return nil, err
@@ -99,7 +102,7 @@ func ReadMessage(r io.Reader) (Message, error) {
 	switch {
 	case n == 0:
 		return nil, errMessageEmpty
-	case n > MaxMessage:
+	case int64(n) > int64(min(limit, MaxMessage)):
 		return nil, errMessageLimit
 	}
 	var body bytes.Buffer

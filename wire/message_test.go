@@ -382,3 +382,21 @@ func TestCodeOf(t *testing.T) {
 		t.Error("anything else is a protocol error")
 	}
 }
+
+// TestReadMessageUpTo: who takes less than the protocol allows refuses more before reading it.
+func TestReadMessageUpTo(t *testing.T) {
+	m, err := AppendMessage(nil, &Goodbye{Code: CodeReplaced, Reason: strings.Repeat("x", 200)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := len(m) - 4
+	if _, err := ReadMessageUpTo(bytes.NewReader(m), size); err != nil {
+		t.Error(err)
+	}
+	for _, limit := range []int{size - 1, 1, 0} {
+		r := bytes.NewReader(m)
+		if _, err := ReadMessageUpTo(r, limit); !errors.Is(err, ErrLimit) || r.Len() != size {
+			t.Errorf("limit %d: %v, %d bytes left", limit, err, r.Len())
+		}
+	}
+}

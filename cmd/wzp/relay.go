@@ -24,6 +24,7 @@ type relayCmd struct {
 	MaxPerAddress int     `default:"1000" placeholder:"N" help:"Sessions of one address, or IPv6 /64."`
 	MaxHandshakes int     `default:"1024" placeholder:"N" help:"Connections that have not proved who they are."`
 	HelloRate     float64 `default:"20" placeholder:"N" help:"Connections a second of one address, or IPv6 /64."`
+	MaxMessage    int     `default:"8192" placeholder:"BYTES" help:"Longest control message of a client, 4096 to 65536."`
 	ControlRate   float64 `default:"10" placeholder:"N" help:"Control messages a second of one session."`
 	MediaRate     int     `default:"500" placeholder:"N" help:"Media packets a second of one session."`
 
@@ -52,6 +53,7 @@ func (c *relayCmd) Run(ctx context.Context) error {
 		MaxPerAddress: c.MaxPerAddress,
 		MaxHandshakes: c.MaxHandshakes,
 		HelloRate:     c.HelloRate,
+		MaxMessage:    c.MaxMessage,
 		ControlRate:   c.ControlRate,
 		MediaRate:     c.MediaRate,
 	})
@@ -75,6 +77,9 @@ func (c *relayCmd) check() error {
 		if !(limit.value > 0) {
 			return usagef("--%s must be more than 0", limit.flag)
 		}
+	}
+	if c.MaxMessage < 4096 || c.MaxMessage > 65536 {
+		return usagef("--max-message must be 4096 to 65536")
 	}
 	if c.Sockets < 0 || c.Sockets > 64 {
 		return usagef("--sockets must be 0 to 64")

@@ -134,7 +134,7 @@ func (ep *Endpoint) hello(conn *quic.Conn) (*attachment, *quic.Stream, error) {
 		return nil, stream, &wire.Refused{Code: wire.CodeRate}
 	}
 	stream.SetReadDeadline(deadline)
-	m, err := wire.ReadMessage(stream)
+	m, err := wire.ReadMessageUpTo(stream, ep.config.MaxMessage)
 	if err != nil {
 		return nil, stream, refusedFor(err)
 	}
@@ -292,7 +292,7 @@ func (ep *Endpoint) control(conn *quic.Conn, a *attachment, stream *quic.Stream)
 	limit := rate.NewLimiter(rate.Limit(ep.config.ControlRate), int(10*ep.config.ControlRate)+1)
 	stream.SetReadDeadline(time.Now().Add(handshakeTimeout)) // for the Join
 	for {
-		m, err := wire.ReadMessage(stream)
+		m, err := wire.ReadMessageUpTo(stream, ep.config.MaxMessage)
 		if err != nil {
 			if refused := new(wire.Refused); errors.As(refusedFor(err), &refused) {
 				ep.refuse(conn, stream, refused)

@@ -34,6 +34,9 @@ type Config struct {
 	// HelloRate is how many handshakes a second one proven address (or IPv6 /64) may complete, with
 	// bursts of ten seconds' worth. 0: 20.
 	HelloRate float64
+	// MaxMessage is the longest control message that is accepted, in bytes. 0: 8192; what a client sends is
+	// below 2000.
+	MaxMessage int
 	// ControlRate is how many control messages a second one connection may send, with bursts of
 	// ten seconds' worth. 0: 10.
 	ControlRate float64
@@ -113,6 +116,9 @@ func NewEndpoint(mux *udp.Mux, config Config) (*Endpoint, error) {
 	}
 	if config.HelloRate == 0 {
 		config.HelloRate = 20
+	}
+	if config.MaxMessage == 0 {
+		config.MaxMessage = 8 << 10
 	}
 	if config.ControlRate == 0 {
 		config.ControlRate = 10

@@ -40,6 +40,7 @@ type Config struct {
 	MaxPerAddress int     // sessions of one address, or IPv6 /64; 1,000: many people share one
 	MaxHandshakes int     // connections that have not proved who they are; 1,024
 	HelloRate     float64 // connections a second of one address; 20
+	MaxMessage    int     // bytes of a control message; 8,192
 	ControlRate   float64 // control messages a second of one session; 10
 	MediaRate     int     // media packets a second of one session; 500
 }
@@ -125,6 +126,7 @@ func NewOn(mux *udp.Mux, config Config) (*Relay, error) {
 		Log:           config.Log,
 		MaxHandshakes: config.MaxHandshakes,
 		HelloRate:     config.HelloRate,
+		MaxMessage:    config.MaxMessage,
 		ControlRate:   config.ControlRate,
 	})
 	if err != nil {
