@@ -241,9 +241,9 @@ func (c *joinCmd) converse(ctx context.Context, room *wzp.Room, source wzp.Sourc
 	over := make(chan error, 1)
 	wg.Go(func() { over <- out.follow(room.Events()) })
 
-	said, err := c.say(ctx, stop, room, source, out, &wg)
+	p, err := c.say(ctx, stop, room, source, out, &wg)
 	if err == nil {
-		err = c.wait(ctx, end, said, played, over)
+		err = c.wait(ctx, end, p, played, over)
 	}
 	stop()
 	err = errors.Join(err, room.Leave())
@@ -252,8 +252,8 @@ func (c *joinCmd) converse(ctx context.Context, room *wzp.Room, source wzp.Sourc
 	return err
 }
 
-// say publishes the source. The result is closed when a file has been said to its end.
-func (c *joinCmd) say(ctx context.Context, stop context.CancelFunc, room *wzp.Room, source wzp.Source, out *joinOutput, wg *sync.WaitGroup) (<-chan struct{}, error) {
+// say publishes the source; nil if there is none.
+func (c *joinCmd) say(ctx context.Context, stop context.CancelFunc, room *wzp.Room, source wzp.Source, out *joinOutput, wg *sync.WaitGroup) (*wzp.Publication, error) {
 	if source == nil {
 		return nil, nil
 	}
@@ -268,13 +268,14 @@ func (c *joinCmd) say(ctx context.Context, stop context.CancelFunc, room *wzp.Ro
 	if c.PTT {
 		pushToTalk(ctx, stop, p, out, wg)
 	}
-	return p.Done(), nil
+	return p, nil
 }
 
 // wait returns when it is time to leave, with the reason if it is an error.
-func (c *joinCmd) wait(ctx context.Context, end <-chan time.Time, said <-chan struct{}, played, over <-chan error) error {
-	if c.For > 0 {
-		said = nil // --for decides
+func (c *joinCmd) wait(ctx context.Context, end <-chan time.Time, p *wzp.Publication, played, over <-chan error) error {
+	var said <-chan struct{}
+	if p != nil {
+		said = p.Done()
 	}
 	for {
 		select {
@@ -282,8 +283,11 @@ func (c *joinCmd) wait(ctx context.Context, end <-chan time.Time, said <-chan st
 			return nil
 		case <-end:
 			return nil
-		case <-said:
-			return nil
+		case <-said: // a file to its end, or the microphone was lost
+			if err := p.Err(); err != nil || c.For == 0 {
+				return err
+			}
+			said = nil // --for decides
 		case err := <-played:
 			if err != nil {
 				return err

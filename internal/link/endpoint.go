@@ -237,9 +237,7 @@ func (ep *Endpoint) Stats() Stats {
 	}
 }
 
-// WithTx calls f with a Tx of its own and sends what f put into it.
-func (ep *Endpoint) WithTx(f func(tx *Tx)) { ep.withTx(f) }
-
+// withTx calls f with a Tx of its own and sends what f put into it.
 func (ep *Endpoint) withTx(f func(tx *Tx)) {
 	tx := ep.senders.Get().(*Tx)
 	ep.stamp(tx)

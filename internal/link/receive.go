@@ -126,7 +126,7 @@ func (s *Session) frame(tx *Tx, f wire.Frame, from udp.Path) error {
 			s.urgentOut.ack(ack)
 			s.urgentLocked(tx)
 			s.mu.Unlock()
-			s.progress(tx)
+			s.progress()
 		}
 		return err
 	case wire.FrameAliasAck:
@@ -216,7 +216,7 @@ func (s *Session) echo(tx *Tx, t wire.FrameType, data [8]byte, from udp.Path) {
 		}
 		s.pings.answered()
 		s.mu.Unlock()
-		s.progress(tx)
+		s.progress()
 	case wire.FrameResponse:
 		s.mu.Lock()
 		if s.roaming.response(from, data) {
@@ -236,12 +236,12 @@ func (s *Session) report(tx *Tx, p *wire.Report) {
 	}
 	s.mu.Unlock()
 	if progress {
-		s.progress(tx)
+		s.progress()
 	}
 }
 
 // progress notes that what we send arrives.
-func (s *Session) progress(*Tx) {
+func (s *Session) progress() {
 	s.waiting.Store(0)
 	s.stopped.Store(false)
 }
