@@ -37,13 +37,23 @@ var (
 )
 
 // EntryID returns the member id of an entry: SHA-256("wzp/1 member" || entry)[:6].
-func EntryID(entry []byte) (m MemberID) {
+func EntryID(entry []byte) MemberID { return HashEntry(entry).Member() }
+
+// EntryHash is SHA-256("wzp/1 member" || entry). Its first 6 bytes are the member id; what must not be taken for
+// another's is bound to all of it, for an id can be searched for.
+type EntryHash [32]byte
+
+// HashEntry returns the hash of an entry.
+func HashEntry(entry []byte) (hash EntryHash) {
 	h := sha256.New()
 	h.Write([]byte("wzp/1 member"))
 	h.Write(entry)
-	copy(m[:], h.Sum(nil))
-	return m
+	h.Sum(hash[:0])
+	return hash
 }
+
+// Member returns the member id of the entry.
+func (h EntryHash) Member() MemberID { return MemberID(h[:len(MemberID{})]) }
 
 // SignEntry returns the bytes of e, signed by id, whose public key stands in for e.Identity. It fails
 // with a [*FormatError] if the room or name breaks its rules.
@@ -58,22 +68,30 @@ func SignEntry(id *identity.Identity, e MemberEntry) ([]byte, error) {
 	if err := checkText("entry name", e.Name, MaxName); err != nil {
 		return nil, err
 	}
-	var flags byte
-	if e.Proof != nil {
-		flags = entryFlagProof
-	}
-	key := id.Public()
-	b := append(make([]byte, 0, MaxEntry), entryVersion, flags)
-	b = append(append(b, byte(len(e.Room))), e.Room...)
-	b = append(append(b, byte(len(e.Name))), e.Name...)
-	b = append(b, key[:]...)
-	b = append(b, e.HomeRelay[:]...)
-	b = append(b, e.Nonce[:]...)
-	b = append(b, e.JoinKey[:]...)
+	e.Identity = id.Public()
+	b := e.body(e.Proof != nil)
 	if e.Proof != nil {
 		b = append(b, e.Proof[:]...)
 	}
 	return append(b, id.Sign(entryKind, b)...), nil
+}
+
+// Proved returns the bytes that the room proof of e covers: those before it.
+func (e *MemberEntry) Proved() []byte { return e.body(true) }
+
+// body returns all bytes of e before its proof and signature.
+func (e *MemberEntry) body(proof bool) []byte {
+	var flags byte
+	if proof {
+		flags = entryFlagProof
+	}
+	b := append(make([]byte, 0, MaxEntry), entryVersion, flags)
+	b = append(append(b, byte(len(e.Room))), e.Room...)
+	b = append(append(b, byte(len(e.Name))), e.Name...)
+	b = append(b, e.Identity[:]...)
+	b = append(b, e.HomeRelay[:]...)
+	b = append(b, e.Nonce[:]...)
+	return append(b, e.JoinKey[:]...)
 }
 
 // ParseEntry reads an entry and checks all that can be checked of it alone: layout, limits, names and

@@ -21,9 +21,16 @@ const (
 	UrgentRefetch       UrgentKind = 3 // from the relay: fetch the member list again; empty
 	UrgentShutdown      UrgentKind = 4 // from the relay: it shuts down; empty
 	UrgentLeave         UrgentKind = 5 // from the client: it leaves; empty
+
+	UrgentSenderKey    UrgentKind = 6  // from the client: AppendSenderKey
+	UrgentKeyWraps     UrgentKind = 7  // from the client: AppendKeyWraps
+	UrgentKey          UrgentKind = 8  // from the relay: AppendKey
+	UrgentKeysWanted   UrgentKind = 9  // from both: AppendKeysWanted
+	UrgentKeyDelivered UrgentKind = 10 // from the relay: AppendKeyDelivered
 )
 
-var urgentNames = [...]string{1: "members joined", "members left", "refetch", "shutdown", "leave"}
+var urgentNames = [...]string{1: "members joined", "members left", "refetch", "shutdown", "leave",
+	6: "sender key", "key wraps", "key", "keys wanted", "key delivered"}
 
 // String returns a name, or the number of an unknown kind.
 func (k UrgentKind) String() string {
@@ -64,7 +71,7 @@ func (u *Urgent) Size(last bool) int { return FrameSize(u.bodySize(), last) }
 func (u *Urgent) bodySize() int { return varintLen(u.Number) + 1 + len(u.Message) }
 
 // ParseUrgent reads the body of an urgent frame, of a known kind or not. The message itself is read
-// by [ParseMembersJoined] or [ParseMembersLeft]; of the kinds that have none it was checked to be
+// by [ParseMembersJoined] and the like; of the kinds that have none it was checked to be
 // empty.
 func ParseUrgent(body []byte) (Urgent, error) {
 	r := reader{b: body}

@@ -76,6 +76,13 @@ func (r *reader) uint16() uint16 {
 	return 0
 }
 
+func (r *reader) uint32() uint32 {
+	if p := r.take(4); p != nil {
+		return binary.BigEndian.Uint32(p)
+	}
+	return 0
+}
+
 func (r *reader) uint64() uint64 {
 	if p := r.take(8); p != nil {
 		return binary.BigEndian.Uint64(p)
