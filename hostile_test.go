@@ -69,10 +69,11 @@ func (h *hostile) Media(_ *link.Session, st *link.Stream, m *wire.Media, _ *link
 
 func (h *hostile) AliasAcked(s *link.Session, pair wire.AliasPair) {}
 
-func (h *hostile) Urgent(s *link.Session, kind wire.UrgentKind, _ []byte) {
+func (h *hostile) Urgent(s *link.Session, kind wire.UrgentKind, _ []byte) bool {
 	if kind == wire.UrgentLeave {
 		s.End(wire.CloseLeft)
 	}
+	return true
 }
 
 // session returns the newest one.

@@ -37,21 +37,21 @@ func (h *roomHandler) AliasAcked(s *link.Session, pair wire.AliasPair) {
 }
 
 // Urgent implements link.Handler.
-func (h *roomHandler) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) {
+func (h *roomHandler) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) bool {
 	r := (*Room)(h)
 	switch kind {
 	case wire.UrgentMembersJoined:
 		entries, err := wire.ParseMembersJoined(body)
 		if err != nil {
 			r.client.log().Debug("the relay sent a bad list of joins", "err", err)
-			return
+			return true
 		}
 		r.joined(entries)
 	case wire.UrgentMembersLeft:
 		ids, err := wire.ParseMembersLeft(body)
 		if err != nil {
 			r.client.log().Debug("the relay sent a bad list of leaves", "err", err)
-			return
+			return true
 		}
 		r.othersLeft(ids)
 	case wire.UrgentRefetch:
@@ -59,6 +59,7 @@ func (h *roomHandler) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte)
 	case wire.UrgentShutdown:
 		r.events.put(Warning{"the relay is shutting down"})
 	}
+	return true
 }
 
 // Attached implements link.ClientHandler.

@@ -212,7 +212,7 @@ func (m *benchMember) AliasAcked(s *link.Session, pair wire.AliasPair) {
 }
 
 // Urgent implements link.Handler.
-func (m *benchMember) Urgent(*link.Session, wire.UrgentKind, []byte) {}
+func (m *benchMember) Urgent(*link.Session, wire.UrgentKind, []byte) bool { return true }
 
 // Attached implements link.ClientHandler.
 func (m *benchMember) Attached(*link.Session, *wire.Joined, bool) {}

@@ -80,10 +80,11 @@ func (c *counting) Media(_ *Session, st *Stream, m *wire.Media, _ *Tx) {
 
 func (c *counting) AliasAcked(s *Session, pair wire.AliasPair) { s.SetAliasKnown(pair.Alias, true) }
 
-func (c *counting) Urgent(_ *Session, _ wire.UrgentKind, body []byte) {
+func (c *counting) Urgent(_ *Session, _ wire.UrgentKind, body []byte) bool {
 	if len(body) > wire.MaxUrgent {
 		c.t.Errorf("urgent message of %d bytes", len(body))
 	}
+	return true
 }
 func (c *counting) Accept(*Session, netip.Addr) *wire.Refused   { return nil }
 func (c *counting) Control(*Session, wire.Message) wire.Message { return nil }

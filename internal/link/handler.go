@@ -9,7 +9,7 @@ import (
 
 // Handler is what an Endpoint calls for its sessions: the relay, or the client's room. Media and
 // the other packet methods run on the receiving goroutine and must not block; none is called with a
-// lock of this package held, and all may be called concurrently.
+// lock of this package held, but for what makes Urgent come one at a time, and all may be called concurrently.
 type Handler interface {
 	// Bind is asked when a peer announces a new stream. The result is given to Media with each of
 	// its frames; nil refuses the stream.
@@ -18,8 +18,10 @@ type Handler interface {
 	Media(s *Session, st *Stream, m *wire.Media, tx *Tx)
 	// AliasAcked says that the peer knows pair, which SendMedia announced to it.
 	AliasAcked(s *Session, pair wire.AliasPair)
-	// Urgent gets each urgent message once. body is valid until it returns.
-	Urgent(s *Session, kind wire.UrgentKind, body []byte)
+	// Urgent gets each urgent message once, those of one session one at a time. taken false: it cannot be used
+	// yet, and comes again with the peer's next repeat, as if for the first time. body is valid until it
+	// returns. It may end s, and send urgent messages on any session.
+	Urgent(s *Session, kind wire.UrgentKind, body []byte) (taken bool)
 }
 
 // Acceptor is the Handler of an Endpoint that accepts sessions.

@@ -246,18 +246,24 @@ func (s *Session) progress() {
 	s.stopped.Store(false)
 }
 
-// urgent acknowledges an urgent message and hands it on if it is new.
+// urgent hands an urgent message on if it is new, and answers with what has been received and could be used.
 func (s *Session) urgent(tx *Tx, u *wire.Urgent) {
+	s.handing.Lock()
+	defer s.handing.Unlock()
 	s.mu.Lock()
-	fresh, ok := s.urgentIn.receive(u.Number)
-	ack := s.urgentIn.ack()
+	fresh, ok := s.urgentIn.fresh(u.Number)
+	ok = ok && !s.ended
 	s.mu.Unlock()
 	if !ok {
 		return
 	}
+	taken := fresh && s.handler.Urgent(s, u.Kind, u.Message)
+	s.mu.Lock()
+	if taken {
+		s.urgentIn.take(u.Number)
+	}
+	ack := s.urgentIn.ack()
+	s.mu.Unlock()
 	tx.plain = wire.AppendUrgentAck(tx.plain[:0], ack, true)
 	s.transmit(tx, tx.plain)
-	if fresh {
-		s.handler.Urgent(s, u.Kind, u.Message)
-	}
 }

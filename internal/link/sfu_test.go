@@ -105,10 +105,11 @@ func (e *ears) Media(_ *Session, st *Stream, m *wire.Media, _ *Tx) {
 
 func (e *ears) AliasAcked(s *Session, pair wire.AliasPair) { s.SetAliasKnown(pair.Alias, true) }
 
-func (e *ears) Urgent(_ *Session, kind wire.UrgentKind, body []byte) {
+func (e *ears) Urgent(_ *Session, kind wire.UrgentKind, body []byte) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.urgent = append(e.urgent, message{kind, string(body), time.Now()})
+	return true
 }
 
 func (e *ears) Attached(_ *Session, _ *wire.Joined, fresh bool) {
@@ -261,13 +262,14 @@ func (f *sfu) AliasAcked(s *Session, pair wire.AliasPair) {
 	}
 }
 
-func (f *sfu) Urgent(s *Session, kind wire.UrgentKind, body []byte) {
+func (f *sfu) Urgent(s *Session, kind wire.UrgentKind, body []byte) bool {
 	f.mu.Lock()
 	f.urgent = append(f.urgent, message{kind, string(body), time.Now()})
 	f.mu.Unlock()
 	if kind == wire.UrgentLeave {
 		s.End(wire.CloseLeft)
 	}
+	return true
 }
 
 func (f *sfu) messages() []message {

@@ -92,29 +92,30 @@ func (u *urgentOut) ack(ack wire.UrgentAck) {
 	u.pending = slices.DeleteFunc(u.pending, func(m urgentMessage) bool { return ack.Has(m.number) })
 }
 
-// urgentIn remembers which urgent messages of one direction came. The zero value has received none.
+// urgentIn remembers which urgent messages of one direction came and were taken. The zero value has received none.
 type urgentIn struct {
 	base uint64 // all numbers below were received
 	bits [wire.UrgentWindow / 64]uint64
 }
 
-// receive records a number. fresh: it had not come before; ok: it is within the window.
-func (u *urgentIn) receive(number uint64) (fresh, ok bool) {
+// fresh tells of a number whether it has not been taken yet; ok: it is within the window.
+func (u *urgentIn) fresh(number uint64) (fresh, ok bool) {
 	if number < u.base {
 		return false, true
 	}
 	if number-u.base >= wire.UrgentWindow {
 		return false, false
 	}
-	if u.has(number) {
-		return false, true
-	}
+	return !u.has(number), true
+}
+
+// take records a number that is fresh.
+func (u *urgentIn) take(number uint64) {
 	u.bits[number/64%uint64(len(u.bits))] |= 1 << (number % 64)
 	for u.has(u.base) {
 		u.bits[u.base/64%uint64(len(u.bits))] &^= 1 << (u.base % 64)
 		u.base++
 	}
-	return true, true
 }
 
 // ack returns what an acknowledgement says now.

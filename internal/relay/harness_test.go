@@ -162,7 +162,7 @@ func (e *ears) Media(_ *link.Session, st *link.Stream, m *wire.Media, _ *link.Tx
 
 func (e *ears) AliasAcked(s *link.Session, pair wire.AliasPair) { s.SetAliasKnown(pair.Alias, true) }
 
-func (e *ears) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) {
+func (e *ears) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.urgent = append(e.urgent, kind)
@@ -176,6 +176,7 @@ func (e *ears) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) {
 		ids, _ := wire.ParseMembersLeft(body)
 		e.left = append(e.left, ids...)
 	}
+	return true
 }
 
 func (e *ears) Attached(*link.Session, *wire.Joined, bool) {}

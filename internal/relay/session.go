@@ -216,10 +216,11 @@ func (r *acceptor) AliasAcked(ls *link.Session, pair wire.AliasPair) {
 }
 
 // Urgent implements link.Handler.
-func (r *acceptor) Urgent(ls *link.Session, kind wire.UrgentKind, _ []byte) {
+func (r *acceptor) Urgent(ls *link.Session, kind wire.UrgentKind, _ []byte) bool {
 	if kind == wire.UrgentLeave {
 		ls.End(wire.CloseLeft)
 	}
+	return true
 }
 
 func owner(s *link.Session) *session { return s.Owner.(*session) }
