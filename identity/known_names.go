@@ -1,0 +1,299 @@
+package identity
+
+import (
+	"bytes"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+const (
+	// maxKnownNames bounds the file. A full one takes no new names, and those in it stay: were the oldest
+	// dropped, strangers with many names could make a client forget its friends.
+	maxKnownNames     = 10_000
+	maxKnownNamesSize = 1 << 20
+
+	knownNamesHeader = "# wzp known names: keyed hashes of names, and of names with their fingerprints\n"
+	infoKnownNames   = "wzp/1 known names"
+)
+
+// KnownNames remembers which fingerprints the people had who called themselves by a name: trust on first use.
+// It is a text file with a line for each pair of name and fingerprint, and comment lines that start
+// with '#':
+//
+//	hex(HMAC-SHA256(key, name)[:16]) hex(HMAC-SHA256(key, name || 0x00 || fingerprint (16))[:16])
+//
+//	key  = HKDF-SHA256(X25519 private key of whose file it is, salt = "", info = "wzp/1 known names"), 32 bytes
+//	name = in compatibility form (Unicode NFKC), without case, invisible characters and extra spaces
+//
+// so the file alone does not tell whom its owner talks to; with the owner's seed, names can be guessed. Several
+// identities may share a file, for none sees the lines of another.
+//
+// The file is looked at anew for every question, so any number of processes and goroutines may use it at
+// once. It never prints its key.
+type KnownNames struct {
+	redacted
+	path string
+	key  hidden[[]byte]
+
+	mu    sync.Mutex  // guards what follows
+	seen  fs.FileInfo // of the file that names was read from; nil: none yet
+	names knownNames
+}
+
+// nameTag stands for a name or, with its fingerprint, for somebody who has it.
+type nameTag [16]byte
+
+// knownNames are the fingerprints known for each name.
+type knownNames map[nameTag][]nameTag
+
+// DefaultKnownNamesFile returns where a person's known names are kept: wzp/known_names in the user's
+// configuration directory. It creates nothing.
+func DefaultKnownNamesFile() (string, error) { return configFile("known_names") }
+
+// OpenKnownNames checks that the file at path can be used, as the one of id. A missing file knows nobody; it
+// is created with the first name.
+func OpenKnownNames(path string, id *Identity) (*KnownNames, error) {
+	key, err := hkdf.Key(sha256.New, id.X25519().Bytes(), nil, infoKnownNames, 32)
+	if err != nil {
+		return nil, fmt.Errorf("cannot derive the key of the known names: %w", err)
+	}
+	k := &KnownNames{path: path, key: hide(key)}
+	if _, err := k.load(); err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// Check reports whether somebody who calls itself name is known to have this key: true also for a
+// name that was never seen, which is remembered with this key, and for the empty name, which is nobody's. False
+// means that the name is known with other keys only; nothing is remembered then (see Trust). The
+// key must have been proven, by a signature over the name. It reads and writes files: call it where
+// that may take some milliseconds.
+func (k *KnownNames) Check(name string, key PublicKey) (known bool, err error) {
+	name = foldName(name)
+	if name == "" {
+		return true, nil
+	}
+	if key.smallOrder() {
+		return false, errSmallOrder
+	}
+	names, err := k.load()
+	if err != nil {
+		return false, err
+	}
+	who, person := k.tags(name, key.Fingerprint())
+	if people, ok := names[who]; ok {
+		return slices.Contains(people, person), nil
+	}
+	err = k.change(func(data []byte, names knownNames) ([]byte, error) {
+		if people, ok := names[who]; ok { // another process was faster
+			known = slices.Contains(people, person)
+			return data, nil
+		}
+		known = true
+		return addKnownName(data, names, who, person)
+	})
+	return known && err == nil, err
+}
+
+// Trust accepts a fingerprint for a name, beside those that are known for it: people may have several
+// identities, and several people one name.
+func (k *KnownNames) Trust(name string, f Fingerprint) error { return k.trust(name, f, false) }
+
+// TrustOnly is Trust, and forgets all other fingerprints of that name.
+func (k *KnownNames) TrustOnly(name string, f Fingerprint) error { return k.trust(name, f, true) }
+
+func (k *KnownNames) trust(name string, f Fingerprint, only bool) error {
+	if name = foldName(name); name == "" {
+		return errors.New("the name is empty: give the one that they call themselves")
+	}
+	who, person := k.tags(name, f)
+	return k.change(func(data []byte, names knownNames) ([]byte, error) {
+		people := names[who]
+		if slices.Contains(people, person) && (!only || len(people) == 1) {
+			return data, nil
+		}
+		if only {
+			data = withoutName(data, who)
+			delete(names, who)
+		}
+		return addKnownName(data, names, who, person)
+	})
+}
+
+// tags returns what stands for a folded name, and for it with a fingerprint. No folded name has a zero byte, so
+// none of one kind is one of the other.
+func (k *KnownNames) tags(name string, f Fingerprint) (who, person nameTag) {
+	mac := hmac.New(sha256.New, k.key())
+	mac.Write([]byte(name))
+	who = nameTag(mac.Sum(nil)[:len(who)])
+	mac.Write([]byte{0})
+	mac.Write(f[:])
+	return who, nameTag(mac.Sum(nil)[:len(person)])
+}
+
+// load returns what the file says. It reads it only when it is another than before, or changed: a big room asks
+// thousands of questions.
+func (k *KnownNames) load() (knownNames, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	info, err := os.Stat(k.path)
+	if err == nil && k.seen != nil && os.SameFile(info, k.seen) && info.Size() == k.seen.Size() && info.ModTime().Equal(k.seen.ModTime()) {
+		return k.names, nil
+	}
+	_, names, info, err := k.read()
+	if err != nil {
+		return nil, err
+	}
+	k.seen, k.names = info, names
+	return names, nil
+}
+
+// change lets f turn the file's text into another, while no other process changes it. What it returns is
+// written only if it differs.
+func (k *KnownNames) change(f func(data []byte, names knownNames) ([]byte, error)) error {
+	err := makeDir(k.path)
+	if err == nil {
+		err = withLock(k.path, func() error {
+			before, names, _, err := k.read()
+			if err != nil {
+				return err
+			}
+			after, err := f(before, names)
+			if err != nil || bytes.Equal(before, after) {
+				return err
+			}
+			if len(after) > maxKnownNamesSize {
+				return fmt.Errorf("%s is full: remove comments from it", k.path)
+			}
+			return replaceFile(k.path, after)
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("cannot remember a name: %w", err)
+	}
+	return nil
+}
+
+// read returns the file, what it says, and what it was when it was read; all nil if there is none.
+func (k *KnownNames) read() ([]byte, knownNames, fs.FileInfo, error) {
+	f, err := os.Open(k.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, knownNames{}, nil, nil
+	}
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("cannot read the known names: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat() // before reading: what is appended meanwhile makes the next question read again
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("cannot read the known names: %w", err)
+	}
+	data, err := readAtMost(f, maxKnownNamesSize)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("cannot read the known names in %s: %w", k.path, err)
+	}
+	names, err := parseKnownNames(data)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("%s, %w", k.path, err)
+	}
+	return data, names, info, nil
+}
+
+// parseKnownNames reads the text of a known names file. A pair may be listed again, as in merged files.
+// Errors name the line.
+func parseKnownNames(data []byte) (knownNames, error) {
+	names := make(knownNames)
+	line, count := 0, 0
+	for text := range strings.Lines(string(data)) {
+		line++
+		who, person, ok, err := parseKnownName(text)
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w: correct or remove it", line, err)
+		}
+		if !ok || slices.Contains(names[who], person) {
+			continue
+		}
+		if count++; count > maxKnownNames {
+			return nil, fmt.Errorf("line %d: there are more than %d names: remove lines", line, maxKnownNames)
+		}
+		names[who] = append(names[who], person)
+	}
+	return names, nil
+}
+
+// parseKnownName reads one line; ok is false for comments and empty ones.
+func parseKnownName(text string) (who, person nameTag, ok bool, err error) {
+	fields := strings.Fields(text)
+	if len(fields) == 0 || fields[0][0] == '#' {
+		return who, person, false, nil
+	}
+	if len(fields) != 2 {
+		return who, person, false, fmt.Errorf("want two hashes, found %d words", len(fields))
+	}
+	for i, tag := range []*nameTag{&who, &person} {
+		b, err := hex.DecodeString(fields[i])
+		if err != nil || len(b) != len(tag) {
+			return who, person, false, fmt.Errorf("word %d is not %d hexadecimal digits", i+1, hex.EncodedLen(len(tag)))
+		}
+		*tag = nameTag(b)
+	}
+	return who, person, true, nil
+}
+
+// addKnownName returns data with one more line.
+func addKnownName(data []byte, names knownNames, who, person nameTag) ([]byte, error) {
+	count := 0
+	for _, people := range names {
+		count += len(people)
+	}
+	if count >= maxKnownNames {
+		return nil, fmt.Errorf("there are %d names already: remove lines from the file of known names, or the file", maxKnownNames)
+	}
+	data = slices.Clone(data)
+	if len(data) == 0 {
+		data = append(data, knownNamesHeader...)
+	} else if data[len(data)-1] != '\n' {
+		data = append(data, '\n')
+	}
+	return fmt.Appendf(data, "%x %x\n", who[:], person[:]), nil
+}
+
+// withoutName returns data without the lines of a name. The lines can be parsed.
+func withoutName(data []byte, who nameTag) []byte {
+	var kept []byte
+	for text := range bytes.Lines(data) {
+		if listed, _, ok, err := parseKnownName(string(text)); err != nil || !ok || listed != who {
+			kept = append(kept, text...)
+		}
+	}
+	return kept
+}
+
+// foldName gives names that people take for the same one form. It does not know letters of different scripts that look
+// alike.
+func foldName(name string) string {
+	name = norm.NFKC.String(strings.ToValidUTF8(name, "\ufffd"))
+	name = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Variation_Selector):
+			return -1
+		}
+		return r
+	}, name)
+	return strings.Join(strings.Fields(strings.ToLower(strings.ToUpper(name))), " ")
+}
