@@ -87,23 +87,27 @@ func (k *JoinKey) unwrap(sender wire.EntryHash, header []byte, recipient wire.En
 	if len(wrap) != wire.WrapFresh && len(wrap) != wire.WrapRatcheted {
 		return nil, errWrapSize
 	}
-	return k.open(wrapInfo(sender, header, recipient), nil, wrap)
-}
-
-// open is HPKE's single-shot Open (RFC 9180, section 6.1) of sealed = enc || ciphertext, not shorter than enc.
-func (k *JoinKey) open(info, aad, sealed []byte) ([]byte, error) {
-	if k.reveal == nil {
-		return nil, errJoinErased
+	r, err := k.recipient(wrap[:encSize], wrapInfo(sender, header, recipient))
+	if err != nil {
+		return nil, err
 	}
-	r, err := hpke.NewRecipient(sealed[:encSize:encSize], k.reveal(), hpke.HKDFSHA256(), hpke.AES128GCM(), info)
-	if err != nil { // enc is of low order
-		return nil, errWrapOpen
-	}
-	plaintext, err := r.Open(aad, sealed[encSize:])
+	key, err := r.Open(nil, wrap[encSize:])
 	if err != nil {
 		return nil, errWrapOpen
 	}
-	return plaintext, nil
+	return key, nil
+}
+
+// recipient is SetupBaseR (RFC 9180, section 5.1.1).
+func (k *JoinKey) recipient(enc, info []byte) (*hpke.Recipient, error) {
+	if k.reveal == nil {
+		return nil, errJoinErased
+	}
+	r, err := hpke.NewRecipient(enc, k.reveal(), hpke.HKDFSHA256(), hpke.AES128GCM(), info)
+	if err != nil { // enc is of low order
+		return nil, errWrapOpen
+	}
+	return r, nil
 }
 
 func wrapInfo(sender wire.EntryHash, header []byte, recipient wire.EntryHash) []byte {
