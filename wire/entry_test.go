@@ -24,16 +24,16 @@ func count(b []byte, start byte) {
 }
 
 // Made by another program (Python, cryptography 48) from section 5.1 alone.
-var goldenEntries = []struct{ hex, id string }{
+var goldenEntries = []struct{ hex, hash string }{
 	{"010005636166c3a903416e6ed335301856dc5f763fb71fbec9728840d3feb078855e184dce5b0769fcda04bcd12d3853" +
 		"31068c9e45882abba6a8c6b34115bc4331d1067616c2d3a837acfe50000102030405060708090a0b0c0d0e0f40414243" +
 		"4445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f29c24e632af6e733acef23f01907a7e73277001e" +
-		"a754c85020e6ff60413e0daef9f843be9be3ca01dc50796fa70b400faba906084b774243f216b7e695d80204", "3e0068cb598f"},
+		"a754c85020e6ff60413e0daef9f843be9be3ca01dc50796fa70b400faba906084b774243f216b7e695d80204", "3e0068cb598f2e864d435052b809bfe5d8a55abc0a2d44f0cc101e09fd9307f9"},
 	{"010105636166c3a903416e6ed335301856dc5f763fb71fbec9728840d3feb078855e184dce5b0769fcda04bcd12d3853" +
 		"31068c9e45882abba6a8c6b34115bc4331d1067616c2d3a837acfe50000102030405060708090a0b0c0d0e0f40414243" +
 		"4445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f606162636465666768696a6b6c6d6e6f70717273" +
 		"7475767778797a7b7c7d7e7f0b92038b29d5528dd86cec5404d8ab69a415147e470281cdaeb867fa148883550740c074" +
-		"3e61a6b5b033e65b2116c5bb383d4da3e40c3b9c5d9b2a685326390b", "7a9402c3507c"},
+		"3e61a6b5b033e65b2116c5bb383d4da3e40c3b9c5d9b2a685326390b", "7a9402c3507c58583203f8a080a47d44ac0f2f76fb01d49f3a78d638046b0119"},
 }
 
 func goldenEntry(proof bool) MemberEntry {
@@ -61,13 +61,36 @@ func TestEntryGolden(t *testing.T) {
 		if d := cmp.Diff(e, *p); d != "" {
 			t.Errorf("ParseEntry (-want +got):\n%s", d)
 		}
-		if id := EntryID(b); id.String() != g.id {
-			t.Errorf("EntryID = %v, want %s", id, g.id)
+		if hash := HashEntry(b); !bytes.Equal(hash[:], unhex(t, g.hash)) {
+			t.Errorf("HashEntry = %x, want %s", hash, g.hash)
+		}
+		if id := EntryID(b); id.String() != g.hash[:12] || HashEntry(b).Member() != id {
+			t.Errorf("EntryID = %v, want the beginning of %s", id, g.hash)
 		}
 		for n := range b {
 			if _, err := ParseEntry(b[:n:n]); !errors.Is(err, ErrTruncated) {
 				t.Errorf("%d bytes: %v, want ErrTruncated", n, err)
 			}
+		}
+	}
+}
+
+// The room proof covers all bytes before it, and whether it is there.
+func TestProved(t *testing.T) {
+	for i, g := range goldenEntries {
+		b := unhex(t, g.hex)
+		e, err := ParseEntry(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		end := len(b) - identity.SignatureSize
+		if i == 1 {
+			end -= len(e.Proof)
+		}
+		want := bytes.Clone(b[:end])
+		want[1] = entryFlagProof
+		if got := e.Proved(); !bytes.Equal(got, want) {
+			t.Errorf("%x, want %x", got, want)
 		}
 	}
 }

@@ -36,6 +36,11 @@ func FuzzEcho(f *testing.F)          { fuzzLayout(f, "echo") }
 func FuzzClose(f *testing.F)         { fuzzLayout(f, "close") }
 func FuzzMembersJoined(f *testing.F) { fuzzLayout(f, "joined") }
 func FuzzMembersLeft(f *testing.F)   { fuzzLayout(f, "left") }
+func FuzzSenderKey(f *testing.F)     { fuzzLayout(f, "sender key") }
+func FuzzKeyWraps(f *testing.F)      { fuzzLayout(f, "key wraps") }
+func FuzzKey(f *testing.F)           { fuzzLayout(f, "key") }
+func FuzzKeysWanted(f *testing.F)    { fuzzLayout(f, "keys wanted") }
+func FuzzKeyDelivered(f *testing.F)  { fuzzLayout(f, "key delivered") }
 func FuzzPayload(f *testing.F)       { fuzzLayout(f, "payload") }
 
 func FuzzHeader(f *testing.F) {

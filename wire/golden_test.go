@@ -85,6 +85,39 @@ var layouts = map[string]layout{
 		func(b []byte) (any, error) { return ParseMembersLeft(b) },
 		func(dst []byte, v any) []byte { return AppendMembersLeft(dst, v.([]MemberID)...) },
 	},
+	"sender key": {
+		func(b []byte) (any, error) { return ParseSenderKey(b) },
+		func(dst []byte, v any) []byte { k := v.(SenderKey); return AppendSenderKey(dst, &k) },
+	},
+	"key wraps": {
+		func(b []byte) (any, error) {
+			w, err := ParseKeyWraps(b)
+			if err != nil {
+				return nil, err
+			}
+			return listWraps(w), nil
+		},
+		func(dst []byte, v any) []byte {
+			w := v.(wraps)
+			dst = AppendKeyWraps(dst, w.Number, len(w.Wraps[0]))
+			for i, to := range w.To {
+				dst = AppendWrap(dst, to, w.Wraps[i])
+			}
+			return dst
+		},
+	},
+	"key": {
+		func(b []byte) (any, error) { return ParseKey(b) },
+		func(dst []byte, v any) []byte { k := v.(Key); return AppendKey(dst, &k) },
+	},
+	"keys wanted": {
+		func(b []byte) (any, error) { return ParseKeysWanted(b) },
+		func(dst []byte, v any) []byte { return AppendKeysWanted(dst, v.([]MemberID)...) },
+	},
+	"key delivered": {
+		func(b []byte) (any, error) { return ParseKeyDelivered(b) },
+		func(dst []byte, v any) []byte { return AppendKeyDelivered(dst, v.(uint32)) },
+	},
 	"payload": {
 		func(b []byte) (any, error) { return ParsePayload(b) },
 		func(dst []byte, v any) []byte {
@@ -127,6 +160,19 @@ var goldens = []struct {
 	{"close", "03", CloseReplaced},
 	{"joined", "03 010203 02 0405", [][]byte{{1, 2, 3}, {4, 5}}},
 	{"left", "a1a2a3a4a5a6 b1b2b3b4b5b6", []MemberID{memberA, memberB}},
+	{"sender key", "03" + keyHeaderHex + keySignatureHex, SenderKey{3, goldenKey()}},
+	{"sender key", "c0000000ffffffff" + keyHeaderHex + keySignatureHex, SenderKey{1<<32 - 1, goldenKey()}},
+	{"key wraps", "01020304 40 a1a2a3a4a5a6" + strings.Repeat("aa", 64) + "b1b2b3b4b5b6" + strings.Repeat("bb", 64),
+		wraps{0x01020304, []MemberID{memberA, memberB}, [][]byte{bytes.Repeat([]byte{0xaa}, 64), bytes.Repeat([]byte{0xbb}, 64)}}},
+	{"key wraps", "00000001 50 b1b2b3b4b5b6" + strings.Repeat("cc", 80),
+		wraps{1, []MemberID{memberB}, [][]byte{bytes.Repeat([]byte{0xcc}, 80)}}},
+	{"key", "a1a2a3a4a5a6" + keyHeaderHex + keySignatureHex + strings.Repeat("aa", 64),
+		Key{memberA, goldenKey(), bytes.Repeat([]byte{0xaa}, 64)}},
+	{"key", "b1b2b3b4b5b6" + keyHeaderHex + keySignatureHex + strings.Repeat("cc", 80),
+		Key{memberB, goldenKey(), bytes.Repeat([]byte{0xcc}, 80)}},
+	{"keys wanted", "a1a2a3a4a5a6", []MemberID{memberA}},
+	{"keys wanted", "a1a2a3a4a5a6 b1b2b3b4b5b6", []MemberID{memberA, memberB}},
+	{"key delivered", "01020304", uint32(0x01020304)},
 	{"payload", "1234 08aabb", Payload{Timestamp: 0x1234, Codec: []byte{8, 0xaa, 0xbb}}},
 	{"payload", "ffff ff00", Payload{Timestamp: 0xffff, Silence: true}},
 }
@@ -151,7 +197,8 @@ func TestGolden(t *testing.T) {
 // Every beginning of every golden layout is an error or a shorter meaning of its own, which is written
 // as it was read.
 func TestGoldenTruncated(t *testing.T) {
-	mayBeShorter := map[string]bool{"media": true, "urgent": true, "alias ack": true, "joined": true, "left": true, "payload": true}
+	mayBeShorter := map[string]bool{"media": true, "urgent": true, "alias ack": true, "joined": true, "left": true, "payload": true,
+		"key": true, "key wraps": true, "keys wanted": true}
 	for _, g := range goldens {
 		l, b := layouts[g.layout], unhex(t, g.hex)
 		for n := range b {
@@ -207,6 +254,24 @@ func TestRefused(t *testing.T) {
 		{"joined", "ffffffffffffffff 00", ErrTruncated},
 		{"joined", "4191" + many("00", 401), ErrInvalid},
 		{"left", "", ErrInvalid},
+		{"sender key", "", ErrTruncated},
+		{"sender key", "03" + keyHeaderHex + keySignatureHex + "00", ErrInvalid}, // goes on
+		{"sender key", "c000000100000000" + keyHeaderHex + keySignatureHex, ErrLimit},
+		{"sender key", "03 04" + keyHeaderHex[2:] + keySignatureHex, ErrUnknown}, // suite 4
+		{"sender key", "03 01" + keyHeaderHex[2:] + keySignatureHex, ErrUnknown},
+		{"key wraps", "00000001 40", ErrTruncated}, // none
+		{"key wraps", "00000001 00", ErrTruncated},
+		{"key wraps", "00000001 00 a1a2a3a4a5a6", ErrInvalid},
+		{"key wraps", "00000001 41 a1a2a3a4a5a6" + many("aa", 65), ErrInvalid},
+		{"key wraps", "00000001 40 a1a2a3a4a5a6" + many("aa", 65), ErrTruncated},
+		{"key", "a1a2a3a4a5a6" + keyHeaderHex + keySignatureHex, ErrInvalid}, // no wrap
+		{"key", "a1a2a3a4a5a6" + keyHeaderHex + keySignatureHex + many("aa", 72), ErrInvalid},
+		{"key", "a1a2a3a4a5a6 00" + keyHeaderHex[2:] + keySignatureHex + many("aa", 64), ErrUnknown},
+		{"keys wanted", "", ErrInvalid},
+		{"keys wanted", "a1a2a3a4a5a6 b1", ErrInvalid},
+		{"keys wanted", many("a1a2a3a4a5a6", 33), ErrInvalid},
+		{"key delivered", "", ErrInvalid},
+		{"key delivered", "0102030405", ErrInvalid},
 		{"payload", "1234", ErrTruncated},
 		{"payload", "1234 ff", ErrTruncated},
 		{"payload", "1234 ff01", ErrUnknown},

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/wzp-voice/wzp/identity"
 )
 
 // random makes valid values, small and large ones alike.
@@ -76,6 +78,15 @@ func (r random) urgent() Urgent {
 	return u
 }
 
+func (r random) signedKey() SignedKey {
+	k := SignedKey{KeyHeader: KeyHeader{Suite: 2 + uint8(r.IntN(2)), Number: r.Uint32(), Epoch: uint8(r.Uint32()), FirstCTR: r.varint()}}
+	r.fill(k.Hash[:])
+	r.fill(k.Members[:])
+	k.Signed = AppendKeyHeader(nil, &k.KeyHeader)
+	k.Signature = r.bytes(identity.SignatureSize, identity.SignatureSize)
+	return k
+}
+
 func (r random) message() Message {
 	switch r.IntN(7) {
 	case 0:
@@ -125,8 +136,20 @@ func TestRoundTripLayouts(t *testing.T) {
 			}
 			return p
 		},
-		"joined": func() any { return [][]byte{r.bytes(1, MaxEntry), r.bytes(1, MaxEntry)} },
-		"left":   func() any { return []MemberID{r.member(), r.member(), r.member()} },
+		"joined":     func() any { return [][]byte{r.bytes(1, MaxEntry), r.bytes(1, MaxEntry)} },
+		"left":       func() any { return []MemberID{r.member(), r.member(), r.member()} },
+		"sender key": func() any { return SenderKey{r.Uint32(), r.signedKey()} },
+		"key wraps": func() any {
+			w := wraps{Number: r.Uint32()}
+			size := []int{WrapFresh, WrapRatcheted}[r.IntN(2)]
+			for range 1 + r.IntN(11) {
+				w.To, w.Wraps = append(w.To, r.member()), append(w.Wraps, r.bytes(size, size))
+			}
+			return w
+		},
+		"key":           func() any { return Key{r.member(), r.signedKey(), r.bytes(WrapRatcheted, WrapRatcheted)} },
+		"keys wanted":   func() any { return []MemberID{r.member(), r.member()} },
+		"key delivered": func() any { return r.Uint32() },
 		"payload": func() any {
 			p := Payload{Timestamp: uint16(r.Uint32()), Codec: r.bytes(1, 300)}
 			p.Codec[0] &^= 4 // mono
