@@ -318,8 +318,10 @@ func (s *Session) abandon() {
 	attachments := s.attachments
 	s.attachments = nil
 	s.setOutLocked(nil)
+	unacked := s.urgentOut.clear()
 	s.mu.Unlock()
 	s.ep.forget(s, attachments)
+	callAll(unacked, false)
 }
 
 // Over reports whether the session has ended.

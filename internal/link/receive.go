@@ -123,10 +123,11 @@ func (s *Session) frame(tx *Tx, f wire.Frame, from udp.Path) error {
 		ack, err := wire.ParseUrgentAck(f.Body)
 		if err == nil {
 			s.mu.Lock()
-			s.urgentOut.ack(ack)
+			done := s.urgentOut.ack(ack)
 			s.urgentLocked(tx)
 			s.mu.Unlock()
 			s.progress()
+			callAll(done, true)
 		}
 		return err
 	case wire.FrameAliasAck:

@@ -87,13 +87,24 @@ func (s *Session) SendMediaNow(alias uint16, m *wire.Media) {
 	})
 }
 
-// SendUrgent sends a message that is repeated until the peer acknowledges it. body is kept.
+// SendUrgent sends a message that is repeated until the peer acknowledges it. body is kept. It fails with
+// ErrUrgentFull or ErrOver.
 func (s *Session) SendUrgent(kind wire.UrgentKind, body []byte) error {
+	return s.SendUrgentThen(kind, body, nil)
+}
+
+// SendUrgentThen is SendUrgent, and done, unless nil, is called once when the peer has acknowledged the message
+// (acked), or when the session has ended or the relay has forgotten it before that: on the goroutine that receives
+// the acknowledgement, or that ends the session, with no lock of this package held that matters to it: it may do
+// all that Handler.Urgent may. When SendUrgentThen fails, done is not called.
+func (s *Session) SendUrgentThen(kind wire.UrgentKind, body []byte, done func(acked bool)) error {
 	var err error
 	s.ep.withTx(func(tx *Tx) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if err = s.urgentOut.add(kind, body); err == nil {
+		if s.ended {
+			err = ErrOver
+		} else if err = s.urgentOut.add(kind, body, done); err == nil {
 			s.stir()
 			s.urgentLocked(tx)
 		}

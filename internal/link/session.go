@@ -95,6 +95,14 @@ func (s *Session) Quality() Quality {
 	return s.send.quality
 }
 
+// HeardWithin reports whether something authentic came from the peer within the last d.
+func (s *Session) HeardWithin(d time.Duration) bool {
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return now.Sub(s.recv.authenticAt) <= d
+}
+
 // Counts are a session's totals.
 type Counts struct {
 	PacketsSent, PacketsReceived uint64 // sealed packets
@@ -139,6 +147,7 @@ func (s *Session) end(tx *Tx, code wire.CloseCode, tell bool) {
 			conns = append(conns, a.conn)
 		}
 	}
+	unacked := s.urgentOut.clear()
 	s.mu.Unlock()
 
 	if tell {
@@ -155,6 +164,7 @@ func (s *Session) end(tx *Tx, code wire.CloseCode, tell bool) {
 		// Not here: closing waits for the connection's own goroutine.
 		s.ep.background(func() { conn.CloseWithError(quicEnded, code.String()) })
 	}
+	callAll(unacked, false)
 	if s.client != nil {
 		s.client.sessionEnded(s, code, tell)
 	} else {

@@ -17,6 +17,9 @@ const (
 // ErrUrgentFull is returned when a session has too many urgent messages under way.
 var ErrUrgentFull = errors.New("link: too many urgent messages under way")
 
+// ErrOver is returned when an urgent message is for a session that has ended.
+var ErrOver = errors.New("link: the session has ended")
+
 // urgentOut keeps the urgent messages of one direction until they are acknowledged. It is pure; its
 // Session locks it. The zero value is ready.
 //
@@ -33,15 +36,16 @@ type urgentMessage struct {
 	number uint64
 	kind   wire.UrgentKind
 	body   []byte
-	sent   time.Time // last time
+	done   func(acked bool) // called once, without locks; or nil
+	sent   time.Time        // last time
 }
 
 // add queues a message. body is kept.
-func (u *urgentOut) add(kind wire.UrgentKind, body []byte) error {
+func (u *urgentOut) add(kind wire.UrgentKind, body []byte, done func(acked bool)) error {
 	if u.size() >= wire.UrgentUnderWay {
 		return ErrUrgentFull
 	}
-	u.waiting = append(u.waiting, urgentMessage{number: u.next, kind: kind, body: body})
+	u.waiting = append(u.waiting, urgentMessage{number: u.next, kind: kind, body: body, done: done})
 	u.next++
 	return nil
 }
@@ -87,9 +91,42 @@ func (u *urgentOut) send(m urgentMessage, now time.Time, send func(*urgentMessag
 	return m
 }
 
-// ack forgets what the peer has received.
-func (u *urgentOut) ack(ack wire.UrgentAck) {
-	u.pending = slices.DeleteFunc(u.pending, func(m urgentMessage) bool { return ack.Has(m.number) })
+// ack forgets what the peer has received. The caller calls what it returns with true, without locks.
+func (u *urgentOut) ack(ack wire.UrgentAck) (done []func(acked bool)) {
+	u.pending = slices.DeleteFunc(u.pending, func(m urgentMessage) bool {
+		if !ack.Has(m.number) {
+			return false
+		}
+		done = appendDone(done, m)
+		return true
+	})
+	return done
+}
+
+// clear forgets all messages. The caller calls what it returns with false, without locks.
+func (u *urgentOut) clear() (done []func(acked bool)) {
+	for _, m := range u.pending {
+		done = appendDone(done, m)
+	}
+	for _, m := range u.waiting {
+		done = appendDone(done, m)
+	}
+	u.pending, u.waiting = nil, nil
+	return done
+}
+
+func appendDone(list []func(bool), m urgentMessage) []func(bool) {
+	if m.done == nil {
+		return list
+	}
+	return append(list, m.done)
+}
+
+// callAll calls each of done.
+func callAll(done []func(acked bool), acked bool) {
+	for _, f := range done {
+		f(acked)
+	}
 }
 
 // urgentIn remembers which urgent messages of one direction came and were taken. The zero value has received none.

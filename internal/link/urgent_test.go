@@ -21,7 +21,7 @@ func sentNow(u *urgentOut, now time.Time) (numbers []uint64) {
 func TestUrgentIsRepeatedUntilAcknowledged(t *testing.T) {
 	var u urgentOut
 	for range 2 {
-		if err := u.add(wire.UrgentMembersJoined, []byte("x")); err != nil {
+		if err := u.add(wire.UrgentMembersJoined, []byte("x"), nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -53,10 +53,10 @@ func TestUrgentIsRepeatedUntilAcknowledged(t *testing.T) {
 
 func TestUrgentAcknowledgementOfWhatWasNeverSent(t *testing.T) {
 	var u urgentOut
-	u.add(wire.UrgentLeave, nil)
+	u.add(wire.UrgentLeave, nil, nil)
 	sentNow(&u, epoch)
 	u.ack(wire.UrgentAck{Base: 1 << 40, Bitmap: ^uint64(0)})
-	if err := u.add(wire.UrgentLeave, nil); err != nil || len(u.waiting) != 1 || u.waiting[0].number != 1 {
+	if err := u.add(wire.UrgentLeave, nil, nil); err != nil || len(u.waiting) != 1 || u.waiting[0].number != 1 {
 		t.Errorf("waiting %v, %v", u.waiting, err)
 	}
 }
@@ -64,16 +64,16 @@ func TestUrgentAcknowledgementOfWhatWasNeverSent(t *testing.T) {
 func TestUrgentIsFullAt256(t *testing.T) {
 	var u urgentOut
 	for i := range wire.UrgentUnderWay {
-		if err := u.add(wire.UrgentMembersLeft, nil); err != nil {
+		if err := u.add(wire.UrgentMembersLeft, nil, nil); err != nil {
 			t.Fatalf("message %d: %v", i, err)
 		}
 	}
-	if err := u.add(wire.UrgentMembersLeft, nil); !errors.Is(err, ErrUrgentFull) {
+	if err := u.add(wire.UrgentMembersLeft, nil, nil); !errors.Is(err, ErrUrgentFull) {
 		t.Errorf("one more: %v", err)
 	}
 	sentNow(&u, epoch)
 	u.ack(wire.UrgentAck{Base: 1})
-	if err := u.add(wire.UrgentMembersLeft, nil); err != nil {
+	if err := u.add(wire.UrgentMembersLeft, nil, nil); err != nil {
 		t.Errorf("after an acknowledgement: %v", err)
 	}
 }
@@ -83,7 +83,7 @@ func TestUrgentKeepsItsBudget(t *testing.T) {
 	var u urgentOut
 	body := bytes.Repeat([]byte{1}, 500)
 	for range 100 {
-		u.add(wire.UrgentMembersJoined, body)
+		u.add(wire.UrgentMembersJoined, body, nil)
 	}
 	sent, counts := 0, make(map[uint64]int)
 	const seconds = 20
@@ -107,11 +107,11 @@ func TestUrgentKeepsItsBudget(t *testing.T) {
 
 func TestUrgentBudgetDoesNotPileUp(t *testing.T) {
 	var u urgentOut
-	u.add(wire.UrgentLeave, nil)
+	u.add(wire.UrgentLeave, nil, nil)
 	sentNow(&u, epoch)
 	u.ack(wire.UrgentAck{Base: 1})
 	for range 200 {
-		u.add(wire.UrgentMembersJoined, make([]byte, 1000))
+		u.add(wire.UrgentMembersJoined, make([]byte, 1000), nil)
 	}
 	if got := sentNow(&u, epoch.Add(time.Hour)); len(got) > urgentBurst/1000+1 {
 		t.Errorf("%d messages in one burst after an hour of silence", len(got))
