@@ -1,14 +1,5 @@
 package e2ee
 
-import "errors"
-
-// MaxCTR is the highest CTR that a [Sender] uses: the wire carries CTR as a
-// varint of RFC 9000, which ends there.
-const MaxCTR = 1<<62 - 1
-
-// ErrExhausted means that a key has sealed all the frames that it may.
-var ErrExhausted = errors.New("e2ee: key has used all its counters, make a new one")
-
 // Sender seals the frames of one stream. It owns a [Key] and its CTR, which
 // goes 0, 1, 2, ... and cannot be set, so that no (KID, CTR) pair seals twice.
 // One goroutine at a time may use it.

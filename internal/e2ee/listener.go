@@ -1,0 +1,421 @@
+package e2ee
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+const (
+	// keepOld is how long a key or step opens frames after its successor came, and after its talker left.
+	keepOld = 10 * time.Second
+
+	// maxGenerations is how many a talker may have at once.
+	maxGenerations = 4
+
+	// maxLeft is how many talkers that left are remembered, for their key numbers.
+	maxLeft = 1024
+)
+
+var (
+	// ErrKnown means that a key's number is not above that of the last one of its talker: it is old, replayed or repeated.
+	ErrKnown = errors.New("e2ee: key is old or known, ignore it")
+
+	// ErrBadKey means that a key is not what its talker sent us, or that its talker breaks the rules.
+	ErrBadKey = errors.New("e2ee: key is not valid, warn of its talker")
+)
+
+// Reasons of ErrBadKey.
+var (
+	errKeySender    = fmt.Errorf("%w: it names another sender", ErrBadKey)
+	errKeyTaken     = fmt.Errorf("%w: another member has the sender's id", ErrBadKey)
+	errKeySignature = fmt.Errorf("%w: its signature does not verify", ErrBadKey)
+	errKeyWrap      = fmt.Errorf("%w: its wrap does not open", ErrBadKey)
+	errKeyHash      = fmt.Errorf("%w: the wrapped key is not the signed one", ErrBadKey)
+	errKeyLength    = fmt.Errorf("%w: the wrapped key's length does not fit its step", ErrBadKey)
+	errKeyFirst     = fmt.Errorf("%w: its first CTR went back", ErrBadKey)
+	errKeySuite     = fmt.Errorf("%w: it changes the suite within a generation", ErrBadKey)
+	errKeyFollow    = fmt.Errorf("%w: it does not follow from the key of its generation", ErrBadKey)
+)
+
+// Listener holds the keys of the talkers that one member listens to, for one stay ("Receiving" of docs/protocol.md, section
+// 7.2).
+//
+//	talker, by member id:  last key number, last first CTR
+//	  generation, at most 4:  suite                           a header, accepted
+//	    step, at most 16:  W[s], first CTR, Key of each stream    a header, or ratcheted when a frame said so
+//
+// A step goes 10 s after a later one of its generation came, a generation 10 s after another one was accepted, all of a talker
+// 10 s after it left. It is safe for concurrent use.
+type Listener struct {
+	self   wire.EntryHash
+	join   *JoinKey
+	room   string
+	secret *Secret // nil: the room has none
+
+	// accepting is held while a key is looked at, which takes a while: frames are opened meanwhile, and Close waits
+	// for it, so that join can be erased then. It is taken before mu.
+	accepting sync.Mutex
+
+	mu      sync.Mutex // guards what follows
+	closed  bool
+	talkers map[wire.MemberID]*heldTalker
+}
+
+// heldTalker is what is known of one talker.
+type heldTalker struct {
+	hash        wire.EntryHash
+	number      uint32            // of the last header
+	first       uint64            // its first CTR
+	generations []*heldGeneration // the newest last
+	spoken      *heldGeneration   // of the newest frame, which is never given up for lack of room; nil: none yet
+	left        time.Time         // zero: it is inside
+}
+
+// heldGeneration is a fresh key and what it was ratcheted to. It has at least one step.
+type heldGeneration struct {
+	suite  Suite
+	index  uint8
+	number uint32      // of its last header
+	steps  []*heldStep // ascending, without gaps
+	over   time.Time   // when its successor came; zero: it has none
+}
+
+// heldStep is one W[s].
+type heldStep struct {
+	index uint8
+	first uint64         // frames below are dropped
+	w     []byte         // erased in place
+	keys  map[uint8]*Key // by stream; nil: none yet
+	over  time.Time      // when its successor came; zero: it has none
+}
+
+// NewListener returns the Listener of the member whose entry has the hash self and join's public key. secret may be nil. The caller
+// erases join, after Close.
+func NewListener(self wire.EntryHash, join *JoinKey, room string, secret *Secret) *Listener {
+	return &Listener{self: self, join: join, room: room, secret: secret, talkers: map[wire.MemberID]*heldTalker{}}
+}
+
+// Accept takes a key of a member inside, with the hash and identity of that member's entry. With an error nothing changes:
+// [ErrKnown] is no reason to worry, [ErrBadKey] is.
+func (l *Listener) Accept(sender wire.EntryHash, key identity.PublicKey, k *wire.Key, now time.Time) error {
+	if k.Sender != sender.Member() {
+		return errKeySender
+	}
+	l.accepting.Lock()
+	defer l.accepting.Unlock()
+	if err := l.precheck(sender, &k.Key.KeyHeader); err != nil {
+		return err
+	}
+	if !verifyHeader(key, sender, k.Key.Signed, k.Key.Signature) {
+		return errKeySignature
+	}
+	w, err := l.join.unwrap(sender, k.Key.Signed, l.self, k.Wrap)
+	if err != nil {
+		return errKeyWrap
+	}
+	if err := checkWrapped(&k.Key.KeyHeader, w); err != nil {
+		clear(w)
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.installLocked(sender, &k.Key.KeyHeader, w, now)
+}
+
+// precheck compares a header with the talker's last one, before anything costs much.
+func (l *Listener) precheck(sender wire.EntryHash, h *wire.KeyHeader) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	talker := l.talkers[sender.Member()]
+	switch {
+	case l.closed || h.Number == 0: // numbers begin with 1
+		return ErrKnown
+	case talker == nil:
+		return nil
+	case talker.hash != sender && talker.left.IsZero():
+		return errKeyTaken
+	case talker.hash != sender: // an id can be searched for: another member, after the first one left
+		return nil
+	case h.Number <= talker.number:
+		return ErrKnown
+	case h.FirstCTR < talker.first:
+		return errKeyFirst
+	}
+	return nil
+}
+
+// checkWrapped checks what a wrap had in it against the header.
+func checkWrapped(h *wire.KeyHeader, w []byte) error {
+	length := freshSize
+	if h.Epoch%generations > 0 {
+		length = ratchetedSize
+	}
+	switch {
+	case sha256.Sum256(w) != h.Hash:
+		return errKeyHash
+	case len(w) != length:
+		return errKeyLength
+	}
+	return nil
+}
+
+// installLocked takes over w, whose header verified and has a new number.
+func (l *Listener) installLocked(sender wire.EntryHash, h *wire.KeyHeader, w []byte, now time.Time) error {
+	talker := l.talkers[sender.Member()]
+	if talker == nil || talker.hash != sender {
+		talker.erase()
+		talker = &heldTalker{hash: sender}
+	}
+	held := talker.generation(h.Epoch / generations)
+	if held != nil && h.Number-held.number >= generations {
+		// As many keys since have taken the generation's number around: its successors were lost.
+		talker.drop(held)
+		held = nil
+	}
+	if held != nil {
+		if err := held.follow(h, w, now); err != nil {
+			return err
+		}
+	} else {
+		talker.add(h, w, now)
+	}
+	talker.number, talker.first, talker.left = h.Number, h.FirstCTR, time.Time{}
+	l.talkers[sender.Member()] = talker
+	return nil
+}
+
+// follow takes over a key of the same generation, which must be on its chain: behind the newest step, where it adds steps, or
+// before, where a frame of a later step came first.
+func (g *heldGeneration) follow(h *wire.KeyHeader, w []byte, now time.Time) error {
+	index, newest := h.Epoch%generations, g.newest()
+	if Suite(h.Suite) != g.suite {
+		clear(w)
+		return errKeySuite
+	}
+	if index > newest.index {
+		ahead := ratchetAhead(newest, index)
+		last := ahead[len(ahead)-1]
+		same := bytes.Equal(last.w, w)
+		clear(w)
+		if !same {
+			eraseSteps(ahead)
+			return errKeyFollow
+		}
+		last.first = h.FirstCTR
+		g.append(ahead, now)
+	} else {
+		oldest := g.steps[0]
+		same := ratchetsTo(w, index, g.steps, oldest)
+		clear(w)
+		if !same {
+			return errKeyFollow
+		}
+	}
+	g.number = h.Number
+	return nil
+}
+
+// ratchetsTo reports whether w, of step index, is the held key of that step or ratchets to the oldest one that is
+// held.
+func ratchetsTo(w []byte, index uint8, held []*heldStep, oldest *heldStep) bool {
+	if index >= oldest.index {
+		return bytes.Equal(held[index-oldest.index].w, w)
+	}
+	ahead := ratchetAhead(&heldStep{index: index, w: w}, oldest.index)
+	defer eraseSteps(ahead)
+	return bytes.Equal(ahead[len(ahead)-1].w, oldest.w)
+}
+
+// ratchetAhead returns the steps after from up to index, which is above from's.
+func ratchetAhead(from *heldStep, index uint8) []*heldStep {
+	ahead := make([]*heldStep, 0, index-from.index)
+	for from.index < index {
+		from = &heldStep{index: from.index + 1, first: from.first, w: ratchet(from.w)}
+		ahead = append(ahead, from)
+	}
+	return ahead
+}
+
+// append adds the steps ahead, of which the last one is in use from now on.
+func (g *heldGeneration) append(ahead []*heldStep, now time.Time) {
+	g.newest().over = now
+	for _, step := range ahead[:len(ahead)-1] {
+		step.over = now
+	}
+	g.steps = append(g.steps, ahead...)
+}
+
+func (g *heldGeneration) newest() *heldStep { return g.steps[len(g.steps)-1] }
+
+// step returns the step with an index that is not above the newest one's, nil if it is over or was never had.
+func (g *heldGeneration) step(index uint8) *heldStep {
+	oldest := g.steps[0].index
+	if index < oldest {
+		return nil
+	}
+	return g.steps[index-oldest]
+}
+
+// add makes a generation that was not held the newest.
+func (t *heldTalker) add(h *wire.KeyHeader, w []byte, now time.Time) {
+	if n := len(t.generations); n > 0 && t.generations[n-1].over.IsZero() {
+		t.generations[n-1].over = now
+	}
+	if len(t.generations) == maxGenerations {
+		// The oldest go first, but for the one that the talker uses until the newest is delivered.
+		victim := t.generations[0]
+		if victim == t.spoken {
+			victim = t.generations[1]
+		}
+		t.drop(victim)
+	}
+	t.generations = append(t.generations, &heldGeneration{
+		suite: Suite(h.Suite), index: h.Epoch / generations, number: h.Number,
+		steps: []*heldStep{{index: h.Epoch % generations, first: h.FirstCTR, w: w}},
+	})
+}
+
+func (t *heldTalker) generation(index uint8) *heldGeneration {
+	for _, g := range t.generations {
+		if g.index == index {
+			return g
+		}
+	}
+	return nil
+}
+
+// drop erases one generation.
+func (t *heldTalker) drop(g *heldGeneration) {
+	eraseSteps(g.steps)
+	t.generations = slices.DeleteFunc(t.generations, func(o *heldGeneration) bool { return o == g })
+	if t.spoken == g {
+		t.spoken = nil
+	}
+}
+
+// erase erases all generations of t, if there is a t.
+func (t *heldTalker) erase() {
+	if t == nil {
+		return
+	}
+	for _, g := range t.generations {
+		eraseSteps(g.steps)
+	}
+	t.generations, t.spoken = nil, nil
+}
+
+func eraseSteps(steps []*heldStep) {
+	for _, step := range steps {
+		clear(step.w)
+		step.keys = nil
+	}
+}
+
+// Forget says that a member left: what it sealed can be opened for 10 s more, for frames are late.
+func (l *Listener) Forget(id wire.MemberID, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	talker := l.talkers[id]
+	if talker == nil || !talker.left.IsZero() {
+		return
+	}
+	talker.left = now
+	l.boundLeftLocked()
+}
+
+// Remember says that a member that was forgotten is inside after all, with the same entry. A key that is accepted says the
+// same.
+func (l *Listener) Remember(id wire.MemberID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if talker := l.talkers[id]; talker != nil {
+		talker.left = time.Time{}
+	}
+}
+
+// boundLeftLocked forgets for good who left first, when too many did. Others are remembered without keys, so that a relay
+// cannot make their old keys new by letting them leave and come back.
+func (l *Listener) boundLeftLocked() {
+	var first wire.MemberID
+	count := 0
+	for id, talker := range l.talkers {
+		if talker.left.IsZero() {
+			continue
+		}
+		if count == 0 || talker.left.Before(l.talkers[first].left) {
+			first = id
+		}
+		count++
+	}
+	if count > maxLeft {
+		l.talkers[first].erase()
+		delete(l.talkers, first)
+	}
+}
+
+// Expire erases what is over by now, and returns when it is to be called next; zero: when another input came.
+func (l *Listener) Expire(now time.Time) (next time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, talker := range l.talkers {
+		if end := talker.expire(now); !end.IsZero() && (next.IsZero() || end.Before(next)) {
+			next = end
+		}
+	}
+	return next
+}
+
+// expire erases what is over of a talker, and returns when the rest is, as far as that is known.
+func (t *heldTalker) expire(now time.Time) (next time.Time) {
+	isOver := func(over time.Time) bool {
+		end := over.Add(keepOld)
+		switch {
+		case over.IsZero():
+			return false
+		case !now.Before(end):
+			return true
+		case next.IsZero() || end.Before(next):
+			next = end
+		}
+		return false
+	}
+	if len(t.generations) == 0 {
+		return time.Time{}
+	}
+	if isOver(t.left) {
+		t.erase()
+		return time.Time{}
+	}
+	for _, g := range slices.Clone(t.generations) {
+		if isOver(g.over) {
+			t.drop(g)
+			continue
+		}
+		for isOver(g.steps[0].over) {
+			eraseSteps(g.steps[:1])
+			g.steps = slices.Delete(g.steps, 0, 1)
+		}
+	}
+	return next
+}
+
+// Close erases all keys. Nothing is accepted and nothing opens from then on.
+func (l *Listener) Close() {
+	l.accepting.Lock()
+	defer l.accepting.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	for _, talker := range l.talkers {
+		talker.erase()
+	}
+	clear(l.talkers)
+}

@@ -1,0 +1,160 @@
+package e2ee
+
+import (
+	"slices"
+	"time"
+
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// Times and bounds of docs/protocol.md, section 7.2, "Differing views".
+const (
+	viewSpan     = 10 * time.Second // how far back own views count, and how long a talker's may differ
+	maxViews     = 256              // own views that are remembered
+	maxDiffering = 8                // views of a talker that match none
+)
+
+// askAfter is when a talker is asked for a new header, counted from its first view that matched none.
+var askAfter = [...]time.Duration{3 * time.Second, 6 * time.Second}
+
+// Views compares the member digests of talkers' keys with our own views of the room, and says when a talker has seen another room than
+// we for too long: then a relay may have shown one of us a member that the other does not know of. The zero value is ready. One
+// goroutine at a time may use it.
+//
+//	a digest that matches no view of the last 10 s
+//	   |-- 3 s: ask -- 6 s: ask -- 10 s: warn, once
+//	   +-- until it, or that of a later key, matches a view
+type Views struct {
+	started bool // there is a view of our own
+	current [32]byte
+	past    []pastView // ascending
+	peers   map[wire.MemberID]*peerViews
+}
+
+// pastView is a view that was ours.
+type pastView struct {
+	digest [32]byte
+	until  time.Time
+}
+
+// peerViews is a talker with views that match none of ours.
+type peerViews struct {
+	differing []peerView // in the order of its keys, at least one
+	asked     int        // how many entries of askAfter are done
+	warned    bool
+}
+
+type peerView struct {
+	digest [32]byte
+	since  time.Time
+}
+
+// Mine says what we see now. Times run from the first view.
+func (v *Views) Mine(digest [32]byte, now time.Time) {
+	switch {
+	case !v.started:
+		v.started = true
+		for _, peer := range v.peers {
+			for i := range peer.differing {
+				peer.differing[i].since = now
+			}
+		}
+	case digest == v.current:
+		return
+	default:
+		v.past = append(v.past, pastView{v.current, now})
+		v.prune(now)
+	}
+	v.current = digest
+	for id, peer := range v.peers {
+		for i := len(peer.differing) - 1; i >= 0; i-- {
+			if peer.differing[i].digest == digest {
+				v.matched(id, peer, i)
+				break
+			}
+		}
+	}
+}
+
+// prune forgets views that are too old, or too many.
+func (v *Views) prune(now time.Time) {
+	old := 0
+	for old < len(v.past) && (len(v.past)-old > maxViews || now.Sub(v.past[old].until) > viewSpan) {
+		old++
+	}
+	v.past = slices.Delete(v.past, 0, old)
+}
+
+// matched notes that the view of one of a talker's keys was ours, too. It settles the keys before.
+func (v *Views) matched(id wire.MemberID, peer *peerViews, i int) {
+	peer.differing = slices.Delete(peer.differing, 0, i+1)
+	peer.asked, peer.warned = 0, false
+	if len(peer.differing) == 0 {
+		delete(v.peers, id)
+	}
+}
+
+// Theirs says what a talker saw when it signed a key that was accepted.
+func (v *Views) Theirs(sender wire.MemberID, digest [32]byte, now time.Time) {
+	v.prune(now)
+	if v.started && (digest == v.current || slices.ContainsFunc(v.past, func(p pastView) bool { return p.digest == digest })) {
+		delete(v.peers, sender)
+		return
+	}
+	if v.peers == nil {
+		v.peers = map[wire.MemberID]*peerViews{}
+	}
+	peer := v.peers[sender]
+	if peer == nil {
+		peer = &peerViews{}
+		v.peers[sender] = peer
+	}
+	peer.differing = append(peer.differing, peerView{digest, now})
+	if len(peer.differing) > maxDiffering {
+		// The second replaces the first, but not the time since when nothing matched.
+		peer.differing[1].since = peer.differing[0].since
+		peer.differing = slices.Delete(peer.differing, 0, 1)
+	}
+}
+
+// Forget says that a talker left.
+func (v *Views) Forget(sender wire.MemberID) { delete(v.peers, sender) }
+
+// Due returns whom to ask for a new header and of whom to warn the user, in the order of member ids, each once; and when there is
+// more to do (zero: not without another input).
+func (v *Views) Due(now time.Time) (ask, warn []wire.MemberID, next time.Time) {
+	if !v.started {
+		return nil, nil, time.Time{}
+	}
+	for id, peer := range v.peers {
+		since := peer.differing[0].since
+		asked := peer.asked
+		for peer.asked < len(askAfter) && !now.Before(since.Add(askAfter[peer.asked])) {
+			peer.asked++
+		}
+		if peer.asked > asked {
+			ask = append(ask, id)
+		}
+		if !peer.warned && !now.Before(since.Add(viewSpan)) {
+			peer.warned = true
+			warn = append(warn, id)
+		}
+		if end, ok := peer.next(since); ok && (next.IsZero() || end.Before(next)) {
+			next = end
+		}
+	}
+	slices.SortFunc(ask, wire.MemberID.Compare)
+	slices.SortFunc(warn, wire.MemberID.Compare)
+	return ask, warn, next
+}
+
+// next returns what comes next for a talker, if anything.
+func (p *peerViews) next(since time.Time) (time.Time, bool) {
+	switch {
+	case p.asked < len(askAfter):
+		return since.Add(askAfter[p.asked]), true
+	case !p.warned:
+		return since.Add(viewSpan), true
+	}
+	return time.Time{}, false
+}
