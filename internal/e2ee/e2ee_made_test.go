@@ -21,7 +21,8 @@ func makeE2EEVectors(t *testing.T) e2eeVectors {
 	headers := makeHeaderVectors(t)
 	wraps := makeWrapVectors(t, headers)
 	return e2eeVectors{
-		Source: "made for wzp (docs/protocol.md, sections 4.1, 5.1 and 7.1 to 7.4), by the test TestE2EEVectors of its Go package internal/e2ee",
+		Source: "made for wzp (docs/protocol.md, sections 4.1, 5.1 and 7.1 to 7.4), by TestE2EEVectors of its Go package internal/e2ee, " +
+			"checked with a second implementation that was written from the document",
 		Format: "bytes in hexadecimal; kid, ctr, next and first_ctr are decimal strings, for they exceed the integers of JavaScript numbers; " +
 			"what is called bad must be refused",
 		KID:       makeKIDVectors(t),
@@ -233,7 +234,7 @@ func makeBadHeaderVectors(t *testing.T, good headerVector) []badHeaderVector {
 		{good.Identity, good.Sender, good.Header, bob.Sign("sender key", good.Sender, good.Header), "signed by another identity"},
 		{good.Identity, good.Sender, good.Header, alice.Sign("member", good.Sender, good.Header), "a signature of another kind"},
 		{good.Identity, good.Sender, good.Header, alice.Sign("sender key", good.Header), "the sender's entry is not signed"},
-		{make(hexBytes, 32), good.Sender, good.Header, append([]byte{1}, make([]byte, 63)...), "an identity of low order, for which anybody signs"},
+		{append([]byte{1}, make([]byte, 31)...), good.Sender, good.Header, append([]byte{1}, make([]byte, 63)...), "an identity of low order: anybody can sign for it"},
 	}
 }
 

@@ -22,7 +22,7 @@ const (
 // SafetyNumber returns what people compare to know that all of them see the same people in the room
 // (docs/protocol.md, section 7.4): eight groups of five digits, "12345 67890 ...". people are the identities of
 // all members inside, one's own too; their order and repetitions do not matter, and stay. room has 1 to 64
-// bytes, secret is nil where the room has none. It takes some 100 ms: keep the result.
+// bytes, secret is nil where the room has none. It takes 50 ms and more: keep the result.
 func SafetyNumber(room string, people []identity.PublicKey, secret *Secret) string {
 	people = slices.Clone(people)
 	slices.SortFunc(people, func(a, b identity.PublicKey) int { return bytes.Compare(a[:], b[:]) })
