@@ -17,8 +17,9 @@ const (
 	// keepOld is how long a key or step opens frames after its successor came, and after its talker left.
 	keepOld = 10 * time.Second
 
-	// maxGenerations is how many a talker may have at once.
-	maxGenerations = 4
+	// maxGenerations is how many a talker may have at once: in the 10 s that an old one stays there may be a fresh key a
+	// second, while the talker uses the first of them up to 8 s.
+	maxGenerations = 12
 
 	// maxLeft is how many talkers that left are remembered, for their key numbers.
 	maxLeft = 1024
@@ -49,7 +50,7 @@ var (
 // 7.2).
 //
 //	talker, by member id:  last key number, last first CTR
-//	  generation, at most 4:  suite                           a header, accepted
+//	  generation, at most 12: suite                           a header, accepted
 //	    step, at most 16:  W[s], first CTR, Key of each stream    a header, or ratcheted when a frame said so
 //
 // A step goes 10 s after a later one of its generation came, a generation 10 s after another one was accepted, all of a talker
@@ -75,7 +76,6 @@ type heldTalker struct {
 	number      uint32            // of the last header
 	first       uint64            // its first CTR
 	generations []*heldGeneration // the newest last
-	spoken      *heldGeneration   // of the newest frame, which is never given up for lack of room; nil: none yet
 	left        time.Time         // zero: it is inside
 }
 
@@ -175,16 +175,18 @@ func (l *Listener) installLocked(sender wire.EntryHash, h *wire.KeyHeader, w []b
 		talker = &heldTalker{hash: sender}
 	}
 	held := talker.generation(h.Epoch / generations)
-	if held != nil && h.Number-held.number >= generations {
-		// As many keys since have taken the generation's number around: its successors were lost.
-		talker.drop(held)
-		held = nil
-	}
 	if held != nil {
-		if err := held.follow(h, w, now); err != nil {
+		err := held.follow(h, w, now)
+		if err != nil && h.Number-held.number < generations {
+			clear(w)
 			return err
 		}
-	} else {
+		if err != nil { // so many keys later it may be another generation of that number, whose predecessors were lost
+			talker.drop(held)
+			held = nil
+		}
+	}
+	if held == nil {
 		talker.add(h, w, now)
 	}
 	talker.number, talker.first, talker.left = h.Number, h.FirstCTR, time.Time{}
@@ -192,43 +194,40 @@ func (l *Listener) installLocked(sender wire.EntryHash, h *wire.KeyHeader, w []b
 	return nil
 }
 
-// follow takes over a key of the same generation, which must be on its chain: behind the newest step, where it adds steps, or
-// before, where a frame of a later step came first.
+// follow takes a key of the same generation, which must be on its chain: behind the newest step, then steps are added, or not, where a
+// frame of a later step came before the key.
 func (g *heldGeneration) follow(h *wire.KeyHeader, w []byte, now time.Time) error {
 	index, newest := h.Epoch%generations, g.newest()
-	if Suite(h.Suite) != g.suite {
-		clear(w)
+	switch {
+	case Suite(h.Suite) != g.suite:
 		return errKeySuite
-	}
-	if index > newest.index {
+	case index <= newest.index:
+		if !g.has(index, w) {
+			return errKeyFollow
+		}
+		clear(w)
+	default:
 		ahead := ratchetAhead(newest, index)
 		last := ahead[len(ahead)-1]
-		same := bytes.Equal(last.w, w)
-		clear(w)
-		if !same {
+		if !bytes.Equal(last.w, w) {
 			eraseSteps(ahead)
 			return errKeyFollow
 		}
+		clear(w)
 		last.first = h.FirstCTR
 		g.append(ahead, now)
-	} else {
-		oldest := g.steps[0]
-		same := ratchetsTo(w, index, g.steps, oldest)
-		clear(w)
-		if !same {
-			return errKeyFollow
-		}
 	}
 	g.number = h.Number
 	return nil
 }
 
-// ratchetsTo reports whether w, of step index, is the held key of that step or ratchets to the oldest one that is
-// held.
-func ratchetsTo(w []byte, index uint8, held []*heldStep, oldest *heldStep) bool {
-	if index >= oldest.index {
-		return bytes.Equal(held[index-oldest.index].w, w)
+// has reports whether w is the key of a step that is not above the newest: held, or such that it ratchets to the oldest
+// that is held.
+func (g *heldGeneration) has(index uint8, w []byte) bool {
+	if held := g.step(index); held != nil {
+		return bytes.Equal(held.w, w)
 	}
+	oldest := g.steps[0]
 	ahead := ratchetAhead(&heldStep{index: index, w: w}, oldest.index)
 	defer eraseSteps(ahead)
 	return bytes.Equal(ahead[len(ahead)-1].w, oldest.w)
@@ -270,12 +269,7 @@ func (t *heldTalker) add(h *wire.KeyHeader, w []byte, now time.Time) {
 		t.generations[n-1].over = now
 	}
 	if len(t.generations) == maxGenerations {
-		// The oldest go first, but for the one that the talker uses until the newest is delivered.
-		victim := t.generations[0]
-		if victim == t.spoken {
-			victim = t.generations[1]
-		}
-		t.drop(victim)
+		t.drop(t.generations[0])
 	}
 	t.generations = append(t.generations, &heldGeneration{
 		suite: Suite(h.Suite), index: h.Epoch / generations, number: h.Number,
@@ -296,9 +290,6 @@ func (t *heldTalker) generation(index uint8) *heldGeneration {
 func (t *heldTalker) drop(g *heldGeneration) {
 	eraseSteps(g.steps)
 	t.generations = slices.DeleteFunc(t.generations, func(o *heldGeneration) bool { return o == g })
-	if t.spoken == g {
-		t.spoken = nil
-	}
 }
 
 // erase erases all generations of t, if there is a t.
@@ -309,7 +300,7 @@ func (t *heldTalker) erase() {
 	for _, g := range t.generations {
 		eraseSteps(g.steps)
 	}
-	t.generations, t.spoken = nil, nil
+	t.generations = nil
 }
 
 func eraseSteps(steps []*heldStep) {

@@ -45,14 +45,7 @@ func (o *Opener) Open(dst []byte, ctr uint64, sealed []byte, now time.Time) ([]b
 	if generation == nil {
 		return nil, ErrNoKey
 	}
-	plaintext, err := o.openLocked(generation, dst, ctr, sealed, now)
-	if err != nil {
-		return nil, err
-	}
-	if talker.spoken == nil || talker.spoken.number < generation.number {
-		talker.spoken = generation
-	}
-	return plaintext, nil
+	return o.openLocked(generation, dst, ctr, sealed, now)
 }
 
 // openLocked opens a frame with the step of a generation that its KID names.

@@ -1,6 +1,7 @@
 package e2ee
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -96,7 +97,7 @@ func NewTalker(id *identity.Identity, self wire.EntryHash, room string, secret *
 
 // Arm says that a microphone is open, muted or not: from now on keys follow the members. What changed while none was
 // open is made up for: with a fresh key, in use at once, when there is none, when somebody left or when suite is not the last
-// one's. A Stream can be had right away; Step announces the key.
+// one's. A Stream can be had right away; Step announces the key. The usual suite stands in for one that does not exist.
 func (t *Talker) Arm(suite Suite) {
 	if suite.TagLen() == 0 {
 		suite = AES128CTRHMACSHA256Tag64
@@ -106,9 +107,10 @@ func (t *Talker) Arm(suite Suite) {
 	rearmed := !t.armed
 	t.armed = true
 	t.forgetUntoldLocked()
-	if t.key == nil || suite != t.suite || rearmed && t.leavers() {
+	if t.key == nil || suite != t.suite || rearmed && t.due().leavers {
 		t.suite = suite
-		t.dropWaiting()
+		t.waiting.erase()
+		t.waiting, t.delivered = nil, false
 		t.installLocked(t.freshLocked())
 		t.holders = t.memberSet()
 		t.untold, t.atOnce, t.left = true, true, time.Time{}
@@ -139,14 +141,20 @@ func (t *Talker) SetMembers(list []Recipient) {
 			t.members = append(t.members, member)
 		}
 	}
+	maps.DeleteFunc(t.wanted, func(id wire.MemberID, _ struct{}) bool { return !t.inside(id) })
+}
+
+// inside reports whether a member who can get keys has this id.
+func (t *Talker) inside(id wire.MemberID) bool {
+	_, found := slices.BinarySearchFunc(t.members, id, func(r Recipient, id wire.MemberID) int {
+		return r.Hash.Member().Compare(id)
+	})
+	return found
 }
 
 // Wanted says that a member asked for our key. Who is not inside is ignored, so there are never more than members.
 func (t *Talker) Wanted(id wire.MemberID) {
-	_, found := slices.BinarySearchFunc(t.members, id, func(r Recipient, id wire.MemberID) int {
-		return r.Hash.Member().Compare(id)
-	})
-	if found {
+	if t.inside(id) {
 		t.wanted[id] = struct{}{}
 	}
 }
@@ -161,34 +169,45 @@ func (t *Talker) Delivered(number uint32) {
 // Step does what is due at now. d, if not nil, is to be sent. Without another input, Step has nothing to do before next
 // (zero: ever). Call it after every input and when next has come.
 func (t *Talker) Step(now time.Time) (d *Distribution, next time.Time) {
+	key, to, next := t.advance(now)
+	if len(to) > 0 {
+		d = newDistribution(t, key, to) // takes a while, so Sealers go on meanwhile; only this goroutine erases keys
+	}
+	return d, next
+}
+
+// advance is Step, but for the header that key is to have for the members to, if any.
+func (t *Talker) advance(now time.Time) (key *mediaKey, to []Recipient, next time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.armed {
-		return nil, time.Time{}
+		return nil, nil, time.Time{}
 	}
 	if t.waiting != nil && (t.delivered || !now.Before(t.until)) {
 		t.useWaitingLocked()
 	}
 	t.forgetUntoldLocked()
-	switch leavers := t.leavers(); {
-	case !leavers:
+	due := t.due()
+	switch {
+	case !due.leavers:
 		t.left = time.Time{}
 	case t.left.IsZero():
 		t.left = now
 	}
-	if t.pending() && (t.atOnce || t.last.IsZero() || now.Sub(t.last) >= changePause) {
-		d = t.changeLocked(now)
+	if due.any() && (t.atOnce || t.last.IsZero() || now.Sub(t.last) >= changePause) {
+		key, to = t.changeLocked(due, now)
 		t.last = now
+		due = t.due()
 	}
-	return d, t.next()
+	return key, to, t.next(due)
 }
 
 // next returns when Step has something to do.
-func (t *Talker) next() (next time.Time) {
+func (t *Talker) next(due due) (next time.Time) {
 	if t.waiting != nil {
 		next = t.until
 	}
-	if t.pending() {
+	if due.any() {
 		if change := t.last.Add(changePause); next.IsZero() || change.Before(next) {
 			next = change
 		}
@@ -196,62 +215,87 @@ func (t *Talker) next() (next time.Time) {
 	return next
 }
 
-// pending reports whether a change is to be made.
-func (t *Talker) pending() bool {
-	return t.leavers() || t.untold && len(t.holders) > 0 || len(t.newcomers()) > 0 || len(t.asking()) > 0
+// due is what calls for a change.
+type due struct {
+	leavers   bool // somebody has the newest key and is not inside
+	untold    bool // the key in use is to be announced to its holders
+	newcomers bool // somebody inside has no key
+	asking    bool // somebody who should have the newest key asked for it
 }
 
-// changeLocked makes the one change that is due, and returns what is to be sent, if anybody is there to get it.
-func (t *Talker) changeLocked(now time.Time) *Distribution {
-	newcomers := t.newcomers()
+func (d due) any() bool { return d.leavers || d.untold || d.newcomers || d.asking }
+
+func (t *Talker) due() (d due) {
+	holding := 0
+	for _, member := range t.members {
+		switch {
+		case !t.holds(member):
+			d.newcomers = true
+			continue
+		case t.asks(member):
+			d.asking = true
+		}
+		holding++
+	}
+	d.leavers = holding < len(t.holders)
+	d.untold = t.untold && holding > 0
+	return d
+}
+
+// changeLocked makes the one change that is due, and returns which key to announce to whom.
+func (t *Talker) changeLocked(due due, now time.Time) (*mediaKey, []Recipient) {
 	switch {
-	case t.leavers():
+	case due.leavers:
 		return t.rekeyLocked(now, t.left.Add(switchAfter))
-	case t.untold && len(t.holders) > 0:
-		return t.announce(t.key, t.holding())
-	case len(newcomers) == 0:
-		return t.announce(t.newestLocked(), t.asking())
+	case due.untold:
+		return t.announceLocked(t.filter(t.holds))
+	case !due.newcomers:
+		return t.announceLocked(t.filter(t.asks))
 	case t.waiting != nil: // it was not used yet, so it opens nothing of before they came
 	case t.key.step == lastStep:
 		return t.rekeyLocked(now, now.Add(switchAfter))
 	default:
 		t.ratchetLocked()
 	}
-	to := append(newcomers, t.asking()...)
-	for _, member := range newcomers {
+	to := t.filter(func(r Recipient) bool { return !t.holds(r) || t.asks(r) })
+	for _, member := range to {
 		t.holders[member.Hash] = struct{}{}
 	}
-	return t.announce(t.newestLocked(), to)
+	return t.announceLocked(to)
 }
 
-// rekeyLocked makes a fresh key for all members, which waits for its delivery, until at most.
-func (t *Talker) rekeyLocked(now, until time.Time) *Distribution {
-	key := t.freshLocked()
-	t.holders, t.left = t.memberSet(), time.Time{}
-	if len(t.members) == 0 || !now.Before(until) {
-		t.dropWaiting()
-		t.installLocked(key)
-		if t.untold = len(t.members) == 0; t.untold {
-			return nil
-		}
-		return t.announce(key, t.holding())
-	}
+// rekeyLocked makes a fresh key for all members. It is used when it was delivered, or at until.
+func (t *Talker) rekeyLocked(now, until time.Time) (*mediaKey, []Recipient) {
 	if t.waiting != nil && t.until.Before(until) {
 		until = t.until // it is for those leaves as well
 	}
-	t.dropWaiting()
-	d := t.announce(key, t.holding())
-	t.waiting, t.until, t.awaited, t.delivered = key, until, d.number, false
-	return d
+	t.waiting.erase()
+	t.waiting, t.until, t.delivered = t.freshLocked(), until, false
+	t.holders, t.left = t.memberSet(), time.Time{}
+	if len(t.members) == 0 {
+		t.untold = true
+		t.useWaitingLocked()
+		return nil, nil
+	}
+	key, to := t.announceLocked(t.filter(t.holds))
+	t.awaited = t.number
+	if !now.Before(until) {
+		t.useWaitingLocked()
+	}
+	return key, to
 }
 
-// announce makes a header for a key and forgets who asked for it.
-func (t *Talker) announce(key *mediaKey, to []Recipient) *Distribution {
+// announceLocked returns the newest key for a new header, and forgets who asked for it.
+func (t *Talker) announceLocked(to []Recipient) (*mediaKey, []Recipient) {
+	key := t.key
+	if t.waiting != nil {
+		key = t.waiting
+	}
 	t.number++
 	t.generation = (key.generation + 1) % generations
 	t.untold, t.atOnce = false, false
 	clear(t.wanted)
-	return newDistribution(t, key, to)
+	return key, to
 }
 
 // ratchetLocked puts the next step of the key in use. Frames are sealed with it from the next one on, and none
@@ -278,7 +322,7 @@ func (t *Talker) firstLocked() uint64 {
 			lowest = stream.next
 		}
 	}
-	t.first = max(t.first, lowest)
+	t.first = max(t.first, min(lowest, MaxCTR))
 	return t.first
 }
 
@@ -294,19 +338,6 @@ func (t *Talker) installLocked(key *mediaKey) {
 func (t *Talker) useWaitingLocked() {
 	t.installLocked(t.waiting)
 	t.waiting, t.delivered = nil, false
-}
-
-func (t *Talker) dropWaiting() {
-	t.waiting.erase()
-	t.waiting, t.delivered = nil, false
-}
-
-// newestLocked returns the key that members are given now.
-func (t *Talker) newestLocked() *mediaKey {
-	if t.waiting != nil {
-		return t.waiting
-	}
-	return t.key
 }
 
 // forgetUntoldLocked settles who is to get a key that nobody was told of: leaving is no reason for another one, and as long as it
@@ -327,32 +358,16 @@ func (t *Talker) forgetUntoldLocked() {
 	}
 }
 
-// leavers reports whether somebody has the newest key and is not inside.
-func (t *Talker) leavers() bool { return len(t.holding()) < len(t.holders) }
-
-// holding returns the members who have the newest key or are to get it.
-func (t *Talker) holding() []Recipient {
-	return t.filter(func(r Recipient) bool { _, holds := t.holders[r.Hash]; return holds })
+// holds reports whether a member has the newest key, or is to get it under its first header.
+func (t *Talker) holds(member Recipient) bool {
+	_, holds := t.holders[member.Hash]
+	return holds
 }
 
-// newcomers returns the members who have no key.
-func (t *Talker) newcomers() []Recipient {
-	if t.key == nil {
-		return nil
-	}
-	return t.filter(func(r Recipient) bool { _, holds := t.holders[r.Hash]; return !holds })
-}
-
-// asking returns the members who have the newest key and asked for it again.
-func (t *Talker) asking() []Recipient {
-	if len(t.wanted) == 0 {
-		return nil
-	}
-	return t.filter(func(r Recipient) bool {
-		_, holds := t.holders[r.Hash]
-		_, asked := t.wanted[r.Hash.Member()]
-		return holds && asked
-	})
+// asks reports whether a member asked for the key that it should have.
+func (t *Talker) asks(member Recipient) bool {
+	_, asks := t.wanted[member.Hash.Member()]
+	return asks && t.holds(member)
 }
 
 func (t *Talker) filter(keep func(Recipient) bool) (list []Recipient) {
