@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/internal/room"
 )
 
 // collector reads the relay's counters when Prometheus asks, so that the hot path only counts.
@@ -14,6 +15,7 @@ type snapshot struct {
 	relay *Relay
 	link  link.Stats
 	rooms struct{ rooms, members, streams, sessions int }
+	keys  room.KeyStats
 }
 
 // metric is one number of a snapshot.
@@ -46,6 +48,13 @@ var metrics = []metric{
 	counter("media_in_packets_total", "Media packets received from members.", func(s *snapshot) uint64 { return s.relay.stats.mediaIn.Load() }),
 	counter("media_out_packets_total", "Media packets forwarded to members.", func(s *snapshot) uint64 { return s.relay.stats.mediaOut.Load() }),
 	counter("media_limited_packets_total", "Media packets dropped for the rate limit.", func(s *snapshot) uint64 { return s.relay.stats.mediaLimited.Load() }),
+
+	counter("sender_keys_total", "Sender keys that members announced.", func(s *snapshot) uint64 { return s.keys.Keys }),
+	counter("keys_passed_total", "Sender keys passed on, once for each recipient.", func(s *snapshot) uint64 { return s.keys.Passed }),
+	counter("keys_introduced_total", "Members whose entry was sent to one who would not have known whose key or request it is.", func(s *snapshot) uint64 { return s.keys.Introduced }),
+	counter("keys_delivered_total", "Talkers told that all recipients have their key.", func(s *snapshot) uint64 { return s.keys.Delivered }),
+	counter("key_wraps_dropped_total", "Wraps of keys for nobody or of old keys, and other messages about keys that cannot be used.", func(s *snapshot) uint64 { return s.keys.Dropped }),
+	counter("keys_limited_total", "Sender keys put off, and requests for keys dropped, for the rate limit.", func(s *snapshot) uint64 { return s.keys.Limited }),
 
 	counter("sealed_in_packets_total", "Sealed packets received.", func(s *snapshot) uint64 { return s.link.UDP.SealedInPackets }),
 	counter("sealed_in_bytes_total", "Bytes of sealed packets received, without headers of UDP and IP.", func(s *snapshot) uint64 { return s.link.UDP.SealedInBytes }),
@@ -82,7 +91,7 @@ func (c *collector) Describe(out chan<- *prometheus.Desc) {
 func (c *collector) Collect(out chan<- prometheus.Metric) {
 	s := &snapshot{relay: c.relay, link: c.relay.endpoint.Stats()}
 	rooms := c.relay.rooms.Stats()
-	s.rooms.rooms, s.rooms.members, s.rooms.streams = rooms.Rooms, rooms.Members, rooms.Streams
+	s.rooms.rooms, s.rooms.members, s.rooms.streams, s.keys = rooms.Rooms, rooms.Members, rooms.Streams, rooms.Keys
 	c.relay.mu.Lock()
 	s.rooms.sessions = c.relay.sessions
 	c.relay.mu.Unlock()

@@ -77,6 +77,7 @@ type Relay struct {
 	draining atomic.Bool
 	changed  chan *room.Member // in whose rooms somebody has joined or left
 	missed   atomic.Bool       // changed was full
+	soon     chan struct{}     // something waits for the next flush
 
 	mu        sync.Mutex // guards what follows
 	sessions  int
@@ -110,9 +111,10 @@ func NewOn(mux *udp.Mux, config Config) (*Relay, error) {
 		log:       config.Log,
 		rooms:     room.NewRooms(room.Limits{Rooms: config.MaxRooms, Members: config.MaxMembers}),
 		changed:   make(chan *room.Member, maxChanged),
+		soon:      make(chan struct{}, 1),
 		addresses: make(map[netip.Prefix]int),
 	}
-	r.rooms.FanOut = fanOut
+	r.rooms.FanOut, r.rooms.Soon = fanOut, r.flushSoon
 	var err error
 	if config.Admin != "" {
 		if r.admin, err = newAdmin(r, config.Admin); err != nil {
@@ -163,7 +165,8 @@ func (r *Relay) Run(ctx context.Context) error {
 	return err
 }
 
-// tellChanges tells members of joins and leaves until ctx is done, or the port fails.
+// tellChanges tells members of joins and leaves, and does what else rooms have to do later, until ctx is done or the
+// port fails.
 func (r *Relay) tellChanges(ctx context.Context) error {
 	timer := time.NewTimer(flushEvery)
 	defer timer.Stop()
@@ -177,6 +180,8 @@ func (r *Relay) tellChanges(ctx context.Context) error {
 			return r.endpoint.Err()
 		case m := <-r.changed:
 			left = m.Flush(time.Now())
+		case <-r.soon:
+			left = true
 		case now := <-timer.C:
 			armed = false
 			left = r.rooms.Flush(now)
@@ -195,6 +200,14 @@ func (r *Relay) tell(m *room.Member) {
 	case r.changed <- m:
 	default:
 		r.missed.Store(true)
+	}
+}
+
+// flushSoon has Run flush the rooms within flushEvery.
+func (r *Relay) flushSoon() {
+	select {
+	case r.soon <- struct{}{}:
+	default:
 	}
 }
 

@@ -56,6 +56,14 @@ func (s *receiver) SendUrgent(kind wire.UrgentKind, body []byte) error {
 	return (*link.Session)(s).SendUrgent(kind, body)
 }
 
+// SendUrgentThen implements room.Receiver.
+func (s *receiver) SendUrgentThen(kind wire.UrgentKind, body []byte, done func(acked bool)) error {
+	return (*link.Session)(s).SendUrgentThen(kind, body, done)
+}
+
+// HeardWithin implements room.Receiver.
+func (s *receiver) HeardWithin(d time.Duration) bool { return (*link.Session)(s).HeardWithin(d) }
+
 // packetLimit counts the packets of each second of the clock. Races between the receiving goroutines of
 // one session may let a few packets more through.
 type packetLimit struct {
@@ -216,11 +224,31 @@ func (r *acceptor) AliasAcked(ls *link.Session, pair wire.AliasPair) {
 }
 
 // Urgent implements link.Handler.
-func (r *acceptor) Urgent(ls *link.Session, kind wire.UrgentKind, _ []byte) bool {
-	if kind == wire.UrgentLeave {
+func (r *acceptor) Urgent(ls *link.Session, kind wire.UrgentKind, body []byte) (taken bool) {
+	switch kind {
+	case wire.UrgentLeave:
 		ls.End(wire.CloseLeft)
+	case wire.UrgentSenderKey, wire.UrgentKeyWraps, wire.UrgentKeysWanted:
+		return r.key(owner(ls).member.Load(), kind, body)
 	}
-	return true
+	return true // also what came after this version, and what is for clients
+}
+
+// key hands what a client says about sender keys to its room. Of keys nothing is logged but that there are any.
+func (r *acceptor) key(m *room.Member, kind wire.UrgentKind, body []byte) (taken bool) {
+	if m == nil {
+		return false // it may have overtaken Join
+	}
+	switch now := time.Now(); kind {
+	case wire.UrgentSenderKey:
+		taken = m.SenderKey(body, now)
+	case wire.UrgentKeyWraps:
+		taken = m.KeyWraps(body, now)
+	default:
+		taken = m.KeysWanted(body, now)
+	}
+	r.log.Debug(kind.String(), "room", m.Room(), "member", m.ID.String(), "bytes", len(body), "taken", taken)
+	return taken
 }
 
 func owner(s *link.Session) *session { return s.Owner.(*session) }

@@ -42,8 +42,9 @@ func (c *changes) due(members int, now time.Time) bool {
 
 // urgent is a message to be sent to all members.
 type urgent struct {
-	kind wire.UrgentKind
-	body []byte
+	kind   wire.UrgentKind
+	body   []byte
+	joined []*Member // of whom it tells
 }
 
 // messages returns what tells of the changes, and forgets them.
@@ -53,28 +54,26 @@ func (c *changes) messages(now time.Time) (list []urgent) {
 	if len(c.joined) > manyChanges {
 		return []urgent{{kind: wire.UrgentRefetch}} // the list says who left, too
 	}
-	var body []byte
 	for _, m := range c.joined {
-		if len(body) > 0 && len(body)+len(m.Entry)+2 > wire.MaxUrgent {
-			list = append(list, urgent{wire.UrgentMembersJoined, body})
-			body = nil
+		last := len(list) - 1
+		if last < 0 || len(list[last].body)+len(m.Entry)+2 > wire.MaxUrgent {
+			list = append(list, urgent{kind: wire.UrgentMembersJoined})
+			last++
 		}
-		body = wire.AppendMembersJoined(body, m.Entry)
-	}
-	if len(body) > 0 {
-		list = append(list, urgent{wire.UrgentMembersJoined, body})
+		list[last].body = wire.AppendMembersJoined(list[last].body, m.Entry)
+		list[last].joined = append(list[last].joined, m)
 	}
 	const perMessage = wire.MaxUrgent / len(wire.MemberID{})
 	for left := c.left; len(left) > 0; {
 		n := min(len(left), perMessage)
-		list = append(list, urgent{wire.UrgentMembersLeft, wire.AppendMembersLeft(nil, left[:n]...)})
+		list = append(list, urgent{kind: wire.UrgentMembersLeft, body: wire.AppendMembersLeft(nil, left[:n]...)})
 		left = left[n:]
 	}
 	return list
 }
 
-// Flush tells members of joins and leaves whose time has come. A relay calls it a few times a second, and
-// a Member's after each change. It sends a packet to each member: it is nothing for a receiving goroutine.
+// Flush tells members of joins and leaves whose time has come, and does what of passing keys on is left to be done. A
+// relay calls it a few times a second, and a Member's after each change. It sends a packet to each member: it is nothing for a receiving goroutine.
 //
 // It reports whether something is left to be told: call it again soon.
 func (r *Rooms) Flush(now time.Time) (left bool) {
@@ -104,24 +103,34 @@ func (room *Room) flush(now time.Time) (left bool) {
 	}
 	left = !room.changes.none()
 	room.mu.Unlock()
-	for _, m := range members {
-		m.tell(messages)
+	var reached []int
+	if len(messages) > 0 {
+		reached = make([]int, len(members))
+	}
+	for i, m := range members {
+		if sent := m.tell(messages); sent > 0 {
+			reached[i] = sent
+		}
 		left = left || m.stale
 	}
-	return left
+	if len(messages) > 0 {
+		room.keys.toldOf(members, reached, messages)
+	}
+	return room.keys.flush(now) || left
 }
 
-// tell sends messages to the member; when its link is too far behind for them, it is told to fetch the list
-// as soon as it takes messages again. The caller holds room.telling.
-func (m *Member) tell(messages []urgent) {
+// tell sends messages to the member and returns how many; when its link is too far behind for them, it is told to
+// fetch the list as soon as it takes messages again. The caller holds room.telling.
+func (m *Member) tell(messages []urgent) (sent int) {
 	if m.stale {
 		m.stale = m.receiver.SendUrgent(wire.UrgentRefetch, nil) != nil
-		return // the list includes what the messages say
+		return 0 // the list includes what the messages say
 	}
-	for _, msg := range messages {
+	for i, msg := range messages {
 		if m.receiver.SendUrgent(msg.kind, msg.body) != nil {
 			m.stale = true
-			return
+			return i
 		}
 	}
+	return len(messages)
 }

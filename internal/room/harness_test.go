@@ -31,12 +31,14 @@ var errFull = errors.New("full")
 // receiver is a Receiver that notes what it is sent. It is safe for concurrent use.
 type receiver struct {
 	full  atomic.Bool // SendUrgent fails
+	gone  atomic.Bool // nothing was heard of it for long
 	media atomic.Int64
 
 	mu     sync.Mutex // guards what follows
 	frames []frame
 	known  map[uint16]bool
 	news   []urgent
+	acks   []func(bool) // of what SendUrgentThen took
 }
 
 func (r *receiver) SendMedia(tx Tx, alias uint16, short, long []byte) {
@@ -67,8 +69,31 @@ func (r *receiver) SendUrgent(kind wire.UrgentKind, body []byte) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.news = append(r.news, urgent{kind, body})
+	r.news = append(r.news, urgent{kind: kind, body: body})
 	return nil
+}
+
+func (r *receiver) SendUrgentThen(kind wire.UrgentKind, body []byte, done func(bool)) error {
+	if err := r.SendUrgent(kind, body); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.acks = append(r.acks, done)
+	return nil
+}
+
+func (r *receiver) HeardWithin(time.Duration) bool { return !r.gone.Load() }
+
+// ack acknowledges all that waits for it, or has the session end without.
+func (r *receiver) ack(acked bool) {
+	r.mu.Lock()
+	acks := r.acks
+	r.acks = nil
+	r.mu.Unlock()
+	for _, done := range acks {
+		done(acked)
+	}
 }
 
 // read returns what came since the last read.
@@ -80,7 +105,8 @@ func (r *receiver) read() []frame {
 	return frames
 }
 
-// told returns the news since the last call, in words: "+" and "-" with ids, or "refetch".
+// told returns the news since the last call, in words and sorted: "+" and "-" with ids, "refetch", and of keys what
+// keyWord says.
 func (r *receiver) told(t testing.TB) (words []string) {
 	t.Helper()
 	r.mu.Lock()
@@ -108,6 +134,8 @@ func (r *receiver) told(t testing.TB) (words []string) {
 			}
 		case wire.UrgentRefetch:
 			words = append(words, "refetch")
+		default:
+			words = append(words, keyWord(t, u))
 		}
 	}
 	r.news = nil

@@ -32,6 +32,12 @@ type Receiver interface {
 	// SendUrgent sends a message that is repeated until it is acknowledged. It keeps body, and fails when
 	// too many are under way.
 	SendUrgent(kind wire.UrgentKind, body []byte) error
+	// SendUrgentThen is SendUrgent which, if it does not fail, calls done once: when the message was acknowledged,
+	// or when the session has ended without that. It may do so before it returns; no lock that HeardWithin or
+	// sending takes is held then.
+	SendUrgentThen(kind wire.UrgentKind, body []byte, done func(acked bool)) error
+	// HeardWithin reports whether an authentic packet came within the last d. It calls nothing back.
+	HeardWithin(d time.Duration) bool
 }
 
 // Limits bound what members can make a relay hold.
@@ -49,8 +55,12 @@ type Rooms struct {
 	// FanOut, if set before the first Join, is used instead of the receivers' SendMedia: who knows what the
 	// receivers are may be faster.
 	FanOut FanOut
+	// Soon, if set before the first Join, is called when there is something for a Flush to do within 100 ms. It must
+	// not block, nor call back.
+	Soon func()
 
 	limits Limits
+	counts *keyCounts
 
 	mu    sync.Mutex // guards what follows; taken before a Room's mu
 	rooms map[string]*Room
@@ -58,7 +68,7 @@ type Rooms struct {
 
 // NewRooms returns a relay's rooms.
 func NewRooms(limits Limits) *Rooms {
-	return &Rooms{FanOut: oneByOne, limits: limits, rooms: make(map[string]*Room)}
+	return &Rooms{FanOut: oneByOne, Soon: func() {}, limits: limits, counts: new(keyCounts), rooms: make(map[string]*Room)}
 }
 
 // Room is a named group: whoever is in it hears whoever talks in it.
@@ -72,6 +82,8 @@ type Room struct {
 	changes changes
 
 	telling sync.Mutex // held while members are told of changes; taken before mu
+
+	keys exchange // its own lock is taken after mu
 }
 
 // Member is one client's presence in a room.
@@ -86,6 +98,8 @@ type Member struct {
 	binds    *rate.Limiter
 	streams  []*Stream // guarded by room.mu; oldest first
 	left     bool      // guarded by room.mu
+
+	keys memberKeys // guarded by room.keys
 }
 
 // Join adds a member with a verified entry to the room called name. Joining again over the same
@@ -115,6 +129,7 @@ func (r *Rooms) Join(name string, entry []byte, to Receiver) (*Member, error) {
 		return nil, ErrRoomFull
 	}
 	m := &Member{ID: id, Entry: entry, rooms: r, room: room, receiver: to, binds: rate.NewLimiter(bindRate, bindBurst)}
+	room.keys.join(m)
 	room.replaceMembers(slices.Insert(slices.Clone(list), i, m))
 	room.changes.join(m)
 	r.rooms[name] = room
@@ -140,6 +155,7 @@ func (m *Member) Leave(now time.Time) bool {
 		room.drop(st, now)
 	}
 	room.changes.leave(m)
+	room.keys.leave(m)
 	if len(*room.members.Load()) == 0 {
 		delete(m.rooms.rooms, room.name)
 	}
@@ -185,16 +201,17 @@ func (m *Member) Page(after *wire.MemberID) (entries [][]byte, next *wire.Member
 	return entries, next
 }
 
-// Stats says what there is now.
+// Stats says what there is now, and how often keys were passed on.
 type Stats struct {
 	Rooms, Members, Streams int
+	Keys                    KeyStats
 }
 
 // Stats counts rooms, members and streams.
 func (r *Rooms) Stats() Stats {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := Stats{Rooms: len(r.rooms)}
+	s := Stats{Rooms: len(r.rooms), Keys: r.counts.stats()}
 	for _, room := range r.rooms {
 		s.Members += len(*room.members.Load())
 		room.mu.Lock()

@@ -1,0 +1,243 @@
+package room
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// How sender keys are passed on, docs/protocol.md, section 4.4. Nothing of a key is understood here but its number:
+// header, signature and wraps go on as they came.
+//
+// The messages of one member are handed over one at a time, as internal/link does. taken false means that the message
+// cannot be used yet, and shall come again.
+
+// SenderKey takes a sender key that the member announces.
+func (m *Member) SenderKey(message []byte, now time.Time) (taken bool) {
+	msg, err := wire.ParseSenderKey(message)
+	if err != nil {
+		m.rooms.counts.dropped.Add(1)
+		return true
+	}
+	x := &m.room.keys
+	x.mu.Lock()
+	k, taken := m.announceLocked(&msg, now)
+	ready := k != nil && k.settle() // for nobody
+	x.mu.Unlock()
+	if ready {
+		k.deliver()
+	}
+	return taken
+}
+
+// announceLocked makes a senderKey of what the member announces, nil if there is none to make. The caller holds
+// exchange.mu.
+func (m *Member) announceLocked(msg *wire.SenderKey, now time.Time) (k *senderKey, taken bool) {
+	counts, keys := m.rooms.counts, &m.keys
+	i, found := slices.BinarySearchFunc(keys.newest, msg.Key.Number, byNumber)
+	full := len(keys.newest) == maxKeys
+	if keys.slot == noSlot || found || full && i == 0 {
+		counts.dropped.Add(1)
+		return nil, true
+	}
+	if keys.announce == nil {
+		keys.announce = rate.NewLimiter(keyRate, keyBurst)
+	}
+	if !keys.announce.AllowN(now, 1) {
+		counts.limited.Add(1)
+		return nil, false
+	}
+	if full {
+		keys.newest = append(keys.newest[:0:0], keys.newest[1:]...)
+		i--
+	}
+	k = &senderKey{member: m, number: msg.Key.Number, recipients: msg.Recipients, came: now, passedAt: now}
+	k.entry = wire.AppendMembersJoined(nil, m.Entry)
+	k.key.Signed, k.key.Signature = bytes.Clone(msg.Key.Signed), bytes.Clone(msg.Key.Signature)
+	keys.newest = slices.Insert(keys.newest, i, k)
+	counts.keys.Add(1)
+	return k, true
+}
+
+func byNumber(k *senderKey, number uint32) int {
+	switch {
+	case k.number < number:
+		return -1
+	case k.number > number:
+		return 1
+	}
+	return 0
+}
+
+// KeyWraps passes a key that the member announced on to those whom the message has wraps for. Those of them who
+// have it already do not get it again; for whom the link is too full the message comes again.
+func (m *Member) KeyWraps(message []byte, now time.Time) (taken bool) {
+	counts := m.rooms.counts
+	w, err := wire.ParseKeyWraps(message)
+	if err != nil {
+		counts.dropped.Add(1)
+		return true
+	}
+	x := &m.room.keys
+	x.mu.Lock()
+	k, old := m.announcedLocked(w.Number)
+	x.mu.Unlock()
+	if k == nil {
+		if old {
+			counts.dropped.Add(uint64(w.Len()))
+		}
+		return old
+	}
+	absent := make([]wire.MemberID, 0, 16)
+	taken = true
+	for i := range w.Len() {
+		id, wrap := w.Wrap(i)
+		switch k.pass(id, wrap, now) {
+		case wrapAbsent:
+			absent = append(absent, id)
+		case wrapFull:
+			taken = false
+		}
+	}
+	if taken {
+		k.finish(absent)
+	}
+	return taken
+}
+
+// announcedLocked returns the key with a number; if there is none, old says that it will not come any more. The caller
+// holds exchange.mu.
+func (m *Member) announcedLocked(number uint32) (k *senderKey, old bool) {
+	i, found := slices.BinarySearchFunc(m.keys.newest, number, byNumber)
+	if found {
+		return m.keys.newest[i], false
+	}
+	return nil, m.keys.slot == noSlot || i == 0 && len(m.keys.newest) == maxKeys
+}
+
+// outcome is what became of a wrap.
+type outcome int
+
+const (
+	wrapDone    outcome = iota // passed on, now or before, or given up
+	wrapAbsent                 // the recipient is not in the room
+	wrapFull                   // its link takes no more messages now
+	wrapClaimed                // about to be passed on
+)
+
+// pass sends the key to one recipient.
+func (k *senderKey) pass(id wire.MemberID, wrap []byte, now time.Time) outcome {
+	m := k.member
+	to := m.room.find(id)
+	if to == nil || to == m {
+		return wrapAbsent
+	}
+	x := &m.room.keys
+	x.mu.Lock()
+	state, introduce := k.claimLocked(to, now)
+	news := state == wrapClaimed && x.watch(k)
+	x.mu.Unlock()
+	if state != wrapClaimed {
+		return state
+	}
+	if news {
+		m.rooms.Soon()
+	}
+	if introduce && !to.introduce(k) || !k.send(to, wrap) {
+		return k.unclaim(to, now)
+	}
+	m.rooms.counts.passed.Add(1)
+	return wrapDone
+}
+
+// claimLocked notes that the key is about to be passed to a recipient, or returns why it need not be. introduce: the recipient does not know the sender, and was not sent its entry before. The caller holds
+// exchange.mu.
+func (k *senderKey) claimLocked(to *Member, now time.Time) (state outcome, introduce bool) {
+	slot, sender := to.keys.slot, k.member.keys.slot
+	switch {
+	case slot == noSlot:
+		return wrapAbsent, false
+	case sender == noSlot, k.passed.has(slot):
+		return wrapDone, false
+	}
+	k.passed.add(slot)
+	k.waiting.add(slot)
+	k.count++
+	k.passedAt = now
+	return wrapClaimed, !to.keys.told.has(sender)
+}
+
+// unclaim takes back what claimLocked noted, because the recipient's link took no message, unless it is time to give
+// the recipient up: it will ask for the key when it is back.
+func (k *senderKey) unclaim(to *Member, now time.Time) outcome {
+	givenUp := now.Sub(k.came) > silence || !to.receiver.HeardWithin(silence)
+	x := &k.member.room.keys
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	slot := to.keys.slot
+	if slot == noSlot {
+		return wrapDone // forget has seen to it
+	}
+	k.waiting.remove(slot)
+	if givenUp {
+		k.member.rooms.counts.dropped.Add(1)
+		return wrapDone
+	}
+	k.passed.remove(slot)
+	k.count--
+	return wrapFull
+}
+
+// send sends the key to its recipient. It reports whether the link took it.
+func (k *senderKey) send(to *Member, wrap []byte) bool {
+	msg := wire.Key{Sender: k.member.ID, Key: k.key, Wrap: wrap}
+	body := make([]byte, 0, len(msg.Sender)+len(msg.Key.Signed)+len(msg.Key.Signature)+len(wrap))
+	body = wire.AppendKey(body, &msg)
+	return to.receiver.SendUrgentThen(wire.UrgentKey, body, func(bool) { k.acknowledged(to) }) == nil
+}
+
+// introduce sends the member the entry of a key's sender, once. It reports whether the link took it.
+func (m *Member) introduce(k *senderKey) bool {
+	if m.receiver.SendUrgent(wire.UrgentMembersJoined, k.entry) != nil {
+		return false
+	}
+	m.rooms.counts.introduced.Add(1)
+	x := &m.room.keys
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if sender := k.member.keys.slot; m.keys.slot != noSlot && sender != noSlot {
+		m.keys.told.add(sender)
+	}
+	return true
+}
+
+// finish counts the wraps of a message that were for nobody, when all else of it was done.
+func (k *senderKey) finish(absent []wire.MemberID) {
+	m := k.member
+	x := &m.room.keys
+	x.mu.Lock()
+	for _, id := range absent {
+		if !slices.Contains(k.left, id) { // or it was counted when it was here
+			k.count++
+		}
+	}
+	ready := k.settle()
+	x.mu.Unlock()
+	m.rooms.counts.dropped.Add(uint64(len(absent)))
+	if ready {
+		k.deliver()
+	}
+}
+
+// find returns the member with an id, or nil.
+func (room *Room) find(id wire.MemberID) *Member {
+	list := *room.members.Load()
+	if i, found := slices.BinarySearchFunc(list, id, compareID); found {
+		return list[i]
+	}
+	return nil
+}

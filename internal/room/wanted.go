@@ -1,0 +1,129 @@
+package room
+
+import (
+	"slices"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// askRate and askBurst bound the requests of one member.
+const (
+	askRate  = 4
+	askBurst = 8
+)
+
+// KeysWanted notes that the member lacks keys. Each Flush names to a talker at most wire.MaxWanted of those who lack its
+// key, so that a room full of them is no flood; the others' turn comes with the next one.
+func (m *Member) KeysWanted(message []byte, now time.Time) (taken bool) {
+	counts := m.rooms.counts
+	ids, err := wire.ParseKeysWanted(message)
+	if err != nil {
+		counts.dropped.Add(1)
+		return true
+	}
+	x := &m.room.keys
+	x.mu.Lock()
+	news := m.askLocked(ids, now)
+	x.mu.Unlock()
+	if news {
+		m.rooms.Soon()
+	}
+	return true
+}
+
+// askLocked notes whose keys the member wants. It reports whether Flush has to tell them. The caller holds exchange.mu.
+func (m *Member) askLocked(ids []wire.MemberID, now time.Time) (news bool) {
+	if m.keys.slot == noSlot {
+		return false
+	}
+	if m.keys.ask == nil {
+		m.keys.ask = rate.NewLimiter(askRate, askBurst)
+	}
+	if !m.keys.ask.AllowN(now, 1) {
+		m.rooms.counts.limited.Add(1)
+		return false
+	}
+	x := &m.room.keys
+	for _, id := range ids {
+		talker := m.room.find(id)
+		if talker == nil || talker == m || talker.keys.slot == noSlot {
+			continue
+		}
+		if !slices.Contains(x.asked, talker) {
+			x.asked = append(x.asked, talker)
+		}
+		talker.keys.wantedBy.add(m.keys.slot)
+		news = true
+	}
+	return news
+}
+
+// ask is what a talker is told at once about who wants its key.
+type ask struct {
+	talker   *Member
+	unknown  []*Member // of the wanting, whom the talker was not told of
+	entries  []byte    // theirs
+	wantedBy []byte
+}
+
+// takeAsksLocked returns what to tell talkers now. The caller holds x.mu.
+func (x *exchange) takeAsksLocked() []ask {
+	asks := make([]ask, 0, len(x.asked))
+	x.asked = slices.DeleteFunc(x.asked, func(talker *Member) bool {
+		if a := x.takeAskLocked(talker); len(a.wantedBy) > 0 {
+			asks = append(asks, a)
+		}
+		return talker.keys.wantedBy.empty()
+	})
+	return asks
+}
+
+// takeAskLocked takes as many of those who want a talker's key as fit one message, and those of them whom the talker
+// does not know as far as their entries fit one. The caller holds x.mu.
+func (x *exchange) takeAskLocked(talker *Member) ask {
+	a := ask{talker: talker}
+	keys := &talker.keys
+	n := 0
+	for slot := range keys.wantedBy.from(keys.named) {
+		m := x.members[slot]
+		if !keys.told.has(slot) {
+			if len(a.entries)+len(m.Entry)+2 > wire.MaxUrgent {
+				continue
+			}
+			a.entries = wire.AppendMembersJoined(a.entries, m.Entry)
+			a.unknown = append(a.unknown, m)
+			keys.told.add(slot)
+		}
+		a.wantedBy = wire.AppendKeysWanted(a.wantedBy, m.ID)
+		keys.wantedBy.remove(slot)
+		keys.named = slot + 1
+		if n++; n == wire.MaxWanted {
+			break
+		}
+	}
+	return a
+}
+
+// send tells the talker. What its link does not take is dropped: whoever lacks a key asks again.
+func (a *ask) send(x *exchange) {
+	to := a.talker.receiver
+	introduced := len(a.unknown) == 0 || to.SendUrgent(wire.UrgentMembersJoined, a.entries) == nil
+	if introduced {
+		a.talker.rooms.counts.introduced.Add(uint64(len(a.unknown)))
+		if to.SendUrgent(wire.UrgentKeysWanted, a.wantedBy) == nil {
+			return
+		}
+	}
+	a.talker.rooms.counts.dropped.Add(1)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	a.talker.keys.wantedBy = nil
+	for _, m := range a.unknown {
+		if !introduced && m.keys.slot != noSlot {
+			a.talker.keys.told.remove(m.keys.slot)
+		}
+	}
+}
