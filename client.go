@@ -29,6 +29,10 @@ type Config struct {
 	RelayKey    identity.Fingerprint  // the relay must have this one
 	KnownRelays *identity.KnownRelays // it must be the one of the first visit, which is kept
 
+	// KnownNames are the names that people called themselves before; who comes with another key is warned of. nil:
+	// only those of the same stay are known.
+	KnownNames *identity.KnownNames
+
 	Log *slog.Logger // nil: silent
 }
 
@@ -41,8 +45,9 @@ type Client struct {
 
 	mu       sync.Mutex // guards what follows
 	rooms    map[*Room]struct{}
-	attempts int       // to reach the relay, that followed each other closely
-	tried    time.Time // the last of them
+	names    map[string]identity.PublicKey // if there are no Config.KnownNames
+	attempts int                           // to reach the relay, that followed each other closely
+	tried    time.Time                     // the last of them
 }
 
 // Dial prepares a client of the relay at addr, HOST:PORT. Nothing is sent yet: Join does the handshake
@@ -79,7 +84,8 @@ func newClient(addr, host string, mux *udp.Mux, config Config) (*Client, error) 
 	if err != nil {
 		return nil, errors.Join(err, mux.Close())
 	}
-	return &Client{config: config, addr: addr, host: host, endpoint: endpoint, rooms: make(map[*Room]struct{})}, nil
+	return &Client{config: config, addr: addr, host: host, endpoint: endpoint,
+		rooms: make(map[*Room]struct{}), names: make(map[string]identity.PublicKey)}, nil
 }
 
 // Identity returns who the client is.
@@ -165,6 +171,23 @@ func (c *Client) keepRelay(key identity.PublicKey) error {
 		return nil
 	}
 	return c.config.KnownRelays.Check(c.addr, key)
+}
+
+// knownName reports whether a member has the key that is known for its name, or the first one.
+func (c *Client) knownName(m Member) (known bool, err error) {
+	if m.Name == c.config.Name && m.Identity != c.config.Identity.Public() {
+		return false, nil
+	}
+	if c.config.KnownNames != nil {
+		return c.config.KnownNames.Check(m.Name, m.Identity)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	key, met := c.names[m.Name]
+	if !met && len(c.names) < maxMembers {
+		c.names[m.Name] = m.Identity
+	}
+	return !met || key == m.Identity, nil
 }
 
 func (c *Client) log() *slog.Logger {

@@ -2,7 +2,7 @@
 // what the others say. The command-line client and bots are built on it.
 //
 //	client, err := wzp.Dial("relay.example:4433", wzp.Config{Identity: id, KnownRelays: known})
-//	room, err := client.Join(ctx, "kitchen")
+//	room, err := client.Join(ctx, "kitchen", wzp.JoinConfig{})
 //	room.Publish(microphone, wzp.PublishConfig{})
 //	room.Play(ctx, wzp.PlayConfig{Mix: speaker})
 //
@@ -13,9 +13,12 @@
 //	Sink <─ Play: mixer <─ Stream: jitter buffer, Opus <─ SFrame <───────────+
 //	        (play.go)      (stream.go)                  (receive.go)
 //
-// Everything is encrypted between the members; relays forward ciphertext. UNTIL SENDER KEYS LAND, all
-// clients use one development key, and the first event of every room is a Warning that says so: rooms are
-// not private yet.
+// Everything is encrypted between the members; relays forward ciphertext. Keys go another way than sound:
+//
+//	Talker ── header, wraps ─> urgent messages ~~~ relay ~~~> urgent messages ──> Listener
+//	(keys.go)                                                  frames that came before it are held (held.go)
+//
+// Who is in the room is what signed entries say (roster.go); the safety number is what people compare.
 //
 // Sound is mono float32 at 48 kHz everywhere. Servers never import this package.
 package wzp

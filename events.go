@@ -18,6 +18,8 @@ type Member struct {
 	ID       wire.MemberID
 	Name     string // as it calls itself; may be empty, or another's
 	Identity identity.PublicKey
+	// Outside: it does not have the room's invite secret, or has one and we do not. It gets no keys, and is not heard.
+	Outside bool
 }
 
 // MemberJoined says that somebody is in the room: at once for those who were there already.
@@ -36,8 +38,31 @@ type Detached struct{ Cause string }
 // Attached says that the connection is back. Restarted: the relay had forgotten the room's state.
 type Attached struct{ Restarted bool }
 
+// SafetyNumber says who is in the room in 40 digits: whoever sees the same ones is in the same room with the same
+// people, whatever the relay claims. It comes when the member list is known, and when the people change.
+type SafetyNumber struct{ Number string }
+
+// WarningCode tells the kinds of Warning apart.
+type WarningCode string
+
+// The kinds of Warning.
+const (
+	WarnName          WarningCode = "name"           // a known name came with another key
+	WarnMembers       WarningCode = "members"        // another member sees other members than we do
+	WarnKey           WarningCode = "key"            // a key of the member does not verify
+	WarnNoKey         WarningCode = "no_key"         // the member is sending, but its key does not come
+	WarnUnknownMember WarningCode = "unknown_member" // a key came of somebody whom the relay does not show
+	WarnOutside       WarningCode = "outside"        // somebody has no invite secret, or has one and we have none
+	WarnRelay         WarningCode = "relay"          // the relay shuts down
+	WarnSound         WarningCode = "sound"          // the member cannot be decoded
+)
+
 // Warning is something that people should know about the room.
-type Warning struct{ Text string }
+type Warning struct {
+	Code   WarningCode
+	Member Member // whom it is about; zero: the room
+	Text   string
+}
 
 // Ended says that the room is over; Err is nil after Leave.
 type Ended struct{ Err error }
@@ -47,6 +72,7 @@ func (MemberLeft) event()    {}
 func (StreamStarted) event() {}
 func (Detached) event()      {}
 func (Attached) event()      {}
+func (SafetyNumber) event()  {}
 func (Warning) event()       {}
 func (Ended) event()         {}
 

@@ -40,7 +40,7 @@ func join(addr string, key identity.Fingerprint, name string) (*wzp.Client, *wzp
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	room, err := client.Join(ctx, "kitchen")
+	room, err := client.Join(ctx, "kitchen", wzp.JoinConfig{})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -101,6 +101,7 @@ type person struct {
 	client *Client
 	addr   netip.AddrPort
 	room   *Room
+	config JoinConfig // of join
 
 	wg     sync.WaitGroup
 	cancel context.CancelFunc
@@ -131,7 +132,7 @@ func (l *lab) person(name string) *person {
 func (p *person) join(name string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	room, err := p.client.Join(ctx, name)
+	room, err := p.client.Join(ctx, name, p.config)
 	if err != nil {
 		return err
 	}
@@ -199,15 +200,16 @@ func (p *person) log() (words []string) {
 	return words
 }
 
-// news is log without the first warning, since the last call.
+// news is log since the last call, without safety numbers.
 func (p *person) news() (words []string) {
-	words = p.log()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.events = nil
-	if len(words) > 0 && words[0] == "warning: "+notPrivate {
-		words = words[1:]
+	for _, e := range p.events {
+		if _, number := e.(SafetyNumber); !number {
+			words = append(words, word(e))
+		}
 	}
+	p.events = nil
 	return words
 }
 
@@ -223,8 +225,10 @@ func word(e Event) string {
 		return fmt.Sprintf("attached restarted=%v", e.Restarted)
 	case Detached:
 		return "detached"
+	case SafetyNumber:
+		return "safety number"
 	case Warning:
-		return "warning: " + e.Text
+		return fmt.Sprintf("warning %s %s", e.Code, e.Member.Name)
 	case Ended:
 		return fmt.Sprintf("ended %v", e.Err)
 	}

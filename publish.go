@@ -10,6 +10,7 @@ import (
 
 	"github.com/wzp-voice/wzp/internal/audio"
 	"github.com/wzp-voice/wzp/internal/e2ee"
+	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/opus"
 	"github.com/wzp-voice/wzp/wire"
 )
@@ -18,6 +19,9 @@ const (
 	markers      = 3                      // silence payloads at the start of a silence
 	markersEvery = 400 * time.Millisecond // later ones, while the microphone is open
 	unitSamples  = SampleRate / 400       // samples in a unit of a payload's timestamp
+
+	shortTagBelow = 8000 // bit/s of the codec, below which 4 bytes of tag a packet are heard
+	shortAliases  = 28   // aliases that take no further byte; keys change at most once a second, so each rests long enough
 )
 
 // ErrPublished is returned by a second Publish in one room.
@@ -39,9 +43,8 @@ type Publication struct {
 	source  Source
 	config  PublishConfig
 	encoder *opus.Encoder
-	sender  *e2ee.Sender
-	kid     wire.KID
-	alias   uint16
+	sealer  *e2ee.Sealer
+	pair    wire.AliasPair // what we send with now; written by run with room.mu held
 
 	talking atomic.Bool
 
@@ -103,13 +106,12 @@ func (r *Room) register(p *Publication) error {
 	case r.published == 255:
 		return errors.New("wzp: too many publications: join again")
 	}
-	p.kid = wire.MakeKID(r.id, r.published, 0)
-	p.alias = uint16(r.published)
-	key, err := mediaKey(p.kid)
-	if err != nil {
-		return err
+	suite := e2ee.AES128CTRHMACSHA256Tag64
+	if p.config.Bitrate != 0 && p.config.Bitrate < shortTagBelow {
+		suite = e2ee.AES128CTRHMACSHA256Tag32
 	}
-	if p.sender, err = e2ee.NewSender(key); err != nil {
+	var err error
+	if p.sealer, err = r.keeper.arm(suite, r.published); err != nil {
 		return err
 	}
 	r.published++
@@ -119,6 +121,7 @@ func (r *Room) register(p *Publication) error {
 	r.wg.Go(func() {
 		defer close(p.done)
 		p.err = p.run(ctx)
+		r.keeper.disarm(p.sealer)
 		p.source.Close()
 		p.encoder.Close()
 	})
@@ -161,6 +164,11 @@ func (p *Publication) ended() bool {
 
 // run sends frame after frame.
 func (p *Publication) run(ctx context.Context) error {
+	select {
+	case <-p.room.keeper.opened: // what is said before has no listeners
+	case <-ctx.Done():
+		return nil
+	}
 	for {
 		n, err := p.source.ReadFrame(ctx, p.frame)
 		if n > 0 {
@@ -291,14 +299,28 @@ func timestamp(sample int64) uint16 { return uint16(sample / unitSamples) }
 // send encrypts a payload and sends it; codec of its bytes are the codec's.
 func (p *Publication) send(payload []byte, codec int) error {
 	p.plain = payload
-	ctr, ciphertext, err := p.sender.Seal(p.cipher[:0], payload)
+	kid, ctr, ciphertext, err := p.sealer.Seal(p.cipher[:0], payload)
 	if err != nil {
 		return err
 	}
 	p.cipher = ciphertext
+	session := p.room.link.Session()
+	if kid != p.pair.KID {
+		p.rename(session, kid)
+	}
 	p.begun = true
 	p.room.sent.packets.Add(1)
 	p.room.sent.payload.Add(uint64(codec))
-	p.room.link.Session().SendMediaNow(p.alias, &wire.Media{KID: p.kid, CTR: ctr, Ciphertext: ciphertext})
+	session.SendMediaNow(p.pair.Alias, &wire.Media{KID: kid, CTR: ctr, Ciphertext: ciphertext})
 	return nil
+}
+
+// rename takes another alias for another key id: frames under way still carry the one before.
+func (p *Publication) rename(session *link.Session, kid wire.KID) {
+	r := p.room
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.alias = (r.alias + 1) % shortAliases
+	p.pair = wire.AliasPair{Alias: r.alias, KID: kid}
+	session.SetAliasKnown(r.alias, false)
 }

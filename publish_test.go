@@ -29,10 +29,11 @@ func (p *person) countMedia() (count, sizes *atomic.Int64) {
 func TestPushToTalk(t *testing.T) {
 	inLab(t, func(l *lab) {
 		a, b := l.joined("anna", "r"), l.joined("bert", "r")
-		count, _ := a.countMedia()
 		// Anna speaks from 1.85 s on, and presses the key at 2.0 s.
 		p := a.say(&samples{pcm: append(silence(1850*time.Millisecond), tone(time.Minute)...)}, PublishConfig{PushToTalk: true})
-		time.Sleep(2005 * time.Millisecond)
+		time.Sleep(time.Second) // her keys go out at once
+		count, _ := a.countMedia()
+		time.Sleep(1005 * time.Millisecond)
 		if n := count.Load(); n != 0 || p.Talking() || a.room.Stats().PacketsSent != 0 {
 			t.Errorf("%d media packets while muted", n)
 		}
@@ -91,9 +92,11 @@ func TestMute(t *testing.T) {
 func TestSilenceIsNotSent(t *testing.T) {
 	inLab(t, func(l *lab) {
 		a, b := l.joined("anna", "r"), l.joined("bert", "r")
+		said := slices.Concat(silence(time.Second), tone(time.Second), silence(10*time.Second), tone(time.Second))
+		p := a.say(&samples{pcm: said}, PublishConfig{})
+		time.Sleep(500 * time.Millisecond) // her keys go out at once
 		count, sizes := a.countMedia()
-		said := slices.Concat(tone(time.Second), silence(10*time.Second), tone(time.Second))
-		if err := a.say(&samples{pcm: said}, PublishConfig{}).Err(); err != nil {
+		if err := p.Err(); err != nil {
 			t.Error(err)
 		}
 		time.Sleep(time.Second)

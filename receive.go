@@ -15,15 +15,15 @@ var _ link.ClientHandler = (*roomHandler)(nil)
 // Bind implements link.Handler. That a stream exists is no news yet: anybody on the way could say so.
 // It becomes one with its first frame that decrypts.
 func (h *roomHandler) Bind(_ *link.Session, kid wire.KID) *link.Stream {
-	if st := (*Room)(h).bind(kid); st != nil {
-		return st.link
+	if e := (*Room)(h).bind(kid); e != nil {
+		return e.link
 	}
 	return nil
 }
 
 // Media implements link.Handler.
 func (h *roomHandler) Media(_ *link.Session, ls *link.Stream, m *wire.Media, _ *link.Tx) {
-	ls.Owner.(*Stream).frame(m)
+	ls.Owner.(*keyed).frame(m)
 }
 
 // AliasAcked implements link.Handler.
@@ -31,7 +31,7 @@ func (h *roomHandler) AliasAcked(s *link.Session, pair wire.AliasPair) {
 	r := (*Room)(h)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if p := r.publication; p != nil && p.alias == pair.Alias && p.kid == pair.KID {
+	if p := r.publication; p != nil && p.pair == pair {
 		s.SetAliasKnown(pair.Alias, true)
 	}
 }
@@ -57,7 +57,23 @@ func (h *roomHandler) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte)
 	case wire.UrgentRefetch:
 		r.fetch(rand.N(crowdPause))
 	case wire.UrgentShutdown:
-		r.events.put(Warning{"the relay is shutting down"})
+		r.events.put(Warning{Code: WarnRelay, Text: "the relay is shutting down"})
+	case wire.UrgentKey:
+		r.keeper.take(body)
+	case wire.UrgentKeysWanted:
+		ids, err := wire.ParseKeysWanted(body)
+		if err != nil {
+			r.client.log().Debug("the relay sent a bad list of keys wanted", "err", err)
+			break
+		}
+		r.keeper.keyWanted(ids)
+	case wire.UrgentKeyDelivered:
+		number, err := wire.ParseKeyDelivered(body)
+		if err != nil {
+			r.client.log().Debug("the relay sent a bad key number", "err", err)
+			break
+		}
+		r.keeper.keyDelivered(number)
 	}
 	return true
 }

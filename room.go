@@ -2,7 +2,6 @@ package wzp
 
 import (
 	"context"
-	"crypto/ecdh"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -19,8 +18,12 @@ import (
 	"github.com/wzp-voice/wzp/wire"
 )
 
-// notPrivate is told to everybody who joins, until sender keys replace the development key.
-const notPrivate = "this room is not private yet: this version encrypts with a development key that everybody knows"
+// JoinConfig says how a room is joined. The zero value is a room without invite secret.
+type JoinConfig struct {
+	// Secret is what members know of each other by other means than the relay: who lacks it is outside, and hears
+	// nothing.
+	Secret *Secret
+}
 
 // Room is a client's presence in one room. Its methods are safe for concurrent use.
 type Room struct {
@@ -31,6 +34,7 @@ type Room struct {
 	start  time.Time // of the clock that streams run on
 	link   *link.Client
 	roster roster
+	keeper keeper
 
 	ctx    context.Context // done when the room is over
 	cancel context.CancelFunc
@@ -40,20 +44,25 @@ type Room struct {
 	pages  *rate.Limiter // of requests for the member list
 	sent   sentTotals
 	forged atomic.Uint64 // frames that did not decrypt
+	queued atomic.Int64  // bytes of frames that are held until their keys come
+
+	outsiders atomic.Bool // somebody outside was told of
 
 	mu          sync.Mutex                  // guards what follows
 	streams     map[wire.MemberID][]*Stream // of those who are here, oldest first
 	held        int                         // how many these are
 	history     []*Stream                   // every stream ever heard, of at most maxStreamsHeld
+	evicted     []*Stream                   // that gave way to newer ones of their member, and may hold frames
 	publication *Publication
-	published   uint8 // stream numbers used so far
+	published   uint8  // stream numbers used so far
+	alias       uint16 // of the newest key id that we send with
 	left        bool
 }
 
 // Join joins the room called name. It returns once the relay has accepted, or with the reason why it did
 // not; failures that may pass are tried again until ctx is done. Afterwards the room lives until Leave or
 // until the relay refuses it (see Ended).
-func (c *Client) Join(ctx context.Context, name string) (*Room, error) {
+func (c *Client) Join(ctx context.Context, name string, config JoinConfig) (*Room, error) {
 	if err := opus.Available(); err != nil {
 		return nil, err
 	}
@@ -66,12 +75,17 @@ func (c *Client) Join(ctx context.Context, name string) (*Room, error) {
 		events:  newEvents(),
 		start:   time.Now(),
 		ready:   make(chan struct{}),
+		keeper:  keeper{wake: make(chan struct{}, 1), opened: make(chan struct{})},
 		streams: make(map[wire.MemberID][]*Stream),
 		pages:   rate.NewLimiter(pageRate, pageBurst),
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
-	r.events.put(Warning{notPrivate})
+	r.roster.secret = config.Secret
 	var err error
+	if r.keeper.join, err = e2ee.NewJoinKey(); err != nil {
+		r.cancel()
+		return nil, err
+	}
 	r.link, err = c.endpoint.Dial(ctx, link.ClientConfig{
 		Resolve:    c.resolve,
 		ServerName: c.host,
@@ -82,10 +96,12 @@ func (c *Client) Join(ctx context.Context, name string) (*Room, error) {
 	})
 	if err != nil {
 		r.cancel()
+		r.keeper.erase()
 		return nil, err
 	}
 	close(r.ready)
 	r.wg.Go(r.watch)
+	r.wg.Go(r.keepKeys)
 	c.keep(r)
 	return r, nil
 }
@@ -95,23 +111,26 @@ func (r *Room) request(relay identity.PublicKey) (*wire.Join, error) {
 	if err := r.client.keepRelay(relay); err != nil {
 		return nil, err
 	}
-	joinKey, err := ecdh.X25519().GenerateKey(rand.Reader)
-	if err != nil {
-		return nil, err
-	}
 	entry := wire.MemberEntry{
 		Room:      r.name,
 		Name:      r.client.config.Name,
 		HomeRelay: relay,
-		JoinKey:   [32]byte(joinKey.PublicKey().Bytes()),
+		Identity:  r.client.config.Identity.Public(),
+		JoinKey:   r.keeper.join.Public(),
 	}
 	rand.Read(entry.Nonce[:])
+	if secret := r.roster.secret; secret != nil {
+		proof := secret.Proof(r.name, entry.Proved())
+		entry.Proof = &proof
+	}
 	b, err := wire.SignEntry(r.client.config.Identity, entry)
 	if err != nil {
 		return nil, err
 	}
-	r.id = wire.EntryID(b)
+	hash := wire.HashEntry(b)
+	r.id = hash.Member()
 	r.roster.relay, r.roster.room, r.roster.self = relay, r.name, r.id
+	r.keeper.begin(r, hash)
 	return &wire.Join{Room: r.name, Entry: b}, nil
 }
 
@@ -127,6 +146,14 @@ func (r *Room) Events() <-chan Event { return r.events.out }
 
 // Members returns who else is in the room, as far as the relay has told.
 func (r *Room) Members() []Member { return r.roster.members() }
+
+// SafetyNumber returns the newest safety number, "" before the first.
+func (r *Room) SafetyNumber() string {
+	if number := r.keeper.number.Load(); number != nil {
+		return *number
+	}
+	return ""
+}
 
 // Leave ends publications, tells the relay, and waits for everything of the room to end.
 func (r *Room) Leave() error {
@@ -157,6 +184,7 @@ func (r *Room) end() {
 	r.cancel()
 	r.wg.Wait()
 	r.closeStreams()
+	r.keeper.erase()
 	r.client.forget(r)
 }
 
@@ -187,11 +215,6 @@ func (r *Room) background(f func()) {
 	}
 }
 
-// mediaKey returns the key of one stream.
-func mediaKey(kid wire.KID) (*e2ee.Key, error) {
-	return e2ee.NewKey(e2ee.AES128CTRHMACSHA256Tag64, uint64(kid), e2ee.DevelopmentKey())
-}
-
 // sentTotals count what all publications of a room have sent.
 type sentTotals struct{ packets, payload atomic.Uint64 }
 
@@ -202,6 +225,7 @@ type Stats struct {
 	WireBytesSent     uint64 // of the whole client
 	WireBytesReceived uint64
 	Forged            uint64       // frames that did not decrypt, whoever they claimed to be from
+	KeysDropped       uint64       // key messages that came faster than they could be checked
 	EventsDropped     uint64       // events that nobody read in time
 	Uplink            link.Quality // as the relay reports it
 }
@@ -216,6 +240,7 @@ func (r *Room) Stats() Stats {
 		WireBytesSent:     u.SealedOutBytes + headers*u.SealedOutPackets,
 		WireBytesReceived: u.SealedInBytes + headers*u.SealedInPackets,
 		Forged:            r.forged.Load(),
+		KeysDropped:       r.keeper.dropped.Load(),
 		EventsDropped:     r.events.lost(),
 		Uplink:            r.link.Session().Quality(),
 	}

@@ -309,7 +309,7 @@ func TestJoinGivesUp(t *testing.T) {
 		cause := errors.New("no patience")
 		time.AfterFunc(time.Second, func() { cancel(cause) })
 		start := time.Now()
-		if _, err := p.client.Join(ctx, "r"); err == nil {
+		if _, err := p.client.Join(ctx, "r", JoinConfig{}); err == nil {
 			t.Error("joined without a relay")
 		}
 		if took := time.Since(start); took > 2*time.Second {

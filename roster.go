@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/e2ee"
 	"github.com/wzp-voice/wzp/wire"
 )
 
@@ -27,12 +28,14 @@ const (
 // outage of more than a minute) has the same one again, so of "joined" and "left" close to each other nobody
 // knows which one is true: then the list is fetched, which is the truth of the moment.
 type roster struct {
-	room  string
-	relay identity.PublicKey
-	self  wire.MemberID
+	room   string
+	relay  identity.PublicKey
+	self   wire.MemberID
+	secret *e2ee.Secret // nil: the room has none, for us
 
 	mu       sync.Mutex // guards what follows
-	present  map[wire.MemberID]Member
+	complete bool       // the whole list came once
+	present  map[wire.MemberID]present
 	gone     recent // who was told to have left
 	absent   recent // who was not in a list any more
 	twice    recent // who was told to have joined, but was here, or lately
@@ -40,6 +43,13 @@ type roster struct {
 	again    bool                       // fetch once more when this is done
 	left     map[wire.MemberID]struct{} // while fetching: who left meanwhile
 	listed   map[wire.MemberID]struct{} // while fetching: who is there
+}
+
+// present is a member who is there, as keys are wrapped for it.
+type present struct {
+	Member
+	hash    wire.EntryHash
+	joinKey [32]byte
 }
 
 // recent remembers when something was said of members, for doubtTime.
@@ -73,18 +83,31 @@ func (ro *roster) members() []Member {
 	defer ro.mu.Unlock()
 	list := make([]Member, 0, len(ro.present))
 	for _, m := range ro.present {
-		list = append(list, m)
+		list = append(list, m.Member)
 	}
 	slices.SortFunc(list, func(a, b Member) int { return a.ID.Compare(b.ID) })
 	return list
 }
 
 // member returns who has an id, if somebody here has.
-func (ro *roster) member(id wire.MemberID) (Member, bool) {
+func (ro *roster) member(id wire.MemberID) (present, bool) {
 	ro.mu.Lock()
 	defer ro.mu.Unlock()
 	m, ok := ro.present[id]
 	return m, ok
+}
+
+// insiders returns whoever gets our keys; complete: that is everybody, as far as the relay tells.
+func (ro *roster) insiders() (list []present, complete bool) {
+	ro.mu.Lock()
+	defer ro.mu.Unlock()
+	list = make([]present, 0, len(ro.present))
+	for _, m := range ro.present {
+		if !m.Outside {
+			list = append(list, m)
+		}
+	}
+	return list, ro.complete && !ro.fetching
 }
 
 // size returns how many others are there.
@@ -95,16 +118,24 @@ func (ro *roster) size() int {
 }
 
 // parse reads an entry; ok: it is genuine, and for this room and relay. Who is known is not read again.
-func (ro *roster) parse(entry []byte) (m Member, ok bool) {
-	id := wire.EntryID(entry)
+func (ro *roster) parse(entry []byte) (m present, ok bool) {
+	hash := wire.HashEntry(entry)
+	id := hash.Member()
 	if m, ok := ro.member(id); ok {
-		return m, true
+		// Ids are short enough to be searched for: another entry with the same one is refused.
+		return m, m.hash == hash
 	}
 	e, err := wire.ParseEntry(entry)
 	if err != nil || e.Room != ro.room || e.HomeRelay != ro.relay || id == ro.self {
-		return Member{}, false
+		return present{}, false
 	}
-	return Member{ID: id, Name: e.Name, Identity: e.Identity}, true
+	outside := e.Proof != nil
+	if ro.secret != nil {
+		outside = !ro.secret.Check(e.Room, e.Proved(), e.Proof)
+	}
+	m.Member = Member{ID: id, Name: e.Name, Identity: e.Identity, Outside: outside}
+	m.hash, m.joinKey = hash, e.JoinKey
+	return m, true
 }
 
 // page takes a page of the list and returns what is new.
@@ -150,15 +181,15 @@ func (ro *roster) joined(entries [][]byte, now time.Time) (news []Event, doubt b
 }
 
 // addLocked adds a member to those present. The caller holds ro.mu.
-func (ro *roster) addLocked(news []Event, m Member) []Event {
+func (ro *roster) addLocked(news []Event, m present) []Event {
 	if _, known := ro.present[m.ID]; known || len(ro.present) >= maxMembers {
 		return news
 	}
 	if ro.present == nil {
-		ro.present = make(map[wire.MemberID]Member)
+		ro.present = make(map[wire.MemberID]present)
 	}
 	ro.present[m.ID] = m
-	return append(news, MemberJoined{m})
+	return append(news, MemberJoined{m.Member})
 }
 
 // leave takes news of leaves and returns what is new. doubt is as with joined.
@@ -174,7 +205,7 @@ func (ro *roster) leave(ids []wire.MemberID, now time.Time) (news []Event, doubt
 		}
 		if m, known := ro.present[id]; known {
 			delete(ro.present, id)
-			news = append(news, MemberLeft{m})
+			news = append(news, MemberLeft{m.Member})
 		}
 	}
 	return news, doubt
@@ -202,11 +233,12 @@ func (ro *roster) finish(complete bool, now time.Time) (news []Event, again bool
 			if _, listed := ro.listed[id]; !listed {
 				delete(ro.present, id)
 				ro.absent.add(id, now)
-				news = append(news, MemberLeft{m})
+				news = append(news, MemberLeft{m.Member})
 			}
 		}
 		slices.SortFunc(news, func(a, b Event) int { return a.(MemberLeft).Member.ID.Compare(b.(MemberLeft).Member.ID) })
 	}
+	ro.complete = ro.complete || complete
 	again = ro.again
 	ro.fetching, ro.again, ro.left, ro.listed = false, false, nil, nil
 	return news, again

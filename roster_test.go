@@ -303,17 +303,17 @@ func (s *rosterSim) stepPages() {
 func TestEventsAreBounded(t *testing.T) {
 	q := newEvents()
 	for i := range 3 * maxEvents {
-		q.put(Warning{fmt.Sprint(i)})
+		q.put(Warning{Text: fmt.Sprint(i)})
 	}
 	q.put(Ended{})
 	q.close()
 	q.close()
-	q.put(Warning{"too late"})
+	q.put(Warning{Text: "too late"})
 	var got []Event
 	for e := range q.out {
 		got = append(got, e)
 	}
-	if len(got) != maxEvents || got[len(got)-1] != (Ended{}) || got[0] != (Warning{fmt.Sprint(2*maxEvents + 1)}) {
+	if len(got) != maxEvents || got[len(got)-1] != (Ended{}) || got[0] != (Warning{Text: fmt.Sprint(2*maxEvents + 1)}) {
 		t.Errorf("%d events, from %v to %v", len(got), got[0], got[len(got)-1])
 	}
 	if n := q.lost(); n != 2*maxEvents+1 {

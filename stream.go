@@ -19,20 +19,21 @@ const minDelay = 15 * time.Millisecond
 
 var errNoFEC = errors.New("wzp: the packet has no copy of the one before")
 
-// Stream is what one member says. Its sound is read by one goroutine: Play, or whoever calls Read.
+// Stream is what one member says, through all its keys. Its sound is read by one goroutine: Play, or whoever calls
+// Read.
 //
 //	bound ──first frame that decrypts──> heard ──member left──> tail ──a while later──> released
 //	                                       ^                     |                         |
 //	                                       +──── frames again: the member is back ─────────+
 type Stream struct {
-	room *Room
-	kid  wire.KID
-	link *link.Stream
+	room   *Room
+	owner  wire.MemberID
+	number uint8
 
-	mu     sync.Mutex // guards what follows
-	key    *e2ee.Key
-	replay e2ee.ReplayWindow
+	mu     sync.Mutex        // guards what follows
+	replay e2ee.ReplayWindow // CTR goes on through all keys
 	buf    []byte
+	held   heldFrames
 	fec    bool         // the talker sends in-band FEC
 	past   jitter.Stats // of players before the present one
 	failed bool         // there is no decoder
@@ -51,22 +52,19 @@ type StreamStats struct {
 	Forged uint64 // frames that did not decrypt
 }
 
-func newStream(r *Room, kid wire.KID) (*Stream, error) {
-	key, err := mediaKey(kid)
-	if err != nil {
-		return nil, err
-	}
-	st := &Stream{room: r, kid: kid, key: key, link: &link.Stream{KID: kid}, member: Member{ID: kid.Member()}}
-	st.link.Owner = st
-	return st, nil
+// keyed is a stream under one of its keys: what a key id on the wire stands for.
+type keyed struct {
+	stream *Stream
+	opener *e2ee.Opener // guarded by stream.mu
+	link   *link.Stream
 }
 
 // Member returns whose stream it is. Before the relay has told of the member, only ID is set.
 func (st *Stream) Member() Member {
 	st.room.roster.mu.Lock()
 	defer st.room.roster.mu.Unlock()
-	if m, ok := st.room.roster.present[st.kid.Member()]; ok {
-		st.member = m
+	if m, ok := st.room.roster.present[st.owner]; ok {
+		st.member = m.Member
 	}
 	return st.member
 }
@@ -75,7 +73,7 @@ func (st *Stream) Member() Member {
 func (st *Stream) gone() bool { return st.leftAt.Load() != 0 }
 
 // Number tells the member's streams apart.
-func (st *Stream) Number() int { return int(st.kid.Stream()) }
+func (st *Stream) Number() int { return int(st.number) }
 
 // Talking reports whether the stream sounds now.
 func (st *Stream) Talking() bool {
@@ -122,26 +120,49 @@ func addStats(past, now jitter.Stats) jitter.Stats {
 	return now
 }
 
-// frame takes a media frame: decrypts it, drops what came before, and gives it to the jitter buffer.
-func (st *Stream) frame(m *wire.Media) {
+// frame takes a media frame: it is played, or held until its key comes.
+func (e *keyed) frame(m *wire.Media) {
+	st := e.stream
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	plain, err := st.key.Open(st.buf[:0], m.CTR, m.Ciphertext)
-	if err != nil {
+	now := time.Now()
+	err := st.playLocked(e, m.CTR, m.Ciphertext, now)
+	if errors.Is(err, e2ee.ErrNoKey) {
+		e.link.Seen(m.CTR) // a guess that the low bits of later ones are read by
+		st.holdLocked(e, m, now)
+	}
+}
+
+// playLocked decrypts a frame that came at a time, drops what came before, and gives it to the jitter buffer. The
+// error is ErrNoKey, or nil. The caller holds st.mu.
+func (st *Stream) playLocked(e *keyed, ctr uint64, ciphertext []byte, at time.Time) error {
+	plain, err := e.opener.Open(st.buf[:0], ctr, ciphertext, time.Now())
+	switch {
+	case errors.Is(err, e2ee.ErrNoKey):
+		return err
+	case errors.Is(err, e2ee.ErrEarly): // of before we were here
+		return nil
+	case err != nil:
 		st.forged.Add(1)
 		st.room.forged.Add(1)
-		return
+		return nil
 	}
 	st.buf = plain
-	if st.replay.Accept(m.CTR) != nil {
-		return
+	e.link.Seen(ctr)
+	st.held.keyCame()
+	if st.replay.Accept(ctr) == nil {
+		st.payloadLocked(ctr, plain, at.Sub(st.room.start))
 	}
-	st.link.Seen(m.CTR)
+	return nil
+}
+
+// payloadLocked gives what a frame holds to the jitter buffer. The caller holds st.mu.
+func (st *Stream) payloadLocked(ctr uint64, plain []byte, at time.Duration) {
 	payload, err := wire.ParsePayload(plain)
 	if err != nil {
 		return // of a later version
 	}
-	packet := jitter.Packet{Counter: m.CTR, Timestamp: payload.Timestamp, Payload: payload.Codec, Silence: payload.Silence}
+	packet := jitter.Packet{Counter: ctr, Timestamp: payload.Timestamp, Payload: payload.Codec, Silence: payload.Silence}
 	if !payload.Silence {
 		if packet.Duration, err = opus.PacketDuration(payload.Codec); err != nil {
 			return
@@ -160,7 +181,7 @@ func (st *Stream) frame(m *wire.Media) {
 		st.fec = true
 		player.SetMinDelay(packet.Duration + minDelay) // the next packet must be there when one is missing
 	}
-	player.Put(packet, st.room.now())
+	player.Put(packet, at)
 }
 
 func hasFEC(packet []byte) bool {
@@ -175,7 +196,7 @@ func (st *Stream) beginLocked() *jitter.Player {
 	}
 	decoder, err := opus.NewDecoder()
 	if err != nil {
-		st.room.events.put(Warning{err.Error()})
+		st.room.events.put(Warning{Code: WarnSound, Text: err.Error()})
 		st.failed = true
 		return nil
 	}

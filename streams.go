@@ -1,16 +1,18 @@
 package wzp
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/wire"
 )
 
 const (
 	// maxStreamsHeld bounds the streams that a relay can make us hold: each is small until it is heard.
 	maxStreamsHeld = 4096
-	// maxStreamsOfMember bounds those that one member can make; a new key makes a new one, and the oldest goes.
+	// maxStreamsOfMember bounds those that one member can make, one a publication; the oldest goes.
 	maxStreamsOfMember = 16
 	// streamTail is how long a stream is still played after its member has left.
 	streamTail = 3 * time.Second
@@ -31,10 +33,7 @@ func (r *Room) Streams() []*Stream {
 		}
 	}
 	slices.SortFunc(list, func(a, b *Stream) int {
-		if a.kid < b.kid {
-			return -1
-		}
-		return 1
+		return cmp.Or(a.owner.Compare(b.owner), cmp.Compare(a.number, b.number))
 	})
 	return list
 }
@@ -46,23 +45,37 @@ func (r *Room) Heard() []*Stream {
 	return slices.Clone(r.history)
 }
 
-// bind returns the stream with a key id, which it makes if it is new; nil: too many.
-func (r *Room) bind(kid wire.KID) *Stream {
+// bind returns what a key id stands for: a stream, which it makes if it is new, under one of its keys; nil: too many.
+func (r *Room) bind(kid wire.KID) *keyed {
+	if m, known := r.roster.member(kid.Member()); known && m.Outside {
+		return nil
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if kid.Member() == r.id || r.left {
+	st := r.streamLocked(kid.Member(), kid.Stream())
+	if st == nil {
+		return nil
+	}
+	e := &keyed{stream: st, opener: r.keeper.listener.Opener(kid), link: &link.Stream{KID: kid}}
+	e.link.Owner = e
+	return e
+}
+
+// streamLocked returns a member's stream, which it makes if it is new; nil: too many. The caller holds r.mu.
+func (r *Room) streamLocked(owner wire.MemberID, number uint8) *Stream {
+	if owner == r.id || r.left {
 		return nil
 	}
 	// One that was heard is never made anew: it knows which frames it had, and a relay could play them again.
-	for _, list := range [][]*Stream{r.streams[kid.Member()], r.history} {
+	for _, list := range [][]*Stream{r.streams[owner], r.history} {
 		for _, st := range list {
-			if st.kid == kid {
+			if st.owner == owner && st.number == number {
 				return st
 			}
 		}
 	}
-	st, err := newStream(r, kid)
-	if err != nil || !r.holdLocked(st) {
+	st := &Stream{room: r, owner: owner, number: number, member: Member{ID: owner}}
+	if !r.holdLocked(st) {
 		return nil
 	}
 	return st
@@ -71,11 +84,12 @@ func (r *Room) bind(kid wire.KID) *Stream {
 // holdLocked adds a stream to those of its member, whose oldest gives way. It reports false when there is no
 // room for any. The caller holds r.mu.
 func (r *Room) holdLocked(st *Stream) bool {
-	id := st.kid.Member()
+	id := st.owner
 	list := r.streams[id]
 	if len(list) >= maxStreamsOfMember {
 		oldest := list[0]
 		oldest.over.Store(true)
+		r.evicted = append(r.evicted, oldest)
 		r.releaseLaterLocked(oldest)
 		list = slices.Clone(list[1:])
 		r.held--
@@ -99,6 +113,12 @@ func (r *Room) remember(st *Stream) {
 
 // forgetStreams lets the streams of a member go, once what is buffered has been played.
 func (r *Room) forgetStreams(m Member) {
+	for _, st := range r.forgottenStreams(m) {
+		st.dropHeld()
+	}
+}
+
+func (r *Room) forgottenStreams(m Member) []*Stream {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	list := r.streams[m.ID]
@@ -113,6 +133,7 @@ func (r *Room) forgetStreams(m Member) {
 	for _, st := range list {
 		st.member = m
 	}
+	return list
 }
 
 // releaseLaterLocked frees what a stream needs, unless it is heard again before. The caller holds r.mu.
@@ -139,7 +160,7 @@ func (r *Room) releaseLaterLocked(st *Stream) {
 // What was still under way when the member left is no such sign.
 func (r *Room) revive(st *Stream) {
 	away := r.now() - time.Duration(st.leftAt.Load())
-	if _, here := r.roster.member(st.kid.Member()); !here && away < streamTail {
+	if _, here := r.roster.member(st.owner); !here && away < streamTail {
 		return
 	}
 	r.mu.Lock()

@@ -1,0 +1,395 @@
+package wzp
+
+import (
+	"crypto/sha256"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/e2ee"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+const (
+	maxKeysQueued  = 256              // key messages that wait to be checked
+	maxKeysUnknown = 64               // of senders that the relay has not told of
+	unknownFetch   = time.Second      // after which the list is fetched for them
+	unknownWarn    = 10 * time.Second // after which people are warned, and the message is dropped
+	numberRest     = time.Second      // that the people must not change for, before their safety number is made
+	openingTime    = 3 * time.Second  // at most, that nothing is said in until it is known who is there
+)
+
+// keeper keeps the room's keys: it makes ours, checks the others', and warns.
+//
+//	roster, relay ── changed, take, delivered, wanted ──> inputs ── keepKeys ──> urgent messages: our key, wraps, asking
+//	Publish ── arm ──> Talker ── Sealer                       └──> Listener ── Opener, held frames play
+//
+// What takes long (a signature to check, a thousand wraps) is done on the keeper's own goroutine, not on those that
+// receive packets or send sound.
+type keeper struct {
+	room *Room
+	self wire.EntryHash
+	join *e2ee.JoinKey // only in memory, erased at the end: keys wrapped for it open once
+
+	listener *e2ee.Listener
+	views    e2ee.Views // owned by keepKeys
+	unknown  []unknownKey
+	warned   map[warning]struct{}
+	numbered [32]byte // digest of the people that the last safety number was made for
+	people   [32]byte
+	peopleAt time.Time // since when these are the people
+
+	talking sync.Mutex // guards talker; taken before mu
+	talker  *e2ee.Talker
+
+	wake    chan struct{}
+	opened  chan struct{} // closed when we know who is there, or need not wait for it any longer
+	opening time.Time     // owned by keepKeys: when it closes at the latest; zero: it is closed
+	dropped atomic.Uint64
+	number  atomic.Pointer[string]
+
+	mu        sync.Mutex // guards the inputs below
+	changed   bool
+	keys      [][]byte
+	delivered []uint32
+	wanted    []wire.MemberID
+}
+
+// unknownKey is a key message whose sender is not in the list.
+type unknownKey struct {
+	message []byte
+	since   time.Time
+	fetched bool
+}
+
+// warning is what people were warned of once.
+type warning struct {
+	code   WarningCode
+	member wire.MemberID
+}
+
+// begin makes what needs our own entry.
+func (k *keeper) begin(r *Room, self wire.EntryHash) {
+	k.room, k.self = r, self
+	k.warned = make(map[warning]struct{})
+	k.talker = e2ee.NewTalker(r.client.config.Identity, self, r.name, r.roster.secret)
+	k.listener = e2ee.NewListener(self, k.join, r.name, r.roster.secret)
+}
+
+// erase forgets every key.
+func (k *keeper) erase() {
+	k.join.Erase()
+	if k.listener != nil {
+		k.listener.Close()
+	}
+}
+
+// stir has keepKeys look at its inputs.
+func (k *keeper) stir() {
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+}
+
+// membersChanged notes that the roster changed.
+func (k *keeper) membersChanged() {
+	k.mu.Lock()
+	k.changed = true
+	k.mu.Unlock()
+	k.stir()
+}
+
+// take queues a key message. The message is copied.
+func (k *keeper) take(message []byte) {
+	k.mu.Lock()
+	if len(k.keys) < maxKeysQueued {
+		k.keys = append(k.keys, slices.Clone(message))
+	} else {
+		k.dropped.Add(1)
+	}
+	k.mu.Unlock()
+	k.stir()
+}
+
+// keyDelivered notes that a key of ours is where it should be.
+func (k *keeper) keyDelivered(number uint32) {
+	k.mu.Lock()
+	if len(k.delivered) < maxKeysQueued {
+		k.delivered = append(k.delivered, number)
+	}
+	k.mu.Unlock()
+	k.stir()
+}
+
+// keyWanted notes who lacks our key.
+func (k *keeper) keyWanted(ids []wire.MemberID) {
+	k.mu.Lock()
+	if len(k.wanted) < maxMembers {
+		k.wanted = append(k.wanted, ids...)
+	}
+	k.mu.Unlock()
+	k.stir()
+}
+
+// arm gets keys ready for a stream that begins.
+func (k *keeper) arm(suite e2ee.Suite, stream uint8) (*e2ee.Sealer, error) {
+	members, _ := k.room.roster.insiders()
+	k.talking.Lock()
+	defer k.talking.Unlock()
+	k.talker.SetMembers(recipients(members))
+	k.talker.Arm(suite)
+	sealer, err := k.talker.Stream(stream)
+	k.stir()
+	return sealer, err
+}
+
+// disarm ends what arm began.
+func (k *keeper) disarm(sealer *e2ee.Sealer) {
+	k.talking.Lock()
+	defer k.talking.Unlock()
+	sealer.Close()
+	k.talker.Disarm()
+}
+
+func recipients(members []present) []e2ee.Recipient {
+	list := make([]e2ee.Recipient, len(members))
+	for i, m := range members {
+		list[i] = e2ee.Recipient{Hash: m.hash, JoinKey: m.joinKey}
+	}
+	return list
+}
+
+// keepKeys runs until the room is over.
+func (r *Room) keepKeys() {
+	k := &r.keeper
+	k.opening = time.Now().Add(openingTime)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-r.ctx.Done():
+			return
+		case <-k.wake:
+		case <-timer.C:
+		}
+		if next := k.work(time.Now()); !next.IsZero() {
+			timer.Reset(time.Until(next))
+		}
+	}
+}
+
+// work does what is due and returns when to be called again if nothing comes in.
+func (k *keeper) work(now time.Time) (next time.Time) {
+	k.mu.Lock()
+	changed, keys, delivered, wanted := k.changed, k.keys, k.delivered, k.wanted
+	k.changed, k.keys, k.delivered, k.wanted = false, nil, nil, nil
+	k.mu.Unlock()
+
+	members, complete := k.room.roster.insiders()
+	if changed {
+		k.look(members, complete, now)
+	}
+	next = soonest(next, k.accept(keys, now))
+	if changed {
+		k.talking.Lock()
+		k.talker.SetMembers(recipients(members))
+		k.talking.Unlock()
+	}
+	if !k.opening.IsZero() {
+		if !complete && now.Before(k.opening) {
+			return soonest(next, k.opening) // keys are not for those whom we know by chance
+		}
+		k.opening = time.Time{}
+		close(k.opened)
+	}
+	next = soonest(next, k.send(delivered, wanted, now))
+	next = soonest(next, k.compare(now))
+	next = soonest(next, k.room.askForKeys(now))
+	next = soonest(next, k.safetyNumber(members, complete, now))
+	return soonest(next, k.listener.Expire(now))
+}
+
+// soonest returns the earlier of two times, of which zero ones mean never.
+func soonest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// look takes a changed roster.
+func (k *keeper) look(members []present, complete bool, now time.Time) {
+	people := make([]identity.PublicKey, 0, len(members)+1)
+	hashes := append(make([]wire.EntryHash, 0, len(members)+1), k.self)
+	for _, m := range members {
+		hashes = append(hashes, m.hash)
+		people = append(people, m.Identity)
+	}
+	if complete {
+		k.views.Mine(e2ee.DigestMembers(hashes), now)
+	}
+	if digest := digestPeople(append(people, k.room.client.config.Identity.Public())); digest != k.people {
+		k.people, k.peopleAt = digest, now
+	}
+}
+
+// digestPeople tells sets of identities apart, for ourselves only.
+func digestPeople(people []identity.PublicKey) [32]byte {
+	slices.SortFunc(people, func(a, b identity.PublicKey) int { return slices.Compare(a[:], b[:]) })
+	h := sha256.New()
+	for _, key := range slices.Compact(people) {
+		h.Write(key[:])
+	}
+	return [32]byte(h.Sum(nil))
+}
+
+// accept checks key messages, and those again whose sender was not known before.
+func (k *keeper) accept(keys [][]byte, now time.Time) (next time.Time) {
+	waiting := k.unknown
+	k.unknown = nil
+	for _, message := range keys {
+		waiting = append(waiting, unknownKey{message: message, since: now})
+	}
+	for _, u := range waiting {
+		key, err := wire.ParseKey(u.message)
+		if err != nil {
+			k.room.client.log().Debug("the relay sent a bad key message", "err", err)
+			continue
+		}
+		sender, known := k.room.roster.member(key.Sender)
+		switch {
+		case known && !sender.Outside:
+			k.check(sender, &key, now)
+		case known:
+		case now.Sub(u.since) >= unknownWarn:
+			k.warn(WarnUnknownMember, Member{ID: key.Sender}, "a key came of member "+key.Sender.String()+
+				", whom the relay does not show: it may hide somebody")
+		case len(k.unknown) >= maxKeysUnknown:
+			k.dropped.Add(1)
+		default:
+			due := u.since.Add(unknownWarn)
+			if fetch := u.since.Add(unknownFetch); now.Before(fetch) {
+				due = fetch
+			} else if !u.fetched {
+				u.fetched = true
+				k.room.fetch(crowdWait(k.room.roster.size()))
+			}
+			k.unknown = append(k.unknown, u)
+			next = soonest(next, due)
+		}
+	}
+	return next
+}
+
+// check takes a key of a member inside.
+func (k *keeper) check(sender present, key *wire.Key, now time.Time) {
+	err := k.listener.Accept(sender.hash, sender.Identity, key, now)
+	switch {
+	case err == nil:
+		k.views.Theirs(sender.ID, key.Key.Members, now)
+		k.room.playHeld(sender.ID)
+	case errors.Is(err, e2ee.ErrBadKey):
+		k.warn(WarnKey, sender.Member, "a key of "+called(sender.Member)+" does not verify: somebody on the way changed it, or its client is broken")
+	}
+}
+
+// send hands out our keys.
+func (k *keeper) send(delivered []uint32, wanted []wire.MemberID, now time.Time) (next time.Time) {
+	k.talking.Lock()
+	for _, number := range delivered {
+		k.talker.Delivered(number)
+	}
+	for _, id := range wanted {
+		k.talker.Wanted(id)
+	}
+	d, next := k.talker.Step(now)
+	k.talking.Unlock()
+	if d == nil {
+		return next
+	}
+	session := k.room.link.Session()
+	err := session.SendUrgent(wire.UrgentSenderKey, d.Announce())
+	for wraps := range d.Wraps() {
+		if err != nil || k.room.ctx.Err() != nil {
+			break
+		}
+		err = session.SendUrgent(wire.UrgentKeyWraps, wraps)
+	}
+	if err != nil { // who lacks the key asks for it
+		k.room.client.log().Debug("a key is not handed out to everybody at once", "number", d.Number(), "err", err)
+	}
+	return next
+}
+
+// compare sees to it that all see the same members.
+func (k *keeper) compare(now time.Time) (next time.Time) {
+	ask, warn, next := k.views.Due(now)
+	here := func(id wire.MemberID) bool {
+		_, here := k.room.roster.member(id)
+		if !here {
+			k.views.Forget(id)
+		}
+		return here
+	}
+	for _, id := range warn {
+		if m, known := k.room.roster.member(id); known {
+			k.warn(WarnMembers, m.Member, called(m.Member)+" sees other members than you do: the relay may hide somebody, or show somebody who "+
+				"is not there; compare the safety number")
+		}
+	}
+	k.ask(slices.DeleteFunc(ask, func(id wire.MemberID) bool { return !here(id) }))
+	return next
+}
+
+// ask asks talkers for their keys.
+func (k *keeper) ask(ids []wire.MemberID) {
+	for some := range slices.Chunk(ids, wire.MaxWanted) {
+		if err := k.room.link.Session().SendUrgent(wire.UrgentKeysWanted, wire.AppendKeysWanted(nil, some...)); err != nil {
+			return // later again
+		}
+	}
+}
+
+// safetyNumber makes the number of the people who are here now, once they have settled.
+func (k *keeper) safetyNumber(members []present, complete bool, now time.Time) (next time.Time) {
+	if !complete || k.people == k.numbered || k.peopleAt.IsZero() {
+		return time.Time{}
+	}
+	if due := k.peopleAt.Add(numberRest); now.Before(due) {
+		return due
+	}
+	k.numbered = k.people
+	people := []identity.PublicKey{k.room.client.config.Identity.Public()}
+	for _, m := range members {
+		people = append(people, m.Identity)
+	}
+	number := e2ee.SafetyNumber(k.room.name, people, k.room.roster.secret)
+	k.number.Store(&number)
+	k.room.events.put(SafetyNumber{number})
+	return time.Time{}
+}
+
+// warn warns of something once.
+func (k *keeper) warn(code WarningCode, m Member, text string) {
+	w := warning{code, m.ID}
+	if _, before := k.warned[w]; before || len(k.warned) >= maxMembers {
+		return
+	}
+	k.warned[w] = struct{}{}
+	k.room.events.put(Warning{Code: code, Member: m, Text: text})
+}
+
+// called is how a member is spoken of.
+func called(m Member) string {
+	switch {
+	case m.Name != "":
+		return m.Name
+	case m.Identity != (identity.PublicKey{}):
+		return m.Identity.Fingerprint().String()
+	}
+	return "member " + m.ID.String()
+}
