@@ -22,6 +22,7 @@ type idCmd struct {
 	Show    idShowCmd    `cmd:"" help:"Print your fingerprint and public keys."`
 	New     idNewCmd     `cmd:"" help:"Create an identity and print the 24 words that restore it."`
 	Restore idRestoreCmd `cmd:"" help:"Create the identity of the 24 words read from standard input."`
+	Trust   idTrustCmd   `cmd:"" help:"Accept a fingerprint for a name that was known with another."`
 }
 
 // identityFlag is for every command that acts as somebody.
@@ -42,6 +43,35 @@ func (f identityFlag) path() (string, error) {
 	return *f.Identity, nil
 }
 
+// load returns the identity that must be there, and its file.
+func (f identityFlag) load() (path string, seed identity.Seed, err error) {
+	if path, err = f.path(); err != nil {
+		return "", identity.Seed{}, err
+	}
+	seed, err = identity.LoadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		hint := "run wzp id new"
+		if f.Identity != nil {
+			hint += " with the same --identity"
+		}
+		err = fmt.Errorf("there is no identity at %s: %s", path, hint)
+	}
+	return path, seed, err
+}
+
+// loadOrCreate returns the identity, and the file that it was just saved in if there was none before.
+func (f identityFlag) loadOrCreate() (seed identity.Seed, made string, err error) {
+	path, err := f.path()
+	if err != nil {
+		return identity.Seed{}, "", err
+	}
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		made = path
+	}
+	seed, err = identity.LoadOrCreate(path)
+	return seed, made, err
+}
+
 type idShowCmd struct {
 	identityFlag
 	JSON  bool `help:"Print one JSON object."`
@@ -49,18 +79,7 @@ type idShowCmd struct {
 }
 
 func (c idShowCmd) Run() error {
-	path, err := c.path()
-	if err != nil {
-		return err
-	}
-	seed, err := identity.LoadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		hint := "run wzp id new"
-		if c.Identity != nil {
-			hint += " with the same --identity"
-		}
-		return fmt.Errorf("there is no identity at %s: %s", path, hint)
-	}
+	path, seed, err := c.load()
 	if err != nil {
 		return err
 	}

@@ -39,6 +39,8 @@ type joinCmd struct {
 	DTX     bool          `name:"dtx" default:"true" negatable:"" help:"Send nothing while you are silent."`
 
 	JSON bool `name:"json" help:"Print one JSON object a line; the last is the summary."`
+	secretFlags
+	knownNamesFlag
 	identityFlag
 }
 
@@ -46,7 +48,12 @@ func (c *joinCmd) Run(ctx context.Context) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	config, err := c.clientConfig()
+	secret, err := c.secret()
+	if err != nil {
+		return err
+	}
+	out := &joinOutput{json: c.JSON, relay: c.Relay, secret: secret != nil, name: c.Name, trust: c.trustCommand}
+	config, err := c.clientConfig(out)
 	if err != nil {
 		return err
 	}
@@ -59,7 +66,7 @@ func (c *joinCmd) Run(ctx context.Context) error {
 		closeSource(source)
 		return err
 	}
-	err = c.call(ctx, config, source, play)
+	err = c.call(ctx, config, wzp.JoinConfig{Secret: secret}, source, play, out)
 	return errors.Join(err, closeOut())
 }
 
@@ -91,7 +98,7 @@ func (c *joinCmd) check() error {
 }
 
 // clientConfig says who we are and which relay we believe.
-func (c *joinCmd) clientConfig() (config wzp.Config, err error) {
+func (c *joinCmd) clientConfig(out *joinOutput) (config wzp.Config, err error) {
 	config = wzp.Config{Name: c.Name, Program: "wzp " + buildVersion()}
 	if c.RelayKey != "" {
 		if config.RelayKey, err = identity.ParseFingerprint(c.RelayKey); err != nil {
@@ -107,16 +114,32 @@ func (c *joinCmd) clientConfig() (config wzp.Config, err error) {
 			return config, err
 		}
 	}
-	path, err := c.path()
-	if err != nil {
-		return config, err
-	}
-	seed, err := identity.LoadOrCreate(path)
+	seed, made, err := c.loadOrCreate()
 	if err != nil {
 		return config, err
 	}
 	config.Identity = seed.Identity()
-	return config, nil
+	if made != "" {
+		show := "wzp id show --words"
+		if c.Identity != nil {
+			show += " --identity " + shellQuote(made)
+		}
+		out.identityMade(made, show, config.Identity.Fingerprint())
+	}
+	config.KnownNames, err = c.knownNamesFlag.open(config.Identity)
+	return config, err
+}
+
+// trustCommand is what to run to accept a fingerprint for a name, with the same files as now.
+func (c *joinCmd) trustCommand(name string, f identity.Fingerprint) string {
+	command := "wzp id trust"
+	if c.KnownNames != nil {
+		command += " --known-names " + shellQuote(*c.KnownNames)
+	}
+	if c.Identity != nil {
+		command += " --identity " + shellQuote(*c.Identity)
+	}
+	return command + " -- " + shellQuote(name) + " " + f.String()
 }
 
 // openSource opens what --in names; nil for none.
@@ -135,7 +158,11 @@ func openSource(in string) (wzp.Source, error) {
 		}
 		return wzp.NewTone(f)
 	case strings.HasSuffix(strings.ToLower(in), ".wav"):
-		return wzp.OpenWAV(in)
+		file, err := wzp.OpenWAV(in)
+		if err != nil {
+			return nil, fileError("read --in", in, err)
+		}
+		return file, nil
 	}
 	return nil, usagef("--in is mic, tone, tone:HZ, FILE.wav or none, not %q", in)
 }
@@ -156,14 +183,20 @@ func (c *joinCmd) openOut() (play wzp.PlayConfig, closeOut func() error, err err
 	case strings.HasSuffix(strings.ToLower(out), ".wav"):
 		play.Mix, err = newRecording(out, c.In)
 	case strings.HasSuffix(out, "/"):
-		err = os.MkdirAll(out, 0o777)
+		if err = os.MkdirAll(out, 0o777); err != nil {
+			return play, nil, fileError("make the directory --out", out, err)
+		}
 		visits := make(map[string]int) // Play asks again for who comes back
 		play.Each = func(st *wzp.Stream) (wzp.Sink, error) {
 			file := talkerFile(out, st)
 			if visits[file]++; visits[file] > 1 {
 				file = fmt.Sprintf("%s-%d.wav", strings.TrimSuffix(file, ".wav"), visits[file])
 			}
-			return wzp.CreateWAV(file)
+			sink, err := wzp.CreateWAV(file)
+			if err != nil {
+				return nil, fileError("write", file, err)
+			}
+			return sink, nil
 		}
 	default:
 		err = usagef("--out is speaker, none, FILE.wav, or DIR/ with a slash at the end, not %q", out)
@@ -199,7 +232,7 @@ func talkerFile(dir string, st *wzp.Stream) string {
 }
 
 // call joins, talks and listens until it is time to leave.
-func (c *joinCmd) call(ctx context.Context, config wzp.Config, source wzp.Source, play wzp.PlayConfig) error {
+func (c *joinCmd) call(ctx context.Context, config wzp.Config, how wzp.JoinConfig, source wzp.Source, play wzp.PlayConfig, out *joinOutput) error {
 	client, err := wzp.Dial(c.Relay, config)
 	if err != nil {
 		closeSource(source)
@@ -209,7 +242,7 @@ func (c *joinCmd) call(ctx context.Context, config wzp.Config, source wzp.Source
 	dialCtx, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("nothing was heard from %s within %v: "+
 		"check the address, that the relay runs, and that its firewall lets the UDP port through", c.Relay, c.Timeout))
 	defer cancel()
-	room, err := client.Join(dialCtx, c.Room)
+	room, err := client.Join(dialCtx, c.Room, how)
 	if err != nil {
 		closeSource(source)
 		if ctx.Err() != nil {
@@ -217,8 +250,7 @@ func (c *joinCmd) call(ctx context.Context, config wzp.Config, source wzp.Source
 		}
 		return err
 	}
-	out := &joinOutput{json: c.JSON, room: room, relay: c.Relay, fingerprint: client.Identity().Fingerprint()}
-	out.joined()
+	out.joined(room, client.Identity().Fingerprint())
 	return c.converse(ctx, room, source, play, out)
 }
 

@@ -4,20 +4,28 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/wzp-voice/wzp"
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/wire"
 )
 
 // joinOutput prints what happens in a room, for people or as JSON.
 type joinOutput struct {
-	json        bool
-	room        *wzp.Room
-	relay       string
-	fingerprint identity.Fingerprint
+	json   bool
+	relay  string
+	secret bool   // the room is joined with an invite secret
+	name   string // our own
+	trust  func(name string, f identity.Fingerprint) (command string)
+
+	room *wzp.Room // set by joined
+	met  bool      // the people who are here have been told of; only follow uses it
 
 	raw atomic.Bool // the terminal needs carriage returns
 
@@ -35,7 +43,12 @@ type line struct {
 	Member      string `json:"member,omitempty"`
 	Name        string `json:"name,omitempty"`
 	Fingerprint string `json:"fingerprint,omitempty"`
+	Outside     bool   `json:"outside,omitempty"`
+	Secret      bool   `json:"secret,omitempty"`
 	Stream      *int   `json:"stream,omitempty"`
+	Number      string `json:"number,omitempty"`
+	File        string `json:"file,omitempty"`
+	Code        string `json:"code,omitempty"`
 	Text        string `json:"text,omitempty"`
 	Cause       string `json:"cause,omitempty"`
 	Restarted   *bool  `json:"restarted,omitempty"`
@@ -100,10 +113,21 @@ func (o *joinOutput) print(l line) {
 // stamp is a time in microseconds, UTC.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
 
-func (o *joinOutput) joined() {
+// identityMade says that there was no identity yet; show is the command that prints the words of the new one.
+func (o *joinOutput) identityMade(file, show string, f identity.Fingerprint) {
+	o.print(line{Event: "identity_made", File: file, Fingerprint: f.String(),
+		human: fmt.Sprintf("Made a new identity for you in %s. For the words that restore it: %s", file, show)})
+}
+
+func (o *joinOutput) joined(room *wzp.Room, f identity.Fingerprint) {
+	o.room = room
+	with := ""
+	if o.secret {
+		with = ", with an invite secret"
+	}
 	o.print(line{
-		Event: "joined", Room: o.room.Name(), Relay: o.relay, Member: o.room.ID().String(), Fingerprint: o.fingerprint.String(),
-		human: fmt.Sprintf("You are in %q on %s. Your fingerprint is %s.", o.room.Name(), o.relay, o.fingerprint),
+		Event: "joined", Room: room.Name(), Relay: o.relay, Member: room.ID().String(), Fingerprint: f.String(), Secret: o.secret,
+		human: fmt.Sprintf("You are in %q on %s%s. Your fingerprint is %s.", room.Name(), o.relay, with, f),
 	})
 }
 
@@ -137,8 +161,10 @@ func (o *joinOutput) follow(events <-chan wzp.Event) error {
 			o.print(line{Event: "detached", Cause: e.Cause, human: "Reconnecting: " + e.Cause + "."})
 		case wzp.Attached:
 			o.print(line{Event: "attached", Restarted: &e.Restarted, human: "Connected again."})
+		case wzp.SafetyNumber:
+			o.safetyNumber(e.Number)
 		case wzp.Warning:
-			o.print(line{Event: "warning", Text: e.Text, human: "Note: " + e.Text + "."})
+			o.warning(e)
 		case wzp.Ended:
 			ended = e.Err
 		}
@@ -147,13 +173,80 @@ func (o *joinOutput) follow(events <-chan wzp.Event) error {
 }
 
 func (o *joinOutput) member(event string, m wzp.Member, what string) {
-	fingerprint := m.Identity.Fingerprint().String()
-	name := m.Name
-	if name == "" {
-		name = "(no name)"
+	l := memberLine(event, m)
+	l.human = fmt.Sprintf("%s %s (%s)%s.", shownName(m.Name), what, l.Fingerprint, o.outside(m))
+	o.print(l)
+}
+
+// memberLine is a line about a member, of which no more than the id may be known.
+func memberLine(event string, m wzp.Member) line {
+	l := line{Event: event, Name: m.Name, Outside: m.Outside}
+	if m.ID != (wire.MemberID{}) {
+		l.Member = m.ID.String()
 	}
-	o.print(line{Event: event, Member: m.ID.String(), Name: m.Name, Fingerprint: fingerprint,
-		human: fmt.Sprintf("%s %s (%s).", name, what, fingerprint)})
+	if m.Identity != (identity.PublicKey{}) {
+		l.Fingerprint = m.Identity.Fingerprint().String()
+	}
+	return l
+}
+
+// outside marks members who have another invite secret than we have.
+func (o *joinOutput) outside(m wzp.Member) string {
+	switch {
+	case !m.Outside:
+		return ""
+	case o.secret:
+		return " (outside: without your invite secret)"
+	default:
+		return " (outside: with an invite secret, and you have none)"
+	}
+}
+
+// safetyNumber prints a new safety number. People see none that covers only themselves.
+func (o *joinOutput) safetyNumber(number string) {
+	l := line{Event: "safety_number", Number: number}
+	members := o.room.Members()
+	if slices.ContainsFunc(members, func(m wzp.Member) bool { return !m.Outside }) {
+		l.human = fmt.Sprintf("Safety number: %s. Compare it with the others by another way, e.g. a call you trust.", number)
+	} else if len(members) == 0 && !o.met {
+		l.human = "Nobody else is here yet."
+	}
+	o.met = true
+	o.print(l)
+}
+
+// warning prints a warning, and what to do about it where that can be said.
+func (o *joinOutput) warning(w wzp.Warning) {
+	l := memberLine("warning", w.Member)
+	l.Code, l.Text = string(w.Code), w.Text
+	kind := "Warning: "
+	switch w.Code {
+	case wzp.WarnRelay, wzp.WarnSound, wzp.WarnOutside:
+		kind = "Note: "
+	}
+	l.human = kind + shown(w.Text) + "."
+	if name := w.Member.Name; w.Code == wzp.WarnName && name != o.name && shown(name) == name {
+		l.human += " If they tell you by another way that it is them: " + o.trust(name, w.Member.Identity.Fingerprint())
+	}
+	o.print(l)
+}
+
+// shownName is a name that somebody else chose, so that it cannot pass for a line of ours.
+func shownName(name string) string {
+	if name == "" {
+		return "(no name)"
+	}
+	return strconv.Quote(name)
+}
+
+// shown is text that may hold names, without invisible characters and such as turn the text around.
+func shown(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !strconv.IsPrint(r) {
+			return '\ufffd'
+		}
+		return r
+	}, text)
 }
 
 // talking says that push-to-talk was switched.

@@ -7,8 +7,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"strings"
@@ -24,17 +22,10 @@ type cli struct {
 	Join    joinCmd    `cmd:"" help:"Join a room and talk."`
 	Netsim  netsimCmd  `cmd:"" help:"Forward UDP through a simulated bad network."`
 	Relay   relayCmd   `cmd:"" help:"Run a relay."`
+	Secret  secretCmd  `cmd:"" help:"Make an invite secret for a room."`
 	Version versionCmd `cmd:"" help:"Print the version."`
-}
 
-// usageError marks an error as wrong usage of the command line: exit status 2.
-type usageError struct{ error }
-
-func (e usageError) Unwrap() error { return e.error }
-
-// usagef is fmt.Errorf for wrong usage.
-func usagef(format string, args ...any) error {
-	return usageError{fmt.Errorf(format, args...)}
+	VersionFlag kong.VersionFlag `name:"version" help:"Print the version."`
 }
 
 func main() {
@@ -47,13 +38,14 @@ func main() {
 // run parses args, runs the command and returns the exit status.
 func run(ctx context.Context, args []string) int {
 	var c cli
-	parser, err := kong.New(&c,
+	parser, err := kong.New(&c, append(plainMappers(),
 		kong.Name("wzp"),
 		kong.Description("Encrypted group voice for bad networks."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.ValueFormatter(helpWithDefault),
 		kong.BindTo(ctx, (*context.Context)(nil)),
-	)
+		kong.Vars{"version": "wzp " + buildVersion()},
+	)...)
 	if err != nil {
 		panic(err) // a mistake in the struct tags above
 	}
@@ -62,21 +54,12 @@ func run(ctx context.Context, args []string) int {
 	}
 	k, err := parser.Parse(args)
 	if err != nil {
-		return fail(usageError{err})
+		return fail(parseError(err))
 	}
 	if err := k.Run(); err != nil {
 		return fail(err)
 	}
 	return 0
-}
-
-// fail prints err as one line and returns the exit status that it stands for.
-func fail(err error) int {
-	fmt.Fprintln(os.Stderr, "wzp: "+strings.ReplaceAll(err.Error(), "\n", " "))
-	if errors.As(err, new(usageError)) {
-		return 2
-	}
-	return 1
 }
 
 // helpWithDefault is a flag's help with its default, which a placeholder would hide.

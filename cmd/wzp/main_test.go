@@ -21,8 +21,8 @@ func TestMain(m *testing.M) {
 //
 //	exits STATUS COMMAND [ARG...]
 //
-// which is exec for a command that must end with this exit status. Each script has a home directory
-// of its own, $HOME, which is empty.
+// which is exec for a command that must end with this exit status, and those of script_test.go. Each script
+// has a home directory of its own, $HOME, which is empty.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
@@ -30,11 +30,15 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
 			home := filepath.Join(env.WorkDir, "home")
+			env.Values[backgroundKey{}] = make(map[string]*background)
 			env.Setenv("HOME", home)
 			env.Setenv("XDG_CONFIG_HOME", filepath.Join(home, ".config"))
 			return os.Mkdir(home, 0o755)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "relay": scriptRelay, "start": scriptStart, "await": scriptAwait, "stop": scriptStop,
+			"same-number": scriptSameNumber, "trust": scriptTrust,
+		},
 	})
 }
 

@@ -32,11 +32,13 @@ func newRecording(path, in string) (*recording, error) {
 }
 
 // WriteFrame implements wzp.Sink.
-func (r *recording) WriteFrame(pcm []float32) (err error) {
+func (r *recording) WriteFrame(pcm []float32) error {
 	if r.file == nil {
-		if r.file, err = wzp.CreateWAV(r.path); err != nil {
-			return err
+		file, err := wzp.CreateWAV(r.path)
+		if err != nil {
+			return fileError("write --out", r.path, err)
 		}
+		r.file = file
 	}
 	return r.file.WriteFrame(pcm)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -31,6 +32,22 @@ func TestRecordingKeepsWhatWasThere(t *testing.T) {
 	}
 	if b, err := os.ReadFile(path); err != nil || len(b) != 44+960 {
 		t.Errorf("%d bytes after 480 samples, %v", len(b), err)
+	}
+}
+
+func TestRecordingThatCannotBeWritten(t *testing.T) {
+	r, err := newRecording(filepath.Join(t.TempDir(), "heard.wav"), "none")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Dir(r.path)); err != nil { // since then
+		t.Fatal(err)
+	}
+	if err := r.WriteFrame(make([]float32, 480)); err == nil || !strings.HasPrefix(err.Error(), "cannot write --out "+r.path) {
+		t.Errorf("a sample for a file that cannot be made: %v", err)
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/relay"
@@ -58,9 +62,29 @@ func (c *relayCmd) Run(ctx context.Context) error {
 		MediaRate:     c.MediaRate,
 	})
 	if err != nil {
-		return err
+		return c.listenError(err)
 	}
 	return r.Run(ctx)
+}
+
+// listenError says which flag names the port that cannot be opened, and what to do.
+func (c *relayCmd) listenError(err error) error {
+	var op *net.OpError
+	if !errors.As(err, &op) {
+		return err
+	}
+	flag, addr, otherwise := "--listen", c.Listen, ""
+	if strings.HasPrefix(op.Net, "tcp") {
+		flag, addr, otherwise = "--admin", c.Admin, ", or \"\" for none"
+	}
+	reason := op.Err.Error() + ": give HOST:PORT with an address of this machine"
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		reason = "a program has this port already: stop it, or choose another"
+	case errors.Is(err, syscall.EACCES):
+		reason = "not permitted: choose a port from 1024 on"
+	}
+	return fmt.Errorf("cannot listen on %s %s: %s%s", flag, addr, reason, otherwise)
 }
 
 // check refuses limits that would refuse everybody.

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"reflect"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// usageError marks an error as wrong usage of the command line: exit status 2.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// usagef is fmt.Errorf for wrong usage.
+func usagef(format string, args ...any) error {
+	return usageError{fmt.Errorf(format, args...)}
+}
+
+// fail prints err as one line and returns the exit status that it stands for.
+func fail(err error) int {
+	fmt.Fprintln(os.Stderr, "wzp: "+oneLine(err))
+	if errors.As(err, new(usageError)) {
+		return 2
+	}
+	return 1
+}
+
+// inviteSecret finds what may be an invite secret, whole or cut.
+var inviteSecret = regexp.MustCompile(`wzp-[0-9A-Za-z_-]{32,}`)
+
+// oneLine is the text of err on one line, and without invite secrets: kong repeats arguments that it did not expect,
+// and error messages end up in logs and bug reports.
+func oneLine(err error) string {
+	return inviteSecret.ReplaceAllString(strings.ReplaceAll(err.Error(), "\n", " "), "wzp-...")
+}
+
+// parseError says what kong found wrong in the command line.
+func parseError(err error) error {
+	if flag, _, missing := strings.Cut(err.Error(), `: expected string value but got "EOL"`); missing {
+		return usagef("%s needs a value", flag)
+	}
+	return usageError{err}
+}
+
+// fileError says what is wrong with the file or directory that a flag names.
+func fileError(what, path string, err error) error {
+	if at := (*fs.PathError)(nil); errors.As(err, &at) {
+		return fmt.Errorf("cannot %s %s: %w", what, path, at.Err)
+	}
+	return fmt.Errorf("cannot %s %s: %s", what, path, strings.TrimPrefix(err.Error(), path+": "))
+}
+
+// plainMappers read flags whose errors would otherwise be those of the library that reads them.
+func plainMappers() []kong.Option {
+	return []kong.Option{
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), mapper(time.ParseDuration, "a time such as 500ms, 10s or 1h30m")),
+		kong.TypeMapper(reflect.TypeFor[slog.Level](), mapper(parseLevel, "debug, info, warn or error")),
+	}
+}
+
+func parseLevel(text string) (level slog.Level, err error) {
+	return level, level.UnmarshalText([]byte(text))
+}
+
+// mapper reads a flag with parse; what that takes is said in want.
+func mapper[T any](parse func(string) (T, error), want string) kong.MapperFunc {
+	return func(ctx *kong.DecodeContext, target reflect.Value) error {
+		var text string
+		if err := ctx.Scan.PopValueInto("string", &text); err != nil {
+			return err
+		}
+		v, err := parse(text)
+		if err != nil {
+			return fmt.Errorf("want %s, not %q", want, text)
+		}
+		target.Set(reflect.ValueOf(v))
+		return nil
+	}
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// knownNamesFlag is for every command that knows people by name.
+type knownNamesFlag struct {
+	KnownNames *string `placeholder:"FILE" help:"Where it is kept, in keyed hashes, who goes by which name (default: wzp/known_names in your configuration directory)."`
+}
+
+// open opens the known names of id.
+func (f knownNamesFlag) open(id *identity.Identity) (*identity.KnownNames, error) {
+	path, err := f.path()
+	if err != nil {
+		return nil, err
+	}
+	return identity.OpenKnownNames(path, id)
+}
+
+func (f knownNamesFlag) path() (string, error) {
+	if f.KnownNames == nil {
+		return identity.DefaultKnownNamesFile()
+	}
+	if *f.KnownNames == "" {
+		return "", usagef("--known-names is empty: give the name of a file")
+	}
+	return *f.KnownNames, nil
+}
+
+type idTrustCmd struct {
+	Name        string `arg:"" help:"What they call themselves."`
+	Fingerprint string `arg:"" help:"Theirs; ask them for it by another way than the room."`
+	Only        bool   `help:"Forget the fingerprints that this name had before."`
+	JSON        bool   `help:"Print one JSON object."`
+	knownNamesFlag
+	identityFlag
+}
+
+func (c idTrustCmd) Run() error {
+	fingerprint, err := identity.ParseFingerprint(c.Fingerprint)
+	if err != nil {
+		return usageError{err}
+	}
+	if strings.TrimSpace(c.Name) == "" || wire.CheckName(c.Name) != nil {
+		return usagef("the name %q is not allowed: 1 to 64 bytes, no control characters", c.Name)
+	}
+	_, seed, err := c.identityFlag.load()
+	if err != nil {
+		return err
+	}
+	names, err := c.knownNamesFlag.open(seed.Identity())
+	if err != nil {
+		return err
+	}
+	trust := names.Trust
+	if c.Only {
+		trust = names.TrustOnly
+	}
+	if err := trust(c.Name, fingerprint); err != nil {
+		return err
+	}
+	if c.JSON {
+		return json.NewEncoder(os.Stdout).Encode(map[string]any{"name": c.Name, "fingerprint": fingerprint, "only": c.Only})
+	}
+	also := "may have"
+	if c.Only {
+		also = "has only"
+	}
+	_, err = fmt.Printf("%q %s the fingerprint %s.\n", c.Name, also, fingerprint)
+	return err
+}
