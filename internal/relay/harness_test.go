@@ -146,6 +146,13 @@ type ears struct {
 	left     []wire.MemberID
 	urgent   []wire.UrgentKind
 	detached []string
+	keys     []heardKey
+	wanted   []wire.MemberID
+	told     []uint32 // keys of its own that were delivered
+	deaf     bool     // takes no urgent message
+
+	attached func(fresh bool)                        // unless nil, called by Attached
+	news     func(kind wire.UrgentKind, body []byte) // unless nil, called by Urgent
 }
 
 func (e *ears) Bind(_ *link.Session, kid wire.KID) *link.Stream { return &link.Stream{KID: kid} }
@@ -164,7 +171,17 @@ func (e *ears) AliasAcked(s *link.Session, pair wire.AliasPair) { s.SetAliasKnow
 
 func (e *ears) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) bool {
 	e.mu.Lock()
+	news := e.news
+	e.mu.Unlock()
+	if news != nil {
+		news(kind, body)
+	}
+	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.deaf {
+		return false
+	}
+	e.hearKey(kind, body)
 	e.urgent = append(e.urgent, kind)
 	entries, _ := wire.ParseMembersJoined(body)
 	if kind == wire.UrgentMembersJoined {
@@ -179,7 +196,11 @@ func (e *ears) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) bool {
 	return true
 }
 
-func (e *ears) Attached(*link.Session, *wire.Joined, bool) {}
+func (e *ears) Attached(_ *link.Session, _ *wire.Joined, fresh bool) {
+	if e.attached != nil {
+		e.attached(fresh)
+	}
+}
 
 func (e *ears) Detached(cause string) {
 	e.mu.Lock()
