@@ -3,8 +3,8 @@
 //	internal/link.Endpoint ── Accept, Control ──> Relay (relay.go, session.go): who may do what
 //	          |  ^
 //	    Media |  | SendMedia                      admin.go: /healthz /readyz /metrics
-//	          v  |
-//	    internal/room: fan-out
+//	          v  |                            metrics.go
+//	    internal/room: fan-out, sender keys as they came
 //
 // A relay forwards ciphertext. Nothing that this package reaches may import what decrypts: that is the
 // first promise as code, and a test holds it.

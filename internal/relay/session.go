@@ -247,7 +247,7 @@ func (r *acceptor) key(m *room.Member, kind wire.UrgentKind, body []byte) (taken
 	default:
 		taken = m.KeysWanted(body, now)
 	}
-	r.log.Debug(kind.String(), "room", m.Room(), "member", m.ID.String(), "bytes", len(body), "taken", taken)
+	r.log.Debug("about keys", "kind", kind.String(), "room", m.Room(), "member", m.ID.String(), "bytes", len(body), "taken", taken)
 	return taken
 }
 
