@@ -20,18 +20,16 @@ type Distribution struct {
 	header   []byte
 	self     wire.EntryHash
 	to       []Recipient
-	key      *wrappedKey
+	key      *mediaKey // a copy
 }
-
-// wrappedKey is a struct of its own so that printing a Distribution does not print it.
-type wrappedKey struct{ w []byte }
 
 // newDistribution signs a header of key with t's last number, for the recipients to, whose join keys must be
 // sound.
 func newDistribution(t *Talker, key *mediaKey, to []Recipient) *Distribution {
+	w := slices.Clone(*key.w)
 	header := wire.AppendKeyHeader(nil, &wire.KeyHeader{
 		Suite: uint8(key.suite), Number: t.number, Epoch: key.epoch(), FirstCTR: key.first,
-		Hash: sha256.Sum256(key.w), Members: DigestMembers(t.everyMember),
+		Hash: sha256.Sum256(w), Members: DigestMembers(t.everyMember),
 	})
 	signed := wire.SignedKey{Signed: header, Signature: signHeader(t.id, t.self, header)}
 	d := &Distribution{
@@ -40,9 +38,9 @@ func newDistribution(t *Talker, key *mediaKey, to []Recipient) *Distribution {
 		header:   header,
 		self:     t.self,
 		to:       to,
-		key:      &wrappedKey{slices.Clone(key.w)},
+		key:      &mediaKey{suite: key.suite, generation: key.generation, step: key.step, first: key.first, w: &w},
 	}
-	runtime.AddCleanup(d, func(w []byte) { clear(w) }, d.key.w)
+	runtime.AddCleanup(d, (*mediaKey).erase, d.key)
 	return d
 }
 
@@ -58,7 +56,7 @@ func (d *Distribution) Wraps() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		defer runtime.KeepAlive(d)
 		size := wire.WrapFresh
-		if len(d.key.w) == ratchetedSize {
+		if d.key.step > 0 {
 			size = wire.WrapRatcheted
 		}
 		begin := wire.AppendKeyWraps(nil, d.number, size)
@@ -74,7 +72,7 @@ func (d *Distribution) Wraps() iter.Seq[[]byte] {
 // wrap adds the wraps for group to a message. None fails: the recipients' join keys were looked at before.
 func (d *Distribution) wrap(message []byte, group []Recipient) []byte {
 	for _, to := range group {
-		if wrap, err := wrapKey(to.JoinKey, d.self, d.header, to.Hash, d.key.w); err == nil {
+		if wrap, err := wrapKey(to.JoinKey, d.self, d.header, to.Hash, *d.key.w); err == nil {
 			message = wire.AppendWrap(message, to.Hash.Member(), wrap)
 		}
 	}

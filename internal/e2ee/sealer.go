@@ -80,7 +80,7 @@ func (s *Sealer) Seal(dst, plaintext []byte) (kid wire.KID, ctr uint64, sealed [
 func (s *Sealer) deriveLocked() error {
 	t := s.talker
 	kid := wire.MakeKID(t.self.Member(), s.number, t.key.epoch())
-	base := baseKey(t.secret, t.room, t.key.w)
+	base := baseKey(t.secret, t.room, *t.key.w)
 	defer clear(base)
 	key, err := NewKey(t.key.suite, uint64(kid), base)
 	if err != nil {

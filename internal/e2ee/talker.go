@@ -30,14 +30,17 @@ type mediaKey struct {
 	generation uint8
 	step       uint8
 	first      uint64 // no frame of the key has a lower CTR
-	w          []byte // 16 bytes, or 32 if step > 0; erased in place
+
+	// w points to W[s], 16 bytes, or 32 if step > 0; erased in place. It is a pointer because fmt looks into what an unexported
+	// field of what it prints points to (for a verb that does not fit), but not any deeper.
+	w *[]byte
 }
 
 func (k *mediaKey) epoch() uint8 { return k.generation<<4 | k.step }
 
 func (k *mediaKey) erase() {
 	if k != nil {
-		clear(k.w)
+		clear(*k.w)
 	}
 }
 
@@ -302,7 +305,8 @@ func (t *Talker) announceLocked(to []Recipient) (*mediaKey, []Recipient) {
 // has a CTR below its first.
 func (t *Talker) ratchetLocked() {
 	key := *t.key
-	key.w = ratchet(t.key.w)
+	w := ratchet(*t.key.w)
+	key.w = &w
 	key.step++
 	key.first = t.firstLocked()
 	t.installLocked(&key)
@@ -311,7 +315,8 @@ func (t *Talker) ratchetLocked() {
 // freshLocked makes a key of the next generation. Stream numbers that open from now on begin at its first CTR, wherever it is
 // used.
 func (t *Talker) freshLocked() *mediaKey {
-	return &mediaKey{suite: t.suite, generation: t.generation, first: t.firstLocked(), w: freshKey()}
+	w := freshKey()
+	return &mediaKey{suite: t.suite, generation: t.generation, first: t.firstLocked(), w: &w}
 }
 
 // firstLocked returns the first CTR of a key that is made now, which never goes back.

@@ -409,22 +409,22 @@ func TestOldKeysAreErased(t *testing.T) {
 			}
 		}
 	}
-	w := a.talker.key.w
+	w := *a.talker.key.w
 	a.sees(b, c, newParty(t, "d"))
 	a.step(t, at(10), true, never)
 	erased("ratchet", w)
 
-	w = a.talker.key.w
+	w = *a.talker.key.w
 	a.sees(b, c)
 	a.step(t, at(20), true, at(28))
-	waiting := a.talker.waiting.w
+	waiting := *a.talker.waiting.w
 	a.sees(b)
 	a.step(t, at(21), true, at(28))
 	erased("superseded", waiting)
 	a.step(t, at(28), false, never)
 	erased("switch", w)
 
-	w = a.talker.key.w
+	w = *a.talker.key.w
 	a.sees()
 	a.step(t, at(30), false, never)
 	erased("alone", w)
@@ -432,7 +432,7 @@ func TestOldKeysAreErased(t *testing.T) {
 	a.step(t, at(40), true, never)
 	a.sees(c)
 	a.step(t, at(50), true, at(58))
-	w, waiting = a.talker.key.w, a.talker.waiting.w
+	w, waiting = *a.talker.key.w, *a.talker.waiting.w
 	a.talker.Arm(suite32)
 	erased("another suite", w)
 	erased("another suite, waiting", waiting)
