@@ -175,6 +175,9 @@ func (c *Client) keepRelay(key identity.PublicKey) error {
 
 // knownName reports whether a member has the key that is known for its name, or the first one.
 func (c *Client) knownName(m Member) (known bool, err error) {
+	if m.Name == "" {
+		return true, nil
+	}
 	if m.Name == c.config.Name && m.Identity != c.config.Identity.Public() {
 		return false, nil
 	}

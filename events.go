@@ -38,9 +38,13 @@ type Detached struct{ Cause string }
 // Attached says that the connection is back. Restarted: the relay had forgotten the room's state.
 type Attached struct{ Restarted bool }
 
-// SafetyNumber says who is in the room in 40 digits: whoever sees the same ones is in the same room with the same
-// people, whatever the relay claims. It comes when the member list is known, and when the people change.
-type SafetyNumber struct{ Number string }
+// SafetyNumber says who is in the room, in 40 digits. Whoever sees the same ones sees the same people, not one less
+// and not one more; that all of them are wanted there, the list of members must tell. It comes when the list is known, and when the
+// people change.
+type SafetyNumber struct {
+	Number string
+	People int // whom it covers, with ourselves
+}
 
 // WarningCode tells the kinds of Warning apart.
 type WarningCode string

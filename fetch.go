@@ -107,32 +107,10 @@ func (r *Room) announce(news []Event) {
 			r.keeper.listener.Forget(e.Member.ID, time.Now())
 		case MemberJoined:
 			r.keeper.listener.Remember(e.Member.ID)
-			r.meet(e.Member)
+			r.people.meet(e.Member)
 		}
 	}
 	if len(news) > 0 {
 		r.keeper.membersChanged()
-	}
-}
-
-// meet warns of who is outside, or has the name of somebody else.
-func (r *Room) meet(m Member) {
-	if m.Outside && !r.outsiders.Swap(true) {
-		text := called(m) + " does not have the invite secret: whoever is outside hears nothing that is said here"
-		if r.roster.secret == nil {
-			text = called(m) + " has an invite secret that you do not have: you do not hear each other"
-		}
-		r.events.put(Warning{Code: WarnOutside, Member: m, Text: text})
-	}
-	if m.Outside || m.Name == "" {
-		return
-	}
-	known, err := r.client.knownName(m)
-	if err != nil {
-		r.client.log().Warn("cannot keep known names", "err", err)
-	}
-	if !known {
-		r.events.put(Warning{Code: WarnName, Member: m, Text: m.Name + " has another key than who called itself that before: " +
-			"it may be somebody else; its fingerprint is " + m.Identity.Fingerprint().String()})
 	}
 }

@@ -237,6 +237,15 @@ func (k *keeper) look(members []present, complete bool, now time.Time) {
 	}
 }
 
+// countPeople counts identities, each once.
+func countPeople(people []identity.PublicKey) int {
+	set := make(map[identity.PublicKey]struct{}, len(people))
+	for _, key := range people {
+		set[key] = struct{}{}
+	}
+	return len(set)
+}
+
 // digestPeople tells sets of identities apart, for ourselves only.
 func digestPeople(people []identity.PublicKey) [32]byte {
 	slices.SortFunc(people, func(a, b identity.PublicKey) int { return slices.Compare(a[:], b[:]) })
@@ -367,9 +376,15 @@ func (k *keeper) safetyNumber(members []present, complete bool, now time.Time) (
 	for _, m := range members {
 		people = append(people, m.Identity)
 	}
-	number := e2ee.SafetyNumber(k.room.name, people, k.room.roster.secret)
+	number := e2ee.SafetyNumber(k.room.name, people, k.room.roster.secret) // takes a while
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.changed { // look again first: it may be the number of other people
+		k.numbered = [32]byte{}
+		return now
+	}
 	k.number.Store(&number)
-	k.room.events.put(SafetyNumber{number})
+	k.room.events.put(SafetyNumber{Number: number, People: countPeople(people)})
 	return time.Time{}
 }
 
@@ -381,15 +396,4 @@ func (k *keeper) warn(code WarningCode, m Member, text string) {
 	}
 	k.warned[w] = struct{}{}
 	k.room.events.put(Warning{Code: code, Member: m, Text: text})
-}
-
-// called is how a member is spoken of.
-func called(m Member) string {
-	switch {
-	case m.Name != "":
-		return m.Name
-	case m.Identity != (identity.PublicKey{}):
-		return m.Identity.Fingerprint().String()
-	}
-	return "member " + m.ID.String()
 }

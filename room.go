@@ -45,8 +45,7 @@ type Room struct {
 	sent   sentTotals
 	forged atomic.Uint64 // frames that did not decrypt
 	queued atomic.Int64  // bytes of frames that are held until their keys come
-
-	outsiders atomic.Bool // somebody outside was told of
+	people people
 
 	mu          sync.Mutex                  // guards what follows
 	streams     map[wire.MemberID][]*Stream // of those who are here, oldest first
@@ -75,6 +74,7 @@ func (c *Client) Join(ctx context.Context, name string, config JoinConfig) (*Roo
 		events:  newEvents(),
 		start:   time.Now(),
 		ready:   make(chan struct{}),
+		people:  people{wake: make(chan struct{}, 1)},
 		keeper:  keeper{wake: make(chan struct{}, 1), opened: make(chan struct{})},
 		streams: make(map[wire.MemberID][]*Stream),
 		pages:   rate.NewLimiter(pageRate, pageBurst),
@@ -102,6 +102,7 @@ func (c *Client) Join(ctx context.Context, name string, config JoinConfig) (*Roo
 	close(r.ready)
 	r.wg.Go(r.watch)
 	r.wg.Go(r.keepKeys)
+	r.wg.Go(r.meetPeople)
 	c.keep(r)
 	return r, nil
 }

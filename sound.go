@@ -22,16 +22,32 @@ type Sink = audio.Sink
 type Discard = audio.Discard
 
 // OpenWAV returns a source that plays a WAV file once, in real time.
-func OpenWAV(path string) (Source, error) { return audio.OpenFile(path) }
+func OpenWAV(path string) (Source, error) { return source(audio.OpenFile(path)) }
 
 // NewTone returns a source that plays a sine of hz without end.
-func NewTone(hz float64) (Source, error) { return audio.NewTone(hz) }
+func NewTone(hz float64) (Source, error) { return source(audio.NewTone(hz)) }
 
 // OpenMicrophone returns the default microphone of PulseAudio or PipeWire.
-func OpenMicrophone() (Source, error) { return audio.OpenMicrophone(audio.Device{}) }
+func OpenMicrophone() (Source, error) { return source(audio.OpenMicrophone(audio.Device{})) }
 
 // CreateWAV returns a sink that writes a WAV file: 16 bit, mono, 48 kHz. The file is whole at any time.
-func CreateWAV(path string) (Sink, error) { return audio.CreateWAV(path) }
+func CreateWAV(path string) (Sink, error) { return sink(audio.CreateWAV(path)) }
 
 // OpenSpeaker returns the default loudspeaker of PulseAudio or PipeWire.
-func OpenSpeaker() (Sink, error) { return audio.OpenSpeaker(audio.Device{}) }
+func OpenSpeaker() (Sink, error) { return sink(audio.OpenSpeaker(audio.Device{})) }
+
+// source is s as a Source: nil after an error, and not an interface that holds nil.
+func source[S Source](s S, err error) (Source, error) {
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// sink is s as a Sink, likewise.
+func sink[S Sink](s S, err error) (Sink, error) {
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
