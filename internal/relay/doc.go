@@ -2,8 +2,8 @@
 //
 //	internal/link.Endpoint ── Accept, Control ──> Relay (relay.go, session.go): who may do what
 //	          |  ^
-//	    Media |  | SendMedia                      admin.go: /healthz /readyz /metrics
-//	          v  |                            metrics.go
+//	    Media |  | SendMedia                      admin.go, metrics.go: /healthz /readyz /metrics
+//	          v  |
 //	    internal/room: fan-out, sender keys as they came
 //
 // A relay forwards ciphertext. Nothing that this package reaches may import what decrypts: that is the
