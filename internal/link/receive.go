@@ -1,7 +1,6 @@
 package link
 
 import (
-	"encoding/binary"
 	"errors"
 	"time"
 
@@ -123,7 +122,7 @@ func (s *Session) frame(tx *Tx, f wire.Frame, from udp.Path) error {
 		ack, err := wire.ParseUrgentAck(f.Body)
 		if err == nil {
 			s.mu.Lock()
-			done := s.urgentOut.ack(ack)
+			done := s.urgentOut.ack(ack, tx.now)
 			s.urgentLocked(tx)
 			s.mu.Unlock()
 			s.progress()
@@ -210,10 +209,11 @@ func (s *Session) echo(tx *Tx, t wire.FrameType, data [8]byte, from udp.Path) {
 		tx.plain = wire.AppendEcho(tx.plain[:0], wire.FrameResponse, data, true)
 		s.transmit(tx, tx.plain)
 	case wire.FramePong:
-		sent := time.Duration(binary.BigEndian.Uint64(data[:]))
+		sent, kind := parsePing(data)
 		s.mu.Lock()
 		if sent > 0 && sent <= tx.at {
 			s.send.rtt(tx.at - sent)
+			s.urgentOut.pace.pong(tx.now, kind, tx.at-sent)
 		}
 		s.pings.answered()
 		s.mu.Unlock()
@@ -234,6 +234,9 @@ func (s *Session) report(tx *Tx, p *wire.Report) {
 	progress := s.send.report(p, s.counter.Load(), &s.sent, tx.at)
 	if s.send.any {
 		s.acked.Store(s.send.highest + 1)
+	}
+	if progress {
+		s.urgentOut.pace.alone(tx.now, s.send.sample)
 	}
 	s.mu.Unlock()
 	if progress {

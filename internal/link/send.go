@@ -1,6 +1,7 @@
 package link
 
 import (
+	"encoding/binary"
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/seal"
@@ -70,7 +71,7 @@ func (s *Session) sendMedia(tx *Tx, r *route, alias uint16, short, long []byte) 
 	if !s.AliasKnown(alias) {
 		frame = long
 	}
-	s.mediaSent.Add(1)
+	s.mediaSent.add(len(frame) + packetOverhead)
 	s.expect(tx)
 	s.transmitOn(tx, r, &r.path, frame)
 }
@@ -124,9 +125,18 @@ func (s *Session) urgentLocked(tx *Tx) {
 	if s.out.Load() == nil {
 		return
 	}
-	s.urgentOut.due(tx.now, func(m *urgentMessage) {
+	path := pathView{
+		media:  s.meter.rate(s.mediaSent.bytes(), tx.at),
+		rtt:    s.send.quality.RTT,
+		jitter: s.send.quality.Jitter,
+	}
+	s.urgentOut.due(tx.now, path, func(m *urgentMessage, ping int) {
+		tx.plain = tx.plain[:0]
+		if ping != 0 {
+			tx.plain = wire.AppendEcho(tx.plain, wire.FramePing, pingData(tx.at, ping), false)
+		}
 		u := wire.Urgent{Number: m.number, Kind: m.kind, Message: m.body}
-		tx.plain = wire.AppendUrgent(tx.plain[:0], &u, true)
+		tx.plain = wire.AppendUrgent(tx.plain, &u, true)
 		s.expect(tx)
 		s.transmit(tx, tx.plain)
 	})
@@ -134,13 +144,27 @@ func (s *Session) urgentLocked(tx *Tx) {
 
 // ping asks the peer for a sign of life.
 func (s *Session) ping(tx *Tx) {
-	var data [8]byte
-	for i := range data {
-		data[i] = byte(uint64(tx.at) >> (56 - 8*i))
-	}
-	tx.plain = wire.AppendEcho(tx.plain[:0], wire.FramePing, data, true)
+	tx.plain = wire.AppendEcho(tx.plain[:0], wire.FramePing, pingData(tx.at, 0), true)
 	s.expect(tx)
 	s.transmit(tx, tx.plain)
+}
+
+// pingFrame is the size of a ping that is not the last frame, in bytes.
+const pingFrame = 1 + 1 + 8
+
+// pingTime is how many bits of a ping say when it was sent (Endpoint.clock, in ns); the others are its kind.
+const pingTime = 62
+
+// pingData returns the content of a ping of a kind below pingSizes.
+func pingData(at time.Duration, kind int) (data [8]byte) {
+	binary.BigEndian.PutUint64(data[:], uint64(kind)<<pingTime|uint64(at))
+	return data
+}
+
+// parsePing returns what pingData was given.
+func parsePing(data [8]byte) (at time.Duration, kind int) {
+	v := binary.BigEndian.Uint64(data[:])
+	return time.Duration(v & (1<<pingTime - 1)), int(v >> pingTime)
 }
 
 // expect notes that something is sent that the peer will report.
@@ -166,7 +190,9 @@ func (s *Session) setOutLocked(a *attachment) {
 
 // setPathLocked makes path the one to send to. The caller holds s.mu.
 func (s *Session) setPathLocked(path udp.Path) {
-	s.path.Store(&path)
+	if old := s.path.Swap(&path); old == nil || old.Peer != path.Peer {
+		s.urgentOut.pace.forget()
+	}
 	s.rerouteLocked()
 }
 

@@ -51,6 +51,7 @@ type sendStats struct {
 	lost     uint16
 	bursts   [6]uint8
 	any      bool
+	sample   time.Duration // the newest round trip; 0: the last report told none
 }
 
 // report takes a report that came now (on the clock of sent). progress: packets arrive over there.
@@ -62,6 +63,7 @@ func (s *sendStats) report(p *wire.Report, next uint64, sent *sentTimes, now tim
 	if s.any && (p.Highest < s.highest || p.Received < s.received) {
 		return false // overtaken by a newer one
 	}
+	s.sample = 0
 	progress = !s.any || p.Received > s.received
 	if !s.any || p.Highest > s.highest {
 		if ago, ok := sent.ago(p.Highest, now); ok {
@@ -78,6 +80,7 @@ func (s *sendStats) rtt(sample time.Duration) {
 	if sample <= 0 || sample > maxSample {
 		return
 	}
+	s.sample = sample
 	if s.quality.RTT == 0 {
 		s.quality.RTT = sample
 	} else {

@@ -32,10 +32,10 @@ type Session struct {
 	counter    atomic.Uint64 // of the next packet
 	acked      atomic.Uint64 // one above the highest counter that a report acknowledged
 	route      atomic.Pointer[route]
-	waiting    atomic.Int64  // since when (Endpoint.clock) sent packets have shown no sign of arriving; 0: none
-	stopped    atomic.Bool   // the circuit breaker is open: no media
-	elicited   atomic.Bool   // the peer sent something that wants a report
-	mediaSent  atomic.Uint64 // packets with media
+	waiting    atomic.Int64 // since when (Endpoint.clock) sent packets have shown no sign of arriving; 0: none
+	stopped    atomic.Bool  // the circuit breaker is open: no media
+	elicited   atomic.Bool  // the peer sent something that wants a report
+	mediaSent  mediaCount
 	aliasKnown [wire.MaxAliases / 64]atomic.Uint64
 	mediaHeld  atomic.Uint64 // media frames not sent because of the circuit breaker
 	reportAt   atomic.Int64  // when (Endpoint.clock) the next report may be due
@@ -64,6 +64,7 @@ type Session struct {
 	mu          sync.Mutex // guards what follows; no other lock of this package is taken under it
 	recv        receiveStats
 	send        sendStats
+	meter       mediaMeter
 	urgentOut   urgentOut
 	urgentIn    urgentIn
 	roaming     roaming
@@ -121,7 +122,7 @@ func (s *Session) Counts() Counts {
 		PacketsReceived: s.recv.received,
 		PacketsLost:     s.recv.lost,
 		BytesReceived:   s.recv.bytes,
-		MediaSent:       s.mediaSent.Load(),
+		MediaSent:       s.mediaSent.packets(),
 		MediaHeld:       s.mediaHeld.Load(),
 	}
 }

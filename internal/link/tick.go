@@ -119,6 +119,7 @@ func (s *Session) tick(tx *Tx) {
 		if r := s.route.Load(); r != nil && !r.key.Covers(s.counter.Load()) {
 			s.rerouteLocked()
 		}
+		s.meter.look(s.mediaSent.bytes(), tx.at)
 		s.reportLocked(tx, reportSlack)
 		s.urgentLocked(tx)
 		s.probeLocked(tx)

@@ -8,11 +8,7 @@ import (
 	"github.com/wzp-voice/wzp/wire"
 )
 
-const (
-	urgentRepeat = 100 * time.Millisecond // without back-off: a bad path must not silence it
-	urgentRate   = 8 << 10                // bytes a second of one session, first sendings and repeats
-	urgentBurst  = 4 << 10                // bytes
-)
+const urgentRepeat = 100 * time.Millisecond // without back-off: a bad path must not silence it
 
 // ErrUrgentFull is returned when a session has too many urgent messages under way.
 var ErrUrgentFull = errors.New("link: too many urgent messages under way")
@@ -23,13 +19,13 @@ var ErrOver = errors.New("link: the session has ended")
 // urgentOut keeps the urgent messages of one direction until they are acknowledged. It is pure; its
 // Session locks it. The zero value is ready.
 //
-//	add ──> waiting ──(due: first at once, then every 100 ms, taking turns)──> sent ──ack──> gone
+//	add ──> waiting ──(due: first at once, then every 100 ms, at the pacer's rate)──> sent ──ack──> gone
 type urgentOut struct {
 	next    uint64
 	waiting []urgentMessage // not sent yet, in order of number
 	pending []urgentMessage // sent, the longest ago first
-	budget  float64         // bytes that may be sent now
-	filled  time.Time       // when budget was last filled up
+	repeat  bool            // it is a repeat's turn
+	pace    pacer
 }
 
 type urgentMessage struct {
@@ -37,7 +33,8 @@ type urgentMessage struct {
 	kind   wire.UrgentKind
 	body   []byte
 	done   func(acked bool) // called once, without locks; or nil
-	sent   time.Time        // last time
+	first  time.Time        // when it was sent first
+	sent   time.Time        // and last
 }
 
 // add queues a message. body is kept.
@@ -53,50 +50,69 @@ func (u *urgentOut) add(kind wire.UrgentKind, body []byte, done func(acked bool)
 // size returns how many messages are not acknowledged.
 func (u *urgentOut) size() int { return len(u.waiting) + len(u.pending) }
 
-// due calls send for each message whose time has come, as far as the budget goes: those that were never sent
-// before those that were, so that a burst of messages does not wait for the acknowledgement of its first.
-func (u *urgentOut) due(now time.Time, send func(*urgentMessage)) {
+// due calls send for each message whose time has come, as far as the pacer allows; ping is the kind of the ping to
+// put in front, 0 for none.
+func (u *urgentOut) due(now time.Time, path pathView, send func(m *urgentMessage, ping int)) {
 	if u.size() == 0 {
+		u.pace.waits(now, false)
 		return
 	}
-	u.fill(now)
-	repeats := len(u.pending)
-	sent := 0
-	for ; sent < len(u.waiting) && u.budget >= 0; sent++ {
-		u.pending = append(u.pending, u.send(u.waiting[sent], now, send))
+	u.pace.fill(now, path)
+	for u.pace.allows() && u.any(now) {
+		u.send(u.pick(now, path.rtt), now, send)
 	}
-	u.waiting = slices.Delete(u.waiting, 0, sent)
-	sent = 0
-	for ; sent < repeats && u.budget >= 0 && now.Sub(u.pending[sent].sent) >= urgentRepeat; sent++ {
-		u.pending = append(u.pending, u.send(u.pending[sent], now, send))
-	}
-	u.pending = slices.Delete(u.pending, 0, sent)
+	u.pace.waits(now, u.any(now))
 }
 
-// fill adds to the budget what has come up since the last time.
-func (u *urgentOut) fill(now time.Time) {
-	if u.filled.IsZero() {
-		u.budget = urgentBurst
+// any reports whether a message is to be sent now.
+func (u *urgentOut) any(now time.Time) bool {
+	return len(u.waiting) > 0 || u.silent(now) >= urgentRepeat
+}
+
+// silent returns how long ago the message was sent whose last sending is the longest ago; 0 if there is none.
+func (u *urgentOut) silent(now time.Time) time.Duration {
+	if len(u.pending) == 0 {
+		return 0
+	}
+	return now.Sub(u.pending[0].sent)
+}
+
+// pick takes the next message to send, of which there is one. First sendings and repeats whose acknowledgement is
+// overdue take turns; other repeats leave when nothing else waits.
+func (u *urgentOut) pick(now time.Time, rtt time.Duration) (m urgentMessage) {
+	overdue := u.silent(now) >= max(urgentRepeat, rtt*5/4)
+	if len(u.waiting) == 0 || overdue && u.repeat {
+		u.repeat = false
+		m, u.pending = u.pending[0], u.pending[1:]
 	} else {
-		u.budget = min(urgentBurst, u.budget+now.Sub(u.filled).Seconds()*urgentRate)
+		u.repeat = true
+		m, u.waiting = u.waiting[0], u.waiting[1:]
 	}
-	u.filled = now
-}
-
-// send calls send and returns the message as it is from then on.
-func (u *urgentOut) send(m urgentMessage, now time.Time, send func(*urgentMessage)) urgentMessage {
-	u.budget -= float64(len(m.body) + packetOverhead)
-	m.sent = now
-	send(&m)
 	return m
 }
 
+// send calls send with a message, which is pending from then on.
+func (u *urgentOut) send(m urgentMessage, now time.Time, send func(*urgentMessage, int)) {
+	if m.sent = now; m.first.IsZero() {
+		m.first = now
+	}
+	size, kind := len(m.body)+packetOverhead, 0
+	if u.pace.ping(now, u.any(now)) {
+		kind = pingSize(len(m.body))
+		size += pingFrame
+	}
+	u.pace.spend(size)
+	send(&m, kind)
+	u.pending = append(u.pending, m)
+}
+
 // ack forgets what the peer has received. The caller calls what it returns with true, without locks.
-func (u *urgentOut) ack(ack wire.UrgentAck) (done []func(acked bool)) {
+func (u *urgentOut) ack(ack wire.UrgentAck, now time.Time) (done []func(acked bool)) {
 	u.pending = slices.DeleteFunc(u.pending, func(m urgentMessage) bool {
 		if !ack.Has(m.number) {
 			return false
 		}
+		u.pace.acked(now, pingSize(len(m.body)), m.first)
 		done = appendDone(done, m)
 		return true
 	})

@@ -14,7 +14,7 @@ var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // sentNow returns the numbers that are due.
 func sentNow(u *urgentOut, now time.Time) (numbers []uint64) {
-	u.due(now, func(m *urgentMessage) { numbers = append(numbers, m.number) })
+	u.due(now, pathView{}, func(m *urgentMessage, _ int) { numbers = append(numbers, m.number) })
 	return numbers
 }
 
@@ -41,11 +41,11 @@ func TestUrgentIsRepeatedUntilAcknowledged(t *testing.T) {
 			t.Errorf("after %v sent %v, want %v", s.after, got, s.want)
 		}
 	}
-	u.ack(wire.UrgentAck{Base: 0, Bitmap: 1}) // 1, not 0
+	u.ack(wire.UrgentAck{Base: 0, Bitmap: 1}, epoch) // 1, not 0
 	if got := sentNow(&u, epoch.Add(11*time.Second)); !slices.Equal(got, []uint64{0}) {
 		t.Errorf("sent %v after 1 was acknowledged", got)
 	}
-	u.ack(wire.UrgentAck{Base: 2})
+	u.ack(wire.UrgentAck{Base: 2}, epoch)
 	if got := sentNow(&u, epoch.Add(12*time.Second)); got != nil || u.size() != 0 {
 		t.Errorf("sent %v after all were acknowledged", got)
 	}
@@ -55,7 +55,7 @@ func TestUrgentAcknowledgementOfWhatWasNeverSent(t *testing.T) {
 	var u urgentOut
 	u.add(wire.UrgentLeave, nil, nil)
 	sentNow(&u, epoch)
-	u.ack(wire.UrgentAck{Base: 1 << 40, Bitmap: ^uint64(0)})
+	u.ack(wire.UrgentAck{Base: 1 << 40, Bitmap: ^uint64(0)}, epoch)
 	if err := u.add(wire.UrgentLeave, nil, nil); err != nil || len(u.waiting) != 1 || u.waiting[0].number != 1 {
 		t.Errorf("waiting %v, %v", u.waiting, err)
 	}
@@ -72,7 +72,7 @@ func TestUrgentIsFullAt256(t *testing.T) {
 		t.Errorf("one more: %v", err)
 	}
 	sentNow(&u, epoch)
-	u.ack(wire.UrgentAck{Base: 1})
+	u.ack(wire.UrgentAck{Base: 1}, epoch)
 	if err := u.add(wire.UrgentMembersLeft, nil, nil); err != nil {
 		t.Errorf("after an acknowledgement: %v", err)
 	}
@@ -86,22 +86,49 @@ func TestUrgentKeepsItsBudget(t *testing.T) {
 		u.add(wire.UrgentMembersJoined, body, nil)
 	}
 	sent, counts := 0, make(map[uint64]int)
-	const seconds = 20
+	const seconds = 120
 	for now := epoch; now.Before(epoch.Add(seconds * time.Second)); now = now.Add(tickEvery) {
-		u.due(now, func(m *urgentMessage) {
+		u.due(now, pathView{}, func(m *urgentMessage, ping int) {
 			sent += len(m.body) + packetOverhead
-			counts[m.number]++
+			if ping != 0 {
+				sent += pingFrame
+			}
+			if now.Sub(epoch) > seconds/2*time.Second { // all were sent once
+				counts[m.number]++
+			}
 		})
 	}
-	if limit := urgentBurst + seconds*urgentRate + len(body) + packetOverhead; sent > limit || sent < limit*9/10 {
+	if limit := paceBurst + seconds*paceStart + len(body) + packetOverhead; sent > limit || sent < limit*9/10 {
 		t.Errorf("sent %d bytes in %d s, the budget is %d", sent, seconds, limit)
 	}
-	least := counts[0]
+	least, most := counts[0], counts[0]
 	for n := range uint64(100) {
-		least = min(least, counts[n])
+		least, most = min(least, counts[n]), max(most, counts[n])
 	}
-	if least < counts[0]-1 {
-		t.Errorf("one message was sent %d times, another %d times: they take turns", counts[0], least)
+	if least < most-1 {
+		t.Errorf("one message was sent %d times, another %d times: they take turns", most, least)
+	}
+}
+
+// TestUrgentFirstSendingsAndRepeatsTakeTurns has messages that are never acknowledged, and new ones that wait.
+func TestUrgentFirstSendingsAndRepeatsTakeTurns(t *testing.T) {
+	var u urgentOut
+	for range 100 {
+		u.add(wire.UrgentMembersJoined, make([]byte, 500), nil)
+	}
+	first, repeats, seen := 0, 0, make(map[uint64]bool)
+	for now := epoch; now.Before(epoch.Add(20 * time.Second)); now = now.Add(tickEvery) {
+		u.due(now, pathView{rtt: 300 * time.Millisecond}, func(m *urgentMessage, _ int) {
+			if seen[m.number] {
+				repeats++
+			} else {
+				first++
+			}
+			seen[m.number] = true
+		})
+	}
+	if first < 30 || repeats < 30 {
+		t.Errorf("%d first sendings, %d repeats", first, repeats)
 	}
 }
 
@@ -109,12 +136,12 @@ func TestUrgentBudgetDoesNotPileUp(t *testing.T) {
 	var u urgentOut
 	u.add(wire.UrgentLeave, nil, nil)
 	sentNow(&u, epoch)
-	u.ack(wire.UrgentAck{Base: 1})
+	u.ack(wire.UrgentAck{Base: 1}, epoch)
 	for range 200 {
 		u.add(wire.UrgentMembersJoined, make([]byte, 1000), nil)
 	}
-	if got := sentNow(&u, epoch.Add(time.Hour)); len(got) > urgentBurst/1000+1 {
-		t.Errorf("%d messages in one burst after an hour of silence", len(got))
+	if got := sentNow(&u, epoch.Add(time.Hour)); len(got) != 2 {
+		t.Errorf("%d messages in one burst after an hour of silence, want 2", len(got))
 	}
 }
 

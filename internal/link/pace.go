@@ -1,0 +1,251 @@
+package link
+
+import (
+	"math"
+	"time"
+
+	"github.com/wzp-voice/wzp/wire"
+)
+
+const (
+	paceStart = 2 << 10  // bytes a second, to begin with: a third of the rate of media, but at most this,
+	paceLeast = 512      // and never less than this
+	paceMost  = 64 << 10 // bytes a second
+	paceBurst = 1200     // bytes that leave at once: two packets do, whatever their size
+
+	paceStep   = 200 * time.Millisecond // a rate is kept at least that long, and a round trip, before it grows
+	paceSteps  = 3                      // at once, at most
+	paceFast   = 1.5                    // growth while no queue was met
+	paceSlow   = 1.1                    // and near a rate that built one
+	paceFall   = 0.7
+	paceFirst  = 0.5                    // the first time, or when the queue is long
+	paceQueue  = 60 * time.Millisecond  // delay above the least that counts as a queue, and twice the jitter
+	paceJitter = 20 * time.Millisecond  // of which so much is believed: a queue looks like jitter, too
+	paceRecent = 300 * time.Millisecond // the least of the samples of so long counts
+	pacePing   = 100 * time.Millisecond // between two samples
+	paceRest   = 10 * time.Second       // without messages that wait: the path may be another one when the next do
+)
+
+// pathView is what a session knows about its path when urgent messages are to be paced.
+type pathView struct {
+	media  float64       // bytes a second of media sent, with all headers
+	rtt    time.Duration // smoothed; 0: unknown
+	jitter time.Duration
+}
+
+// pacer decides how fast the urgent messages of one direction leave, so that media keeps three quarters of a
+// bottleneck whatever its rate is. Loss does not slow it down, a queue does. It is pure; its Session locks it.
+//
+//	 begin: a third of media's rate
+//	   |
+//	   v     round trip near its least, while messages wait
+//	rate <──────────────────────────────────────────────────> rate x 1.5, or x 1.1 once it fell
+//	   ^
+//	   +─────────────────────────────────────────────────────> rate x 0.7, once a round trip
+//	         60 ms above its least
+//
+// The round trip is that of pings which ride in front of urgent frames. What a large packet takes to be sent over
+// a slow link is no queue, so samples are compared with those of packets of about the same size only.
+type pacer struct {
+	rate    float64   // bytes a second
+	budget  float64   // bytes that may leave now; below 0 by at most one packet
+	filled  time.Time // when budget was last filled up
+	wait    bool      // a message has to wait
+	learned bool      // rate comes from samples
+	proved  time.Time // when a message last had to wait: it is not known what more the path takes
+	sampled time.Time // when the newest sample came
+
+	pinged time.Time
+	grown  time.Time                    // when rate was last set
+	fell   time.Time                    // when it last fell; zero: it never did since the beginning
+	least  [pingSizes - 1]time.Duration // round trip, by size of the packet; 0: none yet
+	recent [4]struct {
+		at   time.Time
+		over time.Duration
+	}
+	next   int              // in recent
+	small  [2]time.Duration // least round trip of other packets, of the last 10 s and of those before; 0: none
+	turned time.Time        // when that began
+	path   float64          // bytes a second that the path takes at least
+	queue  time.Duration    // delay that counts as a queue
+}
+
+// pingSizes is how many kinds of pings are told apart by the first two of their 64 bits: 0 is one that travels
+// alone, the others ride in front of urgent frames, by the size of the packet.
+const pingSizes = 4
+
+// pingSize returns the kind of a ping in a packet with a message of n bytes.
+func pingSize(n int) int { return 1 + min(n/pingStep, pingSizes-2) }
+
+const pingStep = 384 // bytes of message from one kind to the next
+
+// fill adds to the budget what has come up since the last time.
+func (p *pacer) fill(now time.Time, path pathView) {
+	if rest := now.Sub(p.proved); !p.wait && rest > paceRest {
+		p.rest(now, rest, path)
+	}
+	if p.filled.IsZero() {
+		p.budget = paceBurst
+	} else {
+		p.budget = min(p.budget+now.Sub(p.filled).Seconds()*p.rate, max(paceBurst, p.rate/8))
+	}
+	p.filled, p.path = now, max(path.media, paceStart)
+}
+
+// rest sets the rate with which to begin if a message had to wait. What was learned is not proved any more then,
+// but for a while it is a better guess than none.
+func (p *pacer) rest(now time.Time, rest time.Duration, path pathView) {
+	start := float64(paceStart)
+	if path.media > 0 {
+		start = min(max(path.media/3, paceLeast), paceStart)
+	}
+	if p.learned {
+		p.rate /= math.Exp2(float64(rest / paceRest))
+		p.learned = p.rate > start
+		p.proved = now
+	}
+	if !p.learned {
+		p.rate, p.grown, p.fell = start, now, time.Time{}
+		p.queue = paceQueue + 2*min(path.jitter, paceJitter)
+	}
+	if now.Sub(p.sampled) > paceRest {
+		clear(p.least[:])
+	}
+}
+
+// forget notes that the path is another one.
+func (p *pacer) forget() {
+	p.learned, p.wait, p.proved = false, false, time.Time{}
+	clear(p.least[:])
+	clear(p.small[:])
+	clear(p.recent[:])
+}
+
+// allows reports whether a message may leave now.
+func (p *pacer) allows() bool { return p.budget > 0 }
+
+// spend takes a packet of n bytes from the budget.
+func (p *pacer) spend(n int) { p.budget -= float64(n) }
+
+// waits notes whether a message has to wait.
+func (p *pacer) waits(now time.Time, yes bool) {
+	p.wait = yes
+	if yes {
+		p.proved = now
+	}
+}
+
+// ping reports whether the next packet is to carry a ping, if more messages wait behind it.
+func (p *pacer) ping(now time.Time, more bool) bool {
+	if !more && !p.wait || now.Sub(p.pinged) < pacePing {
+		return false
+	}
+	p.pinged = now
+	return true
+}
+
+// pong takes the round trip of a ping of a kind.
+func (p *pacer) pong(now time.Time, kind int, rtt time.Duration) {
+	if kind == 0 {
+		p.alone(now, rtt)
+	} else if rtt > 0 && rtt <= maxSample {
+		p.sample(now, kind, rtt)
+	}
+}
+
+// alone takes the round trip of a packet that may have been a small one.
+func (p *pacer) alone(now time.Time, rtt time.Duration) {
+	if rtt <= 0 || rtt > maxSample {
+		return
+	}
+	if !p.wait && now.Sub(p.turned) > paceRest { // what urgent messages add to it must not become the least
+		p.turned, p.small[1], p.small[0] = now, p.small[0], 0
+	}
+	if p.small[0] == 0 || rtt < p.small[0] {
+		p.small[0] = rtt
+	}
+}
+
+// allowed returns the most that the round trip of a packet with a ping of a kind can be where there is no queue:
+// the first of them may have met one.
+func (p *pacer) allowed(kind int) time.Duration {
+	small := p.small[0]
+	if small == 0 || p.small[1] > 0 && p.small[1] < small {
+		small = p.small[1]
+	}
+	if small == 0 {
+		return maxSample
+	}
+	size := min(kind*pingStep, wire.MaxUrgent) + packetOverhead
+	return small + time.Duration(float64(size)/p.path*float64(time.Second))
+}
+
+// sample takes the round trip of a ping of a kind from 1 up.
+func (p *pacer) sample(now time.Time, kind int, rtt time.Duration) {
+	least := &p.least[kind-1]
+	if *least == 0 {
+		*least = p.allowed(kind)
+	}
+	*least = min(*least, rtt)
+	over := rtt - *least
+	p.sampled = now
+	p.recent[p.next].at, p.recent[p.next].over = now, over
+	p.next = (p.next + 1) % len(p.recent)
+	sent, delay := now.Add(-rtt), p.delay(now)
+	switch {
+	case delay > p.queue:
+		if !sent.Before(p.fell) { // else it tells of a rate that is no more
+			p.fall(now, delay)
+		}
+	case over <= p.queue/2:
+		p.grow(now, sent)
+	}
+}
+
+// acked takes the acknowledgement of a message that was sent first at a time. That says what the round trip was at
+// most.
+func (p *pacer) acked(now time.Time, kind int, sent time.Time) {
+	least := p.least[kind-1]
+	if least == 0 {
+		least = p.allowed(kind)
+	}
+	if least < maxSample && now.Sub(sent) <= least+p.queue/2 {
+		p.grow(now, sent)
+	}
+}
+
+// delay returns by how much the round trip was above its least at least, recently.
+func (p *pacer) delay(now time.Time) time.Duration {
+	delay := maxSample
+	for _, r := range p.recent {
+		if now.Sub(r.at) <= paceRecent {
+			delay = min(delay, r.over)
+		}
+	}
+	return delay
+}
+
+// fall lowers the rate because of a queue that takes so long.
+func (p *pacer) fall(now time.Time, delay time.Duration) {
+	factor := paceFall
+	if p.fell.IsZero() || delay > 2*p.queue {
+		factor = paceFirst
+	}
+	p.rate = max(paceLeast, p.rate*factor)
+	p.grown, p.fell, p.learned = now, now, true
+}
+
+// grow raises the rate because what was sent at a time met no queue: by as many steps as fit into the time since the
+// rate was set, so that it does not depend on how many samples get lost.
+func (p *pacer) grow(now, sent time.Time) {
+	steps := int(now.Sub(p.grown) / max(paceStep, now.Sub(sent)))
+	if !p.wait || sent.Before(p.grown) || steps == 0 {
+		return
+	}
+	factor := paceFast
+	if !p.fell.IsZero() {
+		factor = paceSlow
+	}
+	p.rate = min(paceMost, p.rate*math.Pow(factor, float64(min(steps, paceSteps))))
+	p.grown, p.learned = now, true
+}
