@@ -299,6 +299,20 @@ func (s *spy) take(p *tapped, m message) (taken bool) {
 	return true
 }
 
+// takeLater is take for a message that was kept back. The relay has acknowledged it, and must try again itself.
+func (s *spy) takeLater(p *tapped, m message) {
+	if !p.Over() && !s.take(p, m) {
+		time.AfterFunc(100*time.Millisecond, func() { s.takeLater(p, m) })
+	}
+}
+
+// tellLater is tell for a member who may have left.
+func (p *tapped) tellLater(m message) {
+	if p.Session.SendUrgent(m.kind, m.body) == nil {
+		p.spy.notes.urgent(p, false, m)
+	}
+}
+
 // tellLeft has everybody but p believe that p left. p gets all media all the same, and its own still goes to nobody.
 func (s *spy) tellLeft(p *tapped) {
 	p.member.Load().Leave(time.Now())

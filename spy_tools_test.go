@@ -243,6 +243,21 @@ func (p *person) hum(hz float64) *Publication {
 	return p.say(&drone{hz: hz}, PublishConfig{})
 }
 
+// muted keeps some people's microphones armed but closed for some time: encoding is what these tests take long for.
+func muted(d time.Duration, people ...*person) {
+	for _, on := range []bool{false, true} {
+		for _, p := range people {
+			p.room.mu.Lock()
+			p.room.publication.SetTalking(on)
+			p.room.mu.Unlock()
+		}
+		if !on {
+			time.Sleep(d)
+		}
+	}
+	time.Sleep(300 * time.Millisecond) // until they are heard again
+}
+
 // humming returns how many milliseconds of pcm, in steps of 20, a tone sounds in; first: where in pcm, negative if
 // nowhere.
 func humming(pcm []float32, hz float64) (ms int, first time.Duration) {
