@@ -14,12 +14,13 @@ import (
 )
 
 const (
-	maxKeysQueued  = 256              // key messages that wait to be checked
-	maxKeysUnknown = 64               // of senders that the relay has not told of
-	unknownFetch   = time.Second      // after which the list is fetched for them
-	unknownWarn    = 10 * time.Second // after which people are warned, and the message is dropped
-	numberRest     = time.Second      // that the people must not change for, before their safety number is made
-	openingTime    = 3 * time.Second  // at most, that nothing is said in until it is known who is there
+	maxKeysQueued  = 256                    // key messages that wait to be checked
+	maxKeysUnknown = 64                     // of senders that the relay has not told of
+	unknownFetch   = time.Second            // after which the list is fetched for them
+	unknownWarn    = 10 * time.Second       // after which people are warned, and the message is dropped
+	numberRest     = time.Second            // that the people must not change for, before their safety number is made
+	openingTime    = 3 * time.Second        // at most, that nothing is said in until it is known who is there
+	openingAsk     = 700 * time.Millisecond // after which the list is asked for by an urgent message, too
 )
 
 // keeper keeps the room's keys: it makes ours, checks the others', and warns.
@@ -45,11 +46,12 @@ type keeper struct {
 	talking sync.Mutex // guards talker; taken before mu
 	talker  *e2ee.Talker
 
-	wake    chan struct{}
-	opened  chan struct{} // closed when we know who is there, or need not wait for it any longer
-	opening time.Time     // owned by keepKeys: when it closes at the latest; zero: it is closed
-	dropped atomic.Uint64
-	number  atomic.Pointer[string]
+	wake     chan struct{}
+	opened   chan struct{} // closed when we know who is there, or need not wait for it any longer
+	opening  opening       // owned by keepKeys
+	expected atomic.Int64  // members, as the relay said at first
+	dropped  atomic.Uint64
+	number   atomic.Pointer[string]
 
 	mu        sync.Mutex // guards the inputs below
 	changed   bool
@@ -166,7 +168,7 @@ func recipients(members []present) []e2ee.Recipient {
 // keepKeys runs until the room is over.
 func (r *Room) keepKeys() {
 	k := &r.keeper
-	k.opening = time.Now().Add(openingTime)
+	k.opening.since = time.Now()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -199,18 +201,45 @@ func (k *keeper) work(now time.Time) (next time.Time) {
 		k.talker.SetMembers(recipients(members))
 		k.talking.Unlock()
 	}
-	if !k.opening.IsZero() {
-		if !complete && now.Before(k.opening) {
-			return soonest(next, k.opening) // keys are not for those whom we know by chance
+	if !k.opening.over {
+		if due := k.open(complete, now); !due.IsZero() {
+			return soonest(next, due)
 		}
-		k.opening = time.Time{}
-		close(k.opened)
 	}
 	next = soonest(next, k.send(delivered, wanted, now))
 	next = soonest(next, k.compare(now))
 	next = soonest(next, k.room.askForKeys(now))
 	next = soonest(next, k.safetyNumber(members, complete, now))
 	return soonest(next, k.listener.Expire(now))
+}
+
+// opening is the time after joining in which it is not known yet who is there. Keys would be for those whom we know by
+// chance.
+type opening struct {
+	since time.Time
+	asked bool
+	over  bool
+}
+
+// open ends the opening, or returns when to look again.
+func (k *keeper) open(complete bool, now time.Time) (next time.Time) {
+	o := &k.opening
+	latest := o.since.Add(openingTime)
+	switch ask := o.since.Add(openingAsk); {
+	case complete, int64(k.room.roster.size())+1 >= k.expected.Load(), !now.Before(latest):
+		o.over = true
+		close(k.opened)
+		return time.Time{}
+	case o.asked:
+		return latest
+	case now.Before(ask):
+		return ask
+	}
+	o.asked = true
+	if err := k.room.link.Session().SendUrgent(wire.UrgentMembersWanted, nil); err != nil {
+		k.room.client.log().Debug("cannot ask for the members", "err", err)
+	}
+	return latest
 }
 
 // soonest returns the earlier of two times, of which zero ones mean never.

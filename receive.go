@@ -87,6 +87,7 @@ func (h *roomHandler) Attached(_ *link.Session, joined *wire.Joined, fresh bool)
 		r.events.put(Attached{Restarted: fresh})
 		wait += restartGrace
 	default: // the first time
+		r.keeper.expected.Store(int64(joined.Members))
 	}
 	if fresh {
 		r.fetch(wait)

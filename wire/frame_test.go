@@ -141,7 +141,7 @@ func TestNames(t *testing.T) {
 	for want, s := range map[string]interface{ String() string }{
 		"urgent ack": FrameUrgentAck, "close": FrameClose, "frame type 31": FrameType(31),
 		"replaced": CloseReplaced, "code 9": CloseCode(9),
-		"members joined": UrgentMembersJoined, "leave": UrgentLeave, "urgent kind 0": UrgentKind(0), "sender key": UrgentSenderKey, "key delivered": UrgentKeyDelivered, "urgent kind 11": UrgentKind(11),
+		"members joined": UrgentMembersJoined, "leave": UrgentLeave, "urgent kind 0": UrgentKind(0), "sender key": UrgentSenderKey, "key delivered": UrgentKeyDelivered, "members wanted": UrgentMembersWanted, "urgent kind 12": UrgentKind(12),
 		"00000a": ConnID(10),
 	} {
 		if s.String() != want {

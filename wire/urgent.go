@@ -27,10 +27,12 @@ const (
 	UrgentKey          UrgentKind = 8  // from the relay: AppendKey
 	UrgentKeysWanted   UrgentKind = 9  // from both: AppendKeysWanted
 	UrgentKeyDelivered UrgentKind = 10 // from the relay: AppendKeyDelivered
+
+	UrgentMembersWanted UrgentKind = 11 // from the client: it does not get the member list; empty
 )
 
 var urgentNames = [...]string{1: "members joined", "members left", "refetch", "shutdown", "leave",
-	6: "sender key", "key wraps", "key", "keys wanted", "key delivered"}
+	6: "sender key", "key wraps", "key", "keys wanted", "key delivered", "members wanted"}
 
 // String returns a name, or the number of an unknown kind.
 func (k UrgentKind) String() string {
@@ -83,7 +85,7 @@ func ParseUrgent(body []byte) (Urgent, error) {
 		return Urgent{}, errUrgentLimit
 	}
 	switch u.Kind {
-	case UrgentRefetch, UrgentShutdown, UrgentLeave:
+	case UrgentRefetch, UrgentShutdown, UrgentLeave, UrgentMembersWanted:
 		if len(r.b) > 0 {
 			return Urgent{}, errUrgentEmpty
 		}

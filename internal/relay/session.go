@@ -228,6 +228,12 @@ func (r *acceptor) Urgent(ls *link.Session, kind wire.UrgentKind, body []byte) (
 	switch kind {
 	case wire.UrgentLeave:
 		ls.End(wire.CloseLeft)
+	case wire.UrgentMembersWanted:
+		m := owner(ls).member.Load()
+		if m == nil {
+			return false // it may have overtaken Join
+		}
+		m.MembersWanted(time.Now())
 	case wire.UrgentSenderKey, wire.UrgentKeyWraps, wire.UrgentKeysWanted:
 		return r.key(owner(ls).member.Load(), kind, body)
 	}

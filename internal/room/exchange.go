@@ -53,6 +53,7 @@ type memberKeys struct {
 	newest   []*senderKey  // at most maxKeys, by number
 	announce *rate.Limiter // nil: has not announced any
 	ask      *rate.Limiter // nil: has not asked
+	list     *rate.Limiter // of answers to MembersWanted; nil: has not asked
 	wantedBy slots         // who asked, and was not named to the member yet
 	named    int           // one above the slot that was named last
 }
