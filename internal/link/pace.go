@@ -53,6 +53,7 @@ type pacer struct {
 	wait    bool      // a message has to wait
 	learned bool      // rate comes from samples
 	proved  time.Time // when a message last had to wait: it is not known what more the path takes
+	sent    int       // bytes since proved
 	sampled time.Time // when the newest sample came
 
 	pinged time.Time
@@ -93,16 +94,17 @@ func (p *pacer) fill(now time.Time, path pathView) {
 }
 
 // rest sets the rate with which to begin if a message had to wait. What was learned is not proved any more then,
-// but for a while it is a better guess than none.
+// but twice what was used is, about, and for a while half of it is a better guess than none.
 func (p *pacer) rest(now time.Time, rest time.Duration, path pathView) {
 	start := float64(paceStart)
 	if path.media > 0 {
 		start = min(max(path.media/3, paceLeast), paceStart)
 	}
 	if p.learned {
-		p.rate /= math.Exp2(float64(rest / paceRest))
+		used := 2 * float64(p.sent) / rest.Seconds()
+		p.rate = min(p.rate, max(p.rate/math.Exp2(float64(rest/paceRest)), used))
 		p.learned = p.rate > start
-		p.proved = now
+		p.proved, p.sent = now, 0
 	}
 	if !p.learned {
 		p.rate, p.grown, p.fell = start, now, time.Time{}
@@ -125,13 +127,16 @@ func (p *pacer) forget() {
 func (p *pacer) allows() bool { return p.budget > 0 }
 
 // spend takes a packet of n bytes from the budget.
-func (p *pacer) spend(n int) { p.budget -= float64(n) }
+func (p *pacer) spend(n int) {
+	p.budget -= float64(n)
+	p.sent += n
+}
 
 // waits notes whether a message has to wait.
 func (p *pacer) waits(now time.Time, yes bool) {
 	p.wait = yes
 	if yes {
-		p.proved = now
+		p.proved, p.sent = now, 0
 	}
 }
 
