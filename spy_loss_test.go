@@ -1,0 +1,222 @@
+package wzp
+
+import (
+	"net/netip"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/wzp-voice/wzp/internal/simnet"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// trials is how often what loss decides is tried, and how many may fail: by default fewer, and a few more of them
+// than on average, for a run must not fail by chance.
+func trials() (n, may int) {
+	if os.Getenv("WZP_MEASURE") == "1" {
+		return 100, 5
+	}
+	return 12, 3
+}
+
+// bad is a path of 300 ms that loses 60 % each way.
+func bad(trial int) simnet.Profile {
+	return simnet.Profile{Loss: 0.6, Delay: 150 * time.Millisecond, Seed: uint64(trial + 1)}
+}
+
+// TestNewcomerHearsSoon wants who joins through a bad path to hear a talker within 2 s, though no answer comes on the
+// control stream, or no QUIC packet at all.
+func TestNewcomerHearsSoon(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		choke bool // of QUIC, after the join
+	}{{name: "no member list"}, {name: "no QUIC", choke: true}} {
+		t.Run(test.name, func(t *testing.T) {
+			n, may := trials()
+			var times []time.Duration
+			late := 0
+			for i := range n {
+				inSpied(t, func(l *lab, s *spy) {
+					first, ok := newcomer(l, s, bad(i), test.choke)
+					if times = append(times, first); !ok || first > 2*time.Second {
+						late++
+					}
+				})
+			}
+			slices.Sort(times)
+			t.Logf("heard within 2 s in %d of %d trials; median %v, 90 %% %v, 95 %% %v, all %v",
+				n-late, n, times[n/2], times[n*9/10], times[n*19/20], times[n-1])
+			if late > may {
+				t.Errorf("%d of %d newcomers heard nothing for 2 s", late, n)
+			}
+		})
+	}
+}
+
+// newcomer joins through a path and returns when the talker was heard, since then.
+func newcomer(l *lab, s *spy, path simnet.Profile, choke bool) (first time.Duration, ok bool) {
+	a, b := l.joined("anna", "r"), l.person("bert")
+	if err := l.net.SetPaths(b.addr.Addr(), relayAddr.Addr(), path); err != nil {
+		l.t.Fatal(err)
+	}
+	s.set(hooks{answer: func(_ *tapped, question, answer wire.Message) wire.Message {
+		if _, ok := question.(*wire.Members); ok {
+			return nil
+		}
+		return answer
+	}})
+	a.hum(annas)
+	for b.join("r") != nil {
+		time.Sleep(time.Second) // nothing came through for 30 s
+	}
+	if choke {
+		s.port.choke(b.addr.Addr())
+	}
+	time.Sleep(3 * time.Second)
+	ms, first := humming(b.mix.take(), annas)
+	return first, ms > 0
+}
+
+// word is what is said 1 s after the microphone was armed: its beginning, a short pause, so that nothing else sounds
+// like the beginning, and its end.
+const (
+	armed     = time.Second
+	beginning = 200 * time.Millisecond
+	wordEnd   = 600 * time.Millisecond
+)
+
+func syllables(at time.Duration) (hz float64) {
+	switch at -= armed; {
+	case at < 0 || at >= wordEnd:
+		return 0
+	case at < beginning:
+		return annas
+	case at < beginning+40*time.Millisecond:
+		return 0
+	}
+	return carls
+}
+
+// TestFirstWord wants the beginning of what is said 1 s after arming to be heard through bad paths, if any of it gets
+// through them, also when somebody leaves just before.
+func TestFirstWord(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		leave bool // 100 ms before the word
+		both  bool // paths are bad, not the talker's alone
+	}{
+		{name: "bad talker"},
+		{name: "bad talker, after a leave", leave: true},
+		{name: "both bad", both: true},
+		{name: "both bad, after a leave", leave: true, both: true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			n, may := trials()
+			unheard, swallowed, tried := 0, 0, 0
+			var times []time.Duration
+			for i := 0; tried < n; i++ {
+				inSpied(t, func(l *lab, s *spy) {
+					w := sayWord(l, s, bad(i), test.leave, test.both)
+					if w.through == 0 {
+						swallowed++
+						return
+					}
+					tried++
+					if w.heard == 0 || w.first > 3300*time.Millisecond {
+						unheard++
+						t.Logf("trial %d: %d frames of the beginning came through, %d ms were heard, first after %v", i, w.through, w.heard, w.first)
+						return
+					}
+					times = append(times, w.first)
+				})
+			}
+			slices.Sort(times)
+			if len(times) > 0 {
+				t.Logf("heard %d of %d; median after %v, 95 %% %v, last %v; the channel swallowed %d more",
+					len(times), n, times[len(times)/2], times[len(times)*19/20], times[len(times)-1], swallowed)
+			}
+			if unheard > may {
+				t.Errorf("the beginning of %d of %d words was not heard", unheard, n)
+			}
+		})
+	}
+}
+
+// spoken is what became of a word's beginning.
+type spoken struct {
+	through int           // its frames that came to the listener
+	heard   int           // ms of it
+	first   time.Duration // when, since it was said
+}
+
+func sayWord(l *lab, s *spy, path simnet.Profile, leave, both bool) (w spoken) {
+	a, b, c := l.joined("anna", "r"), l.joined("bert", "r"), l.joined("carl", "r")
+	time.Sleep(3 * time.Second)
+	bad := []*person{a}
+	if both {
+		bad = append(bad, b)
+	}
+	for _, p := range bad {
+		if err := l.net.SetPaths(p.addr.Addr(), relayAddr.Addr(), path); err != nil {
+			l.t.Fatal(err)
+		}
+	}
+	arrived := s.watch(b)
+	pub := a.say(&drone{tune: syllables}, PublishConfig{PushToTalk: true})
+	time.Sleep(armed - 100*time.Millisecond)
+	if leave {
+		s.tellLeft(s.of(c))
+	}
+	time.Sleep(90 * time.Millisecond)
+	b.mix.take()
+	pub.SetTalking(true) // from the frame on that ends with the silence: ten frames of it go before
+	time.Sleep(wordEnd + 110*time.Millisecond)
+	pub.SetTalking(false)
+	time.Sleep(4 * time.Second)
+	const before = 11 // frames that were sent before the word's first
+	w.through = arrived(before, before+uint64(beginning/(20*time.Millisecond)))
+	w.heard, w.first = sounds(b.mix.take(), annas, 0.007)
+	w.first -= 10 * time.Millisecond
+	return w
+}
+
+// watch returns a function that tells how many frames with a CTR in a range came to a person from now on: the spy
+// notes in which sealed packet it passed each on, and the network which of them it delivered.
+func (s *spy) watch(p *person) func(from, to uint64) int {
+	var mu sync.Mutex
+	frames := make(map[uint16]uint64) // by the counter of their packet
+	arrived := make(map[uint64]bool)
+	h := *s.hooks.Load()
+	to := s.of(p)
+	h.passed = func(member *tapped, _ wire.KID, ctr, packet uint64, _ time.Time) {
+		mu.Lock()
+		defer mu.Unlock()
+		if member == to {
+			frames[uint16(packet)] = ctr
+		}
+	}
+	s.set(h)
+	s.lab.net.SetTap(func(from, to netip.AddrPort, b []byte, delivered bool) {
+		if from != relayAddr || to != p.addr || !delivered || b[0] >= 0x40 {
+			return
+		}
+		header, _, err := wire.ParseHeader(b)
+		mu.Lock()
+		defer mu.Unlock()
+		if ctr, ok := frames[uint16(header.Counter)]; ok && err == nil {
+			arrived[ctr] = true
+		}
+	})
+	return func(from, to uint64) (n int) {
+		mu.Lock()
+		defer mu.Unlock()
+		for ctr := range arrived {
+			if ctr >= from && ctr < to {
+				n++
+			}
+		}
+		return n
+	}
+}
