@@ -17,8 +17,8 @@ const (
 	// keepOld is how long a key or step opens frames after its successor came, and after its talker left.
 	keepOld = 10 * time.Second
 
-	// maxGenerations is how many a talker may have at once: in the 10 s that an old one stays there may be a fresh key a
-	// second, while the talker uses the first of them up to 8 s.
+	// maxGenerations is how many a talker may have at once: in the 10 s that an old one stays there may be a fresh
+	// key a second, while the talker uses the first of them up to 8 s.
 	maxGenerations = 12
 
 	// maxLeft is how many talkers that left are remembered, for their key numbers.
@@ -26,7 +26,8 @@ const (
 )
 
 var (
-	// ErrKnown means that a key's number is not above that of the last one of its talker: it is old, replayed or repeated.
+	// ErrKnown means that a key's number is not above that of the last one of its talker: it is old, replayed or
+	// repeated.
 	ErrKnown = errors.New("e2ee: key is old or known, ignore it")
 
 	// ErrBadKey means that a key is not what its talker sent us, or that its talker breaks the rules.
@@ -46,15 +47,15 @@ var (
 	errKeyFollow    = fmt.Errorf("%w: it does not follow from the key of its generation", ErrBadKey)
 )
 
-// Listener holds the keys of the talkers that one member listens to, for one stay ("Receiving" of docs/protocol.md, section
-// 7.2).
+// Listener holds the keys of the talkers that one member listens to, for one stay ("Receiving" of
+// docs/protocol.md, section 7.2).
 //
 //	talker, by member id:  last key number, last first CTR
-//	  generation, at most 12: suite                           a header, accepted
-//	    step, at most 16:  W[s], first CTR, Key of each stream    a header, or ratcheted when a frame said so
+//	  generation, at most 12:  suite                              of a header that was accepted
+//	    step, at most 16:  W[s], first CTR, Key of each stream    of a header, or ratcheted when a frame said so
 //
-// A step goes 10 s after a later one of its generation came, a generation 10 s after another one was accepted, all of a talker
-// 10 s after it left. It is safe for concurrent use.
+// A step goes 10 s after a later one of its generation came, a generation 10 s after another one was accepted, all
+// of a talker 10 s after it left. It is safe for concurrent use.
 type Listener struct {
 	self   wire.EntryHash
 	join   *JoinKey
@@ -97,14 +98,14 @@ type heldStep struct {
 	over  time.Time      // when its successor came; zero: it has none
 }
 
-// NewListener returns the Listener of the member whose entry has the hash self and join's public key. secret may be nil. The caller
-// erases join, after Close.
+// NewListener returns the Listener of the member whose entry has the hash self and join's public key. secret may
+// be nil. The caller erases join, after Close.
 func NewListener(self wire.EntryHash, join *JoinKey, room string, secret *Secret) *Listener {
 	return &Listener{self: self, join: join, room: room, secret: secret, talkers: map[wire.MemberID]*heldTalker{}}
 }
 
-// Accept takes a key of a member inside, with the hash and identity of that member's entry. With an error nothing changes:
-// [ErrKnown] is no reason to worry, [ErrBadKey] is.
+// Accept takes a key of a member inside, with the hash and identity of that member's entry. With an error nothing
+// changes: [ErrKnown] is no reason to worry, [ErrBadKey] is.
 func (l *Listener) Accept(sender wire.EntryHash, key identity.PublicKey, k *wire.Key, now time.Time) error {
 	if k.Sender != sender.Member() {
 		return errKeySender
@@ -194,8 +195,8 @@ func (l *Listener) installLocked(sender wire.EntryHash, h *wire.KeyHeader, w []b
 	return nil
 }
 
-// follow takes a key of the same generation, which must be on its chain: behind the newest step, then steps are added, or not, where a
-// frame of a later step came before the key.
+// follow takes a key of the same generation, which must be on its chain: behind the newest step, then steps are
+// added, or not, where a frame of a later step came before the key.
 func (g *heldGeneration) follow(h *wire.KeyHeader, w []byte, now time.Time) error {
 	index, newest := h.Epoch%generations, g.newest()
 	switch {
@@ -221,8 +222,8 @@ func (g *heldGeneration) follow(h *wire.KeyHeader, w []byte, now time.Time) erro
 	return nil
 }
 
-// has reports whether w is the key of a step that is not above the newest: held, or such that it ratchets to the oldest
-// that is held.
+// has reports whether w is the key of a step that is not above the newest: held, or such that it ratchets to the
+// oldest that is held.
 func (g *heldGeneration) has(index uint8, w []byte) bool {
 	if held := g.step(index); held != nil {
 		return bytes.Equal(held.w, w)
@@ -322,8 +323,8 @@ func (l *Listener) Forget(id wire.MemberID, now time.Time) {
 	l.boundLeftLocked()
 }
 
-// Remember says that a member that was forgotten is inside after all, with the same entry. A key that is accepted says the
-// same.
+// Remember says that a member that was forgotten is inside after all, with the same entry. A key that is accepted
+// says the same.
 func (l *Listener) Remember(id wire.MemberID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -332,8 +333,8 @@ func (l *Listener) Remember(id wire.MemberID) {
 	}
 }
 
-// boundLeftLocked forgets for good who left first, when too many did. Others are remembered without keys, so that a relay
-// cannot make their old keys new by letting them leave and come back.
+// boundLeftLocked forgets for good who left first, when too many did. Others are remembered without keys, so that
+// a relay cannot make their old keys new by letting them leave and come back.
 func (l *Listener) boundLeftLocked() {
 	var first wire.MemberID
 	count := 0

@@ -386,8 +386,8 @@ func TestClosedListener(t *testing.T) {
 	b.listener.Expire(at(1))
 }
 
-// FuzzAccept gives a listener what a talker that means ill may sign, around a good key and among others: whatever it takes must be
-// by the rules, and what it refuses must change nothing.
+// FuzzAccept gives a listener what a talker that means ill may sign, around a good key and among others: whatever
+// it takes must be by the rules, and what it refuses must change nothing.
 func FuzzAccept(f *testing.F) {
 	a, b := newParty(f, "a"), newParty(f, "b")
 	w := chain("one")

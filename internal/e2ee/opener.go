@@ -11,13 +11,13 @@ var (
 	// ErrNoKey means that the key of a frame has not come: hold the frame.
 	ErrNoKey = errors.New("e2ee: the key of the frame has not come, hold it")
 
-	// ErrEarly means that a frame is older than what we may hear of its talker: its CTR is below the key's first one, or its
-	// ratchet step is before those that are held, which come no more.
+	// ErrEarly means that a frame is older than what we may hear of its talker: its CTR is below the key's first
+	// one, or its ratchet step is before those that are held, which come no more.
 	ErrEarly = errors.New("e2ee: frame is of before our key, drop it")
 )
 
-// Opener opens the frames of one KID with the keys of its Listener. It holds no key itself: what the Listener erases is gone. One goroutine
-// at a time may use it.
+// Opener opens the frames of one KID with the keys of its Listener. It holds no key itself: what the Listener
+// erases is gone. One goroutine at a time may use it.
 type Opener struct {
 	listener *Listener
 	kid      wire.KID
@@ -29,10 +29,10 @@ func (l *Listener) Opener(kid wire.KID) *Opener {
 	return &Opener{listener: l, kid: kid, member: kid.Member()}
 }
 
-// Open authenticates sealed (ciphertext || tag) as frame ctr and appends its plaintext to dst, as [Key.Open] does. The error is [ErrNoKey],
-// [ErrEarly] or [ErrAuth]; then nothing has been written and nothing changed. A frame of a step that is ahead of the key's
-// is opened by ratcheting a copy, which is kept if the frame is authentic. Ask the stream's [ReplayWindow] next, before the plaintext is
-// used.
+// Open authenticates sealed (ciphertext || tag) as frame ctr and appends its plaintext to dst, as [Key.Open] does.
+// The error is [ErrNoKey], [ErrEarly] or [ErrAuth]; then nothing has been written and nothing changed. A frame of
+// a step that is ahead of the key's is opened by ratcheting a copy, which is kept if the frame is authentic. Ask
+// the stream's [ReplayWindow] next, before the plaintext is used.
 func (o *Opener) Open(dst []byte, ctr uint64, sealed []byte, now time.Time) ([]byte, error) {
 	l := o.listener
 	l.mu.Lock()
@@ -72,8 +72,8 @@ func (o *Opener) openLocked(g *heldGeneration, dst []byte, ctr uint64, sealed []
 	return key.Open(dst, ctr, sealed)
 }
 
-// openAhead opens a frame of a step that is above the newest one, and keeps the steps up to it if it is authentic: it replaces the
-// newest.
+// openAhead opens a frame of a step that is above the newest one, and keeps the steps up to it if it is authentic:
+// it replaces the newest.
 func (o *Opener) openAhead(g *heldGeneration, dst []byte, ctr uint64, sealed []byte, now time.Time) ([]byte, error) {
 	newest := g.newest()
 	if ctr < newest.first {

@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// world is one talker and everybody who is ever in its room, in explicit time: members come and go, key messages are late, lost,
-// repeated and overtaken, frames are late. Whatever happens, it checks what section 7.2 of docs/protocol.md promises.
+// world is one talker and everybody who is ever in its room, in explicit time: members come and go, key messages
+// are late, lost, repeated and overtaken, frames are late. Whatever happens, it checks what section 7.2 of
+// docs/protocol.md promises.
 type world struct {
 	t       *testing.T
 	rng     *rand.Rand
@@ -71,7 +72,8 @@ type attempt struct {
 	at, until time.Time
 }
 
-// absence is when a peer was away: of frames sealed 10 s after its beginning, and before frame to, it must hear none.
+// absence is when a peer was away: of frames sealed 10 s after its beginning, and before frame to, it must hear
+// none.
 type absence struct {
 	from time.Time
 	to   int

@@ -128,7 +128,8 @@ func TestSecretIsPartOfTheKey(t *testing.T) {
 	wantUnheard(t, f, ErrAuth, at(0), without, elsewhere)
 }
 
-// Streams seal while the talker's goroutine changes keys, opens and closes streams. What was sealed is unique, and opens.
+// Streams seal while the talker's goroutine changes keys, opens and closes streams. What was sealed is unique, and
+// opens.
 func TestSealWhileKeysChange(t *testing.T) {
 	a, b := newParty(t, "a"), newParty(t, "b")
 	a.sees(b)

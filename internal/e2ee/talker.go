@@ -1,6 +1,7 @@
 package e2ee
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 	"sync"
@@ -31,8 +32,8 @@ type mediaKey struct {
 	step       uint8
 	first      uint64 // no frame of the key has a lower CTR
 
-	// w points to W[s], 16 bytes, or 32 if step > 0; erased in place. It is a pointer because fmt looks into what an unexported
-	// field of what it prints points to (for a verb that does not fit), but not any deeper.
+	// w points to W[s], 16 bytes, or 32 if step > 0; erased in place. It is a pointer because fmt looks into what
+	// an unexported field of what it prints points to (for a verb that does not fit), but not any deeper.
 	w *[]byte
 }
 
@@ -98,9 +99,10 @@ func NewTalker(id *identity.Identity, self wire.EntryHash, room string, secret *
 	}
 }
 
-// Arm says that a microphone is open, muted or not: from now on keys follow the members. What changed while none was
-// open is made up for: with a fresh key, in use at once, when there is none, when somebody left or when suite is not the last
-// one's. A Stream can be had right away; Step announces the key. The usual suite stands in for one that does not exist.
+// Arm says that a microphone is open, muted or not: from now on keys follow the members. What changed while none
+// was open is made up for: with a fresh key, in use at once, when there is none, when somebody left or when suite
+// is not the last one's. A Stream can be had right away; Step announces the key. The usual suite stands in for one
+// that does not exist.
 func (t *Talker) Arm(suite Suite) {
 	if suite.TagLen() == 0 {
 		suite = AES128CTRHMACSHA256Tag64
@@ -120,7 +122,8 @@ func (t *Talker) Arm(suite Suite) {
 	}
 }
 
-// Disarm says that the last microphone was closed. Sealers refuse to seal until the next Arm, for leaves change no key now.
+// Disarm says that the last microphone was closed. Sealers refuse to seal until the next Arm, for leaves change no
+// key now.
 func (t *Talker) Disarm() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -132,7 +135,9 @@ func (t *Talker) Disarm() {
 
 // SetMembers replaces the list of all other members inside, in any order. It is read, not kept.
 func (t *Talker) SetMembers(list []Recipient) {
-	sorted := slices.SortedFunc(slices.Values(list), func(a, b Recipient) int { return slices.Compare(a.Hash[:], b.Hash[:]) })
+	sorted := slices.SortedFunc(slices.Values(list), func(a, b Recipient) int {
+		return bytes.Compare(a.Hash[:], b.Hash[:])
+	})
 	sorted = slices.CompactFunc(sorted, func(a, b Recipient) bool { return a.Hash == b.Hash })
 	t.members, t.everyMember = t.members[:0], append(t.everyMember[:0], t.self)
 	for _, member := range sorted {
@@ -169,8 +174,8 @@ func (t *Talker) Delivered(number uint32) {
 	}
 }
 
-// Step does what is due at now. d, if not nil, is to be sent. Without another input, Step has nothing to do before next
-// (zero: ever). Call it after every input and when next has come.
+// Step does what is due at now. d, if not nil, is to be sent. Without another input, Step has nothing to do before
+// next (zero: ever). Call it after every input and when next has come.
 func (t *Talker) Step(now time.Time) (d *Distribution, next time.Time) {
 	key, to, next := t.advance(now)
 	if len(to) > 0 {
@@ -312,8 +317,8 @@ func (t *Talker) ratchetLocked() {
 	t.installLocked(&key)
 }
 
-// freshLocked makes a key of the next generation. Stream numbers that open from now on begin at its first CTR, wherever it is
-// used.
+// freshLocked makes a key of the next generation. Stream numbers that open from now on begin at its first CTR,
+// wherever it is used.
 func (t *Talker) freshLocked() *mediaKey {
 	w := freshKey()
 	return &mediaKey{suite: t.suite, generation: t.generation, first: t.firstLocked(), w: &w}
@@ -345,8 +350,8 @@ func (t *Talker) useWaitingLocked() {
 	t.waiting, t.delivered = nil, false
 }
 
-// forgetUntoldLocked settles who is to get a key that nobody was told of: leaving is no reason for another one, and as long as it
-// sealed nothing it is for whoever is there.
+// forgetUntoldLocked settles who is to get a key that nobody was told of: leaving is no reason for another one,
+// and as long as it sealed nothing it is for whoever is there.
 func (t *Talker) forgetUntoldLocked() {
 	if !t.untold {
 		return

@@ -17,9 +17,9 @@ const (
 // askAfter is when a talker is asked for a new header, counted from its first view that matched none.
 var askAfter = [...]time.Duration{3 * time.Second, 6 * time.Second}
 
-// Views compares the member digests of talkers' keys with our own views of the room, and says when a talker has seen another room than
-// we for too long: then a relay may have shown one of us a member that the other does not know of. The zero value is ready. One
-// goroutine at a time may use it.
+// Views compares the member digests of talkers' keys with our own views of the room, and says when a talker has
+// seen another room than we for too long: then a relay may have shown one of us a member that the other does not
+// know of. The zero value is ready. One goroutine at a time may use it.
 //
 //	a digest that matches no view of the last 10 s
 //	   |-- 3 s: ask -- 6 s: ask -- 10 s: warn, once
@@ -97,7 +97,8 @@ func (v *Views) matched(id wire.MemberID, peer *peerViews, i int) {
 // Theirs says what a talker saw when it signed a key that was accepted.
 func (v *Views) Theirs(sender wire.MemberID, digest [32]byte, now time.Time) {
 	v.prune(now)
-	if v.started && (digest == v.current || slices.ContainsFunc(v.past, func(p pastView) bool { return p.digest == digest })) {
+	isOurs := func(past pastView) bool { return past.digest == digest }
+	if v.started && (digest == v.current || slices.ContainsFunc(v.past, isOurs)) {
 		delete(v.peers, sender)
 		return
 	}
@@ -120,8 +121,8 @@ func (v *Views) Theirs(sender wire.MemberID, digest [32]byte, now time.Time) {
 // Forget says that a talker left.
 func (v *Views) Forget(sender wire.MemberID) { delete(v.peers, sender) }
 
-// Due returns whom to ask for a new header and of whom to warn the user, in the order of member ids, each once; and when there is
-// more to do (zero: not without another input).
+// Due returns whom to ask for a new header and of whom to warn the user, in the order of member ids, each once;
+// and when there is more to do (zero: not without another input).
 func (v *Views) Due(now time.Time) (ask, warn []wire.MemberID, next time.Time) {
 	if !v.started {
 		return nil, nil, time.Time{}
