@@ -254,6 +254,26 @@ func (s *Session) install(a *attachment, keys *exported, path udp.Path, now time
 	return !ended
 }
 
+// keep makes attempts that lost attachments that only receive, for as long as any that was superseded.
+func (s *Session) keep(losers []*attempt, now time.Time) {
+	var gone []*attachment
+	for _, t := range losers {
+		_, receive := t.keys.secrets(true)
+		a := &attachment{session: s, local: t.local, retired: now}
+		s.mu.Lock()
+		a.opener = seal.NewOpener(receive, s.recv.window.Next())
+		ended := s.ended
+		if !ended {
+			if dropped := s.attachLocked(a, now); dropped != nil {
+				gone = append(gone, dropped)
+			}
+		}
+		s.mu.Unlock()
+		s.ep.bind(a, !ended)
+	}
+	s.drop(gone...)
+}
+
 // bind makes packets with the attachment's id reach it, or gives the id back.
 func (ep *Endpoint) bind(a *attachment, use bool) {
 	ep.mu.Lock()

@@ -336,3 +336,39 @@ func TestUrgentBurst(t *testing.T) {
 		}
 	})
 }
+
+// TestRaceLosesNoMedia has the relay attach two attempts of which the client takes the older one, and not hear of that
+// for a second: what it sends meanwhile, with the other one's keys, is not lost.
+func TestRaceLosesNoMedia(t *testing.T) {
+	const delay = 150 * time.Millisecond
+	inLab(t, simnet.Profile{Delay: delay}, Config{}, func(l *lab) {
+		other, p := l.joined(), l.person()
+		talk := other.talk(20*time.Millisecond, mediaSize)
+		var joins atomic.Int32
+		hook := func() {
+			if joins.Add(1) == 1 {
+				time.Sleep(3 * time.Second) // until the relay knows the second attempt
+			} else {
+				time.Sleep(5 * time.Second)
+			}
+		}
+		l.sfu.onJoin.Store(&hook)
+		if err := p.join(time.Minute); err != nil {
+			l.t.Fatal(err)
+		}
+		start := time.Now()
+		l.net.Block(p.addr.Addr(), relayAddr.Addr(), true)
+		time.Sleep(time.Second)
+		l.net.Block(p.addr.Addr(), relayAddr.Addr(), false)
+		time.Sleep(2 * time.Second)
+		talk.stop()
+		heard := p.ears.of(other.kid)
+		if joins.Load() != 2 || attachmentsOf(l.sessionOf(p)) != 2 {
+			l.t.Errorf("%d attempts, %d attachments", joins.Load(), attachmentsOf(l.sessionOf(p)))
+		}
+		if pause, _ := heard.longestPause(); len(heard.times) == 0 || heard.times[0].Sub(start) > 30*time.Millisecond || pause > 30*time.Millisecond {
+			l.t.Errorf("first heard after %v, pause of %v", heard.firstAfter(start).Sub(start), pause)
+		}
+		l.checkAlone(p, other)
+	})
+}

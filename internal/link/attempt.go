@@ -26,23 +26,25 @@ type attempt struct {
 	joined  *wire.Joined
 	answers chan wire.Message // cap 1; to Request
 
+	// losers are the attempts that lost the race to this one and had said Hello: until the relay hears from this
+	// one, it may send with their keys.
+	losers []*attempt
+	said   bool // Hello
+
 	mu      sync.Mutex // guards what follows
 	unasked int        // answers to come that nobody waits for any more
 	goodbye *wire.Goodbye
 }
 
-// try makes one attempt: handshake, Hello and Join in one flight, Welcome and Joined.
+// try makes one attempt: handshake, Hello and Join in one flight, Welcome and Joined. With an error it returns an
+// attempt that is to be aborted or kept as a loser, or nil.
 func (c *Client) try(ctx context.Context) (*attempt, error) {
 	remote, err := c.config.Resolve(ctx)
 	if err != nil {
 		return nil, err
 	}
 	t := &attempt{ep: c.ep, remote: remote, local: c.ep.reserve(), answers: make(chan wire.Message, 1)}
-	if err := t.handshake(ctx, c); err != nil {
-		t.abort()
-		return nil, err
-	}
-	return t, nil
+	return t, t.handshake(ctx, c)
 }
 
 func (t *attempt) handshake(ctx context.Context, c *Client) error {
@@ -93,6 +95,7 @@ func (t *attempt) sendFlight(c *Client) error {
 		return &FinalError{err}
 	}
 	t.stream.SetWriteDeadline(time.Now().Add(handshakeTimeout))
+	t.said = true
 	_, err = t.stream.Write(flight)
 	return err
 }
@@ -174,10 +177,16 @@ func (t *attempt) farewell() *wire.Goodbye {
 	return t.goodbye
 }
 
-// abort ends an attempt that did not win.
+// lost ends the connection of an attempt that did not win.
+func (t *attempt) lost() { t.close("another attempt won") }
+
+// abort forgets an attempt that did not win, and what lost to it.
 func (t *attempt) abort() {
 	t.ep.release(t.local)
-	t.close("another attempt won")
+	t.lost()
+	for _, l := range t.losers {
+		t.ep.release(l.local)
+	}
 }
 
 // close ends the connection.

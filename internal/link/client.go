@@ -261,7 +261,8 @@ func (c *Client) install(next *attempt) {
 	now := time.Now()
 	a := &attachment{session: s, local: next.local, remote: next.welcome.ConnID, reset: next.welcome.ResetToken, conn: next.conn}
 	installed := s.install(a, &next.keys, udp.Path{Peer: next.remote}, now)
-	c.ep.withTx(s.ping) // so that the relay takes this attachment's keys
+	s.keep(next.losers, now)
+	c.ep.withTx(s.ask) // so that the relay takes this attachment's keys
 	c.settled()
 	if !installed { // the session has just ended
 		c.wake(causeSilence)

@@ -15,8 +15,8 @@
 //
 // A session outlives its QUIC connections: whoever has its 128-bit id and its identity's key attaches
 // again with a new connection, and media goes on meanwhile (docs/protocol.md, section 6). The
-// files without I/O are pure and tested in virtual time: urgent.go, path.go (roaming),
-// receive_stats.go and send_stats.go (reports).
+// files without I/O are pure and tested in virtual time: urgent.go, pace.go (how fast urgent messages
+// leave), meter.go, path.go (roaming), receive_stats.go and send_stats.go (reports).
 //
 // What the frames are for, who may join which room and whom to send what lives above, in internal/relay
 // and the root package; end-to-end encryption is not known here: a ciphertext is bytes.

@@ -77,7 +77,10 @@ func cross(t *testing.T, profile simnet.Profile, every time.Duration, frame, n, 
 		}
 		c.took = l.eventually("the last is acknowledged", time.Hour, func() bool { return s.UrgentPending() == 0 })
 		end := time.Now()
-		time.Sleep(40 * time.Second) // for the queue
+		time.Sleep(5 * time.Second)
+		if profile.Rate > 0 {
+			time.Sleep(time.Duration(simnet.DefaultQueue*8/profile.Rate) * time.Second)
+		}
 		for _, m := range l.sfu.messages() {
 			c.there = max(c.there, m.at.Sub(start))
 		}

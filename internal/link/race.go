@@ -32,6 +32,7 @@ type race struct {
 	wg      sync.WaitGroup
 	results chan result
 	running []*entrant // oldest first
+	losers  losers
 	backoff time.Duration
 	next    *time.Timer // when another attempt is due
 }
@@ -52,11 +53,49 @@ type result struct {
 func (c *Client) attach(ctx context.Context) (*attempt, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	r := &race{client: c, ctx: ctx, results: make(chan result), backoff: firstBackoff, next: time.NewTimer(raceAfter)}
-	defer r.wg.Wait()
-	defer cancel()
-	defer r.next.Stop()
 	r.start()
-	return r.run()
+	winner, err := r.run()
+	r.next.Stop()
+	cancel()
+	r.wg.Wait()
+	if winner == nil {
+		r.losers.release()
+	} else {
+		winner.losers = r.losers.list
+	}
+	return winner, err
+}
+
+// losers keeps the newest attempts that failed or were too late after they had said Hello.
+type losers struct {
+	mu   sync.Mutex // guards list
+	list []*attempt // the newest last, at most maxAttempts
+}
+
+// add ends an attempt, and keeps it if the relay may have attached it.
+func (l *losers) add(t *attempt) {
+	if !t.said {
+		t.abort()
+		return
+	}
+	t.lost()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.list) == maxAttempts {
+		l.list[0].abort()
+		l.list = l.list[1:]
+	}
+	l.list = append(l.list, t)
+}
+
+// release forgets them all.
+func (l *losers) release() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, t := range l.list {
+		t.abort()
+	}
+	l.list = nil
 }
 
 // run returns the winner.
@@ -104,11 +143,15 @@ func (r *race) start() {
 	r.wg.Go(func() {
 		defer cancel()
 		t, err := r.client.try(ctx)
+		if err != nil && t != nil {
+			r.losers.add(t)
+			t = nil
+		}
 		select {
 		case r.results <- result{e, t, err}:
 		case <-r.ctx.Done():
 			if t != nil {
-				t.abort()
+				r.losers.add(t)
 			}
 		}
 	})

@@ -60,6 +60,9 @@ func (p *pinger) every(now time.Time, hurry bool) time.Duration {
 	return pingRepeat
 }
 
+// ask notes that a ping is sent whose answer matters: until one comes it is repeated.
+func (p *pinger) ask(now time.Time) { p.asked, p.last = now, now }
+
 // answered notes a pong.
 func (p *pinger) answered() { p.asked = time.Time{} }
 
@@ -203,6 +206,15 @@ func (s *Session) doubtLocked(tx *Tx) {
 	if s.client != nil && silent > silentAfter && !s.pings.asked.IsZero() {
 		s.client.wake(causeSilence)
 	}
+}
+
+// ask pings until there is an answer.
+func (s *Session) ask(tx *Tx) {
+	s.mu.Lock()
+	s.pings.ask(tx.now)
+	s.mu.Unlock()
+	s.stir()
+	s.ping(tx)
 }
 
 // expireLocked drops the attachments that were superseded long ago.
