@@ -83,10 +83,10 @@ func (k *keeper) begin(r *Room, self wire.EntryHash) {
 
 // erase forgets every key.
 func (k *keeper) erase() {
-	k.join.Erase()
 	if k.listener != nil {
-		k.listener.Close()
+		k.listener.Close() // waits for who is using the join key
 	}
+	k.join.Erase()
 }
 
 // stir has keepKeys look at its inputs.

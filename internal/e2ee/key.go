@@ -30,7 +30,7 @@ type keyUse uint8
 const (
 	unused keyUse = iota
 	opens
-	seals // owned by a Sender
+	seals // owned by a Sealer
 )
 
 // Key is the media key of one KID: what SFrame derives from a base key. It is
@@ -105,14 +105,14 @@ func (k *Key) Overhead() int { return k.aead.tagLen }
 // be empty, and may overlap dst: Seal(buf[:0], ctr, buf) works in place.
 //
 // A (KID, CTR) pair must seal one frame ever: two under the same one give away
-// the XOR of their plaintexts. [Sender] sees to that; use it.
+// the XOR of their plaintexts. [Sealer] sees to that; use it.
 func (k *Key) Seal(dst []byte, ctr uint64, plaintext []byte) []byte {
 	return k.aead.seal(dst, k.prepare(ctr), nil, plaintext)
 }
 
 // Open authenticates sealed (ciphertext || tag) as frame number ctr and appends its
 // plaintext to dst. sealed may overlap dst as in Seal. The error is [ErrAuth],
-// or [ErrKeyUse] for the key of a [Sender]; then nothing has been written.
+// or [ErrKeyUse] for the key of a [Sealer]; then nothing has been written.
 // Ask the stream's [ReplayWindow] next, before the plaintext is used.
 func (k *Key) Open(dst []byte, ctr uint64, sealed []byte) ([]byte, error) {
 	return k.open(dst, ctr, nil, sealed)

@@ -162,10 +162,7 @@ func TestNewKeyRefuses(t *testing.T) {
 
 func TestKeysAreRedacted(t *testing.T) {
 	key := mustKey(t, AES128CTRHMACSHA256Tag64, testKID, testBase)
-	sender, err := NewSender(mustKey(t, AES128CTRHMACSHA256Tag64, testKID, testBase))
-	if err != nil {
-		t.Fatal(err)
-	}
+	sealer := &Sealer{key: mustKey(t, AES128CTRHMACSHA256Tag64, testKID, testBase)}
 	raw, salt, err := deriveKeySalt(key.suite, key.kid, testBase)
 	if err != nil {
 		t.Fatal(err)
@@ -174,13 +171,13 @@ func TestKeysAreRedacted(t *testing.T) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%X", "%o", "%c", "%t"} {
 		fmt.Fprintf(&out, verb+"\n", key)
 		fmt.Fprintf(&out, verb+"\n", *key)
-		fmt.Fprintf(&out, verb+"\n", sender)
+		fmt.Fprintf(&out, verb+"\n", sealer)
 		fmt.Fprintf(&out, verb+"\n", struct{ K *Key }{key})
-		fmt.Fprintf(&out, verb+"\n", []any{key, sender})
+		fmt.Fprintf(&out, verb+"\n", []any{key, sealer})
 	}
-	slog.New(slog.NewTextHandler(&out, nil)).Info("m", "key", key, "value", *key, "sender", sender)
-	slog.New(slog.NewJSONHandler(&out, nil)).Info("m", "key", key, "value", *key, "sender", sender)
-	if err := json.NewEncoder(&out).Encode([]any{key, *key, sender}); err != nil {
+	slog.New(slog.NewTextHandler(&out, nil)).Info("m", "key", key, "value", *key, "sealer", sealer)
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("m", "key", key, "value", *key, "sealer", sealer)
+	if err := json.NewEncoder(&out).Encode([]any{key, *key, sealer}); err != nil {
 		t.Fatal(err)
 	}
 
@@ -277,13 +274,9 @@ func benchmarkSizes(b *testing.B, run func(b *testing.B, key *Key, n int)) {
 
 func BenchmarkSeal(b *testing.B) {
 	benchmarkSizes(b, func(b *testing.B, key *Key, n int) {
-		sender, err := NewSender(key)
-		if err != nil {
-			b.Fatal(err)
-		}
 		plaintext, buf := payload(n), make([]byte, 0, n+MaxTagLen)
-		for b.Loop() {
-			sender.Seal(buf, plaintext)
+		for ctr := uint64(0); b.Loop(); ctr++ {
+			key.Seal(buf, ctr, plaintext)
 		}
 	})
 }
