@@ -41,7 +41,7 @@ type pathView struct {
 //	   v     round trip near its least, while messages wait
 //	rate <──────────────────────────────────────────────────> rate x 1.5, or x 1.1 once it fell
 //	   ^
-//	   +─────────────────────────────────────────────────────> rate x 0.7, once a round trip
+//	   +─────────────────────────────────────────────────────> rate x 0.7 or 0.5, once a round trip
 //	         60 ms above its least
 //
 // The round trip is that of pings which ride in front of urgent frames. What a large packet takes to be sent over
@@ -153,7 +153,7 @@ func (p *pacer) ping(now time.Time, more bool) bool {
 func (p *pacer) pong(now time.Time, kind int, rtt time.Duration) {
 	if kind == 0 {
 		p.alone(now, rtt)
-	} else if rtt > 0 && rtt <= maxSample {
+	} else if rtt > 0 && rtt <= maxSample && p.rate > 0 { // else nothing was asked
 		p.sample(now, kind, rtt)
 	}
 }

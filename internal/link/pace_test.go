@@ -201,15 +201,22 @@ func TestPaceAfterARest(t *testing.T) {
 
 // TestPaceBelievesNoNonsense gives it what a clock or a peer may make up.
 func TestPaceBelievesNoNonsense(t *testing.T) {
-	g := newPacing(0)
-	for _, rtt := range []time.Duration{0, -time.Second, math.MaxInt64, math.MinInt64, 1} {
-		for kind := range pingSizes {
-			g.p.pong(g.now, kind, rtt)
-			g.p.alone(g.now, rtt)
+	for _, g := range []*pacing{newPacing(0), {now: epoch}} {
+		for _, rtt := range []time.Duration{time.Second, 0, -time.Second, math.MaxInt64, math.MinInt64, 1} {
+			for kind := range pingSizes {
+				g.p.pong(g.now, kind, rtt)
+				g.p.alone(g.now, rtt)
+			}
 		}
-	}
-	if g.p.rate < paceLeast || g.p.rate > paceMost {
-		t.Errorf("%v B/s", g.p.rate)
+		g.p.fill(g.now, g.path)
+		if g.p.rate < paceLeast || g.p.rate > paceMost {
+			t.Errorf("%v B/s", g.p.rate)
+		}
+		for _, least := range g.p.least {
+			if least < 0 {
+				t.Errorf("least round trip %v", least)
+			}
+		}
 	}
 }
 
