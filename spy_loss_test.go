@@ -12,13 +12,16 @@ import (
 	"github.com/wzp-voice/wzp/wire"
 )
 
+// measuring has the tests of what takes long try more of it.
+var measuring = os.Getenv("WZP_MEASURE") == "1"
+
 // trials is how often what loss decides is tried, and how many may fail: by default fewer, and a few more of them
 // than on average, for a run must not fail by chance.
 func trials() (n, may int) {
-	if os.Getenv("WZP_MEASURE") == "1" {
+	if measuring {
 		return 100, 5
 	}
-	return 12, 3
+	return 8, 2
 }
 
 // bad is a path of 300 ms that loses 60 % each way.
