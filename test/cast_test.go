@@ -118,6 +118,9 @@ type event struct {
 	TS        time.Time `json:"ts"`
 	Member    string
 	Name      string
+	Outside   bool
+	Number    string // the safety number
+	Code      string // of a warning
 	Text      string
 	Cause     string
 	Restarted *bool

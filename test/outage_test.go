@@ -3,6 +3,7 @@
 package test
 
 import (
+	"math"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -31,9 +32,10 @@ func TestRelayRestarts(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
 	earA, earB := newTap(t, r.addr), newTap(t, r.addr)
-	outA := filepath.Join(t.TempDir(), "anna-heard.wav")
+	dir := t.TempDir()
+	outA, outB, outC := filepath.Join(dir, "anna.wav"), filepath.Join(dir, "bert.wav"), filepath.Join(dir, "carl.wav")
 	a := join(t, earA.addr(), "room", "--in", "tone:300", "--out", outA, "--no-dtx", "--name", "anna")
-	b := join(t, earB.addr(), "room", "--in", "tone:500", "--out", "none", "--no-dtx", "--name", "bert")
+	b := join(t, earB.addr(), "room", "--in", "tone:500", "--out", outB, "--no-dtx", "--name", "bert")
 	begin := time.Now()
 	flows(t, earA, begin, 20, soon)
 	flows(t, earB, begin, 20, soon)
@@ -45,6 +47,7 @@ func TestRelayRestarts(t *testing.T) {
 	if again.fingerprint != r.fingerprint {
 		t.Fatalf("the relay has another key: %s, before %s", again.fingerprint, r.fingerprint)
 	}
+	c := join(t, r.addr, "room", "--in", "tone:700", "--out", outC, "--no-dtx", "--name", "carl") // right after the restart
 	limit := latency(3*time.Second, 10*time.Second)
 	for name, ear := range map[string]*tap{"anna": earA, "bert": earB} {
 		took := flows(t, ear, back, 20, time.Minute).Sub(back)
@@ -58,13 +61,91 @@ func TestRelayRestarts(t *testing.T) {
 			t.Errorf("the relay's restart was not noticed: %+v", e)
 		}
 	}
+	for _, other := range []string{"anna", "bert"} {
+		took := c.hearsSince(other, back)
+		t.Logf("carl, who is new, hears %s %v after the relay was started", other, took.Round(time.Millisecond))
+	}
+	a.hears("carl")
+	b.hears("carl")
+	time.Sleep(time.Second)
+	for _, c := range []*client{a, b, c} {
+		for _, s := range c.leave().Talkers {
+			if s.Forged > 0 {
+				t.Errorf("%d frames of %s did not decrypt", s.Forged, s.Name)
+			}
+		}
+	}
+	soundsAtTheEnd(t, outA, 500, 700)
+	soundsAtTheEnd(t, outB, 300, 700)
+	soundsAtTheEnd(t, outC, 300, 500)
+}
+
+// hearsSince is hears, and returns how long after a time that was.
+func (c *client) hearsSince(name string, from time.Time) time.Duration {
+	c.t.Helper()
+	c.hears(name)
+	e, _ := c.find(0, func(e event) bool { return e.Event == "talker" && e.Name == name })
+	return e.TS.Sub(from)
+}
+
+// soundsAtTheEnd fails the test unless the last half second of a recording has these tones.
+func soundsAtTheEnd(t *testing.T, file string, tones ...float64) {
+	t.Helper()
+	pcm := heard(t, file)
+	pcm = pcm[max(0, len(pcm)-audio.SampleRate/2):]
+	for _, hz := range tones {
+		if level := toneLevel(pcm, hz); level < -40 {
+			t.Errorf("%s: the tone of %v Hz has %.0f dBFS at the end", filepath.Base(file), hz, level)
+		}
+	}
+}
+
+// toneLevel is the level of one frequency, in dBFS (the algorithm of Goertzel).
+func toneLevel(pcm []float32, hz float64) float64 {
+	var re, im float64
+	for i, v := range pcm {
+		sin, cos := math.Sincos(2 * math.Pi * hz * float64(i) / audio.SampleRate)
+		re, im = re+float64(v)*cos, im+float64(v)*sin
+	}
+	return 20 * math.Log10(2*math.Hypot(re, im)/float64(len(pcm))+1e-9)
+}
+
+// TestMemberComesBack: who is killed and starts again is another member with the same identity, hears and is heard.
+func TestMemberComesBack(t *testing.T) {
+	t.Parallel()
+	r := startRelay(t)
+	dir := t.TempDir()
+	outA, outB := filepath.Join(dir, "anna.wav"), filepath.Join(dir, "bert.wav")
+	a := join(t, r.addr, "room", "--in", "tone:300", "--out", outA, "--no-dtx", "--name", "anna")
+	home := newHome(t)
+	start := func() *client {
+		b := &client{launch(t, command(t, home, "join", "room", "--relay", r.addr, "--json", "--in", "tone:500", "--out", outB,
+			"--no-dtx", "--name", "bert"))}
+		b.await("joined", soon)
+		return b
+	}
+	first := start()
+	a.hears("bert")
+	first.hears("anna")
+	first.kill()
+	again := start()
+	member := again.await("joined", 0).Member
+	if member == first.await("joined", 0).Member {
+		t.Error("the same member id for another stay")
+	}
+	back := again.await("joined", 0).TS
+	t.Logf("who came back hears after %v", again.hearsSince("anna", back).Round(time.Millisecond))
+	e, ok := a.find(soon, func(e event) bool { return e.Event == "talker" && e.Member == member })
+	if !ok {
+		t.Fatal("who came back is not heard")
+	}
+	t.Logf("and is heard after %v", e.TS.Sub(back).Round(time.Millisecond))
 	time.Sleep(time.Second)
 	a.leave()
-	b.leave()
-	pcm := heard(t, outA)
-	if level := audio.Level(pcm[len(pcm)-audio.SampleRate/2:]); level < -40 {
-		t.Errorf("at the end nothing is heard: %.0f dBFS", level)
-	}
+	again.leave()
+	soundsAtTheEnd(t, outA, 500)
+	soundsAtTheEnd(t, outB, 300)
+	warned(t, "anna", a)
 }
 
 // TestNewAddress: the call goes on when a client gets another address, and when the path is dead one way

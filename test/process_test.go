@@ -35,11 +35,11 @@ func newHome(t *testing.T) string {
 	return home
 }
 
-// environment is this process' own with another home.
+// environment is this process' own with another home, and without an invite secret.
 func environment(home string) []string {
 	var env []string
 	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "XDG_") && !strings.HasPrefix(v, "HOME=") {
+		if !strings.HasPrefix(v, "XDG_") && !strings.HasPrefix(v, "HOME=") && !strings.HasPrefix(v, "WZP_SECRET=") {
 			env = append(env, v)
 		}
 	}

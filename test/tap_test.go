@@ -17,10 +17,12 @@ const headerBytes = simnet.HeaderBytes
 
 // A datagram with media of the default codec settings is told by its size, in bytes of UDP payload: 24 kbit/s
 // and 20 ms are 60 bytes of Opus; around them sealed header 6, tag 12, frame 1, CTR 2, SFrame tag 8, timestamp
-// 2. A long frame has alias 1, KID 8 and CTR 1 to 4 instead of CTR 2. Reports are smaller, member entries larger.
+// 2. A long frame has alias 1, KID 8 and CTR 1 to 4 instead of CTR 2. Reports are smaller, member entries larger; a key for
+// one listener lies between short and long frames.
 const (
-	mediaBytes     = 60 + 31
-	longMediaBytes = mediaBytes + 11
+	mediaBytes        = 60 + 31
+	longMediaBytes    = mediaBytes + 8 // to
+	longestMediaBytes = mediaBytes + 11
 )
 
 // sighting is a datagram that passed a tap.
@@ -33,7 +35,8 @@ type sighting struct {
 
 // media tells whether the datagram carries sound, by its size.
 func (s sighting) media() bool {
-	return !s.quic && s.size >= mediaBytes+headerBytes && s.size <= longMediaBytes+headerBytes
+	size := s.size - headerBytes
+	return !s.quic && (size == mediaBytes || size >= longMediaBytes && size <= longestMediaBytes)
 }
 
 // tap forwards UDP between clients and one target, loses nothing, and notes what passes. Only one thing
