@@ -152,16 +152,19 @@ func (p *pacer) ping(now time.Time, more bool) bool {
 // pong takes the round trip of a ping of a kind.
 func (p *pacer) pong(now time.Time, kind int, rtt time.Duration) {
 	if kind == 0 {
-		p.alone(now, rtt)
+		p.alone(now, now.Add(-rtt), rtt)
 	} else if rtt > 0 && rtt <= maxSample && p.rate > 0 { // else nothing was asked
 		p.sample(now, kind, rtt)
 	}
 }
 
-// alone takes the round trip of a packet that may have been a small one.
-func (p *pacer) alone(now time.Time, rtt time.Duration) {
+// alone takes the round trip of a packet that was sent at a time and may have been a small one.
+func (p *pacer) alone(now, sent time.Time, rtt time.Duration) {
 	if rtt <= 0 || rtt > maxSample {
 		return
+	}
+	if least := p.leastSmall(); least > 0 && rtt <= least+p.queue/2 {
+		p.grow(now, sent)
 	}
 	if !p.wait && now.Sub(p.turned) > paceRest { // what urgent messages add to it must not become the least
 		p.turned, p.small[1], p.small[0] = now, p.small[0], 0
@@ -174,15 +177,20 @@ func (p *pacer) alone(now time.Time, rtt time.Duration) {
 // allowed returns the most that the round trip of a packet with a ping of a kind can be where there is no queue:
 // the first of them may have met one.
 func (p *pacer) allowed(kind int) time.Duration {
-	small := p.small[0]
-	if small == 0 || p.small[1] > 0 && p.small[1] < small {
-		small = p.small[1]
-	}
+	small := p.leastSmall()
 	if small == 0 {
 		return maxSample
 	}
 	size := min(kind*pingStep, wire.MaxUrgent) + packetOverhead
 	return small + time.Duration(float64(size)/p.path*float64(time.Second))
+}
+
+// leastSmall returns the least round trip of packets that carried no ping for pacing; 0 if there was none.
+func (p *pacer) leastSmall() time.Duration {
+	if p.small[0] == 0 || p.small[1] > 0 && p.small[1] < p.small[0] {
+		return p.small[1]
+	}
+	return p.small[0]
 }
 
 // sample takes the round trip of a ping of a kind from 1 up.

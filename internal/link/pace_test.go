@@ -96,7 +96,7 @@ func TestPaceIsNotSlowedByLoss(t *testing.T) {
 // TestPaceAcknowledgementsAreSamples has no ping answered, but messages acknowledged in time.
 func TestPaceAcknowledgementsAreSamples(t *testing.T) {
 	g := newPacing(0)
-	g.p.alone(g.now, 100*ms)
+	g.p.alone(g.now, g.now.Add(-100*ms), 100*ms)
 	ack := func(after time.Duration) {
 		g.now = g.now.Add(300 * ms)
 		g.p.fill(g.now, g.path)
@@ -150,7 +150,7 @@ func TestPaceToleratesJitter(t *testing.T) {
 // TestPaceComparesPacketsOfOneSize has large packets take longer, as on a slow link.
 func TestPaceComparesPacketsOfOneSize(t *testing.T) {
 	g := newPacing(6000)
-	g.p.alone(g.now, 50*ms)
+	g.p.alone(g.now, g.now.Add(-50*ms), 50*ms)
 	sizes := []time.Duration{1: 60 * ms, 2: 100 * ms, 3: 140 * ms}
 	for kind, rtt := range sizes[1:] {
 		g.run(500*ms, kind+1, always(rtt))
@@ -165,10 +165,10 @@ func TestPaceComparesPacketsOfOneSize(t *testing.T) {
 func TestPaceFirstSampleInAQueue(t *testing.T) {
 	g := newPacing(1750)
 	g.p.wait = false
-	g.p.alone(g.now, 100*ms)
+	g.p.alone(g.now, g.now.Add(-100*ms), 100*ms)
 	g.p.wait = true
 	g.run(30*time.Second, 3, func() time.Duration {
-		g.p.alone(g.now, 2*time.Second) // while messages wait these are of no use
+		g.p.alone(g.now, g.now.Add(-2*time.Second), 2*time.Second) // while messages wait these are of no use
 		return 2 * time.Second
 	})
 	if g.p.rate != paceLeast {
@@ -205,7 +205,7 @@ func TestPaceBelievesNoNonsense(t *testing.T) {
 		for _, rtt := range []time.Duration{time.Second, 0, -time.Second, math.MaxInt64, math.MinInt64, 1} {
 			for kind := range pingSizes {
 				g.p.pong(g.now, kind, rtt)
-				g.p.alone(g.now, rtt)
+				g.p.alone(g.now, g.now.Add(-rtt), rtt)
 			}
 		}
 		g.p.fill(g.now, g.path)

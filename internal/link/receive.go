@@ -236,7 +236,7 @@ func (s *Session) report(tx *Tx, p *wire.Report) {
 		s.acked.Store(s.send.highest + 1)
 	}
 	if progress {
-		s.urgentOut.pace.alone(tx.now, s.send.sample)
+		s.urgentOut.pace.alone(tx.now, tx.now.Add(s.send.sampled-tx.at), s.send.sample)
 	}
 	s.mu.Unlock()
 	if progress {

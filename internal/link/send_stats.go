@@ -52,6 +52,7 @@ type sendStats struct {
 	bursts   [6]uint8
 	any      bool
 	sample   time.Duration // the newest round trip; 0: the last report told none
+	sampled  time.Duration // when its packet was sent
 }
 
 // report takes a report that came now (on the clock of sent). progress: packets arrive over there.
@@ -68,6 +69,7 @@ func (s *sendStats) report(p *wire.Report, next uint64, sent *sentTimes, now tim
 	if !s.any || p.Highest > s.highest {
 		if ago, ok := sent.ago(p.Highest, now); ok {
 			s.rtt(ago - p.Age)
+			s.sampled = now - ago
 		}
 		s.jitter(p, sent, now)
 	}
