@@ -9,7 +9,8 @@ import (
 
 const (
 	paceStart = 2 << 10  // bytes a second, to begin with: a third of the rate of media, but at most this,
-	paceLeast = 512      // and never less than this
+	paceFloor = 512      // at least that at first
+	paceLeast = 256      // and never less than this
 	paceMost  = 64 << 10 // bytes a second
 	paceBurst = 1200     // bytes that leave at once: two packets do, whatever their size
 
@@ -98,7 +99,7 @@ func (p *pacer) fill(now time.Time, path pathView) {
 func (p *pacer) rest(now time.Time, rest time.Duration, path pathView) {
 	start := float64(paceStart)
 	if path.media > 0 {
-		start = min(max(path.media/3, paceLeast), paceStart)
+		start = min(max(path.media/3, paceFloor), paceStart)
 	}
 	if p.learned {
 		used := 2 * float64(p.sent) / rest.Seconds()

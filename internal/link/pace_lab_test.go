@@ -147,8 +147,8 @@ func TestUrgentLeavesMediaThreeQuarters(t *testing.T) {
 		delay time.Duration // added to 95 of 100 media packets, at most
 		took  time.Duration // at most
 	}{
-		// 512 bytes a second, below which it does not go, are a quarter of this, and more than is left: the queue fills.
-		{16_000, 0, 60 * ms, 105, 30 * time.Second, 200 * time.Second},
+		// 256 bytes a second, below which it does not go, are about what is left of this.
+		{16_000, 0, 60 * ms, 105, 5 * time.Second, 400 * time.Second},
 		{16_000, 4000, 60 * ms, 105, 2 * time.Second, 400 * time.Second},
 		{64_000, 0, 20 * ms, 117, 600 * ms, 60 * time.Second},
 		{128_000, 0, 20 * ms, 117, 800 * ms, 20 * time.Second},
