@@ -2,6 +2,7 @@ package e2ee
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -333,23 +334,40 @@ func (l *Listener) Remember(id wire.MemberID) {
 	}
 }
 
+// Sync says whose entries are inside now; it follows every change of the roster, on the goroutine that calls Accept.
+// Who is not inside has left: what it sealed can be opened for 10 s more, for frames are late. Who is back with the
+// same entry has not, and the keys that it still has stay. inside is read, not kept.
+func (l *Listener) Sync(inside map[wire.EntryHash]struct{}, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, talker := range l.talkers {
+		if _, is := inside[talker.hash]; is {
+			talker.left = time.Time{}
+		} else if talker.left.IsZero() {
+			talker.left = now
+		}
+	}
+	l.boundLeftLocked()
+}
+
 // boundLeftLocked forgets for good who left first, when too many did. Others are remembered without keys, so that
 // a relay cannot make their old keys new by letting them leave and come back.
 func (l *Listener) boundLeftLocked() {
-	var first wire.MemberID
-	count := 0
-	for id, talker := range l.talkers {
-		if talker.left.IsZero() {
-			continue
+	var gone []*heldTalker
+	for _, talker := range l.talkers {
+		if !talker.left.IsZero() {
+			gone = append(gone, talker)
 		}
-		if count == 0 || talker.left.Before(l.talkers[first].left) {
-			first = id
-		}
-		count++
 	}
-	if count > maxLeft {
-		l.talkers[first].erase()
-		delete(l.talkers, first)
+	if len(gone) <= maxLeft {
+		return
+	}
+	slices.SortFunc(gone, func(a, b *heldTalker) int {
+		return cmp.Or(a.left.Compare(b.left), bytes.Compare(a.hash[:], b.hash[:]))
+	})
+	for _, talker := range gone[:len(gone)-maxLeft] {
+		talker.erase()
+		delete(l.talkers, talker.hash.Member())
 	}
 }
 

@@ -306,52 +306,80 @@ func TestExpire(t *testing.T) {
 	wantHeard(t, goodKey(0, 0x10, 0, two[0]).frame(t, a, 0, 9), "words", at(100), b)
 }
 
-func TestForget(t *testing.T) {
-	a, b := newParty(t, "a"), newParty(t, "b")
-	k := goodKey(5, 0, 0, chain("one")[0])
+// syncs tells p that these parties are inside, beside itself.
+func (p *party) syncs(now time.Time, inside ...*party) {
+	set := map[wire.EntryHash]struct{}{p.hash: {}}
+	for _, o := range inside {
+		set[o.hash] = struct{}{}
+	}
+	p.listener.Sync(set, now)
+}
+
+func TestSync(t *testing.T) {
+	a, b, c := newParty(t, "a"), newParty(t, "b"), newParty(t, "c")
+	k, other := goodKey(5, 0, 0, chain("one")[0]), goodKey(1, 0, 0, chain("c")[0])
 	b.wantAccept(t, a, k, at(0))
+	b.wantAccept(t, c, other, at(0))
 	f := k.frame(t, a, 0, 0)
-	b.listener.Forget(a.hash.Member(), at(1))
-	b.listener.Forget(a.hash.Member(), at(5)) // left once
-	b.listener.Forget(wire.MemberID{9}, at(5))
+	b.syncs(at(1), c)
+	b.syncs(at(5), c) // left once
 	if next := b.listener.Expire(at(2)); !next.Equal(at(11)) {
 		t.Fatalf("next %v", next.Sub(epoch0))
 	}
-	b.listener.Remember(a.hash.Member())
-	b.listener.Remember(wire.MemberID{9})
+	b.syncs(at(6), a, c)
 	b.listener.Expire(at(20))
 	wantHeard(t, f, "words", at(20), b)
 
-	b.listener.Forget(a.hash.Member(), at(21))
+	b.syncs(at(21), c)
 	b.wantAccept(t, a, goodKey(6, 0, 0, k.w), at(22)) // it is back
 	b.listener.Expire(at(40))
 	wantHeard(t, f, "words", at(40), b)
 
-	b.listener.Forget(a.hash.Member(), at(41))
+	b.syncs(at(41), c)
 	step := b.listener.talkers[a.hash.Member()].generations[0].steps[0]
 	if next := b.listener.Expire(at(51)); !next.IsZero() || !isErased(step) {
 		t.Fatalf("next %v, erased: %v", next, isErased(step))
 	}
 	wantUnheard(t, f, ErrNoKey, at(51), b)
+	wantHeard(t, other.frame(t, c, 0, 0), "words", at(51), b)
 	// Leaving and coming back does not make old keys new.
+	b.wantRefused(t, a, goodKey(6, 0, 0, k.w), ErrKnown, "")
+	b.syncs(at(52), a, c)
 	b.wantRefused(t, a, goodKey(6, 0, 0, k.w), ErrKnown, "")
 	b.wantAccept(t, a, goodKey(7, 0x10, 0, chain("two")[0]), at(60))
 }
 
-func TestForgottenTalkersAreBounded(t *testing.T) {
-	a, b := newParty(t, "a"), newParty(t, "b")
+// Somebody inside who has the id of who left is somebody else.
+func TestSyncComparesWholeHashes(t *testing.T) {
+	a, b, c := newParty(t, "a"), newParty(t, "b"), newParty(t, "c")
+	copy(c.hash[:6], a.hash[:6])
+	k := goodKey(1, 0, 0, chain("one")[0])
+	b.wantAccept(t, a, k, at(0))
+	b.syncs(at(1), c)
+	b.listener.Expire(at(11))
+	wantUnheard(t, k.frame(t, a, 0, 0), ErrNoKey, at(11), b)
+	b.wantAccept(t, c, goodKey(1, 0, 0, chain("two")[0]), at(12))
+}
+
+func TestTalkersThatLeftAreBounded(t *testing.T) {
+	a, b, c := newParty(t, "a"), newParty(t, "b"), newParty(t, "c")
 	b.wantAccept(t, a, goodKey(1, 0, 0, chain("one")[0]), at(0))
-	b.listener.Forget(a.hash.Member(), at(0))
+	b.wantAccept(t, c, goodKey(1, 0, 0, chain("c")[0]), at(0))
+	step := b.listener.talkers[a.hash.Member()].generations[0].steps[0]
+	b.syncs(at(0), c)
 	for i := range 2 * maxLeft {
-		id := wire.MemberID{byte(i), byte(i >> 8), 1}
-		b.listener.talkers[id] = &heldTalker{} // as if it had sent a key
-		b.listener.Forget(id, at(1))
+		hash := wire.EntryHash{byte(i), byte(i >> 8), 1}
+		b.listener.talkers[hash.Member()] = &heldTalker{hash: hash} // as if it had sent a key
 	}
-	if n := len(b.listener.talkers); n != maxLeft {
+	b.syncs(at(1), c)
+	if n := len(b.listener.talkers); n != maxLeft+1 {
 		t.Fatalf("%d talkers are remembered", n)
 	}
-	if b.listener.talkers[a.hash.Member()] != nil {
+	if b.listener.talkers[a.hash.Member()] != nil || !isErased(step) {
 		t.Fatal("it is not who left first that was forgotten")
+	}
+	if b.listener.talkers[c.hash.Member()] == nil {
+		t.Fatal("who is inside was forgotten")
 	}
 }
 
@@ -362,7 +390,7 @@ func TestAnIdBelongsToOneEntryAtATime(t *testing.T) {
 	one, two := goodKey(5, 0, 50, chain("one")[0]), goodKey(1, 0, 0, chain("two")[0])
 	b.wantAccept(t, a, one, at(0))
 	b.wantRefused(t, c, two, ErrBadKey, "another member has the sender's id")
-	b.listener.Forget(a.hash.Member(), at(0))
+	b.syncs(at(0), c)
 	b.wantAccept(t, c, two, at(1))
 	wantHeard(t, two.frame(t, c, 0, 0), "words", at(1), b)
 	wantUnheard(t, one.frame(t, a, 0, 50), ErrAuth, at(1), b)
@@ -382,7 +410,7 @@ func TestClosedListener(t *testing.T) {
 	}
 	wantUnheard(t, f, ErrNoKey, at(0), b)
 	b.wantRefused(t, a, goodKey(6, 0, 0, k.w), ErrKnown, "")
-	b.listener.Forget(a.hash.Member(), at(1))
+	b.syncs(at(1))
 	b.listener.Expire(at(1))
 }
 

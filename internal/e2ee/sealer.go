@@ -20,6 +20,8 @@ var (
 
 	// ErrStreamClosed means that a stream's Sealer was closed.
 	ErrStreamClosed = errors.New("e2ee: stream is closed, open another one")
+
+	errTalkerClosed = errors.New("e2ee: the talker of this stay was closed, join again to open streams")
 )
 
 // Sealer seals the frames of one stream with whatever key its Talker has in use. Its CTR counts on through all
@@ -42,6 +44,8 @@ func (t *Talker) Stream(number uint8) (*Sealer, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
+	case t.closed:
+		return nil, errTalkerClosed
 	case t.key == nil:
 		return nil, ErrDisarmed
 	case t.numbers[number]:

@@ -81,6 +81,7 @@ type Talker struct {
 	last       time.Time // the last change
 
 	mu      sync.Mutex // guards what follows, which the Sealers use
+	closed  bool
 	armed   bool
 	key     *mediaKey // in use; nil: none yet
 	used    bool      // a frame was sealed with it
@@ -109,6 +110,9 @@ func (t *Talker) Arm(suite Suite) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.closed {
+		return
+	}
 	rearmed := !t.armed
 	t.armed = true
 	t.forgetUntoldLocked()
@@ -131,6 +135,21 @@ func (t *Talker) Disarm() {
 	if t.waiting != nil {
 		t.useWaitingLocked()
 	}
+}
+
+// Close erases all keys and closes all Sealers, also while they are used. No stream opens from then on, and Step does
+// nothing. Distributions keep their copies until nothing refers to them. Closing again does nothing.
+func (t *Talker) Close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.closed, t.armed = true, false
+	t.key.erase()
+	t.waiting.erase()
+	t.key, t.waiting, t.delivered = nil, nil, false
+	for _, stream := range t.streams {
+		stream.closed, stream.key = true, nil
+	}
+	t.streams = nil
 }
 
 // SetMembers replaces the list of all other members inside, in any order. It is read, not kept.

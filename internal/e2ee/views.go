@@ -1,6 +1,7 @@
 package e2ee
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -17,13 +18,13 @@ const (
 // askAfter is when a talker is asked for a new header, counted from its first view that matched none.
 var askAfter = [...]time.Duration{3 * time.Second, 6 * time.Second}
 
-// Views compares the member digests of talkers' keys with our own views of the room, and says when a talker has
+// Views compares the member digests that talkers send with our own views of the room, and says when a talker has
 // seen another room than we for too long: then a relay may have shown one of us a member that the other does not
 // know of. The zero value is ready. One goroutine at a time may use it.
 //
 //	a digest that matches no view of the last 10 s
 //	   |-- 3 s: ask -- 6 s: ask -- 10 s: warn, once
-//	   +-- until it, or that of a later key, matches a view
+//	   +-- until it, or one that came later, matches a view
 type Views struct {
 	started bool // there is a view of our own
 	current [32]byte
@@ -39,14 +40,15 @@ type pastView struct {
 
 // peerViews is a talker with views that match none of ours.
 type peerViews struct {
-	differing []peerView // in the order of its keys, at least one
+	differing []peerView // each digest once, in the order in which they last came; at least one
 	asked     int        // how many entries of askAfter are done
 	warned    bool
 }
 
 type peerView struct {
 	digest [32]byte
-	since  time.Time
+	since  time.Time // since when nothing matched, as far as this digest says
+	latest time.Time // when it last came
 }
 
 // Mine says what we see now. Times run from the first view.
@@ -56,7 +58,7 @@ func (v *Views) Mine(digest [32]byte, now time.Time) {
 		v.started = true
 		for _, peer := range v.peers {
 			for i := range peer.differing {
-				peer.differing[i].since = now
+				peer.differing[i].since, peer.differing[i].latest = now, now
 			}
 		}
 	case digest == v.current:
@@ -85,8 +87,14 @@ func (v *Views) prune(now time.Time) {
 	v.past = slices.Delete(v.past, 0, old)
 }
 
-// matched notes that the view of one of a talker's keys was ours, too. It settles the keys before.
+// matched notes that a view of a talker was ours, too. It settles what came before it last came.
 func (v *Views) matched(id wire.MemberID, peer *peerViews, i int) {
+	settled := peer.differing[i].latest
+	for j := i + 1; j < len(peer.differing); j++ {
+		if view := &peer.differing[j]; view.since.Before(settled) {
+			view.since = settled
+		}
+	}
 	peer.differing = slices.Delete(peer.differing, 0, i+1)
 	peer.asked, peer.warned = 0, false
 	if len(peer.differing) == 0 {
@@ -94,7 +102,8 @@ func (v *Views) matched(id wire.MemberID, peer *peerViews, i int) {
 	}
 }
 
-// Theirs says what a talker saw when it signed a key that was accepted.
+// Theirs says what a talker saw when it signed a key that was accepted, or sealed a frame. The same digest may come
+// again and again: it differs since it came first.
 func (v *Views) Theirs(sender wire.MemberID, digest [32]byte, now time.Time) {
 	v.prune(now)
 	isOurs := func(past pastView) bool { return past.digest == digest }
@@ -110,16 +119,35 @@ func (v *Views) Theirs(sender wire.MemberID, digest [32]byte, now time.Time) {
 		peer = &peerViews{}
 		v.peers[sender] = peer
 	}
-	peer.differing = append(peer.differing, peerView{digest, now})
-	if len(peer.differing) > maxDiffering {
-		// The second replaces the first, but not the time since when nothing matched.
-		peer.differing[1].since = peer.differing[0].since
-		peer.differing = slices.Delete(peer.differing, 0, 1)
+	peer.add(digest, now)
+}
+
+// add notes that a talker had a view that matches none of ours. One that it had before becomes the last.
+func (p *peerViews) add(digest [32]byte, now time.Time) {
+	view := peerView{digest: digest, since: now, latest: now}
+	if i := slices.IndexFunc(p.differing, func(o peerView) bool { return o.digest == digest }); i >= 0 {
+		view.since = p.differing[i].since
+		p.differing = slices.Delete(p.differing, i, i+1)
 	}
+	p.differing = append(p.differing, view)
+	if len(p.differing) > maxDiffering {
+		p.differing[1].since = p.since() // the second replaces the first, but not the time since when nothing matched
+		p.differing = slices.Delete(p.differing, 0, 1)
+	}
+}
+
+// since returns since when no view of a talker matched one of ours.
+func (p *peerViews) since() time.Time {
+	return slices.MinFunc(p.differing, func(a, b peerView) int { return a.since.Compare(b.since) }).since
 }
 
 // Forget says that a talker left.
 func (v *Views) Forget(sender wire.MemberID) { delete(v.peers, sender) }
+
+// Retain forgets the talkers who are not inside.
+func (v *Views) Retain(inside func(wire.MemberID) bool) {
+	maps.DeleteFunc(v.peers, func(id wire.MemberID, _ *peerViews) bool { return !inside(id) })
+}
 
 // Due returns whom to ask for a new header and of whom to warn the user, in the order of member ids, each once;
 // and when there is more to do (zero: not without another input).
@@ -128,7 +156,7 @@ func (v *Views) Due(now time.Time) (ask, warn []wire.MemberID, next time.Time) {
 		return nil, nil, time.Time{}
 	}
 	for id, peer := range v.peers {
-		since := peer.differing[0].since
+		since := peer.since()
 		asked := peer.asked
 		for peer.asked < len(askAfter) && !now.Before(since.Add(askAfter[peer.asked])) {
 			peer.asked++

@@ -149,3 +149,48 @@ func TestViewsAreBounded(t *testing.T) {
 		t.Fatalf("%d own views after 10 s", n)
 	}
 }
+
+// A talker that says the same in frame after frame differs since it said so first.
+func TestViewsThatAreRepeated(t *testing.T) {
+	var v Views
+	v.Mine(viewOne, at(0))
+	for i := range 100 {
+		v.Theirs(alice, viewTwo, at(20+float64(i)/20))
+		v.Theirs(alice, viewThree, at(20+float64(i)/20))
+	}
+	if n := len(v.peers[alice].differing); n != 2 {
+		t.Fatalf("%d views of a talker that has two", n)
+	}
+	wantDue(t, &v, at(29.9), ids(alice), nil, at(30))
+	wantDue(t, &v, at(30), nil, ids(alice), never)
+	v.Theirs(alice, viewTwo, at(31))
+	wantDue(t, &v, at(100), nil, nil, never)
+}
+
+// It is the last time that a talker said it that counts when a repeated view matches.
+func TestRepeatedViewsInOrder(t *testing.T) {
+	var v Views
+	v.Mine(viewOne, at(0))
+	v.Theirs(alice, viewTwo, at(20))
+	v.Theirs(alice, viewThree, at(21))
+	v.Theirs(alice, viewTwo, at(22))
+	v.Mine(viewTwo, at(22.5))
+	wantDue(t, &v, at(60), nil, nil, never)
+
+	v.Theirs(alice, viewOne, at(60))
+	v.Theirs(alice, viewThree, at(61))
+	v.Theirs(alice, viewOne, at(62))
+	v.Mine(viewThree, at(62.5)) // settles what was before 61 s
+	wantDue(t, &v, at(62.5), nil, nil, at(64))
+}
+
+func TestRetain(t *testing.T) {
+	var v Views
+	v.Retain(func(wire.MemberID) bool { return false })
+	v.Mine(viewOne, at(0))
+	v.Theirs(alice, viewTwo, at(20))
+	v.Theirs(bob, viewTwo, at(21))
+	v.Retain(func(id wire.MemberID) bool { return id == bob })
+	wantDue(t, &v, at(21), nil, nil, at(24))
+	wantDue(t, &v, at(24), ids(bob), nil, at(27))
+}
