@@ -13,9 +13,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"unicode"
-
-	"golang.org/x/text/unicode/norm"
 )
 
 const (
@@ -35,7 +32,7 @@ const (
 //	hex(HMAC-SHA256(key, name)[:16]) hex(HMAC-SHA256(key, name || 0x00 || fingerprint (16))[:16])
 //
 //	key  = HKDF-SHA256(X25519 private key of whose file it is, salt = "", info = "wzp/1 known names"), 32 bytes
-//	name = in compatibility form (Unicode NFKC), without case, invisible characters and extra spaces
+//	name = in the form of FoldName
 //
 // so the file alone does not tell whom its owner talks to; with the owner's seed, names can be guessed. Several
 // identities may share a file, for none sees the lines of another.
@@ -57,6 +54,9 @@ type nameTag [16]byte
 
 // knownNames are the fingerprints known for each name.
 type knownNames map[nameTag][]nameTag
+
+// knownName is a line of the file: a name, and it with a fingerprint.
+type knownName struct{ who, person nameTag }
 
 // DefaultKnownNamesFile returns where a person's known names are kept: wzp/known_names in the user's
 // configuration directory. It creates nothing.
@@ -82,30 +82,11 @@ func OpenKnownNames(path string, id *Identity) (*KnownNames, error) {
 // key must have been proven, by a signature over the name. It reads and writes files: call it where
 // that may take some milliseconds.
 func (k *KnownNames) Check(name string, key PublicKey) (known bool, err error) {
-	name = foldName(name)
-	if name == "" {
-		return true, nil
-	}
 	if key.smallOrder() {
 		return false, errSmallOrder
 	}
-	names, err := k.load()
-	if err != nil {
-		return false, err
-	}
-	who, person := k.tags(name, key.Fingerprint())
-	if people, ok := names[who]; ok {
-		return slices.Contains(people, person), nil
-	}
-	err = k.change(func(data []byte, names knownNames) ([]byte, error) {
-		if people, ok := names[who]; ok { // another process was faster
-			known = slices.Contains(people, person)
-			return data, nil
-		}
-		known = true
-		return addKnownName(data, names, who, person)
-	})
-	return known && err == nil, err
+	verdicts, err := k.CheckAll([]NamedKey{{name, key}}, 1)
+	return verdicts[0] == NameKnown || verdicts[0] == NameKept, err
 }
 
 // Trust accepts a fingerprint for a name, beside those that are known for it: people may have several
@@ -116,7 +97,7 @@ func (k *KnownNames) Trust(name string, f Fingerprint) error { return k.trust(na
 func (k *KnownNames) TrustOnly(name string, f Fingerprint) error { return k.trust(name, f, true) }
 
 func (k *KnownNames) trust(name string, f Fingerprint, only bool) error {
-	if name = foldName(name); name == "" {
+	if name = FoldName(name); name == "" {
 		return errors.New("the name is empty: give the one that they call themselves")
 	}
 	who, person := k.tags(name, f)
@@ -129,7 +110,8 @@ func (k *KnownNames) trust(name string, f Fingerprint, only bool) error {
 			data = withoutName(data, who)
 			delete(names, who)
 		}
-		return addKnownName(data, names, who, person)
+		data, _, err := addKnownNames(data, names, []knownName{{who, person}})
+		return data, err
 	})
 }
 
@@ -174,9 +156,6 @@ func (k *KnownNames) change(f func(data []byte, names knownNames) ([]byte, error
 			after, err := f(before, names)
 			if err != nil || bytes.Equal(before, after) {
 				return err
-			}
-			if len(after) > maxKnownNamesSize {
-				return fmt.Errorf("%s is full: remove comments from it", k.path)
 			}
 			return replaceFile(k.path, after)
 		})
@@ -253,22 +232,36 @@ func parseKnownName(text string) (who, person nameTag, ok bool, err error) {
 	return who, person, true, nil
 }
 
-// addKnownName returns data with one more line.
-func addKnownName(data []byte, names knownNames, who, person nameTag) ([]byte, error) {
+// addKnownNames returns data with more lines, as many of the first as fit; the error says why not all did.
+func addKnownNames(data []byte, names knownNames, more []knownName) (after []byte, added int, err error) {
 	count := 0
 	for _, people := range names {
 		count += len(people)
 	}
-	if count >= maxKnownNames {
-		return nil, fmt.Errorf("there are %d names already: remove lines from the file of known names, or the file", maxKnownNames)
+	after = slices.Clone(data)
+	if len(after) == 0 {
+		after = append(after, knownNamesHeader...)
+	} else if after[len(after)-1] != '\n' {
+		after = append(after, '\n')
 	}
-	data = slices.Clone(data)
-	if len(data) == 0 {
-		data = append(data, knownNamesHeader...)
-	} else if data[len(data)-1] != '\n' {
-		data = append(data, '\n')
+	for added < len(more) {
+		line := fmt.Appendf(nil, "%x %x\n", more[added].who[:], more[added].person[:])
+		switch {
+		case count+added >= maxKnownNames:
+			err = fmt.Errorf("there are %d names already: remove lines from the file of known names, or the file", maxKnownNames)
+		case len(after)+len(line) > maxKnownNamesSize:
+			err = errors.New("the file of known names is full: remove comments from it")
+		default:
+			after = append(after, line...)
+			added++
+			continue
+		}
+		break
 	}
-	return fmt.Appendf(data, "%x %x\n", who[:], person[:]), nil
+	if added == 0 {
+		after = data
+	}
+	return after, added, err
 }
 
 // withoutName returns data without the lines of a name. The lines can be parsed.
@@ -280,20 +273,4 @@ func withoutName(data []byte, who nameTag) []byte {
 		}
 	}
 	return kept
-}
-
-// foldName gives names that people take for the same one form. It does not know letters of different scripts that look
-// alike.
-func foldName(name string) string {
-	name = norm.NFKC.String(strings.ToValidUTF8(name, "\ufffd"))
-	name = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Variation_Selector):
-			return -1
-		}
-		return r
-	}, name)
-	return strings.Join(strings.Fields(strings.ToLower(strings.ToUpper(name))), " ")
 }
