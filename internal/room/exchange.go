@@ -20,7 +20,10 @@ const (
 	// silence is after how long without a packet from a member nobody waits for its acknowledgement. A link
 	// that takes no more messages gets as long to recover.
 	silence = 4 * time.Second
-	// watchTime is for how long after it was last passed on a key's recipients are watched for silence. Talkers
+	// patience is for how long an acknowledgement is waited for, also of a member that sends packets: one that does
+	// not acknowledge must not hold up the others' keys.
+	patience = 4 * time.Second
+	// watchTime is for how long after it was last passed on a key's recipients are watched. Talkers
 	// wait for 8 s.
 	watchTime = 12 * time.Second
 	// maxLeft bounds how many recipients that left are remembered, lest they be counted again.
@@ -32,7 +35,7 @@ const (
 //	talker                                room                               listener
 //	  SenderKey ──────> memberKeys.newest: senderKey
 //	  KeyWraps  ──────> senderKey.passed, waiting ──── entry (once), key ──> SendUrgentThen
-//	  <─ key delivered ── waiting is empty <──────────── acknowledged, left, silent (watched, by Flush)
+//	  <─ key delivered ── waiting is empty <──────────── acknowledged, left, silent or slow (watched, by Flush)
 //	  <─ keys wanted ──── Flush <── asked <─────────────────────────────────── KeysWanted
 //
 // What is known of a pair of members is one bit: members have slots, which are used again.
@@ -68,7 +71,7 @@ type senderKey struct {
 	recipients uint32 // wraps that the member announced
 
 	passed    slots           // to whom
-	waiting   slots           // of those, who have not acknowledged
+	waiting   waiting         // of those, who have not acknowledged
 	count     uint32          // wraps that came: passed, or for nobody
 	left      []wire.MemberID // to whom it was passed, and who left while wraps were to come
 	passedAt  time.Time       // last; came, if never
@@ -220,6 +223,7 @@ func (x *exchange) lookLocked(now time.Time) (delivered []*senderKey) {
 	silent := x.silentLocked()
 	x.watched = slices.DeleteFunc(x.watched, func(k *senderKey) bool {
 		k.waiting.removeAll(silent)
+		k.waiting.expire(now.Add(-patience))
 		due := now.Sub(k.passedAt) < watchTime
 		if k.settle() || k.owed && due {
 			delivered = append(delivered, k)
@@ -234,11 +238,11 @@ func (x *exchange) lookLocked(now time.Time) (delivered []*senderKey) {
 
 // silentLocked returns who is waited for and was not heard of for some time. The caller holds x.mu.
 func (x *exchange) silentLocked() (silent slots) {
-	var waiting slots
+	var all slots
 	for _, k := range x.watched {
-		waiting.addAll(k.waiting)
+		all.addAll(k.waiting.all())
 	}
-	for slot := range waiting.from(0) {
+	for slot := range all.from(0) {
 		if !x.members[slot].receiver.HeardWithin(silence) {
 			silent.add(slot)
 		}

@@ -165,7 +165,7 @@ func (k *senderKey) claimLocked(to *Member, now time.Time) (state outcome, intro
 		return wrapDone, false
 	}
 	k.passed.add(slot)
-	k.waiting.add(slot)
+	k.waiting.add(slot, now)
 	k.count++
 	k.passedAt = now
 	return wrapClaimed, !to.keys.told.has(sender)

@@ -333,6 +333,72 @@ func TestDelivered(t *testing.T) {
 	}
 }
 
+// TestDeliveredWithoutAcknowledgement wants nobody to be waited for longer than 4 s after the key was passed to it, though
+// it is heard of.
+func TestDeliveredWithoutAcknowledgement(t *testing.T) {
+	h := newHouse(t)
+	list := h.acquainted(5)
+	b, c, d, e, a := list[0], list[1], list[2], list[3], list[4]
+	a.announce(1, 4, 0)
+	a.wrapFor(1, 0, b)
+	a.wrapFor(1, 0.1, c)
+	a.wrapFor(1, 2, d)
+	d.ears.ack(true)
+	h.rooms.Flush(seconds(4.2))
+	a.wantTold(t, "one wrap has not come")
+	a.wrapFor(1, 4.3, e)
+	for _, at := range []float64{4.4, 8.2} {
+		if !h.rooms.Flush(seconds(at)) {
+			t.Error("nothing is left to be done")
+		}
+		a.wantTold(t, "the last one has time")
+	}
+	h.rooms.Flush(seconds(8.4))
+	a.wantTold(t, "who does not acknowledge is given up", "delivered 1")
+	b.ears.ack(true)
+	e.ears.ack(true)
+	if h.rooms.Flush(seconds(8.5)) {
+		t.Error("something is left to be done")
+	}
+	a.wantTold(t, "late acknowledgements")
+
+	// The next key waits for nobody longer because of the one before.
+	a.announce(2, 4, 9)
+	a.wrapFor(2, 9, b, c, d, e)
+	b.ears.ack(true)
+	d.ears.ack(true)
+	h.rooms.Flush(seconds(12.9))
+	a.wantTold(t, "c and e have not acknowledged")
+	h.rooms.Flush(seconds(13.1))
+	a.wantTold(t, "4 s", "delivered 2")
+}
+
+// TestWaiting wants who left to be forgotten in every batch: the slot may be another's soon.
+func TestWaiting(t *testing.T) {
+	var w waiting
+	for i := range 100 {
+		w.add(i, seconds(float64(i)*0.1))
+	}
+	if len(w) != 20 {
+		t.Errorf("%d batches in 10 s", len(w))
+	}
+	if !w.remove(3) || w.remove(3) || w.remove(100) {
+		t.Error("not removed once")
+	}
+	w.add(3, seconds(10))
+	w.expire(seconds(5.9))
+	if all := w.all(); all.has(54) || !all.has(55) || !all.has(99) || !all.has(3) {
+		t.Errorf("left: %x", all)
+	}
+	w.removeAll(w.all())
+	if !w.empty() {
+		t.Error("not empty")
+	}
+	if w.expire(seconds(0)); len(w) != 0 {
+		t.Errorf("%d empty batches", len(w))
+	}
+}
+
 // TestLeftBetweenTriesIsCountedOnce wants the wrap for who left while the message was put off not to count twice.
 func TestLeftBetweenTriesIsCountedOnce(t *testing.T) {
 	h := newHouse(t)
