@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"slices"
@@ -55,8 +56,8 @@ var (
 //	  generation, at most 12:  suite                              of a header that was accepted
 //	    step, at most 16:  W[s], first CTR, Key of each stream    of a header, or ratcheted when a frame said so
 //
-// A step goes 10 s after a later one of its generation came, a generation 10 s after another one was accepted, all
-// of a talker 10 s after it left. It is safe for concurrent use.
+// A step goes 10 s after a later one of its generation came, unless a header brings it back, a generation 10 s after
+// another one was accepted, all of a talker 10 s after it left. It is safe for concurrent use.
 type Listener struct {
 	self   wire.EntryHash
 	join   *JoinKey
@@ -94,9 +95,14 @@ type heldGeneration struct {
 type heldStep struct {
 	index uint8
 	first uint64         // frames below are dropped
-	w     []byte         // erased in place
-	keys  map[uint8]*Key // by stream; nil: none yet
+	w     func() []byte  // erased in place; of a function fmt shows an address at most
+	keys  map[uint8]*Key // by stream, of which a frame was authentic; nil: none yet
 	over  time.Time      // when its successor came; zero: it has none
+}
+
+// newStep takes over w.
+func newStep(index uint8, first uint64, w []byte) *heldStep {
+	return &heldStep{index: index, first: first, w: func() []byte { return w }}
 }
 
 // NewListener returns the Listener of the member whose entry has the hash self and join's public key. secret may
@@ -197,7 +203,7 @@ func (l *Listener) installLocked(sender wire.EntryHash, h *wire.KeyHeader, w []b
 }
 
 // follow takes a key of the same generation, which must be on its chain: behind the newest step, then steps are
-// added, or not, where a frame of a later step came before the key.
+// added, or not, then it is the newest again.
 func (g *heldGeneration) follow(h *wire.KeyHeader, w []byte, now time.Time) error {
 	index, newest := h.Epoch%generations, g.newest()
 	switch {
@@ -207,11 +213,11 @@ func (g *heldGeneration) follow(h *wire.KeyHeader, w []byte, now time.Time) erro
 		if !g.has(index, w) {
 			return errKeyFollow
 		}
-		clear(w)
+		g.goBack(index, h.FirstCTR, w)
 	default:
 		ahead := ratchetAhead(newest, index)
 		last := ahead[len(ahead)-1]
-		if !bytes.Equal(last.w, w) {
+		if !sameKey(last.w(), w) {
 			eraseSteps(ahead)
 			return errKeyFollow
 		}
@@ -227,19 +233,40 @@ func (g *heldGeneration) follow(h *wire.KeyHeader, w []byte, now time.Time) erro
 // oldest that is held.
 func (g *heldGeneration) has(index uint8, w []byte) bool {
 	if held := g.step(index); held != nil {
-		return bytes.Equal(held.w, w)
+		return sameKey(held.w(), w)
 	}
 	oldest := g.steps[0]
-	ahead := ratchetAhead(&heldStep{index: index, w: w}, oldest.index)
+	ahead := ratchetAhead(newStep(index, 0, w), oldest.index)
 	defer eraseSteps(ahead)
-	return bytes.Equal(ahead[len(ahead)-1].w, oldest.w)
+	return sameKey(ahead[len(ahead)-1].w(), oldest.w())
 }
+
+// goBack makes a step that g has the newest, as its header says: it takes over w, and the first CTR where the step
+// is not held. Only frames told of later steps. They may have been faster than the header, or be forged, by a
+// member with the help of a relay, to mute the talker when its step is over. Either way later steps follow from
+// this one again when a frame says so.
+func (g *heldGeneration) goBack(index uint8, first uint64, w []byte) {
+	held := g.step(index)
+	if held == nil {
+		eraseSteps(g.steps)
+		g.steps = append(g.steps[:0], newStep(index, first, w))
+		return
+	}
+	clear(w)
+	held.over = time.Time{}
+	after := int(index-g.steps[0].index) + 1
+	eraseSteps(g.steps[after:])
+	g.steps = slices.Delete(g.steps, after, len(g.steps))
+}
+
+// sameKey compares two W[s], in constant time if they are of one length.
+func sameKey(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
 
 // ratchetAhead returns the steps after from up to index, which is above from's.
 func ratchetAhead(from *heldStep, index uint8) []*heldStep {
 	ahead := make([]*heldStep, 0, index-from.index)
 	for from.index < index {
-		from = &heldStep{index: from.index + 1, first: from.first, w: ratchet(from.w)}
+		from = newStep(from.index+1, from.first, ratchet(from.w()))
 		ahead = append(ahead, from)
 	}
 	return ahead
@@ -275,7 +302,7 @@ func (t *heldTalker) add(h *wire.KeyHeader, w []byte, now time.Time) {
 	}
 	t.generations = append(t.generations, &heldGeneration{
 		suite: Suite(h.Suite), index: h.Epoch / generations, number: h.Number,
-		steps: []*heldStep{{index: h.Epoch % generations, first: h.FirstCTR, w: w}},
+		steps: []*heldStep{newStep(h.Epoch%generations, h.FirstCTR, w)},
 	})
 }
 
@@ -307,7 +334,7 @@ func (t *heldTalker) erase() {
 
 func eraseSteps(steps []*heldStep) {
 	for _, step := range steps {
-		clear(step.w)
+		clear(step.w())
 		step.keys = nil
 	}
 }

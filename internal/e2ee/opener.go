@@ -12,7 +12,7 @@ var (
 	ErrNoKey = errors.New("e2ee: the key of the frame has not come, hold it")
 
 	// ErrEarly means that a frame is older than what we may hear of its talker: its CTR is below the key's first
-	// one, or its ratchet step is before those that are held, which come no more.
+	// one, or its ratchet step is before those that are held, which comes back only with a new header.
 	ErrEarly = errors.New("e2ee: frame is of before our key, drop it")
 )
 
@@ -58,18 +58,21 @@ func (o *Opener) openLocked(g *heldGeneration, dst []byte, ctr uint64, sealed []
 	if step == nil || ctr < step.first {
 		return nil, ErrEarly
 	}
-	key := step.keys[o.kid.Stream()]
-	if key == nil {
-		var err error
-		if key, err = o.derive(g.suite, step.w); err != nil {
-			return nil, err
-		}
-		if step.keys == nil {
-			step.keys = map[uint8]*Key{}
-		}
-		step.keys[o.kid.Stream()] = key
+	if key := step.keys[o.kid.Stream()]; key != nil {
+		return key.Open(dst, ctr, sealed)
 	}
-	return key.Open(dst, ctr, sealed)
+	key, err := o.derive(g.suite, step.w())
+	if err != nil {
+		return nil, err
+	}
+	if dst, err = key.Open(dst, ctr, sealed); err != nil {
+		return nil, err // forged frames, of 256 streams, cost no memory
+	}
+	if step.keys == nil {
+		step.keys = map[uint8]*Key{}
+	}
+	step.keys[o.kid.Stream()] = key
+	return dst, nil
 }
 
 // openAhead opens a frame of a step that is above the newest one, and keeps the steps up to it if it is authentic:
@@ -81,7 +84,7 @@ func (o *Opener) openAhead(g *heldGeneration, dst []byte, ctr uint64, sealed []b
 	}
 	ahead := ratchetAhead(newest, o.kid.Epoch()%generations)
 	last := ahead[len(ahead)-1]
-	key, err := o.derive(g.suite, last.w)
+	key, err := o.derive(g.suite, last.w())
 	if err == nil {
 		dst, err = key.Open(dst, ctr, sealed)
 	}

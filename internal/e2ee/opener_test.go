@@ -44,7 +44,16 @@ func TestForgedFramesChangeNothing(t *testing.T) {
 	if len(generation.steps) != 1 || !generation.steps[0].over.IsZero() {
 		t.Fatalf("%d steps are held", len(generation.steps))
 	}
+	for stream := range 256 {
+		wantUnheard(t, sealed{wire.MakeKID(a.hash.Member(), uint8(stream), 0x02), 5, make([]byte, 100)}, ErrAuth, at(0), b)
+	}
+	if n := len(generation.steps[0].keys); n != 0 {
+		t.Fatalf("%d keys were made for forged frames", n)
+	}
 	wantHeard(t, goodKey(0, 0x02, 0, w[2]).frame(t, a, 0, 5), "words", at(0), b)
+	if n := len(generation.steps[0].keys); n != 1 {
+		t.Fatalf("%d keys are kept, want that of the authentic frame", n)
+	}
 }
 
 // Streams share the steps, and late frames of steps that no frame reached open as well.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/pbkdf2"
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,6 +30,7 @@ func SafetyNumber(room string, people []identity.PublicKey, secret *Secret) stri
 	people = slices.Compact(people)
 
 	password := append([]byte{byte(len(room))}, room...)
+	password = binary.BigEndian.AppendUint32(password, uint32(len(people))) // or a secret might be one more identity
 	for i := range people {
 		password = append(password, people[i][:]...)
 	}

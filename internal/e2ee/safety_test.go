@@ -35,6 +35,16 @@ func TestSafetyNumber(t *testing.T) {
 	}
 }
 
+// A secret is not taken for one more identity, nor is one for a secret.
+func TestSafetyNumberTellsSecretsFromKeys(t *testing.T) {
+	alice := identity.PublicKey{1} // sorts before the other
+	key := identity.PublicKey{2}
+	secret := secretFromBytes(key)
+	if with, two := SafetyNumber("room", []identity.PublicKey{alice}, secret), SafetyNumber("room", []identity.PublicKey{alice, key}, nil); with == two {
+		t.Errorf("one member with a secret and two without have the same safety number, %s", with)
+	}
+}
+
 func BenchmarkSafetyNumber(b *testing.B) {
 	b.ReportAllocs()
 	people := make([]identity.PublicKey, 100)

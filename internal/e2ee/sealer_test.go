@@ -225,18 +225,36 @@ func TestTalkersAndListenersDoNotPrintKeys(t *testing.T) {
 	deliver(t, a, d, at(10), b)
 	f := s.frame(t, "x")
 	keys := [][]byte{*a.talker.key.w, *a.talker.waiting.w, *d.key.w}
+	talker := b.listener.talkers[a.hash.Member()]
+	generation := talker.generations[0]
+	step := generation.steps[0]
 	outer := struct {
 		a *Talker
 		b *Listener
 		c *Distribution
 		d *Sealer
 		e Talker
-	}{a.talker, b.listener, d, s, Talker{key: a.talker.key, waiting: a.talker.waiting}}
-	for _, value := range []any{a.talker, s, d, b.listener, c.listener, b.listener.Opener(f.kid), &outer, outer.c, *d} {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d", "%q"} {
+		f *heldGeneration
+		g heldGeneration
+		h *heldStep
+		i heldStep
+		J heldStep
+		K *heldStep
+	}{
+		a.talker, b.listener, d, s, Talker{key: a.talker.key, waiting: a.talker.waiting},
+		generation, *generation, step, *step, *step, step,
+	}
+	for _, value := range []any{
+		a.talker, s, d, b.listener, c.listener, b.listener.Opener(f.kid), &outer, outer.c, *d,
+		talker, *talker, talker.generations, generation, *generation, generation.steps, step, *step, []heldStep{*step},
+	} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%X", "% x", "%d", "%q", "%c", "%U", "%t", "%e", "%z"} {
 			text := fmt.Sprintf(verb, value)
 			for _, w := range keys {
-				for _, form := range []string{fmt.Sprintf("%v", w), fmt.Sprintf("%x", w), fmt.Sprintf("%#v", w), string(w)} {
+				for _, form := range []string{
+					fmt.Sprintf("%v", w), fmt.Sprintf("%x", w), fmt.Sprintf("%#v", w), string(w),
+					fmt.Sprintf(verb, w), fmt.Sprintf(verb, &w),
+				} {
 					if strings.Contains(text, strings.Trim(form, "[]")) {
 						t.Errorf("%s of %T prints a key", verb, value)
 					}
