@@ -52,6 +52,7 @@ type WarningCode string
 // The kinds of Warning.
 const (
 	WarnName          WarningCode = "name"           // a known name came with another key
+	WarnNames         WarningCode = "names"          // names cannot be remembered
 	WarnMembers       WarningCode = "members"        // another member sees other members than we do
 	WarnKey           WarningCode = "key"            // a key of the member does not verify
 	WarnNoKey         WarningCode = "no_key"         // the member is sending, but its key does not come
@@ -98,14 +99,19 @@ func (q *events) put(e Event) {
 	if q.closed {
 		return
 	}
-	for {
+	for kept := 0; ; {
 		select {
 		case q.out <- e:
 			return
 		default:
 		}
 		select {
-		case <-q.out:
+		case oldest := <-q.out:
+			if _, warning := oldest.(Warning); warning && kept < maxEvents/2 {
+				kept++
+				q.out <- oldest // a relay must not wash warnings away; nobody else puts, so there is room
+				continue
+			}
 			q.dropped++
 		default:
 		}

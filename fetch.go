@@ -1,6 +1,7 @@
 package wzp
 
 import (
+	"context"
 	"math/rand/v2"
 	"time"
 
@@ -16,6 +17,7 @@ const (
 	// pageRate and pageBurst keep requests for pages well below what relays allow.
 	pageRate  = 5
 	pageBurst = 32
+	fetchTime = 2 * time.Minute // for a whole list
 )
 
 // crowdWait returns how long to wait before a list of about so many members is fetched.
@@ -55,11 +57,13 @@ func (r *Room) fetch(wait time.Duration) {
 // fetchPages asks for one page after the other and reports whether all came.
 func (r *Room) fetchPages() bool {
 	var after *wire.MemberID
+	ctx, cancel := context.WithTimeout(r.ctx, fetchTime)
+	defer cancel()
 	for range maxMembers/wire.MaxPage + 1 {
-		if r.pages.Wait(r.ctx) != nil {
+		if r.pages.Wait(ctx) != nil {
 			return false
 		}
-		answer, err := r.link.Request(r.ctx, &wire.Members{After: after})
+		answer, err := r.link.Request(ctx, &wire.Members{After: after})
 		if err != nil {
 			return false
 		}
@@ -70,6 +74,9 @@ func (r *Room) fetchPages() bool {
 		r.announce(r.roster.page(page.Entries))
 		if page.Next == nil {
 			return true
+		}
+		if after != nil && page.Next.Compare(*after) <= 0 {
+			return false // it goes in circles
 		}
 		after = page.Next
 	}
@@ -104,9 +111,7 @@ func (r *Room) announce(news []Event) {
 		switch e := e.(type) {
 		case MemberLeft:
 			r.forgetStreams(e.Member)
-			r.keeper.listener.Forget(e.Member.ID, time.Now())
 		case MemberJoined:
-			r.keeper.listener.Remember(e.Member.ID)
 			r.people.meet(e.Member)
 		}
 	}

@@ -58,8 +58,8 @@ func (h *heldFrames) expire(r *Room, now time.Time) {
 // holdLocked keeps a frame until its key comes. The caller holds st.mu.
 func (st *Stream) holdLocked(e *keyed, m *wire.Media, now time.Time) {
 	h, r := &st.held, st.room
-	if _, here := r.roster.member(st.owner); st.gone() && here {
-		r.revive(st) // its member is back, and our key of it may be gone
+	if st.gone() {
+		r.revive(st) // its member may be back, and our key of it gone
 	}
 	if st.gone() || st.over.Load() {
 		return
@@ -68,7 +68,6 @@ func (st *Stream) holdLocked(e *keyed, m *wire.Media, now time.Time) {
 		h.since = now
 		r.keeper.stir() // to ask for the key, later
 	}
-	h.newest = now
 	h.expire(r, now)
 	if len(h.frames) >= maxHeldFrames {
 		h.drop(r, 1)

@@ -18,7 +18,9 @@ const (
 	maxKeysUnknown = 64                     // of senders that the relay has not told of
 	unknownFetch   = time.Second            // after which the list is fetched for them
 	unknownWarn    = 10 * time.Second       // after which people are warned, and the message is dropped
-	numberRest     = time.Second            // that the people must not change for, before their safety number is made
+	numberRest     = time.Second            // that the people must not change for, before their safety number is made,
+	numberLate     = 5 * time.Second        // but after which it is made, whatever they do
+	maxUnderWay    = 64                     // urgent messages of ours, from which nobody is given a key again
 	openingTime    = 3 * time.Second        // at most, that nothing is said in until it is known who is there
 	openingAsk     = 700 * time.Millisecond // after which the list is asked for by an urgent message, too
 )
@@ -39,9 +41,11 @@ type keeper struct {
 	views    e2ee.Views // owned by keepKeys
 	unknown  []unknownKey
 	warned   map[warning]struct{}
+	view     view
 	numbered [32]byte // digest of the people that the last safety number was made for
 	people   [32]byte
 	peopleAt time.Time // since when these are the people
+	staleAt  time.Time // since when there is no number of the people; zero: there is
 
 	talking sync.Mutex // guards talker; taken before mu
 	talker  *e2ee.Talker
@@ -58,6 +62,7 @@ type keeper struct {
 	keys      [][]byte
 	delivered []uint32
 	wanted    []wire.MemberID
+	seenBy    map[wire.MemberID][32]byte // what others see, as they said last
 }
 
 // unknownKey is a key message whose sender is not in the list.
@@ -84,6 +89,9 @@ func (k *keeper) begin(r *Room, self wire.EntryHash) {
 // erase forgets every key.
 func (k *keeper) erase() {
 	if k.listener != nil {
+		k.talking.Lock()
+		k.talker.Close()
+		k.talking.Unlock()
 		k.listener.Close() // waits for who is using the join key
 	}
 	k.join.Erase()
@@ -137,6 +145,19 @@ func (k *keeper) keyWanted(ids []wire.MemberID) {
 	k.stir()
 }
 
+// seen notes what a member sees, as it says in its media.
+func (k *keeper) seen(by wire.MemberID, members [32]byte) {
+	k.mu.Lock()
+	if k.seenBy == nil {
+		k.seenBy = make(map[wire.MemberID][32]byte)
+	}
+	if len(k.seenBy) < maxMembers {
+		k.seenBy[by] = members
+	}
+	k.mu.Unlock()
+	k.stir()
+}
+
 // arm gets keys ready for a stream that begins.
 func (k *keeper) arm(suite e2ee.Suite, stream uint8) (*e2ee.Sealer, error) {
 	members, _ := k.room.roster.insiders()
@@ -144,6 +165,7 @@ func (k *keeper) arm(suite e2ee.Suite, stream uint8) (*e2ee.Sealer, error) {
 	defer k.talking.Unlock()
 	k.talker.SetMembers(recipients(members))
 	k.talker.Arm(suite)
+	k.view.openLocked(k.talker)
 	sealer, err := k.talker.Stream(stream)
 	k.stir()
 	return sealer, err
@@ -187,8 +209,8 @@ func (r *Room) keepKeys() {
 // work does what is due and returns when to be called again if nothing comes in.
 func (k *keeper) work(now time.Time) (next time.Time) {
 	k.mu.Lock()
-	changed, keys, delivered, wanted := k.changed, k.keys, k.delivered, k.wanted
-	k.changed, k.keys, k.delivered, k.wanted = false, nil, nil, nil
+	changed, keys, delivered, wanted, seenBy := k.changed, k.keys, k.delivered, k.wanted, k.seenBy
+	k.changed, k.keys, k.delivered, k.wanted, k.seenBy = false, nil, nil, nil, nil
 	k.mu.Unlock()
 
 	members, complete := k.room.roster.insiders()
@@ -196,6 +218,11 @@ func (k *keeper) work(now time.Time) (next time.Time) {
 		k.look(members, complete, now)
 	}
 	next = soonest(next, k.accept(keys, now))
+	for by, digest := range seenBy {
+		if m, known := k.room.roster.member(by); known && !m.Outside {
+			k.views.Theirs(by, digest, now)
+		}
+	}
 	if changed {
 		k.talking.Lock()
 		k.talker.SetMembers(recipients(members))
@@ -207,6 +234,7 @@ func (k *keeper) work(now time.Time) (next time.Time) {
 		}
 	}
 	next = soonest(next, k.send(delivered, wanted, now))
+	next = soonest(next, k.showView(now))
 	next = soonest(next, k.compare(now))
 	next = soonest(next, k.room.askForKeys(now))
 	next = soonest(next, k.safetyNumber(members, complete, now))
@@ -258,11 +286,27 @@ func (k *keeper) look(members []present, complete bool, now time.Time) {
 		hashes = append(hashes, m.hash)
 		people = append(people, m.Identity)
 	}
-	if complete {
-		k.views.Mine(e2ee.DigestMembers(hashes), now)
+	inside := make(map[wire.EntryHash]struct{}, len(hashes))
+	ids := make(map[wire.MemberID]struct{}, len(hashes))
+	for _, hash := range hashes {
+		inside[hash] = struct{}{}
+		ids[hash.Member()] = struct{}{}
 	}
-	if digest := digestPeople(append(people, k.room.client.config.Identity.Public())); digest != k.people {
-		k.people, k.peopleAt = digest, now
+	k.listener.Sync(inside, now)
+	k.views.Retain(func(id wire.MemberID) bool { _, here := ids[id]; return here })
+	if complete {
+		digest := e2ee.DigestMembers(hashes)
+		k.views.Mine(digest, now)
+		k.view.changed(digest, now)
+	}
+	digest := digestPeople(append(people, k.room.client.config.Identity.Public()))
+	if digest == k.people {
+		return
+	}
+	k.people, k.peopleAt = digest, now
+	if k.staleAt.IsZero() {
+		k.staleAt = now
+		k.number.Store(nil) // it is the number of others
 	}
 }
 
@@ -330,6 +374,9 @@ func (k *keeper) check(sender present, key *wire.Key, now time.Time) {
 	case err == nil:
 		k.views.Theirs(sender.ID, key.Key.Members, now)
 		k.room.playHeld(sender.ID)
+		if m, here := k.room.roster.member(sender.ID); !here || m.hash != sender.hash { // it left meanwhile
+			k.membersChanged()
+		}
 	case errors.Is(err, e2ee.ErrBadKey):
 		k.warn(WarnKey, sender.Member, "a key of "+called(sender.Member)+" does not verify: somebody on the way changed it, or its client is broken")
 	}
@@ -341,8 +388,13 @@ func (k *keeper) send(delivered []uint32, wanted []wire.MemberID, now time.Time)
 	for _, number := range delivered {
 		k.talker.Delivered(number)
 	}
+	busy := k.room.link.Session().UrgentPending() > maxUnderWay
 	for _, id := range wanted {
-		k.talker.Wanted(id)
+		if _, known := k.room.roster.member(id); !known {
+			k.room.fetch(crowdWait(k.room.roster.size())) // it cannot be helped before
+		} else if !busy { // it asks again
+			k.talker.Wanted(id)
+		}
 	}
 	d, next := k.talker.Step(now)
 	k.talking.Unlock()
@@ -392,28 +444,35 @@ func (k *keeper) ask(ids []wire.MemberID) {
 	}
 }
 
-// safetyNumber makes the number of the people who are here now, once they have settled.
+// safetyNumber makes the number of the people who are here now, once they have settled, or will not settle.
 func (k *keeper) safetyNumber(members []present, complete bool, now time.Time) (next time.Time) {
-	if !complete || k.people == k.numbered || k.peopleAt.IsZero() {
+	if !complete || k.people == k.numbered && k.staleAt.IsZero() || k.peopleAt.IsZero() {
 		return time.Time{}
 	}
-	if due := k.peopleAt.Add(numberRest); now.Before(due) {
+	due := k.peopleAt.Add(numberRest)
+	if latest := k.staleAt.Add(numberLate); latest.Before(due) {
+		due = latest
+	}
+	if now.Before(due) {
 		return due
 	}
-	k.numbered = k.people
 	people := []identity.PublicKey{k.room.client.config.Identity.Public()}
 	for _, m := range members {
 		people = append(people, m.Identity)
 	}
 	number := e2ee.SafetyNumber(k.room.name, people, k.room.roster.secret) // takes a while
 	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.changed { // look again first: it may be the number of other people
-		k.numbered = [32]byte{}
-		return now
+	changed := k.changed
+	k.mu.Unlock()
+	if changed && now.Before(k.staleAt.Add(numberLate)) {
+		return now // it would be the number of others
 	}
+	again := k.people == k.numbered
+	k.numbered, k.staleAt = k.people, time.Time{}
 	k.number.Store(&number)
-	k.room.events.put(SafetyNumber{Number: number, People: countPeople(people)})
+	if !again { // or they are back, and it was said before
+		k.room.events.put(SafetyNumber{Number: number, People: countPeople(people)})
+	}
 	return time.Time{}
 }
 

@@ -31,7 +31,7 @@ func (h *roomHandler) AliasAcked(s *link.Session, pair wire.AliasPair) {
 	r := (*Room)(h)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if p := r.publication; p != nil && p.pair == pair {
+	if p := r.publication; p != nil && p.pair == pair || r.keeper.view.pair == pair {
 		s.SetAliasKnown(pair.Alias, true)
 	}
 }

@@ -199,6 +199,7 @@ func (r *Room) watch() {
 	}
 	r.events.put(Ended{err})
 	r.events.close()
+	r.keeper.erase()
 }
 
 // Done is closed when the room is over: left, or ended by the relay.

@@ -97,7 +97,7 @@ func (ro *roster) member(id wire.MemberID) (present, bool) {
 	return m, ok
 }
 
-// insiders returns whoever gets our keys; complete: that is everybody, as far as the relay tells.
+// insiders returns whoever gets our keys; complete: the whole list came once, and all news since then is in it.
 func (ro *roster) insiders() (list []present, complete bool) {
 	ro.mu.Lock()
 	defer ro.mu.Unlock()
@@ -107,7 +107,7 @@ func (ro *roster) insiders() (list []present, complete bool) {
 			list = append(list, m)
 		}
 	}
-	return list, ro.complete && !ro.fetching
+	return list, ro.complete
 }
 
 // size returns how many others are there.

@@ -17,6 +17,9 @@ import (
 // even where the network is perfect.
 const minDelay = 15 * time.Millisecond
 
+// maxJump is how far ahead of the others a frame's CTR may be: hours of them.
+const maxJump = 1 << 20
+
 var errNoFEC = errors.New("wzp: the packet has no copy of the one before")
 
 // Stream is what one member says, through all its keys. Its sound is read by one goroutine: Play, or whoever calls
@@ -30,13 +33,15 @@ type Stream struct {
 	owner  wire.MemberID
 	number uint8
 
-	mu     sync.Mutex        // guards what follows
-	replay e2ee.ReplayWindow // CTR goes on through all keys
-	buf    []byte
-	held   heldFrames
-	fec    bool         // the talker sends in-band FEC
-	past   jitter.Stats // of players before the present one
-	failed bool         // there is no decoder
+	mu      sync.Mutex        // guards what follows
+	replay  e2ee.ReplayWindow // CTR goes on through all keys
+	opened  bool              // a frame was
+	highest uint64            // CTR of those
+	buf     []byte
+	held    heldFrames
+	fec     bool         // the talker sends in-band FEC
+	past    jitter.Stats // of players before the present one
+	failed  bool         // there is no decoder
 
 	player atomic.Pointer[jitter.Player] // nil until heard, and when released
 	heard  atomic.Bool                   // something came that decrypts
@@ -139,7 +144,14 @@ func (st *Stream) playLocked(e *keyed, ctr uint64, ciphertext []byte, at time.Ti
 	plain, err := e.opener.Open(st.buf[:0], ctr, ciphertext, time.Now())
 	switch {
 	case errors.Is(err, e2ee.ErrNoKey):
+		st.held.newest = at
 		return err
+	case err != nil && st.held.since.IsZero():
+		st.held.since = at // if nothing else comes, our key is wrong
+		st.room.keeper.stir()
+	}
+	st.held.newest = at
+	switch {
 	case errors.Is(err, e2ee.ErrEarly): // of before we were here
 		return nil
 	case err != nil:
@@ -148,12 +160,30 @@ func (st *Stream) playLocked(e *keyed, ctr uint64, ciphertext []byte, at time.Ti
 		return nil
 	}
 	st.buf = plain
+	if st.opened && ctr > st.highest && ctr-st.highest > maxJump {
+		st.forged.Add(1) // one frame of somebody who has the key, too, must not make all later ones too old
+		st.room.forged.Add(1)
+		return nil
+	}
 	e.link.Seen(ctr)
+	if st.replay.Accept(ctr) != nil {
+		return nil
+	}
+	st.opened, st.highest = true, max(st.highest, ctr)
 	st.held.keyCame()
-	if st.replay.Accept(ctr) == nil {
+	if st.number == wire.ViewStream {
+		st.viewLocked(plain)
+	} else {
 		st.payloadLocked(ctr, plain, at.Sub(st.room.start))
 	}
 	return nil
+}
+
+// viewLocked hands what the member sees to the keeper. The caller holds st.mu.
+func (st *Stream) viewLocked(plain []byte) {
+	if members, err := wire.ParseView(plain); err == nil && !st.gone() {
+		st.room.keeper.seen(st.owner, members)
+	}
 }
 
 // payloadLocked gives what a frame holds to the jitter buffer. The caller holds st.mu.
@@ -191,7 +221,7 @@ func hasFEC(packet []byte) bool {
 
 // beginLocked makes the decoder with the first frame. The caller holds st.mu.
 func (st *Stream) beginLocked() *jitter.Player {
-	if st.gone() || st.over.Load() || st.failed {
+	if st.gone() || st.over.Load() || st.failed || !st.room.remember(st) {
 		return nil
 	}
 	decoder, err := opus.NewDecoder()
@@ -203,7 +233,6 @@ func (st *Stream) beginLocked() *jitter.Player {
 	player := jitter.New(playDecoder{decoder}, jitter.Config{MinDelay: minDelay})
 	st.player.Store(player)
 	if !st.heard.Swap(true) {
-		st.room.remember(st)
 		st.room.events.put(StreamStarted{st})
 	}
 	return player

@@ -18,6 +18,8 @@ const (
 	streamTail = 3 * time.Second
 	// releaseAfter is when its memory is freed.
 	releaseAfter = streamTail + 2*time.Second
+	// historyTime is for how long a stream whose member has left is surely remembered: longer than its keys.
+	historyTime = 30 * time.Second
 )
 
 // Streams returns the streams heard so far of those who are still in the room, in the order of their members' ids.
@@ -90,6 +92,7 @@ func (r *Room) holdLocked(st *Stream) bool {
 		oldest := list[0]
 		oldest.over.Store(true)
 		r.evicted = append(r.evicted, oldest)
+		r.keeper.stir()
 		r.releaseLaterLocked(oldest)
 		list = slices.Clone(list[1:])
 		r.held--
@@ -102,13 +105,26 @@ func (r *Room) holdLocked(st *Stream) bool {
 	return true
 }
 
-// remember keeps a stream in the room's history.
-func (r *Room) remember(st *Stream) {
+// remember keeps a stream in the room's history: what is not there could be played again. When the history is full, those
+// give way whose member left so long ago that none of its keys is held; if there is none, it reports false.
+func (r *Room) remember(st *Stream) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.history) < maxStreamsHeld {
-		r.history = append(r.history, st)
+	if slices.Contains(r.history, st) {
+		return true
 	}
+	if len(r.history) >= maxStreamsHeld {
+		i := slices.IndexFunc(r.history, func(old *Stream) bool {
+			at := time.Duration(old.leftAt.Load())
+			return at != 0 && r.now()-at > historyTime
+		})
+		if i < 0 {
+			return false
+		}
+		r.history = slices.Delete(r.history, i, i+1)
+	}
+	r.history = append(r.history, st)
+	return true
 }
 
 // forgetStreams lets the streams of a member go, once what is buffered has been played.
@@ -156,11 +172,9 @@ func (r *Room) releaseLaterLocked(st *Stream) {
 	})
 }
 
-// revive makes a stream sound again that comes in though its member had left: it is back, or never was away.
-// What was still under way when the member left is no such sign.
+// revive makes a stream sound again that comes in though its member had left, if the member is back.
 func (r *Room) revive(st *Stream) {
-	away := r.now() - time.Duration(st.leftAt.Load())
-	if _, here := r.roster.member(st.owner); !here && away < streamTail {
+	if _, here := r.roster.member(st.owner); !here {
 		return
 	}
 	r.mu.Lock()

@@ -41,6 +41,7 @@ func FuzzKeyWraps(f *testing.F)      { fuzzLayout(f, "key wraps") }
 func FuzzKey(f *testing.F)           { fuzzLayout(f, "key") }
 func FuzzKeysWanted(f *testing.F)    { fuzzLayout(f, "keys wanted") }
 func FuzzKeyDelivered(f *testing.F)  { fuzzLayout(f, "key delivered") }
+func FuzzView(f *testing.F)          { fuzzLayout(f, "view") }
 func FuzzPayload(f *testing.F)       { fuzzLayout(f, "payload") }
 
 func FuzzHeader(f *testing.F) {

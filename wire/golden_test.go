@@ -118,6 +118,10 @@ var layouts = map[string]layout{
 		func(b []byte) (any, error) { return ParseKeyDelivered(b) },
 		func(dst []byte, v any) []byte { return AppendKeyDelivered(dst, v.(uint32)) },
 	},
+	"view": {
+		func(b []byte) (any, error) { return ParseView(b) },
+		func(dst []byte, v any) []byte { return AppendView(dst, v.([32]byte)) },
+	},
 	"payload": {
 		func(b []byte) (any, error) { return ParsePayload(b) },
 		func(dst []byte, v any) []byte {
@@ -173,6 +177,7 @@ var goldens = []struct {
 	{"keys wanted", "a1a2a3a4a5a6", []MemberID{memberA}},
 	{"keys wanted", "a1a2a3a4a5a6 b1b2b3b4b5b6", []MemberID{memberA, memberB}},
 	{"key delivered", "01020304", uint32(0x01020304)},
+	{"view", "01" + strings.Repeat("ab", 32), [32]byte(bytes.Repeat([]byte{0xab}, 32))},
 	{"payload", "1234 08aabb", Payload{Timestamp: 0x1234, Codec: []byte{8, 0xaa, 0xbb}}},
 	{"payload", "ffff ff00", Payload{Timestamp: 0xffff, Silence: true}},
 }
@@ -272,6 +277,9 @@ func TestRefused(t *testing.T) {
 		{"keys wanted", many("a1a2a3a4a5a6", 33), ErrInvalid},
 		{"key delivered", "", ErrInvalid},
 		{"key delivered", "0102030405", ErrInvalid},
+		{"view", "", ErrTruncated},
+		{"view", "01" + strings.Repeat("ab", 31), ErrTruncated},
+		{"view", "02" + strings.Repeat("ab", 32), ErrUnknown},
 		{"payload", "1234", ErrTruncated},
 		{"payload", "1234 ff", ErrTruncated},
 		{"payload", "1234 ff01", ErrUnknown},

@@ -150,6 +150,7 @@ func TestRoundTripLayouts(t *testing.T) {
 		"key":           func() any { return Key{r.member(), r.signedKey(), r.bytes(WrapRatcheted, WrapRatcheted)} },
 		"keys wanted":   func() any { return []MemberID{r.member(), r.member()} },
 		"key delivered": func() any { return r.Uint32() },
+		"view":          func() any { return [32]byte(r.bytes(32, 32)) },
 		"payload": func() any {
 			p := Payload{Timestamp: uint16(r.Uint32()), Codec: r.bytes(1, 300)}
 			p.Codec[0] &^= 4 // mono

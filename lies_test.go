@@ -1,0 +1,165 @@
+package wzp
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// TestGhostWithoutALeave shows a ghost to bert only, and nobody leaves, so that nobody makes a fresh key: what they say of
+// their views in their media warns both. A list that never ends hides nothing either.
+func TestGhostWithoutALeave(t *testing.T) {
+	for name, stall := range map[string]bool{"list comes": false, "list never ends": true} {
+		t.Run(name, func(t *testing.T) {
+			inSpied(t, func(l *lab, s *spy) {
+				a, b := l.joined("anna", "r"), l.joined("bert", "r")
+				a.hum(annas)
+				b.hum(berts)
+				muted(12*time.Second, a, b)
+				before := b.room.SafetyNumber()
+				g := l.ghost(newIdentity(201), "ghost", "r", nil)
+				to := s.of(b)
+				h := hooks{shows: func(p *tapped, entry []byte) bool { return p == to || !slices.Equal(entry, g.entry) }}
+				if stall { // each page comes after 1.5 s and is followed by another one
+					h.answer = func(p *tapped, _, answer wire.Message) wire.Message {
+						page, ok := answer.(*wire.MemberPage)
+						if p != to || !ok {
+							return answer
+						}
+						time.Sleep(1500 * time.Millisecond)
+						page.Next = &wire.MemberID{1}
+						return page
+					}
+				}
+				s.set(h)
+				if stall {
+					to.tell(wire.UrgentRefetch, nil)
+					time.Sleep(time.Second)
+				}
+				s.haunt(g, to)
+				muted(17*time.Second, a, b)
+				if len(a.warned(differing...)) == 0 || len(b.warned(differing...)) == 0 {
+					t.Errorf("anna was warned %v, bert %v", a.warned(differing...), b.warned(differing...))
+				}
+				if now := b.room.SafetyNumber(); now == before || now == a.room.SafetyNumber() {
+					t.Errorf("bert's safety number %q was %q, anna's is %q", now, before, a.room.SafetyNumber())
+				}
+			})
+		})
+	}
+}
+
+// TestForgedFramesOfManyStreams wants what gave way to newer streams to be freed though nothing else happens.
+func TestForgedFramesOfManyStreams(t *testing.T) {
+	inNetwork(t, func(l *lab) {
+		h := l.hostile()
+		a := l.joined("anna", "r")
+		s := h.stranger(50, "eve", "r")
+		h.meet(s)
+		frames := s.frames(t, 3)
+		h.talk(100, frames)
+		time.Sleep(20 * time.Second)
+		kid := frames[0].KID
+		for i := range 5000 {
+			kid := wire.MakeKID(kid.Member(), uint8(1+i%200), kid.Epoch())
+			h.send(uint16(i%wire.MaxAliases), wire.Media{KID: kid, CTR: 1, Ciphertext: make([]byte, 20)})
+			if i%50 == 0 {
+				time.Sleep(10 * time.Millisecond)
+			}
+		}
+		time.Sleep(time.Second)
+		a.room.mu.Lock()
+		defer a.room.mu.Unlock()
+		if n := len(a.room.evicted); n > 0 {
+			t.Errorf("%d streams are kept", n)
+		}
+	})
+}
+
+// TestKeyKeptBack wants a warning when a relay keeps a key back, also if it repeats a frame of before all the time.
+func TestKeyKeptBack(t *testing.T) {
+	for name, replay := range map[string]bool{"quiet": false, "old frames": true} {
+		t.Run(name, func(t *testing.T) {
+			inNetwork(t, func(l *lab) {
+				h := l.hostile()
+				a := l.joined("anna", "r")
+				s := h.stranger(50, "eve", "r")
+				h.meet(s)
+				old := s.frames(t, 5)
+				h.talk(100, old)
+				time.Sleep(time.Second)
+				s.talker.SetMembers(nil) // a fresh key, which anna does not get
+				s.talker.Step(time.Now().Add(time.Hour))
+				s.talker.Step(time.Now().Add(2 * time.Hour))
+				for range 13 {
+					h.talk(101, s.frames(t, 50))
+					if replay {
+						h.send(100, old[4])
+					}
+				}
+				if len(a.warned(WarnNoKey)) == 0 {
+					t.Error("anna was not warned")
+				}
+			})
+		})
+	}
+}
+
+// TestFullHistory wants nothing to be played twice, however many streams were heard before, and those of today to be heard.
+func TestFullHistory(t *testing.T) {
+	for name, left := range map[string]bool{"all here": false, "all gone long ago": true} {
+		t.Run(name, func(t *testing.T) {
+			inNetwork(t, func(l *lab) {
+				h := l.hostile()
+				a := l.joined("anna", "r")
+				time.Sleep(time.Minute)
+				a.room.mu.Lock()
+				for range maxStreamsHeld {
+					st := &Stream{room: a.room, owner: wire.MemberID{9, 9}, number: 1}
+					if left {
+						st.leftAt.Store(1)
+					}
+					a.room.history = append(a.room.history, st)
+				}
+				a.room.mu.Unlock()
+				s := h.stranger(50, "eve", "r")
+				h.meet(s)
+				said := s.frames(t, 50)
+				h.talk(100, said)
+				time.Sleep(time.Second)
+				if ms := sounding(a.mix.take()); (ms > 900) != left {
+					t.Errorf("%d ms were heard", ms)
+				}
+				h.tell(wire.UrgentMembersLeft, wire.AppendMembersLeft(nil, s.id))
+				time.Sleep(100 * time.Millisecond)
+				h.talk(101, said)
+				time.Sleep(time.Second)
+				if ms := sounding(a.mix.take()); ms > 0 {
+					t.Errorf("%d ms were played again", ms)
+				}
+			})
+		})
+	}
+}
+
+// TestNotHeardAfterLeaving wants who is not in the list not to be heard.
+func TestNotHeardAfterLeaving(t *testing.T) {
+	inNetwork(t, func(l *lab) {
+		h := l.hostile()
+		a := l.joined("anna", "r")
+		s := h.stranger(50, "eve", "r")
+		h.meet(s)
+		h.talk(100, s.frames(t, 50))
+		h.tell(wire.UrgentMembersLeft, wire.AppendMembersLeft(nil, s.id))
+		time.Sleep(streamTail + time.Second)
+		for second := range 10 {
+			a.mix.take()
+			h.talk(100, s.frames(t, 50))
+			if ms := sounding(a.mix.take()); ms > 0 || len(a.room.Streams()) > 0 {
+				t.Fatalf("%d s later: %d ms heard, %d streams", second, ms, len(a.room.Streams()))
+			}
+		}
+	})
+}
