@@ -48,8 +48,8 @@ func (c idTrustCmd) Run() error {
 	if err != nil {
 		return usageError{err}
 	}
-	if strings.TrimSpace(c.Name) == "" || wire.CheckName(c.Name) != nil {
-		return usagef("the name %q is not allowed: 1 to 64 bytes, no control characters", c.Name)
+	if identity.FoldName(c.Name) == "" || wire.CheckName(c.Name) != nil {
+		return usagef("the name %s is not allowed: 1 to 64 bytes, no control characters, and some that can be seen", identity.QuoteName(c.Name))
 	}
 	_, seed, err := c.identityFlag.load()
 	if err != nil {
@@ -73,6 +73,31 @@ func (c idTrustCmd) Run() error {
 	if c.Only {
 		also = "has only"
 	}
-	_, err = fmt.Printf("%q %s the fingerprint %s.\n", c.Name, also, fingerprint)
+	_, err = fmt.Printf("%s %s the fingerprint %s.\n", identity.QuoteName(c.Name), also, fingerprint)
 	return err
+}
+
+// shellName is shellQuote for a name that somebody else chose: with what cannot be seen spelled in octal, which printf
+// of any POSIX shell reads, so that people see whom they trust.
+func shellName(name string) string {
+	if identity.EscapeHidden(name) == name {
+		return shellQuote(name)
+	}
+	var format strings.Builder
+	for i, r := range name {
+		text := string(r)
+		switch {
+		case r == '%': // some shells read octal before they look for these two
+			format.WriteString("%%")
+		case r == '\\':
+			format.WriteString(`\\`)
+		case i == 0 && r == '-' || strings.ContainsRune("'\"!`$", r) || identity.EscapeHidden(text) != text:
+			for _, b := range []byte(text) {
+				fmt.Fprintf(&format, `\%03o`, b)
+			}
+		default:
+			format.WriteString(text)
+		}
+	}
+	return `"$(printf '` + format.String() + `')"`
 }

@@ -139,7 +139,7 @@ func (c *joinCmd) trustCommand(name string, f identity.Fingerprint) string {
 	if c.Identity != nil {
 		command += " --identity " + shellQuote(*c.Identity)
 	}
-	return command + " -- " + shellQuote(name) + " " + f.String()
+	return command + " -- " + shellName(name) + " " + f.String()
 }
 
 // openSource opens what --in names; nil for none.
@@ -216,7 +216,7 @@ func (c *joinCmd) openOut() (play wzp.PlayConfig, closeOut func() error, err err
 func talkerFile(dir string, st *wzp.Stream) string {
 	m := st.Member()
 	name := strings.Map(func(r rune) rune {
-		if strings.ContainsRune(`/\:*?"<>|.`, r) || r < ' ' {
+		if strings.ContainsRune(`/\:*?"<>|.`, r) || identity.EscapeHidden(string(r)) != string(r) {
 			return '_'
 		}
 		return r

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -224,29 +222,21 @@ func (o *joinOutput) warning(w wzp.Warning) {
 	case wzp.WarnRelay, wzp.WarnSound, wzp.WarnOutside:
 		kind = "Note: "
 	}
-	l.human = kind + shown(w.Text) + "."
-	if name := w.Member.Name; w.Code == wzp.WarnName && name != o.name && shown(name) == name {
+	l.human = kind + identity.EscapeHidden(w.Text) + "."
+	// Nobody is trusted with our own name, in whatever way it is written.
+	if name := w.Member.Name; w.Code == wzp.WarnName && identity.FoldName(name) != identity.FoldName(o.name) {
 		l.human += " If they tell you by another way that it is them: " + o.trust(name, w.Member.Identity.Fingerprint())
 	}
 	o.print(l)
 }
 
-// shownName is a name that somebody else chose, so that it cannot pass for a line of ours.
+// shownName is a name that somebody else chose, so that it cannot pass for a line of ours, or for another name with what
+// prints nothing.
 func shownName(name string) string {
 	if name == "" {
 		return "(no name)"
 	}
-	return strconv.Quote(name)
-}
-
-// shown is text that may hold names, without invisible characters and such as turn the text around.
-func shown(text string) string {
-	return strings.Map(func(r rune) rune {
-		if !strconv.IsPrint(r) {
-			return '\ufffd'
-		}
-		return r
-	}, text)
+	return identity.QuoteName(name)
 }
 
 // talking says that push-to-talk was switched.
