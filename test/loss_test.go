@@ -40,8 +40,12 @@ func TestHeavyLoss(t *testing.T) {
 	s := listener.leave().talker(t, "anna")
 
 	near(t, "60 % loss", float64(s.Received)/float64(sent.PacketsSent), share(bad.client.sent(), bad.relay.sent()))
-	if want := uint64(length / (20 * time.Millisecond) * 9 / 10); sent.PacketsSent < want {
+	if want := uint64(sent.TS.Sub(sent.SentFrom) / (20 * time.Millisecond) * 9 / 10); sent.PacketsSent < want {
 		t.Errorf("the talker sent %d packets, want at least %d", sent.PacketsSent, want)
+	}
+	// Nothing is said before it is known who is there, for at most 3 s.
+	if opening := sent.SentFrom.Sub(talking.await("joined", 0).TS); opening > latency(3*time.Second, 5*time.Second) {
+		t.Errorf("the talker began %v after it joined, want at most 3 s", opening)
 	}
 	run := longestRun(media(bad.client.sent()), media(bad.relay.sent()))
 	pause := longestPause(media(ear.received()))
@@ -133,7 +137,9 @@ func TestFirstWord(t *testing.T) {
 		var talking []*client
 		for i := first; i < first+atOnce; i++ {
 			roads[i] = newRoad(t, r.addr, "loss=0.6,delay=150ms", uint64(i+10))
-			talking = append(talking, startJoin(t, roads[i].addr(), "room", "--in", word, "--out", "none", "--name", nameOf(i), "--timeout", "100s"))
+			// They stay for a while: what is said is heard when its key is there.
+			talking = append(talking, startJoin(t, roads[i].addr(), "room", "--in", word, "--out", "none", "--name", nameOf(i),
+				"--timeout", "100s", "--for", "8s"))
 		}
 		for k, c := range talking {
 			sent[first+k] = c.finish(2 * time.Minute)
