@@ -38,12 +38,12 @@ type spy struct {
 
 // hooks are what a spy does beside its duty. A nil one leaves things as they are.
 type hooks struct {
-	up     func(from *tapped, m message) []message                         // what the relay takes instead
-	down   func(to *tapped, m message) []message                           // what it sends instead
-	answer func(from *tapped, question, answer wire.Message) wire.Message  // nil: it does not answer
-	shows  func(to *tapped, entry []byte) bool                             // in lists and news of joins
-	media  func(to *tapped, kid wire.KID, ctr uint64) bool                 // whether it passes it
-	passed func(to *tapped, kid wire.KID, ctr, packet uint64, t time.Time) // the number of the sealed packet
+	up     func(from *tapped, m message) []message                        // what the relay takes instead
+	down   func(to *tapped, m message) []message                          // what it sends instead
+	answer func(from *tapped, question, answer wire.Message) wire.Message // nil: it does not answer
+	shows  func(to *tapped, entry []byte) bool                            // in lists and news of joins
+	media  func(to *tapped, kid wire.KID, ctr uint64) bool                // whether it passes it
+	passed func(to *tapped, kid wire.KID, ctr, packet uint64)             // the number of the sealed packet
 }
 
 // message is an urgent message.
@@ -345,7 +345,7 @@ func (p *tapped) SendMedia(tx room.Tx, alias uint16, short, long []byte) {
 	packet := p.Counts().PacketsSent
 	p.Session.SendMedia(tx.(*link.Tx), alias, short, long)
 	if h.passed != nil {
-		h.passed(p, m.KID, m.CTR, packet, time.Now())
+		h.passed(p, m.KID, m.CTR, packet)
 	}
 }
 

@@ -178,14 +178,16 @@ func (l *lab) joinedWith(secret *Secret, name, room string) *person {
 	return p
 }
 
-// warned returns whether a person was warned of one of the codes.
-func (p *person) warned(codes ...WarningCode) bool {
+// warned returns the warnings of some codes, in words, that a person got.
+func (p *person) warned(codes ...WarningCode) (words []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.ContainsFunc(p.events, func(e Event) bool {
-		w, ok := e.(Warning)
-		return ok && slices.Contains(codes, w.Code)
-	})
+	for _, e := range p.events {
+		if w, ok := e.(Warning); ok && slices.Contains(codes, w.Code) {
+			words = append(words, word(e))
+		}
+	}
+	return words
 }
 
 // differing are the warnings that tell people that the relay does not show everybody the same room.

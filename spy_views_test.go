@@ -28,7 +28,7 @@ func (s *spy) mustDiffer(loud *person, people ...*person) {
 	at := make([]time.Time, len(people))
 	for time.Since(begin) < warnIn+2*time.Second && slices.ContainsFunc(at, time.Time.IsZero) {
 		for i, p := range people {
-			if at[i].IsZero() && p.warned(differing...) {
+			if at[i].IsZero() && len(p.warned(differing...)) > 0 {
 				at[i] = time.Now()
 			}
 		}
@@ -173,7 +173,7 @@ func TestGhostWithoutSecret(t *testing.T) {
 					outside++
 				}
 			}
-			if outside != len(ghosts) || !p.warned(WarnOutside) {
+			if outside != len(ghosts) || len(p.warned(WarnOutside)) == 0 {
 				t.Errorf("%d of %d ghosts are outside: %q", outside, len(ghosts), p.log())
 			}
 		}
@@ -238,9 +238,9 @@ func TestLossyKeys(t *testing.T) {
 					t.Errorf("heard %d of %d ms while keys are lost", ms, total)
 				}
 				s.set(hooks{})
-				time.Sleep(5 * time.Second)
+				time.Sleep(9 * time.Second) // a key that is missing may be used 8 s after the leave only
 				b.mustHear("after keys were lost", annas, time.Second)
-				if a.warned(WarnKey) || b.warned(WarnKey) {
+				if len(a.warned(WarnKey))+len(b.warned(WarnKey)) > 0 {
 					t.Errorf("anna: %q, bert: %q", a.log(), b.log())
 				}
 			})
@@ -278,8 +278,8 @@ func TestFloodOfJoins(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		go muted(36*time.Second, b)
 		var ghosts []*ghost
-		for i := range 300 {
-			ghosts = append(ghosts, l.ghost(newIdentity(100), fmt.Sprint("guest ", i), "r", nil))
+		for range 300 {
+			ghosts = append(ghosts, l.ghost(newIdentity(2), "bert", "r", nil))
 		}
 		b.mix.take()
 		begin := time.Now()
