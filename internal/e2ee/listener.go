@@ -339,28 +339,6 @@ func eraseSteps(steps []*heldStep) {
 	}
 }
 
-// Forget says that a member left: what it sealed can be opened for 10 s more, for frames are late.
-func (l *Listener) Forget(id wire.MemberID, now time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	talker := l.talkers[id]
-	if talker == nil || !talker.left.IsZero() {
-		return
-	}
-	talker.left = now
-	l.boundLeftLocked()
-}
-
-// Remember says that a member that was forgotten is inside after all, with the same entry. A key that is accepted
-// says the same.
-func (l *Listener) Remember(id wire.MemberID) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if talker := l.talkers[id]; talker != nil {
-		talker.left = time.Time{}
-	}
-}
-
 // Sync says whose entries are inside now; it follows every change of the roster, on the goroutine that calls Accept.
 // Who is not inside has left: what it sealed can be opened for 10 s more, for frames are late. Who is back with the
 // same entry has not, and the keys that it still has stay. inside is read, not kept.

@@ -423,6 +423,8 @@ func FuzzAccept(f *testing.F) {
 	f.Add(next.message(f, a, b)[6:], false)
 	f.Add(wire.AppendKeyHeader(nil, &next.header), true)
 	f.Add([]byte{2, 0, 0, 0, 2, 0x10, 10}, true)
+	round := goodKey(17, 0x04, 10, w[3])
+	f.Add(wire.AppendKeyHeader(nil, &round.header), true)
 	f.Fuzz(func(t *testing.T, body []byte, sign bool) {
 		l := NewListener(b.hash, b.join, testRoom, nil)
 		held := &party{hash: b.hash, join: b.join, listener: l}
@@ -448,6 +450,12 @@ func FuzzAccept(f *testing.F) {
 			t.Fatalf("error %v", err)
 		case talker.number != 1 || talker.first != 10 || len(talker.generations) != 1 || len(talker.generations[0].steps) != 1:
 			t.Fatalf("refused %+v and changed", h)
+		}
+		if err == nil && h.Epoch < generations && h.Epoch != next.header.Epoch { // it is not on the chain
+			if h.Number-good.header.Number < generations {
+				t.Fatalf("took %+v for the key of another round of generations", h)
+			}
+			return
 		}
 		wantHeard(t, good.frame(t, a, 0, 10), "words", at(0), held)
 	})

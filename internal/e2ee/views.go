@@ -10,7 +10,8 @@ import (
 
 // Times and bounds of docs/protocol.md, section 7.2, "Differing views".
 const (
-	viewSpan     = 10 * time.Second // how far back own views count, and how long a talker's may differ
+	viewPast     = 3 * time.Second  // how far back own views count: news reach us before the talker, or after it
+	viewSpan     = 10 * time.Second // how long a talker's may differ
 	maxViews     = 256              // own views that are remembered
 	maxDiffering = 8                // views of a talker that match none
 )
@@ -22,7 +23,7 @@ var askAfter = [...]time.Duration{3 * time.Second, 6 * time.Second}
 // seen another room than we for too long: then a relay may have shown one of us a member that the other does not
 // know of. The zero value is ready. One goroutine at a time may use it.
 //
-//	a digest that matches no view of the last 10 s
+//	a digest that matches no view of the last 3 s
 //	   |-- 3 s: ask -- 6 s: ask -- 10 s: warn, once
 //	   +-- until it, or one that came later, matches a view
 type Views struct {
@@ -81,7 +82,7 @@ func (v *Views) Mine(digest [32]byte, now time.Time) {
 // prune forgets views that are too old, or too many.
 func (v *Views) prune(now time.Time) {
 	old := 0
-	for old < len(v.past) && (len(v.past)-old > maxViews || now.Sub(v.past[old].until) > viewSpan) {
+	for old < len(v.past) && (len(v.past)-old > maxViews || now.Sub(v.past[old].until) > viewPast) {
 		old++
 	}
 	v.past = slices.Delete(v.past, 0, old)
