@@ -33,10 +33,10 @@ func TestViewsThatAgree(t *testing.T) {
 	v.Mine(viewTwo, at(2))
 	v.Mine(viewTwo, at(3))
 	v.Theirs(alice, viewTwo, at(4))
-	v.Theirs(bob, viewOne, at(12)) // ours until 10 s ago
+	v.Theirs(bob, viewOne, at(5)) // ours until 3 s ago
 	wantDue(t, &v, at(100), nil, nil, never)
-	v.Theirs(bob, viewOne, at(12.1))
-	wantDue(t, &v, at(12.1), nil, nil, at(15.1))
+	v.Theirs(bob, viewOne, at(5.1))
+	wantDue(t, &v, at(5.1), nil, nil, at(8.1))
 }
 
 // A ghost: the talker sees somebody whom we do not, and says so again when asked.
