@@ -106,13 +106,9 @@ func (g *greeter) checkNames(members []Member) {
 		if verdict == identity.NameKept {
 			g.kept++
 		}
-		known, remembered := true, true
-		switch {
-		case c.ownName(m):
-			known = false
-		case verdict == identity.NameOther:
-			known = false
-		case verdict == identity.NameNotKept || c.config.KnownNames == nil:
+		known := verdict != identity.NameOther && !c.ownName(m)
+		if known && (verdict == identity.NameNotKept || c.config.KnownNames == nil) {
+			var remembered bool
 			known, remembered = c.sameKey(m)
 			unkept = unkept || verdict == identity.NameNotKept || !remembered
 		}
