@@ -173,26 +173,6 @@ func (c *Client) keepRelay(key identity.PublicKey) error {
 	return c.config.KnownRelays.Check(c.addr, key)
 }
 
-// knownName reports whether a member has the key that is known for its name, or the first one.
-func (c *Client) knownName(m Member) (known bool, err error) {
-	if m.Name == "" {
-		return true, nil
-	}
-	if m.Name == c.config.Name && m.Identity != c.config.Identity.Public() {
-		return false, nil
-	}
-	if c.config.KnownNames != nil {
-		return c.config.KnownNames.Check(m.Name, m.Identity)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	key, met := c.names[m.Name]
-	if !met && len(c.names) < maxMembers {
-		c.names[m.Name] = m.Identity
-	}
-	return !met || key == m.Identity, nil
-}
-
 func (c *Client) log() *slog.Logger {
 	if c.config.Log == nil {
 		return slog.New(slog.DiscardHandler)

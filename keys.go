@@ -57,12 +57,18 @@ type keeper struct {
 	dropped  atomic.Uint64
 	number   atomic.Pointer[string]
 
-	mu        sync.Mutex // guards the inputs below
-	changed   bool
+	mu     sync.Mutex // guards inputs
+	inputs keeperInputs
+}
+
+// keeperInputs are what other goroutines tell the keeper. Each list is bounded.
+type keeperInputs struct {
+	changed   bool // the roster
 	keys      [][]byte
 	delivered []uint32
 	wanted    []wire.MemberID
 	seenBy    map[wire.MemberID][32]byte // what others see, as they said last
+	blind     []wire.MemberID            // who did not say it for long
 }
 
 // unknownKey is a key message whose sender is not in the list.
@@ -108,16 +114,16 @@ func (k *keeper) stir() {
 // membersChanged notes that the roster changed.
 func (k *keeper) membersChanged() {
 	k.mu.Lock()
-	k.changed = true
+	k.inputs.changed = true
 	k.mu.Unlock()
 	k.stir()
 }
 
-// take queues a key message. The message is copied.
-func (k *keeper) take(message []byte) {
+// keyCame queues a key message. The message is copied.
+func (k *keeper) keyCame(message []byte) {
 	k.mu.Lock()
-	if len(k.keys) < maxKeysQueued {
-		k.keys = append(k.keys, slices.Clone(message))
+	if len(k.inputs.keys) < maxKeysQueued {
+		k.inputs.keys = append(k.inputs.keys, slices.Clone(message))
 	} else {
 		k.dropped.Add(1)
 	}
@@ -128,8 +134,8 @@ func (k *keeper) take(message []byte) {
 // keyDelivered notes that a key of ours is where it should be.
 func (k *keeper) keyDelivered(number uint32) {
 	k.mu.Lock()
-	if len(k.delivered) < maxKeysQueued {
-		k.delivered = append(k.delivered, number)
+	if len(k.inputs.delivered) < maxKeysQueued {
+		k.inputs.delivered = append(k.inputs.delivered, number)
 	}
 	k.mu.Unlock()
 	k.stir()
@@ -138,8 +144,8 @@ func (k *keeper) keyDelivered(number uint32) {
 // keyWanted notes who lacks our key.
 func (k *keeper) keyWanted(ids []wire.MemberID) {
 	k.mu.Lock()
-	if len(k.wanted) < maxMembers {
-		k.wanted = append(k.wanted, ids...)
+	if len(k.inputs.wanted) < maxMembers {
+		k.inputs.wanted = append(k.inputs.wanted, ids...)
 	}
 	k.mu.Unlock()
 	k.stir()
@@ -148,11 +154,21 @@ func (k *keeper) keyWanted(ids []wire.MemberID) {
 // seen notes what a member sees, as it says in its media.
 func (k *keeper) seen(by wire.MemberID, members [32]byte) {
 	k.mu.Lock()
-	if k.seenBy == nil {
-		k.seenBy = make(map[wire.MemberID][32]byte)
+	if k.inputs.seenBy == nil {
+		k.inputs.seenBy = make(map[wire.MemberID][32]byte)
 	}
-	if len(k.seenBy) < maxMembers {
-		k.seenBy[by] = members
+	if len(k.inputs.seenBy) < maxMembers {
+		k.inputs.seenBy[by] = members
+	}
+	k.mu.Unlock()
+	k.stir()
+}
+
+// unseen notes that a member, whose media comes, does not say what it sees.
+func (k *keeper) unseen(by wire.MemberID) {
+	k.mu.Lock()
+	if len(k.inputs.blind) < maxKeysQueued {
+		k.inputs.blind = append(k.inputs.blind, by)
 	}
 	k.mu.Unlock()
 	k.stir()
@@ -160,7 +176,7 @@ func (k *keeper) seen(by wire.MemberID, members [32]byte) {
 
 // arm gets keys ready for a stream that begins.
 func (k *keeper) arm(suite e2ee.Suite, stream uint8) (*e2ee.Sealer, error) {
-	members, _ := k.room.roster.insiders()
+	members, _, _ := k.room.roster.insiders()
 	k.talking.Lock()
 	defer k.talking.Unlock()
 	k.talker.SetMembers(recipients(members))
@@ -208,37 +224,56 @@ func (r *Room) keepKeys() {
 
 // work does what is due and returns when to be called again if nothing comes in.
 func (k *keeper) work(now time.Time) (next time.Time) {
-	k.mu.Lock()
-	changed, keys, delivered, wanted, seenBy := k.changed, k.keys, k.delivered, k.wanted, k.seenBy
-	k.changed, k.keys, k.delivered, k.wanted, k.seenBy = false, nil, nil, nil, nil
-	k.mu.Unlock()
-
-	members, complete := k.room.roster.insiders()
-	if changed {
+	in := k.take()
+	members, all, complete := k.room.roster.insiders()
+	opened := k.opening.over
+	next = k.open(all, complete, now)
+	if in.changed {
 		k.look(members, complete, now)
 	}
-	next = soonest(next, k.accept(keys, now))
-	for by, digest := range seenBy {
-		if m, known := k.room.roster.member(by); known && !m.Outside {
-			k.views.Theirs(by, digest, now)
-		}
-	}
-	if changed {
+	if in.changed || !opened { // what is known when it opens is what the first key is for
 		k.talking.Lock()
 		k.talker.SetMembers(recipients(members))
 		k.talking.Unlock()
 	}
+	next = soonest(next, k.accept(in.keys, now))
+	k.hear(in, now)
 	if !k.opening.over {
-		if due := k.open(complete, now); !due.IsZero() {
-			return soonest(next, due)
-		}
+		return next
 	}
-	next = soonest(next, k.send(delivered, wanted, now))
+	next = soonest(next, k.send(in.delivered, in.wanted, now))
+	if !opened {
+		close(k.opened) // not before the first key went to all: who seals with it before makes newcomers of them
+	}
 	next = soonest(next, k.showView(now))
 	next = soonest(next, k.compare(now))
 	next = soonest(next, k.room.askForKeys(now))
 	next = soonest(next, k.safetyNumber(members, complete, now))
 	return soonest(next, k.listener.Expire(now))
+}
+
+// take returns the inputs, and empties them.
+func (k *keeper) take() keeperInputs {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	in := k.inputs
+	k.inputs = keeperInputs{}
+	return in
+}
+
+// hear takes what members say that they see, and that they do not say it.
+func (k *keeper) hear(in keeperInputs, now time.Time) {
+	for _, id := range in.blind {
+		if m, known := k.room.roster.member(id); known {
+			k.warn(WarnMembers, m.Member, "what "+called(m.Member)+" sees of the room does not come, though its voice does: the relay may "+
+				"keep it back to hide somebody; compare the safety number")
+		}
+	}
+	for by, digest := range in.seenBy {
+		if m, known := k.room.roster.member(by); known && !m.Outside {
+			k.views.Theirs(by, digest, now)
+		}
+	}
 }
 
 // opening is the time after joining in which it is not known yet who is there. Keys would be for those whom we know by
@@ -249,14 +284,16 @@ type opening struct {
 	over  bool
 }
 
-// open ends the opening, or returns when to look again.
-func (k *keeper) open(complete bool, now time.Time) (next time.Time) {
+// open ends the opening, or returns when to look again; zero: it is over.
+func (k *keeper) open(all int, complete bool, now time.Time) (next time.Time) {
 	o := &k.opening
+	if o.over {
+		return time.Time{}
+	}
 	latest := o.since.Add(openingTime)
 	switch ask := o.since.Add(openingAsk); {
-	case complete, int64(k.room.roster.size())+1 >= k.expected.Load(), !now.Before(latest):
+	case complete, int64(all)+1 >= k.expected.Load(), !now.Before(latest):
 		o.over = true
-		close(k.opened)
 		return time.Time{}
 	case o.asked:
 		return latest
@@ -462,7 +499,7 @@ func (k *keeper) safetyNumber(members []present, complete bool, now time.Time) (
 	}
 	number := e2ee.SafetyNumber(k.room.name, people, k.room.roster.secret) // takes a while
 	k.mu.Lock()
-	changed := k.changed
+	changed := k.inputs.changed
 	k.mu.Unlock()
 	if changed && now.Before(k.staleAt.Add(numberLate)) {
 		return now // it would be the number of others

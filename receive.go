@@ -59,7 +59,7 @@ func (h *roomHandler) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte)
 	case wire.UrgentShutdown:
 		r.events.put(Warning{Code: WarnRelay, Text: "the relay is shutting down"})
 	case wire.UrgentKey:
-		r.keeper.take(body)
+		r.keeper.keyCame(body)
 	case wire.UrgentKeysWanted:
 		ids, err := wire.ParseKeysWanted(body)
 		if err != nil {

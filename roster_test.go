@@ -303,7 +303,7 @@ func (s *rosterSim) stepPages() {
 func TestEventsAreBounded(t *testing.T) {
 	q := newEvents()
 	for i := range 3 * maxEvents {
-		q.put(Warning{Text: fmt.Sprint(i)})
+		q.put(MemberLeft{Member{Name: fmt.Sprint(i)}})
 	}
 	q.put(Ended{})
 	q.close()
@@ -313,11 +313,33 @@ func TestEventsAreBounded(t *testing.T) {
 	for e := range q.out {
 		got = append(got, e)
 	}
-	if len(got) != maxEvents || got[len(got)-1] != (Ended{}) || got[0] != (Warning{Text: fmt.Sprint(2*maxEvents + 1)}) {
+	if len(got) != maxEvents || got[len(got)-1] != (Ended{}) || got[0] != (MemberLeft{Member{Name: fmt.Sprint(2*maxEvents + 1)}}) {
 		t.Errorf("%d events, from %v to %v", len(got), got[0], got[len(got)-1])
 	}
 	if n := q.lost(); n != 2*maxEvents+1 {
 		t.Errorf("%d lost", n)
+	}
+}
+
+// TestWarningsAreNotWashedAway wants a warning to outlast any number of joins and leaves.
+func TestWarningsAreNotWashedAway(t *testing.T) {
+	q := newEvents()
+	q.put(Warning{Text: "beware"})
+	for range 3 * maxEvents {
+		q.put(MemberLeft{})
+	}
+	for range 3 * maxEvents { // nor does it wash away everything else
+		q.put(Warning{})
+	}
+	q.close()
+	found := 0
+	for e := range q.out {
+		if e == (Warning{Text: "beware"}) {
+			found++
+		}
+	}
+	if found > 1 || q.lost() != 5*maxEvents+1 {
+		t.Errorf("found %d times, %d events lost", found, q.lost())
 	}
 }
 
