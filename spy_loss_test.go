@@ -21,7 +21,7 @@ func trials() (n, may int) {
 	if measuring {
 		return 100, 5
 	}
-	return 6, 2
+	return 4, 1
 }
 
 // bad is a path of 300 ms that loses 60 % each way.
