@@ -94,7 +94,7 @@ func (st *Stream) playHeld(now time.Time) {
 	frames := h.frames
 	h.frames = nil
 	for _, f := range frames {
-		if st.playLocked(f.of, f.ctr, f.ciphertext, f.at) != nil {
+		if st.playLocked(f.of, f.ctr, f.ciphertext, f.at) {
 			h.frames = append(h.frames, f) // it is another key's
 		} else {
 			st.room.queued.Add(-int64(len(f.ciphertext)))

@@ -136,56 +136,60 @@ func (e *keyed) frame(m *wire.Media) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	now := time.Now()
-	err := st.playLocked(e, m.CTR, m.Ciphertext, now)
-	if errors.Is(err, e2ee.ErrNoKey) {
+	if st.playLocked(e, m.CTR, m.Ciphertext, now) {
 		e.link.Seen(m.CTR) // a guess that the low bits of later ones are read by
 		st.holdLocked(e, m, now)
 	}
 }
 
-// playLocked decrypts a frame that came at a time, drops what came before, and gives it to the jitter buffer. The
-// error is ErrNoKey, or nil. The caller holds st.mu.
-func (st *Stream) playLocked(e *keyed, ctr uint64, ciphertext []byte, at time.Time) error {
+// playLocked takes a frame that came at a time. It reports whether its key is missing; otherwise the frame is done with.
+// The caller holds st.mu.
+func (st *Stream) playLocked(e *keyed, ctr uint64, ciphertext []byte, at time.Time) (noKey bool) {
 	plain, err := e.opener.Open(st.buf[:0], ctr, ciphertext, time.Now())
+	st.held.newest = at
 	switch {
+	case err == nil:
+		st.buf = plain
+		st.openedLocked(e, ctr, plain, at)
+		return false
 	case errors.Is(err, e2ee.ErrNoKey):
-		st.held.newest = at
-		return err
-	case err != nil && st.held.since.IsZero():
+		return true
+	case !errors.Is(err, e2ee.ErrEarly): // which is of before we were here
+		st.forgery()
+	}
+	if st.held.since.IsZero() {
 		st.held.since = at // if nothing else comes, our key is wrong
 		st.room.keeper.stir()
 	}
-	st.held.newest = at
-	switch {
-	case errors.Is(err, e2ee.ErrEarly): // of before we were here
-		return nil
-	case err != nil:
-		st.forged.Add(1)
-		st.room.forged.Add(1)
-		return nil
-	}
-	st.buf = plain
+	return false
+}
+
+// openedLocked handles a frame that was decrypted: it drops what came before. The caller holds st.mu.
+func (st *Stream) openedLocked(e *keyed, ctr uint64, plain []byte, at time.Time) {
 	if st.opened && ctr > st.highest && ctr-st.highest > maxJump {
-		st.forged.Add(1) // one frame of somebody who has the key, too, must not make all later ones too old
-		st.room.forged.Add(1)
-		return nil
+		st.forgery() // one frame of somebody who has the key, too, must not make all later ones too old
+		return
 	}
 	e.link.Seen(ctr)
 	if st.replay.Accept(ctr) != nil {
-		return nil
+		return
 	}
 	st.opened, st.highest = true, max(st.highest, ctr)
 	st.held.keyCame()
-	switch {
-	case st.number == wire.ViewStream:
+	if st.number == wire.ViewStream {
 		st.viewLocked(plain)
-	default:
-		if st.unseen.Add(1) == maxUnseen {
-			st.room.keeper.unseen(st.owner)
-		}
-		st.payloadLocked(ctr, plain, at.Sub(st.room.start))
+		return
 	}
-	return nil
+	if st.unseen.Add(1) == maxUnseen {
+		st.room.keeper.unseen(st.owner)
+	}
+	st.payloadLocked(ctr, plain, at.Sub(st.room.start))
+}
+
+// forgery counts a frame that is not its member's.
+func (st *Stream) forgery() {
+	st.forged.Add(1)
+	st.room.forged.Add(1)
 }
 
 // viewLocked hands what the member sees to the keeper. The caller holds st.mu.
