@@ -163,3 +163,21 @@ func TestNotHeardAfterLeaving(t *testing.T) {
 		}
 	})
 }
+
+// TestViewsKeptBack wants a warning when a relay drops all that a talker says of what it sees.
+func TestViewsKeptBack(t *testing.T) {
+	inNetwork(t, func(l *lab) {
+		h := l.hostile()
+		a := l.joined("anna", "r")
+		s := h.stranger(50, "eve", "r") // who never says it
+		h.meet(s)
+		h.talk(100, s.frames(t, maxUnseen-1))
+		if warned := a.warned(WarnMembers); len(warned) > 0 {
+			t.Errorf("warned %v too early", warned)
+		}
+		h.talk(100, s.frames(t, 10))
+		if len(a.warned(WarnMembers)) == 0 {
+			t.Error("anna was not warned")
+		}
+	})
+}
