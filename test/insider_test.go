@@ -137,7 +137,7 @@ func (in *insider) Media(_ *link.Session, st *link.Stream, m *wire.Media, _ *lin
 	}
 	st.Seen(m.CTR)
 	in.opened[m.KID]++
-	if p, err := wire.ParsePayload(plain); err == nil && !p.Silence {
+	if p, err := wire.ParsePayload(plain); err == nil && len(p.Codec) >= 40 {
 		in.plain = append(in.plain[max(0, len(in.plain)-200):], p.Codec)
 	}
 }
