@@ -9,7 +9,7 @@ import (
 
 const (
 	maxHeldFrames = 64              // of a stream
-	maxHeldTime   = 3 * time.Second // for which a frame waits for its key
+	maxHeldTime   = 5 * time.Second // for which a frame waits for its key
 	maxHeldBytes  = 1 << 20         // of a room
 	askAfter      = 1500 * time.Millisecond
 	askEvery      = 2 * time.Second

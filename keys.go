@@ -21,8 +21,10 @@ const (
 	numberRest     = time.Second            // that the people must not change for, before their safety number is made,
 	numberLate     = 5 * time.Second        // but after which it is made, whatever they do
 	maxUnderWay    = 64                     // urgent messages of ours, from which nobody is given a key again
-	openingTime    = 3 * time.Second        // at most, that nothing is said in until it is known who is there
-	openingAsk     = 700 * time.Millisecond // after which the list is asked for by an urgent message, too
+	openingTime    = 6 * time.Second        // at most, that nothing is said in until it is known who is there
+	openingRest    = 2 * time.Second        // after the list came, for its members to get their keys
+	openingMost    = 10 * time.Second       // from which on whoever is found is a newcomer
+	openingAsk     = 300 * time.Millisecond // after which the list is asked for by an urgent message, too
 )
 
 // keeper keeps the room's keys: it makes ours, checks the others', and warns.
@@ -176,7 +178,7 @@ func (k *keeper) unseen(by wire.MemberID) {
 
 // arm gets keys ready for a stream that begins.
 func (k *keeper) arm(suite e2ee.Suite, stream uint8) (*e2ee.Sealer, error) {
-	members, _, _ := k.room.roster.insiders()
+	members, _ := k.room.roster.insiders()
 	k.talking.Lock()
 	defer k.talking.Unlock()
 	k.talker.SetMembers(recipients(members))
@@ -225,9 +227,10 @@ func (r *Room) keepKeys() {
 // work does what is due and returns when to be called again if nothing comes in.
 func (k *keeper) work(now time.Time) (next time.Time) {
 	in := k.take()
-	members, all, complete := k.room.roster.insiders()
+	members, complete := k.room.roster.insiders()
 	opened := k.opening.over
-	next = k.open(all, complete, now)
+	opening := k.opening.lasts(complete, now)
+	next = k.open(complete, now)
 	if in.changed {
 		k.look(members, complete, now)
 	}
@@ -241,6 +244,9 @@ func (k *keeper) work(now time.Time) (next time.Time) {
 	if !k.opening.over {
 		return next
 	}
+	k.talking.Lock()
+	k.talker.Opening(opening)
+	k.talking.Unlock()
 	next = soonest(next, k.send(in.delivered, in.wanted, now))
 	if !opened {
 		close(k.opened) // not before the first key went to all: who seals with it before makes newcomers of them
@@ -279,20 +285,30 @@ func (k *keeper) hear(in keeperInputs, now time.Time) {
 // opening is the time after joining in which it is not known yet who is there. Keys would be for those whom we know by
 // chance.
 type opening struct {
-	since time.Time
-	asked bool
-	over  bool
+	since  time.Time
+	listed time.Time // when the list was complete
+	asked  bool
+	over   bool // something may be said
+}
+
+// lasts reports whether members that are found now are taken for such that were there before us.
+func (o *opening) lasts(complete bool, now time.Time) bool {
+	if complete && o.listed.IsZero() {
+		o.listed = now
+	}
+	// What was said before the list came, its members could not be given the keys of; if it came at once, nothing was said.
+	return now.Before(o.since.Add(openingMost)) && (o.listed.IsZero() || o.asked && now.Before(o.listed.Add(openingRest)))
 }
 
 // open ends the opening, or returns when to look again; zero: it is over.
-func (k *keeper) open(all int, complete bool, now time.Time) (next time.Time) {
+func (k *keeper) open(complete bool, now time.Time) (next time.Time) {
 	o := &k.opening
 	if o.over {
 		return time.Time{}
 	}
 	latest := o.since.Add(openingTime)
 	switch ask := o.since.Add(openingAsk); {
-	case complete, int64(all)+1 >= k.expected.Load(), !now.Before(latest):
+	case complete, k.expected.Load() == 1, !now.Before(latest):
 		o.over = true
 		return time.Time{}
 	case o.asked:

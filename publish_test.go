@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -209,12 +210,15 @@ func (s brokenSink) Close() error               { return nil }
 func TestPlayEach(t *testing.T) {
 	inLab(t, func(l *lab) {
 		a, b, c := l.joined("anna", "r"), l.joined("bert", "r"), l.joined("carl", "r")
+		var mu sync.Mutex // guards sinks
 		sinks := make(map[string]*recording)
 		ctx, cancel := context.WithTimeout(context.Background(), 8*time.Second)
 		defer cancel()
 		a.cancel() // its own Play
 		a.wg.Go(func() {
 			err := a.room.Play(ctx, PlayConfig{Each: func(st *Stream) (Sink, error) {
+				mu.Lock()
+				defer mu.Unlock()
 				sink := &recording{}
 				sinks[st.Member().Name] = sink
 				return sink, nil
@@ -228,14 +232,18 @@ func TestPlayEach(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		b.leave()
 		time.Sleep(streamTail + 500*time.Millisecond)
+		mu.Lock()
 		sinks["bert"].mu.Lock()
 		closed := sinks["bert"].closed
 		sinks["bert"].mu.Unlock()
+		mu.Unlock()
 		if !closed {
 			t.Error("the sink of who has left is open")
 		}
 		<-ctx.Done()
 		time.Sleep(time.Second)
+		mu.Lock()
+		defer mu.Unlock()
 		if len(sinks) != 2 || !sinks["carl"].closed {
 			t.Errorf("%d sinks, carl's closed: %v", len(sinks), sinks["carl"].closed)
 		}

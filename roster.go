@@ -98,8 +98,7 @@ func (ro *roster) member(id wire.MemberID) (present, bool) {
 }
 
 // insiders returns whoever gets our keys; complete: the whole list came once, and all news since then is in it.
-// all is how many are there in all.
-func (ro *roster) insiders() (list []present, all int, complete bool) {
+func (ro *roster) insiders() (list []present, complete bool) {
 	ro.mu.Lock()
 	defer ro.mu.Unlock()
 	list = make([]present, 0, len(ro.present))
@@ -108,7 +107,7 @@ func (ro *roster) insiders() (list []present, all int, complete bool) {
 			list = append(list, m)
 		}
 	}
-	return list, len(ro.present), ro.complete
+	return list, ro.complete
 }
 
 // size returns how many others are there.

@@ -72,7 +72,7 @@ func (r random) report() Report {
 
 func (r random) urgent() Urgent {
 	u := Urgent{Number: r.varint(), Kind: UrgentKind(r.Uint32()), Message: r.bytes(0, MaxUrgent)}
-	if u.Kind >= UrgentRefetch && u.Kind <= UrgentLeave {
+	if u.Kind >= UrgentRefetch && u.Kind <= UrgentLeave || u.Kind == UrgentMembersWanted {
 		u.Message = u.Message[:0]
 	}
 	return u

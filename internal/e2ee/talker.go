@@ -13,10 +13,11 @@ import (
 
 // Times and bounds of docs/protocol.md, section 7.2, "Sending".
 const (
-	changePause = time.Second     // between two changes of the key
-	switchAfter = 8 * time.Second // from the first leave to the fresh key's use, delivered or not
-	lastStep    = 15              // a ratchet step has 4 bits
-	generations = 16              // so has a generation
+	changePause  = time.Second            // between two changes of the key
+	openingPause = 500 * time.Millisecond // and while it is not known who is there
+	switchAfter  = 8 * time.Second        // from the first leave to the fresh key's use, delivered or not
+	lastStep     = 15                     // a ratchet step has 4 bits
+	generations  = 16                     // so has a generation
 )
 
 // Recipient is another member inside, as far as keys matter.
@@ -79,6 +80,7 @@ type Talker struct {
 	atOnce     bool      // ... and must not wait for the pace: the microphone was armed just now
 	left       time.Time // when a holder was first seen to have left; zero: none
 	last       time.Time // the last change
+	opening    bool      // who is found is no newcomer
 
 	mu      sync.Mutex // guards what follows, which the Sealers use
 	closed  bool
@@ -186,6 +188,18 @@ func (t *Talker) Wanted(id wire.MemberID) {
 	}
 }
 
+// Opening says whether it is not known yet who is there: then whoever is found is taken for one who was there before us, and gets the
+// key in use without a ratchet, and sooner. Otherwise what we say at first would be lost to most of a room whose list comes late.
+func (t *Talker) Opening(on bool) { t.opening = on }
+
+// pause returns the time between two changes.
+func (t *Talker) pause() time.Duration {
+	if t.opening {
+		return openingPause
+	}
+	return changePause
+}
+
 // Delivered says that everybody has the key with this number.
 func (t *Talker) Delivered(number uint32) {
 	if t.waiting != nil && number == t.awaited {
@@ -221,7 +235,7 @@ func (t *Talker) advance(now time.Time) (key *mediaKey, to []Recipient, next tim
 	case t.left.IsZero():
 		t.left = now
 	}
-	if due.any() && (t.atOnce || t.last.IsZero() || now.Sub(t.last) >= changePause) {
+	if due.any() && (t.atOnce || t.last.IsZero() || now.Sub(t.last) >= t.pause()) {
 		key, to = t.changeLocked(due, now)
 		t.last = now
 		due = t.due()
@@ -235,7 +249,7 @@ func (t *Talker) next(due due) (next time.Time) {
 		next = t.until
 	}
 	if due.any() {
-		if change := t.last.Add(changePause); next.IsZero() || change.Before(next) {
+		if change := t.last.Add(t.pause()); next.IsZero() || change.Before(next) {
 			next = change
 		}
 	}
@@ -279,6 +293,7 @@ func (t *Talker) changeLocked(due due, now time.Time) (*mediaKey, []Recipient) {
 	case !due.newcomers:
 		return t.announceLocked(t.filter(t.asks))
 	case t.waiting != nil: // it was not used yet, so it opens nothing of before they came
+	case t.opening: // they were there before us, as far as we know
 	case t.key.step == lastStep:
 		return t.rekeyLocked(now, now.Add(switchAfter))
 	default:
