@@ -21,7 +21,7 @@ const (
 	numberRest     = time.Second            // that the people must not change for, before their safety number is made,
 	numberLate     = 5 * time.Second        // but after which it is made, whatever they do
 	maxUnderWay    = 64                     // urgent messages of ours, from which nobody is given a key again
-	openingTime    = 6 * time.Second        // at most, that nothing is said in until it is known who is there
+	openingTime    = 3 * time.Second        // at most, that nothing is said in until it is known who is there
 	openingRest    = 2 * time.Second        // after the list came, for its members to get their keys
 	openingMost    = 10 * time.Second       // from which on whoever is found is a newcomer
 	openingAsk     = 300 * time.Millisecond // after which the list is asked for by an urgent message, too

@@ -8,11 +8,12 @@ import (
 )
 
 const (
-	paceStart = 2 << 10  // bytes a second, to begin with: a third of the rate of media, but at most this,
-	paceFloor = 512      // at least that at first
-	paceLeast = 256      // and never less than this
-	paceMost  = 64 << 10 // bytes a second
-	paceBurst = 1200     // bytes that leave at once: two packets do, whatever their size
+	paceStart  = 4 << 10  // bytes a second, to begin with: a third of the rate of media, or more if that is high, but at most this,
+	paceFloor  = 512      // at least that at first
+	paceNarrow = 4 << 10  // bytes a second of media, above which the path is not taken for narrow
+	paceLeast  = 256      // and never less than this
+	paceMost   = 64 << 10 // bytes a second
+	paceBurst  = 1200     // bytes that leave at once: two packets do, whatever their size
 
 	paceStep   = 200 * time.Millisecond // a rate is kept at least that long, and a round trip, before it grows
 	paceSteps  = 3                      // at once, at most
@@ -99,7 +100,7 @@ func (p *pacer) fill(now time.Time, path pathView) {
 func (p *pacer) rest(now time.Time, rest time.Duration, path pathView) {
 	start := float64(paceStart)
 	if path.media > 0 {
-		start = min(max(path.media/3, paceFloor), paceStart)
+		start = min(max(path.media/3, 2*(path.media-paceNarrow), paceFloor), paceStart)
 	}
 	if p.learned {
 		used := 2 * float64(p.sent) / rest.Seconds()

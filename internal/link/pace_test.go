@@ -36,8 +36,8 @@ func (g *pacing) run(d time.Duration, kind int, rtt func() time.Duration) {
 
 func always(d time.Duration) func() time.Duration { return func() time.Duration { return d } }
 
-func TestPaceBeginsWithAThirdOfMedia(t *testing.T) {
-	for media, want := range map[float64]float64{0: 2048, 10: 512, 1530: 512, 1800: 600, 5850: 1950, 90_000: 2048} {
+func TestPaceBeginsByTheRateOfMedia(t *testing.T) {
+	for media, want := range map[float64]float64{0: 4096, 10: 512, 1530: 512, 1800: 600, 5850: 3508, 90_000: 4096} {
 		if got := newPacing(media).p.rate; got != want {
 			t.Errorf("with %v B/s of media it begins with %v B/s, want %v", media, got, want)
 		}
@@ -50,9 +50,9 @@ func TestPaceGrowsWhileThereIsNoQueue(t *testing.T) {
 		want   float64 // at least
 		most   float64
 	}{
-		{20 * ms, 450 * ms, 2048 * 1.5 * 1.5, 2048 * 1.5 * 1.5},
+		{20 * ms, 450 * ms, 4096 * 1.5 * 1.5, 4096 * 1.5 * 1.5},
 		{20 * ms, 3 * time.Second, paceMost, paceMost},
-		{400 * ms, 2 * time.Second, 2048 * 1.5 * 1.5 * 1.5, 2048 * 1.5 * 1.5 * 1.5 * 1.5}, // once a round trip
+		{400 * ms, 2 * time.Second, 4096 * 1.5 * 1.5 * 1.5, 4096 * 1.5 * 1.5 * 1.5 * 1.5}, // once a round trip
 		{300 * ms, 20 * time.Second, paceMost, paceMost},
 	} {
 		g := newPacing(0)
