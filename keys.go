@@ -27,6 +27,9 @@ const (
 	openingAsk     = 300 * time.Millisecond // after which the list is asked for by an urgent message, too
 )
 
+// safetyNumber is slow on purpose. Tests of other things, under the race detector, have no time for it.
+var safetyNumber = e2ee.SafetyNumber
+
 // keeper keeps the room's keys: it makes ours, checks the others', and warns.
 //
 //	roster, relay ── changed, take, delivered, wanted ──> inputs ── keepKeys ──> urgent messages: our key, wraps, asking
@@ -513,7 +516,7 @@ func (k *keeper) safetyNumber(members []present, complete bool, now time.Time) (
 	for _, m := range members {
 		people = append(people, m.Identity)
 	}
-	number := e2ee.SafetyNumber(k.room.name, people, k.room.roster.secret) // takes a while
+	number := safetyNumber(k.room.name, people, k.room.roster.secret) // takes a while
 	k.mu.Lock()
 	changed := k.inputs.changed
 	k.mu.Unlock()
