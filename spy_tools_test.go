@@ -130,7 +130,7 @@ func (n *notes) hoard(p *person) *hoard {
 			n.t.Fatal(err)
 		}
 		listener := e2ee.NewListener(p.room.keeper.self, p.room.keeper.join, p.room.name, p.config.Secret)
-		if err := listener.Accept(wire.HashEntry(entry), e.Identity, &key, time.Now()); err != nil {
+		if _, err := listener.Accept(wire.HashEntry(entry), e.Identity, &key, time.Now()); err != nil {
 			n.t.Errorf("key %d of %v: %v", key.Key.Number, key.Sender, err)
 		}
 		h.keys = append(h.keys, hoarded{key, listener})

@@ -77,7 +77,9 @@ type Listener struct {
 type heldTalker struct {
 	hash        wire.EntryHash
 	number      uint32            // of the last header
+	accepted    acceptedNumbers   // those up to it
 	first       uint64            // its first CTR
+	renewed     time.Time         // when the newest generation came
 	generations []*heldGeneration // the newest last
 	left        time.Time         // zero: it is inside
 }
@@ -111,53 +113,61 @@ func NewListener(self wire.EntryHash, join *JoinKey, room string, secret *Secret
 	return &Listener{self: self, join: join, room: room, secret: secret, talkers: map[wire.MemberID]*heldTalker{}}
 }
 
-// Accept takes a key of a member inside, with the hash and identity of that member's entry. With an error nothing
-// changes: [ErrKnown] is no reason to worry, [ErrBadKey] is.
-func (l *Listener) Accept(sender wire.EntryHash, key identity.PublicKey, k *wire.Key, now time.Time) error {
+// Accept takes a key of a member inside, with the hash and identity of that member's entry. It reports whether it is
+// the member's newest: another one was overtaken by it, and what its header says of the room is out of date. With an
+// error nothing changes: [ErrKnown] is no reason to worry, [ErrBadKey] is.
+func (l *Listener) Accept(sender wire.EntryHash, key identity.PublicKey, k *wire.Key, now time.Time) (newest bool, err error) {
 	if k.Sender != sender.Member() {
-		return errKeySender
+		return false, errKeySender
 	}
 	l.accepting.Lock()
 	defer l.accepting.Unlock()
-	if err := l.precheck(sender, &k.Key.KeyHeader); err != nil {
-		return err
+	late, err := l.precheck(sender, &k.Key.KeyHeader, now)
+	if err != nil {
+		return false, err
 	}
 	if !verifyHeader(key, sender, k.Key.Signed, k.Key.Signature) {
-		return errKeySignature
+		return false, errKeySignature
 	}
 	w, err := l.join.unwrap(sender, k.Key.Signed, l.self, k.Wrap)
 	if err != nil {
-		return errKeyWrap
+		return false, errKeyWrap
 	}
 	if err := checkWrapped(&k.Key.KeyHeader, w); err != nil {
 		clear(w)
-		return err
+		return false, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.installLocked(sender, &k.Key.KeyHeader, w, now)
+	if late {
+		return false, l.addLateLocked(sender, &k.Key.KeyHeader, w, now)
+	}
+	return true, l.installLocked(sender, &k.Key.KeyHeader, w, now)
 }
 
-// precheck compares a header with the talker's last one, before anything costs much.
-func (l *Listener) precheck(sender wire.EntryHash, h *wire.KeyHeader) error {
+// precheck compares a header with the talker's last one, before anything costs much. It reports whether the key was
+// overtaken by that.
+func (l *Listener) precheck(sender wire.EntryHash, h *wire.KeyHeader, now time.Time) (late bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	talker := l.talkers[sender.Member()]
 	switch {
 	case l.closed || h.Number == 0: // numbers begin with 1
-		return ErrKnown
+		return false, ErrKnown
 	case talker == nil:
-		return nil
+		return false, nil
 	case talker.hash != sender && talker.left.IsZero():
-		return errKeyTaken
+		return false, errKeyTaken
 	case talker.hash != sender: // an id can be searched for: another member, after the first one left
-		return nil
+		return false, nil
+	case talker.overtaken(h, now):
+		return true, nil
 	case h.Number <= talker.number:
-		return ErrKnown
+		return false, ErrKnown
 	case h.FirstCTR < talker.first:
-		return errKeyFirst
+		return false, errKeyFirst
 	}
-	return nil
+	return false, nil
 }
 
 // checkWrapped checks what a wrap had in it against the header.
@@ -197,6 +207,7 @@ func (l *Listener) installLocked(sender wire.EntryHash, h *wire.KeyHeader, w []b
 	if held == nil {
 		talker.add(h, w, now)
 	}
+	talker.accepted = talker.accepted.with(h.Number, talker.number)
 	talker.number, talker.first, talker.left = h.Number, h.FirstCTR, time.Time{}
 	l.talkers[sender.Member()] = talker
 	return nil
@@ -297,13 +308,22 @@ func (t *heldTalker) add(h *wire.KeyHeader, w []byte, now time.Time) {
 	if n := len(t.generations); n > 0 && t.generations[n-1].over.IsZero() {
 		t.generations[n-1].over = now
 	}
+	t.renewed = now
+	t.insert(len(t.generations), h, w)
+}
+
+// insert puts a new generation before the i-th of those that are held, in place of the oldest if they are too many.
+func (t *heldTalker) insert(i int, h *wire.KeyHeader, w []byte) *heldGeneration {
 	if len(t.generations) == maxGenerations {
 		t.drop(t.generations[0])
+		i--
 	}
-	t.generations = append(t.generations, &heldGeneration{
+	g := &heldGeneration{
 		suite: Suite(h.Suite), index: h.Epoch / generations, number: h.Number,
 		steps: []*heldStep{newStep(h.Epoch%generations, h.FirstCTR, w)},
-	})
+	}
+	t.generations = slices.Insert(t.generations, i, g)
+	return g
 }
 
 func (t *heldTalker) generation(index uint8) *heldGeneration {

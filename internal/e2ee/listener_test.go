@@ -125,7 +125,7 @@ func TestAcceptRefusesEveryChange(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		if err := b.listener.Accept(a.hash, a.id.Public(), &key, at(0)); !errors.Is(err, ErrBadKey) && err != ErrKnown {
+		if _, err := b.listener.Accept(a.hash, a.id.Public(), &key, at(0)); !errors.Is(err, ErrBadKey) && err != ErrKnown {
 			t.Fatalf("bit %d: %v", i, err)
 		}
 	}
@@ -151,7 +151,7 @@ func TestAcceptRefusesWhatIsForOthers(t *testing.T) {
 	}
 	refuse := func(what, reason string, sender *party, key *wire.Key) {
 		t.Helper()
-		err := b.listener.Accept(sender.hash, sender.id.Public(), key, at(0))
+		_, err := b.listener.Accept(sender.hash, sender.id.Public(), key, at(0))
 		if !errors.Is(err, ErrBadKey) || !strings.Contains(err.Error(), reason) {
 			t.Fatalf("%s: %v, want %q", what, err, reason)
 		}
@@ -438,7 +438,7 @@ func FuzzAccept(f *testing.F) {
 		if err != nil {
 			return
 		}
-		err = l.Accept(a.hash, a.id.Public(), &key, at(0))
+		_, err = l.Accept(a.hash, a.id.Public(), &key, at(0))
 		h := key.Key.KeyHeader
 		talker := l.talkers[a.hash.Member()]
 		switch {
@@ -469,7 +469,7 @@ func BenchmarkAccept(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := to.listener.Accept(from.hash, from.id.Public(), &key, at(0)); err != nil {
+		if _, err := to.listener.Accept(from.hash, from.id.Public(), &key, at(0)); err != nil {
 			b.Fatal(err)
 		}
 		delete(to.listener.talkers, from.hash.Member())

@@ -99,7 +99,8 @@ func (p *party) accept(t testing.TB, from *party, message []byte, now time.Time)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p.listener.Accept(from.hash, from.id.Public(), &key, now)
+	_, err = p.listener.Accept(from.hash, from.id.Public(), &key, now)
+	return err
 }
 
 // deliver gives d to those of the parties that are recipients.
