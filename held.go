@@ -20,7 +20,7 @@ const (
 // is. Its Stream locks it. The zero value is empty.
 //
 //	no key ── hold ──> held ──key comes: playHeld──> jitter buffer, with the times at which they came
-//	                    └──1.5 s: ask the talker; 3 s: dropped; 10 s: warn
+//	                    └──1.5 s: ask the talker; 5 s: dropped; 10 s: warn
 type heldFrames struct {
 	frames []heldFrame
 	since  time.Time // of the first frame without a key, after the last that had one; zero: none

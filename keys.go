@@ -1,34 +1,23 @@
 package wzp
 
 import (
-	"crypto/sha256"
 	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/e2ee"
 	"github.com/wzp-voice/wzp/wire"
 )
 
 const (
-	maxKeysQueued  = 256                    // key messages that wait to be checked
-	maxKeysUnknown = 64                     // of senders that the relay has not told of
-	unknownFetch   = time.Second            // after which the list is fetched for them
-	unknownWarn    = 10 * time.Second       // after which people are warned, and the message is dropped
-	numberRest     = time.Second            // that the people must not change for, before their safety number is made,
-	numberLate     = 5 * time.Second        // but after which it is made, whatever they do
-	maxUnderWay    = 64                     // urgent messages of ours, from which nobody is given a key again
-	openingTime    = 3 * time.Second        // at most, that nothing is said in until it is known who is there
-	openingRest    = 2 * time.Second        // after the list came, for its members to get their keys
-	openingMost    = 10 * time.Second       // from which on whoever is found is a newcomer
-	openingAsk     = 300 * time.Millisecond // after which the list is asked for by an urgent message, too
+	maxKeysQueued  = 256              // key messages that wait to be checked
+	maxKeysUnknown = 64               // of senders that the relay has not told of
+	unknownFetch   = time.Second      // after which the list is fetched for them
+	unknownWarn    = 10 * time.Second // after which people are warned, and the message is dropped
+	maxUnderWay    = 64               // urgent messages of ours, from which nobody is given a key again
 )
-
-// safetyNumber is slow on purpose. Tests of other things, under the race detector, have no time for it.
-var safetyNumber = e2ee.SafetyNumber
 
 // keeper keeps the room's keys: it makes ours, checks the others', and warns.
 //
@@ -47,10 +36,7 @@ type keeper struct {
 	unknown  []unknownKey
 	warned   map[warning]struct{}
 	view     view
-	numbered [32]byte // digest of the people that the last safety number was made for
-	people   [32]byte
-	peopleAt time.Time // since when these are the people
-	staleAt  time.Time // since when there is no number of the people; zero: there is
+	safety   safety
 
 	talking sync.Mutex // guards talker; taken before mu
 	talker  *e2ee.Talker
@@ -60,7 +46,6 @@ type keeper struct {
 	opening  opening       // owned by keepKeys
 	expected atomic.Int64  // members, as the relay said at first
 	dropped  atomic.Uint64
-	number   atomic.Pointer[string]
 
 	mu     sync.Mutex // guards inputs
 	inputs keeperInputs
@@ -247,17 +232,14 @@ func (k *keeper) work(now time.Time) (next time.Time) {
 	if !k.opening.over {
 		return next
 	}
-	k.talking.Lock()
-	k.talker.Opening(opening)
-	k.talking.Unlock()
-	next = soonest(next, k.send(in.delivered, in.wanted, now))
+	next = soonest(next, k.send(in, opening, now))
 	if !opened {
 		close(k.opened) // not before the first key went to all: who seals with it before makes newcomers of them
 	}
 	next = soonest(next, k.showView(now))
 	next = soonest(next, k.compare(now))
 	next = soonest(next, k.room.askForKeys(now))
-	next = soonest(next, k.safetyNumber(members, complete, now))
+	next = soonest(next, k.makeNumber(complete, now))
 	return soonest(next, k.listener.Expire(now))
 }
 
@@ -285,47 +267,6 @@ func (k *keeper) hear(in keeperInputs, now time.Time) {
 	}
 }
 
-// opening is the time after joining in which it is not known yet who is there. Keys would be for those whom we know by
-// chance.
-type opening struct {
-	since  time.Time
-	listed time.Time // when the list was complete
-	asked  bool
-	over   bool // something may be said
-}
-
-// lasts reports whether members that are found now are taken for such that were there before us.
-func (o *opening) lasts(complete bool, now time.Time) bool {
-	if complete && o.listed.IsZero() {
-		o.listed = now
-	}
-	// What was said before the list came, its members could not be given the keys of; if it came at once, nothing was said.
-	return now.Before(o.since.Add(openingMost)) && (o.listed.IsZero() || o.asked && now.Before(o.listed.Add(openingRest)))
-}
-
-// open ends the opening, or returns when to look again; zero: it is over.
-func (k *keeper) open(complete bool, now time.Time) (next time.Time) {
-	o := &k.opening
-	if o.over {
-		return time.Time{}
-	}
-	latest := o.since.Add(openingTime)
-	switch ask := o.since.Add(openingAsk); {
-	case complete, k.expected.Load() == 1, !now.Before(latest):
-		o.over = true
-		return time.Time{}
-	case o.asked:
-		return latest
-	case now.Before(ask):
-		return ask
-	}
-	o.asked = true
-	if err := k.room.link.Session().SendUrgent(wire.UrgentMembersWanted, nil); err != nil {
-		k.room.client.log().Debug("cannot ask for the members", "err", err)
-	}
-	return latest
-}
-
 // soonest returns the earlier of two times, of which zero ones mean never.
 func soonest(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
@@ -336,11 +277,9 @@ func soonest(a, b time.Time) time.Time {
 
 // look takes a changed roster.
 func (k *keeper) look(members []present, complete bool, now time.Time) {
-	people := make([]identity.PublicKey, 0, len(members)+1)
 	hashes := append(make([]wire.EntryHash, 0, len(members)+1), k.self)
 	for _, m := range members {
 		hashes = append(hashes, m.hash)
-		people = append(people, m.Identity)
 	}
 	inside := make(map[wire.EntryHash]struct{}, len(hashes))
 	ids := make(map[wire.MemberID]struct{}, len(hashes))
@@ -355,34 +294,7 @@ func (k *keeper) look(members []present, complete bool, now time.Time) {
 		k.views.Mine(digest, now)
 		k.view.changed(digest, now)
 	}
-	digest := digestPeople(append(people, k.room.client.config.Identity.Public()))
-	if digest == k.people {
-		return
-	}
-	k.people, k.peopleAt = digest, now
-	if k.staleAt.IsZero() {
-		k.staleAt = now
-		k.number.Store(nil) // it is the number of others
-	}
-}
-
-// countPeople counts identities, each once.
-func countPeople(people []identity.PublicKey) int {
-	set := make(map[identity.PublicKey]struct{}, len(people))
-	for _, key := range people {
-		set[key] = struct{}{}
-	}
-	return len(set)
-}
-
-// digestPeople tells sets of identities apart, for ourselves only.
-func digestPeople(people []identity.PublicKey) [32]byte {
-	slices.SortFunc(people, func(a, b identity.PublicKey) int { return slices.Compare(a[:], b[:]) })
-	h := sha256.New()
-	for _, key := range slices.Compact(people) {
-		h.Write(key[:])
-	}
-	return [32]byte(h.Sum(nil))
+	k.safety.look(k.room.client.config.Identity.Public(), members, now)
 }
 
 // accept checks key messages, and those again whose sender was not known before.
@@ -425,10 +337,12 @@ func (k *keeper) accept(keys [][]byte, now time.Time) (next time.Time) {
 
 // check takes a key of a member inside.
 func (k *keeper) check(sender present, key *wire.Key, now time.Time) {
-	err := k.listener.Accept(sender.hash, sender.Identity, key, now)
+	newest, err := k.listener.Accept(sender.hash, sender.Identity, key, now)
 	switch {
 	case err == nil:
-		k.views.Theirs(sender.ID, key.Key.Members, now)
+		if newest {
+			k.views.Theirs(sender.ID, key.Key.Members, now)
+		}
 		k.room.playHeld(sender.ID)
 		if m, here := k.room.roster.member(sender.ID); !here || m.hash != sender.hash { // it left meanwhile
 			k.membersChanged()
@@ -438,14 +352,15 @@ func (k *keeper) check(sender present, key *wire.Key, now time.Time) {
 	}
 }
 
-// send hands out our keys.
-func (k *keeper) send(delivered []uint32, wanted []wire.MemberID, now time.Time) (next time.Time) {
+// send hands out our keys. In the opening, who is found gets the key in use as it is.
+func (k *keeper) send(in keeperInputs, opening bool, now time.Time) (next time.Time) {
 	k.talking.Lock()
-	for _, number := range delivered {
+	k.talker.Opening(opening)
+	for _, number := range in.delivered {
 		k.talker.Delivered(number)
 	}
 	busy := k.room.link.Session().UrgentPending() > maxUnderWay
-	for _, id := range wanted {
+	for _, id := range in.wanted {
 		if _, known := k.room.roster.member(id); !known {
 			k.room.fetch(crowdWait(k.room.roster.size())) // it cannot be helped before
 		} else if !busy { // it asks again
@@ -474,20 +389,13 @@ func (k *keeper) send(delivered []uint32, wanted []wire.MemberID, now time.Time)
 // compare sees to it that all see the same members.
 func (k *keeper) compare(now time.Time) (next time.Time) {
 	ask, warn, next := k.views.Due(now)
-	here := func(id wire.MemberID) bool {
-		_, here := k.room.roster.member(id)
-		if !here {
-			k.views.Forget(id)
-		}
-		return here
-	}
 	for _, id := range warn {
 		if m, known := k.room.roster.member(id); known {
 			k.warn(WarnMembers, m.Member, called(m.Member)+" sees other members than you do: the relay may hide somebody, or show somebody who "+
 				"is not there; compare the safety number")
 		}
 	}
-	k.ask(slices.DeleteFunc(ask, func(id wire.MemberID) bool { return !here(id) }))
+	k.ask(ask)
 	return next
 }
 
@@ -498,38 +406,6 @@ func (k *keeper) ask(ids []wire.MemberID) {
 			return // later again
 		}
 	}
-}
-
-// safetyNumber makes the number of the people who are here now, once they have settled, or will not settle.
-func (k *keeper) safetyNumber(members []present, complete bool, now time.Time) (next time.Time) {
-	if !complete || k.people == k.numbered && k.staleAt.IsZero() || k.peopleAt.IsZero() {
-		return time.Time{}
-	}
-	due := k.peopleAt.Add(numberRest)
-	if latest := k.staleAt.Add(numberLate); latest.Before(due) {
-		due = latest
-	}
-	if now.Before(due) {
-		return due
-	}
-	people := []identity.PublicKey{k.room.client.config.Identity.Public()}
-	for _, m := range members {
-		people = append(people, m.Identity)
-	}
-	number := safetyNumber(k.room.name, people, k.room.roster.secret) // takes a while
-	k.mu.Lock()
-	changed := k.inputs.changed
-	k.mu.Unlock()
-	if changed && now.Before(k.staleAt.Add(numberLate)) {
-		return now // it would be the number of others
-	}
-	again := k.people == k.numbered
-	k.numbered, k.staleAt = k.people, time.Time{}
-	k.number.Store(&number)
-	if !again { // or they are back, and it was said before
-		k.room.events.put(SafetyNumber{Number: number, People: countPeople(people)})
-	}
-	return time.Time{}
 }
 
 // warn warns of something once.

@@ -282,6 +282,12 @@ func (s *recording) Close() error {
 	return nil
 }
 
+func (s *recording) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
 // take returns what was recorded since the last call.
 func (s *recording) take() []float32 {
 	s.mu.Lock()

@@ -21,7 +21,7 @@ const (
 	unitSamples  = SampleRate / 400       // samples in a unit of a payload's timestamp
 
 	shortTagBelow = 8000 // bit/s of the codec, below which 4 bytes of tag a packet are heard
-	shortAliases  = 28   // aliases that take no further byte; keys change at most once a second, so each rests long enough
+	shortAliases  = 28   // aliases that take no further byte; keys change at most once a second, so each rests for some 14 s
 )
 
 // ErrPublished is returned by a second Publish in one room.
@@ -309,7 +309,7 @@ func (p *Publication) send(payload []byte, codec int) error {
 	p.cipher = ciphertext
 	session := p.room.link.Session()
 	if kid != p.pair.KID {
-		p.rename(session, kid)
+		p.room.rename(session, &p.pair, kid)
 	}
 	p.begun = true
 	p.room.sent.packets.Add(1)
@@ -318,12 +318,11 @@ func (p *Publication) send(payload []byte, codec int) error {
 	return nil
 }
 
-// rename takes another alias for another key id: frames under way still carry the one before.
-func (p *Publication) rename(session *link.Session, kid wire.KID) {
-	r := p.room
+// rename has pair take another alias for another key id: frames under way still carry the one before.
+func (r *Room) rename(session *link.Session, pair *wire.AliasPair, kid wire.KID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.alias = (r.alias + 1) % shortAliases
-	p.pair = wire.AliasPair{Alias: r.alias, KID: kid}
+	*pair = wire.AliasPair{Alias: r.alias, KID: kid}
 	session.SetAliasKnown(r.alias, false)
 }

@@ -233,9 +233,7 @@ func TestPlayEach(t *testing.T) {
 		b.leave()
 		time.Sleep(streamTail + 500*time.Millisecond)
 		mu.Lock()
-		sinks["bert"].mu.Lock()
-		closed := sinks["bert"].closed
-		sinks["bert"].mu.Unlock()
+		closed := sinks["bert"].isClosed()
 		mu.Unlock()
 		if !closed {
 			t.Error("the sink of who has left is open")
@@ -244,8 +242,8 @@ func TestPlayEach(t *testing.T) {
 		time.Sleep(time.Second)
 		mu.Lock()
 		defer mu.Unlock()
-		if len(sinks) != 2 || !sinks["carl"].closed {
-			t.Errorf("%d sinks, carl's closed: %v", len(sinks), sinks["carl"].closed)
+		if len(sinks) != 2 || !sinks["carl"].isClosed() {
+			t.Errorf("%d sinks, carl's closed: %v", len(sinks), sinks["carl"].isClosed())
 		}
 		bert, carl := sounding(sinks["bert"].take()), sounding(sinks["carl"].take())
 		if bert < 1900 || bert > 2200 || carl < 7800 {

@@ -150,7 +150,7 @@ func (r *Room) Members() []Member { return r.roster.members() }
 
 // SafetyNumber returns the newest safety number, "" before the first.
 func (r *Room) SafetyNumber() string {
-	if number := r.keeper.number.Load(); number != nil {
+	if number := r.keeper.safety.number.Load(); number != nil {
 		return *number
 	}
 	return ""

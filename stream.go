@@ -37,15 +37,13 @@ type Stream struct {
 	owner  wire.MemberID
 	number uint8
 
-	mu      sync.Mutex        // guards what follows
-	replay  e2ee.ReplayWindow // CTR goes on through all keys
-	opened  bool              // a frame was
-	highest uint64            // CTR of those
-	buf     []byte
-	held    heldFrames
-	fec     bool         // the talker sends in-band FEC
-	past    jitter.Stats // of players before the present one
-	failed  bool         // there is no decoder
+	mu     sync.Mutex        // guards what follows
+	replay e2ee.ReplayWindow // CTR goes on through all keys
+	buf    []byte
+	held   heldFrames
+	fec    bool         // the talker sends in-band FEC
+	past   jitter.Stats // of players before the present one
+	failed bool         // there is no decoder
 
 	player atomic.Pointer[jitter.Player] // nil until heard, and when released
 	heard  atomic.Bool                   // something came that decrypts
@@ -166,7 +164,7 @@ func (st *Stream) playLocked(e *keyed, ctr uint64, ciphertext []byte, at time.Ti
 
 // openedLocked handles a frame that was decrypted: it drops what came before. The caller holds st.mu.
 func (st *Stream) openedLocked(e *keyed, ctr uint64, plain []byte, at time.Time) {
-	if st.opened && ctr > st.highest && ctr-st.highest > maxJump {
+	if st.replay.Ahead(ctr) > maxJump {
 		st.forgery() // one frame of somebody who has the key, too, must not make all later ones too old
 		return
 	}
@@ -174,7 +172,6 @@ func (st *Stream) openedLocked(e *keyed, ctr uint64, plain []byte, at time.Time)
 	if st.replay.Accept(ctr) != nil {
 		return
 	}
-	st.opened, st.highest = true, max(st.highest, ctr)
 	st.held.keyCame()
 	if st.number == wire.ViewStream {
 		st.viewLocked(plain)

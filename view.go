@@ -4,16 +4,14 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/e2ee"
-	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/wire"
 )
 
 const (
-	viewRest    = 500 * time.Millisecond // that the members must not change for, before the talker says who they are,
-	viewAgain   = 500 * time.Millisecond // again,
-	viewAgains  = 3                      // as often as that, for a frame may be lost,
-	viewEvery   = 3 * time.Second        // and then as often as that while it talks
-	viewAliases = 32                     // that take turns, above those of media
+	viewRest   = 500 * time.Millisecond // that the members must not change for, before the talker says who they are,
+	viewAgain  = 500 * time.Millisecond // again,
+	viewAgains = 3                      // as often as that, for a frame may be lost,
+	viewEvery  = 3 * time.Second        // and then as often as that while it talks
 )
 
 // view says what this member sees to who hears it, so that a relay cannot show somebody to one of them only: a digest of the
@@ -22,7 +20,6 @@ const (
 type view struct {
 	sealer *e2ee.Sealer   // nil: nothing was ever said
 	pair   wire.AliasPair // guarded by room.mu
-	alias  uint16
 
 	known  bool
 	digest [32]byte
@@ -81,20 +78,10 @@ func (k *keeper) showView(now time.Time) (next time.Time) {
 	}
 	session := k.room.link.Session()
 	if kid != v.pair.KID {
-		k.room.renameView(session, kid)
+		k.room.rename(session, &v.pair, kid)
 	}
 	session.SendMediaNow(v.pair.Alias, &wire.Media{KID: kid, CTR: ctr, Ciphertext: ciphertext})
 	return v.due()
-}
-
-// renameView takes another alias for another key id of the view stream.
-func (r *Room) renameView(session *link.Session, kid wire.KID) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	v := &r.keeper.view
-	v.pair = wire.AliasPair{Alias: shortAliases + v.alias, KID: kid}
-	v.alias = (v.alias + 1) % viewAliases
-	session.SetAliasKnown(v.pair.Alias, false)
 }
 
 // publishing reports whether a microphone is armed.

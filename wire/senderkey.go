@@ -181,22 +181,17 @@ func ParseKey(message []byte) (Key, error) {
 // AppendKeysWanted appends the message: from a client the ids of talkers whose key it lacks, from a relay those
 // of members who lack the client's.
 func AppendKeysWanted(dst []byte, ids ...MemberID) []byte {
-	for _, id := range ids {
-		dst = append(dst, id[:]...)
-	}
-	return dst
+	return appendMemberIDs(dst, ids)
 }
 
 // ParseKeysWanted reads the message.
 func ParseKeysWanted(message []byte) ([]MemberID, error) {
-	const size = len(MemberID{})
-	n := len(message) / size
-	if n == 0 || n > MaxWanted || len(message)%size != 0 {
+	if len(message) > MaxWanted*len(MemberID{}) {
 		return nil, errWanted
 	}
-	ids := make([]MemberID, n)
-	for i := range ids {
-		ids[i] = MemberID(message[i*size:])
+	ids, ok := parseMemberIDs(message)
+	if !ok {
+		return nil, errWanted
 	}
 	return ids, nil
 }

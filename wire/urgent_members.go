@@ -38,20 +38,34 @@ func ParseMembersJoined(message []byte) (entries [][]byte, err error) {
 //
 //	member id (6), once for each
 func AppendMembersLeft(dst []byte, ids ...MemberID) []byte {
+	return appendMemberIDs(dst, ids)
+}
+
+// ParseMembersLeft returns the ids of such a message.
+func ParseMembersLeft(message []byte) ([]MemberID, error) {
+	ids, ok := parseMemberIDs(message)
+	if !ok {
+		return nil, errLeftLength
+	}
+	return ids, nil
+}
+
+func appendMemberIDs(dst []byte, ids []MemberID) []byte {
 	for _, id := range ids {
 		dst = append(dst, id[:]...)
 	}
 	return dst
 }
 
-// ParseMembersLeft returns the ids of such a message.
-func ParseMembersLeft(message []byte) ([]MemberID, error) {
-	if len(message) == 0 || len(message)%len(MemberID{}) != 0 {
-		return nil, errLeftLength
+// parseMemberIDs reports whether message is one or more ids, and returns them.
+func parseMemberIDs(message []byte) (ids []MemberID, ok bool) {
+	const size = len(MemberID{})
+	if len(message) == 0 || len(message)%size != 0 {
+		return nil, false
 	}
-	ids := make([]MemberID, len(message)/len(MemberID{}))
+	ids = make([]MemberID, len(message)/size)
 	for i := range ids {
-		copy(ids[i][:], message[i*len(MemberID{}):])
+		ids[i] = MemberID(message[i*size:])
 	}
-	return ids, nil
+	return ids, true
 }

@@ -16,7 +16,8 @@ var (
 )
 
 // ReplayWindow lets each CTR of a stream through once (RFC 9605, section
-// 9.3). It is bounded; its zero value is ready. Make a new one for each KID.
+// 9.3). It is bounded; its zero value is ready. A stream has one for
+// all its keys: CTR goes on.
 //
 //	highest-1023                      highest
 //	     |  seen, or still welcome  |    |
@@ -51,6 +52,14 @@ func (w *ReplayWindow) Accept(ctr uint64) error {
 	}
 	w.mark(ctr)
 	return nil
+}
+
+// Ahead returns how far above the highest CTR accepted ctr is: 0 if it is not, or if none was.
+func (w *ReplayWindow) Ahead(ctr uint64) uint64 {
+	if !w.started || ctr < w.highest {
+		return 0
+	}
+	return ctr - w.highest
 }
 
 // moveTo makes ctr, which is above it, the highest, and forgets the CTRs that

@@ -142,9 +142,6 @@ func (p *peerViews) since() time.Time {
 	return slices.MinFunc(p.differing, func(a, b peerView) int { return a.since.Compare(b.since) }).since
 }
 
-// Forget says that a talker left.
-func (v *Views) Forget(sender wire.MemberID) { delete(v.peers, sender) }
-
 // Retain forgets the talkers who are not inside.
 func (v *Views) Retain(inside func(wire.MemberID) bool) {
 	maps.DeleteFunc(v.peers, func(id wire.MemberID, _ *peerViews) bool { return !inside(id) })

@@ -51,7 +51,7 @@ func TestViewsWarnOnce(t *testing.T) {
 	v.Theirs(alice, viewThree, at(23.1))
 	v.Theirs(bob, viewTwo, at(23.1))
 	wantDue(t, &v, at(23.1), nil, nil, at(26))
-	v.Forget(bob)
+	v.Retain(func(id wire.MemberID) bool { return id != bob })
 	wantDue(t, &v, at(26), ids(alice), nil, at(30))
 	wantDue(t, &v, at(29.9), nil, nil, at(30))
 	wantDue(t, &v, at(30), nil, ids(alice), never)
@@ -121,8 +121,8 @@ func TestViewsBeforeTheFirst(t *testing.T) {
 	wantDue(t, &v, at(103), ids(alice), nil, at(106))
 	wantDue(t, &v, at(106), ids(alice), nil, at(110))
 	wantDue(t, &v, at(110), nil, ids(alice), never)
-	v.Forget(alice)
-	v.Forget(alice)
+	v.Retain(func(id wire.MemberID) bool { return id != alice })
+	v.Retain(func(id wire.MemberID) bool { return id != alice })
 }
 
 // Time runs from the first view that differs, however many follow.

@@ -54,15 +54,7 @@ func (c *changes) messages(now time.Time) (list []urgent) {
 	if len(c.joined) > manyChanges {
 		return []urgent{{kind: wire.UrgentRefetch}} // the list says who left, too
 	}
-	for _, m := range c.joined {
-		last := len(list) - 1
-		if last < 0 || len(list[last].body)+len(m.Entry)+2 > wire.MaxUrgent {
-			list = append(list, urgent{kind: wire.UrgentMembersJoined})
-			last++
-		}
-		list[last].body = wire.AppendMembersJoined(list[last].body, m.Entry)
-		list[last].joined = append(list[last].joined, m)
-	}
+	list = joinedMessages(c.joined)
 	const perMessage = wire.MaxUrgent / len(wire.MemberID{})
 	for left := c.left; len(left) > 0; {
 		n := min(len(left), perMessage)
@@ -70,6 +62,28 @@ func (c *changes) messages(now time.Time) (list []urgent) {
 		left = left[n:]
 	}
 	return list
+}
+
+// joinedMessages returns what tells of members, with as many in a message as fit.
+func joinedMessages(members []*Member) (list []urgent) {
+	for _, m := range members {
+		last := len(list) - 1
+		if last < 0 || !list[last].fits(m) {
+			list = append(list, urgent{kind: wire.UrgentMembersJoined})
+			last++
+		}
+		list[last].join(m)
+	}
+	return list
+}
+
+// fits reports whether one more member's entry fits the message.
+func (u *urgent) fits(m *Member) bool { return len(u.body)+len(m.Entry)+2 <= wire.MaxUrgent }
+
+// join adds a member's entry.
+func (u *urgent) join(m *Member) {
+	u.body = wire.AppendMembersJoined(u.body, m.Entry)
+	u.joined = append(u.joined, m)
 }
 
 // Flush tells members of joins and leaves whose time has come, and does what of passing keys on is left to be done. A

@@ -4,8 +4,6 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
-
-	"github.com/wzp-voice/wzp/wire"
 )
 
 const (
@@ -18,24 +16,20 @@ const (
 
 // MembersWanted tells the member, by urgent messages, of those who are there and of whom it was not told so: its
 // control stream, on which it asks for the list, may be stuck, and who does not know the others cannot give them its
-// keys.
+// keys. What its link does not take the list will tell, or the next asking.
 func (m *Member) MembersWanted(now time.Time) {
-	var body []byte
-	for _, other := range m.strangers(now) {
-		if len(body) > 0 && len(body)+len(other.Entry)+2 > wire.MaxUrgent {
-			if m.receiver.SendUrgent(wire.UrgentMembersJoined, body) != nil {
-				return // the list will tell
-			}
-			body = nil
+	messages := joinedMessages(m.strangers(now))
+	sent := 0
+	for _, msg := range messages {
+		if m.receiver.SendUrgent(msg.kind, msg.body) != nil {
+			break
 		}
-		body = wire.AppendMembersJoined(body, other.Entry)
+		sent++
 	}
-	if len(body) > 0 {
-		_ = m.receiver.SendUrgent(wire.UrgentMembersJoined, body) // likewise
-	}
+	m.room.keys.toldOf([]*Member{m}, []int{sent}, messages)
 }
 
-// strangers returns whom to tell the member of, and takes them for told.
+// strangers returns of whom to tell the member, if it is time to.
 func (m *Member) strangers(now time.Time) (list []*Member) {
 	x := &m.room.keys
 	x.mu.Lock()
@@ -51,7 +45,6 @@ func (m *Member) strangers(now time.Time) (list []*Member) {
 	}
 	for slot, other := range x.members {
 		if other != nil && other != m && !m.keys.told.has(slot) && len(list) < maxIntroduced {
-			m.keys.told.add(slot)
 			list = append(list, other)
 		}
 	}

@@ -64,8 +64,7 @@ func (m *Member) askLocked(ids []wire.MemberID, now time.Time) (news bool) {
 // ask is what a talker is told at once about who wants its key.
 type ask struct {
 	talker   *Member
-	unknown  []*Member // of the wanting, whom the talker was not told of
-	entries  []byte    // theirs
+	unknown  urgent // of the wanting, whom the talker was not told of
 	wantedBy []byte
 }
 
@@ -84,17 +83,16 @@ func (x *exchange) takeAsksLocked() []ask {
 // takeAskLocked takes as many of those who want a talker's key as fit one message, and those of them whom the talker
 // does not know as far as their entries fit one. The caller holds x.mu.
 func (x *exchange) takeAskLocked(talker *Member) ask {
-	a := ask{talker: talker}
+	a := ask{talker: talker, unknown: urgent{kind: wire.UrgentMembersJoined}}
 	keys := &talker.keys
 	n := 0
 	for slot := range keys.wantedBy.from(keys.named) {
 		m := x.members[slot]
 		if !keys.told.has(slot) {
-			if len(a.entries)+len(m.Entry)+2 > wire.MaxUrgent {
+			if !a.unknown.fits(m) {
 				continue
 			}
-			a.entries = wire.AppendMembersJoined(a.entries, m.Entry)
-			a.unknown = append(a.unknown, m)
+			a.unknown.join(m)
 			keys.told.add(slot)
 		}
 		a.wantedBy = wire.AppendKeysWanted(a.wantedBy, m.ID)
@@ -110,9 +108,9 @@ func (x *exchange) takeAskLocked(talker *Member) ask {
 // send tells the talker. What its link does not take is dropped: whoever lacks a key asks again.
 func (a *ask) send(x *exchange) {
 	to := a.talker.receiver
-	introduced := len(a.unknown) == 0 || to.SendUrgent(wire.UrgentMembersJoined, a.entries) == nil
+	introduced := len(a.unknown.joined) == 0 || to.SendUrgent(a.unknown.kind, a.unknown.body) == nil
 	if introduced {
-		a.talker.rooms.counts.introduced.Add(uint64(len(a.unknown)))
+		a.talker.rooms.counts.introduced.Add(uint64(len(a.unknown.joined)))
 		if to.SendUrgent(wire.UrgentKeysWanted, a.wantedBy) == nil {
 			return
 		}
@@ -121,7 +119,7 @@ func (a *ask) send(x *exchange) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	a.talker.keys.wantedBy = nil
-	for _, m := range a.unknown {
+	for _, m := range a.unknown.joined {
 		if !introduced && m.keys.slot != noSlot {
 			a.talker.keys.told.remove(m.keys.slot)
 		}
