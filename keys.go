@@ -46,6 +46,7 @@ type keeper struct {
 	opening  opening       // owned by keepKeys
 	expected atomic.Int64  // members, as the relay said at first
 	dropped  atomic.Uint64
+	out      outstanding
 
 	mu     sync.Mutex // guards inputs
 	inputs keeperInputs
@@ -354,6 +355,7 @@ func (k *keeper) check(sender present, key *wire.Key, now time.Time) {
 
 // send hands out our keys. In the opening, who is found gets the key in use as it is.
 func (k *keeper) send(in keeperInputs, opening bool, now time.Time) (next time.Time) {
+	k.out.delivered(in.delivered)
 	k.talking.Lock()
 	k.talker.Opening(opening)
 	for _, number := range in.delivered {
@@ -372,6 +374,7 @@ func (k *keeper) send(in keeperInputs, opening bool, now time.Time) (next time.T
 	if d == nil {
 		return next
 	}
+	k.out.handedOut(d.Number())
 	session := k.room.link.Session()
 	err := session.SendUrgent(wire.UrgentSenderKey, d.Announce())
 	for wraps := range d.Wraps() {

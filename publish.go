@@ -138,7 +138,8 @@ func (p *Publication) Talking() bool { return p.talking.Load() }
 // Start returns when the first sample was captured, zero before that.
 func (p *Publication) Start() time.Time { return p.source.Start() }
 
-// Done is closed when the publication has ended: all of the source was sent, or it failed.
+// Done is closed when the publication has ended: all of the source was sent, and whoever is there can decrypt it (or 3 s have
+// passed since), or it failed.
 func (p *Publication) Done() <-chan struct{} { return p.done }
 
 // Err returns why the publication ended; nil at the end of the source or after Stop.
@@ -179,7 +180,9 @@ func (p *Publication) run(ctx context.Context) error {
 		}
 		switch {
 		case errors.Is(err, io.EOF):
-			return p.finish()
+			err := p.finish()
+			p.room.keeper.out.wait(ctx) // or what was said last is lost if we leave now
+			return err
 		case ctx.Err() != nil:
 			return p.sayEnd()
 		case err != nil:

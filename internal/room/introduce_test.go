@@ -36,6 +36,14 @@ func TestMembersWanted(t *testing.T) {
 		t.Errorf("told of %d in 10 s, want %d", n, maxIntroduced*(introduceBurst+1))
 	}
 	last.Leave(seconds(30))
+	e := h.join("another")
+	e.ears.full.Store(true)
+	e.MembersWanted(seconds(31))
+	e.ears.full.Store(false)
+	e.MembersWanted(seconds(32))
+	if n := len(e.ears.told(t)); n != 1 {
+		t.Errorf("told of %d, want 1: its link did not take it before", n)
+	}
 	last.MembersWanted(seconds(40))
 	last.wantTold(t, "left")
 }
