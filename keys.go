@@ -16,7 +16,6 @@ const (
 	maxKeysUnknown = 64               // of senders that the relay has not told of
 	unknownFetch   = time.Second      // after which the list is fetched for them
 	unknownWarn    = 10 * time.Second // after which people are warned, and the message is dropped
-	maxUnderWay    = 64               // urgent messages of ours, from which nobody is given a key again
 )
 
 // keeper keeps the room's keys: it makes ours, checks the others', and warns.
@@ -361,32 +360,48 @@ func (k *keeper) send(in keeperInputs, opening bool, now time.Time) (next time.T
 	for _, number := range in.delivered {
 		k.talker.Delivered(number)
 	}
-	busy := k.room.link.Session().UrgentPending() > maxUnderWay
 	for _, id := range in.wanted {
 		if _, known := k.room.roster.member(id); !known {
 			k.room.fetch(crowdWait(k.room.roster.size())) // it cannot be helped before
-		} else if !busy { // it asks again
+		} else if !k.out.reaching(id, now) { // otherwise it asks again, if need be
 			k.talker.Wanted(id)
 		}
 	}
+	k.talker.Hold(k.out.busy()) // handOut stirs when it is not
 	d, next := k.talker.Step(now)
 	k.talking.Unlock()
-	if d == nil {
-		return next
-	}
-	k.out.handedOut(d.Number())
-	session := k.room.link.Session()
-	err := session.SendUrgent(wire.UrgentSenderKey, d.Announce())
-	for wraps := range d.Wraps() {
-		if err != nil || k.room.ctx.Err() != nil {
-			break
-		}
-		err = session.SendUrgent(wire.UrgentKeyWraps, wraps)
-	}
-	if err != nil { // who lacks the key asks for it
-		k.room.client.log().Debug("a key is not handed out to everybody at once", "number", d.Number(), "err", err)
+	if d != nil {
+		k.handOut(d)
 	}
 	return next
+}
+
+// handOut sends a key to the relay, for its recipients.
+func (k *keeper) handOut(d *e2ee.Distribution) {
+	key := k.out.add(d)
+	acked := func(bool) {
+		if k.out.acked(key) {
+			k.stir()
+		}
+	}
+	defer acked(true)
+	send := func(kind wire.UrgentKind, body []byte) bool {
+		k.out.sending(key)
+		err := k.room.link.Session().SendUrgentThen(kind, body, acked)
+		if err != nil { // who lacks the key asks for it
+			k.room.client.log().Debug("a key is not handed out to everybody at once", "number", d.Number(), "err", err)
+			acked(false)
+		}
+		return err == nil && k.room.ctx.Err() == nil
+	}
+	if !send(wire.UrgentSenderKey, d.Announce()) {
+		return
+	}
+	for wraps := range d.Wraps() {
+		if !send(wire.UrgentKeyWraps, wraps) {
+			return
+		}
+	}
 }
 
 // compare sees to it that all see the same members.

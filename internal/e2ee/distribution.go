@@ -47,6 +47,11 @@ func newDistribution(t *Talker, key *mediaKey, to []Recipient) *Distribution {
 // Number returns the key number.
 func (d *Distribution) Number() uint32 { return d.number }
 
+// Has reports whether a member is among the recipients.
+func (d *Distribution) Has(id wire.MemberID) bool {
+	return slices.ContainsFunc(d.to, func(r Recipient) bool { return r.Hash.Member() == id })
+}
+
 // Announce returns the body of the urgent message of kind 6. It is not to be changed.
 func (d *Distribution) Announce() []byte { return d.announce }
 

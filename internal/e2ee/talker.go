@@ -81,6 +81,7 @@ type Talker struct {
 	left       time.Time // when a holder was first seen to have left; zero: none
 	last       time.Time // the last change
 	opening    bool      // who is found is no newcomer
+	held       bool      // see Hold
 
 	mu      sync.Mutex // guards what follows, which the Sealers use
 	closed  bool
@@ -192,6 +193,10 @@ func (t *Talker) Wanted(id wire.MemberID) {
 // key in use without a ratchet, and sooner. Otherwise what we say at first would be lost to most of a room whose list comes late.
 func (t *Talker) Opening(on bool) { t.opening = on }
 
+// Hold says whether keys for newcomers and for those who ask have to wait, because enough are on their way. Nothing
+// waits that keeps the key from who left: the way may be a relay that acknowledges nothing.
+func (t *Talker) Hold(on bool) { t.held = on }
+
 // pause returns the time between two changes.
 func (t *Talker) pause() time.Duration {
 	if t.opening {
@@ -235,7 +240,7 @@ func (t *Talker) advance(now time.Time) (key *mediaKey, to []Recipient, next tim
 	case t.left.IsZero():
 		t.left = now
 	}
-	if due.any() && (t.atOnce || t.last.IsZero() || now.Sub(t.last) >= t.pause()) {
+	if t.may(due) && (t.atOnce || t.last.IsZero() || now.Sub(t.last) >= t.pause()) {
 		key, to = t.changeLocked(due, now)
 		t.last = now
 		due = t.due()
@@ -248,7 +253,7 @@ func (t *Talker) next(due due) (next time.Time) {
 	if t.waiting != nil {
 		next = t.until
 	}
-	if due.any() {
+	if t.may(due) {
 		if change := t.last.Add(t.pause()); next.IsZero() || change.Before(next) {
 			next = change
 		}
@@ -264,7 +269,10 @@ type due struct {
 	asking    bool // somebody who should have the newest key asked for it
 }
 
-func (d due) any() bool { return d.leavers || d.untold || d.newcomers || d.asking }
+// may reports whether something is due that need not wait.
+func (t *Talker) may(d due) bool {
+	return d.leavers || d.untold || (d.newcomers || d.asking) && !t.held
+}
 
 func (t *Talker) due() (d due) {
 	holding := 0

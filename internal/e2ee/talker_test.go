@@ -437,3 +437,22 @@ func TestOldKeysAreErased(t *testing.T) {
 	erased("another suite", w)
 	erased("another suite, waiting", waiting)
 }
+
+// While too many headers are under way newcomers and who asks wait, but nobody who left keeps the key for it.
+func TestHold(t *testing.T) {
+	a, b, c, _ := armed(t)
+	d := newParty(t, "d")
+	a.talker.Hold(true)
+	a.sees(b, c, d)
+	a.talker.Wanted(b.hash.Member())
+	a.step(t, at(5), false, never)
+	a.talker.Hold(false)
+	wantKey(t, a, a.step(t, at(6), true, never), 0, 1, []*party{b, c, d}, b, d)
+	a.talker.Hold(true)
+	a.sees(b, d)
+	wantKey(t, a, a.step(t, at(7), true, at(15)), 1, 0, []*party{b, d}, b, d)
+	a.step(t, at(15), false, never) // the fresh key is in use
+	if epoch := a.stream(t, 1).frame(t, "without c").kid.Epoch(); epoch != 0x10 {
+		t.Errorf("sealed with epoch %#x", epoch)
+	}
+}

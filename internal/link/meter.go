@@ -21,12 +21,18 @@ func (c *mediaCount) packets() uint64 { return c.v.Load() & (1<<countBits - 1) }
 // bytes returns the number of bytes modulo 2^24.
 func (c *mediaCount) bytes() uint32 { return uint32(c.v.Load() >> countBits) }
 
-// meterEvery is how far apart the looks of a mediaMeter are, at least.
-const meterEvery = 500 * time.Millisecond
+const (
+	meterEvery = 500 * time.Millisecond // how far apart the looks of a mediaMeter are, at least
+	meterRest  = time.Second            // after so long without media its rate is measured anew
+	meterFirst = 200 * time.Millisecond // for so long nothing is known of it then
+)
 
-// mediaMeter tells the rate of media of about the last second from what ticks see of a mediaCount. It is pure; its
-// Session locks it. The zero value has seen nothing.
-type mediaMeter struct{ before, last look }
+// mediaMeter tells the rate of media of about the last second, or since it began, from what ticks see of a
+// mediaCount. It is pure; its Session locks it. The zero value has seen nothing.
+type mediaMeter struct {
+	before, last look
+	began, moved look // when media began after a rest, and when there was some last
+}
 
 // look is the count at a time on the Endpoint's clock.
 type look struct {
@@ -36,16 +42,29 @@ type look struct {
 
 // look notes the count now.
 func (m *mediaMeter) look(bytes uint32, at time.Duration) {
+	now := look{at, bytes}
 	if m.last.at == 0 || at-m.last.at >= meterEvery {
-		m.before, m.last = m.last, look{at, bytes}
+		m.before, m.last = m.last, now
 	}
+	if bytes == m.moved.bytes {
+		return
+	}
+	if m.moved.at == 0 || at-m.moved.at > meterRest {
+		m.began = now
+	}
+	m.moved = now
 }
 
-// rate returns bytes a second; 0 in the first moments of a session.
+// rate returns bytes a second; 0 in the first moments of media.
 func (m *mediaMeter) rate(bytes uint32, now time.Duration) float64 {
 	from := m.before
 	if from.at == 0 {
 		from = m.last
+	}
+	if m.began.at > from.at { // what was before would make it too low
+		if from = m.began; now-from.at < meterFirst {
+			return 0
+		}
 	}
 	if from.at == 0 || now <= from.at {
 		return 0

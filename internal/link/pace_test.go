@@ -231,6 +231,26 @@ func TestMediaCount(t *testing.T) {
 	}
 }
 
+// TestMediaMeterBegins wants the rate soon after media began, not the mean with the silence before.
+func TestMediaMeterBegins(t *testing.T) {
+	var m mediaMeter
+	bytes := uint32(0)
+	for at := tickEvery; at < 8*time.Second; at += tickEvery {
+		talking := at%(4*time.Second) >= 2*time.Second
+		if talking {
+			bytes += 250
+		}
+		m.look(bytes, at)
+		got := m.rate(bytes, at)
+		switch into := at % (4 * time.Second); {
+		case talking && into < 2*time.Second+meterFirst && got != 0:
+			t.Errorf("%v B/s at %v, which nobody can know", got, at)
+		case talking && into >= 2*time.Second+meterFirst && (got < 4900 || got > 5100):
+			t.Errorf("%v B/s at %v, want 5000", got, at)
+		}
+	}
+}
+
 // TestMediaMeter sends 100 bytes every 20 ms for a while, over the end of the count, and then nothing.
 func TestMediaMeter(t *testing.T) {
 	var m mediaMeter

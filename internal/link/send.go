@@ -125,6 +125,7 @@ func (s *Session) urgentLocked(tx *Tx) {
 	if s.out.Load() == nil {
 		return
 	}
+	s.meter.look(s.mediaSent.bytes(), tx.at)
 	path := pathView{
 		media:  s.meter.rate(s.mediaSent.bytes(), tx.at),
 		rtt:    s.send.quality.RTT,
