@@ -1,0 +1,152 @@
+/**
+ * The page's side of the engine: starts the Worker, sends it what the user wants, hands out what it says.
+ * No rules of the room live here (they are the Worker's), and nothing of the DOM (that is page/).
+ *
+ *     page/call.js -> Engine.join, talk, mute ... -> postMessage -> worker.js
+ *     page/model.js <- Engine.on(type, listener)  <- postMessage <- worker.js
+ *
+ * The identity is not passed: the page makes it in the Store, and the Worker opens the same Store. A
+ * MessagePort is transferred: after join() or devices() it belongs to the Worker.
+ *
+ * @module room/client
+ */
+
+/** @typedef {'open' | 'radio'} Mode */
+
+/** @typedef {'joining' | 'joined' | 'reconnecting' | 'ended'} CallState */
+
+/**
+ * The ends of the audio worklets' channels that the Worker takes. Absent: as it was. null: there is none any more.
+ *
+ * @typedef {{capture?: MessagePort | null, playback?: MessagePort | null}} Ports
+ */
+
+/**
+ * Somebody in the room, oneself included. `relay` is a label, set for who is on another relay; `muted` where it
+ * is known; `firstSeen` in ms since 1970, for who was met before.
+ *
+ * @typedef {{id: string, name: string, fingerprint: string, outside: boolean, known: 'new' | 'same' | 'changed',
+ *   self: boolean, relay?: string, muted?: boolean, firstSeen?: number}} Member
+ */
+
+/** @typedef {{type: 'state', state: CallState, cause?: string, error?: {code: string, text: string}}} StateMessage */
+/** @typedef {{type: 'members', list: Member[]}} MembersMessage */
+/**
+ * Levels are dBFS (-100 to 0). Only those whose speech is being played are among the talkers.
+ *
+ * @typedef {{type: 'levels', me: number, talkers: Record<string, number>}} LevelsMessage
+ */
+/** @typedef {{type: 'transmitting', on: boolean}} TransmittingMessage */
+/**
+ * Losses are shares from 0 to 1, before repair; times are ms, bit rates bit/s; `since` is the time of the attachment
+ * in ms since 1970.
+ *
+ * @typedef {{type: 'quality', lossUp: number, lossDown: number, rtt: number, jitter?: number, bitrateUp?: number,
+ *   bitrateDown?: number, path: 'webtransport' | 'websocket', since?: number, codec?: string}} QualityMessage
+ */
+/** @typedef {{type: 'safety', number: string | null}} SafetyMessage */
+/** @typedef {{type: 'warning', code: string, member?: string, text: string}} WarningMessage */
+/** @typedef {{type: 'stats'} & Record<string, unknown>} StatsMessage */
+/** The Worker itself broke: nothing more will come. @typedef {{type: 'failed', text: string}} FailedMessage */
+
+/** @typedef {StateMessage | MembersMessage | LevelsMessage | TransmittingMessage | QualityMessage | SafetyMessage |
+ *   WarningMessage | StatsMessage | FailedMessage} EngineMessage */
+
+/**
+ * @typedef {{connectUrl: string, room: string, name: string, secret?: string, mode: Mode, muted?: boolean,
+ *   ports: Ports}} JoinOptions
+ */
+
+/** One stay in one room at a time. A new Engine for every stay keeps stays apart. */
+export class Engine {
+  /** @type {Worker} */ #worker;
+  /** @type {((message: EngineMessage) => void) | null} */ #listener = null;
+  #closed = false;
+
+  constructor() {
+    this.#worker = new Worker('/room/worker.js', { type: 'module', name: 'wzp room' });
+    this.#worker.onmessage = (event) => this.#deliver(event.data);
+    this.#worker.onmessageerror = () => this.#fail('a message could not be read');
+    this.#worker.onerror = (event) => {
+      event.preventDefault?.();
+      this.#fail(event.message || 'the program of the room did not load');
+    };
+  }
+
+  /**
+   * Sets who gets what the Worker says; one listener, in the order in which it was said.
+   *
+   * @param {(message: EngineMessage) => void} listener
+   */
+  listen(listener) {
+    this.#listener = listener;
+  }
+
+  /** @param {JoinOptions} options */
+  join({ connectUrl, room, name, secret, mode, muted = false, ports }) {
+    const message = { type: 'join', connectUrl, room, name, secret, publish: { mode, muted }, ports };
+    this.#post(message, transferable(ports));
+  }
+
+  /** Push-to-talk pressed or released. @param {boolean} on */
+  talk(on) {
+    this.#post({ type: 'talk', on });
+  }
+
+  /** @param {boolean} on */
+  mute(on) {
+    this.#post({ type: 'mute', on });
+  }
+
+  /** @param {Mode} mode */
+  mode(mode) {
+    this.#post({ type: 'mode', mode });
+  }
+
+  /** How loud one member is played here: 1 as sent, 0 not at all. @param {string} member @param {number} gain */
+  volume(member, gain) {
+    this.#post({ type: 'volume', member, gain });
+  }
+
+  /** The user says that a changed key is right. @param {string} member */
+  trust(member) {
+    this.#post({ type: 'trust', member });
+  }
+
+  /** Another microphone or loudspeaker, or none. @param {Ports} ports */
+  devices(ports) {
+    this.#post({ type: 'devices', ports }, transferable(ports));
+  }
+
+  /** Leaves the room; the Worker says "ended" when the relay was told. */
+  leave() {
+    this.#post({ type: 'leave' });
+  }
+
+  /** Ends the Worker at once. */
+  close() {
+    this.#closed = true;
+    this.#worker.terminate();
+  }
+
+  /** @param {unknown} message @param {Transferable[]} [transfer] */
+  #post(message, transfer = []) {
+    if (!this.#closed) this.#worker.postMessage(message, transfer);
+  }
+
+  /** @param {unknown} message */
+  #deliver(message) {
+    if (this.#closed || typeof message !== 'object' || message === null) return;
+    this.#listener?.(/** @type {EngineMessage} */ (message));
+  }
+
+  /** @param {string} text */
+  #fail(text) {
+    if (!this.#closed) this.#listener?.({ type: 'failed', text });
+  }
+}
+
+/** @param {Ports} ports @returns {Transferable[]} */
+function transferable({ capture, playback }) {
+  return [capture, playback].filter((port) => port instanceof MessagePort);
+}
