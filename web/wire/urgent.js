@@ -1,0 +1,252 @@
+/**
+ * The messages inside of urgent frames (docs/protocol.md, sections 4.4 and 7.2). Nothing here checks a signature or an
+ * entry: give entries to entry.js and keys to e2ee/.
+ *
+ *     message ── parseJoined, parseLeft, parseKey, ... ──> fields
+ *     fields ── makeSenderKey, makeKeyWraps, ... ──> message
+ *
+ * Member ids are strings of twelve hexadecimal digits; what parsers return else aliases the message.
+ *
+ * @module
+ */
+
+import { FormatError, Reader, Writer, fromHex, toHex } from './bytes.js';
+
+/** @typedef {import('./bytes.js').Bytes} Bytes */
+
+/** The kinds of urgent messages. Unknown ones are acknowledged and ignored. */
+export const URGENT = Object.freeze({
+  joined: 1, // from the relay: entries
+  left: 2, // from the relay: member ids
+  refetch: 3, // from the relay: fetch the member list again; empty
+  shutdown: 4, // from the relay: it shuts down; empty
+  leave: 5, // from the client: it leaves; empty
+  senderKey: 6, // from the client
+  keyWraps: 7, // from the client
+  key: 8, // from the relay
+  keysWanted: 9, // from both
+  keyDelivered: 10, // from the relay
+  membersWanted: 11, // from the client: the member list does not come; empty
+});
+
+export const MEMBER_ID_SIZE = 6;
+export const MAX_ENTRY = 400;
+export const MAX_WANTED = 32; // member ids in a "keys wanted"
+export const WRAP_FRESH = 64; // bytes of a wrap of a fresh key, of 16 bytes
+export const WRAP_RATCHETED = 80; // bytes of a wrap of a ratcheted key, of 32 bytes
+const SIGNATURE_SIZE = 64;
+
+/**
+ * What a talker signs about a sender key.
+ *
+ *     suite (1) || key number (4) || epoch (1) || first CTR (varint) || SHA-256(wrapped key) (32) || member digest (32)
+ *
+ * suite is 2 or 3; epoch is the low byte of the KIDs that the key is for.
+ * @typedef {{suite: number, number: number, epoch: number, firstCtr: number, hash: Bytes, members: Bytes}} KeyHeader
+ */
+
+/**
+ * A header as it travels: signed are its bytes, signature has 64 and was not checked.
+ * @typedef {KeyHeader & {signed: Bytes, signature: Bytes}} SignedKey
+ */
+
+/** @typedef {{recipients: number, key: SignedKey}} SenderKey */
+/** @typedef {{number: number, wraps: {to: string, wrap: Bytes}[]}} KeyWraps */
+/** @typedef {{sender: string, key: SignedKey, wrap: Bytes}} Key */
+
+/**
+ * The entries of "members joined". Only their lengths were checked.
+ *
+ *     length (varint) || entry, once for each
+ *
+ * @param {Bytes} message
+ * @returns {Bytes[]}
+ */
+export function parseJoined(message) {
+  const r = new Reader(message, 'members joined');
+  const entries = [];
+  do {
+    const n = r.varint();
+    if (n > r.left) throw new FormatError('members joined', 'truncated');
+    if (n === 0 || n > MAX_ENTRY) throw new FormatError('members joined', 'invalid', 'an entry has 1 to 400 bytes');
+    entries.push(r.take(n));
+  } while (r.left > 0);
+  return entries;
+}
+
+/** @param {Bytes[]} entries */
+export function makeJoined(entries) {
+  const w = new Writer();
+  for (const entry of entries) w.varint(entry.length).bytes(entry);
+  return w.done();
+}
+
+/**
+ * The member ids of "members left".
+ * @param {Bytes} message
+ */
+export function parseLeft(message) {
+  return parseMemberIds(message, 'members left', 'one or more member ids of 6 bytes');
+}
+
+/** @param {string[]} ids */
+export function makeLeft(ids) {
+  return makeMemberIds(ids);
+}
+
+/**
+ * The member ids of "keys wanted": members who lack the client's key.
+ * @param {Bytes} message
+ */
+export function parseKeysWanted(message) {
+  const detail = '1 to 32 member ids';
+  if (message.length > MAX_WANTED * MEMBER_ID_SIZE) throw new FormatError('keys wanted', 'invalid', detail);
+  return parseMemberIds(message, 'keys wanted', detail);
+}
+
+/** @param {string[]} ids of talkers whose key the client lacks, 1 to 32 */
+export function makeKeysWanted(ids) {
+  return makeMemberIds(ids);
+}
+
+/**
+ * @param {Bytes} message
+ * @param {string} part
+ * @param {string} detail
+ */
+function parseMemberIds(message, part, detail) {
+  if (message.length === 0 || message.length % MEMBER_ID_SIZE !== 0) throw new FormatError(part, 'invalid', detail);
+  const ids = [];
+  for (let i = 0; i < message.length; i += MEMBER_ID_SIZE) ids.push(toHex(message.subarray(i, i + MEMBER_ID_SIZE)));
+  return ids;
+}
+
+/** @param {string[]} ids */
+function makeMemberIds(ids) {
+  const w = new Writer();
+  for (const id of ids) w.bytes(fromHex(id, MEMBER_ID_SIZE, 'member id'));
+  return w.done();
+}
+
+/**
+ * A key header as it is signed.
+ * @param {KeyHeader} h
+ */
+export function makeKeyHeader(h) {
+  return new Writer().uint8(h.suite).uint32(h.number).uint8(h.epoch).varint(h.firstCtr).bytes(h.hash).bytes(h.members).done();
+}
+
+/**
+ * Header and signature. What is signed is what came: a first CTR may be longer than it need be.
+ * @param {Reader} r
+ * @returns {SignedKey}
+ */
+function readSignedKey(r) {
+  const start = r.offset;
+  const header = {
+    suite: r.uint8(), number: r.uint32(), epoch: r.uint8(), firstCtr: r.varint(), hash: r.take(32), members: r.take(32),
+  };
+  const signed = r.since(start);
+  const signature = r.take(SIGNATURE_SIZE);
+  if (header.suite !== 2 && header.suite !== 3) throw new FormatError('sender key', 'unknown', 'its suite is neither 2 nor 3');
+  return { ...header, signed, signature };
+}
+
+/**
+ *     recipients (varint) || header || signature (64)
+ *
+ * @param {Bytes} message
+ * @returns {SenderKey}
+ */
+export function parseSenderKey(message) {
+  const r = new Reader(message, 'sender key');
+  const recipients = r.varint();
+  const key = readSignedKey(r);
+  r.end('goes on after its signature');
+  if (recipients >= 2 ** 32) throw new FormatError('sender key', 'limit', 'recipients must fit 32 bits');
+  return { recipients, key };
+}
+
+/** @param {{recipients: number, key: {signed: Bytes, signature: Bytes}}} k */
+export function makeSenderKey(k) {
+  return new Writer().varint(k.recipients).bytes(k.key.signed).bytes(k.key.signature).done();
+}
+
+/**
+ *     key number (4) || size of a wrap (1) || one or more of: recipient (6) || wrap (size)
+ *
+ * @param {Bytes} message
+ * @returns {KeyWraps}
+ */
+export function parseKeyWraps(message) {
+  const r = new Reader(message, 'key wraps');
+  const number = r.uint32();
+  const size = r.uint8();
+  const detail = 'at least one, and whole ones';
+  if (r.left === 0) throw new FormatError('key wraps', 'truncated', detail);
+  checkWrap(size, 'key wraps');
+  if (r.left % (MEMBER_ID_SIZE + size) !== 0) throw new FormatError('key wraps', 'truncated', detail);
+  const wraps = [];
+  while (r.left > 0) wraps.push({ to: toHex(r.take(MEMBER_ID_SIZE)), wrap: r.take(size) });
+  return { number, wraps };
+}
+
+/**
+ * @param {KeyWraps} k one or more wraps, all of one size; wrapsThatFit says how many
+ */
+export function makeKeyWraps(k) {
+  const w = new Writer().uint32(k.number).uint8(k.wraps[0].wrap.length);
+  for (const { to, wrap } of k.wraps) w.bytes(fromHex(to, MEMBER_ID_SIZE, 'member id')).bytes(wrap);
+  return w.done();
+}
+
+/**
+ * How many wraps of a size fit an urgent message of so many bytes.
+ * @param {number} size
+ * @param {number} [limit]
+ */
+export function wrapsThatFit(size, limit = 1024) {
+  return Math.floor((limit - 5) / (MEMBER_ID_SIZE + size));
+}
+
+/**
+ *     sender (6) || header || signature (64) || wrap (64 or 80)
+ *
+ * @param {Bytes} message
+ * @returns {Key}
+ */
+export function parseKey(message) {
+  const r = new Reader(message, 'sender key');
+  const sender = toHex(r.take(MEMBER_ID_SIZE));
+  const key = readSignedKey(r);
+  checkWrap(r.left, 'sender key');
+  return { sender, key, wrap: r.rest() };
+}
+
+/** @param {{sender: string, key: {signed: Bytes, signature: Bytes}, wrap: Bytes}} k */
+export function makeKey(k) {
+  const sender = fromHex(k.sender, MEMBER_ID_SIZE, 'member id');
+  return new Writer().bytes(sender).bytes(k.key.signed).bytes(k.key.signature).bytes(k.wrap).done();
+}
+
+/**
+ * @param {number} size
+ * @param {string} part
+ */
+function checkWrap(size, part) {
+  if (size !== WRAP_FRESH && size !== WRAP_RATCHETED) throw new FormatError(part, 'invalid', 'a wrap has 64 or 80 bytes');
+}
+
+/**
+ * The key number of "key delivered": all recipients of the key that are there have it.
+ * @param {Bytes} message
+ */
+export function parseKeyDelivered(message) {
+  if (message.length !== 4) throw new FormatError('key delivered', 'invalid', 'a key number');
+  return new Reader(message, 'key delivered').uint32();
+}
+
+/** @param {number} number */
+export function makeKeyDelivered(number) {
+  return new Writer().uint32(number).done();
+}
