@@ -11,7 +11,7 @@ import (
 // MaxMessage is the length limit of a control message's JSON in bytes.
 const MaxMessage = 65536
 
-// Message is a control message: *[Hello], *[Welcome], *[Join], *[Joined], *[Members], *[MemberPage],
+// Message is a control message: *[Greeting], *[Hello], *[Welcome], *[Join], *[Joined], *[Members], *[MemberPage],
 // *[Leave], *[Goodbye], *[Refused], or *[UnknownMessage]. No other package can add one.
 type Message interface {
 	// MessageName is the tag in the JSON, the type's own name.
@@ -24,6 +24,8 @@ type Message interface {
 // newMessage returns a message of that name to be filled, or nil.
 func newMessage(name string) Message {
 	switch name {
+	case "Greeting":
+		return new(Greeting)
 	case "Hello":
 		return new(Hello)
 	case "Welcome":
