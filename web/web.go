@@ -1,0 +1,295 @@
+// Package web is the browser client: its files, and the handler that serves them.
+//
+//	index.html *.css *.svg *.js */*.js ── go:embed ──> assets: filtered, compressed and hashed once, in memory
+//	                                                      |
+//	GET /  /{room}  /{file}  /connect.json ── Handler ────┘ ──> security headers, ETag, gzip
+//	                              ^
+//	                   Connect, from the relay or wzp page
+//
+// The page is plain ES modules, which are served as they are; its folders are named as the Go packages are. What may
+// not live here: anything that knows sessions, rooms or keys in Go. The package imports nothing of this module.
+package web
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"encoding/json"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+)
+
+// ConnectPath is where Handler says how to reach the relay.
+const ConnectPath = "/connect.json"
+
+// SocketPath is where a relay takes WebSockets, beside what Handler serves.
+const SocketPath = "/ws"
+
+// files are those of the page and, as patterns cannot leave them out, its tests and this package. What is served of
+// them, isAsset says.
+//
+//go:embed *.* */*.js
+var files embed.FS
+
+// contentTypes are those of the files that the page is made of; other files are not served.
+var contentTypes = map[string]string{
+	".html":        "text/html; charset=utf-8",
+	".css":         "text/css; charset=utf-8",
+	".js":          "text/javascript; charset=utf-8",
+	".svg":         "image/svg+xml",
+	".png":         "image/png",
+	".webmanifest": "application/manifest+json",
+}
+
+// folders are those with modules of the page.
+var folders = []string{"identity", "wire", "e2ee", "link", "jitter", "audio", "room", "page"}
+
+// isAsset reports whether a file is served.
+func isAsset(name string) bool {
+	dir, base := path.Split(name)
+	folder, _, _ := strings.Cut(dir, "/")
+	return contentTypes[path.Ext(base)] != "" && !strings.HasSuffix(base, ".test.js") &&
+		(dir == "" || slices.Contains(folders, folder))
+}
+
+// asset is a file that is ready to be sent.
+type asset struct {
+	contentType string
+	plain, gzip body // gzip has no bytes where it would save nothing
+}
+
+// body is one representation of an asset, with the strong validator (RFC 9110, section 8.8.3) that is its own.
+type body struct {
+	bytes []byte
+	etag  string
+}
+
+// pageAssets are the embedded ones, by path without the first slash.
+var pageAssets = sync.OnceValues(func() (map[string]*asset, error) { return loadAssets(files) })
+
+// loadAssets reads and compresses what is served of a file system.
+func loadAssets(from fs.FS) (map[string]*asset, error) {
+	assets := make(map[string]*asset)
+	err := fs.WalkDir(from, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !isAsset(name) {
+			return err
+		}
+		b, err := fs.ReadFile(from, name)
+		if err != nil {
+			return err
+		}
+		assets[name], err = newAsset(contentTypes[path.Ext(name)], b)
+		return err
+	})
+	return assets, err
+}
+
+func newAsset(contentType string, b []byte) (*asset, error) {
+	hash := sha256.Sum256(b)
+	tag := hex.EncodeToString(hash[:16])
+	a := &asset{contentType: contentType, plain: body{b, `"` + tag + `"`}}
+	var small bytes.Buffer
+	z, err := gzip.NewWriterLevel(&small, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := z.Write(b); err != nil {
+		return nil, err
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	if small.Len() < len(b) {
+		a.gzip = body{small.Bytes(), `"` + tag + `-gzip"`}
+	}
+	return a, nil
+}
+
+// serve answers a GET or HEAD with the asset, or with 304 if the browser has it.
+func (a *asset) serve(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Type", a.contentType)
+	h.Set("Cache-Control", "no-cache") // may be kept, but is asked for: the page and its modules change together
+	h.Add("Vary", "Accept-Encoding")
+	b := a.plain
+	if len(a.gzip.bytes) > 0 && acceptsGzip(r.Header) {
+		b = a.gzip
+		h.Set("Content-Encoding", "gzip")
+	}
+	h.Set("Etag", b.etag)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(b.bytes)) // If-None-Match, Range, HEAD
+}
+
+// acceptsGzip reads Accept-Encoding (RFC 9110, section 12.5.3).
+func acceptsGzip(h http.Header) bool {
+	for _, field := range h.Values("Accept-Encoding") {
+		for coding := range strings.SplitSeq(field, ",") {
+			name, weight, _ := strings.Cut(coding, ";")
+			if !strings.EqualFold(strings.TrimSpace(name), "gzip") {
+				continue
+			}
+			q, weighed := strings.CutPrefix(strings.ReplaceAll(strings.ToLower(weight), " ", ""), "q=")
+			if !weighed {
+				return true
+			}
+			value, err := strconv.ParseFloat(q, 64)
+			return err == nil && value > 0
+		}
+	}
+	return false
+}
+
+// Connect is what /connect.json says: where a browser reaches the relay (docs/protocol.md, section 8).
+type Connect struct {
+	Relay        string        `json:"relay"` // identity key, 64 lower-case hexadecimal digits
+	Version      string        `json:"version"`
+	WebTransport *WebTransport `json:"webtransport,omitempty"` // nil: none
+	WebSocket    string        `json:"websocket,omitempty"`    // a path, or a whole URL; empty: none
+}
+
+// WebTransport is the part of Connect about WebTransport. It has either port and path, at the host of the page, or a URL.
+type WebTransport struct {
+	Port      int      `json:"port,omitempty"`
+	Path      string   `json:"path,omitempty"`
+	URL       string   `json:"url,omitempty"`
+	Hashes    []string `json:"hashes"`    // SHA-256 of the certificates in use, hexadecimal
+	Signature string   `json:"signature"` // the relay's over them, hexadecimal
+}
+
+// handler is made by Handler.
+type handler struct {
+	assets  map[string]*asset
+	connect func() Connect
+}
+
+// Handler serves the page: its files, itself for / and for /{room}, which is any one segment that is not a file, and
+// what connect returns as /connect.json. Everything else is not found. It answers GET and HEAD, holds no state, and sets
+// the security headers on every answer. connect is called from many goroutines at once.
+func Handler(connect func() Connect) http.Handler {
+	assets, err := pageAssets()
+	if err != nil {
+		panic(err) // the files are part of the program, and were read before in its tests
+	}
+	return &handler{assets: assets, connect: connect}
+}
+
+// ServeHTTP implements http.Handler.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	secure(w.Header(), r)
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "this address can only be read", http.StatusMethodNotAllowed)
+		return
+	}
+	if r.URL.Path == ConnectPath {
+		h.serveConnect(w, r)
+		return
+	}
+	if a := h.assets[strings.TrimPrefix(r.URL.Path, "/")]; a != nil {
+		a.serve(w, r)
+		return
+	}
+	if page := h.assets["index.html"]; page != nil && isRoom(r.URL.EscapedPath()) {
+		page.serve(w, r)
+		return
+	}
+	w.Header().Set("Cache-Control", "no-cache")
+	http.Error(w, "there is nothing here", http.StatusNotFound)
+}
+
+// isRoom reports whether a path, as it was sent, is / or /{room}. Whether a room may be called so, the page says. Names
+// of files of the kinds that the page is made of are no rooms, so that a missing file is missed, not answered with a page;
+// neither is what browsers and crawlers ask every site for.
+func isRoom(escaped string) bool {
+	name, ok := strings.CutPrefix(escaped, "/")
+	if !ok || strings.Contains(name, "/") {
+		return false
+	}
+	name, err := url.PathUnescape(name)
+	if err != nil || !utf8.ValidString(name) {
+		return false
+	}
+	switch name {
+	case ".", "..", "favicon.ico", "robots.txt":
+		return false
+	}
+	return contentTypes[strings.ToLower(path.Ext(name))] == ""
+}
+
+func (h *handler) serveConnect(w http.ResponseWriter, r *http.Request) {
+	b, err := json.Marshal(h.connect())
+	if err != nil {
+		http.Error(w, "the relay does not know how it can be reached", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store") // certificates are replaced
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(append(b, '\n')))
+}
+
+// contentSecurityPolicy lets the page run its own modules and reach relays, and nothing else.
+const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
+	"connect-src 'self' https: wss: ws:; worker-src 'self'; manifest-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// permissionsPolicy turns off what the page never needs. What it may need and is not named keeps its default, this
+// origin only: autoplay, the clipboard, the screen's wake lock, the choice of a loudspeaker.
+const permissionsPolicy = "microphone=(self), camera=(), display-capture=(), geolocation=(), accelerometer=(), gyroscope=(), " +
+	"magnetometer=(), midi=(), usb=(), serial=(), hid=(), bluetooth=(), payment=(), publickey-credentials-get=(), " +
+	"idle-detection=(), local-fonts=(), xr-spatial-tracking=()"
+
+// secure sets the headers that every answer has.
+func secure(h http.Header, r *http.Request) {
+	h.Set("Content-Security-Policy", contentSecurityPolicy)
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Embedder-Policy", "require-corp")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Permissions-Policy", permissionsPolicy)
+	if r.TLS != nil && !IsLocal(r.Host) {
+		// Not for localhost, where it would close every other program's http port, too.
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
+}
+
+// IsLocal reports whether a host, with or without a port, names the machine itself: localhost, 127.0.0.0/8 or ::1.
+// Browsers take pages from there for as safe as https.
+func IsLocal(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// NewServer returns a server for h with limits on what one connection may cost. Connections that h hijacks, which
+// WebSockets are, are free of its time limits from then on. What it reports, such as failed handshakes, is for debugging.
+func NewServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 20 * time.Second, // with the TLS handshake, on bad networks
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      5 * time.Minute, // 100 KB at 4 kbit/s
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 100},
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
