@@ -26,7 +26,7 @@ const VIEW_MEMBERS = 1;
  * @param {number} timestamp
  * @param {Bytes} codec
  */
-export function makePayload(timestamp, codec) {
+export function appendPayload(timestamp, codec) {
   return new Writer().uint16(timestamp).bytes(codec).done();
 }
 
@@ -36,7 +36,7 @@ export function makePayload(timestamp, codec) {
  * @param {number} timestamp
  * @param {number} size
  */
-export function makeSilence(timestamp, size) {
+export function appendSilence(timestamp, size) {
   return new Writer().uint16(timestamp).bytes([ESCAPE, SILENCE]).bytes(new Uint8Array(Math.max(size - 2, 0))).done();
 }
 
@@ -59,7 +59,7 @@ export function parsePayload(plain) {
  * The plaintext of a frame of the view stream.
  * @param {Bytes} members the member digest, 32 bytes
  */
-export function makeView(members) {
+export function appendView(members) {
   return new Writer().uint8(VIEW_MEMBERS).bytes(members).done();
 }
 

@@ -73,7 +73,7 @@ function readTime(r) {
  * @param {Report} report
  * @returns {Bytes}
  */
-export function makeReport(report) {
+export function appendReport(report) {
   const samples = report.samples.slice(0, MAX_SAMPLES);
   const w = new Writer().varint(report.highest).varint(report.received).uint16(report.lost).bytes(report.bursts);
   w.varint(toUnits(report.age)).uint8(samples.length);

@@ -2,32 +2,31 @@
  * The messages inside of urgent frames (docs/protocol.md, sections 4.4 and 7.2). Nothing here checks a signature or an
  * entry: give entries to entry.js and keys to e2ee/.
  *
- *     message ── parseJoined, parseLeft, parseKey, ... ──> fields
- *     fields ── makeSenderKey, makeKeyWraps, ... ──> message
+ *     message ── parseMembersJoined, parseMembersLeft, parseKey, ... ──> fields
+ *     fields ── appendSenderKey, appendKeyWraps, ... ──> message
  *
- * Member ids are strings of twelve hexadecimal digits; what parsers return else aliases the message.
+ * Member ids come as 6 bytes and may be given as those or as twelve hexadecimal digits. What parsers return aliases
+ * the message.
  *
  * @module
  */
 
-import { FormatError, Reader, Writer, fromHex, toHex } from './bytes.js';
+import { FormatError, Reader, Writer, fromHex } from './bytes.js';
 
 /** @typedef {import('./bytes.js').Bytes} Bytes */
 
-/** The kinds of urgent messages. Unknown ones are acknowledged and ignored. */
-export const URGENT = Object.freeze({
-  joined: 1, // from the relay: entries
-  left: 2, // from the relay: member ids
-  refetch: 3, // from the relay: fetch the member list again; empty
-  shutdown: 4, // from the relay: it shuts down; empty
-  leave: 5, // from the client: it leaves; empty
-  senderKey: 6, // from the client
-  keyWraps: 7, // from the client
-  key: 8, // from the relay
-  keysWanted: 9, // from both
-  keyDelivered: 10, // from the relay
-  membersWanted: 11, // from the client: the member list does not come; empty
-});
+// The kinds of urgent messages. Unknown ones are acknowledged and ignored.
+export const MEMBERS_JOINED = 1; // from the relay: parseMembersJoined
+export const MEMBERS_LEFT = 2; // from the relay: parseMembersLeft
+export const REFETCH = 3; // from the relay: fetch the member list again; empty
+export const SHUTDOWN = 4; // from the relay: it shuts down; empty
+export const LEAVE = 5; // from the client: it leaves; empty
+export const SENDER_KEY = 6; // from the client: appendSenderKey
+export const KEY_WRAPS = 7; // from the client: appendKeyWraps
+export const KEY = 8; // from the relay: parseKey
+export const KEYS_WANTED = 9; // from both
+export const KEY_DELIVERED = 10; // from the relay: parseKeyDelivered
+export const MEMBERS_WANTED = 11; // from the client: the member list does not come; empty
 
 export const MEMBER_ID_SIZE = 6;
 export const MAX_ENTRY = 400;
@@ -51,8 +50,8 @@ const SIGNATURE_SIZE = 64;
  */
 
 /** @typedef {{recipients: number, key: SignedKey}} SenderKey */
-/** @typedef {{number: number, wraps: {to: string, wrap: Bytes}[]}} KeyWraps */
-/** @typedef {{sender: string, key: SignedKey, wrap: Bytes}} Key */
+/** @typedef {{number: number, size: number, wraps: {id: Bytes, wrap: Bytes}[]}} KeyWraps id: the recipient's */
+/** @typedef {{sender: Bytes, key: SignedKey, wrap: Bytes}} Key sender: its member id */
 
 /**
  * The entries of "members joined". Only their lengths were checked.
@@ -62,7 +61,7 @@ const SIGNATURE_SIZE = 64;
  * @param {Bytes} message
  * @returns {Bytes[]}
  */
-export function parseJoined(message) {
+export function parseMembersJoined(message) {
   const r = new Reader(message, 'members joined');
   const entries = [];
   do {
@@ -75,7 +74,7 @@ export function parseJoined(message) {
 }
 
 /** @param {Bytes[]} entries */
-export function makeJoined(entries) {
+export function appendMembersJoined(entries) {
   const w = new Writer();
   for (const entry of entries) w.varint(entry.length).bytes(entry);
   return w.done();
@@ -85,13 +84,13 @@ export function makeJoined(entries) {
  * The member ids of "members left".
  * @param {Bytes} message
  */
-export function parseLeft(message) {
+export function parseMembersLeft(message) {
   return parseMemberIds(message, 'members left', 'one or more member ids of 6 bytes');
 }
 
-/** @param {string[]} ids */
-export function makeLeft(ids) {
-  return makeMemberIds(ids);
+/** @param {(Bytes|string)[]} ids */
+export function appendMembersLeft(ids) {
+  return appendMemberIds(ids);
 }
 
 /**
@@ -104,9 +103,9 @@ export function parseKeysWanted(message) {
   return parseMemberIds(message, 'keys wanted', detail);
 }
 
-/** @param {string[]} ids of talkers whose key the client lacks, 1 to 32 */
-export function makeKeysWanted(ids) {
-  return makeMemberIds(ids);
+/** @param {(Bytes|string)[]} ids of talkers whose key the client lacks, 1 to 32 */
+export function appendKeysWanted(ids) {
+  return appendMemberIds(ids);
 }
 
 /**
@@ -117,22 +116,33 @@ export function makeKeysWanted(ids) {
 function parseMemberIds(message, part, detail) {
   if (message.length === 0 || message.length % MEMBER_ID_SIZE !== 0) throw new FormatError(part, 'invalid', detail);
   const ids = [];
-  for (let i = 0; i < message.length; i += MEMBER_ID_SIZE) ids.push(toHex(message.subarray(i, i + MEMBER_ID_SIZE)));
+  for (let i = 0; i < message.length; i += MEMBER_ID_SIZE) ids.push(message.subarray(i, i + MEMBER_ID_SIZE));
   return ids;
 }
 
-/** @param {string[]} ids */
-function makeMemberIds(ids) {
+/** @param {(Bytes|string)[]} ids */
+function appendMemberIds(ids) {
   const w = new Writer();
-  for (const id of ids) w.bytes(fromHex(id, MEMBER_ID_SIZE, 'member id'));
+  for (const id of ids) w.bytes(memberId(id));
   return w.done();
+}
+
+/**
+ * The 6 bytes of a member id.
+ * @param {Bytes|string} id those bytes, or twelve hexadecimal digits
+ * @returns {Bytes}
+ */
+export function memberId(id) {
+  if (typeof id === 'string') return fromHex(id, MEMBER_ID_SIZE, 'member id');
+  if (id.length !== MEMBER_ID_SIZE) throw new FormatError('member id', 'invalid', '6 bytes');
+  return id;
 }
 
 /**
  * A key header as it is signed.
  * @param {KeyHeader} h
  */
-export function makeKeyHeader(h) {
+export function appendKeyHeader(h) {
   return new Writer().uint8(h.suite).uint32(h.number).uint8(h.epoch).varint(h.firstCtr).bytes(h.hash).bytes(h.members).done();
 }
 
@@ -168,7 +178,7 @@ export function parseSenderKey(message) {
 }
 
 /** @param {{recipients: number, key: {signed: Bytes, signature: Bytes}}} k */
-export function makeSenderKey(k) {
+export function appendSenderKey(k) {
   return new Writer().varint(k.recipients).bytes(k.key.signed).bytes(k.key.signature).done();
 }
 
@@ -187,26 +197,19 @@ export function parseKeyWraps(message) {
   checkWrap(size, 'key wraps');
   if (r.left % (MEMBER_ID_SIZE + size) !== 0) throw new FormatError('key wraps', 'truncated', detail);
   const wraps = [];
-  while (r.left > 0) wraps.push({ to: toHex(r.take(MEMBER_ID_SIZE)), wrap: r.take(size) });
-  return { number, wraps };
+  while (r.left > 0) wraps.push({ id: r.take(MEMBER_ID_SIZE), wrap: r.take(size) });
+  return { number, size, wraps };
 }
 
 /**
- * @param {KeyWraps} k one or more wraps, all of one size; wrapsThatFit says how many
+ * @param {number} number
+ * @param {number} size of each wrap: WRAP_FRESH or WRAP_RATCHETED
+ * @param {{id: Bytes|string, wrap: Bytes}[]} [wraps] without them it is the beginning of the message, 5 bytes
  */
-export function makeKeyWraps(k) {
-  const w = new Writer().uint32(k.number).uint8(k.wraps[0].wrap.length);
-  for (const { to, wrap } of k.wraps) w.bytes(fromHex(to, MEMBER_ID_SIZE, 'member id')).bytes(wrap);
+export function appendKeyWraps(number, size, wraps = []) {
+  const w = new Writer().uint32(number).uint8(size);
+  for (const { id, wrap } of wraps) w.bytes(memberId(id)).bytes(wrap);
   return w.done();
-}
-
-/**
- * How many wraps of a size fit an urgent message of so many bytes.
- * @param {number} size
- * @param {number} [limit]
- */
-export function wrapsThatFit(size, limit = 1024) {
-  return Math.floor((limit - 5) / (MEMBER_ID_SIZE + size));
 }
 
 /**
@@ -217,16 +220,15 @@ export function wrapsThatFit(size, limit = 1024) {
  */
 export function parseKey(message) {
   const r = new Reader(message, 'sender key');
-  const sender = toHex(r.take(MEMBER_ID_SIZE));
+  const sender = r.take(MEMBER_ID_SIZE);
   const key = readSignedKey(r);
   checkWrap(r.left, 'sender key');
   return { sender, key, wrap: r.rest() };
 }
 
-/** @param {{sender: string, key: {signed: Bytes, signature: Bytes}, wrap: Bytes}} k */
-export function makeKey(k) {
-  const sender = fromHex(k.sender, MEMBER_ID_SIZE, 'member id');
-  return new Writer().bytes(sender).bytes(k.key.signed).bytes(k.key.signature).bytes(k.wrap).done();
+/** @param {{sender: Bytes|string, key: {signed: Bytes, signature: Bytes}, wrap: Bytes}} k */
+export function appendKey(k) {
+  return new Writer().bytes(memberId(k.sender)).bytes(k.key.signed).bytes(k.key.signature).bytes(k.wrap).done();
 }
 
 /**
@@ -247,6 +249,6 @@ export function parseKeyDelivered(message) {
 }
 
 /** @param {number} number */
-export function makeKeyDelivered(number) {
+export function appendKeyDelivered(number) {
   return new Writer().uint32(number).done();
 }

@@ -1,0 +1,115 @@
+/**
+ * Member entries (docs/protocol.md, section 5.1): what a client says, and signs, about itself for one stay in one room.
+ *
+ *     version (1) = 1 || flags (1) || room length (1) || room || name length (1) || name
+ *     || identity key, Ed25519 (32) || home relay's key, Ed25519 (32) || nonce (16) || join key, X25519 (32)
+ *     || room proof (32), if flag 0x01 is set || signature (64)
+ *
+ * There is no way to read an entry without checking its signature. Whether it is fresh, and of the room and relay that
+ * the caller expects, is the caller's question.
+ *
+ * @module
+ */
+
+import { SIGNATURE_SIZE, fingerprintOf, verify } from '../identity/identity.js';
+import { FormatError, Reader, Writer, concat, fromUtf8, toUtf8 } from './bytes.js';
+import { checkName, checkRoomName } from './names.js';
+import { MAX_ENTRY, MEMBER_ID_SIZE } from './urgent.js';
+
+/** @typedef {import('./bytes.js').Bytes} Bytes */
+/** @typedef {import('../identity/identity.js').Identity} Identity */
+
+/**
+ * What an entry says. identity: Ed25519 public key; homeRelay: of the relay that the client is attached to; joinKey:
+ * X25519 public key; proof: room proof, if there is one; proved: the bytes that it covers; hash: SHA-256("wzp/1 member"
+ * || entry), id: its first 6 bytes.
+ * @typedef {object} Entry
+ * @property {string} room
+ * @property {string} name may be empty
+ * @property {Bytes} identity
+ * @property {string} fingerprint of identity
+ * @property {Bytes} homeRelay
+ * @property {Bytes} nonce
+ * @property {Bytes} joinKey
+ * @property {Bytes} [proof]
+ * @property {Bytes} proved
+ * @property {Bytes} hash
+ * @property {Bytes} id
+ */
+
+const VERSION = 1;
+const FLAG_PROOF = 1;
+const KIND = 'member'; // of its signature
+
+/**
+ * The hash of an entry. Its first 6 bytes are the member id; what must not be taken for another's is bound to all of
+ * it, for an id can be searched for.
+ * @param {Bytes} entry
+ * @returns {Promise<Bytes>}
+ */
+export async function hashEntry(entry) {
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', concat(toUtf8('wzp/1 member'), entry)));
+}
+
+/**
+ * Makes the client's entry for a join; a FormatError if room or name break their rules.
+ * @param {object} e
+ * @param {string} e.room
+ * @param {string} e.name
+ * @param {Identity} e.identity
+ * @param {Bytes} e.homeRelay the relay's Ed25519 public key
+ * @param {Bytes} e.joinKey X25519 public key, made for this join
+ * @param {{proof(room: string, bytes: Bytes): Promise<Bytes>} | null} [e.secret] if the room has an invite secret
+ * @param {Bytes} [e.nonce] 16 bytes; random if absent
+ * @returns {Promise<{entry: Bytes, hash: Bytes, id: Bytes}>}
+ */
+export async function build({ room, name, identity, homeRelay, joinKey, secret, nonce }) {
+  checkRoomName(room, 'entry room');
+  checkName(name, 'entry name');
+  const roomBytes = toUtf8(room);
+  const nameBytes = toUtf8(name);
+  const body = new Writer().uint8(VERSION).uint8(secret ? FLAG_PROOF : 0);
+  body.uint8(roomBytes.length).bytes(roomBytes).uint8(nameBytes.length).bytes(nameBytes);
+  body.bytes(identity.publicKey).bytes(homeRelay).bytes(nonce ?? crypto.getRandomValues(new Uint8Array(16))).bytes(joinKey);
+  if (secret) body.bytes(await secret.proof(room, body.done()));
+  const signed = body.done();
+  const entry = concat(signed, await identity.sign(KIND, [signed]));
+  const hash = await hashEntry(entry);
+  return { entry, hash, id: hash.subarray(0, MEMBER_ID_SIZE) };
+}
+
+/**
+ * Reads an entry and checks all that can be checked of it alone: layout, limits, names and signature.
+ * @param {Bytes} bytes the result does not alias them
+ * @returns {Promise<Entry>} or it rejects with a FormatError
+ */
+export async function parse(bytes) {
+  if (bytes.length > MAX_ENTRY) throw new FormatError('entry', 'limit', 'at most 400 bytes');
+  const b = bytes.slice(); // the caller may reuse its bytes while the signature is checked
+  const { signature, signed, ...entry } = readLayout(b);
+  checkRoomName(entry.room, 'entry room');
+  checkName(entry.name, 'entry name');
+  if (!(await verify(entry.identity, KIND, [signed], signature))) throw new FormatError('entry signature', 'invalid');
+  const [hash, fingerprint] = await Promise.all([hashEntry(b), fingerprintOf(entry.identity)]);
+  return { ...entry, fingerprint, hash, id: hash.subarray(0, MEMBER_ID_SIZE) };
+}
+
+/** @param {Bytes} b */
+function readLayout(b) {
+  const r = new Reader(b, 'entry');
+  const version = r.uint8();
+  const flags = r.uint8();
+  if (version !== VERSION) throw new FormatError('entry', 'unknown', 'its version is not 1');
+  if (flags & ~FLAG_PROOF) throw new FormatError('entry', 'invalid', 'unknown flags are set');
+  const room = r.take(r.uint8());
+  const name = r.take(r.uint8());
+  const keys = { identity: r.take(32), homeRelay: r.take(32), nonce: r.take(16), joinKey: r.take(32) };
+  const proved = r.since(0).slice();
+  proved[1] = FLAG_PROOF;
+  const proof = flags & FLAG_PROOF ? r.take(32) : undefined;
+  const signed = r.since(0);
+  const signature = r.take(SIGNATURE_SIZE);
+  r.end('goes on after its signature');
+  const texts = { room: fromUtf8(room, 'entry room'), name: fromUtf8(name, 'entry name') };
+  return { ...texts, ...keys, proof, proved, signed, signature };
+}
