@@ -1,0 +1,288 @@
+/**
+ * Messages of the control stream (docs/protocol.md, sections 5 and 8): JSON tagged by name, with its length before it
+ * on a stream. What a message means, and who may send it, is elsewhere; signatures are in hello.js.
+ *
+ *     stream ── Deframer ──> text ── decode ──> {name: 'Welcome', relay: 'wzp/1.0', ...}
+ *     encode('Join', {room, entry}) ──> text ── frame ──> stream
+ *
+ * One table of fields serves both directions, and both check the same rules.
+ *
+ * @module
+ */
+
+import { FormatError, concat, fromBase64, fromHex, fromUtf8, toBase64, toHex, toUtf8 } from './bytes.js';
+import { JsonNumber, parseJson } from './json.js';
+import { MAX_NAME, checkRoomName, checkText } from './names.js';
+import { MAX_ENTRY, MEMBER_ID_SIZE, memberId } from './urgent.js';
+
+/** @typedef {import('./bytes.js').Bytes} Bytes */
+/** @typedef {import('./json.js').JsonValue} JsonValue */
+
+/** The length limit of a control message's JSON in bytes. */
+export const MAX_MESSAGE = 65536;
+export const PROTOCOL_VERSION = 1;
+export const MAX_FEATURES = 32;
+export const MAX_FEATURE = 32; // bytes of each
+export const MAX_PAGE = 128; // entries
+const MAX_REASON = 256;
+const MAX_UNKNOWN = 64; // bytes that are kept of an unknown name
+const PART = 'control message';
+
+/**
+ * How one type of field is read from JSON and written: read gets what parseJson returned, write the field in
+ * JavaScript's form and returns JSON. Both refuse what breaks the rules. part names the field in errors.
+ * @typedef {{read: (v: JsonValue, part: string) => any, write: (v: any, part: string) => string}} Type
+ */
+
+/** @typedef {{json: string, js: string, type: Type, optional?: boolean}} Field */
+
+/**
+ * A string with a rule.
+ * @param {(part: string, text: string) => void} check
+ * @returns {Type}
+ */
+function string(check) {
+  const read = (/** @type {unknown} */ v, /** @type {string} */ part) => {
+    if (typeof v !== 'string') throw new FormatError(part, 'invalid', 'is a string');
+    check(part, v);
+    return v;
+  };
+  return { read, write: (v, part) => JSON.stringify(read(v, part)) };
+}
+
+/** @param {number} limit bytes */
+const text = (limit) => string((part, v) => checkText(part, v, limit));
+
+const room = string((part, v) => checkRoomName(v, part));
+
+const code = string((part, v) => {
+  if (!/^[a-z_]{1,32}$/.test(v)) throw new FormatError(part, 'invalid', '1 to 32 lower-case letters and underscores');
+});
+
+/**
+ * Bytes, as hexadecimal digits.
+ * @param {number} size
+ * @returns {Type}
+ */
+function hex(size) {
+  return {
+    read: (v, part) => fromHex(v, size, part),
+    write(v, part) {
+      if (!(v instanceof Uint8Array) || v.length !== size) throw new FormatError(part, 'invalid', `${size} bytes`);
+      return `"${toHex(v)}"`;
+    },
+  };
+}
+
+/**
+ * A member id: bytes when read; bytes or hexadecimal digits when written.
+ * @type {Type}
+ */
+const member = {
+  read: (v, part) => fromHex(v, MEMBER_ID_SIZE, part),
+  write: (v) => `"${toHex(memberId(v))}"`,
+};
+
+/**
+ * An integer, which is written without fraction or exponent.
+ * @param {number} low
+ * @param {number} high
+ * @returns {Type}
+ */
+function integer(low, high) {
+  const check = (/** @type {number} */ n, /** @type {string} */ part) => {
+    if (!(Number.isInteger(n) && n >= low && n <= high)) throw new FormatError(part, 'invalid', `is an integer from ${low} to ${high}`);
+    return n;
+  };
+  return {
+    read: (v, part) => check(v instanceof JsonNumber && /^\d+$/.test(v.text) ? Number(v.text) : NaN, part),
+    write: (v, part) => String(check(v, part)),
+  };
+}
+
+/**
+ * A member entry, in base64; only its length is checked.
+ * @type {Type}
+ */
+const entry = {
+  read(v, part) {
+    if (typeof v !== 'string') throw new FormatError(part, 'invalid', 'is a string');
+    if (v.length > Math.ceil(MAX_ENTRY / 3) * 4) throw new FormatError(part, 'limit', 'an entry has at most 400 bytes');
+    return checkEntry(fromBase64(v, part), part);
+  },
+  write: (v, part) => `"${toBase64(checkEntry(v, part))}"`,
+};
+
+/**
+ * @param {Bytes} b
+ * @param {string} part
+ */
+function checkEntry(b, part) {
+  if (b.length === 0) throw new FormatError(part, 'invalid', 'an entry is not empty');
+  if (b.length > MAX_ENTRY) throw new FormatError(part, 'limit', 'an entry has at most 400 bytes');
+  return b;
+}
+
+/**
+ * An array of at most limit elements.
+ * @param {Type} type
+ * @param {number} limit
+ * @returns {Type}
+ */
+function list(type, limit) {
+  const check = (/** @type {unknown} */ v, /** @type {string} */ part) => {
+    if (!Array.isArray(v)) throw new FormatError(part, 'invalid', 'is an array of strings');
+    if (v.length > limit) throw new FormatError(part, 'limit', `at most ${limit} elements`);
+    return v;
+  };
+  return {
+    read: (v, part) => check(v, part).map((e) => type.read(e, part)),
+    write: (v, part) => `[${check(v, part).map((e) => type.write(e, part)).join(',')}]`,
+  };
+}
+
+const connectionId = integer(1, 2 ** 24 - 1);
+const features = list(text(MAX_FEATURE), MAX_FEATURES);
+
+/**
+ * @param {string} json
+ * @param {Type} type
+ * @param {boolean} [optional]
+ * @returns {Field}
+ */
+function field(json, type, optional = false) {
+  return { json, js: json.replace(/_./g, (s) => s[1].toUpperCase()), type, optional };
+}
+
+/**
+ * The fields of each message, in the order in which they are written.
+ * @type {Map<string, Field[]>}
+ */
+const messages = new Map([
+  ['Hello', [
+    field('protocol', integer(PROTOCOL_VERSION, PROTOCOL_VERSION)), field('identity', hex(32)), field('name', text(MAX_NAME)),
+    field('client', text(MAX_NAME)), field('session', hex(16)), field('connection_id', connectionId),
+    field('features', features), field('signature', hex(64)),
+  ]],
+  ['Welcome', [
+    field('connection_id', connectionId), field('reset_token', hex(16)), field('incarnation', hex(8)),
+    field('relay', text(MAX_NAME)), field('features', features), field('signature', hex(64), true),
+  ]],
+  ['Join', [field('room', room), field('entry', entry)]],
+  ['Joined', [field('room', room), field('member', member), field('members', integer(1, 2 ** 32 - 1))]],
+  ['Members', [field('after', member, true)]],
+  ['MemberPage', [field('entries', list(entry, MAX_PAGE)), field('next', member, true)]],
+  ['Leave', []],
+  ['Goodbye', [field('code', code), field('reason', text(MAX_REASON))]],
+  ['Refused', [field('code', code), field('reason', text(MAX_REASON))]],
+  ['Greeting', [field('relay', hex(32)), field('challenge', hex(32))]],
+]);
+
+/**
+ * The JSON of a message. Fields have the names of docs/protocol.md in camel case; bytes are Uint8Array. Fields that may
+ * be absent are left out or undefined. A FormatError if a field breaks its rules or the whole is too long.
+ * @param {string} name as 'Join'
+ * @param {Record<string, any>} [fields]
+ * @returns {string} {"Join":{"room":"x",...}}, or "Leave" if no field is there
+ */
+export function encode(name, fields = {}) {
+  const known = messages.get(name);
+  if (!known) throw new FormatError(PART, 'unknown', 'cannot be sent');
+  const written = known
+    .filter((f) => !(f.optional && fields[f.js] === undefined))
+    .map((f) => `"${f.json}":${f.type.write(fields[f.js], `${name}.${f.json}`)}`);
+  const text = written.length > 0 ? `{"${name}":{${written.join(',')}}}` : `"${name}"`;
+  if (toUtf8(text).length > MAX_MESSAGE) throw tooLong();
+  return text;
+}
+
+function tooLong() {
+  return new FormatError(PART, 'limit', 'at most 65536 bytes');
+}
+
+/**
+ * Reads the JSON of a message. One of an unknown name is no error but {name, unknown: true}: skip it. The field `name`
+ * of a Hello, which clients never get, is called `memberName` here; all others are called as encode wants them.
+ * @param {string} text
+ * @returns {{name: string} & Record<string, any>}
+ */
+export function decode(text) {
+  if (text.length > MAX_MESSAGE || toUtf8(text).length > MAX_MESSAGE) throw tooLong();
+  const [name, body] = splitTag(parseJson(text));
+  const known = messages.get(name);
+  if (!known) return { name: name.slice(0, MAX_UNKNOWN), unknown: true };
+  if (!(body instanceof Map)) throw new FormatError(name, 'invalid', 'its fields are an object');
+  /** @type {{name: string} & Record<string, any>} */
+  const message = { name };
+  for (const f of known) {
+    const part = `${name}.${f.json}`;
+    const value = body.get(f.json);
+    if (value !== undefined) message[f.js === 'name' ? 'memberName' : f.js] = f.type.read(value, part);
+    else if (!f.optional) throw new FormatError(part, 'truncated', 'is missing');
+  }
+  return message;
+}
+
+/**
+ * Takes a message apart: {"Name": body}, or "Name", which is short for {"Name": {}}.
+ * @param {JsonValue} value
+ * @returns {[string, JsonValue]}
+ */
+function splitTag(value) {
+  if (typeof value === 'string') return [value, new Map()];
+  if (value instanceof Map && value.size === 1) {
+    for (const tagged of value) return tagged;
+  }
+  throw new FormatError(PART, 'invalid', 'is a name, or an object of one field');
+}
+
+/**
+ * A message as it travels on a stream: length (4) || JSON.
+ * @param {string} text
+ * @returns {Bytes}
+ */
+export function frame(text) {
+  const body = toUtf8(text);
+  const head = new Uint8Array(4);
+  new DataView(head.buffer).setUint32(0, body.length);
+  return concat(head, body);
+}
+
+/** Cuts a stream into messages. It holds one message at most, and no more memory than came. */
+export class Deframer {
+  /** @type {Bytes[]} */
+  #chunks = [];
+  #have = 0;
+
+  /**
+   * Takes what came next on the stream, and gives out the messages that are complete by it. After a FormatError the
+   * stream is of no use. What is fed is not kept.
+   * @param {Bytes} chunk
+   * @returns {Generator<string, void>} to be read to its end, or the rest of the chunk is lost
+   */
+  *push(chunk) {
+    let rest = chunk;
+    while (rest.length > 0) {
+      const want = this.#want() - this.#have;
+      const part = rest.slice(0, want);
+      rest = rest.subarray(part.length);
+      this.#chunks.push(part);
+      this.#have += part.length;
+      if (part.length < want || this.#have <= 4) continue;
+      const message = concat(...this.#chunks).subarray(4);
+      this.#chunks = [];
+      this.#have = 0;
+      yield fromUtf8(message, PART);
+    }
+  }
+
+  /** How many bytes, length included, are to be there before anything else can be done. */
+  #want() {
+    if (this.#have < 4) return 4;
+    if (this.#chunks.length > 1) this.#chunks = [concat(...this.#chunks)];
+    const length = new DataView(this.#chunks[0].buffer).getUint32(0);
+    if (length === 0) throw new FormatError(PART, 'invalid', 'is empty');
+    if (length > MAX_MESSAGE) throw tooLong();
+    return 4 + length;
+  }
+}
