@@ -260,7 +260,7 @@ export class Deframer {
    * @param {Bytes} chunk
    * @returns {Generator<string, void>} to be read to its end, or the rest of the chunk is lost
    */
-  *push(chunk) {
+  *feed(chunk) {
     let rest = chunk;
     while (rest.length > 0) {
       const want = this.#want() - this.#have;
