@@ -1,0 +1,62 @@
+/**
+ * What a carrier is: one connection to a relay, by WebTransport or WebSocket, that carries control messages in order
+ * and packets as they come (docs/protocol.md, section 8). Carriers know nothing of sessions or frames.
+ *
+ * @module
+ */
+
+/** @typedef {import('../wire/bytes.js').Bytes} Bytes */
+/** @typedef {import('./clock.js').Clock} Clock */
+
+/**
+ * @typedef {object} Control
+ * @property {(text: string) => void} send one message, JSON
+ * @property {(text: string) => void} onmessage to be set; called for each message that comes
+ */
+
+/**
+ * @typedef {object} Carrier
+ * @property {'webtransport' | 'websocket'} kind
+ * @property {Control} control
+ * @property {(packet: Bytes, media: boolean) => void} sendPacket never blocks and never throws
+ * @property {(packet: Bytes) => void} onpacket to be set; called for each packet that comes
+ * @property {Promise<string>} closed resolves with why, for people; never rejects
+ * @property {() => void} close
+ * @property {Bytes} binding what the relay is known by here: section 8, `Hello`
+ * @property {() => number} queued ms that the oldest packet has waited to be sent
+ * @property {() => number} dropped packets that were not sent because they waited too long
+ */
+
+/**
+ * Where a relay is to be reached, of connect.json.
+ *
+ * @typedef {object} Place
+ * @property {string} relay identity key, 64 hexadecimal digits
+ * @property {{url: string, hashes: Bytes[]} | null} webtransport
+ * @property {string | null} websocket its URL
+ */
+
+/** Why something of link/ failed. `code` is for programs, the message for people. */
+export class LinkError extends Error {
+  /**
+   * @param {string} code 'connect', 'protocol', 'signature', 'relay_key', 'closed', 'refused' ..., or a code of the relay
+   * @param {string} message
+   * @param {{cause?: unknown, final?: boolean}} [options] final: trying again does not mend it
+   */
+  constructor(code, message, options = {}) {
+    super(message, { cause: options.cause });
+    this.name = 'LinkError';
+    this.code = code;
+    this.final = options.final ?? false;
+  }
+}
+
+/**
+ * Returns what went wrong in words.
+ *
+ * @param {unknown} error
+ * @returns {string}
+ */
+export function describe(error) {
+  return error instanceof Error ? error.message : String(error);
+}

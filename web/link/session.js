@@ -1,0 +1,573 @@
+/**
+ * A session: counters, replay window, reports, pings, the circuit breaker, aliases and urgent messages of one link to
+ * a relay (docs/protocol.md, sections 3 to 6). It outlives its carriers, knows nothing of control messages, and nothing
+ * of what ciphertexts and urgent messages say.
+ *
+ *     carrier.onpacket ──> receive ──> handler.media, urgent, aliasAcked
+ *                             |  counters, window, reports
+ *     carrier.sendPacket <── transmit <── sendMedia, sendUrgent, tick (reports, repeats, pings)
+ *
+ * @module
+ */
+
+import { FormatError } from '../wire/bytes.js';
+import * as wire from '../wire/frame.js';
+import { appendReport } from '../wire/report.js';
+import { Aliases } from './aliases.js';
+import { Liveness } from './liveness.js';
+import { IDLE_TICK, TICK_EVERY, parsePing, pingData } from './pinger.js';
+import { REPORT_SLACK, ReceiveStats } from './receive-stats.js';
+import { SendStats, SentTimes } from './send-stats.js';
+import { Traffic } from './traffic.js';
+import { UrgentIn, UrgentOut } from './urgent.js';
+
+/** @typedef {import('../wire/bytes.js').Bytes} Bytes */
+/** @typedef {import('./aliases.js').Bound} Bound */
+/** @typedef {import('./carrier.js').Carrier} Carrier */
+/** @typedef {import('./clock.js').Clock} Clock */
+
+/**
+ * What a packet costs beside its frames, about: IPv4 20, UDP 8, QUIC's header 6, frame 3, tag 16, and our counter 4.
+ */
+export const PACKET_OVERHEAD = 57;
+
+/**
+ * A media frame that came. ciphertext stays valid.
+ *
+ * @typedef {{kid: bigint, ctr: number, ciphertext: Bytes, alias: number, bound: Bound}} MediaFrame
+ */
+
+/**
+ * @typedef {object} SessionHandler
+ * @property {(kid: bigint) => Bound | null} bind is asked when the peer announces a stream; null refuses it
+ * @property {(frame: MediaFrame) => void} media
+ * @property {(alias: number, kid: bigint) => void} aliasAcked the peer knows what an alias of ours stands for
+ * @property {(kind: number, body: Bytes) => boolean} urgent gets each message once; false: it cannot be used yet, and
+ *   comes again with the peer's next repeat
+ * @property {(code: number, ours: boolean) => void} ended one of CLOSE; ours: this side ended it
+ * @property {() => void} silent nothing is heard though it was asked; said again and again while that is so
+ * @property {(error: unknown) => void} failed another method threw
+ */
+
+/** What a session counts. */
+class Counts {
+  packetsSent = 0;
+  mediaHeld = 0; // media frames not sent because of the circuit breaker
+  replayed = 0;
+  malformed = 0;
+  unbound = 0; // media frames of unknown or refused aliases
+}
+
+export class Session {
+  counts = new Counts();
+
+  #clock;
+  #handler;
+  /** @type {Carrier | null} */
+  #out = null;
+  #since = 0; // when #out was installed
+  #ended = false;
+  #counter = 0; // of the next packet
+  #sent = new SentTimes();
+  #send = new SendStats();
+  #recv = new ReceiveStats(PACKET_OVERHEAD);
+  #urgentOut = new UrgentOut(PACKET_OVERHEAD);
+  #urgentIn = new UrgentIn();
+  #live = new Liveness();
+  #traffic = new Traffic();
+  #aliases = new Aliases(); // of the peer
+  /** @type {Set<number>} */
+  #known = new Set(); // aliases of ours that the peer knows
+  /** @type {any} */
+  #timer = null;
+  #timerAt = Infinity;
+
+  /**
+   * @param {SessionHandler} handler
+   * @param {Clock} clock
+   */
+  constructor(handler, clock) {
+    this.#handler = handler;
+    this.#clock = clock;
+  }
+
+  /** Whether the session has ended. */
+  get over() {
+    return this.#ended;
+  }
+
+  /**
+   * Makes a welcomed carrier the one to send with, and asks for a sign of life on it. Carriers of before are still
+   * listened to.
+   *
+   * @param {Carrier} carrier
+   */
+  install(carrier) {
+    if (this.#ended) {
+      return;
+    }
+    const now = this.#clock.now();
+    if (this.#out?.kind !== carrier.kind) {
+      this.#urgentOut.pace.forget();
+    }
+    this.#out = carrier;
+    this.#since = now;
+    this.#recv.heardAt = now; // a handshake is as good as a packet
+    this.#live.heard();
+    carrier.onpacket = (packet) => this.receive(packet);
+    this.ask();
+  }
+
+  /**
+   * Notes that a carrier has closed.
+   *
+   * @param {Carrier} carrier
+   */
+  detach(carrier) {
+    if (this.#out === carrier) {
+      this.#out = null;
+    }
+  }
+
+  // Receiving.
+
+  /**
+   * Handles a packet.
+   *
+   * @param {Bytes} packet
+   */
+  receive(packet) {
+    if (this.#ended) {
+      return;
+    }
+    const now = this.#clock.now();
+    try {
+      const { counter: low, frames } = wire.parsePacket(packet);
+      const counter = wire.decodeCounter(low, 32, this.#recv.window.next);
+      if (!this.#recv.window.fresh(counter)) {
+        this.counts.replayed++;
+        return;
+      }
+      this.#recv.packet(counter, packet.length + PACKET_OVERHEAD - wire.PACKET_HEADER, now);
+      this.#live.heard();
+      for (const frame of wire.frames(frames)) {
+        this.#frame(frame, now);
+        if (this.#ended) {
+          return;
+        }
+      }
+    } catch (error) {
+      if (error instanceof FormatError) {
+        this.counts.malformed++;
+      } else {
+        this.#handler.failed(error);
+      }
+    }
+    this.#report(now, 0);
+  }
+
+  /**
+   * @param {wire.Frame} frame
+   * @param {number} now
+   */
+  #frame(frame, now) {
+    switch (frame.kind) {
+      case 'media':
+        this.#elicit();
+        this.#media(frame, now);
+        break;
+      case 'urgent':
+        this.#elicit();
+        this.#urgent(frame);
+        break;
+      case 'ping':
+        this.#elicit();
+        this.#transmit(false, wire.appendEcho('pong', frame.data, true));
+        break;
+      case 'pong':
+        this.#pong(frame.data, now);
+        break;
+      case 'report':
+        this.#reported(frame, now);
+        break;
+      case 'urgentAck': {
+        const done = this.#urgentOut.ack(frame, now);
+        this.#sendDue(now);
+        this.#live.progress();
+        this.#callAll(done, true);
+        break;
+      }
+      case 'aliasAck':
+        for (const { alias, kid } of frame.pairs) {
+          this.#call(() => this.#handler.aliasAcked(alias, kid));
+        }
+        break;
+      case 'close':
+        this.#finish(frame.code, false);
+        break;
+      default: // padding, challenges, which are not used here, and what came after this version
+    }
+  }
+
+  /**
+   * Resolves the alias of a media frame and hands it on.
+   *
+   * @param {wire.Media} m
+   * @param {number} now
+   */
+  #media(m, now) {
+    const known = this.#aliases.resolve(m, (kid) => this.#call(() => this.#handler.bind(kid)), now);
+    if (!known) {
+      this.counts.unbound++;
+      return;
+    }
+    const { kid, ctr, bound } = known;
+    if (known.ack) {
+      this.#transmit(false, wire.appendAliasAck([{ alias: m.alias, kid }], true));
+    }
+    this.#call(() => this.#handler.media({ kid, ctr, ciphertext: m.ciphertext, alias: m.alias, bound }));
+  }
+
+  /**
+   * Hands an urgent message on if it is new, and answers with what has been received and could be used.
+   *
+   * @param {wire.Urgent} u
+   */
+  #urgent(u) {
+    const { fresh, ok } = this.#urgentIn.fresh(u.number);
+    if (!ok) {
+      return;
+    }
+    // A message that makes the handler throw would do so with each repeat: it is taken.
+    if (fresh && this.#call(() => this.#handler.urgent(u.type, u.message)) !== false) {
+      this.#urgentIn.take(u.number);
+    }
+    this.#transmit(false, wire.appendUrgentAck(this.#urgentIn.ack(), true));
+  }
+
+  /**
+   * @param {Bytes} data
+   * @param {number} now
+   */
+  #pong(data, now) {
+    const { at, kind } = parsePing(data);
+    if (at > 0 && at <= now) {
+      this.#send.roundTrip(now - at);
+      this.#urgentOut.pace.pong(now, kind, now - at);
+    }
+    this.#live.answered();
+  }
+
+  /**
+   * Takes the peer's report.
+   *
+   * @param {wire.Report} report
+   * @param {number} now
+   */
+  #reported(report, now) {
+    if (this.#send.report(report, this.#counter, this.#sent, now)) {
+      this.#urgentOut.pace.alone(now, this.#send.sampled, this.#send.sample);
+      this.#live.progress();
+    }
+  }
+
+  /** Notes that the peer sent something that wants a report. */
+  #elicit() {
+    this.#recv.eliciting = true;
+    this.#stir();
+  }
+
+  // Sending.
+
+  /**
+   * Sends a media frame, the only one of its packet: in its short form once the peer has acknowledged the alias. It never
+   * blocks.
+   *
+   * @param {number} alias below 4096
+   * @param {bigint} kid
+   * @param {number} ctr
+   * @param {Bytes} ciphertext 1 to 1100 bytes
+   */
+  sendMedia(alias, kid, ctr, ciphertext) {
+    if (this.#live.stopped) {
+      this.counts.mediaHeld++;
+      return;
+    }
+    if (!this.#out) {
+      return;
+    }
+    const frame = wire.appendMedia({ alias, kid, ctr, ciphertext, long: !this.#known.has(alias) }, true);
+    this.#live.expect(this.#clock.now());
+    this.#transmit(true, frame);
+  }
+
+  /**
+   * Notes that the peer knows, or must learn again, what an alias of ours stands for.
+   *
+   * @param {number} alias
+   * @param {boolean} known
+   */
+  setAliasKnown(alias, known) {
+    if (known) {
+      this.#known.add(alias);
+    } else {
+      this.#known.delete(alias);
+    }
+  }
+
+  /**
+   * Sends a message that is repeated until the peer acknowledges it. body is kept. done is called once when it was
+   * acknowledged, or with false when the session has ended before.
+   *
+   * @param {number} kind
+   * @param {Bytes} body at most 1024 bytes
+   * @param {(acked: boolean) => void} [done]
+   * @returns {boolean} false: too many are under way, or the session is over; done is not called then
+   */
+  sendUrgent(kind, body, done) {
+    if (this.#ended || !this.#urgentOut.add(kind, body, done)) {
+      return false;
+    }
+    this.#sendDue(this.#clock.now());
+    this.#stir();
+    return true;
+  }
+
+  /** How many urgent messages wait for their acknowledgement. */
+  get urgentPending() {
+    return this.#urgentOut.size;
+  }
+
+  /**
+   * Sends the urgent messages whose time has come.
+   *
+   * @param {number} now
+   */
+  #sendDue(now) {
+    if (!this.#out || this.#ended) {
+      return;
+    }
+    const path = {
+      media: this.#traffic.media(now),
+      rtt: this.#send.rtt,
+      jitter: this.#send.jitter,
+    };
+    this.#urgentOut.due(now, path, (m, ping) => {
+      const frame = wire.appendUrgent({ number: m.number, type: m.kind, message: m.body }, true);
+      this.#live.expect(now);
+      if (ping === 0) {
+        this.#transmit(false, frame);
+      } else {
+        this.#transmit(false, wire.appendEcho('ping', pingData(now, ping), false), frame);
+      }
+    });
+  }
+
+  /** Pings until there is an answer. */
+  ask() {
+    const now = this.#clock.now();
+    this.#live.ask(now);
+    this.#ping(now);
+    this.#stir();
+  }
+
+  /** Asks for a sign of life because the network may be another one; silence is noticed sooner than else. */
+  hurry() {
+    if (!this.#ended) {
+      this.#live.hurry(this.#clock.now());
+      this.ask();
+    }
+  }
+
+  /** @param {number} now */
+  #ping(now) {
+    if (this.#out) {
+      this.#live.expect(now);
+      this.#transmit(false, wire.appendEcho('ping', pingData(now, 0), true));
+    }
+  }
+
+  /**
+   * Sends frames as one packet.
+   *
+   * @param {boolean} media
+   * @param {...Bytes} frames
+   */
+  #transmit(media, ...frames) {
+    if (!this.#out) {
+      return;
+    }
+    const counter = this.#counter++;
+    this.counts.packetsSent = this.#counter;
+    this.#sent.put(counter, this.#clock.now());
+    const packet = wire.makePacket(counter, ...frames);
+    this.#traffic.sent(packet.length + PACKET_OVERHEAD - wire.PACKET_HEADER, media);
+    this.#out.sendPacket(packet, media);
+  }
+
+  // Time.
+
+  /** Makes the next tick come in at most TICK_EVERY. */
+  #stir() {
+    this.#schedule(this.#clock.now() + TICK_EVERY);
+  }
+
+  /**
+   * Makes a tick come at a time, or earlier.
+   *
+   * @param {number} at
+   */
+  #schedule(at) {
+    if (this.#ended || at >= this.#timerAt) {
+      return;
+    }
+    this.#clock.clearTimeout(this.#timer);
+    this.#timerAt = at;
+    this.#timer = this.#clock.setTimeout(() => this.#tick(), Math.max(0, at - this.#clock.now()));
+  }
+
+  /** Sends reports, repeats urgent messages, asks for signs of life. */
+  #tick() {
+    this.#timerAt = Infinity;
+    if (this.#ended) {
+      return;
+    }
+    const now = this.#clock.now();
+    this.#traffic.look(this.#recv, now);
+    this.#report(now, REPORT_SLACK);
+    this.#sendDue(now);
+    this.#doubt(now);
+    this.#schedule(this.#nextTick(now));
+  }
+
+  /** @param {number} now */
+  #nextTick(now) {
+    if (this.#urgentOut.size > 0 || this.#live.asking) {
+      return now + TICK_EVERY;
+    }
+    const report = this.#recv.eliciting ? this.#recv.dueAt + REPORT_SLACK : Infinity;
+    const next = Math.min(now + IDLE_TICK, report, this.#live.doubtAt(this.#send.rtt));
+    return Math.max(next, now + TICK_EVERY);
+  }
+
+  /**
+   * Sends a report if one has been due for slack. Right after a packet both programs and their radios are awake; what no
+   * packet comes for is left to the tick.
+   *
+   * @param {number} now
+   * @param {number} slack
+   */
+  #report(now, slack) {
+    if (this.#out && this.#recv.due(now, slack)) {
+      this.#transmit(false, wire.appendReport(appendReport(this.#recv.report(now)), true));
+    }
+  }
+
+  /**
+   * Pings while it is not sure that the path works, and tells of the silence when that lasts.
+   *
+   * @param {number} now
+   */
+  #doubt(now) {
+    const signs = { sent: this.#counter, rtt: this.#send.rtt, heardAt: this.#recv.heardAt };
+    const { ping, silent } = this.#live.look(now, signs);
+    if (ping) {
+      this.#ping(now);
+    }
+    if (silent) {
+      this.#call(() => this.#handler.silent());
+    }
+  }
+
+  // The end.
+
+  /**
+   * Ends the session: the peer is told, the handler learns it.
+   *
+   * @param {number} code one of CLOSE
+   */
+  end(code) {
+    if (!this.#ended) {
+      const frame = wire.appendClose(code, true);
+      for (let i = 0; i < 3; i++) {
+        this.#transmit(false, frame);
+      }
+      this.#finish(code, true);
+    }
+  }
+
+  /** Forgets a session that the relay has forgotten, without a word to it or to the handler. */
+  abandon() {
+    this.#stop();
+  }
+
+  /**
+   * @param {number} code
+   * @param {boolean} ours
+   */
+  #finish(code, ours) {
+    this.#stop();
+    this.#call(() => this.#handler.ended(code, ours));
+  }
+
+  #stop() {
+    this.#ended = true;
+    this.#out = null;
+    this.#clock.clearTimeout(this.#timer);
+    this.#callAll(this.#urgentOut.clear(), false);
+  }
+
+  /**
+   * @param {import('./urgent.js').UrgentMessage[]} messages
+   * @param {boolean} acked
+   */
+  #callAll(messages, acked) {
+    for (const { done } of messages) {
+      this.#call(() => done?.(acked));
+    }
+  }
+
+  /**
+   * Calls the handler: what it throws must not keep the rest of a packet, or the next tick, from being handled.
+   *
+   * @template T
+   * @param {() => T} f
+   * @returns {T | undefined}
+   */
+  #call(f) {
+    try {
+      return f();
+    } catch (error) {
+      this.#handler.failed(error);
+      return undefined;
+    }
+  }
+
+  // What it knows.
+
+  /**
+   * Tells whether something came from the peer within the last ms.
+   *
+   * @param {number} ms
+   */
+  heardWithin(ms) {
+    return this.#clock.now() - this.#recv.heardAt <= ms;
+  }
+
+  /**
+   * How good the path is: shares of packets lost (0 to 1), ms, bits a second with headers; since: when the path in use was
+   * taken.
+   */
+  quality() {
+    return {
+      lossUp: this.#send.loss,
+      rtt: this.#send.rtt,
+      jitter: this.#send.jitter,
+      ...this.#traffic.rates(this.#recv, this.#clock.now()),
+      path: this.#out?.kind ?? null,
+      since: this.#since,
+      queued: this.#out?.queued() ?? 0,
+      stopped: this.#live.stopped,
+    };
+  }
+}
