@@ -14,7 +14,7 @@
  */
 
 import {verify} from '../identity/identity.js';
-import {compare, concat, toUtf8} from '../wire/bytes.js';
+import {compare, concat, toHex, toUtf8} from '../wire/bytes.js';
 import * as hpke from './hpke.js';
 import {FrameKey, hkdf} from './sframe.js';
 
@@ -49,6 +49,20 @@ export class WrapError extends Error {
     this.name = 'WrapError';
     this.code = code;
   }
+}
+
+/**
+ * Returns the KID of a stream's frames under a key (section 7.1):
+ *
+ *     member id (48) || stream (8) || epoch (8)        epoch = generation (4) || ratchet step (4)
+ *
+ * @param {Bytes} member id, 6 bytes
+ * @param {number} stream 0 to 255
+ * @param {number} epoch 0 to 255
+ * @returns {bigint}
+ */
+export function makeKid(member, stream, epoch) {
+  return BigInt('0x' + toHex(member)) << 16n | BigInt(stream << 8 | epoch);
 }
 
 /**

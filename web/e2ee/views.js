@@ -72,7 +72,7 @@ export class Views {
   theirs(sender, digest, now) {
     const view = toHex(digest);
     this.#prune(now);
-    if (view === this.#current || (this.#current !== null && this.#past.some((past) => past.digest === view))) {
+    if (view === this.#current || this.#past.some((past) => past.digest === view)) {
       this.#peers.delete(sender);
       return;
     }
