@@ -402,7 +402,9 @@ export class FrameKey {
    * @param {CtrHmac} aead
    */
   constructor(suite, kid, aead) {
+    /** @readonly */
     this.suite = suite;
+    /** @readonly */
     this.kid = kid;
     this.#aead = aead;
     this.#kidBytes = shortest(kid);
@@ -443,7 +445,7 @@ export class FrameKey {
    * @param {number|bigint} ctr as a number at most 2^53-1
    * @param {Bytes} plain may be empty; free for other use once this returned, before it resolves
    * @param {Bytes} [metadata] authenticated and not sent (RFC 9605, section 4.2); wzp has none
-   * @returns {Promise<Bytes>} ciphertext || tag
+   * @returns {Promise<Bytes>} ciphertext || tag, a view into larger memory: copy it before it is transferred
    */
   async seal(ctr, plain, metadata = EMPTY) {
     const parts = split(ctr);
