@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/quic-go/quic-go"
-	"golang.org/x/time/rate"
+	"github.com/quic-go/quic-go/http3"
 
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/seal"
@@ -23,7 +23,11 @@ func (ep *Endpoint) listen() error {
 	if ep.config.Accept == nil {
 		return nil
 	}
-	ln, err := ep.transport.Listen(ep.cert.server(), quicConfig())
+	tlsConfig, config := ep.cert.server(), quicConfig()
+	if ep.web != nil {
+		ep.web.configure(tlsConfig, config)
+	}
+	ln, err := ep.transport.Listen(tlsConfig, config)
 	if err != nil {
 		return err
 	}
@@ -33,7 +37,13 @@ func (ep *Endpoint) listen() error {
 			if err != nil {
 				return // closed
 			}
-			ep.background(func() { ep.serve(conn) })
+			ep.background(func() {
+				if ep.web != nil && conn.ConnectionState().TLS.NegotiatedProtocol == http3.NextProtoH3 {
+					ep.web.serveQUIC(conn)
+				} else {
+					ep.serve(conn)
+				}
+			})
 		}
 	})
 	return nil
@@ -44,6 +54,7 @@ type handshake struct {
 	start time.Time
 	block netip.Prefix // zero: the address is not proved
 	done  func() bool
+	web   *webQUIC // of a connection with ALPN h3
 }
 
 type handshakeKey struct{}
@@ -77,18 +88,21 @@ func (ep *Endpoint) proved(conn *quic.Conn) {
 
 // serve handles one accepted connection until it ends.
 func (ep *Endpoint) serve(conn *quic.Conn) {
+	if ep.web != nil {
+		ep.background(func() { refuseDatagrams(conn) })
+	}
 	a, stream, err := ep.hello(conn)
 	if err != nil {
 		ep.stats.helloRefused.Add(1)
 		ep.log.Debug("refused a connection", "remote", conn.RemoteAddr(), "err", err)
 		var refused *wire.Refused
 		if stream != nil && errors.As(err, &refused) {
-			ep.refuse(conn, stream, refused)
+			ep.refuse(&streamChannel{stream, conn.Context()}, refused)
 		}
 		conn.CloseWithError(quicRefused, "")
 		return
 	}
-	ep.control(conn, a, stream)
+	ep.control(&streamChannel{stream, conn.Context()}, a)
 	ep.served(a)
 	conn.CloseWithError(quicEnded, "")
 }
@@ -102,20 +116,6 @@ func (ep *Endpoint) served(a *attachment) {
 	s.mu.Unlock()
 	if unused {
 		ep.withTx(func(tx *Tx) { s.end(tx, wire.CloseLeft, false) })
-	}
-}
-
-// refuse tells the client why, and gives it a moment to read it before the connection closes.
-func (ep *Endpoint) refuse(conn *quic.Conn, stream *quic.Stream, refused *wire.Refused) {
-	stream.SetWriteDeadline(time.Now().Add(handshakeTimeout))
-	if p, err := wire.AppendMessage(nil, refused); err == nil {
-		_, _ = stream.Write(p) // the client is told if it can be
-	}
-	stream.Close()
-	select {
-	case <-conn.Context().Done(): // the client closes when it has read it
-	case <-time.After(3 * time.Second):
-	case <-ep.ctx.Done():
 	}
 }
 
@@ -175,17 +175,31 @@ func refusedFor(err error) error {
 	return err
 }
 
-// attach adds the connection to the session that hello names, which it makes if there is none.
+// attach adds the connection to the session that hello names.
 func (ep *Endpoint) attach(conn *quic.Conn, hello *wire.Hello, keys *exported, now time.Time) (*attachment, error) {
 	remote := addrPort(conn.RemoteAddr())
+	s, err := ep.sessionFor(hello, remote.Addr())
+	if err != nil {
+		return nil, err
+	}
+	a := &attachment{session: s, local: ep.reserve(), remote: hello.ConnID, conn: conn}
+	a.reset = ep.resetKey.Token(uint32(a.local))
+	if !s.install(a, keys, udp.Path{Peer: remote}, now) {
+		return nil, &wire.Refused{Code: wire.CodeShuttingDown}
+	}
+	return a, nil
+}
+
+// sessionFor returns the session that hello, which is proved, names. If there is none it makes one.
+func (ep *Endpoint) sessionFor(hello *wire.Hello, remote netip.Addr) (*Session, error) {
 	ep.mu.RLock()
 	s := ep.sessions[hello.Session]
 	ep.mu.RUnlock()
 	if s == nil {
 		fresh := ep.newSession(ep.config.Accept, hello.Session, hello.Identity)
-		fresh.name, fresh.remote = hello.Name, remote.Addr()
+		fresh.name, fresh.remote = hello.Name, remote
 		rand.Read(fresh.incarnation[:])
-		if refused := ep.config.Accept.Accept(fresh, remote.Addr()); refused != nil {
+		if refused := ep.config.Accept.Accept(fresh, remote); refused != nil {
 			return nil, refused
 		}
 		if s = ep.add(fresh); s != fresh {
@@ -196,12 +210,7 @@ func (ep *Endpoint) attach(conn *quic.Conn, hello *wire.Hello, keys *exported, n
 	if s == nil || s.identity != hello.Identity {
 		return nil, &wire.Refused{Code: wire.CodeSignature}
 	}
-	a := &attachment{session: s, local: ep.reserve(), remote: hello.ConnID, conn: conn}
-	a.reset = ep.resetKey.Token(uint32(a.local))
-	if !s.install(a, keys, udp.Path{Peer: remote}, now) {
-		return nil, &wire.Refused{Code: wire.CodeShuttingDown}
-	}
-	return a, nil
+	return s, nil
 }
 
 // add puts an accepted session into the table, unless one with its id is there: then it returns that one. It
@@ -285,11 +294,15 @@ func (ep *Endpoint) bind(a *attachment, use bool) {
 	}
 }
 
-// detach notes that an attachment's connection is gone. Its keys stay while they are in use.
+// detach notes that an attachment's connection is gone. Its keys stay while they are in use; a browser's packets
+// cannot go that way any more.
 func (s *Session) detach(a *attachment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a.conn = nil
+	if a.ofBrowser() && s.out.Load() == a {
+		s.setOutLocked(s.usableLocked())
+	}
 	if s.out.Load() != a && a.retired.IsZero() {
 		a.retired = time.Now()
 	}
@@ -304,52 +317,4 @@ func (s *Session) unusedLocked() bool {
 		}
 	}
 	return s.recv.received == 0 && len(s.attachments) > 0
-}
-
-// control answers the messages of a connection until it ends. Only this goroutine writes to the stream:
-// whatever a relay says unasked travels as urgent messages.
-func (ep *Endpoint) control(conn *quic.Conn, a *attachment, stream *quic.Stream) {
-	limit := rate.NewLimiter(rate.Limit(ep.config.ControlRate), int(10*ep.config.ControlRate)+1)
-	stream.SetReadDeadline(time.Now().Add(handshakeTimeout)) // for the Join
-	for {
-		m, err := wire.ReadMessageUpTo(stream, ep.config.MaxMessage)
-		if err != nil {
-			if refused := new(wire.Refused); errors.As(refusedFor(err), &refused) {
-				ep.refuse(conn, stream, refused)
-			}
-			return
-		}
-		if !limit.Allow() {
-			ep.stats.controlLimited.Add(1)
-			ep.refuse(conn, stream, &wire.Refused{Code: wire.CodeRate})
-			return
-		}
-		if unknown, ok := m.(*wire.UnknownMessage); ok {
-			ep.log.Debug("skipped an unknown message", "name", unknown.Name)
-			continue
-		}
-		reply := ep.config.Accept.Control(a.session, m)
-		if refused, ok := reply.(*wire.Refused); ok {
-			ep.refuse(conn, stream, refused)
-			a.session.End(wire.CloseRefused)
-			return
-		}
-		if reply != nil {
-			if err := writeMessage(stream, reply); err != nil {
-				return
-			}
-		}
-		stream.SetReadDeadline(time.Time{}) // QUIC's idle timeout is enough from here on
-	}
-}
-
-// writeMessage writes one control message; a peer that does not read is given up.
-func writeMessage(stream *quic.Stream, m wire.Message) error {
-	p, err := wire.AppendMessage(nil, m)
-	if err != nil {
-		return err
-	}
-	stream.SetWriteDeadline(time.Now().Add(handshakeTimeout))
-	_, err = stream.Write(p)
-	return err
 }

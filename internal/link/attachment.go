@@ -20,17 +20,23 @@ const retireAfter = 10 * time.Second
 // maxAttachments bounds what one session may hold; the oldest one not in use goes first.
 const maxAttachments = 8
 
-// attachment is one QUIC connection of a session, with the keys that its TLS session gave. The keys
-// outlive the connection.
+// connection is what an attachment came over: a *quic.Conn, or a *webConn.
+type connection interface {
+	CloseWithError(code quic.ApplicationErrorCode, reason string) error
+}
+
+// attachment is one QUIC connection of a session, with the keys that its TLS session gave, which outlive the
+// connection; or one connection of a browser, which carries the packets itself and has neither ids nor keys.
 type attachment struct {
 	session *Session
+	web     *webConn    // of a browser; nil: the packets are sealed
 	local   wire.ConnID // in packets to us
 	remote  wire.ConnID // in packets to the peer
 	reset   seal.ResetToken
 	sealer  *seal.Sealer
 
 	// Guarded by session.mu:
-	conn    *quic.Conn // nil once it has ended
+	conn    connection // nil once it has ended
 	opener  *seal.Opener
 	retired time.Time // when it was superseded; zero: it was not
 }

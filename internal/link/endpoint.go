@@ -40,6 +40,8 @@ type Config struct {
 	// ControlRate is how many control messages a second one connection may send, with bursts of
 	// ten seconds' worth. 0: 10.
 	ControlRate float64
+	// Web lets browsers attach, if there is an Acceptor; nil: none may.
+	Web *WebConfig
 }
 
 // resetRate bounds the resets that unknown packets draw, per second.
@@ -57,6 +59,7 @@ type Endpoint struct {
 	helloRate *addressLimiter
 	start     time.Time // of the endpoint's clock
 
+	web     *webServer    // nil: browsers may not attach
 	pending pending       // connections before a valid Hello
 	resting atomic.Bool   // the tick loop may be asleep for longer than a tick
 	stirred chan struct{} // cap 1: it must not be
@@ -83,6 +86,7 @@ type counters struct {
 	unknown, replayed, forged, malformed, unbound, badHeader atomic.Uint64
 	resetsSent, moved                                        atomic.Uint64
 	helloRefused, handshakesRefused, controlLimited          atomic.Uint64
+	webAttached, webDropped, webStale, webTooLarge           atomic.Uint64
 }
 
 // Stats are an Endpoint's totals since it was made.
@@ -100,6 +104,12 @@ type Stats struct {
 	Refused     uint64 // Hellos
 	Overflowed  uint64 // connections refused because too many were in their handshake
 	RateLimited uint64 // control messages over the limit
+
+	WebSessions uint64 // attachments that browsers made
+	WebOpen     int    // connections of browsers now, those in their handshake included
+	WebDropped  uint64 // packets to browsers that a full queue had no place for
+	WebStale    uint64 // and media that waited too long in one
+	WebTooLarge uint64 // and packets that do not fit the browser's datagrams
 }
 
 // NewEndpoint starts the endpoint on a port. It takes the Mux over; Close closes it.
@@ -154,6 +164,11 @@ func NewEndpoint(mux *udp.Mux, config Config) (*Endpoint, error) {
 		VerifySourceAddress: func(net.Addr) bool { return ep.pending.total() > config.MaxHandshakes/4 },
 		ConnContext:         ep.admit,
 	}
+	if config.Web != nil && config.Accept != nil {
+		if ep.web, err = newWebServer(ep, config.Web); err != nil {
+			return nil, err
+		}
+	}
 	if err := ep.listen(); err != nil {
 		return nil, err
 	}
@@ -198,6 +213,7 @@ func (ep *Endpoint) Close() error {
 	for _, s := range ep.Sessions() {
 		s.End(wire.CloseShuttingDown)
 	}
+	ep.web.close()
 	ep.cancel()
 	err := ep.transport.Close()
 	if muxErr := ep.mux.Close(); !errors.Is(muxErr, net.ErrClosed) {
@@ -234,6 +250,11 @@ func (ep *Endpoint) Stats() Stats {
 		Refused:     c.helloRefused.Load(),
 		Overflowed:  c.handshakesRefused.Load(),
 		RateLimited: c.controlLimited.Load(),
+		WebSessions: c.webAttached.Load(),
+		WebOpen:     ep.web.open(),
+		WebDropped:  c.webDropped.Load(),
+		WebStale:    c.webStale.Load(),
+		WebTooLarge: c.webTooLarge.Load(),
 	}
 }
 

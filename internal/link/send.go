@@ -181,11 +181,14 @@ type route struct {
 	key    seal.Key
 	remote wire.ConnID
 	path   udp.Path
+	web    *webConn // not nil: the peer is a browser, and nothing else counts
 }
 
 // setOutLocked makes a the attachment to send with; nil stops sending. The caller holds s.mu.
 func (s *Session) setOutLocked(a *attachment) {
-	s.out.Store(a)
+	if old := s.out.Swap(a); old != a && (old.ofBrowser() || a.ofBrowser()) {
+		s.urgentOut.pace.forget()
+	}
 	s.rerouteLocked()
 }
 
@@ -200,6 +203,10 @@ func (s *Session) setPathLocked(path udp.Path) {
 // rerouteLocked makes the route anew. The caller holds s.mu.
 func (s *Session) rerouteLocked() {
 	out, path := s.out.Load(), s.path.Load()
+	if out.ofBrowser() {
+		s.route.Store(&route{key: unusedKey, web: out.web})
+		return
+	}
 	if out == nil || path == nil {
 		s.route.Store(nil)
 		return
@@ -225,6 +232,11 @@ func (s *Session) transmitTo(tx *Tx, path udp.Path, frames []byte) {
 
 func (s *Session) transmitOn(tx *Tx, r *route, path *udp.Path, frames []byte) {
 	counter := s.counter.Add(1) - 1
+	if r.web != nil {
+		s.sent.put(counter, tx.at)
+		r.web.enqueue(counter, frames, tx.at)
+		return
+	}
 	long := counter-s.acked.Load() >= longAfter
 	if !r.key.Covers(counter) {
 		if r = s.rekeyed(counter); r == nil {
@@ -241,7 +253,7 @@ func (s *Session) transmitOn(tx *Tx, r *route, path *udp.Path, frames []byte) {
 // tick makes that the route of all.
 func (s *Session) rekeyed(counter uint64) *route {
 	out := s.out.Load()
-	if out == nil {
+	if out == nil || out.ofBrowser() {
 		return nil
 	}
 	s.stir()

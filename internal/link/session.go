@@ -6,8 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/quic-go/quic-go"
-
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/udp"
 	"github.com/wzp-voice/wzp/wire"
@@ -142,7 +140,7 @@ func (s *Session) end(tx *Tx, code wire.CloseCode, tell bool) {
 	s.ended = true
 	attachments := s.attachments
 	s.attachments = nil
-	var conns []*quic.Conn
+	var conns []connection
 	for _, a := range attachments {
 		if a.conn != nil {
 			conns = append(conns, a.conn)

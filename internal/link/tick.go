@@ -119,7 +119,7 @@ func (s *Session) tick(tx *Tx) {
 	// A client goes on with what it has: whether the relay still knows the session, its next Welcome tells.
 	over := s.client == nil && tx.now.Sub(s.recv.authenticAt) > sessionTimeout
 	if !over && !s.ended {
-		if r := s.route.Load(); r != nil && !r.key.Covers(s.counter.Load()) {
+		if r := s.route.Load(); r != nil && r.web == nil && !r.key.Covers(s.counter.Load()) {
 			s.rerouteLocked()
 		}
 		s.meter.look(s.mediaSent.bytes(), tx.at)

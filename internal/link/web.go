@@ -1,0 +1,331 @@
+package link
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"maps"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/webtransport-go"
+
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// WebConfig says which browsers may attach (docs/protocol.md, section 8).
+type WebConfig struct {
+	// CheckOrigin is asked about each request for WebTransport and WebSocket. nil: the page must come from the host
+	// that it asks, or the request from a program that is no browser.
+	CheckOrigin func(r *http.Request) bool
+	// CheckHost is asked whether the relay is called so, "host:port" in lower case, by the browsers that open a
+	// WebSocket. nil: it is called what the request says.
+	CheckHost func(host string) bool
+}
+
+// closeGrace is how long a browser's connection that ends has for what it was still to be told.
+const closeGrace = time.Second
+
+// webServer is the part of an Endpoint that browsers attach to.
+//
+//	QUIC, ALPN h3 ── serveQUIC ── ServeHTTP: CONNECT /wt ──+
+//	                                                       +──> webConn.serve: Hello, control messages, packets
+//	an http.Server ── Endpoint.ServeWebSocket ─────────────+
+type webServer struct {
+	ep           *Endpoint
+	config       WebConfig
+	certificates webCertificates
+	transport    *webtransport.Server
+
+	wg sync.WaitGroup // of each webConn's serve
+
+	mu     sync.Mutex // guards what follows; no other lock is taken under it
+	conns  map[*webConn]struct{}
+	closed bool
+}
+
+func newWebServer(ep *Endpoint, config *WebConfig) (*webServer, error) {
+	web := &webServer{ep: ep, config: *config, conns: make(map[*webConn]struct{})}
+	if web.config.CheckOrigin == nil {
+		web.config.CheckOrigin = sameHost
+	}
+	if _, err := web.certificates.at(time.Now()); err != nil {
+		return nil, err
+	}
+	web.transport = web.newTransport()
+	return web, nil
+}
+
+// sameHost reports whether a request comes from a page of the host that it asks, on whichever port, or from no page.
+func sameHost(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return true
+	}
+	u, err := url.Parse(origin)
+	asked := url.URL{Host: r.Host}
+	return err == nil && u.Hostname() != "" && strings.EqualFold(u.Hostname(), asked.Hostname())
+}
+
+// WebCertificates returns the certificates that browsers may be shown by WebTransport, newest first; nil without
+// Config.Web.
+func (ep *Endpoint) WebCertificates() []WebCertificate {
+	if ep.web == nil {
+		return nil
+	}
+	made, err := ep.web.certificates.at(time.Now())
+	if err != nil {
+		ep.log.Warn("cannot make a certificate for browsers", "err", err)
+		return nil
+	}
+	list := make([]WebCertificate, len(made))
+	for i, m := range made {
+		list[i] = m.WebCertificate
+	}
+	return list
+}
+
+// add counts a connection until remove. It reports false when the endpoint is closing.
+func (web *webServer) add(w *webConn) bool {
+	web.mu.Lock()
+	defer web.mu.Unlock()
+	if !web.closed {
+		web.conns[w] = struct{}{}
+		web.wg.Add(1)
+	}
+	return !web.closed
+}
+
+func (web *webServer) remove(w *webConn) {
+	web.mu.Lock()
+	delete(web.conns, w)
+	web.mu.Unlock()
+	web.wg.Done()
+}
+
+// open returns how many connections there are; 0 for a nil webServer.
+func (web *webServer) open() int {
+	if web == nil {
+		return 0
+	}
+	web.mu.Lock()
+	defer web.mu.Unlock()
+	return len(web.conns)
+}
+
+// close ends all connections, after what they were still to be told, and waits for them. It does nothing for a nil
+// webServer.
+func (web *webServer) close() {
+	if web == nil {
+		return
+	}
+	web.mu.Lock()
+	web.closed = true
+	conns := slices.Collect(maps.Keys(web.conns))
+	web.mu.Unlock()
+	for _, w := range conns {
+		w.CloseWithError(quicEnded, "shutting down")
+	}
+	web.wg.Wait()
+	web.transport.Close()
+}
+
+// webCarrier is one connection of a browser: a session of WebTransport, or a WebSocket.
+type webCarrier interface {
+	controlChannel
+	// send sends one packet. It may wait for the network.
+	send(packet []byte) error
+	// receive calls take with each packet until the connection ends. take keeps nothing of it.
+	receive(take func(packet []byte))
+	// bindings returns what a Hello on this connection may be bound to.
+	bindings() [][]byte
+	// close ends the connection in good order; it may wait for the network.
+	close(reason string)
+	// abort ends it at once, and all other calls with it.
+	abort()
+}
+
+// webConn is a webCarrier with what this side does with it: three goroutines, which all end with it.
+//
+//	control messages ── serve ──> Acceptor.Control
+//	packets ── receive ──> Session.receiveWeb
+//	Session.transmit ──> queue ── write ──> packets
+type webConn struct {
+	ep      *Endpoint
+	carrier webCarrier
+	remote  netip.Addr
+	queue   webQueue
+	proved  func() // to be called once the Hello was valid
+
+	attachment chan *attachment // cap 1: what receive waits for; closed when there will be none
+
+	closing sync.Once
+	reason  string      // why it ends; valid once queue is closed
+	force   *time.Timer // aborts it if it does not end in time; valid once queue is closed
+}
+
+func newWebConn(ep *Endpoint, carrier webCarrier, remote netip.Addr, patience time.Duration, proved func()) *webConn {
+	return &webConn{
+		ep:         ep,
+		carrier:    carrier,
+		remote:     remote,
+		queue:      webQueue{patience: patience, ready: make(chan struct{}, 1)},
+		proved:     proved,
+		attachment: make(chan *attachment, 1),
+	}
+}
+
+// CloseWithError ends the connection when what waits in its queue has been sent, or after closeGrace. It does not
+// wait for that.
+func (w *webConn) CloseWithError(_ quic.ApplicationErrorCode, reason string) error {
+	w.closing.Do(func() {
+		w.reason = reason
+		w.force = time.AfterFunc(closeGrace, w.carrier.abort)
+		w.queue.close()
+	})
+	return nil
+}
+
+// serve handles the connection until it ends.
+func (w *webConn) serve() {
+	if !w.ep.web.add(w) {
+		w.carrier.abort()
+		return
+	}
+	defer w.ep.web.remove(w)
+	var wg sync.WaitGroup
+	wg.Go(w.write)
+	wg.Go(w.receive)
+	a, err := w.hello()
+	close(w.attachment)
+	if err != nil {
+		w.ep.stats.helloRefused.Add(1)
+		w.ep.log.Debug("refused a browser", "remote", w.remote, "err", err)
+		if refused := new(wire.Refused); errors.As(err, &refused) {
+			w.ep.refuse(w.carrier, refused)
+		}
+	} else {
+		w.ep.control(w.carrier, a)
+		w.ep.served(a)
+	}
+	w.CloseWithError(quicEnded, "")
+	wg.Wait()
+	w.force.Stop()
+}
+
+// hello greets the browser, reads and checks its Hello, attaches it to its session, old or new, and answers. The
+// error is a *wire.Refused if the browser should be told.
+func (w *webConn) hello() (*attachment, error) {
+	greeting := &wire.Greeting{Relay: w.ep.config.Identity.Public()}
+	rand.Read(greeting.Challenge[:])
+	if err := w.carrier.write(greeting); err != nil {
+		return nil, err
+	}
+	m, err := w.carrier.read(w.ep.config.MaxMessage)
+	if err != nil {
+		return nil, refusedFor(err)
+	}
+	now := time.Now()
+	if !w.ep.helloRate.allow(w.remote, now) {
+		return nil, &wire.Refused{Code: wire.CodeRate}
+	}
+	hello, ok := m.(*wire.Hello)
+	if !ok {
+		return nil, &wire.Refused{Code: wire.CodeProtocol, Reason: "the first message is Hello"}
+	}
+	value, ok := w.verify(hello, greeting)
+	if !ok {
+		return nil, &wire.Refused{Code: wire.CodeSignature}
+	}
+	w.proved()
+	s, err := w.ep.sessionFor(hello, w.remote)
+	if err != nil {
+		return nil, err
+	}
+	a := &attachment{session: s, web: w, conn: w}
+	if !s.installWeb(a, now) {
+		return nil, &wire.Refused{Code: wire.CodeShuttingDown}
+	}
+	w.ep.stats.webAttached.Add(1)
+	w.attachment <- a
+	// A browser has no use for an id, but there has to be one.
+	welcome := &wire.Welcome{ConnID: 1, Incarnation: s.incarnation, Relay: w.ep.config.Version}
+	welcome.SignWeb(w.ep.config.Identity, value, hello.Session, hello.Identity)
+	if err := w.carrier.write(welcome); err != nil {
+		w.ep.served(a)
+		return nil, err
+	}
+	return a, nil
+}
+
+// verify returns what hello signed, if its signature is valid for one of the connection's bindings.
+func (w *webConn) verify(hello *wire.Hello, greeting *wire.Greeting) (value [32]byte, ok bool) {
+	for _, binding := range w.carrier.bindings() {
+		value = wire.WebHelloValue(greeting.Challenge, binding)
+		if hello.Verify(value[:], greeting.Relay) {
+			return value, true
+		}
+	}
+	return value, false
+}
+
+// receive handles packets until the connection ends. Those before the Hello are dropped.
+func (w *webConn) receive() {
+	var a *attachment
+	waiting := w.attachment
+	w.carrier.receive(func(p []byte) {
+		select {
+		case a = <-waiting:
+			waiting = nil
+		default:
+		}
+		if a != nil {
+			w.ep.withTx(func(tx *Tx) { a.session.receiveWeb(tx, a, p) })
+		}
+	})
+}
+
+// write sends what is in the queue until it is closed and empty, or the connection ends; then it ends that.
+func (w *webConn) write() {
+	buf := make([]byte, 0, wire.MaxPacketSize)
+	for {
+		p, stale, over := w.queue.pop(buf, time.Since(w.ep.start))
+		w.ep.stats.webStale.Add(stale)
+		if over {
+			break
+		}
+		if p == nil {
+			<-w.queue.ready
+			continue
+		}
+		err := w.carrier.send(p)
+		if errors.As(err, new(*quic.DatagramTooLargeError)) {
+			w.ep.stats.webTooLarge.Add(1)
+		} else if err != nil {
+			w.CloseWithError(quicEnded, "")
+			break
+		}
+	}
+	w.carrier.close(w.reason)
+}
+
+// enqueue gives the connection a packet. It never waits.
+func (w *webConn) enqueue(counter uint64, frames []byte, at time.Duration) {
+	if w.queue.push(counter, frames, at) {
+		w.ep.stats.webDropped.Add(1)
+	}
+}
+
+// refuseDatagrams ends a connection that is no browser's and sends datagrams: they would fill memory, and the
+// endpoint allows them for the browsers' sake.
+func refuseDatagrams(conn *quic.Conn) {
+	if _, err := conn.ReceiveDatagram(context.Background()); err == nil {
+		conn.CloseWithError(quicRefused, "datagrams are for browsers")
+	}
+}

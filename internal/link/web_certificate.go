@@ -1,0 +1,110 @@
+package link
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"math/big"
+	"sync"
+	"time"
+)
+
+// Browsers take a certificate that no authority signed if they were told its hash, it has an ECDSA key, and it is
+// valid for at most 14 days (W3C WebTransport, section 3.3, custom certificate requirements).
+const (
+	day                 = 24 * time.Hour
+	webCertificateValid = 13 * day  // from an hour before it is made: clocks differ
+	webCertificateEvery = 6 * day   // a new one is made
+	webCertificateShown = day       // and listed for so long before it is shown, so that pages know it then
+	webCertificatesKept = 2         // one that was made, and the one before it
+	webClockSkew        = time.Hour // of browsers
+)
+
+// WebCertificate is a certificate that browsers may be shown.
+type WebCertificate struct {
+	Hash     [32]byte // SHA-256 of its DER encoding
+	NotAfter time.Time
+}
+
+// webCertificates makes the certificates that browsers see, in memory, when they are asked for:
+//
+//	made ── a day ──> shown ── 6 days ──> listed only ── 5 days ──> forgotten
+//
+// The first one is shown at once.
+type webCertificates struct {
+	mu   sync.Mutex         // guards list
+	list []*madeCertificate // newest first, at most webCertificatesKept
+}
+
+type madeCertificate struct {
+	WebCertificate
+	made time.Time
+	tls  tls.Certificate
+}
+
+// at returns those of now, newest first, and makes one if the newest is old.
+func (c *webCertificates) at(now time.Time) ([]*madeCertificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.list) == 0 || now.Sub(c.list[0].made) >= webCertificateEvery {
+		fresh, err := makeWebCertificate(now)
+		if err != nil {
+			return nil, err
+		}
+		list := []*madeCertificate{fresh}
+		for _, old := range c.list {
+			if len(list) < webCertificatesKept && old.NotAfter.After(now) {
+				list = append(list, old)
+			}
+		}
+		c.list = list
+	}
+	return c.list, nil
+}
+
+// show returns the one that a connection is to see.
+func (c *webCertificates) show(now time.Time) (*tls.Certificate, error) {
+	list, err := c.at(now)
+	if err != nil {
+		return nil, err
+	}
+	shown := list[0]
+	if len(list) > 1 && now.Sub(shown.made) < webCertificateShown && list[1].NotAfter.After(now.Add(webClockSkew)) {
+		shown = list[1]
+	}
+	return &shown.tls, nil
+}
+
+// makeWebCertificate returns a self-signed certificate. Browsers look at its hash only, so the name means nothing.
+func makeWebCertificate(now time.Time) (*madeCertificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
+	if err != nil {
+		return nil, err
+	}
+	template := &x509.Certificate{
+		SerialNumber: serial,
+		Subject:      pkix.Name{CommonName: "wzp"},
+		DNSNames:     []string{"wzp"},
+		NotBefore:    now.Add(-webClockSkew),
+		NotAfter:     now.Add(webCertificateValid - webClockSkew),
+		KeyUsage:     x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return nil, err
+	}
+	return &madeCertificate{
+		WebCertificate: WebCertificate{Hash: sha256.Sum256(der), NotAfter: template.NotAfter},
+		made:           now,
+		tls:            tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key},
+	}, nil
+}

@@ -1,0 +1,232 @@
+package link
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/wzp-voice/wzp/wire"
+)
+
+const (
+	socketProtocol = "wzp"
+	socketPatience = 300 * time.Millisecond // how long media waits for TCP
+	socketTexts    = 16                     // control messages that wait for their answer
+)
+
+var errTextLong = &wire.FormatError{Part: "control message", Err: wire.ErrLimit, Detail: "is too long"}
+
+// ServeWebSocket attaches a browser by WebSocket; it is the handler of /ws. It returns when the connection has ended,
+// and Close ends and waits for it. The client's address is r.RemoteAddr, what the browser calls the relay r.Host.
+func (ep *Endpoint) ServeWebSocket(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case ep.web == nil:
+		http.NotFound(w, r)
+		return
+	case !ep.web.config.CheckOrigin(r):
+		http.Error(w, "pages of this origin may not connect", http.StatusForbidden)
+		return
+	case !offers(r, socketProtocol):
+		http.Error(w, "the subprotocol is "+socketProtocol, http.StatusBadRequest)
+		return
+	}
+	remote, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		http.Error(w, "the client's address is not known", http.StatusInternalServerError)
+		return
+	}
+	block := AddressBlock(remote.Addr())
+	if !ep.pending.enter(block, ep.config.MaxHandshakes) {
+		ep.stats.handshakesRefused.Add(1)
+		http.Error(w, errOverloaded.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	leave := sync.OnceFunc(func() { ep.pending.leave(block) })
+	defer leave()
+	tuned := &tunedWriter{ResponseWriter: w}
+	conn, err := websocket.Accept(tuned, r, &websocket.AcceptOptions{
+		Subprotocols:       []string{socketProtocol},
+		InsecureSkipVerify: true, // CheckOrigin was asked
+		CompressionMode:    websocket.CompressionDisabled,
+	})
+	if err != nil {
+		ep.log.Debug("no WebSocket", "remote", remote, "err", err)
+		return
+	}
+	c := newSocketCarrier(ep, conn, tuned.conn, ep.web.hosts(r))
+	deadline := time.AfterFunc(handshakeTimeout, c.abort)
+	defer deadline.Stop()
+	newWebConn(ep, c, remote.Addr().Unmap(), socketPatience, func() {
+		deadline.Stop()
+		leave()
+	}).serve()
+}
+
+// offers reports whether a request offers a subprotocol (RFC 6455, section 4.2.1).
+func offers(r *http.Request, protocol string) bool {
+	for _, list := range r.Header.Values("Sec-WebSocket-Protocol") {
+		for one := range strings.SplitSeq(list, ",") {
+			if strings.TrimSpace(one) == protocol {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// hosts returns what a browser that made request r may call the relay: "host:port", in lower case.
+func (web *webServer) hosts(r *http.Request) (list [][]byte) {
+	host := strings.ToLower(r.Host)
+	names := []string{host}
+	if _, _, err := net.SplitHostPort(host); err != nil {
+		names = []string{host + ":443"}
+		if r.TLS == nil { // or a proxy has taken TLS off
+			names = append(names, host+":80")
+		}
+	}
+	for _, name := range names {
+		if web.config.CheckHost == nil || web.config.CheckHost(name) {
+			list = append(list, []byte(name))
+		}
+	}
+	return list
+}
+
+// tunedWriter tunes the connection that is taken over from an http.Server, and keeps it.
+type tunedWriter struct {
+	http.ResponseWriter
+	conn net.Conn
+}
+
+// Hijack implements http.Hijacker.
+func (t *tunedWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(t.ResponseWriter).Hijack()
+	if err == nil {
+		t.conn = conn
+		tune(conn)
+	}
+	return conn, rw, err
+}
+
+// tune keeps the kernel from queueing seconds of media that this side could drop.
+func tune(conn net.Conn) {
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	if plain, ok := conn.(*net.TCPConn); ok {
+		limitUnsent(plain)
+	}
+}
+
+// socketCarrier is a WebSocket as webCarrier: control messages are texts, packets binary messages.
+type socketCarrier struct {
+	ep    *Endpoint
+	conn  *websocket.Conn
+	raw   net.Conn // below it
+	names [][]byte
+	until time.Time     // of read
+	texts chan []byte   // from receive to read; closed when receive has ended
+	ended chan struct{} // closed when nobody reads texts any more
+	once  sync.Once     // closes ended
+}
+
+func newSocketCarrier(ep *Endpoint, conn *websocket.Conn, raw net.Conn, names [][]byte) *socketCarrier {
+	conn.SetReadLimit(int64(max(ep.config.MaxMessage, wire.MaxPacketSize)))
+	return &socketCarrier{
+		ep:    ep,
+		conn:  conn,
+		raw:   raw,
+		names: names,
+		texts: make(chan []byte, socketTexts),
+		ended: make(chan struct{}),
+	}
+}
+
+func (c *socketCarrier) read(limit int) (wire.Message, error) {
+	var late <-chan time.Time
+	if !c.until.IsZero() {
+		timer := time.NewTimer(time.Until(c.until))
+		defer timer.Stop()
+		late = timer.C
+	}
+	select {
+	case text, ok := <-c.texts:
+		if !ok {
+			return nil, io.EOF
+		}
+		if len(text) > limit {
+			return nil, errTextLong
+		}
+		return wire.ParseMessage(text)
+	case <-late:
+		return nil, os.ErrDeadlineExceeded
+	}
+}
+
+func (c *socketCarrier) readUntil(t time.Time) { c.until = t }
+
+func (c *socketCarrier) write(m wire.Message) error {
+	p, err := wire.AppendMessage(nil, m)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), handshakeTimeout)
+	defer cancel()
+	return c.conn.Write(ctx, websocket.MessageText, p[4:]) // without the length
+}
+
+// finish does not wait: closing a WebSocket waits for the peer.
+func (c *socketCarrier) finish() <-chan struct{} {
+	done := make(chan struct{})
+	close(done)
+	return done
+}
+
+func (c *socketCarrier) send(p []byte) error {
+	return c.conn.Write(context.Background(), websocket.MessageBinary, p)
+}
+
+func (c *socketCarrier) receive(take func(packet []byte)) {
+	defer close(c.texts)
+	var buf bytes.Buffer
+	for {
+		kind, r, err := c.conn.Reader(context.Background())
+		if err != nil {
+			return
+		}
+		buf.Reset()
+		if _, err := buf.ReadFrom(r); err != nil {
+			return
+		}
+		if kind == websocket.MessageBinary {
+			take(buf.Bytes())
+			continue
+		}
+		select {
+		case c.texts <- bytes.Clone(buf.Bytes()):
+		case <-c.ended:
+			return
+		}
+	}
+}
+
+func (c *socketCarrier) bindings() [][]byte { return c.names }
+
+func (c *socketCarrier) close(reason string) {
+	c.once.Do(func() { close(c.ended) })
+	c.conn.Close(websocket.StatusNormalClosure, reason)
+}
+
+// abort closes what is below: the WebSocket itself would wait for whoever closes it already.
+func (c *socketCarrier) abort() { c.raw.Close() }
