@@ -1,0 +1,474 @@
+package link
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+
+	"github.com/wzp-voice/wzp/wire"
+)
+
+func TestBrowserAndNativeTalk(t *testing.T) {
+	eachCarrier(t, Config{}, func(l *webLab, b *browser) {
+		b.join()
+		p := l.native()
+		b.say(0, 20)
+		l.eventually("the browser's media", func() bool { return len(p.ears.of(b.kid()).at) >= 18 })
+		k := p.talk(5*time.Millisecond, 1100) // as large as media gets
+		l.eventually("the native client's media", func() bool { return len(b.of(p.kid).at) >= 20 })
+		k.stop()
+		l.eventually("a report", func() bool { return b.got(wire.FrameReport) > 0 })
+		if s := l.relay.Stats(); s.WebSessions != 1 || s.WebOpen != 1 || s.WebTooLarge+s.WebStale+s.WebDropped != 0 {
+			l.t.Errorf("%+v", s)
+		}
+	})
+}
+
+func TestBrowserUrgentMessages(t *testing.T) {
+	eachCarrier(t, Config{}, func(l *webLab, b *browser) {
+		b.join()
+		b.sendFrames(wire.AppendUrgent(nil, &wire.Urgent{Kind: wire.UrgentKeysWanted, Message: []byte("abcdef")}, true))
+		l.eventually("an acknowledgement", func() bool { return b.got(wire.FrameUrgentAck) > 0 })
+		if got := l.sfu.messages(); len(got) != 1 || got[0].body != "abcdef" {
+			l.t.Errorf("the relay got %+v", got)
+		}
+		s, acked := l.sessionOf(b), make(chan bool, 1)
+		if err := s.SendUrgentThen(wire.UrgentRefetch, nil, func(ok bool) { acked <- ok }); err != nil {
+			l.t.Fatal(err)
+		}
+		l.eventually("an urgent message", func() bool { return b.got(wire.FrameUrgent) > 0 })
+		b.sendFrames(wire.AppendUrgentAck(nil, wire.UrgentAck{Base: 1}, true))
+		if !<-acked {
+			l.t.Error("not acknowledged")
+		}
+	})
+}
+
+func TestBrowserLeaves(t *testing.T) {
+	eachCarrier(t, Config{}, func(l *webLab, b *browser) {
+		b.join()
+		b.sendFrames(wire.AppendClose(nil, wire.CloseLeft, true))
+		l.eventually("the end", func() bool { return len(l.sfu.endings()) == 1 && l.relay.Stats().WebOpen == 0 })
+		<-b.gone
+	})
+}
+
+// A session that never was used ends with its connection; one that was waits for the browser to come back.
+func TestBrowserVanishes(t *testing.T) {
+	eachCarrier(t, Config{}, func(l *webLab, b *browser) {
+		b.join()
+		b.close()
+		l.eventually("the end", func() bool { return len(l.sfu.endings()) == 1 })
+	})
+	eachCarrier(t, Config{}, func(l *webLab, b *browser) {
+		b.join()
+		b.ping()
+		l.eventually("a pong", func() bool { return b.got(wire.FramePong) > 0 })
+		s := l.sessionOf(b)
+		b.close()
+		l.eventually("the connection's end", func() bool { return l.relay.Stats().WebOpen == 0 })
+		if s.Over() || s.route.Load() != nil {
+			l.t.Errorf("over %v, route %v", s.Over(), s.route.Load())
+		}
+	})
+}
+
+func TestWebOriginRefused(t *testing.T) {
+	l := newWebLab(t, Config{})
+	for name, err := range map[string]error{
+		"webtransport": l.browser().openTransport("https://evil.example", l.transportURL()),
+		"websocket":    l.browser().openSocket("https://evil.example"),
+		"another path": l.browser().openTransport(goodOrigin, strings.TrimSuffix(l.transportURL(), "wt")),
+	} {
+		if err == nil {
+			t.Errorf("%s: let in", name)
+		}
+	}
+	l.eventually("nobody is pending", func() bool { return l.relay.pending.total() == 0 })
+}
+
+func TestSameHost(t *testing.T) {
+	for origin, want := range map[string]bool{
+		"": true, "https://relay.example": true, "http://RELAY.example:8080": true,
+		"https://evil.example": false, "null": false, "https://": false, "::": false,
+	} {
+		r := &http.Request{Host: "relay.example:443", Header: http.Header{}}
+		if origin != "" {
+			r.Header.Set("Origin", origin)
+		}
+		if got := sameHost(r); got != want {
+			t.Errorf("%q: %v", origin, got)
+		}
+	}
+}
+
+func TestWebHosts(t *testing.T) {
+	web := &webServer{}
+	for host, want := range map[string]string{
+		"Relay.example": "relay.example:443 relay.example:80", "relay.example:8080": "relay.example:8080",
+		"[::1]": "[::1]:443 [::1]:80", "[::1]:80": "[::1]:80",
+	} {
+		var got []string
+		for _, b := range web.hosts(&http.Request{Host: host}) {
+			got = append(got, string(b))
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %q", host, got)
+		}
+	}
+}
+
+func TestWebBindingRefused(t *testing.T) {
+	eachCarrier(t, Config{}, func(l *webLab, b *browser) {
+		b.binding[0] ^= 1
+		m, err := b.hello()
+		if refused := new(wire.Refused); err != nil || !errors.As(m.(error), &refused) || refused.Code != wire.CodeSignature {
+			l.t.Errorf("%+v, %v", m, err)
+		}
+		b.close()
+		l.eventually("nobody is pending", func() bool { return l.relay.pending.total() == 0 })
+		if n := l.sfu.live(); n != 0 {
+			l.t.Errorf("%d sessions", n)
+		}
+	})
+}
+
+// TestWebHostNotOurs has a name that the request says, but the relay does not have.
+func TestWebHostNotOurs(t *testing.T) {
+	l := newWebLab(t, Config{})
+	l.relay.web.config.CheckHost = func(string) bool { return false }
+	b := l.browser()
+	if err := b.openSocket(goodOrigin); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := b.hello(); err != nil || !errors.Is(m.(error), &wire.Refused{Code: wire.CodeSignature}) {
+		t.Errorf("%+v, %v", m, err)
+	}
+}
+
+func TestBrowserReplay(t *testing.T) {
+	eachCarrier(t, Config{}, func(l *webLab, b *browser) {
+		b.join()
+		b.ping()
+		b.ping()
+		l.eventually("pongs", func() bool { return b.got(wire.FramePong) == 2 })
+		b.counter = 1
+		b.ping()
+		l.eventually("a replay", func() bool { return l.relay.Stats().Replayed == 1 })
+		if err := b.packets.send([]byte{1, 2, 3}); err != nil {
+			l.t.Fatal(err)
+		}
+		l.eventually("nonsense", func() bool { return l.relay.Stats().BadHeader == 1 })
+		b.ping()
+		l.eventually("another pong", func() bool { return b.got(wire.FramePong) == 3 })
+	})
+}
+
+func TestBrowserSwitchesCarrier(t *testing.T) {
+	l := newWebLab(t, Config{})
+	first := l.browser()
+	if err := first.openTransport(goodOrigin, l.transportURL()); err != nil {
+		t.Fatal(err)
+	}
+	first.join()
+	p := l.native()
+	first.say(0, 5)
+	l.eventually("media by WebTransport", func() bool { return len(p.ears.of(first.kid()).at) == 5 })
+
+	second := first.again()
+	if err := second.openSocket(goodOrigin); err != nil {
+		t.Fatal(err)
+	}
+	second.join()
+	if second.welcome.Incarnation != first.welcome.Incarnation {
+		t.Error("another session")
+	}
+	k := p.talk(5*time.Millisecond, 80)
+	defer k.stop()
+	l.eventually("media by the one with the newest packet", func() bool { return len(first.of(p.kid).at) > 5 })
+	second.say(5, 5)
+	l.eventually("media by WebSocket", func() bool { return len(second.of(p.kid).at) > 5 && len(p.ears.of(first.kid()).at) == 10 })
+
+	// A packet that was overtaken changes nothing.
+	first.counter = 3
+	first.ping()
+	s := l.sessionOf(first)
+	l.eventually("a replay", func() bool { return l.relay.Stats().Replayed == 1 })
+	if out := s.out.Load(); out.web.queue.patience != socketPatience {
+		t.Error("an old packet moved the session back")
+	}
+
+	// Without the WebSocket the relay goes on with what is left.
+	second.close()
+	heard := len(first.of(p.kid).at)
+	l.eventually("media by WebTransport again", func() bool { return len(first.of(p.kid).at) > heard+5 })
+	if len(l.sfu.endings()) != 0 || l.sfu.live() != 2 {
+		t.Errorf("%d live, ended %+v", l.sfu.live(), l.sfu.endings())
+	}
+}
+
+func TestSupersededBrowserIsClosed(t *testing.T) {
+	l := newWebLab(t, Config{})
+	first := l.browser()
+	if err := first.openTransport(goodOrigin, l.transportURL()); err != nil {
+		t.Fatal(err)
+	}
+	first.join()
+	first.ping()
+	l.eventually("a pong", func() bool { return first.got(wire.FramePong) == 1 })
+	second := first.again()
+	if err := second.openSocket(goodOrigin); err != nil {
+		t.Fatal(err)
+	}
+	second.join()
+	second.ping()
+	l.eventually("a pong", func() bool { return second.got(wire.FramePong) == 1 })
+	s := l.sessionOf(first)
+	s.mu.Lock()
+	gone := s.expireLocked(time.Now().Add(retireAfter + time.Second))
+	s.mu.Unlock()
+	s.drop(gone...)
+	<-first.gone
+	if n := attachmentsOf(s); n != 1 {
+		t.Errorf("%d attachments", n)
+	}
+}
+
+func TestWebHelloRate(t *testing.T) {
+	l := newWebLab(t, Config{HelloRate: 0.1}) // a burst of two
+	var codes []wire.Code
+	for range 3 {
+		b := l.browser()
+		if err := b.openSocket(goodOrigin); err != nil {
+			t.Fatal(err)
+		}
+		m, err := b.hello()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if refused, ok := m.(*wire.Refused); ok {
+			codes = append(codes, refused.Code)
+		}
+	}
+	if !slices.Equal(codes, []wire.Code{wire.CodeRate}) {
+		t.Errorf("refused %v", codes)
+	}
+}
+
+func TestWebHandshakesAreBounded(t *testing.T) {
+	l := newWebLab(t, Config{MaxHandshakes: pendingShare}) // one of each address
+	b := l.browser()
+	if err := b.openSocket(goodOrigin); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.browser().openSocket(goodOrigin); err == nil {
+		t.Error("two handshakes of one address at once")
+	}
+	b.join()
+	if err := l.browser().openSocket(goodOrigin); err != nil {
+		t.Errorf("after the first said Hello: %v", err)
+	}
+}
+
+func TestWebControlLimits(t *testing.T) {
+	eachCarrier(t, Config{ControlRate: 0.1}, func(l *webLab, b *browser) {
+		b.join()
+		for range 5 {
+			_ = b.control.write(&wire.Members{})
+		}
+		l.eventually("the limit", func() bool { return l.relay.Stats().RateLimited == 1 })
+	})
+	eachCarrier(t, Config{MaxMessage: 4096}, func(l *webLab, b *browser) {
+		b.join()
+		long := &wire.MemberPage{}
+		for range 20 {
+			long.Entries = append(long.Entries, make([]byte, wire.MaxEntry))
+		}
+		_ = b.control.write(long)
+		<-b.gone
+	})
+}
+
+func TestWebSubprotocol(t *testing.T) {
+	l := newWebLab(t, Config{})
+	conn, response, err := websocket.Dial(t.Context(), l.http.URL+"/ws", &websocket.DialOptions{
+		HTTPHeader: http.Header{"Origin": {goodOrigin}},
+	})
+	if err == nil {
+		conn.CloseNow()
+		t.Fatal("let in")
+	}
+	if response.StatusCode != http.StatusBadRequest {
+		t.Error(response.Status)
+	}
+}
+
+func TestWithoutWebNobodyGetsIn(t *testing.T) {
+	relay := newSide(t, false)
+	if relay.ep.WebCertificates() != nil {
+		t.Error("there are certificates")
+	}
+}
+
+// TestClientStreamsRefused opens a stream, of which there is one, which is the relay's.
+func TestClientStreamsRefused(t *testing.T) {
+	for name, open := range map[string]func(c *wtClient) (io.Writer, error){
+		"both ways": func(c *wtClient) (io.Writer, error) { return c.session.OpenStream() },
+		"one way":   func(c *wtClient) (io.Writer, error) { return c.session.OpenUniStream() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newWebLab(t, Config{})
+			b := l.browser()
+			if err := b.openTransport(goodOrigin, l.transportURL()); err != nil {
+				t.Fatal(err)
+			}
+			b.join()
+			stream, err := open(b.control.(*wtClient))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = stream.Write([]byte("x"))
+			<-b.gone
+		})
+	}
+}
+
+// TestOtherRequestsOnH3 asks for what is not there until the relay has enough.
+func TestOtherRequestsOnH3(t *testing.T) {
+	l := newWebLab(t, Config{})
+	transport := &http3.Transport{TLSClientConfig: clientTLS("", nil)}
+	transport.TLSClientConfig.VerifyConnection = nil
+	transport.TLSClientConfig.NextProtos = nil
+	defer transport.Close()
+	url := strings.TrimSuffix(l.transportURL(), "wt")
+	var conns []*quic.Conn
+	transport.Dial = func(ctx context.Context, addr string, tlsConfig *tls.Config, config *quic.Config) (*quic.Conn, error) {
+		conn, err := quic.DialAddrEarly(ctx, addr, tlsConfig, config)
+		conns = append(conns, conn)
+		return conn, err
+	}
+	for i := range maxWebRequests {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := transport.RoundTrip(request)
+		if err != nil {
+			t.Fatalf("request %d: %v", i, err)
+		}
+		response.Body.Close()
+		if response.StatusCode != http.StatusNotFound {
+			t.Errorf("request %d: %s", i, response.Status)
+		}
+	}
+	request, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if response, err := transport.RoundTrip(request); err == nil && len(conns) == 1 {
+		response.Body.Close()
+		t.Error("one more was answered")
+	}
+}
+
+// TestNativeDatagramsRefused has a client with ALPN wzp that sends what is for browsers.
+func TestNativeDatagramsRefused(t *testing.T) {
+	l := newWebLab(t, Config{})
+	config := quicConfig()
+	config.EnableDatagrams = true
+	tlsConfig := clientTLS("", checkKey(l.key.Public()))
+	conn, err := quic.DialAddr(t.Context(), l.relay.LocalAddr().String(), tlsConfig, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseWithError(0, "")
+	if err := conn.SendDatagram([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	<-conn.Context().Done()
+}
+
+func TestCloseEndsBrowsers(t *testing.T) {
+	l := newWebLab(t, Config{})
+	var all []*browser
+	for _, open := range carriers {
+		joined, silent := l.browser(), l.browser()
+		if err := errors.Join(open(joined), open(silent)); err != nil {
+			t.Fatal(err)
+		}
+		joined.join()
+		all = append(all, joined)
+	}
+	if err := l.relay.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range all {
+		<-b.gone
+		if b.got(wire.FrameClose) == 0 {
+			t.Error("a browser was not told")
+		}
+	}
+	if n := l.relay.Stats().WebOpen; n != 0 {
+		t.Errorf("%d connections are open", n)
+	}
+	if err := l.browser().openSocket(goodOrigin); err == nil {
+		b := l.browser()
+		if err := b.openSocket(goodOrigin); err == nil {
+			if _, err := b.control.read(); err == nil {
+				t.Error("greeted after Close")
+			}
+		}
+	}
+}
+
+// TestDeafBrowser takes nothing from TCP: what the relay keeps for it is bounded, and nobody waits for it.
+func TestDeafBrowser(t *testing.T) {
+	l := newWebLab(t, Config{})
+	b := l.browser()
+	conn, err := b.dialSocket(goodOrigin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseNow()
+	b.control, b.binding = &deaf{wsClient{conn: conn}}, []byte(strings.TrimPrefix(l.http.URL, "http://"))
+	if m, err := b.hello(); err != nil {
+		t.Fatal(m, err)
+	}
+	s := l.relay.Sessions()[0]
+	media := wire.Media{Long: true, Alias: 1, KID: 2, Ciphertext: make([]byte, 1000)}
+	frames := wire.AppendMedia(nil, &media, true)
+	l.eventually("drops", func() bool {
+		l.relay.withTx(func(tx *Tx) {
+			for range 100 {
+				s.SendMedia(tx, 1, frames, frames)
+			}
+		})
+		return l.relay.Stats().WebDropped > 1000
+	})
+	l.eventually("what waited too long goes", func() bool {
+		conn.SetReadLimit(1 << 20)
+		_, _, err := conn.Read(t.Context())
+		return err != nil || l.relay.Stats().WebStale > 0
+	})
+	s.End(wire.CloseShuttingDown)
+	conn.CloseNow()
+	l.eventually("the connection's end", func() bool { return l.relay.Stats().WebOpen == 0 })
+}
+
+// deaf reads a message only when it is asked to.
+type deaf struct{ wsClient }
+
+func (c *deaf) read() (wire.Message, error) {
+	_, p, err := c.conn.Read(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	return wire.ParseMessage(p)
+}
