@@ -177,6 +177,7 @@ export class Generation {
     const {steps, newest} = this;
     const index = stepOf(header.epoch);
     if (header.suite !== this.suite) return {steps, bad: 'it changes the suite within a generation', ahead: []};
+    /** @type {Step[]} */
     let ahead = [];
     let fits;
     if (index <= newest.index) {
