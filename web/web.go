@@ -129,7 +129,34 @@ func (a *asset) serve(w http.ResponseWriter, r *http.Request) {
 		h.Set("Content-Encoding", "gzip")
 	}
 	h.Set("Etag", b.etag)
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(b.bytes)) // If-None-Match, Range, HEAD
+	if matches(r.Header, b.etag) {
+		h.Del("Content-Type")
+		h.Del("Content-Encoding")
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	b.send(w, r)
+}
+
+// send answers with the bytes, or for HEAD with how many there are. Ranges are not served: the files are small.
+func (b body) send(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Length", strconv.Itoa(len(b.bytes)))
+	w.WriteHeader(http.StatusOK)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(b.bytes) // whoever asked may have gone
+	}
+}
+
+// matches reads If-None-Match (RFC 9110, section 13.1.2), which compares weakly.
+func matches(h http.Header, etag string) bool {
+	for _, field := range h.Values("If-None-Match") {
+		for tag := range strings.SplitSeq(field, ",") {
+			if tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/"); tag == etag || tag == "*" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // acceptsGzip reads Accept-Encoding (RFC 9110, section 12.5.3).
@@ -236,7 +263,7 @@ func (h *handler) serveConnect(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store") // certificates are replaced
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(append(b, '\n')))
+	body{bytes: append(b, '\n')}.send(w, r)
 }
 
 // contentSecurityPolicy lets the page run its own modules and reach relays, and nothing else.

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -179,6 +180,9 @@ func TestMethods(t *testing.T) {
 		r := ask(h, http.MethodHead, target)
 		if body := read(t, r); r.StatusCode != http.StatusOK || body != "" {
 			t.Errorf("HEAD %s: %d %q", target, r.StatusCode, body)
+		}
+		if got, want := r.Header.Get("Content-Length"), strconv.Itoa(len(read(t, ask(h, http.MethodGet, target)))); got != want {
+			t.Errorf("HEAD %s: Content-Length %s, want %s", target, got, want)
 		}
 	}
 }

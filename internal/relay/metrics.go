@@ -77,6 +77,12 @@ var metrics = []metric{
 	counter("moved_sessions_total", "Sessions that proved a new address.", func(s *snapshot) uint64 { return s.link.Moved }),
 	counter("hellos_refused_total", "Connections refused before or at their Hello.", func(s *snapshot) uint64 { return s.link.Refused }),
 	counter("handshakes_overflowed_total", "Connections refused because too many were in their handshake.", func(s *snapshot) uint64 { return s.link.Overflowed }),
+	gauge("web_connections", "Connections of browsers now, by WebTransport and WebSocket, those in their handshake included.", func(s *snapshot) int { return s.link.WebOpen }),
+	counter("web_attachments_total", "Attachments that browsers made.", func(s *snapshot) uint64 { return s.link.WebSessions }),
+	counter("web_dropped_packets_total", "Packets to browsers that were dropped: the queue was full, they waited too long, or do not fit.", func(s *snapshot) uint64 {
+		return s.link.WebDropped + s.link.WebStale + s.link.WebTooLarge
+	}),
+	counter("http_refused_connections_total", "TCP connections of browsers closed because there were too many.", func(s *snapshot) uint64 { return s.relay.site.refused() }),
 	counter("control_limited_total", "Connections closed for too many control messages.", func(s *snapshot) uint64 { return s.link.RateLimited }),
 }
 

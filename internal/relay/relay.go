@@ -34,6 +34,13 @@ type Config struct {
 	Sockets int    // UDP sockets on that port; one a core
 	Admin   string // TCP address of the admin interface; "" none
 
+	HTTP            string   // TCP address of the page and the WebSocket for browsers; "" none, and no WebTransport
+	TLSCert, TLSKey string   // PEM files: HTTP speaks TLS; they are read again when they change
+	Domain          string   // public name of HTTP, for which certificates are obtained by ACME instead
+	ACMECache       string   // directory for these
+	ACMEListen      string   // TCP address of ACME's http-01; ":80"
+	WebOrigins      []string // beside the relay's own, pages that may use it: "https://voice.example.org"
+
 	MaxRooms      int     // 10,000
 	MaxMembers    int     // of one room; 2,000
 	MaxSessions   int     // 20,000
@@ -60,6 +67,9 @@ func (c Config) withDefaults() Config {
 	if c.Listen == "" {
 		c.Listen = ":4433"
 	}
+	if c.ACMEListen == "" {
+		c.ACMEListen = ":80"
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -73,6 +83,7 @@ type Relay struct {
 	rooms    *room.Rooms
 	endpoint *link.Endpoint
 	admin    *admin // nil: none
+	site     *site  // nil: none
 	stats    counters
 	draining atomic.Bool
 	changed  chan *room.Member // in whose rooms somebody has joined or left
@@ -121,10 +132,15 @@ func NewOn(mux *udp.Mux, config Config) (*Relay, error) {
 			return nil, errors.Join(err, mux.Close())
 		}
 	}
+	if r.site, err = newSite(config); err != nil {
+		r.admin.close()
+		return nil, errors.Join(err, mux.Close())
+	}
 	r.endpoint, err = link.NewEndpoint(mux, link.Config{
 		Identity:      config.Identity,
 		Version:       config.Version,
 		Accept:        (*acceptor)(r),
+		Web:           r.site.webConfig(),
 		Log:           config.Log,
 		MaxHandshakes: config.MaxHandshakes,
 		HelloRate:     config.HelloRate,
@@ -133,8 +149,10 @@ func NewOn(mux *udp.Mux, config Config) (*Relay, error) {
 	})
 	if err != nil {
 		r.admin.close()
+		r.site.close()
 		return nil, errors.Join(err, mux.Close())
 	}
+	r.site.start(r)
 	return r, nil
 }
 
@@ -151,14 +169,22 @@ func (r *Relay) AdminAddr() net.Addr {
 	return r.admin.ln.Addr()
 }
 
+// HTTPAddr returns the TCP address of the page and the WebSocket; it is not valid if there is none.
+func (r *Relay) HTTPAddr() netip.AddrPort { return r.site.addr() }
+
+// PageURL returns the address to open in a browser; empty if there is none.
+func (r *Relay) PageURL() string { return r.site.url() }
+
 // Run serves until ctx is done, then tells the clients, closes everything and waits for all of it.
 func (r *Relay) Run(ctx context.Context) error {
-	r.log.Info("listening", "udp", r.Addr().String(), "admin", r.admin.addr(), "fingerprint", r.config.Identity.Fingerprint().String())
+	r.log.Info("listening", "udp", r.Addr().String(), "http", r.site.logAddr(), "admin", r.admin.addr(), "fingerprint", r.config.Identity.Fingerprint().String())
 	var wg sync.WaitGroup
 	wg.Go(func() { r.admin.serve() })
+	wg.Go(func() { r.site.serve() })
 	err := r.tellChanges(ctx)
 	r.drain()
 	err = errors.Join(err, r.endpoint.Close())
+	r.site.close()
 	r.admin.close()
 	wg.Wait()
 	r.log.Info("stopped")

@@ -1,0 +1,276 @@
+package relay
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/web"
+)
+
+// shutdownTime is how long requests that are being answered have to end.
+const shutdownTime = 2 * time.Second
+
+// spareConnections is how many TCP connections there may be beyond the sessions that may all be WebSockets.
+const spareConnections = 1_000
+
+// ConfigError says what of Config cannot be, whatever the machine is like.
+type ConfigError string
+
+func (e ConfigError) Error() string { return string(e) }
+
+// HTTPError says that there can be no page for browsers: Config.HTTP cannot be listened on, its certificate cannot be
+// read, or what Config says about it cannot be.
+type HTTPError struct{ Err error }
+
+func (e *HTTPError) Error() string { return "cannot open the http port: " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *HTTPError) Unwrap() error { return e.Err }
+
+// site is what the relay has for browsers on TCP: the page, /connect.json and the WebSocket.
+//
+//	port ─ limitListener ─ [TLS] ─ http.Server ─┬─ /ws ─> link.Endpoint.ServeWebSocket
+//	                                            └─ web.Handler, with connect (http_connect.go)
+//	port 80 ─ http-01 of ACME, else a redirect  (only with Config.Domain)
+type site struct {
+	config  Config
+	log     *slog.Logger
+	ln      *limitListener // without TLS
+	server  *http.Server
+	certs   *certificateDesk // nil: no TLS
+	names   *hostNames
+	connect connectAnswer
+	gate    gate
+
+	redirect       *http.Server // nil: no port 80
+	redirectListen *limitListener
+}
+
+// newSite opens the port, and refuses what cannot be. It returns nil if there is to be none.
+func newSite(config Config) (*site, error) {
+	if config.HTTP == "" {
+		return nil, nil //nolint:nilnil // a nil site does nothing, as a nil admin does
+	}
+	s := &site{config: config, log: config.Log}
+	var err error
+	if s.certs, err = newCertificateDesk(config); err != nil {
+		return nil, &HTTPError{err}
+	}
+	var ln net.Listener
+	if s.names, err = newHostNames(config, s.certs); err == nil {
+		ln, err = net.Listen("tcp", config.HTTP)
+	}
+	if err != nil {
+		s.certs.close()
+		return nil, &HTTPError{err}
+	}
+	s.ln = newLimitListener(ln, config.MaxSessions+spareConnections, config.MaxPerAddress)
+	s.openRedirect()
+	s.warnAboutPlain()
+	return s, nil
+}
+
+// openRedirect opens port 80 for ACME. Without it certificates can still be had on the https port, so it is no error.
+func (s *site) openRedirect() {
+	if s.config.Domain == "" {
+		return
+	}
+	ln, err := net.Listen("tcp", s.config.ACMEListen)
+	if err != nil {
+		s.log.Warn("port 80 cannot be opened: certificates can be had only if the https port is 443 from outside, "+
+			"and http addresses lead nowhere", "addr", s.config.ACMEListen, "err", err)
+		return
+	}
+	s.redirectListen = newLimitListener(ln, spareConnections, s.config.MaxPerAddress)
+	s.redirect = web.NewServer(s.certs.challenges(s.url()), s.log)
+	s.redirectListen.attach(s.redirect)
+}
+
+// warnAboutPlain says what does not work where strangers are let in without TLS.
+func (s *site) warnAboutPlain() {
+	if s.certs == nil && !s.addr().Addr().IsLoopback() {
+		s.log.Warn("browsers give the microphone only to pages from https or localhost: "+
+			"use --domain or --tls-cert, or a reverse proxy with TLS, or listen on 127.0.0.1", "http", s.addr().String())
+	}
+}
+
+// start makes the server, when the endpoint that it leads to is there.
+func (s *site) start(r *Relay) {
+	if s == nil {
+		return
+	}
+	s.connect = connectAnswer{identity: r.config.Identity, version: r.config.Version, port: int(r.Addr().Port()),
+		certificates: r.endpoint.WebCertificates}
+	page := web.Handler(s.connect.get)
+	s.server = web.NewServer(s.gate.guard(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if q.URL.Path == web.SocketPath {
+			defer s.ln.over(q)
+			r.endpoint.ServeWebSocket(w, q)
+			return
+		}
+		page.ServeHTTP(w, q)
+	})), s.log)
+	s.ln.attach(s.server)
+	if s.certs != nil {
+		s.server.TLSConfig = s.certs.config()
+	}
+}
+
+// serve answers until close. A nil site returns at once.
+func (s *site) serve() {
+	if s == nil {
+		return
+	}
+	var wg sync.WaitGroup
+	if s.redirect != nil {
+		wg.Go(func() { s.report(s.redirect.Serve(s.redirectListen)) })
+	}
+	if s.certs != nil {
+		wg.Go(s.certs.obtain)
+		s.report(s.server.ServeTLS(s.ln, "", ""))
+	} else {
+		s.report(s.server.Serve(s.ln))
+	}
+	wg.Wait()
+}
+
+func (s *site) report(err error) {
+	if !errors.Is(err, http.ErrServerClosed) {
+		s.log.Error("the http port stopped", "err", err)
+	}
+}
+
+// close ends serve: requests get shutdownTime, and it waits for all of them. WebSockets must have been closed before. It
+// may be called when start was not.
+func (s *site) close() {
+	if s == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
+	defer cancel()
+	s.certs.close()
+	for _, server := range []*http.Server{s.redirect, s.server} {
+		if server != nil && server.Shutdown(ctx) != nil {
+			server.Close()
+		}
+	}
+	for _, ln := range []*limitListener{s.redirectListen, s.ln} {
+		if ln != nil {
+			ln.Close()
+		}
+	}
+	s.gate.close()
+}
+
+// webConfig is what the endpoint asks about browsers; nil if there are none.
+func (s *site) webConfig() *link.WebConfig {
+	if s == nil {
+		return nil
+	}
+	return &link.WebConfig{CheckOrigin: s.names.checkOrigin, CheckHost: s.names.checkHost}
+}
+
+// addr returns the TCP address; zero without a site.
+func (s *site) addr() netip.AddrPort {
+	if s == nil {
+		return netip.AddrPort{}
+	}
+	addr := s.ln.Addr().(*net.TCPAddr).AddrPort()
+	return netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
+}
+
+// logAddr is for the log; empty without a site.
+func (s *site) logAddr() string {
+	if s == nil {
+		return ""
+	}
+	return s.addr().String()
+}
+
+// refused returns how many connections were closed because there were too many.
+func (s *site) refused() uint64 {
+	if s == nil {
+		return 0
+	}
+	n := s.ln.refused.Load()
+	if s.redirectListen != nil {
+		n += s.redirectListen.refused.Load()
+	}
+	return n
+}
+
+// url is where people open the page.
+func (s *site) url() string {
+	if s == nil {
+		return ""
+	}
+	scheme, port, host := "http", 80, "localhost"
+	if s.certs != nil {
+		scheme, port = "https", 443
+	}
+	switch addr := s.addr().Addr(); {
+	case s.certs.name() != "":
+		host = s.certs.name()
+	case !addr.IsUnspecified() && !addr.IsLoopback(), addr.IsLoopback() && !localhostIs(addr):
+		host = addr.String()
+	}
+	if own := int(s.addr().Port()); own != port {
+		return fmt.Sprintf("%s://%s/", scheme, net.JoinHostPort(host, strconv.Itoa(own)))
+	}
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Is6() {
+		host = "[" + host + "]"
+	}
+	return fmt.Sprintf("%s://%s/", scheme, host)
+}
+
+// localhostIs reports whether browsers find addr as localhost.
+func localhostIs(addr netip.Addr) bool {
+	return addr == netip.AddrFrom4([4]byte{127, 0, 0, 1}) || addr == netip.IPv6Loopback()
+}
+
+// tlsConfig is the server's for certificates from get.
+func tlsConfig(get func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: get, NextProtos: []string{"h2", "http/1.1"}}
+}
+
+// gate counts requests that are being answered, those that became WebSockets, too, so that close can wait for them.
+type gate struct {
+	mu     sync.Mutex // guards what follows: nothing may be added once somebody waits
+	closed bool
+	wg     sync.WaitGroup
+}
+
+// guard lets requests to h through until the gate is closed.
+func (g *gate) guard(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		g.mu.Lock()
+		closed := g.closed
+		if !closed {
+			g.wg.Add(1)
+		}
+		g.mu.Unlock()
+		if closed {
+			http.Error(w, "the relay shuts down", http.StatusServiceUnavailable)
+			return
+		}
+		defer g.wg.Done()
+		h.ServeHTTP(w, r)
+	})
+}
+
+func (g *gate) close() {
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
+	g.wg.Wait()
+}

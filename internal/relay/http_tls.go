@@ -1,0 +1,287 @@
+package relay
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/acme"
+	"golang.org/x/crypto/acme/autocert"
+	"golang.org/x/net/idna"
+)
+
+const (
+	certCheckEvery  = 5 * time.Second // how often the certificate's files are looked at, while somebody connects
+	acmeReportEvery = time.Minute     // how often it is logged that there is no certificate
+	acmeTimeout     = time.Minute     // of one request to the certificate authority
+)
+
+// certificateDesk has the certificates of the https port: those of two files, or those that it obtains by ACME for
+// one domain. A nil one is that of a relay without TLS.
+type certificateDesk struct {
+	log    *slog.Logger
+	files  *certificateFiles // nil: ACME
+	domain string            // of ACME; ASCII
+	acme   *autocert.Manager
+	cut    context.CancelFunc // ends what is under way with the certificate authority
+
+	mu       sync.Mutex // guards what follows
+	reported time.Time  // when it was logged that there is no certificate
+}
+
+// newCertificateDesk checks what of Config is about TLS. It returns nil if nothing is.
+func newCertificateDesk(config Config) (*certificateDesk, error) {
+	d := &certificateDesk{log: config.Log, cut: func() {}}
+	switch {
+	case config.TLSCert == "" && config.TLSKey == "" && config.Domain == "":
+		return nil, nil //nolint:nilnil // see above
+	case config.Domain != "" && config.TLSCert+config.TLSKey != "":
+		return nil, ConfigError("give --domain, which obtains a certificate, or --tls-cert and --tls-key, which have one, not both")
+	case config.Domain != "":
+		return d, d.useACME(config)
+	case config.TLSCert == "" || config.TLSKey == "":
+		return nil, ConfigError("--tls-cert and --tls-key go together: give both")
+	}
+	d.files = &certificateFiles{log: config.Log, cert: config.TLSCert, key: config.TLSKey}
+	return d, d.files.load(d.files.stamp())
+}
+
+// useACME prepares for certificates of one domain. Nothing is asked for yet.
+func (d *certificateDesk) useACME(config Config) error {
+	name, err := idna.Lookup.ToASCII(config.Domain)
+	if _, ip := netip.ParseAddr(config.Domain); err != nil || ip == nil || !strings.Contains(strings.Trim(name, "."), ".") {
+		return ConfigError(fmt.Sprintf("--domain is the public name of this relay, such as voice.example.org, not %q", config.Domain))
+	}
+	if config.ACMECache == "" {
+		return ConfigError("no place for certificates: Config.ACMECache is missing")
+	}
+	d.domain = name
+	ctx, cut := context.WithCancel(context.Background())
+	d.cut = cut
+	d.acme = &autocert.Manager{
+		Prompt:     autocert.AcceptTOS,
+		Cache:      autocert.DirCache(config.ACMECache),
+		HostPolicy: autocert.HostWhitelist(name),
+		Client: &acme.Client{
+			DirectoryURL: autocert.DefaultACMEDirectory,
+			UserAgent:    "wzp",
+			HTTPClient:   &http.Client{Timeout: acmeTimeout, Transport: cutTransport{ctx}},
+		},
+	}
+	return nil
+}
+
+// cutTransport ends every request when its context is done, whatever the request's own: autocert has no end.
+type cutTransport struct{ ctx context.Context }
+
+// RoundTrip implements http.RoundTripper.
+func (t cutTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := t.ctx.Err(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	stop := context.AfterFunc(t.ctx, cancel)
+	answer, err := http.DefaultTransport.RoundTrip(r.WithContext(ctx))
+	if err != nil {
+		stop()
+		cancel()
+		return nil, err
+	}
+	answer.Body = &cutBody{ReadCloser: answer.Body, done: func() {
+		stop()
+		cancel()
+	}}
+	return answer, nil
+}
+
+// cutBody frees what ends a request when its answer is closed.
+type cutBody struct {
+	io.ReadCloser
+	done func()
+}
+
+// Close implements io.Closer.
+func (b *cutBody) Close() error {
+	defer b.done()
+	return b.ReadCloser.Close()
+}
+
+// config is the server's, which takes every certificate from the desk.
+func (d *certificateDesk) config() *tls.Config {
+	if d.files != nil {
+		return tlsConfig(d.files.get)
+	}
+	c := tlsConfig(d.fromACME)
+	c.NextProtos = append(c.NextProtos, acme.ALPNProto)
+	return c
+}
+
+// fromACME is autocert's GetCertificate, whose errors the operator has to see.
+func (d *certificateDesk) fromACME(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	cert, err := d.acme.GetCertificate(hello)
+	if err != nil && !errors.Is(err, context.Canceled) && strings.EqualFold(strings.TrimSuffix(hello.ServerName, "."), d.domain) {
+		d.report(err)
+	}
+	return cert, err
+}
+
+func (d *certificateDesk) report(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if now := time.Now(); now.Sub(d.reported) >= acmeReportEvery {
+		d.reported = now
+		d.log.Warn("no certificate for --domain: does its name lead to this machine, and can port 80 or 443 be reached from the internet?",
+			"domain", d.domain, "err", err)
+	}
+}
+
+// obtain asks for the certificate of the domain, so that the first visitor need not wait and errors show at the start.
+// close ends it.
+func (d *certificateDesk) obtain() {
+	if d.acme == nil {
+		return
+	}
+	_, err := d.fromACME(&tls.ClientHelloInfo{
+		ServerName:       d.domain,
+		SupportedCurves:  []tls.CurveID{tls.CurveP256},
+		SignatureSchemes: []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256},
+		CipherSuites:     []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256},
+	})
+	if err == nil {
+		d.log.Info("certificate is there", "domain", d.domain)
+	}
+}
+
+// challenges answers http-01, and sends everybody else to the https address.
+func (d *certificateDesk) challenges(url string) http.Handler {
+	return d.acme.HTTPHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			http.Error(w, "use https", http.StatusBadRequest)
+			return
+		}
+		http.Redirect(w, r, strings.TrimSuffix(url, "/")+"/"+strings.TrimLeft(r.URL.EscapedPath(), "/"), http.StatusMovedPermanently)
+	}))
+}
+
+// name is what the first certificate is for; empty if that is no single name.
+func (d *certificateDesk) name() string {
+	switch {
+	case d == nil:
+		return ""
+	case d.files == nil:
+		return d.domain
+	}
+	leaf := d.files.leaf()
+	for _, name := range leaf.DNSNames {
+		if !strings.Contains(name, "*") {
+			return name
+		}
+	}
+	if len(leaf.IPAddresses) > 0 {
+		return leaf.IPAddresses[0].String()
+	}
+	return ""
+}
+
+// covers reports whether a host name or IP address is one of the certificate's.
+func (d *certificateDesk) covers(host string) bool {
+	switch {
+	case d == nil:
+		return false
+	case d.files == nil:
+		return strings.EqualFold(host, d.domain)
+	}
+	return d.files.leaf().VerifyHostname(host) == nil
+}
+
+func (d *certificateDesk) close() {
+	if d != nil {
+		d.cut()
+	}
+}
+
+// certificateFiles is the certificate of two files, read again when they change.
+type certificateFiles struct {
+	log       *slog.Logger
+	cert, key string // paths
+
+	mu      sync.Mutex // guards what follows
+	current *tls.Certificate
+	looked  time.Time // at the files
+	seen    [2]fileStamp
+}
+
+// fileStamp is what of a file tells that it has changed.
+type fileStamp struct {
+	modified time.Time
+	size     int64
+}
+
+// stamp looks at the files; one that is not there has the zero stamp.
+func (f *certificateFiles) stamp() (stamps [2]fileStamp) {
+	for i, path := range []string{f.cert, f.key} {
+		if info, err := os.Stat(path); err == nil {
+			stamps[i] = fileStamp{info.ModTime(), info.Size()}
+		}
+	}
+	return stamps
+}
+
+// get implements tls.Config.GetCertificate.
+func (f *certificateFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if now := time.Now(); now.Sub(f.looked) >= certCheckEvery {
+		f.looked = now
+		if stamps := f.stamp(); stamps != f.seen {
+			if err := f.loadLocked(stamps); err != nil {
+				f.log.Warn("the new certificate cannot be used; the old one still is", "err", err)
+			}
+		}
+	}
+	return f.current, nil
+}
+
+func (f *certificateFiles) load(stamps [2]fileStamp) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.loadLocked(stamps)
+}
+
+// loadLocked reads the files. An error changes nothing but that they are not read again until they change.
+func (f *certificateFiles) loadLocked(stamps [2]fileStamp) error {
+	f.seen = stamps
+	cert, err := tls.LoadX509KeyPair(f.cert, f.key)
+	if err != nil {
+		if path := (*fs.PathError)(nil); errors.As(err, &path) {
+			return fmt.Errorf("cannot read --tls-cert or --tls-key %s: %w", path.Path, path.Err)
+		}
+		return fmt.Errorf("--tls-cert %s and --tls-key %s: %s: give a PEM certificate with its chain, and its key",
+			f.cert, f.key, strings.TrimPrefix(err.Error(), "tls: "))
+	}
+	if cert.Leaf == nil {
+		if cert.Leaf, err = x509.ParseCertificate(cert.Certificate[0]); err != nil {
+			return fmt.Errorf("--tls-cert %s: %w", f.cert, err)
+		}
+	}
+	f.current = &cert
+	f.log.Info("certificate loaded", "file", f.cert, "names", cert.Leaf.DNSNames, "until", cert.Leaf.NotAfter)
+	return nil
+}
+
+func (f *certificateFiles) leaf() *x509.Certificate {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.current.Leaf
+}
