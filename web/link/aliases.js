@@ -13,7 +13,6 @@ const ACK_EVERY = 50; // ms that bound how often one alias is acknowledged
 /**
  * What a handler gives for a stream of the peer. next is one above the highest CTR seen: the handler raises it for
  * frames that it trusts, so that the low bits of later ones are understood.
- *
  * @typedef {{next: number}} Bound
  */
 
@@ -24,7 +23,6 @@ export class Aliases {
 
   /**
    * Tells which frame of which stream came; null: the alias is not known, or bind refused the stream.
-   *
    * @param {Media} m
    * @param {(kid: bigint) => Bound | null | undefined} bind is asked about streams that are new
    * @param {number} now
@@ -33,7 +31,8 @@ export class Aliases {
   resolve(m, bind, now) {
     let entry = this.#table.get(m.alias);
     if (!m.long) {
-      return entry ? { kid: entry.kid, ctr: decodeCounter(m.ctr, 16, entry.bound.next), bound: entry.bound, ack: false } : null;
+      const ctr = entry ? decodeCounter(m.ctr, 16, entry.bound.next) : 0;
+      return entry ? { kid: entry.kid, ctr, bound: entry.bound, ack: false } : null;
     }
     const kid = /** @type {bigint} */ (m.kid);
     if (entry?.kid !== kid) {

@@ -75,7 +75,6 @@ export class Attempt {
 
   /**
    * Does the handshake.
-   *
    * @param {Hello} hello
    * @param {AbortSignal} signal closes the carrier; once the handshake is done it does nothing
    * @returns {Promise<void>}
@@ -106,7 +105,6 @@ export class Attempt {
 
   /**
    * Reads the Greeting, and answers with Hello and Join.
-   *
    * @param {Hello} hello
    * @returns {Promise<Bytes>} the value that both sides sign
    */
@@ -132,7 +130,6 @@ export class Attempt {
 
   /**
    * Reads Welcome and Joined.
-   *
    * @param {Hello} hello
    * @param {Bytes} value
    */
@@ -173,7 +170,6 @@ export class Attempt {
 
   /**
    * Takes what came on the control stream.
-   *
    * @param {string} text
    */
   #take(text) {
@@ -229,7 +225,6 @@ export class Attempt {
 
   /**
    * Sends a request and waits for its answer; null: the carrier closed, or signal was aborted. One request at a time.
-   *
    * @param {string} text
    * @param {AbortSignal} signal
    * @returns {Promise<Message | null>}
@@ -255,7 +250,6 @@ export class Attempt {
 
   /**
    * Returns the packets that came before the session took the carrier, once.
-   *
    * @returns {Bytes[]}
    */
   takeEarly() {
@@ -272,7 +266,6 @@ export class Attempt {
 
 /**
  * Returns the error that a message is, or null.
- *
  * @param {Message} m
  * @returns {LinkError | null}
  */

@@ -29,7 +29,6 @@
 
 /**
  * Where a relay is to be reached, of connect.json.
- *
  * @typedef {object} Place
  * @property {string} relay identity key, 64 hexadecimal digits
  * @property {{url: string, hashes: Bytes[]} | null} webtransport
@@ -53,10 +52,18 @@ export class LinkError extends Error {
 
 /**
  * Returns what went wrong in words.
- *
  * @param {unknown} error
  * @returns {string}
  */
 export function describe(error) {
   return error instanceof Error ? error.message : String(error);
+}
+
+/**
+ * Makes whatever was thrown a LinkError.
+ * @param {unknown} error
+ * @returns {LinkError}
+ */
+export function asLinkError(error) {
+  return error instanceof LinkError ? error : new LinkError('program', describe(error), { cause: error });
 }

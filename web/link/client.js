@@ -16,21 +16,16 @@ import { toHex } from '../wire/bytes.js';
 import { encode } from '../wire/control.js';
 import { CLOSE } from '../wire/frame.js';
 import { LEAVE } from '../wire/urgent.js';
-import { Attempt, Refused, refusal } from './attempt.js';
-import { LinkError, describe } from './carrier.js';
+import { Attacher } from './attach.js';
+import { Refused, refusal } from './attempt.js';
+import { LinkError, asLinkError } from './carrier.js';
 import { deadline, realClock, sleep } from './clock.js';
-import { fetchPlace } from './connect.js';
-import { Race } from './race.js';
 import { Session } from './session.js';
-import { openWebSocket } from './websocket.js';
-import { hasWebTransport, openWebTransport } from './webtransport.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
+/** @typedef {import('./attempt.js').Attempt} Attempt */
 /** @typedef {import('./attempt.js').Message} Message */
-/** @typedef {import('./carrier.js').Carrier} Carrier */
-/** @typedef {import('./carrier.js').Place} Place */
 /** @typedef {import('./clock.js').Clock} Clock */
-/** @typedef {import('./race.js').Kind} Kind */
 /** @typedef {import('./session.js').MediaFrame} MediaFrame */
 
 /**
@@ -49,22 +44,12 @@ import { hasWebTransport, openWebTransport } from './webtransport.js';
  */
 
 /**
- * @typedef {object} ClientConfig
- * @property {string} connectUrl of the relay's connect.json
- * @property {import('../identity/identity.js').Identity} identity
- * @property {string} name shown to others; at most 64 bytes
- * @property {string} program and version; likewise
- * @property {(relay: Bytes) => Promise<{room: string, entry: Bytes}>} makeJoin makes the request to join; called once
- * @property {ClientHandler} handler
- * @property {Bytes} [relayKey] which the relay must have; absent: the one that connect.json says
- * @property {Clock} [clock]
- * @property {() => number} [random]
- * @property {{webtransport?: Open, websocket?: Open}} [open] in the place of the browser's carriers; absent: not there
- * @property {(signal: AbortSignal) => Promise<Place>} [place] in the place of fetching connectUrl
- * @property {EventTarget | null} [events] says 'online'; absent: the global one
+ * @typedef {import('./attach.js').AttachConfig & {
+ *   handler: ClientHandler,
+ *   clock?: Clock,
+ *   events?: EventTarget | null,
+ * }} ClientConfig events: says 'online'; absent: the global one
  */
-
-/** @typedef {(place: Place, signal: AbortSignal, options: {hash: number, clock: Clock}) => Promise<Carrier>} Open */
 
 /** Why a client attaches again; these are shown to people. */
 const CAUSE = Object.freeze({
@@ -75,12 +60,10 @@ const CAUSE = Object.freeze({
 });
 
 const ANSWER_TIME = 2000; // ms after which an answer is overdue
-const ATTEMPT_TIME = 20_000; // ms that an attempt may take: the relay gives as much
 const RETIRE_AFTER = 3000; // ms that a carrier which was superseded is still listened to
 const UPGRADE_EVERY = 30_000; // ms between tries of WebTransport while on WebSocket
 const LEAVE_TIME = 1000; // ms that leaving may take
 const CLOSE_GRACE = 100; // ms for the last packets to get out
-const PASSING = new Set(['rate', 'too_many_sessions', 'shutting_down']); // refusals that pass, for who was welcome once
 
 /** What quality() says before there is a session. */
 const NO_QUALITY = Object.freeze({
@@ -90,22 +73,11 @@ const NO_QUALITY = Object.freeze({
 export class Client {
   #config;
   #clock;
-  /** @type {{webtransport?: Open, websocket?: Open}} */
-  #open;
-  #id = crypto.getRandomValues(new Uint8Array(16));
+  #attacher;
   #life = new AbortController(); // aborted at the end
   #leaving = false;
   /** @type {LinkError | null} */
   #error = null; // why it ended
-
-  /** @type {Promise<{room: string, entry: Bytes}> | null} */
-  #join = null;
-  /** The relay's key, hexadecimal, from when #join was made for it. @type {string | null} */
-  #relay = null;
-  /** @type {Place | null} */
-  #place = null;
-  /** What worked last: it is tried first. @type {{kind: Kind | null, hash: string | null}} */
-  #worked = { kind: null, hash: null };
 
   /** @type {Session | null} */
   #session = null;
@@ -114,8 +86,6 @@ export class Client {
   /** @type {Attempt | null} */
   #current = null;
   #changed = new AbortController(); // aborted, and replaced, when #current changes
-  /** @type {Race | null} */
-  #race = null;
   /** @type {AbortController | null} */
   #upgrade = null;
   /** @type {Set<Attempt>} */
@@ -128,10 +98,7 @@ export class Client {
   constructor(config) {
     this.#config = config;
     this.#clock = config.clock ?? realClock;
-    this.#open = config.open ?? {
-      webtransport: hasWebTransport() ? openWebTransport : undefined,
-      websocket: typeof WebSocket === 'function' ? openWebSocket : undefined,
-    };
+    this.#attacher = new Attacher(config, this.#clock);
   }
 
   // Attaching.
@@ -139,17 +106,16 @@ export class Client {
   /**
    * Attaches and joins. It rejects with a LinkError when the relay refuses, or when the signal is aborted before it has
    * answered; failures that may pass are tried again until then. It may be called once.
-   *
    * @param {AbortSignal} [signal]
    * @returns {Promise<Message>} Joined
    */
   async join(signal) {
-    if (this.#race || this.#session || this.#life.signal.aborted) {
+    if (this.#attacher.racing || this.#session || this.#life.signal.aborted) {
       throw new LinkError('closed', 'this client has joined already, or has left');
     }
     this.#events?.addEventListener('online', this.#online);
     try {
-      const attempt = await this.#attach(signal ? AbortSignal.any([signal, this.#life.signal]) : this.#life.signal, true);
+      const attempt = await this.#attacher.attach(signal ? AbortSignal.any([signal, this.#life.signal]) : this.#life.signal, true);
       if (this.#life.signal.aborted) {
         attempt.close();
         throw this.#ending();
@@ -169,137 +135,7 @@ export class Client {
   }
 
   /**
-   * Races attempts until one is welcomed.
-   *
-   * @param {AbortSignal} signal
-   * @param {boolean} first
-   * @returns {Promise<Attempt>}
-   */
-  async #attach(signal, first) {
-    this.#race = new Race({
-      clock: this.#clock,
-      random: this.#config.random ?? Math.random,
-      place: (again, signal) => this.#find(again, signal),
-      kinds: (place) => this.#kinds(place),
-      attempt: (kind, place, signal) => this.#attempt(kind, place, signal),
-      final: (error) => error.final || (error instanceof Refused && (first || !PASSING.has(error.code))),
-    }, signal);
-    try {
-      return await this.#race.run();
-    } finally {
-      this.#race = null;
-    }
-  }
-
-  /**
-   * Returns where the relay is to be reached. What is known already is good enough for a first try, and when there is no
-   * way to ask.
-   *
-   * @param {boolean} again
-   * @param {AbortSignal} signal
-   * @returns {Promise<Place>}
-   */
-  async #find(again, signal) {
-    if (this.#place && !again) {
-      return this.#place;
-    }
-    const { connectUrl, relayKey, place } = this.#config;
-    try {
-      const found = place ? place(signal) : fetchPlace(connectUrl, { clock: this.#clock, signal, relayKey });
-      this.#place = await found;
-    } catch (error) {
-      if (!this.#place || (error instanceof LinkError && error.final)) {
-        throw error;
-      }
-    }
-    return this.#place;
-  }
-
-  /**
-   * @param {Place} place
-   * @returns {Kind[]}
-   */
-  #kinds(place) {
-    /** @type {Kind[]} */
-    const kinds = ['webtransport', 'websocket'];
-    const usable = kinds.filter((kind) => place[kind] && this.#open[kind]);
-    return this.#worked.kind === 'websocket' ? usable.reverse() : usable;
-  }
-
-  /**
-   * Makes one attempt: a carrier, and the handshake on it.
-   *
-   * @param {Kind} kind
-   * @param {Place} place
-   * @param {AbortSignal} signal
-   * @returns {Promise<Attempt>}
-   */
-  async #attempt(kind, place, signal) {
-    const limit = deadline(this.#clock, ATTEMPT_TIME, signal);
-    try {
-      const carrier = await this.#connect(kind, place, limit.signal);
-      const attempt = new Attempt(carrier);
-      const { identity, name, program: client } = this.#config;
-      const join = (/** @type {Bytes} */ relay) => this.#request(relay);
-      const relay = this.#relay ?? place.relay;
-      await attempt.handshake({ identity, name, client, session: this.#id, relay, join }, limit.signal);
-      return attempt;
-    } finally {
-      limit.finish();
-    }
-  }
-
-  /**
-   * Opens a carrier. Of WebTransport's hashes the browser is shown one after the other, the one that was right last first.
-   *
-   * @param {Kind} kind
-   * @param {Place} place
-   * @param {AbortSignal} signal
-   * @returns {Promise<Carrier>}
-   */
-  async #connect(kind, place, signal) {
-    const open = /** @type {Open} */ (this.#open[kind]);
-    if (kind === 'websocket') {
-      return open(place, signal, { hash: 0, clock: this.#clock });
-    }
-    const names = (place.webtransport?.hashes ?? []).map(toHex);
-    const order = names.map((_, i) => i).sort((a, b) => Number(names[b] === this.#worked.hash) - Number(names[a] === this.#worked.hash));
-    let last = new LinkError('connect', 'the relay does not offer WebTransport');
-    for (const hash of order) {
-      try {
-        const carrier = await open(place, signal, { hash, clock: this.#clock });
-        this.#worked.hash = names[hash];
-        return carrier;
-      } catch (error) {
-        last = asLinkError(error);
-        if (signal.aborted) {
-          break;
-        }
-      }
-    }
-    throw last;
-  }
-
-  /**
-   * Makes the request to join, once: attaching again is no new join.
-   *
-   * @param {Bytes} relay
-   */
-  async #request(relay) {
-    if (!this.#join) {
-      this.#relay = toHex(relay);
-      this.#join = this.#config.makeJoin(relay);
-    }
-    try {
-      return await this.#join;
-    } catch (error) {
-      throw new LinkError('join', describe(error), { cause: error, final: true });
-    }
-  }
-
-  /**
    * Makes a welcomed attempt the one in use, and its session the client's.
-   *
    * @param {Attempt} next
    */
   #install(next) {
@@ -313,7 +149,6 @@ export class Client {
     const session = /** @type {Session} */ (this.#session);
     this.#incarnation = incarnation;
     this.#current = next;
-    this.#worked.kind = next.carrier.kind;
     this.#changed.abort();
     this.#changed = new AbortController();
     session.install(next.carrier);
@@ -346,7 +181,6 @@ export class Client {
 
   /**
    * Closes an attempt that was superseded, once what is under way on it has come.
-   *
    * @param {Attempt} old
    */
   #retire(old) {
@@ -362,11 +196,10 @@ export class Client {
 
   /**
    * Attaches again, unless it is doing so or is over.
-   *
    * @param {string} cause
    */
   #wake(cause) {
-    if (this.#leaving || this.#race || this.#life.signal.aborted) {
+    if (this.#leaving || this.#attacher.racing || this.#life.signal.aborted) {
       return;
     }
     this.#upgrade?.abort();
@@ -375,7 +208,7 @@ export class Client {
 
   /** @param {string} cause */
   async #reattach(cause) {
-    const attached = this.#attach(this.#life.signal, false); // before the handler may ask for the same
+    const attached = this.#attacher.attach(this.#life.signal, false); // before the handler may ask for the same
     this.#call(() => this.#config.handler.detached(cause));
     const attempt = await attached;
     if (this.#life.signal.aborted || this.#leaving) {
@@ -416,7 +249,6 @@ export class Client {
 
   /**
    * Notes the end of a session, by this side or the other. What the relay does not mean for good is no end for the client.
-   *
    * @param {Session} session
    * @param {number} code
    * @param {boolean} ours
@@ -437,8 +269,8 @@ export class Client {
 
   /** The network may be another one. */
   #hurry() {
-    if (this.#race) {
-      this.#race.hurry();
+    if (this.#attacher.racing) {
+      this.#attacher.hurry();
     } else {
       this.#session?.hurry();
     }
@@ -473,13 +305,12 @@ export class Client {
 
   /**
    * While on WebSocket, tries WebTransport from time to time, and moves over.
-   *
    * @param {Attempt} next
    */
   #planUpgrade(next) {
     this.#upgrade?.abort();
     this.#upgrade = null;
-    if (next.carrier.kind !== 'websocket' || !this.#open.webtransport) {
+    if (next.carrier.kind !== 'websocket' || !this.#attacher.hasWebTransport) {
       return;
     }
     const controller = new AbortController();
@@ -495,11 +326,7 @@ export class Client {
         return;
       }
       try {
-        const place = await this.#find(true, signal);
-        if (!place.webtransport) {
-          continue;
-        }
-        const attempt = await this.#attempt('webtransport', place, signal);
+        const attempt = await this.#attacher.upgrade(signal);
         if (signal.aborted || this.#leaving) {
           attempt.close();
         } else {
@@ -517,7 +344,6 @@ export class Client {
   /**
    * Sends a control message and returns the answer. When that is overdue the client attaches again, and the message is
    * sent again.
-   *
    * @param {string} name
    * @param {Record<string, any>} [fields]
    * @param {AbortSignal} [signal]
@@ -567,7 +393,6 @@ export class Client {
 
   /**
    * Sends an urgent message. done is called once, when it was acknowledged, or with false when it never will be.
-   *
    * @param {number} kind
    * @param {Bytes} body is kept
    * @param {(acked: boolean) => void} [done]
@@ -592,7 +417,6 @@ export class Client {
 
   /**
    * Tells whether something came from the relay within the last ms.
-   *
    * @param {number} ms
    */
   heardWithin(ms) {
@@ -634,16 +458,7 @@ export class Client {
 }
 
 /**
- * @param {unknown} error
- * @returns {LinkError}
- */
-function asLinkError(error) {
-  return error instanceof LinkError ? error : new LinkError('program', describe(error), { cause: error });
-}
-
-/**
  * Resolves when a signal is aborted.
- *
  * @param {AbortSignal} signal
  * @returns {Promise<void>}
  */

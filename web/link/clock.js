@@ -21,7 +21,6 @@ export const realClock = {
 
 /**
  * Resolves after ms, or as soon as signal is aborted.
- *
  * @param {Clock} clock
  * @param {number} ms
  * @param {AbortSignal} [signal]
@@ -45,7 +44,6 @@ export function sleep(clock, ms, signal) {
 
 /**
  * An AbortController that aborts by itself after ms. finish() ends its timer.
- *
  * @param {Clock} clock
  * @param {number} ms
  * @param {AbortSignal} [parent] aborts it, too

@@ -22,7 +22,6 @@ const PART = 'connect.json';
 
 /**
  * Fetches where a relay is to be reached.
- *
  * @param {string} url of its connect.json
  * @param {{clock: Clock, signal?: AbortSignal, relayKey?: Bytes | null, fetch?: typeof fetch}} options relayKey: the key
  *   that the relay must have, where it is known
@@ -50,7 +49,6 @@ export async function fetchPlace(url, { clock, signal, relayKey = null, fetch = 
 
 /**
  * Reads a body of bounded size.
- *
  * @param {Response} response
  * @returns {Promise<string>}
  */
@@ -74,7 +72,6 @@ async function bodyOf(response) {
 
 /**
  * Reads a connect.json.
- *
  * @param {string} text
  * @param {string} url where it came from
  * @param {Bytes | null} relayKey the key that the relay must have; null: any

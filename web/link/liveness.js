@@ -15,7 +15,6 @@ const HURRY_AFTER = 1000; // ms, and four round trips, of silence that are enoug
 
 /**
  * What a look needs to know of a session.
- *
  * @typedef {object} Signs
  * @property {number} sent packets, ever
  * @property {number} rtt ms
@@ -34,7 +33,6 @@ export class Liveness {
 
   /**
    * Notes that something is sent that the peer will report.
-   *
    * @param {number} now
    */
   expect(now) {
@@ -60,7 +58,6 @@ export class Liveness {
 
   /**
    * Notes that a ping is sent whose answer matters.
-   *
    * @param {number} now
    */
   ask(now) {
@@ -69,7 +66,6 @@ export class Liveness {
 
   /**
    * Makes silence noticed sooner, since the network may be another one.
-   *
    * @param {number} now
    */
   hurry(now) {
@@ -78,7 +74,6 @@ export class Liveness {
 
   /**
    * Tells what is to be done now.
-   *
    * @param {number} now
    * @param {Signs} signs
    * @returns {{ping: boolean, silent: boolean}} silent: nothing is heard though it was asked
@@ -101,7 +96,6 @@ export class Liveness {
 
   /**
    * Returns when there will be doubt if nothing shows that what was sent arrives.
-   *
    * @param {number} rtt
    */
   doubtAt(rtt) {

@@ -23,7 +23,6 @@ export class Meter {
 
   /**
    * Notes the count now.
-   *
    * @param {number} bytes
    * @param {number} at
    */
@@ -44,7 +43,6 @@ export class Meter {
 
   /**
    * Returns bytes a second; 0 in the first moments.
-   *
    * @param {number} bytes
    * @param {number} now
    */
@@ -74,7 +72,6 @@ export class LossMeter {
 
   /**
    * Notes one above the highest counter received, and how many packets came.
-   *
    * @param {number} next
    * @param {number} received
    * @param {number} now

@@ -55,7 +55,6 @@ const MAX_MESSAGE = 1024;
 
 /**
  * Returns the kind of a ping in a packet with a message of n bytes.
- *
  * @param {number} n
  */
 export function pingSize(n) {
@@ -64,7 +63,6 @@ export function pingSize(n) {
 
 /**
  * What a session knows about its path when urgent messages are to be paced.
- *
  * @typedef {object} PathView
  * @property {number} media bytes a second of media sent, with all headers
  * @property {number} rtt ms, smoothed; 0: unknown
@@ -104,7 +102,6 @@ export class Pacer {
 
   /**
    * Adds to the budget what has come up since the last time.
-   *
    * @param {number} now
    * @param {PathView} path
    */
@@ -126,7 +123,6 @@ export class Pacer {
   /**
    * Sets the rate with which to begin if a message had to wait. What was learned is not proved any more then, but
    * twice what was used is, about, and for a while half of it is a better guess than none.
-   *
    * @param {number} now
    * @param {number} rest
    * @param {PathView} path
@@ -171,7 +167,6 @@ export class Pacer {
 
   /**
    * Takes a packet of n bytes from the budget.
-   *
    * @param {number} n
    */
   spend(n) {
@@ -181,7 +176,6 @@ export class Pacer {
 
   /**
    * Notes whether a message has to wait.
-   *
    * @param {number} now
    * @param {boolean} yes
    */
@@ -195,7 +189,6 @@ export class Pacer {
 
   /**
    * Tells whether the next packet is to carry a ping, if more messages wait behind it.
-   *
    * @param {number} now
    * @param {boolean} more
    */
@@ -209,7 +202,6 @@ export class Pacer {
 
   /**
    * Takes the round trip of a ping of a kind.
-   *
    * @param {number} now
    * @param {number} kind
    * @param {number} rtt
@@ -224,7 +216,6 @@ export class Pacer {
 
   /**
    * Takes the round trip of a packet that was sent at a time and may have been a small one.
-   *
    * @param {number} now
    * @param {number} sent
    * @param {number} rtt
@@ -249,7 +240,6 @@ export class Pacer {
   /**
    * Returns the most that the round trip of a packet with a ping of a kind can be where there is no queue: the first
    * of them may have met one.
-   *
    * @param {number} kind
    */
   #allowed(kind) {
@@ -269,7 +259,6 @@ export class Pacer {
 
   /**
    * Takes the round trip of a ping of a kind from 1 up.
-   *
    * @param {number} now
    * @param {number} kind
    * @param {number} rtt
@@ -294,7 +283,6 @@ export class Pacer {
 
   /**
    * Takes the acknowledgement of a message that was sent first at a time. That says what the round trip was at most.
-   *
    * @param {number} now
    * @param {number} kind
    * @param {number} sent
@@ -308,7 +296,6 @@ export class Pacer {
 
   /**
    * Returns by how much the round trip was above its least at least, recently.
-   *
    * @param {number} now
    */
   #delay(now) {
@@ -323,7 +310,6 @@ export class Pacer {
 
   /**
    * Lowers the rate because of a queue that takes so long.
-   *
    * @param {number} now
    * @param {number} delay
    */
@@ -338,7 +324,6 @@ export class Pacer {
   /**
    * Raises the rate because what was sent at a time met no queue: by as many steps as fit into the time since the rate
    * was set, so that it does not depend on how many samples get lost.
-   *
    * @param {number} now
    * @param {number} sent
    */

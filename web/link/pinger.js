@@ -31,7 +31,6 @@ export class Pinger {
 
   /**
    * Tells whether to ping now.
-   *
    * @param {number} now
    * @param {number} sent how many packets were ever sent
    * @param {boolean} doubt it is not sure that they arrive
@@ -57,7 +56,6 @@ export class Pinger {
   /**
    * Returns the time between two pings. In a hurry it is a tick: many must be lost in a row, there or back, for loss
    * alone to open the breaker.
-   *
    * @param {number} now
    * @param {boolean} hurry
    */
@@ -70,7 +68,6 @@ export class Pinger {
 
   /**
    * Notes that a ping is sent whose answer matters: until one comes it is repeated.
-   *
    * @param {number} now
    */
   ask(now) {
@@ -88,7 +85,6 @@ const TIME_HIGH = 2 ** 30; // of the 62 bits that say when a ping was sent, in m
 
 /**
  * Returns the 8 bytes of a ping of a kind from 0 to 3, sent at a time.
- *
  * @param {number} at
  * @param {number} kind
  * @returns {import('../wire/bytes.js').Bytes}
@@ -103,7 +99,6 @@ export function pingData(at, kind) {
 
 /**
  * Returns what pingData was given.
- *
  * @param {Uint8Array} data
  * @returns {{at: number, kind: number}}
  */

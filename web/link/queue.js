@@ -31,7 +31,6 @@ export class PacketQueue {
 
   /**
    * Adds a packet, and drops another one where there is no room: the oldest media, or the oldest if there is none.
-   *
    * @param {Bytes} packet
    * @param {boolean} media
    * @param {number} now
@@ -47,7 +46,6 @@ export class PacketQueue {
 
   /**
    * Takes the next packet that is worth sending; null if there is none.
-   *
    * @param {number} now
    * @returns {Bytes | null}
    */
@@ -63,7 +61,6 @@ export class PacketQueue {
 
   /**
    * Returns for how long the oldest packet has waited.
-   *
    * @param {number} now
    */
   waited(now) {

@@ -70,7 +70,6 @@ export class Race {
 
   /**
    * Runs until an attempt is welcomed, until trying again is useless, or until the signal.
-   *
    * @returns {Promise<Attempt>} rejects with a LinkError
    */
   run() {
@@ -117,7 +116,6 @@ export class Race {
 
   /**
    * Begins a round.
-   *
    * @param {boolean} again
    */
   #round(again) {
@@ -198,7 +196,6 @@ export class Race {
 
   /**
    * Notes that something did not succeed, and goes on with what is left.
-   *
    * @param {unknown} reason
    * @param {Kind} [kind] absent: it was no attempt
    */
@@ -245,7 +242,6 @@ export class Race {
 
   /**
    * Sets the one timer.
-   *
    * @param {(() => void) | null} callback
    * @param {number} ms
    */

@@ -53,7 +53,6 @@ export class ReceiveStats {
 
   /**
    * Notes a fresh packet of size bytes.
-   *
    * @param {number} counter
    * @param {number} size
    * @param {number} now
@@ -78,7 +77,6 @@ export class ReceiveStats {
   /**
    * Counts the counters below end as received or lost. Every packet calls it before it moves the window, so what is
    * judged one by one is always still inside.
-   *
    * @param {number} end
    */
   #judge(end) {
@@ -106,7 +104,6 @@ export class ReceiveStats {
 
   /**
    * Tells whether it is time for a report, or was time slack ago.
-   *
    * @param {number} now
    * @param {number} slack
    */
@@ -121,7 +118,6 @@ export class ReceiveStats {
 
   /**
    * Returns the report of now, and decides when the next one may follow.
-   *
    * @param {number} now
    * @returns {Report}
    */
@@ -148,7 +144,6 @@ export class ReceiveStats {
 
   /**
    * Sets the time to the next report: often while the path is lossy, but within its share of what arrives.
-   *
    * @param {number} highest
    * @param {number} now
    */

@@ -28,7 +28,6 @@ export class SentTimes {
 
   /**
    * Returns when counter was sent, or null if that is not known any more.
-   *
    * @param {number} counter
    * @returns {number | null}
    */
@@ -64,7 +63,6 @@ export class SendStats {
   /**
    * Takes a report that came now. A report that claims what was never sent (counters from next up), or an old one,
    * is ignored.
-   *
    * @param {Report} p
    * @param {number} next
    * @param {SentTimes} sent
@@ -96,7 +94,6 @@ export class SendStats {
 
   /**
    * Takes a round trip in ms.
-   *
    * @param {number} sample
    */
   roundTrip(sample) {
@@ -109,7 +106,6 @@ export class SendStats {
 
   /**
    * Compares the spacing of arrivals with that of sendings, going back from the newest.
-   *
    * @param {Report} p
    * @param {SentTimes} sent
    */

@@ -17,8 +17,7 @@ import { Aliases } from './aliases.js';
 import { Liveness } from './liveness.js';
 import { IDLE_TICK, TICK_EVERY, parsePing, pingData } from './pinger.js';
 import { REPORT_SLACK, ReceiveStats } from './receive-stats.js';
-import { SendStats, SentTimes } from './send-stats.js';
-import { Traffic } from './traffic.js';
+import { PACKET_OVERHEAD, Sender } from './sender.js';
 import { UrgentIn, UrgentOut } from './urgent.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
@@ -27,13 +26,7 @@ import { UrgentIn, UrgentOut } from './urgent.js';
 /** @typedef {import('./clock.js').Clock} Clock */
 
 /**
- * What a packet costs beside its frames, about: IPv4 20, UDP 8, QUIC's header 6, frame 3, tag 16, and our counter 4.
- */
-export const PACKET_OVERHEAD = 57;
-
-/**
  * A media frame that came. ciphertext stays valid.
- *
  * @typedef {{kid: bigint, ctr: number, ciphertext: Bytes, alias: number, bound: Bound}} MediaFrame
  */
 
@@ -51,7 +44,6 @@ export const PACKET_OVERHEAD = 57;
 
 /** What a session counts. */
 class Counts {
-  packetsSent = 0;
   mediaHeld = 0; // media frames not sent because of the circuit breaker
   replayed = 0;
   malformed = 0;
@@ -63,21 +55,13 @@ export class Session {
 
   #clock;
   #handler;
-  /** @type {Carrier | null} */
-  #out = null;
-  #since = 0; // when #out was installed
   #ended = false;
-  #counter = 0; // of the next packet
-  #sent = new SentTimes();
-  #send = new SendStats();
+  #send = new Sender();
   #recv = new ReceiveStats(PACKET_OVERHEAD);
   #urgentOut = new UrgentOut(PACKET_OVERHEAD);
   #urgentIn = new UrgentIn();
   #live = new Liveness();
-  #traffic = new Traffic();
   #aliases = new Aliases(); // of the peer
-  /** @type {Set<number>} */
-  #known = new Set(); // aliases of ours that the peer knows
   /** @type {any} */
   #timer = null;
   #timerAt = Infinity;
@@ -99,7 +83,6 @@ export class Session {
   /**
    * Makes a welcomed carrier the one to send with, and asks for a sign of life on it. Carriers of before are still
    * listened to.
-   *
    * @param {Carrier} carrier
    */
   install(carrier) {
@@ -107,11 +90,9 @@ export class Session {
       return;
     }
     const now = this.#clock.now();
-    if (this.#out?.kind !== carrier.kind) {
+    if (this.#send.install(carrier, now)) {
       this.#urgentOut.pace.forget();
     }
-    this.#out = carrier;
-    this.#since = now;
     this.#recv.heardAt = now; // a handshake is as good as a packet
     this.#live.heard();
     carrier.onpacket = (packet) => this.receive(packet);
@@ -120,12 +101,11 @@ export class Session {
 
   /**
    * Notes that a carrier has closed.
-   *
    * @param {Carrier} carrier
    */
   detach(carrier) {
-    if (this.#out === carrier) {
-      this.#out = null;
+    if (this.#send.carrier === carrier) {
+      this.#send.carrier = null;
     }
   }
 
@@ -133,7 +113,6 @@ export class Session {
 
   /**
    * Handles a packet.
-   *
    * @param {Bytes} packet
    */
   receive(packet) {
@@ -182,7 +161,7 @@ export class Session {
         break;
       case 'ping':
         this.#elicit();
-        this.#transmit(false, wire.appendEcho('pong', frame.data, true));
+        this.#transmit(wire.appendEcho('pong', frame.data, true));
         break;
       case 'pong':
         this.#pong(frame.data, now);
@@ -211,7 +190,6 @@ export class Session {
 
   /**
    * Resolves the alias of a media frame and hands it on.
-   *
    * @param {wire.Media} m
    * @param {number} now
    */
@@ -223,14 +201,13 @@ export class Session {
     }
     const { kid, ctr, bound } = known;
     if (known.ack) {
-      this.#transmit(false, wire.appendAliasAck([{ alias: m.alias, kid }], true));
+      this.#transmit(wire.appendAliasAck([{ alias: m.alias, kid }], true));
     }
     this.#call(() => this.#handler.media({ kid, ctr, ciphertext: m.ciphertext, alias: m.alias, bound }));
   }
 
   /**
    * Hands an urgent message on if it is new, and answers with what has been received and could be used.
-   *
    * @param {wire.Urgent} u
    */
   #urgent(u) {
@@ -242,7 +219,7 @@ export class Session {
     if (fresh && this.#call(() => this.#handler.urgent(u.type, u.message)) !== false) {
       this.#urgentIn.take(u.number);
     }
-    this.#transmit(false, wire.appendUrgentAck(this.#urgentIn.ack(), true));
+    this.#transmit(wire.appendUrgentAck(this.#urgentIn.ack(), true));
   }
 
   /**
@@ -252,7 +229,7 @@ export class Session {
   #pong(data, now) {
     const { at, kind } = parsePing(data);
     if (at > 0 && at <= now) {
-      this.#send.roundTrip(now - at);
+      this.#send.stats.roundTrip(now - at);
       this.#urgentOut.pace.pong(now, kind, now - at);
     }
     this.#live.answered();
@@ -260,13 +237,12 @@ export class Session {
 
   /**
    * Takes the peer's report.
-   *
    * @param {wire.Report} report
    * @param {number} now
    */
   #reported(report, now) {
-    if (this.#send.report(report, this.#counter, this.#sent, now)) {
-      this.#urgentOut.pace.alone(now, this.#send.sampled, this.#send.sample);
+    if (this.#send.report(report, now)) {
+      this.#urgentOut.pace.alone(now, this.#send.stats.sampled, this.#send.stats.sample);
       this.#live.progress();
     }
   }
@@ -280,9 +256,7 @@ export class Session {
   // Sending.
 
   /**
-   * Sends a media frame, the only one of its packet: in its short form once the peer has acknowledged the alias. It never
-   * blocks.
-   *
+   * Sends a media frame, the only one of its packet. It never blocks.
    * @param {number} alias below 4096
    * @param {bigint} kid
    * @param {number} ctr
@@ -291,34 +265,26 @@ export class Session {
   sendMedia(alias, kid, ctr, ciphertext) {
     if (this.#live.stopped) {
       this.counts.mediaHeld++;
-      return;
+    } else if (this.#send.carrier) {
+      const now = this.#clock.now();
+      this.#live.expect(now);
+      this.#send.media(now, alias, kid, ctr, ciphertext);
     }
-    if (!this.#out) {
-      return;
-    }
-    const frame = wire.appendMedia({ alias, kid, ctr, ciphertext, long: !this.#known.has(alias) }, true);
-    this.#live.expect(this.#clock.now());
-    this.#transmit(true, frame);
   }
 
   /**
-   * Notes that the peer knows, or must learn again, what an alias of ours stands for.
-   *
+   * Notes that the peer knows, or must learn again, what an alias of ours stands for: it is sent in the long form until
+   * it does.
    * @param {number} alias
    * @param {boolean} known
    */
   setAliasKnown(alias, known) {
-    if (known) {
-      this.#known.add(alias);
-    } else {
-      this.#known.delete(alias);
-    }
+    this.#send.setAliasKnown(alias, known);
   }
 
   /**
    * Sends a message that is repeated until the peer acknowledges it. body is kept. done is called once when it was
    * acknowledged, or with false when the session has ended before.
-   *
    * @param {number} kind
    * @param {Bytes} body at most 1024 bytes
    * @param {(acked: boolean) => void} [done]
@@ -340,25 +306,19 @@ export class Session {
 
   /**
    * Sends the urgent messages whose time has come.
-   *
    * @param {number} now
    */
   #sendDue(now) {
-    if (!this.#out || this.#ended) {
+    if (!this.#send.carrier || this.#ended) {
       return;
     }
-    const path = {
-      media: this.#traffic.media(now),
-      rtt: this.#send.rtt,
-      jitter: this.#send.jitter,
-    };
-    this.#urgentOut.due(now, path, (m, ping) => {
+    this.#urgentOut.due(now, this.#send.path(now), (m, ping) => {
       const frame = wire.appendUrgent({ number: m.number, type: m.kind, message: m.body }, true);
       this.#live.expect(now);
       if (ping === 0) {
-        this.#transmit(false, frame);
+        this.#transmit(frame);
       } else {
-        this.#transmit(false, wire.appendEcho('ping', pingData(now, ping), false), frame);
+        this.#transmit(wire.appendEcho('ping', pingData(now, ping), false), frame);
       }
     });
   }
@@ -381,28 +341,15 @@ export class Session {
 
   /** @param {number} now */
   #ping(now) {
-    if (this.#out) {
+    if (this.#send.carrier) {
       this.#live.expect(now);
-      this.#transmit(false, wire.appendEcho('ping', pingData(now, 0), true));
+      this.#transmit(wire.appendEcho('ping', pingData(now, 0), true));
     }
   }
 
-  /**
-   * Sends frames as one packet.
-   *
-   * @param {boolean} media
-   * @param {...Bytes} frames
-   */
-  #transmit(media, ...frames) {
-    if (!this.#out) {
-      return;
-    }
-    const counter = this.#counter++;
-    this.counts.packetsSent = this.#counter;
-    this.#sent.put(counter, this.#clock.now());
-    const packet = wire.makePacket(counter, ...frames);
-    this.#traffic.sent(packet.length + PACKET_OVERHEAD - wire.PACKET_HEADER, media);
-    this.#out.sendPacket(packet, media);
+  /** @param {...Bytes} frames sent as one packet, without media */
+  #transmit(...frames) {
+    this.#send.transmit(this.#clock.now(), false, ...frames);
   }
 
   // Time.
@@ -414,7 +361,6 @@ export class Session {
 
   /**
    * Makes a tick come at a time, or earlier.
-   *
    * @param {number} at
    */
   #schedule(at) {
@@ -433,7 +379,7 @@ export class Session {
       return;
     }
     const now = this.#clock.now();
-    this.#traffic.look(this.#recv, now);
+    this.#send.traffic.look(this.#recv, now);
     this.#report(now, REPORT_SLACK);
     this.#sendDue(now);
     this.#doubt(now);
@@ -446,30 +392,28 @@ export class Session {
       return now + TICK_EVERY;
     }
     const report = this.#recv.eliciting ? this.#recv.dueAt + REPORT_SLACK : Infinity;
-    const next = Math.min(now + IDLE_TICK, report, this.#live.doubtAt(this.#send.rtt));
+    const next = Math.min(now + IDLE_TICK, report, this.#live.doubtAt(this.#send.stats.rtt));
     return Math.max(next, now + TICK_EVERY);
   }
 
   /**
    * Sends a report if one has been due for slack. Right after a packet both programs and their radios are awake; what no
    * packet comes for is left to the tick.
-   *
    * @param {number} now
    * @param {number} slack
    */
   #report(now, slack) {
-    if (this.#out && this.#recv.due(now, slack)) {
-      this.#transmit(false, wire.appendReport(appendReport(this.#recv.report(now)), true));
+    if (this.#send.carrier && this.#recv.due(now, slack)) {
+      this.#transmit(wire.appendReport(appendReport(this.#recv.report(now)), true));
     }
   }
 
   /**
    * Pings while it is not sure that the path works, and tells of the silence when that lasts.
-   *
    * @param {number} now
    */
   #doubt(now) {
-    const signs = { sent: this.#counter, rtt: this.#send.rtt, heardAt: this.#recv.heardAt };
+    const signs = { sent: this.#send.packets, rtt: this.#send.stats.rtt, heardAt: this.#recv.heardAt };
     const { ping, silent } = this.#live.look(now, signs);
     if (ping) {
       this.#ping(now);
@@ -483,14 +427,13 @@ export class Session {
 
   /**
    * Ends the session: the peer is told, the handler learns it.
-   *
    * @param {number} code one of CLOSE
    */
   end(code) {
     if (!this.#ended) {
       const frame = wire.appendClose(code, true);
       for (let i = 0; i < 3; i++) {
-        this.#transmit(false, frame);
+        this.#transmit(frame);
       }
       this.#finish(code, true);
     }
@@ -512,7 +455,7 @@ export class Session {
 
   #stop() {
     this.#ended = true;
-    this.#out = null;
+    this.#send.carrier = null;
     this.#clock.clearTimeout(this.#timer);
     this.#callAll(this.#urgentOut.clear(), false);
   }
@@ -529,7 +472,6 @@ export class Session {
 
   /**
    * Calls the handler: what it throws must not keep the rest of a packet, or the next tick, from being handled.
-   *
    * @template T
    * @param {() => T} f
    * @returns {T | undefined}
@@ -547,7 +489,6 @@ export class Session {
 
   /**
    * Tells whether something came from the peer within the last ms.
-   *
    * @param {number} ms
    */
   heardWithin(ms) {
@@ -559,14 +500,15 @@ export class Session {
    * taken.
    */
   quality() {
+    const { carrier, since, stats, traffic } = this.#send;
     return {
-      lossUp: this.#send.loss,
-      rtt: this.#send.rtt,
-      jitter: this.#send.jitter,
-      ...this.#traffic.rates(this.#recv, this.#clock.now()),
-      path: this.#out?.kind ?? null,
-      since: this.#since,
-      queued: this.#out?.queued() ?? 0,
+      lossUp: stats.loss,
+      rtt: stats.rtt,
+      jitter: stats.jitter,
+      ...traffic.rates(this.#recv, this.#clock.now()),
+      path: carrier?.kind ?? null,
+      since,
+      queued: carrier?.queued() ?? 0,
       stopped: this.#live.stopped,
     };
   }

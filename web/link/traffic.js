@@ -16,7 +16,6 @@ export class Traffic {
 
   /**
    * Counts a packet that is sent, with headers.
-   *
    * @param {number} bytes
    * @param {boolean} media
    */
@@ -29,7 +28,6 @@ export class Traffic {
 
   /**
    * Looks at the counts.
-   *
    * @param {import('./receive-stats.js').ReceiveStats} recv
    * @param {number} now
    */
@@ -42,7 +40,6 @@ export class Traffic {
 
   /**
    * Returns bytes a second of media sent lately.
-   *
    * @param {number} now
    */
   media(now) {
@@ -52,7 +49,6 @@ export class Traffic {
 
   /**
    * Returns bits a second, and the share of packets lost on the way here.
-   *
    * @param {import('./receive-stats.js').ReceiveStats} recv
    * @param {number} now
    */

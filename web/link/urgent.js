@@ -52,7 +52,6 @@ export class UrgentOut {
 
   /**
    * Queues a message; body is kept. It returns false when too many are under way, and done is not called then.
-   *
    * @param {number} kind
    * @param {Bytes} body
    * @param {(acked: boolean) => void} [done]
@@ -73,7 +72,6 @@ export class UrgentOut {
   /**
    * Calls send for each message whose time has come, as far as the pacer allows; ping is the kind of the ping to put in
    * front, 0 for none.
-   *
    * @param {number} now
    * @param {PathView} path
    * @param {(m: UrgentMessage, ping: number) => void} send
@@ -92,7 +90,6 @@ export class UrgentOut {
 
   /**
    * Tells whether a message is to be sent now.
-   *
    * @param {number} now
    */
   #any(now) {
@@ -101,7 +98,6 @@ export class UrgentOut {
 
   /**
    * Returns how long ago the message was sent whose last sending is the longest ago; 0 if there is none.
-   *
    * @param {number} now
    */
   #silent(now) {
@@ -111,7 +107,6 @@ export class UrgentOut {
   /**
    * Takes the next message to send, of which there is one. First sendings and repeats whose acknowledgement is overdue
    * take turns; other repeats leave when nothing else waits.
-   *
    * @param {number} now
    * @param {number} rtt
    * @returns {UrgentMessage}
@@ -125,7 +120,6 @@ export class UrgentOut {
 
   /**
    * Calls send with a message, which is pending from then on.
-   *
    * @param {UrgentMessage} m
    * @param {number} now
    * @param {(m: UrgentMessage, ping: number) => void} send
@@ -148,7 +142,6 @@ export class UrgentOut {
 
   /**
    * Forgets what the peer has received. The caller calls the done of what it returns.
-   *
    * @param {UrgentAck} ack
    * @param {number} now
    * @returns {UrgentMessage[]}
@@ -169,7 +162,6 @@ export class UrgentOut {
 
   /**
    * Forgets all messages. The caller calls the done of what it returns, with false.
-   *
    * @returns {UrgentMessage[]}
    */
   clear() {
@@ -188,7 +180,6 @@ export class UrgentIn {
 
   /**
    * Tells of a number whether it has not been taken yet; ok: it is within the window.
-   *
    * @param {number} number
    * @returns {{fresh: boolean, ok: boolean}}
    */
@@ -204,7 +195,6 @@ export class UrgentIn {
 
   /**
    * Records a number that is fresh.
-   *
    * @param {number} number
    */
   take(number) {
@@ -216,7 +206,6 @@ export class UrgentIn {
 
   /**
    * Returns what an acknowledgement says now.
-   *
    * @returns {UrgentAck}
    */
   ack() {

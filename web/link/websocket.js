@@ -31,7 +31,6 @@ const CLOSE_TIME = 2000; // ms after which a close that is not answered is over
 
 /**
  * Connects.
- *
  * @param {Place} place
  * @param {AbortSignal} signal ends the attempt; once it has succeeded it does nothing
  * @param {{clock?: Clock, WebSocket?: any}} [options] WebSocket: in the place of the browser's, for tests

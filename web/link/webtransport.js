@@ -31,7 +31,6 @@ export function hasWebTransport() {
 
 /**
  * Connects, showing one hash of the relay's certificate: with several, the browser does not tell which one it met.
- *
  * @param {Place} place
  * @param {AbortSignal} signal ends the attempt; once it has succeeded it does nothing
  * @param {{hash?: number, clock?: Clock}} [options] hash: which of the place's hashes
@@ -68,7 +67,6 @@ export async function openWebTransport(place, signal, options = {}) {
 
 /**
  * Returns the stream that the relay opens.
- *
  * @param {WebTransport} transport
  * @returns {Promise<WebTransportBidirectionalStream>}
  */
@@ -152,7 +150,6 @@ class WebTransportCarrier {
 
   /**
    * Hands on what comes until it ends; then, and when it cannot be read, the connection is of no use.
-   *
    * @param {ReadableStream<Bytes>} readable
    * @param {(chunk: Bytes) => void} take
    */

@@ -20,7 +20,6 @@ export class Window {
 
   /**
    * Tells whether counter may be accepted: not received yet and not below the window.
-   *
    * @param {number} counter
    */
   fresh(counter) {
@@ -29,7 +28,6 @@ export class Window {
 
   /**
    * Tells whether counter, which is in the window, was received.
-   *
    * @param {number} counter
    */
   received(counter) {
@@ -38,7 +36,6 @@ export class Window {
 
   /**
    * Records counter as received. It is to be called after fresh only.
-   *
    * @param {number} counter
    */
   mark(counter) {
@@ -50,7 +47,6 @@ export class Window {
 
   /**
    * Moves the window up and forgets what the positions it enters said of long ago.
-   *
    * @param {number} next
    */
   #advance(next) {

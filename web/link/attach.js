@@ -1,0 +1,230 @@
+/**
+ * How a client gets to its relay: where it is, which carriers are tried in which order, the handshake on each
+ * (docs/protocol.md, section 8). It remembers what worked, so that attaching again tries that first, and the one request
+ * to join. Sessions are not known here.
+ *
+ *     attach ──> Race ──> find (connect.json) ──> connect (carrier) ──> Attempt ──> the first that is welcomed
+ *
+ * @module
+ */
+
+import { toHex } from '../wire/bytes.js';
+import { Attempt, Refused } from './attempt.js';
+import { LinkError, asLinkError, describe } from './carrier.js';
+import { deadline } from './clock.js';
+import { fetchPlace } from './connect.js';
+import { Race } from './race.js';
+import { openWebSocket } from './websocket.js';
+import { hasWebTransport, openWebTransport } from './webtransport.js';
+
+/** @typedef {import('../wire/bytes.js').Bytes} Bytes */
+/** @typedef {import('./carrier.js').Carrier} Carrier */
+/** @typedef {import('./carrier.js').Place} Place */
+/** @typedef {import('./clock.js').Clock} Clock */
+/** @typedef {import('./race.js').Kind} Kind */
+/** @typedef {(place: Place, signal: AbortSignal, options: {hash: number, clock: Clock}) => Promise<Carrier>} Open */
+
+/**
+ * @typedef {object} AttachConfig
+ * @property {string} connectUrl of the relay's connect.json
+ * @property {import('../identity/identity.js').Identity} identity
+ * @property {string} name shown to others; at most 64 bytes
+ * @property {string} program and version; likewise
+ * @property {(relay: Bytes) => Promise<{room: string, entry: Bytes}>} makeJoin makes the request to join; called once
+ * @property {Bytes} [relayKey] which the relay must have; absent: the one that connect.json says
+ * @property {() => number} [random]
+ * @property {{webtransport?: Open, websocket?: Open}} [open] in the place of the browser's carriers; absent: not there
+ * @property {(signal: AbortSignal) => Promise<Place>} [place] in the place of fetching connectUrl
+ */
+
+const ATTEMPT_TIME = 20_000; // ms that an attempt may take: the relay gives as much
+const PASSING = new Set(['rate', 'too_many_sessions', 'shutting_down']); // refusals that pass, for who was welcome once
+
+export class Attacher {
+  #config;
+  #clock;
+  /** @type {{webtransport?: Open, websocket?: Open}} */
+  #open;
+  #id = crypto.getRandomValues(new Uint8Array(16)); // of the session
+  /** @type {Promise<{room: string, entry: Bytes}> | null} */
+  #join = null;
+  /** The relay's key, hexadecimal, from when #join was made for it. @type {string | null} */
+  #relay = null;
+  /** @type {Place | null} */
+  #place = null;
+  /** What worked last: it is tried first. @type {{kind: Kind | null, hash: string | null}} */
+  #worked = { kind: null, hash: null };
+  /** @type {Race | null} */
+  #race = null;
+
+  /**
+   * @param {AttachConfig} config
+   * @param {Clock} clock
+   */
+  constructor(config, clock) {
+    this.#config = config;
+    this.#clock = clock;
+    this.#open = config.open ?? {
+      webtransport: hasWebTransport() ? openWebTransport : undefined,
+      websocket: typeof WebSocket === 'function' ? openWebSocket : undefined,
+    };
+  }
+
+  /** Whether attempts are under way. */
+  get racing() {
+    return this.#race !== null;
+  }
+
+  /** Whether it is of use to try WebTransport. */
+  get hasWebTransport() {
+    return this.#open.webtransport !== undefined;
+  }
+
+  /**
+   * Races attempts until one is welcomed.
+   * @param {AbortSignal} signal
+   * @param {boolean} first the client was never welcomed: refusals that may pass end it, too
+   * @returns {Promise<Attempt>} rejects with a LinkError
+   */
+  async attach(signal, first) {
+    const race = new Race({
+      clock: this.#clock,
+      random: this.#config.random ?? Math.random,
+      place: (again, signal) => this.#find(again, signal),
+      kinds: (place) => this.#kinds(place),
+      attempt: (kind, place, signal) => this.#attempt(kind, place, signal),
+      final: (error) => error.final || (error instanceof Refused && (first || !PASSING.has(error.code))),
+    }, signal);
+    this.#race = race;
+    try {
+      const winner = await race.run();
+      this.#worked.kind = winner.carrier.kind;
+      return winner;
+    } finally {
+      this.#race = null;
+    }
+  }
+
+  /**
+   * Makes one attempt by WebTransport.
+   * @param {AbortSignal} signal
+   * @returns {Promise<Attempt>} rejects with a LinkError
+   */
+  async upgrade(signal) {
+    const place = await this.#find(true, signal);
+    if (!place.webtransport) {
+      throw new LinkError('connect', 'the relay does not offer WebTransport');
+    }
+    const attempt = await this.#attempt('webtransport', place, signal);
+    this.#worked.kind = 'webtransport';
+    return attempt;
+  }
+
+  /** Makes an attempt now, if a race is under way: there is a reason for it to succeed. */
+  hurry() {
+    this.#race?.hurry();
+  }
+
+  /**
+   * Returns where the relay is to be reached. What is known already is good enough for a first try, and when there is no
+   * way to ask.
+   * @param {boolean} again
+   * @param {AbortSignal} signal
+   * @returns {Promise<Place>}
+   */
+  async #find(again, signal) {
+    if (this.#place && !again) {
+      return this.#place;
+    }
+    const { connectUrl, relayKey, place } = this.#config;
+    try {
+      const found = place ? place(signal) : fetchPlace(connectUrl, { clock: this.#clock, signal, relayKey });
+      this.#place = await found;
+    } catch (error) {
+      if (!this.#place || (error instanceof LinkError && error.final)) {
+        throw error;
+      }
+    }
+    return this.#place;
+  }
+
+  /**
+   * @param {Place} place
+   * @returns {Kind[]}
+   */
+  #kinds(place) {
+    /** @type {Kind[]} */
+    const kinds = ['webtransport', 'websocket'];
+    const usable = kinds.filter((kind) => place[kind] && this.#open[kind]);
+    return this.#worked.kind === 'websocket' ? usable.reverse() : usable;
+  }
+
+  /**
+   * Makes one attempt: a carrier, and the handshake on it.
+   * @param {Kind} kind
+   * @param {Place} place
+   * @param {AbortSignal} signal
+   * @returns {Promise<Attempt>}
+   */
+  async #attempt(kind, place, signal) {
+    const limit = deadline(this.#clock, ATTEMPT_TIME, signal);
+    try {
+      const carrier = await this.#connect(kind, place, limit.signal);
+      const attempt = new Attempt(carrier);
+      const { identity, name, program: client } = this.#config;
+      const join = (/** @type {Bytes} */ relay) => this.#request(relay);
+      const relay = this.#relay ?? place.relay;
+      await attempt.handshake({ identity, name, client, session: this.#id, relay, join }, limit.signal);
+      return attempt;
+    } finally {
+      limit.finish();
+    }
+  }
+
+  /**
+   * Opens a carrier. Of WebTransport's hashes the browser is shown one after the other, the one that was right last first.
+   * @param {Kind} kind
+   * @param {Place} place
+   * @param {AbortSignal} signal
+   * @returns {Promise<Carrier>}
+   */
+  async #connect(kind, place, signal) {
+    const open = /** @type {Open} */ (this.#open[kind]);
+    if (kind === 'websocket') {
+      return open(place, signal, { hash: 0, clock: this.#clock });
+    }
+    const names = (place.webtransport?.hashes ?? []).map(toHex);
+    const worked = names.indexOf(this.#worked.hash ?? '');
+    const order = [...names.keys()].sort((a, b) => Number(b === worked) - Number(a === worked));
+    let last = new LinkError('connect', 'the relay does not offer WebTransport');
+    for (const hash of order) {
+      try {
+        const carrier = await open(place, signal, { hash, clock: this.#clock });
+        this.#worked.hash = names[hash];
+        return carrier;
+      } catch (error) {
+        last = asLinkError(error);
+        if (signal.aborted) {
+          break;
+        }
+      }
+    }
+    throw last;
+  }
+
+  /**
+   * Makes the request to join, once: attaching again is no new join.
+   * @param {Bytes} relay
+   */
+  async #request(relay) {
+    if (!this.#join) {
+      this.#relay = toHex(relay);
+      this.#join = this.#config.makeJoin(relay);
+    }
+    try {
+      return await this.#join;
+    } catch (error) {
+      throw new LinkError('join', describe(error), { cause: error, final: true });
+    }
+  }
+}

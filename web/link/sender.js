@@ -1,0 +1,110 @@
+/**
+ * The sending half of a session: the carrier in use, the counter of its packets, which aliases the peer knows, and what
+ * became of what was sent (docs/protocol.md, sections 3 and 4). When to send what is decided in session.js.
+ *
+ *     frames ── transmit ──> counter || frames ──> carrier
+ *
+ * @module
+ */
+
+import { PACKET_HEADER, appendMedia, makePacket } from '../wire/frame.js';
+import { SendStats, SentTimes } from './send-stats.js';
+import { Traffic } from './traffic.js';
+
+/** @typedef {import('../wire/bytes.js').Bytes} Bytes */
+/** @typedef {import('./carrier.js').Carrier} Carrier */
+
+/**
+ * What a packet costs beside its frames, about: IPv4 20, UDP 8, QUIC's header 6, frame 3, tag 16, and our counter 4.
+ */
+export const PACKET_OVERHEAD = 57;
+
+export class Sender {
+  /** @type {Carrier | null} */
+  carrier = null;
+  /** When `carrier` was installed. */
+  since = 0;
+  /** Packets sent: the counter of the next one. */
+  packets = 0;
+  stats = new SendStats();
+  traffic = new Traffic();
+
+  #times = new SentTimes();
+  /** @type {Set<number>} */
+  #known = new Set(); // aliases of ours that the peer knows
+
+  /**
+   * Makes a carrier the one to send with.
+   * @param {Carrier} carrier
+   * @param {number} now
+   * @returns {boolean} it is of another kind than the one before: another path
+   */
+  install(carrier, now) {
+    const other = this.carrier?.kind !== carrier.kind;
+    this.carrier = carrier;
+    this.since = now;
+    return other;
+  }
+
+  /**
+   * Sends frames as one packet. Without a carrier it does nothing.
+   * @param {number} now
+   * @param {boolean} media
+   * @param {...Bytes} frames
+   */
+  transmit(now, media, ...frames) {
+    if (!this.carrier) {
+      return;
+    }
+    const counter = this.packets++;
+    this.#times.put(counter, now);
+    const packet = makePacket(counter, ...frames);
+    this.traffic.sent(packet.length + PACKET_OVERHEAD - PACKET_HEADER, media);
+    this.carrier.sendPacket(packet, media);
+  }
+
+  /**
+   * Sends a media frame, in its short form once the peer has acknowledged the alias.
+   * @param {number} now
+   * @param {number} alias
+   * @param {bigint} kid
+   * @param {number} ctr
+   * @param {Bytes} ciphertext
+   */
+  media(now, alias, kid, ctr, ciphertext) {
+    const long = !this.#known.has(alias);
+    this.transmit(now, true, appendMedia({ alias, kid, ctr, ciphertext, long }, true));
+  }
+
+  /**
+   * Notes that the peer knows, or must learn again, what an alias of ours stands for.
+   * @param {number} alias
+   * @param {boolean} known
+   */
+  setAliasKnown(alias, known) {
+    if (known) {
+      this.#known.add(alias);
+    } else {
+      this.#known.delete(alias);
+    }
+  }
+
+  /**
+   * Takes a report of the peer.
+   * @param {import('../wire/report.js').Report} report
+   * @param {number} now
+   * @returns {boolean} packets arrive over there
+   */
+  report(report, now) {
+    return this.stats.report(report, this.packets, this.#times, now);
+  }
+
+  /**
+   * What is known about the path, for the pacer.
+   * @param {number} now
+   * @returns {import('./pace.js').PathView}
+   */
+  path(now) {
+    return { media: this.traffic.media(now), rtt: this.stats.rtt, jitter: this.stats.jitter };
+  }
+}
