@@ -1,0 +1,152 @@
+/**
+ * The microphone, on the page's side: asks for it, and has its sound sent to a MessagePort in blocks of 10 ms. The
+ * sound itself never passes the main thread.
+ *
+ *     getUserMedia --> MediaStreamSource --> capture.worklet --port--> the engine's Worker
+ *
+ * @module audio/capture
+ */
+
+/**
+ * Why there is no microphone: it was not allowed; there is none; another program has it; it was unplugged or taken
+ * away; the page is not secure (https); anything else.
+ *
+ * @typedef {'denied' | 'missing' | 'busy' | 'gone' | 'insecure' | 'other'} CaptureFault
+ */
+
+/** There is no microphone; `code` says why. */
+export class CaptureError extends Error {
+  /** @param {CaptureFault} code @param {string} message */
+  constructor(code, message) {
+    super(message);
+    this.name = 'CaptureError';
+    this.code = code;
+  }
+}
+
+/** @type {Record<string, CaptureFault>} by the name of the DOMException */
+const FAULTS = {
+  NotAllowedError: 'denied',
+  SecurityError: 'denied',
+  NotFoundError: 'missing',
+  OverconstrainedError: 'missing',
+  NotReadableError: 'busy',
+  AbortError: 'busy',
+};
+
+/** What an error of getUserMedia means. @param {unknown} error @returns {CaptureFault} */
+export function captureFault(error) {
+  if (error instanceof CaptureError) return error.code;
+  const name = /** @type {{name?: unknown} | null} */ (error)?.name;
+  return (typeof name === 'string' && Object.hasOwn(FAULTS, name) && FAULTS[name]) || 'other';
+}
+
+/**
+ * @typedef {object} CaptureOptions
+ * @property {string} [deviceId] absent or empty: the default. One that is not there any more gives way to the default.
+ * @property {boolean} [noiseSuppression]
+ */
+
+/**
+ * Opens the microphone. It throws CaptureError.
+ *
+ * @param {AudioContext} context at 48 kHz @param {CaptureOptions} [options]
+ */
+export async function startCapture(context, { deviceId = '', noiseSuppression = true } = {}) {
+  const stream = await openMicrophone(deviceId, noiseSuppression);
+  try {
+    await context.audioWorklet.addModule(new URL('./capture.worklet.js', import.meta.url));
+    return new Capture(context, stream);
+  } catch (error) {
+    for (const track of stream.getTracks()) track.stop();
+    throw new CaptureError('other', `cannot start the sound: ${messageOf(error)}; reload the page`);
+  }
+}
+
+/** @param {string} deviceId @param {boolean} noiseSuppression @returns {Promise<MediaStream>} */
+async function openMicrophone(deviceId, noiseSuppression) {
+  if (!globalThis.isSecureContext || !navigator.mediaDevices?.getUserMedia) {
+    throw new CaptureError('insecure', 'the page may not use a microphone: open it by https');
+  }
+  const audio = { echoCancellation: true, noiseSuppression, autoGainControl: true, channelCount: 1 };
+  try {
+    return await navigator.mediaDevices.getUserMedia({
+      audio: deviceId ? { ...audio, deviceId: { exact: deviceId } } : audio,
+    });
+  } catch (error) {
+    const code = captureFault(error);
+    if (deviceId && code === 'missing') return openMicrophone('', noiseSuppression);
+    throw new CaptureError(code, `no microphone: ${messageOf(error)}`);
+  }
+}
+
+/** @param {unknown} error */
+function messageOf(error) {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** An open microphone. */
+export class Capture {
+  /** Told once when the microphone is lost. @type {((code: CaptureFault) => void) | null} */ onended = null;
+  /** Told how loud it is, dBFS, ten times a second. @type {((dbfs: number) => void) | null} */ onlevel = null;
+
+  #stream;
+  #source;
+  #over = false;
+
+  /** @param {AudioContext} context @param {MediaStream} stream */
+  constructor(context, stream) {
+    this.#stream = stream;
+    const { port1, port2 } = new MessageChannel();
+    /** Gives {pcm: Float32Array(480), frame}; wants {back: pcm.buffer} when done. To be transferred to the Worker. */
+    this.port = port1;
+    this.node = new AudioWorkletNode(context, 'wzp-capture', {
+      numberOfInputs: 1,
+      numberOfOutputs: 1, // of silence: a node that leads nowhere is not run
+      channelCount: 1,
+      channelCountMode: 'explicit',
+    });
+    this.node.port.postMessage({ port: port2 }, [port2]);
+    this.node.port.onmessage = ({ data }) => this.onlevel?.(data.level);
+    this.#source = context.createMediaStreamSource(stream);
+    this.#source.connect(this.node).connect(context.destination);
+    this.#track.addEventListener('ended', () => this.#lost());
+  }
+
+  get #track() {
+    return this.#stream.getAudioTracks()[0];
+  }
+
+  /** Which microphone it is, e.g. for the settings. */
+  get label() {
+    return this.#track.label;
+  }
+
+  /** The id of the device, '' when the browser does not tell. */
+  get deviceId() {
+    return this.#track.getSettings().deviceId ?? '';
+  }
+
+  /** Which treatment of the sound the browser really does. */
+  get treatment() {
+    const { echoCancellation, noiseSuppression, autoGainControl } = this.#track.getSettings();
+    return { echoCancellation: Boolean(echoCancellation), noiseSuppression, autoGainControl };
+  }
+
+  #lost() {
+    if (this.#over) return;
+    this.stop();
+    this.onended?.('gone');
+  }
+
+  /** Gives the microphone back; nothing more comes. It may be called again. */
+  stop() {
+    if (this.#over) return;
+    this.#over = true;
+    for (const track of this.#stream.getTracks()) track.stop();
+    this.#source.disconnect();
+    this.node.disconnect();
+    this.node.port.postMessage({ stop: true });
+    this.node.port.onmessage = null;
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * The loudspeaker, on the page's side. What is played comes from the engine's Worker by a MessagePort, asked for by the
+ * sound card's clock.
+ *
+ *     the engine's Worker <--port--> playback.worklet --> context.destination
+ *                                          '--> loopbackRoute (echo.js), where our own sound would be heard
+ *
+ * @module audio/playback
+ */
+
+import { loopbackRoute } from './echo.js';
+
+/**
+ * Starts to play.
+ *
+ * @param {AudioContext} context at 48 kHz @param {{sinkId?: string}} [options] sinkId: which loudspeaker
+ */
+export async function startPlayback(context, { sinkId = '' } = {}) {
+  await context.audioWorklet.addModule(new URL('./playback.worklet.js', import.meta.url));
+  const playback = new Playback(context);
+  if (sinkId) await playback.setSink(sinkId);
+  return playback;
+}
+
+/** Sound on its way out. */
+export class Playback {
+  /** Times that the engine was late, since the start. */
+  underruns = 0;
+
+  #context;
+  #queued = 0; // ms
+  /** @type {import('./echo.js').LoopbackRoute | null} */ #route = null;
+  #sink = '';
+
+  /** @param {AudioContext} context */
+  constructor(context) {
+    this.#context = context;
+    const { port1, port2 } = new MessageChannel();
+    /** Gives {need: blocks, queued: ms}; wants {pcm: Float32Array(480)} for each. To be transferred to the Worker. */
+    this.port = port1;
+    this.node = new AudioWorkletNode(context, 'wzp-playback', {
+      numberOfInputs: 0,
+      numberOfOutputs: 1,
+      outputChannelCount: [1],
+    });
+    this.node.port.postMessage({ port: port2 }, [port2]);
+    this.node.port.onmessage = ({ data }) => {
+      this.#queued = data.queued;
+      this.underruns = data.underruns;
+    };
+    this.node.connect(context.destination);
+  }
+
+  /** From the engine to the ear, ms: queue and output device. What the browser does not tell counts as none. */
+  get latency() {
+    return this.#queued + 1000 * (this.#context.outputLatency || this.#context.baseLatency || 0);
+  }
+
+  /** Whether a loudspeaker can be chosen at all. */
+  get canChoose() {
+    return 'setSinkId' in this.#context;
+  }
+
+  /**
+   * Chooses the loudspeaker; '' is the default. Resolves to whether that worked: a device that is gone leaves things
+   * as they are.
+   *
+   * @param {string} sinkId
+   */
+  async setSink(sinkId) {
+    try {
+      const context = /** @type {{setSinkId?: (id: string) => Promise<void>}} */ (/** @type {unknown} */ (this.#context));
+      if (this.#route) await this.#route.setSink(sinkId);
+      else if (context.setSinkId) await context.setSinkId(sinkId);
+      else return false;
+      this.#sink = sinkId;
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Plays by way of a peer connection, so that the browser's echo canceller knows our sound. */
+  async cancelEcho() {
+    if (this.#route) return;
+    const route = await loopbackRoute(this.#context, this.node);
+    this.node.disconnect(this.#context.destination);
+    this.#route = route;
+    if (this.#sink) await this.setSink(this.#sink);
+  }
+
+  /** Ends it. It may be called again. */
+  stop() {
+    this.#route?.close();
+    this.#route = null;
+    this.node.disconnect();
+    this.node.port.postMessage({ stop: true });
+    this.node.port.onmessage = null;
+  }
+}
