@@ -132,11 +132,20 @@ export class Reader {
    * @returns {number}
    */
   varint() {
+    const v = this.roundedVarint();
+    if (v > MAX_NUMBER) throw new FormatError(this.#part, 'limit', 'numbers are below 2^53');
+    return v;
+  }
+
+  /**
+   * As varint, but what is above 2^53 - 1 is returned too, rounded, and still above it.
+   * @returns {number}
+   */
+  roundedVarint() {
     if (this.left === 0) throw new FormatError(this.#part, 'truncated');
     const bytes = this.take(1 << (this.#bytes[this.#at] >> 6));
     let v = bytes[0] & 0x3f;
-    for (const b of bytes.subarray(1)) v = v * 256 + b; // rounds only what is too large
-    if (v > MAX_NUMBER) throw new FormatError(this.#part, 'limit', 'numbers are below 2^53');
+    for (const b of bytes.subarray(1)) v = v * 256 + b;
     return v;
   }
 }

@@ -250,9 +250,11 @@ export function frame(text) {
 
 /** Cuts a stream into messages. It holds one message at most, and no more memory than came. */
 export class Deframer {
+  /** @type {Bytes} */
+  #head = new Uint8Array(0);
   /** @type {Bytes[]} */
-  #chunks = [];
-  #have = 0;
+  #body = [];
+  #missing = 0; // bytes of the body
 
   /**
    * Takes what came next on the stream, and gives out the messages that are complete by it. After a FormatError the
@@ -261,28 +263,29 @@ export class Deframer {
    * @returns {Generator<string, void>} to be read to its end, or the rest of the chunk is lost
    */
   *feed(chunk) {
-    let rest = chunk;
-    while (rest.length > 0) {
-      const want = this.#want() - this.#have;
-      const part = rest.slice(0, want);
+    for (let rest = chunk; rest.length > 0; ) {
+      const part = rest.slice(0, this.#head.length < 4 ? 4 - this.#head.length : this.#missing);
       rest = rest.subarray(part.length);
-      this.#chunks.push(part);
-      this.#have += part.length;
-      if (part.length < want || this.#have <= 4) continue;
-      const message = concat(...this.#chunks).subarray(4);
-      this.#chunks = [];
-      this.#have = 0;
+      if (this.#head.length < 4) {
+        this.#head = concat(this.#head, part);
+        if (this.#head.length === 4) this.#missing = bodyLength(this.#head);
+        continue;
+      }
+      this.#body.push(part);
+      this.#missing -= part.length;
+      if (this.#missing > 0) continue;
+      const message = concat(...this.#body);
+      this.#head = new Uint8Array(0);
+      this.#body = [];
       yield fromUtf8(message, PART);
     }
   }
+}
 
-  /** How many bytes, length included, are to be there before anything else can be done. */
-  #want() {
-    if (this.#have < 4) return 4;
-    if (this.#chunks.length > 1) this.#chunks = [concat(...this.#chunks)];
-    const length = new DataView(this.#chunks[0].buffer).getUint32(0);
-    if (length === 0) throw new FormatError(PART, 'invalid', 'is empty');
-    if (length > MAX_MESSAGE) throw tooLong();
-    return 4 + length;
-  }
+/** @param {Bytes} head */
+function bodyLength(head) {
+  const length = new DataView(head.buffer).getUint32(0);
+  if (length === 0) throw new FormatError(PART, 'invalid', 'is empty');
+  if (length > MAX_MESSAGE) throw tooLong();
+  return length;
 }

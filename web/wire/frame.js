@@ -146,10 +146,11 @@ function parseMedia(layer, code, body) {
   const long = code === CODE_LONG;
   const alias = code > ALIAS_INLINE ? r.varint() : code;
   const kid = long ? r.uint64() : undefined;
-  const ctr = long ? r.varint() : r.uint16();
+  const ctr = long ? r.roundedVarint() : r.uint16();
   if (r.left === 0) throw new FormatError('media frame', 'truncated');
   checkAlias(alias, 'media frame');
   if (r.left > MAX_CIPHERTEXT) throw new FormatError('media frame', 'limit', 'a ciphertext has at most 1100 bytes');
+  if (ctr > MAX_NUMBER) return { kind: 'unknown' }; // one talker's CTR must not cost what others said in the packet
   const media = { kind: /** @type {const} */ ('media'), layer, long, alias, ctr, ciphertext: r.rest() };
   return long ? { ...media, kid } : media;
 }
