@@ -5,10 +5,40 @@ import test from 'node:test';
 
 import * as urgent from '../wire/urgent.js';
 import {Generation, ratchetAhead} from './listener-generation.js';
-import {MadeKey, NEVER, Party, at, chain, heard, unheard} from './talker-party.test.js';
+import {MadeKey, NEVER, Party, ROOM, at, chain, heard, unheard} from './talker-party.test.js';
 
 const good = MadeKey.good;
 const party = (/** @type {string} */ name) => Party.create(name);
+
+const RATCHET = 'SFrame 1.0 Ratchet';
+const FRAME_KEY = 'SFrame 1.0 Secret key';
+
+/**
+ * Lets meanwhile happen in the middle of what f waits for: at the first derivation with a label.
+ * @template T
+ * @param {string} label
+ * @param {() => Promise<T>} f
+ * @param {() => unknown} meanwhile
+ * @returns {Promise<T>} what f returns
+ */
+async function during(label, f, meanwhile) {
+  const derive = crypto.subtle.deriveBits;
+  let happened = false;
+  crypto.subtle.deriveBits = async function (params, key, bits) {
+    const info = new TextDecoder().decode(/** @type {any} */ (params).info);
+    if (info.startsWith(label) && !happened) {
+      happened = true;
+      await meanwhile();
+    }
+    return derive.call(crypto.subtle, params, key, bits);
+  };
+  try {
+    return await f();
+  } finally {
+    crypto.subtle.deriveBits = derive;
+    assert.ok(happened);
+  }
+}
 
 test('a closed listener', async () => {
   const [a, b] = [await party('a'), await party('b')];
@@ -56,6 +86,80 @@ test('keys are accepted in the order in which they came', async () => {
   const messages = await Promise.all([0, 1, 2, 3, 2].map((i) => keys[i].message(a, b)));
   const results = await Promise.allSettled(messages.map((message) => b.accept(a, message, at(0))));
   assert.deepEqual(results.map((r) => r.status === 'fulfilled' ? r.value : r.reason.code), [true, true, true, true, 'known_key']);
+});
+
+test('a key that takes long to check is not overtaken by the next one', async () => {
+  const [a, b] = [await party('a'), await party('b')];
+  const w = (await chain('one'))[0];
+  const messages = await Promise.all([1, 2].map(async (n) => (await good(n, n << 4, 0, w)).message(a, b)));
+  const {joinKey} = b;
+  let slow = true;
+  b.joinKey = /** @type {any} */ ({
+    async unwrap(/** @type {any[]} */ ...args) {
+      if (slow) {
+        slow = false;
+        await new Promise((resolve) => setTimeout(resolve, 30));
+      }
+      return joinKey.unwrap(.../** @type {[any, any, any, any]} */ (args));
+    },
+  });
+  b.listen();
+  assert.deepEqual(await Promise.all(messages.map((message) => b.accept(a, message, at(0)))), [true, true]);
+});
+
+test('closing while a key is followed', async () => {
+  const [a, b] = [await party('a'), await party('b')];
+  const w = await chain('one');
+  await b.takes(a, await good(1, 0, 0, w[0]), at(0));
+  const message = await (await good(2, 4, 0, w[4])).message(a, b);
+  await assert.rejects(during(RATCHET, () => b.accept(a, message, at(0)), () => b.listener.close()), {code: 'known_key'});
+  await unheard(await (await good(0, 4, 0, w[4])).frame(a, 0, 0), 'no_key', at(0), b);
+});
+
+test('closing while a frame is opened', async () => {
+  const [a, b] = [await party('a'), await party('b')];
+  const w = await chain('one');
+  for (const [step, label] of /** @type {[number, string][]} */ ([[0, FRAME_KEY], [3, RATCHET], [3, FRAME_KEY]])) {
+    b.listen();
+    await b.takes(a, await good(1, 0, 0, w[0]), at(0));
+    const frame = await (await good(0, step, 0, w[step])).frame(a, 0, 0);
+    await assert.rejects(during(label, () => b.opens(frame, at(0)), () => b.listener.close()), {code: 'no_key'});
+  }
+});
+
+test('a key whose generation goes while it is followed begins it again', async () => {
+  const [a, b] = [await party('a'), await party('b')];
+  const w = await chain('one');
+  await b.takes(a, await good(1, 0, 0, w[0]), at(0));
+  await b.takes(a, await good(2, 0x10, 0, (await chain('two'))[0]), at(0));
+  const message = await (await good(3, 4, 0, w[4])).message(a, b);
+  assert.equal(await during(RATCHET, () => b.accept(a, message, at(10)), () => b.listener.expire(at(10))), true);
+  await heard(await (await good(0, 4, 0, w[4])).frame(a, 0, 0), 'words', at(10), b);
+  await unheard(await (await good(0, 3, 0, w[3])).frame(a, 0, 0), 'early', at(10), b);
+});
+
+test('a key that is followed while frames move on is still of the same chain', async () => {
+  const [a, b] = [await party('a'), await party('b')];
+  const w = await chain('one');
+  for (const ahead of [2, 4, 8]) {
+    b.listen();
+    await b.takes(a, await good(1, 0, 0, w[0]), at(0));
+    const message = await (await good(2, 4, 0, w[4])).message(a, b);
+    const frame = await (await good(0, ahead, 0, w[ahead])).frame(a, 0, 0);
+    assert.equal(await during(RATCHET, () => b.accept(a, message, at(0)), () => b.opens(frame, at(0))), true);
+    for (const step of [4, 3, 2, 0, 1, 9, 4]) {
+      await heard(await (await good(0, step, 0, w[step])).frame(a, 1, 0), 'words', at(0), b);
+    }
+  }
+});
+
+test('a frame that is opened while a header moves on counts from its first CTR', async () => {
+  const [a, b] = [await party('a'), await party('b')];
+  const w = await chain('one');
+  await b.takes(a, await good(1, 0, 0, w[0]), at(0));
+  const message = await (await good(2, 4, 50, w[4])).message(a, b);
+  const frame = await (await good(0, 6, 0, w[6])).frame(a, 0, 49);
+  await assert.rejects(during(RATCHET, () => b.opens(frame, at(0)), () => b.accept(a, message, at(0))), {code: 'early'});
 });
 
 test('a bad key does not hold up the next one', async () => {
@@ -150,8 +254,17 @@ test('erased steps keep nothing, also of what comes after', async () => {
   const kept = generation.follow({...header, number: 2}, new Uint8Array(32).fill(3));
   generation.erase();
   await assert.rejects(opened, {code: 'auth'});
-  assert.ok(step.erased);
   assert.notEqual((await kept).steps, generation.steps);
+  assert.ok(step.erased);
+
+  const a = await party('a');
+  const k = await good(1, 0, 0, new Uint8Array(16).fill(3));
+  const {kid, ctr, ciphertext} = await k.frame(a, 0, 5);
+  const [other] = new Generation(k.header, k.w.slice()).steps;
+  const opens = other.open(0, () => other.derive(2, kid, ROOM, null), ctr, ciphertext);
+  other.erase();
+  await opens;
+  assert.ok(other.erased);
 });
 
 test('what is no KID of ours has no key', async () => {

@@ -157,7 +157,7 @@ export class Listener {
       const held = talker.generation(generationOf(header.epoch));
       if (held) {
         const follow = await held.follow(header, w);
-        if (this.#closed || this.#talkers.get(sender.id) !== talker || held.steps !== follow.steps) {
+        if (held.steps !== follow.steps) { // also if it was erased
           eraseSteps(follow.ahead);
           continue;
         }
