@@ -1,0 +1,81 @@
+/**
+ * Who the user is, as the page handles it: the identity in the Store, made on the first join, and its seed as long as this
+ * page may show it. The keys themselves are identity/'s; no DOM.
+ *
+ * @module page/account
+ */
+
+import { Identity } from '../identity/identity.js';
+
+/** @typedef {import('../identity/store.js').Store} Store */
+
+/** See the module. */
+export class Account {
+  /** @type {Store} */ #store;
+  /** @type {Uint8Array<ArrayBuffer> | null} of an identity that was made or opened since the page was loaded; memory only */ #seed = null;
+  /** @type {Promise<void> | null} */ #making = null;
+  /** '' before the first join. */
+  fingerprint = '';
+  /** Whether a sealed copy of the words is in this browser. */
+  sealed = false;
+
+  /** @param {Store} store */
+  constructor(store) {
+    this.#store = store;
+  }
+
+  /** @param {Store} store @returns {Promise<Account>} */
+  static async open(store) {
+    const account = new Account(store);
+    account.fingerprint = (await store.loadIdentity())?.fingerprint ?? '';
+    account.sealed = await store.hasSealed();
+    return account;
+  }
+
+  /** Makes an identity if there is none. Resolves when the Store has it. */
+  async ensure() {
+    if (this.fingerprint !== '') return;
+    this.#making ??= this.#make().finally(() => (this.#making = null));
+    await this.#making;
+  }
+
+  async #make() {
+    const { identity, seed } = await Identity.generate();
+    await this.#store.saveIdentity(seed);
+    this.fingerprint = identity.fingerprint;
+    this.#seed = seed;
+  }
+
+  /** Whether the words can be shown now. */
+  get hasWords() {
+    return this.#seed !== null;
+  }
+
+  /** @returns {Promise<string[]>} the 24 words, none if they cannot be shown any more */
+  async words() {
+    if (!this.#seed) return [];
+    const { toWords } = await import('../identity/words.js'); // the list is large, and rarely needed
+    return toWords(this.#seed);
+  }
+
+  /** Takes an identity from its words. Throws an Error that says which word is wrong. @param {string} text */
+  async import(text) {
+    const { fromWords } = await import('../identity/words.js');
+    const seed = await fromWords(text);
+    this.fingerprint = (await this.#store.saveIdentity(seed)).fingerprint;
+    this.sealed = await this.#store.hasSealed(); // one of another seed is gone
+    this.#seed = seed;
+  }
+
+  /** Keeps the seed in this browser, encrypted. @param {string} passphrase */
+  async seal(passphrase) {
+    if (!this.#seed) return;
+    await this.#store.sealSeed(this.#seed, passphrase);
+    this.sealed = true;
+  }
+
+  /** Makes the words showable again. Throws if it is not the passphrase. @param {string} passphrase */
+  async openSealed(passphrase) {
+    this.#seed = await this.#store.openSealed(passphrase);
+  }
+}

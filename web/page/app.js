@@ -1,0 +1,255 @@
+/**
+ * The page as a whole: reads the address, keeps the screens apart, and leads from the door into a call and out of it. What
+ * touches the world (engine, devices, store) is handed in by main.js, and by the scenes with fakes.
+ *
+ *     address ──> Door ── join ──> Call + RoomView ── leave, error ──> ended screen ──> Door
+ *
+ * Tests read `data-state`, `data-transmitting` and `data-members` of the root element.
+ *
+ * @module page/app
+ */
+
+import { Bars } from './bars.js';
+import { Door } from './door.js';
+import { readAddress, roomPath } from './link.js';
+import { Presence } from './presence.js';
+import { endedScreen } from './screens.js';
+import { closeSheets } from './sheet.js';
+import { bar as barWords } from './words.js';
+
+/** @typedef {import('./door.js').Wish} Wish */
+/** @typedef {import('./call.js').Call} Call */
+/** @typedef {import('./room-view.js').RoomView} RoomView */
+
+/**
+ * @typedef {object} World
+ * @property {import('./prefs.js').Prefs} prefs
+ * @property {import('./account.js').Account} account
+ * @property {import('./devices.js').Devices} devices
+ * @property {() => Pick<import('../room/client.js').Engine, keyof import('../room/client.js').Engine>} engine makes one for a stay
+ * @property {{generate: () => Promise<string>, valid: (text: string) => Promise<boolean>}} secrets
+ * @property {() => Promise<string>} version of the relay
+ */
+
+/** Takes the address, and the secret out of it before anything else may see it. @returns {{room: string, secret: string}} */
+export function takeAddress() {
+  const address = readAddress(location);
+  if (location.hash !== '') history.replaceState(null, '', location.pathname + location.search);
+  return address;
+}
+
+/** The room's modules, which the door does without: they are loaded while people type. */
+async function loadRoom() {
+  const [{ Call }, { RoomView }] = await Promise.all([import('./call.js'), import('./room-view.js')]);
+  return { Call, RoomView };
+}
+
+/** See the module. */
+export class App {
+  #world;
+  #root;
+  #bars;
+  /** @type {Door | null} */ #door = null;
+  /** @type {RoomView | null} */ #view = null;
+  /** @type {Call | null} */ #call = null;
+  /** @type {Wish | null} the last one, to join again */ #wish = null;
+  /** @type {Presence | null} */ #presence = null;
+  /** @type {((level: number) => void) | null} */ #level = null;
+  #version = '';
+
+  /** @param {World} world @param {HTMLElement} root @param {Bars} bars */
+  constructor(world, root, bars) {
+    this.#world = world;
+    this.#root = root;
+    this.#bars = bars;
+    world.version().then((version) => (this.#version = version), () => {}); // shown in the settings only
+    world.devices.onpaused = (paused) => this.#paused(paused);
+    world.devices.onlevel = (level) => this.#level?.(level);
+    window.addEventListener('online', () => this.#network());
+    window.addEventListener('offline', () => this.#network());
+    window.addEventListener('hashchange', () => this.#visit());
+    window.addEventListener('popstate', () => this.#visit());
+    window.addEventListener('pagehide', () => this.#call?.leave());
+    this.theme();
+  }
+
+  /** The address was changed by the user: another invite was pasted, or it is the way back. */
+  #visit() {
+    const address = takeAddress();
+    if (this.#call && address.room === this.#call.model.room && address.secret === '') return;
+    this.#call?.leave();
+    void this.open(address);
+  }
+
+  /** Goes to a room's door, or to the first one. @param {{room: string, secret: string}} address */
+  async open({ room, secret }) {
+    const { prefs, secrets } = this.#world;
+    const badSecret = secret !== '' && !(await secrets.valid(secret));
+    const known = badSecret || secret !== '' || room === '' ? secret : await prefs.secret(room);
+    const elsewhere = room !== '' && await Presence.elsewhere(room);
+    this.#showDoor({ room, secret: badSecret ? '' : known, badSecret, elsewhere });
+  }
+
+  /** @param {{room: string, secret: string, badSecret: boolean, elsewhere: boolean}} at */
+  #showDoor({ room, secret, badSecret, elsewhere }) {
+    const { prefs, devices, secrets } = this.#world;
+    this.#clear();
+    this.#tell('door');
+    document.title = room ? `${room} - wzp` : 'wzp';
+    const door = new Door({
+      room, secret, badSecret, elsewhere, devices,
+      name: prefs.get('name'),
+      offline: !navigator.onLine,
+      newSecret: () => secrets.generate(),
+      join: (wish) => this.#join(wish),
+      forget: () => prefs.setSecret(room, ''),
+      other: () => this.#go('/', { room: '', secret: '' }),
+      settings: () => this.#settings(() => {}),
+    });
+    this.#door = door;
+    this.#root.append(door.element);
+    door.begin();
+    loadRoom().catch(() => {}); // joining tries again, and says what is wrong
+  }
+
+  /** @param {string} path @param {{room: string, secret: string}} address */
+  #go(path, address) {
+    if (path !== location.pathname) history.pushState(null, '', path);
+    void this.open(address);
+  }
+
+  /** Goes in. It begins in the click, so that the browser lets sound begin. @param {Wish} wish */
+  #join(wish) {
+    const { prefs, devices } = this.#world;
+    void devices.wake();
+    this.#wish = { ...wish, microphone: null };
+    prefs.set('name', wish.name);
+    if (wish.secret) prefs.setSecret(wish.room, wish.secret);
+    if (roomPath(wish.room) !== location.pathname) history.pushState(null, '', roomPath(wish.room));
+    document.title = `${wish.room} - wzp`;
+    this.#tell('joining');
+    loadRoom().then((room) => this.#enter(room, wish), (error) => {
+      this.#bars.error(error);
+      wish.microphone?.stop();
+      void this.open({ room: wish.room, secret: wish.secret });
+    });
+  }
+
+  /** @param {Awaited<ReturnType<typeof loadRoom>>} modules @param {Wish} wish */
+  #enter({ Call, RoomView }, wish) {
+    const { prefs, account, devices, engine } = this.#world;
+    this.#clear();
+    const call = new Call({
+      connectUrl: new URL('/connect.json', location.origin).href,
+      room: wish.room, name: wish.name, secret: wish.secret, microphone: wish.microphone,
+      mode: prefs.get('mode'),
+      engine: engine(), devices,
+      ready: () => account.ensure(),
+      sounds: () => prefs.get('sounds'),
+      changed: (parts) => this.#changed(call, parts),
+      people: (came, went) => this.#view?.news(came, went),
+    });
+    this.#call = call;
+    this.#view = new RoomView(call, {
+      origin: location.origin,
+      secret: wish.secret,
+      leave: () => call.leave(),
+      settings: (closed) => this.#settings(closed),
+    });
+    this.#root.append(this.#view.element);
+    this.#presence = new Presence(wish.room, { taken: () => call.leave('tab'), mute: () => call.mute(), leave: () => call.leave() });
+    call.setOffline(!navigator.onLine);
+    void call.start();
+  }
+
+  /** @param {Call} call @param {import('./model.js').Part[]} parts */
+  #changed(call, parts) {
+    if (call !== this.#call) return;
+    const { model } = call;
+    if (parts.includes('error')) this.#bars.error(model.broken);
+    if (model.state === 'ended') return this.#showEnded(model.error);
+    this.#view?.changed(parts);
+    this.#tell(model.state, { transmitting: model.transmitting, members: model.members.size });
+    if (parts.includes('control')) {
+      this.#world.prefs.set('mode', model.mode);
+      this.#presence?.show(model.mic === 'on' && !model.muted);
+    }
+    if (parts.includes('levels')) this.#level?.(model.me);
+  }
+
+  /** @param {{code: string, text: string} | null} error */
+  #showEnded(error) {
+    this.#clear();
+    this.#tell('ended');
+    const wish = this.#wish;
+    const room = wish?.room ?? '';
+    const screen = endedScreen(error, {
+      again: () => wish && this.#join(wish),
+      door: () => void this.open({ room, secret: '' }),
+    });
+    this.#root.append(screen);
+    screen.querySelector('h1')?.focus();
+  }
+
+  /** Takes away what is shown. */
+  #clear() {
+    closeSheets();
+    this.#door?.close();
+    this.#view?.close();
+    this.#presence?.close();
+    this.#door = this.#view = this.#presence = this.#call = null;
+    this.#root.replaceChildren();
+  }
+
+  /** For tests, and for the style sheet. @param {string} state @param {{transmitting: boolean, members: number}} [more] */
+  #tell(state, { transmitting, members } = { transmitting: false, members: 0 }) {
+    Object.assign(document.documentElement.dataset, { state, transmitting: String(transmitting), members: String(members) });
+  }
+
+  /** @param {() => void} closed */
+  #settings(closed) {
+    void import('./settings-sheet.js').then(({ openSettings }) => openSettings({
+      ...this.#world,
+      inCall: this.#call !== null,
+      version: this.#version,
+      microphoneChanged: () => this.#call ? void this.#call.askMicrophone() : this.#door?.devicesChanged(),
+      loudspeakerChanged: (id) => void this.#loudspeaker(id),
+      themeChanged: () => this.theme(),
+      level: (show) => (this.#level = show),
+      test: () => this.#call ? this.#call.model.mic !== 'on' && void this.#call.askMicrophone() : this.#door?.check(),
+      closed: () => {
+        this.#level = null;
+        closed();
+      },
+    })).catch((error) => this.#bars.error(error));
+  }
+
+  /** @param {string} id */
+  async #loudspeaker(id) {
+    const { devices } = this.#world;
+    if (!(await devices.loudspeaker(id))) this.#bars.show('device', { text: barWords.devicesFailed });
+  }
+
+  /** Follows the setting, or the system. */
+  theme() {
+    const theme = this.#world.prefs.get('theme');
+    if (theme === 'system') delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = theme;
+  }
+
+  #network() {
+    const offline = !navigator.onLine;
+    this.#door?.setOffline(offline);
+    this.#call?.setOffline(offline);
+    if (offline && this.#call) this.#bars.show('offline', { text: barWords.offline, fixed: true });
+    else this.#bars.hide('offline');
+  }
+
+  /** @param {boolean} paused the browser plays nothing until the user does something */
+  #paused(paused) {
+    if (!paused || !this.#call) return this.#bars.hide('paused');
+    this.#bars.show('paused', {
+      text: barWords.paused, action: barWords.resume, act: () => void this.#world.devices.wake(), fixed: true,
+    });
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * Calm bars across the top for what happened to the page as a whole: errors, no network, paused sound. Never silent, never
+ * more than a few.
+ *
+ * @module page/bars
+ */
+
+import { h } from './dom.js';
+import { icon } from './icons.js';
+import { bar as words } from './words.js';
+
+const most = 3;
+
+/** @typedef {{text: string, kind?: 'danger' | 'note', action?: string, act?: () => void, fixed?: boolean}} Bar `fixed`: without a button to dismiss it */
+
+/** The place of the bars. */
+export class Bars {
+  element = h('div', { class: 'bars', role: 'alert' });
+  /** @type {Map<string, HTMLElement>} by key */ #shown = new Map();
+
+  /** @param {string} key one bar of a key at a time @param {Bar} bar */
+  show(key, { text, kind = 'note', action, act, fixed = false }) {
+    const button = action && h('button', { type: 'button', class: 'button small', onclick: act }, action);
+    const dismiss = !fixed && h('button', {
+      type: 'button', class: 'icon-button', 'aria-label': words.dismiss, onclick: () => this.hide(key),
+    }, icon('close'));
+    const made = h('div', { class: 'bar', 'data-bar': key, 'data-kind': kind },
+      icon(kind === 'danger' ? 'warning' : 'info'), h('p', { dir: 'auto' }, text), button, dismiss);
+    const old = this.#shown.get(key);
+    if (old?.textContent === made.textContent) return; // not said twice to screen readers
+    if (old) old.replaceWith(made);
+    else this.element.append(made);
+    this.#shown.set(key, made);
+    if (this.#shown.size > most) this.hide([...this.#shown.keys()][0] ?? '');
+  }
+
+  /** @param {string} key */
+  hide(key) {
+    this.#shown.get(key)?.remove();
+    this.#shown.delete(key);
+  }
+
+  /** Something broke: says what, and offers to reload. @param {unknown} error */
+  error(error) {
+    const what = error instanceof Error ? error.message : String(error);
+    this.show('error', { text: words.error(what.slice(0, 200)), kind: 'danger', action: words.reload, act: () => location.reload() });
+  }
+}

@@ -1,0 +1,245 @@
+/**
+ * A stay in a room, as the page runs it: engine, microphone, loudspeaker, sounds and the model that the views show. No DOM.
+ *
+ *     room view ── press, mute, mode ──> Call ──> Engine (Worker)
+ *         ^                               |  └──> Devices (AudioContext, worklets, sounds)
+ *         └──── changed(parts) ── RoomModel <── Engine's messages
+ *
+ * @module page/call
+ */
+
+import { RoomModel } from './model.js';
+
+/** @typedef {import('./model.js').Part} Part */
+/** @typedef {import('./devices.js').Devices} Devices */
+/** @typedef {import('./devices.js').Microphone} Microphone */
+/** @typedef {import('../room/client.js').Engine} Engine */
+
+/**
+ * @typedef {object} CallOptions
+ * @property {string} connectUrl
+ * @property {string} room
+ * @property {string} name
+ * @property {string} secret '' for an open room
+ * @property {'open' | 'radio'} mode
+ * @property {Pick<Engine, keyof Engine>} engine
+ * @property {Devices} devices
+ * @property {Microphone | null} microphone one that runs already, from the door
+ * @property {() => Promise<unknown>} ready resolves when the identity is in the store
+ * @property {() => boolean} sounds whether the user wants them
+ * @property {(parts: Part[]) => void} changed
+ * @property {(came: string[], went: string[]) => void} people names of who came and went
+ */
+
+const quietAbove = 8; // people, for whose coming and going no sound is made
+
+/** See the module. */
+export class Call {
+  #options;
+  #engine;
+  #devices;
+  /** @type {Microphone | null} */ #microphone;
+  /** @type {Set<string> | null} ids of who was there, null before the first list */ #present = null;
+  /** @type {Map<string, string>} */ #names = new Map();
+  /** @type {Map<string, number>} by member */ #volumes = new Map();
+  #joinedOnce = false;
+  #over = false;
+  #asked = 0; // numbers the requests for a microphone, so that a late answer is known
+
+  /** @param {CallOptions} options */
+  constructor(options) {
+    this.#options = options;
+    this.#engine = options.engine;
+    this.#devices = options.devices;
+    this.#microphone = options.microphone;
+    this.model = new RoomModel(options.room, { private: options.secret !== '', mode: options.mode });
+    this.#engine.listen((message) => this.#take(message));
+  }
+
+  /** Joins, and asks for the microphone meanwhile: neither waits for the other. */
+  async start() {
+    const { connectUrl, room, name, secret, mode, ready } = this.#options;
+    const microphone = this.#microphone ? this.#useMicrophone(this.#microphone) : this.askMicrophone();
+    try {
+      const [playback] = await Promise.all([this.#devices.playback(), ready()]);
+      if (this.#over) return;
+      this.#engine.join({ connectUrl, room, name, secret: secret || undefined, mode, ports: { playback } });
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      this.#take({ type: 'state', state: 'ended', error: { code: 'page', text } });
+    }
+    await microphone;
+  }
+
+  /** Asks for the microphone, or another one. What goes wrong is in the model's `mic`. */
+  async askMicrophone() {
+    const asked = ++this.#asked;
+    const kept = this.#microphone;
+    this.#setMic('asking');
+    try {
+      const microphone = await this.#devices.microphone();
+      if (asked !== this.#asked || this.#over) return microphone.stop();
+      kept?.stop();
+      this.#useMicrophone(microphone);
+    } catch (error) {
+      if (asked !== this.#asked || this.#over) return;
+      this.#setMic(kept && !kept.ended ? 'on' : this.#devices.faultOf(error));
+    }
+  }
+
+  /** @param {Microphone} microphone */
+  #useMicrophone(microphone) {
+    this.#microphone = microphone;
+    microphone.onended = () => {
+      if (this.#microphone !== microphone || this.#over) return;
+      this.#microphone = null;
+      if (this.#joinedOnce) this.#engine.devices({ capture: null });
+      this.#setMic('gone');
+    };
+    this.#setMic('on');
+    if (this.#joinedOnce) this.#handOver(microphone);
+  }
+
+  /** @param {Microphone} microphone */
+  #handOver(microphone) {
+    const port = microphone.takePort();
+    if (port) this.#engine.devices({ capture: port });
+  }
+
+  /** @param {import('./model.js').Mic} mic */
+  #setMic(mic) {
+    this.model.mic = mic;
+    this.#options.changed(['control']);
+  }
+
+  /** @param {import('../room/client.js').EngineMessage} message */
+  #take(message) {
+    if (this.#over) return;
+    const { state, transmitting } = this.model;
+    const parts = this.model.apply(message, performance.now());
+    if (message.type === 'state') this.#stateChanged(state);
+    if (message.type === 'members') this.#membersChanged(message.list);
+    if (message.type === 'transmitting' && this.model.mode === 'radio' && transmitting !== message.on) {
+      this.#sound(message.on ? 'granted' : 'released');
+    }
+    if (parts.length > 0) this.#options.changed(parts);
+  }
+
+  /** @param {import('../room/client.js').CallState} before */
+  #stateChanged(before) {
+    const { state } = this.model;
+    if (state === 'joined' && !this.#joinedOnce) {
+      this.#joinedOnce = true;
+      if (this.#microphone) this.#handOver(this.#microphone);
+      if (this.model.muted) this.#engine.mute(true);
+      if (this.model.mode !== this.#options.mode) this.#engine.mode(this.model.mode);
+    }
+    if (state === 'reconnecting' && before === 'joined') this.#sound('lost');
+    if (state === 'joined' && before === 'reconnecting') this.#sound('back');
+    if (state === 'ended') this.#end();
+  }
+
+  /** @param {import('../room/client.js').Member[]} list */
+  #membersChanged(list) {
+    const now = new Set(list.filter(({ self }) => !self).map(({ id }) => id));
+    const before = this.#present;
+    this.#present = now;
+    const names = new Map(list.map(({ id, name }) => [id, name]));
+    const came = before ? [...now].filter((id) => !before.has(id)) : [];
+    const went = before ? [...before].filter((id) => !now.has(id)) : [];
+    for (const id of went) this.#volumes.delete(id);
+    if (came.length + went.length > 0) {
+      this.#options.people(came.map((id) => names.get(id) ?? ''), went.map((id) => this.#names.get(id) ?? ''));
+      if (now.size + 1 <= quietAbove) this.#sound(came.length > 0 ? 'joined' : 'left');
+    }
+    this.#names = names;
+  }
+
+  /** Plays a sound, but not over speech. @param {import('./devices.js').SoundName} name */
+  #sound(name) {
+    const { model } = this;
+    const speech = model.talkers().length > 0 || (model.mode === 'open' && model.transmitting);
+    const own = name === 'granted' || name === 'released';
+    if (this.#options.sounds() && (own || !speech)) this.#devices.sound(name);
+  }
+
+  /** @param {boolean} on the talk button is held */
+  press(on) {
+    const can = this.model.mode === 'radio' && this.model.mic === 'on' && this.model.state !== 'ended';
+    const held = on && can;
+    if (held === this.model.held) return;
+    this.model.held = held;
+    this.#engine.talk(held);
+    this.#options.changed(['control']);
+  }
+
+  /** @param {boolean} [on] */
+  mute(on = !this.model.muted) {
+    this.model.muted = on;
+    this.model.loudMe = false;
+    if (this.model.mode === 'radio') this.press(false);
+    this.#engine.mute(on);
+    this.#options.changed(['control', 'levels']);
+  }
+
+  /** @param {'open' | 'radio'} mode */
+  setMode(mode) {
+    if (mode === this.model.mode) return;
+    this.press(false);
+    this.model.mode = mode;
+    this.#engine.mode(mode);
+    this.#options.changed(['control']);
+  }
+
+  /** @param {string} member @returns {number} 1 as sent */
+  volumeOf(member) {
+    return this.#volumes.get(member) ?? 1;
+  }
+
+  /** @param {string} member @param {number} gain */
+  setVolume(member, gain) {
+    this.#volumes.set(member, gain);
+    this.#engine.volume(member, gain);
+    this.#options.changed(['members']);
+  }
+
+  /** The user says that a changed key is right. @param {string} member */
+  trust(member) {
+    this.#engine.trust(member);
+    for (const warning of [...this.model.warnings]) {
+      if (warning.code === 'name' && warning.member === member) this.acknowledge(warning);
+    }
+  }
+
+  /** @param {import('./model.js').Warning} warning */
+  acknowledge(warning) {
+    this.model.acknowledge(warning);
+    this.#options.changed(['warnings']);
+  }
+
+  /** @param {boolean} offline the device says that it has no network */
+  setOffline(offline) {
+    this.model.offline = offline;
+    this.#options.changed(['quality', 'state']);
+  }
+
+  /** Ends the stay from this side. @param {string} [code] why, '' if the user wanted it */
+  leave(code = '') {
+    if (this.#over) return;
+    this.#engine.leave();
+    const engine = this.#engine;
+    setTimeout(() => engine.close(), 2000); // the relay is told, or will find out
+    this.#end(false);
+    this.model.apply({ type: 'state', state: 'ended', error: code ? { code, text: '' } : undefined }, performance.now());
+    this.#options.changed(['state']);
+  }
+
+  /** @param {boolean} [close] the engine as well */
+  #end(close = true) {
+    this.#over = true;
+    this.#microphone?.stop();
+    this.#microphone = null;
+    this.#devices.rest();
+    if (close) this.#engine.close();
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * The big control in thumb reach: the microphone in open mode, the talk button in radio mode, with the switch between them.
+ * It turns pointers and clicks into press, release and mute; what it says comes from control-state.js.
+ *
+ * @module page/control
+ */
+
+import { controlState } from './control-state.js';
+import { fill, h, setAttribute, setText } from './dom.js';
+import { icon } from './icons.js';
+import { LevelBar } from './level-bar.js';
+import { room as words } from './words.js';
+
+/** @typedef {import('./call.js').Call} Call */
+
+const slip = 32; // CSS pixels that a finger may slide off the button before it counts as released
+
+/** See the module. */
+export class Control {
+  #call;
+  #label = h('span', { class: 'talk-label', dir: 'auto' });
+  #hint = h('span', { class: 'talk-hint', dir: 'auto' });
+  #icon = h('span', { class: 'talk-icon' });
+  #bar = new LevelBar();
+  #button = h('button', { type: 'button', class: 'talk' }, this.#icon,
+    h('span', { class: 'talk-words' }, this.#label, this.#hint), this.#bar.element);
+  /** @type {Record<'open' | 'radio', HTMLInputElement>} */ #modes;
+  element;
+  #locked = false; // pressed by a click without a pointer, as screen readers do: the next click ends it
+  #icons = '';
+  /** @type {number | null} the pointer that holds the button */ #pointer = null;
+  /** @type {AbortController} */ #listeners = new AbortController();
+
+  /** @param {Call} call */
+  constructor(call) {
+    this.#call = call;
+    this.#bar.element.setAttribute('aria-hidden', 'true');
+    this.#modes = { open: this.#choice('open'), radio: this.#choice('radio') };
+    this.element = h('footer', { class: 'dock' },
+      h('fieldset', { class: 'segments' }, h('legend', { class: 'unseen' }, words.mode), ...this.#segments()), this.#button);
+    this.#listen();
+  }
+
+  /** @param {'open' | 'radio'} mode @returns {HTMLInputElement} */
+  #choice(mode) {
+    return h('input', { type: 'radio', name: 'mode', value: mode, id: 'mode-' + mode, onchange: () => this.#call.setMode(mode) });
+  }
+
+  #segments() {
+    return /** @type {const} */ (['open', 'radio']).map((mode) =>
+      h('label', { for: 'mode-' + mode, title: words.modeHints[mode] }, this.#modes[mode], h('span', {}, words.modes[mode])));
+  }
+
+  #listen() {
+    const button = this.#button;
+    button.addEventListener('pointerdown', (event) => this.#down(event));
+    button.addEventListener('pointermove', (event) => this.#move(event));
+    for (const type of /** @type {const} */ (['pointerup', 'pointercancel', 'lostpointercapture'])) {
+      button.addEventListener(type, (event) => event.pointerId === this.#pointer && this.release());
+    }
+    button.addEventListener('click', (event) => this.#click(event));
+    button.addEventListener('contextmenu', (event) => event.preventDefault()); // a long press opens it on phones
+    const { signal } = this.#listeners;
+    window.addEventListener('blur', () => this.release(), { signal });
+    window.addEventListener('pagehide', () => this.release(), { signal });
+    document.addEventListener('visibilitychange', () => document.hidden && this.release(), { signal });
+  }
+
+  /** Whether a press means talking now. */
+  get #talks() {
+    return this.#call.model.mode === 'radio' && this.#call.model.mic === 'on';
+  }
+
+  /** @param {PointerEvent} event */
+  #down(event) {
+    if (!this.#talks || event.button !== 0 || !event.isPrimary) return;
+    this.#pointer = event.pointerId;
+    try {
+      this.#button.setPointerCapture(event.pointerId);
+    } catch {
+      // The pointer is gone already: pointercancel follows.
+    }
+    this.#locked = false;
+    this.#call.press(true);
+  }
+
+  /** @param {PointerEvent} event */
+  #move(event) {
+    if (event.pointerId !== this.#pointer) return;
+    const box = this.#button.getBoundingClientRect();
+    const { clientX: x, clientY: y } = event;
+    const off = x < box.left - slip || x > box.right + slip || y < box.top - slip || y > box.bottom + slip;
+    if (off) this.release();
+  }
+
+  /** Ends talking, whatever held it. */
+  release() {
+    const pointer = this.#pointer;
+    this.#pointer = null;
+    this.#locked = false;
+    if (pointer !== null && this.#button.hasPointerCapture(pointer)) this.#button.releasePointerCapture(pointer);
+    this.#call.press(false);
+  }
+
+  /** @param {MouseEvent} event */
+  #click(event) {
+    const { model } = this.#call;
+    if (model.mic === 'asking') return;
+    if (model.mic !== 'on') return void this.#call.askMicrophone();
+    if (model.mode === 'open') return this.#call.mute();
+    if (event.detail !== 0) return; // a pointer, which has pressed and released
+    this.#locked = !model.held;
+    this.#call.press(this.#locked);
+  }
+
+  /** @param {string[]} talkers names of the others who talk */
+  show(talkers) {
+    const { model } = this.#call;
+    const state = controlState(model, talkers, this.#locked);
+    setText(this.#label, state.label);
+    setText(this.#hint, state.hint);
+    if (this.#icons !== state.icon) fill(this.#icon, icon(state.icon));
+    this.#icons = state.icon;
+    setAttribute(this.#button, 'data-kind', state.kind);
+    setAttribute(this.#button, 'data-mode', model.mode);
+    setAttribute(this.#button, 'aria-pressed', state.pressed);
+    for (const [mode, input] of Object.entries(this.#modes)) input.checked = mode === model.mode;
+  }
+
+  /** Our own level. */
+  level() {
+    const { model } = this.#call;
+    this.#bar.show(model.mic === 'on' && (model.mode === 'radio' ? model.held : !model.muted) ? model.me : 0);
+  }
+
+  close() {
+    this.release();
+    this.#listeners.abort();
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * The door: which room, which name, can I be heard, join. One screen, whether one comes with a link or without.
+ *
+ * @module page/door
+ */
+
+import { fill, h, setAttribute, setText } from './dom.js';
+import { icon, mark } from './icons.js';
+import { newRoomName, personName, roomName } from './link.js';
+import { MicCheck } from './mic-check.js';
+import { bar, door as words } from './words.js';
+
+/**
+ * @typedef {object} DoorOptions
+ * @property {string} room from the address, '' if none
+ * @property {string} name as last time
+ * @property {string} secret '' if there is none
+ * @property {boolean} badSecret the address had one that cannot be right
+ * @property {boolean} elsewhere this room is open in another tab
+ * @property {boolean} offline
+ * @property {import('./devices.js').Devices} devices
+ * @property {() => Promise<string>} newSecret
+ * @property {(wish: Wish) => void} join
+ * @property {() => void} forget the invite of this room
+ * @property {() => void} other another room
+ * @property {() => void} settings
+ */
+
+/** @typedef {{room: string, name: string, secret: string, microphone: import('./devices.js').Microphone | null}} Wish */
+
+/** See the module. */
+export class Door {
+  element;
+  #options;
+  #mic;
+  #secret;
+  #room;
+  #name;
+  #form;
+  #join = h('button', { type: 'submit', class: 'button primary large' }, words.join);
+  #offline = h('p', { class: 'note', role: 'status' });
+
+  /** @param {DoorOptions} options */
+  constructor(options) {
+    this.#options = options;
+    this.#secret = options.secret;
+    this.#mic = new MicCheck(options.devices);
+    this.#room = new Field('room', words.room, options.room, words.roomHint);
+    this.#name = new Field('name', words.name, options.name, words.nameHint);
+    this.#name.input.setAttribute('autocomplete', 'nickname');
+    this.#form = this.#makeForm();
+    this.element = h('div', { class: 'door' }, this.#head(), h('main', { class: 'card' }, this.#form), this.#foot());
+    this.setOffline(options.offline);
+  }
+
+  /** What must wait until the door is on the page. */
+  begin() {
+    const empty = [this.#room, this.#name].find(({ input }) => input.isConnected && input.value === '');
+    // A keyboard that jumps up hides half of a phone: only where there is room for it.
+    if (matchMedia('(hover: hover)').matches) (empty?.input ?? this.#join).focus();
+    void this.#mic.begin();
+  }
+
+  /** The settings have another microphone now. */
+  devicesChanged() {
+    void this.#mic.again();
+  }
+
+  /** Begins to use the microphone, for the settings' test. */
+  check() {
+    void this.#mic.check();
+  }
+
+  /** @param {boolean} offline */
+  setOffline(offline) {
+    setText(this.#offline, offline ? bar.offlineDoor : '');
+    this.#offline.hidden = !offline;
+  }
+
+  close() {
+    this.#mic.close();
+    this.element.remove();
+  }
+
+  #head() {
+    const settings = h('button', { type: 'button', class: 'icon-button', 'aria-label': words.settings, onclick: this.#options.settings },
+      icon('settings'));
+    return h('header', { class: 'door-head' },
+      h('div', { class: 'brand' }, mark(), h('div', {}, h(this.#options.room ? 'p' : 'h1', { class: 'brand-name' }, 'wzp'), h('p', { class: 'hint' }, words.tagline))),
+      settings);
+  }
+
+  #makeForm() {
+    const { room, badSecret, elsewhere } = this.#options;
+    return h('form', { class: 'stack', noValidate: true, onsubmit: (/** @type {Event} */ event) => this.#submit(event) },
+      room ? this.#title() : this.#room.element,
+      badSecret && h('p', { class: 'trouble', role: 'alert', 'data-note': 'secret' }, icon('warning'), h('span', {}, words.badSecret)),
+      elsewhere && h('p', { class: 'note', role: 'status', 'data-note': 'tab' }, bar.otherTab),
+      this.#name.element,
+      this.#mic.element,
+      this.#offline,
+      this.#join);
+  }
+
+  #title() {
+    const lock = h('p', { class: 'lock', 'data-private': this.#secret !== '' });
+    const render = () => {
+      setAttribute(lock, 'data-private', this.#secret !== '');
+      fill(lock, icon(this.#secret ? 'lock' : 'unlock'), h('span', {}, this.#secret ? words.privateRoom : words.openRoom),
+        this.#secret !== '' && h('button', { type: 'button', class: 'link', onclick: () => {
+          this.#secret = '';
+          this.#options.forget();
+          render();
+        } }, words.forget));
+    };
+    render();
+    return h('div', { class: 'door-title' }, h('h1', { dir: 'auto' }, this.#options.room), lock);
+  }
+
+  #foot() {
+    const other = h('button', { type: 'button', class: 'link', onclick: this.#options.other }, words.otherRoom);
+    const open = h('div', { class: 'stack tight' },
+      h('button', { type: 'button', class: 'button quiet', onclick: () => void this.#openPrivate() }, icon('lock'), words.private),
+      h('p', { class: 'hint' }, words.privateHint));
+    return h('footer', { class: 'door-foot' }, this.#options.room ? other : open, h('p', { class: 'hint' }, words.safe));
+  }
+
+  async #openPrivate() {
+    const name = this.#checkedName();
+    if (name === null) return;
+    this.#go({ room: newRoomName(), name, secret: await this.#options.newSecret() });
+  }
+
+  /** @param {Event} event */
+  #submit(event) {
+    event.preventDefault();
+    const { room, fault } = this.#options.room ? { room: this.#options.room, fault: null } : roomName(this.#room.input.value);
+    this.#room.fault(fault ? words.faults.room[fault] : '');
+    const name = this.#checkedName();
+    if (fault) return this.#room.input.focus();
+    if (name !== null) this.#go({ room, name, secret: this.#secret });
+  }
+
+  /** @returns {string | null} null if there is none: the field says so */
+  #checkedName() {
+    const { name, fault } = personName(this.#name.input.value);
+    this.#name.fault(fault ? words.faults.name[fault] : '');
+    if (!fault) return name;
+    this.#name.input.focus();
+    return null;
+  }
+
+  /** @param {Omit<Wish, 'microphone'>} wish */
+  #go(wish) {
+    this.#join.disabled = true;
+    this.#options.join({ ...wish, microphone: this.#mic.take() });
+  }
+}
+
+/** A labelled text field with a hint, which gives way to what is wrong. */
+class Field {
+  input;
+  element;
+  #hint;
+  #hintText;
+
+  /** @param {string} id @param {string} label @param {string} value @param {string} hint */
+  constructor(id, label, value, hint) {
+    this.#hintText = hint;
+    this.#hint = h('p', { class: 'hint', id: id + '-hint' }, hint);
+    this.input = h('input', {
+      id, value, type: 'text', maxLength: 64, autocomplete: 'off', autocapitalize: 'off', spellcheck: false, dir: 'auto',
+      enterKeyHint: 'go', 'aria-describedby': id + '-hint', oninput: () => this.fault(''),
+    });
+    this.element = h('div', { class: 'field' }, h('label', { for: id }, label), this.input, this.#hint);
+  }
+
+  /** @param {string} text '' if all is well */
+  fault(text) {
+    setAttribute(this.input, 'aria-invalid', text !== '' || null);
+    setText(this.#hint, text || this.#hintText);
+    setAttribute(this.#hint, 'role', text !== '' ? 'alert' : null);
+  }
+}

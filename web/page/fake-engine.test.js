@@ -1,0 +1,268 @@
+/**
+ * The page without a relay: an engine, devices and an account that do as a scene says, and all scenes by name. Not served;
+ * scenes.test.js shows them in a browser, and Node runs their messages through the model.
+ *
+ * @module page/fake-engine.test
+ */
+
+import { RoomModel } from './model.js';
+
+/** @typedef {import('../room/client.js').EngineMessage} EngineMessage */
+/** @typedef {import('../room/client.js').Member} Member */
+/** @typedef {import('./model.js').Mic} Mic */
+
+/** Keeps what the page asked for, and says what a scene wants said. */
+export class FakeEngine {
+  /** @type {[string, ...unknown[]][]} */ asked = [];
+  /** @type {((message: EngineMessage) => void) | null} */ #listener = null;
+
+  listen(listener) {
+    this.#listener = listener;
+  }
+
+  /** @param {...EngineMessage} messages */
+  say(...messages) {
+    for (const message of messages) this.#listener?.(message);
+  }
+}
+for (const name of ['join', 'talk', 'mute', 'mode', 'volume', 'trust', 'devices', 'leave', 'close']) {
+  FakeEngine.prototype[name] = function ask(...args) {
+    this.asked.push([name, ...args]);
+  };
+}
+
+/** A microphone without sound. */
+class FakeMicrophone {
+  onended = () => {};
+  ended = false;
+  #onlevel = () => {};
+
+  set onlevel(listener) {
+    this.#onlevel = listener;
+    if (listener) setTimeout(() => listener(-24), 0);
+  }
+
+  get onlevel() {
+    return this.#onlevel;
+  }
+
+  takePort() {
+    return null;
+  }
+
+  stop() {
+    this.ended = true;
+  }
+}
+
+/** Devices as a scene wants them. */
+export class FakeDevices {
+  onpaused = () => {};
+  onlevel = () => {};
+  choosesLoudspeaker = true;
+  sounds = [];
+  #mic;
+
+  /** @param {Mic} mic */
+  constructor(mic) {
+    this.#mic = mic;
+  }
+
+  async wake() {}
+  rest() {}
+  async playback() {
+    return new MessageChannel().port1;
+  }
+
+  async allowed() {
+    return this.#mic !== 'none';
+  }
+
+  async microphone() {
+    if (this.#mic === 'asking') return new Promise(() => {});
+    if (this.#mic !== 'on' && this.#mic !== 'none') throw new Error('no microphone');
+    return new FakeMicrophone();
+  }
+
+  faultOf() {
+    return this.#mic;
+  }
+
+  async loudspeaker() {
+    return true;
+  }
+
+  async list() {
+    const device = (label) => ({ id: label, label });
+    return { microphones: ['Headset', 'Built-in microphone'].map(device), loudspeakers: ['Headset', 'Built-in loudspeaker'].map(device) };
+  }
+
+  sound(name) {
+    this.sounds.push(name);
+  }
+}
+
+/** Ana's identity, made in this visit or before. */
+export class FakeAccount {
+  fingerprint = fingerprints.ana;
+  sealed = false;
+  constructor(hasWords) {
+    this.hasWords = hasWords;
+  }
+
+  async ensure() {}
+  async words() {
+    return ('abandon ability able about above absent absorb abstract absurd abuse access accident account accuse achieve acid '
+      + 'acoustic acquire across act action actor actress actual').split(' ');
+  }
+
+  async import() {
+    throw new Error('the word "abandn" is not in the list; is it "abandon"?');
+  }
+
+  async seal() {
+    this.sealed = true;
+  }
+
+  async openSealed() {
+    throw Object.assign(new Error('the passphrase is wrong'), { code: 'passphrase' });
+  }
+}
+
+export const secret = 'wzp-7RJ2b4XkQm0v9sTzYw3uHcLpNf6aGd1eKo5iBx8yVjMqZt_C';
+export const safety = '48219 07735 61180 94426 30057 88213 15964 72308';
+const fingerprints = {
+  ana: '9983:c2ce:87f9:61b7:7931:d7c1:fd7f:864c', ben: '7f92:a8cf:0814:393c:3bfb:4d48:cc2e:80f8',
+  cleo: '8470:57d7:a85a:f6fb:79de:e03e:8d5c:2634', dan: 'eb6d:ce47:7a66:fd12:3a0b:39f9:874a:e69b',
+  eve: '13d2:0e47:b90a:77c1:5f3a:e6d9:4b28:c075',
+};
+
+/** @param {string} id @param {string} name @param {Partial<Member>} [more] @returns {Member} */
+function person(id, name, more = {}) {
+  return { id, name, fingerprint: fingerprints[id] ?? fingerprint(id), outside: false, known: 'same', self: false, ...more };
+}
+
+/** Some fingerprint for an id. @param {string} id */
+function fingerprint(id) {
+  let state = [...id].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) >>> 0, 7);
+  const next = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) >>> 16;
+  return Array.from({ length: 8 }, () => next().toString(16).padStart(4, '0')).join(':');
+}
+
+const ana = person('ana', 'Ana', { self: true });
+const ben = person('ben', 'Ben', { firstSeen: Date.now() - 40 * 86400e3 });
+const cleo = person('cleo', 'Cleo', { known: 'new' });
+const dan = person('dan', 'Dan', { relay: 'relay two' });
+const four = [ana, ben, cleo, dan];
+
+/** @param {'joined' | 'reconnecting' | 'joining'} state @returns {EngineMessage} */
+const state = (state) => ({ type: 'state', state });
+/** @param {Member[]} list @returns {EngineMessage} */
+const members = (...list) => ({ type: 'members', list });
+/** @param {object} talkers @param {number} [me] @returns {EngineMessage} */
+const levels = (talkers, me = -70) => ({ type: 'levels', me, talkers });
+/** @param {object} [more] @returns {EngineMessage} */
+const quality = (more = {}) => ({
+  type: 'quality', lossUp: 0.004, lossDown: 0.011, rtt: 84, jitter: 6, bitrateUp: 28400, bitrateDown: 31800,
+  path: 'webtransport', since: Date.now() - 12 * 60e3, codec: 'Opus, 20 ms, 24 kbit/s', ...more,
+});
+/** @param {string} code @returns {EngineMessage} */
+const ended = (code) => ({ type: 'state', state: 'ended', error: { code, text: 'text of the engine' } });
+
+const number = /** @type {EngineMessage} */ ({ type: 'safety', number: safety });
+const on = /** @type {EngineMessage} */ ({ type: 'transmitting', on: true });
+const inside = [state('joined'), members(...four), number, quality()];
+const crowd = [ana, ...('Ben Cleo Dan Eve Finn Gül Hanna Ivo Jun Kofi Lea Mo Nadia Ömer Pia Qiang Rosa Sam Tove').split(' ')
+  .map((name) => person(name.toLowerCase(), name, { known: 'new' }))];
+
+/**
+ * What a scene shows: `room` and `secret` of the address, `mic` and `prefs` as they are before, `messages` of the engine
+ * after joining (none: the door), `click` selectors that are clicked in turn, `keys` that are pressed, and what else is so.
+ *
+ * @typedef {{room?: string, secret?: string, mic?: Mic, prefs?: object, messages?: EngineMessage[], click?: string[], key?: string,
+ *   hold?: boolean, type?: [string, string], hasWords?: boolean, offline?: boolean, elsewhere?: boolean, paused?: boolean,
+ *   lacking?: string[], error?: string, rtl?: boolean, alwaysMuted?: boolean}} Scene
+ */
+
+const tea = { room: 'tea', mic: /** @type {Mic} */ ('on') };
+const privateTea = { ...tea, secret };
+
+/** Every screen and state, by name. @type {Record<string, Scene>} */
+export const scenes = {
+  'door-first': { prefs: { name: '' } },
+  'door': {},
+  'door-fault': { prefs: { name: '' }, click: ['button[type=submit]'] },
+  'door-room': tea,
+  'door-private': privateTea,
+  'door-bad-secret': { ...tea, secret: 'wzp-short' },
+  'door-mic-asking': { ...tea, mic: 'asking' },
+  'door-mic-denied': { ...tea, mic: 'denied' },
+  'door-mic-missing': { ...tea, mic: 'missing' },
+  'door-mic-busy': { ...tea, mic: 'busy' },
+  'door-offline': { ...tea, offline: true },
+  'door-other-tab': { ...tea, elsewhere: true },
+  'too-old': { lacking: ['codecs', 'crypto'] },
+  'insecure': { lacking: ['secure'] },
+  'joining': { ...tea, messages: [state('joining')] },
+  'alone': { ...privateTea, messages: [state('joined'), members(ana), number, quality()] },
+  'room': { ...privateTea, messages: inside },
+  'room-open': { ...tea, messages: inside },
+  'room-transmitting': { ...privateTea, messages: [...inside, on, levels({}, -18)] },
+  'room-talking': { ...privateTea, messages: [...inside, levels({ ben: -20 })] },
+  'room-two-talking': { ...privateTea, messages: [...inside, levels({ ben: -26, cleo: -14 })] },
+  'room-muted': { ...privateTea, messages: inside, click: ['.talk'] },
+  'room-crowd': { ...tea, messages: [state('joined'), members(...crowd), number, quality(), levels({ rosa: -18 })] },
+  'room-mic-asking': { ...privateTea, mic: 'asking', messages: inside },
+  'room-mic-denied': { ...privateTea, mic: 'denied', messages: inside },
+  'room-mic-busy': { ...privateTea, mic: 'busy', messages: inside },
+  'room-mic-gone': { ...privateTea, mic: 'gone', messages: inside },
+  'radio': { ...privateTea, prefs: { mode: 'radio' }, messages: inside },
+  'radio-transmitting': { ...privateTea, prefs: { mode: 'radio' }, messages: inside, hold: true },
+  'radio-talking': { ...privateTea, prefs: { mode: 'radio' }, messages: [...inside, levels({ cleo: -18 })] },
+  'reconnecting': { ...privateTea, messages: [...inside, state('reconnecting')] },
+  'room-offline': { ...privateTea, offline: true, messages: [...inside, state('reconnecting')] },
+  'weak': { ...privateTea, messages: [...inside, quality({ lossDown: 0.12 })] },
+  'very-weak': { ...privateTea, messages: [...inside, quality({ lossUp: 0.55 })] },
+  'slow-way': { ...privateTea, messages: [...inside, quality({ path: 'websocket' })] },
+  'changed-key': { ...privateTea, messages: [state('joined'), members(ana, { ...ben, known: 'changed' }, cleo), number, quality()] },
+  'outside': { ...privateTea, messages: [state('joined'), members(ana, ben, person('eve', 'Eve', { outside: true, known: 'new' })), number,
+    quality(), { type: 'warning', code: 'outside', member: 'eve', text: '' }] },
+  'other-view': { ...privateTea, messages: [...inside, { type: 'warning', code: 'members', member: 'cleo', text: '' }] },
+  'same-names': { ...tea, messages: [state('joined'), members(ana, ben, person('eve', 'Ben', { known: 'new' }), person('x', '')), number, quality()] },
+  'paused': { ...privateTea, messages: inside, paused: true },
+  'broken': { ...privateTea, messages: [...inside, { type: 'failed', text: 'the program of the room stopped' }] },
+  'sheet-person': { ...privateTea, messages: inside, click: ['[data-member=ben] button'] },
+  'sheet-person-changed': { ...privateTea, messages: [state('joined'), members(ana, { ...ben, known: 'changed' }, cleo), number, quality()],
+    click: ['[data-member=ben] button'] },
+  'sheet-safety': { ...privateTea, messages: inside, key: 'p' },
+  'sheet-invite': { ...privateTea, messages: inside, key: 'i' },
+  'sheet-invite-open': { ...tea, messages: inside, key: 'i' },
+  'sheet-connection': { ...privateTea, messages: [...inside, quality({ lossDown: 0.12 })], click: ['.line'] },
+  'sheet-settings': { ...privateTea, messages: [...inside, levels({}, -22)], click: ['[aria-label=Settings]'], hasWords: true },
+  'sheet-words': { ...tea, click: ['[aria-label=Settings]', '.buttons .button:nth-child(1)'], hasWords: true },
+  'sheet-import': { ...tea, click: ['[aria-label=Settings]', '.buttons .button:last-child'] },
+  'sheet-seal': { ...tea, click: ['[aria-label=Settings]', '.buttons .button:nth-child(2)'], hasWords: true },
+  'sheet-keys': { ...privateTea, messages: inside, key: '?' },
+  'ended-left': { ...privateTea, messages: inside, click: ['.leave'] },
+  'ended-full': { ...tea, messages: [ended('room_full')] },
+  'ended-refused': { ...tea, messages: [ended('denied')] },
+  'ended-shutting-down': { ...tea, messages: [ended('shutting_down')] },
+  'ended-other-tab': { ...tea, messages: [ended('tab')] },
+  'ended-unknown': { ...tea, messages: [ended('something_new')] },
+  'rtl': { ...privateTea, rtl: true, messages: [...inside, levels({ ben: -20 })] },
+  'rtl-door': { ...privateTea, rtl: true },
+  'rtl-settings': { ...privateTea, rtl: true, messages: [...inside, levels({}, -22)], click: ['[aria-label=Settings]'] },
+  'rtl-changed-key': { ...privateTea, rtl: true, messages: [state('joined'), members(ana, { ...ben, known: 'changed' }, cleo), number, quality()] },
+};
+
+if (typeof process !== 'undefined') {
+  const { test } = await import('node:test');
+  const { default: assert } = await import('node:assert/strict');
+  for (const [name, { messages = [] }] of Object.entries(scenes)) {
+    test(`scene ${name} is one that the model takes`, () => {
+      const model = new RoomModel('tea', { private: true });
+      for (const message of messages) assert.ok(model.apply(message, 0).length > 0 || message.type === 'warning', message.type);
+      assert.equal(model.order.length, model.members.size);
+    });
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * The sheets of one's own identity: the 24 words, giving other words, and the sealed copy.
+ *
+ * @module page/identity-sheets
+ */
+
+import { fill, h, setText } from './dom.js';
+import { icon } from './icons.js';
+import { Sheet } from './sheet.js';
+import { identity as words } from './words.js';
+
+/** @typedef {import('./account.js').Account} Account */
+
+const shortest = 12; // characters of a passphrase
+
+/** @param {Account} account @param {() => void} closed */
+export async function openWords(account, closed) {
+  const list = await account.words();
+  if (list.length === 0) return;
+  const sheet = new Sheet(words.wordsTitle, { name: 'words', closed });
+  sheet.body.append(h('p', {}, words.wordsExplain),
+    h('ol', { class: 'mnemonic', dir: 'ltr', translate: false }, ...list.map((word) => h('li', {}, word))),
+    h('button', { type: 'button', class: 'button primary', onclick: () => sheet.close() }, words.wordsDone));
+}
+
+/** Text that a form says in answer: what is wrong, or that it is done. */
+function answer() {
+  const element = h('p', { class: 'trouble', role: 'alert', hidden: true });
+  return {
+    element,
+    wrong: (/** @type {unknown} */ error) => {
+      element.hidden = false;
+      fill(element, icon('warning'), h('span', {}, error instanceof Error ? sentence(error.message) : String(error)));
+    },
+    clear: () => (element.hidden = true),
+  };
+}
+
+/** Errors begin small; on the page they are sentences. @param {string} text */
+function sentence(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1) + (text.endsWith('.') ? '' : '.');
+}
+
+/** @param {Account} account @param {boolean} inCall @param {() => void} closed */
+export function openImport(account, inCall, closed) {
+  const sheet = new Sheet(words.importTitle, { name: 'import', closed });
+  const said = answer();
+  const input = h('textarea', { id: 'import-words', rows: 5, dir: 'ltr', autocomplete: 'off', autocapitalize: 'off',
+    spellcheck: false, oninput: said.clear });
+  const form = h('form', { class: 'stack', onsubmit: async (/** @type {Event} */ event) => {
+    event.preventDefault();
+    try {
+      await account.import(input.value);
+    } catch (error) {
+      said.wrong(error);
+      input.focus();
+      return;
+    }
+    input.value = '';
+    fill(sheet.body, h('p', { class: 'known', role: 'status', 'data-known': 'same' }, icon('check'), h('span', {}, words.importDone)),
+      inCall && h('p', { class: 'hint' }, words.importInCall));
+  } },
+  h('p', { class: 'note danger' }, words.importWarning),
+  account.fingerprint !== '' && h('p', { class: 'hint' }, words.importReplace),
+  h('div', { class: 'field' }, h('label', { for: 'import-words' }, words.importLabel), input), said.element,
+  h('button', { type: 'submit', class: 'button primary' }, words.importDo));
+  sheet.body.append(form);
+}
+
+/** @param {string} id @param {string} label @param {AutoFill} autocomplete */
+function passwordField(id, label, autocomplete) {
+  const input = h('input', { type: 'password', id, autocomplete, dir: 'auto' });
+  return { input, field: h('div', { class: 'field' }, h('label', { for: id }, label), input) };
+}
+
+/** Keeps a sealed copy. @param {Account} account @param {() => void} closed */
+export function sealWords(account, closed) {
+  const sheet = new Sheet(words.sealTitle, { name: 'seal', closed });
+  const said = answer();
+  const first = passwordField('passphrase', words.passphrase, 'new-password');
+  const second = passwordField('passphrase-again', words.passphraseAgain, 'new-password');
+  const submit = h('button', { type: 'submit', class: 'button primary' }, words.sealDo);
+  const seal = async (/** @type {Event} */ event) => {
+    event.preventDefault();
+    const passphrase = first.input.value;
+    if (passphrase.length < shortest) return said.wrong(words.passphraseShort);
+    if (passphrase !== second.input.value) return said.wrong(words.passphraseDiffers);
+    busy(submit, words.sealing);
+    try {
+      await account.seal(passphrase);
+      fill(sheet.body, h('p', { class: 'known', role: 'status', 'data-known': 'same' }, icon('check'), h('span', {}, words.sealed)));
+    } catch (error) {
+      said.wrong(error);
+      ready(submit, words.sealDo);
+    }
+  };
+  sheet.body.append(h('form', { class: 'stack', onsubmit: seal },
+    h('p', {}, words.sealExplain), first.field, second.field, said.element, submit));
+}
+
+/** Opens the sealed copy, and shows the words. @param {Account} account @param {() => void} closed */
+export function openSealed(account, closed) {
+  const sheet = new Sheet(words.openTitle, { name: 'sealed', closed });
+  const said = answer();
+  const { input, field } = passwordField('passphrase', words.passphrase, 'current-password');
+  const submit = h('button', { type: 'submit', class: 'button primary' }, words.openDo);
+  const open = async (/** @type {Event} */ event) => {
+    event.preventDefault();
+    busy(submit, words.opening);
+    try {
+      await account.openSealed(input.value);
+      await openWords(account, closed);
+    } catch (error) {
+      said.wrong(error instanceof Error && Reflect.get(error, 'code') !== 'passphrase' ? error : words.openFailed);
+      ready(submit, words.openDo);
+    }
+  };
+  sheet.body.append(h('form', { class: 'stack', onsubmit: open }, field, said.element, submit));
+}
+
+/** @param {HTMLButtonElement} button @param {string} label */
+function busy(button, label) {
+  button.disabled = true;
+  setText(button, label);
+}
+
+/** @param {HTMLButtonElement} button @param {string} label */
+function ready(button, label) {
+  button.disabled = false;
+  setText(button, label);
+}

@@ -1,0 +1,55 @@
+/**
+ * The entry of the page: hands the real world to the App. Nothing is decided here but what goes wrong before there is an App.
+ *
+ * @module page/main
+ */
+
+import { Account } from './account.js';
+import { App, takeAddress } from './app.js';
+import { Bars } from './bars.js';
+import { Devices } from './devices.js';
+import { Prefs } from './prefs.js';
+import { supportScreen } from './screens.js';
+import { missing } from './support.js';
+import { Store } from '../identity/store.js';
+import { Engine } from '../room/client.js';
+
+const address = takeAddress(); // first of all: the secret must not stay in the address bar
+const root = /** @type {HTMLElement} */ (document.getElementById('app'));
+const bars = new Bars();
+document.body.prepend(bars.element);
+window.addEventListener('error', (event) => bars.error(event.error ?? event.message));
+window.addEventListener('unhandledrejection', (event) => bars.error(event.reason));
+
+const secrets = { // loaded when there is one
+  generate: async () => (await (await import('../e2ee/secret.js')).Secret.generate()).text,
+  valid: async (/** @type {string} */ text) => {
+    const { Secret } = await import('../e2ee/secret.js');
+    return Secret.parse(text).then(() => true, () => false);
+  },
+};
+
+/** @returns {Promise<string>} */
+async function version() {
+  const response = await fetch('/connect.json');
+  return String((await response.json()).version ?? '');
+}
+
+async function start() {
+  const lacking = await missing();
+  if (lacking.length > 0) return refuse(lacking);
+  const store = await Store.open().catch(() => null);
+  if (!store) return refuse(['storage']);
+  const prefs = await Prefs.load(store, (error) => bars.error(error));
+  const account = await Account.open(store);
+  const app = new App({ prefs, account, devices: new Devices(prefs), engine: () => new Engine(), secrets, version }, root, bars);
+  await app.open(address);
+}
+
+/** @param {import('./support.js').Feature[]} lacking */
+function refuse(lacking) {
+  document.documentElement.dataset.state = 'ended';
+  root.replaceChildren(supportScreen(lacking));
+}
+
+await start();

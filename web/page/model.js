@@ -1,0 +1,217 @@
+/**
+ * What the page knows of a stay in a room: the engine's messages in, what the views show out. Pure: no DOM, no clock of its
+ * own, so that every state is tested and every scene of the screenshots is made from messages alone.
+ *
+ *     Engine message ──> RoomModel.apply ──> members, order, talking, warnings ... ──> views
+ *     user's choice ───> RoomModel's mode, muted, held, mic
+ *
+ * @module page/model
+ */
+
+import { loudness } from './level-bar.js';
+
+/** @typedef {import('../room/client.js').EngineMessage} EngineMessage */
+/** @typedef {import('../room/client.js').Member} Member */
+/** @typedef {import('../room/client.js').QualityMessage} Quality */
+
+/** How the microphone is. @typedef {'none' | 'asking' | 'on' | 'denied' | 'missing' | 'busy' | 'gone' | 'failed'} Mic */
+
+/** A warning that waits for the user; `changed` ones are about a key. @typedef {{code: string, member: string, text: string}} Warning */
+
+/** Which parts of the page a message changes. @typedef {'state' | 'members' | 'levels' | 'control' | 'quality' | 'safety' | 'warnings' | 'error'} Part */
+
+const holdTalking = 400; // ms that somebody counts as talking after the last sound, so that rows do not flicker
+const calm = 1500; // ms that nobody else talks for before a talker moves to the top
+const loud = -40; // dBFS: speech into a muted microphone
+const maxWarnings = 8; // shown at once; a hostile relay must not fill the page
+
+/** See the module. */
+export class RoomModel {
+  /** @type {import('../room/client.js').CallState} */ state = 'joining';
+  /** @type {{code: string, text: string} | null} */ error = null;
+  /** @type {Map<string, Member>} by id, in no order; empty until the engine has told */ members = new Map();
+  /** @type {string[]} ids as they are shown: oneself, then the others, then who is outside */ order = [];
+  /** @type {Map<string, number>} 0 to 1, of who talks */ levels = new Map();
+  /** @type {Quality | null} */ quality = null;
+  /** @type {string} '' while there is none */ safety = '';
+  /** @type {Warning[]} oldest first */ warnings = [];
+  /** @type {string} what broke, '' if nothing did */ broken = '';
+  me = 0; // our own level, 0 to 1
+  loudMe = false;
+  transmitting = false;
+  held = false; // the talk button is down
+  muted = false;
+  offline = false;
+  private;
+  /** @type {'open' | 'radio'} */ mode;
+  /** @type {Mic} */ mic = 'none';
+  /** @type {Map<string, number>} when each talker was last heard, ms */ #heard = new Map();
+  /** @type {string} who talked last, to be moved to the top when the others are quiet */ #rising = '';
+  #othersAt = 0; // when somebody but the rising one was last heard, ms
+  #arrivals = 0;
+  /** @type {Map<string, number>} by id, larger is nearer to the top */ #rank = new Map();
+  /** @type {Set<string>} warnings that the user has seen, by code, name and key */ #acknowledged = new Set();
+
+  /** @param {string} room @param {{private: boolean, mode?: 'open' | 'radio'}} how */
+  constructor(room, how) {
+    this.room = room;
+    this.private = how.private;
+    this.mode = how.mode ?? 'open';
+  }
+
+  /**
+   * Takes a message of the engine. Unknown ones change nothing.
+   *
+   * @param {EngineMessage} message @param {number} now ms, monotonic
+   * @returns {Part[]} what must be shown again
+   */
+  apply(message, now) {
+    switch (message.type) {
+      case 'state':
+        return this.#setState(message);
+      case 'members':
+        return this.#setMembers(message.list);
+      case 'levels':
+        return this.#setLevels(message, now);
+      case 'transmitting':
+        this.transmitting = message.on;
+        return ['control'];
+      case 'quality':
+        this.quality = message;
+        return ['quality'];
+      case 'safety':
+        this.safety = message.number ?? '';
+        return ['safety'];
+      case 'warning':
+        return this.#warn(message.code, message.member ?? '', message.text);
+      case 'failed':
+        this.broken = message.text;
+        return ['error'];
+      default:
+        return [];
+    }
+  }
+
+  /** @param {import('../room/client.js').StateMessage} message @returns {Part[]} */
+  #setState({ state, error }) {
+    this.state = state;
+    if (state === 'ended') this.error = error ?? null;
+    if (state !== 'joined') {
+      this.transmitting = false;
+      this.levels.clear();
+      this.#heard.clear();
+    }
+    return ['state', 'control', 'quality', 'levels'];
+  }
+
+  /** @param {Member[]} list @returns {Part[]} */
+  #setMembers(list) {
+    this.members = new Map(list.map((member) => [member.id, member]));
+    for (const id of this.#rank.keys()) if (!this.members.has(id)) this.#rank.delete(id);
+    for (const { id } of list) if (!this.#rank.has(id)) this.#rank.set(id, -(++this.#arrivals)); // new ones go below
+    this.warnings = this.warnings.filter(({ member }) => member === '' || this.members.has(member));
+    for (const member of list) if (member.known === 'changed') this.#warn('name', member.id, '');
+    this.#sort();
+    return ['members', 'warnings', 'control', 'safety'];
+  }
+
+  /** Orders the rows: oneself, who is inside by rank, who is outside. */
+  #sort() {
+    const key = (/** @type {Member} */ m) => (m.self ? 0 : m.outside ? 2 : 1);
+    this.order = [...this.members.values()]
+      .sort((a, b) => key(a) - key(b) || (this.#rank.get(b.id) ?? 0) - (this.#rank.get(a.id) ?? 0))
+      .map(({ id }) => id);
+  }
+
+  /** @param {import('../room/client.js').LevelsMessage} message @param {number} now @returns {Part[]} */
+  #setLevels({ me, talkers }, now) {
+    const before = this.talkers().join();
+    for (const [id, dbfs] of Object.entries(talkers)) {
+      if (!this.members.has(id)) continue;
+      this.levels.set(id, loudness(dbfs));
+      this.#heard.set(id, now);
+    }
+    for (const [id, at] of this.#heard) {
+      if (id in talkers) continue;
+      this.levels.set(id, 0);
+      if (now - at < holdTalking) continue;
+      this.levels.delete(id);
+      this.#heard.delete(id);
+    }
+    this.me = loudness(me);
+    const wasLoud = this.loudMe;
+    this.loudMe = this.muted && (me > loud || (wasLoud && me > loud - 10));
+    const moved = this.#rise(now);
+    const changed = before !== this.talkers().join() || wasLoud !== this.loudMe;
+    return [...(moved ? /** @type {Part[]} */ (['members']) : []), ...(changed ? /** @type {Part[]} */ (['control']) : []), 'levels'];
+  }
+
+  /** Moves the one who talks to the top once the others are quiet. @param {number} now @returns {boolean} whether rows moved */
+  #rise(now) {
+    const talkers = this.talkers();
+    if (talkers.length !== 1 || talkers[0] !== this.#rising) {
+      if (talkers.length > 0) this.#othersAt = now;
+      this.#rising = talkers.length === 1 ? talkers[0] : '';
+      return false;
+    }
+    const first = this.order.find((id) => !this.members.get(id)?.self);
+    if (now - this.#othersAt < calm || first === this.#rising || this.members.get(this.#rising)?.outside) return false;
+    this.#rank.set(this.#rising, 1 + Math.max(0, ...this.#rank.values()));
+    this.#sort();
+    return true;
+  }
+
+  /** @returns {string[]} ids of the others who talk now, who began first */
+  talkers() {
+    return [...this.#heard.keys()].filter((id) => !this.members.get(id)?.self);
+  }
+
+  /** @returns {Member | undefined} */
+  self() {
+    return this.members.get(this.order[0] ?? '');
+  }
+
+  /** How many others are inside. @returns {number} */
+  others() {
+    let count = 0;
+    for (const member of this.members.values()) if (!member.self && !member.outside) count++;
+    return count;
+  }
+
+  /** Whether a name is worn by another member, too: then views show more of the key. @param {Member} member @returns {boolean} */
+  ambiguous(member) {
+    const name = member.name.toLowerCase();
+    for (const other of this.members.values()) if (other.id !== member.id && other.name.toLowerCase() === name) return true;
+    return false;
+  }
+
+  /** @param {string} code @param {string} member @param {string} text @returns {Part[]} */
+  #warn(code, member, text) {
+    if (code === 'program') {
+      this.broken = text;
+      return ['error'];
+    }
+    const warning = { code, member, text };
+    const same = (/** @type {Warning} */ other) => other.code === code && other.member === member;
+    if (this.#acknowledged.has(this.#keyOf(warning)) || this.warnings.some(same)) return [];
+    if (this.warnings.length >= maxWarnings) {
+      const light = this.warnings.findIndex((other) => other.code !== 'name'); // changed keys are never washed away
+      if (light < 0) return [];
+      this.warnings.splice(light, 1);
+    }
+    this.warnings.push(warning);
+    return ['warnings'];
+  }
+
+  /** @param {Warning} warning @returns {string} */
+  #keyOf({ code, member }) {
+    const { name = '', fingerprint = '' } = this.members.get(member) ?? {};
+    return JSON.stringify([code, name, fingerprint]);
+  }
+
+  /** The user has seen a warning. @param {Warning} warning */
+  acknowledge(warning) {
+    this.#acknowledged.add(this.#keyOf(warning));
+    this.warnings = this.warnings.filter((other) => other !== warning);
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * The people in the room as rows: who, with which face, talking or not, and what one must know about them. Rows are kept
+ * by member, so that levels touch nothing but a ring.
+ *
+ * @module page/people
+ */
+
+import { fill, h, setAttribute, setText } from './dom.js';
+import { icon } from './icons.js';
+import { identicon } from './identicon.js';
+import { person as words, room as roomWords } from './words.js';
+
+/** @typedef {import('../room/client.js').Member} Member */
+/** @typedef {import('./model.js').RoomModel} RoomModel */
+
+const skeletons = 3;
+
+/** What somebody is called here. @param {Member} member @returns {string} */
+export function nameOf(member) {
+  return member.name.trim() === '' ? words.noName : member.name;
+}
+
+/** What is said under a name, and how serious it is. @param {Member} member @param {RoomModel} model @param {number} volume */
+function noteOf(member, model, volume) {
+  const notes = [];
+  let kind = '';
+  if (member.known === 'changed' && !member.self) {
+    notes.push(words.changed);
+    kind = 'danger';
+  }
+  if (member.outside) notes.push(words.outside);
+  if (member.self) notes.push(words.you);
+  if (member.relay) notes.push(words.relay(member.relay));
+  if (model.ambiguous(member)) notes.push(member.fingerprint.slice(0, 9));
+  if (volume !== 1) notes.push(words.volumeValue(Math.round(volume * 100)));
+  return { text: notes.join(' · '), kind };
+}
+
+/** One row. */
+class Row {
+  #face = h('span', { class: 'face' });
+  #name = h('bdi', { class: 'name' });
+  #note = h('span', { class: 'person-note' });
+  #sign = h('span', { class: 'sign' });
+  #signed = '';
+  #fingerprint = '';
+  #button;
+  element;
+
+  /** @param {string} id @param {(id: string) => void} open */
+  constructor(id, open) {
+    this.#button = h('button', { type: 'button', class: 'person-button', onclick: () => open(id) },
+      this.#face, h('span', { class: 'who' }, this.#name, this.#note), this.#sign);
+    this.element = h('li', { class: 'person', 'data-member': id, 'data-talking': false }, this.#button);
+  }
+
+  /** @param {Member} member @param {RoomModel} model @param {number} volume */
+  show(member, model, volume) {
+    if (this.#fingerprint !== member.fingerprint) fill(this.#face, identicon(member.fingerprint));
+    this.#fingerprint = member.fingerprint;
+    const { text, kind } = noteOf(member, model, volume);
+    setText(this.#name, nameOf(member));
+    setText(this.#note, text);
+    setAttribute(this.#note, 'data-kind', kind || null);
+    setAttribute(this.element, 'data-known', member.known);
+    setAttribute(this.element, 'data-outside', member.outside);
+    setAttribute(this.element, 'data-self', member.self);
+  }
+
+  /** @param {Member} member @param {boolean} talking @param {number} level @param {boolean} muted */
+  level(member, talking, level, muted) {
+    setAttribute(this.element, 'data-talking', talking);
+    this.#face.style.setProperty('--level', talking ? level.toFixed(2) : '0');
+    const sign = muted ? 'micOff' : member.outside ? 'outside' : talking ? 'talk' : '';
+    if (sign !== this.#signed) fill(this.#sign, sign !== '' && icon(sign));
+    this.#signed = sign;
+    const state = muted ? words.muted : talking ? words.talking : '';
+    const label = [words.open(nameOf(member)), this.#note.textContent, state].filter(Boolean).join(', ');
+    setAttribute(this.#button, 'aria-label', label);
+  }
+}
+
+/** The list. */
+export class People {
+  #list = h('ul', { class: 'people', role: 'list' });
+  #outsideTitle = h('h3', {}, roomWords.outsideGroup);
+  #outsideNote = h('p', { class: 'hint' });
+  #outsideList = h('ul', { class: 'people', role: 'list' });
+  #outside = h('section', { class: 'outside' }, this.#outsideTitle, this.#outsideNote, this.#outsideList);
+  #alone = h('div', { class: 'alone' });
+  element = h('div', { class: 'people-area' }, this.#list, this.#alone, this.#outside);
+  /** @type {Map<string, Row>} */ #rows = new Map();
+  #open;
+  #volume;
+
+  /**
+   * @param {{open: (id: string) => void, volume: (id: string) => number, invite: () => void}} options
+   */
+  constructor({ open, volume, invite }) {
+    this.#open = open;
+    this.#volume = volume;
+    this.#alone.append(h('p', {}, roomWords.alone),
+      h('button', { type: 'button', class: 'button primary', onclick: invite }, icon('invite'), roomWords.invite));
+  }
+
+  /** Who is there, in which order. @param {RoomModel} model */
+  show(model) {
+    const waiting = model.members.size === 0;
+    setAttribute(this.#list, 'aria-busy', waiting);
+    this.#alone.hidden = waiting || model.others() > 0;
+    if (waiting) return this.#skeleton();
+    for (const [id, row] of this.#rows) {
+      if (model.members.has(id)) continue;
+      row.element.remove();
+      this.#rows.delete(id);
+    }
+    for (const old of this.#list.querySelectorAll('.skeleton')) old.remove();
+    /** @type {HTMLElement[]} */ const inside = [];
+    /** @type {HTMLElement[]} */ const outside = [];
+    for (const id of model.order) {
+      const member = model.members.get(id);
+      if (!member) continue;
+      (member.outside ? outside : inside).push(this.#row(member, model).element);
+    }
+    arrange(this.#list, inside);
+    arrange(this.#outsideList, outside);
+    this.#outside.hidden = outside.length === 0;
+    setText(this.#outsideNote, model.private ? roomWords.outsideNote : roomWords.outsideNoteOpen);
+    this.levels(model);
+  }
+
+  /** @param {Member} member @param {RoomModel} model @returns {Row} */
+  #row(member, model) {
+    let row = this.#rows.get(member.id);
+    if (!row) this.#rows.set(member.id, (row = new Row(member.id, this.#open)));
+    row.show(member, model, this.#volume(member.id));
+    return row;
+  }
+
+  #skeleton() {
+    this.#outside.hidden = true;
+    if (this.#list.childElementCount > 0) return;
+    fill(this.#list, h('li', { class: 'unseen' }, roomWords.waiting));
+    for (let i = 0; i < skeletons; i++) {
+      this.#list.append(h('li', { class: 'person skeleton', 'aria-hidden': 'true' },
+        h('span', { class: 'person-button' }, h('span', { class: 'face' }), h('span', { class: 'who' }))));
+    }
+    this.#list.firstElementChild?.classList.add('skeleton');
+  }
+
+  /** Who talks, and how loud. @param {RoomModel} model */
+  levels(model) {
+    for (const [id, row] of this.#rows) {
+      const member = model.members.get(id);
+      if (!member) continue;
+      const talking = member.self ? model.transmitting : model.levels.has(id);
+      const muted = member.self ? model.muted && model.mode === 'open' : member.muted === true;
+      row.level(member, talking, member.self ? model.me : model.levels.get(id) ?? 0, muted);
+    }
+  }
+}
+
+/** Puts the rows into this order, moving only those that are elsewhere, so that focus stays. @param {Element} list @param {Element[]} rows */
+function arrange(list, rows) {
+  let at = list.firstElementChild;
+  for (const row of rows) {
+    if (row === at) at = at.nextElementSibling;
+    else list.insertBefore(row, at);
+  }
+}

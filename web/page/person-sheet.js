@@ -1,0 +1,93 @@
+/**
+ * The sheet of one person: who they are for sure, how loud they are here; and the sheet of all, with the safety number.
+ *
+ * @module page/person-sheet
+ */
+
+import { copyButton } from './copy.js';
+import { fill, h, setText } from './dom.js';
+import { fingerprintBlock, numberBlock } from './fingerprint.js';
+import { icon } from './icons.js';
+import { identicon } from './identicon.js';
+import { nameOf } from './people.js';
+import { Sheet } from './sheet.js';
+import { ago, person as words, room as roomWords, safety as safetyWords } from './words.js';
+
+/** @typedef {import('./call.js').Call} Call */
+/** @typedef {import('../room/client.js').Member} Member */
+
+const loudest = 200; // per cent
+
+/** @param {Call} call @param {string} id @param {() => void} closed */
+export function openPerson(call, id, closed) {
+  const member = call.model.members.get(id);
+  if (!member) return;
+  const sheet = new Sheet(nameOf(member), { name: 'person', closed });
+  const known = h('p', { class: 'known' });
+  const trusted = h('p', { class: 'hint', role: 'status' });
+  const trust = h('div', { class: 'stack tight' });
+  sheet.body.append(
+    h('div', { class: 'person-head' }, identicon(member.fingerprint),
+      h('div', {}, known, fingerprintBlock(member.fingerprint))),
+    h('p', { class: 'hint' }, member.self ? safetyWords.yours : words.compareHint), trust, trusted);
+  if (!member.self) sheet.body.append(volumeField(call, id));
+  sheet.body.append(h('button', { type: 'button', class: 'button', onclick: () => openSafety(call, closed) }, icon('lock'), words.compare));
+  sheet.update = () => {
+    const now = call.model.members.get(id);
+    if (!now) return; // left while one looks: what was shown stays
+    showKnown(known, now);
+    const changed = now.known === 'changed' && !now.self;
+    if (changed === (trust.childElementCount > 0)) return;
+    if (!changed) setText(trusted, words.trusted);
+    fill(trust, changed && h('button', { type: 'button', class: 'button danger', onclick: () => call.trust(id) }, words.trust));
+  };
+  sheet.update();
+}
+
+/** @param {HTMLElement} element @param {Member} member */
+function showKnown(element, member) {
+  const kind = member.self ? 'self' : member.outside ? 'outside' : member.known;
+  const since = kind === 'same' && member.firstSeen ? ` (${ago(member.firstSeen, Date.now())})` : '';
+  element.dataset.known = kind;
+  const text = words.known[kind] + since;
+  if (element.textContent === text) return;
+  fill(element, icon(kind === 'same' ? 'check' : kind === 'changed' ? 'warning' : kind === 'outside' ? 'outside' : 'info'), h('span', {}, text));
+}
+
+/** @param {Call} call @param {string} id */
+function volumeField(call, id) {
+  const value = h('output', { for: 'volume' });
+  const say = () => setText(value, words.volumeValue(Math.round(input.valueAsNumber)));
+  const input = h('input', { type: 'range', id: 'volume', min: '0', max: String(loudest), step: '5',
+    value: String(Math.round(call.volumeOf(id) * 100)),
+    oninput: () => {
+      call.setVolume(id, input.valueAsNumber / 100);
+      say();
+    } });
+  say();
+  return h('div', { class: 'field' }, h('div', { class: 'between' }, h('label', { for: 'volume' }, words.volume), value), input);
+}
+
+/** All people, and the safety number that covers them. @param {Call} call @param {() => void} closed */
+export function openSafety(call, closed) {
+  const sheet = new Sheet(safetyWords.title, { name: 'safety', closed });
+  const number = h('div', {});
+  const covers = h('p', { class: 'hint' });
+  const list = h('ul', { class: 'fingerprints', role: 'list' });
+  const copy = copyButton(safetyWords.copy, () => call.model.safety);
+  sheet.body.append(number, covers, h('p', {}, safetyWords.explain), copy, h('h3', {}, roomWords.people), list);
+  let shown = '';
+  sheet.update = () => {
+    const { safety, order, members } = call.model;
+    const inside = order.map((id) => members.get(id)).filter((member) => member && !member.outside);
+    const key = JSON.stringify([safety, inside]);
+    if (key === shown) return; // or a selection would be lost
+    shown = key;
+    fill(number, safety ? numberBlock(safety) : h('p', { class: 'note', role: 'status' }, safetyWords.pending));
+    copy.hidden = safety === '';
+    setText(covers, safety ? safetyWords.covers(new Set(inside.map((member) => member?.fingerprint)).size) : '');
+    fill(list, ...inside.map((member) => member && h('li', {}, identicon(member.fingerprint),
+      h('div', {}, h('bdi', { class: 'name' }, nameOf(member) + (member.self ? ` (${words.you})` : '')), fingerprintBlock(member.fingerprint)))));
+  };
+  sheet.update();
+}

@@ -1,0 +1,67 @@
+/**
+ * What the page remembers between visits: small settings, and the invite of each room that was joined with one. Read once,
+ * then at hand without waiting; writing happens behind. Who one is, is not here (account.js).
+ *
+ * @module page/prefs
+ */
+
+/** @typedef {{get(key: string): Promise<any>, set(key: string, value: any): Promise<unknown>}} Shelf the part of Store that is used */
+
+const defaults = {
+  name: '',
+  room: '',
+  mode: /** @type {'open' | 'radio'} */ ('open'),
+  microphone: '', // a device id, '' is the system's choice
+  loudspeaker: '',
+  noise: true,
+  sounds: true,
+  theme: /** @type {'system' | 'light' | 'dark'} */ ('system'),
+};
+
+/** @typedef {typeof defaults} Values */
+
+/** See the module. */
+export class Prefs {
+  #shelf;
+  #failed;
+  /** @type {Values} */ #values = { ...defaults };
+
+  /** @param {Shelf} shelf @param {(error: unknown) => void} failed what could not be kept */
+  constructor(shelf, failed) {
+    this.#shelf = shelf;
+    this.#failed = failed;
+  }
+
+  /** @param {Shelf} shelf @param {(error: unknown) => void} failed @returns {Promise<Prefs>} */
+  static async load(shelf, failed) {
+    const prefs = new Prefs(shelf, failed);
+    await Promise.all(Object.entries(defaults).map(async ([key, standard]) => {
+      const value = await shelf.get(key);
+      if (typeof value === typeof standard) Reflect.set(prefs.#values, key, value);
+    }));
+    return prefs;
+  }
+
+  /** @template {keyof Values} K @param {K} key @returns {Values[K]} */
+  get(key) {
+    return this.#values[key];
+  }
+
+  /** @template {keyof Values} K @param {K} key @param {Values[K]} value */
+  set(key, value) {
+    if (this.#values[key] === value) return;
+    this.#values[key] = value;
+    this.#shelf.set(key, value).catch(this.#failed);
+  }
+
+  /** @param {string} room @returns {Promise<string>} its invite secret, '' if it was never joined with one */
+  async secret(room) {
+    const value = await this.#shelf.get('secret:' + room);
+    return typeof value === 'string' ? value : '';
+  }
+
+  /** @param {string} room @param {string} secret '' to forget it */
+  setSecret(room, secret) {
+    this.#shelf.set('secret:' + room, secret || undefined).catch(this.#failed);
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * The room: title, connection line, warnings, people, and the control below. It shows what the model says and passes on what
+ * the user does; it decides nothing.
+ *
+ * @module page/room-view
+ */
+
+import { Announcer } from './announce.js';
+import { Control } from './control.js';
+import { fill, h, setAttribute, setText } from './dom.js';
+import { icon } from './icons.js';
+import { openInvite } from './invite-sheet.js';
+import { Keyboard } from './keyboard.js';
+import { micTrouble } from './mic-check.js';
+import { People, nameOf } from './people.js';
+import { openPerson, openSafety } from './person-sheet.js';
+import { describe } from './quality.js';
+import { closeSheets, openSheet } from './sheet.js';
+import { openConnection, openKeys } from './small-sheets.js';
+import { Warnings } from './warnings.js';
+import { announce, connection, mic as micWords, room as words } from './words.js';
+
+/** @typedef {import('./call.js').Call} Call */
+/** @typedef {import('./model.js').Part} Part */
+/** @typedef {import('./icons.js').IconName} IconName */
+
+/** See the module. */
+export class RoomView {
+  #call;
+  #options;
+  #people;
+  #control;
+  #warnings;
+  #keyboard;
+  #announcer = new Announcer();
+  #lock = h('button', { type: 'button', class: 'lock', title: words.codeName, onclick: () => this.#safety() });
+  #line = h('button', { type: 'button', class: 'line', title: connection.numbers, onclick: () => this.#connection() });
+  #lineWords = h('span', { dir: 'auto' });
+  #count = h('h2', {});
+  #mic = h('p', { class: 'trouble', role: 'alert' });
+  #state = '';
+  #lockText = '';
+  element;
+
+  /**
+   * @param {Call} call
+   * @param {{origin: string, secret: string, leave: () => void, settings: (closed: () => void) => void}} options
+   */
+  constructor(call, options) {
+    this.#call = call;
+    this.#options = options;
+    this.#people = new People({
+      open: (id) => openPerson(call, id, () => this.#settled()),
+      volume: (id) => call.volumeOf(id),
+      invite: () => this.#invite(),
+    });
+    this.#control = new Control(call);
+    this.#warnings = new Warnings(call, {
+      person: (id) => openPerson(call, id, () => this.#settled()), safety: () => this.#safety(),
+    });
+    this.#keyboard = new Keyboard(this.#actions());
+    this.element = h('div', { class: 'room' }, this.#head(), this.#warnings.element,
+      h('main', { class: 'room-main' }, h('div', { class: 'people-head' }, this.#count), this.#people.element, this.#mic),
+      this.#control.element, this.#announcer.element);
+    this.changed(['state', 'members', 'quality', 'safety', 'warnings', 'control', 'levels']);
+  }
+
+  /** @returns {import('./keyboard.js').Actions} */
+  #actions() {
+    const call = this.#call;
+    return {
+      space: (down) => {
+        if (call.model.mode === 'radio') call.press(down);
+        else if (down && call.model.mic === 'on') call.mute();
+      },
+      mute: () => call.mute(),
+      mode: () => call.setMode(call.model.mode === 'open' ? 'radio' : 'open'),
+      invite: () => this.#invite(),
+      people: () => this.#safety(),
+      keys: () => openKeys(() => this.#settled()),
+    };
+  }
+
+  #head() {
+    const { room } = this.#call.model;
+    const button = (/** @type {IconName} */ name, /** @type {string} */ label, /** @type {() => void} */ onclick) =>
+      h('button', { type: 'button', class: 'icon-button', 'aria-label': label, title: label, onclick }, icon(name));
+    this.#line.append(h('span', { class: 'dot' }), this.#lineWords, icon('chevron'));
+    return h('header', { class: 'room-head' },
+      h('div', { class: 'room-title' },
+        h('h1', { dir: 'auto', title: room }, room),
+        button('invite', words.invite, () => this.#invite()),
+        button('settings', words.settings, () => this.#options.settings(() => this.#settled())),
+        h('button', { type: 'button', class: 'button small leave', 'aria-label': words.leaveName(room), onclick: this.#options.leave },
+          icon('leave'), h('span', {}, words.leave))),
+      h('div', { class: 'room-lines' }, this.#line, this.#lock));
+  }
+
+  /** Shows what changed. @param {Part[]} parts */
+  changed(parts) {
+    const { model } = this.#call;
+    if (parts.includes('state')) this.#showState();
+    if (parts.includes('members')) this.#showMembers();
+    if (parts.includes('levels')) this.#showLevels();
+    if (parts.includes('control') || parts.includes('members')) this.#showControl();
+    if (parts.includes('quality') || parts.includes('state')) this.#showLine();
+    if (parts.includes('safety')) this.#showLock();
+    if (parts.includes('warnings')) this.#warnings.show();
+    if (!parts.every((part) => part === 'levels')) openSheet()?.update?.();
+    setAttribute(this.element, 'data-state', model.state);
+  }
+
+  /** @param {string[]} came @param {string[]} went names */
+  news(came, went) {
+    this.#announcer.people(came, went);
+  }
+
+  #showState() {
+    const { state } = this.#call.model;
+    if (state === this.#state) return;
+    if (state === 'joined') this.#announcer.state(this.#state === 'reconnecting' ? announce.back : announce.joined);
+    if (state === 'reconnecting') this.#announcer.state(announce.reconnecting);
+    this.#state = state;
+  }
+
+  #showMembers() {
+    const { model } = this.#call;
+    this.#people.show(model);
+    setText(this.#count, model.members.size === 0 ? words.people : words.peopleCount(model.others() + 1));
+  }
+
+  #showLevels() {
+    this.#people.levels(this.#call.model);
+    this.#control.level();
+  }
+
+  #showControl() {
+    const { model } = this.#call;
+    const names = model.talkers().map((id) => model.members.get(id)).filter((member) => member !== undefined).map(nameOf);
+    this.#control.show(names);
+    this.#announcer.talkers(names);
+    const trouble = micTrouble(model.mic);
+    this.#mic.hidden = trouble === '';
+    setAttribute(this.#mic, 'data-mic', model.mic);
+    const text = trouble && `${trouble} ${micWords.silent}`;
+    if (this.#mic.textContent !== text) fill(this.#mic, text !== '' && icon('micOff'), text !== '' && h('span', {}, text));
+  }
+
+  #showLine() {
+    const { model } = this.#call;
+    const { grade, text } = describe(model.state, model.quality, model.offline);
+    setAttribute(this.#line, 'data-grade', grade);
+    setText(this.#lineWords, text);
+  }
+
+  #showLock() {
+    const { model } = this.#call;
+    const plain = model.private ? words.private : words.open;
+    const text = model.safety ? (model.private ? words.code : words.openCode)(model.safety) : plain;
+    if (text === this.#lockText) return;
+    this.#lockText = text;
+    setAttribute(this.#lock, 'data-private', model.private);
+    fill(this.#lock, icon(model.private ? 'lock' : 'unlock'), h('span', {}, text));
+  }
+
+  /** After a sheet was closed: what waited under it. */
+  #settled() {
+    this.changed(['members', 'levels']);
+  }
+
+  #invite() {
+    openInvite({ origin: this.#options.origin, room: this.#call.model.room, secret: this.#options.secret }, () => this.#settled());
+  }
+
+  #safety() {
+    openSafety(this.#call, () => this.#settled());
+  }
+
+  #connection() {
+    openConnection(this.#call.model, () => this.#settled());
+  }
+
+  close() {
+    closeSheets();
+    this.#keyboard.close();
+    this.#control.close();
+    this.#announcer.close();
+    this.element.remove();
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * Shows the scene that the address names, `scenes.test.html?scene=NAME`, with `theme=light|dark`; says that it is there with
+ * `data-scene` on the root element. Not served; in Node it does nothing.
+ *
+ * @module page/scenes.test
+ */
+
+import { App } from './app.js';
+import { Bars } from './bars.js';
+import { FakeAccount, FakeDevices, FakeEngine, scenes } from './fake-engine.test.js';
+import { Prefs } from './prefs.js';
+import { Presence } from './presence.js';
+import { supportScreen } from './screens.js';
+
+/** @param {import('./fake-engine.test.js').Scene} scene @param {string} theme */
+async function show(scene, theme) {
+  const root = document.getElementById('app');
+  const bars = new Bars();
+  document.body.prepend(bars.element);
+  for (const type of ['error', 'unhandledrejection']) {
+    window.addEventListener(type, (event) => bars.error(event.reason ?? event.error ?? event.message));
+  }
+  if (scene.rtl) document.documentElement.dir = 'rtl';
+  if (scene.offline) Object.defineProperty(navigator, 'onLine', { value: false });
+  if (scene.elsewhere) Presence.elsewhere = async () => true;
+  if (scene.lacking) return root.replaceChildren(supportScreen(scene.lacking));
+  const engine = new FakeEngine();
+  const devices = new FakeDevices(scene.mic ?? 'none');
+  const app = new App({
+    prefs: await prefsOf({ name: 'Ana', theme, ...scene.prefs }),
+    account: new FakeAccount(scene.hasWords ?? false),
+    devices, engine: () => engine,
+    secrets: { generate: async () => 'wzp-', valid: async (text) => text.length > 40 },
+    version: async () => 'wzp 0.1',
+  }, root, bars);
+  await app.open({ room: scene.room ?? '', secret: scene.secret ?? '' });
+  if (scene.offline) window.dispatchEvent(new Event('offline'));
+  if (scene.messages) await enter(scene, engine, devices);
+  if (scene.offline) window.dispatchEvent(new Event('offline'));
+  for (const selector of scene.click ?? []) await click(selector);
+  if (scene.key) document.body.dispatchEvent(new KeyboardEvent('keydown', { key: scene.key, code: 'Key' + scene.key.toUpperCase(), bubbles: true }));
+}
+
+/** @param {object} values @returns {Promise<Prefs>} */
+function prefsOf(values) {
+  const shelf = { get: async (key) => values[key], set: async (key, value) => (values[key] = value) };
+  return Prefs.load(shelf, console.error);
+}
+
+/** Joins, and lets the engine speak. */
+async function enter(scene, engine, devices) {
+  await click('button[type=submit]');
+  await settle(() => document.querySelector('.room'));
+  engine.say(...scene.messages);
+  if (scene.paused) devices.onpaused(true);
+  if (!scene.hold) return;
+  const talk = document.querySelector('.talk');
+  talk.dispatchEvent(new PointerEvent('pointerdown', { pointerId: 1, button: 0, isPrimary: true, bubbles: true }));
+  engine.say({ type: 'transmitting', on: true }, { type: 'levels', me: -16, talkers: {} });
+}
+
+/** @param {string} selector */
+async function click(selector) {
+  const found = () => [...document.querySelectorAll(`dialog ${selector}`)][0] ?? document.querySelector(selector);
+  await settle(found);
+  found().click();
+  await settle(() => true);
+}
+
+/** Waits until something is there, and a little more. @param {() => unknown} there */
+async function settle(there) {
+  for (let i = 0; i < 100 && !there(); i++) await new Promise((resolve) => setTimeout(resolve, 20));
+  await new Promise((resolve) => setTimeout(resolve, 30));
+}
+
+if (typeof document !== 'undefined') {
+  const wanted = new URLSearchParams(location.search);
+  const name = wanted.get('scene') ?? 'door';
+  await show(scenes[name], wanted.get('theme') ?? 'system');
+  await settle(() => true);
+  document.documentElement.dataset.scene = name;
+}

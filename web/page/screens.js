@@ -1,0 +1,37 @@
+/**
+ * The screens without a control: a call that ended, and a browser that cannot join.
+ *
+ * @module page/screens
+ */
+
+import { h } from './dom.js';
+import { icon } from './icons.js';
+import { ended as endedWords, support as supportWords } from './words.js';
+
+/**
+ * @param {{code: string, text: string} | null} error null if the user left
+ * @param {{again: () => void, door: () => void}} actions
+ */
+export function endedScreen(error, { again, door }) {
+  const [title, what] = error ? endedWords.codes[error.code] ?? endedWords.other : endedWords.left;
+  const known = error === null || error.code in endedWords.codes;
+  return h('main', { class: 'screen', 'data-ended': error?.code ?? 'left' },
+    icon(error ? 'warning' : 'check'),
+    h('h1', { tabIndex: -1 }, title),
+    what !== '' && h('p', {}, what),
+    !known && error && error.text !== '' && h('p', { class: 'hint', dir: 'auto' }, error.text),
+    h('div', { class: 'buttons' },
+      h('button', { type: 'button', class: 'button primary large', onclick: again }, endedWords.again),
+      h('button', { type: 'button', class: 'button large', onclick: door }, endedWords.door)));
+}
+
+/** @param {import('./support.js').Feature[]} lacking */
+export function supportScreen(lacking) {
+  const insecure = lacking.includes('secure');
+  return h('main', { class: 'screen', 'data-ended': 'support' },
+    icon('warning'),
+    h('h1', {}, supportWords.title),
+    h('p', {}, supportWords.what),
+    h('ul', {}, ...lacking.map((feature) => h('li', {}, supportWords.missing[feature]))),
+    h('p', {}, insecure ? supportWords.secure : supportWords.use));
+}

@@ -1,0 +1,126 @@
+/**
+ * The settings: sound, looks, who one is, and what this is.
+ *
+ * @module page/settings-sheet
+ */
+
+import { fill, h } from './dom.js';
+import { fingerprintBlock } from './fingerprint.js';
+import { icon } from './icons.js';
+import { openImport, openSealed, openWords, sealWords } from './identity-sheets.js';
+import { LevelBar } from './level-bar.js';
+import { Sheet } from './sheet.js';
+import { openKeys } from './small-sheets.js';
+import { identity as identityWords, mic as micWords, settings as words } from './words.js';
+
+/**
+ * @typedef {object} SettingsOptions
+ * @property {import('./prefs.js').Prefs} prefs
+ * @property {import('./account.js').Account} account
+ * @property {import('./devices.js').Devices} devices
+ * @property {boolean} inCall
+ * @property {string} version '' while it is not known
+ * @property {() => void} microphoneChanged
+ * @property {(loudspeaker: string) => void} loudspeakerChanged
+ * @property {() => void} themeChanged
+ * @property {(show: (level: number) => void) => void} level calls show with the microphone's level while the sheet is open
+ * @property {() => void} test begins to use the microphone, if nothing did
+ * @property {() => void} closed
+ */
+
+/** @param {SettingsOptions} options */
+export function openSettings(options) {
+  const sheet = new Sheet(words.title, { name: 'settings', closed: options.closed });
+  const again = () => openSettings(options);
+  sheet.body.append(soundPart(options), lookPart(options), identityPart(options, again), aboutPart(options, again));
+}
+
+/** @param {string} title @param {...import('./dom.js').Child} children */
+function part(title, ...children) {
+  return h('section', { class: 'stack part' }, h('h3', {}, title), ...children);
+}
+
+/**
+ * @param {string} id @param {string} label @param {[string, string][]} choices value and text @param {string} value
+ * @param {(value: string) => void} choose
+ */
+function select(id, label, choices, value, choose) {
+  const element = h('select', { id, onchange: () => choose(element.value) },
+    ...choices.map(([key, text]) => h('option', { value: key, selected: key === value }, text)));
+  return { element, field: h('div', { class: 'field' }, h('label', { for: id }, label), element) };
+}
+
+/** @param {string} id @param {string} label @param {string} hint @param {boolean} on @param {(on: boolean) => void} turn */
+function toggle(id, label, hint, on, turn) {
+  const input = h('input', { type: 'checkbox', id, checked: on, role: 'switch', 'aria-describedby': id + '-hint', onchange: () => turn(input.checked) });
+  return h('div', { class: 'switch' }, h('div', {}, h('label', { for: id }, label), h('p', { class: 'hint', id: id + '-hint' }, hint)), input);
+}
+
+/** @param {SettingsOptions} options */
+function soundPart({ prefs, devices, microphoneChanged, loudspeakerChanged, level, test }) {
+  const microphone = select('setting-microphone', words.microphone, [['', words.standard]], '', (id) => {
+    prefs.set('microphone', id);
+    microphoneChanged();
+  });
+  const loudspeaker = select('setting-loudspeaker', words.loudspeaker, [['', words.standard]], '', (id) => {
+    prefs.set('loudspeaker', id);
+    loudspeakerChanged(id);
+  });
+  void devices.list().then(({ microphones, loudspeakers }) => {
+    fillDevices(microphone.element, microphones, prefs.get('microphone'));
+    fillDevices(loudspeaker.element, loudspeakers, prefs.get('loudspeaker'));
+  });
+  const bar = new LevelBar();
+  level((value) => bar.show(value));
+  const noise = toggle('setting-noise', words.noise, words.noiseHint, prefs.get('noise'), (on) => {
+    prefs.set('noise', on);
+    microphoneChanged();
+  });
+  return part(words.sound, microphone.field,
+    h('div', { class: 'mic-line' }, icon('mic'), bar.element,
+      h('button', { type: 'button', class: 'button small', onclick: test }, micWords.test)),
+    devices.choosesLoudspeaker && loudspeaker.field,
+    h('button', { type: 'button', class: 'button', onclick: () => devices.sound('back') }, icon('listen'), words.testSound),
+    noise,
+    toggle('setting-sounds', words.sounds, words.soundsHint, prefs.get('sounds'), (on) => prefs.set('sounds', on)));
+}
+
+/** @param {HTMLSelectElement} element @param {{id: string, label: string}[]} list @param {string} chosen */
+function fillDevices(element, list, chosen) {
+  const named = list.filter(({ id }) => id !== '' && id !== 'default');
+  fill(element, h('option', { value: '' }, words.standard), ...named.map(({ id, label }, i) =>
+    h('option', { value: id, selected: id === chosen }, label || words.device(i + 1))));
+}
+
+/** @param {SettingsOptions} options */
+function lookPart({ prefs, themeChanged }) {
+  const themes = /** @type {[string, string][]} */ (Object.entries(words.themes));
+  return part(words.look, select('setting-theme', words.theme, themes, prefs.get('theme'), (theme) => {
+    prefs.set('theme', /** @type {'system' | 'light' | 'dark'} */ (theme));
+    themeChanged();
+  }).field);
+}
+
+/** @param {SettingsOptions} options @param {() => void} again opens the settings once more */
+function identityPart({ account, inCall }, again) {
+  const button = (/** @type {string} */ label, /** @type {() => void} */ onclick) =>
+    h('button', { type: 'button', class: 'button', onclick }, label);
+  const made = account.fingerprint !== '';
+  return part(words.identity,
+    made ? fingerprintBlock(account.fingerprint) : h('p', { class: 'note' }, identityWords.none),
+    h('p', { class: 'hint' }, words.identityHint),
+    account.hasWords && h('p', { class: 'note' }, words.wordsOnce),
+    made && !account.hasWords && h('p', { class: 'hint' }, words.wordsGone),
+    h('div', { class: 'buttons' },
+      account.hasWords && button(words.words, () => void openWords(account, again)),
+      account.hasWords && !account.sealed && button(words.seal, () => sealWords(account, again)),
+      account.sealed && !account.hasWords && button(words.openSealed, () => openSealed(account, again)),
+      button(words.import, () => openImport(account, inCall, again))));
+}
+
+/** @param {SettingsOptions} options @param {() => void} again */
+function aboutPart({ version }, again) {
+  return part(words.about,
+    version !== '' && h('p', { class: 'hint' }, `${words.version}: ${version}`),
+    h('button', { type: 'button', class: 'button', onclick: () => openKeys(again) }, icon('keyboard'), words.keys));
+}

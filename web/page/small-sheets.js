@@ -1,0 +1,36 @@
+/**
+ * The sheets of few words: the numbers of the connection, and the list of keys.
+ *
+ * @module page/small-sheets
+ */
+
+import { fill, h } from './dom.js';
+import { describe, numbers } from './quality.js';
+import { Sheet } from './sheet.js';
+import { ago, connection as words, keys as keyWords } from './words.js';
+
+/** @param {import('./model.js').RoomModel} model @param {() => void} closed */
+export function openConnection(model, closed) {
+  const sheet = new Sheet(words.title, { name: 'connection', closed });
+  const line = h('p', { class: 'known' });
+  const table = h('dl', { class: 'numbers' });
+  const why = h('p', { class: 'hint' });
+  sheet.body.append(line, table, why);
+  sheet.update = () => {
+    const { grade, text } = describe(model.state, model.quality, model.offline);
+    line.dataset.grade = grade;
+    line.textContent = text;
+    const rows = model.quality ? numbers(model.quality, (then) => ago(then, Date.now())) : [];
+    fill(table, ...rows.map(([label, value]) => h('div', {}, h('dt', {}, label), h('dd', {}, value))));
+    const lost = grade === 'bad' || (grade === 'weak' && text !== words.slowWay);
+    why.textContent = text === words.slowWay ? words.slowExplain : lost ? words.lossExplain : '';
+  };
+  sheet.update();
+}
+
+/** @param {() => void} closed */
+export function openKeys(closed) {
+  const sheet = new Sheet(keyWords.title, { name: 'keys', closed });
+  sheet.body.append(h('dl', { class: 'numbers' },
+    ...keyWords.list.map(([key, does]) => h('div', {}, h('dt', {}, h('kbd', {}, key)), h('dd', {}, does)))));
+}

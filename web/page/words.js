@@ -1,0 +1,377 @@
+/**
+ * Every text that the page shows, in one place. Short, plain, no blame: what happened, and what to do. Texts only: what
+ * depends on a number or a name is a function of it.
+ *
+ * @module page/words
+ */
+
+/** @param {number} n @param {string} one @param {string} many */
+const count = (n, one, many) => `${n} ${n === 1 ? one : many}`;
+
+export const door = {
+  tagline: 'Voice for bad networks',
+  room: 'Room',
+  roomHint: 'Anybody who knows the name of a room can enter it.',
+  name: 'Your name',
+  nameHint: 'The others in the room see it.',
+  join: 'Join',
+  joining: 'Joining…',
+  private: 'Open a private room',
+  privateHint: 'Makes a room and an invite. Only those who have the invite hear you.',
+  privateRoom: 'Private room: you have the invite.',
+  openRoom: 'Open room: anybody who knows the name can enter.',
+  forget: 'Forget the invite',
+  forgotten: 'The invite is forgotten on this device.',
+  badSecret: 'The invite in this link is not complete. Ask for the link again and copy all of it. '
+    + 'Without it you would be outside.',
+  otherRoom: 'Another room',
+  settings: 'Settings',
+  safe: 'Speech is encrypted on this device, for the people in the room. Whoever serves this page could change it: '
+    + 'open it only from somebody you trust.',
+  faults: {
+    room: {
+      empty: 'Type the name of the room.',
+      long: 'This name is too long. Use fewer letters.',
+      control: 'This name has a sign that cannot be shown. Type it again.',
+      underscore: 'Names of rooms do not begin with an underscore.',
+      reserved: 'This name cannot be used in a link. Choose another one.',
+    },
+    name: {
+      empty: 'Type your name, so that the others know who talks.',
+      long: 'This name is too long. Use fewer letters.',
+      control: 'This name has a sign that cannot be shown. Type it again.',
+      underscore: '',
+      reserved: '',
+    },
+  },
+};
+
+/** States of the microphone: at the door, in the settings, and in the call. */
+export const mic = {
+  label: 'Microphone',
+  check: 'Check the microphone',
+  test: 'Test',
+  level: 'Level of your microphone',
+  asking: 'The browser asks whether it may use the microphone. Choose Allow.',
+  on: 'Say something: the bar moves when you are heard.',
+  denied: 'The browser does not let this page use the microphone. Allow it in the address bar, beside the address, '
+    + 'then try again.',
+  missing: 'No microphone was found. Connect one, then try again.',
+  busy: 'The microphone is used by another program. Close it there, then try again.',
+  gone: 'The microphone was unplugged. Connect it again, then try again.',
+  failed: 'The microphone does not start. Try again, or choose another one in the settings.',
+  retry: 'Try again',
+  listen: 'You can join without it and listen.',
+  silent: 'You hear the others. They do not hear you.',
+};
+
+export const room = {
+  leave: 'Leave',
+  leaveName: (/** @type {string} */ room) => `Leave ${room}`,
+  invite: 'Invite',
+  settings: 'Settings',
+  people: 'People',
+  peopleCount: (/** @type {number} */ n) => count(n, 'person', 'people'),
+  private: 'Private',
+  open: 'Open room',
+  code: (/** @type {string} */ number) => `Private - code ${number.slice(0, 4)} ${number.slice(4, 5)}…`,
+  openCode: (/** @type {string} */ number) => `Open room - code ${number.slice(0, 4)} ${number.slice(4, 5)}…`,
+  codeName: 'Compare the safety number',
+  alone: 'Nobody else is here yet. Send the invite.',
+  waiting: 'Looking who is there…',
+  outsideGroup: 'Outside',
+  outsideNote: 'They do not have the invite, or another one. They do not hear you, and you do not hear them.',
+  outsideNoteOpen: 'They talk with an invite that you do not have. You do not hear them, and they do not hear you.',
+  mode: 'How to talk',
+  modes: { open: 'Open', radio: 'Radio' },
+  modeHints: { open: 'The microphone stays on', radio: 'Hold the button to talk' },
+  more: (/** @type {number} */ n) => `and ${n} more`,
+};
+
+/** The big control. Its first line is what it does now, its second what to do. */
+export const control = {
+  hold: 'Hold to talk',
+  holdHint: 'or hold the space bar',
+  transmitting: 'Transmitting',
+  release: 'Let go to stop',
+  again: 'Press again to stop',
+  starting: 'Wait…',
+  talks: (/** @type {string[]} */ names) => names.length === 1
+    ? `${names[0]} is talking` : `${names[0]} and ${count(names.length - 1, 'other', 'others')} are talking`,
+  on: 'Microphone is on',
+  muteHint: 'Tap to mute',
+  onHint: 'Your microphone is on. Tap to mute',
+  muted: 'Muted - tap to talk',
+  mutedTalks: (/** @type {string[]} */ names) => `${control.talks(names)}. Nobody hears you`,
+  mutedHint: 'Nobody hears you',
+  mutedLoud: 'You are talking, but nobody hears you',
+  reconnecting: 'Reconnecting…',
+  reconnectingHint: 'Nothing is sent until the connection is back',
+  joining: 'Joining…',
+  joiningHint: 'Nothing is sent yet',
+  none: 'No microphone',
+  noneHint: 'Tap to try again. You hear the others',
+  asking: 'May the browser use the microphone?',
+  askingHint: 'Choose Allow in its question',
+};
+
+export const person = {
+  you: 'You',
+  noName: 'No name',
+  talking: 'Talking',
+  muted: 'Muted',
+  outside: 'Outside',
+  changed: 'Key CHANGED',
+  relay: (/** @type {string} */ relay) => `on ${relay}`,
+  open: (/** @type {string} */ name) => `About ${name}`,
+  fingerprint: 'Fingerprint',
+  known: {
+    same: 'Same as last time',
+    new: 'New: this device has not met them before',
+    changed: 'CHANGED: this name came with another key before',
+    self: 'This is you',
+    outside: 'Outside: does not have this room\'s invite',
+  },
+  compareHint: 'Is it really them? Ask for their fingerprint over another channel, such as a telephone call, '
+    + 'and compare all of it.',
+  compare: 'Compare the safety number',
+  volume: 'Volume for you',
+  volumeValue: (/** @type {number} */ percent) => `${percent} %`,
+  trust: 'It is them: remember this key',
+  trusted: 'Remembered. You are not warned of this key again.',
+};
+
+export const safety = {
+  title: 'Safety number',
+  explain: 'Read it aloud to each other, best over another channel. If all have the same, '
+    + 'the relay shows you all the same people. Then look whether these are the people you expect.',
+  pending: 'It is made when the people have been the same for a moment.',
+  covers: (/** @type {number} */ n) => `It covers ${count(n, 'person', 'people')}.`,
+  copy: 'Copy the number',
+  yours: 'This is your fingerprint. Others see it beside your name.',
+};
+
+export const invite = {
+  title: 'Invite',
+  secretExplain: 'The part after # is the key to this room. It is not sent to the relay: only who gets this link can '
+    + 'read it, and whoever has it can enter and listen.',
+  openExplain: 'Anybody who has this link, or knows the name of the room, can enter and listen.',
+  link: 'Link',
+  copy: 'Copy the link',
+  copied: 'Copied',
+  copyFailed: 'The browser does not copy. Mark the link and copy it yourself.',
+  share: 'Share',
+  qr: 'QR code of the link',
+  show: 'Show the QR code',
+  caution: 'Send it by a way that the relay\'s operator does not read.',
+};
+
+export const connection = {
+  title: 'Connection',
+  good: 'Good',
+  weak: (/** @type {number} */ percent) => `Weak - ${percent} % of packets lost, repaired`,
+  late: (/** @type {string} */ seconds) => `Slow - speech takes ${seconds} s`,
+  bad: (/** @type {number} */ percent) => `Very weak - ${percent} % lost, speech may break`,
+  slowWay: 'Using the slow way (web socket)',
+  reconnecting: 'Reconnecting…',
+  joining: 'Joining…',
+  offline: 'No network on this device',
+  measuring: 'Connected',
+  numbers: 'Show numbers',
+  lossUp: 'Lost on the way out',
+  lossDown: 'Lost on the way in',
+  rtt: 'To the relay and back',
+  jitter: 'Unsteadiness',
+  up: 'Sending',
+  down: 'Receiving',
+  path: 'Path',
+  paths: { webtransport: 'WebTransport (fast)', websocket: 'WebSocket (slow)' },
+  codec: 'Codec',
+  since: 'Connected',
+  percent: (/** @type {number} */ share) => `${share < 0.1 ? (share * 100).toFixed(1) : Math.round(share * 100)} %`,
+  ms: (/** @type {number} */ ms) => `${Math.round(ms)} ms`,
+  kbit: (/** @type {number} */ bits) => `${(bits / 1000).toFixed(bits < 9950 ? 1 : 0)} kbit/s`,
+  slowExplain: 'This network does not let the fast way through. Speech may arrive later when packets are lost.',
+  lossExplain: 'Lost packets are repaired as far as possible. What is said may arrive with small gaps.',
+};
+
+export const settings = {
+  title: 'Settings',
+  sound: 'Sound',
+  microphone: 'Microphone',
+  loudspeaker: 'Loudspeaker',
+  standard: 'Chosen by the device',
+  device: (/** @type {number} */ n) => `Device ${n}`,
+  testSound: 'Play a sound',
+  noise: 'Noise suppression',
+  noiseHint: 'Off is better for music.',
+  sounds: 'Sounds',
+  soundsHint: 'When somebody comes or goes, and when the connection is lost.',
+  look: 'Look',
+  theme: 'Theme',
+  themes: { system: 'As the device', light: 'Light', dark: 'Dark' },
+  identity: 'Identity',
+  identityHint: 'Others know you by this fingerprint. It is made on this device and stays in this browser.',
+  words: 'Show the 24 words',
+  wordsOnce: 'Write down the 24 words now, or you cannot be the same person on another device.',
+  wordsGone: 'The 24 words were shown when the identity was made. They cannot be shown again.',
+  import: 'Use an identity that you have',
+  seal: 'Keep a sealed copy',
+  openSealed: 'Open the sealed copy',
+  about: 'About',
+  version: 'Version',
+  keys: 'Keys',
+  close: 'Close',
+};
+
+export const identity = {
+  none: 'It is made when you first join.',
+  wordsTitle: 'Your 24 words',
+  wordsExplain: 'Write them on paper, in this order. Whoever has them can pretend to be you. They are shown only until '
+    + 'this page is closed.',
+  wordsDone: 'I have written them down',
+  importTitle: 'Use an identity that you have',
+  importWarning: 'From then on this page, and whoever serves it, can use that identity. Do it only where you '
+    + 'trust who serves the page.',
+  importLabel: 'The 24 words, in order',
+  importReplace: 'The identity that this browser has now is given up.',
+  importDo: 'Use this identity',
+  importDone: 'From the next join on you are this person.',
+  importInCall: 'It counts from the next time you join.',
+  sealTitle: 'Sealed copy',
+  sealExplain: 'Keeps the words in this browser, encrypted with a passphrase, so that you can see them again. '
+    + 'Whoever gets this device can try passphrases: use at least four random words.',
+  passphrase: 'Passphrase',
+  passphraseAgain: 'Passphrase again',
+  passphraseShort: 'Use at least 12 characters.',
+  passphraseDiffers: 'The two are not the same.',
+  sealDo: 'Keep the copy',
+  sealing: 'Sealing…',
+  sealed: 'The sealed copy is kept in this browser.',
+  openTitle: 'Open the sealed copy',
+  openDo: 'Open',
+  opening: 'Opening…',
+  openFailed: 'This is not the passphrase.',
+};
+
+export const keys = {
+  title: 'Keys',
+  list: /** @type {[string, string][]} */ ([
+    ['Space', 'Hold to talk; in open mode: mute or unmute'],
+    ['M', 'Mute or unmute'],
+    ['R', 'Open or radio'],
+    ['I', 'Invite'],
+    ['P', 'People and safety number'],
+    ['Esc', 'Close what is open'],
+    ['?', 'This list'],
+  ]),
+};
+
+export const warnings = {
+  changedTitle: (/** @type {string} */ name) => `${name} comes with another key`,
+  changedText: (/** @type {string} */ name) => `${name} may have a new device, or somebody else uses the name. `
+    + 'Say nothing secret until you have asked them over another channel.',
+  trust: 'It is them',
+  look: 'Compare',
+  keep: 'Not sure: keep the mark',
+  understood: 'Understood',
+  /** By code of the engine; `name` is who it is about, '' where it is the room. */
+  texts: /** @type {Record<string, (name: string) => string>} */ ({
+    names: () => 'Names of people cannot be remembered on this device. You are not warned when a key changes.',
+    members: (name) => `${name || 'Somebody'} sees other people in this room than you do. `
+      + 'Compare the safety number before you go on.',
+    key: (name) => `A key of ${name || 'somebody'} is not right. You do not hear them. Ask them to join again.`,
+    no_key: (name) => `${name || 'Somebody'} is talking, but cannot be decrypted yet. If it stays so, join again.`,
+    unknown_member: () => 'Somebody whom the relay does not show tries to talk. Compare the safety number.',
+    outside: (name) => `${name || 'Somebody'} is outside: without this room's invite. You do not hear each other.`,
+    relay: () => 'The relay shuts down. You are moved or disconnected soon.',
+    sound: (name) => `What ${name || 'somebody'} sends cannot be played here.`,
+  }),
+  somebody: 'Somebody',
+  unknown: (/** @type {string} */ code) => `The room warns of something that this page does not know (${code}). Reload it.`,
+};
+
+/** How a call ended, by code: title, then what to do. */
+export const ended = {
+  again: 'Join again',
+  door: 'To the door',
+  left: ['You left the room', ''],
+  other: ['The call ended', 'Something went wrong. Join again.'],
+  codes: /** @type {Record<string, [string, string]>} */ ({
+    room_full: ['The room is full', 'Try again when somebody has left.'],
+    too_many_rooms: ['The relay has too many rooms', 'Try again later, or use another relay.'],
+    too_many_sessions: ['The relay is full', 'Try again later, or use another relay.'],
+    rate: ['Too many attempts', 'Wait a minute, then join again.'],
+    shutting_down: ['The relay shuts down', 'Join again in a minute.'],
+    replaced: ['You continue elsewhere', 'Another connection took this one\'s place. Join again to talk here.'],
+    tab: ['You continue in another tab', 'The call is there now. Join again to talk here.'],
+    signature: ['The relay refused you', 'The proof of who you are does not fit. Join again, and check the address.'],
+    protocol: ['The relay is another version', 'Reload the page, so that both speak the same version.'],
+    entry: ['The relay refused you', 'Join again.'],
+    name: ['The relay refuses the name', 'Choose another name, with fewer or simpler letters.'],
+    room_name: ['The relay refuses the room', 'Choose another name for the room.'],
+    denied: ['You may not enter this room', 'Ask who runs the relay.'],
+    relay_key: ['This is not the relay you know', 'Its key is another one. Do not join before you know why.'],
+    unreachable: ['The relay does not answer', 'Check the network, then join again.'],
+    offline: ['No network', 'Join again when this device has a network.'],
+  }),
+};
+
+/** Browser too old, or the page opened in a way that browsers do not allow. */
+export const support = {
+  title: 'This browser cannot join',
+  what: 'It lacks:',
+  use: 'Use a current Chrome or Edge (133 or later), Firefox (130 or later) on a computer, or Safari 26.',
+  secure: 'This page was opened without encryption, and browsers then allow no microphone. Open it with https://.',
+  missing: {
+    secure: 'a secure page (https)',
+    carrier: 'WebTransport or WebSocket (to reach the relay)',
+    codecs: 'WebCodecs with Opus (to encode speech)',
+    worklet: 'AudioWorklet (to play and record)',
+    crypto: 'X25519 and Ed25519 (to encrypt and sign)',
+    storage: 'IndexedDB (to keep who you are)',
+    worker: 'module workers',
+    capture: 'access to microphones',
+  },
+};
+
+export const bar = {
+  error: (/** @type {string} */ what) => `Something broke: ${what}`,
+  reload: 'Reload',
+  dismiss: 'Dismiss',
+  offline: 'This device has no network. The room goes on when it is back.',
+  offlineDoor: 'This device has no network. You can join when it is back.',
+  paused: 'The browser has paused the sound.',
+  resume: 'Go on',
+  otherTab: 'You are in this room in another tab. Joining here ends it there.',
+  devicesFailed: 'This device cannot be used. The one before is kept.',
+};
+
+/** For screen readers: said politely, never more often than every few seconds. */
+export const announce = {
+  talking: (/** @type {string[]} */ names) => control.talks(names),
+  came: (/** @type {string[]} */ names) => names.length > 3 ? `${names.length} people came in` : `${names.join(', ')} came in`,
+  went: (/** @type {string[]} */ names) => names.length > 3 ? `${names.length} people left` : `${names.join(', ')} left`,
+  joined: 'You are in the room',
+  reconnecting: 'The connection is lost. Reconnecting',
+  back: 'The connection is back',
+};
+
+export const time = {
+  now: 'just now',
+  minutes: (/** @type {number} */ n) => count(n, 'minute', 'minutes') + ' ago',
+  hours: (/** @type {number} */ n) => count(n, 'hour', 'hours') + ' ago',
+  days: (/** @type {number} */ n) => count(n, 'day', 'days') + ' ago',
+};
+
+/**
+ * A time in the past, in words. @param {number} then @param {number} now both ms since 1970
+ *
+ * @returns {string}
+ */
+export function ago(then, now) {
+  const minutes = Math.floor((now - then) / 60000);
+  if (minutes < 1) return time.now;
+  if (minutes < 60) return time.minutes(minutes);
+  return minutes < 48 * 60 ? time.hours(Math.floor(minutes / 60)) : time.days(Math.floor(minutes / 1440));
+}
