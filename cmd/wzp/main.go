@@ -21,6 +21,7 @@ type cli struct {
 	ID      idCmd      `cmd:"" name:"id" help:"Show, create or restore your identity."`
 	Join    joinCmd    `cmd:"" help:"Join a room and talk."`
 	Netsim  netsimCmd  `cmd:"" help:"Forward UDP through a simulated bad network."`
+	Page    pageCmd    `cmd:"" help:"Serve the page for browsers from this machine, for any relay."`
 	Relay   relayCmd   `cmd:"" help:"Run a relay."`
 	Secret  secretCmd  `cmd:"" help:"Make an invite secret for a room."`
 	Version versionCmd `cmd:"" help:"Print the version."`

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	neturl "net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -17,10 +19,16 @@ import (
 
 // relayCmd runs the server.
 type relayCmd struct {
-	Listen  string `default:":4433" placeholder:"ADDR" help:"UDP address for clients; port 0 means any."`
-	Admin   string `default:"127.0.0.1:9090" placeholder:"ADDR" help:"TCP address of /healthz, /readyz and /metrics; empty for none."`
-	Data    string `placeholder:"DIR" help:"Directory of the relay's identity; made if missing. Default: wzp/relay in your configuration directory."`
-	Sockets int    `default:"0" placeholder:"N" help:"UDP sockets on the port; 0 means one for each core."`
+	Listen  string  `default:":4433" placeholder:"ADDR" help:"UDP address for clients; port 0 means any."`
+	HTTP    *string `name:"http" placeholder:"ADDR" help:"TCP address of the page and of WebSockets; empty for none, and no browsers. Default: 127.0.0.1:8080, or :443 with a certificate."`
+	Admin   string  `default:"127.0.0.1:9090" placeholder:"ADDR" help:"TCP address of /healthz, /readyz and /metrics; empty for none."`
+	Data    string  `placeholder:"DIR" help:"Directory of the relay's identity and certificates; made if missing. Default: wzp/relay in your configuration directory."`
+	Sockets int     `default:"0" placeholder:"N" help:"UDP sockets on the port; 0 means one for each core."`
+
+	Domain    string   `placeholder:"NAME" help:"Public name of this relay: obtain its certificate from Let's Encrypt, whose terms you accept by this. Needs ports 80 and 443."`
+	TLSCert   string   `name:"tls-cert" placeholder:"FILE" help:"Certificate of --http, PEM, with its chain; read again when it changes."`
+	TLSKey    string   `name:"tls-key" placeholder:"FILE" help:"Its key."`
+	WebOrigin []string `placeholder:"URL" sep:"none" help:"A page that may use this relay, such as https://voice.example.org; needed behind a reverse proxy. May be repeated."`
 
 	MaxRooms      int     `default:"10000" placeholder:"N" help:"Rooms at once."`
 	MaxMembers    int     `default:"2000" placeholder:"N" help:"Members of one room."`
@@ -40,17 +48,27 @@ func (c *relayCmd) Run(ctx context.Context) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	id, err := c.identity()
+	dir, err := c.dataDir()
+	if err != nil {
+		return err
+	}
+	seed, err := identity.LoadOrCreate(filepath.Join(dir, "identity"))
 	if err != nil {
 		return err
 	}
 	r, err := relay.New(relay.Config{
-		Identity:      id,
+		Identity:      seed.Identity(),
 		Version:       "wzp " + buildVersion(),
 		Log:           c.logger(),
 		Listen:        c.Listen,
 		Sockets:       c.Sockets,
 		Admin:         c.Admin,
+		HTTP:          c.http(),
+		TLSCert:       c.TLSCert,
+		TLSKey:        c.TLSKey,
+		Domain:        c.Domain,
+		ACMECache:     filepath.Join(dir, "acme"),
+		WebOrigins:    c.WebOrigin,
 		MaxRooms:      c.MaxRooms,
 		MaxMembers:    c.MaxMembers,
 		MaxSessions:   c.MaxSessions,
@@ -64,20 +82,68 @@ func (c *relayCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return c.listenError(err)
 	}
+	if !c.LogJSON {
+		c.printAddresses(r)
+	}
 	return r.Run(ctx)
+}
+
+// http is the address to serve browsers on; with a certificate the page is for everybody.
+func (c *relayCmd) http() string {
+	switch {
+	case c.HTTP != nil:
+		return *c.HTTP
+	case c.Domain != "" || c.TLSCert != "" || c.TLSKey != "":
+		return ":443"
+	}
+	return "127.0.0.1:8080"
+}
+
+// printAddresses tells people where the relay is found: by a browser, and from the command line.
+func (c *relayCmd) printAddresses(r *relay.Relay) {
+	host := "localhost"
+	if addr := r.Addr().Addr(); !addr.IsUnspecified() {
+		host = addr.String()
+	}
+	if url := r.PageURL(); url != "" {
+		fmt.Println("Open in a browser: " + url)
+		if u, err := neturl.Parse(url); err == nil && r.Addr().Addr().IsUnspecified() {
+			host = u.Hostname()
+		}
+	}
+	fmt.Println("Join from the command line: wzp join ROOM --relay " + net.JoinHostPort(host, strconv.Itoa(int(r.Addr().Port()))))
 }
 
 // listenError says which flag names the port that cannot be opened, and what to do.
 func (c *relayCmd) listenError(err error) error {
 	var op *net.OpError
-	if !errors.As(err, &op) {
+	web := (*relay.HTTPError)(nil)
+	ofHTTP := errors.As(err, &web)
+	switch {
+	case errors.As(err, new(relay.ConfigError)):
+		return usageError{web.Err}
+	case ofHTTP && !errors.As(err, &op):
+		return web.Err
+	case !errors.As(err, &op):
 		return err
 	}
 	flag, addr, otherwise := "--listen", c.Listen, ""
-	if strings.HasPrefix(op.Net, "tcp") {
+	switch {
+	case ofHTTP:
+		flag, addr, otherwise = "--http", c.http(), ", or \"\" for none"
+	case strings.HasPrefix(op.Net, "tcp"):
 		flag, addr, otherwise = "--admin", c.Admin, ", or \"\" for none"
 	}
-	reason := op.Err.Error() + ": give HOST:PORT with an address of this machine"
+	return listenError(flag, addr, otherwise, err)
+}
+
+// listenError says why the port that a flag names cannot be opened, and what to do.
+func listenError(flag, addr, otherwise string, err error) error {
+	reason := err.Error()
+	if op := (*net.OpError)(nil); errors.As(err, &op) {
+		reason = op.Err.Error()
+	}
+	reason += ": give HOST:PORT with an address of this machine"
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		reason = "a program has this port already: stop it, or choose another"
@@ -108,24 +174,22 @@ func (c *relayCmd) check() error {
 	if c.Sockets < 0 || c.Sockets > 64 {
 		return usagef("--sockets must be 0 to 64")
 	}
+	if c.http() == "" && (c.Domain != "" || c.TLSCert != "" || c.TLSKey != "" || len(c.WebOrigin) > 0) {
+		return usagef("--domain, --tls-cert, --tls-key and --web-origin are about --http, which is none")
+	}
 	return nil
 }
 
-// identity returns the relay's own, which it makes on the first start.
-func (c *relayCmd) identity() (*identity.Identity, error) {
-	dir := c.Data
-	if dir == "" {
-		config, err := os.UserConfigDir()
-		if err != nil {
-			return nil, fmt.Errorf("no place for the relay's identity: %w; give one with --data DIR", err)
-		}
-		dir = filepath.Join(config, "wzp", "relay")
+// dataDir is where the relay keeps its identity and certificates.
+func (c *relayCmd) dataDir() (string, error) {
+	if c.Data != "" {
+		return c.Data, nil
 	}
-	seed, err := identity.LoadOrCreate(filepath.Join(dir, "identity"))
+	config, err := os.UserConfigDir()
 	if err != nil {
-		return nil, err
+		return "", fmt.Errorf("no place for the relay's identity: %w; give one with --data DIR", err)
 	}
-	return seed.Identity(), nil
+	return filepath.Join(config, "wzp", "relay"), nil
 }
 
 func (c *relayCmd) logger() *slog.Logger {

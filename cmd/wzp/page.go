@@ -1,0 +1,411 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/net/idna"
+
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/web"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+const (
+	connectFresh   = 5 * time.Second  // how long what a relay said about itself is not asked again
+	connectStale   = time.Hour        // how long it serves while the relay's http port cannot be reached
+	connectTimeout = 15 * time.Second // for the relay to answer
+	connectSize    = 64 << 10         // of its answer, bytes
+	connectHashes  = 8                // certificates in it
+)
+
+// pageCmd serves the browser client from this machine, for any relay: who does so need not trust the relay's page.
+//
+//	browser ── http://localhost:8081/ ──> web.Handler            the page is this program's
+//	   |            /connect.json    ──> relayPage ── https ──> the relay's /connect.json, checked with its pinned key
+//	   └───────── WebTransport, WebSocket ────────────────────> the relay
+type pageCmd struct {
+	Relay  string `required:"" placeholder:"HOST" help:"The relay: HOST or HOST:PORT of its https page, or its whole address, such as http://localhost:8080."`
+	Listen string `default:"127.0.0.1:8081" placeholder:"ADDR" help:"TCP address of the page; port 0 means any."`
+
+	RelayKey    string `placeholder:"FINGERPRINT" help:"The relay's; without it, that of the first visit is kept and expected."`
+	KnownRelays string `placeholder:"FILE" help:"Where relays' keys are kept."`
+}
+
+// Run implements the command.
+func (c *pageCmd) Run(ctx context.Context) error {
+	p, err := c.page()
+	if err != nil {
+		return err
+	}
+	ln, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return listenError("--listen", c.Listen, "", err)
+	}
+	defer ln.Close()
+	if err := p.refresh(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // told to stop while asking
+		}
+		return err
+	}
+	fmt.Printf("Relay %s, fingerprint %s\n", p.base.Host, p.answer.key.Fingerprint())
+	fmt.Println("Open in a browser: " + localURL(ln.Addr()))
+	if addr := ln.Addr().(*net.TCPAddr); !addr.IP.IsLoopback() {
+		fmt.Fprintln(os.Stderr, "wzp: browsers give the microphone only to pages from localhost here: others cannot use this page")
+	}
+	return p.serve(ctx, ln)
+}
+
+// page checks the command line, and prepares what it asks for.
+func (c *pageCmd) page() (*relayPage, error) {
+	base, err := parseRelayURL(c.Relay)
+	if err != nil {
+		return nil, err
+	}
+	p := &relayPage{base: base, client: pageClient()}
+	if c.RelayKey != "" {
+		if p.wanted, err = identity.ParseFingerprint(c.RelayKey); err != nil {
+			return nil, usagef("--relay-key: %w", err)
+		}
+		return p, nil
+	}
+	file := c.KnownRelays
+	if file == "" {
+		if file, err = identity.DefaultKnownRelaysFile(); err != nil {
+			return nil, err
+		}
+	}
+	if p.known, err = identity.OpenKnownRelays(file); err != nil {
+		return nil, err
+	}
+	if base.Scheme == "http" && !web.IsLocal(base.Host) {
+		fmt.Fprintln(os.Stderr, "wzp: over http, whoever is between can pose as the relay on the first visit: give --relay-key")
+	}
+	return p, nil
+}
+
+// parseRelayURL reads --relay: HOST, HOST:PORT or the address of a page, of which only scheme and host count.
+func parseRelayURL(text string) (*url.URL, error) {
+	bad := usagef("--relay is HOST, HOST:PORT or an address such as https://voice.example.org, not %q", text)
+	address := text
+	if !strings.Contains(text, "://") {
+		if ip, err := netip.ParseAddr(text); err == nil && ip.Is6() {
+			address = "[" + text + "]"
+		}
+		address = "https://" + address
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, bad
+	}
+	host := u.Hostname()
+	if _, err := netip.ParseAddr(host); err != nil {
+		if host, err = idna.Lookup.ToASCII(strings.TrimSuffix(host, ".")); err != nil || host == "" {
+			return nil, bad
+		}
+	}
+	port := u.Port()
+	if n, err := strconv.ParseUint(port, 10, 16); strings.HasSuffix(u.Host, ":") || port != "" && (err != nil || n == 0) {
+		return nil, bad
+	}
+	base := &url.URL{Scheme: u.Scheme, Host: hostPort(host, port)}
+	return base, nil
+}
+
+// hostPort is host:port, or the host alone without a port, as URLs have it.
+func hostPort(host, port string) string {
+	switch {
+	case port != "":
+		return net.JoinHostPort(host, port)
+	case strings.Contains(host, ":"):
+		return "[" + host + "]"
+	}
+	return host
+}
+
+// pageClient asks relays. Redirects are not followed: the key is pinned for the address that was given.
+func pageClient() *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxResponseHeaderBytes = 16 << 10
+	return &http.Client{
+		Transport:     transport,
+		Timeout:       connectTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// relayPage is a page for one relay, and what that said about itself.
+type relayPage struct {
+	base   *url.URL             // of the relay's page: scheme and host
+	wanted identity.Fingerprint // the relay's, if it was given, else
+	known  *identity.KnownRelays
+	client *http.Client
+
+	mu     sync.Mutex // guards what follows; held while the relay is asked, so that it is asked once
+	answer relayAnswer
+	failed string // what was last said about a failure
+}
+
+// relayAnswer is a checked /connect.json of a relay.
+type relayAnswer struct {
+	connect web.Connect // with whole URLs
+	key     identity.PublicKey
+	addr    string // host:port of its UDP port; empty if it has none for browsers
+	at      time.Time
+}
+
+// serve answers until ctx is done.
+func (p *relayPage) serve(ctx context.Context, ln net.Listener) error {
+	server := web.NewServer(p, slog.New(slog.DiscardHandler))
+	server.BaseContext = func(net.Listener) context.Context { return ctx }
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(ln) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("the page's port failed: %w", err)
+	case <-ctx.Done():
+	}
+	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if server.Shutdown(patience) != nil {
+		server.Close()
+	}
+	<-ended
+	p.client.CloseIdleConnections()
+	return nil
+}
+
+// ServeHTTP implements http.Handler.
+func (p *relayPage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var connect web.Connect
+	if r.URL.Path == web.ConnectPath {
+		if err := p.refresh(r.Context()); err != nil {
+			http.Error(w, oneLine(err), http.StatusBadGateway)
+			return
+		}
+		p.mu.Lock()
+		connect = p.answer.connect
+		p.mu.Unlock()
+	}
+	web.Handler(func() web.Connect { return connect }).ServeHTTP(w, r)
+}
+
+// refresh asks the relay about itself, unless it did so a moment ago. While its http port cannot be reached, what it
+// said before serves on: its UDP port may be fine.
+func (p *relayPage) refresh(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	if age := now.Sub(p.answer.at); !p.answer.at.IsZero() && age < connectFresh {
+		return nil
+	}
+	answer, err := p.ask(ctx)
+	if err == nil {
+		if err = p.trust(answer); err == nil {
+			p.answer, p.answer.at, p.failed = *answer, now, ""
+			return nil
+		}
+	}
+	unreachable := new(unreachableError)
+	if errors.As(err, &unreachable) && !p.answer.at.IsZero() && now.Sub(p.answer.at) < connectStale {
+		return nil
+	}
+	if text := oneLine(err); ctx.Err() == nil && p.failed != text && !p.answer.at.IsZero() {
+		p.failed = text
+		fmt.Fprintln(os.Stderr, "wzp: "+text)
+	}
+	return err
+}
+
+// unreachableError says that the relay did not answer, which may pass.
+type unreachableError struct{ error }
+
+func (e *unreachableError) Unwrap() error { return e.error }
+
+// ask fetches and checks the relay's /connect.json. Whether its key is the right one, trust says.
+func (p *relayPage) ask(ctx context.Context) (*relayAnswer, error) {
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, p.base.JoinPath(web.ConnectPath).String(), http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	r, err := p.client.Do(q)
+	if err != nil {
+		return nil, p.fetchError(err)
+	}
+	defer r.Body.Close()
+	switch {
+	case r.StatusCode >= 500:
+		return nil, &unreachableError{fmt.Errorf("the relay at %s has a problem: it answers %s", p.base, r.Status)}
+	case r.StatusCode != http.StatusOK && r.Header.Get("Location") != "":
+		return nil, fmt.Errorf("%s sends to %q: if that is the relay, give its address to --relay", p.base, r.Header.Get("Location"))
+	case r.StatusCode != http.StatusOK:
+		return nil, fmt.Errorf("%s does not say how its relay is reached (%s): is it the page of a relay?", p.base, r.Status)
+	}
+	b, err := io.ReadAll(io.LimitReader(r.Body, connectSize+1))
+	if err != nil {
+		return nil, p.fetchError(err)
+	}
+	answer, err := parseConnect(p.base, b)
+	if err != nil {
+		return nil, fmt.Errorf("what %s says about its relay cannot be used: %w", p.base, err)
+	}
+	return answer, nil
+}
+
+// fetchError says why the relay's page cannot be reached, and what to do if that is clear.
+func (p *relayPage) fetchError(err error) error {
+	if of := (*url.Error)(nil); errors.As(err, &of) {
+		err = of.Err
+	}
+	if errors.Is(err, http.ErrSchemeMismatch) {
+		return fmt.Errorf("%s speaks http, not https: give --relay http://%s if nobody else is between", p.base, p.base.Host)
+	}
+	return &unreachableError{fmt.Errorf("cannot reach the relay at %s: %w", p.base, err)}
+}
+
+// trust checks the key of an answer against the one that was given, or was there before. A first one is kept if the
+// relay has proved that it is its own. It is kept for both ports: the page's, which the user named, and the UDP port,
+// which "wzp join" is given.
+func (p *relayPage) trust(a *relayAnswer) error {
+	if p.wanted != (identity.Fingerprint{}) {
+		if got := a.key.Fingerprint(); got != p.wanted {
+			return fmt.Errorf("relay %s has another key than was given: expected %s, it has %s; "+
+				"ask its operator which one is right", p.base.Host, p.wanted, got)
+		}
+		return nil
+	}
+	addrs := []string{p.addr()}
+	if a.addr != "" && a.addr != addrs[0] {
+		addrs = append(addrs, a.addr)
+	}
+	for _, addr := range addrs { // all of them before one is kept
+		known, err := p.known.Verify(addr, a.key)
+		if err != nil {
+			return err
+		}
+		if !known && a.connect.WebTransport == nil {
+			return fmt.Errorf("relay %s does not prove its key: give --relay-key", p.base.Host)
+		}
+	}
+	for _, addr := range addrs {
+		if err := p.known.Check(addr, a.key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addr is host:port of the relay's page.
+func (p *relayPage) addr() string {
+	if port := p.base.Port(); port != "" {
+		return p.base.Host
+	}
+	return net.JoinHostPort(p.base.Hostname(), map[string]string{"http": "80", "https": "443"}[p.base.Scheme])
+}
+
+// parseConnect reads a relay's /connect.json, checks the signature in it, and makes whole URLs of what is relative to
+// base.
+func parseConnect(base *url.URL, b []byte) (*relayAnswer, error) {
+	if len(b) > connectSize {
+		return nil, fmt.Errorf("it is longer than %d bytes", connectSize)
+	}
+	a := new(relayAnswer)
+	if err := json.Unmarshal(b, &a.connect); err != nil {
+		return nil, fmt.Errorf("it is not the JSON of a relay: %w", err)
+	}
+	var err error
+	if a.key, err = identity.ParsePublicKey(a.connect.Relay); err != nil {
+		return nil, err
+	}
+	if wire.CheckName(a.connect.Version) != nil {
+		return nil, errors.New("its version is longer than 64 bytes, or has control characters")
+	}
+	if a.connect.WebTransport != nil {
+		if a.addr, err = checkWebTransport(base, a.key, a.connect.WebTransport); err != nil {
+			return nil, err
+		}
+	}
+	if a.connect.WebSocket != "" {
+		scheme := "ws" + strings.TrimPrefix(base.Scheme, "http")
+		if a.connect.WebSocket, _, err = wholeURL(base, a.connect.WebSocket, scheme); err != nil {
+			return nil, err
+		}
+	}
+	if a.connect.WebTransport == nil && a.connect.WebSocket == "" {
+		return nil, errors.New("it has neither WebTransport nor WebSocket")
+	}
+	return a, nil
+}
+
+// checkWebTransport makes t a URL, and returns its host:port.
+func checkWebTransport(base *url.URL, key identity.PublicKey, t *web.WebTransport) (addr string, err error) {
+	if len(t.Hashes) == 0 || len(t.Hashes) > connectHashes {
+		return "", fmt.Errorf("it has %d certificates, not 1 to %d", len(t.Hashes), connectHashes)
+	}
+	hashes := make([][32]byte, len(t.Hashes))
+	for i, text := range t.Hashes {
+		h, err := hex.DecodeString(text)
+		if err != nil || len(h) != len(hashes[i]) {
+			return "", errors.New("a hash of a certificate is not 64 hexadecimal digits")
+		}
+		hashes[i] = [32]byte(h)
+	}
+	signature, err := hex.DecodeString(t.Signature)
+	if err != nil || !wire.VerifyWebCertificates(key, hashes, signature) {
+		return "", errors.New("its certificates are not signed by the relay's key: somebody may have changed them")
+	}
+	if t.URL == "" {
+		if t.Port < 1 || t.Port > 65535 || !strings.HasPrefix(t.Path, "/") {
+			return "", errors.New("its WebTransport has neither a URL nor a port and a path")
+		}
+		t.URL = (&url.URL{Scheme: "https", Host: net.JoinHostPort(base.Hostname(), strconv.Itoa(t.Port))}).String() + t.Path
+	}
+	t.URL, addr, err = wholeURL(base, t.URL, "https")
+	t.Port, t.Path = 0, ""
+	return addr, err
+}
+
+// wholeURL resolves a reference of a relay against its base, and returns it with its host:port. A whole one must have
+// that scheme, or the secure form of it.
+func wholeURL(base *url.URL, text, scheme string) (whole, addr string, err error) {
+	ref, err := url.Parse(text)
+	if err != nil || ref.User != nil || ref.Fragment != "" {
+		return "", "", fmt.Errorf("its address %q cannot be read", text)
+	}
+	if ref.Scheme == "" && ref.Host == "" && strings.HasPrefix(ref.Path, "/") {
+		ref.Scheme, ref.Host = scheme, base.Host
+	}
+	if ref.Host == "" || ref.Hostname() == "" || ref.Scheme != scheme && (scheme != "ws" || ref.Scheme != "wss") {
+		return "", "", fmt.Errorf("its address %q does not begin with %s://", text, scheme)
+	}
+	port := ref.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "ws": "80", "https": "443", "wss": "443"}[ref.Scheme]
+	}
+	return ref.String(), net.JoinHostPort(ref.Hostname(), port), nil
+}
+
+// localURL is the address of a page on a port of this machine.
+func localURL(addr net.Addr) string {
+	a := addr.(*net.TCPAddr)
+	host := "localhost"
+	if ip, _ := netip.AddrFromSlice(a.IP); !ip.Unmap().IsUnspecified() && ip.Unmap() != netip.AddrFrom4([4]byte{127, 0, 0, 1}) {
+		host = a.IP.String()
+	}
+	return "http://" + net.JoinHostPort(host, strconv.Itoa(a.Port)) + "/"
+}
