@@ -5,11 +5,17 @@
  *     decode(packet) --> AudioDecoder --> onpcm(pcm)
  *     decode(null): conceal               onpcm(null): it could not
  *
+ * Answers are told apart by their timestamps. Browsers count those on from the first packet's by the samples that came
+ * out, so that is how packets are stamped, too.
+ *
  * @module audio/decoder
  */
 
+import { packetSamples } from '../jitter/opus.js';
+
 const CONFIG = { codec: 'opus', sampleRate: 48_000, numberOfChannels: 1 };
 const MAX_SAMPLES = 5760; // in a packet, 120 ms
+const CLOSE = 1000; // us: timestamps that differ by less are the same
 const MAX_WAITING = 64; // requests; more are answered with null
 const MAX_FAILURES = 8; // in a row ...
 const REST = 50; // ... then only one request in so many tries a new codec
@@ -22,8 +28,8 @@ export class Decoder {
   #onpcm;
   #closed = false;
   /** @type {AudioDecoder | null} */ #codec = null;
-  #next = 0; // id of the next request; its timestamp
-  /** @type {number[]} ids of requests without an answer */ #waiting = [];
+  #next = 0; // timestamp of the next request, us
+  /** @type {number[]} timestamps of requests without an answer */ #waiting = [];
   #failed = 0; // in a row
   #resting = 0;
   /** @type {number | null} */ #toc = null; // of the last packet
@@ -54,17 +60,19 @@ export class Decoder {
   /** @param {Uint8Array | null} packet */
   #request(packet) {
     if (this.#closed) return;
-    // An empty packet would close the codec, and so would waiting for ever for one that hangs.
-    const codec = packet === null || packet.length === 0 || this.#waiting.length >= MAX_WAITING ? null : this.#open();
-    const id = this.#next++;
-    this.#waiting.push(id);
+    const samples = packet ? packetSamples(packet) : 0;
+    const timestamp = this.#next;
+    this.#next += samples > 0 ? (samples * 1000) / 48 : CLOSE;
+    // Whether the codec hangs or the packet would close it: it is not asked.
+    const codec = samples === 0 || this.#waiting.length >= MAX_WAITING ? null : this.#open();
+    this.#waiting.push(timestamp);
     if (!codec || !packet) {
-      queueMicrotask(() => this.#answer(id, null));
+      queueMicrotask(() => this.#answer(timestamp, null));
       return;
     }
     try {
-      codec.decode(new EncodedAudioChunk({ type: 'key', timestamp: id, data: /** @type {Uint8Array<ArrayBuffer>} */ (packet) }));
-    } catch (error) {
+      codec.decode(new EncodedAudioChunk({ type: 'key', timestamp, data: /** @type {Uint8Array<ArrayBuffer>} */ (packet) }));
+    } catch {
       this.#fail(codec);
     }
   }
@@ -84,7 +92,7 @@ export class Decoder {
 
   /** @param {AudioDecoder} codec @param {AudioData} data */
   #output(codec, data) {
-    const id = data.timestamp;
+    const { timestamp } = data;
     const samples = data.numberOfFrames;
     /** @type {Float32Array<ArrayBuffer> | null} */ let pcm = null;
     if (codec === this.#codec && samples <= MAX_SAMPLES) {
@@ -93,13 +101,17 @@ export class Decoder {
       this.#failed = 0;
     }
     data.close();
-    if (pcm) this.#answer(id, pcm);
+    if (pcm) this.#answer(timestamp, pcm);
   }
 
-  /** Answers a request, and with null all before it that got nothing. @param {number} id @param {Float32Array<ArrayBuffer> | null} pcm */
-  #answer(id, pcm) {
-    while (this.#waiting.length > 0 && this.#waiting[0] < id) this.#tell(null);
-    if (this.#waiting[0] === id) this.#tell(pcm);
+  /**
+   * Answers a request, and with null all before it that got nothing.
+   *
+   * @param {number} timestamp @param {Float32Array<ArrayBuffer> | null} pcm
+   */
+  #answer(timestamp, pcm) {
+    while (this.#waiting.length > 0 && this.#waiting[0] <= timestamp - CLOSE) this.#tell(null);
+    if (this.#waiting.length > 0 && this.#waiting[0] < timestamp + CLOSE) this.#tell(pcm);
   }
 
   /** @param {Float32Array<ArrayBuffer> | null} pcm */

@@ -1,0 +1,176 @@
+/**
+ * Whether the microphone hears our own loudspeaker, and what to do then. The browser cancels the echo of what it knows
+ * to be played; where it does not count an AudioContext among that, the sound takes the way of a call's:
+ *
+ *     node --> MediaStreamDestination --> RTCPeerConnection ==> RTCPeerConnection --> <audio>
+ *
+ * The path is on this machine only. It adds some 50 ms and is used only where the test asks for it.
+ *
+ *     testEcho: chirp --> loudspeaker ~~air~~> microphone --> correlation with the chirp at every delay
+ *
+ * @module audio/echo
+ */
+
+const RATE = 48_000;
+const CHIRP = 0.25; // s
+const CHIRP_LEVEL = 0.05; // quiet
+const FROM = 700; // Hz
+const TO = 2800; // Hz
+const LISTEN = 0.6; // s after the chirp: more than any output latency
+const COARSE = 6; // the correlation runs at a sixth of the rate: the chirp ends below 4 kHz
+/** Peak over the mean of the correlation from which the chirp was heard. Noise alone gives about 4. */
+export const HEARD = 7;
+
+/** The sound of the test: a tone that rises, 1 is full scale. */
+export function chirp() {
+  const n = Math.round(CHIRP * RATE);
+  const pcm = new Float32Array(n);
+  for (let i = 0; i < n; i++) {
+    const t = i / RATE;
+    const phase = 2 * Math.PI * (FROM * t + ((TO - FROM) * t * t) / (2 * CHIRP));
+    pcm[i] = CHIRP_LEVEL * Math.sin(phase) * Math.sin((Math.PI * i) / n) ** 2;
+  }
+  return pcm;
+}
+
+/**
+ * Looks for a sound in another.
+ *
+ * @param {Float32Array} heard @param {Float32Array} sent
+ * @returns {{ratio: number, delay: number}} ratio: the greatest correlation by the mean one; delay: where it is, ms
+ */
+export function correlate(heard, sent) {
+  const [a, b] = [thin(sent), thin(heard)];
+  let sum = 0;
+  let peak = 0;
+  let at = 0;
+  const lags = b.length - a.length;
+  for (let lag = 0; lag < lags; lag++) {
+    let c = 0;
+    for (let i = 0; i < a.length; i++) c += a[i] * b[lag + i];
+    const size = Math.abs(c);
+    sum += size;
+    if (size > peak) [peak, at] = [size, lag];
+  }
+  return { ratio: sum > 0 ? (peak * lags) / sum : 0, delay: (at * COARSE * 1000) / RATE };
+}
+
+/** Every sixth sample, as the mean of six. @param {Float32Array} pcm */
+function thin(pcm) {
+  const out = new Float32Array(Math.floor(pcm.length / COARSE));
+  for (let i = 0; i < out.length; i++) {
+    for (let k = 0; k < COARSE; k++) out[i] += pcm[i * COARSE + k] / COARSE;
+  }
+  return out;
+}
+
+/**
+ * Plays a quiet chirp and listens whether the microphone, echo canceller included, hears it. Takes about a second.
+ *
+ * @param {AudioContext} context running, at 48 kHz
+ * @param {MessagePort} port of a Capture; it is given back without a listener
+ * @param {AudioNode} [to] what the chirp is played into; absent: the loudspeaker
+ * @returns {Promise<{heard: boolean, ratio: number, delay: number}>} delay: of loudspeaker and microphone together, ms
+ */
+export async function testEcho(context, port, to = context.destination) {
+  const sent = chirp();
+  const recording = record(port, Math.round((CHIRP + LISTEN) * RATE));
+  const buffer = new AudioBuffer({ length: sent.length, sampleRate: RATE });
+  buffer.copyToChannel(sent, 0);
+  const source = new AudioBufferSourceNode(context, { buffer });
+  source.connect(to);
+  source.start();
+  const heard = await recording;
+  source.disconnect();
+  const { ratio, delay } = correlate(heard, sent);
+  return { heard: ratio >= HEARD, ratio, delay };
+}
+
+/**
+ * The next n samples of a microphone; fewer when it stops.
+ *
+ * @param {MessagePort} port @param {number} n @returns {Promise<Float32Array>}
+ */
+function record(port, n) {
+  const pcm = new Float32Array(n);
+  let filled = 0;
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      port.onmessage = null;
+      resolve(pcm);
+    };
+    const timer = setTimeout(done, 2000 * (n / RATE) + 500);
+    port.onmessage = ({ data }) => {
+      const block = /** @type {Float32Array<ArrayBuffer>} */ (data.pcm);
+      pcm.set(block.subarray(0, n - filled), filled);
+      filled = Math.min(n, filled + block.length);
+      port.postMessage({ back: block.buffer }, [block.buffer]);
+      if (filled === n) done();
+    };
+  });
+}
+
+/** @typedef {{setSink(id: string): Promise<void>, close(): void}} LoopbackRoute */
+
+/**
+ * Plays what comes out of a node by way of a peer connection to ourselves. It throws when the browser cannot.
+ *
+ * @param {AudioContext} context @param {AudioNode} node
+ * @returns {Promise<LoopbackRoute>}
+ */
+export async function loopbackRoute(context, node) {
+  const way = new MediaStreamAudioDestinationNode(context, { channelCount: 1 });
+  const [here, there] = [new RTCPeerConnection(), new RTCPeerConnection()];
+  const audio = new Audio();
+  audio.autoplay = true;
+  const route = {
+    /** @param {string} id */
+    setSink: async (id) => audio.setSinkId?.(id),
+    close() {
+      try {
+        node.disconnect(way);
+      } catch {
+        // It was disconnected from everything.
+      }
+      here.close();
+      there.close();
+      audio.pause();
+      audio.srcObject = null;
+    },
+  };
+  try {
+    await connect(here, there, way.stream, audio);
+    node.connect(way);
+    await audio.play();
+    return route;
+  } catch (error) {
+    route.close();
+    throw error;
+  }
+}
+
+/**
+ * Connects two ends on this machine.
+ *
+ * @param {RTCPeerConnection} here @param {RTCPeerConnection} there @param {MediaStream} stream
+ * @param {HTMLAudioElement} audio
+ */
+async function connect(here, there, stream, audio) {
+  here.onicecandidate = ({ candidate }) => void there.addIceCandidate(candidate ?? undefined).catch(() => {});
+  there.onicecandidate = ({ candidate }) => void here.addIceCandidate(candidate ?? undefined).catch(() => {});
+  const arrived = new Promise((resolve) => {
+    there.ontrack = ({ track }) => resolve((audio.srcObject = new MediaStream([track])));
+  });
+  for (const track of stream.getTracks()) here.addTrack(track, stream);
+  await here.setLocalDescription(await here.createOffer());
+  await there.setRemoteDescription(/** @type {RTCSessionDescription} */ (here.localDescription));
+  await there.setLocalDescription(loud(await there.createAnswer()));
+  await here.setRemoteDescription(/** @type {RTCSessionDescription} */ (there.localDescription));
+  await arrived;
+}
+
+/** Asks for a good bit rate and no pauses: this path is no network. @param {RTCSessionDescriptionInit} answer */
+function loud({ type, sdp = '' }) {
+  return { type, sdp: sdp.replace(/(a=fmtp:\d+ minptime=10;useinbandfec=1)/g, '$1;maxaveragebitrate=128000;usedtx=0') };
+}
