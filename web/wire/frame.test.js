@@ -106,7 +106,7 @@ test('frames of unknown kinds are skipped by their length', () => {
 });
 
 test('what came before a frame that cannot be parsed counts', () => {
-  const seen = [];
+  const seen = /** @type {any[]} */ ([]);
   assert.throws(() => {
     for (const f of wire.frames(unhex('e9 01 03 e9 02 0000 69 00'))) seen.push(f);
   }, { code: 'invalid' });
