@@ -26,22 +26,7 @@ import { Session } from './session.js';
 /** @typedef {import('./attempt.js').Attempt} Attempt */
 /** @typedef {import('./attempt.js').Message} Message */
 /** @typedef {import('./clock.js').Clock} Clock */
-/** @typedef {import('./session.js').MediaFrame} MediaFrame */
-
-/**
- * @typedef {object} ClientHandler
- * @property {(joined: Message, fresh: boolean) => void} attached the relay has welcomed the client: the first time, or
- *   again. fresh: it knew nothing of the session, so aliases and urgent messages start from zero
- * @property {(cause: string) => void} detached the client tries to attach again; the session goes on
- * @property {(kid: bigint) => import('./aliases.js').Bound | null} bind a stream is announced; null refuses it. The
- *   result is given to media with each of its frames; its next is to be raised above each CTR that is trusted
- * @property {(frame: MediaFrame) => void} media
- * @property {(alias: number, kid: bigint) => void} aliasAcked
- * @property {(kind: number, body: Bytes) => boolean} urgent gets each message once; false: it cannot be used yet, and
- *   comes again
- * @property {(error: LinkError) => void} ended for good, but not by leave
- * @property {(error: unknown) => void} [failed] another of these threw
- */
+/** @typedef {import('./handler.js').ClientHandler} ClientHandler */
 
 /**
  * @typedef {import('./attach.js').AttachConfig & {

@@ -21,26 +21,9 @@ import { PACKET_OVERHEAD, Sender } from './sender.js';
 import { UrgentIn, UrgentOut } from './urgent.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
-/** @typedef {import('./aliases.js').Bound} Bound */
 /** @typedef {import('./carrier.js').Carrier} Carrier */
 /** @typedef {import('./clock.js').Clock} Clock */
-
-/**
- * A media frame that came. ciphertext stays valid.
- * @typedef {{kid: bigint, ctr: number, ciphertext: Bytes, alias: number, bound: Bound}} MediaFrame
- */
-
-/**
- * @typedef {object} SessionHandler
- * @property {(kid: bigint) => Bound | null} bind is asked when the peer announces a stream; null refuses it
- * @property {(frame: MediaFrame) => void} media
- * @property {(alias: number, kid: bigint) => void} aliasAcked the peer knows what an alias of ours stands for
- * @property {(kind: number, body: Bytes) => boolean} urgent gets each message once; false: it cannot be used yet, and
- *   comes again with the peer's next repeat
- * @property {(code: number, ours: boolean) => void} ended one of CLOSE; ours: this side ended it
- * @property {() => void} silent nothing is heard though it was asked; said again and again while that is so
- * @property {(error: unknown) => void} failed another method threw
- */
+/** @typedef {import('./handler.js').SessionHandler} SessionHandler */
 
 /** What a session counts. */
 class Counts {
