@@ -60,7 +60,7 @@ var folders = []string{"identity", "wire", "e2ee", "link", "jitter", "audio", "r
 func isAsset(name string) bool {
 	dir, base := path.Split(name)
 	folder, _, _ := strings.Cut(dir, "/")
-	return contentTypes[path.Ext(base)] != "" && !strings.HasSuffix(base, ".test.js") &&
+	return contentTypes[path.Ext(base)] != "" && !strings.Contains(base, ".test.") &&
 		(dir == "" || slices.Contains(folders, folder))
 }
 
@@ -274,7 +274,7 @@ const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 
 // permissionsPolicy turns off what the page never needs. What it may need and is not named keeps its default, this
 // origin only: autoplay, the clipboard, the screen's wake lock, the choice of a loudspeaker.
 const permissionsPolicy = "microphone=(self), camera=(), display-capture=(), geolocation=(), accelerometer=(), gyroscope=(), " +
-	"magnetometer=(), midi=(), usb=(), serial=(), hid=(), bluetooth=(), payment=(), publickey-credentials-get=(), " +
+	"magnetometer=(), midi=(), usb=(), serial=(), hid=(), payment=(), publickey-credentials-get=(), " +
 	"idle-detection=(), local-fonts=(), xr-spatial-tracking=()"
 
 // secure sets the headers that every answer has.
