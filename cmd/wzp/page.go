@@ -59,7 +59,7 @@ func (c *pageCmd) Run(ctx context.Context) error {
 	defer ln.Close()
 	if err := p.refresh(ctx); err != nil {
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // told to stop while asking
+			return nil // told to stop while asking
 		}
 		return err
 	}

@@ -50,6 +50,7 @@ type site struct {
 	certs   *certificateDesk // nil: no TLS
 	names   *hostNames
 	connect connectAnswer
+	local   string // what people on this machine call it
 	gate    gate
 
 	redirect       *http.Server // nil: no port 80
@@ -59,9 +60,9 @@ type site struct {
 // newSite opens the port, and refuses what cannot be. It returns nil if there is to be none.
 func newSite(config Config) (*site, error) {
 	if config.HTTP == "" {
-		return nil, nil //nolint:nilnil // a nil site does nothing, as a nil admin does
+		return nil, nil // which does nothing, as a nil admin does
 	}
-	s := &site{config: config, log: config.Log}
+	s := &site{config: config, log: config.Log, local: "localhost"}
 	var err error
 	if s.certs, err = newCertificateDesk(config); err != nil {
 		return nil, &HTTPError{err}
@@ -111,6 +112,9 @@ func (s *site) start(r *Relay) {
 	}
 	s.connect = connectAnswer{identity: r.config.Identity, version: r.config.Version, port: int(r.Addr().Port()),
 		certificates: r.endpoint.WebCertificates}
+	if udp, tcp := r.Addr().Addr(), s.addr().Addr(); udp.IsLoopback() && (tcp == udp || tcp.IsUnspecified()) {
+		s.local = udp.String() // browsers try WebTransport at the first address of localhost only
+	}
 	page := web.Handler(s.connect.get)
 	s.server = web.NewServer(s.gate.guard(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		if q.URL.Path == web.SocketPath {
@@ -214,7 +218,7 @@ func (s *site) url() string {
 	if s == nil {
 		return ""
 	}
-	scheme, port, host := "http", 80, "localhost"
+	scheme, port, host := "http", 80, s.local
 	if s.certs != nil {
 		scheme, port = "https", 443
 	}

@@ -46,7 +46,7 @@ func TestHTTP(t *testing.T) {
 	r, stop := start(t, Config{HTTP: "127.0.0.1:0", Version: "wzp test"})
 	defer stop()
 	url := "http://" + r.HTTPAddr().String()
-	if want := strings.Replace(url, "127.0.0.1", "localhost", 1) + "/"; r.PageURL() != want {
+	if want := url + "/"; r.PageURL() != want {
 		t.Errorf("the page is at %s, want %s", r.PageURL(), want)
 	}
 	for _, path := range []string{"/", "/tea"} {
@@ -89,6 +89,35 @@ func TestNoHTTP(t *testing.T) {
 	defer stop()
 	if r.HTTPAddr().IsValid() || r.PageURL() != "" || len(r.endpoint.WebCertificates()) != 0 {
 		t.Errorf("%v, %q, %d certificates", r.HTTPAddr(), r.PageURL(), len(r.endpoint.WebCertificates()))
+	}
+}
+
+// TestPageURL is about what people are told to open.
+func TestPageURL(t *testing.T) {
+	files := newTestCertificate(t, "*.example.org")
+	for _, test := range []struct {
+		udp, http string
+		tls       bool
+		want      string // before the port
+	}{
+		{":0", "127.0.0.1:0", false, "http://localhost:"},
+		{":0", ":0", false, "http://localhost:"},
+		{"127.0.0.1:0", ":0", false, "http://127.0.0.1:"},
+		{":0", "127.0.0.2:0", false, "http://127.0.0.2:"},
+		{":0", "127.0.0.1:0", true, "https://localhost:"},
+	} {
+		config := Config{Identity: newIdentity(1), Listen: test.udp, Sockets: 1, HTTP: test.http}
+		if test.tls {
+			config.TLSCert, config.TLSKey = files.cert, files.key
+		}
+		r, err := New(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run(t, r)()
+		if !strings.HasPrefix(r.PageURL(), test.want) {
+			t.Errorf("%+v: %s", test, r.PageURL())
+		}
 	}
 }
 

@@ -45,7 +45,7 @@ func newCertificateDesk(config Config) (*certificateDesk, error) {
 	d := &certificateDesk{log: config.Log, cut: func() {}}
 	switch {
 	case config.TLSCert == "" && config.TLSKey == "" && config.Domain == "":
-		return nil, nil //nolint:nilnil // see above
+		return nil, nil
 	case config.Domain != "" && config.TLSCert+config.TLSKey != "":
 		return nil, ConfigError("give --domain, which obtains a certificate, or --tls-cert and --tls-key, which have one, not both")
 	case config.Domain != "":
