@@ -4,7 +4,7 @@
 //	     UDP port (internal/udp)
 //	first byte < 0x40 |  | >= 0x40
 //	                  v  v
-//	   Endpoint.sealed    quic-go ── control stream ── accept.go (relay), client.go, race.go, attempt.go
+//	   Endpoint.sealed    quic-go ── control stream ── accept.go, control.go (relay), client.go, race.go, attempt.go
 //	         |                              |
 //	     attachment: keys of one QUIC connection (attachment.go)
 //	         |
@@ -13,10 +13,21 @@
 //	         v                                   |
 //	     Handler.Media, Urgent, Control     SendMedia, SendUrgent
 //
+// Browsers attach to the same Sessions, over what they have. There the connection carries the packets, too, which
+// are not sealed, behind a queue of ours, for what would wait in it for too long:
+//
+//	QUIC with ALPN h3 ── web_transport.go ──+
+//	                                        +──> web.go: Hello, packets; control messages: control.go
+//	an http.Server ── web_socket.go ────────+       |                                ^
+//	                                   web_session.go: receiveWeb              web_queue.go
+//	                                                v                                |
+//	                                             Session                   send.go: a route to a browser
+//
 // A session outlives its QUIC connections: whoever has its 128-bit id and its identity's key attaches
 // again with a new connection, and media goes on meanwhile (docs/protocol.md, section 6). The
 // files without I/O are pure and tested in virtual time: urgent.go, pace.go (how fast urgent messages
-// leave), meter.go, path.go (roaming), receive_stats.go and send_stats.go (reports).
+// leave), meter.go, path.go (roaming), receive_stats.go and send_stats.go (reports), web_queue.go and
+// web_certificate.go (what browsers are shown).
 //
 // What the frames are for, who may join which room and whom to send what lives above, in internal/relay
 // and the root package; end-to-end encryption is not known here: a ciphertext is bytes.

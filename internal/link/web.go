@@ -139,7 +139,10 @@ func (web *webServer) close() {
 // webCarrier is one connection of a browser: a session of WebTransport, or a WebSocket.
 type webCarrier interface {
 	controlChannel
-	// send sends one packet. It may wait for the network.
+	// ready waits until the network takes a packet, as far as that can be known, so that those that wait meanwhile can
+	// still be dropped.
+	ready()
+	// send sends one packet. It may wait for the network, too.
 	send(packet []byte) error
 	// receive calls take with each packet until the connection ends. take keeps nothing of it.
 	receive(take func(packet []byte))
@@ -261,6 +264,9 @@ func (w *webConn) hello() (*attachment, error) {
 		w.ep.served(a)
 		return nil, err
 	}
+	if s.stopped.Load() { // on the connection before: what it takes to go on is asked for now
+		w.ep.withTx(s.ask)
+	}
 	return a, nil
 }
 
@@ -295,6 +301,7 @@ func (w *webConn) receive() {
 func (w *webConn) write() {
 	buf := make([]byte, 0, wire.MaxPacketSize)
 	for {
+		w.carrier.ready()
 		p, stale, over := w.queue.pop(buf, time.Since(w.ep.start))
 		w.ep.stats.webStale.Add(stale)
 		if over {

@@ -207,10 +207,11 @@ func (c *wsClient) receive() ([]byte, error) {
 	return p, nil
 }
 
-func (b *browser) dialSocket(origin string) (*websocket.Conn, error) {
+func (b *browser) dialSocket(origin string, client *http.Client) (*websocket.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, b.lab.http.URL+"/ws", &websocket.DialOptions{
+		HTTPClient:   client,
 		Subprotocols: []string{"wzp"},
 		HTTPHeader:   http.Header{"Origin": {origin}},
 	})
@@ -219,7 +220,7 @@ func (b *browser) dialSocket(origin string) (*websocket.Conn, error) {
 
 // openSocket connects without a word.
 func (b *browser) openSocket(origin string) error {
-	conn, err := b.dialSocket(origin)
+	conn, err := b.dialSocket(origin, nil)
 	if err != nil {
 		return err
 	}

@@ -182,3 +182,39 @@ func BenchmarkWebFanOut(b *testing.B) {
 		})
 	}
 }
+
+// nullCarrier is a connection that can only be ended.
+type nullCarrier struct{ webCarrier }
+
+func (nullCarrier) abort() {}
+
+// FuzzWebPacket feeds a session with a browser's packets.
+func FuzzWebPacket(f *testing.F) {
+	for _, frame := range everyFrame() {
+		f.Add(wire.AppendWebPacket(nil, 7, frame))
+	}
+	relay := newSide(f, false)
+	f.Fuzz(func(t *testing.T, p []byte) {
+		relay.handler.t = t
+		s := relay.ep.newSession(relay.handler, [16]byte{3}, newIdentity(2).Public())
+		w := newWebConn(relay.ep, nullCarrier{}, relay.path.Peer.Addr(), time.Hour, nil)
+		a := &attachment{session: s, web: w, conn: w}
+		s.installWeb(a, time.Now())
+		before := relay.ep.Stats()
+		s.receiveWeb(relay.tx, a, p)
+		if s.Over() {
+			return
+		}
+		received := s.Counts().PacketsReceived
+		if bad := relay.ep.Stats().BadHeader - before.BadHeader; received+bad != 1 {
+			t.Errorf("%d received, %d refused", received, bad)
+		}
+		s.receiveWeb(relay.tx, a, p) // again: a replay
+		if got := s.Counts().PacketsReceived; got != received {
+			t.Errorf("%d received of the same packet", got)
+		}
+		if s.path.Load() != nil {
+			t.Error("a browser has an address for sealed packets")
+		}
+	})
+}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/coder/websocket"
@@ -23,6 +24,9 @@ const (
 	socketProtocol = "wzp"
 	socketPatience = 300 * time.Millisecond // how long media waits for TCP
 	socketTexts    = 16                     // control messages that wait for their answer
+
+	unsentReady = 2 << 10              // bytes in the kernel at which the next packet is not given to it yet
+	unsentPoll  = 5 * time.Millisecond // how often it is asked then
 )
 
 var errTextLong = &wire.FormatError{Part: "control message", Err: wire.ErrLimit, Detail: "is too long"}
@@ -103,7 +107,8 @@ func (web *webServer) hosts(r *http.Request) (list [][]byte) {
 	return list
 }
 
-// tunedWriter tunes the connection that is taken over from an http.Server, and keeps it.
+// tunedWriter tunes the connection that is taken over from an http.Server, so that the kernel does not queue seconds
+// of media that this side could drop, and keeps it.
 type tunedWriter struct {
 	http.ResponseWriter
 	conn net.Conn
@@ -114,42 +119,49 @@ func (t *tunedWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(t.ResponseWriter).Hijack()
 	if err == nil {
 		t.conn = conn
-		tune(conn)
+		if plain := tcpOf(conn); plain != nil {
+			limitUnsent(plain)
+		}
 	}
 	return conn, rw, err
 }
 
-// tune keeps the kernel from queueing seconds of media that this side could drop.
-func tune(conn net.Conn) {
+// tcpOf returns the connection of TCP that conn is, with or without TLS; nil if it is something else.
+func tcpOf(conn net.Conn) *net.TCPConn {
 	if secure, ok := conn.(*tls.Conn); ok {
 		conn = secure.NetConn()
 	}
-	if plain, ok := conn.(*net.TCPConn); ok {
-		limitUnsent(plain)
-	}
+	plain, _ := conn.(*net.TCPConn)
+	return plain
 }
 
 // socketCarrier is a WebSocket as webCarrier: control messages are texts, packets binary messages.
 type socketCarrier struct {
-	ep    *Endpoint
-	conn  *websocket.Conn
-	raw   net.Conn // below it
-	names [][]byte
-	until time.Time     // of read
-	texts chan []byte   // from receive to read; closed when receive has ended
-	ended chan struct{} // closed when nobody reads texts any more
-	once  sync.Once     // closes ended
+	ep     *Endpoint
+	conn   *websocket.Conn
+	raw    net.Conn        // below it
+	kernel syscall.RawConn // of TCP below that; nil: not known
+	names  [][]byte
+	until  time.Time     // of read
+	texts  chan []byte   // from receive to read; closed when receive has ended
+	ended  chan struct{} // closed when nobody reads texts any more
+	once   sync.Once     // closes ended
 }
 
 func newSocketCarrier(ep *Endpoint, conn *websocket.Conn, raw net.Conn, names [][]byte) *socketCarrier {
 	conn.SetReadLimit(int64(max(ep.config.MaxMessage, wire.MaxPacketSize)))
+	var kernel syscall.RawConn
+	if plain := tcpOf(raw); plain != nil {
+		kernel, _ = plain.SyscallConn() // nil if it fails
+	}
 	return &socketCarrier{
-		ep:    ep,
-		conn:  conn,
-		raw:   raw,
-		names: names,
-		texts: make(chan []byte, socketTexts),
-		ended: make(chan struct{}),
+		kernel: kernel,
+		ep:     ep,
+		conn:   conn,
+		raw:    raw,
+		names:  names,
+		texts:  make(chan []byte, socketTexts),
+		ended:  make(chan struct{}),
 	}
 }
 
@@ -191,6 +203,13 @@ func (c *socketCarrier) finish() <-chan struct{} {
 	done := make(chan struct{})
 	close(done)
 	return done
+}
+
+// ready waits while the kernel has much that it cannot send yet: that would be seconds of a few talkers' media.
+func (c *socketCarrier) ready() {
+	for c.kernel != nil && unsent(c.kernel) > unsentReady {
+		time.Sleep(unsentPoll)
+	}
 }
 
 func (c *socketCarrier) send(p []byte) error {

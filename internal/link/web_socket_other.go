@@ -2,7 +2,13 @@
 
 package link
 
-import "net"
+import (
+	"net"
+	"syscall"
+)
 
 // limitUnsent does nothing: what the kernel queues is not known here.
 func limitUnsent(*net.TCPConn) {}
+
+// unsent returns 0: it is not known.
+func unsent(syscall.RawConn) int { return 0 }

@@ -138,6 +138,8 @@ type transportCarrier struct {
 	certificates *webCertificates
 }
 
+func (c *transportCarrier) ready() {} // only send knows
+
 func (c *transportCarrier) send(p []byte) error { return c.session.SendDatagram(p) }
 
 // receive also ends the session when the client opens a stream: there is one, which is ours.
