@@ -23,6 +23,7 @@ type relay struct {
 	*process
 	addr        string // UDP
 	admin       string // TCP
+	page        string // address of its page
 	fingerprint string
 	data        string // its directory
 	args        []string
@@ -38,7 +39,7 @@ func startRelay(t *testing.T, args ...string) *relay {
 // startRelayAt starts a relay on an address, with the identity in data.
 func startRelayAt(t *testing.T, listen, data string, args ...string) *relay {
 	t.Helper()
-	all := append([]string{"relay", "--listen", listen, "--admin", "127.0.0.1:0", "--data", data, "--log-json"}, args...)
+	all := append([]string{"relay", "--listen", listen, "--admin", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data", data, "--log-json"}, args...)
 	r := &relay{process: launch(t, command(t, "", all...)), data: data, args: args}
 	n, ok := r.stderr.after(0, func(line string) bool { return strings.Contains(line, `"msg":"listening"`) }, r.done, soon)
 	if !ok {
@@ -46,13 +47,14 @@ func startRelayAt(t *testing.T, listen, data string, args ...string) *relay {
 	}
 	var log struct {
 		UDP         string
+		HTTP        string
 		Admin       json.RawMessage
 		Fingerprint string
 	}
 	if err := json.Unmarshal([]byte(r.stderr.line(n)), &log); err != nil {
 		t.Fatal(err)
 	}
-	r.addr, r.fingerprint = log.UDP, log.Fingerprint
+	r.addr, r.fingerprint, r.page = log.UDP, log.Fingerprint, "http://"+log.HTTP+"/"
 	r.admin = adminAddress(t, log.Admin)
 	return r
 }

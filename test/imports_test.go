@@ -73,7 +73,7 @@ var mayImport = map[string][]string{
 	"wzp/cmd/wzp": {
 		"wzp", "wzp/identity", "wzp/wire", "wzp/internal/relay",
 		"wzp/internal/eventlog", "wzp/internal/link", "wzp/internal/seal", "wzp/internal/simnet",
-		"wzp/internal/udp",
+		"wzp/internal/udp", "wzp/web",
 	},
 
 	// Helpers of tests: no other package lists them, so that only _test.go files import them.

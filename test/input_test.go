@@ -84,7 +84,7 @@ func TestNoLibopus(t *testing.T) {
 			failsInOneLine(1, soon, "libopus", "install")
 	}
 
-	p := launch(t, without(command(t, "", "relay", "--listen", "127.0.0.1:0", "--admin", "", "--data", t.TempDir())))
+	p := launch(t, without(command(t, "", "relay", "--listen", "127.0.0.1:0", "--admin", "", "--http", "", "--data", t.TempDir())))
 	if _, ok := p.stderr.after(0, func(line string) bool { return strings.Contains(line, "listening") }, p.done, soon); !ok {
 		t.Error("the relay does not start without libopus")
 	}
@@ -104,16 +104,20 @@ func TestPortsInUse(t *testing.T) {
 	}
 	defer web.Close()
 	r := startRelay(t)
-	for name, addr := range map[string][2]string{
-		"udp":           {taken.LocalAddr().String(), "127.0.0.1:0"},
-		"another relay": {r.addr, "127.0.0.1:0"},
-		"admin":         {"127.0.0.1:0", web.Addr().String()},
+	for name, addr := range map[string][3]string{
+		"udp":           {taken.LocalAddr().String(), "127.0.0.1:0", ""},
+		"another relay": {r.addr, "127.0.0.1:0", ""},
+		"admin":         {"127.0.0.1:0", web.Addr().String(), ""},
+		"http":          {"127.0.0.1:0", "127.0.0.1:0", web.Addr().String()},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := launch(t, command(t, "", "relay", "--listen", addr[0], "--admin", addr[1], "--data", t.TempDir()))
+			p := launch(t, command(t, "", "relay", "--listen", addr[0], "--admin", addr[1], "--http", addr[2], "--data", t.TempDir()))
 			port := addr[0]
-			if name == "admin" {
+			switch name {
+			case "admin":
 				port = addr[1]
+			case "http":
+				port = addr[2]
 			}
 			p.failsInOneLine(1, soon, port)
 		})

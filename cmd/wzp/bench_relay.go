@@ -54,7 +54,7 @@ func (c *benchRelayCmd) relay(ctx context.Context, listeners int, result *benchR
 		return err
 	}
 	defer os.RemoveAll(dir)
-	child, err := startProcess(ctx, "relay", "--listen", "127.0.0.1:0", "--admin", "", "--data", dir, "--log-json", "--log-level", "info",
+	child, err := startProcess(ctx, "relay", "--listen", "127.0.0.1:0", "--admin", "", "--http", "", "--data", dir, "--log-json", "--log-level", "info",
 		"--hello-rate", "100000", "--max-per-address", "100000", "--max-members", "20000", "--media-rate", "100000")
 	if err != nil {
 		return err

@@ -1,0 +1,227 @@
+package test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
+	cdppage "github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// page is a tab of a real browser, in a process of its own: each has a microphone that plays one file.
+//
+//	file.wav ──> fake microphone ──> page ──> relay ──> page or wzp join
+//	                                  '── what it plays ──> ear (ear.js) ──> heard
+type page struct {
+	t   *testing.T
+	ctx context.Context
+	log []string // of the console: errors and warnings
+}
+
+// ear records what a page plays, before any script of the page runs.
+const ear = `(() => {
+	const chunks = [];
+	let rate = 0;
+	const connect = AudioNode.prototype.connect;
+	AudioNode.prototype.connect = function (to, ...rest) {
+		if (to === this.context.destination && !this.isEar) {
+			const tap = this.context.createScriptProcessor(1024, 1, 1);
+			tap.isEar = true;
+			rate = this.context.sampleRate;
+			tap.onaudioprocess = (e) => chunks.push(e.inputBuffer.getChannelData(0).slice());
+			connect.call(this, tap);
+			connect.call(tap, to);
+		}
+		return connect.call(this, to, ...rest);
+	};
+	globalThis.wzpEar = {
+		take() {
+			const all = new Int16Array(chunks.reduce((n, c) => n + c.length, 0));
+			let at = 0;
+			for (const c of chunks) for (const v of c) all[at++] = Math.max(-1, Math.min(1, v)) * 32767;
+			chunks.length = 0;
+			let text = '';
+			const bytes = new Uint8Array(all.buffer);
+			for (let i = 0; i < bytes.length; i += 0x8000) text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
+			return { rate, pcm: btoa(text) };
+		},
+	};
+})()`
+
+// look is how a page is opened.
+type look struct {
+	say    string   // WAV file of the microphone; "": silence
+	phone  bool     // a small screen with touch
+	before string   // script that runs before those of the page
+	flags  []string // of the browser
+}
+
+// openPage opens a page in a browser of its own.
+func openPage(t *testing.T, address string, how look) *page {
+	t.Helper()
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.NoSandbox,
+		chromedp.Flag("headless", "new"),
+		chromedp.Flag("use-fake-device-for-media-stream", true),
+		chromedp.Flag("use-fake-ui-for-media-stream", true),
+		chromedp.Flag("autoplay-policy", "no-user-gesture-required"),
+		chromedp.Flag("mute-audio", false),
+		chromedp.UserDataDir(t.TempDir()),
+		chromedp.WindowSize(1280, 800),
+	)
+	if how.say != "" {
+		options = append(options, chromedp.Flag("use-file-for-fake-audio-capture", how.say+"%noloop"))
+	}
+	for _, flag := range how.flags {
+		name, value, _ := strings.Cut(flag, "=")
+		options = append(options, chromedp.Flag(name, value))
+	}
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	p := &page{t: t, ctx: ctx}
+	chromedp.ListenTarget(ctx, p.event)
+	actions := []chromedp.Action{chromedp.ActionFunc(func(ctx context.Context) error {
+		_, err := cdppage.AddScriptToEvaluateOnNewDocument(ear + ";" + how.before).Do(ctx)
+		return err
+	})}
+	if how.phone {
+		actions = append(actions, emulation.SetDeviceMetricsOverride(390, 844, 2, true), emulation.SetTouchEmulationEnabled(true))
+	}
+	p.do(append(actions, chromedp.Navigate(address))...)
+	t.Cleanup(func() {
+		if t.Failed() {
+			p.show()
+		}
+	})
+	return p
+}
+
+// event keeps what the page says in its console.
+func (p *page) event(event any) {
+	switch e := event.(type) {
+	case *runtime.EventExceptionThrown:
+		p.log = append(p.log, "exception: "+e.ExceptionDetails.Error())
+	case *runtime.EventConsoleAPICalled:
+		line := string(e.Type) + ":"
+		for _, arg := range e.Args {
+			line += " " + string(arg.Value) + arg.Description
+		}
+		p.log = append(p.log, line)
+	}
+}
+
+// show logs what a failed test's page looked like.
+func (p *page) show() {
+	var text string
+	var shot []byte
+	ctx, cancel := context.WithTimeout(p.ctx, 10*time.Second)
+	defer cancel()
+	if err := chromedp.Run(ctx, chromedp.Evaluate(`JSON.stringify(document.documentElement.dataset) + "\n" + document.body.innerText`, &text)); err != nil {
+		text = err.Error()
+	}
+	p.t.Logf("the page shows: %s\nconsole: %s", text, strings.Join(p.log, "\n"))
+	if dir := os.Getenv("WZP_SCREENSHOTS"); dir != "" && chromedp.Run(ctx, chromedp.CaptureScreenshot(&shot)) == nil {
+		name := strings.ReplaceAll(p.t.Name(), "/", "-") + ".png"
+		os.WriteFile(filepath.Join(dir, name), shot, 0o600)
+	}
+}
+
+// do runs actions, within a minute.
+func (p *page) do(actions ...chromedp.Action) {
+	p.t.Helper()
+	// The first Run starts the browser, and its context ends it: that one must not time out.
+	if err := chromedp.Run(p.ctx); err != nil {
+		p.t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(p.ctx, time.Minute)
+	defer cancel()
+	if err := chromedp.Run(ctx, actions...); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// eval returns what a script returns, or what the promise that it returns is resolved with.
+func (p *page) eval(script string, result any) {
+	p.t.Helper()
+	p.do(chromedp.Evaluate(script, result, func(params *runtime.EvaluateParams) *runtime.EvaluateParams {
+		return params.WithAwaitPromise(true)
+	}))
+}
+
+// until waits until a script returns true.
+func (p *page) until(what, script string, timeout time.Duration) {
+	p.t.Helper()
+	deadline := time.Now().Add(timeout)
+	for {
+		var ok bool
+		p.eval("Boolean("+script+")", &ok)
+		if ok {
+			return
+		}
+		if time.Now().After(deadline) {
+			p.t.Fatalf("%s: not within %v", what, timeout)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// state waits until the page says that it is in a state.
+func (p *page) state(want string, timeout time.Duration) {
+	p.t.Helper()
+	p.until("state "+want, fmt.Sprintf("document.documentElement.dataset.state === %q", want), timeout)
+}
+
+// members waits until the page shows so many, itself included.
+func (p *page) members(n int) {
+	p.t.Helper()
+	p.until(fmt.Sprintf("%d members", n), fmt.Sprintf("document.documentElement.dataset.members === '%d'", n), 20*time.Second)
+}
+
+// recorded returns what the page has played so far, at 48 kHz.
+func (p *page) recorded() []float32 {
+	p.t.Helper()
+	var sound struct {
+		Rate float64 `json:"rate"`
+		PCM  string  `json:"pcm"`
+	}
+	p.eval("wzpEar.take()", &sound)
+	if sound.Rate != 48_000 {
+		p.t.Fatalf("the page plays at %v Hz", sound.Rate)
+	}
+	b, err := base64.StdEncoding.DecodeString(sound.PCM)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	pcm := make([]float32, len(b)/2)
+	for i := range pcm {
+		pcm[i] = float32(int16(binary.LittleEndian.Uint16(b[2*i:]))) / math.MaxInt16
+	}
+	return pcm
+}
+
+// key presses or releases a key.
+func (p *page) key(kind input.KeyType, key, code string, repeat bool) {
+	p.t.Helper()
+	p.do(input.DispatchKeyEvent(kind).WithKey(key).WithCode(code).WithAutoRepeat(repeat).WithWindowsVirtualKeyCode(int64(key[0])))
+}
+
+// middle returns the middle of an element, in CSS pixels of the window.
+func (p *page) middle(selector string) (x, y float64) {
+	p.t.Helper()
+	var at [2]float64
+	p.eval(fmt.Sprintf(`(() => { const r = document.querySelector(%q).getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()`, selector), &at)
+	return at[0], at[1]
+}
