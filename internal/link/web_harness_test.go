@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
-	"github.com/quic-go/quic-go"
 	"github.com/quic-go/webtransport-go"
 
 	"github.com/wzp-voice/wzp/identity"
@@ -33,9 +32,6 @@ type webLab struct {
 	sfu   *sfu
 	http  *httptest.Server // /ws
 	hosts int
-
-	mu   sync.Mutex // guards name
-	name string     // what CheckHost takes, beside the server's own; "" nothing
 }
 
 func newWebLab(t testing.TB, config Config) *webLab {
@@ -60,9 +56,7 @@ func newWebLab(t testing.TB, config Config) *webLab {
 }
 
 func (l *webLab) checkHost(host string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return host == strings.TrimPrefix(l.http.URL, "http://") || host == l.name
+	return host == strings.TrimPrefix(l.http.URL, "http://")
 }
 
 // browser is a client of the protocol of section 8, with nothing but what a test needs.
@@ -82,7 +76,6 @@ type browser struct {
 
 	mu     sync.Mutex // guards what follows
 	frames []wire.Frame
-	counts []uint32 // counters received
 }
 
 type webControl interface {
@@ -157,7 +150,6 @@ type wsClient struct {
 	conn    *websocket.Conn
 	texts   chan []byte
 	packets chan []byte
-	mute    bool // read nothing
 }
 
 func (c *wsClient) loop() {
@@ -296,7 +288,7 @@ func (b *browser) listen() {
 		if err != nil {
 			return
 		}
-		counter, rest, err := wire.ParseWebPacket(p)
+		_, rest, err := wire.ParseWebPacket(p)
 		for err == nil && len(rest) > 0 {
 			var f wire.Frame
 			if f, rest, err = wire.NextFrame(rest); err != nil {
@@ -310,7 +302,6 @@ func (b *browser) listen() {
 			}
 			b.mu.Lock()
 			b.frames = append(b.frames, f)
-			b.counts = append(b.counts, counter)
 			b.mu.Unlock()
 		}
 	}
@@ -410,5 +401,3 @@ func eachCarrier(t *testing.T, config Config, f func(l *webLab, b *browser)) {
 		})
 	}
 }
-
-var _ connection = (*quic.Conn)(nil)
