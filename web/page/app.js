@@ -26,7 +26,7 @@ import { bar as barWords } from './words.js';
  * @property {import('./prefs.js').Prefs} prefs
  * @property {import('./account.js').Account} account
  * @property {import('./devices.js').Devices} devices
- * @property {() => Pick<import('../room/client.js').Engine, keyof import('../room/client.js').Engine>} engine makes one for a stay
+ * @property {() => Promise<Pick<import('../room/client.js').Engine, keyof import('../room/client.js').Engine>>} engine makes one for a stay
  * @property {{generate: () => Promise<string>, valid: (text: string) => Promise<boolean>}} secrets
  * @property {() => Promise<string>} version of the relay
  */
@@ -120,7 +120,7 @@ export class App {
 
   /** Goes in. It begins in the click, so that the browser lets sound begin. @param {Wish} wish */
   #join(wish) {
-    const { prefs, devices } = this.#world;
+    const { prefs, devices, engine } = this.#world;
     void devices.wake();
     this.#wish = { ...wish, microphone: null };
     prefs.set('name', wish.name);
@@ -128,22 +128,22 @@ export class App {
     if (roomPath(wish.room) !== location.pathname) history.pushState(null, '', roomPath(wish.room));
     document.title = `${wish.room} - wzp`;
     this.#tell('joining');
-    loadRoom().then((room) => this.#enter(room, wish), (error) => {
+    Promise.all([loadRoom(), engine()]).then(([room, made]) => this.#enter(room, made, wish)).catch((error) => {
       this.#bars.error(error);
       wish.microphone?.stop();
       void this.open({ room: wish.room, secret: wish.secret });
     });
   }
 
-  /** @param {Awaited<ReturnType<typeof loadRoom>>} modules @param {Wish} wish */
-  #enter({ Call, RoomView }, wish) {
-    const { prefs, account, devices, engine } = this.#world;
+  /** @param {Awaited<ReturnType<typeof loadRoom>>} modules @param {import('./call.js').CallOptions['engine']} engine @param {Wish} wish */
+  #enter({ Call, RoomView }, engine, wish) {
+    const { prefs, account, devices } = this.#world;
     this.#clear();
     const call = new Call({
       connectUrl: new URL('/connect.json', location.origin).href,
       room: wish.room, name: wish.name, secret: wish.secret, microphone: wish.microphone,
       mode: prefs.get('mode'),
-      engine: engine(), devices,
+      engine, devices,
       ready: () => account.ensure(),
       sounds: () => prefs.get('sounds'),
       changed: (parts) => this.#changed(call, parts),
@@ -216,7 +216,8 @@ export class App {
       loudspeakerChanged: (id) => void this.#loudspeaker(id),
       themeChanged: () => this.theme(),
       level: (show) => (this.#level = show),
-      test: () => this.#call ? this.#call.model.mic !== 'on' && void this.#call.askMicrophone() : this.#door?.check(),
+      heard: this.#call ? this.#call.model.mic === 'on' : this.#door?.heard ?? false,
+      test: () => this.#call ? void this.#call.askMicrophone() : this.#door?.check(),
       closed: () => {
         this.#level = null;
         closed();

@@ -120,7 +120,7 @@ export class Call {
     if (message.type === 'state') this.#stateChanged(state);
     if (message.type === 'members') this.#membersChanged(message.list);
     if (message.type === 'transmitting' && this.model.mode === 'radio' && transmitting !== message.on) {
-      this.#sound(message.on ? 'granted' : 'released');
+      this.#sound(message.on ? 'granted' : 'ended');
     }
     if (parts.length > 0) this.#options.changed(parts);
   }
@@ -159,7 +159,7 @@ export class Call {
   #sound(name) {
     const { model } = this;
     const speech = model.talkers().length > 0 || (model.mode === 'open' && model.transmitting);
-    const own = name === 'granted' || name === 'released';
+    const own = name === 'granted' || name === 'ended';
     if (this.#options.sounds() && (own || !speech)) this.#devices.sound(name);
   }
 

@@ -17,10 +17,11 @@ const troubles = /** @type {const} */ (['denied', 'missing', 'busy', 'gone', 'fa
 
 /**
  * @param {import('./model.js').RoomModel} model @param {string[]} talkers names of the others who talk
- * @param {boolean} [locked] the button was pressed without a pointer, and is pressed again to stop
+ * @param {{locked?: boolean, keyboard?: boolean}} [how] locked: the button was pressed without a pointer, and is pressed
+ *   again to stop; keyboard: there seems to be one
  * @returns {ControlState}
  */
-export function controlState(model, talkers, locked = false) {
+export function controlState(model, talkers, how = {}) {
   const { state, mic, held } = model;
   if (mic === 'asking') return { kind: 'none', icon: 'mic', label: words.asking, hint: words.askingHint, pressed: false };
   if (troubles.some((trouble) => trouble === mic)) {
@@ -30,18 +31,18 @@ export function controlState(model, talkers, locked = false) {
   if (state !== 'joined') {
     return { kind: 'off', icon: 'offline', label: words.reconnecting, hint: words.reconnectingHint, pressed: held };
   }
-  return model.mode === 'radio' ? radioState(model, talkers, locked) : openState(model, talkers);
+  return model.mode === 'radio' ? radioState(model, talkers, how) : openState(model, talkers);
 }
 
-/** @param {import('./model.js').RoomModel} model @param {string[]} talkers @param {boolean} locked @returns {ControlState} */
-function radioState({ transmitting, held }, talkers, locked) {
+/** @param {import('./model.js').RoomModel} model @param {string[]} talkers @param {{locked?: boolean, keyboard?: boolean}} how @returns {ControlState} */
+function radioState({ transmitting, held }, talkers, { locked, keyboard }) {
   const stop = locked ? words.again : words.release;
   if (transmitting && held) return { kind: 'live', icon: 'talk', label: words.transmitting, hint: stop, pressed: true };
   if (held) return { kind: 'idle', icon: 'mic', label: words.starting, hint: stop, pressed: true };
   if (talkers.length > 0) {
     return { kind: 'idle', icon: 'listen', label: words.talks(talkers), hint: words.hold, pressed: false };
   }
-  return { kind: 'idle', icon: 'mic', label: words.hold, hint: words.holdHint, pressed: false };
+  return { kind: 'idle', icon: 'mic', label: words.hold, hint: keyboard ? words.holdKey : words.holdHint, pressed: false };
 }
 
 /** @param {import('./model.js').RoomModel} model @param {string[]} talkers @returns {ControlState} */

@@ -18,8 +18,8 @@ const slip = 32; // CSS pixels that a finger may slide off the button before it 
 /** See the module. */
 export class Control {
   #call;
-  #label = h('span', { class: 'talk-label', dir: 'auto' });
-  #hint = h('span', { class: 'talk-hint', dir: 'auto' });
+  #label = h('span', { class: 'talk-label' });
+  #hint = h('span', { class: 'talk-hint' });
   #icon = h('span', { class: 'talk-icon' });
   #bar = new LevelBar();
   #button = h('button', { type: 'button', class: 'talk' }, this.#icon,
@@ -116,7 +116,7 @@ export class Control {
   /** @param {string[]} talkers names of the others who talk */
   show(talkers) {
     const { model } = this.#call;
-    const state = controlState(model, talkers, this.#locked);
+    const state = controlState(model, talkers, { locked: this.#locked, keyboard: matchMedia('(hover: hover)').matches });
     setText(this.#label, state.label);
     setText(this.#hint, state.hint);
     if (this.#icons !== state.icon) fill(this.#icon, icon(state.icon));

@@ -5,14 +5,21 @@
  * @module page/devices
  */
 
-import { captureFault, startCapture } from '../audio/capture.js';
-import { startPlayback } from '../audio/playback.js';
-import { Sounds } from '../audio/sounds.js';
-
-/** @typedef {'granted' | 'released' | 'joined' | 'left' | 'lost' | 'back'} SoundName */
+/** @typedef {import('../audio/sounds.js').SoundName} SoundName */
 /** @typedef {{id: string, label: string}} Device */
 /** @typedef {import('./prefs.js').Prefs} Prefs */
-/** @typedef {Awaited<ReturnType<typeof startCapture>>} Capture */
+/** @typedef {import('../audio/capture.js').Capture} Capture */
+
+/** The modules of sound, which the door is shown without. */
+const modules = {
+  capture: () => import('../audio/capture.js'),
+  echo: () => import('../audio/echo.js'),
+  playback: () => import('../audio/playback.js'),
+  sounds: () => import('../audio/sounds.js'),
+};
+
+/** Of what web/audio says is wrong with a microphone, what the user can do something about. */
+const faults = /** @type {const} */ (['denied', 'missing', 'busy', 'gone']);
 
 /** A microphone that runs. */
 export class Microphone {
@@ -56,8 +63,7 @@ export class Devices {
   /** @type {(level: number) => void} */ onlevel = () => {};
   #prefs;
   /** @type {AudioContext | null} */ #context = null;
-  /** @type {Sounds | null} */ #sounds = null;
-  /** @type {Awaited<ReturnType<typeof startPlayback>> | null} */ #playback = null;
+  /** @type {import('../audio/playback.js').Playback | null} */ #playback = null;
 
   /** @param {Prefs} prefs */
   constructor(prefs) {
@@ -99,22 +105,30 @@ export class Devices {
   async microphone() {
     const context = this.#audio();
     void context.resume().catch(() => {});
-    const deviceId = this.#prefs.get('microphone');
-    return new Microphone(await startCapture(context, { deviceId, noiseSuppression: this.#prefs.get('noise') }));
+    return new Microphone(await this.#capture(context));
+  }
+
+  /** @param {AudioContext} context */
+  async #capture(context) {
+    const { startCapture } = await modules.capture();
+    return startCapture(context, { deviceId: this.#prefs.get('microphone'), noiseSuppression: this.#prefs.get('noise') });
   }
 
   /** What an error of the microphone is for the user. @param {unknown} error @returns {import('./model.js').Mic} */
   faultOf(error) {
-    const fault = captureFault(error);
-    return fault === 'other' || fault === 'insecure' ? 'failed' : fault;
+    const code = error instanceof Error && Reflect.get(error, 'code');
+    return faults.find((fault) => fault === code) ?? 'failed';
   }
 
   /** The loudspeaker's port for the engine of a stay; the one before falls silent. @returns {Promise<MessagePort>} */
   async playback() {
     const context = this.#audio();
+    const { startPlayback } = await modules.playback();
     this.#playback?.stop();
-    this.#playback = await startPlayback(context, { sinkId: this.#prefs.get('loudspeaker') });
-    return this.#playback.port;
+    const playback = await startPlayback(context, { sinkId: this.#prefs.get('loudspeaker') });
+    this.#playback = playback;
+    if (this.#prefs.get('echo')) await playback.cancelEcho().catch(() => this.#prefs.set('echo', false)); // plays as usual then
+    return playback.port;
   }
 
   /** The stay is over: nothing is played any more. */
@@ -139,8 +153,29 @@ export class Devices {
   /** @param {SoundName} name */
   sound(name) {
     const context = this.#audio();
-    void context.resume().catch(() => {});
-    this.#sounds ??= new Sounds(context);
-    this.#sounds.play(name);
+    modules.sounds().then(({ playSound }) => playSound(context, name)).catch(() => {}); // silence harms nobody
+  }
+
+  /**
+   * Listens whether the microphone hears the loudspeaker in spite of the browser's echo canceller. If so, speech is played
+   * by a way that the canceller knows, from now on. Takes a second and a half, and needs the microphone.
+   *
+   * @returns {Promise<boolean>} whether it was heard
+   */
+  async testEcho() {
+    const context = this.#audio();
+    await this.wake();
+    const { testEcho } = await modules.echo();
+    const capture = await this.#capture(context);
+    try {
+      const { heard } = await testEcho(context, capture.port);
+      if (heard) {
+        this.#prefs.set('echo', true);
+        await this.#playback?.cancelEcho();
+      }
+      return heard;
+    } finally {
+      capture.stop();
+    }
   }
 }

@@ -66,6 +66,11 @@ export class Door {
     void this.#mic.again();
   }
 
+  /** Whether the microphone is in use. */
+  get heard() {
+    return this.#mic.state === 'on';
+  }
+
   /** Begins to use the microphone, for the settings' test. */
   check() {
     void this.#mic.check();
@@ -106,15 +111,16 @@ export class Door {
     const lock = h('p', { class: 'lock', 'data-private': this.#secret !== '' });
     const render = () => {
       setAttribute(lock, 'data-private', this.#secret !== '');
-      fill(lock, icon(this.#secret ? 'lock' : 'unlock'), h('span', {}, this.#secret ? words.privateRoom : words.openRoom),
-        this.#secret !== '' && h('button', { type: 'button', class: 'link', onclick: () => {
-          this.#secret = '';
-          this.#options.forget();
-          render();
-        } }, words.forget));
+      fill(lock, icon(this.#secret ? 'lock' : 'unlock'), h('span', {}, this.#secret ? words.privateRoom : words.openRoom));
+      forget.hidden = this.#secret === '';
     };
+    const forget = h('button', { type: 'button', class: 'link', onclick: () => {
+      this.#secret = '';
+      this.#options.forget();
+      render();
+    } }, words.forget);
     render();
-    return h('div', { class: 'door-title' }, h('h1', { dir: 'auto' }, this.#options.room), lock);
+    return h('div', { class: 'door-title' }, h('h1', { dir: 'auto' }, this.#options.room), lock, forget);
   }
 
   #foot() {

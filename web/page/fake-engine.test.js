@@ -177,11 +177,12 @@ const crowd = [ana, ...('Ben Cleo Dan Eve Finn Gül Hanna Ivo Jun Kofi Lea Mo Na
 
 /**
  * What a scene shows: `room` and `secret` of the address, `mic` and `prefs` as they are before, `messages` of the engine
- * after joining (none: the door), `click` selectors that are clicked in turn, `keys` that are pressed, and what else is so.
+ * after joining (none: the door), `click` selectors that are clicked in turn, `key` that is pressed, `later` messages after
+ * that, and what else is so.
  *
  * @typedef {{room?: string, secret?: string, mic?: Mic, prefs?: object, messages?: EngineMessage[], click?: string[], key?: string,
- *   hold?: boolean, type?: [string, string], hasWords?: boolean, offline?: boolean, elsewhere?: boolean, paused?: boolean,
- *   lacking?: string[], error?: string, rtl?: boolean, alwaysMuted?: boolean}} Scene
+ *   hold?: boolean, hasWords?: boolean, offline?: boolean, elsewhere?: boolean, paused?: boolean,
+ *   lacking?: string[], rtl?: boolean, later?: EngineMessage[]}} Scene
  */
 
 const tea = { room: 'tea', mic: /** @type {Mic} */ ('on') };
@@ -238,10 +239,10 @@ export const scenes = {
   'sheet-invite': { ...privateTea, messages: inside, key: 'i' },
   'sheet-invite-open': { ...tea, messages: inside, key: 'i' },
   'sheet-connection': { ...privateTea, messages: [...inside, quality({ lossDown: 0.12 })], click: ['.line'] },
-  'sheet-settings': { ...privateTea, messages: [...inside, levels({}, -22)], click: ['[aria-label=Settings]'], hasWords: true },
-  'sheet-words': { ...tea, click: ['[aria-label=Settings]', '.buttons .button:nth-child(1)'], hasWords: true },
-  'sheet-import': { ...tea, click: ['[aria-label=Settings]', '.buttons .button:last-child'] },
-  'sheet-seal': { ...tea, click: ['[aria-label=Settings]', '.buttons .button:nth-child(2)'], hasWords: true },
+  'sheet-settings': { ...privateTea, messages: inside, click: ['[aria-label=Settings]'], hasWords: true, later: [levels({}, -22)] },
+  'sheet-words': { ...tea, click: ['[aria-label=Settings]', '[data-part=identity] .button:nth-child(1)'], hasWords: true },
+  'sheet-import': { ...tea, click: ['[aria-label=Settings]', '[data-part=identity] .button:last-child'] },
+  'sheet-seal': { ...tea, click: ['[aria-label=Settings]', '[data-part=identity] .button:nth-child(2)'], hasWords: true },
   'sheet-keys': { ...privateTea, messages: inside, key: '?' },
   'ended-left': { ...privateTea, messages: inside, click: ['.leave'] },
   'ended-full': { ...tea, messages: [ended('room_full')] },
@@ -251,7 +252,7 @@ export const scenes = {
   'ended-unknown': { ...tea, messages: [ended('something_new')] },
   'rtl': { ...privateTea, rtl: true, messages: [...inside, levels({ ben: -20 })] },
   'rtl-door': { ...privateTea, rtl: true },
-  'rtl-settings': { ...privateTea, rtl: true, messages: [...inside, levels({}, -22)], click: ['[aria-label=Settings]'] },
+  'rtl-settings': { ...privateTea, rtl: true, messages: inside, click: ['[aria-label=Settings]'], later: [levels({}, -22)] },
   'rtl-changed-key': { ...privateTea, rtl: true, messages: [state('joined'), members(ana, { ...ben, known: 'changed' }, cleo), number, quality()] },
 };
 

@@ -32,9 +32,12 @@ const paths = {
 
 /** @typedef {keyof typeof paths} IconName */
 
+/** Those that point along the line of reading. @type {Set<IconName>} */
+const directed = new Set(/** @type {IconName[]} */ (['chevron', 'leave', 'listen']));
+
 /** @param {IconName} name @returns {SVGSVGElement} */
 export function icon(name) {
-  return svg('0 0 24 24', [{ d: paths[name] }], 'icon');
+  return svg('0 0 24 24', [{ d: paths[name] }], directed.has(name) ? 'icon flip' : 'icon');
 }
 
 /** The mark of the product: three arcs of speech that pass a gap. @returns {SVGSVGElement} */

@@ -12,7 +12,6 @@ import { Prefs } from './prefs.js';
 import { supportScreen } from './screens.js';
 import { missing } from './support.js';
 import { Store } from '../identity/store.js';
-import { Engine } from '../room/client.js';
 
 const address = takeAddress(); // first of all: the secret must not stay in the address bar
 const root = /** @type {HTMLElement} */ (document.getElementById('app'));
@@ -29,6 +28,11 @@ const secrets = { // loaded when there is one
   },
 };
 
+async function engine() {
+  const { Engine } = await import('../room/client.js');
+  return new Engine();
+}
+
 /** @returns {Promise<string>} */
 async function version() {
   const response = await fetch('/connect.json');
@@ -42,7 +46,7 @@ async function start() {
   if (!store) return refuse(['storage']);
   const prefs = await Prefs.load(store, (error) => bars.error(error));
   const account = await Account.open(store);
-  const app = new App({ prefs, account, devices: new Devices(prefs), engine: () => new Engine(), secrets, version }, root, bars);
+  const app = new App({ prefs, account, devices: new Devices(prefs), engine, secrets, version }, root, bars);
   await app.open(address);
 }
 

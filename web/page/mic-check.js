@@ -32,7 +32,7 @@ export class MicCheck {
   #devices;
   #bar = new LevelBar();
   /** @type {Microphone | null} */ #microphone = null;
-  /** @type {import('./model.js').Mic} */ #state = 'none';
+  /** @type {import('./model.js').Mic} */ state = 'none';
   #closed = false;
 
   /** @param {Devices} devices */
@@ -48,7 +48,7 @@ export class MicCheck {
 
   /** Asks for the microphone, and shows its level. */
   async check() {
-    if (this.#closed || this.#state === 'asking') return;
+    if (this.#closed || this.state === 'asking') return;
     this.#set('asking');
     try {
       const microphone = await this.#devices.microphone();
@@ -71,7 +71,7 @@ export class MicCheck {
 
   /** Another microphone was chosen. */
   async again() {
-    if (this.#state !== 'none') await this.check();
+    if (this.state !== 'none') await this.check();
   }
 
   /** Hands the microphone over, if there is one; the check is over. @returns {Microphone | null} */
@@ -90,21 +90,21 @@ export class MicCheck {
 
   /** @param {import('./model.js').Mic} state */
   #set(state) {
-    this.#state = state;
+    this.state = state;
     if (!this.#closed) this.#render();
   }
 
   #render() {
-    setAttribute(this.element, 'data-mic', this.#state);
+    setAttribute(this.element, 'data-mic', this.state);
     const check = (/** @type {string} */ label) =>
       h('button', { type: 'button', class: 'button quiet', onclick: () => void this.check() }, icon('mic'), label);
-    if (this.#state === 'none') return fill(this.element, check(words.check));
-    if (this.#state === 'asking') return fill(this.element, h('p', { class: 'note', role: 'status' }, words.asking));
-    if (this.#state === 'on') {
+    if (this.state === 'none') return fill(this.element, check(words.check));
+    if (this.state === 'asking') return fill(this.element, h('p', { class: 'note', role: 'status' }, words.asking));
+    if (this.state === 'on') {
       return fill(this.element, h('div', { class: 'mic-line' }, icon('mic'), this.#bar.element), h('p', { class: 'hint' }, words.on));
     }
     return fill(this.element,
-      h('p', { class: 'trouble', role: 'alert' }, icon('micOff'), h('span', {}, `${micTrouble(this.#state)} ${words.listen}`)),
+      h('p', { class: 'trouble', role: 'alert' }, icon('micOff'), h('span', {}, `${micTrouble(this.state)} ${words.listen}`)),
       check(words.retry));
   }
 }

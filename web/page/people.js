@@ -15,9 +15,13 @@ import { person as words, room as roomWords } from './words.js';
 
 const skeletons = 3;
 
+/** Signs that turn the direction of a text: in a name they would reorder the sentence around it. */
+const directions = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
 /** What somebody is called here. @param {Member} member @returns {string} */
 export function nameOf(member) {
-  return member.name.trim() === '' ? words.noName : member.name;
+  const name = member.name.replace(directions, '').trim();
+  return name === '' ? words.noName : name;
 }
 
 /** What is said under a name, and how serious it is. @param {Member} member @param {RoomModel} model @param {number} volume */
@@ -39,7 +43,7 @@ function noteOf(member, model, volume) {
 /** One row. */
 class Row {
   #face = h('span', { class: 'face' });
-  #name = h('bdi', { class: 'name' });
+  #name = h('bdi');
   #note = h('span', { class: 'person-note' });
   #sign = h('span', { class: 'sign' });
   #signed = '';
@@ -50,7 +54,7 @@ class Row {
   /** @param {string} id @param {(id: string) => void} open */
   constructor(id, open) {
     this.#button = h('button', { type: 'button', class: 'person-button', onclick: () => open(id) },
-      this.#face, h('span', { class: 'who' }, this.#name, this.#note), this.#sign);
+      this.#face, h('span', { class: 'who' }, h('span', { class: 'name' }, this.#name), this.#note), this.#sign);
     this.element = h('li', { class: 'person', 'data-member': id, 'data-talking': false }, this.#button);
   }
 

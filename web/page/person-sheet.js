@@ -87,7 +87,7 @@ export function openSafety(call, closed) {
     copy.hidden = safety === '';
     setText(covers, safety ? safetyWords.covers(new Set(inside.map((member) => member?.fingerprint)).size) : '');
     fill(list, ...inside.map((member) => member && h('li', {}, identicon(member.fingerprint),
-      h('div', {}, h('bdi', { class: 'name' }, nameOf(member) + (member.self ? ` (${words.you})` : '')), fingerprintBlock(member.fingerprint)))));
+      h('div', {}, h('span', { class: 'name' }, h('bdi', {}, nameOf(member)), member.self && ` (${words.you})`), fingerprintBlock(member.fingerprint)))));
   };
   sheet.update();
 }

@@ -14,6 +14,7 @@ const defaults = {
   microphone: '', // a device id, '' is the system's choice
   loudspeaker: '',
   noise: true,
+  echo: false, // the microphone hears the loudspeaker, so that the sound takes another way
   sounds: true,
   theme: /** @type {'system' | 'light' | 'dark'} */ ('system'),
 };

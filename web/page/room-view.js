@@ -35,7 +35,7 @@ export class RoomView {
   #announcer = new Announcer();
   #lock = h('button', { type: 'button', class: 'lock', title: words.codeName, onclick: () => this.#safety() });
   #line = h('button', { type: 'button', class: 'line', title: connection.numbers, onclick: () => this.#connection() });
-  #lineWords = h('span', { dir: 'auto' });
+  #lineWords = h('span');
   #count = h('h2', {});
   #mic = h('p', { class: 'trouble', role: 'alert' });
   #state = '';
@@ -60,7 +60,7 @@ export class RoomView {
     });
     this.#keyboard = new Keyboard(this.#actions());
     this.element = h('div', { class: 'room' }, this.#head(), this.#warnings.element,
-      h('main', { class: 'room-main' }, h('div', { class: 'people-head' }, this.#count), this.#people.element, this.#mic),
+      h('main', { class: 'room-main' }, h('div', { class: 'people-head' }, this.#count, this.#lock), this.#people.element, this.#mic),
       this.#control.element, this.#announcer.element);
     this.changed(['state', 'members', 'quality', 'safety', 'warnings', 'control', 'levels']);
   }
@@ -93,7 +93,7 @@ export class RoomView {
         button('settings', words.settings, () => this.#options.settings(() => this.#settled())),
         h('button', { type: 'button', class: 'button small leave', 'aria-label': words.leaveName(room), onclick: this.#options.leave },
           icon('leave'), h('span', {}, words.leave))),
-      h('div', { class: 'room-lines' }, this.#line, this.#lock));
+      this.#line);
   }
 
   /** Shows what changed. @param {Part[]} parts */

@@ -29,7 +29,7 @@ async function show(scene, theme) {
   const app = new App({
     prefs: await prefsOf({ name: 'Ana', theme, ...scene.prefs }),
     account: new FakeAccount(scene.hasWords ?? false),
-    devices, engine: () => engine,
+    devices, engine: async () => engine,
     secrets: { generate: async () => 'wzp-', valid: async (text) => text.length > 40 },
     version: async () => 'wzp 0.1',
   }, root, bars);
@@ -39,6 +39,7 @@ async function show(scene, theme) {
   if (scene.offline) window.dispatchEvent(new Event('offline'));
   for (const selector of scene.click ?? []) await click(selector);
   if (scene.key) document.body.dispatchEvent(new KeyboardEvent('keydown', { key: scene.key, code: 'Key' + scene.key.toUpperCase(), bubbles: true }));
+  engine.say(...scene.later ?? []);
 }
 
 /** @param {object} values @returns {Promise<Prefs>} */

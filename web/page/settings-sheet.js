@@ -4,11 +4,12 @@
  * @module page/settings-sheet
  */
 
-import { fill, h } from './dom.js';
+import { fill, h, setText } from './dom.js';
 import { fingerprintBlock } from './fingerprint.js';
 import { icon } from './icons.js';
 import { openImport, openSealed, openWords, sealWords } from './identity-sheets.js';
 import { LevelBar } from './level-bar.js';
+import { micTrouble } from './mic-check.js';
 import { Sheet } from './sheet.js';
 import { openKeys } from './small-sheets.js';
 import { identity as identityWords, mic as micWords, settings as words } from './words.js';
@@ -24,7 +25,8 @@ import { identity as identityWords, mic as micWords, settings as words } from '.
  * @property {(loudspeaker: string) => void} loudspeakerChanged
  * @property {() => void} themeChanged
  * @property {(show: (level: number) => void) => void} level calls show with the microphone's level while the sheet is open
- * @property {() => void} test begins to use the microphone, if nothing did
+ * @property {boolean} heard whether the microphone is in use
+ * @property {() => void} test begins to use the microphone
  * @property {() => void} closed
  */
 
@@ -35,9 +37,9 @@ export function openSettings(options) {
   sheet.body.append(soundPart(options), lookPart(options), identityPart(options, again), aboutPart(options, again));
 }
 
-/** @param {string} title @param {...import('./dom.js').Child} children */
-function part(title, ...children) {
-  return h('section', { class: 'stack part' }, h('h3', {}, title), ...children);
+/** @param {string} name for styles and tests @param {string} title @param {...import('./dom.js').Child} children */
+function part(name, title, ...children) {
+  return h('section', { class: 'stack part', 'data-part': name }, h('h3', {}, title), ...children);
 }
 
 /**
@@ -57,7 +59,7 @@ function toggle(id, label, hint, on, turn) {
 }
 
 /** @param {SettingsOptions} options */
-function soundPart({ prefs, devices, microphoneChanged, loudspeakerChanged, level, test }) {
+function soundPart({ prefs, devices, microphoneChanged, loudspeakerChanged, level, heard, test }) {
   const microphone = select('setting-microphone', words.microphone, [['', words.standard]], '', (id) => {
     prefs.set('microphone', id);
     microphoneChanged();
@@ -71,18 +73,42 @@ function soundPart({ prefs, devices, microphoneChanged, loudspeakerChanged, leve
     fillDevices(loudspeaker.element, loudspeakers, prefs.get('loudspeaker'));
   });
   const bar = new LevelBar();
+  const echo = echoTest(devices);
   level((value) => bar.show(value));
   const noise = toggle('setting-noise', words.noise, words.noiseHint, prefs.get('noise'), (on) => {
     prefs.set('noise', on);
     microphoneChanged();
   });
-  return part(words.sound, microphone.field,
+  return part('sound', words.sound, microphone.field,
     h('div', { class: 'mic-line' }, icon('mic'), bar.element,
-      h('button', { type: 'button', class: 'button small', onclick: test }, micWords.test)),
+      !heard && h('button', { type: 'button', class: 'button small', onclick: test }, micWords.test)),
     devices.choosesLoudspeaker && loudspeaker.field,
-    h('button', { type: 'button', class: 'button', onclick: () => devices.sound('back') }, icon('listen'), words.testSound),
+    h('div', { class: 'buttons' },
+      h('button', { type: 'button', class: 'button', onclick: () => void devices.wake().then(() => devices.sound('back')) }, icon('listen'), words.testSound),
+      echo.button),
+    echo.said,
     noise,
     toggle('setting-sounds', words.sounds, words.soundsHint, prefs.get('sounds'), (on) => prefs.set('sounds', on)));
+}
+
+/** @param {import('./devices.js').Devices} devices */
+function echoTest(devices) {
+  const said = h('p', { class: 'hint', role: 'status', hidden: true });
+  const say = (/** @type {string} */ text) => {
+    said.hidden = false;
+    setText(said, text);
+  };
+  const button = h('button', { type: 'button', class: 'button', onclick: async () => {
+    button.disabled = true;
+    say(words.echoTesting);
+    try {
+      say(await devices.testEcho() ? words.echoHeard : words.echoNone);
+    } catch (error) {
+      say(micTrouble(devices.faultOf(error)));
+    }
+    button.disabled = false;
+  } }, icon('mic'), words.echo);
+  return { button, said };
 }
 
 /** @param {HTMLSelectElement} element @param {{id: string, label: string}[]} list @param {string} chosen */
@@ -95,7 +121,7 @@ function fillDevices(element, list, chosen) {
 /** @param {SettingsOptions} options */
 function lookPart({ prefs, themeChanged }) {
   const themes = /** @type {[string, string][]} */ (Object.entries(words.themes));
-  return part(words.look, select('setting-theme', words.theme, themes, prefs.get('theme'), (theme) => {
+  return part('look', words.look, select('setting-theme', words.theme, themes, prefs.get('theme'), (theme) => {
     prefs.set('theme', /** @type {'system' | 'light' | 'dark'} */ (theme));
     themeChanged();
   }).field);
@@ -106,7 +132,7 @@ function identityPart({ account, inCall }, again) {
   const button = (/** @type {string} */ label, /** @type {() => void} */ onclick) =>
     h('button', { type: 'button', class: 'button', onclick }, label);
   const made = account.fingerprint !== '';
-  return part(words.identity,
+  return part('identity', words.identity,
     made ? fingerprintBlock(account.fingerprint) : h('p', { class: 'note' }, identityWords.none),
     h('p', { class: 'hint' }, words.identityHint),
     account.hasWords && h('p', { class: 'note' }, words.wordsOnce),
@@ -120,7 +146,7 @@ function identityPart({ account, inCall }, again) {
 
 /** @param {SettingsOptions} options @param {() => void} again */
 function aboutPart({ version }, again) {
-  return part(words.about,
+  return part('about', words.about,
     version !== '' && h('p', { class: 'hint' }, `${words.version}: ${version}`),
     h('button', { type: 'button', class: 'button', onclick: () => openKeys(again) }, icon('keyboard'), words.keys));
 }

@@ -47,8 +47,8 @@ export class Warnings {
     const { member } = warning;
     return h('section', { class: 'warning danger', 'data-warning': 'name' }, icon('warning'),
       h('div', { class: 'warning-words' },
-        h('h2', { dir: 'auto' }, words.changedTitle(name)),
-        h('p', { dir: 'auto' }, words.changedText(name)),
+        h('h2', {}, words.changedTitle(name)),
+        h('p', {}, words.changedText(name)),
         h('div', { class: 'buttons' },
           button(words.look, 'primary', () => this.#person(member)),
           button(words.trust, '', () => this.#call.trust(member)),
@@ -60,7 +60,7 @@ export class Warnings {
     const text = words.texts[warning.code]?.(this.#name(warning)) ?? (warning.text || words.unknown(warning.code));
     const compare = ['members', 'unknown_member'].includes(warning.code);
     return h('section', { class: 'warning', 'data-warning': warning.code }, icon('warning'),
-      h('div', { class: 'warning-words' }, h('p', { dir: 'auto' }, text),
+      h('div', { class: 'warning-words' }, h('p', {}, text),
         h('div', { class: 'buttons' },
           compare && button(words.look, '', () => this.#safety()),
           button(words.understood, '', () => this.#call.acknowledge(warning)))));

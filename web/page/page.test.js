@@ -1,0 +1,166 @@
+// The page's parts that need no browser: addresses, QR codes, the model, what the control says, and that the first paint stays small.
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+
+import { controlState } from './control-state.js';
+import { draw } from './identicon.js';
+import { loudness } from './level-bar.js';
+import { inviteLink, newRoomName, personName, readAddress, roomName, roomPath } from './link.js';
+import { Prefs } from './prefs.js';
+import { describe, numbers } from './quality.js';
+import { missing } from './support.js';
+import { ago } from './words.js';
+
+test('an invite is read as it was made', () => {
+  for (const room of ['tea', 'two words', '茶', 'one/two', '50%', 'a?b#c', '🙂']) {
+    const url = new URL(inviteLink('https://wzp.example', room, 'wzp-AB_c-1'));
+    assert.deepEqual(readAddress(url), { room, secret: 'wzp-AB_c-1' });
+    assert.deepEqual(readAddress(new URL(roomPath(room), 'https://wzp.example')), { room, secret: '' });
+    assert.equal(url.search, '');
+  }
+});
+
+test('a mangled address leads to a door, not to an error', () => {
+  for (const path of ['/', '/%ff', '/%', '/a/b', '//']) {
+    assert.equal(readAddress({ pathname: path, hash: '#nothing' }).room, '', path);
+  }
+});
+
+test('names that the protocol or an address cannot hold are told apart', () => {
+  assert.deepEqual(roomName('  tea '), { room: 'tea', fault: null });
+  assert.equal(roomName('e\u0301').room, '\u00e9');
+  for (const [name, fault] of [['', 'empty'], [' ', 'empty'], ['x'.repeat(65), 'long'], ['茶'.repeat(22), 'long'],
+    ['a\nb', 'control'], ['_x', 'underscore'], ['..', 'reserved'], ['style.css', 'reserved'], ['ws', 'reserved']]) {
+    assert.equal(roomName(name).fault, fault, name);
+  }
+  assert.equal(roomName('v1.0').fault, null);
+  assert.equal(personName('_ana').fault, null);
+  assert.equal(personName('').fault, 'empty');
+});
+
+test('made room names are rooms, and differ', () => {
+  const names = new Set(Array.from({ length: 200 }, newRoomName));
+  assert.equal(names.size, 200);
+  for (const name of names) {
+    assert.match(name, /^[a-z]{4}-[a-z]{4}-[a-z]{4}$/);
+    assert.equal(roomName(name).fault, null);
+  }
+});
+
+test('a picture of a fingerprint is mirrored, stays in its box and differs by fingerprint', () => {
+  const a = draw('9983:c2ce:87f9:61b7:7931:d7c1:fd7f:864c');
+  const b = draw('7f92:a8cf:0814:393c:3bfb:4d48:cc2e:80f8');
+  assert.notDeepEqual(a, b);
+  for (const path of a.cells) {
+    const cells = [...path.matchAll(/M(\d) (\d)h1v1h-1z/g)].map(([, x, y]) => `${x} ${y}`);
+    for (const cell of cells) {
+      const [x, y] = cell.split(' ').map(Number);
+      assert.ok(x < 5 && y < 5);
+      assert.ok(cells.includes(`${4 - x} ${y}`));
+    }
+  }
+  assert.ok(draw('').cells.every((path) => !path.includes('NaN')));
+});
+
+test('the connection line says the worst that is so', () => {
+  const good = { type: 'quality', lossUp: 0, lossDown: 0.01, rtt: 80, path: 'webtransport' };
+  assert.deepEqual(describe('joined', null, false).grade, 'good');
+  assert.equal(describe('joined', good, false).text, 'Good');
+  assert.equal(describe('joined', { ...good, lossDown: 0.12 }, false).text, 'Weak - 12 % of packets lost, repaired');
+  assert.equal(describe('joined', { ...good, lossUp: 0.5 }, false).grade, 'bad');
+  assert.equal(describe('joined', { ...good, path: 'websocket' }, false).text, 'Using the slow way (web socket)');
+  assert.equal(describe('joined', { ...good, rtt: 1500 }, false).text, 'Slow - speech takes 1.5 s');
+  assert.equal(describe('joined', { ...good, rtt: NaN, lossUp: NaN }, false).text, 'Good');
+  assert.equal(describe('reconnecting', good, false).text, 'Reconnecting…');
+  assert.equal(describe('reconnecting', good, true).text, 'No network on this device');
+  const rows = numbers({ ...good, bitrateUp: 28400 }, () => 'now');
+  assert.deepEqual(rows.find(([label]) => label === 'Sending'), ['Sending', '28 kbit/s']);
+  assert.ok(!rows.some(([label]) => label === 'Receiving'));
+});
+
+test('the control says what it does now', () => {
+  const base = { state: 'joined', mic: 'on', mode: 'open', held: false, muted: false, transmitting: false, loudMe: false };
+  const label = (more, talkers = []) => controlState({ ...base, ...more }, talkers).label;
+  assert.equal(label({}), 'Microphone is on');
+  assert.equal(label({ transmitting: true }), 'Transmitting');
+  assert.equal(label({ muted: true }), 'Muted - tap to talk');
+  assert.equal(label({ muted: true, transmitting: true }), 'Muted - tap to talk');
+  assert.equal(label({}, ['Ana']), 'Ana is talking');
+  assert.equal(label({ mode: 'radio' }), 'Hold to talk');
+  assert.equal(label({ mode: 'radio' }, ['Ana', 'Ben', 'Cleo']), 'Ana and 2 others are talking');
+  assert.equal(label({ mode: 'radio', held: true, transmitting: true }, ['Ana']), 'Transmitting');
+  assert.notEqual(label({ mode: 'radio', held: true }), 'Transmitting');
+  assert.notEqual(label({ state: 'reconnecting', transmitting: true }), 'Transmitting');
+  assert.equal(label({ mic: 'denied' }), 'No microphone');
+  const muted = controlState({ ...base, muted: true, loudMe: true }, ['Ana']);
+  assert.equal(muted.hint, 'You are talking, but nobody hears you');
+});
+
+test('levels are shares', () => {
+  assert.deepEqual([-100, -60, -6, 0, NaN, -Infinity].map(loudness), [0, 0, 1, 1, 0, 0]);
+});
+
+test('settings are at hand, of the right kind, and kept; invites by room', async () => {
+  const kept = new Map([['name', 'Ana'], ['noise', 'yes'], ['theme', 'dark']]);
+  const shelf = { get: async (key) => kept.get(key), set: async (key, value) => kept.set(key, value) };
+  const prefs = await Prefs.load(shelf, assert.fail);
+  assert.equal(prefs.get('name'), 'Ana');
+  assert.equal(prefs.get('noise'), true);
+  prefs.set('mode', 'radio');
+  prefs.setSecret('tea', 'wzp-x');
+  assert.equal(kept.get('mode'), 'radio');
+  assert.equal(await prefs.secret('tea'), 'wzp-x');
+  assert.equal(await prefs.secret('coffee'), '');
+  prefs.setSecret('tea', '');
+  assert.equal(await prefs.secret('tea'), '');
+});
+
+test('a browser without secure page, codecs or curves is told what is missing, and nothing else', async () => {
+  assert.deepEqual(await missing({ isSecureContext: false, WebSocket: 1, Worker: 1, MessageChannel: 1, indexedDB: 1 }), ['secure']);
+  const scope = { isSecureContext: true, WebSocket: 1, Worker: 1, MessageChannel: 1, indexedDB: 1, AudioWorkletNode: 1,
+    navigator: { mediaDevices: { getUserMedia() {} } }, crypto };
+  assert.deepEqual(await missing(scope), ['codecs']);
+  const codec = { isConfigSupported: async () => ({ supported: true }) };
+  const complete = { ...scope, AudioEncoder: codec, AudioDecoder: codec };
+  assert.deepEqual(await missing(complete), []);
+  const weak = { subtle: { generateKey: async () => { throw new Error('unknown'); } } };
+  assert.deepEqual(await missing({ ...complete, crypto: weak }), ['crypto']);
+});
+
+test('times are told in words', () => {
+  const minute = 60000;
+  assert.deepEqual([0, 1, 59, 60, 47 * 60, 72 * 60].map((n) => ago(0, n * minute)),
+    ['just now', '1 minute ago', '59 minutes ago', '1 hour ago', '47 hours ago', '3 days ago']);
+});
+
+/** The modules that one imports statically, with their own. @param {string} path @param {Set<string>} found */
+async function imports(path, found) {
+  if (found.has(path)) return found;
+  found.add(path);
+  const text = await readFile(new URL('..' + path, import.meta.url), 'utf8');
+  for (const [, name] of text.matchAll(/^(?:import|export)\b[^;]*? from '(\.[^']+)';/gms)) {
+    await imports(new URL(name, 'http://host' + path).pathname, found);
+  }
+  return found;
+}
+
+test('index.html names every module of the first paint, so that they come in one round trip; together they are small', async () => {
+  const html = await readFile(new URL('../index.html', import.meta.url), 'utf8');
+  const preloaded = [...html.matchAll(/rel="modulepreload" href="([^"]+)"/g)].map(([, href]) => href);
+  const needed = await imports('/page/main.js', new Set());
+  needed.delete('/page/main.js');
+  assert.deepEqual(preloaded.toSorted(), [...needed].toSorted());
+  let bytes = 0;
+  for (const path of ['/index.html', '/style.css', '/page/main.js', ...needed]) {
+    if (!/^\/(page\/|[^/]*$)/.test(path)) continue;
+    bytes += (await readFile(new URL('..' + path, import.meta.url))).length;
+  }
+  assert.ok(bytes < 100_000, `${bytes} bytes`);
+});
+
+test('nothing in the page needs an exception to its content security policy', async () => {
+  const html = await readFile(new URL('../index.html', import.meta.url), 'utf8');
+  assert.doesNotMatch(html, /<script(?![^>]* src=)|<style|\sstyle=|\son[a-z]+=/);
+});
