@@ -71,6 +71,7 @@ export class Attempt {
       this.#break(new LinkError('closed', why));
       return this.#broken?.message ?? why;
     });
+    carrier.start();
   }
 
   /**

@@ -15,11 +15,13 @@
  */
 
 /**
+ * start is to be called once control.onmessage and onpacket are set: nothing is handed on before it.
  * @typedef {object} Carrier
  * @property {'webtransport' | 'websocket'} kind
  * @property {Control} control
  * @property {(packet: Bytes, media: boolean) => void} sendPacket never blocks and never throws
  * @property {(packet: Bytes) => void} onpacket to be set; called for each packet that comes
+ * @property {() => void} start
  * @property {Promise<string>} closed resolves with why, for people; never rejects
  * @property {() => void} close
  * @property {Bytes} binding what the relay is known by here: section 8, `Hello`

@@ -77,6 +77,19 @@ test('a WebSocket is given little at a time; media that waits is dropped, the re
   carrier.sendPacket(packet(1), true);
 });
 
+test('what comes before start is held', async () => {
+  const { carrier, socket } = await openFake(new VirtualClock());
+  const got = [];
+  socket.dispatchEvent(Object.assign(new Event('message'), { data: 'greeting' }));
+  carrier.control.onmessage = (text) => got.push(text);
+  carrier.onpacket = (p) => got.push(p[0]);
+  assert.deepEqual(got, []);
+  carrier.start();
+  socket.dispatchEvent(Object.assign(new Event('message'), { data: packet(5).buffer }));
+  socket.dispatchEvent(Object.assign(new Event('message'), { data: new ArrayBuffer(1201) }));
+  assert.deepEqual(got, ['greeting', 5]);
+});
+
 test('a WebSocket that is not answered by a relay fails', async () => {
   const clock = new VirtualClock();
   const place = { relay: '', webtransport: null, websocket: 'ws://h/ws' };

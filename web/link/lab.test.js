@@ -97,6 +97,7 @@ class End {
   onpacket = () => {};
   sent = 0;
   open = true;
+  started = false;
 
   constructor(kind, path, clock, binding) {
     Object.assign(this, { kind, path, clock, binding });
@@ -115,6 +116,10 @@ class End {
     for (let i = 0; i < copies && !path.dead; i++) {
       clock.setTimeout(() => other.open && !path.dead && other.onpacket(packet.slice()), path.delay + path.random() * path.jitter);
     }
+  }
+
+  start() {
+    this.started = true;
   }
 
   queued = () => 0;

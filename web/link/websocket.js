@@ -27,6 +27,7 @@ const HELD_LEAST = 1500; // bytes that the browser may always hold: one segment
 const HELD_TIME = 100; // ms of what was sent lately, that it may hold, too
 const RATE_OVER = 1000; // ms that `lately` means
 const POLL = 10; // ms between looks while packets wait: there is no event for it
+const MAX_HELD = 16; // messages that came before start: the Greeting, and what a relay may send with it
 const CLOSE_TIME = 2000; // ms after which a close that is not answered is over
 
 /**
@@ -97,6 +98,8 @@ class WebSocketCarrier {
   /** @type {(why: string) => void} */
   #end = () => {};
   #over = false;
+  /** What came before start; null: it was called. @type {(string | ArrayBuffer)[] | null} */
+  #held = [];
   /** What was sent in the second that began at #since, and in the one before. */
   #sent = { since: 0, now: 0, before: 0 };
 
@@ -119,12 +122,24 @@ class WebSocketCarrier {
     });
   }
 
+  start() {
+    const held = this.#held ?? [];
+    this.#held = null;
+    for (const data of held) {
+      this.#message(data);
+    }
+  }
+
   /** @param {string | ArrayBuffer} data */
   #message(data) {
     if (this.#over) {
       return;
     }
-    if (typeof data === 'string') {
+    if (this.#held) {
+      if (this.#held.push(data) > MAX_HELD) {
+        this.close();
+      }
+    } else if (typeof data === 'string') {
       if (data.length > MAX_MESSAGE) { // a character takes at least a byte
         this.close();
         return;

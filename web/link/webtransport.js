@@ -115,6 +115,7 @@ class WebTransportCarrier {
   #over = false;
   #datagrams;
   #stream;
+  #incoming;
 
   /**
    * @param {WebTransport} transport
@@ -133,15 +134,19 @@ class WebTransportCarrier {
     datagrams.incomingHighWaterMark = INCOMING;
     this.#datagrams = datagrams.writable.getWriter();
     this.#stream = stream.writable.getWriter();
+    this.#incoming = { packets: datagrams.readable, control: stream.readable };
     this.closed = closed.finally(() => {
       this.#over = true;
       this.#queue.clear();
     });
     this.#datagrams.closed.catch(() => this.close());
     this.#stream.closed.catch(() => this.close());
-    this.#read(datagrams.readable, (packet) => this.onpacket(packet));
+  }
+
+  start() {
+    this.#read(this.#incoming.packets, (packet) => this.onpacket(packet));
     const deframer = new Deframer();
-    this.#read(stream.readable, (chunk) => {
+    this.#read(this.#incoming.control, (chunk) => {
       for (const text of deframer.feed(chunk)) {
         this.control.onmessage(text);
       }
