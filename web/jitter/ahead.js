@@ -27,6 +27,12 @@ const LEAST_LEAD = 2 * MS;
 const MOST_LEAD = 80 * MS;
 const START_LEAD = 5 * MS; // until answers have come; a browser takes half a millisecond
 
+/**
+ * Samples until a media time is needed, next being the packet after it.
+ *
+ * @typedef {(media: number, next: import('./buffer.js').Slot) => number} Need
+ */
+
 /** A packet on its way through the decoder. */
 export class Item {
   /** @type {Float32Array | null} */ pcm = null;
@@ -56,6 +62,7 @@ export class Ahead {
   #frame = 0; // length of the last frame that was asked for
   #end = 0; // its end
   #feeding = false;
+  #started = false; // something was asked for: before, nobody knows which packet is the first
 
   /**
    * @param {import('./buffer.js').Buffer} buffer
@@ -99,27 +106,27 @@ export class Ahead {
   /**
    * Asks for what is to be asked for now.
    *
-   * @param {number} now
-   * @param {(media: number, next: import('./buffer.js').Slot) => number} until samples until a media time is needed,
-   *   next being the packet after it
+   * @param {number} now @param {number} horizon samples until the next call, if no packet comes
+   * @param {Need} until
    */
-  feed(now, until) {
+  feed(now, horizon, until) {
     if (this.#feeding) return; // a decoder that answers at once
     this.#feeding = true;
-    for (let next = this.#buffer.front; next && this.#ripe(next, until); next = this.#buffer.front) this.#ask(now);
+    for (let next = this.#buffer.front; next && this.#ripe(next, horizon, until); next = this.#buffer.front) this.#ask(now);
     this.#feeding = false;
   }
 
-  /** @param {import('./buffer.js').Slot} next @param {(media: number, next: import('./buffer.js').Slot) => number} until */
-  #ripe(next, until) {
+  /** @param {import('./buffer.js').Slot} next @param {number} horizon @param {Need} until */
+  #ripe(next, horizon, until) {
     if (this.#queue.length >= MAX_ITEMS) return false;
     if (this.#queue.length > 0 && this.#samples + next.length > MAX_AHEAD) return false;
-    if (next.fresh || next.skip || this.#buffer.missing(next) === 0) return true;
-    return until(Math.min(this.#end, next.media), next) <= this.lead;
+    if (next.fresh ? this.#started : next.skip || this.#buffer.missing(next) === 0) return true;
+    return until(this.#started ? Math.min(this.#end, next.media) : next.media, next) < this.lead + horizon;
   }
 
   /** @param {number} now */
   #ask(now) {
+    this.#started = true;
     const slot = this.#buffer.take();
     const item = new Item(slot);
     item.askedAt = now;

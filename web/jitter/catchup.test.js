@@ -123,8 +123,8 @@ test('a reader that catches up', () => {
   // 1 s without reads, then 100 reads at once, then on as before.
   const at = s.now + 1000;
   s.now = at;
-  s.step = 1e-6;
-  s.run(at + 1e-4);
+  s.step = 1e-3;
+  s.run(at + 0.0995);
   [s.step, s.now] = [0, at + 10];
   s.run(end);
   const st = s.player.stats();
@@ -139,8 +139,8 @@ test('a reader in bursts', () => {
   const tk = new Talker();
   const end = s.talk(tk, 0, 1500, steady);
   for (let at = 3; at < end; at += 40) {
-    [s.now, s.step] = [at, 1e-6];
-    s.run(at + 4e-6);
+    [s.now, s.step] = [at, 1e-3];
+    s.run(at + 3.5e-3);
   }
   const st = s.player.stats();
   assert.ok(st.concealed <= 8, `${st.concealed} concealed`);

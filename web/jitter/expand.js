@@ -22,6 +22,11 @@ export class Expander {
     this.#period = 0;
   }
 
+  /** Whether it goes on with what it began before. */
+  get begun() {
+    return this.#period > 0;
+  }
+
   /**
    * Fills dst with what might come next.
    *

@@ -16,6 +16,7 @@ export const COMPARE = 10 * MS;
 export const QUIET = 1e-6;
 
 const COARSE = 4; // the first search runs at a quarter of the rate
+const PRICE = 0.2; // of correlation, that the furthest lag has to be better by
 
 /**
  * @typedef {object} Likeness
@@ -28,13 +29,16 @@ const COARSE = 4; // the first search runs at a quarter of the rate
  * Finds the lag in [low, high] at which a and b[lag:] are most alike. b must hold high + a.length samples.
  *
  * @param {Float32Array} a @param {Float32Array} b @param {number} low @param {number} high
+ * @param {number} [near] of lags that are about as good, the one nearest to this
  * @returns {Likeness}
  */
-export function alike(a, b, low, high) {
+export function alike(a, b, low, high, near) {
+  const price = near === undefined ? 0 : PRICE / Math.max(1, high - low);
+  const middle = near ?? 0;
   let best = -Infinity;
   let lag = low;
   for (let l = low; l <= high; l += COARSE) {
-    const c = correlate(a, b, l, COARSE);
+    const c = correlate(a, b, l, COARSE) - price * Math.abs(l - middle);
     if (c > best) [best, lag] = [c, l];
   }
   const to = Math.min(high, lag + COARSE - 1);

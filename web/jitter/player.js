@@ -53,6 +53,7 @@ import { Resampler } from './resample.js';
 import { clamp, MS, SECOND, STEP, toSamples } from './units.js';
 import { MinWindow } from './window.js';
 
+const MOST_GAP = 60 * MS; // between reads: a reader that was away is not waited for
 const CLIP = 4; // decoders that emit more than this are broken
 
 /**
@@ -91,7 +92,8 @@ export class Player {
   #scale = 0; // samples read from which time scaling may act again
   #accelerated = 0;
   #decelerated = 0;
-  /** @type {(media: number, next: import('./buffer.js').Slot) => number} */ #until;
+  #gap = 0; // samples of time between reads, at most, of late
+  /** @type {import('./ahead.js').Need} */ #until;
 
   /**
    * @param {object} options
@@ -107,7 +109,7 @@ export class Player {
     this.#buffer = new Buffer({ minDelay: clamp(minDelay, 0, upper), maxDelay: upper, maxBuffer: most });
     this.#ahead = new Ahead(this.#buffer, decode);
     this.#playout = new Playout(this.#buffer, this.#ahead, () => this.#resampler.reset());
-    this.#until = (media, next) => this.#playout.until(media, next) - this.#readLength;
+    this.#until = (media, next) => this.#playout.until(media, next);
   }
 
   /**
@@ -117,7 +119,7 @@ export class Player {
    */
   put(packet, now) {
     this.#buffer.put(packet, toSamples(now));
-    this.#ahead.feed(this.#at(now), this.#until);
+    this.#ahead.feed(this.#at(now), 0, this.#until);
   }
 
   /**
@@ -127,7 +129,7 @@ export class Player {
    */
   decoded(pcm, now) {
     this.#ahead.decoded(pcm, this.#at(now));
-    this.#ahead.feed(this.#playout.now, this.#until);
+    this.#ahead.feed(this.#playout.now, 0, this.#until);
   }
 
   /** The clock: the latest of the times that were told. @param {number} now ms */
@@ -143,11 +145,13 @@ export class Player {
    */
   read(dst, now) {
     const p = this.#playout;
+    const before = this.#readTime;
     this.#readTime = toSamples(now);
     this.#readLength = dst.length;
+    this.#gap = clamp(this.#readTime - before, Math.max(dst.length, this.#gap - MS / 8), MOST_GAP);
     p.now = this.#readTime;
     p.z = this.#reader.add(this.#readTime - p.out - dst.length, this.#readTime);
-    this.#ahead.feed(p.now, this.#until);
+    this.#ahead.feed(p.now, 0, this.#until);
     for (let from = 0; from < dst.length; from += STEP) {
       const part = dst.subarray(from, Math.min(from + STEP, dst.length));
       p.now = this.#readTime + from;
@@ -159,7 +163,7 @@ export class Player {
       p.out += part.length;
     }
     p.now = this.#readTime;
-    this.#ahead.feed(p.now, this.#until);
+    this.#ahead.feed(p.now, this.#gap, this.#until);
   }
 
   /**

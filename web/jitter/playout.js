@@ -68,6 +68,7 @@ export class Playout {
   /** @type {Join} */ #join = 'continues';
   #made = false; // the last sound is of the expander
   #gain = 0; // level that the next frame rises from
+  #faded = 1; // level of the sound that the expander goes on with
   #lost = 0; // samples concealed since the last frame, not yet counted
   #quiet = 0; // samples of silence played in this silence
   #waited = 0; // samples of silence played while the first frame of a talkspurt was waiting
@@ -98,13 +99,15 @@ export class Playout {
   }
 
   /**
-   * Samples until a media time is needed. @param {number} media @param {import('./buffer.js').Slot} next the packet
-   * after it
+   * Samples until a media time must be there to be played in time, however the reader behaves.
+   *
+   * @param {number} media @param {import('./buffer.js').Slot} next the packet after it
    */
   until(media, next) {
-    if (!this.silent) return media - this.end + this.fifo.unread;
+    const early = this.out + this.z - this.now; // since the reader was there, at the least
+    if (!this.silent) return early + media - this.end + this.fifo.unread;
     const head = this.#ahead.oldest?.slot ?? next;
-    return this.#start(head) + this.fifo.unread + Math.max(0, media - head.media);
+    return early + this.#start(head) + this.fifo.unread + Math.max(0, media - head.media);
   }
 
   /** Appends until n samples are unread. @param {number} n */
@@ -236,7 +239,7 @@ export class Playout {
     const made = before[0];
     if (made && !this.#made && this.run < FADE_CONCEAL) {
       const part = Math.min(n, made.length);
-      this.#faded(made.subarray(0, part));
+      this.#fadeOn(made.subarray(0, part), 1);
       if (part < made.length) before[0] = made.subarray(part);
       else before.shift();
       this.end += part;
@@ -258,10 +261,9 @@ export class Playout {
   #endTalkspurt(slot) {
     this.#countConcealed();
     if (this.run < FADE_CONCEAL) {
-      const from = concealGain(this.run);
       const dst = this.#tail.subarray(0, STEP);
-      this.#expander.next(dst, this.fifo);
-      fade(dst, from, 0);
+      this.#expand(dst);
+      fade(dst, concealGain(this.run) / this.#faded, 0);
       this.fifo.append(dst);
     }
     this.silent = true;
@@ -280,16 +282,22 @@ export class Playout {
       return;
     }
     const dst = this.#tail.subarray(0, n);
-    this.#expander.next(dst, this.fifo);
-    this.#faded(dst);
+    this.#expand(dst);
+    this.#fadeOn(dst, this.#faded);
   }
 
-  /** Appends concealment. @param {Float32Array} pcm is changed */
-  #faded(pcm) {
+  /** Fills pcm with more of the last sound, at the level that it had. @param {Float32Array} pcm */
+  #expand(pcm) {
+    if (!this.#expander.begun) this.#faded = concealGain(this.run);
+    this.#expander.next(pcm, this.fifo);
+  }
+
+  /** Appends concealment. @param {Float32Array} pcm is changed @param {number} level how far it has faded already */
+  #fadeOn(pcm, level) {
     const from = concealGain(this.run);
     this.run += pcm.length;
     this.#gain = concealGain(this.run);
-    fade(pcm, from, this.#gain);
+    fade(pcm, from / level, this.#gain / level);
     this.fifo.append(pcm);
   }
 
@@ -330,11 +338,11 @@ export class Playout {
    * @param {Float32Array} frame @param {number} from @returns {Float32Array} what is to be appended
    */
   #splice(frame, from) {
-    this.#expander.next(this.#tail, this.fifo);
-    fade(this.#tail, this.#gain, this.#gain);
+    this.#expand(this.#tail);
+    fade(this.#tail, this.#gain / this.#faded, this.#gain / this.#faded);
     const rest = frame.subarray(from);
     const latest = from > 0 ? 2 * from : TAIL - ACROSS;
-    const { lag } = alike(rest.subarray(0, ACROSS), this.#tail, 0, latest);
+    const { lag } = alike(rest.subarray(0, ACROSS), this.#tail, 0, latest, from);
     this.fifo.append(this.#tail.subarray(0, lag));
     for (let i = 0; i < ACROSS; i++) {
       const f = i / ACROSS;

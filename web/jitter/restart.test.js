@@ -75,7 +75,7 @@ test('the timestamp wraps for an hour', () => {
 
 test('the first packets are reordered', () => {
   const s = new Sim(tone);
-  s.run(s.talk(new Talker(), 0, 100, (i) => (i === 0 ? 64 : 40)));
+  s.run(s.talk(new Talker(), 0, 100, (i) => (i === 0 ? 64 : 40)) + 100);
   const st = s.player.stats();
   assert.equal(st.lost, 0);
   assert.equal(st.received, st.played + st.late);
