@@ -1,0 +1,143 @@
+/**
+ * Who the members are to us: whether their names came with another key before.
+ *
+ *     meet --> one after the other --> KnownNames.check --> 'changed': warn
+ *
+ * Names are kept in a database, so this takes a while; who left meanwhile is not looked at.
+ * @module
+ */
+
+import { foldName } from '../identity/names.js';
+import { equal } from '../wire/bytes.js';
+
+/** @typedef {import('./roster.js').Present} Present */
+/** @typedef {import('../identity/names.js').Verdict} Verdict */
+
+/** How many new names one stay may add to the known ones: a room full of strangers must not fill the store. */
+const MAX_NEW = 256;
+
+const KIND = 'name:'; // of the keys that KnownNames keeps people under
+
+/** @typedef {import('../identity/names.js').Storage} Storage */
+
+/**
+ * The storage of known names as one stay may use it: after MAX_NEW new names it takes no more, and KnownNames remembers
+ * further ones for the stay only. Known ones are asked for and changed as ever.
+ * @implements {Storage}
+ */
+export class StayStorage {
+  #storage;
+  #left = MAX_NEW;
+
+  /** @param {Storage} storage */
+  constructor(storage) {
+    this.#storage = storage;
+  }
+
+  /**
+   * @param {string} key
+   * @returns {Promise<any>}
+   */
+  get(key) {
+    return this.#storage.get(key);
+  }
+
+  /**
+   * @param {string} key
+   * @param {any} value
+   */
+  async set(key, value) {
+    if (key.startsWith(KIND) && (await this.#storage.get(key)) === undefined) {
+      if (this.#left === 0) throw new RangeError(`more than ${MAX_NEW} new ones came in one room`);
+      this.#left--;
+    }
+    await this.#storage.set(key, value);
+  }
+}
+
+/** See the module. */
+export class People {
+  #at;
+  /** @type {Map<string, Verdict>} by member id, of who is here */
+  #known = new Map();
+  /** @type {Set<string>} who waits to be looked at */
+  #waiting = new Set();
+  /** @type {Promise<void>} */
+  #last = Promise.resolve();
+  #outside = false; // somebody who is outside was told of
+
+  /**
+   * @param {object} at
+   * @param {import('../identity/names.js').KnownNames} at.names
+   * @param {import('../identity/identity.js').Identity} at.identity ours
+   * @param {string} at.name what we call ourselves
+   * @param {(code: string, member: Present) => void} at.warn
+   * @param {() => void} at.changed what known returns is another
+   * @param {(error: unknown) => void} at.failed
+   */
+  constructor(at) {
+    this.#at = at;
+  }
+
+  /**
+   * Looks at somebody who joined.
+   * @param {Present} m
+   */
+  meet(m) {
+    if (m.outside) {
+      if (!this.#outside) this.#at.warn('outside', m);
+      this.#outside = true;
+      return;
+    }
+    this.#waiting.add(m.id);
+    this.#last = this.#last.then(() => this.#check(m)).catch((error) => this.#at.failed(error));
+  }
+
+  /**
+   * Forgets who left.
+   * @param {string} id
+   */
+  left(id) {
+    this.#waiting.delete(id);
+    this.#known.delete(id);
+  }
+
+  /** @param {Present} m */
+  async #check(m) {
+    if (!this.#waiting.has(m.id)) return;
+    const known = this.#isOurName(m) ? 'changed' : await this.#at.names.check(m.name, m.identity);
+    if (!this.#waiting.delete(m.id)) return;
+    this.#known.set(m.id, known);
+    if (known === 'changed') this.#at.warn('name', m);
+    if (known !== 'new') this.#at.changed();
+  }
+
+  /**
+   * Whether somebody else calls itself what we do.
+   * @param {Present} m
+   */
+  #isOurName(m) {
+    const { name, identity } = this.#at;
+    const folded = foldName(m.name);
+    return folded !== '' && folded === foldName(name) && !equal(m.identity, identity.publicKey);
+  }
+
+  /**
+   * The user says that a changed key is right.
+   * @param {Present} m
+   */
+  async trust(m) {
+    await this.#at.names.trust(m.name, m.identity);
+    if (!this.#known.has(m.id)) return; // it left
+    this.#known.set(m.id, 'same');
+    this.#at.changed();
+  }
+
+  /**
+   * @param {string} id of a member
+   * @returns {Verdict}
+   */
+  known(id) {
+    return this.#known.get(id) ?? 'new';
+  }
+}

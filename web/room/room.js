@@ -1,0 +1,466 @@
+/**
+ * One stay in one room: what the Worker is for. It puts together the link to the relay, the keys, the streams that are
+ * heard and the one that is said; each of these knows nothing of the others.
+ *
+ *     capture --> Publication --> Keeper's Sealer --> link.Client --> relay
+ *     relay --> link.Client --media--> Streams --> Output, when the loudspeaker asks
+ *                    '-- urgent --> News --> Roster, Keeper
+ *
+ * What the page is told goes by the Teller. Nothing here touches the DOM or a device.
+ * @module
+ */
+
+import { JoinKey } from '../e2ee/keys.js';
+import { Client } from '../link/client.js';
+import { realClock, sleep } from '../link/clock.js';
+import { toHex } from '../wire/bytes.js';
+import { build as buildEntry } from '../wire/entry.js';
+import { AliasPool } from './alias-pool.js';
+import { HeldBudget } from './held.js';
+import { Keeper } from './keeper.js';
+import { MemberFetcher, crowdWait } from './members.js';
+import { Meter } from './meter.js';
+import { News } from './news.js';
+import { Output } from './output.js';
+import { People } from './people.js';
+import { Publication } from './publication.js';
+import { Roster } from './roster.js';
+import { Streams } from './streams.js';
+import { Teller } from './teller.js';
+
+/** @typedef {import('../wire/bytes.js').Bytes} Bytes */
+/** @typedef {import('./client.js').Mode} Mode */
+/** @typedef {import('../link/handler.js').MediaFrame} MediaFrame */
+/** @typedef {{publication: Publication, sealer: import('../e2ee/sealer.js').Sealer}} Published */
+
+const PROGRAM = 'wzp web';
+const SUITE = 2; // AES_128_CTR_HMAC_SHA256_64
+const MAX_PUBLISHED = 255; // stream numbers; the last one is that of views
+const RESTART_GRACE = 5000; // ms that others have to come back to a relay that was restarted
+const END_TIME = 500; // ms that the end of what is said may hold up leaving
+
+/**
+ * @typedef {object} RoomConfig
+ * @property {string} connectUrl of the relay's connect.json
+ * @property {string} room
+ * @property {string} name what we call ourselves
+ * @property {import('../e2ee/secret.js').Secret | null} secret
+ * @property {import('../identity/identity.js').Identity} identity
+ * @property {import('../identity/names.js').KnownNames} names
+ * @property {(message: import('./client.js').EngineMessage) => void} tell
+ * @property {import('./publication.js').MakeEncoder} encoder
+ * @property {import('./stream.js').StreamHooks['decoder']} decoder
+ * @property {() => {process(frame: Float32Array): boolean, readonly onset: number}} [vad] absent: that of web/audio
+ * @property {new (config: import('../link/client.js').ClientConfig) => Pick<Client, keyof Client>} [client] in the place of link's
+ * @property {import('../link/clock.js').Clock} [clock]
+ */
+
+/** See the module. */
+export class Room {
+  #config;
+  #clock;
+  #link;
+  #teller;
+  #streams;
+  #output;
+  #people;
+  #meter = new Meter();
+  #aliases = new AliasPool();
+  #ended = new AbortController();
+  /** @type {Roster | null} null until the relay's key is known; as the next three */
+  #roster = null;
+  /** @type {Keeper | null} */
+  #keeper = null;
+  /** @type {MemberFetcher | null} */
+  #fetcher = null;
+  /** @type {News | null} */
+  #news = null;
+  #self = ''; // our member id
+  #joined = false;
+  #opened = false; // something may be said
+  /** @type {Promise<void> | null} */
+  #leaving = null;
+  /** @type {Published | null} */
+  #published = null;
+  #streamsUsed = 0;
+  #sent = 0; // packets of media
+  /** @type {Promise<void>} publications begin and end one after the other */
+  #publishing = Promise.resolve();
+  /** @type {{mode: Mode, pressed: boolean, muted: boolean}} */
+  #how = { mode: 'open', pressed: false, muted: false };
+
+  /** @param {RoomConfig} config */
+  constructor(config) {
+    this.#config = config;
+    this.#clock = config.clock ?? realClock;
+    const { identity, names, name } = config;
+    const now = () => this.#clock.now();
+    const failed = (/** @type {unknown} */ error) => this.#teller.failed(error);
+    this.#streams = new Streams({
+      now,
+      failed,
+      open: (kid, ctr, sealed, at) => /** @type {Keeper} */ (this.#keeper).listener.open(kid, ctr, sealed, at),
+      seen: (owner, digest) => this.#seen(owner, digest),
+      unseen: (owner) => this.#keeper?.unseen(owner),
+      stir: () => this.#keeper?.stir(),
+      decoder: config.decoder,
+      budget: new HeldBudget(),
+    });
+    this.#output = new Output(this.#streams, now);
+    this.#teller = new Teller(config.tell, this.#clock, {
+      members: () => this.#members(),
+      levels: (at) => this.#levels(at),
+      quality: () => this.#link.quality(),
+      stats: () => ({ sent: this.#sent, keysDropped: this.#keeper?.dropped ?? 0, ...this.#streams.stats() }),
+    });
+    this.#people = new People({
+      names, identity, name, failed,
+      warn: (code, m) => this.#teller.warn(code, m.id),
+      changed: () => this.#teller.members(),
+    });
+    this.#link = this.#makeLink();
+  }
+
+  #makeLink() {
+    const { connectUrl, identity, name, client = Client } = this.#config;
+    return new client({
+      connectUrl,
+      identity,
+      name,
+      program: PROGRAM,
+      clock: this.#clock,
+      makeJoin: (relay) => this.#request(relay),
+      handler: {
+        attached: (joined, fresh) => this.#attached(joined.members, fresh),
+        detached: (cause) => this.#teller.say({ type: 'state', state: 'reconnecting', cause }),
+        bind: (kid) => this.#bind(kid),
+        media: (frame) => this.#media(frame),
+        aliasAcked: (alias, kid) => {
+          if (this.#aliases.is(alias, kid)) this.#link.setAliasKnown(alias, true);
+        },
+        urgent: (kind, body) => this.#news?.take(kind, body) ?? true,
+        ended: (error) => this.#end(error),
+        failed: (error) => this.#teller.failed(error),
+      },
+    });
+  }
+
+  // Joining, and the link.
+
+  /**
+   * Joins. Resolves when the relay has accepted; rejects with why it has not, an Error with a code, which the page was
+   * told.
+   * @param {AbortSignal} [signal]
+   */
+  async join(signal) {
+    this.#teller.say({ type: 'state', state: 'joining' });
+    try {
+      await this.#link.join(signal);
+    } catch (error) {
+      this.#end(this.#leaving ? null : error);
+      throw error;
+    }
+    this.#teller.start();
+  }
+
+  /**
+   * Makes the member entry for the relay whose key is proved. It is called once.
+   * @param {Bytes} relay
+   */
+  async #request(relay) {
+    const { room, name, identity, secret } = this.#config;
+    const joinKey = await JoinKey.create();
+    const { entry, hash, id } = await buildEntry({ room, name, identity, homeRelay: relay, joinKey: joinKey.publicKey, secret });
+    this.#self = toHex(id);
+    const now = () => this.#clock.now();
+    const failed = (/** @type {unknown} */ error) => this.#teller.failed(error);
+    const announce = (/** @type {import('./roster.js').News[]} */ news) => this.#announce(news);
+    const roster = new Roster({ room, relay, self: this.#self, secret });
+    const keeper = new Keeper(this.#surroundings(roster, hash, joinKey));
+    const fetcher = new MemberFetcher({
+      roster, announce, failed,
+      clock: this.#clock,
+      signal: this.#ended.signal,
+      request: (what, fields, signal) => this.#link.request(what, fields, signal),
+      done: () => keeper.membersChanged(),
+    });
+    const gone = (/** @type {string[]} */ ids) => ids.forEach((id) => this.#streams.left(id, now()));
+    this.#news = new News({ roster, keeper, fetcher, announce, gone, now, failed, shutdown: () => this.#teller.warn('relay') });
+    this.#roster = roster;
+    this.#keeper = keeper;
+    this.#fetcher = fetcher;
+    if (this.#ended.signal.aborted) keeper.close();
+    return { room, entry };
+  }
+
+  /**
+   * @param {Roster} roster
+   * @param {Bytes} self
+   * @param {JoinKey} joinKey
+   * @returns {import('./keeper.js').Surroundings}
+   */
+  #surroundings(roster, self, joinKey) {
+    const { room, identity, secret } = this.#config;
+    return {
+      name: room, roster, identity, self, secret, joinKey,
+      clock: this.#clock,
+      sendUrgent: (kind, body, done) => this.#link.sendUrgent(kind, body, done),
+      sendView: (kid, ctr, ciphertext) => this.#send(kid, ctr, ciphertext),
+      mediaSent: () => this.#sent,
+      publishing: () => this.#published !== null,
+      playHeld: (id) => this.#streams.playHeld(id),
+      waiting: (now) => this.#streams.waiting(now),
+      fetch: () => this.#fetcher?.fetch(crowdWait(roster.size)),
+      warn: (code, id) => this.#teller.warn(code, id),
+      safety: (number) => this.#teller.say({ type: 'safety', number }),
+      failed: (error) => this.#teller.failed(error),
+    };
+  }
+
+  /**
+   * @param {number} members how many there are, with us
+   * @param {boolean} fresh the relay knew nothing of the session
+   */
+  #attached(members, fresh) {
+    const { signal } = this.#ended;
+    if (signal.aborted) return;
+    let wait = crowdWait(members);
+    if (this.#joined) wait += RESTART_GRACE;
+    else this.#begin(members === 1);
+    this.#teller.say({ type: 'state', state: 'joined' });
+    this.#teller.members();
+    if (fresh) this.#fetcher?.fetch(wait);
+  }
+
+  /** @param {boolean} alone */
+  #begin(alone) {
+    this.#joined = true;
+    this.#keeper?.start(alone);
+    this.#keeper?.opened.then(() => {
+      this.#opened = true;
+      this.#talk();
+    });
+  }
+
+  /**
+   * @param {bigint} kid
+   * @returns {{stream: import('./stream.js').Stream, next: number} | null} what a key id stands for; null: refused
+   */
+  #bind(kid) {
+    const owner = (kid >> 16n).toString(16).padStart(12, '0');
+    if (this.#ended.signal.aborted || owner === this.#self || this.#roster?.member(owner)?.outside) return null;
+    const stream = this.#streams.get(owner, Number((kid >> 8n) & 0xffn));
+    return stream && { stream, next: 0 };
+  }
+
+  /** @param {MediaFrame} frame whose bound is of bind */
+  #media({ kid, ctr, ciphertext, bound }) {
+    const { stream } = /** @type {{stream: import('./stream.js').Stream, next: number}} */ (bound);
+    if (!this.#ended.signal.aborted) void stream.frame({ kid, ctr, ciphertext, bound, at: this.#clock.now() });
+  }
+
+  /**
+   * @param {string} owner
+   * @param {Bytes} digest
+   */
+  #seen(owner, digest) {
+    this.#keeper?.seen(owner, digest);
+    for (const stream of this.#streams.of(owner)) stream.saidView();
+  }
+
+  /**
+   * Passes news of the roster on, and lets go of what belongs to who left.
+   * @param {import('./roster.js').News[]} news
+   */
+  #announce(news) {
+    if (news.length === 0 || this.#ended.signal.aborted) return;
+    for (const { joined, left } of news) {
+      if (left) {
+        this.#streams.left(left.id, this.#clock.now());
+        this.#people.left(left.id);
+      } else if (joined) {
+        this.#streams.left(joined.id, null);
+        this.#people.meet(joined);
+      }
+    }
+    this.#keeper?.membersChanged();
+    this.#teller.members();
+  }
+
+  /**
+   * @param {bigint} kid
+   * @param {number} ctr
+   * @param {Bytes} ciphertext
+   */
+  #send(kid, ctr, ciphertext) {
+    const { alias, fresh } = this.#aliases.of(kid);
+    if (fresh) this.#link.setAliasKnown(alias, false);
+    this.#link.sendMedia(alias, kid, ctr, ciphertext);
+  }
+
+  // What the user does.
+
+  /**
+   * Takes the microphone's blocks from now on. The room begins to publish with the first microphone.
+   * @param {{mode: Mode, muted: boolean}} how
+   * @returns {Promise<void>}
+   */
+  publish({ mode, muted }) {
+    this.#how = { mode, muted, pressed: false };
+    return this.#inTurn(async () => this.#publish());
+  }
+
+  #publish() {
+    this.#talk();
+    if (this.#published || !this.#keeper || this.#leaving || this.#ended.signal.aborted) return;
+    if (this.#streamsUsed === MAX_PUBLISHED) throw new Error('too many microphones in one stay: join again');
+    const sealer = this.#keeper.arm(SUITE, this.#streamsUsed++);
+    const { encoder, vad } = this.#config;
+    const publication = new Publication({ gated: this.#how.mode === 'open' }, {
+      encoder, sealer,
+      vad: vad?.(),
+      clock: this.#clock,
+      send: (kid, ctr, ciphertext) => {
+        this.#sent++;
+        this.#send(kid, ctr, ciphertext);
+      },
+      transmitting: (on) => this.#teller.say({ type: 'transmitting', on }),
+      failed: (error) => this.#teller.failed(error),
+    });
+    this.#published = { publication, sealer };
+    this.#talk();
+  }
+
+  /** Ends what publish began, when the microphone is gone. @returns {Promise<void>} */
+  unpublish() {
+    return this.#inTurn(async () => {
+      if (!this.#published) return;
+      const { publication, sealer } = this.#published;
+      this.#published = null;
+      await publication.close();
+      this.#keeper?.disarm(sealer);
+    });
+  }
+
+  /**
+   * @param {() => Promise<void>} task
+   * @returns {Promise<void>}
+   */
+  #inTurn(task) {
+    this.#publishing = this.#publishing.then(task).catch((error) => this.#teller.failed(error));
+    return this.#publishing;
+  }
+
+  /**
+   * Takes 10 ms of the microphone.
+   * @param {Float32Array} block is copied
+   */
+  captured(block) {
+    this.#meter.write(block, this.#clock.now());
+    this.#published?.publication.write(block);
+  }
+
+  /**
+   * Fills pcm with what is to be heard next.
+   * @param {Float32Array} pcm 480 samples
+   */
+  play(pcm) {
+    this.#output.mix(pcm);
+  }
+
+  /** @param {boolean} on push-to-talk is held */
+  setPressed(on) {
+    this.#how.pressed = on;
+    this.#talk();
+  }
+
+  /** @param {boolean} on */
+  setMuted(on) {
+    this.#how.muted = on;
+    this.#talk();
+  }
+
+  /** @param {Mode} mode */
+  setMode(mode) {
+    this.#how.mode = mode;
+    this.#how.pressed = false;
+    this.#talk();
+  }
+
+  #talk() {
+    if (!this.#published) return;
+    const { publication } = this.#published;
+    const { mode, pressed, muted } = this.#how;
+    publication.setGated(mode === 'open'); // who holds the button means it
+    publication.setTalking(this.#opened && (mode === 'open' ? !muted : pressed)); // what is said before has no listeners
+  }
+
+  /**
+   * @param {string} member id
+   * @param {number} gain 1 as sent, 0 not at all
+   */
+  setVolume(member, gain) {
+    this.#output.setGain(member, gain);
+  }
+
+  /**
+   * The user says that a changed key is right.
+   * @param {string} member id
+   */
+  async trust(member) {
+    const m = this.#roster?.member(member);
+    if (m) await this.#people.trust(m);
+  }
+
+  // What the page is told now and then.
+
+  /** @returns {import('./client.js').Member[]} */
+  #members() {
+    const { name, identity } = this.#config;
+    const others = this.#roster?.members() ?? [];
+    return [
+      { id: this.#self, name, fingerprint: identity.fingerprint, outside: false, known: 'same', self: true },
+      ...others.map(({ id, name, fingerprint, outside }) => (
+        { id, name, fingerprint, outside, known: this.#people.known(id), self: false })),
+    ];
+  }
+
+  /** @param {number} now */
+  #levels(now) {
+    this.#streams.prune(now);
+    return { me: this.#meter.level(now), talkers: this.#output.levels() };
+  }
+
+  // The end.
+
+  /** Whether the stay is over. */
+  get over() {
+    return this.#ended.signal.aborted;
+  }
+
+  /** Leaves: what was said is sent, and the relay is told. It never rejects. @returns {Promise<void>} */
+  leave() {
+    return (this.#leaving ??= this.#leave());
+  }
+
+  async #leave() {
+    const { signal } = this.#ended;
+    const sent = new AbortController();
+    const done = this.unpublish().then(() => sent.abort());
+    await Promise.race([done, sleep(this.#clock, END_TIME, AbortSignal.any([signal, sent.signal]))]);
+    await this.#link.leave();
+    this.#end(null);
+  }
+
+  /** @param {unknown} error why, null: the user wants it */
+  #end(error) {
+    if (this.#ended.signal.aborted) return;
+    this.#ended.abort();
+    this.#published?.publication.stop();
+    this.#published = null;
+    this.#streams.close();
+    this.#keeper?.close();
+    const { code, message } = /** @type {{code?: string, message?: string}} */ (error ?? {});
+    this.#teller.end(error ? { code: code ?? 'program', text: message ?? String(error) } : null);
+  }
+}

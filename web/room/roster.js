@@ -1,0 +1,275 @@
+/**
+ * Who else is in the room.
+ *
+ *     pages of the list -- page --> present <-- joined, left -- news, in any order
+ *                           ^                        |
+ *                           +-- begin, finish <-- doubt: news that contradict each other
+ *
+ * A member id stands for one stay in the room. Who comes back to a relay that forgot it has the same one again, so of
+ * "joined" and "left" close to each other nobody knows which one is true: then the list is fetched, which is the truth
+ * of the moment. Nothing here sends, and nothing waits but for the signatures of entries: what was looked up before is
+ * looked up again after.
+ * @module
+ */
+
+import { equal, toHex } from '../wire/bytes.js';
+import { hashEntry, parse } from '../wire/entry.js';
+import { MEMBER_ID_SIZE } from '../wire/urgent.js';
+
+/** @typedef {import('../wire/bytes.js').Bytes} Bytes */
+/** @typedef {import('../e2ee/secret.js').Secret} Secret */
+
+/**
+ * A member as keys are wrapped for it.
+ * @typedef {object} Present
+ * @property {string} id 12 hexadecimal digits
+ * @property {string} name as it calls itself
+ * @property {Bytes} identity Ed25519 public key
+ * @property {string} fingerprint
+ * @property {boolean} outside without the room's invite secret, or with one when we have none
+ * @property {Bytes} hash of its entry
+ * @property {Bytes} joinKey X25519 public key
+ */
+
+/** @typedef {{joined?: Present, left?: Present}} News one change of the list */
+
+const MAX_MEMBERS = 20_000; // more than any relay allows
+/** How far apart two contradicting pieces of news are surely in order, in ms. */
+const DOUBT_TIME = 10_000;
+const MAX_DOUBTED = 4096;
+
+/** Remembers for DOUBT_TIME when something was said of members. */
+export class Recent {
+  /** @type {Map<string, number>} */
+  #at = new Map();
+
+  get size() {
+    return this.#at.size;
+  }
+
+  /**
+   * @param {string} id
+   * @param {number} now
+   */
+  add(id, now) {
+    if (this.#at.size >= MAX_DOUBTED) {
+      for (const [old, at] of this.#at) {
+        if (now - at >= DOUBT_TIME) this.#at.delete(old);
+      }
+      if (this.#at.size >= MAX_DOUBTED) this.#at.clear();
+    }
+    this.#at.set(id, now);
+  }
+
+  /**
+   * @param {string} id
+   * @param {number} now
+   */
+  has(id, now) {
+    const at = this.#at.get(id);
+    return at !== undefined && now - at < DOUBT_TIME;
+  }
+}
+
+/** The list of the others. */
+export class Roster {
+  /** Whether the whole list came once. */
+  complete = false;
+
+  #room;
+  #relay;
+  #self;
+  #secret;
+  /** @type {Map<string, Present>} */
+  #present = new Map();
+  #gone = new Recent();
+  #absent = new Recent();
+  #twice = new Recent();
+  #fetching = false;
+  #again = false;
+  /** @type {Set<string>} while fetching: who left meanwhile */
+  #left = new Set();
+  /** @type {Set<string>} while fetching: who is there */
+  #listed = new Set();
+
+  /** @param {{room: string, relay: Bytes, self: string, secret: Secret | null}} config self is our member id */
+  constructor({ room, relay, self, secret }) {
+    this.#room = room;
+    this.#relay = relay;
+    this.#self = self;
+    this.#secret = secret;
+  }
+
+  /** Everybody who is there. @returns {Present[]} */
+  members() {
+    return [...this.#present.values()];
+  }
+
+  /** Those who get our keys. @returns {Present[]} */
+  insiders() {
+    return this.members().filter((m) => !m.outside);
+  }
+
+  /**
+   * @param {string} id
+   * @returns {Present | undefined}
+   */
+  member(id) {
+    return this.#present.get(id);
+  }
+
+  get size() {
+    return this.#present.size;
+  }
+
+  /**
+   * Reads an entry; null if it is not genuine, or not for this room and relay. Who is known is not read again.
+   * @param {Bytes} entry not to be changed before this resolves
+   * @returns {Promise<Present | null>}
+   */
+  async #read(entry) {
+    const hash = await hashEntry(entry);
+    const id = toHex(hash.subarray(0, MEMBER_ID_SIZE));
+    if (id === this.#self) return null;
+    if (!this.#present.has(id)) {
+      const m = await this.#parse(entry);
+      if (!this.#present.has(id)) return m;
+    }
+    // Ids are short enough to be searched for: another entry with the same one is refused.
+    const known = /** @type {Present} */ (this.#present.get(id));
+    return equal(known.hash, hash) ? known : null;
+  }
+
+  /**
+   * @param {Bytes} entry
+   * @returns {Promise<Present | null>}
+   */
+  async #parse(entry) {
+    let e;
+    try {
+      e = await parse(entry);
+    } catch {
+      return null; // a FormatError: it is not genuine
+    }
+    if (e.room !== this.#room || !equal(e.homeRelay, this.#relay)) return null;
+    const proved = e.proof !== undefined;
+    const outside = this.#secret ? !(await this.#secret.check(e.room, e.proved, e.proof)) : proved;
+    const { name, identity, fingerprint, hash, joinKey } = e;
+    return { id: toHex(e.id), name, identity, fingerprint, outside, hash, joinKey };
+  }
+
+  /**
+   * Takes a page of the list.
+   * @param {Bytes[]} entries
+   * @returns {Promise<News[]>} what is new
+   */
+  async page(entries) {
+    /** @type {News[]} */
+    const news = [];
+    for (const entry of entries) {
+      const m = await this.#read(entry);
+      if (!m || !this.#fetching || this.#left.has(m.id)) continue;
+      this.#listed.add(m.id);
+      this.#add(news, m);
+    }
+    return news;
+  }
+
+  /**
+   * Takes news of joins.
+   * @param {Bytes[]} entries
+   * @param {number} now ms
+   * @returns {Promise<{news: News[], doubt: boolean}>} doubt: fetch the list, for somebody is said to have left, too
+   */
+  async joined(entries, now) {
+    /** @type {News[]} */
+    const news = [];
+    let doubt = false;
+    for (const entry of entries) {
+      const m = await this.#read(entry);
+      if (!m) continue;
+      const gone = this.#gone.has(m.id, now);
+      if (gone || this.#present.has(m.id) || this.#absent.has(m.id, now)) this.#twice.add(m.id, now);
+      if (gone) {
+        doubt = true;
+        continue;
+      }
+      if (this.#fetching) this.#listed.add(m.id);
+      this.#add(news, m);
+    }
+    return { news, doubt };
+  }
+
+  /**
+   * @param {News[]} news
+   * @param {Present} m
+   */
+  #add(news, m) {
+    if (this.#present.has(m.id) || this.#present.size >= MAX_MEMBERS) return;
+    this.#present.set(m.id, m);
+    news.push({ joined: m });
+  }
+
+  /**
+   * Takes news of leaves.
+   * @param {string[]} ids
+   * @param {number} now ms
+   * @returns {{news: News[], doubt: boolean}} doubt is as with joined
+   */
+  leave(ids, now) {
+    /** @type {News[]} */
+    const news = [];
+    let doubt = false;
+    for (const id of ids) {
+      doubt ||= this.#twice.has(id, now);
+      this.#gone.add(id, now);
+      if (this.#fetching && this.#left.size < MAX_MEMBERS) {
+        this.#left.add(id);
+        this.#listed.delete(id);
+      }
+      const m = this.#present.get(id);
+      if (m) {
+        this.#present.delete(id);
+        news.push({ left: m });
+      }
+    }
+    return { news, doubt };
+  }
+
+  /** Starts a fetch; false: one is under way, and is followed by another. @returns {boolean} */
+  begin() {
+    if (this.#fetching) {
+      this.#again = true;
+      return false;
+    }
+    this.#fetching = true;
+    this.#left = new Set();
+    this.#listed = new Set();
+    return true;
+  }
+
+  /**
+   * Ends a fetch. After a complete one, who was not listed is gone.
+   * @param {boolean} complete
+   * @param {number} now ms
+   * @returns {{news: News[], again: boolean}} again: start another
+   */
+  finish(complete, now) {
+    /** @type {News[]} */
+    const news = [];
+    const again = this.#again;
+    if (complete && !again) {
+      for (const [id, m] of this.#present) {
+        if (this.#listed.has(id)) continue;
+        this.#present.delete(id);
+        this.#absent.add(id, now);
+        news.push({ left: m });
+      }
+    }
+    this.complete ||= complete;
+    this.#fetching = this.#again = false;
+    this.#left = new Set();
+    this.#listed = new Set();
+    return { news, again };
+  }
+}

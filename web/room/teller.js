@@ -1,0 +1,147 @@
+/**
+ * Tells the page what it should show, in the messages of client.js: at once, but for the member list, which may change
+ * often, and for levels and numbers, which are told as often as people can see it.
+ * @module
+ */
+
+/** @typedef {import('./client.js').EngineMessage} EngineMessage */
+/** @typedef {import('./client.js').Member} Member */
+
+const LEVELS_EVERY = 100; // ms
+const QUALITY_EVERY = 1000;
+const MEMBERS_EVERY = 100; // at most
+
+/**
+ * What the page is told of now and then.
+ * @typedef {object} TellerSources
+ * @property {() => Member[]} members
+ * @property {(now: number) => {me: number, talkers: Record<string, number>}} levels
+ * @property {() => Record<string, any>} quality of the link
+ * @property {() => Record<string, number>} stats
+ */
+
+/** See the module. */
+export class Teller {
+  #tell;
+  #clock;
+  #sources;
+  #over = false;
+  /** @type {any} */
+  #timer = null; // of levels and quality
+  #next = { levels: 0, quality: 0 };
+  /** @type {any} */
+  #listing = null; // the timer of a list that waits
+  #listed = -Infinity;
+  /** @type {Set<string>} warnings that were told */
+  #warned = new Set();
+
+  /**
+   * @param {(message: EngineMessage) => void} tell
+   * @param {import('../link/clock.js').Clock} clock
+   * @param {TellerSources} sources
+   */
+  constructor(tell, clock, sources) {
+    this.#tell = tell;
+    this.#clock = clock;
+    this.#sources = sources;
+  }
+
+  /**
+   * Tells one thing, unless the stay is over.
+   * @param {EngineMessage} message
+   */
+  say(message) {
+    if (!this.#over) this.#tell(message);
+  }
+
+  /** Begins to tell of levels and quality. */
+  start() {
+    if (this.#over || this.#timer !== null) return;
+    const now = this.#clock.now();
+    this.#next = { levels: now + LEVELS_EVERY, quality: now + QUALITY_EVERY };
+    this.#wait();
+  }
+
+  #wait() {
+    const { levels, quality } = this.#next;
+    this.#timer = this.#clock.setTimeout(() => this.#tick(), Math.max(0, Math.min(levels, quality) - this.#clock.now()));
+  }
+
+  #tick() {
+    const now = this.#clock.now();
+    if (now >= this.#next.levels) {
+      this.#next.levels = later(this.#next.levels, LEVELS_EVERY, now);
+      this.say({ type: 'levels', ...this.#sources.levels(now) });
+    }
+    if (now >= this.#next.quality) {
+      this.#next.quality = later(this.#next.quality, QUALITY_EVERY, now);
+      this.#quality(now);
+    }
+    this.#wait();
+  }
+
+  /** @param {number} now */
+  #quality(now) {
+    const { lossUp, lossDown, rtt, jitter, bitrateUp, bitrateDown, path, since } = this.#sources.quality();
+    if (path) { // else there is no connection to tell of
+      const began = Date.now() - (now - since);
+      this.say({ type: 'quality', lossUp, lossDown, rtt, jitter, bitrateUp, bitrateDown, path, since: began });
+    }
+    this.say({ type: 'stats', ...this.#sources.stats() });
+  }
+
+  /** The member list is another: it is told soon. */
+  members() {
+    if (this.#over || this.#listing !== null) return;
+    const wait = this.#listed + MEMBERS_EVERY - this.#clock.now();
+    if (wait <= 0) this.#list();
+    else this.#listing = this.#clock.setTimeout(() => this.#list(), wait);
+  }
+
+  #list() {
+    this.#listing = null;
+    this.#listed = this.#clock.now();
+    this.say({ type: 'members', list: this.#sources.members() });
+  }
+
+  /**
+   * Warns of something, of which the page has the words.
+   * @param {string} code
+   * @param {string} [member] id; absent: the room
+   */
+  warn(code, member) {
+    this.say({ type: 'warning', code, ...(member ? { member } : {}), text: '' });
+  }
+
+  /**
+   * Warns of a fault of this program, each once.
+   * @param {unknown} error
+   */
+  failed(error) {
+    const text = error instanceof Error ? error.message : String(error);
+    if (this.#warned.has(text) || this.#warned.size >= 16) return;
+    this.#warned.add(text);
+    this.say({ type: 'warning', code: 'program', text });
+  }
+
+  /**
+   * Tells that the stay is over; nothing follows.
+   * @param {{code: string, text: string} | null} error why, if the user did not want it
+   */
+  end(error) {
+    this.say({ type: 'state', state: 'ended', ...(error ? { error } : {}) });
+    this.#over = true;
+    this.#clock.clearTimeout(this.#timer);
+    this.#clock.clearTimeout(this.#listing);
+  }
+}
+
+/**
+ * The next time of something regular: what was missed is not made up for.
+ * @param {number} due
+ * @param {number} every
+ * @param {number} now
+ */
+function later(due, every, now) {
+  return Math.max(due + every, now);
+}

@@ -1,0 +1,109 @@
+/**
+ * Says what this member sees to who hears it, so that a relay cannot show somebody to one of them only: a digest of the
+ * members, in a stream of its own, encrypted as media is (docs/protocol.md, section 7.2, "Differing views").
+ *
+ *     members changed --500 ms--> said --500 ms--> --500 ms--> --3 s--> --3 s--> ...   each only if media went out since
+ *
+ * @module
+ */
+
+import { equal } from '../wire/bytes.js';
+import { VIEW_STREAM, appendView } from '../wire/payload.js';
+
+/** @typedef {import('../wire/bytes.js').Bytes} Bytes */
+/** @typedef {import('../e2ee/sealer.js').Sealer} Sealer */
+
+const VIEW_REST = 500; // ms that the members must not change for, before the talker says who they are,
+const VIEW_AGAIN = 500; // again,
+const VIEW_AGAINS = 3; // as often as that, for a frame may be lost,
+const VIEW_EVERY = 3000; // and then as often as that while it talks
+
+/**
+ * @typedef {object} ViewHooks
+ * @property {() => number} mediaSent packets of media so far
+ * @property {() => boolean} publishing whether a microphone is armed
+ * @property {(kid: bigint, ctr: number, ciphertext: Bytes) => void} sendView
+ * @property {(error: unknown) => void} failed
+ */
+
+/** See the module. */
+export class ViewSpeaker {
+  #talker;
+  #at;
+  /** @type {Sealer | null} null: nothing was ever said */
+  #sealer = null;
+  /** @type {Bytes | null} */
+  #digest = null;
+  #since = 0;
+  #said = 0;
+  #last = -Infinity;
+  #media = 0;
+
+  /**
+   * @param {import('../e2ee/talker.js').Talker} talker
+   * @param {ViewHooks} at
+   */
+  constructor(talker, at) {
+    this.#talker = talker;
+    this.#at = at;
+  }
+
+  /** Opens the view stream with the first key. */
+  open() {
+    this.#sealer ??= this.#talker.stream(VIEW_STREAM);
+  }
+
+  /**
+   * Takes what we see now.
+   * @param {Bytes} digest
+   * @param {number} now
+   */
+  changed(digest, now) {
+    if (this.#digest && equal(digest, this.#digest)) return;
+    this.#digest = digest;
+    this.#since = now;
+    this.#said = 0;
+  }
+
+  #due() {
+    const due = this.#last + (this.#said < VIEW_AGAINS ? VIEW_AGAIN : VIEW_EVERY);
+    return Math.max(due, this.#since + VIEW_REST);
+  }
+
+  /**
+   * Says what we see, if it is time to and we talk.
+   * @param {number} now
+   * @returns {number} when to be called next; 0: not before something changes
+   */
+  speak(now) {
+    if (!this.#sealer || !this.#digest || !this.#at.publishing()) return 0;
+    if (now < this.#due()) return this.#due();
+    const media = this.#at.mediaSent();
+    if (media === this.#media) return now + VIEW_AGAIN; // silent: who does not talk has no secrets
+    this.#media = media;
+    this.#last = now;
+    this.#said++;
+    this.#say(this.#sealer, this.#digest).catch((error) => {
+      if (!isOver(error)) this.#at.failed(error);
+    });
+    return this.#due();
+  }
+
+  /**
+   * @param {Sealer} sealer
+   * @param {Bytes} digest
+   */
+  async #say(sealer, digest) {
+    const { kid, ctr, ciphertext } = await sealer.seal(appendView(digest));
+    this.#at.sendView(kid, ctr, ciphertext);
+  }
+}
+
+/**
+ * Whether nothing was sealed because the microphone or the room is closed, of which others know.
+ * @param {unknown} error
+ */
+export function isOver(error) {
+  const { code } = /** @type {{code?: string}} */ (error ?? {});
+  return code === 'closed' || code === 'disarmed';
+}

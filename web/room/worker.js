@@ -1,0 +1,177 @@
+/**
+ * The entry of the Worker in which a stay in a room lives, so that it goes on when the tab is in the background: takes
+ * the messages of client.js, gives them to a Room, and connects it with the worklets' ports, the codec and the store.
+ *
+ *     page -- client.js messages --> take --> Room -- tell --> page
+ *     capture worklet -- {pcm} --> captured --> Room.captured        {back} when done, so that capturing makes no garbage
+ *     playback worklet -- {need} --> play --> Room.play --> {pcm}
+ *
+ * Joining and changes of devices happen one after the other; what the user does meanwhile counts at once.
+ * @module
+ */
+
+import { Decoder } from '../audio/decoder.js';
+import { Encoder } from '../audio/encoder.js';
+import { Secret } from '../e2ee/secret.js';
+import { KnownNames } from '../identity/names.js';
+import { Store } from '../identity/store.js';
+import { StayStorage } from './people.js';
+import { Room } from './room.js';
+
+/** @typedef {import('./client.js').EngineMessage} EngineMessage */
+/** @typedef {import('./client.js').Mode} Mode */
+/** @typedef {import('./client.js').Ports} Ports */
+
+const BLOCK = 480; // samples, 10 ms
+const MAX_BLOCKS = 16; // that the loudspeaker may ask for at once
+
+/** @type {Room | null} */
+let room = null;
+/** @type {MessagePort | null} */
+let capture = null;
+/** @type {MessagePort | null} */
+let playback = null;
+let left = false; // the user does not want to join any more
+/** @type {Promise<void>} */
+let last = Promise.resolve();
+
+/** How to publish with the next microphone. @type {{mode: Mode, muted: boolean}} */
+const how = { mode: 'open', muted: false };
+
+/** @param {EngineMessage} message */
+function tell(message) {
+  self.postMessage(message);
+}
+
+/** @param {unknown} error that ends the stay */
+function ended(error) {
+  if (left || room?.over) return; // the room has said so
+  const { code, message } = /** @type {{code?: string, message?: string}} */ (error);
+  tell({ type: 'state', state: 'ended', error: { code: code ?? 'program', text: message ?? String(error) } });
+}
+
+/** @param {any} message */
+async function join({ connectUrl, room: name, name: called, secret, ports }) {
+  const store = await Store.open();
+  const identity = await store.loadIdentity();
+  if (!identity) throw Object.assign(new Error('there is no identity yet'), { code: 'identity' });
+  const names = await KnownNames.open(identity, new StayStorage(store));
+  const shared = secret ? await Secret.parse(secret) : null;
+  if (left) return;
+  room = new Room({
+    connectUrl, identity, names, tell,
+    room: name,
+    name: called,
+    secret: shared,
+    encoder: (options) => new Encoder(options),
+    decoder: (options) => new Decoder(options),
+  });
+  await room.join();
+  await devices(ports);
+}
+
+/** @param {Ports} ports */
+async function devices(ports) {
+  if (ports.playback !== undefined) {
+    release(playback);
+    playback = ports.playback;
+    if (playback) playback.onmessage = ({ data }) => play(data);
+  }
+  if (ports.capture === undefined) return;
+  release(capture);
+  capture = ports.capture;
+  if (!capture) {
+    await room?.unpublish();
+    return;
+  }
+  const port = capture;
+  port.onmessage = ({ data }) => captured(port, data);
+  await room?.publish(how);
+}
+
+/** @param {MessagePort | null} port */
+function release(port) {
+  if (!port) return;
+  port.onmessage = null;
+  port.close();
+}
+
+/**
+ * @param {MessagePort} port
+ * @param {{pcm?: unknown}} block
+ */
+function captured(port, { pcm }) {
+  if (!(pcm instanceof Float32Array)) return;
+  room?.captured(pcm);
+  port.postMessage({ back: pcm.buffer }, [pcm.buffer]);
+}
+
+/**
+ * Answers the loudspeaker, which asks for blocks by its own clock.
+ * @param {{need?: number}} asked
+ */
+function play({ need = 0 }) {
+  for (let i = 0; i < Math.min(need, MAX_BLOCKS); i++) {
+    const pcm = new Float32Array(BLOCK);
+    room?.play(pcm);
+    playback?.postMessage({ pcm }, [pcm.buffer]);
+  }
+}
+
+/**
+ * @param {() => Promise<void>} task
+ * @param {(error: unknown) => void} failed
+ */
+function inTurn(task, failed) {
+  last = last.then(task).catch(failed);
+}
+
+/** @param {unknown} error that the stay survives */
+function failed(error) {
+  tell({ type: 'warning', code: 'program', text: error instanceof Error ? error.message : String(error) });
+}
+
+/** @param {any} message of client.js */
+function take(message) {
+  switch (message.type) {
+    case 'join':
+      Object.assign(how, message.publish);
+      inTurn(() => join(message), ended);
+      break;
+    case 'talk':
+      room?.setPressed(message.on);
+      break;
+    case 'mute':
+      how.muted = message.on;
+      room?.setMuted(message.on);
+      break;
+    case 'mode':
+      how.mode = message.mode;
+      room?.setMode(message.mode);
+      break;
+    case 'volume':
+      room?.setVolume(message.member, message.gain);
+      break;
+    case 'trust':
+      room?.trust(message.member).catch(failed);
+      break;
+    case 'devices':
+      inTurn(() => devices(message.ports), failed);
+      break;
+    case 'leave':
+      leave();
+  }
+}
+
+function leave() {
+  left = true;
+  if (room) void room.leave();
+  else tell({ type: 'state', state: 'ended' });
+}
+
+self.onmessage = ({ data }) => take(data);
+
+self.addEventListener('unhandledrejection', (event) => {
+  event.preventDefault();
+  failed(event.reason);
+});
