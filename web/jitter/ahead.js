@@ -25,7 +25,7 @@ const GIVE_UP = SECOND / 2; // a request without an answer has failed
 const LATENCIES = 250; // answers that the lead is made of
 const LEAST_LEAD = 2 * MS;
 const MOST_LEAD = 80 * MS;
-const START_LEAD = 5 * MS; // until answers have come; a browser takes half a millisecond
+const START_LEAD = 3 * MS; // until answers have come; a browser takes half a millisecond
 
 /**
  * Samples until a media time is needed, next being the packet after it.

@@ -155,7 +155,7 @@ export class Playout {
     if (start > 0) {
       const n = Math.min(want, start);
       this.#quiet += n;
-      if (item) this.#waited += n;
+      if (item || this.#buffer.front) this.#waited += n;
       this.fifo.zeros(n);
       return;
     }
