@@ -159,7 +159,7 @@ export class Client {
       urgent: (kind, body) => handler.urgent(kind, body),
       ended: (code, ours) => this.#sessionEnded(session, code, ours),
       silent: () => this.#wake(CAUSE.silence),
-      failed: (error) => handler.failed?.(error),
+      failed: (error) => this.#failed(error),
     }, this.#clock);
     return session;
   }
@@ -300,7 +300,7 @@ export class Client {
     }
     const controller = new AbortController();
     this.#upgrade = controller;
-    this.#upgrading(controller.signal).catch(() => {}); // it fails where the handler throws only, which is told there
+    this.#upgrading(controller.signal).catch((error) => this.#failed(error));
   }
 
   /** @param {AbortSignal} signal */
@@ -437,7 +437,17 @@ export class Client {
     try {
       f();
     } catch (error) {
-      this.#config.handler.failed?.(error);
+      this.#failed(error);
+    }
+  }
+
+  /** @param {unknown} error what a method of the handler threw: it must not stop the link, and not get lost */
+  #failed(error) {
+    const { handler } = this.#config;
+    if (handler.failed) {
+      handler.failed(error);
+    } else {
+      globalThis.reportError?.(error);
     }
   }
 }

@@ -39,7 +39,7 @@
  * @property {(kind: number, body: Bytes) => boolean} urgent gets each message once; false: it cannot be used yet, and
  *   comes again
  * @property {(error: LinkError) => void} ended for good, but not by leave
- * @property {(error: unknown) => void} [failed] another of these threw
+ * @property {(error: unknown) => void} [failed] another of these threw; absent: the browser is told, as of any error that nobody caught
  */
 
 export {};
