@@ -19,7 +19,7 @@ import { openSheet } from './sheet.js';
 /** Where letters are text. */
 const text = 'input:not([type=radio]):not([type=checkbox]):not([type=range]), textarea, select, [contenteditable]';
 /** What the space bar does something to by itself. */
-const active = 'button, a[href], summary, input, select';
+const active = 'button, a[href], summary, input:not([type=radio]:checked), select';
 
 /** Listens until it is closed. */
 export class Keyboard {
