@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test deps check unit vet fmt tidy lint vuln build fuzz bench clean
+.PHONY: help run test deps check unit js vet fmt tidy lint vuln build screenshots fuzz bench clean
 
 export GO ?= go
 TOOL      := $(GO) tool -modfile=tools/go.mod
@@ -17,7 +17,7 @@ help: ## List the targets
 run: ## Start a relay with the defaults
 	CGO_ENABLED=0 $(GO) run ./cmd/wzp relay
 
-test: deps check unit ## Run all checks and tests; installs what they need on Debian-like systems
+test: deps check js unit ## Run all checks and tests; installs what they need on Debian-like systems
 
 deps: ## Install what the tests need beyond Go, when it is missing
 	@bash tools/deps.sh
@@ -26,6 +26,9 @@ check: vet fmt tidy lint vuln ## Run the checks that need no tests
 
 unit: ## Run the tests with the race detector
 	CGO_ENABLED=1 $(GO) test -race -timeout 10m ./...
+
+js: ## Check the types of the page's JavaScript and run its tests, if there is Node.js 20
+	@bash tools/js.sh
 
 vet: ## Run go vet
 	$(GO) vet ./...
@@ -45,6 +48,9 @@ vuln: ## Look for known vulnerabilities in what is called
 
 build: ## Build bin/wzp without cgo; VERSION=v1.2.3 stamps a release
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/wzp ./cmd/wzp
+
+screenshots: ## Make docs/screenshots anew, with Chromium
+	WZP_SCREENSHOTS=$(CURDIR)/docs/screenshots $(GO) test -count 1 -run TestScreenshots ./test
 
 fuzz: ## Fuzz every target for FUZZTIME (20s) each
 	@bash tools/fuzz.sh $(FUZZTIME)

@@ -13,6 +13,8 @@ grep -q 'libopus\.so\.0 ' <<<"$(ldconfig -p 2>/dev/null || true)" || missing+=(l
 # A sound server with null devices, and the programs that play to it and record from it.
 command -v pulseaudio >/dev/null || missing+=(pulseaudio)
 command -v aplay >/dev/null || missing+=(alsa-utils)
+# The browser that the page is tested in.
+command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium)
 # Recorded speech to measure the codec and the jitter buffer with.
 [[ -d /usr/share/asterisk/sounds/en_US_f_Allison ]] || missing+=(asterisk-core-sounds-en-wav)
 
