@@ -71,8 +71,9 @@ test('the connection line says the worst that is so', () => {
   assert.equal(describe('joined', { ...good, lossDown: 0.12 }, false).text, 'Weak - 12 % of packets lost, repaired');
   assert.equal(describe('joined', { ...good, lossUp: 0.5 }, false).grade, 'bad');
   assert.equal(describe('joined', { ...good, path: 'websocket' }, false).text, 'Using the slow way (web socket)');
-  assert.equal(describe('joined', { ...good, rtt: 1500 }, false).text, 'Slow - speech takes 1.5 s');
+  assert.equal(describe('joined', { ...good, rtt: 1500 }, false).text, 'Slow - 1.5 s there and back');
   assert.equal(describe('joined', { ...good, rtt: NaN, lossUp: NaN }, false).text, 'Good');
+  assert.equal(describe('joined', { ...good, stopped: true }, false).grade, 'bad');
   assert.equal(describe('reconnecting', good, false).text, 'Reconnecting…');
   assert.equal(describe('reconnecting', good, true).text, 'No network on this device');
   const rows = numbers({ ...good, bitrateUp: 28400 }, () => 'now');

@@ -25,6 +25,7 @@ export function describe(state, quality, offline) {
   if (!quality) return { grade: 'good', text: words.measuring };
   const loss = Math.max(quality.lossUp || 0, quality.lossDown || 0);
   const percent = Math.round(loss * 100);
+  if (quality.stopped) return { grade: 'bad', text: words.stopped };
   if (loss >= badLoss) return { grade: 'bad', text: words.bad(percent) };
   if (loss >= weakLoss) return { grade: 'weak', text: words.weak(percent) };
   if (quality.rtt >= lateRtt) return { grade: 'weak', text: words.late((quality.rtt / 1000).toFixed(1)) };
