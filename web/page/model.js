@@ -38,7 +38,6 @@ export class RoomModel {
   /** @type {string} what broke, '' if nothing did */ broken = '';
   me = 0; // our own level, 0 to 1
   loudMe = false;
-  transmitting = false;
   held = false; // the talk button is down
   muted = false;
   offline = false;
@@ -47,6 +46,7 @@ export class RoomModel {
   /** @type {Mic} */ mic = 'none';
   /** @type {Map<string, number>} when each talker was last heard, ms */ #heard = new Map();
   /** @type {string} who talked last, to be moved to the top when the others are quiet */ #rising = '';
+  #sending = false; // what the engine said last; it goes on saying so while the connection is away
   #othersAt = 0; // when somebody but the rising one was last heard, ms
   #arrivals = 0;
   /** @type {Map<string, number>} by id, larger is nearer to the top */ #rank = new Map();
@@ -74,7 +74,7 @@ export class RoomModel {
       case 'levels':
         return this.#setLevels(message, now);
       case 'transmitting':
-        this.transmitting = message.on;
+        this.#sending = message.on;
         return ['control'];
       case 'quality':
         this.quality = message;
@@ -95,13 +95,13 @@ export class RoomModel {
   /** @param {import('../room/client.js').StateMessage} message @returns {Part[]} */
   #setState({ state, error }) {
     this.state = state;
+    if (state === 'joined') this.warnings = this.warnings.filter(({ code }) => code !== 'relay'); // it is back
     if (state === 'ended') this.error = error ?? null;
     if (state !== 'joined') {
-      this.transmitting = false;
       this.levels.clear();
       this.#heard.clear();
     }
-    return ['state', 'control', 'quality', 'levels'];
+    return ['state', 'control', 'quality', 'levels', 'warnings'];
   }
 
   /** @param {Member[]} list @returns {Part[]} */
@@ -159,6 +159,11 @@ export class RoomModel {
     this.#rank.set(this.#rising, 1 + Math.max(0, ...this.#rank.values()));
     this.#sort();
     return true;
+  }
+
+  /** Whether speech is on its way to the others. */
+  get transmitting() {
+    return this.#sending && this.state === 'joined';
   }
 
   /** @returns {string[]} ids of the others who talk now, who began first */

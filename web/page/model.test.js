@@ -51,7 +51,7 @@ test('levels of nobody who is there change nothing', () => {
   assert.equal(model.levels.size, 0);
 });
 
-test('a lost connection ends talking and transmitting', () => {
+test('without a connection nobody talks and nothing is transmitted; afterwards it goes on', () => {
   const model = joined(member('me'), member('a'));
   model.apply(levels({ a: -20 }), 0);
   model.apply({ type: 'transmitting', on: true }, 0);
@@ -59,6 +59,10 @@ test('a lost connection ends talking and transmitting', () => {
   assert.deepEqual(model.talkers(), []);
   assert.equal(model.transmitting, false);
   assert.equal(model.members.size, 2);
+  model.apply({ type: 'warning', code: 'relay', text: '' }, 10);
+  model.apply({ type: 'state', state: 'joined' }, 20);
+  assert.equal(model.transmitting, true);
+  assert.deepEqual(model.warnings, []);
 });
 
 test('a changed key warns until it is acknowledged, and not again for the same key', () => {
