@@ -7,9 +7,11 @@
  */
 
 import assert from 'node:assert/strict';
+import { test } from 'node:test';
 
 import { Identity } from '../identity/identity.js';
 import { KnownNames } from '../identity/names.js';
+import { realClock } from '../link/clock.js';
 import { Relay } from './relay.test.js';
 import { Room } from './room.js';
 
@@ -218,8 +220,10 @@ export class Lab {
   clients = new Map();
   #ticking = null;
 
-  static async create() {
+  /** real: time passes by itself */
+  static async create({ real = false } = {}) {
     const lab = new Lab();
+    if (real) lab.clock = realClock;
     const { identity } = await Identity.generate();
     lab.relay = new Relay(lab.clock, identity.publicKey, lab.random);
     return lab;
@@ -296,4 +300,13 @@ export function contiguous(numbers, what) {
   const wanted = numbers.map((_, i) => numbers[0] + i);
   assert.deepEqual(numbers, wanted, what);
   return numbers[0];
+}
+
+/** Runs a test with a lab whose people all leave in the end. */
+export function inLab(name, f) {
+  test(name, async () => {
+    const lab = await Lab.create();
+    await f(lab);
+    await lab.end();
+  });
 }

@@ -9,8 +9,8 @@
  *                                            ^                     |                         |
  *                                            '---- frames again: the member is back ---------'
  *
- * Frames are decrypted at the same time, so they may be done in another order than they came in; the jitter buffer does
- * not mind.
+ * Frames are decrypted at the same time, and then handled in the order in which they came: the jitter buffer would take
+ * those that are done later for lost.
  * @module
  */
 
@@ -30,6 +30,8 @@ const MAX_JUMP = 2 ** 20; // how far ahead of the others a frame's CTR may be
 const MAX_OPENING = 256; // frames that are being decrypted: those that were held, and what comes meanwhile
 const TAIL = 3000; // ms for which a stream still sounds after its member has left
 const RELEASE_AFTER = TAIL + 2000; // ms after which its memory is freed
+
+const NOTHING = new Float32Array(0);
 
 /** @typedef {{decode(packet: Uint8Array | null): void, close(): void}} StreamDecoder null has a frame concealed */
 
@@ -68,7 +70,9 @@ export class Stream {
   /** @type {StreamDecoder | null} */
   #decoder = null;
   #broken = false; // there is no decoder
-  #opening = 0;
+  #opening = 0; // frames that are being decrypted
+  /** @type {Promise<void>} the last of them was handled; it does not reject */
+  #last = Promise.resolve();
   #unseen = 0;
   /** @type {Record<string, number>} the counters of players before the present one */
   #past = {};
@@ -100,41 +104,36 @@ export class Stream {
    * @param {Frame} frame
    * @returns {Promise<void>} when that is done
    */
-  async frame(frame) {
+  frame(frame) {
     if (this.#opening >= MAX_OPENING) {
       this.dropped++;
-      return;
+      return this.#last;
     }
     this.#opening++;
-    try {
-      const plain = await this.#open(frame);
-      if (plain) this.#opened(frame, plain);
-    } catch (error) {
-      this.#hooks.failed(error);
-    } finally {
-      this.#opening--;
-    }
+    const { open, now, failed } = this.#hooks;
+    const opened = open(frame.kid, frame.ctr, frame.ciphertext, now()).then(
+      (plain) => () => this.#opened(frame, plain),
+      (error) => () => this.#unopened(frame, error),
+    );
+    this.#last = this.#last.then(async () => (await opened)()).catch(failed).then(() => void this.#opening--);
+    return this.#last;
   }
 
   /**
+   * Handles a frame that was not decrypted.
    * @param {Frame} frame
-   * @returns {Promise<Bytes | null>} null: it does not open, or not yet
+   * @param {{code?: string}} error
    */
-  async #open(frame) {
-    try {
-      return await this.#hooks.open(frame.kid, frame.ctr, frame.ciphertext, this.#hooks.now());
-    } catch (error) {
-      const { code } = /** @type {{code?: string}} */ (error);
-      if (code === 'no_key') {
-        trust(frame); // a guess that the low bits of later ones are read by
-        this.#hold(frame);
-        return null;
-      }
-      if (code !== 'early' && code !== 'auth') throw error;
-      if (code === 'auth') this.forged++; // early: of before we were here
-      if (this.#held.doubt(frame.at)) this.#hooks.stir();
-      return null;
+  #unopened(frame, error) {
+    const { code } = error;
+    if (code === 'no_key') {
+      trust(frame); // a guess that the low bits of later ones are read by
+      this.#hold(frame);
+      return;
     }
+    if (code !== 'early' && code !== 'auth') throw error;
+    if (code === 'auth') this.forged++; // early: of before we were here
+    if (this.#held.doubt(frame.at)) this.#hooks.stir();
   }
 
   /** @param {Frame} frame */
@@ -195,6 +194,7 @@ export class Stream {
     this.#broken = true; // if this throws
     const decoder = this.#hooks.decoder({ onpcm: (pcm) => player.decoded(pcm, this.#hooks.now()) });
     this.#broken = false;
+    player.read(NOTHING, this.#hooks.now()); // its clock: what was held is of the past
     this.#decoder = decoder;
     this.#player = player;
     this.#hooks.sounds(this);
