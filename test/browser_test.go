@@ -33,15 +33,19 @@ type page struct {
 const ear = `(() => {
 	const chunks = [];
 	let rate = 0;
+	const taps = new Map(); // by context
 	const connect = AudioNode.prototype.connect;
 	AudioNode.prototype.connect = function (to, ...rest) {
-		if (to === this.context.destination && !this.isEar) {
-			const tap = this.context.createScriptProcessor(1024, 1, 1);
-			tap.isEar = true;
-			rate = this.context.sampleRate;
-			tap.onaudioprocess = (e) => chunks.push(e.inputBuffer.getChannelData(0).slice());
+		if (to === this.context.destination) {
+			let tap = taps.get(this.context);
+			if (!tap) {
+				tap = this.context.createScriptProcessor(1024, 1, 1);
+				taps.set(this.context, tap);
+				rate = this.context.sampleRate;
+				tap.onaudioprocess = (e) => chunks.push(e.inputBuffer.getChannelData(0).slice());
+				connect.call(tap, to);
+			}
 			connect.call(this, tap);
-			connect.call(tap, to);
 		}
 		return connect.call(this, to, ...rest);
 	};

@@ -23,14 +23,14 @@ const PART = 'connect.json';
 /**
  * Fetches where a relay is to be reached.
  * @param {string} url of its connect.json
- * @param {{clock: Clock, signal?: AbortSignal, relayKey?: Bytes | null, fetch?: typeof fetch}} options relayKey: the key
+ * @param {{clock: Clock, signal?: AbortSignal, relayKey?: Bytes | null, fetch?: typeof globalThis.fetch}} options relayKey: the key
  *   that the relay must have, where it is known
  * @returns {Promise<Place>}
  */
-export async function fetchPlace(url, { clock, signal, relayKey = null, fetch = globalThis.fetch }) {
+export async function fetchPlace(url, { clock, signal, relayKey = null, fetch: get = globalThis.fetch }) {
   const limit = deadline(clock, FETCH_TIME, signal);
   try {
-    const response = await fetch(url, { cache: 'no-store', credentials: 'omit', signal: limit.signal });
+    const response = await get(url, { cache: 'no-store', credentials: 'omit', signal: limit.signal });
     if (!response.ok) {
       throw new LinkError('connect', `the relay's ${PART} cannot be fetched: status ${response.status}`);
     }

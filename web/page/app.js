@@ -169,7 +169,7 @@ export class App {
     if (parts.includes('error')) this.#bars.error(model.broken);
     if (model.state === 'ended') return this.#showEnded(model.error);
     this.#view?.changed(parts);
-    this.#tell(model.state, { transmitting: model.transmitting, members: model.members.size });
+    this.#tell(model.state, model);
     if (parts.includes('control')) {
       this.#world.prefs.set('mode', model.mode);
       this.#presence?.show(model.mic === 'on' && !model.muted);
@@ -201,9 +201,15 @@ export class App {
     this.#root.replaceChildren();
   }
 
-  /** For tests, and for the style sheet. @param {string} state @param {{transmitting: boolean, members: number}} [more] */
-  #tell(state, { transmitting, members } = { transmitting: false, members: 0 }) {
-    Object.assign(document.documentElement.dataset, { state, transmitting: String(transmitting), members: String(members) });
+  /** For tests, and for the style sheet. @param {string} state @param {import('./model.js').RoomModel} [model] of the call, if there is one */
+  #tell(state, model) {
+    Object.assign(document.documentElement.dataset, {
+      state,
+      transmitting: String(model?.transmitting ?? false),
+      members: String(model?.members.size ?? 0),
+      path: model?.quality?.path ?? '',
+      delay: String(Math.round(model?.quality?.delay ?? 0)),
+    });
   }
 
   /** @param {() => void} closed */

@@ -50,6 +50,7 @@ export function numbers(quality, ago) {
   row(words.lossDown, quality.lossDown, words.percent);
   row(words.rtt, quality.rtt, words.ms);
   row(words.jitter, quality.jitter, words.ms);
+  row(words.delay, quality.delay, words.ms);
   row(words.up, quality.bitrateUp, words.kbit);
   row(words.down, quality.bitrateDown, words.kbit);
   if (quality.path) rows.push([words.path, words.paths[quality.path] ?? quality.path]);

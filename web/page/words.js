@@ -184,6 +184,7 @@ export const connection = {
   lossDown: 'Lost on the way in',
   rtt: 'To the relay and back',
   jitter: 'Unsteadiness',
+  delay: 'Kept here until it is heard',
   up: 'Sending',
   down: 'Receiving',
   path: 'Path',

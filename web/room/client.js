@@ -39,11 +39,12 @@
 /** @typedef {{type: 'transmitting', on: boolean}} TransmittingMessage */
 /**
  * Losses are shares from 0 to 1, before repair; times are ms, bit rates bit/s; `since` is the time of the attachment
- * in ms since 1970. `stopped`: nothing arrives, so that no speech is sent for now.
+ * in ms since 1970. `stopped`: nothing arrives, so that no speech is sent for now. `delay`: how long what
+ * comes is kept here before it is heard.
  *
  * @typedef {{type: 'quality', lossUp: number, lossDown: number, rtt: number, jitter?: number, bitrateUp?: number,
  *   bitrateDown?: number, path: 'webtransport' | 'websocket' | null, since?: number,
- *   stopped?: boolean, codec?: string}} QualityMessage
+ *   stopped?: boolean, delay?: number, codec?: string}} QualityMessage
  */
 /** @typedef {{type: 'safety', number: string | null}} SafetyMessage */
 /** @typedef {{type: 'warning', code: string, member?: string, text: string}} WarningMessage */

@@ -82,12 +82,14 @@ export class Teller {
 
   /** @param {number} now */
   #quality(now) {
-    const { lossUp, lossDown, rtt, jitter, bitrateUp, bitrateDown, path, since } = this.#sources.quality();
+    const { lossUp, lossDown, rtt, jitter, bitrateUp, bitrateDown, path, since, stopped } = this.#sources.quality();
+    const stats = this.#sources.stats();
     if (path) { // else there is no connection to tell of
       const began = Date.now() - (now - since);
-      this.say({ type: 'quality', lossUp, lossDown, rtt, jitter, bitrateUp, bitrateDown, path, since: began });
+      const delay = stats.delayMs;
+      this.say({ type: 'quality', lossUp, lossDown, rtt, jitter, bitrateUp, bitrateDown, path, since: began, stopped, delay });
     }
-    this.say({ type: 'stats', ...this.#sources.stats() });
+    this.say({ type: 'stats', ...stats });
   }
 
   /** The member list is another: it is told soon. */
