@@ -71,7 +71,8 @@ export class Decoder {
       return;
     }
     try {
-      codec.decode(new EncodedAudioChunk({ type: 'key', timestamp, data: /** @type {Uint8Array<ArrayBuffer>} */ (packet) }));
+      const data = /** @type {Uint8Array<ArrayBuffer>} */ (packet);
+      codec.decode(new EncodedAudioChunk({ type: 'key', timestamp, data }));
     } catch {
       this.#fail(codec);
     }

@@ -6,7 +6,11 @@ import { findEcho, testSound } from './echo.js';
 
 const FILE = '/usr/share/sounds/alsa/Front_Center.wav';
 
-/** Noise with an echo in it. @param {number} seed @param {number} noise level @param {number} echo level @param {number} delay samples */
+/**
+ * Noise with an echo in it.
+ *
+ * @param {number} seed @param {number} noise level @param {number} echo level @param {number} delay samples
+ */
 function recording(seed, noise, echo, delay) {
   const rnd = random(seed);
   const sent = testSound();

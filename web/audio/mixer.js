@@ -18,7 +18,7 @@ const DONE = 1e-4; // the reduction that is dropped to exactly none: a step of -
 export class Mixer {
   #reduction = 0; // 1 - gain
   #hold = 0; // samples before the gain may come back
-  #pcm = new Float32Array(0);
+  /** @type {Float32Array} */ #pcm = new Float32Array(0);
 
   /** Whether the gain is below 1 at present. */
   get limiting() {
@@ -31,7 +31,11 @@ export class Mixer {
     pcm.fill(0);
   }
 
-  /** Adds a talker. Samples that are no numbers count as silence. @param {Float32Array} talker @param {number} [gain] */
+  /**
+   * Adds a talker. Samples that are no numbers count as silence.
+   *
+   * @param {Float32Array} talker @param {number} [gain]
+   */
   add(talker, gain = 1) {
     const n = Math.min(talker.length, this.#pcm.length);
     for (let i = 0; i < n; i++) {

@@ -69,7 +69,8 @@ export class Playback {
    */
   async setSink(sinkId) {
     try {
-      const context = /** @type {{setSinkId?: (id: string) => Promise<void>}} */ (/** @type {unknown} */ (this.#context));
+      /** @type {{setSinkId?: (id: string) => Promise<void>}} */
+      const context = /** @type {any} */ (this.#context);
       if (this.#route) await this.#route.setSink(sinkId);
       else if (context.setSinkId) await context.setSinkId(sinkId);
       else return false;

@@ -1,6 +1,6 @@
 /**
- * The few sounds of the page: very short, quiet, told apart by their shape, made here. Whether one is to be heard (never
- * over speech, joins and leaves only among few people) is the page's business.
+ * The few sounds of the page: very short, quiet, told apart by their shape, made here. Whether one is to be heard
+ * (never over speech, joins and leaves only among few people) is the page's business.
  *
  *     granted     up, short         lost    down, two slow steps
  *     ended       down, short       back    up, two slow steps

@@ -61,7 +61,10 @@ function transform(re, im) {
   }
 }
 
-/** @param {Float64Array} re @param {Float64Array} im @param {number} from @param {number} half @param {number} stride */
+/**
+ * @param {Float64Array} re @param {Float64Array} im
+ * @param {number} from @param {number} half @param {number} stride
+ */
 function butterflies(re, im, from, half, stride) {
   for (let k = 0; k < half; k++) {
     const [c, s] = [COS[k * stride], SIN[k * stride]];

@@ -5,8 +5,8 @@
  *     10 ms --> power in 6 bands --> over the floor of each, dB --> score --> open, and 300 ms longer
  *                    '--> least of the last 6 s: the floor
  *
- * The floor follows quieter sound at once; a fan that starts is taken for speech until the window has forgotten what was
- * before. Speech has gaps in every band within less than that.
+ * The floor follows quieter sound at once; a fan that starts is taken for speech until the window has forgotten what
+ * was before. Speech has gaps in every band within less than that.
  *
  * @module audio/vad
  */

@@ -112,7 +112,11 @@ export class Ahead {
   feed(now, horizon, until) {
     if (this.#feeding) return; // a decoder that answers at once
     this.#feeding = true;
-    for (let next = this.#buffer.front; next && this.#ripe(next, horizon, until); next = this.#buffer.front) this.#ask(now);
+    for (;;) {
+      const next = this.#buffer.front;
+      if (!next || !this.#ripe(next, horizon, until)) break;
+      this.#ask(now);
+    }
     this.#feeding = false;
   }
 

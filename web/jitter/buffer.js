@@ -118,7 +118,11 @@ export class Buffer {
     this.#insert(slot);
   }
 
-  /** Null for a packet that cannot be played at all. @param {Packet} packet @param {number} now @returns {Slot | null} */
+  /**
+   * Null for a packet that cannot be played at all.
+   *
+   * @param {Packet} packet @param {number} now @returns {Slot | null}
+   */
   #slotOf({ counter, timestamp, payload, silence, duration }, now) {
     if (!Number.isSafeInteger(counter) || counter < 0 || !(timestamp >= 0 && timestamp <= 0xffff)) return null;
     const slot = new Slot();

@@ -85,7 +85,8 @@ export class Estimator {
       this.#seen++;
     }
     const base = this.#bases.add(x, now);
-    if (base > this.#base) this.target -= base - this.#base; // the schedule does not move because an old minimum expired
+    // The schedule does not move because an old minimum expired.
+    if (base > this.#base) this.target -= base - this.#base;
     this.#base = base;
     const elapsed = this.#seen <= 1 ? 0 : Math.max(0, now - this.#lastArrival);
     this.target = slewTarget(this.target, this.#wanted(now), elapsed);
@@ -198,7 +199,11 @@ export class Stalls {
     if (this.#last.length > STALLS) this.#last.shift();
   }
 
-  /** The second-longest transit time of the remembered stalls; -Infinity when there were not two. @param {number} now */
+  /**
+   * The second-longest transit time of the remembered stalls; -Infinity when there were not two.
+   *
+   * @param {number} now
+   */
   second(now) {
     let first = -Infinity;
     let second = -Infinity;

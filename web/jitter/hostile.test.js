@@ -24,7 +24,8 @@ class Wild {
 
   packet() {
     const next = this.rnd() < 0.7;
-    const counter = next ? this.last.counter + 1 + this.below(3) * this.below(2) : this.below(2 ** 40) * this.below(2 ** 14);
+    const jump = this.below(2 ** 40) * this.below(2 ** 14);
+    const counter = next ? this.last.counter + 1 + this.below(3) * this.below(2) : jump;
     const timestamp = next ? (this.last.timestamp + this.below(64)) % 65_536 : this.below(70_000);
     this.last = { counter, timestamp: timestamp % 65_536 };
     const payload = new Uint8Array(this.below(40) ** 2);
@@ -75,7 +76,7 @@ class Wild {
 }
 
 test('random packets, answers and reads', () => {
-  for (let seed = 0; seed < 100; seed++) {
+  for (let seed = 0; seed < 60; seed++) {
     const wild = new Wild(seed);
     for (let i = 0; i < 400; i++) wild.operate();
     wild.recovers();

@@ -366,7 +366,11 @@ export class Playout {
   }
 }
 
-/** Scales pcm by a level that goes from one value to another. @param {Float32Array} pcm @param {number} from @param {number} to */
+/**
+ * Scales pcm by a level that goes from one value to another.
+ *
+ * @param {Float32Array} pcm @param {number} from @param {number} to
+ */
 function fade(pcm, from, to) {
   if (from === 1 && to === 1) return;
   const step = (to - from) / pcm.length;

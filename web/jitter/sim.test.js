@@ -20,8 +20,10 @@ export const TONE_STEP = (TONE_LEVEL * 2 * Math.PI) / TONE_PERIOD;
 /** A click is a step beyond the tone's own; fades over 5 ms and crossfades of two phases add a little. */
 export const CLICK = TONE_STEP * 1.6;
 
+const SINE = Float32Array.from({ length: TONE_PERIOD }, (_, i) => TONE_LEVEL * Math.sin((2 * Math.PI * i) / TONE_PERIOD));
+
 /** A sine by media time. @param {number} media */
-export const tone = (media) => TONE_LEVEL * Math.sin((2 * Math.PI * (media % TONE_PERIOD)) / TONE_PERIOD);
+export const tone = (media) => SINE[media % TONE_PERIOD];
 /** The media time itself. @param {number} media */
 export const ramp = (media) => media / RAMP_PERIOD;
 /** The media time of a sample of the ramp. @param {number} sample */
@@ -105,7 +107,8 @@ export class Sim {
     } else {
       this.conceals++;
     }
-    const pcm = Float32Array.from({ length: this.#frame }, (_, i) => this.#wave(this.#at + i));
+    const pcm = new Float32Array(this.#frame);
+    for (let i = 0; i < pcm.length; i++) pcm[i] = this.#wave(this.#at + i);
     this.#at += this.#frame;
     this.#answers.push({ at, pcm: latency < 0 ? null : pcm });
   }
@@ -174,12 +177,15 @@ export class Sim {
 
   /** Looks for the greatest step. @param {Float32Array} pcm */
   #inspect(pcm) {
-    for (const sample of pcm) {
-      const step = Math.abs(sample - this.#last);
-      if (step > this.maxStep) [this.maxStep, this.maxStepAt] = [step, this.#total];
-      this.#last = sample;
-      this.#total++;
+    for (let i = 0; i < pcm.length; i++) {
+      const step = Math.abs(pcm[i] - this.#last);
+      if (step > this.maxStep) {
+        this.maxStep = step;
+        this.maxStepAt = this.#total + i;
+      }
+      this.#last = pcm[i];
     }
+    this.#total += pcm.length;
   }
 
   /** The greatest level in the output between two times. @param {number} from @param {number} to */

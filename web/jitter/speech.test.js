@@ -67,8 +67,12 @@ function play(pcm, delay, ratio = 1) {
   return { out, stats: player.stats() };
 }
 
-/** The best agreement of out[at, at + n) with the speech near there, dB. */
-function snr(/** @type {Float32Array} */ pcm, /** @type {Float32Array} */ out, /** @type {number} */ at, n = 4800) {
+/**
+ * The best agreement of out[at, at + n) with the speech near there, dB.
+ *
+ * @param {Float32Array} pcm @param {Float32Array} out @param {number} at
+ */
+function snr(pcm, out, at, n = 4800) {
   let best = Infinity;
   let power = 1e-9;
   for (let i = 0; i < n; i++) power += out[at + i] ** 2;
