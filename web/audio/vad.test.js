@@ -42,7 +42,11 @@ function withNoise(pcm, level, pink) {
   });
 }
 
-/** Frame by frame: how loud the clean speech is, and whether the frame is sent. @param {Float32Array} clean @param {Float32Array} heard */
+/**
+ * Frame by frame: how loud the clean speech is, and whether the frame is sent.
+ *
+ * @param {Float32Array} clean @param {Float32Array} heard
+ */
 function gate(clean, heard) {
   const vad = new Vad();
   const frames = [];
