@@ -67,7 +67,7 @@ export class Output {
    * @param {number} gain 1 as sent, 0 not at all
    */
   setGain(member, gain) {
-    if (Number.isNaN(gain)) return;
+    if (!Number.isFinite(gain)) return;
     if (gain === 1) this.#gains.delete(member);
     else if (this.#gains.size < MAX_GAINS || this.#gains.has(member)) this.#gains.set(member, Math.max(0, Math.min(MAX_GAIN, gain)));
   }

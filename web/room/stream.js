@@ -275,7 +275,7 @@ export class Stream {
   }
 
   #free() {
-    this.#past = sum(this.#past, this.#player?.stats() ?? {});
+    this.#past = counters(sum(this.#past, this.#player?.stats() ?? {}));
     this.#decoder?.close();
     this.#player = this.#decoder = null;
   }
@@ -284,6 +284,15 @@ export class Stream {
 /** @param {Frame} frame whose CTR is taken for true */
 function trust({ bound, ctr }) {
   bound.next = Math.max(bound.next, ctr + 1);
+}
+
+/**
+ * What of the statistics outlives a player: its delays do not.
+ * @param {Record<string, number>} stats
+ * @returns {Record<string, number>}
+ */
+export function counters(stats) {
+  return Object.fromEntries(Object.entries(stats).filter(([name]) => !name.endsWith('Ms')));
 }
 
 /**

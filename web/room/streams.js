@@ -9,7 +9,7 @@
 
 import { VIEW_STREAM } from '../wire/payload.js';
 import { soonest } from './soonest.js';
-import { Stream, sum } from './stream.js';
+import { Stream, counters, sum } from './stream.js';
 
 const MAX_STREAMS = 4096; // that a relay can make us hold: each is small until it is heard
 const MAX_OF_MEMBER = 16; // that one member can make, one a publication, and the one of its views; the oldest goes
@@ -159,7 +159,7 @@ export class Streams {
   #drop(stream) {
     stream.close();
     const { owner, number } = stream;
-    this.#past = sum(this.#past, stream.stats());
+    this.#past = counters(sum(this.#past, stream.stats()));
     this.#sounding.delete(stream);
     const own = this.#owners.get(owner);
     own?.delete(number);

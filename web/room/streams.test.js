@@ -225,7 +225,8 @@ test('who left is played to the end, then silent, then freed; and heard again if
   await ear.clock.run(5000);
   ear.streams.prune(ear.clock.now());
   assert.deepEqual([stream.playing, ear.decoders[0].closed, stream.heard], [false, true, true]);
-  const { received } = ear.streams.stats();
+  const { received, delayMs } = ear.streams.stats();
+  assert.equal(delayMs, undefined, 'delays are of the present');
   assert.equal(await ear.speak(stream, 40, 60), 0);
   ear.streams.left('a', null);
   assert.equal(ear.streams.get('a', 0), stream, 'it knows which frames it had');

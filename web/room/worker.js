@@ -52,6 +52,7 @@ function ended(error) {
 
 /** @param {any} message */
 async function join({ connectUrl, room: name, name: called, secret, ports }) {
+  listen(ports); // until we are in, what is said is thrown away, and what is heard is silence
   const store = await Store.open();
   const identity = await store.loadIdentity();
   if (!identity) throw Object.assign(new Error('there is no identity yet'), { code: 'identity' });
@@ -67,26 +68,31 @@ async function join({ connectUrl, room: name, name: called, secret, ports }) {
     decoder: (options) => new Decoder(options),
   });
   await room.join();
-  await devices(ports);
+  if (capture) await room.publish(how);
 }
 
 /** @param {Ports} ports */
 async function devices(ports) {
+  listen(ports);
+  if (ports.capture) await room?.publish(how);
+  else if (ports.capture === null) await room?.unpublish();
+}
+
+/**
+ * Takes ports in the place of those before; absent ones stay as they were.
+ * @param {Ports} ports
+ */
+function listen(ports) {
   if (ports.playback !== undefined) {
     release(playback);
     playback = ports.playback;
     if (playback) playback.onmessage = ({ data }) => play(data);
   }
-  if (ports.capture === undefined) return;
-  release(capture);
-  capture = ports.capture;
-  if (!capture) {
-    await room?.unpublish();
-    return;
+  if (ports.capture !== undefined) {
+    release(capture);
+    capture = ports.capture;
+    if (capture) capture.onmessage = ({ data, target }) => captured(/** @type {MessagePort} */ (target), data);
   }
-  const port = capture;
-  port.onmessage = ({ data }) => captured(port, data);
-  await room?.publish(how);
 }
 
 /** @param {MessagePort | null} port */
