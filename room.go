@@ -218,7 +218,10 @@ func (r *Room) background(f func()) {
 }
 
 // sentTotals count what all publications of a room have sent.
-type sentTotals struct{ packets, payload atomic.Uint64 }
+type sentTotals struct {
+	packets, payload atomic.Uint64
+	last             atomic.Int64 // when a packet was sent last, on the room's clock
+}
 
 // Stats are the room's totals. Bytes include the headers of IP (20) and UDP (8).
 type Stats struct {

@@ -26,7 +26,6 @@ type view struct {
 	since  time.Time // of the digest
 	said   int       // times that it was said
 	last   time.Time // when something was said last
-	media  uint64    // packets of media sent until then
 }
 
 // openLocked opens the view stream with the first key. The caller holds keeper.talking.
@@ -66,11 +65,10 @@ func (k *keeper) showView(now time.Time) (next time.Time) {
 	if due := v.due(); now.Before(due) {
 		return due
 	}
-	media := k.room.sent.packets.Load()
-	if media == v.media { // silent: who does not talk has no secrets
+	if k.room.now()-time.Duration(k.room.sent.last.Load()) > viewAgain { // silent: who does not talk has no secrets
 		return now.Add(viewAgain)
 	}
-	v.media, v.last = media, now
+	v.last = now
 	v.said++
 	kid, ctr, ciphertext, err := v.sealer.Seal(nil, wire.AppendView(nil, v.digest))
 	if err != nil {

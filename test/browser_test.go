@@ -42,14 +42,19 @@ const ear = `(() => {
 				tap = this.context.createScriptProcessor(1024, 1, 1);
 				taps.set(this.context, tap);
 				rate = this.context.sampleRate;
-				tap.onaudioprocess = (e) => chunks.push(e.inputBuffer.getChannelData(0).slice());
+				tap.onaudioprocess = (e) => deaf || chunks.push(e.inputBuffer.getChannelData(0).slice());
 				connect.call(tap, to);
 			}
 			connect.call(this, tap);
 		}
 		return connect.call(this, to, ...rest);
 	};
+	let deaf = false;
 	globalThis.wzpEar = {
+		stop() {
+			deaf = true;
+			chunks.length = 0;
+		},
 		take() {
 			const all = new Int16Array(chunks.reduce((n, c) => n + c.length, 0));
 			let at = 0;

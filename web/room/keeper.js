@@ -44,7 +44,7 @@ const RETRY_AFTER = 1000; // ms after work that failed
  * @property {import('../link/clock.js').Clock} clock
  * @property {(kind: number, body: Bytes, done?: (acked: boolean) => void) => boolean} sendUrgent
  * @property {(kid: bigint, ctr: number, ciphertext: Bytes) => void} sendView
- * @property {() => number} mediaSent packets of media so far
+ * @property {() => number} mediaAt when media was sent last, ms; -Infinity: never
  * @property {() => boolean} publishing whether a microphone is armed
  * @property {(id: string) => void} playHeld
  * @property {(now: number) => {ask: Set<string>, hopeless: Set<string>, next: number}} waiting streams without keys

@@ -84,6 +84,7 @@ export class Room {
   #published = null;
   #streamsUsed = 0;
   #sent = 0; // packets of media
+  #sentAt = -Infinity; // when the last of them was, ms
   /** @type {Promise<void>} publications begin and end one after the other */
   #publishing = Promise.resolve();
   /** @type {{mode: Mode, pressed: boolean, muted: boolean}} */
@@ -206,7 +207,7 @@ export class Room {
       clock: this.#clock,
       sendUrgent: (kind, body, done) => this.#link.sendUrgent(kind, body, done),
       sendView: (kid, ctr, ciphertext) => this.#send(kid, ctr, ciphertext),
-      mediaSent: () => this.#sent,
+      mediaAt: () => this.#sentAt,
       publishing: () => this.#published !== null,
       playHeld: (id) => this.#streams.playHeld(id),
       waiting: (now) => this.#streams.waiting(now),
@@ -322,6 +323,7 @@ export class Room {
       clock: this.#clock,
       send: (kid, ctr, ciphertext) => {
         this.#sent++;
+        this.#sentAt = this.#clock.now();
         this.#send(kid, ctr, ciphertext);
       },
       transmitting: (on) => this.#teller.say({ type: 'transmitting', on }),

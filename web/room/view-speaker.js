@@ -2,7 +2,7 @@
  * Says what this member sees to who hears it, so that a relay cannot show somebody to one of them only: a digest of the
  * members, in a stream of its own, encrypted as media is (docs/protocol.md, section 7.2, "Differing views").
  *
- *     members changed --500 ms--> said --500 ms--> --500 ms--> --3 s--> --3 s--> ...   each only if media went out since
+ *     members changed --500 ms--> said --500 ms--> --500 ms--> --3 s--> --3 s--> ...   each only if media went out just before
  *
  * @module
  */
@@ -20,7 +20,7 @@ const VIEW_EVERY = 3000; // and then as often as that while it talks
 
 /**
  * @typedef {object} ViewHooks
- * @property {() => number} mediaSent packets of media so far
+ * @property {() => number} mediaAt when media was sent last, ms; -Infinity: never
  * @property {() => boolean} publishing whether a microphone is armed
  * @property {(kid: bigint, ctr: number, ciphertext: Bytes) => void} sendView
  * @property {(error: unknown) => void} failed
@@ -37,7 +37,6 @@ export class ViewSpeaker {
   #since = 0;
   #said = 0;
   #last = -Infinity;
-  #media = 0;
 
   /**
    * @param {import('../e2ee/talker.js').Talker} talker
@@ -78,9 +77,7 @@ export class ViewSpeaker {
   speak(now) {
     if (!this.#sealer || !this.#digest || !this.#at.publishing()) return 0;
     if (now < this.#due()) return this.#due();
-    const media = this.#at.mediaSent();
-    if (media === this.#media) return now + VIEW_AGAIN; // silent: who does not talk has no secrets
-    this.#media = media;
+    if (now - this.#at.mediaAt() > VIEW_AGAIN) return now + VIEW_AGAIN; // silent: who does not talk has no secrets
     this.#last = now;
     this.#said++;
     this.#say(this.#sealer, this.#digest).catch((error) => {
