@@ -27,6 +27,7 @@ type buffer struct {
 	counter     uint64 // of the newest packet
 	timestamp   uint16 // of the newest packet
 	media       int64  // of the newest packet
+	silence     bool   // the newest packet is a marker
 	length      int64  // of the last frame
 	end         int64  // end of the furthest frame: where a new time line begins
 	lastArrival int64
@@ -107,9 +108,10 @@ func (b *buffer) place(s *slot, p Packet, now int64) {
 	}
 	s.seq = b.newest + count
 	s.media = b.media + step
+	s.opening = b.silence || count == 1 && step-b.length >= noGap
 	if restart {
 		s.media = b.end + noGap
-		s.fresh = true
+		s.fresh, s.opening = true, true
 		b.est.reset()
 		b.hasTransit = false
 		if b.started {
@@ -123,7 +125,7 @@ func (b *buffer) place(s *slot, p Packet, now int64) {
 	if s.seq <= b.newest {
 		return
 	}
-	b.counter, b.timestamp, b.media = p.Counter, p.Timestamp, s.media
+	b.counter, b.timestamp, b.media, b.silence = p.Counter, p.Timestamp, s.media, s.silence
 	b.end = max(b.end, s.media+s.length)
 }
 
@@ -158,7 +160,7 @@ func (b *buffer) mark(seq int64) bool {
 // measure feeds the arrival of a frame to the delay estimate and to the
 // interarrival jitter of RFC 3550, section 6.4.1: J += (|D| - J) / 16.
 func (b *buffer) measure(s slot, now int64) {
-	b.est.observe(s.media, s.length, now)
+	b.est.observe(s.media, s.length, now, s.opening)
 	x := now - s.media
 	if b.hasTransit {
 		d := x - b.transit

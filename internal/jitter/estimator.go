@@ -22,7 +22,9 @@ const (
 // once, with the transit time of the first (the longest). So one stall of the
 // network, or one talkspurt held until its key came, is one observation, and
 // stays outside the 98 %: it is caught up with, not waited for. Stalls that
-// repeat are waited for: the second-longest of the last 30 s is a floor.
+// repeat are waited for: the second-longest of the last 30 s is a floor. A
+// release that opens a talkspurt counts not at all: it is sound from before the
+// key was pressed (the pre-roll), which is late by intention and every time.
 type estimator struct {
 	lower, upper int64 // bounds of the target
 
@@ -45,6 +47,7 @@ type release struct {
 	packets int
 	x       int64 // of the first packet
 	media   int64 // of the first packet
+	opening bool  // it opens a talkspurt
 }
 
 func newEstimator(lower, upper int64) estimator {
@@ -68,7 +71,8 @@ func (e *estimator) reset() {
 func (e *estimator) due() int64 { return e.anchor + e.base + e.target }
 
 // observe takes in the arrival of a frame, late ones too, duplicates not.
-func (e *estimator) observe(media, length, now int64) {
+// opening tells that the frame is the first after a silence.
+func (e *estimator) observe(media, length, now int64, opening bool) {
 	switch {
 	case !e.started:
 		e.started, e.anchor = true, now-media
@@ -82,7 +86,7 @@ func (e *estimator) observe(media, length, now int64) {
 		e.run = release{}
 	}
 	x := now - media - e.anchor
-	if joined := e.join(x, media, length, now); !joined {
+	if joined := e.join(x, media, length, now, opening); !joined {
 		e.short.add(x)
 		e.long.add(x)
 		e.seen++
@@ -93,7 +97,7 @@ func (e *estimator) observe(media, length, now int64) {
 	}
 	e.base = base
 	elapsed := max(0, now-e.lastArrival)
-	if e.seen == 1 {
+	if e.seen <= 1 {
 		elapsed = 0
 	}
 	e.target = slewTarget(e.target, e.wanted(now), elapsed)
@@ -101,13 +105,23 @@ func (e *estimator) observe(media, length, now int64) {
 }
 
 // join reports whether the packet was released together with the one before.
-func (e *estimator) join(x, media, length, now int64) bool {
-	together := e.run.packets > 0 && now-e.lastArrival < length/2 && media > e.lastMedia
+func (e *estimator) join(x, media, length, now int64, opening bool) bool {
+	// What opens a talkspurt left at one moment, so jitter brings it out of order.
+	inOrder := media > e.lastMedia || e.run.opening
+	together := e.run.packets > 0 && now-e.lastArrival < length/2 && inOrder
 	if !together {
-		e.run = release{packets: 1, x: x, media: media}
+		e.run = release{packets: 1, x: x, media: media, opening: opening}
 		return false
 	}
 	e.run.packets++
+	if e.run.opening {
+		if e.run.packets == 2 {
+			e.short.undo()
+			e.long.undo()
+			e.seen--
+		}
+		return true
+	}
 	if e.run.packets >= stallPackets && media-e.run.media >= stallMedia && e.run.x != noStall {
 		e.stalls.add(e.run.x+e.anchor, now)
 		e.run.x = noStall // recorded

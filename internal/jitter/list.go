@@ -9,6 +9,7 @@ type slot struct {
 	silence bool  // a silence marker
 	fresh   bool  // the first packet of another time line: the talker restarted
 	skip    bool  // packets before this one were dropped: join without filling the gap
+	opening bool  // the first packet after a silence
 	size    int   // bytes of data in use
 	data    []byte
 }

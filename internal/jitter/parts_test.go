@@ -30,6 +30,36 @@ func TestQuantileWindow(t *testing.T) {
 	}
 }
 
+func TestQuantileWindowUndo(t *testing.T) {
+	for _, n := range []int{1, 60, 100, 250} { // not full, just full, wrapped
+		w := newQuantileWindow(100)
+		w.undo()
+		if m := w.median(); m != 0 {
+			t.Errorf("the median of nothing is %d", m)
+		}
+		var all []int64
+		rng := newRand(2)
+		for range n {
+			v := rng.Int64N(1000)
+			w.add(v)
+			all = append(all, v)
+		}
+		w.add(5000)
+		w.undo()
+		last := slices.Clone(all[max(0, n-99):]) // the oldest of a full window is gone
+		slices.Sort(last)
+		if !slices.Equal(last, w.sorted) {
+			t.Errorf("%d values: the window holds %v, want %v", n, w.sorted, last)
+		}
+		for v := range int64(100) {
+			w.add(v)
+		}
+		if len(w.sorted) != 100 || w.sorted[0] != 0 || w.sorted[99] != 99 {
+			t.Errorf("%d values: older ones stay: %v", n, w.sorted)
+		}
+	}
+}
+
 func TestMinWindow(t *testing.T) {
 	w := minWindow{width: 10}
 	if v := w.add(7, 1000); v != 7 {

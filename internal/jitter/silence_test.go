@@ -147,3 +147,86 @@ func TestShortPauseStaysWhenBehind(t *testing.T) {
 	}
 	s.clicks(clickLimit)
 }
+
+// pressAndTalk schedules one press of push-to-talk: n frames, of which the first
+// ten are sound from before the press and leave together with the eleventh, then
+// the markers, then a pause. A frame is delayed by delay(i) beyond that.
+func (s *sim) pressAndTalk(tk *talker, at time.Duration, n int, pause time.Duration, delay func(i int) time.Duration) (end time.Duration) {
+	end = s.talk(tk, at, n, func(i int) time.Duration {
+		return max(0, time.Duration(10-i)*20*time.Millisecond) + delay(i)
+	})
+	next := tk.media + toSamples(pause)
+	s.hush(tk, end+45*time.Millisecond)
+	tk.media = next
+	return end + pause
+}
+
+func TestPreRollIsNotAStall(t *testing.T) {
+	jitter := newRand(21)
+	for _, c := range []struct {
+		name  string
+		late  uint64 // frames at most
+		delay func(i int) time.Duration
+	}{
+		{"in order", 0, func(i int) time.Duration {
+			if i < 10 {
+				return 40 * time.Millisecond // one queue: what left together stays in order
+			}
+			return 40*time.Millisecond + uniform(jitter, 0, 2*time.Millisecond)
+		}},
+		// Play-out that is behind begins with what is there, so the first of the
+		// pre-roll may be overtaken: fewer than one frame a press.
+		{"reordered", 10, func(int) time.Duration {
+			return 40*time.Millisecond + uniform(jitter, 0, 2*time.Millisecond)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSim(t, tone)
+			tk := newTalker()
+			rng := newRand(22)
+			at, frames := time.Duration(0), 0
+			for range 10 {
+				n := 50 + rng.IntN(51)
+				frames += n
+				at = s.pressAndTalk(tk, at, n, uniform(rng, 200*time.Millisecond, time.Second), c.delay)
+			}
+			s.run(at)
+			if st := s.player.Stats(); st.Target > 18*time.Millisecond {
+				t.Errorf("target %v after ten talkspurts with reads of 10 ms", st.Target)
+			}
+			end := s.pressAndTalk(tk, at, 250, time.Second, c.delay)
+			s.run(end - time.Second)
+			st := s.player.Stats()
+			if st.Delay > 20*time.Millisecond || st.Target > 18*time.Millisecond {
+				t.Errorf("delay %v, target %v of steady speech", st.Delay, st.Target)
+			}
+			s.run(end)
+			st = s.player.Stats()
+			if int(st.Played+st.Late) != frames+250 || st.Late > c.late || st.Lost+st.Dropped+st.Resets+st.Concealed != 0 {
+				t.Errorf("%+v", st)
+			}
+			s.clicks(clickLimit)
+			t.Logf("%+v", st)
+		})
+	}
+}
+
+func TestStallsAreWaitedForDespitePreRolls(t *testing.T) {
+	s := newSim(t, tone)
+	tk := newTalker()
+	at := time.Duration(0)
+	for range 10 {
+		// 200 ms are held back in the middle of every talkspurt.
+		at = s.pressAndTalk(tk, at, 100, 500*time.Millisecond, func(i int) time.Duration {
+			if i >= 50 && i < 60 {
+				return 40*time.Millisecond + time.Duration(60-i)*20*time.Millisecond
+			}
+			return 40 * time.Millisecond
+		})
+	}
+	s.run(at)
+	if st := s.player.Stats(); st.Target < 200*time.Millisecond {
+		t.Errorf("target %v with repeated stalls of 200 ms", st.Target)
+	}
+	s.clicks(clickLimit)
+}

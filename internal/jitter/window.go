@@ -57,9 +57,7 @@ func (w *quantileWindow) reset() { w.next, w.sorted = 0, w.sorted[:0] }
 
 func (w *quantileWindow) add(v int64) {
 	if len(w.sorted) == len(w.ring) {
-		i, _ := slices.BinarySearch(w.sorted, w.ring[w.next])
-		copy(w.sorted[i:], w.sorted[i+1:])
-		w.sorted = w.sorted[:len(w.sorted)-1]
+		w.remove(w.ring[w.next])
 	}
 	i, _ := slices.BinarySearch(w.sorted, v)
 	w.sorted = append(w.sorted, 0)
@@ -67,6 +65,21 @@ func (w *quantileWindow) add(v int64) {
 	w.sorted[i] = v
 	w.ring[w.next] = v
 	w.next = (w.next + 1) % len(w.ring)
+}
+
+// undo takes the newest value back. The one that it pushed out stays forgotten.
+func (w *quantileWindow) undo() {
+	if len(w.sorted) == 0 {
+		return
+	}
+	w.next = (w.next + len(w.ring) - 1) % len(w.ring)
+	w.remove(w.ring[w.next])
+}
+
+// remove takes out v, which must be there.
+func (w *quantileWindow) remove(v int64) {
+	i, _ := slices.BinarySearch(w.sorted, v)
+	w.sorted = slices.Delete(w.sorted, i, i+1)
 }
 
 // high returns the value that no more than one in perOne of the values exceeds.
@@ -81,4 +94,10 @@ func (w *quantileWindow) high(perOne, atLeast int, floor int64) int64 {
 	return max(floor, w.sorted[n-1-above])
 }
 
-func (w *quantileWindow) median() int64 { return w.sorted[len(w.sorted)/2] }
+// median is 0 without values.
+func (w *quantileWindow) median() int64 {
+	if len(w.sorted) == 0 {
+		return 0
+	}
+	return w.sorted[len(w.sorted)/2]
+}
