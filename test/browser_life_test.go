@@ -3,14 +3,8 @@ package test
 import (
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 )
@@ -44,7 +38,7 @@ func TestPageWithout(t *testing.T) {
 	r := startRelay(t)
 	t.Run("WebTransport", func(t *testing.T) {
 		const script = "delete globalThis.WebTransport"
-		p := openPage(t, inWorker(t, r, script)+"room", look{before: script})
+		p := openPage(t, alter(t, r, "/room/worker.js", func(text string) string { return script + ";" + text })+"room", look{before: script})
 		p.enter("anna")
 		if path := p.path(); path != "websocket" {
 			t.Errorf("the page takes %s", path)
@@ -64,37 +58,6 @@ func TestPageWithout(t *testing.T) {
 				"document.querySelector('[data-ended=support]')?.innerText.includes(%q)", what), 20*time.Second)
 		})
 	}
-}
-
-// inWorker passes the page of a relay on, with a script in front of those of its Worker. It returns the address.
-func inWorker(t *testing.T, r *relay, script string) string {
-	t.Helper()
-	to, err := url.Parse(r.page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(&httputil.ReverseProxy{
-		Rewrite: func(request *httputil.ProxyRequest) {
-			request.SetURL(to)
-			request.Out.Host = request.In.Host // which is what the page signs
-			request.Out.Header.Del("Accept-Encoding")
-		},
-		ModifyResponse: func(response *http.Response) error {
-			if response.Request.URL.Path != "/room/worker.js" {
-				return nil
-			}
-			response.Header.Del("Content-Length")
-			response.Header.Del("ETag")
-			response.ContentLength = -1
-			response.Body = struct {
-				io.Reader
-				io.Closer
-			}{io.MultiReader(strings.NewReader(script+";"), response.Body), response.Body}
-			return nil
-		},
-	})
-	t.Cleanup(server.CloseClientConnections)
-	return server.URL + "/"
 }
 
 // TestPageVectors runs the vectors that Go's packages are tested with in a real browser.

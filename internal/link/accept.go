@@ -55,6 +55,8 @@ type handshake struct {
 	block netip.Prefix // zero: the address is not proved
 	done  func() bool
 	web   *webQUIC // of a connection with ALPN h3
+	// datagrams are those of the connection, if the endpoint takes browsers.
+	datagrams *datagrams
 }
 
 type handshakeKey struct{}
@@ -63,6 +65,9 @@ type handshakeKey struct{}
 // of its address. That is only held against addresses that are proved, which they have to be under load.
 func (ep *Endpoint) admit(ctx context.Context, client *quic.ClientInfo) (context.Context, error) {
 	h := &handshake{start: time.Now()}
+	if ep.web != nil {
+		h.datagrams = newDatagrams()
+	}
 	if client.AddrVerified {
 		h.block = AddressBlock(addrPort(client.RemoteAddr).Addr())
 	}

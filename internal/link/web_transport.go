@@ -44,6 +44,7 @@ func (web *webServer) configure(base *tls.Config, config *quic.Config) {
 		}
 		return nil, nil
 	}
+	config.Tracer = trace
 	config.EnableDatagrams = true
 	config.EnableStreamResetPartialDelivery = true
 	config.MaxIncomingStreams = maxWebStreams
@@ -123,6 +124,7 @@ func (web *webServer) serveTransport(conn *quic.Conn, session *webtransport.Sess
 		conn:          conn,
 		session:       session,
 		certificates:  &web.certificates,
+		datagrams:     h.datagrams,
 	}
 	newWebConn(web.ep, c, addrPort(conn.RemoteAddr()).Addr(), transportPatience, func() {
 		h.web.deadline.Stop()
@@ -136,11 +138,19 @@ type transportCarrier struct {
 	conn         *quic.Conn
 	session      *webtransport.Session
 	certificates *webCertificates
+	datagrams    *datagrams
 }
 
-func (c *transportCarrier) ready() {} // only send knows
+func (c *transportCarrier) ready() { c.datagrams.wait(c.conn.Context()) }
 
-func (c *transportCarrier) send(p []byte) error { return c.session.SendDatagram(p) }
+func (c *transportCarrier) send(p []byte) error {
+	c.datagrams.given.Add(1) // before it can be sent
+	err := c.session.SendDatagram(p)
+	if err != nil {
+		c.datagrams.given.Add(-1)
+	}
+	return err
+}
 
 // receive also ends the session when the client opens a stream: there is one, which is ours.
 func (c *transportCarrier) receive(take func(packet []byte)) {

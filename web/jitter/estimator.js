@@ -117,7 +117,7 @@ export class Estimator {
    */
   #join(x, media, length, now, opening) {
     const run = this.#run;
-    const together = run.packets > 0 && now - this.#lastArrival < length / 2 && media > this.#lastMedia;
+    const together = run.packets > 0 && now - this.#lastArrival < length / 2 && (media > this.#lastMedia || run.opening);
     if (!together) {
       this.#run = new Release(1, x, media, opening);
       return false;

@@ -1,0 +1,131 @@
+package test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/netip"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wzp-voice/wzp/internal/simnet"
+)
+
+// alter passes the page of a relay on, with one of its files altered. It returns the address.
+func alter(t *testing.T, r *relay, path string, change func(string) string) string {
+	t.Helper()
+	to, err := url.Parse(r.page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(&httputil.ReverseProxy{
+		Rewrite: func(request *httputil.ProxyRequest) {
+			request.SetURL(to)
+			request.Out.Host = request.In.Host // which is what the page signs
+			request.Out.Header.Del("Accept-Encoding")
+		},
+		ModifyResponse: func(response *http.Response) error {
+			if response.Request.URL.Path != path {
+				return nil
+			}
+			b, err := io.ReadAll(response.Body)
+			if err != nil {
+				return err
+			}
+			text := change(string(b))
+			response.Header.Del("ETag")
+			response.Header.Set("Content-Length", fmt.Sprint(len(text)))
+			response.ContentLength = int64(len(text))
+			response.Body = io.NopCloser(strings.NewReader(text))
+			return nil
+		},
+	})
+	t.Cleanup(server.CloseClientConnections)
+	return server.URL + "/"
+}
+
+// badPage returns the address of a relay's page whose WebTransport goes through a bad network.
+func badPage(t *testing.T, r *relay, profile simnet.Profile) (address string, road *simnet.Proxy) {
+	t.Helper()
+	road, err := simnet.ListenProxy(simnet.ProxyConfig{Listen: "127.0.0.1:0", To: r.addr, Up: profile, Down: profile})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { road.Close() })
+	port := netip.MustParseAddrPort(road.Addr().String()).Port()
+	return alter(t, r, "/connect.json", func(text string) string {
+		var connect map[string]any
+		if err := json.Unmarshal([]byte(text), &connect); err != nil {
+			t.Error(err)
+		}
+		connect["webtransport"].(map[string]any)["port"] = port
+		delete(connect, "websocket")
+		b, err := json.Marshal(connect)
+		if err != nil {
+			t.Error(err)
+		}
+		return string(b)
+	}), road
+}
+
+// keepStats keeps the numbers that a page's Worker tells.
+const keepStats = `globalThis.wzpStats = {};
+	const Real = Worker;
+	globalThis.Worker = class extends Real {
+		constructor(...args) {
+			super(...args);
+			this.addEventListener('message', ({ data }) => { if (data?.type === 'stats') globalThis.wzpStats = data; });
+		}
+	};`
+
+// TestPageThroughLoss: what a bad network passes of what a relay sends reaches the page, and in time. QUIC carries it, which
+// is the weak direction: the relay's library has congestion control that nobody can turn off.
+func TestPageThroughLoss(t *testing.T) {
+	t.Parallel()
+	length := 20 * time.Second
+	profiles := []simnet.Profile{{Loss: 0.2, Delay: 150 * time.Millisecond}}
+	if measuring {
+		length = time.Minute
+		profiles = []simnet.Profile{
+			{Loss: 0.2, Delay: 150 * time.Millisecond}, {Loss: 0.4, Delay: 150 * time.Millisecond},
+			{Loss: 0.2, Delay: 400 * time.Millisecond}, {Loss: 0.4, Delay: 400 * time.Millisecond},
+		}
+	}
+	r := startRelay(t)
+	for i, profile := range profiles {
+		t.Run(fmt.Sprintf("%.0f %% %v", 100*profile.Loss, 2*profile.Delay), func(t *testing.T) {
+			profile.Seed = uint64(i + 1)
+			address, _ := badPage(t, r, profile)
+			room := fmt.Sprint("room", i)
+			p := openPage(t, address+room, look{before: keepStats})
+			p.enter("anna")
+			p.key("rawKeyDown", "m", "KeyM", false) // it only listens
+			p.key("keyUp", "m", "KeyM", false)
+			talking := startJoin(t, r.addr, room, "--in", "tone", "--out", "none", "--no-dtx", "--name", "bert", "--for", length.String())
+			talking.await("joined", time.Minute)
+			p.members(2)
+			time.Sleep(length - 3*time.Second)
+			var stats struct{ Received, Lost, Late, Concealed, DelayMs float64 }
+			p.eval("wzpStats", &stats)
+			sent := float64(talking.finish(time.Minute).PacketsSent)
+			arrived := stats.Received / (stats.Received + stats.Lost)
+			t.Logf("%.0f packets sent; of those since the first, %.1f %% arrived, %.1f %% of them late; delay in the page %.0f ms",
+				sent, 100*arrived, 100*stats.Late/max(1, stats.Received), stats.DelayMs)
+			least := 0.8
+			if profile.Delay > 300*time.Millisecond {
+				least = 0.55 // congestion control: see docs/operations.md
+			}
+			if stats.Received < 50 || arrived < (1-profile.Loss)*least {
+				t.Errorf("%.1f %% of the packets arrived, the network passed %.0f %%: %+v", 100*arrived, 100*(1-profile.Loss), stats)
+			}
+			if stats.Late > stats.Received/5 {
+				t.Errorf("%v of %v packets came too late", stats.Late, stats.Received)
+			}
+		})
+	}
+}
