@@ -42,6 +42,7 @@ type webServer struct {
 	config       WebConfig
 	certificates webCertificates
 	transport    *webtransport.Server
+	pending      pending // WebSockets before a valid Hello: apart from QUIC's, so that they do not keep native clients out
 
 	wg sync.WaitGroup // of each webConn's serve
 

@@ -26,7 +26,11 @@ const (
 	socketTexts    = 16                     // control messages that wait for their answer
 
 	unsentReady = 2 << 10              // bytes in the kernel at which the next packet is not given to it yet
-	unsentPoll  = 5 * time.Millisecond // how often it is asked then
+	unsentPoll  = 5 * time.Millisecond // how often it is asked then,
+	// unsentPollMost is how often at least: thousands who read nothing must not keep a relay busy.
+	unsentPollMost = 80 * time.Millisecond
+	// hurryTime is how long a WebSocket gets to its Hello while half of those that may be without one are.
+	hurryTime = 5 * time.Second
 )
 
 var errTextLong = &wire.FormatError{Part: "control message", Err: wire.ErrLimit, Detail: "is too long"}
@@ -51,12 +55,12 @@ func (ep *Endpoint) ServeWebSocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	block := AddressBlock(remote.Addr())
-	if !ep.pending.enter(block, ep.config.MaxHandshakes) {
+	if !ep.web.pending.enter(block, ep.config.MaxHandshakes) {
 		ep.stats.handshakesRefused.Add(1)
 		http.Error(w, errOverloaded.Error(), http.StatusServiceUnavailable)
 		return
 	}
-	leave := sync.OnceFunc(func() { ep.pending.leave(block) })
+	leave := sync.OnceFunc(func() { ep.web.pending.leave(block) })
 	defer leave()
 	tuned := &tunedWriter{ResponseWriter: w}
 	conn, err := websocket.Accept(tuned, r, &websocket.AcceptOptions{
@@ -69,7 +73,11 @@ func (ep *Endpoint) ServeWebSocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := newSocketCarrier(ep, conn, tuned.conn, ep.web.hosts(r))
-	deadline := time.AfterFunc(handshakeTimeout, c.abort)
+	patience := handshakeTimeout
+	if ep.web.pending.total() > ep.config.MaxHandshakes/2 {
+		patience = hurryTime
+	}
+	deadline := time.AfterFunc(patience, c.abort)
 	defer deadline.Stop()
 	newWebConn(ep, c, remote.Addr().Unmap(), socketPatience, func() {
 		deadline.Stop()
@@ -207,8 +215,8 @@ func (c *socketCarrier) finish() <-chan struct{} {
 
 // ready waits while the kernel has much that it cannot send yet: that would be seconds of a few talkers' media.
 func (c *socketCarrier) ready() {
-	for c.kernel != nil && unsent(c.kernel) > unsentReady {
-		time.Sleep(unsentPoll)
+	for poll := unsentPoll; c.kernel != nil && unsent(c.kernel) > unsentReady; poll = min(2*poll, unsentPollMost) {
+		time.Sleep(poll)
 	}
 }
 
