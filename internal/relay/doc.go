@@ -1,10 +1,12 @@
-// Package relay is the server: it puts sessions, rooms and the admin interface together.
+// Package relay is the server: it puts sessions, rooms, the page for browsers and the admin interface together.
 //
 //	internal/link.Endpoint ── Accept, Control ──> Relay (relay.go, session.go): who may do what
 //	          |  ^
 //	    Media |  | SendMedia                      admin.go, metrics.go: /healthz /readyz /metrics
 //	          v  |
 //	    internal/room: fan-out, sender keys as they came
+//	          ^
+//	http*.go  | ServeWebSocket, WebCertificates: the page (package web), /connect.json, /ws, https
 //
 // A relay forwards ciphertext. Nothing that this package reaches may import what decrypts: that is the
 // first promise as code, and a test holds it.
