@@ -8,7 +8,9 @@
  * @module page/model
  */
 
+import { foldName } from '../identity/fold.js';
 import { loudness } from './level-bar.js';
+import { WarningList } from './warning-list.js';
 
 /** @typedef {import('../room/client.js').EngineMessage} EngineMessage */
 /** @typedef {import('../room/client.js').Member} Member */
@@ -16,14 +18,13 @@ import { loudness } from './level-bar.js';
 
 /** How the microphone is. @typedef {'none' | 'asking' | 'on' | 'denied' | 'missing' | 'busy' | 'gone' | 'failed'} Mic */
 
-/** A warning that waits for the user; `changed` ones are about a key. @typedef {{code: string, member: string, text: string}} Warning */
+/** @typedef {import('./warning-list.js').Warning} Warning */
 
 /** Which parts of the page a message changes. @typedef {'state' | 'members' | 'levels' | 'control' | 'quality' | 'safety' | 'warnings' | 'error'} Part */
 
 const holdTalking = 400; // ms that somebody counts as talking after the last sound, so that rows do not flicker
 const calm = 1500; // ms that nobody else talks for before a talker moves to the top
 const loud = -40; // dBFS: speech into a muted microphone
-const maxWarnings = 8; // shown at once; a hostile relay must not fill the page
 
 /** See the module. */
 export class RoomModel {
@@ -34,7 +35,7 @@ export class RoomModel {
   /** @type {Map<string, number>} 0 to 1, of who talks */ levels = new Map();
   /** @type {Quality | null} */ quality = null;
   /** @type {string} '' while there is none */ safety = '';
-  /** @type {Warning[]} oldest first */ warnings = [];
+  #warnings = new WarningList((id) => this.members.get(id));
   /** @type {string} what broke, '' if nothing did */ broken = '';
   me = 0; // our own level, 0 to 1
   loudMe = false;
@@ -50,7 +51,8 @@ export class RoomModel {
   #othersAt = 0; // when somebody but the rising one was last heard, ms
   #arrivals = 0;
   /** @type {Map<string, number>} by id, larger is nearer to the top */ #rank = new Map();
-  /** @type {Set<string>} warnings that the user has seen, by code, name and key */ #acknowledged = new Set();
+  /** @type {Map<string, string>} folded by name as it was sent, of who is there */ #folded = new Map();
+  /** @type {Map<string, number>} how many wear a folded name */ #wearers = new Map();
 
   /** @param {string} room @param {{private: boolean, mode?: 'open' | 'radio'}} how */
   constructor(room, how) {
@@ -95,7 +97,7 @@ export class RoomModel {
   /** @param {import('../room/client.js').StateMessage} message @returns {Part[]} */
   #setState({ state, error }) {
     this.state = state;
-    if (state === 'joined') this.warnings = this.warnings.filter(({ code }) => code !== 'relay'); // it is back
+    if (state === 'joined') this.#warnings.drop('relay'); // it is back
     if (state === 'ended') this.error = error ?? null;
     if (state !== 'joined') {
       this.levels.clear();
@@ -109,8 +111,9 @@ export class RoomModel {
     this.members = new Map(list.map((member) => [member.id, member]));
     for (const id of this.#rank.keys()) if (!this.members.has(id)) this.#rank.delete(id);
     for (const { id } of list) if (!this.#rank.has(id)) this.#rank.set(id, -(++this.#arrivals)); // new ones go below
-    this.warnings = this.warnings.filter(({ member }) => member === '' || this.members.has(member));
-    for (const member of list) if (member.known === 'changed') this.#warn('name', member.id, '');
+    this.#countNames();
+    this.#warnings.membersChanged();
+    for (const member of list) if (member.known === 'changed') this.#warnings.add('name', member.id, '');
     this.#sort();
     return ['members', 'warnings', 'control', 'safety'];
   }
@@ -183,11 +186,32 @@ export class RoomModel {
     return count;
   }
 
-  /** Whether a name is worn by another member, too: then views show more of the key. @param {Member} member @returns {boolean} */
+  /** Counts who wears which name, once for each list: rows only look it up. */
+  #countNames() {
+    const folded = new Map();
+    this.#wearers.clear();
+    for (const { name } of this.members.values()) {
+      const fold = folded.get(name) ?? this.#folded.get(name) ?? foldName(name);
+      folded.set(name, fold);
+      this.#wearers.set(fold, (this.#wearers.get(fold) ?? 0) + 1);
+    }
+    this.#folded = folded;
+  }
+
+  /**
+   * Whether a name is worn by another member, too: then views show more of the key. Names are the same that are the same
+   * folded, so that a sign which prints nothing does not hide a twin.
+   *
+   * @param {Member} member @returns {boolean}
+   */
   ambiguous(member) {
-    const name = member.name.toLowerCase();
-    for (const other of this.members.values()) if (other.id !== member.id && other.name.toLowerCase() === name) return true;
-    return false;
+    const fold = this.#folded.get(member.name) ?? '';
+    return fold !== '' && (this.#wearers.get(fold) ?? 0) > 1;
+  }
+
+  /** @returns {readonly Warning[]} oldest first */
+  get warnings() {
+    return this.#warnings.list;
   }
 
   /** @param {string} code @param {string} member @param {string} text @returns {Part[]} */
@@ -196,27 +220,11 @@ export class RoomModel {
       this.broken = text;
       return ['error'];
     }
-    const warning = { code, member, text };
-    const same = (/** @type {Warning} */ other) => other.code === code && other.member === member;
-    if (this.#acknowledged.has(this.#keyOf(warning)) || this.warnings.some(same)) return [];
-    if (this.warnings.length >= maxWarnings) {
-      const light = this.warnings.findIndex((other) => other.code !== 'name'); // changed keys are never washed away
-      if (light < 0) return [];
-      this.warnings.splice(light, 1);
-    }
-    this.warnings.push(warning);
-    return ['warnings'];
-  }
-
-  /** @param {Warning} warning @returns {string} */
-  #keyOf({ code, member }) {
-    const { name = '', fingerprint = '' } = this.members.get(member) ?? {};
-    return JSON.stringify([code, name, fingerprint]);
+    return this.#warnings.add(code, member, text) ? ['warnings'] : [];
   }
 
   /** The user has seen a warning. @param {Warning} warning */
   acknowledge(warning) {
-    this.#acknowledged.add(this.#keyOf(warning));
-    this.warnings = this.warnings.filter((other) => other !== warning);
+    this.#warnings.acknowledge(warning);
   }
 }

@@ -85,16 +85,81 @@ test('many warnings do not wash away that a key has changed', () => {
   assert.equal(model.warnings[0].code, 'name');
 });
 
-test('a warning goes with whom it is about', () => {
+const warn = (code, id = '') => ({ type: 'warning', code, member: id, text: '' });
+const told = (model) => model.warnings.map(({ code, name, fingerprint, count }) => [code, name, fingerprint, count]);
+
+test('only a light warning goes with whom it is about', () => {
   const model = joined(member('me'), member('a'));
-  model.apply({ type: 'warning', code: 'no_key', member: 'a', text: '' }, 0);
+  for (const code of ['sound', 'outside', 'key']) model.apply(warn(code, 'a'), 0);
   model.apply(list(member('me')), 0);
-  assert.equal(model.warnings.length, 0);
+  assert.deepEqual(told(model), [['key', 'a', 'a', 1]]);
 });
 
-test('who wears a name that another wears too is ambiguous', () => {
-  const model = joined(member('me'), member('a', { name: 'Ben' }), member('b', { name: 'ben' }), member('c'));
-  assert.deepEqual(['a', 'b', 'c'].map((id) => model.ambiguous(model.members.get(id))), [true, true, false]);
+test('a relay that lets somebody leave and come back takes no warning away, nor the name in it', () => {
+  for (const code of ['members', 'key', 'no_key', 'name']) {
+    const model = joined(member('me'), member('a', { name: 'Ana' }));
+    model.apply(warn(code, 'a'), 0);
+    model.apply(list(member('me')), 0);
+    assert.deepEqual(told(model), [[code, 'Ana', 'a', 1]]);
+    model.apply(list(member('me'), member('other', { name: 'Ana', fingerprint: 'a' })), 150);
+    model.apply(warn(code, 'other'), 150);
+    assert.deepEqual(told(model), [[code, 'Ana', 'a', 1]]);
+    assert.equal(model.warnings[0].member, 'other', 'what the user chooses reaches who is there');
+    model.acknowledge(model.warnings[0]);
+    model.apply(warn(code, 'other'), 200);
+    assert.deepEqual(told(model), []);
+  }
+});
+
+test('a warning of an unknown member outlives every list', () => {
+  const model = joined(member('me'));
+  model.apply(warn('unknown_member', 'ghost'), 0);
+  model.apply(list(member('me'), member('a')), 0);
+  model.apply(list(member('me')), 0);
+  assert.deepEqual(told(model), [['unknown_member', '', '', 1]]);
+  model.acknowledge(model.warnings[0]);
+  assert.deepEqual(told(model), []);
+});
+
+test('many unknown members are one warning, and push out nothing', () => {
+  const model = joined(member('me'), member('a'));
+  model.apply(warn('members', 'a'), 0);
+  for (let i = 0; i < 5000; i++) model.apply(warn('unknown_member', 'ghost' + i), 0);
+  assert.deepEqual(told(model).map(([code]) => code), ['members', 'unknown_member']);
+  assert.ok(model.warnings[1].count > 4000);
+});
+
+test('warnings of one code cannot push out another: light ones go first, then they become one', () => {
+  const crowd = Array.from({ length: 30 }, (_, i) => member('m' + i));
+  const model = joined(member('me'), ...crowd);
+  for (const code of ['relay', 'outside', 'sound']) model.apply(warn(code, 'm0'), 0);
+  model.apply(warn('members', 'm0'), 0);
+  for (const code of ['key', 'no_key']) for (const { id } of crowd) model.apply(warn(code, id), 0);
+  model.apply(warn('names', 'm0'), 0);
+  model.apply(warn('names', 'm1'), 0);
+  model.apply(warn('unknown_member', 'ghost'), 0);
+  model.apply(list(member('me'), ...crowd, member('b', { known: 'changed' })), 0);
+  assert.ok(model.warnings.length <= 8);
+  const sum = {};
+  for (const { code, count } of model.warnings) sum[code] = (sum[code] ?? 0) + count;
+  assert.deepEqual(sum, { members: 1, key: 30, no_key: 30, names: 1, unknown_member: 1, name: 1 });
+  for (const warning of [...model.warnings]) model.acknowledge(warning);
+  for (const { id } of crowd) assert.deepEqual(model.apply(warn('key', id), 0), [], 'all of them are acknowledged');
+});
+
+test('a warning that comes before its member gets the name when it is known', () => {
+  const model = joined(member('me'));
+  model.apply(warn('key', 'a'), 0);
+  model.apply(list(member('me'), member('a')), 0);
+  model.apply(warn('key', 'a'), 0);
+  assert.deepEqual(told(model), [['key', 'a', 'a', 1]]);
+});
+
+test('who wears a name that another wears too is ambiguous, whatever cannot be seen in it', () => {
+  const names = { a: 'Ben', b: 'ben', c: 'c', d: '\u200b', e: '\u2060', f: 'Dan', g: 'Da\u200bn\u202e' };
+  const model = joined(member('me'), ...Object.entries(names).map(([id, name]) => member(id, { name })));
+  const ambiguous = Object.keys(names).filter((id) => model.ambiguous(model.members.get(id)));
+  assert.deepEqual(ambiguous, ['a', 'b', 'f', 'g']);
 });
 
 test('speech into a muted microphone is noticed', () => {

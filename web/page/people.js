@@ -8,20 +8,41 @@
 import { fill, h, setAttribute, setText } from './dom.js';
 import { icon } from './icons.js';
 import { identicon } from './identicon.js';
+import { foldName } from '../identity/fold.js';
 import { person as words, room as roomWords } from './words.js';
 
 /** @typedef {import('../room/client.js').Member} Member */
 /** @typedef {import('./model.js').RoomModel} RoomModel */
 
 const skeletons = 3;
+const maxRows = 200; // more are only counted: a relay may tell of thousands
 
 /** Signs that turn the direction of a text: in a name they would reorder the sentence around it. */
 const directions = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
-/** What somebody is called here. @param {Member} member @returns {string} */
-export function nameOf(member) {
-  const name = member.name.replace(directions, '').trim();
-  return name === '' ? words.noName : name;
+/**
+ * What somebody is called here; by their key if their name shows nothing.
+ *
+ * @param {Pick<Member, 'name' | 'fingerprint'>} member @returns {string}
+ */
+export function nameOf({ name, fingerprint }) {
+  if (foldName(name) !== '') return name.replace(directions, '').trim();
+  return fingerprint.slice(0, 9) || words.noName;
+}
+
+/**
+ * Who gets a row: at most maxRows, and whoever talks is among them. @param {RoomModel} model
+ *
+ * @returns {Member[]} in the order of the model
+ */
+function shownOf({ order, members, levels }) {
+  if (order.length <= maxRows) return order.flatMap((id) => members.get(id) ?? []);
+  const chosen = new Set([order[0], ...levels.keys()].slice(0, maxRows));
+  for (const id of order) {
+    if (chosen.size >= maxRows) break;
+    chosen.add(id);
+  }
+  return order.flatMap((id) => (chosen.has(id) && members.get(id)) || []);
 }
 
 /** What is said under a name, and how serious it is. @param {Member} member @param {RoomModel} model @param {number} volume */
@@ -92,7 +113,8 @@ export class People {
   #outsideList = h('ul', { class: 'people', role: 'list' });
   #outside = h('section', { class: 'outside' }, this.#outsideTitle, this.#outsideNote, this.#outsideList);
   #alone = h('div', { class: 'alone' });
-  element = h('div', { class: 'people-area' }, this.#list, this.#alone, this.#outside);
+  #more = h('p', { class: 'hint', 'data-note': 'more' });
+  element = h('div', { class: 'people-area' }, this.#list, this.#alone, this.#outside, this.#more);
   /** @type {Map<string, Row>} */ #rows = new Map();
   #open;
   #volume;
@@ -113,24 +135,30 @@ export class People {
     setAttribute(this.#list, 'aria-busy', waiting);
     this.#alone.hidden = waiting || model.others() > 0;
     if (waiting) return this.#skeleton();
+    for (const old of this.#list.querySelectorAll('.skeleton')) old.remove();
+    this.#arrange(model);
+    setText(this.#outsideNote, model.private ? roomWords.outsideNote : roomWords.outsideNoteOpen);
+    this.#setLevels(model);
+  }
+
+  /** Makes the rows, and takes away those that are none any more. @param {RoomModel} model */
+  #arrange(model) {
+    const shown = shownOf(model);
+    const ids = new Set(shown.map(({ id }) => id));
     for (const [id, row] of this.#rows) {
-      if (model.members.has(id)) continue;
+      if (ids.has(id)) continue;
       row.element.remove();
       this.#rows.delete(id);
     }
-    for (const old of this.#list.querySelectorAll('.skeleton')) old.remove();
     /** @type {HTMLElement[]} */ const inside = [];
     /** @type {HTMLElement[]} */ const outside = [];
-    for (const id of model.order) {
-      const member = model.members.get(id);
-      if (!member) continue;
-      (member.outside ? outside : inside).push(this.#row(member, model).element);
-    }
+    for (const member of shown) (member.outside ? outside : inside).push(this.#row(member, model).element);
     arrange(this.#list, inside);
     arrange(this.#outsideList, outside);
     this.#outside.hidden = outside.length === 0;
-    setText(this.#outsideNote, model.private ? roomWords.outsideNote : roomWords.outsideNoteOpen);
-    this.levels(model);
+    const more = model.members.size - shown.length;
+    this.#more.hidden = more === 0;
+    setText(this.#more, more === 0 ? '' : roomWords.more(more));
   }
 
   /** @param {Member} member @param {RoomModel} model @returns {Row} */
@@ -142,7 +170,7 @@ export class People {
   }
 
   #skeleton() {
-    this.#outside.hidden = true;
+    this.#outside.hidden = this.#more.hidden = true;
     if (this.#list.childElementCount > 0) return;
     fill(this.#list, h('li', { class: 'unseen' }, roomWords.waiting));
     for (let i = 0; i < skeletons; i++) {
@@ -154,6 +182,12 @@ export class People {
 
   /** Who talks, and how loud. @param {RoomModel} model */
   levels(model) {
+    if (this.#rows.size > 0 && [...model.levels.keys()].some((id) => !this.#rows.has(id))) this.#arrange(model);
+    this.#setLevels(model);
+  }
+
+  /** @param {RoomModel} model */
+  #setLevels(model) {
     for (const [id, row] of this.#rows) {
       const member = model.members.get(id);
       if (!member) continue;

@@ -1,5 +1,5 @@
 /**
- * Warnings across the full width of the room. A changed key stays until the user has said what it is.
+ * Warnings across the full width of the room. Which stay, and with which name, is warning-list.js's.
  *
  * @module page/warnings
  */
@@ -19,6 +19,7 @@ export class Warnings {
   #person;
   #safety;
   #shown = '';
+  /** @type {Map<Warning, HTMLElement>} */ #trusts = new Map();
 
   /** @param {Call} call @param {{person: (id: string) => void, safety: () => void}} open */
   constructor(call, { person, safety }) {
@@ -29,36 +30,44 @@ export class Warnings {
 
   show() {
     const { warnings, members } = this.#call.model;
-    const key = JSON.stringify(warnings.map(({ code, member, text }) => [code, members.get(member)?.name, member, text]));
-    if (key === this.#shown) return; // or screen readers would say them again
-    this.#shown = key;
-    fill(this.element, ...warnings.map((warning) => warning.code === 'name' ? this.#changed(warning) : this.#other(warning)));
-  }
-
-  /** @param {Warning} warning @returns {string} */
-  #name({ member }) {
-    const found = this.#call.model.members.get(member);
-    return found ? nameOf(found) : '';
+    const key = JSON.stringify(warnings.map(({ code, name, fingerprint, text, count }) => [code, name, fingerprint, text, count]));
+    if (key !== this.#shown) { // or screen readers would say them again
+      this.#shown = key;
+      this.#trusts.clear();
+      fill(this.element, ...warnings.map((warning) => (
+        warning.code === 'name' && warning.member !== '' ? this.#changed(warning) : this.#other(warning))));
+    }
+    for (const [warning, trust] of this.#trusts) trust.hidden = !members.has(warning.member); // who is away cannot be trusted
   }
 
   /** @param {Warning} warning */
   #changed(warning) {
-    const name = this.#name(warning) || words.somebody;
-    const { member } = warning;
+    const name = warning.fingerprint ? nameOf(warning) : words.somebody;
+    const trust = button(words.trust, '', () => this.#call.trust(warning.member));
+    this.#trusts.set(warning, trust);
     return h('section', { class: 'warning danger', 'data-warning': 'name' }, icon('warning'),
       h('div', { class: 'warning-words' },
         h('h2', {}, words.changedTitle(name)),
         h('p', {}, words.changedText(name)),
+        h('p', { class: 'hint' }, h('bdi', {}, warning.fingerprint)),
         h('div', { class: 'buttons' },
-          button(words.look, 'primary', () => this.#person(member)),
-          button(words.trust, '', () => this.#call.trust(member)),
+          button(words.look, 'primary', () => this.#look(warning.member)),
+          trust,
           button(words.keep, '', () => this.#call.acknowledge(warning)))));
+  }
+
+  /** Who is away has no sheet. @param {string} member */
+  #look(member) {
+    if (this.#call.model.members.has(member)) this.#person(member);
+    else this.#safety();
   }
 
   /** @param {Warning} warning */
   #other(warning) {
-    const text = words.texts[warning.code]?.(this.#name(warning)) ?? (warning.text || words.unknown(warning.code));
-    const compare = ['members', 'unknown_member'].includes(warning.code);
+    const { code, count } = warning;
+    const name = count > 1 ? words.several(count) : warning.fingerprint ? nameOf(warning) : '';
+    const text = words.texts[code]?.(name) ?? (warning.text || words.unknown(code));
+    const compare = ['members', 'unknown_member', 'name'].includes(code);
     return h('section', { class: 'warning', 'data-warning': warning.code }, icon('warning'),
       h('div', { class: 'warning-words' }, h('p', {}, text),
         h('div', { class: 'buttons' },
