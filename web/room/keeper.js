@@ -30,6 +30,7 @@ const MAX_KEYS_UNKNOWN = 64; // of senders that the relay has not told of
 const MAX_MEMBERS = 20_000;
 const UNKNOWN_FETCH = 1000; // ms after which the list is fetched for them
 const UNKNOWN_WARN = 10_000; // after which people are warned, and the message is dropped
+const MAX_UNKNOWN_WARNED = 1024; // senders whom nobody knows, of whom people are told one by one
 const RETRY_AFTER = 1000; // ms after work that failed
 
 /**
@@ -77,8 +78,8 @@ export class Keeper {
   #alone = false;
   /** @type {UnknownKey[]} */
   #unknown = [];
-  /** @type {Set<string>} */
-  #warned = new Set();
+  /** @type {Map<string, Set<string>>} ids by code: what the relay makes up for one leaves room for the others */
+  #warned = new Map();
   #inputs = noInputs();
   #running = false;
   #again = false;
@@ -428,9 +429,9 @@ export class Keeper {
    * @param {string} id
    */
   #warn(code, id) {
-    const what = `${code} ${id}`;
-    if (this.#warned.has(what) || this.#warned.size >= MAX_MEMBERS) return;
-    this.#warned.add(what);
+    const warned = this.#warned.get(code) ?? new Set();
+    if (warned.has(id) || warned.size >= (code === 'unknown_member' ? MAX_UNKNOWN_WARNED : MAX_MEMBERS)) return;
+    this.#warned.set(code, warned.add(id));
     this.#at.warn(code, id);
   }
 }

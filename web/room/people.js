@@ -2,6 +2,7 @@
  * Who the members are to us: whether their names came with another key before.
  *
  *     meet --> one after the other --> KnownNames.check --> 'changed': warn
+ *                                                       '--> names are not kept: warn, once
  *
  * Names are kept in a database, so this takes a while; who left meanwhile is not looked at.
  * @module
@@ -65,6 +66,7 @@ export class People {
   /** @type {Promise<void>} */
   #last = Promise.resolve();
   #outside = false; // somebody who is outside was told of
+  #forgetful = false; // it was told that names are not kept
 
   /**
    * @param {object} at
@@ -106,10 +108,21 @@ export class People {
   async #check(m) {
     if (!this.#waiting.has(m.id)) return;
     const known = this.#isOurName(m) ? 'changed' : await this.#at.names.check(m.name, m.identity);
+    this.#lookAtTrouble(m);
     if (!this.#waiting.delete(m.id)) return;
     this.#known.set(m.id, known);
     if (known === 'changed') this.#at.warn('name', m);
     if (known !== 'new') this.#at.changed();
+  }
+
+  /**
+   * Warns once a stay when names are not kept: nobody is warned of these when they come with another key later.
+   * @param {Present} m at whom it was found
+   */
+  #lookAtTrouble(m) {
+    if (this.#forgetful || !this.#at.names.trouble) return;
+    this.#forgetful = true;
+    this.#at.warn('names', m);
   }
 
   /**
@@ -128,6 +141,7 @@ export class People {
    */
   async trust(m) {
     await this.#at.names.trust(m.name, m.identity);
+    this.#lookAtTrouble(m);
     if (!this.#known.has(m.id)) return; // it left
     this.#known.set(m.id, 'same');
     this.#at.changed();
