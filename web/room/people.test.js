@@ -12,7 +12,7 @@ import { People, StayStorage } from './people.js';
 
 /** People with a storage, and the codes that they warned of. */
 async function peopleWith(storage) {
-  const [identity, other] = await Promise.all([Identity.generate(), Identity.generate()]);
+  const [{ identity }, { identity: other }] = await Promise.all([Identity.generate(), Identity.generate()]);
   const names = await KnownNames.open(identity, storage);
   const codes = [];
   const people = new People({
