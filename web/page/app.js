@@ -85,19 +85,19 @@ export class App {
   async open({ room, secret }) {
     const { prefs, secrets } = this.#world;
     const badSecret = secret !== '' && !(await secrets.valid(secret));
-    const known = badSecret || secret !== '' || room === '' ? secret : await prefs.secret(room);
+    const kept = room === '' ? '' : await prefs.secret(room);
     const elsewhere = room !== '' && await Presence.elsewhere(room);
-    this.#showDoor({ room, secret: badSecret ? '' : known, badSecret, elsewhere });
+    this.#showDoor({ room, secret: badSecret || secret === '' ? kept : secret, kept, badSecret, elsewhere });
   }
 
-  /** @param {{room: string, secret: string, badSecret: boolean, elsewhere: boolean}} at */
-  #showDoor({ room, secret, badSecret, elsewhere }) {
+  /** @param {{room: string, secret: string, kept: string, badSecret: boolean, elsewhere: boolean}} at */
+  #showDoor({ room, secret, kept, badSecret, elsewhere }) {
     const { prefs, devices, secrets } = this.#world;
     this.#clear();
     this.#tell('door');
     document.title = room ? `${room} - wzp` : 'wzp';
     const door = new Door({
-      room, secret, badSecret, elsewhere, devices,
+      room, secret, kept, badSecret, elsewhere, devices,
       name: prefs.get('name'),
       offline: !navigator.onLine,
       newSecret: () => secrets.generate(),
@@ -124,7 +124,7 @@ export class App {
     void devices.wake();
     this.#wish = { ...wish, microphone: null };
     prefs.set('name', wish.name);
-    if (wish.secret) prefs.setSecret(wish.room, wish.secret);
+    if (wish.secret && !wish.replaces) prefs.setSecret(wish.room, wish.secret);
     if (roomPath(wish.room) !== location.pathname) history.pushState(null, '', roomPath(wish.room));
     document.title = `${wish.room} - wzp`;
     this.#tell('joining');
@@ -166,6 +166,7 @@ export class App {
   #changed(call, parts) {
     if (call !== this.#call) return;
     const { model } = call;
+    if (parts.includes('state') && model.state === 'joined') this.#replaceSecret();
     if (parts.includes('error')) this.#bars.error(model.broken);
     if (model.state === 'ended') return this.#showEnded(model.error);
     this.#view?.changed(parts);
@@ -177,6 +178,14 @@ export class App {
     if (parts.includes('levels')) this.#level?.(model.me);
   }
 
+  /** The user is in with the invite that they chose over the kept one. */
+  #replaceSecret() {
+    const wish = this.#wish;
+    if (!wish?.replaces) return;
+    wish.replaces = false;
+    this.#world.prefs.setSecret(wish.room, wish.secret);
+  }
+
   /** @param {{code: string, text: string} | null} error */
   #showEnded(error) {
     this.#clear();
@@ -185,7 +194,7 @@ export class App {
     const room = wish?.room ?? '';
     const screen = endedScreen(error, {
       again: () => wish && this.#join(wish),
-      door: () => void this.open({ room, secret: '' }),
+      door: () => void this.open({ room, secret: wish?.replaces ? wish.secret : '' }),
     });
     this.#root.append(screen);
     screen.querySelector('h1')?.focus();

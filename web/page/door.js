@@ -14,7 +14,8 @@ import { bar, door as words } from './words.js';
  * @typedef {object} DoorOptions
  * @property {string} room from the address, '' if none
  * @property {string} name as last time
- * @property {string} secret '' if there is none
+ * @property {string} secret of the address, or the kept one; '' if there is none
+ * @property {string} kept the secret of this room from before, '' if there is none
  * @property {boolean} badSecret the address had one that cannot be right
  * @property {boolean} elsewhere this room is open in another tab
  * @property {boolean} offline
@@ -26,24 +27,33 @@ import { bar, door as words } from './words.js';
  * @property {() => void} settings
  */
 
-/** @typedef {{room: string, name: string, secret: string, microphone: import('./devices.js').Microphone | null}} Wish */
+/**
+ * `replaces`: the user chose this secret over the kept one, which is given up once they are in.
+ *
+ * @typedef {{room: string, name: string, secret: string, replaces?: boolean, microphone: import('./devices.js').Microphone | null}} Wish
+ */
 
 /** See the module. */
 export class Door {
   element;
   #options;
   #mic;
+  #two;
   #secret;
   #room;
   #name;
   #form;
   #join = h('button', { type: 'submit', class: 'button primary large' }, words.join);
+  #openly = h('div', { class: 'stack tight', 'data-part': 'openly' },
+    h('button', { type: 'button', class: 'button quiet', onclick: () => this.#enter('') }, icon('unlock'), words.enterOpen),
+    h('p', { class: 'hint' }, words.enterOpenHint));
   #offline = h('p', { class: 'note', role: 'status' });
 
   /** @param {DoorOptions} options */
   constructor(options) {
     this.#options = options;
-    this.#secret = options.secret;
+    this.#two = options.kept !== '' && options.secret !== '' && options.kept !== options.secret;
+    this.#secret = this.#two ? '' : options.secret; // of two, neither before the user has chosen
     this.#mic = new MicCheck(options.devices);
     this.#room = new Field('room', words.room, options.room, words.roomHint);
     this.#name = new Field('name', words.name, options.name, words.nameHint);
@@ -51,6 +61,18 @@ export class Door {
     this.#form = this.#makeForm();
     this.element = h('div', { class: 'door' }, this.#head(), h('main', { class: 'card' }, this.#form), this.#foot());
     this.setOffline(options.offline);
+    this.#arm();
+  }
+
+  /** Offers only what the user can mean: a cut-off link is none into an open room, and of two invites one must be chosen. */
+  #arm() {
+    this.#join.disabled = this.#two && this.#secret === '';
+    this.#join.hidden = this.#cutOff();
+    this.#openly.hidden = !this.#join.hidden;
+  }
+
+  #cutOff() {
+    return this.#options.badSecret && this.#secret === '';
   }
 
   /** What must wait until the door is on the page. */
@@ -99,25 +121,44 @@ export class Door {
     const { room, badSecret, elsewhere } = this.#options;
     return h('form', { class: 'stack', noValidate: true, onsubmit: (/** @type {Event} */ event) => this.#submit(event) },
       room ? this.#title() : this.#room.element,
-      badSecret && h('p', { class: 'trouble', role: 'alert', 'data-note': 'secret' }, icon('warning'), h('span', {}, words.badSecret)),
+      badSecret && h('p', { class: 'trouble', role: 'alert', 'data-note': 'secret' }, icon('warning'),
+        h('span', {}, this.#secret ? words.badSecretKept : words.badSecret)),
+      this.#two && this.#choice(),
       elsewhere && h('p', { class: 'note', role: 'status', 'data-note': 'tab' }, bar.otherTab),
       this.#name.element,
       this.#mic.element,
       this.#offline,
-      this.#join);
+      this.#join,
+      this.#openly);
+  }
+
+  /** Which of two invites. */
+  #choice() {
+    const one = (/** @type {'kept' | 'link'} */ which, /** @type {string} */ secret) => h('label', { class: 'invite-choice' },
+      h('input', { type: 'radio', name: 'invite', value: which, onchange: () => {
+        this.#secret = secret;
+        this.#arm();
+      } }),
+      h('span', {}, words.invites[which][0], h('span', { class: 'hint' }, words.invites[which][1])));
+    const { kept, secret } = this.#options;
+    return h('fieldset', { class: 'stack tight', 'data-note': 'invites' },
+      h('legend', { class: 'note' }, words.otherInvite), one('kept', kept), one('link', secret));
   }
 
   #title() {
-    const lock = h('p', { class: 'lock', 'data-private': this.#secret !== '' });
+    const lock = h('p', { class: 'lock' });
     const render = () => {
-      setAttribute(lock, 'data-private', this.#secret !== '');
-      fill(lock, icon(this.#secret ? 'lock' : 'unlock'), h('span', {}, this.#secret ? words.privateRoom : words.openRoom));
-      forget.hidden = this.#secret === '';
+      const locked = this.#two || this.#secret !== '';
+      setAttribute(lock, 'data-private', locked);
+      fill(lock, icon(locked ? 'lock' : 'unlock'), h('span', {}, locked ? words.privateRoom : words.openRoom));
+      forget.hidden = this.#two || !locked;
+      lock.hidden = this.#cutOff(); // it is not known what the room is
     };
     const forget = h('button', { type: 'button', class: 'link', onclick: () => {
       this.#secret = '';
       this.#options.forget();
       render();
+      this.#arm();
     } }, words.forget);
     render();
     return h('div', { class: 'door-title' }, h('h1', { dir: 'auto' }, this.#options.room), lock, forget);
@@ -140,11 +181,16 @@ export class Door {
   /** @param {Event} event */
   #submit(event) {
     event.preventDefault();
+    if (!this.#join.disabled && !this.#join.hidden) this.#enter(this.#secret);
+  }
+
+  /** @param {string} secret '' to enter openly */
+  #enter(secret) {
     const { room, fault } = this.#options.room ? { room: this.#options.room, fault: null } : roomName(this.#room.input.value);
     this.#room.fault(fault ? words.faults.room[fault] : '');
     const name = this.#checkedName();
     if (fault) return this.#room.input.focus();
-    if (name !== null) this.#go({ room, name, secret: this.#secret });
+    if (name !== null) this.#go({ room, name, secret, replaces: this.#two && secret !== this.#options.kept });
   }
 
   /** @returns {string | null} null if there is none: the field says so */

@@ -22,8 +22,15 @@ export const door = {
   openRoom: 'Open room: anybody who knows the name can enter.',
   forget: 'Forget the invite',
   forgotten: 'The invite is forgotten on this device.',
-  badSecret: 'The invite in this link is not complete. Ask for the link again and copy all of it. '
-    + 'Without it you would be outside.',
+  badSecret: 'The invite in this link is not complete. Ask for the link again and copy all of it.',
+  badSecretKept: 'The invite in this link is not complete. You have one from before: Join uses that one.',
+  enterOpen: 'Enter as an open room',
+  enterOpenHint: 'Anybody who knows the name can then hear you. Those who have the invite do not.',
+  otherInvite: 'This is another invite than last time. Which one do you use?',
+  invites: {
+    kept: ['The one from last time', 'Those you were here with can hear you.'],
+    link: ['The one in this link', 'Whoever made it, and all who have it, can hear you. It is kept instead.'],
+  },
   otherRoom: 'Another room',
   settings: 'Settings',
   safe: 'Speech is encrypted on this device, for the people in the room. Whoever serves this page could change it: '
