@@ -306,6 +306,18 @@ func IsLocal(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
+// LocalOnly lets only requests to h through whose Host is this machine's own name. It is for servers on loopback: a page
+// of elsewhere whose name was made to lead here (DNS rebinding) would else be of the same origin as this one.
+func LocalOnly(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !IsLocal(r.Host) {
+			http.Error(w, "this page is at localhost only", http.StatusMisdirectedRequest)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
 // NewServer returns a server for h with limits on what one connection may cost. Connections that h hijacks, which
 // WebSockets are, are free of its time limits from then on. What it reports, such as failed handshakes, is for debugging.
 func NewServer(h http.Handler, log *slog.Logger) *http.Server {

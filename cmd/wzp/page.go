@@ -28,7 +28,9 @@ import (
 const (
 	connectFresh   = 5 * time.Second  // how long what a relay said about itself is not asked again
 	connectStale   = time.Hour        // how long it serves while the relay's http port cannot be reached
-	connectTimeout = 15 * time.Second // for the relay to answer
+	connectTimeout = 15 * time.Second // for the relay to answer, at the start
+	connectAgain   = 2 * time.Second  // for it to answer while there is an answer that serves: browsers wait for 5 s
+	connectLast    = 4 * time.Second  // for it to answer when there is no such answer any more
 	connectSize    = 64 << 10         // of its answer, bytes
 	connectHashes  = 8                // certificates in it
 )
@@ -52,7 +54,7 @@ func (c *pageCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ln, err := net.Listen("tcp", c.Listen)
+	ln, err := web.Listen(c.Listen)
 	if err != nil {
 		return listenError("--listen", c.Listen, "", err)
 	}
@@ -144,7 +146,6 @@ func pageClient() *http.Client {
 	transport.MaxResponseHeaderBytes = 16 << 10
 	return &http.Client{
 		Transport:     transport,
-		Timeout:       connectTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
@@ -158,7 +159,9 @@ type relayPage struct {
 
 	mu     sync.Mutex // guards what follows; held while the relay is asked, so that it is asked once
 	answer relayAnswer
-	failed string // what was last said about a failure
+	tried  time.Time // when the relay was last asked, and
+	err    error     // what came of it; nil if the answer serves
+	failed string    // what was last said about a failure
 }
 
 // relayAnswer is a checked /connect.json of a relay.
@@ -171,8 +174,11 @@ type relayAnswer struct {
 
 // serve answers until ctx is done.
 func (p *relayPage) serve(ctx context.Context, ln net.Listener) error {
-	server := web.NewServer(p, slog.New(slog.DiscardHandler))
-	server.BaseContext = func(net.Listener) context.Context { return ctx }
+	handler := p.handler(ctx)
+	if ln.Addr().(*net.TCPAddr).IP.IsLoopback() {
+		handler = web.LocalOnly(handler)
+	}
+	server := web.NewServer(handler, slog.New(slog.DiscardHandler))
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(ln) }()
 	select {
@@ -185,44 +191,65 @@ func (p *relayPage) serve(ctx context.Context, ln net.Listener) error {
 	if server.Shutdown(patience) != nil {
 		server.Close()
 	}
-	<-ended
+	err := <-ended
 	p.client.CloseIdleConnections()
+	if !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("the page's port failed: %w", err)
+	}
 	return nil
 }
 
-// ServeHTTP implements http.Handler.
-func (p *relayPage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	var connect web.Connect
-	if r.URL.Path == web.ConnectPath {
-		if err := p.refresh(r.Context()); err != nil {
-			http.Error(w, oneLine(err), http.StatusBadGateway)
-			return
+// handler serves the page until ctx is done. The relay is asked in ctx, not in that of a request: a browser that gives
+// up does not end it for the others that wait.
+func (p *relayPage) handler(ctx context.Context) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var connect web.Connect
+		if r.URL.Path == web.ConnectPath {
+			if err := p.refresh(ctx); err != nil {
+				http.Error(w, oneLine(err), http.StatusBadGateway)
+				return
+			}
+			p.mu.Lock()
+			connect = p.answer.connect
+			p.mu.Unlock()
 		}
-		p.mu.Lock()
-		connect = p.answer.connect
-		p.mu.Unlock()
-	}
-	web.Handler(func() web.Connect { return connect }).ServeHTTP(w, r)
+		web.Handler(func() web.Connect { return connect }).ServeHTTP(w, r)
+	})
 }
 
-// refresh asks the relay about itself, unless it did so a moment ago. While its http port cannot be reached, what it
-// said before serves on: its UDP port may be fine.
+// refresh asks the relay about itself, unless it did so a moment ago, when what came of that holds: whoever waited for
+// it need not wait again. While its http port cannot be reached, what it said before serves on: its UDP port may be fine.
 func (p *relayPage) refresh(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := time.Now()
-	if age := now.Sub(p.answer.at); !p.answer.at.IsZero() && age < connectFresh {
-		return nil
+	if !p.tried.IsZero() && time.Since(p.tried) < connectFresh {
+		return p.err
 	}
-	answer, err := p.ask(ctx)
+	err := p.refreshLocked(ctx)
+	p.tried, p.err = time.Now(), err
+	return err
+}
+
+func (p *relayPage) refreshLocked(ctx context.Context) error {
+	now := time.Now()
+	serves := !p.answer.at.IsZero() && now.Sub(p.answer.at) < connectStale
+	patience := connectLast
+	switch {
+	case p.answer.at.IsZero():
+		patience = connectTimeout
+	case serves:
+		patience = connectAgain
+	}
+	asking, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	answer, err := p.ask(asking)
 	if err == nil {
 		if err = p.trust(answer); err == nil {
 			p.answer, p.answer.at, p.failed = *answer, now, ""
 			return nil
 		}
 	}
-	unreachable := new(unreachableError)
-	if errors.As(err, &unreachable) && !p.answer.at.IsZero() && now.Sub(p.answer.at) < connectStale {
+	if errors.As(err, new(*unreachableError)) && serves {
 		return nil
 	}
 	if text := oneLine(err); ctx.Err() == nil && p.failed != text && !p.answer.at.IsZero() {
@@ -275,12 +302,16 @@ func (p *relayPage) fetchError(err error) error {
 	if errors.Is(err, http.ErrSchemeMismatch) {
 		return fmt.Errorf("%s speaks http, not https: give --relay http://%s if nobody else is between", p.base, p.base.Host)
 	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = errors.New("it does not answer in time")
+	}
 	return &unreachableError{fmt.Errorf("cannot reach the relay at %s: %w", p.base, err)}
 }
 
 // trust checks the key of an answer against the one that was given, or was there before. A first one is kept if the
 // relay has proved that it is its own. It is kept for both ports: the page's, which the user named, and the UDP port,
-// which "wzp join" is given.
+// which "wzp join" is given, if that is of the same host: the signature does not cover the URL, so a page could else
+// have its key kept for somebody else's relay.
 func (p *relayPage) trust(a *relayAnswer) error {
 	if p.wanted != (identity.Fingerprint{}) {
 		if got := a.key.Fingerprint(); got != p.wanted {
@@ -290,7 +321,7 @@ func (p *relayPage) trust(a *relayAnswer) error {
 		return nil
 	}
 	addrs := []string{p.addr()}
-	if a.addr != "" && a.addr != addrs[0] {
+	if host, _, err := net.SplitHostPort(a.addr); err == nil && strings.EqualFold(host, p.base.Hostname()) && a.addr != addrs[0] {
 		addrs = append(addrs, a.addr)
 	}
 	for _, addr := range addrs { // all of them before one is kept

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -134,6 +135,10 @@ func TestPage(t *testing.T) {
 		t.Errorf("long after the relay went: %d %q", status, text)
 	}
 	newPageRelay(t, testIdentity(2), http)
+	if status, text := getText(t, address+web.ConnectPath); status != 502 || !strings.Contains(text, "cannot reach") {
+		t.Errorf("a moment after the relay was asked: %d %q", status, text)
+	}
+	p.expire(0)
 	if status, text := getText(t, address+web.ConnectPath); status != 502 || !strings.Contains(text, "another key") {
 		t.Errorf("another relay in its place: %d %q", status, text)
 	}
@@ -144,11 +149,11 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// expire makes what a page knows older.
+// expire makes what a page knows older, and has it ask again.
 func (p *relayPage) expire(by time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.answer.at = p.answer.at.Add(-by)
+	p.answer.at, p.tried = p.answer.at.Add(-by), time.Time{}
 }
 
 func TestPageKey(t *testing.T) {
@@ -191,6 +196,139 @@ func TestPageKnownToJoin(t *testing.T) {
 	}
 	if is, _ := relays.Verify(r.HTTPAddr().String(), testIdentity(1).Public()); is {
 		t.Error("the key was kept all the same")
+	}
+}
+
+// TestPageKeepsOnlyItsHost: a relay that names another host for its UDP port has no key kept for that.
+func TestPageKeepsOnlyItsHost(t *testing.T) {
+	for udp, kept := range map[string]bool{
+		"127.0.0.1:4433": true, "voice.example.org:4433": false, "localhost:4433": false, "127.0.0.1.example.org:4433": false,
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			c := goodConnect(testIdentity(1))
+			c.WebTransport.Port, c.WebTransport.Path, c.WebTransport.URL = 0, "", "https://"+udp+"/wt"
+			_ = json.NewEncoder(w).Encode(c)
+		}))
+		known := filepath.Join(t.TempDir(), "known_relays")
+		p, err := (&pageCmd{Relay: server.URL, KnownRelays: known}).page()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.refresh(t.Context()); err != nil {
+			t.Errorf("%s: %v", udp, err)
+		}
+		relays, err := identity.OpenKnownRelays(known)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if is, err := relays.Verify(p.base.Host, testIdentity(1).Public()); !is || err != nil {
+			t.Errorf("%s: the page's address is not kept: %v", udp, err)
+		}
+		if is, err := relays.Verify(udp, testIdentity(1).Public()); is != kept || err != nil {
+			t.Errorf("%s: kept %v, %v, want %v", udp, is, err, kept)
+		}
+		p.client.CloseIdleConnections()
+		server.Close()
+	}
+}
+
+// swallow is a transport to a relay that does not answer any more.
+type swallow struct{ asked atomic.Int32 }
+
+func (s *swallow) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.asked.Add(1)
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
+// TestPageOfSilentRelay: while the relay swallows packets, browsers have the answer of before within their 5 s, however
+// many they are.
+func TestPageOfSilentRelay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		transport := new(swallow)
+		p := &relayPage{base: &url.URL{Scheme: "https", Host: "voice.example.org"}, client: &http.Client{Transport: transport},
+			answer: relayAnswer{connect: *goodConnect(testIdentity(1)), at: time.Now()}}
+		h := p.handler(t.Context())
+		round := func(status, asked int, patience time.Duration) {
+			t.Helper()
+			start := time.Now()
+			for range 20 { // one after the other, as the mutex has those that come at once
+				w := httptest.NewRecorder()
+				h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, web.ConnectPath, nil))
+				if took := time.Since(start); w.Code != status || took > patience {
+					t.Errorf("%d after %v, want %d within %v", w.Code, took, status, patience)
+				}
+			}
+			if got := int(transport.asked.Load()); got != asked {
+				t.Errorf("the relay was asked %d times, want %d", got, asked)
+			}
+		}
+		time.Sleep(connectFresh)
+		round(http.StatusOK, 1, connectAgain)
+		round(http.StatusOK, 1, 0)
+		time.Sleep(connectFresh)
+		round(http.StatusOK, 2, connectAgain)
+		time.Sleep(connectStale)
+		round(http.StatusBadGateway, 3, connectLast)
+		round(http.StatusBadGateway, 3, 0)
+	})
+}
+
+// TestPageIsLocal: a name that leads to this machine is not this page's (DNS rebinding).
+func TestPageIsLocal(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(goodConnect(testIdentity(1)))
+	}))
+	defer server.Close()
+	p, err := (&pageCmd{Relay: server.URL, RelayKey: testIdentity(1).Fingerprint().String()}).page()
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := servePage(t, p)
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	for host, want := range map[string]int{
+		"localhost": 200, "localhost:1": 200, "127.0.0.1:8081": 200, "[::1]:8081": 200, "[::1]": 200,
+		"evil.example": 421, "evil.example:8081": 421, "localhost.evil.example": 421, "192.0.2.1:8081": 421,
+	} {
+		for _, path := range []string{"/", web.ConnectPath} {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+path, http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Host = host
+			answer, err := client.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer.Body.Close()
+			if answer.StatusCode != want {
+				t.Errorf("%s at %q: %d, want %d", path, host, answer.StatusCode, want)
+			}
+		}
+	}
+}
+
+// TestTakenLocalhost: another program on [::1] would be of the page's origin.
+func TestTakenLocalhost(t *testing.T) {
+	other, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		return // no [::1] here, so nobody can take it
+	}
+	defer other.Close()
+	_, port, _ := net.SplitHostPort(other.Addr().String())
+	for _, host := range []string{"127.0.0.1", "localhost"} {
+		addr := host + ":" + port
+		page := &pageCmd{Relay: "http://127.0.0.1:1", Listen: addr, RelayKey: testIdentity(1).Fingerprint().String()}
+		want := "cannot listen on --listen " + addr + ": on [::1], where browsers look for localhost first, a program has this port already"
+		if err := page.Run(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("wzp page: %v", err)
+		}
+		_, err := relay.New(relay.Config{Identity: testIdentity(1), Listen: "127.0.0.1:0", Sockets: 1, HTTP: addr})
+		want = strings.Replace(want, "--listen", "--http", 1)
+		if err = (&relayCmd{HTTP: &addr}).listenError(err); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("wzp relay: %v", err)
+		}
 	}
 }
 
@@ -357,6 +495,7 @@ func TestPageOverHTTPS(t *testing.T) {
 		t.Errorf("a certificate that nobody signed: %v", err)
 	}
 	p.client = server.Client()
+	p.expire(0)
 	if err := p.refresh(t.Context()); err != nil || p.answer.connect.WebSocket != "wss://"+cmd.Relay+"/ws" {
 		t.Errorf("%+v, %v", p.answer, err)
 	}

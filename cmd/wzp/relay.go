@@ -15,6 +15,7 @@ import (
 
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/relay"
+	"github.com/wzp-voice/wzp/web"
 )
 
 // relayCmd runs the server.
@@ -117,13 +118,13 @@ func (c *relayCmd) printAddresses(r *relay.Relay) {
 // listenError says which flag names the port that cannot be opened, and what to do.
 func (c *relayCmd) listenError(err error) error {
 	var op *net.OpError
-	web := (*relay.HTTPError)(nil)
-	ofHTTP := errors.As(err, &web)
+	page := (*relay.HTTPError)(nil)
+	ofHTTP := errors.As(err, &page)
 	switch {
 	case errors.As(err, new(relay.ConfigError)):
-		return usageError{web.Err}
+		return usageError{page.Err}
 	case ofHTTP && !errors.As(err, &op):
-		return web.Err
+		return page.Err
 	case !errors.As(err, &op):
 		return err
 	}
@@ -149,6 +150,9 @@ func listenError(flag, addr, otherwise string, err error) error {
 		reason = "a program has this port already: stop it, or choose another"
 	case errors.Is(err, syscall.EACCES):
 		reason = "not permitted: choose a port from 1024 on"
+	}
+	if errors.As(err, new(*web.LocalhostError)) {
+		reason = "on [::1], where browsers look for localhost first, " + reason
 	}
 	return fmt.Errorf("cannot listen on %s %s: %s%s", flag, addr, reason, otherwise)
 }

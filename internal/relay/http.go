@@ -69,7 +69,7 @@ func newSite(config Config) (*site, error) {
 	}
 	var ln net.Listener
 	if s.names, err = newHostNames(config, s.certs); err == nil {
-		ln, err = net.Listen("tcp", config.HTTP)
+		ln, err = web.Listen(config.HTTP)
 	}
 	if err != nil {
 		s.certs.close()
@@ -117,6 +117,10 @@ func (s *site) start(r *Relay) {
 	}
 	page := web.Handler(s.connect.get)
 	s.server = web.NewServer(s.gate.guard(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if !s.serves(q.Host) {
+			http.Error(w, "this relay does not know this name for its own", http.StatusMisdirectedRequest)
+			return
+		}
 		if q.URL.Path == web.SocketPath {
 			defer s.ln.over(q)
 			r.endpoint.ServeWebSocket(w, q)
@@ -128,6 +132,12 @@ func (s *site) start(r *Relay) {
 	if s.certs != nil {
 		s.server.TLSConfig = s.certs.config()
 	}
+}
+
+// serves reports whether there is a page at a host, with or without a port. Plain http on loopback is for this machine,
+// and for the proxy whose name the operator gave: a page of elsewhere whose name leads here is not the relay's.
+func (s *site) serves(host string) bool {
+	return s.certs != nil || !s.addr().Addr().IsLoopback() || s.names.checkHost(host)
 }
 
 // serve answers until close. A nil site returns at once.

@@ -84,7 +84,9 @@ func (n *hostNames) checkOrigin(r *http.Request) bool {
 	if host == strings.ToLower(hostOnly(r.Host)) && n.own(host) {
 		return true
 	}
-	n.refused("a page was refused: if it is yours, name it with --web-origin", fields[0])
+	if n.reports() {
+		n.log.Warn("a page was refused: if it is yours, name it with --web-origin", "name", shortName(fields[0]))
+	}
 	return false
 }
 
@@ -93,7 +95,10 @@ func (n *hostNames) checkHost(host string) bool {
 	if n.own(strings.ToLower(hostOnly(host))) {
 		return true
 	}
-	n.refused("a browser used a name that is not known to be this relay's: if it is, name its page with --web-origin", host)
+	if n.reports() {
+		n.log.Warn("a browser used a name that is not known to be this relay's: if it is, name its page with --web-origin",
+			"name", shortName(host))
+	}
 	return false
 }
 
@@ -105,15 +110,21 @@ func (n *hostNames) own(host string) bool {
 	return err == nil && ofThisMachine(ip)
 }
 
-// refused tells the operator, who may have to name something. Anybody can cause it, so it is said once a minute.
-func (n *hostNames) refused(what, name string) {
+// reports reports whether to tell the operator, who may have to name something, of a refusal. Anybody can cause one, so
+// it is said once a minute.
+func (n *hostNames) reports() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if now := time.Now(); now.Sub(n.reported) >= namesReportEvery {
-		n.reported = now
-		n.log.Warn(what, "name", name[:min(len(name), 200)])
+	now := time.Now()
+	if now.Sub(n.reported) < namesReportEvery {
+		return false
 	}
+	n.reported = now
+	return true
 }
+
+// shortName is as much of a name as goes to the log.
+func shortName(name string) string { return name[:min(len(name), 200)] }
 
 // hostOnly is a host without its port, and an IPv6 address without brackets.
 func hostOnly(host string) string {

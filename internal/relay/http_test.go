@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
@@ -80,6 +81,35 @@ func TestHTTP(t *testing.T) {
 	signature, err := hex.DecodeString(connect.WebTransport.Signature)
 	if err != nil || len(hashes) == 0 || !wire.VerifyWebCertificates(key, hashes, signature) {
 		t.Errorf("the signature does not verify: %s, %v", body, err)
+	}
+}
+
+// TestHTTPHost: at plain http on loopback a name that leads here is not the relay's, but that of its proxy is.
+func TestHTTPHost(t *testing.T) {
+	files := newTestCertificate(t, "voice.example.org")
+	for name, test := range map[string]struct {
+		config Config
+		want   map[string]int
+	}{
+		"loopback": {Config{HTTP: "127.0.0.1:0", WebOrigins: []string{"https://front.example.org"}}, map[string]int{
+			"localhost:8080": 200, "127.0.0.1": 200, "[::1]:8080": 200, "front.example.org": 200, "FRONT.example.org:443": 200,
+			"evil.example": 421, "evil.example:8080": 421, "localhost.evil.example": 421,
+		}},
+		"everywhere": {Config{HTTP: ":0"}, map[string]int{"voice.example.org": 200}},
+		"https":      {Config{HTTP: "127.0.0.1:0", TLSCert: files.cert, TLSKey: files.key}, map[string]int{"other.example.org": 200}},
+	} {
+		r, stop := start(t, test.config)
+		for host, want := range test.want {
+			for _, path := range []string{"/", web.ConnectPath} {
+				q := httptest.NewRequest(http.MethodGet, path, nil)
+				q.Host = host
+				w := httptest.NewRecorder()
+				if r.site.server.Handler.ServeHTTP(w, q); w.Code != want {
+					t.Errorf("%s: %s at %q: %d, want %d", name, path, host, w.Code, want)
+				}
+			}
+		}
+		stop()
 	}
 }
 

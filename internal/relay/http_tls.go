@@ -170,7 +170,9 @@ func (d *certificateDesk) challenges(url string) http.Handler {
 			http.Error(w, "use https", http.StatusBadRequest)
 			return
 		}
-		http.Redirect(w, r, strings.TrimSuffix(url, "/")+"/"+strings.TrimLeft(r.URL.EscapedPath(), "/"), http.StatusMovedPermanently)
+		// Only the path is the request's, and it stays one: url is of the configuration, with scheme, host and the slash.
+		target := strings.TrimSuffix(url, "/") + "/" + strings.TrimLeft(r.URL.EscapedPath(), "/")
+		http.Redirect(w, r, target, http.StatusMovedPermanently) //nolint:gosec // G710: the host is the configured one, see above
 	}))
 }
 
