@@ -47,6 +47,7 @@ export class Door {
   #openly = h('div', { class: 'stack tight', 'data-part': 'openly' },
     h('button', { type: 'button', class: 'button quiet', onclick: () => this.#enter('') }, icon('unlock'), words.enterOpen),
     h('p', { class: 'hint' }, words.enterOpenHint));
+  #fault = h('span');
   #offline = h('p', { class: 'note', role: 'status' });
 
   /** @param {DoorOptions} options */
@@ -69,6 +70,7 @@ export class Door {
     this.#join.disabled = this.#two && this.#secret === '';
     this.#join.hidden = this.#cutOff();
     this.#openly.hidden = !this.#join.hidden;
+    setText(this.#fault, this.#cutOff() ? words.badSecret : words.badSecretKept);
   }
 
   #cutOff() {
@@ -122,7 +124,7 @@ export class Door {
     return h('form', { class: 'stack', noValidate: true, onsubmit: (/** @type {Event} */ event) => this.#submit(event) },
       room ? this.#title() : this.#room.element,
       badSecret && h('p', { class: 'trouble', role: 'alert', 'data-note': 'secret' }, icon('warning'),
-        h('span', {}, this.#secret ? words.badSecretKept : words.badSecret)),
+        this.#fault),
       this.#two && this.#choice(),
       elsewhere && h('p', { class: 'note', role: 'status', 'data-note': 'tab' }, bar.otherTab),
       this.#name.element,

@@ -66,7 +66,7 @@ export class Warnings {
   #other(warning) {
     const { code, count } = warning;
     const name = count > 1 ? words.several(count) : warning.fingerprint ? nameOf(warning) : '';
-    const text = words.texts[code]?.(name) ?? (warning.text || words.unknown(code));
+    const text = words.texts[code]?.(name, count) ?? (warning.text || words.unknown(code));
     const compare = ['members', 'unknown_member', 'name'].includes(code);
     return h('section', { class: 'warning', 'data-warning': warning.code }, icon('warning'),
       h('div', { class: 'warning-words' }, h('p', {}, text),

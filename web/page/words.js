@@ -291,15 +291,16 @@ export const warnings = {
   keep: 'Not sure: keep the mark',
   understood: 'Understood',
   several: (/** @type {number} */ n) => `${n} people`,
-  /** By code of the engine; `name` is who it is about, '' where it is the room. */
-  texts: /** @type {Record<string, (name: string) => string>} */ ({
+  /** By code of the engine; `name` is who it is about, '' where it is the room; `n` is how many. */
+  texts: /** @type {Record<string, (name: string, n: number) => string>} */ ({
     names: () => 'Names of people cannot be remembered on this device. You are not warned when a key changes.',
     name: (name) => `Another key than before: ${name || 'somebody'}. Say nothing secret until you have compared.`,
-    members: (name) => `Sees other people in this room than you do: ${name || 'somebody'}. `
+    members: (name, n) => `${name || 'Somebody'} ${n > 1 ? 'see' : 'sees'} other people in this room than you do. `
       + 'Compare the safety number before you go on.',
     key: (name) => `A key of ${name || 'somebody'} is not right. You do not hear them. Ask them to join again.`,
-    no_key: (name) => `Talking, but cannot be decrypted yet: ${name || 'somebody'}. If it stays so, join again.`,
-    unknown_member: (name) => `The relay does not show you everybody who tries to talk: ${name || 'somebody'}. Compare the safety number.`,
+    no_key: (name, n) => `${name || 'Somebody'} ${n > 1 ? 'are' : 'is'} talking, but cannot be decrypted yet. If it stays so, join again.`,
+    unknown_member: (name, n) => `${name || 'Somebody'} whom the relay does not show ${n > 1 ? 'try' : 'tries'} to talk. `
+      + 'Compare the safety number.',
     outside: (name) => `${name || 'Somebody'} is outside: without this room's invite. You do not hear each other.`,
     relay: () => 'The relay shuts down. You are moved or disconnected soon.',
     sound: (name) => `What ${name || 'somebody'} sends cannot be played here.`,
