@@ -14,6 +14,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/audio/speech"
 )
 
+// The tests of sound in pages run one at a time: a browser takes a core.
+
 // A browser takes some seconds to start and to join, and its microphone plays meanwhile: what is said comes after them.
 const browserLead = 8 * time.Second
 
@@ -94,7 +96,6 @@ func (p *page) path() (path string) {
 func TestPageIsHeard(t *testing.T) {
 	for carrier, start := range carriers {
 		t.Run(carrier, func(t *testing.T) {
-			t.Parallel()
 			r := start(t)
 			in, said := late(t, speech.Keywords, 0)
 			out := filepath.Join(t.TempDir(), "heard.wav")
@@ -119,7 +120,6 @@ func TestPageIsHeard(t *testing.T) {
 func TestPageHears(t *testing.T) {
 	for carrier, start := range carriers {
 		t.Run(carrier, func(t *testing.T) {
-			t.Parallel()
 			r := start(t)
 			in, said := sound(t, speech.Keywords, 0)
 			p := openPage(t, r.page+"room", look{})
@@ -135,7 +135,6 @@ func TestPageHears(t *testing.T) {
 
 // TestPagesTalk: two pages hear each other, and see the same safety number.
 func TestPagesTalk(t *testing.T) {
-	t.Parallel()
 	r := startRelay(t)
 	inA, saidA := late(t, speech.Keywords, 8*time.Second)
 	inB, saidB := late(t, speech.MoreInfo, 8*time.Second)

@@ -11,7 +11,6 @@ import (
 
 // TestPageComesBack: a relay restarts; the page is back in the room by itself, and heard, soon after its return.
 func TestPageComesBack(t *testing.T) {
-	t.Parallel()
 	r := startRelay(t)
 	p := openPage(t, r.page+"room", look{}) // beeps each second
 	p.enter("anna")
@@ -94,7 +93,6 @@ func TestPageVectors(t *testing.T) {
 
 // TestPageLongTalk talks with a page for long: neither its memory nor its latency grows.
 func TestPageLongTalk(t *testing.T) {
-	t.Parallel()
 	length := 15 * time.Second
 	if measuring {
 		length = 10 * time.Minute

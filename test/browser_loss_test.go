@@ -86,7 +86,6 @@ const keepStats = `globalThis.wzpStats = {};
 // TestPageThroughLoss: what a bad network passes of what a relay sends reaches the page, and in time. QUIC carries it, which
 // is the weak direction: the relay's library has congestion control that nobody can turn off.
 func TestPageThroughLoss(t *testing.T) {
-	t.Parallel()
 	length := 20 * time.Second
 	profiles := []simnet.Profile{{Loss: 0.2, Delay: 150 * time.Millisecond}}
 	if measuring {

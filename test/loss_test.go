@@ -123,9 +123,9 @@ func TestJoinsThroughLoss(t *testing.T) {
 // TestFirstWord: who has just joined through 60 % loss and 300 ms round trip is heard from the first word on.
 func TestFirstWord(t *testing.T) {
 	t.Parallel()
-	joins, atOnce := 10, 10
+	joins, atOnce, may := 10, 10, 1 // so few must not fail by chance
 	if measuring {
-		joins = 100
+		joins, may = 100, 1
 	}
 	r := startRelay(t, "--hello-rate", "1000")
 	out := folder(t)
@@ -155,7 +155,7 @@ func TestFirstWord(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d first words were heard", joins-unheard, joins)
-	if unheard > joins/100 {
+	if unheard > may {
 		t.Errorf("%d of %d first words were not heard", unheard, joins)
 	}
 }

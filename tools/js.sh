@@ -13,4 +13,4 @@ if command -v npm >/dev/null; then
 else
 	echo "make js: types are not checked, for there is no npm" >&2
 fi
-node --test web/
+node --test --test-reporter=dot web/
