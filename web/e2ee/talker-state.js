@@ -9,7 +9,7 @@
  */
 
 import {MEMBER_ID_SIZE} from '../wire/urgent.js';
-import {frameKey} from './keys.js';
+import {frameKey, makeKid} from './keys.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 /** @typedef {import('./sframe.js').FrameKey} FrameKey */
@@ -157,11 +157,4 @@ export class TalkerState {
     }
     this.#streams.clear();
   }
-}
-
-/** The KID (docs/protocol.md, section 7.1). @param {Bytes} member id, 6 bytes @param {number} stream @param {number} epoch */
-function makeKid(member, stream, epoch) {
-  let kid = 0n;
-  for (const byte of member) kid = (kid << 8n) | BigInt(byte);
-  return (kid << 16n) | BigInt((stream << 8) | epoch);
 }
