@@ -74,7 +74,7 @@ func launch(t *testing.T, cmd *exec.Cmd) *process {
 		cmd.Process.Kill()
 		<-p.done
 		if t.Failed() {
-			t.Logf("%v\nstdout:\n%s\nstderr:\n%s", cmd.Args[1:], p.stdout.tail(30), p.stderr.tail(30))
+			t.Logf("%v\nstdout:\n%s\nstderr:\n%s", cmd.Args[1:], p.stdout.brief(), p.stderr.brief())
 		}
 	})
 	return p
@@ -190,6 +190,16 @@ func (tr *transcript) lines() []string {
 func (tr *transcript) tail(n int) string {
 	lines := tr.lines()
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
+// brief returns the last lines, cut short: of many processes, what a test says of its failure must still be found.
+func (tr *transcript) brief() string {
+	lines := tr.lines()
+	lines = lines[max(0, len(lines)-15):]
+	for i, line := range lines {
+		lines[i] = line[:min(len(line), 240)]
+	}
+	return strings.Join(lines, "\n")
 }
 
 // after waits for a line, from number from on, of which match is true, and returns its number. ok is false

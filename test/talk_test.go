@@ -37,13 +37,14 @@ func TestOneTalker(t *testing.T) {
 // machine; packets may not get lost.
 func whole(t *testing.T, sent event, s talker, report speech.Report, excuses func(int) int) {
 	t.Helper()
-	if s.Lost != 0 || s.Forged != 0 || s.Received != sent.PacketsSent {
-		t.Errorf("%s sent %d packets, %d came, %d are lost, %d forged", s.Name, sent.PacketsSent, s.Received, s.Lost, s.Forged)
-	}
 	if report.Active < 50 {
 		t.Fatalf("%s: only %d frames of the recording are speech", s.Name, report.Active)
 	}
 	excused := excuses(report.Active)
+	// Of frames that wait for a key which a machine without time is late to make, the oldest give way (held.go).
+	if late := sent.PacketsSent - s.Received; s.Lost != 0 || s.Forged != 0 || late < 0 || int(late) > excused {
+		t.Errorf("%s sent %d packets, %d came, %d are lost, %d forged; the machine excuses %d", s.Name, sent.PacketsSent, s.Received, s.Lost, s.Forged, excused)
+	}
 	if len(report.Missing) > excused {
 		t.Errorf("%s: %d of %d spoken frames are missing: %v", s.Name, len(report.Missing), report.Active, report.Missing)
 	}
