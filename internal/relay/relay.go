@@ -50,6 +50,9 @@ type Config struct {
 	MaxMessage    int     // bytes of a control message; 8,192
 	ControlRate   float64 // control messages a second of one session; 10
 	MediaRate     int     // media packets a second of one session; 500
+
+	Federation FederationConfig // relays to bridge rooms with
+	EventLog   string           // file of the event log; "" none
 }
 
 // withDefaults fills in what is 0.
