@@ -236,7 +236,9 @@ func TestRefused(t *testing.T) {
 		{"media", "1c 5000 0001 aa", ErrLimit}, // alias 4096
 		{"media", "1c ffffffffffffffff 0001 aa", ErrLimit},
 		{"media", "05 1234" + many("00", 1101), ErrLimit},
-		{"media", "1e 1234 aa", ErrUnknown},
+		{"media", "1e 05 0102030405060708 a1a2a3a4a5a60700 00", ErrTruncated},
+		{"media", "1e 05 0102030405060708 a1a2a3a4a5a607", ErrTruncated},
+		{"media", "1e 5000 0102030405060708 a1a2a3a4a5a60700 00 aa", ErrLimit},
 		{"media", "1f 1234 aa", ErrUnknown},
 		{"media", "40 1234 aa", ErrUnknown}, // repair
 		{"media", "60 1234 aa", ErrUnknown}, // padding

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Sizes of sealed packets, docs/protocol.md sections 3 and 8, in bytes.
+// Sizes of sealed packets, docs/protocol.md sections 3 and 10, in bytes.
 const (
 	MaxPacketSize = 1200 // a sealed packet with header and tag
 	HeaderSize    = 6    // with a counter of 16 bits

@@ -29,14 +29,28 @@ const (
 	UrgentKeyDelivered UrgentKind = 10 // from the relay: AppendKeyDelivered
 
 	UrgentMembersWanted UrgentKind = 11 // from the client: it does not get the member list; empty
+
+	UrgentKeyReceived UrgentKind = 12 // between relays, inside of UrgentFederationMessage only: AppendKeyReceived
+)
+
+// Kinds of urgent messages on peer links, docs/protocol.md, section 9.
+const (
+	UrgentFederationRoom         UrgentKind = 32 // AppendFederationRoom
+	UrgentFederationLeave        UrgentKind = 33 // AppendFederationLeave
+	UrgentFederationWant         UrgentKind = 34 // AppendFederationWant
+	UrgentFederationFetch        UrgentKind = 35 // AppendFederationFetch
+	UrgentFederationParticipants UrgentKind = 36 // AppendFederationParticipants
+	UrgentFederationMessage      UrgentKind = 37 // AppendFederationMessage
 )
 
 var urgentNames = [...]string{1: "members joined", "members left", "refetch", "shutdown", "leave",
-	6: "sender key", "key wraps", "key", "keys wanted", "key delivered", "members wanted"}
+	6: "sender key", "key wraps", "key", "keys wanted", "key delivered", "members wanted", "key received",
+	32: "federation room", "federation leave", "federation want", "federation fetch", "federation participants",
+	"federation message"}
 
 // String returns a name, or the number of an unknown kind.
 func (k UrgentKind) String() string {
-	if k != 0 && int(k) < len(urgentNames) {
+	if int(k) < len(urgentNames) && urgentNames[k] != "" {
 		return urgentNames[k]
 	}
 	return "urgent kind " + strconv.Itoa(int(k))
