@@ -66,7 +66,9 @@ func (h *hostile) Control(_ *link.Session, m wire.Message) wire.Message {
 	return h.answer(m)
 }
 
-func (h *hostile) Bind(_ *link.Session, kid wire.KID) *link.Stream { return &link.Stream{KID: kid} }
+func (h *hostile) Bind(_ *link.Session, m *wire.Media) *link.Stream {
+	return &link.Stream{KID: m.KID}
+}
 
 func (h *hostile) Media(_ *link.Session, st *link.Stream, m *wire.Media, _ *link.Tx) {
 	st.Seen(m.CTR)

@@ -190,7 +190,9 @@ func (c *audience) settle(talkers []*person, limit time.Duration, before []uint8
 }
 
 // Bind implements link.Handler.
-func (o *onlooker) Bind(_ *link.Session, kid wire.KID) *link.Stream { return &link.Stream{KID: kid} }
+func (o *onlooker) Bind(_ *link.Session, m *wire.Media) *link.Stream {
+	return &link.Stream{KID: m.KID}
+}
 
 // Media implements link.Handler.
 func (o *onlooker) Media(_ *link.Session, st *link.Stream, m *wire.Media, _ *link.Tx) {

@@ -14,8 +14,8 @@ var _ link.ClientHandler = (*roomHandler)(nil)
 
 // Bind implements link.Handler. That a stream exists is no news yet: anybody on the way could say so.
 // It becomes one with its first frame that decrypts.
-func (h *roomHandler) Bind(_ *link.Session, kid wire.KID) *link.Stream {
-	if e := (*Room)(h).bind(kid); e != nil {
+func (h *roomHandler) Bind(_ *link.Session, m *wire.Media) *link.Stream {
+	if e := (*Room)(h).bind(m.KID); e != nil {
 		return e.link
 	}
 	return nil

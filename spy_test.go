@@ -236,10 +236,10 @@ func (s *spy) page(p *tapped, after *wire.MemberID) wire.Message {
 	return page
 }
 
-func (s *spy) Bind(ls *link.Session, kid wire.KID) *link.Stream {
+func (s *spy) Bind(ls *link.Session, media *wire.Media) *link.Stream {
 	if m := ls.Owner.(*tapped).member.Load(); m != nil {
-		if st := m.Bind(kid, time.Now()); st != nil {
-			return &link.Stream{KID: kid, Owner: st}
+		if st := m.Bind(media.KID, time.Now()); st != nil {
+			return &link.Stream{KID: media.KID, Owner: st}
 		}
 	}
 	return nil

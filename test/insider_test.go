@@ -120,7 +120,9 @@ func (in *insider) AliasAcked(s *link.Session, pair wire.AliasPair) {
 }
 
 // Bind implements link.Handler.
-func (in *insider) Bind(_ *link.Session, kid wire.KID) *link.Stream { return &link.Stream{KID: kid} }
+func (in *insider) Bind(_ *link.Session, m *wire.Media) *link.Stream {
+	return &link.Stream{KID: m.KID}
+}
 
 // Media implements link.Handler.
 func (in *insider) Media(_ *link.Session, st *link.Stream, m *wire.Media, _ *link.Tx) {

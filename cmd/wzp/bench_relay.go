@@ -188,8 +188,8 @@ func (r *benchRoom) close() {
 }
 
 // Bind implements link.Handler.
-func (m *benchMember) Bind(_ *link.Session, kid wire.KID) *link.Stream {
-	m.stream.KID = kid
+func (m *benchMember) Bind(_ *link.Session, media *wire.Media) *link.Stream {
+	m.stream.KID = media.KID
 	return &m.stream
 }
 

@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"net/netip"
 	"time"
@@ -23,11 +24,12 @@ func (ep *Endpoint) listen() error {
 	if ep.config.Accept == nil {
 		return nil
 	}
-	tlsConfig, config := ep.cert.server(), quicConfig()
+	config := quicConfig()
+	var h3 *tls.Config
 	if ep.web != nil {
-		ep.web.configure(tlsConfig, config)
+		h3 = ep.web.configure(config)
 	}
-	ln, err := ep.transport.Listen(tlsConfig, config)
+	ln, err := ep.transport.Listen(ep.serverTLS(h3), config)
 	if err != nil {
 		return err
 	}
@@ -120,7 +122,7 @@ func (ep *Endpoint) served(a *attachment) {
 	unused := s.unusedLocked()
 	s.mu.Unlock()
 	if unused {
-		ep.withTx(func(tx *Tx) { s.end(tx, wire.CloseLeft, false) })
+		ep.WithTx(func(tx *Tx) { s.end(tx, wire.CloseLeft, false) })
 	}
 }
 
@@ -147,15 +149,20 @@ func (ep *Endpoint) hello(conn *quic.Conn) (*attachment, *quic.Stream, error) {
 	if !ok {
 		return nil, stream, &wire.Refused{Code: wire.CodeProtocol, Reason: "the first message is Hello"}
 	}
-	keys, err := export(conn.ConnectionState().TLS)
+	state := conn.ConnectionState().TLS
+	keys, err := export(state)
 	if err != nil {
 		return nil, stream, err
 	}
 	if !hello.Verify(keys.hello, ep.config.Identity.Public()) {
 		return nil, stream, &wire.Refused{Code: wire.CodeSignature}
 	}
+	peer, err := peerHello(state, hello)
+	if err != nil {
+		return nil, stream, err
+	}
 	ep.proved(conn)
-	a, err := ep.attach(conn, hello, &keys, now)
+	a, err := ep.attach(conn, hello, peer, &keys, now)
 	if err != nil {
 		return nil, stream, err
 	}
@@ -181,9 +188,9 @@ func refusedFor(err error) error {
 }
 
 // attach adds the connection to the session that hello names.
-func (ep *Endpoint) attach(conn *quic.Conn, hello *wire.Hello, keys *exported, now time.Time) (*attachment, error) {
+func (ep *Endpoint) attach(conn *quic.Conn, hello *wire.Hello, peer bool, keys *exported, now time.Time) (*attachment, error) {
 	remote := addrPort(conn.RemoteAddr())
-	s, err := ep.sessionFor(hello, remote.Addr())
+	s, err := ep.sessionFor(hello, remote.Addr(), peer)
 	if err != nil {
 		return nil, err
 	}
@@ -195,24 +202,28 @@ func (ep *Endpoint) attach(conn *quic.Conn, hello *wire.Hello, keys *exported, n
 	return a, nil
 }
 
-// sessionFor returns the session that hello, which is proved, names. If there is none it makes one.
-func (ep *Endpoint) sessionFor(hello *wire.Hello, remote netip.Addr) (*Session, error) {
+// sessionFor returns the session that hello, which is proved, names. If there is none it makes one; peer: a peer
+// link. Who may open the one kind gets no further on the other by it: a session stays what it was made as.
+func (ep *Endpoint) sessionFor(hello *wire.Hello, remote netip.Addr, peer bool) (*Session, error) {
 	ep.mu.RLock()
 	s := ep.sessions[hello.Session]
 	ep.mu.RUnlock()
 	if s == nil {
-		fresh := ep.newSession(ep.config.Accept, hello.Session, hello.Identity)
+		fresh := ep.newSession(nil, hello.Session, hello.Identity)
+		if peer {
+			fresh.ofPeer()
+		}
 		fresh.name, fresh.remote = hello.Name, remote
 		rand.Read(fresh.incarnation[:])
-		if refused := ep.config.Accept.Accept(fresh, remote); refused != nil {
+		if refused := ep.accepts(fresh, remote); refused != nil {
 			return nil, refused
 		}
 		if s = ep.add(fresh); s != fresh {
 			// Another connection of the same client was faster.
-			ep.config.Accept.Ended(fresh, wire.CloseReplaced)
+			ep.ended(fresh, wire.CloseReplaced)
 		}
 	}
-	if s == nil || s.identity != hello.Identity {
+	if s == nil || s.identity != hello.Identity || s.peer != peer {
 		return nil, &wire.Refused{Code: wire.CodeSignature}
 	}
 	return s, nil

@@ -36,7 +36,8 @@ type attempt struct {
 	goodbye *wire.Goodbye
 }
 
-// try makes one attempt: handshake, Hello and Join in one flight, Welcome and Joined. With an error it returns an
+// try makes one attempt: handshake, Hello and Join in one flight, Welcome and Joined (a peer says Hello only and is
+// welcomed only). With an error it returns an
 // attempt that is to be aborted or kept as a loser, or nil.
 func (c *Client) try(ctx context.Context) (*attempt, error) {
 	remote, err := c.config.Resolve(ctx)
@@ -53,6 +54,9 @@ func (t *attempt) handshake(ctx context.Context, c *Client) error {
 		refused = c.config.CheckRelay(key)
 		return refused
 	})
+	if c.config.Peer {
+		t.ep.peerDialTLS(config)
+	}
 	conn, err := t.ep.transport.Dial(ctx, net.UDPAddrFromAddrPort(t.remote), config, quicConfig())
 	if err != nil {
 		if refused != nil {
@@ -62,7 +66,7 @@ func (t *attempt) handshake(ctx context.Context, c *Client) error {
 	}
 	t.conn = conn
 	state := conn.ConnectionState().TLS
-	if t.relay, err = relayKey(state); err != nil {
+	if t.relay, err = shownKey(state); err != nil {
 		return err
 	}
 	if t.keys, err = export(state); err != nil {
@@ -70,25 +74,35 @@ func (t *attempt) handshake(ctx context.Context, c *Client) error {
 	}
 	stop := context.AfterFunc(ctx, func() { conn.CloseWithError(quicEnded, "") })
 	defer stop()
-	if t.stream, err = conn.OpenStreamSync(ctx); err != nil {
+	if err = t.flight(ctx, c); c.config.Peer {
+		err = refusedPeer(err)
+	}
+	return err
+}
+
+// flight opens the control stream, says Hello and what follows it, and reads the answers.
+func (t *attempt) flight(ctx context.Context, c *Client) (err error) {
+	if t.stream, err = t.conn.OpenStreamSync(ctx); err != nil {
 		return err
 	}
 	if err := t.sendFlight(c); err != nil {
 		return err
 	}
-	return t.readFlight()
+	return t.readFlight(c.config.Peer)
 }
 
-// sendFlight writes Hello and Join.
+// sendFlight writes Hello, and Join but for a peer.
 func (t *attempt) sendFlight(c *Client) error {
-	c.joinOnce.Do(func() { c.join, c.joinErr = c.config.Join(t.relay) })
+	if !c.config.Peer {
+		c.joinOnce.Do(func() { c.join, c.joinErr = c.config.Join(t.relay) })
+	}
 	if c.joinErr != nil {
 		return &FinalError{c.joinErr}
 	}
 	hello := &wire.Hello{Name: c.config.Name, Client: t.ep.config.Version, Session: c.id, ConnID: t.local}
 	hello.Sign(t.ep.config.Identity, t.keys.hello, t.relay)
 	flight, err := wire.AppendMessage(nil, hello)
-	if err == nil {
+	if err == nil && c.join != nil {
 		flight, err = wire.AppendMessage(flight, c.join)
 	}
 	if err != nil {
@@ -100,11 +114,11 @@ func (t *attempt) sendFlight(c *Client) error {
 	return err
 }
 
-// readFlight reads Welcome and Joined.
-func (t *attempt) readFlight() error {
+// readFlight reads Welcome and Joined, which a peer does not get.
+func (t *attempt) readFlight(peer bool) error {
 	t.stream.SetReadDeadline(time.Now().Add(handshakeTimeout))
 	defer t.stream.SetReadDeadline(time.Time{})
-	for t.joined == nil {
+	for t.welcome == nil || !peer && t.joined == nil {
 		m, err := wire.ReadMessage(t.stream)
 		if err != nil {
 			return err

@@ -18,14 +18,14 @@ import (
 type ClientHandler interface {
 	Handler
 	// Attached says that the relay has welcomed the client: the first time, or again after the
-	// connection or the relay was lost. fresh: the relay knew nothing of the session, so aliases and
+	// connection or the relay was lost. joined is nil for peers. fresh: the relay knew nothing of the session, so aliases and
 	// urgent messages start from zero, on s, which takes the place of any earlier Session.
 	Attached(s *Session, joined *wire.Joined, fresh bool)
 	// Detached says that the client is trying to attach again, and why. The session goes on.
 	Detached(cause string)
 }
 
-// ClientConfig says whom to dial, as whom, and which room to join.
+// ClientConfig says whom to dial, as whom, and which room to join, or that it is a peer link.
 type ClientConfig struct {
 	Resolve    func(context.Context) (netip.AddrPort, error) // asked for every attempt
 	ServerName string                                        // TLS server name
@@ -36,6 +36,9 @@ type ClientConfig struct {
 	// Join makes the request to join, with the member entry for this relay. It is called once.
 	Join    func(relay identity.PublicKey) (*wire.Join, error)
 	Handler ClientHandler
+	// Peer dials as a relay: with the server name PeerServerName instead of ServerName, and with the certificate of
+	// Config.Identity. There is nothing to join then: Join is not called.
+	Peer bool
 }
 
 // Client keeps one session with a relay, over as many connections as it takes.
@@ -86,7 +89,7 @@ const (
 var ErrClosed = errors.New("link: the client has left")
 
 // Dial attaches to a relay and joins. It returns when the relay has welcomed the client, when the relay
-// refused it (*wire.Refused), when CheckRelay did, or when ctx is done; failures that may pass are tried
+// refused it (*wire.Refused, or ErrPeerRefused), when CheckRelay did, or when ctx is done; failures that may pass are tried
 // again until then. The client lives until Close, or until a refusal: see Done.
 func (ep *Endpoint) Dial(ctx context.Context, config ClientConfig) (*Client, error) {
 	runCtx, cancel := context.WithCancelCause(ep.ctx)
@@ -241,6 +244,9 @@ func (c *Client) install(next *attempt) {
 	fresh := s == nil || s.Over() || s.incarnation != next.welcome.Incarnation
 	if fresh {
 		s = c.ep.newSession(c.config.Handler, c.id, next.relay)
+		if c.config.Peer {
+			s.ofPeer()
+		}
 		s.client, s.incarnation = c, next.welcome.Incarnation
 		s.remote = next.remote.Addr()
 	}
@@ -262,7 +268,7 @@ func (c *Client) install(next *attempt) {
 	a := &attachment{session: s, local: next.local, remote: next.welcome.ConnID, reset: next.welcome.ResetToken, conn: next.conn}
 	installed := s.install(a, &next.keys, udp.Path{Peer: next.remote}, now)
 	s.keep(next.losers, now)
-	c.ep.withTx(s.ask) // so that the relay takes this attachment's keys
+	c.ep.WithTx(s.ask) // so that the relay takes this attachment's keys
 	c.settled()
 	if !installed { // the session has just ended
 		c.wake(causeSilence)
@@ -333,8 +339,11 @@ func (s *Session) Over() bool {
 }
 
 // Request sends a control message and returns the answer. When that is overdue the client attaches again,
-// and the message is sent again, until ctx is done.
+// and the message is sent again, until ctx is done. On a peer link it fails with ErrPeerRequest.
 func (c *Client) Request(ctx context.Context, m wire.Message) (wire.Message, error) {
+	if c.config.Peer {
+		return nil, ErrPeerRequest
+	}
 	c.requests.Lock()
 	defer c.requests.Unlock()
 	for {

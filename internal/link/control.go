@@ -55,7 +55,9 @@ func (c *streamChannel) finish() <-chan struct{} {
 // whatever a relay says unasked travels as urgent messages.
 func (ep *Endpoint) control(c controlChannel, a *attachment) {
 	limit := rate.NewLimiter(rate.Limit(ep.config.ControlRate), int(10*ep.config.ControlRate)+1)
-	c.readUntil(time.Now().Add(handshakeTimeout)) // for the Join
+	if !a.session.peer {
+		c.readUntil(time.Now().Add(handshakeTimeout)) // for the Join
+	}
 	for {
 		m, err := c.read(ep.config.MaxMessage)
 		if err != nil {
@@ -73,7 +75,7 @@ func (ep *Endpoint) control(c controlChannel, a *attachment) {
 			ep.log.Debug("skipped an unknown message", "name", unknown.Name)
 			continue
 		}
-		reply := ep.config.Accept.Control(a.session, m)
+		reply := ep.answer(a.session, m)
 		if refused, ok := reply.(*wire.Refused); ok {
 			ep.refuse(c, refused)
 			a.session.End(wire.CloseRefused)

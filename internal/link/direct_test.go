@@ -63,11 +63,11 @@ type counting struct {
 	media int
 }
 
-func (c *counting) Bind(_ *Session, kid wire.KID) *Stream {
-	if kid%2 == 1 {
+func (c *counting) Bind(_ *Session, m *wire.Media) *Stream {
+	if m.KID%2 == 1 {
 		return nil
 	}
-	return &Stream{KID: kid}
+	return &Stream{KID: m.KID, Room: m.Room}
 }
 
 func (c *counting) Media(_ *Session, st *Stream, m *wire.Media, _ *Tx) {

@@ -26,6 +26,7 @@ type Config struct {
 	Identity *identity.Identity // the relay's, or the person's
 	Version  string             // "wzp 1.0", told to the peer; at most 64 bytes
 	Accept   Acceptor           // nil: the endpoint only dials
+	Peers    PeerAcceptor       // nil: no peer links, and their TLS handshakes are refused; of no use without Accept
 	Log      *slog.Logger       // nil: silent
 
 	// MaxHandshakes bounds connections that have not said a valid Hello yet. From a quarter of it on
@@ -86,6 +87,7 @@ type counters struct {
 	unknown, replayed, forged, malformed, unbound, badHeader atomic.Uint64
 	resetsSent, moved                                        atomic.Uint64
 	helloRefused, handshakesRefused, controlLimited          atomic.Uint64
+	peersRefused                                             atomic.Uint64
 	webAttached, webDropped, webStale, webTooLarge           atomic.Uint64
 }
 
@@ -103,6 +105,7 @@ type Stats struct {
 	Moved       uint64 // sessions that proved a new address
 	Refused     uint64 // Hellos
 	Overflowed  uint64 // connections refused because too many were in their handshake
+	PeerRefused uint64 // TLS handshakes of peer links whose key is not welcome, or where none are
 	RateLimited uint64 // control messages over the limit
 
 	WebSessions uint64 // attachments that browsers made
@@ -249,6 +252,7 @@ func (ep *Endpoint) Stats() Stats {
 		Moved:       c.moved.Load(),
 		Refused:     c.helloRefused.Load(),
 		Overflowed:  c.handshakesRefused.Load(),
+		PeerRefused: c.peersRefused.Load(),
 		RateLimited: c.controlLimited.Load(),
 		WebSessions: c.webAttached.Load(),
 		WebOpen:     ep.web.open(),
@@ -258,8 +262,8 @@ func (ep *Endpoint) Stats() Stats {
 	}
 }
 
-// withTx calls f with a Tx of its own and sends what f put into it.
-func (ep *Endpoint) withTx(f func(tx *Tx)) {
+// WithTx calls f with a Tx and sends what f put into it: for who sends without having received. f keeps nothing of tx.
+func (ep *Endpoint) WithTx(f func(tx *Tx)) {
 	tx := ep.senders.Get().(*Tx)
 	ep.stamp(tx)
 	f(tx)

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"sync/atomic"
 
+	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/wire"
 )
 
@@ -11,10 +12,12 @@ import (
 // the other packet methods run on the receiving goroutine and must not block; none is called with a
 // lock of this package held, but for what makes Urgent come one at a time, and all may be called concurrently.
 type Handler interface {
-	// Bind is asked when a peer announces a new stream. The result is given to Media with each of
-	// its frames; nil refuses the stream.
-	Bind(s *Session, kid wire.KID) *Stream
-	// Media gets a media frame with its full KID and CTR. m.Ciphertext is valid until it returns.
+	// Bind is asked when a peer announces a new stream, by a frame with its KID, and on peer links its Room. The
+	// result, which is of that KID and Room, is given to Media with each of its frames; nil refuses the stream. m is
+	// valid until it returns.
+	Bind(s *Session, m *wire.Media) *Stream
+	// Media gets a media frame with its full KID and CTR, and on peer links its Room. m.Ciphertext is valid until it
+	// returns.
 	Media(s *Session, st *Stream, m *wire.Media, tx *Tx)
 	// AliasAcked says that the peer knows pair, which SendMedia announced to it.
 	AliasAcked(s *Session, pair wire.AliasPair)
@@ -36,9 +39,25 @@ type Acceptor interface {
 	Ended(s *Session, code wire.CloseCode)
 }
 
+// PeerAcceptor decides which relays may open peer links. All methods may be called concurrently.
+type PeerAcceptor interface {
+	// CheckPeer is asked during the TLS handshake about the key that a dialler with server name PeerServerName shows,
+	// on every connection; an error refuses it. The dialler has not proved yet that it holds the key: compare it, keep
+	// nothing. (Another key than its own gets nobody any further, for the handshake fails right afterwards.) remote has
+	// sent a packet from where one of ours went, so it is no forged address.
+	CheckPeer(key identity.PublicKey, remote netip.AddrPort) error
+	// AcceptPeer decides about a new session whose certificate and Hello have proved the same key, and returns what
+	// handles it; a non-nil *wire.Refused refuses it. s sends nothing before AcceptPeer has returned.
+	AcceptPeer(s *Session) (Handler, *wire.Refused)
+	// PeerEnded says that a session that AcceptPeer took is over. It is called once; methods of its Handler may
+	// still be running.
+	PeerEnded(s *Session, code wire.CloseCode)
+}
+
 // Stream is one stream of media that a session receives.
 type Stream struct {
 	KID   wire.KID
+	Room  wire.RoomHash // on peer links; zero on others
 	Owner any           // the handler's own
 	next  atomic.Uint64 // one above the highest CTR seen
 }

@@ -28,6 +28,19 @@ const (
 	paceRest   = 10 * time.Second       // without messages that wait: the path may be another one when the next do
 )
 
+// paceLimits is between what a pacer moves.
+type paceLimits struct {
+	start, least, most float64 // bytes a second
+	burst              float64 // bytes that leave at once
+	share              float64 // of a second that budget adds up to
+}
+
+// clientPace is for the sessions of clients, whose path may be a phone's.
+var clientPace = paceLimits{start: paceStart, least: paceLeast, most: paceMost, burst: paceBurst, share: 1. / 8}
+
+// peerPace is for peer links: relays have better paths, and one link carries what all their members say.
+var peerPace = paceLimits{start: 32 << 10, least: 2 << 10, most: 1 << 20, burst: 8 * 1200, share: 1. / 16}
+
 // pathView is what a session knows about its path when urgent messages are to be paced.
 type pathView struct {
 	media  float64       // bytes a second of media sent, with all headers
@@ -49,6 +62,8 @@ type pathView struct {
 // The round trip is that of pings which ride in front of urgent frames. What a large packet takes to be sent over
 // a slow link is no queue, so samples are compared with those of packets of about the same size only.
 type pacer struct {
+	limits *paceLimits // nil: clientPace
+
 	rate    float64   // bytes a second
 	budget  float64   // bytes that may leave now; below 0 by at most one packet
 	filled  time.Time // when budget was last filled up

@@ -159,8 +159,12 @@ func (s *Session) media(tx *Tx, f wire.Frame) error {
 	s.mu.Unlock()
 	switch {
 	case m.Long:
-		if bound == nil || bound.stream.KID != m.KID {
-			st := s.handler.Bind(s, m.KID)
+		if m.Tagged != s.peer {
+			s.ep.stats.unbound.Add(1)
+			return nil
+		}
+		if bound == nil || bound.stream.KID != m.KID || bound.stream.Room != m.Room {
+			st := s.handler.Bind(s, m)
 			if st == nil {
 				s.ep.stats.unbound.Add(1)
 				return nil
@@ -175,7 +179,7 @@ func (s *Session) media(tx *Tx, f wire.Frame) error {
 		s.ep.stats.unbound.Add(1)
 		return nil
 	default:
-		m.KID = bound.stream.KID
+		m.KID, m.Room = bound.stream.KID, bound.stream.Room
 		m.CTR = wire.DecodeCounter(uint32(m.CTR), 16, bound.stream.next.Load())
 	}
 	s.handler.Media(s, bound.stream, m, tx)

@@ -76,9 +76,31 @@ func (s *Session) sendMedia(tx *Tx, r *route, alias uint16, short, long []byte) 
 	s.transmitOn(tx, r, &r.path, frame)
 }
 
+// SendPacket sends frames, which are whole and whose last one ends with the packet, as one packet. media is how many
+// of them are media frames; 0: what else the caller has to say, which wants no report and is sent while the circuit
+// breaker is open, too. It never blocks and allocates nothing. More than wire.MaxPlaintext bytes, or none, are not
+// sent.
+func (s *Session) SendPacket(tx *Tx, frames []byte, media int) {
+	r := s.route.Load()
+	switch {
+	case len(frames) == 0 || len(frames) > wire.MaxPlaintext:
+		return
+	case media > 0 && s.stopped.Load():
+		s.mediaHeld.Add(uint64(media))
+		return
+	case r == nil:
+		return
+	}
+	if media > 0 {
+		s.mediaSent.add(len(frames) + packetOverhead)
+		s.expect(tx)
+	}
+	s.transmitOn(tx, r, &r.path, frames)
+}
+
 // SendMediaNow is SendMedia for goroutines that have no Tx.
 func (s *Session) SendMediaNow(alias uint16, m *wire.Media) {
-	s.ep.withTx(func(tx *Tx) {
+	s.ep.WithTx(func(tx *Tx) {
 		m.Alias = alias
 		m.Long = false
 		tx.Short = wire.AppendMedia(tx.Short[:0], m, true)
@@ -100,7 +122,7 @@ func (s *Session) SendUrgent(kind wire.UrgentKind, body []byte) error {
 // all that Handler.Urgent may. When SendUrgentThen fails, done is not called.
 func (s *Session) SendUrgentThen(kind wire.UrgentKind, body []byte, done func(acked bool)) error {
 	var err error
-	s.ep.withTx(func(tx *Tx) {
+	s.ep.WithTx(func(tx *Tx) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.ended {

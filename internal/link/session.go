@@ -45,11 +45,12 @@ type Session struct {
 	ep      *Endpoint
 	handler Handler
 	client  *Client // nil on the accepting side
+	peer    bool    // a peer link
 
 	id          [16]byte
 	incarnation [8]byte
 	identity    identity.PublicKey // the peer's, proved
-	name        string             // what the peer calls itself; of clients only
+	name        string             // what the peer calls itself; of accepted sessions only
 	remote      netip.Addr         // where the first attachment came from
 
 	// Owner is the handler's own; Accept sets it.
@@ -81,7 +82,7 @@ type boundAlias struct {
 // Identity returns the peer's key, which its handshake proved.
 func (s *Session) Identity() identity.PublicKey { return s.identity }
 
-// Name returns what the client calls itself.
+// Name returns what the client, or the relay that dialled, calls itself.
 func (s *Session) Name() string { return s.name }
 
 // Remote returns the address that the session was opened from.
@@ -127,7 +128,7 @@ func (s *Session) Counts() Counts {
 
 // End closes the session: the peer is told, QUIC connections are closed, the handler learns it.
 func (s *Session) End(code wire.CloseCode) {
-	s.ep.withTx(func(tx *Tx) { s.end(tx, code, true) })
+	s.ep.WithTx(func(tx *Tx) { s.end(tx, code, true) })
 }
 
 // end is End; tell says whether the peer does not know yet.
@@ -167,7 +168,7 @@ func (s *Session) end(tx *Tx, code wire.CloseCode, tell bool) {
 	if s.client != nil {
 		s.client.sessionEnded(s, code, tell)
 	} else {
-		s.ep.config.Accept.Ended(s, code)
+		s.ep.ended(s, code)
 	}
 }
 

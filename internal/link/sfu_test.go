@@ -96,7 +96,7 @@ type attached struct {
 
 func newEars() *ears { return &ears{recorder: recorder{streams: make(map[wire.KID]*heard)}} }
 
-func (e *ears) Bind(_ *Session, kid wire.KID) *Stream { return &Stream{KID: kid} }
+func (e *ears) Bind(_ *Session, m *wire.Media) *Stream { return &Stream{KID: m.KID, Room: m.Room} }
 
 func (e *ears) Media(_ *Session, st *Stream, m *wire.Media, _ *Tx) {
 	st.Seen(m.CTR)
@@ -221,7 +221,8 @@ func (f *sfu) join(s *Session, m *wire.Join) wire.Message {
 }
 
 // Bind gives each KID one alias, the same to all receivers.
-func (f *sfu) Bind(_ *Session, kid wire.KID) *Stream {
+func (f *sfu) Bind(_ *Session, m *wire.Media) *Stream {
+	kid := m.KID
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i, k := range f.kids {

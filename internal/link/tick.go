@@ -89,7 +89,7 @@ func (ep *Endpoint) tick() time.Duration {
 	sessions := ep.Sessions()
 	var at time.Duration
 	next := time.Duration(math.MaxInt64)
-	ep.withTx(func(tx *Tx) {
+	ep.WithTx(func(tx *Tx) {
 		at = tx.at
 		for _, s := range sessions {
 			if time.Duration(s.idleUntil.Load()) <= at {

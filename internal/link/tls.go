@@ -2,7 +2,6 @@ package link
 
 import (
 	"crypto/tls"
-	"errors"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -67,18 +66,11 @@ func clientTLS(serverName string, check func(identity.PublicKey) error) *tls.Con
 		InsecureSkipVerify:     true, //nolint:gosec // see above
 		SessionTicketsDisabled: true,
 		VerifyConnection: func(state tls.ConnectionState) error {
-			key, err := relayKey(state)
+			key, err := shownKey(state)
 			if err != nil {
 				return err
 			}
 			return check(key)
 		},
 	}
-}
-
-func relayKey(state tls.ConnectionState) (identity.PublicKey, error) {
-	if len(state.PeerCertificates) == 0 {
-		return identity.PublicKey{}, errors.New("the relay showed no certificate")
-	}
-	return identity.PublicKeyFromCertificate(state.PeerCertificates[0])
 }

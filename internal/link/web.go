@@ -248,7 +248,7 @@ func (w *webConn) hello() (*attachment, error) {
 		return nil, &wire.Refused{Code: wire.CodeSignature}
 	}
 	w.proved()
-	s, err := w.ep.sessionFor(hello, w.remote)
+	s, err := w.ep.sessionFor(hello, w.remote, false)
 	if err != nil {
 		return nil, err
 	}
@@ -266,7 +266,7 @@ func (w *webConn) hello() (*attachment, error) {
 		return nil, err
 	}
 	if s.stopped.Load() { // on the connection before: what it takes to go on is asked for now
-		w.ep.withTx(s.ask)
+		w.ep.WithTx(s.ask)
 	}
 	return a, nil
 }
@@ -293,7 +293,7 @@ func (w *webConn) receive() {
 		default:
 		}
 		if a != nil {
-			w.ep.withTx(func(tx *Tx) { a.session.receiveWeb(tx, a, p) })
+			w.ep.WithTx(func(tx *Tx) { a.session.receiveWeb(tx, a, p) })
 		}
 	})
 }

@@ -390,7 +390,7 @@ func TestDeafBrowser(t *testing.T) {
 	media := wire.Media{Long: true, Alias: 1, KID: 2, Ciphertext: make([]byte, 1000)}
 	frames := wire.AppendMedia(nil, &media, true)
 	l.eventually("drops", func() bool {
-		l.relay.withTx(func(tx *Tx) {
+		l.relay.WithTx(func(tx *Tx) {
 			for range 10 { // slowly, so that the writer is not just late
 				s.SendMedia(tx, 1, frames, frames)
 			}

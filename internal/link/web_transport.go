@@ -27,10 +27,16 @@ const (
 	maxWebUniStream = 8        // HTTP/3 has three; browsers open others to see whether we mind
 )
 
-// configure makes a listener take ALPN h3 beside wzp. Streams and datagrams are allowed to all then: which protocol
-// is spoken is known too late. What a native client opens is not read: see refuseDatagrams.
-func (web *webServer) configure(base *tls.Config, config *quic.Config) {
-	h3 := &tls.Config{
+// configure makes a listener take ALPN h3 beside wzp, and returns the TLS configuration for it. Streams and datagrams
+// are allowed to all then: which protocol is spoken is known too late. What a native client opens is not read: see
+// refuseDatagrams.
+func (web *webServer) configure(config *quic.Config) (h3 *tls.Config) {
+	config.Tracer = trace
+	config.EnableDatagrams = true
+	config.EnableStreamResetPartialDelivery = true
+	config.MaxIncomingStreams = maxWebStreams
+	config.MaxIncomingUniStreams = maxWebUniStream
+	return &tls.Config{
 		NextProtos:             []string{http3.NextProtoH3},
 		MinVersion:             tls.VersionTLS13,
 		SessionTicketsDisabled: true,
@@ -38,17 +44,11 @@ func (web *webServer) configure(base *tls.Config, config *quic.Config) {
 			return web.certificates.show(time.Now())
 		},
 	}
-	base.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		if slices.Contains(hello.SupportedProtos, http3.NextProtoH3) && !slices.Contains(hello.SupportedProtos, alpn) {
-			return h3, nil
-		}
-		return nil, nil
-	}
-	config.Tracer = trace
-	config.EnableDatagrams = true
-	config.EnableStreamResetPartialDelivery = true
-	config.MaxIncomingStreams = maxWebStreams
-	config.MaxIncomingUniStreams = maxWebUniStream
+}
+
+// ofBrowser reports whether who says hello speaks HTTP/3 and not our protocol.
+func ofBrowser(hello *tls.ClientHelloInfo) bool {
+	return slices.Contains(hello.SupportedProtos, http3.NextProtoH3) && !slices.Contains(hello.SupportedProtos, alpn)
 }
 
 func (web *webServer) newTransport() *webtransport.Server {

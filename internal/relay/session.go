@@ -192,16 +192,16 @@ func (r *acceptor) enter(s *session, m *wire.Join, entry *wire.MemberEntry) (*ro
 }
 
 // Bind implements link.Handler.
-func (r *acceptor) Bind(ls *link.Session, kid wire.KID) *link.Stream {
+func (r *acceptor) Bind(ls *link.Session, m *wire.Media) *link.Stream {
 	member := owner(ls).member.Load()
 	if member == nil {
 		return nil
 	}
-	st := member.Bind(kid, time.Now())
+	st := member.Bind(m.KID, time.Now())
 	if st == nil {
 		return nil
 	}
-	return &link.Stream{KID: kid, Owner: st}
+	return &link.Stream{KID: m.KID, Owner: st}
 }
 
 // Media implements link.Handler: the hot path of the relay.

@@ -1,0 +1,152 @@
+package link
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/quic-go/quic-go"
+
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// PeerServerName is the TLS server name of peer links, those between relays (docs/protocol.md, section 9). Who
+// dials with it shows a certificate, too.
+//
+//	dialler                                            accepting relay
+//	ClientHello, SNI _federation ───────────────────>  Config.Peers? none: refused
+//	ClientConfig.CheckRelay <──── certificate, its request
+//	certificate ────────────────────────────────────>  Peers.CheckPeer
+//	Hello ──────────────────────────────────────────>  is it the certificate's identity? Peers.AcceptPeer
+//	ClientHandler.Attached <───────────────── Welcome
+//
+// From then on it is a session as any other, but that it asks nothing on the control stream, that media on it is
+// tagged with its room, and that urgent messages are paced for a better path.
+const PeerServerName = "_federation"
+
+// ErrPeerRefused is why Dial with ClientConfig.Peer fails when the other relay does not take our key.
+var ErrPeerRefused = errors.New("link: the other relay refuses our key: it must be among its peers or trusted relays")
+
+// ErrPeerRequest is returned for a request on a peer link.
+var ErrPeerRequest = errors.New("link: a peer link takes no requests")
+
+var (
+	errNoPeers   = errors.New("link: this endpoint takes no peer links")
+	errPeerJoins = &wire.Refused{Code: wire.CodeProtocol, Reason: "a peer link takes no requests"}
+)
+
+// serverTLS returns the configuration of a listener: peers are asked for a certificate, and nobody else is. h3 is for
+// browsers; nil: there are none.
+func (ep *Endpoint) serverTLS(h3 *tls.Config) *tls.Config {
+	config := ep.cert.server()
+	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		switch {
+		case hello.ServerName == PeerServerName:
+			return ep.peerTLS(hello)
+		case h3 != nil && ofBrowser(hello):
+			return h3, nil
+		}
+		return nil, nil
+	}
+	return config
+}
+
+// peerTLS returns the configuration for a dialler that says it is a relay.
+func (ep *Endpoint) peerTLS(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	if ep.config.Peers == nil {
+		ep.stats.peersRefused.Add(1)
+		return nil, errNoPeers
+	}
+	remote := addrPort(hello.Conn.RemoteAddr())
+	config := ep.cert.server()
+	config.ClientAuth = tls.RequireAnyClientCert
+	config.VerifyConnection = func(state tls.ConnectionState) error {
+		key, err := shownKey(state)
+		if err == nil {
+			err = ep.config.Peers.CheckPeer(key, remote)
+		}
+		if err != nil {
+			ep.stats.peersRefused.Add(1)
+		}
+		return err
+	}
+	return config, nil
+}
+
+// peerDialTLS makes a client's configuration that of a relay that dials a peer.
+func (ep *Endpoint) peerDialTLS(config *tls.Config) {
+	config.ServerName = PeerServerName
+	config.Certificates = []tls.Certificate{ep.cert.cert}
+}
+
+// refusedPeer makes it final when the other relay has refused our certificate. It does that after our handshake is
+// complete, so that nobody on the way can say it in its place.
+func refusedPeer(err error) error {
+	if closed := new(quic.TransportError); errors.As(err, &closed) && closed.Remote && closed.ErrorCode.IsCryptoError() {
+		return &FinalError{fmt.Errorf("%w (%w)", ErrPeerRefused, err)}
+	}
+	return err
+}
+
+// peerHello tells of an accepted connection whether it is a peer link. It fails if its Hello, which is proved, is not
+// of the identity that its certificate proved.
+func peerHello(state tls.ConnectionState, hello *wire.Hello) (peer bool, err error) {
+	if state.ServerName != PeerServerName {
+		return false, nil
+	}
+	if key, err := shownKey(state); err != nil || key != hello.Identity {
+		return true, &wire.Refused{Code: wire.CodeSignature}
+	}
+	return true, nil
+}
+
+// accepts asks the acceptor of its kind about a new session, and notes what handles it.
+func (ep *Endpoint) accepts(s *Session, remote netip.Addr) *wire.Refused {
+	if !s.peer {
+		s.handler = ep.config.Accept
+		return ep.config.Accept.Accept(s, remote)
+	}
+	h, refused := ep.config.Peers.AcceptPeer(s)
+	s.handler = h
+	return refused
+}
+
+// ended tells the acceptor that took a session that it is over.
+func (ep *Endpoint) ended(s *Session, code wire.CloseCode) {
+	if s.peer {
+		ep.config.Peers.PeerEnded(s, code)
+	} else {
+		ep.config.Accept.Ended(s, code)
+	}
+}
+
+// answer returns the answer to a control message, nil if there is none.
+func (ep *Endpoint) answer(s *Session, m wire.Message) wire.Message {
+	if !s.peer {
+		return ep.config.Accept.Control(s, m)
+	}
+	if _, ok := m.(*wire.Leave); ok {
+		s.End(wire.CloseLeft)
+		return nil
+	}
+	return errPeerJoins
+}
+
+// Peer reports whether the session is a peer link.
+func (s *Session) Peer() bool { return s.peer }
+
+// ofPeer makes a new session a peer link.
+func (s *Session) ofPeer() {
+	s.peer = true
+	s.urgentOut.pace.limits = &peerPace
+}
+
+// shownKey returns the identity key of the certificate that the other side showed.
+func shownKey(state tls.ConnectionState) (identity.PublicKey, error) {
+	if len(state.PeerCertificates) == 0 {
+		return identity.PublicKey{}, errors.New("the relay showed no certificate")
+	}
+	return identity.PublicKeyFromCertificate(state.PeerCertificates[0])
+}
