@@ -16,6 +16,12 @@ func hotPaths(tb testing.TB) map[string]func() {
 		packet = AppendMedia(packet, &media, false)
 	}
 	packet = AppendMedia(packet, &long, true)
+	tagged := long
+	tagged.Tagged, tagged.Room = true, HashRoom("lobby")
+	taggedFrame, _, err := NextFrame(AppendMedia(nil, &tagged, true))
+	if err != nil {
+		tb.Fatal(err)
+	}
 	report := Report{Highest: 70000, Received: 60000, N: 8}
 	for i := range report.Samples {
 		report.Samples[i] = Sample{1, 80 * ReportUnit}
@@ -48,6 +54,14 @@ func hotPaths(tb testing.TB) map[string]func() {
 		},
 		"AppendMedia":      func() { sink += len(AppendMedia(out, &media, true)) },
 		"AppendMedia/long": func() { sink += len(AppendMedia(out, &long, false)) },
+		"ParseMedia/tagged": func() {
+			m, err := ParseMedia(taggedFrame)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			sink += int(m.CTR) + int(m.Room[0])
+		},
+		"AppendMedia/tagged": func() { sink += len(AppendMedia(out, &tagged, false)) },
 		"ParseReport": func() {
 			r, err := ParseReport(reportFrame.Body)
 			if err != nil {

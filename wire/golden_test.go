@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +47,14 @@ func body[T any](parse func([]byte) (T, error), app func([]byte, T, bool) []byte
 			}
 			return append(dst, f.Body...)
 		},
+	}
+}
+
+// structure makes a layout of a message that is read into a struct.
+func structure[T any](parse func([]byte) (*T, error), app func([]byte, *T) []byte) layout {
+	return layout{
+		func(b []byte) (any, error) { return parse(b) },
+		func(dst []byte, v any) []byte { return app(dst, v.(*T)) },
 	}
 }
 
@@ -122,6 +131,13 @@ var layouts = map[string]layout{
 		func(b []byte) (any, error) { return ParseView(b) },
 		func(dst []byte, v any) []byte { return AppendView(dst, v.([32]byte)) },
 	},
+	"federation room":         structure(ParseFederationRoom, AppendFederationRoom),
+	"federation leave":        structure(ParseFederationLeave, AppendFederationLeave),
+	"federation want":         structure(ParseFederationWant, AppendFederationWant),
+	"federation fetch":        structure(ParseFederationFetch, AppendFederationFetch),
+	"federation participants": structure(ParseFederationParticipants, AppendFederationParticipants),
+	"federation message":      structure(ParseFederationMessage, AppendFederationMessage),
+	"key received":            structure(ParseKeyReceived, AppendKeyReceived),
 	"payload": {
 		func(b []byte) (any, error) { return ParsePayload(b) },
 		func(dst []byte, v any) []byte {
@@ -138,10 +154,13 @@ var (
 	memberB = MemberID{0xb1, 0xb2, 0xb3, 0xb4, 0xb5, 0xb6}
 )
 
-var goldens = []struct {
+// golden is a layout by hand, and what it means.
+type golden struct {
 	layout, hex string
 	want        any
-}{
+}
+
+var goldens = []golden{
 	{"media", "05 1234 aabb", Media{Alias: 5, CTR: 0x1234, Ciphertext: []byte{0xaa, 0xbb}}},
 	{"media", "3b ffff aa", Media{Layer: 1, Alias: 27, CTR: 0xffff, Ciphertext: []byte{0xaa}}},
 	{"media", "1c 1c 0001 aa", Media{Alias: 28, CTR: 1, Ciphertext: []byte{0xaa}}},
@@ -150,6 +169,10 @@ var goldens = []struct {
 		Media{Long: true, Alias: 5, KID: MakeKID(memberA, 7, 0), CTR: 0x12345, Ciphertext: []byte{0xaa, 0xbb}}},
 	{"media", "3d 4100 b1b2b3b4b5b6 00ff 00 aa",
 		Media{Layer: 1, Long: true, Alias: 256, KID: MakeKID(memberB, 0, 255), Ciphertext: []byte{0xaa}}},
+	{"media", "1e 05 0102030405060708 a1a2a3a4a5a60700 80012345 aabb",
+		Media{Long: true, Tagged: true, Alias: 5, Room: RoomHash{1, 2, 3, 4, 5, 6, 7, 8}, KID: MakeKID(memberA, 7, 0), CTR: 0x12345, Ciphertext: []byte{0xaa, 0xbb}}},
+	{"media", "3e 4fff 0000000000000000 b1b2b3b4b5b600ff 00 aa",
+		Media{Layer: 1, Long: true, Tagged: true, Alias: 4095, KID: MakeKID(memberB, 0, 255), Ciphertext: []byte{0xaa}}},
 	{"report", "8000ffff 4400 0102 010203040506 08 00",
 		Report{Highest: 0xffff, Received: 0x400, Lost: 0x102, Bursts: [6]uint8{1, 2, 3, 4, 5, 6}, Age: 2 * time.Millisecond}},
 	{"report", "05 04 0000 000000000000 00 02 01 4050 04 00",
@@ -183,7 +206,7 @@ var goldens = []struct {
 }
 
 func TestGolden(t *testing.T) {
-	for _, g := range goldens {
+	for _, g := range slices.Concat(goldens, federationGoldens()) {
 		l, b := layouts[g.layout], unhex(t, g.hex)
 		got, err := l.parse(b)
 		if err != nil {
@@ -203,8 +226,9 @@ func TestGolden(t *testing.T) {
 // as it was read.
 func TestGoldenTruncated(t *testing.T) {
 	mayBeShorter := map[string]bool{"media": true, "urgent": true, "alias ack": true, "joined": true, "left": true, "payload": true,
-		"key": true, "key wraps": true, "keys wanted": true}
-	for _, g := range goldens {
+		"key": true, "key wraps": true, "keys wanted": true,
+		"federation room": true, "federation participants": true, "federation message": true}
+	for _, g := range slices.Concat(goldens, federationGoldens()) {
 		l, b := layouts[g.layout], unhex(t, g.hex)
 		for n := range b {
 			v, err := l.parse(b[:n:n])
@@ -294,7 +318,7 @@ func TestRefused(t *testing.T) {
 }
 
 func TestLargest(t *testing.T) {
-	m := Media{Long: true, Alias: 4095, KID: MakeKID(memberA, 255, 255), CTR: maxVarint, Ciphertext: make([]byte, MaxCiphertext)}
+	m := Media{Long: true, Tagged: true, Alias: 4095, KID: MakeKID(memberA, 255, 255), CTR: maxVarint, Ciphertext: make([]byte, MaxCiphertext)}
 	if b := AppendMedia(nil, &m, false); len(b) > MaxPlaintext {
 		t.Errorf("the largest media frame has %d bytes, a packet takes %d", len(b), MaxPlaintext)
 	}

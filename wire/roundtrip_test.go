@@ -13,6 +13,8 @@ import (
 // random makes valid values, small and large ones alike.
 type random struct{ *rand.Rand }
 
+func newRandom(seed uint64) random { return random{rand.New(rand.NewPCG(seed, seed+1))} }
+
 func (r random) varint() uint64 { return r.Uint64() >> (2 + r.IntN(62)) }
 
 func (r random) bytes(low, high int) []byte {
@@ -53,6 +55,9 @@ func (r random) media() Media {
 	m := Media{Layer: uint8(r.IntN(2)), Alias: uint16(r.IntN(MaxAliases) >> r.IntN(12)), Ciphertext: r.bytes(1, MaxCiphertext)}
 	if m.Long = r.IntN(2) == 0; m.Long {
 		m.KID, m.CTR = KID(r.Uint64()), r.varint()
+		if m.Tagged = r.IntN(2) == 0; m.Tagged {
+			r.fill(m.Room[:])
+		}
 	} else {
 		m.CTR = uint64(uint16(r.Uint32()))
 	}
@@ -85,6 +90,48 @@ func (r random) signedKey() SignedKey {
 	k.Signed = AppendKeyHeader(nil, &k.KeyHeader)
 	k.Signature = r.bytes(identity.SignatureSize, identity.SignatureSize)
 	return k
+}
+
+func (r random) eight() (b [8]byte) { r.fill(b[:]); return b }
+
+// entries are up to three, no longer than a message that has left bytes takes.
+func (r random) entries(left int) (list [][]byte) {
+	for range r.IntN(4) {
+		entry := r.bytes(1, MaxEntry)
+		if left -= 2 + len(entry); left < 0 {
+			break
+		}
+		list = append(list, entry)
+	}
+	return list
+}
+
+func (r random) federationRoom() *FederationRoom {
+	m := &FederationRoom{Serial: r.varint(), Label: r.text(0, MaxName), Base: r.varint(), Record: RoomRecord{
+		Room: r.text(1, MaxRoomName), Boot: r.Uint64(), Sequence: 1 | r.varint(), Members: r.Uint32(),
+		Signature: r.bytes(identity.SignatureSize, identity.SignatureSize)}}
+	r.fill(m.Record.Home[:])
+	r.fill(m.Record.Digest[:])
+	for range 1 + r.IntN(MaxHops) {
+		m.Path = append(m.Path, r.eight())
+	}
+	for range r.IntN(30) {
+		m.Left = append(m.Left, r.member())
+	}
+	m.Joined = r.entries(MaxUrgent - m.Size())
+	return m
+}
+
+func (r random) federationParticipants() *FederationParticipants {
+	m := &FederationParticipants{Home: r.eight(), Room: r.eight(), Boot: r.Uint64(), Sequence: 1 | r.varint(), First: r.Uint32() >> 1}
+	m.Entries = append(r.entries(MaxUrgent-2*MaxEntry), r.bytes(1, MaxEntry))
+	m.Total = m.First + uint32(len(m.Entries)) + uint32(r.IntN(3))
+	return m
+}
+
+func (r random) federationMessage() *FederationMessage {
+	kinds := [...]UrgentKind{UrgentKey, UrgentKeysWanted, UrgentKeyReceived}
+	return &FederationMessage{uint8(1 + r.IntN(MaxHops)), r.eight(), r.member(), kinds[r.IntN(3)], r.bytes(0, MaxFederationBody)}
 }
 
 func (r random) message() Message {
@@ -151,6 +198,16 @@ func TestRoundTripLayouts(t *testing.T) {
 		"keys wanted":   func() any { return []MemberID{r.member(), r.member()} },
 		"key delivered": func() any { return r.Uint32() },
 		"view":          func() any { return [32]byte(r.bytes(32, 32)) },
+
+		"federation room":  func() any { return r.federationRoom() },
+		"federation leave": func() any { return &FederationLeave{r.varint(), RelayID(r.eight()), RoomHash(r.eight())} },
+		"federation want": func() any {
+			return &FederationWant{r.varint(), RelayID(r.eight()), RoomHash(r.eight()), r.IntN(2) == 0}
+		},
+		"federation fetch":        func() any { return &FederationFetch{RelayID(r.eight()), RoomHash(r.eight())} },
+		"federation participants": func() any { return r.federationParticipants() },
+		"federation message":      func() any { return r.federationMessage() },
+		"key received":            func() any { return &KeyReceived{r.member(), r.Uint32()} },
 		"payload": func() any {
 			p := Payload{Timestamp: uint16(r.Uint32()), Codec: r.bytes(1, 300)}
 			p.Codec[0] &^= 4 // mono
