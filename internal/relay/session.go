@@ -212,7 +212,7 @@ func (r *acceptor) Media(ls *link.Session, st *link.Stream, m *wire.Media, tx *l
 	}
 	st.Seen(m.CTR)
 	r.stats.mediaIn.Add(1)
-	sent := st.Owner.(*room.Stream).Forward(m, tx, tx.Short, tx.Long)
+	sent, _ := st.Owner.(*room.Stream).Forward(m, tx, tx.Short, tx.Long, nil)
 	r.stats.mediaOut.Add(uint64(sent))
 }
 

@@ -40,7 +40,7 @@ func (c *changes) due(members int, now time.Time) bool {
 	return !c.none() && (members <= smallRoom || now.Sub(c.told) >= changeRest)
 }
 
-// urgent is a message to be sent to all members.
+// urgent is a message to be sent to all local members.
 type urgent struct {
 	kind   wire.UrgentKind
 	body   []byte
@@ -110,9 +110,11 @@ func (room *Room) flush(now time.Time) (left bool) {
 	room.telling.Lock()
 	defer room.telling.Unlock()
 	room.mu.Lock()
-	members := *room.members.Load()
+	members := *room.locals.Load()
 	var messages []urgent
-	if room.changes.due(len(members), now) {
+	if len(members) == 0 {
+		room.changes = changes{} // others learn of them from their homes
+	} else if room.changes.due(len(*room.members.Load()), now) {
 		messages = room.changes.messages(now)
 	}
 	left = !room.changes.none()

@@ -41,7 +41,7 @@ func crowd(t testing.TB, n int) *Stream {
 func TestForwardDoesNotAllocate(t *testing.T) {
 	st := crowd(t, 200)
 	m, short, long := media(1), scratch(), scratch()
-	if n := testing.AllocsPerRun(100, func() { st.Forward(m, nil, short, long) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { st.Forward(m, nil, short, long, nil) }); n != 0 {
 		t.Errorf("%v allocations a frame", n)
 	}
 }
@@ -53,7 +53,7 @@ func BenchmarkForward200(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		m.CTR++
-		st.Forward(m, nil, short, long)
+		st.Forward(m, nil, short, long, nil)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/200, "ns/receiver")
 }
@@ -85,7 +85,10 @@ func TestForwardWaitsForNobody(t *testing.T) {
 		defer mu.Unlock()
 	}
 	done := make(chan int)
-	go func() { done <- st.Forward(media(1), nil, scratch(), scratch()) }()
+	go func() {
+		n, _ := st.Forward(media(1), nil, scratch(), scratch(), nil)
+		done <- n
+	}()
 	select {
 	case n := <-done:
 		if n != 10 {
@@ -116,7 +119,7 @@ func TestConcurrent(t *testing.T) {
 					return
 				}
 				if own := m.Bind(wire.MakeKID(m.ID, 0, 0), now); own != nil {
-					own.Forward(media(uint64(i)), nil, scratch(), scratch())
+					own.Forward(media(uint64(i)), nil, scratch(), scratch(), nil)
 					listener.AliasAcked(wire.AliasPair{Alias: own.alias, KID: own.kid})
 				}
 				m.Page(nil)
@@ -128,7 +131,7 @@ func TestConcurrent(t *testing.T) {
 	wg.Go(func() {
 		short, long := scratch(), scratch()
 		for i := range rounds * 4 {
-			st.Forward(media(uint64(i)), nil, short, long)
+			st.Forward(media(uint64(i)), nil, short, long, nil)
 		}
 	})
 	wg.Go(func() {

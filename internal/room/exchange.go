@@ -52,9 +52,10 @@ const noSlot = -1
 // memberKeys is what a room's exchange knows of one member, and guards.
 type memberKeys struct {
 	slot     int
-	told     slots         // of whom the member was told by UrgentMembersJoined
-	newest   []*senderKey  // at most maxKeys, by number
-	announce *rate.Limiter // nil: has not announced any
+	told     slots         // of whom the member was told by UrgentMembersJoined; empty if it is remote
+	newest   []*senderKey  // of a local talker, at most maxKeys, by number
+	remote   []*remoteKey  // of a remote talker, at most maxRemoteKeys, by when they came
+	announce *rate.Limiter // of both; nil: there were none
 	ask      *rate.Limiter // nil: has not asked
 	list     *rate.Limiter // of answers to MembersWanted; nil: has not asked
 	wantedBy slots         // who asked, and was not named to the member yet
@@ -137,6 +138,9 @@ func (x *exchange) leave(m *Member) {
 		other.keys.wantedBy.remove(slot)
 		for _, k := range other.keys.newest {
 			k.forget(slot, m.ID)
+		}
+		for _, k := range other.keys.remote {
+			k.forget(slot)
 		}
 	}
 	x.members = x.members[:last]

@@ -24,6 +24,15 @@ type Stream struct {
 	dropped atomic.Bool // its alias was taken back, and may stand for another's stream
 }
 
+// KID returns whose stream it is, and with which key.
+func (st *Stream) KID() wire.KID { return st.kid }
+
+// Room returns the room that the stream is in.
+func (st *Stream) Room() wire.RoomHash { return st.member.room.hash }
+
+// Dropped reports that nothing of the stream is forwarded any more.
+func (st *Stream) Dropped() bool { return st.dropped.Load() }
+
 // Bind returns the stream that a member announces, or nil if it may not: its key id is another
 // member's, it makes new ones too fast, or the room has no alias left.
 func (m *Member) Bind(kid wire.KID, now time.Time) *Stream {
@@ -52,8 +61,8 @@ func (m *Member) Bind(kid wire.KID, now time.Time) *Stream {
 		room.drop(m.streams[0], now)
 		m.streams = append(m.streams[:0:0], m.streams[1:]...)
 	}
-	for _, other := range *room.members.Load() {
-		other.receiver.SetAliasKnown(st.alias, false)
+	for _, to := range *room.receivers.Load() {
+		to.SetAliasKnown(st.alias, false)
 	}
 	m.streams = append(m.streams, st)
 	return st
@@ -65,8 +74,12 @@ func (room *Room) drop(st *Stream, now time.Time) {
 	room.aliases.free(st, now)
 }
 
-// AliasAcked notes that the member's client knows what an alias stands for, if it still stands for that.
+// AliasAcked notes that the member's client knows what an alias stands for, if it still stands for that. The member
+// is a local one.
 func (m *Member) AliasAcked(pair wire.AliasPair) {
+	if m.remote() {
+		return
+	}
 	m.room.mu.Lock()
 	defer m.room.mu.Unlock()
 	if st := m.room.aliases.stream(pair.Alias); st != nil && st.kid == pair.KID {
@@ -74,20 +87,30 @@ func (m *Member) AliasAcked(pair wire.AliasPair) {
 	}
 }
 
-// Forward sends a media frame of a stream to every other member of its room and returns how many that are.
-// media has its full CTR; its KID and alias are replaced by the stream's. short and long are scratch memory,
-// wire.MaxPlaintext bytes each, for the two forms of the frame.
-func (st *Stream) Forward(media *wire.Media, tx Tx, short, long []byte) int {
+// Forward sends a media frame of a stream to every other local member of its room, and to the trunks of the talker's
+// part of it but the one that it came from (nil: from a local talker). It returns how many of each those are.
+// media has its full CTR; its KID, alias and form are replaced. short and long are scratch memory, wire.MaxPlaintext
+// bytes each, for the two forms of the frame that local members get.
+func (st *Stream) Forward(media *wire.Media, tx Tx, short, long []byte, from Trunk) (local, trunks int) {
 	if st.dropped.Load() {
-		return 0
+		return 0, 0
 	}
-	media.Alias, media.KID = st.alias, st.kid
-	media.Long = false
-	short = wire.AppendMedia(short[:0], media, true)
-	media.Long = true
-	long = wire.AppendMedia(long[:0], media, true)
 	m := st.member
-	return m.rooms.FanOut(tx, *m.room.receivers.Load(), m.receiver, st.alias, short, long)
+	media.Alias, media.KID, media.Tagged = st.alias, st.kid, false
+	if to := *m.room.receivers.Load(); len(to) > 0 {
+		media.Long = false
+		short = wire.AppendMedia(short[:0], media, true)
+		media.Long = true
+		long = wire.AppendMedia(long[:0], media, true)
+		local = m.rooms.FanOut(tx, to, m.receiver, st.alias, short, long)
+	}
+	for _, trunk := range *m.trunks.list.Load() {
+		if trunk != from {
+			trunk.SendStream(tx, st, media)
+			trunks++
+		}
+	}
+	return local, trunks
 }
 
 // oneByOne is the FanOut for receivers of any kind.

@@ -34,7 +34,7 @@ func (m *Member) strangers(now time.Time) (list []*Member) {
 	x := &m.room.keys
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if m.keys.slot == noSlot {
+	if m.keys.slot == noSlot || m.remote() {
 		return nil
 	}
 	if m.keys.list == nil {

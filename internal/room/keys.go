@@ -40,7 +40,7 @@ func (m *Member) announceLocked(msg *wire.SenderKey, now time.Time) (k *senderKe
 	counts, keys := m.rooms.counts, &m.keys
 	i, found := slices.BinarySearchFunc(keys.newest, msg.Key.Number, byNumber)
 	full := len(keys.newest) == maxKeys
-	if keys.slot == noSlot || found || full && i == 0 {
+	if keys.slot == noSlot || m.remote() || found || full && i == 0 {
 		counts.dropped.Add(1)
 		return nil, true
 	}
@@ -147,15 +147,16 @@ func (k *senderKey) pass(id wire.MemberID, wrap []byte, now time.Time) outcome {
 	if news {
 		m.rooms.Soon()
 	}
-	if introduce && !to.introduce(k) || !k.send(to, wrap) {
+	if introduce && !to.introduce(k.member, k.entry) || !k.send(to, wrap) {
 		return k.unclaim(to, now)
 	}
 	m.rooms.counts.passed.Add(1)
 	return wrapDone
 }
 
-// claimLocked notes that the key is about to be passed to a recipient, or returns why it need not be. introduce: the recipient does not know the sender, and was not sent its entry before. The caller holds
-// exchange.mu.
+// claimLocked notes that the key is about to be passed to a recipient, or returns why it need not be. introduce: the
+// recipient does not know the sender, was not sent its entry before, and has no other home that does so. The caller
+// holds exchange.mu.
 func (k *senderKey) claimLocked(to *Member, now time.Time) (state outcome, introduce bool) {
 	slot, sender := to.keys.slot, k.member.keys.slot
 	switch {
@@ -168,7 +169,7 @@ func (k *senderKey) claimLocked(to *Member, now time.Time) (state outcome, intro
 	k.waiting.add(slot, now)
 	k.count++
 	k.passedAt = now
-	return wrapClaimed, !to.keys.told.has(sender)
+	return wrapClaimed, !to.remote() && !to.keys.told.has(sender)
 }
 
 // unclaim takes back what claimLocked noted, because the recipient's link took no message, unless it is time to give
@@ -192,24 +193,29 @@ func (k *senderKey) unclaim(to *Member, now time.Time) outcome {
 	return wrapFull
 }
 
-// send sends the key to its recipient. It reports whether the link took it.
+// send sends the key to its recipient. It reports whether the link took it. When a remote recipient has it,
+// Member.KeyReceived says so.
 func (k *senderKey) send(to *Member, wrap []byte) bool {
 	msg := wire.Key{Sender: k.member.ID, Key: k.key, Wrap: wrap}
 	body := make([]byte, 0, len(msg.Sender)+len(msg.Key.Signed)+len(msg.Key.Signature)+len(wrap))
 	body = wire.AppendKey(body, &msg)
-	return to.receiver.SendUrgentThen(wire.UrgentKey, body, func(bool) { k.acknowledged(to) }) == nil
+	done := func(bool) { k.acknowledged(to) }
+	if to.remote() {
+		done = func(bool) {}
+	}
+	return to.receiver.SendUrgentThen(wire.UrgentKey, body, done) == nil
 }
 
-// introduce sends the member the entry of a key's sender, once. It reports whether the link took it.
-func (m *Member) introduce(k *senderKey) bool {
-	if m.receiver.SendUrgent(wire.UrgentMembersJoined, k.entry) != nil {
+// introduce sends the member a talker's entry, as UrgentMembersJoined, once. It reports whether the link took it.
+func (m *Member) introduce(talker *Member, entry []byte) bool {
+	if m.receiver.SendUrgent(wire.UrgentMembersJoined, entry) != nil {
 		return false
 	}
 	m.rooms.counts.introduced.Add(1)
 	x := &m.room.keys
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if sender := k.member.keys.slot; m.keys.slot != noSlot && sender != noSlot {
+	if sender := talker.keys.slot; m.keys.slot != noSlot && sender != noSlot {
 		m.keys.told.add(sender)
 	}
 	return true

@@ -42,8 +42,9 @@ type Receiver interface {
 
 // Limits bound what members can make a relay hold.
 type Limits struct {
-	Rooms   int // rooms at once
-	Members int // members of one room
+	Rooms       int // rooms with local members at once
+	RemoteRooms int // rooms with members of other relays at once; 0: as many as Rooms
+	Members     int // members of one room, local and remote
 }
 
 // FanOut sends a media frame to all of the receivers but one, as SendMedia of each would, and returns how many
@@ -62,20 +63,32 @@ type Rooms struct {
 	limits Limits
 	counts *keyCounts
 
-	mu    sync.Mutex // guards what follows; taken before a Room's mu
-	rooms map[string]*Room
+	mu            sync.Mutex // guards what follows; taken before a Room's mu
+	rooms         map[string]*Room
+	trunks        map[part][]Trunk // what SetTrunks said last, also of rooms that do not exist
+	local, remote int              // how many rooms have local members, and remote ones
 }
 
 // NewRooms returns a relay's rooms.
 func NewRooms(limits Limits) *Rooms {
-	return &Rooms{FanOut: oneByOne, Soon: func() {}, limits: limits, counts: new(keyCounts), rooms: make(map[string]*Room)}
+	if limits.RemoteRooms == 0 {
+		limits.RemoteRooms = limits.Rooms
+	}
+	return &Rooms{
+		FanOut: oneByOne, Soon: func() {}, limits: limits, counts: new(keyCounts),
+		rooms: make(map[string]*Room), trunks: make(map[part][]Trunk),
+	}
 }
 
 // Room is a named group: whoever is in it hears whoever talks in it.
 type Room struct {
 	name      string
+	hash      wire.RoomHash
 	members   atomic.Pointer[[]*Member]  // sorted by id; never changed, only replaced
-	receivers atomic.Pointer[[]Receiver] // theirs, so that forwarding need not look at the members
+	locals    atomic.Pointer[[]*Member]  // those of them that are attached to this relay
+	receivers atomic.Pointer[[]Receiver] // the locals', so that forwarding need not look at the members
+
+	trunks map[wire.RelayID]*trunkSet // by home, of those who have members here; guarded by Rooms.mu
 
 	mu      sync.Mutex // guards what follows, and every change of members; never held across I/O
 	aliases aliasTable
@@ -86,6 +99,15 @@ type Room struct {
 	keys exchange // its own lock is taken after mu
 }
 
+// newRoom returns a room without members.
+func newRoom(name string) *Room {
+	room := &Room{name: name, hash: wire.HashRoom(name), trunks: make(map[wire.RelayID]*trunkSet)}
+	room.members.Store(&[]*Member{})
+	room.locals.Store(&[]*Member{})
+	room.receivers.Store(&[]Receiver{})
+	return room
+}
+
 // Member is one client's presence in a room.
 type Member struct {
 	ID    wire.MemberID
@@ -94,6 +116,8 @@ type Member struct {
 	rooms    *Rooms
 	room     *Room
 	receiver Receiver
+	home     wire.RelayID // zero: local
+	trunks   *trunkSet
 	stale    bool // guarded by room.telling: the list of members has to be fetched again
 	binds    *rate.Limiter
 	streams  []*Stream // guarded by room.mu; oldest first
@@ -105,32 +129,39 @@ type Member struct {
 // Join adds a member with a verified entry to the room called name. Joining again over the same
 // receiver returns the same member. A receiver joins one room in its life.
 func (r *Rooms) Join(name string, entry []byte, to Receiver) (*Member, error) {
+	return r.join(name, entry, wire.RelayID{}, to)
+}
+
+// join is Join and JoinRemote.
+func (r *Rooms) join(name string, entry []byte, home wire.RelayID, to Receiver) (*Member, error) {
 	id := wire.EntryID(entry)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	room := r.rooms[name]
 	if room == nil {
-		if len(r.rooms) >= r.limits.Rooms {
-			return nil, ErrTooManyRooms
-		}
-		room = &Room{name: name}
-		room.members.Store(&[]*Member{})
+		room = newRoom(name)
 	}
 	room.mu.Lock()
 	defer room.mu.Unlock()
 	list := *room.members.Load()
 	i, found := slices.BinarySearchFunc(list, id, compareID)
 	switch {
-	case found && list[i].receiver == to:
+	case found && list[i].receiver == to && list[i].home == home:
 		return list[i], nil
 	case found:
 		return nil, ErrIDTaken
+	case !r.admits(room, home):
+		return nil, ErrTooManyRooms
 	case len(list) >= r.limits.Members:
 		return nil, ErrRoomFull
 	}
-	m := &Member{ID: id, Entry: entry, rooms: r, room: room, receiver: to, binds: rate.NewLimiter(bindRate, bindBurst)}
+	m := &Member{ID: id, Entry: entry, rooms: r, room: room, receiver: to, home: home, binds: rate.NewLimiter(bindRate, bindBurst)}
 	room.keys.join(m)
-	room.replaceMembers(slices.Insert(slices.Clone(list), i, m))
+	room.share(m)
+	room.replaceMembers(slices.Insert(slices.Clone(list), i, m), m.remote())
+	if room.size(home) == 1 {
+		*r.with(home)++
+	}
 	room.changes.join(m)
 	r.rooms[name] = room
 	return m, nil
@@ -149,8 +180,12 @@ func (m *Member) Leave(now time.Time) bool {
 	m.left = true
 	list := *room.members.Load()
 	if i, found := slices.BinarySearchFunc(list, m.ID, compareID); found {
-		room.replaceMembers(slices.Delete(slices.Clone(list), i, i+1))
+		room.replaceMembers(slices.Delete(slices.Clone(list), i, i+1), m.remote())
 	}
+	if room.size(m.home) == 0 {
+		*m.rooms.with(m.home)--
+	}
+	room.unshare(m)
 	for _, st := range m.streams {
 		room.drop(st, now)
 	}
@@ -162,13 +197,22 @@ func (m *Member) Leave(now time.Time) bool {
 	return true
 }
 
-// replaceMembers publishes a new snapshot. The caller holds room.mu.
-func (room *Room) replaceMembers(list []*Member) {
-	receivers := make([]Receiver, len(list))
-	for i, m := range list {
-		receivers[i] = m.receiver
-	}
+// replaceMembers publishes a new snapshot. remote: it has the same local members as the one before. The caller holds
+// room.mu.
+func (room *Room) replaceMembers(list []*Member, remote bool) {
 	room.members.Store(&list)
+	if remote {
+		return
+	}
+	locals := make([]*Member, 0, len(list))
+	receivers := make([]Receiver, 0, len(list))
+	for _, m := range list {
+		if !m.remote() {
+			locals = append(locals, m)
+			receivers = append(receivers, m.receiver)
+		}
+	}
+	room.locals.Store(&locals)
 	room.receivers.Store(&receivers)
 }
 
@@ -177,7 +221,7 @@ func compareID(m *Member, id wire.MemberID) int { return m.ID.Compare(id) }
 // Room returns the name of the member's room.
 func (m *Member) Room() string { return m.room.name }
 
-// Members returns how many members the member's room has.
+// Members returns how many members the member's room has, local and remote.
 func (m *Member) Members() int { return len(*m.room.members.Load()) }
 
 // Page returns the entries of up to wire.MaxPage members of the member's room whose ids are above after (nil:
@@ -203,17 +247,22 @@ func (m *Member) Page(after *wire.MemberID) (entries [][]byte, next *wire.Member
 
 // Stats says what there is now, and how often keys were passed on.
 type Stats struct {
-	Rooms, Members, Streams int
-	Keys                    KeyStats
+	Rooms, Members int // rooms with local members, and those
+	TransitRooms   int // rooms with remote members only
+	RemoteMembers  int
+	Streams        int // of local and remote members
+	Keys           KeyStats
 }
 
 // Stats counts rooms, members and streams.
 func (r *Rooms) Stats() Stats {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := Stats{Rooms: len(r.rooms), Keys: r.counts.stats()}
+	s := Stats{Rooms: r.local, TransitRooms: len(r.rooms) - r.local, Keys: r.counts.stats()}
 	for _, room := range r.rooms {
-		s.Members += len(*room.members.Load())
+		local := len(*room.locals.Load())
+		s.Members += local
+		s.RemoteMembers += len(*room.members.Load()) - local
 		room.mu.Lock()
 		s.Streams += room.aliases.used
 		room.mu.Unlock()

@@ -49,8 +49,8 @@ func (m *Member) askLocked(ids []wire.MemberID, now time.Time) (news bool) {
 	x := &m.room.keys
 	for _, id := range ids {
 		talker := m.room.find(id)
-		if talker == nil || talker == m || talker.keys.slot == noSlot {
-			continue
+		if talker == nil || talker == m || talker.keys.slot == noSlot || talker.remote() && m.remote() {
+			continue // of two remote ones, the talker's home is asked
 		}
 		if !slices.Contains(x.asked, talker) {
 			x.asked = append(x.asked, talker)
@@ -88,7 +88,7 @@ func (x *exchange) takeAskLocked(talker *Member) ask {
 	n := 0
 	for slot := range keys.wantedBy.from(keys.named) {
 		m := x.members[slot]
-		if !keys.told.has(slot) {
+		if !talker.remote() && !keys.told.has(slot) {
 			if !a.unknown.fits(m) {
 				continue
 			}

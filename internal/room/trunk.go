@@ -1,0 +1,66 @@
+package room
+
+import (
+	"slices"
+	"sync/atomic"
+
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// Trunk is a link to another relay as a room sees it: it takes a frame once for all members behind it.
+type Trunk interface {
+	// SendStream sends a media frame of a stream. m has its KID, full CTR, layer and ciphertext; alias and form are for
+	// the trunk to set, and may be whatever another trunk has set. Nothing of m may be kept. It never blocks.
+	SendStream(tx Tx, st *Stream, m *wire.Media)
+}
+
+// part is the members of one home in one room.
+type part struct {
+	room string
+	home wire.RelayID // zero: here
+}
+
+// trunkSet is where the media of a part goes besides local members. All of its members share it, so that a change
+// reaches them at once, and Forward needs no lock to find it.
+type trunkSet struct {
+	list    atomic.Pointer[[]Trunk] // never changed, only replaced
+	members int                     // guarded by Rooms.mu
+}
+
+// SetTrunks says where the media of home's members of the room called name goes besides local members; the zero home
+// is that of local ones. It replaces what was said before; no trunks are the same as never having said any. The room
+// need not exist: what is said holds for every room of that name to come. The caller bounds for how many that is.
+func (r *Rooms) SetTrunks(name string, home wire.RelayID, trunks []Trunk) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	key := part{name, home}
+	if len(trunks) == 0 {
+		delete(r.trunks, key)
+	} else {
+		r.trunks[key] = slices.Clone(trunks)
+	}
+	if room := r.rooms[name]; room != nil && room.trunks[home] != nil {
+		list := r.trunks[key]
+		room.trunks[home].list.Store(&list)
+	}
+}
+
+// share gives a new member the trunks of its part. The caller holds Rooms.mu.
+func (room *Room) share(m *Member) {
+	set := room.trunks[m.home]
+	if set == nil {
+		set = new(trunkSet)
+		list := m.rooms.trunks[part{room.name, m.home}]
+		set.list.Store(&list)
+		room.trunks[m.home] = set
+	}
+	set.members++
+	m.trunks = set
+}
+
+// unshare forgets the trunks of a part with its last member. The caller holds Rooms.mu.
+func (room *Room) unshare(m *Member) {
+	if m.trunks.members--; m.trunks.members == 0 {
+		delete(room.trunks, m.home)
+	}
+}
