@@ -1,0 +1,145 @@
+package eventlog
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"strconv"
+	"time"
+)
+
+const (
+	defaultMaxBytes = 128 << 20
+	defaultKeep     = 3
+	// fileMode: who talks to whom and when is nobody else's business.
+	fileMode = 0o600
+)
+
+// file is a log's file, which makes place for another when it is full:
+//
+//	FILE.2 -> FILE.3 (the one before is deleted), FILE.1 -> FILE.2, FILE -> FILE.1, a new FILE
+type file struct {
+	path string
+	max  int64
+	keep int
+
+	f       *os.File // nil: it could not be opened again
+	size    int64
+	regular bool // not a pipe or a device, which cannot be renamed
+	cut     bool // the last line has no end
+}
+
+func openFile(path string, options Options) (*file, error) {
+	f := &file{path: path, max: options.MaxBytes, keep: options.Keep}
+	if f.max <= 0 {
+		f.max = defaultMaxBytes
+	}
+	switch {
+	case f.keep == 0:
+		f.keep = defaultKeep
+	case f.keep < 0:
+		f.keep = 0
+	}
+	return f, f.open()
+}
+
+// open opens the file to append to it.
+func (f *file) open() error {
+	opened, err := os.OpenFile(f.path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, fileMode)
+	if err != nil {
+		return err
+	}
+	info, err := opened.Stat()
+	if err != nil {
+		return errors.Join(err, opened.Close())
+	}
+	f.f, f.regular, f.size = opened, info.Mode().IsRegular(), info.Size()
+	f.cut = f.regular && f.size > 0 && !f.ended()
+	return nil
+}
+
+// ended reports whether the last byte of the file ends a line.
+func (f *file) ended() bool {
+	r, err := os.Open(f.path)
+	if err != nil {
+		return false
+	}
+	defer r.Close()
+	var last [1]byte
+	_, err = r.ReadAt(last[:], f.size-1)
+	return err == nil && last[0] == '\n'
+}
+
+// write appends whole lines. If they do not fit, the file makes place for a new one, which begins with start unless its
+// Kind is empty.
+func (f *file) write(lines []byte, start *Event) error {
+	if f.f == nil {
+		if err := f.open(); err != nil {
+			return err
+		}
+	}
+	if f.regular && f.size > 0 && f.size+int64(len(lines)) > f.max {
+		if err := f.rotate(start); err != nil {
+			return err
+		}
+	}
+	if f.cut { // a write that failed, or a program that was killed
+		if err := f.put([]byte{'\n'}); err != nil {
+			return err
+		}
+		f.cut = false
+	}
+	return f.put(lines)
+}
+
+func (f *file) put(b []byte) error {
+	n, err := f.f.Write(b)
+	f.size += int64(n)
+	if err != nil {
+		f.cut = f.cut || n > 0
+	}
+	return err
+}
+
+// rotate makes the file FILE.1 and opens a new one.
+func (f *file) rotate(start *Event) error {
+	err := f.f.Close()
+	f.f = nil
+	if err != nil {
+		return err
+	}
+	if f.keep == 0 {
+		err = os.Remove(f.path)
+	}
+	for n := f.keep; n > 0 && err == nil; n-- {
+		from := f.path
+		if n > 1 {
+			from = rotated(f.path, n-1)
+		}
+		if err = os.Rename(from, rotated(f.path, n)); errors.Is(err, fs.ErrNotExist) {
+			err = nil // there were not so many yet
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if err := f.open(); err != nil {
+		return err
+	}
+	if start.Kind != Start {
+		return nil
+	}
+	again := *start
+	again.Time, again.Reason = time.Now().UnixMicro(), ReasonRotated
+	return f.put(appendLine(nil, &again))
+}
+
+func (f *file) close() error {
+	if f.f == nil {
+		return nil
+	}
+	return f.f.Close()
+}
+
+// rotated is the name of the n-th rotated file of a log, 1 being the newest.
+func rotated(path string, n int) string { return path + "." + strconv.Itoa(n) }
