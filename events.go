@@ -20,6 +20,9 @@ type Member struct {
 	Identity identity.PublicKey
 	// Outside: it does not have the room's invite secret, or has one and we do not. It gets no keys, and is not heard.
 	Outside bool
+	// Relay is what our relay calls the one that the member is attached to, or that one's id (half of its fingerprint);
+	// empty if it is our own. That the member is there, its entry proves; what a relay is called, nobody does.
+	Relay string
 }
 
 // MemberJoined says that somebody is in the room: at once for those who were there already.

@@ -54,6 +54,13 @@ func (h *roomHandler) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte)
 			return true
 		}
 		r.othersLeft(ids)
+	case wire.UrgentRelays:
+		list, err := wire.ParseRelays(body)
+		if err != nil {
+			r.client.log().Debug("the relay sent bad names of relays", "err", err)
+			break
+		}
+		r.roster.name(list)
 	case wire.UrgentRefetch:
 		r.fetch(rand.N(crowdPause))
 	case wire.UrgentShutdown:
@@ -88,6 +95,7 @@ func (h *roomHandler) Attached(_ *link.Session, joined *wire.Joined, fresh bool)
 		wait += restartGrace
 	default: // the first time
 		r.keeper.expected.Store(int64(joined.Members))
+		r.logJoined(int(joined.Members))
 	}
 	if fresh {
 		r.fetch(wait)

@@ -36,9 +36,10 @@ type roster struct {
 	mu       sync.Mutex // guards what follows
 	complete bool       // the whole list came once
 	present  map[wire.MemberID]present
-	gone     recent // who was told to have left
-	absent   recent // who was not in a list any more
-	twice    recent // who was told to have joined, but was here, or lately
+	labels   map[wire.RelayID]string // what our relay calls others
+	gone     recent                  // who was told to have left
+	absent   recent                  // who was not in a list any more
+	twice    recent                  // who was told to have joined, but was here, or lately
 	fetching bool
 	again    bool                       // fetch once more when this is done
 	left     map[wire.MemberID]struct{} // while fetching: who left meanwhile
@@ -50,6 +51,7 @@ type present struct {
 	Member
 	hash    wire.EntryHash
 	joinKey [32]byte
+	home    identity.PublicKey // the relay that it is attached to
 }
 
 // recent remembers when something was said of members, for doubtTime.
@@ -117,7 +119,7 @@ func (ro *roster) size() int {
 	return len(ro.present)
 }
 
-// parse reads an entry; ok: it is genuine, and for this room and relay. Who is known is not read again.
+// parse reads an entry; ok: it is genuine, and for this room, at whichever relay. Who is known is not read again.
 func (ro *roster) parse(entry []byte) (m present, ok bool) {
 	hash := wire.HashEntry(entry)
 	id := hash.Member()
@@ -126,7 +128,7 @@ func (ro *roster) parse(entry []byte) (m present, ok bool) {
 		return m, m.hash == hash
 	}
 	e, err := wire.ParseEntry(entry)
-	if err != nil || e.Room != ro.room || e.HomeRelay != ro.relay || id == ro.self {
+	if err != nil || e.Room != ro.room || id == ro.self {
 		return present{}, false
 	}
 	outside := e.Proof != nil
@@ -134,7 +136,7 @@ func (ro *roster) parse(entry []byte) (m present, ok bool) {
 		outside = !ro.secret.Check(e.Room, e.Proved(), e.Proof)
 	}
 	m.Member = Member{ID: id, Name: e.Name, Identity: e.Identity, Outside: outside}
-	m.hash, m.joinKey = hash, e.JoinKey
+	m.hash, m.joinKey, m.home = hash, e.JoinKey, e.HomeRelay
 	return m, true
 }
 
@@ -188,6 +190,7 @@ func (ro *roster) addLocked(news []Event, m present) []Event {
 	if ro.present == nil {
 		ro.present = make(map[wire.MemberID]present)
 	}
+	m.Relay = ro.relayNameLocked(m.home)
 	ro.present[m.ID] = m
 	return append(news, MemberJoined{m.Member})
 }
@@ -242,4 +245,38 @@ func (ro *roster) finish(complete bool, now time.Time) (news []Event, again bool
 	again = ro.again
 	ro.fetching, ro.again, ro.left, ro.listed = false, false, nil, nil
 	return news, again
+}
+
+// maxLabels bounds how many relays' labels are kept.
+const maxLabels = 1024
+
+// name takes what our relay calls other relays.
+func (ro *roster) name(list []wire.RelayLabel) {
+	ro.mu.Lock()
+	defer ro.mu.Unlock()
+	if ro.labels == nil {
+		ro.labels = make(map[wire.RelayID]string)
+	}
+	for _, l := range list {
+		if _, known := ro.labels[l.Relay]; known || len(ro.labels) < maxLabels {
+			ro.labels[l.Relay] = l.Label
+		}
+	}
+	for id, m := range ro.present {
+		m.Relay = ro.relayNameLocked(m.home)
+		ro.present[id] = m
+	}
+}
+
+// relayNameLocked returns what people are told of a member's relay: nothing if it is ours, the label that our relay has
+// for it, or its id. The caller holds ro.mu.
+func (ro *roster) relayNameLocked(home identity.PublicKey) string {
+	if home == ro.relay {
+		return ""
+	}
+	id := wire.RelayIDOf(home)
+	if label := ro.labels[id]; label != "" {
+		return label
+	}
+	return id.String()
 }

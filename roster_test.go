@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/wire"
 )
 
@@ -384,4 +385,46 @@ func pageOf(sorted []wire.MemberID, byID map[wire.MemberID][]byte, after *wire.M
 		page.Entries = append(page.Entries, byID[id])
 	}
 	return page
+}
+
+// TestRosterOfManyRelays wants members of other relays to be taken, and shown with what our relay calls theirs, or with
+// that one's id.
+func TestRosterOfManyRelays(t *testing.T) {
+	ro := newRoster()
+	other := newIdentity(201).Public()
+	entry := func(nonce byte, home identity.PublicKey) []byte {
+		b, err := wire.SignEntry(newIdentity(7), wire.MemberEntry{Room: "r", Name: "anna", HomeRelay: home, Nonce: [16]byte{nonce}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	now := time.Now()
+	news, _ := ro.joined([][]byte{entry(1, other), entry(2, newIdentity(200).Public())}, now)
+	if got, want := news[0].(MemberJoined).Member.Relay, wire.RelayIDOf(other).String(); got != want {
+		t.Errorf("its relay is shown as %q, want %q", got, want)
+	}
+	if got := news[1].(MemberJoined).Member.Relay; got != "" {
+		t.Errorf("our own relay is shown as %q", got)
+	}
+	ro.name([]wire.RelayLabel{{Relay: wire.RelayIDOf(other), Label: "Oslo"}})
+	news, _ = ro.joined([][]byte{entry(3, other)}, now)
+	if got := news[0].(MemberJoined).Member.Relay; got != "Oslo" {
+		t.Errorf("its relay is shown as %q", got)
+	}
+	shown := 0
+	for _, m := range ro.members() {
+		if m.Relay == "Oslo" {
+			shown++
+		}
+	}
+	if shown != 2 {
+		t.Errorf("%d members are shown at Oslo, want 2", shown)
+	}
+	for i := range 2 * maxLabels {
+		ro.name([]wire.RelayLabel{{Relay: wire.RelayID{byte(i), byte(i >> 8), 1}, Label: "x"}})
+	}
+	if n := len(ro.labels); n > maxLabels {
+		t.Errorf("%d labels are kept", n)
+	}
 }

@@ -172,13 +172,16 @@ func (o *joinOutput) follow(events <-chan wzp.Event) error {
 
 func (o *joinOutput) member(event string, m wzp.Member, what string) {
 	l := memberLine(event, m)
+	if m.Relay != "" {
+		what += " on " + identity.QuoteName(m.Relay)
+	}
 	l.human = fmt.Sprintf("%s %s (%s)%s.", shownName(m.Name), what, l.Fingerprint, o.outside(m))
 	o.print(l)
 }
 
 // memberLine is a line about a member, of which no more than the id may be known.
 func memberLine(event string, m wzp.Member) line {
-	l := line{Event: event, Name: m.Name, Outside: m.Outside}
+	l := line{Event: event, Name: m.Name, Outside: m.Outside, Relay: m.Relay}
 	if m.ID != (wire.MemberID{}) {
 		l.Member = m.ID.String()
 	}
