@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/wire"
 )
 
@@ -110,8 +111,10 @@ func (r *Room) announce(news []Event) {
 		r.events.put(e)
 		switch e := e.(type) {
 		case MemberLeft:
+			r.logMember(eventlog.MemberLeft, e.Member)
 			r.forgetStreams(e.Member)
 		case MemberJoined:
+			r.logMember(eventlog.MemberJoined, e.Member)
 			r.people.meet(e.Member)
 		}
 	}

@@ -318,6 +318,7 @@ func (p *Publication) send(payload []byte, codec int) error {
 	p.room.sent.packets.Add(1)
 	p.room.sent.last.Store(int64(p.room.now()))
 	p.room.sent.payload.Add(uint64(codec))
+	p.room.logSent(kid, ctr, len(ciphertext))
 	session.SendMediaNow(p.pair.Alias, &wire.Media{KID: kid, CTR: ctr, Ciphertext: ciphertext})
 	return nil
 }

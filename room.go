@@ -23,6 +23,9 @@ type JoinConfig struct {
 	// Secret is what members know of each other by other means than the relay: who lacks it is outside, and hears
 	// nothing.
 	Secret *Secret
+
+	// EventLog takes what becomes of each packet; nil: nothing does. One log is of one room at a time. The caller closes it.
+	EventLog *EventLog
 }
 
 // Room is a client's presence in one room. Its methods are safe for concurrent use.
@@ -31,6 +34,7 @@ type Room struct {
 	name   string
 	id     wire.MemberID
 	events *events
+	log    *EventLog // nil: none
 	start  time.Time // of the clock that streams run on
 	link   *link.Client
 	roster roster
@@ -41,11 +45,12 @@ type Room struct {
 	wg     sync.WaitGroup // every goroutine of the room
 	ready  chan struct{}  // closed when link is set
 
-	pages  *rate.Limiter // of requests for the member list
-	sent   sentTotals
-	forged atomic.Uint64 // frames that did not decrypt
-	queued atomic.Int64  // bytes of frames that are held until their keys come
-	people people
+	pages   *rate.Limiter // of requests for the member list
+	sent    sentTotals
+	forged  atomic.Uint64 // frames that did not decrypt
+	queued  atomic.Int64  // bytes of frames that are held until their keys come
+	people  people
+	stopLog sync.Once
 
 	mu          sync.Mutex                  // guards what follows
 	streams     map[wire.MemberID][]*Stream // of those who are here, oldest first
@@ -72,6 +77,7 @@ func (c *Client) Join(ctx context.Context, name string, config JoinConfig) (*Roo
 		client:  c,
 		name:    name,
 		events:  newEvents(),
+		log:     config.EventLog,
 		start:   time.Now(),
 		ready:   make(chan struct{}),
 		people:  people{wake: make(chan struct{}, 1)},
@@ -97,6 +103,7 @@ func (c *Client) Join(ctx context.Context, name string, config JoinConfig) (*Roo
 	if err != nil {
 		r.cancel()
 		r.keeper.erase()
+		r.logStop()
 		return nil, err
 	}
 	close(r.ready)
@@ -132,6 +139,7 @@ func (r *Room) request(relay identity.PublicKey) (*wire.Join, error) {
 	r.id = hash.Member()
 	r.roster.relay, r.roster.room, r.roster.self = relay, r.name, r.id
 	r.keeper.begin(r, hash)
+	r.logStart(relay)
 	return &wire.Join{Room: r.name, Entry: b}, nil
 }
 
@@ -166,6 +174,7 @@ func (r *Room) Leave() error {
 	if publication != nil {
 		publication.Stop()
 	}
+	r.logStop()
 	err := r.link.Close()
 	r.end()
 	return err
@@ -197,6 +206,7 @@ func (r *Room) watch() {
 	if errors.Is(err, link.ErrClosed) {
 		err = nil
 	}
+	r.logStop()
 	r.events.put(Ended{err})
 	r.events.close()
 	r.keeper.erase()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/e2ee"
+	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/jitter"
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/opus"
@@ -148,7 +149,7 @@ func (st *Stream) playLocked(e *keyed, ctr uint64, ciphertext []byte, at time.Ti
 	switch {
 	case err == nil:
 		st.buf = plain
-		st.openedLocked(e, ctr, plain, at)
+		st.openedLocked(e, ctr, plain, len(ciphertext), at)
 		return false
 	case errors.Is(err, e2ee.ErrNoKey):
 		return true
@@ -162,16 +163,18 @@ func (st *Stream) playLocked(e *keyed, ctr uint64, ciphertext []byte, at time.Ti
 	return false
 }
 
-// openedLocked handles a frame that was decrypted: it drops what came before. The caller holds st.mu.
-func (st *Stream) openedLocked(e *keyed, ctr uint64, plain []byte, at time.Time) {
+// openedLocked handles a frame that was decrypted, from size bytes: it drops what came before. The caller holds st.mu.
+func (st *Stream) openedLocked(e *keyed, ctr uint64, plain []byte, size int, at time.Time) {
 	if st.replay.Ahead(ctr) > maxJump {
 		st.forgery() // one frame of somebody who has the key, too, must not make all later ones too old
 		return
 	}
 	e.link.Seen(ctr)
 	if st.replay.Accept(ctr) != nil {
+		st.room.logHeard(e.link.KID, ctr, size, at, eventlog.ReasonReplay)
 		return
 	}
+	st.room.logHeard(e.link.KID, ctr, size, at, "")
 	st.held.keyCame()
 	if st.number == wire.ViewStream {
 		st.viewLocked(plain)

@@ -78,6 +78,7 @@ func (k *keeper) showView(now time.Time) (next time.Time) {
 	if kid != v.pair.KID {
 		k.room.rename(session, &v.pair, kid)
 	}
+	k.room.logSent(kid, ctr, len(ciphertext))
 	session.SendMediaNow(v.pair.Alias, &wire.Media{KID: kid, CTR: ctr, Ciphertext: ciphertext})
 	return v.due()
 }
