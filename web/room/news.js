@@ -24,6 +24,7 @@ const MAX_WAITING = 256; // news of members
  * @property {import('./members.js').MemberFetcher} fetcher
  * @property {(news: import('./roster.js').News[]) => void} announce
  * @property {(ids: string[]) => void} gone who was said to have left, whether it had been told of or not
+ * @property {() => void} renamed the relays of members are called otherwise
  * @property {() => void} shutdown the relay is about to end
  * @property {() => number} now ms
  * @property {(error: unknown) => void} failed
@@ -67,6 +68,10 @@ export class News {
         return this.#joined(urgent.parseMembersJoined(body).map((entry) => entry.slice()));
       case urgent.MEMBERS_LEFT:
         return this.#left(urgent.parseMembersLeft(body).map(toHex));
+      case urgent.RELAYS:
+        this.#at.roster.name(urgent.parseRelays(body));
+        this.#at.renamed();
+        break;
       case urgent.REFETCH:
         fetcher.fetch(crowdPause());
         break;

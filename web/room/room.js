@@ -186,7 +186,11 @@ export class Room {
       done: () => keeper.membersChanged(),
     });
     const gone = (/** @type {string[]} */ ids) => ids.forEach((id) => this.#streams.left(id, now()));
-    this.#news = new News({ roster, keeper, fetcher, announce, gone, now, failed, shutdown: () => this.#teller.warn('relay') });
+    this.#news = new News({
+      roster, keeper, fetcher, announce, gone, now, failed,
+      renamed: () => this.#teller.members(),
+      shutdown: () => this.#teller.warn('relay'),
+    });
     this.#roster = roster;
     this.#keeper = keeper;
     this.#fetcher = fetcher;
@@ -422,8 +426,10 @@ export class Room {
     const others = this.#roster?.members() ?? [];
     return [
       { id: this.#self, name, fingerprint: identity.fingerprint, outside: false, known: 'same', self: true },
-      ...others.map(({ id, name, fingerprint, outside }) => (
-        { id, name, fingerprint, outside, known: this.#people.known(id), self: false })),
+      ...others.map((m) => ({
+        id: m.id, name: m.name, fingerprint: m.fingerprint, outside: m.outside, known: this.#people.known(m.id), self: false,
+        relay: this.#roster?.relayOf(m),
+      })),
     ];
   }
 

@@ -13,6 +13,7 @@
  */
 
 import { equal, toHex } from '../wire/bytes.js';
+import { fingerprintOf } from '../identity/identity.js';
 import { hashEntry, parse } from '../wire/entry.js';
 import { MEMBER_ID_SIZE } from '../wire/urgent.js';
 
@@ -29,6 +30,7 @@ import { MEMBER_ID_SIZE } from '../wire/urgent.js';
  * @property {boolean} outside without the room's invite secret, or with one when we have none
  * @property {Bytes} hash of its entry
  * @property {Bytes} joinKey X25519 public key
+ * @property {string} home id of the relay that it is on, half of its fingerprint; empty: ours
  */
 
 /** @typedef {{joined?: Present, left?: Present}} News one change of the list */
@@ -37,6 +39,8 @@ const MAX_MEMBERS = 20_000; // more than any relay allows
 /** How far apart two contradicting pieces of news are surely in order, in ms. */
 const DOUBT_TIME = 10_000;
 const MAX_DOUBTED = 4096;
+const MAX_LABELS = 1024;
+const RELAY_ID_LENGTH = 19; // four groups of a fingerprint
 
 /** Remembers for DOUBT_TIME when something was said of members. */
 export class Recent {
@@ -85,6 +89,8 @@ export class Roster {
   #gone = new Recent();
   #absent = new Recent();
   #twice = new Recent();
+  /** @type {Map<string, string>} what our relay calls others, by id */
+  #labels = new Map();
   #fetching = false;
   #again = false;
   /** @type {Set<string>} while fetching: who left meanwhile */
@@ -122,8 +128,20 @@ export class Roster {
     return this.#present.size;
   }
 
+  /** Takes what our relay calls other relays. @param {Map<string, string>} labels by id */
+  name(labels) {
+    for (const [id, label] of labels) {
+      if (this.#labels.has(id) || this.#labels.size < MAX_LABELS) this.#labels.set(id, label);
+    }
+  }
+
+  /** What people are told of a member's relay; undefined: it is ours. @param {Present} member @returns {string | undefined} */
+  relayOf({ home }) {
+    return this.#labels.get(home) || home || undefined;
+  }
+
   /**
-   * Reads an entry; null if it is not genuine, or not for this room and relay. Who is known is not read again.
+   * Reads an entry; null if it is not genuine, or not for this room. It may be for any relay. Who is known is not read again.
    * @param {Bytes} entry not to be changed before this resolves
    * @returns {Promise<Present | null>}
    */
@@ -151,11 +169,12 @@ export class Roster {
     } catch {
       return null; // a FormatError: it is not genuine
     }
-    if (e.room !== this.#room || !equal(e.homeRelay, this.#relay)) return null;
+    if (e.room !== this.#room) return null;
     const proved = e.proof !== undefined;
     const outside = this.#secret ? !(await this.#secret.check(e.room, e.proved, e.proof)) : proved;
     const { name, identity, fingerprint, hash, joinKey } = e;
-    return { id: toHex(e.id), name, identity, fingerprint, outside, hash, joinKey };
+    const home = equal(e.homeRelay, this.#relay) ? '' : (await fingerprintOf(e.homeRelay)).slice(0, RELAY_ID_LENGTH);
+    return { id: toHex(e.id), name, identity, fingerprint, outside, hash, joinKey, home };
   }
 
   /**

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 
 import { Secret } from '../e2ee/secret.js';
-import { Identity } from '../identity/identity.js';
+import { Identity, fingerprintOf } from '../identity/identity.js';
 import { build } from '../wire/entry.js';
 import { toHex } from '../wire/bytes.js';
 import { random } from './lab.test.js';
@@ -80,14 +80,28 @@ test('fetching', async () => {
   c.want(roster, 'a fetch that failed removes nobody', [ids[1], ids[3], ids[4]]);
 });
 
-test('oneself is not among the others, nor who is of another room or relay, nor what is not genuine', async () => {
+test('oneself is not among the others, nor who is of another room, nor what is not genuine', async () => {
   const { entries, ids } = all;
   const forged = entries[1].slice();
   forged[forged.length - 1] ^= 1;
-  const others = await Promise.all([entryOf({ room: 'q' }), entryOf({ relay: new Uint8Array(32).fill(8) })]);
+  const others = [await entryOf({ room: 'q' })];
   const roster = newRoster(ids[0]);
   const { news } = await roster.joined([entries[0], forged, ...others.map(({ entry }) => entry), new Uint8Array(3), entries[2]], EPOCH);
   assert.deepEqual(news.map(({ joined }) => joined.id), [ids[2]]);
+});
+
+test('members of other relays are shown with the label of theirs, or with its id', async () => {
+  const roster = newRoster();
+  const relay = new Uint8Array(32).fill(8);
+  const made = await Promise.all([entryOf({ relay }), entryOf()]);
+  await roster.joined(made.map(({ entry }) => entry), EPOCH);
+  const shown = () => roster.members().map((m) => roster.relayOf(m));
+  const id = (await fingerprintOf(relay)).slice(0, 19);
+  assert.deepEqual(shown(), [id, undefined]);
+  roster.name(new Map([[id, 'Oslo']]));
+  assert.deepEqual(shown(), ['Oslo', undefined]);
+  for (let i = 0; i < 3000; i++) roster.name(new Map([[`0000:0000:0000:${i}`, 'x']]));
+  assert.deepEqual(shown(), ['Oslo', undefined]);
 });
 
 test('outside is who has no proof, or one and we have no secret', async () => {

@@ -11,7 +11,8 @@
  * @module
  */
 
-import { FormatError, Reader, Writer, fromHex } from './bytes.js';
+import { FormatError, Reader, Writer, fromHex, fromUtf8, toHex, toUtf8 } from './bytes.js';
+import { checkText } from './names.js';
 
 /** @typedef {import('./bytes.js').Bytes} Bytes */
 
@@ -27,9 +28,11 @@ export const KEY = 8; // from the relay: parseKey
 export const KEYS_WANTED = 9; // from both
 export const KEY_DELIVERED = 10; // from the relay: parseKeyDelivered
 export const MEMBERS_WANTED = 11; // from the client: the member list does not come; empty
+export const RELAYS = 13; // from the relay: parseRelays
 
 export const MEMBER_ID_SIZE = 6;
 export const MAX_ENTRY = 400;
+export const MAX_LABEL = 64; // bytes of a relay's label
 export const MAX_WANTED = 32; // member ids in a "keys wanted"
 export const WRAP_FRESH = 64; // bytes of a wrap of a fresh key, of 16 bytes
 export const WRAP_RATCHETED = 80; // bytes of a wrap of a ratcheted key, of 32 bytes
@@ -77,6 +80,36 @@ export function parseMembersJoined(message) {
 export function appendMembersJoined(entries) {
   const w = new Writer();
   for (const entry of entries) w.varint(entry.length).bytes(entry);
+  return w.done();
+}
+
+/**
+ * What the relay calls other relays, from "relays": by the id of each, which is the first half of its fingerprint.
+ *
+ *     relay id (8) || label length (1) || label, once for each
+ *
+ * @param {Bytes} message
+ * @returns {Map<string, string>}
+ */
+export function parseRelays(message) {
+  const r = new Reader(message, 'relays');
+  const labels = new Map();
+  do {
+    const id = toHex(r.take(8)).replace(/(.{4})(?=.)/g, '$1:');
+    const label = fromUtf8(r.take(r.uint8()), 'relay label');
+    checkText('relay label', label, MAX_LABEL);
+    labels.set(id, label);
+  } while (r.left > 0);
+  return labels;
+}
+
+/** @param {Map<string, string>} labels */
+export function appendRelays(labels) {
+  const w = new Writer();
+  for (const [id, label] of labels) {
+    const text = toUtf8(label);
+    w.bytes(fromHex(id.replaceAll(':', ''))).uint8(text.length).bytes(text);
+  }
   return w.done();
 }
 

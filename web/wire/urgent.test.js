@@ -27,12 +27,15 @@ const layouts = {
   keyWraps: { parse: urgent.parseKeyWraps, append: (v) => urgent.appendKeyWraps(v.number, v.size, v.wraps) },
   key: { parse: urgent.parseKey, append: urgent.appendKey },
   keysWanted: { parse: urgent.parseKeysWanted, append: urgent.appendKeysWanted },
+  relays: { parse: urgent.parseRelays, append: urgent.appendRelays },
   keyDelivered: { parse: urgent.parseKeyDelivered, append: urgent.appendKeyDelivered },
 };
 
 // Those of wire/golden_test.go.
 const goldens = /** @type {[string, string, any][]} */ ([
   ['joined', '03 010203 02 0405', [unhex('010203'), unhex('0405')]],
+  ['relays', '0102030405060708 04 4f736c6f 1112131415161718 00',
+    new Map([['0102:0304:0506:0708', 'Oslo'], ['1112:1314:1516:1718', '']])],
   ['left', 'a1a2a3a4a5a6 b1b2b3b4b5b6', [idA, idB]],
   ['senderKey', '03' + headerHex + signatureHex, { recipients: 3, key }],
   ['senderKey', 'c0000000ffffffff' + headerHex + signatureHex, { recipients: 2 ** 32 - 1, key }],
