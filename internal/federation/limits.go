@@ -1,0 +1,238 @@
+package federation
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wzp-voice/wzp/wire"
+)
+
+const (
+	// farMedia is how many times its limit is far too much media.
+	farMedia = 2
+	// farUrgent is the same of urgent messages. What is not taken is repeated every 100 ms, so a peer with much to
+	// say exceeds its limit for a while and means no harm: pacing lets it send some 900 of the smallest a second.
+	farUrgent = 10
+	// throttledEvery is how far apart reports of what was dropped are, at least.
+	throttledEvery = time.Minute
+	// maxIntakeRooms bounds the rooms of a peer that are metered at once.
+	maxIntakeRooms = 4096
+	// intakeSweep is how far apart looks for rooms that need no meter are, at least.
+	intakeSweep = time.Second
+)
+
+// intakeLimits are what one peer may send in a second.
+type intakeLimits struct {
+	Media       int // media frames, with bursts of a second's worth; 0: 20,000
+	RoomMedia   int // those of one room, likewise; 0: 5,000
+	Urgent      int // urgent messages; 0: 200
+	UrgentBurst int // and in a burst; 0: ten seconds' worth
+}
+
+// withDefaults returns the limits with what is 0 filled in.
+func (l intakeLimits) withDefaults() intakeLimits {
+	set := func(v *int, standard int) {
+		if *v == 0 {
+			*v = standard
+		}
+	}
+	set(&l.Media, 20_000)
+	set(&l.RoomMedia, 5_000)
+	set(&l.Urgent, 200)
+	set(&l.UrgentBurst, 10*l.Urgent)
+	return l
+}
+
+// throttled says that a peer sends more than it may.
+type throttled struct {
+	Reason  string        // for the log
+	Room    wire.RoomHash // if it is too much for one room; else zero
+	Dropped uint64        // frames and messages of the peer that were not taken since the last report
+}
+
+// intakeReports are what an intake tells its owner, on the goroutine that receives, with no lock held.
+type intakeReports struct {
+	throttled func(throttled)     // at most once a minute
+	cut       func(reason string) // once: the link has to be ended
+}
+
+// intake is how much one peer may send while its link is up.
+//
+//	media frame ─────> meter of the peer ──> its meter of the room ──> taken
+//	urgent message ──> meter of the peer ────────────────────────────> taken
+//	                     |                     └─ too much: dropped, counted, reported once a minute
+//	                     └─ far too much for 10 s on end: cut, and nothing more is taken
+//
+// All methods are safe for concurrent use.
+type intake struct {
+	limits intakeLimits
+	report intakeReports
+
+	took [verdicts]atomic.Uint64 // media frames, by what became of them
+
+	mu      sync.Mutex // guards what follows
+	media   meter
+	urgent  meter
+	rooms   map[wire.RoomHash]*meter
+	swept   time.Time        // when rooms were looked through
+	refused [excesses]uint64 // frames and messages, by why
+	told    time.Time        // when throttled was reported last
+	untold  uint64           // refused since then
+	cut     bool             // reported
+}
+
+// excess says which limit was exceeded.
+type excess uint8
+
+const (
+	withinLimits excess = iota
+	excessMedia
+	excessRoom
+	excessUrgent
+	excesses
+)
+
+// intakeCounts are an intake's totals.
+type intakeCounts struct {
+	Forwarded     uint64 // media frames that were taken
+	Duplicates    uint64 // media frames that had come within 2 s
+	Late          uint64 // media frames far behind their stream
+	MediaLimited  uint64 // media frames over the limit of the peer
+	RoomLimited   uint64 // media frames over that of a room
+	UrgentLimited uint64 // urgent messages that were not taken; repeats count again
+}
+
+func newIntake(limits intakeLimits, report intakeReports) *intake {
+	limits = limits.withDefaults()
+	return &intake{
+		limits: limits,
+		report: report,
+		media:  meter{rate: limits.Media, burst: limits.Media, far: farMedia},
+		urgent: meter{rate: limits.Urgent, burst: limits.UrgentBurst, far: farUrgent},
+		rooms:  make(map[wire.RoomHash]*meter),
+	}
+}
+
+// takeMedia reports whether a media frame of a room may be taken.
+func (in *intake) takeMedia(room wire.RoomHash, now time.Time) bool {
+	in.mu.Lock()
+	why := withinLimits
+	if !in.media.take(now) || in.cut {
+		why = excessMedia
+	} else if m := in.roomLocked(room, now); m == nil || !m.take(now) {
+		why = excessRoom
+	}
+	n := in.newsLocked(why, &in.media, now)
+	in.mu.Unlock()
+	in.tell(n, room)
+	return why == withinLimits
+}
+
+// takeUrgent reports whether an urgent message may be taken. What is not taken comes again.
+func (in *intake) takeUrgent(now time.Time) bool {
+	in.mu.Lock()
+	why := withinLimits
+	if !in.urgent.take(now) || in.cut {
+		why = excessUrgent
+	}
+	n := in.newsLocked(why, &in.urgent, now)
+	in.mu.Unlock()
+	in.tell(n, wire.RoomHash{})
+	return why == withinLimits
+}
+
+// roomLocked returns the meter of a room, or nil if too many are busy. The caller holds in.mu.
+func (in *intake) roomLocked(room wire.RoomHash, now time.Time) *meter {
+	if m := in.rooms[room]; m != nil {
+		return m
+	}
+	if len(in.rooms) >= maxIntakeRooms && now.Sub(in.swept) >= intakeSweep {
+		in.swept = now
+		for other, m := range in.rooms {
+			if m.idle(now) {
+				delete(in.rooms, other)
+			}
+		}
+	}
+	if len(in.rooms) >= maxIntakeRooms {
+		return nil
+	}
+	m := &meter{rate: in.limits.RoomMedia, burst: in.limits.RoomMedia}
+	in.rooms[room] = m
+	return m
+}
+
+// intakeNews is what there is to report; the zero value is nothing.
+type intakeNews struct {
+	why     excess // with dropped
+	dropped uint64 // 0: nothing to say of it
+	cut     excess // the limit that was exceeded by far; withinLimits: none
+}
+
+// newsLocked counts what was refused, and returns what has to be reported. m is the peer's meter for it. The caller
+// holds in.mu.
+func (in *intake) newsLocked(why excess, m *meter, now time.Time) (n intakeNews) {
+	if why == withinLimits {
+		return n
+	}
+	in.refused[why]++
+	in.untold++
+	if in.cut {
+		return n
+	}
+	if in.told.IsZero() || now.Sub(in.told) >= throttledEvery {
+		n.why, n.dropped = why, in.untold
+		in.told, in.untold = now, 0
+	}
+	if m.flooded {
+		in.cut = true
+		n.cut = why
+	}
+	return n
+}
+
+// tell reports news.
+func (in *intake) tell(n intakeNews, room wire.RoomHash) {
+	if n.dropped > 0 {
+		t := throttled{Reason: "more than " + in.limit(n.why), Dropped: n.dropped}
+		if n.why == excessRoom {
+			t.Room = room
+		}
+		in.report.throttled(t)
+	}
+	if n.cut != withinLimits {
+		far := farMedia
+		if n.cut == excessUrgent {
+			far = farUrgent
+		}
+		in.report.cut(fmt.Sprintf("%d times as much as %s for %.0f s", far, in.limit(n.cut), cutAfter.Seconds()))
+	}
+}
+
+// limit names a limit in words.
+func (in *intake) limit(why excess) string {
+	switch why {
+	case excessMedia:
+		return fmt.Sprintf("%d media frames a second", in.limits.Media)
+	case excessRoom:
+		return fmt.Sprintf("%d media frames a second in one room", in.limits.RoomMedia)
+	default:
+		return fmt.Sprintf("%d urgent messages a second", in.limits.Urgent)
+	}
+}
+
+// total returns the counts so far.
+func (in *intake) total() intakeCounts {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return intakeCounts{
+		Forwarded:     in.took[verdictForward].Load(),
+		Duplicates:    in.took[verdictDuplicate].Load(),
+		Late:          in.took[verdictLate].Load(),
+		MediaLimited:  in.refused[excessMedia],
+		RoomLimited:   in.refused[excessRoom],
+		UrgentLimited: in.refused[excessUrgent],
+	}
+}

@@ -1,0 +1,183 @@
+package federation
+
+import (
+	"sync"
+	"time"
+
+	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// trunkHold is how long a frame may wait for others that share its packet. A timer may be a millisecond late, and
+// no frame may wait for longer than 5 ms.
+const trunkHold = 4 * time.Millisecond
+
+// trunkLink is what a trunk sends with: a session of a peer link, and its Endpoint.
+type trunkLink interface {
+	// SendPacket sends whole frames as one packet, and does not keep them. media is how many of them are media.
+	SendPacket(tx *link.Tx, frames []byte, media int)
+	// WithTx calls f with a Tx, for who has none.
+	WithTx(f func(tx *link.Tx))
+}
+
+// trunk puts the media frames of all streams that go over one peer link together in packets.
+//
+//	stream A ──┐ alias   ┌──────────────────────────────┐  full, or nothing more is expected soon: with the
+//	stream B ──┼───────> │ frame | frame | frame |      │ ───────────────────────────────────> SendPacket
+//	stream C ──┘         └──────────────────────────────┘  held for 4 ms: by the timer, the same
+//
+// It begins to wait for more only when the recent rate promises more: a few talkers get no delay. It serves one
+// time that the link is up: when the peer has forgotten what aliases stand for, it is closed, and another is
+// made. All methods are safe for concurrent use.
+type trunk struct {
+	link  trunkLink
+	flush func(tx *link.Tx) // t.sendDue; made once, since it would be allocated each time
+
+	mu      sync.Mutex // guards what follows; held while a packet is sealed, which waits for nothing
+	aliases aliasTable
+	rate    frameRate
+	packet  []byte    // the frames that wait, cap wire.MaxPlaintext
+	frames  int       // how many those are
+	due     time.Time // when they have to be sent
+	timer   *time.Timer
+	closed  bool
+	counts  trunkCounts
+
+	firing sync.WaitGroup // timers that run, or will
+}
+
+// trunkCounts are a trunk's totals.
+type trunkCounts struct {
+	Frames  uint64 // media frames sent
+	Packets uint64 // that they were sent in
+	Bytes   uint64 // plaintext of those
+	Unnamed uint64 // frames dropped since every alias of the link was taken
+	Dropped uint64 // frames of streams that were gone, and those that came or waited when the trunk was closed
+}
+
+func newTrunk(l trunkLink) *trunk {
+	t := &trunk{link: l, packet: make([]byte, 0, wire.MaxPlaintext)}
+	t.flush = t.sendDue
+	return t
+}
+
+// put sends a frame of a stream, now or within trunkHold. Of m, Layer, Ciphertext and the full CTR count; it is not
+// changed. tx is the sender's.
+func (t *trunk) put(tx *link.Tx, st outStream, m *wire.Media, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed || st.Dropped() {
+		t.counts.Dropped++
+		return
+	}
+	alias, short, ok := t.aliases.of(st, m.CTR, now)
+	if !ok {
+		t.counts.Unnamed++
+		return
+	}
+	frame := wire.Media{Layer: m.Layer, Alias: alias, CTR: m.CTR, Ciphertext: m.Ciphertext}
+	if !short {
+		frame.Tagged, frame.Long, frame.KID, frame.Room = true, true, st.KID(), st.Room()
+	}
+	t.rate.note(now)
+	size := frame.Size(false)
+	if len(t.packet)+size > wire.MaxPlaintext {
+		t.sendLocked(tx)
+	}
+	first := t.frames == 0
+	if first {
+		t.due = now.Add(trunkHold)
+	}
+	t.frames++
+	full := t.frames == wire.MaxFrames || len(t.packet)+2*size > wire.MaxPlaintext
+	last := full || !t.rate.worthWaiting(t.due.Sub(now))
+	t.packet = wire.AppendMedia(t.packet, &frame, last)
+	if last {
+		t.sendLocked(tx)
+	} else if first {
+		t.armLocked()
+	}
+}
+
+// sendLocked sends the frames that wait. The caller holds t.mu.
+func (t *trunk) sendLocked(tx *link.Tx) {
+	if t.frames == 0 {
+		return
+	}
+	t.counts.Packets++
+	t.counts.Frames += uint64(t.frames)
+	t.counts.Bytes += uint64(len(t.packet))
+	t.link.SendPacket(tx, t.packet, t.frames)
+	t.packet, t.frames = t.packet[:0], 0
+}
+
+// armLocked makes the timer run in trunkHold. A packet that is sent before does not stop it: the next one moves
+// it on, and a timer that finds nothing due does nothing. The caller holds t.mu.
+func (t *trunk) armLocked() {
+	switch {
+	case t.timer == nil:
+		t.firing.Add(1)
+		t.timer = time.AfterFunc(trunkHold, t.fire)
+	case !t.timer.Reset(trunkHold):
+		t.firing.Add(1) // it was not waiting, so this is one more run
+	}
+}
+
+// fire is the timer's.
+func (t *trunk) fire() {
+	defer t.firing.Done()
+	t.mu.Lock()
+	waiting := t.frames > 0 && !t.closed
+	t.mu.Unlock()
+	if waiting {
+		t.link.WithTx(t.flush)
+	}
+}
+
+// sendDue sends the frames that have waited for trunkHold.
+func (t *trunk) sendDue(tx *link.Tx) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.closed && !time.Now().Before(t.due) {
+		t.sendLocked(tx)
+	}
+}
+
+// aliasAcked notes that the peer knows what an alias stands for: its frames travel short from now on.
+func (t *trunk) aliasAcked(pair wire.AliasPair) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.aliases.acked(pair)
+}
+
+// sweep lets go of streams that are gone. A trunk that sends does it by itself; for one that does not, its owner
+// calls it now and then.
+func (t *trunk) sweep(now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.aliases.sweep(now)
+}
+
+// total returns the counts so far.
+func (t *trunk) total() trunkCounts {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.counts
+}
+
+// close drops what waits, and returns when no timer of the trunk is left; nothing is sent after it. It must not be
+// called by what SendPacket or WithTx calls.
+func (t *trunk) close() {
+	t.mu.Lock()
+	if !t.closed {
+		t.closed = true
+		t.counts.Dropped += uint64(t.frames)
+		t.packet, t.frames = nil, 0
+		t.aliases = aliasTable{}
+		if t.timer != nil && t.timer.Stop() {
+			t.firing.Done()
+		}
+	}
+	t.mu.Unlock()
+	t.firing.Wait()
+}

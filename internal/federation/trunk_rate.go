@@ -1,0 +1,38 @@
+package federation
+
+import "time"
+
+const (
+	// rateWindow is what "recent" means: five frames of a talker at the usual 20 ms.
+	rateWindow = 100 * time.Millisecond
+	// rateWorth is how many frames have to be expected within trunkHold for one to wait: with less, most packets
+	// would be late and carry one frame all the same.
+	rateWorth = 2
+)
+
+// frameRate counts frames of about the last 100 to 200 ms. It is pure; its trunk locks it. The zero value has seen none.
+type frameRate struct {
+	start  time.Time // of the running window
+	n      int       // frames in it
+	before int       // frames in the one before
+}
+
+// note counts a frame.
+func (r *frameRate) note(now time.Time) {
+	if past := now.Sub(r.start); past >= rateWindow {
+		r.before = r.n
+		if past >= 2*rateWindow {
+			r.before = 0
+		}
+		r.start, r.n = now, 0
+	}
+	r.n++
+}
+
+// worthWaiting tells whether frames come fast enough to wait for more, of which the next has to be expected within
+// left. What the running window has more than the one before counts too, so that many who begin at once are
+// noticed soon.
+func (r *frameRate) worthWaiting(left time.Duration) bool {
+	n := time.Duration(max(r.n, r.before))
+	return trunkHold*n >= rateWorth*rateWindow && left*n >= rateWindow
+}

@@ -1,0 +1,15 @@
+package federation
+
+import (
+	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/internal/room"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+var _ room.Trunk = (*trunk)(nil)
+
+// SendStream implements room.Trunk. tx is the *link.Tx of whoever forwards.
+func (t *trunk) SendStream(tx room.Tx, st *room.Stream, m *wire.Media) {
+	ltx := tx.(*link.Tx)
+	t.put(ltx, st, m, ltx.Now())
+}
