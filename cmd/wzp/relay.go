@@ -8,10 +8,14 @@ import (
 	"net"
 	neturl "net/url"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
+
+	"github.com/alecthomas/kong"
 
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/relay"
@@ -41,13 +45,29 @@ type relayCmd struct {
 	ControlRate   float64 `default:"10" placeholder:"N" help:"Control messages a second of one session."`
 	MediaRate     int     `default:"500" placeholder:"N" help:"Media packets a second of one session."`
 
+	Config      string `placeholder:"FILE" help:"Settings, peers and global rooms, as in docs/wzp.example.toml. Flags override it; SIGHUP reads peers and rooms again."`
+	CheckConfig bool   `help:"Only say whether --config is right."`
+	EventLog    string `placeholder:"FILE" help:"Log decisions about packets and presence, one JSON object a line, for wzp analyze."`
+
 	LogLevel slog.Level `default:"INFO" placeholder:"LEVEL" help:"debug, info, warn or error."`
 	LogJSON  bool       `name:"log-json" help:"Log one JSON object a line."`
+
+	keys map[string]string // flags that --config sets, and the key of each
 }
 
-func (c *relayCmd) Run(ctx context.Context) error {
+func (c *relayCmd) Run(ctx context.Context, k *kong.Context) error {
+	given := givenFlags(k)
+	config, err := c.readConfig(given)
+	if err != nil {
+		return err
+	}
 	if err := c.check(); err != nil {
 		return err
+	}
+	if c.CheckConfig {
+		peers, trusted := config.numbers()
+		fmt.Printf("%s: ok: %d peers, %d trusted, %d global rooms\n", c.Config, peers, trusted, len(config.federation.GlobalRooms))
+		return nil
 	}
 	dir, err := c.dataDir()
 	if err != nil {
@@ -57,10 +77,50 @@ func (c *relayCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r, err := relay.New(relay.Config{
-		Identity:      seed.Identity(),
+	own, log := seed.Identity(), c.logger()
+	flags := c.relayConfig(own, dir, log)
+	if config == nil {
+		return c.serve(ctx, flags, nil)
+	}
+	config.warn(log)
+	flags.Federation = config.federation
+	return c.serve(ctx, flags, &configReloader{log: log, config: config, given: given, own: own.Fingerprint()})
+}
+
+// serve runs the relay until ctx is done, and reloads its configuration on SIGHUP if there is one.
+func (c *relayCmd) serve(ctx context.Context, config relay.Config, reloader *configReloader) error {
+	hup := make(chan os.Signal, 1) // one that waits stands for all
+	if reloader != nil {
+		signal.Notify(hup, syscall.SIGHUP)
+		defer signal.Stop(hup)
+	}
+	r, err := relay.New(config)
+	if err != nil {
+		return c.listenError(err)
+	}
+	if !c.LogJSON {
+		c.printAddresses(r)
+	}
+	if reloader == nil {
+		return r.Run(ctx)
+	}
+	reloader.reload = r.Reload
+	reloading, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { reloader.run(reloading, hup) })
+	err = r.Run(ctx)
+	stop()
+	wg.Wait()
+	return err
+}
+
+// relayConfig is what the flags say.
+func (c *relayCmd) relayConfig(own *identity.Identity, dir string, log *slog.Logger) relay.Config {
+	return relay.Config{
+		Identity:      own,
 		Version:       "wzp " + buildVersion(),
-		Log:           c.logger(),
+		Log:           log,
+		EventLog:      c.EventLog,
 		Listen:        c.Listen,
 		Sockets:       c.Sockets,
 		Admin:         c.Admin,
@@ -79,14 +139,7 @@ func (c *relayCmd) Run(ctx context.Context) error {
 		MaxMessage:    c.MaxMessage,
 		ControlRate:   c.ControlRate,
 		MediaRate:     c.MediaRate,
-	})
-	if err != nil {
-		return c.listenError(err)
 	}
-	if !c.LogJSON {
-		c.printAddresses(r)
-	}
-	return r.Run(ctx)
 }
 
 // http is the address to serve browsers on; with a certificate the page is for everybody.
@@ -128,14 +181,22 @@ func (c *relayCmd) listenError(err error) error {
 	case !errors.As(err, &op):
 		return err
 	}
-	flag, addr, otherwise := "--listen", c.Listen, ""
+	flag, addr, otherwise := "listen", c.Listen, ""
 	switch {
 	case ofHTTP:
-		flag, addr, otherwise = "--http", c.http(), ", or \"\" for none"
+		flag, addr, otherwise = "http", c.http(), ", or \"\" for none"
 	case strings.HasPrefix(op.Net, "tcp"):
-		flag, addr, otherwise = "--admin", c.Admin, ", or \"\" for none"
+		flag, addr, otherwise = "admin", c.Admin, ", or \"\" for none"
 	}
-	return listenError(flag, addr, otherwise, err)
+	return listenError(c.nameOf(flag), addr, otherwise, err)
+}
+
+// nameOf is how people know a setting: by its flag, or by the key in their file.
+func (c *relayCmd) nameOf(flag string) string {
+	if key, ofFile := c.keys[flag]; ofFile {
+		return c.Config + ": " + key
+	}
+	return "--" + flag
 }
 
 // listenError says why the port that a flag names cannot be opened, and what to do.

@@ -1,0 +1,239 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/relay"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// federationTables are the lists of tables, in the order in which people are told of them.
+var federationTables = []string{"peers", "trusted", "global_rooms"}
+
+// federationReader reads the tables that SIGHUP reads again.
+type federationReader struct {
+	doc          *tomlDocument
+	own          *identity.Fingerprint           // nil: not known yet
+	fingerprints map[identity.Fingerprint]string // where each was met
+}
+
+func (r *federationReader) read() (c relay.FederationConfig) {
+	addresses, labels := make(map[string]string), make(map[string]string)
+	for _, name := range []string{"peers", "trusted"} {
+		for i, table := range r.tables(name) {
+			at := tableReader{r.doc, table, []string{name, strconv.Itoa(i)}}
+			var peer relay.FederationPeer
+			if name == "peers" {
+				at.known("url", "fingerprint", "label")
+				peer.Address = at.address(addresses)
+			} else {
+				at.known("fingerprint", "label")
+			}
+			peer.Fingerprint = r.fingerprint(at)
+			peer.Label = at.label(labels, peer)
+			c.Peers = append(c.Peers, peer)
+		}
+	}
+	names := make(map[string]string)
+	for i, table := range r.tables("global_rooms") {
+		at := tableReader{r.doc, table, []string{"global_rooms", strconv.Itoa(i)}}
+		at.known("name")
+		if name, ok := at.text("name", `such as name = "ops", or "ops-*" for all rooms whose names begin so`); ok && at.room(name, names) {
+			c.GlobalRooms = append(c.GlobalRooms, name)
+		}
+	}
+	return c
+}
+
+// tables returns the elements of a list of tables, which may be missing.
+func (r *federationReader) tables(name string) (tables []map[string]any) {
+	value, there := r.doc.values[name]
+	if !there {
+		return nil
+	}
+	list, ok := value.([]any)
+	if !ok {
+		r.doc.problem([]string{name}, "%s is a list of tables, not %s: write [[%s]] above each", name, describeTOML(value), name)
+		return nil
+	}
+	for i, element := range list {
+		table, ok := element.(map[string]any)
+		if !ok {
+			r.doc.problem([]string{name, strconv.Itoa(i)}, "%s is a list of tables, and has %s in it: write [[%s]] above each", name, describeTOML(element), name)
+		}
+		tables = append(tables, table) // nil, which has nothing in it, keeps the count right
+	}
+	return slices.Clip(tables)
+}
+
+// fingerprint reads the fingerprint of a relay, of which there must be one, and no other relay may have it.
+func (r *federationReader) fingerprint(at tableReader) (f identity.Fingerprint) {
+	const where = `the other relay logs its own when it starts, and there "wzp id show --identity DATA/identity" prints it`
+	text, ok := at.text("fingerprint", where)
+	if !ok {
+		return f
+	}
+	f, err := identity.ParseFingerprint(text)
+	switch {
+	case err != nil:
+		at.problem("fingerprint", "%w; %s", err, where)
+		return f
+	case r.own != nil && f == *r.own:
+		at.problem("fingerprint", "this is the relay's own fingerprint: give that of the other one; %s", where)
+	case r.fingerprints[f] != "":
+		at.problem("fingerprint", "%s has this fingerprint already: name each relay once; a peer may connect in, too", r.fingerprints[f])
+	default:
+		r.fingerprints[f] = at.where("fingerprint")
+	}
+	return f
+}
+
+// tableReader reads the keys of one table.
+type tableReader struct {
+	doc   *tomlDocument
+	table map[string]any // nil: it is none, which was said
+	path  []string
+}
+
+func (t tableReader) problem(key, format string, args ...any) {
+	t.doc.problem(append(slices.Clone(t.path), key), format, args...)
+}
+
+// where tells people which table this is.
+func (t tableReader) where(key string) string {
+	return fmt.Sprintf("[[%s]] in line %d", t.path[0], t.doc.line(append(slices.Clone(t.path), key)))
+}
+
+// known refuses all other keys.
+func (t tableReader) known(keys ...string) {
+	for key := range t.table {
+		if slices.Contains(keys, key) {
+			continue
+		}
+		hint := ""
+		if slices.ContainsFunc(settings, func(s setting) bool { return s.key == key }) {
+			hint = "; keys of the relay itself stand above the first [["
+		}
+		t.problem(key, "[[%s]] has no key %q; its keys are %s%s", t.path[0], key, strings.Join(keys, ", "), hint)
+	}
+}
+
+// text reads text that must be there; want says what and where from. It is not ok if there is none.
+func (t tableReader) text(key, want string) (text string, ok bool) {
+	value, there := t.table[key]
+	if t.table == nil {
+		return "", false
+	}
+	if !there || value == "" {
+		t.problem(key, "[[%s]] needs %s: %s", t.path[0], key, want)
+		return "", false
+	}
+	if text, ok = value.(string); !ok {
+		t.problem(key, "%s is text in quotes, not %s: %s", key, describeTOML(value), want)
+	}
+	return text, ok
+}
+
+// address reads the url of a peer, HOST:PORT, which no other may have.
+func (t tableReader) address(met map[string]string) string {
+	const want = `HOST:PORT of its --listen, such as url = "relay.example.org:4433"`
+	text, ok := t.text("url", want)
+	if !ok {
+		return ""
+	}
+	address, err := parsePeerAddress(text)
+	if err != nil {
+		t.problem("url", "url is %s, not %q: %w", want, text, err)
+		return ""
+	}
+	if met[address] != "" {
+		t.problem("url", "%s has this url already: one relay is found at it", met[address])
+	}
+	met[address] = t.where("url")
+	return address
+}
+
+// label reads what people are told a relay is; the default is its address, or the first half of its fingerprint.
+func (t tableReader) label(met map[string]string, peer relay.FederationPeer) string {
+	label := peer.Address
+	if label == "" || wire.CheckName(label) != nil {
+		label = peer.Fingerprint.String()[:19]
+	}
+	if _, there := t.table["label"]; !there {
+		return label
+	}
+	label, ok := t.text("label", "at most 64 bytes, or leave it out")
+	switch {
+	case !ok:
+	case wire.CheckName(label) != nil:
+		t.problem("label", "label is at most 64 bytes without control characters, not %q", label)
+	case met[label] != "":
+		t.problem("label", "%s has the label %q already: people could not tell them apart", met[label], label)
+	default:
+		met[label] = t.where("label")
+	}
+	return label
+}
+
+// room reports whether name is that of a room, or a pattern of such names, and not met before.
+func (t tableReader) room(name string, met map[string]string) bool {
+	// A star may stand for anything, so a pattern is right if it is with a letter in its place.
+	err := wire.CheckRoomName(strings.ReplaceAll(name, "*", "x"))
+	switch {
+	case err != nil:
+		t.problem("name", "name is that of a room, 1 to 64 bytes in Unicode NFC without control characters or a leading underscore, in which * stands for any text, not %q", name)
+	case met[name] != "":
+		t.problem("name", "%s has this name already", met[name])
+		return false
+	}
+	met[name] = t.where("name")
+	return err == nil
+}
+
+// parsePeerAddress reads HOST:PORT, also as wzp://HOST:PORT, and returns HOST:PORT.
+func parsePeerAddress(text string) (string, error) {
+	scheme, address, ok := strings.Cut(text, "://")
+	switch {
+	case !ok:
+		address = text
+	case scheme != "wzp":
+		return "", fmt.Errorf("relays speak wzp:// to each other, not %s://", scheme)
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		if !strings.ContainsAny(address, ":/") {
+			return "", fmt.Errorf("the port is missing")
+		}
+		return "", fmt.Errorf("it has no HOST:PORT; an IPv6 address stands in [ ]")
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return "", fmt.Errorf("a port is a number from 1 to 65535")
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		if ip.IsUnspecified() || ip.IsMulticast() {
+			return "", fmt.Errorf("this is no address of one machine")
+		}
+	} else if !isHostName(host) {
+		return "", fmt.Errorf("the host is a name or an address")
+	}
+	return net.JoinHostPort(strings.ToLower(host), port), nil
+}
+
+// isHostName reports whether host could be a name in DNS. Names of other scripts are written in their xn-- form.
+func isHostName(host string) bool {
+	if host == "" || len(host) > 253 || strings.HasPrefix(host, ".") {
+		return false
+	}
+	for _, r := range host {
+		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '.' || r == '_') {
+			return false
+		}
+	}
+	return true
+}
