@@ -24,7 +24,12 @@ type changes struct {
 	told   time.Time
 }
 
-func (c *changes) join(m *Member) { c.joined = append(c.joined, m) }
+// join adds a join. Of who left and came back in between, which a broken link between relays makes of all behind it,
+// the leave is not told any more.
+func (c *changes) join(m *Member) {
+	c.left = slices.DeleteFunc(c.left, func(id wire.MemberID) bool { return id == m.ID })
+	c.joined = append(c.joined, m)
+}
 
 // leave adds a leave. Of who joined and left in between, the join is not told any more; the leave is, for
 // pages of the list may have shown the member.

@@ -1,18 +1,25 @@
 // Package room is the SFU, the selective forwarding unit: rooms, their members, and the fan-out of each
-// member's media to all others.
+// member's media to all others. A member is local, attached to this relay, or remote, attached to another one, its
+// home; a room with remote members only is passed through.
 //
-//	                        Rooms (by name)
-//	                          |
-//	Join ── entry ──────> Room ── snapshot of members, sorted by id
-//	                          |            |
-//	media of one member ── Forward ────────+──> Receiver.SendMedia of every other
-//	                          |
-//	joins and leaves ───── Flush ─────────────> Receiver.SendUrgent of every member
-//	sender key, wraps ──── SenderKey, KeyWraps > Receiver.SendUrgentThen of those whom the wraps are for
+//	                            Rooms (by name)
+//	                              |
+//	Join, JoinRemote ── entry ──> Room ── snapshots of members, sorted by id, and of the local ones
+//	                              |                 |
+//	media of one member ────── Forward ─────────────+──> Receiver.SendMedia of every other local member
+//	                              |                 └──> Trunk.SendStream of the links that want the talker's part
+//	joins and leaves ───────── Flush ──────────────────> Receiver.SendUrgent of every local member
+//	SenderKey, KeyWraps ────── of a local talker ──────> Receiver.SendUrgentThen of those whom the wraps are for
+//	PassKey ────────────────── of a remote talker ─────> Receiver.SendUrgentThen of a local member
+//
+// The trunks are set from outside (SetTrunks), for each home's part of a room: which relay wants what is no business of
+// a room. Nor are the lists of other relays' members: who calls JoinRemote has checked them. What a remote member is
+// to hear of joins and leaves its home tells it, and its home introduces talkers to it; keys go to it by its Receiver, and
+// KeyReceived says when they have come.
 //
 // Forwarding takes no lock, never waits, allocates nothing and never looks into a ciphertext; the
-// members it goes to are an immutable snapshot, which joins and leaves replace. Sender keys are passed on
-// as they came, too (exchange.go, keys.go, wanted.go): a room has nothing to open them with. How a packet
+// members and trunks it goes to are immutable snapshots, which joins, leaves and SetTrunks replace. Sender keys are passed on
+// as they came, too (exchange.go, keys.go, passkey.go, wanted.go): a room has nothing to open them with. How a packet
 // reaches its receiver is the business of internal/link, behind the Receiver interface; who may join is that
 // of internal/relay.
 //

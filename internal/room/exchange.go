@@ -38,6 +38,9 @@ const (
 //	  <─ key delivered ── waiting is empty <──────────── acknowledged, left, silent or slow (watched, by Flush)
 //	  <─ keys wanted ──── Flush <── asked <─────────────────────────────────── KeysWanted
 //
+// A remote listener acknowledges by KeyReceived, and asks by KeyWantedBy. Of a remote talker's keys its home knows all
+// that is above; here it is only known who got them (passkey.go).
+//
 // What is known of a pair of members is one bit: members have slots, which are used again.
 type exchange struct {
 	mu      sync.Mutex   // guards what follows, and all memberKeys and senderKeys; the last of a room's locks, nothing is sent under it
