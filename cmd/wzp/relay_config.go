@@ -177,20 +177,20 @@ func (c *relayConfig) readSettings(doc *tomlDocument) {
 	}
 }
 
-// apply sets what the file says in c, but for flags that were given.
-func (f *relayConfig) apply(c *relayCmd, given map[string]bool) {
+// apply sets what the file says in cmd, but for flags that were given.
+func (c *relayConfig) apply(cmd *relayCmd, given map[string]bool) {
 	for _, s := range settings {
-		if value, there := f.settings[s.key]; there && s.set != nil && !given[s.flag] {
-			s.set(c, value)
-			c.keys[s.flag] = s.key
+		if value, there := c.settings[s.key]; there && s.set != nil && !given[s.flag] {
+			s.set(cmd, value)
+			cmd.keys[s.flag] = s.key
 		}
 	}
 }
 
-// changedSettings names the settings in which g differs from f, but for those that flags override.
-func (f *relayConfig) changedSettings(g *relayConfig, given map[string]bool) (keys []string) {
+// changedSettings names the settings in which next differs, but for those that flags override.
+func (c *relayConfig) changedSettings(next *relayConfig, given map[string]bool) (keys []string) {
 	for _, s := range settings {
-		if f.settings[s.key] != g.settings[s.key] && !given[s.flag] {
+		if c.settings[s.key] != next.settings[s.key] && !given[s.flag] {
 			keys = append(keys, s.key)
 		}
 	}

@@ -134,7 +134,7 @@ func TestRelayConfigProblems(t *testing.T) {
 		{"a key twice", "max_rooms = 1\nmax_rooms = 2\n", []string{"2: this is not TOML: ..."}},
 		{"unknown key", "\nlisten = \":1\"\n", []string{`2: there is no key "listen"; keys are listen_addr, http_addr, admin_addr, metrics_port, data_dir, event_log, max_sessions, max_rooms, max_members, auth_url, peers, trusted, global_rooms`}},
 		{"unknown table", "[[peer]]\nurl = \"a:1\"\n", []string{`1: there is no key "peer"; ...`}},
-		{"unknown key of a peer", peer("adress = 5\n"), []string{`4: [[peers]] has no key "adress"; its keys are url, fingerprint, label`}},
+		{"unknown key of a peer", peer("addr = 5\n"), []string{`4: [[peers]] has no key "addr"; its keys are url, fingerprint, label`}},
 		{"dialling who is trusted", "[[trusted]]\nfingerprint = \"" + fingerprintA + "\"\nurl = \"a:1\"\n", []string{`3: [[trusted]] has no key "url"; its keys are fingerprint, label`}},
 		{"a setting below a table", peer("max_rooms = 5\n"), []string{`4: [[peers]] has no key "max_rooms"; ...; keys of the relay itself stand above the first [[`}},
 		{"types", "listen_addr = 4433\nmax_rooms = \"many\"\ndata_dir = []\nevent_log = 2026-01-01\nmax_members = 1.5\n", []string{
