@@ -165,7 +165,7 @@ func (c *copyOf) finish(acked bool) {
 // overLocked forgets the copy, unless its recipient has left and is forgotten as a whole. It returns who waits for it.
 // The caller holds exchange.mu.
 func (c *copyOf) overLocked(acked bool) (done []func(bool)) {
-	if slot := c.to.keys.slot; slot != noSlot && c.key.pending[slot] == c.delivery {
+	if slot := c.to.keys.slot; slot != noSlot {
 		delete(c.key.pending, slot)
 		if !acked {
 			c.key.passed.remove(slot)

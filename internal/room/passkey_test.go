@@ -174,6 +174,8 @@ func TestPassKeyWhenSessionsEnd(t *testing.T) {
 	a.ears.ack(false)
 	again.want(t, "left and ended", false)
 	other.want(t, "another, in the same slot")
+	talker.pass(1, b, 0)
+	b.wantTold(t, "once, though a's session has ended since", plus(talker), keyOf(talker, 1))
 	talker.Leave(epoch)
 	b.ears.ack(true)
 	other.want(t, "the talker has left meanwhile", true)
