@@ -205,6 +205,10 @@ func (ep *Endpoint) attach(conn *quic.Conn, hello *wire.Hello, peer bool, keys *
 // sessionFor returns the session that hello, which is proved, names. If there is none it makes one; peer: a peer
 // link. Who may open the one kind gets no further on the other by it: a session stays what it was made as.
 func (ep *Endpoint) sessionFor(hello *wire.Hello, remote netip.Addr, peer bool) (*Session, error) {
+	if peer {
+		ep.accepting.Lock()
+		defer ep.accepting.Unlock()
+	}
 	ep.mu.RLock()
 	s := ep.sessions[hello.Session]
 	ep.mu.RUnlock()
@@ -261,6 +265,9 @@ func (s *Session) install(a *attachment, keys *exported, path udp.Path, now time
 	var dropped *attachment
 	if !ended {
 		dropped = s.attachLocked(a, now)
+		if s.urgentOut.size() > 0 { // messages that were given to it before it could send
+			s.stir()
+		}
 		if s.client != nil || s.out.Load() == nil || s.recv.received == 0 {
 			s.setOutLocked(a)
 		}

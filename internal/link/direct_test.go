@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/seal"
 	"github.com/wzp-voice/wzp/internal/udp"
 	"github.com/wzp-voice/wzp/wire"
@@ -63,7 +64,10 @@ type counting struct {
 	media int
 }
 
-func (c *counting) Bind(_ *Session, m *wire.Media) *Stream {
+func (c *counting) Bind(s *Session, m *wire.Media) *Stream {
+	if !m.Long || m.Tagged != s.Peer() || !m.Tagged && m.Room != (wire.RoomHash{}) {
+		c.t.Errorf("bind of %+v, peer link: %v", m, s.Peer())
+	}
 	if m.KID%2 == 1 {
 		return nil
 	}
@@ -73,7 +77,7 @@ func (c *counting) Bind(_ *Session, m *wire.Media) *Stream {
 func (c *counting) Media(_ *Session, st *Stream, m *wire.Media, _ *Tx) {
 	st.Seen(m.CTR)
 	c.media++
-	if m.KID != st.KID || len(m.Ciphertext) == 0 || len(m.Ciphertext) > wire.MaxCiphertext || m.Alias >= wire.MaxAliases {
+	if m.KID != st.KID || m.Room != st.Room || len(m.Ciphertext) == 0 || len(m.Ciphertext) > wire.MaxCiphertext || m.Alias >= wire.MaxAliases {
 		c.t.Errorf("media %+v of stream %v", m, st.KID)
 	}
 }
@@ -90,6 +94,10 @@ func (c *counting) Accept(*Session, netip.Addr) *wire.Refused   { return nil }
 func (c *counting) Control(*Session, wire.Message) wire.Message { return nil }
 func (c *counting) Ended(*Session, wire.CloseCode)              {}
 
+func (c *counting) CheckPeer(identity.PublicKey, netip.AddrPort) error { return nil }
+func (c *counting) AcceptPeer(*Session) (Handler, *wire.Refused)       { return c, nil }
+func (c *counting) PeerEnded(*Session, wire.CloseCode)                 {}
+
 // side is one end of a session without handshake and network.
 type side struct {
 	ep      *Endpoint
@@ -105,7 +113,7 @@ func newSide(tb testing.TB, client bool) *side {
 	tb.Helper()
 	s := &side{conn: newNullConn(), handler: &counting{t: tb}, path: pathOf("192.0.2.1:1")}
 	var err error
-	if s.ep, err = NewEndpoint(udp.New(s.conn), Config{Identity: newIdentity(1), Accept: s.handler}); err != nil {
+	if s.ep, err = NewEndpoint(udp.New(s.conn), Config{Identity: newIdentity(1), Accept: s.handler, Peers: s.handler}); err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { s.ep.Close() })
@@ -204,6 +212,7 @@ func everyFrame() (frames [][]byte) {
 	frames = append(frames, short, long)
 	m := wire.Media{Alias: 2000, CTR: 9, Ciphertext: []byte{1}}
 	frames = append(frames, wire.AppendMedia(nil, &m, false))
+	frames = append(frames, wire.AppendMedia(nil, trunkMedia(false, 3, "lab", 4, 9), false))
 	for _, t := range []wire.FrameType{wire.FramePing, wire.FramePong, wire.FrameChallenge, wire.FrameResponse} {
 		frames = append(frames, wire.AppendEcho(nil, t, [8]byte{1}, false))
 	}
@@ -259,30 +268,46 @@ func FuzzFrames(f *testing.F) {
 		f.Add(frame, true)
 	}
 	relay := newSide(f, false)
-	f.Fuzz(func(t *testing.T, p []byte, client bool) {
-		relay.handler.t = t
-		relay.open(client)
-		s := relay.session
-		s.SendUrgent(wire.UrgentMembersLeft, nil)
-		s.SendUrgent(wire.UrgentMembersLeft, nil)
-		relay.conn.mu.Lock()
-		relay.conn.bytes = make(map[netip.AddrPort]int)
-		relay.conn.mu.Unlock()
-		other := pathOf("192.0.2.9:9")
-		s.frames(relay.tx, p, other)
-		relay.tx.batch.Flush()
-		if s.path.Load().Peer == other.Peer || relay.conn.bytes[other.Peer] > 0 {
-			t.Error("frames alone moved the session")
-		}
-		if q := s.Quality(); q.Loss < 0 || q.Loss > 1 || q.RTT < 0 || q.Jitter < 0 {
-			t.Errorf("quality %+v", q)
-		}
-		if len(s.aliases) > wire.MaxFrames || s.acked.Load() > s.counter.Load() {
-			t.Errorf("%d aliases, %d of %d acknowledged", len(s.aliases), s.acked.Load(), s.counter.Load())
-		}
-		s.tick(relay.tx)
-		relay.tx.batch.Flush()
-	})
+	f.Fuzz(func(t *testing.T, p []byte, client bool) { relay.checkFrames(t, p, client, false) })
+}
+
+// FuzzPeerFrames is FuzzFrames on a peer link.
+func FuzzPeerFrames(f *testing.F) {
+	for _, frame := range everyFrame() {
+		f.Add(frame, false)
+		f.Add(frame, true)
+	}
+	relay := newSide(f, false)
+	f.Fuzz(func(t *testing.T, p []byte, client bool) { relay.checkFrames(t, p, client, true) })
+}
+
+// checkFrames has a new session handle frames that its peer has sealed.
+func (s *side) checkFrames(t *testing.T, p []byte, client, peer bool) {
+	s.handler.t = t
+	s.open(client)
+	session := s.session
+	if peer {
+		session.ofPeer()
+	}
+	session.SendUrgent(wire.UrgentMembersLeft, nil)
+	session.SendUrgent(wire.UrgentMembersLeft, nil)
+	s.conn.mu.Lock()
+	s.conn.bytes = make(map[netip.AddrPort]int)
+	s.conn.mu.Unlock()
+	other := pathOf("192.0.2.9:9")
+	session.frames(s.tx, p, other)
+	s.tx.batch.Flush()
+	if session.path.Load().Peer == other.Peer || s.conn.bytes[other.Peer] > 0 {
+		t.Error("frames alone moved the session")
+	}
+	if q := session.Quality(); q.Loss < 0 || q.Loss > 1 || q.RTT < 0 || q.Jitter < 0 {
+		t.Errorf("quality %+v", q)
+	}
+	if len(session.aliases) > wire.MaxFrames || session.acked.Load() > session.counter.Load() {
+		t.Errorf("%d aliases, %d of %d acknowledged", len(session.aliases), session.acked.Load(), session.counter.Load())
+	}
+	session.tick(s.tx)
+	s.tx.batch.Flush()
 }
 
 // FuzzSealed handles arbitrary packets of a stranger.

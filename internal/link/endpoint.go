@@ -74,6 +74,10 @@ type Endpoint struct {
 	cancel context.CancelFunc
 	ctx    context.Context // done when the endpoint closes
 
+	// accepting is held while a peer link is accepted: of several connections of one session that come at once, one
+	// asks AcceptPeer. It is taken before all other locks.
+	accepting sync.Mutex
+
 	mu       sync.RWMutex                // guards what follows; taken before no other lock
 	conns    map[wire.ConnID]*attachment // nil values are reserved ids
 	sessions map[[16]byte]*Session       // accepted ones, by id
@@ -301,11 +305,14 @@ func (ep *Endpoint) sealed(b *udp.Batch, p []byte, from udp.Path) {
 		ep.reset(p)
 	} else {
 		ep.mu.RLock()
-		a := ep.conns[h.ConnID]
+		a, reserved := ep.conns[h.ConnID]
 		ep.mu.RUnlock()
-		if a != nil {
+		switch {
+		case a != nil:
 			a.session.receive(tx, a, h, n, p, from)
-		} else {
+		case reserved: // it overtook the Welcome
+			ep.stats.unknown.Add(1)
+		default:
 			ep.unknown(tx, h.ConnID, len(p), from)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/wzp-voice/wzp/wire"
 )
 
+// Those of clients' sessions, and what goes for all: see paceLimits.
 const (
 	paceStart  = 4 << 10  // bytes a second, to begin with: a third of the rate of media, or more if that is high, but at most this,
 	paceFloor  = 512      // at least that at first
@@ -28,18 +29,21 @@ const (
 	paceRest   = 10 * time.Second       // without messages that wait: the path may be another one when the next do
 )
 
-// paceLimits is between what a pacer moves.
+// paceLimits are what a pacer stays between.
 type paceLimits struct {
-	start, least, most float64 // bytes a second
+	start, least, most float64 // bytes a second: to begin with, and ever
 	burst              float64 // bytes that leave at once
-	share              float64 // of a second that budget adds up to
+	save               float64 // seconds: what the rate gives in so long may leave at once, too
+	byMedia            bool    // begin with a share of the rate of media, with start at most
 }
 
-// clientPace is for the sessions of clients, whose path may be a phone's.
-var clientPace = paceLimits{start: paceStart, least: paceLeast, most: paceMost, burst: paceBurst, share: 1. / 8}
+// clientPace is for the sessions of clients, whose path may be a phone's: the rate of media, which its codecs follow
+// the path with, tells what it takes.
+var clientPace = paceLimits{start: paceStart, least: paceLeast, most: paceMost, burst: paceBurst, save: 1. / 8, byMedia: true}
 
-// peerPace is for peer links: relays have better paths, and one link carries what all their members say.
-var peerPace = paceLimits{start: 32 << 10, least: 2 << 10, most: 1 << 20, burst: 8 * 1200, share: 1. / 16}
+// peerPace is for peer links: relays have better paths, and what is on one link concerns many. The rate of media says
+// how many talk and nothing about the path. One tick's worth may leave at once, which must not look like a queue.
+var peerPace = paceLimits{start: 32 << 10, least: 2 << 10, most: 1 << 20, burst: 8 * 1200, save: 1. / 16}
 
 // pathView is what a session knows about its path when urgent messages are to be paced.
 type pathView struct {
@@ -49,9 +53,10 @@ type pathView struct {
 }
 
 // pacer decides how fast the urgent messages of one direction leave, so that media keeps three quarters of a
-// bottleneck whatever its rate is. Loss does not slow it down, a queue does. It is pure; its Session locks it.
+// bottleneck whatever its rate is. Loss does not slow it down, a queue does. It is pure; its Session locks it. The
+// zero value is ready, for a client's session.
 //
-//	 begin: a third of media's rate
+//	 begin: a third of media's rate, or a peer link's start
 //	   |
 //	   v     round trip near its least, while messages wait
 //	rate <──────────────────────────────────────────────────> rate x 1.5, or x 1.1 once it fell
@@ -97,26 +102,40 @@ func pingSize(n int) int { return 1 + min(n/pingStep, pingSizes-2) }
 
 const pingStep = 384 // bytes of message from one kind to the next
 
+// between returns the limits.
+func (p *pacer) between() *paceLimits {
+	if p.limits == nil {
+		return &clientPace
+	}
+	return p.limits
+}
+
+// begin returns the rate to begin with if nothing was learned.
+func (l *paceLimits) begin(path pathView) float64 {
+	if !l.byMedia || path.media == 0 {
+		return l.start
+	}
+	return min(max(path.media/3, 2*(path.media-paceNarrow), paceFloor), l.start)
+}
+
 // fill adds to the budget what has come up since the last time.
 func (p *pacer) fill(now time.Time, path pathView) {
 	if rest := now.Sub(p.proved); !p.wait && rest > paceRest {
 		p.rest(now, rest, path)
 	}
+	limits := p.between()
 	if p.filled.IsZero() {
-		p.budget = paceBurst
+		p.budget = limits.burst
 	} else {
-		p.budget = min(p.budget+now.Sub(p.filled).Seconds()*p.rate, max(paceBurst, p.rate/8))
+		p.budget = min(p.budget+now.Sub(p.filled).Seconds()*p.rate, max(limits.burst, p.rate*limits.save))
 	}
-	p.filled, p.path = now, max(path.media, paceStart)
+	p.filled, p.path = now, max(path.media, limits.start)
 }
 
 // rest sets the rate with which to begin if a message had to wait. What was learned is not proved any more then,
 // but twice what was used is, about, and for a while half of it is a better guess than none.
 func (p *pacer) rest(now time.Time, rest time.Duration, path pathView) {
-	start := float64(paceStart)
-	if path.media > 0 {
-		start = min(max(path.media/3, 2*(path.media-paceNarrow), paceFloor), paceStart)
-	}
+	start := p.between().begin(path)
 	if p.learned {
 		used := 2 * float64(p.sent) / rest.Seconds()
 		p.rate = min(p.rate, max(p.rate/math.Exp2(float64(rest/paceRest)), used))
@@ -261,7 +280,7 @@ func (p *pacer) fall(now time.Time, delay time.Duration) {
 	if p.fell.IsZero() || delay > 2*p.queue {
 		factor = paceFirst
 	}
-	p.rate = max(paceLeast, p.rate*factor)
+	p.rate = max(p.between().least, p.rate*factor)
 	p.grown, p.fell, p.learned = now, now, true
 }
 
@@ -276,6 +295,6 @@ func (p *pacer) grow(now, sent time.Time) {
 	if !p.fell.IsZero() {
 		factor = paceSlow
 	}
-	p.rate = min(paceMost, p.rate*math.Pow(factor, float64(min(steps, paceSteps))))
+	p.rate = min(p.between().most, p.rate*math.Pow(factor, float64(min(steps, paceSteps))))
 	p.grown, p.learned = now, true
 }

@@ -220,6 +220,33 @@ func TestPaceBelievesNoNonsense(t *testing.T) {
 	}
 }
 
+// TestPacePeers is faster from the beginning, whatever the rate of media, and yields to a queue as others do.
+func TestPacePeers(t *testing.T) {
+	for _, media := range []float64{0, 10, 5850, 1e6} {
+		g := &pacing{p: pacer{limits: &peerPace}, now: epoch, path: pathView{media: media}}
+		g.run(pacePing, 3, always(0))
+		if g.p.rate != 32<<10 || g.p.budget != 9600 {
+			t.Errorf("with %v B/s of media it begins with %v B/s and %v bytes at once", media, g.p.rate, g.p.budget)
+		}
+		g.run(3*time.Second, 3, always(80*ms))
+		if g.p.rate != 1<<20 || g.p.budget > g.p.rate/16 {
+			t.Errorf("%v B/s after 3 s without a queue, %v bytes at once", g.p.rate, g.p.budget)
+		}
+		g.run(500*ms, 3, always(200*ms))
+		if g.p.rate > 1<<19 || g.p.fell.IsZero() {
+			t.Errorf("%v B/s with a queue of 120 ms", g.p.rate)
+		}
+		g.run(time.Minute, 3, always(time.Second))
+		if g.p.rate != 2<<10 {
+			t.Errorf("%v B/s with a queue of a second", g.p.rate)
+		}
+		g.p.forget()
+		if g.p.fill(g.now, g.path); g.p.rate != 32<<10 {
+			t.Errorf("%v B/s on another path", g.p.rate)
+		}
+	}
+}
+
 func TestMediaCount(t *testing.T) {
 	var c mediaCount
 	for range 40_000 {

@@ -11,6 +11,7 @@ const (
 	tickEvery   = 50 * time.Millisecond
 	idleTick    = 500 * time.Millisecond  // while nothing is due
 	pingIdle    = 2 * time.Second         // a client that sent nothing for so long pings
+	pingPeer    = time.Second             // and a relay on a peer link that it dialled
 	pingRepeat  = 200 * time.Millisecond  // while there is doubt
 	pingSlow    = time.Second             // after 10 s of doubt
 	doubtAfter  = 1500 * time.Millisecond // and a round trip, without a sign that what we send arrives
@@ -27,8 +28,9 @@ type pinger struct {
 }
 
 // due reports whether to ping now. sent is how many packets were ever sent; doubt: it is not sure that they
-// arrive; hurry: and the circuit breaker is about to open; client: this side keeps the session alive.
-func (p *pinger) due(now time.Time, sent uint64, client, doubt, hurry bool) bool {
+// arrive; hurry: and the circuit breaker is about to open; idle: after how long without one this side keeps the
+// session alive, 0: it is not the one to do it.
+func (p *pinger) due(now time.Time, sent uint64, idle time.Duration, doubt, hurry bool) bool {
 	if sent != p.count || p.sentAt.IsZero() {
 		p.count, p.sentAt = sent, now
 	}
@@ -38,7 +40,7 @@ func (p *pinger) due(now time.Time, sent uint64, client, doubt, hurry bool) bool
 		if now.Sub(p.last) < p.every(now, hurry) {
 			return false
 		}
-	case !client || now.Sub(p.sentAt) < pingIdle:
+	case idle == 0 || now.Sub(p.sentAt) < idle:
 		return false
 	}
 	if !open {
@@ -153,6 +155,9 @@ func (s *Session) nextTickLocked(at time.Duration) time.Duration {
 	if since := s.waiting.Load(); since != 0 {
 		next = min(next, time.Duration(since)+doubtAfter+s.send.quality.RTT)
 	}
+	if s.peer && s.client != nil { // what others hear of a relay is lost sooner than a client is
+		next = min(next, s.pings.sentAt.Sub(s.ep.start)+pingPeer)
+	}
 	return max(next, at+tickEvery)
 }
 
@@ -200,12 +205,23 @@ func (s *Session) doubtLocked(tx *Tx) {
 	}
 	silent := tx.now.Sub(s.recv.authenticAt)
 	doubt := unsure > doubtAfter+s.send.quality.RTT
-	if s.pings.due(tx.now, s.counter.Load(), s.client != nil, doubt, doubt && unsure <= breakAfter) {
+	if s.pings.due(tx.now, s.counter.Load(), s.pingIdle(), doubt, doubt && unsure <= breakAfter) {
 		s.ping(tx)
 	}
 	if s.client != nil && silent > silentAfter && !s.pings.asked.IsZero() {
 		s.client.wake(causeSilence)
 	}
+}
+
+// pingIdle returns how long this side sends nothing before it pings; 0: it leaves that to the other.
+func (s *Session) pingIdle() time.Duration {
+	switch {
+	case s.client == nil:
+		return 0
+	case s.peer:
+		return pingPeer
+	}
+	return pingIdle
 }
 
 // ask pings until there is an answer.

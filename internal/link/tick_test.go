@@ -9,10 +9,10 @@ import (
 )
 
 // pings runs a pinger every 50 ms and returns when, in milliseconds, it wanted a ping.
-func pings(p *pinger, from, to time.Duration, client, doubt bool) (at []int) {
+func pings(p *pinger, from, to, idle time.Duration, doubt bool) (at []int) {
 	sent := p.count
 	for now := from; now < to; now += tickEvery {
-		if p.due(epoch.Add(now), sent, client, doubt, false) {
+		if p.due(epoch.Add(now), sent, idle, doubt, false) {
 			at = append(at, int(now.Milliseconds()))
 			sent++
 		}
@@ -22,7 +22,7 @@ func pings(p *pinger, from, to time.Duration, client, doubt bool) (at []int) {
 
 func TestPingAfterSilence(t *testing.T) {
 	var p pinger
-	at := pings(&p, 0, 30*time.Second, true, false)
+	at := pings(&p, 0, 30*time.Second, pingIdle, false)
 	if len(at) == 0 || at[0] != 2000 {
 		t.Fatalf("first ping at %v, want 2000", at)
 	}
@@ -36,15 +36,22 @@ func TestPingAfterSilence(t *testing.T) {
 		}
 	}
 	p.answered()
-	if at := pings(&p, 30*time.Second, 31*time.Second, true, false); at != nil {
+	if at := pings(&p, 30*time.Second, 31*time.Second, pingIdle, false); at != nil {
 		t.Errorf("pings at %v after an answer", at)
+	}
+}
+
+func TestPeersPingSooner(t *testing.T) {
+	var p pinger
+	if at := pings(&p, 0, 1100*time.Millisecond, pingPeer, false); len(at) != 1 || at[0] != 1000 {
+		t.Errorf("pings at %v, want 1000", at)
 	}
 }
 
 func TestNoPingWhileSending(t *testing.T) {
 	var p pinger
 	for i := range 200 {
-		if p.due(epoch.Add(time.Duration(i)*tickEvery), uint64(i/20), true, false, false) { // a packet a second
+		if p.due(epoch.Add(time.Duration(i)*tickEvery), uint64(i/20), pingIdle, false, false) { // a packet a second
 			t.Fatalf("ping after %v", time.Duration(i)*tickEvery)
 		}
 	}
@@ -52,10 +59,10 @@ func TestNoPingWhileSending(t *testing.T) {
 
 func TestOnlyClientsPingWhenIdle(t *testing.T) {
 	var p pinger
-	if at := pings(&p, 0, 30*time.Second, false, false); at != nil {
+	if at := pings(&p, 0, 30*time.Second, 0, false); at != nil {
 		t.Errorf("a relay pings at %v", at)
 	}
-	at := pings(&p, 30*time.Second, 31*time.Second, false, true)
+	at := pings(&p, 30*time.Second, 31*time.Second, 0, true)
 	if len(at) != int(time.Second/pingRepeat) || at[0] != 30_000 {
 		t.Errorf("a relay in doubt pings at %v", at)
 	}
@@ -66,7 +73,7 @@ func TestPingsBeforeTheBreaker(t *testing.T) {
 	var p pinger
 	sent, second := uint64(0), make([]int, 20)
 	for now := time.Duration(0); now < 20*time.Second; now += tickEvery {
-		if p.due(epoch.Add(now), sent, false, now > doubtAfter, now > doubtAfter && now <= breakAfter) {
+		if p.due(epoch.Add(now), sent, 0, now > doubtAfter, now > doubtAfter && now <= breakAfter) {
 			second[now/time.Second]++
 			sent++
 		}
