@@ -1,0 +1,154 @@
+package federation
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// peerLink is one link with a peer: one session, from its first packet to its end. When the peer was restarted, or
+// when another session took the place of this one, that is another peerLink. It handles the session's packets (it is
+// a link.Handler), and sends with its methods.
+//
+//	candidate ── the peer was heard, and the link is the better one ──> open ──> over
+//	    |                                                                         ^
+//	    +───────────────────── not heard, or the other one is better ─────────────+
+type peerLink struct {
+	key     identity.PublicKey // the peer's, which the handshake proved
+	id      wire.RelayID       // its short form
+	label   string             // what we call the peer
+	dialled bool               // by us
+
+	// owner is for who handles the linkEvents: linkUp may set it, and then it stays.
+	owner any
+
+	links  *links
+	s      *link.Session
+	dialer *dialer // of a dialled link
+	out    outbox
+	born   time.Time
+
+	open    atomic.Bool // from after linkUp to before linkDown: what comes is handed on
+	leaving atomic.Bool // the peer has said that it shuts down
+	suspect atomic.Bool
+	fate    atomic.Pointer[verdict] // why it has to end; nil: it does not
+
+	handing sync.Mutex // held while an urgent message is handed on, so that none is after linkDown
+
+	// Of the goroutine that runs links.run alone:
+	live liveness
+	over time.Time // when its session was first seen to have ended for an unknown reason
+
+	since time.Time // when it was opened; guarded by links.mu
+}
+
+// verdict is why a link ends.
+type verdict struct {
+	code     wire.CloseCode // what the peer is told, if it does not know yet
+	why      string         // what the log is told
+	replaced bool           // by another link, so that it is no failure
+}
+
+// session returns the session that the link is.
+func (l *peerLink) session() *link.Session { return l.s }
+
+// send queues an urgent message for the peer; body, of at most wire.MaxUrgent bytes, is kept. Messages leave in
+// their order, but may arrive in another. When too many wait the link ends.
+func (l *peerLink) send(kind wire.UrgentKind, body []byte) {
+	if !l.out.add(kind, body) && l.end(verdict{code: wire.CloseLeft, why: "the peer does not acknowledge messages as fast as they come; too many waited"}) {
+		l.links.counts.overflowed.Add(1)
+	}
+}
+
+// SendPacket sends whole frames as one packet, of which media are media: see link.Session.
+func (l *peerLink) SendPacket(tx *link.Tx, frames []byte, media int) {
+	l.s.SendPacket(tx, frames, media)
+}
+
+// WithTx calls f with a Tx: see link.Endpoint.
+func (l *peerLink) WithTx(f func(tx *link.Tx)) { l.links.ep.WithTx(f) }
+
+// end has the link end soon, by links.run, for the first reason that is given. It reports whether this is that one.
+// It waits for nothing, so it may be called from anywhere.
+func (l *peerLink) end(v verdict) (first bool) {
+	first = l.fate.CompareAndSwap(nil, &v)
+	if first {
+		l.links.stir()
+	}
+	return first
+}
+
+// heard reports whether the peer has shown that it uses the session: it is welcome on ours, or has sent a packet.
+func (l *peerLink) heard() bool { return l.dialled || l.s.Counts().PacketsReceived > 0 }
+
+// of returns the link if it is the one of that session, and open; else nil. l may be nil.
+func (l *peerLink) of(s *link.Session) *peerLink {
+	if l == nil || l.s != s || !l.open.Load() {
+		return nil
+	}
+	return l
+}
+
+// Bind implements link.Handler.
+func (l *peerLink) Bind(s *link.Session, m *wire.Media) *link.Stream {
+	if l = l.of(s); l == nil {
+		return nil
+	}
+	return l.links.events.bind(l, m)
+}
+
+// Media implements link.Handler.
+func (l *peerLink) Media(s *link.Session, st *link.Stream, m *wire.Media, tx *link.Tx) {
+	if l = l.of(s); l != nil {
+		l.links.events.media(l, st, m, tx)
+	}
+}
+
+// AliasAcked implements link.Handler.
+func (l *peerLink) AliasAcked(s *link.Session, pair wire.AliasPair) {
+	if l = l.of(s); l != nil {
+		l.links.events.aliasAcked(l, pair)
+	}
+}
+
+// Urgent implements link.Handler. What comes before the link is open is not taken, so it comes again.
+func (l *peerLink) Urgent(s *link.Session, kind wire.UrgentKind, body []byte) (taken bool) {
+	switch {
+	case l == nil || l.s != s:
+		return false
+	case kind == wire.UrgentLeave:
+		l.end(verdict{code: wire.CloseLeft, why: l.farewell()})
+		return true
+	case kind == wire.UrgentShutdown:
+		l.leaving.Store(true)
+		return true
+	case kind < wire.UrgentFederationRoom: // of clients' sessions
+		return true
+	}
+	l.handing.Lock()
+	defer l.handing.Unlock()
+	if l.of(s) == nil {
+		return false
+	}
+	return l.links.events.urgent(l, kind, body)
+}
+
+// farewell is why a link is over that the peer has ended.
+func (l *peerLink) farewell() string {
+	if l.leaving.Load() {
+		return "the peer is shutting down"
+	}
+	return "the peer ended it"
+}
+
+// address returns where the peer is, for the log: HOST:PORT as configured, or the address that it came from.
+func (l *peerLink) address() string {
+	if l.dialer != nil {
+		return l.dialer.address
+	}
+	return l.s.Remote().String()
+}

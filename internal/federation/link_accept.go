@@ -1,0 +1,100 @@
+package federation
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+var _ link.PeerAcceptor = (*links)(nil)
+
+// CheckPeer implements link.PeerAcceptor: who is not configured is refused, and the log says what to configure.
+func (ls *links) CheckPeer(key identity.PublicKey, remote netip.AddrPort) error {
+	fingerprint := key.Fingerprint()
+	ls.mu.Lock()
+	p := ls.peers[fingerprint]
+	self := ls.started && key == ls.self
+	var barred time.Duration
+	var why string
+	if p != nil {
+		barred, why = time.Until(p.barred), p.barredWhy
+	}
+	ls.mu.Unlock()
+	switch {
+	case self:
+		return fmt.Errorf("federation: a relay at %v has this relay's own key; each relay needs an identity of its own", remote)
+	case p == nil:
+		ls.counts.unknown.Add(1)
+		ls.unknown.refused(ls.log, fingerprint, remote, time.Now())
+		return fmt.Errorf("federation: the relay %v is not configured here", fingerprint)
+	case barred > 0:
+		ls.counts.barred.Add(1)
+		return fmt.Errorf("federation: the relay %v is refused for %v more: %s", fingerprint, barred.Round(time.Second), why)
+	}
+	return nil
+}
+
+// AcceptPeer implements link.PeerAcceptor. The session is a candidate until its first packet has come: before that
+// its dialler may not know that it was welcome.
+func (ls *links) AcceptPeer(s *link.Session) (link.Handler, *wire.Refused) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if ls.closed || !ls.started {
+		return nil, &wire.Refused{Code: wire.CodeShuttingDown}
+	}
+	p := ls.peers[s.Identity().Fingerprint()]
+	switch {
+	case p == nil: // since CheckPeer
+		return nil, &wire.Refused{Code: wire.CodeProtocol, Reason: "the relay is not configured here"}
+	case time.Until(p.barred) > 0:
+		return nil, &wire.Refused{Code: wire.CodeRate, Reason: "the relay was cut off for a while"}
+	case p.link != nil && p.link.fate.Load() == nil && ls.survives(p.link, false):
+		ls.counts.replaced.Add(1)
+		return nil, &wire.Refused{Code: wire.CodeReplaced, Reason: "the link that was dialled from here is used"}
+	}
+	waiting := 0
+	for _, l := range p.candidates {
+		if !l.dialled {
+			waiting++
+		}
+	}
+	if waiting >= maxCandidates {
+		ls.counts.crowded.Add(1)
+		return nil, &wire.Refused{Code: wire.CodeTooManySessions}
+	}
+	l := ls.newLink(p, s)
+	s.Owner = l
+	p.candidates = append(p.candidates, l)
+	ls.stir()
+	return l, nil
+}
+
+// PeerEnded implements link.PeerAcceptor.
+func (ls *links) PeerEnded(s *link.Session, code wire.CloseCode) {
+	l, ok := s.Owner.(*peerLink)
+	if !ok {
+		return
+	}
+	v := verdict{code: code, why: l.farewell()}
+	switch code {
+	case wire.CloseReplaced:
+		v.why, v.replaced = "the peer uses another link", true
+	case wire.CloseShuttingDown:
+		v.why = "the peer is shutting down"
+	case wire.CloseRefused:
+		v.why = "the peer has cut this relay off, or does not have it configured any more; ask its operator"
+	}
+	l.end(v)
+}
+
+// newLink makes a link of a session that is with p. The caller holds ls.mu.
+func (ls *links) newLink(p *peer, s *link.Session) *peerLink {
+	key := s.Identity()
+	l := &peerLink{key: key, id: wire.RelayIDOf(key), label: p.label, links: ls, s: s, born: time.Now()}
+	l.out.send = s.SendUrgentThen
+	return l
+}

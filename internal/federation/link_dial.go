@@ -1,0 +1,253 @@
+package federation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// dialTime bounds one attempt to reach a peer, in which package link makes several.
+const dialTime = 20 * time.Second
+
+// supervise dials a peer whenever there is no link with it, until it is not configured any more.
+//
+//	wait: no link, address known, not barred, delay over ──> dial, at most 20 s ──> failed: longer delay ──+
+//	  ^                                                        | welcome                                   |
+//	  |                                                        v                                           |
+//	  +<── run has taken it down <── the client has ended, or has to <── candidate, link                   |
+//	  +<───────────────────────────────────────────────────────────────────────────────────────────────────+
+func (ls *links) supervise(p *peer) {
+	for {
+		d, ctx, cancel := ls.nextDial(p)
+		if d == nil {
+			return
+		}
+		client, err := ls.ep.Dial(ctx, d.config())
+		ls.dialEnded(p, d, err)
+		cancel()
+		if err != nil {
+			continue
+		}
+		select {
+		case <-client.Done():
+		case <-d.done:
+		}
+		d.ended(client)
+	}
+}
+
+// nextDial waits until p has to be dialled. It returns nil when it never has to be any more.
+func (ls *links) nextDial(p *peer) (*dialer, context.Context, context.CancelFunc) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-p.ctx.Done():
+			return nil, nil, nil
+		case <-p.wake:
+		case <-timer.C:
+		}
+		ls.mu.Lock()
+		idle := p.link == nil && len(p.candidates) == 0 && p.address != ""
+		wait := max(time.Until(p.notBefore), time.Until(p.barred))
+		if idle && wait <= 0 && p.ctx.Err() == nil {
+			ctx, cancel := context.WithTimeout(p.ctx, dialTime)
+			p.hangUp = cancel
+			d := &dialer{links: ls, peer: p, address: p.address, done: make(chan struct{})}
+			ls.mu.Unlock()
+			return d, ctx, cancel
+		}
+		ls.mu.Unlock()
+		if idle {
+			timer.Reset(max(wait, 0))
+		} else {
+			timer.Stop()
+		}
+	}
+}
+
+// dialEnded notes how a dial ended.
+func (ls *links) dialEnded(p *peer, d *dialer, err error) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	p.hangUp = nil
+	if err == nil || p.ctx.Err() != nil || p.link != nil {
+		return
+	}
+	now := time.Now()
+	if errors.Is(err, &wire.Refused{Code: wire.CodeReplaced}) {
+		// The peer has a link that it does not know to be dead yet, or one that we are about to see.
+		p.notBefore = now.Add(p.backoff.again(chance()))
+		return
+	}
+	wait := p.backoff.failed(chance())
+	p.notBefore, p.problem = now.Add(wait), err.Error()
+	ls.log.Warn("cannot reach a peer", "label", p.label, "fingerprint", p.fingerprint, "address", d.address,
+		"err", err, "do", d.advice(err), "again", wait.Round(time.Second))
+}
+
+// dialer is one dial of a peer and the client that came of it: the link.ClientHandler of all sessions that the client
+// has. Each of them is a peerLink of its own.
+type dialer struct {
+	links   *links
+	peer    *peer
+	address string
+	link    atomic.Pointer[peerLink] // of the newest session
+	once    sync.Once
+	done    chan struct{} // closed when the client has to end
+
+	mu    sync.Mutex // guards tries
+	tries int        // addresses that were tried
+}
+
+func (d *dialer) config() link.ClientConfig {
+	return link.ClientConfig{Peer: true, Resolve: d.resolve, CheckRelay: d.check, Handler: d}
+}
+
+// quit has the client end.
+func (d *dialer) quit() { d.once.Do(func() { close(d.done) }) }
+
+// resolve looks the address up, anew for each attempt, and takes one after the other if there are several.
+func (d *dialer) resolve(ctx context.Context) (netip.AddrPort, error) {
+	host, port, err := net.SplitHostPort(d.address)
+	if err != nil {
+		return netip.AddrPort{}, &link.FinalError{Err: err}
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return netip.AddrPort{}, &link.FinalError{Err: fmt.Errorf("the port %q is not a number from 1 to 65535", port)}
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return netip.AddrPortFrom(ip.Unmap(), uint16(n)), nil
+	}
+	ips, err := d.links.lookup(ctx, host)
+	if err != nil {
+		return netip.AddrPort{}, &link.FinalError{Err: err}
+	}
+	if len(ips) == 0 {
+		return netip.AddrPort{}, &link.FinalError{Err: fmt.Errorf("%q has no address", host)}
+	}
+	// Most networks carry IPv4.
+	slices.SortStableFunc(ips, func(a, b netip.Addr) int { return a.Unmap().BitLen() - b.Unmap().BitLen() })
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	ip := ips[d.tries%len(ips)]
+	d.tries++
+	return netip.AddrPortFrom(ip.Unmap(), uint16(n)), nil
+}
+
+// check pins the peer's key.
+func (d *dialer) check(key identity.PublicKey) error {
+	if got := key.Fingerprint(); got != d.peer.fingerprint {
+		return &wrongKeyError{want: d.peer.fingerprint, got: got}
+	}
+	return nil
+}
+
+// wrongKeyError says that somebody else answers at a peer's address.
+type wrongKeyError struct{ want, got identity.Fingerprint }
+
+func (e *wrongKeyError) Error() string {
+	return fmt.Sprintf("the relay that answers has the fingerprint %v, not %v", e.got, e.want)
+}
+
+// advice is what to do about a failed dial.
+func (d *dialer) advice(err error) string {
+	switch refused := new(wire.Refused); {
+	case errors.As(err, new(*wrongKeyError)):
+		return "check the peer's url and fingerprint; change the fingerprint only if its operator confirms the new one"
+	case errors.Is(err, link.ErrPeerRefused):
+		return "ask its operator to add this relay to [[peers]] or [[trusted]], with the fingerprint " + d.links.self.Fingerprint().String()
+	case errors.As(err, &refused):
+		return "ask its operator why it refuses this relay"
+	}
+	return "check that the relay runs, that the peer's url is right, and that UDP gets through"
+}
+
+// Attached implements link.ClientHandler: a fresh session is a new link.
+func (d *dialer) Attached(s *link.Session, _ *wire.Joined, fresh bool) {
+	if !fresh {
+		d.links.log.Info("a peer link goes on over a new connection", "label", d.label(), "fingerprint", d.peer.fingerprint, "address", d.address)
+		return
+	}
+	ls, p := d.links, d.peer
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	l := ls.newLink(p, s)
+	l.dialled, l.dialer = true, d
+	before := d.link.Swap(l)
+	if ls.closed || p.ctx.Err() != nil {
+		d.quit() // nobody looks at it any more
+		return
+	}
+	if before != nil { // the link in use, if it was, ends when the new one is looked at
+		for i, c := range p.candidates {
+			if c == before {
+				p.candidates = append(p.candidates[:i:i], p.candidates[i+1:]...)
+				break
+			}
+		}
+	}
+	p.candidates = append(p.candidates, l)
+	ls.stir()
+}
+
+func (d *dialer) label() string {
+	d.links.mu.Lock()
+	defer d.links.mu.Unlock()
+	return d.peer.label
+}
+
+// Detached implements link.ClientHandler. A client goes on with a session that the peer has ended; a link does not: it
+// is for the supervisor to decide when the peer is dialled again.
+func (d *dialer) Detached(cause string) {
+	l := d.link.Load()
+	if l != nil && l.s.Over() {
+		l.end(verdict{code: wire.CloseLeft, why: l.farewell()})
+		return
+	}
+	d.links.log.Info("a peer link needs a new connection", "label", d.label(), "fingerprint", d.peer.fingerprint, "address", d.address, "why", cause)
+}
+
+// ended closes the client and says of its link why it is over.
+func (d *dialer) ended(client *link.Client) {
+	select {
+	case <-client.Done():
+		v := verdict{code: wire.CloseLeft, why: client.Err().Error()}
+		if errors.Is(client.Err(), &wire.Goodbye{Code: wire.CodeReplaced}) {
+			v.why, v.replaced = "the peer uses another link", true
+		} else if errors.As(client.Err(), new(*wire.Refused)) {
+			v.why = "the peer has cut this relay off, or does not have it configured any more; ask its operator"
+		}
+		d.link.Load().end(v)
+	default:
+	}
+	client.Close()
+}
+
+// Bind implements link.Handler, as do the methods that follow: for the newest session.
+func (d *dialer) Bind(s *link.Session, m *wire.Media) *link.Stream { return d.link.Load().Bind(s, m) }
+
+// Media implements link.Handler.
+func (d *dialer) Media(s *link.Session, st *link.Stream, m *wire.Media, tx *link.Tx) {
+	d.link.Load().Media(s, st, m, tx)
+}
+
+// AliasAcked implements link.Handler.
+func (d *dialer) AliasAcked(s *link.Session, pair wire.AliasPair) { d.link.Load().AliasAcked(s, pair) }
+
+// Urgent implements link.Handler.
+func (d *dialer) Urgent(s *link.Session, kind wire.UrgentKind, body []byte) (taken bool) {
+	return d.link.Load().Urgent(s, kind, body)
+}

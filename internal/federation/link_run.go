@@ -1,0 +1,216 @@
+package federation
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// run looks at all links whenever one of them has something new, and every lookEvery, until close. It is the only one
+// that opens and ends links, so that linkEvents come in order.
+func (ls *links) run() {
+	timer := time.NewTimer(lookEvery)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ls.ctx.Done():
+			ls.endAll()
+			return
+		case <-ls.stirred:
+		case <-timer.C:
+		}
+		next := lookEvery
+		for _, p := range ls.snapshot() {
+			if ls.lookAt(p, time.Now()) {
+				next = heardEvery
+			}
+		}
+		timer.Reset(next)
+	}
+}
+
+// snapshot returns all peers that may have links, those that were removed first: of one with the same key that was
+// configured again, the old link has to be down before a new one is up.
+func (ls *links) snapshot() []*peer {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	ls.removed = slices.DeleteFunc(ls.removed, func(p *peer) bool { return p.link == nil && len(p.candidates) == 0 })
+	list := slices.Clone(ls.removed)
+	for _, p := range ls.peers {
+		list = append(list, p)
+	}
+	return list
+}
+
+// lookAt does what is due about one peer. waiting: there are candidates that may be heard any moment.
+func (ls *links) lookAt(p *peer, now time.Time) (waiting bool) {
+	ls.mu.Lock()
+	current, candidates := p.link, slices.Clone(p.candidates)
+	ls.mu.Unlock()
+	if current != nil {
+		ls.lookAtLink(p, current, now)
+	}
+	for _, l := range candidates {
+		if !ls.lookAtCandidate(p, l, now) {
+			waiting = true
+		}
+	}
+	return waiting
+}
+
+// lookAtLink ends the link in use if that has to be, and says when it becomes suspect, or is not any more.
+func (ls *links) lookAtLink(p *peer, l *peerLink, now time.Time) {
+	suspect, lost := l.live.look(now, l.s.HeardWithin)
+	if lost {
+		l.end(verdict{code: wire.CloseLeft, why: "nothing was heard from the peer for " + lostTime.String()})
+	}
+	if l.dead(now) {
+		ls.takeDown(p, l, now)
+		return
+	}
+	if suspect != l.suspect.Load() {
+		l.suspect.Store(suspect)
+		if suspect {
+			ls.log.Warn("a peer link is silent; other paths are taken where there are any", l.attrs("silent", suspectTime)...)
+		} else {
+			ls.log.Info("a peer link is not silent any more", l.attrs()...)
+		}
+		ls.events.linkSuspect(l, suspect)
+	}
+	l.out.feed()
+}
+
+// dead reports whether the link has to end.
+func (l *peerLink) dead(now time.Time) bool {
+	if l.fate.Load() == nil && l.s.Over() {
+		// Who knows why says so at once; but for a session that is over nothing is to be waited for.
+		if l.over.IsZero() {
+			l.over = now
+		}
+		if now.Sub(l.over) >= endedGrace {
+			l.end(verdict{code: wire.CloseLeft, why: l.farewell()})
+		}
+	}
+	return l.fate.Load() != nil
+}
+
+// lookAtCandidate decides about a candidate whose time has come. It reports whether it has.
+func (ls *links) lookAtCandidate(p *peer, l *peerLink, now time.Time) (judged bool) {
+	if now.Sub(l.born) > candidateTime {
+		l.end(verdict{code: wire.CloseLeft, why: "the peer never used it"})
+	}
+	if !l.dead(now) && !l.heard() {
+		return false
+	}
+	ls.mu.Lock()
+	p.candidates = slices.DeleteFunc(p.candidates, func(o *peerLink) bool { return o == l })
+	current := p.link
+	ls.mu.Unlock()
+	switch {
+	case l.fate.Load() != nil:
+	case current != nil && current.dialer != nil && current.dialer == l.dialer:
+		current.end(verdict{code: wire.CloseLeft, why: "the peer was restarted", replaced: true})
+	case current != nil && ls.survives(current, l.dialled):
+		l.end(replacedBy(current))
+	case current != nil:
+		current.end(replacedBy(l))
+	}
+	if l.fate.Load() != nil {
+		ls.finish(l)
+		p.rouse()
+		return true
+	}
+	if current != nil {
+		ls.takeDown(p, current, now)
+	}
+	ls.open(p, l, now)
+	return true
+}
+
+// replacedBy is why a link ends that is one too many.
+func replacedBy(winner *peerLink) verdict {
+	why := "another link with the peer is used, which the peer dialled"
+	if winner.dialled {
+		why = "another link with the peer is used, which was dialled from here"
+	}
+	return verdict{code: wire.CloseReplaced, why: why, replaced: true}
+}
+
+// survives reports whether a link stays in use though there is a newer one. Both relays compute the same: of one that
+// either has dialled, that of the relay with the smaller key stays, if it works; of two that the same relay has
+// dialled the newer one, for it would not have dialled if it had another.
+func (ls *links) survives(l *peerLink, newerDialled bool) bool {
+	if l.dialled == newerDialled {
+		return false
+	}
+	smaller := bytes.Compare(ls.self[:], l.key[:]) < 0
+	return l.dialled == smaller && l.s.HeardWithin(duplicateTime) && !l.s.Over()
+}
+
+// duplicateTime is how long the link that should survive may be silent.
+const duplicateTime = 5 * time.Second
+
+// open takes a link into use.
+func (ls *links) open(p *peer, l *peerLink, now time.Time) {
+	ls.mu.Lock()
+	p.link, p.problem, l.since = l, "", now
+	if p.hangUp != nil && !l.dialled {
+		p.hangUp()
+	}
+	ls.mu.Unlock()
+	ls.log.Info("a peer link is up", l.attrs("dialled", l.dialled)...)
+	ls.events.linkUp(l)
+	l.open.Store(true)
+}
+
+// takeDown ends the link in use, which has a fate.
+func (ls *links) takeDown(p *peer, l *peerLink, now time.Time) {
+	v := l.fate.Load()
+	l.open.Store(false)
+	l.handing.Lock()   // whoever is handing on an urgent message is done after this
+	l.handing.Unlock() //nolint:staticcheck // see above
+	ls.finish(l)
+	ls.mu.Lock()
+	p.link = nil
+	p.backoff.lasted(now.Sub(l.since))
+	if v.replaced {
+		p.notBefore = now.Add(p.backoff.again(chance()))
+	} else {
+		p.problem = v.why
+		p.notBefore = now.Add(p.backoff.failed(chance()))
+	}
+	ls.mu.Unlock()
+	ls.log.Warn("a peer link is down", l.attrs("why", v.why, "after", now.Sub(l.since).Round(time.Millisecond))...)
+	ls.events.linkDown(l, v.why)
+	p.rouse()
+}
+
+// finish ends what the link has, which has a fate.
+func (ls *links) finish(l *peerLink) {
+	v := l.fate.Load()
+	if v.replaced {
+		ls.counts.replaced.Add(1)
+	}
+	l.out.close()
+	l.s.End(v.code)
+	if l.dialer != nil && l.dialer.link.Load() == l {
+		l.dialer.quit()
+	}
+}
+
+// endAll ends everything, when links close.
+func (ls *links) endAll() {
+	for _, p := range ls.snapshot() {
+		ls.mu.Lock()
+		p.end(verdict{code: wire.CloseShuttingDown, why: "this relay is shutting down"})
+		ls.mu.Unlock()
+		ls.lookAt(p, time.Now())
+	}
+}
+
+// attrs says in the log which link is meant.
+func (l *peerLink) attrs(more ...any) []any {
+	return append([]any{"label", l.label, "fingerprint", l.key.Fingerprint(), "address", l.address()}, more...)
+}

@@ -1,0 +1,308 @@
+package federation
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// Peer is a relay that this one is configured to have a link with.
+type Peer struct {
+	Address     string               // HOST:PORT, UDP; empty: it is trusted, so it may connect in, but it is not dialled
+	Fingerprint identity.Fingerprint // of its identity key
+	Label       string               // what we call it
+}
+
+// linkEvents is who uses the links. For each link linkUp comes first and linkDown last; these two and linkSuspect come
+// one at a time, on one goroutine, with no lock held. A peer has at most one link that is up: linkDown of one comes
+// before linkUp of the next. urgent messages of one link come one at a time, between its linkUp and its linkDown. bind,
+// media and aliasAcked come after linkUp, concurrently, and some may still be running after linkDown.
+//
+// The methods may call send and end of any link, and cut, configure, list of links, but not its close.
+type linkEvents interface {
+	linkUp(l *peerLink) // the other side knows nothing of ours
+	linkDown(l *peerLink, why string)
+	linkSuspect(l *peerLink, suspect bool)
+	bind(l *peerLink, m *wire.Media) *link.Stream
+	media(l *peerLink, st *link.Stream, m *wire.Media, tx *link.Tx)
+	aliasAcked(l *peerLink, pair wire.AliasPair)
+	urgent(l *peerLink, kind wire.UrgentKind, body []byte) (taken bool)
+}
+
+const (
+	heardEvery    = 25 * time.Millisecond // how often accepted candidates are looked at
+	candidateTime = 20 * time.Second      // how long one may stay unheard
+	maxCandidates = 4                     // accepted ones of one peer at once
+	endedGrace    = 500 * time.Millisecond
+)
+
+// links keeps a link with every configured peer, as far as that can be done.
+//
+//	supervise, one goroutine a peer ── link.Client ──> candidate ──+
+//	                                                               |   run, one goroutine: which one is used,
+//	                                                               +─> is it alive, is it to end ──> linkEvents
+//	the peer dials ── CheckPeer, AcceptPeer ─────────> candidate ──+
+//
+// Only run opens and ends links. All others say what they want by peerLink.end and stir it. So links.mu is never held
+// when linkEvents or a session's End are called.
+type links struct {
+	log     *slog.Logger
+	events  linkEvents
+	unknown unknownKeys
+	lookup  func(ctx context.Context, host string) ([]netip.Addr, error) // names to addresses
+	counts  linkCounters
+	stirred chan struct{} // cap 1: run has something to do
+
+	// Set by start, before anything runs:
+	ep   *link.Endpoint
+	self identity.PublicKey
+
+	ctx    context.Context // done when close was called
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // run and the supervisors
+
+	mu      sync.Mutex // guards what follows, and the fields of the peers; sessions' locks are taken under it
+	peers   map[identity.Fingerprint]*peer
+	removed []*peer // those that still have links
+	started bool
+	closed  bool
+}
+
+// linkCounters are totals of links.
+type linkCounters struct {
+	unknown, barred, replaced, overflowed, crowded atomic.Uint64
+}
+
+// peer is what is known of one configured relay. links.mu guards it, but for what never changes.
+type peer struct {
+	fingerprint identity.Fingerprint
+	wake        chan struct{} // cap 1: its supervisor has to look again
+	ctx         context.Context
+	cancel      context.CancelFunc // it is not configured any more
+
+	address, label string
+	link           *peerLink   // that is up; nil: none
+	candidates     []*peerLink // not judged yet
+	backoff        backoff
+	notBefore      time.Time          // of the next dial
+	barred         time.Time          // until when it is refused
+	barredWhy      string             // shown to the operator
+	hangUp         context.CancelFunc // gives up the dial that is under way; nil: there is none
+	problem        string             // the last one; empty while a link is up
+}
+
+// newLinks returns links without peers. A nil log is silent.
+func newLinks(log *slog.Logger, events linkEvents) *links {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	ls := &links{
+		log:     log,
+		events:  events,
+		stirred: make(chan struct{}, 1),
+		peers:   make(map[identity.Fingerprint]*peer),
+		lookup: func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		},
+	}
+	ls.ctx, ls.cancel = context.WithCancel(context.Background())
+	return ls
+}
+
+// start begins to dial and to accept, on an Endpoint whose Config.Peers is ls. It is called once.
+func (ls *links) start(ep *link.Endpoint, self *identity.Identity) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if ls.closed || ls.started {
+		return
+	}
+	ls.ep, ls.self, ls.started = ep, self.Public(), true
+	ls.wg.Go(ls.run)
+	for _, p := range ls.peers {
+		ls.superviseLocked(p)
+	}
+}
+
+// configure replaces the list of peers. New ones are dialled, removed ones are cut, unchanged ones are not touched: a
+// changed address counts from the next dial on, a changed label from the next link on. It may be called before start.
+func (ls *links) configure(list []Peer) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if ls.closed {
+		return
+	}
+	wanted := ls.acceptable(list)
+	for _, c := range wanted {
+		p := ls.peers[c.Fingerprint]
+		if p == nil {
+			ls.addLocked(c)
+			continue
+		}
+		if p.address != c.Address { // the failures were those of another address
+			p.backoff, p.notBefore = backoff{}, time.Time{}
+		}
+		p.address, p.label = c.Address, c.Label
+		p.rouse()
+	}
+	for fingerprint, p := range ls.peers {
+		if _, ok := wanted[fingerprint]; !ok {
+			ls.removeLocked(p)
+		}
+	}
+	ls.stir()
+}
+
+// acceptable returns the peers that can be used, by fingerprint. What cannot is named in the log.
+func (ls *links) acceptable(list []Peer) map[identity.Fingerprint]Peer {
+	wanted := make(map[identity.Fingerprint]Peer, len(list))
+	ids := make(map[wire.RelayID]identity.Fingerprint, len(list))
+	for _, c := range list {
+		id := wire.RelayID(c.Fingerprint[:len(wire.RelayID{})])
+		other, taken := ids[id]
+		if taken && other != c.Fingerprint {
+			ls.log.Error("two peers have fingerprints that begin alike, and only the first is used; give one of the relays another identity",
+				"label", c.Label, "fingerprint", c.Fingerprint, "other", other)
+			continue
+		}
+		ids[id] = c.Fingerprint
+		if before, twice := wanted[c.Fingerprint]; twice && before.Address != "" {
+			continue // a peer that is trusted, too
+		}
+		wanted[c.Fingerprint] = c
+	}
+	return wanted
+}
+
+// addLocked makes a peer. The caller holds ls.mu.
+func (ls *links) addLocked(c Peer) {
+	p := &peer{fingerprint: c.Fingerprint, address: c.Address, label: c.Label, wake: make(chan struct{}, 1)}
+	p.ctx, p.cancel = context.WithCancel(ls.ctx)
+	ls.peers[c.Fingerprint] = p
+	if ls.started {
+		ls.superviseLocked(p)
+	}
+}
+
+// superviseLocked starts to dial a peer. The caller holds ls.mu.
+func (ls *links) superviseLocked(p *peer) {
+	if p.fingerprint == ls.self.Fingerprint() {
+		ls.log.Error("a configured peer has this relay's own fingerprint; remove it, or give one of the relays another identity",
+			"label", p.label, "fingerprint", p.fingerprint)
+		return
+	}
+	ls.wg.Go(func() { ls.supervise(p) })
+}
+
+// removeLocked forgets a peer whose links run ends. The caller holds ls.mu.
+func (ls *links) removeLocked(p *peer) {
+	delete(ls.peers, p.fingerprint)
+	ls.removed = append(ls.removed, p)
+	p.cancel()
+	p.end(verdict{code: wire.CloseRefused, why: "the peer is not configured any more"})
+}
+
+// end has all links with the peer end. The caller holds links.mu.
+func (p *peer) end(v verdict) {
+	for _, l := range p.all() {
+		l.end(v)
+	}
+}
+
+// all returns the links with the peer. The caller holds links.mu.
+func (p *peer) all() []*peerLink {
+	all := slices.Clone(p.candidates)
+	if p.link != nil {
+		all = append(all, p.link)
+	}
+	return all
+}
+
+// rouse has the peer's supervisor look at what has changed.
+func (p *peer) rouse() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// stir has run look at what has changed.
+func (ls *links) stir() {
+	select {
+	case ls.stirred <- struct{}{}:
+	default:
+	}
+}
+
+// cut ends a link, and refuses the peer for a while after it: no link, ours or its, is made before that is over. The
+// link ends soon after cut has returned.
+func (ls *links) cut(l *peerLink, why string, bar time.Duration) {
+	ls.mu.Lock()
+	if p := ls.peers[l.key.Fingerprint()]; p != nil && bar > 0 {
+		p.barred, p.barredWhy = time.Now().Add(bar), why
+	}
+	ls.mu.Unlock()
+	l.end(verdict{code: wire.CloseRefused, why: why})
+}
+
+// close ends all links and waits for everything that runs. No link comes up afterwards.
+func (ls *links) close() {
+	ls.mu.Lock()
+	ls.closed = true
+	ls.mu.Unlock()
+	ls.cancel()
+	ls.wg.Wait()
+}
+
+// chance returns a uniform random number in [0, 1).
+func chance() float64 { return rand.Float64() } //nolint:gosec // it spreads attempts in time
+
+// peerInfo is what an operator wants to know about one peer.
+type peerInfo struct {
+	Label       string
+	Fingerprint identity.Fingerprint
+	Address     string // where the link goes, else the configured one; may be empty
+	Up          bool
+	Suspect     bool
+	Dialled     bool // by us
+	Since       time.Time
+	RTT         time.Duration // 0: not measured yet
+	Loss        float64       // share of what we send
+	PacketsOut  uint64        // of this link
+	PacketsIn   uint64
+	Outbox      outboxCounts
+	Problem     string // while it is down: why, as far as it is known
+}
+
+// list returns what is known of all peers, in the order of their labels.
+func (ls *links) list() []peerInfo {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	list := make([]peerInfo, 0, len(ls.peers))
+	for _, p := range ls.peers {
+		info := peerInfo{Label: p.label, Fingerprint: p.fingerprint, Address: p.address, Problem: p.problem}
+		if l := p.link; l != nil {
+			quality, counts := l.s.Quality(), l.s.Counts()
+			info.Up, info.Suspect, info.Dialled, info.Since = true, l.suspect.Load(), l.dialled, l.since
+			info.Address, info.RTT, info.Loss = l.address(), quality.RTT, quality.Loss
+			info.PacketsOut, info.PacketsIn = counts.PacketsSent, counts.PacketsReceived
+			info.Outbox = l.out.total()
+		}
+		list = append(list, info)
+	}
+	slices.SortFunc(list, func(a, b peerInfo) int {
+		return cmp.Or(cmp.Compare(a.Label, b.Label), bytes.Compare(a.Fingerprint[:], b.Fingerprint[:]))
+	})
+	return list
+}

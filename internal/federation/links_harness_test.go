@@ -1,0 +1,318 @@
+package federation
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/internal/simnet"
+	"github.com/wzp-voice/wzp/internal/udp"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// linkLab is some relays, of which only the links are there, on a simulated network, in virtual time.
+//
+//	linkEvents (peerLog) ── links ── link.Endpoint ── simnet
+type linkLab struct {
+	t   *testing.T
+	net *simnet.Network
+}
+
+// inLinkLab runs f in virtual time.
+func inLinkLab(t *testing.T, f func(l *linkLab)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		n, err := simnet.NewNetwork(simnet.Profile{Delay: 10 * time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { n.Close() })
+		f(&linkLab{t: t, net: n})
+	})
+}
+
+// testRelay is a relay at an address of its own, whose key the lab orders: the smaller number has the smaller key.
+type testRelay struct {
+	lab    *linkLab
+	number int
+	id     *identity.Identity
+	addr   netip.AddrPort
+	peers  []Peer
+	conn   *simnet.Conn
+	ep     *link.Endpoint
+	links  *links
+	events *peerLog
+	logged *logText
+	stop   func()
+}
+
+// relay returns a relay that does not run yet. Numbers are from 1 to 9.
+func (l *linkLab) relay(number int) *testRelay {
+	return &testRelay{
+		lab:    l,
+		number: number,
+		id:     orderedIdentities()[number],
+		addr:   netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(number)}), 4433),
+		logged: new(logText),
+	}
+}
+
+// orderedIdentities returns ten identities, the one with the smallest key first.
+var orderedIdentities = sync.OnceValue(func() (list [10]*identity.Identity) {
+	for i := range list {
+		list[i] = identity.SeedFromBytes([identity.SeedSize]byte{byte(i)}).Identity()
+	}
+	for i := range list {
+		for j := range i {
+			a, b := list[i].Public(), list[j].Public()
+			if bytes.Compare(a[:], b[:]) < 0 {
+				list[i], list[j] = list[j], list[i]
+			}
+		}
+	}
+	return list
+})
+
+// knows configures others as peers; it dials them.
+func (r *testRelay) knows(others ...*testRelay) *testRelay {
+	for _, o := range others {
+		r.peers = append(r.peers, Peer{Address: o.addr.String(), Fingerprint: o.id.Fingerprint(), Label: o.name()})
+	}
+	return r
+}
+
+// trusts configures others as relays that may connect in.
+func (r *testRelay) trusts(others ...*testRelay) *testRelay {
+	for _, o := range others {
+		r.peers = append(r.peers, Peer{Fingerprint: o.id.Fingerprint(), Label: o.name()})
+	}
+	return r
+}
+
+func (r *testRelay) name() string { return fmt.Sprintf("relay %d", r.number) }
+
+// up starts the relay, or starts it again, without memory.
+func (r *testRelay) up() *testRelay {
+	t := r.lab.t
+	t.Helper()
+	var err error
+	if r.conn, err = r.lab.net.Listen(r.addr); err != nil {
+		t.Fatal(err)
+	}
+	r.events = &peerLog{t: t, up: make(map[wire.RelayID]*peerLink)}
+	r.links = newLinks(slog.New(slog.NewTextHandler(r.logged, nil)), r.events)
+	r.links.configure(r.peers)
+	r.ep, err = link.NewEndpoint(udp.New(r.conn), link.Config{Identity: r.id, Version: "test relay", Accept: noClients{}, Peers: r.links})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.links.start(r.ep, r.id)
+	links, ep := r.links, r.ep
+	r.stop = sync.OnceFunc(func() {
+		links.close()
+		ep.Close()
+	})
+	t.Cleanup(r.stop)
+	return r
+}
+
+// kill ends the relay without a word to anyone.
+func (r *testRelay) kill() {
+	r.conn.Close()
+	r.stop()
+}
+
+// to returns the link that is up with another relay, or nil.
+func (r *testRelay) to(o *testRelay) *peerLink {
+	r.events.mu.Lock()
+	defer r.events.mu.Unlock()
+	return r.events.up[wire.RelayIDOf(o.id.Public())]
+}
+
+// cutOff makes no packet pass between two relays, or lets them pass again.
+func (l *linkLab) cutOff(a, b *testRelay, on bool) { l.net.Partition(a.addr.Addr(), b.addr.Addr(), on) }
+
+// eventually waits until ok, for at most limit of virtual time, and returns how long it took.
+func (l *linkLab) eventually(what string, limit time.Duration, ok func() bool) time.Duration {
+	l.t.Helper()
+	start := time.Now()
+	for !ok() {
+		if time.Since(start) > limit {
+			l.t.Fatalf("%s: not within %v", what, limit)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return time.Since(start)
+}
+
+// joined waits until two relays use the same link, and returns it as the first sees it.
+func (l *linkLab) joined(a, b *testRelay, limit time.Duration) *peerLink {
+	l.t.Helper()
+	l.eventually(a.name()+" and "+b.name()+" have a link", limit, func() bool {
+		at, bt := a.to(b), b.to(a)
+		return at != nil && bt != nil && at.dialled != bt.dialled
+	})
+	return a.to(b)
+}
+
+// talk checks that an urgent message gets from a to b and back.
+func (l *linkLab) talk(a, b *testRelay) {
+	l.t.Helper()
+	for _, way := range [][2]*testRelay{{a, b}, {b, a}} {
+		before := way[1].events.count("urgent")
+		way[0].to(way[1]).send(wire.UrgentFederationRoom, []byte("hello"))
+		l.eventually("an urgent message arrives", 3*time.Second, func() bool { return way[1].events.count("urgent") > before })
+	}
+}
+
+// noClients is the Acceptor of relays without members.
+type noClients struct{}
+
+func (noClients) Accept(*link.Session, netip.Addr) *wire.Refused {
+	return &wire.Refused{Code: wire.CodeTooManySessions}
+}
+func (noClients) Control(*link.Session, wire.Message) wire.Message           { return nil }
+func (noClients) Ended(*link.Session, wire.CloseCode)                        {}
+func (noClients) Bind(*link.Session, *wire.Media) *link.Stream               { return nil }
+func (noClients) Media(*link.Session, *link.Stream, *wire.Media, *link.Tx)   {}
+func (noClients) AliasAcked(*link.Session, wire.AliasPair)                   {}
+func (noClients) Urgent(*link.Session, wire.UrgentKind, []byte) (taken bool) { return true }
+
+// peerLog is linkEvents that notes what comes, and holds the links to their promises.
+type peerLog struct {
+	t *testing.T
+
+	mu     sync.Mutex // guards what follows
+	up     map[wire.RelayID]*peerLink
+	events []string
+	deaf   bool              // takes no urgent message
+	onUp   func(l *peerLink) // called by linkUp, unless nil
+}
+
+func (e *peerLog) note(event string) { e.events = append(e.events, event) }
+
+// count returns how often events came that begin so.
+func (e *peerLog) count(prefix string) (n int) {
+	for _, event := range e.list() {
+		if strings.HasPrefix(event, prefix) {
+			n++
+		}
+	}
+	return n
+}
+
+func (e *peerLog) list() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return append([]string(nil), e.events...)
+}
+
+func (e *peerLog) linkUp(l *peerLink) {
+	e.mu.Lock()
+	if e.up[l.id] != nil {
+		e.t.Error("linkUp though a link with that peer is up")
+	}
+	e.up[l.id] = l
+	e.note("up " + l.label)
+	onUp := e.onUp
+	e.mu.Unlock()
+	if onUp != nil {
+		onUp(l)
+	}
+}
+
+func (e *peerLog) linkDown(l *peerLink, why string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.up[l.id] != l {
+		e.t.Error("linkDown of a link that is not up")
+	}
+	delete(e.up, l.id)
+	e.note("down " + l.label + ": " + why)
+}
+
+func (e *peerLog) linkSuspect(l *peerLink, suspect bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.up[l.id] != l {
+		e.t.Error("linkSuspect of a link that is not up")
+	}
+	e.note(fmt.Sprintf("suspect %v", suspect))
+}
+
+func (e *peerLog) bind(_ *peerLink, m *wire.Media) *link.Stream {
+	return &link.Stream{KID: m.KID, Room: m.Room}
+}
+
+func (e *peerLog) media(l *peerLink, st *link.Stream, m *wire.Media, _ *link.Tx) {
+	st.Seen(m.CTR)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.note("media")
+}
+
+func (e *peerLog) aliasAcked(*peerLink, wire.AliasPair) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.note("alias acked")
+}
+
+func (e *peerLog) urgent(l *peerLink, _ wire.UrgentKind, body []byte) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.up[l.id] != l {
+		e.t.Error("urgent of a link that is not up")
+	}
+	if e.deaf {
+		return false
+	}
+	e.note("urgent " + string(body))
+	return true
+}
+
+// logText keeps what was logged.
+type logText struct {
+	mu sync.Mutex // guards b
+	b  bytes.Buffer
+}
+
+func (w *logText) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.b.Write(p)
+}
+
+// lines returns the lines that hold text.
+func (w *logText) lines(text string) (found []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, line := range strings.Split(w.b.String(), "\n") {
+		if strings.Contains(line, text) {
+			found = append(found, line)
+		}
+	}
+	return found
+}
+
+// lookups is a name server that counts.
+type lookups struct {
+	mu    sync.Mutex // guards what follows
+	addr  netip.Addr
+	asked int
+}
+
+func (n *lookups) lookup(context.Context, string) ([]netip.Addr, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.asked++
+	return []netip.Addr{n.addr}, nil
+}

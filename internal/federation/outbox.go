@@ -1,0 +1,112 @@
+package federation
+
+import (
+	"errors"
+	"sync"
+
+	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// maxOutbox bounds the messages of one link that wait for their turn. It is many times what an announcement of
+// everything takes; a peer that lets so much pile up does not read, and the link ends.
+const maxOutbox = 8192
+
+// outbox is a queue of urgent messages in front of a session, which has at most wire.UrgentUnderWay under way.
+//
+//	add ──> queue, FIFO, at most maxOutbox ──> SendUrgentThen, while the session has room ──> the peer
+//	                                 ^                                                          |
+//	                                 +──────────────────── done: there is room again <──────────+
+//
+// It is safe for concurrent use.
+type outbox struct {
+	send func(kind wire.UrgentKind, body []byte, done func(acked bool)) error // Session.SendUrgentThen
+
+	mu     sync.Mutex // guards what follows; held while the session takes a message, which waits for nothing
+	queue  []outMessage
+	closed bool
+	counts outboxCounts
+}
+
+type outMessage struct {
+	kind wire.UrgentKind
+	body []byte
+}
+
+// outboxCounts are an outbox's totals.
+type outboxCounts struct {
+	Acked   uint64 // messages that the peer has acknowledged
+	Dropped uint64 // messages that did not get so far before the link ended, or that no message can hold
+	Waiting int    // in the queue now
+}
+
+// add puts a message at the end of the queue; body is kept. It reports false when there is no room for it.
+func (o *outbox) add(kind wire.UrgentKind, body []byte) (ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed || len(body) > wire.MaxUrgent {
+		o.counts.Dropped++
+		return true // more room would not help
+	}
+	if len(o.queue) >= maxOutbox {
+		o.counts.Dropped++
+		return false
+	}
+	o.queue = append(o.queue, outMessage{kind, body})
+	o.feedLocked()
+	return true
+}
+
+// feed gives the session what it has room for.
+func (o *outbox) feed() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.feedLocked()
+}
+
+func (o *outbox) feedLocked() {
+	for len(o.queue) > 0 && !o.closed {
+		m := o.queue[0]
+		if err := o.send(m.kind, m.body, o.done); err != nil {
+			if !errors.Is(err, link.ErrUrgentFull) { // the session is over, and soon the link
+				o.closeLocked()
+			}
+			return
+		}
+		o.queue[0] = outMessage{}
+		o.queue = o.queue[1:]
+	}
+}
+
+// done is told what became of a message that the session took.
+func (o *outbox) done(acked bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if acked {
+		o.counts.Acked++
+	} else {
+		o.counts.Dropped++
+	}
+	o.feedLocked()
+}
+
+// close drops what waits, and what comes later.
+func (o *outbox) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closeLocked()
+}
+
+func (o *outbox) closeLocked() {
+	o.closed = true
+	o.counts.Dropped += uint64(len(o.queue))
+	o.queue = nil
+}
+
+// total returns the totals so far.
+func (o *outbox) total() outboxCounts {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.counts.Waiting = len(o.queue)
+	return o.counts
+}

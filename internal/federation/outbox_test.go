@@ -1,0 +1,104 @@
+package federation
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// fakeSession takes urgent messages as a session does, with room for few.
+type fakeSession struct {
+	room  int
+	over  bool
+	taken []string
+	done  []func(bool)
+}
+
+func (s *fakeSession) send(_ wire.UrgentKind, body []byte, done func(bool)) error {
+	if s.over {
+		return link.ErrOver
+	}
+	if len(s.done) >= s.room {
+		return link.ErrUrgentFull
+	}
+	s.taken, s.done = append(s.taken, string(body)), append(s.done, done)
+	return nil
+}
+
+// ack acknowledges the n oldest messages.
+func (s *fakeSession) ack(n int) {
+	done := s.done[:n:n]
+	s.done = slices.Clone(s.done[n:])
+	for _, f := range done {
+		f(true)
+	}
+}
+
+func TestOutboxOrder(t *testing.T) {
+	s := &fakeSession{room: 2}
+	o := &outbox{send: s.send}
+	for _, body := range []string{"a", "b", "c", "d", "e"} {
+		if !o.add(wire.UrgentFederationRoom, []byte(body)) {
+			t.Fatal("no room")
+		}
+	}
+	if !slices.Equal(s.taken, []string{"a", "b"}) {
+		t.Errorf("at first %q", s.taken)
+	}
+	s.ack(1)
+	s.ack(2)
+	o.add(wire.UrgentFederationRoom, []byte("f"))
+	s.ack(2)
+	if want := []string{"a", "b", "c", "d", "e", "f"}; !slices.Equal(s.taken, want) {
+		t.Errorf("%q, want %q", s.taken, want)
+	}
+	if got, want := o.total(), (outboxCounts{Acked: 5}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+func TestOutboxFull(t *testing.T) {
+	s := &fakeSession{room: 1}
+	o := &outbox{send: s.send}
+	for i := range maxOutbox + 1 { // one is under way
+		if !o.add(wire.UrgentFederationRoom, nil) {
+			t.Fatalf("no room for message %d", i)
+		}
+	}
+	if o.add(wire.UrgentFederationRoom, nil) {
+		t.Error("room for one too many")
+	}
+	if got, want := o.total(), (outboxCounts{Waiting: maxOutbox, Dropped: 1}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	o.close()
+	s.ack(1)
+	if len(s.taken) != 1 || !o.add(wire.UrgentFederationRoom, nil) {
+		t.Error("it goes on after it was closed")
+	}
+	if got, want := o.total(), (outboxCounts{Acked: 1, Dropped: maxOutbox + 2}); got != want {
+		t.Errorf("closed: %+v, want %+v", got, want)
+	}
+}
+
+func TestOutboxOver(t *testing.T) {
+	s := &fakeSession{room: 1}
+	o := &outbox{send: s.send}
+	o.add(wire.UrgentFederationRoom, nil)
+	o.add(wire.UrgentFederationRoom, nil)
+	s.over = true
+	s.done[0](false)
+	if got, want := o.total(), (outboxCounts{Dropped: 2}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+func TestOutboxTooLong(t *testing.T) {
+	s := &fakeSession{room: 1}
+	o := &outbox{send: s.send}
+	if !o.add(wire.UrgentFederationRoom, make([]byte, wire.MaxUrgent+1)) || len(s.taken) != 0 || o.total().Dropped != 1 {
+		t.Errorf("a message that is too long: taken %d, %+v", len(s.taken), o.total())
+	}
+}
