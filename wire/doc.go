@@ -8,15 +8,28 @@
 //	      │ connection id, counter: DecodeCounter
 //	      │ (opened elsewhere)
 //	  NextFrame ──┬── media ──────> ParseMedia: alias, CTR, ciphertext
-//	      ^       │                    │ (decrypted elsewhere)
+//	      ^       │                    │ (decrypted elsewhere, or forwarded)
 //	      └─rest──┤                 ParsePayload: timestamp, Opus packet or silence
 //	              ├── report ─────> ParseReport
-//	              ├── urgent ─────> ParseUrgent ──> ParseMembersJoined, ParseMembersLeft
+//	              ├── urgent ─────> ParseUrgent ──┬─> ParseMembersJoined, ParseSenderKey, ParseRelays, ...
+//	              │                               └─> between relays: ParseFederationRoom, ParseFederationMessage, ...
 //	              └── others ─────> ParseUrgentAck, ParseAliasAck, ParseEcho, ParseClose
 //
 //	control stream ── ReadMessage ──> *Hello, *Welcome, *Join, ... or *UnknownMessage
 //	                                     │ entries
 //	                                  ParseEntry: layout, limits and signature, or an error
+//
+// Each file has one layout or a few that belong together:
+//
+//	header.go, frame.go, varint.go             sealed packets and the frames in them
+//	media.go, payload.go, view.go              what talkers send, outside and inside of the encryption
+//	report.go, ping.go, aliasack.go, close.go  other frames
+//	urgent.go                                  urgent frames, and all kinds of messages in them:
+//	  urgent_members.go, senderkey.go, relays.go
+//	  federation_room.go, federation_record.go, federation_routes.go, federation_participants.go,
+//	  federation_message.go, relayid.go        between relays
+//	message.go, codec.go, json.go              the control stream, and its messages: hello.go, join.go, ...
+//	entry.go, member.go, names.go              who is in a room
 //
 // Encoders append to a slice and return it, and do not fail where their arguments cannot be wrong.
 // Parsers never panic and return a [*FormatError] for whatever is not exactly as the document says;

@@ -36,6 +36,7 @@ func FuzzEcho(f *testing.F)          { fuzzLayout(f, "echo") }
 func FuzzClose(f *testing.F)         { fuzzLayout(f, "close") }
 func FuzzMembersJoined(f *testing.F) { fuzzLayout(f, "joined") }
 func FuzzMembersLeft(f *testing.F)   { fuzzLayout(f, "left") }
+func FuzzRelays(f *testing.F)        { fuzzLayout(f, "relays") }
 func FuzzSenderKey(f *testing.F)     { fuzzLayout(f, "sender key") }
 func FuzzKeyWraps(f *testing.F)      { fuzzLayout(f, "key wraps") }
 func FuzzKey(f *testing.F)           { fuzzLayout(f, "key") }

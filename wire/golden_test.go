@@ -94,6 +94,15 @@ var layouts = map[string]layout{
 		func(b []byte) (any, error) { return ParseMembersLeft(b) },
 		func(dst []byte, v any) []byte { return AppendMembersLeft(dst, v.([]MemberID)...) },
 	},
+	"relays": {
+		func(b []byte) (any, error) { return ParseRelays(b) },
+		func(dst []byte, v any) []byte {
+			for _, l := range v.([]RelayLabel) {
+				dst = AppendRelays(dst, l)
+			}
+			return dst
+		},
+	},
 	"sender key": {
 		func(b []byte) (any, error) { return ParseSenderKey(b) },
 		func(dst []byte, v any) []byte { k := v.(SenderKey); return AppendSenderKey(dst, &k) },
@@ -187,6 +196,8 @@ var goldens = []golden{
 	{"close", "03", CloseReplaced},
 	{"joined", "03 010203 02 0405", [][]byte{{1, 2, 3}, {4, 5}}},
 	{"left", "a1a2a3a4a5a6 b1b2b3b4b5b6", []MemberID{memberA, memberB}},
+	{"relays", "0102030405060708 04 4f736c6f 1112131415161718 00",
+		[]RelayLabel{{RelayID{1, 2, 3, 4, 5, 6, 7, 8}, "Oslo"}, {Relay: RelayID{0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18}}}},
 	{"sender key", "03" + keyHeaderHex + keySignatureHex, SenderKey{3, goldenKey()}},
 	{"sender key", "c0000000ffffffff" + keyHeaderHex + keySignatureHex, SenderKey{1<<32 - 1, goldenKey()}},
 	{"key wraps", "01020304 40 a1a2a3a4a5a6" + strings.Repeat("aa", 64) + "b1b2b3b4b5b6" + strings.Repeat("bb", 64),
@@ -226,7 +237,7 @@ func TestGolden(t *testing.T) {
 // as it was read.
 func TestGoldenTruncated(t *testing.T) {
 	mayBeShorter := map[string]bool{"media": true, "urgent": true, "alias ack": true, "joined": true, "left": true, "payload": true,
-		"key": true, "key wraps": true, "keys wanted": true,
+		"key": true, "key wraps": true, "keys wanted": true, "relays": true,
 		"federation room": true, "federation participants": true, "federation message": true}
 	for _, g := range slices.Concat(goldens, federationGoldens()) {
 		l, b := layouts[g.layout], unhex(t, g.hex)
@@ -285,6 +296,11 @@ func TestRefused(t *testing.T) {
 		{"joined", "ffffffffffffffff 00", ErrTruncated},
 		{"joined", "4191" + many("00", 401), ErrInvalid},
 		{"left", "", ErrInvalid},
+		{"relays", "", ErrTruncated},
+		{"relays", "0102030405060708", ErrTruncated},
+		{"relays", "0102030405060708 02 4f", ErrTruncated},
+		{"relays", "0102030405060708 01 07", ErrInvalid}, // a control character
+		{"relays", "0102030405060708 41" + many("4f", 65), ErrLimit},
 		{"sender key", "", ErrTruncated},
 		{"sender key", "03" + keyHeaderHex + keySignatureHex + "00", ErrInvalid}, // goes on
 		{"sender key", "c000000100000000" + keyHeaderHex + keySignatureHex, ErrLimit},

@@ -183,7 +183,10 @@ func TestRoundTripLayouts(t *testing.T) {
 			}
 			return p
 		},
-		"joined":     func() any { return [][]byte{r.bytes(1, MaxEntry), r.bytes(1, MaxEntry)} },
+		"joined": func() any { return [][]byte{r.bytes(1, MaxEntry), r.bytes(1, MaxEntry)} },
+		"relays": func() any {
+			return []RelayLabel{{r.eight(), r.text(0, MaxLabel)}, {r.eight(), r.text(0, MaxLabel)}}
+		},
 		"left":       func() any { return []MemberID{r.member(), r.member(), r.member()} },
 		"sender key": func() any { return SenderKey{r.Uint32(), r.signedKey()} },
 		"key wraps": func() any {

@@ -51,7 +51,7 @@ import { parseReport } from './report.js';
  *   | {kind: 'padding'|'unknown'}} Frame
  */
 
-// Limits of docs/protocol.md, sections 4 and 9; sizes in bytes.
+// Limits of docs/protocol.md, sections 4 and 10; sizes in bytes.
 export const MAX_PACKET = 1200;
 export const PACKET_HEADER = 4;
 export const MAX_FRAMES = 64;
