@@ -185,7 +185,7 @@ func TestOnlyLocalMembersAreTold(t *testing.T) {
 	b.MembersWanted(seconds(2))
 	b.wantTold(t, "remote")
 	a.Leave(seconds(2))
-	for _, g := range append(crowd, b) {
+	for _, g := range slices.Concat(crowd, []*guest{b}) {
 		h.rooms.Flush(seconds(3))
 		g.wantTold(t, "remote")
 		g.Leave(seconds(3))
