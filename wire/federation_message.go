@@ -2,7 +2,8 @@ package wire
 
 import "encoding/binary"
 
-// FederationMessage carries an urgent message to a member of another relay: from peer link to peer link, to the member's home.
+// FederationMessage carries an urgent message to a member of another relay: from peer link to peer link, to the
+// member's home.
 type FederationMessage struct {
 	Hops uint8      // over how many more links it may go, this one included: 1 to MaxHops
 	Room RoomHash   // the room of talker and listener

@@ -4,8 +4,8 @@ package wire
 const MaxHops = 8
 
 // FederationRoom says on a peer link: I reach the home relay's part of this room, in this version, by this path; and
-// what turns version Base of the same boot into this one. With Base 0, the empty list, the
-// entries are complete; if there are none though the record has members, the message is bare and tells path and version only.
+// what turns version Base of the same boot into this one. With Base 0, the empty list, the entries are complete; if
+// there are none though the record has members, the message is bare and tells path and version only.
 type FederationRoom struct {
 	Serial uint64     // one counter for each direction of a link; the higher one is true
 	Record RoomRecord // of the home relay; its signature was not checked
@@ -58,8 +58,8 @@ func (m *FederationRoom) FitsJoined(entry []byte) bool {
 // FitsLeft reports whether the message takes one more id of a member that left.
 func (m *FederationRoom) FitsLeft() bool { return m.size(len(m.Left)+1) <= MaxUrgent }
 
-// ParseFederationRoom reads the message. The result does not alias it. Layout and limits are checked, room name and label too, but neither
-// signature ([RoomRecord.Verify]) nor path nor entries.
+// ParseFederationRoom reads the message. The result does not alias it. Layout and limits are checked, room name and
+// label too, but neither signature ([RoomRecord.Verify]) nor path nor entries.
 func ParseFederationRoom(message []byte) (*FederationRoom, error) {
 	if len(message) > MaxUrgent {
 		return nil, errRoomLimit

@@ -10,9 +10,9 @@ import (
 	"github.com/wzp-voice/wzp/identity"
 )
 
-// A record by hand, from docs/protocol.md, section 9.1: room "lobby", boot 0x0102030405060708, sequence 0x12345, two members, whose
-// entries are 010203 and 0405. Key, digest and signature were computed by another program (Python, hashlib and cryptography)
-// from the document alone, for the seed of 32 bytes 0x63.
+// A record by hand, from docs/protocol.md, section 9.2: room "lobby", boot 0x0102030405060708, sequence 0x12345, two
+// members, whose entries are 010203 and 0405. Key, digest and signature were computed by another program (Python,
+// hashlib and cryptography) from the document alone, for the seed of 32 bytes 0x63.
 const (
 	recordHomeHex      = "d12d385331068c9e45882abba6a8c6b34115bc4331d1067616c2d3a837acfe50"
 	recordDigestHex    = "5f31a1dabfe08c2e3fccf589de4abafc347c44a03b3e9f2d3af96fe3b2e5d857"
@@ -259,8 +259,8 @@ func TestFederationSizes(t *testing.T) {
 	}
 }
 
-// However long the texts and however large the numbers are, a bare room fits, with the longest path, and room for an entry;
-// participants go two by two at least, and every key can be passed on.
+// However long the texts and however large the numbers are, a bare room fits, with the longest path, and space for an
+// entry; participants go two by two at least, and every key can be passed on.
 func TestFederationFitsUrgent(t *testing.T) {
 	record := goldenRecord()
 	record.Room, record.Sequence, record.Members = strings.Repeat("r", MaxRoomName), maxVarint, 1<<32-1

@@ -21,7 +21,7 @@ const (
 type Media struct {
 	Layer      uint8    // 0 base, 1 better
 	Long       bool     // KID and the full CTR travel too
-	Tagged     bool     // Long, and Room travels too: between relays, whose links carry many rooms, in the place of a Long that is not
+	Tagged     bool     // Long, and Room travels too: always and only on peer links, which carry many rooms
 	Alias      uint16   // stands for one KID (with Tagged: in one room) on one direction of a session; below MaxAliases
 	Room       RoomHash // zero if not Tagged
 	KID        KID      // 0 if not Long
