@@ -16,6 +16,7 @@ import (
 
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/relay"
+	"github.com/wzp-voice/wzp/wire"
 )
 
 // The configuration file of wzp relay, TOML 1.0. What lives where:
@@ -74,7 +75,7 @@ func readRelayConfig(file string, own func(*relayConfig) (identity.Fingerprint, 
 	c := &relayConfig{file: file, settings: make(map[string]any)}
 	c.readSettings(doc)
 	fingerprint, known := own(c)
-	r := federationReader{doc: doc, fingerprints: make(map[identity.Fingerprint]string)}
+	r := federationReader{doc: doc, ids: make(map[wire.RelayID]metRelay)}
 	if known {
 		r.own = &fingerprint
 	}

@@ -18,9 +18,15 @@ var federationTables = []string{"peers", "trusted", "global_rooms"}
 
 // federationReader reads the tables that SIGHUP reads again.
 type federationReader struct {
-	doc          *tomlDocument
-	own          *identity.Fingerprint           // nil: not known yet
-	fingerprints map[identity.Fingerprint]string // where each was met
+	doc *tomlDocument
+	own *identity.Fingerprint // nil: not known yet
+	ids map[wire.RelayID]metRelay
+}
+
+// metRelay is where a fingerprint was met.
+type metRelay struct {
+	fingerprint identity.Fingerprint
+	where       string
 }
 
 func (r *federationReader) read() (c relay.FederationConfig) {
@@ -80,16 +86,21 @@ func (r *federationReader) fingerprint(at tableReader) (f identity.Fingerprint) 
 		return f
 	}
 	f, err := identity.ParseFingerprint(text)
-	switch {
-	case err != nil:
+	if err != nil {
 		at.problem("fingerprint", "%w; %s", err, where)
 		return f
+	}
+	id := wire.RelayID(f[:len(wire.RelayID{})]) // what relays call each other
+	met, twice := r.ids[id]
+	switch {
 	case r.own != nil && f == *r.own:
 		at.problem("fingerprint", "this is the relay's own fingerprint: give that of the other one; %s", where)
-	case r.fingerprints[f] != "":
-		at.problem("fingerprint", "%s has this fingerprint already: name each relay once; a peer may connect in, too", r.fingerprints[f])
+	case twice && f == met.fingerprint:
+		at.problem("fingerprint", "%s has this fingerprint already: name each relay once; a peer may connect in, too", met.where)
+	case twice || r.own != nil && id == wire.RelayID(r.own[:len(id)]):
+		at.problem("fingerprint", "its first half is that of another relay, by which relays are told apart: one of the two needs a new identity")
 	default:
-		r.fingerprints[f] = at.where("fingerprint")
+		r.ids[id] = metRelay{f, at.where("fingerprint")}
 	}
 	return f
 }

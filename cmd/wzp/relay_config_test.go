@@ -12,6 +12,7 @@ import (
 
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/relay"
+	"github.com/wzp-voice/wzp/wire"
 )
 
 const (
@@ -163,6 +164,8 @@ func TestRelayConfigProblems(t *testing.T) {
 		{"one relay twice", peer("[[peers]]\nurl = \"b:1\"\nfingerprint = \"" + fingerprintA + "\"\n[[trusted]]\nfingerprint = \"" + fingerprintA + "\"\n"), []string{
 			"6: [[peers]] in line 3 has this fingerprint already: ...", "8: [[peers]] in line 3 has this fingerprint already: ..."}},
 		{"itself", "[[trusted]]\nfingerprint = \"" + fingerprintC + "\"\n", []string{"2: this is the relay's own fingerprint: ..."}},
+		{"halves", "[[trusted]]\nfingerprint = \"" + fingerprintC[:38] + "2\"\n" + peer("[[trusted]]\nfingerprint = \""+fingerprintA[:38]+"d\"\n"), []string{
+			"2: its first half is that of another relay, ...", "7: its first half is ..."}},
 		{"one address twice", peer("[[peers]]\nurl = \"wzp://A:1\"\nfingerprint = \"" + fingerprintB + "\"\n"), []string{"5: [[peers]] in line 2 has this url already: ..."}},
 		{"one label twice", peer("label = \"x\"\n[[trusted]]\nfingerprint = \"" + fingerprintB + "\"\nlabel = \"x\"\n"), []string{`7: [[peers]] in line 4 has the label "x" already: ...`}},
 		{"labels", peer("label = \"a\\nb\"\n[[trusted]]\nfingerprint = \"" + fingerprintB + "\"\nlabel = \"" + strings.Repeat("x", 65) + "\"\n"), []string{"4: label is at most 64 bytes ...", "7: label is ..."}},
@@ -241,7 +244,7 @@ func TestRelayConfigBroken(t *testing.T) {
 		if err == nil {
 			c := relayConfig{file: "wzp.toml", settings: make(map[string]any)}
 			c.readSettings(doc)
-			r := federationReader{doc: doc, fingerprints: make(map[identity.Fingerprint]string)}
+			r := federationReader{doc: doc, ids: make(map[wire.RelayID]metRelay)}
 			r.read()
 			err = doc.err()
 		}
