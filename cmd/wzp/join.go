@@ -38,7 +38,8 @@ type joinCmd struct {
 	FEC     bool          `name:"fec" help:"Send a low-bitrate copy of each frame with the next one, for lossy paths."`
 	DTX     bool          `name:"dtx" default:"true" negatable:"" help:"Send nothing while you are silent."`
 
-	JSON bool `name:"json" help:"Print one JSON object a line; the last is the summary."`
+	JSON     bool   `name:"json" help:"Print one JSON object a line; the last is the summary."`
+	EventLog string `placeholder:"FILE" help:"Note what becomes of each packet in this file, for wzp analyze."`
 	secretFlags
 	knownNamesFlag
 	identityFlag
@@ -66,8 +67,32 @@ func (c *joinCmd) Run(ctx context.Context) error {
 		closeSource(source)
 		return err
 	}
-	err = c.call(ctx, config, wzp.JoinConfig{Secret: secret}, source, play, out)
-	return errors.Join(err, closeOut())
+	log, err := c.openEventLog()
+	if err != nil {
+		closeSource(source)
+		return errors.Join(err, closeOut())
+	}
+	err = c.call(ctx, config, wzp.JoinConfig{Secret: secret, EventLog: log}, source, play, out)
+	return errors.Join(err, closeOut(), c.closeEventLog(log))
+}
+
+// openEventLog opens what --event-log names; nil: nothing.
+func (c *joinCmd) openEventLog() (*wzp.EventLog, error) {
+	if c.EventLog == "" {
+		return nil, nil
+	}
+	log, err := wzp.OpenEventLog(c.EventLog)
+	if err != nil {
+		return nil, fileError("write --event-log", c.EventLog, err)
+	}
+	return log, nil
+}
+
+func (c *joinCmd) closeEventLog(log *wzp.EventLog) error {
+	if err := log.Close(); err != nil {
+		return fileError("write --event-log", c.EventLog, err)
+	}
+	return nil
 }
 
 // check finds wrong usage before anything is opened.

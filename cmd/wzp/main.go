@@ -17,6 +17,7 @@ import (
 
 // cli is the command line; kong reads it from the struct tags.
 type cli struct {
+	Analyze analyzeCmd `cmd:"" help:"Say from event logs where packets were lost."`
 	Bench   benchCmd   `cmd:"" help:"Measure."`
 	ID      idCmd      `cmd:"" name:"id" help:"Show, create or restore your identity."`
 	Join    joinCmd    `cmd:"" help:"Join a room and talk."`
