@@ -37,7 +37,7 @@ func newInbound(key dedupKey, in *intake, d *dedups, find func(now time.Time) *r
 	if st == nil || shared == nil {
 		return nil
 	}
-	b := &inbound{key: key, find: find, intake: in, dedups: d, renewed: now}
+	b := &inbound{key: key, find: find, intake: in, dedups: d}
 	b.stream.Store(st)
 	b.dedup.Store(shared)
 	return b
@@ -66,7 +66,8 @@ func (b *inbound) fresh(ctr uint64, now time.Time) mediaVerdict {
 		}
 		b.dedup.Store(shared)
 	}
-	return verdictLimited // there are too many streams
+	b.intake.crowded.Add(1)
+	return verdictLimited
 }
 
 // out returns the stream of the room, or nil if its talker is not there.
@@ -77,13 +78,15 @@ func (b *inbound) out(now time.Time) *room.Stream {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if now.Sub(b.renewed) < renewEvery {
+	if st = b.stream.Load(); !st.Dropped() {
+		return st // another goroutine was here first
+	}
+	if !b.renewed.IsZero() && now.Sub(b.renewed) < renewEvery {
 		return nil
 	}
 	b.renewed = now
-	if st = b.find(now); st == nil {
-		return nil
+	if st = b.find(now); st != nil {
+		b.stream.Store(st)
 	}
-	b.stream.Store(st)
 	return st
 }

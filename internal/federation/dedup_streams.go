@@ -34,13 +34,17 @@ type dedups struct {
 
 // sharedDedup is the dedup of a stream that may come by several links.
 type sharedDedup struct {
+	start time.Time // of the clock of seen
+
 	mu      sync.Mutex // guards what follows
 	seen    dedup
 	at      time.Time // when a frame came last
 	retired bool      // forgotten: a frame that comes has to ask for another
 }
 
-func newDedups() *dedups { return &dedups{streams: make(map[dedupKey]*sharedDedup)} }
+func newDedups(now time.Time) *dedups {
+	return &dedups{streams: make(map[dedupKey]*sharedDedup), start: now.Add(-dedupFor)}
+}
 
 // stream returns the dedup of a stream, or nil if there are too many.
 func (d *dedups) stream(key dedupKey, now time.Time) *sharedDedup {

@@ -70,7 +70,8 @@ type intake struct {
 	limits intakeLimits
 	report intakeReports
 
-	took [verdicts]atomic.Uint64 // media frames, by what became of them
+	took    [verdicts]atomic.Uint64 // media frames, by what became of them
+	crowded atomic.Uint64           // of those that were limited: more streams than dedups take
 
 	mu      sync.Mutex // guards what follows
 	media   meter
@@ -101,6 +102,7 @@ type intakeCounts struct {
 	Late          uint64 // media frames far behind their stream
 	MediaLimited  uint64 // media frames over the limit of the peer
 	RoomLimited   uint64 // media frames over that of a room
+	Crowded       uint64 // media frames of more streams than are told apart
 	UrgentLimited uint64 // urgent messages that were not taken; repeats count again
 }
 
@@ -233,6 +235,7 @@ func (in *intake) total() intakeCounts {
 		Late:          in.took[verdictLate].Load(),
 		MediaLimited:  in.refused[excessMedia],
 		RoomLimited:   in.refused[excessRoom],
+		Crowded:       in.crowded.Load(),
 		UrgentLimited: in.refused[excessUrgent],
 	}
 }

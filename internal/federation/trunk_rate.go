@@ -29,10 +29,10 @@ func (r *frameRate) note(now time.Time) {
 	r.n++
 }
 
-// worthWaiting tells whether frames come fast enough to wait for more, of which the next has to be expected within
+// worthWaiting tells whether frames come fast enough to wait for more, of which the next has to be expected before
 // left. What the running window has more than the one before counts too, so that many who begin at once are
 // noticed soon.
 func (r *frameRate) worthWaiting(left time.Duration) bool {
 	n := time.Duration(max(r.n, r.before))
-	return trunkHold*n >= rateWorth*rateWindow && left*n >= rateWindow
+	return trunkHold*n >= rateWorth*rateWindow && left*n > rateWindow
 }

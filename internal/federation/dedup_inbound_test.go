@@ -1,0 +1,257 @@
+package federation
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/wzp-voice/wzp/internal/room"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// nullReceiver is a room.Receiver of a member of another relay.
+type nullReceiver struct{ _ byte }
+
+func (*nullReceiver) SendMedia(room.Tx, uint16, []byte, []byte) {}
+func (*nullReceiver) SetAliasKnown(uint16, bool)                {}
+func (*nullReceiver) SendUrgent(wire.UrgentKind, []byte) error  { return nil }
+func (*nullReceiver) SendUrgentThen(_ wire.UrgentKind, _ []byte, _ func(acked bool)) error {
+	return nil
+}
+func (*nullReceiver) HeardWithin(time.Duration) bool { return true }
+
+// inboundRoom is a room with members of another relay.
+type inboundRoom struct {
+	t     testing.TB
+	rooms *room.Rooms
+	hash  wire.RoomHash
+}
+
+func newInboundRoom(t testing.TB) *inboundRoom {
+	return &inboundRoom{t, room.NewRooms(room.Limits{Rooms: 10, Members: 100}), wire.HashRoom("lab")}
+}
+
+// join adds a member whose entry is a text.
+func (r *inboundRoom) join(entry string) *room.Member {
+	r.t.Helper()
+	m, err := r.rooms.JoinRemote("lab", []byte(entry), wire.RelayID{1}, new(nullReceiver))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return m
+}
+
+// find returns what looks for a stream in the room, as a newInbound needs it, and counts how often it did.
+func (r *inboundRoom) find(kid wire.KID, looks *int) func(now time.Time) *room.Stream {
+	return func(now time.Time) *room.Stream {
+		*looks++
+		if m := r.rooms.Find("lab", kid.Member()); m != nil {
+			return m.Bind(kid, now)
+		}
+		return nil
+	}
+}
+
+// newTestIntake returns an intake that takes what comes.
+func newTestIntake() *intake { return newIntake(intakeLimits{}, new(intakeLog).reports()) }
+
+func TestInboundTakesEachFrameOnce(t *testing.T) {
+	r, looks := newInboundRoom(t), 0
+	kid := wire.MakeKID(r.join("someone").ID, 0, 0)
+	key := dedupKey{r.hash, kid}
+	d := newDedups(mediaEpoch)
+	one, other := newTestIntake(), newTestIntake()
+	a := newInbound(key, one, d, r.find(kid, &looks), mediaEpoch)
+	b := newInbound(key, other, d, r.find(kid, &looks), mediaEpoch)
+	if a == nil || b == nil || a.out(mediaEpoch) == nil || a.out(mediaEpoch) != b.out(mediaEpoch) {
+		t.Fatal("the stream was not found")
+	}
+	// While media moves from one link to the other, all frames come by both.
+	for ctr := range uint64(100) {
+		now := mediaTime(time.Duration(ctr) * 20 * time.Millisecond)
+		if v := a.take(ctr, now); v != verdictForward {
+			t.Fatalf("CTR %d: %v", ctr, v)
+		}
+		if v := b.take(ctr, now.Add(time.Millisecond)); v != verdictDuplicate {
+			t.Fatalf("CTR %d by the other link: %v", ctr, v)
+		}
+	}
+	if v := b.take(5000, mediaTime(2*time.Second)); v != verdictForward {
+		t.Errorf("%v", v)
+	}
+	if v := a.take(100, mediaTime(2*time.Second)); v != verdictLate || v.String() != "late" {
+		t.Errorf("%v", v)
+	}
+	if c := one.total(); c.Forwarded != 100 || c.Late != 1 || c.Duplicates != 0 {
+		t.Errorf("one link: %+v", c)
+	}
+	if c := other.total(); c.Forwarded != 1 || c.Duplicates != 100 {
+		t.Errorf("the other link: %+v", c)
+	}
+}
+
+// Six talkers one after another, whose counters start equal, and one of them again with its next key, and in another room.
+func TestInboundTalkersThatFollowEachOther(t *testing.T) {
+	r, looks := newInboundRoom(t), 0
+	d, in := newDedups(mediaEpoch), newTestIntake()
+	now := mediaEpoch
+	talk := func(hash wire.RoomHash, kid wire.KID) {
+		t.Helper()
+		b := newInbound(dedupKey{hash, kid}, in, d, r.find(kid, &looks), now)
+		if b == nil {
+			t.Fatalf("%v has no stream", kid)
+		}
+		for ctr := range uint64(10) {
+			now = now.Add(time.Millisecond)
+			if v := b.take(ctr, now); v != verdictForward {
+				t.Errorf("%v: CTR %d: %v", kid, ctr, v)
+			}
+		}
+	}
+	var first wire.MemberID
+	for _, name := range []string{"a", "b", "c", "d", "e", "f"} {
+		first = r.join(name).ID
+		talk(r.hash, wire.MakeKID(first, 0, 0))
+	}
+	talk(r.hash, wire.MakeKID(first, 0, 1))
+	talk(r.hash, wire.MakeKID(first, 1, 0))
+	talk(wire.HashRoom("elsewhere"), wire.MakeKID(first, 0, 0))
+}
+
+func TestInboundFollowsItsTalker(t *testing.T) {
+	r, looks := newInboundRoom(t), 0
+	m := r.join("someone")
+	kid := wire.MakeKID(m.ID, 0, 0)
+	find := r.find(kid, &looks)
+	b := newInbound(dedupKey{r.hash, kid}, newTestIntake(), newDedups(mediaEpoch), find, mediaEpoch)
+	before := b.out(mediaEpoch)
+	m.Leave(mediaTime(time.Second))
+	looks = 0
+	for i := range 100 { // what is still under way
+		if b.out(mediaTime(time.Second+time.Duration(i)*time.Millisecond)) != nil {
+			t.Fatal("a stream of a talker that left")
+		}
+	}
+	if looks != 1 {
+		t.Errorf("looked %d times, want once", looks)
+	}
+	r.join("someone") // the same entry: its relay was out of reach for a while
+	after := b.out(mediaTime(2 * time.Second))
+	if after == nil || after == before || after != b.out(mediaTime(2*time.Second)) {
+		t.Error("the talker's new stream was not found")
+	}
+	if newInbound(dedupKey{r.hash, 1}, newTestIntake(), newDedups(mediaEpoch), r.find(1, &looks), mediaEpoch) != nil {
+		t.Error("a stream of nobody was bound")
+	}
+}
+
+func TestInboundIsLimited(t *testing.T) {
+	r, looks := newInboundRoom(t), 0
+	kid := wire.MakeKID(r.join("someone").ID, 0, 0)
+	in := newIntake(intakeLimits{RoomMedia: 10}, new(intakeLog).reports())
+	b := newInbound(dedupKey{r.hash, kid}, in, newDedups(mediaEpoch), r.find(kid, &looks), mediaEpoch)
+	for ctr := range uint64(20) {
+		want := verdictForward
+		if ctr >= 10 {
+			want = verdictLimited
+		}
+		if v := b.take(ctr, mediaEpoch); v != want {
+			t.Errorf("CTR %d: %v", ctr, v)
+		}
+	}
+	if v := b.take(15, mediaTime(time.Second)); v != verdictForward {
+		t.Errorf("a frame that was dropped by the limit is %v when it comes again", v)
+	}
+	if c := in.total(); c.Forwarded != 11 || c.RoomLimited != 10 {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestDedupsForgetWhatIsSilent(t *testing.T) {
+	r, looks := newInboundRoom(t), 0
+	kid := wire.MakeKID(r.join("someone").ID, 0, 0)
+	key := dedupKey{r.hash, kid}
+	d := newDedups(mediaEpoch)
+	a := newInbound(key, newTestIntake(), d, r.find(kid, &looks), mediaEpoch)
+	b := newInbound(key, newTestIntake(), d, r.find(kid, &looks), mediaEpoch)
+	a.take(1, mediaTime(time.Second))
+	d.sweep(mediaTime(dedupFor))
+	if n := d.size(); n != 1 {
+		t.Fatalf("%d streams, want 1: it talked 1 s ago", n)
+	}
+	d.sweep(mediaTime(time.Second + dedupFor))
+	if n := d.size(); n != 0 {
+		t.Fatalf("%d streams, want none", n)
+	}
+	// Both links find the same one again.
+	now := mediaTime(10 * time.Second)
+	if v, w := b.take(2, now), a.take(2, now); v != verdictForward || w != verdictDuplicate {
+		t.Errorf("%v, then %v", v, w)
+	}
+}
+
+func TestDedupsAreBounded(t *testing.T) {
+	r, looks := newInboundRoom(t), 0
+	kid := wire.MakeKID(r.join("someone").ID, 0, 0)
+	d, in := newDedups(mediaEpoch), newTestIntake()
+	b := newInbound(dedupKey{r.hash, kid}, in, d, r.find(kid, &looks), mediaEpoch)
+	d.sweep(mediaTime(dedupFor)) // forgets it
+	now := mediaTime(dedupFor)
+	for i := range maxDedups {
+		if d.stream(dedupKey{kid: wire.KID(i)}, now) == nil {
+			t.Fatalf("no place for stream %d", i)
+		}
+	}
+	now = now.Add(time.Second)
+	if d.stream(dedupKey{kid: maxDedups}, now) != nil {
+		t.Error("more streams than the limit")
+	}
+	if v := b.take(1, now); v != verdictLimited || in.total().Crowded != 1 {
+		t.Errorf("%v, %+v", v, in.total())
+	}
+	if now = now.Add(dedupFor); b.take(1, now) != verdictForward {
+		t.Error("silent streams leave no place")
+	}
+}
+
+func TestInboundConcurrently(t *testing.T) {
+	r, looks := newInboundRoom(t), 0
+	m := r.join("someone")
+	kid := wire.MakeKID(m.ID, 0, 0)
+	d, in := newDedups(mediaEpoch), newTestIntake()
+	b := newInbound(dedupKey{r.hash, kid}, in, d, r.find(kid, &looks), mediaEpoch)
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			for ctr := range uint64(1000) {
+				now := mediaTime(time.Duration(ctr) * time.Millisecond)
+				b.take(ctr, now)
+				b.out(now)
+				d.sweep(now)
+			}
+		})
+	}
+	wg.Go(func() { m.Leave(mediaEpoch) })
+	wg.Wait()
+	if c := in.total(); c.Forwarded != 1000 || c.Duplicates != 2000 {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestInboundAllocatesNothing(t *testing.T) {
+	r, looks := newInboundRoom(t), 0
+	kid := wire.MakeKID(r.join("someone").ID, 0, 0)
+	b := newInbound(dedupKey{r.hash, kid}, newTestIntake(), newDedups(mediaEpoch), r.find(kid, &looks), mediaEpoch)
+	now, ctr := mediaEpoch, uint64(0)
+	once := func() {
+		now = now.Add(20 * time.Millisecond)
+		ctr++
+		if b.take(ctr, now) != verdictForward || b.out(now) == nil {
+			t.Fatal("not forwarded")
+		}
+	}
+	once()
+	if allocs := testing.AllocsPerRun(1000, once); allocs > 0 {
+		t.Errorf("%v allocations a frame", allocs)
+	}
+}
