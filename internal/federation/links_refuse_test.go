@@ -1,0 +1,316 @@
+package federation
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// TestWrongKey dials a relay with another key than the configured one.
+func TestWrongKey(t *testing.T) {
+	inLinkLab(t, func(l *linkLab) {
+		a, b, c := l.relay(1), l.relay(2), l.relay(3)
+		a.knows(c)
+		a.peers[0].Address = b.addr.String()
+		a.up()
+		b.trusts(a).up()
+		time.Sleep(time.Minute)
+		lines := a.logged.lines("cannot reach a peer")
+		if n := len(lines); n < 2 || n > 4 {
+			t.Fatalf("%d attempts: %q", n, lines)
+		}
+		for _, text := range []string{b.id.Fingerprint().String(), c.id.Fingerprint().String(), "check the peer's url and fingerprint"} {
+			if !strings.Contains(lines[0], text) {
+				t.Errorf("the log does not say %q: %q", text, lines[0])
+			}
+		}
+		if len(a.events.list())+len(b.events.list()) != 0 {
+			t.Errorf("%q, %q", a.events.list(), b.events.list())
+		}
+	})
+}
+
+// TestUnknownRelay refuses a relay that is not configured, says what to configure, and takes it when that was done.
+func TestUnknownRelay(t *testing.T) {
+	inLinkLab(t, func(l *linkLab) {
+		a, b := l.relay(1), l.relay(2)
+		var logged strings.Builder
+		b.up()
+		b.links.log = slog.New(slog.NewJSONHandler(&logged, nil))
+		a.knows(b).up()
+		time.Sleep(58 * time.Second)
+		if n := strings.Count(logged.String(), "refused a relay"); n != 1 || b.links.counts.unknown.Load() < 3 {
+			t.Errorf("%d lines for %d refusals", n, b.links.counts.unknown.Load())
+		}
+		if lines := a.logged.lines("cannot reach a peer"); len(lines) < 3 || !strings.Contains(lines[0], "ask its operator to add this relay") ||
+			!strings.Contains(lines[0], a.id.Fingerprint().String()) {
+			t.Errorf("the refused one's log says %q", lines)
+		}
+		peers := pasted(t, logged.String())
+		b.links.configure(peers)
+		l.joined(a, b, time.Minute)
+		a.kill()
+		l.eventually("down", 16*time.Second, func() bool { return b.to(a) == nil })
+		a.up()
+		l.joined(a, b, 5*time.Second)
+	})
+}
+
+// pasted reads the configuration out of the first line of a log, as an operator does.
+func pasted(t *testing.T, logged string) []Peer {
+	t.Helper()
+	line, _, _ := strings.Cut(logged, "\n")
+	var record struct{ Add, Or, Address, Fingerprint string }
+	if err := json.Unmarshal([]byte(line), &record); err != nil {
+		t.Fatal(err)
+	}
+	type relay struct{ URL, Fingerprint, Label string }
+	var config struct{ Peers, Trusted []relay }
+	decoder := toml.NewDecoder(strings.NewReader("listen_addr = ':4433'\n" + record.Add + record.Or)).DisallowUnknownFields()
+	var full struct {
+		Listen  string `toml:"listen_addr"`
+		Peers   []relay
+		Trusted []relay
+	}
+	if err := decoder.Decode(&full); err != nil {
+		t.Fatalf("%v in %q", err, record.Add+record.Or)
+	}
+	config.Peers, config.Trusted = full.Peers, full.Trusted
+	if len(config.Peers) != 1 || len(config.Trusted) != 1 || config.Peers[0].Fingerprint != config.Trusted[0].Fingerprint ||
+		config.Peers[0].URL != record.Address || config.Peers[0].Label == "" || config.Trusted[0].Label == "" || config.Trusted[0].URL != "" {
+		t.Fatalf("%+v", config)
+	}
+	fingerprint, err := identity.ParseFingerprint(config.Peers[0].Fingerprint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []Peer{{Address: config.Peers[0].URL, Fingerprint: fingerprint, Label: "added"}}
+}
+
+// TestUnknownKeysBounded shows many keys: anybody can make them.
+func TestUnknownKeysBounded(t *testing.T) {
+	var u unknownKeys
+	logged := new(logText)
+	log := slog.New(slog.NewTextHandler(logged, nil))
+	start := time.Now()
+	remote := netip.MustParseAddrPort("[2001:db8::1]:4433")
+	for i := range 1000 {
+		u.refused(log, identity.Fingerprint{byte(i), byte(i >> 8)}, remote, start.Add(time.Duration(i)*time.Millisecond))
+	}
+	if n := len(logged.lines("refused")); n != maxUnknown || len(u.logged) != maxUnknown {
+		t.Errorf("%d lines, %d kept", n, len(u.logged))
+	}
+	u.refused(log, identity.Fingerprint{}, remote, start.Add(unknownEvery))
+	if lines := logged.lines("were refused than the log names"); len(lines) != 1 || !strings.Contains(lines[0], fmt.Sprint(1000-maxUnknown)) {
+		t.Errorf("%q", lines)
+	}
+	if n := len(logged.lines("refused a relay")); n != maxUnknown+1 {
+		t.Errorf("%d lines", n)
+	}
+	if text := peerTOML(identity.Fingerprint{}, remote); !strings.Contains(text, "url = '[2001:db8::1]:4433'\n") {
+		t.Errorf("%q", text)
+	}
+}
+
+// TestOwnKey configures a relay as its own peer, and copies its identity.
+func TestOwnKey(t *testing.T) {
+	inLinkLab(t, func(l *linkLab) {
+		a := l.relay(1)
+		a.knows(a).up()
+		twin := l.relay(2)
+		twin.id = a.id
+		twin.peers = []Peer{{Address: a.addr.String(), Fingerprint: l.relay(3).id.Fingerprint(), Label: "a"}}
+		twin.up()
+		time.Sleep(30 * time.Second)
+		if len(a.logged.lines("own fingerprint")) != 1 || len(a.events.list())+len(a.logged.lines("cannot reach")) != 0 {
+			t.Errorf("%q", a.logged.lines(""))
+		}
+		if err := a.links.CheckPeer(a.id.Public(), twin.addr); err == nil || !strings.Contains(err.Error(), "own key") {
+			t.Error(err)
+		}
+	})
+}
+
+// TestCut cuts a peer off: for the time of the bar neither side gets a link.
+func TestCut(t *testing.T) {
+	for _, both := range []bool{false, true} {
+		t.Run(fmt.Sprintf("both dial %v", both), func(t *testing.T) {
+			inLinkLab(t, func(l *linkLab) {
+				a, b := l.relay(1), l.relay(2)
+				a.knows(b).up()
+				if both {
+					b.knows(a)
+				} else {
+					b.trusts(a)
+				}
+				b.up()
+				l.joined(a, b, 10*time.Second)
+				time.Sleep(2 * time.Second)
+				b.links.cut(b.to(a), "it floods", time.Minute)
+				l.eventually("down", time.Second, func() bool { return a.to(b) == nil && b.to(a) == nil })
+				cut := time.Now()
+				if b.events.count("down "+a.name()+": it floods") != 1 || a.events.count("down "+b.name()+": the peer has cut this relay off") != 1 {
+					t.Errorf("%q, %q", a.events.list(), b.events.list())
+				}
+				l.joined(a, b, 3*time.Minute)
+				if took := time.Since(cut); took < 59*time.Second {
+					t.Errorf("a link again after %v", took)
+				}
+				if b.links.counts.barred.Load() == 0 {
+					t.Error("nothing was refused")
+				}
+				l.talk(a, b)
+			})
+		})
+	}
+}
+
+// TestCutInLinkUp cuts a link while linkUp is told of it: no lock is in the way.
+func TestCutInLinkUp(t *testing.T) {
+	inLinkLab(t, func(l *linkLab) {
+		a, b := l.relay(1), l.relay(2)
+		b.trusts(a).up()
+		b.events.onUp = func(pl *peerLink) {
+			pl.send(wire.UrgentFederationRoom, []byte("hello"))
+			b.links.list()
+			b.links.cut(pl, "we do not like it", 10*time.Second)
+			b.links.configure(b.peers)
+		}
+		a.knows(b).up()
+		l.eventually("cut", 5*time.Second, func() bool { return b.events.count("down") == 1 })
+		l.eventually("again", 30*time.Second, func() bool { return b.events.count("up") == 2 })
+	})
+}
+
+// TestOverflow has a peer that takes no message, until too many wait.
+func TestOverflow(t *testing.T) {
+	inLinkLab(t, func(l *linkLab) {
+		a, b := l.relay(1), l.relay(2)
+		a.knows(b).up()
+		b.trusts(a).up()
+		at := l.joined(a, b, 2*time.Second)
+		b.events.mu.Lock()
+		b.events.deaf = true
+		b.events.mu.Unlock()
+		for range maxOutbox + wire.UrgentUnderWay {
+			at.send(wire.UrgentFederationRoom, []byte("message"))
+		}
+		time.Sleep(time.Second)
+		if a.to(b) != at || at.out.total().Waiting != maxOutbox {
+			t.Fatalf("%+v", at.out.total())
+		}
+		at.send(wire.UrgentFederationRoom, []byte("one too many"))
+		at.send(wire.UrgentFederationRoom, []byte("and another"))
+		l.eventually("down", 2*time.Second, func() bool { return a.to(b) == nil && b.to(a) == nil })
+		if len(a.logged.lines("too many waited")) != 1 || a.links.counts.overflowed.Load() != 1 {
+			t.Errorf("%q", a.logged.lines(""))
+		}
+		b.events.mu.Lock()
+		b.events.deaf = false
+		b.events.mu.Unlock()
+		l.joined(a, b, 10*time.Second)
+		l.talk(a, b)
+	})
+}
+
+// TestBurst sends many messages at once: all arrive.
+func TestBurst(t *testing.T) {
+	inLinkLab(t, func(l *linkLab) {
+		a, b := l.relay(1), l.relay(2)
+		a.knows(b).up()
+		b.trusts(a).up()
+		at := l.joined(a, b, 2*time.Second)
+		const many = 3000
+		for i := range many {
+			at.send(wire.UrgentFederationRoom, fmt.Appendf(nil, "message %d", i))
+		}
+		l.eventually("all arrive", time.Minute, func() bool { return b.events.count("urgent") == many && at.out.total().Acked == many })
+	})
+}
+
+// TestReload changes the list of peers.
+func TestReload(t *testing.T) {
+	inLinkLab(t, func(l *linkLab) {
+		a, b, c := l.relay(1), l.relay(2), l.relay(3)
+		a.knows(b).up()
+		b.trusts(a).up()
+		c.trusts(a).up()
+		at := l.joined(a, b, 2*time.Second)
+
+		a.knows(c) // one more
+		a.links.configure(a.peers)
+		l.joined(a, c, 2*time.Second)
+
+		renamed := append([]Peer(nil), a.peers...)
+		renamed[0].Label, renamed[0].Address = "another name", "" // known, but not dialled any more
+		a.links.configure(renamed)
+		time.Sleep(time.Minute)
+		if a.to(b) != at || a.events.count("down") != 0 || a.links.list()[0].Label != "another name" {
+			t.Errorf("%q, %+v", a.events.list(), a.links.list())
+		}
+
+		a.links.configure(renamed[1:]) // without b
+		l.eventually("down", 2*time.Second, func() bool { return a.to(b) == nil && b.to(a) == nil })
+		time.Sleep(time.Minute)
+		if a.to(b) != nil || a.events.count("down") != 1 || a.to(c) == nil || len(a.links.list()) != 1 {
+			t.Errorf("%q", a.events.list())
+		}
+
+		a.links.configure(a.peers) // and with it again
+		l.joined(a, b, 2*time.Second)
+		a.links.configure(nil)
+		a.links.configure(a.peers) // at once
+		l.eventually("both down", 2*time.Second, func() bool { return a.events.count("down") == 3 })
+		l.joined(a, b, 2*time.Minute)
+		l.joined(a, c, 2*time.Minute)
+		l.talk(a, b)
+		l.talk(a, c)
+	})
+}
+
+// TestConfigureClash has two peers that the protocol cannot tell apart, and one that is peer and trusted.
+func TestConfigureClash(t *testing.T) {
+	logged := new(logText)
+	ls := newLinks(slog.New(slog.NewTextHandler(logged, nil)), nil)
+	ls.configure([]Peer{
+		{Fingerprint: identity.Fingerprint{1, 15: 1}, Label: "one"},
+		{Fingerprint: identity.Fingerprint{1, 15: 2}, Label: "alike"},
+		{Fingerprint: identity.Fingerprint{2}, Label: "both", Address: "b:1"},
+		{Fingerprint: identity.Fingerprint{2}, Label: "both, trusted"},
+	})
+	list := ls.list()
+	if len(list) != 2 || list[0].Label != "both" || list[0].Address != "b:1" || list[1].Label != "one" {
+		t.Errorf("%+v", list)
+	}
+	if n := len(logged.lines("begin alike")); n != 1 {
+		t.Errorf("%d lines", n)
+	}
+	ls.close()
+	ls.configure(nil) // nothing happens
+}
+
+// TestBadAddress has addresses that cannot be dialled.
+func TestBadAddress(t *testing.T) {
+	inLinkLab(t, func(l *linkLab) {
+		a, b := l.relay(1), l.relay(2)
+		for i, address := range []string{"no-port", "10.0.0.2:99999"} {
+			a.peers = append(a.peers, Peer{Address: address, Fingerprint: identity.Fingerprint{byte(i + 1)}, Label: "bad"})
+		}
+		a.trusts(b).up()
+		b.knows(a).up()
+		l.joined(b, a, 2*time.Second)
+		time.Sleep(4 * time.Second)
+		if n := len(a.logged.lines("cannot reach a peer")); n != 2 {
+			t.Errorf("%q", a.logged.lines(""))
+		}
+	})
+}
