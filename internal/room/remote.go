@@ -131,3 +131,6 @@ func (room *Room) size(home wire.RelayID) int {
 	}
 	return len(*room.members.Load()) - local
 }
+
+// Tell sends a message of the relay's own to the member, a local one.
+func (m *Member) Tell(kind wire.UrgentKind, body []byte) error { return m.receiver.SendUrgent(kind, body) }
