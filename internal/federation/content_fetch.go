@@ -1,0 +1,276 @@
+package federation
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// fetching is the state of getting a part's list from a peer: one at a time, for it may be long.
+//
+//	nothing --behind--> due --startFetch--> under way --complete, signed--> nothing
+//	                     ^------- silence, wrong --------'
+type fetching struct {
+	due       time.Time // when it is asked for; zero: it is not to be
+	notBefore time.Time
+
+	from    *neighbour // under way: of whom it was asked
+	begun   time.Time
+	heard   time.Time // when the last new piece came
+	version version   // of the pieces
+	entries [][]byte  // by index; nil: not here yet
+	have    int
+}
+
+// behind reports whether a peer has a version of the part that we have not.
+func (t *table) behind(pt *part) bool {
+	return slices.ContainsFunc(t.order, func(q *neighbour) bool { return pt.isAhead(q) })
+}
+
+// isAhead reports whether q has a newer version of the part, which is to be had.
+func (pt *part) isAhead(q *neighbour) bool {
+	a := q.parts[pt.key]
+	return a != nil && a.route != nil && pt.content.version.less(a.route.version) && pt.bad.less(a.route.version)
+}
+
+// planFetch decides whether the list is to be fetched, and when: at once, or when what is missing should have come.
+func (t *table) planFetch(pt *part, atOnce bool, now time.Time) {
+	f := &pt.fetch
+	switch {
+	case pt.own || pt.forgotten:
+		return
+	case !t.behind(pt):
+		t.endFetch(pt)
+	case f.from == nil && (f.due.IsZero() || atOnce):
+		f.due = now.Add(gapWait)
+		if atOnce {
+			f.due = now
+		}
+		if f.due.Before(f.notBefore) {
+			f.due = f.notBefore
+		}
+		if !now.Before(f.due) {
+			t.startFetch(pt, now)
+		}
+	}
+	t.plan(pt, now)
+}
+
+// startFetch asks the peer that was asked longest ago, of those that have a newer version; of several the best one.
+func (t *table) startFetch(pt *part, now time.Time) {
+	f := &pt.fetch
+	var ready []*neighbour
+	f.due = time.Time{}
+	for _, q := range t.order {
+		if !pt.isAhead(q) {
+			continue
+		}
+		at := q.parts[pt.key].nextFetch()
+		if q.fetches >= t.limits.fetches && at.Before(now.Add(gapWait)) {
+			at = now.Add(gapWait)
+		}
+		if !now.Before(at) {
+			ready = append(ready, q)
+		} else if f.due.IsZero() || at.Before(f.due) {
+			f.due = at
+		}
+	}
+	if len(ready) == 0 {
+		return
+	}
+	q := slices.MinFunc(ready, func(x, y *neighbour) int {
+		a, b := x.parts[pt.key], y.parts[pt.key]
+		if c := cmp.Compare(a.tries, b.tries); c != 0 {
+			return c
+		}
+		if worth(x, a.route).less(worth(y, b.route)) {
+			return -1
+		}
+		return 1
+	})
+	a := q.parts[pt.key]
+	a.fetched, a.tries = now, a.tries+1
+	q.fetches++
+	*f = fetching{from: q, begun: now, heard: now}
+	t.effects.send(q.id, wire.UrgentFederationFetch,
+		wire.AppendFederationFetch(nil, &wire.FederationFetch{Home: pt.key.home, Room: pt.key.room}))
+}
+
+// nextFetch returns when the peer may be asked for the list again.
+func (a *adjacency) nextFetch() time.Time {
+	if a.tries == 0 {
+		if a.fetched.IsZero() {
+			return a.fetched
+		}
+		return a.fetched.Add(fetchPause)
+	}
+	return a.fetched.Add(min(fetchPause<<min(a.tries-1, 10), fetchPauseMost))
+}
+
+// endFetch gives up what was fetched, and what was planned.
+func (t *table) endFetch(pt *part) {
+	f := &pt.fetch
+	if f.from != nil {
+		f.from.fetches--
+		t.dropList(pt)
+	}
+	*f = fetching{notBefore: f.notBefore}
+}
+
+// dropList forgets the pieces.
+func (t *table) dropList(pt *part) {
+	f := &pt.fetch
+	t.assembling -= len(f.entries)
+	f.from.assembling -= len(f.entries)
+	f.entries, f.have, f.version = nil, 0, version{}
+}
+
+// retryFetch gives up what was fetched, and plans to ask again.
+func (t *table) retryFetch(pt *part, now time.Time) {
+	t.endFetch(pt)
+	t.planFetch(pt, true, now)
+}
+
+// checkFetch does what is due of a fetch.
+func (t *table) checkFetch(pt *part, now time.Time) {
+	f := &pt.fetch
+	switch {
+	case f.from != nil && !now.Before(f.expires()):
+		t.retryFetch(pt, now)
+	case f.from == nil && !f.due.IsZero() && !now.Before(f.due):
+		t.startFetch(pt, now)
+	}
+}
+
+// expires returns when a fetch that is under way is given up.
+func (f *fetching) expires() time.Time {
+	silence, most := f.heard.Add(fetchSilence), f.begun.Add(fetchMost)
+	if most.Before(silence) {
+		return most
+	}
+	return silence
+}
+
+// participantsMessage takes a piece of a list that was asked for.
+func (t *table) participantsMessage(q *neighbour, m *wire.FederationParticipants, now time.Time) {
+	key := partKey{m.Home, m.Room}
+	pt := t.parts[key]
+	if pt == nil || pt.fetch.from != q {
+		if a := q.parts[key]; a == nil || a.fetched.IsZero() || now.Sub(a.fetched) > deadFor {
+			t.refuse(q.id, refusedUnasked)
+		}
+		return // it was asked for, and is not needed any more
+	}
+	f, v := &pt.fetch, version{m.Boot, m.Sequence}
+	if !pt.content.version.less(v) || v.less(f.version) || v.boot < t.homes[key.home].boot {
+		return
+	}
+	if f.version.less(v) {
+		if r := t.beginList(pt, v, m.Total); r != nil {
+			t.refuse(q.id, r)
+			f.notBefore = now.Add(fetchPause)
+			t.retryFetch(pt, now)
+			return
+		}
+	}
+	if int(m.Total) != len(f.entries) {
+		t.refuse(q.id, refusedTotal)
+		t.retryFetch(pt, now)
+		return
+	}
+	for i, entry := range m.Entries {
+		if at := int(m.First) + i; f.entries[at] == nil {
+			f.entries[at], f.heard = entry, now
+			f.have++
+		}
+	}
+	t.tryList(pt, now)
+	t.plan(pt, now)
+}
+
+// beginList makes space for a list of total entries.
+func (t *table) beginList(pt *part, v version, total uint32) *refusal {
+	t.dropList(pt)
+	f := &pt.fetch
+	switch n := int64(total); {
+	case n > int64(t.limits.participants):
+		return refusedMany
+	case int64(t.assembling)+n > int64(t.limits.placesTotal), int64(f.from.assembling)+n > int64(t.limits.places):
+		return refusedPlaces
+	}
+	f.version, f.entries = v, make([][]byte, total)
+	t.assembling += len(f.entries)
+	f.from.assembling += len(f.entries)
+	return nil
+}
+
+// tryList makes a list that is complete the content, if it is the one that the home signed; then the news that came
+// meanwhile apply. The record may come after the list.
+func (t *table) tryList(pt *part, now time.Time) {
+	f := &pt.fetch
+	if f.from == nil || f.have == 0 || f.have < len(f.entries) {
+		return
+	}
+	if !pt.content.version.less(f.version) {
+		t.dropList(pt) // news were faster
+		return
+	}
+	r := pt.recordOf(f.version)
+	if r == nil {
+		return
+	}
+	record, from := *r, f.from
+	list, ok := sortParticipants(f.entries)
+	if !ok || !signedList(&record, list) {
+		t.refuse(from.id, refusedDigest)
+		t.retryFetch(pt, now)
+		return
+	}
+	admitted := t.admit(pt, from, f.version, list, now)
+	t.endFetch(pt)
+	if admitted {
+		t.setContent(pt, from, &record, list, now)
+		t.dropOld(pt)
+		t.advance(pt, now)
+	}
+	t.planFetch(pt, false, now)
+}
+
+// fetchMessage answers a peer that asks for the list of a part which it was told of.
+func (t *table) fetchMessage(q *neighbour, m *wire.FederationFetch, now time.Time) {
+	key := partKey{m.Home, m.Room}
+	if key == (partKey{}) {
+		q.askedAll = true
+		t.checkAskedAll(q, now)
+		return
+	}
+	pt, a := t.parts[key], q.parts[key]
+	if pt == nil || a == nil || a.out == nil || !pt.present() {
+		return // it was told meanwhile that we do not reach the part
+	}
+	if since := now.Sub(a.served); since < servePause || since < serveSame && a.servedVersion == pt.content.version {
+		return // it is on its way
+	}
+	a.served, a.servedVersion = now, pt.content.version
+	list := &wire.FederationParticipants{
+		Home: key.home, Room: key.room, Boot: a.servedVersion.boot, Sequence: a.servedVersion.sequence,
+		Total: uint32(len(pt.content.members)),
+	}
+	for i, p := range pt.content.members {
+		if len(list.Entries) > 0 && !list.Fits(p.entry) {
+			t.effects.send(q.id, wire.UrgentFederationParticipants, wire.AppendFederationParticipants(nil, list))
+			list.First, list.Entries = uint32(i), nil
+		}
+		list.Entries = append(list.Entries, p.entry)
+	}
+	t.effects.send(q.id, wire.UrgentFederationParticipants, wire.AppendFederationParticipants(nil, list))
+}
+
+// checkAskedAll tells q everything, if it asked and was not told just now.
+func (t *table) checkAskedAll(q *neighbour, now time.Time) {
+	if q.askedAll && now.Sub(q.told) >= tellAllPause {
+		t.tellAll(q, now)
+	}
+}

@@ -1,0 +1,307 @@
+package federation
+
+import (
+	"slices"
+	"time"
+
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// route is how a peer reaches a part.
+type route struct {
+	path    []wire.RelayID // the peer first, the home last; immutable
+	label   string         // what the home's neighbour calls it
+	version version        // which the peer has
+	shaky   bool           // it goes over a link that the peer, or one behind it, suspects
+}
+
+// former is a peer that was a part's best one.
+type former struct {
+	id    wire.RelayID
+	until time.Time // its media is taken
+}
+
+// mostFormer bounds part.former.
+const mostFormer = 8
+
+// roomMessage takes what a peer says about its route to a part, and the part's version.
+func (t *table) roomMessage(q *neighbour, m *wire.FederationRoom, now time.Time) {
+	key := partKey{wire.RelayIDOf(m.Record.Home), wire.HashRoom(m.Record.Room)}
+	if r := t.checkPath(q, key, m); r != nil {
+		t.refuse(q.id, r)
+		return
+	}
+	pt := t.parts[key]
+	if pt != nil && (pt.home != m.Record.Home || pt.room != m.Record.Room) {
+		t.refuse(q.id, refusedHome)
+		return
+	}
+	a := q.parts[key]
+	newer := a == nil || m.Serial > a.routeSerial
+	if v := versionOf(&m.Record); v.less(t.least(key, pt)) {
+		t.staleMessage(q, key, m, newer, now)
+		return
+	}
+	if r := t.checkRecord(q, pt, a, m); r != nil {
+		t.refuse(q.id, r)
+		return
+	}
+	if pt == nil && !newer {
+		return // it was taken back meanwhile, and nobody else reaches the part
+	}
+	a = q.adjacency(t, key, now)
+	if a == nil {
+		t.refuse(q.id, refusedParts)
+		return
+	}
+	if pt == nil {
+		pt = t.open(key, q, m, now)
+	}
+	t.raiseBoot(pt, m.Record.Boot, now)
+	pt.highest = pt.highest.max(versionOf(&m.Record))
+	if newer {
+		a.setRoute(q, m)
+	}
+	t.learn(pt, q, m, now)
+	t.update(pt, now)
+}
+
+// checkPath checks what can be checked without the signature, which is dear.
+func (t *table) checkPath(q *neighbour, key partKey, m *wire.FederationRoom) *refusal {
+	switch {
+	case !t.isGlobal(m.Record.Room):
+		return refusedRoom
+	case m.Path[0] != q.id:
+		return refusedFirst
+	case m.Path[len(m.Path)-1] != key.home:
+		return refusedLast
+	case len(m.Path) > t.limits.hops:
+		return refusedHops
+	}
+	for i, id := range m.Path {
+		if id == t.self {
+			return refusedLoop
+		}
+		if slices.Contains(m.Path[:i], id) {
+			return refusedTwice
+		}
+	}
+	return nil
+}
+
+// checkRecord checks limits and, last, the signature.
+func (t *table) checkRecord(q *neighbour, pt *part, a *adjacency, m *wire.FederationRoom) *refusal {
+	switch {
+	case int64(m.Record.Members) > int64(t.limits.participants):
+		return refusedMany
+	case (a == nil || a.route == nil) && q.routes >= t.limits.parts:
+		return refusedParts
+	}
+	return t.authentic(pt, &m.Record)
+}
+
+// least returns the least version of a part that is taken.
+func (t *table) least(key partKey, pt *part) version {
+	var least version
+	if pt != nil {
+		least = pt.floor.max(pt.content.version)
+	} else {
+		least = t.floors.kept[key].least
+	}
+	if home := t.homes[key.home]; home != nil {
+		return least.max(version{boot: home.boot})
+	}
+	return least.max(t.floors.kept[bootKey(key.home)].least)
+}
+
+// staleMessage is for a version below that which is known. An honest peer may be late with it, as another one was
+// faster; its path counts then, if its route was known. But who had a newer one, or is far too late, replays.
+func (t *table) staleMessage(q *neighbour, key partKey, m *wire.FederationRoom, newer bool, now time.Time) {
+	if !newer || m.Record.Members == 0 && t.parts[key] == nil {
+		return
+	}
+	a := q.parts[key]
+	v := versionOf(&m.Record)
+	if a != nil && a.route != nil {
+		if v.less(a.route.version) {
+			t.refuse(q.id, refusedReplay)
+			return
+		}
+		a.setRoute(q, m)
+		if pt := t.parts[key]; pt != nil {
+			t.update(pt, now)
+		}
+		return
+	}
+	if since := t.knownSince(key); now.Sub(since) > lateFor {
+		t.refuse(q.id, refusedReplay)
+		return
+	}
+	if a = q.adjacency(t, key, now); a != nil {
+		a.routeSerial = m.Serial
+	}
+}
+
+// knownSince returns since when the version of a part that [table.least] returns is known.
+func (t *table) knownSince(key partKey) time.Time {
+	if pt := t.parts[key]; pt != nil {
+		return pt.content.since
+	}
+	return t.floors.kept[key].since
+}
+
+// open makes a part, which a verified record names.
+func (t *table) open(key partKey, q *neighbour, m *wire.FederationRoom, now time.Time) *part {
+	pt := &part{key: key, home: m.Record.Home, room: m.Record.Room, opener: q.id, floor: t.floors.take(key)}
+	pt.content.since = now
+	t.parts[key] = pt
+	home := t.homes[key.home]
+	if home == nil {
+		home = &homeState{boot: t.floors.take(bootKey(key.home)).boot}
+		t.homes[key.home] = home
+	}
+	home.parts++
+	return pt
+}
+
+// raiseBoot ends everything of a home's earlier boots: it has restarted. The content of pt, of which the new boot was
+// heard, stays until learn has seen whether the new one came along.
+func (t *table) raiseBoot(pt *part, boot uint64, now time.Time) {
+	home := t.homes[pt.key.home]
+	if boot <= home.boot {
+		return
+	}
+	home.boot = boot
+	for _, other := range t.partsWhere(func(k partKey) bool { return k.home == pt.key.home }) {
+		for _, q := range t.order {
+			if a := q.parts[other.key]; a != nil && a.route != nil && a.route.version.boot < boot {
+				a.dropRoute(q)
+			}
+		}
+		t.dropPending(other)
+		t.endFetch(other)
+		if other != pt {
+			other.lingers, other.best = time.Time{}, nil
+			t.update(other, now)
+		}
+	}
+}
+
+// leaveMessage takes that a peer does not reach a part any more.
+func (t *table) leaveMessage(q *neighbour, m *wire.FederationLeave, now time.Time) {
+	key := partKey{m.Home, m.Room}
+	a := q.adjacency(t, key, now)
+	if a == nil {
+		t.refuse(q.id, refusedParts)
+		return
+	}
+	if m.Serial <= a.routeSerial {
+		return
+	}
+	a.routeSerial = m.Serial
+	a.dropRoute(q)
+	if pt := t.parts[key]; pt != nil && !pt.own {
+		t.update(pt, now)
+	}
+}
+
+// setRoute takes the route of a message that is newer than what was known.
+func (a *adjacency) setRoute(q *neighbour, m *wire.FederationRoom) {
+	if a.route == nil {
+		q.routes++
+	}
+	label := m.Label
+	if len(m.Path) == 1 {
+		label = q.label
+	}
+	a.routeSerial = m.Serial
+	a.route = &route{path: m.Path, label: label, version: versionOf(&m.Record), shaky: isShaky(m)}
+}
+
+func (a *adjacency) dropRoute(q *neighbour) {
+	if a.route != nil {
+		a.route = nil
+		q.routes--
+	}
+}
+
+// choose finds the best route of a foreign part: not over a suspect link, then of the fewest hops, then by the peer
+// with the lowest id.
+func (t *table) choose(pt *part, now time.Time) {
+	if pt.own {
+		return
+	}
+	var best *neighbour
+	for _, q := range t.order {
+		if a := q.parts[pt.key]; a != nil && a.route != nil {
+			if best == nil || worth(q, a.route).less(worth(best, best.parts[pt.key].route)) {
+				best = q
+			}
+		}
+	}
+	if best != pt.best {
+		pt.former = slices.DeleteFunc(pt.former, func(f former) bool { return !now.Before(f.until) || best != nil && f.id == best.id })
+		if pt.best != nil {
+			if len(pt.former) == mostFormer {
+				pt.former = slices.Delete(pt.former, 0, 1)
+			}
+			pt.former = append(pt.former, former{pt.best.id, now.Add(formerFor)})
+		}
+		pt.lingers = time.Time{}
+		if best == nil && !pt.shaky {
+			pt.lingers = now.Add(lingerFor)
+		}
+	}
+	pt.best, pt.way = best, nil
+	if best != nil {
+		pt.way = best.parts[pt.key].route
+		pt.shaky = best.suspect || pt.way.shaky
+	}
+}
+
+// routeWorth orders routes; the lesser is better.
+type routeWorth struct {
+	shaky bool
+	hops  int
+	peer  wire.RelayID
+}
+
+func worth(q *neighbour, r *route) routeWorth {
+	return routeWorth{q.suspect || r.shaky, len(r.path), q.id}
+}
+
+func (w routeWorth) less(o routeWorth) bool {
+	switch {
+	case w.shaky != o.shaky:
+		return o.shaky
+	case w.hops != o.hops:
+		return w.hops < o.hops
+	}
+	return w.peer.Compare(o.peer) < 0
+}
+
+// forget ends a part that nobody reaches any more. Its version is remembered.
+func (t *table) forget(pt *part, now time.Time) {
+	if pt.forgotten {
+		return
+	}
+	pt.forgotten = true
+	delete(t.parts, pt.key)
+	delete(t.due, pt.key)
+	if pt.own {
+		return
+	}
+	least := pt.floor.max(pt.highest)
+	if pt.content.signed() && pt.content.version == pt.highest && len(pt.content.members) == 0 {
+		least.sequence++ // it ended: the end itself is old now, too
+	}
+	t.floors.keep(pt.key, least, pt.opener, now)
+	t.dropPending(pt)
+	t.endFetch(pt)
+	t.holdContent(pt, content{})
+	home := t.homes[pt.key.home]
+	if home.parts--; home.parts == 0 {
+		delete(t.homes, pt.key.home)
+		t.floors.keep(bootKey(pt.key.home), version{boot: home.boot}, pt.opener, now)
+	}
+}

@@ -1,0 +1,155 @@
+package federation
+
+import (
+	"slices"
+	"time"
+
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// partsWhere returns the parts whose key f takes, by key. What is done to one of them may end others.
+func (t *table) partsWhere(f func(partKey) bool) []*part {
+	var list []*part
+	for key, pt := range t.parts {
+		if f(key) {
+			list = append(list, pt)
+		}
+	}
+	slices.SortFunc(list, func(a, b *part) int { return a.key.compare(b.key) })
+	return list
+}
+
+// partsIn returns the parts of a room.
+func (t *table) partsIn(room wire.RoomHash) []*part {
+	return t.partsWhere(func(k partKey) bool { return k.room == room })
+}
+
+// partsOf returns the parts that have a state on the link to q.
+func (t *table) partsOf(q *neighbour) []*part {
+	return t.partsWhere(func(k partKey) bool { return q.parts[k] != nil })
+}
+
+// adjacency returns the state of a part on the link, which is made if need be; nil if the peer has too many.
+func (q *neighbour) adjacency(t *table, key partKey, now time.Time) *adjacency {
+	a := q.parts[key]
+	if a == nil {
+		// What we announce has space of its own, or a peer that floods would not be told of anything any more.
+		if len(q.parts) >= 3*t.limits.parts+len(t.parts) {
+			return nil
+		}
+		a = &adjacency{}
+		q.parts[key] = a
+	}
+	a.touched = now
+	return a
+}
+
+// sweep forgets the serials of what was over long ago: no message about it is on its way any more.
+func (q *neighbour) sweep(now time.Time) {
+	if now.Sub(q.swept) < deadFor/4 {
+		return
+	}
+	q.swept = now
+	for key, a := range q.parts {
+		if a.dead() && now.Sub(a.touched) > deadFor {
+			delete(q.parts, key)
+		}
+	}
+}
+
+// plan computes when something of the part is due.
+func (t *table) plan(pt *part, now time.Time) {
+	if pt.forgotten || pt.own {
+		return
+	}
+	pt.next = time.Time{}
+	soonest := func(at time.Time) {
+		if !at.IsZero() && (pt.next.IsZero() || at.Before(pt.next)) {
+			pt.next = at
+		}
+	}
+	if pt.best == nil && pt.lingering(now) {
+		soonest(pt.lingers)
+	}
+	if pt.fetch.from != nil {
+		soonest(pt.fetch.expires())
+	} else {
+		soonest(pt.fetch.due)
+	}
+	for _, q := range t.order {
+		if a := q.parts[pt.key]; a != nil && a.asked {
+			soonest(a.unwantAt)
+		}
+	}
+	if pt.next.IsZero() {
+		delete(t.due, pt.key)
+	} else {
+		t.due[pt.key] = pt
+	}
+}
+
+// tick does what is due and returns when the next is; the zero time says that nothing is.
+func (t *table) tick(now time.Time) (next time.Time) {
+	var list []*part
+	for _, pt := range t.due {
+		if !now.Before(pt.next) {
+			list = append(list, pt)
+		}
+	}
+	slices.SortFunc(list, func(a, b *part) int { return a.key.compare(b.key) })
+	for _, pt := range list {
+		t.checkFetch(pt, now)
+		t.update(pt, now)
+	}
+	soonest := func(at time.Time) {
+		if next.IsZero() || at.Before(next) {
+			next = at
+		}
+	}
+	for _, q := range t.order {
+		t.checkAskedAll(q, now)
+		if q.askedAll {
+			soonest(q.told.Add(tellAllPause))
+		}
+	}
+	for _, pt := range t.due {
+		soonest(pt.next)
+	}
+	return next
+}
+
+// reconfigure says which rooms are global now. Those that are not any more end here, our own parts too; of those that
+// are now peers are asked, and our own members are to be told by local.
+func (t *table) reconfigure(isGlobal func(room string) bool, now time.Time) {
+	t.isGlobal = isGlobal
+	for _, pt := range t.partsWhere(func(partKey) bool { return true }) {
+		switch {
+		case isGlobal(pt.room):
+		case pt.own:
+			t.local(pt.room, nil, now)
+		default:
+			for _, q := range t.order {
+				if a := q.parts[pt.key]; a != nil {
+					a.dropRoute(q)
+				}
+			}
+			pt.best = nil // nothing lingers
+			pt.lingers = time.Time{}
+			t.update(pt, now)
+		}
+	}
+	for _, q := range t.order {
+		t.effects.send(q.id, wire.UrgentFederationFetch, wire.AppendFederationFetch(nil, &wire.FederationFetch{}))
+	}
+}
+
+// counts returns how many parts are reached by p, and how many participants they have.
+func (t *table) counts(p wire.RelayID) (parts, participants int) {
+	for _, pt := range t.parts {
+		if pt.best != nil && pt.best.id == p {
+			parts++
+			participants += len(pt.content.members)
+		}
+	}
+	return parts, participants
+}

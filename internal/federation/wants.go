@@ -1,0 +1,114 @@
+package federation
+
+import (
+	"slices"
+	"time"
+
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// wantMessage takes whether a peer wants a part's media from us. It holds until the peer takes it back, also while there
+// is no such part: the peer does not say it again when the part returns.
+func (t *table) wantMessage(q *neighbour, m *wire.FederationWant, now time.Time) {
+	key := partKey{m.Home, m.Room}
+	a := q.adjacency(t, key, now)
+	if a == nil {
+		t.refuse(q.id, refusedParts)
+		return
+	}
+	if m.Serial <= a.wantSerial {
+		return
+	}
+	a.wantSerial, a.wants = m.Serial, m.Want
+	if pt := t.parts[key]; pt != nil {
+		t.update(pt, now)
+	}
+}
+
+// updateWants asks the best peer for the part's media if somebody here or behind another peer wants it, and nobody
+// else. The former best one is told late, so that nothing is missing while the new one begins.
+func (t *table) updateWants(pt *part, now time.Time) {
+	if pt.own {
+		return
+	}
+	need := pt.present() && t.needed(pt)
+	for _, q := range t.order {
+		a := q.parts[pt.key]
+		switch {
+		case a == nil:
+		case need && q == pt.best:
+			a.unwantAt = time.Time{}
+			if !a.asked {
+				a.asked = true
+				t.sendWant(q, pt.key, true)
+			}
+		case !a.asked:
+		case !need || q.suspect || a.route == nil || !a.unwantAt.IsZero() && !now.Before(a.unwantAt):
+			a.asked, a.unwantAt = false, time.Time{}
+			t.sendWant(q, pt.key, false)
+		case a.unwantAt.IsZero():
+			a.unwantAt = now.Add(unwantLate)
+		}
+	}
+}
+
+// needed reports whether anybody wants the part's media from us: members of ours in the room, or a peer that is not the one
+// we have it from.
+func (t *table) needed(pt *part) bool {
+	if t.parts[partKey{t.self, pt.key.room}] != nil {
+		return true
+	}
+	return slices.ContainsFunc(t.order, func(q *neighbour) bool {
+		a := q.parts[pt.key]
+		return a != nil && a.wants && q != pt.best
+	})
+}
+
+func (t *table) sendWant(q *neighbour, key partKey, want bool) {
+	q.serial++
+	t.effects.send(q.id, wire.UrgentFederationWant,
+		wire.AppendFederationWant(nil, &wire.FederationWant{Serial: q.serial, Home: key.home, Room: key.room, Want: want}))
+}
+
+// updateTrunks says where the part's media goes.
+func (t *table) updateTrunks(pt *part) {
+	var to []wire.RelayID
+	if pt.present() {
+		for _, q := range t.order {
+			if a := q.parts[pt.key]; a != nil && a.wants && q != pt.best {
+				to = append(to, q.id)
+			}
+		}
+	}
+	if slices.Equal(to, pt.trunks) {
+		return
+	}
+	pt.trunks = to
+	home := pt.key.home
+	if pt.own {
+		home = wire.RelayID{}
+	}
+	t.effects.trunks(home, pt.room, to)
+}
+
+// parent reports whether media of home's members in the room may come from p: it is the best peer, or was within the
+// last two seconds.
+func (t *table) parent(home wire.RelayID, room wire.RoomHash, p wire.RelayID, now time.Time) bool {
+	pt := t.parts[partKey{home, room}]
+	if pt == nil || pt.own {
+		return false
+	}
+	if pt.best != nil && pt.best.id == p {
+		return true
+	}
+	return slices.ContainsFunc(pt.former, func(f former) bool { return f.id == p && now.Before(f.until) })
+}
+
+// nextHop returns the peer by which home's part of the room is reached.
+func (t *table) nextHop(home wire.RelayID, room wire.RoomHash) (p wire.RelayID, ok bool) {
+	pt := t.parts[partKey{home, room}]
+	if pt == nil || pt.best == nil {
+		return wire.RelayID{}, false
+	}
+	return pt.best.id, true
+}
