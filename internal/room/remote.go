@@ -133,4 +133,6 @@ func (room *Room) size(home wire.RelayID) int {
 }
 
 // Tell sends a message of the relay's own to the member, a local one.
-func (m *Member) Tell(kind wire.UrgentKind, body []byte) error { return m.receiver.SendUrgent(kind, body) }
+func (m *Member) Tell(kind wire.UrgentKind, body []byte) error {
+	return m.receiver.SendUrgent(kind, body)
+}
