@@ -2,12 +2,12 @@ package eventlog
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -40,7 +40,7 @@ type Reader struct {
 	name string
 	in   *bufio.Reader
 	line int
-	size int64
+	text map[string]string // texts that occur often, so that each is held once
 
 	Malformed int         // lines that could not be read
 	Errors    []LineError // the first ten of them
@@ -49,7 +49,7 @@ type Reader struct {
 
 // NewReader returns a Reader of what is in r; name is said in errors.
 func NewReader(r io.Reader, name string) *Reader {
-	return &Reader{name: name, in: bufio.NewReaderSize(r, maxLine)}
+	return &Reader{name: name, in: bufio.NewReaderSize(r, maxLine), text: make(map[string]string)}
 }
 
 // Next returns the next event, io.EOF at the end, or the error of reading.
@@ -59,13 +59,18 @@ func (r *Reader) Next() (Event, error) {
 		if err != nil {
 			return Event{}, err
 		}
-		if whole && len(strings.TrimSpace(string(text))) == 0 {
+		if text == nil {
+			r.malformed(errTooLong)
 			continue
+		}
+		if whole && len(bytes.TrimSpace(text)) == 0 {
+			continue
+		}
+		if e, ok := r.quick(text); ok {
+			return e, nil
 		}
 		e, err := parseLine(text)
 		switch {
-		case text == nil:
-			r.malformed(errTooLong)
 		case err == nil:
 			return e, nil
 		case !whole:
@@ -176,48 +181,4 @@ func plain(err error) error {
 		return fmt.Errorf("%s cannot be a %s", wrong.Field, wrong.Value)
 	}
 	return fmt.Errorf("not JSON: %w", err)
-}
-
-// Log is an event log with its rotated files.
-type Log struct {
-	Path  string
-	Files []string // the oldest first
-}
-
-// Find returns the logs at some paths, each with its rotated files. A rotated file that is named is part of its log, if that
-// is named too, else a log of its own. It is an error if a path does not exist.
-func Find(paths []string) ([]Log, error) {
-	named := make(map[string]bool, len(paths))
-	for _, path := range paths {
-		if _, err := os.Stat(path); err != nil {
-			return nil, err
-		}
-		named[path] = true
-	}
-	var logs []Log
-	for _, path := range paths {
-		if base, ok := unrotated(path); !named[path] || ok && named[base] {
-			continue
-		}
-		named[path] = false // once is enough
-		files := []string{path}
-		for n := 1; ; n++ {
-			if _, err := os.Stat(rotated(path, n)); err != nil {
-				break
-			}
-			files = append([]string{rotated(path, n)}, files...)
-		}
-		logs = append(logs, Log{path, files})
-	}
-	return logs, nil
-}
-
-// unrotated returns the log that a rotated file is of, by its name.
-func unrotated(path string) (base string, ok bool) {
-	dot := strings.LastIndexByte(path, '.')
-	if dot < 0 {
-		return "", false
-	}
-	n, err := strconv.Atoi(path[dot+1:])
-	return path[:dot], err == nil && n > 0
 }

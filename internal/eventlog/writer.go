@@ -39,6 +39,7 @@ type Writer struct {
 	start   Event // the newest Start without a Stop; its Kind is empty: none
 	buf     []byte
 	pending uint64 // events in buf
+	told    uint64 // events that buf says are missing
 	failed  func(error)
 	failing bool
 
@@ -64,17 +65,24 @@ type slot struct {
 func Open(path string, options Options) (*Writer, error) { return open(path, options, ringSize) }
 
 func open(path string, options Options, size int) (*Writer, error) {
+	w, err := newWriter(path, options, size)
+	if err == nil {
+		go w.run()
+	}
+	return w, err
+}
+
+// newWriter returns a Writer that nothing runs yet, with a ring for size events.
+func newWriter(path string, options Options, size int) (*Writer, error) {
 	f, err := openFile(path, options)
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{
+	return &Writer{
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
 		file: f, buf: make([]byte, 0, flushAt+4096), failed: options.Failed,
 		ring: make([]slot, size),
-	}
-	go w.run()
-	return w, nil
+	}, nil
 }
 
 // Log adds an event. It never waits for the file and allocates nothing; when 65,536 events wait already it drops the event
@@ -200,6 +208,7 @@ func (w *Writer) drain() {
 func (w *Writer) missing(n uint64, at int64) {
 	if n > 0 {
 		w.buf = appendLine(w.buf, &Event{Time: at, Kind: Dropped, Count: n})
+		w.told += n
 	}
 }
 
@@ -223,13 +232,13 @@ func (w *Writer) flush() {
 		return
 	}
 	err := w.file.write(w.buf, &w.start)
-	n := w.pending
-	w.buf, w.pending = w.buf[:0], 0
+	n, told := w.pending, w.told
+	w.buf, w.pending, w.told = w.buf[:0], 0, 0
 	w.mu.Lock()
 	if err == nil {
 		w.written += n
 	} else {
-		w.lost += n
+		w.lost += n + told
 		w.dropped += n
 		if w.err == nil {
 			w.err = err
