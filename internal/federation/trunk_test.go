@@ -2,6 +2,7 @@ package federation
 
 import (
 	"encoding/binary"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -169,6 +170,46 @@ func TestTrunkPutsStreamsTogether(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Talkers keep no step: each has a phase of its own, and its frames come up to 10 ms late.
+func TestTrunkOfTalkersOutOfStep(t *testing.T) {
+	inTrunk(t, func(t *testing.T, tr *trunk, l *fakeTrunkLink) {
+		const talkers, each = 20, 100
+		streams := fakeStreams(talkers)
+		knowAll(tr, l, streams)
+		var wg sync.WaitGroup
+		for i, st := range streams {
+			wg.Go(func() {
+				random := rand.New(rand.NewPCG(uint64(i), 1))
+				begin := time.Now().Add(time.Duration(random.IntN(20_000)) * time.Microsecond)
+				for ctr := range uint64(each) {
+					late := time.Duration(random.IntN(10_000)) * time.Microsecond
+					time.Sleep(time.Until(begin.Add(time.Duration(ctr)*20*time.Millisecond + late)))
+					put(tr, st, 1+ctr, 80)
+				}
+			})
+		}
+		wg.Wait()
+		time.Sleep(2 * trunkHold)
+		frames := l.take()
+		if len(frames) != talkers*each {
+			t.Fatalf("%d frames of %d", len(frames), talkers*each)
+		}
+		var waited time.Duration
+		next := make([]uint64, talkers)
+		for _, f := range frames {
+			waited += f.waited
+			if next[f.Alias]++; f.waited > trunkHold || f.CTR != next[f.Alias] {
+				t.Fatalf("alias %d: CTR %d waited for %v", f.Alias, f.CTR, f.waited)
+			}
+		}
+		per := float64(len(frames)) / float64(l.sent())
+		t.Logf("%.1f frames a packet, %d of %d packets by the timer, %v on average", per, l.timers, l.sent(), waited/(talkers*each))
+		if per < 3 {
+			t.Errorf("%.1f frames a packet", per)
+		}
+	})
 }
 
 // What comes all at once fills packets, and the rest of it waits no longer than the timer.
