@@ -53,13 +53,24 @@ type verdict struct {
 	replaced bool           // by another link, so that it is no failure
 }
 
+// Why links end, for the log.
+const (
+	whyOverflow = "the peer does not acknowledge messages as fast as they come; too many waited"
+	whyReplaced = "the peer uses another link"
+	whyShutdown = "the peer is shutting down"
+	whyRefused  = "the peer has cut this relay off, or does not have it configured any more; ask its operator"
+)
+
 // session returns the session that the link is.
 func (l *peerLink) session() *link.Session { return l.s }
 
 // send queues an urgent message for the peer; body, of at most wire.MaxUrgent bytes, is kept. Messages leave in
-// their order, but may arrive in another. When too many wait the link ends.
+// their order, but may arrive in another. Unless the link ends, all arrive; when too many wait it does.
 func (l *peerLink) send(kind wire.UrgentKind, body []byte) {
-	if !l.out.add(kind, body) && l.end(verdict{code: wire.CloseLeft, why: "the peer does not acknowledge messages as fast as they come; too many waited"}) {
+	if len(body) > wire.MaxUrgent {
+		l.links.log.Error("a message for a peer is too long and was not sent; please report this", l.attrs("kind", kind, "bytes", len(body))...)
+	}
+	if !l.out.add(kind, body) && l.end(verdict{code: wire.CloseLeft, why: whyOverflow}) {
 		l.links.counts.overflowed.Add(1)
 	}
 }
@@ -140,7 +151,7 @@ func (l *peerLink) Urgent(s *link.Session, kind wire.UrgentKind, body []byte) (t
 // farewell is why a link is over that the peer has ended.
 func (l *peerLink) farewell() string {
 	if l.leaving.Load() {
-		return "the peer is shutting down"
+		return whyShutdown
 	}
 	return "the peer ended it"
 }

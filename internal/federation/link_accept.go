@@ -82,11 +82,11 @@ func (ls *links) PeerEnded(s *link.Session, code wire.CloseCode) {
 	v := verdict{code: code, why: l.farewell()}
 	switch code {
 	case wire.CloseReplaced:
-		v.why, v.replaced = "the peer uses another link", true
+		v.why, v.replaced = whyReplaced, true
 	case wire.CloseShuttingDown:
-		v.why = "the peer is shutting down"
+		v.why = whyShutdown
 	case wire.CloseRefused:
-		v.why = "the peer has cut this relay off, or does not have it configured any more; ask its operator"
+		v.why = whyRefused
 	}
 	l.end(v)
 }

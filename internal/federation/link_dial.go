@@ -86,7 +86,7 @@ func (ls *links) dialEnded(p *peer, d *dialer, err error) {
 		return
 	}
 	now := time.Now()
-	if errors.Is(err, &wire.Refused{Code: wire.CodeReplaced}) {
+	if isReplaced(err) {
 		// The peer has a link that it does not know to be dead yet, or one that we are about to see.
 		p.notBefore = now.Add(p.backoff.again(chance()))
 		return
@@ -224,16 +224,27 @@ func (d *dialer) Detached(cause string) {
 func (d *dialer) ended(client *link.Client) {
 	select {
 	case <-client.Done():
-		v := verdict{code: wire.CloseLeft, why: client.Err().Error()}
-		if errors.Is(client.Err(), &wire.Goodbye{Code: wire.CodeReplaced}) {
-			v.why, v.replaced = "the peer uses another link", true
-		} else if errors.As(client.Err(), new(*wire.Refused)) {
-			v.why = "the peer has cut this relay off, or does not have it configured any more; ask its operator"
-		}
-		d.link.Load().end(v)
-	default:
+		d.link.Load().end(clientVerdict(client.Err()))
+	default: // run has said why
 	}
 	client.Close()
+}
+
+// clientVerdict is why the link of a client is over that ended with err.
+func clientVerdict(err error) verdict {
+	v := verdict{code: wire.CloseLeft, why: err.Error()}
+	switch {
+	case isReplaced(err):
+		v.why, v.replaced = whyReplaced, true
+	case errors.Is(err, &wire.Refused{Code: wire.CodeProtocol}) || errors.Is(err, link.ErrPeerRefused):
+		v.why = whyRefused
+	}
+	return v
+}
+
+// isReplaced reports whether the peer said that it uses another link.
+func isReplaced(err error) bool {
+	return errors.Is(err, &wire.Refused{Code: wire.CodeReplaced}) || errors.Is(err, &wire.Goodbye{Code: wire.CodeReplaced})
 }
 
 // Bind implements link.Handler, as do the methods that follow: for the newest session.

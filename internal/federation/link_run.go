@@ -2,6 +2,8 @@ package federation
 
 import (
 	"bytes"
+	"context"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -182,7 +184,11 @@ func (ls *links) takeDown(p *peer, l *peerLink, now time.Time) {
 		p.notBefore = now.Add(p.backoff.failed(chance()))
 	}
 	ls.mu.Unlock()
-	ls.log.Warn("a peer link is down", l.attrs("why", v.why, "after", now.Sub(l.since).Round(time.Millisecond))...)
+	level := slog.LevelWarn
+	if v.replaced {
+		level = slog.LevelInfo
+	}
+	ls.log.Log(context.Background(), level, "a peer link is down", l.attrs("why", v.why, "after", now.Sub(l.since).Round(time.Millisecond))...)
 	ls.events.linkDown(l, v.why)
 	p.rouse()
 }

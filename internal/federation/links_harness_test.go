@@ -47,11 +47,13 @@ type testRelay struct {
 	id     *identity.Identity
 	addr   netip.AddrPort
 	peers  []Peer
+	names  *lookups // nil: addresses only
 	conn   *simnet.Conn
 	ep     *link.Endpoint
 	links  *links
 	events *peerLog
 	logged *logText
+	json   bool // what is logged
 	stop   func()
 }
 
@@ -109,7 +111,14 @@ func (r *testRelay) up() *testRelay {
 		t.Fatal(err)
 	}
 	r.events = &peerLog{t: t, up: make(map[wire.RelayID]*peerLink)}
-	r.links = newLinks(slog.New(slog.NewTextHandler(r.logged, nil)), r.events)
+	handler := slog.Handler(slog.NewTextHandler(r.logged, nil))
+	if r.json {
+		handler = slog.NewJSONHandler(r.logged, nil)
+	}
+	r.links = newLinks(slog.New(handler), r.events)
+	if r.names != nil {
+		r.links.lookup = r.names.lookup
+	}
 	r.links.configure(r.peers)
 	r.ep, err = link.NewEndpoint(udp.New(r.conn), link.Config{Identity: r.id, Version: "test relay", Accept: noClients{}, Peers: r.links})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -43,19 +44,19 @@ func TestWrongKey(t *testing.T) {
 func TestUnknownRelay(t *testing.T) {
 	inLinkLab(t, func(l *linkLab) {
 		a, b := l.relay(1), l.relay(2)
-		var logged strings.Builder
+		b.json = true
 		b.up()
-		b.links.log = slog.New(slog.NewJSONHandler(&logged, nil))
 		a.knows(b).up()
 		time.Sleep(58 * time.Second)
-		if n := strings.Count(logged.String(), "refused a relay"); n != 1 || b.links.counts.unknown.Load() < 3 {
-			t.Errorf("%d lines for %d refusals", n, b.links.counts.unknown.Load())
+		refused := b.logged.lines("refused a relay")
+		if len(refused) != 1 || b.links.counts.unknown.Load() < 3 {
+			t.Fatalf("%q for %d refusals", refused, b.links.counts.unknown.Load())
 		}
 		if lines := a.logged.lines("cannot reach a peer"); len(lines) < 3 || !strings.Contains(lines[0], "ask its operator to add this relay") ||
 			!strings.Contains(lines[0], a.id.Fingerprint().String()) {
 			t.Errorf("the refused one's log says %q", lines)
 		}
-		peers := pasted(t, logged.String())
+		peers := pasted(t, refused[0])
 		b.links.configure(peers)
 		l.joined(a, b, time.Minute)
 		a.kill()
@@ -65,28 +66,24 @@ func TestUnknownRelay(t *testing.T) {
 	})
 }
 
-// pasted reads the configuration out of the first line of a log, as an operator does.
-func pasted(t *testing.T, logged string) []Peer {
+// pasted reads the configuration out of a line of the log, as an operator does.
+func pasted(t *testing.T, line string) []Peer {
 	t.Helper()
-	line, _, _ := strings.Cut(logged, "\n")
 	var record struct{ Add, Or, Address, Fingerprint string }
 	if err := json.Unmarshal([]byte(line), &record); err != nil {
 		t.Fatal(err)
 	}
 	type relay struct{ URL, Fingerprint, Label string }
-	var config struct{ Peers, Trusted []relay }
-	decoder := toml.NewDecoder(strings.NewReader("listen_addr = ':4433'\n" + record.Add + record.Or)).DisallowUnknownFields()
-	var full struct {
-		Listen  string `toml:"listen_addr"`
-		Peers   []relay
-		Trusted []relay
+	var config struct {
+		Listen         string `toml:"listen_addr"`
+		Peers, Trusted []relay
 	}
-	if err := decoder.Decode(&full); err != nil {
-		t.Fatalf("%v in %q", err, record.Add+record.Or)
+	text := "listen_addr = ':4433'\n" + record.Add + record.Or
+	if err := toml.NewDecoder(strings.NewReader(text)).DisallowUnknownFields().Decode(&config); err != nil {
+		t.Fatalf("%v in %q", err, text)
 	}
-	config.Peers, config.Trusted = full.Peers, full.Trusted
-	if len(config.Peers) != 1 || len(config.Trusted) != 1 || config.Peers[0].Fingerprint != config.Trusted[0].Fingerprint ||
-		config.Peers[0].URL != record.Address || config.Peers[0].Label == "" || config.Trusted[0].Label == "" || config.Trusted[0].URL != "" {
+	if len(config.Peers) != 1 || len(config.Trusted) != 1 || config.Peers[0].Label == "" || config.Peers[0].URL != record.Address ||
+		config.Trusted[0] != (relay{Fingerprint: config.Peers[0].Fingerprint, Label: config.Peers[0].Label}) {
 		t.Fatalf("%+v", config)
 	}
 	fingerprint, err := identity.ParseFingerprint(config.Peers[0].Fingerprint)
@@ -296,6 +293,48 @@ func TestConfigureClash(t *testing.T) {
 	}
 	ls.close()
 	ls.configure(nil) // nothing happens
+}
+
+// TestConcurrent calls everything at once while links come and go.
+func TestConcurrent(t *testing.T) {
+	inLinkLab(t, func(l *linkLab) {
+		a, b, c := l.relay(1), l.relay(2), l.relay(3)
+		a.knows(b, c).up()
+		b.knows(a, c).up()
+		c.knows(a, b).up()
+		var wg sync.WaitGroup
+		for i, r := range []*testRelay{a, b, c} {
+			wg.Go(func() {
+				for j := range 200 {
+					time.Sleep(time.Duration(70+10*i) * time.Millisecond)
+					for _, o := range []*testRelay{a, b, c} {
+						pl := r.to(o)
+						if pl == nil {
+							continue
+						}
+						pl.send(wire.UrgentFederationRoom, []byte("message"))
+						if j%40 == 20 {
+							r.links.cut(pl, "test", time.Second)
+						}
+					}
+					if j%50 == 49 {
+						r.links.configure(r.peers[:1])
+						r.links.configure(r.peers)
+					}
+					r.links.list()
+				}
+			})
+		}
+		wg.Wait()
+		for _, pair := range [][2]*testRelay{{a, b}, {b, c}, {c, a}} {
+			l.joined(pair[0], pair[1], 2*time.Minute)
+		}
+		time.Sleep(10 * time.Second)
+		for _, pair := range [][2]*testRelay{{a, b}, {b, c}, {c, a}} {
+			l.joined(pair[0], pair[1], 0)
+			l.talk(pair[0], pair[1])
+		}
+	})
 }
 
 // TestBadAddress has addresses that cannot be dialled.
