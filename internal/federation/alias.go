@@ -15,7 +15,8 @@ const (
 	// aliasSweep is how far apart looks for aliases to free are, at least.
 	aliasSweep = time.Second
 	// aliasAhead is how far a stream's CTR may move between two frames that both travel short. Their 16 bits
-	// stand for the value nearest to the last one, so a greater step has to be said in full.
+	// stand for the value nearest to the last one, so after a greater step the peer has to acknowledge it again. A
+	// stream that went another way for some minutes makes one when it comes back.
 	aliasAhead = 1 << 14
 )
 
@@ -53,9 +54,10 @@ func (t *aliasTable) of(st outStream, ctr uint64, now time.Time) (alias uint16, 
 		t.entries[alias].ctr = ctr
 	}
 	e := &t.entries[alias]
-	short = e.known && ctr-e.ctr+aliasAhead < 2*aliasAhead && now.Sub(e.at) < aliasIdle
+	near := ctr-e.ctr+aliasAhead < 2*aliasAhead
+	e.known = e.known && near && now.Sub(e.at) < aliasIdle
 	e.ctr, e.at = ctr, now
-	return alias, short, true
+	return alias, e.known, true
 }
 
 // assign gives a stream the lowest alias that is free and has rested.

@@ -104,18 +104,24 @@ func TestAliasShortOnlyWhenKnown(t *testing.T) {
 	table.acked(wire.AliasPair{Alias: alias, KID: st.kid})
 	for _, c := range []struct {
 		name  string
+		acked bool // again, before
 		ctr   uint64
 		at    time.Duration
 		short bool
 	}{
-		{"the next", 9, 0, true},
-		{"one below", 8, 0, true},
-		{"far above", 8 + aliasAhead, 0, false},
-		{"after that", 9 + aliasAhead, 0, true},
-		{"far below", 8, 0, false},
-		{"near zero", 0, time.Second, true},
-		{"after long silence", 1, time.Second + aliasIdle, false},
+		{"the next", false, 9, 0, true},
+		{"one below", false, 8, 0, true},
+		{"far above", false, 8 + aliasAhead, 0, false},
+		{"after that", false, 9 + aliasAhead, 0, false},
+		{"acknowledged", true, 10 + aliasAhead, 0, true},
+		{"far below", false, 9, 0, false},
+		{"acknowledged again", true, 0, time.Second, true},
+		{"after long silence", false, 1, time.Second + aliasIdle, false},
+		{"and after that", false, 2, time.Second + aliasIdle, false},
 	} {
+		if c.acked {
+			table.acked(wire.AliasPair{Alias: alias, KID: st.kid})
+		}
 		if _, short := aliasOf(t, &table, st, c.ctr, c.at); short != c.short {
 			t.Errorf("%s: short is %v", c.name, short)
 		}
