@@ -148,6 +148,13 @@ func (l *peerLink) Urgent(s *link.Session, kind wire.UrgentKind, body []byte) (t
 	return l.links.events.urgent(l, kind, body)
 }
 
+// shut stops handing on what comes. No urgent message is being handed on when it returns.
+func (l *peerLink) shut() {
+	l.handing.Lock()
+	defer l.handing.Unlock()
+	l.open.Store(false)
+}
+
 // farewell is why a link is over that the peer has ended.
 func (l *peerLink) farewell() string {
 	if l.leaving.Load() {

@@ -170,9 +170,7 @@ func (ls *links) open(p *peer, l *peerLink, now time.Time) {
 // takeDown ends the link in use, which has a fate.
 func (ls *links) takeDown(p *peer, l *peerLink, now time.Time) {
 	v := l.fate.Load()
-	l.open.Store(false)
-	l.handing.Lock()   // whoever is handing on an urgent message is done after this
-	l.handing.Unlock() //nolint:staticcheck // see above
+	l.shut()
 	ls.finish(l)
 	ls.mu.Lock()
 	p.link = nil
