@@ -81,11 +81,11 @@ func (t *table) startFetch(pt *part, now time.Time) {
 		return
 	}
 	q := slices.MinFunc(ready, func(x, y *neighbour) int {
-		a, b := x.parts[pt.key], y.parts[pt.key]
-		if c := cmp.Compare(a.tries, b.tries); c != 0 {
+		if c := cmp.Compare(x.parts[pt.key].tries, y.parts[pt.key].tries); c != 0 {
 			return c
 		}
-		if worth(x, a.route).less(worth(y, b.route)) {
+		a, _ := t.worth(pt.key, x)
+		if b, _ := t.worth(pt.key, y); a.less(b) {
 			return -1
 		}
 		return 1

@@ -198,7 +198,7 @@ func (t *table) leaveMessage(q *neighbour, m *wire.FederationLeave, now time.Tim
 	if m.Serial <= a.routeSerial {
 		return
 	}
-	a.routeSerial = m.Serial
+	a.routeSerial, a.away = m.Serial, true
 	a.dropRoute(q)
 	if pt := t.parts[key]; pt != nil && !pt.own {
 		t.update(pt, now)
@@ -214,7 +214,7 @@ func (a *adjacency) setRoute(q *neighbour, m *wire.FederationRoom) {
 	if len(m.Path) == 1 {
 		label = q.label
 	}
-	a.routeSerial = m.Serial
+	a.routeSerial, a.away = m.Serial, false
 	a.route = &route{path: m.Path, label: label, version: versionOf(&m.Record), shaky: isShaky(m)}
 }
 
@@ -225,18 +225,16 @@ func (a *adjacency) dropRoute(q *neighbour) {
 	}
 }
 
-// choose finds the best route of a foreign part: not over a suspect link, then of the fewest hops, then by the peer
-// with the lowest id.
+// choose finds the best route of a foreign part.
 func (t *table) choose(pt *part, now time.Time) {
 	if pt.own {
 		return
 	}
 	var best *neighbour
+	var worth routeWorth
 	for _, q := range t.order {
-		if a := q.parts[pt.key]; a != nil && a.route != nil {
-			if best == nil || worth(q, a.route).less(worth(best, best.parts[pt.key].route)) {
-				best = q
-			}
+		if w, ok := t.worth(pt.key, q); ok && (best == nil || w.less(worth)) {
+			best, worth = q, w
 		}
 	}
 	if best != pt.best {
@@ -254,30 +252,8 @@ func (t *table) choose(pt *part, now time.Time) {
 	}
 	pt.best, pt.way = best, nil
 	if best != nil {
-		pt.way = best.parts[pt.key].route
-		pt.shaky = best.suspect || pt.way.shaky
+		pt.way, pt.shaky = best.parts[pt.key].route, worth.shaky
 	}
-}
-
-// routeWorth orders routes; the lesser is better.
-type routeWorth struct {
-	shaky bool
-	hops  int
-	peer  wire.RelayID
-}
-
-func worth(q *neighbour, r *route) routeWorth {
-	return routeWorth{q.suspect || r.shaky, len(r.path), q.id}
-}
-
-func (w routeWorth) less(o routeWorth) bool {
-	switch {
-	case w.shaky != o.shaky:
-		return o.shaky
-	case w.hops != o.hops:
-		return w.hops < o.hops
-	}
-	return w.peer.Compare(o.peer) < 0
 }
 
 // forget ends a part that nobody reaches any more. Its version is remembered.

@@ -125,6 +125,7 @@ type neighbour struct {
 type adjacency struct {
 	route       *route // by which the peer reaches the part; nil: it does not
 	routeSerial uint64 // of the newest message about the route
+	away        bool   // which took it back
 	wants       bool   // the peer wants the part's media from us
 	wantSerial  uint64
 

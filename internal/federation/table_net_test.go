@@ -1,0 +1,492 @@
+package federation
+
+import (
+	"bytes"
+	"container/heap"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// tableNet joins tables by links that delay and reorder messages, in virtual time.
+type tableNet struct {
+	t      testing.TB
+	rng    *rand.Rand
+	now    time.Time
+	events tableEvents
+	nodes  []*tableNode
+	links  map[[2]int]*tableLink
+	delay  time.Duration // a message takes up to that long
+	boots  uint64
+	sent   int
+	bytes  int
+}
+
+// tableLink is a link between two nodes, the lower one first.
+type tableLink struct {
+	ends  [2]*tableNode
+	epoch int // of the link: messages of another one are lost
+	up    bool
+}
+
+// tableNode is one relay: a table, and what its effects told.
+type tableNode struct {
+	net      *tableNet
+	identity *identity.Identity
+	id       wire.RelayID
+	table    *table
+	tickAt   time.Time
+	epochs   map[wire.RelayID]int // of the links that are up as this side sees it
+	members  map[string][][]byte  // our own, by room
+	views    map[tableView]map[wire.MemberID][]byte
+	labels   map[tableView]string
+	trunked  map[tableTrunk][]wire.RelayID
+	problems []string
+}
+
+type tableView struct {
+	home identity.PublicKey
+	room string
+}
+
+type tableTrunk struct {
+	home wire.RelayID
+	room string
+}
+
+type tableEvent struct {
+	at time.Time
+	n  int
+	do func()
+}
+
+type tableEvents struct {
+	list []tableEvent
+	n    int
+}
+
+func (e *tableEvents) Len() int { return len(e.list) }
+func (e *tableEvents) Less(i, j int) bool {
+	a, b := &e.list[i], &e.list[j]
+	return a.at.Before(b.at) || a.at.Equal(b.at) && a.n < b.n
+}
+func (e *tableEvents) Swap(i, j int) { e.list[i], e.list[j] = e.list[j], e.list[i] }
+func (e *tableEvents) Push(x any)    { e.list = append(e.list, x.(tableEvent)) }
+func (e *tableEvents) Pop() any {
+	last := e.list[len(e.list)-1]
+	e.list = e.list[:len(e.list)-1]
+	return last
+}
+
+// testIdentity returns the same identity for the same number.
+func testIdentity(n int) *identity.Identity {
+	var seed [identity.SeedSize]byte
+	seed[0], seed[1], seed[2] = byte(n), byte(n>>8), 0x77
+	return identity.SeedFromBytes(seed).Identity()
+}
+
+func globalRoom(room string) bool { return room != "private" }
+
+// newTableNet returns n relays without links.
+func newTableNet(t testing.TB, n int, seed uint64) *tableNet {
+	net := &tableNet{
+		t: t, rng: rand.New(rand.NewPCG(seed, 1)), now: time.Unix(1_700_000_000, 0),
+		links: map[[2]int]*tableLink{}, delay: 50 * time.Millisecond,
+	}
+	for i := range n {
+		node := &tableNode{net: net, identity: testIdentity(i), members: map[string][][]byte{}}
+		node.id = wire.RelayIDOf(node.identity.Public())
+		net.nodes = append(net.nodes, node)
+		node.start()
+	}
+	return net
+}
+
+// start makes the node a new table, of a higher boot.
+func (n *tableNode) start() {
+	n.net.boots++
+	n.table = newTable(n.identity, n.net.boots, globalRoom, defaultTableLimits(), n)
+	n.epochs = map[wire.RelayID]int{}
+	n.views = map[tableView]map[wire.MemberID][]byte{}
+	n.labels = map[tableView]string{}
+	n.trunked = map[tableTrunk][]wire.RelayID{}
+}
+
+func (net *tableNet) after(d time.Duration, do func()) {
+	net.events.n++
+	heap.Push(&net.events, tableEvent{net.now.Add(d), net.events.n, do})
+}
+
+// run does what happens in the next d.
+func (net *tableNet) run(d time.Duration) {
+	until := net.now.Add(d)
+	for net.events.Len() > 0 && !net.events.list[0].at.After(until) {
+		e := heap.Pop(&net.events).(tableEvent)
+		net.now = e.at
+		e.do()
+	}
+	net.now = until
+}
+
+func (net *tableNet) random(most time.Duration) time.Duration {
+	return time.Duration(net.rng.Int64N(int64(most) + 1))
+}
+
+// ticked calls the table's tick, now and when it is due.
+func (n *tableNode) ticked() {
+	next := n.table.tick(n.net.now)
+	if next.IsZero() || next.Equal(n.tickAt) {
+		return
+	}
+	n.tickAt = next
+	table := n.table
+	n.net.after(next.Sub(n.net.now), func() {
+		if n.table == table && n.tickAt.Equal(next) {
+			n.tickAt = time.Time{}
+			n.ticked()
+		}
+	})
+}
+
+func (net *tableNet) link(i, j int) *tableLink {
+	if i > j {
+		i, j = j, i
+	}
+	l := net.links[[2]int{i, j}]
+	if l == nil {
+		l = &tableLink{ends: [2]*tableNode{net.nodes[i], net.nodes[j]}}
+		net.links[[2]int{i, j}] = l
+	}
+	return l
+}
+
+// connect brings a link up; each end hears of it when it does.
+func (net *tableNet) connect(i, j int) {
+	l := net.link(i, j)
+	l.up = true
+	l.epoch++
+	epoch := l.epoch
+	for k, n := range l.ends {
+		other := l.ends[1-k]
+		net.after(net.random(net.delay), func() {
+			if l.epoch == epoch && l.up {
+				n.epochs[other.id] = epoch
+				n.table.up(other.id, fmt.Sprint("label ", other.id), net.now)
+				n.ticked()
+			}
+		})
+	}
+}
+
+// cut takes a link down; each end notices later, perhaps only with the next link.
+func (net *tableNet) cut(i, j int) {
+	l := net.link(i, j)
+	l.up = false
+	l.epoch++
+	epoch := l.epoch
+	for k, n := range l.ends {
+		other := l.ends[1-k]
+		net.after(net.random(2*net.delay), func() {
+			if l.epoch == epoch {
+				delete(n.epochs, other.id)
+				n.table.down(other.id, net.now)
+				n.ticked()
+			}
+		})
+	}
+}
+
+// suspect lets both ends of a link suspect it, or not any more.
+func (net *tableNet) suspect(i, j int, suspect bool) {
+	for k, n := range net.link(i, j).ends {
+		other := net.link(i, j).ends[1-k]
+		net.after(net.random(net.delay), func() {
+			n.table.suspect(other.id, suspect, net.now)
+			n.ticked()
+		})
+	}
+}
+
+// restart ends a relay without a word, and starts it again without its links and members.
+func (net *tableNet) restart(i int) {
+	for _, l := range net.links {
+		for k := range l.ends {
+			if l.ends[k] == net.nodes[i] && l.up {
+				net.cut(i, slices.Index(net.nodes, l.ends[1-k]))
+			}
+		}
+	}
+	net.nodes[i].members = map[string][][]byte{}
+	net.nodes[i].start()
+}
+
+func (n *tableNode) send(p wire.RelayID, kind wire.UrgentKind, body []byte) {
+	net := n.net
+	net.sent++
+	net.bytes += len(body)
+	if len(body) > wire.MaxUrgent {
+		net.t.Fatalf("a message of kind %v has %d bytes", kind, len(body))
+	}
+	epoch, ok := n.epochs[p]
+	if !ok {
+		net.t.Fatalf("a message for a peer that is not up")
+	}
+	to := net.nodes[slices.IndexFunc(net.nodes, func(o *tableNode) bool { return o.id == p })]
+	l := net.link(slices.Index(net.nodes, n), slices.Index(net.nodes, to))
+	var deliver func()
+	deliver = func() {
+		if l.epoch != epoch {
+			return
+		}
+		if to.epochs[n.id] != epoch || !to.table.urgent(n.id, kind, bytes.Clone(body), net.now) {
+			net.after(100*time.Millisecond, deliver)
+			return
+		}
+		to.ticked()
+	}
+	net.after(net.random(net.delay), deliver)
+}
+
+func (n *tableNode) participants(home identity.PublicKey, label string, room string, joined [][]byte, left []wire.MemberID) {
+	key := tableView{home, room}
+	view := n.views[key]
+	if view == nil {
+		view = map[wire.MemberID][]byte{}
+		n.views[key] = view
+	}
+	for _, id := range left {
+		if view[id] == nil {
+			n.net.t.Errorf("somebody left who was not there")
+		}
+		delete(view, id)
+	}
+	for _, entry := range joined {
+		id := wire.EntryID(entry)
+		if view[id] != nil {
+			n.net.t.Errorf("somebody joined who was there")
+		}
+		view[id] = entry
+	}
+	n.labels[key] = label
+	if len(view) == 0 {
+		delete(n.views, key)
+		delete(n.labels, key)
+	}
+}
+
+func (n *tableNode) trunks(home wire.RelayID, room string, to []wire.RelayID) {
+	n.trunked[tableTrunk{home, room}] = slices.Clone(to)
+	if len(to) == 0 {
+		delete(n.trunked, tableTrunk{home, room})
+	}
+}
+
+func (n *tableNode) problem(_ wire.RelayID, what string, reason string) {
+	n.problems = append(n.problems, what+": "+reason)
+}
+
+// testMember signs entries: who members are does not matter here.
+var testMember = testIdentity(9999)
+
+func (net *tableNet) entry(home identity.PublicKey, room string) []byte {
+	e := wire.MemberEntry{Room: room, Name: "somebody", HomeRelay: home}
+	for i := range e.Nonce {
+		e.Nonce[i] = byte(net.rng.Uint32())
+	}
+	entry, err := wire.SignEntry(testMember, e)
+	if err != nil {
+		net.t.Fatal(err)
+	}
+	return entry
+}
+
+// join lets k members join node i's part of a room.
+func (net *tableNet) join(i int, room string, k int) {
+	n := net.nodes[i]
+	for range k {
+		n.members[room] = append(n.members[room], net.entry(n.identity.Public(), room))
+	}
+	n.table.local(room, slices.Clone(n.members[room]), net.now)
+	n.ticked()
+}
+
+// leave lets up to k members, whoever they are, leave.
+func (net *tableNet) leave(i int, room string, k int) {
+	n := net.nodes[i]
+	list := slices.Clone(n.members[room])
+	net.rng.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	n.members[room] = list[min(k, len(list)):]
+	n.table.local(room, slices.Clone(n.members[room]), net.now)
+	n.ticked()
+}
+
+// settle waits until everything is over that may be on its way.
+func (net *tableNet) settle() { net.run(30*time.Second + 20*net.delay) }
+
+// distances returns how many links away the others are; those that cannot be reached are absent.
+func (net *tableNet) distances(from *tableNode) map[*tableNode]int {
+	far := map[*tableNode]int{from: 0}
+	for queue := []*tableNode{from}; len(queue) > 0; queue = queue[1:] {
+		for _, l := range net.links {
+			for k, end := range l.ends {
+				other := l.ends[1-k]
+				if _, seen := far[other]; l.up && end == queue[0] && !seen {
+					far[other] = far[end] + 1
+					queue = append(queue, other)
+				}
+			}
+		}
+	}
+	return far
+}
+
+func (net *tableNet) check() {
+	net.t.Helper()
+	for i, n := range net.nodes {
+		net.checkViews(i, n)
+		net.checkState(i, n)
+		for _, p := range n.problems {
+			net.t.Errorf("relay %d: %s", i, p)
+		}
+	}
+	for i := range net.nodes {
+		for room := range net.nodes[i].members {
+			net.checkMedia(i, room)
+		}
+	}
+}
+
+// checkViews compares what a relay was told of others with the truth.
+func (net *tableNet) checkViews(i int, n *tableNode) {
+	net.t.Helper()
+	want := map[tableView]int{}
+	for other, far := range net.distances(n) {
+		for room, entries := range other.members {
+			if other == n || len(entries) == 0 || !n.table.isGlobal(room) {
+				continue
+			}
+			key := tableView{other.identity.Public(), room}
+			want[key] = len(entries)
+			missing := 0
+			for _, entry := range entries {
+				if !bytes.Equal(n.views[key][wire.EntryID(entry)], entry) {
+					missing++
+				}
+			}
+			if missing > 0 || len(n.views[key]) != len(entries) {
+				net.t.Errorf("relay %d: %d of %d participants of %d in %q are missing, and it has %d", i, missing,
+					len(entries), slices.Index(net.nodes, other), room, len(n.views[key]))
+			}
+			if pt := n.table.parts[partKey{other.id, wire.HashRoom(room)}]; pt == nil || len(pt.way.path) != far {
+				net.t.Errorf("relay %d: not the shortest way to %v", i, slices.Index(net.nodes, other))
+			}
+		}
+	}
+	for key, view := range n.views {
+		if want[key] == 0 {
+			net.t.Errorf("relay %d: %d participants of %v in %q are left", i, len(view), wire.RelayIDOf(key.home), key.room)
+		}
+	}
+}
+
+// checkState looks for what is left over, and compares the counters with what they count.
+func (net *tableNet) checkState(i int, n *tableNode) {
+	net.t.Helper()
+	t, total, own := n.table, 0, 0
+	for _, pt := range t.parts {
+		if pt.own {
+			own++
+			continue
+		}
+		total += len(pt.content.members)
+		if len(pt.pending) > 0 || pt.fetch.from != nil || !pt.fetch.due.IsZero() {
+			net.t.Errorf("relay %d: something is under way for a part: %d news", i, len(pt.pending))
+		}
+	}
+	if t.participants != total || t.pending != 0 || t.assembling != 0 || len(t.due) != 0 {
+		net.t.Errorf("relay %d: counts %d of %d participants, %d news, %d places, %d due", i, t.participants, total, t.pending, t.assembling, len(t.due))
+	}
+	if parts := len(n.views) + own; len(t.parts) != parts {
+		net.t.Errorf("relay %d: %d parts, want %d", i, len(t.parts), parts)
+	}
+	from := 0
+	for _, q := range t.order {
+		routes := 0
+		for _, a := range q.parts {
+			if a.route != nil {
+				routes++
+			}
+			if !a.unwantAt.IsZero() {
+				net.t.Errorf("relay %d: an un-want is still to come", i)
+			}
+		}
+		from += q.members
+		if routes != q.routes || q.fetches != 0 || q.assembling != 0 || q.members < 0 {
+			net.t.Errorf("relay %d: a neighbour's counts are wrong: %d of %d routes, %d fetches", i, q.routes, routes, q.fetches)
+		}
+	}
+	if from > total {
+		net.t.Errorf("relay %d: %d participants count for neighbours, there are %d", i, from, total)
+	}
+}
+
+// checkMedia lets a packet of home's members go as the tables say: every relay with members in the room gets it
+// once, those without only to pass it on, and no link carries it twice.
+func (net *tableNet) checkMedia(home int, room string) {
+	net.t.Helper()
+	h := net.nodes[home]
+	if len(h.members[room]) == 0 || !globalRoom(room) {
+		return
+	}
+	type hop struct{ from, to *tableNode }
+	byID := map[wire.RelayID]*tableNode{}
+	for _, n := range net.nodes {
+		byID[n.id] = n
+	}
+	copies, crossed, passed := map[*tableNode]int{}, map[[2]*tableNode]int{}, map[*tableNode]bool{}
+	var queue []hop
+	for _, p := range h.trunked[tableTrunk{wire.RelayID{}, room}] {
+		queue = append(queue, hop{h, byID[p]})
+	}
+	for ; len(queue) > 0 && len(queue) < 1000; queue = queue[1:] {
+		from, to := queue[0].from, queue[0].to
+		pair := [2]*tableNode{from, to}
+		if from.id.Compare(to.id) > 0 {
+			pair = [2]*tableNode{to, from}
+		}
+		crossed[pair]++
+		if !to.table.parent(h.id, wire.HashRoom(room), from.id, net.now) {
+			net.t.Errorf("media of relay %d in %q came by the wrong way", home, room)
+			continue
+		}
+		copies[to]++
+		for _, p := range to.trunked[tableTrunk{h.id, room}] {
+			if p != from.id {
+				passed[to] = true
+				queue = append(queue, hop{to, byID[p]})
+			}
+		}
+	}
+	for pair, times := range crossed {
+		if times > 1 {
+			net.t.Errorf("a link carried the packet %d times: %v", times, pair[0].id)
+		}
+	}
+	for n := range maps.Keys(net.distances(h)) {
+		i, has := slices.Index(net.nodes, n), len(n.members[room]) > 0
+		switch {
+		case n == h && copies[n] > 0:
+			net.t.Errorf("media came back to its home %d", i)
+		case n != h && has && copies[n] != 1:
+			net.t.Errorf("relay %d got %d copies of media of %d in %q", i, copies[n], home, room)
+		case !has && copies[n] > 0 && !passed[n]:
+			net.t.Errorf("relay %d got media that nobody wants there", i)
+		}
+	}
+}
