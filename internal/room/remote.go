@@ -136,3 +136,15 @@ func (room *Room) size(home wire.RelayID) int {
 func (m *Member) Tell(kind wire.UrgentKind, body []byte) error {
 	return m.receiver.SendUrgent(kind, body)
 }
+
+// Names returns the names of the rooms in which members of this relay are.
+func (r *Rooms) Names() (names []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for name, room := range r.rooms {
+		if len(*room.receivers.Load()) > 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
