@@ -59,9 +59,12 @@ var mayImport = map[string][]string{
 	},
 
 	// The relay.
-	"wzp/internal/room":       {"wzp/identity", "wzp/wire", "wzp/internal/eventlog", "wzp/internal/rate"},
-	"wzp/internal/presence":   {"wzp/identity", "wzp/wire", "wzp/internal/eventlog"},
-	"wzp/internal/federation": {"wzp/internal/link", "wzp/internal/room", "wzp/internal/presence"},
+	"wzp/internal/room":     {"wzp/identity", "wzp/wire", "wzp/internal/eventlog", "wzp/internal/rate"},
+	"wzp/internal/presence": {"wzp/identity", "wzp/wire", "wzp/internal/eventlog"},
+	"wzp/internal/federation": {
+		"wzp/identity", "wzp/wire",
+		"wzp/internal/eventlog", "wzp/internal/link", "wzp/internal/room", "wzp/internal/presence",
+	},
 	"wzp/internal/relay": {
 		"wzp/identity", "wzp/wire", "wzp/web",
 		"wzp/internal/eventlog", "wzp/internal/fec", "wzp/internal/federation", "wzp/internal/link",

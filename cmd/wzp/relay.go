@@ -129,6 +129,7 @@ func (c *relayCmd) relayConfig(own *identity.Identity, dir string, log *slog.Log
 		TLSKey:        c.TLSKey,
 		Domain:        c.Domain,
 		ACMECache:     filepath.Join(dir, "acme"),
+		Data:          dir,
 		WebOrigins:    c.WebOrigin,
 		MaxRooms:      c.MaxRooms,
 		MaxMembers:    c.MaxMembers,

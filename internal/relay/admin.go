@@ -49,6 +49,7 @@ func (r *Relay) adminHandler() http.Handler {
 		}
 		io.WriteString(w, "ok\n")
 	})
+	mux.HandleFunc("GET /peers", r.servePeers)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(r.registry(), promhttp.HandlerOpts{}))
 	return mux
 }
@@ -56,7 +57,7 @@ func (r *Relay) adminHandler() http.Handler {
 // registry holds the relay's metrics, and those of Go and the process.
 func (r *Relay) registry() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(&collector{relay: r}, collectors.NewGoCollector(),
+	registry.MustRegister(&collector{relay: r}, &peerCollector{relay: r}, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return registry
 }

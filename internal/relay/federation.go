@@ -1,9 +1,101 @@
 package relay
 
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/wzp-voice/wzp/internal/eventlog"
+	"github.com/wzp-voice/wzp/internal/federation"
+	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/internal/room"
+	"github.com/wzp-voice/wzp/wire"
+)
+
 // Reload replaces the peers and the global rooms while the relay runs. Links, rooms and calls that are in both
 // configurations go on.
-func (r *Relay) Reload(c FederationConfig) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.config.Federation = c
+func (r *Relay) Reload(c FederationConfig) { r.federation.Configure(c.federation()) }
+
+// federation returns what the federation takes of the configuration.
+func (c FederationConfig) federation() federation.Config {
+	config := federation.Config{IsGlobal: c.IsGlobal, Peers: make([]federation.Peer, len(c.Peers))}
+	for i, p := range c.Peers {
+		config.Peers[i] = federation.Peer{Address: p.Address, Fingerprint: p.Fingerprint, Label: p.Label}
+	}
+	return config
+}
+
+// nextBoot returns a number that is above that of every earlier start of the relay: peers take what was said in an
+// earlier one for old. The clock alone would do, if it never went back; so the last number is kept in dir, if there is
+// one.
+func nextBoot(dir string, now time.Time) (uint64, error) {
+	boot := uint64(now.UnixMilli())
+	if dir == "" {
+		return boot, nil
+	}
+	path := filepath.Join(dir, "boot")
+	if text, err := os.ReadFile(path); err == nil {
+		if last, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 62); err == nil && last >= boot {
+			boot = last + 1
+		}
+	}
+	// Whoever writes it anew and is stopped half-way must not leave less than there was.
+	if err := os.WriteFile(path+".new", strconv.AppendUint(nil, boot, 10), 0o600); err != nil {
+		return 0, err
+	}
+	return boot, os.Rename(path+".new", path)
+}
+
+// servePeers answers GET /peers of the admin interface.
+func (r *Relay) servePeers(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(r.federation.Peers())
+}
+
+// bridge makes the relay's federation, without peers, and its event log.
+func (r *Relay) bridge() error {
+	boot, err := nextBoot(r.config.Data, time.Now())
+	if err != nil {
+		return fmt.Errorf("cannot keep the number of this start: %w; give a directory that can be written to", err)
+	}
+	id := r.config.Identity.Public()
+	if r.config.EventLog != "" {
+		r.events, err = eventlog.Open(r.config.EventLog, eventlog.Options{Failed: func(err error) {
+			r.log.Error("the event log cannot be written", "err", err)
+		}})
+		if err != nil {
+			return err
+		}
+		r.events.Log(eventlog.Event{Kind: eventlog.Start, Relay: wire.RelayIDOf(id), Name: id.Fingerprint().String()})
+	}
+	r.federation = federation.New(federation.Options{
+		Identity: r.config.Identity, Boot: boot, Rooms: r.rooms, Tell: r.tell, Log: r.log, Events: r.events,
+	})
+	return nil
+}
+
+// logPresence notes in the event log that a member of ours came or went.
+func (r *acceptor) logPresence(kind eventlog.Kind, m *room.Member) {
+	r.events.Log(eventlog.Event{Kind: kind, Room: m.Room(), Src: m.ID, Participants: m.Members()})
+}
+
+// logMedia notes in the event log that a packet of a member of ours came, and where it went.
+func (r *acceptor) logMedia(st *link.Stream, m *wire.Media, local, trunks int) {
+	out := st.Owner.(*room.Stream)
+	event := eventlog.Event{
+		Kind: eventlog.MediaIn, RoomHash: out.Room(), Src: st.KID.Member(), Stream: st.KID.Stream(), Epoch: st.KID.Epoch(), Seq: m.CTR,
+		Len: len(m.Ciphertext),
+	}
+	r.events.Log(event)
+	event.Kind, event.ToCount = eventlog.Forward, local+trunks
+	r.events.Log(event)
+	if local > 0 {
+		event.Kind, event.ToCount = eventlog.LocalDeliver, local
+		r.events.Log(event)
+	}
 }

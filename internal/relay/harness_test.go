@@ -155,7 +155,7 @@ type ears struct {
 	news     func(kind wire.UrgentKind, body []byte) // unless nil, called by Urgent
 }
 
-func (e *ears) Bind(_ *link.Session, kid wire.KID) *link.Stream { return &link.Stream{KID: kid} }
+func (e *ears) Bind(_ *link.Session, m *wire.Media) *link.Stream { return &link.Stream{KID: m.KID} }
 
 func (e *ears) Media(_ *link.Session, st *link.Stream, m *wire.Media, _ *link.Tx) {
 	e.mu.Lock()

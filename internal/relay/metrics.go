@@ -3,6 +3,7 @@ package relay
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/wzp-voice/wzp/internal/federation"
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/room"
 )
@@ -14,8 +15,9 @@ type collector struct{ relay *Relay }
 type snapshot struct {
 	relay *Relay
 	link  link.Stats
-	rooms struct{ rooms, members, streams, sessions int }
+	rooms struct{ rooms, members, streams, sessions, remote int }
 	keys  room.KeyStats
+	peers federation.Totals
 }
 
 // metric is one number of a snapshot.
@@ -55,6 +57,18 @@ var metrics = []metric{
 	counter("keys_delivered_total", "Talkers told that all recipients have their key.", func(s *snapshot) uint64 { return s.keys.Delivered }),
 	counter("key_wraps_dropped_total", "Wraps of keys for nobody or of old keys, and other messages about keys that cannot be used.", func(s *snapshot) uint64 { return s.keys.Dropped }),
 	counter("keys_limited_total", "Sender keys put off, and requests for keys dropped, for the rate limit.", func(s *snapshot) uint64 { return s.keys.Limited }),
+
+	gauge("peers_up", "Links with peers now.", func(s *snapshot) int { return s.peers.PeersUp }),
+	gauge("bridged_rooms", "Rooms now that are bridged with peers, those of which only peers have members included.", func(s *snapshot) int { return s.peers.Rooms }),
+	gauge("remote_members", "Members of other relays in these rooms now.", func(s *snapshot) int { return s.rooms.remote }),
+	counter("federation_frames_out_total", "Media frames sent to peers, several of which share a packet.", func(s *snapshot) uint64 { return s.peers.Sent }),
+	counter("federation_frames_taken_total", "Media frames from peers that were forwarded.", func(s *snapshot) uint64 { return s.peers.Taken }),
+	counter("federation_delivered_total", "Media frames from peers sent to members, once for each.", func(s *snapshot) uint64 { return s.peers.Delivered }),
+	counter("federation_refused_total", "Media frames and messages from a peer that is not the way they have to come.", func(s *snapshot) uint64 { return s.peers.Refused }),
+	counter("federation_room_not_found_total", "Media frames and messages from peers for rooms that are not here.", func(s *snapshot) uint64 { return s.peers.RoomNotFound }),
+	counter("federation_messages_total", "Messages about keys sent on to peers.", func(s *snapshot) uint64 { return s.peers.Messages }),
+	counter("federation_messages_lost_total", "Messages about keys that there was no way for, or nobody.", func(s *snapshot) uint64 { return s.peers.MessagesLost }),
+	counter("federation_problems_total", "Announcements of peers that were refused; the log says why.", func(s *snapshot) uint64 { return s.peers.Problems }),
 
 	counter("sealed_in_packets_total", "Sealed packets received.", func(s *snapshot) uint64 { return s.link.UDP.SealedInPackets }),
 	counter("sealed_in_bytes_total", "Bytes of sealed packets received, without headers of UDP and IP.", func(s *snapshot) uint64 { return s.link.UDP.SealedInBytes }),
@@ -98,6 +112,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	s := &snapshot{relay: c.relay, link: c.relay.endpoint.Stats()}
 	rooms := c.relay.rooms.Stats()
 	s.rooms.rooms, s.rooms.members, s.rooms.streams, s.keys = rooms.Rooms, rooms.Members, rooms.Streams, rooms.Keys
+	s.rooms.remote, s.peers = rooms.RemoteMembers, c.relay.federation.Totals()
 	c.relay.mu.Lock()
 	s.rooms.sessions = c.relay.sessions
 	c.relay.mu.Unlock()

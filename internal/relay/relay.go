@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/eventlog"
+	"github.com/wzp-voice/wzp/internal/federation"
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/internal/udp"
@@ -53,6 +55,7 @@ type Config struct {
 
 	Federation FederationConfig // relays to bridge rooms with
 	EventLog   string           // file of the event log; "" none
+	Data       string           // directory of what has to outlive the relay; "" none: then its clock must not go back
 }
 
 // withDefaults fills in what is 0.
@@ -81,17 +84,19 @@ func (c Config) withDefaults() Config {
 
 // Relay is a running server.
 type Relay struct {
-	config   Config
-	log      *slog.Logger
-	rooms    *room.Rooms
-	endpoint *link.Endpoint
-	admin    *admin // nil: none
-	site     *site  // nil: none
-	stats    counters
-	draining atomic.Bool
-	changed  chan *room.Member // in whose rooms somebody has joined or left
-	missed   atomic.Bool       // changed was full
-	soon     chan struct{}     // something waits for the next flush
+	config     Config
+	log        *slog.Logger
+	rooms      *room.Rooms
+	endpoint   *link.Endpoint
+	admin      *admin // nil: none
+	site       *site  // nil: none
+	federation *federation.Federation
+	events     *eventlog.Writer // nil: none
+	stats      counters
+	draining   atomic.Bool
+	changed    chan *room.Member // in whose rooms somebody has joined or left
+	missed     atomic.Bool       // changed was full
+	soon       chan struct{}     // something waits for the next flush
 
 	mu        sync.Mutex // guards what follows
 	sessions  int
@@ -139,10 +144,16 @@ func NewOn(mux *udp.Mux, config Config) (*Relay, error) {
 		r.admin.close()
 		return nil, errors.Join(err, mux.Close())
 	}
+	if err := r.bridge(); err != nil {
+		r.admin.close()
+		r.site.close()
+		return nil, errors.Join(err, mux.Close())
+	}
 	r.endpoint, err = link.NewEndpoint(mux, link.Config{
 		Identity:      config.Identity,
 		Version:       config.Version,
 		Accept:        (*acceptor)(r),
+		Peers:         r.federation.Acceptor(),
 		Web:           r.site.webConfig(),
 		Log:           config.Log,
 		MaxHandshakes: config.MaxHandshakes,
@@ -153,8 +164,10 @@ func NewOn(mux *udp.Mux, config Config) (*Relay, error) {
 	if err != nil {
 		r.admin.close()
 		r.site.close()
-		return nil, errors.Join(err, mux.Close())
+		return nil, errors.Join(err, r.events.Close(), mux.Close())
 	}
+	r.federation.Start(r.endpoint)
+	r.Reload(config.Federation)
 	r.site.start(r)
 	return r, nil
 }
@@ -185,8 +198,10 @@ func (r *Relay) Run(ctx context.Context) error {
 	wg.Go(func() { r.admin.serve() })
 	wg.Go(func() { r.site.serve() })
 	err := r.tellChanges(ctx)
+	r.draining.Store(true) // nobody joins any more
+	r.federation.Close()
 	r.drain()
-	err = errors.Join(err, r.endpoint.Close())
+	err = errors.Join(err, r.endpoint.Close(), r.events.Close())
 	r.site.close()
 	r.admin.close()
 	wg.Wait()
@@ -242,7 +257,6 @@ func (r *Relay) flushSoon() {
 
 // drain tells every client that the relay shuts down, and waits for them to acknowledge.
 func (r *Relay) drain() {
-	r.draining.Store(true)
 	sessions := r.endpoint.Sessions()
 	r.log.Info("shutting down", "sessions", len(sessions))
 	for _, s := range sessions {

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/wire"
@@ -122,6 +123,8 @@ func (r *acceptor) leave(s *session, code wire.CloseCode) {
 		r.stats.leaves.Add(1)
 		r.log.Info("left", "room", m.Room(), "member", m.ID.String(), "why", code.String())
 		(*Relay)(r).tell(m)
+		r.federation.Changed(m.Room())
+		r.logPresence(eventlog.MemberLeft, m)
 	}
 }
 
@@ -185,6 +188,8 @@ func (r *acceptor) enter(s *session, m *wire.Join, entry *wire.MemberEntry) (*ro
 	r.stats.joins.Add(1)
 	r.log.Info("joined", "room", m.Room, "member", member.ID.String(), "name", entry.Name, "fingerprint", entry.Identity.Fingerprint().String())
 	(*Relay)(r).tell(member)
+	r.federation.Changed(m.Room)
+	r.logPresence(eventlog.MemberJoined, member)
 	if s.Over() { // it ended meanwhile, and Ended may have seen no member
 		r.leave(s, wire.CloseLeft)
 	}
@@ -212,8 +217,11 @@ func (r *acceptor) Media(ls *link.Session, st *link.Stream, m *wire.Media, tx *l
 	}
 	st.Seen(m.CTR)
 	r.stats.mediaIn.Add(1)
-	sent, _ := st.Owner.(*room.Stream).Forward(m, tx, tx.Short, tx.Long, nil)
-	r.stats.mediaOut.Add(uint64(sent))
+	local, trunks := st.Owner.(*room.Stream).Forward(m, tx, tx.Short, tx.Long, nil)
+	r.stats.mediaOut.Add(uint64(local))
+	if r.events != nil {
+		r.logMedia(st, m, local, trunks)
+	}
 }
 
 // AliasAcked implements link.Handler.

@@ -1,0 +1,224 @@
+package federation
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/eventlog"
+	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/internal/room"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// Options say what a Federation is part of. All but Events are needed.
+type Options struct {
+	Identity *identity.Identity // the relay's
+	Boot     uint64             // rises with every start of the relay; below 2^62
+	Rooms    *room.Rooms
+	// Tell has the members of m's room told of a change, soon. It must not block.
+	Tell   func(m *room.Member)
+	Log    *slog.Logger
+	Events *eventlog.Writer // nil: none
+}
+
+// Config is what may change while the relay runs.
+type Config struct {
+	Peers    []Peer
+	IsGlobal func(room string) bool // whether a room is bridged
+}
+
+// Federation bridges a relay's rooms with those of its peers.
+type Federation struct {
+	self    *identity.Identity
+	rooms   *room.Rooms
+	tell    func(*room.Member)
+	log     *slog.Logger
+	packets *eventlog.Writer // nil: none
+	links   *links
+	dedups  *dedups
+	stats   counters
+	wake    chan struct{} // cap 1: something is dirty, or the table's next time has changed
+	cancel  context.CancelFunc
+	wg      sync.WaitGroup
+
+	// routes counts the changes of the table that media may depend on.
+	routes atomic.Uint64
+
+	mu       sync.Mutex // guards what follows; taken before a room's locks but telling, and never while media is handled
+	isGlobal func(string) bool
+	table    *table
+	partners map[wire.RelayID]*partner
+	bridged  map[wire.RoomHash]*bridged
+	dirty    map[string]struct{} // global rooms whose local members have changed
+	warned   map[string]time.Time
+}
+
+// partner is a peer whose link is up.
+type partner struct {
+	link   *peerLink
+	trunk  *trunk
+	egress *egress // the trunk as rooms see it
+	intake *intake
+	// waiting is since when messages wait for news of a member; guarded by Federation.mu.
+	waiting map[waitingKey]time.Time
+}
+
+// bridged is a room that peers share with us.
+type bridged struct {
+	name  string
+	homes map[wire.RelayID]*home
+	told  map[wire.MemberID]struct{} // those of our members who know what the homes are called
+}
+
+// home is another relay's part of a room.
+type home struct {
+	label   string
+	members map[wire.MemberID]*room.Member
+}
+
+// counters are the totals that are not a link's own.
+type counters struct {
+	egress, ingress, local, refused, roomNotFound atomic.Uint64 // egress: of links that are over
+	messages, messagesLost, problems              atomic.Uint64
+}
+
+// New makes a Federation without peers. Start it once there is an endpoint that has Acceptor in its configuration.
+func New(o Options) *Federation {
+	f := &Federation{
+		self:     o.Identity,
+		rooms:    o.Rooms,
+		tell:     o.Tell,
+		log:      o.Log,
+		packets:  o.Events,
+		dedups:   newDedups(time.Now()),
+		wake:     make(chan struct{}, 1),
+		isGlobal: func(string) bool { return false },
+		partners: make(map[wire.RelayID]*partner),
+		bridged:  make(map[wire.RoomHash]*bridged),
+		dirty:    make(map[string]struct{}),
+		warned:   make(map[string]time.Time),
+	}
+	f.table = newTable(o.Identity, o.Boot, f.isGlobal, tableLimits{}, (*actions)(f))
+	f.links = newLinks(o.Log, (*events)(f))
+	return f
+}
+
+// Acceptor is what the endpoint asks about peers that connect.
+func (f *Federation) Acceptor() link.PeerAcceptor { return f.links }
+
+// Start begins to dial peers, over ep.
+func (f *Federation) Start(ep *link.Endpoint) {
+	ctx, cancel := context.WithCancel(context.Background())
+	f.cancel = cancel
+	f.links.start(ep, f.self)
+	f.wg.Go(func() { f.run(ctx) })
+}
+
+// Close ends all links and waits for everything. The endpoint must still be open.
+func (f *Federation) Close() {
+	f.links.close()
+	f.cancel()
+	f.wg.Wait()
+}
+
+// Configure takes a new configuration. Links with peers that stay are not touched.
+func (f *Federation) Configure(c Config) {
+	f.mu.Lock()
+	f.isGlobal = c.IsGlobal
+	f.table.reconfigure(c.IsGlobal, time.Now())
+	for _, name := range f.rooms.Names() {
+		f.dirty[name] = struct{}{}
+	}
+	f.mu.Unlock()
+	f.links.configure(c.Peers)
+	f.stir()
+}
+
+// Changed says that a local member has joined a room or left it.
+func (f *Federation) Changed(name string) {
+	f.mu.Lock()
+	global := f.isGlobal(name)
+	if global {
+		f.dirty[name] = struct{}{}
+	}
+	f.mu.Unlock()
+	if global {
+		f.stir()
+	}
+}
+
+// stir has run look again.
+func (f *Federation) stir() {
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run announces what changes here, and does what the table has to do by time alone.
+func (f *Federation) run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.wake:
+		case <-timer.C:
+		}
+		if next := f.work(time.Now()); !next.IsZero() {
+			timer.Reset(max(time.Until(next), 10*time.Millisecond))
+		}
+	}
+}
+
+// work brings the table up to date and returns when it has something to do next; zero: never, by time alone.
+func (f *Federation) work(now time.Time) (next time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for name := range f.dirty {
+		f.table.local(name, f.localEntries(name), now)
+		f.forgetEmpty(wire.HashRoom(name))
+	}
+	clear(f.dirty)
+	f.routes.Add(1)
+	return f.table.tick(now)
+}
+
+// localEntries returns the entries of our members of a room, none if it is not global. The caller holds f.mu.
+func (f *Federation) localEntries(name string) [][]byte {
+	if !f.isGlobal(name) {
+		return nil
+	}
+	members := f.rooms.Local(name)
+	if len(members) > 0 {
+		f.nameAll(f.bridgedRoom(name), members)
+	}
+	entries := make([][]byte, len(members))
+	for i, m := range members {
+		entries[i] = m.Entry
+	}
+	return entries
+}
+
+// bridgedRoom returns the bridged room of a name. The caller holds f.mu.
+func (f *Federation) bridgedRoom(name string) *bridged {
+	hash := wire.HashRoom(name)
+	b := f.bridged[hash]
+	if b == nil {
+		b = &bridged{name: name, homes: make(map[wire.RelayID]*home)}
+		f.bridged[hash] = b
+	}
+	return b
+}
+
+// forgetEmpty forgets a room in which nobody is any more. The caller holds f.mu.
+func (f *Federation) forgetEmpty(hash wire.RoomHash) {
+	if b := f.bridged[hash]; b != nil && len(b.homes) == 0 && len(f.rooms.Local(b.name)) == 0 {
+		delete(f.bridged, hash)
+	}
+}

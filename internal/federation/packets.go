@@ -1,0 +1,68 @@
+package federation
+
+import (
+	"github.com/wzp-voice/wzp/internal/eventlog"
+	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/internal/room"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// What becomes of packets with media, in the event log. Without one, all of this is a comparison with nil.
+
+// packet returns the event of a kind about a packet.
+func packet(kind eventlog.Kind, hash wire.RoomHash, kid wire.KID, ctr uint64) eventlog.Event {
+	return eventlog.Event{Kind: kind, RoomHash: hash, Src: kid.Member(), Stream: kid.Stream(), Epoch: kid.Epoch(), Seq: ctr}
+}
+
+// egress is the trunk of a link as a room sees it.
+type egress struct {
+	trunk  *trunk
+	events *eventlog.Writer
+	peer   wire.RelayID
+}
+
+var _ room.Trunk = (*egress)(nil)
+
+// SendStream implements room.Trunk.
+func (e *egress) SendStream(tx room.Tx, st *room.Stream, m *wire.Media) {
+	if e.events != nil {
+		event := packet(eventlog.FederationEgress, st.Room(), st.KID(), m.CTR)
+		event.Peer, event.Len = e.peer, len(m.Ciphertext)
+		e.events.Log(event)
+	}
+	e.trunk.SendStream(tx, st, m)
+}
+
+// logIngress notes that a packet came over a link, and why it is dropped if it is.
+func (f *Federation) logIngress(l *peerLink, st *link.Stream, m *wire.Media, v mediaVerdict) {
+	if f.packets == nil {
+		return
+	}
+	event := packet(eventlog.FederationIngress, st.Room, st.KID, m.CTR)
+	event.Peer, event.Len = l.id, len(m.Ciphertext)
+	f.packets.Log(event)
+	switch v {
+	case verdictForward:
+		return
+	case verdictLimited:
+		event.Kind = eventlog.RateLimitDrop
+	default:
+		event.Kind = eventlog.DedupDrop
+	}
+	event.Reason = v.String()
+	f.packets.Log(event)
+}
+
+// logForward notes where a packet that came over a link went.
+func (f *Federation) logForward(st *link.Stream, ctr uint64, local, trunks int) {
+	if f.packets == nil {
+		return
+	}
+	event := packet(eventlog.Forward, st.Room, st.KID, ctr)
+	event.ToCount = local + trunks
+	f.packets.Log(event)
+	if local > 0 {
+		event.Kind, event.ToCount = eventlog.LocalDeliver, local
+		f.packets.Log(event)
+	}
+}
