@@ -110,14 +110,6 @@ func HashRoom(name string) (h [8]byte) {
 	return h
 }
 
-// room returns the hash of the event's room; zero: none is named.
-func (e *Event) room() [8]byte {
-	if e.Room != "" {
-		return HashRoom(e.Room)
-	}
-	return e.RoomHash
-}
-
 // peerText is a relay's id in groups, as fingerprints are shown.
 func peerText(p PeerID) string { return string(appendPeer(nil, p)) }
 
