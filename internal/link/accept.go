@@ -197,6 +197,7 @@ func (ep *Endpoint) attach(conn *quic.Conn, hello *wire.Hello, peer bool, keys *
 	a := &attachment{session: s, local: ep.reserve(), remote: hello.ConnID, conn: conn}
 	a.reset = ep.resetKey.Token(uint32(a.local))
 	if !s.install(a, keys, udp.Path{Peer: remote}, now) {
+		ep.forget(s, nil) // it may have ended before it was in the tables
 		return nil, &wire.Refused{Code: wire.CodeShuttingDown}
 	}
 	return a, nil

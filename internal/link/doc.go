@@ -23,12 +23,20 @@
 //	                                                v                                |
 //	                                             Session                   send.go: a route to a browser
 //
+// Relays dial each other, too: a peer link is a session like any other, but that both sides show certificates,
+// nobody joins anything, and a packet carries what several people say (docs/protocol.md, section 9):
+//
+//	Client of the one relay                                   Endpoint of the other
+//	ClientConfig.Peer ── mutual TLS, server name _federation ── peer.go: PeerAcceptor.CheckPeer, AcceptPeer
+//	                  ── tagged media: Session.SendPacket ────> receive.go: Handler.Bind, Media
+//	                  <──────────────────────────────────────
+//
 // A session outlives its QUIC connections: whoever has its 128-bit id and its identity's key attaches
 // again with a new connection, and media goes on meanwhile (docs/protocol.md, section 6). The
 // files without I/O are pure and tested in virtual time: urgent.go, pace.go (how fast urgent messages
-// leave), meter.go, path.go (roaming), receive_stats.go and send_stats.go (reports), web_queue.go and
+// leave, of clients and of peers), meter.go, path.go (roaming), receive_stats.go and send_stats.go (reports), web_queue.go and
 // web_certificate.go (what browsers are shown).
 //
-// What the frames are for, who may join which room and whom to send what lives above, in internal/relay
-// and the root package; end-to-end encryption is not known here: a ciphertext is bytes.
+// What the frames are for, who may join which room, which relays are peers and whom to send what lives above, in
+// internal/relay, internal/federation and the root package; end-to-end encryption is not known here: a ciphertext is bytes.
 package link

@@ -47,7 +47,9 @@ type PeerAcceptor interface {
 	// sent a packet from where one of ours went, so it is no forged address.
 	CheckPeer(key identity.PublicKey, remote netip.AddrPort) error
 	// AcceptPeer decides about a new session whose certificate and Hello have proved the same key, and returns what
-	// handles it; a non-nil *wire.Refused refuses it. s sends nothing before AcceptPeer has returned.
+	// handles it; a non-nil *wire.Refused refuses it. What is given to s to send waits until AcceptPeer has returned.
+	// As with clients, the Handler gets wire.UrgentLeave when the dialler leaves, and ends s. Calls come one at a
+	// time, and one for each session, however many connections it has.
 	AcceptPeer(s *Session) (Handler, *wire.Refused)
 	// PeerEnded says that a session that AcceptPeer took is over. It is called once; methods of its Handler may
 	// still be running.

@@ -19,6 +19,8 @@ var errUnknownPeer = errors.New("not among the peers")
 type gate struct {
 	trunkSide
 	refuse atomic.Pointer[wire.Refused] // what a session is answered with, if not nil
+	// onAccept is called before AcceptPeer returns; or nil.
+	onAccept func(s *Session)
 
 	gmu    sync.Mutex // guards what follows
 	known  map[identity.PublicKey]bool
@@ -56,8 +58,11 @@ func (g *gate) AcceptPeer(s *Session) (Handler, *wire.Refused) {
 		return nil, refused
 	}
 	g.gmu.Lock()
-	defer g.gmu.Unlock()
 	g.opened = append(g.opened, s)
+	g.gmu.Unlock()
+	if g.onAccept != nil {
+		g.onAccept(s)
+	}
 	return &g.trunkSide, nil
 }
 

@@ -2,6 +2,7 @@ package link
 
 import (
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -145,6 +146,57 @@ func TestAcceptorRefusesPeer(t *testing.T) {
 			l.t.Errorf("%d ends, %d sessions", len(over), len(l.relay.Sessions()))
 		}
 	})
+}
+
+// TestPeerEndsWhileItIsAccepted has the acceptor change its mind.
+func TestPeerEndsWhileItIsAccepted(t *testing.T) {
+	peerLab(t, trunkProfile, func(l *lab, g *gate) {
+		g.onAccept = func(s *Session) { s.End(wire.CloseReplaced) }
+		o := l.otherRelay()
+		if err := o.dial(5 * time.Second); err == nil {
+			l.t.Error("a link is up")
+		}
+		opened, over := g.links()
+		if len(opened) == 0 || len(over) != len(opened) || len(l.relay.Sessions()) != 0 || idsOf(l.relay) != 0 {
+			l.t.Errorf("%d links, %d have ended, %d sessions, %d connection ids", len(opened), len(over), len(l.relay.Sessions()), idsOf(l.relay))
+		}
+	})
+}
+
+// TestPeerIsToldFromTheFirst gives a link something to say before it can.
+func TestPeerIsToldFromTheFirst(t *testing.T) {
+	peerLab(t, trunkProfile, func(l *lab, g *gate) {
+		g.onAccept = func(s *Session) { s.SendUrgent(wire.UrgentFederationRoom, []byte("news")) }
+		o, start := l.otherRelay(), time.Now()
+		if err := o.dial(5 * time.Second); err != nil {
+			l.t.Fatal(err)
+		}
+		l.eventually("the news", time.Second, func() bool { return len(o.side.ears.messages()) == 1 })
+		if took := time.Since(start); took > 300*time.Millisecond {
+			l.t.Errorf("it took %v", took)
+		}
+	})
+}
+
+// TestPeerConnectionsAtOnce has several connections of one session come at the same time: they are one link.
+func TestPeerConnectionsAtOnce(t *testing.T) {
+	g := newGate()
+	g.onAccept = func(*Session) { time.Sleep(10 * time.Millisecond) }
+	relay := newSide(t, false)
+	relay.ep.config.Peers = g
+	hello := &wire.Hello{Session: [16]byte{9}, Identity: newIdentity(150).Public()}
+	var wg sync.WaitGroup
+	for range 5 {
+		wg.Go(func() {
+			if s, err := relay.ep.sessionFor(hello, relayAddr.Addr(), true); err != nil || !s.Peer() {
+				t.Error(s, err)
+			}
+		})
+	}
+	wg.Wait()
+	if opened, over := g.links(); len(opened) != 1 || len(over) != 0 {
+		t.Errorf("%d links, %d have ended", len(opened), len(over))
+	}
 }
 
 func TestPeerEndsOnce(t *testing.T) {

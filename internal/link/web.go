@@ -254,6 +254,7 @@ func (w *webConn) hello() (*attachment, error) {
 	}
 	a := &attachment{session: s, web: w, conn: w}
 	if !s.installWeb(a, now) {
+		w.ep.forget(s, nil) // it may have ended before it was in the tables
 		return nil, &wire.Refused{Code: wire.CodeShuttingDown}
 	}
 	w.ep.stats.webAttached.Add(1)
