@@ -102,7 +102,7 @@ func New(o Options) *Federation {
 		dirty:    make(map[string]struct{}),
 		warned:   make(map[string]time.Time),
 	}
-	f.table = newTable(o.Identity, o.Boot, f.isGlobal, tableLimits{}, (*actions)(f))
+	f.table = newTable(o.Identity, o.Boot, f.isGlobal, defaultTableLimits(), (*actions)(f))
 	f.links = newLinks(o.Log, (*events)(f))
 	return f
 }
