@@ -72,6 +72,13 @@ type bridged struct {
 	name  string
 	homes map[wire.RelayID]*home
 	told  map[wire.MemberID]struct{} // those of our members who know what the homes are called
+	ours  map[wire.MemberID]ourMember
+}
+
+// ourMember is a member of this relay as it is announced.
+type ourMember struct {
+	entry []byte
+	left  time.Time // zero: it is here
 }
 
 // home is another relay's part of a room.
@@ -181,28 +188,60 @@ func (f *Federation) work(now time.Time) (next time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for name := range f.dirty {
-		f.table.local(name, f.localEntries(name), now)
-		f.forgetEmpty(wire.HashRoom(name))
+		entries, again := f.localEntries(name, now)
+		f.table.local(name, entries, now)
+		if again.IsZero() {
+			delete(f.dirty, name)
+			f.forgetEmpty(wire.HashRoom(name))
+		} else if next.IsZero() || again.Before(next) {
+			next = again
+		}
 	}
-	clear(f.dirty)
 	f.routes.Add(1)
-	return f.table.tick(now)
+	if due := f.table.tick(now); next.IsZero() || !due.IsZero() && due.Before(next) {
+		next = due
+	}
+	return next
 }
 
-// localEntries returns the entries of our members of a room, none if it is not global. The caller holds f.mu.
-func (f *Federation) localEntries(name string) [][]byte {
-	if !f.isGlobal(name) {
-		return nil
-	}
+// lastWord is how long after a member has left its leave is announced: news travel as fast as media, and what it said
+// last would come after its leave, and be dropped.
+const lastWord = 250 * time.Millisecond
+
+// localEntries returns the entries of our members of a room, none if it is not global, and when to ask again, if
+// some have just left. The caller holds f.mu.
+func (f *Federation) localEntries(name string, now time.Time) (entries [][]byte, again time.Time) {
 	members := f.rooms.Local(name)
-	if len(members) > 0 {
-		f.nameAll(f.bridgedRoom(name), members)
+	b := f.bridged[wire.HashRoom(name)]
+	if !f.isGlobal(name) || b == nil && len(members) == 0 {
+		return nil, time.Time{}
 	}
-	entries := make([][]byte, len(members))
-	for i, m := range members {
-		entries[i] = m.Entry
+	if b == nil {
+		b = f.bridgedRoom(name)
 	}
-	return entries
+	f.nameAll(b, members)
+	before := b.ours
+	b.ours = make(map[wire.MemberID]ourMember, len(members))
+	for _, m := range members {
+		b.ours[m.ID] = ourMember{entry: m.Entry}
+		entries = append(entries, m.Entry)
+	}
+	for id, m := range before {
+		if _, here := b.ours[id]; here {
+			continue
+		}
+		if m.left.IsZero() {
+			m.left = now
+		}
+		if due := m.left.Add(lastWord); now.Before(due) {
+			b.ours[id] = m
+			entries = append(entries, m.entry)
+			if again.IsZero() || due.Before(again) {
+				again = due
+			}
+		}
+	}
+	return entries, again
 }
 
 // bridgedRoom returns the bridged room of a name. The caller holds f.mu.
@@ -218,7 +257,7 @@ func (f *Federation) bridgedRoom(name string) *bridged {
 
 // forgetEmpty forgets a room in which nobody is any more. The caller holds f.mu.
 func (f *Federation) forgetEmpty(hash wire.RoomHash) {
-	if b := f.bridged[hash]; b != nil && len(b.homes) == 0 && len(f.rooms.Local(b.name)) == 0 {
+	if b := f.bridged[hash]; b != nil && len(b.homes) == 0 && len(b.ours) == 0 {
 		delete(f.bridged, hash)
 	}
 }
