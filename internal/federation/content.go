@@ -156,7 +156,7 @@ func signedList(r *wire.RoomRecord, list []participant) bool {
 func (t *table) learn(pt *part, q *neighbour, m *wire.FederationRoom, now time.Time) {
 	v := versionOf(&m.Record)
 	switch {
-	case !pt.content.version.less(v):
+	case !pt.content.version.less(v), !pt.bad.less(v):
 	case m.Record.Members == 0:
 		t.end(pt, q, &m.Record, now)
 	default:
@@ -280,7 +280,7 @@ func (t *table) admit(pt *part, from *neighbour, v version, list []participant, 
 		default:
 			continue
 		}
-		pt.bad = pt.bad.max(v)
+		t.rejectContent(pt, v, now)
 		return false
 	}
 	for i := range list {
@@ -292,6 +292,12 @@ func (t *table) admit(pt *part, from *neighbour, v version, list []participant, 
 		}
 	}
 	return true
+}
+
+// rejectContent is for a version that the home signed and that is not taken, now or later. What was before is not true any more.
+func (t *table) rejectContent(pt *part, v version, now time.Time) {
+	pt.bad, pt.highest, pt.floor = pt.bad.max(v), pt.highest.max(v), pt.floor.max(v)
+	t.holdContent(pt, content{since: now})
 }
 
 // setContent makes a verified list that of the part, and tells everybody.

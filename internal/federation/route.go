@@ -42,6 +42,10 @@ func (t *table) roomMessage(q *neighbour, m *wire.FederationRoom, now time.Time)
 		t.staleMessage(q, key, m, newer, now)
 		return
 	}
+	if int64(m.Record.Members) > int64(t.limits.participants) {
+		t.tooMany(q, pt, &m.Record, now)
+		return
+	}
 	if r := t.checkRecord(q, pt, a, m); r != nil {
 		t.refuse(q.id, r)
 		return
@@ -89,12 +93,20 @@ func (t *table) checkPath(q *neighbour, key partKey, m *wire.FederationRoom) *re
 	return nil
 }
 
+// tooMany is for a version with more participants than are taken. Nobody is shown then: whoever left would stay.
+func (t *table) tooMany(q *neighbour, pt *part, r *wire.RoomRecord, now time.Time) {
+	t.refuse(q.id, refusedMany)
+	v := versionOf(r)
+	if pt == nil || !pt.content.version.less(v) || !pt.bad.less(v) || t.authentic(pt, r) != nil {
+		return
+	}
+	t.rejectContent(pt, v, now)
+	t.update(pt, now)
+}
+
 // checkRecord checks limits and, last, the signature.
 func (t *table) checkRecord(q *neighbour, pt *part, a *adjacency, m *wire.FederationRoom) *refusal {
-	switch {
-	case int64(m.Record.Members) > int64(t.limits.participants):
-		return refusedMany
-	case (a == nil || a.route == nil) && q.routes >= t.limits.parts:
+	if (a == nil || a.route == nil) && q.routes >= t.limits.parts {
 		return refusedParts
 	}
 	return t.authentic(pt, &m.Record)

@@ -56,6 +56,8 @@ type table struct {
 	participants int // in foreign parts
 	pending      int // news that wait, in all parts
 	assembling   int // places in lists that are being fetched
+
+	verified uint64 // signatures of records that were checked
 }
 
 // partKey names one relay's part of one room.

@@ -30,9 +30,11 @@ type tableNet struct {
 
 // tableLink is a link between two nodes, the lower one first.
 type tableLink struct {
-	ends  [2]*tableNode
-	epoch int // of the link: messages of another one are lost
-	up    bool
+	ends    [2]*tableNode
+	epoch   int // of the link: messages of another one are lost
+	up      bool
+	suspect bool // by both ends, sooner or later
+	dead    bool // nothing gets through
 }
 
 // tableNode is one relay: a table, and what its effects told.
@@ -48,6 +50,8 @@ type tableNode struct {
 	labels   map[tableView]string
 	trunked  map[tableTrunk][]wire.RelayID
 	problems []string
+	joins    int // how often effects.participants told that somebody joined or left
+	leaves   int
 }
 
 type tableView struct {
@@ -169,7 +173,7 @@ func (net *tableNet) link(i, j int) *tableLink {
 // connect brings a link up; each end hears of it when it does.
 func (net *tableNet) connect(i, j int) {
 	l := net.link(i, j)
-	l.up = true
+	l.up, l.suspect = true, false
 	l.epoch++
 	epoch := l.epoch
 	for k, n := range l.ends {
@@ -204,11 +208,16 @@ func (net *tableNet) cut(i, j int) {
 
 // suspect lets both ends of a link suspect it, or not any more.
 func (net *tableNet) suspect(i, j int, suspect bool) {
-	for k, n := range net.link(i, j).ends {
-		other := net.link(i, j).ends[1-k]
+	l := net.link(i, j)
+	l.suspect = suspect
+	epoch := l.epoch
+	for k, n := range l.ends {
+		other := l.ends[1-k]
 		net.after(net.random(net.delay), func() {
-			n.table.suspect(other.id, suspect, net.now)
-			n.ticked()
+			if l.epoch == epoch {
+				n.table.suspect(other.id, l.suspect, net.now)
+				n.ticked()
+			}
 		})
 	}
 }
@@ -244,7 +253,7 @@ func (n *tableNode) send(p wire.RelayID, kind wire.UrgentKind, body []byte) {
 		if l.epoch != epoch {
 			return
 		}
-		if to.epochs[n.id] != epoch || !to.table.urgent(n.id, kind, bytes.Clone(body), net.now) {
+		if l.dead || to.epochs[n.id] != epoch || !to.table.urgent(n.id, kind, bytes.Clone(body), net.now) {
 			net.after(100*time.Millisecond, deliver)
 			return
 		}
@@ -260,6 +269,7 @@ func (n *tableNode) participants(home identity.PublicKey, label string, room str
 		view = map[wire.MemberID][]byte{}
 		n.views[key] = view
 	}
+	n.joins, n.leaves = n.joins+len(joined), n.leaves+len(left)
 	for _, id := range left {
 		if view[id] == nil {
 			n.net.t.Errorf("somebody left who was not there")
