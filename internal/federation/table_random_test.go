@@ -63,7 +63,7 @@ func (net *tableNet) randomStep(links [][2]int, suspects map[[2]int]bool) {
 // TestRandomNets does random things to random networks and looks, whenever all is quiet, whether every table agrees with
 // the truth.
 func TestRandomNets(t *testing.T) {
-	seeds := 60
+	seeds := 24
 	if testing.Short() {
 		seeds = 10
 	}
