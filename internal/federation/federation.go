@@ -63,6 +63,7 @@ type partner struct {
 	trunk  *trunk
 	egress *egress // the trunk as rooms see it
 	intake *intake
+	early  early
 	// waiting is since when messages wait for news of a member; guarded by Federation.mu.
 	waiting map[waitingKey]time.Time
 }
@@ -177,7 +178,9 @@ func (f *Federation) run(ctx context.Context) {
 		case <-f.wake:
 		case <-timer.C:
 		}
-		if next := f.work(time.Now()); !next.IsZero() {
+		next := f.work(time.Now())
+		f.releaseEarly(time.Now())
+		if !next.IsZero() {
 			timer.Reset(max(time.Until(next), 10*time.Millisecond))
 		}
 	}

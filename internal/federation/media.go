@@ -1,6 +1,7 @@
 package federation
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -89,95 +90,146 @@ func (e *events) aliasAcked(l *peerLink, pair wire.AliasPair) {
 	l.owner.(*partner).trunk.aliasAcked(pair)
 }
 
-// incoming is a stream of media that comes over a link: the Owner of its link.Stream.
-type incoming struct {
-	*inbound
-	home wire.RelayID
-	room wire.RoomHash
-	name string // of the room
-
-	// checked is what parent was last asked: the count of Federation.routes, then the time (Unix, ns) until which the
-	// answer holds. An answer of no is not kept.
-	checked atomic.Pointer[checked]
-}
-
-type checked struct {
-	routes uint64
-	until  time.Time
-}
-
-// checkedFor is for how long an answer about a path is kept: that of a path that is not used any more holds for 2 s.
-const checkedFor = 500 * time.Millisecond
-
-// bind implements linkEvents: who talks has to be a member of the room, of a relay that this peer is the way to.
+// bind implements linkEvents: who talks has to be a member of the room, of a relay that this peer is the way to. Who
+// was not announced yet may be soon, for media does not wait for news: what it says is kept for a moment.
 func (e *events) bind(l *peerLink, m *wire.Media) *link.Stream {
-	f := (*Federation)(e)
-	now := time.Now()
-	f.mu.Lock()
-	b := f.bridged[m.Room]
-	if b == nil {
-		f.mu.Unlock()
-		f.stats.roomNotFound.Add(1)
-		f.packets.Log(eventlog.Event{Kind: eventlog.RoomNotFound, Peer: l.id, RoomHash: m.Room})
-		return nil
-	}
-	name := b.name
-	talker := f.rooms.Find(name, m.KID.Member())
-	ok := talker != nil && talker.Home() != (wire.RelayID{}) && f.table.parent(talker.Home(), m.Room, l.id, now)
-	f.mu.Unlock()
-	if !ok {
-		f.stats.refused.Add(1)
-		return nil
-	}
-	kid := m.KID
-	find := func(now time.Time) *room.Stream {
-		if talker := f.rooms.Find(name, kid.Member()); talker != nil {
-			return talker.Bind(kid, now)
+	f, n, now := (*Federation)(e), l.owner.(*partner), time.Now()
+	in := &incoming{federation: f, from: n, room: m.Room, kid: m.KID}
+	in.stream = &link.Stream{KID: m.KID, Room: m.Room, Owner: in}
+	switch f.locate(in, now) {
+	case located:
+	case notYet:
+		if n.early.add(in, now) {
+			break
 		}
-		return nil
-	}
-	in := newInbound(dedupKey{m.Room, kid}, l.owner.(*partner).intake, f.dedups, find, now)
-	if in == nil {
+		fallthrough
+	default:
 		f.stats.refused.Add(1)
 		return nil
 	}
-	return &link.Stream{KID: kid, Room: m.Room, Owner: &incoming{inbound: in, home: talker.Home(), room: m.Room, name: name}}
+	return in.stream
 }
 
 // media implements linkEvents: the hot path of federation.
-func (e *events) media(l *peerLink, st *link.Stream, m *wire.Media, tx *link.Tx) {
-	f := (*Federation)(e)
-	in, n, now := st.Owner.(*incoming), l.owner.(*partner), tx.Now()
-	if !f.mayCome(in, l.id, now) {
+func (e *events) media(_ *peerLink, st *link.Stream, m *wire.Media, tx *link.Tx) {
+	in := st.Owner.(*incoming)
+	if p := in.place.Load(); p != nil {
+		in.take(p, m, tx)
+		return
+	}
+	in.hold(m, tx)
+}
+
+// incoming is a stream of media that comes over a link: the Owner of its link.Stream.
+//
+//	frame ── the talker is known ──> may it come this way? ── inbound.take ── room.Stream.Forward
+//	  '───── not yet: held ──────────^ when it is
+type incoming struct {
+	federation *Federation
+	from       *partner
+	room       wire.RoomHash
+	kid        wire.KID
+	stream     *link.Stream
+	place      atomic.Pointer[place] // nil: the talker is not known yet
+
+	checked atomic.Pointer[checked] // the last time that the way was found to be the right one
+
+	mu    sync.Mutex // guards what follows; taken before Federation.mu
+	held  []heldFrame
+	tried time.Time // when the talker was last looked for
+}
+
+// place is where the frames of a stream go.
+type place struct {
+	*inbound
+	home wire.RelayID
+}
+
+// whereabouts is what there is to know of a talker.
+type whereabouts int
+
+const (
+	nowhere whereabouts = iota // it cannot talk over this link
+	notYet                     // it was not announced
+	located
+)
+
+// locate looks for the talker, and sets in.place if it is there.
+func (f *Federation) locate(in *incoming, now time.Time) whereabouts {
+	f.mu.Lock()
+	b := f.bridged[in.room]
+	if b == nil {
+		f.mu.Unlock()
+		f.stats.roomNotFound.Add(1)
+		f.packets.Log(eventlog.Event{Kind: eventlog.RoomNotFound, Peer: in.from.link.id, RoomHash: in.room})
+		return nowhere
+	}
+	name := b.name
+	talker := f.rooms.Find(name, in.kid.Member())
+	ok := talker != nil && talker.Home() != (wire.RelayID{}) && f.table.parent(talker.Home(), in.room, in.from.link.id, now)
+	f.mu.Unlock()
+	switch {
+	case talker == nil:
+		return notYet
+	case !ok:
+		return nowhere
+	}
+	ib := newInbound(dedupKey{in.room, in.kid}, in.from.intake, f.dedups, func(now time.Time) *room.Stream {
+		if talker := f.rooms.Find(name, in.kid.Member()); talker != nil {
+			return talker.Bind(in.kid, now)
+		}
+		return nil
+	}, now)
+	if ib == nil {
+		return nowhere
+	}
+	in.place.Store(&place{ib, talker.Home()})
+	return located
+}
+
+// take forwards a frame, unless it came before, by a wrong way, or is too much.
+func (in *incoming) take(p *place, m *wire.Media, tx *link.Tx) {
+	f, now := in.federation, tx.Now()
+	if !in.mayCome(p, now) {
 		f.stats.refused.Add(1)
 		return
 	}
-	v := in.take(m.CTR, now)
-	f.logIngress(l, st, m, v)
+	v := p.take(m.CTR, now)
+	f.logIngress(in, m, v)
 	if v != verdictForward {
 		return
 	}
-	st.Seen(m.CTR)
-	out := in.out(now)
+	in.stream.Seen(m.CTR)
+	out := p.out(now)
 	if out == nil {
 		f.stats.refused.Add(1)
 		return
 	}
 	f.stats.ingress.Add(1)
-	local, trunks := out.Forward(m, tx, tx.Short, tx.Long, n.egress)
+	local, trunks := out.Forward(m, tx, tx.Short, tx.Long, in.from.egress)
 	f.stats.local.Add(uint64(local))
-	f.logForward(st, m.CTR, local, trunks)
+	f.logForward(in, m.CTR, local, trunks)
 }
 
-// mayCome reports whether a stream may come over a link: whether that is the way from its home. It takes no lock while
-// no route changes.
-func (f *Federation) mayCome(in *incoming, from wire.RelayID, now time.Time) bool {
+// checked is an answer about a way.
+type checked struct {
+	routes uint64 // Federation.routes then
+	until  time.Time
+}
+
+// checkedFor is for how long such an answer is kept: a way that is not used any more is right for 2 s.
+const checkedFor = 500 * time.Millisecond
+
+// mayCome reports whether the stream may come over its link: whether that is the way from its home. It takes no lock
+// while no route changes.
+func (in *incoming) mayCome(p *place, now time.Time) bool {
+	f := in.federation
 	routes := f.routes.Load()
 	if c := in.checked.Load(); c != nil && c.routes == routes && now.Before(c.until) {
 		return true
 	}
 	f.mu.Lock()
-	ok := f.table.parent(in.home, in.room, from, now)
+	ok := f.table.parent(p.home, in.room, in.from.link.id, now)
 	f.mu.Unlock()
 	if ok {
 		in.checked.Store(&checked{routes, now.Add(checkedFor)})

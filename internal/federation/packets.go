@@ -2,7 +2,6 @@ package federation
 
 import (
 	"github.com/wzp-voice/wzp/internal/eventlog"
-	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/wire"
 )
@@ -34,12 +33,12 @@ func (e *egress) SendStream(tx room.Tx, st *room.Stream, m *wire.Media) {
 }
 
 // logIngress notes that a packet came over a link, and why it is dropped if it is.
-func (f *Federation) logIngress(l *peerLink, st *link.Stream, m *wire.Media, v mediaVerdict) {
+func (f *Federation) logIngress(in *incoming, m *wire.Media, v mediaVerdict) {
 	if f.packets == nil {
 		return
 	}
-	event := packet(eventlog.FederationIngress, st.Room, st.KID, m.CTR)
-	event.Peer, event.Len = l.id, len(m.Ciphertext)
+	event := packet(eventlog.FederationIngress, in.room, in.kid, m.CTR)
+	event.Peer, event.Len = in.from.link.id, len(m.Ciphertext)
 	f.packets.Log(event)
 	switch v {
 	case verdictForward:
@@ -54,11 +53,11 @@ func (f *Federation) logIngress(l *peerLink, st *link.Stream, m *wire.Media, v m
 }
 
 // logForward notes where a packet that came over a link went.
-func (f *Federation) logForward(st *link.Stream, ctr uint64, local, trunks int) {
+func (f *Federation) logForward(in *incoming, ctr uint64, local, trunks int) {
 	if f.packets == nil {
 		return
 	}
-	event := packet(eventlog.Forward, st.Room, st.KID, ctr)
+	event := packet(eventlog.Forward, in.room, in.kid, ctr)
 	event.ToCount = local + trunks
 	f.packets.Log(event)
 	if local > 0 {

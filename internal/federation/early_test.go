@@ -1,0 +1,31 @@
+package federation
+
+import (
+	"testing"
+	"time"
+)
+
+// TestEarlyIsBounded: a peer cannot have us keep streams without end, and those that are kept are let go after a while.
+func TestEarlyIsBounded(t *testing.T) {
+	var e early
+	now := time.Now()
+	first := new(incoming)
+	for i := range 2 * earlyMost {
+		in := new(incoming)
+		if i == 0 {
+			in = first
+		}
+		if got, want := e.add(in, now), i < earlyMost; got != want {
+			t.Fatalf("stream %d is kept: %t, want %t", i, got, want)
+		}
+	}
+	if !e.has(first, now.Add(earlyFor-1)) || e.has(first, now.Add(earlyFor)) || e.has(new(incoming), now) {
+		t.Error("a stream is not kept for as long as it should be")
+	}
+	if !e.add(new(incoming), now.Add(earlyFor)) {
+		t.Error("those whose time is up make no room")
+	}
+	if n := len(e.take()); n != 1 || len(e.take()) != 0 {
+		t.Errorf("%d streams were taken", n)
+	}
+}
