@@ -47,6 +47,16 @@ type benchMember struct {
 	client *link.Client
 }
 
+// benchRoomName is the room of the listeners and the talker.
+const benchRoomName = "bench"
+
+// startRelay runs a relay on a port of loopback, for more clients of one address than usual.
+func startRelay(ctx context.Context, dir string, args ...string) (*process, error) {
+	args = append([]string{"relay", "--listen", "127.0.0.1:0", "--admin", "", "--http", "", "--data", dir, "--log-json", "--log-level", "info",
+		"--hello-rate", "100000", "--max-per-address", "100000", "--max-members", "20000", "--media-rate", "100000"}, args...)
+	return startProcess(ctx, args...)
+}
+
 // relay measures a relay with so many listeners.
 func (c *benchRelayCmd) relay(ctx context.Context, listeners int, result *benchResult) error {
 	dir, err := os.MkdirTemp("", "wzp-bench")
@@ -54,8 +64,7 @@ func (c *benchRelayCmd) relay(ctx context.Context, listeners int, result *benchR
 		return err
 	}
 	defer os.RemoveAll(dir)
-	child, err := startProcess(ctx, "relay", "--listen", "127.0.0.1:0", "--admin", "", "--http", "", "--data", dir, "--log-json", "--log-level", "info",
-		"--hello-rate", "100000", "--max-per-address", "100000", "--max-members", "20000", "--media-rate", "100000")
+	child, err := startRelay(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -78,8 +87,7 @@ func (c *benchRelayCmd) talk(ctx context.Context, child *process, room *benchRoo
 	ciphertext := make([]byte, c.Size-benchOverhead)
 	ctr := uint64(0)
 	send := func() {
-		binary.BigEndian.PutUint64(ciphertext, uint64(time.Since(room.start)))
-		talker.client.Session().SendMediaNow(0, &wire.Media{KID: wire.MakeKID(talker.id, 0, 0), CTR: ctr, Ciphertext: ciphertext})
+		talker.say(ctr, ciphertext)
 		ctr++
 	}
 	// Until everybody has acknowledged the alias, packets are longer.
@@ -118,18 +126,11 @@ func (c *benchRelayCmd) talk(ctx context.Context, child *process, room *benchRoo
 // fill joins the listeners and a talker, and returns the memory in bytes that they cost the relay.
 func (r *benchRoom) fill(ctx context.Context, child *process, listeners int) (talker *benchMember, memory int64, err error) {
 	for range min(listeners, benchSockets) + 1 {
-		mux, err := udp.Listen("127.0.0.1:0", 1)
-		if err != nil {
+		if _, err := r.open(); err != nil {
 			return nil, 0, err
 		}
-		id := identity.NewSeed().Identity()
-		ep, err := link.NewEndpoint(mux, link.Config{Identity: id, Version: "wzp bench"})
-		if err != nil {
-			return nil, 0, err
-		}
-		r.endpoints = append(r.endpoints, benchEndpoint{ep, id})
 	}
-	if talker, err = r.join(ctx, r.endpoints[0]); err != nil {
+	if talker, err = r.join(ctx, r.endpoints[0], r.relay, benchRoomName); err != nil {
 		return nil, 0, err
 	}
 	before, err := child.resident()
@@ -142,7 +143,7 @@ func (r *benchRoom) fill(ctx context.Context, child *process, listeners int) (ta
 	for i := range listeners {
 		places <- struct{}{}
 		wg.Go(func() {
-			_, err := r.join(ctx, r.endpoints[1+i%(len(r.endpoints)-1)])
+			_, err := r.join(ctx, r.endpoints[1+i%(len(r.endpoints)-1)], r.relay, benchRoomName)
 			errs <- err
 			<-places
 		})
@@ -159,25 +160,47 @@ func (r *benchRoom) fill(ctx context.Context, child *process, listeners int) (ta
 	return talker, after - before, err
 }
 
-func (r *benchRoom) join(ctx context.Context, ep benchEndpoint) (*benchMember, error) {
+// open makes a socket with an identity of its own.
+func (r *benchRoom) open() (benchEndpoint, error) {
+	mux, err := udp.Listen("127.0.0.1:0", 1)
+	if err != nil {
+		return benchEndpoint{}, err
+	}
+	id := identity.NewSeed().Identity()
+	ep, err := link.NewEndpoint(mux, link.Config{Identity: id, Version: "wzp bench"})
+	if err != nil {
+		return benchEndpoint{}, err
+	}
+	r.endpoints = append(r.endpoints, benchEndpoint{ep, id})
+	return benchEndpoint{ep, id}, nil
+}
+
+// join makes a client of a relay, in a room.
+func (r *benchRoom) join(ctx context.Context, ep benchEndpoint, relay netip.AddrPort, room string) (*benchMember, error) {
 	m := &benchMember{room: r}
 	client, err := ep.Dial(ctx, link.ClientConfig{
-		Resolve:    func(context.Context) (netip.AddrPort, error) { return r.relay, nil },
+		Resolve:    func(context.Context) (netip.AddrPort, error) { return relay, nil },
 		CheckRelay: func(identity.PublicKey) error { return nil }, // our own child
-		Join: func(relay identity.PublicKey) (*wire.Join, error) {
-			e := wire.MemberEntry{Room: "bench", HomeRelay: relay}
+		Join: func(key identity.PublicKey) (*wire.Join, error) {
+			e := wire.MemberEntry{Room: room, HomeRelay: key}
 			rand.Read(e.Nonce[:])
 			entry, err := wire.SignEntry(ep.id, e)
 			m.id = wire.EntryID(entry)
-			return &wire.Join{Room: "bench", Entry: entry}, err
+			return &wire.Join{Room: room, Entry: entry}, err
 		},
 		Handler: m,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("a listener could not join: %w", err)
+		return nil, fmt.Errorf("a client could not join: %w", err)
 	}
 	m.client = client
 	return m, nil
+}
+
+// say sends a packet. It writes the time into ciphertext.
+func (m *benchMember) say(ctr uint64, ciphertext []byte) {
+	binary.BigEndian.PutUint64(ciphertext, uint64(time.Since(m.room.start)))
+	m.client.Session().SendMediaNow(0, &wire.Media{KID: wire.MakeKID(m.id, 0, 0), CTR: ctr, Ciphertext: ciphertext})
 }
 
 // close ends all clients at once; the relay is about to end anyway.

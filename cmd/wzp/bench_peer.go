@@ -1,0 +1,256 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/wzp-voice/wzp/identity"
+)
+
+const (
+	benchStreams = 20 // talkers, each alone with at most one listener in a room of its own
+	benchRounds  = 5  // of the three ways in turn, so that all see the machine in the same moods
+)
+
+// benchWay is one of the ways that are compared: what the packets of benchStreams talkers on the measured relay cost it.
+type benchWay struct {
+	benchRoom
+	name    string // the rooms' names begin with it; those of "peer" are bridged
+	talkers []*benchMember
+	ctr     uint64
+	sent    uint64
+	us      []float64 // CPU time a packet in each round
+}
+
+// benchPeerResult is what --peer prints. Times are medians of the rounds, in microseconds of the relay's CPU for each
+// packet of a talker. Net is without what receiving it costs.
+type benchPeerResult struct {
+	Streams     int     `json:"streams"`
+	Nobody      float64 `json:"nobody_us_per_packet"`
+	Separate    float64 `json:"separate_us_per_packet"`
+	Peer        float64 `json:"peer_us_per_packet"`
+	SeparateNet float64 `json:"separate_net_us_per_packet"`
+	PeerNet     float64 `json:"peer_net_us_per_packet"`
+	Ratio       float64 `json:"ratio"` // of the net times
+	TotalRatio  float64 `json:"total_ratio"`
+	SeparateP99 float64 `json:"separate_p99_ms"`
+	PeerP99     float64 `json:"peer_p99_ms"` // over both relays
+	Lost        uint64  `json:"lost"`
+	Forwarded   uint64  `json:"forwarded"`
+}
+
+// comparePeer measures one relay in three ways: its 20 talkers are heard by nobody, by a listener each with a session of
+// its own, or by listeners on another relay, to which all packets go over one link.
+//
+//	nobody    20 talkers ──> relay
+//	separate  20 talkers ──> relay ──> 20 listeners
+//	peer      20 talkers ──> relay ──> other relay ──> 20 listeners
+func (c *benchRelayCmd) comparePeer(ctx context.Context) error {
+	dir, err := os.MkdirTemp("", "wzp-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	measured, other, err := startBridged(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer measured.stop()
+	defer other.stop()
+	ways := []*benchWay{{name: "nobody"}, {name: "separate"}, {name: "peer"}}
+	for i, at := range []*process{nil, measured, other} {
+		defer ways[i].close()
+		if err := ways[i].fill(ctx, measured, at); err != nil {
+			return err
+		}
+	}
+	if err := c.warm(ctx, ways); err != nil {
+		return err
+	}
+	for range benchRounds {
+		for _, w := range ways {
+			if err := c.round(ctx, measured, w); err != nil {
+				return err
+			}
+		}
+	}
+	return c.printPeer(ways)
+}
+
+// startBridged runs the relay that is measured and another one, which dials it.
+func startBridged(ctx context.Context, dir string) (measured, other *process, err error) {
+	var started []*process
+	var fingerprints []identity.Fingerprint
+	for _, name := range []string{"measured", "other"} {
+		seed, err := identity.LoadOrCreate(filepath.Join(dir, name, "identity"))
+		if err != nil {
+			return nil, nil, err
+		}
+		fingerprints = append(fingerprints, seed.Identity().Fingerprint())
+	}
+	const rooms = "[[global_rooms]]\nname = 'peer-*'\n"
+	for i, name := range []string{"measured", "other"} {
+		config := fmt.Sprintf("[[trusted]]\nfingerprint = '%v'\n", fingerprints[1])
+		if i > 0 {
+			config = fmt.Sprintf("[[peers]]\nurl = '%s'\nfingerprint = '%v'\n", started[0].addr, fingerprints[0])
+		}
+		file := filepath.Join(dir, name, "wzp.toml")
+		if err = os.WriteFile(file, []byte(config+rooms), 0o600); err != nil {
+			break
+		}
+		var p *process
+		if p, err = startRelay(ctx, filepath.Dir(file), "--config", file); err != nil {
+			break
+		}
+		started = append(started, p)
+	}
+	if err != nil {
+		for _, p := range started {
+			p.stop()
+		}
+		return nil, nil, err
+	}
+	return started[0], started[1], nil
+}
+
+// fill joins the talkers, and a listener for each unless at is nil. Each has a socket of its own, as people have.
+func (w *benchWay) fill(ctx context.Context, measured, at *process) error {
+	w.start = time.Now()
+	join := func(to *process, room string) (*benchMember, error) {
+		addr, err := netip.ParseAddrPort(to.addr)
+		if err != nil {
+			return nil, err
+		}
+		ep, err := w.open()
+		if err != nil {
+			return nil, err
+		}
+		return w.join(ctx, ep, addr, room)
+	}
+	for i := range benchStreams {
+		room := fmt.Sprintf("%s-%d", w.name, i)
+		talker, err := join(measured, room)
+		if err != nil {
+			return err
+		}
+		w.talkers = append(w.talkers, talker)
+		if at == nil {
+			continue
+		}
+		if _, err := join(at, room); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// warm lets all talk until everything arrives: the relays have to find each other, and until aliases are acknowledged
+// packets are longer.
+func (c *benchRelayCmd) warm(ctx context.Context, ways []*benchWay) error {
+	for _, w := range ways {
+		for tries := 0; ; tries++ {
+			before := w.received.Load()
+			sent, err := c.talkAll(ctx, w, time.Second)
+			if err != nil {
+				return err
+			}
+			if w.name == "nobody" || w.received.Load()-before == sent {
+				break
+			}
+			if tries == 20 {
+				return fmt.Errorf("packets do not arrive by the way %q: the machine is too busy, or the relays do not reach each other", w.name)
+			}
+		}
+		w.received.Store(0)
+		w.mu.Lock()
+		w.latencies = nil
+		w.mu.Unlock()
+	}
+	return nil
+}
+
+// talkAll lets the talkers of a way talk for d, one after another, evenly spread. It returns how many packets they sent.
+func (c *benchRelayCmd) talkAll(ctx context.Context, w *benchWay, d time.Duration) (sent uint64, err error) {
+	w.counting.Store(true)
+	defer w.counting.Store(false)
+	ciphertext := make([]byte, c.Size-benchOverhead)
+	next := 0
+	err = pace(ctx, c.Rate*benchStreams, d, func() {
+		w.talkers[next].say(w.ctr, ciphertext)
+		sent++
+		if next++; next == benchStreams {
+			next = 0
+			w.ctr++
+		}
+	})
+	w.ctr++ // the next one may begin in the middle of the talkers
+	time.Sleep(200 * time.Millisecond)
+	return sent, err
+}
+
+// round measures one way once.
+func (c *benchRelayCmd) round(ctx context.Context, measured *process, w *benchWay) error {
+	before, err := measured.cpu()
+	if err != nil {
+		return err
+	}
+	sent, err := c.talkAll(ctx, w, c.For/benchRounds)
+	if err != nil {
+		return err
+	}
+	after, err := measured.cpu()
+	if err != nil {
+		return err
+	}
+	w.sent += sent
+	w.us = append(w.us, float64((after-before).Nanoseconds())/1000/float64(sent))
+	return nil
+}
+
+func (c *benchRelayCmd) printPeer(ways []*benchWay) error {
+	nobody, separate, peer := ways[0], ways[1], ways[2]
+	r := benchPeerResult{
+		Streams: benchStreams, Nobody: median(nobody.us), Separate: median(separate.us), Peer: median(peer.us),
+		SeparateP99: separate.p99(), PeerP99: peer.p99(),
+	}
+	r.SeparateNet, r.PeerNet = r.Separate-r.Nobody, r.Peer-r.Nobody
+	r.Ratio, r.TotalRatio = r.PeerNet/r.SeparateNet, r.Peer/r.Separate
+	for _, w := range ways[1:] {
+		got := w.received.Load()
+		r.Forwarded += got
+		r.Lost += w.sent - min(w.sent, got)
+	}
+	if c.JSON {
+		return json.NewEncoder(os.Stdout).Encode(r)
+	}
+	fmt.Printf("%d talkers, us of the relay's CPU for each of their packets:\n", r.Streams)
+	fmt.Printf("  heard by nobody                %6.2f\n", r.Nobody)
+	fmt.Printf("  by %d listeners               %6.2f, net %6.2f, p99 %.2f ms\n", r.Streams, r.Separate, r.SeparateNet, r.SeparateP99)
+	fmt.Printf("  over one link to another relay %6.2f, net %6.2f, p99 %.2f ms\n", r.Peer, r.PeerNet, r.PeerP99)
+	fmt.Printf("  the link costs %.2f of what the listeners cost (with receiving %.2f); %d of %d lost\n",
+		r.Ratio, r.TotalRatio, r.Lost, r.Lost+r.Forwarded)
+	return nil
+}
+
+// p99 returns the 99th percentile of the latencies so far, in ms; 0 without any.
+func (r *benchRoom) p99() float64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	slices.Sort(r.latencies)
+	if n := len(r.latencies); n > 0 {
+		return ms(r.latencies[n*99/100])
+	}
+	return 0
+}
+
+// median returns the value in the middle of an odd number of them.
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2]
+}
