@@ -64,12 +64,12 @@ func (t *table) announceTo(pt *part, q *neighbour, now time.Time) {
 		t.sendRoom(q, &wire.FederationRoom{Record: pt.content.record, Path: t.pathOf(pt)}, false)
 		a.out = nil
 	default:
-		t.announceChange(pt, q, a)
+		t.announceChange(pt, q, a, now)
 	}
 }
 
 // announceChange tells q the route, and the participants in the shortest way, unless it knows.
-func (t *table) announceChange(pt *part, q *neighbour, a *adjacency) {
+func (t *table) announceChange(pt *part, q *neighbour, a *adjacency, now time.Time) {
 	next := &announced{version: pt.content.version, members: pt.content.members}
 	if !pt.own {
 		next.way, next.label, next.shaky = pt.way.path, pt.way.label, pt.shaky
@@ -90,7 +90,9 @@ func (t *table) announceChange(pt *part, q *neighbour, a *adjacency) {
 	if m.Size() > wire.MaxUrgent {
 		m.Base, m.Left, m.Joined = 0, nil, nil // it asks for the list
 	}
-	a.out = next
+	if a.out = next; before == nil {
+		a.outSince = now
+	}
 	t.sendRoom(q, m, next.shaky)
 }
 

@@ -125,13 +125,15 @@ type neighbour struct {
 
 // adjacency is the state of one part on one link.
 type adjacency struct {
-	route       *route // by which the peer reaches the part; nil: it does not
-	routeSerial uint64 // of the newest message about the route
-	away        bool   // which took it back
-	wants       bool   // the peer wants the part's media from us
+	route       *route    // by which the peer reaches the part; nil: it does not
+	routeSerial uint64    // of the newest message about the route
+	away        bool      // which took it back
+	wants       bool      // the peer wants the part's media from us
+	wantAt      time.Time // when it last said whether it does
 	wantSerial  uint64
 
 	out      *announced // what the peer was told; nil: nothing, or that we do not reach it
+	outSince time.Time  // since when it is told
 	asked    bool       // we want its media from the peer
 	unwantAt time.Time  // when we stop
 
@@ -254,7 +256,7 @@ func (t *table) update(pt *part, now time.Time) {
 	t.show(pt, now)
 	t.announce(pt, now)
 	t.updateWants(pt, now)
-	t.updateTrunks(pt)
+	t.updateTrunks(pt, now)
 	t.plan(pt, now)
 }
 

@@ -88,8 +88,19 @@ func (net *tableNet) checkState(i int, n *tableNode) {
 			net.t.Errorf("relay %d: something is under way for a part: %d news", i, len(pt.pending))
 		}
 	}
-	if t.participants != total || t.pending != 0 || t.assembling != 0 || len(t.due) != 0 {
-		net.t.Errorf("relay %d: counts %d of %d participants, %d news, %d places, %d due", i, t.participants, total, t.pending, t.assembling, len(t.due))
+	due := 0
+	for _, pt := range t.due {
+		waits := pt.best == nil && pt.lingering(net.now)
+		for _, q := range t.order {
+			a := q.parts[pt.key]
+			waits = waits || a != nil && !a.unwantAt.IsZero()
+		}
+		if waits {
+			due++
+		}
+	}
+	if t.participants != total || t.pending != 0 || t.assembling != 0 || due != 0 {
+		net.t.Errorf("relay %d: counts %d of %d participants, %d news, %d places, %d due", i, t.participants, total, t.pending, t.assembling, due)
 	}
 	if parts := len(n.views) + own; len(t.parts) != parts {
 		net.t.Errorf("relay %d: %d parts, want %d", i, len(t.parts), parts)

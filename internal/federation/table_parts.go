@@ -59,7 +59,7 @@ func (q *neighbour) sweep(now time.Time) {
 
 // plan computes when something of the part is due.
 func (t *table) plan(pt *part, now time.Time) {
-	if pt.forgotten || pt.own {
+	if pt.forgotten {
 		return
 	}
 	pt.next = time.Time{}
@@ -77,8 +77,15 @@ func (t *table) plan(pt *part, now time.Time) {
 		soonest(pt.fetch.due)
 	}
 	for _, q := range t.order {
-		if a := q.parts[pt.key]; a != nil && a.asked {
+		a := q.parts[pt.key]
+		if a == nil {
+			continue
+		}
+		if a.asked {
 			soonest(a.unwantAt)
+		}
+		if a.out != nil && now.Before(a.outSince.Add(assumeFor)) && !a.wants {
+			soonest(a.outSince.Add(assumeFor)) // what assumes says changes then
 		}
 	}
 	if pt.next.IsZero() {
@@ -98,7 +105,9 @@ func (t *table) tick(now time.Time) (next time.Time) {
 	}
 	slices.SortFunc(list, func(a, b *part) int { return a.key.compare(b.key) })
 	for _, pt := range list {
-		t.checkFetch(pt, now)
+		if !pt.own {
+			t.checkFetch(pt, now)
+		}
 		t.update(pt, now)
 	}
 	soonest := func(at time.Time) {

@@ -19,7 +19,7 @@ func (t *table) wantMessage(q *neighbour, m *wire.FederationWant, now time.Time)
 	if m.Serial <= a.wantSerial {
 		return
 	}
-	a.wantSerial, a.wants = m.Serial, m.Want
+	a.wantSerial, a.wants, a.wantAt = m.Serial, m.Want, now
 	if pt := t.parts[key]; pt != nil {
 		t.update(pt, now)
 	}
@@ -70,12 +70,25 @@ func (t *table) sendWant(q *neighbour, key partKey, want bool) {
 		wire.AppendFederationWant(nil, &wire.FederationWant{Serial: q.serial, Home: key.home, Room: key.room, Want: want}))
 }
 
+// assumeFor is for how long a peer that was just told of a part is taken to want its media, until it says so.
+const assumeFor = time.Second
+
+// assumes reports whether q is taken to want a part that it was told of a moment ago: whoever is the first to talk must
+// be heard from the first word, and not from a round trip later. It is so only if there are members of the room
+// behind q, and as long as q has not shown that it has another way to the part.
+func (t *table) assumes(pt *part, q *neighbour, a *adjacency, now time.Time) bool {
+	if a.out == nil || a.route != nil || !now.Before(a.outSince.Add(assumeFor)) || !a.wantAt.Before(a.outSince) {
+		return false
+	}
+	return slices.ContainsFunc(t.partsIn(pt.key.room), func(other *part) bool { return other != pt && other.best == q && other.present() })
+}
+
 // updateTrunks says where the part's media goes.
-func (t *table) updateTrunks(pt *part) {
+func (t *table) updateTrunks(pt *part, now time.Time) {
 	var to []wire.RelayID
 	if pt.present() {
 		for _, q := range t.order {
-			if a := q.parts[pt.key]; a != nil && a.wants && q != pt.best {
+			if a := q.parts[pt.key]; a != nil && q != pt.best && (a.wants || t.assumes(pt, q, a, now)) {
 				to = append(to, q.id)
 			}
 		}

@@ -107,6 +107,7 @@ func TestWantsGoUpTheTree(t *testing.T) {
 	below.says(r.wanting(r.id, "ops", true))
 	self := &rigHome{rig: r, identity: r.identity, id: r.id}
 	r.table.local("ops", self.entries("ops", 1), r.net.now)
+	r.wait(assumeFor)
 	if got := r.trunked[tableTrunk{wire.RelayID{}, "ops"}]; !slices.Equal(got, []wire.RelayID{below.id}) {
 		t.Errorf("our media goes to %v", got)
 	}
@@ -116,6 +117,53 @@ func TestWantsGoUpTheTree(t *testing.T) {
 	r.table.down(below.id, r.net.now)
 	if len(r.trunked) > 0 {
 		t.Errorf("our media still goes to a peer that is gone: %v", r.trunked)
+	}
+}
+
+// TestFirstWord says that who is told of a part, and is the way to others in the room, is taken to want it for a moment: the
+// first to talk is heard from the first word.
+func TestFirstWord(t *testing.T) {
+	r := newTableRig(t, defaultTableLimits())
+	other, near, far := r.home(1), r.home(2).up(), r.home(3).up()
+	entries := other.entries("ops", 1)
+	near.says(r.announce(other.record("ops", entries), entries, near, other))
+	self := &rigHome{rig: r, identity: r.identity, id: r.id}
+	ours := tableTrunk{wire.RelayID{}, "ops"}
+	speak := func() { r.table.local("ops", self.entries("ops", 1), r.net.now) }
+	goesTo := func(when string, want ...wire.RelayID) {
+		t.Helper()
+		if got := r.trunked[ours]; !slices.Equal(got, want) {
+			t.Errorf("%s our media goes to %v, want %v", when, got, want)
+		}
+	}
+	speak()
+	goesTo("at first", near.id) // and not to far, behind whom nobody is
+	r.wait(assumeFor)
+	goesTo("later")
+	near.says(r.wanting(r.id, "ops", true))
+	goesTo("when it says so", near.id)
+
+	// Everybody leaves, and somebody comes back.
+	r.table.local("ops", nil, r.net.now)
+	near.says(r.wanting(r.id, "ops", false))
+	r.wait(time.Second)
+	speak()
+	goesTo("again", near.id)
+	near.says(r.wanting(r.id, "ops", false))
+	goesTo("when it does not want it")
+
+	// A part that comes by far goes on to near, until near shows another way to it.
+	third := r.home(4)
+	list := third.entries("ops", 1)
+	record := third.record("ops", list)
+	theirs := tableTrunk{third.id, "ops"}
+	far.says(r.announce(record, list, far, third))
+	if got := r.trunked[theirs]; !slices.Equal(got, []wire.RelayID{near.id}) {
+		t.Errorf("what comes by far goes to %v", got)
+	}
+	near.says(r.announce(record, list, near, third))
+	if got := r.trunked[theirs]; len(got) > 0 {
+		t.Errorf("what comes by far goes to %v, who has it by another way", got)
 	}
 }
 
