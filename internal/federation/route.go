@@ -10,6 +10,7 @@ import (
 // route is how a peer reaches a part.
 type route struct {
 	path    []wire.RelayID // the peer first, the home last; immutable
+	length  uint64         // pathLength of path
 	label   string         // what the home's neighbour calls it
 	version version        // which the peer has
 	shaky   bool           // it goes over a link that the peer, or one behind it, suspects
@@ -64,7 +65,7 @@ func (t *table) roomMessage(q *neighbour, m *wire.FederationRoom, now time.Time)
 	t.raiseBoot(pt, m.Record.Boot, now)
 	pt.highest = pt.highest.max(versionOf(&m.Record))
 	if newer {
-		a.setRoute(q, m)
+		a.setRoute(t.self, q, m)
 	}
 	t.learn(pt, q, m, now)
 	t.update(pt, now)
@@ -139,7 +140,7 @@ func (t *table) staleMessage(q *neighbour, key partKey, m *wire.FederationRoom, 
 			t.refuse(q.id, refusedReplay)
 			return
 		}
-		a.setRoute(q, m)
+		a.setRoute(t.self, q, m)
 		if pt := t.parts[key]; pt != nil {
 			t.update(pt, now)
 		}
@@ -218,7 +219,7 @@ func (t *table) leaveMessage(q *neighbour, m *wire.FederationLeave, now time.Tim
 }
 
 // setRoute takes the route of a message that is newer than what was known.
-func (a *adjacency) setRoute(q *neighbour, m *wire.FederationRoom) {
+func (a *adjacency) setRoute(self wire.RelayID, q *neighbour, m *wire.FederationRoom) {
 	if a.route == nil {
 		q.routes++
 	}
@@ -227,7 +228,7 @@ func (a *adjacency) setRoute(q *neighbour, m *wire.FederationRoom) {
 		label = q.label
 	}
 	a.routeSerial, a.away = m.Serial, false
-	a.route = &route{path: m.Path, label: label, version: versionOf(&m.Record), shaky: isShaky(m)}
+	a.route = &route{path: m.Path, length: pathLength(self, m.Path), label: label, version: versionOf(&m.Record), shaky: isShaky(m)}
 }
 
 func (a *adjacency) dropRoute(q *neighbour) {

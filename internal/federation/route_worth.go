@@ -1,17 +1,42 @@
 package federation
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"slices"
 
 	"github.com/wzp-voice/wzp/wire"
 )
 
-// routeWorth orders routes, the best first: not over a suspect link, then of the fewest hops, then by the peer with the
-// lowest id.
+// routeWorth orders routes, the best first: not over a suspect link, then of the fewest hops, then of the least length,
+// then by the peer with the lowest id.
+//
+// Length decides between paths of as many hops, and has nothing to do with distance. It makes all relays choose
+// alike: the shortest path between two of them is the same from both ends, as hops and lengths of links add up. So what a relay's members
+// say to others' comes the way that their media comes, and who is on another way can be told to lie.
 type routeWorth struct {
-	shaky bool
-	hops  int
-	peer  wire.RelayID
+	shaky  bool
+	hops   int
+	length uint64
+	peer   wire.RelayID
+}
+
+// pathLength returns the sum of the lengths of a path's links, that from us to its first relay included.
+func pathLength(self wire.RelayID, path []wire.RelayID) (sum uint64) {
+	for _, id := range path {
+		sum += linkLength(self, id)
+		self = id
+	}
+	return sum
+}
+
+// linkLength returns a number of 32 bits that is the same from both ends of a link: SHA-256(the lower id || the higher one)[:4].
+func linkLength(a, b wire.RelayID) uint64 {
+	if a.Compare(b) > 0 {
+		a, b = b, a
+	}
+	hash := sha256.Sum256(append(a[:], b[:]...))
+	return uint64(binary.BigEndian.Uint32(hash[:]))
 }
 
 func (w routeWorth) less(o routeWorth) bool {
@@ -20,6 +45,8 @@ func (w routeWorth) less(o routeWorth) bool {
 		return o.shaky
 	case w.hops != o.hops:
 		return w.hops < o.hops
+	case w.length != o.length:
+		return w.length < o.length
 	}
 	return w.peer.Compare(o.peer) < 0
 }
@@ -34,7 +61,7 @@ func (t *table) worth(key partKey, q *neighbour) (w routeWorth, ok bool) {
 	if a == nil || a.route == nil {
 		return w, false
 	}
-	w = routeWorth{q.suspect || a.route.shaky, len(a.route.path), q.id}
+	w = routeWorth{q.suspect || a.route.shaky, len(a.route.path), a.route.length, q.id}
 	for i := 1; i < len(a.route.path)-1; i++ {
 		on := t.neighbours[a.route.path[i]]
 		if on == nil || on.suspect {

@@ -44,7 +44,7 @@ type Receiver interface {
 type Limits struct {
 	Rooms       int // rooms with local members at once
 	RemoteRooms int // rooms with members of other relays at once; 0: as many as Rooms
-	Members     int // members of one room, local and remote
+	Members     int // local members of one room, and as many remote ones
 }
 
 // FanOut sends a media frame to all of the receivers but one, as SendMedia of each would, and returns how many
@@ -152,7 +152,7 @@ func (r *Rooms) join(name string, entry []byte, home wire.RelayID, to Receiver) 
 		return nil, ErrIDTaken
 	case !r.admits(room, home):
 		return nil, ErrTooManyRooms
-	case len(list) >= r.limits.Members:
+	case room.size(home) >= r.limits.Members:
 		return nil, ErrRoomFull
 	}
 	m := &Member{ID: id, Entry: entry, rooms: r, room: room, receiver: to, home: home, binds: rate.NewLimiter(bindRate, bindBurst)}
