@@ -32,12 +32,17 @@ type chaos struct {
 }
 
 // usage is what a relay uses of the machine.
-type usage struct{ goroutines, resident float64 }
+type usage struct {
+	goroutines float64
+	heap       float64 // bytes at which the next collection begins: twice what was alive after the last one
+	resident   float64 // bytes
+}
 
 // What a relay may use more than before, when all is over.
 const (
 	moreGoroutines = 30
-	moreMemory     = 30e6 // bytes; or half as much as before, if that is less
+	moreHeap       = 0.5  // of what it was
+	moreResident   = 30e6 // bytes; how much of what was freed the system has back is chance
 )
 
 // chaosLength is how long the chaos lasts.
@@ -327,30 +332,30 @@ func (c *chaos) speechFlows() {
 func (c *chaos) usage() []usage {
 	list := make([]usage, len(c.relays))
 	for i, r := range c.relays {
-		list[i] = usage{r.gauge("go_goroutines"), r.gauge("process_resident_memory_bytes")}
+		list[i] = usage{r.gauge("go_goroutines"), r.gauge("go_memstats_next_gc_bytes"), r.gauge("process_resident_memory_bytes")}
 	}
 	return list
 }
 
 // compare fails the test when relays go on using more than they did with the same people before. Of those that were
-// killed the memory is that of another process.
+// killed the resident memory is that of another process.
 func (c *chaos) compare(before []usage) {
 	c.t.Helper()
 	var now []usage
 	defer func() {
-		for i := range now {
-			c.t.Logf("relay %d: %v goroutines, before %v; %.1f MB, before %.1f", i, now[i].goroutines, before[i].goroutines,
-				now[i].resident/1e6, before[i].resident/1e6)
+		for i, b := range before {
+			c.t.Logf("relay %d: %v goroutines, before %v; heap %.1f MB, before %.1f; resident %.1f MB, before %.1f", i,
+				now[i].goroutines, b.goroutines, now[i].heap/1e6, b.heap/1e6, now[i].resident/1e6, b.resident/1e6)
 		}
 	}()
 	c.until("all relays use as little as before", settled, func() bool {
 		now = c.usage()
-		for i := range now {
-			if now[i].goroutines > before[i].goroutines+moreGoroutines {
+		for i, b := range before {
+			if now[i].goroutines > b.goroutines+moreGoroutines || now[i].heap > b.heap*(1+moreHeap) {
 				return false
 			}
 		}
-		return now[c.spared].resident <= before[c.spared].resident+min(moreMemory, before[c.spared].resident/2)
+		return now[c.spared].resident <= before[c.spared].resident+moreResident
 	})
 }
 
