@@ -263,5 +263,5 @@ func (c *relayCmd) logger() *slog.Logger {
 	if c.LogJSON {
 		return slog.New(slog.NewJSONHandler(os.Stderr, options))
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, options))
+	return slog.New(newTextLog(os.Stderr, options))
 }

@@ -46,14 +46,20 @@ func (u *unknownKeys) refused(log *slog.Logger, fingerprint identity.Fingerprint
 		"address", remote, "fingerprint", fingerprint, "add", peerTOML(fingerprint, remote), "or", trustedTOML(fingerprint))
 }
 
-// peerTOML is what makes a relay a peer, ready for wzp.toml. Literal strings are used, since a log would escape quotes.
-func peerTOML(fingerprint identity.Fingerprint, remote netip.AddrPort) string {
-	return fmt.Sprintf("[[peers]]\nurl = '%v'\nfingerprint = '%v'\nlabel = '%s'\n", remote, fingerprint, labelToFill)
+// toPaste is text of several lines, ready to be copied from a log: a handler that can show it so knows it by LogBlock.
+type toPaste string
+
+// LogBlock returns the text.
+func (t toPaste) LogBlock() string { return string(t) }
+
+// peerTOML is what makes a relay a peer, ready for wzp.toml. Literal strings are used, since a log may escape quotes.
+func peerTOML(fingerprint identity.Fingerprint, remote netip.AddrPort) toPaste {
+	return toPaste(fmt.Sprintf("[[peers]]\nurl = '%v'\nfingerprint = '%v'\nlabel = '%s'\n", remote, fingerprint, labelToFill))
 }
 
 // trustedTOML is what makes a relay one that may connect in.
-func trustedTOML(fingerprint identity.Fingerprint) string {
-	return fmt.Sprintf("[[trusted]]\nfingerprint = '%v'\nlabel = '%s'\n", fingerprint, labelToFill)
+func trustedTOML(fingerprint identity.Fingerprint) toPaste {
+	return toPaste(fmt.Sprintf("[[trusted]]\nfingerprint = '%v'\nlabel = '%s'\n", fingerprint, labelToFill))
 }
 
 const labelToFill = "name this relay"

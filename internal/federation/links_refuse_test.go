@@ -113,7 +113,7 @@ func TestUnknownKeysBounded(t *testing.T) {
 	if n := len(logged.lines("refused a relay")); n != maxUnknown+1 {
 		t.Errorf("%d lines", n)
 	}
-	if text := peerTOML(identity.Fingerprint{}, remote); !strings.Contains(text, "url = '[2001:db8::1]:4433'\n") {
+	if text := peerTOML(identity.Fingerprint{}, remote); !strings.Contains(string(text), "url = '[2001:db8::1]:4433'\n") {
 		t.Errorf("%q", text)
 	}
 }
