@@ -1,7 +1,6 @@
 package federation
 
 import (
-	"bytes"
 	"slices"
 	"time"
 
@@ -12,7 +11,7 @@ import (
 type content struct {
 	record  wire.RoomRecord // its signature was verified
 	version version
-	members []participant // sorted by hash, and so by member id; immutable
+	members []participant // sorted by hash, and so by member id; immutable; none is refused
 	since   time.Time     // it is known
 	source  *neighbour    // whose limit it counts for; nil: our own
 }
@@ -20,101 +19,15 @@ type content struct {
 // signed reports whether there is a record: a part begins without one.
 func (c *content) signed() bool { return c.record.Signature != nil }
 
-// participant is a member's entry with its hash.
-type participant struct {
-	hash  wire.EntryHash
-	entry []byte
-}
-
 // news is a version that was announced and cannot be reached yet: a version between is missing, or the whole list.
 type news struct {
 	record  wire.RoomRecord // verified
 	version version
 	base    uint64
 	left    []wire.MemberID
-	joined  []participant
-	bare    bool // path and version only
+	joined  []participant // checked
+	bare    bool          // path and version only
 	from    *neighbour
-}
-
-// sortParticipants hashes and sorts entries. Where two have the same id, which nobody makes by accident, only the first
-// is kept and ok is false.
-func sortParticipants(entries [][]byte) (list []participant, ok bool) {
-	list = make([]participant, len(entries))
-	for i, entry := range entries {
-		list[i] = participant{wire.HashEntry(entry), entry}
-	}
-	slices.SortFunc(list, compareParticipants)
-	n := len(list)
-	list = slices.CompactFunc(list, func(a, b participant) bool { return a.hash.Member() == b.hash.Member() })
-	return list, len(list) == n
-}
-
-func compareParticipants(a, b participant) int { return bytes.Compare(a.hash[:], b.hash[:]) }
-
-func digestOf(list []participant) [32]byte {
-	hashes := make([]wire.EntryHash, len(list))
-	for i := range list {
-		hashes[i] = list[i].hash
-	}
-	return wire.MemberDigest(hashes)
-}
-
-func entriesOf(list []participant) [][]byte {
-	if len(list) == 0 {
-		return nil
-	}
-	entries := make([][]byte, len(list))
-	for i := range list {
-		entries[i] = list[i].entry
-	}
-	return entries
-}
-
-func idsOf(list []participant) []wire.MemberID {
-	if len(list) == 0 {
-		return nil
-	}
-	ids := make([]wire.MemberID, len(list))
-	for i := range list {
-		ids[i] = list[i].hash.Member()
-	}
-	return ids
-}
-
-// difference returns who is only in one of two sorted lists.
-func difference(before, after []participant) (left, joined []participant) {
-	if len(before) == len(after) && (len(before) == 0 || &before[0] == &after[0]) {
-		return nil, nil
-	}
-	for len(before) > 0 && len(after) > 0 {
-		switch c := compareParticipants(before[0], after[0]); {
-		case c < 0:
-			left, before = append(left, before[0]), before[1:]
-		case c > 0:
-			joined, after = append(joined, after[0]), after[1:]
-		default:
-			before, after = before[1:], after[1:]
-		}
-	}
-	return append(left, before...), append(joined, after...)
-}
-
-// patched returns a sorted list with participants added and taken out.
-func patched(list, in, out []participant) []participant {
-	gone := make(map[wire.EntryHash]bool, len(out))
-	for _, p := range out {
-		gone[p.hash] = true
-	}
-	next := make([]participant, 0, len(list)+len(in))
-	for _, p := range list {
-		if !gone[p.hash] {
-			next = append(next, p)
-		}
-	}
-	next = append(next, in...)
-	slices.SortFunc(next, compareParticipants)
-	return next
 }
 
 // apply returns the list that n makes of c, and whether it is the one that the home signed. The base only says where it
@@ -122,34 +35,9 @@ func patched(list, in, out []participant) []participant {
 func (n *news) apply(c *content) (list []participant, ok bool) {
 	list = n.joined
 	if n.base != 0 {
-		gone := make(map[wire.MemberID]bool, len(n.left))
-		for _, id := range n.left {
-			gone[id] = true
-		}
-		list = make([]participant, 0, len(c.members)+len(n.joined))
-		for _, p := range c.members {
-			if !gone[p.hash.Member()] {
-				list = append(list, p)
-			}
-		}
-		list = append(list, n.joined...)
-		slices.SortFunc(list, compareParticipants)
-		list = slices.CompactFunc(list, func(a, b participant) bool { return a.hash == b.hash })
+		list = edited(c.members, n.joined, n.left)
 	}
 	return list, signedList(&n.record, list)
-}
-
-// signedList reports whether a sorted list is that of the record, and no id is in it twice.
-func signedList(r *wire.RoomRecord, list []participant) bool {
-	if len(list) != int(r.Members) || digestOf(list) != r.Digest {
-		return false
-	}
-	for i := 1; i < len(list); i++ {
-		if list[i-1].hash.Member() == list[i].hash.Member() {
-			return false
-		}
-	}
-	return true
 }
 
 // learn takes the version and the participants of a message whose record was verified.
@@ -162,10 +50,9 @@ func (t *table) learn(pt *part, q *neighbour, m *wire.FederationRoom, now time.T
 	default:
 		n := &news{record: m.Record, version: v, base: m.Base, left: m.Left, from: q}
 		n.bare = m.Base == 0 && len(m.Joined) == 0 || isShaky(m)
-		if !n.bare {
-			n.joined, _ = sortParticipants(m.Joined) // whose digest tells whether it was changed
+		if t.queue(pt, n) {
+			n.joined = pt.checkAll(m.Joined) // now: when n is applied, others that waited are, too
 		}
-		t.queue(pt, n)
 		t.advance(pt, now)
 		t.tryList(pt, now)
 	}
@@ -189,15 +76,15 @@ func (t *table) end(pt *part, q *neighbour, r *wire.RoomRecord, now time.Time) {
 	t.dropOld(pt)
 }
 
-// queue adds n to the news that wait, of which there is one for each version.
-func (t *table) queue(pt *part, n *news) {
+// queue adds n to the news that wait, of which there is one for each version. It reports whether n's change will be used.
+func (t *table) queue(pt *part, n *news) bool {
 	i, found := slices.BinarySearchFunc(pt.pending, n.version, compareNews)
 	switch {
 	case found && (n.bare || !pt.pending[i].bare && pt.pending[i].base <= n.base):
-		return // no better than what is there
+		return false // no better than what is there
 	case found:
 		pt.pending[i] = n
-		return
+		return !n.bare
 	case t.pending >= t.limits.newsTotal:
 		n.bare, n.left, n.joined = true, nil, nil // the list is fetched, but the record is needed for that
 	}
@@ -206,7 +93,9 @@ func (t *table) queue(pt *part, n *news) {
 	if len(pt.pending) > t.limits.news || len(pt.pending) > 1 && t.pending > t.limits.newsTotal {
 		pt.pending = slices.Delete(pt.pending, 0, 1) // a list that is fetched is newer than the oldest
 		t.pending--
+		return !n.bare && i > 0
 	}
+	return !n.bare
 }
 
 func compareNews(n *news, v version) int {
@@ -246,9 +135,10 @@ func (t *table) advance(pt *part, now time.Time) {
 		}
 		list, ok := n.apply(&pt.content)
 		n.bare = true // whatever comes of it, it is not tried again
+		joined := n.joined
 		n.left, n.joined = nil, nil
 		switch {
-		case ok && t.admit(pt, n.from, n.version, list, now):
+		case ok && t.admit(pt, n.from, n.version, list, joined, now):
 			t.setContent(pt, n.from, &n.record, list, now)
 			t.dropOld(pt)
 			i = 0
@@ -261,9 +151,9 @@ func (t *table) advance(pt *part, now time.Time) {
 	}
 }
 
-// admit checks what a list adds to the content: the entries, and whether there is space.
-func (t *table) admit(pt *part, from *neighbour, v version, list []participant, now time.Time) bool {
-	_, joined := difference(pt.content.members, list)
+// admit checks what a list that the home signed adds to the content: whether there is space, and what was found of
+// those that joined, which may be all of the list, when they came.
+func (t *table) admit(pt *part, from *neighbour, v version, list, joined []participant, now time.Time) bool {
 	if more := len(list) - len(pt.content.members); more > 0 &&
 		(t.participants+more > t.limits.total || from.members+more > t.limits.fromPeer) {
 		t.refuse(from.id, refusedSpace)
@@ -271,24 +161,10 @@ func (t *table) admit(pt *part, from *neighbour, v version, list []participant, 
 		return false
 	}
 	for _, p := range joined {
-		e, err := wire.ParseEntry(p.entry)
-		switch {
-		case err != nil:
-			t.refuse(from.id, refusedEntry)
-		case e.Room != pt.room || e.HomeRelay != pt.home:
-			t.refuse(from.id, refusedStranger)
-		default:
-			continue
-		}
-		t.rejectContent(pt, v, now)
-		return false
-	}
-	for i := range list {
-		j, known := slices.BinarySearchFunc(pt.content.members, list[i], compareParticipants)
-		if known {
-			list[i] = pt.content.members[j]
-		} else {
-			list[i].entry = bytes.Clone(list[i].entry) // it would hold the whole message
+		if p.refused != nil {
+			t.refuse(from.id, p.refused)
+			t.rejectContent(pt, v, now)
+			return false
 		}
 	}
 	return true

@@ -18,9 +18,9 @@ type fetching struct {
 
 	from    *neighbour // under way: of whom it was asked
 	begun   time.Time
-	heard   time.Time // when the last new piece came
-	version version   // of the pieces
-	entries [][]byte  // by index; nil: not here yet
+	heard   time.Time     // when the last new piece came
+	version version       // of the pieces
+	list    []participant // by index, checked as they come; zero: not here yet
 	have    int
 }
 
@@ -122,9 +122,9 @@ func (t *table) endFetch(pt *part) {
 // dropList forgets the pieces.
 func (t *table) dropList(pt *part) {
 	f := &pt.fetch
-	t.assembling -= len(f.entries)
-	f.from.assembling -= len(f.entries)
-	f.entries, f.have, f.version = nil, 0, version{}
+	t.assembling -= len(f.list)
+	f.from.assembling -= len(f.list)
+	f.list, f.have, f.version = nil, 0, version{}
 }
 
 // retryFetch gives up what was fetched, and plans to ask again.
@@ -175,14 +175,14 @@ func (t *table) participantsMessage(q *neighbour, m *wire.FederationParticipants
 			return
 		}
 	}
-	if int(m.Total) != len(f.entries) {
+	if int(m.Total) != len(f.list) {
 		t.refuse(q.id, refusedTotal)
 		t.retryFetch(pt, now)
 		return
 	}
 	for i, entry := range m.Entries {
-		if at := int(m.First) + i; f.entries[at] == nil {
-			f.entries[at], f.heard = entry, now
+		if at := int(m.First) + i; f.list[at].memberEntry == nil {
+			f.list[at], f.heard = pt.check(entry), now
 			f.have++
 		}
 	}
@@ -200,9 +200,9 @@ func (t *table) beginList(pt *part, v version, total uint32) *refusal {
 	case int64(t.assembling)+n > int64(t.limits.placesTotal), int64(f.from.assembling)+n > int64(t.limits.places):
 		return refusedPlaces
 	}
-	f.version, f.entries = v, make([][]byte, total)
-	t.assembling += len(f.entries)
-	f.from.assembling += len(f.entries)
+	f.version, f.list = v, make([]participant, total)
+	t.assembling += len(f.list)
+	f.from.assembling += len(f.list)
 	return nil
 }
 
@@ -210,7 +210,7 @@ func (t *table) beginList(pt *part, v version, total uint32) *refusal {
 // meanwhile apply. The record may come after the list.
 func (t *table) tryList(pt *part, now time.Time) {
 	f := &pt.fetch
-	if f.from == nil || f.have == 0 || f.have < len(f.entries) {
+	if f.from == nil || f.have == 0 || f.have < len(f.list) {
 		return
 	}
 	if !pt.content.version.less(f.version) {
@@ -221,14 +221,13 @@ func (t *table) tryList(pt *part, now time.Time) {
 	if r == nil {
 		return
 	}
-	record, from := *r, f.from
-	list, ok := sortParticipants(f.entries)
-	if !ok || !signedList(&record, list) {
+	record, from, list := *r, f.from, f.list
+	if !signedList(&record, list) {
 		t.refuse(from.id, refusedDigest)
 		t.retryFetch(pt, now)
 		return
 	}
-	admitted := t.admit(pt, from, f.version, list, now)
+	admitted := t.admit(pt, from, f.version, list, list, now)
 	t.endFetch(pt)
 	if admitted {
 		t.setContent(pt, from, &record, list, now)

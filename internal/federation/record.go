@@ -82,12 +82,16 @@ const mostSteps = 32
 // checked by the caller. It makes the change in versions whose difference fits a message, and signs each.
 func (t *table) local(room string, entries [][]byte, now time.Time) {
 	key := partKey{t.self, wire.HashRoom(room)}
-	var members []participant
-	if t.isGlobal(room) {
-		members, _ = sortParticipants(entries)
-	}
 	pt := t.parts[key]
 	had := pt != nil
+	var members []participant
+	switch {
+	case !t.isGlobal(room):
+	case had:
+		members = sortLike(entries, pt.content.members)
+	default:
+		members, _ = sortParticipants(entries)
+	}
 	switch {
 	case !had && len(members) == 0:
 		return
@@ -132,7 +136,7 @@ func ownSteps(room string, from, to []participant) (steps [][]participant) {
 	used, list := overhead, from
 	var in, out []participant
 	flush := func() {
-		list = patched(list, in, out)
+		list = edited(list, in, idsOf(out))
 		steps, in, out, used = append(steps, list), nil, nil, overhead
 	}
 	for _, p := range joined {
