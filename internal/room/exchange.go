@@ -55,14 +55,15 @@ const noSlot = -1
 // memberKeys is what a room's exchange knows of one member, and guards.
 type memberKeys struct {
 	slot     int
-	told     slots         // of whom the member was told by UrgentMembersJoined; empty if it is remote
-	newest   []*senderKey  // of a local talker, at most maxKeys, by number
-	remote   []*remoteKey  // of a remote talker, at most maxRemoteKeys, by when they came
-	announce *rate.Limiter // of both; nil: there were none
-	ask      *rate.Limiter // nil: has not asked
-	list     *rate.Limiter // of answers to MembersWanted; nil: has not asked
-	wantedBy slots         // who asked, and was not named to the member yet
-	named    int           // one above the slot that was named last
+	told     slots                 // of whom the member was told by UrgentMembersJoined; empty if it is remote
+	newest   []*senderKey          // of a local talker, at most maxKeys, by number
+	remote   []*remoteKey          // of a remote talker, at most maxRemoteKeys, by when they came
+	announce *rate.Limiter         // of both; nil: there were none
+	variants map[int]*rate.Limiter // of a remote talker, by recipient's slot
+	ask      *rate.Limiter         // nil: has not asked
+	list     *rate.Limiter         // of answers to MembersWanted; nil: has not asked
+	wantedBy slots                 // who asked, and was not named to the member yet
+	named    int                   // one above the slot that was named last
 }
 
 // senderKey is a key that a member announced. Its exchange guards what may change.
@@ -142,6 +143,7 @@ func (x *exchange) leave(m *Member) {
 		for _, k := range other.keys.newest {
 			k.forget(slot, m.ID)
 		}
+		delete(other.keys.variants, slot)
 		for _, k := range other.keys.remote {
 			k.forget(slot)
 		}

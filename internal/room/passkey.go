@@ -2,6 +2,7 @@ package room
 
 import (
 	"bytes"
+	"hash/maphash"
 	"slices"
 	"time"
 
@@ -18,9 +19,25 @@ const (
 	// broken path held up may come at once.
 	remoteKeyRate  = 2 * keyRate
 	remoteKeyBurst = 2 * keyBurst
+	// variantRate and variantBurst bound, for a talker and a recipient, the other messages with a key number that the
+	// recipient had one of. A talker that encrypts its key once more for who asks again makes one.
+	variantRate  = 2 * keyRate
+	variantBurst = 2 * keyBurst
+	// maxVariants bounds how many messages with one number are under way to one recipient and known to be. The oldest
+	// gives way: it goes on, but a repeat of it would be sent again.
+	maxVariants = 4
 	// maxRepeats bounds who waits for one acknowledgement.
 	maxRepeats = 4
 )
+
+// digestSeed makes digests of messages that nobody outside can aim at.
+var digestSeed = maphash.MakeSeed()
+
+// keyDigest tells messages with the same key number apart: whoever passes keys on could make one up, and it must not be
+// taken for the true one. It is short, for there is one for each pair of talker and recipient.
+type keyDigest uint32
+
+func digestKey(message []byte) keyDigest { return keyDigest(maphash.Bytes(digestSeed, message)) }
 
 // remoteKey is a key of a remote talker, of which copies came for recipients here. Its exchange guards it.
 //
@@ -31,20 +48,21 @@ const (
 //	           └ session ended ┘
 type remoteKey struct {
 	number  uint32
-	came    time.Time         // first
-	entry   []byte            // the talker's, as UrgentMembersJoined
-	passed  slots             // to whom, pending or not
-	pending map[int]*delivery // by recipient's slot
+	came    time.Time           // first
+	entry   []byte              // the talker's, as UrgentMembersJoined
+	passed  map[int]keyDigest   // what was acknowledged last, by recipient's slot
+	pending map[int][]*delivery // by recipient's slot; at most maxVariants, oldest first
 }
 
 // delivery is one copy under way to one recipient, with who wants to know when it has come.
 type delivery struct {
-	done []func(acked bool)
+	digest keyDigest
+	done   []func(acked bool)
 }
 
 // PassKey passes an UrgentKey message of the member, which is a remote talker, on to a local recipient, who is told who
-// the talker is if it was not yet. A key goes to a recipient once: a repeat waits for the same acknowledgement, if it is
-// still to come.
+// the talker is if it was not yet. A message goes to a recipient once: a repeat waits for the same acknowledgement, if
+// it is still to come. Another message with the same number is another key, for either may be made up.
 //
 // If taken, done is called once: with true when the recipient has acknowledged, or had before, and with false when it
 // will not get this copy. It may be called before PassKey returns; no lock is held then. If not taken, the message
@@ -58,7 +76,7 @@ func (m *Member) PassKey(key []byte, to wire.MemberID, done func(acked bool), no
 		done(false)
 		return true
 	}
-	c := copyOf{m, recipient, nil, &delivery{done: []func(bool){done}}}
+	c := copyOf{m, recipient, nil, &delivery{digestKey(key), []func(bool){done}}}
 	x := &m.room.keys
 	x.mu.Lock()
 	state, introduce := c.claimLocked(msg.Key.Number, now)
@@ -109,18 +127,25 @@ func (c *copyOf) claimLocked(number uint32, now time.Time) (state copyState, int
 	if c.key = c.talker.remoteKeyLocked(number, now); c.key == nil {
 		return copyLimited, false
 	}
-	if other := c.key.pending[slot]; other != nil {
-		if len(other.done) == maxRepeats {
+	pending := c.key.pending[slot]
+	if i := slices.IndexFunc(pending, func(d *delivery) bool { return d.digest == c.delivery.digest }); i >= 0 {
+		if len(pending[i].done) == maxRepeats {
 			return copyRefused, false
 		}
-		other.done = append(other.done, c.delivery.done...)
+		pending[i].done = append(pending[i].done, c.delivery.done...)
 		return copyWaits, false
 	}
-	if c.key.passed.has(slot) {
+	last, passed := c.key.passed[slot]
+	if passed && last == c.delivery.digest {
 		return copyHad, false
 	}
-	c.key.passed.add(slot)
-	c.key.pending[slot] = c.delivery
+	if (passed || len(pending) > 0) && !c.talker.variantLocked(slot, now) {
+		return copyLimited, false
+	}
+	if len(pending) == maxVariants {
+		pending = slices.Delete(pending, 0, 1)
+	}
+	c.key.pending[slot] = append(pending, c.delivery)
 	return copyClaimed, !c.to.keys.told.has(talker)
 }
 
@@ -141,9 +166,27 @@ func (m *Member) remoteKeyLocked(number uint32, now time.Time) *remoteKey {
 	if len(keys.remote) == maxRemoteKeys {
 		keys.remote = append(keys.remote[:0:0], keys.remote[1:]...)
 	}
-	k := &remoteKey{number: number, came: now, entry: wire.AppendMembersJoined(nil, m.Entry), pending: make(map[int]*delivery)}
+	k := &remoteKey{
+		number: number, came: now, entry: wire.AppendMembersJoined(nil, m.Entry),
+		passed: make(map[int]keyDigest), pending: make(map[int][]*delivery),
+	}
 	keys.remote = append(keys.remote, k)
 	return k
+}
+
+// variantLocked reports whether another message with a number that the recipient in a slot had one of may go to it. The
+// caller holds exchange.mu.
+func (m *Member) variantLocked(slot int, now time.Time) bool {
+	keys := &m.keys
+	if keys.variants == nil {
+		keys.variants = make(map[int]*rate.Limiter)
+	}
+	limiter := keys.variants[slot]
+	if limiter == nil {
+		limiter = rate.NewLimiter(variantRate, variantBurst)
+		keys.variants[slot] = limiter
+	}
+	return limiter.AllowN(now, 1)
 }
 
 // send sends the copy. It reports whether the link took it.
@@ -166,9 +209,12 @@ func (c *copyOf) finish(acked bool) {
 // The caller holds exchange.mu.
 func (c *copyOf) overLocked(acked bool) (done []func(bool)) {
 	if slot := c.to.keys.slot; slot != noSlot {
-		delete(c.key.pending, slot)
-		if !acked {
-			c.key.passed.remove(slot)
+		pending := slices.DeleteFunc(c.key.pending[slot], func(d *delivery) bool { return d == c.delivery })
+		if c.key.pending[slot] = pending; len(pending) == 0 {
+			delete(c.key.pending, slot)
+		}
+		if acked {
+			c.key.passed[slot] = c.delivery.digest
 		}
 	}
 	done, c.delivery.done = c.delivery.done, nil
@@ -197,6 +243,6 @@ func (c *copyOf) unclaim(now time.Time) (taken bool) {
 // forget frees the slot of a recipient that has left: who waits learns it when the recipient's session ends. The caller
 // holds exchange.mu.
 func (k *remoteKey) forget(slot int) {
-	k.passed.remove(slot)
+	delete(k.passed, slot)
 	delete(k.pending, slot)
 }

@@ -166,7 +166,7 @@ func TestPassKeyWhenSessionsEnd(t *testing.T) {
 	_, again := talker.pass(1, a, 0)
 	a.wantTold(t, "twice, for it has not come", keyOf(talker, 1), keyOf(talker, 1))
 	a.Leave(epoch)
-	if k := talker.keys.remote[0]; len(k.pending) != 0 || !k.passed.empty() {
+	if k := talker.keys.remote[0]; len(k.pending) != 0 || len(k.passed) != 0 {
 		t.Errorf("kept of who has left: %+v", k)
 	}
 	b := h.join("r") // in a's slot
@@ -240,4 +240,73 @@ func TestPassKeyDoneAtOnce(t *testing.T) {
 	}
 	talker.PassKey(keyMessage(talker, 1, a), a.ID, nested, epoch)
 	got.want(t, "calls back into the room", true, true)
+}
+
+// passWrap is pass with a wrap that somebody made up.
+func (g *guest) passWrap(n uint32, wrap []byte, to *guest, at float64) (taken bool, got *results) {
+	got = new(results)
+	key := wire.AppendKey(nil, &wire.Key{Sender: g.ID, Key: signedKey(n), Wrap: wrap})
+	return g.PassKey(key, to.ID, func(acked bool) { *got = append(*got, acked) }, seconds(at)), got
+}
+
+// TestPassKeyMadeUp wants a made-up message with a key's number not to keep the true one out, before it is acknowledged
+// or after.
+func TestPassKeyMadeUp(t *testing.T) {
+	for _, acked := range []bool{false, true} {
+		h := newHouse(t)
+		a, talker := h.join("r"), h.joinRemote("r", homeB)
+		h.rooms.Flush(epoch)
+		a.ears.quiet(t)
+		_, first := talker.passWrap(1, wrap(20, a.ID), a, 0)
+		a.ears.quiet(t)
+		if acked {
+			a.ears.ack(true)
+			first.want(t, "the made-up one is acknowledged", true)
+		}
+		taken, got := talker.pass(1, a, 0.1)
+		if !taken {
+			t.Error("the true key is not taken")
+		}
+		got.want(t, "the true key is under way")
+		a.wantTold(t, "the true key", keyOf(talker, 1))
+		_, again := talker.pass(1, a, 0.2)
+		a.wantTold(t, "a repeat of the true key")
+		a.ears.ack(true)
+		got.want(t, "the true key is acknowledged", true)
+		again.want(t, "so is its repeat", true)
+		_, again = talker.pass(1, a, 0.3)
+		again.want(t, "a later repeat", true)
+		a.wantTold(t, "a later repeat")
+	}
+}
+
+// TestPassKeyManyMadeUp wants made-up messages with one number to be bounded, and the true one to come all the same.
+func TestPassKeyManyMadeUp(t *testing.T) {
+	h := newHouse(t)
+	a, b, talker := h.join("r"), h.join("r"), h.joinRemote("r", homeB)
+	h.rooms.Flush(epoch)
+	a.ears.quiet(t)
+	b.ears.quiet(t)
+	sent := 0
+	for i := range uint32(200) {
+		if taken, _ := talker.passWrap(1, wrap(20+i, a.ID), a, 0); taken {
+			sent++
+		}
+	}
+	if sent != 1+variantBurst || len(a.ears.told(t)) != sent {
+		t.Errorf("%d made-up messages were sent at once, want %d", sent, 1+variantBurst)
+	}
+	if n := len(talker.keys.remote[0].pending[a.keys.slot]); n != maxVariants {
+		t.Errorf("%d messages are remembered", n)
+	}
+	if taken, _ := talker.pass(1, b, 0); !taken {
+		t.Error("another recipient gets no key")
+	}
+	if taken, _ := talker.pass(1, a, 1); !taken || !slices.Contains(a.ears.told(t), keyOf(talker, 1)) {
+		t.Error("the true key does not come a second later")
+	}
+	a.ears.ack(true)
+	if n := len(talker.keys.remote[0].pending); n != 1 { // b's
+		t.Errorf("%d recipients are waited for", n)
+	}
 }
