@@ -34,35 +34,77 @@ func (a *actions) participants(key identity.PublicKey, label, name string, joine
 	}
 	if h.label != label {
 		h.label = label
-		f.nameHome(b, id, h)
+		b.labels++
+		f.untold[b] = struct{}{}
 	}
 	now := time.Now()
-	var changed *room.Member
 	for _, member := range left {
+		delete(h.untaken, member)
 		if m := h.members[member]; m != nil {
 			delete(h.members, member)
 			m.Leave(now)
-			changed = m
+			b.changed = m
+			f.untold[b] = struct{}{}
 		}
 	}
 	for _, entry := range joined {
-		m, err := f.rooms.JoinRemote(name, entry, id, &remote{federation: f, room: b, home: id, id: wire.EntryID(entry)})
-		if err != nil {
-			a.problem(id, "a participant was not taken", err.Error())
-			continue
-		}
-		h.members[m.ID] = m
-		changed = m
+		f.join(b, id, h, entry)
 	}
-	if len(h.members) == 0 {
-		delete(b.homes, id) // also where nobody could be taken
-		f.forgetEmpty(wire.HashRoom(name))
-	}
-	if changed != nil {
-		f.tell(changed)
+	if len(h.members)+len(h.untaken) == 0 {
+		delete(b.homes, id)
+		delete(f.untaken, h)
 	}
 	f.routes.Add(1)
 	f.presence(b, id, h, joined, left)
+	f.forgetEmpty(wire.HashRoom(name))
+	f.stir()
+}
+
+// join makes a participant a member of the room, or keeps it for later if there is no place. The caller holds f.mu.
+func (f *Federation) join(b *bridged, id wire.RelayID, h *home, entry []byte) {
+	m, err := f.rooms.JoinRemote(b.name, entry, id, &remote{federation: f, room: b, home: id, id: wire.EntryID(entry)})
+	if err == nil {
+		h.members[m.ID] = m
+		b.changed = m
+		f.untold[b] = struct{}{}
+		return
+	}
+	if h.untaken == nil {
+		h.untaken = make(map[wire.MemberID][]byte)
+	}
+	h.untaken[wire.EntryID(entry)] = entry
+	f.untaken[h] = b
+	if f.once("untaken", time.Now()) {
+		f.log.Warn("a participant finds no place in a room; it is tried again", "room", b.name, "home", id.String(), "why", err)
+	}
+}
+
+// untakenEvery is between two tries to find a place for participants that found none.
+const untakenEvery = 5 * time.Second
+
+// retryUntaken does so. It returns when to do it next. The caller holds f.mu.
+func (f *Federation) retryUntaken(now time.Time) (next time.Time) {
+	if len(f.untaken) == 0 {
+		return time.Time{}
+	}
+	if now.Before(f.retryAt) {
+		return f.retryAt
+	}
+	f.retryAt = now.Add(untakenEvery)
+	for h, b := range f.untaken {
+		delete(f.untaken, h)
+		list := h.untaken
+		h.untaken = nil
+		for id, other := range b.homes {
+			if other != h {
+				continue
+			}
+			for _, entry := range list {
+				f.join(b, id, h, entry)
+			}
+		}
+	}
+	return f.retryAt
 }
 
 // presence notes in the event log who takes part.
@@ -102,15 +144,48 @@ func (a *actions) problem(p wire.RelayID, what, reason string) {
 		label = from.link.label
 	}
 	a.packets.Log(eventlog.Event{Kind: eventlog.FederationIngressMalformed, Peer: p, Action: what, Reason: reason})
-	now := time.Now()
-	if last, known := a.warned[label+what]; known && now.Sub(last) < problemEvery {
+	if !(*Federation)(a).once(label+what, time.Now()) {
 		return
 	}
-	if len(a.warned) >= maxProblems {
-		clear(a.warned)
-	}
-	a.warned[label+what] = now
 	a.log.Warn("a peer misbehaves: "+what, "peer", label, "relay", p.String(), "why", reason)
+}
+
+// once reports whether something is to be logged now: the same not more than once a minute. The caller holds f.mu.
+func (f *Federation) once(what string, now time.Time) bool {
+	if last, known := f.warned[what]; known && now.Sub(last) < problemEvery {
+		return false
+	}
+	if len(f.warned) >= maxProblems {
+		for known, at := range f.warned {
+			if now.Sub(at) >= problemEvery {
+				delete(f.warned, known)
+			}
+		}
+	}
+	if len(f.warned) >= maxProblems {
+		return false
+	}
+	f.warned[what] = now
+	return true
+}
+
+// refusedOften is from how much on that came a wrong way within a minute a peer is named in the log: while ways
+// change a little does.
+const refusedOften = 100
+
+// refuse counts something that a peer sent and that is not its to send, and names the peer if that goes on.
+func (f *Federation) refuse(n *partner, what string) {
+	f.stats.refused.Add(1)
+	now := time.Now().Unix()
+	if last := n.warned.Load(); now-last < int64(problemEvery.Seconds()) && last != 0 {
+		if n.refused.Add(1) != refusedOften {
+			return
+		}
+		f.log.Warn("a peer sends what it is not the way for; it is dropped", "peer", n.link.label, "relay", n.link.id.String(), "last", what)
+		return
+	}
+	n.warned.Store(now)
+	n.refused.Store(1)
 }
 
 // remote is a member of another relay as a room.Receiver: what is sent to it goes towards its home.

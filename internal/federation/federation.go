@@ -48,12 +48,17 @@ type Federation struct {
 	// routes counts the changes of the table that media may depend on.
 	routes atomic.Uint64
 
+	configuring sync.Mutex // held by Configure; taken before mu
+
 	mu       sync.Mutex // guards what follows; taken before a room's locks but telling, and never while media is handled
 	isGlobal func(string) bool
 	table    *table
 	partners map[wire.RelayID]*partner
 	bridged  map[wire.RoomHash]*bridged
-	dirty    map[string]struct{} // global rooms whose local members have changed
+	dirty    map[string]time.Time  // global rooms whose local members have changed, and when to announce that
+	untold   map[*bridged]struct{} // of which our members have to be told something
+	untaken  map[*home]*bridged    // those of whose members some found no place
+	retryAt  time.Time             // when to try them again
 	warned   map[string]time.Time
 }
 
@@ -64,16 +69,29 @@ type partner struct {
 	egress *egress // the trunk as rooms see it
 	intake *intake
 	early  early
-	// waiting is since when messages wait for news of a member; guarded by Federation.mu.
-	waiting map[waitingKey]time.Time
+
+	// Guarded by Federation.mu:
+	parked  []parked  // messages that wait, the oldest first
+	retryAt time.Time // when to try them again
+
+	refused atomic.Int64 // what came by a way that is not its own, since warned
+	warned  atomic.Int64 // when that was logged last, Unix time
 }
 
 // bridged is a room that peers share with us.
 type bridged struct {
 	name  string
 	homes map[wire.RelayID]*home
-	told  map[wire.MemberID]struct{} // those of our members who know what the homes are called
 	ours  map[wire.MemberID]ourMember
+
+	announced time.Time // when ours was announced last
+
+	labels  uint64                   // counts the changes of what the homes are called
+	named   map[wire.MemberID]uint64 // which of these our members know
+	namedAt time.Time                // when some were told last
+
+	changed *room.Member // somebody came or went of which our members were not told
+	toldAt  time.Time    // when they were told last
 }
 
 // ourMember is a member of this relay as it is announced.
@@ -86,6 +104,7 @@ type ourMember struct {
 type home struct {
 	label   string
 	members map[wire.MemberID]*room.Member
+	untaken map[wire.MemberID][]byte // entries of members for whom there was no place
 }
 
 // counters are the totals that are not a link's own.
@@ -107,7 +126,9 @@ func New(o Options) *Federation {
 		isGlobal: func(string) bool { return false },
 		partners: make(map[wire.RelayID]*partner),
 		bridged:  make(map[wire.RoomHash]*bridged),
-		dirty:    make(map[string]struct{}),
+		dirty:    make(map[string]time.Time),
+		untold:   make(map[*bridged]struct{}),
+		untaken:  make(map[*home]*bridged),
 		warned:   make(map[string]time.Time),
 	}
 	f.table = newTable(o.Identity, o.Boot, f.isGlobal, defaultTableLimits(), (*actions)(f))
@@ -135,11 +156,13 @@ func (f *Federation) Close() {
 
 // Configure takes a new configuration. Links with peers that stay are not touched.
 func (f *Federation) Configure(c Config) {
+	f.configuring.Lock()
+	defer f.configuring.Unlock()
 	f.mu.Lock()
 	f.isGlobal = c.IsGlobal
 	f.table.reconfigure(c.IsGlobal, time.Now())
 	for _, name := range f.rooms.Names() {
-		f.dirty[name] = struct{}{}
+		f.dirty[name] = time.Time{}
 	}
 	f.mu.Unlock()
 	f.links.configure(c.Peers)
@@ -151,7 +174,11 @@ func (f *Federation) Changed(name string) {
 	f.mu.Lock()
 	global := f.isGlobal(name)
 	if global {
-		f.dirty[name] = struct{}{}
+		due := time.Time{}
+		if b := f.bridged[wire.HashRoom(name)]; b != nil {
+			due = b.announced.Add(announceRest)
+		}
+		f.dirty[name] = due
 	}
 	f.mu.Unlock()
 	if global {
@@ -178,34 +205,51 @@ func (f *Federation) run(ctx context.Context) {
 		case <-f.wake:
 		case <-timer.C:
 		}
-		next := f.work(time.Now())
-		f.releaseEarly(time.Now())
+		now := time.Now()
+		next := soonest(f.work(now), f.retryParked(now))
+		f.releaseEarly(now)
 		if !next.IsZero() {
 			timer.Reset(max(time.Until(next), 10*time.Millisecond))
 		}
 	}
 }
 
-// work brings the table up to date and returns when it has something to do next; zero: never, by time alone.
+// soonest returns the earlier of two times, of which zero is never.
+func soonest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// work brings the table and our members up to date and returns when it has something to do next; zero: never, by
+// time alone.
 func (f *Federation) work(now time.Time) (next time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for name := range f.dirty {
+	for name, due := range f.dirty {
+		if now.Before(due) {
+			next = soonest(next, due)
+			continue
+		}
 		entries, again := f.localEntries(name, now)
 		f.table.local(name, entries, now)
 		if again.IsZero() {
 			delete(f.dirty, name)
 			f.forgetEmpty(wire.HashRoom(name))
-		} else if next.IsZero() || again.Before(next) {
-			next = again
+		} else {
+			f.dirty[name] = again
+			next = soonest(next, again)
 		}
 	}
+	next = soonest(next, f.retryUntaken(now))
+	next = soonest(next, f.tellRooms(now))
 	f.routes.Add(1)
-	if due := f.table.tick(now); next.IsZero() || !due.IsZero() && due.Before(next) {
-		next = due
-	}
-	return next
+	return soonest(next, f.table.tick(now))
 }
+
+// announceRest is between two announcements of our members of a room.
+const announceRest = 200 * time.Millisecond
 
 // lastWord is how long after a member has left its leave is announced: news travel as fast as media, and what it said
 // last would come after its leave, and be dropped.
@@ -216,13 +260,20 @@ const lastWord = 250 * time.Millisecond
 func (f *Federation) localEntries(name string, now time.Time) (entries [][]byte, again time.Time) {
 	members := f.rooms.Local(name)
 	b := f.bridged[wire.HashRoom(name)]
-	if !f.isGlobal(name) || b == nil && len(members) == 0 {
+	if !f.isGlobal(name) {
+		if b != nil {
+			b.ours, b.named = nil, nil
+		}
+		return nil, time.Time{}
+	}
+	if b == nil && len(members) == 0 {
 		return nil, time.Time{}
 	}
 	if b == nil {
 		b = f.bridgedRoom(name)
 	}
-	f.nameAll(b, members)
+	b.announced = now
+	f.untold[b] = struct{}{}
 	before := b.ours
 	b.ours = make(map[wire.MemberID]ourMember, len(members))
 	for _, m := range members {
@@ -262,5 +313,6 @@ func (f *Federation) bridgedRoom(name string) *bridged {
 func (f *Federation) forgetEmpty(hash wire.RoomHash) {
 	if b := f.bridged[hash]; b != nil && len(b.homes) == 0 && len(b.ours) == 0 {
 		delete(f.bridged, hash)
+		delete(f.untold, b)
 	}
 }

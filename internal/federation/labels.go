@@ -1,44 +1,99 @@
 package federation
 
 import (
+	"slices"
+	"time"
+
 	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/wire"
 )
 
-// nameAll tells those of our members of a room who were not told yet what the other relays in it are called. The caller
-// holds f.mu.
-func (f *Federation) nameAll(b *bridged, local []*room.Member) {
-	told := make(map[wire.MemberID]struct{}, len(local))
+const (
+	// labelRest and changeRest are between two times that our members of a room are told what other relays are called, and
+	// of who came and went there: what peers say must not use up the links of our members.
+	labelRest  = time.Second
+	changeRest = 100 * time.Millisecond
+	// maxLabels is of how many relays a member is told what they are called. Of others it shows the id.
+	maxLabels = 64
+)
+
+// tellRooms does tellRoom for the rooms of which something is untold, and returns when to do it again; zero: when
+// something changes. The caller holds f.mu.
+func (f *Federation) tellRooms(now time.Time) (next time.Time) {
+	for b := range f.untold {
+		due := f.tellRoom(b, now)
+		if due.IsZero() {
+			delete(f.untold, b)
+		}
+		next = soonest(next, due)
+	}
+	return next
+}
+
+// tellRoom tells our members of a room what they were not told yet, if it is time to. It returns when it will be;
+// zero: they know all. The caller holds f.mu.
+func (f *Federation) tellRoom(b *bridged, now time.Time) (next time.Time) {
+	local := f.rooms.Local(b.name)
+	if len(local) == 0 {
+		b.changed, b.named = nil, nil
+		return time.Time{}
+	}
+	if len(b.homes) > 0 && slices.ContainsFunc(local, func(m *room.Member) bool { return b.named[m.ID] != b.labels }) {
+		if due := b.namedAt.Add(labelRest); now.Before(due) {
+			next = due
+		} else if !b.tellLabels(local, now) {
+			next = now.Add(labelRest)
+		}
+	}
+	if b.changed != nil {
+		if due := b.toldAt.Add(changeRest); now.Before(due) {
+			next = soonest(next, due)
+		} else {
+			f.tell(b.changed)
+			b.changed, b.toldAt = nil, now
+		}
+	}
+	return next
+}
+
+// tellLabels tells members what the other relays in the room are called. It reports whether all know now.
+func (b *bridged) tellLabels(local []*room.Member, now time.Time) (all bool) {
+	b.namedAt = now
+	messages := b.labelMessages()
+	named := make(map[wire.MemberID]uint64, len(local))
+	all = true
 	for _, m := range local {
-		if _, known := b.told[m.ID]; !known && !tellLabels(m, b.homes) {
-			continue // its link is full: the next change tries again
+		known := b.named[m.ID]
+		if known != b.labels {
+			if slices.ContainsFunc(messages, func(body []byte) bool { return m.Tell(wire.UrgentRelays, body) != nil }) {
+				all = false // its link is full
+			} else {
+				known = b.labels
+			}
 		}
-		told[m.ID] = struct{}{}
+		named[m.ID] = known
 	}
-	b.told = told
+	b.named = named
+	return all
 }
 
-// nameHome tells our members of a room what one relay in it is called. The caller holds f.mu.
-func (f *Federation) nameHome(b *bridged, id wire.RelayID, h *home) {
-	for _, m := range f.rooms.Local(b.name) {
-		if _, told := b.told[m.ID]; told && !tellLabels(m, map[wire.RelayID]*home{id: h}) {
-			delete(b.told, m.ID)
-		}
-	}
-}
-
-// tellLabels tells a member what relays are called. It reports whether the member's link took all of it.
-func tellLabels(m *room.Member, homes map[wire.RelayID]*home) bool {
+// labelMessages returns the messages that say what the homes are called.
+func (b *bridged) labelMessages() (messages [][]byte) {
 	var body []byte
-	for id, h := range homes {
+	left := maxLabels
+	for id, h := range b.homes {
+		if left--; left < 0 {
+			break
+		}
 		label := wire.AppendRelays(nil, wire.RelayLabel{Relay: id, Label: h.label})
 		if len(body)+len(label) > wire.MaxUrgent {
-			if m.Tell(wire.UrgentRelays, body) != nil {
-				return false
-			}
+			messages = append(messages, body)
 			body = nil
 		}
 		body = append(body, label...)
 	}
-	return len(body) == 0 || m.Tell(wire.UrgentRelays, body) == nil
+	if len(body) > 0 {
+		messages = append(messages, body)
+	}
+	return messages
 }

@@ -22,7 +22,7 @@ const cutFor = 5 * time.Minute
 // linkUp implements linkEvents.
 func (e *events) linkUp(l *peerLink) {
 	f := (*Federation)(e)
-	n := &partner{link: l, trunk: newTrunk(l), waiting: make(map[waitingKey]time.Time)}
+	n := &partner{link: l, trunk: newTrunk(l)}
 	n.intake = newIntake(intakeLimits{}, intakeReports{
 		throttled: func(t throttled) {
 			f.log.Warn("a peer sends too much; the rest is dropped", "peer", l.label, "relay", l.id.String(), "why", t.Reason, "dropped", t.Dropped)
@@ -75,7 +75,8 @@ func (e *events) urgent(l *peerLink, kind wire.UrgentKind, body []byte) (taken b
 		return false
 	}
 	if kind == wire.UrgentFederationMessage {
-		return e.message(n, body, now)
+		f.message(n, body, now)
+		return true
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -96,6 +97,9 @@ func (e *events) bind(l *peerLink, m *wire.Media) *link.Stream {
 	f, n, now := (*Federation)(e), l.owner.(*partner), time.Now()
 	in := &incoming{federation: f, from: n, room: m.Room, kid: m.KID}
 	in.stream = &link.Stream{KID: m.KID, Room: m.Room, Owner: in}
+	if !n.intake.takeMedia(m.Room, now) {
+		return nil
+	}
 	switch f.locate(in, now) {
 	case located:
 	case notYet:
@@ -104,7 +108,7 @@ func (e *events) bind(l *peerLink, m *wire.Media) *link.Stream {
 		}
 		fallthrough
 	default:
-		f.stats.refused.Add(1)
+		f.refuse(n, "media of a talker that it is not the way to")
 		return nil
 	}
 	return in.stream
@@ -191,7 +195,7 @@ func (f *Federation) locate(in *incoming, now time.Time) whereabouts {
 func (in *incoming) take(p *place, m *wire.Media, tx *link.Tx) {
 	f, now := in.federation, tx.Now()
 	if !in.mayCome(p, now) {
-		f.stats.refused.Add(1)
+		f.refuse(in.from, "media of a talker that it is not the way to")
 		return
 	}
 	v := p.take(m.CTR, now)

@@ -2,6 +2,7 @@ package federation
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/room"
@@ -11,37 +12,32 @@ import (
 // errNoRoute is returned when there is no way to a member.
 var errNoRoute = errors.New("federation: there is no route to the member's relay")
 
-// patience is for how long a message for somebody who was not announced yet is left with its sender: news of joins may
-// be overtaken by the keys of those who joined.
-const patience = 3 * time.Second
+const (
+	// parkFor is for how long a message waits that cannot be used yet: news of joins may be overtaken by the keys of
+	// those who joined, and a recipient's link may be full.
+	parkFor = 3 * time.Second
+	// parkEvery is how often such messages are tried again.
+	parkEvery = 100 * time.Millisecond
+	// maxParked and maxParkedOf bound those of one link, and of one member who sends them. The oldest give way: who
+	// lacks a key asks again.
+	maxParked   = 128
+	maxParkedOf = 16
+)
 
-// maxWaiting bounds the messages of one link that are left so.
-const maxWaiting = 256
+// outcome is what became of a message.
+type outcome int
 
-// waitingKey names a message that waits for news of a member.
-type waitingKey struct {
-	room wire.RoomHash
-	id   wire.MemberID
-}
+const (
+	handled outcome = iota // delivered, sent on, or dropped and counted
+	later                  // it cannot be used yet
+)
 
-// unknown says whether to take, and drop, a message about a member who is not known: the first times it is not, for the
-// member may still be announced.
-func (e *events) unknown(n *partner, key waitingKey, now time.Time) (taken bool) {
-	since, known := n.waiting[key]
-	switch {
-	case !known && len(n.waiting) < maxWaiting:
-		n.waiting[key] = now
-		return false
-	case known && now.Sub(since) < patience:
-		return false
-	}
-	for k, since := range n.waiting {
-		if now.Sub(since) >= 2*patience {
-			delete(n.waiting, k)
-		}
-	}
-	e.stats.messagesLost.Add(1)
-	return true
+// parked is a message that waits. It is not left with the peer that sent it: that could not send anything else then, and
+// has mostly not made it.
+type parked struct {
+	message *wire.FederationMessage
+	by      wire.MemberID
+	since   time.Time
 }
 
 // route sends a message towards a member's home.
@@ -51,7 +47,7 @@ func (f *Federation) route(m *wire.FederationMessage, home wire.RelayID) error {
 	return f.routeLocked(m, home, nil)
 }
 
-// routeLocked is route; from is the link that the message came by. The caller holds f.mu.
+// routeLocked is route; from is who the message came from. The caller holds f.mu.
 func (f *Federation) routeLocked(m *wire.FederationMessage, home wire.RelayID, from *partner) error {
 	next, ok := f.table.nextHop(home, m.Room)
 	to := f.partners[next]
@@ -64,109 +60,172 @@ func (f *Federation) routeLocked(m *wire.FederationMessage, home wire.RelayID, f
 	return nil
 }
 
-// message handles what a peer sends for a member: it is given to the member, or sent on.
-func (e *events) message(n *partner, body []byte, now time.Time) (taken bool) {
-	f := (*Federation)(e)
+// message takes what a peer sends for a member.
+func (f *Federation) message(n *partner, body []byte, now time.Time) {
 	m, err := wire.ParseFederationMessage(body)
-	f.mu.Lock()
+	var by []wire.MemberID
+	if err == nil {
+		by, err = speakers(m)
+	}
 	if err != nil {
+		f.mu.Lock()
 		(*actions)(f).problem(n.link.id, "a message cannot be read", err.Error())
 		f.mu.Unlock()
-		return true
+		return
 	}
+	m.Body = slices.Clone(m.Body)
+	if f.handle(n, m, by, now) == later {
+		f.park(n, parked{m, by[0], now})
+	}
+}
+
+// speakers returns in whose names a message speaks, at least one: the talker whose key it is, the recipient who has
+// got it, those who lack one.
+func speakers(m *wire.FederationMessage) ([]wire.MemberID, error) {
+	switch m.Kind {
+	case wire.UrgentKey:
+		key, err := wire.ParseKey(m.Body)
+		return []wire.MemberID{key.Sender}, err
+	case wire.UrgentKeyReceived:
+		received, err := wire.ParseKeyReceived(m.Body)
+		return []wire.MemberID{received.From}, err
+	default:
+		return wire.ParseKeysWanted(m.Body)
+	}
+}
+
+// handle delivers a message to a local member, or sends it on. Both only if it came the way that the media of those comes in
+// whose names it speaks: a relay that is not on that way cannot speak for them.
+func (f *Federation) handle(n *partner, m *wire.FederationMessage, by []wire.MemberID, now time.Time) outcome {
+	f.mu.Lock()
 	b := f.bridged[m.Room]
 	if b == nil {
-		f.stats.roomNotFound.Add(1)
 		f.mu.Unlock()
-		return true
+		f.stats.roomNotFound.Add(1)
+		return handled
 	}
 	to := f.rooms.Find(b.name, m.To)
-	switch {
-	case to == nil:
-		defer f.mu.Unlock()
-		return e.unknown(n, waitingKey{m.Room, m.To}, now)
-	case to.Home() != (wire.RelayID{}):
-		defer f.mu.Unlock()
-		if m.Hops--; m.Hops > 0 {
-			f.routeLocked(m, to.Home(), n) // what cannot be sent on is counted there
+	known := 0
+	for _, id := range by {
+		speaker := f.rooms.Find(b.name, id)
+		if speaker == nil {
+			continue
 		}
-		return true
+		known++
+		if speaker.Home() == (wire.RelayID{}) || !f.table.parent(speaker.Home(), m.Room, n.link.id, now) {
+			f.mu.Unlock()
+			f.refuse(n, "a message in the name of a member whom it does not speak for")
+			return handled
+		}
+	}
+	if to == nil || known == 0 {
+		f.mu.Unlock()
+		return later
+	}
+	if to.Home() != (wire.RelayID{}) {
+		defer f.mu.Unlock()
+		if m.Hops > 1 {
+			onward := *m
+			onward.Hops--
+			f.routeLocked(&onward, to.Home(), n) // what cannot be sent on is counted there
+		}
+		return handled
 	}
 	f.mu.Unlock() // what follows takes the locks of a room, whose own messages come here by route
-	return e.deliver(n, b.name, to, m, now)
+	return f.deliver(b.name, to, m, by, now)
 }
 
 // deliver gives a message to a local member.
-func (e *events) deliver(n *partner, name string, to *room.Member, m *wire.FederationMessage, now time.Time) (taken bool) {
+func (f *Federation) deliver(name string, to *room.Member, m *wire.FederationMessage, by []wire.MemberID, now time.Time) outcome {
 	switch m.Kind {
 	case wire.UrgentKey:
-		return e.key(n, name, to, m, now)
+		if talker := f.rooms.Find(name, by[0]); talker == nil || !f.key(talker, to, m, now) {
+			return later
+		}
 	case wire.UrgentKeysWanted:
-		e.keysWanted(n, name, to, m, now)
+		to.KeyWantedBy(m.Body, now)
 	case wire.UrgentKeyReceived:
-		received, err := wire.ParseKeyReceived(m.Body)
-		if err == nil && e.speaksFor(n, name, e.rooms.Find(name, received.From), now) {
+		if received, err := wire.ParseKeyReceived(m.Body); err == nil {
 			to.KeyReceived(received.Number, received.From)
 		}
 	}
-	return true
-}
-
-// speaksFor reports whether what a peer says in the name of a remote member may be true: it came the way that the
-// member's media comes.
-func (e *events) speaksFor(n *partner, name string, m *room.Member, now time.Time) bool {
-	if m == nil || m.Home() == (wire.RelayID{}) {
-		return false
-	}
-	e.mu.Lock()
-	ok := e.table.parent(m.Home(), wire.HashRoom(name), n.link.id, now)
-	e.mu.Unlock()
-	if !ok {
-		e.stats.refused.Add(1)
-	}
-	return ok
+	return handled
 }
 
 // key passes a talker's key to a local recipient, whose acknowledgement goes back to the talker.
-func (e *events) key(n *partner, name string, to *room.Member, m *wire.FederationMessage, now time.Time) (taken bool) {
+func (f *Federation) key(talker, to *room.Member, m *wire.FederationMessage, now time.Time) (taken bool) {
 	key, err := wire.ParseKey(m.Body)
 	if err != nil {
 		return true
 	}
-	talker := e.rooms.Find(name, key.Sender)
-	if talker == nil {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		return e.unknown(n, waitingKey{m.Room, key.Sender}, now)
-	}
-	if !e.speaksFor(n, name, talker, now) {
-		return true
-	}
-	number, from := key.Key.Number, to.ID
+	hash, number := m.Room, key.Key.Number
 	return talker.PassKey(m.Body, to.ID, func(acked bool) {
 		if !acked {
 			return
 		}
-		received := wire.KeyReceived{From: from, Number: number}
-		_ = (*Federation)(e).route(&wire.FederationMessage{ // counted, if there is no way; the talker gives up waiting
-			Hops: wire.MaxHops, Room: m.Room, To: talker.ID, Kind: wire.UrgentKeyReceived, Body: wire.AppendKeyReceived(nil, &received),
+		received := wire.KeyReceived{From: to.ID, Number: number}
+		_ = f.route(&wire.FederationMessage{ // counted, if there is no way; the talker gives up waiting
+			Hops: wire.MaxHops, Room: hash, To: talker.ID, Kind: wire.UrgentKeyReceived, Body: wire.AppendKeyReceived(nil, &received),
 		}, talker.Home())
 	}, now)
 }
 
-// keysWanted notes that members elsewhere lack a local talker's key.
-func (e *events) keysWanted(n *partner, name string, talker *room.Member, m *wire.FederationMessage, now time.Time) {
-	ids, err := wire.ParseKeysWanted(m.Body)
-	if err != nil {
-		return
-	}
-	asking := make([]wire.MemberID, 0, len(ids))
-	for _, id := range ids {
-		if e.speaksFor(n, name, e.rooms.Find(name, id), now) {
-			asking = append(asking, id)
+// park keeps a message for a moment.
+func (f *Federation) park(n *partner, p parked) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	same := 0
+	oldest := 0
+	for i, other := range n.parked {
+		if other.by == p.by {
+			if same == 0 {
+				oldest = i
+			}
+			same++
 		}
 	}
-	if len(asking) > 0 {
-		talker.KeyWantedBy(wire.AppendKeysWanted(nil, asking...), now)
+	switch {
+	case same >= maxParkedOf:
+		n.parked = slices.Delete(n.parked, oldest, oldest+1)
+		f.stats.messagesLost.Add(1)
+	case len(n.parked) >= maxParked:
+		n.parked = slices.Delete(n.parked, 0, 1)
+		f.stats.messagesLost.Add(1)
 	}
+	n.parked = append(n.parked, p)
+	f.stir()
+}
+
+// retryParked tries again what is parked. It returns when to do so next; zero: nothing waits.
+func (f *Federation) retryParked(now time.Time) (next time.Time) {
+	f.mu.Lock()
+	waiting := make(map[*partner][]parked)
+	for _, n := range f.partners {
+		if len(n.parked) > 0 && !now.Before(n.retryAt) {
+			waiting[n], n.parked = n.parked, nil
+		}
+	}
+	f.mu.Unlock()
+	for n, list := range waiting {
+		waiting[n] = slices.DeleteFunc(list, func(p parked) bool {
+			if now.Sub(p.since) >= parkFor {
+				f.stats.messagesLost.Add(1)
+				return true
+			}
+			by, err := speakers(p.message)
+			return err != nil || f.handle(n, p.message, by, now) == handled
+		})
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for n, list := range waiting {
+		n.parked = append(list, n.parked...)
+		n.retryAt = now.Add(parkEvery)
+	}
+	for _, n := range f.partners {
+		if len(n.parked) > 0 && (next.IsZero() || n.retryAt.Before(next)) {
+			next = n.retryAt
+		}
+	}
+	return next
 }
