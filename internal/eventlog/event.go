@@ -25,14 +25,14 @@ const (
 const (
 	Forward                    Kind = "forward"                      // it goes on to ToCount members and links
 	LocalDeliver               Kind = "local_deliver"                // it was handed to the sessions of ToCount members
-	LocalDeliverError          Kind = "local_deliver_error"          // one of these could not take it
+	LocalDeliverError          Kind = "local_deliver_error"          // a member was not sent it
 	FederationEgress           Kind = "federation_egress"            // it was sent over the link to Peer
 	FederationIngress          Kind = "federation_ingress"           // it came over the link from Peer; it may still be dropped
 	FederationIngressMalformed Kind = "federation_ingress_malformed" // something that is no packet came from Peer
 	DedupDrop                  Kind = "dedup_drop"                   // it came before
 	RoomNotFound               Kind = "room_not_found"               // it is of a room that is not here
-	RateLimitDrop              Kind = "rate_limit_drop"              // too much came from Peer, or in the room
-	QueueDrop                  Kind = "queue_drop"                   // it gave way to later ones
+	RateLimitDrop              Kind = "rate_limit_drop"              // too much came from Peer, in the room, or from Src
+	QueueDrop                  Kind = "queue_drop"                   // the link to Peer did not take it
 )
 
 // Who is there.

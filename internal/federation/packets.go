@@ -1,7 +1,10 @@
 package federation
 
 import (
+	"time"
+
 	"github.com/wzp-voice/wzp/internal/eventlog"
+	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/wire"
 )
@@ -24,12 +27,18 @@ var _ room.Trunk = (*egress)(nil)
 
 // SendStream implements room.Trunk.
 func (e *egress) SendStream(tx room.Tx, st *room.Stream, m *wire.Media) {
-	if e.events != nil {
-		event := packet(eventlog.FederationEgress, st.Room(), st.KID(), m.CTR)
-		event.Peer, event.Len = e.peer, len(m.Ciphertext)
-		e.events.Log(event)
+	if e.events == nil {
+		e.trunk.SendStream(tx, st, m)
+		return
 	}
-	e.trunk.SendStream(tx, st, m)
+	event := packet(eventlog.FederationEgress, st.Room(), st.KID(), m.CTR)
+	event.Time = time.Now().UnixMicro() // it may have arrived before put returns
+	event.Peer, event.Len = e.peer, len(m.Ciphertext)
+	ltx := tx.(*link.Tx)
+	if refused := e.trunk.put(ltx, st, m, ltx.Now()); refused != "" {
+		event.Kind, event.Reason = eventlog.QueueDrop, refused
+	}
+	e.events.Log(event)
 }
 
 // logIngress notes that a packet came over a link, and why it is dropped if it is.

@@ -18,7 +18,16 @@ type trunkLink interface {
 	SendPacket(tx *link.Tx, frames []byte, media int)
 	// WithTx calls f with a Tx, for who has none.
 	WithTx(f func(tx *link.Tx))
+	// TakesMedia reports whether packets with media are sent at all now.
+	TakesMedia() bool
 }
+
+// Why a trunk does not take a frame.
+const (
+	whyGone      = "the stream or the link is gone"
+	whyNoAlias   = "more streams go over the link than it has aliases for"
+	whyLinkHolds = "the peer does not report that anything arrives, so no media is sent"
+)
 
 // trunk puts the media frames of all streams that go over one peer link together in packets.
 //
@@ -40,6 +49,7 @@ type trunk struct {
 	frames  int       // how many those are
 	due     time.Time // when they have to be sent
 	timer   *time.Timer
+	armed   bool // the timer has not run yet
 	closed  bool
 	counts  trunkCounts
 
@@ -52,6 +62,7 @@ type trunkCounts struct {
 	Packets uint64 // that they were sent in
 	Bytes   uint64 // plaintext of those
 	Unnamed uint64 // frames dropped since every alias of the link was taken
+	Held    uint64 // frames dropped since the link sends no media
 	Dropped uint64 // frames of streams that were gone, and those that came or waited when the trunk was closed
 }
 
@@ -62,18 +73,22 @@ func newTrunk(l trunkLink) *trunk {
 }
 
 // put sends a frame of a stream, now or within trunkHold. Of m, Layer, Ciphertext and the full CTR count; it is not
-// changed. tx is the sender's.
-func (t *trunk) put(tx *link.Tx, st outStream, m *wire.Media, now time.Time) {
+// changed. tx is the sender's. It returns why the frame is not sent; empty: it is.
+func (t *trunk) put(tx *link.Tx, st outStream, m *wire.Media, now time.Time) (refused string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed || st.Dropped() {
 		t.counts.Dropped++
-		return
+		return whyGone
+	}
+	if !t.link.TakesMedia() {
+		t.counts.Held++
+		return whyLinkHolds
 	}
 	alias, short, ok := t.aliases.of(st, m.CTR, now)
 	if !ok {
 		t.counts.Unnamed++
-		return
+		return whyNoAlias
 	}
 	frame := wire.Media{Layer: m.Layer, Alias: alias, CTR: m.CTR, Ciphertext: m.Ciphertext}
 	if !short {
@@ -97,6 +112,7 @@ func (t *trunk) put(tx *link.Tx, st outStream, m *wire.Media, now time.Time) {
 	} else if first {
 		t.armLocked()
 	}
+	return ""
 }
 
 // sendLocked sends the frames that wait. The caller holds t.mu.
@@ -109,11 +125,17 @@ func (t *trunk) sendLocked(tx *link.Tx) {
 	t.counts.Bytes += uint64(len(t.packet))
 	t.link.SendPacket(tx, t.packet, t.frames)
 	t.packet, t.frames = t.packet[:0], 0
+	if t.armed {
+		t.armLocked()
+	}
 }
 
-// armLocked makes the timer run in trunkHold. A packet that is sent before does not stop it: the next one moves
-// it on, and a timer that finds nothing due does nothing. The caller holds t.mu.
+// armLocked makes the timer run in trunkHold, and not before. A packet that is sent does not stop it, but moves it on,
+// as the next one does when it begins to wait: a timer that is put off costs nothing, while one that runs, or is set
+// from new, wakes a thread, which costs more than a packet. So in a steady flow it never runs; in the end it finds
+// nothing due and does nothing. The caller holds t.mu.
 func (t *trunk) armLocked() {
+	t.armed = true
 	switch {
 	case t.timer == nil:
 		t.firing.Add(1)
@@ -127,6 +149,7 @@ func (t *trunk) armLocked() {
 func (t *trunk) fire() {
 	defer t.firing.Done()
 	t.mu.Lock()
+	t.armed = false
 	waiting := t.frames > 0 && !t.closed
 	t.mu.Unlock()
 	if waiting {

@@ -30,9 +30,10 @@ func (r *frameRate) note(now time.Time) {
 }
 
 // worthWaiting tells whether frames come fast enough to wait for more, of which the next has to be expected before
-// left. What the running window has more than the one before counts too, so that many who begin at once are
+// left, with half a gap to spare: frames come out of step, and a packet that goes with a frame is cheaper than one that
+// takes the timer. What the running window has more than the one before counts too, so that many who begin at once are
 // noticed soon.
 func (r *frameRate) worthWaiting(left time.Duration) bool {
 	n := time.Duration(max(r.n, r.before))
-	return trunkHold*n >= rateWorth*rateWindow && left*n > rateWindow
+	return trunkHold*n >= rateWorth*rateWindow && 2*left*n > 3*rateWindow
 }

@@ -13,3 +13,6 @@ func (t *trunk) SendStream(tx room.Tx, st *room.Stream, m *wire.Media) {
 	ltx := tx.(*link.Tx)
 	t.put(ltx, st, m, ltx.Now())
 }
+
+// TakesMedia reports whether packets with media are sent now: see link.Session.
+func (l *peerLink) TakesMedia() bool { return l.s.TakesMedia() }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,13 +21,16 @@ type trunkFrame struct {
 
 // fakeTrunkLink is a trunkLink that reads what it is given. A frame's ciphertext begins with when it was put.
 type fakeTrunkLink struct {
-	t testing.TB
+	t     testing.TB
+	holds atomic.Bool
 
 	mu      sync.Mutex // guards what follows
 	frames  []trunkFrame
 	packets []int // bytes
 	timers  int   // packets that were sent by a timer
 }
+
+func (l *fakeTrunkLink) TakesMedia() bool { return !l.holds.Load() }
 
 func (l *fakeTrunkLink) WithTx(f func(tx *link.Tx)) {
 	before := l.sent()
@@ -267,6 +271,26 @@ func TestTrunkLongUntilAcknowledged(t *testing.T) {
 	})
 }
 
+// What a link does not send is not taken, so that it is known which frames those are, and takes no place in packets.
+func TestTrunkRefusesWhatLinkHolds(t *testing.T) {
+	inTrunk(t, func(t *testing.T, tr *trunk, l *fakeTrunkLink) {
+		st := fakeStreams(1)[0]
+		l.holds.Store(true)
+		m := wire.Media{CTR: 1, Ciphertext: make([]byte, 80)}
+		if why := tr.put(nil, st, &m, time.Now()); why != whyLinkHolds || tr.total().Held != 1 {
+			t.Errorf("%q, %+v", why, tr.total())
+		}
+		l.holds.Store(false)
+		if why := tr.put(nil, st, &m, time.Now()); why != "" || len(l.take()) != 1 {
+			t.Errorf("%q, %+v", why, tr.total())
+		}
+		st.gone.Store(true)
+		if why := tr.put(nil, st, &m, time.Now()); why != whyGone {
+			t.Errorf("%q", why)
+		}
+	})
+}
+
 func TestTrunkDropsWhatIsGone(t *testing.T) {
 	inTrunk(t, func(t *testing.T, tr *trunk, l *fakeTrunkLink) {
 		streams := fakeStreams(2)
@@ -344,6 +368,7 @@ type nullTrunkLink struct{}
 
 func (nullTrunkLink) SendPacket(*link.Tx, []byte, int) {}
 func (nullTrunkLink) WithTx(f func(tx *link.Tx))       { f(nil) }
+func (nullTrunkLink) TakesMedia() bool                 { return true }
 
 func TestTrunkAllocatesNothing(t *testing.T) {
 	tr := newTrunk(nullTrunkLink{})

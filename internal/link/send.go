@@ -34,6 +34,9 @@ func (s *Session) SendMedia(tx *Tx, alias uint16, short, long []byte) {
 	s.sendMedia(tx, s.route.Load(), alias, short, long)
 }
 
+// TakesMedia reports whether media is sent to the peer now: the circuit breaker is closed, and there is a way to it.
+func (s *Session) TakesMedia() bool { return !s.stopped.Load() && s.route.Load() != nil }
+
 // lookAhead is for how many sessions SendMediaAll loads memory at a time.
 const lookAhead = 16
 

@@ -12,8 +12,6 @@ import (
 
 	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/federation"
-	"github.com/wzp-voice/wzp/internal/link"
-	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/wire"
 )
 
@@ -71,31 +69,11 @@ func (r *Relay) bridge() error {
 		if err != nil {
 			return err
 		}
+		r.rooms.FanOut = (*acceptor)(r).loggedFanOut
 		r.events.Log(eventlog.Event{Kind: eventlog.Start, Relay: wire.RelayIDOf(id), Name: id.Fingerprint().String()})
 	}
 	r.federation = federation.New(federation.Options{
 		Identity: r.config.Identity, Boot: boot, Rooms: r.rooms, Tell: r.tell, Log: r.log, Events: r.events,
 	})
 	return nil
-}
-
-// logPresence notes in the event log that a member of ours came or went.
-func (r *acceptor) logPresence(kind eventlog.Kind, m *room.Member) {
-	r.events.Log(eventlog.Event{Kind: kind, Room: m.Room(), Src: m.ID, Participants: m.Members()})
-}
-
-// logMedia notes in the event log that a packet of a member of ours came, and where it went.
-func (r *acceptor) logMedia(st *link.Stream, m *wire.Media, local, trunks int) {
-	out := st.Owner.(*room.Stream)
-	event := eventlog.Event{
-		Kind: eventlog.MediaIn, RoomHash: out.Room(), Src: st.KID.Member(), Stream: st.KID.Stream(), Epoch: st.KID.Epoch(), Seq: m.CTR,
-		Len: len(m.Ciphertext),
-	}
-	r.events.Log(event)
-	event.Kind, event.ToCount = eventlog.Forward, local+trunks
-	r.events.Log(event)
-	if local > 0 {
-		event.Kind, event.ToCount = eventlog.LocalDeliver, local
-		r.events.Log(event)
-	}
 }

@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/wire"
@@ -124,7 +123,7 @@ func (r *acceptor) leave(s *session, code wire.CloseCode) {
 		r.log.Info("left", "room", m.Room(), "member", m.ID.String(), "why", code.String())
 		(*Relay)(r).tell(m)
 		r.federation.Changed(m.Room())
-		r.logPresence(eventlog.MemberLeft, m)
+		r.logLeave(m)
 	}
 }
 
@@ -184,12 +183,12 @@ func (r *acceptor) enter(s *session, m *wire.Join, entry *wire.MemberEntry) (*ro
 	if err != nil {
 		return nil, err
 	}
+	r.logJoin(member) // before the session's end can log that it left
 	s.member.Store(member)
 	r.stats.joins.Add(1)
 	r.log.Info("joined", "room", m.Room, "member", member.ID.String(), "name", entry.Name, "fingerprint", entry.Identity.Fingerprint().String())
 	(*Relay)(r).tell(member)
 	r.federation.Changed(m.Room)
-	r.logPresence(eventlog.MemberJoined, member)
 	if s.Over() { // it ended meanwhile, and Ended may have seen no member
 		r.leave(s, wire.CloseLeft)
 	}
@@ -213,6 +212,9 @@ func (r *acceptor) Bind(ls *link.Session, m *wire.Media) *link.Stream {
 func (r *acceptor) Media(ls *link.Session, st *link.Stream, m *wire.Media, tx *link.Tx) {
 	if !owner(ls).media.allow(r.config.MediaRate, tx.Now()) {
 		r.stats.mediaLimited.Add(1)
+		if r.events != nil {
+			r.logLimited(st, m)
+		}
 		return
 	}
 	st.Seen(m.CTR)

@@ -1,0 +1,104 @@
+package relay
+
+import (
+	"sync"
+
+	"github.com/wzp-voice/wzp/internal/eventlog"
+	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/internal/room"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// What members of this relay and their packets do, in the event log. Without one, all of this is a comparison with nil.
+
+// presence counts the members of each room that are attached to this relay, for the event log. The zero value has none.
+type presence struct {
+	mu    sync.Mutex // guards what follows; held while it is logged, so that the log has it in order
+	rooms map[string]int
+}
+
+// logJoin notes that a member of ours came. It must not be called after logLeave of the same member.
+func (r *acceptor) logJoin(m *room.Member) {
+	if r.events == nil {
+		return
+	}
+	p := &r.present
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.rooms == nil {
+		p.rooms = make(map[string]int)
+	}
+	if p.rooms[m.Room()]++; p.rooms[m.Room()] == 1 {
+		r.events.Log(eventlog.Event{Kind: eventlog.RoomActive, Room: m.Room(), Participants: m.Members()})
+	}
+	r.events.Log(eventlog.Event{Kind: eventlog.MemberJoined, Room: m.Room(), Src: m.ID, Participants: m.Members()})
+}
+
+// logLeave notes that a member of ours went.
+func (r *acceptor) logLeave(m *room.Member) {
+	if r.events == nil {
+		return
+	}
+	p := &r.present
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r.events.Log(eventlog.Event{Kind: eventlog.MemberLeft, Room: m.Room(), Src: m.ID, Participants: m.Members()})
+	if p.rooms[m.Room()]--; p.rooms[m.Room()] == 0 {
+		delete(p.rooms, m.Room())
+		r.events.Log(eventlog.Event{Kind: eventlog.RoomInactive, Room: m.Room(), Participants: m.Members()})
+	}
+}
+
+// logMedia notes that a packet of a member of ours came, and where it went.
+func (r *acceptor) logMedia(st *link.Stream, m *wire.Media, local, trunks int) {
+	event := mediaEvent(eventlog.MediaIn, st, m)
+	r.events.Log(event)
+	event.Kind, event.ToCount = eventlog.Forward, local+trunks
+	r.events.Log(event)
+	if local > 0 {
+		event.Kind, event.ToCount = eventlog.LocalDeliver, local
+		r.events.Log(event)
+	}
+}
+
+// logLimited notes that a packet of a member of ours came and is dropped, for there are too many.
+func (r *acceptor) logLimited(st *link.Stream, m *wire.Media) {
+	event := mediaEvent(eventlog.MediaIn, st, m)
+	r.events.Log(event)
+	event.Kind, event.Reason = eventlog.RateLimitDrop, "the member sends too many packets a second"
+	r.events.Log(event)
+}
+
+func mediaEvent(kind eventlog.Kind, st *link.Stream, m *wire.Media) eventlog.Event {
+	return eventlog.Event{
+		Kind: kind, RoomHash: st.Owner.(*room.Stream).Room(), Src: st.KID.Member(), Stream: st.KID.Stream(), Epoch: st.KID.Epoch(), Seq: m.CTR,
+		Len: len(m.Ciphertext),
+	}
+}
+
+// loggedFanOut is fanOut with an event log: it notes the packets that a member's session cannot take now. Those it does not
+// count as sent.
+func (r *acceptor) loggedFanOut(tx room.Tx, to []room.Receiver, but room.Receiver, alias uint16, short, long []byte) (sent int) {
+	sent = fanOut(tx, to, but, alias, short, long)
+	for _, to := range to {
+		s := (*link.Session)(to.(*receiver))
+		if to == but || s.TakesMedia() {
+			continue
+		}
+		sent--
+		listener := owner(s).member.Load()
+		frame, _, err := wire.NextFrame(long)
+		if listener == nil || err != nil {
+			continue
+		}
+		m, err := wire.ParseMedia(frame)
+		if err != nil {
+			continue
+		}
+		r.events.Log(eventlog.Event{
+			Kind: eventlog.LocalDeliverError, Room: listener.Room(), Src: m.KID.Member(), Stream: m.KID.Stream(), Epoch: m.KID.Epoch(), Seq: m.CTR,
+			Len: len(m.Ciphertext), Reason: "member " + listener.ID.String() + " does not report that anything arrives, so no media is sent",
+		})
+	}
+	return sent
+}
