@@ -66,11 +66,15 @@ func (l *peerLink) session() *link.Session { return l.s }
 
 // send queues an urgent message for the peer; body, of at most wire.MaxUrgent bytes, is kept. Messages leave in
 // their order, but may arrive in another. Unless the link ends, all arrive; when too many wait it does.
-func (l *peerLink) send(kind wire.UrgentKind, body []byte) {
+func (l *peerLink) send(kind wire.UrgentKind, body []byte) { l.sendThen(kind, body, nil) }
+
+// sendThen is send, and then, unless nil, is called when the peer has acknowledged the message, on a goroutine that
+// receives and holds no lock; never if it does not.
+func (l *peerLink) sendThen(kind wire.UrgentKind, body []byte, then func()) {
 	if len(body) > wire.MaxUrgent {
 		l.links.log.Error("a message for a peer is too long and was not sent; please report this", l.attrs("kind", kind, "bytes", len(body))...)
 	}
-	if !l.out.add(kind, body) && l.end(verdict{code: wire.CloseLeft, why: whyOverflow}) {
+	if !l.out.add(kind, body, then) && l.end(verdict{code: wire.CloseLeft, why: whyOverflow}) {
 		l.links.counts.overflowed.Add(1)
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/wzp-voice/wzp/wire"
 )
 
-// maxOutbox bounds the messages of one link that wait for their turn. It is many times what an announcement of
-// everything takes; a peer that lets so much pile up does not read, and the link ends.
+// maxOutbox bounds the messages of one link that wait for their turn. What tells of parts has bounds of its own, so
+// that is many times what there can be; a peer that lets so much pile up does not read, and the link ends.
 const maxOutbox = 8192
 
 // outbox is a queue of urgent messages in front of a session, which has at most wire.UrgentUnderWay under way.
@@ -31,6 +31,7 @@ type outbox struct {
 type outMessage struct {
 	kind wire.UrgentKind
 	body []byte
+	then func()
 }
 
 // outboxCounts are an outbox's totals.
@@ -40,8 +41,9 @@ type outboxCounts struct {
 	Waiting int    // in the queue now
 }
 
-// add puts a message at the end of the queue; body is kept. It reports false when there is no room for it.
-func (o *outbox) add(kind wire.UrgentKind, body []byte) (ok bool) {
+// add puts a message at the end of the queue; body is kept. It reports false when there is no room for it. Then, unless
+// nil, is called when the peer has acknowledged the message, on a goroutine that receives and holds no lock.
+func (o *outbox) add(kind wire.UrgentKind, body []byte, then func()) (ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed || len(body) > wire.MaxUrgent {
@@ -52,7 +54,7 @@ func (o *outbox) add(kind wire.UrgentKind, body []byte) (ok bool) {
 		o.counts.Dropped++
 		return false
 	}
-	o.queue = append(o.queue, outMessage{kind, body})
+	o.queue = append(o.queue, outMessage{kind, body, then})
 	o.feedLocked()
 	return true
 }
@@ -67,7 +69,7 @@ func (o *outbox) feed() {
 func (o *outbox) feedLocked() {
 	for len(o.queue) > 0 && !o.closed {
 		m := o.queue[0]
-		if err := o.send(m.kind, m.body, o.done); err != nil {
+		if err := o.send(m.kind, m.body, func(acked bool) { o.done(acked, m.then) }); err != nil {
 			if !errors.Is(err, link.ErrUrgentFull) { // the session is over, and soon the link
 				o.closeLocked()
 			}
@@ -79,15 +81,18 @@ func (o *outbox) feedLocked() {
 }
 
 // done is told what became of a message that the session took.
-func (o *outbox) done(acked bool) {
+func (o *outbox) done(acked bool, then func()) {
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	if acked {
 		o.counts.Acked++
 	} else {
 		o.counts.Dropped++
 	}
 	o.feedLocked()
+	o.mu.Unlock()
+	if acked && then != nil {
+		then()
+	}
 }
 
 // close drops what waits, and what comes later.

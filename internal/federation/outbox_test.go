@@ -40,7 +40,7 @@ func TestOutboxOrder(t *testing.T) {
 	s := &fakeSession{room: 2}
 	o := &outbox{send: s.send}
 	for _, body := range []string{"a", "b", "c", "d", "e"} {
-		if !o.add(wire.UrgentFederationRoom, []byte(body)) {
+		if !o.add(wire.UrgentFederationRoom, []byte(body), nil) {
 			t.Fatal("no room")
 		}
 	}
@@ -49,7 +49,7 @@ func TestOutboxOrder(t *testing.T) {
 	}
 	s.ack(1)
 	s.ack(2)
-	o.add(wire.UrgentFederationRoom, []byte("f"))
+	o.add(wire.UrgentFederationRoom, []byte("f"), nil)
 	s.ack(2)
 	if want := []string{"a", "b", "c", "d", "e", "f"}; !slices.Equal(s.taken, want) {
 		t.Errorf("%q, want %q", s.taken, want)
@@ -63,11 +63,11 @@ func TestOutboxFull(t *testing.T) {
 	s := &fakeSession{room: 1}
 	o := &outbox{send: s.send}
 	for i := range maxOutbox + 1 { // one is under way
-		if !o.add(wire.UrgentFederationRoom, nil) {
+		if !o.add(wire.UrgentFederationRoom, nil, nil) {
 			t.Fatalf("no room for message %d", i)
 		}
 	}
-	if o.add(wire.UrgentFederationRoom, nil) {
+	if o.add(wire.UrgentFederationRoom, nil, nil) {
 		t.Error("room for one too many")
 	}
 	if got, want := o.total(), (outboxCounts{Waiting: maxOutbox, Dropped: 1}); got != want {
@@ -75,7 +75,7 @@ func TestOutboxFull(t *testing.T) {
 	}
 	o.close()
 	s.ack(1)
-	if len(s.taken) != 1 || !o.add(wire.UrgentFederationRoom, nil) {
+	if len(s.taken) != 1 || !o.add(wire.UrgentFederationRoom, nil, nil) {
 		t.Error("it goes on after it was closed")
 	}
 	if got, want := o.total(), (outboxCounts{Acked: 1, Dropped: maxOutbox + 2}); got != want {
@@ -86,8 +86,8 @@ func TestOutboxFull(t *testing.T) {
 func TestOutboxOver(t *testing.T) {
 	s := &fakeSession{room: 1}
 	o := &outbox{send: s.send}
-	o.add(wire.UrgentFederationRoom, nil)
-	o.add(wire.UrgentFederationRoom, nil)
+	o.add(wire.UrgentFederationRoom, nil, nil)
+	o.add(wire.UrgentFederationRoom, nil, nil)
 	s.over = true
 	s.done[0](false)
 	if got, want := o.total(), (outboxCounts{Dropped: 2}); got != want {
@@ -98,7 +98,7 @@ func TestOutboxOver(t *testing.T) {
 func TestOutboxTooLong(t *testing.T) {
 	s := &fakeSession{room: 1}
 	o := &outbox{send: s.send}
-	if !o.add(wire.UrgentFederationRoom, make([]byte, wire.MaxUrgent+1)) || len(s.taken) != 0 || o.total().Dropped != 1 {
+	if !o.add(wire.UrgentFederationRoom, make([]byte, wire.MaxUrgent+1), nil) || len(s.taken) != 0 || o.total().Dropped != 1 {
 		t.Errorf("a message that is too long: taken %d, %+v", len(s.taken), o.total())
 	}
 }

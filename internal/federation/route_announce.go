@@ -39,44 +39,96 @@ func (t *table) announceAll(q *neighbour, now time.Time) {
 
 // announce tells every peer what changed.
 func (t *table) announce(pt *part, now time.Time) {
+	t.track(pt)
 	for _, q := range t.order {
 		t.announceTo(pt, q, now)
 	}
 }
 
-// announceTo tells q of the part what it was not told yet.
+// announceTo has q told of the part what it was not told yet: now, or when it has acknowledged what is under way.
 func (t *table) announceTo(pt *part, q *neighbour, now time.Time) {
-	a := q.parts[pt.key]
-	ended := pt.content.signed() && len(pt.content.members) == 0
-	if a == nil || a.out == nil {
-		if !pt.present() || !t.mayReach(pt, q) {
+	a, next := q.parts[pt.key], t.nextFor(pt, q)
+	if a == nil {
+		if next == nil {
 			return
 		}
 		if a = q.adjacency(t, pt.key, now); a == nil {
 			return // it announces and wants so much that there is no space for this
 		}
 	}
-	switch {
-	case !t.mayReach(pt, q), !pt.present() && !ended:
-		t.sendLeave(q, pt.key)
-		a.out = nil
-	case ended:
-		t.sendRoom(q, &wire.FederationRoom{Record: pt.content.record, Path: t.pathOf(pt)}, false)
-		a.out = nil
-	default:
-		t.announceChange(pt, q, a, now)
+	switch ended := pt.content.signed() && len(pt.content.members) == 0; {
+	case ended && a.out != nil && t.mayReach(pt, q):
+		a.ending = &wire.FederationRoom{Record: pt.content.record, Path: t.pathOf(pt)}
+	case !pt.forgotten:
+		a.ending = nil
+	}
+	if !a.knows(next) {
+		t.tellSoon(pt, q, a, now)
 	}
 }
 
-// announceChange tells q the route, and the participants in the shortest way, unless it knows.
-func (t *table) announceChange(pt *part, q *neighbour, a *adjacency, now time.Time) {
+// nextFor returns what q is to be told of the part; nil: nothing, or that we do not reach it.
+func (t *table) nextFor(pt *part, q *neighbour) *announced {
+	if pt == nil || pt.forgotten || !pt.present() || !t.mayReach(pt, q) {
+		return nil
+	}
 	next := &announced{version: pt.content.version, members: pt.content.members}
 	if !pt.own {
 		next.way, next.label, next.shaky = pt.way.path, pt.way.label, pt.shaky
 	}
-	before := a.out
-	if before != nil && before.same(next) {
+	return next
+}
+
+// knows reports whether the peer was told that already.
+func (a *adjacency) knows(next *announced) bool {
+	if next == nil {
+		return a.out == nil
+	}
+	return a.out != nil && !a.afresh && a.out.same(next)
+}
+
+// tellNow tells q the newest state of a part; pt is nil or forgotten if it is gone.
+func (t *table) tellNow(key partKey, pt *part, q *neighbour, a *adjacency, now time.Time) {
+	next := t.nextFor(pt, q)
+	if a.worsens(next) {
+		if until := a.damping.until(now); !until.IsZero() {
+			if q.outgoing.hold(key, until); next == nil {
+				return
+			}
+			next.shaky = false // for the moment; what else has changed is told
+		} else {
+			defer a.damping.note(now)
+		}
+	}
+	switch {
+	case a.knows(next):
 		return
+	case next != nil:
+		t.announceChange(pt, q, a, next, now)
+	case a.ending != nil:
+		t.sendRooms(q, key, a, []*wire.FederationRoom{a.ending}, false)
+		a.out = nil
+	default:
+		t.sendLeave(q, key, a)
+		a.out = nil
+	}
+	a.afresh, a.ending = false, nil
+}
+
+// worsens reports whether the peer is told of a sound route, or of a shaky one, and it is to be told of a worse one, or none. That the home has
+// ended its part is another thing.
+func (a *adjacency) worsens(next *announced) bool {
+	if a.out == nil || next == nil && a.ending != nil {
+		return false
+	}
+	return next == nil || next.shaky && !a.out.shaky
+}
+
+// announceChange tells q the route, and the participants in the shortest way.
+func (t *table) announceChange(pt *part, q *neighbour, a *adjacency, next *announced, now time.Time) {
+	before := a.out
+	if a.afresh {
+		before = nil
 	}
 	m := &wire.FederationRoom{Record: pt.content.record, Path: t.pathOf(pt), Label: next.label}
 	switch {
@@ -87,13 +139,17 @@ func (t *table) announceChange(pt *part, q *neighbour, a *adjacency, now time.Ti
 		left, joined := difference(before.members, next.members)
 		m.Base, m.Left, m.Joined = before.version.sequence, idsOf(left), entriesOf(joined)
 	}
+	list := []*wire.FederationRoom{m}
 	if m.Size() > wire.MaxUrgent {
-		m.Base, m.Left, m.Joined = 0, nil, nil // it asks for the list
+		if list = pt.steps(before, m); list == nil {
+			m.Base, m.Left, m.Joined = 0, nil, nil // it asks for the list
+			list = []*wire.FederationRoom{m}
+		}
 	}
 	if a.out = next; before == nil {
 		a.outSince = now
 	}
-	t.sendRoom(q, m, next.shaky)
+	t.sendRooms(q, pt.key, a, list, next.shaky)
 }
 
 // mayReach reports whether q may be told of our route: split horizon, and the limit of hops.
@@ -113,33 +169,35 @@ func (t *table) pathOf(pt *part) []wire.RelayID {
 	return append(path, pt.way.path...)
 }
 
-// sendRoom sends m. If the route is shaky and m carries a change, that takes two messages; the one that is sent
-// first has the higher serial, so that the route does not look sound in between.
-func (t *table) sendRoom(q *neighbour, m *wire.FederationRoom, shaky bool) {
-	carries := m.Base != 0 || len(m.Joined) > 0
+// sendRooms sends the messages of one announcement, which differ in their versions only, the newest last. If the route is
+// shaky, and they carry changes, that is said by another one; it is sent first and has the highest serial, so that
+// the route does not look sound in between.
+func (t *table) sendRooms(q *neighbour, key partKey, a *adjacency, list []*wire.FederationRoom, shaky bool) {
+	last := list[len(list)-1]
+	carries := len(list) > 1 || last.Base != 0 || len(last.Joined) > 0
 	if shaky {
-		bare := *m
-		bare.Base, bare.Left, bare.Joined = m.Record.Sequence, nil, nil
-		bare.Serial = q.serial + 1
-		if carries {
-			bare.Serial++
+		bare := *last
+		bare.Base, bare.Left, bare.Joined = last.Record.Sequence, nil, nil
+		if !carries {
+			list = nil
 		}
-		t.effects.send(q.id, wire.UrgentFederationRoom, wire.AppendFederationRoom(nil, &bare))
+		bare.Serial = q.serial + uint64(len(list)) + 1
+		t.tell(q, a, wire.UrgentFederationRoom, wire.AppendFederationRoom(nil, &bare), receipt{key: key})
 	}
-	if !shaky || carries {
-		m.Serial = q.serial + 1
-		t.effects.send(q.id, wire.UrgentFederationRoom, wire.AppendFederationRoom(nil, m))
+	for _, m := range list {
+		q.serial++
+		m.Serial = q.serial
+		t.tell(q, a, wire.UrgentFederationRoom, wire.AppendFederationRoom(nil, m), receipt{key: key})
 	}
-	q.serial++
-	if shaky && carries {
+	if shaky {
 		q.serial++
 	}
 }
 
-func (t *table) sendLeave(q *neighbour, key partKey) {
+func (t *table) sendLeave(q *neighbour, key partKey, a *adjacency) {
 	q.serial++
-	t.effects.send(q.id, wire.UrgentFederationLeave,
-		wire.AppendFederationLeave(nil, &wire.FederationLeave{Serial: q.serial, Home: key.home, Room: key.room}))
+	t.tell(q, a, wire.UrgentFederationLeave,
+		wire.AppendFederationLeave(nil, &wire.FederationLeave{Serial: q.serial, Home: key.home, Room: key.room}), receipt{key: key})
 }
 
 // tellAll tells q everything again, as it does when a peer asks with the zero home and room, because rooms became
@@ -147,7 +205,7 @@ func (t *table) sendLeave(q *neighbour, key partKey) {
 func (t *table) tellAll(q *neighbour, now time.Time) {
 	q.askedAll, q.told = false, now
 	for _, a := range q.parts {
-		a.out = nil
+		a.afresh = a.out != nil
 	}
 	t.announceAll(q, now)
 }

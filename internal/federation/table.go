@@ -12,6 +12,8 @@ import (
 type effects interface {
 	// send queues an urgent message for a peer. Order need not be kept; what is sent to a peer whose link is up must arrive, or the link go down.
 	send(p wire.RelayID, kind wire.UrgentKind, body []byte)
+	// sendThen is send, and when p has acknowledged the message [table.delivered] is to be called with r, not from inside the table's methods.
+	sendThen(p wire.RelayID, kind wire.UrgentKind, body []byte, r receipt)
 	// participants says what changed of home's part of a room: entries that joined, all of them checked, and ids of who left. Both
 	// are empty where only the label changed. The entries must not be written to.
 	participants(home identity.PublicKey, label string, room string, joined [][]byte, left []wire.MemberID)
@@ -56,6 +58,7 @@ type table struct {
 	participants int // in foreign parts
 	pending      int // news that wait, in all parts
 	assembling   int // places in lists that are being fetched
+	trails       int // steps of all trails
 
 	verified uint64 // signatures of records that were checked
 }
@@ -97,6 +100,7 @@ type part struct {
 	shown     []participant
 	showed    string // the label that effects.participants was told
 	trunks    []wire.RelayID
+	trail     trail // for peers that are behind
 	forgotten bool
 	next      time.Time // when something is due; zero: never
 }
@@ -121,6 +125,7 @@ type neighbour struct {
 	fetches    int       // under way
 	assembling int       // of table.assembling
 	members    int       // of table.participants, that came from it
+	outgoing   outgoing
 }
 
 // adjacency is the state of one part on one link.
@@ -142,11 +147,13 @@ type adjacency struct {
 	fetched       time.Time // when it was last asked for the list
 	tries         int       // fetches since the content last changed
 
+	telling // what is under way to the peer
+
 	touched time.Time
 }
 
 func (a *adjacency) dead() bool {
-	return a.route == nil && !a.wants && a.out == nil && !a.asked
+	return a.route == nil && !a.wants && a.out == nil && !a.asked && !a.busy()
 }
 
 // newTable returns a table without peers. Boot is above that of every earlier start of this relay.

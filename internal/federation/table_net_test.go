@@ -235,6 +235,21 @@ func (net *tableNet) restart(i int) {
 }
 
 func (n *tableNode) send(p wire.RelayID, kind wire.UrgentKind, body []byte) {
+	n.deliver(p, kind, body, func() {})
+}
+
+func (n *tableNode) sendThen(p wire.RelayID, kind wire.UrgentKind, body []byte, r receipt) {
+	table := n.table
+	n.deliver(p, kind, body, func() {
+		if n.table == table {
+			table.delivered(p, r, n.net.now)
+			n.ticked()
+		}
+	})
+}
+
+// deliver lets p have a message, as often as it takes, and calls acked when the acknowledgement is here, if the link lasts.
+func (n *tableNode) deliver(p wire.RelayID, kind wire.UrgentKind, body []byte, acked func()) {
 	net := n.net
 	net.sent++
 	net.bytes += len(body)
@@ -247,7 +262,16 @@ func (n *tableNode) send(p wire.RelayID, kind wire.UrgentKind, body []byte) {
 	}
 	to := net.nodes[slices.IndexFunc(net.nodes, func(o *tableNode) bool { return o.id == p })]
 	l := net.link(slices.Index(net.nodes, n), slices.Index(net.nodes, to))
-	var deliver func()
+	var deliver, ack func()
+	ack = func() {
+		switch {
+		case n.epochs[p] != epoch:
+		case l.dead:
+			net.after(100*time.Millisecond, ack)
+		default:
+			acked()
+		}
+	}
 	deliver = func() {
 		if l.epoch != epoch {
 			return
@@ -257,6 +281,7 @@ func (n *tableNode) send(p wire.RelayID, kind wire.UrgentKind, body []byte) {
 			return
 		}
 		to.ticked()
+		net.after(net.random(net.delay), ack)
 	}
 	net.after(net.random(net.delay), deliver)
 }

@@ -120,6 +120,9 @@ func (t *table) tick(now time.Time) (next time.Time) {
 		if q.askedAll {
 			soonest(q.told.Add(tellAllPause))
 		}
+		if at := t.checkHeld(q, now); !at.IsZero() {
+			soonest(at)
+		}
 	}
 	for _, pt := range t.due {
 		soonest(pt.next)

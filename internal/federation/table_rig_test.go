@@ -15,6 +15,15 @@ type tableRig struct {
 	t      *testing.T
 	outbox []rigMessage
 	serial uint64
+
+	receipts []rigReceipt // of what is not acknowledged
+	silent   bool         // nothing is
+}
+
+// rigReceipt is that of a message that the table is to hear of.
+type rigReceipt struct {
+	from wire.RelayID
+	of   receipt
 }
 
 type rigMessage struct {
@@ -35,24 +44,44 @@ func (r *tableRig) send(p wire.RelayID, kind wire.UrgentKind, body []byte) {
 	r.outbox = append(r.outbox, rigMessage{p, kind, body})
 }
 
+func (r *tableRig) sendThen(p wire.RelayID, kind wire.UrgentKind, body []byte, of receipt) {
+	r.send(p, kind, body)
+	r.receipts = append(r.receipts, rigReceipt{p, of})
+}
+
+// ack acknowledges all that was sent, and what is sent then.
+func (r *tableRig) ack() {
+	for len(r.receipts) > 0 && !r.silent {
+		list := r.receipts
+		r.receipts = nil
+		for _, one := range list {
+			r.table.delivered(one.from, one.of, r.net.now)
+		}
+	}
+}
+
 // wait lets time pass.
 func (r *tableRig) wait(d time.Duration) {
+	r.ack()
 	for until := r.net.now.Add(d); ; {
 		next := r.table.tick(r.net.now)
 		if next.IsZero() || next.After(until) {
 			r.net.now = until
 			r.table.tick(until)
+			r.ack()
 			return
 		}
 		if !next.After(r.net.now) {
 			r.t.Fatalf("tick is due again at once")
 		}
 		r.net.now = next
+		r.ack()
 	}
 }
 
 // took returns how many messages of a kind were sent to a peer since the last call for any kind and peer, and forgets them all.
 func (r *tableRig) took(p wire.RelayID, kind wire.UrgentKind) (n int) {
+	r.ack()
 	for _, m := range r.outbox {
 		if m.to == p && m.kind == kind {
 			n++
@@ -150,9 +179,11 @@ func (h *rigHome) says(m any) {
 	default:
 		h.rig.t.Fatalf("a %T", m)
 	}
+	h.rig.ack()
 	if !h.rig.table.urgent(h.id, kind, body, h.rig.net.now) {
 		h.rig.t.Errorf("a message of kind %v was not taken", kind)
 	}
+	h.rig.ack()
 }
 
 func (r *tableRig) leaves(home *rigHome, room string) *wire.FederationLeave {

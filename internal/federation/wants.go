@@ -37,15 +37,13 @@ func (t *table) updateWants(pt *part, now time.Time) {
 		switch {
 		case a == nil:
 		case need && q == pt.best:
-			a.unwantAt = time.Time{}
+			a.unwantAt, a.unwant = time.Time{}, false
 			if !a.asked {
-				a.asked = true
-				t.sendWant(q, pt.key, true)
+				t.want(q, pt.key, a, true)
 			}
 		case !a.asked:
-		case !need || q.suspect || a.route == nil || !a.unwantAt.IsZero() && !now.Before(a.unwantAt):
-			a.asked, a.unwantAt = false, time.Time{}
-			t.sendWant(q, pt.key, false)
+		case !need || q.suspect || a.route == nil || a.unwant || !a.unwantAt.IsZero() && !now.Before(a.unwantAt):
+			t.want(q, pt.key, a, false)
 		case a.unwantAt.IsZero():
 			a.unwantAt = now.Add(unwantLate)
 		}
@@ -64,10 +62,23 @@ func (t *table) needed(pt *part) bool {
 	})
 }
 
-func (t *table) sendWant(q *neighbour, key partKey, want bool) {
-	q.serial++
-	t.effects.send(q.id, wire.UrgentFederationWant,
-		wire.AppendFederationWant(nil, &wire.FederationWant{Serial: q.serial, Home: key.home, Room: key.room, Want: want}))
+// want tells q whether its media is wanted, as soon as it may be told.
+func (t *table) want(q *neighbour, key partKey, a *adjacency, want bool) {
+	switch {
+	case a.wanting:
+		a.wantDirty = true
+	case a.wantQueued:
+	case q.outgoing.full():
+		a.wantQueued = true
+		q.outgoing.push(t.wantedBy(key), receipt{key, true})
+	default:
+		q.serial++
+		a.asked, a.unwant, a.unwantAt = want, false, time.Time{}
+		t.tell(q, a, wire.UrgentFederationWant,
+			wire.AppendFederationWant(nil, &wire.FederationWant{Serial: q.serial, Home: key.home, Room: key.room, Want: want}), receipt{key, true})
+		return
+	}
+	a.unwant, a.unwantAt = !want, time.Time{} // it does not wait for another second
 }
 
 // assumeFor is for how long a peer that was just told of a part is taken to want its media, until it says so.

@@ -10,6 +10,7 @@ import (
 
 // asked returns the last want that p was sent about a part, and how many there were.
 func (r *tableRig) asked(p *rigHome) (want bool, n int) {
+	r.ack()
 	for _, m := range r.outbox {
 		if m.to == p.id && m.kind == wire.UrgentFederationWant {
 			w, err := wire.ParseFederationWant(m.body)
