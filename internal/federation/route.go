@@ -107,10 +107,25 @@ func (t *table) tooMany(q *neighbour, pt *part, r *wire.RoomRecord, now time.Tim
 
 // checkRecord checks limits and, last, the signature.
 func (t *table) checkRecord(q *neighbour, pt *part, a *adjacency, m *wire.FederationRoom) *refusal {
-	if (a == nil || a.route == nil) && q.routes >= t.limits.parts {
+	if (a == nil || a.route == nil) && q.routes >= t.limits.parts && !t.spares(q, m.Path) {
 		return refusedParts
 	}
 	return t.authentic(pt, &m.Record)
+}
+
+// spares reports whether a peer that announces as many parts as it may can announce one more: its own ones have space
+// of their own, or who fills a peer's announcements from behind it would keep it from announcing itself.
+func (t *table) spares(q *neighbour, path []wire.RelayID) bool {
+	if len(path) > 1 {
+		return false
+	}
+	own := 0
+	for key, a := range q.parts {
+		if key.home == q.id && a.route != nil {
+			own++
+		}
+	}
+	return own < t.limits.parts
 }
 
 // least returns the least version of a part that is taken.

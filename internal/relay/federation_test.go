@@ -300,3 +300,19 @@ func TestShutdownOfPeers(t *testing.T) {
 		}
 	})
 }
+
+// TestCalm wants nothing to happen to a link while nothing happens.
+func TestCalm(t *testing.T) {
+	inMesh(t, func(m *mesh) {
+		n := m.running(2, "AB")
+		a, b := n[0].joined(globalRoom), n[1].joined(globalRoom)
+		m.agree("two", time.Second, a, b)
+		time.Sleep(10 * time.Minute)
+		m.agree("still", time.Second, a, b)
+		for _, n := range n {
+			if got := n.logged.lines("peer link"); got != 1 {
+				t.Errorf("%s says %d things about links:\n%s", n.name, got, n.logged.String())
+			}
+		}
+	})
+}
