@@ -22,6 +22,7 @@ type tableNet struct {
 	nodes  []*tableNode
 	links  map[[2]int]*tableLink
 	delay  time.Duration // a message takes up to that long
+	steady bool          // and not less
 	boots  uint64
 	sent   int
 	bytes  int
@@ -138,6 +139,9 @@ func (net *tableNet) run(d time.Duration) {
 }
 
 func (net *tableNet) random(most time.Duration) time.Duration {
+	if net.steady {
+		return most
+	}
 	return time.Duration(net.rng.Int64N(int64(most) + 1))
 }
 
@@ -260,7 +264,7 @@ func (n *tableNode) deliver(p wire.RelayID, kind wire.UrgentKind, body []byte, a
 	if !ok {
 		net.t.Fatalf("a message for a peer that is not up")
 	}
-	to := net.nodes[slices.IndexFunc(net.nodes, func(o *tableNode) bool { return o.id == p })]
+	to := net.nodes[net.index(p)]
 	l := net.link(slices.Index(net.nodes, n), slices.Index(net.nodes, to))
 	var deliver, ack func()
 	ack = func() {
@@ -361,4 +365,19 @@ func (net *tableNet) leave(i int, room string, k int) {
 }
 
 // settle waits until everything is over that may be on its way.
-func (net *tableNet) settle() { net.run(30*time.Second + 20*net.delay) }
+func (net *tableNet) settle() {
+	net.t.Helper()
+	net.run(30*time.Second + 20*net.delay)
+	for i, n := range net.nodes {
+		for _, q := range n.table.order {
+			o := &q.outgoing
+			if !net.link(i, net.index(q.id)).dead && (o.underWay != 0 || len(o.order)+len(o.waiting) != 0) {
+				net.t.Errorf("relay %d: %d messages are under way to a peer, of %d peers some wait", i, o.underWay, len(o.waiting))
+			}
+		}
+	}
+}
+
+func (net *tableNet) index(id wire.RelayID) int {
+	return slices.IndexFunc(net.nodes, func(o *tableNode) bool { return o.id == id })
+}
