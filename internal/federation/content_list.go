@@ -92,7 +92,12 @@ func sorted(list []participant) (_ []participant, ok bool) {
 	return list, len(list) == n
 }
 
-func compareParticipants(a, b participant) int { return bytes.Compare(a.hash[:], b.hash[:]) }
+func compareParticipants(a, b participant) int {
+	if a == b {
+		return 0
+	}
+	return bytes.Compare(a.hash[:], b.hash[:])
+}
 
 // findHash returns where in a sorted list an entry is, or belongs.
 func findHash(list []participant, hash *wire.EntryHash) (at int, found bool) {
@@ -160,16 +165,23 @@ func idsOf(list []participant) []wire.MemberID {
 	return ids
 }
 
-// difference returns who is only in one of two sorted lists. What they share costs a comparison of pointers.
+// difference returns who is only in one of two sorted lists. What is before and after a small change costs a comparison
+// of pointers.
 func difference(before, after []participant) (left, joined []participant) {
 	if len(before) == len(after) && (len(before) == 0 || &before[0] == &after[0]) {
 		return nil, nil
 	}
+	same := 0
+	for same < min(len(before), len(after)) && before[same] == after[same] {
+		same++
+	}
+	before, after = before[same:], after[same:]
+	b, a := len(before), len(after)
+	for b > 0 && a > 0 && before[b-1] == after[a-1] {
+		b, a = b-1, a-1
+	}
+	before, after = before[:b], after[:a]
 	for len(before) > 0 && len(after) > 0 {
-		if before[0] == after[0] {
-			before, after = before[1:], after[1:]
-			continue
-		}
 		switch c := compareParticipants(before[0], after[0]); {
 		case c < 0:
 			left, before = append(left, before[0]), before[1:]
