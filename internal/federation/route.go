@@ -64,7 +64,11 @@ func (t *table) roomMessage(q *neighbour, m *wire.FederationRoom, now time.Time)
 	}
 	t.raiseBoot(pt, m.Record.Boot, now)
 	pt.highest = pt.highest.max(versionOf(&m.Record))
+	t.own(pt, q)
 	if newer {
+		if key.home == q.id {
+			q.unsettle(now)
+		}
 		a.setRoute(t.self, q, m)
 	}
 	t.learn(pt, q, m, now)
@@ -134,12 +138,13 @@ func (t *table) least(key partKey, pt *part) version {
 	if pt != nil {
 		least = pt.floor.max(pt.content.version)
 	} else {
-		least = t.floors.kept[key].least
+		least, _ = t.floors.least(key)
 	}
 	if home := t.homes[key.home]; home != nil {
 		return least.max(version{boot: home.boot})
 	}
-	return least.max(t.floors.kept[bootKey(key.home)].least)
+	boot, _ := t.floors.least(bootKey(key.home))
+	return least.max(boot)
 }
 
 // staleMessage is for a version below that which is known. An honest peer may be late with it, as another one was
@@ -175,17 +180,20 @@ func (t *table) knownSince(key partKey) time.Time {
 	if pt := t.parts[key]; pt != nil {
 		return pt.content.since
 	}
-	return t.floors.kept[key].since
+	_, since := t.floors.least(key)
+	return since
 }
 
 // open makes a part, which a verified record names.
 func (t *table) open(key partKey, q *neighbour, m *wire.FederationRoom, now time.Time) *part {
-	pt := &part{key: key, home: m.Record.Home, room: m.Record.Room, opener: q.id, floor: t.floors.take(key)}
+	pt := &part{key: key, home: m.Record.Home, room: m.Record.Room, opener: q.id}
+	pt.floor, pt.owners = t.floors.take(key)
 	pt.content.since = now
 	t.parts[key] = pt
 	home := t.homes[key.home]
 	if home == nil {
-		home = &homeState{boot: t.floors.take(bootKey(key.home)).boot}
+		least, owners := t.floors.take(bootKey(key.home))
+		home = &homeState{boot: least.boot, owners: owners}
 		t.homes[key.home] = home
 	}
 	home.parts++
@@ -261,6 +269,9 @@ func (t *table) choose(pt *part, now time.Time) {
 	var best *neighbour
 	var worth routeWorth
 	for _, q := range t.order {
+		if t.disowns(pt.key, q, now) {
+			continue
+		}
 		if w, ok := t.worth(pt.key, q); ok && (best == nil || w.less(worth)) {
 			best, worth = q, w
 		}
@@ -299,13 +310,13 @@ func (t *table) forget(pt *part, now time.Time) {
 	if pt.content.signed() && pt.content.version == pt.highest && len(pt.content.members) == 0 {
 		least.sequence++ // it ended: the end itself is old now, too
 	}
-	t.floors.keep(pt.key, least, pt.opener, now)
+	t.floors.keep(pt.key, least, pt.owners, now)
 	t.dropPending(pt)
 	t.endFetch(pt)
 	t.holdContent(pt, content{})
 	home := t.homes[pt.key.home]
 	if home.parts--; home.parts == 0 {
 		delete(t.homes, pt.key.home)
-		t.floors.keep(bootKey(pt.key.home), version{boot: home.boot}, pt.opener, now)
+		t.floors.keep(bootKey(pt.key.home), version{boot: home.boot}, home.owners, now)
 	}
 }

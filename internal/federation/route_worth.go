@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
+	"time"
 
 	"github.com/wzp-voice/wzp/wire"
 )
@@ -76,4 +77,39 @@ func (t *table) worth(key partKey, q *neighbour) (w routeWorth, ok bool) {
 		}
 	}
 	return w, true
+}
+
+// disowns reports whether q's route to a part is void because it is a detour to a home that is a neighbour of ours, and whose
+// own link, which is sound, says nothing of that part.
+//
+// The home tells us itself what it has, and does so within moments. Whoever reaches a part of it that it does not have has not
+// heard yet that it is over, or replays it: without this check a peer could bring back who left the home before we started.
+func (t *table) disowns(key partKey, q *neighbour, now time.Time) bool {
+	home := t.neighbours[key.home]
+	return home != nil && home != q && !home.suspect && !now.Before(home.settledAt) && !home.reaches(key)
+}
+
+// disowned reports whether a part has routes, but void ones. It is kept without participants: when the link to its home ends, they count.
+func (t *table) disowned(pt *part, now time.Time) bool {
+	return slices.ContainsFunc(t.order, func(q *neighbour) bool { return q.reaches(pt.key) && t.disowns(pt.key, q, now) })
+}
+
+// reaches reports whether q announces a route to a part.
+func (q *neighbour) reaches(key partKey) bool {
+	a := q.parts[key]
+	return a != nil && a.route != nil
+}
+
+// unsettle is for a message of q about a part of its own: while these go on after the link came up, others may be on their way.
+func (q *neighbour) unsettle(now time.Time) {
+	if now.Before(q.settledAt) && now.Sub(q.upSince) < settleMost {
+		q.settledAt = laterOf(q.settledAt, now.Add(settleFor))
+	}
+}
+
+func laterOf(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }

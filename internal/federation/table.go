@@ -54,6 +54,7 @@ type table struct {
 	homes      map[wire.RelayID]*homeState // of foreign parts
 	floors     floors                      // of those that are gone
 	due        map[partKey]*part           // parts that wait for a time
+	met        map[wire.RelayID]string     // peers that were ever up, and what they are called
 
 	participants int // in foreign parts
 	pending      int // news that wait, in all parts
@@ -84,6 +85,7 @@ type part struct {
 	own  bool // our own part: it has no route
 
 	opener wire.RelayID // the peer that was first to bring it
+	owners []floorOwner // all on whose account its version is remembered
 
 	content content  // verified
 	floor   version  // the least version that is taken
@@ -107,8 +109,9 @@ type part struct {
 
 // homeState is what is known of another relay that parts come from.
 type homeState struct {
-	boot  uint64
-	parts int
+	boot   uint64
+	parts  int
+	owners []floorOwner // on whose account the boot is remembered
 }
 
 // neighbour is a peer whose link is up.
@@ -116,7 +119,9 @@ type neighbour struct {
 	id         wire.RelayID
 	label      string
 	suspect    bool
-	serial     uint64 // of the last message to it
+	upSince    time.Time
+	settledAt  time.Time // from then on, while it is not suspect, it has told us of its own parts
+	serial     uint64    // of the last message to it
 	parts      map[partKey]*adjacency
 	routes     int       // of parts
 	swept      time.Time // when dead adjacencies were last looked for
@@ -170,6 +175,7 @@ func newTable(self *identity.Identity, boot uint64, isGlobal func(room string) b
 		homes:      map[wire.RelayID]*homeState{},
 		floors:     newFloors(limits.parts),
 		due:        map[partKey]*part{},
+		met:        map[wire.RelayID]string{},
 	}
 }
 
@@ -179,11 +185,14 @@ func (t *table) up(p wire.RelayID, label string, now time.Time) {
 		return
 	}
 	t.down(p, now)
-	q := &neighbour{id: p, label: label, parts: map[partKey]*adjacency{}, swept: now}
-	t.neighbours[p] = q
+	q := &neighbour{id: p, label: label, parts: map[partKey]*adjacency{}, swept: now, upSince: now, settledAt: now.Add(settleFor)}
+	t.neighbours[p], t.met[p] = q, label
 	i, _ := slices.BinarySearchFunc(t.order, p, func(n *neighbour, id wire.RelayID) int { return n.id.Compare(id) })
 	t.order = slices.Insert(t.order, i, q)
 	t.announceAll(q, now)
+	for _, pt := range t.partsOf(q) {
+		t.update(pt, now) // of its own parts: detours to it end later
+	}
 }
 
 // down says that the link to p is gone, and with it all that p said.
@@ -210,6 +219,9 @@ func (t *table) suspect(p wire.RelayID, suspect bool, now time.Time) {
 		return
 	}
 	q.suspect = suspect
+	if !suspect {
+		q.settledAt = laterOf(q.settledAt, now.Add(settleFor)) // what it said meanwhile may be on its way
+	}
 	for _, pt := range t.partsOf(q) {
 		t.update(pt, now)
 	}
@@ -257,7 +269,7 @@ func (t *table) update(pt *part, now time.Time) {
 		return
 	}
 	t.choose(pt, now)
-	if !pt.own && pt.best == nil && !pt.lingering(now) {
+	if !pt.own && pt.best == nil && !pt.lingering(now) && !t.disowned(pt, now) {
 		t.forget(pt, now)
 	}
 	t.show(pt, now)

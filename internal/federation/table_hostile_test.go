@@ -239,7 +239,7 @@ func TestMillionRooms(t *testing.T) {
 	if n := len(r.table.floors.kept); n > 3*limits.parts {
 		t.Errorf("%d parts that are over are remembered", n)
 	}
-	if n := len(r.table.floors.queues[peer.id]); n > 3*limits.parts {
+	if n := len(r.table.floors.queues[floorOwner{peer: peer.id}]); n > 3*limits.parts {
 		t.Errorf("%d parts that are over are queued", n)
 	}
 	if n := len(r.table.neighbours[peer.id].parts); n > 4*limits.parts {

@@ -42,6 +42,8 @@ const (
 	unwantLate     = time.Second            // the former best peer is told so late, when the new one's media flows
 	formerFor      = 2 * time.Second        // media of the former best peer is taken for so long
 	lingerFor      = time.Second            // participants whose route was good stay without one
+	settleFor      = 5 * time.Second        // after which a home has told of its parts, if it has said nothing more of them
+	settleMost     = time.Minute            // the same however long it goes on
 	lateFor        = 10 * time.Second       // a version this long out of date is not just late: somebody replays it
 	deadFor        = time.Minute            // serials of dead adjacencies are remembered
 	tellAllPause   = time.Second            // between two tellings of everything

@@ -24,9 +24,9 @@ func (t *table) partsIn(room wire.RoomHash) []*part {
 	return t.partsWhere(func(k partKey) bool { return k.room == room })
 }
 
-// partsOf returns the parts that have a state on the link to q.
+// partsOf returns the parts that have a state on the link to q, and q's own: that it says nothing of one is a state, too.
 func (t *table) partsOf(q *neighbour) []*part {
-	return t.partsWhere(func(k partKey) bool { return q.parts[k] != nil })
+	return t.partsWhere(func(k partKey) bool { return q.parts[k] != nil || k.home == q.id })
 }
 
 // adjacency returns the state of a part on the link, which is made if need be; nil if the peer has too many.
@@ -87,6 +87,9 @@ func (t *table) plan(pt *part, now time.Time) {
 		if a.out != nil && now.Before(a.outSince.Add(assumeFor)) && !a.wants {
 			soonest(a.outSince.Add(assumeFor)) // what assumes says changes then
 		}
+	}
+	if home := t.neighbours[pt.key.home]; home != nil && !home.suspect && !home.reaches(pt.key) && now.Before(home.settledAt) {
+		soonest(home.settledAt) // detours end then
 	}
 	if pt.next.IsZero() {
 		delete(t.due, pt.key)
