@@ -195,7 +195,9 @@ func TestOwnChangesFit(t *testing.T) {
 		entries := self.entries("ops", n)
 		bare := 0
 		r.table.local("ops", entries, r.net.now)
+		r.ack()
 		r.table.local("ops", append(self.entries("ops", 2), entries[n/2:]...), r.net.now)
+		r.ack()
 		for _, m := range r.outbox {
 			got, err := wire.ParseFederationRoom(m.body)
 			if err != nil {
@@ -215,6 +217,7 @@ func TestOwnChangesFit(t *testing.T) {
 		}
 		r.outbox = nil
 		r.table.local("ops", nil, r.net.now)
+		r.ack()
 		if m := r.outbox; len(m) != 1 {
 			t.Errorf("%d messages for the end of a room", len(m))
 		}
