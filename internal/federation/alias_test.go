@@ -37,7 +37,7 @@ func fakeStreams(n int) []*fakeStream {
 // aliasOf returns the alias that a table gives a stream.
 func aliasOf(t *testing.T, table *aliasTable, st outStream, ctr uint64, at time.Duration) (alias uint16, short bool) {
 	t.Helper()
-	alias, short, ok := table.of(st, ctr, mediaTime(at))
+	alias, short, ok := table.of(st, ctr, nil, mediaTime(at))
 	if !ok {
 		t.Fatalf("%v got no alias", st.KID())
 	}
@@ -72,12 +72,12 @@ func TestAliasesRunOutAndComeBack(t *testing.T) {
 		aliasOf(t, &table, st, 0, 0)
 	}
 	last := streams[wire.MaxAliases]
-	if _, _, ok := table.of(last, 0, mediaTime(0)); ok {
+	if _, _, ok := table.of(last, 0, nil, mediaTime(0)); ok {
 		t.Fatal("there were more aliases than the limit")
 	}
 	// All but the first fall silent.
 	aliasOf(t, &table, streams[0], 1, aliasIdle-1)
-	if _, _, ok := table.of(last, 0, mediaTime(aliasIdle)); ok {
+	if _, _, ok := table.of(last, 0, nil, mediaTime(aliasIdle)); ok {
 		t.Error("a freed alias was used at once")
 	}
 	if alias, _ := aliasOf(t, &table, last, 0, aliasIdle+aliasRest); alias != 1 {
@@ -144,5 +144,81 @@ func TestAliasAckOfAnEarlierStream(t *testing.T) {
 	table.acked(wire.AliasPair{Alias: alias, KID: streams[0].kid})
 	if _, short := aliasOf(t, &table, streams[1], 1, time.Second+aliasRest); short {
 		t.Error("short, though the peer knows another stream by the alias")
+	}
+}
+
+// streamsBy gives streams of one ingress aliases until there is none, at most limit, and returns those that got one.
+func streamsBy(table *aliasTable, from ingress, limit int, at time.Duration) (streams []*fakeStream) {
+	for _, st := range fakeStreams(limit) {
+		if _, _, ok := table.of(st, 0, from, mediaTime(at)); !ok {
+			break
+		}
+		streams = append(streams, st)
+	}
+	return streams
+}
+
+// TestAliasesAreSharedByLinks wants who fills a link with streams to leave aliases to local talkers, and to other links.
+func TestAliasesAreSharedByLinks(t *testing.T) {
+	var table aliasTable
+	many, few := new(egress), new(egress)
+	if n := len(streamsBy(&table, many, wire.MaxAliases, 0)); n != wire.MaxAliases-localAliases {
+		t.Fatalf("one link has %d aliases, want all but the local talkers'", n)
+	}
+	if n := len(streamsBy(&table, few, 100, 0)); n != 100 {
+		t.Errorf("%d of another link's 100 streams have aliases", n)
+	}
+	if n := len(streamsBy(&table, nil, localAliases, 0)); n != localAliases {
+		t.Errorf("%d of the local talkers' %d streams have aliases", n, localAliases)
+	}
+	if n := len(streamsBy(&table, few, 200, 0)); n != 200 {
+		t.Errorf("%d of another link's 200 later streams have aliases", n)
+	}
+	shares := table.shares(mediaTime(0))
+	if a, b := shares[many].aliases, shares[few].aliases; a != wire.MaxAliases-localAliases-300 || b != 300 {
+		t.Errorf("the links have %d and %d aliases", a, b)
+	}
+	if n := len(table.used); n != wire.MaxAliases {
+		t.Errorf("%d streams are held", n)
+	}
+}
+
+// TestAliasOfTheSilentIsTaken wants the stream that was silent for longest to give its alias, and no two that talk to
+// take each other's in turn.
+func TestAliasOfTheSilentIsTaken(t *testing.T) {
+	var table aliasTable
+	many, few := new(egress), new(egress)
+	streams := streamsBy(&table, many, wire.MaxAliases-localAliases, 0)
+	for i, st := range streams {
+		if i != 7 {
+			table.of(st, 1, many, mediaTime(time.Second))
+		}
+	}
+	one := fakeStreams(1)[0]
+	if alias, short, ok := table.of(one, 0, few, mediaTime(time.Second)); !ok || short || alias != 7 {
+		t.Errorf("alias %d, short %t, %t; want 7, of who was silent", alias, short, ok)
+	}
+	if _, _, ok := table.of(streams[7], 2, many, mediaTime(time.Second)); ok {
+		t.Error("who has most takes an alias of who talks")
+	}
+	for _, st := range streams[8:] { // the others go on, but for those before
+		table.of(st, 2, many, mediaTime(aliasRest+time.Second))
+	}
+	if alias, _, ok := table.of(streams[7], 2, many, mediaTime(aliasRest+time.Second)); !ok || alias != 0 {
+		t.Errorf("alias %d, %t; want 0, of who was silent", alias, ok)
+	}
+}
+
+// TestAliasesOfChangingStreams wants a link whose streams come and go to have no more aliases than one whose stay.
+func TestAliasesOfChangingStreams(t *testing.T) {
+	var table aliasTable
+	many := new(egress)
+	for round := range 5 {
+		for _, st := range streamsBy(&table, many, wire.MaxAliases, time.Duration(round)*time.Second) {
+			st.gone.Store(true)
+		}
+	}
+	if n := len(streamsBy(&table, nil, localAliases, 4*time.Second)); n != localAliases {
+		t.Errorf("%d of %d local streams have aliases", n, localAliases)
 	}
 }

@@ -26,16 +26,16 @@ type egress struct {
 var _ room.Trunk = (*egress)(nil)
 
 // SendStream implements room.Trunk.
-func (e *egress) SendStream(tx room.Tx, st *room.Stream, m *wire.Media) {
+func (e *egress) SendStream(tx room.Tx, st *room.Stream, m *wire.Media, from room.Trunk) {
 	if e.events == nil {
-		e.trunk.SendStream(tx, st, m)
+		e.trunk.SendStream(tx, st, m, from)
 		return
 	}
 	event := packet(eventlog.FederationEgress, st.Room(), st.KID(), m.CTR)
 	event.Time = time.Now().UnixMicro() // it may have arrived before put returns
 	event.Peer, event.Len = e.peer, len(m.Ciphertext)
 	ltx := tx.(*link.Tx)
-	if refused := e.trunk.put(ltx, st, m, ltx.Now()); refused != "" {
+	if refused := e.trunk.put(ltx, st, m, from, ltx.Now()); refused != "" {
 		event.Kind, event.Reason = eventlog.QueueDrop, refused
 	}
 	e.events.Log(event)

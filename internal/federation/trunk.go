@@ -61,7 +61,7 @@ type trunkCounts struct {
 	Frames  uint64 // media frames sent
 	Packets uint64 // that they were sent in
 	Bytes   uint64 // plaintext of those
-	Unnamed uint64 // frames dropped since every alias of the link was taken
+	Unnamed uint64 // frames dropped for which no alias of the link was to be had
 	Held    uint64 // frames dropped since the link sends no media
 	Dropped uint64 // frames of streams that were gone, and those that came or waited when the trunk was closed
 }
@@ -73,8 +73,9 @@ func newTrunk(l trunkLink) *trunk {
 }
 
 // put sends a frame of a stream, now or within trunkHold. Of m, Layer, Ciphertext and the full CTR count; it is not
-// changed. tx is the sender's. It returns why the frame is not sent; empty: it is.
-func (t *trunk) put(tx *link.Tx, st outStream, m *wire.Media, now time.Time) (refused string) {
+// changed. tx is the sender's; from is what the frame came by, nil for a local talker's. It returns why the frame is not
+// sent; empty: it is.
+func (t *trunk) put(tx *link.Tx, st outStream, m *wire.Media, from ingress, now time.Time) (refused string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed || st.Dropped() {
@@ -85,7 +86,7 @@ func (t *trunk) put(tx *link.Tx, st outStream, m *wire.Media, now time.Time) (re
 		t.counts.Held++
 		return whyLinkHolds
 	}
-	alias, short, ok := t.aliases.of(st, m.CTR, now)
+	alias, short, ok := t.aliases.of(st, m.CTR, from, now)
 	if !ok {
 		t.counts.Unnamed++
 		return whyNoAlias

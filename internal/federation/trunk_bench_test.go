@@ -194,7 +194,7 @@ func (r *benchRelay) overTrunk(b *testing.B, streams int, frames *atomic.Uint64)
 	b.Cleanup(tr.close)
 	r.trunk.Store(tr)
 	list := fakeStreams(streams)
-	return func(tx *link.Tx, stream int, m *wire.Media, now time.Time) { tr.put(tx, list[stream], m, now) }
+	return func(tx *link.Tx, stream int, m *wire.Media, now time.Time) { tr.put(tx, list[stream], m, nil, now) }
 }
 
 // toEach opens as many sessions as there are streams: each gets one.

@@ -9,9 +9,9 @@ import (
 var _ room.Trunk = (*trunk)(nil)
 
 // SendStream implements room.Trunk. tx is the *link.Tx of whoever forwards.
-func (t *trunk) SendStream(tx room.Tx, st *room.Stream, m *wire.Media) {
+func (t *trunk) SendStream(tx room.Tx, st *room.Stream, m *wire.Media, from room.Trunk) {
 	ltx := tx.(*link.Tx)
-	t.put(ltx, st, m, ltx.Now())
+	t.put(ltx, st, m, from, ltx.Now())
 }
 
 // TakesMedia reports whether packets with media are sent now: see link.Session.

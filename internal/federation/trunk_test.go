@@ -88,7 +88,7 @@ func put(tr *trunk, st outStream, ctr uint64, size int) {
 	m := wire.Media{CTR: ctr, Ciphertext: make([]byte, size)}
 	now := time.Now()
 	binary.BigEndian.PutUint64(m.Ciphertext, uint64(now.UnixNano()))
-	tr.put(nil, st, &m, now)
+	tr.put(nil, st, &m, nil, now)
 }
 
 // inTrunk runs f in virtual time with a trunk, and closes that.
@@ -277,15 +277,15 @@ func TestTrunkRefusesWhatLinkHolds(t *testing.T) {
 		st := fakeStreams(1)[0]
 		l.holds.Store(true)
 		m := wire.Media{CTR: 1, Ciphertext: make([]byte, 80)}
-		if why := tr.put(nil, st, &m, time.Now()); why != whyLinkHolds || tr.total().Held != 1 {
+		if why := tr.put(nil, st, &m, nil, time.Now()); why != whyLinkHolds || tr.total().Held != 1 {
 			t.Errorf("%q, %+v", why, tr.total())
 		}
 		l.holds.Store(false)
-		if why := tr.put(nil, st, &m, time.Now()); why != "" || len(l.take()) != 1 {
+		if why := tr.put(nil, st, &m, nil, time.Now()); why != "" || len(l.take()) != 1 {
 			t.Errorf("%q, %+v", why, tr.total())
 		}
 		st.gone.Store(true)
-		if why := tr.put(nil, st, &m, time.Now()); why != whyGone {
+		if why := tr.put(nil, st, &m, nil, time.Now()); why != whyGone {
 			t.Errorf("%q", why)
 		}
 	})
@@ -380,7 +380,7 @@ func TestTrunkAllocatesNothing(t *testing.T) {
 		m.CTR++
 		for _, st := range streams {
 			now = now.Add(time.Millisecond)
-			tr.put(nil, st, &m, now)
+			tr.put(nil, st, &m, nil, now)
 		}
 	}
 	for range 50 {

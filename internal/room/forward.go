@@ -1,6 +1,7 @@
 package room
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -19,9 +20,22 @@ const (
 // Stream is one member's stream of media in a room. All members know it by the same alias.
 type Stream struct {
 	member  *Member
+	home    wire.RelayID // the member's
 	kid     wire.KID
 	alias   uint16
-	dropped atomic.Bool // its alias was taken back, and may stand for another's stream
+	dropped atomic.Bool  // its alias was taken back, and may stand for another's stream
+	heard   atomic.Int64 // when Heard was called last, in Unix ns; of a remote member's
+}
+
+// heardEvery is how far apart the times are that Heard keeps, at least: others read what it would write.
+const heardEvery = time.Second
+
+// Heard says that a frame of the stream came, which has to be a remote member's. One of which none comes for long is
+// dropped when another needs its alias; Bind makes it again.
+func (st *Stream) Heard(now time.Time) {
+	if at := now.UnixNano(); at-st.heard.Load() >= int64(heardEvery) {
+		st.heard.Store(at)
+	}
 }
 
 // KID returns whose stream it is, and with which key.
@@ -47,13 +61,18 @@ func (m *Member) Bind(kid wire.KID, now time.Time) *Stream {
 	}
 	for _, st := range m.streams {
 		if st.kid == kid {
+			st.Heard(now)
 			return st
 		}
 	}
 	if !m.binds.AllowN(now, 1) {
 		return nil
 	}
-	st := &Stream{member: m, kid: kid}
+	if m.remote() {
+		room.dropIdle(now)
+	}
+	st := &Stream{member: m, home: m.home, kid: kid}
+	st.Heard(now)
 	if !room.aliases.assign(st, now) {
 		return nil
 	}
@@ -66,6 +85,15 @@ func (m *Member) Bind(kid wire.KID, now time.Time) *Stream {
 	}
 	m.streams = append(m.streams, st)
 	return st
+}
+
+// dropIdle drops the streams of remote members that were silent for long. The caller holds room.mu.
+func (room *Room) dropIdle(now time.Time) {
+	for _, st := range room.aliases.idle(now) {
+		room.drop(st, now)
+		m := st.member
+		m.streams = slices.DeleteFunc(slices.Clone(m.streams), func(other *Stream) bool { return other == st })
+	}
 }
 
 // drop takes a stream's alias back; nothing of the stream is forwarded any more. The caller holds room.mu.
@@ -106,7 +134,7 @@ func (st *Stream) Forward(media *wire.Media, tx Tx, short, long []byte, from Tru
 	}
 	for _, trunk := range *m.trunks.list.Load() {
 		if trunk != from {
-			trunk.SendStream(tx, st, media)
+			trunk.SendStream(tx, st, media, from)
 			trunks++
 		}
 	}

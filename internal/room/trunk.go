@@ -10,8 +10,9 @@ import (
 // Trunk is a link to another relay as a room sees it: it takes a frame once for all members behind it.
 type Trunk interface {
 	// SendStream sends a media frame of a stream. m has its KID, full CTR, layer and ciphertext; alias and form are for
-	// the trunk to set, and may be whatever another trunk has set. Nothing of m may be kept. It never blocks.
-	SendStream(tx Tx, st *Stream, m *wire.Media)
+	// the trunk to set, and may be whatever another trunk has set. Nothing of m may be kept. from is the trunk that the
+	// frame came by; nil: from a local talker. It never blocks.
+	SendStream(tx Tx, st *Stream, m *wire.Media, from Trunk)
 }
 
 // part is the members of one home in one room.

@@ -21,12 +21,13 @@ type railFrame struct {
 	ctr        uint64
 	layer      uint8
 	ciphertext string
+	from       Trunk
 }
 
-func (r *rail) SendStream(tx Tx, st *Stream, m *wire.Media) {
+func (r *rail) SendStream(tx Tx, st *Stream, m *wire.Media, from Trunk) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.frames = append(r.frames, railFrame{st, tx, m.KID, m.CTR, m.Layer, string(m.Ciphertext)})
+	r.frames = append(r.frames, railFrame{st, tx, m.KID, m.CTR, m.Layer, string(m.Ciphertext), from})
 	m.Alias, m.Long, m.Tagged, m.Room = 77, true, true, st.Room() // for its own link
 }
 
@@ -74,7 +75,7 @@ func TestForwardToTrunks(t *testing.T) {
 				t.Errorf("%v: trunk %d got %d frames, want %d", test.who.Home(), i, len(got), want)
 			}
 			for _, f := range got {
-				if f != (railFrame{st, "tx", st.KID(), 70_000, 1, "ciphertext 70000"}) {
+				if f != (railFrame{st, "tx", st.KID(), 70_000, 1, "ciphertext 70000", test.from}) {
 					t.Errorf("sent %+v", f)
 				}
 			}
@@ -190,7 +191,7 @@ func TestTransitMedia(t *testing.T) {
 // deafRail is a Trunk that counts.
 type deafRail struct{ frames atomic.Uint64 }
 
-func (d *deafRail) SendStream(Tx, *Stream, *wire.Media) { d.frames.Add(1) }
+func (d *deafRail) SendStream(Tx, *Stream, *wire.Media, Trunk) { d.frames.Add(1) }
 
 func TestForwardToTrunksDoesNotAllocate(t *testing.T) {
 	st := crowd(t, 200)
