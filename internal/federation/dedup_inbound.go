@@ -14,7 +14,7 @@ const renewEvery = 250 * time.Millisecond
 
 // inbound is one stream of media that comes over a peer link; it is the Owner of its link.Stream.
 //
-//	frame ── take: intake (peer, room) ── dedup (shared by all links) ── stream().Forward
+//	frame ── take: intake (peer, member, room) ── dedup (shared by all links) ── stream().Forward
 //
 // All methods are safe for concurrent use.
 type inbound struct {
@@ -31,10 +31,14 @@ type inbound struct {
 }
 
 // newInbound returns the inbound of a stream that a peer announces, or nil if find returns none, or too
-// many streams come from peers. find looks for the stream in its room, and is called again when that one was dropped.
+// many streams come from peers, or from the one whose intake that is. find looks for the stream in its room, and is called again when that one was dropped.
 func newInbound(key dedupKey, in *intake, d *dedups, find func(now time.Time) *room.Stream, now time.Time) *inbound {
-	st, shared := find(now), d.stream(key, now)
-	if st == nil || shared == nil {
+	st := find(now)
+	if st == nil {
+		return nil
+	}
+	shared := d.stream(key, in, now)
+	if shared == nil {
 		return nil
 	}
 	b := &inbound{key: key, find: find, intake: in, dedups: d}
@@ -47,7 +51,7 @@ func newInbound(key dedupKey, in *intake, d *dedups, find func(now time.Time) *r
 // CTR say anything about the stream (link.Stream.Seen).
 func (b *inbound) take(ctr uint64, now time.Time) mediaVerdict {
 	v := verdictLimited
-	if b.intake.takeMedia(b.key.room, now) {
+	if b.intake.takeFrame(memberKey{b.key.room, b.key.kid.Member()}, now) {
 		v = b.fresh(ctr, now)
 	}
 	b.intake.took[v].Add(1)
@@ -61,7 +65,7 @@ func (b *inbound) fresh(ctr uint64, now time.Time) mediaVerdict {
 		if v, ok := shared.take(ctr, now); ok {
 			return v
 		}
-		if shared = b.dedups.stream(b.key, now); shared == nil {
+		if shared = b.dedups.stream(b.key, b.intake, now); shared == nil {
 			break
 		}
 		b.dedup.Store(shared)
@@ -70,10 +74,11 @@ func (b *inbound) fresh(ctr uint64, now time.Time) mediaVerdict {
 	return verdictLimited
 }
 
-// out returns the stream of the room, or nil if its talker is not there.
+// out returns the stream of the room, for a frame that came, or nil if its talker is not there.
 func (b *inbound) out(now time.Time) *room.Stream {
 	st := b.stream.Load()
 	if !st.Dropped() {
+		st.Heard(now)
 		return st
 	}
 	b.mu.Lock()

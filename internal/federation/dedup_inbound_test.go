@@ -197,13 +197,17 @@ func TestDedupsAreBounded(t *testing.T) {
 	b := newInbound(dedupKey{r.hash, kid}, in, d, r.find(kid, &looks), mediaEpoch)
 	d.sweep(mediaTime(dedupFor)) // forgets it
 	now := mediaTime(dedupFor)
+	var links [maxDedups / maxLinkDedups]*intake
+	for i := range links {
+		links[i] = newTestIntake()
+	}
 	for i := range maxDedups {
-		if d.stream(dedupKey{kid: wire.KID(i)}, now) == nil {
+		if d.stream(dedupKey{kid: wire.KID(i)}, links[i/maxLinkDedups], now) == nil {
 			t.Fatalf("no place for stream %d", i)
 		}
 	}
 	now = now.Add(time.Second)
-	if d.stream(dedupKey{kid: maxDedups}, now) != nil {
+	if d.stream(dedupKey{kid: maxDedups}, in, now) != nil {
 		t.Error("more streams than the limit")
 	}
 	if v := b.take(1, now); v != verdictLimited || in.total().Crowded != 1 {
@@ -218,7 +222,7 @@ func TestInboundConcurrently(t *testing.T) {
 	r, looks := newInboundRoom(t), 0
 	m := r.join("someone")
 	kid := wire.MakeKID(m.ID, 0, 0)
-	d, in := newDedups(mediaEpoch), newTestIntake()
+	d, in := newDedups(mediaEpoch), newIntake(intakeLimits{MemberMedia: 5000}, new(intakeLog).reports())
 	b := newInbound(dedupKey{r.hash, kid}, in, d, r.find(kid, &looks), mediaEpoch)
 	var wg sync.WaitGroup
 	for range 3 {
@@ -253,5 +257,57 @@ func TestInboundAllocatesNothing(t *testing.T) {
 	once()
 	if allocs := testing.AllocsPerRun(1000, once); allocs > 0 {
 		t.Errorf("%v allocations a frame", allocs)
+	}
+}
+
+// TestDedupsOfOneLink wants a link not to take all that there are, and what it had made to come back to it.
+func TestDedupsOfOneLink(t *testing.T) {
+	d, greedy, other := newDedups(mediaEpoch), newTestIntake(), newTestIntake()
+	for i := range maxDedups {
+		if (d.stream(dedupKey{kid: wire.KID(i)}, greedy, mediaEpoch) != nil) != (i < maxLinkDedups) {
+			t.Fatalf("stream %d", i)
+		}
+	}
+	if d.stream(dedupKey{kid: maxDedups}, other, mediaEpoch) == nil {
+		t.Error("there is no place for another link's stream")
+	}
+	if d.stream(dedupKey{kid: maxDedups}, greedy, mediaEpoch) == nil {
+		t.Error("a stream that is there cannot come by another link")
+	}
+	if d.stream(dedupKey{kid: maxDedups + 1}, greedy, mediaTime(dedupFor)) == nil || len(d.made) != 1 {
+		t.Errorf("silent streams leave no place; %d links are counted", len(d.made))
+	}
+}
+
+// TestInboundOfNobodyCostsNothing wants no dedup for a stream that the room refuses, or one member could take them all.
+func TestInboundOfNobodyCostsNothing(t *testing.T) {
+	r, looks := newInboundRoom(t), 0
+	m := r.join("someone")
+	d := newDedups(mediaEpoch)
+	for i := range 1 << 12 {
+		kid := wire.MakeKID(m.ID, uint8(i>>8), uint8(i))
+		newInbound(dedupKey{r.hash, kid}, newTestIntake(), d, r.find(kid, &looks), mediaEpoch)
+	}
+	if n := d.size(); n > 100 {
+		t.Errorf("one member has %d streams", n)
+	}
+}
+
+// TestInboundKeepsItsStream wants who talks to keep its stream while others need aliases.
+func TestInboundKeepsItsStream(t *testing.T) {
+	r, looks := newInboundRoom(t), 0
+	kid, silent := wire.MakeKID(r.join("someone").ID, 0, 0), wire.MakeKID(r.join("silent").ID, 0, 0)
+	d, in := newDedups(mediaEpoch), newTestIntake()
+	b := newInbound(dedupKey{r.hash, kid}, in, d, r.find(kid, &looks), mediaEpoch)
+	c := newInbound(dedupKey{r.hash, silent}, in, d, r.find(silent, &looks), mediaEpoch)
+	st, was := b.out(mediaEpoch), c.out(mediaEpoch)
+	b.out(mediaTime(20 * time.Second))
+	other := r.join("newcomer")
+	other.Bind(wire.MakeKID(other.ID, 0, 0), mediaTime(40*time.Second))
+	if b.out(mediaTime(40*time.Second)) != st || !was.Dropped() {
+		t.Error("not the silent one's stream was dropped")
+	}
+	if again := c.out(mediaTime(40 * time.Second)); again == nil || again == was {
+		t.Error("who was silent is not heard again")
 	}
 }

@@ -10,6 +10,8 @@ import (
 const (
 	// maxDedups bounds the streams that are remembered at once, of all links together.
 	maxDedups = 1 << 14
+	// maxLinkDedups bounds those that one link had made: as many as it has aliases.
+	maxLinkDedups = wire.MaxAliases
 	// dedupSweep is how far apart looks for streams to forget are, at least.
 	dedupSweep = time.Second
 )
@@ -27,6 +29,7 @@ type dedupKey struct {
 type dedups struct {
 	mu      sync.Mutex // guards what follows; taken before a sharedDedup's mu
 	streams map[dedupKey]*sharedDedup
+	made    map[*intake]int // how many of them each link had made; never 0
 	swept   time.Time
 
 	start time.Time // of the clock of all
@@ -35,6 +38,7 @@ type dedups struct {
 // sharedDedup is the dedup of a stream that may come by several links.
 type sharedDedup struct {
 	start time.Time // of the clock of seen
+	by    *intake   // of the link that had it made
 
 	mu      sync.Mutex // guards what follows
 	seen    dedup
@@ -43,11 +47,14 @@ type sharedDedup struct {
 }
 
 func newDedups(now time.Time) *dedups {
-	return &dedups{streams: make(map[dedupKey]*sharedDedup), start: now.Add(-dedupFor)}
+	return &dedups{
+		streams: make(map[dedupKey]*sharedDedup), made: make(map[*intake]int), start: now.Add(-dedupFor),
+	}
 }
 
-// stream returns the dedup of a stream, or nil if there are too many.
-func (d *dedups) stream(key dedupKey, now time.Time) *sharedDedup {
+// stream returns the dedup of a stream, or nil if there are too many, or too many that a link had made, which its intake
+// stands for.
+func (d *dedups) stream(key dedupKey, by *intake, now time.Time) *sharedDedup {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := d.streams[key]
@@ -55,11 +62,12 @@ func (d *dedups) stream(key dedupKey, now time.Time) *sharedDedup {
 		return s
 	}
 	d.sweepLocked(now)
-	if len(d.streams) >= maxDedups {
+	if len(d.streams) >= maxDedups || d.made[by] >= maxLinkDedups {
 		return nil
 	}
-	s = &sharedDedup{start: d.start, at: now}
+	s = &sharedDedup{start: d.start, by: by, at: now}
 	d.streams[key] = s
+	d.made[by]++
 	return s
 }
 
@@ -79,6 +87,9 @@ func (d *dedups) sweepLocked(now time.Time) {
 	for key, s := range d.streams {
 		if s.retire(now) {
 			delete(d.streams, key)
+			if d.made[s.by]--; d.made[s.by] == 0 {
+				delete(d.made, s.by)
+			}
 		}
 	}
 }

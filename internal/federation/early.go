@@ -27,6 +27,7 @@ type heldFrame struct {
 type early struct {
 	mu      sync.Mutex // guards what follows
 	streams []earlyStream
+	taken   []earlyStream // away, to see whether they have to be kept still; never changed, only replaced
 }
 
 type earlyStream struct {
@@ -39,7 +40,7 @@ func (e *early) add(in *incoming, now time.Time) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.streams = slices.DeleteFunc(e.streams, func(s earlyStream) bool { return now.Sub(s.since) >= earlyFor })
-	if len(e.streams) >= earlyMost {
+	if len(e.streams)+len(e.taken) >= earlyMost {
 		return false
 	}
 	e.streams = append(e.streams, earlyStream{in, now})
@@ -50,22 +51,23 @@ func (e *early) add(in *incoming, now time.Time) bool {
 func (e *early) has(in *incoming, now time.Time) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return slices.ContainsFunc(e.streams, func(s earlyStream) bool { return s.incoming == in && now.Sub(s.since) < earlyFor })
+	kept := func(s earlyStream) bool { return s.incoming == in && now.Sub(s.since) < earlyFor }
+	return slices.ContainsFunc(e.streams, kept) || slices.ContainsFunc(e.taken, kept)
 }
 
-// take takes away all streams.
+// take takes away all streams, until keep puts back those that have to be kept. One goroutine does that.
 func (e *early) take() (streams []earlyStream) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	streams, e.streams = e.streams, nil
-	return streams
+	e.taken, e.streams = e.streams, nil
+	return slices.Clone(e.taken)
 }
 
-// keep puts streams back.
+// keep puts streams back, and forgets the others that were taken.
 func (e *early) keep(streams []earlyStream) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.streams = append(e.streams, streams...)
+	e.streams, e.taken = append(e.streams, streams...), nil
 }
 
 // hold keeps a frame until its talker is announced.

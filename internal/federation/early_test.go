@@ -28,4 +28,16 @@ func TestEarlyIsBounded(t *testing.T) {
 	if n := len(e.take()); n != 1 || len(e.take()) != 0 {
 		t.Errorf("%d streams were taken", n)
 	}
+	e.keep(nil)
+	for range earlyMost {
+		e.add(first, now)
+	}
+	taken := e.take()
+	if e.add(new(incoming), now) || !e.has(first, now) {
+		t.Error("those that are looked at make room for others, or are not kept")
+	}
+	e.keep(taken[:earlyMost-1])
+	if !e.add(new(incoming), now) || e.add(new(incoming), now) {
+		t.Error("not as many are kept as may be")
+	}
 }

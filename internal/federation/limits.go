@@ -19,7 +19,9 @@ const (
 	throttledEvery = time.Minute
 	// maxIntakeRooms bounds the rooms of a peer that are metered at once.
 	maxIntakeRooms = 4096
-	// intakeSweep is how far apart looks for rooms that need no meter are, at least.
+	// maxIntakeMembers bounds the members behind a peer that are metered at once.
+	maxIntakeMembers = 1 << 14
+	// intakeSweep is how far apart looks for rooms and members that need no meter are, at least.
 	intakeSweep = time.Second
 )
 
@@ -27,6 +29,7 @@ const (
 type intakeLimits struct {
 	Media       int // media frames, with bursts of a second's worth; 0: 20,000
 	RoomMedia   int // those of one room, likewise; 0: 5,000
+	MemberMedia int // those of one member, likewise; 0: 500, as of a client
 	Urgent      int // urgent messages; 0: 200
 	UrgentBurst int // and in a burst; 0: ten seconds' worth
 }
@@ -40,6 +43,7 @@ func (l intakeLimits) withDefaults() intakeLimits {
 	}
 	set(&l.Media, 20_000)
 	set(&l.RoomMedia, 5_000)
+	set(&l.MemberMedia, 500)
 	set(&l.Urgent, 200)
 	set(&l.UrgentBurst, 10*l.Urgent)
 	return l
@@ -48,7 +52,7 @@ func (l intakeLimits) withDefaults() intakeLimits {
 // throttled says that a peer sends more than it may.
 type throttled struct {
 	Reason  string        // for the log
-	Room    wire.RoomHash // if it is too much for one room; else zero
+	Room    wire.RoomHash // if it is too much for one room, or a member of it; else zero
 	Dropped uint64        // frames and messages of the peer that were not taken since the last report
 }
 
@@ -60,7 +64,7 @@ type intakeReports struct {
 
 // intake is how much one peer may send while its link is up.
 //
-//	media frame ─────> meter of the peer ──> its meter of the room ──> taken
+//	media frame ─────> meter of the peer ──> of the member ──> of the room ──> taken
 //	urgent message ──> meter of the peer ────────────────────────────> taken
 //	                     |                     └─ too much: dropped, counted, reported once a minute
 //	                     └─ far too much for 10 s on end: cut, and nothing more is taken
@@ -76,12 +80,18 @@ type intake struct {
 	mu      sync.Mutex // guards what follows
 	media   meter
 	urgent  meter
-	rooms   map[wire.RoomHash]*meter
-	swept   time.Time        // when rooms were looked through
+	rooms   meters[wire.RoomHash]
+	members meters[memberKey]
 	refused [excesses]uint64 // frames and messages, by why
 	told    time.Time        // when throttled was reported last
 	untold  uint64           // refused since then
 	cut     bool             // reported
+}
+
+// memberKey names a member of a room.
+type memberKey struct {
+	room wire.RoomHash
+	id   wire.MemberID
 }
 
 // excess says which limit was exceeded.
@@ -91,6 +101,7 @@ const (
 	withinLimits excess = iota
 	excessMedia
 	excessRoom
+	excessMember
 	excessUrgent
 	excesses
 )
@@ -102,6 +113,7 @@ type intakeCounts struct {
 	Late          uint64 // media frames far behind their stream
 	MediaLimited  uint64 // media frames over the limit of the peer
 	RoomLimited   uint64 // media frames over that of a room
+	MemberLimited uint64 // media frames over that of a member
 	Crowded       uint64 // media frames of more streams than are told apart
 	UrgentLimited uint64 // urgent messages that were not taken; repeats count again
 }
@@ -113,22 +125,36 @@ func newIntake(limits intakeLimits, report intakeReports) *intake {
 		report: report,
 		media:  meter{rate: limits.Media, burst: limits.Media, far: farMedia},
 		urgent: meter{rate: limits.Urgent, burst: limits.UrgentBurst, far: farUrgent},
-		rooms:  make(map[wire.RoomHash]*meter),
+		rooms: meters[wire.RoomHash]{
+			most: maxIntakeRooms, fresh: meter{rate: limits.RoomMedia, burst: limits.RoomMedia},
+		},
+		members: meters[memberKey]{
+			most: maxIntakeMembers, fresh: meter{rate: limits.MemberMedia, burst: limits.MemberMedia},
+		},
 	}
 }
 
-// takeMedia reports whether a media frame of a room may be taken.
+// takeMedia reports whether a media frame of a room may be taken, whoever's it is.
 func (in *intake) takeMedia(room wire.RoomHash, now time.Time) bool {
+	return in.takeFrame(memberKey{room: room}, now)
+}
+
+// takeFrame reports whether a media frame of a member may be taken. What is too much of one takes nothing of what its
+// room may have.
+func (in *intake) takeFrame(key memberKey, now time.Time) bool {
 	in.mu.Lock()
 	why := withinLimits
-	if !in.media.take(now) || in.cut {
+	switch {
+	case !in.media.take(now) || in.cut:
 		why = excessMedia
-	} else if m := in.roomLocked(room, now); m == nil || !m.take(now) {
+	case key.id != wire.MemberID{} && !in.members.take(key, now):
+		why = excessMember
+	case !in.rooms.take(key.room, now):
 		why = excessRoom
 	}
 	n := in.newsLocked(why, &in.media, now)
 	in.mu.Unlock()
-	in.tell(n, room)
+	in.tell(n, key.room)
 	return why == withinLimits
 }
 
@@ -143,27 +169,6 @@ func (in *intake) takeUrgent(now time.Time) bool {
 	in.mu.Unlock()
 	in.tell(n, wire.RoomHash{})
 	return why == withinLimits
-}
-
-// roomLocked returns the meter of a room, or nil if too many are busy. The caller holds in.mu.
-func (in *intake) roomLocked(room wire.RoomHash, now time.Time) *meter {
-	if m := in.rooms[room]; m != nil {
-		return m
-	}
-	if len(in.rooms) >= maxIntakeRooms && now.Sub(in.swept) >= intakeSweep {
-		in.swept = now
-		for other, m := range in.rooms {
-			if m.idle(now) {
-				delete(in.rooms, other)
-			}
-		}
-	}
-	if len(in.rooms) >= maxIntakeRooms {
-		return nil
-	}
-	m := &meter{rate: in.limits.RoomMedia, burst: in.limits.RoomMedia}
-	in.rooms[room] = m
-	return m
 }
 
 // intakeNews is what there is to report; the zero value is nothing.
@@ -199,7 +204,7 @@ func (in *intake) newsLocked(why excess, m *meter, now time.Time) (n intakeNews)
 func (in *intake) tell(n intakeNews, room wire.RoomHash) {
 	if n.dropped > 0 {
 		t := throttled{Reason: "more than " + in.limit(n.why), Dropped: n.dropped}
-		if n.why == excessRoom {
+		if n.why == excessRoom || n.why == excessMember {
 			t.Room = room
 		}
 		in.report.throttled(t)
@@ -220,6 +225,8 @@ func (in *intake) limit(why excess) string {
 		return fmt.Sprintf("%d media frames a second", in.limits.Media)
 	case excessRoom:
 		return fmt.Sprintf("%d media frames a second in one room", in.limits.RoomMedia)
+	case excessMember:
+		return fmt.Sprintf("%d media frames a second of one member", in.limits.MemberMedia)
 	default:
 		return fmt.Sprintf("%d urgent messages a second", in.limits.Urgent)
 	}
@@ -235,6 +242,7 @@ func (in *intake) total() intakeCounts {
 		Late:          in.took[verdictLate].Load(),
 		MediaLimited:  in.refused[excessMedia],
 		RoomLimited:   in.refused[excessRoom],
+		MemberLimited: in.refused[excessMember],
 		Crowded:       in.crowded.Load(),
 		UrgentLimited: in.refused[excessUrgent],
 	}

@@ -68,3 +68,43 @@ func (m *meter) watch(now time.Time) {
 func (m *meter) idle(now time.Time) bool {
 	return m.tokens+now.Sub(m.filled).Seconds()*float64(m.rate) >= float64(m.burst)
 }
+
+// meters are meters of a kind, for who is busy. It is pure; its owner locks it.
+type meters[K comparable] struct {
+	most  int   // at once
+	fresh meter // what each begins as
+
+	busy  map[K]*meter
+	swept time.Time // when they were looked through
+}
+
+// take is the take of a key's meter. It reports false also if too many are busy.
+func (m *meters[K]) take(key K, now time.Time) bool {
+	one := m.busy[key]
+	if one == nil {
+		m.sweep(now)
+		if len(m.busy) >= m.most {
+			return false
+		}
+		if m.busy == nil {
+			m.busy = make(map[K]*meter)
+		}
+		fresh := m.fresh
+		one = &fresh
+		m.busy[key] = one
+	}
+	return one.take(now)
+}
+
+// sweep forgets meters that are idle, if there are as many as may be, and once per intakeSweep at most.
+func (m *meters[K]) sweep(now time.Time) {
+	if len(m.busy) < m.most || now.Sub(m.swept) < intakeSweep {
+		return
+	}
+	m.swept = now
+	for key, one := range m.busy {
+		if one.idle(now) {
+			delete(m.busy, key)
+		}
+	}
+}

@@ -51,12 +51,12 @@ func inRoom(in *intake, name string) func(now time.Time) bool {
 }
 
 func TestIntakeStandards(t *testing.T) {
-	want := intakeLimits{Media: 20_000, RoomMedia: 5_000, Urgent: 200, UrgentBurst: 2_000}
+	want := intakeLimits{Media: 20_000, RoomMedia: 5_000, MemberMedia: 500, Urgent: 200, UrgentBurst: 2_000}
 	if d := cmp.Diff(want, intakeLimits{}.withDefaults()); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
-	want = intakeLimits{Media: 1, RoomMedia: 2, Urgent: 3, UrgentBurst: 30}
-	if d := cmp.Diff(want, intakeLimits{Media: 1, RoomMedia: 2, Urgent: 3}.withDefaults()); d != "" {
+	want = intakeLimits{Media: 1, RoomMedia: 2, MemberMedia: 5, Urgent: 3, UrgentBurst: 30}
+	if d := cmp.Diff(want, intakeLimits{Media: 1, RoomMedia: 2, MemberMedia: 5, Urgent: 3}.withDefaults()); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 }
@@ -208,13 +208,13 @@ func TestIntakeBoundsRooms(t *testing.T) {
 			t.Fatalf("room %d", i)
 		}
 	}
-	if n := len(in.rooms); n != maxIntakeRooms {
+	if n := len(in.rooms.busy); n != maxIntakeRooms {
 		t.Errorf("%d rooms", n)
 	}
 	if !in.takeMedia(hash(maxIntakeRooms), mediaTime(intakeSweep)) {
 		t.Error("idle rooms leave no place for others")
 	}
-	if n := len(in.rooms); n != 1 {
+	if n := len(in.rooms.busy); n != 1 {
 		t.Errorf("%d rooms, want 1", n)
 	}
 }
@@ -246,5 +246,47 @@ func TestIntakeAllocatesNothing(t *testing.T) {
 		take(now)
 	}); allocs > 0 {
 		t.Errorf("%v allocations a frame", allocs)
+	}
+}
+
+// TestIntakeOfOneMember wants one member not to send more than a client may, nor to take from what others of its room have.
+func TestIntakeOfOneMember(t *testing.T) {
+	var log intakeLog
+	in := newIntake(intakeLimits{RoomMedia: 1000}, log.reports())
+	hash := wire.HashRoom("a")
+	of := func(id byte) func(now time.Time) bool {
+		return func(now time.Time) bool { return in.takeFrame(memberKey{hash, wire.MemberID{id}}, now) }
+	}
+	if n := offer(of(1), 5000, mediaEpoch, time.Second); n < 995 || n > 1000 {
+		t.Errorf("%d frames of one member in the first second, want 500 and 500", n)
+	}
+	for s := 1; s < 10; s++ {
+		at := mediaTime(time.Duration(s) * time.Second)
+		if n := offer(of(1), 5000, at, time.Second); n < 499 || n > 501 {
+			t.Errorf("%d frames of one member in a second", n)
+		}
+		if n := offer(of(2), 50, at, time.Second); n != 50 {
+			t.Errorf("%d of another member's 50 frames", n)
+		}
+	}
+	if got := in.total(); got.MemberLimited < 40_000 || got.RoomLimited != 0 {
+		t.Errorf("%+v", got)
+	}
+	if log.throttled[0].Reason != "more than 500 media frames a second of one member" || log.throttled[0].Room != hash {
+		t.Errorf("reported %+v", log.throttled[0])
+	}
+}
+
+func TestIntakeBoundsMembers(t *testing.T) {
+	var log intakeLog
+	in := newIntake(intakeLimits{Media: 1 << 20, RoomMedia: 1 << 20}, log.reports())
+	key := func(i int) memberKey { return memberKey{id: wire.MemberID{1, byte(i >> 8), byte(i)}} }
+	for i := range maxIntakeMembers + 10 {
+		if in.takeFrame(key(i), mediaEpoch) != (i < maxIntakeMembers) {
+			t.Fatalf("member %d", i)
+		}
+	}
+	if !in.takeFrame(key(maxIntakeMembers), mediaTime(intakeSweep)) || len(in.members.busy) != 1 {
+		t.Errorf("%d members are busy", len(in.members.busy))
 	}
 }

@@ -53,7 +53,7 @@ func (f *Federation) Peers() []PeerStatus {
 		s.Relay, s.Since = id.String(), &info.Since
 		out, in := n.trunk.total(), n.intake.total()
 		s.FramesOut, s.FramesIn = out.Frames, in.Forwarded+in.Duplicates+in.Late
-		s.Duplicates, s.Late, s.Limited = in.Duplicates, in.Late, in.MediaLimited+in.RoomLimited+in.UrgentLimited
+		s.Duplicates, s.Late, s.Limited = in.Duplicates, in.Late, in.MediaLimited+in.RoomLimited+in.MemberLimited+in.UrgentLimited
 		s.Rooms, s.Participants = f.table.counts(id)
 	}
 	return list
