@@ -242,7 +242,7 @@ type call struct {
 }
 
 // callFrame is how far apart the frames of a talker are.
-const callFrame = 50 * time.Millisecond
+const callFrame = 100 * time.Millisecond
 
 // call has people talk to each other until end or stop, each in a stream of the given number.
 func (m *mesh) call(stream uint8, people ...*person) *call {
