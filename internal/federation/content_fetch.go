@@ -251,15 +251,16 @@ func (t *table) fetchMessage(q *neighbour, m *wire.FederationFetch, now time.Tim
 	if pt == nil || a == nil || a.out == nil || !pt.present() {
 		return // it was told meanwhile that we do not reach the part
 	}
-	if since := now.Sub(a.served); since < servePause || since < serveSame && a.servedVersion == pt.content.version {
+	if since := now.Sub(a.served); since < servePause || since < serveSame && a.servedVersion == a.out.version {
 		return // it is on its way
 	}
-	a.served, a.servedVersion = now, pt.content.version
+	// It gets what it was told of: of what is newer it has no record yet.
+	a.served, a.servedVersion = now, a.out.version
 	list := &wire.FederationParticipants{
 		Home: key.home, Room: key.room, Boot: a.servedVersion.boot, Sequence: a.servedVersion.sequence,
-		Total: uint32(len(pt.content.members)),
+		Total: uint32(len(a.out.members)),
 	}
-	for i, p := range pt.content.members {
+	for i, p := range a.out.members {
 		if len(list.Entries) > 0 && !list.Fits(p.entry) {
 			t.effects.send(q.id, wire.UrgentFederationParticipants, wire.AppendFederationParticipants(nil, list))
 			list.First, list.Entries = uint32(i), nil

@@ -92,7 +92,7 @@ func TestBothDialAfterPartition(t *testing.T) {
 			l.cutOff(a, b, true)
 			time.Sleep(time.Duration(17+7*i) * time.Second)
 			l.cutOff(a, b, false)
-			l.joined(a, b, time.Minute)
+			l.joined(a, b, 6*time.Minute) // a link that is lost before a stable minute makes the next delay longer, up to 300 s
 			time.Sleep(10 * time.Second)
 			l.joined(a, b, 0)
 			l.talk(a, b)
