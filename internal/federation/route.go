@@ -47,7 +47,7 @@ func (t *table) roomMessage(q *neighbour, m *wire.FederationRoom, now time.Time)
 		t.tooMany(q, pt, &m.Record, now)
 		return
 	}
-	if r := t.checkRecord(q, pt, a, m); r != nil {
+	if r := t.checkRecord(q, pt, a, m, now); r != nil {
 		t.refuse(q.id, r)
 		return
 	}
@@ -55,11 +55,12 @@ func (t *table) roomMessage(q *neighbour, m *wire.FederationRoom, now time.Time)
 		return // it was taken back meanwhile, and nobody else reaches the part
 	}
 	a = q.adjacency(t, key, now)
-	if a == nil {
+	if a == nil || newer && a.route == nil && !t.fits(q, m.Path, true, now) {
+		q.turnAway(now)
 		t.refuse(q.id, refusedParts)
 		return
 	}
-	if pt == nil {
+	if pt = t.parts[key]; pt == nil {
 		pt = t.open(key, q, m, now)
 	}
 	t.raiseBoot(pt, m.Record.Boot, now)
@@ -69,8 +70,9 @@ func (t *table) roomMessage(q *neighbour, m *wire.FederationRoom, now time.Time)
 		if key.home == q.id {
 			q.unsettle(now)
 		}
-		a.setRoute(t.self, q, m)
+		t.takeRoute(q, a, m)
 	}
+	t.makeSpace(pt, q, m, now)
 	t.learn(pt, q, m, now)
 	t.update(pt, now)
 }
@@ -110,26 +112,12 @@ func (t *table) tooMany(q *neighbour, pt *part, r *wire.RoomRecord, now time.Tim
 }
 
 // checkRecord checks limits and, last, the signature.
-func (t *table) checkRecord(q *neighbour, pt *part, a *adjacency, m *wire.FederationRoom) *refusal {
-	if (a == nil || a.route == nil) && q.routes >= t.limits.parts && !t.spares(q, m.Path) {
+func (t *table) checkRecord(q *neighbour, pt *part, a *adjacency, m *wire.FederationRoom, now time.Time) *refusal {
+	if (a == nil || a.route == nil) && !t.fits(q, m.Path, false, now) {
+		q.turnAway(now)
 		return refusedParts
 	}
 	return t.authentic(pt, &m.Record)
-}
-
-// spares reports whether a peer that announces as many parts as it may can announce one more: its own ones have space
-// of their own, or who fills a peer's announcements from behind it would keep it from announcing itself.
-func (t *table) spares(q *neighbour, path []wire.RelayID) bool {
-	if len(path) > 1 {
-		return false
-	}
-	own := 0
-	for key, a := range q.parts {
-		if key.home == q.id && a.route != nil {
-			own++
-		}
-	}
-	return own < t.limits.parts
 }
 
 // least returns the least version of a part that is taken.
@@ -160,7 +148,7 @@ func (t *table) staleMessage(q *neighbour, key partKey, m *wire.FederationRoom, 
 			t.refuse(q.id, refusedReplay)
 			return
 		}
-		a.setRoute(t.self, q, m)
+		t.takeRoute(q, a, m)
 		if pt := t.parts[key]; pt != nil {
 			t.update(pt, now)
 		}
@@ -241,24 +229,16 @@ func (t *table) leaveMessage(q *neighbour, m *wire.FederationLeave, now time.Tim
 	}
 }
 
-// setRoute takes the route of a message that is newer than what was known.
-func (a *adjacency) setRoute(self wire.RelayID, q *neighbour, m *wire.FederationRoom) {
-	if a.route == nil {
-		q.routes++
-	}
-	label := m.Label
-	if len(m.Path) == 1 {
-		label = q.label
-	}
+// takeRoute takes the route of a message that is newer than what was known.
+func (t *table) takeRoute(q *neighbour, a *adjacency, m *wire.FederationRoom) {
 	a.routeSerial, a.away = m.Serial, false
-	a.route = &route{path: m.Path, length: pathLength(self, m.Path), label: label, version: versionOf(&m.Record), shaky: isShaky(m)}
+	q.setRoute(a, &route{
+		path: m.Path, length: pathLength(t.self, m.Path), label: t.labelOf(q, m), version: versionOf(&m.Record), shaky: isShaky(m),
+	})
 }
 
 func (a *adjacency) dropRoute(q *neighbour) {
-	if a.route != nil {
-		a.route = nil
-		q.routes--
-	}
+	q.setRoute(a, nil)
 }
 
 // choose finds the best route of a foreign part.

@@ -54,7 +54,7 @@ type table struct {
 	homes      map[wire.RelayID]*homeState // of foreign parts
 	floors     floors                      // of those that are gone
 	due        map[partKey]*part           // parts that wait for a time
-	met        map[wire.RelayID]string     // peers that were ever up, and what they are called
+	met        map[wire.RelayID]string     // peers that were ever up, and the folded forms of their labels
 
 	participants int // in foreign parts
 	pending      int // news that wait, in all parts
@@ -93,6 +93,7 @@ type part struct {
 	bad     version  // up to here there is nothing to fetch: it is not to be had
 	pending []*news  // by version, above content: they wait for what they change
 	fetch   fetching // of content
+	hidden  int      // how often there was no space for it
 
 	best      *neighbour // nil: none, or own
 	way       *route     // best's, as it was chosen
@@ -123,7 +124,12 @@ type neighbour struct {
 	settledAt  time.Time // from then on, while it is not suspect, it has told us of its own parts
 	serial     uint64    // of the last message to it
 	parts      map[partKey]*adjacency
-	routes     int       // of parts
+	routes     int                  // of parts
+	passed     int                  // of them: not its own parts
+	passedBy   map[wire.RelayID]int // of those: by which neighbour of it they come
+	turnedAway bool                 // something was refused for want of space
+	askAt      time.Time            // it is asked for everything again then, or was
+	askPause   time.Duration
 	swept      time.Time // when dead adjacencies were last looked for
 	told       time.Time // when it was last told everything because it asked
 	askedAll   bool      // it is to be told everything again
@@ -185,8 +191,9 @@ func (t *table) up(p wire.RelayID, label string, now time.Time) {
 		return
 	}
 	t.down(p, now)
-	q := &neighbour{id: p, label: label, parts: map[partKey]*adjacency{}, swept: now, upSince: now, settledAt: now.Add(settleFor)}
-	t.neighbours[p], t.met[p] = q, label
+	q := &neighbour{id: p, label: label, parts: map[partKey]*adjacency{}, passedBy: map[wire.RelayID]int{}, swept: now, upSince: now, settledAt: now.Add(settleFor)}
+	t.neighbours[p] = q
+	t.meet(p, label, now)
 	i, _ := slices.BinarySearchFunc(t.order, p, func(n *neighbour, id wire.RelayID) int { return n.id.Compare(id) })
 	t.order = slices.Insert(t.order, i, q)
 	t.announceAll(q, now)

@@ -44,9 +44,12 @@ const (
 	lingerFor      = time.Second            // participants whose route was good stay without one
 	settleFor      = 5 * time.Second        // after which a home has told of its parts, if it has said nothing more of them
 	settleMost     = time.Minute            // the same however long it goes on
-	lateFor        = 10 * time.Second       // a version this long out of date is not just late: somebody replays it
-	deadFor        = time.Minute            // serials of dead adjacencies are remembered
-	tellAllPause   = time.Second            // between two tellings of everything
+	askPause       = 10 * time.Second       // after which a peer of whom something was refused is asked for everything again; doubles
+	askPauseMost   = 5 * time.Minute
+	sweepPause     = time.Second
+	lateFor        = 10 * time.Second // a version this long out of date is not just late: somebody replays it
+	deadFor        = time.Minute      // serials of dead adjacencies are remembered
+	tellAllPause   = time.Second      // between two tellings of everything
 )
 
 // What effects.problem is told.

@@ -34,7 +34,14 @@ func (q *neighbour) adjacency(t *table, key partKey, now time.Time) *adjacency {
 	a := q.parts[key]
 	if a == nil {
 		// What we announce has space of its own, or a peer that floods would not be told of anything any more.
-		if len(q.parts) >= 3*t.limits.parts+len(t.parts) {
+		most := 3*t.limits.parts + len(t.parts)
+		if key.home == q.id {
+			most += t.limits.parts // nor may what it passes on use up the space of its own parts
+		}
+		if len(q.parts) >= most && now.Sub(q.swept) >= sweepPause {
+			q.sweepOf(lateFor, now)
+		}
+		if len(q.parts) >= most {
 			return nil
 		}
 		a = &adjacency{}
@@ -46,12 +53,15 @@ func (q *neighbour) adjacency(t *table, key partKey, now time.Time) *adjacency {
 
 // sweep forgets the serials of what was over long ago: no message about it is on its way any more.
 func (q *neighbour) sweep(now time.Time) {
-	if now.Sub(q.swept) < deadFor/4 {
-		return
+	if now.Sub(q.swept) >= deadFor/4 {
+		q.sweepOf(deadFor, now)
 	}
+}
+
+func (q *neighbour) sweepOf(age time.Duration, now time.Time) {
 	q.swept = now
 	for key, a := range q.parts {
-		if a.dead() && now.Sub(a.touched) > deadFor {
+		if a.dead() && now.Sub(a.touched) > age {
 			delete(q.parts, key)
 		}
 	}
@@ -122,6 +132,9 @@ func (t *table) tick(now time.Time) (next time.Time) {
 		t.checkAskedAll(q, now)
 		if q.askedAll {
 			soonest(q.told.Add(tellAllPause))
+		}
+		if at := t.checkTurnedAway(q, now); !at.IsZero() {
+			soonest(at)
 		}
 		if at := t.checkHeld(q, now); !at.IsZero() {
 			soonest(at)
