@@ -99,6 +99,9 @@ func TestFederationTopologies(t *testing.T) {
 		{"triangle", 3, mesh(3)},
 		{"mesh", 4, mesh(4)},
 	} {
+		if net.name == "triangle" && !measuring {
+			continue // the mesh is four of them
+		}
 		t.Run(net.name, func(t *testing.T) { everybodyHears(t, net.relays, net.pairs) })
 	}
 }

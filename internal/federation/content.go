@@ -157,7 +157,7 @@ func (t *table) admit(pt *part, from *neighbour, v version, list, joined []parti
 	if more := len(list) - len(pt.content.members); more > 0 &&
 		(t.participants+more > t.limits.total || from.members+more > t.limits.fromPeer) {
 		t.refuse(from.id, refusedSpace)
-		pt.fetch.notBefore = now.Add(spacePause)
+		t.hide(pt, v, now) // who is in the old list may have left
 		return false
 	}
 	for _, p := range joined {

@@ -233,9 +233,8 @@ func (t *table) tryList(pt *part, now time.Time) {
 		t.setContent(pt, from, &record, list, now)
 		t.dropOld(pt)
 		t.advance(pt, now)
-	} else {
-		t.update(pt, now)
 	}
+	t.update(pt, now)
 	t.planFetch(pt, false, now)
 }
 
