@@ -8,7 +8,7 @@ import (
 	"github.com/wzp-voice/wzp/wire"
 )
 
-// trunkHold is how long a frame may wait for others that share its packet. A timer may be a millisecond late, and
+// trunkHold is how long a frame may wait for others that share its packet. An alarm may be a millisecond late, and
 // no frame may wait for longer than 5 ms.
 const trunkHold = 4 * time.Millisecond
 
@@ -20,6 +20,8 @@ type trunkLink interface {
 	WithTx(f func(tx *link.Tx))
 	// TakesMedia reports whether packets with media are sent at all now.
 	TakesMedia() bool
+	// NewAlarm returns an alarm that is not set, with f to call.
+	NewAlarm(f func()) link.Alarm
 }
 
 // Why a trunk does not take a frame.
@@ -33,7 +35,7 @@ const (
 //
 //	stream A ──┐ alias   ┌──────────────────────────────┐  full, or nothing more is expected soon: with the
 //	stream B ──┼───────> │ frame | frame | frame |      │ ───────────────────────────────────> SendPacket
-//	stream C ──┘         └──────────────────────────────┘  held for 4 ms: by the timer, the same
+//	stream C ──┘         └──────────────────────────────┘  held for 4 ms: by the alarm, the same
 //
 // It begins to wait for more only when the recent rate promises more: a few talkers get no delay. It serves one
 // time that the link is up: when the peer has forgotten what aliases stand for, it is closed, and another is
@@ -45,15 +47,13 @@ type trunk struct {
 	mu      sync.Mutex // guards what follows; held while a packet is sealed, which waits for nothing
 	aliases aliasTable
 	rate    frameRate
-	packet  []byte    // the frames that wait, cap wire.MaxPlaintext
-	frames  int       // how many those are
-	due     time.Time // when they have to be sent
-	timer   *time.Timer
-	armed   bool // the timer has not run yet
+	packet  []byte     // the frames that wait, cap wire.MaxPlaintext
+	frames  int        // how many those are
+	due     time.Time  // when they have to be sent
+	alarm   link.Alarm // nil until it is needed
+	armed   bool       // it is set, and has not called fire yet
 	closed  bool
 	counts  trunkCounts
-
-	firing sync.WaitGroup // timers that run, or will
 }
 
 // trunkCounts are a trunk's totals.
@@ -131,24 +131,19 @@ func (t *trunk) sendLocked(tx *link.Tx) {
 	}
 }
 
-// armLocked makes the timer run in trunkHold, and not before. A packet that is sent does not stop it, but moves it on,
-// as the next one does when it begins to wait: a timer that is put off costs nothing, while one that runs, or is set
-// from new, wakes a thread, which costs more than a packet. So in a steady flow it never runs; in the end it finds
-// nothing due and does nothing. The caller holds t.mu.
+// armLocked has the alarm go off in trunkHold, and not before. A packet that is sent does not stop it, but moves it on,
+// as the next one does when it begins to wait: an alarm that goes off wakes a thread, which costs more than a packet. So
+// in a steady flow it does not; in the end it finds nothing due and does nothing. The caller holds t.mu.
 func (t *trunk) armLocked() {
-	t.armed = true
-	switch {
-	case t.timer == nil:
-		t.firing.Add(1)
-		t.timer = time.AfterFunc(trunkHold, t.fire)
-	case !t.timer.Reset(trunkHold):
-		t.firing.Add(1) // it was not waiting, so this is one more run
+	if t.alarm == nil {
+		t.alarm = t.link.NewAlarm(t.fire)
 	}
+	t.armed = true
+	t.alarm.Set(trunkHold)
 }
 
-// fire is the timer's.
+// fire is the alarm's.
 func (t *trunk) fire() {
-	defer t.firing.Done()
 	t.mu.Lock()
 	t.armed = false
 	waiting := t.frames > 0 && !t.closed
@@ -189,7 +184,7 @@ func (t *trunk) total() trunkCounts {
 	return t.counts
 }
 
-// close drops what waits, and returns when no timer of the trunk is left; nothing is sent after it. It must not be
+// close drops what waits, and returns when the alarm is stopped; nothing is sent after it. It must not be
 // called by what SendPacket or WithTx calls.
 func (t *trunk) close() {
 	t.mu.Lock()
@@ -198,10 +193,11 @@ func (t *trunk) close() {
 		t.counts.Dropped += uint64(t.frames)
 		t.packet, t.frames = nil, 0
 		t.aliases = aliasTable{}
-		if t.timer != nil && t.timer.Stop() {
-			t.firing.Done()
-		}
 	}
+	alarm := t.alarm
+	t.alarm = nil
 	t.mu.Unlock()
-	t.firing.Wait()
+	if alarm != nil {
+		alarm.Stop() // without t.mu, which fire takes; nobody sets it any more
+	}
 }

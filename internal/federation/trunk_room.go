@@ -16,3 +16,6 @@ func (t *trunk) SendStream(tx room.Tx, st *room.Stream, m *wire.Media, from room
 
 // TakesMedia reports whether packets with media are sent now: see link.Session.
 func (l *peerLink) TakesMedia() bool { return l.s.TakesMedia() }
+
+// NewAlarm returns an alarm that is not set, with f to call: see link.Endpoint.
+func (l *peerLink) NewAlarm(f func()) link.Alarm { return l.links.ep.NewAlarm(f) }

@@ -3,6 +3,7 @@ package federation
 import (
 	"encoding/binary"
 	"math/rand/v2"
+	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/internal/udp"
 	"github.com/wzp-voice/wzp/wire"
 )
 
@@ -31,6 +33,11 @@ type fakeTrunkLink struct {
 }
 
 func (l *fakeTrunkLink) TakesMedia() bool { return !l.holds.Load() }
+
+func (l *fakeTrunkLink) NewAlarm(f func()) link.Alarm { return fakeAlarm(f) }
+
+// fakeAlarm is the alarm of a simulated network.
+func fakeAlarm(f func()) link.Alarm { return udp.New(new(net.UDPConn)).NewAlarm(f) }
 
 func (l *fakeTrunkLink) WithTx(f func(tx *link.Tx)) {
 	before := l.sent()
@@ -369,6 +376,7 @@ type nullTrunkLink struct{}
 func (nullTrunkLink) SendPacket(*link.Tx, []byte, int) {}
 func (nullTrunkLink) WithTx(f func(tx *link.Tx))       { f(nil) }
 func (nullTrunkLink) TakesMedia() bool                 { return true }
+func (nullTrunkLink) NewAlarm(f func()) link.Alarm     { return fakeAlarm(f) }
 
 func TestTrunkAllocatesNothing(t *testing.T) {
 	tr := newTrunk(nullTrunkLink{})

@@ -266,6 +266,12 @@ func (ep *Endpoint) Stats() Stats {
 	}
 }
 
+// Alarm calls a function some time after it was set: see udp.Alarm.
+type Alarm = udp.Alarm
+
+// NewAlarm returns an alarm that is not set, with f to call.
+func (ep *Endpoint) NewAlarm(f func()) Alarm { return ep.mux.NewAlarm(f) }
+
 // WithTx calls f with a Tx and sends what f put into it: for who sends without having received. f keeps nothing of tx.
 func (ep *Endpoint) WithTx(f func(tx *Tx)) {
 	tx := ep.senders.Get().(*Tx)
