@@ -86,15 +86,7 @@ func (u *union) until(what string, timeout time.Duration, ok func() bool) {
 	}
 }
 
-// restart kills a relay and starts it again, on the same port with the same data.
-func (u *union) restart(relay int) {
-	u.t.Helper()
-	old := u.relays[relay]
-	old.kill()
-	u.relays[relay] = startRelayAt(u.t, old.addr, old.data, old.args...)
-}
-
-// chain, star, triangle and mesh are the pairs that link relays so.
+// chain and mesh are the pairs that link relays so.
 func chain(n int) (pairs [][2]int) {
 	for i := range n - 1 {
 		pairs = append(pairs, [2]int{i, i + 1})

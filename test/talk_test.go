@@ -42,7 +42,7 @@ func whole(t *testing.T, sent event, s talker, report speech.Report, excuses fun
 	}
 	excused := excuses(report.Active)
 	// Of frames that wait for a key which a machine without time is late to make, the oldest give way (held.go).
-	if late := sent.PacketsSent - s.Received; s.Lost != 0 || s.Forged != 0 || late < 0 || int(late) > excused {
+	if late := int(sent.PacketsSent) - int(s.Received); s.Lost != 0 || s.Forged != 0 || late < 0 || late > excused {
 		t.Errorf("%s sent %d packets, %d came, %d are lost, %d forged; the machine excuses %d", s.Name, sent.PacketsSent, s.Received, s.Lost, s.Forged, excused)
 	}
 	if len(report.Missing) > excused {

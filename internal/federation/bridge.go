@@ -147,7 +147,7 @@ func (a *actions) problem(p wire.RelayID, what, reason string) {
 	if !(*Federation)(a).once(label+what, time.Now()) {
 		return
 	}
-	a.log.Warn("a peer misbehaves: "+what, "peer", label, "relay", p.String(), "why", reason)
+	a.log.Warn("a peer misbehaves", "what", what, "peer", label, "relay", p.String(), "why", reason)
 }
 
 // once reports whether something is to be logged now: the same not more than once a minute. The caller holds f.mu.

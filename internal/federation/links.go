@@ -266,7 +266,7 @@ func (ls *links) close() {
 }
 
 // chance returns a uniform random number in [0, 1).
-func chance() float64 { return rand.Float64() } //nolint:gosec // it spreads attempts in time
+func chance() float64 { return rand.Float64() } // it spreads attempts in time
 
 // peerInfo is what an operator wants to know about one peer.
 type peerInfo struct {

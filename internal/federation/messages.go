@@ -127,7 +127,7 @@ func (f *Federation) handle(n *partner, m *wire.FederationMessage, by []wire.Mem
 		if m.Hops > 1 {
 			onward := *m
 			onward.Hops--
-			f.routeLocked(&onward, to.Home(), n) // what cannot be sent on is counted there
+			_ = f.routeLocked(&onward, to.Home(), n) // what cannot be sent on is counted there
 		}
 		return handled
 	}

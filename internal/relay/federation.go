@@ -52,7 +52,9 @@ func nextBoot(dir string, now time.Time) (uint64, error) {
 // servePeers answers GET /peers of the admin interface.
 func (r *Relay) servePeers(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
-	json.NewEncoder(w).Encode(r.federation.Peers())
+	if err := json.NewEncoder(w).Encode(r.federation.Peers()); err != nil {
+		r.log.Debug("the list of peers was not sent", "err", err)
+	}
 }
 
 // bridge makes the relay's federation, without peers, and its event log.
