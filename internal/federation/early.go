@@ -78,7 +78,12 @@ func (in *incoming) hold(m *wire.Media, tx *link.Tx) {
 	}
 	known := in.from.early.has(in, now) // a stream that is not kept any more still looks for its talker
 	in.mu.Lock()
-	if known && len(in.held) < earlyFrames && in.place.Load() == nil {
+	if p := in.place.Load(); p != nil { // only just
+		in.mu.Unlock()
+		in.take(p, m, tx)
+		return
+	}
+	if known && len(in.held) < earlyFrames {
 		in.stream.Seen(m.CTR) // or the next short frames could not be read
 		in.held = append(in.held, heldFrame{m.Layer, m.CTR, slices.Clone(m.Ciphertext)})
 	}

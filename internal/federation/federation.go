@@ -3,6 +3,7 @@ package federation
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -84,7 +85,7 @@ type bridged struct {
 	homes map[wire.RelayID]*home
 	ours  map[wire.MemberID]ourMember
 
-	announced time.Time // when ours was announced last
+	announced time.Time // by when what was announced of ours is paid for: announceRest each
 
 	labels  uint64                   // counts the changes of what the homes are called
 	named   map[wire.MemberID]uint64 // which of these our members know
@@ -176,7 +177,7 @@ func (f *Federation) Changed(name string) {
 	if global {
 		due := time.Time{}
 		if b := f.bridged[wire.HashRoom(name)]; b != nil {
-			due = b.announced.Add(announceRest)
+			due = b.due()
 		}
 		f.dirty[name] = due
 	}
@@ -248,8 +249,23 @@ func (f *Federation) work(now time.Time) (next time.Time) {
 	return soonest(next, f.table.tick(now))
 }
 
-// announceRest is between two announcements of our members of a room.
-const announceRest = 200 * time.Millisecond
+// announceRest is between two announcements of our members of a room, after the first announceBurst, which go at once: who
+// joins just when another has left does not wait.
+const (
+	announceRest  = 200 * time.Millisecond
+	announceBurst = 4
+)
+
+// due is when the next announcement may be.
+func (b *bridged) due() time.Time { return b.announced.Add(-(announceBurst - 1) * announceRest) }
+
+// announce notes an announcement.
+func (b *bridged) announce(now time.Time) {
+	if b.announced.Before(now) {
+		b.announced = now
+	}
+	b.announced = b.announced.Add(announceRest)
+}
 
 // lastWord is how long after a member has left its leave is announced: news travel as fast as media, and what it said
 // last would come after its leave, and be dropped.
@@ -272,7 +288,6 @@ func (f *Federation) localEntries(name string, now time.Time) (entries [][]byte,
 	if b == nil {
 		b = f.bridgedRoom(name)
 	}
-	b.announced = now
 	f.untold[b] = struct{}{}
 	before := b.ours
 	b.ours = make(map[wire.MemberID]ourMember, len(members))
@@ -294,6 +309,12 @@ func (f *Federation) localEntries(name string, now time.Time) (entries [][]byte,
 				again = due
 			}
 		}
+	}
+	if !maps.EqualFunc(before, b.ours, func(ourMember, ourMember) bool { return true }) {
+		b.announce(now)
+	}
+	if due := b.due(); !again.IsZero() && again.Before(due) {
+		again = due
 	}
 	return entries, again
 }

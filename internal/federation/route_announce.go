@@ -56,6 +56,7 @@ func (t *table) announceTo(pt *part, q *neighbour, now time.Time) {
 			return // it announces and wants so much that there is no space for this
 		}
 	}
+	a.offer.renew(next != nil, a.wants, now)
 	switch ended := pt.content.signed() && len(pt.content.members) == 0; {
 	case ended && a.out != nil && t.mayReach(pt, q):
 		a.ending = &wire.FederationRoom{Record: pt.content.record, Path: t.pathOf(pt)}
@@ -104,7 +105,7 @@ func (t *table) tellNow(key partKey, pt *part, q *neighbour, a *adjacency, now t
 	case a.knows(next):
 		return
 	case next != nil:
-		t.announceChange(pt, q, a, next, now)
+		t.announceChange(pt, q, a, next)
 	case a.ending != nil:
 		t.sendRooms(q, key, a, []*wire.FederationRoom{a.ending}, false)
 		a.out = nil
@@ -125,7 +126,7 @@ func (a *adjacency) worsens(next *announced) bool {
 }
 
 // announceChange tells q the route, and the participants in the shortest way.
-func (t *table) announceChange(pt *part, q *neighbour, a *adjacency, next *announced, now time.Time) {
+func (t *table) announceChange(pt *part, q *neighbour, a *adjacency, next *announced) {
 	before := a.out
 	if a.afresh {
 		before = nil
@@ -146,9 +147,7 @@ func (t *table) announceChange(pt *part, q *neighbour, a *adjacency, next *annou
 			list = []*wire.FederationRoom{m}
 		}
 	}
-	if a.out = next; before == nil {
-		a.outSince = now
-	}
+	a.out = next
 	t.sendRooms(q, pt.key, a, list, next.shaky)
 }
 

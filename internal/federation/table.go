@@ -141,15 +141,14 @@ type neighbour struct {
 
 // adjacency is the state of one part on one link.
 type adjacency struct {
-	route       *route    // by which the peer reaches the part; nil: it does not
-	routeSerial uint64    // of the newest message about the route
-	away        bool      // which took it back
-	wants       bool      // the peer wants the part's media from us
-	wantAt      time.Time // when it last said whether it does
+	route       *route // by which the peer reaches the part; nil: it does not
+	routeSerial uint64 // of the newest message about the route
+	away        bool   // which took it back
+	wants       bool   // the peer wants the part's media from us
 	wantSerial  uint64
+	offer       offering
 
 	out      *announced // what the peer was told; nil: nothing, or that we do not reach it
-	outSince time.Time  // since when it is told
 	asked    bool       // we want its media from the peer
 	unwantAt time.Time  // when we stop
 

@@ -94,8 +94,8 @@ func (t *table) plan(pt *part, now time.Time) {
 		if a.asked {
 			soonest(a.unwantAt)
 		}
-		if a.out != nil && now.Before(a.outSince.Add(assumeFor)) && !a.wants {
-			soonest(a.outSince.Add(assumeFor)) // what assumes says changes then
+		if a.offer.open(now) && !a.wants {
+			soonest(a.offer.since.Add(assumeFor)) // what assumes says changes then
 		}
 	}
 	if home := t.neighbours[pt.key.home]; home != nil && !home.suspect && !home.reaches(pt.key) && now.Before(home.settledAt) {

@@ -19,7 +19,8 @@ func (t *table) wantMessage(q *neighbour, m *wire.FederationWant, now time.Time)
 	if m.Serial <= a.wantSerial {
 		return
 	}
-	a.wantSerial, a.wants, a.wantAt = m.Serial, m.Want, now
+	a.wantSerial, a.wants = m.Serial, m.Want
+	a.offer.answered(m.Want)
 	if pt := t.parts[key]; pt != nil {
 		t.update(pt, now)
 	}
@@ -31,7 +32,7 @@ func (t *table) updateWants(pt *part, now time.Time) {
 	if pt.own {
 		return
 	}
-	need := pt.present() && t.needed(pt)
+	need := pt.present() && t.needed(pt, now)
 	for _, q := range t.order {
 		a := q.parts[pt.key]
 		switch {
@@ -52,13 +53,13 @@ func (t *table) updateWants(pt *part, now time.Time) {
 
 // needed reports whether anybody wants the part's media from us: members of ours in the room, or a peer that is not the one
 // we have it from.
-func (t *table) needed(pt *part) bool {
+func (t *table) needed(pt *part, now time.Time) bool {
 	if t.parts[partKey{t.self, pt.key.room}] != nil {
 		return true
 	}
 	return slices.ContainsFunc(t.order, func(q *neighbour) bool {
 		a := q.parts[pt.key]
-		return a != nil && a.wants && q != pt.best
+		return a != nil && q != pt.best && (a.wants || t.assumes(pt, q, a, now))
 	})
 }
 
@@ -81,14 +82,43 @@ func (t *table) want(q *neighbour, key partKey, a *adjacency, want bool) {
 	a.unwant, a.unwantAt = !want, time.Time{} // it does not wait for another second
 }
 
-// assumeFor is for how long a peer that was just told of a part is taken to want its media, until it says so.
+// assumeFor is for how long a peer to which we just became a way to a part is taken to want its media, until it says so.
 const assumeFor = time.Second
 
-// assumes reports whether q is taken to want a part that it was told of a moment ago: whoever is the first to talk must
-// be heard from the first word, and not from a round trip later. It is so only if there are members of the room
-// behind q, and as long as q has not shown that it has another way to the part.
+// offering is since when we are a way to a part for a peer, and what the peer makes of it.
+type offering struct {
+	stands   bool
+	since    time.Time
+	wanted   bool // it wanted the part already: should it say no first, that is about the one that ended a moment ago
+	declined bool // it does not want this one
+}
+
+// renew notes whether we are a way to the part, whose media the peer wants or not so far.
+func (o *offering) renew(stands, wants bool, now time.Time) {
+	switch {
+	case !stands:
+		o.stands = false
+	case !o.stands:
+		*o = offering{stands: true, since: now, wanted: wants}
+	}
+}
+
+// answered notes what the peer says.
+func (o *offering) answered(wants bool) {
+	o.declined = !wants && !o.wanted
+	o.wanted = false
+}
+
+// open reports whether the peer may not have answered yet.
+func (o *offering) open(now time.Time) bool {
+	return o.stands && !o.declined && now.Before(o.since.Add(assumeFor))
+}
+
+// assumes reports whether q is taken to want a part that it is about to be told of, or was a moment ago: whoever is the
+// first to talk must be heard from the first word, and not from a round trip later. It is so only if there are members of
+// the room behind q, and as long as q has not shown that it has another way to the part.
 func (t *table) assumes(pt *part, q *neighbour, a *adjacency, now time.Time) bool {
-	if a.out == nil || a.route != nil || !now.Before(a.outSince.Add(assumeFor)) || !a.wantAt.Before(a.outSince) {
+	if a.route != nil || !a.offer.open(now) {
 		return false
 	}
 	return slices.ContainsFunc(t.partsIn(pt.key.room), func(other *part) bool { return other != pt && other.best == q && other.present() })

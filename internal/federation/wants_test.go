@@ -153,6 +153,17 @@ func TestFirstWord(t *testing.T) {
 	near.says(r.wanting(r.id, "ops", false))
 	goesTo("when it does not want it")
 
+	// They leave and come back so soon that near's answer to the leave is late.
+	near.says(r.wanting(r.id, "ops", true))
+	r.table.local("ops", nil, r.net.now)
+	goesTo("when nobody is here")
+	speak()
+	goesTo("at once again", near.id)
+	near.says(r.wanting(r.id, "ops", false))
+	goesTo("after the late answer", near.id)
+	near.says(r.wanting(r.id, "ops", false))
+	goesTo("after another one")
+
 	// A part that comes by far goes on to near, until near shows another way to it.
 	third := r.home(4)
 	list := third.entries("ops", 1)

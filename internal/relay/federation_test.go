@@ -89,6 +89,31 @@ func TestMediaGoesWhereItIsWanted(t *testing.T) {
 	})
 }
 
+// TestOneAfterAnother has people join, talk at once and leave, each when the one before has left a moment ago, and wants
+// every one of them to be heard from the first word to the last, however long the moment is.
+func TestOneAfterAnother(t *testing.T) {
+	inMesh(t, func(m *mesh) {
+		n := m.running(3, "AB BC")
+		listener := n[2].joined(globalRoom)
+		for gap := time.Duration(0); gap < 600*time.Millisecond; gap += 20 * time.Millisecond {
+			talker := n[0].joined(globalRoom)
+			const frames = 60
+			for i := range frames {
+				talker.say(talker.kid(0), 0, i, 1)
+				time.Sleep(20 * time.Millisecond)
+			}
+			talker.client.Close()
+			time.Sleep(gap)
+			defer func() {
+				if got := listener.ears.heard(talker.kid(0)); got != frames {
+					t.Errorf("who is followed after %v is heard in %d of %d frames", gap, got, frames)
+				}
+			}()
+		}
+		time.Sleep(time.Second)
+	})
+}
+
 // TestLostLink wants the members behind a link to be gone within 15 s, the room to go on, and the partition to heal.
 func TestLostLink(t *testing.T) {
 	inMesh(t, func(m *mesh) {
