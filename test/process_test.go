@@ -195,9 +195,9 @@ func (tr *transcript) tail(n int) string {
 // brief returns the last lines, cut short: of many processes, what a test says of its failure must still be found.
 func (tr *transcript) brief() string {
 	lines := tr.lines()
-	lines = lines[max(0, len(lines)-15):]
+	lines = lines[max(0, len(lines)-5):]
 	for i, line := range lines {
-		lines[i] = line[:min(len(line), 240)]
+		lines[i] = line[:min(len(line), 160)]
 	}
 	return strings.Join(lines, "\n")
 }

@@ -105,6 +105,8 @@ func (t *tracker) search(from, to, lag, reach, step int) (found int, best float6
 
 // match correlates ref[from:to] with got at a lag; 0 where most of it would lie
 // outside got.
+//
+//go:norace
 func (t *tracker) match(from, to, lag int) float64 {
 	length := to - from
 	from, to = max(from, -lag), min(to, len(t.got)-lag)
