@@ -8,9 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/relay"
 )
 
 const (
@@ -68,11 +70,15 @@ func (c *benchRelayCmd) comparePeer(ctx context.Context) error {
 		return err
 	}
 	defer measured.stop()
-	defer other.stop()
+	var serving sync.WaitGroup
+	defer serving.Wait()
+	serve, stop := context.WithCancel(ctx)
+	defer stop()
+	serving.Go(func() { _ = other.Run(serve) }) // if it fails no packet arrives, and that is an error
 	ways := []*benchWay{{name: "nobody"}, {name: "separate"}, {name: "peer"}}
-	for i, at := range []*process{nil, measured, other} {
+	for i, at := range []string{"", measured.addr, other.Addr().String()} {
 		defer ways[i].close()
-		if err := ways[i].fill(ctx, measured, at); err != nil {
+		if err := ways[i].fill(ctx, measured.addr, at); err != nil {
 			return err
 		}
 	}
@@ -91,47 +97,42 @@ func (c *benchRelayCmd) comparePeer(ctx context.Context) error {
 	return c.printPeer(ways)
 }
 
-// startBridged runs the relay that is measured and another one, which dials it.
-func startBridged(ctx context.Context, dir string) (measured, other *process, err error) {
-	var started []*process
-	var fingerprints []identity.Fingerprint
-	for _, name := range []string{"measured", "other"} {
-		seed, err := identity.LoadOrCreate(filepath.Join(dir, name, "identity"))
-		if err != nil {
-			return nil, nil, err
-		}
-		fingerprints = append(fingerprints, seed.Identity().Fingerprint())
-	}
-	const rooms = "[[global_rooms]]\nname = 'peer-*'\n"
-	for i, name := range []string{"measured", "other"} {
-		config := fmt.Sprintf("[[trusted]]\nfingerprint = '%v'\n", fingerprints[1])
-		if i > 0 {
-			config = fmt.Sprintf("[[peers]]\nurl = '%s'\nfingerprint = '%v'\n", started[0].addr, fingerprints[0])
-		}
-		file := filepath.Join(dir, name, "wzp.toml")
-		if err = os.WriteFile(file, []byte(config+rooms), 0o600); err != nil {
-			break
-		}
-		var p *process
-		if p, err = startRelay(ctx, filepath.Dir(file), "--config", file); err != nil {
-			break
-		}
-		started = append(started, p)
-	}
+// startBridged runs the relay that is measured, and in this process the other one, which dials it. Listeners and the other relay
+// being in one process, what is sent to them wakes the same threads: on one machine the sender pays for that.
+func startBridged(ctx context.Context, dir string) (measured *process, other *relay.Relay, err error) {
+	seed, err := identity.LoadOrCreate(filepath.Join(dir, "identity"))
 	if err != nil {
-		for _, p := range started {
-			p.stop()
-		}
 		return nil, nil, err
 	}
-	return started[0], started[1], nil
+	own := identity.NewSeed().Identity()
+	file := filepath.Join(dir, "wzp.toml")
+	config := fmt.Sprintf("[[trusted]]\nfingerprint = '%v'\n[[global_rooms]]\nname = 'peer-*'\n", own.Fingerprint())
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		return nil, nil, err
+	}
+	if measured, err = startRelay(ctx, dir, "--config", file); err != nil {
+		return nil, nil, err
+	}
+	other, err = relay.New(relay.Config{
+		Identity: own, Version: "wzp bench", Listen: "127.0.0.1:0", HelloRate: 100_000, MaxPerAddress: 100_000,
+		Federation: relay.FederationConfig{
+			Peers:       []relay.FederationPeer{{Address: measured.addr, Fingerprint: seed.Identity().Fingerprint()}},
+			GlobalRooms: []string{"peer-*"},
+		},
+	})
+	if err != nil {
+		measured.stop()
+		return nil, nil, err
+	}
+	return measured, other, nil
 }
 
-// fill joins the talkers, and a listener for each unless at is nil. Each has a socket of its own, as people have.
-func (w *benchWay) fill(ctx context.Context, measured, at *process) error {
+// fill joins the talkers to a relay, and a listener for each to the one at an address, unless that is empty. Each has a socket of
+// its own, as people have.
+func (w *benchWay) fill(ctx context.Context, measured, at string) error {
 	w.start = time.Now()
-	join := func(to *process, room string) (*benchMember, error) {
-		addr, err := netip.ParseAddrPort(to.addr)
+	join := func(to, room string) (*benchMember, error) {
+		addr, err := netip.ParseAddrPort(to)
 		if err != nil {
 			return nil, err
 		}
@@ -148,7 +149,7 @@ func (w *benchWay) fill(ctx context.Context, measured, at *process) error {
 			return err
 		}
 		w.talkers = append(w.talkers, talker)
-		if at == nil {
+		if at == "" {
 			continue
 		}
 		if _, err := join(at, room); err != nil {

@@ -84,6 +84,9 @@ func (l *peerLink) SendPacket(tx *link.Tx, frames []byte, media int) {
 	l.s.SendPacket(tx, frames, media)
 }
 
+// AtEnd implements trunkLink.
+func (l *peerLink) AtEnd(tx *link.Tx, f func(tx *link.Tx)) { tx.AtEnd(f) }
+
 // WithTx calls f with a Tx: see link.Endpoint.
 func (l *peerLink) WithTx(f func(tx *link.Tx)) { l.links.ep.WithTx(f) }
 

@@ -16,6 +16,8 @@ const trunkHold = 4 * time.Millisecond
 type trunkLink interface {
 	// SendPacket sends whole frames as one packet, and does not keep them. media is how many of them are media.
 	SendPacket(tx *link.Tx, frames []byte, media int)
+	// AtEnd has f called when what came together with the packet that tx handles has been handled.
+	AtEnd(tx *link.Tx, f func(tx *link.Tx))
 	// WithTx calls f with a Tx, for who has none.
 	WithTx(f func(tx *link.Tx))
 	// TakesMedia reports whether packets with media are sent at all now.
@@ -33,9 +35,10 @@ const (
 
 // trunk puts the media frames of all streams that go over one peer link together in packets.
 //
-//	stream A ──┐ alias   ┌──────────────────────────────┐  full, or nothing more is expected soon: with the
+//	stream A ──┐ alias   ┌──────────────────────────────┐  full, or nothing more is expected soon: with the frame
 //	stream B ──┼───────> │ frame | frame | frame |      │ ───────────────────────────────────> SendPacket
-//	stream C ──┘         └──────────────────────────────┘  held for 4 ms: by the alarm, the same
+//	stream C ──┘         └──────────────────────────────┘  at the end of what came together, unless waiting pays;
+//	                                                       held for 4 ms: by the alarm, the same
 //
 // It begins to wait for more only when the recent rate promises more: a few talkers get no delay. It serves one
 // time that the link is up: when the peer has forgotten what aliases stand for, it is closed, and another is
@@ -43,6 +46,7 @@ const (
 type trunk struct {
 	link  trunkLink
 	flush func(tx *link.Tx) // t.sendDue; made once, since it would be allocated each time
+	end   func(tx *link.Tx) // t.ended, likewise
 
 	mu      sync.Mutex // guards what follows; held while a packet is sealed, which waits for nothing
 	aliases aliasTable
@@ -50,6 +54,9 @@ type trunk struct {
 	packet  []byte     // the frames that wait, cap wire.MaxPlaintext
 	frames  int        // how many those are
 	due     time.Time  // when they have to be sent
+	ending  bool       // end is to be called
+	kept    bool       // the frames wait for what comes later
+	waiting waiting    // whether that pays
 	alarm   link.Alarm // nil until it is needed
 	armed   bool       // it is set, and has not called fire yet
 	closed  bool
@@ -68,7 +75,7 @@ type trunkCounts struct {
 
 func newTrunk(l trunkLink) *trunk {
 	t := &trunk{link: l, packet: make([]byte, 0, wire.MaxPlaintext)}
-	t.flush = t.sendDue
+	t.flush, t.end = t.sendDue, t.ended
 	return t
 }
 
@@ -76,20 +83,29 @@ func newTrunk(l trunkLink) *trunk {
 // changed. tx is the sender's; from is what the frame came by, nil for a local talker's. It returns why the frame is not
 // sent; empty: it is.
 func (t *trunk) put(tx *link.Tx, st outStream, m *wire.Media, from ingress, now time.Time) (refused string) {
+	refused, ending := t.add(tx, st, m, from, now)
+	if ending {
+		t.link.AtEnd(tx, t.end)
+	}
+	return refused
+}
+
+// add is put. ending says that ended is to be called at the end.
+func (t *trunk) add(tx *link.Tx, st outStream, m *wire.Media, from ingress, now time.Time) (refused string, ending bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed || st.Dropped() {
 		t.counts.Dropped++
-		return whyGone
+		return whyGone, false
 	}
 	if !t.link.TakesMedia() {
 		t.counts.Held++
-		return whyLinkHolds
+		return whyLinkHolds, false
 	}
 	alias, short, ok := t.aliases.of(st, m.CTR, from, now)
 	if !ok {
 		t.counts.Unnamed++
-		return whyNoAlias
+		return whyNoAlias, false
 	}
 	frame := wire.Media{Layer: m.Layer, Alias: alias, CTR: m.CTR, Ciphertext: m.Ciphertext}
 	if !short {
@@ -100,9 +116,11 @@ func (t *trunk) put(tx *link.Tx, st outStream, m *wire.Media, from ingress, now 
 	if len(t.packet)+size > wire.MaxPlaintext {
 		t.sendLocked(tx)
 	}
-	first := t.frames == 0
-	if first {
+	if t.frames == 0 {
 		t.due = now.Add(trunkHold)
+	}
+	if t.kept && !t.ending {
+		t.waiting.gained()
 	}
 	t.frames++
 	full := t.frames == wire.MaxFrames || len(t.packet)+2*size > wire.MaxPlaintext
@@ -110,10 +128,25 @@ func (t *trunk) put(tx *link.Tx, st outStream, m *wire.Media, from ingress, now 
 	t.packet = wire.AppendMedia(t.packet, &frame, last)
 	if last {
 		t.sendLocked(tx)
-	} else if first {
-		t.armLocked()
+		return "", false
 	}
-	return ""
+	ending, t.ending = !t.ending, true
+	return "", ending
+}
+
+// ended sends the frames that wait, or has them wait for those that come later.
+func (t *trunk) ended(tx *link.Tx) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ending = false
+	switch {
+	case t.closed || t.frames == 0 || t.kept:
+	case t.waiting.pays(t.due):
+		t.kept = true
+		t.armLocked()
+	default:
+		t.sendLocked(tx)
+	}
 }
 
 // sendLocked sends the frames that wait. The caller holds t.mu.
@@ -125,15 +158,15 @@ func (t *trunk) sendLocked(tx *link.Tx) {
 	t.counts.Frames += uint64(t.frames)
 	t.counts.Bytes += uint64(len(t.packet))
 	t.link.SendPacket(tx, t.packet, t.frames)
-	t.packet, t.frames = t.packet[:0], 0
+	t.packet, t.frames, t.kept = t.packet[:0], 0, false
 	if t.armed {
 		t.armLocked()
 	}
 }
 
 // armLocked has the alarm go off in trunkHold, and not before. A packet that is sent does not stop it, but moves it on,
-// as the next one does when it begins to wait: an alarm that goes off wakes a thread, which costs more than a packet. So
-// in a steady flow it does not; in the end it finds nothing due and does nothing. The caller holds t.mu.
+// as the next one does when it begins to wait: an alarm that goes off wakes a thread, which costs more than a few
+// packets. So in a steady flow it does not; in the end it finds nothing due and does nothing. The caller holds t.mu.
 func (t *trunk) armLocked() {
 	if t.alarm == nil {
 		t.alarm = t.link.NewAlarm(t.fire)
@@ -147,6 +180,9 @@ func (t *trunk) fire() {
 	t.mu.Lock()
 	t.armed = false
 	waiting := t.frames > 0 && !t.closed
+	if waiting {
+		t.waiting.lost(t.due)
+	}
 	t.mu.Unlock()
 	if waiting {
 		t.link.WithTx(t.flush)
@@ -191,7 +227,7 @@ func (t *trunk) close() {
 	if !t.closed {
 		t.closed = true
 		t.counts.Dropped += uint64(t.frames)
-		t.packet, t.frames = nil, 0
+		t.packet, t.frames, t.kept = nil, 0, false
 		t.aliases = aliasTable{}
 	}
 	alarm := t.alarm

@@ -150,7 +150,8 @@ type benchLink struct {
 func (l benchLink) SendPacket(tx *link.Tx, frames []byte, media int) {
 	l.Session.SendPacket(tx, frames, media)
 }
-func (l benchLink) WithTx(f func(tx *link.Tx)) { l.Endpoint.WithTx(f) }
+func (l benchLink) AtEnd(tx *link.Tx, f func(tx *link.Tx)) { tx.AtEnd(f) }
+func (l benchLink) WithTx(f func(tx *link.Tx))             { l.Endpoint.WithTx(f) }
 
 // threadCPU returns the CPU time of this thread.
 func threadCPU(b *testing.B) time.Duration {

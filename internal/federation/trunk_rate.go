@@ -37,3 +37,29 @@ func (r *frameRate) worthWaiting(left time.Duration) bool {
 	n := time.Duration(max(r.n, r.before))
 	return trunkHold*n >= rateWorth*rateWindow && 2*left*n > 3*rateWindow
 }
+
+// A packet that waits in vain costs a wake-up by the alarm; whenever frames join one that waits, that saves a packet.
+const (
+	waitLost  = 8            // packets, at least, cost as much as a wake-up
+	waitMost  = 4 * waitLost // more saved ones are not counted
+	waitPause = time.Second  // without waiting, when too few are saved
+)
+
+// waiting learns whether it pays to wait for frames that come later than those at hand: it does for talkers out of
+// step, and not for those whose frames come all at once. It is pure; its trunk locks it. The zero value waits.
+type waiting struct {
+	saved int       // packets, less waitLost for each alarm
+	until time.Time // it does not wait until then
+}
+
+func (w *waiting) pays(now time.Time) bool { return !now.Before(w.until) }
+
+// gained notes that frames joined others that waited.
+func (w *waiting) gained() { w.saved = min(w.saved+1, waitMost) }
+
+// lost notes that the alarm went off.
+func (w *waiting) lost(now time.Time) {
+	if w.saved -= waitLost; w.saved < 0 {
+		w.saved, w.until = 0, now.Add(waitPause)
+	}
+}

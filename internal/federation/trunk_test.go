@@ -25,6 +25,8 @@ type trunkFrame struct {
 type fakeTrunkLink struct {
 	t     testing.TB
 	holds atomic.Bool
+	burst bool // the test's goroutine has begun what comes together
+	ends  []func(tx *link.Tx)
 
 	mu      sync.Mutex // guards what follows
 	frames  []trunkFrame
@@ -33,6 +35,24 @@ type fakeTrunkLink struct {
 }
 
 func (l *fakeTrunkLink) TakesMedia() bool { return !l.holds.Load() }
+
+// AtEnd takes each frame for one that came alone, unless the test has begun a burst.
+func (l *fakeTrunkLink) AtEnd(_ *link.Tx, f func(tx *link.Tx)) {
+	if l.burst {
+		l.ends = append(l.ends, f)
+		return
+	}
+	f(nil)
+}
+
+// endBurst ends what came together.
+func (l *fakeTrunkLink) endBurst() {
+	l.burst = false
+	for _, f := range l.ends {
+		f(nil)
+	}
+	l.ends = nil
+}
 
 func (l *fakeTrunkLink) NewAlarm(f func()) link.Alarm { return fakeAlarm(f) }
 
@@ -181,6 +201,38 @@ func TestTrunkPutsStreamsTogether(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Frames of talkers in step come all at once: in vain would the last ones wait for more, and for the alarm.
+func TestTrunkOfTalkersInStep(t *testing.T) {
+	inTrunk(t, func(t *testing.T, tr *trunk, l *fakeTrunkLink) {
+		const talkers, rounds = 20, 250
+		streams := fakeStreams(talkers)
+		knowAll(tr, l, streams)
+		for ctr := range uint64(rounds) {
+			// They are received in two parts.
+			for part := range 2 {
+				l.burst = true
+				for _, st := range streams[part*talkers/2 : (part+1)*talkers/2] {
+					put(tr, st, 1+ctr, 80)
+				}
+				l.endBurst()
+				time.Sleep(100 * time.Microsecond)
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		late := 0
+		frames := l.take()
+		for _, f := range frames {
+			if f.waited > 100*time.Microsecond {
+				late++
+			}
+		}
+		t.Logf("%d frames in %d packets, %d by the alarm; %d waited", len(frames), l.sent(), l.timers, late)
+		if len(frames) != talkers*rounds || l.sent() > 2*rounds+100 || l.timers > 10 || late > 10*wire.MaxFrames {
+			t.Errorf("%d frames in %d packets, %d by the alarm; %d waited", len(frames), l.sent(), l.timers, late)
+		}
+	})
 }
 
 // Talkers keep no step: each has a phase of its own, and its frames come up to 10 ms late.
@@ -373,10 +425,11 @@ func TestTrunkConcurrently(t *testing.T) {
 // nullTrunkLink is a trunkLink that drops all.
 type nullTrunkLink struct{}
 
-func (nullTrunkLink) SendPacket(*link.Tx, []byte, int) {}
-func (nullTrunkLink) WithTx(f func(tx *link.Tx))       { f(nil) }
-func (nullTrunkLink) TakesMedia() bool                 { return true }
-func (nullTrunkLink) NewAlarm(f func()) link.Alarm     { return fakeAlarm(f) }
+func (nullTrunkLink) SendPacket(*link.Tx, []byte, int)   {}
+func (nullTrunkLink) WithTx(f func(tx *link.Tx))         { f(nil) }
+func (nullTrunkLink) TakesMedia() bool                   { return true }
+func (nullTrunkLink) AtEnd(_ *link.Tx, f func(*link.Tx)) { f(nil) }
+func (nullTrunkLink) NewAlarm(f func()) link.Alarm       { return fakeAlarm(f) }
 
 func TestTrunkAllocatesNothing(t *testing.T) {
 	tr := newTrunk(nullTrunkLink{})

@@ -67,7 +67,6 @@ type Endpoint struct {
 	failed  chan struct{} // closed when the port has ended
 	err     error         // why; valid after failed
 	stats   counters
-	txs     sync.Pool // *Tx without a batch, for received packets
 	senders sync.Pool // *Tx with a batch of their own
 
 	wg     sync.WaitGroup // every goroutine of the endpoint
@@ -158,7 +157,6 @@ func NewEndpoint(mux *udp.Mux, config Config) (*Endpoint, error) {
 		dialled:   make(map[*Session]struct{}),
 	}
 	ep.ctx, ep.cancel = context.WithCancel(context.Background())
-	ep.txs.New = func() any { return newTx(nil) }
 	ep.senders.New = func() any { return newTx(mux.NewBatch()) }
 	statelessReset, err := hkdf.Key(sha256.New, seed, nil, "wzp/1 quic reset key", 32)
 	if err != nil {
@@ -188,12 +186,14 @@ func NewEndpoint(mux *udp.Mux, config Config) (*Endpoint, error) {
 }
 
 func newTx(b *udp.Batch) *Tx {
-	return &Tx{
+	tx := &Tx{
 		batch: b,
 		plain: make([]byte, 0, wire.MaxPacketSize),
 		Short: make([]byte, 0, wire.MaxPacketSize),
 		Long:  make([]byte, 0, wire.MaxPacketSize),
 	}
+	b.Owner = tx
+	return tx
 }
 
 // Failed is closed when the port has ended: after Close, or because it failed.
@@ -277,7 +277,7 @@ func (ep *Endpoint) WithTx(f func(tx *Tx)) {
 	tx := ep.senders.Get().(*Tx)
 	ep.stamp(tx)
 	f(tx)
-	tx.batch.Flush()
+	tx.batch.Finish()
 	ep.senders.Put(tx)
 }
 
@@ -304,8 +304,10 @@ func (ep *Endpoint) sealed(b *udp.Batch, p []byte, from udp.Path) {
 		ep.stats.badHeader.Add(1)
 		return
 	}
-	tx := ep.txs.Get().(*Tx)
-	tx.batch = b
+	tx, known := b.Owner.(*Tx)
+	if !known {
+		tx = newTx(b)
+	}
 	ep.stamp(tx)
 	if h.Reset {
 		ep.reset(p)
@@ -322,8 +324,6 @@ func (ep *Endpoint) sealed(b *udp.Batch, p []byte, from udp.Path) {
 			ep.unknown(tx, h.ConnID, len(p), from)
 		}
 	}
-	tx.batch = nil
-	ep.txs.Put(tx)
 }
 
 // unknown answers a packet for no attachment of ours: it may be from before a restart.

@@ -19,7 +19,8 @@ type Tx struct {
 	plain []byte // scratch for frames of our own
 	// touched is written by SendMediaAll and means nothing.
 	touched int
-	media   wire.Media // that is being handled; a local one would be allocated
+	ends    []func(tx *Tx) // what Finish has to call
+	media   wire.Media     // that is being handled; a local one would be allocated
 
 	// Short and Long are scratch for the two forms of a media frame, cap wire.MaxPlaintext.
 	Short, Long []byte
@@ -27,6 +28,19 @@ type Tx struct {
 
 // Now returns when the packet that is being handled came.
 func (tx *Tx) Now() time.Time { return tx.now }
+
+// AtEnd has f called once, when what came together with the packet that is being handled has been handled, before
+// what that led to is sent: f may send with the same system call.
+func (tx *Tx) AtEnd(f func(tx *Tx)) { tx.ends = append(tx.ends, f) }
+
+// Finish is the batch's, at the end.
+func (tx *Tx) Finish() {
+	for i := 0; i < len(tx.ends); i++ { // which may grow
+		tx.ends[i](tx)
+	}
+	clear(tx.ends)
+	tx.ends = tx.ends[:0]
+}
 
 // SendMedia sends a media frame, which is the only one of its packet, in its short or its long form, as the
 // peer has acknowledged alias or not. It never blocks and allocates nothing.

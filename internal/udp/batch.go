@@ -3,6 +3,10 @@ package udp
 // Batch collects packets to send, each to its own path, and sends up to 64 with one system call. It is not
 // safe for concurrent use. Its buffers are used again after each flush, so nothing is allocated.
 type Batch struct {
+	// Owner, unless nil, is who fills the batch. Serve calls its Finish when it has handled all packets that came
+	// together, before the flush.
+	Owner interface{ Finish() }
+
 	out  sender
 	buf  []byte // slots buffers of MaxPacket bytes
 	n    int    // committed packets, in slots 0 to n-1
@@ -44,6 +48,14 @@ func (b *Batch) Commit(n int, to Path) {
 	if n > 0 && b.out.put(b.n, n, to) {
 		b.n++
 	}
+}
+
+// Finish lets the owner add its last packets and flushes.
+func (b *Batch) Finish() {
+	if b.Owner != nil {
+		b.Owner.Finish()
+	}
+	b.Flush()
 }
 
 // Flush sends the committed packets. It never blocks for long: what the kernel has no buffer for within 2 ms

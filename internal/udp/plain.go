@@ -59,7 +59,7 @@ func (s *plainSocket) serve(q *queue, h Handler, b *Batch) error {
 			s.count.sealedIn.Add(1)
 			s.count.sealedInBytes.Add(uint64(n))
 			h(b, p[:n], Path{Peer: from})
-			b.Flush()
+			b.Finish()
 		}
 	}
 }

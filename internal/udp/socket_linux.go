@@ -46,6 +46,6 @@ func (s *udpSocket) serve(q *queue, h Handler, b *Batch) error {
 		}
 		failed = 0
 		r.deliver(q, h, b)
-		b.Flush()
+		b.Finish()
 	}
 }
