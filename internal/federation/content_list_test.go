@@ -205,3 +205,31 @@ func TestSameIDTwice(t *testing.T) {
 		t.Error("two members with one id were taken")
 	}
 }
+
+// TestManyAreShownInSteps: a crowd is not shown all at once, for packets wait meanwhile, but soon, and those who left
+// in between never.
+func TestManyAreShownInSteps(t *testing.T) {
+	r := newTableRig(t, defaultTableLimits())
+	peer := r.home(1).up()
+	entries := peer.entries("ops", 1000)
+	record := peer.record("ops", entries)
+	peer.says(r.announce(record, nil, peer))
+	for _, piece := range peer.pieces(record, entries, 4) {
+		peer.says(piece)
+	}
+	r.wantView(peer, "ops", showMost)
+	r.wait(showPause)
+	r.wantView(peer, "ops", 2*showMost)
+	sorted, _ := sortParticipants(entries)
+	last := sorted[len(sorted)-1]
+	less := peer.record("ops", entriesOf(sorted[:len(sorted)-1]))
+	m := r.announce(less, nil, peer)
+	m.Base, m.Left = record.Sequence, idsOf([]participant{last})
+	peer.says(m)
+	r.wait(time.Second)
+	r.wantView(peer, "ops", 999)
+	r.wantProblem()
+	r.table.down(peer.id, r.net.now)
+	r.wait(time.Minute)
+	r.wantView(peer, "ops", 0)
+}

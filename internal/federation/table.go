@@ -101,7 +101,8 @@ type part struct {
 	former    []former   // peers that were best a moment ago
 	lingers   time.Time  // without a route: until then its participants stay
 	shown     []participant
-	showed    string // the label that effects.participants was told
+	showed    string    // the label that effects.participants was told
+	showNext  time.Time // when the next ones are shown, if not all are yet
 	trunks    []wire.RelayID
 	trail     trail // for peers that are behind
 	forgotten bool
@@ -295,7 +296,13 @@ func (pt *part) lingering(now time.Time) bool {
 	return len(pt.content.members) > 0 && now.Before(pt.lingers)
 }
 
-// show tells who joined and left a foreign part since the last call.
+const (
+	showMost  = 128                   // joins that are shown at a time: each costs its room work, and packets wait meanwhile
+	showPause = 10 * time.Millisecond // before the next ones
+)
+
+// show tells who joined and left a foreign part since the last call, the first joins if there are many: then it is
+// called again soon.
 func (t *table) show(pt *part, now time.Time) {
 	if pt.own {
 		return
@@ -308,6 +315,17 @@ func (t *table) show(pt *part, now time.Time) {
 		members = pt.content.members
 	}
 	left, joined := difference(pt.shown, members)
+	switch {
+	case now.Before(pt.showNext):
+		joined = nil
+		members = edited(pt.shown, nil, idsOf(left))
+	case len(joined) > showMost:
+		joined = joined[:showMost]
+		members = edited(pt.shown, joined, idsOf(left))
+		pt.showNext = now.Add(showPause)
+	default:
+		pt.showNext = time.Time{}
+	}
 	if len(left)+len(joined) > 0 || len(members) > 0 && label != pt.showed {
 		t.effects.participants(pt.home, label, pt.room, entriesOf(joined), idsOf(left))
 	}

@@ -78,6 +78,7 @@ func (t *table) plan(pt *part, now time.Time) {
 			pt.next = at
 		}
 	}
+	soonest(pt.showNext)
 	if pt.best == nil && pt.lingering(now) {
 		soonest(pt.lingers)
 	}
