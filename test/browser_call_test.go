@@ -133,18 +133,20 @@ func TestPageHears(t *testing.T) {
 	}
 }
 
-// TestPagesTalk: two pages hear each other, and see the same safety number.
+// TestPagesTalk: two pages at relays that share the room hear each other, and say at which relay the other is.
 func TestPagesTalk(t *testing.T) {
-	r := startRelay(t)
+	u := federate(t, 2, chain(2), "delay=20ms")
 	inA, saidA := late(t, speech.Keywords, 8*time.Second)
 	inB, saidB := late(t, speech.MoreInfo, 8*time.Second)
 	load := measureContention()
-	a := openPage(t, r.page+"room", look{say: inA})
+	a := openPage(t, u.relays[0].page+"room", look{say: inA})
 	a.enter("anna")
-	b := openPage(t, r.page+"room", look{say: inB})
+	b := openPage(t, u.relays[1].page+"room", look{say: inB})
 	b.enter("bert")
 	a.members(2)
 	b.members(2)
+	a.until("where bert is", "document.body.innerText.includes('on relay1')", 5*time.Second)
+	b.until("where anna is", "document.body.innerText.includes('on relay0')", 5*time.Second)
 	time.Sleep(browserLead + 8*time.Second)
 	understood(t, saidA, b.recorded(), load)
 	understood(t, saidB, a.recorded(), load)
