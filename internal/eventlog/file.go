@@ -1,10 +1,13 @@
 package eventlog
 
 import (
+	"bufio"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -40,7 +43,41 @@ func openFile(path string, options Options) (*file, error) {
 	case f.keep < 0:
 		f.keep = 0
 	}
+	if err := checkLog(path); err != nil {
+		return nil, err
+	}
 	return f, f.open()
+}
+
+// errNotLog is about a file that exists and holds something else.
+var errNotLog = errors.New("this is no event log, so nothing is added to it: give the name of another file")
+
+// checkLog refuses a file that holds something else than a log: whose name was mistyped loses nothing.
+func checkLog(path string) error {
+	// A pipe is not opened, which would wait for whoever writes to it.
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return nil // what is wrong with it is said when it is opened
+	}
+	r, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	in := bufio.NewReaderSize(r, maxLine)
+	for range 2 { // the first line may have been cut off, by a kill
+		line, err := in.ReadSlice('\n')
+		if _, bad := parseLine(line); bad == nil {
+			return nil
+		}
+		const begin = `{"ts":"`
+		if !strings.HasPrefix(string(line), begin) && !strings.HasPrefix(begin, string(line)) {
+			break
+		}
+		if errors.Is(err, io.EOF) {
+			return nil // it has no more than that, or nothing at all
+		}
+	}
+	return &fs.PathError{Op: "append to", Path: path, Err: errNotLog}
 }
 
 // open opens the file to append to it.
@@ -54,6 +91,9 @@ func (f *file) open() error {
 		return errors.Join(err, opened.Close())
 	}
 	f.f, f.regular, f.size = opened, info.Mode().IsRegular(), info.Size()
+	if f.regular && info.Mode().Perm()&^fileMode != 0 {
+		_ = opened.Chmod(fileMode) // some file systems have no modes, and somebody else's file is their decision
+	}
 	f.cut = f.regular && f.size > 0 && !f.ended()
 	return nil
 }

@@ -355,6 +355,59 @@ func TestOpenFails(t *testing.T) {
 	}
 }
 
+// A file that is no log stays as it is; one that a kill left with a part of a line, or with nothing, is continued.
+func TestOpenOtherFiles(t *testing.T) {
+	line := string(appendLine(nil, &full))
+	for name, tc := range map[string]struct {
+		content string
+		log     bool
+	}{
+		"empty":                {"", true},
+		"log":                  {line + line, true},
+		"one line cut":         {line[:40], true},
+		"start of a line":      {line[:3], true},
+		"first line cut":       {line[:40] + "\n" + line, true},
+		"only cut lines":       {line[:40] + "\n", true},
+		"text":                 {"data_dir = \"data\"\n", false},
+		"text without an end":  {"secret", false},
+		"empty line":           {"\n", false},
+		"no event":             {`{"ts":"2026-01-02T03:04:05Z","msg":"stopped"}` + "\n" + `{"ts":"2026-01-02T03:04:05Z"}` + "\n", false},
+		"no ts":                {`{"event":"start"}` + "\n", false},
+		"ts that is no time":   {`{"ts":1.5,"event":"start"}` + "\n", false},
+		"a log in second line": {"notes\n" + line, false},
+		"very long line":       {`{"ts":"` + strings.Repeat("x", 3*maxLine) + "\n" + line, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "file")
+			if err := os.WriteFile(path, []byte(tc.content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			w, err := Open(path, Options{})
+			if err == nil {
+				mustClose(t, w)
+			}
+			if (err == nil) != tc.log || err != nil && !errors.Is(err, errNotLog) {
+				t.Errorf("Open: %v; want a log: %v", err, tc.log)
+			}
+			if after, err := os.ReadFile(path); err != nil || string(after) != tc.content {
+				t.Errorf("the file is now %q, %v", after, err)
+			}
+		})
+	}
+}
+
+// A log that others may read, as touch makes it, is closed to them.
+func TestOpenMode(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	if err := os.WriteFile(path, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, mustOpen(t, path, Options{}, 64))
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v (%v), want 600", info.Mode(), err)
+	}
+}
+
 func TestLogAllocatesNothing(t *testing.T) {
 	w := mustOpen(t, filepath.Join(t.TempDir(), "log"), Options{}, ringSize)
 	var off *Writer
