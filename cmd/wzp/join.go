@@ -173,7 +173,8 @@ func openSource(in string) (wzp.Source, error) {
 	case in == "none":
 		return nil, nil
 	case in == "mic":
-		return wzp.OpenMicrophone()
+		source, err := wzp.OpenMicrophone()
+		return source, soundError(err)
 	case in == "tone":
 		return wzp.NewTone(440)
 	case kind == "tone":
@@ -192,6 +193,14 @@ func openSource(in string) (wzp.Source, error) {
 	return nil, usagef("--in is mic, tone, tone:HZ, FILE.wav or none, not %q", in)
 }
 
+// soundError adds to the error of a sound device what goes without one: servers have none.
+func soundError(err error) error {
+	if err != nil {
+		err = fmt.Errorf("%w; without any sound device, say a tone and play nothing: --in tone:440 --out none", err)
+	}
+	return err
+}
+
 func closeSource(source wzp.Source) {
 	if source != nil {
 		source.Close()
@@ -205,6 +214,7 @@ func (c *joinCmd) openOut() (play wzp.PlayConfig, closeOut func() error, err err
 		// Nothing is decoded then.
 	case out == "speaker":
 		play.Mix, err = wzp.OpenSpeaker()
+		err = soundError(err)
 	case strings.HasSuffix(strings.ToLower(out), ".wav"):
 		play.Mix, err = newRecording(out, c.In)
 	case strings.HasSuffix(out, "/"):

@@ -26,7 +26,7 @@ import (
 type relayCmd struct {
 	Listen  string  `default:":4433" placeholder:"ADDR" help:"UDP address for clients; port 0 means any."`
 	HTTP    *string `name:"http" placeholder:"ADDR" help:"TCP address of the page and of WebSockets; empty for none, and no browsers. Default: 127.0.0.1:8080, or :443 with a certificate."`
-	Admin   string  `default:"127.0.0.1:9090" placeholder:"ADDR" help:"TCP address of /healthz, /readyz and /metrics; empty for none."`
+	Admin   string  `default:"127.0.0.1:9090" placeholder:"ADDR" help:"TCP address of /healthz, /readyz, /metrics and /peers; empty for none."`
 	Data    string  `placeholder:"DIR" help:"Directory of the relay's identity and certificates; made if missing. Default: wzp/relay in your configuration directory."`
 	Sockets int     `default:"0" placeholder:"N" help:"UDP sockets on the port; 0 means one for each core."`
 
@@ -65,14 +65,19 @@ func (c *relayCmd) Run(ctx context.Context, k *kong.Context) error {
 		return err
 	}
 	if c.CheckConfig {
-		peers, trusted := config.numbers()
-		fmt.Printf("%s: ok: %d peers, %d trusted, %d global rooms\n", c.Config, peers, trusted, len(config.federation.GlobalRooms))
+		config.warn(c.logger()) // as a start would
+		config.printCounts()
 		return nil
 	}
 	dir, err := c.dataDir()
 	if err != nil {
 		return err
 	}
+	unlock, err := c.lockData(dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	seed, err := identity.LoadOrCreate(filepath.Join(dir, "identity"))
 	if err != nil {
 		return err

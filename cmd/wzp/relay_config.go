@@ -1,11 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	neturl "net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -42,7 +42,7 @@ type relayConfig struct {
 type setting struct {
 	key, flag string
 	read      func(value any) (any, error) // checks a value of the file, and returns the string or int that it means
-	set       func(c *relayCmd, value any) // nil: this version does nothing with it
+	set       func(c *relayCmd, value any) // nil: this version does nothing with it, and nobody is told of it
 	path      bool                         // a relative one begins at the directory of the file
 }
 
@@ -152,7 +152,9 @@ func readConfigFile(file string) ([]byte, error) {
 func (c *relayConfig) readSettings(doc *tomlDocument) {
 	names := make([]string, 0, len(settings)+len(federationTables))
 	for _, s := range settings {
-		names = append(names, s.key)
+		if s.set != nil {
+			names = append(names, s.key)
+		}
 		value, there := doc.values[s.key]
 		if !there {
 			continue
@@ -169,9 +171,14 @@ func (c *relayConfig) readSettings(doc *tomlDocument) {
 	}
 	names = append(names, federationTables...)
 	for key := range doc.values {
-		if !slices.Contains(names, key) {
-			doc.problem([]string{key}, "there is no key %q; keys are %s", key, strings.Join(names, ", "))
+		if slices.Contains(names, key) || slices.ContainsFunc(settings, func(s setting) bool { return s.key == key }) {
+			continue
 		}
+		hint := ""
+		if meant := cmp.Or(settingMeant(key), nearest(key, federationTables)); meant != "" {
+			hint = "; did you mean " + meant + "?"
+		}
+		doc.problem([]string{key}, "there is no key %q; keys are %s%s", key, strings.Join(names, ", "), hint)
 	}
 	if doc.values["admin_addr"] != nil && doc.values["metrics_port"] != nil {
 		doc.problem([]string{"metrics_port"}, "metrics_port is short for admin_addr = \"127.0.0.1:PORT\": give one of them")
@@ -250,13 +257,8 @@ func readDirectory(value any) (any, error) {
 
 // readAuthURL knows the key before relays can ask for tokens, so that nobody thinks that theirs does.
 func readAuthURL(value any) (any, error) {
-	text, err := readString(value)
-	if err != nil || text == "" {
-		return text, err
+	if value == "" {
+		return "", nil
 	}
-	u, err := neturl.Parse(text.(string))
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
-		return nil, fmt.Errorf("is an address such as https://auth.example.org/check, not %q", text)
-	}
-	return nil, fmt.Errorf("is not supported by this version: leave it out; who may join is then not restricted")
+	return nil, fmt.Errorf("is not supported by this version, which lets everybody join: leave it out")
 }

@@ -94,7 +94,8 @@ func (r *federationReader) fingerprint(at tableReader) (f identity.Fingerprint) 
 	met, twice := r.ids[id]
 	switch {
 	case r.own != nil && f == *r.own:
-		at.problem("fingerprint", "this is the relay's own fingerprint: give that of the other one; %s", where)
+		at.problem("fingerprint", "this is the relay's own fingerprint: give that of the other one; %s; "+
+			`if both relays show the same, the identity was copied: there "wzp id new --force --identity DATA/identity" makes a new one`, where)
 	case twice && f == met.fingerprint:
 		at.problem("fingerprint", "%s has this fingerprint already: name each relay once; a peer may connect in, too", met.where)
 	case twice || r.own != nil && id == wire.RelayID(r.own[:len(id)]):
@@ -128,8 +129,10 @@ func (t tableReader) known(keys ...string) {
 			continue
 		}
 		hint := ""
-		if slices.ContainsFunc(settings, func(s setting) bool { return s.key == key }) {
-			hint = "; keys of the relay itself stand above the first [["
+		if meant := nearest(key, keys); meant != "" {
+			hint = "; did you mean " + meant + "?"
+		} else if meant := settingMeant(key); meant != "" {
+			hint = "; " + meant + " is a setting of the relay itself, and stands above the first [["
 		}
 		t.problem(key, "[[%s]] has no key %q; its keys are %s%s", t.path[0], key, strings.Join(keys, ", "), hint)
 	}

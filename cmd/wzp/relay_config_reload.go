@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"slices"
@@ -133,6 +134,20 @@ func (c *relayConfig) warn(log *slog.Logger) {
 	case len(f.Peers) == 0 && len(f.GlobalRooms) > 0:
 		log.Warn("there are global rooms, but no relays to bridge them with: add [[peers]] or [[trusted]]", "file", c.file)
 	}
+}
+
+// printCounts says what there is in a file that is right.
+func (c *relayConfig) printCounts() {
+	peers, trusted := c.numbers()
+	fmt.Printf("%s: ok: %s, %d trusted, %s\n", c.file, count(peers, "peer"), trusted, count(len(c.federation.GlobalRooms), "global room"))
+}
+
+// count is how many of something there are, in English.
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }
 
 // problemLines are the mistakes in a configuration, one a line, or err itself.

@@ -133,11 +133,14 @@ func TestRelayConfigProblems(t *testing.T) {
 	}{
 		{"no TOML", "listen_addr = \":1\"\nmax_rooms = = 3\n", []string{"2: this is not TOML: ..."}},
 		{"a key twice", "max_rooms = 1\nmax_rooms = 2\n", []string{"2: this is not TOML: ..."}},
-		{"unknown key", "\nlisten = \":1\"\n", []string{`2: there is no key "listen"; keys are listen_addr, http_addr, admin_addr, metrics_port, data_dir, event_log, max_sessions, max_rooms, max_members, auth_url, peers, trusted, global_rooms`}},
-		{"unknown table", "[[peer]]\nurl = \"a:1\"\n", []string{`1: there is no key "peer"; ...`}},
+		{"unknown key", "\nlisten = \":1\"\n", []string{`2: there is no key "listen"; keys are listen_addr, http_addr, admin_addr, metrics_port, data_dir, event_log, max_sessions, max_rooms, max_members, peers, trusted, global_rooms; did you mean listen_addr?`}},
+		{"unknown table", "[[peer]]\nurl = \"a:1\"\n", []string{`1: there is no key "peer"; ...; did you mean peers?`}},
+		{"nothing like a key", "colour = 1\n", []string{`1: there is no key "colour"; keys are ..., global_rooms`}},
 		{"unknown key of a peer", peer("addr = 5\n"), []string{`4: [[peers]] has no key "addr"; its keys are url, fingerprint, label`}},
 		{"dialling who is trusted", "[[trusted]]\nfingerprint = \"" + fingerprintA + "\"\nurl = \"a:1\"\n", []string{`3: [[trusted]] has no key "url"; its keys are fingerprint, label`}},
-		{"a setting below a table", peer("max_rooms = 5\n"), []string{`4: [[peers]] has no key "max_rooms"; ...; keys of the relay itself stand above the first [[`}},
+		{"a setting below a table", peer("max_rooms = 5\n"), []string{`4: [[peers]] has no key "max_rooms"; ...; max_rooms is a setting of the relay itself, and stands above the first [[`}},
+		{"a misspelt setting below a table", "[[global_rooms]]\nname = \"ops\"\ndata = \"/var/lib/wzp\"\nadmin_adr = \"\"\n", []string{
+			`3: [[global_rooms]] has no key "data"; its keys are name; data_dir is a setting of the relay itself, ...`, `4: ...; admin_addr is a setting of ...`}},
 		{"types", "listen_addr = 4433\nmax_rooms = \"many\"\ndata_dir = []\nevent_log = 2026-01-01\nmax_members = 1.5\n", []string{
 			"1: listen_addr is text in quotes, not 4433", `2: max_rooms is a number from 1 to 2147483647, not the text "many"`,
 			"3: data_dir is text in quotes, not a list", "4: event_log is text in quotes, not a date or time",
@@ -148,8 +151,8 @@ func TestRelayConfigProblems(t *testing.T) {
 			`1: listen_addr is HOST:PORT, such as "0.0.0.0:4433", or ":PORT", not "nowhere"`, `2: http_addr is HOST:PORT...; "" is for none`, `3: admin_addr is HOST:PORT, ...`}},
 		{"no address to listen on", "listen_addr = \"\"\ndata_dir = \"\"\n", []string{"1: listen_addr is HOST:PORT, ...", "2: data_dir is empty: ..."}},
 		{"two admin addresses", "metrics_port = 1\nadmin_addr = \"\"\n", []string{"1: metrics_port is short for admin_addr ...: give one of them"}},
-		{"tokens", "auth_url = \"https://auth.example.org\"\n", []string{"1: auth_url is not supported by this version: ..."}},
-		{"no address of tokens", "auth_url = \"auth\"\n", []string{"1: auth_url is an address such as ..."}},
+		{"tokens", "auth_url = \"https://auth.example.org\"\n", []string{"1: auth_url is not supported by this version, which lets everybody join: leave it out"}},
+		{"tokens of another kind", "auth_url = true\n", []string{"1: auth_url is not supported by this version, ..."}},
 		{"a table that is none", "peers = 5\nglobal_rooms = [\"ops\",\n  \"dev\"]\n[trusted]\n", []string{
 			"1: peers is a list of tables, not 5: write [[peers]] above each",
 			`2: global_rooms is a list of tables, and has the text "ops" in it: write [[global_rooms]] above each`,
@@ -158,12 +161,12 @@ func TestRelayConfigProblems(t *testing.T) {
 			"1: [[peers]] needs fingerprint: the other relay logs its own when it starts, ...wzp id show...", "1: [[peers]] needs url: HOST:PORT of its --listen, ...",
 			"3: [[trusted]] needs fingerprint: ...", "4: [[global_rooms]] needs name: ..."}},
 		{"inline", "trusted = [\n  {fingerprint = \"x\"},\n  {\n    fingerprint = \"" + fingerprintA + "\", lable = 1 },\n]\n", []string{
-			"2: a fingerprint has 39 characters, not 1: ...", `4: [[trusted]] has no key "lable"; ...`}},
+			"2: a fingerprint has 39 characters, not 1: ...", `4: [[trusted]] has no key "lable"; its keys are fingerprint, label; did you mean label?`}},
 		{"fingerprints", "[[trusted]]\nfingerprint = \"" + strings.ToUpper(fingerprintA) + "\"\n[[trusted]]\nfingerprint = 5\n", []string{
 			"2: character 6 of the fingerprint is ...wzp id show...", "4: fingerprint is text in quotes, not 5: ..."}},
 		{"one relay twice", peer("[[peers]]\nurl = \"b:1\"\nfingerprint = \"" + fingerprintA + "\"\n[[trusted]]\nfingerprint = \"" + fingerprintA + "\"\n"), []string{
 			"6: [[peers]] in line 3 has this fingerprint already: ...", "8: [[peers]] in line 3 has this fingerprint already: ..."}},
-		{"itself", "[[trusted]]\nfingerprint = \"" + fingerprintC + "\"\n", []string{"2: this is the relay's own fingerprint: ..."}},
+		{"itself", "[[trusted]]\nfingerprint = \"" + fingerprintC + "\"\n", []string{`2: this is the relay's own fingerprint: ...; if both relays show the same, the identity was copied: there "wzp id new --force ...`}},
 		{"halves", "[[trusted]]\nfingerprint = \"" + fingerprintC[:38] + "2\"\n" + peer("[[trusted]]\nfingerprint = \""+fingerprintA[:38]+"d\"\n"), []string{
 			"2: its first half is that of another relay, ...", "7: its first half is ..."}},
 		{"one address twice", peer("[[peers]]\nurl = \"wzp://A:1\"\nfingerprint = \"" + fingerprintB + "\"\n"), []string{"5: [[peers]] in line 2 has this url already: ..."}},
@@ -201,6 +204,23 @@ func like(text, want string) bool {
 		text = text[at:]
 	}
 	return strings.HasSuffix(want, "...") || strings.HasSuffix(text, parts[len(parts)-1])
+}
+
+func TestNearestKey(t *testing.T) {
+	for unknown, want := range map[string]string{
+		"listen_adr": "listen_addr", "Listen-Addr": "listen_addr", "listenAddr": "listen_addr", "listen": "listen_addr",
+		"data": "data_dir", "event-log": "event_log", "max_rums": "max_rooms", "metric_port": "metrics_port", "max-members": "max_members",
+		"auth_ulr": "", "tls_cert": "", "": "", "x": "", "max": "", strings.Repeat("data_dir", 1000): "",
+	} {
+		if got := settingMeant(unknown); got != want {
+			t.Errorf("%.20q is taken for %q, want %q", unknown, got, want)
+		}
+	}
+	for word, want := range map[string]int{"": 5, "label": 0, "lable": 1, "labl": 1, "labels": 1, "libel": 1, "al": 3, "elbal": 3} {
+		if got := typos(word, "label"); got != want {
+			t.Errorf("%q has %d typos, want %d", word, got, want)
+		}
+	}
 }
 
 func TestPeerAddress(t *testing.T) {
