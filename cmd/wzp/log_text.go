@@ -9,10 +9,10 @@ import (
 )
 
 // textLog is the slog.Handler of the log for people: slog's own text, but what is made to be copied, which that would
-// escape, follows on lines of its own.
+// escape, follows on lines of its own. The heading is a comment of TOML, so that it may be copied, too.
 //
 //	time=... level=WARN msg="refused a relay that is not configured; ..." address=192.0.2.1:4433
-//	add:
+//	# add:
 //	[[peers]]
 //	url = '192.0.2.1:4433'
 type textLog struct {
@@ -40,7 +40,7 @@ func (t *textLog) Handle(ctx context.Context, r slog.Record) error {
 	line := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
 	r.Attrs(func(a slog.Attr) bool {
 		if block, ok := a.Value.Any().(logBlock); ok {
-			below.WriteString(a.Key + ":\n" + strings.TrimRight(block.LogBlock(), "\n") + "\n")
+			below.WriteString("# " + a.Key + ":\n" + strings.TrimRight(block.LogBlock(), "\n") + "\n")
 		} else {
 			line.AddAttrs(a)
 		}

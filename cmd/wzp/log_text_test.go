@@ -31,10 +31,10 @@ func TestTextLog(t *testing.T) {
 	log.WithGroup("g").Info("after", "n", 3)
 	want := `level=INFO msg=plain n=1 hostile="a\nlevel=ERROR msg=forged\n"
 level=WARN msg="with blocks" who=me n=2
-add:
+# add:
 [[peers]]
 url = 'a:1'
-or:
+# or:
 [[trusted]]
 level=INFO msg=after g.n=3
 `
@@ -79,7 +79,7 @@ func TestTextLogConcurrently(t *testing.T) {
 		t.Fatalf("%d lines", len(lines))
 	}
 	for i := 0; i < len(lines); i += 3 {
-		if !strings.Contains(lines[i], "msg=block") || lines[i+1] != "add:" || lines[i+2] != "text" {
+		if !strings.Contains(lines[i], "msg=block") || lines[i+1] != "# add:" || lines[i+2] != "text" {
 			t.Fatalf("%q", lines[i:i+3])
 		}
 	}
@@ -108,15 +108,17 @@ func TestRefusedRelayIsPasted(t *testing.T) {
 	}
 	defer wg.Wait()
 	defer cancel()
-	for end := time.Now().Add(20 * time.Second); !strings.Contains(out.String(), "name this relay'\nor:\n"); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); !strings.Contains(out.String(), "# label = 'name this relay'\n"); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("the log is %q", out.String())
 		}
 	}
-	_, after, _ := strings.Cut(out.String(), "\nadd:\n")
-	add, or, _ := strings.Cut(after, "or:\n")
-	or, _, _ = strings.Cut(or, "time=")
-	for _, text := range []string{add, or} {
+	// All that is below the line, its heading too; and what it says to take instead.
+	block := out.String()[strings.Index(out.String(), "\n# add:\n"):]
+	block, _, _ = strings.Cut(block, "\ntime=")
+	_, or, _ := strings.Cut(block, "# [[trusted]]\n")
+	or = strings.ReplaceAll("# [[trusted]]\n"+or, "# ", "")
+	for _, text := range []string{block, or} {
 		c, problems := readConfig(t, text)
 		if len(problems) > 0 || len(c.federation.Peers) != 1 {
 			t.Fatalf("%q has problems %q", text, problems)

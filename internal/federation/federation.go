@@ -61,6 +61,7 @@ type Federation struct {
 	untaken  map[*home]*bridged    // those of whose members some found no place
 	retryAt  time.Time             // when to try them again
 	warned   map[string]time.Time
+	unshared map[wire.RelayID]*unshared // of peers that were ever up
 }
 
 // partner is a peer whose link is up.
@@ -131,6 +132,7 @@ func New(o Options) *Federation {
 		untold:   make(map[*bridged]struct{}),
 		untaken:  make(map[*home]*bridged),
 		warned:   make(map[string]time.Time),
+		unshared: make(map[wire.RelayID]*unshared),
 	}
 	f.table = newTable(o.Identity, o.Boot, f.isGlobal, defaultTableLimits(), (*actions)(f))
 	f.links = newLinks(o.Log, (*events)(f))
@@ -161,6 +163,7 @@ func (f *Federation) Configure(c Config) {
 	defer f.configuring.Unlock()
 	f.mu.Lock()
 	f.isGlobal = c.IsGlobal
+	clear(f.unshared) // what the operator has not mended is said again
 	f.table.reconfigure(c.IsGlobal, time.Now())
 	for _, name := range f.rooms.Names() {
 		f.dirty[name] = time.Time{}

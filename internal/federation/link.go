@@ -40,8 +40,9 @@ type peerLink struct {
 	handing sync.Mutex // held while an urgent message is handed on, so that none is after linkDown
 
 	// Of the goroutine that runs links.run alone:
-	live liveness
-	over time.Time // when its session was first seen to have ended for an unknown reason
+	live     liveness
+	measured time.Time // when the peer was asked to report last
+	over     time.Time // when its session was first seen to have ended for an unknown reason
 
 	since time.Time // when it was opened; guarded by links.mu
 }
@@ -51,6 +52,7 @@ type verdict struct {
 	code     wire.CloseCode // what the peer is told, if it does not know yet
 	why      string         // what the log is told
 	replaced bool           // by another link, so that it is no failure
+	twin     bool           // by one that the other side has dialled: both did, and one is kept
 }
 
 // Why links end, for the log.

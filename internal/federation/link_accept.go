@@ -17,6 +17,10 @@ func (ls *links) CheckPeer(key identity.PublicKey, remote netip.AddrPort) error 
 	fingerprint := key.Fingerprint()
 	ls.mu.Lock()
 	p := ls.peers[fingerprint]
+	var mistaken *Peer
+	if p == nil {
+		mistaken = ls.mistakenLocked(fingerprint)
+	}
 	self := ls.started && key == ls.self
 	var barred time.Duration
 	var why string
@@ -29,11 +33,22 @@ func (ls *links) CheckPeer(key identity.PublicKey, remote netip.AddrPort) error 
 		return fmt.Errorf("federation: a relay at %v has this relay's own key; each relay needs an identity of its own", remote)
 	case p == nil:
 		ls.counts.unknown.Add(1)
-		ls.unknown.refused(ls.log, fingerprint, remote, time.Now())
+		ls.unknown.refused(ls.log, fingerprint, remote, mistaken, time.Now())
 		return fmt.Errorf("federation: the relay %v is not configured here", fingerprint)
 	case barred > 0:
 		ls.counts.barred.Add(1)
 		return fmt.Errorf("federation: the relay %v is refused for %v more: %s", fingerprint, barred.Round(time.Second), why)
+	}
+	return nil
+}
+
+// mistakenLocked returns the peer at whose address a relay with that fingerprint answered, though another one is
+// configured; nil: none. The caller holds ls.mu.
+func (ls *links) mistakenLocked(fingerprint identity.Fingerprint) *Peer {
+	for _, p := range ls.peers {
+		if p.answered == fingerprint {
+			return &Peer{Address: p.address, Fingerprint: p.fingerprint, Label: p.label}
+		}
 	}
 	return nil
 }
@@ -54,6 +69,9 @@ func (ls *links) AcceptPeer(s *link.Session) (link.Handler, *wire.Refused) {
 		return nil, &wire.Refused{Code: wire.CodeRate, Reason: "the relay was cut off for a while"}
 	case p.link != nil && p.link.fate.Load() == nil && ls.survives(p.link, false):
 		ls.counts.replaced.Add(1)
+		if here, there := p.link.s.Remote(), s.Remote(); here != there {
+			ls.swappedLocked(p, here.String(), there.String(), time.Now())
+		}
 		return nil, &wire.Refused{Code: wire.CodeReplaced, Reason: "the link that was dialled from here is used"}
 	}
 	waiting := 0

@@ -29,13 +29,13 @@ const dialTime = 20 * time.Second
 //	  +<───────────────────────────────────────────────────────────────────────────────────────────────────+
 func (ls *links) supervise(p *peer) {
 	for {
-		d, ctx, cancel := ls.nextDial(p)
+		d, ctx := ls.nextDial(p)
 		if d == nil {
 			return
 		}
 		client, err := ls.ep.Dial(ctx, d.config())
 		ls.dialEnded(p, d, err)
-		cancel()
+		d.hangUp()
 		if err != nil {
 			continue
 		}
@@ -48,13 +48,13 @@ func (ls *links) supervise(p *peer) {
 }
 
 // nextDial waits until p has to be dialled. It returns nil when it never has to be any more.
-func (ls *links) nextDial(p *peer) (*dialer, context.Context, context.CancelFunc) {
+func (ls *links) nextDial(p *peer) (*dialer, context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
 		case <-p.ctx.Done():
-			return nil, nil, nil
+			return nil, nil
 		case <-p.wake:
 		case <-timer.C:
 		}
@@ -63,10 +63,13 @@ func (ls *links) nextDial(p *peer) (*dialer, context.Context, context.CancelFunc
 		wait := max(time.Until(p.notBefore), time.Until(p.barred))
 		if idle && wait <= 0 && p.ctx.Err() == nil {
 			ctx, cancel := context.WithTimeout(p.ctx, dialTime)
-			p.hangUp = cancel
-			d := &dialer{links: ls, peer: p, address: p.address, done: make(chan struct{})}
+			d := &dialer{links: ls, peer: p, address: p.address, hangUp: cancel, done: make(chan struct{})}
+			p.dial = d
+			if p.problem == "" { // else the log has said that there is no link, and why
+				ls.log.Info("dialling a peer", "label", p.label, "fingerprint", p.fingerprint, "address", d.address)
+			}
 			ls.mu.Unlock()
-			return d, ctx, cancel
+			return d, ctx
 		}
 		ls.mu.Unlock()
 		if idle {
@@ -81,20 +84,24 @@ func (ls *links) nextDial(p *peer) (*dialer, context.Context, context.CancelFunc
 func (ls *links) dialEnded(p *peer, d *dialer, err error) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	p.hangUp = nil
-	if err == nil || p.ctx.Err() != nil || p.link != nil {
+	p.dial = nil
+	if err == nil || p.ctx.Err() != nil || p.link != nil || d.stale {
 		return
 	}
 	now := time.Now()
 	if isReplaced(err) {
 		// The peer has a link that it does not know to be dead yet, or one that we are about to see.
-		p.notBefore = now.Add(p.backoff.again(chance()))
+		p.notBefore, p.problem = now.Add(p.backoff.again(chance())), whyReplaced
 		return
 	}
+	if wrong := new(wrongKeyError); errors.As(err, &wrong) {
+		p.answered = wrong.got
+	}
 	wait := p.backoff.failed(chance())
-	p.notBefore, p.problem = now.Add(wait), err.Error()
+	p.notBefore, p.problem = now.Add(wait), inWords(err)
 	ls.log.Warn("cannot reach a peer", "label", p.label, "fingerprint", p.fingerprint, "address", d.address,
-		"err", err, "do", d.advice(err), "again", wait.Round(time.Second))
+		"err", p.problem, "do", d.advice(err), "again", wait.Round(time.Second))
+	ls.log.Debug("why a peer cannot be reached", "label", p.label, "err", err)
 }
 
 // dialer is one dial of a peer and the client that came of it: the link.ClientHandler of all sessions that the client
@@ -103,6 +110,8 @@ type dialer struct {
 	links   *links
 	peer    *peer
 	address string
+	hangUp  context.CancelFunc       // gives up the dial
+	stale   bool                     // the peer has another address now; guarded by links.mu
 	link    atomic.Pointer[peerLink] // of the newest session
 	once    sync.Once
 	done    chan struct{} // closed when the client has to end
@@ -162,19 +171,6 @@ func (e *wrongKeyError) Error() string {
 	return fmt.Sprintf("the relay that answers has the fingerprint %v, not %v", e.got, e.want)
 }
 
-// advice is what to do about a failed dial.
-func (d *dialer) advice(err error) string {
-	switch refused := new(wire.Refused); {
-	case errors.As(err, new(*wrongKeyError)):
-		return "check the peer's url and fingerprint; change the fingerprint only if its operator confirms the new one"
-	case errors.Is(err, link.ErrPeerRefused):
-		return "ask its operator to add this relay to [[peers]] or [[trusted]], with the fingerprint " + d.links.self.Fingerprint().String()
-	case errors.As(err, &refused):
-		return "ask its operator why it refuses this relay"
-	}
-	return "check that the relay runs, that the peer's url is right, and that UDP gets through"
-}
-
 // Attached implements link.ClientHandler: a fresh session is a new link.
 func (d *dialer) Attached(s *link.Session, _ *wire.Joined, fresh bool) {
 	if !fresh {
@@ -232,7 +228,7 @@ func (d *dialer) ended(client *link.Client) {
 
 // clientVerdict is why the link of a client is over that ended with err.
 func clientVerdict(err error) verdict {
-	v := verdict{code: wire.CloseLeft, why: err.Error()}
+	v := verdict{code: wire.CloseLeft, why: inWords(err)}
 	switch {
 	case isReplaced(err):
 		v.why, v.replaced = whyReplaced, true

@@ -2,11 +2,11 @@ package federation
 
 import (
 	"bytes"
-	"context"
-	"log/slog"
 	"slices"
 	"time"
 
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/wire"
 )
 
@@ -81,7 +81,23 @@ func (ls *links) lookAtLink(p *peer, l *peerLink, now time.Time) {
 		}
 		ls.events.linkSuspect(l, suspect)
 	}
+	l.measure(now)
 	l.out.feed()
+}
+
+// measureEvery is how often the side of a link that did not dial asks for a report. The one that dialled pings anyway.
+const measureEvery = 2 * time.Second
+
+// measure has the peer report, when it is time to: without a packet that wants one, the round trip and loss of a link
+// without media would stay unknown on the side that did not dial. The content of the ping is no time, so its pong
+// tells nothing more.
+func (l *peerLink) measure(now time.Time) {
+	if l.dialled || now.Sub(l.measured) < measureEvery {
+		return
+	}
+	l.measured = now
+	ping := wire.AppendEcho(nil, wire.FramePing, [8]byte{}, true)
+	l.WithTx(func(tx *link.Tx) { l.SendPacket(tx, ping, 0) })
 }
 
 // dead reports whether the link has to end.
@@ -115,9 +131,14 @@ func (ls *links) lookAtCandidate(p *peer, l *peerLink, now time.Time) (judged bo
 	case current != nil && current.dialer != nil && current.dialer == l.dialer:
 		current.end(verdict{code: wire.CloseLeft, why: "the peer was restarted", replaced: true})
 	case current != nil && ls.survives(current, l.dialled):
-		l.end(replacedBy(current))
+		l.end(replacedBy(l, current))
 	case current != nil:
-		current.end(replacedBy(l))
+		if !current.dialled && !l.dialled {
+			ls.mu.Lock()
+			ls.swappedLocked(p, current.s.PeerAddr().String(), l.s.PeerAddr().String(), now)
+			ls.mu.Unlock()
+		}
+		current.end(replacedBy(current, l))
 	}
 	if l.fate.Load() != nil {
 		ls.finish(l)
@@ -131,13 +152,13 @@ func (ls *links) lookAtCandidate(p *peer, l *peerLink, now time.Time) (judged bo
 	return true
 }
 
-// replacedBy is why a link ends that is one too many.
-func replacedBy(winner *peerLink) verdict {
+// replacedBy is why the loser of two links ends.
+func replacedBy(loser, winner *peerLink) verdict {
 	why := "another link with the peer is used, which the peer dialled"
 	if winner.dialled {
 		why = "another link with the peer is used, which was dialled from here"
 	}
-	return verdict{code: wire.CloseReplaced, why: why, replaced: true}
+	return verdict{code: wire.CloseReplaced, why: why, replaced: true, twin: loser.dialled != winner.dialled}
 }
 
 // survives reports whether a link stays in use though there is a newer one. Both relays compute the same: of one that
@@ -157,9 +178,9 @@ const duplicateTime = 5 * time.Second
 // open takes a link into use.
 func (ls *links) open(p *peer, l *peerLink, now time.Time) {
 	ls.mu.Lock()
-	p.link, p.problem, l.since = l, "", now
-	if p.hangUp != nil && !l.dialled {
-		p.hangUp()
+	p.link, p.problem, p.answered, l.since = l, "", identity.Fingerprint{}, now
+	if p.dial != nil && !l.dialled {
+		p.dial.hangUp()
 	}
 	ls.mu.Unlock()
 	ls.log.Info("a peer link is up", l.attrs("dialled", l.dialled)...)
@@ -173,20 +194,25 @@ func (ls *links) takeDown(p *peer, l *peerLink, now time.Time) {
 	l.shut()
 	ls.finish(l)
 	ls.mu.Lock()
-	p.link = nil
+	p.link, p.problem = nil, v.why
 	p.backoff.lasted(now.Sub(l.since))
 	if v.replaced {
 		p.notBefore = now.Add(p.backoff.again(chance()))
 	} else {
-		p.problem = v.why
 		p.notBefore = now.Add(p.backoff.failed(chance()))
 	}
+	// The peer may have dropped one of two before the other one was judged here.
+	twin := v.twin || v.why == whyReplaced && slices.ContainsFunc(p.candidates, func(o *peerLink) bool { return o.dialled != l.dialled })
 	ls.mu.Unlock()
-	level := slog.LevelWarn
-	if v.replaced {
-		level = slog.LevelInfo
+	attrs := l.attrs("why", v.why, "after", now.Sub(l.since).Round(time.Millisecond))
+	switch {
+	case twin:
+		ls.log.Debug("one of two links is kept", attrs...)
+	case v.replaced:
+		ls.log.Info("a peer link is down", attrs...)
+	default:
+		ls.log.Warn("a peer link is down", attrs...)
 	}
-	ls.log.Log(context.Background(), level, "a peer link is down", l.attrs("why", v.why, "after", now.Sub(l.since).Round(time.Millisecond))...)
 	ls.events.linkDown(l, v.why)
 	p.rouse()
 }

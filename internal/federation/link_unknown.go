@@ -20,30 +20,45 @@ const (
 type unknownKeys struct {
 	mu     sync.Mutex // guards what follows
 	begun  time.Time  // of the time in which each key is logged once
-	logged map[identity.Fingerprint]struct{}
+	logged map[unknownKey]struct{}
 	silent int // refusals of further keys, which were not logged
 }
 
-// refused notes a refusal. The key is not proved: whoever shows it may not have it. But who is let in has to.
-func (u *unknownKeys) refused(log *slog.Logger, fingerprint identity.Fingerprint, remote netip.AddrPort, now time.Time) {
+// unknownKey is what is logged once: when it is found out where a key belongs, it is logged again.
+type unknownKey struct {
+	fingerprint identity.Fingerprint
+	mistaken    bool
+}
+
+// refused notes a refusal. The key is not proved: whoever shows it may not have it. But who is let in has to. mistaken is the
+// peer at whose address that key answered, where another one is configured; nil: none.
+func (u *unknownKeys) refused(log *slog.Logger, fingerprint identity.Fingerprint, remote netip.AddrPort, mistaken *Peer, now time.Time) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if now.Sub(u.begun) >= unknownEvery {
 		if u.silent > 0 {
 			log.Warn("more relays that are not configured were refused than the log names", "refused", u.silent, "within", unknownEvery)
 		}
-		u.begun, u.logged, u.silent = now, make(map[identity.Fingerprint]struct{}), 0
+		u.begun, u.logged, u.silent = now, make(map[unknownKey]struct{}), 0
 	}
-	if _, done := u.logged[fingerprint]; done {
+	key := unknownKey{fingerprint, mistaken != nil}
+	if _, done := u.logged[key]; done {
 		return
 	}
 	if len(u.logged) >= maxUnknown {
 		u.silent++
 		return
 	}
-	u.logged[fingerprint] = struct{}{}
-	log.Warn("refused a relay that is not configured; if you know it, add to wzp.toml what is under add (to dial it, too), or under or, and reload",
-		"address", remote, "fingerprint", fingerprint, "add", peerTOML(fingerprint, remote), "or", trustedTOML(fingerprint))
+	u.logged[key] = struct{}{}
+	if mistaken != nil {
+		log.Warn("refused the relay at the url of a peer: it is configured with another fingerprint, and wants in",
+			"label", mistaken.Label, "url", mistaken.Address, "configured", mistaken.Fingerprint, "fingerprint", fingerprint, "address", remote,
+			"do", "correct the fingerprint if its operator confirms it")
+		return
+	}
+	log.Warn("refused a relay that is not configured; if you know it, add to wzp.toml what is under add, and reload "+
+		"(from a log of JSON, jq -r '.add // empty' prints it)",
+		"address", remote, "fingerprint", fingerprint, "add", relayTOML(fingerprint, remote))
 }
 
 // toPaste is text of several lines, ready to be copied from a log: a handler that can show it so knows it by LogBlock.
@@ -52,14 +67,19 @@ type toPaste string
 // LogBlock returns the text.
 func (t toPaste) LogBlock() string { return string(t) }
 
-// peerTOML is what makes a relay a peer, ready for wzp.toml. Literal strings are used, since a log may escape quotes.
-func peerTOML(fingerprint identity.Fingerprint, remote netip.AddrPort) toPaste {
-	return toPaste(fmt.Sprintf("[[peers]]\nurl = '%v'\nfingerprint = '%v'\nlabel = '%s'\n", remote, fingerprint, labelToFill))
-}
-
-// trustedTOML is what makes a relay one that may connect in.
-func trustedTOML(fingerprint identity.Fingerprint) toPaste {
-	return toPaste(fmt.Sprintf("[[trusted]]\nfingerprint = '%v'\nlabel = '%s'\n", fingerprint, labelToFill))
+// relayTOML is what lets a relay in, all of it ready for wzp.toml: as a peer, and as one that is not dialled, for those who
+// would rather have that, in comments. Literal strings are used, since a log may escape quotes.
+func relayTOML(fingerprint identity.Fingerprint, remote netip.AddrPort) toPaste {
+	return toPaste(fmt.Sprintf(`# To dial it, too: see that url is the address that it listens on, and name it.
+[[peers]]
+url = '%v'
+fingerprint = '%v'
+label = '%s'
+# Or only to let it in, this instead:
+# [[trusted]]
+# fingerprint = '%v'
+# label = '%s'
+`, remote, fingerprint, labelToFill, fingerprint, labelToFill))
 }
 
 const labelToFill = "name this relay"

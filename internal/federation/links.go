@@ -96,11 +96,13 @@ type peer struct {
 	link           *peerLink   // that is up; nil: none
 	candidates     []*peerLink // not judged yet
 	backoff        backoff
-	notBefore      time.Time          // of the next dial
-	barred         time.Time          // until when it is refused
-	barredWhy      string             // shown to the operator
-	hangUp         context.CancelFunc // gives up the dial that is under way; nil: there is none
-	problem        string             // the last one; empty while a link is up
+	notBefore      time.Time            // of the next dial
+	barred         time.Time            // until when it is refused
+	barredWhy      string               // shown to the operator
+	dial           *dialer              // that is under way; nil: none
+	answered       identity.Fingerprint // another one, with which the address answered; zero: it did not
+	problem        string               // the last one; empty while a link is up
+	swaps          swaps
 }
 
 // newLinks returns links without peers. A nil log is silent.
@@ -136,7 +138,7 @@ func (ls *links) start(ep *link.Endpoint, self *identity.Identity) {
 }
 
 // configure replaces the list of peers. New ones are dialled, removed ones are cut, unchanged ones are not touched: a
-// changed address counts from the next dial on, a changed label from the next link on. It may be called before start.
+// changed address is dialled at once if there is no link, a changed label from the next link on. It may be called before start.
 func (ls *links) configure(list []Peer) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
@@ -150,10 +152,10 @@ func (ls *links) configure(list []Peer) {
 			ls.addLocked(c)
 			continue
 		}
-		if p.address != c.Address { // the failures were those of another address
-			p.backoff, p.notBefore = backoff{}, time.Time{}
+		if p.address != c.Address {
+			p.moveLocked(c.Address)
 		}
-		p.address, p.label = c.Address, c.Label
+		p.label = c.Label
 		p.rouse()
 	}
 	for fingerprint, p := range ls.peers {
@@ -192,6 +194,19 @@ func (ls *links) addLocked(c Peer) {
 	ls.peers[c.Fingerprint] = p
 	if ls.started {
 		ls.superviseLocked(p)
+	}
+}
+
+// moveLocked gives the peer another address, at which it is dialled at once: the failures, and the dial that may be under
+// way, were those of the old one. The caller holds links.mu.
+func (p *peer) moveLocked(address string) {
+	p.address, p.backoff, p.notBefore, p.answered = address, backoff{}, time.Time{}, identity.Fingerprint{}
+	if p.link == nil {
+		p.problem = ""
+	}
+	if p.dial != nil {
+		p.dial.stale = true
+		p.dial.hangUp()
 	}
 }
 
@@ -285,13 +300,31 @@ type peerInfo struct {
 	Problem     string // while it is down: why, as far as it is known
 }
 
+// trouble returns why there is no link with the peer, as far as that is known; empty if there is one. The caller holds
+// links.mu.
+func (p *peer) trouble() string {
+	switch {
+	case p.link != nil:
+		return ""
+	case p.dial != nil && !p.dial.stale:
+		text := "dialling " + p.dial.address + ", no answer yet"
+		if p.problem != "" {
+			text += "; before that: " + p.problem
+		}
+		return text
+	case p.problem == "" && p.address == "":
+		return "it has not connected; this relay does not dial it"
+	}
+	return p.problem
+}
+
 // list returns what is known of all peers, in the order of their labels.
 func (ls *links) list() []peerInfo {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	list := make([]peerInfo, 0, len(ls.peers))
 	for _, p := range ls.peers {
-		info := peerInfo{Label: p.label, Fingerprint: p.fingerprint, Address: p.address, Problem: p.problem}
+		info := peerInfo{Label: p.label, Fingerprint: p.fingerprint, Address: p.address, Problem: p.trouble()}
 		if l := p.link; l != nil {
 			quality, counts := l.s.Quality(), l.s.Counts()
 			info.Up, info.Suspect, info.Dialled, info.Since = true, l.suspect.Load(), l.dialled, l.since

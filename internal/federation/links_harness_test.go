@@ -111,9 +111,10 @@ func (r *testRelay) up() *testRelay {
 		t.Fatal(err)
 	}
 	r.events = &peerLog{t: t, up: make(map[wire.RelayID]*peerLink)}
-	handler := slog.Handler(slog.NewTextHandler(r.logged, nil))
+	all := &slog.HandlerOptions{Level: slog.LevelDebug}
+	handler := slog.Handler(slog.NewTextHandler(r.logged, all))
 	if r.json {
-		handler = slog.NewJSONHandler(r.logged, nil)
+		handler = slog.NewJSONHandler(r.logged, all)
 	}
 	r.links = newLinks(slog.New(handler), r.events)
 	if r.names != nil {

@@ -40,6 +40,39 @@ func TestWrongKey(t *testing.T) {
 	})
 }
 
+// TestMistakenFingerprint has a peer that is configured with a wrong fingerprint dial, too: what the log says of the key that
+// answers and of the one that is refused belongs together.
+func TestMistakenFingerprint(t *testing.T) {
+	inLinkLab(t, func(l *linkLab) {
+		a, b, c := l.relay(1), l.relay(2), l.relay(3)
+		a.knows(c)
+		a.peers[0].Address = b.addr.String()
+		a.up()
+		b.knows(a).up()
+		time.Sleep(10 * time.Second)
+		lines := a.logged.lines("refused the relay at the url of a peer")
+		if len(lines) != 1 {
+			t.Fatalf("%q", a.logged.lines(""))
+		}
+		for _, text := range []string{"url=" + b.addr.String(), `label="relay 3"`, "configured=" + c.id.Fingerprint().String(),
+			"fingerprint=" + b.id.Fingerprint().String(), `do="correct the fingerprint if its operator confirms it"`} {
+			if !strings.Contains(lines[0], text) {
+				t.Errorf("the log does not say %q: %q", text, lines[0])
+			}
+		}
+		time.Sleep(5 * time.Minute)
+		if again := a.logged.lines("refused a relay that is not configured"); len(again) > 1 {
+			t.Errorf("it is not known where the key belongs: %q", again)
+		}
+		// Another relay at another address is a stranger.
+		d := l.relay(4).knows(a).up()
+		time.Sleep(5 * time.Second)
+		if len(a.logged.lines("refused a relay that is not configured")) == 0 || len(d.logged.lines("may be wrong")) == 0 {
+			t.Errorf("%q, %q", a.logged.lines("refused"), d.logged.lines("cannot reach"))
+		}
+	})
+}
+
 // TestUnknownRelay refuses a relay that is not configured, says what to configure, and takes it when that was done.
 func TestUnknownRelay(t *testing.T) {
 	inLinkLab(t, func(l *linkLab) {
@@ -53,7 +86,7 @@ func TestUnknownRelay(t *testing.T) {
 			t.Fatalf("%q for %d refusals", refused, b.links.counts.unknown.Load())
 		}
 		if lines := a.logged.lines("cannot reach a peer"); len(lines) < 3 || !strings.Contains(lines[0], "ask its operator to add this relay") ||
-			!strings.Contains(lines[0], a.id.Fingerprint().String()) {
+			!strings.Contains(lines[0], a.id.Fingerprint().String()) || !strings.Contains(lines[0], "the fingerprint there may be wrong") {
 			t.Errorf("the refused one's log says %q", lines)
 		}
 		peers := pasted(t, refused[0])
@@ -69,7 +102,7 @@ func TestUnknownRelay(t *testing.T) {
 // pasted reads the configuration out of a line of the log, as an operator does.
 func pasted(t *testing.T, line string) []Peer {
 	t.Helper()
-	var record struct{ Add, Or, Address, Fingerprint string }
+	var record struct{ Msg, Add, Address string }
 	if err := json.Unmarshal([]byte(line), &record); err != nil {
 		t.Fatal(err)
 	}
@@ -78,10 +111,19 @@ func pasted(t *testing.T, line string) []Peer {
 		Listen         string `toml:"listen_addr"`
 		Peers, Trusted []relay
 	}
-	text := "listen_addr = ':4433'\n" + record.Add + record.Or
-	if err := toml.NewDecoder(strings.NewReader(text)).DisallowUnknownFields().Decode(&config); err != nil {
-		t.Fatalf("%v in %q", err, text)
+	read := func(text string) {
+		t.Helper()
+		text = "listen_addr = ':4433'\n" + text
+		if err := toml.NewDecoder(strings.NewReader(text)).DisallowUnknownFields().Decode(&config); err != nil {
+			t.Fatalf("%v in %q", err, text)
+		}
 	}
+	read(record.Add)
+	if len(config.Peers) != 1 || len(config.Trusted) != 0 || !strings.Contains(record.Msg, "jq -r '.add ") {
+		t.Fatalf("%q is %+v; %q", record.Add, config, record.Msg)
+	}
+	before, or, _ := strings.Cut(record.Add, "# [[trusted]]")
+	read(before + strings.ReplaceAll("# [[trusted]]"+or, "# ", ""))
 	if len(config.Peers) != 1 || len(config.Trusted) != 1 || config.Peers[0].Label == "" || config.Peers[0].URL != record.Address ||
 		config.Trusted[0] != (relay{Fingerprint: config.Peers[0].Fingerprint, Label: config.Peers[0].Label}) {
 		t.Fatalf("%+v", config)
@@ -101,19 +143,19 @@ func TestUnknownKeysBounded(t *testing.T) {
 	start := time.Now()
 	remote := netip.MustParseAddrPort("[2001:db8::1]:4433")
 	for i := range 1000 {
-		u.refused(log, identity.Fingerprint{byte(i), byte(i >> 8)}, remote, start.Add(time.Duration(i)*time.Millisecond))
+		u.refused(log, identity.Fingerprint{byte(i), byte(i >> 8)}, remote, nil, start.Add(time.Duration(i)*time.Millisecond))
 	}
 	if n := len(logged.lines("refused")); n != maxUnknown || len(u.logged) != maxUnknown {
 		t.Errorf("%d lines, %d kept", n, len(u.logged))
 	}
-	u.refused(log, identity.Fingerprint{}, remote, start.Add(unknownEvery))
+	u.refused(log, identity.Fingerprint{}, remote, nil, start.Add(unknownEvery))
 	if lines := logged.lines("were refused than the log names"); len(lines) != 1 || !strings.Contains(lines[0], fmt.Sprint(1000-maxUnknown)) {
 		t.Errorf("%q", lines)
 	}
 	if n := len(logged.lines("refused a relay")); n != maxUnknown+1 {
 		t.Errorf("%d lines", n)
 	}
-	if text := peerTOML(identity.Fingerprint{}, remote); !strings.Contains(string(text), "url = '[2001:db8::1]:4433'\n") {
+	if text := relayTOML(identity.Fingerprint{}, remote); !strings.Contains(string(text), "url = '[2001:db8::1]:4433'\n") {
 		t.Errorf("%q", text)
 	}
 }

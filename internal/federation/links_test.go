@@ -38,6 +38,25 @@ func TestOneDials(t *testing.T) {
 	}
 }
 
+// TestMeasured has two relays say nothing over their link: both measure it all the same, and follow it.
+func TestMeasured(t *testing.T) {
+	inLinkLab(t, func(l *linkLab) {
+		a, b := l.relay(1), l.relay(2)
+		a.knows(b).up()
+		b.trusts(a).up()
+		l.joined(a, b, 2*time.Second)
+		for _, way := range []time.Duration{10 * time.Millisecond, 100 * time.Millisecond} {
+			l.net.SetDefault(simnet.Profile{Delay: way})
+			time.Sleep(2 * time.Minute)
+			for _, r := range []*testRelay{a, b} {
+				if rtt := r.links.list()[0].RTT; rtt < 2*way-time.Millisecond || rtt > 2*way+20*time.Millisecond {
+					t.Errorf("%s takes a round trip of %v for %v", r.name(), 2*way, rtt)
+				}
+			}
+		}
+	})
+}
+
 // describe checks what list says of two relays with a link.
 func (l *linkLab) describe(a, b *testRelay) {
 	l.t.Helper()
@@ -47,7 +66,8 @@ func (l *linkLab) describe(a, b *testRelay) {
 		info.PacketsIn < 100 || info.PacketsOut < 100 || info.Problem != "" || info.Outbox.Acked != 2 {
 		l.t.Errorf("%+v", info)
 	}
-	if info := b.links.list()[0]; !info.Up || info.Dialled || info.Address != "10.0.0."+fmt.Sprint(a.number) {
+	if info := b.links.list()[0]; !info.Up || info.Dialled || info.Address != "10.0.0."+fmt.Sprint(a.number) ||
+		info.RTT < 20*time.Millisecond || info.RTT > 40*time.Millisecond || info.Loss != 0 {
 		l.t.Errorf("%+v", info)
 	}
 }
@@ -71,6 +91,10 @@ func TestBothDial(t *testing.T) {
 						t.Error("the link did not stay")
 					}
 					for _, r := range []*testRelay{a, b} {
+						downs := r.logged.lines("a peer link is down")
+						if kept := r.logged.lines("one of two links is kept"); len(downs) > 0 || len(kept) != r.events.count("down") {
+							t.Errorf("%s: of the two links the log says %q, %q", r.name(), downs, kept)
+						}
 						if n := len(r.ep.Sessions()); n != 1 || r.events.count("up") > 2 || r.links.list()[0].Problem != "" {
 							t.Errorf("%s has %d sessions; %q, %+v", r.name(), n, r.events.list(), r.links.list())
 						}
@@ -78,6 +102,26 @@ func TestBothDial(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// TestBothDialOverJitter has packets overtake each other while both dial: one of the links may be over before the other one is
+// heard, which is no link that is down.
+func TestBothDialOverJitter(t *testing.T) {
+	for seed := range uint64(20) {
+		inLinkLab(t, func(l *linkLab) {
+			l.net.SetDefault(simnet.Profile{Delay: 20 * time.Millisecond, Jitter: 200 * time.Millisecond, Seed: seed})
+			a, b := l.relay(1), l.relay(2)
+			a.knows(b).up()
+			b.knows(a).up()
+			l.joined(a, b, 10*time.Second)
+			time.Sleep(4 * time.Second)
+			for _, r := range []*testRelay{a, b} {
+				if downs := r.logged.lines("a peer link is down"); len(downs) > 0 {
+					t.Errorf("seed %d, %s: %q", seed, r.name(), downs)
+				}
+			}
+		})
 	}
 }
 

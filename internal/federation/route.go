@@ -27,6 +27,10 @@ const mostFormer = 8
 
 // roomMessage takes what a peer says about its route to a part, and the part's version.
 func (t *table) roomMessage(q *neighbour, m *wire.FederationRoom, now time.Time) {
+	if !t.isGlobal(m.Record.Room) {
+		t.effects.notGlobal(q.id, m.Record.Room)
+		return
+	}
 	key := partKey{wire.RelayIDOf(m.Record.Home), wire.HashRoom(m.Record.Room)}
 	if r := t.checkPath(q, key, m); r != nil {
 		t.refuse(q.id, r)
@@ -80,8 +84,6 @@ func (t *table) roomMessage(q *neighbour, m *wire.FederationRoom, now time.Time)
 // checkPath checks what can be checked without the signature, which is dear.
 func (t *table) checkPath(q *neighbour, key partKey, m *wire.FederationRoom) *refusal {
 	switch {
-	case !t.isGlobal(m.Record.Room):
-		return refusedRoom
 	case m.Path[0] != q.id:
 		return refusedFirst
 	case m.Path[len(m.Path)-1] != key.home:

@@ -22,6 +22,9 @@ type effects interface {
 	trunks(home wire.RelayID, room string, to []wire.RelayID)
 	// problem says that something of a peer's was refused, or contained. What is one of the problem constants, reason a sentence without names that the peer chose.
 	problem(p wire.RelayID, what string, reason string)
+	// notGlobal says that a peer announces a room, which it may have made up, that is not global here. Operators name rooms
+	// one after the other, so that is usual.
+	notGlobal(p wire.RelayID, room string)
 }
 
 // table is the routing table of a relay: which parts of which rooms exist on which relays, who is in them, by which

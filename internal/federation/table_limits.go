@@ -56,7 +56,6 @@ const (
 const (
 	problemMalformed = "malformed" // it cannot be parsed
 	problemPath      = "path"      // a path that cannot be
-	problemRoom      = "room"      // a room that is not global here
 	problemForged    = "forged"    // a record that its home did not sign, or two for one version
 	problemReplay    = "replay"    // a version from the past
 	problemContent   = "content"   // participants that are not those of the record
@@ -73,7 +72,6 @@ var (
 	refusedLoop     = &refusal{problemPath, "our own id is in the path"}
 	refusedTwice    = &refusal{problemPath, "a relay is in the path twice"}
 	refusedHops     = &refusal{problemLimit, "the path has too many hops"}
-	refusedRoom     = &refusal{problemRoom, "the room is not a global one here: name it in global_rooms, or ignore this"}
 	refusedHome     = &refusal{problemForged, "another relay or room has the same id"}
 	refusedParts    = &refusal{problemLimit, "the peer announces or wants too many rooms"}
 	refusedMany     = &refusal{problemLimit, "too many participants in one room of one relay"}

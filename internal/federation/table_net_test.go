@@ -50,7 +50,8 @@ type tableNode struct {
 	labels   map[tableView]string
 	trunked  map[tableTrunk][]wire.RelayID
 	problems []string
-	joins    int // how often effects.participants told that somebody joined or left
+	unshared []string // rooms that are not global, as they were announced
+	joins    int      // how often effects.participants told that somebody joined or left
 	leaves   int
 }
 
@@ -327,6 +328,10 @@ func (n *tableNode) trunks(home wire.RelayID, room string, to []wire.RelayID) {
 
 func (n *tableNode) problem(_ wire.RelayID, what string, reason string) {
 	n.problems = append(n.problems, what+": "+reason)
+}
+
+func (n *tableNode) notGlobal(_ wire.RelayID, room string) {
+	n.unshared = append(n.unshared, room)
 }
 
 // testMember signs entries: who members are does not matter here.

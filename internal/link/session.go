@@ -88,6 +88,14 @@ func (s *Session) Name() string { return s.name }
 // Remote returns the address that the session was opened from.
 func (s *Session) Remote() netip.Addr { return s.remote }
 
+// PeerAddr returns where packets to the peer go; the zero AddrPort before there is an attachment.
+func (s *Session) PeerAddr() netip.AddrPort {
+	if path := s.path.Load(); path != nil {
+		return path.Peer
+	}
+	return netip.AddrPort{}
+}
+
 // Quality returns what the peer reported of the packets sent to it.
 func (s *Session) Quality() Quality {
 	s.mu.Lock()

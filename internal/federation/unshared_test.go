@@ -1,0 +1,77 @@
+package federation
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// TestRoomNotGlobal has peers announce rooms that are not global here: no misbehaviour, named once.
+func TestRoomNotGlobal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		logged := new(logText)
+		f := New(Options{Identity: identity.SeedFromBytes([identity.SeedSize]byte{1}).Identity(), Log: slog.New(slog.NewTextHandler(logged, nil))})
+		peer, other := wire.RelayID{1}, wire.RelayID{2}
+		f.partners[peer] = &partner{link: &peerLink{label: "north"}}
+		f.partners[other] = &partner{link: &peerLink{label: "south"}}
+		says := func(p wire.RelayID, room string) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			(*actions)(f).notGlobal(p, room)
+		}
+		const text = "a peer bridges a room that is not global here"
+		for range 100 {
+			says(peer, "Ops")
+			time.Sleep(time.Second)
+		}
+		lines := logged.lines(text)
+		if len(lines) != 1 {
+			t.Fatalf("%q", lines)
+		}
+		for _, want := range []string{"level=INFO", "room=Ops", "peer=north", "relay=" + peer.String(), `do="add it to [[global_rooms]] to bridge it"`} {
+			if !strings.Contains(lines[0], want) {
+				t.Errorf("the log does not say %q: %q", want, lines[0])
+			}
+		}
+		says(other, "Ops")
+		says(peer, "tea")
+		if n := len(logged.lines(text)); n != 3 {
+			t.Errorf("%d lines for three rooms", n)
+		}
+		for i := range 10_000 { // made up
+			says(peer, fmt.Sprint("room ", i))
+		}
+		if n := len(logged.lines(text)); n != unsharedMost+1 || len(f.unshared[peer].named) != unsharedMost || len(logged.lines("are not named for now")) != 1 {
+			t.Errorf("%d lines, %d are remembered", n, len(f.unshared[peer].named))
+		}
+		time.Sleep(unsharedEvery)
+		says(peer, "Ops")
+		if n := len(logged.lines("room=Ops")); n != 3 {
+			t.Errorf("an hour later %d lines", n)
+		}
+		if f.once("complaint", time.Now()); len(f.warned) != 1 || len(logged.lines("misbehaves")) > 0 {
+			t.Errorf("%d complaints are remembered: %q", len(f.warned), logged.lines("misbehaves"))
+		}
+		f.links.close()
+	})
+}
+
+func TestShownRoom(t *testing.T) {
+	for name, want := range map[string]string{
+		"Ops 1":                    "Ops 1",
+		"caf\u00e9":                "caf\u00e9",
+		"a\u202eb":                 `a\u202eb`,
+		"a\nlevel=ERROR":           `a\nlevel=ERROR`,
+		strings.Repeat("x", 1<<16): strings.Repeat("x", wire.MaxRoomName),
+	} {
+		if got := shownRoom(name); got != want {
+			t.Errorf("%q is shown as %q, want %q", name, got, want)
+		}
+	}
+}
