@@ -89,7 +89,7 @@ func (s *site) openRedirect() {
 	ln, err := net.Listen("tcp", s.config.ACMEListen)
 	if err != nil {
 		s.log.Warn("port 80 cannot be opened: certificates can be had only if the https port is 443 from outside, "+
-			"and http addresses lead nowhere", "addr", s.config.ACMEListen, "err", err)
+			"and http addresses lead nowhere", "address", s.config.ACMEListen, "err", err)
 		return
 	}
 	s.redirectListen = newLimitListener(ln, spareConnections, s.config.MaxPerAddress)
