@@ -13,4 +13,9 @@ if command -v npm >/dev/null; then
 else
 	echo "make js: types are not checked, for there is no npm" >&2
 fi
-node --test --test-reporter=dot web/
+# Node.js leaves one core free unless told otherwise, which is half of a small machine.
+options=(--test --test-reporter=dot)
+if [[ $(node --help) == *--test-concurrency* ]]; then
+	options+=("--test-concurrency=$(node -p 'os.availableParallelism()')")
+fi
+find web -name '*.test.js' -print0 | xargs -0 node "${options[@]}"

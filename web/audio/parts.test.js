@@ -116,6 +116,9 @@ test('sounds are short and quiet, and not played late', () => {
   assert.equal(playSound(asleep, 'lost'), 0);
 });
 
+const PERIOD = 125; // samples: a sine of 384 Hz, looked up, for the tests below last minutes
+const SOUND = sine(PERIOD, 0.5, 384);
+
 /** A sound card and a Worker that answers after a while, both in virtual time. */
 class Loop {
   queue = new PlayQueue();
@@ -130,7 +133,7 @@ class Loop {
     for (let i = 0; i < n; i++, this.now += 128) {
       while (this.answers.length > 0 && this.answers[0] <= this.now) {
         this.answers.shift();
-        this.queue.push(Float32Array.from({ length: 480 }, () => 0.5 * Math.sin(0.05 * this.media++)));
+        this.queue.push(Float32Array.from({ length: 480 }, () => SOUND[this.media++ % PERIOD]));
       }
       this.queue.take(out.subarray(i * 128, i * 128 + 128));
       for (let asked = this.queue.wanted(); asked > 0; asked--) this.answers.push(this.now + latency(this.now));
@@ -164,7 +167,7 @@ test('an underrun fades, is counted, and makes the queue deeper; later it is sho
   assert.ok(queue.depth > 960, `${queue.depth}`);
   assert.ok(loop.steepest() < 0.05, `a step of ${loop.steepest()}`);
   const before = queue.underruns;
-  queue = loop.run(375 * 400, () => 100);
+  queue = loop.run(375 * 180, () => 100); // from the greatest depth it takes 160 s
   assert.equal(queue.underruns, before);
   assert.ok(queue.depth <= 960, `${queue.depth}`);
 });

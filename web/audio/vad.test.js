@@ -17,9 +17,11 @@ function wav(name) {
   return Float32Array.from({ length: data.length >> 1 }, (_, i) => data.readInt16LE(2 * i) / 32_768);
 }
 
+/** @type {Float32Array[]} read once, for every test takes them all */
+const files = skip ? [] : readdirSync(FOLDER).filter((name) => name !== 'Noise.wav').map(wav);
+
 /** Every file, with a pause after each. @param {number} gain dB @param {number} pause s */
 function talk(gain, pause) {
-  const files = readdirSync(FOLDER).filter((name) => name !== 'Noise.wav').map(wav);
   const parts = [new Float32Array(48_000)];
   for (const pcm of files) parts.push(pcm.map((v) => v * 10 ** (gain / 20)), new Float32Array(48_000 * pause));
   const out = new Float32Array(parts.reduce((n, part) => n + part.length, 0));
@@ -31,15 +33,24 @@ function talk(gain, pause) {
   return out;
 }
 
-/** @param {Float32Array} pcm @param {number} level dBFS @param {boolean} pink */
-function withNoise(pcm, level, pink) {
+/** Noise at 0 dBFS, white and pink, of the greatest length that was asked for: making it takes longer than the tests. */
+const noises = { white: new Float64Array(0), pink: new Float64Array(0) };
+
+/** @param {number} length */
+function makeNoises(length) {
+  if (noises.white.length >= length) return noises;
   const rnd = random(7);
   let low = 0;
-  return pcm.map((v) => {
-    let noise = Math.sqrt(-2 * Math.log(rnd() + 1e-12)) * Math.cos(2 * Math.PI * rnd());
-    if (pink) noise = low = 0.98 * low + 0.2 * noise;
-    return v + noise * 10 ** (level / 20);
-  });
+  noises.white = Float64Array.from({ length }, () => Math.sqrt(-2 * Math.log(rnd() + 1e-12)) * Math.cos(2 * Math.PI * rnd()));
+  noises.pink = noises.white.map((v) => low = 0.98 * low + 0.2 * v);
+  return noises;
+}
+
+/** @param {Float32Array} pcm @param {number} level dBFS @param {boolean} pink */
+function withNoise(pcm, level, pink) {
+  const noise = makeNoises(pcm.length)[pink ? 'pink' : 'white'];
+  const gain = 10 ** (level / 20);
+  return pcm.map((v, i) => v + noise[i] * gain);
 }
 
 /**

@@ -317,7 +317,7 @@ class World {
     try {
       text = await p.party.opens(frame, this.now);
     } catch (error) {
-      assert.ok(['no_key', 'early', 'auth'].includes(error.code), error.stack);
+      if (!['no_key', 'early', 'auth'].includes(error.code)) assert.fail(error.stack); // printing a stack is slow
       return error.code;
     }
     assert.equal(text, frame.text);

@@ -44,7 +44,7 @@ class Wild {
   read(n) {
     const pcm = new Float32Array(n);
     this.player.read(pcm, this.now);
-    for (const v of pcm) assert.ok(v >= -4 && v <= 4, `sample ${v}`);
+    for (const v of pcm) if (!(v >= -4 && v <= 4)) assert.fail(`sample ${v}`); // no call for each of millions
   }
 
   operate() {

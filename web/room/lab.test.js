@@ -21,19 +21,29 @@ const TOC = 0x78; // Opus, 20 ms, one frame
 
 // WebCrypto works on other threads: virtual time must wait for it.
 let working = 0;
+const waiting = []; // called when nothing works any more
 for (const name of ['sign', 'verify', 'digest', 'importKey', 'exportKey', 'deriveBits', 'deriveKey', 'encrypt', 'decrypt', 'generateKey']) {
   const real = crypto.subtle[name].bind(crypto.subtle);
   crypto.subtle[name] = (...args) => {
     working++;
-    return real(...args).finally(() => { working--; });
+    const result = real(...args);
+    result.then(worked, worked);
+    return result;
   };
+}
+
+function worked() {
+  if (--working > 0) return;
+  for (const resolve of waiting.splice(0)) resolve();
 }
 
 /** Resolves when nothing is left to do but what waits for a timer. */
 export async function settle() {
   for (let quiet = 0; quiet < 2; quiet++) {
     await new Promise((resolve) => setImmediate(resolve));
-    if (working > 0) quiet = -1;
+    if (working === 0) continue;
+    await new Promise((resolve) => waiting.push(resolve)); // asking again and again would take the threads' time
+    quiet = -1;
   }
 }
 

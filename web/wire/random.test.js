@@ -10,7 +10,7 @@ import { parsePayload, parseView } from './payload.js';
 import { appendReport, parseReport } from './report.js';
 import * as urgent from './urgent.js';
 
-const ROUNDS = 20_000;
+const ROUNDS = 20_000; // with half of them, some branches of frame.js and names.js are not reached
 
 /** A generator of integers below n that gives the same ones every time (mulberry32). @param {number} seed */
 function random(seed) {
@@ -31,7 +31,9 @@ function* inputs(seeds, rounds) {
   const below = random(1);
   for (let i = 0; i < rounds; i++) {
     if (i % 2 === 0) {
-      yield Uint8Array.from({ length: below(i % 20 === 0 ? 1300 : 100) }, () => below(256));
+      const b = new Uint8Array(below(i % 20 === 0 ? 1300 : 100));
+      for (let at = 0; at < b.length; at++) b[at] = below(256);
+      yield b;
       continue;
     }
     let b = seeds[below(seeds.length)].slice();
@@ -56,7 +58,8 @@ function hostile(name, seeds, parser, rounds = ROUNDS) {
       try {
         await parser(b);
       } catch (error) {
-        assert.ok(error instanceof FormatError, `${name}: ${Buffer.from(b).toString('hex')}: ${/** @type {Error} */ (error).stack}`);
+        // The text is made only for a failure: a stack takes longer to print than all the rest.
+        if (!(error instanceof FormatError)) assert.fail(`${name}: ${Buffer.from(b).toString('hex')}: ${/** @type {Error} */ (error).stack}`);
         refused++;
       }
     }
