@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { random } from '../jitter/sim.test.js';
 import { levelOf } from './level.js';
+import { BANDS, Spectrum } from './spectrum.js';
 import { Vad } from './vad.js';
 
 const FOLDER = '/usr/share/sounds/alsa'; // of Debian's alsa-utils: speech at 48 kHz, mono, 16 bits
@@ -128,6 +129,30 @@ test('a fan that starts is learnt within seconds, and speech over it is found', 
   let spoken = 0;
   for (let at = 0; at + FRAME <= heard.length; at += FRAME) spoken += vad.process(heard.subarray(at, at + FRAME)) ? 1 : 0;
   assert.ok(spoken > 300);
+});
+
+test('the power in the bands is that of the Fourier transform', () => {
+  const rnd = random(2);
+  const pcm = Float32Array.from({ length: 960 }, () => rnd() - 0.5);
+  const window = Float64Array.from(pcm, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * (i + 0.5)) / 960));
+  const spectrum = new Spectrum();
+  spectrum.look(pcm.subarray(0, 480));
+  const power = spectrum.look(pcm.subarray(480));
+  const edges = [2, 6, 13, 26, 47, 81, 160];
+  assert.equal(power.length, BANDS);
+  for (let band = 0; band < BANDS; band++) {
+    let wanted = 0;
+    for (let k = edges[band]; k < edges[band + 1]; k++) {
+      let [re, im] = [0, 0];
+      pcm.forEach((v, i) => {
+        re += v * window[i] * Math.cos((2 * Math.PI * k * i) / 1024);
+        im += v * window[i] * Math.sin((2 * Math.PI * k * i) / 1024);
+      });
+      wanted += 2 * (re * re + im * im);
+    }
+    wanted /= 1024 * window.reduce((sum, w) => sum + w * w, 0);
+    assert.ok(Math.abs(power[band] - wanted) < 1e-9 * wanted, `band ${band}: ${power[band]}, not ${wanted}`);
+  }
 });
 
 test('digital silence and broken samples are no speech', () => {
