@@ -14,8 +14,8 @@ VERSION   ?=
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-6s %s\n", $$1, $$2}' Makefile
 
-run: ## Start a relay with the defaults
-	CGO_ENABLED=0 $(GO) run ./cmd/wzp relay
+run: build ## Build bin/wzp, and start a relay with the defaults
+	bin/wzp relay
 
 test: deps check js unit ## Run all checks and tests; installs what they need on Debian-like systems
 
@@ -25,10 +25,10 @@ deps: ## Install what the tests need beyond Go, when it is missing
 check: vet fmt tidy lint vuln ## Run the checks that need no tests
 
 # The scenarios in test run the program in processes of its own, without the race detector; with it they would only compare
-# sound and search memory five times slower.
+# sound and search memory five times slower. Most of them wait for speech to end, so four run at once.
 unit: ## Run the tests with the race detector, and then the scenarios without
 	CGO_ENABLED=1 $(GO) test -race -timeout 10m $$($(GO) list ./... | grep -v /test$$)
-	$(GO) test -timeout 10m ./test
+	$(GO) test -timeout 10m -parallel 4 ./test
 
 js: ## Check the types of the page's JavaScript and run its tests, if there is Node.js 20
 	@bash tools/js.sh

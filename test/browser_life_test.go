@@ -11,6 +11,7 @@ import (
 
 // TestPageComesBack: a relay restarts; the page is back in the room by itself, and heard, soon after its return.
 func TestPageComesBack(t *testing.T) {
+	besideOthers(t)
 	r := startRelay(t)
 	p := openPage(t, r.page+"room", look{}) // beeps each second
 	p.enter("anna")
@@ -34,6 +35,7 @@ func TestPageComesBack(t *testing.T) {
 
 // TestPageWithout: what a browser lacks is replaced, or named.
 func TestPageWithout(t *testing.T) {
+	besideOthers(t)
 	r := startRelay(t)
 	t.Run("WebTransport", func(t *testing.T) {
 		const script = "delete globalThis.WebTransport"

@@ -59,6 +59,7 @@ const settled = 15 * time.Second
 // after the other and at once, while people talk. Afterwards everybody sees exactly who is there, everybody is heard
 // everywhere, and no relay uses more than before.
 func TestFederationChaos(t *testing.T) {
+	besideOthers(t)
 	const relays = 4
 	seed := uint64(1)
 	if measuring {

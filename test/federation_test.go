@@ -90,6 +90,7 @@ func (u *union) present(clients []*client, names ...string) {
 // TestFederationTopologies: however relays are linked, every member hears every talker on every relay, each packet once,
 // and no packet crosses a link twice.
 func TestFederationTopologies(t *testing.T) {
+	besideOthers(t)
 	for _, net := range []struct {
 		name   string
 		relays int
@@ -200,6 +201,7 @@ func (u *union) onceEach(pairs int) {
 
 // TestSixInTurn: talkers who follow each other with counters that begin alike are not taken for one.
 func TestSixInTurn(t *testing.T) {
+	besideOthers(t)
 	u := federate(t, 2, chain(2), "delay=20ms")
 	out := folder(t)
 	load := measureContention()

@@ -53,3 +53,11 @@ func latency(strict, generous time.Duration) time.Duration {
 	}
 	return generous
 }
+
+// besideOthers lets a test run at the same time as others, for it spends most of its time waiting. While measuring it is alone.
+func besideOthers(t *testing.T) {
+	t.Helper()
+	if !measuring {
+		t.Parallel()
+	}
+}

@@ -90,6 +90,7 @@ func TestLossBothWays(t *testing.T) {
 
 // TestJoinsThroughLoss: at 40 % loss at least 59 of 60 joins succeed within 30 s.
 func TestJoinsThroughLoss(t *testing.T) {
+	besideOthers(t)
 	const joins, atOnce = 60, 15
 	r := startRelay(t, "--hello-rate", "1000")
 	bad := newRoad(t, r.addr, "loss=0.4,delay=50ms", 4)

@@ -105,7 +105,7 @@ func peerAttrs(p relay.FederationPeer) []any {
 	if p.Address == "" {
 		kind = "trusted"
 	}
-	return []any{"kind", kind, "label", p.Label, "addr", p.Address, "fingerprint", p.Fingerprint.String()}
+	return []any{"kind", kind, "label", p.Label, "address", p.Address, "fingerprint", p.Fingerprint.String()}
 }
 
 // counts is how much there is of everything, for the log.

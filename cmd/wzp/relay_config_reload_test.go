@@ -72,8 +72,8 @@ func TestReload(t *testing.T) {
 
 	log := lab.again("max_rooms = 5\nmax_members = 6\n" + peerA + "label = \"north\"\n[[trusted]]\nfingerprint = \"" + fingerprintB + "\"\n[[global_rooms]]\nname = \"dev-*\"\n")
 	wantLog(t, log,
-		`level=INFO msg="a relay was changed" kind=peer label=north addr=a:1 fingerprint=`+fingerprintA,
-		`level=INFO msg="a relay was added" kind=trusted label=52f3:6a13:9e50:27c1 addr="" fingerprint=`+fingerprintB,
+		`level=INFO msg="a relay was changed" kind=peer label=north address=a:1 fingerprint=`+fingerprintA,
+		`level=INFO msg="a relay was added" kind=trusted label=52f3:6a13:9e50:27c1 address="" fingerprint=`+fingerprintB,
 		`level=INFO msg="a global room was added" room=dev-*`,
 		`level=INFO msg="a global room was removed" room=ops`,
 		`level=WARN msg="a setting changed that takes a restart" key=max_rooms`, // not max_members: a flag overrides it
