@@ -39,16 +39,16 @@ type attempt struct {
 // try makes one attempt: handshake, Hello and Join in one flight, Welcome and Joined (a peer says Hello only and is
 // welcomed only). With an error it returns an
 // attempt that is to be aborted or kept as a loser, or nil.
-func (c *Client) try(ctx context.Context) (*attempt, error) {
+func (c *Client) try(ctx context.Context, trip *roundTrip) (*attempt, error) {
 	remote, err := c.config.Resolve(ctx)
 	if err != nil {
 		return nil, err
 	}
 	t := &attempt{ep: c.ep, remote: remote, local: c.ep.reserve(), answers: make(chan wire.Message, 1)}
-	return t, t.handshake(ctx, c)
+	return t, t.handshake(ctx, c, trip)
 }
 
-func (t *attempt) handshake(ctx context.Context, c *Client) error {
+func (t *attempt) handshake(ctx context.Context, c *Client, trip *roundTrip) error {
 	var refused error // by CheckRelay: TLS does not pass the error through
 	config := clientTLS(c.config.ServerName, func(key identity.PublicKey) error {
 		refused = c.config.CheckRelay(key)
@@ -57,7 +57,9 @@ func (t *attempt) handshake(ctx context.Context, c *Client) error {
 	if c.config.Peer {
 		t.ep.peerDialTLS(config)
 	}
-	conn, err := t.ep.transport.Dial(ctx, net.UDPAddrFromAddrPort(t.remote), config, quicConfig())
+	quicConfig := quicConfig()
+	quicConfig.Tracer = trip.trace
+	conn, err := t.ep.transport.Dial(ctx, net.UDPAddrFromAddrPort(t.remote), config, quicConfig)
 	if err != nil {
 		if refused != nil {
 			return &FinalError{refused}

@@ -65,3 +65,22 @@ func (l *lab) joinAll(n int, limit time.Duration) (took []time.Duration) {
 	slices.Sort(took)
 	return took
 }
+
+// TestJoinThroughNarrowPaths: what attempts and repeats add to a queue does not keep anybody out.
+func TestJoinThroughNarrowPaths(t *testing.T) {
+	for _, test := range []struct {
+		rate  int64 // bit/s
+		limit time.Duration
+	}{{8_000, 20 * time.Second}, {16_000, 10 * time.Second}, {32_000, 5 * time.Second}} {
+		for _, loss := range []float64{0, 0.2} {
+			for _, queue := range []int{8 << 10, simnet.DefaultQueue} {
+				profile := simnet.Profile{Rate: test.rate, Queue: queue, Loss: loss, Delay: 150 * time.Millisecond, Seed: 1}
+				inLab(t, profile, Config{}, func(l *lab) {
+					if took := l.joinAll(1, test.limit); len(took) == 1 {
+						l.t.Logf("%d bit/s, loss %v, a queue of %d bytes: %v", test.rate, loss, queue, took[0])
+					}
+				})
+			}
+		}
+	}
+}

@@ -13,8 +13,16 @@ import (
 )
 
 const (
-	raceAfter    = 2 * time.Second // an attempt that is not welcomed by then is joined by another
-	maxAttempts  = 3               // at once
+	raceAfter = 2 * time.Second // an attempt that is not welcomed by then is joined by another
+	// raceAfterSilent is the same while nothing at all has come from the relay. At 8 kbit/s the first answer takes almost
+	// three seconds.
+	raceAfterSilent = 3 * time.Second
+	// raceRoundTrips is how many an attempt gets, at least: it needs two. Each attempt sends several times what fits in
+	// one, so on a slow path those that loss does not demand are in each other's way, for minutes.
+	raceRoundTrips = 4
+	// raceSlow is a round trip that may be that of a queue: no attempt joins others while answers come.
+	raceSlow     = time.Second
+	maxAttempts  = 3 // at once
 	firstBackoff = 500 * time.Millisecond
 	maxBackoff   = 5 * time.Second
 	// staleAttempt is the age from which an attempt makes room for one that has a reason to succeed at once.
@@ -23,7 +31,7 @@ const (
 
 // race is several attempts to attach, of which the first to be welcomed wins.
 //
-//	start ──2 s──> start ──2 s──> start ... at most three at once, and one more
+//	start ──2 s──> start ──2 s──> start ... at most three at once, later where a round trip is long, and one more
 //	  |              |              |       at once when the relay shows that it is back
 //	  +──────────────+──────────────+──> results ──> the winner; the others are aborted
 type race struct {
@@ -34,6 +42,7 @@ type race struct {
 	running []*entrant // oldest first
 	losers  losers
 	backoff time.Duration
+	trip    roundTrip   // of all attempts
 	next    *time.Timer // when another attempt is due
 }
 
@@ -53,6 +62,9 @@ type result struct {
 func (c *Client) attach(ctx context.Context) (*attempt, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	r := &race{client: c, ctx: ctx, results: make(chan result), backoff: firstBackoff, next: time.NewTimer(raceAfter)}
+	if s := c.Session(); s != nil {
+		r.trip.latest = s.Quality().RTT // no attempt runs yet
+	}
 	r.start()
 	winner, err := r.run()
 	r.next.Stop()
@@ -120,10 +132,14 @@ func (r *race) run() (*attempt, error) {
 				r.backoff = min(2*r.backoff, maxBackoff)
 			}
 		case <-r.next.C:
-			if len(r.running) < maxAttempts {
+			switch wait := r.due(); {
+			case wait > 0:
+				r.next.Reset(wait)
+			case len(r.running) < maxAttempts:
 				r.start()
+			default:
+				r.next.Reset(raceAfter)
 			}
-			r.next.Reset(raceAfter)
 		case <-r.client.restarted:
 			r.hurry()
 		case <-r.ctx.Done():
@@ -140,9 +156,10 @@ func (r *race) start() {
 	ctx, cancel := context.WithCancel(r.ctx)
 	e := &entrant{since: time.Now(), cancel: cancel}
 	r.running = append(r.running, e)
+	r.next.Reset(raceAfter)
 	r.wg.Go(func() {
 		defer cancel()
-		t, err := r.client.try(ctx)
+		t, err := r.client.try(ctx, &r.trip)
 		if err != nil && t != nil {
 			r.losers.add(t)
 			t = nil
@@ -172,7 +189,22 @@ func (r *race) hurry() {
 		r.running[0].cancel()
 	}
 	r.start()
-	r.next.Reset(raceAfter)
+}
+
+// due is how long to wait until another attempt joins those that run.
+func (r *race) due() time.Duration {
+	if len(r.running) == 0 {
+		return 0
+	}
+	newest := r.running[len(r.running)-1].since
+	trip, heard := r.trip.read()
+	switch {
+	case heard.IsZero():
+		return time.Until(newest.Add(raceAfterSilent))
+	case trip > raceSlow && heard.Add(2*trip).After(newest.Add(raceRoundTrips*trip)):
+		return time.Until(heard.Add(2 * trip))
+	}
+	return time.Until(newest.Add(max(raceAfter, raceRoundTrips*trip)))
 }
 
 // leave notes that an attempt is over.

@@ -1,0 +1,51 @@
+package link
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/qlog"
+	"github.com/quic-go/quic-go/qlogwriter"
+)
+
+// roundTrip is what QUIC learns of a path while it shakes hands. The library tells that in its trace alone.
+type roundTrip struct {
+	mu     sync.Mutex    // guards what follows
+	latest time.Duration // from a packet to its acknowledgement; 0: not known
+	heard  time.Time     // when a packet came last
+}
+
+// read returns the latest round trip, 0 if none is known, and when a packet came last.
+func (r *roundTrip) read() (latest time.Duration, heard time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.latest, r.heard
+}
+
+// trace is the quic.Config.Tracer of an attempt.
+func (r *roundTrip) trace(context.Context, bool, quic.ConnectionID) qlogwriter.Trace { return r }
+
+// AddProducer implements qlogwriter.Trace.
+func (r *roundTrip) AddProducer() qlogwriter.Recorder { return r }
+
+// SupportsSchemas implements qlogwriter.Trace.
+func (r *roundTrip) SupportsSchemas(string) bool { return false }
+
+// RecordEvent implements qlogwriter.Recorder.
+func (r *roundTrip) RecordEvent(event qlogwriter.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch event := event.(type) {
+	case qlog.PacketReceived, qlog.PacketDropped, qlog.PacketBuffered:
+		r.heard = time.Now()
+	case qlog.MetricsUpdated:
+		if event.LatestRTT > 0 {
+			r.latest = event.LatestRTT
+		}
+	}
+}
+
+// Close implements qlogwriter.Recorder.
+func (r *roundTrip) Close() error { return nil }
