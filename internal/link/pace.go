@@ -203,11 +203,22 @@ func (p *pacer) alone(now, sent time.Time, rtt time.Duration) {
 		p.grow(now, sent)
 	}
 	if !p.wait && now.Sub(p.turned) > paceRest { // what urgent messages add to it must not become the least
-		p.turned, p.small[1], p.small[0] = now, p.small[0], 0
+		p.turn(now)
 	}
 	if p.small[0] == 0 || rtt < p.small[0] {
 		p.small[0] = rtt
 	}
+}
+
+// turn begins another time for the least round trip, since that of a path may change while its address does not. If it
+// was longer in the last one, what was taken for a queue since then was the path.
+func (p *pacer) turn(now time.Time) {
+	if p.small[1] > 0 && p.small[0] > p.small[1]+p.queue {
+		p.learned, p.proved = false, time.Time{}
+		clear(p.recent[:])
+	}
+	clear(p.least[:])
+	p.turned, p.small[1], p.small[0] = now, p.small[0], 0
 }
 
 // allowed returns the most that the round trip of a packet with a ping of a kind can be where there is no queue:

@@ -176,6 +176,28 @@ func TestPaceFirstSampleInAQueue(t *testing.T) {
 	}
 }
 
+// TestPaceOnALongerPath has the round trip become longer for good, while messages are sent now and then: that is no queue.
+func TestPaceOnALongerPath(t *testing.T) {
+	g := newPacing(0)
+	live := func(d, rtt time.Duration) {
+		for end := g.now.Add(d); g.now.Before(end); {
+			g.run(500*ms, 1, always(rtt))
+			for range 20 { // pings alone, while nothing waits
+				g.now = g.now.Add(100 * ms)
+				g.p.waits(g.now, false)
+				g.p.fill(g.now, g.path)
+				g.p.pong(g.now, 0, rtt)
+			}
+		}
+	}
+	live(30*time.Second, 50*ms)
+	before := g.p.rate
+	live(30*time.Second, 300*ms)
+	if g.p.rate < paceStart {
+		t.Errorf("%v B/s, %v before the path became longer", g.p.rate, before)
+	}
+}
+
 func TestPaceAfterARest(t *testing.T) {
 	g := newPacing(3000)
 	g.run(10*time.Second, 1, always(50*ms))
