@@ -16,6 +16,7 @@ const (
 	changePause  = time.Second            // between two changes of the key
 	openingPause = 500 * time.Millisecond // and while it is not known who is there
 	switchAfter  = 8 * time.Second        // from the first leave to the fresh key's use, delivered or not
+	leavesWait   = 4 * time.Second        // in the opening, from the first leave to the fresh key
 	lastStep     = 15                     // a ratchet step has 4 bits
 	generations  = 16                     // so has a generation
 )
@@ -240,23 +241,25 @@ func (t *Talker) advance(now time.Time) (key *mediaKey, to []Recipient, next tim
 	case t.left.IsZero():
 		t.left = now
 	}
-	if t.may(due) && (t.atOnce || t.last.IsZero() || now.Sub(t.last) >= t.pause()) {
-		key, to = t.changeLocked(due, now)
+	if ripe := t.ripe(due, now); t.may(ripe) && (t.atOnce || t.last.IsZero() || now.Sub(t.last) >= t.pause()) {
+		key, to = t.changeLocked(ripe, now)
 		t.last = now
 		due = t.due()
 	}
-	return key, to, t.next(due)
+	return key, to, t.next(due, now)
 }
 
 // next returns when Step has something to do.
-func (t *Talker) next(due due) (next time.Time) {
+func (t *Talker) next(due due, now time.Time) (next time.Time) {
 	if t.waiting != nil {
 		next = t.until
 	}
-	if t.may(due) {
-		if change := t.last.Add(t.pause()); next.IsZero() || change.Before(next) {
-			next = change
-		}
+	ripe := t.ripe(due, now)
+	if t.may(ripe) {
+		next = soonest(next, t.last.Add(t.pause()))
+	}
+	if due.leavers && !ripe.leavers {
+		next = soonest(next, t.left.Add(leavesWait))
 	}
 	return next
 }
@@ -272,6 +275,15 @@ type due struct {
 // may reports whether something is due that need not wait.
 func (t *Talker) may(d due) bool {
 	return d.leavers || d.untold || (d.newcomers || d.asking) && !t.held
+}
+
+// ripe is d without leavers whose time has not come. They wait in the opening: who is found in it is given what was said
+// before by the key in use, whose place a fresh one would take.
+func (t *Talker) ripe(d due, now time.Time) due {
+	if t.opening && now.Sub(t.left) < leavesWait {
+		d.leavers = false
+	}
+	return d
 }
 
 func (t *Talker) due() (d due) {
@@ -437,4 +449,12 @@ func (t *Talker) memberSet() map[wire.EntryHash]struct{} {
 		set[member.Hash] = struct{}{}
 	}
 	return set
+}
+
+// soonest returns the earlier of two times, of which zero means never.
+func soonest(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
 }

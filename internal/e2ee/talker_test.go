@@ -385,6 +385,36 @@ func TestLeaveBetweenArmAndStep(t *testing.T) {
 	wantHeard(t, f, "to b", at(0), b)
 }
 
+// TestLeavesWaitInTheOpening has somebody leave before somebody else is found, who was there before: the fresh key must not
+// take the place of that which opens what was said.
+func TestLeavesWaitInTheOpening(t *testing.T) {
+	for _, ends := range []bool{false, true} {
+		a, b, c, s := armed(t)
+		d := newParty(t, "d")
+		said := s.frame(t, "before d was found")
+		a.talker.Opening(true)
+		a.sees(c)
+		a.step(t, at(2), false, at(6))
+		a.sees(c, d)
+		found := a.step(t, at(3), true, at(6))
+		wantKey(t, a, found, 0, 0, []*party{c, d}, d)
+		deliver(t, a, found, at(3), d)
+		wantHeard(t, said, "before d was found", at(3), d)
+		when := 6.
+		if ends {
+			a.talker.Opening(false)
+			when = 4
+		}
+		fresh := a.step(t, at(when), true, at(10))
+		wantKey(t, a, fresh, 1, 0, []*party{c, d}, c, d)
+		a.step(t, at(10), false, never)
+		deliver(t, a, fresh, at(10), c, d)
+		last := s.frame(t, "after b left")
+		wantHeard(t, last, "after b left", at(10), c, d)
+		wantUnheard(t, last, ErrNoKey, at(10), b)
+	}
+}
+
 func TestMembersWhoCannotGetKeys(t *testing.T) {
 	a, b := newParty(t, "a"), newParty(t, "b")
 	bad := Recipient{Hash: wire.HashEntry([]byte("bad")), JoinKey: [32]byte{1}}

@@ -24,6 +24,7 @@ import {TalkerState} from './talker-state.js';
 const CHANGE_PAUSE = 1000; // between two changes of the key
 const OPENING_PAUSE = 500; // and while it is not known who is there
 const SWITCH_AFTER = 8000; // from the first leave to the fresh key's use, delivered or not
+const LEAVES_WAIT = 4000; // in the opening, from the first leave to the fresh key
 
 const USUAL_SUITE = 2;
 const SUITES = [2, 3];
@@ -207,12 +208,13 @@ export class Talker {
     else this.#left ??= now;
     /** @type {Change | null} */
     let change = null;
-    if (this.#may(due) && (this.#atOnce || this.#last === null || now - this.#last >= this.#pause())) {
-      change = this.#change(due, now);
+    const ripe = this.#ripe(due, now);
+    if (this.#may(ripe) && (this.#atOnce || this.#last === null || now - this.#last >= this.#pause())) {
+      change = this.#change(ripe, now);
       this.#last = now;
       due = this.#due();
     }
-    return {distribution: change && this.#distribute(change), next: this.#next(due)};
+    return {distribution: change && this.#distribute(change), next: this.#next(due, now)};
   }
 
   /** @param {Change} change @returns {Distribution | null} */
@@ -223,10 +225,12 @@ export class Talker {
     });
   }
 
-  /** When step has something to do. @param {Due} due */
-  #next(due) {
+  /** When step has something to do. @param {Due} due @param {number} now */
+  #next(due, now) {
     let next = this.#waiting ? this.#until : Infinity;
-    if (this.#may(due)) next = Math.min(next, (this.#last ?? 0) + this.#pause());
+    const ripe = this.#ripe(due, now);
+    if (this.#may(ripe)) next = Math.min(next, (this.#last ?? 0) + this.#pause());
+    if (due.leavers && !ripe.leavers) next = Math.min(next, (this.#left ?? now) + LEAVES_WAIT);
     return next === Infinity ? 0 : next;
   }
 
@@ -238,6 +242,15 @@ export class Talker {
   /** Whether something is due that need not wait. @param {Due} due */
   #may(due) {
     return due.leavers || due.untold || ((due.newcomers || due.asking) && !this.#held);
+  }
+
+  /**
+   * What is due, without leavers whose time has not come. They wait in the opening: who is found in it is given what was said
+   * before by the key in use, whose place a fresh one would take.
+   * @param {Due} due @param {number} now @returns {Due}
+   */
+  #ripe(due, now) {
+    return this.#opening && now - (this.#left ?? now) < LEAVES_WAIT ? {...due, leavers: false} : due;
   }
 
   /** @returns {Due} */

@@ -325,6 +325,30 @@ test('while it is not known who is there, who is found gets the key in use, soon
   await wantKey(a, a.step(at(1.5), true, NEVER), [0, 1], [b, c, d, e], e);
 });
 
+test('leaves wait while it is not known who is there, so that who is found hears what was said before', async () => {
+  for (const ends of [false, true]) {
+    const {a, b, c, s} = await armed();
+    const d = await party('d');
+    const said = await seal(s, 'before d was found');
+    a.talker.opening(true);
+    a.sees(c);
+    a.step(at(2), false, at(6));
+    a.sees(c, d);
+    const found = a.step(at(3), true, at(6));
+    await wantKey(a, found, [0, 0], [c, d], d);
+    await deliver(a, found, at(3), d);
+    await heard(said, 'before d was found', at(3), d);
+    if (ends) a.talker.opening(false);
+    const fresh = a.step(at(ends ? 4 : 6), true, at(10));
+    await wantKey(a, fresh, [1, 0], [c, d], c, d);
+    a.step(at(10), false, NEVER);
+    await deliver(a, fresh, at(10), c, d);
+    const last = await seal(s, 'after b left');
+    await heard(last, 'after b left', at(10), c, d);
+    await unheard(last, 'no_key', at(10), b);
+  }
+});
+
 test('members who cannot get keys count in the digest only', async () => {
   const [a, b] = [await party('a'), await party('b')];
   const bad = {hash: await hashEntry('bad'), joinKey: Uint8Array.of(1, ...new Uint8Array(31))};
