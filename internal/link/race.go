@@ -198,13 +198,14 @@ func (r *race) due() time.Duration {
 	}
 	newest := r.running[len(r.running)-1].since
 	trip, heard := r.trip.read()
-	switch {
-	case heard.IsZero():
+	if heard.IsZero() {
 		return time.Until(newest.Add(raceAfterSilent))
-	case trip > raceSlow && heard.Add(2*trip).After(newest.Add(raceRoundTrips*trip)):
-		return time.Until(heard.Add(2 * trip))
 	}
-	return time.Until(newest.Add(max(raceAfter, raceRoundTrips*trip)))
+	wait := time.Until(newest.Add(max(raceAfter, raceRoundTrips*trip)))
+	if trip > raceSlow {
+		wait = max(wait, time.Until(heard.Add(2*trip)))
+	}
+	return wait
 }
 
 // leave notes that an attempt is over.

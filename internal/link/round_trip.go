@@ -10,7 +10,7 @@ import (
 	"github.com/quic-go/quic-go/qlogwriter"
 )
 
-// roundTrip is what QUIC learns of a path while it shakes hands. The library tells that in its trace alone.
+// roundTrip is what QUIC learns of a path while it shakes hands.
 type roundTrip struct {
 	mu     sync.Mutex    // guards what follows
 	latest time.Duration // from a packet to its acknowledgement; 0: not known
@@ -25,16 +25,12 @@ func (r *roundTrip) read() (latest time.Duration, heard time.Time) {
 }
 
 // trace is the quic.Config.Tracer of an attempt.
-func (r *roundTrip) trace(context.Context, bool, quic.ConnectionID) qlogwriter.Trace { return r }
+func (r *roundTrip) trace(context.Context, bool, quic.ConnectionID) qlogwriter.Trace {
+	return watch(r.note)
+}
 
-// AddProducer implements qlogwriter.Trace.
-func (r *roundTrip) AddProducer() qlogwriter.Recorder { return r }
-
-// SupportsSchemas implements qlogwriter.Trace.
-func (r *roundTrip) SupportsSchemas(string) bool { return false }
-
-// RecordEvent implements qlogwriter.Recorder.
-func (r *roundTrip) RecordEvent(event qlogwriter.Event) {
+// note takes what an event tells.
+func (r *roundTrip) note(event qlogwriter.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch event := event.(type) {
@@ -46,6 +42,3 @@ func (r *roundTrip) RecordEvent(event qlogwriter.Event) {
 		}
 	}
 }
-
-// Close implements qlogwriter.Recorder.
-func (r *roundTrip) Close() error { return nil }

@@ -51,19 +51,13 @@ func (d *datagrams) wait(ctx context.Context) {
 // trace is the quic.Config.Tracer of a listener that takes browsers.
 func trace(ctx context.Context, _ bool, _ quic.ConnectionID) qlogwriter.Trace {
 	if h, ok := ctx.Value(handshakeKey{}).(*handshake); ok {
-		return h.datagrams
+		return watch(h.datagrams.note)
 	}
 	return nil
 }
 
-// AddProducer implements qlogwriter.Trace.
-func (d *datagrams) AddProducer() qlogwriter.Recorder { return d }
-
-// SupportsSchemas implements qlogwriter.Trace: HTTP/3 need not trace, too.
-func (d *datagrams) SupportsSchemas(string) bool { return false }
-
-// RecordEvent implements qlogwriter.Recorder.
-func (d *datagrams) RecordEvent(event qlogwriter.Event) {
+// note counts the datagrams of a packet that was sent.
+func (d *datagrams) note(event qlogwriter.Event) {
 	packet, ok := event.(qlog.PacketSent)
 	if !ok {
 		return
@@ -78,6 +72,3 @@ func (d *datagrams) RecordEvent(event qlogwriter.Event) {
 		}
 	}
 }
-
-// Close implements qlogwriter.Recorder.
-func (d *datagrams) Close() error { return nil }
