@@ -401,9 +401,7 @@ func (l *Listener) Expire(now time.Time) (next time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, talker := range l.talkers {
-		if end := talker.expire(now); !end.IsZero() && (next.IsZero() || end.Before(next)) {
-			next = end
-		}
+		next = soonest(next, talker.expire(now))
 	}
 	return next
 }
@@ -417,9 +415,8 @@ func (t *heldTalker) expire(now time.Time) (next time.Time) {
 			return false
 		case !now.Before(end):
 			return true
-		case next.IsZero() || end.Before(next):
-			next = end
 		}
+		next = soonest(next, end)
 		return false
 	}
 	if len(t.generations) == 0 {

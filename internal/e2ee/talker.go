@@ -453,7 +453,7 @@ func (t *Talker) memberSet() map[wire.EntryHash]struct{} {
 
 // soonest returns the earlier of two times, of which zero means never.
 func soonest(a, b time.Time) time.Time {
-	if a.IsZero() || b.Before(a) {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
 	}
 	return a

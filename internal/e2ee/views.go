@@ -166,8 +166,8 @@ func (v *Views) Due(now time.Time) (ask, warn []wire.MemberID, next time.Time) {
 			peer.warned = true
 			warn = append(warn, id)
 		}
-		if end, ok := peer.next(since); ok && (next.IsZero() || end.Before(next)) {
-			next = end
+		if end, ok := peer.next(since); ok {
+			next = soonest(next, end)
 		}
 	}
 	slices.SortFunc(ask, wire.MemberID.Compare)
