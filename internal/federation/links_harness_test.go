@@ -326,3 +326,13 @@ func (n *lookups) lookup(context.Context, string) ([]netip.Addr, error) {
 	n.asked++
 	return []netip.Addr{n.addr}, nil
 }
+
+// wantTexts fails for each text that is not in a line of the log.
+func wantTexts(t *testing.T, line string, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		if !strings.Contains(line, text) {
+			t.Errorf("the log does not say %q: %q", text, line)
+		}
+	}
+}

@@ -29,11 +29,7 @@ func TestWrongKey(t *testing.T) {
 		if n := len(lines); n < 2 || n > 4 {
 			t.Fatalf("%d attempts: %q", n, lines)
 		}
-		for _, text := range []string{b.id.Fingerprint().String(), c.id.Fingerprint().String(), "check the peer's url and fingerprint"} {
-			if !strings.Contains(lines[0], text) {
-				t.Errorf("the log does not say %q: %q", text, lines[0])
-			}
-		}
+		wantTexts(t, lines[0], b.id.Fingerprint().String(), c.id.Fingerprint().String(), "check the peer's url and fingerprint")
 		if len(a.events.list())+len(b.events.list()) != 0 {
 			t.Errorf("%q, %q", a.events.list(), b.events.list())
 		}
@@ -54,12 +50,8 @@ func TestMistakenFingerprint(t *testing.T) {
 		if len(lines) != 1 {
 			t.Fatalf("%q", a.logged.lines(""))
 		}
-		for _, text := range []string{"url=" + b.addr.String(), `label="relay 3"`, "configured=" + c.id.Fingerprint().String(),
-			"fingerprint=" + b.id.Fingerprint().String(), `do="correct the fingerprint if its operator confirms it"`} {
-			if !strings.Contains(lines[0], text) {
-				t.Errorf("the log does not say %q: %q", text, lines[0])
-			}
-		}
+		wantTexts(t, lines[0], "url="+b.addr.String(), `label="relay 3"`, "configured="+c.id.Fingerprint().String(),
+			"fingerprint="+b.id.Fingerprint().String(), `do="correct the fingerprint if its operator confirms it"`)
 		time.Sleep(5 * time.Minute)
 		if again := a.logged.lines("refused a relay that is not configured"); len(again) > 1 {
 			t.Errorf("it is not known where the key belongs: %q", again)
