@@ -1,26 +1,13 @@
 package wzp
 
 import (
-	"context"
 	"fmt"
-	"io"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/wzp-voice/wzp/wire"
 )
-
-// brief is a drone that ends.
-type brief struct {
-	drone
-	length time.Duration
-}
-
-func (b *brief) ReadFrame(ctx context.Context, dst []float32) (int, error) {
-	if time.Duration(b.read)*time.Second/SampleRate >= b.length {
-		return 0, io.EOF
-	}
-	return b.drone.ReadFrame(ctx, dst)
-}
 
 // TestFirstWordsOfACrowd has people join a room through bad paths, talk at once, and leave while others still learn who is
 // there. Who stays there hears each of them.
@@ -44,19 +31,19 @@ func TestFirstWordsOfACrowd(t *testing.T) {
 					for p.join("r") != nil {
 						time.Sleep(time.Second) // nothing came through for 30 s
 					}
-					p.say(&brief{drone{hz: annas}, 1500 * time.Millisecond}, PublishConfig{})
+					p.say(&samples{pcm: tone(1500 * time.Millisecond)}, PublishConfig{})
 					time.Sleep(8 * time.Second)
 					p.leave()
 				})
 			}
 			wg.Wait()
 			time.Sleep(time.Second)
-			received := make(map[string]uint64) // frames, by member
+			received := make(map[wire.MemberID]uint64) // frames, by member
 			for _, st := range listener.room.Heard() {
-				received[st.owner.String()] += st.Stats().Received
+				received[st.owner] += st.Stats().Received
 			}
 			for _, p := range crowd {
-				if received[p.room.ID().String()] > 0 {
+				if received[p.room.ID()] > 0 {
 					heard++
 				} else {
 					unheard++
