@@ -62,9 +62,8 @@ func startOnTerminal(t *testing.T, addr string, terminal *os.File, args ...strin
 }
 
 // TestPushToTalkOnTerminal: the space bar switches the microphone, and the terminal is as it was afterwards,
-// however the client ends.
+// however the client ends. It runs alone, as TestPushToTalkByPipe.
 func TestPushToTalkOnTerminal(t *testing.T) {
-	t.Parallel()
 	r := startRelay(t)
 	for _, end := range []struct {
 		name string

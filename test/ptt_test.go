@@ -42,14 +42,12 @@ func pushToTalk(t *testing.T, r *relay, c *client, keys io.Writer) {
 	if _, heard := listener.find(0, func(e event) bool { return e.Event == "talker" }); heard {
 		t.Error("something was sent before the space bar was pressed")
 	}
-	load := measureContention()
 	c.press(keys, " ")
 	on := c.talking(2, true)
 	time.Sleep(time.Second)
 	c.press(keys, "x ") // other keys do nothing
 	off := c.talking(3, false)
 	time.Sleep(time.Second)
-	excuses := load.stop(t)
 	got := listener.leave()
 
 	said := off.TS.Sub(on.TS) + audio.DefaultPreRoll
@@ -63,8 +61,7 @@ func pushToTalk(t *testing.T, r *relay, c *client, keys io.Writer) {
 			loud++
 		}
 	}
-	spoilt := time.Duration(excuses(int(said/(20*time.Millisecond)))) * 20 * time.Millisecond
-	if sounded := time.Duration(loud) * 10 * time.Millisecond; sounded < (said-spoilt)*3/4 || sounded > said*5/4+100*time.Millisecond {
+	if sounded := time.Duration(loud) * 10 * time.Millisecond; sounded < said*3/4 || sounded > said*5/4+100*time.Millisecond {
 		t.Errorf("%v are heard of %v", sounded, said)
 	}
 	if level := audio.Level(pcm[len(pcm)-4800:]); level > -60 {
@@ -72,9 +69,8 @@ func pushToTalk(t *testing.T, r *relay, c *client, keys io.Writer) {
 	}
 }
 
-// TestPushToTalkByPipe: a program can press the keys.
+// TestPushToTalkByPipe: a program can press the keys. It runs alone, for it measures how long something is heard.
 func TestPushToTalkByPipe(t *testing.T) {
-	t.Parallel()
 	r := startRelay(t)
 	cmd := command(t, "", "join", "room", "--relay", r.addr, "--in", "tone", "--out", "none", "--ptt", "--name", "anna", "--json")
 	keys, err := cmd.StdinPipe()
