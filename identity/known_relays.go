@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"net/netip"
 	"os"
 	"strconv"
 	"strings"
@@ -178,45 +177,11 @@ func parseKnownRelays(data []byte) (map[string]PublicKey, error) {
 	return relays, nil
 }
 
-// normalizeAddr gives every spelling of host:port one form: names in lower case without the final dot,
-// IP addresses as RFC 5952 has them, ports in decimal.
+// normalizeAddr gives every spelling of host:port one form: that of HostName without the final dot, ports in decimal.
 func normalizeAddr(addr string) (string, error) {
-	host, portText, err := net.SplitHostPort(addr)
+	host, port, err := ParseAddress(addr)
 	if err != nil {
-		return "", fmt.Errorf("relay address %q is not host:port", addr)
+		return "", fmt.Errorf("relay address: %w", err)
 	}
-	port, err := strconv.ParseUint(portText, 10, 16)
-	if err != nil || port == 0 {
-		return "", fmt.Errorf("port of relay address %q is not a number from 1 to 65535", addr)
-	}
-	if ip, err := netip.ParseAddr(host); err == nil && ip.Zone() == "" {
-		host = ip.Unmap().String()
-	} else if host, err = normalizeHost(host); err != nil {
-		return "", fmt.Errorf("host of relay address %q is no IP address or name: write international names as xn--", addr)
-	}
-	return net.JoinHostPort(host, strconv.FormatUint(port, 10)), nil
-}
-
-// normalizeHost accepts host names of ASCII letters, digits, '.', '-' and '_', and IPv6 addresses with a
-// zone ("fe80::1%eth0"), which are kept as they are but for upper case.
-func normalizeHost(host string) (string, error) {
-	if ip, err := netip.ParseAddr(host); err == nil && isName(ip.Zone()) {
-		return ip.String(), nil
-	}
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	if !isName(host) || host[0] == '.' || host[len(host)-1] == '.' {
-		return "", errors.New("not a host name")
-	}
-	return host, nil
-}
-
-// isName reports whether s has 1-253 of the characters of host names.
-func isName(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if c >= 0x80 || !('a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || c == '.' || c == '-' || c == '_') {
-			return false
-		}
-	}
-	return 0 < len(s) && len(s) <= 253
+	return net.JoinHostPort(strings.TrimSuffix(host, "."), strconv.Itoa(int(port))), nil
 }

@@ -133,7 +133,7 @@ func TestKnownRelaysErrors(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"one word", "#\na.example:1\n", "line 2: want host:port and a public key, found 1 words"},
 		{"three words", "a.example:1 " + key + " x", "line 1: want host:port and a public key, found 3 words"},
-		{"no port", "a.example " + key, `line 1: relay address "a.example" is not host:port`},
+		{"no port", "a.example " + key, `line 1: relay address: "a.example" is not HOST:PORT`},
 		{"short key", "a.example:1 " + key[2:], "line 1: a public key has 64"},
 		{"conflict", "a.example:1 " + key + "\n\nA.example:1 " + other, "line 3: a.example:1 is listed before with another key"},
 		{"too large", strings.Repeat("#\n", maxKnownRelaysSize/2+1), "larger than"},
@@ -172,12 +172,13 @@ func TestNormalizeAddr(t *testing.T) {
 		"[::ffff:192.0.2.1]:4433":    "192.0.2.1:4433",
 		"[fe80::1%eth0]:4433":        "[fe80::1%eth0]:4433",
 		"xn--bcher-kva.example:4433": "xn--bcher-kva.example:4433",
+		"Bücher.example:4433":        "xn--bcher-kva.example:4433",
 	} {
 		if got, err := normalizeAddr(addr); err != nil || got != want {
 			t.Errorf("%s becomes %s, %v; want %s", addr, got, err, want)
 		}
 	}
-	for _, addr := range []string{"", ":4433", "a", "a:", "a:0", "a:65536", "a:-1", "a:x", "a b:1", "#a:1", ".a:1", "a..:1", "bücher.example:1", "a\n:1", "::1:1"} {
+	for _, addr := range []string{"", ":4433", "a", "a:", "a:0", "a:65536", "a:-1", "a:x", "a b:1", "#a:1", ".a:1", "a..:1", "bücher!.example:1", "a\n:1", "::1:1"} {
 		if got, err := normalizeAddr(addr); err == nil {
 			t.Errorf("%q becomes %s", addr, got)
 		}
