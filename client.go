@@ -40,7 +40,7 @@ type Config struct {
 type Client struct {
 	config   Config
 	addr     string // host:port of the relay
-	host     string
+	host     string // as identity.HostName has it
 	endpoint *link.Endpoint
 
 	mu       sync.Mutex // guards what follows
@@ -53,18 +53,15 @@ type Client struct {
 // Dial prepares a client of the relay at addr, HOST:PORT. Nothing is sent yet: Join does the handshake
 // and joins the room in one go.
 func Dial(addr string, config Config) (*Client, error) {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil || host == "" {
-		return nil, fmt.Errorf("the relay's address is HOST:PORT, not %q", addr)
-	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return nil, fmt.Errorf("the relay's port is a number from 1 to 65535, not %q", port)
+	host, port, err := identity.ParseAddress(addr)
+	if err != nil {
+		return nil, fmt.Errorf("the relay's address: %w", err)
 	}
 	if config.KnownRelays == nil && config.RelayKey == (identity.Fingerprint{}) {
 		return nil, errors.New("no way to know the relay: give Config.RelayKey or Config.KnownRelays")
 	}
-	if err := wire.CheckName(config.Name); err != nil {
-		return nil, fmt.Errorf("the name %q is not allowed: at most 64 bytes, no control characters", config.Name)
+	if config.Name, err = wire.MemberName(config.Name); err != nil {
+		return nil, err
 	}
 	if config.Identity == nil {
 		config.Identity = identity.NewSeed().Identity()
@@ -76,7 +73,7 @@ func Dial(addr string, config Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newClient(addr, host, mux, config)
+	return newClient(net.JoinHostPort(host, strconv.Itoa(int(port))), host, mux, config)
 }
 
 func newClient(addr, host string, mux *udp.Mux, config Config) (*Client, error) {

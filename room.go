@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,8 +69,9 @@ func (c *Client) Join(ctx context.Context, name string, config JoinConfig) (*Roo
 	if err := opus.Available(); err != nil {
 		return nil, err
 	}
-	if err := wire.CheckRoomName(name); err != nil {
-		return nil, fmt.Errorf("the room name %q is not allowed: 1 to 64 bytes, no control characters, no leading underscore", name)
+	name, err := wire.RoomName(name)
+	if err != nil {
+		return nil, err
 	}
 	r := &Room{
 		client:  c,
@@ -87,7 +87,6 @@ func (c *Client) Join(ctx context.Context, name string, config JoinConfig) (*Roo
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.roster.secret = config.Secret
-	var err error
 	if r.keeper.join, err = e2ee.NewJoinKey(); err != nil {
 		r.cancel()
 		return nil, err

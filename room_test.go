@@ -213,10 +213,26 @@ func TestCloseWithoutLeave(t *testing.T) {
 	})
 }
 
+// A name that another keyboard writes in another way is the same room.
+func TestJoinNormalizes(t *testing.T) {
+	inLab(t, func(l *lab) {
+		a, b := l.person("anna"), l.person("ben")
+		if err := a.join(" cafe\u0301\n"); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.join("caf\u00e9"); err != nil {
+			t.Fatal(err)
+		}
+		if a.room.Name() != b.room.Name() {
+			t.Errorf("rooms %q and %q", a.room.Name(), b.room.Name())
+		}
+	})
+}
+
 func TestRefusedJoins(t *testing.T) {
 	inLab(t, func(l *lab) {
 		p := l.person("anna")
-		for _, name := range []string{"", "_hidden", strings.Repeat("x", 65), "bell\a", "e\u0301"} {
+		for _, name := range []string{"", "_hidden", strings.Repeat("x", 65), "bell\a", "\xff"} {
 			if err := p.join(name); err == nil || !strings.Contains(err.Error(), "room name") {
 				t.Errorf("room %q: %v", name, err)
 			}

@@ -75,7 +75,7 @@ func (e *NameError) Error() string {
 	case NameEmpty:
 		return "the " + e.What + " is empty"
 	case NameTooLong:
-		return fmt.Sprintf("the %s %q has %d bytes in UTF-8; at most %d are allowed", e.What, e.Name, len(e.Name), MaxName)
+		return fmt.Sprintf("the %s %q has %d bytes in UTF-8; %d bytes are the most", e.What, e.Name, len(e.Name), MaxName)
 	case NameControl:
 		control := e.Name[strings.IndexFunc(e.Name, unicode.IsControl):]
 		r, _ := utf8.DecodeRuneInString(control)

@@ -48,8 +48,11 @@ func (c idTrustCmd) Run() error {
 	if err != nil {
 		return usageError{err}
 	}
-	if identity.FoldName(c.Name) == "" || wire.CheckName(c.Name) != nil {
-		return usagef("the name %s is not allowed: 1 to 64 bytes, no control characters, and some that can be seen", identity.QuoteName(c.Name))
+	if _, err := wire.MemberName(c.Name); err != nil {
+		return usageError{err}
+	}
+	if identity.FoldName(c.Name) == "" {
+		return usagef("the name %s is not allowed: nothing of it can be seen", identity.QuoteName(c.Name))
 	}
 	_, seed, err := c.identityFlag.load()
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -98,8 +97,6 @@ func (c *joinCmd) closeEventLog(log *wzp.EventLog) error {
 // check finds wrong usage before anything is opened.
 func (c *joinCmd) check() error {
 	switch {
-	case strings.TrimSpace(c.Room) != c.Room:
-		return usagef("the room name %q begins or ends with a space", c.Room)
 	case c.For < 0:
 		return usagef("--for must not be negative")
 	case c.Timeout <= 0:
@@ -110,14 +107,16 @@ func (c *joinCmd) check() error {
 		return usagef("--frame must be 20ms, 40ms or 60ms")
 	case c.PTT && c.In == "none":
 		return usagef("--ptt needs something to say: give --in")
-	case wire.CheckRoomName(c.Room) != nil:
-		return usagef("the room name %q is not allowed: 1 to 64 bytes, no control characters, no leading underscore", c.Room)
-	case wire.CheckName(c.Name) != nil:
-		return usagef("--name takes at most 64 bytes without control characters, not %q", c.Name)
 	}
-	host, port, err := net.SplitHostPort(c.Relay)
-	if n, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || host == "" || n == 0 {
-		return usagef("--relay is HOST:PORT, with a port from 1 to 65535, not %q", c.Relay)
+	var err error
+	if c.Room, err = wire.RoomName(c.Room); err != nil {
+		return usageError{err}
+	}
+	if c.Name, err = wire.MemberName(c.Name); err != nil {
+		return usagef("--name: %w", err)
+	}
+	if _, _, err := identity.ParseAddress(c.Relay); err != nil {
+		return usagef("--relay: %w", err)
 	}
 	return nil
 }

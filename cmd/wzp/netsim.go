@@ -6,10 +6,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"slices"
+	"strconv"
 	"time"
 
+	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/simnet"
 )
 
@@ -51,7 +54,7 @@ func (c netsimCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	proxy, err := simnet.ListenProxy(simnet.ProxyConfig{Listen: c.Listen, To: c.To, Up: up, Down: down})
+	proxy, err := simnet.ListenProxy(simnet.ProxyConfig{Listen: c.Listen, To: asciiAddress(c.To), Up: up, Down: down})
 	if err != nil {
 		return err
 	}
@@ -70,6 +73,15 @@ func (c netsimCmd) Run(ctx context.Context) error {
 	proxy.Close()
 	out.summary(proxy.Stats(), time.Since(start))
 	return nil
+}
+
+// asciiAddress is HOST:PORT as the resolver takes it, and other text as it is: the resolver says what is wrong.
+func asciiAddress(text string) string {
+	host, port, err := identity.ParseAddress(text)
+	if err != nil {
+		return text
+	}
+	return net.JoinHostPort(host, strconv.Itoa(int(port)))
 }
 
 // profiles returns what the flags say about each direction.

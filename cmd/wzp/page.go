@@ -18,8 +18,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/net/idna"
-
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/web"
 	"github.com/wzp-voice/wzp/wire"
@@ -117,8 +115,8 @@ func parseRelayURL(text string) (*url.URL, error) {
 	}
 	host := u.Hostname()
 	if _, err := netip.ParseAddr(host); err != nil {
-		if host, err = idna.Lookup.ToASCII(strings.TrimSuffix(host, ".")); err != nil || host == "" {
-			return nil, bad
+		if host, err = identity.HostName(strings.TrimSuffix(host, ".")); err != nil {
+			return nil, usagef("--relay: the host of %q %w", text, err)
 		}
 	}
 	port := u.Port()

@@ -50,8 +50,10 @@ func (r *federationReader) read() (c relay.FederationConfig) {
 	for i, table := range r.tables("global_rooms") {
 		at := tableReader{r.doc, table, []string{"global_rooms", strconv.Itoa(i)}}
 		at.known("name")
-		if name, ok := at.text("name", `such as name = "ops", or "ops-*" for all rooms whose names begin so`); ok && at.room(name, names) {
-			c.GlobalRooms = append(c.GlobalRooms, name)
+		if name, ok := at.text("name", `such as name = "ops", or "ops-*" for all rooms whose names begin so`); ok {
+			if name, ok = at.room(name, names); ok {
+				c.GlobalRooms = append(c.GlobalRooms, name)
+			}
 		}
 	}
 	return c
@@ -183,10 +185,11 @@ func (t tableReader) label(met map[string]string, peer relay.FederationPeer) str
 		return label
 	}
 	label, ok := t.text("label", "at most 64 bytes, or leave it out")
+	label, err := wire.MemberName(label)
 	switch {
 	case !ok:
-	case wire.CheckName(label) != nil:
-		t.problem("label", "label is at most 64 bytes without control characters, not %q", label)
+	case err != nil:
+		t.problem("label", "label: %w", err)
 	case met[label] != "":
 		t.problem("label", "%s has the label %q already: people could not tell them apart", met[label], label)
 	default:
@@ -195,19 +198,18 @@ func (t tableReader) label(met map[string]string, peer relay.FederationPeer) str
 	return label
 }
 
-// room reports whether name is that of a room, or a pattern of such names, and not met before.
-func (t tableReader) room(name string, met map[string]string) bool {
-	// A star may stand for anything, so a pattern is right if it is with a letter in its place.
-	err := wire.CheckRoomName(strings.ReplaceAll(name, "*", "x"))
+// room reads the name of a room, or a pattern of such names. It is not ok if it is none, or was met before.
+func (t tableReader) room(text string, met map[string]string) (name string, ok bool) {
+	name, err := wire.RoomPattern(text)
 	switch {
 	case err != nil:
-		t.problem("name", "name is that of a room, 1 to 64 bytes in Unicode NFC without control characters or a leading underscore, in which * stands for any text, not %q", name)
+		t.problem("name", "name is that of a room, in which * stands for any text: %w", err)
 	case met[name] != "":
 		t.problem("name", "%s has this name already", met[name])
-		return false
+		return "", false
 	}
 	met[name] = t.where("name")
-	return err == nil
+	return name, err == nil
 }
 
 // parsePeerAddress reads HOST:PORT, also as wzp://HOST:PORT, and returns HOST:PORT.
@@ -229,25 +231,11 @@ func parsePeerAddress(text string) (string, error) {
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 		return "", fmt.Errorf("a port is a number from 1 to 65535")
 	}
-	if ip, err := netip.ParseAddr(host); err == nil {
-		if ip.IsUnspecified() || ip.IsMulticast() {
-			return "", fmt.Errorf("this is no address of one machine")
-		}
-	} else if !isHostName(host) {
-		return "", fmt.Errorf("the host is a name or an address")
+	if host, err = identity.HostName(host); err != nil {
+		return "", fmt.Errorf("the host %w", err)
 	}
-	return net.JoinHostPort(strings.ToLower(host), port), nil
-}
-
-// isHostName reports whether host could be a name in DNS. Names of other scripts are written in their xn-- form.
-func isHostName(host string) bool {
-	if host == "" || len(host) > 253 || strings.HasPrefix(host, ".") {
-		return false
+	if ip, err := netip.ParseAddr(host); err == nil && (ip.IsUnspecified() || ip.IsMulticast()) {
+		return "", fmt.Errorf("this is no address of one machine")
 	}
-	for _, r := range host {
-		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '.' || r == '_') {
-			return false
-		}
-	}
-	return true
+	return net.JoinHostPort(host, port), nil
 }

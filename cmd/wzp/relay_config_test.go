@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -171,8 +172,8 @@ func TestRelayConfigProblems(t *testing.T) {
 			"2: its first half is that of another relay, ...", "7: its first half is ..."}},
 		{"one address twice", peer("[[peers]]\nurl = \"wzp://A:1\"\nfingerprint = \"" + fingerprintB + "\"\n"), []string{"5: [[peers]] in line 2 has this url already: ..."}},
 		{"one label twice", peer("label = \"x\"\n[[trusted]]\nfingerprint = \"" + fingerprintB + "\"\nlabel = \"x\"\n"), []string{`7: [[peers]] in line 4 has the label "x" already: ...`}},
-		{"labels", peer("label = \"a\\nb\"\n[[trusted]]\nfingerprint = \"" + fingerprintB + "\"\nlabel = \"" + strings.Repeat("x", 65) + "\"\n"), []string{"4: label is at most 64 bytes ...", "7: label is ..."}},
-		{"rooms", "[[global_rooms]]\nname = \"_x\"\n[[global_rooms]]\nname = \"" + strings.Repeat("*", 65) + "\"\n[[global_rooms]]\nname = \"e\\u0301\"\n[[global_rooms]]\nname = \"a\"\n[[global_rooms]]\nname = \"a\"\n", []string{
+		{"labels", peer("label = \"a\\nb\"\n[[trusted]]\nfingerprint = \"" + fingerprintB + "\"\nlabel = \"" + strings.Repeat("x", 65) + "\"\n"), []string{`4: label: the name "a\nb" contains the control character U+000A`, `7: label: the name "xxx... has 65 bytes in UTF-8; 64 bytes are the most`}},
+		{"rooms", "[[global_rooms]]\nname = \"_x\"\n[[global_rooms]]\nname = \"" + strings.Repeat("*", 65) + "\"\n[[global_rooms]]\nname = \"e\\u0007\"\n[[global_rooms]]\nname = \"a\"\n[[global_rooms]]\nname = \"a\"\n", []string{
 			"2: name is that of a room, ...", "4: name is ...", "6: name is ...", "10: [[global_rooms]] in line 8 has this name already"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -230,6 +231,7 @@ func TestPeerAddress(t *testing.T) {
 		"wzp://10.0.0.1:1":              "10.0.0.1:1",
 		"[::1]:65535":                   "[::1]:65535",
 		"[fe80::1%eth0]:1":              "[fe80::1%eth0]:1",
+		"b\u00fccher.example:1":         "xn--bcher-kva.example:1",
 		"relay.example.org":             "",
 		"wzp://relay.example.org":       "",
 		"relay.example.org:0":           "",
@@ -249,6 +251,21 @@ func TestPeerAddress(t *testing.T) {
 		if got != want || (err == nil) != (want != "") {
 			t.Errorf("parsePeerAddress(%q) = %q, %v; want %q", text, got, err, want)
 		}
+	}
+}
+
+// TestConfigNames wants names to be what people meant, however their editor writes them.
+func TestConfigNames(t *testing.T) {
+	c, problems := readConfig(t, "[[peers]]\nurl = \"Bu\u0308cher.example:4433\"\nfingerprint = \""+fingerprintA+"\"\nlabel = \" Ku\u0308ste \"\n"+
+		"[[global_rooms]]\nname = \" cafe\u0301-* \"\n[[global_rooms]]\nname = \"caf\u00e9-*\"\n")
+	if want := []string{"8: [[global_rooms]] in line 6 has this name already"}; !slices.Equal(problems, want) {
+		t.Fatalf("problems:\n%s", strings.Join(problems, "\n"))
+	}
+	if p := c.federation.Peers[0]; p.Address != "xn--bcher-kva.example:4433" || p.Label != "K\u00fcste" {
+		t.Errorf("peer %+v", p)
+	}
+	if !slices.Equal(c.federation.GlobalRooms, []string{"caf\u00e9-*"}) {
+		t.Errorf("rooms %q", c.federation.GlobalRooms)
 	}
 }
 

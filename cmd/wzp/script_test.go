@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"strconv"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -60,6 +61,7 @@ func scriptRelay(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(<-ended)
 	})
 	ts.Setenv("RELAY", r.Addr().String())
+	ts.Setenv("RELAY_PORT", strconv.Itoa(int(r.Addr().Port())))
 }
 
 func scriptStart(ts *testscript.TestScript, neg bool, args []string) {

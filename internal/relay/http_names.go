@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/web"
 )
 
@@ -46,15 +47,14 @@ func newHostNames(config Config, certs *certificateDesk) (*hostNames, error) {
 }
 
 // originOf reads a serialised origin (RFC 6454, section 6.2) and returns it without its scheme's own port, and its
-// host, both in lower case.
+// host, as identity.HostName has it.
 func originOf(text string) (origin, host string, ok bool) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.Opaque != "" ||
 		u.ForceQuery || strings.HasSuffix(text, "#") || u.Scheme != "http" && u.Scheme != "https" {
 		return "", "", false
 	}
-	host = strings.ToLower(u.Hostname())
-	if host == "" || strings.Contains(host, "*") {
+	if host, err = identity.HostName(u.Hostname()); err != nil {
 		return "", "", false
 	}
 	port := u.Port()

@@ -95,6 +95,9 @@ func TestHTTPHost(t *testing.T) {
 			"localhost:8080": 200, "127.0.0.1": 200, "[::1]:8080": 200, "front.example.org": 200, "FRONT.example.org:443": 200,
 			"evil.example": 421, "evil.example:8080": 421, "localhost.evil.example": 421,
 		}},
+		"international": {Config{HTTP: "127.0.0.1:0", WebOrigins: []string{"https://B\u00fccher.example"}}, map[string]int{
+			"xn--bcher-kva.example": 200, "xn--bcher-kva.example:443": 200, "xn--bucher-kva.example": 421,
+		}},
 		"everywhere": {Config{HTTP: ":0"}, map[string]int{"voice.example.org": 200}},
 		"https":      {Config{HTTP: "127.0.0.1:0", TLSCert: files.cert, TLSKey: files.key}, map[string]int{"other.example.org": 200}},
 	} {
