@@ -50,6 +50,23 @@ func parseError(err error) error {
 	return usageError{err}
 }
 
+// checkRepeated refuses flags that were given more than once and have one value: kong takes the last one, and whoever
+// wrote two of them meant both, or does not know of the first.
+func checkRepeated(k *kong.Context) error {
+	given := make(map[*kong.Flag]bool)
+	for _, at := range k.Path {
+		f := at.Flag
+		if f == nil || at.Resolved || f.IsCumulative() || f.IsCounter() {
+			continue
+		}
+		if given[f] {
+			return usagef("--%s is given more than once: give it once", f.Name)
+		}
+		given[f] = true
+	}
+	return nil
+}
+
 // fileError says what is wrong with the file or directory that a flag names.
 func fileError(what, path string, err error) error {
 	if at := (*fs.PathError)(nil); errors.As(err, &at) {

@@ -29,6 +29,19 @@ type lockedWriter struct {
 // Write is called with record held.
 func (l *lockedWriter) Write(p []byte) (int, error) { return l.w.Write(p) }
 
+// newJSONLog returns the handler of --log-json: slog's own, but that times have their unit, as in the log for people.
+// slog would write nanoseconds, and not say so.
+func newJSONLog(w io.Writer, options *slog.HandlerOptions) slog.Handler {
+	with := *options
+	with.ReplaceAttr = func(_ []string, a slog.Attr) slog.Attr {
+		if a.Value.Kind() == slog.KindDuration {
+			a.Value = slog.StringValue(a.Value.Duration().String())
+		}
+		return a
+	}
+	return slog.NewJSONHandler(w, &with)
+}
+
 func newTextLog(w io.Writer, options *slog.HandlerOptions) *textLog {
 	out := &lockedWriter{w: w}
 	return &textLog{slog.NewTextHandler(out, options), out}

@@ -132,3 +132,15 @@ func TestRefusedRelayIsPasted(t *testing.T) {
 		}
 	}
 }
+
+// TestJSONLogDurations wants units: a bare number of nanoseconds is taken for seconds or milliseconds.
+func TestJSONLogDurations(t *testing.T) {
+	var out bytes.Buffer
+	log := slog.New(newJSONLog(&out, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	log.With("again", 90*time.Second).Info("x", "rtt", 1500*time.Microsecond, slog.Group("g", "wait", 2*time.Second), "n", 3)
+	for _, want := range []string{`"again":"1m30s"`, `"rtt":"1.5ms"`, `"g":{"wait":"2s"}`, `"n":3`} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %s in %s", want, out.String())
+		}
+	}
+}

@@ -31,6 +31,9 @@ type cli struct {
 }
 
 func main() {
+	// The QUIC library wants buffers of its own size and says so on standard error, in words that no user of ours knows:
+	// what the system gives is said by who needs it.
+	os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true")
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:])
 	stop()
@@ -57,6 +60,9 @@ func run(ctx context.Context, args []string) int {
 	k, err := parser.Parse(args)
 	if err != nil {
 		return fail(parseError(err))
+	}
+	if err := checkRepeated(k); err != nil {
+		return fail(err)
 	}
 	if err := k.Run(); err != nil {
 		return fail(err)

@@ -92,13 +92,11 @@ func (c *relayCmd) Run(ctx context.Context, k *kong.Context) error {
 	return c.serve(ctx, flags, &configReloader{log: log, config: config, given: given, own: own.Fingerprint()})
 }
 
-// serve runs the relay until ctx is done, and reloads its configuration on SIGHUP if there is one.
+// serve runs the relay until ctx is done. SIGHUP does not end it: see hangup.
 func (c *relayCmd) serve(ctx context.Context, config relay.Config, reloader *configReloader) error {
 	hup := make(chan os.Signal, 1) // one that waits stands for all
-	if reloader != nil {
-		signal.Notify(hup, syscall.SIGHUP)
-		defer signal.Stop(hup)
-	}
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
 	r, err := relay.New(config)
 	if err != nil {
 		return c.listenError(err)
@@ -106,17 +104,45 @@ func (c *relayCmd) serve(ctx context.Context, config relay.Config, reloader *con
 	if !c.LogJSON {
 		c.printAddresses(r)
 	}
-	if reloader == nil {
-		return r.Run(ctx)
+	if reloader != nil {
+		reloader.reload = r.Reload
 	}
-	reloader.reload = r.Reload
-	reloading, stop := context.WithCancel(ctx)
+	listening, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	wg.Go(func() { reloader.run(reloading, hup) })
+	wg.Go(func() { onSignal(listening, hup, func() { c.hangup(r, reloader, config.Log) }) })
 	err = r.Run(ctx)
 	stop()
 	wg.Wait()
 	return err
+}
+
+// onSignal calls f for every signal until ctx is done.
+func onSignal(ctx context.Context, signals <-chan os.Signal, f func()) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-signals:
+			f()
+		}
+	}
+}
+
+// hangup is what SIGHUP does, which logrotate and systemd send, and a terminal that closes: the event log goes on in a new
+// file if its was moved, and the configuration is read again.
+func (c *relayCmd) hangup(r *relay.Relay, reloader *configReloader, log *slog.Logger) {
+	if c.EventLog != "" {
+		if err := r.ReopenEventLog(); err != nil {
+			log.Error("the event log goes on in the file that it had", "file", c.EventLog, "err", err)
+		} else {
+			log.Info("the event log is open again", "file", c.EventLog)
+		}
+	}
+	if reloader != nil {
+		reloader.again()
+	} else {
+		log.Info("SIGHUP: there is no --config to read again; the relay goes on")
+	}
 }
 
 // relayConfig is what the flags say.
@@ -266,7 +292,7 @@ func (c *relayCmd) dataDir() (string, error) {
 func (c *relayCmd) logger() *slog.Logger {
 	options := &slog.HandlerOptions{Level: c.LogLevel}
 	if c.LogJSON {
-		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+		return slog.New(newJSONLog(os.Stderr, options))
 	}
 	return slog.New(newTextLog(os.Stderr, options))
 }

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"slices"
 
 	"github.com/wzp-voice/wzp/identity"
@@ -19,18 +17,6 @@ type configReloader struct {
 	given  map[string]bool // flags of the command line, which override settings
 	own    identity.Fingerprint
 	reload func(relay.FederationConfig)
-}
-
-// run reloads for every signal until ctx is done.
-func (l *configReloader) run(ctx context.Context, hup <-chan os.Signal) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-hup:
-			l.again()
-		}
-	}
 }
 
 // again takes over what the file says now, or leaves everything as it is if any of it is wrong.

@@ -128,7 +128,7 @@ func TestReloadEnds(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	reloaded := make(chan struct{})
 	lab.reload = func(relay.FederationConfig) { close(reloaded) }
-	go func() { lab.run(ctx, hup); close(done) }()
+	go func() { onSignal(ctx, hup, lab.configReloader.again); close(done) }()
 	hup <- os.Interrupt // it takes any
 	<-reloaded
 	stop()

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -21,6 +22,7 @@ import (
 //	start NAME WZP-ARG...     runs wzp in the background; what it prints goes to the file NAME.out
 //	await NAME PATTERN...     waits until lines of NAME.out match, each pattern after what the last one matched
 //	stop NAME                 interrupts it, which must end it with exit status 0
+//	hangup NAME               sends it SIGHUP
 //	same-number FILE FILE     fails unless the last safety numbers in both are the same
 //	trust FILE                runs the "wzp id trust" of a warning in FILE, in a shell
 //
@@ -141,6 +143,13 @@ func scriptStop(ts *testscript.TestScript, neg bool, args []string) {
 		text, _ := os.ReadFile(b.out)
 		ts.Fatalf("%s ended with status %d:\n%s", args[0], code, text)
 	}
+}
+
+func scriptHangup(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 || backgrounds(ts)[args[0]] == nil {
+		ts.Fatalf("usage: hangup NAME")
+	}
+	ts.Check(backgrounds(ts)[args[0]].cmd.Process.Signal(syscall.SIGHUP))
 }
 
 var safetyNumbers = regexp.MustCompile(`(?:Safety number: |"number":")([0-9 ]+)`)

@@ -166,12 +166,50 @@ func (f *file) rotate(start *Event) error {
 	if err := f.open(); err != nil {
 		return err
 	}
+	return f.begin(start)
+}
+
+// begin writes who writes, which each file begins with.
+func (f *file) begin(start *Event) error {
 	if start.Kind != Start {
 		return nil
 	}
 	again := *start
 	again.Time, again.Reason = time.Now().UnixMicro(), ReasonRotated
 	return f.put(appendLine(nil, &again))
+}
+
+// reopen goes on in the file that has the log's name now, if somebody moved the one before away. That begins with start
+// unless its Kind is empty. On an error all stays as it was.
+func (f *file) reopen(start *Event) error {
+	if f.f == nil {
+		if err := f.open(); err != nil {
+			return err
+		}
+		return f.begin(start)
+	}
+	here, err := os.Stat(f.path)
+	switch {
+	case err == nil:
+		own, err := f.f.Stat()
+		if err != nil || os.SameFile(here, own) || !f.regular {
+			return err
+		}
+		if !here.Mode().IsRegular() {
+			return &fs.PathError{Op: "append to", Path: f.path, Err: errNotLog}
+		}
+		if err := checkLog(f.path); err != nil {
+			return err
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	old := *f
+	if err := f.open(); err != nil {
+		*f = old
+		return err
+	}
+	return errors.Join(old.f.Close(), f.begin(start))
 }
 
 func (f *file) close() error {

@@ -34,6 +34,8 @@ type Writer struct {
 	quit chan struct{}
 	done chan struct{} // closed when run has ended
 
+	reopening chan chan error // to run, with where the answer goes
+
 	// Owned by run.
 	file    *file
 	start   Event // the newest Start without a Stop; its Kind is empty: none
@@ -79,7 +81,7 @@ func newWriter(path string, options Options, size int) (*Writer, error) {
 		return nil, err
 	}
 	return &Writer{
-		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
+		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}), reopening: make(chan chan error),
 		file: f, buf: make([]byte, 0, flushAt+4096), failed: options.Failed,
 		ring: make([]slot, size),
 	}, nil
@@ -132,6 +134,21 @@ func (w *Writer) Stats() Stats {
 	return Stats{Written: w.written, Dropped: w.dropped}
 }
 
+// Reopen writes what is waiting, and goes on in a new file if the log's was moved away, as logrotate does. If it cannot, it
+// goes on in the one that there was.
+func (w *Writer) Reopen() error {
+	if w == nil {
+		return nil
+	}
+	answer := make(chan error, 1)
+	select {
+	case w.reopening <- answer:
+		return <-answer
+	case <-w.done:
+		return nil
+	}
+}
+
 // Close writes what is waiting, a Stop if there was none since the last Start, and closes the file. It returns the first
 // error of all writing. Events that come later are dropped.
 func (w *Writer) Close() error {
@@ -159,6 +176,10 @@ func (w *Writer) run() {
 	for {
 		select {
 		case <-w.wake:
+		case answer := <-w.reopening:
+			w.drain()
+			answer <- w.file.reopen(&w.start)
+			continue
 		case <-w.quit:
 			w.drain()
 			w.finish()

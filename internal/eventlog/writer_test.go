@@ -307,6 +307,67 @@ func TestRotation(t *testing.T) {
 	}
 }
 
+// TestReopen has the log moved away, as logrotate does: from Reopen on it goes on under its name, and each file says who
+// writes. Nothing is lost, and what cannot be opened changes nothing.
+func TestReopen(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "log")
+	synctest.Test(t, func(t *testing.T) {
+		w := mustOpen(t, path, Options{}, 64)
+		seq := uint64(0)
+		log := func() {
+			seq++
+			w.Log(Event{Kind: MediaIn, Src: ana, Seq: seq})
+		}
+		w.Log(Event{Kind: Start, Relay: north, Name: "north"})
+		log()
+		if err := w.Reopen(); err != nil { // nobody moved it
+			t.Error(err)
+		}
+		log()
+		mustMove(t, path, path+"-old")
+		if err := os.WriteFile(path, []byte("something else\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		log()
+		if err := w.Reopen(); !errors.Is(err, errNotLog) {
+			t.Errorf("over another file: %v", err)
+		}
+		log()
+		mustMove(t, path, path+"-other")
+		if err := w.Reopen(); err != nil {
+			t.Error(err)
+		}
+		log()
+		mustClose(t, w)
+		if err := w.Reopen(); err != nil { // and is of no consequence
+			t.Error(err)
+		}
+	})
+	for name, want := range map[string][]uint64{path + "-old": {1, 2, 3, 4}, path: {5}} {
+		var got []uint64
+		events := readAll(t, name)
+		if len(events) == 0 || events[0].Kind != Start || events[0].Relay != north {
+			t.Errorf("%s does not begin with who writes: %v", name, events)
+		}
+		for _, e := range events {
+			if e.Kind == MediaIn {
+				got = append(got, e.Seq)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+func mustMove(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.Rename(from, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A log that cannot be written loses events, says so once, and goes on when it can.
 func TestWriteFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

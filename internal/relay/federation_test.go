@@ -24,6 +24,23 @@ func TestTwoRelays(t *testing.T) {
 	})
 }
 
+// TestForwardedFromPeers wants what members hear from a peer to be counted as forwarded to them, where nobody talks.
+func TestForwardedFromPeers(t *testing.T) {
+	inMesh(t, func(m *mesh) {
+		n := m.running(2, "AB")
+		a, b, c := n[0].joined(globalRoom), n[1].joined(globalRoom), n[1].joined(globalRoom)
+		m.agree("three", time.Second, a, b, c)
+		talk := m.call(0, a)
+		time.Sleep(2 * time.Second)
+		talk.hush()
+		delivered := n[1].metric("federation_delivered_total")
+		n[1].want("B", map[string]float64{"media_in_packets_total": 0, "media_out_packets_total": delivered})
+		if delivered == 0 {
+			t.Error("B delivered nothing")
+		}
+	})
+}
+
 // TestPrivateRooms wants nothing said of rooms that are not global.
 func TestPrivateRooms(t *testing.T) {
 	inMesh(t, func(m *mesh) {

@@ -48,7 +48,7 @@ var metrics = []metric{
 	counter("joins_total", "Joins.", func(s *snapshot) uint64 { return s.relay.stats.joins.Load() }),
 	counter("leaves_total", "Leaves.", func(s *snapshot) uint64 { return s.relay.stats.leaves.Load() }),
 	counter("media_in_packets_total", "Media packets received from members.", func(s *snapshot) uint64 { return s.relay.stats.mediaIn.Load() }),
-	counter("media_out_packets_total", "Media packets forwarded to members.", func(s *snapshot) uint64 { return s.relay.stats.mediaOut.Load() }),
+	counter("media_out_packets_total", "Media packets forwarded to members, those from peers included.", func(s *snapshot) uint64 { return s.relay.stats.mediaOut.Load() + s.peers.Delivered }),
 	counter("media_limited_packets_total", "Media packets dropped for the rate limit.", func(s *snapshot) uint64 { return s.relay.stats.mediaLimited.Load() }),
 
 	counter("sender_keys_total", "Sender keys that members announced.", func(s *snapshot) uint64 { return s.keys.Keys }),

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -117,7 +118,21 @@ func New(config Config) (*Relay, error) {
 	if err != nil {
 		return nil, err
 	}
+	warnAboutBuffers(config.Log, mux.Buffers())
 	return NewOn(mux, config)
+}
+
+// warnAboutBuffers says what the system gave, if that is less than bursts need.
+func warnAboutBuffers(log *slog.Logger, b udp.Buffers) {
+	if !b.Small() {
+		return
+	}
+	advice := fmt.Sprintf("let it: sysctl -w net.core.rmem_max=%d net.core.wmem_max=%[1]d", b.Asked)
+	if runtime.GOOS != "linux" {
+		advice = "let it: see the limit on buffers of sockets, such as sysctl kern.ipc.maxsockbuf"
+	}
+	log.Warn("the system gives UDP sockets smaller buffers than asked for: bursts of packets are lost in them",
+		"asked_bytes", b.Asked, "receive_bytes", b.Receive, "send_bytes", b.Send, "do", advice)
 }
 
 // NewOn is New on a port that is open already, such as one of a simulated network. It takes the Mux over.
@@ -209,6 +224,9 @@ func (r *Relay) Run(ctx context.Context) error {
 	r.log.Info("stopped")
 	return err
 }
+
+// ReopenEventLog goes on in a new file if the event log's was moved away. Without an event log it does nothing.
+func (r *Relay) ReopenEventLog() error { return r.events.Reopen() }
 
 // tellChanges tells members of joins and leaves, and does what else rooms have to do later, until ctx is done or the
 // port fails.

@@ -12,6 +12,28 @@ import (
 // and some 800 bytes of kernel memory each, a pause of the loop or a burst to several rooms must fit.
 const socketBuffer = 4 << 20
 
+// Buffers are the kernel's buffers of a Mux, in bytes. Where the sockets differ they are the smallest.
+type Buffers struct {
+	Asked         int // of each
+	Receive, Send int // what there is; 0: not known
+}
+
+// Small reports whether the kernel gives less than was asked for, so that a burst loses packets here.
+func (b Buffers) Small() bool {
+	return b.Receive > 0 && b.Receive < b.Asked || b.Send > 0 && b.Send < b.Asked
+}
+
+// with returns the smaller of both, in each direction.
+func (b Buffers) with(receive, send int) Buffers {
+	least := func(a, b int) int {
+		if a == 0 {
+			return b
+		}
+		return min(a, b)
+	}
+	return Buffers{Asked: socketBuffer, Receive: least(b.Receive, receive), Send: least(b.Send, send)}
+}
+
 // networkFor returns package net's name of the network: "0.0.0.0:1" means IPv4 only, which net would
 // otherwise make dual-stack.
 func networkFor(addr string) string {

@@ -48,6 +48,9 @@ func Listen(addr string, sockets int) (*Mux, error) {
 		socks = append(socks, s)
 	}
 	m := newMux(socks)
+	for _, s := range socks {
+		m.buffers = m.buffers.with(s.(*udpSocket).receiveBuffer, s.(*udpSocket).sendBuffer)
+	}
 	m.quic = &quicUDPConn{quicConn: newQUICConn(m), first: first}
 	return m, nil
 }
@@ -108,15 +111,27 @@ func (s *udpSocket) setOptions(fd int) error {
 			set(unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1)
 		}
 	}
-	setBuffer(fd, unix.SO_RCVBUF, unix.SO_RCVBUFFORCE)
-	setBuffer(fd, unix.SO_SNDBUF, unix.SO_SNDBUFFORCE)
+	s.receiveBuffer = setBuffer(fd, unix.SO_RCVBUF, unix.SO_RCVBUFFORCE)
+	s.sendBuffer = setBuffer(fd, unix.SO_SNDBUF, unix.SO_SNDBUFFORCE)
 	return nil
 }
 
-// setBuffer asks for a large kernel buffer: as much as net.core.?mem_max allows, or all of it for root.
-func setBuffer(fd, option, force int) {
+// setBuffer asks for a large kernel buffer, and returns how large it is, 0 if that cannot be known: as much as
+// net.core.?mem_max allows, or all of it for root.
+func setBuffer(fd, option, force int) (got int) {
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, option, socketBuffer)
-	if got, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, option); err == nil && got < socketBuffer {
+	if got = bufferSize(fd, option); got < socketBuffer {
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, force, socketBuffer)
+		got = bufferSize(fd, option)
 	}
+	return got
+}
+
+// bufferSize returns the size of a buffer as it is asked for: the kernel has twice that, and says so (socket(7)).
+func bufferSize(fd, option int) int {
+	doubled, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, option)
+	if err != nil {
+		return 0
+	}
+	return doubled / 2
 }

@@ -11,10 +11,20 @@ func Listen(addr string, sockets int) (*Mux, error) {
 	if err != nil {
 		return nil, listenError(addr, err)
 	}
+	m := New(c)
 	if u, ok := c.(*net.UDPConn); ok {
-		// Smaller buffers work too: a burst then loses more.
-		_ = u.SetReadBuffer(socketBuffer)
-		_ = u.SetWriteBuffer(socketBuffer)
+		m.buffers = m.buffers.with(setBuffer(u.SetReadBuffer), setBuffer(u.SetWriteBuffer))
 	}
-	return New(c), nil
+	return m, nil
+}
+
+// setBuffer asks for a large kernel buffer, and for smaller ones where the system refuses more than it has, and returns
+// how large it is; 0: none was taken. Smaller buffers work too: a burst then loses more.
+func setBuffer(set func(bytes int) error) int {
+	for size := socketBuffer; size >= 64<<10; size /= 2 {
+		if set(size) == nil {
+			return size
+		}
+	}
+	return 0
 }

@@ -29,6 +29,8 @@ type Mux struct {
 	queue *queue   // QUIC packets on their way to quic-go
 	quic  net.PacketConn
 
+	buffers Buffers // of sockets that Listen opened
+
 	quicOut, quicOutBytes atomic.Uint64
 
 	serving   atomic.Bool
@@ -68,6 +70,9 @@ func newMux(socks []socket) *Mux {
 
 // LocalAddr returns the address the sockets are bound to.
 func (m *Mux) LocalAddr() net.Addr { return m.socks[0].conn().LocalAddr() }
+
+// Buffers returns what the kernel gave the sockets that Listen opened; the zero value of others.
+func (m *Mux) Buffers() Buffers { return m.buffers }
 
 // QUIC returns the connection to give to quic.Transport.Conn: it reads whatever is not a sealed packet, while
 // Serve runs. On Linux, after Listen, it is a quic.OOBCapablePacketConn with ReadBatch, so that quic-go has

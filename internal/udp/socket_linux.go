@@ -14,7 +14,9 @@ type udpSocket struct {
 	v6 bool
 	// wildcard is whether it is bound to an unspecified address, so that packets carry the local one.
 	wildcard bool
-	count    counters
+	// receiveBuffer and sendBuffer are the kernel's, in bytes as they are asked for; 0: not known.
+	receiveBuffer, sendBuffer int
+	count                     counters
 }
 
 func (s *udpSocket) counters() *counters  { return &s.count }

@@ -3,6 +3,7 @@ package udp
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"os"
@@ -154,6 +155,34 @@ func TestLocalAddressOfTheAnswer(t *testing.T) {
 	}
 	if s := m.Stats(); s.SealedOutPackets != uint64(len(tests)) || s.SendErrors != (SendErrors{}) {
 		t.Errorf("stats: %+v", s)
+	}
+}
+
+// TestBuffers wants to be told what the kernel really gave, of all sockets the least.
+func TestBuffers(t *testing.T) {
+	m, err := Listen("127.0.0.1:0", 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	want := Buffers{Asked: socketBuffer, Receive: math.MaxInt, Send: math.MaxInt}
+	for _, s := range m.socks {
+		err := s.(*udpSocket).control(func(fd int) error {
+			for option, size := range map[int]*int{unix.SO_RCVBUF: &want.Receive, unix.SO_SNDBUF: &want.Send} {
+				doubled, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, option)
+				if err != nil {
+					return err
+				}
+				*size = min(*size, doubled/2)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := m.Buffers(); got != want {
+		t.Errorf("%+v, want %+v", got, want)
 	}
 }
 
