@@ -17,11 +17,12 @@ import (
 // valid for at most 14 days (W3C WebTransport, section 3.3, custom certificate requirements).
 const (
 	day                 = 24 * time.Hour
-	webCertificateValid = 13 * day  // from an hour before it is made: clocks differ
-	webCertificateEvery = 6 * day   // a new one is made
-	webCertificateShown = day       // and listed for so long before it is shown, so that pages know it then
-	webCertificatesKept = 2         // one that was made, and the one before it
-	webClockSkew        = time.Hour // of browsers
+	webCertificateValid = 13 * day         // from an hour before it is made: clocks differ
+	webCertificateEvery = 6 * day          // a new one is made
+	webCertificateShown = day              // and listed for so long before it is shown, so that pages know it then
+	webCertificatesKept = 2                // one that was made, and the one before it
+	webClockSkew        = time.Hour        // of browsers
+	webClockBack        = webClockSkew / 2 // the clock may go back so far, until what it made is of no use to browsers
 )
 
 // WebCertificate is a certificate that browsers may be shown.
@@ -34,7 +35,9 @@ type WebCertificate struct {
 //
 //	made ── a day ──> shown ── 6 days ──> listed only ── 5 days ──> forgotten
 //
-// The first one is shown at once.
+// The first one is shown at once. They follow the wall clock, as browsers do: when it is set, what it made before that may
+// not be valid yet, or not any more, and another one is made and shown at once. So all times here are without their
+// monotonic reading, by which Go would compare them else: that knows nothing of a clock that is set.
 type webCertificates struct {
 	mu   sync.Mutex         // guards list
 	list []*madeCertificate // newest first, at most webCertificatesKept
@@ -42,22 +45,28 @@ type webCertificates struct {
 
 type madeCertificate struct {
 	WebCertificate
-	made time.Time
+	made time.Time // by the wall clock
 	tls  tls.Certificate
 }
 
-// at returns those of now, newest first, and makes one if the newest is old.
+// usable reports whether browsers whose clock is about right take the certificate.
+func (m *madeCertificate) usable(now time.Time) bool {
+	return !now.Before(m.made.Add(-webClockBack)) && m.NotAfter.After(now)
+}
+
+// at returns those of now, newest first, and makes one if the newest is old, or of no use after the clock was set.
 func (c *webCertificates) at(now time.Time) ([]*madeCertificate, error) {
+	now = now.Round(0)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.list) == 0 || now.Sub(c.list[0].made) >= webCertificateEvery {
+	if len(c.list) == 0 || now.Sub(c.list[0].made) >= webCertificateEvery || !c.list[0].usable(now) {
 		fresh, err := makeWebCertificate(now)
 		if err != nil {
 			return nil, err
 		}
 		list := []*madeCertificate{fresh}
 		for _, old := range c.list {
-			if len(list) < webCertificatesKept && old.NotAfter.After(now) {
+			if len(list) < webCertificatesKept && old.usable(now) {
 				list = append(list, old)
 			}
 		}
@@ -68,6 +77,7 @@ func (c *webCertificates) at(now time.Time) ([]*madeCertificate, error) {
 
 // show returns the one that a connection is to see.
 func (c *webCertificates) show(now time.Time) (*tls.Certificate, error) {
+	now = now.Round(0)
 	list, err := c.at(now)
 	if err != nil {
 		return nil, err
@@ -79,8 +89,9 @@ func (c *webCertificates) show(now time.Time) (*tls.Certificate, error) {
 	return &shown.tls, nil
 }
 
-// makeWebCertificate returns a self-signed certificate. Browsers look at its hash only, so the name means nothing.
+// makeWebCertificate returns a self-signed certificate of now, which has no monotonic reading. Browsers look at its hash only, so the name means nothing.
 func makeWebCertificate(now time.Time) (*madeCertificate, error) {
+	now = now.Round(0)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err

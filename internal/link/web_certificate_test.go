@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 )
 
 // TestWebCertificates walks through two months: what browsers are shown is valid, was listed a day before, and stays
@@ -76,4 +77,62 @@ func TestWebCertificatesAfterARest(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestWebCertificatesAfterTheClockIsSet has a relay that starts with a wrong clock, and one whose clock is set while it
+// runs: what browsers see then is valid by the clock of now, at once. The process's own time goes on meanwhile, which
+// is all that Go looks at when two times have a monotonic reading.
+func TestWebCertificatesAfterTheClockIsSet(t *testing.T) {
+	start := time.Now() // not of synctest, whose times have no monotonic reading
+	for _, wrong := range []time.Duration{2 * day, -2 * day, 40 * day, -40 * day, 20000 * day, -20000 * day, 3 * time.Hour, -14 * day, 50 * time.Minute} {
+		var c webCertificates
+		if _, err := c.show(wrongClock(t, start, wrong)); err != nil {
+			t.Fatal(err)
+		}
+		// Half a minute later the clock is set.
+		for _, passed := range []time.Duration{30 * time.Second, 5 * time.Hour, 10 * time.Hour} {
+			now := start.Add(passed)
+			list, err := c.at(now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range list {
+				checkValid(t, wrong, m.tls.Certificate[0], now, time.Minute)
+			}
+			shown, err := c.show(now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkValid(t, wrong, shown.Certificate[0], now, webClockSkew/2-time.Minute)
+		}
+	}
+}
+
+// checkValid wants a certificate to be valid at now, with some time to spare on both sides.
+func checkValid(t *testing.T, wrong time.Duration, der []byte, now time.Time, spare time.Duration) {
+	t.Helper()
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if now.Add(-spare).Before(leaf.NotBefore) || now.Add(spare).After(leaf.NotAfter) {
+		t.Errorf("a clock that was wrong by %v: valid from %v to %v, and it is %v", wrong, leaf.NotBefore, leaf.NotAfter, now)
+	}
+}
+
+// wrongClock returns what time.Now would return with the wall clock wrong by off: the monotonic reading has nothing to do
+// with that. Package time cannot say it.
+func wrongClock(t *testing.T, now time.Time, off time.Duration) time.Time {
+	t.Helper()
+	type parts struct { // of a time.Time
+		wall uint64
+		ext  int64 // the monotonic reading
+		loc  *time.Location
+	}
+	wrong := now.Add(off)
+	(*parts)(unsafe.Pointer(&wrong)).ext = (*parts)(unsafe.Pointer(&now)).ext //nolint:gosec // checked below
+	if wrong.Sub(now) != 0 || wrong.Round(0).Sub(now.Round(0)) != off {
+		t.Fatal("a time.Time is not what this test takes it for")
+	}
+	return wrong
 }

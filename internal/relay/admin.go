@@ -12,10 +12,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/wzp-voice/wzp/web"
 )
 
 // admin is the operator's interface: health, readiness, metrics. It is for localhost and networks that
-// are trusted.
+// are trusted: it asks nobody who they are, and says at the start when it is open to others than this machine.
 type admin struct {
 	ln     net.Listener
 	server *http.Server
@@ -27,8 +29,12 @@ func newAdmin(r *Relay, addr string) (*admin, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the admin port: %w; choose another with --admin, or \"\" for none", err)
 	}
+	if addr, ok := ln.Addr().(*net.TCPAddr); ok && !addr.IP.IsLoopback() {
+		r.log.Warn("the admin port is open to other machines: whoever reaches it sees peers and numbers; let a firewall keep strangers out, "+
+			"or listen on 127.0.0.1 with --admin", "admin", ln.Addr().String())
+	}
 	return &admin{ln: ln, log: r.log, server: &http.Server{
-		Handler:           r.adminHandler(),
+		Handler:           localNames(r.adminHandler()),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      30 * time.Second,
@@ -36,6 +42,19 @@ func newAdmin(r *Relay, addr string) (*admin, error) {
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(r.log.Handler(), slog.LevelDebug),
 	}}, nil
+}
+
+// localNames lets requests that come over loopback through to h only if they ask for this machine by a name of its own. A
+// page of elsewhere whose name was made to lead here (DNS rebinding) could else read the answers in the operator's browser.
+func localNames(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		addr, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+		if ok && addr.IP.IsLoopback() && !web.IsLocal(r.Host) {
+			http.Error(w, "ask for it at localhost or 127.0.0.1", http.StatusMisdirectedRequest)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // adminHandler answers the admin interface's requests.

@@ -23,8 +23,10 @@ import (
 
 const (
 	certCheckEvery  = 5 * time.Second // how often the certificate's files are looked at, while somebody connects
+	certWarnEvery   = 24 * time.Hour  // how often it is logged that browsers refuse the certificate
 	acmeReportEvery = time.Minute     // how often it is logged that there is no certificate
 	acmeTimeout     = time.Minute     // of one request to the certificate authority
+	acmeClockSet    = time.Hour       // by how much the wall clock is set, or the machine slept, until renewals are planned anew
 )
 
 // certificateDesk has the certificates of the https port: those of two files, or those that it obtains by ACME for
@@ -33,16 +35,22 @@ type certificateDesk struct {
 	log    *slog.Logger
 	files  *certificateFiles // nil: ACME
 	domain string            // of ACME; ASCII
-	acme   *autocert.Manager
+	fresh  func() *autocert.Manager
+	clock  func() (wall time.Time, up time.Duration)
 	cut    context.CancelFunc // ends what is under way with the certificate authority
 
 	mu       sync.Mutex // guards what follows
-	reported time.Time  // when it was logged that there is no certificate
+	acme     *autocert.Manager
+	made     time.Time     // when acme was, by the wall clock
+	madeUp   time.Duration // and by the one that nobody sets
+	plain    bool          // http-01 is answered on port 80
+	reported time.Time     // when it was logged that there is no certificate
 }
 
 // newCertificateDesk checks what of Config is about TLS. It returns nil if nothing is.
 func newCertificateDesk(config Config) (*certificateDesk, error) {
-	d := &certificateDesk{log: config.Log, cut: func() {}}
+	start := time.Now()
+	d := &certificateDesk{log: config.Log, cut: func() {}, clock: func() (time.Time, time.Duration) { return time.Now().Round(0), time.Since(start) }}
 	switch {
 	case config.TLSCert == "" && config.TLSKey == "" && config.Domain == "":
 		return nil, nil
@@ -69,17 +77,36 @@ func (d *certificateDesk) useACME(config Config) error {
 	d.domain = name
 	ctx, cut := context.WithCancel(context.Background())
 	d.cut = cut
-	d.acme = &autocert.Manager{
-		Prompt:     autocert.AcceptTOS,
-		Cache:      autocert.DirCache(config.ACMECache),
-		HostPolicy: autocert.HostWhitelist(name),
-		Client: &acme.Client{
-			DirectoryURL: autocert.DefaultACMEDirectory,
-			UserAgent:    "wzp",
-			HTTPClient:   &http.Client{Timeout: acmeTimeout, Transport: cutTransport{ctx}},
-		},
+	d.fresh = func() *autocert.Manager {
+		return &autocert.Manager{
+			Prompt:     autocert.AcceptTOS,
+			Cache:      autocert.DirCache(config.ACMECache),
+			HostPolicy: autocert.HostWhitelist(name),
+			Client: &acme.Client{
+				DirectoryURL: autocert.DefaultACMEDirectory,
+				UserAgent:    "wzp",
+				HTTPClient:   &http.Client{Timeout: acmeTimeout, Transport: cutTransport{ctx}},
+			},
+		}
 	}
+	d.manager()
 	return nil
+}
+
+// manager returns the manager of ACME's certificates. It plans renewals with timers, which know nothing of a wall clock
+// that is set, or of a machine that sleeps: then another one takes over, which begins with the certificates that there are.
+func (d *certificateDesk) manager() *autocert.Manager {
+	wall, up := d.clock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	set := wall.Sub(d.made) - (up - d.madeUp)
+	if d.acme == nil || set.Abs() >= acmeClockSet {
+		d.acme, d.made, d.madeUp = d.fresh(), wall, up
+		if d.plain {
+			d.acme.HTTPHandler(nil) // so that it tries http-01
+		}
+	}
+	return d.acme
 }
 
 // cutTransport ends every request when its context is done, whatever the request's own: autocert has no end.
@@ -129,7 +156,7 @@ func (d *certificateDesk) config() *tls.Config {
 
 // fromACME is autocert's GetCertificate, whose errors the operator has to see.
 func (d *certificateDesk) fromACME(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	cert, err := d.acme.GetCertificate(hello)
+	cert, err := d.manager().GetCertificate(hello)
 	if err != nil && !errors.Is(err, context.Canceled) && strings.EqualFold(strings.TrimSuffix(hello.ServerName, "."), d.domain) {
 		d.report(err)
 	}
@@ -149,7 +176,7 @@ func (d *certificateDesk) report(err error) {
 // obtain asks for the certificate of the domain, so that the first visitor need not wait and errors show at the start.
 // close ends it.
 func (d *certificateDesk) obtain() {
-	if d.acme == nil {
+	if d.fresh == nil {
 		return
 	}
 	_, err := d.fromACME(&tls.ClientHelloInfo{
@@ -165,7 +192,11 @@ func (d *certificateDesk) obtain() {
 
 // challenges answers http-01, and sends everybody else to the https address.
 func (d *certificateDesk) challenges(url string) http.Handler {
-	return d.acme.HTTPHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	d.mu.Lock()
+	d.plain = true
+	d.acme.HTTPHandler(nil)
+	d.mu.Unlock()
+	redirect := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			http.Error(w, "use https", http.StatusBadRequest)
 			return
@@ -173,7 +204,8 @@ func (d *certificateDesk) challenges(url string) http.Handler {
 		// Only the path is the request's, and it stays one: url is of the configuration, with scheme, host and the slash.
 		target := strings.TrimSuffix(url, "/") + "/" + strings.TrimLeft(r.URL.EscapedPath(), "/")
 		http.Redirect(w, r, target, http.StatusMovedPermanently) //nolint:gosec // G710: the host is the configured one, see above
-	}))
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { d.manager().HTTPHandler(redirect).ServeHTTP(w, r) })
 }
 
 // name is what the first certificate is for; empty if that is no single name.
@@ -222,6 +254,8 @@ type certificateFiles struct {
 	current *tls.Certificate
 	looked  time.Time // at the files
 	seen    [2]fileStamp
+	problem string    // with the certificate; "": none
+	told    time.Time // when the operator was told of it
 }
 
 // fileStamp is what of a file tells that it has changed.
@@ -251,8 +285,34 @@ func (f *certificateFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 				f.log.Warn("the new certificate cannot be used; the old one still is", "err", err)
 			}
 		}
+		f.reviewLocked(now)
 	}
 	return f.current, nil
+}
+
+// reviewLocked tells the operator what browsers have against the certificate: at once, and every day until it is mended.
+func (f *certificateFiles) reviewLocked(now time.Time) {
+	problem := certificateProblem(f.current.Leaf, now)
+	if problem != "" && (problem != f.problem || now.Sub(f.told) >= certWarnEvery) {
+		f.log.Warn("browsers refuse the certificate: "+problem, "file", f.cert,
+			"from", f.current.Leaf.NotBefore, "until", f.current.Leaf.NotAfter)
+		f.told = now
+	}
+	f.problem = problem
+}
+
+// certificateProblem says why browsers refuse a certificate, whatever its issuer; "" if they need not.
+func certificateProblem(leaf *x509.Certificate, now time.Time) string {
+	now = now.Round(0) // the wall clock's
+	switch {
+	case now.After(leaf.NotAfter):
+		return "it has expired"
+	case now.Before(leaf.NotBefore):
+		return "it is not valid yet, or the clock of this machine is wrong"
+	case len(leaf.DNSNames)+len(leaf.IPAddresses) == 0:
+		return "it names no host (subject alternative names); the common name does not count"
+	}
+	return ""
 }
 
 func (f *certificateFiles) load(stamps [2]fileStamp) error {
@@ -279,6 +339,7 @@ func (f *certificateFiles) loadLocked(stamps [2]fileStamp) error {
 	}
 	f.current = &cert
 	f.log.Info("certificate loaded", "file", f.cert, "names", cert.Leaf.DNSNames, "until", cert.Leaf.NotAfter)
+	f.reviewLocked(time.Now())
 	return nil
 }
 

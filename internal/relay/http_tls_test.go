@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/pem"
 	"log/slog"
 	"math/big"
@@ -43,12 +44,18 @@ func newTestCertificate(t *testing.T, names ...string) *testCertificate {
 // make makes another certificate, as PEM.
 func (c *testCertificate) make(names ...string) (cert, key []byte) {
 	c.t.Helper()
+	return c.makeValid(time.Now().Add(-time.Hour), time.Now().Add(time.Hour), names...)
+}
+
+// makeValid is make, with the time for which the certificate is valid.
+func (c *testCertificate) makeValid(from, until time.Time, names ...string) (cert, key []byte) {
+	c.t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: names, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+		Subject: pkix.Name{CommonName: "voice.example.org"}, NotBefore: from, NotAfter: until}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
 	if err != nil {
 		c.t.Fatal(err)
@@ -122,6 +129,87 @@ func TestCertificateReload(t *testing.T) {
 			t.Error("the log has a key")
 		}
 	})
+}
+
+// TestCertificateProblems wants the operator to be told of a certificate that browsers refuse: when it is loaded, when it
+// expires while it is in use, and once a day.
+func TestCertificateProblems(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		c := newTestCertificate(t, "one.example.org")
+		desk, err := newCertificateDesk(Config{TLSCert: c.cert, TLSKey: c.key, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		connect := func() {
+			time.Sleep(certCheckEvery)
+			if _, err := desk.config().GetCertificate(&tls.ClientHelloInfo{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		said := func(when, what string, times int) {
+			t.Helper()
+			if got := strings.Count(log.String(), "level=WARN msg=\"browsers refuse the certificate: "+what); got != times {
+				t.Errorf("%s: said %d times, want %d:\n%s", when, got, times, log.String())
+			}
+			log.Reset()
+		}
+		connect()
+		said("a good one", "", 0)
+		time.Sleep(2 * time.Hour)
+		for range 10 {
+			connect()
+		}
+		said("it has expired while it was in use", "it has expired", 1)
+		time.Sleep(certWarnEvery)
+		connect()
+		said("a day later", "it has expired", 1)
+		load := func(from, until time.Duration, names ...string) {
+			cert, key := c.makeValid(time.Now().Add(from), time.Now().Add(until), names...)
+			c.write(c.cert, cert)
+			c.write(c.key, key)
+			connect()
+		}
+		load(-time.Hour, time.Hour, "one.example.org")
+		said("a new one", "", 0)
+		load(-time.Hour, time.Hour)
+		said("one with a common name only", "it names no host", 1)
+		load(time.Hour, 2*time.Hour, "one.example.org")
+		said("one of tomorrow", "it is not valid yet", 1)
+		load(-2*time.Hour, -time.Hour, "one.example.org")
+		said("an old one", "it has expired", 1)
+	})
+}
+
+// TestACMEFollowsTheWallClock wants renewals to be planned anew when the clock is set, and when the machine has slept:
+// timers do not know of either.
+func TestACMEFollowsTheWallClock(t *testing.T) {
+	desk, err := newCertificateDesk(Config{Domain: "voice.example.org", ACMECache: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer desk.close()
+	wall, up := time.Now(), time.Duration(0)
+	desk.clock = func() (time.Time, time.Duration) { return wall.Round(0), up }
+	last := desk.manager()
+	for _, test := range []struct {
+		what      string
+		wall, up  time.Duration // pass
+		different bool
+	}{
+		{"a month", 30 * 24 * time.Hour, 30 * 24 * time.Hour, false},
+		{"a clock that is a little wrong", 24*time.Hour + time.Minute, 24 * time.Hour, false},
+		{"it is set by 45 days", 45 * 24 * time.Hour, time.Second, true},
+		{"and then goes on", 24 * time.Hour, 24 * time.Hour, false},
+		{"it is set back", -2 * 24 * time.Hour, time.Second, true},
+	} {
+		wall, up = wall.Add(test.wall), up+test.up
+		next := desk.manager()
+		if (next != last) != test.different {
+			t.Errorf("%s: another manager: %v", test.what, next != last)
+		}
+		last = next
+	}
 }
 
 // TestACMEPolicy asks for certificates of names that are not the relay's. The network is cut: whoever asks for it fails.
