@@ -215,7 +215,7 @@ func (ep *Endpoint) sessionFor(hello *wire.Hello, remote netip.Addr, peer bool) 
 	ep.mu.RUnlock()
 	if s == nil {
 		fresh := ep.newSession(nil, hello.Session, hello.Identity)
-		if peer {
+		if fresh.aliases.limit = clientAliases; peer {
 			fresh.ofPeer()
 		}
 		fresh.name, fresh.remote = hello.Name, remote
@@ -251,7 +251,8 @@ func (ep *Endpoint) add(s *Session) *Session {
 }
 
 func (ep *Endpoint) newSession(h Handler, id [16]byte, key identity.PublicKey) *Session {
-	s := &Session{ep: ep, handler: h, id: id, identity: key, aliases: make(map[uint16]*boundAlias)}
+	s := &Session{ep: ep, handler: h, id: id, identity: key}
+	s.aliases.limit = wire.MaxAliases
 	s.recv.authenticAt = time.Now()
 	return s
 }

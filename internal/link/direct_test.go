@@ -62,6 +62,8 @@ func (c *nullConn) SetWriteDeadline(time.Time) error { return nil }
 type counting struct {
 	t     testing.TB
 	media int
+	binds int
+	last  wire.KID // of the frame that came last
 }
 
 func (c *counting) Bind(s *Session, m *wire.Media) *Stream {
@@ -71,12 +73,14 @@ func (c *counting) Bind(s *Session, m *wire.Media) *Stream {
 	if m.KID%2 == 1 {
 		return nil
 	}
+	c.binds++
 	return &Stream{KID: m.KID, Room: m.Room}
 }
 
 func (c *counting) Media(_ *Session, st *Stream, m *wire.Media, _ *Tx) {
 	st.Seen(m.CTR)
 	c.media++
+	c.last = m.KID
 	if m.KID != st.KID || m.Room != st.Room || len(m.Ciphertext) == 0 || len(m.Ciphertext) > wire.MaxCiphertext || m.Alias >= wire.MaxAliases {
 		c.t.Errorf("media %+v of stream %v", m, st.KID)
 	}
@@ -303,8 +307,8 @@ func (s *side) checkFrames(t *testing.T, p []byte, client, peer bool) {
 	if q := session.Quality(); q.Loss < 0 || q.Loss > 1 || q.RTT < 0 || q.Jitter < 0 {
 		t.Errorf("quality %+v", q)
 	}
-	if len(session.aliases) > wire.MaxFrames || session.acked.Load() > session.counter.Load() {
-		t.Errorf("%d aliases, %d of %d acknowledged", len(session.aliases), session.acked.Load(), session.counter.Load())
+	if len(session.aliases.aliases) > wire.MaxFrames || session.acked.Load() > session.counter.Load() {
+		t.Errorf("%d aliases, %d of %d acknowledged", len(session.aliases.aliases), session.acked.Load(), session.counter.Load())
 	}
 	session.tick(s.tx)
 	s.tx.batch.Flush()

@@ -140,6 +140,7 @@ func (s *Session) Peer() bool { return s.peer }
 // ofPeer makes a new session a peer link.
 func (s *Session) ofPeer() {
 	s.peer = true
+	s.aliases.limit = wire.MaxAliases
 	s.urgentOut.pace.limits = &peerPace
 }
 

@@ -2,14 +2,10 @@ package link
 
 import (
 	"errors"
-	"time"
 
 	"github.com/wzp-voice/wzp/internal/udp"
 	"github.com/wzp-voice/wzp/wire"
 )
-
-// aliasAckEvery bounds how often one alias is acknowledged.
-const aliasAckEvery = 50 * time.Millisecond
 
 // receive opens a sealed packet for attachment a and handles its frames.
 func (s *Session) receive(tx *Tx, a *attachment, h wire.Header, header int, p []byte, from udp.Path) {
@@ -34,6 +30,7 @@ func (s *Session) receive(tx *Tx, a *attachment, h wire.Header, header int, p []
 		s.newestLocked(tx, a, from, len(p))
 	}
 	s.mu.Unlock()
+	tx.packet = counter
 	s.frames(tx, frames, from)
 	s.reportAfterPacket(tx)
 }
@@ -145,60 +142,6 @@ func (s *Session) frame(tx *Tx, f wire.Frame, from udp.Path) error {
 		return err
 	}
 	return nil // padding, and types that came after this version
-}
-
-// media resolves the alias of a media frame and hands it on.
-func (s *Session) media(tx *Tx, f wire.Frame) error {
-	m := &tx.media
-	var err error
-	if *m, err = wire.ParseMedia(f); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	bound := s.aliases[m.Alias]
-	s.mu.Unlock()
-	switch {
-	case m.Long:
-		if m.Tagged != s.peer {
-			s.ep.stats.unbound.Add(1)
-			return nil
-		}
-		if bound == nil || bound.stream.KID != m.KID || bound.stream.Room != m.Room {
-			st := s.handler.Bind(s, m)
-			if st == nil {
-				s.ep.stats.unbound.Add(1)
-				return nil
-			}
-			bound = &boundAlias{stream: st}
-			s.mu.Lock()
-			s.aliases[m.Alias] = bound
-			s.mu.Unlock()
-		}
-		s.ackAlias(tx, bound, m.Alias)
-	case bound == nil:
-		s.ep.stats.unbound.Add(1)
-		return nil
-	default:
-		m.KID, m.Room = bound.stream.KID, bound.stream.Room
-		m.CTR = wire.DecodeCounter(uint32(m.CTR), 16, bound.stream.next.Load())
-	}
-	s.handler.Media(s, bound.stream, m, tx)
-	return nil
-}
-
-// ackAlias tells the peer that we know what alias stands for.
-func (s *Session) ackAlias(tx *Tx, bound *boundAlias, alias uint16) {
-	s.mu.Lock()
-	due := tx.now.Sub(bound.acked) >= aliasAckEvery
-	if due {
-		bound.acked = tx.now
-	}
-	s.mu.Unlock()
-	if due {
-		pair := [1]wire.AliasPair{{Alias: alias, KID: bound.stream.KID}}
-		tx.plain = wire.AppendAliasAck(tx.plain[:0], pair[:], true)
-		s.transmit(tx, tx.plain)
-	}
 }
 
 // echo handles the four frames that are answered by, or answer with, the same 8 bytes.

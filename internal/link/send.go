@@ -15,8 +15,10 @@ type Tx struct {
 	batch *udp.Batch
 	now   time.Time     // of the packet or tick that is being handled
 	at    time.Duration // the same on the Endpoint's clock
-	nonce seal.Nonce
-	plain []byte // scratch for frames of our own
+	// packet is the counter of the packet that is being handled, on its session.
+	packet uint64
+	nonce  seal.Nonce
+	plain  []byte // scratch for frames of our own
 	// touched is written by SendMediaAll and means nothing.
 	touched int
 	ends    []func(tx *Tx) // what Finish has to call

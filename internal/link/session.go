@@ -68,15 +68,9 @@ type Session struct {
 	urgentIn    urgentIn
 	roaming     roaming
 	attachments []*attachment
-	aliases     map[uint16]*boundAlias // of the streams that the peer announced
+	aliases     boundAliases // of the streams that the peer announced
 	pings       pinger
 	ended       bool
-}
-
-// boundAlias is what an alias of the peer stands for.
-type boundAlias struct {
-	stream *Stream
-	acked  time.Time // when the acknowledgement was last sent
 }
 
 // Identity returns the peer's key, which its handshake proved.

@@ -23,7 +23,7 @@ func peers(tb testing.TB) (dialled, accepted *side) {
 	dialled.session.ofPeer()
 	accepted.session.ofPeer()
 	for i := range uint16(32) {
-		m := wire.Media{Tagged: true, Alias: i, Room: wire.HashRoom("r"), KID: 2, Ciphertext: []byte{1}}
+		m := wire.Media{Tagged: true, Alias: i, Room: wire.HashRoom("r"), KID: 2 + 2*wire.KID(i), Ciphertext: []byte{1}}
 		dialled.session.SendPacket(dialled.tx, wire.AppendMedia(nil, &m, true), 1)
 		accepted.ep.sealed(accepted.tx.batch, dialled.sent(), accepted.path)
 	}

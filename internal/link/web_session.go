@@ -55,6 +55,7 @@ func (s *Session) receiveWeb(tx *Tx, a *attachment, p []byte) {
 		s.newestWebLocked(a, tx.now)
 	}
 	s.mu.Unlock()
+	tx.packet = counter
 	s.frames(tx, frames, udp.Path{})
 	s.reportAfterPacket(tx)
 }

@@ -16,37 +16,84 @@ const ACK_EVERY = 50; // ms that bound how often one alias is acknowledged
  * @typedef {{next: number}} Bound
  */
 
-/** The aliases of one direction; there are at most 4096. */
+/**
+ * What an alias stands for, and the counters of packets that announced it: the one that came first, after which short
+ * frames were sent, and the highest.
+ * @typedef {{kid: bigint, bound: Bound, acked: number, first: number, newest: number}} Entry
+ */
+
+/**
+ * The aliases of one direction; there are at most 4096. What they stand for is what the packet with the highest counter
+ * says: one that was overtaken on its way changes nothing. However many aliases a stream has, it is made once.
+ */
 export class Aliases {
-  /** @type {Map<number, {kid: bigint, bound: Bound, acked: number}>} */
+  /** @type {Map<number, Entry>} */
   #table = new Map();
+  /** @type {Map<bigint, {bound: Bound, aliases: number}>} */
+  #streams = new Map();
+
+  /** How many streams there are. */
+  get streams() {
+    return this.#streams.size;
+  }
 
   /**
    * Tells which frame of which stream came; null: the alias is not known, or bind refused the stream.
    * @param {Media} m
    * @param {(kid: bigint) => Bound | null | undefined} bind is asked about streams that are new
    * @param {number} now
+   * @param {number} packet counter of the packet that the frame came in
    * @returns {{kid: bigint, ctr: number, bound: Bound, ack: boolean} | null} ack: the peer is to be told that we know
    */
-  resolve(m, bind, now) {
-    let entry = this.#table.get(m.alias);
+  resolve(m, bind, now, packet) {
+    const entry = this.#table.get(m.alias);
     if (!m.long) {
-      const ctr = entry ? decodeCounter(m.ctr, 16, entry.bound.next) : 0;
-      return entry ? { kid: entry.kid, ctr, bound: entry.bound, ack: false } : null;
+      if (!entry || packet < entry.first) {
+        return null; // in a packet from before that was announced it is another stream's
+      }
+      return { kid: entry.kid, ctr: decodeCounter(m.ctr, 16, entry.bound.next), bound: entry.bound, ack: false };
     }
     const kid = /** @type {bigint} */ (m.kid);
-    if (entry?.kid !== kid) {
-      const bound = bind(kid);
-      if (!bound) {
-        return null;
-      }
-      entry = { kid, bound, acked: -Infinity };
-      this.#table.set(m.alias, entry);
+    const late = entry !== undefined && packet < entry.newest;
+    const bound = this.#streams.get(kid)?.bound ?? (late ? null : bind(kid));
+    if (!bound) {
+      return null;
     }
-    const ack = now - entry.acked >= ACK_EVERY;
+    const own = entry?.kid === kid || late ? entry : this.#bind(kid, m.alias, bound, packet);
+    if (own?.kid !== kid) {
+      return { kid, ctr: m.ctr, bound, ack: false };
+    }
+    own.newest = Math.max(own.newest, packet);
+    const ack = now - own.acked >= ACK_EVERY;
     if (ack) {
-      entry.acked = now;
+      own.acked = now;
     }
-    return { kid, ctr: m.ctr, bound: entry.bound, ack };
+    return { kid, ctr: m.ctr, bound, ack };
+  }
+
+  /**
+   * Makes an alias stand for a key id.
+   * @param {bigint} kid
+   * @param {number} alias
+   * @param {Bound} bound
+   * @param {number} packet
+   * @returns {Entry}
+   */
+  #bind(kid, alias, bound, packet) {
+    const stream = this.#streams.get(kid) ?? { bound, aliases: 0 };
+    this.#streams.set(kid, stream);
+    stream.aliases++;
+    this.#forget(this.#table.get(alias)?.kid);
+    const entry = { kid, bound, acked: -Infinity, first: packet, newest: packet };
+    this.#table.set(alias, entry);
+    return entry;
+  }
+
+  /** @param {bigint | undefined} kid of which an alias is given to another; absent: of nobody */
+  #forget(kid) {
+    const stream = kid === undefined ? undefined : this.#streams.get(kid);
+    if (stream && kid !== undefined && --stream.aliases === 0) {
+      this.#streams.delete(kid);
+    }
   }
 }

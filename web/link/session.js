@@ -113,7 +113,7 @@ export class Session {
       this.#recv.packet(counter, packet.length + PACKET_OVERHEAD - wire.PACKET_HEADER, now);
       this.#live.heard();
       for (const frame of wire.frames(frames)) {
-        this.#frame(frame, now);
+        this.#frame(frame, now, counter);
         if (this.#ended) {
           return;
         }
@@ -131,12 +131,13 @@ export class Session {
   /**
    * @param {wire.Frame} frame
    * @param {number} now
+   * @param {number} packet its counter
    */
-  #frame(frame, now) {
+  #frame(frame, now, packet) {
     switch (frame.kind) {
       case 'media':
         this.#elicit();
-        this.#media(frame, now);
+        this.#media(frame, now, packet);
         break;
       case 'urgent':
         this.#elicit();
@@ -175,9 +176,10 @@ export class Session {
    * Resolves the alias of a media frame and hands it on.
    * @param {wire.Media} m
    * @param {number} now
+   * @param {number} packet its counter
    */
-  #media(m, now) {
-    const known = this.#aliases.resolve(m, (kid) => this.#call(() => this.#handler.bind(kid)), now);
+  #media(m, now, packet) {
+    const known = this.#aliases.resolve(m, (kid) => this.#call(() => this.#handler.bind(kid)), now, packet);
     if (!known) {
       this.counts.unbound++;
       return;
