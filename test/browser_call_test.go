@@ -66,7 +66,7 @@ func understood(t *testing.T, said, heard []float32, load contention) {
 }
 
 // blockUDP starts a relay that UDP does not reach from its page: packets to the page's host vanish.
-func blockUDP(t *testing.T) *relay {
+func blockUDP(t *testing.T, args ...string) *relay {
 	t.Helper()
 	hole, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -75,13 +75,13 @@ func blockUDP(t *testing.T) *relay {
 	t.Cleanup(func() { hole.Close() })
 	port := hole.LocalAddr().(*net.UDPAddr).Port
 	listen := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.2"), uint16(port))
-	return startRelayAt(t, listen.String(), filepath.Join(t.TempDir(), "relay"))
+	return startRelayAt(t, listen.String(), filepath.Join(t.TempDir(), "relay"), args...)
 }
 
 // carriers are the ways in which a page may reach its relay.
 var carriers = map[string]func(*testing.T) *relay{
 	"webtransport": func(t *testing.T) *relay { return startRelay(t) },
-	"websocket":    blockUDP,
+	"websocket":    func(t *testing.T) *relay { return blockUDP(t) },
 }
 
 // path tells which way the page takes.

@@ -3,7 +3,7 @@
 # missing. It looks for the things and not for the packages, so it is content on any system
 # that has them.
 set -euo pipefail
-PATH="$PATH:/usr/sbin:/sbin" # ldconfig
+PATH="$PATH:/usr/sbin:/sbin" # ldconfig, nginx
 
 missing=()
 # The race detector needs a C compiler and the C headers.
@@ -15,6 +15,9 @@ command -v pulseaudio >/dev/null || missing+=(pulseaudio)
 command -v aplay >/dev/null || missing+=(alsa-utils)
 # The browser that the page is tested in.
 command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium)
+# The reverse proxies that docs/operations.md has blocks for.
+command -v nginx >/dev/null || missing+=(nginx-light)
+command -v caddy >/dev/null || missing+=(caddy)
 # Recorded speech to measure the codec and the jitter buffer with.
 [[ -d /usr/share/asterisk/sounds/en_US_f_Allison ]] || missing+=(asterisk-core-sounds-en-wav)
 
@@ -39,3 +42,9 @@ apt() {
 echo "make test: installing ${missing[*]}"
 apt update
 apt install --yes --no-install-recommends "${missing[@]}"
+# The tests start proxies of their own: what the packages started is not wanted.
+for service in nginx caddy; do
+	if [[ " ${missing[*]} " == *" $service"* ]] && command -v systemctl >/dev/null; then
+		"${as_root[@]}" systemctl disable --quiet --now "$service" || true
+	fi
+done

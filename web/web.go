@@ -6,8 +6,9 @@
 //	                              ^
 //	                   Connect, from the relay or wzp page
 //
-// The page is plain ES modules, which are served as they are; its folders are named as the Go packages are. What may
-// not live here: anything that knows sessions, rooms or keys in Go. The package imports nothing of this module.
+// The page is plain ES modules, which are served as they are; its folders are named as the Go packages are. All of its
+// addresses are relative, so that a proxy can put it under a path. What may not live here: anything that knows sessions,
+// rooms or keys in Go. The package imports nothing of this module.
 package web
 
 import (
@@ -183,7 +184,7 @@ type Connect struct {
 	Relay        string        `json:"relay"` // identity key, 64 lower-case hexadecimal digits
 	Version      string        `json:"version"`
 	WebTransport *WebTransport `json:"webtransport,omitempty"` // nil: none
-	WebSocket    string        `json:"websocket,omitempty"`    // a path, or a whole URL; empty: none
+	WebSocket    string        `json:"websocket,omitempty"`    // relative to the address of this, or a whole URL; empty: none
 }
 
 // WebTransport is the part of Connect about WebTransport. It has either port and path, at the host of the page, or a URL.
@@ -199,29 +200,35 @@ type WebTransport struct {
 type handler struct {
 	assets  map[string]*asset
 	connect func() Connect
+	names   func(r *http.Request) []string
 }
 
 // Handler serves the page: its files, itself for / and for /{room}, which is any one segment that is not a file, and
 // what connect returns as /connect.json. Everything else is not found. It answers GET and HEAD, holds no state, and sets
-// the security headers on every answer. connect is called from many goroutines at once.
-func Handler(connect func() Connect) http.Handler {
+// the security headers on every answer. names returns what the browser that makes a request may call this server,
+// "host:port"; nil: what the request says. Both functions are called from many goroutines at once, for each request.
+func Handler(connect func() Connect, names func(r *http.Request) []string) http.Handler {
 	assets, err := pageAssets()
 	if err != nil {
 		panic(err) // the files are part of the program, and were read before in its tests
 	}
-	return &handler{assets: assets, connect: connect}
+	if names == nil {
+		names = func(r *http.Request) []string { return []string{r.Host} }
+	}
+	return &handler{assets: assets, connect: connect, names: names}
 }
 
 // ServeHTTP implements http.Handler.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	secure(w.Header(), r)
+	connect := h.connect()
+	secure(w.Header(), r, connectSources(r, connect, h.names(r)))
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		http.Error(w, "this address can only be read", http.StatusMethodNotAllowed)
 		return
 	}
 	if r.URL.Path == ConnectPath {
-		h.serveConnect(w, r)
+		serveConnect(w, r, connect)
 		return
 	}
 	if a := h.assets[strings.TrimPrefix(r.URL.Path, "/")]; a != nil {
@@ -230,6 +237,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if page := h.assets["index.html"]; page != nil && isRoom(r.URL.EscapedPath()) {
 		page.serve(w, r)
+		return
+	}
+	if room, ok := strings.CutSuffix(r.URL.EscapedPath(), "/"); ok && len(room) > 1 && isRoom(room) {
+		redirectToRoom(w, r, room)
 		return
 	}
 	w.Header().Set("Cache-Control", "no-cache")
@@ -255,8 +266,20 @@ func isRoom(escaped string) bool {
 	return contentTypes[strings.ToLower(path.Ext(name))] == ""
 }
 
-func (h *handler) serveConnect(w http.ResponseWriter, r *http.Request) {
-	b, err := json.Marshal(h.connect())
+// redirectToRoom sends /{room}/ to /{room}. The address is relative: the path that the browser sees may have more before
+// it, which a proxy took away. What is after # goes along.
+func redirectToRoom(w http.ResponseWriter, r *http.Request, escaped string) {
+	to := "../" + strings.TrimPrefix(escaped, "/")
+	if r.URL.RawQuery != "" {
+		to += "?" + r.URL.RawQuery
+	}
+	w.Header().Set("Location", to)
+	w.Header().Set("Cache-Control", "no-cache")
+	w.WriteHeader(http.StatusPermanentRedirect)
+}
+
+func serveConnect(w http.ResponseWriter, r *http.Request, connect Connect) {
+	b, err := json.Marshal(connect)
 	if err != nil {
 		http.Error(w, "the relay does not know how it can be reached", http.StatusInternalServerError)
 		return
@@ -264,32 +287,6 @@ func (h *handler) serveConnect(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store") // certificates are replaced
 	body{bytes: append(b, '\n')}.send(w, r)
-}
-
-// contentSecurityPolicy lets the page run its own modules and reach relays, and nothing else.
-const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
-	"connect-src 'self' https: wss: ws:; worker-src 'self'; manifest-src 'self'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
-// permissionsPolicy turns off what the page never needs. What it may need and is not named keeps its default, this
-// origin only: autoplay, the clipboard, the screen's wake lock, the choice of a loudspeaker.
-const permissionsPolicy = "microphone=(self), camera=(), display-capture=(), geolocation=(), accelerometer=(), gyroscope=(), " +
-	"magnetometer=(), midi=(), usb=(), serial=(), hid=(), payment=(), publickey-credentials-get=(), " +
-	"idle-detection=(), local-fonts=(), xr-spatial-tracking=()"
-
-// secure sets the headers that every answer has.
-func secure(h http.Header, r *http.Request) {
-	h.Set("Content-Security-Policy", contentSecurityPolicy)
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cross-Origin-Embedder-Policy", "require-corp")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Permissions-Policy", permissionsPolicy)
-	if r.TLS != nil && !IsLocal(r.Host) {
-		// Not for localhost, where it would close every other program's http port, too.
-		h.Set("Strict-Transport-Security", "max-age=31536000")
-	}
 }
 
 // IsLocal reports whether a host, with or without a port, names the machine itself: localhost, 127.0.0.0/8 or ::1.

@@ -24,7 +24,7 @@ import (
 var connect = Connect{
 	Relay: strings.Repeat("2a", 32), Version: "wzp test",
 	WebTransport: &WebTransport{Port: 4433, Path: "/wt", Hashes: []string{strings.Repeat("ab", 32)}, Signature: strings.Repeat("cd", 64)},
-	WebSocket:    SocketPath,
+	WebSocket:    "ws",
 }
 
 // testHandler serves a page of a few files.
@@ -49,7 +49,7 @@ func testHandler(t *testing.T) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &handler{assets: assets, connect: func() Connect { return connect }}
+	return &handler{assets: assets, connect: func() Connect { return connect }, names: func(r *http.Request) []string { return []string{r.Host} }}
 }
 
 // ask makes a request with header fields: name, value, and so on.
@@ -93,12 +93,12 @@ func TestPaths(t *testing.T) {
 		"/app.webmanifest":                 "application/manifest+json",
 		"/page/main.js":                    "text/javascript; charset=utf-8",
 		"/page/sheets/invite.js":           "text/javascript; charset=utf-8",
-		"/tea/":                            "",
 		"/tea/cup":                         "",
 		"//":                               "",
 		"//tea":                            "",
 		"/page":                            html, // a room may be called so
-		"/page/":                           "",
+		"/tea//":                           "",
+		"/index.html/":                     "",
 		"/page/missing.js":                 "",
 		"/missing.js":                      "",
 		"/favicon.ico":                     "",
@@ -135,13 +135,74 @@ func TestPaths(t *testing.T) {
 	}
 }
 
+// TestSlashAfterRoom: the address of a room may end in a slash. The answer is relative, so that it is right under a path
+// that a proxy took away.
+func TestSlashAfterRoom(t *testing.T) {
+	h := testHandler(t)
+	for target, want := range map[string]string{
+		"/tea/": "/tea", "/%E8%8C%B6/": "/%E8%8C%B6", "/one%2Ftwo/": "/one%2Ftwo", "/page/": "/page", "/a:b/": "/a:b", "/tea/?a=b": "/tea?a=b",
+		"/https:%2F%2Fevil.example/": "/https:%2F%2Fevil.example", "/\\evil.example/": "/%5Cevil.example",
+		"/../": "", "/%2e%2e/": "", "//": "", "/tea/cup/": "", "/style.css/": "", "//evil.example/": "",
+	} {
+		r := ask(h, http.MethodGet, target)
+		to, found := r.Header.Get("Location"), r.StatusCode == http.StatusPermanentRedirect
+		if found != (want != "") || !found && r.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: %d to %q, want %q", target, r.StatusCode, to, want)
+			continue
+		}
+		for _, before := range []string{"", "/voice"} {
+			u, err := url.Parse("https://relay.example" + before + target)
+			if !found {
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if u, err = u.Parse(to); err != nil || u.String() != "https://relay.example"+before+want {
+				t.Errorf("%s under %q leads to %v, %v", target, before, u, err)
+			}
+		}
+	}
+}
+
+// TestConnectSources: a page may connect to where it came from and to its relay, and nowhere else.
+func TestConnectSources(t *testing.T) {
+	part := &WebTransport{Port: 4433, Path: "/wt"}
+	whole := Connect{WebTransport: &WebTransport{URL: "https://relay.example:4433/wt?a;b"}, WebSocket: "wss://relay.example/a;b/ws"}
+	for _, test := range []struct {
+		connect Connect
+		names   []string
+		tls     bool
+		want    string
+	}{
+		{Connect{WebTransport: part, WebSocket: "ws"}, []string{"relay.example"}, true, "https://relay.example:4433/wt wss://relay.example"},
+		{Connect{WebTransport: part, WebSocket: "ws"}, []string{"relay.example:8443"}, false,
+			"https://relay.example:4433/wt wss://relay.example:8443 ws://relay.example:8443"},
+		{Connect{WebTransport: part}, []string{"127.0.0.1:8080", "relay.example:8443"}, false, "https://127.0.0.1:4433/wt https://relay.example:4433/wt"},
+		{Connect{WebSocket: "ws"}, []string{"localhost:8080"}, true, "wss://localhost:8080"},
+		{Connect{WebTransport: part, WebSocket: "ws"}, []string{"[::1]:8080"}, true, "https://*:4433/wt wss://*:8080"},
+		{whole, []string{"localhost:8081"}, false, "https://relay.example:4433/wt wss://relay.example/a%3Bb/ws"},
+		{Connect{}, []string{"localhost:8081"}, false, ""},
+		{Connect{WebTransport: part, WebSocket: "ws"}, []string{"a;script-src *", "a b", "*", "a:0", "a:99999", "", ":80", "a,b", "a'b", "\u2028"}, false, "https://a:4433/wt"},
+	} {
+		r := &http.Request{}
+		if test.tls {
+			r.TLS = &tls.ConnectionState{}
+		}
+		if got, want := strings.Join(connectSources(r, test.connect, test.names), " "), strings.TrimSpace("'self' "+test.want); got != want {
+			t.Errorf("%+v at %q: %q, want %q", test.connect, test.names, got, want)
+		}
+	}
+}
+
 func TestSecurityHeaders(t *testing.T) {
 	h := testHandler(t)
+	policy := contentSecurityPolicy([]string{"'self'", "https://example.com:4433/wt", "wss://example.com", "ws://example.com"})
 	for _, target := range []string{"/", "/tea", "/page/main.js", ConnectPath, "/no/thing"} {
 		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
 			got := ask(h, method, target).Header
 			for name, want := range map[string]string{
-				"Content-Security-Policy":      contentSecurityPolicy,
+				"Content-Security-Policy":      policy,
 				"Cross-Origin-Opener-Policy":   "same-origin",
 				"Cross-Origin-Embedder-Policy": "require-corp",
 				"Cross-Origin-Resource-Policy": "same-origin",
@@ -156,7 +217,7 @@ func TestSecurityHeaders(t *testing.T) {
 			}
 		}
 	}
-	if strings.Contains(contentSecurityPolicy, "unsafe") {
+	if strings.Contains(policy, "unsafe") {
 		t.Error("the policy allows what is unsafe")
 	}
 	for host, want := range map[string]bool{"relay.example:8443": true, "localhost:8443": false, "127.0.0.1": false, "[::1]:8443": false} {
@@ -273,7 +334,7 @@ func TestConnect(t *testing.T) {
 
 // TestEmbedded compares what is served with the files beside this one.
 func TestEmbedded(t *testing.T) {
-	h := Handler(func() Connect { return connect })
+	h := Handler(func() Connect { return connect }, nil)
 	served := 0
 	err := fs.WalkDir(os.DirFS("."), ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -330,11 +391,12 @@ func FuzzPath(f *testing.F) {
 	for _, seed := range []string{"/", "/tea", "/%E8%8C%B6", "/../web.go", "/%2e%2e%2fweb.go", "/a%2Fb", "/%", "/index.html", ConnectPath} {
 		f.Add(seed)
 	}
-	h := Handler(func() Connect { return connect }).(*handler)
+	h := Handler(func() Connect { return connect }, nil).(*handler)
 	f.Fuzz(func(t *testing.T, target string) {
 		r := ask(h, http.MethodGet, target)
 		switch tag := r.Header.Get("Etag"); {
 		case r.StatusCode == http.StatusBadRequest || r.StatusCode == http.StatusNotFound:
+		case r.StatusCode == http.StatusPermanentRedirect && strings.HasPrefix(r.Header.Get("Location"), "../"):
 		case r.StatusCode != http.StatusOK:
 			t.Errorf("%q: %d", target, r.StatusCode)
 		case tag != "" && tag != h.assets["index.html"].plain.etag:

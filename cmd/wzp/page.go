@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
@@ -39,7 +40,7 @@ const (
 //	   |            /connect.json    ──> relayPage ── https ──> the relay's /connect.json, checked with its pinned key
 //	   └───────── WebTransport, WebSocket ────────────────────> the relay
 type pageCmd struct {
-	Relay  string `required:"" placeholder:"HOST" help:"The relay: HOST or HOST:PORT of its https page, or its whole address, such as http://localhost:8080."`
+	Relay  string `required:"" placeholder:"HOST" help:"The relay: HOST or HOST:PORT of its https page, or its whole address, such as http://localhost:8080 or https://example.org/voice/."`
 	Listen string `default:"127.0.0.1:8081" placeholder:"ADDR" help:"TCP address of the page; port 0 means any."`
 
 	RelayKey    string `placeholder:"FINGERPRINT" help:"The relay's; without it, that of the first visit is kept and expected."`
@@ -99,9 +100,10 @@ func (c *pageCmd) page() (*relayPage, error) {
 	return p, nil
 }
 
-// parseRelayURL reads --relay: HOST, HOST:PORT or the address of a page, of which only scheme and host count.
+// parseRelayURL reads --relay: HOST, HOST:PORT or the address of a page, which ends in a slash if there is a path, for a
+// room's does not.
 func parseRelayURL(text string) (*url.URL, error) {
-	bad := usagef("--relay is HOST, HOST:PORT or an address such as https://voice.example.org, not %q", text)
+	bad := usagef("--relay is HOST, HOST:PORT or an address such as https://voice.example.org or https://example.org/voice/, not %q", text)
 	address := text
 	if !strings.Contains(text, "://") {
 		if ip, err := netip.ParseAddr(text); err == nil && ip.Is6() {
@@ -110,7 +112,7 @@ func parseRelayURL(text string) (*url.URL, error) {
 		address = "https://" + address
 	}
 	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.Path != "" && !strings.HasSuffix(u.Path, "/") || u.RawQuery != "" || u.Fragment != "" {
 		return nil, bad
 	}
 	host := u.Hostname()
@@ -124,6 +126,9 @@ func parseRelayURL(text string) (*url.URL, error) {
 		return nil, bad
 	}
 	base := &url.URL{Scheme: u.Scheme, Host: hostPort(host, port)}
+	if strings.Trim(u.Path, "/") != "" {
+		base.Path = u.JoinPath("/").Path
+	}
 	return base, nil
 }
 
@@ -150,10 +155,11 @@ func pageClient() *http.Client {
 
 // relayPage is a page for one relay, and what that said about itself.
 type relayPage struct {
-	base   *url.URL             // of the relay's page: scheme and host
+	base   *url.URL             // of the relay's page: scheme, host, and a path if there is one
 	wanted identity.Fingerprint // the relay's, if it was given, else
 	known  *identity.KnownRelays
 	client *http.Client
+	latest atomic.Pointer[web.Connect] // of answer, for who must not wait for mu
 
 	mu     sync.Mutex // guards what follows; held while the relay is asked, so that it is asked once
 	answer relayAnswer
@@ -200,18 +206,20 @@ func (p *relayPage) serve(ctx context.Context, ln net.Listener) error {
 // handler serves the page until ctx is done. The relay is asked in ctx, not in that of a request: a browser that gives
 // up does not end it for the others that wait.
 func (p *relayPage) handler(ctx context.Context) http.Handler {
+	page := web.Handler(func() web.Connect {
+		if connect := p.latest.Load(); connect != nil {
+			return *connect
+		}
+		return web.Connect{}
+	}, nil)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var connect web.Connect
 		if r.URL.Path == web.ConnectPath {
 			if err := p.refresh(ctx); err != nil {
 				http.Error(w, oneLine(err), http.StatusBadGateway)
 				return
 			}
-			p.mu.Lock()
-			connect = p.answer.connect
-			p.mu.Unlock()
 		}
-		web.Handler(func() web.Connect { return connect }).ServeHTTP(w, r)
+		page.ServeHTTP(w, r)
 	})
 }
 
@@ -244,6 +252,7 @@ func (p *relayPage) refreshLocked(ctx context.Context) error {
 	if err == nil {
 		if err = p.trust(answer); err == nil {
 			p.answer, p.answer.at, p.failed = *answer, now, ""
+			p.latest.Store(&answer.connect)
 			return nil
 		}
 	}
@@ -409,15 +418,15 @@ func checkWebTransport(base *url.URL, key identity.PublicKey, t *web.WebTranspor
 	return addr, err
 }
 
-// wholeURL resolves a reference of a relay against its base, and returns it with its host:port. A whole one must have
-// that scheme, or the secure form of it.
+// wholeURL resolves a reference of a relay against its base, beside whose connect.json it stands, and returns it with its
+// host:port. A whole one must have that scheme, or the secure form of it.
 func wholeURL(base *url.URL, text, scheme string) (whole, addr string, err error) {
 	ref, err := url.Parse(text)
 	if err != nil || ref.User != nil || ref.Fragment != "" {
 		return "", "", fmt.Errorf("its address %q cannot be read", text)
 	}
-	if ref.Scheme == "" && ref.Host == "" && strings.HasPrefix(ref.Path, "/") {
-		ref.Scheme, ref.Host = scheme, base.Host
+	if ref.Scheme == "" && ref.Host == "" && ref.Path != "" {
+		ref = (&url.URL{Scheme: scheme, Host: base.Host, Path: base.Path + "/"}).JoinPath("/").ResolveReference(ref)
 	}
 	if ref.Host == "" || ref.Hostname() == "" || ref.Scheme != scheme && (scheme != "ws" || ref.Scheme != "wss") {
 		return "", "", fmt.Errorf("its address %q does not begin with %s://", text, scheme)

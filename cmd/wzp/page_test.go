@@ -334,30 +334,33 @@ func TestTakenLocalhost(t *testing.T) {
 
 func TestParseRelayURL(t *testing.T) {
 	for text, want := range map[string]string{
-		"voice.example.org":            "https://voice.example.org",
-		"voice.example.org:8443":       "https://voice.example.org:8443",
-		"VOICE.example.org.":           "https://voice.example.org",
-		"https://voice.example.org/":   "https://voice.example.org",
-		"http://localhost:8080":        "http://localhost:8080",
-		"127.0.0.1:8443":               "https://127.0.0.1:8443",
-		"::1":                          "https://[::1]",
-		"[::1]:8443":                   "https://[::1]:8443",
-		"http://[::1]":                 "http://[::1]",
-		"bücher.example":               "https://xn--bcher-kva.example",
-		"":                             "",
-		":8080":                        "",
-		"voice.example.org:":           "",
-		"voice.example.org:0":          "",
-		"voice.example.org:65536":      "",
-		"voice.example.org:x":          "",
-		"voice example.org":            "",
-		"voice.example.org/room":       "",
-		"https://voice.example.org/?a": "",
-		"https://voice.example.org/#a": "",
-		"https://a@voice.example.org":  "",
-		"ftp://voice.example.org":      "",
-		"https://":                     "",
-		"\x00":                         "",
+		"voice.example.org":             "https://voice.example.org",
+		"voice.example.org:8443":        "https://voice.example.org:8443",
+		"VOICE.example.org.":            "https://voice.example.org",
+		"https://voice.example.org/":    "https://voice.example.org",
+		"http://localhost:8080":         "http://localhost:8080",
+		"voice.example.org//":           "https://voice.example.org",
+		"example.org/voice/":            "https://example.org/voice/",
+		"https://example.org:8443/a/b/": "https://example.org:8443/a/b/",
+		"127.0.0.1:8443":                "https://127.0.0.1:8443",
+		"::1":                           "https://[::1]",
+		"[::1]:8443":                    "https://[::1]:8443",
+		"http://[::1]":                  "http://[::1]",
+		"bücher.example":                "https://xn--bcher-kva.example",
+		"":                              "",
+		":8080":                         "",
+		"voice.example.org:":            "",
+		"voice.example.org:0":           "",
+		"voice.example.org:65536":       "",
+		"voice.example.org:x":           "",
+		"voice example.org":             "",
+		"voice.example.org/room":        "",
+		"https://voice.example.org/?a":  "",
+		"https://voice.example.org/#a":  "",
+		"https://a@voice.example.org":   "",
+		"ftp://voice.example.org":       "",
+		"https://":                      "",
+		"\x00":                          "",
 	} {
 		u, err := parseRelayURL(text)
 		switch {
@@ -394,6 +397,7 @@ func TestParseConnect(t *testing.T) {
 		transport, socket, addrUDP string
 	}{
 		"ports":     {func(*web.Connect) {}, "https://voice.example.org:4433/wt", "wss://voice.example.org/ws", "voice.example.org:4433"},
+		"relative":  {func(c *web.Connect) { c.WebSocket = "ws" }, "https://voice.example.org:4433/wt", "wss://voice.example.org/ws", "voice.example.org:4433"},
 		"no socket": {func(c *web.Connect) { c.WebSocket = "" }, "https://voice.example.org:4433/wt", "", "voice.example.org:4433"},
 		"URLs": {func(c *web.Connect) {
 			c.WebTransport.Port, c.WebTransport.Path, c.WebTransport.URL = 0, "", "https://udp.example.org/wt"
@@ -404,6 +408,11 @@ func TestParseConnect(t *testing.T) {
 		if err != nil || a.connect.WebTransport.URL != test.transport || a.connect.WebSocket != test.socket || a.addr != test.addrUDP || a.key != testIdentity(1).Public() {
 			t.Errorf("%s: %+v, %v", name, a, err)
 		}
+	}
+	base = &url.URL{Scheme: "https", Host: "example.org:8443", Path: "/voice/"}
+	a, err := parse(func(c *web.Connect) { c.WebSocket = "ws" })
+	if err != nil || a.connect.WebTransport.URL != "https://example.org:4433/wt" || a.connect.WebSocket != "wss://example.org:8443/voice/ws" {
+		t.Errorf("under a path: %+v, %v", a, err)
 	}
 	for name, edit := range map[string]func(c *web.Connect){
 		"no key":              func(c *web.Connect) { c.Relay = "" },
@@ -417,20 +426,20 @@ func TestParseConnect(t *testing.T) {
 		"one hash more": func(c *web.Connect) {
 			c.WebTransport.Hashes = append(c.WebTransport.Hashes, c.WebTransport.Hashes[0])
 		},
-		"short hash":    func(c *web.Connect) { c.WebTransport.Hashes[0] = "ab" },
-		"no signature":  func(c *web.Connect) { c.WebTransport.Signature = "" },
-		"bad signature": func(c *web.Connect) { c.WebTransport.Signature = strings.Repeat("00", 64) },
-		"port 0":        func(c *web.Connect) { c.WebTransport.Port = 0 },
-		"port 65536":    func(c *web.Connect) { c.WebTransport.Port = 65536 },
-		"no path":       func(c *web.Connect) { c.WebTransport.Path = "" },
-		"http":          func(c *web.Connect) { c.WebTransport.URL = "http://voice.example.org/wt" },
-		"wss":           func(c *web.Connect) { c.WebTransport.URL = "wss://voice.example.org/wt" },
-		"no host":       func(c *web.Connect) { c.WebTransport.URL = "https:///wt" },
-		"script":        func(c *web.Connect) { c.WebSocket = "javascript:alert(1)" },
-		"plain socket":  func(c *web.Connect) { c.WebSocket = "ws://voice.example.org/ws" },
-		"no slash":      func(c *web.Connect) { c.WebSocket = "ws" },
-		"user":          func(c *web.Connect) { c.WebSocket = "wss://a@voice.example.org/ws" },
-		"neither":       func(c *web.Connect) { c.WebTransport, c.WebSocket = nil, "" },
+		"short hash":     func(c *web.Connect) { c.WebTransport.Hashes[0] = "ab" },
+		"no signature":   func(c *web.Connect) { c.WebTransport.Signature = "" },
+		"bad signature":  func(c *web.Connect) { c.WebTransport.Signature = strings.Repeat("00", 64) },
+		"port 0":         func(c *web.Connect) { c.WebTransport.Port = 0 },
+		"port 65536":     func(c *web.Connect) { c.WebTransport.Port = 65536 },
+		"no path":        func(c *web.Connect) { c.WebTransport.Path = "" },
+		"http":           func(c *web.Connect) { c.WebTransport.URL = "http://voice.example.org/wt" },
+		"wss":            func(c *web.Connect) { c.WebTransport.URL = "wss://voice.example.org/wt" },
+		"no host":        func(c *web.Connect) { c.WebTransport.URL = "https:///wt" },
+		"script":         func(c *web.Connect) { c.WebSocket = "javascript:alert(1)" },
+		"plain socket":   func(c *web.Connect) { c.WebSocket = "ws://voice.example.org/ws" },
+		"no path at all": func(c *web.Connect) { c.WebSocket = "?ws" },
+		"user":           func(c *web.Connect) { c.WebSocket = "wss://a@voice.example.org/ws" },
+		"neither":        func(c *web.Connect) { c.WebTransport, c.WebSocket = nil, "" },
 	} {
 		if a, err := parse(edit); err == nil || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %+v, %v", name, a, err)
@@ -498,6 +507,12 @@ func TestPageOverHTTPS(t *testing.T) {
 	p.expire(0)
 	if err := p.refresh(t.Context()); err != nil || p.answer.connect.WebSocket != "wss://"+cmd.Relay+"/ws" {
 		t.Errorf("%+v, %v", p.answer, err)
+	}
+	w := httptest.NewRecorder()
+	p.handler(t.Context()).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/room/worker.js", nil))
+	want := "connect-src 'self' https://127.0.0.1:4433/wt wss://" + cmd.Relay + "/ws;"
+	if policy := w.Header().Get("Content-Security-Policy"); !strings.Contains(policy, want) {
+		t.Errorf("the policy is %q, without %q", policy, want)
 	}
 }
 

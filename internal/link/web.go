@@ -24,10 +24,23 @@ type WebConfig struct {
 	// CheckOrigin is asked about each request for WebTransport and WebSocket. nil: the page must come from the host
 	// that it asks, or the request from a program that is no browser.
 	CheckOrigin func(r *http.Request) bool
-	// CheckHost is asked whether the relay is called so, "host:port" in lower case, by the browsers that open a
-	// WebSocket. nil: it is called what the request says.
-	CheckHost func(host string) bool
+	// Names returns what a browser that asks for a WebSocket may call the relay, "host:port" in lower case: it signs the
+	// one that it opened, and others are refused. nil: what the request says (RequestNames).
+	Names func(r *http.Request) []string
+	// Trouble is told of requests for a WebSocket that came to nothing because of what is between browser and relay.
+	// Anybody can cause it. nil: nobody is told.
+	Trouble func(r *http.Request, what WebTrouble)
 }
+
+// WebTrouble is what a proxy, or the lack of a setting for it, did to a request for a WebSocket.
+type WebTrouble int
+
+const (
+	// TroubleUpgrade: the header fields that ask for a WebSocket were taken away.
+	TroubleUpgrade WebTrouble = iota
+	// TroubleName: the Hello is signed for none of the names that the relay has.
+	TroubleName
+)
 
 // closeGrace is how long a browser's connection that ends has for what it was still to be told.
 const closeGrace = time.Second
@@ -55,6 +68,12 @@ func newWebServer(ep *Endpoint, config *WebConfig) (*webServer, error) {
 	web := &webServer{ep: ep, config: *config, conns: make(map[*webConn]struct{})}
 	if web.config.CheckOrigin == nil {
 		web.config.CheckOrigin = sameHost
+	}
+	if web.config.Names == nil {
+		web.config.Names = RequestNames
+	}
+	if web.config.Trouble == nil {
+		web.config.Trouble = func(*http.Request, WebTrouble) {}
 	}
 	if _, err := web.certificates.at(time.Now()); err != nil {
 		return nil, err
@@ -166,6 +185,7 @@ type webConn struct {
 	remote  netip.Addr
 	queue   webQueue
 	proved  func() // to be called once the Hello was valid
+	unknown func() // to be called if it was signed for another binding
 
 	attachment chan *attachment // cap 1: what receive waits for; closed when there will be none
 
@@ -181,6 +201,7 @@ func newWebConn(ep *Endpoint, carrier webCarrier, remote netip.Addr, patience ti
 		remote:     remote,
 		queue:      webQueue{patience: patience, ready: make(chan struct{}, 1)},
 		proved:     proved,
+		unknown:    func() {},
 		attachment: make(chan *attachment, 1),
 	}
 }
@@ -245,7 +266,8 @@ func (w *webConn) hello() (*attachment, error) {
 	}
 	value, ok := w.verify(hello, greeting)
 	if !ok {
-		return nil, &wire.Refused{Code: wire.CodeSignature}
+		w.unknown()
+		return nil, &wire.Refused{Code: wire.CodeSignature, Reason: "the browser has another name or certificate for this relay than it knows"}
 	}
 	w.proved()
 	s, err := w.ep.sessionFor(hello, w.remote, false)

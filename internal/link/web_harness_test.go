@@ -44,7 +44,7 @@ func newWebLab(t testing.TB, config Config) *webLab {
 	config.Identity, config.Version, config.Accept = l.key, "test relay", l.sfu
 	config.Web = &WebConfig{
 		CheckOrigin: func(r *http.Request) bool { return r.Header.Get("Origin") == goodOrigin },
-		CheckHost:   l.checkHost,
+		Names:       func(*http.Request) []string { return []string{strings.TrimPrefix(l.http.URL, "http://")} },
 	}
 	if l.relay, err = NewEndpoint(mux, config); err != nil {
 		t.Fatal(err)
@@ -53,10 +53,6 @@ func newWebLab(t testing.TB, config Config) *webLab {
 	t.Cleanup(l.http.Close)
 	t.Cleanup(func() { l.relay.Close() })
 	return l
-}
-
-func (l *webLab) checkHost(host string) bool {
-	return host == strings.TrimPrefix(l.http.URL, "http://")
 }
 
 // browser is a client of the protocol of section 8, with nothing but what a test needs.

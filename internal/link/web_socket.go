@@ -45,9 +45,6 @@ func (ep *Endpoint) ServeWebSocket(w http.ResponseWriter, r *http.Request) {
 	case !ep.web.config.CheckOrigin(r):
 		http.Error(w, "pages of this origin may not connect", http.StatusForbidden)
 		return
-	case !offers(r, socketProtocol):
-		http.Error(w, "the subprotocol is "+socketProtocol, http.StatusBadRequest)
-		return
 	}
 	remote, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -62,6 +59,19 @@ func (ep *Endpoint) ServeWebSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	leave := sync.OnceFunc(func() { ep.web.pending.leave(block) })
 	defer leave()
+	switch {
+	case !lists(r, "Upgrade", "websocket"):
+		if r.Method == http.MethodGet { // else a page asks what is wrong
+			ep.web.config.Trouble(r, TroubleUpgrade)
+		}
+		w.Header().Set("Connection", "Upgrade")
+		w.Header().Set("Upgrade", "websocket")
+		http.Error(w, "this is for WebSockets, and the request does not ask for one", http.StatusUpgradeRequired)
+		return
+	case !lists(r, "Sec-WebSocket-Protocol", socketProtocol):
+		http.Error(w, "the subprotocol is "+socketProtocol, http.StatusBadRequest)
+		return
+	}
 	tuned := &tunedWriter{ResponseWriter: w}
 	conn, err := websocket.Accept(tuned, r, &websocket.AcceptOptions{
 		Subprotocols:       []string{socketProtocol},
@@ -72,24 +82,27 @@ func (ep *Endpoint) ServeWebSocket(w http.ResponseWriter, r *http.Request) {
 		ep.log.Debug("no WebSocket", "remote", remote, "err", err)
 		return
 	}
-	c := newSocketCarrier(ep, conn, tuned.conn, ep.web.hosts(r))
+	c := newSocketCarrier(ep, conn, tuned.conn, ep.web.names(r))
 	patience := handshakeTimeout
 	if ep.web.pending.total() > ep.config.MaxHandshakes/2 {
 		patience = hurryTime
 	}
 	deadline := time.AfterFunc(patience, c.abort)
 	defer deadline.Stop()
-	newWebConn(ep, c, remote.Addr().Unmap(), socketPatience, func() {
+	served := newWebConn(ep, c, remote.Addr().Unmap(), socketPatience, func() {
 		deadline.Stop()
 		leave()
-	}).serve()
+	})
+	served.unknown = func() { ep.web.config.Trouble(r, TroubleName) }
+	served.serve()
 }
 
-// offers reports whether a request offers a subprotocol (RFC 6455, section 4.2.1).
-func offers(r *http.Request, protocol string) bool {
-	for _, list := range r.Header.Values("Sec-WebSocket-Protocol") {
+// lists reports whether a header field of a request is a list that has a token in it, in whatever case (RFC 9110,
+// section 5.6.1).
+func lists(r *http.Request, field, token string) bool {
+	for _, list := range r.Header.Values(field) {
 		for one := range strings.SplitSeq(list, ",") {
-			if strings.TrimSpace(one) == protocol {
+			if strings.EqualFold(strings.TrimSpace(one), token) {
 				return true
 			}
 		}
@@ -97,22 +110,25 @@ func offers(r *http.Request, protocol string) bool {
 	return false
 }
 
-// hosts returns what a browser that made request r may call the relay: "host:port", in lower case.
-func (web *webServer) hosts(r *http.Request) (list [][]byte) {
-	host := strings.ToLower(r.Host)
-	names := []string{host}
-	if _, _, err := net.SplitHostPort(host); err != nil {
-		names = []string{host + ":443"}
-		if r.TLS == nil { // or a proxy has taken TLS off
-			names = append(names, host+":80")
-		}
-	}
-	for _, name := range names {
-		if web.config.CheckHost == nil || web.config.CheckHost(name) {
-			list = append(list, []byte(name))
-		}
+// names returns what a Hello of a browser that made request r may be bound to.
+func (web *webServer) names(r *http.Request) (list [][]byte) {
+	for _, name := range web.config.Names(r) {
+		list = append(list, []byte(name))
 	}
 	return list
+}
+
+// RequestNames returns what a request says that the browser calls the relay: "host:port", in lower case.
+func RequestNames(r *http.Request) []string {
+	host := strings.ToLower(r.Host)
+	if _, _, err := net.SplitHostPort(host); err == nil {
+		return []string{host}
+	}
+	names := []string{host + ":443"}
+	if r.TLS == nil { // or a proxy has taken TLS off
+		names = append(names, host+":80")
+	}
+	return names
 }
 
 // tunedWriter tunes the connection that is taken over from an http.Server, so that the kernel does not queue seconds

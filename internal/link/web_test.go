@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -110,16 +111,11 @@ func TestSameHost(t *testing.T) {
 }
 
 func TestWebHosts(t *testing.T) {
-	web := &webServer{}
 	for host, want := range map[string]string{
 		"Relay.example": "relay.example:443 relay.example:80", "relay.example:8080": "relay.example:8080",
 		"[::1]": "[::1]:443 [::1]:80", "[::1]:80": "[::1]:80",
 	} {
-		var got []string
-		for _, b := range web.hosts(&http.Request{Host: host}) {
-			got = append(got, string(b))
-		}
-		if strings.Join(got, " ") != want {
+		if got := RequestNames(&http.Request{Host: host}); strings.Join(got, " ") != want {
 			t.Errorf("%s: %q", host, got)
 		}
 	}
@@ -143,7 +139,9 @@ func TestWebBindingRefused(t *testing.T) {
 // TestWebHostNotOurs has a name that the request says, but the relay does not have.
 func TestWebHostNotOurs(t *testing.T) {
 	l := newWebLab(t, Config{})
-	l.relay.web.config.CheckHost = func(string) bool { return false }
+	troubles := make(chan WebTrouble, 4)
+	l.relay.web.config.Trouble = func(_ *http.Request, what WebTrouble) { troubles <- what }
+	l.relay.web.config.Names = func(*http.Request) []string { return []string{"other.example:443"} }
 	b := l.browser()
 	if err := b.openSocket(goodOrigin); err != nil {
 		t.Fatal(err)
@@ -151,6 +149,39 @@ func TestWebHostNotOurs(t *testing.T) {
 	if m, err := b.hello(); err != nil || !errors.Is(m.(error), &wire.Refused{Code: wire.CodeSignature}) {
 		t.Errorf("%+v, %v", m, err)
 	}
+	if what := <-troubles; what != TroubleName {
+		t.Errorf("the operator is told of trouble %d", what)
+	}
+}
+
+// TestWebSocketWithoutUpgrade has a proxy that takes the header fields of this hop away and adds none: the operator is
+// told, and a page that asks with POST what is wrong, which has its Origin then, can tell this from a refusal.
+func TestWebSocketWithoutUpgrade(t *testing.T) {
+	l := newWebLab(t, Config{})
+	var troubles []WebTrouble
+	l.relay.web.config.Trouble = func(_ *http.Request, what WebTrouble) { troubles = append(troubles, what) }
+	ask := func(method, origin string) int {
+		r := httptest.NewRequest(method, "/ws", nil)
+		r.Header.Set("Origin", origin)
+		r.Header.Set("Sec-WebSocket-Protocol", socketProtocol)
+		w := httptest.NewRecorder()
+		l.relay.ServeWebSocket(w, r)
+		return w.Code
+	}
+	if got := ask(http.MethodGet, goodOrigin); got != http.StatusUpgradeRequired || !slices.Equal(troubles, []WebTrouble{TroubleUpgrade}) {
+		t.Errorf("the browser is answered %d, the operator told %v", got, troubles)
+	}
+	if got := ask(http.MethodPost, goodOrigin); got != http.StatusUpgradeRequired || len(troubles) != 1 {
+		t.Errorf("a page that asks is answered %d, the operator told %v", got, troubles)
+	}
+	if got := ask(http.MethodPost, "https://evil.example"); got != http.StatusForbidden {
+		t.Errorf("another's page that asks is answered %d", got)
+	}
+	l.relay.web.pending.all = l.relay.config.MaxHandshakes
+	if got := ask(http.MethodPost, goodOrigin); got != http.StatusServiceUnavailable {
+		t.Errorf("a page that asks a full relay is answered %d", got)
+	}
+	l.relay.web.pending.all = 0
 }
 
 func TestBrowserReplay(t *testing.T) {

@@ -115,7 +115,7 @@ func (s *site) start(r *Relay) {
 	if udp, tcp := r.Addr().Addr(), s.addr().Addr(); udp.IsLoopback() && (tcp == udp || tcp.IsUnspecified()) {
 		s.local = udp.String() // browsers try WebTransport at the first address of localhost only
 	}
-	page := web.Handler(s.connect.get)
+	page := web.Handler(s.connect.get, s.names.pageNames)
 	s.server = web.NewServer(s.gate.guard(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		if !s.serves(q.Host) {
 			http.Error(w, "this relay does not know this name for its own", http.StatusMisdirectedRequest)
@@ -191,7 +191,7 @@ func (s *site) webConfig() *link.WebConfig {
 	if s == nil {
 		return nil
 	}
-	return &link.WebConfig{CheckOrigin: s.names.checkOrigin, CheckHost: s.names.checkHost}
+	return &link.WebConfig{CheckOrigin: s.names.checkOrigin, Names: s.names.called, Trouble: s.names.trouble}
 }
 
 // addr returns the TCP address; zero without a site.

@@ -3,6 +3,7 @@ package relay
 import (
 	"encoding/hex"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/wzp-voice/wzp/identity"
@@ -31,7 +32,7 @@ func (c *connectAnswer) get() web.Connect {
 		Relay:        c.identity.Public().String(),
 		Version:      c.version,
 		WebTransport: c.webTransport(),
-		WebSocket:    web.SocketPath,
+		WebSocket:    strings.TrimPrefix(web.SocketPath, "/"), // a proxy may put it under a path
 	}
 }
 

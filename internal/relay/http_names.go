@@ -3,20 +3,32 @@ package relay
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/web"
 )
 
-// namesReportEvery is how often it is logged that a page was refused.
+// namesReportEvery is how often each kind of refusal is logged.
 const namesReportEvery = time.Minute
+
+// The kinds of refusals that are logged.
+const (
+	refusedOrigin = iota
+	refusedName
+	refusedProof
+	refusedUpgrade
+	refusedKinds
+)
 
 // hostNames knows which names are this relay's own, and whose pages may use it.
 //
@@ -29,9 +41,10 @@ type hostNames struct {
 	certs   *certificateDesk    // nil: no TLS
 	origins map[string]struct{} // named ones, as originOf has them
 	hosts   map[string]struct{} // of these origins, lower case, without port
+	named   []string            // and with it, in order
 
-	mu       sync.Mutex // guards what follows
-	reported time.Time  // when a refusal was logged
+	mu       sync.Mutex              // guards what follows
+	reported [refusedKinds]time.Time // when a refusal was logged
 }
 
 func newHostNames(config Config, certs *certificateDesk) (*hostNames, error) {
@@ -42,6 +55,10 @@ func newHostNames(config Config, certs *certificateDesk) (*hostNames, error) {
 			return nil, ConfigError(fmt.Sprintf("--web-origin is the beginning of a page's address, such as https://voice.example.org, not %q", text))
 		}
 		n.origins[origin], n.hosts[host] = struct{}{}, struct{}{}
+	}
+	for _, origin := range slices.Sorted(maps.Keys(n.origins)) {
+		_, name, _ := strings.Cut(origin, "://")
+		n.named = append(n.named, name)
 	}
 	return n, nil
 }
@@ -84,10 +101,53 @@ func (n *hostNames) checkOrigin(r *http.Request) bool {
 	if host == strings.ToLower(hostOnly(r.Host)) && n.own(host) {
 		return true
 	}
-	if n.reports() {
+	if n.reports(refusedOrigin) {
 		n.log.Warn("a page was refused: if it is yours, name it with --web-origin", "name", shortName(fields[0]))
 	}
 	return false
+}
+
+// called returns what the browser that made a request may call the relay, "host:port": what the request says, what its
+// page's origin says, and what the operator named. Proxies lose the port, or put their own way to the relay in the
+// place of the name. Whoever is in between can write all of it, so what counts is that the host is the relay's own.
+func (n *hostNames) called(r *http.Request) []string {
+	names := link.RequestNames(r)
+	if fields := r.Header.Values("Origin"); len(fields) == 1 {
+		if origin, _, ok := originOf(fields[0]); ok {
+			_, name, _ := strings.Cut(origin, "://")
+			names = append(names, name)
+		}
+	}
+	names = slices.DeleteFunc(append(names, n.named...), func(name string) bool { return !n.own(hostOnly(name)) })
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// pageNames returns what the browser that asks for the page may call the relay, for what the page may connect to: what
+// the request says, and what the operator named, but for other names than the request's if that is among them.
+func (n *hostNames) pageNames(r *http.Request) []string {
+	names := []string{strings.ToLower(r.Host)}
+	host := hostOnly(names[0])
+	_, known := n.hosts[host]
+	for _, name := range n.named {
+		if !known || hostOnly(name) == host {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// trouble tells the operator of requests for a WebSocket that a proxy spoilt.
+func (n *hostNames) trouble(r *http.Request, what link.WebTrouble) {
+	switch {
+	case what == link.TroubleUpgrade && n.reports(refusedUpgrade):
+		n.log.Warn("a browser asked for a WebSocket, but the proxy in between took Upgrade away: have it pass Upgrade and Connection "+
+			"(docs/operations.md, Behind a reverse proxy)", "name", shortName(r.Host))
+	case what == link.TroubleName && n.reports(refusedProof):
+		n.log.Warn("a browser opened a WebSocket by a name or port that this relay does not know for its own: have the proxy leave Host "+
+			"as it is (nginx: proxy_set_header Host $http_host), or name the page with --web-origin, port included",
+			"name", shortName(r.Host), "page", shortName(r.Header.Get("Origin")))
+	}
 }
 
 // checkHost reports whether a host, with or without a port, is the relay's own.
@@ -95,7 +155,7 @@ func (n *hostNames) checkHost(host string) bool {
 	if n.own(strings.ToLower(hostOnly(host))) {
 		return true
 	}
-	if n.reports() {
+	if n.reports(refusedName) {
 		n.log.Warn("a browser used a name that is not known to be this relay's: if it is, name its page with --web-origin",
 			"name", shortName(host))
 	}
@@ -111,15 +171,15 @@ func (n *hostNames) own(host string) bool {
 }
 
 // reports reports whether to tell the operator, who may have to name something, of a refusal. Anybody can cause one, so
-// it is said once a minute.
-func (n *hostNames) reports() bool {
+// each kind is said once a minute.
+func (n *hostNames) reports(kind int) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	now := time.Now()
-	if now.Sub(n.reported) < namesReportEvery {
+	if now.Sub(n.reported[kind]) < namesReportEvery {
 		return false
 	}
-	n.reported = now
+	n.reported[kind] = now
 	return true
 }
 

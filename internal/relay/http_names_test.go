@@ -3,8 +3,11 @@ package relay
 import (
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/wzp-voice/wzp/internal/link"
 )
 
 func newTestNames(t *testing.T, log *slog.Logger, origins ...string) *hostNames {
@@ -95,6 +98,67 @@ func TestCheckHost(t *testing.T) {
 	}
 	if !plain.checkHost("localhost:8080") || plain.checkHost("evil.example:8080") {
 		t.Error("without TLS the relay's own are not only this machine's names")
+	}
+}
+
+// TestCalled has browsers that come straight, or through proxies that lose the port or the whole Host: what they signed is
+// found if, and only if, the host is the relay's own.
+func TestCalled(t *testing.T) {
+	for name, test := range map[string]struct {
+		origins              []string
+		host, origin, signed string
+		want                 bool
+	}{
+		"straight":                     {nil, "voice.example.org:8443", "https://voice.example.org:8443", "voice.example.org:8443", true},
+		"straight, usual port":         {nil, "voice.example.org", "https://voice.example.org", "voice.example.org:443", true},
+		"no port in Host":              {nil, "voice.example.org", "https://voice.example.org:8443", "voice.example.org:8443", true},
+		"another name in Host":         {[]string{"https://front.example.org:8443"}, "127.0.0.1:8080", "https://front.example.org:8443", "front.example.org:8443", true},
+		"wzp page, no port in Host":    {[]string{"https://front.example.org:8443"}, "front.example.org", "http://localhost:8081", "front.example.org:8443", true},
+		"wzp page, the port unknown":   {nil, "voice.example.org", "http://localhost:8081", "voice.example.org:8443", false},
+		"a server in the middle":       {nil, "evil.example", "https://evil.example", "evil.example:443", false},
+		"which keeps Host":             {nil, "evil.example:8443", "https://voice.example.org", "evil.example:8443", false},
+		"which changes Host":           {nil, "voice.example.org", "https://voice.example.org", "evil.example:443", false},
+		"and Origin":                   {nil, "voice.example.org", "https://evil.example", "evil.example:443", false},
+		"with a name as ours":          {nil, "voice.example.org", "https://voice.example.org.evil.example", "voice.example.org.evil.example:443", false},
+		"with our name as user":        {nil, "voice.example.org@evil.example", "https://voice.example.org", "voice.example.org@evil.example:443", false},
+		"where others have been named": {[]string{"https://front.example.org"}, "127.0.0.1:8080", "https://evil.example", "evil.example:443", false},
+	} {
+		r := &http.Request{Host: test.host, Header: http.Header{"Origin": {test.origin}, "X-Forwarded-Host": {test.signed}}}
+		names := newTestNames(t, slog.New(slog.DiscardHandler), test.origins...).called(r)
+		if got := slices.Contains(names, test.signed); got != test.want {
+			t.Errorf("%s: %q is among %q: %v, want %v", name, test.signed, names, got, test.want)
+		}
+	}
+}
+
+// TestPageNames is about what a page may connect to, where a proxy keeps Host, loses the port, or puts another in its place.
+func TestPageNames(t *testing.T) {
+	n := newTestNames(t, slog.New(slog.DiscardHandler), "https://front.example.org:8443", "https://other.example.org")
+	for host, want := range map[string]string{
+		"front.example.org:8443": "front.example.org:8443 front.example.org:8443",
+		"front.example.org":      "front.example.org front.example.org:8443",
+		"127.0.0.1:8080":         "127.0.0.1:8080 front.example.org:8443 other.example.org:443",
+	} {
+		if got := strings.Join(n.pageNames(&http.Request{Host: host}), " "); got != want {
+			t.Errorf("%s: %q, want %q", host, got, want)
+		}
+	}
+}
+
+// TestSpoiltWebSocketIsLogged: what a proxy does wrong is said at a level that operators see, each kind once a minute.
+func TestSpoiltWebSocketIsLogged(t *testing.T) {
+	var log strings.Builder
+	n := newTestNames(t, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelInfo})))
+	for range 100 {
+		r := &http.Request{Host: "voice.example.org", Header: http.Header{"Origin": {"http://localhost:8081"}}}
+		n.trouble(r, link.TroubleName)
+		n.trouble(r, link.TroubleUpgrade)
+		n.checkHost("evil.example")
+	}
+	for _, hint := range []string{"proxy_set_header Host $http_host", "have it pass Upgrade", "a browser used a name"} {
+		if got := strings.Count(log.String(), hint); got != 1 {
+			t.Errorf("%q is said %d times:\n%s", hint, got, log.String())
+		}
 	}
 }
 

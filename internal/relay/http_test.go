@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +52,11 @@ func TestHTTP(t *testing.T) {
 		t.Errorf("the page is at %s, want %s", r.PageURL(), want)
 	}
 	for _, path := range []string{"/", "/tea"} {
+		policy := "connect-src 'self' https://127.0.0.1:" + strconv.Itoa(int(r.Addr().Port())) + "/wt wss://" + r.HTTPAddr().String() + " ws://" +
+			r.HTTPAddr().String() + ";"
+		if answer, _ := fetch(t, nil, url+path); !strings.Contains(answer.Header.Get("Content-Security-Policy"), policy) {
+			t.Errorf("%s: the policy is %q, without %q", path, answer.Header.Get("Content-Security-Policy"), policy)
+		}
 		answer, body := fetch(t, nil, url+path)
 		if answer.StatusCode != http.StatusOK || !strings.Contains(strings.ToLower(body), "<!doctype html>") ||
 			answer.Header.Get("Content-Security-Policy") == "" || answer.Header.Get("Strict-Transport-Security") != "" {
@@ -66,7 +72,7 @@ func TestHTTP(t *testing.T) {
 		t.Fatal(err)
 	}
 	key := r.config.Identity.Public()
-	if connect.Relay != key.String() || connect.Version != "wzp test" || connect.WebSocket != "/ws" || connect.WebTransport == nil ||
+	if connect.Relay != key.String() || connect.Version != "wzp test" || connect.WebSocket != "ws" || connect.WebTransport == nil ||
 		connect.WebTransport.Port != int(r.Addr().Port()) || connect.WebTransport.Path != "/wt" || connect.WebTransport.URL != "" {
 		t.Fatalf("connect.json: %s", body)
 	}

@@ -11,7 +11,7 @@
 
 import { Bars } from './bars.js';
 import { Door } from './door.js';
-import { readAddress, roomPath } from './link.js';
+import { connectUrl, readAddress, roomPath } from './link.js';
 import { Presence } from './presence.js';
 import { endedScreen } from './screens.js';
 import { closeSheets } from './sheet.js';
@@ -20,6 +20,7 @@ import { bar as barWords } from './words.js';
 /** @typedef {import('./door.js').Wish} Wish */
 /** @typedef {import('./call.js').Call} Call */
 /** @typedef {import('./room-view.js').RoomView} RoomView */
+/** @typedef {ReturnType<typeof readAddress>} Address */
 
 /**
  * @typedef {object} World
@@ -31,7 +32,7 @@ import { bar as barWords } from './words.js';
  * @property {() => Promise<string>} version of the relay
  */
 
-/** Takes the address, and the secret out of it before anything else may see it. @returns {{room: string, secret: string}} */
+/** Takes the address, and the secret out of it before anything else may see it. @returns {Address} */
 export function takeAddress() {
   const address = readAddress(location);
   if (location.hash !== '') history.replaceState(null, '', location.pathname + location.search);
@@ -81,29 +82,30 @@ export class App {
     void this.open(address);
   }
 
-  /** Goes to a room's door, or to the first one. @param {{room: string, secret: string}} address */
-  async open({ room, secret }) {
+  /** Goes to a room's door, or to the first one, also with a name that no room can have. @param {Address} address */
+  async open({ room: typed, fault, secret }) {
+    const room = fault ? '' : typed;
     const { prefs, secrets } = this.#world;
     const badSecret = secret !== '' && !(await secrets.valid(secret));
     const kept = room === '' ? '' : await prefs.secret(room);
     const elsewhere = room !== '' && await Presence.elsewhere(room);
-    this.#showDoor({ room, secret: badSecret || secret === '' ? kept : secret, kept, badSecret, elsewhere });
+    this.#showDoor({ room, typed, fault, secret: badSecret || secret === '' ? kept : secret, kept, badSecret, elsewhere });
   }
 
-  /** @param {{room: string, secret: string, kept: string, badSecret: boolean, elsewhere: boolean}} at */
-  #showDoor({ room, secret, kept, badSecret, elsewhere }) {
+  /** @param {Pick<import('./door.js').DoorOptions, 'room' | 'typed' | 'fault' | 'secret' | 'kept' | 'badSecret' | 'elsewhere'>} at */
+  #showDoor({ room, typed, fault, secret, kept, badSecret, elsewhere }) {
     const { prefs, devices, secrets } = this.#world;
     this.#clear();
     this.#tell('door');
     document.title = room ? `${room} - wzp` : 'wzp';
     const door = new Door({
-      room, secret, kept, badSecret, elsewhere, devices,
+      room, typed, fault, secret, kept, badSecret, elsewhere, devices,
       name: prefs.get('name'),
       offline: !navigator.onLine,
       newSecret: () => secrets.generate(),
       join: (wish) => this.#join(wish),
       forget: () => prefs.setSecret(room, ''),
-      other: () => this.#go('/', { room: '', secret: '' }),
+      other: () => this.#toFirstDoor(),
       settings: () => this.#settings(() => {}),
     });
     this.#door = door;
@@ -112,10 +114,9 @@ export class App {
     loadRoom().catch(() => {}); // joining tries again, and says what is wrong
   }
 
-  /** @param {string} path @param {{room: string, secret: string}} address */
-  #go(path, address) {
-    if (path !== location.pathname) history.pushState(null, '', path);
-    void this.open(address);
+  #toFirstDoor() {
+    if (roomPath('') !== location.pathname) history.pushState(null, '', roomPath(''));
+    void this.open({ room: '', fault: null, secret: '' });
   }
 
   /** Goes in. It begins in the click, so that the browser lets sound begin. @param {Wish} wish */
@@ -131,7 +132,7 @@ export class App {
     Promise.all([loadRoom(), engine()]).then(([room, made]) => this.#enter(room, made, wish)).catch((error) => {
       this.#bars.error(error);
       wish.microphone?.stop();
-      void this.open({ room: wish.room, secret: wish.secret });
+      void this.open({ room: wish.room, fault: null, secret: wish.secret });
     });
   }
 
@@ -140,7 +141,7 @@ export class App {
     const { prefs, account, devices } = this.#world;
     this.#clear();
     const call = new Call({
-      connectUrl: new URL('/connect.json', location.origin).href,
+      connectUrl,
       room: wish.room, name: wish.name, secret: wish.secret, microphone: wish.microphone,
       mode: prefs.get('mode'),
       engine, devices,
@@ -151,7 +152,6 @@ export class App {
     });
     this.#call = call;
     this.#view = new RoomView(call, {
-      origin: location.origin,
       secret: wish.secret,
       leave: () => call.leave(),
       settings: (closed) => this.#settings(closed),
@@ -194,7 +194,7 @@ export class App {
     const room = wish?.room ?? '';
     const screen = endedScreen(error, {
       again: () => wish && this.#join(wish),
-      door: () => void this.open({ room, secret: wish?.replaces ? wish.secret : '' }),
+      door: () => void this.open({ room, fault: null, secret: wish?.replaces ? wish.secret : '' }),
     });
     this.#root.append(screen);
     screen.querySelector('h1')?.focus();

@@ -6,7 +6,7 @@
 
 import { fill, h } from './dom.js';
 import { icon } from './icons.js';
-import { invite as words } from './words.js';
+import { invite as words } from './words-sheets.js';
 
 const shown = 2000; // ms
 

@@ -6,13 +6,15 @@
 
 import { fill, h, setAttribute, setText } from './dom.js';
 import { icon, mark } from './icons.js';
-import { newRoomName, personName, roomName } from './link.js';
+import { excess, newRoomName, personName, roomName } from './link.js';
 import { MicCheck } from './mic-check.js';
 import { bar, door as words } from './words.js';
 
 /**
  * @typedef {object} DoorOptions
  * @property {string} room from the address, '' if none
+ * @property {string} typed likewise, also if no room can be called so
+ * @property {import('./link.js').NameFault | null} fault what is wrong with that
  * @property {string} name as last time
  * @property {string} secret of the address, or the kept one; '' if there is none
  * @property {string} kept the secret of this room from before, '' if there is none
@@ -56,8 +58,9 @@ export class Door {
     this.#two = options.kept !== '' && options.secret !== '' && options.kept !== options.secret;
     this.#secret = this.#two ? '' : options.secret; // of two, neither before the user has chosen
     this.#mic = new MicCheck(options.devices);
-    this.#room = new Field('room', words.room, options.room, words.roomHint);
-    this.#name = new Field('name', words.name, options.name, words.nameHint);
+    this.#room = new Field('room', words.room, options.typed, words.roomHint, (typed) => roomWords(roomName(typed)));
+    this.#name = new Field('name', words.name, options.name, words.nameHint, (typed) => nameWords(personName(typed)));
+    if (options.fault) this.#room.fault(roomWords({ room: options.typed, fault: options.fault }));
     this.#name.input.setAttribute('autocomplete', 'nickname');
     this.#form = this.#makeForm();
     this.element = h('div', { class: 'door' }, this.#head(), h('main', { class: 'card' }, this.#form), this.#foot());
@@ -79,7 +82,7 @@ export class Door {
 
   /** What must wait until the door is on the page. */
   begin() {
-    const empty = [this.#room, this.#name].find(({ input }) => input.isConnected && input.value === '');
+    const empty = [this.#room, this.#name].find(({ input }) => input.isConnected && (input.value === '' || input.ariaInvalid === 'true'));
     // A keyboard that jumps up hides half of a phone: only where there is room for it.
     if (matchMedia('(hover: hover)').matches) (empty?.input ?? this.#join).focus();
     void this.#mic.begin();
@@ -188,18 +191,18 @@ export class Door {
 
   /** @param {string} secret '' to enter openly */
   #enter(secret) {
-    const { room, fault } = this.#options.room ? { room: this.#options.room, fault: null } : roomName(this.#room.input.value);
-    this.#room.fault(fault ? words.faults.room[fault] : '');
+    const asked = this.#options.room ? { room: this.#options.room, fault: null } : roomName(this.#room.input.value);
+    this.#room.fault(roomWords(asked));
     const name = this.#checkedName();
-    if (fault) return this.#room.input.focus();
-    if (name !== null) this.#go({ room, name, secret, replaces: this.#two && secret !== this.#options.kept });
+    if (asked.fault) return this.#room.input.focus();
+    if (name !== null) this.#go({ room: asked.room, name, secret, replaces: this.#two && secret !== this.#options.kept });
   }
 
   /** @returns {string | null} null if there is none: the field says so */
   #checkedName() {
-    const { name, fault } = personName(this.#name.input.value);
-    this.#name.fault(fault ? words.faults.name[fault] : '');
-    if (!fault) return name;
+    const called = personName(this.#name.input.value);
+    this.#name.fault(nameWords(called));
+    if (!called.fault) return called.name;
     this.#name.input.focus();
     return null;
   }
@@ -211,20 +214,29 @@ export class Door {
   }
 }
 
-/** A labelled text field with a hint, which gives way to what is wrong. */
+/** What is wrong with a room's name. @param {ReturnType<typeof roomName>} asked @returns {string} '' if nothing is */
+const roomWords = ({ room, fault }) => (fault ? words.faults.room(fault, room, excess(room)) : '');
+
+/** Likewise with a person's. @param {ReturnType<typeof personName>} called @returns {string} */
+const nameWords = ({ name, fault }) => (fault ? words.faults.name(fault, name, excess(name)) : '');
+
+/**
+ * A labelled text field with a hint, which gives way to what is wrong. It takes whatever is typed or pasted, and cuts
+ * nothing off, for that would be another name.
+ */
 class Field {
   input;
   element;
   #hint;
   #hintText;
 
-  /** @param {string} id @param {string} label @param {string} value @param {string} hint */
-  constructor(id, label, value, hint) {
+  /** @param {string} id @param {string} label @param {string} value @param {string} hint @param {(typed: string) => string} check */
+  constructor(id, label, value, hint, check) {
     this.#hintText = hint;
     this.#hint = h('p', { class: 'hint', id: id + '-hint' }, hint);
     this.input = h('input', {
-      id, value, type: 'text', maxLength: 64, autocomplete: 'off', autocapitalize: 'off', spellcheck: false, dir: 'auto',
-      enterKeyHint: 'go', 'aria-describedby': id + '-hint', oninput: () => this.fault(''),
+      id, value, type: 'text', autocomplete: 'off', autocapitalize: 'off', spellcheck: false, dir: 'auto',
+      enterKeyHint: 'go', 'aria-describedby': id + '-hint', oninput: () => this.fault(this.input.value.trim() === '' ? '' : check(this.input.value)),
     });
     this.element = h('div', { class: 'field' }, h('label', { for: id }, label), this.input, this.#hint);
   }

@@ -193,6 +193,8 @@ export const scenes = {
   'door-first': { prefs: { name: '' } },
   'door': {},
   'door-fault': { prefs: { name: '' }, click: ['button[type=submit]'] },
+  'door-bad-room': { ...tea, room: '_tea' },
+  'door-long-room': { ...tea, room: 'x'.repeat(80) },
   'door-room': tea,
   'door-private': privateTea,
   'door-bad-secret': { ...tea, secret: 'wzp-short' },

@@ -7,7 +7,7 @@
 import { fill, h, setText } from './dom.js';
 import { icon } from './icons.js';
 import { Sheet } from './sheet.js';
-import { identity as words } from './words.js';
+import { identity as words } from './words-sheets.js';
 
 /** @typedef {import('./account.js').Account} Account */
 

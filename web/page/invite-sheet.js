@@ -10,13 +10,13 @@ import { icon } from './icons.js';
 import { inviteLink } from './link.js';
 import { encode } from './qr.js';
 import { Sheet } from './sheet.js';
-import { invite as words } from './words.js';
+import { invite as words } from './words-sheets.js';
 
 const quiet = 4; // modules around the code that stay light
 
-/** @param {{origin: string, room: string, secret: string}} where @param {() => void} closed */
-export function openInvite({ origin, room, secret }, closed) {
-  const link = inviteLink(origin, room, secret);
+/** @param {{room: string, secret: string}} where @param {() => void} closed */
+export function openInvite({ room, secret }, closed) {
+  const link = inviteLink(room, secret);
   const sheet = new Sheet(words.title, { name: 'invite', closed });
   const field = h('input', { type: 'text', id: 'invite-link', readOnly: true, value: link, dir: 'ltr', onfocus: () => field.select() });
   const share = 'share' in navigator && h('button', { type: 'button', class: 'button', onclick: () => {

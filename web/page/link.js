@@ -1,69 +1,93 @@
 /**
- * Room names and invites as addresses: `/{room}#k={secret}`. Pure: no page, no storage. The secret is after the #, which
- * browsers do not send, and the page takes it out of the address bar as soon as it has read it (app.js).
+ * Room names and invites as addresses: `/{room}#k={secret}`, under whatever path the page was loaded from. No page, no
+ * storage. The secret is after the #, which browsers do not send, and the page takes it out of the address bar as soon as it
+ * has read it (app.js).
  *
  * @module page/link
  */
 
-const maxBytes = 64; // of a room name and of a name (docs/protocol.md, section 5)
-const control = /\p{Cc}/u;
-const encoder = new TextEncoder();
+import { toUtf8 } from '../wire/bytes.js';
+import { MAX_NAME, memberFault, normalize, roomFault } from '../wire/names.js';
+
+/** Where the page was loaded from, which ends in a slash: `/` of a host, or a path that a proxy leads here. */
+const home = new URL('../', import.meta.url);
+
+/** Where the relay says how it is reached. */
+export const connectUrl = new URL('connect.json', home).href;
 
 /** Names that addresses cannot hold, or that the server answers with something else (web.go, isRoom). */
 const reserved = /^(\.{1,2}|favicon\.ico|robots\.txt|connect\.json|ws|.*\.(html|css|js|svg|png|webmanifest))$/i;
 
-/** @typedef {'empty' | 'long' | 'control' | 'underscore' | 'reserved'} NameFault */
+/** @typedef {import('../wire/names.js').NameFault | 'reserved' | 'nobody' | 'address'} NameFault */
 
 /**
- * What the user typed as a room, as the protocol wants it, or what is wrong with it.
+ * What the user typed as a room, as the protocol wants it (docs/protocol.md, section 5.2), or what is wrong with it.
  *
  * @param {string} typed @returns {{room: string, fault: NameFault | null}}
  */
 export function roomName(typed) {
-  const room = typed.normalize('NFC').trim();
-  return { room, fault: faultOf(room) ?? (room.startsWith('_') ? 'underscore' : reserved.test(room) ? 'reserved' : null) };
+  const room = normalize(typed);
+  return { room, fault: roomFault(room) ?? (reserved.test(room) ? 'reserved' : null) };
 }
 
-/** @param {string} typed @returns {{name: string, fault: NameFault | null}} */
+/** Likewise for a person, who must have a name here. @param {string} typed @returns {{name: string, fault: NameFault | null}} */
 export function personName(typed) {
-  const name = typed.normalize('NFC').trim();
-  return { name, fault: faultOf(name) };
-}
-
-/** @param {string} text @returns {NameFault | null} */
-function faultOf(text) {
-  if (text === '') return 'empty';
-  if (control.test(text)) return 'control';
-  return encoder.encode(text).length > maxBytes ? 'long' : null;
+  const name = normalize(typed);
+  return { name, fault: memberFault(name) ?? (name === '' ? 'nobody' : null) };
 }
 
 /**
- * What an address says: room '' is the first door. A part that cannot be read is as if it were not there: a mangled link
- * leads to a door where the room can be typed. `secret` is the text after `#k=`, unchecked.
+ * How many letters at the end of a name are too many.
+ *
+ * @param {string} name @returns {number}
+ */
+export function excess(name) {
+  const letters = [...new Intl.Segmenter().segment(name)].map(({ segment }) => toUtf8(segment).length);
+  let bytes = letters.reduce((sum, size) => sum + size, 0);
+  let over = 0;
+  while (bytes > MAX_NAME) bytes -= letters[letters.length - ++over];
+  return over;
+}
+
+/**
+ * What an address says: room '' is the first door. `fault` is what is wrong with its room; one that cannot be read at all
+ * is as if it were not there, so that a mangled link leads to a door where the room can be typed. `secret` is the text after
+ * `#k=`, unchecked.
  *
  * @param {{pathname: string, hash: string}} location
- * @returns {{room: string, secret: string}}
+ * @param {URL} [from] where the page was loaded from
+ * @returns {{room: string, fault: NameFault | null, secret: string}}
  */
-export function readAddress({ pathname, hash }) {
-  const part = pathname.slice(1).replace(/\/$/, '');
-  let room = '';
+export function readAddress({ pathname, hash }, from = home) {
+  const secret = new URLSearchParams(hash.slice(1)).get('k') ?? '';
+  const part = (pathname.startsWith(from.pathname) ? pathname.slice(from.pathname.length) : '').replace(/\/$/, '');
+  if (part === '') return { room: '', fault: null, secret };
   try {
-    room = part.includes('/') ? '' : decodeURIComponent(part);
+    if (!part.includes('/')) return { ...roomName(decodeURIComponent(part)), secret };
   } catch {
     // Not UTF-8: there is no such room.
   }
-  const secret = new URLSearchParams(hash.slice(1)).get('k') ?? '';
-  return { room: roomName(room).room, secret };
+  return { room: '', fault: 'address', secret };
 }
 
-/** @param {string} room @returns {string} the path of a room's door */
-export function roomPath(room) {
-  return '/' + encodeURIComponent(room);
+/** @param {string} room '' for the first door @param {URL} [from] @returns {string} the path of a room's door */
+export function roomPath(room, from = home) {
+  return from.pathname + encodeURIComponent(room);
 }
 
-/** @param {string} origin @param {string} room @param {string} [secret] @returns {string} */
-export function inviteLink(origin, room, secret) {
-  return origin + roomPath(room) + (secret ? '#k=' + secret : '');
+/** @param {string} room @param {string} [secret] @param {URL} [from] @returns {string} */
+export function inviteLink(room, secret, from = home) {
+  return from.origin + roomPath(room, from) + (secret ? '#k=' + secret : '');
+}
+
+/**
+ * The name by which something of a room is kept or locked in this browser, where pages under other paths of this host have
+ * rooms of their own. No room's name has a control character.
+ *
+ * @param {string} room @param {URL} [from] @returns {string}
+ */
+export function roomKey(room, from = home) {
+  return from.pathname === '/' ? room : `${from.pathname}\0${room}`;
 }
 
 const onsets = ['b', 'd', 'f', 'g', 'h', 'k', 'l', 'm', 'n', 'p', 'r', 's', 't', 'v', 'z'];

@@ -7,6 +7,7 @@
 import { Account } from './account.js';
 import { App, takeAddress } from './app.js';
 import { Bars } from './bars.js';
+import { connectUrl } from './link.js';
 import { Devices } from './devices.js';
 import { Prefs } from './prefs.js';
 import { supportScreen } from './screens.js';
@@ -35,7 +36,7 @@ async function engine() {
 
 /** @returns {Promise<string>} */
 async function version() {
-  const response = await fetch('/connect.json');
+  const response = await fetch(connectUrl);
   return String((await response.json()).version ?? '');
 }
 

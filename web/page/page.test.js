@@ -1,43 +1,91 @@
 // The page's parts that need no browser: addresses, QR codes, the model, what the control says, and that the first paint stays small.
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, readdir } from 'node:fs/promises';
 import { test } from 'node:test';
 
 import { controlState } from './control-state.js';
 import { draw } from './identicon.js';
 import { loudness } from './level-bar.js';
-import { inviteLink, newRoomName, personName, readAddress, roomName, roomPath } from './link.js';
+import { excess, inviteLink, newRoomName, personName, readAddress, roomKey, roomName, roomPath } from './link.js';
 import { Prefs } from './prefs.js';
 import { describe, numbers } from './quality.js';
 import { missing } from './support.js';
-import { ago } from './words.js';
+import { ago, door } from './words.js';
+import { memberFault, normalize, roomFault } from '../wire/names.js';
 
 test('an invite is read as it was made', () => {
   for (const room of ['tea', 'two words', '茶', 'one/two', '50%', 'a?b#c', '🙂']) {
-    const url = new URL(inviteLink('https://wzp.example', room, 'wzp-AB_c-1'));
-    assert.deepEqual(readAddress(url), { room, secret: 'wzp-AB_c-1' });
-    assert.deepEqual(readAddress(new URL(roomPath(room), 'https://wzp.example')), { room, secret: '' });
-    assert.equal(url.search, '');
+    for (const home of [new URL('https://wzp.example/'), new URL('https://wzp.example:8443/voice/'), new URL('http://localhost/a%20b/c/')]) {
+      const url = new URL(inviteLink(room, 'wzp-AB_c-1', home));
+      assert.deepEqual(readAddress(url, home), { room, fault: null, secret: 'wzp-AB_c-1' });
+      assert.deepEqual(readAddress(new URL(roomPath(room, home), home), home), { room, fault: null, secret: '' });
+      assert.equal(url.search, '');
+      assert.equal(new URL('.', url).href, home.href, 'what is relative to a room is relative to the page');
+    }
   }
 });
 
 test('a mangled address leads to a door, not to an error', () => {
+  const home = new URL('https://wzp.example/');
   for (const path of ['/', '/%ff', '/%', '/a/b', '//']) {
-    assert.equal(readAddress({ pathname: path, hash: '#nothing' }).room, '', path);
+    assert.equal(readAddress({ pathname: path, hash: '#nothing' }, home).room, '', path);
+    assert.equal(readAddress({ pathname: path, hash: '#nothing' }, home).fault, path === '/' || path === '//' ? null : 'address', path);
   }
+  assert.equal(readAddress({ pathname: '/elsewhere', hash: '' }, new URL('voice/', home)).room, '');
+  assert.deepEqual(readAddress({ pathname: '/tea/', hash: '' }, home), { room: 'tea', fault: null, secret: '' });
+});
+
+test('what an address names that no room can be called is known before anybody joins', () => {
+  const home = new URL('https://wzp.example/voice/');
+  for (const [name, fault] of [['_x', 'underscore'], ['x'.repeat(80), 'long'], ['%00', 'control'], ['a%1bb', 'control'], ['style.css', 'reserved'],
+    ['%20', 'empty'], ['cafe%CC%81', null]]) {
+    assert.equal(readAddress({ pathname: home.pathname + name, hash: '' }, home).fault, fault, name);
+  }
+  assert.equal(readAddress({ pathname: '/voice/cafe%CC%81', hash: '' }, home).room, 'caf\u00e9');
+});
+
+test('names are made of what people type as docs/protocol.md, section 5.2, says', async () => {
+  const examples = JSON.parse(await readFile(new URL('../../wire/testdata/names.json', import.meta.url), 'utf8'));
+  let checked = 0;
+  for (const { kind, typed, name, fault } of examples) {
+    const wrong = { room: roomFault, member: memberFault }[kind];
+    if (!wrong) continue; // patterns and hosts are for relays
+    assert.equal(normalize(typed), name, JSON.stringify(typed));
+    assert.equal(wrong(name) ?? '', fault, JSON.stringify(typed));
+    checked++;
+  }
+  assert.ok(checked > 30);
+  assert.equal(roomFault('e\u0301'), 'nfc');
+  assert.equal(roomFault('a\ud800'), 'utf8');
+});
+
+test('what is wrong with a name is said exactly', () => {
+  assert.match(door.faults.room('long', 'x'.repeat(80), excess('x'.repeat(80))), /too long by 16 letters/);
+  assert.match(door.faults.name('long', '茶'.repeat(22), excess('茶'.repeat(22))), /too long by 1 letter\./);
+  assert.equal(excess('👩‍👩‍👧‍👦'.repeat(3)), 1, 'a family is one letter');
+  assert.equal(excess('tea'), 0);
+  assert.match(door.faults.room('control', 'a\u0007b', 0), /U\+0007/);
+  const faults = ['empty', 'underscore', 'reserved', 'address', 'long', 'control', 'utf8'].map((fault) => door.faults.room(fault, 'a\u0001', 3));
+  assert.equal(new Set(faults).size, faults.length);
+});
+
+test('pages under different paths of a host keep their rooms apart', () => {
+  const keys = ['/', '/voice/', '/other/'].map((path) => roomKey('tea', new URL(path, 'https://wzp.example')));
+  assert.equal(new Set(keys).size, 3);
+  assert.equal(keys[0], 'tea');
 });
 
 test('names that the protocol or an address cannot hold are told apart', () => {
   assert.deepEqual(roomName('  tea '), { room: 'tea', fault: null });
   assert.equal(roomName('e\u0301').room, '\u00e9');
   for (const [name, fault] of [['', 'empty'], [' ', 'empty'], ['x'.repeat(65), 'long'], ['茶'.repeat(22), 'long'],
-    ['a\nb', 'control'], ['_x', 'underscore'], ['..', 'reserved'], ['style.css', 'reserved'], ['ws', 'reserved']]) {
+    ['a\nb', 'control'], ['_x', 'underscore'], ['..', 'reserved'], ['style.css', 'reserved'], ['ws', 'reserved'], ['\ud800', 'utf8']]) {
     assert.equal(roomName(name).fault, fault, name);
   }
   assert.equal(roomName('v1.0').fault, null);
   assert.equal(personName('_ana').fault, null);
-  assert.equal(personName('').fault, 'empty');
+  assert.equal(personName('').fault, 'nobody');
 });
 
 test('made room names are rooms, and differ', () => {
@@ -149,7 +197,7 @@ async function imports(path, found) {
 
 test('index.html names every module of the first paint, so that they come in one round trip; together they are small', async () => {
   const html = await readFile(new URL('../index.html', import.meta.url), 'utf8');
-  const preloaded = [...html.matchAll(/rel="modulepreload" href="([^"]+)"/g)].map(([, href]) => href);
+  const preloaded = [...html.matchAll(/rel="modulepreload" href="([^"]+)"/g)].map(([, href]) => '/' + href);
   const needed = await imports('/page/main.js', new Set());
   needed.delete('/page/main.js');
   assert.deepEqual(preloaded.toSorted(), [...needed].toSorted());
@@ -159,6 +207,20 @@ test('index.html names every module of the first paint, so that they come in one
     bytes += (await readFile(new URL('..' + path, import.meta.url))).length;
   }
   assert.ok(bytes < 100_000, `${bytes} bytes`);
+});
+
+test('all addresses of the page are relative, so that a proxy can put it under a path', async () => {
+  const html = await readFile(new URL('../index.html', import.meta.url), 'utf8');
+  for (const [, address] of html.matchAll(/(?:href|src)="([^"]*)"/g)) assert.match(address, /^[a-z]/);
+  const manifest = JSON.parse(await readFile(new URL('../manifest.webmanifest', import.meta.url), 'utf8'));
+  const at = (/** @type {string} */ address) => new URL(address, 'https://wzp.example/voice/manifest.webmanifest').pathname;
+  assert.deepEqual([manifest.start_url, manifest.scope, manifest.icons[0].src].map(at), ['/voice/', '/voice/', '/voice/icon.svg']);
+  for (const name of await readdir(new URL('..', import.meta.url), { recursive: true })) {
+    if (!/\.(js|css)$/.test(name) || name.includes('.test.')) continue;
+    const text = await readFile(new URL('../' + name, import.meta.url), 'utf8');
+    assert.doesNotMatch(text, /(?:fetch|Worker|import|addModule|URL|url)\(\s*['"`]?\//, name);
+    assert.doesNotMatch(text, /location\.origin/, name);
+  }
 });
 
 test('nothing in the page needs an exception to its content security policy', async () => {

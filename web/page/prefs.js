@@ -5,6 +5,8 @@
  * @module page/prefs
  */
 
+import { roomKey } from './link.js';
+
 /** @typedef {{get(key: string): Promise<any>, set(key: string, value: any): Promise<unknown>}} Shelf the part of Store that is used */
 
 const defaults = {
@@ -57,12 +59,12 @@ export class Prefs {
 
   /** @param {string} room @returns {Promise<string>} its invite secret, '' if it was never joined with one */
   async secret(room) {
-    const value = await this.#shelf.get('secret:' + room);
+    const value = await this.#shelf.get('secret:' + roomKey(room));
     return typeof value === 'string' ? value : '';
   }
 
   /** @param {string} room @param {string} secret '' to forget it */
   setSecret(room, secret) {
-    this.#shelf.set('secret:' + room, secret || undefined).catch(this.#failed);
+    this.#shelf.set('secret:' + roomKey(room), secret || undefined).catch(this.#failed);
   }
 }

@@ -5,8 +5,10 @@
  * @module page/presence
  */
 
+import { roomKey } from './link.js';
+
 /** @param {string} room */
-const lockName = (room) => 'wzp room ' + room;
+const lockName = (room) => 'wzp room ' + roomKey(room);
 
 /** From the joining to the end of one stay. */
 export class Presence {

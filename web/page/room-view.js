@@ -44,7 +44,7 @@ export class RoomView {
 
   /**
    * @param {Call} call
-   * @param {{origin: string, secret: string, leave: () => void, settings: (closed: () => void) => void}} options
+   * @param {{secret: string, leave: () => void, settings: (closed: () => void) => void}} options
    */
   constructor(call, options) {
     this.#call = call;
@@ -169,7 +169,7 @@ export class RoomView {
   }
 
   #invite() {
-    openInvite({ origin: this.#options.origin, room: this.#call.model.room, secret: this.#options.secret }, () => this.#settled());
+    openInvite({ room: this.#call.model.room, secret: this.#options.secret }, () => this.#settled());
   }
 
   #safety() {

@@ -8,6 +8,7 @@
 import { App } from './app.js';
 import { Bars } from './bars.js';
 import { FakeAccount, FakeDevices, FakeEngine, scenes } from './fake-engine.test.js';
+import { roomName } from './link.js';
 import { Prefs } from './prefs.js';
 import { Presence } from './presence.js';
 import { supportScreen } from './screens.js';
@@ -33,7 +34,7 @@ async function show(scene, theme) {
     secrets: { generate: async () => 'wzp-', valid: async (text) => text.length > 40 },
     version: async () => 'wzp 0.1',
   }, root, bars);
-  await app.open({ room: scene.room ?? '', secret: scene.secret ?? '' });
+  await app.open({ ...(scene.room ? roomName(scene.room) : { room: '', fault: null }), secret: scene.secret ?? '' });
   if (scene.offline) window.dispatchEvent(new Event('offline'));
   if (scene.messages) await enter(scene, engine, devices);
   if (scene.offline) window.dispatchEvent(new Event('offline'));

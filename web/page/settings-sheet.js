@@ -12,7 +12,8 @@ import { LevelBar } from './level-bar.js';
 import { micTrouble } from './mic-check.js';
 import { Sheet } from './sheet.js';
 import { openKeys } from './small-sheets.js';
-import { identity as identityWords, mic as micWords, settings as words } from './words.js';
+import { identity as identityWords, settings as words } from './words-sheets.js';
+import { mic as micWords } from './words.js';
 
 /**
  * @typedef {object} SettingsOptions

@@ -7,7 +7,7 @@
 
 import { h } from './dom.js';
 import { icon } from './icons.js';
-import { settings as words } from './words.js';
+import { sheet as words } from './words.js';
 
 let made = 0;
 /** @type {Sheet | null} */

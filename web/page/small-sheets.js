@@ -7,7 +7,8 @@
 import { fill, h } from './dom.js';
 import { describe, numbers } from './quality.js';
 import { Sheet } from './sheet.js';
-import { ago, connection as words, keys as keyWords } from './words.js';
+import { keys as keyWords } from './words-sheets.js';
+import { ago, connection as words } from './words.js';
 
 /** @param {import('./model.js').RoomModel} model @param {() => void} closed */
 export function openConnection(model, closed) {

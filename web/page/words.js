@@ -1,12 +1,12 @@
 /**
- * Every text that the page shows, in one place. Short, plain, no blame: what happened, and what to do. Texts only: what
- * depends on a number or a name is a function of it.
+ * The texts that the page shows, with those of words-sheets.js, and nowhere else. Short, plain, no blame: what happened, and
+ * what to do. Texts only: what depends on a number or a name is a function of it.
  *
  * @module page/words
  */
 
 /** @param {number} n @param {string} one @param {string} many */
-const count = (n, one, many) => `${n} ${n === 1 ? one : many}`;
+export const count = (n, one, many) => `${n} ${n === 1 ? one : many}`;
 
 export const door = {
   tagline: 'Voice for bad networks',
@@ -36,22 +36,33 @@ export const door = {
   safe: 'Speech is encrypted on this device, for the people in the room. Whoever serves this page could change it: '
     + 'open it only from somebody you trust.',
   faults: {
-    room: {
-      empty: 'Type the name of the room.',
-      long: 'This name is too long. Use fewer letters.',
-      control: 'This name has a sign that cannot be shown. Type it again.',
-      underscore: 'Names of rooms do not begin with an underscore.',
-      reserved: 'This name cannot be used in a link. Choose another one.',
-    },
-    name: {
-      empty: 'Type your name, so that the others know who talks.',
-      long: 'This name is too long. Use fewer letters.',
-      control: 'This name has a sign that cannot be shown. Type it again.',
-      underscore: '',
-      reserved: '',
-    },
+    room: (/** @type {string} */ fault, /** @type {string} */ name, /** @type {number} */ over) => roomFaults[fault] ?? nameFault(fault, name, over),
+    name: nameFault,
   },
 };
+
+/** @type {Record<string, string>} */
+const roomFaults = {
+  empty: 'Type the name of the room.',
+  underscore: 'Rooms whose names begin with an underscore are for relays only. Take the underscore away.',
+  reserved: 'This name cannot be used in a link, where it means something else. Choose another one.',
+  address: 'This address is not that of a room. Type the name of the room.',
+};
+
+/** @param {string} fault @param {string} name @param {number} over letters that are too many @returns {string} */
+function nameFault(fault, name, over) {
+  switch (fault) {
+    case 'nobody': return 'Type your name, so that the others know who talks.';
+    case 'long': return `This name is too long by ${count(over, 'letter', 'letters')}. Shorten it.`;
+    case 'control': return `This name has a character that cannot be seen (${code(name.match(/\p{Cc}/u)?.[0])}). Type it again.`;
+    default: return 'This name has half of a character in it. Type it again.';
+  }
+}
+
+/** @param {string} [character] @returns {string} as Unicode numbers it */
+function code(character = '') {
+  return 'U+' + (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
+}
 
 /** States of the microphone: at the door, in the settings, and in the call. */
 export const mic = {
@@ -149,31 +160,6 @@ export const person = {
   trusted: 'Remembered. You are not warned of this key again.',
 };
 
-export const safety = {
-  title: 'Safety number',
-  explain: 'Read it aloud to each other, best over another channel. If all have the same, '
-    + 'the relay shows you all the same people. Then look whether these are the people you expect.',
-  pending: 'It is made when the people have been the same for a moment.',
-  covers: (/** @type {number} */ n) => `It covers ${count(n, 'person', 'people')}.`,
-  copy: 'Copy the number',
-  yours: 'This is your fingerprint. Others see it beside your name.',
-};
-
-export const invite = {
-  title: 'Invite',
-  secretExplain: 'The part after # is the key to this room. It is not sent to the relay: only who gets this link can '
-    + 'read it, and whoever has it can enter and listen.',
-  openExplain: 'Anybody who has this link, or knows the name of the room, can enter and listen.',
-  link: 'Link',
-  copy: 'Copy the link',
-  copied: 'Copied',
-  copyFailed: 'The browser does not copy. Mark the link and copy it yourself.',
-  share: 'Share',
-  qr: 'QR code of the link',
-  show: 'Show the QR code',
-  caution: 'Send it by a way that the relay\'s operator does not read.',
-};
-
 export const connection = {
   title: 'Connection',
   good: 'Good',
@@ -203,83 +189,6 @@ export const connection = {
   kbit: (/** @type {number} */ bits) => `${(bits / 1000).toFixed(bits < 9950 ? 1 : 0)} kbit/s`,
   slowExplain: 'This network does not let the fast way through. Speech may arrive later when packets are lost.',
   lossExplain: 'Lost packets are repaired as far as possible. What is said may arrive with small gaps.',
-};
-
-export const settings = {
-  title: 'Settings',
-  sound: 'Sound',
-  microphone: 'Microphone',
-  loudspeaker: 'Loudspeaker',
-  standard: 'Chosen by the device',
-  device: (/** @type {number} */ n) => `Device ${n}`,
-  testSound: 'Play a sound',
-  echo: 'Test for echo',
-  echoTesting: 'Listening…',
-  echoNone: 'No echo: the microphone does not hear the loudspeaker.',
-  echoHeard: 'The microphone hears the loudspeaker. From now on it is played in a way that removes the echo. '
-    + 'If the others still hear themselves, use headphones.',
-  noise: 'Noise suppression',
-  noiseHint: 'Off is better for music.',
-  sounds: 'Sounds',
-  soundsHint: 'When somebody comes or goes, and when the connection is lost.',
-  look: 'Look',
-  theme: 'Theme',
-  themes: { system: 'As the device', light: 'Light', dark: 'Dark' },
-  identity: 'Identity',
-  identityHint: 'Others know you by this fingerprint. It is made on this device and stays in this browser.',
-  words: 'Show the 24 words',
-  wordsOnce: 'Write down the 24 words now, or you cannot be the same person on another device.',
-  wordsGone: 'The 24 words were shown when the identity was made. They cannot be shown again.',
-  import: 'Use an identity that you have',
-  seal: 'Keep a sealed copy',
-  openSealed: 'Open the sealed copy',
-  about: 'About',
-  version: 'Version',
-  keys: 'Keys',
-  close: 'Close',
-};
-
-export const identity = {
-  none: 'It is made when you first join.',
-  wordsTitle: 'Your 24 words',
-  wordsExplain: 'Write them on paper, in this order. Whoever has them can pretend to be you. They are shown only until '
-    + 'this page is closed.',
-  wordsDone: 'I have written them down',
-  importTitle: 'Use an identity that you have',
-  importWarning: 'From then on this page, and whoever serves it, can use that identity. Do it only where you '
-    + 'trust who serves the page.',
-  importLabel: 'The 24 words, in order',
-  importReplace: 'The identity that this browser has now is given up.',
-  importDo: 'Use this identity',
-  importDone: 'From the next join on you are this person.',
-  importInCall: 'It counts from the next time you join.',
-  sealTitle: 'Sealed copy',
-  sealExplain: 'Keeps the words in this browser, encrypted with a passphrase, so that you can see them again. '
-    + 'Whoever gets this device can try passphrases: use at least four random words.',
-  passphrase: 'Passphrase',
-  passphraseAgain: 'Passphrase again',
-  passphraseShort: 'Use at least 12 characters.',
-  passphraseDiffers: 'The two are not the same.',
-  sealDo: 'Keep the copy',
-  sealing: 'Sealing…',
-  sealed: 'The sealed copy is kept in this browser.',
-  openTitle: 'Open the sealed copy',
-  openDo: 'Open',
-  opening: 'Opening…',
-  openFailed: 'This is not the passphrase.',
-};
-
-export const keys = {
-  title: 'Keys',
-  list: /** @type {[string, string][]} */ ([
-    ['Space', 'Hold to talk; in open mode: mute or unmute'],
-    ['M', 'Mute or unmute'],
-    ['R', 'Open or radio'],
-    ['I', 'Invite'],
-    ['P', 'People and safety number'],
-    ['Esc', 'Close what is open'],
-    ['?', 'This list'],
-  ]),
 };
 
 export const warnings = {
@@ -358,6 +267,9 @@ export const support = {
     capture: 'access to microphones',
   },
 };
+
+/** What every sheet has. */
+export const sheet = { close: 'Close' };
 
 export const bar = {
   error: (/** @type {string} */ what) => `Something broke: ${what}`,

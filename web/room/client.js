@@ -66,7 +66,7 @@ export class Engine {
   #closed = false;
 
   constructor() {
-    this.#worker = new Worker('/room/worker.js', { type: 'module', name: 'wzp room' });
+    this.#worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'wzp room' });
     this.#worker.onmessage = (event) => this.#deliver(event.data);
     this.#worker.onmessageerror = () => this.#fail('a message could not be read');
     this.#worker.onerror = (event) => {

@@ -1,0 +1,200 @@
+package test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+)
+
+// The proxies of docs/operations.md, as they stand there: only ports, names and files are put in.
+//
+//	Chromium ── https://voice.test:odd/, /voice/ ──> nginx or Caddy, with the docs' block ──> wzp relay
+
+// proxied is the name that browsers find on this machine.
+const proxied = "voice.test"
+
+// docsBlock returns the one indented block of docs/operations.md that has a text in it.
+func docsBlock(t *testing.T, with string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("..", "docs", "operations.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var blocks []string
+	for part := range strings.SplitSeq(string(b), "\n\n") {
+		part = strings.Trim(part, "\n")
+		if !strings.HasPrefix(part, "    ") {
+			blocks = append(blocks, "")
+			continue
+		}
+		if len(blocks) == 0 || blocks[len(blocks)-1] == "" {
+			blocks = append(blocks, part)
+		} else {
+			blocks[len(blocks)-1] += "\n\n" + part
+		}
+	}
+	blocks = slices.DeleteFunc(blocks, func(block string) bool { return !strings.Contains(block, with) })
+	if len(blocks) != 1 {
+		t.Fatalf("docs/operations.md has %d blocks with %q", len(blocks), with)
+	}
+	return blocks[0]
+}
+
+// replace puts other texts in the place of those that must be there.
+func replace(t *testing.T, text string, pairs ...string) string {
+	t.Helper()
+	for i := 0; i < len(pairs); i += 2 {
+		if !strings.Contains(text, pairs[i]) {
+			t.Fatalf("there is no %q in:\n%s", pairs[i], text)
+		}
+		text = strings.ReplaceAll(text, pairs[i], pairs[i+1])
+	}
+	return text
+}
+
+// proxies are how the blocks are run: each returns a command that serves a port, with relays at / and at /voice/.
+var proxies = map[string]func(t *testing.T, dir, port, root, path string) *exec.Cmd{
+	"nginx": func(t *testing.T, dir, port, root, path string) *exec.Cmd {
+		voice := replace(t, docsBlock(t, "location /voice/"), "127.0.0.1:8080", path)
+		site := replace(t, docsBlock(t, "map $http_upgrade"), "listen 443", "listen 127.0.0.1:"+port, "voice.example.org", proxied,
+			"/etc/ssl/voice.crt", filepath.Join(dir, "voice.crt"), "/etc/ssl/voice.key", filepath.Join(dir, "voice.key"),
+			"127.0.0.1:8080", root, "location / {", voice+"\nlocation / {")
+		write(t, filepath.Join(dir, "nginx.conf"), fmt.Sprintf("daemon off; master_process off; pid %[1]s/pid; error_log stderr;\n"+
+			"events {}\nhttp {\naccess_log off; client_body_temp_path %[1]s/a; proxy_temp_path %[1]s/b; fastcgi_temp_path %[1]s/c;\n"+
+			"uwsgi_temp_path %[1]s/d; scgi_temp_path %[1]s/e;\n%[2]s\n}\n", dir, site))
+		return exec.Command(sbin("nginx"), "-e", "stderr", "-p", dir, "-c", filepath.Join(dir, "nginx.conf"))
+	},
+	"caddy": func(t *testing.T, dir, port, root, path string) *exec.Cmd {
+		tls := fmt.Sprintf("{\n    tls %s/voice.crt %s/voice.key", dir, dir)
+		voice := replace(t, docsBlock(t, "handle_path"), "127.0.0.1:8080", path, "example.org {", proxied+":"+port+" "+tls)
+		top := replace(t, docsBlock(t, "voice.example.org {"), "127.0.0.1:8080", root)
+		_, top, _ = strings.Cut(top, "{")
+		top, _, _ = strings.Cut(top, "}")
+		write(t, filepath.Join(dir, "Caddyfile"), "{\n    admin off\n    auto_https disable_redirects\n    skip_install_trust\n    default_bind 127.0.0.1\n}\n"+
+			strings.TrimSuffix(voice, "    }")+"    handle {\n"+top+"}\n    }\n")
+		cmd := exec.Command("caddy", "run", "--adapter", "caddyfile", "--config", filepath.Join(dir, "Caddyfile"))
+		cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
+		return cmd
+	},
+}
+
+// sbin finds a program that may be outside of users' PATH.
+func sbin(name string) string {
+	if path, err := exec.LookPath(name); err == nil {
+		return path
+	}
+	return filepath.Join("/usr/sbin", name)
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// certificate writes a certificate for the proxied name, which the browser is told to take.
+func certificate(t *testing.T, dir string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: proxied}, DNSNames: []string{proxied},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour)}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "voice.crt"), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})))
+	write(t, filepath.Join(dir, "voice.key"), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
+}
+
+// freePort returns a TCP port that nobody has at the moment.
+func freePort(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return fmt.Sprint(netip.MustParseAddrPort(ln.Addr().String()).Port())
+}
+
+// startProxy runs a proxy before two relays, and returns its origin, and the relay under the path, which UDP does not reach.
+func startProxy(t *testing.T, run func(t *testing.T, dir, port, root, path string) *exec.Cmd) (origin string, under *relay) {
+	t.Helper()
+	dir, port := t.TempDir(), freePort(t)
+	origin = "https://" + net.JoinHostPort(proxied, port)
+	certificate(t, dir)
+	root := startRelay(t, "--web-origin", origin)
+	under = blockUDP(t, "--web-origin", origin)
+	bare := func(r *relay) string { return strings.Trim(strings.TrimPrefix(r.page, "http:"), "/") }
+	p := launch(t, run(t, dir, port, bare(root), bare(under)))
+	for deadline := time.Now().Add(soon); ; time.Sleep(20 * time.Millisecond) {
+		if conn, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
+			conn.Close()
+			return origin, under
+		}
+		if time.Now().After(deadline) || !p.running() {
+			t.Fatalf("the proxy does not start:\n%s", p.stderr.tail(30))
+		}
+	}
+}
+
+// TestPageBehindProxies: with what docs/operations.md says, pages behind nginx and Caddy join on a port of their own, at the
+// root by WebTransport, which goes past the proxy, and under a path by the WebSocket.
+func TestPageBehindProxies(t *testing.T) {
+	for name, run := range proxies {
+		t.Run(name, func(t *testing.T) {
+			origin, under := startProxy(t, run)
+			p := openPage(t, origin+"/tea", proxiedLook)
+			p.enter("anna")
+			if took := p.path(); took != "webtransport" {
+				t.Errorf("at the root the page takes %s", took)
+			}
+			p.do(chromedp.Navigate(origin + "/voice"))
+			p.until("the page under the path", "location.pathname === '/voice/' && document.documentElement.dataset.state === 'door'", 30*time.Second)
+			p.do(chromedp.Navigate(origin + "/voice/two%20words/"))
+			p.until("the room's door", "location.pathname === '/voice/two%20words' && document.documentElement.dataset.state === 'door'", 30*time.Second)
+			p.enter("anna")
+			if took := p.path(); took != "websocket" {
+				t.Errorf("under the path the page takes %s", took)
+			}
+			p.key(input.KeyRawDown, "i", "KeyI", false)
+			p.until("the link", "document.querySelector('#invite-link')?.value === "+fmt.Sprintf("%q", origin+"/voice/two%20words"), 10*time.Second)
+			if n := under.metric("web_connections"); n != 1 {
+				t.Errorf("%v browsers are connected to the relay under the path", n)
+			}
+			for _, line := range p.log {
+				if strings.HasPrefix(line, "exception") || strings.Contains(line, "Content Security Policy") {
+					t.Error(line)
+				}
+			}
+		})
+	}
+}
+
+// proxiedLook is of a browser that finds the proxied name here, and minds no certificates.
+var proxiedLook = look{flags: []string{"ignore-certificate-errors=true", "host-resolver-rules=MAP " + proxied + " 127.0.0.1"}}
