@@ -21,4 +21,18 @@
 // Who is in the room is what signed entries say (roster.go); the safety number is what people compare.
 //
 // Sound is mono float32 at 48 kHz everywhere. Servers never import this package.
+//
+// Locks, in the order in which they are taken:
+//
+//	Stream.mu       while a frame is opened and put into the jitter buffer
+//	Room.mu         streams, and who publishes
+//	roster.mu
+//	keeper.talking  while the talker's keys change; nothing of this package is called meanwhile
+//	keeper.mu
+//	outstanding.mu
+//	people.mu
+//	events.mu
+//	Client.mu
+//
+// Nothing is sent with one of them held.
 package wzp

@@ -37,7 +37,7 @@ type keeper struct {
 	view     view
 	safety   safety
 
-	talking sync.Mutex // guards talker; taken before mu
+	talking sync.Mutex // guards talker's methods, and view.sealer; only locks of e2ee are taken under it
 	talker  *e2ee.Talker
 
 	wake     chan struct{}
@@ -355,25 +355,39 @@ func (k *keeper) check(sender present, key *wire.Key, now time.Time) {
 // send hands out our keys. In the opening, who is found gets the key in use as it is.
 func (k *keeper) send(in keeperInputs, opening bool, now time.Time) (next time.Time) {
 	k.out.delivered(in.delivered)
+	in.wanted = k.lacking(in.wanted, now)
+	d, next := k.step(in, opening, k.out.busy(), now) // handOut stirs when it is not busy any more
+	if d != nil {
+		k.handOut(d)
+	}
+	return next
+}
+
+// lacking returns who of those that want our key is to be given it again. Of whom nothing is known, the list is fetched.
+func (k *keeper) lacking(wanted []wire.MemberID, now time.Time) (lack []wire.MemberID) {
+	for _, id := range wanted {
+		if _, known := k.room.roster.member(id); !known {
+			k.room.fetch(crowdWait(k.room.roster.size())) // it cannot be helped before
+		} else if !k.out.reaching(id, now) { // otherwise it asks again, if need be
+			lack = append(lack, id)
+		}
+	}
+	return lack
+}
+
+// step has the talker do what is due. No other lock of the room is taken meanwhile, and nothing is sent.
+func (k *keeper) step(in keeperInputs, opening, busy bool, now time.Time) (*e2ee.Distribution, time.Time) {
 	k.talking.Lock()
+	defer k.talking.Unlock()
 	k.talker.Opening(opening)
 	for _, number := range in.delivered {
 		k.talker.Delivered(number)
 	}
 	for _, id := range in.wanted {
-		if _, known := k.room.roster.member(id); !known {
-			k.room.fetch(crowdWait(k.room.roster.size())) // it cannot be helped before
-		} else if !k.out.reaching(id, now) { // otherwise it asks again, if need be
-			k.talker.Wanted(id)
-		}
+		k.talker.Wanted(id)
 	}
-	k.talker.Hold(k.out.busy()) // handOut stirs when it is not
-	d, next := k.talker.Step(now)
-	k.talking.Unlock()
-	if d != nil {
-		k.handOut(d)
-	}
-	return next
+	k.talker.Hold(busy)
+	return k.talker.Step(now)
 }
 
 // handOut sends a key to the relay, for its recipients.

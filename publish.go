@@ -94,8 +94,18 @@ func (r *Room) Publish(source Source, config PublishConfig) (*Publication, error
 	return p, nil
 }
 
-// register gives the publication its stream and starts it.
+// register makes the publication the room's and starts it, once its keys are armed.
 func (r *Room) register(p *Publication) error {
+	armed := make(chan error, 1)
+	if err := r.reserve(p, armed); err != nil {
+		return err
+	}
+	return <-armed
+}
+
+// reserve takes the room's place for a publication, and the next stream number. What it starts arms the keys, and says
+// on armed what came of it: that takes other locks, and is not done with this one held.
+func (r *Room) reserve(p *Publication, armed chan<- error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
@@ -106,19 +116,19 @@ func (r *Room) register(p *Publication) error {
 	case r.published == 255:
 		return errors.New("wzp: too many publications: join again")
 	}
-	suite := e2ee.AES128CTRHMACSHA256Tag64
-	if p.config.Bitrate != 0 && p.config.Bitrate < shortTagBelow {
-		suite = e2ee.AES128CTRHMACSHA256Tag32
-	}
-	var err error
-	if p.sealer, err = r.keeper.arm(suite, r.published); err != nil {
-		return err
-	}
+	number := r.published
 	r.published++
 	r.publication = p
 	var ctx context.Context
 	ctx, p.cancel = context.WithCancel(r.ctx)
 	r.wg.Go(func() {
+		defer p.cancel()
+		if err := p.arm(number); err != nil {
+			close(p.done) // before anybody hears of it: the place is free
+			armed <- err
+			return
+		}
+		armed <- nil
 		defer close(p.done)
 		p.err = p.run(ctx)
 		r.keeper.disarm(p.sealer)
@@ -126,6 +136,16 @@ func (r *Room) register(p *Publication) error {
 		p.encoder.Close()
 	})
 	return nil
+}
+
+// arm gets the keys of the publication's stream ready.
+func (p *Publication) arm(stream uint8) (err error) {
+	suite := e2ee.AES128CTRHMACSHA256Tag64
+	if p.config.Bitrate != 0 && p.config.Bitrate < shortTagBelow {
+		suite = e2ee.AES128CTRHMACSHA256Tag32
+	}
+	p.sealer, err = p.room.keeper.arm(suite, stream)
+	return err
 }
 
 // SetTalking opens or closes the microphone: push-to-talk, or mute. When it opens, the 200 ms before are

@@ -16,10 +16,10 @@ const (
 
 // view says what this member sees to who hears it, so that a relay cannot show somebody to one of them only: a digest of the
 // members, in a stream of its own, encrypted as media is. A new key says the same, but only to who gets it. It belongs to
-// keepKeys, but for the pair.
+// keepKeys, but for the sealer and the pair.
 type view struct {
-	sealer *e2ee.Sealer   // nil: nothing was ever said
-	pair   wire.AliasPair // guarded by room.mu
+	sealer *e2ee.Sealer   // guarded by keeper.talking; nil: nothing was ever said
+	pair   wire.AliasPair // written by keepKeys with room.mu held
 
 	known  bool
 	digest [32]byte
@@ -56,10 +56,9 @@ func (v *view) due() time.Time {
 
 // showView says what we see, if it is time to and we talk.
 func (k *keeper) showView(now time.Time) (next time.Time) {
-	k.talking.Lock()
-	defer k.talking.Unlock()
 	v := &k.view
-	if v.sealer == nil || !v.known || !k.room.publishing() {
+	sealer := k.viewSealer()
+	if sealer == nil || !v.known || !k.room.publishing() {
 		return time.Time{}
 	}
 	if due := v.due(); now.Before(due) {
@@ -70,8 +69,8 @@ func (k *keeper) showView(now time.Time) (next time.Time) {
 	}
 	v.last = now
 	v.said++
-	kid, ctr, ciphertext, err := v.sealer.Seal(nil, wire.AppendView(nil, v.digest))
-	if err != nil {
+	kid, ctr, ciphertext, err := sealer.Seal(nil, wire.AppendView(nil, v.digest))
+	if err != nil { // the microphone was closed just now, or the room is over
 		return now.Add(viewAgain)
 	}
 	session := k.room.link.Session()
@@ -81,6 +80,13 @@ func (k *keeper) showView(now time.Time) (next time.Time) {
 	k.room.logSent(kid, ctr, len(ciphertext))
 	session.SendMediaNow(v.pair.Alias, &wire.Media{KID: kid, CTR: ctr, Ciphertext: ciphertext})
 	return v.due()
+}
+
+// viewSealer returns what the view is sealed with. Its keys follow the talker's, whoever holds keeper.talking.
+func (k *keeper) viewSealer() *e2ee.Sealer {
+	k.talking.Lock()
+	defer k.talking.Unlock()
+	return k.view.sealer
 }
 
 // publishing reports whether a microphone is armed.
