@@ -18,6 +18,11 @@ import (
 //	"fmt " body: format16 channels16 rate32 bytes/s32 align16 bits16
 //	             and for format 0xFFFE: cbSize16 validBits16 mask32 guid[16]
 //	"data" body: sample frames
+//
+// Files beyond 4 GiB (EBU Tech 3306, ITU-R BS.2088) begin with "RF64" or "BW64", and their first chunk has the sizes of
+// those chunks whose own is 0xFFFFFFFF:
+//
+//	"ds64" body: riffSize64 dataSize64 samples64 count32   { id[4] size64 }[count]
 const (
 	formatPCM        = 1
 	formatFloat      = 3
@@ -29,6 +34,10 @@ const (
 	maxWAVRate      = 192000
 	maxFormatChunk  = 4096
 	unknownDataSize = 0xFFFFFFFF // written by programs that cannot seek back
+
+	sizesHead  = 28
+	sizesEntry = 12
+	maxSizes   = sizesHead + 64*sizesEntry // of which more than a few never occur
 )
 
 // waveGUID is what follows the format code in an extensible format's GUID.
@@ -40,10 +49,11 @@ type WAVFormat struct {
 	SampleRate int // Hz, 8000 to 192000
 	Bits       int // of one stored sample: 8, 16, 24 or 32
 	Float      bool
+	Mask       uint32 // where the channels' loudspeakers stand, see downmix; 0: not said
 }
 
-// WAVReader streams a WAV file as mono PCM at SampleRate: channels are averaged,
-// other rates resampled. A file of 16-bit mono at 48 kHz comes out unchanged.
+// WAVReader streams a WAV file as mono PCM at SampleRate: channels are mixed down (see
+// downmix), other rates resampled. A file of 16-bit mono at 48 kHz comes out unchanged.
 type WAVReader struct {
 	name   string
 	format WAVFormat
@@ -112,35 +122,100 @@ func readWAVHeader(in *bufio.Reader) (WAVFormat, io.Reader, error) {
 	if _, err := io.ReadFull(in, riff[:]); err != nil {
 		return WAVFormat{}, nil, headerError(err, "not a WAV file: shorter than a header")
 	}
-	if id := string(riff[:4]); (id != "RIFF" && id != "RF64") || string(riff[8:]) != "WAVE" {
+	if !isWAV(riff[:]) {
 		return WAVFormat{}, nil, errors.New("not a WAV file: no RIFF/WAVE header")
 	}
-	var format *WAVFormat
+	h := wavHeader{in: in, large: string(riff[:4]) != "RIFF"}
 	for range maxChunks {
 		var head [8]byte
 		if _, err := io.ReadFull(in, head[:]); err != nil {
 			return WAVFormat{}, nil, headerError(err, "damaged WAV header: it ends before any data chunk")
 		}
-		size := binary.LittleEndian.Uint32(head[4:])
-		switch string(head[:4]) {
-		case "data":
-			if format == nil {
+		size := int64(binary.LittleEndian.Uint32(head[4:]))
+		if string(head[:4]) == "data" {
+			if h.format == nil {
 				return WAVFormat{}, nil, errors.New("damaged WAV header: data before its format")
 			}
-			return *format, dataReader(in, size), nil
-		case "fmt ":
-			f, err := readFormat(in, size)
-			if err != nil {
-				return WAVFormat{}, nil, err
-			}
-			format = &f
-		default:
-			if _, err := io.CopyN(io.Discard, in, padded(size)); err != nil {
-				return WAVFormat{}, nil, headerError(err, "damaged WAV header: it ends before any data chunk")
-			}
+			return *h.format, h.data(size), nil
+		}
+		if err := h.chunk(string(head[:4]), size); err != nil {
+			return WAVFormat{}, nil, err
 		}
 	}
 	return WAVFormat{}, nil, errors.New("damaged WAV header: too many chunks before the data")
+}
+
+// isWAV reports whether the first 12 bytes of a file are those of a WAV file.
+func isWAV(head []byte) bool {
+	id := string(head[:4])
+	return (id == "RIFF" || id == "RF64" || id == "BW64") && string(head[8:12]) == "WAVE"
+}
+
+// wavHeader is what was read of a header so far.
+type wavHeader struct {
+	in     *bufio.Reader
+	large  bool // RF64 or BW64
+	format *WAVFormat
+	sizes  map[string]int64 // of chunks that are too large for their own size
+}
+
+// chunk reads a chunk that is not the data.
+func (h *wavHeader) chunk(id string, size int64) error {
+	if long, ok := h.sizes[id]; ok && size == unknownDataSize {
+		size = long
+	}
+	switch {
+	case id == "fmt ":
+		f, err := readFormat(h.in, size)
+		if err != nil {
+			return err
+		}
+		h.format = &f
+	case id == "ds64" && h.large && h.sizes == nil:
+		return h.readSizes(size)
+	default:
+		if _, err := io.CopyN(io.Discard, h.in, padded(size)); err != nil {
+			return headerError(err, "damaged WAV header: it ends before any data chunk")
+		}
+	}
+	return nil
+}
+
+// readSizes reads a chunk "ds64".
+func (h *wavHeader) readSizes(size int64) error {
+	if size < sizesHead || size > maxSizes {
+		return fmt.Errorf("damaged WAV header: chunk of sizes of %d bytes", size)
+	}
+	body := make([]byte, padded(size))
+	if _, err := io.ReadFull(h.in, body); err != nil {
+		return headerError(err, "damaged WAV header: cut off in its chunk of sizes")
+	}
+	le := binary.LittleEndian
+	h.sizes = map[string]int64{"data": long(le.Uint64(body[8:]))}
+	table := body[sizesHead:size]
+	for range le.Uint32(body[24:]) {
+		if len(table) < sizesEntry {
+			return errors.New("damaged WAV header: its chunk of sizes is shorter than it says")
+		}
+		h.sizes[string(table[:4])] = long(le.Uint64(table[4:]))
+		table = table[sizesEntry:]
+	}
+	return nil
+}
+
+// long is a size as a number that can be added to: no file is longer than half of it.
+func long(size uint64) int64 { return int64(min(size, math.MaxInt64/2)) }
+
+// data reads the chunk of that name. What comes after it is no sound; but a program that wrote to a pipe, or died, left
+// a size that is not true, and then all that is there belongs to it.
+func (h *wavHeader) data(size int64) io.Reader {
+	if long, ok := h.sizes["data"]; ok && size == unknownDataSize {
+		size = long
+	}
+	if size == 0 || size == unknownDataSize {
+		return h.in
+	}
+	return io.LimitReader(h.in, size)
 }
 
 // headerError keeps a real read error and words a premature end.
@@ -152,16 +227,9 @@ func headerError(err error, text string) error {
 }
 
 // padded adds the pad byte that follows a chunk of odd size.
-func padded(size uint32) int64 { return int64(size) + int64(size&1) }
+func padded(size int64) int64 { return size + size&1 }
 
-func dataReader(in io.Reader, size uint32) io.Reader {
-	if size == 0 || size == unknownDataSize {
-		return in
-	}
-	return io.LimitReader(in, int64(size))
-}
-
-func readFormat(in io.Reader, size uint32) (WAVFormat, error) {
+func readFormat(in io.Reader, size int64) (WAVFormat, error) {
 	if size < 16 || size > maxFormatChunk {
 		return WAVFormat{}, fmt.Errorf("damaged WAV header: format chunk of %d bytes", size)
 	}
@@ -181,6 +249,7 @@ func readFormat(in io.Reader, size uint32) (WAVFormat, error) {
 			return WAVFormat{}, errors.New("damaged WAV header: bad extensible format")
 		}
 		code = int(le.Uint16(body[24:]))
+		f.Mask = le.Uint32(body[20:])
 	}
 	f.Float = code == formatFloat
 	if err := f.check(code); err != nil {
@@ -208,88 +277,4 @@ func (f WAVFormat) check(code int) error {
 		return fmt.Errorf("WAV with %d-bit samples is not supported: use 8, 16, 24 or 32", f.Bits)
 	}
 	return nil
-}
-
-// frameReader turns stored sample frames into mono PCM at the file's own rate.
-type frameReader struct {
-	in     io.Reader
-	format WAVFormat
-	buf    []byte // whole frames
-}
-
-// framesAtOnce bounds the buffer: 4 KiB for 16-bit stereo.
-const framesAtOnce = 1024
-
-func newFrameReader(in io.Reader, f WAVFormat) *frameReader {
-	return &frameReader{in: in, format: f, buf: make([]byte, framesAtOnce*f.frameBytes())}
-}
-
-// Read fills dst unless the data ends; a cut-off last frame is left out.
-func (r *frameReader) Read(dst []float32) (n int, err error) {
-	size := r.format.frameBytes()
-	for n < len(dst) {
-		buf := r.buf[:min(len(dst)-n, framesAtOnce)*size]
-		got, err := io.ReadFull(r.in, buf)
-		for frame := buf[:got]; len(frame) >= size; frame = frame[size:] {
-			dst[n] = r.format.mono(frame[:size])
-			n++
-		}
-		if err == io.ErrUnexpectedEOF {
-			err = io.EOF
-		}
-		if err != nil && n > 0 {
-			return n, nil // the error comes again with the next call
-		}
-		if err != nil {
-			return 0, err
-		}
-	}
-	return n, nil
-}
-
-// mono averages the channels of one sample frame.
-func (f WAVFormat) mono(frame []byte) float32 {
-	step := f.Bits / 8
-	if f.Channels == 1 {
-		return f.sample(frame)
-	}
-	var sum float32
-	for ; len(frame) >= step; frame = frame[step:] {
-		sum += f.sample(frame)
-	}
-	return sum / float32(f.Channels)
-}
-
-// sample decodes one stored sample. Floats that are no numbers become silence,
-// and wild ones are cut: a file is not trusted either.
-func (f WAVFormat) sample(b []byte) float32 {
-	switch {
-	case f.Bits == 8:
-		return (float32(b[0]) - 128) / 128
-	case f.Bits == 16:
-		return float32(int16(binary.LittleEndian.Uint16(b))) / (1 << 15)
-	case f.Bits == 24:
-		v := int32(b[0])<<8 | int32(b[1])<<16 | int32(b[2])<<24
-		return float32(v>>8) / (1 << 23)
-	case f.Float:
-		return sanitize(math.Float32frombits(binary.LittleEndian.Uint32(b)))
-	}
-	return float32(float64(int32(binary.LittleEndian.Uint32(b))) / (1 << 31))
-}
-
-// maxSample is the loudest sample let in from outside: 18 dB above full scale.
-const maxSample = 8
-
-// sanitize cuts samples to +-maxSample and makes NaN silence, so that no input
-// can poison a sum or a filter.
-func sanitize(x float32) float32 {
-	switch {
-	case x >= -maxSample && x <= maxSample:
-		return x
-	case x > 0:
-		return maxSample
-	case x < 0:
-		return -maxSample
-	}
-	return 0
 }

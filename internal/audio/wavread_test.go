@@ -49,7 +49,7 @@ func extensible(f WAVFormat) []byte {
 	b := fmtChunk(formatExtensible, f)[8:]
 	b = le.AppendUint16(b, 22)
 	b = le.AppendUint16(b, uint16(f.Bits))
-	b = le.AppendUint32(b, 0)
+	b = le.AppendUint32(b, f.Mask)
 	b = le.AppendUint16(b, uint16(codeOf(f)))
 	return chunk("fmt ", append(b, waveGUID[:]...))
 }
@@ -100,8 +100,7 @@ func parseWAV(t testing.TB, file []byte) []float32 {
 	return readAll(t, r)
 }
 
-// Every format gives back a tone: channel 0 carries it, the others what keeps the
-// average at a known amplitude.
+// Every format gives back a tone, mixed down from all channels.
 func TestReadFormats(t *testing.T) {
 	formats := []WAVFormat{
 		{Bits: 8}, {Bits: 16}, {Bits: 24}, {Bits: 32}, {Bits: 32, Float: true},
@@ -113,7 +112,7 @@ func TestReadFormats(t *testing.T) {
 			for i := range 4800 {
 				x := 0.5 * math.Sin(2*math.Pi*440*float64(i)/SampleRate)
 				for c := range f.Channels {
-					stored = append(stored, x*float64(c%2*2-1)*-1+0.1*float64(f.Channels-1))
+					stored = append(stored, x*float64(c%2*2-1)*-1/2+0.02*float64(f.Channels-1))
 				}
 			}
 			for _, header := range [][]byte{fmtChunk(codeOf(f), f), extensible(f)} {
@@ -122,15 +121,116 @@ func TestReadFormats(t *testing.T) {
 					t.Fatalf("%+v: %d samples", f, len(got))
 				}
 				for i := range got {
-					var want float64
-					for _, x := range stored[i*f.Channels:][:f.Channels] {
-						want += x / float64(f.Channels)
+					var want, most float64
+					for c, x := range stored[i*f.Channels:][:f.Channels] {
+						want += x * usualWeights[f.Channels][c]
+						most += usualWeights[f.Channels][c]
 					}
-					if math.Abs(float64(got[i])-want) > 1.5/math.Pow(2, float64(min(f.Bits, 20)-1)) {
+					if math.Abs(float64(got[i])-want) > most*1.5/math.Pow(2, float64(min(f.Bits, 20)-1)) {
 						t.Fatalf("%+v: sample %d is %v, want %v", f, i, got[i], want)
 					}
 				}
 			}
+		}
+	}
+}
+
+// usualWeights are of one voice, of stereo and of 5.1 (left, right, centre, LFE, two of surround).
+var usualWeights = map[int][]float64{1: {1}, 2: {0.5, 0.5}, 6: {math.Sqrt2 / 2, math.Sqrt2 / 2, 1, 0, 0.5, 0.5}}
+
+// TestReadSurround wants a voice to be as loud as its place says, wherever the file has it.
+func TestReadSurround(t *testing.T) {
+	const front, back = math.Sqrt2 / 2, 0.5
+	for _, test := range []struct {
+		name string
+		mask uint32
+		want []float64
+	}{
+		{"5.1, not said", 0, []float64{front, front, 1, 0, back, back}},
+		{"5.1 of the back", 0x3f, []float64{front, front, 1, 0, back, back}},
+		{"5.1 of the side", 0x60f, []float64{front, front, 1, 0, back, back}},
+		{"7.1", 0x63f, []float64{front, front, 1, 0, back, back, back, back}},
+		{"3.0", 0x7, []float64{front, front, 1}},
+		{"3.0, not said", 0, []float64{front, front, 1}},
+		{"2.1", 0xb, []float64{front, front, 0}},
+		{"4.0 with one of surround", 0x107, []float64{front, front, 1, front}},
+		{"quadro", 0x33, []float64{front, front, back, back}},
+		{"stereo", 0x3, []float64{0.5, 0.5}},
+		{"centre and LFE", 0xc, []float64{1, 0}},
+		{"more channels than places", 0x7, []float64{front, front, 1, 0.5}},
+		{"nowhere", 0, []float64{0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25}},
+		{"effects alone", 0x8, []float64{1}},
+	} {
+		f := WAVFormat{Channels: len(test.want), SampleRate: SampleRate, Bits: 16, Mask: test.mask}
+		for c, want := range test.want {
+			frame := make([]float64, f.Channels)
+			frame[c] = 0.25
+			got := parseWAV(t, riff(extensible(f), chunk("data", store(f, frame))))
+			if len(got) != 1 || math.Abs(float64(got[0])-0.25*want) > 1e-4 {
+				t.Errorf("%s: 0.25 in channel %d is %v, want %v", test.name, c, got, 0.25*want)
+			}
+		}
+	}
+}
+
+// All channels at once are limited, not cut.
+func TestReadLoudSurround(t *testing.T) {
+	f := WAVFormat{Channels: 6, SampleRate: SampleRate, Bits: 16}
+	var stored []float64
+	for _, x := range sine(9600, 440, 0.9) {
+		for range f.Channels {
+			stored = append(stored, float64(x))
+		}
+	}
+	got := parseWAV(t, riff(fmtChunk(formatPCM, f), chunk("data", store(f, stored))))
+	if share := toneShare(got[4800:], 440); Peak(got) > 0 || share < 0.99 {
+		t.Errorf("the peak is %.1f dBFS, %.3f of it is the tone", Peak(got), share)
+	}
+}
+
+// large is a file whose sizes are in its chunk "ds64".
+func large(id string, data []byte, size uint64, table []byte, more ...[]byte) []byte {
+	le := binary.LittleEndian
+	sizes := le.AppendUint64(nil, 1<<33)
+	sizes = le.AppendUint64(sizes, size)
+	sizes = le.AppendUint64(sizes, size/2)
+	sizes = le.AppendUint32(sizes, uint32(len(table)/sizesEntry))
+	file := riff(chunk("ds64", append(sizes, table...)), bytes.Join(more, nil), fmtChunk(formatPCM, mono16),
+		append([]byte("data\xff\xff\xff\xff"), data...), chunk("LIST", make([]byte, 50)))
+	return append([]byte(id+"\xff\xff\xff\xff"), file[8:]...)
+}
+
+// What follows the sound of a file with 64-bit sizes is not played.
+func TestReadLargeFiles(t *testing.T) {
+	sound := store(mono16, make([]float64, 100))
+	junk := append([]byte("junk\xff\xff\xff\xff"), make([]byte, 8)...)
+	table := binary.LittleEndian.AppendUint64([]byte("junk"), 8)
+	for _, id := range []string{"RF64", "BW64"} {
+		if got := parseWAV(t, large(id, sound, 200, nil)); len(got) != 100 {
+			t.Errorf("%s: %d samples of 100", id, len(got))
+		}
+		if got := parseWAV(t, large(id, sound, 200, table, junk)); len(got) != 100 {
+			t.Errorf("%s, another large chunk: %d samples of 100", id, len(got))
+		}
+		if got := parseWAV(t, large(id, sound, 0, nil)); len(got) < 100 {
+			t.Errorf("%s, written to a pipe: %d samples of 100 at least", id, len(got))
+		}
+		if got := parseWAV(t, large(id, sound, math.MaxUint64, nil)); len(got) < 100 {
+			t.Errorf("%s, longer than can be: %d samples of 100 at least", id, len(got))
+		}
+	}
+	if got := parseWAV(t, append([]byte("RF64"), riff(fmtChunk(formatPCM, mono16), chunk("data", sound), chunk("LIST", sound))[4:]...)); len(got) != 100 {
+		t.Errorf("RF64 without sizes: %d samples", len(got))
+	}
+	for name, file := range map[string][]byte{
+		"short":     append([]byte("RF64\x00\x00\x00\x00WAVE"), chunk("ds64", make([]byte, sizesHead-1))...),
+		"long":      append([]byte("RF64\x00\x00\x00\x00WAVE"), chunk("ds64", make([]byte, maxSizes+1))...),
+		"cut":       append([]byte("RF64\x00\x00\x00\x00WAVE"), chunk("ds64", make([]byte, sizesHead))[:20]...),
+		"no table":  append([]byte("RF64\x00\x00\x00\x00WAVE"), chunk("ds64", append(make([]byte, sizesHead-4), 1, 0, 0, 0))...),
+		"many more": append([]byte("RF64\x00\x00\x00\x00WAVE"), chunk("ds64", append(make([]byte, sizesHead-4), 255, 255, 255, 255))...),
+	} {
+		if _, err := NewWAVReader(bytes.NewReader(file), name); err == nil || !strings.Contains(err.Error(), "chunk of sizes") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
@@ -267,6 +367,7 @@ func FuzzWAVReader(f *testing.F) {
 	f.Add(riff(fmtChunk(formatPCM, mono16), chunk("data", make([]byte, 32))))
 	f.Add(riff(extensible(stereo), chunk("LIST", []byte("abc")), chunk("data", make([]byte, 60))))
 	f.Add(riff(fmtChunk(formatFloat, WAVFormat{Channels: 1, SampleRate: 8000, Bits: 32, Float: true}), chunk("data", make([]byte, 40))))
+	f.Add(large("RF64", make([]byte, 32), 32, binary.LittleEndian.AppendUint64([]byte("junk"), 8)))
 	f.Add([]byte("RIFF\x00\x00\x00\x00WAVEdata\xff\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		r, err := NewWAVReader(bytes.NewReader(file), "fuzz.wav")
