@@ -24,6 +24,11 @@ type Discard = audio.Discard
 // OpenWAV returns a source that plays a WAV file once, in real time.
 func OpenWAV(path string) (Source, error) { return source(audio.OpenFile(path)) }
 
+// OpenStream returns a source that plays once, in real time, what comes through a pipe, "-" being standard input: a WAV
+// file, or raw samples of 16 bit, little-endian, mono, 48 kHz. Where a writer pauses it is silent. It reads nothing before
+// it is asked for sound.
+func OpenStream(path string) (Source, error) { return source(audio.OpenStream(path)) }
+
 // NewTone returns a source that plays a sine of hz without end.
 func NewTone(hz float64) (Source, error) { return source(audio.NewTone(hz)) }
 
@@ -32,6 +37,10 @@ func OpenMicrophone() (Source, error) { return source(audio.OpenMicrophone(audio
 
 // CreateWAV returns a sink that writes a WAV file: 16 bit, mono, 48 kHz. The file is whole at any time.
 func CreateWAV(path string) (Sink, error) { return sink(audio.CreateWAV(path)) }
+
+// CreateStream returns a sink that writes a WAV file to a pipe, as sound comes, "-" being standard output. What nobody reads
+// for 2 s is dropped.
+func CreateStream(path string) (Sink, error) { return sink(audio.CreateStream(path)) }
 
 // OpenSpeaker returns the default loudspeaker of PulseAudio or PipeWire.
 func OpenSpeaker() (Sink, error) { return sink(audio.OpenSpeaker(audio.Device{})) }

@@ -62,7 +62,7 @@ func startOnTerminal(t *testing.T, addr string, terminal *os.File, args ...strin
 }
 
 // TestPushToTalkOnTerminal: the space bar switches the microphone, and the terminal is as it was afterwards,
-// however the client ends. It runs alone, as TestPushToTalkByPipe.
+// however the client ends. It runs alone, for it measures how long something is heard.
 func TestPushToTalkOnTerminal(t *testing.T) {
 	r := startRelay(t)
 	for _, end := range []struct {
@@ -73,6 +73,7 @@ func TestPushToTalkOnTerminal(t *testing.T) {
 		{"Ctrl-C", func(c *client, keys *os.File) { c.press(keys, "\x03") }},
 		{"SIGTERM", func(c *client, _ *os.File) { c.signal(syscall.SIGTERM) }},
 		{"SIGINT", func(c *client, _ *os.File) { c.signal(syscall.SIGINT) }},
+		{"SIGHUP", func(c *client, _ *os.File) { c.signal(syscall.SIGHUP) }},
 	} {
 		t.Run(end.name, func(t *testing.T) {
 			keys, terminal := openTerminal(t)
@@ -88,6 +89,20 @@ func TestPushToTalkOnTerminal(t *testing.T) {
 				t.Errorf("the terminal is not as it was (-before +after):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestTerminalCloses: who closes the terminal has left the room.
+func TestTerminalCloses(t *testing.T) {
+	t.Parallel()
+	r := startRelay(t)
+	keys, terminal := openTerminal(t)
+	c := startOnTerminal(t, r.addr, terminal, "--json")
+	member := c.await("joined", soon).Member
+	keys.Close()
+	c.finish(soon)
+	if !r.logged(soon, `"msg":"left"`, member, `"why":"left"`) {
+		t.Error("the relay does not know that the client left")
 	}
 }
 

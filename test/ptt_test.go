@@ -68,18 +68,3 @@ func pushToTalk(t *testing.T, r *relay, c *client, keys io.Writer) {
 		t.Errorf("after the microphone was closed %.0f dBFS are heard", level)
 	}
 }
-
-// TestPushToTalkByPipe: a program can press the keys. It runs alone, for it measures how long something is heard.
-func TestPushToTalkByPipe(t *testing.T) {
-	r := startRelay(t)
-	cmd := command(t, "", "join", "room", "--relay", r.addr, "--in", "tone", "--out", "none", "--ptt", "--name", "anna", "--json")
-	keys, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &client{launch(t, cmd)}
-	c.await("joined", soon)
-	pushToTalk(t, r, c, keys)
-	c.press(keys, "q")
-	c.finish(soon)
-}

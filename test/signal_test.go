@@ -1,7 +1,10 @@
 package test
 
 import (
+	"bufio"
 	"encoding/binary"
+	"encoding/json"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -13,8 +16,11 @@ import (
 	"github.com/wzp-voice/wzp/internal/audio/speech"
 )
 
-// signals are those that ask a program to end.
-var signals = []syscall.Signal{syscall.SIGTERM, syscall.SIGINT}
+// signals are those that ask a program to end; clientSignals has that of a terminal that closes, too.
+var (
+	signals       = []syscall.Signal{syscall.SIGTERM, syscall.SIGINT}
+	clientSignals = append(signals, syscall.SIGHUP)
+)
 
 // TestStopWhileJoining: who gives up waiting for the relay is let go at once, and the recording of an earlier call is
 // not touched.
@@ -25,7 +31,7 @@ func TestStopWhileJoining(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	for _, s := range signals {
+	for _, s := range clientSignals {
 		out := filepath.Join(t.TempDir(), "heard.wav")
 		if err := os.WriteFile(out, []byte("an earlier call"), 0o600); err != nil {
 			t.Fatal(err)
@@ -61,12 +67,12 @@ func buffered(conn net.PacketConn) []byte {
 	return buf[:n]
 }
 
-// TestStopInACall: SIGTERM and SIGINT leave the room, finish every file and end well.
+// TestStopInACall: SIGTERM, SIGINT and SIGHUP leave the room, finish every file and end well.
 func TestStopInACall(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
 	in, _ := sound(t, speech.Congrats, 0)
-	for _, s := range signals {
+	for _, s := range clientSignals {
 		file, dir := filepath.Join(t.TempDir(), "heard.wav"), folder(t)
 		room := s.String()
 		mix := join(t, r.addr, room, "--in", "none", "--out", file)
@@ -92,6 +98,48 @@ func TestStopInACall(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestNobodyReads: whoever reads what the client prints ends; the client leaves the room and says why.
+func TestNobodyReads(t *testing.T) {
+	t.Parallel()
+	r := startRelay(t)
+	out := filepath.Join(t.TempDir(), "heard.wav")
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := command(t, "", "join", "room", "--relay", r.addr, "--in", "tone", "--out", out, "--json")
+	cmd.Stdout, cmd.Stderr = write, nil
+	said, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill() })
+	write.Close()
+	lines := bufio.NewScanner(read)
+	for lines.Scan() && !strings.Contains(lines.Text(), `"event":"joined"`) {
+	}
+	var joined event
+	if err := json.Unmarshal(lines.Bytes(), &joined); err != nil {
+		t.Fatal(err)
+	}
+	read.Close()
+	join(t, r.addr, "room", "--in", "tone", "--out", "none").await("joined", soon) // there is something to print
+	words, err := io.ReadAll(said)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 1 || string(words) != "wzp: nobody reads standard output any more\n" {
+		t.Errorf("it ends with %v, and says %q", err, words)
+	}
+	if !r.logged(soon, `"msg":"left"`, joined.Member, `"why":"left"`) {
+		t.Error("the relay does not know that the client left")
+	}
+	wholeWAV(t, out)
 }
 
 // wholeWAV fails the test unless the file's header tells its size, and returns how many samples it holds.

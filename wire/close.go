@@ -11,9 +11,10 @@ const (
 	CloseRefused       CloseCode = 2
 	CloseReplaced      CloseCode = 3 // the same identity took the session's place
 	CloseProtocolError CloseCode = 4
+	CloseLost          CloseCode = 5 // nothing was heard of it any more
 )
 
-var closeNames = [...]string{"left", "shutting down", "refused", "replaced", "protocol error"}
+var closeNames = [...]string{"left", "shutting down", "refused", "replaced", "protocol error", "lost"}
 
 // String returns the name that docs/protocol.md gives the code, or its number.
 func (c CloseCode) String() string {

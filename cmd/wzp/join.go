@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/term"
 
 	"github.com/wzp-voice/wzp"
 	"github.com/wzp-voice/wzp/identity"
@@ -22,8 +20,8 @@ type joinCmd struct {
 	Room  string `arg:"" help:"Name of the room."`
 	Relay string `required:"" placeholder:"HOST:PORT" help:"The relay."`
 
-	In   string        `default:"mic" placeholder:"WHAT" help:"What to say: mic, tone, tone:HZ, FILE.wav or none."`
-	Out  string        `default:"speaker" placeholder:"WHERE" help:"Where to play: speaker, none, FILE.wav (the mix) or DIR/ (a file a talker)."`
+	In   string        `default:"mic" placeholder:"WHAT" help:"What to say: mic, tone, tone:HZ, FILE.wav, a pipe, - (standard input: WAV, or raw 16 bit mono 48 kHz) or none."`
+	Out  string        `default:"speaker" placeholder:"WHERE" help:"Where to play: speaker, none, FILE.wav (the mix), a pipe, - (standard output) or DIR/ (a file a talker)."`
 	For  time.Duration `placeholder:"10s" help:"Leave after this time. Default: when the file of --in has ended, else never."`
 	PTT  bool          `name:"ptt" help:"Push to talk: start muted; the space bar opens and closes the microphone."`
 	Name string        `placeholder:"NAME" help:"Shown to others."`
@@ -48,11 +46,16 @@ func (c *joinCmd) Run(ctx context.Context) error {
 	if err := c.check(); err != nil {
 		return err
 	}
+	ctx, stop := untilHangUp(ctx)
+	defer stop()
 	secret, err := c.secret()
 	if err != nil {
 		return err
 	}
-	out := &joinOutput{json: c.JSON, relay: c.Relay, secret: secret != nil, name: c.Name, trust: c.trustCommand}
+	out := &joinOutput{w: os.Stdout, gone: make(chan error, 1), json: c.JSON, relay: c.Relay, secret: secret != nil, name: c.Name, trust: c.trustCommand}
+	if c.soundOnStdout() {
+		out.w = os.Stderr
+	}
 	config, err := c.clientConfig(out)
 	if err != nil {
 		return err
@@ -107,6 +110,8 @@ func (c *joinCmd) check() error {
 		return usagef("--frame must be 20ms, 40ms or 60ms")
 	case c.PTT && c.In == "none":
 		return usagef("--ptt needs something to say: give --in")
+	case c.PTT && !term.IsTerminal(int(os.Stdin.Fd())):
+		return usagef("--ptt takes the space bar from a terminal, and standard input is none: run it in one, or leave --ptt out, which talks at once")
 	}
 	var err error
 	if c.Room, err = wire.RoomName(c.Room); err != nil {
@@ -166,105 +171,6 @@ func (c *joinCmd) trustCommand(name string, f identity.Fingerprint) string {
 	return command + " -- " + shellName(name) + " " + f.String()
 }
 
-// openSource opens what --in names; nil for none.
-func openSource(in string) (wzp.Source, error) {
-	switch kind, hz, _ := strings.Cut(in, ":"); {
-	case in == "none":
-		return nil, nil
-	case in == "mic":
-		source, err := wzp.OpenMicrophone()
-		return source, soundError(err)
-	case in == "tone":
-		return wzp.NewTone(440)
-	case kind == "tone":
-		f, err := strconv.ParseFloat(hz, 64)
-		if err != nil || math.IsNaN(f) || f < 20 || f > 20_000 {
-			return nil, usagef("--in tone:HZ takes 20 to 20000, not %q", hz)
-		}
-		return wzp.NewTone(f)
-	case strings.HasSuffix(strings.ToLower(in), ".wav"):
-		file, err := wzp.OpenWAV(in)
-		if err != nil {
-			return nil, fileError("read --in", in, err)
-		}
-		return file, nil
-	}
-	return nil, usagef("--in is mic, tone, tone:HZ, FILE.wav or none, not %q", in)
-}
-
-// soundError adds to the error of a sound device what goes without one: servers have none.
-func soundError(err error) error {
-	if err != nil {
-		err = fmt.Errorf("%w; without any sound device, say a tone and play nothing: --in tone:440 --out none", err)
-	}
-	return err
-}
-
-func closeSource(source wzp.Source) {
-	if source != nil {
-		source.Close()
-	}
-}
-
-// openOut opens what --out names.
-func (c *joinCmd) openOut() (play wzp.PlayConfig, closeOut func() error, err error) {
-	switch out := c.Out; {
-	case out == "none":
-		// Nothing is decoded then.
-	case out == "speaker":
-		play.Mix, err = wzp.OpenSpeaker()
-		err = soundError(err)
-	case strings.HasSuffix(strings.ToLower(out), ".wav"):
-		play.Mix, err = newRecording(out, c.In)
-	case strings.HasSuffix(out, "/"):
-		if err = os.MkdirAll(out, 0o777); err != nil {
-			return play, nil, fileError("make the directory --out", out, err)
-		}
-		visits := make(map[string]int) // Play asks again for who comes back
-		play.Each = func(st *wzp.Stream) (wzp.Sink, error) {
-			file := talkerFile(out, st)
-			if visits[file]++; visits[file] > 1 {
-				file = fmt.Sprintf("%s-%d.wav", strings.TrimSuffix(file, ".wav"), visits[file])
-			}
-			sink, err := wzp.CreateWAV(file)
-			if err != nil {
-				return nil, fileError("write", file, err)
-			}
-			return sink, nil
-		}
-	default:
-		err = usagef("--out is speaker, none, FILE.wav, or DIR/ with a slash at the end, not %q", out)
-	}
-	if err != nil {
-		return play, nil, err
-	}
-	return play, func() error {
-		if play.Mix == nil {
-			return nil
-		}
-		return play.Mix.Close()
-	}, nil
-}
-
-// talkerFile is where a talker's sound goes: NAME-ID.wav, with nothing in it that a file name cannot hold.
-func talkerFile(dir string, st *wzp.Stream) string {
-	m := st.Member()
-	name := strings.Map(func(r rune) rune {
-		if strings.ContainsRune(`/\:*?"<>|.`, r) || identity.EscapeHidden(string(r)) != string(r) {
-			return '_'
-		}
-		return r
-	}, m.Name)
-	if name == "" {
-		name = "talker"
-	}
-	file := fmt.Sprintf("%s-%s", name, m.ID)
-	if n := st.Number(); n > 0 {
-		file += fmt.Sprintf("-%d", n)
-	}
-	return filepath.Join(dir, file+".wav")
-}
-
 // call joins, talks and listens until it is time to leave.
 func (c *joinCmd) call(ctx context.Context, config wzp.Config, how wzp.JoinConfig, source wzp.Source, play wzp.PlayConfig, out *joinOutput) error {
 	client, err := wzp.Dial(c.Relay, config)
@@ -273,6 +179,8 @@ func (c *joinCmd) call(ctx context.Context, config wzp.Config, how wzp.JoinConfi
 		return err
 	}
 	defer client.Close()
+	out.close = client.Close
+	defer out.rescue()
 	dialCtx, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("nothing was heard from %s within %v: "+
 		"check the address, that the relay runs, and that its firewall lets the UDP port through", c.Relay, c.Timeout))
 	defer cancel()
@@ -299,17 +207,23 @@ func (c *joinCmd) converse(ctx context.Context, room *wzp.Room, source wzp.Sourc
 		end = timer.C
 	}
 	var wg sync.WaitGroup
+	run := func(f func()) {
+		wg.Go(func() {
+			defer out.rescue()
+			f()
+		})
+	}
 	played := make(chan error, 1)
 	if play.Mix != nil || play.Each != nil {
 		out.playing()
-		wg.Go(func() { played <- room.Play(ctx, play) })
+		run(func() { played <- room.Play(ctx, play) })
 	}
 	over := make(chan error, 1)
-	wg.Go(func() { over <- out.follow(room.Events()) })
+	run(func() { over <- out.follow(room.Events()) })
 
-	p, err := c.say(ctx, stop, room, source, out, &wg)
+	p, err := c.say(ctx, stop, room, source, out, run)
 	if err == nil {
-		err = c.wait(ctx, end, p, played, over)
+		err = c.wait(ctx, end, p, played, over, out)
 	}
 	stop()
 	err = errors.Join(err, room.Leave())
@@ -319,7 +233,7 @@ func (c *joinCmd) converse(ctx context.Context, room *wzp.Room, source wzp.Sourc
 }
 
 // say publishes the source; nil if there is none.
-func (c *joinCmd) say(ctx context.Context, stop context.CancelFunc, room *wzp.Room, source wzp.Source, out *joinOutput, wg *sync.WaitGroup) (*wzp.Publication, error) {
+func (c *joinCmd) say(ctx context.Context, stop context.CancelFunc, room *wzp.Room, source wzp.Source, out *joinOutput, run func(func())) (*wzp.Publication, error) {
 	if source == nil {
 		return nil, nil
 	}
@@ -332,13 +246,13 @@ func (c *joinCmd) say(ctx context.Context, stop context.CancelFunc, room *wzp.Ro
 	}
 	out.publication(p)
 	if c.PTT {
-		pushToTalk(ctx, stop, p, out, wg)
+		pushToTalk(ctx, stop, p, out, run)
 	}
 	return p, nil
 }
 
 // wait returns when it is time to leave, with the reason if it is an error.
-func (c *joinCmd) wait(ctx context.Context, end <-chan time.Time, p *wzp.Publication, played, over <-chan error) error {
+func (c *joinCmd) wait(ctx context.Context, end <-chan time.Time, p *wzp.Publication, played, over <-chan error, out *joinOutput) error {
 	var said <-chan struct{}
 	if p != nil {
 		said = p.Done()
@@ -360,6 +274,8 @@ func (c *joinCmd) wait(ctx context.Context, end <-chan time.Time, p *wzp.Publica
 			}
 			played = nil
 		case err := <-over:
+			return err
+		case err := <-out.gone:
 			return err
 		}
 	}

@@ -2,11 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
-	"os"
+	"io"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/wzp-voice/wzp"
@@ -16,6 +18,8 @@ import (
 
 // joinOutput prints what happens in a room, for people or as JSON.
 type joinOutput struct {
+	w      io.Writer  // standard output, unless that is for sound
+	gone   chan error // one: nobody reads w any more
 	json   bool
 	relay  string
 	secret bool   // the room is joined with an invite secret
@@ -25,12 +29,16 @@ type joinOutput struct {
 	room *wzp.Room // set by joined
 	met  bool      // the people who are here have been told of; only follow uses it
 
-	raw atomic.Bool // the terminal needs carriage returns
+	terminal atomic.Pointer[rawTerminal] // nil: lines need no carriage returns
+	close    func() error                // the client; set before anything of the room runs
 
 	mu     sync.Mutex // held for a line; guards what follows
 	p      *wzp.Publication
 	played time.Time
 }
+
+// rescueTime is how long a program that crashes takes to leave the room.
+const rescueTime = 2 * time.Second
 
 // line is one JSON object; absent fields are left out.
 type line struct {
@@ -84,17 +92,17 @@ type talker struct {
 	Delay       float64 `json:"delay_ms"`
 }
 
-// print writes one line. JSON goes to standard output; so do the words for people.
+// print writes one line, of JSON or of words for people.
 func (o *joinOutput) print(l line) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !o.json {
 		if l.human != "" {
 			end := "\n"
-			if o.raw.Load() {
+			if o.terminal.Load() != nil {
 				end = "\r\n"
 			}
-			fmt.Print(l.human, end)
+			o.written(io.WriteString(o.w, l.human+end))
 		}
 		return
 	}
@@ -105,7 +113,41 @@ func (o *joinOutput) print(l line) {
 	if err != nil {
 		panic(err) // numbers and strings only
 	}
-	os.Stdout.Write(append(b, '\n'))
+	o.written(o.w.Write(append(b, '\n')))
+}
+
+// restoreTerminal ends raw mode.
+func (o *joinOutput) restoreTerminal() { o.terminal.Swap(nil).restore() }
+
+// rescue is deferred by every goroutine of a call: one that panics gives the terminal back and leaves before the program
+// crashes, for others would see us for another minute, and who sits here would see nothing of what is typed.
+func (o *joinOutput) rescue() {
+	p := recover()
+	if p == nil {
+		return
+	}
+	o.restoreTerminal()
+	left := make(chan struct{})
+	go func() { // it may wait for a lock that is held for good now
+		defer close(left)
+		o.close()
+	}()
+	select {
+	case <-left:
+	case <-time.After(rescueTime):
+	}
+	panic(p)
+}
+
+// written notes that nobody reads what we print: the program at the other end of the pipe has ended, or the terminal was
+// closed. The call is over then, for whoever started it has gone.
+func (o *joinOutput) written(_ int, err error) {
+	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.EIO) {
+		select {
+		case o.gone <- errors.New("nobody reads standard output any more"):
+		default:
+		}
+	}
 }
 
 // stamp is a time in microseconds, UTC.

@@ -10,24 +10,36 @@ import (
 	"github.com/wzp-voice/wzp"
 )
 
+// rawTerminal is standard input in raw mode: single keys are seen, and lines need carriage returns.
+type rawTerminal struct {
+	fd    int
+	state *term.State
+	once  sync.Once
+}
+
+// restore gives the terminal back as it was. A terminal that is gone needs nothing.
+func (t *rawTerminal) restore() {
+	if t != nil {
+		t.once.Do(func() { _ = term.Restore(t.fd, t.state) })
+	}
+}
+
 // pushToTalk lets the space bar open and close the microphone, and q or Ctrl-C leave. A terminal does not
-// tell when a key is released, so each press switches. Without a terminal the same bytes are read from
-// standard input.
-func pushToTalk(ctx context.Context, stop context.CancelFunc, p *wzp.Publication, out *joinOutput, wg *sync.WaitGroup) {
+// tell when a key is released, so each press switches. When the terminal is gone, stop is called, for nobody can talk then.
+func pushToTalk(ctx context.Context, stop context.CancelFunc, p *wzp.Publication, out *joinOutput, run func(func())) {
 	fd := int(os.Stdin.Fd())
-	if term.IsTerminal(fd) {
-		if state, err := term.MakeRaw(fd); err == nil {
-			out.raw.Store(true)
-			wg.Go(func() {
-				<-ctx.Done()
-				out.raw.Store(false)
-				_ = term.Restore(fd, state) // a terminal that is gone needs none
-			})
-		}
+	if state, err := term.MakeRaw(fd); err == nil {
+		out.terminal.Store(&rawTerminal{fd: fd, state: state})
+		run(func() {
+			<-ctx.Done()
+			out.restoreTerminal()
+		})
 	}
 	out.talking(false)
 	// A read from a terminal cannot be interrupted; this goroutine ends with the process.
 	go func() {
+		defer out.rescue()
+		defer stop()
 		var key [1]byte
 		for {
 			if n, err := os.Stdin.Read(key[:]); n == 0 || err != nil {
@@ -39,7 +51,6 @@ func pushToTalk(ctx context.Context, stop context.CancelFunc, p *wzp.Publication
 				p.SetTalking(on)
 				out.talking(on)
 			case 'q', 3: // Ctrl-C does not raise a signal in raw mode
-				stop()
 				return
 			}
 		}

@@ -2,9 +2,10 @@
 // and loudspeakers, and the arithmetic on samples between them.
 //
 //	   Source                                               Sink
-//	FileSource ─┐                                        ┌─> WAVWriter
-//	ToneSource ─┼─> PreRoll ─> encoder ... decoders ─> Mixer ─> Speaker
-//	Microphone ─┘ └─> Level, Activity                    └─> Discard
+//	FileSource ───┐                                        ┌─> WAVWriter
+//	StreamSource ─┤                                        ├─> StreamSink
+//	ToneSource ───┼─> PreRoll ─> encoder ... decoders ─> Mixer ─> Speaker
+//	Microphone ───┘ └─> Level, Activity                    └─> Discard
 //
 // PCM is everywhere mono float32, full scale [-1, 1], at SampleRate. A Source
 // sets the pace of what it captures; a Sink follows the pace of its caller (one

@@ -49,8 +49,7 @@ func (p *pacer) wait(ctx context.Context, end int64) error {
 		return errSourceClosed
 	default:
 	}
-	due := p.start.Load().Add(durationOf(end) + p.skipped)
-	delay := time.Until(due)
+	delay := time.Until(p.due(end))
 	if delay < -maxLate {
 		p.skipped -= delay
 	}
@@ -74,6 +73,11 @@ func (p *pacer) wait(ctx context.Context, end int64) error {
 	}
 }
 
+// due is when a sample is released.
+func (p *pacer) due(sample int64) time.Time {
+	return p.start.Load().Add(durationOf(sample) + p.skipped)
+}
+
 // Start is when sample 0 was captured; zero before the first ReadFrame.
 func (p *pacer) Start() time.Time {
 	if t := p.start.Load(); t != nil {
@@ -92,35 +96,32 @@ type FileSource struct {
 	*pacer
 	next int64 // sample to be read next
 
-	mu  sync.Mutex // guards wav and err: Close may come from elsewhere
+	mu  sync.Mutex // guards what follows: Close may come from elsewhere
 	wav *WAVReader
 	err error // what ended the file
+
+	first   [1]float32 // read when the file was opened
+	pending []float32  // the part of first that is not played yet
 }
 
-// OpenFile opens a WAV file as a source. Errors name the file and what is wrong.
+// OpenFile opens a WAV file as a source. Errors name the file and what is wrong. A file without a single sample is
+// refused: whoever plays it would wonder why nothing is heard.
 func OpenFile(path string) (*FileSource, error) {
-	if err := checkSound(path); err != nil {
-		return nil, err
-	}
 	wav, err := OpenWAV(path)
 	if err != nil {
 		return nil, err
 	}
-	return &FileSource{pacer: newPacer(), wav: wav}, nil
-}
-
-// checkSound refuses a file without a single sample: whoever plays it would wonder why nothing is heard.
-func checkSound(path string) error {
-	wav, err := OpenWAV(path)
-	if err != nil {
-		return err
+	s := &FileSource{pacer: newPacer(), wav: wav}
+	n, err := wav.Read(s.first[:])
+	if err == nil && n == 1 {
+		s.pending = s.first[:]
+		return s, nil
 	}
-	defer wav.Close()
-	n, err := wav.Read(make([]float32, 1))
-	if n == 0 && errors.Is(err, io.EOF) {
-		return fmt.Errorf("%s: there is no sound in it", path)
+	wav.Close()
+	if errors.Is(err, io.EOF) {
+		err = fmt.Errorf("%s: there is no sound in it", path)
 	}
-	return nil
+	return nil, err
 }
 
 // ReadFrame returns the next samples when they are due; see Source.
@@ -142,7 +143,11 @@ func (s *FileSource) read(dst []float32) (n int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err == nil {
-		n, s.err = s.wav.Read(dst)
+		n = copy(dst, s.pending)
+		s.pending = s.pending[n:]
+		var more int
+		more, s.err = s.wav.Read(dst[n:])
+		n += more
 	}
 	if n == 0 {
 		return 0, s.err

@@ -110,11 +110,11 @@ func (w *WAVWriter) flush() error {
 	return w.writeHeader()
 }
 
-func (w *WAVWriter) writeHeader() error {
-	var h [wavHeaderSize]byte
+// wavHeaderBytes is a header with the sizes of the envelope and the data.
+func wavHeaderBytes(riff, data uint32) (h [wavHeaderSize]byte) {
 	le := binary.LittleEndian
 	copy(h[0:], "RIFF")
-	le.PutUint32(h[4:], uint32(w.written+wavHeaderSize-8))
+	le.PutUint32(h[4:], riff)
 	copy(h[8:], "WAVEfmt ")
 	le.PutUint32(h[16:], 16)
 	le.PutUint16(h[20:], formatPCM)
@@ -124,7 +124,12 @@ func (w *WAVWriter) writeHeader() error {
 	le.PutUint16(h[32:], 2)
 	le.PutUint16(h[34:], 16)
 	copy(h[36:], "data")
-	le.PutUint32(h[40:], uint32(w.written))
+	le.PutUint32(h[40:], data)
+	return h
+}
+
+func (w *WAVWriter) writeHeader() error {
+	h := wavHeaderBytes(uint32(w.written+wavHeaderSize-8), uint32(w.written))
 	if _, err := w.file.WriteAt(h[:], 0); err != nil {
 		return w.writeError(err)
 	}

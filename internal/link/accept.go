@@ -122,7 +122,7 @@ func (ep *Endpoint) served(a *attachment) {
 	unused := s.unusedLocked()
 	s.mu.Unlock()
 	if unused {
-		ep.WithTx(func(tx *Tx) { s.end(tx, wire.CloseLeft, false) })
+		ep.WithTx(func(tx *Tx) { s.end(tx, wire.CloseLost, false) })
 	}
 }
 

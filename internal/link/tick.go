@@ -138,7 +138,7 @@ func (s *Session) tick(tx *Tx) {
 	s.mu.Unlock()
 	s.drop(gone...)
 	if over {
-		s.end(tx, wire.CloseLeft, true)
+		s.end(tx, wire.CloseLost, true)
 	}
 }
 

@@ -1,7 +1,10 @@
 package relay
 
 import (
+	"fmt"
+	"log/slog"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -128,7 +131,8 @@ func TestPacketLimit(t *testing.T) {
 
 // TestSilentSessionsEnd wants nothing to be left of clients that are just gone.
 func TestSilentSessionsEnd(t *testing.T) {
-	inLab(t, Config{}, func(l *lab) {
+	var log logText
+	inLab(t, Config{Log: slog.New(slog.NewTextHandler(&log, nil))}, func(l *lab) {
 		a, b := l.joined("r"), l.joined("r")
 		a.bindOne()
 		a.conn.Close()
@@ -138,6 +142,11 @@ func TestSilentSessionsEnd(t *testing.T) {
 		l.want("after a minute", map[string]float64{"sessions": 1, "members": 1, "streams": 0, "leaves_total": 1})
 		b.client.Close()
 		l.want("both gone", map[string]float64{"sessions": 0, "members": 0, "rooms": 0})
+		for member, want := range map[wire.MemberID]string{a.member: "msg=lost room=r member=%v why=lost", b.member: "msg=left room=r member=%v why=left"} {
+			if want = fmt.Sprintf(want, member); !strings.Contains(log.String(), want) {
+				t.Errorf("the log lacks %q:\n%s", want, log.String())
+			}
+		}
 		l.relay.mu.Lock()
 		defer l.relay.mu.Unlock()
 		if n := len(l.relay.addresses); n != 0 {

@@ -62,7 +62,7 @@ export const URGENT_UNDER_WAY = 256;
 export const URGENT_WINDOW = 1024;
 
 /** Why a session is over: codes of a close frame. Others may come. */
-export const CLOSE = Object.freeze({ left: 0, shuttingDown: 1, refused: 2, replaced: 3, protocolError: 4 });
+export const CLOSE = Object.freeze({ left: 0, shuttingDown: 1, refused: 2, replaced: 3, protocolError: 4, lost: 5 });
 
 const MORE = 0x80;
 const TYPED = 3; // the kind of all frames but media
