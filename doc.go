@@ -24,8 +24,8 @@
 //
 // Locks, in the order in which they are taken:
 //
-//	Stream.mu       while a frame is opened and put into the jitter buffer
-//	Room.mu         streams, and who publishes
+//	hearing.mu      what is heard, while a frame is opened and put into the jitter buffer
+//	Room.mu         who publishes
 //	roster.mu
 //	keeper.talking  while the talker's keys change; nothing of this package is called meanwhile
 //	keeper.mu

@@ -31,7 +31,7 @@ type MemberJoined struct{ Member Member }
 // MemberLeft says that somebody is not in the room any more.
 type MemberLeft struct{ Member Member }
 
-// StreamStarted says that a member was heard for the first time on a stream.
+// StreamStarted says that a member was heard for the first time on a stream, or that it is remembered no more from before.
 type StreamStarted struct{ Stream *Stream }
 
 // Detached says that the connection to the relay was lost, and why. The room tries to get back by itself;
@@ -63,6 +63,7 @@ const (
 	WarnOutside       WarningCode = "outside"        // somebody has no invite secret, or has one and we have none
 	WarnRelay         WarningCode = "relay"          // the relay shuts down
 	WarnSound         WarningCode = "sound"          // the member cannot be decoded
+	WarnCrowd         WarningCode = "crowd"          // more talk at once than are decoded; the member is the first who is not heard
 )
 
 // Warning is something that people should know about the room.

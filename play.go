@@ -29,19 +29,24 @@ type player struct {
 	voices map[*Stream]*voice
 	frames [][]float32 // of the streams that sound, for the mixer
 	mix    []float32
+	quiet  []float32 // what the others say
+	known  uint64    // changes of the streams to be played so far
 }
 
 // voice is a stream that is being played.
 type voice struct {
-	sink  Sink // nil: only in the mix
-	pcm   []float32
-	since time.Time // when its member left; zero: it has not
+	sink  Sink      // nil: only in the mix
+	pcm   []float32 // nil: it does not sound
+	since time.Time // when it was retired; zero: it was not
 }
 
 // Play plays what is heard in the room, in real time, until ctx is done or the room is over, or a sink
 // fails. It closes the sinks that Each made, not Mix. Only one Play at a time reads a room's streams.
 func (r *Room) Play(ctx context.Context, config PlayConfig) error {
-	p := &player{room: r, config: config, voices: make(map[*Stream]*voice), mix: make([]float32, playSamples)}
+	p := &player{
+		room: r, config: config, voices: make(map[*Stream]*voice),
+		mix: make([]float32, playSamples), quiet: make([]float32, playSamples),
+	}
 	defer p.close()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -70,19 +75,21 @@ func (r *Room) Play(ctx context.Context, config PlayConfig) error {
 
 // chunk plays the next 10 ms of everybody.
 func (p *player) chunk(now time.Time) error {
-	for _, st := range p.room.Streams() {
-		if p.voices[st] == nil {
-			if err := p.add(st); err != nil {
-				return err
+	if changes := p.room.hearing.changes.Load(); changes != p.known {
+		p.known = changes
+		for _, st := range p.room.Streams() {
+			if p.voices[st] == nil {
+				if err := p.add(st); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	p.frames = p.frames[:0]
 	for st, v := range p.voices {
-		st.Read(v.pcm)
-		p.frames = append(p.frames, v.pcm)
+		pcm := p.read(st, v)
 		if v.sink != nil {
-			if err := v.sink.WriteFrame(v.pcm); err != nil {
+			if err := v.sink.WriteFrame(pcm); err != nil {
 				return err
 			}
 		}
@@ -97,8 +104,22 @@ func (p *player) chunk(now time.Time) error {
 	return p.config.Mix.WriteFrame(p.mix)
 }
 
+// read returns what a stream says next, which is mixed if it sounds.
+func (p *player) read(st *Stream, v *voice) []float32 {
+	if st.player.Load() == nil {
+		v.pcm = nil
+		return p.quiet
+	}
+	if v.pcm == nil {
+		v.pcm = make([]float32, playSamples)
+	}
+	st.Read(v.pcm)
+	p.frames = append(p.frames, v.pcm)
+	return v.pcm
+}
+
 func (p *player) add(st *Stream) error {
-	v := &voice{pcm: make([]float32, playSamples)}
+	v := &voice{}
 	if p.config.Each != nil {
 		var err error
 		if v.sink, err = p.config.Each(st); err != nil {
@@ -109,10 +130,10 @@ func (p *player) add(st *Stream) error {
 	return nil
 }
 
-// retire ends a voice some time after its member has left.
+// retire ends a voice some time after its stream was retired.
 func (p *player) retire(st *Stream, v *voice, now time.Time) error {
 	switch {
-	case !st.gone() && !st.over.Load():
+	case !st.retired.Load():
 		v.since = time.Time{} // it may have come back
 		return nil
 	case v.since.IsZero():
@@ -122,6 +143,7 @@ func (p *player) retire(st *Stream, v *voice, now time.Time) error {
 		return nil
 	}
 	delete(p.voices, st)
+	p.known = 0 // if it comes back just now
 	return v.close()
 }
 

@@ -23,7 +23,7 @@ func (h *roomHandler) Bind(_ *link.Session, m *wire.Media) *link.Stream {
 
 // Media implements link.Handler.
 func (h *roomHandler) Media(_ *link.Session, ls *link.Stream, m *wire.Media, _ *link.Tx) {
-	ls.Owner.(*keyed).frame(m)
+	h.hearing.frame(ls.Owner.(*keyed), m)
 }
 
 // AliasAcked implements link.Handler.

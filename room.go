@@ -47,15 +47,11 @@ type Room struct {
 	pages   *rate.Limiter // of requests for the member list
 	sent    sentTotals
 	forged  atomic.Uint64 // frames that did not decrypt
-	queued  atomic.Int64  // bytes of frames that are held until their keys come
 	people  people
+	hearing hearing
 	stopLog sync.Once
 
-	mu          sync.Mutex                  // guards what follows
-	streams     map[wire.MemberID][]*Stream // of those who are here, oldest first
-	held        int                         // how many these are
-	history     []*Stream                   // every stream ever heard, of at most maxStreamsHeld
-	evicted     []*Stream                   // that gave way to newer ones of their member, and may hold frames
+	mu          sync.Mutex // guards what follows
 	publication *Publication
 	published   uint8  // stream numbers used so far
 	alias       uint16 // of the newest key id that we send with
@@ -74,19 +70,19 @@ func (c *Client) Join(ctx context.Context, name string, config JoinConfig) (*Roo
 		return nil, err
 	}
 	r := &Room{
-		client:  c,
-		name:    name,
-		events:  newEvents(),
-		log:     config.EventLog,
-		start:   time.Now(),
-		ready:   make(chan struct{}),
-		people:  people{wake: make(chan struct{}, 1)},
-		keeper:  keeper{wake: make(chan struct{}, 1), opened: make(chan struct{})},
-		streams: make(map[wire.MemberID][]*Stream),
-		pages:   rate.NewLimiter(pageRate, pageBurst),
+		client: c,
+		name:   name,
+		events: newEvents(),
+		log:    config.EventLog,
+		start:  time.Now(),
+		ready:  make(chan struct{}),
+		people: people{wake: make(chan struct{}, 1)},
+		keeper: keeper{wake: make(chan struct{}, 1), opened: make(chan struct{})},
+		pages:  rate.NewLimiter(pageRate, pageBurst),
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.roster.secret = config.Secret
+	r.hearing.init(r)
 	if r.keeper.join, err = e2ee.NewJoinKey(); err != nil {
 		r.cancel()
 		return nil, err
@@ -109,6 +105,7 @@ func (c *Client) Join(ctx context.Context, name string, config JoinConfig) (*Roo
 	r.wg.Go(r.watch)
 	r.wg.Go(r.keepKeys)
 	r.wg.Go(r.meetPeople)
+	r.wg.Go(r.pruneStreams)
 	c.keep(r)
 	return r, nil
 }
@@ -239,6 +236,7 @@ type Stats struct {
 	WireBytesSent     uint64 // of the whole client
 	WireBytesReceived uint64
 	Forged            uint64       // frames that did not decrypt, whoever they claimed to be from
+	Unheard           uint64       // frames that were not played, because more than 64 streams sounded at once
 	KeysDropped       uint64       // key messages that came faster than they could be checked
 	EventsDropped     uint64       // events that nobody read in time
 	Uplink            link.Quality // as the relay reports it
@@ -248,12 +246,16 @@ type Stats struct {
 func (r *Room) Stats() Stats {
 	const headers = 28
 	u := r.client.endpoint.Stats().UDP
+	r.hearing.mu.Lock()
+	unheard := r.hearing.unheard
+	r.hearing.mu.Unlock()
 	return Stats{
 		PacketsSent:       r.sent.packets.Load(),
 		PayloadBytesSent:  r.sent.payload.Load(),
 		WireBytesSent:     u.SealedOutBytes + headers*u.SealedOutPackets,
 		WireBytesReceived: u.SealedInBytes + headers*u.SealedInPackets,
 		Forged:            r.forged.Load(),
+		Unheard:           unheard,
 		KeysDropped:       r.keeper.dropped.Load(),
 		EventsDropped:     r.events.lost(),
 		Uplink:            r.link.Session().Quality(),

@@ -2,70 +2,64 @@ package wzp
 
 import (
 	"errors"
-	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/wzp-voice/wzp/internal/e2ee"
-	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/jitter"
-	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/opus"
 	"github.com/wzp-voice/wzp/wire"
 )
 
-// minDelay is the least that the jitter buffer adds: talker, relay and listener are scheduled late now and then
-// even where the network is perfect.
-const minDelay = 15 * time.Millisecond
-
-// maxUnseen is after how many frames without a word of what their member sees a relay is suspected of keeping that
-// back: it comes with one in 150 of 20 ms, so whatever is lost, hardly ever so many come without.
-const maxUnseen = 12 * 150
-
-// maxJump is how far ahead of the others a frame's CTR may be: hours of them.
-const maxJump = 1 << 20
+const (
+	// minDelay is the least that the jitter buffer adds: talker, relay and listener are scheduled late now and then
+	// even where the network is perfect.
+	minDelay = 15 * time.Millisecond
+	// primeFrames is how many frames of before a silence a decoder is made ready with: with so many the first ones after it differ by
+	// -20 dB or less from what the decoder of before would have made, without by -1 to -12 dB, and for 60 ms.
+	primeFrames = 8
+	// maxPrime is how long they may be, in bytes: 64 kbit/s for 60 ms.
+	maxPrime = 512
+	// maxMissing is how many counters may be missing between two packets: what is further apart is of another count.
+	maxMissing = 4096
+)
 
 var errNoFEC = errors.New("wzp: the packet has no copy of the one before")
 
 // Stream is what one member says, through all its keys. Its sound is read by one goroutine: Play, or whoever calls
 // Read.
 //
-//	bound ──first frame that decrypts──> heard ──member left──> tail ──a while later──> released
-//	                                       ^                     |                         |
-//	                                       +──── frames again: the member is back ─────────+
+//	frame that opens ──> heard ──sound──> live ──silent, or member left──> heard ──sound──> live ...
+//
+// Live is some 113 KiB: a jitter buffer and a decoder. What is kept of them through a silence is what makes the next word sound as
+// if they were the same: the delay that was learned, and the last frames.
 type Stream struct {
 	room   *Room
 	owner  wire.MemberID
 	number uint8
 
-	mu     sync.Mutex        // guards what follows
-	replay e2ee.ReplayWindow // CTR goes on through all keys
-	buf    []byte
-	held   heldFrames
-	fec    bool         // the talker sends in-band FEC
-	past   jitter.Stats // of players before the present one
-	failed bool         // there is no decoder
+	player  atomic.Pointer[jitter.Player] // nil: it is not live; set with the hearing's mu held
+	retired atomic.Bool                   // it is not to be played: the member left, or said other things since, or the room is over
+	member  Member                        // guarded by room.roster.mu: who it was when last known
 
-	player atomic.Pointer[jitter.Player] // nil until heard, and when released
-	heard  atomic.Bool                   // something came that decrypts
-	forged atomic.Uint64
-	unseen atomic.Int64 // frames since its member last said what it sees
-	leftAt atomic.Int64 // when its member was told to have left, on the room's clock; 0: it has not
-	over   atomic.Bool  // the room is over, or the member has newer streams in its place
-	member Member       // guarded by room.roster.mu: who it was when last known
+	// Guarded by the hearing's mu.
+	sounded   time.Duration       // when a frame with sound came last, on the room's clock
+	retiredAt time.Duration       // when it was retired last
+	next      uint64              // one above the highest CTR; 0: none came
+	past      jitter.Stats        // of players before the present one, and of what came without
+	forged    uint64              // frames that did not decrypt
+	unheard   uint64              // frames with sound that were not played, because too many others sounded
+	delay     time.Duration       // that the last player learned
+	minDelay  time.Duration       // of players
+	fec       bool                // the talker sends in-band FEC
+	failed    bool                // there is no decoder
+	last      [primeFrames][]byte // packets with sound, the oldest first
 }
 
 // StreamStats say how a stream was received.
 type StreamStats struct {
 	jitter.Stats
-	Forged uint64 // frames that did not decrypt
-}
-
-// keyed is a stream under one of its keys: what a key id on the wire stands for.
-type keyed struct {
-	stream *Stream
-	opener *e2ee.Opener // guarded by stream.mu
-	link   *link.Stream
+	Forged  uint64 // frames that did not decrypt
+	Unheard uint64 // frames that were not played, because more than 64 streams sounded at once
 }
 
 // Member returns whose stream it is. Before the relay has told of the member, only ID is set.
@@ -77,9 +71,6 @@ func (st *Stream) Member() Member {
 	}
 	return st.member
 }
-
-// gone reports whether its member is not in the room any more.
-func (st *Stream) gone() bool { return st.leftAt.Load() != 0 }
 
 // Number tells the member's streams apart.
 func (st *Stream) Number() int { return int(st.number) }
@@ -102,9 +93,9 @@ func (st *Stream) Read(pcm []float32) {
 
 // Stats returns the counters so far.
 func (st *Stream) Stats() StreamStats {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	s := StreamStats{Stats: st.past, Forged: st.forged.Load()}
+	st.room.hearing.mu.Lock()
+	defer st.room.hearing.mu.Unlock()
+	s := StreamStats{Stats: st.past, Forged: st.forged, Unheard: st.unheard}
 	if p := st.player.Load(); p != nil {
 		s.Stats = addStats(st.past, p.Stats())
 	}
@@ -129,138 +120,40 @@ func addStats(past, now jitter.Stats) jitter.Stats {
 	return now
 }
 
-// frame takes a media frame: it is played, or held until its key comes.
-func (e *keyed) frame(m *wire.Media) {
-	st := e.stream
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	now := time.Now()
-	if st.playLocked(e, m.CTR, m.Ciphertext, now) {
-		e.link.Seen(m.CTR) // a guess that the low bits of later ones are read by
-		st.holdLocked(e, m, now)
+// keepLocked keeps a packet with sound for the next decoder. The caller holds the hearing's mu.
+func (st *Stream) keepLocked(packet []byte) {
+	if len(packet) > maxPrime {
+		return
 	}
+	oldest := st.last[0]
+	copy(st.last[:], st.last[1:])
+	st.last[primeFrames-1] = append(oldest[:0], packet...)
 }
 
-// playLocked takes a frame that came at a time. It reports whether its key is missing; otherwise the frame is done with.
-// The caller holds st.mu.
-func (st *Stream) playLocked(e *keyed, ctr uint64, ciphertext []byte, at time.Time) (noKey bool) {
-	plain, err := e.opener.Open(st.buf[:0], ctr, ciphertext, time.Now())
-	st.held.newest = at
+// countLocked counts a packet that no player does, and, through times without a player, what is missing. The caller holds the
+// hearing's mu.
+func (st *Stream) countLocked(ctr uint64) {
+	st.past.Received++
+	st.missedLocked(ctr)
+}
+
+// missedLocked counts what is missing between a packet and those before it. The caller holds the hearing's mu.
+func (st *Stream) missedLocked(ctr uint64) {
 	switch {
-	case err == nil:
-		st.buf = plain
-		st.openedLocked(e, ctr, plain, len(ciphertext), at)
-		return false
-	case errors.Is(err, e2ee.ErrNoKey):
-		return true
-	case !errors.Is(err, e2ee.ErrEarly): // which is of before we were here
-		st.forgery()
-	}
-	if st.held.since.IsZero() {
-		st.held.since = at // if nothing else comes, our key is wrong
-		st.room.keeper.stir()
-	}
-	return false
-}
-
-// openedLocked handles a frame that was decrypted, from size bytes: it drops what came before. The caller holds st.mu.
-func (st *Stream) openedLocked(e *keyed, ctr uint64, plain []byte, size int, at time.Time) {
-	if st.replay.Ahead(ctr) > maxJump {
-		st.forgery() // one frame of somebody who has the key, too, must not make all later ones too old
-		return
-	}
-	e.link.Seen(ctr)
-	if st.replay.Accept(ctr) != nil {
-		st.room.logHeard(e.link.KID, ctr, size, at, eventlog.ReasonReplay)
-		return
-	}
-	st.room.logHeard(e.link.KID, ctr, size, at, "")
-	st.held.keyCame()
-	if st.number == wire.ViewStream {
-		st.viewLocked(plain)
-		return
-	}
-	if st.unseen.Add(1) == maxUnseen {
-		st.room.keeper.unseen(st.owner)
-	}
-	st.payloadLocked(ctr, plain, at.Sub(st.room.start))
-}
-
-// forgery counts a frame that is not its member's.
-func (st *Stream) forgery() {
-	st.forged.Add(1)
-	st.room.forged.Add(1)
-}
-
-// viewLocked hands what the member sees to the keeper. The caller holds st.mu.
-func (st *Stream) viewLocked(plain []byte) {
-	if members, err := wire.ParseView(plain); err == nil && !st.gone() {
-		st.room.keeper.seen(st.owner, members)
-		for _, other := range st.room.streamsOf(st.owner) {
-			other.unseen.Store(0)
+	case st.next == 0:
+	case ctr >= st.next:
+		if missing := ctr - st.next; missing <= maxMissing {
+			st.past.Lost += missing
 		}
+	case st.past.Lost > 0:
+		st.past.Lost--
 	}
-}
-
-// payloadLocked gives what a frame holds to the jitter buffer. The caller holds st.mu.
-func (st *Stream) payloadLocked(ctr uint64, plain []byte, at time.Duration) {
-	payload, err := wire.ParsePayload(plain)
-	if err != nil {
-		return // of a later version
-	}
-	packet := jitter.Packet{Counter: ctr, Timestamp: payload.Timestamp, Payload: payload.Codec, Silence: payload.Silence}
-	if !payload.Silence {
-		if packet.Duration, err = opus.PacketDuration(payload.Codec); err != nil {
-			return
-		}
-	}
-	if st.gone() {
-		st.room.revive(st)
-	}
-	player := st.player.Load()
-	if player == nil {
-		if player = st.beginLocked(); player == nil {
-			return
-		}
-	}
-	if !st.fec && !packet.Silence && hasFEC(packet.Payload) {
-		st.fec = true
-		player.SetMinDelay(packet.Duration + minDelay) // the next packet must be there when one is missing
-	}
-	player.Put(packet, at)
+	st.next = max(st.next, ctr+1)
 }
 
 func hasFEC(packet []byte) bool {
 	p, err := opus.Parse(packet)
 	return err == nil && p.HasFEC()
-}
-
-// beginLocked makes the decoder with the first frame. The caller holds st.mu.
-func (st *Stream) beginLocked() *jitter.Player {
-	if st.gone() || st.over.Load() || st.failed || !st.room.remember(st) {
-		return nil
-	}
-	decoder, err := opus.NewDecoder()
-	if err != nil {
-		st.room.events.put(Warning{Code: WarnSound, Text: err.Error()})
-		st.failed = true
-		return nil
-	}
-	player := jitter.New(playDecoder{decoder}, jitter.Config{MinDelay: minDelay})
-	st.player.Store(player)
-	if !st.heard.Swap(true) {
-		st.room.events.put(StreamStarted{st})
-	}
-	return player
-}
-
-// release frees the decoder and the jitter buffer of a stream whose tail has been played.
-func (st *Stream) release() {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	if p := st.player.Swap(nil); p != nil {
-		st.past = addStats(st.past, p.Stats())
-	}
 }
 
 // playDecoder is an opus.Decoder as the jitter buffer wants it.

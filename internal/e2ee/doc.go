@@ -3,7 +3,7 @@
 // talker, as docs/protocol.md, sections 7.1 to 7.4, uses it.
 //
 // Here lives what needs a media key or makes one: cipher suites, the SFrame
-// header, keys and the replay window; the sender keys of a [Talker] and who gets
+// header, keys and replay windows; the sender keys of a [Talker] and who gets
 // them when, and those that a [Listener] holds; the room's invite [Secret]; and what
 // members compare to know that they see the same room: [Views] on their own,
 // [SafetyNumber] by people. Not here: what a message looks like on the wire and
@@ -34,7 +34,7 @@
 //	[Listener.Accept]: signature, number,  -- W --> [Opener.Open]: tag first, then AES-CTR;
 //	  wrap, hash                                        |             ratchets when the KID is ahead
 //	     |                                              v
-//	     v                                         [ReplayWindow.Accept]: once only
+//	     v                                         [Opener.Accept]: once only
 //	member digest -> [Views.Theirs]: do we              |
 //	  see the same room?                                v
 //	                                               codec packet with its timestamp

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -23,8 +24,12 @@ const (
 	// key a second, while the talker uses the first of them up to 8 s.
 	maxGenerations = 12
 
-	// maxLeft is how many talkers that left are remembered, for their key numbers.
+	// maxLeft is how many talkers that left are remembered, for their key numbers and for what was taken of them.
 	maxLeft = 1024
+
+	// maxForgotten is how many of the others are known to have been here. Their keys are refused for good: a relay could
+	// make old ones new, and play what was said under them.
+	maxForgotten = 1 << 18
 )
 
 var (
@@ -52,7 +57,7 @@ var (
 // Listener holds the keys of the talkers that one member listens to, for one stay ("Receiving" of
 // docs/protocol.md, section 7.2).
 //
-//	talker, by member id:  last key number, last first CTR
+//	talker, by member id:  last key number, last first CTR, ReplayWindow of each stream
 //	  generation, at most 12:  suite                              of a header that was accepted
 //	    step, at most 16:  W[s], first CTR, Key of each stream    of a header, or ratcheted when a frame said so
 //
@@ -71,6 +76,10 @@ type Listener struct {
 	mu      sync.Mutex // guards what follows
 	closed  bool
 	talkers map[wire.MemberID]*heldTalker
+
+	// forgotten has the first 8 bytes of the entry hashes of who was forgotten, 20 bytes or so each. Who left, and was
+	// forgotten, and is back with the same entry, is not heard: it has to join anew, which makes another entry.
+	forgotten map[uint64]struct{}
 }
 
 // heldTalker is what is known of one talker.
@@ -82,6 +91,7 @@ type heldTalker struct {
 	renewed     time.Time         // when the newest generation came
 	generations []*heldGeneration // the newest last
 	left        time.Time         // zero: it is inside
+	windows     replayWindows
 }
 
 // heldGeneration is a fresh key and what it was ratcheted to. It has at least one step.
@@ -110,7 +120,10 @@ func newStep(index uint8, first uint64, w []byte) *heldStep {
 // NewListener returns the Listener of the member whose entry has the hash self and join's public key. secret may
 // be nil. The caller erases join, after Close.
 func NewListener(self wire.EntryHash, join *JoinKey, room string, secret *Secret) *Listener {
-	return &Listener{self: self, join: join, room: room, secret: secret, talkers: map[wire.MemberID]*heldTalker{}}
+	return &Listener{
+		self: self, join: join, room: room, secret: secret,
+		talkers: map[wire.MemberID]*heldTalker{}, forgotten: map[uint64]struct{}{},
+	}
 }
 
 // Accept takes a key of a member inside, with the hash and identity of that member's entry. It reports whether it is
@@ -151,8 +164,11 @@ func (l *Listener) precheck(sender wire.EntryHash, h *wire.KeyHeader, now time.T
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	talker := l.talkers[sender.Member()]
+	_, forgotten := l.forgotten[shortOf(sender)]
 	switch {
 	case l.closed || h.Number == 0: // numbers begin with 1
+		return false, ErrKnown
+	case forgotten || talker == nil && len(l.forgotten) >= maxForgotten:
 		return false, ErrKnown
 	case talker == nil:
 		return false, nil
@@ -189,7 +205,7 @@ func checkWrapped(h *wire.KeyHeader, w []byte) error {
 func (l *Listener) installLocked(sender wire.EntryHash, h *wire.KeyHeader, w []byte, now time.Time) error {
 	talker := l.talkers[sender.Member()]
 	if talker == nil || talker.hash != sender {
-		talker.erase()
+		l.forgetLocked(talker)
 		talker = &heldTalker{hash: sender}
 	}
 	held := talker.generation(h.Epoch / generations)
@@ -375,8 +391,8 @@ func (l *Listener) Sync(inside map[wire.EntryHash]struct{}, now time.Time) {
 	l.boundLeftLocked()
 }
 
-// boundLeftLocked forgets for good who left first, when too many did. Others are remembered without keys, so that
-// a relay cannot make their old keys new by letting them leave and come back.
+// boundLeftLocked forgets who left first, when too many did. Others are remembered without keys, so that a relay cannot
+// make their old keys new by letting them leave and come back.
 func (l *Listener) boundLeftLocked() {
 	var gone []*heldTalker
 	for _, talker := range l.talkers {
@@ -391,10 +407,22 @@ func (l *Listener) boundLeftLocked() {
 		return cmp.Or(a.left.Compare(b.left), bytes.Compare(a.hash[:], b.hash[:]))
 	})
 	for _, talker := range gone[:len(gone)-maxLeft] {
-		talker.erase()
-		delete(l.talkers, talker.hash.Member())
+		l.forgetLocked(talker)
 	}
 }
+
+// forgetLocked forgets all of a talker but that it was here, if there is one.
+func (l *Listener) forgetLocked(talker *heldTalker) {
+	if talker == nil {
+		return
+	}
+	talker.erase()
+	delete(l.talkers, talker.hash.Member())
+	l.forgotten[shortOf(talker.hash)] = struct{}{}
+}
+
+// shortOf is what is remembered of who was forgotten.
+func shortOf(hash wire.EntryHash) uint64 { return binary.BigEndian.Uint64(hash[:]) }
 
 // Expire erases what is over by now, and returns when it is to be called next; zero: when another input came.
 func (l *Listener) Expire(now time.Time) (next time.Time) {
@@ -424,6 +452,7 @@ func (t *heldTalker) expire(now time.Time) (next time.Time) {
 	}
 	if isOver(t.left) {
 		t.erase()
+		t.windows.shrink(len(t.windows.recent)) // nothing late can be opened any more
 		return time.Time{}
 	}
 	for _, g := range slices.Clone(t.generations) {

@@ -31,8 +31,8 @@ func (l *Listener) Opener(kid wire.KID) *Opener {
 
 // Open authenticates sealed (ciphertext || tag) as frame ctr and appends its plaintext to dst, as [Key.Open] does.
 // The error is [ErrNoKey], [ErrEarly] or [ErrAuth]; then nothing has been written and nothing changed. A frame of
-// a step that is ahead of the key's is opened by ratcheting a copy, which is kept if the frame is authentic. Ask
-// the stream's [ReplayWindow] next, before the plaintext is used.
+// a step that is ahead of the key's is opened by ratcheting a copy, which is kept if the frame is authentic. Call
+// Accept next, before the plaintext is used.
 func (o *Opener) Open(dst []byte, ctr uint64, sealed []byte, now time.Time) ([]byte, error) {
 	l := o.listener
 	l.mu.Lock()
@@ -46,6 +46,19 @@ func (o *Opener) Open(dst []byte, ctr uint64, sealed []byte, now time.Time) ([]b
 		return nil, ErrNoKey
 	}
 	return o.openLocked(generation, dst, ctr, sealed, now)
+}
+
+// Accept notes that the frame that Open has just authenticated came: nil the first time, otherwise [ErrReplayed],
+// [ErrTooOld] or [ErrAhead]. What it notes outlives the Opener, the keys and the talker's stays in the room.
+func (o *Opener) Accept(ctr uint64) error {
+	l := o.listener
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	talker := l.talkers[o.member]
+	if talker == nil { // it was closed, or the talker forgotten, meanwhile
+		return ErrTooOld
+	}
+	return talker.windows.accept(o.kid.Stream(), ctr)
 }
 
 // openLocked opens a frame with the step of a generation that its KID names.
@@ -68,11 +81,22 @@ func (o *Opener) openLocked(g *heldGeneration, dst []byte, ctr uint64, sealed []
 	if dst, err = key.Open(dst, ctr, sealed); err != nil {
 		return nil, err // forged frames, of 256 streams, cost no memory
 	}
-	if step.keys == nil {
-		step.keys = map[uint8]*Key{}
-	}
-	step.keys[o.kid.Stream()] = key
+	step.keep(o.kid.Stream(), key)
 	return dst, nil
+}
+
+// keep holds a stream's key, of as many as have a ReplayWindow: a talker of 256 streams has some derived for each frame.
+func (s *heldStep) keep(stream uint8, key *Key) {
+	if s.keys == nil {
+		s.keys = map[uint8]*Key{}
+	}
+	if len(s.keys) >= maxWindows {
+		for any := range s.keys {
+			delete(s.keys, any)
+			break
+		}
+	}
+	s.keys[stream] = key
 }
 
 // openAhead opens a frame of a step that is above the newest one, and keeps the steps up to it if it is authentic:

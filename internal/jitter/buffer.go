@@ -45,7 +45,7 @@ func newBuffer(cfg Config) buffer {
 	held := toSamples(cfg.MaxBuffer)
 	return buffer{
 		list:     newList(int(held/(10*ms)) + 16), // room for the shortest frames, and for markers
-		est:      newEstimator(lower, upper),
+		est:      newEstimator(lower, upper, toSamples(cfg.StartDelay)),
 		maxHeld:  held,
 		maxDelay: upper,
 	}
@@ -112,9 +112,9 @@ func (b *buffer) place(s *slot, p Packet, now int64) {
 	if restart {
 		s.media = b.end + noGap
 		s.fresh, s.opening = true, true
-		b.est.reset()
-		b.hasTransit = false
 		if b.started {
+			b.est.reset()
+			b.hasTransit = false
 			b.stats.Resets++
 		}
 	}

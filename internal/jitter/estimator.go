@@ -27,6 +27,7 @@ const (
 // key was pressed (the pre-roll), which is late by intention and every time.
 type estimator struct {
 	lower, upper int64 // bounds of the target
+	start        int64 // target until there is evidence
 
 	anchor      int64 // all x below are kept relative to it
 	base        int64 // least x of the last 16 s
@@ -50,9 +51,9 @@ type release struct {
 	opening bool  // it opens a talkspurt
 }
 
-func newEstimator(lower, upper int64) estimator {
+func newEstimator(lower, upper, start int64) estimator {
 	return estimator{
-		lower: lower, upper: upper,
+		lower: lower, upper: upper, start: max(startTarget, start),
 		bases: minWindow{width: baseBucket},
 		short: newQuantileWindow(shortWindow), long: newQuantileWindow(longWindow),
 	}
@@ -60,6 +61,7 @@ func newEstimator(lower, upper int64) estimator {
 
 func (e *estimator) reset() {
 	e.started, e.seen, e.target, e.run = false, 0, 0, release{}
+	e.start = startTarget
 	e.bases.reset()
 	e.short.reset()
 	e.long.reset()
@@ -134,7 +136,7 @@ func (e *estimator) wanted(now int64) int64 {
 	high := max(e.short.high(exceedOneIn, evidence, e.base), e.long.high(exceedOneIn, evidence, e.base))
 	want := high - e.base + guard(high-e.long.median())
 	if e.seen < evidence {
-		want = max(want, startTarget)
+		want = max(want, e.start)
 	}
 	if x, ok := e.stalls.second(now); ok {
 		want = max(want, x-e.anchor-e.base)

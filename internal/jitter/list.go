@@ -10,35 +10,24 @@ type slot struct {
 	fresh   bool  // the first packet of another time line: the talker restarted
 	skip    bool  // packets before this one were dropped: join without filling the gap
 	opening bool  // the first packet after a silence
-	size    int   // bytes of data in use
 	data    []byte
 }
 
-func (s *slot) payload() []byte { return s.data[:s.size] }
+func (s *slot) payload() []byte { return s.data }
 
-// list keeps slots in the order of their seq. All memory is taken at the start.
-// Free slots are a stack, so that a stream that needs few of them touches few
-// pages of the slab.
+// list keeps slots in the order of their seq: at most a number of them, of which memory is taken for as many, and for
+// payloads as long, as there ever were at once. Free slots are a stack.
 type list struct {
 	slots []slot
 	free  []int16 // indexes of unused slots
 	order []int16 // indexes of used slots, by rising seq
-	held  int64   // samples in all used slots
+	most  int
+	held  int64 // samples in all used slots
 }
 
-func newList(n int) list {
-	l := list{slots: make([]slot, n), free: make([]int16, 0, n), order: make([]int16, 0, n)}
-	slab := make([]byte, n*MaxPayload)
-	for i := range l.slots {
-		l.slots[i].data = slab[i*MaxPayload : (i+1)*MaxPayload]
-	}
-	for i := n - 1; i >= 0; i-- {
-		l.free = append(l.free, int16(i))
-	}
-	return l
-}
+func newList(n int) list { return list{most: n} }
 
-func (l *list) full() bool { return len(l.free) == 0 }
+func (l *list) full() bool { return len(l.order) == l.most }
 
 func (l *list) front() *slot {
 	if len(l.order) == 0 {
@@ -50,10 +39,15 @@ func (l *list) front() *slot {
 // insert copies s and payload into a free slot; the list must not be full. The
 // search starts at the newest, where packets nearly always belong.
 func (l *list) insert(s slot, payload []byte) {
+	if len(l.free) == 0 {
+		l.free = append(l.free, int16(len(l.slots)))
+		l.slots = append(l.slots, slot{})
+	}
 	index := l.free[len(l.free)-1]
 	l.free = l.free[:len(l.free)-1]
 	to := &l.slots[index]
-	s.data, s.size = to.data, copy(to.data, payload)
+	to.data = append(to.data[:0], payload...)
+	s.data = to.data
 	*to = s
 	at := len(l.order)
 	for at > 0 && l.slots[l.order[at-1]].seq > s.seq {

@@ -22,9 +22,12 @@ type Decoder interface {
 
 // Config bounds a Player. The zero value is ready to use.
 type Config struct {
-	MinDelay  time.Duration // least target delay; default none: what the network needs
-	MaxDelay  time.Duration // greatest target delay; default 2 s
-	MaxBuffer time.Duration // most media held, e.g. after a stall; then the oldest is dropped; default 3.5 s, at most 10 s
+	MinDelay time.Duration // least target delay; default none: what the network needs
+	MaxDelay time.Duration // greatest target delay; default 2 s
+	// StartDelay is the target delay of the first frames, until enough have come to know: what the player before this one of
+	// the same stream had Learned. Default: 6.5 ms.
+	StartDelay time.Duration
+	MaxBuffer  time.Duration // most media held, e.g. after a stall; then the oldest is dropped; default 3.5 s, at most 10 s
 }
 
 func (c Config) withDefaults() Config {
@@ -46,8 +49,8 @@ const (
 )
 
 // Player plays one stream. One goroutine may call Put while another calls Read;
-// Stats, Active and SetMinDelay may be called by any. Nothing is allocated
-// after New.
+// Stats, Active, Learned and SetMinDelay may be called by any. Nothing is allocated
+// after New, but for more packets at once, or longer ones, than before.
 type Player struct {
 	mu       sync.Mutex // guards everything below; held while decoding in Read
 	dec      Decoder
@@ -153,6 +156,13 @@ func (p *Player) SetMinDelay(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.buf.est.lower = max(0, min(toSamples(d), p.buf.est.upper))
+}
+
+// Learned returns what the target delay has come to.
+func (p *Player) Learned() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return toDuration(p.buf.est.target)
 }
 
 // Stats returns the counters and the present delays.
