@@ -54,8 +54,7 @@ func (ep *Endpoint) listen() error {
 // handshake is a connection from its first packet until its Hello or its end, while it is counted as such.
 type handshake struct {
 	start time.Time
-	block netip.Prefix // zero: the address is not proved
-	done  func() bool
+	leave func()   // counts it off; it may be called again
 	web   *webQUIC // of a connection with ALPN h3
 	// datagrams are those of the connection, if the endpoint takes browsers.
 	datagrams *datagrams
@@ -70,14 +69,16 @@ func (ep *Endpoint) admit(ctx context.Context, client *quic.ClientInfo) (context
 	if ep.web != nil {
 		h.datagrams = newDatagrams()
 	}
+	var addr netip.Addr
 	if client.AddrVerified {
-		h.block = AddressBlock(addrPort(client.RemoteAddr).Addr())
+		addr = addrPort(client.RemoteAddr).Addr()
 	}
-	if !ep.pending.enter(h.block, ep.config.MaxHandshakes) {
+	var ok bool
+	if h.leave, ok = ep.pending.enter(addr, h.start); !ok {
 		ep.stats.handshakesRefused.Add(1)
 		return nil, errOverloaded
 	}
-	h.done = context.AfterFunc(ctx, func() { ep.pending.leave(h.block) })
+	context.AfterFunc(ctx, h.leave)
 	return context.WithValue(ctx, handshakeKey{}, h), nil
 }
 
@@ -87,11 +88,7 @@ func handshakeOf(conn *quic.Conn) *handshake {
 }
 
 // proved notes that the connection's Hello was valid.
-func (ep *Endpoint) proved(conn *quic.Conn) {
-	if h := handshakeOf(conn); h.done() {
-		ep.pending.leave(h.block)
-	}
-}
+func (ep *Endpoint) proved(conn *quic.Conn) { handshakeOf(conn).leave() }
 
 // serve handles one accepted connection until it ends.
 func (ep *Endpoint) serve(conn *quic.Conn) {
@@ -196,6 +193,9 @@ func (ep *Endpoint) attach(conn *quic.Conn, hello *wire.Hello, peer bool, keys *
 	}
 	a := &attachment{session: s, local: ep.reserve(), remote: hello.ConnID, conn: conn}
 	a.reset = ep.resetKey.Token(uint32(a.local))
+	if peer {
+		ep.known.addPeer(remote.Addr(), now)
+	}
 	if !s.install(a, keys, udp.Path{Peer: remote}, now) {
 		ep.forget(s, nil) // it may have ended before it was in the tables
 		return nil, &wire.Refused{Code: wire.CodeShuttingDown}

@@ -44,6 +44,9 @@ func (c *Client) try(ctx context.Context, trip *roundTrip) (*attempt, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.config.Peer {
+		c.ep.known.addPeer(remote.Addr(), time.Now())
+	}
 	t := &attempt{ep: c.ep, remote: remote, local: c.ep.reserve(), answers: make(chan wire.Message, 1)}
 	return t, t.handshake(ctx, c, trip)
 }

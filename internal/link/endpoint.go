@@ -30,7 +30,9 @@ type Config struct {
 	Log      *slog.Logger       // nil: silent
 
 	// MaxHandshakes bounds connections that have not said a valid Hello yet. From a quarter of it on
-	// clients prove their address first (QUIC Retry); above it new ones are refused. 0: 1024.
+	// clients prove their address first (QUIC Retry); above it new ones are refused, and below it those of
+	// prefixes that have more than their share, see Places. Some more are kept for addresses of sessions and
+	// of peers. 0: 1024.
 	MaxHandshakes int
 	// HelloRate is how many handshakes a second one proven address (or IPv6 /64) may complete, with
 	// bursts of ten seconds' worth. 0: 20.
@@ -60,8 +62,9 @@ type Endpoint struct {
 	helloRate *addressLimiter
 	start     time.Time // of the endpoint's clock
 
-	web     *webServer    // nil: browsers may not attach
-	pending pending       // connections before a valid Hello
+	web     *webServer  // nil: browsers may not attach
+	pending *handshakes // connections before a valid Hello
+	known   *knownAddrs
 	resting atomic.Bool   // the tick loop may be asleep for longer than a tick
 	stirred chan struct{} // cap 1: it must not be
 	failed  chan struct{} // closed when the port has ended
@@ -107,6 +110,7 @@ type Stats struct {
 	ResetsSent  uint64
 	Moved       uint64 // sessions that proved a new address
 	Refused     uint64 // Hellos
+	Handshakes  int    // connections before a valid Hello now, of browsers, too
 	Overflowed  uint64 // connections refused because too many were in their handshake
 	PeerRefused uint64 // TLS handshakes of peer links whose key is not welcome, or where none are
 	RateLimited uint64 // control messages over the limit
@@ -139,6 +143,7 @@ func NewEndpoint(mux *udp.Mux, config Config) (*Endpoint, error) {
 	if config.ControlRate == 0 {
 		config.ControlRate = 10
 	}
+	known := &knownAddrs{}
 	seed := config.Identity.X25519().Bytes()
 	ep := &Endpoint{
 		config:    config,
@@ -148,6 +153,8 @@ func NewEndpoint(mux *udp.Mux, config Config) (*Endpoint, error) {
 		resetKey:  seal.NewResetKey(seed),
 		resets:    rate.NewLimiter(resetRate, resetRate),
 		helloRate: newAddressLimiter(rate.Limit(config.HelloRate), int(10*config.HelloRate)+1),
+		pending:   newHandshakes(config.MaxHandshakes, known, config.Log),
+		known:     known,
 		start:     time.Now(),
 		stirred:   make(chan struct{}, 1),
 		failed:    make(chan struct{}),
@@ -156,6 +163,7 @@ func NewEndpoint(mux *udp.Mux, config Config) (*Endpoint, error) {
 		all:       make(map[*Session]struct{}),
 		dialled:   make(map[*Session]struct{}),
 	}
+	known.list = ep.Sessions
 	ep.ctx, ep.cancel = context.WithCancel(context.Background())
 	ep.senders.New = func() any { return newTx(mux.NewBatch()) }
 	statelessReset, err := hkdf.Key(sha256.New, seed, nil, "wzp/1 quic reset key", 32)
@@ -255,6 +263,7 @@ func (ep *Endpoint) Stats() Stats {
 		ResetsSent:  c.resetsSent.Load(),
 		Moved:       c.moved.Load(),
 		Refused:     c.helloRefused.Load(),
+		Handshakes:  ep.pending.all() + ep.web.handshakes(),
 		Overflowed:  c.handshakesRefused.Load(),
 		PeerRefused: c.peersRefused.Load(),
 		RateLimited: c.controlLimited.Load(),

@@ -302,7 +302,7 @@ func TestHandshakeFlood(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		l.t.Logf("%d handshakes at most; stats %+v", most.Load(), l.relay.Stats())
-		const bound = limit/4 + 1 + 2*(limit/pendingShare)
+		const bound = limit/4 + 1 + 2*(limit/handshakeShare)
 		if most.Load() > bound || most.Load() < limit/4 || l.relay.Stats().Overflowed == 0 {
 			l.t.Errorf("%d handshakes, the flood may have %d; stats %+v", most.Load(), bound, l.relay.Stats())
 		}

@@ -9,11 +9,20 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// maxLimited bounds how many addresses a limiter remembers. When it is full it forgets them all: who is
-// flooding from that many proven addresses is not stopped by a limit for each.
+// maxLimited bounds how many prefixes a limiter remembers. When it is full of those that used it lately, it forgets a
+// quarter of them, whichever: that many proven addresses are not stopped by a limit for each.
 const maxLimited = 1 << 16
 
-// addressLimiter limits the rate of something for each address, or each IPv6 /64.
+// limitLevels4 and limitLevels6 are prefixes with a limit of their own, the coarsest first, and how many times that of one
+// address, or IPv6 /64, it is: one customer has many of those.
+var (
+	limitLevels4 = []limitLevel{{24, 8}, {32, 1}}
+	limitLevels6 = []limitLevel{{32, 64}, {48, 16}, {56, 4}, {64, 1}}
+)
+
+type limitLevel struct{ bits, times int }
+
+// addressLimiter limits the rate of something for each address, or each IPv6 /64, and for all in a coarser prefix.
 type addressLimiter struct {
 	limit rate.Limit
 	burst int
@@ -27,79 +36,52 @@ func newAddressLimiter(limit rate.Limit, burst int) *addressLimiter {
 	return &addressLimiter{limit: limit, burst: burst, buckets: make(map[netip.Prefix]*rate.Limiter)}
 }
 
-// allow takes one token of addr's bucket.
+// allow takes one token of addr's bucket, and of those of the prefixes that it is in. It takes none if one of them is empty:
+// who exceeds its own limit takes nothing from its neighbours.
 func (l *addressLimiter) allow(addr netip.Addr, now time.Time) bool {
+	addr = addr.Unmap().WithZone("")
+	levels := limitLevels4
+	if addr.Is6() {
+		levels = limitLevels6
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.buckets) >= maxLimited || now.Sub(l.swept) > time.Minute {
 		l.sweep(now)
 	}
-	key := AddressBlock(addr)
-	b := l.buckets[key]
-	if b == nil {
-		b = rate.NewLimiter(l.limit, l.burst)
-		l.buckets[key] = b
-	}
-	return b.AllowN(now, 1)
-}
-
-// sweep forgets the buckets that are full again.
-func (l *addressLimiter) sweep(now time.Time) {
-	l.swept = now
-	for key, b := range l.buckets {
-		if b.TokensAt(now) >= float64(l.burst) {
-			delete(l.buckets, key)
+	var buckets [4]*rate.Limiter
+	for i, level := range levels {
+		prefix, _ := addr.Prefix(level.bits)
+		b := l.buckets[prefix]
+		if b == nil {
+			b = rate.NewLimiter(l.limit*rate.Limit(level.times), l.burst*level.times)
+			l.buckets[prefix] = b
 		}
-	}
-	if len(l.buckets) >= maxLimited {
-		clear(l.buckets)
-	}
-}
-
-// pendingShare is the part of all pending handshakes that one proved address may have.
-const pendingShare = 16
-
-// pending counts the connections in their handshake. The zero value has none.
-type pending struct {
-	mu     sync.Mutex // guards what follows
-	all    int
-	blocks map[netip.Prefix]int // of proved addresses
-}
-
-// enter counts one more, unless there are limit of them already, or too many of its block; a zero block is
-// nobody's.
-func (p *pending) enter(block netip.Prefix, limit int) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.all >= limit || block.IsValid() && p.blocks[block] >= max(1, limit/pendingShare) {
-		return false
-	}
-	p.all++
-	if block.IsValid() {
-		if p.blocks == nil {
-			p.blocks = make(map[netip.Prefix]int)
+		if b.TokensAt(now) < 1 {
+			return false
 		}
-		p.blocks[block]++
+		buckets[i] = b
+	}
+	for _, b := range buckets[:len(levels)] {
+		b.AllowN(now, 1)
 	}
 	return true
 }
 
-// leave counts one less.
-func (p *pending) leave(block netip.Prefix) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.all--
-	if block.IsValid() {
-		if p.blocks[block]--; p.blocks[block] == 0 {
-			delete(p.blocks, block)
+// sweep forgets the buckets that are full again, and if that is not enough others, too.
+func (l *addressLimiter) sweep(now time.Time) {
+	l.swept = now
+	for key, b := range l.buckets {
+		if b.TokensAt(now) >= float64(b.Burst()) {
+			delete(l.buckets, key)
 		}
 	}
-}
-
-func (p *pending) total() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.all
+	for key := range l.buckets { // in no order
+		if len(l.buckets) <= maxLimited*3/4 {
+			break
+		}
+		delete(l.buckets, key)
+	}
 }
 
 // AddressBlock is what counts as one address for limits: an IPv4 address, or an IPv6 /64, which is

@@ -116,13 +116,65 @@ func TestAddressLimiter(t *testing.T) {
 	}
 }
 
+// TestAddressLimiterPrefixes has one customer use all addresses that it has.
+func TestAddressLimiterPrefixes(t *testing.T) {
+	for name, test := range map[string]struct {
+		addr func(i int) netip.Addr
+		want int // at once
+	}{
+		"/56": {func(i int) netip.Addr { return v6(1, 1, 1, uint8(i)) }, 40},
+		"/48": {func(i int) netip.Addr { return v6(1, 1, uint8(i), uint8(i>>8)) }, 160},
+		"/32": {func(i int) netip.Addr { return v6(1, uint16(i), 1, 1) }, 640},
+		"/24": {func(i int) netip.Addr { return v4(1, 1, uint8(i)) }, 80},
+	} {
+		l, got := newAddressLimiter(2, 10), 0
+		for i := range 1 << 16 {
+			if l.allow(test.addr(i), epoch) {
+				got++
+			}
+		}
+		if got != test.want {
+			t.Errorf("%s: %d, want %d", name, got, test.want)
+		}
+		if !l.allow(v6(9, 9, 9, 9), epoch) || !l.allow(v4(9, 9, 9), epoch) {
+			t.Errorf("%s: others are limited, too", name)
+		}
+	}
+	// Who exceeds its own limit takes nothing from its neighbours.
+	l := newAddressLimiter(2, 10)
+	for range 1000 {
+		l.allow(v4(1, 1, 1), epoch)
+	}
+	if !l.allow(v4(1, 1, 2), epoch) {
+		t.Error("a neighbour is limited")
+	}
+}
+
+// TestAddressLimiterFull has more addresses at once than are remembered: those that used up their limit lately are not all
+// forgiven for it.
+func TestAddressLimiterFull(t *testing.T) {
+	l := newAddressLimiter(1, 1)
+	for i := range maxLimited + 10 {
+		l.allow(v4(uint16(i), uint8(i>>16), 1), epoch)
+	}
+	remembered := 0
+	for prefix := range l.buckets {
+		if prefix.IsSingleIP() {
+			remembered++
+		}
+	}
+	if n := len(l.buckets); n > maxLimited || remembered < maxLimited/4 {
+		t.Errorf("%d addresses are remembered, and %d prefixes in all", remembered, n)
+	}
+}
+
 func TestAddressLimiterForgets(t *testing.T) {
 	l := newAddressLimiter(rate.Limit(1), 1)
 	for i := range 1000 {
 		l.allow(netip.AddrFrom4([4]byte{192, 0, byte(i >> 8), byte(i)}), epoch)
 	}
 	l.allow(netip.MustParseAddr("192.0.2.1"), epoch.Add(2*time.Minute))
-	if n := len(l.buckets); n != 1 {
+	if n := len(l.buckets); n != 2 { // and its /24
 		t.Errorf("%d addresses are remembered after two minutes", n)
 	}
 	for i := range maxLimited + 10 {

@@ -55,7 +55,7 @@ type webServer struct {
 	config       WebConfig
 	certificates webCertificates
 	transport    *webtransport.Server
-	pending      pending // WebSockets before a valid Hello: apart from QUIC's, so that they do not keep native clients out
+	pending      *handshakes // WebSockets before a valid Hello: apart from QUIC's, so that they do not keep native clients out
 
 	wg sync.WaitGroup // of each webConn's serve
 
@@ -65,7 +65,7 @@ type webServer struct {
 }
 
 func newWebServer(ep *Endpoint, config *WebConfig) (*webServer, error) {
-	web := &webServer{ep: ep, config: *config, conns: make(map[*webConn]struct{})}
+	web := &webServer{ep: ep, config: *config, pending: newHandshakes(ep.config.MaxHandshakes, ep.known, ep.log), conns: make(map[*webConn]struct{})}
 	if web.config.CheckOrigin == nil {
 		web.config.CheckOrigin = sameHost
 	}
@@ -137,6 +137,14 @@ func (web *webServer) open() int {
 	web.mu.Lock()
 	defer web.mu.Unlock()
 	return len(web.conns)
+}
+
+// handshakes returns how many WebSockets have not said a valid Hello yet; 0 for a nil webServer.
+func (web *webServer) handshakes() int {
+	if web == nil {
+		return 0
+	}
+	return web.pending.all()
 }
 
 // close ends all connections, after what they were still to be told, and waits for them. It does nothing for a nil

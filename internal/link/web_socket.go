@@ -29,8 +29,6 @@ const (
 	unsentPoll  = 5 * time.Millisecond // how often it is asked then,
 	// unsentPollMost is how often at least: thousands who read nothing must not keep a relay busy.
 	unsentPollMost = 80 * time.Millisecond
-	// hurryTime is how long a WebSocket gets to its Hello while half of those that may be without one are.
-	hurryTime = 5 * time.Second
 )
 
 var errTextLong = &wire.FormatError{Part: "control message", Err: wire.ErrLimit, Detail: "is too long"}
@@ -51,13 +49,12 @@ func (ep *Endpoint) ServeWebSocket(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the client's address is not known", http.StatusInternalServerError)
 		return
 	}
-	block := AddressBlock(remote.Addr())
-	if !ep.web.pending.enter(block, ep.config.MaxHandshakes) {
+	leave, ok := ep.web.pending.enter(remote.Addr().Unmap(), time.Now())
+	if !ok {
 		ep.stats.handshakesRefused.Add(1)
 		http.Error(w, errOverloaded.Error(), http.StatusServiceUnavailable)
 		return
 	}
-	leave := sync.OnceFunc(func() { ep.web.pending.leave(block) })
 	defer leave()
 	switch {
 	case !lists(r, "Upgrade", "websocket"):
@@ -83,11 +80,7 @@ func (ep *Endpoint) ServeWebSocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := newSocketCarrier(ep, conn, tuned.conn, ep.web.names(r))
-	patience := handshakeTimeout
-	if ep.web.pending.total() > ep.config.MaxHandshakes/2 {
-		patience = hurryTime
-	}
-	deadline := time.AfterFunc(patience, c.abort)
+	deadline := time.AfterFunc(handshakeTimeout, c.abort)
 	defer deadline.Stop()
 	served := newWebConn(ep, c, remote.Addr().Unmap(), socketPatience, func() {
 		deadline.Stop()

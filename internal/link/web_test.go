@@ -177,11 +177,10 @@ func TestWebSocketWithoutUpgrade(t *testing.T) {
 	if got := ask(http.MethodPost, "https://evil.example"); got != http.StatusForbidden {
 		t.Errorf("another's page that asks is answered %d", got)
 	}
-	l.relay.web.pending.all = l.relay.config.MaxHandshakes
+	l.relay.web.pending.fill()
 	if got := ask(http.MethodPost, goodOrigin); got != http.StatusServiceUnavailable {
 		t.Errorf("a page that asks a full relay is answered %d", got)
 	}
-	l.relay.web.pending.all = 0
 }
 
 func TestBrowserReplay(t *testing.T) {
@@ -317,7 +316,7 @@ func TestWebHelloRate(t *testing.T) {
 }
 
 func TestWebHandshakesAreBounded(t *testing.T) {
-	l := newWebLab(t, Config{MaxHandshakes: pendingShare}) // one of each address
+	l := newWebLab(t, Config{MaxHandshakes: handshakeShare}) // one of each address
 	b := l.browser()
 	if err := b.openSocket(goodOrigin); err != nil {
 		t.Fatal(err)

@@ -18,22 +18,23 @@ import (
 // the server gave away.
 type limitListener struct {
 	net.Listener
-	total, perBlock int
-	refused         atomic.Uint64
+	perBlock int
+	refused  atomic.Uint64
 
 	mu     sync.Mutex // guards what follows
 	conns  map[net.Conn]*place
 	blocks map[netip.Prefix]int // connections of an address, or IPv6 /64; of the zero Prefix there may be any number
+	places *link.Places         // of all; those of WebSockets, whose sessions have limits of their own, are nobody's
 }
 
 // place is one connection's.
 type place struct {
-	block    netip.Prefix
+	addr     netip.Addr // the zero Addr: it counts for nobody
 	hijacked bool
 }
 
 func newLimitListener(ln net.Listener, total, perBlock int) *limitListener {
-	return &limitListener{Listener: ln, total: total, perBlock: perBlock,
+	return &limitListener{Listener: ln, perBlock: perBlock, places: link.NewPlaces(total, perBlock),
 		conns: make(map[net.Conn]*place), blocks: make(map[netip.Prefix]int)}
 }
 
@@ -61,13 +62,14 @@ func (l *limitListener) Accept() (net.Conn, error) {
 }
 
 func (l *limitListener) enter(conn net.Conn) bool {
-	block := blockOf(conn)
+	addr := addrOf(conn)
+	block := blockOf(addr)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.conns) >= l.total || block.IsValid() && l.blocks[block] >= l.perBlock {
+	if block.IsValid() && l.blocks[block] >= l.perBlock || !l.places.Take(addr) {
 		return false
 	}
-	l.conns[conn] = &place{block: block}
+	l.conns[conn] = &place{addr: addr}
 	l.blocks[block]++
 	return true
 }
@@ -79,6 +81,7 @@ func (l *limitListener) changed(conn net.Conn, state http.ConnState) {
 	case p == nil:
 	case state == http.StateHijacked:
 		p.hijacked = true
+		l.places.Settle(p.addr)
 	case state == http.StateClosed:
 		l.leaveLocked(conn, p)
 	}
@@ -96,19 +99,33 @@ func (l *limitListener) over(r *http.Request) {
 
 func (l *limitListener) leaveLocked(conn net.Conn, p *place) {
 	delete(l.conns, conn)
-	if l.blocks[p.block]--; l.blocks[p.block] == 0 {
-		delete(l.blocks, p.block)
+	if p.hijacked {
+		l.places.Give(netip.Addr{})
+	} else {
+		l.places.Give(p.addr)
+	}
+	block := blockOf(p.addr)
+	if l.blocks[block]--; l.blocks[block] == 0 {
+		delete(l.blocks, block)
 	}
 }
 
-// blockOf returns whom a connection counts for; the zero Prefix, which has no limit of its own, for this machine, where
+// addrOf returns whom a connection counts for; the zero Addr, which has no limit of its own, for this machine, where
 // reverse proxies are.
-func blockOf(conn net.Conn) netip.Prefix {
+func addrOf(conn net.Conn) netip.Addr {
 	addr, ok := conn.RemoteAddr().(*net.TCPAddr)
 	if !ok || addr.IP.IsLoopback() {
+		return netip.Addr{}
+	}
+	return addr.AddrPort().Addr().Unmap()
+}
+
+// blockOf returns the addresses that count as one with addr; the zero Prefix for the zero Addr.
+func blockOf(addr netip.Addr) netip.Prefix {
+	if !addr.IsValid() {
 		return netip.Prefix{}
 	}
-	return link.AddressBlock(addr.AddrPort().Addr())
+	return link.AddressBlock(addr)
 }
 
 // rawConn returns what is below TLS.

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -299,7 +300,8 @@ func TestHTTPS(t *testing.T) {
 
 // TestLimitListener counts places; every connection is from another address but where it says so.
 func TestLimitListener(t *testing.T) {
-	l := newLimitListener(nil, 4, 2)
+	const total = 64
+	l := newLimitListener(nil, total, 2)
 	from := func(addr string) *addrConn { return &addrConn{remote: netip.MustParseAddrPort(addr)} }
 	conns := []*addrConn{from("192.0.2.1:1"), from("192.0.2.1:2"), from("192.0.2.1:3")}
 	if !l.enter(conns[0]) || !l.enter(conns[1]) || l.enter(conns[2]) {
@@ -315,8 +317,13 @@ func TestLimitListener(t *testing.T) {
 	if !l.enter(v6[0]) || !l.enter(v6[1]) || l.enter(v6[2]) {
 		t.Error("an IPv6 /64 has not exactly 2 places")
 	}
+	for range total - 4 {
+		if !l.enter(from("[::1]:1")) {
+			t.Fatal("there are fewer places than there should be")
+		}
+	}
 	if l.enter(from("[::1]:1")) {
-		t.Error("there are more than 4 places")
+		t.Error("there are more places than there should be")
 	}
 	request := func(conn net.Conn) *http.Request {
 		return new(http.Request).WithContext(context.WithValue(t.Context(), connKey{}, conn))
@@ -337,6 +344,37 @@ func TestLimitListener(t *testing.T) {
 		if !local.enter(from("127.0.0.1:1")) || !local.enter(from("[::1]:1")) {
 			t.Fatal("a proxy on this machine is limited as one browser is")
 		}
+	}
+}
+
+// TestLimitListenerPrefixes has 30 IPv6 /64s of one customer open all connections that they can get, and keep them. Others
+// still find a place; and WebSockets, whose sessions are limited, do not count against those who open a page.
+func TestLimitListenerPrefixes(t *testing.T) {
+	l := newLimitListener(nil, 21_000, 1000)
+	from := func(addr string) *addrConn { return &addrConn{remote: netip.MustParseAddrPort(addr)} }
+	held := 0
+	for subnet := range 30 {
+		for range 1000 {
+			if l.enter(from(fmt.Sprintf("[2001:db8:1:%x::1]:1", subnet))) {
+				held++
+			}
+		}
+	}
+	if held > 21_000/8 {
+		t.Errorf("a /56 has %d of 21,000 places", held)
+	}
+	for _, addr := range []string{"192.0.2.1:1", "[2001:db8:2::1]:1", "[2001:db9::1]:1"} {
+		if !l.enter(from(addr)) {
+			t.Errorf("no place for %s", addr)
+		}
+	}
+	sockets := newLimitListener(nil, 21_000, 20_000) // of a proxy that is another machine
+	for range 15_000 {
+		conn := from("198.51.100.1:1")
+		if !sockets.enter(conn) {
+			t.Fatal("WebSockets of a proxy are limited by prefix")
+		}
+		sockets.changed(conn, http.StateHijacked)
 	}
 }
 

@@ -90,6 +90,7 @@ var metrics = []metric{
 	counter("resets_sent_total", "Resets sent.", func(s *snapshot) uint64 { return s.link.ResetsSent }),
 	counter("moved_sessions_total", "Sessions that proved a new address.", func(s *snapshot) uint64 { return s.link.Moved }),
 	counter("hellos_refused_total", "Connections refused before or at their Hello.", func(s *snapshot) uint64 { return s.link.Refused }),
+	gauge("handshakes", "Connections now that have not proved who they are.", func(s *snapshot) int { return s.link.Handshakes }),
 	counter("handshakes_overflowed_total", "Connections refused because too many were in their handshake.", func(s *snapshot) uint64 { return s.link.Overflowed }),
 	gauge("web_connections", "Connections of browsers now, by WebTransport and WebSocket, those in their handshake included.", func(s *snapshot) int { return s.link.WebOpen }),
 	counter("web_attachments_total", "Attachments that browsers made.", func(s *snapshot) uint64 { return s.link.WebSessions }),

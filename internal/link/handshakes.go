@@ -1,0 +1,174 @@
+package link
+
+import (
+	"log/slog"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+const (
+	// handshakeShare is the part of all handshakes that one proved address may have.
+	handshakeShare = 16
+	// keptForSessions and keptForPeers are the parts that are added to them: places for addresses from which there are
+	// sessions now, and for those of peers. They are taken when there is no other.
+	keptForSessions = 8
+	keptForPeers    = 16
+
+	maxPeerBlocks = 256         // addresses of peers that are remembered
+	knownFor      = time.Second // how long the addresses of sessions are not looked at again
+	tellOverflow  = time.Minute // how often it is logged that handshakes are refused
+)
+
+// handshakes are the connections before a valid Hello, of one kind of connection. What is in the way of newcomers is bounded
+// by prefix: see Places.
+type handshakes struct {
+	known *knownAddrs
+	log   *slog.Logger
+
+	mu              sync.Mutex // guards what follows; no other lock is taken under it
+	common          *Places
+	sessions, peers *Places
+	told            time.Time // when it was logged that some were refused
+}
+
+func newHandshakes(limit int, known *knownAddrs, log *slog.Logger) *handshakes {
+	part := func(of int) *Places { return NewPlaces(max(1, limit/of), max(1, limit/handshakeShare)) }
+	return &handshakes{known: known, log: log, common: part(1), sessions: part(keptForSessions), peers: part(keptForPeers)}
+}
+
+// enter counts one more, and returns what counts it off again, or reports false if there is no place for it. The zero Addr
+// is one that is not proved: it is held against nobody.
+func (h *handshakes) enter(addr netip.Addr, now time.Time) (leave func(), ok bool) {
+	if leave, ok = h.take(h.common, addr); ok {
+		return leave, true
+	}
+	if addr.IsValid() {
+		if h.known.peer(addr) {
+			leave, ok = h.take(h.peers, addr)
+		}
+		if !ok && h.known.session(addr, now) {
+			leave, ok = h.take(h.sessions, addr)
+		}
+	}
+	if !ok {
+		h.tell(now)
+	}
+	return leave, ok
+}
+
+func (h *handshakes) take(from *Places, addr netip.Addr) (leave func(), ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !from.Take(addr) {
+		return nil, false
+	}
+	return sync.OnceFunc(func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		from.Give(addr)
+	}), true
+}
+
+// tell logs that some are refused, and who has most.
+func (h *handshakes) tell(now time.Time) {
+	h.mu.Lock()
+	if now.Sub(h.told) < tellOverflow {
+		h.mu.Unlock()
+		return
+	}
+	h.told = now
+	most, held := h.common.Most()
+	taken := h.common.Taken()
+	h.mu.Unlock()
+	h.log.Warn("connections are refused: too many do not say who they are", "handshakes", taken, "most_from", most.String(), "its_handshakes", held)
+}
+
+// total returns how many there are, without those in places that are kept.
+func (h *handshakes) total() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.common.Taken()
+}
+
+// all returns how many there are.
+func (h *handshakes) all() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.common.Taken() + h.sessions.Taken() + h.peers.Taken()
+}
+
+// knownAddrs knows the addresses of sessions, which may have to attach again, and of peers, which may dial again.
+type knownAddrs struct {
+	list func() []*Session
+
+	mu       sync.Mutex // guards what follows; list is called without it
+	looked   time.Time
+	sessions map[netip.Prefix]struct{}
+	peers    map[netip.Prefix]time.Time // when they were last seen; at most maxPeerBlocks
+}
+
+// session reports whether somebody with a session was at the address, or in its block, a moment ago.
+func (k *knownAddrs) session(addr netip.Addr, now time.Time) bool {
+	k.mu.Lock()
+	look := k.sessions == nil || now.Sub(k.looked) >= knownFor
+	if look {
+		k.looked = now
+	}
+	k.mu.Unlock()
+	if look {
+		blocks := make(map[netip.Prefix]struct{})
+		for _, s := range k.list() {
+			for _, at := range s.addrs() {
+				blocks[AddressBlock(at)] = struct{}{}
+			}
+		}
+		k.mu.Lock()
+		k.sessions = blocks
+		k.mu.Unlock()
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	_, known := k.sessions[AddressBlock(addr)]
+	return known
+}
+
+// peer reports whether a peer was at the address, or in its block.
+func (k *knownAddrs) peer(addr netip.Addr) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	_, known := k.peers[AddressBlock(addr)]
+	return known
+}
+
+// addPeer notes where a peer is: one that has proved who it is, or one that is dialled there.
+func (k *knownAddrs) addPeer(addr netip.Addr, now time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.peers == nil {
+		k.peers = make(map[netip.Prefix]time.Time)
+	}
+	k.peers[AddressBlock(addr)] = now
+	if len(k.peers) <= maxPeerBlocks {
+		return
+	}
+	var oldest netip.Prefix
+	for block, at := range k.peers {
+		if !oldest.IsValid() || at.Before(k.peers[oldest]) {
+			oldest = block
+		}
+	}
+	delete(k.peers, oldest)
+}
+
+// addrs returns where the peer of a session is, as far as it has proved it.
+func (s *Session) addrs() []netip.Addr {
+	list := []netip.Addr{s.remote}
+	if path := s.path.Load(); path != nil {
+		list = append(list, path.Peer.Addr())
+	}
+	if a := s.out.Load(); a.ofBrowser() {
+		list = append(list, a.web.remote)
+	}
+	return list
+}
