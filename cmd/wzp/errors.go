@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/wzp-voice/wzp/identity"
 )
 
 // usageError marks an error as wrong usage of the command line: exit status 2.
@@ -36,10 +38,24 @@ func fail(err error) int {
 // inviteSecret finds what may be an invite secret, whole or cut.
 var inviteSecret = regexp.MustCompile(`wzp-[0-9A-Za-z_-]{32,}`)
 
+// maxLine is as much of an error as anybody reads.
+const maxLine = 2000
+
 // oneLine is the text of err on one line, and without invite secrets: kong repeats arguments that it did not expect,
 // and error messages end up in logs and bug reports.
 func oneLine(err error) string {
-	return inviteSecret.ReplaceAllString(strings.ReplaceAll(err.Error(), "\n", " "), "wzp-...")
+	return inviteSecret.ReplaceAllString(forTerminal(strings.ReplaceAll(err.Error(), "\n", " ")), "wzp-...")
+}
+
+// forTerminal is text for people that may hold what somebody else wrote: the reason of a QUIC close, an HTTP status, names in a
+// certificate, those of members and devices. A terminal would obey some of it, so whatever cannot be seen is escaped, and
+// no more than maxLine bytes are shown. All that commands print as words goes through it, here and in joinOutput; logs
+// escape by themselves.
+func forTerminal(text string) string {
+	if len(text) > maxLine {
+		text = strings.ToValidUTF8(text[:maxLine], "") + "..."
+	}
+	return identity.EscapeHidden(text)
 }
 
 // parseError says what kong found wrong in the command line.

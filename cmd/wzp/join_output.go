@@ -102,7 +102,7 @@ func (o *joinOutput) print(l line) {
 			if o.terminal.Load() != nil {
 				end = "\r\n"
 			}
-			o.written(io.WriteString(o.w, l.human+end))
+			o.written(io.WriteString(o.w, forTerminal(l.human)+end))
 		}
 		return
 	}
@@ -267,7 +267,7 @@ func (o *joinOutput) warning(w wzp.Warning) {
 	case wzp.WarnRelay, wzp.WarnSound, wzp.WarnOutside:
 		kind = "Note: "
 	}
-	l.human = kind + identity.EscapeHidden(w.Text) + "."
+	l.human = kind + w.Text + "."
 	// Nobody is trusted with our own name, in whatever way it is written.
 	if name := w.Member.Name; w.Code == wzp.WarnName && identity.FoldName(name) != identity.FoldName(o.name) {
 		l.human += " If they tell you by another way that it is them: " + o.trust(name, w.Member.Identity.Fingerprint())

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"errors"
 	"os/exec"
+	"strings"
 	"testing"
 
+	"github.com/wzp-voice/wzp"
 	"github.com/wzp-voice/wzp/identity"
 )
 
@@ -36,5 +39,35 @@ func TestShownName(t *testing.T) {
 		if got := shownName(name); got != want {
 			t.Errorf("%+q is shown as %s, want %s", name, got, want)
 		}
+	}
+}
+
+// TestPrintsNothingHidden: what others wrote, and what a relay says as a connection ends, reaches the terminal as text.
+func TestPrintsNothingHidden(t *testing.T) {
+	const orders = "\x1b]0;owned\a\x1b[2J\r\n\u009b2J\u202e\xff"
+	var text strings.Builder
+	out := &joinOutput{w: &text}
+	events := make(chan wzp.Event, 9)
+	for _, e := range []wzp.Event{
+		wzp.Detached{Cause: orders}, wzp.Warning{Code: wzp.WarnRelay, Text: orders},
+		wzp.MemberJoined{Member: wzp.Member{Name: orders, Relay: orders}}, wzp.MemberLeft{Member: wzp.Member{Name: orders, Relay: orders}},
+	} {
+		events <- e
+	}
+	close(events)
+	if err := out.follow(events); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSuffix(text.String(), "\n"), "\n")
+	if len(lines) != 4 {
+		t.Errorf("%d lines: %q", len(lines), lines)
+	}
+	for _, line := range lines {
+		if line != identity.EscapeHidden(line) || !strings.Contains(line, `\x1b]0;owned\a\x1b[2J\r\n\u009b2J\u202e\xff`) {
+			t.Errorf("%q", line)
+		}
+	}
+	if got := oneLine(errors.New(strings.Repeat("\u00e9", maxLine))); len(got) != maxLine+3 {
+		t.Errorf("an error of %d bytes", len(got))
 	}
 }
