@@ -10,7 +10,11 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
 	"net/netip"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -193,6 +197,42 @@ func TestPageBehindProxies(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestPageGivesUp: UDP is blocked, and the proxy takes Upgrade away. The page says so, for how long it may take see
+// web/link/explain.test.js, and so does the relay's log.
+func TestPageGivesUp(t *testing.T) {
+	besideOthers(t)
+	r := blockUDP(t)
+	to, err := url.Parse(r.page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pass := &httputil.ReverseProxy{Rewrite: func(request *httputil.ProxyRequest) {
+		request.SetURL(to)
+		request.Out.Host = request.In.Host
+	}}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		q.Header.Del("Connection")
+		q.Header.Del("Upgrade")
+		pass.ServeHTTP(w, q)
+	}))
+	t.Cleanup(server.CloseClientConnections)
+	p := openPage(t, server.URL+"/tea", look{})
+	p.state("door", 30*time.Second)
+	p.eval(`(() => {
+		document.querySelector('input[autocomplete=nickname]').value = 'anna';
+		document.querySelector('button[type=submit]').click();
+	})()`, nil)
+	p.state("ended", time.Minute)
+	var shown string
+	p.eval("document.querySelector('main').dataset.ended + ': ' + document.querySelector('main').textContent", &shown)
+	if !strings.HasPrefix(shown, "no_upgrade: The connection is not let through") || !strings.Contains(shown, "status 426") {
+		t.Errorf("the page says %q", shown)
+	}
+	if !r.logged(soon, `"level":"WARN"`, "took Upgrade away") {
+		t.Errorf("the relay does not say why:\n%s", r.stderr.tail(10))
 	}
 }
 

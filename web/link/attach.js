@@ -11,8 +11,9 @@
 import { toHex } from '../wire/bytes.js';
 import { Attempt, Refused } from './attempt.js';
 import { LinkError, asLinkError, describe } from './carrier.js';
-import { deadline } from './clock.js';
+import { deadline, sleep } from './clock.js';
 import { fetchPlace } from './connect.js';
+import { askWhy, explain } from './explain.js';
 import { Race } from './race.js';
 import { openWebSocket } from './websocket.js';
 import { hasWebTransport, openWebTransport } from './webtransport.js';
@@ -35,7 +36,12 @@ import { hasWebTransport, openWebTransport } from './webtransport.js';
  * @property {() => number} [random]
  * @property {{webtransport?: Open, websocket?: Open}} [open] in the place of the browser's carriers; absent: not there
  * @property {(signal: AbortSignal) => Promise<Place>} [place] in the place of fetching connectUrl
+ * @property {typeof globalThis.fetch} [fetch] in the place of the browser's
  */
+
+const JOIN_TIME = 15_000; // ms after which it is asked why nothing came of joining, which takes ASK_TIME at most
+const JOIN_MOST = 60_000; // ms that joining may take while the relay goes on answering: networks are slow, too
+const JOIN_LOOK = 1000; // ms between looks whether it does
 
 const ATTEMPT_TIME = 20_000; // ms that an attempt may take: the relay gives as much
 const PASSING = new Set(['rate', 'too_many_sessions', 'shutting_down']); // refusals that pass, for who was welcome once
@@ -83,26 +89,51 @@ export class Attacher {
   /**
    * Races attempts until one is welcomed.
    * @param {AbortSignal} signal
-   * @param {boolean} first the client was never welcomed: refusals that may pass end it, too
+   * @param {boolean} first the client was never welcomed: refusals that may pass end it, too, and it gives up in the end
    * @returns {Promise<Attempt>} rejects with a LinkError
    */
   async attach(signal, first) {
+    const patience = new AbortController();
     const race = new Race({
       clock: this.#clock,
       random: this.#config.random ?? Math.random,
       place: (again, signal) => this.#find(again, signal),
       kinds: (place) => this.#kinds(place),
-      attempt: (kind, place, signal) => this.#attempt(kind, place, signal),
+      attempt: (kind, place, signal, heard) => this.#attempt(kind, place, signal, heard),
       final: (error) => error.final || (error instanceof Refused && (first || !PASSING.has(error.code))),
-    }, signal);
+    }, AbortSignal.any([signal, patience.signal]));
     this.#race = race;
+    if (first) {
+      this.#giveUp(race, patience, signal).catch((error) => patience.abort(error));
+    }
     try {
       const winner = await race.run();
       this.#worked.kind = winner.carrier.kind;
       return winner;
+    } catch (error) {
+      throw patience.signal.aborted ? asLinkError(patience.signal.reason) : error;
     } finally {
       this.#race = null;
+      patience.abort();
     }
+  }
+
+  /**
+   * Ends a race in which the relay does not answer, with why. Who waits must not wait for ever, nor without a word.
+   * @param {Race} race
+   * @param {AbortController} patience aborted here, or by who runs the race when it is over
+   * @param {AbortSignal} signal
+   */
+  async #giveUp(race, patience, signal) {
+    const { connectUrl, fetch } = this.#config;
+    const over = AbortSignal.any([signal, patience.signal]);
+    const start = this.#clock.now();
+    await sleep(this.#clock, JOIN_TIME, over);
+    const answer = over.aborted || race.promising ? null : await askWhy(race.seen, connectUrl, { clock: this.#clock, signal: over, fetch });
+    while (!over.aborted && race.promising && this.#clock.now() - start < JOIN_MOST) {
+      await sleep(this.#clock, JOIN_LOOK, over);
+    }
+    patience.abort(explain(race.seen, answer)); // once only: it does nothing if the race is over
   }
 
   /**
@@ -138,7 +169,7 @@ export class Attacher {
     }
     const { connectUrl, relayKey, place } = this.#config;
     try {
-      const found = place ? place(signal) : fetchPlace(connectUrl, { clock: this.#clock, signal, relayKey });
+      const found = place ? place(signal) : fetchPlace(connectUrl, { clock: this.#clock, signal, relayKey, fetch: this.#config.fetch });
       this.#place = await found;
     } catch (error) {
       if (!this.#place || (error instanceof LinkError && error.final)) {
@@ -164,13 +195,14 @@ export class Attacher {
    * @param {Kind} kind
    * @param {Place} place
    * @param {AbortSignal} signal
+   * @param {() => void} [heard]
    * @returns {Promise<Attempt>}
    */
-  async #attempt(kind, place, signal) {
+  async #attempt(kind, place, signal, heard) {
     const limit = deadline(this.#clock, ATTEMPT_TIME, signal);
     try {
       const carrier = await this.#connect(kind, place, limit.signal);
-      const attempt = new Attempt(carrier);
+      const attempt = new Attempt(carrier, heard);
       const { identity, name, program: client } = this.#config;
       const join = (/** @type {Bytes} */ relay) => this.#request(relay);
       const relay = this.#relay ?? place.relay;

@@ -57,10 +57,15 @@ export class Attempt {
   #broken = null;
   /** @type {Bytes[]} */
   #early = [];
+  #heard;
 
-  /** @param {Carrier} carrier */
-  constructor(carrier) {
+  /**
+   * @param {Carrier} carrier
+   * @param {() => void} [heard] called for each message of the handshake
+   */
+  constructor(carrier, heard = () => {}) {
     this.carrier = carrier;
+    this.#heard = heard;
     carrier.control.onmessage = (text) => this.#take(text);
     carrier.onpacket = (packet) => {
       if (this.#early.length < MAX_EARLY) {
@@ -186,6 +191,7 @@ export class Attempt {
       return;
     }
     if (!this.#attached) {
+      this.#heard();
       this.#arrived(m);
     } else if (m.name === 'Goodbye') {
       this.goodbye = m;

@@ -42,13 +42,15 @@ export class LinkError extends Error {
   /**
    * @param {string} code 'connect', 'protocol', 'signature', 'relay_key', 'closed', 'refused' ..., or a code of the relay
    * @param {string} message
-   * @param {{cause?: unknown, final?: boolean}} [options] final: trying again does not mend it
+   * @param {{cause?: unknown, final?: boolean, status?: number}} [options] final: trying again does not mend it; status: of
+   *   the HTTP answer, if there was one
    */
   constructor(code, message, options = {}) {
     super(message, { cause: options.cause });
     this.name = 'LinkError';
     this.code = code;
     this.final = options.final ?? false;
+    this.status = options.status ?? 0;
   }
 }
 

@@ -247,14 +247,24 @@ test('online hurries: a dead path is noticed within about a second, a waiting ra
   await lab.clock.run(2500);
   assert.equal(lab.told.at(-1), 'attached');
 
-  const waiting = await Lab.make();
+  const joining = await Lab.make();
+  joining.failing.add('webtransport').add('websocket');
+  const join = joining.client.join();
+  await joining.clock.run(10_000);
+  joining.failing.clear();
+  joining.events.dispatchEvent(new Event('online'));
+  await joining.clock.run(300);
+  await join;
+
+  const waiting = await (await Lab.make()).joined(1000);
   waiting.failing.add('webtransport').add('websocket');
-  const join = waiting.client.join();
+  waiting.relay.restart();
   await waiting.clock.run(30_000);
+  assert.match(waiting.told.at(-1), /^detached/);
   waiting.failing.clear();
   waiting.events.dispatchEvent(new Event('online'));
   await waiting.clock.run(300);
-  await join;
+  assert.equal(waiting.told.at(-1), 'fresh');
 });
 
 test('leave tells the relay, and everything stops', async () => {

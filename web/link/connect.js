@@ -32,7 +32,7 @@ export async function fetchPlace(url, { clock, signal, relayKey = null, fetch: g
   try {
     const response = await get(url, { cache: 'no-store', credentials: 'omit', signal: limit.signal });
     if (!response.ok) {
-      throw new LinkError('connect', `the relay's ${PART} cannot be fetched: status ${response.status}`);
+      throw new LinkError('connect', `the relay's ${PART} cannot be fetched: status ${response.status}`, { status: response.status });
     }
     return await parsePlace(await bodyOf(response), url, relayKey);
   } catch (error) {

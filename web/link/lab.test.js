@@ -244,6 +244,8 @@ export class Lab {
   media = [];
   urgent = [];
   takes = () => true;
+  find = async (_signal) => this.place;
+  fetch = async () => { throw new TypeError('nothing answers'); };
   wrong = () => false; // whether a binding does not fit: the carrier fails
 
   static async make(config = {}) {
@@ -261,7 +263,7 @@ export class Lab {
       },
       handler: lab.#handler(),
       random: random(5), events: lab.events,
-      place: async () => lab.place,
+      place: (signal) => lab.find(signal), fetch: (...args) => lab.fetch(...args),
       open: {
         webtransport: (place, signal, { hash: i }) => lab.#open('webtransport', signal, place.webtransport.hashes[i]),
         websocket: (_place, signal) => lab.#open('websocket', signal, new Uint8Array([9])),

@@ -17,11 +17,18 @@ import { LinkError, describe } from './carrier.js';
 /** @typedef {import('./clock.js').Clock} Clock */
 /** @typedef {'webtransport' | 'websocket'} Kind */
 
+/**
+ * What a race met so far, for who has to say why it was lost: where the relay is, and how each kind failed last; 'place' is
+ * the search for where the relay is.
+ * @typedef {{place: Place | null, failures: Map<Kind | 'place', LinkError>, greeted: boolean}} Seen
+ */
+
 const HEAD_START = 600; // ms that the first kind has
 const RACE_AFTER = 2000; // an attempt that is not welcomed by then is joined by another
 const MAX_ATTEMPTS = 3; // at once
 const FIRST_BACKOFF = 500;
 const MAX_BACKOFF = 5000;
+const PROMISING = 10_000; // ms that an attempt in which the relay said something may still come to its end
 const STALE_ATTEMPT = 5000; // age from which an attempt makes room for one that has a reason to succeed at once
 
 /**
@@ -30,11 +37,12 @@ const STALE_ATTEMPT = 5000; // age from which an attempt makes room for one that
  * @property {() => number} random from 0 to 1
  * @property {(again: boolean, signal: AbortSignal) => Promise<Place>} place again: the last one may be out of date
  * @property {(place: Place) => Kind[]} kinds in the order in which they are to be tried
- * @property {(kind: Kind, place: Place, signal: AbortSignal) => Promise<Attempt>} attempt
+ * @property {(kind: Kind, place: Place, signal: AbortSignal, heard: () => void) => Promise<Attempt>} attempt heard: to be called
+ *   when the relay says something
  * @property {(error: LinkError) => boolean} final whether trying again is useless
  */
 
-/** @typedef {{kind: Kind, since: number, controller: AbortController}} Entrant */
+/** @typedef {{kind: Kind, since: number, heardAt: number | null, controller: AbortController}} Entrant */
 
 export class Race {
   #config;
@@ -53,6 +61,8 @@ export class Race {
   #timer = null;
   /** @type {LinkError | null} */
   #last = null;
+  /** @type {Map<Kind | 'place', LinkError>} */
+  #failures = new Map();
   #over = false;
   /** @type {(winner: Attempt) => void} */
   #resolve = () => {};
@@ -88,6 +98,18 @@ export class Race {
         this.#round(false);
       }
     });
+  }
+
+  /** @returns {Seen} */
+  get seen() {
+    const greeted = this.#running.some(({ heardAt }) => heardAt !== null);
+    return { place: this.#place, failures: new Map(this.#failures), greeted };
+  }
+
+  /** Whether the relay said something lately in an attempt that is under way. */
+  get promising() {
+    const now = this.#config.clock.now();
+    return this.#running.some(({ heardAt }) => heardAt !== null && now - heardAt < PROMISING);
   }
 
   /** Makes an attempt now, since there is a reason for it to succeed. */
@@ -172,10 +194,13 @@ export class Race {
   #start(kind) {
     this.#tried.add(kind);
     const controller = new AbortController();
-    const entrant = { kind, since: this.#config.clock.now(), controller };
+    const { clock } = this.#config;
+    /** @type {Entrant} */
+    const entrant = { kind, since: clock.now(), heardAt: null, controller };
     this.#running.push(entrant);
     const place = /** @type {Place} */ (this.#place);
-    this.#config.attempt(kind, place, controller.signal).then((attempt) => {
+    const heard = () => { entrant.heardAt = clock.now(); };
+    this.#config.attempt(kind, place, controller.signal, heard).then((attempt) => {
       if (this.#over || controller.signal.aborted) {
         attempt.close();
         return;
@@ -205,6 +230,7 @@ export class Race {
     }
     const error = reason instanceof LinkError ? reason : new LinkError('connect', describe(reason), { cause: reason });
     this.#last = error;
+    this.#failures.set(kind ?? 'place', error);
     if (this.#config.final(error)) {
       // A relay behind a proxy may refuse what was signed for another name, but only by one of the ways there.
       const others = this.#kinds().some((k) => k !== kind);

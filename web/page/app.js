@@ -45,6 +45,16 @@ async function loadRoom() {
   return { Call, RoomView };
 }
 
+const loadTime = 15_000; // ms that the room's modules may take: then it is said that they do not come
+const late = Symbol('late');
+
+/** Rejects with `late` when something takes too long. @template T @param {number} ms @param {Promise<T>} promise @returns {Promise<T>} */
+function within(ms, promise) {
+  /** @type {ReturnType<typeof setTimeout>} */ let timer;
+  const limit = new Promise((_, reject) => (timer = setTimeout(() => reject(late), ms)));
+  return Promise.race([promise, /** @type {Promise<never>} */ (limit)]).finally(() => clearTimeout(timer));
+}
+
 /** See the module. */
 export class App {
   #world;
@@ -129,9 +139,10 @@ export class App {
     if (roomPath(wish.room) !== location.pathname) history.pushState(null, '', roomPath(wish.room));
     document.title = `${wish.room} - wzp`;
     this.#tell('joining');
-    Promise.all([loadRoom(), engine()]).then(([room, made]) => this.#enter(room, made, wish)).catch((error) => {
-      this.#bars.error(error);
+    within(loadTime, Promise.all([loadRoom(), engine()])).then(([room, made]) => this.#enter(room, made, wish)).catch((error) => {
       wish.microphone?.stop();
+      if (error === late) return this.#showEnded({ code: 'loading', text: '' });
+      this.#bars.error(error);
       void this.open({ room: wish.room, fault: null, secret: wish.secret });
     });
   }

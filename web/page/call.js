@@ -31,6 +31,7 @@ import { RoomModel } from './model.js';
  * @property {(came: string[], went: string[]) => void} people names of who came and went
  */
 
+const startTime = 20_000; // ms that what must be there before joining may take: devices, the identity, the Worker's modules
 const quietAbove = 8; // people, for whose coming and going no sound is made
 
 /** See the module. */
@@ -44,6 +45,7 @@ export class Call {
   /** @type {Map<string, number>} by member */ #volumes = new Map();
   #joinedOnce = false;
   #over = false;
+  #begun = false; // the engine has said something
   #asked = 0; // numbers the requests for a microphone, so that a late answer is known
 
   /** @param {CallOptions} options */
@@ -60,15 +62,20 @@ export class Call {
   async start() {
     const { connectUrl, room, name, secret, mode, ready } = this.#options;
     const microphone = this.#microphone ? this.#useMicrophone(this.#microphone) : this.askMicrophone();
+    setTimeout(() => this.#begun || this.#fail('loading', ''), startTime);
     try {
       const [playback] = await Promise.all([this.#devices.playback(), ready()]);
       if (this.#over) return;
       this.#engine.join({ connectUrl, room, name, secret: secret || undefined, mode, ports: { playback } });
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
-      this.#take({ type: 'state', state: 'ended', error: { code: 'page', text } });
+      this.#fail('page', error instanceof Error ? error.message : String(error));
     }
     await microphone;
+  }
+
+  /** @param {string} code @param {string} text */
+  #fail(code, text) {
+    this.#take({ type: 'state', state: 'ended', error: { code, text } });
   }
 
   /** Asks for the microphone, or another one. What goes wrong is in the model's `mic`. */
@@ -115,7 +122,9 @@ export class Call {
   /** @param {import('../room/client.js').EngineMessage} message */
   #take(message) {
     if (this.#over) return;
+    this.#begun = true;
     const { state, transmitting } = this.model;
+    if (message.type === 'failed' && state === 'joining') return this.#fail('loading', message.text); // nothing more will come
     const parts = this.model.apply(message, performance.now());
     if (message.type === 'state') this.#stateChanged(state);
     if (message.type === 'members') this.#membersChanged(message.list);

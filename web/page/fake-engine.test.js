@@ -166,8 +166,8 @@ const quality = (more = {}) => ({
   type: 'quality', lossUp: 0.004, lossDown: 0.011, rtt: 84, jitter: 6, bitrateUp: 28400, bitrateDown: 31800,
   path: 'webtransport', since: Date.now() - 12 * 60e3, codec: 'Opus, 20 ms, 24 kbit/s', ...more,
 });
-/** @param {string} code @returns {EngineMessage} */
-const ended = (code) => ({ type: 'state', state: 'ended', error: { code, text: 'text of the engine' } });
+/** @param {string} code @param {string} [text] @returns {EngineMessage} */
+const ended = (code, text = 'text of the engine') => ({ type: 'state', state: 'ended', error: { code, text } });
 
 const number = /** @type {EngineMessage} */ ({ type: 'safety', number: safety });
 const on = /** @type {EngineMessage} */ ({ type: 'transmitting', on: true });
@@ -259,6 +259,10 @@ export const scenes = {
   'ended-refused': { ...tea, messages: [ended('denied')] },
   'ended-shutting-down': { ...tea, messages: [ended('shutting_down')] },
   'ended-other-tab': { ...tea, messages: [ended('tab')] },
+  'ended-no-upgrade': { ...tea, messages: [ended('no_upgrade', 'WebTransport: Opening handshake failed.; WebSocket: it closed; '
+    + 'the WebSocket\'s address answers with status 426')], click: ['summary'] },
+  'ended-no-server': { ...tea, messages: [ended('no_server')] },
+  'ended-origin': { ...tea, messages: [ended('origin')] },
   'ended-unknown': { ...tea, messages: [ended('something_new')] },
   'rtl': { ...privateTea, rtl: true, messages: [...inside, levels({ ben: -20 })] },
   'rtl-door': { ...privateTea, rtl: true },

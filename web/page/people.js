@@ -9,7 +9,8 @@ import { fill, h, setAttribute, setText } from './dom.js';
 import { icon } from './icons.js';
 import { identicon } from './identicon.js';
 import { foldName } from '../identity/fold.js';
-import { person as words, room as roomWords } from './words.js';
+import { person as words } from './words-room.js';
+import { room as roomWords } from './words.js';
 
 /** @typedef {import('../room/client.js').Member} Member */
 /** @typedef {import('./model.js').RoomModel} RoomModel */

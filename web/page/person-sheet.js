@@ -11,8 +11,9 @@ import { icon } from './icons.js';
 import { identicon } from './identicon.js';
 import { nameOf } from './people.js';
 import { Sheet } from './sheet.js';
+import { person as words } from './words-room.js';
 import { safety as safetyWords } from './words-sheets.js';
-import { ago, person as words, room as roomWords } from './words.js';
+import { ago, room as roomWords } from './words.js';
 
 /** @typedef {import('./call.js').Call} Call */
 /** @typedef {import('../room/client.js').Member} Member */

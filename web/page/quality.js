@@ -4,7 +4,7 @@
  * @module page/quality
  */
 
-import { connection as words } from './words.js';
+import { connection as words } from './words-room.js';
 
 /** @typedef {'good' | 'weak' | 'bad' | 'off'} Grade the colour of the dot */
 /** @typedef {import('../room/client.js').QualityMessage} Quality */

@@ -18,7 +18,8 @@ import { describe } from './quality.js';
 import { closeSheets, openSheet } from './sheet.js';
 import { openConnection, openKeys } from './small-sheets.js';
 import { Warnings } from './warnings.js';
-import { announce, connection, mic as micWords, room as words } from './words.js';
+import { connection } from './words-room.js';
+import { announce, mic as micWords, room as words } from './words.js';
 
 /** @typedef {import('./call.js').Call} Call */
 /** @typedef {import('./model.js').Part} Part */

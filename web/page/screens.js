@@ -8,6 +8,8 @@ import { h } from './dom.js';
 import { icon } from './icons.js';
 import { ended as endedWords, support as supportWords } from './words.js';
 
+const maxDetails = 600; // characters
+
 /**
  * @param {{code: string, text: string} | null} error null if the user left
  * @param {{again: () => void, door: () => void}} actions
@@ -19,10 +21,16 @@ export function endedScreen(error, { again, door }) {
     icon(error ? 'warning' : 'check'),
     h('h1', { tabIndex: -1 }, title),
     what !== '' && h('p', {}, what),
-    !known && error && error.text !== '' && h('p', { class: 'hint', dir: 'auto' }, error.text),
+    error && error.text !== '' && details(known, error.text),
     h('div', { class: 'buttons' },
       h('button', { type: 'button', class: 'button primary large', onclick: again }, endedWords.again),
       h('button', { type: 'button', class: 'button large', onclick: door }, endedWords.door)));
+}
+
+/** What the program says, for who has to mend it. @param {boolean} known whether the page has words of its own @param {string} text */
+function details(known, text) {
+  const said = h('p', { class: 'hint', dir: 'auto' }, text.slice(0, maxDetails));
+  return known ? h('details', {}, h('summary', { class: 'hint' }, endedWords.details), said) : said;
 }
 
 /** @param {import('./support.js').Feature[]} lacking */

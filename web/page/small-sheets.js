@@ -7,8 +7,9 @@
 import { fill, h } from './dom.js';
 import { describe, numbers } from './quality.js';
 import { Sheet } from './sheet.js';
+import { connection as words } from './words-room.js';
 import { keys as keyWords } from './words-sheets.js';
-import { ago, connection as words } from './words.js';
+import { ago } from './words.js';
 
 /** @param {import('./model.js').RoomModel} model @param {() => void} closed */
 export function openConnection(model, closed) {

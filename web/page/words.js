@@ -1,6 +1,6 @@
 /**
- * The texts that the page shows, with those of words-sheets.js, and nowhere else. Short, plain, no blame: what happened, and
- * what to do. Texts only: what depends on a number or a name is a function of it.
+ * The texts that the page shows, with those of words-room.js and words-sheets.js, and nowhere else. Short, plain, no blame:
+ * what happened, and what to do. Texts only: what depends on a number or a name is a function of it.
  *
  * @module page/words
  */
@@ -134,63 +134,6 @@ export const control = {
   askingHint: 'Choose Allow in its question',
 };
 
-export const person = {
-  you: 'You',
-  noName: 'No name',
-  talking: 'Talking',
-  muted: 'Muted',
-  outside: 'Outside',
-  changed: 'Key CHANGED',
-  relay: (/** @type {string} */ relay) => `on ${relay}`,
-  open: (/** @type {string} */ name) => `About ${name}`,
-  fingerprint: 'Fingerprint',
-  known: {
-    same: 'Same as last time',
-    new: 'New: this device has not met them before',
-    changed: 'CHANGED: this name came with another key before',
-    self: 'This is you',
-    outside: 'Outside: does not have this room\'s invite',
-  },
-  compareHint: 'Is it really them? Ask for their fingerprint over another channel, such as a telephone call, '
-    + 'and compare all of it.',
-  compare: 'Compare the safety number',
-  volume: 'Volume for you',
-  volumeValue: (/** @type {number} */ percent) => `${percent} %`,
-  trust: 'It is them: remember this key',
-  trusted: 'Remembered. You are not warned of this key again.',
-};
-
-export const connection = {
-  title: 'Connection',
-  good: 'Good',
-  weak: (/** @type {number} */ percent) => `Weak - ${percent} % of packets lost, repaired`,
-  late: (/** @type {string} */ seconds) => `Slow - ${seconds} s there and back`,
-  bad: (/** @type {number} */ percent) => `Very weak - ${percent} % lost, speech may break`,
-  stopped: 'Nothing arrives - waiting for the network',
-  slowWay: 'Using the slow way (web socket)',
-  reconnecting: 'Reconnecting…',
-  joining: 'Joining…',
-  offline: 'No network on this device',
-  measuring: 'Connected',
-  numbers: 'Show numbers',
-  lossUp: 'Lost on the way out',
-  lossDown: 'Lost on the way in',
-  rtt: 'To the relay and back',
-  jitter: 'Unsteadiness',
-  delay: 'Kept here until it is heard',
-  up: 'Sending',
-  down: 'Receiving',
-  path: 'Path',
-  paths: { webtransport: 'WebTransport (fast)', websocket: 'WebSocket (slow)' },
-  codec: 'Codec',
-  since: 'Connected',
-  percent: (/** @type {number} */ share) => `${share < 0.1 ? (share * 100).toFixed(1) : Math.round(share * 100)} %`,
-  ms: (/** @type {number} */ ms) => `${Math.round(ms)} ms`,
-  kbit: (/** @type {number} */ bits) => `${(bits / 1000).toFixed(bits < 9950 ? 1 : 0)} kbit/s`,
-  slowExplain: 'This network does not let the fast way through. Speech may arrive later when packets are lost.',
-  lossExplain: 'Lost packets are repaired as far as possible. What is said may arrive with small gaps.',
-};
-
 export const warnings = {
   changedTitle: (/** @type {string} */ name) => `${name} comes with another key`,
   changedText: (/** @type {string} */ name) => `${name} may have a new device, or somebody else uses the name. `
@@ -220,6 +163,7 @@ export const warnings = {
 
 /** How a call ended, by code: title, then what to do. */
 export const ended = {
+  details: 'Details',
   again: 'Join again',
   door: 'To the door',
   left: ['You left the room', ''],
@@ -232,7 +176,8 @@ export const ended = {
     shutting_down: ['The relay shuts down', 'Join again in a minute.'],
     replaced: ['You continue elsewhere', 'Another connection took this one\'s place. Join again to talk here.'],
     tab: ['You continue in another tab', 'The call is there now. Join again to talk here.'],
-    signature: ['A proof of identity does not fit', 'Yours, or the relay\'s. Check the address, then join again.'],
+    signature: ['A proof of identity does not fit', 'The address may lead to another relay, or to one that does not know the address for its own. '
+      + 'Check it, then join again, or tell who runs the relay.'],
     protocol: ['The relay is another version', 'Reload the page, so that both speak the same version.'],
     entry: ['The relay refused you', 'Join again.'],
     name: ['The relay refuses the name', 'Choose another name, with fewer or simpler letters.'],
@@ -241,6 +186,20 @@ export const ended = {
     relay_key: ['This is not the relay you know', 'Its key is another one. Do not join before you know why.'],
     connect: ['The relay does not answer', 'Check the network, then join again.'],
     timeout: ['The relay does not answer', 'Check the network, then join again.'],
+    no_server: ['The relay does not answer', 'Check the network, then join again. If the browser warns of a certificate when you reload '
+      + 'this page, tell who runs the relay.'],
+    server: ['The relay is not there', 'Its web server answers, but the relay behind it does not. Join again in a minute, or tell who runs it.'],
+    misdirected: ['The relay does not know this address', 'Use the address that you were given. Who runs the relay can allow this one with --web-origin.'],
+    no_relay: ['Something else answers for the relay', 'If this network wants you to sign in, do that on another page, then join again. '
+      + 'If not, tell who runs the relay.'],
+    origin: ['The relay does not take this page', 'Who runs the relay must name the address of this page with --web-origin.'],
+    busy: ['The relay is full', 'Too many people are joining. Join again in a minute.'],
+    no_upgrade: ['The connection is not let through', 'The fast way (UDP) does not get through from here, and the web server before the relay does not '
+      + 'pass the slow one (WebSocket). Try another network, and tell who runs the relay.'],
+    blocked: ['The connection is not let through', 'Neither way to the relay gets through from here. Try another network, or tell who runs the relay.'],
+    udp: ['The connection is not let through', 'This relay is reached by UDP only, which does not get through from here. Try another network.'],
+    stalled: ['Joining took too long', 'The relay answers, but the network is too slow or loses too much. Join again, best by another network.'],
+    loading: ['The page did not load whole', 'Check the network, then join again. What has come is kept.'],
     closed: ['The connection ended', 'Join again.'],
     join: ['You could not join', 'Join again. If that does not help, reload the page.'],
     unsupported: ['The relay takes no browsers', 'It offers no way that this browser knows. Ask who runs it.'],
