@@ -24,9 +24,8 @@ deps: ## Install what the tests need beyond Go, when it is missing
 
 check: vet fmt tidy lint vuln ## Run the checks that need no tests
 
-# The scenarios in test run the program in processes of its own, without the race detector; with it they would only compare
-# sound and search memory five times slower. Most of them wait for speech to end, so four run at once. The vet target
-# has looked at all of it already.
+# The scenarios in test run the program in processes of its own, without the race detector; with it they would only search
+# memory five times slower. Most of them wait for processes, so four run at once. The vet target has looked at all of it already.
 unit: ## Run the tests with the race detector, and then the scenarios without
 	CGO_ENABLED=1 $(GO) test -vet=off -race -timeout 10m $$($(GO) list ./... | grep -v /test$$)
 	$(GO) test -vet=off -timeout 10m -parallel 4 ./test

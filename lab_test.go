@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net"
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,12 +45,16 @@ var relayAddr = netip.MustParseAddrPort("10.0.0.1:4433")
 //
 //	person (Client, Room, Play) ── simnet ── relay.Relay
 type lab struct {
-	t     testing.TB
-	net   *simnet.Network
-	key   *identity.Identity // the relay's
-	relay *relay.Relay
-	stop  func() // ends the relay; may be called again
-	hosts int
+	t      testing.TB
+	net    *simnet.Network
+	key    *identity.Identity // the relay's
+	addr   netip.AddrPort     // the relay's
+	config relay.Config       // of the relay, without identity
+	relay  *relay.Relay
+	stop   func() // ends the relay; may be called again
+	kill   func() // ends it without a word to anyone
+	hosts  int
+	meddle func(*simnet.Conn) packetConn // unless nil, what stands before the sockets of relay and people
 }
 
 // inLab runs f in virtual time, with a relay up.
@@ -70,7 +76,7 @@ func inNetwork(t *testing.T, f func(l *lab)) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { n.Close() })
-		f(&lab{t: t, net: n, key: newIdentity(200)})
+		f(&lab{t: t, net: n, key: newIdentity(200), addr: relayAddr})
 	})
 }
 
@@ -85,17 +91,33 @@ func newIdentity(n byte) *identity.Identity {
 
 func (l *lab) mux(addr netip.AddrPort) *udp.Mux {
 	l.t.Helper()
+	return udp.New(l.conn(addr))
+}
+
+// before returns what stands before a socket.
+func (l *lab) before(conn *simnet.Conn) packetConn {
+	if l.meddle == nil {
+		return conn
+	}
+	return l.meddle(conn)
+}
+
+func (l *lab) conn(addr netip.AddrPort) *simnet.Conn {
+	l.t.Helper()
 	conn, err := l.net.Listen(addr)
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	return udp.New(conn)
+	return conn
 }
 
 // startRelay starts a relay that knows nothing, at the address of the one before it.
 func (l *lab) startRelay() {
 	l.t.Helper()
-	r, err := relay.NewOn(l.mux(relayAddr), relay.Config{Identity: l.key, Version: "test relay"})
+	mouth := &mortal{packetConn: l.before(l.conn(l.addr))}
+	config := l.config
+	config.Identity, config.Version = l.key, "test relay"
+	r, err := relay.NewOn(udp.New(mouth), config)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -109,6 +131,37 @@ func (l *lab) startRelay() {
 			l.t.Error(err)
 		}
 	})
+	l.kill = func() {
+		mouth.dead.Store(true)
+		l.stop()
+	}
+}
+
+// mortal is a socket that sends nothing any more once its owner is dead.
+type mortal struct {
+	packetConn
+	dead atomic.Bool
+}
+
+// packetConn is what sockets of simnet have, and those that stand before them.
+type packetConn interface {
+	net.PacketConn
+	ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error)
+	WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error)
+}
+
+func (m *mortal) WriteTo(b []byte, to net.Addr) (int, error) {
+	if m.dead.Load() {
+		return len(b), nil
+	}
+	return m.packetConn.WriteTo(b, to)
+}
+
+func (m *mortal) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	if m.dead.Load() {
+		return len(b), nil
+	}
+	return m.packetConn.WriteToUDPAddrPort(b, to)
 }
 
 // person is somebody with a client.
@@ -116,8 +169,11 @@ type person struct {
 	lab    *lab
 	client *Client
 	addr   netip.AddrPort
+	conn   *simnet.Conn
 	room   *Room
-	config JoinConfig // of join
+	config JoinConfig                  // of join
+	each   func(*Stream) (Sink, error) // of the Play of join
+	deaf   bool                        // join does not Play, which takes most of a test's time
 
 	wg     sync.WaitGroup
 	cancel context.CancelFunc
@@ -132,9 +188,10 @@ func (l *lab) person(name string) *person {
 	l.t.Helper()
 	l.hosts++
 	p := &person{lab: l, addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 1, byte(l.hosts)}), 5000)}
+	p.conn = l.conn(p.addr)
 	config := Config{Identity: newIdentity(byte(l.hosts)), Name: name, RelayKey: l.key.Fingerprint()}
 	var err error
-	if p.client, err = newClient(relayAddr.String(), relayAddr.Addr().String(), l.mux(p.addr), config); err != nil {
+	if p.client, err = newClient(l.addr.String(), l.addr.Addr().String(), udp.New(l.before(p.conn)), config); err != nil {
 		l.t.Fatal(err)
 	}
 	l.t.Cleanup(func() {
@@ -161,8 +218,11 @@ func (p *person) join(name string) error {
 		}
 	})
 	ctx, p.cancel = context.WithCancel(context.Background())
+	if p.deaf {
+		return nil
+	}
 	p.wg.Go(func() {
-		if err := room.Play(ctx, PlayConfig{Mix: p.mix}); err != nil {
+		if err := room.Play(ctx, PlayConfig{Mix: p.mix, Each: p.each}); err != nil {
 			p.lab.t.Error(err)
 		}
 	})
@@ -264,6 +324,7 @@ func (l *lab) eventually(what string, limit time.Duration, ok func() bool) {
 // recording is a Sink that keeps what it is given.
 type recording struct {
 	mu     sync.Mutex // guards what follows
+	from   time.Time  // when it began
 	pcm    []float32
 	closed bool
 }
@@ -271,6 +332,9 @@ type recording struct {
 func (s *recording) WriteFrame(pcm []float32) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.from.IsZero() {
+		s.from = time.Now()
+	}
 	s.pcm = append(s.pcm, pcm...)
 	return nil
 }

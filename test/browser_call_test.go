@@ -1,7 +1,10 @@
 package test
 
 import (
+	"encoding/base64"
+	"encoding/binary"
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"path/filepath"
@@ -16,52 +19,38 @@ import (
 
 // The tests of sound in pages run one at a time: a browser takes a core.
 
-// A browser takes some seconds to start and to join, and its microphone plays meanwhile: what is said comes after them.
-const browserLead = 8 * time.Second
-
 // enter joins the room at whose door the page is.
 func (p *page) enter(name string) {
 	p.t.Helper()
-	p.state("door", 30*time.Second)
+	p.state("door", soon)
 	p.eval(fmt.Sprintf(`(() => {
 		document.querySelector('input[autocomplete=nickname]').value = %q;
 		document.querySelector('button[type=submit]').click();
 	})()`, name), nil)
-	p.state("joined", 30*time.Second)
+	p.state("joined", soon)
 }
 
-// late returns a recording with silence before it, as a file, and the recording.
-func late(t *testing.T, recording string, limit time.Duration) (path string, said []float32) {
-	t.Helper()
-	_, said = sound(t, recording, limit)
-	path = filepath.Join(t.TempDir(), "late.wav")
-	w, err := audio.CreateWAV(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, pcm := range [][]float32{make([]float32, int(browserLead.Seconds())*audio.SampleRate), said, make([]float32, audio.SampleRate)} {
-		if err := w.WriteFrame(pcm); err != nil {
-			t.Fatal(err)
+// Chromium's own fake microphone beeps each second.
+
+// loud returns how much of pcm, in steps of 10 ms, is louder than -50 dBFS.
+func loud(pcm []float32) (d time.Duration) {
+	const step = audio.SampleRate / 100
+	for ; len(pcm) >= step; pcm = pcm[step:] {
+		if audio.Level(pcm[:step]) > -50 {
+			d += 10 * time.Millisecond
 		}
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return path, said
+	return d
 }
 
-// understood fails the test unless what was said is all there: but for one frame in fifty, for the browser's echo
-// canceller, noise suppression and gain control have changed how it sounds, and for what a busy machine spoils.
-func understood(t *testing.T, said, heard []float32, load contention) {
-	t.Helper()
-	excuses := load.stop(t)
-	report := speech.Compare(said, heard)
-	t.Logf("%d of %d spoken frames are missing; correlation %.2f", len(report.Missing), report.Active, report.Correlation)
-	if report.Active < 50 {
-		t.Fatalf("only %d frames of the recording are speech", report.Active)
-	}
-	if len(report.Missing) > report.Active/50+excuses(report.Active) {
-		t.Errorf("%d of %d spoken frames are missing: %v", len(report.Missing), report.Active, report.Missing)
+// hears waits until the page has played so much that is not silence.
+func (p *page) hears(least time.Duration) {
+	p.t.Helper()
+	var heard time.Duration
+	for deadline := time.Now().Add(patience); heard < least; time.Sleep(100 * time.Millisecond) {
+		if heard += loud(p.recorded()); time.Now().After(deadline) {
+			p.t.Fatalf("the page played only %v of sound", heard)
+		}
 	}
 }
 
@@ -87,31 +76,33 @@ var carriers = map[string]func(*testing.T) *relay{
 // path tells which way the page takes.
 func (p *page) path() (path string) {
 	p.t.Helper()
-	p.until("a path", "document.documentElement.dataset.path", 10*time.Second)
+	p.until("a path", "document.documentElement.dataset.path", soon)
 	p.eval("document.documentElement.dataset.path", &path)
 	return path
 }
 
-// TestPageIsHeard: what is said into a browser arrives whole at a native client.
+// TestPageIsHeard: what a browser's microphone picks up is heard at a native client.
 func TestPageIsHeard(t *testing.T) {
 	for carrier, start := range carriers {
 		t.Run(carrier, func(t *testing.T) {
 			r := start(t)
-			in, said := late(t, speech.Keywords, 0)
 			out := filepath.Join(t.TempDir(), "heard.wav")
-			load := measureContention()
-			listener := join(t, r.addr, "room", "--in", "none", "--out", out)
-			p := openPage(t, r.page+"room", look{say: in})
+			ear := newTap(t, r.addr)
+			listener := join(t, ear.addr(), "room", "--in", "none", "--out", out)
+			p := openPage(t, r.page+"room", look{})
 			p.enter("anna")
 			if path := p.path(); path != carrier {
 				t.Errorf("the page takes %s", path)
 			}
-			time.Sleep(browserLead + time.Duration(len(said))*time.Second/audio.SampleRate)
+			listener.hears("anna")
+			flows(t, ear, time.Now(), 100, patience) // some beeps
 			got := listener.leave().talker(t, "anna")
-			if got.Lost != 0 || got.Forged != 0 {
-				t.Errorf("%d packets are lost, %d forged", got.Lost, got.Forged)
+			if got.Received == 0 || got.Forged != 0 {
+				t.Errorf("heard %+v", got)
 			}
-			understood(t, said, heard(t, out), load)
+			if loud(heard(t, out)) == 0 {
+				t.Error("the recording has nothing but silence")
+			}
 		})
 	}
 }
@@ -121,35 +112,79 @@ func TestPageHears(t *testing.T) {
 	for carrier, start := range carriers {
 		t.Run(carrier, func(t *testing.T) {
 			r := start(t)
-			in, said := sound(t, speech.Keywords, 0)
 			p := openPage(t, r.page+"room", look{})
 			p.enter("anna")
-			load := measureContention()
-			talking := startJoin(t, r.addr, "room", "--in", in, "--out", "none", "--name", "bert")
-			talking.finish(time.Minute)
-			time.Sleep(time.Second)
-			understood(t, said, p.recorded(), load)
+			talking := startJoin(t, r.addr, "room", "--in", "tone", "--out", "none", "--no-dtx", "--name", "bert")
+			p.hears(time.Second)
+			talking.leave()
 		})
+	}
+}
+
+// TestPageSpeech: what the page's encoder makes of speech is whole when its decoder has read it. Neither has a clock; how the
+// page's jitter buffer plays speech is tested in virtual time, in web/jitter.
+func TestPageSpeech(t *testing.T) {
+	t.Parallel()
+	r := startRelay(t)
+	said := speech.Must(t, speech.Keywords, 0)
+	p := openPage(t, r.page, look{})
+	p.state("door", soon)
+	bytes := make([]byte, 4*len(said))
+	for i, v := range said {
+		binary.LittleEndian.PutUint32(bytes[4*i:], math.Float32bits(v))
+	}
+	var result struct {
+		PCM              string
+		Packets, Size    int
+		Uneven, Failures int
+	}
+	p.eval(fmt.Sprintf(`(async () => {
+		const [{ Encoder }, { Decoder }] = await Promise.all([import('/audio/encoder.js'), import('/audio/decoder.js')]);
+		const pcm = new Float32Array(Uint8Array.from(atob(%q), (c) => c.charCodeAt(0)).buffer);
+		const packets = [], heard = [];
+		let answers = 0;
+		const decoder = new Decoder({ onpcm: (pcm) => { answers++; heard.push(...(pcm ?? new Float32Array(960))); } });
+		const encoder = new Encoder({ onpacket: (packet) => packets.push(packet) });
+		for (let at = 0; at + 960 <= pcm.length; at += 960) {
+			encoder.encode(pcm.subarray(at, at + 960), at);
+			if (at %% 19200 === 0) await encoder.flush(); // it takes 50 frames at a time
+		}
+		await encoder.flush();
+		for (const packet of packets) {
+			const before = answers;
+			decoder.decode(packet);
+			while (answers === before) await new Promise((resolve) => setTimeout(resolve, 0));
+		}
+		const all = Int16Array.from(heard, (v) => Math.max(-1, Math.min(1, v)) * 32767);
+		let text = '';
+		const bytes = new Uint8Array(all.buffer);
+		for (let i = 0; i < bytes.length; i += 0x8000) text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
+		return { PCM: btoa(text), Packets: packets.length, Size: encoder.packetSize, Uneven: encoder.uneven,
+			Failures: encoder.failures + encoder.dropped + decoder.failures };
+	})()`, base64.StdEncoding.EncodeToString(bytes)), &result)
+	if result.Packets < len(said)/960-1 || result.Size != 60 || result.Uneven > 0 || result.Failures > 0 {
+		t.Errorf("%d packets of %d bytes, %d uneven, %d failures", result.Packets, result.Size, result.Uneven, result.Failures)
+	}
+	report := speech.Compare(said, samplesOf(t, result.PCM))
+	t.Logf("%d of %d spoken frames are missing; correlation %.2f", len(report.Missing), report.Active, report.Correlation)
+	if report.Active < 50 || len(report.Missing) > report.Active/50 { // it is another libopus than ours
+		t.Errorf("%d of %d spoken frames are missing: %v", len(report.Missing), report.Active, report.Missing)
 	}
 }
 
 // TestPagesTalk: two pages at relays that share the room hear each other, and say at which relay the other is.
 func TestPagesTalk(t *testing.T) {
 	u := federate(t, 2, chain(2), "delay=20ms")
-	inA, saidA := late(t, speech.Keywords, 8*time.Second)
-	inB, saidB := late(t, speech.MoreInfo, 8*time.Second)
-	load := measureContention()
-	a := openPage(t, u.relays[0].page+"room", look{say: inA})
+	a := openPage(t, u.relays[0].page+"room", look{})
 	a.enter("anna")
-	b := openPage(t, u.relays[1].page+"room", look{say: inB})
+	b := openPage(t, u.relays[1].page+"room", look{})
 	b.enter("bert")
 	a.members(2)
 	b.members(2)
-	a.until("where bert is", "document.body.innerText.includes('on relay1')", 5*time.Second)
-	b.until("where anna is", "document.body.innerText.includes('on relay0')", 5*time.Second)
-	time.Sleep(browserLead + 8*time.Second)
-	understood(t, saidA, b.recorded(), load)
-	understood(t, saidB, a.recorded(), load)
+	a.until("where bert is", "document.body.innerText.includes('on relay1')", soon)
+	b.until("where anna is", "document.body.innerText.includes('on relay0')", soon)
+	a.hears(300 * time.Millisecond)
+	b.hears(300 * time.Millisecond)
 }
 
 // hold presses the talk button in a way that people do, and returns how to release it.
@@ -190,39 +225,34 @@ func TestPagePushToTalk(t *testing.T) {
 	r := startRelay(t)
 	for way, press := range hold {
 		t.Run(way, func(t *testing.T) {
-			out := filepath.Join(t.TempDir(), "heard.wav")
-			listener := join(t, r.addr, way, "--in", "none", "--out", out)
+			listener := join(t, r.addr, way, "--in", "none", "--out", "none")
 			p := openPage(t, r.page+way, look{phone: way == "touch", before: watchTalk}) // Chromium's own fake microphone beeps each second
 			p.enter("anna")
 			p.key(input.KeyRawDown, "r", "KeyR", false)
 			p.key(input.KeyUp, "r", "KeyR", false)
-			p.until("radio mode", "document.querySelector('#mode-radio').checked", 5*time.Second)
-			time.Sleep(time.Second)
-			before := r.metric("media_in_packets_total")
+			p.until("radio mode", "document.querySelector('#mode-radio').checked", soon)
+			before := r.settled("media_in_packets_total")
 			time.Sleep(2 * time.Second)
 			if sent := r.metric("media_in_packets_total") - before; sent != 0 {
 				t.Errorf("%v packets left the page before the button was pressed", sent)
 			}
 			release := press(p)
-			p.until("transmitting", "document.documentElement.dataset.transmitting === 'true'", 5*time.Second)
-			time.Sleep(2 * time.Second)
+			p.until("transmitting", "document.documentElement.dataset.transmitting === 'true'", soon)
+			listener.hears("anna")
 			release()
-			p.until("silence", "document.documentElement.dataset.transmitting === 'false'", 5*time.Second)
-			time.Sleep(time.Second) // the end is told
-			during := r.metric("media_in_packets_total") - before
-			// Besides the time of the press there are 200 ms of pre-roll, and 80 ms of the end: fewer than 150 would say that there
-			// was no pre-roll.
+			p.until("silence", "document.documentElement.dataset.transmitting === 'false'", soon)
+			during := r.settled("media_in_packets_total") - before // the end is told, too
+			// Besides the time of the press there are 200 ms of pre-roll, and 80 ms of the end, if the browser has time for all of it:
+			// web/room/publication.test.js has the pre-roll.
 			var held float64
-			if p.eval("wzpHeld", &held); during*20 < held+150 {
-				t.Errorf("%v packets left the page in %.0f ms", during, held)
-			}
+			p.eval("wzpHeld", &held)
+			t.Logf("%v packets left the page in %.0f ms", during, held)
 			time.Sleep(2 * time.Second)
 			if sent := r.metric("media_in_packets_total") - before - during; sent != 0 {
 				t.Errorf("%v packets left the page after the button was released", sent)
 			}
-			s := listener.leave().talker(t, "anna")
-			if s.Received < 100 {
-				t.Errorf("%d packets came", s.Received)
+			if s := listener.leave().talker(t, "anna"); s.Received == 0 || s.Forged > 0 {
+				t.Errorf("heard %+v", s)
 			}
 		})
 	}

@@ -147,14 +147,14 @@ func (p *page) show() {
 	}
 }
 
-// do runs actions, within a minute.
+// do runs actions, which may take a while on a busy machine.
 func (p *page) do(actions ...chromedp.Action) {
 	p.t.Helper()
 	// The first Run starts the browser, and its context ends it: that one must not time out.
 	if err := chromedp.Run(p.ctx); err != nil {
 		p.t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(p.ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	if err := chromedp.Run(ctx, actions...); err != nil {
 		p.t.Fatal(err)
@@ -195,7 +195,7 @@ func (p *page) state(want string, timeout time.Duration) {
 // members waits until the page shows so many, itself included.
 func (p *page) members(n int) {
 	p.t.Helper()
-	p.until(fmt.Sprintf("%d members", n), fmt.Sprintf("document.documentElement.dataset.members === '%d'", n), 20*time.Second)
+	p.until(fmt.Sprintf("%d members", n), fmt.Sprintf("document.documentElement.dataset.members === '%d'", n), soon)
 }
 
 // recorded returns what the page has played so far, at 48 kHz.
@@ -209,9 +209,15 @@ func (p *page) recorded() []float32 {
 	if sound.Rate != 48_000 {
 		p.t.Fatalf("the page plays at %v Hz", sound.Rate)
 	}
-	b, err := base64.StdEncoding.DecodeString(sound.PCM)
+	return samplesOf(p.t, sound.PCM)
+}
+
+// samplesOf reads 16 bit samples in base64.
+func samplesOf(t *testing.T, text string) []float32 {
+	t.Helper()
+	b, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
-		p.t.Fatal(err)
+		t.Fatal(err)
 	}
 	pcm := make([]float32, len(b)/2)
 	for i := range pcm {

@@ -3,16 +3,9 @@
 package test
 
 import (
-	"math"
-	"path/filepath"
-	"slices"
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/wzp-voice/wzp/internal/audio"
-	"github.com/wzp-voice/wzp/internal/audio/speech"
-	"github.com/wzp-voice/wzp/internal/simnet"
 )
 
 // flows waits for so many more media packets to come down through a tap, and returns when the first of them did.
@@ -28,15 +21,13 @@ func flows(t *testing.T, tp *tap, from time.Time, packets int, timeout time.Dura
 }
 
 // TestRelayRestarts: when the relay is killed and started again, everybody is back and heard without doing
-// anything.
+// anything. How it sounds is TestRelayDies in the root package.
 func TestRelayRestarts(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
 	earA, earB := newTap(t, r.addr), newTap(t, r.addr)
-	dir := t.TempDir()
-	outA, outB, outC := filepath.Join(dir, "anna.wav"), filepath.Join(dir, "bert.wav"), filepath.Join(dir, "carl.wav")
-	a := join(t, earA.addr(), "room", "--in", "tone:300", "--out", outA, "--no-dtx", "--name", "anna")
-	b := join(t, earB.addr(), "room", "--in", "tone:500", "--out", outB, "--no-dtx", "--name", "bert")
+	a := join(t, earA.addr(), "room", "--in", "tone:300", "--out", "none", "--no-dtx", "--name", "anna")
+	b := join(t, earB.addr(), "room", "--in", "tone:500", "--out", "none", "--no-dtx", "--name", "bert")
 	begin := time.Now()
 	flows(t, earA, begin, 20, soon)
 	flows(t, earB, begin, 20, soon)
@@ -48,14 +39,10 @@ func TestRelayRestarts(t *testing.T) {
 	if again.fingerprint != r.fingerprint {
 		t.Fatalf("the relay has another key: %s, before %s", again.fingerprint, r.fingerprint)
 	}
-	c := join(t, r.addr, "room", "--in", "tone:700", "--out", outC, "--no-dtx", "--name", "carl") // right after the restart
-	limit := latency(3*time.Second, 10*time.Second)
+	c := join(t, r.addr, "room", "--in", "tone:700", "--out", "none", "--no-dtx", "--name", "carl") // right after the restart
 	for name, ear := range map[string]*tap{"anna": earA, "bert": earB} {
-		took := flows(t, ear, back, 20, time.Minute).Sub(back)
+		took := flows(t, ear, back, 20, patience).Sub(back)
 		t.Logf("%s hears again %v after the relay was started", name, took.Round(time.Millisecond))
-		if took > limit {
-			t.Errorf("%s hears again after %v, want at most %v", name, took, limit)
-		}
 	}
 	for _, c := range []*client{a, b} {
 		if e := c.await("attached", soon); e.Restarted == nil || !*e.Restarted {
@@ -68,7 +55,6 @@ func TestRelayRestarts(t *testing.T) {
 	}
 	a.hears("carl")
 	b.hears("carl")
-	time.Sleep(atTheEnd)
 	for _, c := range []*client{a, b, c} {
 		for _, s := range c.leave().Talkers {
 			if s.Forged > 0 {
@@ -76,9 +62,6 @@ func TestRelayRestarts(t *testing.T) {
 			}
 		}
 	}
-	soundsAtTheEnd(t, outA, 500, 700)
-	soundsAtTheEnd(t, outB, 300, 700)
-	soundsAtTheEnd(t, outC, 300, 500)
 }
 
 // hearsSince is hears, and returns how long after a time that was.
@@ -89,46 +72,14 @@ func (c *client) hearsSince(name string, from time.Time) time.Duration {
 	return e.TS.Sub(from)
 }
 
-// atTheEnd is how long people talk on at the end, so that it is heard of each although they do not leave all at once.
-const atTheEnd = 3 * time.Second
-
-// soundsAtTheEnd fails the test unless each of these tones is somewhere at the end of a recording. They
-// are looked for in short pieces: who catches up with a delay plays tones a little higher.
-func soundsAtTheEnd(t *testing.T, file string, tones ...float64) {
-	t.Helper()
-	pcm := heard(t, file)
-	pcm = pcm[max(0, len(pcm)-int(atTheEnd*audio.SampleRate/time.Second)):]
-	for _, hz := range tones {
-		loudest := math.Inf(-1)
-		for part := range slices.Chunk(pcm, audio.SampleRate/10) {
-			loudest = max(loudest, toneLevel(part, hz))
-		}
-		if loudest < -40 {
-			t.Errorf("%s: the tone of %v Hz has %.0f dBFS at the end", filepath.Base(file), hz, loudest)
-		}
-	}
-}
-
-// toneLevel is the level of one frequency, in dBFS (the algorithm of Goertzel).
-func toneLevel(pcm []float32, hz float64) float64 {
-	var re, im float64
-	for i, v := range pcm {
-		sin, cos := math.Sincos(2 * math.Pi * hz * float64(i) / audio.SampleRate)
-		re, im = re+float64(v)*cos, im+float64(v)*sin
-	}
-	return 20 * math.Log10(2*math.Hypot(re, im)/float64(len(pcm))+1e-9)
-}
-
 // TestMemberComesBack: who is killed and starts again is another member with the same identity, hears and is heard.
 func TestMemberComesBack(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
-	dir := t.TempDir()
-	outA, outB := filepath.Join(dir, "anna.wav"), filepath.Join(dir, "bert.wav")
-	a := join(t, r.addr, "room", "--in", "tone:300", "--out", outA, "--no-dtx", "--name", "anna")
+	a := join(t, r.addr, "room", "--in", "tone:300", "--out", "none", "--no-dtx", "--name", "anna")
 	home := newHome(t)
 	start := func() *client {
-		b := &client{launch(t, command(t, home, "join", "room", "--relay", r.addr, "--json", "--in", "tone:500", "--out", outB,
+		b := &client{launch(t, command(t, home, "join", "room", "--relay", r.addr, "--json", "--in", "tone:500", "--out", "none",
 			"--no-dtx", "--name", "bert"))}
 		b.await("joined", soon)
 		return b
@@ -149,16 +100,13 @@ func TestMemberComesBack(t *testing.T) {
 		t.Fatal("who came back is not heard")
 	}
 	t.Logf("and is heard after %v", e.TS.Sub(back).Round(time.Millisecond))
-	time.Sleep(atTheEnd)
 	a.leave()
 	again.leave()
-	soundsAtTheEnd(t, outA, 500)
-	soundsAtTheEnd(t, outB, 300)
 	warned(t, "anna", a)
 }
 
-// TestNewAddress: the call goes on when a client gets another address, and when the path is dead one way
-// for a while.
+// TestNewAddress: the call goes on when a client gets another address. How it sounds, and what a path does that is dead one way,
+// is TestNewAddress in the root package.
 func TestNewAddress(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
@@ -184,12 +132,6 @@ func TestNewAddress(t *testing.T) {
 	if moved := r.metric("moved_sessions_total"); moved < 4 {
 		t.Errorf("the relay counts %v moved sessions, want 4", moved)
 	}
-	for _, d := range []simnet.Direction{simnet.Up, simnet.Down} {
-		roadA.Block(d, true)
-		time.Sleep(5 * time.Second)
-		roadA.Block(d, false)
-		steady("5 s of silence " + d.String())
-	}
 	sentA, sentB := a.leave(), b.leave()
 	t.Logf("anna: %+v", sentA.Talkers)
 	t.Logf("bert: %+v", sentB.Talkers)
@@ -203,29 +145,27 @@ func TestNewAddress(t *testing.T) {
 	}
 }
 
-// TestStalledListeners: one who hangs and one who is killed delay nobody.
+// TestStalledListeners: one who hangs and one who is killed keep nobody from hearing. That they delay nobody is
+// TestStalledListeners in the root package.
 func TestStalledListeners(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
-	in, said := sound(t, speech.Review, 6*time.Second)
-	out := filepath.Join(t.TempDir(), "heard.wav")
-	load := measureContention()
-	healthy := join(t, r.addr, "room", "--in", "none", "--out", out)
+	ear := newTap(t, r.addr)
+	healthy := join(t, ear.addr(), "room", "--in", "none", "--out", "none")
 	hanging := join(t, r.addr, "room", "--in", "none", "--out", "none")
 	dying := join(t, r.addr, "room", "--in", "none", "--out", "none")
-	talking := join(t, r.addr, "room", "--in", in, "--out", "none", "--name", "anna")
-	hanging.await("talker", soon)
-	dying.await("talker", soon)
+	talking := join(t, r.addr, "room", "--in", "tone", "--out", "none", "--no-dtx", "--name", "anna")
+	for _, c := range []*client{healthy, hanging, dying} {
+		c.hears("anna")
+	}
 	hanging.signal(syscall.SIGSTOP)
 	dying.kill()
-	sent := talking.finish(time.Minute)
-	time.Sleep(500 * time.Millisecond)
-	got := healthy.leave()
-	excuses := load.stop(t)
-	whole(t, sent, got.talker(t, "anna"), speech.Compare(said, heard(t, out)), excuses)
-
+	flows(t, ear, time.Now(), 150, patience)
 	hanging.signal(syscall.SIGCONT) // and is none the worse for it
-	if s := hanging.leave().talker(t, "anna"); s.Received == 0 {
-		t.Errorf("who hung heard nothing: %+v", s)
+	talking.leave()
+	for _, c := range []*client{healthy, hanging} {
+		if s := c.leave().talker(t, "anna"); s.Received == 0 || s.Forged > 0 {
+			t.Errorf("heard %+v", s)
+		}
 	}
 }

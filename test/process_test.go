@@ -12,9 +12,12 @@ import (
 	"time"
 )
 
-// soon is how long anything may take that does not wait for the network or for sound: processes start
-// slowly on a busy machine.
-const soon = 20 * time.Second
+// How long things may take before a test gives up. Nothing is proved by them, and only a failure takes so long: a machine may
+// be busy with other things.
+const (
+	soon     = time.Minute     // what does not wait for sound
+	patience = 3 * time.Minute // what does
+)
 
 // process is a running program whose output is kept line by line.
 type process struct {

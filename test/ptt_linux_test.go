@@ -62,8 +62,9 @@ func startOnTerminal(t *testing.T, addr string, terminal *os.File, args ...strin
 }
 
 // TestPushToTalkOnTerminal: the space bar switches the microphone, and the terminal is as it was afterwards,
-// however the client ends. It runs alone, for it measures how long something is heard.
+// however the client ends.
 func TestPushToTalkOnTerminal(t *testing.T) {
+	t.Parallel()
 	r := startRelay(t)
 	for _, end := range []struct {
 		name string

@@ -197,7 +197,7 @@ func (p person) signatureKey() []byte {
 // TestRelayHoldsNoKeys searches all that a relay process has, does and says during a conversation, and after it, for everything
 // that it could listen with.
 func TestRelayHoldsNoKeys(t *testing.T) {
-	besideOthers(t)
+	t.Parallel()
 	t.Run("with invite secret", func(t *testing.T) { relayHoldsNoKeys(t, true) })
 	t.Run("without", func(t *testing.T) { relayHoldsNoKeys(t, false) })
 }

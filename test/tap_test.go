@@ -1,7 +1,6 @@
 package test
 
 import (
-	"hash/maphash"
 	"net"
 	"net/netip"
 	"slices"
@@ -28,8 +27,7 @@ const (
 // sighting is a datagram that passed a tap.
 type sighting struct {
 	at   time.Time
-	size int    // with IP and UDP headers
-	hash uint64 // of its bytes: each sealed packet is unique
+	size int // with IP and UDP headers
 	quic bool
 }
 
@@ -52,8 +50,6 @@ type tap struct {
 	upstream map[netip.AddrPort]*net.UDPConn // by client
 	up, down []sighting
 }
-
-var tapSeed = maphash.MakeSeed()
 
 // newTap opens a tap in front of the address to; the end of the test closes it.
 func newTap(t *testing.T, to string) *tap {
@@ -99,7 +95,7 @@ func (tp *tap) readClients() {
 
 // note keeps a sighting of a client's datagram and returns the socket towards the target.
 func (tp *tap) note(list *[]sighting, b []byte, from netip.AddrPort) *net.UDPConn {
-	s := sighting{at: time.Now(), size: len(b) + headerBytes, hash: maphash.Bytes(tapSeed, b), quic: len(b) > 0 && b[0] >= 0x40}
+	s := sighting{at: time.Now(), size: len(b) + headerBytes, quic: len(b) > 0 && b[0] >= 0x40}
 	tp.mu.Lock()
 	defer tp.mu.Unlock()
 	if tp.closed {
@@ -184,43 +180,6 @@ func media(all []sighting) []sighting {
 // since returns those from a time on.
 func since(all []sighting, from time.Time) []sighting {
 	return slices.DeleteFunc(slices.Clone(all), func(s sighting) bool { return s.at.Before(from) })
-}
-
-// until returns those before a time.
-func until(all []sighting, end time.Time) []sighting {
-	return slices.DeleteFunc(slices.Clone(all), func(s sighting) bool { return !s.at.Before(end) })
-}
-
-func totalBytes(all []sighting) (n int) {
-	for _, s := range all {
-		n += s.size
-	}
-	return n
-}
-
-// longestPause is the longest time between two of them.
-func longestPause(all []sighting) (longest time.Duration) {
-	for i := 1; i < len(all); i++ {
-		longest = max(longest, all[i].at.Sub(all[i-1].at))
-	}
-	return longest
-}
-
-// longestRun is the most of before, one after the other, that are not in after.
-func longestRun(before, after []sighting) (longest int) {
-	passed := make(map[uint64]bool, len(after))
-	for _, s := range after {
-		passed[s.hash] = true
-	}
-	run := 0
-	for _, s := range before {
-		run++
-		if passed[s.hash] {
-			run = 0
-		}
-		longest = max(longest, run)
-	}
-	return longest
 }
 
 // road is a bad network between a client and a relay, with a tap at both of its ends.

@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/wzp-voice/wzp/identity"
 )
@@ -49,11 +48,7 @@ func TestFirstUse(t *testing.T) {
 
 	r.kill()
 	other := startRelayAt(t, r.addr, filepath.Join(t.TempDir(), "other"))
-	begin := time.Now()
 	launch(t, command(t, home, args...)).failsInOneLine(1, soon, r.fingerprint, other.fingerprint)
-	if took := time.Since(begin); took > 10*time.Second {
-		t.Errorf("refusing took %v", took)
-	}
 	if other.logged(0, `"msg":"joined"`) {
 		t.Error("the client joined all the same")
 	}
