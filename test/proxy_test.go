@@ -179,15 +179,15 @@ func TestPageBehindProxies(t *testing.T) {
 				t.Errorf("at the root the page takes %s", took)
 			}
 			p.do(chromedp.Navigate(origin + "/voice"))
-			p.until("the page under the path", "location.pathname === '/voice/' && document.documentElement.dataset.state === 'door'", 30*time.Second)
+			p.until("the page under the path", "location.pathname === '/voice/' && document.documentElement.dataset.state === 'door'", soon)
 			p.do(chromedp.Navigate(origin + "/voice/two%20words/"))
-			p.until("the room's door", "location.pathname === '/voice/two%20words' && document.documentElement.dataset.state === 'door'", 30*time.Second)
+			p.until("the room's door", "location.pathname === '/voice/two%20words' && document.documentElement.dataset.state === 'door'", soon)
 			p.enter("anna")
 			if took := p.path(); took != "websocket" {
 				t.Errorf("under the path the page takes %s", took)
 			}
 			p.key(input.KeyRawDown, "i", "KeyI", false)
-			p.until("the link", "document.querySelector('#invite-link')?.value === "+fmt.Sprintf("%q", origin+"/voice/two%20words"), 10*time.Second)
+			p.until("the link", "document.querySelector('#invite-link')?.value === "+fmt.Sprintf("%q", origin+"/voice/two%20words"), soon)
 			if n := under.metric("web_connections"); n != 1 {
 				t.Errorf("%v browsers are connected to the relay under the path", n)
 			}
@@ -203,7 +203,7 @@ func TestPageBehindProxies(t *testing.T) {
 // TestPageGivesUp: UDP is blocked, and the proxy takes Upgrade away. The page says so, for how long it may take see
 // web/link/explain.test.js, and so does the relay's log.
 func TestPageGivesUp(t *testing.T) {
-	besideOthers(t)
+	t.Parallel()
 	r := blockUDP(t)
 	to, err := url.Parse(r.page)
 	if err != nil {
@@ -220,12 +220,12 @@ func TestPageGivesUp(t *testing.T) {
 	}))
 	t.Cleanup(server.CloseClientConnections)
 	p := openPage(t, server.URL+"/tea", look{})
-	p.state("door", 30*time.Second)
+	p.state("door", soon)
 	p.eval(`(() => {
 		document.querySelector('input[autocomplete=nickname]').value = 'anna';
 		document.querySelector('button[type=submit]').click();
 	})()`, nil)
-	p.state("ended", time.Minute)
+	p.state("ended", soon)
 	var shown string
 	p.eval("document.querySelector('main').dataset.ended + ': ' + document.querySelector('main').textContent", &shown)
 	if !strings.HasPrefix(shown, "no_upgrade: The connection is not let through") || !strings.Contains(shown, "status 426") {
