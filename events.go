@@ -49,6 +49,16 @@ type SafetyNumber struct {
 	People int // whom it covers, with ourselves
 }
 
+// MediaDropped says that the relay drops part of what we send. It comes every few seconds while that lasts, and once with
+// Over when it does not any more.
+type MediaDropped struct {
+	Over    bool
+	Code    string // why: "packet_rate", "member_rate", "room_rate", or what a later relay may say; empty with Over
+	Text    string // the same in words
+	Dropped uint64 // frames since the last time
+	Sent    uint64 // of these
+}
+
 // WarningCode tells the kinds of Warning apart.
 type WarningCode string
 
@@ -83,6 +93,7 @@ func (Detached) event()      {}
 func (Attached) event()      {}
 func (SafetyNumber) event()  {}
 func (Warning) event()       {}
+func (MediaDropped) event()  {}
 func (Ended) event()         {}
 
 // events is a bounded queue of events between the room and its reader. Putting never blocks.

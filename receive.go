@@ -63,6 +63,13 @@ func (h *roomHandler) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte)
 		r.roster.name(list)
 	case wire.UrgentRefetch:
 		r.fetch(rand.N(crowdPause))
+	case wire.UrgentMediaDropped:
+		m, err := wire.ParseMediaDropped(body)
+		if err != nil {
+			r.client.log().Debug("the relay sent a bad note of dropped media", "err", err)
+			break
+		}
+		r.mediaDropped(m)
 	case wire.UrgentShutdown:
 		r.events.put(Warning{Code: WarnRelay, Text: "the relay is shutting down"})
 	case wire.UrgentKey:
@@ -85,6 +92,21 @@ func (h *roomHandler) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte)
 	return true
 }
 
+// mediaDropped tells what the relay says of media that it drops.
+func (r *Room) mediaDropped(m wire.MediaDropped) {
+	over := m.Reason == wire.DropNone
+	r.mu.Lock()
+	before := r.dropping
+	r.dropping = !over
+	r.mu.Unlock()
+	switch {
+	case !over:
+		r.events.put(MediaDropped{Code: m.Reason.Code(), Text: m.Reason.String(), Dropped: m.Dropped, Sent: m.Sent})
+	case before:
+		r.events.put(MediaDropped{Over: true})
+	}
+}
+
 // Attached implements link.ClientHandler.
 func (h *roomHandler) Attached(_ *link.Session, joined *wire.Joined, fresh bool) {
 	r := (*Room)(h)
@@ -92,6 +114,9 @@ func (h *roomHandler) Attached(_ *link.Session, joined *wire.Joined, fresh bool)
 	select {
 	case <-r.ready:
 		r.events.put(Attached{Restarted: fresh})
+		if fresh { // who is to say that it is over does not know of it
+			r.mediaDropped(wire.MediaDropped{})
+		}
 		wait += restartGrace
 	default: // the first time
 		r.keeper.expected.Store(int64(joined.Members))

@@ -56,6 +56,7 @@ type Room struct {
 	published   uint8  // stream numbers used so far
 	alias       uint16 // of the newest key id that we send with
 	left        bool
+	dropping    bool // the relay said that it drops part of what we send
 }
 
 // Join joins the room called name. It returns once the relay has accepted, or with the reason why it did

@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"wzp/identity":          {},
 	"wzp/web":               {},
 	"wzp/internal/audio":    {},
+	"wzp/internal/budget":   {},
 	"wzp/internal/eventlog": {},
 	"wzp/internal/fec":      {},
 	"wzp/internal/jitter":   {},
@@ -46,7 +47,7 @@ var mayImport = map[string][]string{
 	"wzp/wire": {"wzp/identity"},
 	"wzp/internal/link": {
 		"wzp/identity", "wzp/wire",
-		"wzp/internal/fec", "wzp/internal/rate", "wzp/internal/seal", "wzp/internal/udp",
+		"wzp/internal/budget", "wzp/internal/fec", "wzp/internal/rate", "wzp/internal/seal", "wzp/internal/udp",
 	},
 
 	// The client.
@@ -59,15 +60,15 @@ var mayImport = map[string][]string{
 	},
 
 	// The relay.
-	"wzp/internal/room":     {"wzp/identity", "wzp/wire", "wzp/internal/eventlog", "wzp/internal/rate"},
+	"wzp/internal/room":     {"wzp/identity", "wzp/wire", "wzp/internal/budget", "wzp/internal/eventlog", "wzp/internal/rate"},
 	"wzp/internal/presence": {"wzp/identity", "wzp/wire", "wzp/internal/eventlog"},
 	"wzp/internal/federation": {
 		"wzp/identity", "wzp/wire",
-		"wzp/internal/eventlog", "wzp/internal/link", "wzp/internal/room", "wzp/internal/presence",
+		"wzp/internal/budget", "wzp/internal/eventlog", "wzp/internal/link", "wzp/internal/room", "wzp/internal/presence",
 	},
 	"wzp/internal/relay": {
 		"wzp/identity", "wzp/wire", "wzp/web",
-		"wzp/internal/eventlog", "wzp/internal/fec", "wzp/internal/federation", "wzp/internal/link",
+		"wzp/internal/budget", "wzp/internal/eventlog", "wzp/internal/fec", "wzp/internal/federation", "wzp/internal/link",
 		"wzp/internal/presence", "wzp/internal/rate", "wzp/internal/room", "wzp/internal/seal",
 		"wzp/internal/udp",
 	},

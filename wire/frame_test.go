@@ -142,7 +142,7 @@ func TestNames(t *testing.T) {
 		"urgent ack": FrameUrgentAck, "close": FrameClose, "frame type 31": FrameType(31),
 		"replaced": CloseReplaced, "code 9": CloseCode(9),
 		"members joined": UrgentMembersJoined, "leave": UrgentLeave, "urgent kind 0": UrgentKind(0), "sender key": UrgentSenderKey, "key delivered": UrgentKeyDelivered, "members wanted": UrgentMembersWanted,
-		"key received": UrgentKeyReceived, "relays": UrgentRelays, "urgent kind 14": UrgentKind(14), "urgent kind 31": UrgentKind(31),
+		"key received": UrgentKeyReceived, "relays": UrgentRelays, "media dropped": UrgentMediaDropped, "urgent kind 15": UrgentKind(15), "urgent kind 31": UrgentKind(31),
 		"federation room": UrgentFederationRoom, "federation leave": UrgentFederationLeave, "federation want": UrgentFederationWant,
 		"federation fetch": UrgentFederationFetch, "federation participants": UrgentFederationParticipants,
 		"federation message": UrgentFederationMessage, "urgent kind 38": UrgentKind(38),

@@ -37,6 +37,7 @@ func FuzzClose(f *testing.F)         { fuzzLayout(f, "close") }
 func FuzzMembersJoined(f *testing.F) { fuzzLayout(f, "joined") }
 func FuzzMembersLeft(f *testing.F)   { fuzzLayout(f, "left") }
 func FuzzRelays(f *testing.F)        { fuzzLayout(f, "relays") }
+func FuzzMediaDropped(f *testing.F)  { fuzzLayout(f, "media dropped") }
 func FuzzSenderKey(f *testing.F)     { fuzzLayout(f, "sender key") }
 func FuzzKeyWraps(f *testing.F)      { fuzzLayout(f, "key wraps") }
 func FuzzKey(f *testing.F)           { fuzzLayout(f, "key") }

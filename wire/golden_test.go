@@ -103,6 +103,10 @@ var layouts = map[string]layout{
 			return dst
 		},
 	},
+	"media dropped": {
+		func(b []byte) (any, error) { return ParseMediaDropped(b) },
+		func(dst []byte, v any) []byte { return AppendMediaDropped(dst, v.(MediaDropped)) },
+	},
 	"sender key": {
 		func(b []byte) (any, error) { return ParseSenderKey(b) },
 		func(dst []byte, v any) []byte { k := v.(SenderKey); return AppendSenderKey(dst, &k) },
@@ -196,6 +200,9 @@ var goldens = []golden{
 	{"close", "03", CloseReplaced},
 	{"joined", "03 010203 02 0405", [][]byte{{1, 2, 3}, {4, 5}}},
 	{"left", "a1a2a3a4a5a6 b1b2b3b4b5b6", []MemberID{memberA, memberB}},
+	{"media dropped", "02 40fa 41f4", MediaDropped{DropMemberRate, 250, 500}},
+	{"media dropped", "00 00 00", MediaDropped{}},
+	{"media dropped", "ff 01 c0000000ffffffff", MediaDropped{255, 1, 1<<32 - 1}}, // a reason of a later version
 	{"relays", "0102030405060708 04 4f736c6f 1112131415161718 00",
 		[]RelayLabel{{RelayID{1, 2, 3, 4, 5, 6, 7, 8}, "Oslo"}, {Relay: RelayID{0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18}}}},
 	{"sender key", "03" + keyHeaderHex + keySignatureHex, SenderKey{3, goldenKey()}},
@@ -296,6 +303,11 @@ func TestRefused(t *testing.T) {
 		{"joined", "ffffffffffffffff 00", ErrTruncated},
 		{"joined", "4191" + many("00", 401), ErrInvalid},
 		{"left", "", ErrInvalid},
+		{"media dropped", "", ErrTruncated},
+		{"media dropped", "02 05", ErrTruncated},
+		{"media dropped", "02 05 06 00", ErrInvalid},
+		{"media dropped", "02 07 06", ErrInvalid}, // more dropped than sent
+		{"media dropped", "02 01 c000000100000000", ErrLimit},
 		{"relays", "", ErrTruncated},
 		{"relays", "0102030405060708", ErrTruncated},
 		{"relays", "0102030405060708 02 4f", ErrTruncated},

@@ -184,6 +184,10 @@ func TestRoundTripLayouts(t *testing.T) {
 			return p
 		},
 		"joined": func() any { return [][]byte{r.bytes(1, MaxEntry), r.bytes(1, MaxEntry)} },
+		"media dropped": func() any {
+			sent := uint64(r.Uint32())
+			return MediaDropped{DropReason(r.IntN(256)), r.Uint64N(sent + 1), sent}
+		},
 		"relays": func() any {
 			return []RelayLabel{{r.eight(), r.text(0, MaxLabel)}, {r.eight(), r.text(0, MaxLabel)}}
 		},

@@ -44,7 +44,7 @@ const (
 )
 
 var urgentNames = [...]string{1: "members joined", "members left", "refetch", "shutdown", "leave",
-	6: "sender key", "key wraps", "key", "keys wanted", "key delivered", "members wanted", "key received", "relays",
+	6: "sender key", "key wraps", "key", "keys wanted", "key delivered", "members wanted", "key received", "relays", "media dropped",
 	32: "federation room", "federation leave", "federation want", "federation fetch", "federation participants",
 	"federation message"}
 

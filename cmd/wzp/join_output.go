@@ -59,6 +59,9 @@ type line struct {
 	Cause       string `json:"cause,omitempty"`
 	Restarted   *bool  `json:"restarted,omitempty"`
 	Talking     *bool  `json:"talking,omitempty"`
+	Over        bool   `json:"over,omitempty"`
+	Dropped     uint64 `json:"frames_dropped,omitempty"`
+	Sent        uint64 `json:"frames_sent,omitempty"`
 	*summary
 	human string
 }
@@ -205,6 +208,8 @@ func (o *joinOutput) follow(events <-chan wzp.Event) error {
 			o.safetyNumber(e.Number)
 		case wzp.Warning:
 			o.warning(e)
+		case wzp.MediaDropped:
+			o.mediaDropped(e)
 		case wzp.Ended:
 			ended = e.Err
 		}
@@ -271,6 +276,16 @@ func (o *joinOutput) warning(w wzp.Warning) {
 	// Nobody is trusted with our own name, in whatever way it is written.
 	if name := w.Member.Name; w.Code == wzp.WarnName && identity.FoldName(name) != identity.FoldName(o.name) {
 		l.human += " If they tell you by another way that it is them: " + o.trust(name, w.Member.Identity.Fingerprint())
+	}
+	o.print(l)
+}
+
+// mediaDropped says that the relay drops part of what we say, or does not any more.
+func (o *joinOutput) mediaDropped(e wzp.MediaDropped) {
+	l := line{Event: "media_dropped", Over: e.Over, Code: e.Code, Text: e.Text, Dropped: e.Dropped, Sent: e.Sent}
+	l.human = "Note: the relay passes on all that you say again."
+	if !e.Over {
+		l.human = fmt.Sprintf("Warning: the relay drops part of what you say: %s (%d of %d packets).", e.Text, e.Dropped, e.Sent)
 	}
 	o.print(l)
 }

@@ -44,6 +44,8 @@ type relayCmd struct {
 	MaxMessage    int     `default:"8192" placeholder:"BYTES" help:"Longest control message of a client, 4096 to 65536."`
 	ControlRate   float64 `default:"10" placeholder:"N" help:"Control messages a second of one session."`
 	MediaRate     int     `default:"500" placeholder:"N" help:"Media packets a second of one session."`
+	MemberRate    int     `default:"256" placeholder:"KBITS" help:"Media of one member, kbit/s with all headers."`
+	RoomRate      int     `default:"2000" placeholder:"KBITS" help:"Media of one room that is passed on, kbit/s with all headers; addresses and peers share it, and the members of each."`
 
 	Config      string `placeholder:"FILE" help:"Settings, peers and global rooms, as in docs/wzp.example.toml. Flags override it; SIGHUP reads peers and rooms again."`
 	CheckConfig bool   `help:"Only say whether --config is right."`
@@ -171,6 +173,8 @@ func (c *relayCmd) relayConfig(own *identity.Identity, dir string, log *slog.Log
 		MaxMessage:    c.MaxMessage,
 		ControlRate:   c.ControlRate,
 		MediaRate:     c.MediaRate,
+		MemberRate:    c.MemberRate,
+		RoomRate:      c.RoomRate,
 	}
 }
 
@@ -260,6 +264,7 @@ func (c *relayCmd) check() error {
 		{"max-sessions", float64(c.MaxSessions)}, {"max-per-address", float64(c.MaxPerAddress)},
 		{"max-handshakes", float64(c.MaxHandshakes)}, {"hello-rate", c.HelloRate},
 		{"control-rate", c.ControlRate}, {"media-rate", float64(c.MediaRate)},
+		{"member-rate", float64(c.MemberRate)}, {"room-rate", float64(c.RoomRate)},
 	} {
 		if !(limit.value > 0) {
 			return usagef("--%s must be more than 0", limit.flag)

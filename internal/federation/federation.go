@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/budget"
 	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/room"
@@ -70,6 +71,7 @@ type partner struct {
 	trunk  *trunk
 	egress *egress // the trunk as rooms see it
 	intake *intake
+	group  budget.Group // whose share in a room what comes over the link counts in
 	early  early
 
 	// Guarded by Federation.mu:
@@ -112,6 +114,7 @@ type home struct {
 // counters are the totals that are not a link's own.
 type counters struct {
 	egress, ingress, local, refused, roomNotFound atomic.Uint64 // egress: of links that are over
+	limited, limitedBytes                         atomic.Uint64 // media over an intake's limits
 	messages, messagesLost, problems              atomic.Uint64
 }
 

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/budget"
+	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/wire"
 )
 
@@ -21,6 +23,9 @@ const (
 	maxIntakeRooms = 4096
 	// maxIntakeMembers bounds the members behind a peer that are metered at once.
 	maxIntakeMembers = 1 << 14
+	// bytesBurst and bytesLeast bound what is taken at once of a peer that sends too much: see budget.Config.
+	bytesBurst = 250 * time.Millisecond
+	bytesLeast = 1200
 	// intakeSweep is how far apart looks for rooms and members that need no meter are, at least.
 	intakeSweep = time.Second
 )
@@ -30,6 +35,7 @@ type intakeLimits struct {
 	Media       int // media frames, with bursts of a second's worth; 0: 20,000
 	RoomMedia   int // those of one room, likewise; 0: 5,000
 	MemberMedia int // those of one member, likewise; 0: 500, as of a client
+	MediaBytes  int // bytes of media, with the headers that they have to a listener; 0: 2,500,000, which is 20 Mbit/s
 	Urgent      int // urgent messages; 0: 200
 	UrgentBurst int // and in a burst; 0: ten seconds' worth
 }
@@ -44,6 +50,7 @@ func (l intakeLimits) withDefaults() intakeLimits {
 	set(&l.Media, 20_000)
 	set(&l.RoomMedia, 5_000)
 	set(&l.MemberMedia, 500)
+	set(&l.MediaBytes, 2_500_000)
 	set(&l.Urgent, 200)
 	set(&l.UrgentBurst, 10*l.Urgent)
 	return l
@@ -64,16 +71,19 @@ type intakeReports struct {
 
 // intake is how much one peer may send while its link is up.
 //
-//	media frame ─────> meter of the peer ──> of the member ──> of the room ──> taken
+//	media frame ─────> bytes, shared by rooms and members ──> meter of the peer ──> of the member ──> of the room ──> taken
 //	urgent message ──> meter of the peer ────────────────────────────> taken
 //	                     |                     └─ too much: dropped, counted, reported once a minute
 //	                     └─ far too much for 10 s on end: cut, and nothing more is taken
+//
+// Of bytes far too much is no reason to cut: an honest peer passes on what members of many rooms send it.
 //
 // All methods are safe for concurrent use.
 type intake struct {
 	limits intakeLimits
 	report intakeReports
 
+	bytes   *budget.Pool            // its groups are rooms
 	took    [verdicts]atomic.Uint64 // media frames, by what became of them
 	crowded atomic.Uint64           // of those that were limited: more streams than dedups take
 
@@ -103,6 +113,9 @@ const (
 	excessRoom
 	excessMember
 	excessUrgent
+	excessBytes
+	excessRoomBytes   // more than the room passes on
+	excessMemberBytes // more than a member may bring
 	excesses
 )
 
@@ -116,6 +129,7 @@ type intakeCounts struct {
 	MemberLimited uint64 // media frames over that of a member
 	Crowded       uint64 // media frames of more streams than are told apart
 	UrgentLimited uint64 // urgent messages that were not taken; repeats count again
+	BytesLimited  uint64 // media frames over a limit of bytes: of the peer, a room or a member
 }
 
 func newIntake(limits intakeLimits, report intakeReports) *intake {
@@ -123,6 +137,7 @@ func newIntake(limits intakeLimits, report intakeReports) *intake {
 	return &intake{
 		limits: limits,
 		report: report,
+		bytes:  budget.NewPool(budget.Config{Rate: limits.MediaBytes, Burst: bytesBurst, Least: bytesLeast}),
 		media:  meter{rate: limits.Media, burst: limits.Media, far: farMedia},
 		urgent: meter{rate: limits.Urgent, burst: limits.UrgentBurst, far: farUrgent},
 		rooms: meters[wire.RoomHash]{
@@ -156,6 +171,35 @@ func (in *intake) takeFrame(key memberKey, now time.Time) bool {
 	in.mu.Unlock()
 	in.tell(n, key.room)
 	return why == withinLimits
+}
+
+// takeBytes reports whether a frame of a member, of so many bytes, is within what the peer may send. Rooms share that, and
+// the members of each: who behind the peer sends much takes nothing from the others. at is a time on any clock that does
+// not go back.
+func (in *intake) takeBytes(key memberKey, size int, now time.Time, at time.Duration) bool {
+	source := budget.Source{Group: budget.Group{ID: budget.ID(key.room[:])}, Member: budget.ID(key.id[:])}
+	if in.bytes.Take(source, size, at) {
+		return true
+	}
+	in.drop(excessBytes, key.room, now)
+	return false
+}
+
+// dropped notes that a room refused a frame.
+func (in *intake) dropped(why room.Refusal, hash wire.RoomHash, now time.Time) {
+	if why == room.OverMemberRate {
+		in.drop(excessMemberBytes, hash, now)
+	} else {
+		in.drop(excessRoomBytes, hash, now)
+	}
+}
+
+// drop counts and reports a frame that is not taken.
+func (in *intake) drop(why excess, hash wire.RoomHash, now time.Time) {
+	in.mu.Lock()
+	n := in.newsLocked(why, new(meter), now)
+	in.mu.Unlock()
+	in.tell(n, hash)
 }
 
 // takeUrgent reports whether an urgent message may be taken. What is not taken comes again.
@@ -204,7 +248,8 @@ func (in *intake) newsLocked(why excess, m *meter, now time.Time) (n intakeNews)
 func (in *intake) tell(n intakeNews, room wire.RoomHash) {
 	if n.dropped > 0 {
 		t := throttled{Reason: "more than " + in.limit(n.why), Dropped: n.dropped}
-		if n.why == excessRoom || n.why == excessMember {
+		switch n.why {
+		case excessRoom, excessMember, excessRoomBytes, excessMemberBytes:
 			t.Room = room
 		}
 		in.report.throttled(t)
@@ -227,6 +272,12 @@ func (in *intake) limit(why excess) string {
 		return fmt.Sprintf("%d media frames a second in one room", in.limits.RoomMedia)
 	case excessMember:
 		return fmt.Sprintf("%d media frames a second of one member", in.limits.MemberMedia)
+	case excessBytes:
+		return fmt.Sprintf("%d bytes of media a second", in.limits.MediaBytes)
+	case excessRoomBytes:
+		return "its share of the bytes of media a second of one room"
+	case excessMemberBytes:
+		return "the bytes of media a second of one member"
 	default:
 		return fmt.Sprintf("%d urgent messages a second", in.limits.Urgent)
 	}
@@ -245,5 +296,6 @@ func (in *intake) total() intakeCounts {
 		MemberLimited: in.refused[excessMember],
 		Crowded:       in.crowded.Load(),
 		UrgentLimited: in.refused[excessUrgent],
+		BytesLimited:  in.refused[excessBytes] + in.refused[excessRoomBytes] + in.refused[excessMemberBytes],
 	}
 }

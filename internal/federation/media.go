@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/budget"
 	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/room"
@@ -22,7 +23,7 @@ const cutFor = 5 * time.Minute
 // linkUp implements linkEvents.
 func (e *events) linkUp(l *peerLink) {
 	f := (*Federation)(e)
-	n := &partner{link: l, trunk: newTrunk(l)}
+	n := &partner{link: l, trunk: newTrunk(l), group: budget.Group{Link: true, ID: budget.ID(l.id[:])}}
 	n.intake = newIntake(intakeLimits{}, intakeReports{
 		throttled: func(t throttled) {
 			f.log.Warn("a peer sends too much; the rest is dropped", "peer", l.label, "relay", l.id.String(), "why", t.Reason, "dropped", t.Dropped)
@@ -198,8 +199,17 @@ func (in *incoming) take(p *place, m *wire.Media, tx *link.Tx) {
 		f.refuse(in.from, "media of a talker that it is not the way to")
 		return
 	}
-	v := p.take(m.CTR, now)
+	v, size := verdictLimited, room.FrameSize(m)
+	if in.from.intake.takeBytes(memberKey{in.room, in.kid.Member()}, size, now, tx.At()) {
+		v = p.take(m.CTR, now)
+	} else {
+		in.from.intake.took[v].Add(1)
+	}
 	f.logIngress(in, m, v)
+	if v == verdictLimited {
+		f.stats.limited.Add(1)
+		f.stats.limitedBytes.Add(uint64(size))
+	}
 	if v != verdictForward {
 		return
 	}
@@ -209,8 +219,20 @@ func (in *incoming) take(p *place, m *wire.Media, tx *link.Tx) {
 		f.stats.refused.Add(1)
 		return
 	}
+	source := out.Source(in.from.group)
+	tx.From(source)
+	var local, trunks int
+	switch why := out.Admit(source, m, tx.At()); why {
+	case room.Admitted:
+		local, trunks = out.Forward(m, tx, tx.Short, tx.Long, in.from.egress)
+	case room.OverAwayRate:
+		local = out.ForwardHere(m, tx, tx.Short, tx.Long)
+	default:
+		in.from.intake.dropped(why, in.room, now)
+		f.logRefused(in, m, why)
+		return
+	}
 	f.stats.ingress.Add(1)
-	local, trunks := out.Forward(m, tx, tx.Short, tx.Long, in.from.egress)
 	f.stats.local.Add(uint64(local))
 	f.logForward(in, m.CTR, local, trunks)
 }

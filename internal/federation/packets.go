@@ -61,6 +61,16 @@ func (f *Federation) logIngress(in *incoming, m *wire.Media, v mediaVerdict) {
 	f.packets.Log(event)
 }
 
+// logRefused notes that a packet that came over a link is dropped, for what a room says.
+func (f *Federation) logRefused(in *incoming, m *wire.Media, why room.Refusal) {
+	if f.packets == nil {
+		return
+	}
+	event := packet(eventlog.RateLimitDrop, in.room, in.kid, m.CTR)
+	event.Peer, event.Len, event.Reason = in.from.link.id, len(m.Ciphertext), why.String()
+	f.packets.Log(event)
+}
+
 // logForward notes where a packet that came over a link went.
 func (f *Federation) logForward(in *incoming, ctr uint64, local, trunks int) {
 	if f.packets == nil {

@@ -53,7 +53,7 @@ func (f *Federation) Peers() []PeerStatus {
 		s.Relay, s.Since = id.String(), &info.Since
 		out, in := n.trunk.total(), n.intake.total()
 		s.FramesOut, s.FramesIn = out.Frames, in.Forwarded+in.Duplicates+in.Late
-		s.Duplicates, s.Late, s.Limited = in.Duplicates, in.Late, in.MediaLimited+in.RoomLimited+in.MemberLimited+in.UrgentLimited
+		s.Duplicates, s.Late, s.Limited = in.Duplicates, in.Late, in.MediaLimited+in.RoomLimited+in.MemberLimited+in.UrgentLimited+in.BytesLimited
 		s.Rooms, s.Participants = f.table.counts(id)
 	}
 	return list
@@ -70,6 +70,8 @@ type Totals struct {
 	Messages       uint64 // messages about keys sent on
 	MessagesLost   uint64 // those that there was no way for, and whose members are not known
 	Problems       uint64 // announcements that were refused
+
+	Limited struct{ Packets, Bytes uint64 } // media of peers that was more than one may send
 }
 
 // Totals returns the counts so far.
@@ -80,9 +82,11 @@ func (f *Federation) Totals() Totals {
 		sent += n.trunk.total().Frames
 	}
 	f.mu.Unlock()
-	return Totals{
+	t := Totals{
 		PeersUp: up, Rooms: rooms, Sent: sent, Delivered: f.stats.local.Load(), Taken: f.stats.ingress.Load(), Refused: f.stats.refused.Load(),
 		RoomNotFound: f.stats.roomNotFound.Load(), Messages: f.stats.messages.Load(), MessagesLost: f.stats.messagesLost.Load(),
 		Problems: f.stats.problems.Load(),
 	}
+	t.Limited.Packets, t.Limited.Bytes = f.stats.limited.Load(), f.stats.limitedBytes.Load()
+	return t
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/budget"
 	"github.com/wzp-voice/wzp/internal/seal"
 	"github.com/wzp-voice/wzp/internal/udp"
 	"github.com/wzp-voice/wzp/wire"
@@ -23,6 +24,7 @@ type Tx struct {
 	touched int
 	ends    []func(tx *Tx) // what Finish has to call
 	media   wire.Media     // that is being handled; a local one would be allocated
+	source  budget.Source  // of the media that is being sent
 
 	// Short and Long are scratch for the two forms of a media frame, cap wire.MaxPlaintext.
 	Short, Long []byte
@@ -30,6 +32,12 @@ type Tx struct {
 
 // Now returns when the packet that is being handled came.
 func (tx *Tx) Now() time.Time { return tx.now }
+
+// At returns the same on a clock that never goes back.
+func (tx *Tx) At() time.Duration { return tx.at }
+
+// From says whose media is sent next, to share out what a listener's path carries.
+func (tx *Tx) From(source budget.Source) { tx.source = source }
 
 // AtEnd has f called once, when what came together with the packet that is being handled has been handled, before
 // what that led to is sent: f may send with the same system call.

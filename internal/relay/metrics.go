@@ -1,6 +1,8 @@
 package relay
 
 import (
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/wzp-voice/wzp/internal/federation"
@@ -18,23 +20,26 @@ type snapshot struct {
 	rooms struct{ rooms, members, streams, sessions, remote int }
 	keys  room.KeyStats
 	peers federation.Totals
+
+	dropped [room.Refusals]room.Dropped
 }
 
 // metric is one number of a snapshot.
 type metric struct {
-	desc  *prometheus.Desc
-	kind  prometheus.ValueType
-	value func(*snapshot) float64
+	desc   *prometheus.Desc
+	kind   prometheus.ValueType
+	value  func(*snapshot) float64
+	labels []string // values of desc's
 }
 
 func gauge(name, help string, value func(*snapshot) int) metric {
 	return metric{prometheus.NewDesc("wzp_relay_"+name, help, nil, nil), prometheus.GaugeValue,
-		func(s *snapshot) float64 { return float64(value(s)) }}
+		func(s *snapshot) float64 { return float64(value(s)) }, nil}
 }
 
 func counter(name, help string, value func(*snapshot) uint64) metric {
 	return metric{prometheus.NewDesc("wzp_relay_"+name, help, nil, nil), prometheus.CounterValue,
-		func(s *snapshot) float64 { return float64(value(s)) }}
+		func(s *snapshot) float64 { return float64(value(s)) }, nil}
 }
 
 var metrics = []metric{
@@ -49,7 +54,7 @@ var metrics = []metric{
 	counter("leaves_total", "Leaves.", func(s *snapshot) uint64 { return s.relay.stats.leaves.Load() }),
 	counter("media_in_packets_total", "Media packets received from members.", func(s *snapshot) uint64 { return s.relay.stats.mediaIn.Load() }),
 	counter("media_out_packets_total", "Media packets forwarded to members, those from peers included.", func(s *snapshot) uint64 { return s.relay.stats.mediaOut.Load() + s.peers.Delivered }),
-	counter("media_limited_packets_total", "Media packets dropped for the rate limit.", func(s *snapshot) uint64 { return s.relay.stats.mediaLimited.Load() }),
+	counter("media_limited_packets_total", "Media packets of members dropped because one sent too many a second.", func(s *snapshot) uint64 { return s.relay.stats.mediaLimited.Load() }),
 
 	counter("sender_keys_total", "Sender keys that members announced.", func(s *snapshot) uint64 { return s.keys.Keys }),
 	counter("keys_passed_total", "Sender keys passed on, once for each recipient.", func(s *snapshot) uint64 { return s.keys.Passed }),
@@ -103,7 +108,7 @@ var metrics = []metric{
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
-	for _, m := range metrics {
+	for _, m := range slices.Concat(metrics, droppedMetrics) {
 		out <- m.desc
 	}
 }
@@ -114,10 +119,11 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	rooms := c.relay.rooms.Stats()
 	s.rooms.rooms, s.rooms.members, s.rooms.streams, s.keys = rooms.Rooms, rooms.Members, rooms.Streams, rooms.Keys
 	s.rooms.remote, s.peers = rooms.RemoteMembers, c.relay.federation.Totals()
+	s.dropped = rooms.Dropped
 	c.relay.mu.Lock()
 	s.rooms.sessions = c.relay.sessions
 	c.relay.mu.Unlock()
-	for _, m := range metrics {
-		out <- prometheus.MustNewConstMetric(m.desc, m.kind, m.value(s))
+	for _, m := range slices.Concat(metrics, droppedMetrics) {
+		out <- prometheus.MustNewConstMetric(m.desc, m.kind, m.value(s), m.labels...)
 	}
 }

@@ -61,11 +61,14 @@ func (r *acceptor) logMedia(st *link.Stream, m *wire.Media, local, trunks int) {
 	}
 }
 
-// logLimited notes that a packet of a member of ours came and is dropped, for there are too many.
-func (r *acceptor) logLimited(st *link.Stream, m *wire.Media) {
+// logLimited notes that a packet of a member of ours came and is dropped, and why.
+func (r *acceptor) logLimited(st *link.Stream, m *wire.Media, why string) {
+	if r.events == nil {
+		return
+	}
 	event := mediaEvent(eventlog.MediaIn, st, m)
 	r.events.Log(event)
-	event.Kind, event.Reason = eventlog.RateLimitDrop, "the member sends too many packets a second"
+	event.Kind, event.Reason = eventlog.RateLimitDrop, why
 	r.events.Log(event)
 }
 

@@ -53,6 +53,8 @@ type Config struct {
 	MaxMessage    int     // bytes of a control message; 8,192
 	ControlRate   float64 // control messages a second of one session; 10
 	MediaRate     int     // media packets a second of one session; 500
+	MemberRate    int     // kbit/s of media of one member, with all headers; 256
+	RoomRate      int     // kbit/s of media of one room, which its members share; 2,000
 
 	Federation FederationConfig // relays to bridge rooms with
 	EventLog   string           // file of the event log; "" none
@@ -71,6 +73,8 @@ func (c Config) withDefaults() Config {
 	set(&c.MaxSessions, 20_000)
 	set(&c.MaxPerAddress, 1_000)
 	set(&c.MediaRate, 500)
+	set(&c.MemberRate, room.DefaultMemberRate*8/1000)
+	set(&c.RoomRate, room.DefaultRoomRate*8/1000)
 	if c.Listen == "" {
 		c.Listen = ":4433"
 	}
@@ -99,6 +103,7 @@ type Relay struct {
 	changed    chan *room.Member // in whose rooms somebody has joined or left
 	missed     atomic.Bool       // changed was full
 	soon       chan struct{}     // something waits for the next flush
+	notices    notices
 
 	mu        sync.Mutex // guards what follows
 	sessions  int
@@ -108,6 +113,7 @@ type Relay struct {
 // counters are the relay's totals.
 type counters struct {
 	mediaIn, mediaOut, mediaLimited  atomic.Uint64
+	limitedBytes                     atomic.Uint64 // of mediaLimited
 	joins, leaves, refused, accepted atomic.Uint64
 }
 
@@ -142,9 +148,11 @@ func NewOn(mux *udp.Mux, config Config) (*Relay, error) {
 	}
 	config = config.withDefaults()
 	r := &Relay{
-		config:    config,
-		log:       config.Log,
-		rooms:     room.NewRooms(room.Limits{Rooms: config.MaxRooms, Members: config.MaxMembers}),
+		config: config,
+		log:    config.Log,
+		rooms: room.NewRooms(room.Limits{
+			Rooms: config.MaxRooms, Members: config.MaxMembers, MemberRate: config.MemberRate * 1000 / 8, RoomRate: config.RoomRate * 1000 / 8,
+		}),
 		changed:   make(chan *room.Member, maxChanged),
 		soon:      make(chan struct{}, 1),
 		addresses: make(map[netip.Prefix]int),
@@ -248,6 +256,7 @@ func (r *Relay) tellChanges(ctx context.Context) error {
 		case now := <-timer.C:
 			armed = false
 			left = r.rooms.Flush(now)
+			left = r.flushNotices(now) || left
 		}
 		if (left || r.missed.Swap(false)) && !armed {
 			timer.Reset(flushEvery)

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/budget"
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/wire"
@@ -17,6 +18,8 @@ type session struct {
 	joining sync.Mutex                  // held while it joins: two of its connections may ask at once
 	member  atomic.Pointer[room.Member] // nil until it has joined
 	media   packetLimit
+	group   budget.Group // whose share its media counts in
+	drops   sessionDrops
 }
 
 // receiver is a link.Session as the room.Receiver of its member: the same object, so that forwarding follows
@@ -100,7 +103,7 @@ func (r *acceptor) Accept(s *link.Session, remote netip.Addr) *wire.Refused {
 	r.sessions++
 	r.addresses[block]++
 	r.stats.accepted.Add(1)
-	s.Owner = &session{Session: s}
+	s.Owner = &session{Session: s, group: groupOf(remote)}
 	return nil
 }
 
@@ -214,16 +217,31 @@ func (r *acceptor) Bind(ls *link.Session, m *wire.Media) *link.Stream {
 
 // Media implements link.Handler: the hot path of the relay.
 func (r *acceptor) Media(ls *link.Session, st *link.Stream, m *wire.Media, tx *link.Tx) {
-	if !owner(ls).media.allow(r.config.MediaRate, tx.Now()) {
+	s, out := owner(ls), st.Owner.(*room.Stream)
+	st.Seen(m.CTR) // of what is dropped, too: or later short frames could not be read
+	if !s.media.allow(r.config.MediaRate, tx.Now()) {
 		r.stats.mediaLimited.Add(1)
-		if r.events != nil {
-			r.logLimited(st, m)
-		}
+		r.stats.limitedBytes.Add(uint64(room.FrameSize(m)))
+		r.dropped(s, wire.DropPacketRate)
+		r.logLimited(st, m, "the member sends too many packets a second")
 		return
 	}
-	st.Seen(m.CTR)
+	source := out.Source(s.group)
+	tx.From(source)
+	var local, trunks int
+	switch why := out.Admit(source, m, tx.At()); why {
+	case room.Admitted:
+		s.drops.taken.Add(1)
+		local, trunks = out.Forward(m, tx, tx.Short, tx.Long, nil)
+	case room.OverAwayRate:
+		r.dropped(s, dropReason(why))
+		local = out.ForwardHere(m, tx, tx.Short, tx.Long)
+	default:
+		r.dropped(s, dropReason(why))
+		r.logLimited(st, m, why.String())
+		return
+	}
 	r.stats.mediaIn.Add(1)
-	local, trunks := st.Owner.(*room.Stream).Forward(m, tx, tx.Short, tx.Long, nil)
 	r.stats.mediaOut.Add(uint64(local))
 	if r.events != nil {
 		r.logMedia(st, m, local, trunks)

@@ -123,6 +123,21 @@ func (st *Stream) Forward(media *wire.Media, tx Tx, short, long []byte, from Tru
 	if st.dropped.Load() {
 		return 0, 0
 	}
+	local = st.ForwardHere(media, tx, short, long)
+	for _, trunk := range *st.member.trunks.list.Load() {
+		if trunk != from {
+			trunk.SendStream(tx, st, media, from)
+			trunks++
+		}
+	}
+	return local, trunks
+}
+
+// ForwardHere is Forward to local members alone.
+func (st *Stream) ForwardHere(media *wire.Media, tx Tx, short, long []byte) (local int) {
+	if st.dropped.Load() {
+		return 0
+	}
 	m := st.member
 	media.Alias, media.KID, media.Tagged = st.alias, st.kid, false
 	if to := *m.room.receivers.Load(); len(to) > 0 {
@@ -132,13 +147,7 @@ func (st *Stream) Forward(media *wire.Media, tx Tx, short, long []byte, from Tru
 		long = wire.AppendMedia(long[:0], media, true)
 		local = m.rooms.FanOut(tx, to, m.receiver, st.alias, short, long)
 	}
-	for _, trunk := range *m.trunks.list.Load() {
-		if trunk != from {
-			trunk.SendStream(tx, st, media, from)
-			trunks++
-		}
-	}
-	return local, trunks
+	return local
 }
 
 // oneByOne is the FanOut for receivers of any kind.

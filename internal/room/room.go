@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/wzp-voice/wzp/internal/budget"
 	"github.com/wzp-voice/wzp/wire"
 )
 
@@ -45,6 +46,8 @@ type Limits struct {
 	Rooms       int // rooms with local members at once
 	RemoteRooms int // rooms with members of other relays at once; 0: as many as Rooms
 	Members     int // local members of one room, and as many remote ones
+	MemberRate  int // bytes of media a second of one member; 0: 32,000
+	RoomRate    int // and of a room, together; 0: 250,000
 }
 
 // FanOut sends a media frame to all of the receivers but one, as SendMedia of each would, and returns how many
@@ -62,6 +65,7 @@ type Rooms struct {
 
 	limits Limits
 	counts *keyCounts
+	drops  drops
 
 	mu            sync.Mutex // guards what follows; taken before a Room's mu
 	rooms         map[string]*Room
@@ -73,6 +77,12 @@ type Rooms struct {
 func NewRooms(limits Limits) *Rooms {
 	if limits.RemoteRooms == 0 {
 		limits.RemoteRooms = limits.Rooms
+	}
+	if limits.MemberRate == 0 {
+		limits.MemberRate = DefaultMemberRate
+	}
+	if limits.RoomRate == 0 {
+		limits.RoomRate = DefaultRoomRate
 	}
 	return &Rooms{
 		FanOut: oneByOne, Soon: func() {}, limits: limits, counts: new(keyCounts),
@@ -87,6 +97,8 @@ type Room struct {
 	members   atomic.Pointer[[]*Member]  // sorted by id; never changed, only replaced
 	locals    atomic.Pointer[[]*Member]  // those of them that are attached to this relay
 	receivers atomic.Pointer[[]Receiver] // the locals', so that forwarding need not look at the members
+	media     *budget.Pool               // what members may bring, together
+	away      *budget.Pool               // and what of that goes to peers
 
 	trunks map[wire.RelayID]*trunkSet // by home, of those who have members here; guarded by Rooms.mu
 
@@ -99,9 +111,11 @@ type Room struct {
 	keys exchange // its own lock is taken after mu
 }
 
-// newRoom returns a room without members.
-func newRoom(name string) *Room {
+// newRoom returns a room without members, which forwards so many bytes of media a second.
+func newRoom(name string, mediaRate int) *Room {
 	room := &Room{name: name, hash: wire.HashRoom(name), trunks: make(map[wire.RelayID]*trunkSet)}
+	room.media = budget.NewPool(budget.Config{Rate: mediaRate, Burst: roomBurst, Least: roomLeast})
+	room.away = budget.NewPool(budget.Config{Rate: mediaRate / awayPart, Burst: roomBurst, Least: roomLeast})
 	room.members.Store(&[]*Member{})
 	room.locals.Store(&[]*Member{})
 	room.receivers.Store(&[]Receiver{})
@@ -118,7 +132,9 @@ type Member struct {
 	receiver Receiver
 	home     wire.RelayID // zero: local
 	trunks   *trunkSet
-	stale    bool // guarded by room.telling: the list of members has to be fetched again
+	number   uint64        // the ID, for budgets
+	sent     budget.Bucket // what it may bring
+	stale    bool          // guarded by room.telling: the list of members has to be fetched again
 	binds    *rate.Limiter
 	streams  []*Stream // guarded by room.mu; oldest first
 	left     bool      // guarded by room.mu
@@ -139,7 +155,7 @@ func (r *Rooms) join(name string, entry []byte, home wire.RelayID, to Receiver) 
 	defer r.mu.Unlock()
 	room := r.rooms[name]
 	if room == nil {
-		room = newRoom(name)
+		room = newRoom(name, r.limits.RoomRate)
 	}
 	room.mu.Lock()
 	defer room.mu.Unlock()
@@ -155,7 +171,7 @@ func (r *Rooms) join(name string, entry []byte, home wire.RelayID, to Receiver) 
 	case room.size(home) >= r.limits.Members:
 		return nil, ErrRoomFull
 	}
-	m := &Member{ID: id, Entry: entry, rooms: r, room: room, receiver: to, home: home, binds: rate.NewLimiter(bindRate, bindBurst)}
+	m := &Member{ID: id, Entry: entry, rooms: r, room: room, receiver: to, home: home, number: budget.ID(id[:]), binds: rate.NewLimiter(bindRate, bindBurst)}
 	room.keys.join(m)
 	room.share(m)
 	room.replaceMembers(slices.Insert(slices.Clone(list), i, m), m.remote())
@@ -252,13 +268,14 @@ type Stats struct {
 	RemoteMembers  int
 	Streams        int // of local and remote members
 	Keys           KeyStats
+	Dropped        [Refusals]Dropped // media of local and remote members
 }
 
 // Stats counts rooms, members and streams.
 func (r *Rooms) Stats() Stats {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := Stats{Rooms: r.local, TransitRooms: len(r.rooms) - r.local, Keys: r.counts.stats()}
+	s := Stats{Rooms: r.local, TransitRooms: len(r.rooms) - r.local, Keys: r.counts.stats(), Dropped: r.drops.total()}
 	for _, room := range r.rooms {
 		local := len(*room.locals.Load())
 		s.Members += local

@@ -122,6 +122,9 @@ test('the connection line says the worst that is so', () => {
   assert.equal(describe('joined', { ...good, rtt: 1500 }, false).text, 'Slow - 1.5 s there and back');
   assert.equal(describe('joined', { ...good, rtt: NaN, lossUp: NaN }, false).text, 'Good');
   assert.equal(describe('joined', { ...good, stopped: true }, false).grade, 'bad');
+  assert.equal(describe('joined', { ...good, dropped: 3 }, false).text, 'The relay drops part of what you say: too many talk at once');
+  assert.equal(describe('joined', { ...good, dropped: 99 }, false).text, 'The relay drops part of what you say: ask who runs it');
+  assert.deepEqual(describe('joined', { ...good, dropped: 0 }, false), { grade: 'good', text: 'Good' });
   assert.equal(describe('reconnecting', good, false).text, 'Reconnecting…');
   assert.equal(describe('reconnecting', good, true).text, 'No network on this device');
   const rows = numbers({ ...good, bitrateUp: 28400 }, () => 'now');

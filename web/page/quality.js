@@ -1,5 +1,5 @@
 /**
- * What numbers of the connection mean in words: which line, and how bad. Pure.
+ * What numbers of the connection mean in words. Pure.
  *
  * @module page/quality
  */
@@ -26,6 +26,7 @@ export function describe(state, quality, offline) {
   const loss = Math.max(quality.lossUp || 0, quality.lossDown || 0);
   const percent = Math.round(loss * 100);
   if (quality.stopped) return { grade: 'bad', text: words.stopped };
+  if (quality.dropped) return { grade: 'bad', text: words.dropped(quality.dropped) };
   if (loss >= badLoss) return { grade: 'bad', text: words.bad(percent) };
   if (loss >= weakLoss) return { grade: 'weak', text: words.weak(percent) };
   if (quality.rtt >= lateRtt) return { grade: 'weak', text: words.late((quality.rtt / 1000).toFixed(1)) };
@@ -34,7 +35,7 @@ export function describe(state, quality, offline) {
 }
 
 /**
- * The numbers behind the line, as rows of a table: label and value. What is not known is left out.
+ * The numbers behind it that are known: label and value.
  *
  * @param {Quality} quality @param {(then: number) => string} ago says a time in the past
  * @returns {[string, string][]}

@@ -24,7 +24,7 @@ export function openConnection(model, closed) {
     line.textContent = text;
     const rows = model.quality ? numbers(model.quality, (then) => ago(then, Date.now())) : [];
     fill(table, ...rows.map(([label, value]) => h('div', {}, h('dt', {}, label), h('dd', {}, value))));
-    const lost = grade === 'bad' || (grade === 'weak' && text !== words.slowWay);
+    const lost = (grade === 'bad' && !model.quality?.dropped) || (grade === 'weak' && text !== words.slowWay);
     why.textContent = text === words.slowWay ? words.slowExplain : lost ? words.lossExplain : '';
   };
   sheet.update();

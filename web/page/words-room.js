@@ -37,6 +37,7 @@ export const connection = {
   late: (/** @type {string} */ seconds) => `Slow - ${seconds} s there and back`,
   bad: (/** @type {number} */ percent) => `Very weak - ${percent} % lost, speech may break`,
   stopped: 'Nothing arrives - waiting for the network',
+  dropped: (/** @type {number} */ why) => `The relay drops part of what you say: ${why === 3 ? 'too many talk at once' : why < 3 ? 'this device sends too much' : 'ask who runs it'}`,
   slowWay: 'Using the slow way (web socket)',
   reconnecting: 'Reconnecting…',
   joining: 'Joining…',

@@ -44,7 +44,7 @@
  *
  * @typedef {{type: 'quality', lossUp: number, lossDown: number, rtt: number, jitter?: number, bitrateUp?: number,
  *   bitrateDown?: number, path: 'webtransport' | 'websocket' | null, since?: number,
- *   stopped?: boolean, delay?: number, codec?: string}} QualityMessage
+ *   stopped?: boolean, delay?: number, dropped?: number, codec?: string}} QualityMessage
  */
 /** @typedef {{type: 'safety', number: string | null}} SafetyMessage */
 /** @typedef {{type: 'warning', code: string, member?: string, text: string}} WarningMessage */

@@ -25,6 +25,7 @@ const MAX_WAITING = 256; // news of members
  * @property {(news: import('./roster.js').News[]) => void} announce
  * @property {(ids: string[]) => void} gone who was said to have left, whether it had been told of or not
  * @property {() => void} renamed the relays of members are called otherwise
+ * @property {(reason: number) => void} dropped the relay drops part of what we send, and why; 0: not any more
  * @property {() => void} shutdown the relay is about to end
  * @property {() => number} now ms
  * @property {(error: unknown) => void} failed
@@ -71,6 +72,9 @@ export class News {
       case urgent.RELAYS:
         this.#at.roster.name(urgent.parseRelays(body));
         this.#at.renamed();
+        break;
+      case urgent.MEDIA_DROPPED:
+        this.#at.dropped(urgent.parseMediaDropped(body).reason);
         break;
       case urgent.REFETCH:
         fetcher.fetch(crowdPause());

@@ -289,3 +289,25 @@ test('the page is told of members at most ten times a second, and nothing after 
   await clock.run(5000);
   assert.deepEqual([told.length, told.at(-1), clock.pending], [length, 'state', 0]);
 });
+
+test('teller: that the relay drops what is said is told at once, until it is over or the relay says no more of it', async () => {
+  const clock = new VirtualClock();
+  /** @type {any[]} */
+  const told = [];
+  const teller = new Teller((m) => m.type === 'quality' && told.push(m), clock, {
+    members: () => [],
+    levels: () => ({ me: 0, talkers: {} }),
+    quality: () => ({ path: 'webtransport', since: 0 }),
+    stats: () => ({}),
+  });
+  teller.start();
+  teller.dropped(3);
+  assert.deepEqual(told.map((m) => m.dropped), [3]);
+  await clock.run(4500);
+  teller.dropped(0);
+  assert.deepEqual(told.map((m) => m.dropped), [3, 3, 3, 3, 3, 0]);
+  teller.dropped(2);
+  await clock.run(14_000);
+  assert.deepEqual(told.map((m) => m.dropped).slice(6), [...Array(13).fill(2), 0, 0]);
+  teller.end({ code: 'x', text: 'y' });
+});

@@ -189,6 +189,7 @@ export class Room {
     this.#news = new News({
       roster, keeper, fetcher, announce, gone, now, failed,
       renamed: () => this.#teller.members(),
+      dropped: (reason) => this.#teller.dropped(reason),
       shutdown: () => this.#teller.warn('relay'),
     });
     this.#roster = roster;

@@ -10,6 +10,7 @@
 const LEVELS_EVERY = 100; // ms
 const QUALITY_EVERY = 1000;
 const MEMBERS_EVERY = 100; // at most
+const DROPPED_FOR = 12_000; // ms after which it is over if the relay does not say so again: it may be another one
 
 /**
  * What the page is told of now and then.
@@ -32,6 +33,7 @@ export class Teller {
   /** @type {any} */
   #listing = null; // the timer of a list that waits
   #listed = -Infinity;
+  #dropped = { reason: 0, until: -Infinity };
   /** @type {Set<string>} warnings that were told */
   #warned = new Set();
 
@@ -52,6 +54,12 @@ export class Teller {
    */
   say(message) {
     if (!this.#over) this.#tell(message);
+  }
+
+  /** The relay drops part of what we send, and why; 0: not any more. @param {number} reason */
+  dropped(reason) {
+    this.#dropped = { reason, until: this.#clock.now() + DROPPED_FOR };
+    if (this.#timer !== null) this.#quality(this.#clock.now());
   }
 
   /** Begins to tell of levels and quality. */
@@ -87,7 +95,8 @@ export class Teller {
     if (path) { // else there is no connection to tell of
       const began = Date.now() - (now - since);
       const delay = stats.delayMs;
-      this.say({ type: 'quality', lossUp, lossDown, rtt, jitter, bitrateUp, bitrateDown, path, since: began, stopped, delay });
+      const dropped = now < this.#dropped.until ? this.#dropped.reason : 0;
+      this.say({ type: 'quality', lossUp, lossDown, rtt, jitter, bitrateUp, bitrateDown, path, since: began, stopped, delay, dropped });
     }
     this.say({ type: 'stats', ...stats });
   }

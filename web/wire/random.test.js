@@ -87,6 +87,7 @@ hostile('payloads', [fromHex('123408aabb'), fromHex('1234ff000000')], parsePaylo
 hostile('views', [concat([1], new Uint8Array(32))], parseView);
 hostile('members joined', [urgent.appendMembersJoined([new Uint8Array(200), new Uint8Array(7)])], urgent.parseMembersJoined);
 hostile('relays', [urgent.appendRelays(new Map([['0102:0304:0506:0708', 'Oslo']]))], urgent.parseRelays);
+hostile('media dropped', [urgent.appendMediaDropped({ reason: 2, dropped: 250, sent: 500 })], urgent.parseMediaDropped);
 hostile('members left', [urgent.appendMembersLeft([id, id])], urgent.parseMembersLeft);
 hostile('sender keys', [urgent.appendSenderKey({ recipients: 3, key })], urgent.parseSenderKey);
 hostile('key wraps', [urgent.appendKeyWraps(1, 64, [{ id, wrap: new Uint8Array(64) }])], urgent.parseKeyWraps);

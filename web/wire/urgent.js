@@ -29,6 +29,7 @@ export const KEYS_WANTED = 9; // from both
 export const KEY_DELIVERED = 10; // from the relay: parseKeyDelivered
 export const MEMBERS_WANTED = 11; // from the client: the member list does not come; empty
 export const RELAYS = 13; // from the relay: parseRelays
+export const MEDIA_DROPPED = 14; // from the relay: parseMediaDropped
 
 export const MEMBER_ID_SIZE = 6;
 export const MAX_ENTRY = 400;
@@ -111,6 +112,31 @@ export function appendRelays(labels) {
     w.bytes(fromHex(id.replaceAll(':', ''))).uint8(text.length).bytes(text);
   }
   return w.done();
+}
+
+/**
+ * What the relay did not pass on of what the client sent, from "media dropped". Reasons: 0 it is over, 1 too many packets
+ * a second, 2 too many bytes, 3 the room has too much; others may come.
+ *
+ *     reason (1) || frames dropped (varint) || frames sent (varint)
+ *
+ * @param {Bytes} message
+ * @returns {{reason: number, dropped: number, sent: number}} counts since the last such message
+ */
+export function parseMediaDropped(message) {
+  const r = new Reader(message, 'media dropped');
+  const reason = r.uint8();
+  const dropped = r.varint();
+  const sent = r.varint();
+  r.end('goes on after its counts');
+  if (dropped > sent) throw new FormatError('media dropped', 'invalid', 'more frames dropped than sent');
+  if (sent >= 2 ** 32) throw new FormatError('media dropped', 'limit', 'counts must fit 32 bits');
+  return { reason, dropped, sent };
+}
+
+/** @param {{reason: number, dropped: number, sent: number}} m */
+export function appendMediaDropped(m) {
+  return new Writer().uint8(m.reason).varint(m.dropped).varint(m.sent).done();
 }
 
 /**

@@ -28,6 +28,7 @@ const layouts = {
   key: { parse: urgent.parseKey, append: urgent.appendKey },
   keysWanted: { parse: urgent.parseKeysWanted, append: urgent.appendKeysWanted },
   relays: { parse: urgent.parseRelays, append: urgent.appendRelays },
+  mediaDropped: { parse: urgent.parseMediaDropped, append: urgent.appendMediaDropped },
   keyDelivered: { parse: urgent.parseKeyDelivered, append: urgent.appendKeyDelivered },
 };
 
@@ -36,6 +37,9 @@ const goldens = /** @type {[string, string, any][]} */ ([
   ['joined', '03 010203 02 0405', [unhex('010203'), unhex('0405')]],
   ['relays', '0102030405060708 04 4f736c6f 1112131415161718 00',
     new Map([['0102:0304:0506:0708', 'Oslo'], ['1112:1314:1516:1718', '']])],
+  ['mediaDropped', '02 40fa 41f4', { reason: 2, dropped: 250, sent: 500 }],
+  ['mediaDropped', '00 00 00', { reason: 0, dropped: 0, sent: 0 }],
+  ['mediaDropped', 'ff 01 c0000000ffffffff', { reason: 255, dropped: 1, sent: 2 ** 32 - 1 }],
   ['left', 'a1a2a3a4a5a6 b1b2b3b4b5b6', [idA, idB]],
   ['senderKey', '03' + headerHex + signatureHex, { recipients: 3, key }],
   ['senderKey', 'c0000000ffffffff' + headerHex + signatureHex, { recipients: 2 ** 32 - 1, key }],
@@ -68,7 +72,7 @@ test('every beginning of a golden message is an error or a shorter meaning of it
         assert.equal(/** @type {Error} */ (error).name, 'FormatError');
         continue;
       }
-      assert.ok(!['senderKey', 'keyDelivered'].includes(name), `${name}: ${n} bytes are enough`);
+      assert.ok(!['senderKey', 'keyDelivered', 'mediaDropped'].includes(name), `${name}: ${n} bytes are enough`);
       assert.equal(toHex(layouts[name].append(got)), toHex(bytes.subarray(0, n)));
     }
   }
@@ -86,6 +90,8 @@ test('what breaks the layout is refused', () => {
     ['key', 'a1a2a3a4a5a6' + headerHex + signatureHex, 'invalid'], ['key', 'a1a2a3a4a5a6' + headerHex + signatureHex + many('aa', 72), 'invalid'],
     ['key', 'a1a2a3a4a5a6 00' + headerHex.slice(2) + signatureHex + many('aa', 64), 'unknown'],
     ['keysWanted', '', 'invalid'], ['keysWanted', 'a1a2a3a4a5a6 b1', 'invalid'], ['keysWanted', many('a1a2a3a4a5a6', 33), 'invalid'],
+    ['mediaDropped', '', 'truncated'], ['mediaDropped', '02 05', 'truncated'], ['mediaDropped', '02 05 06 00', 'invalid'],
+    ['mediaDropped', '02 07 06', 'invalid'], ['mediaDropped', '02 01 c000000100000000', 'limit'],
     ['keyDelivered', '', 'invalid'], ['keyDelivered', '0102030405', 'invalid'],
   ]) {
     assert.throws(() => layouts[name].parse(unhex(hex)), { name: 'FormatError', code }, `${name} ${hex.slice(0, 40)}`);

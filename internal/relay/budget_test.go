@@ -1,0 +1,220 @@
+package relay
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// mediaOverhead is what a frame has on the wire beside its ciphertext.
+const mediaOverhead = 49
+
+// talk has people send for a time, each a packet of its size every so often.
+func talk(seconds int, talkers ...*talker) {
+	for range seconds * 500 {
+		for _, t := range talkers {
+			if t.ticks++; t.ticks%t.every == 0 {
+				t.person.client.Session().SendMediaNow(t.alias, &wire.Media{KID: t.person.kid(0), CTR: t.sent, Ciphertext: make([]byte, t.size)})
+				t.sent++
+			}
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	time.Sleep(time.Second)
+}
+
+// talker is a person who talks: a frame of size bytes every so many 2 ms.
+type talker struct {
+	person      *person
+	size, every int
+	alias       uint16
+	ticks       int
+	sent        uint64
+}
+
+// loud sends as many frames as are allowed, as large as may be; quiet is speech at 24 kbit/s.
+func loud(p *person) *talker  { return &talker{person: p, size: wire.MaxCiphertext, every: 1} }
+func quiet(p *person) *talker { return &talker{person: p, size: 70, every: 10} }
+
+// full sends a member's whole rate in large frames.
+func full(p *person) *talker { return &talker{person: p, size: wire.MaxCiphertext, every: 17} }
+
+// at returns somebody who is in the room, at an address.
+func (l *lab) at(addr string) *person {
+	l.t.Helper()
+	p := l.person(netip.MustParseAddrPort(addr))
+	if err := p.join("r"); err != nil {
+		l.t.Fatal(err)
+	}
+	return p
+}
+
+// TestFloodOfBytes wants one who sends 4.5 Mbit/s to have no more than a member's rate passed on, and nothing of a quiet
+// one to be lost.
+func TestFloodOfBytes(t *testing.T) {
+	inLab(t, Config{}, func(l *lab) {
+		flood, speech, listener := loud(l.joined("r")), quiet(l.joined("r")), l.joined("r")
+		talk(10, flood, speech)
+		bytes := listener.ears.heard(flood.person.kid(0)) * (wire.MaxCiphertext + mediaOverhead)
+		if most := 10*256_000/8 + 256_000/8/2 + 1200; bytes > most || bytes < 9*256_000/8 {
+			t.Errorf("%d bytes of the flood reached a listener, of %d sent; want %d at most", bytes, flood.sent*(wire.MaxCiphertext+mediaOverhead), most)
+		}
+		if n := listener.ears.heard(speech.person.kid(0)); n != int(speech.sent) {
+			t.Errorf("%d of %d frames of the quiet one arrived", n, speech.sent)
+		}
+	})
+}
+
+// TestFloodsAndOneQuiet wants a quiet one to lose nothing to many who send all that they may, wherever they come from,
+// and a listener to get no more than the room's rate.
+func TestFloodsAndOneQuiet(t *testing.T) {
+	for name, addr := range map[string]func(i int) string{
+		"many addresses":   func(i int) string { return fmt.Sprintf("10.0.9.%d:1000", i+1) },
+		"one address":      func(i int) string { return fmt.Sprintf("10.0.9.1:%d", 1000+i) },
+		"its own address":  func(i int) string { return fmt.Sprintf("10.0.8.1:%d", 1000+i) },
+		"one IPv6 network": func(i int) string { return fmt.Sprintf("[2001:db8:1:2::%x]:1000", i+1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inLab(t, Config{HelloRate: 1000}, func(l *lab) {
+				if strings.HasPrefix(addr(0), "[") {
+					l.second("[2001:db8::1]:4433")
+				}
+				speech, listener := quiet(l.at(strings.Replace(addr(200), "10.0.9.", "10.0.8.", 1))), l.at(addr(201))
+				if strings.HasPrefix(name, "many") {
+					speech.person = l.at("10.0.7.1:1")
+				}
+				talkers := []*talker{speech}
+				for i := range 30 {
+					talkers = append(talkers, full(l.at(addr(i))))
+				}
+				talk(10, talkers...)
+				if n := listener.ears.heard(speech.person.kid(0)); n != int(speech.sent) {
+					t.Errorf("%d of %d frames of the quiet one arrived", n, speech.sent)
+				}
+				bytes := 0
+				for _, flood := range talkers[1:] {
+					bytes += listener.ears.heard(flood.person.kid(0)) * (wire.MaxCiphertext + mediaOverhead)
+				}
+				if most := 13 * 250_000; bytes > most || bytes < 9*250_000 {
+					t.Errorf("%d bytes of the floods reached a listener, want %d at most", bytes, most)
+				}
+				if l.dropped("room_rate") == 0 {
+					t.Error("nothing is counted")
+				}
+			})
+		})
+	}
+}
+
+// dropped returns how many packets the relay counts as dropped for a reason.
+func (l *lab) dropped(reason string) float64 {
+	l.t.Helper()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(&collector{relay: l.relay})
+	families, err := registry.Gather()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == "wzp_relay_media_dropped_packets_total" && m.GetLabel()[0].GetValue() == reason {
+				return m.GetCounter().GetValue()
+			}
+		}
+	}
+	l.t.Fatalf("nothing is dropped for %s", reason)
+	return 0
+}
+
+// TestTalkerIsTold wants who sends too much to be told so, and when it is over, and nobody else; and the log to name it.
+func TestTalkerIsTold(t *testing.T) {
+	var logged logText
+	inLab(t, Config{Log: slog.New(slog.NewTextHandler(&logged, nil))}, func(l *lab) {
+		flood, speech := loud(l.joined("r")), quiet(l.joined("r"))
+		told := make(map[*person][]wire.MediaDropped)
+		for _, p := range []*person{flood.person, speech.person} {
+			p.ears.mu.Lock()
+			p.ears.news = func(kind wire.UrgentKind, body []byte) {
+				if kind == wire.UrgentMediaDropped {
+					m, err := wire.ParseMediaDropped(body)
+					if err != nil {
+						t.Error(err)
+					}
+					told[p] = append(told[p], m)
+				}
+			}
+			p.ears.mu.Unlock()
+		}
+		talk(12, flood, speech)
+		time.Sleep(5 * time.Second)
+		if n := len(told[speech.person]); n != 0 {
+			t.Errorf("the quiet one was told %v", told[speech.person])
+		}
+		got := told[flood.person]
+		if len(got) != 4 { // at once, after 5 and 10 s, and at the end
+			t.Fatalf("told %+v", got)
+		}
+		for i, m := range got[:3] {
+			if m.Reason != wire.DropMemberRate || m.Dropped < 5 || i > 0 && (m.Dropped < 2000 || m.Sent < 2400 || m.Sent > 2600) {
+				t.Errorf("message %d: %+v", i, m)
+			}
+		}
+		if got[3] != (wire.MediaDropped{}) {
+			t.Errorf("at the end: %+v", got[3])
+		}
+		for _, want := range []string{"members send more media than is passed on", "room=r", flood.person.member.String(), flood.person.addr.Addr().String()} {
+			if !strings.Contains(logged.String(), want) {
+				t.Errorf("the log does not have %q:\n%s", want, logged.String())
+			}
+		}
+		if n := strings.Count(logged.String(), "level=WARN"); n > 3 {
+			t.Errorf("%d warnings in 17 s:\n%s", n, logged.String())
+		}
+		talk(3, speech)
+		if len(told[flood.person]) != 4 || len(told[speech.person]) != 0 {
+			t.Errorf("told afterwards: %+v", told)
+		}
+	})
+}
+
+// TestPeerFloodOfBytes has a peer's members send more than a room passes on. Those of other relays lose nothing, nor does
+// anybody at the next relay, to which all of it comes by one link.
+func TestPeerFloodOfBytes(t *testing.T) {
+	besiege(t, func(s *siege) {
+		const members = 60
+		s.rogue.linked(s.victim)
+		own := s.home(s.rogue.key)
+		entries := own.entries(globalRoom, members)
+		s.rogue.brings(own, globalRoom, entries, s.rogue.id())
+		s.eventually("it has members", 5*time.Second, func() bool { return s.victim.metric("remote_members") == members+1 })
+		time.Sleep(time.Second)
+		for ctr := range 300 { // 30 a second of each
+			for i, entry := range entries {
+				s.rogue.packet(wire.AppendMedia(nil, &wire.Media{
+					Tagged: true, Long: true, Alias: uint16(i), Room: wire.HashRoom(globalRoom), KID: wire.MakeKID(wire.EntryID(entry), 0, 0),
+					CTR: uint64(ctr), Ciphertext: make([]byte, 1000),
+				}, true), 1)
+			}
+			time.Sleep(33 * time.Millisecond)
+		}
+		heard := 0
+		for _, entry := range entries {
+			heard += s.c.ears.heard(wire.MakeKID(wire.EntryID(entry), 0, 0))
+		}
+		if most := 12 * 62_500 / 1049; heard == 0 || heard > most {
+			t.Errorf("%d of its frames reached a member of the next relay, want %d at most", heard, most)
+		}
+		if s.victim.logged.lines("level=WARN", "a peer sends too much", "peer=rogue", "bytes of media a second of one room") != 1 {
+			t.Errorf("A's log does not name the peer once:\n%s", s.victim.logged.String())
+		}
+		s.honest.quiet("under attack", "A")
+		s.blamed = true
+	})
+}
