@@ -102,7 +102,7 @@ func LoadOrCreate(path string) (Seed, error) {
 func parseSeedFile(data []byte) (Seed, error) {
 	var seed Seed
 	line := 0
-	for text := range strings.Lines(string(data)) {
+	for text := range strings.Lines(plainText(data)) {
 		line++
 		text = strings.TrimSpace(text)
 		if text == "" || text[0] == '#' {
@@ -125,6 +125,9 @@ func parseSeedFile(data []byte) (Seed, error) {
 	}
 	return seed, seed.unusable()
 }
+
+// plainText is the text of a file that people may have edited, without the mark (BOM) that some editors begin it with.
+func plainText(data []byte) string { return strings.TrimPrefix(string(data), "\ufeff") }
 
 // readAtMost reads r to its end and fails when that is more than limit bytes.
 func readAtMost(r io.Reader, limit int) ([]byte, error) {

@@ -152,7 +152,7 @@ func (k *KnownRelays) read() ([]byte, map[string]PublicKey, error) {
 func parseKnownRelays(data []byte) (map[string]PublicKey, error) {
 	relays := make(map[string]PublicKey)
 	line := 0
-	for text := range strings.Lines(string(data)) {
+	for text := range strings.Lines(plainText(data)) {
 		line++
 		fields := strings.Fields(text)
 		if len(fields) == 0 || fields[0][0] == '#' {

@@ -94,6 +94,7 @@ func fileError(what, path string, err error) error {
 // plainMappers read flags whose errors would otherwise be those of the library that reads them.
 func plainMappers() []kong.Option {
 	return []kong.Option{
+		kong.NamedMapper("home", kong.MapperFunc(pathMapper)),
 		kong.TypeMapper(reflect.TypeFor[time.Duration](), mapper(time.ParseDuration, "a time such as 500ms, 10s or 1h30m")),
 		kong.TypeMapper(reflect.TypeFor[slog.Level](), mapper(parseLevel, "debug, info, warn or error")),
 	}

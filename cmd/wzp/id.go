@@ -29,7 +29,7 @@ type idCmd struct {
 type identityFlag struct {
 	// Identity is a pointer to tell an empty value, such as an unset shell variable, from no flag: it must
 	// not mean somebody's own identity by accident.
-	Identity *string `placeholder:"FILE" help:"Identity file (default: wzp/identity in your configuration directory)."`
+	Identity *string `type:"home" placeholder:"FILE" help:"Identity file (default: wzp/identity in your configuration directory)."`
 }
 
 // path returns the identity file to use.
@@ -181,7 +181,7 @@ func readWords(in *os.File) (string, error) {
 		line, err := lines.ReadString('\n')
 		words.WriteString(line)
 		if errors.Is(err, io.EOF) || interactive && len(strings.Fields(words.String())) >= count {
-			return words.String(), nil
+			return strings.TrimPrefix(words.String(), "\ufeff"), nil // the mark of some editors
 		}
 		if err != nil {
 			return "", fmt.Errorf("cannot read the words: %w", err)

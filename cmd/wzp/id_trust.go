@@ -12,7 +12,7 @@ import (
 
 // knownNamesFlag is for every command that knows people by name.
 type knownNamesFlag struct {
-	KnownNames *string `placeholder:"FILE" help:"Where it is kept, in keyed hashes, who goes by which name (default: wzp/known_names in your configuration directory)."`
+	KnownNames *string `type:"home" placeholder:"FILE" help:"Where it is kept, in keyed hashes, who goes by which name (default: wzp/known_names in your configuration directory)."`
 }
 
 // open opens the known names of id.

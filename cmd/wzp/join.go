@@ -20,14 +20,14 @@ type joinCmd struct {
 	Room  string `arg:"" help:"Name of the room."`
 	Relay string `required:"" placeholder:"HOST:PORT" help:"The relay."`
 
-	In   string        `default:"mic" placeholder:"WHAT" help:"What to say: mic, tone, tone:HZ, FILE.wav, a pipe, - (standard input: WAV, or raw 16 bit mono 48 kHz) or none."`
-	Out  string        `default:"speaker" placeholder:"WHERE" help:"Where to play: speaker, none, FILE.wav (the mix), a pipe, - (standard output) or DIR/ (a file a talker)."`
+	In   string        `type:"home" default:"mic" placeholder:"WHAT" help:"What to say: mic, tone, tone:HZ, FILE.wav, a pipe, - (standard input: WAV, or raw 16 bit mono 48 kHz) or none."`
+	Out  string        `type:"home" default:"speaker" placeholder:"WHERE" help:"Where to play: speaker, none, FILE.wav (the mix), a pipe, - (standard output) or DIR/ (a file a talker)."`
 	For  time.Duration `placeholder:"10s" help:"Leave after this time. Default: when the file of --in has ended, else never."`
 	PTT  bool          `name:"ptt" help:"Push to talk: start muted; the space bar opens and closes the microphone."`
 	Name string        `placeholder:"NAME" help:"Shown to others."`
 
 	RelayKey    string        `placeholder:"FINGERPRINT" help:"The relay's; without it, that of the first visit is kept and expected."`
-	KnownRelays string        `placeholder:"FILE" help:"Where relays' keys are kept."`
+	KnownRelays string        `type:"home" placeholder:"FILE" help:"Where relays' keys are kept."`
 	Timeout     time.Duration `default:"60s" help:"How long to try to join."`
 
 	Bitrate int           `default:"24000" placeholder:"BPS" help:"Codec bits a second, 6000 to 64000."`
@@ -36,7 +36,7 @@ type joinCmd struct {
 	DTX     bool          `name:"dtx" default:"true" negatable:"" help:"Send nothing while you are silent."`
 
 	JSON     bool   `name:"json" help:"Print one JSON object a line; the last is the summary."`
-	EventLog string `placeholder:"FILE" help:"Note what becomes of each packet in this file, for wzp analyze."`
+	EventLog string `type:"home" placeholder:"FILE" help:"Note what becomes of each packet in this file, for wzp analyze."`
 	secretFlags
 	knownNamesFlag
 	identityFlag

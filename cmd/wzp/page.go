@@ -44,7 +44,7 @@ type pageCmd struct {
 	Listen string `default:"127.0.0.1:8081" placeholder:"ADDR" help:"TCP address of the page; port 0 means any."`
 
 	RelayKey    string `placeholder:"FINGERPRINT" help:"The relay's; without it, that of the first visit is kept and expected."`
-	KnownRelays string `placeholder:"FILE" help:"Where relays' keys are kept."`
+	KnownRelays string `type:"home" placeholder:"FILE" help:"Where relays' keys are kept."`
 }
 
 // Run implements the command.

@@ -27,12 +27,12 @@ type relayCmd struct {
 	Listen  string  `default:":4433" placeholder:"ADDR" help:"UDP address for clients; port 0 means any."`
 	HTTP    *string `name:"http" placeholder:"ADDR" help:"TCP address of the page and of WebSockets; empty for none, and no browsers. Default: 127.0.0.1:8080, or :443 with a certificate."`
 	Admin   string  `default:"127.0.0.1:9090" placeholder:"ADDR" help:"TCP address of /healthz, /readyz, /metrics and /peers; empty for none."`
-	Data    string  `placeholder:"DIR" help:"Directory of the relay's identity and certificates; made if missing. Default: wzp/relay in your configuration directory."`
+	Data    string  `type:"home" placeholder:"DIR" help:"Directory of the relay's identity and certificates; made if missing. Default: wzp/relay in your configuration directory."`
 	Sockets int     `default:"0" placeholder:"N" help:"UDP sockets on the port; 0 means one for each core."`
 
 	Domain    string   `placeholder:"NAME" help:"Public name of this relay: obtain its certificate from Let's Encrypt, whose terms you accept by this. Needs ports 80 and 443."`
-	TLSCert   string   `name:"tls-cert" placeholder:"FILE" help:"Certificate of --http, PEM, with its chain; read again when it changes."`
-	TLSKey    string   `name:"tls-key" placeholder:"FILE" help:"Its key."`
+	TLSCert   string   `type:"home" name:"tls-cert" placeholder:"FILE" help:"Certificate of --http, PEM, with its chain; read again when it changes."`
+	TLSKey    string   `type:"home" name:"tls-key" placeholder:"FILE" help:"Its key."`
 	WebOrigin []string `placeholder:"URL" sep:"none" help:"A page that may use this relay, such as https://voice.example.org; needed behind a reverse proxy. May be repeated."`
 
 	MaxRooms      int     `default:"10000" placeholder:"N" help:"Rooms at once."`
@@ -47,9 +47,9 @@ type relayCmd struct {
 	MemberRate    int     `default:"256" placeholder:"KBITS" help:"Media of one member, kbit/s with all headers."`
 	RoomRate      int     `default:"2000" placeholder:"KBITS" help:"Media of one room that is passed on, kbit/s with all headers; addresses and peers share it, and the members of each."`
 
-	Config      string `placeholder:"FILE" help:"Settings, peers and global rooms, as in docs/wzp.example.toml. Flags override it; SIGHUP reads peers and rooms again."`
+	Config      string `type:"home" placeholder:"FILE" help:"Settings, peers and global rooms, as in docs/wzp.example.toml. Flags override it; SIGHUP reads peers and rooms again."`
 	CheckConfig bool   `help:"Only say whether --config is right."`
-	EventLog    string `placeholder:"FILE" help:"Log decisions about packets and presence, one JSON object a line, for wzp analyze."`
+	EventLog    string `type:"home" placeholder:"FILE" help:"Log decisions about packets and presence, one JSON object a line, for wzp analyze."`
 
 	LogLevel slog.Level `default:"INFO" placeholder:"LEVEL" help:"debug, info, warn or error."`
 	LogJSON  bool       `name:"log-json" help:"Log one JSON object a line."`

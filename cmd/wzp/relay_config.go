@@ -164,8 +164,15 @@ func (c *relayConfig) readSettings(doc *tomlDocument) {
 			doc.problem([]string{s.key}, "%s %w", s.key, err)
 			continue
 		}
-		if path, isText := value.(string); s.path && isText && path != "" && !filepath.IsAbs(path) {
-			value = filepath.Join(filepath.Dir(c.file), path)
+		if path, isText := value.(string); s.path && isText && path != "" {
+			if path, err = expandHome(path); err != nil {
+				doc.problem([]string{s.key}, "%s: %w", s.key, err)
+				continue
+			}
+			if !filepath.IsAbs(path) {
+				path = filepath.Join(filepath.Dir(c.file), path)
+			}
+			value = path
 		}
 		c.settings[s.key] = value
 	}

@@ -46,6 +46,10 @@ func (e configErrors) Error() string { return strings.Join(e.lines(), "\n") }
 // parseTOML reads a file. Where it is not TOML only the first mistake is known: what follows depends on it.
 func parseTOML(file string, text []byte) (*tomlDocument, error) {
 	doc := &tomlDocument{file: file, lines: make(map[string]int)}
+	text, err := plainText(text)
+	if err != nil {
+		return nil, configErrors{file, []configProblem{{1, err.Error()}}}
+	}
 	if err := toml.Unmarshal(text, &doc.values); err != nil {
 		line := 1
 		if at := (*toml.DecodeError)(nil); errors.As(err, &at) {

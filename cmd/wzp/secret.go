@@ -40,7 +40,7 @@ const maxSecretFile = 4096
 // from no flag: somebody who meant to give a secret must not join without one.
 type secretFlags struct {
 	Secret     *string `placeholder:"SECRET" help:"The room's invite secret, made by wzp secret new: who lacks it is outside and hears nothing. Other users of the machine see arguments; WZP_SECRET and --secret-file are better."`
-	SecretFile *string `placeholder:"FILE" help:"File with the invite secret, which only its owner may read."`
+	SecretFile *string `type:"home" placeholder:"FILE" help:"File with the invite secret, which only its owner may read."`
 }
 
 // secret returns the invite secret, nil if none is given. No error shows anything of it.
@@ -103,7 +103,11 @@ func readSecret(path string) (string, error) {
 	if len(b) > maxSecretFile {
 		return "", usagef("--secret-file %s is larger than %d bytes: it holds an invite secret and nothing else", path, maxSecretFile)
 	}
-	return string(b), nil
+	text, err := plainText(b)
+	if err != nil {
+		return "", usagef("--secret-file %s: %w", path, err)
+	}
+	return string(text), nil
 }
 
 // shellQuote returns s as one word of a POSIX shell, for commands that people are told to run.
