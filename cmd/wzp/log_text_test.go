@@ -108,7 +108,7 @@ func TestRefusedRelayIsPasted(t *testing.T) {
 	}
 	defer wg.Wait()
 	defer cancel()
-	for end := time.Now().Add(20 * time.Second); !strings.Contains(out.String(), "# label = 'name this relay'\n"); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !strings.Contains(out.String(), "# label = 'name this relay'\n"); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("the log is %q", out.String())
 		}

@@ -27,7 +27,7 @@ import (
 //	trust FILE                runs the "wzp id trust" of a warning in FILE, in a shell
 //
 // Nothing is expected within a certain time, but for a limit at which a script gives up.
-const scriptPatience = 30 * time.Second
+const scriptPatience = 2 * time.Minute
 
 // background is a process that start started.
 type background struct {

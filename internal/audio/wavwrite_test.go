@@ -134,7 +134,7 @@ func TestKilledWriter(t *testing.T) {
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(time.Millisecond) {
 		if info, err := os.Stat(path); err == nil && info.Size() > 5*SampleRate {
 			break
 		}

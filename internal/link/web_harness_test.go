@@ -124,7 +124,7 @@ func (b *browser) openTransport(origin, url string) error {
 			return nil
 		},
 	}}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	_, session, err := d.Dial(ctx, url, http.Header{"Origin": {origin}})
 	if err != nil {
@@ -196,7 +196,7 @@ func (c *wsClient) receive() ([]byte, error) {
 }
 
 func (b *browser) dialSocket(origin string, client *http.Client) (*websocket.Conn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, b.lab.http.URL+"/ws", &websocket.DialOptions{
 		HTTPClient:   client,
@@ -351,7 +351,7 @@ func (l *webLab) native() *person {
 	}
 	l.t.Cleanup(func() { p.ep.Close() })
 	p.config.Resolve = resolveTo(netip.MustParseAddrPort(l.relay.LocalAddr().String()))
-	if err := p.join(10 * time.Second); err != nil {
+	if err := p.join(time.Minute); err != nil {
 		l.t.Fatal(err)
 	}
 	return p
@@ -371,7 +371,7 @@ func (l *webLab) sessionOf(b *browser) *Session {
 // eventually waits until ok.
 func (l *webLab) eventually(what string, ok func() bool) {
 	l.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			l.t.Fatalf("%s: does not come", what)
 		}

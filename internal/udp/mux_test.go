@@ -16,7 +16,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long a test waits for a packet that must come.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // kinds are the ways to make a Mux on a loopback port.
 var kinds = []struct {
