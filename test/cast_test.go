@@ -129,6 +129,7 @@ type event struct {
 	Code      string // of a warning
 	Text      string
 	Cause     string
+	Lost      *bool
 	Restarted *bool
 	Talking   *bool
 

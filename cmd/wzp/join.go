@@ -17,14 +17,18 @@ import (
 
 // joinCmd is a member on the command line.
 type joinCmd struct {
-	Room  string `arg:"" help:"Name of the room."`
-	Relay string `required:"" placeholder:"HOST:PORT" help:"The relay."`
+	Room  string `arg:"" optional:"" help:"Name of the room."`
+	Relay string `placeholder:"HOST:PORT" help:"The relay."`
 
-	In   string        `type:"home" default:"mic" placeholder:"WHAT" help:"What to say: mic, tone, tone:HZ, FILE.wav, a pipe, - (standard input: WAV, or raw 16 bit mono 48 kHz) or none."`
-	Out  string        `type:"home" default:"speaker" placeholder:"WHERE" help:"Where to play: speaker, none, FILE.wav (the mix), a pipe, - (standard output) or DIR/ (a file a talker)."`
-	For  time.Duration `placeholder:"10s" help:"Leave after this time. Default: when the file of --in has ended, else never."`
-	PTT  bool          `name:"ptt" help:"Push to talk: start muted; the space bar opens and closes the microphone."`
-	Name string        `placeholder:"NAME" help:"Shown to others."`
+	In      string        `type:"home" default:"mic" placeholder:"WHAT" help:"What to say: mic, tone, tone:HZ, FILE.wav, a pipe, - (standard input: WAV, or raw 16 bit mono 48 kHz) or none."`
+	Out     string        `type:"home" default:"speaker" placeholder:"WHERE" help:"Where to play: speaker, none, FILE.wav (the mix), a pipe, - (standard output) or DIR/ (a file a talker)."`
+	For     time.Duration `placeholder:"10s" help:"Leave after this time. Default: when the file of --in has ended, else never."`
+	Mic     string        `placeholder:"NAME" help:"The microphone to take, by its name or title, or a part of it."`
+	Speaker string        `placeholder:"NAME" help:"The loudspeaker to take, likewise."`
+	Devices bool          `help:"List microphones and loudspeakers, and join nothing."`
+
+	PTT  bool   `name:"ptt" help:"Push to talk: start muted; the space bar opens and closes the microphone."`
+	Name string `placeholder:"NAME" help:"Shown to others."`
 
 	RelayKey    string        `placeholder:"FINGERPRINT" help:"The relay's; without it, that of the first visit is kept and expected."`
 	KnownRelays string        `type:"home" placeholder:"FILE" help:"Where relays' keys are kept."`
@@ -43,6 +47,9 @@ type joinCmd struct {
 }
 
 func (c *joinCmd) Run(ctx context.Context) error {
+	if c.Devices {
+		return c.listDevices()
+	}
 	if err := c.check(); err != nil {
 		return err
 	}
@@ -60,11 +67,11 @@ func (c *joinCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	source, err := openSource(c.In)
+	source, err := c.openIn(out)
 	if err != nil {
 		return err
 	}
-	play, closeOut, err := c.openOut()
+	play, closeOut, err := c.openOut(out)
 	if err != nil {
 		closeSource(source)
 		return err
@@ -100,6 +107,14 @@ func (c *joinCmd) closeEventLog(log *wzp.EventLog) error {
 // check finds wrong usage before anything is opened.
 func (c *joinCmd) check() error {
 	switch {
+	case c.Room == "" && c.Relay == "":
+		return usagef("give the name of a room and --relay HOST:PORT; or --devices, which lists microphones and loudspeakers")
+	case c.Relay == "":
+		return usagef("give --relay HOST:PORT")
+	case c.Mic != "" && c.In != "mic":
+		return usagef("--mic is for --in mic, not for --in %s", c.In)
+	case c.Speaker != "" && c.Out != "speaker":
+		return usagef("--speaker is for --out speaker, not for --out %s", c.Out)
 	case c.For < 0:
 		return usagef("--for must not be negative")
 	case c.Timeout <= 0:

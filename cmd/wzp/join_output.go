@@ -57,6 +57,8 @@ type line struct {
 	Code        string `json:"code,omitempty"`
 	Text        string `json:"text,omitempty"`
 	Cause       string `json:"cause,omitempty"`
+	Device      string `json:"device,omitempty"`
+	Lost        *bool  `json:"lost,omitempty"`
 	Restarted   *bool  `json:"restarted,omitempty"`
 	Talking     *bool  `json:"talking,omitempty"`
 	Over        bool   `json:"over,omitempty"`
@@ -133,7 +135,7 @@ func (o *joinOutput) rescue() {
 	left := make(chan struct{})
 	go func() { // it may wait for a lock that is held for good now
 		defer close(left)
-		o.close()
+		_ = o.close() // the panic is what counts
 	}()
 	select {
 	case <-left:

@@ -18,16 +18,22 @@ import (
 // stdio stands for standard input or output.
 const stdio = "-"
 
-// openSource opens what --in names; nil for none.
+// openIn opens what --in names; nil for none.
+func (c *joinCmd) openIn(out *joinOutput) (wzp.Source, error) {
+	if c.In == "mic" {
+		source, err := wzp.OpenMicrophone(wzp.SoundConfig{Name: c.Mic, Changed: func(lost error) { out.device("microphone", lost) }})
+		return source, soundError(err)
+	}
+	return openSource(c.In)
+}
+
+// openSource opens any --in but a microphone; nil for none.
 func openSource(in string) (wzp.Source, error) {
 	kind, hz, _ := strings.Cut(in, ":")
 	info, missing := os.Stat(in)
 	switch {
 	case in == "none":
 		return nil, nil
-	case in == "mic":
-		source, err := wzp.OpenMicrophone()
-		return source, soundError(err)
 	case in == "tone":
 		return wzp.NewTone(440)
 	case kind == "tone":
@@ -91,13 +97,13 @@ func isNull(info fs.FileInfo) bool {
 }
 
 // openOut opens what --out names.
-func (c *joinCmd) openOut() (play wzp.PlayConfig, closeOut func() error, err error) {
+func (c *joinCmd) openOut(words *joinOutput) (play wzp.PlayConfig, closeOut func() error, err error) {
 	info, missing := os.Stat(c.Out)
 	switch out := c.Out; {
 	case out == "none":
 		// Nothing is decoded then.
 	case out == "speaker":
-		play.Mix, err = wzp.OpenSpeaker()
+		play.Mix, err = wzp.OpenSpeaker(wzp.SoundConfig{Name: c.Speaker, Changed: func(lost error) { words.device("loudspeaker", lost) }})
 		err = soundError(err)
 	case c.soundOnStdout() && term.IsTerminal(int(os.Stdout.Fd())):
 		return play, nil, usagef("--out %s is a terminal here: send it to a program or a file", out)

@@ -15,8 +15,12 @@
 // What lives here: WAV files, resampling, mixing, levels, sound servers. What may
 // not: codecs, networking, jitter buffers; no server package imports this one.
 //
-// No method on the path of a frame allocates. Queues to and from devices are
-// bounded, drop the oldest sound and count it.
+// Microphone and Speaker end with their device; LastingMicrophone and LastingSpeaker
+// open it again when it is back.
+//
+// No method on the path of a frame allocates. Queues to and from devices and pipes
+// are bounded, drop the oldest sound and count it; a pipe that is read is not, its
+// writer waits.
 package audio
 
 import (

@@ -55,6 +55,7 @@ func OpenMicrophone(d Device) (*Microphone, error) {
 		BufferMaxLength:    micQueue * bytesPerSample,
 		BufferFragSize:     deviceFragment * bytesPerSample,
 		AdjustLatency:      true,
+		NoMove:             d.Name != "", // no other microphone is to listen
 		DirectOnInputIndex: proto.Undefined,
 		Properties:         streamProps("microphone"),
 	}
@@ -71,7 +72,7 @@ func deviceError(kind, flag string, d Device, err error) error {
 		return fmt.Errorf("%s cannot be opened: %w", kind, err)
 	}
 	if d.Name != "" {
-		return fmt.Errorf("no %s named %q: see `pactl list short` for the names", kind, d.Name)
+		return noDevice(kind, d.Name)
 	}
 	return fmt.Errorf("no %s found: plug one in, or use %s FILE.wav", kind, flag)
 }
@@ -82,9 +83,9 @@ func (m *Microphone) onMessage(message any) {
 	case *proto.DataPacket:
 		m.receive(message.Data)
 	case *proto.RecordStreamKilled:
-		m.fail(fmt.Errorf("%w: the sound server closed the microphone: choose another one", ErrDeviceLost))
+		m.fail(fmt.Errorf("%w: the sound server closed the microphone", ErrDeviceLost))
 	case *proto.ConnectionClosed:
-		m.fail(fmt.Errorf("%w: the sound server ended: start it again", ErrDeviceLost))
+		m.fail(fmt.Errorf("%w: the sound server ended", ErrDeviceLost))
 	}
 }
 

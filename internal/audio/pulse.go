@@ -20,7 +20,7 @@ import (
 // that PULSE_SERVER names, or of this user's session.
 type Device struct {
 	Server string // as PULSE_SERVER: "unix:/path", "tcp:host:port"; several by spaces
-	Name   string // a sink's or source's name as `pactl list short` shows it
+	Name   string // a sink's or source's name, DeviceInfo.Name
 }
 
 // NoSoundServerError says that there is no sound server to talk to.

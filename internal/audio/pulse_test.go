@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,15 +18,21 @@ import (
 // whose monitor is the default source, and returns the server string.
 func startPulse(t *testing.T) (server string, stop func()) {
 	t.Helper()
+	return startPulseIn(t, t.TempDir())
+}
+
+// startPulseIn is startPulse with its files in dir, where one may have run before.
+func startPulseIn(t *testing.T, dir string) (server string, stop func()) {
+	t.Helper()
 	program, err := exec.LookPath("pulseaudio")
 	if err != nil {
 		t.Fatal("no pulseaudio: run `make test`, which installs it")
 	}
-	dir := t.TempDir()
 	socket := filepath.Join(dir, "native")
+	os.Remove(socket) // of one that was killed
 	daemon := exec.Command(program, "-n", "--daemonize=no", "--system=false", "--use-pid-file=no",
 		"--exit-idle-time=-1", "--disallow-exit", "--realtime=no", "--high-priority=no",
-		"-L", "module-null-sink sink_name=speaker rate=48000 channels=1",
+		"-L", "module-null-sink sink_name=speaker rate=48000 channels=1 sink_properties=device.description=Desk",
 		"-L", "module-native-protocol-unix auth-anonymous=1 socket="+socket)
 	daemon.Env = []string{"HOME=" + dir, "XDG_RUNTIME_DIR=" + dir, "PULSE_RUNTIME_PATH=" + dir, "PULSE_STATE_PATH=" + dir, "PATH=" + os.Getenv("PATH")}
 	var log bytes.Buffer
@@ -38,7 +45,8 @@ func startPulse(t *testing.T) (server string, stop func()) {
 	stop = func() { daemon.Process.Kill(); <-exited }
 	t.Cleanup(stop)
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
-		if _, err := os.Stat(socket); err == nil {
+		if conn, err := net.Dial("unix", socket); err == nil { // the file is there before somebody listens
+			conn.Close()
 			return "unix:" + socket, stop
 		}
 		select {

@@ -58,6 +58,7 @@ func OpenSpeaker(d Device) (*Speaker, error) {
 		BufferPrebufferLength: 0, // play on through underruns
 		BufferMinimumRequest:  deviceFragment * bytesPerSample,
 		AdjustLatency:         true,
+		NoMove:                d.Name != "", // nobody else is to hear what is for a headset
 		Properties:            streamProps("voice"),
 	}
 	var reply proto.CreatePlaybackStreamReply
@@ -77,9 +78,9 @@ func (s *Speaker) onMessage(message any) {
 	case *proto.Request:
 		s.demand(int(message.Length) / bytesPerSample)
 	case *proto.PlaybackStreamKilled:
-		s.fail(fmt.Errorf("%w: the sound server closed the loudspeaker: choose another one", ErrDeviceLost))
+		s.fail(fmt.Errorf("%w: the sound server closed the loudspeaker", ErrDeviceLost))
 	case *proto.ConnectionClosed:
-		s.fail(fmt.Errorf("%w: the sound server ended: start it again", ErrDeviceLost))
+		s.fail(fmt.Errorf("%w: the sound server ended", ErrDeviceLost))
 	}
 }
 

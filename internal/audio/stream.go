@@ -81,7 +81,7 @@ func (s *StreamSource) ReadFrame(ctx context.Context, dst []float32) (n int, err
 func (s *StreamSource) await(ctx context.Context, dst []float32) (n int, err error) {
 	var late <-chan time.Time
 	for {
-		if n, err, ok := s.take(dst); ok {
+		if n, err = s.take(dst); !errors.Is(err, errNotYet) {
 			return n, err
 		}
 		if late == nil && s.next > 0 {
@@ -107,18 +107,20 @@ func (s *StreamSource) lateAfter(d time.Duration) <-chan time.Time {
 	return s.late.C
 }
 
-// take is ok if there is enough, or the end.
-func (s *StreamSource) take(dst []float32) (n int, err error, ok bool) {
+var errNotYet = errors.New("not enough sound so far")
+
+// take returns errNotYet unless there is enough, or the end.
+func (s *StreamSource) take(dst []float32) (n int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.queue.len() < len(dst) && s.err == nil {
-		return 0, nil, false
+		return 0, errNotYet
 	}
 	if n = s.queue.pop(dst); n == 0 {
-		return 0, s.err, true
+		return 0, s.err
 	}
 	signal(s.space)
-	return n, nil, true
+	return n, nil
 }
 
 // read is the reading goroutine.
@@ -138,7 +140,7 @@ func (s *StreamSource) read() {
 	for heard := false; ; heard = true {
 		n, err := pcm.Read(chunk)
 		if err != nil {
-			if err == io.EOF && !heard {
+			if errors.Is(err, io.EOF) && !heard {
 				err = fmt.Errorf("%s: there is no sound in it", s.path)
 			}
 			s.fail(err)
@@ -174,7 +176,7 @@ func streamReader(r io.Reader, name string) (pcmReader, error) {
 	in := bufio.NewReaderSize(r, 4<<10)
 	head, err := in.Peek(12)
 	switch {
-	case err != nil && err != io.EOF:
+	case err != nil && !errors.Is(err, io.EOF):
 		return nil, err
 	case len(head) == 12 && isWAV(head):
 		return NewWAVReader(in, name)
