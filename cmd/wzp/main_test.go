@@ -37,7 +37,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "relay": scriptRelay, "start": scriptStart, "await": scriptAwait, "stop": scriptStop,
-			"hangup": scriptHangup, "same-number": scriptSameNumber, "trust": scriptTrust,
+			"hangup": scriptHangup, "flood": scriptFlood, "same-number": scriptSameNumber, "trust": scriptTrust,
 		},
 	})
 }

@@ -19,9 +19,11 @@ import (
 // The commands for scripts in which several members meet:
 //
 //	relay                     runs a relay until the script ends; its address is $RELAY
-//	start NAME WZP-ARG...     runs wzp in the background; what it prints goes to the file NAME.out
+//	start NAME WZP-ARG...     runs wzp in the background; what it prints goes to the file NAME.out. With $OPEN_FILES it
+//	                          may have so many files open
 //	await NAME PATTERN...     waits until lines of NAME.out match, each pattern after what the last one matched
 //	stop NAME                 interrupts it, which must end it with exit status 0
+//	flood NAME COUNT LEFT     see scriptFlood
 //	hangup NAME               sends it SIGHUP
 //	same-number FILE FILE     fails unless the last safety numbers in both are the same
 //	trust FILE                runs the "wzp id trust" of a warning in FILE, in a shell
@@ -70,7 +72,11 @@ func scriptStart(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 || backgrounds(ts)[args[0]] != nil {
 		ts.Fatalf("usage: start NAME WZP-ARG...")
 	}
-	b := &background{cmd: exec.Command("wzp", args[1:]...), out: ts.MkAbs(args[0] + ".out"), done: make(chan struct{})}
+	cmd := exec.Command("wzp", args[1:]...)
+	if files := ts.Getenv("OPEN_FILES"); files != "" {
+		cmd = exec.Command("sh", append([]string{"-c", "ulimit -n " + files + ` && exec wzp "$@"`, "sh"}, args[1:]...)...)
+	}
+	b := &background{cmd: cmd, out: ts.MkAbs(args[0] + ".out"), done: make(chan struct{})}
 	out, err := os.Create(b.out)
 	ts.Check(err)
 	b.cmd.Stdout, b.cmd.Stderr, b.cmd.Dir = out, out, ts.MkAbs(".")

@@ -19,7 +19,8 @@ import (
 // admin is the operator's interface: health, readiness, metrics. It is for localhost and networks that
 // are trusted: it asks nobody who they are, and says at the start when it is open to others than this machine.
 type admin struct {
-	ln     net.Listener
+	ln     net.Listener // limitListener over files
+	files  *fileGuard
 	server *http.Server
 	log    *slog.Logger
 }
@@ -33,7 +34,9 @@ func newAdmin(r *Relay, addr string) (*admin, error) {
 		r.log.Warn("the admin port is open to other machines: whoever reaches it sees peers and numbers; let a firewall keep strangers out, "+
 			"or listen on 127.0.0.1 with --admin", "admin", ln.Addr().String())
 	}
-	return &admin{ln: ln, log: r.log, server: &http.Server{
+	files := guardFiles(ln, "admin", r.log, adminReserve, true)
+	limited := newLimitListener(files, adminConnections, adminConnections)
+	a := &admin{ln: limited, files: files, log: r.log, server: &http.Server{
 		Handler:           localNames(r.adminHandler()),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
@@ -41,7 +44,9 @@ func newAdmin(r *Relay, addr string) (*admin, error) {
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(r.log.Handler(), slog.LevelDebug),
-	}}, nil
+	}}
+	limited.attach(a.server)
+	return a, nil
 }
 
 // localNames lets requests that come over loopback through to h only if they ask for this machine by a name of its own. A
@@ -69,7 +74,9 @@ func (r *Relay) adminHandler() http.Handler {
 		io.WriteString(w, "ok\n")
 	})
 	mux.HandleFunc("GET /peers", r.servePeers)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(r.registry(), promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(r.registry(), promhttp.HandlerOpts{
+		ErrorHandling: promhttp.ContinueOnError, // those of the process need files, of which there may be none left
+	}))
 	return mux
 }
 
@@ -87,6 +94,14 @@ func (a *admin) addr() string {
 		return ""
 	}
 	return a.ln.Addr().String()
+}
+
+// noFiles returns how often there was no file descriptor left.
+func (a *admin) noFiles() uint64 {
+	if a == nil {
+		return 0
+	}
+	return a.files.failed.Load()
 }
 
 // serve answers until close. A nil admin returns at once.

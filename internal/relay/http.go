@@ -39,7 +39,7 @@ func (e *HTTPError) Unwrap() error { return e.Err }
 
 // site is what the relay has for browsers on TCP: the page, /connect.json and the WebSocket.
 //
-//	port ─ limitListener ─ [TLS] ─ http.Server ─┬─ /ws ─> link.Endpoint.ServeWebSocket
+//	port ─ fileGuard ─ limitListener ─ [TLS] ─ http.Server ─┬─ /ws ─> link.Endpoint.ServeWebSocket
 //	                                            └─ web.Handler, with connect (http_connect.go)
 //	port 80 ─ http-01 of ACME, else a redirect  (only with Config.Domain)
 type site struct {
@@ -55,6 +55,8 @@ type site struct {
 
 	redirect       *http.Server // nil: no port 80
 	redirectListen *limitListener
+
+	files, redirectFiles *fileGuard // below ln and redirectListen
 }
 
 // newSite opens the port, and refuses what cannot be. It returns nil if there is to be none.
@@ -75,14 +77,19 @@ func newSite(config Config) (*site, error) {
 		s.certs.close()
 		return nil, &HTTPError{err}
 	}
-	s.ln = newLimitListener(ln, config.MaxSessions+spareConnections, config.MaxPerAddress)
-	s.openRedirect()
+	files := openFilesLimit()
+	all := connectionsFor(config.MaxSessions+spareConnections, files, config.Sockets)
+	warnAboutFiles(s.log, all, config.MaxSessions, files)
+	s.files = guardFiles(ln, "http", s.log, pageReserve, false)
+	s.ln = newLimitListener(s.files, all, config.MaxPerAddress)
+	s.ln.log = s.log
+	s.openRedirect(min(spareConnections, max(leastConnections, all/8)))
 	s.warnAboutPlain()
 	return s, nil
 }
 
 // openRedirect opens port 80 for ACME. Without it certificates can still be had on the https port, so it is no error.
-func (s *site) openRedirect() {
+func (s *site) openRedirect(connections int) {
 	if s.config.Domain == "" {
 		return
 	}
@@ -92,7 +99,8 @@ func (s *site) openRedirect() {
 			"and http addresses lead nowhere", "address", s.config.ACMEListen, "err", err)
 		return
 	}
-	s.redirectListen = newLimitListener(ln, spareConnections, s.config.MaxPerAddress)
+	s.redirectFiles = guardFiles(ln, "port 80", s.log, pageReserve, false)
+	s.redirectListen = newLimitListener(s.redirectFiles, connections, s.config.MaxPerAddress)
 	s.redirect = web.NewServer(s.certs.challenges(s.url()), s.log)
 	s.redirectListen.attach(s.redirect)
 }
@@ -216,9 +224,21 @@ func (s *site) refused() uint64 {
 	if s == nil {
 		return 0
 	}
-	n := s.ln.refused.Load()
+	n := s.ln.refused.Load() + s.files.shed.Load()
 	if s.redirectListen != nil {
-		n += s.redirectListen.refused.Load()
+		n += s.redirectListen.refused.Load() + s.redirectFiles.shed.Load()
+	}
+	return n
+}
+
+// noFiles returns how often a connection could not be accepted because there was no file descriptor left.
+func (s *site) noFiles() uint64 {
+	if s == nil {
+		return 0
+	}
+	n := s.files.failed.Load()
+	if s.redirectFiles != nil {
+		n += s.redirectFiles.failed.Load()
 	}
 	return n
 }

@@ -3,14 +3,19 @@ package relay
 import (
 	"context"
 	"crypto/tls"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/wzp-voice/wzp/internal/link"
 )
+
+// refusalsEvery is how often it is logged that connections are refused.
+const refusalsEvery = time.Minute
 
 // limitListener closes the connections that are too many, at once: one that waited for a place would be let in when its
 // browser has given up, and a flood of them would keep everybody else waiting. It does not wrap those that it lets in,
@@ -20,11 +25,13 @@ type limitListener struct {
 	net.Listener
 	perBlock int
 	refused  atomic.Uint64
+	log      *slog.Logger // nil: nobody is told of refusals
 
 	mu     sync.Mutex // guards what follows
 	conns  map[net.Conn]*place
 	blocks map[netip.Prefix]int // connections of an address, or IPv6 /64; of the zero Prefix there may be any number
 	places *link.Places         // of all; those of WebSockets, whose sessions have limits of their own, are nobody's
+	told   time.Time            // when refusals were logged
 }
 
 // place is one connection's.
@@ -57,8 +64,26 @@ func (l *limitListener) Accept() (net.Conn, error) {
 			return conn, err
 		}
 		l.refused.Add(1)
+		l.tell(conn)
 		conn.Close()
 	}
+}
+
+// tell logs that connections are refused.
+func (l *limitListener) tell(conn net.Conn) {
+	l.mu.Lock()
+	now := time.Now()
+	silent := l.log == nil || !l.told.IsZero() && now.Sub(l.told) < refusalsEvery
+	if silent {
+		l.mu.Unlock()
+		return
+	}
+	l.told = now
+	most, held := l.places.Most()
+	taken := l.places.Taken()
+	l.mu.Unlock()
+	l.log.Warn("TCP connections are refused: there are too many, or too many of one address or network", "connections", taken,
+		"last", conn.RemoteAddr().String(), "most_from", most.String(), "its_connections", held)
 }
 
 func (l *limitListener) enter(conn net.Conn) bool {

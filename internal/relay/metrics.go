@@ -103,6 +103,9 @@ var metrics = []metric{
 		return s.link.WebDropped + s.link.WebStale + s.link.WebTooLarge
 	}),
 	counter("http_refused_connections_total", "TCP connections of browsers closed because there were too many.", func(s *snapshot) uint64 { return s.relay.site.refused() }),
+	counter("accept_failed_total", "TCP connections that could not be accepted because there was no file descriptor left.", func(s *snapshot) uint64 {
+		return s.relay.site.noFiles() + s.relay.admin.noFiles()
+	}),
 	counter("control_limited_total", "Connections closed for too many control messages.", func(s *snapshot) uint64 { return s.link.RateLimited }),
 }
 

@@ -1,0 +1,162 @@
+package relay
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+const (
+	// ownFiles is how many files a relay has open beside its sockets, with some to spare: logs, certificates, the ports,
+	// what is open for a moment.
+	ownFiles = 64
+	// leastConnections is how many TCP connections there may be in any case.
+	leastConnections = 16
+	// adminReserve is what is kept for the admin port, and pageReserve for the page's, for when there are no others.
+	adminReserve, pageReserve = 8, 1
+	adminConnections          = 256 // at once
+
+	filesReportEvery = time.Minute // how often it is logged that there are none left
+)
+
+// connectionsFor returns how many TCP connections a relay takes: as many as it wants, if the limit on open files leaves so
+// many beside its own. A limit of 0 is not known.
+func connectionsFor(want, files, sockets int) int {
+	if files == 0 {
+		return want
+	}
+	if sockets <= 0 {
+		sockets = 8 // package udp opens no more, unless it is told to
+	}
+	return max(leastConnections, min(want, files-ownFiles-2*sockets))
+}
+
+// warnAboutFiles says so if the limit on open files is far below what the limits of the relay promise. Sessions of browsers
+// may all be WebSockets, of which each takes one.
+func warnAboutFiles(log *slog.Logger, connections, maxSessions, files int) {
+	if files > 0 && connections < maxSessions/2 {
+		log.Warn("the limit on open files is far below --max-sessions: each browser by WebSocket takes one; raise it "+
+			"(LimitNOFILE= of systemd, ulimit -n), or lower --max-sessions",
+			"open_files", files, "max_sessions", maxSessions, "connections", connections)
+	}
+}
+
+// fileGuard is a listener that goes on when there are no file descriptors left: it counts and logs that, and has some in
+// reserve, so that connections do not wait in the kernel without a word.
+//
+//	Accept ── no descriptor ──> one of the reserve is closed ──> Accept ──> who keeps returns it
+//	                                                                 └────> others close it, and their reserve is whole again
+type fileGuard struct {
+	net.Listener
+	name  string // of the port, for the log
+	log   *slog.Logger
+	keeps bool                      // it returns connections that the reserve made possible
+	spare func() (io.Closer, error) // opens a file
+
+	failed atomic.Uint64 // how often there was none left
+	shed   atomic.Uint64 // connections that were closed for that
+
+	mu      sync.Mutex // guards what follows
+	reserve []io.Closer
+	size    int
+	told    time.Time
+}
+
+// guardFiles puts a guard before a listener.
+func guardFiles(ln net.Listener, name string, log *slog.Logger, size int, keeps bool) *fileGuard {
+	g := &fileGuard{Listener: ln, name: name, log: log, keeps: keeps, size: size, spare: func() (io.Closer, error) { return os.Open(os.DevNull) }}
+	g.refill()
+	return g
+}
+
+// Accept implements net.Listener. That there is no descriptor is an error only when the reserve is used up.
+func (g *fileGuard) Accept() (net.Conn, error) {
+	lent := false
+	for {
+		conn, err := g.Listener.Accept()
+		switch {
+		case err == nil && (g.refill() || g.keeps || !lent):
+			return conn, nil
+		case err == nil:
+			conn.Close()
+			g.shed.Add(1)
+			g.refill()
+			lent = false
+		case outOfFiles(err):
+			g.failed.Add(1)
+			g.tell(err)
+			if !g.lend() {
+				return nil, err // the server waits a little, and asks again
+			}
+			lent = true
+		default:
+			return nil, err
+		}
+	}
+}
+
+// outOfFiles reports whether there is no descriptor left, in the process or in the system.
+func outOfFiles(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
+}
+
+// tell logs that there is none left.
+func (g *fileGuard) tell(err error) {
+	g.mu.Lock()
+	now := time.Now()
+	again := !g.told.IsZero() && now.Sub(g.told) < filesReportEvery
+	if !again {
+		g.told = now
+	}
+	g.mu.Unlock()
+	if !again {
+		g.log.Error("there are no file descriptors left, so connections are refused: raise the limit on open files "+
+			"(LimitNOFILE= of systemd, ulimit -n)", "port", g.name, "err", err)
+	}
+}
+
+// lend frees a descriptor of the reserve, if there is one.
+func (g *fileGuard) lend() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n := len(g.reserve)
+	if n == 0 {
+		return false
+	}
+	g.reserve[n-1].Close()
+	g.reserve = g.reserve[:n-1]
+	return true
+}
+
+// refill makes the reserve whole again, and reports whether it is.
+func (g *fileGuard) refill() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for len(g.reserve) < g.size {
+		f, err := g.spare()
+		if err != nil {
+			return false
+		}
+		g.reserve = append(g.reserve, f)
+	}
+	return true
+}
+
+// Close implements net.Listener.
+func (g *fileGuard) Close() error {
+	err := g.Listener.Close()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.size = 0
+	for _, f := range g.reserve {
+		f.Close()
+	}
+	g.reserve = nil
+	return err
+}
