@@ -69,7 +69,9 @@ func (h *hearing) doubtLocked(t *talker, at time.Time, n *news) {
 	if t.held.since.IsZero() {
 		t.held.since = at
 	}
-	t.held.newest = at
+	if at.After(t.held.newest) { // what was held is tried again
+		t.held.newest = at
+	}
 	if at.Sub(t.held.told) >= stirEvery {
 		t.held.told, n.stir = at, true // to ask for the key, later
 	}

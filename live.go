@@ -76,11 +76,8 @@ func (st *Stream) newDecoder() (*opus.Decoder, error) {
 	}
 	scratch := make([]float32, opus.MaxPacketSamples)
 	for _, packet := range st.last {
-		if len(packet) == 0 {
-			continue
-		}
-		if _, err := decoder.Decode(scratch, packet); err != nil {
-			break // the next ones sound a little worse
+		if len(packet) > 0 {
+			_, _ = decoder.Decode(scratch, packet) // if it fails the next ones sound a little worse
 		}
 	}
 	return decoder, nil

@@ -73,8 +73,8 @@ func (h *hearing) talkerLocked(id wire.MemberID) *talker {
 // knowLocked looks who of the unknown has been told of. The caller holds h.mu.
 func (h *hearing) knowLocked() {
 	h.unknown = slices.DeleteFunc(h.unknown, func(t *talker) bool {
-		_, known := h.room.roster.member(t.id)
-		return known
+		m, known := h.room.roster.member(t.id)
+		return known && !m.Outside
 	})
 }
 

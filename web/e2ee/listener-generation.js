@@ -12,6 +12,7 @@
 
 import {frameKey, ratchet} from './keys.js';
 import {sameBytes} from './sframe.js';
+import {MAX_WINDOWS} from './windows.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 /** @typedef {import('../wire/urgent.js').KeyHeader} KeyHeader */
@@ -87,11 +88,20 @@ export class Step {
     try {
       const key = await deriving;
       const plain = await key.open(ctr, sealed);
-      if (!this.#erased) this.keys.set(stream, key);
+      if (!this.#erased) this.#keep(stream, key);
       return plain;
     } finally {
       if (this.#deriving.get(stream) === deriving) this.#deriving.delete(stream);
     }
+  }
+
+  /** Holds a stream's key, of as many as have a ReplayWindow. @param {number} stream @param {FrameKey} key */
+  #keep(stream, key) {
+    for (const oldest of this.keys.keys()) {
+      if (this.keys.size < MAX_WINDOWS) break;
+      this.keys.delete(oldest);
+    }
+    this.keys.set(stream, key);
   }
 
   /**

@@ -1,11 +1,12 @@
 /**
- * What a listener knows of one talker: the generations of its key that are held, and which headers were accepted. All of
- * it is synchronous.
+ * What a listener knows of one talker: the generations of its key that are held, which headers were accepted, and which
+ * frames were taken. All of it is synchronous.
  * @module
  */
 
 import {AcceptedNumbers, KEEP_OLD} from './late.js';
 import {Generation} from './listener-generation.js';
+import {ReplayWindows} from './windows.js';
 
 /**
  * How many generations a talker may have at once: in the 10 s that an old one stays there may be a fresh key a second,
@@ -31,6 +32,8 @@ export class HeldTalker {
   generations = [];
   /** @type {number | null} when it left; null: it is inside */
   left = null;
+  /** Frames that were taken. */
+  windows = new ReplayWindows();
 
   /** @param {string} hash */
   constructor(hash) {
@@ -106,6 +109,7 @@ export class HeldTalker {
     if (this.generations.length === 0) return Infinity;
     if (isOver(this.left)) {
       this.erase();
+      this.windows.rest();
       return Infinity;
     }
     for (const generation of [...this.generations]) {

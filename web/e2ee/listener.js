@@ -2,7 +2,7 @@
  * Holds the keys of the talkers that one member listens to, for one stay ("Receiving" of docs/protocol.md, section 7.2).
  * As Listener and Opener in Go's internal/e2ee, with the same rules in the same order.
  *
- *     talker, by member id:  last key number, last first CTR
+ *     talker, by member id:  last key number, last first CTR, ReplayWindow of each stream
  *       generation, at most 12:  suite                                   of a header that was accepted
  *         step, at most 16:  W[s], first CTR, FrameKey of each stream    of a header, or ratcheted when a frame said so
  *
@@ -26,7 +26,12 @@ import {sameBytes} from './sframe.js';
 export {BadKey, BusyKey, Early, KnownKey, NoKey};
 
 const GENERATIONS = 16; // a generation has 4 bits
-const MAX_LEFT = 1024; // how many talkers that left are remembered, for their key numbers
+const MAX_LEFT = 1024; // how many talkers that left are remembered, for their key numbers and for what was taken of them
+/**
+ * How many of the others are known to have been here. Their keys are refused for good: a relay could make old ones new,
+ * and play what was said under them.
+ */
+const MAX_FORGOTTEN = 2 ** 18;
 const MAX_ACCEPTING = 256; // keys that wait to be looked at
 const ID_DIGITS = 2 * MEMBER_ID_SIZE;
 
@@ -49,6 +54,12 @@ export class Listener {
   #closed = false;
   /** @type {Map<string, HeldTalker>} by member id */
   #talkers = new Map();
+  /**
+   * The first 52 bits of the entry hashes of who was forgotten. Who left, and was forgotten, and is back with the same
+   * entry, is not heard: it has to join anew, which makes another entry.
+   * @type {Set<number>}
+   */
+  #forgotten = new Set();
   /** @type {Promise<unknown>} the last key that is being accepted, which the next one waits for */
   #last = Promise.resolve();
   /** @type {Set<Sender>} of the keys that are being accepted */
@@ -128,6 +139,7 @@ export class Listener {
   #isLate({id, hash}, header, now) {
     const talker = this.#talkers.get(id);
     if (this.#closed || header.number === 0) throw new KnownKey(); // numbers begin with 1
+    if (this.#forgotten.has(shortOf(hash)) || (!talker && this.#forgotten.size >= MAX_FORGOTTEN)) throw new KnownKey();
     if (!talker) return false;
     if (talker.hash !== hash) { // an id can be searched for: another member, after the first one left
       if (talker.left === null) throw new BadKey("another member has the sender's id");
@@ -173,7 +185,7 @@ export class Listener {
         talker.add(header, w.slice(), now);
       }
       talker.accept(header, sender.left);
-      if (known !== talker) known?.erase();
+      if (known && known !== talker) this.#forget(sender.id, known);
       this.#talkers.set(sender.id, talker);
       return true;
     }
@@ -181,8 +193,7 @@ export class Listener {
 
   /**
    * Authenticates sealed (ciphertext || tag) as a frame and decrypts it. A frame of a step that is ahead of the key's is
-   * opened by ratcheting a copy, which is kept if the frame is authentic. Ask the stream's ReplayWindow next, before the
-   * plaintext is used.
+   * opened by ratcheting a copy, which is kept if the frame is authentic. Call take next, before the plaintext is used.
    * @param {bigint} kid
    * @param {number} ctr
    * @param {Bytes} sealed not to be changed before this resolves
@@ -209,6 +220,17 @@ export class Listener {
       if (this.#closed) throw new NoKey();
       return plain;
     }
+  }
+
+  /**
+   * Notes that a frame that open has authenticated came. What it notes outlives the keys and the talker's stays in the room.
+   * @param {bigint} kid
+   * @param {number} ctr
+   * @returns {'new' | 'replayed' | 'ahead'} see ReplayWindows.accept
+   */
+  take(kid, ctr) {
+    const talker = this.#talkers.get((kid >> 16n).toString(16).padStart(ID_DIGITS, '0'));
+    return talker?.windows.accept(Number((kid >> 8n) & 0xffn), ctr) ?? 'replayed'; // it was closed, or forgotten, meanwhile
   }
 
   /**
@@ -251,17 +273,21 @@ export class Listener {
   }
 
   /**
-   * Forgets for good who left first, when too many did. Others are remembered without keys, so that a relay cannot make
-   * their old keys new by letting them leave and come back.
+   * Forgets who left first, when too many did. Others are remembered without keys, so that a relay cannot make their old
+   * keys new by letting them leave and come back.
    */
   #boundLeft() {
     const gone = [...this.#talkers].filter(([, talker]) => talker.left !== null);
     if (gone.length <= MAX_LEFT) return;
     gone.sort(([, a], [, b]) => (a.left ?? 0) - (b.left ?? 0) || (a.hash < b.hash ? -1 : 1));
-    for (const [id, talker] of gone.slice(0, gone.length - MAX_LEFT)) {
-      talker.erase();
-      this.#talkers.delete(id);
-    }
+    for (const [id, talker] of gone.slice(0, gone.length - MAX_LEFT)) this.#forget(id, talker);
+  }
+
+  /** Forgets all of a talker but that it was here. @param {string} id @param {HeldTalker} talker */
+  #forget(id, talker) {
+    talker.erase();
+    this.#talkers.delete(id);
+    this.#forgotten.add(shortOf(talker.hash));
   }
 
   /** Erases what is over by now. @param {number} now ms @returns {number} when to call again; 0: when another input came */
@@ -277,6 +303,11 @@ export class Listener {
     for (const talker of this.#talkers.values()) talker.erase();
     this.#talkers.clear();
   }
+}
+
+/** What is remembered of who was forgotten. @param {string} hash in hexadecimal */
+function shortOf(hash) {
+  return parseInt(hash.slice(0, 13), 16);
 }
 
 /** Checks what a wrap had in it against the header. @param {KeyHeader} header @param {Bytes} w */

@@ -22,6 +22,23 @@ export class ReplayWindow {
   #seen = new Uint32Array(REPLAY_WINDOW_SIZE / 32); // bit CTR mod REPLAY_WINDOW_SIZE, for CTRs in the window
 
   /**
+   * Returns a window that takes nothing up to a CTR.
+   *
+   * @param {number} highest
+   */
+  static above(highest) {
+    const window = new ReplayWindow();
+    window.#highest = highest;
+    window.#seen.fill(2 ** 32 - 1);
+    return window;
+  }
+
+  /** The highest CTR accepted; -1: none yet. */
+  get highest() {
+    return this.#highest;
+  }
+
+  /**
    * Says what accept would make of a CTR, and changes nothing.
    *
    * @param {number} ctr

@@ -77,12 +77,12 @@ export class Buffer {
   /** @type {number | null} x of the last frame */
   #transit = null;
 
-  /** @param {{minDelay: number, maxDelay: number, maxBuffer: number}} config ms */
-  constructor({ minDelay, maxDelay, maxBuffer }) {
+  /** @param {{minDelay: number, maxDelay: number, maxBuffer: number, startDelay?: number}} config ms */
+  constructor({ minDelay, maxDelay, maxBuffer, startDelay = 0 }) {
     this.maxDelay = toSamples(maxDelay);
     this.#maxHeld = toSamples(maxBuffer);
     this.#most = Math.ceil(maxBuffer / 10) + 16; // room for the shortest frames, and for markers
-    this.estimator = new Estimator(toSamples(minDelay), this.maxDelay);
+    this.estimator = new Estimator(toSamples(minDelay), this.maxDelay, toSamples(startDelay));
   }
 
   /** Packets that never came, by their counters; markers included. */
@@ -190,9 +190,10 @@ export class Buffer {
   #beginLine(slot) {
     slot.media = this.#end + NO_GAP;
     slot.fresh = slot.opening = true;
+    if (!this.#started) return;
     this.estimator.reset();
     this.#transit = null;
-    if (this.#started) this.resets++;
+    this.resets++;
   }
 
   /**

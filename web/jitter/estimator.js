@@ -32,6 +32,7 @@ export class Estimator {
 
   #lower;
   #upper;
+  #start;
   #anchor = 0; // all x are kept relative to it
   #base = 0; // least x of the last 16 s
   #bases = new MinWindow(BASE_BUCKET);
@@ -44,10 +45,14 @@ export class Estimator {
   #lastMedia = 0;
   #run = new Release();
 
-  /** @param {number} lower least target, samples @param {number} upper greatest */
-  constructor(lower, upper) {
+  /**
+   * @param {number} lower least target, samples @param {number} upper greatest
+   * @param {number} [start] target until there is evidence
+   */
+  constructor(lower, upper, start = 0) {
     this.#lower = lower;
     this.#upper = upper;
+    this.#start = Math.max(START_TARGET, start);
   }
 
   /** @param {number} lower samples */
@@ -57,6 +62,7 @@ export class Estimator {
 
   reset() {
     this.#started = false;
+    this.#start = START_TARGET;
     this.#seen = this.target = 0;
     this.#run = new Release();
     this.#bases.reset();
@@ -141,7 +147,7 @@ export class Estimator {
       this.#long.high(EXCEED_ONE_IN, EVIDENCE, this.#base),
     );
     let want = high - this.#base + guard(high - this.#long.median());
-    if (this.#seen < EVIDENCE) want = Math.max(want, START_TARGET);
+    if (this.#seen < EVIDENCE) want = Math.max(want, this.#start);
     want = Math.max(want, this.#stalls.second(now) - this.#anchor - this.#base);
     return Math.max(this.#lower, Math.min(want, this.#upper));
   }

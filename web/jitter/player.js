@@ -102,11 +102,13 @@ export class Player {
    * @param {number} [options.minDelay] least target delay, ms
    * @param {number} [options.maxDelay] greatest target delay, ms
    * @param {number} [options.maxBuffer] most media held, ms, e.g. after a stall; then the oldest is dropped
+   * @param {number} [options.startDelay] target delay of the first frames, ms, until enough have come to know: what the
+   *   player before this one of the same stream had learned
    */
-  constructor({ decode, minDelay = 15, maxDelay = 2000, maxBuffer = 3500 }) {
+  constructor({ decode, minDelay = 15, maxDelay = 2000, maxBuffer = 3500, startDelay = 0 }) {
     const most = clamp(maxBuffer, 200, 10_000);
     const upper = clamp(maxDelay, 0, most);
-    this.#buffer = new Buffer({ minDelay: clamp(minDelay, 0, upper), maxDelay: upper, maxBuffer: most });
+    this.#buffer = new Buffer({ minDelay: clamp(minDelay, 0, upper), maxDelay: upper, maxBuffer: most, startDelay });
     this.#ahead = new Ahead(this.#buffer, decode);
     this.#playout = new Playout(this.#buffer, this.#ahead, () => this.#resampler.reset());
     this.#until = (media, next) => this.#playout.until(media, next);
@@ -172,6 +174,11 @@ export class Player {
    */
   get active() {
     return this.#playout.active;
+  }
+
+  /** What the target delay has come to, ms. */
+  get learned() {
+    return this.#buffer.estimator.target / MS;
   }
 
   /** Changes the least target delay. @param {number} ms */

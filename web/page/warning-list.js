@@ -25,7 +25,7 @@ const maxKeys = 4096; // of all that is shown, so that it must not fill the memo
 const lasting = new Set(['members', 'unknown_member', 'key', 'no_key', 'name', 'names']);
 
 /** Codes that are of the room, whoever was looked at when it was found. */
-const ofRoom = new Set(['names']);
+const ofRoom = new Set(['names', 'crowd']);
 
 /** See the module. */
 export class WarningList {

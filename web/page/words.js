@@ -155,6 +155,7 @@ export const warnings = {
       + 'Compare the safety number.',
     outside: (name) => `${name || 'Somebody'} is outside: without this room's invite. You do not hear each other.`,
     relay: () => 'The relay shuts down. You are moved or disconnected soon.',
+    crowd: () => 'More than 64 people talk at once: not all of them are heard.',
     sound: (name) => `What ${name || 'somebody'} sends cannot be played here.`,
   }),
   somebody: 'Somebody',

@@ -1,17 +1,22 @@
 /**
- * The frames of a stream whose key has not come, so that the first word is heard however late the key is. Pure.
+ * The frames of a talker whose key has not come, so that the first word is heard however late the key is. Pure.
  *
  *     no key -- hold --> held --key comes: played, with the times at which they came
  *                         '--1.5 s: ask the talker; 5 s: dropped; 10 s: warn
+ *
+ * Nobody knows whether they are genuine, so the space for them is shared out: when it is full, the oldest frame of who has
+ * most gives way, and of those whom the relay has not told of first.
  *
  * @module
  */
 
 const MAX_FRAMES = 64; // of a stream
+const MAX_OF_TALKER = 128; // of all streams of one
 const MAX_TIME = 5000; // ms for which a frame waits for its key
 const MAX_BYTES = 2 ** 20; // of a room
 const ASK_AFTER = 1500;
 const ASK_EVERY = 2000;
+const STIR_EVERY = 1000;
 const NO_KEY_WARN = 10_000; // of frames without a key
 
 /**
@@ -19,42 +24,64 @@ const NO_KEY_WARN = 10_000; // of frames without a key
  * @typedef {{kid: bigint, ctr: number, ciphertext: import('../wire/bytes.js').Bytes, at: number, bound: {next: number}}} Frame
  */
 
-/** Bounds the frames that all streams of a room hold. */
+/** Bounds the frames that all talkers of a room hold. */
 export class HeldBudget {
   #bytes = 0;
+  /** @type {Set<HeldFrames>} that hold some */
+  #holders = new Set();
 
   /** How many bytes are held. */
   get bytes() {
     return this.#bytes;
   }
 
-  /** @param {number} bytes @returns {boolean} whether there is room for them */
-  take(bytes) {
-    if (this.#bytes + bytes > MAX_BYTES) return false;
+  /** @param {HeldFrames} holder @param {number} bytes that it holds more */
+  take(holder, bytes) {
     this.#bytes += bytes;
-    return true;
+    this.#holders.add(holder);
+    while (this.#bytes > MAX_BYTES) this.#greediest()?.dropOldest();
   }
 
-  /** @param {number} bytes that are held no more */
-  give(bytes) {
+  /** @param {HeldFrames} holder @param {number} bytes that it holds no more */
+  give(holder, bytes) {
     this.#bytes -= bytes;
+    if (holder.size === 0) this.#holders.delete(holder);
+  }
+
+  /** Whose frame gives way. */
+  #greediest() {
+    /** @type {HeldFrames | undefined} */
+    let most;
+    for (const holder of this.#holders) {
+      if (!most || (holder.known === most.known ? holder.bytes > most.bytes : most.known)) most = holder;
+    }
+    return most;
   }
 }
 
 /** See the module. */
 export class HeldFrames {
+  /** How many bytes they are. */
+  bytes = 0;
+
   #budget;
+  #known;
   /** @type {Frame[]} */
   #frames = [];
-  /** @type {number | null} when the first frame without a key came, after the last that had one; null: none */
+  /** @type {number | null} when the first frame that did not open came, after the last that did; null: none */
   #since = null;
   #newest = 0; // the newest frame of those
   /** @type {number | null} */
   #asked = null;
+  #told = -Infinity; // when the keeper was
 
-  /** @param {HeldBudget} budget of the room */
-  constructor(budget) {
+  /**
+   * @param {HeldBudget} budget of the room
+   * @param {() => boolean} [known] whether the relay has told of the talker
+   */
+  constructor(budget, known = () => true) {
     this.#budget = budget;
+    this.#known = known;
   }
 
   /** How many frames are held. */
@@ -62,29 +89,44 @@ export class HeldFrames {
     return this.#frames.length;
   }
 
+  /** Whether the relay has told of the talker. */
+  get known() {
+    return this.#known();
+  }
+
+  /** Whether nothing is waited for. */
+  get idle() {
+    return this.#since === null;
+  }
+
   /**
    * Keeps a frame.
    * @param {Frame} frame
    * @param {number} now
-   * @returns {boolean} whether it is the first
+   * @returns {boolean} whether the keeper is to be told
    */
   hold(frame, now) {
-    const first = this.doubt(frame.at);
+    const tell = this.doubt(frame.at);
     this.#expire(now);
-    if (this.#frames.length >= MAX_FRAMES) this.#drop(1);
-    if (this.#budget.take(frame.ciphertext.length)) this.#frames.push(frame);
-    return first;
+    const stream = streamOf(frame);
+    const same = this.#frames.filter((other) => streamOf(other) === stream).length;
+    if (same >= MAX_FRAMES || this.#frames.length >= MAX_OF_TALKER) this.#drop(1);
+    this.#frames.push(frame);
+    this.bytes += frame.ciphertext.length;
+    this.#budget.take(this, frame.ciphertext.length);
+    return tell;
   }
 
   /**
-   * Notes that a frame came that does not open.
+   * Notes that a frame came that does not open. Somebody may send one with each that does, so the keeper is not told of all.
    * @param {number} at
-   * @returns {boolean} whether it is the first
+   * @returns {boolean} whether the keeper is to be told
    */
   doubt(at) {
     this.#newest = Math.max(this.#newest, at);
-    if (this.#since !== null) return false;
-    this.#since = at; // if nothing else comes, our key is wrong
+    this.#since ??= at; // if nothing else comes, our key is wrong
+    if (at - this.#told < STIR_EVERY) return false;
+    this.#told = at;
     return true;
   }
 
@@ -105,6 +147,11 @@ export class HeldFrames {
     return frames;
   }
 
+  /** Drops the oldest frame. */
+  dropOldest() {
+    this.#drop(1);
+  }
+
   /** @param {number} now */
   #expire(now) {
     const kept = this.#frames.findIndex((frame) => now - frame.at <= MAX_TIME);
@@ -113,8 +160,12 @@ export class HeldFrames {
 
   /** @param {number} n of the oldest */
   #drop(n) {
-    for (const { ciphertext } of this.#frames.slice(0, n)) this.#budget.give(ciphertext.length);
+    const dropped = this.#frames.slice(0, n);
     this.#frames = this.#frames.slice(n);
+    for (const { ciphertext } of dropped) {
+      this.bytes -= ciphertext.length;
+      this.#budget.give(this, ciphertext.length);
+    }
   }
 
   /**
@@ -143,4 +194,9 @@ export class HeldFrames {
     this.#drop(this.#frames.length);
     this.keyCame();
   }
+}
+
+/** @param {Frame} frame */
+function streamOf({ kid }) {
+  return (kid >> 8n) & 0xffn;
 }

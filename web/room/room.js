@@ -49,7 +49,7 @@ const END_TIME = 500; // ms that the end of what is said may hold up leaving
  * @property {import('../identity/names.js').KnownNames} names
  * @property {(message: import('./client.js').EngineMessage) => void} tell
  * @property {import('./publication.js').MakeEncoder} encoder
- * @property {import('./stream.js').StreamHooks['decoder']} decoder
+ * @property {import('./stream.js').MakeDecoder} decoder
  * @property {() => {process(frame: Float32Array): boolean, readonly onset: number}} [vad] absent: that of web/audio
  * @property {new (config: import('../link/client.js').ClientConfig) => Pick<Client, keyof Client>} [client] in the place of link's
  * @property {import('../link/clock.js').Clock} [clock]
@@ -101,7 +101,10 @@ export class Room {
       now,
       failed,
       open: (kid, ctr, sealed, at) => /** @type {Keeper} */ (this.#keeper).listener.open(kid, ctr, sealed, at),
-      seen: (owner, digest) => this.#seen(owner, digest),
+      take: (kid, ctr) => this.#keeper?.listener.take(kid, ctr) ?? 'replayed',
+      known: (owner) => this.#roster?.member(owner)?.outside === false,
+      seen: (owner, digest) => this.#keeper?.seen(owner, digest),
+      crowded: (owner) => this.#teller.warn('crowd', owner),
       unseen: (owner) => this.#keeper?.unseen(owner),
       stir: () => this.#keeper?.stir(),
       decoder: config.decoder,
@@ -250,28 +253,18 @@ export class Room {
 
   /**
    * @param {bigint} kid
-   * @returns {{stream: import('./stream.js').Stream, next: number} | null} what a key id stands for; null: refused
+   * @returns {import('./streams.js').Bound | null} what a key id stands for; null: nobody whom we hear
    */
   #bind(kid) {
     const owner = (kid >> 16n).toString(16).padStart(12, '0');
     if (this.#ended.signal.aborted || owner === this.#self || this.#roster?.member(owner)?.outside) return null;
-    const stream = this.#streams.get(owner, Number((kid >> 8n) & 0xffn));
-    return stream && { stream, next: 0 };
+    return { owner, next: 0 };
   }
 
   /** @param {MediaFrame} frame whose bound is of bind */
   #media({ kid, ctr, ciphertext, bound }) {
-    const { stream } = /** @type {{stream: import('./stream.js').Stream, next: number}} */ (bound);
-    if (!this.#ended.signal.aborted) void stream.frame({ kid, ctr, ciphertext, bound, at: this.#clock.now() });
-  }
-
-  /**
-   * @param {string} owner
-   * @param {Bytes} digest
-   */
-  #seen(owner, digest) {
-    this.#keeper?.seen(owner, digest);
-    for (const stream of this.#streams.of(owner)) stream.saidView();
+    const { owner } = /** @type {import('./streams.js').Bound} */ (bound);
+    if (!this.#ended.signal.aborted) void this.#streams.frame(owner, { kid, ctr, ciphertext, bound, at: this.#clock.now() });
   }
 
   /**

@@ -1,108 +1,199 @@
 /**
- * The streams of a room, bounded: whom they belong to, and which of them are to be heard.
+ * What a room hears, bounded: whose frames come, which streams there are, and which of them are to be heard. As hearing in
+ * Go's package wzp.
  *
- *     key id -- get --> Stream --heard--> sounding --member left, tail played--> released
- *                          '-- remembered with the CTRs that it had, as long as there is room: a relay could play it again
+ *     key id -- bind --> Talker -- opens, for the first time --> Stream -- sounds --> live, of at most 64
+ *                          '-- does not open: counted               '-- silent for 5 s: not any more
+ *
+ * Whoever is on the way can send frames in anybody's name, so nothing but a frame that opens, and was not taken before, makes a
+ * stream, or has another one give way. What others cost is bounded: a member who is in the room has one Talker, whatever its
+ * frames say, and who is not has one of MAX_UNKNOWN, which give way to each other only.
+ *
+ * Nothing here decides what is a replay: what was taken is known to the Listener, for as long as a key of its talker could come
+ * again. So all that is here may be forgotten at any time, and is made anew by the next frame that opens.
  *
  * @module
  */
 
-import { VIEW_STREAM } from '../wire/payload.js';
 import { soonest } from './soonest.js';
 import { Stream, counters, sum } from './stream.js';
+import { Talker } from './talker.js';
 
-const MAX_STREAMS = 4096; // that a relay can make us hold: each is small until it is heard
-const MAX_OF_MEMBER = 16; // that one member can make, one a publication, and the one of its views; the oldest goes
-/** ms for which a stream whose member has left is surely remembered: longer than its keys. */
-const HISTORY_TIME = 30_000;
+const MAX_STREAMS = 4096; // that are remembered, some KB each; those that were silent for longest give way
+const MAX_OF_MEMBER = 16; // that are to be played, one a publication
+const MAX_UNKNOWN = 64; // talkers of whom the relay has not told: their frames may be faster than the news of them
+const MAX_LIVE = 64; // that are decoded at once
+const FORGET_AFTER = 30_000; // ms after which a talker who left is forgotten: later than its keys
+
+/** @typedef {import('./held.js').Frame} Frame */
+/**
+ * @typedef {import('./talker.js').TalkerHooks & {
+ *   decoder: import('./stream.js').MakeDecoder,
+ *   crowded: (owner: string) => void,
+ * }} StreamsHooks crowded: somebody is not heard, for too many sound; told once
+ */
+/** @typedef {{owner: string, next: number}} Bound what a key id stands for */
 
 /** See the module. */
 export class Streams {
-  /** @type {Map<string, Map<number, Stream>>} by member id and number, the oldest first */
-  #owners = new Map();
-  #count = 0;
-  /** @type {Set<Stream>} that have something to be heard, or had lately */
-  #sounding = new Set();
-  /** @type {Record<string, number>} counters of streams that are forgotten */
-  #past = {};
   #hooks;
+  /** @type {Map<string, Talker>} by member id */
+  #talkers = new Map();
+  /** @type {Set<Talker>} of whom the relay had not told, the oldest first */
+  #unknown = new Set();
+  /** @type {Map<string, Stream>} by member id and number, those that were heard first first */
+  #streams = new Map();
+  /** @type {Set<Stream>} that are live, the newest last */
+  #live = new Set();
+  /** @type {Record<string, number>} counters of what is forgotten */
+  #past = {};
+  #crowded = false;
+  #closed = false;
 
-  /** @param {Omit<import('./stream.js').StreamHooks, 'sounds'>} hooks */
+  /** @param {StreamsHooks} hooks */
   constructor(hooks) {
-    this.#hooks = { ...hooks, sounds: (/** @type {Stream} */ stream) => void this.#sounding.add(stream) };
+    this.#hooks = hooks;
   }
 
-  /** How many there are. */
-  get size() {
-    return this.#count;
+  /** How many streams and talkers there are. */
+  get sizes() {
+    return { streams: this.#streams.size, talkers: this.#talkers.size, live: this.#live.size };
   }
 
   /**
-   * Returns a member's stream, which is made if it is new; null: there are too many.
+   * Takes a media frame. It never rejects.
    * @param {string} owner member id
-   * @param {number} number
-   * @returns {Stream | null}
+   * @param {Frame} frame
+   * @returns {Promise<void>} when that is done
    */
-  get(owner, number) {
-    const known = this.#owners.get(owner)?.get(number);
-    if (known) return known;
-    const now = this.#hooks.now();
-    if (number !== VIEW_STREAM) this.#bound(owner, now);
-    if (this.#count >= MAX_STREAMS && !this.#forget(now)) return null;
-    const stream = new Stream(owner, number, this.#hooks);
-    const own = this.#owners.get(owner) ?? new Map();
-    this.#owners.set(owner, own.set(number, stream));
-    this.#count++;
+  frame(owner, frame) {
+    return this.#talker(owner)?.frame(frame) ?? Promise.resolve();
+  }
+
+  /** Returns a talker, who is made if it is new. @param {string} owner */
+  #talker(owner) {
+    const known = this.#talkers.get(owner);
+    if (known || this.#closed) return known;
+    const talker = new Talker(owner, this.#hooks, { sound: (t, number, frame, payload) => this.#sound(t, number, frame, payload) });
+    this.#talkers.set(owner, talker);
+    if (this.#hooks.known(owner)) return talker;
+    this.#know();
+    const [oldest] = this.#unknown;
+    if (this.#unknown.size >= MAX_UNKNOWN) this.#dropTalker(oldest);
+    this.#unknown.add(talker);
+    return talker;
+  }
+
+  /** Looks who of the unknown has been told of. */
+  #know() {
+    for (const talker of this.#unknown) {
+      if (this.#hooks.known(talker.id)) this.#unknown.delete(talker);
+    }
+  }
+
+  /** Forgets a talker: its next frame makes another one. @param {Talker} talker */
+  #dropTalker(talker) {
+    talker.held.drop();
+    for (const stream of [...talker.current]) this.#retire(talker, stream);
+    const { forged, undecrypted } = talker;
+    this.#past = sum(this.#past, { forged, undecrypted });
+    talker.dropped = true;
+    this.#unknown.delete(talker);
+    this.#talkers.delete(talker.id);
+  }
+
+  /**
+   * Gives what a frame holds to its stream.
+   * @param {Talker} talker
+   * @param {number} number
+   * @param {Frame} frame
+   * @param {ReturnType<typeof import('../wire/payload.js').parsePayload>} payload
+   */
+  #sound(talker, number, frame, payload) {
+    if (this.#closed) return;
+    let stream = this.stream(talker.id, number);
+    if (talker.leftAt === null) stream = this.#current(talker, number);
+    if (!stream || (talker.leftAt !== null && !stream.playing)) return; // else it is the end of what was said
+    const { timestamp, silence } = payload;
+    const packet = { counter: frame.ctr, timestamp, silence, payload: payload.silence ? null : payload.codec };
+    stream.put(packet, frame.at, () => this.#place(stream));
+    if (stream.playing) this.#live.add(stream);
+  }
+
+  /** A stream that is remembered. @param {string} owner @param {number} number */
+  stream(owner, number) {
+    return this.#streams.get(`${owner}/${number}`);
+  }
+
+  /**
+   * Returns a stream of a talker who is here, which becomes one of those to be played.
+   * @param {Talker} talker
+   * @param {number} number
+   */
+  #current(talker, number) {
+    let stream = this.stream(talker.id, number);
+    if (!stream) {
+      if (this.#streams.size >= MAX_STREAMS) this.#forget();
+      stream = new Stream(talker.id, number, this.#hooks);
+      this.#streams.set(`${talker.id}/${number}`, stream);
+    }
+    if (stream.retiredAt !== null) {
+      if (talker.current.length >= MAX_OF_MEMBER) this.#retire(talker, quietest(talker.current));
+      talker.current.push(stream);
+      stream.retiredAt = null;
+    }
     return stream;
   }
 
-  /**
-   * Makes room for another stream of a member.
-   * @param {string} owner
-   * @param {number} now
-   */
-  #bound(owner, now) {
-    const own = this.of(owner).filter(({ over, number }) => !over && number !== VIEW_STREAM);
-    if (own.length < MAX_OF_MEMBER) return;
-    const [oldest] = own;
-    oldest.end(now);
-    if (!oldest.heard) this.#drop(oldest);
+  /** Ends that a stream is to be played, until its next frame. @param {Talker} talker @param {Stream} stream */
+  #retire(talker, stream) {
+    talker.current = talker.current.filter((other) => other !== stream);
+    stream.retiredAt = this.#hooks.now();
+  }
+
+  /** Forgets the stream that was silent for longest, but for those that are live. */
+  #forget() {
+    const stream = quietest([...this.#streams.values()].filter(({ playing }) => !playing)); // there are more than may be live
+    const talker = this.#talkers.get(stream.owner);
+    if (talker) this.#retire(talker, stream);
+    this.#past = counters(sum(this.#past, stream.stats()));
+    this.#streams.delete(`${stream.owner}/${stream.number}`);
   }
 
   /**
-   * Forgets one stream whose member has left: one that was never heard, or so long ago that none of its keys is held.
-   * @param {number} now
-   * @returns {boolean} whether there was one
+   * Finds a place among those that are live, in this order: one is free; somebody has been silent for long; a member has two
+   * more than the one whose stream it is, then the newest of those gives way. Otherwise those who sound go on, and who came last is
+   * not heard. So neither somebody who just fell silent nor somebody who comes can take anything from who talks, and one
+   * member with many streams takes no place that another one wants.
+   * @param {Stream} stream
    */
-  #forget(now) {
-    for (const own of this.#owners.values()) {
-      for (const stream of own.values()) {
-        const { leftAt, heard } = stream;
-        if (leftAt !== null && (!heard || now - leftAt > HISTORY_TIME)) {
-          this.#drop(stream);
-          return true;
-        }
-      }
+  #place(stream) {
+    if (this.#live.size >= MAX_LIVE) this.#rest(this.#hooks.now());
+    if (this.#live.size < MAX_LIVE) return true;
+    /** @type {Map<string, number>} */
+    const count = new Map();
+    for (const { owner } of this.#live) count.set(owner, (count.get(owner) ?? 0) + 1);
+    const of = (/** @type {Stream} */ { owner }) => count.get(owner) ?? 0;
+    const [first, ...others] = this.#live;
+    const newest = others.reduce((most, other) => (of(other) >= of(most) ? other : most), first); // of who has most
+    if (of(newest) < of(stream) + 2) {
+      if (!this.#crowded) this.#hooks.crowded(stream.owner);
+      this.#crowded = true;
+      return false;
     }
-    return false;
-  }
-
-  /**
-   * @param {string} owner
-   * @returns {Stream[]} the oldest first
-   */
-  of(owner) {
-    return [...(this.#owners.get(owner)?.values() ?? [])];
+    newest.release();
+    this.#live.delete(newest);
+    return true;
   }
 
   /** Those that may sound. @returns {Iterable<Stream>} */
   sounding() {
-    return this.#sounding;
+    return this.#live;
   }
 
   /** @param {string} owner whose key has come */
   playHeld(owner) {
-    for (const stream of this.of(owner)) stream.playHeld();
+    this.#talkers.get(owner)?.playHeld();
   }
 
   /**
@@ -111,7 +202,15 @@ export class Streams {
    * @param {number | null} now null: it is back
    */
   left(owner, now) {
-    for (const stream of this.of(owner)) stream.left(now);
+    const talker = this.#talkers.get(owner);
+    if (!talker) return;
+    if (now === null) {
+      talker.leftAt = null;
+      return;
+    }
+    talker.leftAt ??= now;
+    talker.held.drop();
+    for (const stream of [...talker.current]) this.#retire(talker, stream);
   }
 
   /**
@@ -125,52 +224,55 @@ export class Streams {
     /** @type {Set<string>} */
     const hopeless = new Set();
     let next = 0;
-    for (const own of this.#owners.values()) {
-      for (const stream of own.values()) {
-        const w = stream.waiting(now);
-        next = soonest(next, w.next);
-        if (w.ask) ask.add(stream.owner);
-        if (w.hopeless) hopeless.add(stream.owner);
-      }
+    for (const talker of this.#talkers.values()) {
+      const w = talker.waiting(now);
+      next = soonest(next, w.next);
+      if (w.ask) ask.add(talker.id);
+      if (w.hopeless) hopeless.add(talker.id);
     }
     return { ask, hopeless, next };
   }
 
   /**
-   * Frees the players of those who left. To be called now and then.
+   * Frees what is not needed any more. To be called now and then.
    * @param {number} now
    */
   prune(now) {
-    for (const stream of this.#sounding) {
-      if (stream.release(now)) this.#sounding.delete(stream);
+    this.#rest(now);
+    for (const talker of [...this.#talkers.values()]) {
+      if (talker.leftAt !== null && now - talker.leftAt > FORGET_AFTER) this.#dropTalker(talker);
+    }
+    this.#know();
+    for (const talker of [...this.#unknown]) {
+      if (talker.held.idle) this.#dropTalker(talker); // nothing of it waits
+    }
+  }
+
+  /** Frees the players of those that are silent. @param {number} now */
+  #rest(now) {
+    for (const stream of this.#live) {
+      if (stream.rest(now)) this.#live.delete(stream);
     }
   }
 
   /** Sums over all streams, of the past too. @returns {Record<string, number>} */
   stats() {
     let all = this.#past;
-    for (const own of this.#owners.values()) {
-      for (const stream of own.values()) all = sum(all, stream.stats());
-    }
+    for (const { forged, undecrypted } of this.#talkers.values()) all = sum(all, { forged, undecrypted });
+    for (const stream of this.#streams.values()) all = sum(all, stream.stats());
     return all;
-  }
-
-  /** @param {Stream} stream */
-  #drop(stream) {
-    stream.close();
-    const { owner, number } = stream;
-    this.#past = counters(sum(this.#past, stream.stats()));
-    this.#sounding.delete(stream);
-    const own = this.#owners.get(owner);
-    own?.delete(number);
-    if (own?.size === 0) this.#owners.delete(owner);
-    this.#count--;
   }
 
   /** Ends all. */
   close() {
-    for (const own of [...this.#owners.values()]) {
-      for (const stream of [...own.values()]) this.#drop(stream);
-    }
+    this.#closed = true;
+    for (const talker of [...this.#talkers.values()]) this.#dropTalker(talker);
+    for (const stream of this.#streams.values()) stream.release();
+    this.#live.clear();
   }
+}
+
+/** The one that was silent for longest. @param {Stream[]} streams */
+function quietest(streams) {
+  return streams.reduce((least, other) => (other.sounded < least.sounded ? other : least));
 }

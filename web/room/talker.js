@@ -1,0 +1,174 @@
+/**
+ * Where the frames of one member come in, of all its streams and keys.
+ *
+ *     frame --> Listener.open --> Listener.take: once --> Stream, or what its member sees
+ *                  |-- no key yet: HeldFrames, until the keeper has it
+ *                  '-- does not open: counted; it makes nothing, and has nothing give way
+ *
+ * Frames are decrypted at the same time, and then handled in the order in which they came: the jitter buffer would take
+ * those that are done later for lost.
+ * @module
+ */
+
+import { FormatError } from '../wire/bytes.js';
+import { VIEW_STREAM, parsePayload, parseView } from '../wire/payload.js';
+import { HeldFrames } from './held.js';
+
+/** @typedef {import('../wire/bytes.js').Bytes} Bytes */
+/** @typedef {import('./held.js').Frame} Frame */
+/** @typedef {import('./stream.js').Stream} Stream */
+
+/** After how many frames without a word of what their member sees a relay is suspected of keeping that back. */
+const MAX_UNSEEN = 12 * 150;
+const MAX_OPENING = 256; // frames that are being decrypted: those that were held, and what comes meanwhile
+
+/**
+ * @typedef {object} TalkerHooks
+ * @property {(kid: bigint, ctr: number, sealed: Bytes, now: number) => Promise<Bytes>} open
+ * @property {(kid: bigint, ctr: number) => 'new' | 'replayed' | 'ahead'} take notes what was opened: Listener.take
+ * @property {() => number} now ms
+ * @property {(owner: string, digest: Bytes) => void} seen what its member sees
+ * @property {(owner: string) => void} unseen that it does not say so
+ * @property {() => void} stir has the keeper look at what is held
+ * @property {(owner: string) => boolean} known whether the relay has told of a member
+ * @property {import('./held.js').HeldBudget} budget
+ * @property {(error: unknown) => void} failed
+ */
+
+/**
+ * @typedef {object} TalkerOutlet
+ * @property {(talker: Talker, number: number, frame: Frame, payload: ReturnType<typeof parsePayload>) => void} sound
+ */
+
+/** See the module. */
+export class Talker {
+  /** @type {Stream[]} that are to be played */
+  current = [];
+  /** Frames that did not decrypt. */
+  forged = 0;
+  /** Frames that came faster than they could be decrypted. */
+  undecrypted = 0;
+  /** @type {number | null} when it left, ms; null: it has not */
+  leftAt = null;
+  /** Another one takes its frames. */
+  dropped = false;
+
+  #hooks;
+  #outlet;
+  #opening = 0; // frames that are being decrypted
+  /** @type {Promise<void>} the last of them was handled; it does not reject */
+  #last = Promise.resolve();
+  #unseen = 0;
+
+  /**
+   * @param {string} id of the member
+   * @param {TalkerHooks} hooks
+   * @param {TalkerOutlet} outlet takes what was decrypted
+   */
+  constructor(id, hooks, outlet) {
+    this.id = id;
+    this.#hooks = hooks;
+    this.#outlet = outlet;
+    this.held = new HeldFrames(hooks.budget, () => hooks.known(id));
+  }
+
+  /**
+   * Takes a media frame: it is played, or held until its key comes. It never rejects.
+   * @param {Frame} frame
+   * @returns {Promise<void>} when that is done
+   */
+  frame(frame) {
+    if (this.#opening >= MAX_OPENING) {
+      this.undecrypted++;
+      return this.#last;
+    }
+    this.#opening++;
+    const { open, now, failed } = this.#hooks;
+    const opened = open(frame.kid, frame.ctr, frame.ciphertext, now()).then(
+      (plain) => () => this.#opened(frame, plain),
+      (error) => () => this.#unopened(frame, error),
+    );
+    this.#last = this.#last.then(async () => (await opened)()).catch(failed).then(() => void this.#opening--);
+    return this.#last;
+  }
+
+  /**
+   * Handles a frame that was not decrypted.
+   * @param {Frame} frame
+   * @param {{code?: string}} error
+   */
+  #unopened(frame, error) {
+    const { code } = error;
+    if (code === 'no_key') {
+      trust(frame); // a guess that the low bits of later ones are read by
+      this.#hold(frame);
+      return;
+    }
+    if (code !== 'early' && code !== 'auth') throw error;
+    if (code === 'auth') this.forged++; // early: of before we were here
+    if (this.held.doubt(frame.at)) this.#hooks.stir();
+  }
+
+  /** @param {Frame} frame */
+  #hold(frame) {
+    if (this.dropped || this.leftAt !== null) return;
+    if (this.held.hold(frame, this.#hooks.now())) this.#hooks.stir();
+  }
+
+  /**
+   * Handles a frame that was decrypted: it drops what came before.
+   * @param {Frame} frame
+   * @param {Bytes} plain
+   */
+  #opened(frame, plain) {
+    if (this.dropped) return;
+    const verdict = this.#hooks.take(frame.kid, frame.ctr);
+    if (verdict === 'ahead') {
+      this.forged++; // one frame of somebody who has the key, too, must not make all later ones too old
+      return;
+    }
+    trust(frame);
+    if (verdict !== 'new') return;
+    this.held.keyCame();
+    const number = Number((frame.kid >> 8n) & 0xffn);
+    try {
+      if (number === VIEW_STREAM) this.#view(plain);
+      else this.#payload(number, frame, plain);
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error; // of a later version
+    }
+  }
+
+  /** @param {Bytes} plain */
+  #view(plain) {
+    const digest = parseView(plain);
+    if (this.leftAt !== null) return;
+    this.#unseen = 0;
+    this.#hooks.seen(this.id, digest);
+  }
+
+  /** @param {number} number @param {Frame} frame @param {Bytes} plain */
+  #payload(number, frame, plain) {
+    if (++this.#unseen === MAX_UNSEEN) this.#hooks.unseen(this.id);
+    this.#outlet.sound(this, number, frame, parsePayload(plain));
+  }
+
+  /** Plays what was held, for its key has come. */
+  playHeld() {
+    for (const frame of this.held.take(this.#hooks.now())) void this.frame(frame);
+  }
+
+  /**
+   * See HeldFrames.waiting.
+   * @param {number} now
+   */
+  waiting(now) {
+    if (this.leftAt !== null) this.held.drop();
+    return this.held.waiting(now);
+  }
+}
+
+/** @param {Frame} frame whose CTR is taken for true */
+function trust({ bound, ctr }) {
+  bound.next = Math.max(bound.next, ctr + 1);
+}
