@@ -23,11 +23,17 @@ import (
 func (p *page) enter(name string) {
 	p.t.Helper()
 	p.state("door", soon)
+	p.press(name)
+	p.state("joined", soon)
+}
+
+// press types a name at the door, and presses Join.
+func (p *page) press(name string) {
+	p.t.Helper()
 	p.eval(fmt.Sprintf(`(() => {
 		document.querySelector('input[autocomplete=nickname]').value = %q;
 		document.querySelector('button[type=submit]').click();
 	})()`, name), nil)
-	p.state("joined", soon)
 }
 
 // Chromium's own fake microphone beeps each second.

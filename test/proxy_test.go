@@ -220,20 +220,39 @@ func TestPageGivesUp(t *testing.T) {
 	}))
 	t.Cleanup(server.CloseClientConnections)
 	p := openPage(t, server.URL+"/tea", look{})
-	p.state("door", soon)
-	p.eval(`(() => {
-		document.querySelector('input[autocomplete=nickname]').value = 'anna';
-		document.querySelector('button[type=submit]').click();
-	})()`, nil)
-	p.state("ended", soon)
-	var shown string
-	p.eval("document.querySelector('main').dataset.ended + ': ' + document.querySelector('main').textContent", &shown)
+	shown := p.failsToEnter("anna")
 	if !strings.HasPrefix(shown, "no_upgrade: The connection is not let through") || !strings.Contains(shown, "status 426") {
 		t.Errorf("the page says %q", shown)
 	}
 	if !r.logged(soon, `"level":"WARN"`, "took Upgrade away") {
 		t.Errorf("the relay does not say why:\n%s", r.stderr.tail(10))
 	}
+}
+
+// TestPageWithoutItsModules: the relay ends while somebody is at the door, whose page lacks the room's modules then. Joining
+// again works once the relay is back.
+func TestPageWithoutItsModules(t *testing.T) {
+	t.Parallel()
+	r := startRelay(t)
+	p := openPage(t, r.page+"tea", look{})
+	p.state("door", soon)
+	r.kill()
+	if shown := p.failsToEnter("anna"); !strings.HasPrefix(shown, "loading: ") {
+		t.Errorf("the page says %q", shown)
+	}
+	startRelayAt(t, r.addr, r.data, "--http", strings.Trim(strings.TrimPrefix(r.page, "http:"), "/"))
+	p.eval("document.querySelector('main .primary').click()", nil)
+	p.state("joined", soon)
+}
+
+// failsToEnter presses Join, and returns the code and the text of how it ended.
+func (p *page) failsToEnter(name string) (shown string) {
+	p.t.Helper()
+	p.state("door", soon)
+	p.press(name)
+	p.state("ended", soon)
+	p.eval("document.querySelector('main').dataset.ended + ': ' + document.querySelector('main').textContent", &shown)
+	return shown
 }
 
 // proxiedLook is of a browser that finds the proxied name here, and minds no certificates.

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -384,6 +385,23 @@ func TestServer(t *testing.T) {
 	if s.ReadHeaderTimeout == 0 || s.ReadTimeout == 0 || s.WriteTimeout == 0 || s.IdleTimeout == 0 || s.MaxHeaderBytes == 0 || s.ErrorLog == nil {
 		t.Errorf("something has no limit: %+v", s)
 	}
+}
+
+// FuzzConnectSources: no Host ends its directive of the policy, or adds a source to it.
+func FuzzConnectSources(f *testing.F) {
+	for _, seed := range []string{"relay.example:8443", "[::1]:8080", "a;script-src *", "*", "a b", "'none'", "//a/b"} {
+		f.Add(seed, "/wt")
+	}
+	f.Add("relay.example", "/a;b,c d")
+	f.Fuzz(func(t *testing.T, host, path string) {
+		connect := Connect{WebTransport: &WebTransport{Port: 4433, Path: "/wt"}, WebSocket: "wss://" + host + path}
+		for _, source := range connectSources(&http.Request{}, connect, []string{host})[1:] {
+			u, err := url.Parse(strings.Replace(source, "*", "any", 1))
+			if err != nil || u.Host == "" || strings.ContainsAny(source, "; ,\"\t\r\n") || !slices.Contains([]string{"https", "wss", "ws"}, u.Scheme) {
+				t.Errorf("%q makes the source %q", host, source)
+			}
+		}
+	})
 }
 
 // FuzzPath looks for paths that are answered with anything but their own file, the page, or that nothing is there.

@@ -36,9 +36,9 @@ type WebConfig struct {
 type WebTrouble int
 
 const (
-	// TroubleUpgrade: the header fields that ask for a WebSocket were taken away.
+	// TroubleUpgrade says that the header fields that ask for a WebSocket were taken away.
 	TroubleUpgrade WebTrouble = iota
-	// TroubleName: the Hello is signed for none of the names that the relay has.
+	// TroubleName says that the Hello is signed for none of the names that the relay has.
 	TroubleName
 )
 

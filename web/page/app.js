@@ -46,12 +46,11 @@ async function loadRoom() {
 }
 
 const loadTime = 15_000; // ms that the room's modules may take: then it is said that they do not come
-const late = Symbol('late');
 
-/** Rejects with `late` when something takes too long. @template T @param {number} ms @param {Promise<T>} promise @returns {Promise<T>} */
+/** Rejects when something takes too long. @template T @param {number} ms @param {Promise<T>} promise @returns {Promise<T>} */
 function within(ms, promise) {
   /** @type {ReturnType<typeof setTimeout>} */ let timer;
-  const limit = new Promise((_, reject) => (timer = setTimeout(() => reject(late), ms)));
+  const limit = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error('the network is slow')), ms)));
   return Promise.race([promise, /** @type {Promise<never>} */ (limit)]).finally(() => clearTimeout(timer));
 }
 
@@ -141,9 +140,7 @@ export class App {
     this.#tell('joining');
     within(loadTime, Promise.all([loadRoom(), engine()])).then(([room, made]) => this.#enter(room, made, wish)).catch((error) => {
       wish.microphone?.stop();
-      if (error === late) return this.#showEnded({ code: 'loading', text: '' });
-      this.#bars.error(error);
-      void this.open({ room: wish.room, fault: null, secret: wish.secret });
+      this.#showEnded({ code: 'loading', text: error instanceof Error ? error.message : String(error) });
     });
   }
 

@@ -200,7 +200,7 @@ export const ended = {
     blocked: ['The connection is not let through', 'Neither way to the relay gets through from here. Try another network, or tell who runs the relay.'],
     udp: ['The connection is not let through', 'This relay is reached by UDP only, which does not get through from here. Try another network.'],
     stalled: ['Joining took too long', 'The relay answers, but the network is too slow or loses too much. Join again, best by another network.'],
-    loading: ['The page did not load whole', 'Check the network, then join again. What has come is kept.'],
+    loading: ['The page did not load whole', 'Check the network, then join again. If that does not help, reload the page.'],
     closed: ['The connection ended', 'Join again.'],
     join: ['You could not join', 'Join again. If that does not help, reload the page.'],
     unsupported: ['The relay takes no browsers', 'It offers no way that this browser knows. Ask who runs it.'],
