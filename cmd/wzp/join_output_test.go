@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/wzp-voice/wzp"
 	"github.com/wzp-voice/wzp/identity"
@@ -69,5 +71,40 @@ func TestPrintsNothingHidden(t *testing.T) {
 	}
 	if got := oneLine(errors.New(strings.Repeat("\u00e9", maxLine))); len(got) != maxLine+3 {
 		t.Errorf("an error of %d bytes", len(got))
+	}
+}
+
+// TestRescue: a crash leaves the room first, unless that takes too long, and stays a crash.
+func TestRescue(t *testing.T) {
+	for name, leave := range map[string]func(left chan struct{}){
+		"leaves": func(left chan struct{}) { close(left) },
+		"hangs":  func(chan struct{}) { time.Sleep(time.Hour) },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			left := make(chan struct{})
+			out := &joinOutput{close: func() error { leave(left); return nil }}
+			begin := time.Now()
+			func() {
+				defer func() {
+					if p := recover(); p != "lost my mind" {
+						t.Errorf("%s: recovered %v", name, p)
+					}
+				}()
+				defer out.rescue()
+				panic("lost my mind")
+			}()
+			switch took := time.Since(begin); name {
+			case "leaves":
+				<-left
+				if took != 0 {
+					t.Errorf("it took %v", took)
+				}
+			default:
+				if took != rescueTime {
+					t.Errorf("it took %v", took)
+				}
+				time.Sleep(time.Hour) // until that is over, too
+			}
+		})
 	}
 }

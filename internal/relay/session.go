@@ -123,11 +123,12 @@ func (r *acceptor) Ended(s *link.Session, code wire.CloseCode) {
 func (r *acceptor) leave(s *session, code wire.CloseCode) {
 	if m := s.member.Load(); m != nil && m.Leave(time.Now()) {
 		r.stats.leaves.Add(1)
-		what := "left"
-		if code == wire.CloseLost {
-			what = "lost" // nobody said goodbye: a crash, a dead battery, a network that is gone
+		log := r.log.With("room", m.Room(), "member", m.ID.String(), "why", code.String())
+		if code == wire.CloseLost { // nobody said goodbye: a crash, a dead battery, a network that is gone
+			log.Info("lost")
+		} else {
+			log.Info("left")
 		}
-		r.log.Info(what, "room", m.Room(), "member", m.ID.String(), "why", code.String())
 		(*Relay)(r).tell(m)
 		r.federation.Changed(m.Room())
 		r.logLeave(m)
