@@ -15,13 +15,12 @@ import (
 // measuring has the tests of what takes long try more of it.
 var measuring = os.Getenv("WZP_MEASURE") == "1"
 
-// trials is how often what loss decides is tried, and how many may fail: by default fewer, and a few more of them
-// than on average, for a run must not fail by chance.
-func trials() (n, may int) {
+// trials is how often what loss decides is tried; by default fewer times than may says.
+func trials(n int) int {
 	if measuring {
-		return 100, 5
+		return 100
 	}
-	return 4, 1
+	return n
 }
 
 // bad is a path of 300 ms that loses 60 % each way.
@@ -30,14 +29,18 @@ func bad(trial int) simnet.Profile {
 }
 
 // TestNewcomerHearsSoon wants who joins through a bad path to hear a talker within 2 s, though no answer comes on the
-// control stream, or no QUIC packet at all.
+// control stream, or no QUIC packet at all. Of 600 measured ones 4 did not. If it is 1 of 100, more than 4 of 12 are late in one
+// of 12 million runs, and more than 9 of 100 in one of 10 million.
 func TestNewcomerHearsSoon(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		choke bool // of QUIC, after the join
 	}{{name: "no member list"}, {name: "no QUIC", choke: true}} {
 		t.Run(test.name, func(t *testing.T) {
-			n, may := trials()
+			n, may := trials(12), 4
+			if measuring {
+				may = 9
+			}
 			var times []time.Duration
 			late := 0
 			inSpied(t, func(l *lab, s *spy) {
@@ -119,7 +122,8 @@ func syllables(at time.Duration) (hz float64) {
 }
 
 // TestFirstWord wants the beginning of what is said 1 s after arming to be heard through bad paths, if any of it gets
-// through them, also when somebody leaves just before.
+// through them, also when somebody leaves just before. Of 1600 measured ones each was. If one of 1000 is not, more than 2 of 8
+// are not in one of 18 million runs, and more than 5 of 100 in one of a billion.
 func TestFirstWord(t *testing.T) {
 	for _, test := range []struct {
 		name  string
@@ -132,7 +136,10 @@ func TestFirstWord(t *testing.T) {
 		{name: "both bad, after a leave", leave: true, both: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			n, may := trials()
+			n, may := trials(8), 2
+			if measuring {
+				may = 5
+			}
 			unheard, swallowed := 0, 0
 			var times []time.Duration
 			inSpied(t, func(l *lab, s *spy) {

@@ -297,8 +297,10 @@ func TestUrgentMessages(t *testing.T) {
 	})
 }
 
-// checkMessages wants each message once, and of those sent after the first 5 s, when the pacer knows the path, 99 of
-// 100 within 1.5 s.
+// checkMessages wants each message once, and of those sent after the first 5 s, when the pacer knows the path, 95 of
+// 100 within 1.2 s, and 99 of 100 within 2.5 s. Each is sent every 100 ms until it is acknowledged, and so takes longer than
+// 1.2 s in 0.4 % of cases, and than 2.5 s in 0.001 %: that of 290 more than 14, or more than 2, do, is less likely than one in
+// a hundred million.
 func (l *lab) checkMessages(where string, got []message, sent map[string]time.Time) {
 	l.t.Helper()
 	start := time.Now()
@@ -320,9 +322,9 @@ func (l *lab) checkMessages(where string, got []message, sent map[string]time.Ti
 		l.t.Fatalf("%s: %d messages came, %d different ones, of %d", where, len(got), len(seen), len(sent))
 	}
 	n := len(took)
-	l.t.Logf("%s: median %v, 99%% %v, all %v", where, took[n/2], took[n*99/100], took[n-1])
-	if took[n*99/100] > 1500*time.Millisecond {
-		l.t.Errorf("%s: 99%% took up to %v", where, took[n*99/100])
+	l.t.Logf("%s: median %v, 95%% %v, 99%% %v, all %v", where, took[n/2], took[n*95/100], took[n*99/100], took[n-1])
+	if took[n*95/100] > 1200*time.Millisecond || took[n*99/100] > 2500*time.Millisecond {
+		l.t.Errorf("%s: 95%% took up to %v, 99%% up to %v", where, took[n*95/100], took[n*99/100])
 	}
 }
 

@@ -260,7 +260,8 @@ func TestShortOutageKeepsTheSession(t *testing.T) {
 	})
 }
 
-// TestLeaveIsPrompt closes clients at 60 % loss.
+// TestLeaveIsPrompt closes clients at 60 % loss. Leaving is said every 100 ms, and so takes longer than 1.5 s in 0.13 % of cases
+// at most (of 900 measured ones, in none): more than 3 of 30 in one run of ten million.
 func TestLeaveIsPrompt(t *testing.T) {
 	inLab(t, simnet.Profile{Delay: 150 * time.Millisecond}, Config{}, func(l *lab) {
 		var people []*person
@@ -280,7 +281,7 @@ func TestLeaveIsPrompt(t *testing.T) {
 			}
 		}
 		l.t.Logf("%d of 30 ended within 1.5 s", prompt)
-		if n := len(l.sfu.endings()); n < 29 || prompt < 29 {
+		if n := len(l.sfu.endings()); n < 29 || prompt < 27 {
 			l.t.Errorf("%d of 30 sessions ended, %d at once", n, prompt)
 		}
 		for _, p := range people {

@@ -168,22 +168,23 @@ func TestUrgentLeavesMediaThreeQuarters(t *testing.T) {
 }
 
 // TestUrgentIsNotSlowedByLoss sends messages of 300 bytes, with and without media, over a path that loses 60 % and has
-// no bottleneck.
+// no bottleneck. A single message takes longer than the limit in one case of ten, so that the median of 41 does in one run of
+// a hundred million; of 60 measured cases with more of them none took longer.
 func TestUrgentIsNotSlowedByLoss(t *testing.T) {
 	for _, test := range []struct {
-		frame, n int
-		limit    time.Duration // for the median of seven, until the last message is there
-	}{{0, 1, 600 * ms}, {117, 1, 600 * ms}, {0, 5, 3 * time.Second}, {117, 20, 5 * time.Second}, {0, 70, 7 * time.Second}} {
+		frame, n, seeds int
+		limit           time.Duration // for the median, until the last message is there
+	}{{0, 1, 41, 600 * ms}, {117, 1, 41, 600 * ms}, {0, 5, 15, 3 * time.Second}, {117, 20, 15, 5 * time.Second}, {0, 70, 15, 7 * time.Second}} {
 		var there, took []time.Duration
-		for seed := range uint64(7) {
+		for seed := range uint64(test.seeds) {
 			c := cross(t, simnet.Profile{Loss: 0.6, Delay: 150 * ms, Seed: seed}, 20*ms, test.frame, test.n, 300)
 			there, took = append(there, c.there), append(took, c.took)
 		}
 		slices.Sort(there)
 		slices.Sort(took)
-		t.Logf("%d messages, media %d: there after %v, acknowledged after %v", test.n, test.frame, there[3], took[3])
-		if there[3] > test.limit {
-			t.Errorf("%d messages took %v, want %v", test.n, there[3], test.limit)
+		t.Logf("%d messages, media %d: there after %v, acknowledged after %v", test.n, test.frame, there[test.seeds/2], took[test.seeds/2])
+		if median := there[test.seeds/2]; median > test.limit {
+			t.Errorf("%d messages took %v, want %v", test.n, median, test.limit)
 		}
 	}
 }
