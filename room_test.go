@@ -284,7 +284,7 @@ func TestDialChecksItsArguments(t *testing.T) {
 		want   string
 	}{
 		{"relay", Config{RelayKey: key}, "HOST:PORT"},
-		{":4433", Config{RelayKey: key}, "HOST:PORT"},
+		{":4433", Config{RelayKey: key}, "is empty"},
 		{"relay:0", Config{RelayKey: key}, "port"},
 		{"relay:66000", Config{RelayKey: key}, "port"},
 		{"relay:wzp", Config{RelayKey: key}, "port"},
