@@ -176,15 +176,16 @@ const refusedOften = 100
 // refuse counts something that a peer sent and that is not its to send, and names the peer if that goes on.
 func (f *Federation) refuse(n *partner, what string) {
 	f.stats.refused.Add(1)
-	now := time.Now().Unix()
-	if last := n.warned.Load(); now-last < int64(problemEvery.Seconds()) && last != 0 {
+	now := time.Now()
+	if last := n.warned.Load(); last != nil && now.Sub(*last) < problemEvery {
 		if n.refused.Add(1) != refusedOften {
 			return
 		}
 		f.log.Warn("a peer sends what it is not the way for; it is dropped", "peer", n.link.label, "relay", n.link.id.String(), "last", what)
 		return
 	}
-	n.warned.Store(now)
+	warned := now // so that what is refused allocates nothing else
+	n.warned.Store(&warned)
 	n.refused.Store(1)
 }
 

@@ -78,8 +78,8 @@ type partner struct {
 	parked  []parked  // messages that wait, the oldest first
 	retryAt time.Time // when to try them again
 
-	refused atomic.Int64 // what came by a way that is not its own, since warned
-	warned  atomic.Int64 // when that was logged last, Unix time
+	refused atomic.Int64              // what came by a way that is not its own, since warned
+	warned  atomic.Pointer[time.Time] // when that was logged last; not the wall clock's, which may be set
 }
 
 // bridged is a room that peers share with us.

@@ -49,7 +49,7 @@ func TestPlacesForNewcomers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			const limit = 1024
-			random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // no secret
+			random := rand.New(rand.NewPCG(1, 2))
 			p := NewPlaces(limit, limit/handshakeShare)
 			var held []netip.Addr
 			for round := range 5 {

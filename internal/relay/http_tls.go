@@ -294,7 +294,7 @@ func (f *certificateFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 func (f *certificateFiles) reviewLocked(now time.Time) {
 	problem := certificateProblem(f.current.Leaf, now)
 	if problem != "" && (problem != f.problem || now.Sub(f.told) >= certWarnEvery) {
-		f.log.Warn("browsers refuse the certificate: "+problem, "file", f.cert,
+		f.log.Warn("browsers refuse the certificate", "why", problem, "file", f.cert,
 			"from", f.current.Leaf.NotBefore, "until", f.current.Leaf.NotAfter)
 		f.told = now
 	}

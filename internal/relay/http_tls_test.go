@@ -149,7 +149,7 @@ func TestCertificateProblems(t *testing.T) {
 		}
 		said := func(when, what string, times int) {
 			t.Helper()
-			if got := strings.Count(log.String(), "level=WARN msg=\"browsers refuse the certificate: "+what); got != times {
+			if got := strings.Count(log.String(), "level=WARN msg=\"browsers refuse the certificate\" why=\""+what); got != times {
 				t.Errorf("%s: said %d times, want %d:\n%s", when, got, times, log.String())
 			}
 			log.Reset()
