@@ -16,6 +16,10 @@
 // join keys, hop keys) and everything that goes over the network belong elsewhere: this package
 // opens no connection and knows no message. Secrets never print: every secret type renders as
 // "[redacted]" in fmt, log/slog and encoding/json.
+//
+// Locks, in the order in which they are taken:
+//
+//	KnownNames.mu
 package identity
 
 import (

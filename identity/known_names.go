@@ -44,7 +44,7 @@ type KnownNames struct {
 	path string
 	key  hidden[[]byte]
 
-	mu    sync.Mutex  // guards what follows
+	mu    sync.Mutex  // guards what follows, not the file; what names was is never changed
 	seen  fs.FileInfo // of the file that names was read from; nil: none yet
 	names knownNames
 }
@@ -129,16 +129,19 @@ func (k *KnownNames) tags(name string, f Fingerprint) (who, person nameTag) {
 // load returns what the file says. It reads it only when it is another than before, or changed: a big room asks
 // thousands of questions.
 func (k *KnownNames) load() (knownNames, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	info, err := os.Stat(k.path)
-	if err == nil && k.seen != nil && os.SameFile(info, k.seen) && info.Size() == k.seen.Size() && info.ModTime().Equal(k.seen.ModTime()) {
-		return k.names, nil
+	k.mu.Lock()
+	seen, names := k.seen, k.names
+	k.mu.Unlock()
+	if err == nil && seen != nil && os.SameFile(info, seen) && info.Size() == seen.Size() && info.ModTime().Equal(seen.ModTime()) {
+		return names, nil
 	}
-	_, names, info, err := k.read()
+	_, names, info, err = k.read()
 	if err != nil {
 		return nil, err
 	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	k.seen, k.names = info, names
 	return names, nil
 }

@@ -3,6 +3,13 @@
 // Each command lives in a file of its own, named after it. Commands print results on standard
 // output and one-line errors, which say what to do, on standard error. Exit status: 0 on
 // success, 1 on failure, 2 on wrong usage.
+//
+// Locks, in the order in which they are taken:
+//
+//	relayPage.mu         (I/O) the relay is asked once, and whoever asks for its answer waits for that
+//	joinOutput.mu        (I/O) a line is printed at a time
+//	lockedWriter.record  (I/O) a record is written at a time
+//	benchRoom.mu
 package main
 
 import (

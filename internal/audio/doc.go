@@ -21,6 +21,15 @@
 // No method on the path of a frame allocates. Queues to and from devices and pipes
 // are bounded, drop the oldest sound and count it; a pipe that is read is not, its
 // writer waits.
+//
+// Locks, in the order in which they are taken:
+//
+//	FileSource.mu    (I/O) Close waits for a read of the file, which is a plain one
+//	StreamSource.mu
+//	StreamSink.mu
+//	reopener.mu
+//	Microphone.mu
+//	Speaker.mu
 package audio
 
 import (

@@ -4,4 +4,8 @@
 //	frame ── Bucket: what one member may send ── Pool: what all of a room, or of a link, may ──> forwarded
 //
 // It is pure: times are arguments, on a clock that never goes back, and nothing is opened, started or sent.
+//
+// Locks, in the order in which they are taken:
+//
+//	Pool.mu
 package budget

@@ -56,4 +56,10 @@
 // is, and is told when to call again. Sealing and opening do not allocate when dst
 // has room, but for a frame that brings a new key. Types that hold secrets print as
 // a word, whatever prints them.
+//
+// Locks, in the order in which they are taken:
+//
+//	Listener.accepting
+//	Listener.mu
+//	Talker.mu
 package e2ee

@@ -10,4 +10,8 @@
 //
 // The package knows nothing of how packets are made, sent or decrypted: ids are plain bytes, so that every other package
 // may use it and it imports none of this module.
+//
+// Locks, in the order in which they are taken:
+//
+//	Writer.mu
 package eventlog

@@ -33,4 +33,21 @@
 //
 // Not here: packets, keys of links and pacing (internal/link), fan-out and sender keys (internal/room), reading
 // configuration files (cmd/wzp), and anything that decrypts: to a relay a ciphertext is bytes, on which a test insists.
+//
+// Locks, in the order in which they are taken:
+//
+//	Federation.configuring  (I/O) one configuration is taken at a time
+//	peerLink.handing        (I/O) while an urgent message is handed on
+//	links.mu
+//	incoming.mu
+//	Federation.mu           (I/O) so far: messages are sent with it held
+//	outbox.mu               (I/O) so far
+//	trunk.mu
+//	early.mu
+//	intake.mu
+//	inbound.mu
+//	dedups.mu
+//	sharedDedup.mu
+//	unknownKeys.mu
+//	dialer.mu
 package federation

@@ -96,8 +96,8 @@ func (in *incoming) hold(m *wire.Media, tx *link.Tx) {
 
 // release forwards what is held, if the talker is known by now. It reports whether it is, or cannot be.
 func (in *incoming) release(f *Federation, tx *link.Tx) (done bool) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
+	tx.Lock(&in.mu)
+	defer tx.Unlock(&in.mu)
 	in.tried = tx.Now()
 	if in.place.Load() == nil && f.locate(in, tx.Now()) == notYet {
 		return false

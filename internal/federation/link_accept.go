@@ -56,6 +56,8 @@ func (ls *links) mistakenLocked(fingerprint identity.Fingerprint) *Peer {
 // AcceptPeer implements link.PeerAcceptor. The session is a candidate until its first packet has come: before that
 // its dialler may not know that it was welcome.
 func (ls *links) AcceptPeer(s *link.Session) (link.Handler, *wire.Refused) {
+	say := func() {}
+	defer func() { say() }() // when the lock is not held any more
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	if ls.closed || !ls.started {
@@ -70,7 +72,7 @@ func (ls *links) AcceptPeer(s *link.Session) (link.Handler, *wire.Refused) {
 	case p.link != nil && p.link.fate.Load() == nil && ls.survives(p.link, false):
 		ls.counts.replaced.Add(1)
 		if here, there := p.link.s.Remote(), s.Remote(); here != there {
-			ls.swappedLocked(p, here.String(), there.String(), time.Now())
+			say = ls.swappedLocked(p, here.String(), there.String(), time.Now())
 		}
 		return nil, &wire.Refused{Code: wire.CodeReplaced, Reason: "the link that was dialled from here is used"}
 	}

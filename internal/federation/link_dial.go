@@ -28,6 +28,14 @@ const dialTime = 20 * time.Second
 //	  +<── run has taken it down <── the client has ended, or has to <── candidate, link                   |
 //	  +<───────────────────────────────────────────────────────────────────────────────────────────────────+
 func (ls *links) supervise(p *peer) {
+	if p.fingerprint == ls.self.Fingerprint() {
+		ls.mu.Lock()
+		label := p.label
+		ls.mu.Unlock()
+		ls.log.Error("a configured peer has this relay's own fingerprint; remove it, or give one of the relays another identity",
+			"label", label, "fingerprint", p.fingerprint)
+		return
+	}
 	for {
 		d, ctx := ls.nextDial(p)
 		if d == nil {
@@ -65,10 +73,11 @@ func (ls *links) nextDial(p *peer) (*dialer, context.Context) {
 			ctx, cancel := context.WithTimeout(p.ctx, dialTime)
 			d := &dialer{links: ls, peer: p, address: p.address, hangUp: cancel, done: make(chan struct{})}
 			p.dial = d
-			if p.problem == "" { // else the log has said that there is no link, and why
-				ls.log.Info("dialling a peer", "label", p.label, "fingerprint", p.fingerprint, "address", d.address)
-			}
+			label, first := p.label, p.problem == "" // else the log has said that there is no link, and why
 			ls.mu.Unlock()
+			if first {
+				ls.log.Info("dialling a peer", "label", label, "fingerprint", p.fingerprint, "address", d.address)
+			}
 			return d, ctx
 		}
 		ls.mu.Unlock()
@@ -83,25 +92,36 @@ func (ls *links) nextDial(p *peer) (*dialer, context.Context) {
 // dialEnded notes how a dial ended.
 func (ls *links) dialEnded(p *peer, d *dialer, err error) {
 	ls.mu.Lock()
-	defer ls.mu.Unlock()
+	label := p.label
+	wait, failed := ls.dialEndedLocked(p, d, err)
+	ls.mu.Unlock()
+	if !failed {
+		return
+	}
+	ls.log.Warn("cannot reach a peer", "label", label, "fingerprint", p.fingerprint, "address", d.address,
+		"err", inWords(err), "do", d.advice(err), "again", wait.Round(time.Second))
+	ls.log.Debug("why a peer cannot be reached", "label", label, "err", err)
+}
+
+// dialEndedLocked is dialEnded, but for the log. failed: the dial is to be named there, and that the next is in wait. The
+// caller holds ls.mu.
+func (ls *links) dialEndedLocked(p *peer, d *dialer, err error) (wait time.Duration, failed bool) {
 	p.dial = nil
 	if err == nil || p.ctx.Err() != nil || p.link != nil || d.stale {
-		return
+		return 0, false
 	}
 	now := time.Now()
 	if isReplaced(err) {
 		// The peer has a link that it does not know to be dead yet, or one that we are about to see.
 		p.notBefore, p.problem = now.Add(p.backoff.again(chance())), whyReplaced
-		return
+		return 0, false
 	}
 	if wrong := new(wrongKeyError); errors.As(err, &wrong) {
 		p.answered = wrong.got
 	}
-	wait := p.backoff.failed(chance())
+	wait = p.backoff.failed(chance())
 	p.notBefore, p.problem = now.Add(wait), inWords(err)
-	ls.log.Warn("cannot reach a peer", "label", p.label, "fingerprint", p.fingerprint, "address", d.address,
-		"err", p.problem, "do", d.advice(err), "again", wait.Round(time.Second))
-	ls.log.Debug("why a peer cannot be reached", "label", p.label, "err", err)
+	return wait, true
 }
 
 // dialer is one dial of a peer and the client that came of it: the link.ClientHandler of all sessions that the client

@@ -135,8 +135,9 @@ func (ls *links) lookAtCandidate(p *peer, l *peerLink, now time.Time) (judged bo
 	case current != nil:
 		if !current.dialled && !l.dialled {
 			ls.mu.Lock()
-			ls.swappedLocked(p, current.s.PeerAddr().String(), l.s.PeerAddr().String(), now)
+			say := ls.swappedLocked(p, current.s.PeerAddr().String(), l.s.PeerAddr().String(), now)
 			ls.mu.Unlock()
+			say()
 		}
 		current.end(replacedBy(current, l))
 	}

@@ -48,10 +48,14 @@ func (s *swaps) note(old, new string, now time.Time) (addresses []string) {
 	return addresses
 }
 
-// swappedLocked notes that a link of p from another address takes the place of one, or would. The caller holds ls.mu.
-func (ls *links) swappedLocked(p *peer, old, new string, now time.Time) {
-	if addresses := p.swaps.note(old, new, now); addresses != nil {
-		ls.log.Warn("two relays seem to run with the same identity", "label", p.label, "fingerprint", p.fingerprint, "addresses", addresses,
-			"do", "make a new identity on one of them")
+// swappedLocked notes that a link of p from another address takes the place of one, or would. The caller holds ls.mu, and calls
+// say when it does not any more.
+func (ls *links) swappedLocked(p *peer, old, new string, now time.Time) (say func()) {
+	addresses, label := p.swaps.note(old, new, now), p.label
+	return func() {
+		if addresses != nil {
+			ls.log.Warn("two relays seem to run with the same identity", "label", label, "fingerprint", p.fingerprint, "addresses", addresses,
+				"do", "make a new identity on one of them")
+		}
 	}
 }

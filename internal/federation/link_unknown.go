@@ -33,23 +33,13 @@ type unknownKey struct {
 // refused notes a refusal. The key is not proved: whoever shows it may not have it. But who is let in has to. mistaken is the
 // peer at whose address that key answered, where another one is configured; nil: none.
 func (u *unknownKeys) refused(log *slog.Logger, fingerprint identity.Fingerprint, remote netip.AddrPort, mistaken *Peer, now time.Time) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if now.Sub(u.begun) >= unknownEvery {
-		if u.silent > 0 {
-			log.Warn("more relays that are not configured were refused than the log names", "refused", u.silent, "within", unknownEvery)
-		}
-		u.begun, u.logged, u.silent = now, make(map[unknownKey]struct{}), 0
+	name, silent := u.note(unknownKey{fingerprint, mistaken != nil}, now)
+	if silent > 0 {
+		log.Warn("more relays that are not configured were refused than the log names", "refused", silent, "within", unknownEvery)
 	}
-	key := unknownKey{fingerprint, mistaken != nil}
-	if _, done := u.logged[key]; done {
+	if !name {
 		return
 	}
-	if len(u.logged) >= maxUnknown {
-		u.silent++
-		return
-	}
-	u.logged[key] = struct{}{}
 	if mistaken != nil {
 		log.Warn("refused the relay at the url of a peer: it is configured with another fingerprint, and wants in",
 			"label", mistaken.Label, "url", mistaken.Address, "configured", mistaken.Fingerprint, "fingerprint", fingerprint, "address", remote,
@@ -59,6 +49,25 @@ func (u *unknownKeys) refused(log *slog.Logger, fingerprint identity.Fingerprint
 	log.Warn("refused a relay that is not configured; if you know it, add to wzp.toml what is under add, and reload "+
 		"(from a log of JSON, jq -r '.add // empty' prints it)",
 		"address", remote, "fingerprint", fingerprint, "add", relayTOML(fingerprint, remote))
+}
+
+// note reports whether to name a key, and how many were not named in a time that has just ended.
+func (u *unknownKeys) note(key unknownKey, now time.Time) (name bool, silent int) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if now.Sub(u.begun) >= unknownEvery {
+		silent = u.silent
+		u.begun, u.logged, u.silent = now, make(map[unknownKey]struct{}), 0
+	}
+	if _, done := u.logged[key]; done {
+		return false, silent
+	}
+	if len(u.logged) >= maxUnknown {
+		u.silent++
+		return false, silent
+	}
+	u.logged[key] = struct{}{}
+	return true, silent
 }
 
 // toPaste is text of several lines, ready to be copied from a log: a handler that can show it so knows it by LogBlock.

@@ -140,12 +140,12 @@ func (ls *links) start(ep *link.Endpoint, self *identity.Identity) {
 // configure replaces the list of peers. New ones are dialled, removed ones are cut, unchanged ones are not touched: a
 // changed address is dialled at once if there is no link, a changed label from the next link on. It may be called before start.
 func (ls *links) configure(list []Peer) {
+	wanted := ls.acceptable(list)
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	if ls.closed {
 		return
 	}
-	wanted := ls.acceptable(list)
 	for _, c := range wanted {
 		p := ls.peers[c.Fingerprint]
 		if p == nil {
@@ -211,14 +211,7 @@ func (p *peer) moveLocked(address string) {
 }
 
 // superviseLocked starts to dial a peer. The caller holds ls.mu.
-func (ls *links) superviseLocked(p *peer) {
-	if p.fingerprint == ls.self.Fingerprint() {
-		ls.log.Error("a configured peer has this relay's own fingerprint; remove it, or give one of the relays another identity",
-			"label", p.label, "fingerprint", p.fingerprint)
-		return
-	}
-	ls.wg.Go(func() { ls.supervise(p) })
-}
+func (ls *links) superviseLocked(p *peer) { ls.wg.Go(func() { ls.supervise(p) }) }
 
 // removeLocked forgets a peer whose links run ends. The caller holds ls.mu.
 func (ls *links) removeLocked(p *peer) {

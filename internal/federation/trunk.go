@@ -48,7 +48,7 @@ type trunk struct {
 	flush func(tx *link.Tx) // t.sendDue; made once, since it would be allocated each time
 	end   func(tx *link.Tx) // t.ended, likewise
 
-	mu      sync.Mutex // guards what follows; held while a packet is sealed, which waits for nothing
+	mu      sync.Mutex // guards what follows; held while a packet is sealed and put into a batch, which does not leave meanwhile
 	aliases aliasTable
 	rate    frameRate
 	packet  []byte     // the frames that wait, cap wire.MaxPlaintext
@@ -92,8 +92,8 @@ func (t *trunk) put(tx *link.Tx, st outStream, m *wire.Media, from ingress, now 
 
 // add is put. ending says that ended is to be called at the end.
 func (t *trunk) add(tx *link.Tx, st outStream, m *wire.Media, from ingress, now time.Time) (refused string, ending bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	tx.Lock(&t.mu)
+	defer tx.Unlock(&t.mu)
 	if t.closed || st.Dropped() {
 		t.counts.Dropped++
 		return whyGone, false
@@ -136,8 +136,8 @@ func (t *trunk) add(tx *link.Tx, st outStream, m *wire.Media, from ingress, now 
 
 // ended sends the frames that wait, or has them wait for those that come later.
 func (t *trunk) ended(tx *link.Tx) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	tx.Lock(&t.mu)
+	defer tx.Unlock(&t.mu)
 	t.ending = false
 	switch {
 	case t.closed || t.frames == 0 || t.kept:
@@ -191,8 +191,8 @@ func (t *trunk) fire() {
 
 // sendDue sends the frames that have waited for trunkHold.
 func (t *trunk) sendDue(tx *link.Tx) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	tx.Lock(&t.mu)
+	defer tx.Unlock(&t.mu)
 	if !t.closed && !time.Now().Before(t.due) {
 		t.sendLocked(tx)
 	}

@@ -59,4 +59,8 @@
 //	a silence marker                       silence from its timestamp on
 //	nothing there at all                   wait: conceal, fade out by 120 ms, stay
 //	                                       silent; what comes then is still played
+//
+// Locks, in the order in which they are taken:
+//
+//	Player.mu
 package jitter

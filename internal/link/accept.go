@@ -207,8 +207,7 @@ func (ep *Endpoint) attach(conn *quic.Conn, hello *wire.Hello, peer bool, keys *
 // link. Who may open the one kind gets no further on the other by it: a session stays what it was made as.
 func (ep *Endpoint) sessionFor(hello *wire.Hello, remote netip.Addr, peer bool) (*Session, error) {
 	if peer {
-		ep.accepting.Lock()
-		defer ep.accepting.Unlock()
+		defer ep.ask(hello.Session)()
 	}
 	ep.mu.RLock()
 	s := ep.sessions[hello.Session]
@@ -232,6 +231,30 @@ func (ep *Endpoint) sessionFor(hello *wire.Hello, remote netip.Addr, peer bool) 
 		return nil, &wire.Refused{Code: wire.CodeSignature}
 	}
 	return s, nil
+}
+
+// ask waits until no other connection of a peer link is being accepted, and makes this one the one that is, until done is
+// called: of several that come at once, one asks AcceptPeer.
+func (ep *Endpoint) ask(session [16]byte) (done func()) {
+	mine := make(chan struct{})
+	for {
+		ep.mu.Lock()
+		other := ep.asking[session]
+		if other == nil {
+			ep.asking[session] = mine
+		}
+		ep.mu.Unlock()
+		if other == nil {
+			break
+		}
+		<-other
+	}
+	return func() {
+		ep.mu.Lock()
+		delete(ep.asking, session)
+		ep.mu.Unlock()
+		close(mine)
+	}
 }
 
 // add puts an accepted session into the table, unless one with its id is there: then it returns that one. It

@@ -39,4 +39,23 @@
 //
 // What the frames are for, who may join which room, which relays are peers and whom to send what lives above, in
 // internal/relay, internal/federation and the root package; end-to-end encryption is not known here: a ciphertext is bytes.
+//
+// Locks, in the order in which they are taken:
+//
+//	Client.requests     (I/O) one request is under way at a time
+//	Client.mu
+//	Endpoint.mu
+//	Session.mu
+//	webQueue.mu
+//	webServer.mu
+//	webCertificates.mu
+//	attempt.mu
+//	losers.mu
+//	roundTrip.mu
+//	handshakes.mu
+//	knownAddrs.mu
+//	addressLimiter.mu
+//
+// A Handler or Acceptor is called with none of them held. What has to be sent under one is put into the batch of a Tx, which
+// does not leave meanwhile (Tx.Lock).
 package link

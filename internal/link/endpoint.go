@@ -76,13 +76,10 @@ type Endpoint struct {
 	cancel context.CancelFunc
 	ctx    context.Context // done when the endpoint closes
 
-	// accepting is held while a peer link is accepted: of several connections of one session that come at once, one
-	// asks AcceptPeer. It is taken before all other locks.
-	accepting sync.Mutex
-
 	mu       sync.RWMutex                // guards what follows; taken before no other lock
 	conns    map[wire.ConnID]*attachment // nil values are reserved ids
 	sessions map[[16]byte]*Session       // accepted ones, by id
+	asking   map[[16]byte]chan struct{}  // peer links about which AcceptPeer is being asked; closed when it has been
 	all      map[*Session]struct{}
 	dialled  map[*Session]struct{} // those of Clients
 	closed   bool
@@ -160,6 +157,7 @@ func NewEndpoint(mux *udp.Mux, config Config) (*Endpoint, error) {
 		failed:    make(chan struct{}),
 		conns:     make(map[wire.ConnID]*attachment),
 		sessions:  make(map[[16]byte]*Session),
+		asking:    make(map[[16]byte]chan struct{}),
 		all:       make(map[*Session]struct{}),
 		dialled:   make(map[*Session]struct{}),
 	}

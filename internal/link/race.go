@@ -91,23 +91,27 @@ func (l *losers) add(t *attempt) {
 		return
 	}
 	t.lost()
+	var gone *attempt
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	if len(l.list) == maxAttempts {
-		l.list[0].abort()
-		l.list = l.list[1:]
+		gone, l.list = l.list[0], l.list[1:]
 	}
 	l.list = append(l.list, t)
+	l.mu.Unlock()
+	if gone != nil {
+		gone.abort()
+	}
 }
 
 // release forgets them all.
 func (l *losers) release() {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, t := range l.list {
+	list := l.list
+	l.list = nil
+	l.mu.Unlock()
+	for _, t := range list {
 		t.abort()
 	}
-	l.list = nil
 }
 
 // run returns the winner.

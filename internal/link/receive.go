@@ -9,27 +9,27 @@ import (
 
 // receive opens a sealed packet for attachment a and handles its frames.
 func (s *Session) receive(tx *Tx, a *attachment, h wire.Header, header int, p []byte, from udp.Path) {
-	s.mu.Lock()
+	tx.Lock(&s.mu)
 	if s.ended {
-		s.mu.Unlock()
+		tx.Unlock(&s.mu)
 		return
 	}
 	counter := wire.DecodeCounter(h.Counter, h.CounterBits(), s.recv.window.Next())
 	if !s.recv.window.Fresh(counter) {
-		s.mu.Unlock()
+		tx.Unlock(&s.mu)
 		s.ep.stats.replayed.Add(1)
 		return
 	}
 	frames, err := a.opener.Open(p, header, counter, &tx.nonce)
 	if err != nil {
-		s.mu.Unlock()
+		tx.Unlock(&s.mu)
 		s.ep.stats.forged.Add(1)
 		return
 	}
 	if s.recv.packet(counter, len(p)+28, tx.now) {
 		s.newestLocked(tx, a, from, len(p))
 	}
-	s.mu.Unlock()
+	tx.Unlock(&s.mu)
 	tx.packet = counter
 	s.frames(tx, frames, from)
 	s.reportAfterPacket(tx)
@@ -118,10 +118,10 @@ func (s *Session) frame(tx *Tx, f wire.Frame, from udp.Path) error {
 	case wire.FrameUrgentAck:
 		ack, err := wire.ParseUrgentAck(f.Body)
 		if err == nil {
-			s.mu.Lock()
+			tx.Lock(&s.mu)
 			done := s.urgentOut.ack(ack, tx.now)
 			s.urgentLocked(tx)
-			s.mu.Unlock()
+			tx.Unlock(&s.mu)
 			s.progress()
 			callAll(done, true)
 		}
@@ -197,12 +197,11 @@ func (s *Session) progress() {
 	s.stopped.Store(false)
 }
 
-// urgent hands an urgent message on if it is new, and answers with what has been received and could be used.
+// urgent hands an urgent message on if it is new, and answers with what has been received and could be used. One that comes
+// while another goroutine hands one on gets no answer, for a duplicate of that may be refused yet; it comes again.
 func (s *Session) urgent(tx *Tx, u *wire.Urgent) {
-	s.handing.Lock()
-	defer s.handing.Unlock()
 	s.mu.Lock()
-	fresh, ok := s.urgentIn.fresh(u.Number)
+	fresh, ok := s.urgentIn.begin(u.Number)
 	ok = ok && !s.ended
 	s.mu.Unlock()
 	if !ok {
@@ -210,8 +209,8 @@ func (s *Session) urgent(tx *Tx, u *wire.Urgent) {
 	}
 	taken := fresh && s.handler.Urgent(s, u.Kind, u.Message)
 	s.mu.Lock()
-	if taken {
-		s.urgentIn.take(u.Number)
+	if fresh {
+		s.urgentIn.end(u.Number, taken)
 	}
 	ack := s.urgentIn.ack()
 	s.mu.Unlock()

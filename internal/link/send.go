@@ -2,6 +2,7 @@ package link
 
 import (
 	"encoding/binary"
+	"sync"
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/budget"
@@ -42,6 +43,22 @@ func (tx *Tx) From(source budget.Source) { tx.source = source }
 // AtEnd has f called once, when what came together with the packet that is being handled has been handled, before
 // what that led to is sent: f may send with the same system call.
 func (tx *Tx) AtEnd(f func(tx *Tx)) { tx.ends = append(tx.ends, f) }
+
+// Lock locks mu. Until Unlock nothing is sent, which may take 2 ms: packets that the batch has no room for wait. tx may be nil.
+func (tx *Tx) Lock(mu sync.Locker) {
+	mu.Lock()
+	if tx != nil {
+		tx.batch.Hold()
+	}
+}
+
+// Unlock unlocks mu.
+func (tx *Tx) Unlock(mu sync.Locker) {
+	if tx != nil {
+		tx.batch.Release()
+	}
+	mu.Unlock()
+}
 
 // Finish is the batch's, at the end.
 func (tx *Tx) Finish() {
@@ -150,8 +167,8 @@ func (s *Session) SendUrgent(kind wire.UrgentKind, body []byte) error {
 func (s *Session) SendUrgentThen(kind wire.UrgentKind, body []byte, done func(acked bool)) error {
 	var err error
 	s.ep.WithTx(func(tx *Tx) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
+		tx.Lock(&s.mu)
+		defer tx.Unlock(&s.mu)
 		if s.ended {
 			err = ErrOver
 		} else if err = s.urgentOut.add(kind, body, done); err == nil {

@@ -56,10 +56,6 @@ type Session struct {
 	// Owner is the handler's own; Accept sets it.
 	Owner any
 
-	// handing is held while an urgent message is handed over: a duplicate of one that is being refused must not
-	// be acknowledged. It is taken before any session's mu and never under one; no two are held at once.
-	handing sync.Mutex
-
 	mu          sync.Mutex // guards what follows; no other lock of this package is taken under it
 	recv        receiveStats
 	send        sendStats

@@ -117,8 +117,9 @@ func (s *Session) stir() {
 
 // tick sends reports, repeats urgent messages and challenges, asks for signs of life, and ends what is over.
 func (s *Session) tick(tx *Tx) {
-	s.mu.Lock()
+	tx.Lock(&s.mu)
 	// A client goes on with what it has: whether the relay still knows the session, its next Welcome tells.
+	stopped := false
 	over := s.client == nil && tx.now.Sub(s.recv.authenticAt) > sessionTimeout
 	if !over && !s.ended {
 		if r := s.route.Load(); r != nil && r.web == nil && !r.key.Covers(s.counter.Load()) {
@@ -128,14 +129,17 @@ func (s *Session) tick(tx *Tx) {
 		s.reportLocked(tx, reportSlack)
 		s.urgentLocked(tx)
 		s.probeLocked(tx)
-		s.doubtLocked(tx)
+		stopped = s.doubtLocked(tx)
 	}
 	gone := s.expireLocked(tx.now)
 	s.idleUntil.Store(int64(s.nextTickLocked(tx.at)))
 	if s.elicited.Load() { // since it was asked above
 		s.idleUntil.Store(0)
 	}
-	s.mu.Unlock()
+	tx.Unlock(&s.mu)
+	if stopped {
+		s.ep.log.Debug("media stopped: the peer does not report that any arrives", "peer", s.identity.Fingerprint())
+	}
 	s.drop(gone...)
 	if over {
 		s.end(tx, wire.CloseLost, true)
@@ -174,8 +178,8 @@ func (s *Session) elicit() {
 // one. What no packet comes for is left to the tick.
 func (s *Session) reportAfterPacket(tx *Tx) {
 	if s.elicited.Load() && time.Duration(s.reportAt.Load()) <= tx.at {
-		s.mu.Lock()
-		defer s.mu.Unlock()
+		tx.Lock(&s.mu)
+		defer tx.Unlock(&s.mu)
 		s.reportLocked(tx, 0)
 	}
 }
@@ -193,16 +197,14 @@ func (s *Session) reportLocked(tx *Tx, slack time.Duration) {
 	}
 }
 
-// doubtLocked pings while it is not sure that the path works, and opens the circuit breaker or wakes the
-// client when that lasts.
-func (s *Session) doubtLocked(tx *Tx) {
+// doubtLocked pings while it is not sure that the path works, and opens the circuit breaker (stopped: just now) or wakes the
+// client when that lasts. The caller holds s.mu.
+func (s *Session) doubtLocked(tx *Tx) (stopped bool) {
 	unsure := time.Duration(0)
 	if since := s.waiting.Load(); since != 0 {
 		unsure = tx.at - time.Duration(since)
 	}
-	if unsure > breakAfter && !s.stopped.Swap(true) {
-		s.ep.log.Debug("media stopped: the peer does not report that any arrives", "peer", s.identity.Fingerprint())
-	}
+	stopped = unsure > breakAfter && !s.stopped.Swap(true)
 	silent := tx.now.Sub(s.recv.authenticAt)
 	doubt := unsure > doubtAfter+s.send.quality.RTT
 	if s.pings.due(tx.now, s.counter.Load(), s.pingIdle(), doubt, doubt && unsure <= breakAfter) {
@@ -211,6 +213,7 @@ func (s *Session) doubtLocked(tx *Tx) {
 	if s.client != nil && silent > silentAfter && !s.pings.asked.IsZero() {
 		s.client.wake(causeSilence)
 	}
+	return stopped
 }
 
 // pingIdle returns how long this side sends nothing before it pings; 0: it leaves that to the other.

@@ -147,19 +147,32 @@ func callAll(done []func(acked bool), acked bool) {
 
 // urgentIn remembers which urgent messages of one direction came and were taken. The zero value has received none.
 type urgentIn struct {
-	base uint64 // all numbers below were received
-	bits [wire.UrgentWindow / 64]uint64
+	base    uint64 // all numbers below were received
+	bits    [wire.UrgentWindow / 64]uint64
+	handing bool // a message is being handed on: one at a time
 }
 
-// fresh tells of a number whether it has not been taken yet; ok: it is within the window.
-func (u *urgentIn) fresh(number uint64) (fresh, ok bool) {
-	if number < u.base {
+// begin tells of a number whether it has not been taken yet: then its message is to be handed on, until end. ok: it is within
+// the window, and none is being handed on already.
+func (u *urgentIn) begin(number uint64) (fresh, ok bool) {
+	switch {
+	case number < u.base:
+		return false, true
+	case number-u.base >= wire.UrgentWindow || u.handing:
+		return false, false
+	case u.has(number):
 		return false, true
 	}
-	if number-u.base >= wire.UrgentWindow {
-		return false, false
+	u.handing = true
+	return true, true
+}
+
+// end notes that a message has been handed on, and whether it was taken.
+func (u *urgentIn) end(number uint64, taken bool) {
+	u.handing = false
+	if taken {
+		u.take(number)
 	}
-	return !u.has(number), true
 }
 
 // take records a number that is fresh.

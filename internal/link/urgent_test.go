@@ -175,10 +175,30 @@ func TestUrgentIsReceivedOnceInAnyOrder(t *testing.T) {
 
 // receive takes a number if it is fresh.
 func receive(u *urgentIn, number uint64) (fresh, ok bool) {
-	if fresh, ok = u.fresh(number); fresh {
-		u.take(number)
+	if fresh, ok = u.begin(number); fresh {
+		u.end(number, true)
 	}
 	return fresh, ok
+}
+
+// TestUrgentWhileHandedOn has a duplicate come while a message is being handed on, which is refused then: it must not be
+// acknowledged, and is fresh later. Another one waits, too: they are handed on one at a time.
+func TestUrgentWhileHandedOn(t *testing.T) {
+	var u urgentIn
+	u.begin(0)
+	if fresh, ok := u.begin(0); fresh || ok {
+		t.Errorf("a duplicate: fresh %v, ok %v", fresh, ok)
+	}
+	if fresh, ok := u.begin(1); fresh || ok {
+		t.Errorf("another: fresh %v, ok %v", fresh, ok)
+	}
+	u.end(0, false)
+	if want := (wire.UrgentAck{}); u.ack() != want {
+		t.Errorf("ack %+v, want %+v", u.ack(), want)
+	}
+	if fresh, ok := receive(&u, 0); !fresh || !ok || u.ack() != (wire.UrgentAck{Base: 1}) {
+		t.Errorf("again: fresh %v, ok %v, ack %+v", fresh, ok, u.ack())
+	}
 }
 
 // TestUrgentWindowSlides receives in every order within the window, far beyond its size.

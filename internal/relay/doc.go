@@ -10,4 +10,18 @@
 //
 // A relay forwards ciphertext. Nothing that this package reaches may import what decrypts: that is the
 // first promise as code, and a test holds it.
+//
+// Locks, in the order in which they are taken:
+//
+//	session.joining      while the session's member is made: two of its connections may ask at once
+//	presence.mu          while it is noted in the event log, which waits for no file
+//	Relay.mu
+//	gate.mu
+//	limitListener.mu
+//	connectAnswer.mu
+//	certificateDesk.mu
+//	certificateFiles.mu
+//	hostNames.mu
+//	notices.mu
+//	fileGuard.mu
 package relay

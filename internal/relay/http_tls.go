@@ -164,10 +164,14 @@ func (d *certificateDesk) fromACME(hello *tls.ClientHelloInfo) (*tls.Certificate
 }
 
 func (d *certificateDesk) report(err error) {
+	now := time.Now()
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	if now := time.Now(); now.Sub(d.reported) >= acmeReportEvery {
+	due := now.Sub(d.reported) >= acmeReportEvery
+	if due {
 		d.reported = now
+	}
+	d.mu.Unlock()
+	if due {
 		d.log.Warn("no certificate for --domain: does its name lead to this machine, and can port 80 or 443 be reached from the internet?",
 			"domain", d.domain, "err", err)
 	}
@@ -250,7 +254,7 @@ type certificateFiles struct {
 	log       *slog.Logger
 	cert, key string // paths
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards what follows, not the files
 	current *tls.Certificate
 	looked  time.Time // at the files
 	seen    [2]fileStamp
@@ -276,29 +280,40 @@ func (f *certificateFiles) stamp() (stamps [2]fileStamp) {
 
 // get implements tls.Config.GetCertificate.
 func (f *certificateFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	now := time.Now()
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if now := time.Now(); now.Sub(f.looked) >= certCheckEvery {
-		f.looked = now
-		if stamps := f.stamp(); stamps != f.seen {
-			if err := f.loadLocked(stamps); err != nil {
+	look, seen := now.Sub(f.looked) >= certCheckEvery, f.seen
+	if look {
+		f.looked = now // the others go on with what there is
+	}
+	f.mu.Unlock()
+	if look {
+		if stamps := f.stamp(); stamps != seen {
+			if err := f.load(stamps); err != nil {
 				f.log.Warn("the new certificate cannot be used; the old one still is", "err", err)
 			}
 		}
-		f.reviewLocked(now)
+		f.review(now)
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	return f.current, nil
 }
 
-// reviewLocked tells the operator what browsers have against the certificate: at once, and every day until it is mended.
-func (f *certificateFiles) reviewLocked(now time.Time) {
-	problem := certificateProblem(f.current.Leaf, now)
-	if problem != "" && (problem != f.problem || now.Sub(f.told) >= certWarnEvery) {
-		f.log.Warn("browsers refuse the certificate", "why", problem, "file", f.cert,
-			"from", f.current.Leaf.NotBefore, "until", f.current.Leaf.NotAfter)
+// review tells the operator what browsers have against the certificate: at once, and every day until it is mended.
+func (f *certificateFiles) review(now time.Time) {
+	f.mu.Lock()
+	leaf := f.current.Leaf
+	problem := certificateProblem(leaf, now)
+	tell := problem != "" && (problem != f.problem || now.Sub(f.told) >= certWarnEvery)
+	if tell {
 		f.told = now
 	}
 	f.problem = problem
+	f.mu.Unlock()
+	if tell {
+		f.log.Warn("browsers refuse the certificate", "why", problem, "file", f.cert, "from", leaf.NotBefore, "until", leaf.NotAfter)
+	}
 }
 
 // certificateProblem says why browsers refuse a certificate, whatever its issuer; "" if they need not.
@@ -315,15 +330,11 @@ func certificateProblem(leaf *x509.Certificate, now time.Time) string {
 	return ""
 }
 
+// load reads the files. An error changes nothing but that they are not read again until they change.
 func (f *certificateFiles) load(stamps [2]fileStamp) error {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.loadLocked(stamps)
-}
-
-// loadLocked reads the files. An error changes nothing but that they are not read again until they change.
-func (f *certificateFiles) loadLocked(stamps [2]fileStamp) error {
 	f.seen = stamps
+	f.mu.Unlock()
 	cert, err := tls.LoadX509KeyPair(f.cert, f.key)
 	if err != nil {
 		if path := (*fs.PathError)(nil); errors.As(err, &path) {
@@ -337,9 +348,11 @@ func (f *certificateFiles) loadLocked(stamps [2]fileStamp) error {
 			return fmt.Errorf("--tls-cert %s: %w", f.cert, err)
 		}
 	}
+	f.mu.Lock()
 	f.current = &cert
+	f.mu.Unlock()
 	f.log.Info("certificate loaded", "file", f.cert, "names", cert.Leaf.DNSNames, "until", cert.Leaf.NotAfter)
-	f.reviewLocked(time.Now())
+	f.review(time.Now())
 	return nil
 }
 

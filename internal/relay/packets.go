@@ -13,7 +13,7 @@ import (
 
 // presence counts the members of each room that are attached to this relay, for the event log. The zero value has none.
 type presence struct {
-	mu    sync.Mutex // guards what follows; held while it is logged, so that the log has it in order
+	mu    sync.Mutex // guards what follows; held while it is logged, so that the log has it in order: that waits for no file
 	rooms map[string]int
 }
 

@@ -170,14 +170,13 @@ func (r *acceptor) join(s *session, m *wire.Join) wire.Message {
 	case entry.HomeRelay != r.config.Identity.Public():
 		return &wire.Refused{Code: wire.CodeEntry, Reason: "it is for another relay"}
 	}
-	s.joining.Lock()
-	defer s.joining.Unlock()
-	member := s.member.Load()
-	if member == nil {
-		if member, err = r.enter(s, m, entry); err != nil {
-			r.stats.refused.Add(1)
-			return refusal(err)
-		}
+	member, fresh, err := r.enter(s, m)
+	if err != nil {
+		r.stats.refused.Add(1)
+		return refusal(err)
+	}
+	if fresh {
+		r.entered(s, member, entry)
 	}
 	if member.ID != wire.EntryID(m.Entry) {
 		return &wire.Refused{Code: wire.CodeProtocol, Reason: "the session is in a room already"}
@@ -185,22 +184,30 @@ func (r *acceptor) join(s *session, m *wire.Join) wire.Message {
 	return &wire.Joined{Room: m.Room, Member: member.ID, Members: uint32(max(1, member.Members()))}
 }
 
-// enter makes the session's member. The caller holds s.joining.
-func (r *acceptor) enter(s *session, m *wire.Join, entry *wire.MemberEntry) (*room.Member, error) {
-	member, err := r.rooms.Join(m.Room, m.Entry, (*receiver)(s.Session))
-	if err != nil {
-		return nil, err
+// enter makes the session's member, unless it has one. Two of its connections may ask at once.
+func (r *acceptor) enter(s *session, m *wire.Join) (member *room.Member, fresh bool, err error) {
+	s.joining.Lock()
+	defer s.joining.Unlock()
+	if member := s.member.Load(); member != nil {
+		return member, false, nil
+	}
+	if member, err = r.rooms.Join(m.Room, m.Entry, (*receiver)(s.Session)); err != nil {
+		return nil, false, err
 	}
 	r.logJoin(member) // before the session's end can log that it left
 	s.member.Store(member)
+	return member, true, nil
+}
+
+// entered tells whom it concerns of a new member.
+func (r *acceptor) entered(s *session, member *room.Member, entry *wire.MemberEntry) {
 	r.stats.joins.Add(1)
-	r.log.Info("joined", "room", m.Room, "member", member.ID.String(), "name", entry.Name, "fingerprint", entry.Identity.Fingerprint().String())
+	r.log.Info("joined", "room", entry.Room, "member", member.ID.String(), "name", entry.Name, "fingerprint", entry.Identity.Fingerprint().String())
 	(*Relay)(r).tell(member)
-	r.federation.Changed(m.Room)
+	r.federation.Changed(entry.Room)
 	if s.Over() { // it ended meanwhile, and Ended may have seen no member
 		r.leave(s, wire.CloseLeft)
 	}
-	return member, nil
 }
 
 // Bind implements link.Handler.

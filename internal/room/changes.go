@@ -94,7 +94,7 @@ func (u *urgent) join(m *Member) {
 // Flush tells members of joins and leaves whose time has come, and does what of passing keys on is left to be done. A
 // relay calls it a few times a second, and a Member's after each change. It sends a packet to each member: it is nothing for a receiving goroutine.
 //
-// It reports whether something is left to be told: call it again soon.
+// It reports whether something is left to be told, or is being told elsewhere: call it again soon.
 func (r *Rooms) Flush(now time.Time) (left bool) {
 	r.mu.Lock()
 	rooms := make([]*Room, 0, len(r.rooms))
@@ -112,9 +112,12 @@ func (r *Rooms) Flush(now time.Time) (left bool) {
 func (m *Member) Flush(now time.Time) (left bool) { return m.room.flush(now) }
 
 func (room *Room) flush(now time.Time) (left bool) {
-	room.telling.Lock()
-	defer room.telling.Unlock()
 	room.mu.Lock()
+	if room.telling {
+		room.mu.Unlock()
+		return true
+	}
+	room.telling = true
 	members := *room.locals.Load()
 	var messages []urgent
 	if len(members) == 0 {
@@ -137,11 +140,15 @@ func (room *Room) flush(now time.Time) (left bool) {
 	if len(messages) > 0 {
 		room.keys.toldOf(members, reached, messages)
 	}
-	return room.keys.flush(now) || left
+	left = room.keys.flush(now) || left
+	room.mu.Lock()
+	room.telling = false
+	room.mu.Unlock()
+	return left
 }
 
 // tell sends messages to the member and returns how many; when its link is too far behind for them, it is told to
-// fetch the list as soon as it takes messages again. The caller holds room.telling.
+// fetch the list as soon as it takes messages again. The caller has set room.telling.
 func (m *Member) tell(messages []urgent) (sent int) {
 	if m.stale {
 		m.stale = m.receiver.SendUrgent(wire.UrgentRefetch, nil) != nil

@@ -80,7 +80,7 @@ func BenchmarkJoinLeave1000(b *testing.B) {
 func TestForwardWaitsForNobody(t *testing.T) {
 	st := crowd(t, 10)
 	room := st.member.room
-	for _, mu := range []*sync.Mutex{&st.member.rooms.mu, &room.mu, &room.telling} {
+	for _, mu := range []sync.Locker{&st.member.rooms.mu, &room.mu} {
 		mu.Lock()
 		defer mu.Unlock()
 	}

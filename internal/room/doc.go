@@ -23,6 +23,12 @@
 // reaches its receiver is the business of internal/link, behind the Receiver interface; who may join is that
 // of internal/relay.
 //
-// Locks are taken in this order: Room.telling, Rooms.mu, Room.mu, exchange.mu. Only the first is held while something is
-// sent, so a Receiver may call back, or have its member leave, at any time.
+// Locks, in the order in which they are taken, before those of internal/link:
+//
+//	Rooms.mu
+//	Room.mu
+//	exchange.mu
+//
+// Nothing is sent with one of them held, and no Receiver called, so a Receiver may call back, or have its member leave, at
+// any time.
 package room

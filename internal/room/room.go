@@ -105,8 +105,7 @@ type Room struct {
 	mu      sync.Mutex // guards what follows, and every change of members; never held across I/O
 	aliases aliasTable
 	changes changes
-
-	telling sync.Mutex // held while members are told of changes; taken before mu
+	telling bool // somebody is telling the members of changes, one at a time
 
 	keys exchange // its own lock is taken after mu
 }
@@ -134,7 +133,7 @@ type Member struct {
 	trunks   *trunkSet
 	number   uint64        // the ID, for budgets
 	sent     budget.Bucket // what it may bring
-	stale    bool          // guarded by room.telling: the list of members has to be fetched again
+	stale    bool          // of who has set room.telling: the list of members has to be fetched again
 	binds    *rate.Limiter
 	streams  []*Stream // guarded by room.mu; oldest first
 	left     bool      // guarded by room.mu

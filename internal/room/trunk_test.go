@@ -212,7 +212,7 @@ func TestForwardToTrunksWaitsForNobody(t *testing.T) {
 	rooms := st.member.rooms
 	rooms.SetTrunks("r", wire.RelayID{}, []Trunk{new(deafRail)})
 	room := st.member.room
-	for _, mu := range []*sync.Mutex{&rooms.mu, &room.mu, &room.telling, &room.keys.mu} {
+	for _, mu := range []sync.Locker{&rooms.mu, &room.mu, &room.keys.mu} {
 		mu.Lock()
 		defer mu.Unlock()
 	}

@@ -7,4 +7,8 @@
 // It holds keys, the schedule of key generations, the replay window and the reset token, and nothing
 // that sends, waits or reads a clock. Which connection a packet belongs to, and what its frames mean,
 // is the business of internal/link; end-to-end encryption is that of internal/e2ee.
+//
+// Locks, in the order in which they are taken:
+//
+//	Sealer.mu
 package seal

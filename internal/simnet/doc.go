@@ -25,4 +25,9 @@
 //
 // The package knows nothing of what the packets mean. It must import no other package of this
 // module, so that every one of them can be tested over it.
+//
+// Locks, in the order in which they are taken:
+//
+//	Network.mu
+//	Proxy.mu
 package simnet

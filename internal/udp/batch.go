@@ -11,6 +11,19 @@ type Batch struct {
 	buf  []byte // slots buffers of MaxPacket bytes
 	n    int    // committed packets, in slots 0 to n-1
 	open bool   // Buffer was called and not yet Commit
+
+	held  int       // calls of Hold without their Release
+	spare []byte    // the last Buffer, if it was not a slot's
+	more  []spilled // what was committed beyond the slots while the batch was held, at most maxSpilled
+}
+
+// maxSpilled bounds what a batch takes beyond its slots: no lock is held for as long as so much takes.
+const maxSpilled = 16 * slots
+
+// spilled is a packet that found no slot.
+type spilled struct {
+	packet []byte
+	to     Path
 }
 
 // sender sends the packets of one Batch on one socket.
@@ -20,6 +33,8 @@ type sender interface {
 	put(i, n int, to Path) bool
 	// send sends slots 0 to n-1 and counts them. It does not block (see Flush).
 	send(n int)
+	// drop counts a packet for which there was no memory.
+	drop()
 }
 
 func newBatch(s socket) *Batch {
@@ -28,14 +43,34 @@ func newBatch(s socket) *Batch {
 }
 
 // Buffer returns the free buffer of the next packet, of length 0 and capacity MaxPacket, valid until the next
-// Flush. Called again without a Commit it returns the same one. It flushes first if 64 packets are waiting.
+// Flush. Called again without a Commit it returns the same one. It flushes first if 64 packets are waiting and the
+// batch is not held.
 func (b *Batch) Buffer() []byte {
 	if b.n == slots {
+		if b.held > 0 {
+			return b.spill()
+		}
 		b.Flush()
 	}
 	b.open = true
 	start := b.n * MaxPacket
 	return b.buf[start : start : start+MaxPacket]
+}
+
+// Hold keeps the batch from sending until Release, however many packets come: for who has a lock, for sending may take
+// 2 ms. What there is no slot for is kept in memory of its own.
+func (b *Batch) Hold() { b.held++ }
+
+// Release ends what Hold began. Holds may be nested.
+func (b *Batch) Release() { b.held-- }
+
+// spill is Buffer without a slot.
+func (b *Batch) spill() []byte {
+	if b.spare == nil {
+		b.spare = make([]byte, 0, MaxPacket)
+	}
+	b.open = true
+	return b.spare
 }
 
 // Commit makes the first n bytes of the last Buffer, 1 to MaxPacket, a packet that goes to a path with the
@@ -45,8 +80,25 @@ func (b *Batch) Commit(n int, to Path) {
 		return
 	}
 	b.open = false
+	if b.n == slots {
+		b.commitSpilled(n, to)
+		return
+	}
 	if n > 0 && b.out.put(b.n, n, to) {
 		b.n++
+	}
+}
+
+func (b *Batch) commitSpilled(n int, to Path) {
+	switch {
+	case n <= 0:
+	case n > MaxPacket:
+		b.out.put(0, n, to) // which counts it
+	case len(b.more) == maxSpilled:
+		b.out.drop()
+	default:
+		b.more = append(b.more, spilled{b.spare[:n], to})
+		b.spare = nil
 	}
 }
 
@@ -67,5 +119,25 @@ func (b *Batch) Flush() {
 	}
 	n := b.n
 	b.n, b.open = 0, false
+	b.out.send(n)
+	for len(b.more) > 0 {
+		b.flushSpilled()
+	}
+}
+
+// flushSpilled sends as much as there are slots for of what found none before.
+func (b *Batch) flushSpilled() {
+	n := 0
+	for n < slots && len(b.more) > 0 {
+		p := b.more[0]
+		b.more[0] = spilled{}
+		b.more = b.more[1:]
+		if b.out.put(n, copy(b.buf[n*MaxPacket:(n+1)*MaxPacket], p.packet), p.to) {
+			n++
+		}
+	}
+	if len(b.more) == 0 {
+		b.more = nil
+	}
 	b.out.send(n)
 }

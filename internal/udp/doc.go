@@ -26,4 +26,10 @@
 //
 // The way of a sealed packet, in and out, takes no lock shared between sockets and allocates nothing.
 // Whatever cannot be delivered is dropped and counted in Stats: media never waits.
+//
+// Locks, in the order in which they are taken:
+//
+//	queue.mu
+//	deadline.mu
+//	zones.mu
 package udp

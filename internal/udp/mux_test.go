@@ -175,6 +175,49 @@ func TestBatchSendsInOrderAndFlushesWhenFull(t *testing.T) {
 	}
 }
 
+// TestHeldBatchSendsNothing has more packets than slots come while a batch is held: they wait, in order and within a bound.
+func TestHeldBatchSendsNothing(t *testing.T) {
+	for _, kind := range kinds {
+		t.Run(kind.name, func(t *testing.T) {
+			m := kind.open(t)
+			c := listenPacket(t, "127.0.0.1:0")
+			to := Path{Peer: addrOf(c.LocalAddr())}
+			b := m.NewBatch()
+			add := func(i int) { b.Commit(len(append(b.Buffer(), 2, byte(i))), to) }
+			const packets = 2*slots + 3
+			add(0)
+			b.Hold()
+			b.Hold()
+			for i := 1; i < packets-1; i++ {
+				add(i)
+			}
+			b.Release()
+			b.Commit(MaxPacket+1, to) // no Buffer
+			b.Buffer()
+			b.Commit(MaxPacket+1, to)
+			b.Release()
+			if s := m.Stats(); s.SealedOutPackets != 0 {
+				t.Errorf("sent while held: %+v", s)
+			}
+			add(packets - 1)
+			b.Flush()
+			for i := range packets {
+				if p, _ := receive(t, c); !bytes.Equal(p, []byte{2, byte(i)}) {
+					t.Fatalf("packet %d is %x", i, p)
+				}
+			}
+			b.Hold()
+			for i := range slots + maxSpilled + 5 {
+				add(i)
+			}
+			b.Release()
+			if s := m.Stats(); s.SealedOutPackets != packets || s.SendErrors != (SendErrors{TooBig: 1}) || s.SendDropped != 5 {
+				t.Errorf("stats: %+v", s)
+			}
+		})
+	}
+}
+
 func TestCommitWithoutPacketSendsNothing(t *testing.T) {
 	m := listen(t, "127.0.0.1:0", 1)
 	c := listenPacket(t, "127.0.0.1:0")

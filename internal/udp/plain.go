@@ -105,6 +105,8 @@ func (w *plainSender) put(i, n int, to Path) bool {
 	return true
 }
 
+func (w *plainSender) drop() { w.s.count.sendErrors[sendNoBuffer].Add(1) }
+
 func (w *plainSender) send(n int) {
 	for i := range n {
 		p := w.buf[i*MaxPacket:][:w.pkts[i].n]

@@ -64,6 +64,8 @@ func (w *mmsgSender) put(i, n int, to Path) bool {
 	return true
 }
 
+func (w *mmsgSender) drop() { w.s.count.sendErrors[sendNoBuffer].Add(1) }
+
 // send sends slots 0 to n-1. It uses RawConn.Control, not Write, which would wait for other senders on the
 // socket, and for ever for one that is full.
 func (w *mmsgSender) send(n int) {
