@@ -1,0 +1,6 @@
+//go:build !race
+
+package ordered
+
+func quiet() {}
+func loud()  {}
