@@ -12,7 +12,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -20,6 +19,7 @@ import (
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/relay"
 	"github.com/wzp-voice/wzp/internal/simnet"
+	"github.com/wzp-voice/wzp/internal/simnet/simtest"
 	"github.com/wzp-voice/wzp/internal/udp"
 )
 
@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-var relayAddr = netip.MustParseAddrPort("10.0.0.1:4433")
+var relayAddr = simtest.Relay(1)
 
 // lab is a relay and its clients on a simulated network, in virtual time.
 //
@@ -70,24 +70,13 @@ func inLab(t *testing.T, f func(l *lab)) {
 // inNetwork runs f in virtual time, without a relay.
 func inNetwork(t *testing.T, f func(l *lab)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		n, err := simnet.NewNetwork(simnet.Profile{Delay: 20 * time.Millisecond})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { n.Close() })
+	simtest.Run(t, simnet.Profile{Delay: 20 * time.Millisecond}, func(t *testing.T, n *simnet.Network) {
 		f(&lab{t: t, net: n, key: newIdentity(200), addr: relayAddr})
 	})
 }
 
 // newIdentity returns one of 256 identities.
-func newIdentity(n byte) *identity.Identity {
-	var seed [identity.SeedSize]byte
-	for i := range seed {
-		seed[i] = n
-	}
-	return identity.SeedFromBytes(seed).Identity()
-}
+func newIdentity(n byte) *identity.Identity { return simtest.Identity(n) }
 
 func (l *lab) mux(addr netip.AddrPort) *udp.Mux {
 	l.t.Helper()
@@ -104,11 +93,7 @@ func (l *lab) before(conn *simnet.Conn) packetConn {
 
 func (l *lab) conn(addr netip.AddrPort) *simnet.Conn {
 	l.t.Helper()
-	conn, err := l.net.Listen(addr)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	return conn
+	return simtest.Listen(l.t, l.net, addr)
 }
 
 // startRelay starts a relay that knows nothing, at the address of the one before it.
@@ -121,16 +106,7 @@ func (l *lab) startRelay() {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- r.Run(ctx) }()
-	l.relay = r
-	l.stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; err != nil {
-			l.t.Error(err)
-		}
-	})
+	l.relay, l.stop = r, simtest.Start(l.t, r.Run)
 	l.kill = func() {
 		mouth.dead.Store(true)
 		l.stop()
@@ -187,7 +163,7 @@ type person struct {
 func (l *lab) person(name string) *person {
 	l.t.Helper()
 	l.hosts++
-	p := &person{lab: l, addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 1, byte(l.hosts)}), 5000)}
+	p := &person{lab: l, addr: simtest.Host(l.hosts)}
 	p.conn = l.conn(p.addr)
 	config := Config{Identity: newIdentity(byte(l.hosts)), Name: name, RelayKey: l.key.Fingerprint()}
 	var err error
@@ -314,11 +290,7 @@ func word(e Event) string {
 // eventually waits until ok, for at most limit of virtual time.
 func (l *lab) eventually(what string, limit time.Duration, ok func() bool) {
 	l.t.Helper()
-	for deadline := time.Now().Add(limit); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			l.t.Fatalf("%s: not within %v", what, limit)
-		}
-	}
+	simtest.Eventually(l.t, what, limit, ok)
 }
 
 // recording is a Sink that keeps what it is given.

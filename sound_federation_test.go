@@ -3,7 +3,6 @@ package wzp
 import (
 	"fmt"
 	"math/rand/v2"
-	"net/netip"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -15,6 +14,7 @@ import (
 	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/relay"
 	"github.com/wzp-voice/wzp/internal/simnet"
+	"github.com/wzp-voice/wzp/internal/simnet/simtest"
 )
 
 // union is some relays that share the rooms called "room..." on one network.
@@ -34,7 +34,7 @@ func inUnion(t *testing.T, n int, pairs [][2]int, paths simnet.Profile, f func(u
 		u := &union{lab: l, pairs: pairs}
 		for i := range n {
 			r := &lab{t: l.t, net: l.net, key: newIdentity(byte(200 + i)), hosts: 40 * i}
-			r.addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)}), 4433)
+			r.addr = simtest.Relay(i + 1)
 			r.config.Federation.GlobalRooms = []string{"room*"}
 			r.config.EventLog = filepath.Join(dir, fmt.Sprint("relay", i))
 			u.relays, u.logs = append(u.relays, r), append(u.logs, r.config.EventLog)

@@ -9,12 +9,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/simnet"
+	"github.com/wzp-voice/wzp/internal/simnet/simtest"
 	"github.com/wzp-voice/wzp/internal/udp"
 	"github.com/wzp-voice/wzp/wire"
 )
@@ -30,12 +30,7 @@ type linkLab struct {
 // inLinkLab runs f in virtual time.
 func inLinkLab(t *testing.T, f func(l *linkLab)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		n, err := simnet.NewNetwork(simnet.Profile{Delay: 10 * time.Millisecond})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { n.Close() })
+	simtest.Run(t, simnet.Profile{Delay: 10 * time.Millisecond}, func(t *testing.T, n *simnet.Network) {
 		f(&linkLab{t: t, net: n})
 	})
 }
@@ -63,7 +58,7 @@ func (l *linkLab) relay(number int) *testRelay {
 		lab:    l,
 		number: number,
 		id:     orderedIdentities()[number],
-		addr:   netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(number)}), 4433),
+		addr:   simtest.Relay(number),
 		logged: new(logText),
 	}
 }
@@ -106,10 +101,7 @@ func (r *testRelay) name() string { return fmt.Sprintf("relay %d", r.number) }
 func (r *testRelay) up() *testRelay {
 	t := r.lab.t
 	t.Helper()
-	var err error
-	if r.conn, err = r.lab.net.Listen(r.addr); err != nil {
-		t.Fatal(err)
-	}
+	r.conn = simtest.Listen(t, r.lab.net, r.addr)
 	r.events = &peerLog{t: t, up: make(map[wire.RelayID]*peerLink)}
 	all := &slog.HandlerOptions{Level: slog.LevelDebug}
 	handler := slog.Handler(slog.NewTextHandler(r.logged, all))
@@ -121,6 +113,7 @@ func (r *testRelay) up() *testRelay {
 		r.links.lookup = r.names.lookup
 	}
 	r.links.configure(r.peers)
+	var err error
 	r.ep, err = link.NewEndpoint(udp.New(r.conn), link.Config{Identity: r.id, Version: "test relay", Accept: noClients{}, Peers: r.links})
 	if err != nil {
 		t.Fatal(err)
@@ -154,14 +147,7 @@ func (l *linkLab) cutOff(a, b *testRelay, on bool) { l.net.Partition(a.addr.Addr
 // eventually waits until ok, for at most limit of virtual time, and returns how long it took.
 func (l *linkLab) eventually(what string, limit time.Duration, ok func() bool) time.Duration {
 	l.t.Helper()
-	start := time.Now()
-	for !ok() {
-		if time.Since(start) > limit {
-			l.t.Fatalf("%s: not within %v", what, limit)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	return time.Since(start)
+	return simtest.Eventually(l.t, what, limit, ok)
 }
 
 // joined waits until two relays use the same link, and returns it as the first sees it.
@@ -290,28 +276,10 @@ func (e *peerLog) urgent(l *peerLink, _ wire.UrgentKind, body []byte) bool {
 }
 
 // logText keeps what was logged.
-type logText struct {
-	mu sync.Mutex // guards b
-	b  bytes.Buffer
-}
-
-func (w *logText) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.b.Write(p)
-}
+type logText struct{ simtest.Log }
 
 // lines returns the lines that hold text.
-func (w *logText) lines(text string) (found []string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, line := range strings.Split(w.b.String(), "\n") {
-		if strings.Contains(line, text) {
-			found = append(found, line)
-		}
-	}
-	return found
-}
+func (w *logText) lines(text string) []string { return w.Lines(text) }
 
 // lookups is a name server that counts.
 type lookups struct {

@@ -8,18 +8,18 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/simnet"
+	"github.com/wzp-voice/wzp/internal/simnet/simtest"
 	"github.com/wzp-voice/wzp/internal/udp"
 	"github.com/wzp-voice/wzp/wire"
 )
 
-var relayAddr = netip.MustParseAddrPort("10.0.0.1:4433")
+var relayAddr = simtest.Relay(1)
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -42,11 +42,7 @@ type lab struct {
 // inLab runs f in virtual time, with a relay of config up and profile p on every path.
 func inLab(t *testing.T, p simnet.Profile, config Config, f func(l *lab)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		n, err := simnet.NewNetwork(p)
-		if err != nil {
-			t.Fatal(err)
-		}
+	simtest.Run(t, p, func(t *testing.T, n *simnet.Network) {
 		l := &lab{t: t, net: n, key: newIdentity(200), sfu: newSFU()}
 		n.SetTap(func(from, to netip.AddrPort, payload []byte, delivered bool) {
 			l.mu.Lock()
@@ -56,7 +52,6 @@ func inLab(t *testing.T, p simnet.Profile, config Config, f func(l *lab)) {
 				tap(from, to, payload, delivered)
 			}
 		})
-		t.Cleanup(func() { n.Close() })
 		l.startRelay(config)
 		t.Cleanup(func() { l.relay.Close() })
 		f(l)
@@ -64,13 +59,7 @@ func inLab(t *testing.T, p simnet.Profile, config Config, f func(l *lab)) {
 }
 
 // newIdentity returns one of 256 identities.
-func newIdentity(n byte) *identity.Identity {
-	var seed [identity.SeedSize]byte
-	for i := range seed {
-		seed[i] = n
-	}
-	return identity.SeedFromBytes(seed).Identity()
-}
+func newIdentity(n byte) *identity.Identity { return simtest.Identity(n) }
 
 // tap makes f see every packet too.
 func (l *lab) tap(f simnet.TapFunc) {
@@ -95,10 +84,7 @@ func (l *lab) killRelay() {
 
 func (l *lab) endpoint(addr netip.AddrPort, config Config) (*simnet.Conn, *Endpoint) {
 	l.t.Helper()
-	conn, err := l.net.Listen(addr)
-	if err != nil {
-		l.t.Fatal(err)
-	}
+	conn := simtest.Listen(l.t, l.net, addr)
 	ep, err := NewEndpoint(udp.New(conn), config)
 	if err != nil {
 		l.t.Fatal(err)
@@ -124,7 +110,7 @@ type person struct {
 func (l *lab) person() *person {
 	l.t.Helper()
 	p := l.someone()
-	p.addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 1, byte(l.hosts)}), 5000)
+	p.addr = simtest.Host(l.hosts)
 	p.conn, p.ep = l.endpoint(p.addr, Config{Identity: p.id, Version: "test client"})
 	l.t.Cleanup(func() { p.ep.Close() })
 	return p
@@ -267,14 +253,7 @@ func (p *person) dropConnection() {
 // eventually waits until ok, for at most limit of virtual time, and returns how long it took.
 func (l *lab) eventually(what string, limit time.Duration, ok func() bool) time.Duration {
 	l.t.Helper()
-	start := time.Now()
-	for !ok() {
-		if time.Since(start) > limit {
-			l.t.Fatalf("%s: not within %v", what, limit)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	return time.Since(start)
+	return simtest.Eventually(l.t, what, limit, ok)
 }
 
 // isSealed tells sealed packets from QUIC.

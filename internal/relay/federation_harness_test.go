@@ -1,20 +1,19 @@
 package relay
 
 import (
-	"bytes"
 	"log/slog"
 	"net/netip"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/wzp-voice/wzp/internal/federation"
 	"github.com/wzp-voice/wzp/internal/simnet"
+	"github.com/wzp-voice/wzp/internal/simnet/simtest"
 	"github.com/wzp-voice/wzp/wire"
 )
 
@@ -51,12 +50,7 @@ const (
 // inMesh runs f in virtual time.
 func inMesh(t *testing.T, f func(m *mesh)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		n, err := simnet.NewNetwork(simnet.Profile{Delay: 10 * time.Millisecond})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { n.Close() })
+	simtest.Run(t, simnet.Profile{Delay: 10 * time.Millisecond}, func(t *testing.T, n *simnet.Network) {
 		f(&mesh{t: t, net: n})
 	})
 }
@@ -69,7 +63,7 @@ func (m *mesh) node() *node {
 		lab:    &lab{t: m.t, net: m.net, key: newIdentity(byte(200 + i)), hosts: 40 * i},
 		mesh:   m,
 		name:   string(rune('A' + i)),
-		addr:   netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)}), 4433),
+		addr:   simtest.Relay(i + 1),
 		global: []string{"ops-*"},
 		logged: new(logText),
 	}
@@ -146,17 +140,11 @@ func (m *mesh) cut(a, b *node, on bool) { m.net.Partition(a.addr.Addr(), b.addr.
 // eventually waits until ok, for at most limit of virtual time, and returns how long it took.
 func (m *mesh) eventually(what string, limit time.Duration, ok func() bool) time.Duration {
 	m.t.Helper()
-	start := time.Now()
-	for !ok() {
-		if time.Since(start) > limit {
-			for _, n := range m.nodes {
-				m.t.Logf("log of %s:\n%s", n.name, n.logged.String())
-			}
-			m.t.Fatalf("%s: not within %v", what, limit)
+	return simtest.Eventually(m.t, what, limit, ok, func() {
+		for _, n := range m.nodes {
+			m.t.Logf("log of %s:\n%s", n.name, n.logged.String())
 		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	return time.Since(start)
+	})
 }
 
 // peerMetric returns one of the metrics of a peer, without the prefix.
@@ -301,32 +289,10 @@ func (m *mesh) hears(what string, limit time.Duration, p *person, kid wire.KID) 
 }
 
 // logText keeps what a relay logs.
-type logText struct {
-	mu sync.Mutex // guards b
-	b  bytes.Buffer
-}
-
-func (w *logText) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.b.Write(p)
-}
-
-func (w *logText) String() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.b.String()
-}
+type logText struct{ simtest.Log }
 
 // lines returns how many lines have all of these in them.
-func (w *logText) lines(parts ...string) (n int) {
-	for _, line := range strings.Split(w.String(), "\n") {
-		if !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(line, part) }) {
-			n++
-		}
-	}
-	return n
-}
+func (w *logText) lines(parts ...string) int { return len(w.Lines(parts...)) }
 
 // says wants one line of the log to have all of these in it.
 func (n *node) says(what string, parts ...string) {

@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,13 +17,14 @@ import (
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/simnet"
+	"github.com/wzp-voice/wzp/internal/simnet/simtest"
 	"github.com/wzp-voice/wzp/internal/udp"
 	"github.com/wzp-voice/wzp/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var relayAddr = netip.MustParseAddrPort("10.0.0.1:4433")
+var relayAddr = simtest.Relay(1)
 
 // lab is a running relay on a simulated network, in virtual time.
 //
@@ -43,13 +43,8 @@ type lab struct {
 // inLab runs f in virtual time.
 func inLab(t *testing.T, config Config, f func(l *lab)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		n, err := simnet.NewNetwork(simnet.Profile{Delay: 10 * time.Millisecond})
-		if err != nil {
-			t.Fatal(err)
-		}
+	simtest.Run(t, simnet.Profile{Delay: 10 * time.Millisecond}, func(t *testing.T, n *simnet.Network) {
 		l := &lab{t: t, net: n, key: newIdentity(200)}
-		t.Cleanup(func() { n.Close() })
 		l.start(config)
 		t.Cleanup(func() { l.stop() })
 		f(l)
@@ -57,13 +52,7 @@ func inLab(t *testing.T, config Config, f func(l *lab)) {
 }
 
 // newIdentity returns one of 256 identities.
-func newIdentity(n byte) *identity.Identity {
-	var seed [identity.SeedSize]byte
-	for i := range seed {
-		seed[i] = n
-	}
-	return identity.SeedFromBytes(seed).Identity()
-}
+func newIdentity(n byte) *identity.Identity { return simtest.Identity(n) }
 
 func (l *lab) start(config Config) { l.startAt(relayAddr, config) }
 
@@ -82,17 +71,7 @@ func (l *lab) startAt(addr netip.AddrPort, config Config) {
 }
 
 // run runs a relay, and returns what ends it.
-func run(t testing.TB, r *Relay) (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- r.Run(ctx) }()
-	return func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	}
-}
+func run(t testing.TB, r *Relay) (stop func()) { return simtest.Start(t, r.Run) }
 
 // metric returns the value of one of the relay's own metrics, without the prefix.
 func (l *lab) metric(name string) float64 {
@@ -125,17 +104,13 @@ func (l *lab) want(what string, metrics map[string]float64) {
 // eventually waits until ok, for at most limit of virtual time.
 func (l *lab) eventually(what string, limit time.Duration, ok func() bool) {
 	l.t.Helper()
-	for deadline := time.Now().Add(limit); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			l.t.Fatalf("%s: not within %v", what, limit)
-		}
-	}
+	simtest.Eventually(l.t, what, limit, ok)
 }
 
 // host returns the address of another machine.
 func (l *lab) host() netip.AddrPort {
 	l.hosts++
-	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 1, byte(l.hosts)}), 5000)
+	return simtest.Host(l.hosts)
 }
 
 // ears is a link.ClientHandler that notes what it hears.
