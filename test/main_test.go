@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"testing"
 )
 
@@ -39,6 +41,9 @@ func buildAndRun(m *testing.M) (int, error) {
 	defer os.RemoveAll(dir)
 	program = filepath.Join(dir, "wzp")
 	build := exec.Command("go", "build", "-o", program, "github.com/wzp-voice/wzp/cmd/wzp")
+	if signal.Ignored(syscall.SIGHUP) { // by nohup; what this process catches, its children do not ignore
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
 	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as released, and never with the race detector
 	if out, err := build.CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("cannot build the program: %w\n%s", err, out)

@@ -12,14 +12,14 @@ import (
 // browser believes that page and port are of one origin.
 func TestAdminHost(t *testing.T) {
 	for _, listen := range []string{"127.0.0.1:0", ":0"} {
-		var log strings.Builder
+		var log logText
 		config := Config{Identity: newIdentity(1), Listen: "127.0.0.1:0", Sockets: 1, Admin: listen, Log: slog.New(slog.NewTextHandler(&log, nil))}
 		r, err := New(config)
 		if err != nil {
 			t.Fatal(err)
 		}
 		stop := run(t, r)
-		addr := r.AdminAddr().(*net.TCPAddr)
+		addr := *r.AdminAddr().(*net.TCPAddr) // the relay has the other
 		if addr.IP.IsUnspecified() {
 			addr.IP = net.IPv4(127, 0, 0, 1)
 		}

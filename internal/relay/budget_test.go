@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -138,6 +139,7 @@ func TestTalkerIsTold(t *testing.T) {
 	var logged logText
 	inLab(t, Config{Log: slog.New(slog.NewTextHandler(&logged, nil))}, func(l *lab) {
 		flood, speech := loud(l.joined("r")), quiet(l.joined("r"))
+		var mu sync.Mutex // guards told
 		told := make(map[*person][]wire.MediaDropped)
 		for _, p := range []*person{flood.person, speech.person} {
 			p.ears.mu.Lock()
@@ -147,6 +149,8 @@ func TestTalkerIsTold(t *testing.T) {
 					if err != nil {
 						t.Error(err)
 					}
+					mu.Lock()
+					defer mu.Unlock()
 					told[p] = append(told[p], m)
 				}
 			}
@@ -154,10 +158,12 @@ func TestTalkerIsTold(t *testing.T) {
 		}
 		talk(12, flood, speech)
 		time.Sleep(5 * time.Second)
+		mu.Lock()
 		if n := len(told[speech.person]); n != 0 {
 			t.Errorf("the quiet one was told %v", told[speech.person])
 		}
 		got := told[flood.person]
+		mu.Unlock()
 		if len(got) != 4 { // at once, after 5 and 10 s, and at the end
 			t.Fatalf("told %+v", got)
 		}
@@ -178,6 +184,8 @@ func TestTalkerIsTold(t *testing.T) {
 			t.Errorf("%d warnings in 17 s:\n%s", n, logged.String())
 		}
 		talk(3, speech)
+		mu.Lock()
+		defer mu.Unlock()
 		if len(told[flood.person]) != 4 || len(told[speech.person]) != 0 {
 			t.Errorf("told afterwards: %+v", told)
 		}
