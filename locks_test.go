@@ -44,7 +44,7 @@ func becomesFree(t *testing.T, what string, lock sync.Locker) {
 	}()
 	select {
 	case <-done:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal(what, "stays taken")
 	}
 }
