@@ -200,6 +200,7 @@ func (ep *Endpoint) attach(conn *quic.Conn, hello *wire.Hello, peer bool, keys *
 		ep.forget(s, nil) // it may have ended before it was in the tables
 		return nil, &wire.Refused{Code: wire.CodeShuttingDown}
 	}
+	s.measured(conn.ConnectionStats().MinRTT)
 	return a, nil
 }
 

@@ -91,6 +91,7 @@ type counters struct {
 	resetsSent, moved                                        atomic.Uint64
 	helloRefused, handshakesRefused, controlLimited          atomic.Uint64
 	peersRefused                                             atomic.Uint64
+	narrowPackets, narrowBytes                               atomic.Uint64
 	webAttached, webDropped, webStale, webTooLarge           atomic.Uint64
 }
 
@@ -111,6 +112,9 @@ type Stats struct {
 	Overflowed  uint64 // connections refused because too many were in their handshake
 	PeerRefused uint64 // TLS handshakes of peer links whose key is not welcome, or where none are
 	RateLimited uint64 // control messages over the limit
+
+	NarrowPackets uint64 // media packets above a talker's share of a path that was too narrow for all
+	NarrowBytes   uint64 // of these, with all headers
 
 	WebSessions uint64 // attachments that browsers made
 	WebOpen     int    // connections of browsers now, those in their handshake included
@@ -251,25 +255,27 @@ func (ep *Endpoint) Sessions() []*Session {
 func (ep *Endpoint) Stats() Stats {
 	c := &ep.stats
 	return Stats{
-		UDP:         ep.mux.Stats(),
-		UnknownID:   c.unknown.Load(),
-		BadHeader:   c.badHeader.Load(),
-		Replayed:    c.replayed.Load(),
-		Forged:      c.forged.Load(),
-		Malformed:   c.malformed.Load(),
-		Unbound:     c.unbound.Load(),
-		ResetsSent:  c.resetsSent.Load(),
-		Moved:       c.moved.Load(),
-		Refused:     c.helloRefused.Load(),
-		Handshakes:  ep.pending.all() + ep.web.handshakes(),
-		Overflowed:  c.handshakesRefused.Load(),
-		PeerRefused: c.peersRefused.Load(),
-		RateLimited: c.controlLimited.Load(),
-		WebSessions: c.webAttached.Load(),
-		WebOpen:     ep.web.open(),
-		WebDropped:  c.webDropped.Load(),
-		WebStale:    c.webStale.Load(),
-		WebTooLarge: c.webTooLarge.Load(),
+		UDP:           ep.mux.Stats(),
+		UnknownID:     c.unknown.Load(),
+		BadHeader:     c.badHeader.Load(),
+		Replayed:      c.replayed.Load(),
+		Forged:        c.forged.Load(),
+		Malformed:     c.malformed.Load(),
+		Unbound:       c.unbound.Load(),
+		ResetsSent:    c.resetsSent.Load(),
+		Moved:         c.moved.Load(),
+		Refused:       c.helloRefused.Load(),
+		Handshakes:    ep.pending.all() + ep.web.handshakes(),
+		Overflowed:    c.handshakesRefused.Load(),
+		PeerRefused:   c.peersRefused.Load(),
+		RateLimited:   c.controlLimited.Load(),
+		WebSessions:   c.webAttached.Load(),
+		WebOpen:       ep.web.open(),
+		NarrowPackets: c.narrowPackets.Load(),
+		NarrowBytes:   c.narrowBytes.Load(),
+		WebDropped:    c.webDropped.Load(),
+		WebStale:      c.webStale.Load(),
+		WebTooLarge:   c.webTooLarge.Load(),
 	}
 }
 

@@ -184,6 +184,7 @@ func (s *Session) report(tx *Tx, p *wire.Report) {
 	}
 	if progress {
 		s.urgentOut.pace.alone(tx.now, tx.now.Add(s.send.sampled-tx.at), s.send.sample)
+		s.watchLocked(tx)
 	}
 	s.mu.Unlock()
 	if progress {

@@ -103,21 +103,48 @@ func SendMediaAll(tx *Tx, to []*Session, alias uint16, short, long []byte) {
 	}
 }
 
-func (s *Session) sendMedia(tx *Tx, r *route, alias uint16, short, long []byte) {
+// Unsent says why media is not sent to a peer.
+type Unsent uint8
+
+// The reasons.
+const (
+	Sent        Unsent = iota
+	UnsentHeld         // nothing shows that packets arrive, or there is no way to the peer
+	UnsentShare        // the path is too narrow for all, and this is above the talker's share
+)
+
+// TrySendMedia is SendMedia, and says what became of it.
+func (s *Session) TrySendMedia(tx *Tx, alias uint16, short, long []byte) Unsent {
+	return s.sendMedia(tx, s.route.Load(), alias, short, long)
+}
+
+func (s *Session) sendMedia(tx *Tx, r *route, alias uint16, short, long []byte) Unsent {
 	switch {
 	case s.stopped.Load():
 		s.mediaHeld.Add(1)
-		return
+		return UnsentHeld
 	case r == nil:
-		return
+		return UnsentHeld
 	}
 	frame := short
 	if !s.AliasKnown(alias) {
 		frame = long
 	}
+	if share := s.share.Load(); share != nil && !share.Take(tx.source, len(frame)+packetOverhead, tx.at) {
+		s.refuseMedia(len(frame) + packetOverhead)
+		return UnsentShare
+	}
 	s.mediaSent.add(len(frame) + packetOverhead)
 	s.expect(tx)
 	s.transmitOn(tx, r, &r.path, frame)
+	return Sent
+}
+
+// refuseMedia counts a media packet that is more than its talker's share of a path that is too narrow for all.
+func (s *Session) refuseMedia(size int) {
+	s.mediaRefused.Add(1)
+	s.ep.stats.narrowPackets.Add(1)
+	s.ep.stats.narrowBytes.Add(uint64(size))
 }
 
 // SendPacket sends frames, which are whole and whose last one ends with the packet, as one packet. media is how many
@@ -254,6 +281,7 @@ type route struct {
 func (s *Session) setOutLocked(a *attachment) {
 	if old := s.out.Swap(a); old != a && (old.ofBrowser() || a.ofBrowser()) {
 		s.urgentOut.pace.forget()
+		s.widenLocked()
 	}
 	s.rerouteLocked()
 }
@@ -262,6 +290,7 @@ func (s *Session) setOutLocked(a *attachment) {
 func (s *Session) setPathLocked(path udp.Path) {
 	if old := s.path.Swap(&path); old == nil || old.Peer != path.Peer {
 		s.urgentOut.pace.forget()
+		s.widenLocked()
 	}
 	s.rerouteLocked()
 }
@@ -300,7 +329,7 @@ func (s *Session) transmitOn(tx *Tx, r *route, path *udp.Path, frames []byte) {
 	counter := s.counter.Add(1) - 1
 	if r.web != nil {
 		s.sent.put(counter, tx.at)
-		r.web.enqueue(counter, frames, tx.at)
+		r.web.enqueue(counter, frames, tx.source, tx.at)
 		return
 	}
 	long := counter-s.acked.Load() >= longAfter

@@ -53,6 +53,7 @@ type sendStats struct {
 	any      bool
 	sample   time.Duration // the newest round trip; 0: the last report told none
 	sampled  time.Duration // when its packet was sent
+	trip     time.Duration // round trip of the highest packet, at least; 0: the last report told none
 }
 
 // report takes a report that came now (on the clock of sent). progress: packets arrive over there.
@@ -64,12 +65,16 @@ func (s *sendStats) report(p *wire.Report, next uint64, sent *sentTimes, now tim
 	if s.any && (p.Highest < s.highest || p.Received < s.received) {
 		return false // overtaken by a newer one
 	}
-	s.sample = 0
+	s.sample, s.trip = 0, 0
 	progress = !s.any || p.Received > s.received
 	if !s.any || p.Highest > s.highest {
 		if ago, ok := sent.ago(p.Highest, now); ok {
 			s.rtt(ago - p.Age)
-			s.sampled = now - ago
+			s.sampled, s.trip = now-ago, s.sample
+		} else if next > sentRing && p.Highest < next-sentRing {
+			if ago, ok := sent.ago(next-sentRing, now); ok { // which was sent later than that one
+				s.trip = max(0, min(ago-p.Age, maxSample))
+			}
 		}
 		s.jitter(p, sent, now)
 	}

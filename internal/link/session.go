@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/budget"
 	"github.com/wzp-voice/wzp/internal/udp"
 	"github.com/wzp-voice/wzp/wire"
 )
@@ -34,13 +35,16 @@ type Session struct {
 	stopped    atomic.Bool  // the circuit breaker is open: no media
 	elicited   atomic.Bool  // the peer sent something that wants a report
 	mediaSent  mediaCount
+	share      atomic.Pointer[budget.Pool] // of media, by whose it is, while the path carries less than there is; nil: all is sent
 	aliasKnown [wire.MaxAliases / 64]atomic.Uint64
 	mediaHeld  atomic.Uint64 // media frames not sent because of the circuit breaker
-	reportAt   atomic.Int64  // when (Endpoint.clock) the next report may be due
-	idleUntil  atomic.Int64  // until when (Endpoint.clock) no tick has anything to do
-	sent       sentTimes
-	out        atomic.Pointer[attachment] // the one to send with
-	path       atomic.Pointer[udp.Path]   // where to
+	// mediaRefused counts media frames that share kept back.
+	mediaRefused atomic.Uint64
+	reportAt     atomic.Int64 // when (Endpoint.clock) the next report may be due
+	idleUntil    atomic.Int64 // until when (Endpoint.clock) no tick has anything to do
+	sent         sentTimes
+	out          atomic.Pointer[attachment] // the one to send with
+	path         atomic.Pointer[udp.Path]   // where to
 
 	ep      *Endpoint
 	handler Handler
@@ -60,6 +64,7 @@ type Session struct {
 	recv        receiveStats
 	send        sendStats
 	meter       mediaMeter
+	narrow      narrow
 	urgentOut   urgentOut
 	urgentIn    urgentIn
 	roaming     roaming

@@ -16,6 +16,7 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/webtransport-go"
 
+	"github.com/wzp-voice/wzp/internal/budget"
 	"github.com/wzp-voice/wzp/wire"
 )
 
@@ -354,9 +355,9 @@ func (w *webConn) write() {
 	w.carrier.close(w.reason)
 }
 
-// enqueue gives the connection a packet. It never waits.
-func (w *webConn) enqueue(counter uint64, frames []byte, at time.Duration) {
-	if w.queue.push(counter, frames, at) {
+// enqueue gives the connection a packet; source is whose media it is, if it is media. It never waits.
+func (w *webConn) enqueue(counter uint64, frames []byte, source budget.Source, at time.Duration) {
+	if w.queue.push(counter, frames, source, at) {
 		w.ep.stats.webDropped.Add(1)
 	}
 }

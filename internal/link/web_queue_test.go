@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/budget"
 	"github.com/wzp-voice/wzp/wire"
 )
 
@@ -40,10 +41,10 @@ func counted(from, to uint32) (list []uint32) {
 
 func TestWebQueueDropsOldestMedia(t *testing.T) {
 	q := newTestQueue()
-	q.push(0, queuedPing, 0)
-	q.push(1, queuedPing, 0)
+	q.push(0, queuedPing, budget.Source{}, 0)
+	q.push(1, queuedPing, budget.Source{}, 0)
 	for c := uint64(2); c < 100; c++ {
-		if dropped := q.push(c, queuedMedia, 0); dropped != (c >= webQueued) {
+		if dropped := q.push(c, queuedMedia, budget.Source{}, 0); dropped != (c >= webQueued) {
 			t.Errorf("%d: dropped %v", c, dropped)
 		}
 	}
@@ -56,12 +57,12 @@ func TestWebQueueDropsOldestMedia(t *testing.T) {
 func TestWebQueueKeepsWhatIsNoMedia(t *testing.T) {
 	q := newTestQueue()
 	for c := range uint64(webQueued) {
-		q.push(c, queuedPing, 0)
+		q.push(c, queuedPing, budget.Source{}, 0)
 	}
-	if !q.push(100, queuedMedia, 0) {
+	if !q.push(100, queuedMedia, budget.Source{}, 0) {
 		t.Error("media pushed out what is worth more")
 	}
-	if !q.push(101, queuedPing, 0) {
+	if !q.push(101, queuedPing, budget.Source{}, 0) {
 		t.Error("nothing was dropped of a full queue")
 	}
 	if got, _ := q.drain(time.Hour); !slices.Equal(got, append(counted(1, webQueued), 101)) {
@@ -71,9 +72,9 @@ func TestWebQueueKeepsWhatIsNoMedia(t *testing.T) {
 
 func TestWebQueueDropsStaleMedia(t *testing.T) {
 	q := newTestQueue()
-	q.push(0, queuedMedia, 0)
-	q.push(1, queuedPing, 0)
-	q.push(2, queuedMedia, 100*time.Millisecond)
+	q.push(0, queuedMedia, budget.Source{}, 0)
+	q.push(1, queuedPing, budget.Source{}, 0)
+	q.push(2, queuedMedia, budget.Source{}, 100*time.Millisecond)
 	got, stale := q.drain(250 * time.Millisecond)
 	if !slices.Equal(got, []uint32{1, 2}) || stale != 1 {
 		t.Errorf("%v, %d stale", got, stale)
@@ -82,12 +83,12 @@ func TestWebQueueDropsStaleMedia(t *testing.T) {
 
 func TestWebQueueWakes(t *testing.T) {
 	q := newTestQueue()
-	q.push(0, queuedMedia, 0)
-	q.push(1, queuedMedia, 0)
+	q.push(0, queuedMedia, budget.Source{}, 0)
+	q.push(1, queuedMedia, budget.Source{}, 0)
 	<-q.ready
 	q.close()
 	<-q.ready
-	if q.push(2, queuedMedia, 0) || q.n != 2 {
+	if q.push(2, queuedMedia, budget.Source{}, 0) || q.n != 2 {
 		t.Errorf("%d after the end", q.n)
 	}
 	for range 2 {
@@ -108,12 +109,56 @@ func TestWebQueueNeverMixes(t *testing.T) {
 		if c%7 == 0 {
 			frames = wire.AppendEcho(nil, wire.FramePing, [8]byte{byte(c)}, true)
 		}
-		q.push(c, frames, 0)
+		q.push(c, frames, budget.Source{}, 0)
 		if c%3 == 0 {
 			p, _, _ := q.pop(nil, 0)
 			counter, got, err := wire.ParseWebPacket(p)
 			if err != nil || (counter%7 == 0) == carriesMedia(got) || counter%7 == 0 && got[1] != byte(counter) {
 				t.Fatalf("%d: %x, %v", counter, got, err)
+			}
+		}
+	}
+}
+
+// TestWebQueueIsFair has a browser's connection take less than comes. Floods, from their own addresses or behind one, take
+// nothing from a quiet one, and equal ones get equally much.
+func TestWebQueueIsFair(t *testing.T) {
+	large := wire.AppendMedia(nil, &wire.Media{Alias: 1, Ciphertext: make([]byte, 1000)}, true)
+	for name, source := range map[string]func(i uint64) budget.Source{
+		"one address":    func(i uint64) budget.Source { return budget.Source{Group: budget.Group{ID: 9}, Member: i} },
+		"many addresses": func(i uint64) budget.Source { return budget.Source{Group: budget.Group{ID: 10 + i}, Member: i} },
+		"its own address": func(i uint64) budget.Source {
+			return budget.Source{Group: budget.Group{ID: 1}, Member: 10 + i}
+		},
+	} {
+		q, counter, got := newTestQueue(), uint64(0), make(map[uint64]int) // by source
+		from := make(map[uint32]uint64)
+		push := func(i uint64, frames []byte, s budget.Source, at time.Duration) {
+			from[uint32(counter)] = i
+			q.push(counter, frames, s, at)
+			counter++
+		}
+		sent := 0
+		for at := time.Duration(0); at < 20*time.Second; at += 5 * time.Millisecond { // 4 floods of 200 packets a second
+			for i := range uint64(4) {
+				push(i, large, source(i), at)
+			}
+			if at%(20*time.Millisecond) == 0 {
+				sent++
+				push(99, queuedMedia, budget.Source{Group: budget.Group{ID: 1}, Member: 1}, at)
+			}
+			if at%(10*time.Millisecond) == 0 { // the connection takes a hundred
+				p, _, _ := q.pop(nil, at)
+				c, _, _ := wire.ParseWebPacket(p)
+				got[from[c]]++
+			}
+		}
+		if got[99] < sent-2 {
+			t.Errorf("%s: %d of %d packets of the quiet one", name, got[99], sent)
+		}
+		for i := range uint64(4) {
+			if got[i] < 200 || got[i] > 300 {
+				t.Errorf("%s: the floods got %v", name, got)
 			}
 		}
 	}

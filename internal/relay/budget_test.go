@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/wzp-voice/wzp/internal/simnet"
 	"github.com/wzp-voice/wzp/wire"
 )
 
@@ -150,8 +151,8 @@ func TestTalkerIsTold(t *testing.T) {
 						t.Error(err)
 					}
 					mu.Lock()
-					defer mu.Unlock()
 					told[p] = append(told[p], m)
+					mu.Unlock()
 				}
 			}
 			p.ears.mu.Unlock()
@@ -159,11 +160,11 @@ func TestTalkerIsTold(t *testing.T) {
 		talk(12, flood, speech)
 		time.Sleep(5 * time.Second)
 		mu.Lock()
+		defer mu.Unlock()
 		if n := len(told[speech.person]); n != 0 {
 			t.Errorf("the quiet one was told %v", told[speech.person])
 		}
 		got := told[flood.person]
-		mu.Unlock()
 		if len(got) != 4 { // at once, after 5 and 10 s, and at the end
 			t.Fatalf("told %+v", got)
 		}
@@ -183,9 +184,9 @@ func TestTalkerIsTold(t *testing.T) {
 		if n := strings.Count(logged.String(), "level=WARN"); n > 3 {
 			t.Errorf("%d warnings in 17 s:\n%s", n, logged.String())
 		}
+		mu.Unlock()
 		talk(3, speech)
 		mu.Lock()
-		defer mu.Unlock()
 		if len(told[flood.person]) != 4 || len(told[speech.person]) != 0 {
 			t.Errorf("told afterwards: %+v", told)
 		}
@@ -225,4 +226,73 @@ func TestPeerFloodOfBytes(t *testing.T) {
 		s.honest.quiet("under attack", "A")
 		s.blamed = true
 	})
+}
+
+// TestNarrowListener wants a listener whose path carries 10 kbit/s to hear the quiet one of 16 kbit/s, beside floods, as
+// well as the path allows, and soon after these began; whether it was there before them or joins in their middle.
+func TestNarrowListener(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		t.Run(fmt.Sprintf("joins late %v", late), func(t *testing.T) {
+			inLab(t, Config{}, func(l *lab) {
+				narrow := l.person()
+				path := simnet.Profile{Delay: 150 * time.Millisecond, Rate: 10_000, Queue: 4000}
+				if err := l.net.SetPath(relayAddr.Addr(), narrow.addr.Addr(), path); err != nil {
+					t.Fatal(err)
+				}
+				speech := &talker{person: l.joined("r"), size: 71, every: 30} // 120 bytes each 60 ms
+				talkers := []*talker{speech}
+				for i := range 4 { // small packets take the places of other small ones in the queue
+					talkers = append(talkers, &talker{person: l.joined("r"), size: []int{71, 71, 71, wire.MaxCiphertext}[i], every: []int{2, 2, 2, 17}[i]})
+				}
+				if late {
+					talk(5, talkers...)
+				}
+				if err := narrow.join("r"); err != nil {
+					t.Fatal(err)
+				}
+				if !late {
+					talk(10, speech)
+				}
+				talk(20, talkers...)
+				before, sent := narrow.ears.heard(speech.person.kid(0)), speech.sent
+				talk(30, talkers...)
+				heard := float64(narrow.ears.heard(speech.person.kid(0))-before) * 120 * 8 / 30
+				if heard < 6000 {
+					t.Errorf("%.0f bit/s of the quiet one's %d reached a listener of 10 kbit/s", heard, (speech.sent-sent)*120*8/30)
+				}
+				if l.dropped("listener_path") == 0 {
+					t.Error("nothing is counted")
+				}
+			})
+		})
+	}
+}
+
+// TestLossyListener wants nothing to be kept back from a listener whose path loses and jitters a lot and is wide.
+func TestLossyListener(t *testing.T) {
+	for _, loss := range []float64{.1, .3, .6} {
+		inLab(t, Config{}, func(l *lab) {
+			lossy := l.person()
+			path := simnet.Profile{Delay: 200 * time.Millisecond, Jitter: 100 * time.Millisecond, Loss: loss, Seed: 7}
+			for _, err := range []error{
+				l.net.SetPath(relayAddr.Addr(), lossy.addr.Addr(), path), l.net.SetPath(lossy.addr.Addr(), relayAddr.Addr(), path), lossy.join("r"),
+			} {
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			speech, other := quiet(l.joined("r")), quiet(l.joined("r"))
+			talk(60, speech)
+			talk(60, speech, other)
+			// The path becomes longer all at once, as when a phone changes to another cell.
+			path.Delay = 350 * time.Millisecond
+			if err := l.net.SetPath(relayAddr.Addr(), lossy.addr.Addr(), path); err != nil {
+				t.Fatal(err)
+			}
+			talk(60, speech)
+			if n := l.dropped("listener_path"); n != 0 {
+				t.Errorf("at %v loss %v packets were kept back", loss, n)
+			}
+		})
+	}
 }

@@ -79,29 +79,40 @@ func mediaEvent(kind eventlog.Kind, st *link.Stream, m *wire.Media) eventlog.Eve
 	}
 }
 
-// loggedFanOut is fanOut with an event log: it notes the packets that a member's session cannot take now. Those it does not
-// count as sent.
+// loggedFanOut is fanOut with an event log: it notes the packets that are not sent to a member, and does not count them.
 func (r *acceptor) loggedFanOut(tx room.Tx, to []room.Receiver, but room.Receiver, alias uint16, short, long []byte) (sent int) {
-	sent = fanOut(tx, to, but, alias, short, long)
 	for _, to := range to {
+		if to == but {
+			continue
+		}
 		s := (*link.Session)(to.(*receiver))
-		if to == but || s.TakesMedia() {
-			continue
+		why := s.TrySendMedia(tx.(*link.Tx), alias, short, long)
+		if why == link.Sent {
+			sent++
+		} else {
+			r.logUnsent(s, why, long)
 		}
-		sent--
-		listener := owner(s).member.Load()
-		frame, _, err := wire.NextFrame(long)
-		if listener == nil || err != nil {
-			continue
-		}
-		m, err := wire.ParseMedia(frame)
-		if err != nil {
-			continue
-		}
-		r.events.Log(eventlog.Event{
-			Kind: eventlog.LocalDeliverError, Room: listener.Room(), Src: m.KID.Member(), Stream: m.KID.Stream(), Epoch: m.KID.Epoch(), Seq: m.CTR,
-			Len: len(m.Ciphertext), Reason: "member " + listener.ID.String() + " does not report that anything arrives, so no media is sent",
-		})
 	}
 	return sent
+}
+
+// logUnsent notes that a media frame, of which long is the long form, is not sent to a member.
+func (r *acceptor) logUnsent(s *link.Session, why link.Unsent, long []byte) {
+	listener := owner(s).member.Load()
+	frame, _, err := wire.NextFrame(long)
+	if listener == nil || err != nil {
+		return
+	}
+	m, err := wire.ParseMedia(frame)
+	if err != nil {
+		return
+	}
+	reason := " does not report that anything arrives, so no media is sent"
+	if why == link.UnsentShare {
+		reason = " has a path that carries less than there is, and this is above the talker's share of it"
+	}
+	r.events.Log(eventlog.Event{
+		Kind: eventlog.LocalDeliverError, Room: listener.Room(), Src: m.KID.Member(), Stream: m.KID.Stream(), Epoch: m.KID.Epoch(), Seq: m.CTR,
+		Len: len(m.Ciphertext), Reason: "member " + listener.ID.String() + reason,
+	})
 }

@@ -88,7 +88,7 @@ const awayPart = 4
 // not go back. It takes no lock while the room has less than its rate.
 func (st *Stream) Admit(from budget.Source, m *wire.Media, at time.Duration) Refusal {
 	limits, size := &st.member.rooms.limits, FrameSize(m)
-	why := Admitted
+	var why Refusal
 	switch {
 	case !st.member.sent.Take(size, limits.MemberRate, memberBurst, at):
 		why = OverMemberRate
