@@ -193,7 +193,7 @@ func (s *spy) Control(ls *link.Session, question wire.Message) (answer wire.Mess
 func (s *spy) join(p *tapped, m *wire.Join) wire.Message {
 	p.joining.Lock()
 	defer p.joining.Unlock()
-	member, err := s.rooms.Join(m.Room, m.Entry, p)
+	member, err := s.rooms.Join(m.Room, m.Entry, room.Origin{}, p, time.Now())
 	if err != nil {
 		return &wire.Refused{Code: wire.CodeEntry, Reason: err.Error()}
 	}

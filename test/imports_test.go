@@ -40,6 +40,7 @@ var mayImport = map[string][]string{
 	"wzp/internal/opus":     {},
 	"wzp/internal/rate":     {},
 	"wzp/internal/seal":     {},
+	"wzp/internal/share":    {},
 	"wzp/internal/simnet":   {},
 	"wzp/internal/udp":      {},
 
@@ -60,11 +61,11 @@ var mayImport = map[string][]string{
 	},
 
 	// The relay.
-	"wzp/internal/room":     {"wzp/identity", "wzp/wire", "wzp/internal/budget", "wzp/internal/eventlog", "wzp/internal/rate"},
+	"wzp/internal/room":     {"wzp/identity", "wzp/wire", "wzp/internal/budget", "wzp/internal/eventlog", "wzp/internal/rate", "wzp/internal/share"},
 	"wzp/internal/presence": {"wzp/identity", "wzp/wire", "wzp/internal/eventlog"},
 	"wzp/internal/federation": {
 		"wzp/identity", "wzp/wire",
-		"wzp/internal/budget", "wzp/internal/eventlog", "wzp/internal/link", "wzp/internal/room", "wzp/internal/presence",
+		"wzp/internal/budget", "wzp/internal/eventlog", "wzp/internal/link", "wzp/internal/room", "wzp/internal/presence", "wzp/internal/share",
 	},
 	"wzp/internal/relay": {
 		"wzp/identity", "wzp/wire", "wzp/web",

@@ -47,6 +47,8 @@ type relayCmd struct {
 	MemberRate    int     `default:"256" placeholder:"KBITS" help:"Media of one member, kbit/s with all headers."`
 	RoomRate      int     `default:"2000" placeholder:"KBITS" help:"Media of one room that is passed on, kbit/s with all headers; addresses and peers share it, and the members of each."`
 
+	MaxMembersPerAddress int `default:"0" placeholder:"N" help:"Members of one room from one address, or IPv6 /48; 0: as many as leave places for others, half of --max-members at most."`
+
 	Config      string `type:"home" placeholder:"FILE" help:"Settings, peers and global rooms, as in docs/wzp.example.toml. Flags override it; SIGHUP reads peers and rooms again."`
 	CheckConfig bool   `help:"Only say whether --config is right."`
 	EventLog    string `type:"home" placeholder:"FILE" help:"Log decisions about packets and presence, one JSON object a line, for wzp analyze."`
@@ -175,6 +177,8 @@ func (c *relayCmd) relayConfig(own *identity.Identity, dir string, log *slog.Log
 		MediaRate:     c.MediaRate,
 		MemberRate:    c.MemberRate,
 		RoomRate:      c.RoomRate,
+
+		MaxMembersPerAddress: c.MaxMembersPerAddress,
 	}
 }
 
@@ -272,6 +276,9 @@ func (c *relayCmd) check() error {
 	}
 	if c.MaxMessage < 4096 || c.MaxMessage > 65536 {
 		return usagef("--max-message must be 4096 to 65536")
+	}
+	if c.MaxMembersPerAddress < 0 {
+		return usagef("--max-members-per-address must be 0 or more")
 	}
 	if c.Sockets < 0 || c.Sockets > 64 {
 		return usagef("--sockets must be 0 to 64")

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/room"
+	"github.com/wzp-voice/wzp/internal/share"
 	"github.com/wzp-voice/wzp/wire"
 )
 
@@ -19,9 +20,7 @@ const (
 	// stand for the value nearest to the last one, so after a greater step the peer has to acknowledge it again. A
 	// stream that went another way for some minutes makes one when it comes back.
 	aliasAhead = 1 << 14
-	// localAliases is how many aliases of a link are kept for local talkers.
-	localAliases = wire.MaxAliases / 4
-	// aliasBarred is how long whose talkers got no alias get none: looking for one is work.
+	// aliasBarred is how long talkers who have none get none after one of their group did not: looking for one is work.
 	aliasBarred = 100 * time.Millisecond
 )
 
@@ -34,34 +33,48 @@ type outStream interface {
 	KID() wire.KID
 	Room() wire.RoomHash
 	Dropped() bool
+	Origin() room.Origin
 }
 
 // aliasTable gives the streams that go over one link their aliases, the lowest first, for those below 28 travel
-// shortest. When all are taken, whoever has most gives one to others. The zero value is empty. It is pure and has no
-// clock; its trunk locks it.
-//
-//	 0                                                   4095
-//	+---------------------------------------+-----------------+
-//	| local talkers, and those of each link | local ones only |   in any order, not by number
-//	+---------------------------------------+-----------------+
+// shortest. When all are taken, whoever has most gives one to others (package share): local talkers have one half if they
+// need it, by their addresses, and those who come by other links the other, by those. The zero value is empty. It is pure
+// and has no clock; its trunk locks it.
 type aliasTable struct {
 	used    map[outStream]uint16
-	entries []aliasEntry // by alias; at most wire.MaxAliases
+	entries []aliasEntry            // by alias
+	slots   *share.Slots[outHolder] // aliases; nil: none was given yet
 	swept   time.Time
-	barred  map[ingress]time.Time // who got no alias lately, until when
+	barred  map[[3]outHolder]time.Time // groups of whom some got no alias lately, until when
 }
 
 // aliasEntry is what an alias stands for.
 type aliasEntry struct {
 	stream outStream // nil: free
-	from   ingress   // of the stream, or of the one before
 	known  bool      // the peer has acknowledged it
 	ctr    uint64    // of the frame sent last
-	at     time.Time // when that was; of a free one, when it was freed
+	at     time.Time // when that was
 }
 
-// counts reports whether the alias is not to be had, for it is used or rests.
-func (e *aliasEntry) counts(now time.Time) bool { return e.stream != nil || now.Sub(e.at) < aliasRest }
+// outHolder is a step of the path of who holds an alias: local talkers or others, then by address or link, then by
+// address or what is behind the link, then by talker.
+type outHolder struct {
+	local  bool
+	from   ingress
+	group  room.Group
+	room   wire.RoomHash
+	member wire.MemberID
+}
+
+// outPath returns the steps for a stream that comes by an ingress.
+func outPath(st outStream, from ingress) [4]outHolder {
+	origin := st.Origin()
+	path := [4]outHolder{{local: from == nil}, {from: from}, {group: origin.Narrow}, {room: st.Room(), member: st.KID().Member()}}
+	if from == nil {
+		path[1].group = origin.Wide
+	}
+	return path
+}
 
 // of returns the alias of a stream, which it gets if it has none yet, and whether its frame with this CTR may
 // travel short. ok is false if there is no alias for it.
@@ -80,119 +93,49 @@ func (t *aliasTable) of(st outStream, ctr uint64, from ingress, now time.Time) (
 	return alias, e.known, true
 }
 
-// assign gives a stream the lowest alias that is free and has rested, or else one that another has to give.
+// assign gives a stream the lowest alias that is free and has rested, or else one of whoever gives way: what frames of that
+// under way may lose is theirs.
 func (t *aliasTable) assign(st outStream, from ingress, now time.Time) (alias uint16, ok bool) {
-	if until, barred := t.barred[from]; barred && now.Before(until) {
+	path := outPath(st, from)
+	group := [3]outHolder(path[:])
+	if until, barred := t.barred[group]; barred && now.Before(until) && t.slots.Held(path[:]) == 0 {
 		return 0, false
+	}
+	if t.slots == nil {
+		t.used = make(map[outStream]uint16)
+		t.slots = share.NewSlots[outHolder](wire.MaxAliases, aliasRest, func(alias int) time.Time { return t.entries[alias].at })
 	}
 	t.sweep(now)
-	if alias, ok = t.free(from, now); !ok {
-		alias, ok = t.take(from, now)
+	n, ok := t.slots.Free(path[:], now)
+	if !ok {
+		n, _, ok = t.slots.Take(path[:], now)
 	}
 	if !ok {
-		t.bar(from, now)
+		t.bar(group, now)
 		return 0, false
 	}
-	if t.used == nil {
-		t.used = make(map[outStream]uint16)
-	}
-	t.entries[alias] = aliasEntry{stream: st, from: from, at: now}
-	t.used[st] = alias
-	return alias, true
-}
-
-// free returns the lowest alias that is free, unless only local talkers may have it.
-func (t *aliasTable) free(from ingress, now time.Time) (alias uint16, ok bool) {
-	lowest, others := -1, 0
-	for i := range t.entries {
-		switch e := &t.entries[i]; {
-		case !e.counts(now):
-			if lowest < 0 {
-				lowest = i
-			}
-		case e.from != nil:
-			others++
-		}
-	}
-	if from != nil && others >= wire.MaxAliases-localAliases {
-		return 0, false
-	}
-	if lowest < 0 && len(t.entries) < wire.MaxAliases {
-		lowest = len(t.entries)
+	if n == len(t.entries) {
 		t.entries = append(t.entries, aliasEntry{})
 	}
-	return uint16(max(lowest, 0)), lowest >= 0
+	if old := t.entries[n].stream; old != nil {
+		delete(t.used, old)
+	}
+	t.entries[n] = aliasEntry{stream: st, at: now}
+	t.used[st] = uint16(n)
+	return uint16(n), true
 }
 
-// share is what has come by one ingress of what an aliasTable holds.
-type share struct {
-	aliases int
-	oldest  int // the one that was used, or freed, before all others
-}
-
-// take takes an alias away from who has most: the one that was silent for longest. What its frames under way may lose is
-// theirs. Who has most itself only gets what was silent for aliasRest, or its streams would take each other's in turn.
-func (t *aliasTable) take(from ingress, now time.Time) (alias uint16, ok bool) {
-	shares := t.shares(now)
-	most, found := from, false
-	for who, s := range shares {
-		if who == nil && s.aliases <= localAliases {
-			continue // those are the local talkers' own
-		}
-		if !found || s.aliases > shares[most].aliases || s.aliases == shares[most].aliases && who == from {
-			most, found = who, true
-		}
-	}
-	if !found {
-		return 0, false
-	}
-	own := 0
-	if s := shares[from]; s != nil {
-		own = s.aliases
-	}
-	e := &t.entries[shares[most].oldest]
-	if shares[most].aliases <= own+1 && from != nil && most != from {
-		return 0, false
-	}
-	if most == from && now.Sub(e.at) < aliasRest {
-		return 0, false
-	}
-	delete(t.used, e.stream)
-	return uint16(shares[most].oldest), true
-}
-
-// shares counts who has which aliases, those that rest included: else who changes streams fast enough would have all.
-func (t *aliasTable) shares(now time.Time) map[ingress]*share {
-	shares := make(map[ingress]*share)
-	for i := range t.entries {
-		e := &t.entries[i]
-		if !e.counts(now) {
-			continue
-		}
-		s := shares[e.from]
-		if s == nil {
-			s = &share{oldest: i}
-			shares[e.from] = s
-		}
-		s.aliases++
-		if e.at.Before(t.entries[s.oldest].at) {
-			s.oldest = i
-		}
-	}
-	return shares
-}
-
-// bar notes that there is no alias for who comes by an ingress.
-func (t *aliasTable) bar(from ingress, now time.Time) {
+// bar notes that there is no alias for a talker of a group.
+func (t *aliasTable) bar(group [3]outHolder, now time.Time) {
 	if t.barred == nil {
-		t.barred = make(map[ingress]time.Time)
+		t.barred = make(map[[3]outHolder]time.Time)
 	}
 	for who, until := range t.barred {
 		if !now.Before(until) {
 			delete(t.barred, who)
 		}
 	}
-	t.barred[from] = now.Add(aliasBarred)
+	t.barred[group] = now.Add(aliasBarred)
 }
 
 // sweep frees the aliases of streams that are dropped, or were silent for long. It looks once a second at most.
@@ -204,7 +147,8 @@ func (t *aliasTable) sweep(now time.Time) {
 	for i := range t.entries {
 		if e := &t.entries[i]; e.stream != nil && (e.stream.Dropped() || now.Sub(e.at) >= aliasIdle) {
 			delete(t.used, e.stream)
-			*e = aliasEntry{from: e.from, at: now}
+			*e = aliasEntry{}
+			t.slots.Release(i, false, now)
 		}
 	}
 }

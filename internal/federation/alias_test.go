@@ -1,10 +1,12 @@
 package federation
 
 import (
+	"net/netip"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/wire"
 )
 
@@ -18,12 +20,14 @@ func mediaTime(d time.Duration) time.Time { return mediaEpoch.Add(d) }
 type fakeStream struct {
 	kid  wire.KID
 	room wire.RoomHash
+	from room.Origin
 	gone atomic.Bool
 }
 
 func (s *fakeStream) KID() wire.KID       { return s.kid }
 func (s *fakeStream) Room() wire.RoomHash { return s.room }
 func (s *fakeStream) Dropped() bool       { return s.gone.Load() }
+func (s *fakeStream) Origin() room.Origin { return s.from }
 
 // fakeStreams returns n streams of one room, by different talkers.
 func fakeStreams(n int) []*fakeStream {
@@ -158,28 +162,75 @@ func streamsBy(table *aliasTable, from ingress, limit int, at time.Duration) (st
 	return streams
 }
 
+// held returns how many aliases an ingress has, those that rest included.
+func held(table *aliasTable, from ingress) int {
+	path := outPath(fakeStreams(1)[0], from)
+	return table.slots.Held(path[:2])
+}
+
 // TestAliasesAreSharedByLinks wants who fills a link with streams to leave aliases to local talkers, and to other links.
 func TestAliasesAreSharedByLinks(t *testing.T) {
 	var table aliasTable
 	many, few := new(egress), new(egress)
-	if n := len(streamsBy(&table, many, wire.MaxAliases, 0)); n != wire.MaxAliases-localAliases {
-		t.Fatalf("one link has %d aliases, want all but the local talkers'", n)
+	if n := len(streamsBy(&table, many, wire.MaxAliases, 0)); n != wire.MaxAliases {
+		t.Fatalf("one link has %d aliases, want all while nobody needs them", n)
 	}
 	if n := len(streamsBy(&table, few, 100, 0)); n != 100 {
 		t.Errorf("%d of another link's 100 streams have aliases", n)
 	}
-	if n := len(streamsBy(&table, nil, localAliases, 0)); n != localAliases {
-		t.Errorf("%d of the local talkers' %d streams have aliases", n, localAliases)
+	const local = wire.MaxAliases / 2
+	if n := len(streamsBy(&table, nil, local-1, 0)); n != local-1 {
+		t.Errorf("%d of the local talkers' %d streams have aliases", n, local-1)
 	}
 	if n := len(streamsBy(&table, few, 200, 0)); n != 200 {
 		t.Errorf("%d of another link's 200 later streams have aliases", n)
 	}
-	shares := table.shares(mediaTime(0))
-	if a, b := shares[many].aliases, shares[few].aliases; a != wire.MaxAliases-localAliases-300 || b != 300 {
-		t.Errorf("the links have %d and %d aliases", a, b)
+	if a, b, c := held(&table, many), held(&table, few), held(&table, nil); a != local+1-300 || b != 300 || c != local-1 {
+		t.Errorf("the links have %d and %d aliases, local talkers %d", a, b, c)
 	}
 	if n := len(table.used); n != wire.MaxAliases {
 		t.Errorf("%d streams are held", n)
+	}
+}
+
+// TestAliasesAreSharedByAddresses has members at one address, who need not know the room's secret, fill a link with streams.
+// Local talkers at other addresses are heard beyond it, before and after, and likewise what is behind a peer.
+func TestAliasesAreSharedByAddresses(t *testing.T) {
+	at := func(list []*fakeStream, from room.Origin) []*fakeStream {
+		for _, st := range list {
+			st.from = from
+		}
+		return list
+	}
+	address := func(n byte) room.Origin {
+		p := netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, n}), 32)
+		return room.FromAddress(p, p)
+	}
+	behind := func(n byte) room.Origin { return room.FromPeer(wire.RelayID{n}, wire.RelayID{9}, wire.RelayID{n}) }
+	for name, test := range map[string]struct {
+		from      ingress
+		bad, good room.Origin
+	}{"an address": {nil, address(1), address(2)}, "behind a peer": {new(egress), behind(1), behind(2)}} {
+		var table aliasTable
+		for _, st := range at(fakeStreams(wire.MaxAliases), test.bad) {
+			if _, _, ok := table.of(st, 0, test.from, mediaTime(0)); !ok {
+				t.Fatalf("%s: there are too few aliases", name)
+			}
+		}
+		good := at(fakeStreams(100), test.good)
+		for _, st := range good {
+			if _, _, ok := table.of(st, 0, test.from, mediaTime(0)); !ok {
+				t.Fatalf("%s keeps others from aliases", name)
+			}
+		}
+		for _, st := range at(fakeStreams(wire.MaxAliases), test.bad) {
+			table.of(st, 0, test.from, mediaTime(time.Second))
+		}
+		for _, st := range good {
+			if _, held := table.used[st]; !held {
+				t.Fatalf("%s takes aliases of others", name)
+			}
+		}
 	}
 }
 
@@ -188,7 +239,7 @@ func TestAliasesAreSharedByLinks(t *testing.T) {
 func TestAliasOfTheSilentIsTaken(t *testing.T) {
 	var table aliasTable
 	many, few := new(egress), new(egress)
-	streams := streamsBy(&table, many, wire.MaxAliases-localAliases, 0)
+	streams := streamsBy(&table, many, wire.MaxAliases, 0)
 	for i, st := range streams {
 		if i != 7 {
 			table.of(st, 1, many, mediaTime(time.Second))
@@ -218,7 +269,8 @@ func TestAliasesOfChangingStreams(t *testing.T) {
 			st.gone.Store(true)
 		}
 	}
-	if n := len(streamsBy(&table, nil, localAliases, 4*time.Second)); n != localAliases {
-		t.Errorf("%d of %d local streams have aliases", n, localAliases)
+	const local = wire.MaxAliases / 4
+	if n := len(streamsBy(&table, nil, local, 4*time.Second)); n != local {
+		t.Errorf("%d of %d local streams have aliases", n, local)
 	}
 }

@@ -1,6 +1,8 @@
 package federation
 
 import (
+	"errors"
+	"maps"
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
@@ -23,7 +25,7 @@ func (a *actions) send(p wire.RelayID, kind wire.UrgentKind, body []byte) {
 }
 
 // participants implements effects.
-func (a *actions) participants(key identity.PublicKey, label, name string, joined [][]byte, left []wire.MemberID) {
+func (a *actions) participants(key identity.PublicKey, label string, by wayIn, name string, joined [][]byte, left []wire.MemberID) {
 	f := (*Federation)(a)
 	id := wire.RelayIDOf(key)
 	b := f.bridgedRoom(name)
@@ -47,8 +49,14 @@ func (a *actions) participants(key identity.PublicKey, label, name string, joine
 			f.untold[b] = struct{}{}
 		}
 	}
+	if h.by != by {
+		h.by = by
+		for _, m := range h.members {
+			m.Move(h.origin(id))
+		}
+	}
 	for _, entry := range joined {
-		f.join(b, id, h, entry)
+		f.join(b, id, h, entry, now)
 	}
 	if len(h.members)+len(h.untaken) == 0 {
 		delete(b.homes, id)
@@ -60,23 +68,39 @@ func (a *actions) participants(key identity.PublicKey, label, name string, joine
 	f.stir()
 }
 
+// origin is where the members of a home come from.
+func (h *home) origin(id wire.RelayID) room.Origin { return room.FromPeer(id, h.by.peer, h.by.via) }
+
 // join makes a participant a member of the room, or keeps it for later if there is no place. The caller holds f.mu.
-func (f *Federation) join(b *bridged, id wire.RelayID, h *home, entry []byte) {
-	m, err := f.rooms.JoinRemote(b.name, entry, id, &remote{federation: f, room: b, home: id, id: wire.EntryID(entry)})
-	if err == nil {
-		h.members[m.ID] = m
-		b.changed = m
-		f.untold[b] = struct{}{}
+func (f *Federation) join(b *bridged, id wire.RelayID, h *home, entry []byte, now time.Time) {
+	to := &remote{federation: f, room: b, home: id, id: wire.EntryID(entry)}
+	m, displaced, err := f.rooms.JoinRemote(b.name, entry, h.origin(id), to, now)
+	if err != nil {
+		f.keep(b, h, entry)
+		if !errors.Is(err, room.ErrRoomFull) && f.once("untaken", now) { // of a full room it says who fills it
+			f.log.Warn("a participant finds no place in a room; it is tried again", "room", b.name, "home", id.String(), "why", err)
+		}
 		return
 	}
+	h.members[m.ID] = m
+	b.changed = m
+	f.untold[b] = struct{}{}
+	if displaced == nil {
+		return
+	}
+	if h := b.homes[displaced.Home()]; h != nil {
+		delete(h.members, displaced.ID)
+		f.keep(b, h, displaced.Entry)
+	}
+}
+
+// keep keeps a participant for whom there is no place. The caller holds f.mu.
+func (f *Federation) keep(b *bridged, h *home, entry []byte) {
 	if h.untaken == nil {
 		h.untaken = make(map[wire.MemberID][]byte)
 	}
 	h.untaken[wire.EntryID(entry)] = entry
 	f.untaken[h] = b
-	if f.once("untaken", time.Now()) {
-		f.log.Warn("a participant finds no place in a room; it is tried again", "room", b.name, "home", id.String(), "why", err)
-	}
 }
 
 // untakenEvery is between two tries to find a place for participants that found none.
@@ -91,7 +115,7 @@ func (f *Federation) retryUntaken(now time.Time) (next time.Time) {
 		return f.retryAt
 	}
 	f.retryAt = now.Add(untakenEvery)
-	for h, b := range f.untaken {
+	for h, b := range maps.Clone(f.untaken) {
 		delete(f.untaken, h)
 		list := h.untaken
 		h.untaken = nil
@@ -100,7 +124,7 @@ func (f *Federation) retryUntaken(now time.Time) (next time.Time) {
 				continue
 			}
 			for _, entry := range list {
-				f.join(b, id, h, entry)
+				f.join(b, id, h, entry, now)
 			}
 		}
 	}

@@ -34,7 +34,8 @@ func newInboundRoom(t testing.TB) *inboundRoom {
 // join adds a member whose entry is a text.
 func (r *inboundRoom) join(entry string) *room.Member {
 	r.t.Helper()
-	m, err := r.rooms.JoinRemote("lab", []byte(entry), wire.RelayID{1}, new(nullReceiver))
+	from := room.FromPeer(wire.RelayID{1}, wire.RelayID{1}, wire.RelayID{})
+	m, _, err := r.rooms.JoinRemote("lab", []byte(entry), from, new(nullReceiver), mediaEpoch)
 	if err != nil {
 		r.t.Fatal(err)
 	}

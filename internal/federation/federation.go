@@ -107,6 +107,7 @@ type ourMember struct {
 // home is another relay's part of a room.
 type home struct {
 	label   string
+	by      wayIn // which its members come by
 	members map[wire.MemberID]*room.Member
 	untaken map[wire.MemberID][]byte // entries of members for whom there was no place
 }

@@ -59,6 +59,16 @@ func (f *Federation) Peers() []PeerStatus {
 	return list
 }
 
+// Label returns what the operator calls a peer whose link is up; of another relay it is the id.
+func (f *Federation) Label(id wire.RelayID) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n := f.partners[id]; n != nil {
+		return n.link.label
+	}
+	return id.String()
+}
+
 // Totals are a Federation's counts.
 type Totals struct {
 	PeersUp, Rooms int    // now: links, and rooms that are bridged

@@ -15,8 +15,8 @@ type effects interface {
 	// sendThen is send, and when p has acknowledged the message [table.delivered] is to be called with r, not from inside the table's methods.
 	sendThen(p wire.RelayID, kind wire.UrgentKind, body []byte, r receipt)
 	// participants says what changed of home's part of a room: entries that joined, all of them checked, and ids of who left. Both
-	// are empty where only the label changed. The entries must not be written to.
-	participants(home identity.PublicKey, label string, room string, joined [][]byte, left []wire.MemberID)
+	// are empty where only the label or the way changed. The entries must not be written to.
+	participants(home identity.PublicKey, label string, by wayIn, room string, joined [][]byte, left []wire.MemberID)
 	// trunks says to which peers the media of home's members in the room goes now; the zero home stands for our own
 	// members. An empty list ends it.
 	trunks(home wire.RelayID, room string, to []wire.RelayID)
@@ -67,6 +67,17 @@ type table struct {
 	verified uint64 // signatures of records that were checked
 }
 
+// wayIn is by which peer a part comes to us, and by which neighbour of that peer to it; via is zero for the peer's own.
+type wayIn struct{ peer, via wire.RelayID }
+
+// by returns the way of a route that q announces.
+func (r *route) by(q *neighbour) wayIn {
+	if len(r.path) == 1 {
+		return wayIn{peer: q.id}
+	}
+	return wayIn{q.id, through(r.path)}
+}
+
 // partKey names one relay's part of one room.
 type partKey struct {
 	home wire.RelayID
@@ -105,6 +116,7 @@ type part struct {
 	lingers   time.Time  // without a route: until then its participants stay
 	shown     []participant
 	showed    string    // the label that effects.participants was told
+	showedBy  wayIn     // and the way
 	showNext  time.Time // when the next ones are shown, if not all are yet
 	trunks    []wire.RelayID
 	trail     trail // for peers that are behind
@@ -310,10 +322,10 @@ func (t *table) show(pt *part, now time.Time) {
 	if pt.own {
 		return
 	}
-	label, members := pt.showed, []participant(nil)
+	label, by, members := pt.showed, pt.showedBy, []participant(nil)
 	switch {
 	case pt.present():
-		label, members = pt.way.label, pt.content.members
+		label, by, members = pt.way.label, pt.way.by(pt.best), pt.content.members
 	case pt.lingering(now):
 		members = pt.content.members
 	}
@@ -329,8 +341,8 @@ func (t *table) show(pt *part, now time.Time) {
 	default:
 		pt.showNext = time.Time{}
 	}
-	if len(left)+len(joined) > 0 || len(members) > 0 && label != pt.showed {
-		t.effects.participants(pt.home, label, pt.room, entriesOf(joined), idsOf(left))
+	if len(left)+len(joined) > 0 || len(members) > 0 && (label != pt.showed || by != pt.showedBy) {
+		t.effects.participants(pt.home, label, by, pt.room, entriesOf(joined), idsOf(left))
 	}
-	pt.shown, pt.showed = members, label
+	pt.shown, pt.showed, pt.showedBy = members, label, by
 }

@@ -291,7 +291,7 @@ func (n *tableNode) deliver(p wire.RelayID, kind wire.UrgentKind, body []byte, a
 	net.after(net.random(net.delay), deliver)
 }
 
-func (n *tableNode) participants(home identity.PublicKey, label string, room string, joined [][]byte, left []wire.MemberID) {
+func (n *tableNode) participants(home identity.PublicKey, label string, by wayIn, room string, joined [][]byte, left []wire.MemberID) {
 	key := tableView{home, room}
 	view := n.views[key]
 	if view == nil {
@@ -313,6 +313,9 @@ func (n *tableNode) participants(home identity.PublicKey, label string, room str
 		view[id] = entry
 	}
 	n.labels[key] = label
+	if n.table.neighbours[by.peer] == nil && len(joined) > 0 {
+		n.net.t.Errorf("somebody came by %v, which is no peer", by)
+	}
 	if len(view) == 0 {
 		delete(n.views, key)
 		delete(n.labels, key)

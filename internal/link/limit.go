@@ -96,6 +96,15 @@ func AddressBlock(addr netip.Addr) netip.Prefix {
 	return p
 }
 
+// AddressNet is what one customer may have at most: an IPv4 address, or an IPv6 /48.
+func AddressNet(addr netip.Addr) netip.Prefix {
+	block := AddressBlock(addr)
+	if block.Addr().Is6() {
+		block, _ = block.Addr().Prefix(48)
+	}
+	return block
+}
+
 // addrPort returns a net.Addr of a UDP connection as netip.AddrPort, IPv4 unmapped.
 func addrPort(a net.Addr) netip.AddrPort {
 	if u, ok := a.(*net.UDPAddr); ok {

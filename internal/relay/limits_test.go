@@ -160,3 +160,57 @@ func (p *person) bindOne() {
 	p.say(p.kid(0), 0, 0, 1)
 	time.Sleep(time.Second)
 }
+
+// TestMembersOfOneAddress wants one address to leave places in a room to others, and the log to name it.
+func TestMembersOfOneAddress(t *testing.T) {
+	text := new(logText)
+	inLab(t, Config{MaxMembers: 20, HelloRate: 1000, Log: slog.New(slog.NewTextHandler(text, nil))}, func(l *lab) {
+		crowd := func(n int) *person {
+			return l.person(netip.AddrPortFrom(netip.MustParseAddr("192.0.2.7"), uint16(1000+n)))
+		}
+		for n := range 10 {
+			if err := crowd(n).join("r"); err != nil {
+				t.Fatalf("member %d of the address: %v", n, err)
+			}
+		}
+		for n := range 3 {
+			if err := crowd(10 + n).join("r"); code(err) != wire.CodeRoomFull || !strings.Contains(err.Error(), "your address") {
+				t.Errorf("another of the address: %v", err)
+			}
+		}
+		for n := range 10 {
+			if err := l.person().join("r"); err != nil {
+				t.Fatalf("member %d of other addresses: %v", n, err)
+			}
+		}
+		if err := l.person().join("r"); code(err) != wire.CodeRoomFull {
+			t.Errorf("beyond the last place: %v", err)
+		}
+		l.want("full", map[string]float64{"members": 20, "places_refused_total": 3})
+		if n := text.lines("level=WARN", "members", "address=192.0.2.7/32", "room=r", "has=10", "of=20"); n != 1 {
+			t.Errorf("the address is named %d times:\n%s", n, text)
+		}
+	})
+}
+
+// TestDroppedStreamIsHeardAgain has a talker whose stream had to make way while it was silent: it is heard from its first
+// frame on, by who knew the stream, and who came meanwhile.
+func TestDroppedStreamIsHeardAgain(t *testing.T) {
+	inLab(t, Config{}, func(l *lab) {
+		a, b := l.joined("r"), l.joined("r")
+		a.say(a.kid(0), 0, 0, 10)
+		time.Sleep(time.Second)
+		a.say(a.kid(0), 0, 10, 10) // short by now
+		for n := range uint8(8) {
+			a.say(a.kid(1+n), uint16(1+n), 0, 1) // the relay keeps eight of a member
+			time.Sleep(time.Second)
+		}
+		c := l.joined("r")
+		a.say(a.kid(0), 0, 20, 10)
+		time.Sleep(time.Second)
+		if n, m := b.ears.heard(a.kid(0)), c.ears.heard(a.kid(0)); n != 30 || m != 10 {
+			t.Errorf("%d of 30 frames and %d of 10 were heard", n, m)
+		}
+		l.want("it is there", map[string]float64{"streams": 8})
+	})
+}

@@ -19,6 +19,7 @@ type snapshot struct {
 	link  link.Stats
 	rooms struct{ rooms, members, streams, sessions, remote int }
 	keys  room.KeyStats
+	short room.ShortageStats
 	peers federation.Totals
 
 	dropped [room.Refusals]room.Dropped
@@ -62,6 +63,12 @@ var metrics = []metric{
 	counter("keys_delivered_total", "Talkers told that all recipients have their key.", func(s *snapshot) uint64 { return s.keys.Delivered }),
 	counter("key_wraps_dropped_total", "Wraps of keys for nobody or of old keys, and other messages about keys that cannot be used.", func(s *snapshot) uint64 { return s.keys.Dropped }),
 	counter("keys_limited_total", "Sender keys put off, and requests for keys dropped, for the rate limit.", func(s *snapshot) uint64 { return s.keys.Limited }),
+
+	counter("aliases_taken_total", "Aliases of a room taken from who had most, for somebody with fewer.", func(s *snapshot) uint64 { return s.short.AliasesTaken }),
+	counter("aliases_refused_total", "Streams for which a room had no alias.", func(s *snapshot) uint64 { return s.short.AliasesRefused }),
+	counter("places_refused_total", "Joins refused because too many members of the room have that address.", func(s *snapshot) uint64 { return s.short.PlacesRefused }),
+	counter("remote_places_taken_total", "Members of other relays that made way in a full room for those that come by another link.", func(s *snapshot) uint64 { return s.short.RemoteDisplaced }),
+	counter("remote_places_refused_total", "Members of other relays that found no place in a full room; each is tried again.", func(s *snapshot) uint64 { return s.short.RemoteRefused }),
 
 	gauge("peers_up", "Links with peers now.", func(s *snapshot) int { return s.peers.PeersUp }),
 	gauge("bridged_rooms", "Rooms now that are bridged with peers, those of which only peers have members included.", func(s *snapshot) int { return s.peers.Rooms }),
@@ -121,6 +128,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	s := &snapshot{relay: c.relay, link: c.relay.endpoint.Stats()}
 	rooms := c.relay.rooms.Stats()
 	s.rooms.rooms, s.rooms.members, s.rooms.streams, s.keys = rooms.Rooms, rooms.Members, rooms.Streams, rooms.Keys
+	s.short = rooms.Shortages
 	s.rooms.remote, s.peers = rooms.RemoteMembers, c.relay.federation.Totals()
 	s.dropped = rooms.Dropped
 	c.relay.mu.Lock()

@@ -74,7 +74,7 @@ func (r *acceptor) logLimited(st *link.Stream, m *wire.Media, why string) {
 
 func mediaEvent(kind eventlog.Kind, st *link.Stream, m *wire.Media) eventlog.Event {
 	return eventlog.Event{
-		Kind: kind, RoomHash: st.Owner.(*room.Stream).Room(), Src: st.KID.Member(), Stream: st.KID.Stream(), Epoch: st.KID.Epoch(), Seq: m.CTR,
+		Kind: kind, RoomHash: st.Owner.(*speech).stream.Load().Room(), Src: st.KID.Member(), Stream: st.KID.Stream(), Epoch: st.KID.Epoch(), Seq: m.CTR,
 		Len: len(m.Ciphertext),
 	}
 }

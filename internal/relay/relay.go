@@ -55,6 +55,9 @@ type Config struct {
 	MediaRate     int     // media packets a second of one session; 500
 	MemberRate    int     // kbit/s of media of one member, with all headers; 256
 	RoomRate      int     // kbit/s of media of one room, which its members share; 2,000
+	// MaxMembersPerAddress bounds those of one room from one address, or IPv6 /48. 0: by how many places are left, half of
+	// MaxMembers if nobody else is there.
+	MaxMembersPerAddress int
 
 	Federation FederationConfig // relays to bridge rooms with
 	EventLog   string           // file of the event log; "" none
@@ -151,7 +154,8 @@ func NewOn(mux *udp.Mux, config Config) (*Relay, error) {
 		config: config,
 		log:    config.Log,
 		rooms: room.NewRooms(room.Limits{
-			Rooms: config.MaxRooms, Members: config.MaxMembers, MemberRate: config.MemberRate * 1000 / 8, RoomRate: config.RoomRate * 1000 / 8,
+			Rooms: config.MaxRooms, Members: config.MaxMembers, PerAddress: config.MaxMembersPerAddress,
+			MemberRate: config.MemberRate * 1000 / 8, RoomRate: config.RoomRate * 1000 / 8,
 		}),
 		changed:   make(chan *room.Member, maxChanged),
 		soon:      make(chan struct{}, 1),
@@ -242,6 +246,7 @@ func (r *Relay) tellChanges(ctx context.Context) error {
 	timer := time.NewTimer(flushEvery)
 	defer timer.Stop()
 	armed := true
+	told := make(map[culprit]time.Time)
 	for {
 		var left bool
 		select {
@@ -253,6 +258,8 @@ func (r *Relay) tellChanges(ctx context.Context) error {
 			left = m.Flush(time.Now())
 		case <-r.soon:
 			left = true
+		case s := <-r.rooms.Shortages:
+			r.logShortage(s, told, time.Now())
 		case now := <-timer.C:
 			armed = false
 			left = r.rooms.Flush(now)
@@ -304,6 +311,8 @@ func (r *Relay) drain() {
 // refusal is what a client is told about an error of package room.
 func refusal(err error) *wire.Refused {
 	switch {
+	case errors.Is(err, room.ErrCrowded):
+		return &wire.Refused{Code: wire.CodeRoomFull, Reason: "too many of its members have your address"}
 	case errors.Is(err, room.ErrRoomFull):
 		return &wire.Refused{Code: wire.CodeRoomFull}
 	case errors.Is(err, room.ErrTooManyRooms):

@@ -191,7 +191,9 @@ func (r *acceptor) enter(s *session, m *wire.Join) (member *room.Member, fresh b
 	if member := s.member.Load(); member != nil {
 		return member, false, nil
 	}
-	if member, err = r.rooms.Join(m.Room, m.Entry, (*receiver)(s.Session)); err != nil {
+	remote := s.Remote()
+	from := room.FromAddress(link.AddressNet(remote), link.AddressBlock(remote))
+	if member, err = r.rooms.Join(m.Room, m.Entry, from, (*receiver)(s.Session), time.Now()); err != nil {
 		return nil, false, err
 	}
 	r.logJoin(member) // before the session's end can log that it left
@@ -220,12 +222,43 @@ func (r *acceptor) Bind(ls *link.Session, m *wire.Media) *link.Stream {
 	if st == nil {
 		return nil
 	}
-	return &link.Stream{KID: m.KID, Owner: st}
+	t := &speech{member: member}
+	t.stream.Store(st)
+	return &link.Stream{KID: m.KID, Owner: t}
+}
+
+// speech is a stream that a member of ours sends: the Owner of its link.Stream.
+type speech struct {
+	member *room.Member
+	stream atomic.Pointer[room.Stream]
+	tried  atomic.Int64 // when its room was last asked for another one, Unix ns
+}
+
+// renewEvery is how far apart these times are, at least.
+const renewEvery = 50 * time.Millisecond
+
+// out returns the stream of the room, for a frame that came. One that had to make way, for it was silent or its member had
+// more than others, is made again.
+func (t *speech) out(kid wire.KID, now time.Time) *room.Stream {
+	st := t.stream.Load()
+	if !st.Dropped() {
+		st.Heard(now)
+		return st
+	}
+	at, tried := now.UnixNano(), t.tried.Load()
+	if tried != 0 && at-tried < int64(renewEvery) || !t.tried.CompareAndSwap(tried, at) {
+		return st
+	}
+	if again := t.member.Bind(kid, now); again != nil {
+		t.stream.Store(again)
+		return again
+	}
+	return st
 }
 
 // Media implements link.Handler: the hot path of the relay.
 func (r *acceptor) Media(ls *link.Session, st *link.Stream, m *wire.Media, tx *link.Tx) {
-	s, out := owner(ls), st.Owner.(*room.Stream)
+	s := owner(ls)
 	st.Seen(m.CTR) // of what is dropped, too: or later short frames could not be read
 	if !s.media.allow(r.config.MediaRate, tx.Now()) {
 		r.stats.mediaLimited.Add(1)
@@ -234,6 +267,7 @@ func (r *acceptor) Media(ls *link.Session, st *link.Stream, m *wire.Media, tx *l
 		r.logLimited(st, m, "the member sends too many packets a second")
 		return
 	}
+	out := st.Owner.(*speech).out(m.KID, tx.Now())
 	source := out.Source(s.group)
 	tx.From(source)
 	var local, trunks int

@@ -3,112 +3,105 @@ package room
 import (
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/share"
 	"github.com/wzp-voice/wzp/wire"
 )
 
 const (
-	// aliasRest is how long a freed alias is not used for another stream: frames under way may still carry it.
+	// aliasRest is how long a freed alias is not used for another stream, while there are others: frames under way may
+	// still carry it.
 	aliasRest = 5 * time.Second
-	// remoteIdle is how long a remote member's stream may be silent and keep its alias when others need one.
-	remoteIdle = 30 * time.Second
-	// remoteSweep is how far apart looks for such streams are, at least.
-	remoteSweep = time.Second
-	// remoteAliases and homeAliases bound the aliases of all remote members of a room, and of those with one home: a
-	// peer may make members up, and local ones have to be heard all the same.
-	remoteAliases = wire.MaxAliases / 2
-	homeAliases   = wire.MaxAliases / 4
+	// aliasIdle is how long a stream may be silent and keep its alias when others need one, or, if it is a remote member's,
+	// another of those makes a stream. Its next frame makes it again.
+	aliasIdle = 30 * time.Second
+	// aliasSweep is how far apart looks for such streams are, at least.
+	aliasSweep = time.Second
 )
 
-// aliasTable gives a room's streams their aliases, the lowest first, for those travel shortest. The
-// zero value is empty. It is pure; its Room locks it.
+// aliasTable gives a room's streams their aliases, the lowest first, for those travel shortest. When none is left, first
+// the streams that are silent for long give theirs back, then whoever has most gives way, as internal/share says. The zero
+// value is empty. It is pure; its Room locks it.
 type aliasTable struct {
-	entries []aliasEntry // by alias; at most wire.MaxAliases
-	used    int
-	swept   time.Time // when idle was called last
+	slots   *share.Slots[Holder] // aliases; nil: none was given yet
+	streams []*Stream            // by alias; nil: none
+	swept   [2]time.Time         // when idle was called last, for streams of remote members and for all
 }
 
-// aliasEntry is what an alias stands for.
-type aliasEntry struct {
-	stream *Stream      // nil: free
-	home   wire.RelayID // whose member has it, or had it before
-	freed  time.Time    // when it was freed last
+// used returns how many aliases stand for something.
+func (t *aliasTable) used() int {
+	if t.slots == nil {
+		return 0
+	}
+	return t.slots.Used()
 }
 
-// counts reports whether the alias is not to be had, for it is used or rests.
-func (e *aliasEntry) counts(now time.Time) bool {
-	return e.stream != nil || !e.freed.IsZero() && now.Sub(e.freed) < aliasRest
+// free gives st an alias that is nobody's, or reports that there is none.
+func (t *aliasTable) free(st *Stream, now time.Time) bool {
+	if t.slots == nil {
+		t.slots = share.NewSlots[Holder](wire.MaxAliases, aliasRest, func(alias int) time.Time {
+			return time.Unix(0, t.streams[alias].heard.Load())
+		})
+	}
+	path := st.member.path()
+	alias, ok := t.slots.Free(path[:], now)
+	if ok {
+		t.give(st, alias)
+	}
+	return ok
 }
 
-// assign gives st an alias, or reports that there is none.
-func (t *aliasTable) assign(st *Stream, now time.Time) bool {
-	if st.home != (wire.RelayID{}) && !t.admits(st.home, now) {
-		return false
+// take gives st an alias of whoever gives way, or reports that nobody does. taken is the stream that had it, or nil; from
+// is who that is.
+func (t *aliasTable) take(st *Stream, now time.Time) (taken *Stream, from *share.Group[Holder], ok bool) {
+	path := st.member.path()
+	alias, from, ok := t.slots.Take(path[:], now)
+	if !ok {
+		return nil, nil, false
 	}
-	for alias := range t.entries {
-		if e := &t.entries[alias]; !e.counts(now) {
-			t.give(st, alias)
-			return true
-		}
-	}
-	if len(t.entries) >= wire.MaxAliases {
-		return false
-	}
-	t.entries = append(t.entries, aliasEntry{})
-	t.give(st, len(t.entries)-1)
-	return true
+	taken = t.streams[alias]
+	t.give(st, alias)
+	return taken, from, true
 }
 
 // give makes an alias stand for st.
 func (t *aliasTable) give(st *Stream, alias int) {
-	t.entries[alias] = aliasEntry{stream: st, home: st.home}
-	st.alias = uint16(alias)
-	t.used++
-}
-
-// admits reports whether a member with a home elsewhere may have one more alias. Those that rest count too: else who
-// changes streams fast enough would have all of them.
-func (t *aliasTable) admits(home wire.RelayID, now time.Time) bool {
-	remote, same := 0, 0
-	for alias := range t.entries {
-		e := &t.entries[alias]
-		if e.home == (wire.RelayID{}) || !e.counts(now) {
-			continue
-		}
-		remote++
-		if e.home == home {
-			same++
-		}
+	for alias >= len(t.streams) {
+		t.streams = append(t.streams, nil)
 	}
-	return remote < remoteAliases && same < homeAliases
+	t.streams[alias] = st
+	st.alias = uint16(alias)
 }
 
-// idle returns the streams of remote members that were silent for long. It looks once a second at most.
-func (t *aliasTable) idle(now time.Time) (streams []*Stream) {
-	if now.Sub(t.swept) < remoteSweep {
+// idle returns the streams that were silent for long, of remote members or of all. It looks once a second at most.
+func (t *aliasTable) idle(all bool, now time.Time) (streams []*Stream) {
+	swept := &t.swept[0]
+	if all {
+		swept = &t.swept[1]
+	}
+	if now.Sub(*swept) < aliasSweep {
 		return nil
 	}
-	t.swept = now
-	for alias := range t.entries {
-		st := t.entries[alias].stream
-		if st != nil && st.home != (wire.RelayID{}) && now.UnixNano()-st.heard.Load() >= int64(remoteIdle) {
+	*swept = now
+	for _, st := range t.streams {
+		if st != nil && (all || st.member.remote()) && st.silent(now) >= aliasIdle {
 			streams = append(streams, st)
 		}
 	}
 	return streams
 }
 
-// free takes st's alias back.
-func (t *aliasTable) free(st *Stream, now time.Time) {
+// release takes st's alias back.
+func (t *aliasTable) release(st *Stream, now time.Time) {
 	if t.stream(st.alias) == st {
-		t.entries[st.alias] = aliasEntry{home: st.home, freed: now}
-		t.used--
+		t.streams[st.alias] = nil
+		t.slots.Release(int(st.alias), st.silent(now) >= aliasIdle, now)
 	}
 }
 
 // stream returns what an alias stands for, or nil.
 func (t *aliasTable) stream(alias uint16) *Stream {
-	if int(alias) >= len(t.entries) {
+	if int(alias) >= len(t.streams) {
 		return nil
 	}
-	return t.entries[alias].stream
+	return t.streams[alias]
 }

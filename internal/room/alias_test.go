@@ -1,15 +1,46 @@
 package room
 
 import (
+	"math/rand/v2"
+	"net/netip"
 	"testing"
 
 	"github.com/wzp-voice/wzp/wire"
 )
 
-// crowdStreams has n new members of a home make maxStreams streams each, and returns those that they got.
-func (h *house) crowdStreams(home wire.RelayID, n int, at float64) (streams []*Stream) {
+// address is the Origin of local members at one of as many addresses as are wanted.
+func address(n int) Origin {
+	p := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}), 32)
+	return FromAddress(p, p)
+}
+
+// joinFrom adds a new member to a room, local or remote.
+func (h *house) joinFrom(name string, from Origin) *guest {
+	h.t.Helper()
+	h.count++
+	ears := new(receiver)
+	m, _, err := h.rooms.join(name, entry(h.count), from, ears, epoch)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return &guest{m, ears}
+}
+
+// deafFrom is joinFrom for a member that notes nothing.
+func (h *house) deafFrom(name string, from Origin) *Member {
+	h.t.Helper()
+	h.count++
+	m, _, err := h.rooms.join(name, entry(h.count), from, new(deaf), epoch)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return m
+}
+
+// crowdStreams has n new members from somewhere make maxStreams streams each, and returns those that they got.
+func (h *house) crowdStreams(from Origin, n int, at float64) (streams []*Stream) {
 	for range n {
-		ghost := h.joinRemote("r", home)
+		ghost := h.joinFrom("r", from)
 		for i := range maxStreams {
 			if st := ghost.Bind(wire.MakeKID(ghost.ID, uint8(i), 0), seconds(at)); st != nil {
 				streams = append(streams, st)
@@ -19,77 +50,229 @@ func (h *house) crowdStreams(home wire.RelayID, n int, at float64) (streams []*S
 	return streams
 }
 
-// TestRemoteStreamsLeaveAliases wants local members to have aliases, and other homes, however many streams a peer makes up.
-func TestRemoteStreamsLeaveAliases(t *testing.T) {
-	h := newHouse(t)
-	if n := len(h.crowdStreams(homeB, 520, 0)); n != homeAliases {
-		t.Errorf("a home has %d aliases, want %d", n, homeAliases)
-	}
-	h.joinRemote("r", homeC).bind(t, 0, 0, epoch)
-	if n := len(h.crowdStreams(homeC, 200, 0)); n != homeAliases-1 {
-		t.Errorf("another home has %d more aliases, want %d", n, homeAliases-1)
-	}
-	if n := len(h.crowdStreams(wire.RelayID{4}, 1, 0)); n != 0 {
-		t.Errorf("a third home has %d aliases, though half of all are taken", n)
-	}
-	for range 250 {
-		a := h.join("r")
-		for i := range maxStreams {
-			a.bind(t, uint8(i), 0, epoch)
+// alive returns how many of them are forwarded.
+func alive(streams []*Stream) (n int) {
+	for _, st := range streams {
+		if !st.Dropped() {
+			n++
 		}
+	}
+	return n
+}
+
+// TestStrangersLeaveAliases has 512 sessions of one address make eight streams each. Who was in the room talks on after a
+// change of its key, and so does who comes later.
+func TestStrangersLeaveAliases(t *testing.T) {
+	h := newHouse(t)
+	a := h.joinFrom("r", address(1))
+	first := a.bind(t, 0, 0, epoch)
+	strangers := h.crowdStreams(address(9), 512, 1)
+	if n := alive(strangers); n != wire.MaxAliases-1 {
+		t.Errorf("%d streams of strangers", n)
+	}
+	for change := range uint8(60) { // one a second, of media and of views
+		now := seconds(float64(2 + change))
+		first.Heard(now)
+		for i := range strangers {
+			strangers[i].Heard(now)
+		}
+		a.bind(t, 0, 1+change, now)
+		a.bind(t, 255, 1+change, now)
+		if last := a.streams; last[len(last)-1].Dropped() || last[len(last)-2].Dropped() {
+			t.Fatal("a stream just made is dropped")
+		}
+	}
+	b := h.joinFrom("r", address(2))
+	for i := range maxStreams {
+		b.bind(t, uint8(i), 0, seconds(62))
+	}
+	if n := alive(b.streams); n != maxStreams {
+		t.Errorf("%d of %d streams are left", n, maxStreams)
+	}
+	if n, _ := b.streams[0].Forward(media(1), nil, scratch(), scratch(), nil); n != 513 {
+		t.Errorf("forwarded to %d", n)
+	}
+	want := Group{Block: address(9).Wide.Block}
+	short := h.shortages()
+	if len(short) != 2 || short[0].Group != want || short[0].Room != "r" || short[0].What != ShortAliases || short[0].Holds < 4000 {
+		t.Errorf("said in a minute: %+v, want whose address has most", short)
+	}
+	if s := h.rooms.Stats().Shortages; s.AliasesTaken == 0 || s.AliasesRefused != 0 {
+		t.Errorf("counted: %+v", s)
 	}
 }
 
-// TestRestingRemoteAliasesCount wants a peer to have no more aliases by changing streams fast.
-func TestRestingRemoteAliasesCount(t *testing.T) {
+// TestInventedHomesLeaveAliases has a peer make up three homes. Members of another peer, and local ones, have aliases, and
+// each of what is behind that other one.
+func TestInventedHomesLeaveAliases(t *testing.T) {
+	h := newHouse(t)
+	rogue, honest := wire.RelayID{66}, homeB
+	for n := range 3 {
+		h.crowdStreams(FromPeer(wire.RelayID{66, byte(n)}, rogue, wire.RelayID{66, byte(n)}), 180, 0)
+	}
+	for _, from := range []Origin{direct(honest), FromPeer(homeC, honest, homeC)} {
+		for range 30 {
+			g := h.joinFrom("r", from)
+			for i := range maxStreams {
+				g.bind(t, uint8(i), 0, seconds(1))
+			}
+			if n := alive(g.streams); n != maxStreams {
+				t.Fatalf("%d of %d streams are left", n, maxStreams)
+			}
+		}
+	}
+	h.crowdStreams(FromPeer(wire.RelayID{5}, honest, wire.RelayID{4}), 500, 1) // a bad one behind the honest peer
+	late := h.joinFrom("r", FromPeer(homeC, honest, homeC))
+	local := h.joinFrom("r", address(1))
+	for i := range maxStreams {
+		late.bind(t, uint8(i), 0, seconds(1))
+		local.bind(t, uint8(i), 0, seconds(1))
+	}
+	short := h.shortages()
+	if len(short) != 1 || short[0].Group != (Group{Relay: rogue}) {
+		t.Errorf("said: %+v, want the peer that has most", short)
+	}
+}
+
+// TestRestingAliasesCount wants nobody to have more aliases by changing streams fast.
+func TestRestingAliasesCount(t *testing.T) {
 	h := newHouse(t)
 	var ghosts []*guest
 	for range 512 {
-		ghosts = append(ghosts, h.joinRemote("r", homeB))
+		ghosts = append(ghosts, h.joinFrom("r", direct(homeB)))
 	}
 	for epoch := range uint8(bindBurst) {
 		for _, g := range ghosts {
 			g.Bind(wire.MakeKID(g.ID, 0, epoch), seconds(0))
 		}
 	}
-	a := h.join("r")
-	if st := a.bind(t, 0, 0, epoch); st.alias > homeAliases {
-		t.Errorf("the local member's alias is %d", st.alias)
+	for range 100 {
+		a := h.joinFrom("r", address(1))
+		for i := range maxStreams {
+			a.bind(t, uint8(i), 0, epoch)
+		}
+		if n := alive(a.streams); n != maxStreams {
+			t.Fatalf("%d of %d streams are left", n, maxStreams)
+		}
 	}
 }
 
-// TestIdleRemoteStreamsGiveWay wants remote streams that are silent to leave their aliases to others, and to come back.
-func TestIdleRemoteStreamsGiveWay(t *testing.T) {
+// TestIdleStreamsGiveWay wants streams that are silent, local ones too, to leave their aliases to others before anybody who
+// talks does, and to come back.
+func TestIdleStreamsGiveWay(t *testing.T) {
 	h := newHouse(t)
-	streams := h.crowdStreams(homeB, homeAliases/maxStreams, 0)
+	streams := h.crowdStreams(address(7), wire.MaxAliases/2/maxStreams, 0)
+	streams = append(streams, h.crowdStreams(direct(homeB), wire.MaxAliases/2/maxStreams, 0)...)
 	streams[0].Heard(seconds(10))
-	other := h.joinRemote("r", homeB)
-	kid := wire.MakeKID(other.ID, 0, 0)
-	if other.Bind(kid, seconds(29)) != nil {
-		t.Fatal("there was an alias left")
+	other := h.joinFrom("r", address(8))
+	other.bind(t, 0, 0, seconds(30))
+	if streams[0].Dropped() || alive(streams) != 1 {
+		t.Errorf("%d are left, want the one that was heard", alive(streams))
 	}
-	other.Bind(kid, seconds(30)) // the freed ones rest first
-	if streams[0].Dropped() || !streams[1].Dropped() || !streams[len(streams)-1].Dropped() {
-		t.Error("not those that were silent were dropped")
-	}
-	if n := len(streams[1].member.streams); n != 0 && streams[1].member != streams[0].member {
-		t.Errorf("the member holds %d dropped streams", n)
-	}
-	if other.Bind(kid, seconds(35)) == nil {
-		t.Error("silent streams keep others from talking")
+	if n := len(streams[1].member.streams); n != 1 {
+		t.Errorf("the member holds %d streams", n)
 	}
 	back := streams[9]
-	if st := back.member.Bind(back.kid, seconds(35)); st == nil || st == back || st.Dropped() {
+	if st := back.member.Bind(back.kid, seconds(30)); st == nil || st == back || st.Dropped() {
 		t.Error("who was silent cannot talk again")
 	}
 }
 
-// TestIdleLocalStreamsStay wants streams of local members to be theirs until they make others.
-func TestIdleLocalStreamsStay(t *testing.T) {
+// TestIdleStreamsStay wants streams to keep their aliases while there are others. Low ones travel shortest, so remote ones
+// leave theirs to others like them.
+func TestIdleStreamsStay(t *testing.T) {
 	h := newHouse(t)
-	st := h.join("r").bind(t, 0, 0, epoch)
-	h.joinRemote("r", homeB).bind(t, 0, 0, seconds(1000))
-	if st.Dropped() {
-		t.Error("a local member's stream was dropped")
+	st, far := h.join("r").bind(t, 0, 0, epoch), h.joinFrom("r", direct(homeB)).bind(t, 0, 0, epoch)
+	h.join("r").bind(t, 0, 0, seconds(999))
+	if st.Dropped() || far.Dropped() {
+		t.Error("a silent stream was dropped")
+	}
+	h.joinFrom("r", direct(homeB)).bind(t, 0, 0, seconds(1000))
+	if st.Dropped() || !far.Dropped() {
+		t.Error("not the remote stream was dropped")
+	}
+}
+
+// TestMoreTalkersThanAliases has as many talkers as the table is long, all at their own addresses. Another one takes what
+// is silent; when nothing is it is refused, and takes nothing from anybody.
+func TestMoreTalkersThanAliases(t *testing.T) {
+	h := newHouse(t)
+	h.rooms.limits.Members = 2 * wire.MaxAliases
+	var streams []*Stream
+	for n := range wire.MaxAliases {
+		m := h.deafFrom("r", address(n))
+		streams = append(streams, m.Bind(wire.MakeKID(m.ID, 0, 0), epoch))
+	}
+	one := h.joinFrom("r", address(70_000))
+	if one.Bind(wire.MakeKID(one.ID, 0, 0), seconds(4)) != nil || alive(streams) != wire.MaxAliases {
+		t.Error("one who talks has to be silent for another")
+	}
+	if s := h.rooms.Stats().Shortages; s.AliasesRefused != 1 {
+		t.Errorf("%+v", s)
+	}
+	for i, st := range streams {
+		if i != 77 {
+			st.Heard(seconds(4))
+		}
+	}
+	if st := one.bind(t, 0, 0, seconds(5)); !streams[77].Dropped() || st.alias != 77 || alive(streams) != wire.MaxAliases-1 {
+		t.Errorf("alias %d, want that of who was silent", st.alias)
+	}
+	busy := streams[5].member
+	if st := busy.Bind(wire.MakeKID(busy.ID, 0, 1), seconds(5)); st == nil || !streams[5].Dropped() || st.alias != streams[5].alias {
+		t.Error("who changes its key gets its own alias again")
+	}
+}
+
+// TestAliasesBelowTheShare has hostile members at many addresses and behind a peer do at random what they can. Whatever
+// that is, talkers at addresses of their own, and at other relays, change their keys every second, in streams of media and of
+// views, and none of these has to make way, also not for those of others like them.
+func TestAliasesBelowTheShare(t *testing.T) {
+	for seed := range uint64(4) {
+		random := rand.New(rand.NewPCG(seed, 7))
+		h := newHouse(t)
+		join := func(from Origin) *Member { return h.deafFrom("r", from) }
+		hostile := []Origin{direct(wire.RelayID{66})}
+		for n := range 1 + random.IntN(100) {
+			hostile = append(hostile, address(1000+n), FromPeer(wire.RelayID{66, byte(n)}, wire.RelayID{67}, wire.RelayID{byte(n)}))
+		}
+		var bad, good []*Member
+		for range 600 {
+			bad = append(bad, join(hostile[random.IntN(len(hostile))]))
+		}
+		for n := range 20 {
+			good = append(good, join(address(n)))
+			if n < 5 {
+				good = append(good, join(direct(homeB)), join(FromPeer(homeC, homeB, homeC)))
+			}
+		}
+		talks := make([][2]*Stream, len(good))
+		for step := range 10 * 15 { // 15 s
+			now := seconds(float64(step) / 10)
+			for range 200 {
+				i := random.IntN(len(bad))
+				if random.IntN(50) == 0 {
+					bad[i].Leave(now)
+					bad[i] = join(hostile[random.IntN(len(hostile))])
+				}
+				bad[i].Bind(wire.MakeKID(bad[i].ID, uint8(random.IntN(256)), uint8(random.IntN(256))), now)
+			}
+			for i, m := range good {
+				if change := uint8(step/10 + 1); step%10 == i%10 {
+					talks[i] = [2]*Stream{m.Bind(wire.MakeKID(m.ID, 0, change), now), m.Bind(wire.MakeKID(m.ID, 255, change), now)}
+				}
+				for _, st := range talks[i] {
+					if step >= 10 && (st == nil || st.Dropped()) {
+						t.Fatalf("seed %d, step %d: an honest talker has no alias", seed, step)
+					}
+					if st != nil {
+						st.Heard(now)
+					}
+				}
+			}
+		}
+		if s := h.rooms.Stats().Shortages; s.AliasesTaken < 1000 {
+			t.Errorf("seed %d: there was no shortage: %+v", seed, s)
+		}
 	}
 }

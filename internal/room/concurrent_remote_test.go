@@ -55,7 +55,7 @@ func TestConcurrentRemote(t *testing.T) {
 			for i := 0; talking.Load() > 0; i++ {
 				now := seconds(float64(i))
 				ears := new(receiver)
-				m, err := h.rooms.JoinRemote("r", entry(int(entries.Add(1))), homeB, ears)
+				m, _, err := h.rooms.JoinRemote("r", entry(int(entries.Add(1))), direct(homeB), ears, epoch)
 				if err != nil {
 					t.Error(err)
 					return
@@ -121,14 +121,14 @@ func TestConcurrentRemote(t *testing.T) {
 func BenchmarkLink1000(b *testing.B) {
 	rooms := NewRooms(Limits{Rooms: 1, Members: 2000})
 	for i := range 1000 {
-		if _, err := rooms.Join("r", entry(i), new(deaf)); err != nil {
+		if _, err := rooms.Join("r", entry(i), Origin{}, new(deaf), epoch); err != nil {
 			b.Fatal(err)
 		}
 	}
 	behind := make([]*Member, 1000)
 	for b.Loop() {
 		for i := range behind {
-			m, err := rooms.JoinRemote("r", entry(1000+i), homeB, new(deaf))
+			m, _, err := rooms.JoinRemote("r", entry(1000+i), direct(homeB), new(deaf), epoch)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -27,7 +27,7 @@ func crowd(t testing.TB, n int) *Stream {
 	rooms := NewRooms(Limits{Rooms: 1, Members: n + 1})
 	var first *Member
 	for i := range n + 1 {
-		m, err := rooms.Join("r", entry(i), new(deaf))
+		m, err := rooms.Join("r", entry(i), Origin{}, new(deaf), epoch)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,14 +61,14 @@ func BenchmarkForward200(b *testing.B) {
 func BenchmarkJoinLeave1000(b *testing.B) {
 	rooms := NewRooms(Limits{Rooms: 1, Members: 1001})
 	for i := range 1000 {
-		if _, err := rooms.Join("r", entry(i), new(deaf)); err != nil {
+		if _, err := rooms.Join("r", entry(i), Origin{}, new(deaf), epoch); err != nil {
 			b.Fatal(err)
 		}
 	}
 	last, to := entry(1000), new(deaf)
 	b.ReportAllocs()
 	for b.Loop() {
-		m, err := rooms.Join("r", last, to)
+		m, err := rooms.Join("r", last, Origin{}, to, epoch)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -113,7 +113,7 @@ func TestConcurrent(t *testing.T) {
 			for i := range rounds {
 				now := seconds(float64(i))
 				ears := new(receiver)
-				m, err := h.rooms.Join("r", entry(int(entries.Add(1))), ears)
+				m, err := h.rooms.Join("r", entry(int(entries.Add(1))), Origin{}, ears, epoch)
 				if err != nil {
 					t.Error(err)
 					return

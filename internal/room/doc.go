@@ -23,6 +23,9 @@
 // reaches its receiver is the business of internal/link, behind the Receiver interface; who may join is that
 // of internal/relay.
 //
+// What there is a fixed number of, aliases and places, is shared out by where members come from, their Origin (alias.go,
+// places.go; package share): when it is all taken, whoever has most gives way, so that nobody mutes a room or fills it.
+//
 // Locks, in the order in which they are taken, before those of internal/link:
 //
 //	Rooms.mu

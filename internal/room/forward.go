@@ -20,22 +20,26 @@ const (
 // Stream is one member's stream of media in a room. All members know it by the same alias.
 type Stream struct {
 	member  *Member
-	home    wire.RelayID // the member's
 	kid     wire.KID
 	alias   uint16
 	dropped atomic.Bool  // its alias was taken back, and may stand for another's stream
-	heard   atomic.Int64 // when Heard was called last, in Unix ns; of a remote member's
+	heard   atomic.Int64 // when Heard was called last, in Unix ns
 }
 
 // heardEvery is how far apart the times are that Heard keeps, at least: others read what it would write.
 const heardEvery = time.Second
 
-// Heard says that a frame of the stream came, which has to be a remote member's. One of which none comes for long is
-// dropped when another needs its alias; Bind makes it again.
+// Heard says that a frame of the stream came. One of which none comes for long is dropped when another needs its alias, and
+// so are those of who has more than others; Bind makes it again.
 func (st *Stream) Heard(now time.Time) {
 	if at := now.UnixNano(); at-st.heard.Load() >= int64(heardEvery) {
 		st.heard.Store(at)
 	}
+}
+
+// silent returns for how long no frame of the stream has come.
+func (st *Stream) silent(now time.Time) time.Duration {
+	return time.Duration(now.UnixNano() - st.heard.Load())
 }
 
 // KID returns whose stream it is, and with which key.
@@ -44,11 +48,14 @@ func (st *Stream) KID() wire.KID { return st.kid }
 // Room returns the room that the stream is in.
 func (st *Stream) Room() wire.RoomHash { return st.member.room.hash }
 
+// Origin returns where its member comes from.
+func (st *Stream) Origin() Origin { return *st.member.origin.Load() }
+
 // Dropped reports that nothing of the stream is forwarded any more.
 func (st *Stream) Dropped() bool { return st.dropped.Load() }
 
 // Bind returns the stream that a member announces, or nil if it may not: its key id is another
-// member's, it makes new ones too fast, or the room has no alias left.
+// member's, it makes new ones too fast, or the room has no alias for it.
 func (m *Member) Bind(kid wire.KID, now time.Time) *Stream {
 	if kid.Member() != m.ID {
 		return nil
@@ -69,16 +76,15 @@ func (m *Member) Bind(kid wire.KID, now time.Time) *Stream {
 		return nil
 	}
 	if m.remote() {
-		room.dropIdle(now)
+		room.dropIdle(false, now)
 	}
-	st := &Stream{member: m, home: m.home, kid: kid}
+	st := &Stream{member: m, kid: kid}
 	st.Heard(now)
-	if !room.aliases.assign(st, now) {
+	if !room.assign(st, now) {
 		return nil
 	}
 	if len(m.streams) >= maxStreams {
 		room.drop(m.streams[0], now)
-		m.streams = append(m.streams[:0:0], m.streams[1:]...)
 	}
 	for _, to := range *room.receivers.Load() {
 		to.SetAliasKnown(st.alias, false)
@@ -87,19 +93,49 @@ func (m *Member) Bind(kid wire.KID, now time.Time) *Stream {
 	return st
 }
 
-// dropIdle drops the streams of remote members that were silent for long. The caller holds room.mu.
-func (room *Room) dropIdle(now time.Time) {
-	for _, st := range room.aliases.idle(now) {
-		room.drop(st, now)
-		m := st.member
-		m.streams = slices.DeleteFunc(slices.Clone(m.streams), func(other *Stream) bool { return other == st })
+// assign gives a new stream an alias, or reports that there is none for it. The caller holds room.mu.
+func (room *Room) assign(st *Stream, now time.Time) bool {
+	if room.aliases.free(st, now) {
+		return true
+	}
+	room.dropIdle(true, now)
+	if room.aliases.free(st, now) {
+		return true
+	}
+	counts := &st.member.rooms.shortages
+	taken, from, ok := room.aliases.take(st, now)
+	if !ok {
+		counts.aliasesRefused.Add(1)
+		return false
+	}
+	counts.aliasesTaken.Add(1)
+	if taken != nil {
+		taken.end()
+	}
+	if wide := from.Parent().Parent(); wide.Held() >= crowded {
+		room.short(st.member.rooms, Shortage{What: ShortAliases, Group: wide.Key().group, Holds: wide.Held() + 1, Of: wire.MaxAliases}, now)
+	}
+	return true
+}
+
+// dropIdle drops streams that were silent for long, of remote members or of all. The caller holds room.mu.
+func (room *Room) dropIdle(all bool, now time.Time) {
+	for _, idle := range room.aliases.idle(all, now) {
+		room.drop(idle, now)
 	}
 }
 
 // drop takes a stream's alias back; nothing of the stream is forwarded any more. The caller holds room.mu.
 func (room *Room) drop(st *Stream, now time.Time) {
+	st.end()
+	room.aliases.release(st, now)
+}
+
+// end has nothing of the stream be forwarded any more. The caller holds room.mu.
+func (st *Stream) end() {
 	st.dropped.Store(true)
-	room.aliases.free(st, now)
+	m := st.member
+	m.streams = slices.DeleteFunc(slices.Clone(m.streams), func(other *Stream) bool { return other == st })
 }
 
 // AliasAcked notes that the member's client knows what an alias stands for, if it still stands for that. The member

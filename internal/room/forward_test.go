@@ -154,49 +154,34 @@ func TestAliasesLowestFirstAndRested(t *testing.T) {
 }
 
 func TestAliasesEnd(t *testing.T) {
-	var table aliasTable
+	table := new(aliasTable)
+	one := &Member{ID: wire.MemberID{1}}
+	one.origin.Store(&Origin{})
 	streams := make([]*Stream, wire.MaxAliases)
 	for i := range streams {
-		streams[i] = new(Stream)
-		if !table.assign(streams[i], epoch) || int(streams[i].alias) != i {
+		streams[i] = &Stream{member: one}
+		streams[i].Heard(epoch)
+		if !table.free(streams[i], epoch) || int(streams[i].alias) != i {
 			t.Fatalf("stream %d has alias %d", i, streams[i].alias)
 		}
 	}
-	one := new(Stream)
-	if table.assign(one, epoch) {
-		t.Errorf("alias %d beyond the last", one.alias)
+	st := &Stream{member: one}
+	if table.free(st, epoch) {
+		t.Errorf("alias %d beyond the last", st.alias)
 	}
-	table.free(streams[77], epoch)
-	if table.assign(one, seconds(4.9)) {
+	table.release(streams[77], epoch)
+	if table.free(st, seconds(4.9)) {
 		t.Error("an alias did not rest")
 	}
-	if !table.assign(one, seconds(5)) || one.alias != 77 {
-		t.Errorf("alias %d, want 77", one.alias)
+	if !table.free(st, seconds(5)) || st.alias != 77 {
+		t.Errorf("alias %d, want 77", st.alias)
 	}
-	table.free(streams[77], seconds(6)) // it is not its any more
-	if table.stream(77) != one || table.used != wire.MaxAliases {
+	table.release(streams[77], seconds(6)) // it is not its any more
+	if table.stream(77) != st || table.used() != wire.MaxAliases {
 		t.Error("an alias was freed by its former stream")
 	}
 	if table.stream(wire.MaxAliases) != nil {
 		t.Error("a stream beyond the table")
-	}
-}
-
-// TestNoAliasLeft wants a refusal to cost the member none of its streams.
-func TestNoAliasLeft(t *testing.T) {
-	h := newHouse(t)
-	a := h.join("r")
-	for i := range maxStreams {
-		a.bind(t, uint8(i), 0, epoch)
-	}
-	room := a.room
-	for room.aliases.assign(new(Stream), epoch) {
-	}
-	if a.Bind(wire.MakeKID(a.ID, 100, 0), seconds(3)) != nil {
-		t.Error("a stream without alias")
-	}
-	if len(a.streams) != maxStreams {
-		t.Errorf("%d streams left", len(a.streams))
 	}
 }
 

@@ -178,7 +178,7 @@ func (h *house) join(name string) *guest {
 	h.t.Helper()
 	h.count++
 	ears := new(receiver)
-	m, err := h.rooms.Join(name, entry(h.count), ears)
+	m, err := h.rooms.Join(name, entry(h.count), Origin{}, ears, epoch)
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -110,7 +110,7 @@ func TestKeysConcurrently(t *testing.T) {
 		wg.Go(func() {
 			for i := 0; talking.Load() > 0; i++ {
 				ears := new(receiver)
-				m, err := h.rooms.Join("r", entry(int(entries.Add(1))), ears)
+				m, err := h.rooms.Join("r", entry(int(entries.Add(1))), Origin{}, ears, epoch)
 				if err != nil {
 					t.Error(err)
 					return
@@ -174,7 +174,7 @@ func BenchmarkKeyTo1000(b *testing.B) {
 
 func benchmarkKey(b *testing.B, n int, first bool) {
 	rooms := NewRooms(Limits{Rooms: 1, Members: n + 1})
-	talker, err := rooms.Join("r", entry(n), new(deaf))
+	talker, err := rooms.Join("r", entry(n), Origin{}, new(deaf), epoch)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -183,7 +183,7 @@ func benchmarkKey(b *testing.B, n int, first bool) {
 	var messages [][]byte
 	for i := range ears {
 		ears[i] = new(later)
-		m, err := rooms.Join("r", entry(i), ears[i])
+		m, err := rooms.Join("r", entry(i), Origin{}, ears[i], epoch)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -228,7 +228,7 @@ func TestPassKeyBounds(t *testing.T) {
 // TestPassKeyDoneAtOnce wants a link to be free to call back before it returns.
 func TestPassKeyDoneAtOnce(t *testing.T) {
 	h := newHouse(t)
-	m, err := h.rooms.Join("r", entry(1000), new(deaf))
+	m, err := h.rooms.Join("r", entry(1000), Origin{}, new(deaf), epoch)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,12 +17,12 @@ var errNoHome = errors.New("room: a member of another relay needs a home")
 // JoinRemote adds a member of another relay, with a verified entry, to the room called name. Of to, which has to be its
 // own, only HeardWithin and the urgent methods are used: SendUrgentThen for UrgentKey and SendUrgent for UrgentKeysWanted.
 // That the former was acknowledged means little, for the next relay did that; see KeyReceived. Joining again over
-// the same receiver returns the same member.
-func (r *Rooms) JoinRemote(name string, entry []byte, home wire.RelayID, to Receiver) (*Member, error) {
-	if home == (wire.RelayID{}) {
-		return nil, errNoHome
+// the same receiver returns the same member. displaced is a member that had to leave for it, or nil.
+func (r *Rooms) JoinRemote(name string, entry []byte, from Origin, to Receiver, now time.Time) (m, displaced *Member, err error) {
+	if !from.remote() {
+		return nil, nil, errNoHome
 	}
-	return r.join(name, entry, home, to)
+	return r.join(name, entry, from, to, now)
 }
 
 // Home returns which relay the member is attached to; the zero RelayID is this one.

@@ -15,12 +15,15 @@ var (
 	homeC = wire.RelayID{3}
 )
 
+// direct is the Origin of a peer's own members.
+func direct(home wire.RelayID) Origin { return FromPeer(home, home, wire.RelayID{}) }
+
 // joinRemote adds a new member of another relay to a room.
 func (h *house) joinRemote(name string, home wire.RelayID) *guest {
 	h.t.Helper()
 	h.count++
 	ears := new(receiver)
-	m, err := h.rooms.JoinRemote(name, entry(h.count), home, ears)
+	m, _, err := h.rooms.JoinRemote(name, entry(h.count), direct(home), ears, epoch)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -65,7 +68,7 @@ func TestRemoteMembers(t *testing.T) {
 func TestJoinRemoteAgain(t *testing.T) {
 	h := newHouse(t)
 	a, b := h.join("r"), h.joinRemote("r", homeB)
-	again, err := h.rooms.JoinRemote("r", b.Entry, homeB, b.ears)
+	again, _, err := h.rooms.JoinRemote("r", b.Entry, direct(homeB), b.ears, epoch)
 	if err != nil || again != b.Member {
 		t.Errorf("joining again: %p, %v; want %p", again, err, b.Member)
 	}
@@ -81,11 +84,11 @@ func TestJoinRemoteAgain(t *testing.T) {
 		{"a local one as remote", homeB, a, a.ears, ErrIDTaken},
 		{"without home", wire.RelayID{}, b, b.ears, errNoHome},
 	} {
-		if _, err := h.rooms.JoinRemote("r", test.g.Entry, test.home, test.to); !errors.Is(err, test.want) {
+		if _, _, err := h.rooms.JoinRemote("r", test.g.Entry, direct(test.home), test.to, epoch); !errors.Is(err, test.want) {
 			t.Errorf("%s: %v, want %v", test.what, err, test.want)
 		}
 	}
-	if _, err := h.rooms.Join("r", b.Entry, b.ears); !errors.Is(err, ErrIDTaken) {
+	if _, err := h.rooms.Join("r", b.Entry, Origin{}, b.ears, epoch); !errors.Is(err, ErrIDTaken) {
 		t.Errorf("a remote one as local: %v", err)
 	}
 	if s := h.rooms.Stats(); s != (Stats{Rooms: 1, Members: 1, RemoteMembers: 1}) {
@@ -109,9 +112,9 @@ func TestTransitRooms(t *testing.T) {
 		var m *Member
 		var err error
 		if test.home == (wire.RelayID{}) {
-			m, err = rooms.Join(test.room, entry(n), new(receiver))
+			m, err = rooms.Join(test.room, entry(n), Origin{}, new(receiver), epoch)
 		} else {
-			m, err = rooms.JoinRemote(test.room, entry(n), test.home, new(receiver))
+			m, _, err = rooms.JoinRemote(test.room, entry(n), direct(test.home), new(receiver), epoch)
 		}
 		if !errors.Is(err, test.want) {
 			t.Errorf("member %d of %v into %s: %v, want %v", n, test.home, test.room, err, test.want)
@@ -122,7 +125,8 @@ func TestTransitRooms(t *testing.T) {
 	}
 	want := func(what string, want Stats) {
 		t.Helper()
-		if s := rooms.Stats(); s != want {
+		s := rooms.Stats()
+		if s.Shortages = (ShortageStats{}); s != want {
 			t.Errorf("%s: %+v, want %+v", what, s, want)
 		}
 	}
@@ -145,13 +149,13 @@ func TestTransitRooms(t *testing.T) {
 
 func TestRemoteRoomsByDefault(t *testing.T) {
 	rooms := NewRooms(Limits{Rooms: 1, Members: 3})
-	if _, err := rooms.JoinRemote("x", entry(1), homeB, new(receiver)); err != nil {
+	if _, _, err := rooms.JoinRemote("x", entry(1), direct(homeB), new(receiver), epoch); err != nil {
 		t.Error(err)
 	}
-	if _, err := rooms.JoinRemote("y", entry(2), homeB, new(receiver)); !errors.Is(err, ErrTooManyRooms) {
+	if _, _, err := rooms.JoinRemote("y", entry(2), direct(homeB), new(receiver), epoch); !errors.Is(err, ErrTooManyRooms) {
 		t.Errorf("a second room: %v", err)
 	}
-	if _, err := rooms.Join("y", entry(2), new(receiver)); err != nil {
+	if _, err := rooms.Join("y", entry(2), Origin{}, new(receiver), epoch); err != nil {
 		t.Errorf("a local member's: %v", err)
 	}
 }
@@ -203,7 +207,7 @@ func TestBackBetweenFlushes(t *testing.T) {
 	for range 3 {
 		b.Leave(epoch)
 		var err error
-		if b.Member, err = h.rooms.JoinRemote("r", b.Entry, homeB, b.ears); err != nil {
+		if b.Member, _, err = h.rooms.JoinRemote("r", b.Entry, direct(homeB), b.ears, epoch); err != nil {
 			t.Fatal(err)
 		}
 	}

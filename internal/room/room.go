@@ -10,6 +10,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/wzp-voice/wzp/internal/budget"
+	"github.com/wzp-voice/wzp/internal/share"
 	"github.com/wzp-voice/wzp/wire"
 )
 
@@ -18,6 +19,7 @@ var (
 	ErrRoomFull     = errors.New("room: the room has as many members as are allowed")
 	ErrTooManyRooms = errors.New("room: there are as many rooms as are allowed")
 	ErrIDTaken      = errors.New("room: another session has a member with this entry")
+	ErrCrowded      = errors.New("room: the room keeps its places for members from other addresses")
 )
 
 // Tx is what a receiving goroutine sends with; the link knows its type.
@@ -48,6 +50,7 @@ type Limits struct {
 	Members     int // local members of one room, and as many remote ones
 	MemberRate  int // bytes of media a second of one member; 0: 32,000
 	RoomRate    int // and of a room, together; 0: 250,000
+	PerAddress  int // local members of one room from one Group; 0: by how many places are left
 }
 
 // FanOut sends a media frame to all of the receivers but one, as SendMedia of each would, and returns how many
@@ -63,9 +66,15 @@ type Rooms struct {
 	// not block, nor call back.
 	Soon func()
 
-	limits Limits
-	counts *keyCounts
-	drops  drops
+	// Shortages says when somebody has so much of a room that others go short: once a minute for each room at most. What
+	// nobody takes from it is only counted.
+	Shortages <-chan Shortage
+
+	limits    Limits
+	counts    *keyCounts
+	drops     drops
+	shortages shortageCounts
+	short     chan Shortage
 
 	mu            sync.Mutex // guards what follows; taken before a Room's mu
 	rooms         map[string]*Room
@@ -84,8 +93,9 @@ func NewRooms(limits Limits) *Rooms {
 	if limits.RoomRate == 0 {
 		limits.RoomRate = DefaultRoomRate
 	}
+	short := make(chan Shortage, maxShortages)
 	return &Rooms{
-		FanOut: oneByOne, Soon: func() {}, limits: limits, counts: new(keyCounts),
+		FanOut: oneByOne, Soon: func() {}, Shortages: short, short: short, limits: limits, counts: new(keyCounts),
 		rooms: make(map[string]*Room), trunks: make(map[part][]Trunk),
 	}
 }
@@ -104,6 +114,9 @@ type Room struct {
 
 	mu      sync.Mutex // guards what follows, and every change of members; never held across I/O
 	aliases aliasTable
+	places  [2]share.Tree[Group] // who has the places of local members, and of remote ones: a Group in a Group
+	joins   uint64
+	shorted [shortKinds]time.Time // when that was last told
 	changes changes
 	telling bool // somebody is telling the members of changes, one at a time
 
@@ -130,25 +143,31 @@ type Member struct {
 	room     *Room
 	receiver Receiver
 	home     wire.RelayID // zero: local
+	origin   atomic.Pointer[Origin]
 	trunks   *trunkSet
 	number   uint64        // the ID, for budgets
 	sent     budget.Bucket // what it may bring
 	stale    bool          // of who has set room.telling: the list of members has to be fetched again
 	binds    *rate.Limiter
-	streams  []*Stream // guarded by room.mu; oldest first
-	left     bool      // guarded by room.mu
+
+	// Guarded by room.mu:
+	streams []*Stream // oldest first
+	place   *share.Group[Group]
+	turn    uint64 // of its join
+	left    bool
 
 	keys memberKeys // guarded by room.keys
 }
 
 // Join adds a member with a verified entry to the room called name. Joining again over the same
-// receiver returns the same member. A receiver joins one room in its life.
-func (r *Rooms) Join(name string, entry []byte, to Receiver) (*Member, error) {
-	return r.join(name, entry, wire.RelayID{}, to)
+// receiver returns the same member. A receiver joins one room in its life. from says that it is local.
+func (r *Rooms) Join(name string, entry []byte, from Origin, to Receiver, now time.Time) (*Member, error) {
+	m, _, err := r.join(name, entry, from, to, now)
+	return m, err
 }
 
 // join is Join and JoinRemote.
-func (r *Rooms) join(name string, entry []byte, home wire.RelayID, to Receiver) (*Member, error) {
+func (r *Rooms) join(name string, entry []byte, from Origin, to Receiver, now time.Time) (m, displaced *Member, err error) {
 	id := wire.EntryID(entry)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -161,25 +180,35 @@ func (r *Rooms) join(name string, entry []byte, home wire.RelayID, to Receiver) 
 	list := *room.members.Load()
 	i, found := slices.BinarySearchFunc(list, id, compareID)
 	switch {
-	case found && list[i].receiver == to && list[i].home == home:
-		return list[i], nil
+	case found && list[i].receiver == to && list[i].home == from.Home:
+		return list[i], nil, nil
 	case found:
-		return nil, ErrIDTaken
-	case !r.admits(room, home):
-		return nil, ErrTooManyRooms
-	case room.size(home) >= r.limits.Members:
-		return nil, ErrRoomFull
+		return nil, nil, ErrIDTaken
+	case !r.admits(room, from.Home):
+		return nil, nil, ErrTooManyRooms
 	}
-	m := &Member{ID: id, Entry: entry, rooms: r, room: room, receiver: to, home: home, number: budget.ID(id[:]), binds: rate.NewLimiter(bindRate, bindBurst)}
+	if displaced, err = room.makePlace(r, from, now); err != nil {
+		return nil, nil, err
+	}
+	if displaced != nil {
+		list = *room.members.Load()
+		i, _ = slices.BinarySearchFunc(list, id, compareID)
+	}
+	room.joins++
+	m = &Member{
+		ID: id, Entry: entry, rooms: r, room: room, receiver: to, home: from.Home, number: budget.ID(id[:]), turn: room.joins,
+		binds: rate.NewLimiter(bindRate, bindBurst),
+	}
+	m.settle(from)
 	room.keys.join(m)
 	room.share(m)
 	room.replaceMembers(slices.Insert(slices.Clone(list), i, m), m.remote())
-	if room.size(home) == 1 {
-		*r.with(home)++
+	if room.size(m.home) == 1 {
+		*r.with(m.home)++
 	}
 	room.changes.join(m)
 	r.rooms[name] = room
-	return m, nil
+	return m, displaced, nil
 }
 
 // Leave removes the member, and its room if it was the last. It reports false if the member had left before.
@@ -192,6 +221,15 @@ func (m *Member) Leave(now time.Time) bool {
 	if m.left {
 		return false
 	}
+	room.remove(m, now)
+	if len(*room.members.Load()) == 0 {
+		delete(m.rooms.rooms, room.name)
+	}
+	return true
+}
+
+// remove is Leave of a member that is there. The caller holds Rooms.mu and room.mu.
+func (room *Room) remove(m *Member, now time.Time) {
 	m.left = true
 	list := *room.members.Load()
 	if i, found := slices.BinarySearchFunc(list, m.ID, compareID); found {
@@ -201,15 +239,12 @@ func (m *Member) Leave(now time.Time) bool {
 		*m.rooms.with(m.home)--
 	}
 	room.unshare(m)
+	room.placesOf(m.remote()).Remove(m.place)
 	for _, st := range m.streams {
 		room.drop(st, now)
 	}
 	room.changes.leave(m)
 	room.keys.leave(m)
-	if len(*room.members.Load()) == 0 {
-		delete(m.rooms.rooms, room.name)
-	}
-	return true
 }
 
 // replaceMembers publishes a new snapshot. remote: it has the same local members as the one before. The caller holds
@@ -268,19 +303,22 @@ type Stats struct {
 	Streams        int // of local and remote members
 	Keys           KeyStats
 	Dropped        [Refusals]Dropped // media of local and remote members
+	Shortages      ShortageStats
 }
 
 // Stats counts rooms, members and streams.
 func (r *Rooms) Stats() Stats {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := Stats{Rooms: r.local, TransitRooms: len(r.rooms) - r.local, Keys: r.counts.stats(), Dropped: r.drops.total()}
+	s := Stats{
+		Rooms: r.local, TransitRooms: len(r.rooms) - r.local, Keys: r.counts.stats(), Dropped: r.drops.total(), Shortages: r.shortages.stats(),
+	}
 	for _, room := range r.rooms {
 		local := len(*room.locals.Load())
 		s.Members += local
 		s.RemoteMembers += len(*room.members.Load()) - local
 		room.mu.Lock()
-		s.Streams += room.aliases.used
+		s.Streams += room.aliases.used()
 		room.mu.Unlock()
 	}
 	return s

@@ -11,14 +11,14 @@ import (
 func TestJoinAgain(t *testing.T) {
 	h := newHouse(t)
 	a := h.join("r")
-	again, err := h.rooms.Join("r", a.Entry, a.ears)
+	again, err := h.rooms.Join("r", a.Entry, Origin{}, a.ears, epoch)
 	if err != nil || again != a.Member {
 		t.Fatalf("joining again: %p, %v; want %p", again, err, a.Member)
 	}
 	if n := a.Members(); n != 1 {
 		t.Errorf("%d members after joining twice", n)
 	}
-	if _, err := h.rooms.Join("r", a.Entry, new(receiver)); !errors.Is(err, ErrIDTaken) {
+	if _, err := h.rooms.Join("r", a.Entry, Origin{}, new(receiver), epoch); !errors.Is(err, ErrIDTaken) {
 		t.Errorf("another session with the same entry: %v, want ErrIDTaken", err)
 	}
 	if a.Room() != "r" || a.ID != wire.EntryID(a.Entry) {
@@ -29,7 +29,7 @@ func TestJoinAgain(t *testing.T) {
 func TestLimits(t *testing.T) {
 	rooms := NewRooms(Limits{Rooms: 2, Members: 2})
 	join := func(name string, n int) error {
-		_, err := rooms.Join(name, entry(n), new(receiver))
+		_, err := rooms.Join(name, entry(n), Origin{}, new(receiver), epoch)
 		return err
 	}
 	for _, test := range []struct {
