@@ -41,6 +41,7 @@ type Client struct {
 	config   Config
 	addr     string // host:port of the relay
 	host     string // as identity.HostName has it
+	typed    string // the address as it was given
 	endpoint *link.Endpoint
 
 	mu       sync.Mutex // guards what follows
@@ -73,7 +74,11 @@ func Dial(addr string, config Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newClient(net.JoinHostPort(host, strconv.Itoa(int(port))), host, mux, config)
+	c, err := newClient(net.JoinHostPort(host, strconv.Itoa(int(port))), host, mux, config)
+	if err == nil {
+		c.typed = addr
+	}
+	return c, err
 }
 
 func newClient(addr, host string, mux *udp.Mux, config Config) (*Client, error) {
@@ -127,7 +132,8 @@ func (c *Client) resolve(ctx context.Context) (netip.AddrPort, error) {
 	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", c.host)
 	if err != nil {
 		if notFound := new(net.DNSError); errors.As(err, &notFound) && notFound.IsNotFound {
-			return netip.AddrPort{}, &link.FinalError{Err: fmt.Errorf("no host is called %q: check the relay's address", c.host)}
+			host, _, _ := net.SplitHostPort(c.typed)
+			return netip.AddrPort{}, &link.FinalError{Err: fmt.Errorf("no host is called %q: check the relay's address", host)}
 		}
 		return netip.AddrPort{}, err
 	}

@@ -63,7 +63,7 @@ func ExampleDial() {
 	fmt.Println(err)
 	// Output:
 	// a fingerprint has 39 characters
-	// the relay's address: "relay.example" is not HOST:PORT
+	// the relay's address: "relay.example" has no port; HOST:PORT is wanted, such as relay.example:4433
 }
 
 // Join returns once the relay has let the client in; Events then tells what happens there.

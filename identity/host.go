@@ -51,9 +51,12 @@ func HostName(host string) (string, error) {
 
 // ParseAddress reads HOST:PORT; the host is in HostName's form.
 func ParseAddress(addr string) (host string, port uint16, err error) {
+	if scheme, rest, ok := strings.Cut(addr, "://"); ok {
+		return "", 0, fmt.Errorf("%q is the address of a page (%s); HOST:PORT is wanted, such as %s", addr, scheme, suggest(rest))
+	}
 	host, portText, err := net.SplitHostPort(addr)
 	if err != nil {
-		return "", 0, fmt.Errorf("%q is not HOST:PORT", addr)
+		return "", 0, noPort(addr)
 	}
 	n, err := strconv.ParseUint(portText, 10, 16)
 	if err != nil || n == 0 {
@@ -63,6 +66,23 @@ func ParseAddress(addr string) (host string, port uint16, err error) {
 		return "", 0, fmt.Errorf("the host of %q %w", addr, err)
 	}
 	return host, uint16(n), nil
+}
+
+// noPort says why addr is not HOST:PORT; mostly it has no port.
+func noPort(addr string) error {
+	if _, err := HostName(strings.Trim(addr, "[]")); err != nil {
+		return fmt.Errorf("%q is not HOST:PORT", addr)
+	}
+	return fmt.Errorf("%q has no port; HOST:PORT is wanted, such as %s", addr, suggest(addr))
+}
+
+// suggest is what an address without a relay's port is likely to mean: the port that relays have by themselves.
+func suggest(addr string) string {
+	host, _, _ := strings.Cut(addr, "/")
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return net.JoinHostPort(strings.Trim(host, "[]"), "4433")
 }
 
 // isName reports whether s has 1-253 of the characters of host names.

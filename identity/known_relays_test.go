@@ -133,7 +133,7 @@ func TestKnownRelaysErrors(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"one word", "#\na.example:1\n", "line 2: want host:port and a public key, found 1 words"},
 		{"three words", "a.example:1 " + key + " x", "line 1: want host:port and a public key, found 3 words"},
-		{"no port", "a.example " + key, `line 1: relay address: "a.example" is not HOST:PORT`},
+		{"no port", "a.example " + key, `line 1: relay address: "a.example" has no port; HOST:PORT is wanted, such as a.example:4433`},
 		{"short key", "a.example:1 " + key[2:], "line 1: a public key has 64"},
 		{"conflict", "a.example:1 " + key + "\n\nA.example:1 " + other, "line 3: a.example:1 is listed before with another key"},
 		{"too large", strings.Repeat("#\n", maxKnownRelaysSize/2+1), "larger than"},

@@ -72,8 +72,10 @@ func TestPushToTalkOnTerminal(t *testing.T) {
 	}{
 		{"q", func(c *client, keys *os.File) { c.press(keys, "q") }},
 		{"Ctrl-C", func(c *client, keys *os.File) { c.press(keys, "\x03") }},
+		{"Ctrl-backslash", func(c *client, keys *os.File) { c.press(keys, "\x1c") }},
 		{"SIGTERM", func(c *client, _ *os.File) { c.signal(syscall.SIGTERM) }},
 		{"SIGINT", func(c *client, _ *os.File) { c.signal(syscall.SIGINT) }},
+		{"SIGQUIT", func(c *client, _ *os.File) { c.signal(syscall.SIGQUIT) }},
 		{"SIGHUP", func(c *client, _ *os.File) { c.signal(syscall.SIGHUP) }},
 	} {
 		t.Run(end.name, func(t *testing.T) {

@@ -16,10 +16,11 @@ import (
 	"github.com/wzp-voice/wzp/internal/audio/speech"
 )
 
-// signals are those that ask a program to end; clientSignals has that of a terminal that closes, too.
+// signals are those that ask a program to end; clientSignals has that of a terminal that closes and
+// that of Ctrl-\, too.
 var (
 	signals       = []syscall.Signal{syscall.SIGTERM, syscall.SIGINT}
-	clientSignals = append(signals, syscall.SIGHUP)
+	clientSignals = append(signals, syscall.SIGHUP, syscall.SIGQUIT)
 )
 
 // TestStopWhileJoining: who gives up waiting for the relay is let go at once, and the recording of an earlier call is
@@ -64,7 +65,7 @@ func buffered(conn net.PacketConn) []byte {
 	return buf[:n]
 }
 
-// TestStopInACall: SIGTERM, SIGINT and SIGHUP leave the room, finish every file and end well.
+// TestStopInACall: SIGTERM, SIGINT, SIGHUP and SIGQUIT leave the room, finish every file and end well.
 func TestStopInACall(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)

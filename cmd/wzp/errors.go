@@ -94,6 +94,7 @@ func fileError(what, path string, err error) error {
 // plainMappers read flags whose errors would otherwise be those of the library that reads them.
 func plainMappers() []kong.Option {
 	return []kong.Option{
+		kong.KindMapper(reflect.String, kong.MapperFunc(textMapper)),
 		kong.NamedMapper("home", kong.MapperFunc(pathMapper)),
 		kong.TypeMapper(reflect.TypeFor[time.Duration](), mapper(time.ParseDuration, "a time such as 500ms, 10s or 1h30m")),
 		kong.TypeMapper(reflect.TypeFor[slog.Level](), mapper(parseLevel, "debug, info, warn or error")),
@@ -104,11 +105,32 @@ func parseLevel(text string) (level slog.Level, err error) {
 	return level, level.UnmarshalText([]byte(text))
 }
 
+// popText returns the value of a flag or argument as it was given. Kong's own way goes through JSON, which turns what is
+// not UTF-8 into U+FFFD: the name of another room, or of a file that is not there.
+func popText(ctx *kong.DecodeContext) (string, error) {
+	token, err := ctx.Scan.PopValue("string")
+	if err != nil {
+		return "", err
+	}
+	if text, ok := token.Value.(string); ok {
+		return text, nil
+	}
+	return "", fmt.Errorf("want a text, not %v", token.Value)
+}
+
+func textMapper(ctx *kong.DecodeContext, target reflect.Value) error {
+	text, err := popText(ctx)
+	if err == nil {
+		target.SetString(text)
+	}
+	return err
+}
+
 // mapper reads a flag with parse; what that takes is said in want.
 func mapper[T any](parse func(string) (T, error), want string) kong.MapperFunc {
 	return func(ctx *kong.DecodeContext, target reflect.Value) error {
-		var text string
-		if err := ctx.Scan.PopValueInto("string", &text); err != nil {
+		text, err := popText(ctx)
+		if err != nil {
 			return err
 		}
 		v, err := parse(text)

@@ -309,6 +309,9 @@ func (p *relayPage) fetchError(err error) error {
 	if errors.Is(err, http.ErrSchemeMismatch) {
 		return fmt.Errorf("%s speaks http, not https: give --relay http://%s if nobody else is between", p.base, p.base.Host)
 	}
+	if dns := (*net.DNSError)(nil); errors.As(err, &dns) && dns.IsNotFound {
+		err = errors.New("no host is called so")
+	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = errors.New("it does not answer in time")
 	}

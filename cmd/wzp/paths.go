@@ -34,8 +34,8 @@ func expandHome(path string) (string, error) {
 
 // pathMapper reads flags that are paths, type:"home" in their tag.
 func pathMapper(ctx *kong.DecodeContext, target reflect.Value) error {
-	var text string
-	if err := ctx.Scan.PopValueInto("string", &text); err != nil {
+	text, err := popText(ctx)
+	if err != nil {
 		return err
 	}
 	path, err := expandHome(text)

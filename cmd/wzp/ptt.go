@@ -24,7 +24,7 @@ func (t *rawTerminal) restore() {
 	}
 }
 
-// pushToTalk lets the space bar open and close the microphone, and q or Ctrl-C leave. A terminal does not
+// pushToTalk lets the space bar open and close the microphone, and q, Ctrl-C or Ctrl-\ leave. A terminal does not
 // tell when a key is released, so each press switches. When the terminal is gone, stop is called, for nobody can talk then.
 func pushToTalk(ctx context.Context, stop context.CancelFunc, p *wzp.Publication, out *joinOutput, run func(func())) {
 	fd := int(os.Stdin.Fd())
@@ -50,7 +50,7 @@ func pushToTalk(ctx context.Context, stop context.CancelFunc, p *wzp.Publication
 				on := !p.Talking()
 				p.SetTalking(on)
 				out.talking(on)
-			case 'q', 3: // Ctrl-C does not raise a signal in raw mode
+			case 'q', 0x03, 0x1c: // Ctrl-C and Ctrl-\ do not raise signals in raw mode
 				return
 			}
 		}

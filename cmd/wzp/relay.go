@@ -53,7 +53,7 @@ type relayCmd struct {
 	CheckConfig bool   `help:"Only say whether --config is right."`
 	EventLog    string `type:"home" placeholder:"FILE" help:"Log decisions about packets and presence, one JSON object a line, for wzp analyze."`
 
-	LogLevel slog.Level `default:"INFO" placeholder:"LEVEL" help:"debug, info, warn or error."`
+	LogLevel slog.Level `default:"info" placeholder:"LEVEL" help:"debug, info, warn or error."`
 	LogJSON  bool       `name:"log-json" help:"Log one JSON object a line."`
 
 	keys map[string]string // flags that --config sets, and the key of each
