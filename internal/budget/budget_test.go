@@ -61,7 +61,7 @@ func fair(demands []float64, rate float64) []float64 {
 const roomRate = 250_000
 
 func newRoomPool() *Pool {
-	return NewPool(Config{Rate: roomRate, Burst: 250 * time.Millisecond, Least: 1200})
+	return NewPool(Config{Rate: roomRate, Burst: time.Second, Least: 1200})
 }
 
 // TestBelowRate wants nobody to lose anything while all together send what the pool gives.
@@ -132,7 +132,7 @@ func TestQuietLosesNothing(t *testing.T) {
 	for name, all := range map[string][]*sender{
 		"40 addresses":       flood(40, func(i uint64) Source { return local(1000+i, i) }),
 		"300 of one address": flood(300, func(i uint64) Source { return local(1000, i) }),
-		"300 behind a link":  flood(300, func(i uint64) Source { return Source{Group{true, 1}, i} }),
+		"300 behind a link":  flood(300, func(i uint64) Source { return Source{Group{Link: true, ID: 1}, i} }),
 	} {
 		p := newRoomPool()
 		quiet := &sender{source: local(1, 1), size: 150, rate: 5500}
@@ -151,6 +151,47 @@ func TestQuietLosesNothing(t *testing.T) {
 		if sum < 9*roomRate {
 			t.Errorf("%s: only %d bytes of the loud ones went through: what the quiet one leaves is theirs", name, sum)
 		}
+	}
+}
+
+// TestManyNetworksOfOne has one customer send from many networks, one or many members in each. It takes as much from others as
+// from a single one.
+func TestManyNetworksOfOne(t *testing.T) {
+	address := func(id uint64) Source { return Source{Group{Address: true, ID: id}, id} }
+	for name, test := range map[string]struct {
+		quiet Source
+		loud  func(i uint64) Source
+	}{
+		"/64s of a /48, other provider": {address(0x2a00_0000_0001_0000), func(i uint64) Source { return address(0x2001_0db8_0001_0000 + i) }},
+		"/64s of a /56, same /48":       {address(0x2001_0db8_0001_ff00), func(i uint64) Source { return address(0x2001_0db8_0001_0000 + i) }},
+		"/64s of a /56, IPv4":           {address(0xc000_0201), func(i uint64) Source { return address(0x2001_0db8_0001_0000 + i) }},
+		"IPv4 /24, IPv6":                {address(0x2001_0db8_0001_ff00), func(i uint64) Source { return address(0xc000_0200 + i) }},
+		"IPv4 /24, next /24":            {address(0xc000_0301), func(i uint64) Source { return address(0xc000_0200 + i) }},
+	} {
+		p := newRoomPool()
+		quiet := &sender{source: test.quiet, size: 150, rate: 7500}
+		all := []*sender{quiet}
+		for i := range uint64(200) {
+			all = append(all, &sender{source: test.loud(i), size: 1150, rate: 32_000})
+		}
+		offer(p, all, 0, 0, 10*time.Second)
+		if quiet.taken != quiet.offered {
+			t.Errorf("%s: %d of %d bytes of the quiet one", name, quiet.taken, quiet.offered)
+		}
+	}
+}
+
+// TestAllAtOnce wants many who send for the first time not to have a whole Burst each.
+func TestAllAtOnce(t *testing.T) {
+	p := newRoomPool()
+	sum := 0
+	for i := range uint64(100) { // one after the other, with as much as goes through
+		for p.Take(local(i, i), 1000, time.Duration(i)*time.Microsecond) {
+			sum += 1000
+		}
+	}
+	if most := roomRate/10 + int(most*roomRate) + 100*1200; sum > most {
+		t.Errorf("%d bytes at once, want %d at most", sum, most)
 	}
 }
 
@@ -210,8 +251,8 @@ func TestPoolForgets(t *testing.T) {
 			p.Take(local(1, 1), 100, at*time.Second)
 			p.Take(local(1, 1), 3000, at*time.Second)
 		}
-		if len(p.groups) != 1 || p.members != 1 || len(p.index) != 1 || len(p.groups[0].index) != 1 {
-			t.Errorf("quiet first %v: %d groups, %d members", quietFirst, len(p.groups), p.members)
+		if all := &p.all; len(all.nodes) != 1 || p.members != 1 || len(all.index) != 1 || len(all.nodes[0].index) != 1 {
+			t.Errorf("quiet first %v: %d groups, %d members", quietFirst, len(p.all.nodes), p.members)
 		}
 	}
 }

@@ -6,10 +6,13 @@ import (
 	"time"
 )
 
-// Group is whose share a member's media counts in: an address block, or the link to another relay.
+// Group is whose share a member's media counts in: an address, or the link to another relay.
 type Group struct {
 	Link bool
-	ID   uint64
+	// Address says that ID is of an address: of IPv6 the first 64 bits, of IPv4 its 32. One customer has many, so those of a
+	// prefix have a share together, and share it among prefixes within: see path.
+	Address bool
+	ID      uint64
 }
 
 // Source is who sent something.
@@ -51,12 +54,18 @@ const (
 	rounds = 4
 	// maxMembers bounds whom a pool knows at once; it forgets who has no queue.
 	maxMembers = 1 << 14
+	// most is how much of Burst may be in all queues: more than one, so that who comes to others who have theirs gets its
+	// part, too; but not one for each who comes.
+	most = 1.5
+	// levels is how many queues one member's media may be in: those of three prefixes, its address's and its own are 4.
+	levels = 4
 )
 
 // Pool shares a rate out: max-min fairly among groups, and what a group gets, among its members. It lets through
 // what a router would that has a queue for each member, and takes turns between the groups whose queues are not empty,
 // and within a group between the members; only that nothing waits: what would wait too long is refused at once. So who
-// sends less than its share loses nothing, whatever others do, and what it leaves is the others'.
+// sends less than its share loses nothing, whatever others do, and what it leaves is the others'. Groups that are addresses
+// are in groups themselves, which are prefixes.
 //
 //	                  .── member: queue ──.
 //	     .── group ───┤                   ├──.
@@ -71,35 +80,51 @@ type Pool struct {
 
 	mu      sync.Mutex // guards what follows; nothing is called with it held
 	config  Config
-	groups  []*group
-	index   map[Group]*group
+	all     node // in which everybody is
 	members int
-	queued  float64       // bytes in all queues
-	drained time.Duration // when they were drained last
+	drained time.Duration // when the queues were drained last
 	left    float64       // bytes that nobody had a use for then
 }
 
-// group is who shares what one group gets.
-type group struct {
-	key     Group
-	queue   // of all of them
-	members []*member
-	index   map[uint64]*member
-}
-
-type member struct {
-	id uint64
-	queue
-}
-
-// queue is how much would wait, and how much somebody sends.
-type queue struct {
-	bytes float64
+// node is a member, or a group of nodes, who share what it gets.
+type node struct {
+	key   key
+	bytes float64 // that would wait
 	loud  float64 // bytes offered in about loudTime
+	nodes []*node
+	index map[key]*node // the same; nil: a member
+}
+
+// key tells the nodes of a group apart.
+type key struct {
+	id     uint64
+	bits   uint8 // that are left out of a prefix
+	link   bool
+	member bool
+}
+
+// path returns the nodes that a member's media is in, the coarsest first. Of IPv6 a customer has a /48 at most, often a
+// /56, and a network is a /64; of IPv4 neighbouring addresses are often one's, too.
+func (s Source) path() (path [levels]key, n int) {
+	g := s.Group
+	add := func(k key) { path[n], n = k, n+1 }
+	switch {
+	case !g.Address:
+		add(key{id: g.ID, link: g.Link})
+	case g.ID>>32 == 0: // no IPv6 network begins with so many zeros
+		add(key{id: g.ID >> 8, bits: 8})
+		add(key{id: g.ID})
+	default:
+		add(key{id: g.ID >> 16, bits: 16})
+		add(key{id: g.ID >> 8, bits: 8})
+		add(key{id: g.ID})
+	}
+	add(key{id: s.Member, member: true})
+	return path, n
 }
 
 // NewPool returns a pool in which nothing waits.
-func NewPool(c Config) *Pool { return &Pool{config: c, index: make(map[Group]*group)} }
+func NewPool(c Config) *Pool { return &Pool{config: c, all: node{index: make(map[key]*node)}} }
 
 // Take reports whether n bytes of a member may go through now.
 func (p *Pool) Take(s Source, n int, now time.Duration) bool {
@@ -109,18 +134,21 @@ func (p *Pool) Take(s Source, n int, now time.Duration) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.drain(now)
-	g, m := p.find(s)
-	if m == nil {
+	nodes, depth := p.find(s)
+	if depth == 0 {
 		return false
 	}
-	g.loud += float64(n)
-	m.loud += float64(n)
-	if size := m.bytes + float64(n); m.bytes > 0 && size > p.limit(g) {
+	m := nodes[depth-1]
+	for _, o := range nodes[:depth] {
+		o.loud += float64(n)
+	}
+	if size := m.bytes + float64(n); m.bytes > 0 && size > float64(p.config.Least) && (size > p.part(nodes[:depth]) || p.all.bytes+float64(n) > most*p.burst()) {
 		return false
 	}
-	m.bytes += float64(n)
-	g.bytes += float64(n)
-	p.queued += float64(n)
+	p.all.bytes += float64(n)
+	for _, o := range nodes[:depth] {
+		o.bytes += float64(n)
+	}
 	if !p.config.QuietFirst {
 		p.through.spend(n, p.config.Rate, now)
 	}
@@ -135,34 +163,41 @@ func (p *Pool) SetRate(rate int, now time.Duration) {
 	p.config.Rate = rate
 }
 
-// find returns the queues of a member, new ones if need be; nil: there are too many. The caller holds p.mu.
-func (p *Pool) find(s Source) (*group, *member) {
-	g := p.index[s.Group]
-	if g == nil {
-		if p.members >= maxMembers {
-			return nil, nil
+// find returns the queues of a member and whom it is in, new ones if need be; 0: there are too many members. The caller
+// holds p.mu.
+func (p *Pool) find(s Source) (nodes [levels]*node, depth int) {
+	path, depth := s.path()
+	in := &p.all
+	for i, k := range path[:depth] {
+		next := in.index[k]
+		if next == nil {
+			if p.members >= maxMembers {
+				return nodes, 0
+			}
+			next = &node{key: k}
+			if k.member {
+				p.members++
+			} else {
+				next.index = make(map[key]*node)
+			}
+			in.index[k] = next
+			in.nodes = append(in.nodes, next)
 		}
-		g = &group{key: s.Group, index: make(map[uint64]*member)}
-		p.index[s.Group] = g
-		p.groups = append(p.groups, g)
+		nodes[i], in = next, next
 	}
-	m := g.index[s.Member]
-	if m == nil {
-		if p.members >= maxMembers {
-			return g, nil
-		}
-		m = &member{id: s.Member}
-		g.index[s.Member] = m
-		g.members = append(g.members, m)
-		p.members++
-	}
-	return g, m
+	return nodes, depth
 }
 
-// limit returns how long a queue of a group may be. The caller holds p.mu.
-func (p *Pool) limit(g *group) float64 {
-	share := float64(p.config.Rate) * p.config.Burst.Seconds() / float64(max(1, len(p.groups))*max(1, len(g.members)))
-	return max(float64(p.config.Least), share)
+// burst returns how many bytes may wait. The caller holds p.mu.
+func (p *Pool) burst() float64 { return float64(p.config.Rate) * p.config.Burst.Seconds() }
+
+// part returns how much of that a member's part is, by the nodes that it is in. The caller holds p.mu.
+func (p *Pool) part(nodes []*node) float64 {
+	part := p.burst() / float64(len(p.all.nodes))
+	for _, o := range nodes[:len(nodes)-1] {
+		part /= float64(len(o.nodes))
+	}
+	return part
 }
 
 // drain takes out of the queues what would have left them by now, and forgets those that have nothing. The caller holds
@@ -174,94 +209,78 @@ func (p *Pool) drain(now time.Duration) {
 	}
 	p.drained = now
 	amount := float64(p.config.Rate)*past.Seconds() + p.left
-	if p.left = 0; p.queued > 0 {
-		left := share(p.groups, amount, p.config.QuietFirst)
+	if p.left = 0; p.all.bytes > 0 {
+		left := p.all.drain(amount, p.config.QuietFirst)
 		p.left = min(left, float64(p.config.Rate)*drainEvery.Seconds())
 	}
 	calm := 1 - min(1, past.Seconds()/loudTime.Seconds())
-	p.queued, p.members = 0, 0
-	p.groups = keep(p.groups, func(g *group) bool {
-		g.bytes = 0
-		g.members = keep(g.members, func(m *member) bool {
-			if m.over(calm, p.config.QuietFirst) {
-				delete(g.index, m.id)
-				return false
-			}
-			g.bytes += m.bytes
-			return true
-		})
-		p.queued += g.bytes
-		p.members += len(g.members)
-		if len(g.members) == 0 {
-			delete(p.index, g.key)
+	p.members = 0
+	p.all.tidy(calm, p.config.QuietFirst, &p.members)
+}
+
+// tidy averages how loud everybody in a node is, forgets those that have nothing, and counts the others that are members.
+// It reports whether the node has nothing. remember: how loud members are has to be remembered.
+func (o *node) tidy(calm float64, remember bool, members *int) (over bool) {
+	o.loud *= calm
+	if o.index == nil {
+		if over = o.bytes == 0 && !(remember && o.loud >= loudLeast); !over {
+			*members++
+		}
+		return over
+	}
+	o.bytes = 0
+	o.nodes = keep(o.nodes, func(in *node) bool {
+		if in.tidy(calm, remember, members) {
+			delete(o.index, in.key)
 			return false
 		}
-		g.over(calm, true)
+		o.bytes += in.bytes
 		return true
 	})
+	return len(o.nodes) == 0
 }
-
-// over averages how loud somebody is, and reports whether there is nothing to remember. remember: how loud it is has
-// to be.
-func (q *queue) over(calm float64, remember bool) bool {
-	q.loud *= calm
-	return q.bytes == 0 && !(remember && q.loud >= loudLeast)
-}
-
-// sharer has a queue.
-type sharer interface {
-	size() float64
-	weight(quietFirst bool) float64
-	drain(amount float64, quietFirst bool) (left float64)
-}
-
-func (q *queue) size() float64 { return q.bytes }
 
 // weight returns the part that somebody gets of what is shared. With the inverse square of how loud it is, nobody whom
 // equal parts would give all that it wants gets less: it is among the quieter ones.
-func (q *queue) weight(quietFirst bool) float64 {
+func (o *node) weight(quietFirst bool) float64 {
 	if !quietFirst {
 		return 1
 	}
-	loud := max(q.loud, loudLeast)
+	loud := max(o.loud, loudLeast)
 	return 1 / (loud * loud)
 }
 
-func (q *queue) drain(amount float64, _ bool) (left float64) {
-	taken := min(amount, q.bytes)
-	if q.bytes -= taken; q.bytes < 1 { // less than rounding leaves
-		q.bytes = 0
+// drain takes an amount out of a queue: of a group out of those in it, by their weights, and what one has no use for is
+// the others'. It returns what is left.
+func (o *node) drain(amount float64, quietFirst bool) (left float64) {
+	if o.index == nil {
+		taken := min(amount, o.bytes)
+		if o.bytes -= taken; o.bytes < 1 { // less than rounding leaves
+			o.bytes = 0
+		}
+		return amount - taken
 	}
-	return amount - taken
-}
-
-func (g *group) drain(amount float64, quietFirst bool) (left float64) {
-	left = share(g.members, amount, quietFirst)
-	g.bytes = max(0, g.bytes-(amount-left))
-	return left
-}
-
-// share drains an amount from queues by their weights: what one has no use for is the others'. It returns what is left.
-func share[S sharer](all []S, amount float64, quietFirst bool) (left float64) {
+	left = amount
 	for range rounds {
 		var weights float64
-		for _, s := range all {
-			if s.size() > 0 {
-				weights += s.weight(quietFirst)
+		for _, in := range o.nodes {
+			if in.bytes > 0 {
+				weights += in.weight(quietFirst)
 			}
 		}
-		if weights == 0 || amount < 1 {
+		if weights == 0 || left < 1 {
 			break
 		}
-		unit := amount / weights
-		amount = 0
-		for _, s := range all {
-			if s.size() > 0 {
-				amount += s.drain(unit*s.weight(quietFirst), quietFirst)
+		unit := left / weights
+		left = 0
+		for _, in := range o.nodes {
+			if in.bytes > 0 {
+				left += in.drain(unit*in.weight(quietFirst), quietFirst)
 			}
 		}
 	}
-	return amount
+	o.bytes = max(0, o.bytes-(amount-left))
+	return left
 }
 
 // keep removes in place what is not to be kept, and lets go of it.

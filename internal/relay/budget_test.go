@@ -23,8 +23,7 @@ func talk(seconds int, talkers ...*talker) {
 	for range seconds * 500 {
 		for _, t := range talkers {
 			if t.ticks++; t.ticks%t.every == 0 {
-				t.person.client.Session().SendMediaNow(t.alias, &wire.Media{KID: t.person.kid(0), CTR: t.sent, Ciphertext: make([]byte, t.size)})
-				t.sent++
+				t.say()
 			}
 		}
 		time.Sleep(2 * time.Millisecond)

@@ -110,7 +110,9 @@ func (s *session) flushDrops(now time.Time) (more bool) {
 		d.seen[why] = n
 	}
 	if fresh > 0 {
-		d.at = now
+		if d.at = now; d.told.IsZero() && d.since.Dropped == 0 {
+			d.taken0 = d.taken.Load() // of what went well before
+		}
 	}
 	d.since.Dropped += fresh
 	d.unnamed += fresh
@@ -178,7 +180,7 @@ func groupOf(addr netip.Addr) budget.Group {
 	block := link.AddressBlock(addr).Addr()
 	if block.Is4() {
 		v4 := block.As4() // in the lower half: no IPv6 network begins with zeros
-		return budget.Group{ID: budget.ID(append(make([]byte, 4, 8), v4[:]...))}
+		return budget.Group{Address: true, ID: budget.ID(append(make([]byte, 4, 8), v4[:]...))}
 	}
-	return budget.Group{ID: budget.ID(block.AsSlice())}
+	return budget.Group{Address: true, ID: budget.ID(block.AsSlice())}
 }

@@ -17,8 +17,9 @@ const (
 	frameOverhead = 28 + wire.HeaderSize + wire.TagSize + 1 + 2
 	// memberBurst is how much of its rate a member may send at once: what a path held back for a moment.
 	memberBurst = 500 * time.Millisecond
-	// roomBurst and roomLeast bound the same for a room that has too much: see budget.Config.
-	roomBurst = 250 * time.Millisecond
+	// roomBurst and roomLeast bound the same for a room that has too much: see budget.Config. Beside 30 floods it is a second
+	// of speech for each.
+	roomBurst = time.Second
 	roomLeast = 1200 // bytes
 )
 
