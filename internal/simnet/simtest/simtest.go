@@ -4,6 +4,10 @@
 //	harness of a package (its lab, its person) ── simtest: Run, Listen, Start, Eventually, Identity, Host, Log ── simnet.Network
 //
 // What may not live here: what the program itself needs, and anything of one package alone. Only tests import this package.
+//
+// Locks, in the order in which they are taken:
+//
+//	Log.mu
 package simtest
 
 import (
