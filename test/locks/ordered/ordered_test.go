@@ -61,7 +61,7 @@ var scenes = map[string]struct {
 		})
 		wg.Wait()
 		a.Lock()
-		a.Unlock()
+		defer a.Unlock()
 	}},
 	"many goroutines": {"", func() {
 		var a Mutex[first]
