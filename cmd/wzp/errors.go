@@ -8,6 +8,7 @@ import (
 	"os"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -60,11 +61,18 @@ func forTerminal(text string) string {
 
 // parseError says what kong found wrong in the command line.
 func parseError(err error) error {
-	if flag, _, missing := strings.Cut(err.Error(), `: expected string value but got "EOL"`); missing {
-		return usagef("%s needs a value", flag)
+	m := noValue.FindStringSubmatch(err.Error())
+	switch {
+	case m == nil:
+		return usageError{err}
+	case m[2] != "" && !strings.HasPrefix(m[2], "--"):
+		return usagef("%s needs a value; if that is %s, write %[1]s=%[2]s", m[1], m[2])
 	}
-	return usageError{err}
+	return usagef("%s needs a value", m[1])
 }
+
+// noValue is what kong says where a flag ends the line or another follows it, and of values that begin with a hyphen.
+var noValue = regexp.MustCompile(`^(--[\w-]+): expected \w+ value but got "(?:EOL|([^"]*))" \(`)
 
 // checkRepeated refuses flags that were given more than once and have one value: kong takes the last one, and whoever
 // wrote two of them meant both, or does not know of the first.
@@ -95,11 +103,15 @@ func fileError(what, path string, err error) error {
 func plainMappers() []kong.Option {
 	return []kong.Option{
 		kong.KindMapper(reflect.String, kong.MapperFunc(textMapper)),
+		kong.KindMapper(reflect.Int, mapper(strconv.Atoi, "a whole number")),
+		kong.KindMapper(reflect.Float64, mapper(parseFloat, "a number")),
 		kong.NamedMapper("home", kong.MapperFunc(pathMapper)),
 		kong.TypeMapper(reflect.TypeFor[time.Duration](), mapper(time.ParseDuration, "a time such as 500ms, 10s or 1h30m")),
 		kong.TypeMapper(reflect.TypeFor[slog.Level](), mapper(parseLevel, "debug, info, warn or error")),
 	}
 }
+
+func parseFloat(text string) (float64, error) { return strconv.ParseFloat(text, 64) }
 
 func parseLevel(text string) (level slog.Level, err error) {
 	return level, level.UnmarshalText([]byte(text))

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"errors"
 	"net"
 	"net/url"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/alecthomas/kong"
@@ -49,5 +52,43 @@ func TestHostsAsGiven(t *testing.T) {
 	err := page.fetchError(&url.Error{Op: "Get", Err: &net.DNSError{Err: "no such host", Name: "xn--bcher-kva.example", Server: "192.0.2.1:53", IsNotFound: true}})
 	if want := "cannot reach the relay at https://xn--bcher-kva.example: no host is called so"; err.Error() != want || strings.Contains(err.Error(), "192.0.2.1") {
 		t.Errorf("%v; want %s", err, want)
+	}
+}
+
+// TestHintsFit: what errors advise is of use where they come up.
+func TestHintsFit(t *testing.T) {
+	full := &net.OpError{Op: "listen", Net: "tcp", Err: os.NewSyscallError("socket", syscall.EMFILE)}
+	if err := listenError("--http", "127.0.0.1:8080", ", or \"\" for none", full); !strings.HasSuffix(err.Error(), "there are no file descriptors left: raise the limit on open files (LimitNOFILE= of systemd, ulimit -n)") {
+		t.Errorf("without file descriptors: %v", err)
+	}
+	wrong := errors.New(`no microphone named "x"`)
+	if err := soundError("x", wrong); !errors.Is(err, wrong) || strings.Contains(err.Error(), "tone:440") {
+		t.Errorf("a microphone that is not there, but others: %v", err)
+	}
+	if err := soundError("", wrong); !errors.Is(err, wrong) || !strings.Contains(err.Error(), "tone:440") {
+		t.Errorf("no microphone: %v", err)
+	}
+}
+
+// TestValuesOfFlags: a value that is none, or is missing, is said in words of people, whatever its type.
+func TestValuesOfFlags(t *testing.T) {
+	for args, want := range map[string]string{
+		"relay --member-rate abc":            `--member-rate: want a whole number, not "abc"`,
+		"relay --max-sessions 1.5":           `--max-sessions: want a whole number, not "1.5"`,
+		"relay --hello-rate many":            `--hello-rate: want a number, not "many"`,
+		"relay --member-rate":                `--member-rate needs a value`,
+		"relay --data --log-json":            `--data needs a value`,
+		"relay --log-level":                  `--log-level needs a value`,
+		"relay --room-rate -1":               `--room-rate needs a value; if that is -1, write --room-rate=-1`,
+		"join a --for -1s --relay a.example": `--for needs a value; if that is -1s, write --for=-1s`,
+	} {
+		var c cli
+		parser, err := kong.New(&c, append(plainMappers(), kong.Vars{"version": ""})...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = parser.Parse(strings.Fields(args)); err == nil || parseError(err).Error() != want {
+			t.Errorf("%s: %v; want %s", args, err, want)
+		}
 	}
 }

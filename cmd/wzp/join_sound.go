@@ -22,7 +22,7 @@ const stdio = "-"
 func (c *joinCmd) openIn(out *joinOutput) (wzp.Source, error) {
 	if c.In == "mic" {
 		source, err := wzp.OpenMicrophone(wzp.SoundConfig{Name: c.Mic, Changed: func(lost error) { out.device("microphone", lost) }})
-		return source, soundError(err)
+		return source, soundError(c.Mic, err)
 	}
 	return openSource(c.In)
 }
@@ -66,9 +66,10 @@ func isStream(info fs.FileInfo) bool {
 	return info.Mode()&(os.ModeNamedPipe|os.ModeCharDevice|os.ModeSocket) != 0
 }
 
-// soundError adds to the error of a sound device what goes without one: servers have none.
-func soundError(err error) error {
-	if err != nil {
+// soundError adds to the error of a sound device what goes without one, for servers have none. Whoever chose a device
+// has some.
+func soundError(chosen string, err error) error {
+	if err != nil && chosen == "" {
 		err = fmt.Errorf("%w; without any sound device, say a tone and play nothing: --in tone:440 --out none", err)
 	}
 	return err
@@ -104,7 +105,7 @@ func (c *joinCmd) openOut(words *joinOutput) (play wzp.PlayConfig, closeOut func
 		// Nothing is decoded then.
 	case out == "speaker":
 		play.Mix, err = wzp.OpenSpeaker(wzp.SoundConfig{Name: c.Speaker, Changed: func(lost error) { words.device("loudspeaker", lost) }})
-		err = soundError(err)
+		err = soundError(c.Speaker, err)
 	case c.soundOnStdout() && term.IsTerminal(int(os.Stdout.Fd())):
 		return play, nil, usagef("--out %s is a terminal here: send it to a program or a file", out)
 	case c.soundOnStdout(), missing == nil && isStream(info):

@@ -249,6 +249,8 @@ func listenError(flag, addr, otherwise string, err error) error {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		reason = "a program has this port already: stop it, or choose another"
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return fmt.Errorf("cannot listen on %s %s: there are no file descriptors left: raise the limit on open files (LimitNOFILE= of systemd, ulimit -n)", flag, addr)
 	case errors.Is(err, syscall.EACCES):
 		reason = "not permitted: choose a port from 1024 on"
 	}

@@ -78,10 +78,10 @@ func (h *handshakes) tell(now time.Time) {
 		return
 	}
 	h.told = now
-	most, held := h.common.Most()
+	most, held := h.common.MostText()
 	taken := h.common.Taken()
 	h.mu.Unlock()
-	h.log.Warn("connections are refused: too many do not say who they are", "handshakes", taken, "most_from", most.String(), "its_handshakes", held)
+	h.log.Warn("connections are refused: too many do not say who they are", "handshakes", taken, "most_from", most, "its_handshakes", held)
 }
 
 // total returns how many there are, without those in places that are kept.

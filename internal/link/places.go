@@ -93,6 +93,15 @@ func (p *Places) Most() (most netip.Prefix, held int) {
 	return most, held
 }
 
+// MostText is Most for people who read logs.
+func (p *Places) MostText() (most string, held int) {
+	prefix, held := p.Most()
+	if !prefix.IsValid() {
+		return "no network: they count for nobody", 0
+	}
+	return prefix.String(), held
+}
+
 // eachPrefix calls f with the prefixes of an address that share places, the coarsest first; with none for the zero Addr.
 func eachPrefix(addr netip.Addr, f func(prefix netip.Prefix, level placeLevel)) {
 	if !addr.IsValid() {

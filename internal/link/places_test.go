@@ -134,6 +134,9 @@ func TestPlacesSettle(t *testing.T) {
 	}
 	p.Give(a)
 	p.Give(netip.Addr{})
+	if most, n := p.MostText(); n != 0 || most != "no network: they count for nobody" {
+		t.Errorf("logs say that %s holds %d", most, n)
+	}
 	if most, n := p.Most(); p.Taken() != 0 || most.IsValid() || n != 0 {
 		t.Errorf("%d are taken, %v holds %d", p.Taken(), most, n)
 	}

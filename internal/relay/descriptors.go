@@ -22,6 +22,9 @@ const (
 	adminReserve, pageReserve = 8, 1
 	adminConnections          = 256 // at once
 
+	// raiseFiles is what to do about that.
+	raiseFiles = "raise the limit on open files (LimitNOFILE= of systemd, ulimit -n)"
+
 	filesReportEvery = time.Minute // how often it is logged that there are none left
 )
 
@@ -41,8 +44,8 @@ func connectionsFor(want, files, sockets int) int {
 // may all be WebSockets, of which each takes one.
 func warnAboutFiles(log *slog.Logger, connections, maxSessions, files int) {
 	if files > 0 && connections < maxSessions/2 {
-		log.Warn("the limit on open files is far below --max-sessions: each browser by WebSocket takes one; raise it "+
-			"(LimitNOFILE= of systemd, ulimit -n), or lower --max-sessions",
+		log.Warn("the limit on open files is far below --max-sessions: each browser by WebSocket takes one; "+raiseFiles+
+			", or lower --max-sessions",
 			"open_files", files, "max_sessions", maxSessions, "connections", connections)
 	}
 }
@@ -116,8 +119,11 @@ func (g *fileGuard) tell(err error) {
 	}
 	g.mu.Unlock()
 	if !again {
-		g.log.Error("there are no file descriptors left, so connections are refused: raise the limit on open files "+
-			"(LimitNOFILE= of systemd, ulimit -n)", "port", g.name, "err", err)
+		consequence := "connections are refused"
+		if g.keeps {
+			consequence = "connections are taken from a reserve"
+		}
+		g.log.Error("there are no file descriptors left, so "+consequence+": "+raiseFiles, "port", g.name, "err", err)
 	}
 }
 

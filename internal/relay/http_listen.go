@@ -79,11 +79,11 @@ func (l *limitListener) tell(conn net.Conn) {
 		return
 	}
 	l.told = now
-	most, held := l.places.Most()
+	most, held := l.places.MostText()
 	taken := l.places.Taken()
 	l.mu.Unlock()
 	l.log.Warn("TCP connections are refused: there are too many, or too many of one address or network", "connections", taken,
-		"last", conn.RemoteAddr().String(), "most_from", most.String(), "its_connections", held)
+		"last", conn.RemoteAddr().String(), "most_from", most, "its_connections", held)
 }
 
 func (l *limitListener) enter(conn net.Conn) bool {

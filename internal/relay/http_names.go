@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -52,7 +53,7 @@ func newHostNames(config Config, certs *certificateDesk) (*hostNames, error) {
 	for _, text := range config.WebOrigins {
 		origin, host, ok := originOf(strings.TrimSuffix(text, "/"))
 		if !ok {
-			return nil, ConfigError(fmt.Sprintf("--web-origin is the beginning of a page's address, such as https://voice.example.org, not %q", text))
+			return nil, ConfigError(fmt.Sprintf("--web-origin is the beginning of a page's address, without its path, such as https://voice.example.org, not %q", text))
 		}
 		n.origins[origin], n.hosts[host] = struct{}{}, struct{}{}
 	}
@@ -77,6 +78,9 @@ func originOf(text string) (origin, host string, ok bool) {
 	port := u.Port()
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || port[0] == '0' {
+		return "", "", false
 	}
 	return u.Scheme + "://" + net.JoinHostPort(host, port), host, true
 }

@@ -250,6 +250,7 @@ func TestHTTPErrors(t *testing.T) {
 		"no cache":      {Config{HTTP: "127.0.0.1:0", Domain: "voice.example.org"}, "ACMECache", true},
 		"no origin":     {Config{HTTP: "127.0.0.1:0", WebOrigins: []string{"voice.example.org"}}, "--web-origin", true},
 		"origin's path": {Config{HTTP: "127.0.0.1:0", WebOrigins: []string{"https://voice.example.org/room"}}, "--web-origin", true},
+		"origin's port": {Config{HTTP: "127.0.0.1:0", WebOrigins: []string{"https://voice.example.org:99999"}}, "--web-origin", true},
 		"any origin":    {Config{HTTP: "127.0.0.1:0", WebOrigins: []string{"https://*"}}, "--web-origin", true},
 	} {
 		test.config.Identity, test.config.Listen, test.config.Sockets = newIdentity(2), "127.0.0.1:0", 1
