@@ -2,6 +2,7 @@ package audio
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -131,7 +132,11 @@ func (s *StreamSource) read() {
 		s.fail(err)
 		return
 	}
-	pcm, err := streamReader(f, s.path)
+	name := s.path
+	if name == "-" {
+		name = "standard input"
+	}
+	pcm, err := streamReader(f, name)
 	if err != nil {
 		s.fail(err)
 		return
@@ -141,7 +146,7 @@ func (s *StreamSource) read() {
 		n, err := pcm.Read(chunk)
 		if err != nil {
 			if errors.Is(err, io.EOF) && !heard {
-				err = fmt.Errorf("%s: there is no sound in it", s.path)
+				err = fmt.Errorf("%s: there is no sound in it", name)
 			}
 			s.fail(err)
 			return
@@ -181,7 +186,24 @@ func streamReader(r io.Reader, name string) (pcmReader, error) {
 	case len(head) == 12 && isWAV(head):
 		return NewWAVReader(in, name)
 	}
+	if kind := packed(head); kind != "" {
+		return nil, fmt.Errorf("%s: this is %s: give WAV, or raw 16 bit mono 48 kHz, such as ffmpeg -i FILE -f wav - makes", name, kind)
+	}
 	return newFrameReader(in, WAVFormat{Channels: 1, SampleRate: SampleRate, Bits: 16}), nil
+}
+
+// packed names the format of a file that begins so, if it is one that people send into pipes by mistake. As raw samples it
+// would be noise, as loud as can be. What begins with zeros or arbitrary bytes may be raw.
+func packed(head []byte) string {
+	for begin, kind := range map[string]string{"ID3": "MP3", "OggS": "Ogg", "fLaC": "FLAC", "FORM": "AIFF", "caff": "CAF", "\x1aE\xdf\xa3": "Matroska or WebM"} {
+		if bytes.HasPrefix(head, []byte(begin)) {
+			return kind
+		}
+	}
+	if len(head) >= 8 && string(head[4:8]) == "ftyp" {
+		return "MP4"
+	}
+	return ""
 }
 
 // put waits for space. It reports false if nobody reads any more.
@@ -263,6 +285,9 @@ func signal(c chan<- struct{}) {
 // streamError says what is the matter with a pipe that takes nothing.
 func streamError(path string, err error) error {
 	if errors.Is(err, syscall.EPIPE) {
+		if path == "-" {
+			path = "standard output"
+		}
 		return fmt.Errorf("%s: nobody reads it any more: %w", path, err)
 	}
 	return err

@@ -116,6 +116,9 @@ func TestStreamSourceEnds(t *testing.T) {
 	}{
 		"empty":   {nil, "pipe: there is no sound in it"},
 		"no data": {riff(fmtChunk(formatPCM, mono16)), "pipe: damaged WAV header"},
+		"MP3":     {[]byte("ID3\x04\x00\x00\x00\x00\x00\x21TSSE"), "pipe: this is MP3: give WAV, or raw"},
+		"M4A":     {[]byte("\x00\x00\x00\x20ftypM4A \x00\x00"), "pipe: this is MP4: give WAV, or raw"},
+		"FLAC":    {[]byte("fLaC\x00\x00\x00\x22\x10\x00\x10\x00"), "pipe: this is FLAC: give WAV, or raw"},
 		"nothing": {riff(fmtChunk(formatPCM, mono16), chunk("data", nil)), "pipe: there is no sound in it"},
 	} {
 		s, w := piped()

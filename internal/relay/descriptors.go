@@ -119,11 +119,11 @@ func (g *fileGuard) tell(err error) {
 	}
 	g.mu.Unlock()
 	if !again {
-		consequence := "connections are refused"
+		connections := "refused"
 		if g.keeps {
-			consequence = "connections are taken from a reserve"
+			connections = "taken from a reserve"
 		}
-		g.log.Error("there are no file descriptors left, so "+consequence+": "+raiseFiles, "port", g.name, "err", err)
+		g.log.Error("there are no file descriptors left: "+raiseFiles, "port", g.name, "connections", connections, "err", err)
 	}
 }
 

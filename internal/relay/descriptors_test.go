@@ -105,9 +105,9 @@ func TestFileGuard(t *testing.T) {
 			if n := strings.Count(log.String(), "no file descriptors left"); n != 1 {
 				t.Errorf("said %d times", n)
 			}
-			consequence := "so connections are refused"
+			consequence := "connections=refused"
 			if keeps {
-				consequence = "so connections are taken from a reserve"
+				consequence = `connections="taken from a reserve"`
 			}
 			if !strings.Contains(log.String(), consequence) {
 				t.Errorf("it says %q, not %q", log.String(), consequence)
