@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -24,12 +23,8 @@ const (
 	// key a second, while the talker uses the first of them up to 8 s.
 	maxGenerations = 12
 
-	// maxLeft is how many talkers that left are remembered, for their key numbers and for what was taken of them.
+	// maxLeft is how many talkers that left are remembered as if they were inside; see goneTalkers for the others.
 	maxLeft = 1024
-
-	// maxForgotten is how many of the others are known to have been here. Their keys are refused for good: a relay could
-	// make old ones new, and play what was said under them.
-	maxForgotten = 1 << 18
 )
 
 var (
@@ -76,10 +71,7 @@ type Listener struct {
 	mu      sync.Mutex // guards what follows
 	closed  bool
 	talkers map[wire.MemberID]*heldTalker
-
-	// forgotten has the first 8 bytes of the entry hashes of who was forgotten, 20 bytes or so each. Who left, and was
-	// forgotten, and is back with the same entry, is not heard: it has to join anew, which makes another entry.
-	forgotten map[uint64]struct{}
+	gone    goneTalkers // of those who left, those that are not in talkers any more
 }
 
 // heldTalker is what is known of one talker.
@@ -122,7 +114,7 @@ func newStep(index uint8, first uint64, w []byte) *heldStep {
 func NewListener(self wire.EntryHash, join *JoinKey, room string, secret *Secret) *Listener {
 	return &Listener{
 		self: self, join: join, room: room, secret: secret,
-		talkers: map[wire.MemberID]*heldTalker{}, forgotten: map[uint64]struct{}{},
+		talkers: map[wire.MemberID]*heldTalker{},
 	}
 }
 
@@ -164,18 +156,17 @@ func (l *Listener) precheck(sender wire.EntryHash, h *wire.KeyHeader, now time.T
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	talker := l.talkers[sender.Member()]
-	_, forgotten := l.forgotten[shortOf(sender)]
+	if talker != nil && talker.hash != sender { // an id can be searched for
+		if talker.left.IsZero() {
+			return false, errKeyTaken
+		}
+		talker = nil // another member, after the first one left
+	}
 	switch {
 	case l.closed || h.Number == 0: // numbers begin with 1
 		return false, ErrKnown
-	case forgotten || talker == nil && len(l.forgotten) >= maxForgotten:
-		return false, ErrKnown
 	case talker == nil:
-		return false, nil
-	case talker.hash != sender && talker.left.IsZero():
-		return false, errKeyTaken
-	case talker.hash != sender: // an id can be searched for: another member, after the first one left
-		return false, nil
+		return false, l.gone.check(sender, h)
 	case talker.overtaken(h, now):
 		return true, nil
 	case h.Number <= talker.number:
@@ -206,7 +197,9 @@ func (l *Listener) installLocked(sender wire.EntryHash, h *wire.KeyHeader, w []b
 	talker := l.talkers[sender.Member()]
 	if talker == nil || talker.hash != sender {
 		l.forgetLocked(talker)
-		talker = &heldTalker{hash: sender}
+		if talker = l.gone.back(sender); talker == nil {
+			talker = &heldTalker{hash: sender}
+		}
 	}
 	held := talker.generation(h.Epoch / generations)
 	if held != nil {
@@ -391,8 +384,8 @@ func (l *Listener) Sync(inside map[wire.EntryHash]struct{}, now time.Time) {
 	l.boundLeftLocked()
 }
 
-// boundLeftLocked forgets who left first, when too many did. Others are remembered without keys, so that a relay cannot
-// make their old keys new by letting them leave and come back.
+// boundLeftLocked forgets most of who left first, when too many did. A relay cannot make their old keys new by letting them leave
+// and come back.
 func (l *Listener) boundLeftLocked() {
 	var gone []*heldTalker
 	for _, talker := range l.talkers {
@@ -411,18 +404,15 @@ func (l *Listener) boundLeftLocked() {
 	}
 }
 
-// forgetLocked forgets all of a talker but that it was here, if there is one.
+// forgetLocked forgets of a talker, if there is one, all that is not needed to hear it again.
 func (l *Listener) forgetLocked(talker *heldTalker) {
 	if talker == nil {
 		return
 	}
 	talker.erase()
 	delete(l.talkers, talker.hash.Member())
-	l.forgotten[shortOf(talker.hash)] = struct{}{}
+	l.gone.put(talker)
 }
-
-// shortOf is what is remembered of who was forgotten.
-func shortOf(hash wire.EntryHash) uint64 { return binary.BigEndian.Uint64(hash[:]) }
 
 // Expire erases what is over by now, and returns when it is to be called next; zero: when another input came.
 func (l *Listener) Expire(now time.Time) (next time.Time) {

@@ -30,6 +30,7 @@ var ErrAhead = errors.New("e2ee: frame is hours ahead of its stream, drop it")
 type replayWindows struct {
 	recent []streamWindow
 	floors []streamFloor
+	above  uint64 // of streams with neither no CTR below it is taken
 }
 
 type streamWindow struct {
@@ -48,6 +49,8 @@ func (w *replayWindows) accept(stream uint8, ctr uint64) error {
 	if i < 0 {
 		f := w.floor(stream)
 		switch {
+		case f < 0 && ctr < w.above:
+			return ErrTooOld
 		case f < 0:
 		case ctr <= w.floors[f].highest:
 			return ErrTooOld
@@ -97,4 +100,17 @@ func (w *replayWindows) shrink(n int) {
 		w.floors = append(w.floors, streamFloor{s.stream, s.highest})
 	}
 	w.recent = slices.Delete(w.recent, 0, n)
+}
+
+// rest makes floors of all windows, when nothing late can be opened any more, and one for all streams if that are more than
+// most.
+func (w *replayWindows) rest(most int) {
+	w.shrink(len(w.recent))
+	if len(w.floors) > most {
+		for _, f := range w.floors {
+			w.above = max(w.above, f.highest+1)
+		}
+		w.floors = nil
+	}
+	w.floors = slices.Clone(w.floors) // without spare memory
 }

@@ -119,35 +119,6 @@ func TestSameKeyAfterALeave(t *testing.T) {
 // takes notes that a frame came.
 func (p *party) takes(f sealed) error { return p.listener.Opener(f.kid).Accept(f.ctr) }
 
-// TestForgottenTalker wants nobody to be taken for somebody new whose key numbers and frames were forgotten, and the space for
-// those to be bounded.
-func TestForgottenTalker(t *testing.T) {
-	a, b, c := newParty(t, "a"), newParty(t, "b"), newParty(t, "c")
-	k := goodKey(1, 0, 0, chain("one")[0])
-	b.wantAccept(t, a, k, at(0))
-	b.listener.Sync(nil, at(1))
-	for i := range maxLeft {
-		hash := wire.HashEntry([]byte{byte(i), byte(i >> 8)})
-		b.listener.talkers[hash.Member()] = &heldTalker{hash: hash, left: at(2)}
-	}
-	b.listener.Sync(nil, at(3))
-	if b.listener.talkers[a.hash.Member()] != nil {
-		t.Fatal("a is remembered")
-	}
-	k.header.Number = 99
-	if err := b.accept(t, a, k.message(t, a, b), at(4)); !errors.Is(err, ErrKnown) {
-		t.Errorf("a key of somebody forgotten: %v", err)
-	}
-	b.wantAccept(t, c, goodKey(1, 0, 0, chain("two")[0]), at(4))
-	for i := range uint64(maxForgotten) {
-		b.listener.forgotten[i<<32] = struct{}{}
-	}
-	d := newParty(t, "d")
-	if err := b.accept(t, d, goodKey(1, 0, 0, chain("three")[0]).message(t, d, b), at(6)); !errors.Is(err, ErrKnown) {
-		t.Errorf("somebody new when there is no space to forget: %v", err)
-	}
-}
-
 // TestKeysOfManyStreams wants a talker of 256 streams to bind no more keys than those that it may need at once.
 func TestKeysOfManyStreams(t *testing.T) {
 	a, b := newParty(t, "a"), newParty(t, "b")

@@ -32,6 +32,11 @@ export class AcceptedNumbers {
     return ((this.#bits >> below) & 1) === 1;
   }
 
+  /** Takes all numbers. */
+  addAll() {
+    this.#bits = MASK;
+  }
+
   /** Takes the number so far below the last one. @param {number} below */
   add(below) {
     this.#bits |= 1 << below;

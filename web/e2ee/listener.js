@@ -16,6 +16,7 @@
 
 import {equal, toHex} from '../wire/bytes.js';
 import {MEMBER_ID_SIZE} from '../wire/urgent.js';
+import {GoneTalkers} from './gone.js';
 import {FRESH_SIZE, RATCHETED_SIZE, hashKey, verifyHeader} from './keys.js';
 import {overtaken} from './late.js';
 import {BadKey, BusyKey, Early, KnownKey, NoKey} from './listener-errors.js';
@@ -26,12 +27,7 @@ import {sameBytes} from './sframe.js';
 export {BadKey, BusyKey, Early, KnownKey, NoKey};
 
 const GENERATIONS = 16; // a generation has 4 bits
-const MAX_LEFT = 1024; // how many talkers that left are remembered, for their key numbers and for what was taken of them
-/**
- * How many of the others are known to have been here. Their keys are refused for good: a relay could make old ones new,
- * and play what was said under them.
- */
-const MAX_FORGOTTEN = 2 ** 18;
+const MAX_LEFT = 1024; // how many talkers that left are remembered as if they were inside; see GoneTalkers for the others
 const MAX_ACCEPTING = 256; // keys that wait to be looked at
 const ID_DIGITS = 2 * MEMBER_ID_SIZE;
 
@@ -54,12 +50,7 @@ export class Listener {
   #closed = false;
   /** @type {Map<string, HeldTalker>} by member id */
   #talkers = new Map();
-  /**
-   * The first 52 bits of the entry hashes of who was forgotten. Who left, and was forgotten, and is back with the same
-   * entry, is not heard: it has to join anew, which makes another entry.
-   * @type {Set<number>}
-   */
-  #forgotten = new Set();
+  #gone = new GoneTalkers(); // of those who left, those that are not in #talkers any more
   /** @type {Promise<unknown>} the last key that is being accepted, which the next one waits for */
   #last = Promise.resolve();
   /** @type {Set<Sender>} of the keys that are being accepted */
@@ -138,11 +129,13 @@ export class Listener {
    */
   #isLate({id, hash}, header, now) {
     const talker = this.#talkers.get(id);
+    const other = talker !== undefined && talker.hash !== hash; // an id can be searched for
+    if (other && talker.left === null) throw new BadKey("another member has the sender's id");
     if (this.#closed || header.number === 0) throw new KnownKey(); // numbers begin with 1
-    if (this.#forgotten.has(shortOf(hash)) || (!talker && this.#forgotten.size >= MAX_FORGOTTEN)) throw new KnownKey();
-    if (!talker) return false;
-    if (talker.hash !== hash) { // an id can be searched for: another member, after the first one left
-      if (talker.left === null) throw new BadKey("another member has the sender's id");
+    if (!talker || other) { // another member, after the first one left
+      const known = this.#gone.check(hash, header);
+      if (known === 'known') throw new KnownKey();
+      if (known === 'back') throw new BadKey('its first CTR went back');
       return false;
     }
     if (overtaken(talker, header, now)) return true;
@@ -165,7 +158,7 @@ export class Listener {
         known.addLate(header, w.slice());
         return false;
       }
-      const talker = known?.hash === sender.hash ? known : new HeldTalker(sender.hash);
+      const talker = known?.hash === sender.hash ? known : this.#gone.back(sender.hash) ?? new HeldTalker(sender.hash);
       const held = talker.generation(generationOf(header.epoch));
       if (held) {
         const follow = await held.follow(header, w);
@@ -273,8 +266,8 @@ export class Listener {
   }
 
   /**
-   * Forgets who left first, when too many did. Others are remembered without keys, so that a relay cannot make their old
-   * keys new by letting them leave and come back.
+   * Forgets most of who left first, when too many did. A relay cannot make their old keys new by letting them leave and come
+   * back.
    */
   #boundLeft() {
     const gone = [...this.#talkers].filter(([, talker]) => talker.left !== null);
@@ -283,11 +276,11 @@ export class Listener {
     for (const [id, talker] of gone.slice(0, gone.length - MAX_LEFT)) this.#forget(id, talker);
   }
 
-  /** Forgets all of a talker but that it was here. @param {string} id @param {HeldTalker} talker */
+  /** Forgets of a talker all that is not needed to hear it again. @param {string} id @param {HeldTalker} talker */
   #forget(id, talker) {
     talker.erase();
     this.#talkers.delete(id);
-    this.#forgotten.add(shortOf(talker.hash));
+    this.#gone.put(talker);
   }
 
   /** Erases what is over by now. @param {number} now ms @returns {number} when to call again; 0: when another input came */
@@ -303,11 +296,6 @@ export class Listener {
     for (const talker of this.#talkers.values()) talker.erase();
     this.#talkers.clear();
   }
-}
-
-/** What is remembered of who was forgotten. @param {string} hash in hexadecimal */
-function shortOf(hash) {
-  return parseInt(hash.slice(0, 13), 16);
 }
 
 /** Checks what a wrap had in it against the header. @param {KeyHeader} header @param {Bytes} w */

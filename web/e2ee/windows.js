@@ -25,6 +25,8 @@ export class ReplayWindows {
   #recent = new Map();
   /** @type {Map<number, number>} by stream */
   #floors = new Map();
+  /** Of streams with neither: no CTR up to it is taken. */
+  #above = -1;
 
   /** How many streams there are with a window, and with a floor. */
   get sizes() {
@@ -42,7 +44,7 @@ export class ReplayWindows {
     let window = this.#recent.get(stream);
     if (!window) {
       const floor = this.#floors.get(stream) ?? -1;
-      if (ctr <= floor) return 'replayed';
+      if (ctr <= floor || (floor < 0 && ctr <= this.#above)) return 'replayed';
       if (floor >= 0 && ctr - floor > MAX_JUMP) return 'ahead';
       window = floor < 0 ? new ReplayWindow() : ReplayWindow.above(floor);
     }
@@ -55,9 +57,15 @@ export class ReplayWindows {
     return 'new';
   }
 
-  /** Makes floors of all windows: nothing late can be opened any more. */
-  rest() {
+  /**
+   * Makes floors of all windows, when nothing late can be opened any more, and one for all streams if that are more than most.
+   * @param {number} [most]
+   */
+  rest(most = Infinity) {
     this.#shrink(0);
+    if (this.#floors.size <= most) return;
+    this.#above = Math.max(this.#above, ...this.#floors.values());
+    this.#floors.clear();
   }
 
   /** @param {number} most windows, those that had a frame last */

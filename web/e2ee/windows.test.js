@@ -73,16 +73,30 @@ test('what was taken is not taken again when the talker, who never left, sends i
   assert.equal(b.listener.take(frames[0].kid, 7), 'replayed');
 });
 
-test('who was forgotten, with all that was taken of it, is not taken for somebody new', async () => {
+test('who was forgotten is heard again when it is back, and nothing of before is', async () => {
   const [a, b, c] = [await party('a'), await party('b'), await party('c')];
   c.hash.set(a.hash.subarray(0, 6)); // an id can be searched for
   const [w] = await chain('one');
   const [other] = await chain('two');
-  await b.takes(a, await good(1, 0, 0, w), at(0));
+  await b.takes(a, await good(7, 0, 3, w), at(0));
+  const frame = (/** @type {number} */ stream, /** @type {number} */ ctr) => good(7, 0, 3, w).then((k) => k.frame(a, stream, ctr));
+  const taken = await Promise.all([frame(0, 5), frame(255, 7)]);
+  for (const f of taken) assert.equal(b.listener.take(f.kid, f.ctr), 'new');
   b.listener.sync(new Set(), at(1));
   await b.takes(c, await good(1, 0, 0, other), at(2));
   b.listener.sync(new Set(), at(3));
-  await assert.rejects(b.takes(a, await good(99, 0, 0, w), at(4)), {code: 'known_key'});
+  await assert.rejects(b.takes(a, await good(7, 0, 3, w), at(4)), {code: 'known_key'});
+  await assert.rejects(b.takes(a, await good(8, 0, 2, w), at(4)), /went back/);
+  await b.takes(a, await good(8, 0, 3, w), at(4));
+  for (const f of [...taken, await frame(0, 4)]) {
+    await heard(f, 'words', at(4), b);
+    assert.equal(b.listener.take(f.kid, f.ctr), 'replayed');
+  }
+  assert.equal(b.listener.take(taken[0].kid, 6), 'new');
+  assert.equal(b.listener.take(taken[1].kid, 8), 'new');
+  for (let number = 1; number < 8; number++) {
+    await assert.rejects(b.takes(a, await good(number, 0x10, 3, other), at(4)), {code: 'known_key'});
+  }
 });
 
 test('a talker of 256 streams binds no more keys than it may need at once', async () => {
