@@ -38,7 +38,7 @@ type relayCmd struct {
 	MaxRooms      int     `default:"10000" placeholder:"N" help:"Rooms at once."`
 	MaxMembers    int     `default:"2000" placeholder:"N" help:"Members of one room."`
 	MaxSessions   int     `default:"20000" placeholder:"N" help:"Sessions at once."`
-	MaxPerAddress int     `default:"1000" placeholder:"N" help:"Sessions of one address, or IPv6 /64."`
+	MaxPerAddress int     `default:"1000" placeholder:"N" help:"Sessions of one address, or IPv6 /64; of a /48 four times as many."`
 	MaxHandshakes int     `default:"1024" placeholder:"N" help:"Connections that have not proved who they are."`
 	HelloRate     float64 `default:"20" placeholder:"N" help:"Connections a second of one address, or IPv6 /64."`
 	MaxMessage    int     `default:"8192" placeholder:"BYTES" help:"Longest control message of a client, 4096 to 65536."`

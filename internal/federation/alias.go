@@ -45,6 +45,7 @@ type aliasTable struct {
 	entries []aliasEntry            // by alias
 	slots   *share.Slots[outHolder] // aliases; nil: none was given yet
 	swept   time.Time
+	taken   uint64                     // aliases that others had to give
 	barred  map[[3]outHolder]time.Time // groups of whom some got no alias lately, until when
 }
 
@@ -108,7 +109,9 @@ func (t *aliasTable) assign(st outStream, from ingress, now time.Time) (alias ui
 	t.sweep(now)
 	n, ok := t.slots.Free(path[:], now)
 	if !ok {
-		n, _, ok = t.slots.Take(path[:], now)
+		if n, _, ok = t.slots.Take(path[:], now); ok {
+			t.taken++
+		}
 	}
 	if !ok {
 		t.bar(group, now)

@@ -28,8 +28,10 @@ type PeerStatus struct {
 	Duplicates   uint64 `json:"duplicates"`
 	Late         uint64 `json:"late"`
 	Limited      uint64 `json:"limited"`
-	Rooms        int    `json:"rooms"`        // that it brings us
-	Participants int    `json:"participants"` // that it brings us
+	AliasesTaken uint64 `json:"aliases_taken"` // of the link, that a stream had to give to one of somebody with fewer
+	Unnamed      uint64 `json:"unnamed"`       // frames not sent for want of one
+	Rooms        int    `json:"rooms"`         // that it brings us
+	Participants int    `json:"participants"`  // that it brings us
 }
 
 // Peers returns the state of all configured peers.
@@ -54,6 +56,7 @@ func (f *Federation) Peers() []PeerStatus {
 		out, in := n.trunk.total(), n.intake.total()
 		s.FramesOut, s.FramesIn = out.Frames, in.Forwarded+in.Duplicates+in.Late
 		s.Duplicates, s.Late, s.Limited = in.Duplicates, in.Late, in.MediaLimited+in.RoomLimited+in.MemberLimited+in.UrgentLimited+in.BytesLimited
+		s.AliasesTaken, s.Unnamed = out.Taken, out.Unnamed
 		s.Rooms, s.Participants = f.table.counts(id)
 	}
 	return list

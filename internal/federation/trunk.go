@@ -68,6 +68,7 @@ type trunkCounts struct {
 	Frames  uint64 // media frames sent
 	Packets uint64 // that they were sent in
 	Bytes   uint64 // plaintext of those
+	Taken   uint64 // aliases of the link that a stream had to give to another
 	Unnamed uint64 // frames dropped for which no alias of the link was to be had
 	Held    uint64 // frames dropped since the link sends no media
 	Dropped uint64 // frames of streams that were gone, and those that came or waited when the trunk was closed
@@ -217,7 +218,9 @@ func (t *trunk) sweep(now time.Time) {
 func (t *trunk) total() trunkCounts {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.counts
+	counts := t.counts
+	counts.Taken += t.aliases.taken
+	return counts
 }
 
 // close drops what waits, and returns when the alarm is stopped; nothing is sent after it. It must not be
@@ -228,6 +231,7 @@ func (t *trunk) close() {
 		t.closed = true
 		t.counts.Dropped += uint64(t.frames)
 		t.packet, t.frames, t.kept = nil, 0, false
+		t.counts.Taken += t.aliases.taken
 		t.aliases = aliasTable{}
 	}
 	alarm := t.alarm

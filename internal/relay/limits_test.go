@@ -56,6 +56,27 @@ func TestMaxPerAddress(t *testing.T) {
 	}
 }
 
+// TestMaxPerNetwork bounds the sessions of an IPv6 /48, of which one customer may have 65536 /64.
+func TestMaxPerNetwork(t *testing.T) {
+	inLab(t, Config{MaxPerAddress: 2, HelloRate: 1000}, func(l *lab) {
+		l.second("[2001:db8::1]:4433")
+		from := func(net, block int) error {
+			return l.person(netip.MustParseAddrPort(fmt.Sprintf("[2001:db8:%x:%x::1]:1000", net, block))).join("r")
+		}
+		for block := range 8 {
+			if err := from(1, block); err != nil {
+				t.Fatalf("address %d: %v", block, err)
+			}
+		}
+		if err := from(1, 8); code(err) != wire.CodeTooManySessions {
+			t.Errorf("a ninth of the network: %v", err)
+		}
+		if err := from(2, 0); err != nil {
+			t.Errorf("of another network: %v", err)
+		}
+	})
+}
+
 // second ends the relay and starts another one at an address.
 func (l *lab) second(addr string) {
 	l.t.Helper()

@@ -39,6 +39,8 @@ var peerMetrics = []peerMetric{
 	peerCounter("frames_out_total", "Media frames sent to the peer, several of which share a packet.", func(s *federation.PeerStatus) uint64 { return s.FramesOut }),
 	peerCounter("frames_in_total", "Media frames received from the peer, duplicates included.", func(s *federation.PeerStatus) uint64 { return s.FramesIn }),
 	peerCounter("duplicates_total", "Media frames from the peer dropped because they came before.", func(s *federation.PeerStatus) uint64 { return s.Duplicates }),
+	peerCounter("aliases_taken_total", "Aliases of the link that a stream had to give to one of somebody with fewer.", func(s *federation.PeerStatus) uint64 { return s.AliasesTaken }),
+	peerCounter("unnamed_total", "Media frames not sent to the peer because the link had no alias for their stream.", func(s *federation.PeerStatus) uint64 { return s.Unnamed }),
 	peerCounter("limited_total", "Media frames and messages of the peer that were not taken for a rate limit.", func(s *federation.PeerStatus) uint64 { return s.Limited }),
 }
 

@@ -47,7 +47,7 @@ type Config struct {
 	MaxRooms      int     // 10,000
 	MaxMembers    int     // of one room; 2,000
 	MaxSessions   int     // 20,000
-	MaxPerAddress int     // sessions of one address, or IPv6 /64; 1,000: many people share one
+	MaxPerAddress int     // sessions of one address, or IPv6 /64, and four times that of a /48; 1,000: many people share one
 	MaxHandshakes int     // connections that have not proved who they are; 1,024
 	HelloRate     float64 // connections a second of one address; 20
 	MaxMessage    int     // bytes of a control message; 8,192

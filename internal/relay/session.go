@@ -93,28 +93,42 @@ func (r *acceptor) Accept(s *link.Session, remote netip.Addr) *wire.Refused {
 		r.stats.refused.Add(1)
 		return &wire.Refused{Code: wire.CodeShuttingDown}
 	}
-	block := link.AddressBlock(remote)
+	net, block := link.AddressNet(remote), link.AddressBlock(remote)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.sessions >= r.config.MaxSessions || r.addresses[block] >= r.config.MaxPerAddress {
+	if r.sessions >= r.config.MaxSessions || r.addresses[block] >= r.config.MaxPerAddress ||
+		net != block && r.addresses[net]/sessionsOfNet >= r.config.MaxPerAddress {
 		r.stats.refused.Add(1)
 		return &wire.Refused{Code: wire.CodeTooManySessions}
 	}
 	r.sessions++
-	r.addresses[block]++
+	r.countLocked(remote, 1)
 	r.stats.accepted.Add(1)
 	s.Owner = &session{Session: s, group: groupOf(remote)}
 	return nil
 }
 
+// sessionsOfNet is how many times the sessions of one address, an IPv6 /64, those of a /48 may be: one customer may have that.
+const sessionsOfNet = 4
+
+// countLocked counts the sessions of an address, and of the network that it is in. The caller holds r.mu.
+func (r *acceptor) countLocked(remote netip.Addr, n int) {
+	net, block := link.AddressNet(remote), link.AddressBlock(remote)
+	for _, prefix := range []netip.Prefix{net, block} {
+		if r.addresses[prefix] += n; r.addresses[prefix] == 0 {
+			delete(r.addresses, prefix)
+		}
+		if net == block {
+			break
+		}
+	}
+}
+
 // Ended implements link.Acceptor.
 func (r *acceptor) Ended(s *link.Session, code wire.CloseCode) {
-	block := link.AddressBlock(s.Remote())
 	r.mu.Lock()
 	r.sessions--
-	if r.addresses[block]--; r.addresses[block] == 0 {
-		delete(r.addresses, block)
-	}
+	r.countLocked(s.Remote(), -1)
 	r.mu.Unlock()
 	r.leave(owner(s), code)
 }
