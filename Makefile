@@ -31,9 +31,9 @@ check: vet fmt tidy lint vuln ## Run the checks that need no tests
 # All others run with mutexes that know their place in the order of locks (CONTRIBUTING.md, "Locks").
 unit: ## Run the tests with the race detector and the check of locks, and then the scenarios without
 	@$(GO) run ./test/locks >/dev/null
-	CGO_ENABLED=1 $(GO) test -vet=off -race $(LOCKS) -timeout 10m $$($(GO) list ./... | grep -v -e /test$$ -e /internal/jitter$$)
+	CGO_ENABLED=1 $(GO) test -vet=off -race $(LOCKS) -timeout 15m $$($(GO) list ./... | grep -v -e /test$$ -e /internal/jitter$$)
 	CGO_ENABLED=1 $(GO) test -vet=off -race $(LOCKS) -run Concurrent ./internal/jitter
-	$(GO) test -vet=off -timeout 10m -parallel 4 ./internal/jitter ./test
+	$(GO) test -vet=off -timeout 15m -parallel 4 ./internal/jitter ./test
 
 js: ## Check the types of the page's JavaScript and run its tests, if there is Node.js 20
 	@bash tools/js.sh

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"slices"
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/room"
@@ -34,7 +35,7 @@ func (r *Relay) logShortage(s room.Shortage, told map[culprit]time.Time, now tim
 	if s.Group.Relay != (wire.RelayID{}) {
 		who = []any{"peer", r.federation.Label(s.Group.Relay), "relay", s.Group.Relay.String()}
 	}
-	args := append(who, "room", s.Room, "has", s.Holds, "of", s.Of)
+	args := append(slices.Clone(who), "room", s.Room, "has", s.Holds, "of", s.Of)
 	switch s.What {
 	case room.ShortAliases:
 		r.log.Warn("somebody has so many streams in a room that there are too few for others; those make way", args...)
