@@ -53,7 +53,7 @@ type SafetyNumber struct {
 // Over when it does not any more.
 type MediaDropped struct {
 	Over    bool
-	Code    string // why: "packet_rate", "member_rate", "room_rate", or what a later relay may say; empty with Over
+	Code    string // why: "packet_rate", "member_rate", "room_rate", "send_rate", or what a later relay may say; empty with Over
 	Text    string // the same in words
 	Dropped uint64 // frames since the last time
 	Sent    uint64 // of these

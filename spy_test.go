@@ -248,7 +248,7 @@ func (s *spy) Bind(ls *link.Session, media *wire.Media) *link.Stream {
 func (s *spy) Media(_ *link.Session, st *link.Stream, m *wire.Media, tx *link.Tx) {
 	st.Seen(m.CTR)
 	s.notes.frame(m)
-	st.Owner.(*room.Stream).Forward(m, tx, tx.Short, tx.Long, nil)
+	st.Owner.(*room.Stream).Forward(room.Everybody, m, tx, tx.Short, tx.Long, nil)
 	s.mu.Lock()
 	listening := s.listening
 	s.mu.Unlock()

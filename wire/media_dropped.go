@@ -12,6 +12,7 @@ const (
 	DropPacketRate DropReason = 1 // the member sends too many packets a second
 	DropMemberRate DropReason = 2 // the member sends too many bytes a second
 	DropRoomRate   DropReason = 3 // the room has more media than is passed on, and this is above the member's share
+	DropSendRate   DropReason = 4 // the relay has more packets to send than it may, and this is above the member's share
 )
 
 // String says it in words that go on "the relay drops part of what you say:".
@@ -25,12 +26,14 @@ func (r DropReason) String() string {
 		return "you send too many bytes a second"
 	case DropRoomRate:
 		return "too many people talk in the room at once"
+	case DropSendRate:
+		return "the relay has too much to do"
 	default:
 		return "for a reason that this version does not know"
 	}
 }
 
-// Code names it for programs: "packet_rate", "member_rate", "room_rate", "other"; empty for DropNone.
+// Code names it for programs: "packet_rate", "member_rate", "room_rate", "send_rate", "other"; empty for DropNone.
 func (r DropReason) Code() string {
 	switch r {
 	case DropNone:
@@ -41,6 +44,8 @@ func (r DropReason) Code() string {
 		return "member_rate"
 	case DropRoomRate:
 		return "room_rate"
+	case DropSendRate:
+		return "send_rate"
 	default:
 		return "other"
 	}

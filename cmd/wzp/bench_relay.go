@@ -53,7 +53,7 @@ const benchRoomName = "bench"
 // startRelay runs a relay on a port of loopback, for more clients of one address than usual.
 func startRelay(ctx context.Context, dir string, args ...string) (*process, error) {
 	args = append([]string{"relay", "--listen", "127.0.0.1:0", "--admin", "", "--http", "", "--data", dir, "--log-json", "--log-level", "info",
-		"--hello-rate", "100000", "--max-per-address", "100000", "--max-members", "20000", "--media-rate", "100000", "--member-rate", "1000000", "--room-rate", "100000000"}, args...)
+		"--hello-rate", "100000", "--max-per-address", "100000", "--max-members", "20000", "--media-rate", "100000", "--member-rate", "1000000", "--room-rate", "100000000", "--send-rate", "100000000"}, args...)
 	return startProcess(ctx, args...)
 }
 

@@ -46,6 +46,7 @@ type relayCmd struct {
 	MediaRate     int     `default:"500" placeholder:"N" help:"Media packets a second of one session."`
 	MemberRate    int     `default:"256" placeholder:"KBITS" help:"Media of one member, kbit/s with all headers."`
 	RoomRate      int     `default:"2000" placeholder:"KBITS" help:"Media of one room that is passed on, kbit/s with all headers; addresses and peers share it, and the members of each."`
+	SendRate      int     `default:"0" placeholder:"N" help:"Media packets a second that are sent to members; addresses and peers share it, and crowds of one address are left out first. 0: 200,000 for each processor."`
 
 	MaxMembersPerAddress int `default:"0" placeholder:"N" help:"Members of one room from one address, or IPv6 /48; 0: as many as leave places for others, half of --max-members at most."`
 
@@ -177,6 +178,7 @@ func (c *relayCmd) relayConfig(own *identity.Identity, dir string, log *slog.Log
 		MediaRate:     c.MediaRate,
 		MemberRate:    c.MemberRate,
 		RoomRate:      c.RoomRate,
+		SendRate:      c.SendRate,
 
 		MaxMembersPerAddress: c.MaxMembersPerAddress,
 	}
@@ -279,8 +281,8 @@ func (c *relayCmd) check() error {
 	if c.MaxMessage < 4096 || c.MaxMessage > 65536 {
 		return usagef("--max-message must be 4096 to 65536")
 	}
-	if c.MaxMembersPerAddress < 0 {
-		return usagef("--max-members-per-address must be 0 or more")
+	if c.MaxMembersPerAddress < 0 || c.SendRate < 0 {
+		return usagef("--max-members-per-address and --send-rate must be 0 or more")
 	}
 	if c.Sockets < 0 || c.Sockets > 64 {
 		return usagef("--sockets must be 0 to 64")

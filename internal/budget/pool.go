@@ -128,7 +128,7 @@ func NewPool(c Config) *Pool { return &Pool{config: c, all: node{index: make(map
 
 // Take reports whether n bytes of a member may go through now.
 func (p *Pool) Take(s Source, n int, now time.Duration) bool {
-	if !p.config.QuietFirst && p.through.Take(n, p.config.Rate, slack, now) {
+	if p.Spare(n, now) {
 		return true
 	}
 	p.mu.Lock()
@@ -142,7 +142,7 @@ func (p *Pool) Take(s Source, n int, now time.Duration) bool {
 	for _, o := range nodes[:depth] {
 		o.loud += float64(n)
 	}
-	if size := m.bytes + float64(n); m.bytes > 0 && size > float64(p.config.Least) && (size > p.part(nodes[:depth]) || p.all.bytes+float64(n) > most*p.burst()) {
+	if m.bytes > 0 && p.isOver(nodes[:depth], float64(n)) {
 		return false
 	}
 	p.all.bytes += float64(n)
@@ -153,6 +153,11 @@ func (p *Pool) Take(s Source, n int, now time.Duration) bool {
 		p.through.spend(n, p.config.Rate, now)
 	}
 	return true
+}
+
+// Spare is Take of what nobody else has a use for: while less than Rate goes through, whoever it comes from. It takes no lock.
+func (p *Pool) Spare(n int, now time.Duration) bool {
+	return !p.config.QuietFirst && p.through.Take(n, p.config.Rate, slack, now)
 }
 
 // SetRate changes the rate of a pool with QuietFirst, in bytes a second.
@@ -191,13 +196,19 @@ func (p *Pool) find(s Source) (nodes [levels]*node, depth int) {
 // burst returns how many bytes may wait. The caller holds p.mu.
 func (p *Pool) burst() float64 { return float64(p.config.Rate) * p.config.Burst.Seconds() }
 
-// part returns how much of that a member's part is, by the nodes that it is in. The caller holds p.mu.
-func (p *Pool) part(nodes []*node) float64 {
-	part := p.burst() / float64(len(p.all.nodes))
-	for _, o := range nodes[:len(nodes)-1] {
-		part /= float64(len(o.nodes))
+// isOver reports whether n bytes more are too many for a member, or for one of the groups that it is in, coarsest first: each
+// may have its part of Burst, and Least. (Were Least for each member whatever its group has, a crowd would have it a thousand
+// times, and fill what is for all.) The caller holds p.mu.
+func (p *Pool) isOver(nodes []*node, n float64) bool {
+	least, part, siblings := float64(p.config.Least), p.burst(), len(p.all.nodes)
+	for _, o := range nodes {
+		part /= float64(siblings)
+		if o.bytes+n > max(part, least) {
+			return true
+		}
+		siblings = len(o.nodes)
 	}
-	return part
+	return nodes[len(nodes)-1].bytes+n > least && p.all.bytes+n > most*p.burst()
 }
 
 // drain takes out of the queues what would have left them by now, and forgets those that have nothing. The caller holds

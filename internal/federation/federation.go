@@ -281,7 +281,7 @@ const lastWord = 250 * time.Millisecond
 // localEntries returns the entries of our members of a room, none if it is not global, and when to ask again, if
 // some have just left. The caller holds f.mu.
 func (f *Federation) localEntries(name string, now time.Time) (entries [][]byte, again time.Time) {
-	members := f.rooms.Local(name)
+	members := f.rooms.Shown(name)
 	b := f.bridged[wire.HashRoom(name)]
 	if !f.isGlobal(name) {
 		if b != nil {

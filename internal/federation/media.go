@@ -222,11 +222,11 @@ func (in *incoming) take(p *place, m *wire.Media, tx *link.Tx) {
 	source := out.Source(in.from.group)
 	tx.From(source)
 	var local, trunks int
-	switch why := out.Admit(source, m, tx.At()); why {
+	switch why, to := out.Admit(source, m, tx.At()); why {
 	case room.Admitted:
-		local, trunks = out.Forward(m, tx, tx.Short, tx.Long, in.from.egress)
+		local, trunks = out.Forward(to, m, tx, tx.Short, tx.Long, in.from.egress)
 	case room.OverAwayRate:
-		local = out.ForwardHere(m, tx, tx.Short, tx.Long)
+		local = out.ForwardHere(to, m, tx, tx.Short, tx.Long)
 	default:
 		in.from.intake.dropped(why, in.room, now)
 		f.logRefused(in, m, why)

@@ -23,6 +23,7 @@ type snapshot struct {
 	peers federation.Totals
 
 	dropped [room.Refusals]room.Dropped
+	leftOut uint64
 }
 
 // metric is one number of a snapshot.
@@ -55,6 +56,7 @@ var metrics = []metric{
 	counter("leaves_total", "Leaves.", func(s *snapshot) uint64 { return s.relay.stats.leaves.Load() }),
 	counter("media_in_packets_total", "Media packets received from members.", func(s *snapshot) uint64 { return s.relay.stats.mediaIn.Load() }),
 	counter("media_out_packets_total", "Media packets forwarded to members, those from peers included.", func(s *snapshot) uint64 { return s.relay.stats.mediaOut.Load() + s.peers.Delivered }),
+	counter("media_left_out_packets_total", "Media packets that crowds of one address did not get, for the relay had too much to send.", func(s *snapshot) uint64 { return s.leftOut }),
 	counter("media_limited_packets_total", "Media packets of members dropped because one sent too many a second.", func(s *snapshot) uint64 { return s.relay.stats.mediaLimited.Load() }),
 
 	counter("sender_keys_total", "Sender keys that members announced.", func(s *snapshot) uint64 { return s.keys.Keys }),
@@ -130,7 +132,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	s.rooms.rooms, s.rooms.members, s.rooms.streams, s.keys = rooms.Rooms, rooms.Members, rooms.Streams, rooms.Keys
 	s.short = rooms.Shortages
 	s.rooms.remote, s.peers = rooms.RemoteMembers, c.relay.federation.Totals()
-	s.dropped = rooms.Dropped
+	s.dropped, s.leftOut = rooms.Dropped, rooms.LeftOut
 	c.relay.mu.Lock()
 	s.rooms.sessions = c.relay.sessions
 	c.relay.mu.Unlock()

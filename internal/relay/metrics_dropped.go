@@ -22,6 +22,7 @@ var droppedMetrics = slices.Concat(
 	}),
 	dropped("member_rate", func(s *snapshot) room.Dropped { return s.dropped[room.OverMemberRate] }),
 	dropped("room_rate", func(s *snapshot) room.Dropped { return s.dropped[room.OverRoomRate] }),
+	dropped("send_rate", func(s *snapshot) room.Dropped { return s.dropped[room.OverSendRate] }),
 	dropped("room_rate_to_peers", func(s *snapshot) room.Dropped { return s.dropped[room.OverAwayRate] }),
 	dropped("listener_path", func(s *snapshot) room.Dropped {
 		return room.Dropped{Packets: s.link.NarrowPackets, Bytes: s.link.NarrowBytes}

@@ -51,13 +51,16 @@ type sessionDrops struct {
 
 // dropReasons are what talkers are told, by what a room says.
 var dropReasons = [...]wire.DropReason{
-	wire.DropNone, wire.DropPacketRate, wire.DropMemberRate, wire.DropRoomRate,
+	wire.DropNone, wire.DropPacketRate, wire.DropMemberRate, wire.DropRoomRate, wire.DropSendRate,
 }
 
 // dropReason returns what a talker is told of a room's refusal.
 func dropReason(why room.Refusal) wire.DropReason {
-	if why == room.OverMemberRate {
+	switch why {
+	case room.OverMemberRate:
 		return wire.DropMemberRate
+	case room.OverSendRate:
+		return wire.DropSendRate
 	}
 	return wire.DropRoomRate
 }

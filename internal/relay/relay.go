@@ -55,6 +55,7 @@ type Config struct {
 	MediaRate     int     // media packets a second of one session; 500
 	MemberRate    int     // kbit/s of media of one member, with all headers; 256
 	RoomRate      int     // kbit/s of media of one room, which its members share; 2,000
+	SendRate      int     // media packets a second to members, of which those who bring them have shares; 200,000 for each processor
 	// MaxMembersPerAddress bounds those of one room from one address, or IPv6 /48. 0: by how many places are left, half of
 	// MaxMembers if nobody else is there.
 	MaxMembersPerAddress int
@@ -154,7 +155,7 @@ func NewOn(mux *udp.Mux, config Config) (*Relay, error) {
 		config: config,
 		log:    config.Log,
 		rooms: room.NewRooms(room.Limits{
-			Rooms: config.MaxRooms, Members: config.MaxMembers, PerAddress: config.MaxMembersPerAddress,
+			Rooms: config.MaxRooms, Members: config.MaxMembers, PerAddress: config.MaxMembersPerAddress, SendRate: config.SendRate,
 			MemberRate: config.MemberRate * 1000 / 8, RoomRate: config.RoomRate * 1000 / 8,
 		}),
 		changed:   make(chan *room.Member, maxChanged),

@@ -285,13 +285,13 @@ func (r *acceptor) Media(ls *link.Session, st *link.Stream, m *wire.Media, tx *l
 	source := out.Source(s.group)
 	tx.From(source)
 	var local, trunks int
-	switch why := out.Admit(source, m, tx.At()); why {
+	switch why, to := out.Admit(source, m, tx.At()); why {
 	case room.Admitted:
 		s.drops.taken.Add(1)
-		local, trunks = out.Forward(m, tx, tx.Short, tx.Long, nil)
+		local, trunks = out.Forward(to, m, tx, tx.Short, tx.Long, nil)
 	case room.OverAwayRate:
 		r.dropped(s, dropReason(why))
-		local = out.ForwardHere(m, tx, tx.Short, tx.Long)
+		local = out.ForwardHere(to, m, tx, tx.Short, tx.Long)
 	default:
 		r.dropped(s, dropReason(why))
 		r.logLimited(st, m, why.String())

@@ -89,7 +89,7 @@ func TestStrangersLeaveAliases(t *testing.T) {
 	if n := alive(b.streams); n != maxStreams {
 		t.Errorf("%d of %d streams are left", n, maxStreams)
 	}
-	if n, _ := b.streams[0].Forward(media(1), nil, scratch(), scratch(), nil); n != 513 {
+	if n, _ := b.streams[0].Forward(Everybody, media(1), nil, scratch(), scratch(), nil); n != 513 {
 		t.Errorf("forwarded to %d", n)
 	}
 	want := Group{Block: address(9).Wide.Block}

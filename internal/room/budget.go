@@ -20,7 +20,9 @@ const (
 	// roomBurst and roomLeast bound the same for a room that has too much: see budget.Config. Beside 30 floods it is a second
 	// of speech for each.
 	roomBurst = time.Second
-	roomLeast = 1200 // bytes
+	roomLeast = 4000 // bytes: what was said just before the microphone opened comes at once
+	// sendLeast is the same of the relay's rate of packets.
+	sendLeast = 1000
 )
 
 // Rates of media, in bytes a second, where nothing else is said: 256 kbit/s of a member, which is four times the best
@@ -30,6 +32,10 @@ const (
 	DefaultRoomRate   = 2_000_000 / 8
 )
 
+// DefaultSendRate is how many media packets a second a relay sends to its members for each of its processors, where nothing
+// else is said: about what one can.
+const DefaultSendRate = 200_000
+
 // Refusal says why a frame is not forwarded.
 type Refusal uint8
 
@@ -38,6 +44,7 @@ const (
 	Admitted Refusal = iota
 	OverMemberRate
 	OverRoomRate
+	OverSendRate
 	// OverAwayRate is of frames that are for local members only: the room has more than it sends to peers.
 	OverAwayRate
 	Refusals // how many there are
@@ -50,6 +57,8 @@ func (r Refusal) String() string {
 		return "the member sends too many bytes a second"
 	case OverRoomRate:
 		return "the room has more media than is passed on, and this is above the member's share"
+	case OverSendRate:
+		return "the relay has more packets to send than it may, and this is above the member's share"
 	case OverAwayRate:
 		return "the room has more media than is sent to peers, and this is above the member's share"
 	default:
@@ -84,24 +93,58 @@ func (st *Stream) Source(by budget.Group) budget.Source {
 // little that the link gets all of it through there, beside a few others who send too much.
 const awayPart = 4
 
-// Admit decides whether a frame of a stream may be forwarded, and counts it if not: a member has a rate, and a room has
-// one that its groups share, and the members of each. OverAwayRate is for ForwardHere. at is a time on any clock that does
-// not go back. It takes no lock while the room has less than its rate.
-func (st *Stream) Admit(from budget.Source, m *wire.Media, at time.Duration) Refusal {
-	limits, size := &st.member.rooms.limits, FrameSize(m)
+// Audience is which local members get a frame.
+type Audience uint8
+
+const (
+	Everybody Audience = iota
+	// Few are all but the crowds of one Group: of each the first fewOfGroup. It is for a relay that has too much to send.
+	Few
+)
+
+// fewOfGroup is how many listeners of one address, or part of the network, in one room are none of a crowd.
+const fewOfGroup = 64
+
+// Admit decides whether a frame of a stream may be forwarded, and to whom here, and counts it if not: a member has a rate, a
+// room has one that its groups share, and the members of each, and so has the relay, of packets that it sends.
+// OverAwayRate is for ForwardHere. at is a time on any clock that does not go back. It takes no lock while there is less than
+// these rates.
+//
+// Who talks to a crowd sends much, and so does who brings a crowd to listen. So when there is too much, crowds are left out
+// first: what a talker's share has to be enough for then nobody can raise by more than fewOfGroup listeners for each address.
+func (st *Stream) Admit(from budget.Source, m *wire.Media, at time.Duration) (Refusal, Audience) {
+	limits, size, to := &st.member.rooms.limits, FrameSize(m), Everybody
 	var why Refusal
 	switch {
 	case !st.member.sent.Take(size, limits.MemberRate, memberBurst, at):
 		why = OverMemberRate
 	case !st.member.room.media.Take(from, size, at):
 		why = OverRoomRate
-	case len(*st.member.trunks.list.Load()) > 0 && !st.member.room.away.Take(from, size, at):
+	case !st.maySend(from, at, &to):
+		why = OverSendRate
+	case len(*st.member.trunks.list.Load()) > 0 && !st.member.hidden.Load() && !st.member.room.away.Take(from, size, at):
 		why = OverAwayRate
 	default:
-		return Admitted
+		return Admitted, to
 	}
 	count := &st.member.rooms.drops[why]
 	count.packets.Add(1)
 	count.bytes.Add(uint64(size))
-	return why
+	return why, to
+}
+
+// maySend reports whether the relay may send a frame to the local members now, or else to a Few of them.
+func (st *Stream) maySend(from budget.Source, at time.Duration, to *Audience) bool {
+	room, rooms := st.member.room, st.member.rooms
+	all := len(*room.receivers.Load())
+	if all == 0 || rooms.send.Spare(all, at) {
+		return true
+	}
+	few := len(*room.few.Load())
+	if !rooms.send.Take(from, few, at) {
+		return false
+	}
+	*to = Few
+	rooms.leftOut.Add(uint64(max(0, all-few)))
+	return true
 }

@@ -26,7 +26,7 @@ func TestConcurrentRemote(t *testing.T) {
 		wg.Go(func() {
 			defer talking.Add(-1)
 			for i := range rounds * 4 {
-				n, _ := st.Forward(media(uint64(i)), nil, scratch(), scratch(), nil)
+				n, _ := st.Forward(Everybody, media(uint64(i)), nil, scratch(), scratch(), nil)
 				frames.Add(int64(n))
 			}
 		})
@@ -64,7 +64,7 @@ func TestConcurrentRemote(t *testing.T) {
 				h.rooms.SetTrunks("r", homeB, []Trunk{trunk, stays})
 				// Time must not pass fast here: far's stream would be taken for one that was silent for long.
 				if own := m.Bind(wire.MakeKID(m.ID, 0, 0), seconds(float64(i)/10_000)); own != nil {
-					own.Forward(media(uint64(i)), nil, scratch(), scratch(), trunk)
+					own.Forward(Everybody, media(uint64(i)), nil, scratch(), scratch(), trunk)
 				}
 				g := &guest{m, ears}
 				g.pass(uint32(i), listener, float64(i))

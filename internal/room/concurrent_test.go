@@ -41,7 +41,7 @@ func crowd(t testing.TB, n int) *Stream {
 func TestForwardDoesNotAllocate(t *testing.T) {
 	st := crowd(t, 200)
 	m, short, long := media(1), scratch(), scratch()
-	if n := testing.AllocsPerRun(100, func() { st.Forward(m, nil, short, long, nil) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { st.Forward(Everybody, m, nil, short, long, nil) }); n != 0 {
 		t.Errorf("%v allocations a frame", n)
 	}
 }
@@ -53,7 +53,7 @@ func BenchmarkForward200(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		m.CTR++
-		st.Forward(m, nil, short, long, nil)
+		st.Forward(Everybody, m, nil, short, long, nil)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/200, "ns/receiver")
 }
@@ -86,7 +86,7 @@ func TestForwardWaitsForNobody(t *testing.T) {
 	}
 	done := make(chan int)
 	go func() {
-		n, _ := st.Forward(media(1), nil, scratch(), scratch(), nil)
+		n, _ := st.Forward(Everybody, media(1), nil, scratch(), scratch(), nil)
 		done <- n
 	}()
 	select {
@@ -119,7 +119,7 @@ func TestConcurrent(t *testing.T) {
 					return
 				}
 				if own := m.Bind(wire.MakeKID(m.ID, 0, 0), now); own != nil {
-					own.Forward(media(uint64(i)), nil, scratch(), scratch(), nil)
+					own.Forward(Everybody, media(uint64(i)), nil, scratch(), scratch(), nil)
 					listener.AliasAcked(wire.AliasPair{Alias: own.alias, KID: own.kid})
 				}
 				m.Page(nil)
@@ -131,7 +131,7 @@ func TestConcurrent(t *testing.T) {
 	wg.Go(func() {
 		short, long := scratch(), scratch()
 		for i := range rounds * 4 {
-			st.Forward(media(uint64(i)), nil, short, long, nil)
+			st.Forward(Everybody, media(uint64(i)), nil, short, long, nil)
 		}
 	})
 	wg.Go(func() {

@@ -12,6 +12,9 @@
 //	SenderKey, KeyWraps ────── of a local talker ──────> Receiver.SendUrgentThen of those whom the wraps are for
 //	PassKey ────────────────── of a remote talker ─────> Receiver.SendUrgentThen of a local member
 //
+// Admit says whether a frame is forwarded, and to whom: members, rooms and the relay have budgets (budget.go). When the relay
+// has too much to send, of the members of one address all but a Few are left out.
+//
 // The trunks are set from outside (SetTrunks), for each home's part of a room: which relay wants what is no business of
 // a room. Nor are the lists of other relays' members: who calls JoinRemote has checked them. What a remote member is
 // to hear of joins and leaves its home tells it, and its home introduces talkers to it; keys go to it by its Receiver, and

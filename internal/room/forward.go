@@ -151,15 +151,19 @@ func (m *Member) AliasAcked(pair wire.AliasPair) {
 	}
 }
 
-// Forward sends a media frame of a stream to every other local member of its room, and to the trunks of the talker's
-// part of it but the one that it came from (nil: from a local talker). It returns how many of each those are.
+// Forward sends a media frame of a stream to the other local members of its room, of whom Admit says who gets it, and to the
+// trunks of the talker's part of it but the one that it came from (nil: from a local talker). It returns how many of each
+// those are.
 // media has its full CTR; its KID, alias and form are replaced. short and long are scratch memory, wire.MaxPlaintext
 // bytes each, for the two forms of the frame that local members get.
-func (st *Stream) Forward(media *wire.Media, tx Tx, short, long []byte, from Trunk) (local, trunks int) {
+func (st *Stream) Forward(to Audience, media *wire.Media, tx Tx, short, long []byte, from Trunk) (local, trunks int) {
 	if st.dropped.Load() {
 		return 0, 0
 	}
-	local = st.ForwardHere(media, tx, short, long)
+	local = st.ForwardHere(to, media, tx, short, long)
+	if st.member.hidden.Load() {
+		return local, 0
+	}
 	for _, trunk := range *st.member.trunks.list.Load() {
 		if trunk != from {
 			trunk.SendStream(tx, st, media, from)
@@ -170,18 +174,22 @@ func (st *Stream) Forward(media *wire.Media, tx Tx, short, long []byte, from Tru
 }
 
 // ForwardHere is Forward to local members alone.
-func (st *Stream) ForwardHere(media *wire.Media, tx Tx, short, long []byte) (local int) {
+func (st *Stream) ForwardHere(to Audience, media *wire.Media, tx Tx, short, long []byte) (local int) {
 	if st.dropped.Load() {
 		return 0
 	}
 	m := st.member
 	media.Alias, media.KID, media.Tagged = st.alias, st.kid, false
-	if to := *m.room.receivers.Load(); len(to) > 0 {
+	receivers := m.room.receivers.Load()
+	if to == Few {
+		receivers = m.room.few.Load()
+	}
+	if len(*receivers) > 0 {
 		media.Long = false
 		short = wire.AppendMedia(short[:0], media, true)
 		media.Long = true
 		long = wire.AppendMedia(long[:0], media, true)
-		local = m.rooms.FanOut(tx, to, m.receiver, st.alias, short, long)
+		local = m.rooms.FanOut(tx, *receivers, m.receiver, st.alias, short, long)
 	}
 	return local
 }

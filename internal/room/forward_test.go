@@ -15,7 +15,7 @@ func TestForward(t *testing.T) {
 	st := talker.bind(t, 3, 0, epoch)
 	m := media(70_000)
 	m.Layer, m.Alias, m.KID = 1, 99, 12345 // of the talker's own link
-	if sent, _ := st.Forward(m, "tx", scratch(), scratch(), nil); sent != 4 {
+	if sent, _ := st.Forward(Everybody, m, "tx", scratch(), scratch(), nil); sent != 4 {
 		t.Errorf("sent to %d, want 4", sent)
 	}
 	for i, g := range list {
@@ -98,16 +98,16 @@ func TestOldestStreamGoes(t *testing.T) {
 	if theirs.alias != streams[0].alias {
 		t.Fatalf("alias %d is used again as %d", streams[0].alias, theirs.alias)
 	}
-	if n, _ := streams[0].Forward(media(1), nil, scratch(), scratch(), nil); n != 0 || len(b.ears.read()) != 0 {
+	if n, _ := streams[0].Forward(Everybody, media(1), nil, scratch(), scratch(), nil); n != 0 || len(b.ears.read()) != 0 {
 		t.Error("a dropped stream is forwarded, under an alias that is another's by now")
 	}
 	for _, st := range streams[1:] {
-		if n, _ := st.Forward(media(1), nil, scratch(), scratch(), nil); n != 1 {
+		if n, _ := st.Forward(Everybody, media(1), nil, scratch(), scratch(), nil); n != 1 {
 			t.Errorf("stream %v went to %d", st.kid, n)
 		}
 	}
 	b.Leave(seconds(61))
-	if n, _ := theirs.Forward(media(2), nil, scratch(), scratch(), nil); n != 0 {
+	if n, _ := theirs.Forward(Everybody, media(2), nil, scratch(), scratch(), nil); n != 0 {
 		t.Error("a stream of a member who has left is forwarded")
 	}
 }

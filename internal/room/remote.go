@@ -1,6 +1,7 @@
 package room
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -37,6 +38,35 @@ func (r *Rooms) Local(name string) []*Member {
 		return slices.Clone(*room.locals.Load())
 	}
 	return nil
+}
+
+// maxCrowdAway is up to how many members of a room its crowds are shown to other relays: see Few. A peer has places for so
+// many of ours even when others behind us want all that they can get, and cannot tell who of ours is of a crowd.
+const maxCrowdAway = 500
+
+// Shown returns those of Local whom other relays are to know of: all of them, but of too many those who are none of a crowd,
+// and of the crowds those who came first. What the others say goes to no trunk.
+func (r *Rooms) Shown(name string) []*Member {
+	room := r.room(name)
+	if room == nil {
+		return nil
+	}
+	room.mu.Lock()
+	defer room.mu.Unlock()
+	list := slices.Clone(*room.locals.Load())
+	crowd := slices.DeleteFunc(slices.Clone(list), func(m *Member) bool { return !m.crowd })
+	slices.SortFunc(crowd, func(a, b *Member) int { return cmp.Compare(a.turn, b.turn) })
+	places := max(0, maxCrowdAway-(len(list)-len(crowd)))
+	for _, m := range list {
+		m.hidden.Store(false)
+	}
+	if len(crowd) <= places {
+		return list
+	}
+	for _, m := range crowd[places:] {
+		m.hidden.Store(true)
+	}
+	return slices.DeleteFunc(list, func(m *Member) bool { return m.hidden.Load() })
 }
 
 // Find returns the member of the room called name with an id, of whichever relay, or nil.

@@ -2,6 +2,7 @@ package room
 
 import (
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -50,6 +51,7 @@ type Limits struct {
 	Members     int // local members of one room, and as many remote ones
 	MemberRate  int // bytes of media a second of one member; 0: 32,000
 	RoomRate    int // and of a room, together; 0: 250,000
+	SendRate    int // media packets a second that go to local members of all rooms; 0: 200,000 for each processor
 	PerAddress  int // local members of one room from one Group; 0: by how many places are left
 }
 
@@ -73,6 +75,8 @@ type Rooms struct {
 	limits    Limits
 	counts    *keyCounts
 	drops     drops
+	send      *budget.Pool  // packets of media to local members
+	leftOut   atomic.Uint64 // of those, that crowds did not get
 	shortages shortageCounts
 	short     chan Shortage
 
@@ -93,10 +97,14 @@ func NewRooms(limits Limits) *Rooms {
 	if limits.RoomRate == 0 {
 		limits.RoomRate = DefaultRoomRate
 	}
+	if limits.SendRate == 0 {
+		limits.SendRate = DefaultSendRate * runtime.NumCPU()
+	}
 	short := make(chan Shortage, maxShortages)
 	return &Rooms{
 		FanOut: oneByOne, Soon: func() {}, Shortages: short, short: short, limits: limits, counts: new(keyCounts),
 		rooms: make(map[string]*Room), trunks: make(map[part][]Trunk),
+		send: budget.NewPool(budget.Config{Rate: limits.SendRate, Burst: roomBurst, Least: sendLeast}),
 	}
 }
 
@@ -107,6 +115,7 @@ type Room struct {
 	members   atomic.Pointer[[]*Member]  // sorted by id; never changed, only replaced
 	locals    atomic.Pointer[[]*Member]  // those of them that are attached to this relay
 	receivers atomic.Pointer[[]Receiver] // the locals', so that forwarding need not look at the members
+	few       atomic.Pointer[[]Receiver] // those of them who are none of a crowd; see Few
 	media     *budget.Pool               // what members may bring, together
 	away      *budget.Pool               // and what of that goes to peers
 
@@ -131,6 +140,7 @@ func newRoom(name string, mediaRate int) *Room {
 	room.members.Store(&[]*Member{})
 	room.locals.Store(&[]*Member{})
 	room.receivers.Store(&[]Receiver{})
+	room.few.Store(&[]Receiver{})
 	return room
 }
 
@@ -147,6 +157,7 @@ type Member struct {
 	trunks   *trunkSet
 	number   uint64        // the ID, for budgets
 	sent     budget.Bucket // what it may bring
+	hidden   atomic.Bool   // from other relays: see Shown
 	stale    bool          // of who has set room.telling: the list of members has to be fetched again
 	binds    *rate.Limiter
 
@@ -154,6 +165,7 @@ type Member struct {
 	streams []*Stream // oldest first
 	place   *share.Group[Group]
 	turn    uint64 // of its join
+	crowd   bool   // it is one of too many of its Group: see Few
 	left    bool
 
 	keys memberKeys // guarded by room.keys
@@ -200,6 +212,7 @@ func (r *Rooms) join(name string, entry []byte, from Origin, to Receiver, now ti
 		binds: rate.NewLimiter(bindRate, bindBurst),
 	}
 	m.settle(from)
+	m.crowd = !m.remote() && from.Wide.Block.IsValid() && room.placesOf(false).Held([]Group{from.Wide}) > fewOfGroup
 	room.keys.join(m)
 	room.share(m)
 	room.replaceMembers(slices.Insert(slices.Clone(list), i, m), m.remote())
@@ -231,6 +244,7 @@ func (m *Member) Leave(now time.Time) bool {
 // remove is Leave of a member that is there. The caller holds Rooms.mu and room.mu.
 func (room *Room) remove(m *Member, now time.Time) {
 	m.left = true
+	room.thin(m)
 	list := *room.members.Load()
 	if i, found := slices.BinarySearchFunc(list, m.ID, compareID); found {
 		room.replaceMembers(slices.Delete(slices.Clone(list), i, i+1), m.remote())
@@ -256,14 +270,36 @@ func (room *Room) replaceMembers(list []*Member, remote bool) {
 	}
 	locals := make([]*Member, 0, len(list))
 	receivers := make([]Receiver, 0, len(list))
+	few := make([]Receiver, 0, len(list))
 	for _, m := range list {
-		if !m.remote() {
-			locals = append(locals, m)
-			receivers = append(receivers, m.receiver)
+		if m.remote() {
+			continue
+		}
+		locals = append(locals, m)
+		receivers = append(receivers, m.receiver)
+		if !m.crowd {
+			few = append(few, m.receiver)
 		}
 	}
 	room.locals.Store(&locals)
 	room.receivers.Store(&receivers)
+	room.few.Store(&few)
+}
+
+// thin has the one of a crowd who came first take the place of a member that leaves among the Few. The caller holds room.mu.
+func (room *Room) thin(left *Member) {
+	if left.remote() || left.crowd {
+		return
+	}
+	var first *Member
+	for _, m := range *room.locals.Load() {
+		if m.crowd && m.origin.Load().Wide == left.origin.Load().Wide && (first == nil || m.turn < first.turn) {
+			first = m
+		}
+	}
+	if first != nil {
+		first.crowd = false
+	}
 }
 
 func compareID(m *Member, id wire.MemberID) int { return m.ID.Compare(id) }
@@ -303,6 +339,7 @@ type Stats struct {
 	Streams        int // of local and remote members
 	Keys           KeyStats
 	Dropped        [Refusals]Dropped // media of local and remote members
+	LeftOut        uint64            // packets of media that a crowd did not get
 	Shortages      ShortageStats
 }
 
@@ -311,7 +348,7 @@ func (r *Rooms) Stats() Stats {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := Stats{
-		Rooms: r.local, TransitRooms: len(r.rooms) - r.local, Keys: r.counts.stats(), Dropped: r.drops.total(), Shortages: r.shortages.stats(),
+		Rooms: r.local, TransitRooms: len(r.rooms) - r.local, Keys: r.counts.stats(), Dropped: r.drops.total(), Shortages: r.shortages.stats(), LeftOut: r.leftOut.Load(),
 	}
 	for _, room := range r.rooms {
 		local := len(*room.locals.Load())

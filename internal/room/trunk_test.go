@@ -43,7 +43,7 @@ func (r *rail) read() []railFrame {
 func forward(st *Stream, ctr uint64, from Trunk) (local, trunks int) {
 	m := media(ctr)
 	m.Layer, m.Tagged = 1, from != nil
-	return st.Forward(m, "tx", scratch(), scratch(), from)
+	return st.Forward(Everybody, m, "tx", scratch(), scratch(), from)
 }
 
 // TestForwardToTrunks wants each trunk of a talker's home to get a frame once, and local members as ever.
@@ -198,7 +198,7 @@ func TestForwardToTrunksDoesNotAllocate(t *testing.T) {
 	from := new(deafRail)
 	st.member.rooms.SetTrunks("r", wire.RelayID{}, []Trunk{new(deafRail), from, new(deafRail), new(deafRail)})
 	m, short, long := media(1), scratch(), scratch()
-	if n := testing.AllocsPerRun(100, func() { st.Forward(m, nil, short, long, from) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { st.Forward(Everybody, m, nil, short, long, from) }); n != 0 {
 		t.Errorf("%v allocations a frame", n)
 	}
 	if from.frames.Load() != 0 {
@@ -216,7 +216,7 @@ func TestForwardToTrunksWaitsForNobody(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 	}
-	if local, trunks := st.Forward(media(1), nil, scratch(), scratch(), nil); local != 1 || trunks != 1 {
+	if local, trunks := st.Forward(Everybody, media(1), nil, scratch(), scratch(), nil); local != 1 || trunks != 1 {
 		t.Errorf("to %d and %d trunks", local, trunks)
 	}
 }
@@ -233,6 +233,6 @@ func BenchmarkForward200And8Trunks(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		m.CTR++
-		st.Forward(m, nil, short, long, nil)
+		st.Forward(Everybody, m, nil, short, long, nil)
 	}
 }

@@ -116,7 +116,7 @@ export function appendRelays(labels) {
 
 /**
  * What the relay did not pass on of what the client sent, from "media dropped". Reasons: 0 it is over, 1 too many packets
- * a second, 2 too many bytes, 3 the room has too much; others may come.
+ * a second, 2 too many bytes, 3 the room has too much, 4 the relay has; others may come.
  *
  *     reason (1) || frames dropped (varint) || frames sent (varint)
  *
