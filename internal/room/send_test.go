@@ -48,7 +48,7 @@ func TestCrowdsAreLeftOutFirst(t *testing.T) {
 		t.Errorf("%d packets were left out, %d frames dropped", s.LeftOut, s.Dropped[OverSendRate].Packets)
 	}
 	sent := int64(0)
-	for _, g := range append(crowd, a, b) {
+	for _, g := range slices.Concat(crowd, []*guest{a, b}) {
 		sent += g.ears.media.Load()
 	}
 	if most := int64(20_000 * 12); sent > most {
