@@ -11,22 +11,42 @@ import (
 	"github.com/wzp-voice/wzp/wire"
 )
 
-// actions is the Federation as its table sees it: what the table decides is done here. The caller of the table
-// holds f.mu.
+// actions is the Federation as its table sees it. The caller of the table holds f.mu, so what the table decides is only
+// noted here: messages wait in outboxes, and what there is to do to rooms or to tell the log in todo, until run has let go
+// of f.mu.
 type actions Federation
 
 var _ effects = (*actions)(nil)
 
+func (a *actions) later(do func()) { (*Federation)(a).later(do) }
+
 // send implements effects.
 func (a *actions) send(p wire.RelayID, kind wire.UrgentKind, body []byte) {
 	if to := a.partners[p]; to != nil {
-		to.link.send(kind, body)
+		to.link.queue(kind, body, nil)
 	}
 }
 
+// sendThen implements effects.
+func (a *actions) sendThen(p wire.RelayID, kind wire.UrgentKind, body []byte, r receipt) {
+	if to := a.partners[p]; to != nil {
+		to.link.queue(kind, body, func() {
+			to.inbox.acked(r)
+			(*Federation)(a).stir()
+		})
+	}
+}
+
+// way implements effects.
+func (a *actions) way(part partKey, way toldWay) { a.ways.set(part, way, a.partners[way.best]) }
+
 // participants implements effects.
 func (a *actions) participants(key identity.PublicKey, label string, by wayIn, name string, joined [][]byte, left []wire.MemberID) {
-	f := (*Federation)(a)
+	a.later(func() { (*Federation)(a).participants(key, label, by, name, joined, left) })
+}
+
+// participants changes home's part of a room.
+func (f *Federation) participants(key identity.PublicKey, label string, by wayIn, name string, joined [][]byte, left []wire.MemberID) {
 	id := wire.RelayIDOf(key)
 	b := f.bridgedRoom(name)
 	h := b.homes[id]
@@ -62,7 +82,6 @@ func (a *actions) participants(key identity.PublicKey, label string, by wayIn, n
 		delete(b.homes, id)
 		delete(f.untaken, h)
 	}
-	f.routes.Add(1)
 	f.presence(b, id, h, joined, left)
 	f.forgetEmpty(wire.HashRoom(name))
 	f.stir()
@@ -71,7 +90,7 @@ func (a *actions) participants(key identity.PublicKey, label string, by wayIn, n
 // origin is where the members of a home come from.
 func (h *home) origin(id wire.RelayID) room.Origin { return room.FromPeer(id, h.by.peer, h.by.via) }
 
-// join makes a participant a member of the room, or keeps it for later if there is no place. The caller holds f.mu.
+// join makes a participant a member of the room, or keeps it for later if there is no place.
 func (f *Federation) join(b *bridged, id wire.RelayID, h *home, entry []byte, now time.Time) {
 	to := &remote{federation: f, room: b, home: id, id: wire.EntryID(entry)}
 	m, displaced, err := f.rooms.JoinRemote(b.name, entry, h.origin(id), to, now)
@@ -94,7 +113,7 @@ func (f *Federation) join(b *bridged, id wire.RelayID, h *home, entry []byte, no
 	}
 }
 
-// keep keeps a participant for whom there is no place. The caller holds f.mu.
+// keep keeps a participant for whom there is no place.
 func (f *Federation) keep(b *bridged, h *home, entry []byte) {
 	if h.untaken == nil {
 		h.untaken = make(map[wire.MemberID][]byte)
@@ -106,7 +125,7 @@ func (f *Federation) keep(b *bridged, h *home, entry []byte) {
 // untakenEvery is between two tries to find a place for participants that found none.
 const untakenEvery = 5 * time.Second
 
-// retryUntaken does so. It returns when to do it next. The caller holds f.mu.
+// retryUntaken does so. It returns when to do it next.
 func (f *Federation) retryUntaken(now time.Time) (next time.Time) {
 	if len(f.untaken) == 0 {
 		return time.Time{}
@@ -150,8 +169,7 @@ func (a *actions) trunks(home wire.RelayID, name string, to []wire.RelayID) {
 			list = append(list, p.egress)
 		}
 	}
-	a.rooms.SetTrunks(name, home, list)
-	a.routes.Add(1)
+	a.later(func() { a.rooms.SetTrunks(name, home, list) })
 }
 
 // problemEvery is how often the same complaint about the same peer is logged.
@@ -162,19 +180,24 @@ const maxProblems = 256
 
 // problem implements effects.
 func (a *actions) problem(p wire.RelayID, what, reason string) {
-	a.stats.problems.Add(1)
 	label := p.String()
 	if from := a.partners[p]; from != nil {
 		label = from.link.label
 	}
-	a.packets.Log(eventlog.Event{Kind: eventlog.FederationIngressMalformed, Peer: p, Action: what, Reason: reason})
-	if !(*Federation)(a).once(label+what, time.Now()) {
-		return
-	}
-	a.log.Warn("a peer misbehaves", "what", what, "peer", label, "relay", p.String(), "why", reason)
+	a.later(func() { (*Federation)(a).problem(p, label, what, reason) })
 }
 
-// once reports whether something is to be logged now: the same not more than once a minute. The caller holds f.mu.
+// problem notes that something of a peer's was refused, or contained.
+func (f *Federation) problem(p wire.RelayID, label, what, reason string) {
+	f.stats.problems.Add(1)
+	f.packets.Log(eventlog.Event{Kind: eventlog.FederationIngressMalformed, Peer: p, Action: what, Reason: reason})
+	if !f.once(label+what, time.Now()) {
+		return
+	}
+	f.log.Warn("a peer misbehaves", "what", what, "peer", label, "relay", p.String(), "why", reason)
+}
+
+// once reports whether something is to be logged now: the same not more than once a minute.
 func (f *Federation) once(what string, now time.Time) bool {
 	if last, known := f.warned[what]; known && now.Sub(last) < problemEvery {
 		return false
@@ -236,7 +259,7 @@ func (r *remote) HeardWithin(time.Duration) bool { return true }
 func (r *remote) SendUrgent(kind wire.UrgentKind, body []byte) error {
 	return r.federation.route(&wire.FederationMessage{
 		Hops: wire.MaxHops, Room: wire.HashRoom(r.room.name), To: r.id, Kind: kind, Body: body,
-	}, r.home)
+	}, r.home, nil)
 }
 
 // SendUrgentThen implements room.Receiver; done is not called, for that the next relay has it says nothing.

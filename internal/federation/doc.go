@@ -13,18 +13,20 @@
 //	  |  <───────────────┘   other peers, that want this part                   |
 //	  |                                                                         |
 //	  |  urgent                                                                 |
-//	  +────────> table: who is in which part of which room, by which path ── effects
-//	  |            ^   |
-//	  |            |   +── announcements, wants ──> outbox ──> the peers
+//	  +── inbox ──> run ──> table: who is in which part of which room, by which path ── effects, done by run
+//	  |            ^   |                                                         |
+//	  |            |   +── announcements, wants ──> outbox ──> the peers         +──> ways: asked by media and route
 //	  |            +────── our own members of global rooms
 //	  +── key, keys wanted, key received: passed on by the table's next hop
 //
-//	bridge: holds one lock around the table, and ties all of the above together
+//	bridge: does what the table decides, and ties all of the above together
 //
 // Three kinds of things live here. What decides is pure, without goroutine, clock or lock: table (its files are table*,
-// record*, route*, content*, wants), backoff, liveness, dedup. What runs is links (link*), the only part with long-lived
-// goroutines: one that opens and ends links, and one for each peer, which dials; links.close waits for them. What is on the path of
-// each packet is inbound, intake and trunk: they wait for nothing and allocate nothing for a stream that is known.
+// record*, route*, content*, wants), backoff, liveness, dedup. What runs is Federation.run, one goroutine, which hears what peers say and
+// does what the table decides, and links (link*): a goroutine that opens and ends links, and one for each peer, which dials; links.close
+// waits for them. What is on the path of each packet is inbound, intake, ways and trunk: they wait for nothing and allocate nothing for a
+// stream that is known. Whoever receives packets has members to serve, so it puts what a peer says into an inbox, and asks ways, which
+// takes no lock, instead of the table.
 //
 // A peer is another operator's. Whatever comes from it is checked here, before a room sees it: entries and lists are
 // signed by their members and their home, rates and numbers are bounded, and who exceeds them is throttled, named in
@@ -37,11 +39,13 @@
 // Locks, in the order in which they are taken:
 //
 //	Federation.configuring  (I/O) one configuration is taken at a time
-//	peerLink.handing        (I/O) while an urgent message is handed on
+//	peerLink.handing        while an urgent message is put into the inbox
 //	links.mu
 //	incoming.mu
-//	Federation.mu           (I/O) so far: messages are sent with it held
-//	outbox.mu               (I/O) so far
+//	Federation.mu           around the table; never taken where packets are received
+//	outbox.mu
+//	inbox.mu
+//	changed.mu
 //	trunk.mu
 //	early.mu
 //	intake.mu
@@ -50,4 +54,6 @@
 //	sharedDedup.mu
 //	unknownKeys.mu
 //	dialer.mu
+//
+// With none of them held, but the first, is anything sent, logged or done to a room.
 package federation

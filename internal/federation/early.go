@@ -114,13 +114,7 @@ func (in *incoming) release(f *Federation, tx *link.Tx) (done bool) {
 
 // releaseEarly looks whether talkers have been announced of whom frames are held.
 func (f *Federation) releaseEarly(now time.Time) {
-	f.mu.Lock()
-	partners := make([]*partner, 0, len(f.partners))
-	for _, n := range f.partners {
-		partners = append(partners, n)
-	}
-	f.mu.Unlock()
-	for _, n := range partners {
+	for _, n := range f.linked() {
 		streams := n.early.take()
 		if len(streams) == 0 {
 			continue

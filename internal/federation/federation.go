@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,19 +44,24 @@ type Federation struct {
 	links   *links
 	dedups  *dedups
 	stats   counters
-	wake    chan struct{} // cap 1: something is dirty, or the table's next time has changed
+	wake    chan struct{} // cap 1: run has something to do
 	cancel  context.CancelFunc
 	wg      sync.WaitGroup
 
-	// routes counts the changes of the table that media may depend on.
-	routes atomic.Uint64
+	isGlobal atomic.Pointer[func(string) bool]
+	ways     ways // what of the table and the rooms is asked where packets are received
+	changed  changed
 
-	configuring sync.Mutex // held by Configure; taken before mu
+	configuring sync.Mutex // held by Configure, while peers are configured
 
-	mu       sync.Mutex // guards what follows; taken before a room's locks but telling, and never while media is handled
-	isGlobal func(string) bool
+	// Guards what follows. Nobody who receives packets takes it, and nothing is sent, logged or done to a room with it held: what
+	// the table decides is put into outboxes and todo.
+	mu       sync.Mutex
 	table    *table
 	partners map[wire.RelayID]*partner
+	todo     []func() // for run, in this order; as much as one call of the table leads to, and links that come and go
+
+	// Owned by run:
 	bridged  map[wire.RoomHash]*bridged
 	dirty    map[string]time.Time  // global rooms whose local members have changed, and when to announce that
 	untold   map[*bridged]struct{} // of which our members have to be told something
@@ -73,8 +79,9 @@ type partner struct {
 	intake *intake
 	group  budget.Group // whose share in a room what comes over the link counts in
 	early  early
+	inbox  inbox
 
-	// Guarded by Federation.mu:
+	// Owned by run:
 	parked  []parked  // messages that wait, the oldest first
 	retryAt time.Time // when to try them again
 
@@ -117,6 +124,7 @@ type counters struct {
 	egress, ingress, local, refused, roomNotFound atomic.Uint64 // egress: of links that are over
 	limited, limitedBytes                         atomic.Uint64 // media over an intake's limits
 	messages, messagesLost, problems              atomic.Uint64
+	rooms                                         atomic.Int64 // that are bridged now
 }
 
 // New makes a Federation without peers. Start it once there is an endpoint that has Acceptor in its configuration.
@@ -129,7 +137,6 @@ func New(o Options) *Federation {
 		packets:  o.Events,
 		dedups:   newDedups(time.Now()),
 		wake:     make(chan struct{}, 1),
-		isGlobal: func(string) bool { return false },
 		partners: make(map[wire.RelayID]*partner),
 		bridged:  make(map[wire.RoomHash]*bridged),
 		dirty:    make(map[string]time.Time),
@@ -138,7 +145,9 @@ func New(o Options) *Federation {
 		warned:   make(map[string]time.Time),
 		unshared: make(map[wire.RelayID]*unshared),
 	}
-	f.table = newTable(o.Identity, o.Boot, f.isGlobal, defaultTableLimits(), (*actions)(f))
+	none := func(string) bool { return false }
+	f.isGlobal.Store(&none)
+	f.table = newTable(o.Identity, o.Boot, none, defaultTableLimits(), (*actions)(f))
 	f.links = newLinks(o.Log, (*events)(f))
 	return f
 }
@@ -165,33 +174,51 @@ func (f *Federation) Close() {
 func (f *Federation) Configure(c Config) {
 	f.configuring.Lock()
 	defer f.configuring.Unlock()
+	f.isGlobal.Store(&c.IsGlobal)
 	f.mu.Lock()
-	f.isGlobal = c.IsGlobal
-	clear(f.unshared) // what the operator has not mended is said again
+	f.later(func() { clear(f.unshared) }) // what the operator has not mended is said again
 	f.table.reconfigure(c.IsGlobal, time.Now())
-	for _, name := range f.rooms.Names() {
-		f.dirty[name] = time.Time{}
-	}
 	f.mu.Unlock()
+	for _, name := range f.rooms.Names() {
+		f.changed.add(name)
+	}
 	f.links.configure(c.Peers)
 	f.stir()
 }
 
-// Changed says that a local member has joined a room or left it.
+// Changed says that a local member has joined a room or left it. It waits for nothing.
 func (f *Federation) Changed(name string) {
-	f.mu.Lock()
-	global := f.isGlobal(name)
-	if global {
-		due := time.Time{}
-		if b := f.bridged[wire.HashRoom(name)]; b != nil {
-			due = b.due()
-		}
-		f.dirty[name] = due
-	}
-	f.mu.Unlock()
-	if global {
+	if f.global(name) {
+		f.changed.add(name)
 		f.stir()
 	}
+}
+
+// global reports whether a room is bridged.
+func (f *Federation) global(name string) bool { return (*f.isGlobal.Load())(name) }
+
+// changed are the global rooms whose local members have changed, until run looks. There are no more than rooms. The zero value
+// has none.
+type changed struct {
+	mu    sync.Mutex // guards what follows
+	names map[string]struct{}
+}
+
+func (c *changed) add(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.names == nil {
+		c.names = make(map[string]struct{})
+	}
+	c.names[name] = struct{}{}
+}
+
+func (c *changed) take() map[string]struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	names := c.names
+	c.names = nil
+	return names
 }
 
 // stir has run look again.
@@ -202,13 +229,40 @@ func (f *Federation) stir() {
 	}
 }
 
-// run announces what changes here, and does what the table has to do by time alone.
+// later has run do something, after what was given to later before. The caller holds f.mu.
+func (f *Federation) later(do func()) { f.todo = append(f.todo, do) }
+
+// decide calls f of a table that knows n, with f.mu held, and then does what it decided and whatever else is to be done. n may be
+// nil; if its link is down, ask is not called. Only run calls it.
+func (f *Federation) decide(n *partner, ask func()) {
+	f.mu.Lock()
+	if n == nil || f.partners[n.link.id] == n {
+		ask()
+	}
+	todo := f.todo
+	f.todo = nil
+	f.mu.Unlock()
+	for _, do := range todo {
+		do()
+	}
+}
+
+// linked returns the peers whose links are up.
+func (f *Federation) linked() []*partner {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Collect(maps.Values(f.partners))
+}
+
+// run does what the table decides, hears what peers say, announces what changes here, and does what has to be done by time
+// alone. It is the only one that changes bridged rooms, so that what is decided is done in order and without a lock.
 func (f *Federation) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
+			f.decide(nil, func() {}) // the links' ends
 			return
 		case <-f.wake:
 		case <-timer.C:
@@ -233,15 +287,23 @@ func soonest(a, b time.Time) time.Time {
 // work brings the table and our members up to date and returns when it has something to do next; zero: never, by
 // time alone.
 func (f *Federation) work(now time.Time) (next time.Time) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	if f.hear(now) {
+		f.stir() // but not before the others had their turn
+	}
+	for name := range f.changed.take() {
+		due := time.Time{}
+		if b := f.bridged[wire.HashRoom(name)]; b != nil {
+			due = b.due()
+		}
+		f.dirty[name] = due
+	}
 	for name, due := range f.dirty {
 		if now.Before(due) {
 			next = soonest(next, due)
 			continue
 		}
 		entries, again := f.localEntries(name, now)
-		f.table.local(name, entries, now)
+		f.decide(nil, func() { f.table.local(name, entries, now) })
 		if again.IsZero() {
 			delete(f.dirty, name)
 			f.forgetEmpty(wire.HashRoom(name))
@@ -250,10 +312,13 @@ func (f *Federation) work(now time.Time) (next time.Time) {
 			next = soonest(next, again)
 		}
 	}
+	f.decide(nil, func() { next = soonest(next, f.table.tick(now)) })
 	next = soonest(next, f.retryUntaken(now))
 	next = soonest(next, f.tellRooms(now))
-	f.routes.Add(1)
-	return soonest(next, f.table.tick(now))
+	for _, n := range f.linked() {
+		n.link.out.feed()
+	}
+	return next
 }
 
 // announceRest is between two announcements of our members of a room, after the first announceBurst, which go at once: who
@@ -279,11 +344,11 @@ func (b *bridged) announce(now time.Time) {
 const lastWord = 250 * time.Millisecond
 
 // localEntries returns the entries of our members of a room, none if it is not global, and when to ask again, if
-// some have just left. The caller holds f.mu.
+// some have just left.
 func (f *Federation) localEntries(name string, now time.Time) (entries [][]byte, again time.Time) {
 	members := f.rooms.Shown(name)
 	b := f.bridged[wire.HashRoom(name)]
-	if !f.isGlobal(name) {
+	if !f.global(name) {
 		if b != nil {
 			b.ours, b.named = nil, nil
 		}
@@ -326,21 +391,25 @@ func (f *Federation) localEntries(name string, now time.Time) (entries [][]byte,
 	return entries, again
 }
 
-// bridgedRoom returns the bridged room of a name. The caller holds f.mu.
+// bridgedRoom returns the bridged room of a name, which is made if need be.
 func (f *Federation) bridgedRoom(name string) *bridged {
 	hash := wire.HashRoom(name)
 	b := f.bridged[hash]
 	if b == nil {
 		b = &bridged{name: name, homes: make(map[wire.RelayID]*home)}
 		f.bridged[hash] = b
+		f.ways.rooms.Store(hash, name)
+		f.stats.rooms.Store(int64(len(f.bridged)))
 	}
 	return b
 }
 
-// forgetEmpty forgets a room in which nobody is any more. The caller holds f.mu.
+// forgetEmpty forgets a room in which nobody is any more.
 func (f *Federation) forgetEmpty(hash wire.RoomHash) {
 	if b := f.bridged[hash]; b != nil && len(b.homes) == 0 && len(b.ours) == 0 {
 		delete(f.bridged, hash)
+		f.ways.rooms.Delete(hash)
+		f.stats.rooms.Store(int64(len(f.bridged)))
 		delete(f.untold, b)
 	}
 }

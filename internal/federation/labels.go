@@ -18,7 +18,7 @@ const (
 )
 
 // tellRooms does tellRoom for the rooms of which something is untold, and returns when to do it again; zero: when
-// something changes. The caller holds f.mu.
+// something changes.
 func (f *Federation) tellRooms(now time.Time) (next time.Time) {
 	for b := range f.untold {
 		due := f.tellRoom(b, now)
@@ -31,7 +31,7 @@ func (f *Federation) tellRooms(now time.Time) (next time.Time) {
 }
 
 // tellRoom tells our members of a room what they were not told yet, if it is time to. It returns when it will be;
-// zero: they know all. The caller holds f.mu.
+// zero: they know all.
 func (f *Federation) tellRoom(b *bridged, now time.Time) (next time.Time) {
 	local := f.rooms.Local(b.name)
 	if len(local) == 0 {

@@ -36,8 +36,9 @@ type peerLink struct {
 	leaving atomic.Bool // the peer has said that it shuts down
 	suspect atomic.Bool
 	fate    atomic.Pointer[verdict] // why it has to end; nil: it does not
+	tooLong atomic.Int64            // kind of a message that no message can hold, to be logged; 0: none
 
-	handing sync.Mutex // held while an urgent message is handed on, so that none is after linkDown
+	handing sync.Mutex // held while an urgent message is handed on, which is put into a queue, so that none is after linkDown
 
 	// Of the goroutine that runs links.run alone:
 	live     liveness
@@ -66,17 +67,20 @@ const (
 // session returns the session that the link is.
 func (l *peerLink) session() *link.Session { return l.s }
 
-// send queues an urgent message for the peer; body, of at most wire.MaxUrgent bytes, is kept. Messages leave in
-// their order, but may arrive in another. Unless the link ends, all arrive; when too many wait it does.
-func (l *peerLink) send(kind wire.UrgentKind, body []byte) { l.sendThen(kind, body, nil) }
+// send queues an urgent message for the peer, and sends what there is room for; body, of at most wire.MaxUrgent bytes, is kept. Messages
+// leave in their order, but may arrive in another. Unless the link ends, all arrive; when too many wait it does.
+func (l *peerLink) send(kind wire.UrgentKind, body []byte) {
+	l.queue(kind, body, nil)
+	l.out.feed()
+}
 
-// sendThen is send, and then, unless nil, is called when the peer has acknowledged the message, on a goroutine that
-// receives and holds no lock; never if it does not.
-func (l *peerLink) sendThen(kind wire.UrgentKind, body []byte, then func()) {
+// queue is send, but nothing leaves before somebody calls out.feed, so it may be called with locks held. Then, unless nil, is
+// called when the peer has acknowledged the message, on a goroutine that receives and holds no lock; never if it does not.
+func (l *peerLink) queue(kind wire.UrgentKind, body []byte, then func()) {
 	if len(body) > wire.MaxUrgent {
-		l.links.log.Error("a message for a peer is too long and was not sent; please report this", l.attrs("kind", kind, "bytes", len(body))...)
+		l.tooLong.Store(int64(kind))
 	}
-	if !l.out.add(kind, body, then) && l.end(verdict{code: wire.CloseLeft, why: whyOverflow}) {
+	if !l.out.put(kind, body, then) && l.end(verdict{code: wire.CloseLeft, why: whyOverflow}) {
 		l.links.counts.overflowed.Add(1)
 	}
 }

@@ -81,6 +81,9 @@ func (ls *links) lookAtLink(p *peer, l *peerLink, now time.Time) {
 		}
 		ls.events.linkSuspect(l, suspect)
 	}
+	if kind := l.tooLong.Swap(0); kind != 0 {
+		ls.log.Error("a message for a peer is too long and was not sent; please report this", l.attrs("kind", kind)...)
+	}
 	l.measure(now)
 	l.out.feed()
 }

@@ -26,7 +26,8 @@ func (e *events) linkUp(l *peerLink) {
 	n := &partner{link: l, trunk: newTrunk(l), group: budget.Group{Link: true, ID: budget.ID(l.id[:])}}
 	n.intake = newIntake(intakeLimits{}, intakeReports{
 		throttled: func(t throttled) {
-			f.log.Warn("a peer sends too much; the rest is dropped", "peer", l.label, "relay", l.id.String(), "why", t.Reason, "dropped", t.Dropped)
+			n.inbox.note(t)
+			f.stir()
 		},
 		cut: func(reason string) { f.links.cut(l, reason, cutFor) },
 	})
@@ -36,7 +37,6 @@ func (e *events) linkUp(l *peerLink) {
 	defer f.mu.Unlock()
 	f.partners[l.id] = n
 	f.table.up(l.id, l.label, time.Now())
-	f.routes.Add(1)
 	f.packets.Log(eventlog.Event{Kind: eventlog.PeerUp, Peer: l.id, Name: l.label})
 	f.stir()
 }
@@ -49,10 +49,10 @@ func (e *events) linkDown(l *peerLink, why string) {
 	if f.partners[l.id] == n {
 		delete(f.partners, l.id)
 		f.table.down(l.id, time.Now())
-		f.routes.Add(1)
 		f.packets.Log(eventlog.Event{Kind: eventlog.PeerDown, Peer: l.id, Reason: why})
 	}
 	f.mu.Unlock()
+	n.inbox.close()
 	n.trunk.close()
 	f.stats.egress.Add(n.trunk.total().Frames)
 	f.stir()
@@ -64,27 +64,18 @@ func (e *events) linkSuspect(l *peerLink, suspect bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.table.suspect(l.id, suspect, time.Now())
-	f.routes.Add(1)
 	f.stir()
 }
 
-// urgent implements linkEvents.
+// urgent implements linkEvents. It only takes the message; run reads it.
 func (e *events) urgent(l *peerLink, kind wire.UrgentKind, body []byte) (taken bool) {
 	f := (*Federation)(e)
 	n, now := l.owner.(*partner), time.Now()
-	if !n.intake.takeUrgent(now) {
+	if !n.intake.takeUrgent(now) || !n.inbox.put(kind, body) {
 		return false
 	}
-	if kind == wire.UrgentFederationMessage {
-		f.message(n, body, now)
-		return true
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	taken = f.table.urgent(l.id, kind, body, now)
-	f.routes.Add(1)
 	f.stir()
-	return taken
+	return true
 }
 
 // aliasAcked implements linkEvents.
@@ -137,9 +128,9 @@ type incoming struct {
 	stream     *link.Stream
 	place      atomic.Pointer[place] // nil: the talker is not known yet
 
-	checked atomic.Pointer[checked] // the last time that the way was found to be the right one
+	passage atomic.Pointer[passage] // of the talker's part, as it was found last
 
-	mu    sync.Mutex // guards what follows; taken before Federation.mu
+	mu    sync.Mutex // guards what follows
 	held  []heldFrame
 	tried time.Time // when the talker was last looked for
 }
@@ -161,22 +152,17 @@ const (
 
 // locate looks for the talker, and sets in.place if it is there.
 func (f *Federation) locate(in *incoming, now time.Time) whereabouts {
-	f.mu.Lock()
-	b := f.bridged[in.room]
-	if b == nil {
-		f.mu.Unlock()
+	name, bridged := f.ways.room(in.room)
+	if !bridged {
 		f.stats.roomNotFound.Add(1)
 		f.packets.Log(eventlog.Event{Kind: eventlog.RoomNotFound, Peer: in.from.link.id, RoomHash: in.room})
 		return nowhere
 	}
-	name := b.name
 	talker := f.rooms.Find(name, in.kid.Member())
-	ok := talker != nil && talker.Home() != (wire.RelayID{}) && f.table.parent(talker.Home(), in.room, in.from.link.id, now)
-	f.mu.Unlock()
 	switch {
 	case talker == nil:
 		return notYet
-	case !ok:
+	case talker.Home() == (wire.RelayID{}) || !f.ways.passage(talker.Home(), in.room).from(in.from.link.id, now):
 		return nowhere
 	}
 	ib := newInbound(dedupKey{in.room, in.kid}, in.from.intake, f.dedups, func(now time.Time) *room.Stream {
@@ -237,28 +223,13 @@ func (in *incoming) take(p *place, m *wire.Media, tx *link.Tx) {
 	f.logForward(in, m.CTR, local, trunks)
 }
 
-// checked is an answer about a way.
-type checked struct {
-	routes uint64 // Federation.routes then
-	until  time.Time
-}
-
-// checkedFor is for how long such an answer is kept: a way that is not used any more is right for 2 s.
-const checkedFor = 500 * time.Millisecond
-
-// mayCome reports whether the stream may come over its link: whether that is the way from its home. It takes no lock
-// while no route changes.
+// mayCome reports whether the stream may come over its link: whether that is the way from its home. It takes no lock, and
+// looks the way up only when the one that it knows has ended.
 func (in *incoming) mayCome(p *place, now time.Time) bool {
-	f := in.federation
-	routes := f.routes.Load()
-	if c := in.checked.Load(); c != nil && c.routes == routes && now.Before(c.until) {
-		return true
+	way := in.passage.Load()
+	if way.over() {
+		way = in.federation.ways.passage(p.home, in.room)
+		in.passage.Store(way)
 	}
-	f.mu.Lock()
-	ok := f.table.parent(p.home, in.room, in.from.link.id, now)
-	f.mu.Unlock()
-	if ok {
-		in.checked.Store(&checked{routes, now.Add(checkedFor)})
-	}
-	return ok
+	return way.from(in.from.link.id, now)
 }

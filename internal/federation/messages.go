@@ -40,18 +40,11 @@ type parked struct {
 	since   time.Time
 }
 
-// route sends a message towards a member's home.
-func (f *Federation) route(m *wire.FederationMessage, home wire.RelayID) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.routeLocked(m, home, nil)
-}
-
-// routeLocked is route; from is who the message came from. The caller holds f.mu.
-func (f *Federation) routeLocked(m *wire.FederationMessage, home wire.RelayID, from *partner) error {
-	next, ok := f.table.nextHop(home, m.Room)
-	to := f.partners[next]
-	if !ok || to == nil || to == from {
+// route sends a message towards a member's home; from is who it came from, nil for one of ours. It takes no lock of
+// Federation, for it is called where packets are received, too.
+func (f *Federation) route(m *wire.FederationMessage, home wire.RelayID, from *partner) error {
+	to := f.ways.next(home, m.Room)
+	if to == nil || to == from {
 		f.stats.messagesLost.Add(1)
 		return errNoRoute
 	}
@@ -68,12 +61,9 @@ func (f *Federation) message(n *partner, body []byte, now time.Time) {
 		by, err = speakers(m)
 	}
 	if err != nil {
-		f.mu.Lock()
-		(*actions)(f).problem(n.link.id, "a message cannot be read", err.Error())
-		f.mu.Unlock()
+		f.problem(n.link.id, n.link.label, "a message cannot be read", err.Error())
 		return
 	}
-	m.Body = slices.Clone(m.Body)
 	if f.handle(n, m, by, now) == later {
 		f.park(n, parked{m, by[0], now})
 	}
@@ -97,10 +87,8 @@ func speakers(m *wire.FederationMessage) ([]wire.MemberID, error) {
 // handle delivers a message to a local member, or sends it on. Both only if it came the way that the media of those comes in
 // whose names it speaks: a relay that is not on that way cannot speak for them.
 func (f *Federation) handle(n *partner, m *wire.FederationMessage, by []wire.MemberID, now time.Time) outcome {
-	f.mu.Lock()
 	b := f.bridged[m.Room]
 	if b == nil {
-		f.mu.Unlock()
 		f.stats.roomNotFound.Add(1)
 		return handled
 	}
@@ -112,26 +100,22 @@ func (f *Federation) handle(n *partner, m *wire.FederationMessage, by []wire.Mem
 			continue
 		}
 		known++
-		if speaker.Home() == (wire.RelayID{}) || !f.table.parent(speaker.Home(), m.Room, n.link.id, now) {
-			f.mu.Unlock()
+		if speaker.Home() == (wire.RelayID{}) || !f.ways.passage(speaker.Home(), m.Room).from(n.link.id, now) {
 			f.refuse(n, "a message in the name of a member whom it does not speak for")
 			return handled
 		}
 	}
 	if to == nil || known == 0 {
-		f.mu.Unlock()
 		return later
 	}
 	if to.Home() != (wire.RelayID{}) {
-		defer f.mu.Unlock()
 		if m.Hops > 1 {
 			onward := *m
 			onward.Hops--
-			_ = f.routeLocked(&onward, to.Home(), n) // what cannot be sent on is counted there
+			_ = f.route(&onward, to.Home(), n) // what cannot be sent on is counted there
 		}
 		return handled
 	}
-	f.mu.Unlock() // what follows takes the locks of a room, whose own messages come here by route
 	return f.deliver(b.name, to, m, by, now)
 }
 
@@ -166,14 +150,12 @@ func (f *Federation) key(talker, to *room.Member, m *wire.FederationMessage, now
 		received := wire.KeyReceived{From: to.ID, Number: number}
 		_ = f.route(&wire.FederationMessage{ // counted, if there is no way; the talker gives up waiting
 			Hops: wire.MaxHops, Room: hash, To: talker.ID, Kind: wire.UrgentKeyReceived, Body: wire.AppendKeyReceived(nil, &received),
-		}, talker.Home())
+		}, talker.Home(), nil)
 	}, now)
 }
 
 // park keeps a message for a moment.
 func (f *Federation) park(n *partner, p parked) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	same := 0
 	oldest := 0
 	for i, other := range n.parked {
@@ -198,33 +180,20 @@ func (f *Federation) park(n *partner, p parked) {
 
 // retryParked tries again what is parked. It returns when to do so next; zero: nothing waits.
 func (f *Federation) retryParked(now time.Time) (next time.Time) {
-	f.mu.Lock()
-	waiting := make(map[*partner][]parked)
-	for _, n := range f.partners {
+	for _, n := range f.linked() {
 		if len(n.parked) > 0 && !now.Before(n.retryAt) {
-			waiting[n], n.parked = n.parked, nil
+			n.retryAt = now.Add(parkEvery)
+			n.parked = slices.DeleteFunc(n.parked, func(p parked) bool {
+				if now.Sub(p.since) >= parkFor {
+					f.stats.messagesLost.Add(1)
+					return true
+				}
+				by, err := speakers(p.message)
+				return err != nil || f.handle(n, p.message, by, now) == handled
+			})
 		}
-	}
-	f.mu.Unlock()
-	for n, list := range waiting {
-		waiting[n] = slices.DeleteFunc(list, func(p parked) bool {
-			if now.Sub(p.since) >= parkFor {
-				f.stats.messagesLost.Add(1)
-				return true
-			}
-			by, err := speakers(p.message)
-			return err != nil || f.handle(n, p.message, by, now) == handled
-		})
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for n, list := range waiting {
-		n.parked = append(list, n.parked...)
-		n.retryAt = now.Add(parkEvery)
-	}
-	for _, n := range f.partners {
-		if len(n.parked) > 0 && (next.IsZero() || n.retryAt.Before(next)) {
-			next = n.retryAt
+		if len(n.parked) > 0 {
+			next = soonest(next, n.retryAt)
 		}
 	}
 	return next

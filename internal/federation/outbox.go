@@ -22,10 +22,12 @@ const maxOutbox = 8192
 type outbox struct {
 	send func(kind wire.UrgentKind, body []byte, done func(acked bool)) error // Session.SendUrgentThen
 
-	mu     sync.Mutex // guards what follows; held while the session takes a message, which waits for nothing
-	queue  []outMessage
-	closed bool
-	counts outboxCounts
+	mu      sync.Mutex // guards what follows; nothing is sent with it held
+	queue   []outMessage
+	feeding bool // somebody gives the session what it has room for: one goroutine, so that the order is kept,
+	again   bool // which is to try again, for there may be room now
+	closed  bool
+	counts  outboxCounts
 }
 
 type outMessage struct {
@@ -41,9 +43,16 @@ type outboxCounts struct {
 	Waiting int    // in the queue now
 }
 
-// add puts a message at the end of the queue; body is kept. It reports false when there is no room for it. Then, unless
-// nil, is called when the peer has acknowledged the message, on a goroutine that receives and holds no lock.
+// add is put and feed.
 func (o *outbox) add(kind wire.UrgentKind, body []byte, then func()) (ok bool) {
+	ok = o.put(kind, body, then)
+	o.feed()
+	return ok
+}
+
+// put puts a message at the end of the queue; body is kept. It reports false when there is no room for it. Then, unless
+// nil, is called when the peer has acknowledged the message, on a goroutine that receives and holds no lock.
+func (o *outbox) put(kind wire.UrgentKind, body []byte, then func()) (ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed || len(body) > wire.MaxUrgent {
@@ -55,29 +64,64 @@ func (o *outbox) add(kind wire.UrgentKind, body []byte, then func()) (ok bool) {
 		return false
 	}
 	o.queue = append(o.queue, outMessage{kind, body, then})
-	o.feedLocked()
 	return true
 }
 
-// feed gives the session what it has room for.
+// feed gives the session what it has room for, unless somebody is about that already.
 func (o *outbox) feed() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.feedLocked()
-}
-
-func (o *outbox) feedLocked() {
-	for len(o.queue) > 0 && !o.closed {
-		m := o.queue[0]
-		if err := o.send(m.kind, m.body, func(acked bool) { o.done(acked, m.then) }); err != nil {
-			if !errors.Is(err, link.ErrUrgentFull) { // the session is over, and soon the link
-				o.closeLocked()
-			}
+	for m, ok := o.begin(); ok; m, ok = o.oldest() {
+		if err := o.send(m.kind, m.body, func(acked bool) { o.done(acked, m.then) }); !o.sent(err) {
 			return
 		}
+	}
+}
+
+// begin is oldest for who begins to feed.
+func (o *outbox) begin() (m outMessage, ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.feeding {
+		o.again = true
+		return m, false
+	}
+	return o.oldestLocked()
+}
+
+// oldest returns the oldest message for who feeds, which is over if there is none.
+func (o *outbox) oldest() (m outMessage, ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.oldestLocked()
+}
+
+func (o *outbox) oldestLocked() (m outMessage, ok bool) {
+	o.again = false
+	if o.feeding = len(o.queue) > 0 && !o.closed; o.feeding {
+		m = o.queue[0]
+	}
+	return m, o.feeding
+}
+
+// sent notes whether the session took the oldest message. It reports whether to go on with the one that is oldest now.
+func (o *outbox) sent(err error) (more bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.closed:
+		if err == nil {
+			o.counts.Dropped-- // with all that waited; it did not any more
+		}
+	case err == nil:
 		o.queue[0] = outMessage{}
 		o.queue = o.queue[1:]
+		more = true
+	case errors.Is(err, link.ErrUrgentFull):
+		more = o.again
+	default: // the session is over, and soon the link
+		o.closeLocked()
 	}
+	o.feeding = more
+	return more
 }
 
 // done is told what became of a message that the session took.
@@ -88,8 +132,8 @@ func (o *outbox) done(acked bool, then func()) {
 	} else {
 		o.counts.Dropped++
 	}
-	o.feedLocked()
 	o.mu.Unlock()
+	o.feed()
 	if acked && then != nil {
 		then()
 	}

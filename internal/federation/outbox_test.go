@@ -59,6 +59,44 @@ func TestOutboxOrder(t *testing.T) {
 	}
 }
 
+// TestOutboxPut wants nothing to be sent while a message is put into the queue, and one goroutine to send all, in order,
+// whoever comes while it does.
+func TestOutboxPut(t *testing.T) {
+	s := &fakeSession{room: 100}
+	o := &outbox{send: s.send}
+	o.put(wire.UrgentFederationRoom, []byte("a"), nil)
+	if len(s.taken) != 0 {
+		t.Error("it is sent by put")
+	}
+	within := true
+	o.send = func(kind wire.UrgentKind, body []byte, done func(bool)) error {
+		if !within {
+			return s.send(kind, body, done)
+		}
+		within = false
+		o.put(wire.UrgentFederationRoom, []byte("b"), nil)
+		o.feed() // somebody else's: it leaves this to who is at it
+		if len(s.taken) != 0 {
+			t.Errorf("%q overtook", s.taken)
+		}
+		return link.ErrUrgentFull // but meanwhile there is room again
+	}
+	if o.feed(); !slices.Equal(s.taken, []string{"a", "b"}) {
+		t.Errorf("sent %q", s.taken)
+	}
+	if got, want := o.total(), (outboxCounts{}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	o.send = func(wire.UrgentKind, []byte, func(bool)) error {
+		o.close()
+		return nil
+	}
+	o.add(wire.UrgentFederationRoom, []byte("c"), nil)
+	if o.done(false, nil); o.total() != (outboxCounts{Dropped: 1}) {
+		t.Errorf("closed while it is sent: %+v", o.total())
+	}
+}
+
 func TestOutboxFull(t *testing.T) {
 	s := &fakeSession{room: 1}
 	o := &outbox{send: s.send}

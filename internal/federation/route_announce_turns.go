@@ -146,12 +146,12 @@ func (t *table) tell(q *neighbour, a *adjacency, kind wire.UrgentKind, body []by
 	t.effects.sendThen(q.id, kind, body, r)
 }
 
-// delivered says that p has acknowledged a message which effects.sendThen was given with r. It reports whether anything came
-// of it, so that the time of the next tick may be another one.
-func (t *table) delivered(p wire.RelayID, r receipt, now time.Time) (changed bool) {
+// delivered says that p has acknowledged a message which effects.sendThen was given with r. The time of
+// the next tick may be another one then.
+func (t *table) delivered(p wire.RelayID, r receipt, now time.Time) {
 	q := t.neighbours[p]
 	if q == nil {
-		return false
+		return
 	}
 	o := &q.outgoing
 	o.underWay--
@@ -178,9 +178,7 @@ func (t *table) delivered(p wire.RelayID, r receipt, now time.Time) (changed boo
 			break
 		}
 		t.takeTurn(q, turn, now)
-		changed = true
 	}
-	return changed
 }
 
 // takeTurn says what waited.

@@ -21,7 +21,7 @@ func (net *tableNet) hears(home *tableNode, room string) map[*tableNode]bool {
 		for _, p := range n.trunked[key] {
 			i := slices.IndexFunc(net.nodes, func(o *tableNode) bool { return o.id == p })
 			to := net.nodes[i]
-			if got[to] || net.link(slices.Index(net.nodes, n), i).dead || !to.table.parent(home.id, wire.HashRoom(room), n.id, net.now) {
+			if got[to] || net.link(slices.Index(net.nodes, n), i).dead || !to.parent(home.id, wire.HashRoom(room), n.id, net.now) {
 				continue
 			}
 			got[to] = true
@@ -158,13 +158,13 @@ func TestNextHop(t *testing.T) {
 	net.join(0, "ops", 1)
 	net.settle()
 	room := wire.HashRoom("ops")
-	if p, ok := net.nodes[2].table.nextHop(net.nodes[0].id, room); !ok || p != net.nodes[1].id {
+	if p, ok := net.nodes[2].nextHop(net.nodes[0].id, room); !ok || p != net.nodes[1].id {
 		t.Errorf("from 2 to 0 it is %v", p)
 	}
-	if _, ok := net.nodes[0].table.nextHop(net.nodes[0].id, room); ok {
+	if _, ok := net.nodes[0].nextHop(net.nodes[0].id, room); ok {
 		t.Error("there is a hop to ourselves")
 	}
-	if _, ok := net.nodes[2].table.nextHop(net.nodes[1].id, room); ok {
+	if _, ok := net.nodes[2].nextHop(net.nodes[1].id, room); ok {
 		t.Error("there is a hop to a relay without members")
 	}
 	if parts, participants := net.nodes[2].table.counts(net.nodes[1].id); parts != 1 || participants != 1 {

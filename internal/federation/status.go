@@ -55,7 +55,7 @@ func (f *Federation) Peers() []PeerStatus {
 		s.Relay, s.Since = id.String(), &info.Since
 		out, in := n.trunk.total(), n.intake.total()
 		s.FramesOut, s.FramesIn = out.Frames, in.Forwarded+in.Duplicates+in.Late
-		s.Duplicates, s.Late, s.Limited = in.Duplicates, in.Late, in.MediaLimited+in.RoomLimited+in.MemberLimited+in.UrgentLimited+in.BytesLimited
+		s.Duplicates, s.Late, s.Limited = in.Duplicates, in.Late, in.MediaLimited+in.RoomLimited+in.MemberLimited+in.UrgentLimited+n.inbox.limited()+in.BytesLimited
 		s.AliasesTaken, s.Unnamed = out.Taken, out.Unnamed
 		s.Rooms, s.Participants = f.table.counts(id)
 	}
@@ -90,7 +90,7 @@ type Totals struct {
 // Totals returns the counts so far.
 func (f *Federation) Totals() Totals {
 	f.mu.Lock()
-	up, rooms, sent := len(f.partners), len(f.bridged), f.stats.egress.Load()
+	up, rooms, sent := len(f.partners), int(f.stats.rooms.Load()), f.stats.egress.Load()
 	for _, n := range f.partners {
 		sent += n.trunk.total().Frames
 	}

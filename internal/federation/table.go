@@ -17,6 +17,9 @@ type effects interface {
 	// participants says what changed of home's part of a room: entries that joined, all of them checked, and ids of who left. Both
 	// are empty where only the label or the way changed. The entries must not be written to.
 	participants(home identity.PublicKey, label string, by wayIn, room string, joined [][]byte, left []wire.MemberID)
+	// way says by which peer a foreign part is reached now, if at all, and by which it was: media may come from them. It is told at once, before
+	// any participants of the part are. The list in it must not be written to.
+	way(part partKey, way toldWay)
 	// trunks says to which peers the media of home's members in the room goes now; the zero home stands for our own
 	// members. An empty list ends it.
 	trunks(home wire.RelayID, room string, to []wire.RelayID)
@@ -111,6 +114,7 @@ type part struct {
 
 	best      *neighbour // nil: none, or own
 	way       *route     // best's, as it was chosen
+	passage   toldWay    // what effects.way was told
 	shaky     bool       // way goes over a suspect link
 	former    []former   // peers that were best a moment ago
 	lingers   time.Time  // without a route: until then its participants stay
@@ -294,11 +298,40 @@ func (t *table) update(pt *part, now time.Time) {
 	if !pt.own && pt.best == nil && !pt.lingering(now) && !t.disowned(pt, now) {
 		t.forget(pt, now)
 	}
+	t.tellWay(pt)
 	t.show(pt, now)
 	t.announce(pt, now)
 	t.updateWants(pt, now)
 	t.updateTrunks(pt, now)
 	t.plan(pt, now)
+}
+
+// toldWay is what effects.way was told of a part. The zero value: nothing.
+type toldWay struct {
+	best    wire.RelayID
+	reached bool
+	former  []former
+}
+
+// tellWay says by which peer the part is reached, and was, if that has changed.
+func (t *table) tellWay(pt *part) {
+	if pt.own {
+		return
+	}
+	var now toldWay
+	if !pt.forgotten {
+		now.former = pt.former
+		if pt.best != nil {
+			now.best, now.reached = pt.best.id, true
+		}
+	}
+	told := &pt.passage
+	if now.reached == told.reached && now.best == told.best && slices.Equal(now.former, told.former) {
+		return
+	}
+	now.former = slices.Clone(now.former)
+	*told = now
+	t.effects.way(pt.key, now)
 }
 
 // present reports whether the part has participants and a way to them.

@@ -47,7 +47,7 @@ func BenchmarkParent(b *testing.B) {
 	entries, room := home.entries("ops", 1), wire.HashRoom("ops")
 	home.says(r.announce(home.record("ops", entries), entries, home))
 	for b.Loop() {
-		if !r.table.parent(home.id, room, home.id, r.net.now) {
+		if !r.parent(home.id, room, home.id, r.net.now) {
 			b.Fatal("not the parent")
 		}
 	}

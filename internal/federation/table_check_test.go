@@ -151,7 +151,7 @@ func (net *tableNet) checkMedia(home int, room string) {
 			pair = [2]*tableNode{to, from}
 		}
 		crossed[pair]++
-		if !to.table.parent(h.id, wire.HashRoom(room), from.id, net.now) {
+		if !to.parent(h.id, wire.HashRoom(room), from.id, net.now) {
 			net.t.Errorf("media of relay %d in %q came by the wrong way", home, room)
 			continue
 		}

@@ -49,6 +49,7 @@ type tableNode struct {
 	views    map[tableView]map[wire.MemberID][]byte
 	labels   map[tableView]string
 	trunked  map[tableTrunk][]wire.RelayID
+	ways     ways
 	problems []string
 	unshared []string // rooms that are not global, as they were announced
 	joins    int      // how often effects.participants told that somebody joined or left
@@ -121,6 +122,7 @@ func (n *tableNode) start() {
 	n.views = map[tableView]map[wire.MemberID][]byte{}
 	n.labels = map[tableView]string{}
 	n.trunked = map[tableTrunk][]wire.RelayID{}
+	n.ways = ways{}
 }
 
 func (net *tableNet) after(d time.Duration, do func()) {
@@ -320,6 +322,23 @@ func (n *tableNode) participants(home identity.PublicKey, label string, by wayIn
 		delete(n.views, key)
 		delete(n.labels, key)
 	}
+}
+
+func (n *tableNode) way(part partKey, way toldWay) { n.ways.set(part, way, nil) }
+
+// parent reports whether media of home's members in the room may come from p.
+func (n *tableNode) parent(home wire.RelayID, room wire.RoomHash, p wire.RelayID, now time.Time) bool {
+	return n.ways.passage(home, room).from(p, now)
+}
+
+// nextHop returns the peer by which home's part of the room is reached.
+func (n *tableNode) nextHop(home wire.RelayID, room wire.RoomHash) (p wire.RelayID, ok bool) {
+	passage := n.ways.passage(home, room)
+	if passage.over() {
+		return p, false
+	}
+	way := passage.now.Load()
+	return way.best, way.reached
 }
 
 func (n *tableNode) trunks(home wire.RelayID, room string, to []wire.RelayID) {

@@ -33,23 +33,26 @@ func (u *unshared) note(room string, now time.Time) (name, last bool) {
 // notGlobal implements effects. It is no misbehaviour, so it is not in the way of complaints about that.
 func (a *actions) notGlobal(p wire.RelayID, room string) {
 	a.stats.roomNotFound.Add(1)
-	from := a.partners[p]
-	if from == nil {
-		return
+	if from := a.partners[p]; from != nil {
+		a.later(func() { (*Federation)(a).notGlobal(p, from.link.label, room) })
 	}
-	seen := a.unshared[p]
+}
+
+// notGlobal names a room of a peer in the log, unless too many were.
+func (f *Federation) notGlobal(p wire.RelayID, label, room string) {
+	seen := f.unshared[p]
 	if seen == nil {
 		seen = new(unshared)
-		a.unshared[p] = seen
+		f.unshared[p] = seen
 	}
 	name, last := seen.note(room, time.Now())
 	if !name {
 		return
 	}
-	a.log.Info("a peer bridges a room that is not global here", "room", shownRoom(room), "peer", from.link.label, "relay", p.String(),
+	f.log.Info("a peer bridges a room that is not global here", "room", shownRoom(room), "peer", label, "relay", p.String(),
 		"do", "add it to [[global_rooms]] to bridge it")
 	if last {
-		a.log.Info("more rooms of a peer that are not global here are not named for now", "peer", from.link.label, "relay", p.String(),
+		f.log.Info("more rooms of a peer that are not global here are not named for now", "peer", label, "relay", p.String(),
 			"within", unsharedEvery)
 	}
 }

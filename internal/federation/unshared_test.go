@@ -21,9 +21,7 @@ func TestRoomNotGlobal(t *testing.T) {
 		f.partners[peer] = &partner{link: &peerLink{label: "north"}}
 		f.partners[other] = &partner{link: &peerLink{label: "south"}}
 		says := func(p wire.RelayID, room string) {
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			(*actions)(f).notGlobal(p, room)
+			f.decide(nil, func() { (*actions)(f).notGlobal(p, room) })
 		}
 		const text = "a peer bridges a room that is not global here"
 		for range 100 {

@@ -144,25 +144,3 @@ func (t *table) updateTrunks(pt *part, now time.Time) {
 	}
 	t.effects.trunks(home, pt.room, to)
 }
-
-// parent reports whether media of home's members in the room may come from p: it is the best peer, or was within the
-// last two seconds.
-func (t *table) parent(home wire.RelayID, room wire.RoomHash, p wire.RelayID, now time.Time) bool {
-	pt := t.parts[partKey{home, room}]
-	if pt == nil || pt.own {
-		return false
-	}
-	if pt.best != nil && pt.best.id == p {
-		return true
-	}
-	return slices.ContainsFunc(pt.former, func(f former) bool { return f.id == p && now.Before(f.until) })
-}
-
-// nextHop returns the peer by which home's part of the room is reached.
-func (t *table) nextHop(home wire.RelayID, room wire.RoomHash) (p wire.RelayID, ok bool) {
-	pt := t.parts[partKey{home, room}]
-	if pt == nil || pt.best == nil {
-		return wire.RelayID{}, false
-	}
-	return pt.best.id, true
-}

@@ -47,14 +47,14 @@ func TestWantsFollowTheRoute(t *testing.T) {
 	r.wantAsked(near, true, 1)
 	r.wantAsked(far, false, 0)
 	for _, p := range []*rigHome{near, far} {
-		if !r.table.parent(home.id, room, p.id, r.net.now) {
+		if !r.parent(home.id, room, p.id, r.net.now) {
 			t.Error("media of one of the two is not taken")
 		}
 	}
 	r.wait(unwantLate)
 	r.wantAsked(far, false, 1)
 	r.wait(formerFor - unwantLate)
-	if r.table.parent(home.id, room, far.id, r.net.now) {
+	if r.parent(home.id, room, far.id, r.net.now) {
 		t.Error("media of the former best peer is taken for too long")
 	}
 	r.outbox = nil
@@ -112,7 +112,7 @@ func TestWantsGoUpTheTree(t *testing.T) {
 	if got := r.trunked[tableTrunk{wire.RelayID{}, "ops"}]; !slices.Equal(got, []wire.RelayID{below.id}) {
 		t.Errorf("our media goes to %v", got)
 	}
-	if r.table.parent(r.id, wire.HashRoom("ops"), best.id, r.net.now) {
+	if r.parent(r.id, wire.HashRoom("ops"), best.id, r.net.now) {
 		t.Error("media of our own members is taken from a peer")
 	}
 	r.table.down(below.id, r.net.now)

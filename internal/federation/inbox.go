@@ -1,0 +1,134 @@
+package federation
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/wzp-voice/wzp/wire"
+)
+
+const (
+	// maxInbox bounds the urgent messages of one peer that wait for run: more are not taken, and come again.
+	maxInbox = 256
+	// hearMost is how many run takes at a time, before it does what else is due.
+	hearMost = 64
+	// maxNotes bounds what waits to be logged of what a peer sends too much of: it comes once in a while.
+	maxNotes = 8
+)
+
+// inbox is what came over one link and waits for run: who receives packets has members of this relay to serve, and a
+// signature takes as long to check as a packet does to reach hundreds. The zero value is empty.
+type inbox struct {
+	mu       sync.Mutex // guards what follows
+	messages []inMessage
+	receipts []receipt   // of messages of ours: of at most as many as can be under way
+	notes    []throttled // to be logged, at most maxNotes
+	closed   bool
+	refused  uint64 // messages for which there was no room
+}
+
+type inMessage struct {
+	kind wire.UrgentKind
+	body []byte
+}
+
+// put queues an urgent message, which is copied. It is not taken when too many wait.
+func (in *inbox) put(kind wire.UrgentKind, body []byte) (taken bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	switch {
+	case in.closed:
+		return false
+	case len(in.messages) >= maxInbox:
+		in.refused++
+		return false
+	}
+	in.messages = append(in.messages, inMessage{kind, slices.Clone(body)})
+	return true
+}
+
+// acked queues the receipt of a message of ours.
+func (in *inbox) acked(r receipt) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if !in.closed {
+		in.receipts = append(in.receipts, r)
+	}
+}
+
+// note queues what is to be logged.
+func (in *inbox) note(t throttled) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if !in.closed && len(in.notes) < maxNotes {
+		in.notes = append(in.notes, t)
+	}
+}
+
+// noted returns what is to be logged.
+func (in *inbox) noted() []throttled {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	notes := in.notes
+	in.notes = nil
+	return notes
+}
+
+// take returns the receipts, and the oldest message if there is one. more: another one waits.
+func (in *inbox) take() (receipts []receipt, m inMessage, ok, more bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	receipts, in.receipts = in.receipts, nil
+	if len(in.messages) > 0 {
+		m, ok = in.messages[0], true
+		in.messages[0] = inMessage{}
+		in.messages = in.messages[1:]
+	}
+	return receipts, m, ok, len(in.messages) > 0
+}
+
+// close forgets what waits, and takes nothing more.
+func (in *inbox) close() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.closed, in.messages, in.receipts = true, nil, nil
+}
+
+// limited returns how many messages were not taken.
+func (in *inbox) limited() uint64 {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.refused
+}
+
+// hear gives the table what peers have said, one message of each in turn. It reports whether more waits.
+func (f *Federation) hear(now time.Time) (more bool) {
+	partners := f.linked()
+	for _, n := range partners {
+		for _, t := range n.inbox.noted() {
+			f.log.Warn("a peer sends too much; the rest is dropped", "peer", n.link.label, "relay", n.link.id.String(), "why", t.Reason, "dropped", t.Dropped)
+		}
+	}
+	for taken := 0; len(partners) > 0; {
+		partners = slices.DeleteFunc(partners, func(n *partner) bool {
+			receipts, m, ok, left := n.inbox.take()
+			for _, r := range receipts {
+				f.decide(n, func() { f.table.delivered(n.link.id, r, now) })
+			}
+			switch {
+			case !ok:
+			case m.kind == wire.UrgentFederationMessage:
+				f.message(n, m.body, now)
+			default:
+				f.decide(n, func() { f.table.urgent(n.link.id, m.kind, m.body, now) })
+			}
+			taken++
+			return !left
+		})
+		if taken >= hearMost && len(partners) > 0 {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,92 @@
+package federation
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// ways is what media and messages about keys need to know of the table and of rooms, for goroutines that receive packets:
+// reading it takes no lock, and waits for nothing. Whoever changes the table, or the bridged rooms, says here what is so from
+// now on. The zero value knows no part and no room.
+type ways struct {
+	parts sync.Map // partKey -> *passage
+	rooms sync.Map // wire.RoomHash -> string, the name of a bridged room
+}
+
+// passage is by which peers a part's media may come. It is of one part, from when that is first reached to when nobody reaches
+// it any more; what knows it need not look for it again meanwhile.
+type passage struct{ now atomic.Pointer[wayTo] }
+
+// wayTo is a passage at one moment. It is never changed, only replaced.
+type wayTo struct {
+	toldWay
+	to *partner // the best one, if the part is reached
+}
+
+// set says by which peer a part is reached, and by which it was; by none: that ends its passage. The caller holds
+// Federation.mu.
+func (w *ways) set(key partKey, way toldWay, to *partner) {
+	known, ok := w.parts.Load(key)
+	if !way.reached && len(way.former) == 0 {
+		if ok {
+			w.parts.Delete(key)
+			known.(*passage).now.Store(nil)
+		}
+		return
+	}
+	if !ok {
+		known = new(passage)
+	}
+	known.(*passage).now.Store(&wayTo{way, to})
+	if !ok {
+		w.parts.Store(key, known)
+	}
+}
+
+// passage returns that of home's part of a room, nil if nobody reaches it.
+func (w *ways) passage(home wire.RelayID, room wire.RoomHash) *passage {
+	if p, ok := w.parts.Load(partKey{home, room}); ok {
+		return p.(*passage)
+	}
+	return nil
+}
+
+// over reports whether the passage has ended, so that there may be another one for the part. A nil one has.
+func (p *passage) over() bool { return p == nil || p.now.Load() == nil }
+
+// from reports whether media of the part may come from a peer: it is the best one, or was within the last two seconds.
+func (p *passage) from(peer wire.RelayID, now time.Time) bool {
+	if p == nil {
+		return false
+	}
+	way := p.now.Load()
+	if way == nil {
+		return false
+	}
+	return way.reached && way.best == peer || slices.ContainsFunc(way.former, func(f former) bool { return f.id == peer && now.Before(f.until) })
+}
+
+// next returns the peer by which home's part of a room is reached, nil if nobody reaches it.
+func (w *ways) next(home wire.RelayID, room wire.RoomHash) *partner {
+	p := w.passage(home, room)
+	if p == nil {
+		return nil
+	}
+	if way := p.now.Load(); way != nil {
+		return way.to
+	}
+	return nil
+}
+
+// room returns the name of a bridged room.
+func (w *ways) room(hash wire.RoomHash) (name string, ok bool) {
+	v, ok := w.rooms.Load(hash)
+	if !ok {
+		return "", false
+	}
+	return v.(string), true
+}

@@ -1,0 +1,134 @@
+package federation
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/internal/room"
+	"github.com/wzp-voice/wzp/wire"
+)
+
+// TestReceivingWaitsForNobody has the table be at work for good: whatever is called where packets are received goes on.
+func TestReceivingWaitsForNobody(t *testing.T) {
+	f := New(Options{
+		Identity: testIdentity(1), Rooms: room.NewRooms(room.Limits{Rooms: 10, Members: 10}), Log: slog.New(slog.DiscardHandler),
+		Tell: func(*room.Member) {},
+	})
+	defer f.links.close()
+	all := func(string) bool { return true }
+	f.isGlobal.Store(&all)
+	l := &peerLink{id: wire.RelayID{1}, links: f.links}
+	taken := 0
+	l.out.send = func(wire.UrgentKind, []byte, func(bool)) error {
+		taken++
+		return nil
+	}
+	n := &partner{link: l, intake: newIntake(intakeLimits{}, intakeReports{})}
+	l.owner = n
+	f.partners[l.id] = n
+	home := wire.RelayID{2}
+	f.bridgedRoom("r")
+	f.ways.set(partKey{home, wire.HashRoom("r")}, toldWay{best: l.id, reached: true}, n)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		e := (*events)(f)
+		if !e.urgent(l, wire.UrgentFederationLeave, []byte{1}) {
+			t.Error("an announcement is not taken")
+		}
+		if st := e.bind(l, &wire.Media{Room: wire.HashRoom("r"), KID: wire.MakeKID(wire.MemberID{9}, 0, 0)}); st == nil {
+			t.Error("media of who is announced soon is not kept")
+		}
+		in := &incoming{federation: f, from: n, room: wire.HashRoom("r")}
+		if !in.mayCome(&place{home: home}, time.Now()) {
+			t.Error("media may not come")
+		}
+		if err := f.route(&wire.FederationMessage{Room: wire.HashRoom("r")}, home, nil); err != nil || taken != 1 {
+			t.Errorf("a message about keys: %v, %d are sent", err, taken)
+		}
+		f.Changed("r")
+		n.inbox.acked(receipt{})
+	}()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Fatal("something that is called where packets are received waits for the table")
+	}
+}
+
+var _ link.Handler = (*peerLink)(nil)
+
+// TestWays follows a part from when it is reached to when it is not any more, and is again.
+func TestWays(t *testing.T) {
+	var w ways
+	now := time.Unix(1000, 0)
+	key, a, b := partKey{wire.RelayID{1}, wire.RoomHash{1}}, wire.RelayID{2}, wire.RelayID{3}
+	to := new(partner)
+	if p := w.passage(key.home, key.room); !p.over() || p.from(a, now) || w.next(key.home, key.room) != nil {
+		t.Error("there is a way to a part that nobody announced")
+	}
+	w.set(key, toldWay{best: a, reached: true}, to)
+	p := w.passage(key.home, key.room)
+	if p.over() || !p.from(a, now) || p.from(b, now) || w.next(key.home, key.room) != to {
+		t.Error("not by the best peer alone")
+	}
+	w.set(key, toldWay{best: b, reached: true, former: []former{{a, now.Add(time.Second)}}}, to)
+	if p.over() || !p.from(a, now) || !p.from(b, now) || p.from(a, now.Add(time.Second)) {
+		t.Error("the former way is not one for a second")
+	}
+	w.set(key, toldWay{former: []former{{b, now.Add(time.Second)}}}, nil)
+	if p.over() || !p.from(b, now) || p.from(wire.RelayID{}, now) || w.next(key.home, key.room) != nil {
+		t.Error("unreached, media of the former peer may not come for a second")
+	}
+	w.set(key, toldWay{}, nil)
+	if !p.over() || p.from(b, now) || w.passage(key.home, key.room) != nil {
+		t.Error("the passage has not ended")
+	}
+	w.set(key, toldWay{best: a, reached: true}, to)
+	if again := w.passage(key.home, key.room); again == p || !again.from(a, now) || p.from(a, now) {
+		t.Error("the part that is back has no passage of its own")
+	}
+	in := &incoming{federation: &Federation{}, from: &partner{link: &peerLink{id: a}}, room: key.room}
+	in.federation.ways.set(key, toldWay{best: a, reached: true}, to)
+	at := &place{home: key.home}
+	if n := testing.AllocsPerRun(100, func() { in.mayCome(at, now) }); n != 0 {
+		t.Errorf("%v allocations a packet", n)
+	}
+}
+
+// TestInbox fills the inbox of one peer; those of others are not concerned, and run takes one message of each in turn.
+func TestInbox(t *testing.T) {
+	var in inbox
+	body := []byte{0}
+	for i := range maxInbox {
+		body[0] = byte(i)
+		if !in.put(wire.UrgentFederationRoom, body) {
+			t.Fatalf("message %d is not taken", i)
+		}
+	}
+	if in.put(wire.UrgentFederationRoom, body) || in.limited() != 1 {
+		t.Error("one too many is taken, or not counted")
+	}
+	in.acked(receipt{want: true})
+	for i := range maxInbox {
+		receipts, m, ok, more := in.take()
+		if (len(receipts) == 1) != (i == 0) || !ok || m.body[0] != byte(i) || more != (i < maxInbox-1) {
+			t.Fatalf("%d: %d receipts, %v, %v, %v", i, len(receipts), m, ok, more)
+		}
+	}
+	if _, _, ok, more := in.take(); ok || more {
+		t.Error("there is more than was put")
+	}
+	in.put(wire.UrgentFederationRoom, body)
+	in.close()
+	if in.acked(receipt{}); in.put(wire.UrgentFederationRoom, body) {
+		t.Error("the inbox of a link that is down takes a message")
+	}
+	if receipts, _, ok, _ := in.take(); ok || receipts != nil {
+		t.Error("something is left of a link that is down")
+	}
+}
