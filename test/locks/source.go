@@ -31,6 +31,7 @@ type source struct {
 	level  int // more than that of any package whose locks come after its own
 	first  int // how many locks other packages have, which are read before
 	locks  []lock
+	io     []string // functions of doesIO
 	before []string // packages whose locks come after its own, beside those that it imports
 	files  map[string]*file
 }
@@ -70,6 +71,11 @@ func readSources(packages []pkg) ([]*source, error) {
 		count += len(s.locks)
 	}
 	problems = append(problems, setLevels(sources))
+	for name := range doesIO {
+		if !slices.ContainsFunc(sources, func(s *source) bool { return slices.Contains(s.io, name) }) {
+			problems = append(problems, fmt.Errorf("no function is called %s: correct doesIO in test/locks/list.go", name))
+		}
+	}
 	return sources, errors.Join(problems...)
 }
 
@@ -153,7 +159,9 @@ func (s *source) add(name string, text []byte) error {
 				declared(spec, mutex)
 			}
 		case *ast.FuncDecl:
-			if what := doesIO[s.pkg.ImportPath[strings.LastIndexByte(s.pkg.ImportPath, '/')+1:]+"."+funcName(d)]; what != "" && d.Body != nil {
+			name := s.pkg.Name + "." + funcName(d)
+			if what := doesIO[name]; what != "" && d.Body != nil {
+				s.io = append(s.io, name)
 				at := offset(d.Body.Lbrace) + 1
 				f.edits = append(f.edits, edit{at, at, fmt.Sprintf(" ordered.IO(%q);", what)})
 			}
