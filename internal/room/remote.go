@@ -58,13 +58,12 @@ func (r *Rooms) Shown(name string) []*Member {
 	slices.SortFunc(crowd, func(a, b *Member) int { return cmp.Compare(a.turn, b.turn) })
 	places := max(0, maxCrowdAway-(len(list)-len(crowd)))
 	for _, m := range list {
-		m.hidden.Store(false)
+		if !m.crowd { // it may have been one
+			m.hidden.Store(false)
+		}
 	}
-	if len(crowd) <= places {
-		return list
-	}
-	for _, m := range crowd[places:] {
-		m.hidden.Store(true)
+	for i, m := range crowd {
+		m.hidden.Store(i >= places)
 	}
 	return slices.DeleteFunc(list, func(m *Member) bool { return m.hidden.Load() })
 }
