@@ -5,7 +5,7 @@
 //
 // The order is what the packages' documents say (list.go). A mutex that is not listed there, or a listed one that does not
 // exist, is an error. Sources keep their lines: what a test or a stack says of them is true. Tests' own mutexes are left
-// alone.
+// alone. One file of Go itself is mended, too, with which the race detector would fail at times (timers.go).
 //
 //	go list ── packages, those above first ──+
 //	doc.go ── the list of locks ─────────────+──> rewrite ──> copies of the files with mutexes, overlay.json
@@ -66,6 +66,19 @@ func makeOverlay(dir string) (string, error) {
 				return "", err
 			}
 			replace[filepath.Join(s.pkg.Dir, name)] = path
+		}
+	}
+	timers, text, err := mendTimers()
+	if err != nil {
+		return "", err
+	}
+	if timers == "" {
+		fmt.Fprintln(os.Stderr, "locks: this Go is a module: its race detector may end tests with SIGSEGV (https://go.dev/issue/78156). Install Go itself")
+	}
+	if text != nil {
+		replace[timers] = filepath.Join(out, "runtime", "time.go")
+		if err := write(replace[timers], text); err != nil {
+			return "", err
 		}
 	}
 	description, err := json.Marshal(map[string]any{"Replace": replace})
