@@ -28,13 +28,14 @@ check: vet fmt tidy lint vuln ## Run the checks that need no tests
 # The scenarios in test run the program in processes of its own, without the race detector; with it they would only search
 # memory five times slower. Most of them wait for processes, so four run at once. The vet target has looked at all of it already.
 # The simulations of internal/jitter, which starts no goroutine, run without it, too, but for the one that starts some.
-# TestSiege, with a thousand attackers in one process, does the same as tests that run with it, only more of it.
+# TestSiege, with a thousand attackers in one process, does the same as tests that run with it, only more of it; the others
+# beside it, of which loss decides, are tried a few times with it, and often without.
 # All others run with mutexes that know their place in the order of locks (CONTRIBUTING.md, "Locks").
 unit: ## Run the tests with the race detector and the check of locks, and then the scenarios without
 	@$(GO) run ./test/locks >/dev/null
 	CGO_ENABLED=1 $(GO) test -vet=off -race $(LOCKS) -timeout 15m $$($(GO) list ./... | grep -v -e /test$$ -e /internal/jitter$$)
 	CGO_ENABLED=1 $(GO) test -vet=off -race $(LOCKS) -run Concurrent ./internal/jitter
-	$(GO) test -vet=off -timeout 15m -run '^TestSiege$$' .
+	$(GO) test -vet=off -timeout 15m -run '^Test(Siege|NewcomerHearsSoon|FirstWords?(OfACrowd)?)$$' .
 	$(GO) test -vet=off -timeout 15m -parallel 4 ./internal/jitter ./test
 
 js: ## Check the types of the page's JavaScript and run its tests, if there is Node.js 20

@@ -239,16 +239,24 @@ func (s *spy) page(p *tapped, after *wire.MemberID) wire.Message {
 func (s *spy) Bind(ls *link.Session, media *wire.Media) *link.Stream {
 	if m := ls.Owner.(*tapped).member.Load(); m != nil {
 		if st := m.Bind(media.KID, time.Now()); st != nil {
-			return &link.Stream{KID: media.KID, Owner: st}
+			out := new(atomic.Pointer[room.Stream])
+			out.Store(st)
+			return &link.Stream{KID: media.KID, Owner: out}
 		}
 	}
 	return nil
 }
 
-func (s *spy) Media(_ *link.Session, st *link.Stream, m *wire.Media, tx *link.Tx) {
+func (s *spy) Media(ls *link.Session, st *link.Stream, m *wire.Media, tx *link.Tx) {
 	st.Seen(m.CTR)
 	s.notes.frame(m)
-	st.Owner.(*room.Stream).Forward(room.Everybody, m, tx, tx.Short, tx.Long, nil)
+	out := st.Owner.(*atomic.Pointer[room.Stream])
+	if out.Load().Dropped() { // a key id comes again after 16 keys: the room has forgotten it meanwhile
+		if again := ls.Owner.(*tapped).member.Load().Bind(m.KID, tx.Now()); again != nil {
+			out.Store(again)
+		}
+	}
+	out.Load().Forward(room.Everybody, m, tx, tx.Short, tx.Long, nil)
 	s.mu.Lock()
 	listening := s.listening
 	s.mu.Unlock()

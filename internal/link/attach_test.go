@@ -268,7 +268,7 @@ func TestUrgentMessages(t *testing.T) {
 		p := l.joined()
 		l.net.SetDefault(simnet.Profile{Loss: 0.6, Delay: 150 * time.Millisecond, Seed: 3})
 		relay, client := l.sessionOf(p), p.client.Session()
-		const n = 300
+		const n = 3000
 		sent := make(map[string]time.Time, n)
 		for i := range n {
 			body := fmt.Sprintf("%0300d", i)
@@ -298,9 +298,9 @@ func TestUrgentMessages(t *testing.T) {
 }
 
 // checkMessages wants each message once, and of those sent after the first 5 s, when the pacer knows the path, 95 of
-// 100 within 1.2 s, and 99 of 100 within 2.5 s. Each is sent every 100 ms until it is acknowledged, and so takes longer than
-// 1.2 s in 0.4 % of cases, and than 2.5 s in 0.001 %: that of 290 more than 14, or more than 2, do, is less likely than one in
-// a hundred million.
+// 100 within 1.2 s, and 99 of 100 within 1.5 s. Each is sent every 100 ms until it is acknowledged, and so takes longer than
+// 1.2 s in 0.4 % of cases, and than 1.5 s in 0.13 %: that of 2990 more than 149, or more than 29, do, is less likely than one
+// in a billion.
 func (l *lab) checkMessages(where string, got []message, sent map[string]time.Time) {
 	l.t.Helper()
 	start := time.Now()
@@ -323,7 +323,7 @@ func (l *lab) checkMessages(where string, got []message, sent map[string]time.Ti
 	}
 	n := len(took)
 	l.t.Logf("%s: median %v, 95%% %v, 99%% %v, all %v", where, took[n/2], took[n*95/100], took[n*99/100], took[n-1])
-	if took[n*95/100] > 1200*time.Millisecond || took[n*99/100] > 2500*time.Millisecond {
+	if took[n*95/100] > 1200*time.Millisecond || took[n*99/100] > 1500*time.Millisecond {
 		l.t.Errorf("%s: 95%% took up to %v, 99%% up to %v", where, took[n*95/100], took[n*99/100])
 	}
 }

@@ -1,0 +1,5 @@
+//go:build !race
+
+package wzp
+
+const raceDetector = false
