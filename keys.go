@@ -37,8 +37,9 @@ type keeper struct {
 	view     view
 	safety   safety
 
-	talking sync.Mutex // guards talker's methods, and view.sealer; only locks of e2ee are taken under it
+	talking sync.Mutex // guards talker's methods, ends and view.sealer; only locks of e2ee are taken under it
 	talker  *e2ee.Talker
+	ends    time.Time // when its keys do not follow the members any more; zero: not yet, or no longer
 
 	wake     chan struct{}
 	opened   chan struct{} // closed when we know who is there, or need not wait for it any longer
@@ -169,6 +170,7 @@ func (k *keeper) arm(suite e2ee.Suite, stream uint8) (*e2ee.Sealer, error) {
 	members, _ := k.room.roster.insiders()
 	k.talking.Lock()
 	defer k.talking.Unlock()
+	k.ends = time.Time{}
 	k.talker.SetMembers(recipients(members))
 	k.talker.Arm(suite)
 	k.view.openLocked(k.talker)
@@ -177,12 +179,14 @@ func (k *keeper) arm(suite e2ee.Suite, stream uint8) (*e2ee.Sealer, error) {
 	return sealer, err
 }
 
-// disarm ends what arm began.
+// disarm ends what arm began. Keys still follow the members for as long as what was said last is held by those who lack its
+// key: of whom we learn only now, or who asks, may have been there all the time.
 func (k *keeper) disarm(sealer *e2ee.Sealer) {
 	k.talking.Lock()
-	defer k.talking.Unlock()
 	sealer.Close()
-	k.talker.Disarm()
+	k.ends = time.Now().Add(maxHeldTime)
+	k.talking.Unlock()
+	k.stir()
 }
 
 func recipients(members []present) []e2ee.Recipient {
@@ -379,6 +383,10 @@ func (k *keeper) lacking(wanted []wire.MemberID, now time.Time) (lack []wire.Mem
 func (k *keeper) step(in keeperInputs, opening, busy bool, now time.Time) (*e2ee.Distribution, time.Time) {
 	k.talking.Lock()
 	defer k.talking.Unlock()
+	if !k.ends.IsZero() && !now.Before(k.ends) {
+		k.ends = time.Time{}
+		k.talker.Disarm()
+	}
 	k.talker.Opening(opening)
 	for _, number := range in.delivered {
 		k.talker.Delivered(number)
@@ -387,7 +395,8 @@ func (k *keeper) step(in keeperInputs, opening, busy bool, now time.Time) (*e2ee
 		k.talker.Wanted(id)
 	}
 	k.talker.Hold(busy)
-	return k.talker.Step(now)
+	d, next := k.talker.Step(now)
+	return d, soonest(next, k.ends)
 }
 
 // handOut sends a key to the relay, for its recipients.

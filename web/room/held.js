@@ -12,7 +12,8 @@
 
 const MAX_FRAMES = 64; // of a stream
 const MAX_OF_TALKER = 128; // of all streams of one
-const MAX_TIME = 5000; // ms for which a frame waits for its key
+/** For how many ms a frame waits for its key. */
+export const MAX_HELD_TIME = 5000;
 const MAX_BYTES = 2 ** 20; // of a room
 const ASK_AFTER = 1500;
 const ASK_EVERY = 2000;
@@ -154,7 +155,7 @@ export class HeldFrames {
 
   /** @param {number} now */
   #expire(now) {
-    const kept = this.#frames.findIndex((frame) => now - frame.at <= MAX_TIME);
+    const kept = this.#frames.findIndex((frame) => now - frame.at <= MAX_HELD_TIME);
     this.#drop(kept < 0 ? this.#frames.length : kept);
   }
 
@@ -176,7 +177,7 @@ export class HeldFrames {
   waiting(now) {
     this.#expire(now);
     if (this.#since === null) return { next: 0, ask: false, hopeless: false };
-    if (now - this.#newest > MAX_TIME) { // not talking any more
+    if (now - this.#newest > MAX_HELD_TIME) { // not talking any more
       this.drop();
       return { next: 0, ask: false, hopeless: false };
     }

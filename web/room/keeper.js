@@ -17,6 +17,7 @@ import { Views } from '../e2ee/views.js';
 import { FormatError, toHex } from '../wire/bytes.js';
 import * as urgent from '../wire/urgent.js';
 import { HandOut } from './hand-out.js';
+import { MAX_HELD_TIME } from './held.js';
 import { Opening } from './opening.js';
 import { SafetyNumber } from './safety-number.js';
 import { soonest } from './soonest.js';
@@ -84,6 +85,7 @@ export class Keeper {
   #running = false;
   #again = false;
   #closed = false;
+  #ends = 0; // when our keys do not follow the members any more; 0: not yet, or no longer
   /** @type {any} */
   #timer;
 
@@ -181,6 +183,7 @@ export class Keeper {
    * @param {number} stream
    */
   arm(suite, stream) {
+    this.#ends = 0;
     this.#setMembers();
     this.#talker.arm(suite);
     this.#speaker.open();
@@ -190,12 +193,14 @@ export class Keeper {
   }
 
   /**
-   * Ends what arm began.
+   * Ends what arm began. Keys still follow the members for as long as what was said last is held by those who lack its key:
+   * of whom we learn only now, or who asks, may have been there all the time.
    * @param {{close(): void}} sealer
    */
   disarm(sealer) {
     sealer.close();
-    this.#talker.disarm();
+    this.#ends = this.#at.clock.now() + MAX_HELD_TIME;
+    this.stir();
   }
 
   #setMembers() {
@@ -367,6 +372,10 @@ export class Keeper {
   async #send(inputs, opening, now) {
     const { roster, fetch } = this.#at;
     this.#handOut.delivered(inputs.delivered);
+    if (this.#ends > 0 && now >= this.#ends) {
+      this.#ends = 0;
+      this.#talker.disarm();
+    }
     this.#talker.opening(opening);
     for (const number of inputs.delivered) this.#talker.delivered(number);
     for (const id of inputs.wanted) {
@@ -376,7 +385,7 @@ export class Keeper {
     this.#talker.hold(this.#handOut.busy); // stirs when it is not
     const { distribution, next } = this.#talker.step(now);
     if (distribution) await this.#handOut.send(distribution);
-    return next;
+    return soonest(next, this.#ends);
   }
 
   /**

@@ -317,6 +317,21 @@ inLab('without a list, members are asked for by an urgent message', async (lab) 
   assert.match(bert.last('safety').number ?? '', /^\d/);
 });
 
+inLab('who learns of a listener after the word gives the key of it', async (lab) => {
+  const bert = await lab.join('bert');
+  lab.relay.hides = (id) => id === bert.id;
+  lab.relay.refusesList = () => true;
+  const anna = await lab.join('anna');
+  await Promise.all([anna.publish(), lab.run(3500)]);
+  await Promise.all([anna.unpublish(), lab.run(2000)]);
+  assert.equal(bert.of(anna).length, 0);
+  lab.relay.hides = () => false;
+  lab.relay.joined(anna.client, bert.client);
+  await lab.run(2000);
+  assert.equal(contiguous(bert.of(anna), 'anna at bert'), 0);
+  assert.ok(bert.of(anna).length > 20, `${bert.of(anna).length} frames`);
+});
+
 inLab('who is alone may talk at once', async (lab) => {
   const anna = await lab.join('anna');
   await anna.publish();
