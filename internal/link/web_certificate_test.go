@@ -8,7 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-	"unsafe"
+
+	"github.com/wzp-voice/wzp/internal/simnet/simtest"
 )
 
 // TestWebCertificates walks through two months: what browsers are shown is valid, was listed a day before, and stays
@@ -86,7 +87,7 @@ func TestWebCertificatesAfterTheClockIsSet(t *testing.T) {
 	start := time.Now() // not of synctest, whose times have no monotonic reading
 	for _, wrong := range []time.Duration{2 * day, -2 * day, 40 * day, -40 * day, 20000 * day, -20000 * day, 3 * time.Hour, -14 * day, 50 * time.Minute} {
 		var c webCertificates
-		if _, err := c.show(wrongClock(t, start, wrong)); err != nil {
+		if _, err := c.show(simtest.WrongClock(t, start, wrong)); err != nil {
 			t.Fatal(err)
 		}
 		// Half a minute later the clock is set.
@@ -118,21 +119,4 @@ func checkValid(t *testing.T, wrong time.Duration, der []byte, now time.Time, sp
 	if now.Add(-spare).Before(leaf.NotBefore) || now.Add(spare).After(leaf.NotAfter) {
 		t.Errorf("a clock that was wrong by %v: valid from %v to %v, and it is %v", wrong, leaf.NotBefore, leaf.NotAfter, now)
 	}
-}
-
-// wrongClock returns what time.Now would return with the wall clock wrong by off: the monotonic reading has nothing to do
-// with that. Package time cannot say it.
-func wrongClock(t *testing.T, now time.Time, off time.Duration) time.Time {
-	t.Helper()
-	type parts struct { // of a time.Time
-		wall uint64
-		ext  int64 // the monotonic reading
-		loc  *time.Location
-	}
-	wrong := now.Add(off)
-	(*parts)(unsafe.Pointer(&wrong)).ext = (*parts)(unsafe.Pointer(&now)).ext // checked below
-	if wrong.Sub(now) != 0 || wrong.Round(0).Sub(now.Round(0)) != off {
-		t.Fatal("a time.Time is not what this test takes it for")
-	}
-	return wrong
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/room"
+	"github.com/wzp-voice/wzp/internal/simnet/simtest"
 	"github.com/wzp-voice/wzp/wire"
 )
 
@@ -234,4 +236,35 @@ func TestDroppedStreamIsHeardAgain(t *testing.T) {
 		}
 		l.want("it is there", map[string]float64{"streams": 8})
 	})
+}
+
+// TestStreamIsRenewedWhenTheClockIsSet has the wall clock set back between two times that a stream is made again: the second one
+// does not wait until the clock is there again.
+func TestStreamIsRenewedWhenTheClockIsSet(t *testing.T) {
+	start := time.Now()
+	rooms := room.NewRooms(room.Limits{Rooms: 1, Members: 10})
+	member, err := rooms.Join("r", make([]byte, 200), room.Origin{}, &receiver{}, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kid := func(n uint8) wire.KID { return wire.MakeKID(member.ID, n, 0) }
+	s := &speech{member: member}
+	s.stream.Store(member.Bind(kid(0), start))
+	drop := func(from uint8, now time.Time) {
+		for n := range uint8(8) { // the relay keeps eight of a member
+			member.Bind(kid(from+n), now)
+		}
+		if !s.stream.Load().Dropped() {
+			t.Fatal("the stream is still there")
+		}
+	}
+	drop(1, start)
+	if s.out(kid(0), start).Dropped() {
+		t.Fatal("not made again")
+	}
+	later := simtest.WrongClock(t, start.Add(time.Minute), -time.Hour)
+	drop(9, later)
+	if s.out(kid(0), later).Dropped() {
+		t.Error("not made again when the clock was set back")
+	}
 }

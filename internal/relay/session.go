@@ -245,7 +245,7 @@ func (r *acceptor) Bind(ls *link.Session, m *wire.Media) *link.Stream {
 type speech struct {
 	member *room.Member
 	stream atomic.Pointer[room.Stream]
-	tried  atomic.Int64 // when its room was last asked for another one, Unix ns
+	tried  atomic.Pointer[time.Time] // when its room was last asked for another one; nil: never
 }
 
 // renewEvery is how far apart these times are, at least.
@@ -255,19 +255,23 @@ const renewEvery = 50 * time.Millisecond
 // more than others, is made again.
 func (t *speech) out(kid wire.KID, now time.Time) *room.Stream {
 	st := t.stream.Load()
-	if !st.Dropped() {
-		st.Heard(now)
-		return st
+	if st.Dropped() {
+		return t.renew(kid, now)
 	}
-	at, tried := now.UnixNano(), t.tried.Load()
-	if tried != 0 && at-tried < int64(renewEvery) || !t.tried.CompareAndSwap(tried, at) {
-		return st
+	st.Heard(now)
+	return st
+}
+
+// renew makes the stream again, unless that was tried just now.
+func (t *speech) renew(kid wire.KID, now time.Time) *room.Stream {
+	tried := t.tried.Load()
+	if tried != nil && now.Sub(*tried) < renewEvery || !t.tried.CompareAndSwap(tried, &now) {
+		return t.stream.Load()
 	}
 	if again := t.member.Bind(kid, now); again != nil {
 		t.stream.Store(again)
-		return again
 	}
-	return st
+	return t.stream.Load()
 }
 
 // Media implements link.Handler: the hot path of the relay.

@@ -39,7 +39,7 @@ func (t *aliasTable) used() int {
 func (t *aliasTable) free(st *Stream, now time.Time) bool {
 	if t.slots == nil {
 		t.slots = share.NewSlots[Holder](wire.MaxAliases, aliasRest, func(alias int) time.Time {
-			return time.Unix(0, t.streams[alias].heard.Load())
+			return t.streams[alias].last()
 		})
 	}
 	path := st.member.path()

@@ -4,7 +4,9 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"testing"
+	"time"
 
+	"github.com/wzp-voice/wzp/internal/simnet/simtest"
 	"github.com/wzp-voice/wzp/wire"
 )
 
@@ -190,6 +192,24 @@ func TestIdleStreamsStay(t *testing.T) {
 	h.joinFrom("r", direct(homeB)).bind(t, 0, 0, seconds(1000))
 	if st.Dropped() || !far.Dropped() {
 		t.Error("not the remote stream was dropped")
+	}
+}
+
+// TestStreamsWhenTheClockIsSet has the wall clock set while streams are silent: that makes them neither idle nor busy.
+func TestStreamsWhenTheClockIsSet(t *testing.T) {
+	for _, test := range []struct {
+		silent, set time.Duration
+		dropped     bool
+	}{
+		{5 * time.Second, 24 * time.Hour, false},
+		{40 * time.Second, -24 * time.Hour, true},
+	} {
+		h, start := newHouse(t), time.Now()
+		st := h.joinFrom("r", direct(homeB)).bind(t, 0, 0, start)
+		h.joinFrom("r", direct(homeB)).bind(t, 0, 0, simtest.WrongClock(t, start.Add(test.silent), test.set))
+		if st.Dropped() != test.dropped {
+			t.Errorf("silent for %v, the clock set by %v: dropped %v", test.silent, test.set, st.Dropped())
+		}
 	}
 }
 

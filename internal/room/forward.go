@@ -22,8 +22,9 @@ type Stream struct {
 	member  *Member
 	kid     wire.KID
 	alias   uint16
+	made    time.Time    // by Bind
 	dropped atomic.Bool  // its alias was taken back, and may stand for another's stream
-	heard   atomic.Int64 // when Heard was called last, in Unix ns
+	heard   atomic.Int64 // when Heard was called last, in ns after made: the wall clock may be set meanwhile
 }
 
 // heardEvery is how far apart the times are that Heard keeps, at least: others read what it would write.
@@ -32,15 +33,16 @@ const heardEvery = time.Second
 // Heard says that a frame of the stream came. One of which none comes for long is dropped when another needs its alias, and
 // so are those of who has more than others; Bind makes it again.
 func (st *Stream) Heard(now time.Time) {
-	if at := now.UnixNano(); at-st.heard.Load() >= int64(heardEvery) {
+	if at := int64(now.Sub(st.made)); at-st.heard.Load() >= int64(heardEvery) {
 		st.heard.Store(at)
 	}
 }
 
+// last returns when a frame of the stream came last.
+func (st *Stream) last() time.Time { return st.made.Add(time.Duration(st.heard.Load())) }
+
 // silent returns for how long no frame of the stream has come.
-func (st *Stream) silent(now time.Time) time.Duration {
-	return time.Duration(now.UnixNano() - st.heard.Load())
-}
+func (st *Stream) silent(now time.Time) time.Duration { return now.Sub(st.last()) }
 
 // KID returns whose stream it is, and with which key.
 func (st *Stream) KID() wire.KID { return st.kid }
@@ -78,8 +80,7 @@ func (m *Member) Bind(kid wire.KID, now time.Time) *Stream {
 	if m.remote() {
 		room.dropIdle(false, now)
 	}
-	st := &Stream{member: m, kid: kid}
-	st.Heard(now)
+	st := &Stream{member: m, kid: kid, made: now}
 	if !room.assign(st, now) {
 		return nil
 	}

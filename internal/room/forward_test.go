@@ -159,13 +159,12 @@ func TestAliasesEnd(t *testing.T) {
 	one.origin.Store(&Origin{})
 	streams := make([]*Stream, wire.MaxAliases)
 	for i := range streams {
-		streams[i] = &Stream{member: one}
-		streams[i].Heard(epoch)
+		streams[i] = &Stream{member: one, made: epoch}
 		if !table.free(streams[i], epoch) || int(streams[i].alias) != i {
 			t.Fatalf("stream %d has alias %d", i, streams[i].alias)
 		}
 	}
-	st := &Stream{member: one}
+	st := &Stream{member: one, made: epoch}
 	if table.free(st, epoch) {
 		t.Errorf("alias %d beyond the last", st.alias)
 	}

@@ -1,7 +1,7 @@
 // Package simtest is the lab of this module's tests: what each harness needs to run relays and people on a simulated network,
 // in virtual time.
 //
-//	harness of a package (its lab, its person) ── simtest: Run, Listen, Start, Eventually, Identity, Host, Log ── simnet.Network
+//	harness of a package (its lab, its person) ── simtest: Run, Listen, Start, Eventually, Identity, Host, WrongClock, Log ── simnet.Network
 //
 // What may not live here: what the program itself needs, and anything of one package alone. Only tests import this package.
 //
