@@ -46,7 +46,8 @@ const (
 // narrowLook is what a session knows when a report of the peer has come.
 type narrowLook struct {
 	at       time.Duration // on the Endpoint's clock
-	rtt      time.Duration // of the newest packet that the peer has, at least
+	rtt      time.Duration // of the newest packet that the peer has
+	atLeast  bool          // it may have been longer
 	jitter   time.Duration
 	sent     uint64 // packets, ever
 	received uint64 // of them, by the peer
@@ -122,14 +123,20 @@ func (w *narrow) look(l narrowLook) int {
 	return int(w.rate)
 }
 
-// leastOf returns the least round trip of late, that of l included. It is not forgotten while there may be a queue.
+// leastOf returns the least round trip of late, that of l included if it is known. It is not forgotten while there may be a
+// queue.
 func (w *narrow) leastOf(l narrowLook) time.Duration {
-	least := l.rtt
-	for _, known := range w.least {
-		if known > 0 {
-			least = min(least, known)
-		}
+	known := w.least[0]
+	if known == 0 || w.least[1] > 0 && w.least[1] < known {
+		known = w.least[1]
 	}
+	if known == 0 {
+		known = l.rtt
+	}
+	if l.atLeast { // a queue may show in it, the lack of one does not
+		return known
+	}
+	least := min(known, l.rtt)
 	if l.at-w.since > narrowTurn && w.rate == 0 && l.rtt-least <= narrowQueue {
 		w.since, w.least[1], w.least[0] = l.at, w.least[0], 0
 	}
@@ -216,7 +223,7 @@ func (s *Session) watchLocked(tx *Tx) {
 		return
 	}
 	rate := s.narrow.look(narrowLook{
-		at: tx.at, rtt: s.send.trip, jitter: s.send.quality.Jitter,
+		at: tx.at, rtt: s.send.trip, atLeast: s.send.atLeast, jitter: s.send.quality.Jitter,
 		sent: s.counter.Load(), received: s.send.received,
 		bytes: s.mediaSent.bytes(), packets: s.mediaSent.packets(), refused: s.mediaRefused.Load(),
 	})

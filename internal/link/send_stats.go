@@ -7,12 +7,21 @@ import (
 	"github.com/wzp-voice/wzp/wire"
 )
 
-// sentRing is how many of the newest packets a sender knows the sending time of.
-const sentRing = 256
+const (
+	// sentRing is how many of the newest packets a sender knows the sending time of.
+	sentRing = 256
+	// sentApart is how far apart those are of which it is known for longer, sentSparse how many: 10 s of 800 packets a second,
+	// as may wait in front of a narrow path.
+	sentApart  = 64
+	sentSparse = 128
+)
 
 // sentTimes remembers when the newest packets were sent. Senders write to it without a lock; an entry
 // that is overwritten while it is read belongs to another counter and is not found.
-type sentTimes [sentRing]atomic.Uint64
+type sentTimes struct {
+	newest [sentRing]atomic.Uint64
+	sparse [sentSparse]atomic.Uint64 // of multiples of sentApart
+}
 
 const sentTimeBits = 40 // microseconds: 12 days
 
@@ -21,17 +30,33 @@ const maxSample = time.Minute
 
 func (t *sentTimes) put(counter uint64, at time.Duration) {
 	us := uint64(at.Microseconds()) & (1<<sentTimeBits - 1)
-	t[counter%sentRing].Store(counter<<sentTimeBits | us)
+	t.newest[counter%sentRing].Store(counter<<sentTimeBits | us)
+	if counter%sentApart == 0 {
+		t.sparse[counter/sentApart%sentSparse].Store(counter<<sentTimeBits | us)
+	}
 }
 
 // ago returns how long before now counter was sent, if that is still known.
 func (t *sentTimes) ago(counter uint64, now time.Duration) (time.Duration, bool) {
-	v := t[counter%sentRing].Load()
-	if v == 0 || v>>sentTimeBits != counter&(1<<(64-sentTimeBits)-1) {
+	return since(t.newest[counter%sentRing].Load(), counter, now)
+}
+
+// agoAtLeast returns how long before now counter, of those below next, was sent at least, if any later one is known.
+func (t *sentTimes) agoAtLeast(counter, next uint64, now time.Duration) (time.Duration, bool) {
+	later := counter/sentApart + 1
+	if newest := next / sentApart; newest > sentSparse {
+		later = max(later, newest-sentSparse+1) // those before were overwritten
+	}
+	return since(t.sparse[later%sentSparse].Load(), later*sentApart, now)
+}
+
+// since reads an entry: how long before now counter was sent, if that is what it tells.
+func since(entry, counter uint64, now time.Duration) (time.Duration, bool) {
+	if entry == 0 || entry>>sentTimeBits != counter&(1<<(64-sentTimeBits)-1) {
 		return 0, false
 	}
 	const mask = 1<<sentTimeBits - 1
-	return time.Duration((uint64(now.Microseconds())-v)&mask) * time.Microsecond, true
+	return time.Duration((uint64(now.Microseconds())-entry)&mask) * time.Microsecond, true
 }
 
 // Quality is what the peer's reports say of one direction of a link.
@@ -53,7 +78,8 @@ type sendStats struct {
 	any      bool
 	sample   time.Duration // the newest round trip; 0: the last report told none
 	sampled  time.Duration // when its packet was sent
-	trip     time.Duration // round trip of the highest packet, at least; 0: the last report told none
+	trip     time.Duration // round trip of the highest packet; 0: the last report told none
+	atLeast  bool          // trip may have been longer: when the packet was sent is not known exactly any more
 }
 
 // report takes a report that came now (on the clock of sent). progress: packets arrive over there.
@@ -65,16 +91,14 @@ func (s *sendStats) report(p *wire.Report, next uint64, sent *sentTimes, now tim
 	if s.any && (p.Highest < s.highest || p.Received < s.received) {
 		return false // overtaken by a newer one
 	}
-	s.sample, s.trip = 0, 0
+	s.sample, s.trip, s.atLeast = 0, 0, false
 	progress = !s.any || p.Received > s.received
 	if !s.any || p.Highest > s.highest {
 		if ago, ok := sent.ago(p.Highest, now); ok {
 			s.rtt(ago - p.Age)
 			s.sampled, s.trip = now-ago, s.sample
-		} else if next > sentRing && p.Highest < next-sentRing {
-			if ago, ok := sent.ago(next-sentRing, now); ok { // which was sent later than that one
-				s.trip = max(0, min(ago-p.Age, maxSample))
-			}
+		} else if ago, ok := sent.agoAtLeast(p.Highest, next, now); ok {
+			s.trip, s.atLeast = max(0, min(ago-p.Age, maxSample)), true
 		}
 		s.jitter(p, sent, now)
 	}

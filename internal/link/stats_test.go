@@ -202,6 +202,38 @@ func TestReportTellsRoundTripAndJitter(t *testing.T) {
 	}
 }
 
+// TestReportOfManyUnderWay has 800 packets a second wait for 3 s and more in front of a narrow path. Each report tells a round trip all
+// the same, a little less than it was; when even more are under way, it tells what is known for sure.
+func TestReportOfManyUnderWay(t *testing.T) {
+	const apart = 1250 * time.Microsecond
+	for _, test := range []struct{ trip, least time.Duration }{
+		{300 * time.Millisecond, 300 * time.Millisecond},
+		{3200 * time.Millisecond, 3100 * time.Millisecond},
+		{10 * time.Second, 9900 * time.Millisecond},
+		{30 * time.Second, 10 * time.Second},
+	} {
+		var sent sentTimes
+		next := uint64(0)
+		for at := time.Duration(0); at < time.Minute; at += apart {
+			sent.put(next, time.Hour+at)
+			next++
+		}
+		for back := range uint64(sentApart) { // wherever it is between two whose time is known for long
+			var s sendStats
+			now := time.Hour + time.Minute - apart
+			highest := next - 1 - uint64(test.trip/apart) - back
+			trip := test.trip + time.Duration(back)*apart
+			s.report(&wire.Report{Highest: highest, Received: 1}, next, &sent, now)
+			if exact := highest+sentRing >= next; s.trip > trip || s.trip < test.least || s.atLeast == exact || exact && s.trip != trip {
+				t.Fatalf("%v: told %v, at least %v", trip, s.trip, s.atLeast)
+			}
+			if s.atLeast && s.sample != 0 {
+				t.Fatal("a sample of what is not known")
+			}
+		}
+	}
+}
+
 func TestReportedLoss(t *testing.T) {
 	var sent sentTimes
 	var s sendStats
