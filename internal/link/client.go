@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/quic-go/quic-go"
+
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/udp"
 	"github.com/wzp-voice/wzp/wire"
@@ -303,6 +305,8 @@ func (c *Client) lost(t *attempt, err error) {
 	}
 	c.ep.log.Debug("control connection ended", "err", err)
 	switch bye := t.farewell(); {
+	case bye == nil && saysShutdown(err):
+		c.wake(causeShutdown)
 	case bye == nil:
 		c.wake(causeEnded)
 	case bye.Code == wire.CodeReplaced:
@@ -310,6 +314,13 @@ func (c *Client) lost(t *attempt, err error) {
 	default:
 		c.wake(bye.Error())
 	}
+}
+
+// saysShutdown reports whether a connection was closed because the relay shuts down: by it, which may be seen before the sealed
+// packets that say so, or by us because of these, which may be seen before sessionEnded.
+func saysShutdown(err error) bool {
+	var closed *quic.ApplicationError
+	return errors.As(err, &closed) && closed.ErrorCode == quicEnded && closed.ErrorMessage == wire.CloseShuttingDown.String()
 }
 
 func (c *Client) isCurrent(t *attempt) bool {
