@@ -196,19 +196,21 @@ func (p *Pool) find(s Source) (nodes [levels]*node, depth int) {
 // burst returns how many bytes may wait. The caller holds p.mu.
 func (p *Pool) burst() float64 { return float64(p.config.Rate) * p.config.Burst.Seconds() }
 
-// isOver reports whether n bytes more are too many for a member, or for one of the groups that it is in, coarsest first: each
-// may have its part of Burst, and Least. (Were Least for each member whatever its group has, a crowd would have it a thousand
-// times, and fill what is for all.) The caller holds p.mu.
+// isOver reports whether n bytes more are too many for a member, the last of the nodes, which are coarsest first. It may have its
+// part of Burst, however loud others are; and Least if that is more, as long as each group that it is in has no more than its own
+// part, or Least: or a crowd would have it a thousand times, and fill what is for all. The caller holds p.mu.
 func (p *Pool) isOver(nodes []*node, n float64) bool {
-	least, part, siblings := float64(p.config.Least), p.burst(), len(p.all.nodes)
+	size, least := nodes[len(nodes)-1].bytes+n, float64(p.config.Least)
+	part, siblings, crowded := p.burst(), len(p.all.nodes), false
 	for _, o := range nodes {
 		part /= float64(siblings)
-		if o.bytes+n > max(part, least) {
-			return true
-		}
+		crowded = crowded || o.bytes+n > max(part, least)
 		siblings = len(o.nodes)
 	}
-	return nodes[len(nodes)-1].bytes+n > least && p.all.bytes+n > most*p.burst()
+	if size <= least {
+		return size > part && crowded
+	}
+	return size > part || p.all.bytes+n > most*p.burst()
 }
 
 // drain takes out of the queues what would have left them by now, and forgets those that have nothing. The caller holds
