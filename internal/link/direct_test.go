@@ -179,7 +179,7 @@ func TestMediaPathAllocatesNothing(t *testing.T) {
 		relay.ep.sealed(relay.tx.batch, p, relay.path)
 		relay.tx.batch.Flush()
 	}
-	if n := testing.AllocsPerRun(2000, once); n > 0 && !raceEnabled {
+	if n := testing.AllocsPerRun(2000, once); n > 0 && !raceDetector {
 		t.Errorf("%v allocations a packet", n)
 	}
 	if relay.handler.media != 2002 {

@@ -2,4 +2,4 @@
 
 package link
 
-const raceEnabled = false
+const raceDetector = false

@@ -2,4 +2,4 @@
 
 package link
 
-const raceEnabled = true // sync.Pool forgets at random then, and so allocates
+const raceDetector = true // sync.Pool forgets at random then, and so allocates

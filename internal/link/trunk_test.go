@@ -43,7 +43,7 @@ func TestSendPacketAllocatesNothing(t *testing.T) {
 		p = append(p[:0], dialled.conn.last...)
 		accepted.ep.sealed(accepted.tx.batch, p, accepted.path)
 		accepted.tx.batch.Flush()
-	}); n > 0 && !raceEnabled {
+	}); n > 0 && !raceDetector {
 		t.Errorf("%v allocations a packet", n)
 	}
 	if accepted.handler.media != 32+10*501 || dialled.session.Counts().MediaSent != 32+501 {
