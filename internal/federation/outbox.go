@@ -43,13 +43,6 @@ type outboxCounts struct {
 	Waiting int    // in the queue now
 }
 
-// add is put and feed.
-func (o *outbox) add(kind wire.UrgentKind, body []byte, then func()) (ok bool) {
-	ok = o.put(kind, body, then)
-	o.feed()
-	return ok
-}
-
 // put puts a message at the end of the queue; body is kept. It reports false when there is no room for it. Then, unless
 // nil, is called when the peer has acknowledged the message, on a goroutine that receives and holds no lock.
 func (o *outbox) put(kind wire.UrgentKind, body []byte, then func()) (ok bool) {

@@ -36,6 +36,13 @@ func (s *fakeSession) ack(n int) {
 	}
 }
 
+// add is put and feed.
+func (o *outbox) add(kind wire.UrgentKind, body []byte, then func()) (ok bool) {
+	ok = o.put(kind, body, then)
+	o.feed()
+	return ok
+}
+
 func TestOutboxOrder(t *testing.T) {
 	s := &fakeSession{room: 2}
 	o := &outbox{send: s.send}

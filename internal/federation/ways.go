@@ -55,28 +55,27 @@ func (w *ways) passage(home wire.RelayID, room wire.RoomHash) *passage {
 	return nil
 }
 
-// over reports whether the passage has ended, so that there may be another one for the part. A nil one has.
-func (p *passage) over() bool { return p == nil || p.now.Load() == nil }
+// way returns what is so now; nil: the passage has ended. A nil one has.
+func (p *passage) way() *wayTo {
+	if p == nil {
+		return nil
+	}
+	return p.now.Load()
+}
+
+// over reports whether the passage has ended, so that there may be another one for the part.
+func (p *passage) over() bool { return p.way() == nil }
 
 // from reports whether media of the part may come from a peer: it is the best one, or was within the last two seconds.
 func (p *passage) from(peer wire.RelayID, now time.Time) bool {
-	if p == nil {
-		return false
-	}
-	way := p.now.Load()
-	if way == nil {
-		return false
-	}
-	return way.reached && way.best == peer || slices.ContainsFunc(way.former, func(f former) bool { return f.id == peer && now.Before(f.until) })
+	way := p.way()
+	return way != nil &&
+		(way.reached && way.best == peer || slices.ContainsFunc(way.former, func(f former) bool { return f.id == peer && now.Before(f.until) }))
 }
 
 // next returns the peer by which home's part of a room is reached, nil if nobody reaches it.
 func (w *ways) next(home wire.RelayID, room wire.RoomHash) *partner {
-	p := w.passage(home, room)
-	if p == nil {
-		return nil
-	}
-	if way := p.now.Load(); way != nil {
+	if way := w.passage(home, room).way(); way != nil {
 		return way.to
 	}
 	return nil
