@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/jitter"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // TestFirstWordsOfACrowd has people join a room through bad paths, talk at once, and leave while others still learn who is

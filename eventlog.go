@@ -5,7 +5,7 @@ import (
 
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/eventlog"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // EventLog is a file in which a room notes each packet that it sends and hears, one JSON object a line, for "wzp analyze":

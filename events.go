@@ -4,7 +4,7 @@ import (
 	"sync"
 
 	"github.com/wzp-voice/wzp/identity"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // maxEvents is how many events wait for a reader. The oldest give way, and are counted.

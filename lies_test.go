@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // TestGhostWithoutALeave shows a ghost to bert only, and nobody leaves, so that nobody makes a fresh key: what they say of

@@ -6,7 +6,7 @@ import (
 
 	"github.com/wzp-voice/wzp/internal/jitter"
 	"github.com/wzp-voice/wzp/internal/opus"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 const (

@@ -11,7 +11,7 @@ import (
 
 	"github.com/wzp-voice/wzp/internal/jitter"
 	"github.com/wzp-voice/wzp/internal/opus"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // ear is a hearing without a room's relay and keys: what is said is put in behind the decryption.

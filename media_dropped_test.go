@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // TestMediaDropped wants what the relay says of media that it drops to be told, and its end once, and bad messages to be

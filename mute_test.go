@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/e2ee"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // garbage sends n frames in the name of a member, each of another stream and none of which authenticates.

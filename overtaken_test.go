@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // TestKeyOvertaken has somebody leave while the talker's first key is under way, so that the second one comes first.

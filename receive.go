@@ -4,7 +4,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/wzp-voice/wzp/internal/link"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // roomHandler is the Room as internal/link sees it.

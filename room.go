@@ -14,7 +14,7 @@ import (
 	"github.com/wzp-voice/wzp/internal/e2ee"
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/opus"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // JoinConfig says how a room is joined. The zero value is a room without invite secret.

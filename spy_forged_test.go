@@ -10,7 +10,7 @@ import (
 
 	"github.com/wzp-voice/wzp/internal/e2ee"
 	"github.com/wzp-voice/wzp/internal/opus"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // forgery is a relay's attempt to make anna believe a key that another did not make for her.

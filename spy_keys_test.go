@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // The tests here look for a (KID, CTR) pair that seals twice; notes.frame does so for every frame of every test with a

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // TestNewcomerHearsNoPast gives a newcomer every frame of before it joined, once it has the talker's key. It joins while

@@ -16,7 +16,7 @@ import (
 
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/e2ee"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // haul is what somebody has who ran the relay through a whole conversation, and gets hold of seeds later.

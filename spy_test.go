@@ -12,7 +12,7 @@ import (
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/internal/udp"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // spy is a relay that forwards as a relay should, notes everything that a relay sees, and meddles as a test wants.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // warnIn is how soon people must be warned after the first key from somebody who sees other members.

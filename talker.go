@@ -10,7 +10,7 @@ import (
 	"github.com/wzp-voice/wzp/internal/jitter"
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/opus"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // maxUnseen is after how many frames without a word of what their member sees a relay is suspected of keeping that

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // TestKeyAfterTheWord has anna join while the member list does not come, say a word, and close the microphone before she learns

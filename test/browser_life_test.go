@@ -33,7 +33,7 @@ func TestPageWithout(t *testing.T) {
 	r := startRelay(t)
 	t.Run("WebTransport", func(t *testing.T) {
 		const script = "delete globalThis.WebTransport"
-		p := openPage(t, alter(t, r, "/room/worker.js", func(text string) string { return script + ";" + text })+"room", look{before: script})
+		p := openPage(t, alter(t, r, "/call/worker.js", func(text string) string { return script + ";" + text })+"room", look{before: script})
 		p.enter("anna")
 		if path := p.path(); path != "websocket" {
 			t.Errorf("the page takes %s", path)

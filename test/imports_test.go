@@ -45,30 +45,30 @@ var mayImport = map[string][]string{
 	"wzp/internal/udp":      {},
 
 	// Shared by both sides.
-	"wzp/wire": {"wzp/identity"},
+	"wzp/internal/wire": {"wzp/identity"},
 	"wzp/internal/link": {
-		"wzp/identity", "wzp/wire",
+		"wzp/identity", "wzp/internal/wire",
 		"wzp/internal/budget", "wzp/internal/fec", "wzp/internal/rate", "wzp/internal/seal", "wzp/internal/udp",
 	},
 
 	// The client.
-	"wzp/internal/e2ee": {"wzp/identity", "wzp/wire"},
+	"wzp/internal/e2ee": {"wzp/identity", "wzp/internal/wire"},
 	"wzp": {
-		"wzp/identity", "wzp/wire",
+		"wzp/identity", "wzp/internal/wire",
 		"wzp/internal/audio", "wzp/internal/e2ee", "wzp/internal/eventlog", "wzp/internal/fec",
 		"wzp/internal/jitter", "wzp/internal/link", "wzp/internal/opus", "wzp/internal/rate",
 		"wzp/internal/udp",
 	},
 
 	// The relay.
-	"wzp/internal/room":     {"wzp/identity", "wzp/wire", "wzp/internal/budget", "wzp/internal/eventlog", "wzp/internal/rate", "wzp/internal/share"},
-	"wzp/internal/presence": {"wzp/identity", "wzp/wire", "wzp/internal/eventlog"},
+	"wzp/internal/room":     {"wzp/identity", "wzp/internal/wire", "wzp/internal/budget", "wzp/internal/eventlog", "wzp/internal/rate", "wzp/internal/share"},
+	"wzp/internal/presence": {"wzp/identity", "wzp/internal/wire", "wzp/internal/eventlog"},
 	"wzp/internal/federation": {
-		"wzp/identity", "wzp/wire",
+		"wzp/identity", "wzp/internal/wire",
 		"wzp/internal/budget", "wzp/internal/eventlog", "wzp/internal/link", "wzp/internal/room", "wzp/internal/presence", "wzp/internal/share",
 	},
 	"wzp/internal/relay": {
-		"wzp/identity", "wzp/wire", "wzp/web",
+		"wzp/identity", "wzp/internal/wire", "wzp/web",
 		"wzp/internal/budget", "wzp/internal/eventlog", "wzp/internal/fec", "wzp/internal/federation", "wzp/internal/link",
 		"wzp/internal/presence", "wzp/internal/rate", "wzp/internal/room", "wzp/internal/seal",
 		"wzp/internal/udp",
@@ -76,7 +76,7 @@ var mayImport = map[string][]string{
 
 	// The program. It takes the lower packages for its benchmark, the network lab and keys.
 	"wzp/cmd/wzp": {
-		"wzp", "wzp/identity", "wzp/wire", "wzp/internal/relay",
+		"wzp", "wzp/identity", "wzp/internal/wire", "wzp/internal/relay",
 		"wzp/internal/eventlog", "wzp/internal/link", "wzp/internal/seal", "wzp/internal/simnet",
 		"wzp/internal/udp", "wzp/web",
 	},
@@ -324,9 +324,9 @@ func TestCheckBarriers(t *testing.T) {
 		{
 			name: "clean",
 			g: importGraph{
-				"wzp/internal/relay": {"wzp/internal/room", "wzp/wire"},
-				"wzp/internal/room":  {"wzp/wire"},
-				"wzp":                {"wzp/internal/e2ee", "wzp/wire"},
+				"wzp/internal/relay": {"wzp/internal/room", "wzp/internal/wire"},
+				"wzp/internal/room":  {"wzp/internal/wire"},
+				"wzp":                {"wzp/internal/e2ee", "wzp/internal/wire"},
 			},
 		},
 		{
@@ -339,8 +339,8 @@ func TestCheckBarriers(t *testing.T) {
 			g: importGraph{
 				"wzp/internal/relay": {"wzp/internal/link", "wzp/internal/room"},
 				"wzp/internal/room":  {"wzp/internal/relay", "wzp/internal/e2ee"},
-				"wzp/internal/link":  {"wzp/wire"},
-				"wzp/wire":           {"wzp/internal/e2ee"},
+				"wzp/internal/link":  {"wzp/internal/wire"},
+				"wzp/internal/wire":  {"wzp/internal/e2ee"},
 			},
 			want: []string{
 				broken + "wzp/internal/e2ee (test): wzp/internal/relay -> wzp/internal/room -> wzp/internal/e2ee",
@@ -393,7 +393,7 @@ func TestReadImports(t *testing.T) {
 	}
 	want := importGraph{
 		"wzp":               {"fmt", "wzp/wire"},
-		"wzp/wire":          {"fmt", "wzp", "wzp/web"},
+		"wzp/wire": {"fmt", "wzp", "wzp/web"},
 		"wzp/internal/lone": {modulePath + "x/y"},
 	}
 	if diff := cmp.Diff(want, g); diff != "" {

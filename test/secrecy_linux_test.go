@@ -22,7 +22,7 @@ import (
 	"github.com/wzp-voice/wzp"
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/e2ee"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // readMemory calls f with everything that a process can read of its own memory but files that it cannot change there, in

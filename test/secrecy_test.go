@@ -17,7 +17,7 @@ import (
 	"testing"
 
 	"github.com/wzp-voice/wzp/internal/e2ee"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // needles are secrets that are looked for in whatever a relay has, does and says: as bytes, in hexadecimal, in

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/wzp-voice/wzp/identity"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // knownNamesFlag is for every command that knows people by name.

@@ -13,7 +13,7 @@ import (
 
 	"github.com/wzp-voice/wzp"
 	"github.com/wzp-voice/wzp/identity"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // joinOutput prints what happens in a room, for people or as JSON.

@@ -20,8 +20,8 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/wire"
 	"github.com/wzp-voice/wzp/web"
-	"github.com/wzp-voice/wzp/wire"
 )
 
 const (

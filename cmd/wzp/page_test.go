@@ -23,8 +23,8 @@ import (
 
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/relay"
+	"github.com/wzp-voice/wzp/internal/wire"
 	"github.com/wzp-voice/wzp/web"
-	"github.com/wzp-voice/wzp/wire"
 )
 
 // testIdentity returns one of 256 identities.
@@ -509,7 +509,7 @@ func TestPageOverHTTPS(t *testing.T) {
 		t.Errorf("%+v, %v", p.answer, err)
 	}
 	w := httptest.NewRecorder()
-	p.handler(t.Context()).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/room/worker.js", nil))
+	p.handler(t.Context()).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/call/worker.js", nil))
 	want := "connect-src 'self' https://127.0.0.1:4433/wt wss://" + cmd.Relay + "/ws;"
 	if policy := w.Header().Get("Content-Security-Policy"); !strings.Contains(policy, want) {
 		t.Errorf("the policy is %q, without %q", policy, want)

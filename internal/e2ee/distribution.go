@@ -6,7 +6,7 @@ import (
 	"runtime"
 	"slices"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // Distribution is one header of a sender key and those who get the key under it. It is immutable, and valid after

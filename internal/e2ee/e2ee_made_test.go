@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/wzp-voice/wzp/identity"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // vectorRoom has a letter of two bytes: room names are UTF-8 wherever they go.

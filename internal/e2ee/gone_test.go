@@ -5,7 +5,7 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // crowd has so many others send a key and leave, after whoever left before.

@@ -3,7 +3,7 @@ package e2ee
 import (
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // maxOvertaken is how far below the last header's number one may be that comes after it.

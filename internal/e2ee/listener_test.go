@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // madeKey is a key as a talker may send it: whatever the header says, it is signed.

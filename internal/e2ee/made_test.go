@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/wzp-voice/wzp/identity"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // made returns n bytes, at most 32, that look random and are always the same for one label.

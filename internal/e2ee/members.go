@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 	"slices"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // DigestMembers returns the member digest of a view of a room (docs/protocol.md, section 7.2): SHA-256 over the

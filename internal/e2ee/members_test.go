@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 func TestDigestMembers(t *testing.T) {

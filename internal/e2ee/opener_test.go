@@ -3,7 +3,7 @@ package e2ee
 import (
 	"testing"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 func TestOpenWithoutAKey(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // MaxCTR is the highest CTR that is used: the wire carries CTR as a varint of RFC 9000, which ends there.

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 func TestStreamNumbersAreUsedOnce(t *testing.T) {

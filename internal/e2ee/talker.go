@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // Times and bounds of docs/protocol.md, section 7.2, "Sending".

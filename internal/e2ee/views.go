@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // Times and bounds of docs/protocol.md, section 7.2, "Differing views".

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"unsafe"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // TestReplayWindowsOfATalker wants each frame of 256 streams to be taken at most once, in whatever order, in bounded memory.

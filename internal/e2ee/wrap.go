@@ -7,7 +7,7 @@ import (
 	"fmt"
 
 	"github.com/wzp-voice/wzp/identity"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // A wrap carries a talker's key to one recipient (docs/protocol.md, section 7.2): HPKE (RFC 9180), base mode,

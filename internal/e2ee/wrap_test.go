@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/wzp-voice/wzp/identity"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 func mustJoinKey(t testing.TB) *JoinKey {

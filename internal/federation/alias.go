@@ -5,7 +5,7 @@ import (
 
 	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/internal/share"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 const (

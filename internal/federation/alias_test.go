@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/room"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // mediaEpoch is when the tests of media begin: any time will do.

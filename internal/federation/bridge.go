@@ -8,7 +8,7 @@ import (
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/room"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // actions is the Federation as its table sees it. The caller of the table holds f.mu, so what the table decides is only

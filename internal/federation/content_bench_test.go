@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // bigPart is a rig with a home that is a neighbour, a part of it with n members, and 7 other peers.

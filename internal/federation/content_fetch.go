@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // fetching is the state of getting a part's list from a peer: one at a time, for it may be long.

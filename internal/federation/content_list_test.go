@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // TestEntriesAreCheckedAsTheyCome says that the signatures of a list are not left for its last piece, nor those of

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // TestDeltasInAnyOrder feeds the changes of a room in every order, and each twice.

@@ -8,7 +8,7 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"github.com/wzp-voice/wzp/internal/link"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // What went wrong with a dial or a link, for operators, whom the codes of QUIC and TLS would tell nothing.

@@ -16,7 +16,7 @@ import (
 	"github.com/wzp-voice/wzp/internal/simnet"
 	"github.com/wzp-voice/wzp/internal/simnet/simtest"
 	"github.com/wzp-voice/wzp/internal/udp"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // linkLab is some relays, of which only the links are there, on a simulated network, in virtual time.

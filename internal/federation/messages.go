@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/room"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // errNoRoute is returned when there is no way to a member.

@@ -5,7 +5,7 @@ import (
 	"sync"
 
 	"github.com/wzp-voice/wzp/internal/link"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // maxOutbox bounds the messages of one link that wait for their turn. What tells of parts has bounds of its own, so

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/wzp-voice/wzp/internal/link"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // fakeSession takes urgent messages as a session does, with room for few.

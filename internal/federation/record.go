@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // version orders the states of a relay's part of a room. The zero version is before all others.

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // floors remembers of parts that are gone which version they had, so that nobody brings an earlier one back.

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // announced is what a peer was told of a part.

@@ -3,7 +3,7 @@ package federation
 import (
 	"slices"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // A trail is the last versions of a part, kept while a peer is behind. Where all that has changed since does not fit

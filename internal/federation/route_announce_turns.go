@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // A peer is told of a part one announcement at a time, and whether its media is wanted likewise. What changes before

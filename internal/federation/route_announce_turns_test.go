@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // TestBusyRelay lets the members of one relay change 400 times a second, in one room and in many, with two relays behind it whose

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // A peer announces its own parts and those that it passes on, which others may have made up without end. So what it

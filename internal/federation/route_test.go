@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // hears returns the relays that a packet of home's members reaches now, over links that are not dead.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // routeWorth orders routes, the best first: not over a suspect link, then of the fewest hops, then of the least length,

@@ -3,7 +3,7 @@ package federation
 import (
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // PeerStatus is what there is to know about a configured peer.

@@ -3,7 +3,7 @@ package federation
 import (
 	"testing"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // BenchmarkJoinHeard is what a relay with 8 peers pays for somebody's join in a room of 100: a record's signature, an entry's, a

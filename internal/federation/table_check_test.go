@@ -5,7 +5,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // distances returns how many links away the others are; those that cannot be reached are absent.

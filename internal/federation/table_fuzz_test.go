@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // FuzzTable feeds a table messages of two peers, as they are and put together from valid parts, and looks whether its

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 func TestForgedRecords(t *testing.T) {

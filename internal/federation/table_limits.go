@@ -3,7 +3,7 @@ package federation
 import (
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // tableLimits bounds what a table keeps, whatever peers say.

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // partsWhere returns the parts whose key f takes, by key. What is done to one of them may end others.

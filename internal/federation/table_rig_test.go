@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // tableRig is one table whose peers are played by the test.

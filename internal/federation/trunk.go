@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/link"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // trunkHold is how long a frame may wait for others that share its packet. An alarm may be a millisecond late, and

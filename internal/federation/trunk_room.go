@@ -3,7 +3,7 @@ package federation
 import (
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/room"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 var _ room.Trunk = (*trunk)(nil)

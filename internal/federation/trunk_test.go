@@ -12,7 +12,7 @@ import (
 
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/udp"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // trunkFrame is a frame that a fakeTrunkLink was given.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/room"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // TestReceivingWaitsForNobody has the table be at work for good: whatever is called where packets are received goes on.

@@ -14,7 +14,7 @@ import (
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/seal"
 	"github.com/wzp-voice/wzp/internal/udp"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 var errOverloaded = errors.New("link: too many handshakes under way")

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // announce returns a packet of the client's with the long form of a frame.

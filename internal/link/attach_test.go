@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/simnet"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // delayFirstJoin makes the relay answer the next Join late, and only that.

@@ -8,7 +8,7 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"github.com/wzp-voice/wzp/internal/seal"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // labelSealed is the exporter label of section 3.1.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/wzp-voice/wzp/internal/simnet"
 	"github.com/wzp-voice/wzp/internal/udp"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // TestConcurrentUse sends from several goroutines on the sessions of both sides while connections die and are

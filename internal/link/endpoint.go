@@ -18,7 +18,7 @@ import (
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/seal"
 	"github.com/wzp-voice/wzp/internal/udp"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // Config is what an Endpoint is made of.

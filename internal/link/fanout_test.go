@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/seal"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // crowd returns a relay's end of n sessions with keys of their own, and the relay.

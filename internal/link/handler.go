@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/wzp-voice/wzp/identity"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // Handler is what an Endpoint calls for its sessions: the relay, or the client's room. Media and

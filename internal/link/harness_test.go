@@ -16,7 +16,7 @@ import (
 	"github.com/wzp-voice/wzp/internal/simnet"
 	"github.com/wzp-voice/wzp/internal/simnet/simtest"
 	"github.com/wzp-voice/wzp/internal/udp"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 var relayAddr = simtest.Relay(1)

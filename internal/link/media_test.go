@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/simnet"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // mediaSize is the length of ciphertext in these tests: no other sealed packet is as large.

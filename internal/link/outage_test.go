@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/simnet"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // TestRelayRestart kills the relay, so that nobody is told and all its state is lost, and starts one with the

@@ -4,7 +4,7 @@ import (
 	"math"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // Those of clients' sessions, and what goes for all: see paceLimits.

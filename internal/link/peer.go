@@ -9,7 +9,7 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"github.com/wzp-voice/wzp/identity"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // PeerServerName is the TLS server name of peer links, those between relays (docs/protocol.md, section 9). Who

@@ -12,7 +12,7 @@ import (
 
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/simnet"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // dialAs completes a handshake with a server name, an ALPN and a certificate, if id is not nil. That the relay

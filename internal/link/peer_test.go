@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/simnet"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 var trunkProfile = simnet.Profile{Delay: 20 * time.Millisecond}

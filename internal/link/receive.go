@@ -4,7 +4,7 @@ import (
 	"errors"
 
 	"github.com/wzp-voice/wzp/internal/udp"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // receive opens a sealed packet for attachment a and handles its frames.

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/seal"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 const (

@@ -8,7 +8,7 @@ import (
 	"github.com/wzp-voice/wzp/internal/budget"
 	"github.com/wzp-voice/wzp/internal/seal"
 	"github.com/wzp-voice/wzp/internal/udp"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // Tx is what a goroutine needs for sending: a batch of packets and scratch memory. The handler of

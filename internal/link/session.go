@@ -9,7 +9,7 @@ import (
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/budget"
 	"github.com/wzp-voice/wzp/internal/udp"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 const (

@@ -11,7 +11,7 @@ import (
 
 	"github.com/wzp-voice/wzp/internal/simnet"
 	"github.com/wzp-voice/wzp/internal/udp"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 var attacker = netip.MustParseAddrPort("10.0.66.6:6666")

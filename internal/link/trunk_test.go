@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/wzp-voice/wzp/internal/udp"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // trunkPacket returns the frames of n talkers in short form, as one packet's.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 const urgentRepeat = 100 * time.Millisecond // without back-off: a bad path must not silence it

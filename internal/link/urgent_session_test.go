@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/simnet"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // picky refuses an urgent message as long as refuse says so, and notes what must not happen.

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)

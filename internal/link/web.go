@@ -17,7 +17,7 @@ import (
 	"github.com/quic-go/webtransport-go"
 
 	"github.com/wzp-voice/wzp/internal/budget"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // WebConfig says which browsers may attach (docs/protocol.md, section 8).

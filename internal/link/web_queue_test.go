@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/budget"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 var (

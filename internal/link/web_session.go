@@ -6,7 +6,7 @@ import (
 
 	"github.com/wzp-voice/wzp/internal/seal"
 	"github.com/wzp-voice/wzp/internal/udp"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // unusedKey is in the routes to browsers, where SendMediaAll touches it.

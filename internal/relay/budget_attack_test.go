@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // stalled has somebody talk whose network holds packets back for so long, and then lets all of them through at once; others talk

@@ -12,7 +12,7 @@ import (
 
 	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/federation"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // Reload replaces the peers and the global rooms while the relay runs. Links, rooms and calls that are in both

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // TestInventedHomesFillNoRoom has a peer fill a room's places, and its aliases, with members of relays that it made up.

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // wantCut wants the log to say that the rogue sent too much, then that it was cut, and the rogue to be refused for a

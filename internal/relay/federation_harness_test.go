@@ -14,7 +14,7 @@ import (
 	"github.com/wzp-voice/wzp/internal/federation"
 	"github.com/wzp-voice/wzp/internal/simnet"
 	"github.com/wzp-voice/wzp/internal/simnet/simtest"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // mesh is relays with their members on one simulated network, in virtual time.

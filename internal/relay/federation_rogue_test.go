@@ -12,7 +12,7 @@ import (
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/simnet"
 	"github.com/wzp-voice/wzp/internal/udp"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // rogue is a peer that says what the test wants, over a peer link as any other: it has the key for it, if it was

@@ -19,7 +19,7 @@ import (
 	"github.com/wzp-voice/wzp/internal/simnet"
 	"github.com/wzp-voice/wzp/internal/simnet/simtest"
 	"github.com/wzp-voice/wzp/internal/udp"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

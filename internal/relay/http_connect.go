@@ -8,8 +8,8 @@ import (
 
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/internal/wire"
 	"github.com/wzp-voice/wzp/web"
-	"github.com/wzp-voice/wzp/wire"
 )
 
 // webTransportPath is where the endpoint takes WebTransport (docs/protocol.md, section 8).

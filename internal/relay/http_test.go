@@ -21,8 +21,8 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/wzp-voice/wzp/internal/wire"
 	"github.com/wzp-voice/wzp/web"
-	"github.com/wzp-voice/wzp/wire"
 )
 
 // fetch gets an address of a relay's page with a client of its own.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/internal/simnet/simtest"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 func TestMaxSessions(t *testing.T) {

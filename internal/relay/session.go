@@ -9,7 +9,7 @@ import (
 	"github.com/wzp-voice/wzp/internal/budget"
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/room"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // session is what the relay knows of a link.Session, in its Owner. It is the room.Receiver of its member.

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/share"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 const (

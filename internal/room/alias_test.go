@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/simnet/simtest"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // address is the Origin of local members at one of as many addresses as are wanted.

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/budget"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // How much media members may bring. A relay sends each frame to everybody in the room, so what counts is what that

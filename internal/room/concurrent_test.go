@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // deaf is a Receiver that counts, and does nothing that a test could mistake for Forward's own work.

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // How sender keys are passed on, docs/protocol.md, section 4.4. Nothing of a key is understood here but its number:

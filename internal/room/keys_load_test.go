@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // TestNothingStaysOfKeys wants nothing to be kept of members who came, exchanged keys and left.

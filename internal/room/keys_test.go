@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/wzp-voice/wzp/identity"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // signedKey returns the n-th key of a talker, as long as real ones. Rooms understand its number alone.

@@ -3,7 +3,7 @@ package room
 import (
 	"net/netip"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // Origin is where a member comes from, as far as it could not make that up: what there is a fixed number of in a room is

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // keyMessage is the n-th key of a talker for a recipient, as its home makes it.

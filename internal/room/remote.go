@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // Members of other relays. A room knows them as its own, but for what their home does for them: it sends them

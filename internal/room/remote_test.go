@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // homes of the tests' remote members.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 func TestJoinAgain(t *testing.T) {

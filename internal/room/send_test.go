@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/budget"
-	"github.com/wzp-voice/wzp/wire"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // TestCrowdsAreLeftOutFirst has a crowd of one address listen to everybody, and talk as much as it may, at a relay that cannot

@@ -5,7 +5,7 @@
  *
  *     room, identity keys (sorted, each once), invite secret --PBKDF2--> 40 bytes --> eight groups of five digits
  *
- * When it is made anew and shown is web/room's and web/page's.
+ * When it is made anew and shown is web/call's and web/page's.
  *
  * @module
  */

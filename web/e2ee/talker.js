@@ -9,7 +9,7 @@
  *                    join: ratchet     +------------------------------------+--+
  *
  * Everything here is synchronous and keeps no clock: after each input, call step. Only what keys are made of is waited
- * for, in MediaKey, Sealer and Distribution. When messages travel and come again is not here (web/room/keeper.js).
+ * for, in MediaKey, Sealer and Distribution. When messages travel and come again is not here (web/call/keeper.js).
  * @module
  */
 

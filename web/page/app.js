@@ -27,7 +27,7 @@ import { bar as barWords } from './words.js';
  * @property {import('./prefs.js').Prefs} prefs
  * @property {import('./account.js').Account} account
  * @property {import('./devices.js').Devices} devices
- * @property {() => Promise<Pick<import('../room/client.js').Engine, keyof import('../room/client.js').Engine>>} engine makes one for a stay
+ * @property {() => Promise<Pick<import('../call/client.js').Engine, keyof import('../call/client.js').Engine>>} engine makes one for a stay
  * @property {{generate: () => Promise<string>, valid: (text: string) => Promise<boolean>}} secrets
  * @property {() => Promise<string>} version of the relay
  */

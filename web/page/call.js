@@ -13,7 +13,7 @@ import { RoomModel } from './model.js';
 /** @typedef {import('./model.js').Part} Part */
 /** @typedef {import('./devices.js').Devices} Devices */
 /** @typedef {import('./devices.js').Microphone} Microphone */
-/** @typedef {import('../room/client.js').Engine} Engine */
+/** @typedef {import('../call/client.js').Engine} Engine */
 
 /**
  * @typedef {object} CallOptions
@@ -119,7 +119,7 @@ export class Call {
     this.#options.changed(['control']);
   }
 
-  /** @param {import('../room/client.js').EngineMessage} message */
+  /** @param {import('../call/client.js').EngineMessage} message */
   #take(message) {
     if (this.#over) return;
     this.#begun = true;
@@ -134,7 +134,7 @@ export class Call {
     if (parts.length > 0) this.#options.changed(parts);
   }
 
-  /** @param {import('../room/client.js').CallState} before */
+  /** @param {import('../call/client.js').CallState} before */
   #stateChanged(before) {
     const { state } = this.model;
     if (state === 'joined' && !this.#joinedOnce) {
@@ -148,7 +148,7 @@ export class Call {
     if (state === 'ended') this.#end();
   }
 
-  /** @param {import('../room/client.js').Member[]} list */
+  /** @param {import('../call/client.js').Member[]} list */
   #membersChanged(list) {
     const now = new Set(list.filter(({ self }) => !self).map(({ id }) => id));
     const before = this.#present;

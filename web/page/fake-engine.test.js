@@ -7,8 +7,8 @@
 
 import { RoomModel } from './model.js';
 
-/** @typedef {import('../room/client.js').EngineMessage} EngineMessage */
-/** @typedef {import('../room/client.js').Member} Member */
+/** @typedef {import('../call/client.js').EngineMessage} EngineMessage */
+/** @typedef {import('../call/client.js').Member} Member */
 /** @typedef {import('./model.js').Mic} Mic */
 
 /** Keeps what the page asked for, and says what a scene wants said. */

@@ -30,7 +30,7 @@ const secrets = { // loaded when there is one
 };
 
 async function engine() {
-  const { Engine } = await import('../room/client.js');
+  const { Engine } = await import('../call/client.js');
   return new Engine();
 }
 

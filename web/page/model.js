@@ -12,9 +12,9 @@ import { foldName } from '../identity/fold.js';
 import { loudness } from './level-bar.js';
 import { WarningList } from './warning-list.js';
 
-/** @typedef {import('../room/client.js').EngineMessage} EngineMessage */
-/** @typedef {import('../room/client.js').Member} Member */
-/** @typedef {import('../room/client.js').QualityMessage} Quality */
+/** @typedef {import('../call/client.js').EngineMessage} EngineMessage */
+/** @typedef {import('../call/client.js').Member} Member */
+/** @typedef {import('../call/client.js').QualityMessage} Quality */
 
 /** How the microphone is. @typedef {'none' | 'asking' | 'on' | 'denied' | 'missing' | 'busy' | 'gone' | 'failed'} Mic */
 
@@ -28,7 +28,7 @@ const loud = -40; // dBFS: speech into a muted microphone
 
 /** See the module. */
 export class RoomModel {
-  /** @type {import('../room/client.js').CallState} */ state = 'joining';
+  /** @type {import('../call/client.js').CallState} */ state = 'joining';
   /** @type {{code: string, text: string} | null} */ error = null;
   /** @type {Map<string, Member>} by id, in no order; empty until the engine has told */ members = new Map();
   /** @type {string[]} ids as they are shown: oneself, then the others, then who is outside */ order = [];
@@ -94,7 +94,7 @@ export class RoomModel {
     }
   }
 
-  /** @param {import('../room/client.js').StateMessage} message @returns {Part[]} */
+  /** @param {import('../call/client.js').StateMessage} message @returns {Part[]} */
   #setState({ state, error }) {
     this.state = state;
     if (state === 'joined') this.#warnings.drop('relay'); // it is back
@@ -126,7 +126,7 @@ export class RoomModel {
       .map(({ id }) => id);
   }
 
-  /** @param {import('../room/client.js').LevelsMessage} message @param {number} now @returns {Part[]} */
+  /** @param {import('../call/client.js').LevelsMessage} message @param {number} now @returns {Part[]} */
   #setLevels({ me, talkers }, now) {
     const before = this.talkers().join();
     for (const [id, dbfs] of Object.entries(talkers)) {

@@ -12,7 +12,7 @@ import { foldName } from '../identity/fold.js';
 import { person as words } from './words-room.js';
 import { room as roomWords } from './words.js';
 
-/** @typedef {import('../room/client.js').Member} Member */
+/** @typedef {import('../call/client.js').Member} Member */
 /** @typedef {import('./model.js').RoomModel} RoomModel */
 
 const skeletons = 3;

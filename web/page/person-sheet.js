@@ -16,7 +16,7 @@ import { safety as safetyWords } from './words-sheets.js';
 import { ago, room as roomWords } from './words.js';
 
 /** @typedef {import('./call.js').Call} Call */
-/** @typedef {import('../room/client.js').Member} Member */
+/** @typedef {import('../call/client.js').Member} Member */
 
 const loudest = 200; // per cent
 

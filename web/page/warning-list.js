@@ -9,7 +9,7 @@
  * @module page/warning-list
  */
 
-/** @typedef {import('../room/client.js').Member} Member */
+/** @typedef {import('../call/client.js').Member} Member */
 
 /**
  * `member` is an id, '' for the room or for several; `name` and `fingerprint` are as they were first shown; `count` is how

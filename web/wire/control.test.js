@@ -23,7 +23,7 @@ const welcome = {
   relay: 'wzp/0.1', features: [],
 };
 
-// Those of wire/message_test.go, and what section 8 adds.
+// Those of internal/wire/message_test.go, and what section 8 adds.
 const goldens = /** @type {[string, string, any][]} */ ([
   ['Hello', helloJson, hello],
   ['Welcome', welcomeJson + '}}', welcome],

@@ -12,7 +12,7 @@ const count = (/** @type {number} */ n, /** @type {number} */ start) => Uint8Arr
 const many = (/** @type {string} */ s, /** @type {number} */ n) => s.repeat(n);
 const [ann, relay] = await Promise.all([filled(0x2a), filled(0x63)]);
 
-// Those of wire/entry_test.go, made by another program from section 5.1 alone: without and with a proof.
+// Those of internal/wire/entry_test.go, made by another program from section 5.1 alone: without and with a proof.
 const goldens = [
   {
     hex: '010005636166c3a903416e6ed335301856dc5f763fb71fbec9728840d3feb078855e184dce5b0769fcda04bcd12d3853'

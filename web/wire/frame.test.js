@@ -12,7 +12,7 @@ const unhex = (s) => fromHex(s.replaceAll(' ', ''));
 const list = (s) => [...wire.frames(unhex(s))];
 const many = (/** @type {string} */ s, /** @type {number} */ n) => s.repeat(n);
 
-// Those of wire/golden_test.go: a packet of one frame, which is the last, what it says, and how it is written.
+// Those of internal/wire/golden_test.go: a packet of one frame, which is the last, what it says, and how it is written.
 const goldens = [
   ['05 1234 aabb', { kind: 'media', layer: 0, long: false, alias: 5, ctr: 0x1234, ciphertext: unhex('aabb') }],
   ['3b ffff aa', { kind: 'media', layer: 1, long: false, alias: 27, ctr: 0xffff, ciphertext: unhex('aa') }],

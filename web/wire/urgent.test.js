@@ -32,7 +32,7 @@ const layouts = {
   keyDelivered: { parse: urgent.parseKeyDelivered, append: urgent.appendKeyDelivered },
 };
 
-// Those of wire/golden_test.go.
+// Those of internal/wire/golden_test.go.
 const goldens = /** @type {[string, string, any][]} */ ([
   ['joined', '03 010203 02 0405', [unhex('010203'), unhex('0405')]],
   ['relays', '0102030405060708 04 4f736c6f 1112131415161718 00',
