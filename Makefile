@@ -35,7 +35,7 @@ unit: ## Run the tests with the race detector and the check of locks, and then t
 	@$(GO) run ./test/locks >/dev/null
 	CGO_ENABLED=1 $(GO) test -vet=off -race $(LOCKS) -timeout 15m $$($(GO) list ./... | grep -v -e /test$$ -e /internal/jitter$$)
 	CGO_ENABLED=1 $(GO) test -vet=off -race $(LOCKS) -run Concurrent ./internal/jitter
-	$(GO) test -vet=off -timeout 15m -run '^Test(Siege|NewcomerHearsSoon|FirstWord|FirstWordsOfACrowd)$$' .
+	$(GO) test -vet=off -timeout 15m -run '^Test(Siege|NewcomerHearsSoon|FirstWord|FirstWordsOfACrowd)$$' ./internal/call
 	$(GO) test -vet=off -timeout 15m -parallel 4 ./internal/jitter ./test
 
 js: ## Check the types of the page's JavaScript and run its tests, if there is Node.js 20

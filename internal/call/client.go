@@ -1,0 +1,184 @@
+package call
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/internal/udp"
+	"github.com/wzp-voice/wzp/internal/wire"
+)
+
+// Config says who a client is and which relays it believes.
+type Config struct {
+	Identity *identity.Identity // nil: a new one, for this client only
+	Name     string             // shown to others, at most 64 bytes
+	Program  string             // name and version, told to the relay; default "wzp"
+
+	// How the relay's key is checked. One of the two is needed.
+	RelayKey    identity.Fingerprint  // the relay must have this one
+	KnownRelays *identity.KnownRelays // it must be the one of the first visit, which is kept
+
+	// KnownNames are the names that people called themselves before; who comes with another key is warned of. nil:
+	// only those of the same stay are known.
+	KnownNames *identity.KnownNames
+
+	Log *slog.Logger // nil: silent
+}
+
+// Client is a UDP port from which rooms are joined.
+type Client struct {
+	config   Config
+	addr     string // host:port of the relay
+	host     string // as identity.HostName has it
+	typed    string // the address as it was given
+	endpoint *link.Endpoint
+
+	mu       sync.Mutex // guards what follows
+	rooms    map[*Room]struct{}
+	names    map[string]identity.PublicKey // if there are no Config.KnownNames
+	attempts int                           // to reach the relay, that followed each other closely
+	tried    time.Time                     // the last of them
+}
+
+// Dial prepares a client of the relay at addr, HOST:PORT. Nothing is sent yet: Join does the handshake
+// and joins the room in one go.
+func Dial(addr string, config Config) (*Client, error) {
+	host, port, err := identity.ParseAddress(addr)
+	if err != nil {
+		return nil, fmt.Errorf("the relay's address: %w", err)
+	}
+	if config.KnownRelays == nil && config.RelayKey == (identity.Fingerprint{}) {
+		return nil, errors.New("no way to know the relay: give Config.RelayKey or Config.KnownRelays")
+	}
+	if config.Name, err = wire.MemberName(config.Name); err != nil {
+		return nil, err
+	}
+	if config.Identity == nil {
+		config.Identity = identity.NewSeed().Identity()
+	}
+	if config.Program == "" {
+		config.Program = "wzp"
+	}
+	mux, err := udp.Listen(":0", 1)
+	if err != nil {
+		return nil, err
+	}
+	c, err := newClient(net.JoinHostPort(host, strconv.Itoa(int(port))), host, mux, config)
+	if err == nil {
+		c.typed = addr
+	}
+	return c, err
+}
+
+func newClient(addr, host string, mux *udp.Mux, config Config) (*Client, error) {
+	endpoint, err := link.NewEndpoint(mux, link.Config{Identity: config.Identity, Version: config.Program, Log: config.Log})
+	if err != nil {
+		return nil, errors.Join(err, mux.Close())
+	}
+	return &Client{config: config, addr: addr, host: host, endpoint: endpoint,
+		rooms: make(map[*Room]struct{}), names: make(map[string]identity.PublicKey)}, nil
+}
+
+// Identity returns who the client is.
+func (c *Client) Identity() *identity.Identity { return c.config.Identity }
+
+// Close ends the client, and waits for it. Rooms that were not left are dropped.
+func (c *Client) Close() error {
+	err := c.endpoint.Close()
+	c.mu.Lock()
+	rooms := slices.Collect(maps.Keys(c.rooms))
+	c.mu.Unlock()
+	for _, r := range rooms {
+		if _, first := r.leaving(); first {
+			r.end()
+		} else {
+			r.wg.Wait()
+		}
+	}
+	return err
+}
+
+// keep remembers a room until it has been left.
+func (c *Client) keep(r *Room) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.rooms[r] = struct{}{}
+}
+
+func (c *Client) forget(r *Room) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.rooms, r)
+}
+
+// resolve finds the relay's address; it is asked again for each attempt, for addresses change.
+func (c *Client) resolve(ctx context.Context) (netip.AddrPort, error) {
+	_, port, _ := net.SplitHostPort(c.addr)
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", c.host)
+	if err != nil {
+		if notFound := new(net.DNSError); errors.As(err, &notFound) && notFound.IsNotFound {
+			host, _, _ := net.SplitHostPort(c.typed)
+			return netip.AddrPort{}, &link.FinalError{Err: fmt.Errorf("no host is called %q: check the relay's address", host)}
+		}
+		return netip.AddrPort{}, err
+	}
+	// Most networks carry IPv4. Attempts that follow each other closely, because nothing answers, try the next.
+	slices.SortStableFunc(ips, func(a, b netip.Addr) int { return a.Unmap().BitLen() - b.Unmap().BitLen() })
+	return netip.AddrPortFrom(ips[c.attempt()%len(ips)].Unmap(), uint16(n)), nil
+}
+
+// attempt counts attempts to reach the relay that follow each other closely.
+func (c *Client) attempt() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	if c.attempts++; now.Sub(c.tried) > 10*time.Second {
+		c.attempts = 0
+	}
+	c.tried = now
+	return c.attempts
+}
+
+// checkRelay compares the key that a relay shows with the expected one. The relay has not proved yet that it
+// holds it, so nothing is kept here.
+func (c *Client) checkRelay(key identity.PublicKey) error {
+	if want := c.config.RelayKey; want != (identity.Fingerprint{}) {
+		if got := key.Fingerprint(); got != want {
+			return fmt.Errorf("relay %s has another key than was given: expected %s, it has %s; "+
+				"ask its operator which one is right", c.addr, want, got)
+		}
+		return nil
+	}
+	_, err := c.config.KnownRelays.Verify(c.addr, key)
+	return err
+}
+
+// keepRelay remembers the proved key of a relay that is visited for the first time.
+func (c *Client) keepRelay(key identity.PublicKey) error {
+	if c.config.RelayKey != (identity.Fingerprint{}) {
+		return nil
+	}
+	return c.config.KnownRelays.Check(c.addr, key)
+}
+
+func (c *Client) log() *slog.Logger {
+	if c.config.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return c.config.Log
+}

@@ -1,0 +1,130 @@
+package call
+
+import (
+	"slices"
+	"time"
+
+	"github.com/wzp-voice/wzp/internal/jitter"
+	"github.com/wzp-voice/wzp/internal/opus"
+	"github.com/wzp-voice/wzp/internal/wire"
+)
+
+const (
+	// maxLive bounds the streams that are decoded at once, each some 113 KiB.
+	maxLive = 64
+	// restAfter is how long a stream is silent before its decoder is given up: longer than any sound waits to be played.
+	restAfter = 5 * time.Second
+)
+
+// soundLocked gives a packet to a stream's player, which is made if there is something to be heard. The caller holds h.mu.
+func (h *hearing) soundLocked(st *Stream, packet jitter.Packet, at time.Duration, n *news) {
+	player := st.player.Load()
+	if player == nil && !packet.Silence {
+		player = h.beginLocked(st, packet.Counter, n)
+	}
+	if !packet.Silence {
+		st.sounded = h.room.now()
+		st.keepLocked(packet.Payload)
+	}
+	if player == nil {
+		st.countLocked(packet.Counter)
+		if !packet.Silence {
+			st.unheard++
+			h.unheard++
+		}
+		return
+	}
+	if !st.fec && !packet.Silence && hasFEC(packet.Payload) {
+		st.fec, st.minDelay = true, packet.Duration+minDelay // the next packet must be there when one is missing
+		player.SetMinDelay(st.minDelay)
+	}
+	st.next = max(st.next, packet.Counter+1)
+	player.Put(packet, at)
+}
+
+// beginLocked makes a stream live with the first frame that sounds; nil: it cannot be. The caller holds h.mu.
+func (h *hearing) beginLocked(st *Stream, ctr uint64, n *news) *jitter.Player {
+	if st.failed {
+		return nil
+	}
+	if !h.placeLocked(st) {
+		if !h.crowded {
+			h.crowded = true
+			m, _ := h.room.roster.member(st.owner)
+			n.events = append(n.events, Warning{Code: WarnCrowd, Member: m.Member, Text: called(m.Member) + " is not heard: more than 64 talk at once"})
+		}
+		return nil
+	}
+	decoder, err := st.newDecoder()
+	if err != nil {
+		n.events = append(n.events, Warning{Code: WarnSound, Text: err.Error()})
+		st.failed = true
+		return nil
+	}
+	st.missedLocked(ctr)
+	player := jitter.New(playDecoder{decoder}, jitter.Config{MinDelay: st.minDelay, StartDelay: st.delay})
+	st.player.Store(player)
+	h.live = append(h.live, st)
+	return player
+}
+
+// newDecoder returns a decoder that goes on where the one before it ended. The caller holds the hearing's mu.
+func (st *Stream) newDecoder() (*opus.Decoder, error) {
+	decoder, err := opus.NewDecoder()
+	if err != nil {
+		return nil, err
+	}
+	scratch := make([]float32, opus.MaxPacketSamples)
+	for _, packet := range st.last {
+		if len(packet) > 0 {
+			_, _ = decoder.Decode(scratch, packet) // if it fails the next ones sound a little worse
+		}
+	}
+	return decoder, nil
+}
+
+// placeLocked finds a place among those that are live, in this order: one is free; somebody has been silent for restAfter; a member
+// has two more than the one whose stream it is, then the newest of those gives way. Otherwise those who sound go on, and who came
+// last is not heard. So neither somebody who just fell silent nor somebody who comes can take anything from who talks, and
+// one member with many streams takes no place that another one wants. The caller holds h.mu.
+func (h *hearing) placeLocked(st *Stream) bool {
+	if len(h.live) < maxLive {
+		return true
+	}
+	h.restLocked(h.room.now())
+	if len(h.live) < maxLive {
+		return true
+	}
+	count := make(map[wire.MemberID]int, len(h.live))
+	for _, o := range h.live {
+		count[o.owner]++
+	}
+	var most *Stream // the newest of who has most
+	for _, o := range h.live {
+		if most == nil || count[o.owner] >= count[most.owner] {
+			most = o
+		}
+	}
+	if count[most.owner] < count[st.owner]+2 {
+		return false
+	}
+	h.releaseLocked(most)
+	return true
+}
+
+// restLocked frees the players of those that are silent, or were played to the end. The caller holds h.mu.
+func (h *hearing) restLocked(now time.Duration) {
+	for _, st := range slices.Clone(h.live) {
+		if now-st.sounded > restAfter || st.retired.Load() && now-st.retiredAt > releaseAfter {
+			h.releaseLocked(st)
+		}
+	}
+}
+
+// releaseLocked frees a stream's decoder and jitter buffer. The caller holds h.mu.
+func (h *hearing) releaseLocked(st *Stream) {
+	p := st.player.Swap(nil)
+	st.past = addStats(st.past, p.Stats())
+	st.delay = p.Learned()
+	h.live = slices.DeleteFunc(h.live, func(o *Stream) bool { return o == st })
+}

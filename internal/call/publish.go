@@ -1,0 +1,353 @@
+package call
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/wzp-voice/wzp/internal/audio"
+	"github.com/wzp-voice/wzp/internal/e2ee"
+	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/internal/opus"
+	"github.com/wzp-voice/wzp/internal/wire"
+)
+
+const (
+	markers      = 3                      // silence payloads at the start of a silence
+	markersEvery = 400 * time.Millisecond // later ones, while the microphone is open
+	unitSamples  = SampleRate / 400       // samples in a unit of a payload's timestamp
+
+	shortTagBelow = 8000 // bit/s of the codec, below which 4 bytes of tag a packet are heard
+	shortAliases  = 28   // aliases that take no further byte; keys change at most once a second, so each rests for some 14 s
+)
+
+// ErrPublished is returned by a second Publish in one room.
+var ErrPublished = errors.New("wzp: something is being published in this room already")
+
+// PublishConfig says how sound is encoded. The zero value is good for speech.
+type PublishConfig struct {
+	Bitrate       int           // codec bit/s, 6000 to 64000; 0: 24000. Constant, so that packet sizes tell nothing
+	FrameDuration time.Duration // 20, 40 or 60 ms; 0: 20 ms
+	FEC           bool          // Opus in-band FEC, for lossy paths
+	ExpectedLoss  int           // percent, what FEC is made for; 0: 20
+	NoDTX         bool          // send silence as sound instead of stopping
+	PushToTalk    bool          // start muted: nothing is sent before SetTalking(true)
+}
+
+// Publication is what this client says in a room.
+type Publication struct {
+	room    *Room
+	source  Source
+	config  PublishConfig
+	encoder *opus.Encoder
+	sealer  *e2ee.Sealer
+	pair    wire.AliasPair // what we send with now; written by run with room.mu held
+
+	talking atomic.Bool
+
+	cancel context.CancelFunc
+	done   chan struct{}
+	err    error // valid after done
+
+	// Owned by run.
+	samples  int64 // captured so far
+	preroll  *audio.PreRoll
+	frame    []float32
+	packet   []byte
+	plain    []byte
+	cipher   []byte
+	silent   int64 // frames of silence so far; 0: talking
+	wasMuted bool
+	begun    bool // something was sent
+}
+
+// Publish sends what source captures to the room until the source ends, the room does, or Stop. The
+// Publication owns the source and closes it. A room publishes one source at a time.
+func (r *Room) Publish(source Source, config PublishConfig) (*Publication, error) {
+	if config.FEC && config.ExpectedLoss == 0 {
+		config.ExpectedLoss = 20
+	}
+	encoder, err := opus.NewEncoder(opus.Config{
+		Bitrate:       config.Bitrate,
+		FrameDuration: config.FrameDuration,
+		InbandFEC:     config.FEC,
+		ExpectedLoss:  config.ExpectedLoss,
+		DTX:           !config.NoDTX,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p := &Publication{room: r, source: source, config: config, encoder: encoder, done: make(chan struct{})}
+	frames := (audio.DefaultPreRoll + encoder.FrameDuration() - 1) / encoder.FrameDuration()
+	p.preroll = audio.NewPreRoll(frames * encoder.FrameDuration())
+	p.frame = make([]float32, encoder.FrameSamples())
+	p.packet = make([]byte, opus.MaxFrameBytes)
+	p.talking.Store(!config.PushToTalk)
+	p.wasMuted = config.PushToTalk
+	if err := r.register(p); err != nil {
+		encoder.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// register makes the publication the room's and starts it, once its keys are armed.
+func (r *Room) register(p *Publication) error {
+	armed := make(chan error, 1)
+	if err := r.reserve(p, armed); err != nil {
+		return err
+	}
+	return <-armed
+}
+
+// reserve takes the room's place for a publication, and the next stream number. What it starts arms the keys, and says
+// on armed what came of it: that takes other locks, and is not done with this one held.
+func (r *Room) reserve(p *Publication, armed chan<- error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.left || r.ctx.Err() != nil:
+		return errors.New("wzp: the room is over")
+	case r.publication != nil && !r.publication.ended():
+		return ErrPublished
+	case r.published == 255:
+		return errors.New("wzp: too many publications: join again")
+	}
+	number := r.published
+	r.published++
+	r.publication = p
+	var ctx context.Context
+	ctx, p.cancel = context.WithCancel(r.ctx)
+	r.wg.Go(func() {
+		defer p.cancel()
+		if err := p.arm(number); err != nil {
+			close(p.done) // before anybody hears of it: the place is free
+			armed <- err
+			return
+		}
+		armed <- nil
+		defer close(p.done)
+		p.err = p.run(ctx)
+		r.keeper.disarm(p.sealer)
+		p.source.Close()
+		p.encoder.Close()
+	})
+	return nil
+}
+
+// arm gets the keys of the publication's stream ready.
+func (p *Publication) arm(stream uint8) (err error) {
+	suite := e2ee.AES128CTRHMACSHA256Tag64
+	if p.config.Bitrate != 0 && p.config.Bitrate < shortTagBelow {
+		suite = e2ee.AES128CTRHMACSHA256Tag32
+	}
+	p.sealer, err = p.room.keeper.arm(suite, stream)
+	return err
+}
+
+// SetTalking opens or closes the microphone: push-to-talk, or mute. When it opens, the 200 ms before are
+// sent too, so that first syllables are whole.
+func (p *Publication) SetTalking(on bool) { p.talking.Store(on) }
+
+// Talking reports whether the microphone is open.
+func (p *Publication) Talking() bool { return p.talking.Load() }
+
+// Start returns when the first sample was captured, zero before that.
+func (p *Publication) Start() time.Time { return p.source.Start() }
+
+// Done is closed when the publication has ended: all of the source was sent, and whoever is there can decrypt it (or 3 s have
+// passed since), or it failed.
+func (p *Publication) Done() <-chan struct{} { return p.done }
+
+// Err returns why the publication ended; nil at the end of the source or after Stop.
+func (p *Publication) Err() error {
+	<-p.done
+	return p.err
+}
+
+// Stop ends the publication and waits for that.
+func (p *Publication) Stop() {
+	p.cancel()
+	<-p.done
+}
+
+func (p *Publication) ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// run sends frame after frame.
+func (p *Publication) run(ctx context.Context) error {
+	select {
+	case <-p.room.keeper.opened: // what is said before has no listeners
+	case <-ctx.Done():
+		return nil
+	}
+	for {
+		n, err := p.source.ReadFrame(ctx, p.frame)
+		if n > 0 {
+			clear(p.frame[n:])
+			if err := p.capture(); err != nil {
+				return err
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			err := p.finish()
+			p.room.keeper.out.wait(ctx) // or what was said last is lost if we leave now
+			return err
+		case ctx.Err() != nil:
+			return p.sayEnd()
+		case err != nil:
+			return fmt.Errorf("cannot capture: %w", err)
+		}
+	}
+}
+
+// capture handles one frame of the source.
+func (p *Publication) capture() error {
+	start := p.samples
+	p.samples += int64(len(p.frame))
+	if !p.talking.Load() {
+		if !p.wasMuted {
+			p.preroll.Reset()
+		}
+		p.preroll.Write(p.frame)
+		return p.muted(start)
+	}
+	if p.wasMuted {
+		p.wasMuted, p.silent = false, 0
+		if err := p.sendPreRoll(start); err != nil {
+			return err
+		}
+	}
+	return p.sendFrame(p.frame, start)
+}
+
+// muted sends what the encoder still holds of what was said, then tells a few times that the talker has stopped,
+// and then nothing. The frame's own sound only goes to the pre-roll.
+func (p *Publication) muted(start int64) error {
+	if !p.wasMuted {
+		p.wasMuted = true
+		p.silent = 0
+		if p.begun {
+			return p.sendFrame(make([]float32, len(p.frame)), start)
+		}
+	}
+	p.silent++
+	if p.begun && p.silent <= markers {
+		return p.sendSilence(start)
+	}
+	return nil
+}
+
+// sendPreRoll sends what was said just before the microphone opened at sample end.
+func (p *Publication) sendPreRoll(end int64) error {
+	start := end - int64(p.preroll.Len())
+	frame := make([]float32, len(p.frame))
+	for p.preroll.Drain(frame) == len(frame) {
+		if err := p.sendFrame(frame, start); err != nil {
+			return err
+		}
+		start += int64(len(frame))
+	}
+	return nil
+}
+
+// finish sends what the encoder still holds, and tells that this is the end.
+func (p *Publication) finish() error {
+	if !p.talking.Load() || !p.begun {
+		return nil
+	}
+	clear(p.frame)
+	if err := p.sendFrame(p.frame, p.samples); err != nil {
+		return err
+	}
+	p.samples += int64(len(p.frame))
+	return p.sayEnd()
+}
+
+// sayEnd tells that nothing more comes, so that nobody waits for it, unless that was said before.
+func (p *Publication) sayEnd() error {
+	if !p.begun || p.wasMuted {
+		return nil
+	}
+	for range markers {
+		if err := p.sendSilence(p.samples); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sendFrame encodes and sends the frame that begins at sample start, or tells of silence.
+func (p *Publication) sendFrame(pcm []float32, start int64) error {
+	n, dtx, err := p.encoder.Encode(p.packet, pcm)
+	if err != nil {
+		return err
+	}
+	if !dtx && (p.silent == 0 || voiced(p.packet[:n])) {
+		p.silent = 0
+		return p.send(wire.AppendPayload(p.plain[:0], timestamp(start), p.packet[:n]), n)
+	}
+	p.silent++
+	if p.silent <= markers || p.silent%int64(markersEvery/p.encoder.FrameDuration()) == 0 {
+		return p.sendSilence(start)
+	}
+	return nil
+}
+
+// voiced tells speech from the frame of background noise that Opus sends every 400 ms of a silence: played alone
+// that is a tick.
+func voiced(packet []byte) bool {
+	p, err := opus.Parse(packet)
+	return err != nil || p.Voiced()
+}
+
+func (p *Publication) sendSilence(start int64) error {
+	size := p.encoder.PacketSize()
+	return p.send(wire.AppendSilence(p.plain[:0], timestamp(start), size), size)
+}
+
+// timestamp is the media time of a sample.
+func timestamp(sample int64) uint16 { return uint16(sample / unitSamples) }
+
+// send encrypts a payload and sends it; codec of its bytes are the codec's.
+func (p *Publication) send(payload []byte, codec int) error {
+	p.plain = payload
+	kid, ctr, ciphertext, err := p.sealer.Seal(p.cipher[:0], payload)
+	if errors.Is(err, e2ee.ErrStreamClosed) { // the room is over, which run is about to see
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	p.cipher = ciphertext
+	session := p.room.link.Session()
+	if kid != p.pair.KID {
+		p.room.rename(session, &p.pair, kid)
+	}
+	p.begun = true
+	p.room.sent.packets.Add(1)
+	p.room.sent.last.Store(int64(p.room.now()))
+	p.room.sent.payload.Add(uint64(codec))
+	p.room.logSent(kid, ctr, len(ciphertext))
+	session.SendMediaNow(p.pair.Alias, &wire.Media{KID: kid, CTR: ctr, Ciphertext: ciphertext})
+	return nil
+}
+
+// rename has pair take another alias for another key id: frames under way still carry the one before.
+func (r *Room) rename(session *link.Session, pair *wire.AliasPair, kid wire.KID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.alias = (r.alias + 1) % shortAliases
+	*pair = wire.AliasPair{Alias: r.alias, KID: kid}
+	session.SetAliasKnown(r.alias, false)
+}

@@ -1,0 +1,244 @@
+package call
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wzp-voice/wzp/internal/wire"
+)
+
+const (
+	// maxStreams bounds the streams that are remembered: some 1.5 KB each. Those that were silent for longest give way.
+	maxStreams = 4096
+	// maxStreamsOfMember bounds those of one member that are to be played, one a publication.
+	maxStreamsOfMember = 16
+	// maxUnknown bounds the talkers of whom the relay has not told: their frames may be faster than the news of them.
+	maxUnknown = 64
+	// streamTail is how long a stream is still played after its member has left.
+	streamTail = 3 * time.Second
+	// releaseAfter is when its memory is freed.
+	releaseAfter = streamTail + 2*time.Second
+	// forgetAfter is when a talker who left is forgotten: later than its keys.
+	forgetAfter = 30 * time.Second
+	pruneEvery  = time.Second
+)
+
+// hearing is what a room hears.
+//
+//	frame ── keyed ──> talker ── opens, for the first time ──> Stream ── sounds ──> jitter.Player, of at most maxLive
+//	                     ├─ no key: heldFrames                    └─ silent for restAfter: none
+//	                     └─ does not open: counted
+//
+// Whoever is on the way can send frames in anybody's name, so nothing but a frame that opens, and was not taken before, makes a
+// stream, or has another one give way. What others cost is bounded: a member who is in the room has one talker, whatever
+// its frames say, and who is not has one of maxUnknown, which give way to each other only. Frames without a key are shared
+// out by talker, too (see heldFrames).
+//
+// Nothing here decides what is a replay: what was taken is known to the e2ee.Listener, for as long as a key of its talker could
+// come again. So all that is here may be forgotten at any time, and is made anew by the next frame that opens.
+type hearing struct {
+	room    *Room
+	changes atomic.Uint64 // counts changes of what Room.Streams returns
+
+	// mu guards what follows, and what talkers, heldFrames and Streams say. It is taken before the locks of the roster, the
+	// Listener and players, and after no other; what is for the keeper and for events is told when it was unlocked.
+	mu        sync.Mutex
+	talkers   map[wire.MemberID]*talker
+	unknown   []*talker // of whom the relay has not told, as far as was looked; the oldest first
+	streams   map[streamID]*Stream
+	history   []*Stream // the same, those that were heard first first
+	live      []*Stream // those with a player, the newest last
+	heldBytes int       // of frames that wait for their keys
+	buf       []byte    // a frame's plaintext
+	unheard   uint64    // frames that were not played because too many sounded
+	crowded   bool      // people were told of that
+	over      bool
+}
+
+// streamID is whose stream it is, and which.
+type streamID struct {
+	owner  wire.MemberID
+	number uint8
+}
+
+// news is what a hearing has to tell others.
+type news struct {
+	stir   bool // the keeper is to look at what waits for keys
+	views  []viewOf
+	blind  []wire.MemberID // who talks and does not say what they see
+	events []Event
+}
+
+// viewOf is what a member says that it sees.
+type viewOf struct {
+	member wire.MemberID
+	digest [32]byte
+}
+
+// init makes it ready for a room.
+func (h *hearing) init(r *Room) {
+	h.room = r
+	h.talkers, h.streams = make(map[wire.MemberID]*talker), make(map[streamID]*Stream)
+}
+
+// Streams returns the streams heard so far of those who are still in the room, in the order of their members' ids.
+func (r *Room) Streams() []*Stream {
+	h := &r.hearing
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var list []*Stream
+	for _, t := range h.talkers {
+		list = append(list, t.current...)
+	}
+	slices.SortFunc(list, func(a, b *Stream) int {
+		return cmp.Or(a.owner.Compare(b.owner), cmp.Compare(a.number, b.number))
+	})
+	return list
+}
+
+// Heard returns every stream that was heard since the room was joined, the first ones first; of more than 4096 those that
+// were silent for longest are missing.
+func (r *Room) Heard() []*Stream {
+	r.hearing.mu.Lock()
+	defer r.hearing.mu.Unlock()
+	return slices.Clone(r.hearing.history)
+}
+
+// tell passes news on. The caller does not hold h.mu.
+func (h *hearing) tell(n *news) {
+	k := &h.room.keeper
+	for _, v := range n.views {
+		k.seen(v.member, v.digest)
+	}
+	for _, id := range n.blind {
+		k.unseen(id)
+	}
+	if n.stir {
+		k.stir()
+	}
+	for _, e := range n.events {
+		h.room.events.put(e)
+	}
+}
+
+// streamLocked returns a stream of a talker who is here, which becomes one of those to be played. The caller holds h.mu.
+func (h *hearing) streamLocked(t *talker, number uint8, n *news) *Stream {
+	id := streamID{t.id, number}
+	st := h.streams[id]
+	if st == nil {
+		if len(h.history) >= maxStreams {
+			h.forgetLocked()
+		}
+		st = &Stream{room: h.room, owner: t.id, number: number, member: Member{ID: t.id}, minDelay: minDelay}
+		st.retired.Store(true)
+		h.streams[id] = st
+		h.history = append(h.history, st)
+		n.events = append(n.events, StreamStarted{st})
+	}
+	if st.retired.Load() {
+		if len(t.current) >= maxStreamsOfMember {
+			h.retireLocked(t, quietest(t.current))
+		}
+		t.current = append(t.current, st)
+		st.retired.Store(false)
+		h.changes.Add(1)
+	}
+	return st
+}
+
+// quietest returns the stream that was silent for longest.
+func quietest(list []*Stream) *Stream {
+	return slices.MinFunc(list, func(a, b *Stream) int { return cmp.Compare(a.sounded, b.sounded) })
+}
+
+// retireLocked ends that a stream is to be played, until its next frame. The caller holds h.mu.
+func (h *hearing) retireLocked(t *talker, st *Stream) {
+	t.current = slices.DeleteFunc(slices.Clone(t.current), func(o *Stream) bool { return o == st })
+	st.retired.Store(true)
+	st.retiredAt = h.room.now()
+	h.changes.Add(1)
+}
+
+// forgetLocked forgets the stream that was silent for longest, but for those with a player. The caller holds h.mu.
+func (h *hearing) forgetLocked() {
+	resting := make([]*Stream, 0, len(h.history))
+	for _, st := range h.history {
+		if st.player.Load() == nil {
+			resting = append(resting, st)
+		}
+	}
+	st := quietest(resting) // there are more streams than players
+	if t := h.talkers[st.owner]; t != nil && !st.retired.Load() {
+		h.retireLocked(t, st)
+	}
+	delete(h.streams, streamID{st.owner, st.number})
+	h.history = slices.DeleteFunc(h.history, func(o *Stream) bool { return o == st })
+}
+
+// forgetStreams ends the streams of a member who left, once what is buffered has been played.
+func (r *Room) forgetStreams(m Member) {
+	h := &r.hearing
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t := h.talkers[m.ID]
+	if t == nil {
+		return
+	}
+	t.leftAt = max(1, r.now())
+	h.dropHeldLocked(t, len(t.held.frames))
+	t.held.keyCame()
+	for _, st := range t.current {
+		h.retireLocked(t, st)
+		r.roster.mu.Lock()
+		st.member = m
+		r.roster.mu.Unlock()
+	}
+}
+
+// pruneStreams frees what is not needed any more, until the room is over.
+func (r *Room) pruneStreams() {
+	ticker := time.NewTicker(pruneEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-r.ctx.Done():
+			return
+		case <-ticker.C:
+			r.hearing.prune()
+		}
+	}
+}
+
+func (h *hearing) prune() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := h.room.now()
+	h.restLocked(now)
+	for _, t := range h.talkers {
+		if t.leftAt != 0 && now-t.leftAt > forgetAfter {
+			h.dropLocked(t)
+		}
+	}
+	h.knowLocked()
+	for _, t := range slices.Clone(h.unknown) {
+		if t.held.since.IsZero() { // nothing of it waits
+			h.dropLocked(t)
+		}
+	}
+}
+
+// closeStreams ends all streams.
+func (r *Room) closeStreams() {
+	h := &r.hearing
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.over = true
+	for _, t := range h.talkers {
+		for _, st := range t.current {
+			st.retired.Store(true)
+		}
+	}
+}

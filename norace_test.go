@@ -1,5 +1,0 @@
-//go:build !race
-
-package wzp
-
-const raceDetector = false
