@@ -52,7 +52,7 @@ type relayCmd struct {
 
 	Config      string `type:"home" placeholder:"FILE" help:"Settings, peers and global rooms, as in docs/wzp.example.toml. Flags override it; SIGHUP reads peers and rooms again."`
 	CheckConfig bool   `help:"Only say whether --config is right."`
-	EventLog    string `type:"home" placeholder:"FILE" help:"Log decisions about packets and presence, one JSON object a line, for wzp analyze."`
+	EventLog    string `type:"home" placeholder:"FILE" help:"Log decisions about packets and members, one JSON object a line, for wzp analyze."`
 
 	LogLevel slog.Level `default:"info" placeholder:"LEVEL" help:"debug, info, warn or error."`
 	LogJSON  bool       `name:"log-json" help:"Log one JSON object a line."`

@@ -27,7 +27,7 @@ type JoinConfig struct {
 	EventLog *EventLog
 }
 
-// Room is a client's presence in one room. Its methods are safe for concurrent use.
+// Room is what a client has of the room that it is in. Its methods are safe for concurrent use.
 type Room struct {
 	client *Client
 	name   string

@@ -119,17 +119,17 @@ func (r *rogue) bring(ctx context.Context) {
 		if !slices.Contains(wanted, h.id) {
 			continue
 		}
-		list := &wire.FederationParticipants{
+		list := &wire.FederationMembers{
 			Home: h.id, Room: wire.HashRoom(siegeRoom), Boot: h.record.Boot, Sequence: h.record.Sequence, Total: h.record.Members,
 		}
 		for i, entry := range h.entries {
 			if len(list.Entries) > 0 && !list.Fits(entry) {
-				r.urge(ctx, wire.UrgentFederationParticipants, wire.AppendFederationParticipants(nil, list))
+				r.urge(ctx, wire.UrgentFederationMembers, wire.AppendFederationMembers(nil, list))
 				list.First, list.Entries = uint32(i), nil
 			}
 			list.Entries = append(list.Entries, entry)
 		}
-		r.urge(ctx, wire.UrgentFederationParticipants, wire.AppendFederationParticipants(nil, list))
+		r.urge(ctx, wire.UrgentFederationMembers, wire.AppendFederationMembers(nil, list))
 	}
 }
 

@@ -176,7 +176,7 @@ type spoken struct {
 	first   time.Duration // when, since it was said
 }
 
-// sayWord has a say a word to b, in the presence of a guest who leaves before it, or after it. As the guest of the word
+// sayWord has a say a word to b, while there is a guest who leaves before it, or after it. As the guest of the word
 // before has left, and no microphone was armed then, there is a fresh key.
 func sayWord(s *spy, a, b *person, path simnet.Profile, leave, both bool) (w spoken) {
 	people := []*person{a}

@@ -55,7 +55,7 @@ func TestNothingOpensLater(t *testing.T) {
 	})
 }
 
-// converse has three people talk, of whom one comes later and one leaves, in the presence of a ghost, whose join key is what
+// converse has three people talk, of whom one comes later and one leaves, while there is a ghost, whose join key is what
 // the positive controls are made with. It returns a frame of each key, or
 // of two of them, for time is short.
 func converse(l *lab, s *spy) (g *ghost, frames []notedFrame) {

@@ -82,7 +82,7 @@ func (f *Federation) participants(key identity.PublicKey, label string, by wayIn
 		delete(b.homes, id)
 		delete(f.untaken, h)
 	}
-	f.presence(b, id, h, joined, left)
+	f.logMembers(b, id, h, joined, left)
 	f.forgetEmpty(wire.HashRoom(name))
 	f.stir()
 }
@@ -150,8 +150,8 @@ func (f *Federation) retryUntaken(now time.Time) (next time.Time) {
 	return f.retryAt
 }
 
-// presence notes in the event log who takes part.
-func (f *Federation) presence(b *bridged, id wire.RelayID, h *home, joined [][]byte, left []wire.MemberID) {
+// logMembers notes in the event log who takes part.
+func (f *Federation) logMembers(b *bridged, id wire.RelayID, h *home, joined [][]byte, left []wire.MemberID) {
 	for _, entry := range joined {
 		f.packets.Log(eventlog.Event{Kind: eventlog.MemberJoined, Room: b.name, Src: wire.EntryID(entry), Peer: id, Participants: len(h.members)})
 	}

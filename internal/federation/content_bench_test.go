@@ -77,12 +77,12 @@ func BenchmarkListOfBigPart(b *testing.B) {
 		var bodies [][]byte
 		for _, piece := range pieces {
 			piece.Sequence = record.Sequence
-			bodies = append(bodies, wire.AppendFederationParticipants(nil, piece))
+			bodies = append(bodies, wire.AppendFederationMembers(nil, piece))
 		}
 		b.StartTimer()
 		for i, body := range bodies {
 			at := time.Now()
-			r.table.urgent(home.id, wire.UrgentFederationParticipants, body, r.net.now)
+			r.table.urgent(home.id, wire.UrgentFederationMembers, body, r.net.now)
 			if took := time.Since(at); i < len(bodies)-1 {
 				longest = max(longest, took)
 				all += took

@@ -154,7 +154,7 @@ func (f *fetching) expires() time.Time {
 }
 
 // participantsMessage takes a piece of a list that was asked for.
-func (t *table) participantsMessage(q *neighbour, m *wire.FederationParticipants, now time.Time) {
+func (t *table) participantsMessage(q *neighbour, m *wire.FederationMembers, now time.Time) {
 	key := partKey{m.Home, m.Room}
 	pt := t.parts[key]
 	if pt == nil || pt.fetch.from != q {
@@ -255,18 +255,18 @@ func (t *table) fetchMessage(q *neighbour, m *wire.FederationFetch, now time.Tim
 	}
 	// It gets what it was told of: of what is newer it has no record yet.
 	a.served, a.servedVersion = now, a.out.version
-	list := &wire.FederationParticipants{
+	list := &wire.FederationMembers{
 		Home: key.home, Room: key.room, Boot: a.servedVersion.boot, Sequence: a.servedVersion.sequence,
 		Total: uint32(len(a.out.members)),
 	}
 	for i, p := range a.out.members {
 		if len(list.Entries) > 0 && !list.Fits(p.entry) {
-			t.effects.send(q.id, wire.UrgentFederationParticipants, wire.AppendFederationParticipants(nil, list))
+			t.effects.send(q.id, wire.UrgentFederationMembers, wire.AppendFederationMembers(nil, list))
 			list.First, list.Entries = uint32(i), nil
 		}
 		list.Entries = append(list.Entries, p.entry)
 	}
-	t.effects.send(q.id, wire.UrgentFederationParticipants, wire.AppendFederationParticipants(nil, list))
+	t.effects.send(q.id, wire.UrgentFederationMembers, wire.AppendFederationMembers(nil, list))
 }
 
 // checkAskedAll tells q everything, if it asked and was not told just now.

@@ -158,7 +158,7 @@ func TestFetchIsAnswered(t *testing.T) {
 	peer.says(fetch)
 	got := 0
 	for _, m := range r.outbox {
-		piece, err := wire.ParseFederationParticipants(m.body)
+		piece, err := wire.ParseFederationMembers(m.body)
 		if err != nil || int(piece.First) != got || piece.Total != 100 {
 			t.Fatalf("piece %+v, %v", piece, err)
 		}
@@ -172,12 +172,12 @@ func TestFetchIsAnswered(t *testing.T) {
 		r.wait(time.Second)
 		peer.says(fetch)
 	}
-	if r.took(peer.id, wire.UrgentFederationParticipants) != 0 {
+	if r.took(peer.id, wire.UrgentFederationMembers) != 0 {
 		t.Error("the same list was sent twice within seconds")
 	}
 	r.table.local("ops", entries[1:], r.net.now)
 	peer.says(fetch)
-	if r.took(peer.id, wire.UrgentFederationParticipants) == 0 {
+	if r.took(peer.id, wire.UrgentFederationMembers) == 0 {
 		t.Error("a new list was not sent")
 	}
 	peer.says(&wire.FederationFetch{Home: r.id, Room: wire.HashRoom("crew")})

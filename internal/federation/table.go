@@ -270,8 +270,8 @@ func (t *table) urgent(p wire.RelayID, kind wire.UrgentKind, body []byte, now ti
 		err = with(wire.ParseFederationWant, body, func(m *wire.FederationWant) { t.wantMessage(q, m, now) })
 	case wire.UrgentFederationFetch:
 		err = with(wire.ParseFederationFetch, body, func(m *wire.FederationFetch) { t.fetchMessage(q, m, now) })
-	case wire.UrgentFederationParticipants:
-		err = with(wire.ParseFederationParticipants, body, func(m *wire.FederationParticipants) { t.participantsMessage(q, m, now) })
+	case wire.UrgentFederationMembers:
+		err = with(wire.ParseFederationMembers, body, func(m *wire.FederationMembers) { t.participantsMessage(q, m, now) })
 	}
 	if err != nil {
 		t.effects.problem(p, problemMalformed, err.Error())

@@ -69,7 +69,7 @@ func (f *tableFuzz) step(what byte, arg []byte) {
 		peer.tell(&wire.FederationFetch{Home: home.id, Room: wire.HashRoom(room)})
 	case 4:
 		total := uint32(a[3]%4 + 1)
-		peer.tell(&wire.FederationParticipants{Home: home.id, Room: wire.HashRoom(room), Boot: uint64(a[1] & 1), Sequence: uint64(a[2]),
+		peer.tell(&wire.FederationMembers{Home: home.id, Room: wire.HashRoom(room), Boot: uint64(a[1] & 1), Sequence: uint64(a[2]),
 			First: uint32(a[4]) % total, Total: total, Entries: home.fixed(room, 1)})
 	case 5:
 		f.wait(time.Duration(binary.BigEndian.Uint16(a[1:])) * time.Millisecond)

@@ -313,7 +313,7 @@ func TestListsAreBounded(t *testing.T) {
 		record := wire.RoomRecord{Room: room, Boot: 1, Sequence: uint64(i + 1), Members: 1800}
 		record.Sign(home.identity)
 		peer.says(r.announce(record, nil, peer, home))
-		peer.says(&wire.FederationParticipants{Home: home.id, Room: wire.HashRoom(room), Boot: 1, Sequence: uint64(i + 1),
+		peer.says(&wire.FederationMembers{Home: home.id, Room: wire.HashRoom(room), Boot: 1, Sequence: uint64(i + 1),
 			Total: 1800, Entries: [][]byte{entry}})
 		if r.table.assembling > limits.placesTotal {
 			t.Fatalf("%d places are held", r.table.assembling)
@@ -337,7 +337,7 @@ func TestListsAreBounded(t *testing.T) {
 func TestMalformed(t *testing.T) {
 	r := newTableRig(t, defaultTableLimits())
 	peer := r.home(2).up()
-	for kind := wire.UrgentFederationRoom; kind <= wire.UrgentFederationParticipants; kind++ {
+	for kind := wire.UrgentFederationRoom; kind <= wire.UrgentFederationMembers; kind++ {
 		if !r.table.urgent(peer.id, kind, []byte("what?"), r.net.now) {
 			t.Error("what cannot be parsed is to be sent again")
 		}

@@ -174,8 +174,8 @@ func (h *rigHome) says(m any) {
 		kind, body = wire.UrgentFederationWant, wire.AppendFederationWant(nil, m)
 	case *wire.FederationFetch:
 		kind, body = wire.UrgentFederationFetch, wire.AppendFederationFetch(nil, m)
-	case *wire.FederationParticipants:
-		kind, body = wire.UrgentFederationParticipants, wire.AppendFederationParticipants(nil, m)
+	case *wire.FederationMembers:
+		kind, body = wire.UrgentFederationMembers, wire.AppendFederationMembers(nil, m)
 	default:
 		h.rig.t.Fatalf("a %T", m)
 	}
@@ -197,10 +197,10 @@ func (r *tableRig) wanting(home wire.RelayID, room string, want bool) *wire.Fede
 }
 
 // pieces returns the messages of a list in the version of a record, each with k entries.
-func (h *rigHome) pieces(record wire.RoomRecord, entries [][]byte, k int) (list []*wire.FederationParticipants) {
+func (h *rigHome) pieces(record wire.RoomRecord, entries [][]byte, k int) (list []*wire.FederationMembers) {
 	sorted, _ := sortParticipants(entries)
 	for i := 0; i < len(sorted); i += k {
-		list = append(list, &wire.FederationParticipants{
+		list = append(list, &wire.FederationMembers{
 			Home: wire.RelayIDOf(record.Home), Room: wire.HashRoom(record.Room), Boot: record.Boot, Sequence: record.Sequence,
 			First: uint32(i), Total: uint32(len(sorted)), Entries: entriesOf(sorted[i:min(i+k, len(sorted))]),
 		})

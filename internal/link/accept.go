@@ -179,7 +179,7 @@ func (ep *Endpoint) hello(conn *quic.Conn) (*attachment, *quic.Stream, error) {
 // refusedFor is what a client is told whose message could not be read.
 func refusedFor(err error) error {
 	if f := new(wire.FormatError); errors.As(err, &f) {
-		return &wire.Refused{Code: wire.CodeOf(err), Reason: f.Part}
+		return &wire.Refused{Code: wire.CodeOf(err), Reason: f.What}
 	}
 	return err
 }

@@ -133,7 +133,7 @@ func (t *attempt) readFlight(peer bool) error {
 			t.welcome = m
 		case *wire.Joined:
 			if t.welcome == nil {
-				return &wire.FormatError{Part: "Joined", Err: wire.ErrInvalid, Detail: "comes after Welcome"}
+				return &wire.FormatError{What: "Joined", Err: wire.ErrInvalid, Detail: "comes after Welcome"}
 			}
 			t.joined = m
 		case *wire.Refused:

@@ -31,7 +31,7 @@ const (
 	unsentPollMost = 80 * time.Millisecond
 )
 
-var errTextLong = &wire.FormatError{Part: "control message", Err: wire.ErrLimit, Detail: "is too long"}
+var errTextLong = &wire.FormatError{What: "control message", Err: wire.ErrLimit, Detail: "is too long"}
 
 // ServeWebSocket attaches a browser by WebSocket; it is the handler of /ws. It returns when the connection has ended,
 // and Close ends and waits for it. The client's address is r.RemoteAddr, what the browser calls the relay r.Host.

@@ -14,7 +14,7 @@
 // Locks, in the order in which they are taken:
 //
 //	session.joining      while the session's member is made: two of its connections may ask at once
-//	presence.mu          while it is noted in the event log, which waits for no file
+//	memberLog.mu         while it is noted in the event log, which waits for no file
 //	Relay.mu
 //	gate.mu
 //	limitListener.mu

@@ -134,8 +134,8 @@ func (r *rogue) says(m any) bool {
 		return r.urge(wire.UrgentFederationWant, wire.AppendFederationWant(nil, m))
 	case *wire.FederationFetch:
 		return r.urge(wire.UrgentFederationFetch, wire.AppendFederationFetch(nil, m))
-	case *wire.FederationParticipants:
-		return r.urge(wire.UrgentFederationParticipants, wire.AppendFederationParticipants(nil, m))
+	case *wire.FederationMembers:
+		return r.urge(wire.UrgentFederationMembers, wire.AppendFederationMembers(nil, m))
 	case *wire.FederationMessage:
 		return r.urge(wire.UrgentFederationMessage, wire.AppendFederationMessage(nil, m))
 	}
@@ -321,7 +321,7 @@ func (r *rogue) brings(h *falseHome, room string, entries [][]byte, path ...wire
 	r.mesh.eventually("the list is asked for", 10*time.Second, func() bool { return asked() > before })
 	sorted := slices.Clone(entries)
 	slices.SortFunc(sorted, func(a, b []byte) int { return wire.EntryID(a).Compare(wire.EntryID(b)) })
-	list := &wire.FederationParticipants{
+	list := &wire.FederationMembers{
 		Home: h.id(), Room: wire.HashRoom(room), Boot: record.Boot, Sequence: record.Sequence, Total: record.Members,
 	}
 	for i, entry := range sorted {

@@ -11,8 +11,8 @@ import (
 
 // What members of this relay and their packets do, in the event log. Without one, all of this is a comparison with nil.
 
-// presence counts the members of each room that are attached to this relay, for the event log. The zero value has none.
-type presence struct {
+// memberLog counts the members of each room that are attached to this relay, for the event log. The zero value has none.
+type memberLog struct {
 	mu    sync.Mutex // guards what follows; held while it is logged, so that the log has it in order: that waits for no file
 	rooms map[string]int
 }
@@ -22,13 +22,13 @@ func (r *acceptor) logJoin(m *room.Member) {
 	if r.events == nil {
 		return
 	}
-	p := &r.present
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.rooms == nil {
-		p.rooms = make(map[string]int)
+	l := &r.members
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.rooms == nil {
+		l.rooms = make(map[string]int)
 	}
-	if p.rooms[m.Room()]++; p.rooms[m.Room()] == 1 {
+	if l.rooms[m.Room()]++; l.rooms[m.Room()] == 1 {
 		r.events.Log(eventlog.Event{Kind: eventlog.RoomActive, Room: m.Room(), Participants: m.Members()})
 	}
 	r.events.Log(eventlog.Event{Kind: eventlog.MemberJoined, Room: m.Room(), Src: m.ID, Participants: m.Members()})
@@ -39,12 +39,12 @@ func (r *acceptor) logLeave(m *room.Member) {
 	if r.events == nil {
 		return
 	}
-	p := &r.present
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	l := &r.members
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	r.events.Log(eventlog.Event{Kind: eventlog.MemberLeft, Room: m.Room(), Src: m.ID, Participants: m.Members()})
-	if p.rooms[m.Room()]--; p.rooms[m.Room()] == 0 {
-		delete(p.rooms, m.Room())
+	if l.rooms[m.Room()]--; l.rooms[m.Room()] == 0 {
+		delete(l.rooms, m.Room())
 		r.events.Log(eventlog.Event{Kind: eventlog.RoomInactive, Room: m.Room(), Participants: m.Members()})
 	}
 }

@@ -101,7 +101,7 @@ type Relay struct {
 	site       *site  // nil: none
 	federation *federation.Federation
 	events     *eventlog.Writer // nil: none
-	present    presence         // for it
+	members    memberLog        // for it
 	stats      counters
 	draining   atomic.Bool
 	changed    chan *room.Member // in whose rooms somebody has joined or left

@@ -144,7 +144,7 @@ func newRoom(name string, mediaRate int) *Room {
 	return room
 }
 
-// Member is one client's presence in a room.
+// Member is one client in a room, for as long as it is there.
 type Member struct {
 	ID    wire.MemberID
 	Entry []byte // as the client signed it; never changed

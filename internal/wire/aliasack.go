@@ -30,7 +30,7 @@ func AppendAliasAck(dst []byte, pairs []AliasPair, last bool) []byte {
 }
 
 // ParseAliasAck reads the body of an alias ack and appends its pairs to dst. On an error it
-// returns dst as it was: no part of a damaged acknowledgement counts.
+// returns dst as it was: nothing of a damaged acknowledgement counts.
 func ParseAliasAck(dst []AliasPair, body []byte) ([]AliasPair, error) {
 	r, n := reader{b: body}, len(dst)
 	for {

@@ -76,7 +76,7 @@ func quote(dst []byte, s string) []byte {
 }
 
 // str is a field that is a JSON string: check is asked about what came, or what will go.
-func (c *codec) str(name string, s *string, check func(part, s string) error) {
+func (c *codec) str(name string, s *string, check func(what, s string) error) {
 	if c.err != nil {
 		return
 	}
@@ -98,7 +98,7 @@ func (c *codec) str(name string, s *string, check func(part, s string) error) {
 
 // text is a text of at most limit bytes.
 func (c *codec) text(name string, s *string, limit int) {
-	c.str(name, s, func(part, s string) error { return checkText(part, s, limit) })
+	c.str(name, s, func(what, s string) error { return checkText(what, s, limit) })
 }
 
 // hex is a string of hexadecimal digits, for exactly the bytes of b.
@@ -107,9 +107,9 @@ func (c *codec) hex(name string, b []byte) {
 	if !c.decoding {
 		s = hex.EncodeToString(b)
 	}
-	c.str(name, &s, func(part, s string) error {
+	c.str(name, &s, func(what, s string) error {
 		if c.decoding && !decodeHex(b, s) {
-			return &FormatError{part, ErrInvalid, strconv.Itoa(2*len(b)) + " lower-case hexadecimal digits"}
+			return &FormatError{what, ErrInvalid, strconv.Itoa(2*len(b)) + " lower-case hexadecimal digits"}
 		}
 		return nil
 	})
@@ -212,7 +212,7 @@ func (c *codec) entry(name string, b *[]byte) {
 	if !c.decoding {
 		s = base64.StdEncoding.EncodeToString(*b)
 	}
-	c.str(name, &s, func(part, s string) error { return c.entryText(part, s, b) })
+	c.str(name, &s, func(what, s string) error { return c.entryText(what, s, b) })
 }
 
 // entries is a list of at most limit member entries.
@@ -231,22 +231,22 @@ var strictBase64 = base64.StdEncoding.Strict()
 
 // entryText reads s into b when decoding, and checks the length of b. Only one form of each value is
 // taken, as for hexadecimal.
-func (c *codec) entryText(part, s string, b *[]byte) error {
+func (c *codec) entryText(what, s string, b *[]byte) error {
 	if len(s) > base64.StdEncoding.EncodedLen(MaxEntry) {
-		return &FormatError{part, ErrLimit, "an entry has at most 400 bytes"}
+		return &FormatError{what, ErrLimit, "an entry has at most 400 bytes"}
 	}
 	if c.decoding {
 		p, err := strictBase64.DecodeString(s)
 		if err != nil || strictBase64.EncodedLen(len(p)) != len(s) { // it skips line ends
-			return &FormatError{part, ErrInvalid, "an entry is base64 with padding"}
+			return &FormatError{what, ErrInvalid, "an entry is base64 with padding"}
 		}
 		*b = p
 	}
 	switch n := len(*b); {
 	case n == 0:
-		return &FormatError{part, ErrInvalid, "an entry is not empty"}
+		return &FormatError{what, ErrInvalid, "an entry is not empty"}
 	case n > MaxEntry:
-		return &FormatError{part, ErrLimit, "an entry has at most 400 bytes"}
+		return &FormatError{what, ErrLimit, "an entry has at most 400 bytes"}
 	}
 	return nil
 }

@@ -26,7 +26,7 @@
 //	report.go, ping.go, aliasack.go, close.go  other frames
 //	urgent.go                                  urgent frames, and all kinds of messages in them:
 //	  urgent_members.go, senderkey.go, relays.go
-//	  federation_room.go, federation_record.go, federation_routes.go, federation_participants.go,
+//	  federation_room.go, federation_record.go, federation_routes.go, federation_members.go,
 //	  federation_message.go, relayid.go        between relays
 //	message.go, codec.go, json.go              the control stream, and its messages: hello.go, join.go, ...
 //	entry.go, member.go, names.go              who is in a room

@@ -12,19 +12,19 @@ var (
 	ErrUnknown   = errors.New("of an unknown kind")
 )
 
-// FormatError says which part of a packet, frame or message is wrong. Use [errors.Is] with
-// [ErrTruncated], [ErrLimit], [ErrInvalid] or [ErrUnknown], and [errors.As] to get at Part.
+// FormatError says what of a packet, frame or message is wrong. Use [errors.Is] with
+// [ErrTruncated], [ErrLimit], [ErrInvalid] or [ErrUnknown], and [errors.As] to get at What.
 //
 // Values returned by the parsers of packets and frames are shared (they cost no allocation,
 // however much garbage arrives): do not change them.
 type FormatError struct {
-	Part   string // "media frame", "Hello.name"; never holds received bytes
+	What   string // "media frame", "Hello.name"; never holds received bytes
 	Err    error  // one of the four above
 	Detail string // what would be right; may be empty
 }
 
 func (e *FormatError) Error() string {
-	s := "wire: " + e.Part + ": " + e.Err.Error()
+	s := "wire: " + e.What + ": " + e.Err.Error()
 	if e.Detail != "" {
 		s += ": " + e.Detail
 	}

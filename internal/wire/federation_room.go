@@ -10,7 +10,7 @@ type FederationRoom struct {
 	Serial uint64     // one counter for each direction of a link; the higher one is true
 	Record RoomRecord // of the home relay; its signature was not checked
 	Path   []RelayID  // 1 to MaxHops relays: first the sender, last the home
-	Label  string     // what the home's neighbour calls it; may be empty
+	Label  string     // what the home's own peer on the path calls it; may be empty
 	Base   uint64     // the sequence that Left and Joined start from
 	Left   []MemberID // who was there in Base and is not any more
 	Joined [][]byte   // entries of who was not; nothing of them was checked but their length: see ParseEntry

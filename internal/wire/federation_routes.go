@@ -17,7 +17,7 @@ type FederationWant struct {
 	Want   bool
 }
 
-// FederationFetch asks for the participants of home in a room: [FederationParticipants].
+// FederationFetch asks for the members of home in a room: [FederationMembers].
 type FederationFetch struct {
 	Home RelayID
 	Room RoomHash

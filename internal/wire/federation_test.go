@@ -54,8 +54,8 @@ func federationGoldens() []golden {
 		{"federation want", "05" + part + "01", &FederationWant{5, relayHome, roomLobby, true}},
 		{"federation want", "ffffffffffffffff" + part + "00", &FederationWant{maxVarint, relayHome, roomLobby, false}},
 		{"federation fetch", part, &FederationFetch{relayHome, roomLobby}},
-		{"federation participants", part + "0102030405060708 80012345 04 4100 03 010203 02 0405",
-			&FederationParticipants{Home: relayHome, Room: roomLobby, Boot: 0x0102030405060708, Sequence: 0x12345,
+		{"federation members", part + "0102030405060708 80012345 04 4100 03 010203 02 0405",
+			&FederationMembers{Home: relayHome, Room: roomLobby, Boot: 0x0102030405060708, Sequence: 0x12345,
 				First: 4, Total: 256, Entries: [][]byte{{1, 2, 3}, {4, 5}}}},
 		{"federation message", "08 4b5dc076e7b9c122 a1a2a3a4a5a6 09 b1b2b3b4b5b6",
 			&FederationMessage{8, roomLobby, memberA, UrgentKeysWanted, memberB[:]}},
@@ -183,17 +183,17 @@ func TestFederationRefused(t *testing.T) {
 		{"federation want", "05" + part + "01 00", ErrInvalid},
 		{"federation fetch", part + "00", ErrInvalid},
 		{"federation fetch", part[2:], ErrInvalid},
-		{"federation participants", parts + "00 00 01 01 aa", ErrInvalid},                  // sequence 0
-		{"federation participants", parts + "01 00 01", ErrTruncated},                      // no entry
-		{"federation participants", parts + "01 00 00 01 aa", ErrInvalid},                  // of none
-		{"federation participants", parts + "01 01 01 01 aa", ErrInvalid},                  // first above the last
-		{"federation participants", parts + "01 01 02 01 aa 01 bb", ErrInvalid},            // the second above the last
-		{"federation participants", parts + "01 00 c000000100000000 01 aa", ErrLimit},      // total
-		{"federation participants", parts + "01 ffffffffffffffff 02 01 aa", ErrInvalid},    // first
-		{"federation participants", parts + "01 00 01 00", ErrInvalid},                     // an empty entry
-		{"federation participants", parts + "01 00 01 4191" + many("00", 401), ErrInvalid}, // entry of 401
-		{"federation participants", parts + "01 00 01 02 aa", ErrTruncated},
-		{"federation participants", parts + "01 00 04" + many("4164"+many("00", 356), 4), ErrLimit},
+		{"federation members", parts + "00 00 01 01 aa", ErrInvalid},                  // sequence 0
+		{"federation members", parts + "01 00 01", ErrTruncated},                      // no entry
+		{"federation members", parts + "01 00 00 01 aa", ErrInvalid},                  // of none
+		{"federation members", parts + "01 01 01 01 aa", ErrInvalid},                  // first above the last
+		{"federation members", parts + "01 01 02 01 aa 01 bb", ErrInvalid},            // the second above the last
+		{"federation members", parts + "01 00 c000000100000000 01 aa", ErrLimit},      // total
+		{"federation members", parts + "01 ffffffffffffffff 02 01 aa", ErrInvalid},    // first
+		{"federation members", parts + "01 00 01 00", ErrInvalid},                     // an empty entry
+		{"federation members", parts + "01 00 01 4191" + many("00", 401), ErrInvalid}, // entry of 401
+		{"federation members", parts + "01 00 01 02 aa", ErrTruncated},
+		{"federation members", parts + "01 00 04" + many("4164"+many("00", 356), 4), ErrLimit},
 		{"federation message", "00 4b5dc076e7b9c122 a1a2a3a4a5a6 08", ErrInvalid},
 		{"federation message", "09 4b5dc076e7b9c122 a1a2a3a4a5a6 08", ErrLimit},
 		{"federation message", "08 4b5dc076e7b9c122 a1a2a3a4a5a6", ErrTruncated},
@@ -251,8 +251,8 @@ func TestFederationSizes(t *testing.T) {
 		if fits := len(AppendFederationRoom(nil, &more)) <= MaxUrgent; m.FitsLeft() != fits {
 			t.Fatalf("%d bytes and an id: %v", size, !fits)
 		}
-		p := r.federationParticipants()
-		size = len(AppendFederationParticipants(nil, p))
+		p := r.federationMembers()
+		size = len(AppendFederationMembers(nil, p))
 		if p.Size() != size || p.Fits(entry) != (size+len(AppendMembersJoined(nil, entry)) <= MaxUrgent) {
 			t.Fatalf("%+v: %d bytes, has %d", p, p.Size(), size)
 		}
@@ -260,7 +260,7 @@ func TestFederationSizes(t *testing.T) {
 }
 
 // However long the texts and however large the numbers are, a bare room fits, with the longest path, and space for an
-// entry; participants go two by two at least, and every key can be passed on.
+// entry; members go two by two at least, and every key can be passed on.
 func TestFederationFitsUrgent(t *testing.T) {
 	record := goldenRecord()
 	record.Room, record.Sequence, record.Members = strings.Repeat("r", MaxRoomName), maxVarint, 1<<32-1
@@ -276,12 +276,12 @@ func TestFederationFitsUrgent(t *testing.T) {
 	if _, err := ParseFederationRoom(AppendFederationRoom(nil, m)); err != nil || ids < 100 {
 		t.Errorf("%d members left: %v", ids, err)
 	}
-	p := &FederationParticipants{Boot: 1<<64 - 1, Sequence: maxVarint, First: 1<<32 - 3, Total: 1<<32 - 1, Entries: [][]byte{entry}}
+	p := &FederationMembers{Boot: 1<<64 - 1, Sequence: maxVarint, First: 1<<32 - 3, Total: 1<<32 - 1, Entries: [][]byte{entry}}
 	if !p.Fits(entry) {
 		t.Errorf("an entry has %d bytes", p.Size())
 	}
 	p.Entries = append(p.Entries, entry)
-	if _, err := ParseFederationParticipants(AppendFederationParticipants(nil, p)); err != nil {
+	if _, err := ParseFederationMembers(AppendFederationMembers(nil, p)); err != nil {
 		t.Error(err)
 	}
 	k := goldenKey()

@@ -144,7 +144,7 @@ func TestNames(t *testing.T) {
 		"members joined": UrgentMembersJoined, "leave": UrgentLeave, "urgent kind 0": UrgentKind(0), "sender key": UrgentSenderKey, "key delivered": UrgentKeyDelivered, "members wanted": UrgentMembersWanted,
 		"key received": UrgentKeyReceived, "relays": UrgentRelays, "media dropped": UrgentMediaDropped, "urgent kind 15": UrgentKind(15), "urgent kind 31": UrgentKind(31),
 		"federation room": UrgentFederationRoom, "federation leave": UrgentFederationLeave, "federation want": UrgentFederationWant,
-		"federation fetch": UrgentFederationFetch, "federation participants": UrgentFederationParticipants,
+		"federation fetch": UrgentFederationFetch, "federation members": UrgentFederationMembers,
 		"federation message": UrgentFederationMessage, "urgent kind 38": UrgentKind(38),
 		"00000a": ConnID(10),
 	} {

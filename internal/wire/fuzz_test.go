@@ -47,12 +47,12 @@ func FuzzView(f *testing.F)          { fuzzLayout(f, "view") }
 func FuzzKeyReceived(f *testing.F)   { fuzzLayout(f, "key received") }
 func FuzzPayload(f *testing.F)       { fuzzLayout(f, "payload") }
 
-func FuzzFederationRoom(f *testing.F)         { fuzzLayout(f, "federation room") }
-func FuzzFederationLeave(f *testing.F)        { fuzzLayout(f, "federation leave") }
-func FuzzFederationWant(f *testing.F)         { fuzzLayout(f, "federation want") }
-func FuzzFederationFetch(f *testing.F)        { fuzzLayout(f, "federation fetch") }
-func FuzzFederationParticipants(f *testing.F) { fuzzLayout(f, "federation participants") }
-func FuzzFederationMessage(f *testing.F)      { fuzzLayout(f, "federation message") }
+func FuzzFederationRoom(f *testing.F)    { fuzzLayout(f, "federation room") }
+func FuzzFederationLeave(f *testing.F)   { fuzzLayout(f, "federation leave") }
+func FuzzFederationWant(f *testing.F)    { fuzzLayout(f, "federation want") }
+func FuzzFederationFetch(f *testing.F)   { fuzzLayout(f, "federation fetch") }
+func FuzzFederationMembers(f *testing.F) { fuzzLayout(f, "federation members") }
+func FuzzFederationMessage(f *testing.F) { fuzzLayout(f, "federation message") }
 
 func FuzzHeader(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {

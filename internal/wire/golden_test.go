@@ -144,13 +144,13 @@ var layouts = map[string]layout{
 		func(b []byte) (any, error) { return ParseView(b) },
 		func(dst []byte, v any) []byte { return AppendView(dst, v.([32]byte)) },
 	},
-	"federation room":         structure(ParseFederationRoom, AppendFederationRoom),
-	"federation leave":        structure(ParseFederationLeave, AppendFederationLeave),
-	"federation want":         structure(ParseFederationWant, AppendFederationWant),
-	"federation fetch":        structure(ParseFederationFetch, AppendFederationFetch),
-	"federation participants": structure(ParseFederationParticipants, AppendFederationParticipants),
-	"federation message":      structure(ParseFederationMessage, AppendFederationMessage),
-	"key received":            structure(ParseKeyReceived, AppendKeyReceived),
+	"federation room":    structure(ParseFederationRoom, AppendFederationRoom),
+	"federation leave":   structure(ParseFederationLeave, AppendFederationLeave),
+	"federation want":    structure(ParseFederationWant, AppendFederationWant),
+	"federation fetch":   structure(ParseFederationFetch, AppendFederationFetch),
+	"federation members": structure(ParseFederationMembers, AppendFederationMembers),
+	"federation message": structure(ParseFederationMessage, AppendFederationMessage),
+	"key received":       structure(ParseKeyReceived, AppendKeyReceived),
 	"payload": {
 		func(b []byte) (any, error) { return ParsePayload(b) },
 		func(dst []byte, v any) []byte {
@@ -245,7 +245,7 @@ func TestGolden(t *testing.T) {
 func TestGoldenTruncated(t *testing.T) {
 	mayBeShorter := map[string]bool{"media": true, "urgent": true, "alias ack": true, "joined": true, "left": true, "payload": true,
 		"key": true, "key wraps": true, "keys wanted": true, "relays": true,
-		"federation room": true, "federation participants": true, "federation message": true}
+		"federation room": true, "federation members": true, "federation message": true}
 	for _, g := range slices.Concat(goldens, federationGoldens()) {
 		l, b := layouts[g.layout], unhex(t, g.hex)
 		for n := range b {

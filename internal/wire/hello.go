@@ -17,7 +17,7 @@ const (
 //	{"Hello":{"protocol":1, "identity":hex (32), "name":text, "client":text, "session":hex (16),
 //	 "connection_id":integer, "features":[text, ...], "signature":hex (64)}}
 //
-// Another protocol than 1 is a [*FormatError] with Part "Hello.protocol".
+// Another protocol than 1 is a [*FormatError] with What "Hello.protocol".
 type Hello struct {
 	Identity  identity.PublicKey // of the client; [Hello.Sign] sets it
 	Name      string             // see CheckName

@@ -137,7 +137,7 @@ func TestMessagesRefused(t *testing.T) {
 		return strings.Replace(goldenHelloJSON, old, repl, 1)
 	}
 	for json, want := range map[string]struct {
-		part string
+		what string
 		err  error
 	}{
 		`null`:                             {"control message", ErrInvalid},
@@ -196,8 +196,8 @@ func TestMessagesRefused(t *testing.T) {
 	} {
 		m, err := read(json)
 		var f *FormatError
-		if !errors.As(err, &f) || f.Part != want.part || !errors.Is(err, want.err) {
-			t.Errorf("%.100s: %+v, %v; want %s, %v", json, m, err, want.part, want.err)
+		if !errors.As(err, &f) || f.What != want.what || !errors.Is(err, want.err) {
+			t.Errorf("%.100s: %+v, %v; want %s, %v", json, m, err, want.what, want.err)
 		}
 	}
 }
@@ -266,7 +266,7 @@ func TestAppendMessageRefuses(t *testing.T) {
 	for range MaxPage {
 		tooMany.Entries = append(tooMany.Entries, make([]byte, MaxEntry))
 	}
-	for part, m := range map[string]Message{
+	for what, m := range map[string]Message{
 		"Join.room":             &Join{Room: "_a", Entry: []byte{1}},
 		"Join.entry":            &Join{Room: "a"},
 		"Joined.members":        &Joined{Room: "a"},
@@ -279,8 +279,8 @@ func TestAppendMessageRefuses(t *testing.T) {
 	} {
 		b, err := AppendMessage([]byte("x"), m)
 		var f *FormatError
-		if !errors.As(err, &f) || f.Part != part || string(b) != "x" {
-			t.Errorf("%T: %q, %v; want an error about %s", m, b, err, part)
+		if !errors.As(err, &f) || f.What != what || string(b) != "x" {
+			t.Errorf("%T: %q, %v; want an error about %s", m, b, err, what)
 		}
 	}
 	if _, err := AppendMessage(nil, &UnknownMessage{Name: "x"}); !errors.Is(err, ErrUnknown) {

@@ -126,20 +126,20 @@ func textFault(s string, limit int) NameFault {
 // characters, no leading underscore. Otherwise a [*FormatError] says which rule it breaks.
 func CheckRoomName(name string) error { return checkRoom("room name", name) }
 
-func checkRoom(part, name string) error { return formatError(part, roomFault(name)) }
+func checkRoom(what, name string) error { return formatError(what, roomFault(name)) }
 
 // CheckName returns nil for a member's name as it is on the wire: valid UTF-8, at most 64 bytes, no control characters.
 // It may be empty.
 func CheckName(name string) error { return checkText("name", name, MaxName) }
 
-func checkText(part, s string, limit int) error { return formatError(part, textFault(s, limit)) }
+func checkText(what, s string, limit int) error { return formatError(what, textFault(s, limit)) }
 
-func formatError(part string, fault NameFault) error {
+func formatError(what string, fault NameFault) error {
 	switch fault {
 	case "":
 		return nil
 	case NameTooLong:
-		return &FormatError{part, ErrLimit, details[fault]}
+		return &FormatError{what, ErrLimit, details[fault]}
 	}
-	return &FormatError{part, ErrInvalid, details[fault]}
+	return &FormatError{what, ErrInvalid, details[fault]}
 }

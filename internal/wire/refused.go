@@ -81,9 +81,9 @@ const maxCode = 32
 
 // code is a field that is a Code, known or not.
 func (c *codec) code(v *Code) {
-	c.str("code", (*string)(v), func(part, s string) error {
+	c.str("code", (*string)(v), func(what, s string) error {
 		if s == "" || len(s) > maxCode || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz_") != "" {
-			return &FormatError{part, ErrInvalid, "1 to 32 lower-case letters and underscores"}
+			return &FormatError{what, ErrInvalid, "1 to 32 lower-case letters and underscores"}
 		}
 		return nil
 	})
@@ -96,7 +96,7 @@ func CodeOf(err error) Code {
 	if !errors.As(err, &f) {
 		return CodeProtocol
 	}
-	switch f.Part {
+	switch f.What {
 	case "Hello.name", "name":
 		return CodeName
 	case "Join.room", "entry room", "room name":

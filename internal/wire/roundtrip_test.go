@@ -122,8 +122,8 @@ func (r random) federationRoom() *FederationRoom {
 	return m
 }
 
-func (r random) federationParticipants() *FederationParticipants {
-	m := &FederationParticipants{Home: r.eight(), Room: r.eight(), Boot: r.Uint64(), Sequence: 1 | r.varint(), First: r.Uint32() >> 1}
+func (r random) federationMembers() *FederationMembers {
+	m := &FederationMembers{Home: r.eight(), Room: r.eight(), Boot: r.Uint64(), Sequence: 1 | r.varint(), First: r.Uint32() >> 1}
 	m.Entries = append(r.entries(MaxUrgent-2*MaxEntry), r.bytes(1, MaxEntry))
 	m.Total = m.First + uint32(len(m.Entries)) + uint32(r.IntN(3))
 	return m
@@ -211,10 +211,10 @@ func TestRoundTripLayouts(t *testing.T) {
 		"federation want": func() any {
 			return &FederationWant{r.varint(), RelayID(r.eight()), RoomHash(r.eight()), r.IntN(2) == 0}
 		},
-		"federation fetch":        func() any { return &FederationFetch{RelayID(r.eight()), RoomHash(r.eight())} },
-		"federation participants": func() any { return r.federationParticipants() },
-		"federation message":      func() any { return r.federationMessage() },
-		"key received":            func() any { return &KeyReceived{r.member(), r.Uint32()} },
+		"federation fetch":   func() any { return &FederationFetch{RelayID(r.eight()), RoomHash(r.eight())} },
+		"federation members": func() any { return r.federationMembers() },
+		"federation message": func() any { return r.federationMessage() },
+		"key received":       func() any { return &KeyReceived{r.member(), r.Uint32()} },
 		"payload": func() any {
 			p := Payload{Timestamp: uint16(r.Uint32()), Codec: r.bytes(1, 300)}
 			p.Codec[0] &^= 4 // mono

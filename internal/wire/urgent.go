@@ -35,17 +35,17 @@ const (
 
 // Kinds of urgent messages on peer links, docs/protocol.md, section 9.
 const (
-	UrgentFederationRoom         UrgentKind = 32 // AppendFederationRoom
-	UrgentFederationLeave        UrgentKind = 33 // AppendFederationLeave
-	UrgentFederationWant         UrgentKind = 34 // AppendFederationWant
-	UrgentFederationFetch        UrgentKind = 35 // AppendFederationFetch
-	UrgentFederationParticipants UrgentKind = 36 // AppendFederationParticipants
-	UrgentFederationMessage      UrgentKind = 37 // AppendFederationMessage
+	UrgentFederationRoom    UrgentKind = 32 // AppendFederationRoom
+	UrgentFederationLeave   UrgentKind = 33 // AppendFederationLeave
+	UrgentFederationWant    UrgentKind = 34 // AppendFederationWant
+	UrgentFederationFetch   UrgentKind = 35 // AppendFederationFetch
+	UrgentFederationMembers UrgentKind = 36 // AppendFederationMembers
+	UrgentFederationMessage UrgentKind = 37 // AppendFederationMessage
 )
 
 var urgentNames = [...]string{1: "members joined", "members left", "refetch", "shutdown", "leave",
 	6: "sender key", "key wraps", "key", "keys wanted", "key delivered", "members wanted", "key received", "relays", "media dropped",
-	32: "federation room", "federation leave", "federation want", "federation fetch", "federation participants",
+	32: "federation room", "federation leave", "federation want", "federation fetch", "federation members",
 	"federation message"}
 
 // String returns a name, or the number of an unknown kind.

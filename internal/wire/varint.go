@@ -16,7 +16,7 @@ const maxVarint = 1<<62 - 1
 //	11xxxxxx xxxxxxxx (8 bytes)   62 bits
 
 // appendVarint appends v in its shortest form. A larger value than maxVarint is written as
-// maxVarint: a peer can drive a counter there with one forged CTR, so it must not panic.
+// maxVarint: one forged CTR can drive a counter there, so it must not panic.
 func appendVarint(dst []byte, v uint64) []byte {
 	switch varintLen(v) {
 	case 1:

@@ -31,7 +31,7 @@ import (
 	"github.com/wzp-voice/wzp/internal/audio"
 )
 
-// FrameSamples is the grid on which presence is judged: 20 ms.
+// FrameSamples is the grid on which sound is judged: 20 ms.
 const FrameSamples = audio.SampleRate / 50
 
 // Recordings that are worth naming: sentences of one speaker, from long to short.

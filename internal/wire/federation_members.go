@@ -2,10 +2,10 @@ package wire
 
 import "encoding/binary"
 
-// FederationParticipants is a piece of the list of home's members in a room, in one version: Total entries,
+// FederationMembers is a piece of the list of home's members in a room, in one version: Total entries,
 // ordered by member id, of which these are number First (from 0) and those after it. The list counts for nothing until it
 // is complete and its digest is that of a signed [RoomRecord].
-type FederationParticipants struct {
+type FederationMembers struct {
 	Home     RelayID
 	Room     RoomHash
 	Boot     uint64
@@ -16,21 +16,21 @@ type FederationParticipants struct {
 }
 
 var (
-	errPartsShort    = &FormatError{"federation participants", ErrTruncated, ""}
-	errPartsLimit    = &FormatError{"federation participants", ErrLimit, "a message has at most 1024 bytes"}
-	errPartsSequence = &FormatError{"federation participants", ErrInvalid, "its sequence is 0"}
-	errPartsNone     = &FormatError{"federation participants", ErrTruncated, "at least one entry"}
-	errPartsEntries  = &FormatError{"federation participants", ErrInvalid, "an entry has 1 to 400 bytes"}
-	errPartsTotal    = &FormatError{"federation participants", ErrLimit, "the total must fit 32 bits"}
-	errPartsRange    = &FormatError{"federation participants", ErrInvalid, "entries above their total"}
+	errPartsShort    = &FormatError{"federation members", ErrTruncated, ""}
+	errPartsLimit    = &FormatError{"federation members", ErrLimit, "a message has at most 1024 bytes"}
+	errPartsSequence = &FormatError{"federation members", ErrInvalid, "its sequence is 0"}
+	errPartsNone     = &FormatError{"federation members", ErrTruncated, "at least one entry"}
+	errPartsEntries  = &FormatError{"federation members", ErrInvalid, "an entry has 1 to 400 bytes"}
+	errPartsTotal    = &FormatError{"federation members", ErrLimit, "the total must fit 32 bits"}
+	errPartsRange    = &FormatError{"federation members", ErrInvalid, "entries above their total"}
 )
 
-// AppendFederationParticipants appends the message. It checks no limits: ask [FederationParticipants.Fits] before
+// AppendFederationMembers appends the message. It checks no limits: ask [FederationMembers.Fits] before
 // another entry is added.
 //
 //	home (8) || room hash (8) || boot (8) || sequence (varint) || first (varint) || total (varint)
 //	|| one or more of: length (varint) || entry
-func AppendFederationParticipants(dst []byte, m *FederationParticipants) []byte {
+func AppendFederationMembers(dst []byte, m *FederationMembers) []byte {
 	dst = appendPart(dst, m.Home, m.Room)
 	dst = binary.BigEndian.AppendUint64(dst, m.Boot)
 	dst = appendVarint(dst, m.Sequence)
@@ -39,25 +39,25 @@ func AppendFederationParticipants(dst []byte, m *FederationParticipants) []byte 
 	return appendEntries(dst, m.Entries)
 }
 
-// Size is how many bytes [AppendFederationParticipants] appends; a message takes [MaxUrgent].
-func (m *FederationParticipants) Size() int {
+// Size is how many bytes [AppendFederationMembers] appends; a message takes [MaxUrgent].
+func (m *FederationMembers) Size() int {
 	return partSize + 8 + varintLen(m.Sequence) + varintLen(uint64(m.First)) + varintLen(uint64(m.Total)) +
 		entriesSize(m.Entries)
 }
 
 // Fits reports whether the message takes one more entry. It always takes two of any legal size.
-func (m *FederationParticipants) Fits(entry []byte) bool {
+func (m *FederationMembers) Fits(entry []byte) bool {
 	return m.Size()+entrySize(entry) <= MaxUrgent
 }
 
-// ParseFederationParticipants reads the message. The result does not alias it. First and the entries are within
+// ParseFederationMembers reads the message. The result does not alias it. First and the entries are within
 // Total.
-func ParseFederationParticipants(message []byte) (*FederationParticipants, error) {
+func ParseFederationMembers(message []byte) (*FederationMembers, error) {
 	if len(message) > MaxUrgent {
 		return nil, errPartsLimit
 	}
 	r := reader{b: append([]byte(nil), message...)}
-	m := &FederationParticipants{}
+	m := &FederationMembers{}
 	m.Home, m.Room = r.part()
 	m.Boot, m.Sequence = r.uint64(), r.varint()
 	first, total := r.varint(), r.varint()
