@@ -1,11 +1,9 @@
 /**
- * Cuts sound that comes in pieces of any length into blocks of 10 ms. The blocks go to another thread and come back
- * empty, so that capturing makes no garbage. Pure.
+ * Cuts sound that comes in pieces of any length into blocks of 10 ms. The blocks go to another thread and
+ * come back empty, so that capturing makes no garbage. Pure.
  *
  *     write(128 samples) ... --> block of 480 --> emit(pcm) --> other thread
  *                                   ^------------ recycle(buffer) <--'
- *
- * @module audio/blocks
  */
 
 /** Samples in a block: 10 ms at 48 kHz. */
@@ -13,7 +11,6 @@ export const BLOCK = 480;
 
 const MOST_SPARE = 8; // empty blocks that are kept
 
-/** See the module. */
 export class Blocks {
   /** Blocks that were allocated because none had come back. */
   allocated = 0;
@@ -24,14 +21,16 @@ export class Blocks {
   #filled = 0;
   #first = 0; // the number of the block's first sample
 
-  /** @param {(pcm: Float32Array<ArrayBuffer>, frame: number) => void} emit frame is the number of the first sample */
+  /**
+   * @param {(pcm: Float32Array<ArrayBuffer>, frame: number) => void} emit frame is the number of the first
+   *   sample
+   */
   constructor(emit) {
     this.#emit = emit;
   }
 
   /**
    * Takes samples; frame is the number of the first of them. A jump in the numbers drops what was begun.
-   *
    * @param {Float32Array} pcm @param {number} frame
    */
   write(pcm, frame) {

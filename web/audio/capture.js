@@ -1,16 +1,13 @@
 /**
- * The microphone, on the page's side: asks for it, and has its sound sent to a MessagePort in blocks of 10 ms. The
- * sound itself never passes the main thread.
+ * The microphone, on the page's side: asks for it, and has its sound sent to a MessagePort in blocks of 10
+ * ms. The sound itself never passes the main thread.
  *
  *     getUserMedia --> MediaStreamSource --> capture.worklet --port--> the engine's Worker
- *
- * @module audio/capture
  */
 
 /**
- * Why there is no microphone: it was not allowed; there is none; another program has it; it was unplugged or taken
- * away; the page is not secure (https); anything else.
- *
+ * Why there is no microphone: it was not allowed; there is none; another program has it; it was unplugged or
+ * taken away; the page is not secure (https); anything else.
  * @typedef {'denied' | 'missing' | 'busy' | 'gone' | 'insecure' | 'other'} CaptureFault
  */
 
@@ -43,13 +40,13 @@ export function captureFault(error) {
 
 /**
  * @typedef {object} CaptureOptions
- * @property {string} [deviceId] absent or empty: the default. One that is not there any more gives way to the default.
+ * @property {string} [deviceId] absent or empty: the default. One that is not there any more gives way to the
+ *   default.
  * @property {boolean} [noiseSuppression]
  */
 
 /**
  * Opens the microphone. It throws CaptureError.
- *
  * @param {AudioContext} context at 48 kHz @param {CaptureOptions} [options]
  */
 export async function startCapture(context, { deviceId = '', noiseSuppression = true } = {}) {
@@ -98,7 +95,10 @@ export class Capture {
   constructor(context, stream) {
     this.#stream = stream;
     const { port1, port2 } = new MessageChannel();
-    /** Gives {pcm: Float32Array(480), frame}; wants {back: pcm.buffer} when done. To be transferred to the Worker. */
+    /**
+     * Gives {pcm: Float32Array(480), frame}; wants {back: pcm.buffer} when done. To be transferred to the
+     * Worker.
+     */
     this.port = port1;
     this.node = new AudioWorkletNode(context, 'wzp-capture', {
       numberOfInputs: 1,

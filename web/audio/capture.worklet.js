@@ -1,12 +1,10 @@
 /// <reference path="./worklet.d.ts" />
 /**
- * The microphone on the audio thread: sends blocks of 10 ms to whoever has the other end of the port that it is given,
- * and the level to the page. Nothing is decided here.
+ * The microphone on the audio thread: sends blocks of 10 ms to whoever has the other end of the port that it
+ * is given, and the level to the page. Nothing is decided here.
  *
  *     node.port  in:  {port: MessagePort}           out: {level: dBFS}, ten times a second
  *     port       in:  {back: ArrayBuffer}           out: {pcm: Float32Array(480), frame: number of its first sample}
- *
- * @module audio/capture.worklet
  */
 
 import { Blocks } from './blocks.js';

@@ -1,14 +1,12 @@
 /**
- * Opus by WebCodecs, the receiving side: one decoder per stream. Every request is answered once, in order, whatever
- * happens to the codec.
+ * Opus by WebCodecs, the receiving side: one decoder per stream. Every request is answered once, in order,
+ * whatever happens to the codec.
  *
  *     decode(packet) --> AudioDecoder --> onpcm(pcm)
  *     decode(null): conceal               onpcm(null): it could not
  *
- * Answers are told apart by their timestamps. Browsers count those on from the first packet's by the samples that came
- * out, so that is how packets are stamped, too.
- *
- * @module audio/decoder
+ * Answers are told apart by their timestamps. Browsers count those on from the first packet's by the samples
+ * that came out, so that is how packets are stamped, too.
  */
 
 import { packetSamples } from '../jitter/opus.js';
@@ -20,7 +18,6 @@ const MAX_WAITING = 64; // requests; more are answered with null
 const MAX_FAILURES = 8; // in a row ...
 const REST = 50; // ... then only one request in so many tries a new codec
 
-/** See the module. */
 export class Decoder {
   /** Times that the codec failed and was made anew. */
   failures = 0;
@@ -34,7 +31,10 @@ export class Decoder {
   #resting = 0;
   /** @type {number | null} */ #toc = null; // of the last packet
 
-  /** @param {{onpcm: (pcm: Float32Array<ArrayBuffer> | null) => void}} options onpcm: mono, 48 kHz; it owns pcm */
+  /**
+   * @param {{onpcm: (pcm: Float32Array<ArrayBuffer> | null) => void}} options onpcm: mono, 48 kHz; it owns
+   *   pcm
+   */
   constructor({ onpcm }) {
     this.#onpcm = onpcm;
   }
@@ -50,8 +50,8 @@ export class Decoder {
   }
 
   /**
-   * Makes up a frame as long as the last packet's frames. A packet that is one byte long, of code 0, is an empty frame
-   * to libopus, which conceals it (RFC 6716, section 3.4, R2 and R3).
+   * Makes up a frame as long as the last packet's frames. A packet that is one byte long, of code 0, is an
+   * empty frame to libopus, which conceals it (RFC 6716, section 3.4, R2 and R3).
    */
   conceal() {
     this.#request(this.#toc === null ? null : Uint8Array.of(this.#toc & 0xfc));
@@ -107,7 +107,6 @@ export class Decoder {
 
   /**
    * Answers a request, and with null all before it that got nothing.
-   *
    * @param {number} timestamp @param {Float32Array<ArrayBuffer> | null} pcm
    */
   #answer(timestamp, pcm) {

@@ -1,6 +1,7 @@
 /**
- * Whether the microphone hears our own loudspeaker, and what to do then. The browser cancels the echo of what it knows
- * to be played; where it does not count an AudioContext among that, the sound takes the way of a call's:
+ * Whether the microphone hears our own loudspeaker, and what to do then. The browser cancels the echo of what
+ * it knows to be played; where it does not count an AudioContext among that, the sound takes the way of a
+ * call's:
  *
  *     node --> MediaStreamDestination --> RTCPeerConnection ==> RTCPeerConnection --> <audio>
  *
@@ -9,8 +10,6 @@
  *     testEcho: chirp up, chirp down --> loudspeaker ~~air~~> microphone --> correlation with each, at every delay
  *
  * Speech may look like one of the chirps somewhere, but not like both at the same delay.
- *
- * @module audio/echo
  */
 
 const RATE = 48_000;
@@ -25,11 +24,7 @@ const AGREE = 3; // ms within which both are to be found
 /** Peak over the mean of the correlation from which a chirp was heard. Noise alone gives about 4. */
 export const HEARD = 5;
 
-/**
- * A tone that rises or falls, 1 is full scale.
- *
- * @param {number} from Hz @param {number} to Hz
- */
+/** A tone that rises or falls, 1 is full scale. @param {number} from Hz @param {number} to Hz */
 export function chirp(from, to) {
   const n = Math.round(CHIRP * RATE);
   const pcm = new Float32Array(n);
@@ -52,10 +47,9 @@ export function testSound() {
 
 /**
  * Looks for a sound in another, however loud it is there.
- *
  * @param {Float32Array} heard @param {Float32Array} sent
- * @returns {{ratio: number, delay: number}} ratio: the greatest normalised correlation by the mean one; delay: where it
- *   is, ms
+ * @returns {{ratio: number, delay: number}} ratio: the greatest normalised correlation by the mean one;
+ *   delay: where it is, ms
  */
 export function correlate(heard, sent) {
   const [a, b] = [thin(sent), thin(heard)];
@@ -85,8 +79,8 @@ function thin(pcm) {
 
 /**
  * Whether what a microphone recorded holds the sound of the test.
- *
- * @param {Float32Array} recording from when the sound was played on @returns {EchoResult}
+ * @param {Float32Array} recording from when the sound was played on
+ * @returns {EchoResult}
  */
 export function findEcho(recording) {
   const reach = Math.round((CHIRP + LISTEN) * RATE);
@@ -98,14 +92,14 @@ export function findEcho(recording) {
 }
 
 /**
- * heard: the microphone hears our loudspeaker; ratio: how clearly; delay: of loudspeaker and microphone together, ms.
- *
+ * heard: the microphone hears our loudspeaker; ratio: how clearly; delay: of loudspeaker and microphone
+ * together, ms.
  * @typedef {{heard: boolean, ratio: number, delay: number}} EchoResult
  */
 
 /**
- * Plays two quiet chirps and listens whether the microphone, echo canceller included, hears them. Takes about a second.
- *
+ * Plays two quiet chirps and listens whether the microphone, echo canceller included, hears them. Takes about
+ * a second.
  * @param {AudioContext} context running, at 48 kHz
  * @param {MessagePort} port of a Capture; it is given back without a listener
  * @param {AudioNode} [to] what the chirps are played into; absent: the loudspeaker
@@ -126,7 +120,6 @@ export async function testEcho(context, port, to = context.destination) {
 
 /**
  * The next n samples of a microphone; fewer when it stops.
- *
  * @param {MessagePort} port @param {number} n @returns {Promise<Float32Array>}
  */
 function record(port, n) {
@@ -153,9 +146,7 @@ function record(port, n) {
 
 /**
  * Plays what comes out of a node by way of a peer connection to ourselves. It throws when the browser cannot.
- *
- * @param {AudioContext} context @param {AudioNode} node
- * @returns {Promise<LoopbackRoute>}
+ * @param {AudioContext} context @param {AudioNode} node @returns {Promise<LoopbackRoute>}
  */
 export async function loopbackRoute(context, node) {
   const way = new MediaStreamAudioDestinationNode(context, { channelCount: 1 });
@@ -190,7 +181,6 @@ export async function loopbackRoute(context, node) {
 
 /**
  * Connects two ends on this machine.
- *
  * @param {RTCPeerConnection} here @param {RTCPeerConnection} there @param {MediaStream} stream
  * @param {HTMLAudioElement} audio
  */
@@ -208,7 +198,13 @@ async function connect(here, there, stream, audio) {
   await arrived;
 }
 
-/** Asks for a good bit rate and no pauses: this path is no network. @param {RTCSessionDescriptionInit} answer */
+/**
+ * Asks for a good bit rate and no pauses: this path is no network.
+ * @param {RTCSessionDescriptionInit} answer
+ */
 function loud({ type, sdp = '' }) {
-  return { type, sdp: sdp.replace(/(a=fmtp:\d+ minptime=10;useinbandfec=1)/g, '$1;maxaveragebitrate=128000;usedtx=0') };
+  return {
+    type,
+    sdp: sdp.replace(/(a=fmtp:\d+ minptime=10;useinbandfec=1)/g, '$1;maxaveragebitrate=128000;usedtx=0'),
+  };
 }

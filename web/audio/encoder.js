@@ -1,9 +1,7 @@
 /**
- * Opus by WebCodecs, the sending side. Packets of one encoder all have the same length (hard CBR), so that lengths tell
- * nothing of what is said (RFC 6562). Silence is not its business: DTX stays off, for the browser's timestamps ignore
- * the frames that it skips; a Vad decides before.
- *
- * @module audio/encoder
+ * Opus by WebCodecs, the sending side. Packets of one encoder all have the same length (hard CBR), so that
+ * lengths tell nothing of what is said (RFC 6562). Silence is not its business: DTX stays off, for the
+ * browser's timestamps ignore the frames that it skips; a Vad decides before.
  */
 
 const SAMPLE_RATE = 48_000;
@@ -16,13 +14,13 @@ const MAX_FAILURES = 5; // in a row; then it is given up
  * @property {number} [frameMs] 10, 20, 40 or 60
  * @property {boolean} [fec] in-band FEC, for lossy paths
  * @property {number} [complexity] 0 to 10: CPU time for quality
- * @property {(packet: Uint8Array<ArrayBuffer>, sample: number) => void} onpacket sample is what encode was given
+ * @property {(packet: Uint8Array<ArrayBuffer>, sample: number) => void} onpacket sample is what encode was
+ *   given
  * @property {(error: Error) => void} [onerror] the browser cannot encode; nothing more comes
  */
 
 /**
  * The configuration for WebCodecs.
- *
  * @param {{bitrate: number, frameMs: number, fec: boolean, complexity: number}} options
  */
 export function encoderConfig({ bitrate, frameMs, fec, complexity }) {
@@ -44,7 +42,6 @@ export function encoderConfig({ bitrate, frameMs, fec, complexity }) {
   });
 }
 
-/** See the module. */
 export class Encoder {
   /** Frames dropped because the codec was behind. */
   dropped = 0;
@@ -87,8 +84,8 @@ export class Encoder {
 
   /**
    * Encodes one frame; onpacket is called once for it, later, in the order of the calls.
-   *
-   * @param {Float32Array} pcm a whole frame; it is copied @param {number} sample anything that tells the frame
+   * @param {Float32Array} pcm a whole frame; it is copied
+   * @param {number} sample anything that tells the frame
    */
   encode(pcm, sample) {
     const codec = this.#codec;
@@ -126,7 +123,10 @@ export class Encoder {
     this.#onpacket(packet, sample);
   }
 
-  /** What was waiting is lost; the next frame has a new codec. @param {AudioEncoder} codec @param {unknown} error */
+  /**
+   * What was waiting is lost; the next frame has a new codec.
+   * @param {AudioEncoder} codec @param {unknown} error
+   */
   #fail(codec, error) {
     if (codec !== this.#codec) return;
     this.failures++;

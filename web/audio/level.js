@@ -1,7 +1,6 @@
 /**
- * How loud sound is, in dBFS: 0 for a full-scale square wave, -3 for a full-scale sine, about -25 for speech. Pure.
- *
- * @module audio/level
+ * How loud sound is, in dBFS: 0 for a full-scale square wave, -3 for a full-scale sine, about -25 for speech.
+ * Pure.
  */
 
 /** The level of digital silence and of everything below it, dBFS. */

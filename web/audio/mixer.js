@@ -4,17 +4,17 @@
  *     sum --+--------------------> x --> out, within [-1, 1]
  *           '-> peak > 1 ? -> gain    down at once, exactly as far as needed, up again slowly after a hold
  *
- * The gain falls as the wave itself rises above full scale, so that it makes no step; and it is exactly 1 while the sum
- * stays below, so that one talker passes unchanged. Pure.
- *
- * @module audio/mixer
+ * The gain falls as the wave itself rises above full scale, so that it makes no step; and it is exactly 1
+ * while the sum stays below, so that one talker passes unchanged. Pure.
  */
 
-const HOLD = 960; // samples that the gain stays down between peaks: one period of 50 Hz, or it would bend the wave
-const RELEASE = 1 - 1 / 4800; // what is left of the reduction after a sample: back with a time constant of 100 ms
+// Samples that the gain stays down between peaks: one period of 50 Hz, or it would bend the wave.
+const HOLD = 960;
+// What is left of the reduction after a sample: back with a time constant of 100 ms.
+const RELEASE = 1 - 1 / 4800;
 const DONE = 1e-4; // the reduction that is dropped to exactly none: a step of -80 dB
 
-/** See the module. A mix is begin, add for every talker, end. */
+/** A mix is begin, add for every talker, end. */
 export class Mixer {
   #reduction = 0; // 1 - gain
   #hold = 0; // samples before the gain may come back
@@ -33,7 +33,6 @@ export class Mixer {
 
   /**
    * Adds a talker. Samples that are no numbers count as silence.
-   *
    * @param {Float32Array} talker @param {number} [gain]
    */
   add(talker, gain = 1) {

@@ -1,14 +1,12 @@
 /**
- * The blocks between the engine and the sound card: how many are asked for, and what is heard when they do not come.
- * Pure.
+ * The blocks between the engine and the sound card: how many are asked for, and what is heard when they do
+ * not come. Pure.
  *
  *     sound card, 128 samples --> take --> [ queue ] <-- push, 480 samples <-- Worker
  *                                   '--> wanted: blocks to ask for --------------^
  *
- * The queue aims at a depth. It is deeper after an underrun and, when its lowest level was not needed for 10 s, a
- * little less deep. The last samples before an underrun are kept for a fade, so that it makes no click.
- *
- * @module audio/play-queue
+ * The queue aims at a depth. It is deeper after an underrun and, when its lowest level was not needed for 10
+ * s, a little less deep. The last samples before an underrun are kept for a fade, so that it makes no click.
  */
 
 import { BLOCK } from './blocks.js';
@@ -26,7 +24,6 @@ const SLACK = 1.25 * BLOCK; // lowest level above which the queue is deeper than
 const WINDOW = 10 * 48_000; // samples of a look at the lowest level
 const ANSWER_WITHIN = 24_000; // samples after which a request counts as lost: the Worker may be another one
 
-/** See the module. */
 export class PlayQueue {
   /** Times that the sound card wanted sound and there was none, in the middle of play. */
   underruns = 0;

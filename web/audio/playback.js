@@ -1,18 +1,15 @@
 /**
- * The loudspeaker, on the page's side. What is played comes from the engine's Worker by a MessagePort, asked for by the
- * sound card's clock.
+ * The loudspeaker, on the page's side. What is played comes from the engine's Worker by a MessagePort, asked
+ * for by the sound card's clock.
  *
  *     the engine's Worker <--port--> playback.worklet --> context.destination
  *                                          '--> loopbackRoute (echo.js), where our own sound would be heard
- *
- * @module audio/playback
  */
 
 import { loopbackRoute } from './echo.js';
 
 /**
  * Starts to play.
- *
  * @param {AudioContext} context at 48 kHz @param {{sinkId?: string}} [options] sinkId: which loudspeaker
  */
 export async function startPlayback(context, { sinkId = '' } = {}) {
@@ -36,7 +33,10 @@ export class Playback {
   constructor(context) {
     this.#context = context;
     const { port1, port2 } = new MessageChannel();
-    /** Gives {need: blocks, queued: ms}; wants {pcm: Float32Array(480)} for each. To be transferred to the Worker. */
+    /**
+     * Gives {need: blocks, queued: ms}; wants {pcm: Float32Array(480)} for each. To be transferred to the
+     * Worker.
+     */
     this.port = port1;
     this.node = new AudioWorkletNode(context, 'wzp-playback', {
       numberOfInputs: 0,
@@ -51,7 +51,9 @@ export class Playback {
     this.node.connect(context.destination);
   }
 
-  /** From the engine to the ear, ms: queue and output device. What the browser does not tell counts as none. */
+  /**
+   * From the engine to the ear, ms: queue and output device. What the browser does not tell counts as none.
+   */
   get latency() {
     return this.#queued + 1000 * (this.#context.outputLatency || this.#context.baseLatency || 0);
   }
@@ -62,9 +64,8 @@ export class Playback {
   }
 
   /**
-   * Chooses the loudspeaker; '' is the default. Resolves to whether that worked: a device that is gone leaves things
-   * as they are.
-   *
+   * Chooses the loudspeaker; '' is the default. Resolves to whether that worked: a device that is gone leaves
+   * things as they are.
    * @param {string} sinkId
    */
   async setSink(sinkId) {

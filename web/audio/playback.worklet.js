@@ -1,12 +1,10 @@
 /// <reference path="./worklet.d.ts" />
 /**
- * The loudspeaker on the audio thread: asks whoever has the other end of its port for blocks, by the sound card's
- * clock, and plays them.
+ * The loudspeaker on the audio thread: asks whoever has the other end of its port for blocks, by the sound
+ * card's clock, and plays them.
  *
  *     node.port  in:  {port: MessagePort}           out: {queued: ms, depth: ms, underruns, dropped}, twice a second
  *     port       in:  {pcm: Float32Array(480)}      out: {need: blocks, queued: ms}
- *
- * @module audio/playback.worklet
  */
 
 import { PlayQueue } from './play-queue.js';

@@ -1,16 +1,13 @@
 /**
- * Keeps the last frames captured, so that what was said just before the microphone opened can be sent too: people press
- * the key as they start to speak, and a syllable is known to be one only after it began. Pure.
+ * Keeps the last frames captured, so that what was said just before the microphone opened can be sent too:
+ * people press the key as they start to speak, and a syllable is known to be one only after it began. Pure.
  *
  *     write --> [ oldest ... newest ] --> drain, once, when the microphone opens
- *
- * @module audio/preroll
  */
 
 /** How much is kept, ms. */
 export const PRE_ROLL = 200;
 
-/** See the module. */
 export class PreRoll {
   #frame;
   #most;
@@ -38,7 +35,6 @@ export class PreRoll {
 
   /**
    * Gives what is kept, oldest first, and leaves it empty, so that nothing is said twice.
-   *
    * @param {number} [most] frames; of the newest
    */
   drain(most = Infinity) {

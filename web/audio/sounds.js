@@ -1,19 +1,16 @@
 /**
- * The few sounds of the page: very short, quiet, told apart by their shape, made here. Whether one is to be heard
- * (never over speech, joins and leaves only among few people) is the page's business.
+ * The few sounds of the page: very short, quiet, told apart by their shape, made here. Whether one is to be
+ * heard (never over speech, joins and leaves only among few people) is the page's business.
  *
  *     granted     up, short         lost    down, two slow steps
  *     ended       down, short       back    up, two slow steps
  *     joined      up, soft          left    down, soft
- *
- * @module audio/sounds
  */
 
 /** @typedef {'granted' | 'ended' | 'joined' | 'left' | 'lost' | 'back'} SoundName */
 
 /**
  * One note: when it begins, ms; its pitch, Hz; its length, ms; its level, 1 is full scale.
- *
  * @typedef {readonly [at: number, hz: number, ms: number, level: number]} Note
  */
 
@@ -31,8 +28,8 @@ const ATTACK = 8; // ms: no click
 
 /**
  * Plays a sound.
- *
- * @param {BaseAudioContext} context @param {SoundName} name @param {AudioNode} [to] where to; absent: the loudspeaker
+ * @param {BaseAudioContext} context @param {SoundName} name
+ * @param {AudioNode} [to] where to; absent: the loudspeaker
  * @returns {number} its length, ms; 0 when the context is not running, for it would come late
  */
 export function playSound(context, name, to = context.destination) {

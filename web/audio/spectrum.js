@@ -1,8 +1,4 @@
-/**
- * The power of sound in a few bands, for the voice detector. Pure.
- *
- * @module audio/spectrum
- */
+/** The power of sound in a few bands, for the voice detector. Pure. */
 
 const SIZE = 1024; // of the transform; a bin is 46.9 Hz wide at 48 kHz
 const HALF = SIZE / 2; // complex numbers that are transformed: sound is real, so two samples make one
@@ -10,7 +6,9 @@ const WINDOW = 960; // samples that are looked at
 
 const SIN = Float64Array.from({ length: HALF }, (_, i) => Math.sin((2 * Math.PI * i) / SIZE));
 const COS = Float64Array.from({ length: HALF }, (_, i) => Math.cos((2 * Math.PI * i) / SIZE));
-const HANN = Float64Array.from({ length: WINDOW }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * (i + 0.5)) / WINDOW));
+const HANN = Float64Array.from(
+  { length: WINDOW }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * (i + 0.5)) / WINDOW),
+);
 const SCALE = 1 / (SIZE * HANN.reduce((sum, w) => sum + w * w, 0));
 
 /** First bin of each band, and the end of the last: about 90, 280, 610, 1200, 2200, 3800 and 7500 Hz. */
@@ -19,7 +17,7 @@ const EDGES = [2, 6, 13, 26, 47, 81, 160];
 /** How many bands there are. */
 export const BANDS = EDGES.length - 1;
 
-/** See the module. It keeps the sound before, so that every look is at the last 20 ms. */
+/** It keeps the sound before, so that every look is at the last 20 ms. */
 export class Spectrum {
   #past = new Float64Array(WINDOW);
   #re = new Float64Array(HALF);
@@ -49,7 +47,8 @@ export class Spectrum {
 }
 
 /**
- * The power of bin k, 0 < k < HALF, of real sound, from the transform Z of its even samples + i times its odd ones:
+ * The power of bin k, 0 < k < HALF, of real sound, from the transform Z of its even samples + i times its odd
+ * ones:
  *
  *     even = (Z[k] + conj Z[-k]) / 2    odd = (Z[k] - conj Z[-k]) / 2i    X[k] = even + exp(-2 pi i k / SIZE) odd
  *
@@ -64,7 +63,10 @@ function powerAt(re, im, k) {
   return x * x + y * y;
 }
 
-/** The discrete Fourier transform of HALF numbers, in place, radix 2. @param {Float64Array} re @param {Float64Array} im */
+/**
+ * The discrete Fourier transform of HALF numbers, in place, radix 2.
+ * @param {Float64Array} re @param {Float64Array} im
+ */
 function transform(re, im) {
   for (let i = 1, j = 0; i < HALF; i++) {
     let bit = HALF >> 1;
@@ -82,8 +84,8 @@ function transform(re, im) {
 }
 
 /**
- * @param {Float64Array} re @param {Float64Array} im
- * @param {number} from @param {number} half @param {number} stride
+ * @param {Float64Array} re @param {Float64Array} im @param {number} from @param {number} half
+ * @param {number} stride
  */
 function butterflies(re, im, from, half, stride) {
   for (let k = 0; k < half; k++) {

@@ -1,14 +1,12 @@
 /**
- * Tells speech from silence, so that an open microphone need not send what nobody says. It would rather send noise than
- * lose a word: what it finds too late, the pre-roll still has. Pure.
+ * Tells speech from silence, so that an open microphone need not send what nobody says. It would rather send
+ * noise than lose a word: what it finds too late, the pre-roll still has. Pure.
  *
  *     10 ms --> power in 6 bands --> over the floor of each, dB --> score --> open, and 300 ms longer
  *                    '--> least of the last 6 s: the floor
  *
- * The floor follows quieter sound at once; a fan that starts is taken for speech until the window has forgotten what
- * was before. Speech has gaps in every band within less than that.
- *
- * @module audio/vad
+ * The floor follows quieter sound at once; a fan that starts is taken for speech until the window has
+ * forgotten what was before. Speech has gaps in every band within less than that.
  */
 
 import { MinWindow } from '../jitter/window.js';
@@ -29,7 +27,6 @@ const FAINT = 0.6; // score of what may be its beginning
 const MOST_ONSET = 20; // blocks that are looked back for it: the pre-roll
 const BEFORE_ONSET = 3; // blocks that are sent before: breath, and consonants that are quieter still
 
-/** See the module. */
 export class Vad {
   /** Whether somebody speaks, as far as the last call of process knows. */
   active = false;
@@ -45,7 +42,6 @@ export class Vad {
 
   /**
    * Takes the next sound and says whether it is to be sent.
-   *
    * @param {Float32Array} frame any length; best whole blocks of 10 ms
    */
   process(frame) {
@@ -58,8 +54,8 @@ export class Vad {
   }
 
   /**
-   * How long before the end of the last frame the speech began that opened the gate, ms: as much of the pre-roll as is
-   * worth sending. At most 200.
+   * How long before the end of the last frame the speech began that opened the gate, ms: as much of the
+   * pre-roll as is worth sending. At most 200.
    */
   get onset() {
     return 10 * Math.min(this.#faint + BEFORE_ONSET, MOST_ONSET);
@@ -79,13 +75,13 @@ export class Vad {
 
   /**
    * How far the sound stands out of the noise: the mean over the bands, dB.
-   *
    * @param {Float64Array} power of the bands
    */
   #score(power) {
     let sum = 0;
     for (let band = 0; band < BANDS; band++) {
-      this.#smooth[band] = this.#blocks === 0 ? power[band] : SMOOTH * this.#smooth[band] + (1 - SMOOTH) * power[band];
+      this.#smooth[band] =
+        this.#blocks === 0 ? power[band] : SMOOTH * this.#smooth[band] + (1 - SMOOTH) * power[band];
       const least = BIAS * this.#floors[band].add(this.#smooth[band], this.#blocks * BLOCK);
       const floor = Math.max(this.#blocks < LEARNT ? Math.min(least, FIRST_FLOOR) : least, LEAST_FLOOR);
       sum += Math.max(0, 10 * Math.log10(Math.max(power[band], LEAST_FLOOR) / floor) - MARGIN);

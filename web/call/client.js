@@ -7,8 +7,6 @@
  *
  * The identity is not passed: the page makes it in the Store, and the Worker opens the same Store. A
  * MessagePort is transferred: after join() or devices() it belongs to the Worker.
- *
- * @module room/client
  */
 
 /** @typedef {'open' | 'radio'} Mode */
@@ -16,43 +14,53 @@
 /** @typedef {'joining' | 'joined' | 'reconnecting' | 'ended'} CallState */
 
 /**
- * The ends of the audio worklets' channels that the Worker takes. Absent: as it was. null: there is none any more.
- *
+ * The ends of the audio worklets' channels that the Worker takes. Absent: as it was. null: there is none any
+ * more.
  * @typedef {{capture?: MessagePort | null, playback?: MessagePort | null}} Ports
  */
 
 /**
- * Somebody in the room, oneself included. `relay` is a label, set for who is on another relay; `muted` where it
- * is known; `firstSeen` in ms since 1970, for who was met before.
+ * Somebody in the room, oneself included. `relay` is a label, set for who is on another relay; `muted` where
+ * it is known; `firstSeen` in ms since 1970, for who was met before.
  *
- * @typedef {{id: string, name: string, fingerprint: string, outside: boolean, known: 'new' | 'same' | 'changed',
+ * @typedef {{id: string, name: string, fingerprint: string, outside: boolean, known: 'new' | 'same' |
+ * 'changed',
  *   self: boolean, relay?: string, muted?: boolean, firstSeen?: number}} Member
  */
 
-/** @typedef {{type: 'state', state: CallState, cause?: string, error?: {code: string, text: string}}} StateMessage */
+/**
+ * @typedef {{type: 'state', state: CallState, cause?: string, error?: {code: string, text: string}}}
+ *   StateMessage
+ */
 /** @typedef {{type: 'members', list: Member[]}} MembersMessage */
 /**
  * Levels are dBFS (-100 to 0). Only those whose speech is being played are among the talkers.
- *
  * @typedef {{type: 'levels', me: number, talkers: Record<string, number>}} LevelsMessage
  */
 /** @typedef {{type: 'transmitting', on: boolean}} TransmittingMessage */
 /**
- * Losses are shares from 0 to 1, before repair; times are ms, bit rates bit/s; `since` is the time of the attachment
- * in ms since 1970. `stopped`: nothing arrives, so that no speech is sent for now. `delay`: how long what
- * comes is kept here before it is heard.
+ * Losses are shares from 0 to 1, before repair; times are ms, bit rates bit/s; `since` is the time of the
+ * attachment in ms since 1970. `stopped`: nothing arrives, so that no speech is sent for now. `delay`: how
+ * long what comes is kept here before it is heard.
  *
- * @typedef {{type: 'quality', lossUp: number, lossDown: number, rtt: number, jitter?: number, bitrateUp?: number,
+ * @typedef {{type: 'quality', lossUp: number, lossDown: number, rtt: number, jitter?: number, bitrateUp?:
+ * number,
  *   bitrateDown?: number, path: 'webtransport' | 'websocket' | null, since?: number,
  *   stopped?: boolean, delay?: number, dropped?: number, codec?: string}} QualityMessage
  */
 /** @typedef {{type: 'safety', number: string | null}} SafetyMessage */
 /** @typedef {{type: 'warning', code: string, member?: string, text: string}} WarningMessage */
 /** @typedef {{type: 'stats'} & Record<string, unknown>} StatsMessage */
-/** The Worker itself broke: nothing more will come. @typedef {{type: 'failed', text: string}} FailedMessage */
+/**
+ * The Worker itself broke: nothing more will come.
+ * @typedef {{type: 'failed', text: string}} FailedMessage
+ */
 
-/** @typedef {StateMessage | MembersMessage | LevelsMessage | TransmittingMessage | QualityMessage | SafetyMessage |
- *   WarningMessage | StatsMessage | FailedMessage} EngineMessage */
+/**
+ * @typedef {StateMessage | MembersMessage | LevelsMessage | TransmittingMessage | QualityMessage |
+ * SafetyMessage |
+ *   WarningMessage | StatsMessage | FailedMessage} EngineMessage
+ */
 
 /**
  * @typedef {{connectUrl: string, room: string, name: string, secret?: string, mode: Mode, muted?: boolean,
@@ -77,7 +85,6 @@ export class Engine {
 
   /**
    * Sets who gets what the Worker says; one listener, in the order in which it was said.
-   *
    * @param {(message: EngineMessage) => void} listener
    */
   listen(listener) {
@@ -105,7 +112,10 @@ export class Engine {
     this.#post({ type: 'mode', mode });
   }
 
-  /** How loud one member is played here: 1 as sent, 0 not at all. @param {string} member @param {number} gain */
+  /**
+   * How loud one member is played here: 1 as sent, 0 not at all.
+   * @param {string} member @param {number} gain
+   */
   volume(member, gain) {
     this.#post({ type: 'volume', member, gain });
   }

@@ -2,8 +2,6 @@
  * Sends our keys to the relay, which passes them on, and knows which of them are still on their way.
  *
  *     Distribution -- send --> sender key, key wraps ... --acknowledged--> Outstanding --delivered--> gone
- *
- * @module
  */
 
 import * as urgent from '../wire/urgent.js';
@@ -18,7 +16,6 @@ import { Outstanding } from './outstanding.js';
  * @property {() => void} stir something is on its way no more
  */
 
-/** See the module. */
 export class HandOut {
   #at;
   #out = new Outstanding();
@@ -62,17 +59,13 @@ export class HandOut {
 
   /**
    * Whether a key is on its way to a member, so that another one now would not help.
-   * @param {string} id
-   * @param {number} now
+   * @param {string} id @param {number} now
    */
   reaching(id, now) {
     return this.#out.reaching(id, now);
   }
 
-  /**
-   * Notes that all have the keys with these numbers.
-   * @param {number[]} numbers
-   */
+  /** Notes that all have the keys with these numbers. @param {number[]} numbers */
   delivered(numbers) {
     this.#out.delivered(numbers);
   }

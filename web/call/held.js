@@ -1,13 +1,12 @@
 /**
- * The frames of a talker whose key has not come, so that the first word is heard however late the key is. Pure.
+ * The frames of a talker whose key has not come, so that the first word is heard however late the key is.
+ * Pure.
  *
  *     no key -- hold --> held --key comes: played, with the times at which they came
  *                         '--1.5 s: ask the talker; 5 s: dropped; 10 s: warn
  *
- * Nobody knows whether they are genuine, so the space for them is shared out: when it is full, the oldest frame of who has
- * most gives way, and of those whom the relay has not told of first.
- *
- * @module
+ * Nobody knows whether they are genuine, so the space for them is shared out: when it is full, the oldest
+ * frame of who has most gives way, and of those whom the relay has not told of first.
  */
 
 const MAX_FRAMES = 64; // of a stream
@@ -21,15 +20,16 @@ const STIR_EVERY = 1000;
 const NO_KEY_WARN = 10_000; // of frames without a key
 
 /**
- * A frame as it came, at ms. bound is what its key id was bound to: its next is raised above each CTR that is trusted.
- * @typedef {{kid: bigint, ctr: number, ciphertext: import('../wire/bytes.js').Bytes, at: number, bound: {next: number}}} Frame
+ * A frame as it came, at ms. bound is what its key id was bound to: its next is raised above each CTR that is
+ * trusted.
+ * @typedef {{kid: bigint, ctr: number, ciphertext: import('../wire/bytes.js').Bytes, at: number, bound:
+ *   {next: number}}} Frame
  */
 
 /** Bounds the frames that all talkers of a room hold. */
 export class HeldBudget {
   #bytes = 0;
-  /** @type {Set<HeldFrames>} that hold some */
-  #holders = new Set();
+  /** @type {Set<HeldFrames>} that hold some */ #holders = new Set();
 
   /** How many bytes are held. */
   get bytes() {
@@ -51,8 +51,7 @@ export class HeldBudget {
 
   /** Whose frame gives way. */
   #greediest() {
-    /** @type {HeldFrames | undefined} */
-    let most;
+    /** @type {HeldFrames | undefined} */ let most;
     for (const holder of this.#holders) {
       if (!most || (holder.known === most.known ? holder.bytes > most.bytes : most.known)) most = holder;
     }
@@ -60,20 +59,19 @@ export class HeldBudget {
   }
 }
 
-/** See the module. */
 export class HeldFrames {
   /** How many bytes they are. */
   bytes = 0;
 
   #budget;
   #known;
-  /** @type {Frame[]} */
-  #frames = [];
-  /** @type {number | null} when the first frame that did not open came, after the last that did; null: none */
+  /** @type {Frame[]} */ #frames = [];
+  /**
+   * @type {number | null} when the first frame that did not open came, after the last that did; null: none
+   */
   #since = null;
   #newest = 0; // the newest frame of those
-  /** @type {number | null} */
-  #asked = null;
+  /** @type {number | null} */ #asked = null;
   #told = -Infinity; // when the keeper was
 
   /**
@@ -102,9 +100,7 @@ export class HeldFrames {
 
   /**
    * Keeps a frame.
-   * @param {Frame} frame
-   * @param {number} now
-   * @returns {boolean} whether the keeper is to be told
+   * @param {Frame} frame @param {number} now @returns {boolean} whether the keeper is to be told
    */
   hold(frame, now) {
     const tell = this.doubt(frame.at);
@@ -119,9 +115,9 @@ export class HeldFrames {
   }
 
   /**
-   * Notes that a frame came that does not open. Somebody may send one with each that does, so the keeper is not told of all.
-   * @param {number} at
-   * @returns {boolean} whether the keeper is to be told
+   * Notes that a frame came that does not open. Somebody may send one with each that does, so the keeper is
+   * not told of all.
+   * @param {number} at @returns {boolean} whether the keeper is to be told
    */
   doubt(at) {
     this.#newest = Math.max(this.#newest, at);
@@ -136,11 +132,7 @@ export class HeldFrames {
     this.#since = this.#asked = null;
   }
 
-  /**
-   * Returns what is held, and holds it no more.
-   * @param {number} now
-   * @returns {Frame[]}
-   */
+  /** Returns what is held, and holds it no more. @param {number} now @returns {Frame[]} */
   take(now) {
     this.#expire(now);
     const frames = this.#frames;
@@ -171,8 +163,7 @@ export class HeldFrames {
 
   /**
    * Says when to look again, whether to ask for the key now, and whether that has been in vain.
-   * @param {number} now
-   * @returns {{next: number, ask: boolean, hopeless: boolean}}
+   * @param {number} now @returns {{next: number, ask: boolean, hopeless: boolean}}
    */
   waiting(now) {
     this.#expire(now);

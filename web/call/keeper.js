@@ -1,13 +1,13 @@
 /**
- * Keeps the room's keys: makes ours, checks the others', and warns. What keys are is in web/e2ee; when they are made, to
- * whom they go and what else keeps a relay honest is here, as docs/protocol.md, section 7.2, says.
+ * Keeps the room's keys: makes ours, checks the others', and warns. What keys are is in web/e2ee; when they
+ * are made, to whom they go and what else keeps a relay honest is here, as docs/protocol.md, section 7.2,
+ * says.
  *
  *     roster, relay -- changed, keyCame, delivered, wanted --> inputs -- work --> urgent messages: our key, wraps, asking
  *     Publication -- arm --> Talker -- Sealer                      '--> Listener -- open, held frames play
  *
- * work runs one at a time; what comes meanwhile waits in inputs, whose lists are bounded. Whatever work waits for, others
- * may arm, disarm or change the roster meanwhile: so it asks the roster anew after each wait.
- * @module
+ * work runs one at a time; what comes meanwhile waits in inputs, whose lists are bounded. Whatever work waits
+ * for, others may arm, disarm or change the roster meanwhile: so it asks the roster anew after each wait.
  */
 
 import { digestMembers } from '../e2ee/keys.js';
@@ -49,20 +49,26 @@ const RETRY_AFTER = 1000; // ms after work that failed
  * @property {() => number} mediaAt when media was sent last, ms; -Infinity: never
  * @property {() => boolean} publishing whether a microphone is armed
  * @property {(id: string) => void} playHeld
- * @property {(now: number) => {ask: Set<string>, hopeless: Set<string>, next: number}} waiting streams without keys
+ * @property {(now: number) => {ask: Set<string>, hopeless: Set<string>, next: number}} waiting streams
+ *   without keys
  * @property {() => void} fetch the member list
  * @property {(code: string, id: string) => void} warn
  * @property {(number: string | null, people: number) => void} safety
  * @property {(error: unknown) => void} failed
  */
 
-/** @typedef {{message: Bytes, since: number, fetched: boolean}} UnknownKey a key message whose sender is not in the list */
+/**
+ * @typedef {{message: Bytes, since: number, fetched: boolean}} UnknownKey a key message whose sender is not
+ *   in the list
+ */
 
-/** See the module. */
 export class Keeper {
   /** Key messages that came faster than they could be checked. */
   dropped = 0;
-  /** @type {Promise<void>} resolved when we know who is there, or need not wait for it any longer, or it is over */
+  /**
+   * @type {Promise<void>} resolved when we know who is there, or need not wait for it any longer, or it is
+   *   over
+   */
   opened;
   /** Opens frames. */
   listener;
@@ -73,21 +79,20 @@ export class Keeper {
   #handOut;
   #speaker;
   #number;
-  /** @type {Opening | null} null: not started yet */
-  #opening = null;
+  /** @type {Opening | null} null: not started yet */ #opening = null;
   #open = () => {};
   #alone = false;
-  /** @type {UnknownKey[]} */
-  #unknown = [];
-  /** @type {Map<string, Set<string>>} ids by code: what the relay makes up for one leaves room for the others */
+  /** @type {UnknownKey[]} */ #unknown = [];
+  /**
+   * @type {Map<string, Set<string>>} ids by code: what the relay makes up for one leaves room for the others
+   */
   #warned = new Map();
   #inputs = noInputs();
   #running = false;
   #again = false;
   #closed = false;
   #ends = 0; // when our keys do not follow the members any more; 0: not yet, or no longer
-  /** @type {any} */
-  #timer;
+  /** @type {any} */ #timer;
 
   /** @param {Surroundings} at */
   constructor(at) {
@@ -129,49 +134,33 @@ export class Keeper {
     this.stir();
   }
 
-  /**
-   * Queues a key message.
-   * @param {Bytes} message is copied
-   */
+  /** Queues a key message. @param {Bytes} message is copied */
   keyCame(message) {
     if (this.#inputs.keys.length < MAX_KEYS_QUEUED) this.#inputs.keys.push(message.slice());
     else this.dropped++;
     this.stir();
   }
 
-  /**
-   * Notes that a key of ours is where it should be.
-   * @param {number} number
-   */
+  /** Notes that a key of ours is where it should be. @param {number} number */
   keyDelivered(number) {
     if (this.#inputs.delivered.length < MAX_KEYS_QUEUED) this.#inputs.delivered.push(number);
     this.stir();
   }
 
-  /**
-   * Notes who lacks our key.
-   * @param {string[]} ids at most 32
-   */
+  /** Notes who lacks our key. @param {string[]} ids at most 32 */
   keyWanted(ids) {
     if (this.#inputs.wanted.length < MAX_MEMBERS) this.#inputs.wanted.push(...ids);
     this.stir();
   }
 
-  /**
-   * Notes what a member sees, as it says in its media.
-   * @param {string} by
-   * @param {Bytes} digest
-   */
+  /** Notes what a member sees, as it says in its media. @param {string} by @param {Bytes} digest */
   seen(by, digest) {
     const { seenBy } = this.#inputs;
     if (seenBy.size < MAX_MEMBERS || seenBy.has(by)) seenBy.set(by, digest);
     this.stir();
   }
 
-  /**
-   * Notes that a member, whose media comes, does not say what it sees.
-   * @param {string} by
-   */
+  /** Notes that a member, whose media comes, does not say what it sees. @param {string} by */
   unseen(by) {
     if (this.#inputs.blind.length < MAX_KEYS_QUEUED) this.#inputs.blind.push(by);
     this.stir();
@@ -179,8 +168,7 @@ export class Keeper {
 
   /**
    * Gets keys ready for a stream that begins. It throws a SealError when the room is over.
-   * @param {number} suite
-   * @param {number} stream
+   * @param {number} suite @param {number} stream
    */
   arm(suite, stream) {
     this.#ends = 0;
@@ -193,8 +181,8 @@ export class Keeper {
   }
 
   /**
-   * Ends what arm began. Keys still follow the members for as long as what was said last is held by those who lack its key:
-   * of whom we learn only now, or who asks, may have been there all the time.
+   * Ends what arm began. Keys still follow the members for as long as what was said last is held by those who
+   * lack its key: of whom we learn only now, or who asks, may have been there all the time.
    * @param {{close(): void}} sealer
    */
   disarm(sealer) {
@@ -233,13 +221,14 @@ export class Keeper {
       next = clock.now() + RETRY_AFTER; // or what was due is never done
     }
     this.#running = false;
-    if (next > 0 && !this.#closed) this.#timer = clock.setTimeout(() => this.stir(), Math.max(0, next - clock.now()));
+    if (next > 0 && !this.#closed) {
+      this.#timer = clock.setTimeout(() => this.stir(), Math.max(0, next - clock.now()));
+    }
   }
 
   /**
    * Does what is due.
-   * @param {number} now
-   * @returns {Promise<number>} when to be called again if nothing comes in; 0: never
+   * @param {number} now @returns {Promise<number>} when to be called again if nothing comes in; 0: never
    */
   async #work(now) {
     const { roster, sendUrgent } = this.#at;
@@ -266,11 +255,7 @@ export class Keeper {
     return soonest(next, this.listener.expire(now));
   }
 
-  /**
-   * Takes a changed roster.
-   * @param {boolean} complete
-   * @param {number} now
-   */
+  /** Takes a changed roster. @param {boolean} complete @param {number} now */
   async #look(complete, now) {
     const { roster, self, identity } = this.#at;
     const members = roster.insiders();
@@ -287,8 +272,7 @@ export class Keeper {
 
   /**
    * Takes what members say that they see, and that they do not say it.
-   * @param {Inputs} inputs
-   * @param {number} now
+   * @param {Inputs} inputs @param {number} now
    */
   #hear(inputs, now) {
     for (const id of inputs.blind) this.#warnOf('members', id);
@@ -300,12 +284,13 @@ export class Keeper {
 
   /**
    * Checks key messages, and those again whose sender was not known before.
-   * @param {Bytes[]} messages
-   * @param {number} now
+   * @param {Bytes[]} messages @param {number} now
    * @returns {Promise<number>} when to look again at those whose sender is still not known
    */
   async #accept(messages, now) {
-    const waiting = [...this.#unknown, ...messages.map((message) => ({ message, since: now, fetched: false }))];
+    const waiting = [
+      ...this.#unknown, ...messages.map((message) => ({ message, since: now, fetched: false })),
+    ];
     this.#unknown = [];
     let next = 0;
     for (const u of waiting) {
@@ -320,9 +305,7 @@ export class Keeper {
 
   /**
    * Keeps a key message until its sender is known.
-   * @param {UnknownKey} u
-   * @param {string} id of the sender
-   * @param {number} now
+   * @param {UnknownKey} u @param {string} id of the sender @param {number} now
    * @returns {number} when to look again; 0: it is dropped
    */
   #unknownCame(u, id, now) {
@@ -341,12 +324,7 @@ export class Keeper {
     return u.since + UNKNOWN_WARN;
   }
 
-  /**
-   * Takes a key of a member inside.
-   * @param {Present} sender
-   * @param {urgent.Key} key
-   * @param {number} now
-   */
+  /** Takes a key of a member inside. @param {Present} sender @param {urgent.Key} key @param {number} now */
   async #check(sender, key, now) {
     const { id, hash, identity } = sender;
     try {
@@ -365,9 +343,7 @@ export class Keeper {
 
   /**
    * Hands out our keys. While it lasts, in the opening, who is found gets the key in use as it is.
-   * @param {Inputs} inputs
-   * @param {boolean} opening
-   * @param {number} now
+   * @param {Inputs} inputs @param {boolean} opening @param {number} now
    */
   async #send(inputs, opening, now) {
     const { roster, fetch } = this.#at;
@@ -380,7 +356,8 @@ export class Keeper {
     for (const number of inputs.delivered) this.#talker.delivered(number);
     for (const id of inputs.wanted) {
       if (!roster.member(id)) fetch(); // it cannot be helped before
-      else if (!this.#handOut.reaching(id, now)) this.#talker.wanted(id); // otherwise it asks again, if need be
+      // Otherwise it asks again, if need be.
+      else if (!this.#handOut.reaching(id, now)) this.#talker.wanted(id);
     }
     this.#talker.hold(this.#handOut.busy); // stirs when it is not
     const { distribution, next } = this.#talker.step(now);
@@ -388,10 +365,7 @@ export class Keeper {
     return soonest(next, this.#ends);
   }
 
-  /**
-   * Sees to it that all see the same members.
-   * @param {number} now
-   */
+  /** Sees to it that all see the same members. @param {number} now */
   #compare(now) {
     const { ask, warn, next } = this.#views.due(now);
     for (const id of warn) this.#warnOf('members', id);
@@ -423,23 +397,17 @@ export class Keeper {
     }
   }
 
-  /**
-   * Warns of a member, if it is inside.
-   * @param {string} code
-   * @param {string} id
-   */
+  /** Warns of a member, if it is inside. @param {string} code @param {string} id */
   #warnOf(code, id) {
     if (this.#isInside(id)) this.#warn(code, id);
   }
 
-  /**
-   * Warns of something once.
-   * @param {string} code
-   * @param {string} id
-   */
+  /** Warns of something once. @param {string} code @param {string} id */
   #warn(code, id) {
     const warned = this.#warned.get(code) ?? new Set();
-    if (warned.has(id) || warned.size >= (code === 'unknown_member' ? MAX_UNKNOWN_WARNED : MAX_MEMBERS)) return;
+    if (warned.has(id) || warned.size >= (code === 'unknown_member' ? MAX_UNKNOWN_WARNED : MAX_MEMBERS)) {
+      return;
+    }
     this.#warned.set(code, warned.add(id));
     this.#at.warn(code, id);
   }
@@ -461,10 +429,7 @@ function noInputs() {
   return { changed: false, keys: [], delivered: [], wanted: [], seenBy: new Map(), blind: [] };
 }
 
-/**
- * @param {Bytes} message
- * @returns {urgent.Key | null} null: the relay's fault
- */
+/** @param {Bytes} message @returns {urgent.Key | null} null: the relay's fault */
 function parseKey(message) {
   try {
     return urgent.parseKey(message);

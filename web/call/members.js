@@ -3,8 +3,6 @@
  *
  *     fetch(wait) --> Members --> MemberPage --> roster.page --> Members ... --> roster.finish
  *                        ^------------ again, if somebody wanted so meanwhile, or if it failed
- *
- * @module
  */
 
 import { compare } from '../wire/bytes.js';
@@ -18,10 +16,7 @@ const PAGE_BURST = 32; // but for so many that may follow each other at once
 const FETCH_TIME = 120_000; // ms for a whole list
 const RETRY_AFTER = 5000; // ms after a fetch that failed
 
-/**
- * How long to wait before a list of about so many members is fetched, in ms.
- * @param {number} members
- */
+/** How long to wait before a list of about so many members is fetched, in ms. @param {number} members */
 export function crowdWait(members) {
   return members <= CROWD ? 0 : Math.random() * CROWD_PAUSE;
 }
@@ -34,7 +29,8 @@ export function crowdPause() {
 /**
  * @typedef {object} FetchHooks
  * @property {import('./roster.js').Roster} roster
- * @property {(name: string, fields: Record<string, any>, signal: AbortSignal) => Promise<Record<string, any>>} request asks the relay
+ * @property {(name: string, fields: Record<string, any>, signal: AbortSignal) => Promise<Record<string,
+ *   any>>} request asks the relay
  * @property {(news: import('./roster.js').News[]) => void} announce
  * @property {() => void} done is called after each fetch
  * @property {AbortSignal} signal the room is over
@@ -42,7 +38,6 @@ export function crowdPause() {
  * @property {(error: unknown) => void} failed
  */
 
-/** See the module. */
 export class MemberFetcher {
   #at;
   #allowed = PAGE_BURST; // requests
@@ -80,8 +75,7 @@ export class MemberFetcher {
 
   /**
    * Asks for one page after the other.
-   * @param {AbortSignal} signal
-   * @returns {Promise<boolean>} whether all came
+   * @param {AbortSignal} signal @returns {Promise<boolean>} whether all came
    */
   async #pages(signal) {
     const { roster, announce, request } = this.#at;
@@ -99,10 +93,7 @@ export class MemberFetcher {
     return false;
   }
 
-  /**
-   * Waits until another request is allowed.
-   * @param {AbortSignal} signal
-   */
+  /** Waits until another request is allowed. @param {AbortSignal} signal */
   async #turn(signal) {
     const { clock } = this.#at;
     const now = clock.now();

@@ -1,7 +1,4 @@
-/**
- * How loud our own microphone is.
- * @module
- */
+/** How loud our own microphone is. */
 
 import { Level, SILENCE } from '../audio/level.js';
 
@@ -12,10 +9,7 @@ export class Meter {
   #level = new Level();
   #at = -Infinity;
 
-  /**
-   * @param {Float32Array} block
-   * @param {number} now ms
-   */
+  /** @param {Float32Array} block @param {number} now ms */
   write(block, now) {
     this.#level.write(block);
     this.#at = now;

@@ -4,9 +4,8 @@
  *     members joined, left --one after the other--> Roster --> announce
  *     fetch again --> MemberFetcher        keys --> Keeper
  *
- * Entries take a while to read, so what comes meanwhile waits. If too much does, the link is told that a message cannot
- * be used yet, and it comes again.
- * @module
+ * Entries take a while to read, so what comes meanwhile waits. If too much does, the link is told that a
+ * message cannot be used yet, and it comes again.
  */
 
 import { FormatError, toHex } from '../wire/bytes.js';
@@ -31,12 +30,10 @@ const MAX_WAITING = 256; // news of members
  * @property {(error: unknown) => void} failed
  */
 
-/** See the module. */
 export class News {
   #at;
   #waiting = 0;
-  /** @type {Promise<void>} */
-  #last = Promise.resolve();
+  /** @type {Promise<void>} */ #last = Promise.resolve();
 
   /** @param {NewsHooks} at */
   constructor(at) {
@@ -45,9 +42,7 @@ export class News {
 
   /**
    * Takes an urgent message.
-   * @param {number} kind
-   * @param {Bytes} body
-   * @returns {boolean} false: it cannot be used yet
+   * @param {number} kind @param {Bytes} body @returns {boolean} false: it cannot be used yet
    */
   take(kind, body) {
     try {
@@ -58,10 +53,7 @@ export class News {
     }
   }
 
-  /**
-   * @param {number} kind
-   * @param {Bytes} body
-   */
+  /** @param {number} kind @param {Bytes} body */
   #take(kind, body) {
     const { keeper, fetcher, shutdown } = this.#at;
     switch (kind) {
@@ -109,10 +101,7 @@ export class News {
     });
   }
 
-  /**
-   * @param {() => Promise<void>} task
-   * @returns {boolean} false: too many wait
-   */
+  /** @param {() => Promise<void>} task @returns {boolean} false: too many wait */
   #inTurn(task) {
     if (this.#waiting >= MAX_WAITING) return false;
     this.#waiting++;

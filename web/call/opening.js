@@ -1,9 +1,8 @@
 /**
- * The time after joining in which it is not known yet who is there: keys would be for those whom we know by chance. Pure.
+ * The time after joining in which it is not known yet who is there: keys would be for those whom we know by
+ * chance. Pure.
  *
  *     joined --300 ms: ask--> --list, alone, or 3 s: over, something may be said--> --2 s after a late list--> lasts no more
- *
- * @module
  */
 
 const OPENING_TIME = 3000; // ms, at most, that nothing is said in
@@ -16,8 +15,7 @@ export class Opening {
   /** Whether something may be said. */
   over = false;
   #since;
-  /** @type {number | null} when the list was complete */
-  #listed = null;
+  /** @type {number | null} when the list was complete */ #listed = null;
   #asked = false;
 
   /** @param {number} now ms, when the relay accepted us */
@@ -33,13 +31,15 @@ export class Opening {
   lasts(complete, now) {
     if (complete) this.#listed ??= now;
     if (now >= this.#since + OPENING_MOST) return false;
-    // What was said before the list came, its members could not be given the keys of; if it came at once, nothing was said.
+    // What was said before the list came, its members could not be given the keys of; if it came at once,
+    // nothing was said.
     return this.#listed === null || (this.#asked && now < this.#listed + OPENING_REST);
   }
 
   /**
    * Ends the opening, or says when to look again.
-   * @param {{complete: boolean, alone: boolean, now: number}} seen alone: the relay said that nobody else is there
+   * @param {{complete: boolean, alone: boolean, now: number}} seen alone: the relay said that nobody else is
+   *   there
    * @returns {{ask: boolean, next: number}} ask: send "members wanted"; next: ms, 0: it is over
    */
   look({ complete, alone, now }) {

@@ -2,8 +2,6 @@
  * What is heard: the sum of all streams, by the clock of the loudspeaker.
  *
  *     Stream.read --> Level --> gain of its member --> Mixer --> 10 ms
- *
- * @module
  */
 
 import { Level } from '../audio/level.js';
@@ -13,30 +11,21 @@ const BLOCK = 480; // samples, 10 ms
 const MAX_GAIN = 4;
 const MAX_GAINS = 4096; // members whose loudness was changed
 
-/** See the module. */
 export class Output {
   #streams;
   #now;
   #mixer = new Mixer();
   #pcm = new Float32Array(BLOCK);
-  /** @type {Map<string, number>} by member */
-  #gains = new Map();
-  /** @type {Map<string, Level>} by member */
-  #levels = new Map();
+  /** @type {Map<string, number>} by member */ #gains = new Map();
+  /** @type {Map<string, Level>} by member */ #levels = new Map();
 
-  /**
-   * @param {import('./streams.js').Streams} streams
-   * @param {() => number} now ms
-   */
+  /** @param {import('./streams.js').Streams} streams @param {() => number} now ms */
   constructor(streams, now) {
     this.#streams = streams;
     this.#now = now;
   }
 
-  /**
-   * Fills pcm with what is to be heard next.
-   * @param {Float32Array} pcm 480 samples
-   */
+  /** Fills pcm with what is to be heard next. @param {Float32Array} pcm 480 samples */
   mix(pcm) {
     const now = this.#now();
     const sounding = new Set();
@@ -62,14 +51,13 @@ export class Output {
     return level;
   }
 
-  /**
-   * @param {string} member
-   * @param {number} gain 1 as sent, 0 not at all
-   */
+  /** @param {string} member @param {number} gain 1 as sent, 0 not at all */
   setGain(member, gain) {
     if (!Number.isFinite(gain)) return;
     if (gain === 1) this.#gains.delete(member);
-    else if (this.#gains.size < MAX_GAINS || this.#gains.has(member)) this.#gains.set(member, Math.max(0, Math.min(MAX_GAIN, gain)));
+    else if (this.#gains.size < MAX_GAINS || this.#gains.has(member)) {
+      this.#gains.set(member, Math.max(0, Math.min(MAX_GAIN, gain)));
+    }
   }
 
   /** How loud those are whose speech is being played, in dBFS. @returns {Record<string, number>} */

@@ -4,7 +4,6 @@
  *     handing out --> under way --the relay has all its messages--> being passed on --key delivered--> gone
  *
  * Nothing here sends or waits.
- * @module
  */
 
 /** @typedef {{number: number, has(id: string): boolean}} Header a Distribution, as far as it matters here */
@@ -21,21 +20,15 @@ const MAX_OUTSTANDING = 4;
 /** How long a relay gets to pass a key on, before whoever asks for it is given it again, in ms. */
 const PASS_TIME = 2000;
 
-/** See the module. */
 export class Outstanding {
-  /** @type {OutKey[]} ascending by number */
-  #keys = [];
+  /** @type {OutKey[]} ascending by number */ #keys = [];
 
   /** How many are remembered. */
   get size() {
     return this.#keys.length;
   }
 
-  /**
-   * Notes a key that is about to go out.
-   * @param {Header} header
-   * @returns {OutKey}
-   */
+  /** Notes a key that is about to go out. @param {Header} header @returns {OutKey} */
   add(header) {
     if (this.#keys.length === MAX_OUTSTANDING) this.#keys.shift(); // nobody will say that it arrived
     const key = { header, messages: 1, passed: null }; // until all have been sent
@@ -43,19 +36,14 @@ export class Outstanding {
     return key;
   }
 
-  /**
-   * Notes one more message of a key.
-   * @param {OutKey} key
-   */
+  /** Notes one more message of a key. @param {OutKey} key */
   sending(key) {
     key.messages++;
   }
 
   /**
    * Notes that a message was acknowledged, or given up.
-   * @param {OutKey} key
-   * @param {number} now ms
-   * @returns {boolean} whether it was the last one
+   * @param {OutKey} key @param {number} now ms @returns {boolean} whether it was the last one
    */
   acked(key, now) {
     if (--key.messages > 0) return false;
@@ -70,17 +58,15 @@ export class Outstanding {
 
   /**
    * Whether a key is on its way to a member, so that another one now would not help.
-   * @param {string} id
-   * @param {number} now
+   * @param {string} id @param {number} now
    */
   reaching(id, now) {
-    return this.#keys.some(({ header, passed }) => (passed === null || now - passed < PASS_TIME) && header.has(id));
+    return this.#keys.some(
+      ({ header, passed }) => (passed === null || now - passed < PASS_TIME) && header.has(id),
+    );
   }
 
-  /**
-   * Notes that all have the keys with these numbers.
-   * @param {number[]} numbers
-   */
+  /** Notes that all have the keys with these numbers. @param {number[]} numbers */
   delivered(numbers) {
     this.#keys = this.#keys.filter((key) => !numbers.includes(key.header.number));
   }

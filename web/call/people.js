@@ -5,7 +5,6 @@
  *                                                       '--> names are not kept: warn, once
  *
  * Names are kept in a database, so this takes a while; who left meanwhile is not looked at.
- * @module
  */
 
 import { foldName } from '../identity/names.js';
@@ -14,7 +13,9 @@ import { equal } from '../wire/bytes.js';
 /** @typedef {import('./roster.js').Present} Present */
 /** @typedef {import('../identity/names.js').Verdict} Verdict */
 
-/** How many new names one stay may add to the known ones: a room full of strangers must not fill the store. */
+/**
+ * How many new names one stay may add to the known ones: a room full of strangers must not fill the store.
+ */
 const MAX_NEW = 256;
 
 const KIND = 'name:'; // of the keys that KnownNames keeps people under
@@ -22,8 +23,8 @@ const KIND = 'name:'; // of the keys that KnownNames keeps people under
 /** @typedef {import('../identity/names.js').Storage} Storage */
 
 /**
- * The storage of known names as one stay may use it: after MAX_NEW new names it takes no more, and KnownNames remembers
- * further ones for the stay only. Known ones are asked for and changed as ever.
+ * The storage of known names as one stay may use it: after MAX_NEW new names it takes no more, and KnownNames
+ * remembers further ones for the stay only. Known ones are asked for and changed as ever.
  * @implements {Storage}
  */
 export class StayStorage {
@@ -35,18 +36,12 @@ export class StayStorage {
     this.#storage = storage;
   }
 
-  /**
-   * @param {string} key
-   * @returns {Promise<any>}
-   */
+  /** @param {string} key @returns {Promise<any>} */
   get(key) {
     return this.#storage.get(key);
   }
 
-  /**
-   * @param {string} key
-   * @param {any} value
-   */
+  /** @param {string} key @param {any} value */
   async set(key, value) {
     if (key.startsWith(KIND) && (await this.#storage.get(key)) === undefined) {
       if (this.#left === 0) throw new RangeError(`more than ${MAX_NEW} new ones came in one room`);
@@ -56,24 +51,18 @@ export class StayStorage {
   }
 }
 
-/** See the module. */
 export class People {
   #at;
-  /** @type {Map<string, Verdict>} by member id, of who is here */
-  #known = new Map();
-  /** @type {Set<string>} who waits to be looked at */
-  #waiting = new Set();
-  /** @type {Promise<void>} */
-  #last = Promise.resolve();
+  /** @type {Map<string, Verdict>} by member id, of who is here */ #known = new Map();
+  /** @type {Set<string>} who waits to be looked at */ #waiting = new Set();
+  /** @type {Promise<void>} */ #last = Promise.resolve();
   #outside = false; // somebody who is outside was told of
   #forgetful = false; // it was told that names are not kept
 
   /**
-   * @param {object} at
-   * @param {import('../identity/names.js').KnownNames} at.names
+   * @param {object} at @param {import('../identity/names.js').KnownNames} at.names
    * @param {import('../identity/identity.js').Identity} at.identity ours
-   * @param {string} at.name what we call ourselves
-   * @param {(code: string, member: Present) => void} at.warn
+   * @param {string} at.name what we call ourselves @param {(code: string, member: Present) => void} at.warn
    * @param {() => void} at.changed what known returns is another
    * @param {(error: unknown) => void} at.failed
    */
@@ -81,10 +70,7 @@ export class People {
     this.#at = at;
   }
 
-  /**
-   * Looks at somebody who joined.
-   * @param {Present} m
-   */
+  /** Looks at somebody who joined. @param {Present} m */
   meet(m) {
     if (m.outside) {
       if (!this.#outside) this.#at.warn('outside', m);
@@ -95,10 +81,7 @@ export class People {
     this.#last = this.#last.then(() => this.#check(m)).catch((error) => this.#at.failed(error));
   }
 
-  /**
-   * Forgets who left.
-   * @param {string} id
-   */
+  /** Forgets who left. @param {string} id */
   left(id) {
     this.#waiting.delete(id);
     this.#known.delete(id);
@@ -116,7 +99,8 @@ export class People {
   }
 
   /**
-   * Warns once a stay when names are not kept: nobody is warned of these when they come with another key later.
+   * Warns once a stay when names are not kept: nobody is warned of these when they come with another key
+   * later.
    * @param {Present} m at whom it was found
    */
   #lookAtTrouble(m) {
@@ -125,20 +109,14 @@ export class People {
     this.#at.warn('names', m);
   }
 
-  /**
-   * Whether somebody else calls itself what we do.
-   * @param {Present} m
-   */
+  /** Whether somebody else calls itself what we do. @param {Present} m */
   #isOurName(m) {
     const { name, identity } = this.#at;
     const folded = foldName(m.name);
     return folded !== '' && folded === foldName(name) && !equal(m.identity, identity.publicKey);
   }
 
-  /**
-   * The user says that a changed key is right.
-   * @param {Present} m
-   */
+  /** The user says that a changed key is right. @param {Present} m */
   async trust(m) {
     await this.#at.names.trust(m.name, m.identity);
     this.#lookAtTrouble(m);
@@ -147,10 +125,7 @@ export class People {
     this.#at.changed();
   }
 
-  /**
-   * @param {string} id of a member
-   * @returns {Verdict}
-   */
+  /** @param {string} id of a member @returns {Verdict} */
   known(id) {
     return this.#known.get(id) ?? 'new';
   }

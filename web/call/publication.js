@@ -4,10 +4,9 @@
  *     block (10 ms) --> frame --talking, and a voice if gated--> Encoder --> payload --> Sealer --> send
  *                          '-- else --> PreRoll: sent first when that changes
  *
- * Silence is told by markers of the size of a packet, and then nothing is sent (docs/protocol.md, section 7.5). The codec
- * answers later, and so does the Sealer: what was asked for first is sent first, and what they do not answer is not
- * waited for.
- * @module
+ * Silence is told by markers of the size of a packet, and then nothing is sent (docs/protocol.md, section
+ * 7.5). The codec answers later, and so does the Sealer: what was asked for first is sent first, and what
+ * they do not answer is not waited for.
  */
 
 import { PreRoll } from '../audio/preroll.js';
@@ -25,10 +24,14 @@ const MARKERS_EVERY = 400; // ms, later ones while the microphone is open
 const MAX_WAITING = 100; // payloads that wait for the codec, and as many that wait for a key
 const FLUSH_TIME = 200; // ms that the codec gets for the last frames
 
-/** @typedef {{encode(frame: Float32Array, sample: number): void, flush(): Promise<void>, close(): void}} FrameEncoder */
+/**
+ * @typedef {{encode(frame: Float32Array, sample: number): void, flush(): Promise<void>, close(): void}}
+ *   FrameEncoder
+ */
 
 /**
- * What makes a FrameEncoder: onpacket is called once for each frame, in order, with the sample that encode was given.
+ * What makes a FrameEncoder: onpacket is called once for each frame, in order, with the sample that encode
+ * was given.
  * @typedef {(options: {frameMs: number, bitrate: number, onpacket: (packet: Bytes, sample: number) => void,
  *   onerror: (error: unknown) => void}) => FrameEncoder} MakeEncoder
  */
@@ -49,7 +52,6 @@ const FLUSH_TIME = 200; // ms that the codec gets for the last frames
  * @typedef {{timestamp: number, tag: number, packet: Bytes | null, silence: boolean}} Item
  */
 
-/** See the module. */
 export class Publication {
   /** Payloads that were dropped because the codec or a key was late. */
   dropped = 0;
@@ -69,18 +71,15 @@ export class Publication {
   #silent = 0; // frames since the last one that was sent
   #size; // bytes of an Opus packet
   #begun = false;
-  /** @type {Item[]} what is to be sent, in order */
-  #queue = [];
+  /** @type {Item[]} what is to be sent, in order */ #queue = [];
   #sealing = 0; // payloads
-  /** @type {Promise<void>} of the last of them */
-  #sealed = Promise.resolve();
+  /** @type {Promise<void>} of the last of them */ #sealed = Promise.resolve();
   #stopped = false;
-  /** @type {Promise<void> | null} */
-  #closing = null;
+  /** @type {Promise<void> | null} */ #closing = null;
 
   /**
-   * @param {{frameMs?: number, bitrate?: number, gated: boolean}} config gated: an open microphone, of which silence is
-   *   not sent; bitrate: of the codec, constant, so that the size of packets tells nothing
+   * @param {{frameMs?: number, bitrate?: number, gated: boolean}} config gated: an open microphone, of which
+   *   silence is not sent; bitrate: of the codec, constant, so that the size of packets tells nothing
    * @param {PublicationHooks} hooks
    */
   constructor({ frameMs = 20, bitrate = 24_000, gated }, hooks) {
@@ -100,25 +99,20 @@ export class Publication {
   }
 
   /**
-   * Opens or closes the microphone. When it opens, the 200 ms before are sent too, so that first syllables are whole.
+   * Opens or closes the microphone. When it opens, the 200 ms before are sent too, so that first syllables
+   * are whole.
    * @param {boolean} on
    */
   setTalking(on) {
     this.#talking = on;
   }
 
-  /**
-   * Whether silence is kept back while the microphone is open.
-   * @param {boolean} on
-   */
+  /** Whether silence is kept back while the microphone is open. @param {boolean} on */
   setGated(on) {
     this.#gated = on;
   }
 
-  /**
-   * Takes sound: as it comes, without gaps.
-   * @param {Float32Array} block any length; it is copied
-   */
+  /** Takes sound: as it comes, without gaps. @param {Float32Array} block any length; it is copied */
   write(block) {
     for (let from = 0; from < block.length && !this.#closing && !this.#stopped; ) {
       const n = Math.min(block.length - from, this.#frame.length - this.#filled);
@@ -147,10 +141,7 @@ export class Publication {
     this.#preroll.write(frame);
   }
 
-  /**
-   * Sends what was said just before the microphone opened.
-   * @param {number} end sample
-   */
+  /** Sends what was said just before the microphone opened. @param {number} end sample */
   #begin(end) {
     this.#sending = this.#begun = true;
     this.#silent = 0;
@@ -164,10 +155,7 @@ export class Publication {
     }
   }
 
-  /**
-   * Ends a talkspurt: the codec still holds some of what was said.
-   * @param {number} start sample
-   */
+  /** Ends a talkspurt: the codec still holds some of what was said. @param {number} start sample */
   #pause(start) {
     this.#sending = false;
     this.#silent = 0;
@@ -187,10 +175,7 @@ export class Publication {
     this.#push({ timestamp: timestampOf(start), tag: -1, packet: null, silence: true });
   }
 
-  /**
-   * @param {Float32Array} frame is copied
-   * @param {number} start sample
-   */
+  /** @param {Float32Array} frame is copied @param {number} start sample */
   #encode(frame, start) {
     const tag = this.#encoded++ * frame.length; // rises, though pre-rolls go back in time
     this.#push({ timestamp: timestampOf(start), tag, packet: null, silence: false });
@@ -209,15 +194,15 @@ export class Publication {
 
   /**
    * Takes a packet of the codec. Frames before it that have none were dropped by the codec.
-   * @param {Bytes} packet
-   * @param {number} tag
+   * @param {Bytes} packet @param {number} tag
    */
   #packet(packet, tag) {
     const item = this.#queue.find((waiting) => waiting.tag === tag);
     if (!item || this.#stopped) return;
     item.packet = packet;
     this.#size = packet.length;
-    const lost = (/** @type {Item} */ { silence, packet, tag: other }) => !silence && packet === null && other < tag;
+    const lost = (/** @type {Item} */ { silence, packet, tag: other }) =>
+      !silence && packet === null && other < tag;
     this.#dropIf(lost);
     this.#drain();
   }
@@ -262,7 +247,10 @@ export class Publication {
     }
   }
 
-  /** Ends it: what was said is sent, with the news that this is the end. It never rejects. @returns {Promise<void>} when that is done */
+  /**
+   * Ends it: what was said is sent, with the news that this is the end. It never rejects.
+   * @returns {Promise<void>} when that is done
+   */
   close() {
     return (this.#closing ??= this.#finish());
   }

@@ -1,13 +1,12 @@
 /**
- * One stay in one room: what the Worker is for. It puts together the link to the relay, the keys, the streams that are
- * heard and the one that is said; each of these knows nothing of the others.
+ * One stay in one room: what the Worker is for. It puts together the link to the relay, the keys, the streams
+ * that are heard and the one that is said; each of these knows nothing of the others.
  *
  *     capture --> Publication --> Keeper's Sealer --> link.Client --> relay
  *     relay --> link.Client --media--> Streams --> Output, when the loudspeaker asks
  *                    '-- urgent --> News --> Roster, Keeper
  *
  * What the page is told goes by the Teller. Nothing here touches the DOM or a device.
- * @module
  */
 
 import { JoinKey } from '../e2ee/keys.js';
@@ -50,12 +49,13 @@ const END_TIME = 500; // ms that the end of what is said may hold up leaving
  * @property {(message: import('./client.js').EngineMessage) => void} tell
  * @property {import('./publication.js').MakeEncoder} encoder
  * @property {import('./stream.js').MakeDecoder} decoder
- * @property {() => {process(frame: Float32Array): boolean, readonly onset: number}} [vad] absent: that of web/audio
- * @property {new (config: import('../link/client.js').ClientConfig) => Pick<Client, keyof Client>} [client] in the place of link's
+ * @property {() => {process(frame: Float32Array): boolean, readonly onset: number}} [vad] absent: that of
+ *   web/audio
+ * @property {new (config: import('../link/client.js').ClientConfig) => Pick<Client, keyof Client>} [client]
+ *   in the place of link's
  * @property {import('../link/clock.js').Clock} [clock]
  */
 
-/** See the module. */
 export class Room {
   #config;
   #clock;
@@ -67,26 +67,19 @@ export class Room {
   #meter = new Meter();
   #aliases = new AliasPool();
   #ended = new AbortController();
-  /** @type {Roster | null} null until the relay's key is known; as the next three */
-  #roster = null;
-  /** @type {Keeper | null} */
-  #keeper = null;
-  /** @type {MemberFetcher | null} */
-  #fetcher = null;
-  /** @type {News | null} */
-  #news = null;
+  /** @type {Roster | null} null until the relay's key is known; as the next three */ #roster = null;
+  /** @type {Keeper | null} */ #keeper = null;
+  /** @type {MemberFetcher | null} */ #fetcher = null;
+  /** @type {News | null} */ #news = null;
   #self = ''; // our member id
   #joined = false;
   #opened = false; // something may be said
-  /** @type {Promise<void> | null} */
-  #leaving = null;
-  /** @type {Published | null} */
-  #published = null;
+  /** @type {Promise<void> | null} */ #leaving = null;
+  /** @type {Published | null} */ #published = null;
   #streamsUsed = 0;
   #sent = 0; // packets of media
   #sentAt = -Infinity; // when the last of them was, ms
-  /** @type {Promise<void>} publications begin and end one after the other */
-  #publishing = Promise.resolve();
+  /** @type {Promise<void>} publications begin and end one after the other */ #publishing = Promise.resolve();
   /** @type {{mode: Mode, pressed: boolean, muted: boolean}} */
   #how = { mode: 'open', pressed: false, muted: false };
 
@@ -100,7 +93,8 @@ export class Room {
     this.#streams = new Streams({
       now,
       failed,
-      open: (kid, ctr, sealed, at) => /** @type {Keeper} */ (this.#keeper).listener.open(kid, ctr, sealed, at),
+      open: (kid, ctr, sealed, at) =>
+        /** @type {Keeper} */ (this.#keeper).listener.open(kid, ctr, sealed, at),
       take: (kid, ctr) => this.#keeper?.listener.take(kid, ctr) ?? 'replayed',
       known: (owner) => this.#roster?.member(owner)?.outside === false,
       seen: (owner, digest) => this.#keeper?.seen(owner, digest),
@@ -152,8 +146,8 @@ export class Room {
   // Joining, and the link.
 
   /**
-   * Joins. Resolves when the relay has accepted; rejects with why it has not, an Error with a code, which the page was
-   * told.
+   * Joins. Resolves when the relay has accepted; rejects with why it has not, an Error with a code, which the
+   * page was told.
    * @param {AbortSignal} [signal]
    */
   async join(signal) {
@@ -167,14 +161,13 @@ export class Room {
     this.#teller.start();
   }
 
-  /**
-   * Makes the member entry for the relay whose key is proved. It is called once.
-   * @param {Bytes} relay
-   */
+  /** Makes the member entry for the relay whose key is proved. It is called once. @param {Bytes} relay */
   async #request(relay) {
     const { room, name, identity, secret } = this.#config;
     const joinKey = await JoinKey.create();
-    const { entry, hash, id } = await buildEntry({ room, name, identity, homeRelay: relay, joinKey: joinKey.publicKey, secret });
+    const { entry, hash, id } = await buildEntry({
+      room, name, identity, homeRelay: relay, joinKey: joinKey.publicKey, secret,
+    });
     this.#self = toHex(id);
     const now = () => this.#clock.now();
     const failed = (/** @type {unknown} */ error) => this.#teller.failed(error);
@@ -203,9 +196,7 @@ export class Room {
   }
 
   /**
-   * @param {Roster} roster
-   * @param {Bytes} self
-   * @param {JoinKey} joinKey
+   * @param {Roster} roster @param {Bytes} self @param {JoinKey} joinKey
    * @returns {import('./keeper.js').Surroundings}
    */
   #surroundings(roster, self, joinKey) {
@@ -257,14 +248,18 @@ export class Room {
    */
   #bind(kid) {
     const owner = (kid >> 16n).toString(16).padStart(12, '0');
-    if (this.#ended.signal.aborted || owner === this.#self || this.#roster?.member(owner)?.outside) return null;
+    if (this.#ended.signal.aborted || owner === this.#self || this.#roster?.member(owner)?.outside) {
+      return null;
+    }
     return { owner, next: 0 };
   }
 
   /** @param {MediaFrame} frame whose bound is of bind */
   #media({ kid, ctr, ciphertext, bound }) {
     const { owner } = /** @type {import('./streams.js').Bound} */ (bound);
-    if (!this.#ended.signal.aborted) void this.#streams.frame(owner, { kid, ctr, ciphertext, bound, at: this.#clock.now() });
+    if (!this.#ended.signal.aborted) {
+      void this.#streams.frame(owner, { kid, ctr, ciphertext, bound, at: this.#clock.now() });
+    }
   }
 
   /**
@@ -286,11 +281,7 @@ export class Room {
     this.#teller.members();
   }
 
-  /**
-   * @param {bigint} kid
-   * @param {number} ctr
-   * @param {Bytes} ciphertext
-   */
+  /** @param {bigint} kid @param {number} ctr @param {Bytes} ciphertext */
   #send(kid, ctr, ciphertext) {
     const { alias, fresh } = this.#aliases.of(kid);
     if (fresh) this.#link.setAliasKnown(alias, false);
@@ -301,8 +292,7 @@ export class Room {
 
   /**
    * Takes the microphone's blocks from now on. The room begins to publish with the first microphone.
-   * @param {{mode: Mode, muted: boolean}} how
-   * @returns {Promise<void>}
+   * @param {{mode: Mode, muted: boolean}} how @returns {Promise<void>}
    */
   publish({ mode, muted }) {
     this.#how = { mode, muted, pressed: false };
@@ -342,28 +332,19 @@ export class Room {
     });
   }
 
-  /**
-   * @param {() => Promise<void>} task
-   * @returns {Promise<void>}
-   */
+  /** @param {() => Promise<void>} task @returns {Promise<void>} */
   #inTurn(task) {
     this.#publishing = this.#publishing.then(task).catch((error) => this.#teller.failed(error));
     return this.#publishing;
   }
 
-  /**
-   * Takes 10 ms of the microphone.
-   * @param {Float32Array} block is copied
-   */
+  /** Takes 10 ms of the microphone. @param {Float32Array} block is copied */
   captured(block) {
     this.#meter.write(block, this.#clock.now());
     this.#published?.publication.write(block);
   }
 
-  /**
-   * Fills pcm with what is to be heard next.
-   * @param {Float32Array} pcm 480 samples
-   */
+  /** Fills pcm with what is to be heard next. @param {Float32Array} pcm 480 samples */
   play(pcm) {
     this.#output.mix(pcm);
   }
@@ -392,21 +373,16 @@ export class Room {
     const { publication } = this.#published;
     const { mode, pressed, muted } = this.#how;
     publication.setGated(mode === 'open'); // who holds the button means it
-    publication.setTalking(this.#opened && (mode === 'open' ? !muted : pressed)); // what is said before has no listeners
+    // What is said before has no listeners.
+    publication.setTalking(this.#opened && (mode === 'open' ? !muted : pressed));
   }
 
-  /**
-   * @param {string} member id
-   * @param {number} gain 1 as sent, 0 not at all
-   */
+  /** @param {string} member id @param {number} gain 1 as sent, 0 not at all */
   setVolume(member, gain) {
     this.#output.setGain(member, gain);
   }
 
-  /**
-   * The user says that a changed key is right.
-   * @param {string} member id
-   */
+  /** The user says that a changed key is right. @param {string} member id */
   async trust(member) {
     const m = this.#roster?.member(member);
     if (m) await this.#people.trust(m);
@@ -421,7 +397,12 @@ export class Room {
     return [
       { id: this.#self, name, fingerprint: identity.fingerprint, outside: false, known: 'same', self: true },
       ...others.map((m) => ({
-        id: m.id, name: m.name, fingerprint: m.fingerprint, outside: m.outside, known: this.#people.known(m.id), self: false,
+        id: m.id,
+        name: m.name,
+        fingerprint: m.fingerprint,
+        outside: m.outside,
+        known: this.#people.known(m.id),
+        self: false,
         relay: this.#roster?.relayOf(m),
       })),
     ];

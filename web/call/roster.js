@@ -5,11 +5,10 @@
  *                           ^                        |
  *                           +-- begin, finish <-- doubt: news that contradict each other
  *
- * A member id stands for one stay in the room. Who comes back to a relay that forgot it has the same one again, so of
- * "joined" and "left" close to each other nobody knows which one is true: then the list is fetched, which is the truth
- * of the moment. Nothing here sends, and nothing waits but for the signatures of entries: what was looked up before is
- * looked up again after.
- * @module
+ * A member id stands for one stay in the room. Who comes back to a relay that forgot it has the same one
+ * again, so of "joined" and "left" close to each other nobody knows which one is true: then the list is
+ * fetched, which is the truth of the moment. Nothing here sends, and nothing waits but for the signatures of
+ * entries: what was looked up before is looked up again after.
  */
 
 import { equal, toHex } from '../wire/bytes.js';
@@ -44,17 +43,13 @@ const RELAY_ID_LENGTH = 19; // four groups of a fingerprint
 
 /** Remembers for DOUBT_TIME when something was said of members. */
 export class Recent {
-  /** @type {Map<string, number>} */
-  #at = new Map();
+  /** @type {Map<string, number>} */ #at = new Map();
 
   get size() {
     return this.#at.size;
   }
 
-  /**
-   * @param {string} id
-   * @param {number} now
-   */
+  /** @param {string} id @param {number} now */
   add(id, now) {
     if (this.#at.size >= MAX_DOUBTED) {
       for (const [old, at] of this.#at) {
@@ -65,10 +60,7 @@ export class Recent {
     this.#at.set(id, now);
   }
 
-  /**
-   * @param {string} id
-   * @param {number} now
-   */
+  /** @param {string} id @param {number} now */
   has(id, now) {
     const at = this.#at.get(id);
     return at !== undefined && now - at < DOUBT_TIME;
@@ -84,21 +76,19 @@ export class Roster {
   #relay;
   #self;
   #secret;
-  /** @type {Map<string, Present>} */
-  #present = new Map();
+  /** @type {Map<string, Present>} */ #present = new Map();
   #gone = new Recent();
   #absent = new Recent();
   #twice = new Recent();
-  /** @type {Map<string, string>} what our relay calls others, by id */
-  #labels = new Map();
+  /** @type {Map<string, string>} what our relay calls others, by id */ #labels = new Map();
   #fetching = false;
   #again = false;
-  /** @type {Set<string>} while fetching: who left meanwhile */
-  #left = new Set();
-  /** @type {Set<string>} while fetching: who is there */
-  #listed = new Set();
+  /** @type {Set<string>} while fetching: who left meanwhile */ #left = new Set();
+  /** @type {Set<string>} while fetching: who is there */ #listed = new Set();
 
-  /** @param {{room: string, relay: Bytes, self: string, secret: Secret | null}} config self is our member id */
+  /**
+   * @param {{room: string, relay: Bytes, self: string, secret: Secret | null}} config self is our member id
+   */
   constructor({ room, relay, self, secret }) {
     this.#room = room;
     this.#relay = relay;
@@ -116,10 +106,7 @@ export class Roster {
     return this.members().filter((m) => !m.outside);
   }
 
-  /**
-   * @param {string} id
-   * @returns {Present | undefined}
-   */
+  /** @param {string} id @returns {Present | undefined} */
   member(id) {
     return this.#present.get(id);
   }
@@ -135,13 +122,17 @@ export class Roster {
     }
   }
 
-  /** What people are told of a member's relay; undefined: it is ours. @param {Present} member @returns {string | undefined} */
+  /**
+   * What people are told of a member's relay; undefined: it is ours.
+   * @param {Present} member @returns {string | undefined}
+   */
   relayOf({ home }) {
     return this.#labels.get(home) || home || undefined;
   }
 
   /**
-   * Reads an entry; null if it is not genuine, or not for this room. It may be for any relay. Who is known is not read again.
+   * Reads an entry; null if it is not genuine, or not for this room. It may be for any relay. Who is known is
+   * not read again.
    * @param {Bytes} entry not to be changed before this resolves
    * @returns {Promise<Present | null>}
    */
@@ -158,10 +149,7 @@ export class Roster {
     return equal(known.hash, hash) ? known : null;
   }
 
-  /**
-   * @param {Bytes} entry
-   * @returns {Promise<Present | null>}
-   */
+  /** @param {Bytes} entry @returns {Promise<Present | null>} */
   async #parse(entry) {
     let e;
     try {
@@ -173,18 +161,15 @@ export class Roster {
     const proved = e.proof !== undefined;
     const outside = this.#secret ? !(await this.#secret.check(e.room, e.proved, e.proof)) : proved;
     const { name, identity, fingerprint, hash, joinKey } = e;
-    const home = equal(e.homeRelay, this.#relay) ? '' : (await fingerprintOf(e.homeRelay)).slice(0, RELAY_ID_LENGTH);
+    const home = equal(e.homeRelay, this.#relay)
+      ? ''
+      : (await fingerprintOf(e.homeRelay)).slice(0, RELAY_ID_LENGTH);
     return { id: toHex(e.id), name, identity, fingerprint, outside, hash, joinKey, home };
   }
 
-  /**
-   * Takes a page of the list.
-   * @param {Bytes[]} entries
-   * @returns {Promise<News[]>} what is new
-   */
+  /** Takes a page of the list. @param {Bytes[]} entries @returns {Promise<News[]>} what is new */
   async page(entries) {
-    /** @type {News[]} */
-    const news = [];
+    /** @type {News[]} */ const news = [];
     for (const entry of entries) {
       const m = await this.#read(entry);
       if (!m || !this.#fetching || this.#left.has(m.id)) continue;
@@ -196,13 +181,12 @@ export class Roster {
 
   /**
    * Takes news of joins.
-   * @param {Bytes[]} entries
-   * @param {number} now ms
-   * @returns {Promise<{news: News[], doubt: boolean}>} doubt: fetch the list, for somebody is said to have left, too
+   * @param {Bytes[]} entries @param {number} now ms
+   * @returns {Promise<{news: News[], doubt: boolean}>} doubt: fetch the list, for somebody is said to have
+   *   left, too
    */
   async joined(entries, now) {
-    /** @type {News[]} */
-    const news = [];
+    /** @type {News[]} */ const news = [];
     let doubt = false;
     for (const entry of entries) {
       const m = await this.#read(entry);
@@ -219,10 +203,7 @@ export class Roster {
     return { news, doubt };
   }
 
-  /**
-   * @param {News[]} news
-   * @param {Present} m
-   */
+  /** @param {News[]} news @param {Present} m */
   #add(news, m) {
     if (this.#present.has(m.id) || this.#present.size >= MAX_MEMBERS) return;
     this.#present.set(m.id, m);
@@ -231,13 +212,11 @@ export class Roster {
 
   /**
    * Takes news of leaves.
-   * @param {string[]} ids
-   * @param {number} now ms
+   * @param {string[]} ids @param {number} now ms
    * @returns {{news: News[], doubt: boolean}} doubt is as with joined
    */
   leave(ids, now) {
-    /** @type {News[]} */
-    const news = [];
+    /** @type {News[]} */ const news = [];
     let doubt = false;
     for (const id of ids) {
       doubt ||= this.#twice.has(id, now);
@@ -269,13 +248,11 @@ export class Roster {
 
   /**
    * Ends a fetch. After a complete one, who was not listed is gone.
-   * @param {boolean} complete
-   * @param {number} now ms
+   * @param {boolean} complete @param {number} now ms
    * @returns {{news: News[], again: boolean}} again: start another
    */
   finish(complete, now) {
-    /** @type {News[]} */
-    const news = [];
+    /** @type {News[]} */ const news = [];
     const again = this.#again;
     if (complete && !again) {
       for (const [id, m] of this.#present) {

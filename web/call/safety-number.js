@@ -1,11 +1,9 @@
 /**
- * The safety number of who is inside: made once the people have settled, or will not settle (docs/protocol.md, section
- * 7.4). It is slow on purpose, so people come and go while it is made.
+ * The safety number of who is inside: made once the people have settled, or will not settle
+ * (docs/protocol.md, section 7.4). It is slow on purpose, so people come and go while it is made.
  *
  *     look: other people --> stale, told as null --rest 1 s, or 5 s at most--> made --same people still?--> told
  *                              ^------------------------------- no ------------------'
- *
- * @module
  */
 
 import { safetyNumber } from '../e2ee/safety.js';
@@ -21,20 +19,18 @@ const NUMBER_LATE = 5000; // but after which it is made, whatever they do
  * @typedef {object} SafetyHooks
  * @property {string} name of the room
  * @property {import('../e2ee/secret.js').Secret | null} secret
- * @property {(number: string | null, people: number) => void} safety null: the one before is the number of others
+ * @property {(number: string | null, people: number) => void} safety null: the one before is the number of
+ *   others
  * @property {() => void} stir has make called again
  * @property {(error: unknown) => void} failed
  */
 
-/** See the module. */
 export class SafetyNumber {
   #at;
-  /** @type {Bytes[]} */
-  #people = [];
+  /** @type {Bytes[]} */ #people = [];
   #digest = '';
   #since = 0;
-  /** @type {number | null} since when there is no number of the people; null: there is */
-  #staleAt = null;
+  /** @type {number | null} since when there is no number of the people; null: there is */ #staleAt = null;
   #making = false;
 
   /** @param {SafetyHooks} at */
@@ -42,11 +38,7 @@ export class SafetyNumber {
     this.#at = at;
   }
 
-  /**
-   * Takes who is inside now, ourselves included.
-   * @param {Bytes[]} identities
-   * @param {number} now
-   */
+  /** Takes who is inside now, ourselves included. @param {Bytes[]} identities @param {number} now */
   look(identities, now) {
     const people = new Map(identities.map((key) => [toHex(key), key]));
     const digest = [...people.keys()].sort().join(' ');
@@ -63,8 +55,7 @@ export class SafetyNumber {
   /**
    * Makes the number if it is time to.
    * @param {boolean} complete whether the whole list is known
-   * @param {number} now
-   * @returns {number} when to be called again; 0: when something changed
+   * @param {number} now @returns {number} when to be called again; 0: when something changed
    */
   make(complete, now) {
     if (!complete || this.#staleAt === null || this.#making) return 0;
@@ -75,10 +66,7 @@ export class SafetyNumber {
     return 0;
   }
 
-  /**
-   * @param {string} digest
-   * @param {Bytes[]} people
-   */
+  /** @param {string} digest @param {Bytes[]} people */
   async #make(digest, people) {
     try {
       const number = await safetyNumber(this.#at.name, people, this.#at.secret);

@@ -1,14 +1,14 @@
 /**
- * What one member says on one stream, through all its keys: packets that were decrypted, each once, become sound.
+ * What one member says on one stream, through all its keys: packets that were decrypted, each once, become
+ * sound.
  *
  *     packet --> Player (web/jitter) <--> decoder
  *                   '--> read, by the mixer
  *
  *     frame that opens --> heard --sound--> live --silent, or member left--> heard --sound--> live ...
  *
- * Live is a jitter buffer and a decoder. What is kept of them through a silence is what makes the next word sound as if they
- * were the same: the delay that was learned, and the last packets.
- * @module
+ * Live is a jitter buffer and a decoder. What is kept of them through a silence is what makes the next word
+ * sound as if they were the same: the delay that was learned, and the last packets.
  */
 
 import { Player } from '../jitter/player.js';
@@ -16,9 +16,13 @@ import { Player } from '../jitter/player.js';
 const MIN_DELAY = 15; // ms that the jitter buffer adds at least: everybody is scheduled late now and then
 const TAIL = 3000; // ms for which a stream still sounds after its member has left
 const RELEASE_AFTER = TAIL + 2000; // ms after which its memory is freed
-/** ms for which a stream is silent before its decoder is given up: longer than any sound waits to be played. */
+/**
+ * ms for which a stream is silent before its decoder is given up: longer than any sound waits to be played.
+ */
 const REST_AFTER = 5000;
-/** Packets of before a silence that a decoder is made ready with: what follows sounds as if it had been there. */
+/**
+ * Packets of before a silence that a decoder is made ready with: what follows sounds as if it had been there.
+ */
 const PRIME = 8;
 const MAX_PRIME = 512; // bytes of each: 64 kbit/s for 60 ms
 const MAX_MISSING = 4096; // counters between two packets; what is further apart is of another count
@@ -26,36 +30,39 @@ const MAX_MISSING = 4096; // counters between two packets; what is further apart
 const NOTHING = new Float32Array(0);
 
 /** @typedef {import('../jitter/buffer.js').Packet} Packet */
-/** @typedef {{decode(packet: Uint8Array | null): void, close(): void}} StreamDecoder null has a frame concealed */
 /**
- * @typedef {(options: {onpcm: (pcm: Float32Array | null) => void}) => StreamDecoder} MakeDecoder it answers each call of
- *   decode once, in order
+ * @typedef {{decode(packet: Uint8Array | null): void, close(): void}} StreamDecoder null has a frame
+ *   concealed
+ */
+/**
+ * @typedef {(options: {onpcm: (pcm: Float32Array | null) => void}) => StreamDecoder} MakeDecoder it answers
+ *   each call of decode once, in order
  */
 
-/** See the module. */
 export class Stream {
-  /** @type {number | null} since when it is not to be played, ms: its member left, or said other things; null: it is */
+  /**
+   * @type {number | null} since when it is not to be played, ms: its member left, or said other things; null:
+   *   it is
+   */
   retiredAt = 0;
   /** When a packet with sound came last, ms. */
   sounded = -Infinity;
 
   #now;
   #makeDecoder;
-  /** @type {Player | null} null: it is not live */
-  #player = null;
-  /** @type {StreamDecoder | null} */
-  #decoder = null;
+  /** @type {Player | null} null: it is not live */ #player = null;
+  /** @type {StreamDecoder | null} */ #decoder = null;
   #broken = false; // there is no decoder
   #delay = 0; // that the last player learned, ms
   #next = 0; // one above the highest counter; 0: none came
-  /** @type {Uint8Array[]} with sound, the oldest first */
-  #last = [];
-  /** @type {Record<string, number>} the counters of players before the present one, and of what came without */
+  /** @type {Uint8Array[]} with sound, the oldest first */ #last = [];
+  /**
+   * @type {Record<string, number>} the counters of players before the present one, and of what came without
+   */
   #past = {};
 
   /**
-   * @param {string} owner member id
-   * @param {number} number
+   * @param {string} owner member id @param {number} number
    * @param {{now: () => number, decoder: MakeDecoder}} hooks
    */
   constructor(owner, number, { now, decoder }) {
@@ -77,8 +84,7 @@ export class Stream {
 
   /**
    * Takes a packet.
-   * @param {Packet} packet
-   * @param {number} at when it came
+   * @param {Packet} packet @param {number} at when it came
    * @param {() => boolean} place whether the stream may become live
    */
   put(packet, at, place) {
@@ -107,7 +113,9 @@ export class Stream {
   /** Makes the decoder, and what goes with it, with the first packet that sounds. @param {number} counter */
   #begin(counter) {
     let priming = this.#last.length; // what is made of those was heard before
-    const player = new Player({ minDelay: MIN_DELAY, startDelay: this.#delay, decode: (packet) => decoder.decode(packet) });
+    const player = new Player({
+      minDelay: MIN_DELAY, startDelay: this.#delay, decode: (packet) => decoder.decode(packet),
+    });
     this.#broken = true; // if this throws
     const decoder = this.#makeDecoder({ onpcm: (pcm) => {
       if (priming > 0) priming--;
@@ -121,7 +129,10 @@ export class Stream {
     this.#missed(counter);
   }
 
-  /** Counts what is missing between a packet and those before it, while no player does. @param {number} counter */
+  /**
+   * Counts what is missing between a packet and those before it, while no player does.
+   * @param {number} counter
+   */
   #missed(counter) {
     const missing = counter - this.#next;
     if (this.#next > 0) {
@@ -138,11 +149,12 @@ export class Stream {
 
   /**
    * Fills pcm with what is to be heard next.
-   * @param {Float32Array} pcm any number of samples
-   * @param {number} now
+   * @param {Float32Array} pcm any number of samples @param {number} now
    */
   read(pcm, now) {
-    if (this.#player && !(this.retiredAt !== null && now - this.retiredAt > TAIL)) this.#player.read(pcm, now);
+    if (this.#player && !(this.retiredAt !== null && now - this.retiredAt > TAIL)) {
+      this.#player.read(pcm, now);
+    }
     else pcm.fill(0);
   }
 
@@ -153,11 +165,14 @@ export class Stream {
 
   /**
    * Frees what it needs to be heard, if it is silent or was played to the end.
-   * @param {number} now
-   * @returns {boolean} whether that is done
+   * @param {number} now @returns {boolean} whether that is done
    */
   rest(now) {
-    if (now - this.sounded > REST_AFTER || (this.retiredAt !== null && now - this.retiredAt > RELEASE_AFTER)) this.release();
+    if (
+      now - this.sounded > REST_AFTER || (this.retiredAt !== null && now - this.retiredAt > RELEASE_AFTER)
+    ) {
+      this.release();
+    }
     return !this.playing;
   }
 
@@ -173,8 +188,7 @@ export class Stream {
 
 /**
  * What of the statistics outlives a player: its delays do not.
- * @param {Record<string, number>} stats
- * @returns {Record<string, number>}
+ * @param {Record<string, number>} stats @returns {Record<string, number>}
  */
 export function counters(stats) {
   return Object.fromEntries(Object.entries(stats).filter(([name]) => !name.endsWith('Ms')));
@@ -182,9 +196,7 @@ export function counters(stats) {
 
 /**
  * Adds up counters. Of delays, whose names end with Ms, the greater counts.
- * @param {Record<string, number>} a
- * @param {Record<string, number>} b
- * @returns {Record<string, number>}
+ * @param {Record<string, number>} a @param {Record<string, number>} b @returns {Record<string, number>}
  */
 export function sum(a, b) {
   const all = { ...a };

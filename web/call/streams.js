@@ -1,18 +1,18 @@
 /**
- * What a room hears, bounded: whose frames come, which streams there are, and which of them are to be heard. As hearing in
- * Go's package wzp.
+ * What a room hears, bounded: whose frames come, which streams there are, and which of them are to be heard.
+ * As hearing in Go's package wzp.
  *
  *     key id -- bind --> Talker -- opens, for the first time --> Stream -- sounds --> live, of at most 64
  *                          '-- does not open: counted               '-- silent for 5 s: not any more
  *
- * Whoever is on the way can send frames in anybody's name, so nothing but a frame that opens, and was not taken before, makes a
- * stream, or has another one give way. What others cost is bounded: a member who is in the room has one Talker, whatever its
- * frames say, and who is not has one of MAX_UNKNOWN, which give way to each other only.
+ * Whoever is on the way can send frames in anybody's name, so nothing but a frame that opens, and was not
+ * taken before, makes a stream, or has another one give way. What others cost is bounded: a member who is in
+ * the room has one Talker, whatever its frames say, and who is not has one of MAX_UNKNOWN, which give way to
+ * each other only.
  *
- * Nothing here decides what is a replay: what was taken is known to the Listener, for as long as a key of its talker could come
- * again. So all that is here may be forgotten at any time, and is made anew by the next frame that opens.
- *
- * @module
+ * Nothing here decides what is a replay: what was taken is known to the Listener, for as long as a key of its
+ * talker could come again. So all that is here may be forgotten at any time, and is made anew by the next
+ * frame that opens.
  */
 
 import { soonest } from './soonest.js';
@@ -21,7 +21,8 @@ import { Talker } from './talker.js';
 
 const MAX_STREAMS = 4096; // that are remembered, some KB each; those that were silent for longest give way
 const MAX_OF_MEMBER = 16; // that are to be played, one a publication
-const MAX_UNKNOWN = 64; // talkers of whom the relay has not told: their frames may be faster than the news of them
+// Talkers of whom the relay has not told: their frames may be faster than the news of them.
+const MAX_UNKNOWN = 64;
 const MAX_LIVE = 64; // that are decoded at once
 const FORGET_AFTER = 30_000; // ms after which a talker who left is forgotten: later than its keys
 
@@ -34,19 +35,14 @@ const FORGET_AFTER = 30_000; // ms after which a talker who left is forgotten: l
  */
 /** @typedef {{owner: string, next: number}} Bound what a key id stands for */
 
-/** See the module. */
 export class Streams {
   #hooks;
-  /** @type {Map<string, Talker>} by member id */
-  #talkers = new Map();
-  /** @type {Set<Talker>} of whom the relay had not told, the oldest first */
-  #unknown = new Set();
+  /** @type {Map<string, Talker>} by member id */ #talkers = new Map();
+  /** @type {Set<Talker>} of whom the relay had not told, the oldest first */ #unknown = new Set();
   /** @type {Map<string, Stream>} by member id and number, those that were heard first first */
   #streams = new Map();
-  /** @type {Set<Stream>} that are live, the newest last */
-  #live = new Set();
-  /** @type {Record<string, number>} counters of what is forgotten */
-  #past = {};
+  /** @type {Set<Stream>} that are live, the newest last */ #live = new Set();
+  /** @type {Record<string, number>} counters of what is forgotten */ #past = {};
   #crowded = false;
   #closed = false;
 
@@ -62,9 +58,7 @@ export class Streams {
 
   /**
    * Takes a media frame. It never rejects.
-   * @param {string} owner member id
-   * @param {Frame} frame
-   * @returns {Promise<void>} when that is done
+   * @param {string} owner member id @param {Frame} frame @returns {Promise<void>} when that is done
    */
   frame(owner, frame) {
     return this.#talker(owner)?.frame(frame) ?? Promise.resolve();
@@ -74,7 +68,9 @@ export class Streams {
   #talker(owner) {
     const known = this.#talkers.get(owner);
     if (known || this.#closed) return known;
-    const talker = new Talker(owner, this.#hooks, { sound: (t, number, frame, payload) => this.#sound(t, number, frame, payload) });
+    const talker = new Talker(owner, this.#hooks, {
+      sound: (t, number, frame, payload) => this.#sound(t, number, frame, payload),
+    });
     this.#talkers.set(owner, talker);
     if (this.#hooks.known(owner)) return talker;
     this.#know();
@@ -104,9 +100,7 @@ export class Streams {
 
   /**
    * Gives what a frame holds to its stream.
-   * @param {Talker} talker
-   * @param {number} number
-   * @param {Frame} frame
+   * @param {Talker} talker @param {number} number @param {Frame} frame
    * @param {ReturnType<typeof import('../wire/payload.js').parsePayload>} payload
    */
   #sound(talker, number, frame, payload) {
@@ -115,7 +109,9 @@ export class Streams {
     if (talker.leftAt === null) stream = this.#current(talker, number);
     if (!stream || (talker.leftAt !== null && !stream.playing)) return; // else it is the end of what was said
     const { timestamp, silence } = payload;
-    const packet = { counter: frame.ctr, timestamp, silence, payload: payload.silence ? null : payload.codec };
+    const packet = {
+      counter: frame.ctr, timestamp, silence, payload: payload.silence ? null : payload.codec,
+    };
     stream.put(packet, frame.at, () => this.#place(stream));
     if (stream.playing) this.#live.add(stream);
   }
@@ -127,8 +123,7 @@ export class Streams {
 
   /**
    * Returns a stream of a talker who is here, which becomes one of those to be played.
-   * @param {Talker} talker
-   * @param {number} number
+   * @param {Talker} talker @param {number} number
    */
   #current(talker, number) {
     let stream = this.stream(talker.id, number);
@@ -145,7 +140,10 @@ export class Streams {
     return stream;
   }
 
-  /** Ends that a stream is to be played, until its next frame. @param {Talker} talker @param {Stream} stream */
+  /**
+   * Ends that a stream is to be played, until its next frame.
+   * @param {Talker} talker @param {Stream} stream
+   */
   #retire(talker, stream) {
     talker.current = talker.current.filter((other) => other !== stream);
     stream.retiredAt = this.#hooks.now();
@@ -153,7 +151,8 @@ export class Streams {
 
   /** Forgets the stream that was silent for longest, but for those that are live. */
   #forget() {
-    const stream = quietest([...this.#streams.values()].filter(({ playing }) => !playing)); // there are more than may be live
+    // There are more than may be live.
+    const stream = quietest([...this.#streams.values()].filter(({ playing }) => !playing));
     const talker = this.#talkers.get(stream.owner);
     if (talker) this.#retire(talker, stream);
     this.#past = counters(sum(this.#past, stream.stats()));
@@ -161,21 +160,22 @@ export class Streams {
   }
 
   /**
-   * Finds a place among those that are live, in this order: one is free; somebody has been silent for long; a member has two
-   * more than the one whose stream it is, then the newest of those gives way. Otherwise those who sound go on, and who came last is
-   * not heard. So neither somebody who just fell silent nor somebody who comes can take anything from who talks, and one
-   * member with many streams takes no place that another one wants.
+   * Finds a place among those that are live, in this order: one is free; somebody has been silent for long; a
+   * member has two more than the one whose stream it is, then the newest of those gives way. Otherwise those
+   * who sound go on, and who came last is not heard. So neither somebody who just fell silent nor somebody
+   * who comes can take anything from who talks, and one member with many streams takes no place that another
+   * one wants.
    * @param {Stream} stream
    */
   #place(stream) {
     if (this.#live.size >= MAX_LIVE) this.#rest(this.#hooks.now());
     if (this.#live.size < MAX_LIVE) return true;
-    /** @type {Map<string, number>} */
-    const count = new Map();
+    /** @type {Map<string, number>} */ const count = new Map();
     for (const { owner } of this.#live) count.set(owner, (count.get(owner) ?? 0) + 1);
     const of = (/** @type {Stream} */ { owner }) => count.get(owner) ?? 0;
     const [first, ...others] = this.#live;
-    const newest = others.reduce((most, other) => (of(other) >= of(most) ? other : most), first); // of who has most
+    // Of who has most.
+    const newest = others.reduce((most, other) => (of(other) >= of(most) ? other : most), first);
     if (of(newest) < of(stream) + 2) {
       if (!this.#crowded) this.#hooks.crowded(stream.owner);
       this.#crowded = true;
@@ -198,8 +198,7 @@ export class Streams {
 
   /**
    * Notes that a member left, or is back.
-   * @param {string} owner
-   * @param {number | null} now null: it is back
+   * @param {string} owner @param {number | null} now null: it is back
    */
   left(owner, now) {
     const talker = this.#talkers.get(owner);
@@ -215,14 +214,11 @@ export class Streams {
 
   /**
    * What to ask and to warn for: see HeldFrames.waiting.
-   * @param {number} now
-   * @returns {{ask: Set<string>, hopeless: Set<string>, next: number}} member ids
+   * @param {number} now @returns {{ask: Set<string>, hopeless: Set<string>, next: number}} member ids
    */
   waiting(now) {
-    /** @type {Set<string>} */
-    const ask = new Set();
-    /** @type {Set<string>} */
-    const hopeless = new Set();
+    /** @type {Set<string>} */ const ask = new Set();
+    /** @type {Set<string>} */ const hopeless = new Set();
     let next = 0;
     for (const talker of this.#talkers.values()) {
       const w = talker.waiting(now);
@@ -233,10 +229,7 @@ export class Streams {
     return { ask, hopeless, next };
   }
 
-  /**
-   * Frees what is not needed any more. To be called now and then.
-   * @param {number} now
-   */
+  /** Frees what is not needed any more. To be called now and then. @param {number} now */
   prune(now) {
     this.#rest(now);
     for (const talker of [...this.#talkers.values()]) {

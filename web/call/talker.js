@@ -5,9 +5,8 @@
  *                  |-- no key yet: HeldFrames, until the keeper has it
  *                  '-- does not open: counted; it makes nothing, and has nothing give way
  *
- * Frames are decrypted at the same time, and then handled in the order in which they came: the jitter buffer would take
- * those that are done later for lost.
- * @module
+ * Frames are decrypted at the same time, and then handled in the order in which they came: the jitter buffer
+ * would take those that are done later for lost.
  */
 
 import { FormatError } from '../wire/bytes.js';
@@ -18,14 +17,17 @@ import { HeldFrames } from './held.js';
 /** @typedef {import('./held.js').Frame} Frame */
 /** @typedef {import('./stream.js').Stream} Stream */
 
-/** After how many frames without a word of what their member sees a relay is suspected of keeping that back. */
+/**
+ * After how many frames without a word of what their member sees a relay is suspected of keeping that back.
+ */
 const MAX_UNSEEN = 12 * 150;
 const MAX_OPENING = 256; // frames that are being decrypted: those that were held, and what comes meanwhile
 
 /**
  * @typedef {object} TalkerHooks
  * @property {(kid: bigint, ctr: number, sealed: Bytes, now: number) => Promise<Bytes>} open
- * @property {(kid: bigint, ctr: number) => 'new' | 'replayed' | 'ahead'} take notes what was opened: Listener.take
+ * @property {(kid: bigint, ctr: number) => 'new' | 'replayed' | 'ahead'} take notes what was opened:
+ *   Listener.take
  * @property {() => number} now ms
  * @property {(owner: string, digest: Bytes) => void} seen what its member sees
  * @property {(owner: string) => void} unseen that it does not say so
@@ -37,32 +39,28 @@ const MAX_OPENING = 256; // frames that are being decrypted: those that were hel
 
 /**
  * @typedef {object} TalkerOutlet
- * @property {(talker: Talker, number: number, frame: Frame, payload: ReturnType<typeof parsePayload>) => void} sound
+ * @property {(talker: Talker, number: number, frame: Frame, payload: ReturnType<typeof parsePayload>) =>
+ *   void} sound
  */
 
-/** See the module. */
 export class Talker {
-  /** @type {Stream[]} that are to be played */
-  current = [];
+  /** @type {Stream[]} that are to be played */ current = [];
   /** Frames that did not decrypt. */
   forged = 0;
   /** Frames that came faster than they could be decrypted. */
   undecrypted = 0;
-  /** @type {number | null} when it left, ms; null: it has not */
-  leftAt = null;
+  /** @type {number | null} when it left, ms; null: it has not */ leftAt = null;
   /** Another one takes its frames. */
   dropped = false;
 
   #hooks;
   #outlet;
   #opening = 0; // frames that are being decrypted
-  /** @type {Promise<void>} the last of them was handled; it does not reject */
-  #last = Promise.resolve();
+  /** @type {Promise<void>} the last of them was handled; it does not reject */ #last = Promise.resolve();
   #unseen = 0;
 
   /**
-   * @param {string} id of the member
-   * @param {TalkerHooks} hooks
+   * @param {string} id of the member @param {TalkerHooks} hooks
    * @param {TalkerOutlet} outlet takes what was decrypted
    */
   constructor(id, hooks, outlet) {
@@ -74,8 +72,7 @@ export class Talker {
 
   /**
    * Takes a media frame: it is played, or held until its key comes. It never rejects.
-   * @param {Frame} frame
-   * @returns {Promise<void>} when that is done
+   * @param {Frame} frame @returns {Promise<void>} when that is done
    */
   frame(frame) {
     if (this.#opening >= MAX_OPENING) {
@@ -92,11 +89,7 @@ export class Talker {
     return this.#last;
   }
 
-  /**
-   * Handles a frame that was not decrypted.
-   * @param {Frame} frame
-   * @param {{code?: string}} error
-   */
+  /** Handles a frame that was not decrypted. @param {Frame} frame @param {{code?: string}} error */
   #unopened(frame, error) {
     const { code } = error;
     if (code === 'no_key') {
@@ -117,8 +110,7 @@ export class Talker {
 
   /**
    * Handles a frame that was decrypted: it drops what came before.
-   * @param {Frame} frame
-   * @param {Bytes} plain
+   * @param {Frame} frame @param {Bytes} plain
    */
   #opened(frame, plain) {
     if (this.dropped) return;
@@ -158,10 +150,7 @@ export class Talker {
     for (const frame of this.held.take(this.#hooks.now())) void this.frame(frame);
   }
 
-  /**
-   * See HeldFrames.waiting.
-   * @param {number} now
-   */
+  /** See HeldFrames.waiting. @param {number} now */
   waiting(now) {
     if (this.leftAt !== null) this.held.drop();
     return this.held.waiting(now);

@@ -1,7 +1,6 @@
 /**
- * Tells the page what it should show, in the messages of client.js: at once, but for the member list, which may change
- * often, and for levels and numbers, which are told as often as people can see it.
- * @module
+ * Tells the page what it should show, in the messages of client.js: at once, but for the member list, which
+ * may change often, and for levels and numbers, which are told as often as people can see it.
  */
 
 /** @typedef {import('./client.js').EngineMessage} EngineMessage */
@@ -10,7 +9,8 @@
 const LEVELS_EVERY = 100; // ms
 const QUALITY_EVERY = 1000;
 const MEMBERS_EVERY = 100; // at most
-const DROPPED_FOR = 12_000; // ms after which it is over if the relay does not say so again: it may be another one
+// ms after which it is over if the relay does not say so again: it may be another one.
+const DROPPED_FOR = 12_000;
 
 /**
  * What the page is told of now and then.
@@ -21,25 +21,20 @@ const DROPPED_FOR = 12_000; // ms after which it is over if the relay does not s
  * @property {() => Record<string, number>} stats
  */
 
-/** See the module. */
 export class Teller {
   #tell;
   #clock;
   #sources;
   #over = false;
-  /** @type {any} */
-  #timer = null; // of levels and quality
+  /** @type {any} */ #timer = null; // of levels and quality
   #next = { levels: 0, quality: 0 };
-  /** @type {any} */
-  #listing = null; // the timer of a list that waits
+  /** @type {any} */ #listing = null; // the timer of a list that waits
   #listed = -Infinity;
   #dropped = { reason: 0, until: -Infinity };
-  /** @type {Set<string>} warnings that were told */
-  #warned = new Set();
+  /** @type {Set<string>} warnings that were told */ #warned = new Set();
 
   /**
-   * @param {(message: EngineMessage) => void} tell
-   * @param {import('../link/clock.js').Clock} clock
+   * @param {(message: EngineMessage) => void} tell @param {import('../link/clock.js').Clock} clock
    * @param {TellerSources} sources
    */
   constructor(tell, clock, sources) {
@@ -48,10 +43,7 @@ export class Teller {
     this.#sources = sources;
   }
 
-  /**
-   * Tells one thing, unless the stay is over.
-   * @param {EngineMessage} message
-   */
+  /** Tells one thing, unless the stay is over. @param {EngineMessage} message */
   say(message) {
     if (!this.#over) this.#tell(message);
   }
@@ -72,7 +64,9 @@ export class Teller {
 
   #wait() {
     const { levels, quality } = this.#next;
-    this.#timer = this.#clock.setTimeout(() => this.#tick(), Math.max(0, Math.min(levels, quality) - this.#clock.now()));
+    this.#timer = this.#clock.setTimeout(
+      () => this.#tick(), Math.max(0, Math.min(levels, quality) - this.#clock.now()),
+    );
   }
 
   #tick() {
@@ -90,13 +84,17 @@ export class Teller {
 
   /** @param {number} now */
   #quality(now) {
-    const { lossUp, lossDown, rtt, jitter, bitrateUp, bitrateDown, path, since, stopped } = this.#sources.quality();
+    const { lossUp, lossDown, rtt, jitter, bitrateUp, bitrateDown, path, since, stopped } =
+      this.#sources.quality();
     const stats = this.#sources.stats();
     if (path) { // else there is no connection to tell of
       const began = Date.now() - (now - since);
       const delay = stats.delayMs;
       const dropped = now < this.#dropped.until ? this.#dropped.reason : 0;
-      this.say({ type: 'quality', lossUp, lossDown, rtt, jitter, bitrateUp, bitrateDown, path, since: began, stopped, delay, dropped });
+      this.say({
+        type: 'quality', lossUp, lossDown, rtt, jitter, bitrateUp, bitrateDown, path, since: began, stopped,
+        delay, dropped,
+      });
     }
     this.say({ type: 'stats', ...stats });
   }
@@ -117,17 +115,13 @@ export class Teller {
 
   /**
    * Warns of something, of which the page has the words.
-   * @param {string} code
-   * @param {string} [member] id; absent: the room
+   * @param {string} code @param {string} [member] id; absent: the room
    */
   warn(code, member) {
     this.say({ type: 'warning', code, ...(member ? { member } : {}), text: '' });
   }
 
-  /**
-   * Warns of a fault of this program, each once.
-   * @param {unknown} error
-   */
+  /** Warns of a fault of this program, each once. @param {unknown} error */
   failed(error) {
     const text = error instanceof Error ? error.message : String(error);
     if (this.#warned.has(text) || this.#warned.size >= 16) return;
@@ -149,9 +143,7 @@ export class Teller {
 
 /**
  * The next time of something regular: what was missed is not made up for.
- * @param {number} due
- * @param {number} every
- * @param {number} now
+ * @param {number} due @param {number} every @param {number} now
  */
 function later(due, every, now) {
   return Math.max(due + every, now);

@@ -1,10 +1,9 @@
 /**
- * Says what this member sees to who hears it, so that a relay cannot show somebody to one of them only: a digest of the
- * members, in a stream of its own, encrypted as media is (docs/protocol.md, section 7.2, "Differing views").
+ * Says what this member sees to who hears it, so that a relay cannot show somebody to one of them only: a
+ * digest of the members, in a stream of its own, encrypted as media is (docs/protocol.md, section 7.2,
+ * "Differing views").
  *
  *     members changed --500 ms--> said --500 ms--> --500 ms--> --3 s--> --3 s--> ...   each only if media went out just before
- *
- * @module
  */
 
 import { equal } from '../wire/bytes.js';
@@ -26,22 +25,16 @@ const VIEW_EVERY = 3000; // and then as often as that while it talks
  * @property {(error: unknown) => void} failed
  */
 
-/** See the module. */
 export class ViewSpeaker {
   #talker;
   #at;
-  /** @type {Sealer | null} null: nothing was ever said */
-  #sealer = null;
-  /** @type {Bytes | null} */
-  #digest = null;
+  /** @type {Sealer | null} null: nothing was ever said */ #sealer = null;
+  /** @type {Bytes | null} */ #digest = null;
   #since = 0;
   #said = 0;
   #last = -Infinity;
 
-  /**
-   * @param {import('../e2ee/talker.js').Talker} talker
-   * @param {ViewHooks} at
-   */
+  /** @param {import('../e2ee/talker.js').Talker} talker @param {ViewHooks} at */
   constructor(talker, at) {
     this.#talker = talker;
     this.#at = at;
@@ -52,11 +45,7 @@ export class ViewSpeaker {
     this.#sealer ??= this.#talker.stream(VIEW_STREAM);
   }
 
-  /**
-   * Takes what we see now.
-   * @param {Bytes} digest
-   * @param {number} now
-   */
+  /** Takes what we see now. @param {Bytes} digest @param {number} now */
   changed(digest, now) {
     if (this.#digest && equal(digest, this.#digest)) return;
     this.#digest = digest;
@@ -71,13 +60,13 @@ export class ViewSpeaker {
 
   /**
    * Says what we see, if it is time to and we talk.
-   * @param {number} now
-   * @returns {number} when to be called next; 0: not before something changes
+   * @param {number} now @returns {number} when to be called next; 0: not before something changes
    */
   speak(now) {
     if (!this.#sealer || !this.#digest || !this.#at.publishing()) return 0;
     if (now < this.#due()) return this.#due();
-    if (now - this.#at.mediaAt() > VIEW_AGAIN) return now + VIEW_AGAIN; // silent: who does not talk has no secrets
+    // Silent: who does not talk has no secrets.
+    if (now - this.#at.mediaAt() > VIEW_AGAIN) return now + VIEW_AGAIN;
     this.#last = now;
     this.#said++;
     this.#say(this.#sealer, this.#digest).catch((error) => {
@@ -86,10 +75,7 @@ export class ViewSpeaker {
     return this.#due();
   }
 
-  /**
-   * @param {Sealer} sealer
-   * @param {Bytes} digest
-   */
+  /** @param {Sealer} sealer @param {Bytes} digest */
   async #say(sealer, digest) {
     const { kid, ctr, ciphertext } = await sealer.seal(appendView(digest));
     this.#at.sendView(kid, ctr, ciphertext);

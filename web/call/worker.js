@@ -1,13 +1,13 @@
 /**
- * The entry of the Worker in which a stay in a room lives, so that it goes on when the tab is in the background: takes
- * the messages of client.js, gives them to a Room, and connects it with the worklets' ports, the codec and the store.
+ * The entry of the Worker in which a stay in a room lives, so that it goes on when the tab is in the
+ * background: takes the messages of client.js, gives them to a Room, and connects it with the worklets'
+ * ports, the codec and the store.
  *
  *     page -- client.js messages --> take --> Room -- tell --> page
  *     capture worklet -- {pcm} --> captured --> Room.captured        {back} when done, so that capturing makes no garbage
  *     playback worklet -- {need} --> play --> Room.play --> {pcm}
  *
  * Joining and changes of devices happen one after the other; what the user does meanwhile counts at once.
- * @module
  */
 
 import { Decoder } from '../audio/decoder.js';
@@ -25,15 +25,11 @@ import { Room } from './room.js';
 const BLOCK = 480; // samples, 10 ms
 const MAX_BLOCKS = 16; // that the loudspeaker may ask for at once
 
-/** @type {Room | null} */
-let room = null;
-/** @type {MessagePort | null} */
-let capture = null;
-/** @type {MessagePort | null} */
-let playback = null;
+/** @type {Room | null} */ let room = null;
+/** @type {MessagePort | null} */ let capture = null;
+/** @type {MessagePort | null} */ let playback = null;
 let left = false; // the user does not want to join any more
-/** @type {Promise<void>} */
-let last = Promise.resolve();
+/** @type {Promise<void>} */ let last = Promise.resolve();
 
 /** How to publish with the next microphone. @type {{mode: Mode, muted: boolean}} */
 const how = { mode: 'open', muted: false };
@@ -78,10 +74,7 @@ async function devices(ports) {
   else if (ports.capture === null) await room?.unpublish();
 }
 
-/**
- * Takes ports in the place of those before; absent ones stay as they were.
- * @param {Ports} ports
- */
+/** Takes ports in the place of those before; absent ones stay as they were. @param {Ports} ports */
 function listen(ports) {
   if (ports.playback !== undefined) {
     release(playback);
@@ -91,7 +84,9 @@ function listen(ports) {
   if (ports.capture !== undefined) {
     release(capture);
     capture = ports.capture;
-    if (capture) capture.onmessage = ({ data, target }) => captured(/** @type {MessagePort} */ (target), data);
+    if (capture) {
+      capture.onmessage = ({ data, target }) => captured(/** @type {MessagePort} */ (target), data);
+    }
   }
 }
 
@@ -102,20 +97,14 @@ function release(port) {
   port.close();
 }
 
-/**
- * @param {MessagePort} port
- * @param {{pcm?: unknown}} block
- */
+/** @param {MessagePort} port @param {{pcm?: unknown}} block */
 function captured(port, { pcm }) {
   if (!(pcm instanceof Float32Array)) return;
   room?.captured(pcm);
   port.postMessage({ back: pcm.buffer }, [pcm.buffer]);
 }
 
-/**
- * Answers the loudspeaker, which asks for blocks by its own clock.
- * @param {{need?: number}} asked
- */
+/** Answers the loudspeaker, which asks for blocks by its own clock. @param {{need?: number}} asked */
 function play({ need = 0 }) {
   for (let i = 0; i < Math.min(need, MAX_BLOCKS); i++) {
     const pcm = new Float32Array(BLOCK);
@@ -124,10 +113,7 @@ function play({ need = 0 }) {
   }
 }
 
-/**
- * @param {() => Promise<void>} task
- * @param {(error: unknown) => void} failed
- */
+/** @param {() => Promise<void>} task @param {(error: unknown) => void} failed */
 function inTurn(task, failed) {
   last = last.then(task).catch(failed);
 }

@@ -1,11 +1,9 @@
 /**
- * What a talker sends of a key: the bodies of urgent messages 6 and 7 (docs/protocol.md, sections 4.4 and 7.2). Who gets
- * which key is decided by web/e2ee/talker.js, and messages travel by web/link.
+ * What a talker sends of a key: the bodies of urgent messages 6 and 7 (docs/protocol.md, sections 4.4 and
+ * 7.2). Who gets which key is decided by web/e2ee/talker.js, and messages travel by web/link.
  *
  *     announce:  recipients || header || signature                one message, first
  *     wraps:     number || size || (member id || wrap) ...        as many as are needed, 14 or 11 wraps each
- *
- * @module
  */
 
 import {toHex} from '../wire/bytes.js';
@@ -34,23 +32,23 @@ const MAX_URGENT = 1024; // bytes of an urgent message
  * @property {Recipient[]} to whose join keys must be sound
  */
 
-/** @type {FinalizationRegistry<import('./talker-key.js').MediaKey>} erases the keys of distributions that nothing refers to */
+/**
+ * @type {FinalizationRegistry<import('./talker-key.js').MediaKey>} erases the keys of distributions that
+ *   nothing refers to
+ */
 const unused = new FinalizationRegistry((key) => key.erase());
 
 /**
- * One header of a sender key and those who get the key under it. It is immutable, and valid after the Talker went on to
- * other keys.
+ * One header of a sender key and those who get the key under it. It is immutable, and valid after the Talker
+ * went on to other keys.
  */
 export class Distribution {
-  /** @readonly the key number */
-  number;
+  /** @readonly the key number */ number;
 
   #from;
   #key; // a copy
-  /** @type {Set<string>} member ids */
-  #ids;
-  /** @type {Promise<{header: Bytes, announce: Bytes}> | null} */
-  #signed = null;
+  /** @type {Set<string>} member ids */ #ids;
+  /** @type {Promise<{header: Bytes, announce: Bytes}> | null} */ #signed = null;
 
   /** Talker.step makes Distributions. @param {Announced} from */
   constructor(from) {
@@ -73,8 +71,8 @@ export class Distribution {
   }
 
   /**
-   * The bodies of the urgent messages of kind 7, at most 1024 bytes each. Each is made when it is asked for, at the price
-   * of an X25519 key agreement a recipient, so that who gives up a large room saves them.
+   * The bodies of the urgent messages of kind 7, at most 1024 bytes each. Each is made when it is asked for,
+   * at the price of an X25519 key agreement a recipient, so that who gives up a large room saves them.
    * @returns {AsyncGenerator<Bytes, void, void>}
    */
   async *wraps() {
@@ -82,9 +80,7 @@ export class Distribution {
     const size = this.#key.step > 0 ? urgent.WRAP_RATCHETED : urgent.WRAP_FRESH;
     const begin = urgent.appendKeyWraps(number, size);
     const each = Math.floor((MAX_URGENT - begin.length) / (urgent.MEMBER_ID_SIZE + size));
-    for (let i = 0; i < to.length; i += each) {
-      yield await this.#wrap(size, to.slice(i, i + each));
-    }
+    for (let i = 0; i < to.length; i += each) yield await this.#wrap(size, to.slice(i, i + each));
   }
 
   /** Makes one message of kind 7. @param {number} size of a wrap @param {Recipient[]} group */
@@ -93,7 +89,9 @@ export class Distribution {
     const {header} = await this.#sign();
     const wraps = await this.#key.use((w) =>
       Promise.all(group.map(({hash, joinKey}) => wrapKey(joinKey, self, header, hash, w))));
-    return urgent.appendKeyWraps(number, size, group.map(({hash}, i) => ({id: hash.subarray(0, urgent.MEMBER_ID_SIZE), wrap: wraps[i]})));
+    return urgent.appendKeyWraps(
+      number, size, group.map(({hash}, i) => ({id: hash.subarray(0, urgent.MEMBER_ID_SIZE), wrap: wraps[i]})),
+    );
   }
 
   #sign() {
@@ -109,6 +107,8 @@ export class Distribution {
     ]);
     const header = urgent.appendKeyHeader({suite, number, epoch, firstCtr, hash, members});
     const signature = await signHeader(identity, self, header);
-    return {header, announce: urgent.appendSenderKey({recipients: to.length, key: {signed: header, signature}})};
+    return {
+      header, announce: urgent.appendSenderKey({recipients: to.length, key: {signed: header, signature}}),
+    };
   }
 }

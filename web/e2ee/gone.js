@@ -1,14 +1,12 @@
 /**
  * Talkers that left before the newest 1024 who did. As goneTalkers in Go's internal/e2ee.
  *
- * Whoever comes and goes can make others be among them, and needs no secret for it, so nobody who is back, or new, may be
- * muted by being many:
+ * Whoever comes and goes can make others be among them, and needs no secret for it, so nobody who is back, or
+ * new, may be muted by being many:
  *
  *     newest 32768   what is needed to hear them again, with the same entry, and nothing of theirs twice
  *     others         a bit pattern in a filter: with the same entry they are refused for good, for a relay could make their
  *                    old keys new, and play what was said under them. Who joins anew has another entry.
- *
- * @module
  */
 
 import {HeldTalker} from './listener-talker.js';
@@ -20,8 +18,8 @@ export const MAX_GONE = 2 ** 15;
 export const MAX_GONE_FLOORS = 4;
 
 /**
- * The size of the filter, 4 MiB, and how many bits each has in it: with 1 million in it 1 newcomer of 100,000 is taken for
- * one of them, with 2 million 1 of 2,000.
+ * The size of the filter, 4 MiB, and how many bits each has in it: with 1 million in it 1 newcomer of 100,000
+ * is taken for one of them, with 2 million 1 of 2,000.
  */
 const REFUSED_BITS = 2 ** 25;
 const REFUSED_HASHES = 8;
@@ -29,12 +27,10 @@ const REFUSED_HASHES = 8;
 /** @typedef {import('../wire/urgent.js').KeyHeader} KeyHeader */
 /** @typedef {{number: number, first: number, windows: import('./windows.js').ReplayWindows}} GoneTalker */
 
-/** See the module. */
 export class GoneTalkers {
   /** @type {Map<string, GoneTalker>} by shortOf the entry's hash, those that left first first */
   #talkers = new Map();
-  /** @type {Uint8Array | null} the filter; null: empty */
-  #refused = null;
+  /** @type {Uint8Array | null} the filter; null: empty */ #refused = null;
 
   /** How many are remembered. */
   get size() {
@@ -57,7 +53,8 @@ export class GoneTalkers {
   /**
    * Compares a header with the last one of who has an entry, if that is among them.
    * @param {string} hash in hexadecimal @param {KeyHeader} header
-   * @returns {'known' | 'back' | null} it is not to be taken: it is old, or its first CTR went back; null: it may be
+   * @returns {'known' | 'back' | null} it is not to be taken: it is old, or its first CTR went back; null: it
+   *   may be
    */
   check(hash, header) {
     const talker = this.#talkers.get(shortOf(hash));
@@ -68,8 +65,7 @@ export class GoneTalkers {
 
   /**
    * Returns who has an entry as it was, and forgets it here; null: it is not remembered.
-   * @param {string} hash in hexadecimal
-   * @returns {HeldTalker | null}
+   * @param {string} hash in hexadecimal @returns {HeldTalker | null}
    */
   back(hash) {
     const id = shortOf(hash);

@@ -1,16 +1,14 @@
 /**
- * HPKE (RFC 9180), base mode, with the one suite that wraps use (docs/protocol.md, section 7.2): DHKEM(X25519,
- * HKDF-SHA256), HKDF-SHA256, AES-128-GCM.
+ * HPKE (RFC 9180), base mode, with the one suite that wraps use (docs/protocol.md, section 7.2):
+ * DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-128-GCM.
  *
  *     ephemeral key, recipient's key --X25519--> dh       zero is refused: everybody would know it
  *     dh, enc, recipient's key --HKDF--> shared secret    (section 4.1)
  *     shared secret, info --HKDF--> key, base nonce       (section 5.1)
  *     base nonce XOR number of the message --> nonce of AES-128-GCM
  *
- * Here lives what the RFC says, in its names. Not here: what is wrapped for whom and under which info (keys.js).
- * Private keys are CryptoKeys that need not be extractable.
- *
- * @module
+ * Here lives what the RFC says, in its names. Not here: what is wrapped for whom and under which info
+ * (keys.js). Private keys are CryptoKeys that need not be extractable.
  */
 
 import {concat, toUtf8} from '../wire/bytes.js';
@@ -34,10 +32,7 @@ const HPKE_SUITE = toUtf8('HPKE\x00\x20\x00\x01\x00\x01');
 
 /** A message does not open, or a key is one that nothing must be sealed to. It does not say more. */
 export class HpkeError extends Error {
-  /**
-   * @param {'open'|'public-key'} code
-   * @param {string} text
-   */
+  /** @param {'open'|'public-key'} code @param {string} text */
   constructor(code, text) {
     super(text);
     this.name = 'HpkeError';
@@ -53,11 +48,7 @@ export class HpkeError extends Error {
  * @property {Bytes} publicKey 32 bytes
  */
 
-/**
- * Makes a random X25519 key pair whose private half cannot be taken out.
- *
- * @returns {Promise<Pair>}
- */
+/** Makes a random X25519 key pair whose private half cannot be taken out. @returns {Promise<Pair>} */
 export async function generatePair() {
   const pair = /** @type {CryptoKeyPair} */ (await crypto.subtle.generateKey(X25519, false, ['deriveBits']));
   return {
@@ -68,10 +59,7 @@ export async function generatePair() {
 
 /**
  * Seals one message to a recipient, under an ephemeral key of its own.
- *
- * @param {Bytes} recipientPublic 32 bytes
- * @param {Bytes} info
- * @param {Bytes} plaintext
+ * @param {Bytes} recipientPublic 32 bytes @param {Bytes} info @param {Bytes} plaintext
  * @returns {Promise<Bytes>} enc (32) || ciphertext, 48 bytes longer than the plaintext
  * @throws {HpkeError} 'public-key' for a key of low order
  */
@@ -83,12 +71,8 @@ export async function seal(recipientPublic, info, plaintext) {
 
 /**
  * Opens what seal made.
- *
- * @param {CryptoKey} privateKey the recipient's
- * @param {Bytes} publicKey the recipient's, 32 bytes
- * @param {Bytes} info
- * @param {Bytes} sealed enc || ciphertext
- * @returns {Promise<Bytes>} the plaintext
+ * @param {CryptoKey} privateKey the recipient's @param {Bytes} publicKey the recipient's, 32 bytes
+ * @param {Bytes} info @param {Bytes} sealed enc || ciphertext @returns {Promise<Bytes>} the plaintext
  * @throws {HpkeError} 'open'
  */
 export async function open(privateKey, publicKey, info, sealed) {
@@ -100,27 +84,21 @@ export async function open(privateKey, publicKey, info, sealed) {
 
 /**
  * SetupBaseS (section 5.1.1), with an ephemeral key that must not be used again.
- *
- * @param {Pair} ephemeral its public half is enc
- * @param {Bytes} recipientPublic 32 bytes
- * @param {Bytes} info
- * @returns {Promise<Context>}
- * @throws {HpkeError} 'public-key'
+ * @param {Pair} ephemeral its public half is enc @param {Bytes} recipientPublic 32 bytes @param {Bytes} info
+ * @returns {Promise<Context>} @throws {HpkeError} 'public-key'
  */
 export async function setupSender(ephemeral, recipientPublic, info) {
   const kemContext = concat(ephemeral.publicKey, recipientPublic);
   const dh = await agree(ephemeral.privateKey, recipientPublic);
-  if (dh === null) throw new HpkeError('public-key', 'the public key is of low order or malformed: seal nothing to it');
+  if (dh === null) {
+    throw new HpkeError('public-key', 'the public key is of low order or malformed: seal nothing to it');
+  }
   return schedule(dh, kemContext, info);
 }
 
 /**
  * SetupBaseR (section 5.1.1).
- *
- * @param {Bytes} enc 32 bytes
- * @param {Pair} recipient
- * @param {Bytes} info
- * @returns {Promise<Context>}
+ * @param {Bytes} enc 32 bytes @param {Pair} recipient @param {Bytes} info @returns {Promise<Context>}
  * @throws {HpkeError} 'open' for an enc of low order
  */
 export async function setupRecipient(enc, recipient, info) {
@@ -136,19 +114,14 @@ export class Context {
   #baseNonce;
   #number = 0;
 
-  /**
-   * @param {CryptoKey} key AES-GCM
-   * @param {Bytes} baseNonce 12 bytes
-   */
+  /** @param {CryptoKey} key AES-GCM @param {Bytes} baseNonce 12 bytes */
   constructor(key, baseNonce) {
     this.#key = key;
     this.#baseNonce = baseNonce;
   }
 
   /**
-   * @param {Bytes} plaintext
-   * @param {Bytes} [aad] additional data
-   * @returns {Promise<Bytes>} ciphertext || tag
+   * @param {Bytes} plaintext @param {Bytes} [aad] additional data @returns {Promise<Bytes>} ciphertext || tag
    */
   async seal(plaintext, aad = EMPTY) {
     const algorithm = this.#algorithm(this.#number++, aad);
@@ -157,10 +130,7 @@ export class Context {
 
   /**
    * Opens the next message. One that fails is not counted.
-   *
-   * @param {Bytes} ciphertext with its tag
-   * @param {Bytes} [aad]
-   * @returns {Promise<Bytes>}
+   * @param {Bytes} ciphertext with its tag @param {Bytes} [aad] @returns {Promise<Bytes>}
    * @throws {HpkeError} 'open'
    */
   async open(ciphertext, aad = EMPTY) {
@@ -175,10 +145,7 @@ export class Context {
     return new Uint8Array(plaintext);
   }
 
-  /**
-   * @param {number} number of the message, below 2^32
-   * @param {Bytes} aad
-   */
+  /** @param {number} number of the message, below 2^32 @param {Bytes} aad */
   #algorithm(number, aad) {
     const iv = this.#baseNonce.slice();
     const view = new DataView(iv.buffer, NONCE_SIZE - 4);
@@ -189,9 +156,7 @@ export class Context {
 
 /**
  * X25519.
- *
- * @param {CryptoKey} privateKey
- * @param {Bytes} publicKey
+ * @param {CryptoKey} privateKey @param {Bytes} publicKey
  * @returns {Promise<Bytes|null>} null for public keys of low order (section 7.1.4) and malformed ones
  */
 async function agree(privateKey, publicKey) {
@@ -199,7 +164,9 @@ async function agree(privateKey, publicKey) {
   let dh;
   try {
     const imported = await crypto.subtle.importKey('raw', publicKey, X25519, false, []);
-    dh = new Uint8Array(await crypto.subtle.deriveBits({...X25519, public: imported}, privateKey, 8 * ENC_SIZE));
+    dh = new Uint8Array(
+      await crypto.subtle.deriveBits({...X25519, public: imported}, privateKey, 8 * ENC_SIZE),
+    );
   } catch {
     return null; // implementations may refuse keys of low order on their own
   }
@@ -210,11 +177,8 @@ async function agree(privateKey, publicKey) {
 
 /**
  * ExtractAndExpand (section 4.1), then KeySchedule (section 5.1) in base mode, with neither PSK nor its id.
- *
- * @param {Bytes} dh erased
- * @param {Bytes} kemContext enc || recipient's public key
- * @param {Bytes} info
- * @returns {Promise<Context>}
+ * @param {Bytes} dh erased @param {Bytes} kemContext enc || recipient's public key
+ * @param {Bytes} info @returns {Promise<Context>}
  */
 async function schedule(dh, kemContext, info) {
   const ikm = labeledIkm(KEM_SUITE, 'eae_prk', dh);
@@ -237,12 +201,7 @@ async function schedule(dh, kemContext, info) {
   return new Context(key, baseNonce);
 }
 
-/**
- * HKDF-Extract without salt, of what is no secret.
- *
- * @param {Bytes} ikm
- * @returns {Promise<Bytes>} 32 bytes
- */
+/** HKDF-Extract without salt, of what is no secret. @param {Bytes} ikm @returns {Promise<Bytes>} 32 bytes */
 async function extract(ikm) {
   const hmac = {name: 'HMAC', hash: 'SHA-256'};
   const noSalt = await crypto.subtle.importKey('raw', new Uint8Array(32), hmac, false, ['sign']);
@@ -251,10 +210,7 @@ async function extract(ikm) {
 
 /**
  * What LabeledExtract extracts from (section 4).
- *
- * @param {Bytes} suite
- * @param {string} label
- * @param {Bytes} ikm
+ * @param {Bytes} suite @param {string} label @param {Bytes} ikm
  */
 function labeledIkm(suite, label, ikm) {
   return concat(toUtf8('HPKE-v1'), suite, toUtf8(label), ikm);
@@ -262,11 +218,7 @@ function labeledIkm(suite, label, ikm) {
 
 /**
  * What LabeledExpand expands with (section 4).
- *
- * @param {Bytes} suite
- * @param {string} label
- * @param {Bytes} info
- * @param {number} size of the result in bytes
+ * @param {Bytes} suite @param {string} label @param {Bytes} info @param {number} size of the result in bytes
  */
 function labeledInfo(suite, label, info, size) {
   return concat(Uint8Array.of(size >> 8, size), toUtf8('HPKE-v1'), suite, toUtf8(label), info);

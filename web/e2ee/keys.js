@@ -1,16 +1,15 @@
 /**
- * Sender keys (docs/protocol.md, section 7.2): how one follows from another, what is signed about it, and how it
- * travels to one recipient.
+ * Sender keys (docs/protocol.md, section 7.2): how one follows from another, what is signed about it, and how
+ * it travels to one recipient.
  *
  *     16 random bytes = W[0] --ratchet--> W[1] --ratchet--> W[2] ... W[15], then a fresh one
  *     W[s], in a room with an invite secret its media key, too --HMAC--> base key --SFrame--> FrameKey
  *     W[s] --HPKE, to the recipient's join key--> wrap, 64 or 80 bytes
  *
- * Here lives what Go's internal/e2ee has in ratchet.go, members.go and wrap.go. Not here: when keys are made and for
- * whom (talker.js), which are accepted and for how long (listener.js). W[s] is bytes, for WebCrypto's own keys cannot
- * be wrapped and ratcheted so; whoever holds one erases it when it is dropped. Errors say nothing of a key.
- *
- * @module
+ * Here lives what Go's internal/e2ee has in ratchet.go, members.go and wrap.go. Not here: when keys are made
+ * and for whom (talker.js), which are accepted and for how long (listener.js). W[s] is bytes, for WebCrypto's
+ * own keys cannot be wrapped and ratcheted so; whoever holds one erases it when it is dropped. Errors say
+ * nothing of a key.
  */
 
 import {verify} from '../identity/identity.js';
@@ -40,10 +39,7 @@ const EMPTY = new Uint8Array(0);
 
 /** A wrap or join key that cannot be used. */
 export class WrapError extends Error {
-  /**
-   * @param {'wrap-size'|'wrap-open'|'key-size'|'join-key'|'join-erased'} code
-   * @param {string} text
-   */
+  /** @param {'wrap-size'|'wrap-open'|'key-size'|'join-key'|'join-erased'} code @param {string} text */
   constructor(code, text) {
     super(text);
     this.name = 'WrapError';
@@ -56,41 +52,30 @@ export class WrapError extends Error {
  *
  *     member id (48) || stream (8) || epoch (8)        epoch = generation (4) || ratchet step (4)
  *
- * @param {Bytes} member id, 6 bytes
- * @param {number} stream 0 to 255
- * @param {number} epoch 0 to 255
+ * @param {Bytes} member id, 6 bytes @param {number} stream 0 to 255 @param {number} epoch 0 to 255
  * @returns {bigint}
  */
 export function makeKid(member, stream, epoch) {
   return BigInt('0x' + toHex(member)) << 16n | BigInt(stream << 8 | epoch);
 }
 
-/**
- * Returns a new W[0].
- *
- * @returns {Bytes} 16 random bytes
- */
+/** Returns a new W[0]. @returns {Bytes} 16 random bytes */
 export function freshKey() {
   return crypto.getRandomValues(new Uint8Array(FRESH_SIZE));
 }
 
 /**
  * Returns W[s+1] of W[s] (RFC 9605, section 5.1). None leads back.
- *
- * @param {Bytes} w 16 or 32 bytes; not changed
- * @returns {Promise<Bytes>} 32 bytes
+ * @param {Bytes} w 16 or 32 bytes; not changed @returns {Promise<Bytes>} 32 bytes
  */
 export function ratchet(w) {
   return hkdf(w, EMPTY, RATCHET_LABEL, RATCHETED_SIZE);
 }
 
 /**
- * Returns what SFrame derives its keys from. Without a secret that is a copy of W[s] itself, with one it takes both:
- * who was only let into the room by the relay does not get it, nor does who only has the secret.
- *
- * @param {Secret|null} secret
- * @param {string} room
- * @param {Bytes} w 16 or 32 bytes; not changed
+ * Returns what SFrame derives its keys from. Without a secret that is a copy of W[s] itself, with one it
+ * takes both: who was only let into the room by the relay does not get it, nor does who only has the secret.
+ * @param {Secret|null} secret @param {string} room @param {Bytes} w 16 or 32 bytes; not changed
  * @returns {Promise<Bytes>} 16 or 32 bytes; the caller erases them
  */
 export async function baseKey(secret, room, w) {
@@ -105,13 +90,8 @@ export async function baseKey(secret, room, w) {
 
 /**
  * Returns the SFrame key of a KID under W[s].
- *
- * @param {number} suite 2 or 3
- * @param {bigint} kid
- * @param {Secret|null} secret
- * @param {string} room
- * @param {Bytes} w not changed
- * @returns {Promise<FrameKey>}
+ * @param {number} suite 2 or 3 @param {bigint} kid @param {Secret|null} secret @param {string} room
+ * @param {Bytes} w not changed @returns {Promise<FrameKey>}
  */
 export async function frameKey(suite, kid, secret, room, w) {
   const base = await baseKey(secret, room, w);
@@ -122,19 +102,13 @@ export async function frameKey(suite, kid, secret, room, w) {
   }
 }
 
-/**
- * Returns SHA-256(W[s]), as key headers have it.
- *
- * @param {Bytes} w
- * @returns {Promise<Bytes>} 32 bytes
- */
+/** Returns SHA-256(W[s]), as key headers have it. @param {Bytes} w @returns {Promise<Bytes>} 32 bytes */
 export async function hashKey(w) {
   return new Uint8Array(await crypto.subtle.digest('SHA-256', w));
 }
 
 /**
  * Returns the member digest of a view of a room: SHA-256 over the entry hashes of all members inside, sorted.
- *
  * @param {Bytes[]} hashes 32 bytes each, in any order, which stays
  * @returns {Promise<Bytes>} 32 bytes
  */
@@ -144,10 +118,7 @@ export async function digestMembers(hashes) {
 
 /**
  * Signs a key header for the sender with this entry.
- *
- * @param {Identity} identity
- * @param {Bytes} sender entry hash, 32 bytes
- * @param {Bytes} header
+ * @param {Identity} identity @param {Bytes} sender entry hash, 32 bytes @param {Bytes} header
  * @returns {Promise<Bytes>} 64 bytes
  */
 export function signHeader(identity, sender, header) {
@@ -156,29 +127,24 @@ export function signHeader(identity, sender, header) {
 
 /**
  * Reports whether the owner of publicKey made signature for this entry and header.
- *
- * @param {Bytes} publicKey Ed25519, 32 bytes
- * @param {Bytes} sender entry hash, 32 bytes
- * @param {Bytes} header
- * @param {Bytes} signature
- * @returns {Promise<boolean>}
+ * @param {Bytes} publicKey Ed25519, 32 bytes @param {Bytes} sender entry hash, 32 bytes @param {Bytes} header
+ * @param {Bytes} signature @returns {Promise<boolean>}
  */
 export function verifyHeader(publicKey, sender, header, signature) {
   return verify(publicKey, HEADER_KIND, [sender, header], signature);
 }
 
 /**
- * The X25519 key that a client makes for one join; what talkers wrap for the client is wrapped to it. As it goes
- * with the stay, an identity that is stolen later opens none of them. The private half cannot be taken out.
+ * The X25519 key that a client makes for one join; what talkers wrap for the client is wrapped to it. As it
+ * goes with the stay, an identity that is stolen later opens none of them. The private half cannot be taken
+ * out.
  */
 export class JoinKey {
-  /** @type {CryptoKey|null} */
-  #privateKey;
+  /** @type {CryptoKey|null} */ #privateKey;
   #publicKey;
 
   /**
    * Takes a key pair; create makes a random one.
-   *
    * @param {CryptoKey} privateKey X25519, with the usage deriveBits
    * @param {Bytes} publicKey 32 bytes
    */
@@ -210,11 +176,8 @@ export class JoinKey {
 
   /**
    * Returns the key in a wrap, if it was wrapped to this key with the same header, sender and recipient.
-   *
-   * @param {Bytes} sender entry hash, 32 bytes
-   * @param {Bytes} header
-   * @param {Bytes} recipient entry hash, 32 bytes
-   * @param {Bytes} wrap
+   * @param {Bytes} sender entry hash, 32 bytes @param {Bytes} header
+   * @param {Bytes} recipient entry hash, 32 bytes @param {Bytes} wrap
    * @returns {Promise<Bytes>} W[s], 16 or 32 bytes; the caller erases it
    * @throws {WrapError}
    */
@@ -227,19 +190,17 @@ export class JoinKey {
     try {
       return await hpke.open(this.#privateKey, this.#publicKey, info, wrap);
     } catch {
-      throw new WrapError('wrap-open', 'the wrap does not open: it is for another member or header, or was changed');
+      throw new WrapError(
+        'wrap-open', 'the wrap does not open: it is for another member or header, or was changed',
+      );
     }
   }
 }
 
 /**
  * Wraps a key to a join key.
- *
- * @param {Bytes} to join key, 32 bytes
- * @param {Bytes} sender entry hash, 32 bytes
- * @param {Bytes} header
- * @param {Bytes} recipient entry hash, 32 bytes
- * @param {Bytes} w 16 or 32 bytes; not changed
+ * @param {Bytes} to join key, 32 bytes @param {Bytes} sender entry hash, 32 bytes @param {Bytes} header
+ * @param {Bytes} recipient entry hash, 32 bytes @param {Bytes} w 16 or 32 bytes; not changed
  * @returns {Promise<Bytes>} 64 or 80 bytes, different ones every time
  * @throws {WrapError} for a join key of low order: the key would be open to everybody
  */
@@ -259,38 +220,38 @@ export async function wrapKey(to, sender, header, recipient, w) {
 }
 
 function badJoinKey() {
-  return new WrapError('join-key', "the recipient's join key is a point of low order: wrap nothing for this member");
+  return new WrapError(
+    'join-key', "the recipient's join key is a point of low order: wrap nothing for this member",
+  );
 }
 
-/**
- * @param {Bytes} sender
- * @param {Bytes} header
- * @param {Bytes} recipient
- */
+/** @param {Bytes} sender @param {Bytes} header @param {Bytes} recipient */
 function wrapInfo(sender, header, recipient) {
-  if (sender.length !== HASH_SIZE || recipient.length !== HASH_SIZE) throw new RangeError('an entry hash has 32 bytes');
+  if (sender.length !== HASH_SIZE || recipient.length !== HASH_SIZE) {
+    throw new RangeError('an entry hash has 32 bytes');
+  }
   return concat(WRAP_LABEL, sender, header, recipient);
 }
 
-// All encodings of X25519 public keys whose order divides 8, but for the top bit, which X25519 ignores (RFC 7748,
-// section 5): 0, 1, the two of order 8, -1, and 0 and 1 again as p and p+1, little-endian.
+// All encodings of X25519 public keys whose order divides 8, but for the top bit, which X25519 ignores (RFC
+// 7748, section 5): 0, 1, the two of order 8, -1, and 0 and 1 again as p and p+1, little-endian.
 const LOW_ORDER = [
   nearPrime(0x00, 0x00, 0x00),
   nearPrime(0x01, 0x00, 0x00),
-  Uint8Array.of(0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3, 0xfa, 0xf1, 0x9f, 0xc4, 0x6a,
-    0xda, 0x09, 0x8d, 0xeb, 0x9c, 0x32, 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49, 0xb8, 0x00),
-  Uint8Array.of(0x5f, 0x9c, 0x95, 0xbc, 0xa3, 0x50, 0x8c, 0x24, 0xb1, 0xd0, 0xb1, 0x55, 0x9c, 0x83, 0xef, 0x5b,
-    0x04, 0x44, 0x5c, 0xc4, 0x58, 0x1c, 0x8e, 0x86, 0xd8, 0x22, 0x4e, 0xdd, 0xd0, 0x9f, 0x11, 0x57),
+  Uint8Array.of(
+    0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3, 0xfa, 0xf1, 0x9f, 0xc4, 0x6a, 0xda,
+    0x09, 0x8d, 0xeb, 0x9c, 0x32, 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49, 0xb8, 0x00,
+  ),
+  Uint8Array.of(
+    0x5f, 0x9c, 0x95, 0xbc, 0xa3, 0x50, 0x8c, 0x24, 0xb1, 0xd0, 0xb1, 0x55, 0x9c, 0x83, 0xef, 0x5b, 0x04,
+    0x44, 0x5c, 0xc4, 0x58, 0x1c, 0x8e, 0x86, 0xd8, 0x22, 0x4e, 0xdd, 0xd0, 0x9f, 0x11, 0x57,
+  ),
   nearPrime(0xec, 0xff, 0x7f),
   nearPrime(0xed, 0xff, 0x7f),
   nearPrime(0xee, 0xff, 0x7f),
 ];
 
-/**
- * @param {number} lowest byte
- * @param {number} middle all 30 bytes between
- * @param {number} highest byte
- */
+/** @param {number} lowest byte @param {number} middle all 30 bytes between @param {number} highest byte */
 function nearPrime(lowest, middle, highest) {
   const point = new Uint8Array(32).fill(middle);
   point[0] = lowest;
@@ -299,11 +260,9 @@ function nearPrime(lowest, middle, highest) {
 }
 
 /**
- * Reports whether a join key is one that no wrap must go to: with it the shared secret is zero, whatever the other
- * key. It costs no multiplication.
- *
- * @param {Bytes} joinKey 32 bytes
- * @returns {boolean}
+ * Reports whether a join key is one that no wrap must go to: with it the shared secret is zero, whatever the
+ * other key. It costs no multiplication.
+ * @param {Bytes} joinKey 32 bytes @returns {boolean}
  */
 export function lowOrder(joinKey) {
   const point = joinKey.slice();

@@ -1,7 +1,6 @@
 /**
- * Keys that a later one overtook ("Receiving" of docs/protocol.md, section 7.2): which numbers were accepted, so that a
- * relay cannot bring back an old key, and whether a key may come late.
- * @module
+ * Keys that a later one overtook ("Receiving" of docs/protocol.md, section 7.2): which numbers were accepted,
+ * so that a relay cannot bring back an old key, and whether a key may come late.
  */
 
 /** How long a key or step opens frames after its successor came, and after its talker left, in ms. */
@@ -15,8 +14,8 @@ const MASK = 2 ** (MAX_OVERTAKEN + 1) - 1;
 /** @typedef {import('../wire/urgent.js').KeyHeader} KeyHeader */
 
 /**
- * Of a talker's numbers, those that were accepted: a bit for the last one and each of the eight below it. 0 is that
- * before the first.
+ * Of a talker's numbers, those that were accepted: a bit for the last one and each of the eight below it. 0
+ * is that before the first.
  */
 export class AcceptedNumbers {
   #bits = 0;
@@ -44,11 +43,9 @@ export class AcceptedNumbers {
 }
 
 /**
- * Whether a key is one that another of its talker, of a later generation, was faster than: its frames may have come, and
- * wait for it. Each number is taken once.
- * @param {import('./listener-talker.js').HeldTalker} talker
- * @param {KeyHeader} header
- * @param {number} now ms
+ * Whether a key is one that another of its talker, of a later generation, was faster than: its frames may
+ * have come, and wait for it. Each number is taken once.
+ * @param {import('./listener-talker.js').HeldTalker} talker @param {KeyHeader} header @param {number} now ms
  */
 export function overtaken(talker, header, now) {
   const below = talker.number - header.number;

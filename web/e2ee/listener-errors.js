@@ -1,9 +1,10 @@
 /**
  * What can be wrong with a key, and why a frame does not open. Callers tell them apart by class or by `code`.
- * @module
  */
 
-/** A key's number is not above that of the last one of its talker: it is old, replayed or repeated. Ignore it. */
+/**
+ * A key's number is not above that of the last one of its talker: it is old, replayed or repeated. Ignore it.
+ */
 export class KnownKey extends Error {
   code = 'known_key';
 
@@ -45,8 +46,8 @@ export class NoKey extends Error {
 }
 
 /**
- * A frame is older than what we may hear of its talker: its CTR is below the key's first one, or its ratchet step is
- * before those that are held, which comes back only with a new header. Drop it.
+ * A frame is older than what we may hear of its talker: its CTR is below the key's first one, or its ratchet
+ * step is before those that are held, which comes back only with a new header. Drop it.
  */
 export class Early extends Error {
   code = 'early';

@@ -1,13 +1,14 @@
 /**
- * A fresh key of a talker, as it came, and what it was ratcheted to: one generation of docs/protocol.md, section 7.2.
+ * A fresh key of a talker, as it came, and what it was ratcheted to: one generation of docs/protocol.md,
+ * section 7.2.
  *
  *     steps, ascending, without gaps:  [s] --ratchet--> [s+1] --ratchet--> ... [newest]
  *                                       |                  |
  *                                      W[s], first CTR, the SFrame key of each stream that was heard
  *
- * Ratcheting is asynchronous, and frames, headers and time change the steps meanwhile. So each change makes a new list:
- * who computed something compares the list with the one that was computed from, and looks again if it is another.
- * @module
+ * Ratcheting is asynchronous, and frames, headers and time change the steps meanwhile. So each change makes a
+ * new list: who computed something compares the list with the one that was computed from, and looks again if
+ * it is another.
  */
 
 import {frameKey, ratchet} from './keys.js';
@@ -20,18 +21,18 @@ import {MAX_WINDOWS} from './windows.js';
 
 /** One W[s]. */
 export class Step {
-  /** @readonly 0 to 15 */
-  index;
+  /** @readonly 0 to 15 */ index;
   /** Frames with a lower CTR are dropped. */
   first;
-  /** @type {number | null} when its successor came; null: it has none */
-  over = null;
-  /** @type {Map<number, FrameKey>} by stream, of which a frame was authentic */
-  keys = new Map();
+  /** @type {number | null} when its successor came; null: it has none */ over = null;
+  /** @type {Map<number, FrameKey>} by stream, of which a frame was authentic */ keys = new Map();
 
   #w;
   #erased = false;
-  /** @type {Map<number, Promise<FrameKey>>} by stream, while a frame is tried: those that come meanwhile share it */
+  /**
+   * @type {Map<number, Promise<FrameKey>>} by stream, while a frame is tried: those that come meanwhile share
+   *   it
+   */
   #deriving = new Map();
 
   /** @param {number} index @param {number} first @param {Bytes} w taken over */
@@ -70,13 +71,10 @@ export class Step {
   }
 
   /**
-   * Opens a frame. The stream's key is kept if it is authentic and the step is still there, so that forged frames, of
-   * 256 streams, cost no memory.
-   * @param {number} stream
-   * @param {() => Promise<FrameKey>} derive the stream's key
-   * @param {number} ctr
-   * @param {Bytes} sealed
-   * @returns {Promise<Bytes>} the plaintext; rejected with an AuthError
+   * Opens a frame. The stream's key is kept if it is authentic and the step is still there, so that forged
+   * frames, of 256 streams, cost no memory.
+   * @param {number} stream @param {() => Promise<FrameKey>} derive the stream's key @param {number} ctr
+   * @param {Bytes} sealed @returns {Promise<Bytes>} the plaintext; rejected with an AuthError
    */
   async open(stream, derive, ctr, sealed) {
     const held = this.keys.get(stream);
@@ -106,9 +104,7 @@ export class Step {
 
   /**
    * Derives the SFrame key of a KID.
-   * @param {number} suite
-   * @param {bigint} kid
-   * @param {string} room
+   * @param {number} suite @param {bigint} kid @param {string} room
    * @param {import('./secret.js').Secret | null} secret
    */
   async derive(suite, kid, room, secret) {
@@ -128,14 +124,11 @@ export function eraseSteps(steps) {
 
 /**
  * The steps after from, up to index, which is above from's. The caller keeps them or erases them.
- * @param {Step} from
- * @param {number} index
- * @returns {Promise<Step[]>}
+ * @param {Step} from @param {number} index @returns {Promise<Step[]>}
  */
 export async function ratchetAhead(from, index) {
   const {first} = from;
-  /** @type {Step[]} */
-  const ahead = [];
+  /** @type {Step[]} */ const ahead = [];
   let w = from.copy(); // before anything is waited for
   for (let i = from.index + 1; i <= index; i++) {
     const next = await ratchet(w);
@@ -147,18 +140,14 @@ export async function ratchetAhead(from, index) {
   return ahead;
 }
 
-/** See the module. It has at least one step until it is erased. */
+/** It has at least one step until it is erased. */
 export class Generation {
-  /** @readonly SFrame cipher suite, 2 or 3 */
-  suite;
-  /** @readonly 0 to 15 */
-  index;
+  /** @readonly SFrame cipher suite, 2 or 3 */ suite;
+  /** @readonly 0 to 15 */ index;
   /** Number of its last header. */
   number;
-  /** @type {readonly Step[]} never changed in place */
-  steps;
-  /** @type {number | null} when its successor came; null: it has none */
-  over = null;
+  /** @type {readonly Step[]} never changed in place */ steps;
+  /** @type {number | null} when its successor came; null: it has none */ over = null;
 
   /** @param {KeyHeader} header @param {Bytes} w taken over */
   constructor(header, w) {
@@ -172,23 +161,25 @@ export class Generation {
     return this.steps[this.steps.length - 1];
   }
 
-  /** The step with an index that is not above the newest one's; undefined if it is over or was never had. @param {number} index */
+  /**
+   * The step with an index that is not above the newest one's; undefined if it is over or was never had.
+   * @param {number} index
+   */
   step(index) {
     return this.steps[index - this.steps[0].index];
   }
 
   /**
    * Looks at a key of this generation, which must be on its chain.
-   * @param {KeyHeader} header
-   * @param {Bytes} w
-   * @returns {Promise<Follow>}
+   * @param {KeyHeader} header @param {Bytes} w @returns {Promise<Follow>}
    */
   async follow(header, w) {
     const {steps, newest} = this;
     const index = stepOf(header.epoch);
-    if (header.suite !== this.suite) return {steps, bad: 'it changes the suite within a generation', ahead: []};
-    /** @type {Step[]} */
-    let ahead = [];
+    if (header.suite !== this.suite) {
+      return {steps, bad: 'it changes the suite within a generation', ahead: []};
+    }
+    /** @type {Step[]} */ let ahead = [];
     let fits;
     if (index <= newest.index) {
       fits = await this.#has(index, w);
@@ -200,8 +191,8 @@ export class Generation {
   }
 
   /**
-   * Whether w is the key of a step that is not above the newest: held, or such that it ratchets to the oldest that is
-   * held.
+   * Whether w is the key of a step that is not above the newest: held, or such that it ratchets to the oldest
+   * that is held.
    * @param {number} index @param {Bytes} w
    */
   async #has(index, w) {
@@ -216,10 +207,9 @@ export class Generation {
   }
 
   /**
-   * Takes a key that follows: behind the newest step, then steps are added, or not, then it is the newest again.
-   * @param {KeyHeader} header
-   * @param {Bytes} w taken over
-   * @param {readonly Step[]} ahead as follow found them
+   * Takes a key that follows: behind the newest step, then steps are added, or not, then it is the newest
+   * again.
+   * @param {KeyHeader} header @param {Bytes} w taken over @param {readonly Step[]} ahead as follow found them
    * @param {number} now
    */
   take(header, w, ahead, now) {
@@ -234,10 +224,10 @@ export class Generation {
   }
 
   /**
-   * Makes a step that is held, or was, the newest, as its header says: it takes over w, and the first CTR where the step
-   * is not held. Only frames told of later steps. They may have been faster than the header, or be forged, by a member
-   * with the help of a relay, to mute the talker when its step is over. Either way later steps follow from this one
-   * again when a frame says so.
+   * Makes a step that is held, or was, the newest, as its header says: it takes over w, and the first CTR
+   * where the step is not held. Only frames told of later steps. They may have been faster than the header,
+   * or be forged, by a member with the help of a relay, to mute the talker when its step is over. Either way
+   * later steps follow from this one again when a frame says so.
    * @param {number} index @param {number} first @param {Bytes} w
    */
   #goBack(index, first, w) {
@@ -254,7 +244,10 @@ export class Generation {
     this.steps = this.steps.slice(0, after);
   }
 
-  /** Adds steps, of which the last one is in use from now on. @param {readonly Step[]} ahead @param {number} now */
+  /**
+   * Adds steps, of which the last one is in use from now on.
+   * @param {readonly Step[]} ahead @param {number} now
+   */
   append(ahead, now) {
     for (const step of [this.newest, ...ahead.slice(0, -1)]) step.over = now;
     this.steps = [...this.steps, ...ahead];
@@ -263,7 +256,8 @@ export class Generation {
   /** Erases steps that are over. @param {(over: number | null) => boolean} isOver */
   expire(isOver) {
     let n = 0;
-    while (n < this.steps.length - 1 && isOver(this.steps[n].over)) n++; // the newest is over with its generation
+    // The newest is over with its generation.
+    while (n < this.steps.length - 1 && isOver(this.steps[n].over)) n++;
     if (n === 0) return;
     eraseSteps(this.steps.slice(0, n));
     this.steps = this.steps.slice(n);
@@ -277,8 +271,8 @@ export class Generation {
 }
 
 /**
- * What follow found: from which steps, what is bad about the key (empty: nothing) and the steps up to it, if it is above
- * them.
+ * What follow found: from which steps, what is bad about the key (empty: nothing) and the steps up to it, if
+ * it is above them.
  * @typedef {{steps: readonly Step[], bad: string, ahead: Step[]}} Follow
  */
 

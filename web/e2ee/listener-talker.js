@@ -1,7 +1,6 @@
 /**
- * What a listener knows of one talker: the generations of its key that are held, which headers were accepted, and which
- * frames were taken. All of it is synchronous.
- * @module
+ * What a listener knows of one talker: the generations of its key that are held, which headers were accepted,
+ * and which frames were taken. All of it is synchronous.
  */
 
 import {AcceptedNumbers, KEEP_OLD} from './late.js';
@@ -9,17 +8,15 @@ import {Generation} from './listener-generation.js';
 import {ReplayWindows} from './windows.js';
 
 /**
- * How many generations a talker may have at once: in the 10 s that an old one stays there may be a fresh key a second,
- * while the talker uses the first of them up to 8 s.
+ * How many generations a talker may have at once: in the 10 s that an old one stays there may be a fresh key
+ * a second, while the talker uses the first of them up to 8 s.
  */
 export const MAX_GENERATIONS = 12;
 
 /** @typedef {import('../wire/urgent.js').KeyHeader} KeyHeader */
 
-/** See the module. */
 export class HeldTalker {
-  /** @readonly hash of its entry, in hexadecimal */
-  hash;
+  /** @readonly hash of its entry, in hexadecimal */ hash;
   /** Of the last header. */
   number = 0;
   /** The numbers that were accepted, up to that one. */
@@ -28,10 +25,8 @@ export class HeldTalker {
   first = 0;
   /** When the newest generation came. */
   renewed = 0;
-  /** @type {Generation[]} the newest last */
-  generations = [];
-  /** @type {number | null} when it left; null: it is inside */
-  left = null;
+  /** @type {Generation[]} the newest last */ generations = [];
+  /** @type {number | null} when it left; null: it is inside */ left = null;
   /** Frames that were taken. */
   windows = new ReplayWindows();
 
@@ -45,7 +40,10 @@ export class HeldTalker {
     return this.generations.find((generation) => generation.index === index);
   }
 
-  /** Notes a header that was accepted, above all before. @param {KeyHeader} header @param {number | null} left */
+  /**
+   * Notes a header that was accepted, above all before.
+   * @param {KeyHeader} header @param {number | null} left
+   */
   accept(header, left) {
     this.accepted.advance(header.number, this.number);
     this.number = header.number;
@@ -53,7 +51,10 @@ export class HeldTalker {
     this.left = left;
   }
 
-  /** Makes a generation that was not held the newest. @param {KeyHeader} header @param {import('../wire/bytes.js').Bytes} w @param {number} now */
+  /**
+   * Makes a generation that was not held the newest.
+   * @param {KeyHeader} header @param {import('../wire/bytes.js').Bytes} w @param {number} now
+   */
   add(header, w, now) {
     const before = this.generations.at(-1);
     if (before) before.over ??= now;
@@ -62,7 +63,8 @@ export class HeldTalker {
   }
 
   /**
-   * Takes the key of a generation whose successor came before it: it is over as soon as if it had come in time.
+   * Takes the key of a generation whose successor came before it: it is over as soon as if it had come in
+   * time.
    * @param {KeyHeader} header @param {import('../wire/bytes.js').Bytes} w
    */
   addLate(header, w) {
@@ -70,7 +72,10 @@ export class HeldTalker {
     this.#insert(this.generations.length - 1, header, w).over = this.renewed;
   }
 
-  /** Puts a generation before the i-th, in place of the oldest if they are too many. @param {number} i @param {KeyHeader} header @param {import('../wire/bytes.js').Bytes} w */
+  /**
+   * Puts a generation before the i-th, in place of the oldest if they are too many.
+   * @param {number} i @param {KeyHeader} header @param {import('../wire/bytes.js').Bytes} w
+   */
   #insert(i, header, w) {
     if (this.generations.length === MAX_GENERATIONS) {
       this.drop(this.generations[0]);
@@ -95,8 +100,7 @@ export class HeldTalker {
 
   /**
    * Erases what is over.
-   * @param {number} now
-   * @returns {number} when the rest is, as far as that is known; Infinity: never
+   * @param {number} now @returns {number} when the rest is, as far as that is known; Infinity: never
    */
   expire(now) {
     let next = Infinity;

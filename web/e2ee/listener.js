@@ -1,17 +1,17 @@
 /**
- * Holds the keys of the talkers that one member listens to, for one stay ("Receiving" of docs/protocol.md, section 7.2).
- * As Listener and Opener in Go's internal/e2ee, with the same rules in the same order.
+ * Holds the keys of the talkers that one member listens to, for one stay ("Receiving" of docs/protocol.md,
+ * section 7.2). As Listener and Opener in Go's internal/e2ee, with the same rules in the same order.
  *
  *     talker, by member id:  last key number, last first CTR, ReplayWindow of each stream
  *       generation, at most 12:  suite                                   of a header that was accepted
  *         step, at most 16:  W[s], first CTR, FrameKey of each stream    of a header, or ratcheted when a frame said so
  *
- * A step goes 10 s after a later one of its generation came, unless a header brings it back, a generation 10 s after
- * another one was accepted, all of a talker 10 s after it left.
+ * A step goes 10 s after a later one of its generation came, unless a header brings it back, a generation 10
+ * s after another one was accepted, all of a talker 10 s after it left.
  *
- * Keys are accepted one at a time, and frames opened meanwhile, any number at once. WebCrypto makes both wait, so whatever
- * was looked up before is looked up again after: nothing is kept that somebody replaced or erased meanwhile.
- * @module
+ * Keys are accepted one at a time, and frames opened meanwhile, any number at once. WebCrypto makes both
+ * wait, so whatever was looked up before is looked up again after: nothing is kept that somebody replaced or
+ * erased meanwhile.
  */
 
 import {equal, toHex} from '../wire/bytes.js';
@@ -27,7 +27,8 @@ import {sameBytes} from './sframe.js';
 export {BadKey, BusyKey, Early, KnownKey, NoKey};
 
 const GENERATIONS = 16; // a generation has 4 bits
-const MAX_LEFT = 1024; // how many talkers that left are remembered as if they were inside; see GoneTalkers for the others
+// How many talkers that left are remembered as if they were inside; see GoneTalkers for the others.
+const MAX_LEFT = 1024;
 const MAX_ACCEPTING = 256; // keys that wait to be looked at
 const ID_DIGITS = 2 * MEMBER_ID_SIZE;
 
@@ -36,9 +37,11 @@ const ID_DIGITS = 2 * MEMBER_ID_SIZE;
 /** @typedef {import('../wire/urgent.js').KeyHeader} KeyHeader */
 /** @typedef {import('./listener-generation.js').Generation} Generation */
 
-/** @typedef {{hash: string, id: string, left: number | null}} Sender of a key that is being accepted; left: when it left meanwhile */
+/**
+ * @typedef {{hash: string, id: string, left: number | null}} Sender of a key that is being accepted; left:
+ *   when it left meanwhile
+ */
 
-/** See the module. */
 export class Listener {
   /** How many keys were dropped because too many waited. */
   dropped = 0;
@@ -48,19 +51,15 @@ export class Listener {
   #room;
   #secret;
   #closed = false;
-  /** @type {Map<string, HeldTalker>} by member id */
-  #talkers = new Map();
+  /** @type {Map<string, HeldTalker>} by member id */ #talkers = new Map();
   #gone = new GoneTalkers(); // of those who left, those that are not in #talkers any more
   /** @type {Promise<unknown>} the last key that is being accepted, which the next one waits for */
   #last = Promise.resolve();
-  /** @type {Set<Sender>} of the keys that are being accepted */
-  #accepting = new Set();
+  /** @type {Set<Sender>} of the keys that are being accepted */ #accepting = new Set();
 
   /**
-   * @param {object} config
-   * @param {Bytes} config.self hash of the member's entry
-   * @param {import('./keys.js').JoinKey} config.joinKey of that entry
-   * @param {string} config.room
+   * @param {object} config @param {Bytes} config.self hash of the member's entry
+   * @param {import('./keys.js').JoinKey} config.joinKey of that entry @param {string} config.room
    * @param {import('./secret.js').Secret | null} [config.secret] null: the room has none
    */
   constructor({self, joinKey, room, secret = null}) {
@@ -71,14 +70,13 @@ export class Listener {
   }
 
   /**
-   * Takes a key of a member inside. With an error nothing changes: KnownKey is no reason to worry, BadKey is; after
-   * BusyKey it may come again.
-   * @param {Bytes} hash of the sender's entry
-   * @param {Bytes} publicKey of the sender's entry
+   * Takes a key of a member inside. With an error nothing changes: KnownKey is no reason to worry, BadKey is;
+   * after BusyKey it may come again.
+   * @param {Bytes} hash of the sender's entry @param {Bytes} publicKey of the sender's entry
    * @param {Key} key not to be changed before this resolves
    * @param {number} now ms
-   * @returns {Promise<boolean>} whether it is the member's newest: another one was overtaken by it, and what its header
-   *     says of the room is out of date
+   * @returns {Promise<boolean>} whether it is the member's newest: another one was overtaken by it, and what
+   *   its header says of the room is out of date
    */
   async accept(hash, publicKey, key, now) {
     if (!equal(key.sender, hash.subarray(0, MEMBER_ID_SIZE))) throw new BadKey('it names another sender');
@@ -98,7 +96,9 @@ export class Listener {
     }
   }
 
-  /** @param {Sender} sender @param {Bytes} hash @param {Bytes} publicKey @param {Key} key @param {number} now */
+  /**
+   * @param {Sender} sender @param {Bytes} hash @param {Bytes} publicKey @param {Key} key @param {number} now
+   */
   async #accept(sender, hash, publicKey, {key, wrap}, now) {
     this.#isLate(sender, key, now); // before anything costs much
     if (!(await verifyHeader(publicKey, hash, key.signed, key.signature))) {
@@ -145,8 +145,8 @@ export class Listener {
   }
 
   /**
-   * Takes a copy of w, whose header verified. Frames that are opened meanwhile may add steps and time may take some, a
-   * few times at most: then what was found is not true any more, and is looked for again.
+   * Takes a copy of w, whose header verified. Frames that are opened meanwhile may add steps and time may
+   * take some, a few times at most: then what was found is not true any more, and is looked for again.
    * @param {Sender} sender @param {KeyHeader} header @param {Bytes} w @param {number} now
    * @returns {Promise<boolean>}
    */
@@ -158,7 +158,8 @@ export class Listener {
         known.addLate(header, w.slice());
         return false;
       }
-      const talker = known?.hash === sender.hash ? known : this.#gone.back(sender.hash) ?? new HeldTalker(sender.hash);
+      const talker =
+        known?.hash === sender.hash ? known : (this.#gone.back(sender.hash) ?? new HeldTalker(sender.hash));
       const held = talker.generation(generationOf(header.epoch));
       if (held) {
         const follow = await held.follow(header, w);
@@ -171,7 +172,8 @@ export class Listener {
         } else {
           eraseSteps(follow.ahead);
           if (header.number - held.number < GENERATIONS) throw new BadKey(follow.bad);
-          talker.drop(held); // so many keys later it may be another generation of that number, whose predecessors were lost
+          // So many keys later it may be another generation of that number, whose predecessors were lost.
+          talker.drop(held);
           talker.add(header, w.slice(), now);
         }
       } else {
@@ -185,11 +187,10 @@ export class Listener {
   }
 
   /**
-   * Authenticates sealed (ciphertext || tag) as a frame and decrypts it. A frame of a step that is ahead of the key's is
-   * opened by ratcheting a copy, which is kept if the frame is authentic. Call take next, before the plaintext is used.
-   * @param {bigint} kid
-   * @param {number} ctr
-   * @param {Bytes} sealed not to be changed before this resolves
+   * Authenticates sealed (ciphertext || tag) as a frame and decrypts it. A frame of a step that is ahead of
+   * the key's is opened by ratcheting a copy, which is kept if the frame is authentic. Call take next, before
+   * the plaintext is used.
+   * @param {bigint} kid @param {number} ctr @param {Bytes} sealed not to be changed before this resolves
    * @param {number} now ms
    * @returns {Promise<Bytes>} the plaintext; rejected with NoKey, Early or AuthError, then nothing changed
    */
@@ -216,19 +217,19 @@ export class Listener {
   }
 
   /**
-   * Notes that a frame that open has authenticated came. What it notes outlives the keys and the talker's stays in the room.
-   * @param {bigint} kid
-   * @param {number} ctr
-   * @returns {'new' | 'replayed' | 'ahead'} see ReplayWindows.accept
+   * Notes that a frame that open has authenticated came. What it notes outlives the keys and the talker's
+   * stays in the room.
+   * @param {bigint} kid @param {number} ctr @returns {'new' | 'replayed' | 'ahead'} see ReplayWindows.accept
    */
   take(kid, ctr) {
     const talker = this.#talkers.get((kid >> 16n).toString(16).padStart(ID_DIGITS, '0'));
-    return talker?.windows.accept(Number((kid >> 8n) & 0xffn), ctr) ?? 'replayed'; // it was closed, or forgotten, meanwhile
+    // It was closed, or forgotten, meanwhile.
+    return talker?.windows.accept(Number((kid >> 8n) & 0xffn), ctr) ?? 'replayed';
   }
 
   /**
-   * Opens a frame of a step that is above the newest one, and keeps the steps up to it if it is authentic: it replaces
-   * the newest.
+   * Opens a frame of a step that is above the newest one, and keeps the steps up to it if it is authentic: it
+   * replaces the newest.
    * @param {Generation} generation
    * @param {{kid: bigint, stream: number, index: number, ctr: number, sealed: Bytes, now: number}} frame
    * @returns {Promise<Bytes | null>} null: the steps are others by now, look again
@@ -251,9 +252,9 @@ export class Listener {
   }
 
   /**
-   * Says whose entries are inside now; it follows every change of the roster. Who is not inside has left: what it sealed
-   * can be opened for 10 s more, for frames are late. Who is back with the same entry has not, and the keys that it still
-   * has stay.
+   * Says whose entries are inside now; it follows every change of the roster. Who is not inside has left:
+   * what it sealed can be opened for 10 s more, for frames are late. Who is back with the same entry has not,
+   * and the keys that it still has stay.
    * @param {ReadonlySet<string>} inside hashes in hexadecimal; read, not kept
    * @param {number} now ms
    */
@@ -266,8 +267,8 @@ export class Listener {
   }
 
   /**
-   * Forgets most of who left first, when too many did. A relay cannot make their old keys new by letting them leave and come
-   * back.
+   * Forgets most of who left first, when too many did. A relay cannot make their old keys new by letting them
+   * leave and come back.
    */
   #boundLeft() {
     const gone = [...this.#talkers].filter(([, talker]) => talker.left !== null);
@@ -276,14 +277,20 @@ export class Listener {
     for (const [id, talker] of gone.slice(0, gone.length - MAX_LEFT)) this.#forget(id, talker);
   }
 
-  /** Forgets of a talker all that is not needed to hear it again. @param {string} id @param {HeldTalker} talker */
+  /**
+   * Forgets of a talker all that is not needed to hear it again.
+   * @param {string} id @param {HeldTalker} talker
+   */
   #forget(id, talker) {
     talker.erase();
     this.#talkers.delete(id);
     this.#gone.put(talker);
   }
 
-  /** Erases what is over by now. @param {number} now ms @returns {number} when to call again; 0: when another input came */
+  /**
+   * Erases what is over by now.
+   * @param {number} now ms @returns {number} when to call again; 0: when another input came
+   */
   expire(now) {
     let next = Infinity;
     for (const talker of this.#talkers.values()) next = Math.min(next, talker.expire(now));

@@ -1,18 +1,16 @@
 /**
- * The replay window of a stream: each CTR is taken once (RFC 9605, section 9.3). It knows CTRs only; that a frame is
- * authentic is found out before (sframe.js).
+ * The replay window of a stream: each CTR is taken once (RFC 9605, section 9.3). It knows CTRs only; that a
+ * frame is authentic is found out before (sframe.js).
  *
  *     highest-1023                      highest
  *          |  seen, or still welcome  |    |
  *      ----+-------------------------------+---->  CTR
  *      too old                               new: the window moves up
- *
- * @module
  */
 
 /**
- * How many CTRs, the highest included, a window remembers: 20 s of one frame each 20 ms, more than any frame is
- * waited for.
+ * How many CTRs, the highest included, a window remembers: 20 s of one frame each 20 ms, more than any frame
+ * is waited for.
  */
 export const REPLAY_WINDOW_SIZE = 1024;
 
@@ -21,11 +19,7 @@ export class ReplayWindow {
   #highest = -1; // the highest CTR accepted; none yet
   #seen = new Uint32Array(REPLAY_WINDOW_SIZE / 32); // bit CTR mod REPLAY_WINDOW_SIZE, for CTRs in the window
 
-  /**
-   * Returns a window that takes nothing up to a CTR.
-   *
-   * @param {number} highest
-   */
+  /** Returns a window that takes nothing up to a CTR. @param {number} highest */
   static above(highest) {
     const window = new ReplayWindow();
     window.#highest = highest;
@@ -40,9 +34,9 @@ export class ReplayWindow {
 
   /**
    * Says what accept would make of a CTR, and changes nothing.
-   *
    * @param {number} ctr
-   * @returns {'new'|'replayed'|'old'} old: so far below the highest that a late frame cannot be told from a replay
+   * @returns {'new'|'replayed'|'old'} old: so far below the highest that a late frame cannot be told from a
+   *   replay
    */
   judge(ctr) {
     if (ctr > this.#highest) return 'new';
@@ -52,9 +46,8 @@ export class ReplayWindow {
   }
 
   /**
-   * Notes a CTR. Call it only for a frame that was authenticated: a forged CTR would move the window past the frames
-   * to come.
-   *
+   * Notes a CTR. Call it only for a frame that was authenticated: a forged CTR would move the window past the
+   * frames to come.
    * @param {number} ctr a whole number up to 2^53-1; whatever else is refused
    * @returns {boolean} whether it came for the first time; otherwise drop the frame
    */
@@ -68,7 +61,6 @@ export class ReplayWindow {
 
   /**
    * Returns how far above the highest CTR accepted one is: 0 if it is not, or if none was.
-   *
    * @param {number} ctr
    */
   ahead(ctr) {
@@ -77,7 +69,6 @@ export class ReplayWindow {
 
   /**
    * Makes ctr, which is above it, the highest, and forgets the CTRs that had the bits of those in between.
-   *
    * @param {number} ctr
    */
   #moveTo(ctr) {

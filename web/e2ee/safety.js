@@ -1,13 +1,11 @@
 /**
- * The safety number (docs/protocol.md, section 7.4): what people compare to know that all of them see the same people
- * in the room. It is short enough to be read out, 133 bits; the rounds make it dear to search for identities that
- * give the same one.
+ * The safety number (docs/protocol.md, section 7.4): what people compare to know that all of them see the
+ * same people in the room. It is short enough to be read out, 133 bits; the rounds make it dear to search for
+ * identities that give the same one.
  *
  *     room, identity keys (sorted, each once), invite secret --PBKDF2--> 40 bytes --> eight groups of five digits
  *
  * When it is made anew and shown is web/call's and web/page's.
- *
- * @module
  */
 
 import {compare, equal, toUtf8, Writer} from '../wire/bytes.js';
@@ -22,7 +20,6 @@ const SALT = toUtf8('wzp/1 safety number');
 
 /**
  * Returns the safety number: "12345 67890 ...". It takes 50 ms and more, on another thread: keep the result.
- *
  * @param {string} room 1 to 64 bytes of UTF-8
  * @param {Bytes[]} people identity keys of all members inside, one's own too, 32 bytes each; their order and
  *   repetitions do not matter, and stay
@@ -43,12 +40,7 @@ export async function safetyNumber(room, people, secret) {
   return groups.join(' ');
 }
 
-/**
- * @param {string} room
- * @param {Bytes[]} people
- * @param {Secret|null} secret
- * @returns {Bytes}
- */
+/** @param {string} room @param {Bytes[]} people @param {Secret|null} secret @returns {Bytes} */
 function passwordOf(room, people, secret) {
   const name = toUtf8(room);
   if (name.length < 1 || name.length > 64) throw new RangeError('a room name has 1 to 64 bytes');

@@ -1,12 +1,11 @@
 /**
- * Seals the frames of one stream. Which key and CTR a frame gets is settled by web/e2ee/talker-state.js; here is what a
- * caller sees of it.
- * @module
+ * Seals the frames of one stream. Which key and CTR a frame gets is settled by web/e2ee/talker-state.js; here
+ * is what a caller sees of it.
  */
 
 /**
- * The Sealer of one stream, with whatever key its Talker has in use. Its CTR counts on through all keys, so no (KID, CTR)
- * pair seals twice, though generations wrap.
+ * The Sealer of one stream, with whatever key its Talker has in use. Its CTR counts on through all keys, so
+ * no (KID, CTR) pair seals twice, though generations wrap.
  */
 export class Sealer {
   #state;
@@ -14,8 +13,7 @@ export class Sealer {
 
   /**
    * Talker.stream makes Sealers.
-   * @param {import('./talker-state.js').TalkerState} state
-   * @param {import('./talker-state.js').Stream} stream
+   * @param {import('./talker-state.js').TalkerState} state @param {import('./talker-state.js').Stream} stream
    */
   constructor(state, stream) {
     this.#state = state;
@@ -28,11 +26,12 @@ export class Sealer {
   }
 
   /**
-   * Encrypts plain as the stream's next frame, with the key in use at the call: CTRs go up in the order of calls, and
-   * the results are to be sent in that order, for they may be ready in another. plain may be reused at once.
+   * Encrypts plain as the stream's next frame, with the key in use at the call: CTRs go up in the order of
+   * calls, and the results are to be sent in that order, for they may be ready in another. plain may be
+   * reused at once.
    * @param {import('../wire/bytes.js').Bytes} plain
-   * @returns {Promise<{kid: bigint, ctr: number, ciphertext: import('../wire/bytes.js').Bytes}>} ciphertext || tag; rejected with a SealError,
-   *     then nothing was sealed
+   * @returns {Promise<{kid: bigint, ctr: number, ciphertext: import('../wire/bytes.js').Bytes}>} ciphertext
+   *   || tag; rejected with a SealError, then nothing was sealed
    */
   async seal(plain) {
     const {kid, ctr, frameKey} = this.#state.reserve(this.#stream); // before anything is waited for

@@ -1,17 +1,15 @@
 /**
- * Invite secrets (docs/protocol.md, section 7.3): 32 random bytes that the members of a room share and relays never
- * see.
+ * Invite secrets (docs/protocol.md, section 7.3): 32 random bytes that the members of a room share and relays
+ * never see.
  *
  *     text: "wzp-" || base64url of: secret (32) || SHA-256("wzp/1 secret" || secret)[:4]
  *
  *     secret, room --HKDF--> media key  --> base keys (keys.js)
  *                  --HKDF--> member key --HMAC, entry before its proof--> room proof
  *
- * Here lives what is made of the secret but for the safety number (safety.js). The keys of a room are WebCrypto's and
- * cannot be taken out; the secret itself stays bytes, for it is shown and is part of the safety number. It shows up
- * in no error, and in no text that a Secret turns into by itself.
- *
- * @module
+ * Here lives what is made of the secret but for the safety number (safety.js). The keys of a room are
+ * WebCrypto's and cannot be taken out; the secret itself stays bytes, for it is shown and is part of the
+ * safety number. It shows up in no error, and in no text that a Secret turns into by itself.
  */
 
 import {concat, fromBase64Url, toBase64Url, toUtf8} from '../wire/bytes.js';
@@ -29,10 +27,7 @@ const HMAC = {name: 'HMAC', hash: 'SHA-256', length: 256};
 
 /** A text is no invite secret. It shows none of the text, which may be a secret that is nearly right. */
 export class SecretError extends Error {
-  /**
-   * @param {'form'|'checksum'} code
-   * @param {string} text
-   */
+  /** @param {'form'|'checksum'} code @param {string} text */
   constructor(code, text) {
     super(text);
     this.name = 'SecretError';
@@ -46,15 +41,11 @@ export class Secret {
   #text;
   #ikm;
   #room = '';
-  /** @type {RoomKeys|null} */
-  #keys = null; // of #room
+  /** @type {RoomKeys|null} */ #keys = null; // of #room
 
   /**
    * Use generate, parse or fromBytes.
-   *
-   * @param {Bytes} bytes
-   * @param {string} text
-   * @param {CryptoKey} ikm of HKDF
+   * @param {Bytes} bytes @param {string} text @param {CryptoKey} ikm of HKDF
    */
   constructor(bytes, text, ikm) {
     this.#bytes = bytes;
@@ -69,29 +60,29 @@ export class Secret {
 
   /**
    * Reads what text returns and nothing else: no white space, no padding, no passwords.
-   *
-   * @param {string} text
-   * @returns {Promise<Secret>}
-   * @throws {SecretError} which says what to do
+   * @param {string} text @returns {Promise<Secret>} @throws {SecretError} which says what to do
    */
   static async parse(text) {
     if (typeof text !== 'string' || text.length !== PREFIX.length + 48 || !TEXT_FORM.test(text)) {
-      throw new SecretError('form', 'an invite secret is wzp- and 48 more characters, as somebody in the room can copy it for you; passwords are not accepted');
+      throw new SecretError(
+        'form',
+        'an invite secret is wzp- and 48 more characters, as somebody in the room can copy it for you; passwords are not accepted',
+      );
     }
     const raw = fromBase64Url(text.slice(PREFIX.length));
     const secret = await Secret.fromBytes(raw.slice(0, SECRET_SIZE));
     const right = sameBytes(toUtf8(secret.text), toUtf8(text));
     raw.fill(0);
     if (!right) {
-      throw new SecretError('checksum', 'the invite secret has a typing error or belongs to another version: copy it anew, whole; passwords are not accepted');
+      throw new SecretError(
+        'checksum',
+        'the invite secret has a typing error or belongs to another version: copy it anew, whole; passwords are not accepted',
+      );
     }
     return secret;
   }
 
-  /**
-   * @param {Bytes} bytes 32, which the Secret takes over
-   * @returns {Promise<Secret>}
-   */
+  /** @param {Bytes} bytes 32, which the Secret takes over @returns {Promise<Secret>} */
   static async fromBytes(bytes) {
     if (bytes.length !== SECRET_SIZE) throw new RangeError('an invite secret has 32 bytes');
     const [sum, ikm] = await Promise.all([
@@ -108,11 +99,9 @@ export class Secret {
   }
 
   /**
-   * Calls use with the 32 bytes of the secret, which it neither changes nor keeps, and returns what that returns.
-   *
-   * @template T
-   * @param {(bytes: Bytes) => T} use
-   * @returns {T}
+   * Calls use with the 32 bytes of the secret, which it neither changes nor keeps, and returns what that
+   * returns.
+   * @template T @param {(bytes: Bytes) => T} use @returns {T}
    */
   revealTo(use) {
     return use(this.#bytes);
@@ -120,9 +109,7 @@ export class Secret {
 
   /**
    * Returns the room proof of a member entry: only who has the secret can make it.
-   *
-   * @param {string} room
-   * @param {Bytes} proved the entry's bytes before its proof
+   * @param {string} room @param {Bytes} proved the entry's bytes before its proof
    * @returns {Promise<Bytes>} 32 bytes
    */
   async proof(room, proved) {
@@ -132,10 +119,7 @@ export class Secret {
 
   /**
    * Reports, in constant time, whether proof is the room proof over proved. No proof is not.
-   *
-   * @param {string} room
-   * @param {Bytes} proved
-   * @param {Bytes|null|undefined} proof
+   * @param {string} room @param {Bytes} proved @param {Bytes|null|undefined} proof
    * @returns {Promise<boolean>}
    */
   async check(room, proved, proof) {
@@ -145,10 +129,9 @@ export class Secret {
   }
 
   /**
-   * Returns what a room's base keys are salted with, as a key of HMAC-SHA256: HKDF-Extract(salt, W) is HMAC(salt, W).
-   *
-   * @param {string} room
-   * @returns {Promise<CryptoKey>} not extractable
+   * Returns what a room's base keys are salted with, as a key of HMAC-SHA256: HKDF-Extract(salt, W) is
+   * HMAC(salt, W).
+   * @param {string} room @returns {Promise<CryptoKey>} not extractable
    */
   mediaKey(room) {
     return this.#keysOf(room).media;
@@ -163,12 +146,7 @@ export class Secret {
     return 'secret';
   }
 
-  /**
-   * Keeps the keys of the last room: a client is in one.
-   *
-   * @param {string} room
-   * @returns {RoomKeys}
-   */
+  /** Keeps the keys of the last room: a client is in one. @param {string} room @returns {RoomKeys} */
   #keysOf(room) {
     if (this.#keys === null || this.#room !== room) {
       this.#room = room;

@@ -1,31 +1,33 @@
 /**
- * SFrame (RFC 9605) as docs/protocol.md, section 7.1, uses it: the keys of one KID, made once from a base key, and
- * frames sealed and opened with them. The SFrame header does not travel; both ends rebuild it from KID and CTR, and
- * it is the additional data.
+ * SFrame (RFC 9605) as docs/protocol.md, section 7.1, uses it: the keys of one KID, made once from a base
+ * key, and frames sealed and opened with them. The SFrame header does not travel; both ends rebuild it from
+ * KID and CTR, and it is the additional data.
  *
  *     base key --HKDF--> encryption key, authentication key, salt      (FrameKey.create, once for a KID)
  *     KID, CTR        --> header (section 4.3)     salt XOR CTR --> nonce
  *     nonce || block  --AES-128-CTR--> key stream XOR plaintext = ciphertext
  *     lengths, nonce, header, metadata, ciphertext --HMAC-SHA256--> tag, its first 8 (or 4) bytes
  *
- * Here live the cipher suites, the header and FrameKey, and HKDF and the constant-time comparison for the modules
- * beside this one. Not here: which key is used when (talker.js, listener.js), which CTR is taken once (replay.js),
- * and what a frame looks like on the wire (web/wire).
- *
- * @module
+ * Here live the cipher suites, the header and FrameKey, and HKDF and the constant-time comparison for the
+ * modules beside this one. Not here: which key is used when (talker.js, listener.js), which CTR is taken once
+ * (replay.js), and what a frame looks like on the wire (web/wire).
  */
 
 import {toUtf8, Writer} from '../wire/bytes.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 
-/** AES_128_CTR_HMAC_SHA256_64, with tags of 8 bytes: the suite of every stream that does not ask for another. */
+/**
+ * AES_128_CTR_HMAC_SHA256_64, with tags of 8 bytes: the suite of every stream that does not ask for another.
+ */
 export const SUITE_TAG64 = 2;
 
 /** AES_128_CTR_HMAC_SHA256_32, with tags of 4 bytes: for codec rates under 8 kbit/s. */
 export const SUITE_TAG32 = 3;
 
-/** The fewest bytes of a base key: below AES-128's own key length the suite's strength would be an illusion. */
+/**
+ * The fewest bytes of a base key: below AES-128's own key length the suite's strength would be an illusion.
+ */
 export const MIN_BASE_KEY = 16;
 
 // Sizes in bytes that both suites share (RFC 9605, section 4.5, table 1).
@@ -44,8 +46,8 @@ const MAX_64 = 2n ** 64n - 1n;
 const EMPTY = new Uint8Array(0);
 
 /**
- * A frame was not sealed under this key, KID and CTR, or was changed, or is shorter than a tag. It does not say
- * which.
+ * A frame was not sealed under this key, KID and CTR, or was changed, or is shorter than a tag. It does not
+ * say which.
  */
 export class AuthError extends Error {
   constructor() {
@@ -67,9 +69,7 @@ export class HeaderError extends Error {
 
 /**
  * Returns the bytes that sealing adds to a plaintext.
- *
- * @param {number} suite
- * @returns {number} 8, 4, or 0 for a suite that there is not here
+ * @param {number} suite @returns {number} 8, 4, or 0 for a suite that there is not here
  */
 export function tagLength(suite) {
   if (suite === SUITE_TAG64) return 8;
@@ -78,10 +78,7 @@ export function tagLength(suite) {
 
 /**
  * Compares secrets or tags in a time that depends on their lengths only, which are public.
- *
- * @param {Bytes} a
- * @param {Bytes} b
- * @returns {boolean}
+ * @param {Bytes} a @param {Bytes} b @returns {boolean}
  */
 export function sameBytes(a, b) {
   if (a.length !== b.length) return false;
@@ -92,34 +89,27 @@ export function sameBytes(a, b) {
 
 /**
  * HKDF with SHA-256 (RFC 5869), extract and expand.
- *
  * @param {Bytes} ikm secret, at least one byte; not kept
- * @param {Bytes} salt may be empty
- * @param {Bytes} info
- * @param {number} size of the result in bytes
+ * @param {Bytes} salt may be empty @param {Bytes} info @param {number} size of the result in bytes
  * @returns {Promise<Bytes>}
  */
 export async function hkdf(ikm, salt, info, size) {
   return expand(await importHkdf(ikm), salt, info, size);
 }
 
-/**
- * @param {Bytes} ikm
- * @returns {Promise<CryptoKey>} of HKDF, not extractable
- */
+/** @param {Bytes} ikm @returns {Promise<CryptoKey>} of HKDF, not extractable */
 export function importHkdf(ikm) {
   return crypto.subtle.importKey('raw', ikm, 'HKDF', false, ['deriveBits', 'deriveKey']);
 }
 
 /**
- * @param {CryptoKey} key of importHkdf
- * @param {Bytes} salt
- * @param {Bytes} info
- * @param {number} size in bytes
+ * @param {CryptoKey} key of importHkdf @param {Bytes} salt @param {Bytes} info @param {number} size in bytes
  * @returns {Promise<Bytes>}
  */
 export async function expand(key, salt, info, size) {
-  return new Uint8Array(await crypto.subtle.deriveBits({name: 'HKDF', hash: 'SHA-256', salt, info}, key, 8 * size));
+  return new Uint8Array(
+    await crypto.subtle.deriveBits({name: 'HKDF', hash: 'SHA-256', salt, info}, key, 8 * size),
+  );
 }
 
 /**
@@ -130,11 +120,9 @@ export async function expand(key, salt, info, size) {
  *     |X|  K  |Y|  C  |   KID...   |   CTR...   |
  *     +-+-+-+-+-+-+-+-+------------+------------+
  *
- * X = 0: K is the KID (0-7) and no KID bytes follow. X = 1: K is the number of KID bytes less one, big-endian, as
- * few as possible. Y and C are the same for the CTR.
- *
- * @param {bigint} kid 64 bits
- * @param {number|bigint} ctr 64 bits; as a number at most 2^53-1
+ * X = 0: K is the KID (0-7) and no KID bytes follow. X = 1: K is the number of KID bytes less one,
+ * big-endian, as few as possible. Y and C are the same for the CTR.
+ * @param {bigint} kid 64 bits @param {number|bigint} ctr 64 bits; as a number at most 2^53-1
  * @returns {Bytes}
  */
 export function encodeHeader(kid, ctr) {
@@ -142,11 +130,8 @@ export function encodeHeader(kid, ctr) {
 }
 
 /**
- * @param {Bytes} kidBytes what shortest made of kid
- * @param {bigint} kid
- * @param {[high: number, low: number]} ctr
- * @param {Bytes} metadata
- * @returns {Bytes} header || metadata
+ * @param {Bytes} kidBytes what shortest made of kid @param {bigint} kid
+ * @param {[high: number, low: number]} ctr @param {Bytes} metadata @returns {Bytes} header || metadata
  */
 function header(kidBytes, kid, [high, low], metadata) {
   const size = high === 0 && low < 8 ? 0 : sizeOf(high, low);
@@ -165,10 +150,9 @@ function header(kidBytes, kid, [high, low], metadata) {
 
 /**
  * Reads the SFrame header at the start of bytes. One that is not in its shortest form is refused, as RFC 9605
- * demands: with two encodings of one KID and CTR, the header that open rebuilds would not be the one that was sent.
- *
- * @param {Bytes} bytes
- * @returns {{kid: bigint, ctr: bigint, length: number}} length of the header in bytes
+ * demands: with two encodings of one KID and CTR, the header that open rebuilds would not be the one that was
+ * sent.
+ * @param {Bytes} bytes @returns {{kid: bigint, ctr: bigint, length: number}} length of the header in bytes
  * @throws {HeaderError}
  */
 export function parseHeader(bytes) {
@@ -181,8 +165,7 @@ export function parseHeader(bytes) {
 
 /**
  * @param {number} half the four bits of the config byte that describe the field
- * @param {Bytes} bytes
- * @param {number} at where the field's bytes begin
+ * @param {Bytes} bytes @param {number} at where the field's bytes begin
  * @returns {{value: bigint, end: number}}
  */
 function parseField(half, bytes, at) {
@@ -191,13 +174,14 @@ function parseField(half, bytes, at) {
   if (bytes.length < at + size) throw new HeaderError('it is cut short');
   let value = 0n;
   for (let i = at; i < at + size; i++) value = (value << 8n) | BigInt(bytes[i]);
-  if (value < 8n || (size > 1 && bytes[at] === 0)) throw new HeaderError('a field is longer than its value needs');
+  if (value < 8n || (size > 1 && bytes[at] === 0)) {
+    throw new HeaderError('a field is longer than its value needs');
+  }
   return {value, end: at + size};
 }
 
 /**
- * @param {number|bigint} ctr
- * @returns {[number, number]} its high and low 32 bits
+ * @param {number|bigint} ctr @returns {[number, number]} its high and low 32 bits
  * @throws {RangeError} for what is no CTR
  */
 function split(ctr) {
@@ -209,10 +193,7 @@ function split(ctr) {
   return [Math.floor(ctr / TWO_32), ctr >>> 0];
 }
 
-/**
- * @param {bigint} kid
- * @returns {Bytes} the KID bytes of a header: none for 0-7
- */
+/** @param {bigint} kid @returns {Bytes} the KID bytes of a header: none for 0-7 */
 function shortest(kid) {
   if (kid < 0n || kid > MAX_64) throw new RangeError('a KID has 64 bits');
   if (kid < 8n) return EMPTY;
@@ -222,8 +203,7 @@ function shortest(kid) {
 }
 
 /**
- * @param {number} high
- * @param {number} low
+ * @param {number} high @param {number} low
  * @returns {number} the fewest bytes that hold the value, which is not 0
  */
 function sizeOf(high, low) {
@@ -232,12 +212,9 @@ function sizeOf(high, low) {
 
 /**
  * Derives what SFrame seals with: derive_key_salt of RFC 9605, section 4.4.2.
- *
- * @param {number} suite
- * @param {bigint} kid
- * @param {Bytes} baseKey
- * @returns {Promise<{key: Bytes, salt: Bytes}>} 48 secret bytes, encryption key and then authentication
- *   key, and 12; the caller erases both
+ * @param {number} suite @param {bigint} kid @param {Bytes} baseKey
+ * @returns {Promise<{key: Bytes, salt: Bytes}>} 48 secret bytes, encryption key and then authentication key,
+ *   and 12; the caller erases both
  */
 export async function deriveKeySalt(suite, kid, baseKey) {
   const ikm = await importHkdf(baseKey);
@@ -249,9 +226,7 @@ export async function deriveKeySalt(suite, kid, baseKey) {
 }
 
 /**
- * @param {string} text
- * @param {bigint} kid
- * @param {number} suite
+ * @param {string} text @param {bigint} kid @param {number} suite
  * @returns {Bytes} text || KID (8) || suite (2)
  */
 function label(text, kid, suite) {
@@ -259,8 +234,8 @@ function label(text, kid, suite) {
 }
 
 /**
- * The AEAD of RFC 9605, section 4.5.1: AES-CTR, then HMAC-SHA256 over the ciphertext, cut. WebCrypto copies what it
- * is given before it returns, so buffers are free for the next call at once, and calls may overlap.
+ * The AEAD of RFC 9605, section 4.5.1: AES-CTR, then HMAC-SHA256 over the ciphertext, cut. WebCrypto copies
+ * what it is given before it returns, so buffers are free for the next call at once, and calls may overlap.
  */
 export class CtrHmac {
   #cipher;
@@ -269,9 +244,7 @@ export class CtrHmac {
   #salt; // three 32-bit words
 
   /**
-   * @param {CryptoKey} cipher AES-CTR
-   * @param {CryptoKey} mac HMAC
-   * @param {Bytes} salt of the nonces, 12 bytes
+   * @param {CryptoKey} cipher AES-CTR @param {CryptoKey} mac HMAC @param {Bytes} salt of the nonces, 12 bytes
    * @param {number} tagSize in bytes
    */
   constructor(cipher, mac, salt, tagSize) {
@@ -284,20 +257,20 @@ export class CtrHmac {
 
   /**
    * @param {Bytes} key 48 bytes, encryption key and then authentication key; not kept
-   * @param {Bytes} salt 12 bytes; not kept
-   * @param {number} tagSize in bytes
+   * @param {Bytes} salt 12 bytes; not kept @param {number} tagSize in bytes
    */
   static async create(key, salt, tagSize) {
     const [cipher, mac] = await Promise.all([
       crypto.subtle.importKey('raw', key.subarray(0, ENC_KEY_SIZE), 'AES-CTR', false, ['encrypt', 'decrypt']),
-      crypto.subtle.importKey('raw', key.subarray(ENC_KEY_SIZE), {name: 'HMAC', hash: 'SHA-256'}, false, ['sign']),
+      crypto.subtle.importKey('raw', key.subarray(ENC_KEY_SIZE), {name: 'HMAC', hash: 'SHA-256'}, false, [
+        'sign',
+      ]),
     ]);
     return new CtrHmac(cipher, mac, salt, tagSize);
   }
 
   /**
-   * @param {[high: number, low: number]} ctr its two halves of 32 bits
-   * @param {Bytes} aad
+   * @param {[high: number, low: number]} ctr its two halves of 32 bits @param {Bytes} aad
    * @param {Bytes} plain
    * @returns {Promise<Bytes>} ciphertext || tag, a view into memory that begins with what the tag covers
    */
@@ -313,14 +286,10 @@ export class CtrHmac {
   }
 
   /**
-   * Tag and plaintext are computed side by side, for each is a way to another thread and back; no plaintext leaves
-   * before the tag was found right.
-   *
-   * @param {[high: number, low: number]} ctr
-   * @param {Bytes} aad
-   * @param {Bytes} sealed ciphertext || tag
-   * @returns {Promise<Bytes>} the plaintext
-   * @throws {AuthError}
+   * Tag and plaintext are computed side by side, for each is a way to another thread and back; no plaintext
+   * leaves before the tag was found right.
+   * @param {[high: number, low: number]} ctr @param {Bytes} aad @param {Bytes} sealed ciphertext || tag
+   * @returns {Promise<Bytes>} the plaintext @throws {AuthError}
    */
   async open(ctr, aad, sealed) {
     const size = sealed.length - this.#tagSize;
@@ -343,9 +312,8 @@ export class CtrHmac {
   }
 
   /**
-   * Returns the initial counter block: nonce || number of the block (4 bytes, from 0), the nonce being salt XOR CTR
-   * (RFC 9605, section 4.4.3).
-   *
+   * Returns the initial counter block: nonce || number of the block (4 bytes, from 0), the nonce being salt
+   * XOR CTR (RFC 9605, section 4.4.3).
    * @param {[high: number, low: number]} ctr
    */
   #counter([high, low]) {
@@ -357,23 +325,16 @@ export class CtrHmac {
     return counter;
   }
 
-  /**
-   * @param {'encrypt'|'decrypt'} way
-   * @param {Bytes} counter
-   * @param {Bytes} bytes
-   */
+  /** @param {'encrypt'|'decrypt'} way @param {Bytes} counter @param {Bytes} bytes */
   #crypt(way, counter, bytes) {
     return crypto.subtle[way]({name: 'AES-CTR', counter, length: 32}, this.#cipher, bytes);
   }
 
   /**
-   * Returns what the tag covers, with room for the ciphertext, which is still zero, and for more. The lengths in
-   * front keep bytes from moving between additional data and ciphertext, and a short tag from being the start of a
-   * long one.
-   *
-   * @param {Bytes} counter
-   * @param {Bytes} aad
-   * @param {number} size of the ciphertext in bytes
+   * Returns what the tag covers, with room for the ciphertext, which is still zero, and for more. The lengths
+   * in front keep bytes from moving between additional data and ciphertext, and a short tag from being the
+   * start of a long one.
+   * @param {Bytes} counter @param {Bytes} aad @param {number} size of the ciphertext in bytes
    * @param {number} more bytes of room behind it
    */
   #message(counter, aad, size, more) {
@@ -389,35 +350,26 @@ export class CtrHmac {
 }
 
 /**
- * The media key of one KID: what SFrame derives from a base key. The key itself is in WebCrypto's keeping and cannot
- * be taken out. Calls may overlap.
+ * The media key of one KID: what SFrame derives from a base key. The key itself is in WebCrypto's keeping and
+ * cannot be taken out. Calls may overlap.
  */
 export class FrameKey {
   #aead;
   #kidBytes;
 
-  /**
-   * @param {number} suite
-   * @param {bigint} kid
-   * @param {CtrHmac} aead
-   */
+  /** @param {number} suite @param {bigint} kid @param {CtrHmac} aead */
   constructor(suite, kid, aead) {
-    /** @readonly */
-    this.suite = suite;
-    /** @readonly */
-    this.kid = kid;
+    /** @readonly */ this.suite = suite;
+    /** @readonly */ this.kid = kid;
     this.#aead = aead;
     this.#kidBytes = shortest(kid);
   }
 
   /**
    * Derives the key of a KID. The same base key gives independent keys for different KIDs and suites.
-   *
-   * @param {number} suite 2 or 3
-   * @param {bigint} kid 64 bits
+   * @param {number} suite 2 or 3 @param {bigint} kid 64 bits
    * @param {Bytes} baseKey at least 16 secret bytes; not kept, the caller erases them once this resolved
-   * @returns {Promise<FrameKey>}
-   * @throws {RangeError} for another suite, KID or length
+   * @returns {Promise<FrameKey>} @throws {RangeError} for another suite, KID or length
    */
   static async create(suite, kid, baseKey) {
     const size = tagLength(suite);
@@ -439,9 +391,9 @@ export class FrameKey {
   }
 
   /**
-   * Encrypts a frame, without the SFrame header, which is the additional data. A (KID, CTR) pair must seal one frame
-   * ever: two under the same one give away the XOR of their plaintexts. A talker's Sealer sees to that; use it.
-   *
+   * Encrypts a frame, without the SFrame header, which is the additional data. A (KID, CTR) pair must seal
+   * one frame ever: two under the same one give away the XOR of their plaintexts. A talker's Sealer sees to
+   * that; use it.
    * @param {number|bigint} ctr as a number at most 2^53-1
    * @param {Bytes} plain may be empty; free for other use once this returned, before it resolves
    * @param {Bytes} [metadata] authenticated and not sent (RFC 9605, section 4.2); wzp has none
@@ -454,12 +406,9 @@ export class FrameKey {
 
   /**
    * Authenticates and decrypts a frame. Ask the stream's ReplayWindow next, before the plaintext is used.
-   *
    * @param {number|bigint} ctr
    * @param {Bytes} sealed ciphertext || tag; free for other use once this returned, before it resolves
-   * @param {Bytes} [metadata]
-   * @returns {Promise<Bytes>} the plaintext
-   * @throws {AuthError}
+   * @param {Bytes} [metadata] @returns {Promise<Bytes>} the plaintext @throws {AuthError}
    */
   async open(ctr, sealed, metadata = EMPTY) {
     const parts = split(ctr);

@@ -1,15 +1,15 @@
 /**
- * One key of a talker, W[s] of docs/protocol.md, section 7.2. Deriving is asynchronous in a browser, so W[s] is a promise
- * here: which key follows from which is decided at once, by web/e2ee/talker.js, and its bytes come later.
+ * One key of a talker, W[s] of docs/protocol.md, section 7.2. Deriving is asynchronous in a browser, so W[s]
+ * is a promise here: which key follows from which is decided at once, by web/e2ee/talker.js, and its bytes
+ * come later.
  *
  *     16 random bytes = W[0] -- ratchet --> W[1] -- ratchet --> W[2] ...     one chain of promises a generation
  *                        | use               | use
  *                        v                   v
  *                     a copy, for a base key or wraps; erased when that is done
  *
- * Reactions to a promise run in the order in which they were asked for. So whatever was asked of a key before it was
- * erased still gets the key, and nothing that was asked later does.
- * @module
+ * Reactions to a promise run in the order in which they were asked for. So whatever was asked of a key before
+ * it was erased still gets the key, and nothing that was asked later does.
  */
 
 import {freshKey, ratchet} from './keys.js';
@@ -23,17 +23,12 @@ export const LAST_STEP = GENERATIONS - 1;
 
 /** One W[s]. Whoever has it, has all later steps of its generation. */
 export class MediaKey {
-  /** @readonly SFrame cipher suite, 2 or 3 */
-  suite;
-  /** @readonly 0 to 15 */
-  generation;
-  /** @readonly ratchet step, 0 to 15 */
-  step;
-  /** @readonly no frame of the key has a lower CTR */
-  first;
+  /** @readonly SFrame cipher suite, 2 or 3 */ suite;
+  /** @readonly 0 to 15 */ generation;
+  /** @readonly ratchet step, 0 to 15 */ step;
+  /** @readonly no frame of the key has a lower CTR */ first;
 
-  /** @type {Promise<Bytes>} W[s], 16 bytes, or 32 if step > 0; erased in place */
-  #w;
+  /** @type {Promise<Bytes>} W[s], 16 bytes, or 32 if step > 0; erased in place */ #w;
   #erased = false;
 
   /**
@@ -72,9 +67,7 @@ export class MediaKey {
 
   /**
    * Gives W[s] to f, in memory that is erased when f is done.
-   * @template T
-   * @param {(w: Bytes) => T | Promise<T>} f
-   * @returns {Promise<T>} what f returns
+   * @template T @param {(w: Bytes) => T | Promise<T>} f @returns {Promise<T>} what f returns
    */
   async use(f) {
     if (this.#erased) throw new Error('e2ee: the key was erased, use the one that followed it');

@@ -1,11 +1,10 @@
 /**
- * What a Talker shares with its Sealers: the key in use, the open streams and their CTRs. All of it is synchronous: a
- * frame's key and CTR are settled in the call that seals it, in the order of calls, whatever WebCrypto does meanwhile.
+ * What a Talker shares with its Sealers: the key in use, the open streams and their CTRs. All of it is
+ * synchronous: a frame's key and CTR are settled in the call that seals it, in the order of calls, whatever
+ * WebCrypto does meanwhile.
  *
  *     Talker -- install --> key in use          Sealer -- reserve --> KID, CTR, SFrame key (a promise)
  *                              '-- derived once a stream and key --------------'
- *
- * @module
  */
 
 import {MEMBER_ID_SIZE} from '../wire/urgent.js';
@@ -49,12 +48,10 @@ export class SealError extends Error {
  * @typedef {{kid: bigint, ctr: number, frameKey: Promise<FrameKey>}} Reserved
  */
 
-/** See the module. */
 export class TalkerState {
   closed = false;
   armed = false;
-  /** @type {MediaKey | null} in use; null: none yet */
-  key = null;
+  /** @type {MediaKey | null} in use; null: none yet */ key = null;
   /** Whether a frame was sealed with the key in use. */
   used = false;
   /** First CTR of the newest key. */
@@ -63,10 +60,8 @@ export class TalkerState {
   #member;
   #room;
   #secret;
-  /** @type {Set<Stream>} open ones */
-  #streams = new Set();
-  /** @type {Set<number>} stream numbers that were used */
-  #numbers = new Set();
+  /** @type {Set<Stream>} open ones */ #streams = new Set();
+  /** @type {Set<number>} stream numbers that were used */ #numbers = new Set();
   #highest = 0; // above every CTR of closed streams
 
   /** @param {{self: Bytes, room: string, secret: import('./secret.js').Secret | null}} config */
@@ -82,8 +77,12 @@ export class TalkerState {
    * @returns {Stream}
    */
   open(number) {
-    if (this.closed) throw new SealError('closed', 'the talker of this stay was closed, join again to open streams');
-    if (!this.key) throw new SealError('disarmed', 'no microphone is armed, call arm before opening a stream');
+    if (this.closed) {
+      throw new SealError('closed', 'the talker of this stay was closed, join again to open streams');
+    }
+    if (!this.key) {
+      throw new SealError('disarmed', 'no microphone is armed, call arm before opening a stream');
+    }
     if (!Number.isInteger(number) || number < 0 || number > 255) {
       throw new RangeError(`e2ee: stream number ${number} is not from 0 to 255`);
     }
@@ -96,11 +95,7 @@ export class TalkerState {
     return stream;
   }
 
-  /**
-   * Takes the next CTR of a stream and the key in use.
-   * @param {Stream} stream
-   * @returns {Reserved}
-   */
+  /** Takes the next CTR of a stream and the key in use. @param {Stream} stream @returns {Reserved} */
   reserve(stream) {
     if (stream.closed || !this.key) throw new SealError('closed', 'stream is closed, open another one');
     if (!this.armed) throw new SealError('disarmed', 'no microphone is armed, call arm before sealing');

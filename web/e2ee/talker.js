@@ -1,6 +1,7 @@
 /**
- * Makes the sender keys of one member for one stay: decides when there is a new one and who gets it ("Sending" of
- * docs/protocol.md, section 7.2). As Talker in Go's internal/e2ee, with the same rules in the same order.
+ * Makes the sender keys of one member for one stay: decides when there is a new one and who gets it
+ * ("Sending" of docs/protocol.md, section 7.2). As Talker in Go's internal/e2ee, with the same rules in the
+ * same order.
  *
  *                arm: fresh                    leave: fresh, for all
  *     (no key) -------------> [key in use] ----------------------------> [key in use, fresh key waiting]
@@ -8,9 +9,9 @@
  *                               +--+   |  delivered, 8 s after the leave    |  | join: wrap of the waiting key
  *                    join: ratchet     +------------------------------------+--+
  *
- * Everything here is synchronous and keeps no clock: after each input, call step. Only what keys are made of is waited
- * for, in MediaKey, Sealer and Distribution. When messages travel and come again is not here (web/call/keeper.js).
- * @module
+ * Everything here is synchronous and keeps no clock: after each input, call step. Only what keys are made of
+ * is waited for, in MediaKey, Sealer and Distribution. When messages travel and come again is not here
+ * (web/call/keeper.js).
  */
 
 import {toHex} from '../wire/bytes.js';
@@ -44,7 +45,6 @@ const ID_DIGITS = 12; // of an entry hash in hexadecimal, that are the member id
 
 /** @typedef {{key: MediaKey, to: Member[]}} Change which key is to be announced, and to whom */
 
-/** See the module. */
 export class Talker {
   #identity;
   #self;
@@ -52,17 +52,12 @@ export class Talker {
   #state; // what the Sealers use
 
   #suite = USUAL_SUITE;
-  /** @type {import('../wire/bytes.js').Bytes[]} all inside and ourselves, for the digest */
-  #everyMember;
-  /** @type {Member[]} those of them who can get keys, by hash */
-  #members = [];
-  /** @type {Set<string>} who has the newest key, or is to get it: hashes */
-  #holders = new Set();
-  /** @type {Set<string>} members who asked: ids */
-  #wanted = new Set();
+  /** @type {import('../wire/bytes.js').Bytes[]} all inside and ourselves, for the digest */ #everyMember;
+  /** @type {Member[]} those of them who can get keys, by hash */ #members = [];
+  /** @type {Set<string>} who has the newest key, or is to get it: hashes */ #holders = new Set();
+  /** @type {Set<string>} members who asked: ids */ #wanted = new Set();
 
-  /** @type {MediaKey | null} fresh, announced, not in use yet; null: none */
-  #waiting = null;
+  /** @type {MediaKey | null} fresh, announced, not in use yet; null: none */ #waiting = null;
   #until = 0; // when it is used at the latest
   #awaited = 0; // the number whose delivery puts it in use
   #delivered = false;
@@ -71,16 +66,13 @@ export class Talker {
   #generation = 0; // of the next fresh key: those that nobody was told of do not count
   #untold = false; // the key in use has no header yet
   #atOnce = false; // ... and must not wait for the pace: the microphone was armed just now
-  /** @type {number | null} when a holder was first seen to have left; null: none */
-  #left = null;
-  /** @type {number | null} the last change */
-  #last = null;
+  /** @type {number | null} when a holder was first seen to have left; null: none */ #left = null;
+  /** @type {number | null} the last change */ #last = null;
   #opening = false; // who is found is no newcomer
   #held = false; // see hold
 
   /**
-   * @param {object} config
-   * @param {import('../identity/identity.js').Identity} config.identity
+   * @param {object} config @param {import('../identity/identity.js').Identity} config.identity
    * @param {import('../wire/bytes.js').Bytes} config.self hash of the member's entry
    * @param {string} config.room
    * @param {import('./secret.js').Secret | null} [config.secret] null: the room has none
@@ -94,9 +86,9 @@ export class Talker {
   }
 
   /**
-   * Says that a microphone is open, muted or not: from now on keys follow the members. What changed while none was open
-   * is made up for: with a fresh key, in use at once, when there is none, when somebody left or when suite is not the
-   * last one's. A stream can be had right away; step announces the key.
+   * Says that a microphone is open, muted or not: from now on keys follow the members. What changed while
+   * none was open is made up for: with a fresh key, in use at once, when there is none, when somebody left or
+   * when suite is not the last one's. A stream can be had right away; step announces the key.
    * @param {number} suite 2 or 3; the usual one, 2, stands in for one that does not exist
    */
   arm(suite) {
@@ -119,7 +111,8 @@ export class Talker {
   }
 
   /**
-   * Says that the last microphone was closed. Sealers refuse to seal until the next arm, for leaves change no key now.
+   * Says that the last microphone was closed. Sealers refuse to seal until the next arm, for leaves change no
+   * key now.
    */
   disarm() {
     this.#state.armed = false;
@@ -127,8 +120,9 @@ export class Talker {
   }
 
   /**
-   * Erases all keys and closes all Sealers; frames that were sealed before still come. No stream opens from then on, and
-   * step does nothing. Distributions keep their copies until nothing refers to them. Closing again does nothing.
+   * Erases all keys and closes all Sealers; frames that were sealed before still come. No stream opens from
+   * then on, and step does nothing. Distributions keep their copies until nothing refers to them. Closing
+   * again does nothing.
    */
   close() {
     this.#state.close();
@@ -138,8 +132,8 @@ export class Talker {
   }
 
   /**
-   * Opens stream number, 0 to 255, which must not have been used before: its CTR would start again. Its first CTR is
-   * that of the newest key. Throws a SealError.
+   * Opens stream number, 0 to 255, which must not have been used before: its CTR would start again. Its first
+   * CTR is that of the newest key. Throws a SealError.
    * @param {number} number
    */
   stream(number) {
@@ -148,8 +142,7 @@ export class Talker {
 
   /** Replaces the list of all other members inside, in any order. It is copied. @param {Recipient[]} list */
   setMembers(list) {
-    /** @type {Map<string, Member>} */
-    const others = new Map();
+    /** @type {Map<string, Member>} */ const others = new Map();
     for (const {hash, joinKey} of list) {
       const hex = toHex(hash);
       if (hex === this.#selfHex || others.has(hex)) continue;
@@ -164,15 +157,18 @@ export class Talker {
     }
   }
 
-  /** Says that a member asked for our key. Who is not inside is ignored, so there are never more than members. @param {string} id */
+  /**
+   * Says that a member asked for our key. Who is not inside is ignored, so there are never more than members.
+   * @param {string} id
+   */
   wanted(id) {
     if (this.#members.some((member) => member.id === id)) this.#wanted.add(id);
   }
 
   /**
-   * Says whether it is not known yet who is there: then whoever is found is taken for one who was there before us, and
-   * gets the key in use without a ratchet, and sooner. Otherwise what we say at first would be lost to most of a room
-   * whose list comes late.
+   * Says whether it is not known yet who is there: then whoever is found is taken for one who was there
+   * before us, and gets the key in use without a ratchet, and sooner. Otherwise what we say at first would be
+   * lost to most of a room whose list comes late.
    * @param {boolean} on
    */
   opening(on) {
@@ -180,8 +176,8 @@ export class Talker {
   }
 
   /**
-   * Says whether keys for newcomers and for those who ask have to wait, because enough are on their way. Nothing waits
-   * that keeps the key from who left: the way may be a relay that acknowledges nothing.
+   * Says whether keys for newcomers and for those who ask have to wait, because enough are on their way.
+   * Nothing waits that keeps the key from who left: the way may be a relay that acknowledges nothing.
    * @param {boolean} on
    */
   hold(on) {
@@ -196,8 +192,8 @@ export class Talker {
   /**
    * Does what is due at now. Call it after every input and when next has come.
    * @param {number} now ms
-   * @returns {{distribution: Distribution | null, next: number}} what is to be sent, if anything; without another input
-   *     there is nothing to do before next, 0: ever
+   * @returns {{distribution: Distribution | null, next: number}} what is to be sent, if anything; without
+   *   another input there is nothing to do before next, 0: ever
    */
   step(now) {
     if (!this.#state.armed) return {distribution: null, next: 0};
@@ -206,8 +202,7 @@ export class Talker {
     let due = this.#due();
     if (!due.leavers) this.#left = null;
     else this.#left ??= now;
-    /** @type {Change | null} */
-    let change = null;
+    /** @type {Change | null} */ let change = null;
     const ripe = this.#ripe(due, now);
     if (this.#may(ripe) && (this.#atOnce || this.#last === null || now - this.#last >= this.#pause())) {
       change = this.#change(ripe, now);
@@ -221,7 +216,8 @@ export class Talker {
   #distribute({key, to}) {
     if (to.length === 0) return null;
     return new Distribution({
-      identity: this.#identity, self: this.#self, number: this.#number, key, everyMember: this.#everyMember, to,
+      identity: this.#identity, self: this.#self, number: this.#number, key, everyMember: this.#everyMember,
+      to,
     });
   }
 
@@ -245,8 +241,8 @@ export class Talker {
   }
 
   /**
-   * What is due, without leavers whose time has not come. They wait in the opening: who is found in it is given what was said
-   * before by the key in use, whose place a fresh one would take.
+   * What is due, without leavers whose time has not come. They wait in the opening: who is found in it is
+   * given what was said before by the key in use, whose place a fresh one would take.
    * @param {Due} due @param {number} now @returns {Due}
    */
   #ripe(due, now) {
@@ -275,8 +271,8 @@ export class Talker {
     if (due.leavers) return this.#rekey(now, (this.#left ?? now) + SWITCH_AFTER);
     if (due.untold) return this.#announce(this.#members.filter((m) => this.#holds(m)));
     if (!due.newcomers) return this.#announce(this.#members.filter((m) => this.#asks(m)));
-    // A key that waits was not used yet, so it opens nothing of before they came; while opening, they were there before us, as far as
-    // we know.
+    // A key that waits was not used yet, so it opens nothing of before they came; while opening, they were
+    // there before us, as far as we know.
     if (!this.#waiting && !this.#opening && state.key) {
       if (state.key.step === LAST_STEP) return this.#rekey(now, now + SWITCH_AFTER);
       state.install(state.key.ratchet(state.nextFirst())); // used from the next frame on
@@ -286,7 +282,10 @@ export class Talker {
     return this.#announce(to);
   }
 
-  /** Makes a fresh key for all members. It is used when it was delivered, or at until. @param {number} now @param {number} until */
+  /**
+   * Makes a fresh key for all members. It is used when it was delivered, or at until.
+   * @param {number} now @param {number} until
+   */
   #rekey(now, until) {
     if (this.#waiting) until = Math.min(until, this.#until); // it is for those leaves as well
     this.#waiting?.erase();
@@ -306,7 +305,10 @@ export class Talker {
     return change;
   }
 
-  /** Takes the newest key for a new header, and forgets who asked for it. @param {Member[]} to @returns {Change | null} */
+  /**
+   * Takes the newest key for a new header, and forgets who asked for it.
+   * @param {Member[]} to @returns {Change | null}
+   */
   #announce(to) {
     const key = this.#waiting ?? this.#state.key;
     if (!key) return null; // not while it is armed
@@ -317,7 +319,10 @@ export class Talker {
     return {key, to};
   }
 
-  /** Makes a key of the next generation. Streams that open from now on begin at its first CTR, wherever it is used. */
+  /**
+   * Makes a key of the next generation. Streams that open from now on begin at its first CTR, wherever it is
+   * used.
+   */
   #fresh() {
     return MediaKey.fresh(this.#suite, this.#generation, this.#state.nextFirst());
   }
@@ -330,8 +335,8 @@ export class Talker {
   }
 
   /**
-   * Settles who is to get a key that nobody was told of: leaving is no reason for another one, and as long as it sealed
-   * nothing it is for whoever is there.
+   * Settles who is to get a key that nobody was told of: leaving is no reason for another one, and as long as
+   * it sealed nothing it is for whoever is there.
    */
   #forgetUntold() {
     if (!this.#untold) return;

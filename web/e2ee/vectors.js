@@ -1,13 +1,13 @@
 /**
- * Runs the vectors of testdata/vectors/{sframe,hpke,e2ee}.json, which Go runs, too: in Node by vectors.test.js, in a
- * browser by whatever page loads the files. Every section of the files must be known here, so that none is forgotten:
- * a new one is one more entry of SECTIONS, whose function gets the section's vectors and a Check.
+ * Runs the vectors of testdata/vectors/{sframe,hpke,e2ee}.json, which Go runs, too: in Node by
+ * vectors.test.js, in a browser by whatever page loads the files. Every section of the files must be known
+ * here, so that none is forgotten: a new one is one more entry of SECTIONS, whose function gets the section's
+ * vectors and a Check.
  *
  *     load(name) --> JSON --> for each section: SECTIONS[name][section](check, vectors) --> {ran, failed}
  *
- * Nothing but vectors may live here: what they check is in the modules beside this one, in web/wire and web/identity.
- *
- * @module
+ * Nothing but vectors may live here: what they check is in the modules beside this one, in web/wire and
+ * web/identity.
  */
 
 import {Identity, signedBytes} from '../identity/identity.js';
@@ -22,7 +22,10 @@ import {Secret} from './secret.js';
 import {CtrHmac, deriveKeySalt, encodeHeader, FrameKey, parseHeader, tagLength} from './sframe.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
-/** @typedef {any} Vector one of a section, as the file has it: bytes in hexadecimal, 64-bit integers as decimal strings */
+/**
+ * @typedef {any} Vector one of a section, as the file has it: bytes in hexadecimal, 64-bit integers as
+ *   decimal strings
+ */
 
 const EMPTY = new Uint8Array(0);
 const HMAC = {name: 'HMAC', hash: 'SHA-256'};
@@ -32,16 +35,26 @@ const SECTIONS = {
   sframe: {header: headers, aes_ctr_hmac: aeads, sframe: frames, wire: ciphertexts},
   hpke: {hpke: setups},
   e2ee: {
-    kid: kids, ctr: ctrs, secret: secrets, bad_secret: badSecrets, proof: proofs, ratchet: ratchets, members: digests,
-    key_header: keyHeaders, bad_key_header: badKeyHeaders, wrap: wraps, bad_wrap: badWraps, low_order: lowOrders,
+    kid: kids,
+    ctr: ctrs,
+    secret: secrets,
+    bad_secret: badSecrets,
+    proof: proofs,
+    ratchet: ratchets,
+    members: digests,
+    key_header: keyHeaders,
+    bad_key_header: badKeyHeaders,
+    wrap: wraps,
+    bad_wrap: badWraps,
+    low_order: lowOrders,
     safety_number: safetyNumbers,
   },
 };
 
 /**
  * Runs all vectors.
- *
- * @param {(name: string) => Promise<any>} load resolves to the parsed file of that name: 'sframe', 'hpke' or 'e2ee'
+ * @param {(name: string) => Promise<any>} load resolves to the parsed file of that name: 'sframe', 'hpke' or
+ *   'e2ee'
  * @returns {Promise<{ran: number, failed: string[]}>} how many checks ran, and what is wrong
  */
 export async function runVectors(load) {
@@ -49,9 +62,13 @@ export async function runVectors(load) {
   for (const [name, known] of Object.entries(SECTIONS)) {
     const file = await load(name);
     for (const section of Object.keys(file)) {
-      if (Array.isArray(file[section]) && !(section in known)) check.failed.push(`${name}.${section}: not run here`);
+      if (Array.isArray(file[section]) && !(section in known)) {
+        check.failed.push(`${name}.${section}: not run here`);
+      }
     }
-    for (const [section, run] of Object.entries(known)) await check.section(`${name}.${section}`, file[section], run);
+    for (const [section, run] of Object.entries(known)) {
+      await check.section(`${name}.${section}`, file[section], run);
+    }
   }
   return {ran: check.ran, failed: check.failed};
 }
@@ -59,13 +76,11 @@ export async function runVectors(load) {
 /** Counts checks and notes which failed. */
 class Check {
   ran = 0;
-  /** @type {string[]} */
-  failed = [];
+  /** @type {string[]} */ failed = [];
   #where = '';
 
   /**
-   * @param {string} where
-   * @param {Vector[]|undefined} vectors
+   * @param {string} where @param {Vector[]|undefined} vectors
    * @param {(check: Check, vectors: Vector[]) => Promise<void>} run
    */
   async section(where, vectors, run) {
@@ -80,28 +95,18 @@ class Check {
     if (this.ran === before) this.failed.push(`${where}: there are no vectors`);
   }
 
-  /**
-   * @param {string} what
-   * @param {boolean} ok
-   */
+  /** @param {string} what @param {boolean} ok */
   that(what, ok) {
     this.ran++;
     if (!ok) this.failed.push(`${this.#where}, check ${this.ran}: ${what}`);
   }
 
-  /**
-   * @param {string} what
-   * @param {Bytes} got
-   * @param {string} want hexadecimal
-   */
+  /** @param {string} what @param {Bytes} got @param {string} want hexadecimal */
   bytes(what, got, want) {
     this.that(`${what}: got ${toHex(got)}, want ${want}`, toHex(got) === want);
   }
 
-  /**
-   * @param {string} what
-   * @param {() => unknown} act fails, or resolves to a promise that does
-   */
+  /** @param {string} what @param {() => unknown} act fails, or resolves to a promise that does */
   async refuses(what, act) {
     let refused = false;
     try {
@@ -113,11 +118,7 @@ class Check {
   }
 }
 
-/**
- * A CTR as callers have it: a number where it fits.
- *
- * @param {string} text decimal
- */
+/** A CTR as callers have it: a number where it fits. @param {string} text decimal */
 function ctrOf(text) {
   const ctr = BigInt(text);
   return ctr <= BigInt(MAX_NUMBER) ? Number(ctr) : ctr;
@@ -129,7 +130,10 @@ async function headers(check, vectors) {
     check.bytes(`header of ${v.kid}, ${v.ctr}`, encodeHeader(BigInt(v.kid), ctrOf(v.ctr)), v.encoded);
     const encoded = fromHex(v.encoded);
     const parsed = parseHeader(concat(encoded, [0xff]));
-    check.that(`parsed ${v.encoded}`, parsed.kid === BigInt(v.kid) && parsed.ctr === BigInt(v.ctr) && parsed.length === encoded.length);
+    check.that(
+      `parsed ${v.encoded}`,
+      parsed.kid === BigInt(v.kid) && parsed.ctr === BigInt(v.ctr) && parsed.length === encoded.length,
+    );
     for (let n = 0; n < encoded.length; n++) {
       await check.refuses(`${v.encoded}, cut to ${n} bytes`, () => parseHeader(encoded.subarray(0, n)));
     }
@@ -192,11 +196,9 @@ async function setups(check, vectors) {
 }
 
 /**
- * Makes a pair of a given X25519 private key: PKCS #8 (RFC 8410) is the form that WebCrypto takes. The public half is
- * what it gives with the base point 9.
- *
- * @param {Bytes} secret 32 bytes
- * @returns {Promise<hpke.Pair>}
+ * Makes a pair of a given X25519 private key: PKCS #8 (RFC 8410) is the form that WebCrypto takes. The public
+ * half is what it gives with the base point 9.
+ * @param {Bytes} secret 32 bytes @returns {Promise<hpke.Pair>}
  */
 async function pairFrom(secret) {
   const pkcs8 = concat(fromHex('302e020100300506032b656e04220420'), secret);
@@ -231,11 +233,10 @@ async function kids(check, vectors) {
 }
 
 /**
- * Counters above 2^53 do not occur in this client, so these vectors move down by a multiple of the window: those at
- * the end of 64 bits to the end of 53, where it stops in the same way, others to where nothing stops it.
- *
- * @param {Check} check
- * @param {Vector[]} vectors
+ * Counters above 2^53 do not occur in this client, so these vectors move down by a multiple of the window:
+ * those at the end of 64 bits to the end of 53, where it stops in the same way, others to where nothing stops
+ * it.
+ * @param {Check} check @param {Vector[]} vectors
  */
 async function ctrs(check, vectors) {
   for (const v of vectors) {
@@ -244,7 +245,9 @@ async function ctrs(check, vectors) {
     if (next > 2n ** 63n) down = 2n ** 64n - 2n ** 53n;
     else if (next > MAX_NUMBER) down = ((next >> 40n) - 1n) << 40n;
     const got = BigInt(decodeCounter(v.truncated, v.bits, Number(next - down))) + down;
-    check.that(`${v.truncated} of ${v.bits} bits at ${v.next}: got ${got}, want ${v.ctr}`, got === BigInt(v.ctr));
+    check.that(
+      `${v.truncated} of ${v.bits} bits at ${v.next}: got ${got}, want ${v.ctr}`, got === BigInt(v.ctr),
+    );
   }
 }
 
@@ -322,12 +325,17 @@ async function keyHeaders(check, vectors) {
     check.that('does not verify', await keys.verifyHeader(fromHex(v.identity), sender, header, signature));
     // Not compared with signature: implementations may mix chance into theirs.
     const own = await keys.signHeader(identity, sender, header);
-    check.that('own signature does not verify', await keys.verifyHeader(identity.publicKey, sender, header, own));
+    check.that(
+      'own signature does not verify', await keys.verifyHeader(identity.publicKey, sender, header, own),
+    );
     await layout(check, v, header, signature);
   }
 }
 
-/** The fields of a header. @param {Check} check @param {Vector} v @param {Bytes} header @param {Bytes} signature */
+/**
+ * The fields of a header.
+ * @param {Check} check @param {Vector} v @param {Bytes} header @param {Bytes} signature
+ */
 async function layout(check, v, header, signature) {
   const firstCtr = ctrOf(v.first_ctr);
   const message = appendSenderKey({recipients: 1, key: {signed: header, signature}});
@@ -338,22 +346,31 @@ async function layout(check, v, header, signature) {
     } catch (error) {
       refused = error;
     }
-    check.that('a first CTR of 2^53 or more is taken', refused instanceof FormatError && refused.code === 'limit');
+    check.that(
+      'a first CTR of 2^53 or more is taken', refused instanceof FormatError && refused.code === 'limit',
+    );
     return;
   }
   const fields = {
-    suite: v.cipher_suite, number: v.number, epoch: v.epoch, firstCtr, hash: fromHex(v.hash), members: fromHex(v.member_digest),
+    suite: v.cipher_suite, number: v.number, epoch: v.epoch, firstCtr, hash: fromHex(v.hash),
+    members: fromHex(v.member_digest),
   };
   check.bytes('header', appendKeyHeader(fields), v.header);
   const {key} = parseSenderKey(message);
-  check.that('parsed otherwise', key.suite === fields.suite && key.number === fields.number && key.epoch === fields.epoch
-    && key.firstCtr === firstCtr && equal(key.hash, fields.hash) && equal(key.members, fields.members));
+  check.that(
+    'parsed otherwise',
+    key.suite === fields.suite
+      && key.number === fields.number && key.epoch === fields.epoch && key.firstCtr === firstCtr
+      && equal(key.hash, fields.hash) && equal(key.members, fields.members),
+  );
 }
 
 /** @param {Check} check @param {Vector[]} vectors */
 async function badKeyHeaders(check, vectors) {
   for (const v of vectors) {
-    const ok = await keys.verifyHeader(fromHex(v.identity), fromHex(v.sender), fromHex(v.header), fromHex(v.signature));
+    const ok = await keys.verifyHeader(
+      fromHex(v.identity), fromHex(v.sender), fromHex(v.header), fromHex(v.signature),
+    );
     check.that(`verifies: ${v.why}`, !ok);
   }
 }
@@ -367,7 +384,9 @@ async function wraps(check, vectors) {
     const context = await hpke.setupSender(ephemeral, fromHex(v.join_key), fromHex(v.info));
     check.bytes('wrap', concat(ephemeral.publicKey, await context.seal(fromHex(v.key))), v.wrap);
     // It opens only if the same info is made of its parts.
-    const key = await join.unwrap(fromHex(v.sender), fromHex(v.header), fromHex(v.recipient), fromHex(v.wrap));
+    const key = await join.unwrap(
+      fromHex(v.sender), fromHex(v.header), fromHex(v.recipient), fromHex(v.wrap),
+    );
     check.bytes('key', key, v.key);
   }
 }
@@ -376,7 +395,9 @@ async function wraps(check, vectors) {
 async function badWraps(check, vectors) {
   for (const v of vectors) {
     const join = await joinKeyFrom(v.join_private);
-    await check.refuses(v.why, () => join.unwrap(fromHex(v.sender), fromHex(v.header), fromHex(v.recipient), fromHex(v.wrap)));
+    await check.refuses(v.why, () =>
+      join.unwrap(fromHex(v.sender), fromHex(v.header), fromHex(v.recipient), fromHex(v.wrap)),
+    );
   }
 }
 
@@ -389,7 +410,9 @@ async function lowOrders(check, vectors) {
     check.that(`${v} is not known as of low order`, keys.lowOrder(point));
     await check.refuses(`${v}, wrapped to`, () => keys.wrapKey(point, hash, EMPTY, hash, keys.freshKey()));
     await check.refuses(`${v}, sealed to`, () => hpke.seal(point, EMPTY, keys.freshKey()));
-    await check.refuses(`${v}, as enc`, () => join.unwrap(hash, EMPTY, hash, concat(point, new Uint8Array(32))));
+    await check.refuses(`${v}, as enc`, () =>
+      join.unwrap(hash, EMPTY, hash, concat(point, new Uint8Array(32))),
+    );
   }
 }
 

@@ -1,22 +1,21 @@
 /**
- * Compares what talkers see of the room with what we see (docs/protocol.md, section 7.2, "Differing views"): when a
- * talker has seen another room than we for too long, a relay may have shown one of us a member that the other does
- * not know of.
+ * Compares what talkers see of the room with what we see (docs/protocol.md, section 7.2, "Differing views"):
+ * when a talker has seen another room than we for too long, a relay may have shown one of us a member that
+ * the other does not know of.
  *
  *     a digest that matches no view of the last 3 s
  *        |-- 3 s: ask -- 6 s: ask -- 10 s: warn, once
  *        '-- until it, or one that came later, matches a view
  *
  * It is pure: whoever calls says what time it is, computes the member digests (keys.js), asks and warns.
- *
- * @module
  */
 
 import {toHex} from '../wire/bytes.js';
 
 const VIEW_PAST = 3000; // ms, how far back own views count: news reach us before the talker, or after it
 const VIEW_SPAN = 10_000; // ms, how long a talker's may differ
-const ASK_AFTER = [3000, 6000]; // ms after the first view that matched none, when a talker is asked for a new header
+// ms after the first view that matched none, when a talker is asked for a new header.
+const ASK_AFTER = [3000, 6000];
 const MAX_VIEWS = 256; // own views that are remembered
 const MAX_DIFFERING = 8; // views of a talker that match none
 
@@ -31,21 +30,13 @@ const MAX_DIFFERING = 8; // views of a talker that match none
  * @property {number} latest when it last came
  */
 
-/** See the module. Times are in ms, of one clock; they run from the first view of our own. */
+/** Times are in ms, of one clock; they run from the first view of our own. */
 export class Views {
-  /** @type {string|null} */
-  #current = null;
-  /** @type {PastView[]} */
-  #past = []; // ascending
-  /** @type {Map<string, Peer>} */
-  #peers = new Map();
+  /** @type {string|null} */ #current = null;
+  /** @type {PastView[]} */ #past = []; // ascending
+  /** @type {Map<string, Peer>} */ #peers = new Map();
 
-  /**
-   * Says what we see now.
-   *
-   * @param {Uint8Array} digest member digest, 32 bytes
-   * @param {number} now
-   */
+  /** Says what we see now. @param {Uint8Array} digest member digest, 32 bytes @param {number} now */
   mine(digest, now) {
     const view = toHex(digest);
     if (view === this.#current) return;
@@ -62,12 +53,9 @@ export class Views {
   }
 
   /**
-   * Says what a talker saw when it signed a key that was accepted, or sealed a frame. The same digest may come again
-   * and again: it differs since it came first.
-   *
-   * @param {string} sender member id
-   * @param {Uint8Array} digest member digest, 32 bytes
-   * @param {number} now
+   * Says what a talker saw when it signed a key that was accepted, or sealed a frame. The same digest may
+   * come again and again: it differs since it came first.
+   * @param {string} sender member id @param {Uint8Array} digest member digest, 32 bytes @param {number} now
    */
   theirs(sender, digest, now) {
     const view = toHex(digest);
@@ -84,11 +72,7 @@ export class Views {
     peer.add(view, now);
   }
 
-  /**
-   * Forgets the talkers who are not inside.
-   *
-   * @param {(id: string) => boolean} inside
-   */
+  /** Forgets the talkers who are not inside. @param {(id: string) => boolean} inside */
   retain(inside) {
     for (const id of this.#peers.keys()) {
       if (!inside(id)) this.#peers.delete(id);
@@ -96,17 +80,14 @@ export class Views {
   }
 
   /**
-   * Returns whom to ask for a new header and of whom to warn the user, in the order of member ids, each once, and
-   * when there is more to do.
-   *
+   * Returns whom to ask for a new header and of whom to warn the user, in the order of member ids, each once,
+   * and when there is more to do.
    * @param {number} now
    * @returns {{ask: string[], warn: string[], next: number}} next: 0 is not without another input
    */
   due(now) {
-    /** @type {string[]} */
-    const ask = [];
-    /** @type {string[]} */
-    const warn = [];
+    /** @type {string[]} */ const ask = [];
+    /** @type {string[]} */ const warn = [];
     let next = Infinity;
     if (this.#current !== null) {
       for (const [id, peer] of this.#peers) {
@@ -126,11 +107,7 @@ export class Views {
     return {past: this.#past.length, differing};
   }
 
-  /**
-   * Forgets own views that are too old, or too many.
-   *
-   * @param {number} now
-   */
+  /** Forgets own views that are too old, or too many. @param {number} now */
   #prune(now) {
     let old = 0;
     while (old < this.#past.length
@@ -150,36 +127,29 @@ class Peer {
     return this.#differing.length;
   }
 
-  /**
-   * Counts anew, from our first view.
-   *
-   * @param {number} now
-   */
+  /** Counts anew, from our first view. @param {number} now */
   restart(now) {
     for (const view of this.#differing) view.since = view.latest = now;
   }
 
   /**
    * Notes that the talker had a view that matches none of ours. One that it had before becomes the last.
-   *
-   * @param {string} digest
-   * @param {number} now
+   * @param {string} digest @param {number} now
    */
   add(digest, now) {
     const i = this.#differing.findIndex((view) => view.digest === digest);
     const since = i < 0 ? now : this.#differing.splice(i, 1)[0].since;
     this.#differing.push({digest, since, latest: now});
     if (this.#differing.length > MAX_DIFFERING) {
-      this.#differing[1].since = this.#since(); // the second replaces the first, but not the time since when nothing matched
+      // The second replaces the first, but not the time since when nothing matched.
+      this.#differing[1].since = this.#since();
       this.#differing.shift();
     }
   }
 
   /**
    * Notes that a view became ours. If the talker has it, it settles what came before it last came.
-   *
-   * @param {string} digest
-   * @returns {boolean} whether no view is left that differs
+   * @param {string} digest @returns {boolean} whether no view is left that differs
    */
   matched(digest) {
     const i = this.#differing.findIndex((view) => view.digest === digest);
@@ -192,10 +162,7 @@ class Peer {
     return this.#differing.length === 0;
   }
 
-  /**
-   * @param {number} now
-   * @returns {{ask: boolean, warn: boolean, next: number}} next: Infinity is never
-   */
+  /** @param {number} now @returns {{ask: boolean, warn: boolean, next: number}} next: Infinity is never */
   due(now) {
     const since = this.#since();
     const asked = this.#asked;

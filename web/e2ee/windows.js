@@ -1,14 +1,13 @@
 /**
  * Which frames of a talker were taken, of each of its 256 streams. As replayWindows in Go's internal/e2ee.
  *
- * It is as long-lived as what is known of the talker, not as a stream that is played, or as a key: a relay that makes a
- * listener forget a stream (by many others, or by saying that the talker left) and has the talker send its key again could
- * play the past once more. Only frames that authenticated make a window, so forged ones cost nothing.
+ * It is as long-lived as what is known of the talker, not as a stream that is played, or as a key: a relay
+ * that makes a listener forget a stream (by many others, or by saying that the talker left) and has the
+ * talker send its key again could play the past once more. Only frames that authenticated make a window, so
+ * forged ones cost nothing.
  *
  *     recent  at most 16, the one that had a frame last at the end    a ReplayWindow
  *     floors  the others, by stream                                   the highest CTR taken: no other below it is
- *
- * @module
  */
 
 import {ReplayWindow} from './replay.js';
@@ -19,12 +18,9 @@ export const MAX_WINDOWS = 16;
 /** How far above the others of its stream a frame's CTR may be: hours of them. */
 export const MAX_JUMP = 2 ** 20;
 
-/** See the module. */
 export class ReplayWindows {
-  /** @type {Map<number, ReplayWindow>} by stream */
-  #recent = new Map();
-  /** @type {Map<number, number>} by stream */
-  #floors = new Map();
+  /** @type {Map<number, ReplayWindow>} by stream */ #recent = new Map();
+  /** @type {Map<number, number>} by stream */ #floors = new Map();
   /** Of streams with neither: no CTR up to it is taken. */
   #above = -1;
 
@@ -35,10 +31,9 @@ export class ReplayWindows {
 
   /**
    * Notes a CTR of a stream, of a frame that was authenticated.
-   * @param {number} stream
-   * @param {number} ctr
-   * @returns {'new' | 'replayed' | 'ahead'} only new ones are to be used. ahead: so far above the others that it cannot be
-   *     the talker's: somebody who has the key, too, would have all later frames be too old
+   * @param {number} stream @param {number} ctr
+   * @returns {'new' | 'replayed' | 'ahead'} only new ones are to be used. ahead: so far above the others that
+   *   it cannot be the talker's: somebody who has the key, too, would have all later frames be too old
    */
   accept(stream, ctr) {
     let window = this.#recent.get(stream);
@@ -58,7 +53,8 @@ export class ReplayWindows {
   }
 
   /**
-   * Makes floors of all windows, when nothing late can be opened any more, and one for all streams if that are more than most.
+   * Makes floors of all windows, when nothing late can be opened any more, and one for all streams if that
+   * are more than most.
    * @param {number} [most]
    */
   rest(most = Infinity) {

@@ -1,8 +1,4 @@
-/**
- * Names that people take for the same, in one form. As FoldName of package identity in Go.
- *
- * @module
- */
+/** Names that people take for the same, in one form. As FoldName of package identity in Go. */
 
 import { fromUtf8, toUtf8 } from '../wire/bytes.js';
 
@@ -10,22 +6,23 @@ import { fromUtf8, toUtf8 } from '../wire/bytes.js';
 const MAX_FOLDS = 16;
 
 /**
- * What is there without being seen, or only changes how others are shown. The last three are blank in most fonts,
- * beside those that Unicode marks as such: braille pattern blank, khitan small script filler, musical symbol null
- * notehead.
+ * What is there without being seen, or only changes how others are shown. The last three are blank in most
+ * fonts, beside those that Unicode marks as such: braille pattern blank, khitan small script filler, musical
+ * symbol null notehead.
  */
-const unseen = /[\p{Cc}\p{Cf}\p{Variation_Selector}\p{Default_Ignorable_Code_Point}\u2800\u{16fe4}\u{1d159}]/gu;
+const unseen =
+  /[\p{Cc}\p{Cf}\p{Variation_Selector}\p{Default_Ignorable_Code_Point}\u2800\u{16fe4}\u{1d159}]/gu;
 
 /**
- * Compatibility form (Unicode NFKC), without case, without characters that print nothing, with single spaces between
- * words. The result is its own; it is empty if the name shows nothing. Letters of different scripts that look alike stay
- * different.
+ * Compatibility form (Unicode NFKC), without case, without characters that print nothing, with single spaces
+ * between words. The result is its own; it is empty if the name shows nothing. Letters of different scripts
+ * that look alike stay different.
  * @param {string} name
  */
 export function foldName(name) {
   name = fromUtf8(toUtf8(name)); // half a surrogate pair becomes U+FFFD
-  // What was taken out may have kept apart what composes, and case may compose differently: again, until nothing
-  // changes.
+  // What was taken out may have kept apart what composes, and case may compose differently: again, until
+  // nothing changes.
   for (let i = 0; i < MAX_FOLDS; i++) {
     const before = name;
     name = name.normalize('NFKC').replace(/\p{White_Space}/gu, ' ').replace(unseen, '');
@@ -36,8 +33,8 @@ export function foldName(name) {
 }
 
 /**
- * Lower case of upper case, one character for one, as Unicode's simple case mapping has it: "ss" stays another
- * spelling than sharp s.
+ * Lower case of upper case, one character for one, as Unicode's simple case mapping has it: "ss" stays
+ * another spelling than sharp s.
  * @param {string} c one character
  */
 function foldCase(c) {
@@ -46,10 +43,7 @@ function foldCase(c) {
   return simple(upper, upper.toLowerCase());
 }
 
-/**
- * @param {string} c
- * @param {string} mapped
- */
+/** @param {string} c @param {string} mapped */
 function simple(c, mapped) {
   return [...mapped].length === 1 ? mapped : c;
 }

@@ -1,14 +1,13 @@
 /**
- * Who somebody is: the keys of a 32-byte seed, signatures with them, and the fingerprint. As package identity in Go.
+ * Who somebody is: the keys of a 32-byte seed, signatures with them, and the fingerprint. As package identity
+ * in Go.
  *
  *     seed ── HKDF-SHA256 ──> Identity ── sign ──> signature ── verify(publicKey, ...) ──> true or false
  *                                │                   publicKey ── fingerprintOf ──> what people compare
  *                                '── namesKey ──> KnownNames
  *
- * Long-term keys live here and nowhere else. Private keys are CryptoKeys that cannot be exported; nothing here
- * opens a connection or knows a message. (docs/protocol.md, section 2.)
- *
- * @module
+ * Long-term keys live here and nowhere else. Private keys are CryptoKeys that cannot be exported; nothing
+ * here opens a connection or knows a message. (docs/protocol.md, section 2.)
  */
 
 import { concat, equal, fromBase64Url, fromHex, toHex, toUtf8, Writer } from '../wire/bytes.js';
@@ -38,9 +37,7 @@ export class Identity {
 
   /**
    * Use fromSeed, fromKey or generate.
-   * @param {CryptoKey} seedKey
-   * @param {CryptoKey} signKey
-   * @param {Bytes} publicKey
+   * @param {CryptoKey} seedKey @param {CryptoKey} signKey @param {Bytes} publicKey
    * @param {string} fingerprint
    */
   constructor(seedKey, signKey, publicKey, fingerprint) {
@@ -60,10 +57,7 @@ export class Identity {
     return Identity.fromKey(await importSeed(seed));
   }
 
-  /**
-   * The identity of a seed as importSeed made it.
-   * @param {CryptoKey} seedKey
-   */
+  /** The identity of a seed as importSeed made it. @param {CryptoKey} seedKey */
   static async fromKey(seedKey) {
     const secret = await derive(seedKey, 'warzone-ed25519');
     const wrapped = pkcs8(secret, ED25519);
@@ -87,9 +81,7 @@ export class Identity {
 
   /**
    * The Ed25519 signature (RFC 8032, 64 bytes) over signedBytes(kind, fields).
-   * @param {string} kind as 'hello'
-   * @param {Bytes[]} fields
-   * @returns {Promise<Bytes>}
+   * @param {string} kind as 'hello' @param {Bytes[]} fields @returns {Promise<Bytes>}
    */
   async sign(kind, fields) {
     return new Uint8Array(await crypto.subtle.sign('Ed25519', this.#signKey, signedBytes(kind, fields)));
@@ -110,8 +102,8 @@ export class Identity {
   }
 
   /**
-   * The key of this identity's known names: HMAC-SHA256 under HKDF-SHA256(X25519 private key, salt = "",
-   * info = "wzp/1 known names").
+   * The key of this identity's known names: HMAC-SHA256 under HKDF-SHA256(X25519 private key, salt = "", info
+   * = "wzp/1 known names").
    * @returns {Promise<CryptoKey>} it cannot be exported
    */
   async namesKey() {
@@ -124,12 +116,14 @@ export class Identity {
 }
 
 /**
- * A seed as a key that derives and cannot be read: what Store keeps. The zero seed is refused, for everybody knows it.
- * @param {Bytes} seed
- * @returns {Promise<CryptoKey>}
+ * A seed as a key that derives and cannot be read: what Store keeps. The zero seed is refused, for everybody
+ * knows it.
+ * @param {Bytes} seed @returns {Promise<CryptoKey>}
  */
 export async function importSeed(seed) {
-  if (seed.length !== SEED_SIZE) throw new IdentityError('seed', `a seed has ${SEED_SIZE} bytes, not ${seed.length}`);
+  if (seed.length !== SEED_SIZE) {
+    throw new IdentityError('seed', `a seed has ${SEED_SIZE} bytes, not ${seed.length}`);
+  }
   if (seed.every((b) => b === 0)) {
     throw new IdentityError('seed', 'the seed is all zeros, which everybody knows: make a new one');
   }
@@ -138,8 +132,7 @@ export async function importSeed(seed) {
 
 /**
  * The 32 bytes that HKDF-SHA256 (RFC 5869) with an empty salt makes for info.
- * @param {CryptoKey} key
- * @param {string} info
+ * @param {CryptoKey} key @param {string} info
  */
 async function derive(key, info) {
   const params = { name: 'HKDF', hash: 'SHA-256', salt: new Uint8Array(0), info: toUtf8(info) };
@@ -155,17 +148,13 @@ const X25519 = 0x6e;
  *
  *     SEQUENCE { version 0, SEQUENCE { OID 1.3.101.x }, OCTET STRING { OCTET STRING (32) } }
  *
- * @param {Bytes} secret
- * @param {number} curve
+ * @param {Bytes} secret @param {number} curve
  */
 function pkcs8(secret, curve) {
   return concat([0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, curve, 4, 0x22, 4, 0x20], secret);
 }
 
-/**
- * The 32-byte public key of an exportable private key.
- * @param {CryptoKey} privateKey
- */
+/** The 32-byte public key of an exportable private key. @param {CryptoKey} privateKey */
 async function publicOf(privateKey) {
   const { x = '' } = await crypto.subtle.exportKey('jwk', privateKey);
   return fromBase64Url(x);
@@ -177,27 +166,27 @@ async function publicOf(privateKey) {
  *     "wzp/1 " kind || 0x00 || for each field: length (4 bytes) || field
  *
  * @param {string} kind not empty, without a zero character
- * @param {Bytes[]} fields
- * @returns {Bytes}
+ * @param {Bytes[]} fields @returns {Bytes}
  */
 export function signedBytes(kind, fields) {
-  if (kind === '' || kind.includes('\0')) throw new IdentityError('kind', 'a kind of signature is a text without zero characters');
+  if (kind === '' || kind.includes('\0')) {
+    throw new IdentityError('kind', 'a kind of signature is a text without zero characters');
+  }
   const w = new Writer().bytes(toUtf8('wzp/1 ' + kind)).uint8(0);
   for (const field of fields) w.uint32(field.length).bytes(field);
   return w.done();
 }
 
 /**
- * Whether the holder of publicKey made this signature of this kind over these fields. False for keys that anybody
- * can sign for, and for whatever is no key.
- * @param {Bytes} publicKey
- * @param {string} kind
- * @param {Bytes[]} fields
- * @param {Bytes} signature
+ * Whether the holder of publicKey made this signature of this kind over these fields. False for keys that
+ * anybody can sign for, and for whatever is no key.
+ * @param {Bytes} publicKey @param {string} kind @param {Bytes[]} fields @param {Bytes} signature
  * @returns {Promise<boolean>}
  */
 export async function verify(publicKey, kind, fields, signature) {
-  if (signature.length !== SIGNATURE_SIZE || !usableKey(publicKey) || kind === '' || kind.includes('\0')) return false;
+  if (signature.length !== SIGNATURE_SIZE || !usableKey(publicKey) || kind === '' || kind.includes('\0')) {
+    return false;
+  }
   try {
     const key = await crypto.subtle.importKey('raw', publicKey, 'Ed25519', false, ['verify']);
     return await crypto.subtle.verify('Ed25519', key, signature, signedBytes(kind, fields));
@@ -207,8 +196,8 @@ export async function verify(publicKey, kind, fields, signature) {
 }
 
 /**
- * Whether these are 32 bytes and not one of the few keys that anybody can sign for: those of order 1, 2, 4 or 8, in
- * any encoding. The all-zero key is one, so a forgotten key would accept what anybody sent.
+ * Whether these are 32 bytes and not one of the few keys that anybody can sign for: those of order 1, 2, 4 or
+ * 8, in any encoding. The all-zero key is one, so a forgotten key would accept what anybody sent.
  * @param {Bytes} publicKey
  */
 export function usableKey(publicKey) {

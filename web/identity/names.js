@@ -1,6 +1,6 @@
 /**
- * Which keys the people had who called themselves by a name: trust on first use. As KnownNames of package identity in
- * Go, with a storage of the caller's in the place of a file.
+ * Which keys the people had who called themselves by a name: trust on first use. As KnownNames of package
+ * identity in Go, with a storage of the caller's in the place of a file.
  *
  *     "name:" hex(HMAC-SHA256(key, name)[:16])  ->  [hex(HMAC-SHA256(key, name || 0x00 || fingerprint (16))[:16]), ...]
  *     "names"                                   ->  how many of these there are
@@ -8,10 +8,8 @@
  *     key  = HKDF-SHA256(X25519 private key of whose names they are, salt = "", info = "wzp/1 known names"), 32 bytes
  *     name = in the form of foldName
  *
- * so the storage alone does not tell whom its owner talks to. Several identities may share one, for none sees what is
- * another's. Text of the page, warnings and the network are elsewhere.
- *
- * @module
+ * so the storage alone does not tell whom its owner talks to. Several identities may share one, for none sees
+ * what is another's. Text of the page, warnings and the network are elsewhere.
  */
 
 import { concat, toHex, toUtf8 } from '../wire/bytes.js';
@@ -29,14 +27,14 @@ export { foldName };
  */
 
 /**
- * What a check found. new: the name was never seen, and is remembered with this key from now on, or it is empty, and
- * nobody's; same: known with this key; changed: known with other keys only.
+ * What a check found. new: the name was never seen, and is remembered with this key from now on, or it is
+ * empty, and nobody's; same: known with this key; changed: known with other keys only.
  * @typedef {'new'|'same'|'changed'} Verdict
  */
 
 /**
- * How many names are kept at most. Who is known stays when there are so many: were the oldest dropped, strangers with
- * many names could make a client forget its friends.
+ * How many names are kept at most. Who is known stays when there are so many: were the oldest dropped,
+ * strangers with many names could make a client forget its friends.
  */
 export const MAX_NAMES = 10_000;
 
@@ -46,28 +44,18 @@ const COUNT = 'names';
 export class KnownNames {
   #key;
   #storage;
-  /** @type {Promise<unknown>} the last question; it does not reject */
-  #last = Promise.resolve();
+  /** @type {Promise<unknown>} the last question; it does not reject */ #last = Promise.resolve();
   /** @type {Map<string, string[]>} of those that could not be kept: for this stay only, at most MAX_NAMES */
   #met = new Map();
-  /** @type {IdentityError | null} */
-  #trouble = null;
+  /** @type {IdentityError | null} */ #trouble = null;
 
-  /**
-   * Use open.
-   * @param {CryptoKey} key
-   * @param {Storage} storage
-   */
+  /** Use open. @param {CryptoKey} key @param {Storage} storage */
   constructor(key, storage) {
     this.#key = key;
     this.#storage = storage;
   }
 
-  /**
-   * The known names of an identity.
-   * @param {Identity} identity
-   * @param {Storage} storage
-   */
+  /** The known names of an identity. @param {Identity} identity @param {Storage} storage */
   static async open(identity, storage) {
     return new KnownNames(await identity.namesKey(), storage);
   }
@@ -78,11 +66,10 @@ export class KnownNames {
   }
 
   /**
-   * What is known of somebody who calls itself name and has this key. The key must have been proven, by a signature over
-   * the name. It does not reject: where the storage fails, names are known for this stay, and trouble says why.
-   * @param {string} name
-   * @param {Bytes} publicKey
-   * @returns {Promise<Verdict>}
+   * What is known of somebody who calls itself name and has this key. The key must have been proven, by a
+   * signature over the name. It does not reject: where the storage fails, names are known for this stay, and
+   * trouble says why.
+   * @param {string} name @param {Bytes} publicKey @returns {Promise<Verdict>}
    */
   check(name, publicKey) {
     return this.#inTurn(async () => {
@@ -98,17 +85,20 @@ export class KnownNames {
   }
 
   /**
-   * Accepts a key for a name, beside those that are known for it: people may have several identities, and several
-   * people one name. It rejects with an IdentityError for the empty name and for keys that anybody can sign for.
-   * @param {string} name
-   * @param {Bytes} publicKey
-   * @returns {Promise<void>}
+   * Accepts a key for a name, beside those that are known for it: people may have several identities, and
+   * several people one name. It rejects with an IdentityError for the empty name and for keys that anybody
+   * can sign for.
+   * @param {string} name @param {Bytes} publicKey @returns {Promise<void>}
    */
   trust(name, publicKey) {
     return this.#inTurn(async () => {
       const folded = foldName(name);
-      if (folded === '') throw new IdentityError('names', 'the name is empty: give the one that they call themselves');
-      if (!usableKey(publicKey)) throw new IdentityError('names', 'the key is one that anybody can sign for: refuse whoever sent it');
+      if (folded === '') {
+        throw new IdentityError('names', 'the name is empty: give the one that they call themselves');
+      }
+      if (!usableKey(publicKey)) {
+        throw new IdentityError('names', 'the key is one that anybody can sign for: refuse whoever sent it');
+      }
       const { who, person } = await this.#tags(folded, publicKey);
       const people = await this.#people(who);
       if (!people.includes(person)) await this.#keep(who, [...people, person], 1);
@@ -117,9 +107,7 @@ export class KnownNames {
 
   /**
    * Does one thing after the other; with other pages of the same origin, too, where the browser has locks.
-   * @template T
-   * @param {() => Promise<T>} task
-   * @returns {Promise<T>}
+   * @template T @param {() => Promise<T>} task @returns {Promise<T>}
    */
   #inTurn(task) {
     const locks = globalThis.navigator?.locks;
@@ -129,10 +117,9 @@ export class KnownNames {
   }
 
   /**
-   * What stands for a folded name, and for it with a key. No folded name has a zero byte, so none of one kind is one of
-   * the other.
-   * @param {string} folded
-   * @param {Bytes} publicKey
+   * What stands for a folded name, and for it with a key. No folded name has a zero byte, so none of one kind
+   * is one of the other.
+   * @param {string} folded @param {Bytes} publicKey
    */
   async #tags(folded, publicKey) {
     const name = toUtf8(folded);
@@ -145,11 +132,7 @@ export class KnownNames {
     return toHex(new Uint8Array(await crypto.subtle.sign('HMAC', this.#key, bytes)).subarray(0, 16));
   }
 
-  /**
-   * Who is known for a name.
-   * @param {string} who
-   * @returns {Promise<string[]>}
-   */
+  /** Who is known for a name. @param {string} who @returns {Promise<string[]>} */
   async #people(who) {
     const met = this.#met.get(who) ?? [];
     try {
@@ -164,10 +147,9 @@ export class KnownNames {
   }
 
   /**
-   * Remembers the people of a name, of whom `more` are new: in the storage or, if that cannot be, for this stay.
-   * @param {string} who
-   * @param {string[]} people
-   * @param {number} more
+   * Remembers the people of a name, of whom `more` are new: in the storage or, if that cannot be, for this
+   * stay.
+   * @param {string} who @param {string[]} people @param {number} more
    */
   async #keep(who, people, more) {
     try {
@@ -181,12 +163,11 @@ export class KnownNames {
     }
   }
 
-  /**
-   * @param {string} what
-   * @param {unknown} error
-   */
+  /** @param {string} what @param {unknown} error */
   #fail(what, error) {
     const why = error instanceof Error ? error.message : String(error);
-    this.#trouble ??= new IdentityError('names', `names ${what} (${why}): you are not warned when they come with another key later`);
+    this.#trouble ??= new IdentityError(
+      'names', `names ${what} (${why}): you are not warned when they come with another key later`,
+    );
   }
 }

@@ -1,13 +1,12 @@
 /**
- * What a browser keeps of a person, in IndexedDB: the identity and small settings. For pages and Workers alike.
+ * What a browser keeps of a person, in IndexedDB: the identity and small settings. For pages and Workers
+ * alike.
  *
  *     identity:  "seed"   -> {seedKey, publicKey}   a CryptoKey that derives and cannot be read
  *                "sealed" -> {salt, iv, rounds, sealed, publicKey}   AES-256-GCM(PBKDF2-SHA256(passphrase)), if wanted
  *     settings:  name, microphone, theme, ...; known names (names.js)
  *
  * The words of an identity can be shown once, when it is made, and later only from the sealed copy.
- *
- * @module
  */
 
 import { equal, toUtf8 } from '../wire/bytes.js';
@@ -25,21 +24,21 @@ const PBKDF2_ROUNDS = 600_000;
 export class Store {
   #db;
 
-  /**
-   * Use open.
-   * @param {IDBDatabase} db
-   */
+  /** Use open. @param {IDBDatabase} db */
   constructor(db) {
     this.#db = db;
   }
 
   /**
    * Opens the database, which is made if there is none.
-   * @param {string} [name] of the database
-   * @returns {Promise<Store>}
+   * @param {string} [name] of the database @returns {Promise<Store>}
    */
   static async open(name = DATABASE) {
-    if (!globalThis.indexedDB) throw new IdentityError('storage', 'this browser cannot keep an identity: leave private browsing, or use another one');
+    if (!globalThis.indexedDB) {
+      throw new IdentityError(
+        'storage', 'this browser cannot keep an identity: leave private browsing, or use another one',
+      );
+    }
     const request = indexedDB.open(name, VERSION);
     request.onupgradeneeded = () => {
       request.result.createObjectStore(IDENTITY);
@@ -55,10 +54,7 @@ export class Store {
     this.#db.close();
   }
 
-  /**
-   * The identity that was saved, or null.
-   * @returns {Promise<Identity | null>}
-   */
+  /** The identity that was saved, or null. @returns {Promise<Identity | null>} */
   async loadIdentity() {
     const kept = await this.#get(IDENTITY, 'seed');
     if (!kept) return null;
@@ -70,10 +66,9 @@ export class Store {
   }
 
   /**
-   * Keeps a seed, in the place of the one before, so that it derives and cannot be read. A sealed copy of another seed
-   * is removed.
-   * @param {Bytes} seed
-   * @returns {Promise<Identity>}
+   * Keeps a seed, in the place of the one before, so that it derives and cannot be read. A sealed copy of
+   * another seed is removed.
+   * @param {Bytes} seed @returns {Promise<Identity>}
    */
   async saveIdentity(seed) {
     const seedKey = await importSeed(seed);
@@ -88,8 +83,7 @@ export class Store {
 
   /**
    * Keeps a copy of the seed that can be read again with the passphrase.
-   * @param {Bytes} seed
-   * @param {string} passphrase
+   * @param {Bytes} seed @param {string} passphrase
    */
   async sealSeed(seed, passphrase) {
     if (passphrase === '') throw new IdentityError('passphrase', 'the passphrase is empty: choose one');
@@ -97,8 +91,12 @@ export class Store {
     const salt = crypto.getRandomValues(new Uint8Array(16));
     const iv = crypto.getRandomValues(new Uint8Array(12));
     const key = await passphraseKey(passphrase, salt, PBKDF2_ROUNDS);
-    const sealed = new Uint8Array(await crypto.subtle.encrypt({ name: 'AES-GCM', iv, additionalData: publicKey }, key, seed));
-    await this.#change(IDENTITY, (store) => store.put({ salt, iv, rounds: PBKDF2_ROUNDS, sealed, publicKey }, 'sealed'));
+    const sealed = new Uint8Array(
+      await crypto.subtle.encrypt({ name: 'AES-GCM', iv, additionalData: publicKey }, key, seed),
+    );
+    await this.#change(IDENTITY, (store) =>
+      store.put({ salt, iv, rounds: PBKDF2_ROUNDS, sealed, publicKey }, 'sealed'),
+    );
   }
 
   /** Whether there is a sealed copy. */
@@ -107,45 +105,42 @@ export class Store {
   }
 
   /**
-   * The seed of the sealed copy. It rejects with code 'passphrase' if that is wrong, 'storage' if there is no copy.
-   * @param {string} passphrase
-   * @returns {Promise<Bytes>}
+   * The seed of the sealed copy. It rejects with code 'passphrase' if that is wrong, 'storage' if there is no
+   * copy.
+   * @param {string} passphrase @returns {Promise<Bytes>}
    */
   async openSealed(passphrase) {
     const kept = await this.#get(IDENTITY, 'sealed');
-    if (!kept) throw new IdentityError('storage', 'there is no sealed copy of the identity here: give its words');
+    if (!kept) {
+      throw new IdentityError('storage', 'there is no sealed copy of the identity here: give its words');
+    }
     const { salt, iv, rounds, sealed, publicKey } = kept;
     const key = await passphraseKey(passphrase, salt, rounds);
     try {
-      return new Uint8Array(await crypto.subtle.decrypt({ name: 'AES-GCM', iv, additionalData: publicKey }, key, sealed));
+      return new Uint8Array(
+        await crypto.subtle.decrypt({ name: 'AES-GCM', iv, additionalData: publicKey }, key, sealed),
+      );
     } catch {
       throw new IdentityError('passphrase', 'the passphrase is wrong: try again');
     }
   }
 
-  /**
-   * A setting, or undefined.
-   * @param {string} key
-   * @returns {Promise<any>}
-   */
+  /** A setting, or undefined. @param {string} key @returns {Promise<any>} */
   get(key) {
     return this.#get(SETTINGS, key);
   }
 
   /**
    * Keeps a setting; undefined removes it.
-   * @param {string} key
-   * @param {any} value whatever can be cloned
-   * @returns {Promise<void>}
+   * @param {string} key @param {any} value whatever can be cloned @returns {Promise<void>}
    */
   set(key, value) {
-    return this.#change(SETTINGS, (store) => (value === undefined ? store.delete(key) : store.put(value, key)));
+    return this.#change(SETTINGS, (store) =>
+      value === undefined ? store.delete(key) : store.put(value, key),
+    );
   }
 
-  /**
-   * @param {string} name of the object store
-   * @param {string} key
-   */
+  /** @param {string} name of the object store @param {string} key */
   async #get(name, key) {
     try {
       return await done(this.#db.transaction(name).objectStore(name).get(key));
@@ -156,8 +151,7 @@ export class Store {
 
   /**
    * Changes all or nothing.
-   * @param {string} name of the object store
-   * @param {(store: IDBObjectStore) => void} change
+   * @param {string} name of the object store @param {(store: IDBObjectStore) => void} change
    * @returns {Promise<void>}
    */
   async #change(name, change) {
@@ -174,11 +168,7 @@ export class Store {
   }
 }
 
-/**
- * @template T
- * @param {IDBRequest<T>} request
- * @returns {Promise<T>}
- */
+/** @template T @param {IDBRequest<T>} request @returns {Promise<T>} */
 function done(request) {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
@@ -190,16 +180,19 @@ function done(request) {
 function failed(error) {
   if (error instanceof IdentityError) return error;
   const why = error instanceof Error ? error.message : 'it gives no reason';
-  return new IdentityError('storage', `the browser does not keep this page's data (${why}): free some space, or leave private browsing`);
+  return new IdentityError(
+    'storage',
+    `the browser does not keep this page's data (${why}): free some space, or leave private browsing`,
+  );
 }
 
-/**
- * @param {string} passphrase
- * @param {Bytes} salt
- * @param {number} rounds
- */
+/** @param {string} passphrase @param {Bytes} salt @param {number} rounds */
 async function passphraseKey(passphrase, salt, rounds) {
-  const base = await crypto.subtle.importKey('raw', toUtf8(passphrase.normalize('NFKC')), 'PBKDF2', false, ['deriveKey']);
+  const base = await crypto.subtle.importKey('raw', toUtf8(passphrase.normalize('NFKC')), 'PBKDF2', false, [
+    'deriveKey',
+  ]);
   const params = { name: 'PBKDF2', hash: 'SHA-256', salt, iterations: rounds };
-  return crypto.subtle.deriveKey(params, base, { name: 'AES-GCM', length: 256 }, false, ['encrypt', 'decrypt']);
+  return crypto.subtle.deriveKey(params, base, { name: 'AES-GCM', length: 256 }, false, [
+    'encrypt', 'decrypt',
+  ]);
 }

@@ -4,10 +4,8 @@
  *     | entropy = seed, 256 bits                 | SHA-256(entropy)[0], 8 bits |
  *     | word 1, 11 bits | word 2, 11 bits | ...             | word 24, 11 bits |
  *
- * each word being an index, most significant bit first, into the list. The words are as secret as the seed: no error
- * shows one.
- *
- * @module
+ * each word being an index, most significant bit first, into the list. The words are as secret as the seed:
+ * no error shows one.
  */
 
 import { concat } from '../wire/bytes.js';
@@ -23,36 +21,42 @@ async function wordList() {
   return (await import('./wordlist.js')).words;
 }
 
-/**
- * The 24 words of a seed.
- * @param {Bytes} seed 32 bytes
- * @returns {Promise<string[]>}
- */
+/** The 24 words of a seed. @param {Bytes} seed 32 bytes @returns {Promise<string[]>} */
 export async function toWords(seed) {
-  if (seed.length !== SEED_SIZE) throw new IdentityError('seed', `a seed has ${SEED_SIZE} bytes, not ${seed.length}`);
+  if (seed.length !== SEED_SIZE) {
+    throw new IdentityError('seed', `a seed has ${SEED_SIZE} bytes, not ${seed.length}`);
+  }
   const list = await wordList();
   const bits = concat(seed, [await checksum(seed)]);
   return Array.from({ length: WORDS }, (_, i) => {
     let index = 0;
-    for (let bit = i * WORD_BITS; bit < (i + 1) * WORD_BITS; bit++) index = (index << 1) | ((bits[bit >> 3] >> (7 - (bit & 7))) & 1);
+    for (let bit = i * WORD_BITS; bit < (i + 1) * WORD_BITS; bit++) {
+      index = (index << 1) | ((bits[bit >> 3] >> (7 - (bit & 7))) & 1);
+    }
     return list[index];
   });
 }
 
 /**
- * The seed of 24 words, in any case and with any white space around and between them. The IdentityError, of code
- * 'words', says whether the count is wrong, which word (by its position) is not in the list, or that the checksum fails.
- * @param {string} text
- * @returns {Promise<Bytes>}
+ * The seed of 24 words, in any case and with any white space around and between them. The IdentityError, of
+ * code 'words', says whether the count is wrong, which word (by its position) is not in the list, or that the
+ * checksum fails.
+ * @param {string} text @returns {Promise<Bytes>}
  */
 export async function fromWords(text) {
   const list = await wordList();
   const words = text.toLowerCase().split(/\s+/).filter((w) => w !== '');
-  if (words.length !== WORDS) throw new IdentityError('words', `there are ${WORDS} words, not ${words.length}: give all of them, in order`);
+  if (words.length !== WORDS) {
+    throw new IdentityError(
+      'words', `there are ${WORDS} words, not ${words.length}: give all of them, in order`,
+    );
+  }
   const bits = new Uint8Array(SEED_SIZE + 1);
   words.forEach((word, i) => {
     const index = list.indexOf(word);
-    if (index < 0) throw new IdentityError('words', `word ${i + 1} is not in the BIP39 English list: check its spelling`);
+    if (index < 0) {
+      throw new IdentityError('words', `word ${i + 1} is not in the BIP39 English list: check its spelling`);
+    }
     for (let b = 0; b < WORD_BITS; b++) {
       const bit = i * WORD_BITS + b;
       if ((index >> (WORD_BITS - 1 - b)) & 1) bits[bit >> 3] |= 1 << (7 - (bit & 7));

@@ -1,16 +1,14 @@
 /**
- * Has packets decoded ahead of the time at which they sound, for the decoder answers later. Requests are made in the
- * order of the stream, each is answered once, in the same order.
+ * Has packets decoded ahead of the time at which they sound, for the decoder answers later. Requests are made
+ * in the order of the stream, each is answered once, in the same order.
  *
  *     Buffer --take--> [ asked | asked | ready | ready ] --> Playout
  *                         |        ^
  *                       decode   decoded
  *
- * A packet whose predecessor was asked for is asked for at once, up to a bound. One after a hole waits for what is
- * missing until there is just time left to decode it: then the hole is given up, and the decoder is asked to conceal
- * it first.
- *
- * @module jitter/ahead
+ * A packet whose predecessor was asked for is asked for at once, up to a bound. One after a hole waits for
+ * what is missing until there is just time left to decode it: then the hole is given up, and the decoder is
+ * asked to conceal it first.
  */
 
 import { lostMedia } from './gap.js';
@@ -29,7 +27,6 @@ const START_LEAD = 3 * MS; // until answers have come; a browser takes half a mi
 
 /**
  * Samples until a media time is needed, next being the packet after it.
- *
  * @typedef {(media: number, next: import('./buffer.js').Slot) => number} Need
  */
 
@@ -46,7 +43,6 @@ export class Item {
   }
 }
 
-/** See the module. */
 export class Ahead {
   /** Requests that were not answered in time. */
   unanswered = 0;
@@ -85,7 +81,6 @@ export class Ahead {
 
   /**
    * The next packet that is to be played; undefined while it is not there, or not decoded.
-   *
    * @param {number} now samples
    */
   front(now) {
@@ -105,7 +100,6 @@ export class Ahead {
 
   /**
    * Asks for what is to be asked for now.
-   *
    * @param {number} now @param {number} horizon samples until the next call, if no packet comes
    * @param {Need} until
    */
@@ -167,7 +161,6 @@ export class Ahead {
 
   /**
    * Takes the answer to the oldest request.
-   *
    * @param {Float32Array | null} pcm null: the decoder could not @param {number} now
    */
   decoded(pcm, now) {

@@ -1,8 +1,6 @@
 /**
- * The packets of one stream that wait to be decoded: in order, on one time line, with loss told from lateness,
- * duplicates and restarts; and the delay estimate. It knows nothing of sound.
- *
- * @module jitter/buffer
+ * The packets of one stream that wait to be decoded: in order, on one time line, with loss told from
+ * lateness, duplicates and restarts; and the delay estimate. It knows nothing of sound.
  */
 
 import { Estimator } from './estimator.js';
@@ -18,11 +16,13 @@ const FIRST_SEQ = 2 ** 20; // leaves room below for packets sent before the firs
 const LENGTHS = new Set([10 * MS, 20 * MS, 40 * MS, 60 * MS]);
 
 /**
- * One packet of the stream, after decryption. `counter` counts the talker's packets, markers included, without gaps;
- * `timestamp` is the media time of the first sample in units of 2.5 ms, 16 bits; a packet has a `payload`, or is a
- * marker: `silence` from its timestamp on. `duration` (ms) is what the payload's framing says when it is left out.
+ * One packet of the stream, after decryption. `counter` counts the talker's packets, markers included,
+ * without gaps; `timestamp` is the media time of the first sample in units of 2.5 ms, 16 bits; a packet has a
+ * `payload`, or is a marker: `silence` from its timestamp on. `duration` (ms) is what the payload's framing
+ * says when it is left out.
  *
- * @typedef {{counter: number, timestamp: number, payload?: Uint8Array | null, silence?: boolean, duration?: number}}
+ * @typedef {{counter: number, timestamp: number, payload?: Uint8Array | null, silence?: boolean, duration?:
+ * number}}
  *   Packet
  */
 
@@ -42,7 +42,6 @@ export class Slot {
 
 const EMPTY = new Uint8Array(0);
 
-/** See the module. */
 export class Buffer {
   /** The counters of arrival. */
   received = 0;
@@ -58,8 +57,7 @@ export class Buffer {
 
   #maxHeld;
   #most;
-  /** @type {Slot[]} by rising seq */
-  #list = [];
+  /** @type {Slot[]} by rising seq */ #list = [];
   #started = false;
   #first = 0; // least seq of the stream
   #newest = FIRST_SEQ; // greatest seq
@@ -74,8 +72,7 @@ export class Buffer {
   #seen = new Uint8Array(SEEN_WINDOW);
   #expected = 0;
   #unique = 0;
-  /** @type {number | null} x of the last frame */
-  #transit = null;
+  /** @type {number | null} x of the last frame */ #transit = null;
 
   /** @param {{minDelay: number, maxDelay: number, maxBuffer: number, startDelay?: number}} config ms */
   constructor({ minDelay, maxDelay, maxBuffer, startDelay = 0 }) {
@@ -95,11 +92,7 @@ export class Buffer {
     return this.#list.length;
   }
 
-  /**
-   * Takes in one packet; the payload is copied.
-   *
-   * @param {Packet} packet @param {number} now samples
-   */
+  /** Takes in one packet; the payload is copied. @param {Packet} packet @param {number} now samples */
   put(packet, now) {
     const slot = this.#slotOf(packet, now);
     if (!slot) {
@@ -120,11 +113,12 @@ export class Buffer {
 
   /**
    * Null for a packet that cannot be played at all.
-   *
    * @param {Packet} packet @param {number} now @returns {Slot | null}
    */
   #slotOf({ counter, timestamp, payload, silence, duration }, now) {
-    if (!Number.isSafeInteger(counter) || counter < 0 || !(timestamp >= 0 && timestamp <= 0xffff)) return null;
+    if (!Number.isSafeInteger(counter) || counter < 0 || !(timestamp >= 0 && timestamp <= 0xffff)) {
+      return null;
+    }
     const slot = new Slot();
     slot.arrival = now;
     if (silence) {
@@ -140,8 +134,8 @@ export class Buffer {
   }
 
   /**
-   * Gives the packet its seq and its extended media time, and begins a new time line when its numbers cannot continue
-   * the old one.
+   * Gives the packet its seq and its extended media time, and begins a new time line when its numbers cannot
+   * continue the old one.
    *
    *     no packet for 30 s, or media time ahead of the clock by more than the buffer, or back by more than 100 frames
    *     (at least the greatest delay), or back at all, but for a pre-roll, while the counter goes on
@@ -150,7 +144,6 @@ export class Buffer {
    *                               new count: the packet counts as the next one
    *
    * Anything else that is older came late.
-   *
    * @param {Slot} slot @param {Packet} packet @param {number} now
    */
   #place(slot, { counter, timestamp }, now) {
@@ -197,13 +190,15 @@ export class Buffer {
   }
 
   /**
-   * Counts the packet as expected and received. It reports false for a duplicate and for a packet too old to tell.
-   *
+   * Counts the packet as expected and received. It reports false for a duplicate and for a packet too old to
+   * tell.
    * @param {number} seq
    */
   #mark(seq) {
     if (seq > this.#newest) {
-      for (let n = Math.max(this.#newest + 1, seq - SEEN_WINDOW + 1); n <= seq; n++) this.#seen[n % SEEN_WINDOW] = 0;
+      for (let n = Math.max(this.#newest + 1, seq - SEEN_WINDOW + 1); n <= seq; n++) {
+        this.#seen[n % SEEN_WINDOW] = 0;
+      }
       this.#expected += seq - Math.max(this.#newest, this.#first - 1);
       this.#newest = seq;
     } else if (seq <= this.#newest - SEEN_WINDOW) {
@@ -225,7 +220,6 @@ export class Buffer {
 
   /**
    * Feeds the arrival of a frame to the delay estimate and to the interarrival jitter: J += (|D| - J) / 16.
-   *
    * @param {Slot} slot @param {number} now
    */
   #measure(slot, now) {
@@ -237,7 +231,9 @@ export class Buffer {
 
   /** Drops the oldest packets until the slot fits. @param {Slot} slot */
   #makeRoom(slot) {
-    while (this.#list.length >= this.#most || (this.#list.length > 0 && this.held + slot.length > this.#maxHeld)) {
+    while (
+      this.#list.length >= this.#most || (this.#list.length > 0 && this.held + slot.length > this.#maxHeld)
+    ) {
       if (!this.take().silence) this.dropped++;
       (this.front ?? slot).skip = true;
     }

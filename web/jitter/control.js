@@ -1,8 +1,6 @@
 /**
- * The control laws: how fast to play, given the error e of the schedule in samples (e > 0: behind, the delay is longer
- * than it should be), and how concealment fades. Pure functions.
- *
- * @module jitter/control
+ * The control laws: how fast to play, given the error e of the schedule in samples (e > 0: behind, the delay
+ * is longer than it should be), and how concealment fades. Pure functions.
  */
 
 import { clamp, MS, SECOND } from './units.js';
@@ -25,9 +23,8 @@ const FASTEST = 1.5; // ... to this ...
 const FASTEST_AT = SECOND; // ... when so far behind
 
 /**
- * The resampling rate, minus 1, for small errors: proportional, outside a dead band in which samples pass unchanged.
- * Being ahead is corrected more firmly, for that makes frames late.
- *
+ * The resampling rate, minus 1, for small errors: proportional, outside a dead band in which samples pass
+ * unchanged. Being ahead is corrected more firmly, for that makes frames late.
  * @param {number} e
  */
 export function driftRate(e) {
@@ -46,8 +43,8 @@ export function speed(e) {
 }
 
 /**
- * How many samples have to be played after one period was removed or repeated, to keep to a speed other than 1.
- *
+ * How many samples have to be played after one period was removed or repeated, to keep to a speed other than
+ * 1.
  * @param {number} period @param {number} factor
  */
 export function pause(period, factor) {
@@ -55,9 +52,8 @@ export function pause(period, factor) {
 }
 
 /**
- * How alike two periods must be for a change of speed: the further off the schedule is, the less it waits for a good
- * moment.
- *
+ * How alike two periods must be for a change of speed: the further off the schedule is, the less it waits for
+ * a good moment.
  * @param {number} e
  */
 export function likeness(e) {

@@ -1,15 +1,13 @@
 /**
  * Learns from arrival times how long to wait for packets.
  *
- * x is the transit time of a packet, arrival - media time, on an unknown but constant offset; player.js has the
- * schedule that is made of it. Observations are taken per release, not per packet: packets that arrive in order
- * within half a frame of each other were held up together, and count once, with the transit time of the first (the
- * longest). So one stall of the network, or one talkspurt held until its key came, is one observation, and stays
- * outside the 98 %: it is caught up with, not waited for. Stalls that repeat are waited for: the second-longest of the
- * last 30 s is a floor. A release that opens a talkspurt counts not at all: it is sound from before the key was
- * pressed (the pre-roll), which is late by intention and every time.
- *
- * @module jitter/estimator
+ * x is the transit time of a packet, arrival - media time, on an unknown but constant offset; player.js has
+ * the schedule that is made of it. Observations are taken per release, not per packet: packets that arrive in
+ * order within half a frame of each other were held up together, and count once, with the transit time of the
+ * first (the longest). So one stall of the network, or one talkspurt held until its key came, is one
+ * observation, and stays outside the 98 %: it is caught up with, not waited for. Stalls that repeat are
+ * waited for: the second-longest of the last 30 s is a floor. A release that opens a talkspurt counts not at
+ * all: it is sound from before the key was pressed (the pre-roll), which is late by intention and every time.
  */
 
 import { clamp, MS, SECOND } from './units.js';
@@ -25,7 +23,6 @@ const STALE_AFTER = 20 * SECOND; // transit times older than this have drifted: 
 const STALL_PACKETS = 4; // packets released together that make a stall ...
 const STALL_MEDIA = 80 * MS; // ... and the media between the first and the last
 
-/** See the module. */
 export class Estimator {
   /** The target delay, samples, without the reader's and the decoder's share. */
   target = 0;
@@ -78,7 +75,6 @@ export class Estimator {
 
   /**
    * Takes in the arrival of a frame, late ones too, duplicates not.
-   *
    * @param {number} media @param {number} length @param {number} now
    * @param {boolean} opening the frame is the first after a silence
    */
@@ -107,8 +103,8 @@ export class Estimator {
       this.#anchor = now - media;
       this.#base = 0;
     } else if (now - this.#lastArrival > STALE_AFTER) {
-      // The clocks have drifted apart and the route may have changed, but the spread is still the best guess: hang it
-      // up at this packet.
+      // The clocks have drifted apart and the route may have changed, but the spread is still the best guess:
+      // hang it up at this packet.
       this.#anchor = now - media - this.#long.median();
       this.#bases.reset();
       this.#bases.add(this.#base, now);
@@ -118,12 +114,13 @@ export class Estimator {
 
   /**
    * Reports whether the packet was released together with the one before.
-   *
-   * @param {number} x @param {number} media @param {number} length @param {number} now @param {boolean} opening
+   * @param {number} x @param {number} media @param {number} length @param {number} now
+   * @param {boolean} opening
    */
   #join(x, media, length, now, opening) {
     const run = this.#run;
-    const together = run.packets > 0 && now - this.#lastArrival < length / 2 && (media > this.#lastMedia || run.opening);
+    const together =
+      run.packets > 0 && now - this.#lastArrival < length / 2 && (media > this.#lastMedia || run.opening);
     if (!together) {
       this.#run = new Release(1, x, media, opening);
       return false;
@@ -170,9 +167,8 @@ class Release {
 }
 
 /**
- * What is added to the 98 % for the tail beyond it: half a millisecond and a sixth of the distance from the median to
- * the 98 %, which for normally distributed jitter makes it 99.2 %.
- *
+ * What is added to the 98 % for the tail beyond it: half a millisecond and a sixth of the distance from the
+ * median to the 98 %, which for normally distributed jitter makes it 99.2 %.
  * @param {number} spread
  */
 function guard(spread) {
@@ -181,7 +177,6 @@ function guard(spread) {
 
 /**
  * Moves the target to what is wanted: up at once, down by 25 ms and a quarter of the distance per second.
- *
  * @param {number} target @param {number} wanted @param {number} elapsed samples
  */
 export function slewTarget(target, wanted, elapsed) {
@@ -196,8 +191,7 @@ const STALLS = 8;
 
 /** Remembers the transit times of the last stalls, not relative to an anchor. */
 export class Stalls {
-  /** @type {{x: number, at: number}[]} */
-  #last = [];
+  /** @type {{x: number, at: number}[]} */ #last = [];
 
   /** @param {number} x @param {number} now */
   add(x, now) {
@@ -207,7 +201,6 @@ export class Stalls {
 
   /**
    * The second-longest transit time of the remembered stalls; -Infinity when there were not two.
-   *
    * @param {number} now
    */
   second(now) {

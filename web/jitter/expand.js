@@ -1,8 +1,6 @@
 /**
- * Concealment from the sound itself: the last pitch period goes on and on (as in ITU-T G.711, Appendix I). The decoder
- * conceals better, but only when it is asked ahead of time; this one answers at once.
- *
- * @module jitter/expand
+ * Concealment from the sound itself: the last pitch period goes on and on (as in ITU-T G.711, Appendix I).
+ * The decoder conceals better, but only when it is asked ahead of time; this one answers at once.
  */
 
 import { alike, COMPARE, MAX_PERIOD, MIN_PERIOD } from './pitch.js';
@@ -11,7 +9,7 @@ import { MS } from './units.js';
 const VOICED = 0.5; // correlation below which there is no period: a longer loop buzzes less
 const SETTLE = Math.exp(-1 / MS); // what is left of the first step after a sample: it decays within some ms
 
-/** See the module. It continues what was last written to a fifo until reset. */
+/** It continues what was last written to a fifo until reset. */
 export class Expander {
   #loop = new Float32Array(MAX_PERIOD);
   #period = 0; // 0: not begun
@@ -27,11 +25,7 @@ export class Expander {
     return this.#period > 0;
   }
 
-  /**
-   * Fills dst with what might come next.
-   *
-   * @param {Float32Array} dst @param {import('./fifo.js').Fifo} fifo
-   */
+  /** Fills dst with what might come next. @param {Float32Array} dst @param {import('./fifo.js').Fifo} fifo */
   next(dst, fifo) {
     if (this.#period === 0) this.#begin(fifo.tail(MAX_PERIOD + COMPARE));
     for (let i = 0; i < dst.length; i++) {

@@ -1,7 +1,6 @@
 /**
- * Decoded samples until they are read, with their past, and the two changes of length: one pitch period less or more.
- *
- * @module jitter/fifo
+ * Decoded samples until they are read, with their past, and the two changes of length: one pitch period less
+ * or more.
  */
 
 import { alike, COMPARE, MIN_PERIOD } from './pitch.js';
@@ -12,7 +11,7 @@ const SIZE = 2 ** 14; // the most that is ever unread (about 8000), the history,
 /** Samples kept before the read position: a pitch period and what is compared with it. */
 export const HISTORY = 32 * MS;
 
-/** See the module. buf[read, write) is unread, the HISTORY samples before were played. */
+/** buf[read, write) is unread, the HISTORY samples before were played. */
 export class Fifo {
   buf = new Float32Array(SIZE);
   read = HISTORY;
@@ -22,11 +21,7 @@ export class Fifo {
     return this.write - this.read;
   }
 
-  /**
-   * Appends n samples and returns them, to be filled before the next call.
-   *
-   * @param {number} n
-   */
+  /** Appends n samples and returns them, to be filled before the next call. @param {number} n */
   grow(n) {
     if (this.write + n > SIZE) {
       const from = this.read - HISTORY;
@@ -50,18 +45,18 @@ export class Fifo {
 
   /**
    * Finds the period to remove at the read position; 2 x MAX_PERIOD samples must be unread.
-   *
    * @param {number} high longest period
    */
   forward(high) {
-    const { lag, correlation, power } = alike(this.#next(), this.buf.subarray(this.read, this.write), MIN_PERIOD, high);
+    const { lag, correlation, power } = alike(
+      this.#next(), this.buf.subarray(this.read, this.write), MIN_PERIOD, high,
+    );
     return { period: lag, correlation, power };
   }
 
   /**
-   * Finds the period to repeat at the read position: how far back the history is like what comes next. COMPARE samples
-   * must be unread.
-   *
+   * Finds the period to repeat at the read position: how far back the history is like what comes next.
+   * COMPARE samples must be unread.
    * @param {number} high longest period
    */
   backward(high) {
@@ -75,8 +70,8 @@ export class Fifo {
   }
 
   /**
-   * Takes one period out: the first fades into the second, and play goes on after the second. 2 x period samples must
-   * be unread.
+   * Takes one period out: the first fades into the second, and play goes on after the second. 2 x period
+   * samples must be unread.
    *
    *     before  |...A...|...B...|...C...      A and B are alike
    *     after   |.A->B..|...C...
@@ -91,8 +86,8 @@ export class Fifo {
   }
 
   /**
-   * Puts one more period in: what comes next fades into what was just played, then play goes on. One period must be
-   * unread, and one is in the history.
+   * Puts one more period in: what comes next fades into what was just played, then play goes on. One period
+   * must be unread, and one is in the history.
    *
    *     before  ...P...|...A...|...B...       P (played) and A are alike
    *     after   ...P...|.A->P..|...A...|...B...
@@ -111,4 +106,3 @@ export class Fifo {
     return this.buf.subarray(this.write - n, this.write);
   }
 }
-

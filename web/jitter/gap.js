@@ -1,8 +1,4 @@
-/**
- * Tells lost speech from silence whose markers were lost (docs/protocol.md, section 7.5). Pure.
- *
- * @module jitter/gap
- */
+/** Tells lost speech from silence whose markers were lost (docs/protocol.md, section 7.5). Pure. */
 
 import { MS } from './units.js';
 
@@ -24,12 +20,12 @@ function markerTime(n) {
 }
 
 /**
- * Says how much of a gap of media time was speech that got lost, when missing packets belonged there: the rest was
- * silence, whose markers got lost.
+ * Says how much of a gap of media time was speech that got lost, when missing packets belonged there: the
+ * rest was silence, whose markers got lost.
  *
- * f lost frames leave missing-f lost markers, which cover the rest of the gap until the next marker would have been
- * sent. The greatest f that fits is taken; when none fits (a talker with other habits) all of them were frames.
- *
+ * f lost frames leave missing-f lost markers, which cover the rest of the gap until the next marker would
+ * have been sent. The greatest f that fits is taken; when none fits (a talker with other habits) all of them
+ * were frames.
  * @param {number} gap samples @param {number} missing packets @param {number} frame samples in a frame
  * @returns {number} samples, at most gap
  */

@@ -1,8 +1,4 @@
-/**
- * How long an Opus packet sounds, from its framing alone (RFC 6716, section 3). No codec lives here.
- *
- * @module jitter/opus
- */
+/** How long an Opus packet sounds, from its framing alone (RFC 6716, section 3). No codec lives here. */
 
 /**
  * Samples at 48 kHz in a packet; 0 when its framing is malformed.

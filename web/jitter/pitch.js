@@ -1,8 +1,4 @@
-/**
- * Where two pieces of a signal are most alike: the pitch period. Pure.
- *
- * @module jitter/pitch
- */
+/** Where two pieces of a signal are most alike: the pitch period. Pure. */
 
 import { MS } from './units.js';
 
@@ -27,7 +23,6 @@ const PRICE = 0.2; // of correlation, that the furthest lag has to be better by
 
 /**
  * Finds the lag in [low, high] at which a and b[lag:] are most alike. b must hold high + a.length samples.
- *
  * @param {Float32Array} a @param {Float32Array} b @param {number} low @param {number} high
  * @param {number} [near] of lags that are about as good, the one nearest to this
  * @returns {Likeness}
@@ -55,7 +50,6 @@ export function alike(a, b, low, high, near) {
 
 /**
  * The normalised correlation of a and b[lag:], taken at every step-th sample; 0 when either is silent.
- *
  * @param {Float32Array} a @param {Float32Array} b @param {number} lag @param {number} step
  */
 function correlate(a, b, lag, step) {

@@ -1,8 +1,8 @@
 /**
- * The jitter buffer and play-out of one received stream of speech: packets go in as the network delivers them, PCM
- * comes out as the sound card asks for it. PCM is mono float at 48 kHz. It is pure: it reads no clock, starts no timer
- * and knows the codec by one function only, so every behaviour is tested in virtual time. Networking, keys, the codec
- * and mixing live elsewhere.
+ * The jitter buffer and play-out of one received stream of speech: packets go in as the network delivers
+ * them, PCM comes out as the sound card asks for it. PCM is mono float at 48 kHz. It is pure: it reads no
+ * clock, starts no timer and knows the codec by one function only, so every behaviour is tested in virtual
+ * time. Networking, keys, the codec and mixing live elsewhere.
  *
  *     put(packet, now)                                        read(out, now)
  *           |                                                       ^
@@ -13,35 +13,35 @@
  *       time -> target, schedule A    |          v            v
  *                             decoded(pcm)   decode(packet) Resampler: +-0.4 %, clock drift
  *
- * The schedule. All times are counted in samples. Packet k holds the media from time m(k) on and arrives at a(k);
- * x(k) = a(k) - m(k) is its transit time on an unknown offset. The estimator turns the recent x into one number, A, to
- * which the time is added that the decoder takes (Ahead.lead): a frame is played in time when its packet's x <= A.
+ * The schedule. All times are counted in samples. Packet k holds the media from time m(k) on and arrives at
+ * a(k); x(k) = a(k) - m(k) is its transit time on an unknown offset. The estimator turns the recent x into
+ * one number, A, to which the time is added that the decoder takes (Ahead.lead): a frame is played in time
+ * when its packet's x <= A.
  *
  *     A      = base + target + lead          base: the least x of late
  *     target = max(q98(2 s), q98(10 s)) - base + guard     (see estimator.js)
  *
- * The reader is measured in the same way. A read at time r that brings the number of samples ever read to N has
- * z = r - N, and the least z of the last two seconds tells how early this reader asks. With
- * O = (media time at the output) - (samples read), all samples are there in time when O <= z - x, so play-out aims at
+ * The reader is measured in the same way. A read at time r that brings the number of samples ever read to N
+ * has z = r - N, and the least z of the last two seconds tells how early this reader asks. With O = (media
+ * time at the output) - (samples read), all samples are there in time when O <= z - x, so play-out aims at
  *
  *     O* = min z - A,    e = O* - O    (e > 0: behind, e < 0: ahead)
  *
- * which covers the length of the reads, reads in bursts, and any phase between packets and reads. How e is closed:
+ * which covers the length of the reads, reads in bursts, and any phase between packets and reads. How e is
+ * closed:
  *
  *     in silence          the next talkspurt starts at O*, or at once if behind
  *     |e| small           resampling by at most 0.4 %: also what absorbs clock drift
  *     e < -8 ms           one pitch period is repeated, speed down to 0.9
  *     e > 12 ms           one pitch period is removed, speed 1.1 up to 1.5
  *
- * Speech that arrived is never thrown away to catch up; only the bound of the buffer drops packets, the oldest first.
- * What a gap is:
+ * Speech that arrived is never thrown away to catch up; only the bound of the buffer drops packets, the
+ * oldest first. What a gap is:
  *
  *     counters missing                       loss: concealment, by the decoder where it knows in time
  *     no counter missing, media time jumped  silence of the talker
  *     a silence marker                       silence from its timestamp on
  *     nothing there at all                   wait: conceal, fade out by 120 ms, stay silent; what comes then is played
- *
- * @module jitter/player
  */
 
 import { Ahead } from './ahead.js';
@@ -69,10 +69,12 @@ const CLIP = 4; // decoders that emit more than this are broken
  * @property {number} resets new time lines: the talker restarted or was away for 30 s
  * @property {number} played frames decoded
  * @property {number} concealed frames filled by concealment while the talker was talking
- * @property {number} undecodable frames that the decoder refused, or answered too late; they are concealed too
+ * @property {number} undecodable frames that the decoder refused, or answered too late; they are concealed
+ *   too
  * @property {number} accelerated pitch periods removed by time scaling
  * @property {number} decelerated pitch periods repeated by time scaling
- * @property {number} targetMs what play-out aims to add to the fastest packet: jitter, one read and the decoder
+ * @property {number} targetMs what play-out aims to add to the fastest packet: jitter, one read and the
+ *   decoder
  * @property {number} delayMs from put of a frame to its first sample being played, mean of the last 16 or so
  * @property {number} lastDelayMs the same of the last frame
  * @property {number} jitterMs interarrival jitter, RFC 3550 section 6.4.1
@@ -80,7 +82,7 @@ const CLIP = 4; // decoders that emit more than this are broken
  * @property {number} bufferedMs media that is held, decoded or not
  */
 
-/** See the module. Call put, decoded and read from one thread; none of them waits. */
+/** Call put, decoded and read from one thread; none of them waits. */
 export class Player {
   #buffer;
   #ahead;
@@ -97,18 +99,21 @@ export class Player {
 
   /**
    * @param {object} options
-   * @param {(payload: Uint8Array | null) => void} options.decode is called with packets in the order of the stream;
-   *   null has the decoder conceal one frame. Each call must be answered by one call of decoded, in the same order.
+   * @param {(payload: Uint8Array | null) => void} options.decode is called with packets in the order of the
+   *   stream; null has the decoder conceal one frame. Each call must be answered by one call of decoded, in
+   *   the same order.
    * @param {number} [options.minDelay] least target delay, ms
    * @param {number} [options.maxDelay] greatest target delay, ms
    * @param {number} [options.maxBuffer] most media held, ms, e.g. after a stall; then the oldest is dropped
-   * @param {number} [options.startDelay] target delay of the first frames, ms, until enough have come to know: what the
-   *   player before this one of the same stream had learned
+   * @param {number} [options.startDelay] target delay of the first frames, ms, until enough have come to
+   *   know: what the player before this one of the same stream had learned
    */
   constructor({ decode, minDelay = 15, maxDelay = 2000, maxBuffer = 3500, startDelay = 0 }) {
     const most = clamp(maxBuffer, 200, 10_000);
     const upper = clamp(maxDelay, 0, most);
-    this.#buffer = new Buffer({ minDelay: clamp(minDelay, 0, upper), maxDelay: upper, maxBuffer: most, startDelay });
+    this.#buffer = new Buffer({
+      minDelay: clamp(minDelay, 0, upper), maxDelay: upper, maxBuffer: most, startDelay,
+    });
     this.#ahead = new Ahead(this.#buffer, decode);
     this.#playout = new Playout(this.#buffer, this.#ahead, () => this.#resampler.reset());
     this.#until = (media, next) => this.#playout.until(media, next);
@@ -116,7 +121,6 @@ export class Player {
 
   /**
    * Takes in a packet that arrived at a time, which may be past. The payload is copied.
-   *
    * @param {import('./buffer.js').Packet} packet @param {number} now ms
    */
   put(packet, now) {
@@ -126,8 +130,8 @@ export class Player {
 
   /**
    * Takes the answer to the oldest call of decode that has none.
-   *
-   * @param {Float32Array | null} pcm is the player's from now on; null: it could not be decoded @param {number} now ms
+   * @param {Float32Array | null} pcm is the player's from now on; null: it could not be decoded
+   * @param {number} now ms
    */
   decoded(pcm, now) {
     this.#ahead.decoded(pcm, this.#at(now));
@@ -142,7 +146,6 @@ export class Player {
 
   /**
    * Fills dst with what is to be played next; any length will do.
-   *
    * @param {Float32Array} dst @param {number} now ms
    */
   read(dst, now) {
@@ -169,8 +172,8 @@ export class Player {
   }
 
   /**
-   * Whether the stream is sounding: in a talkspurt, and not waiting for packets for so long that concealment has faded
-   * out.
+   * Whether the stream is sounding: in a talkspurt, and not waiting for packets for so long that concealment
+   * has faded out.
    */
   get active() {
     return this.#playout.active;
@@ -254,7 +257,6 @@ export class Player {
 
   /**
    * Reports whether the signal allows a change of length here, and sets when the next may be.
-   *
    * @param {number} e @param {{period: number, correlation: number, power: number}} found
    */
   #rescale(e, { period, correlation, power }) {

@@ -1,6 +1,6 @@
 /**
- * Where play-out stands in the talker's media time, and what it appends to the fifo next: decoded frames, concealment,
- * silence.
+ * Where play-out stands in the talker's media time, and what it appends to the fifo next: decoded frames,
+ * concealment, silence.
  *
  *     silent --- frame due ---> playing --- nothing there ---> waiting
  *        ^                       |   ^                           |
@@ -9,8 +9,6 @@
  *        +------------------------- marker, or jump -------------+
  *
  * waiting is credit > 0: concealment is played, media time stands still.
- *
- * @module jitter/playout
  */
 
 import { concealGain, FADE_CONCEAL, FADE_IN } from './control.js';
@@ -25,13 +23,11 @@ const ACROSS = STEP / 2; // samples of a crossfade between two sounds
 const TAIL = 2 * STEP; // samples within which the place for a crossfade is looked for
 
 /**
- * How the next frame continues the sound: as it is; after concealment in whose place it stands, so that time is kept;
- * or after concealment that was inserted, so that none of it is lost.
- *
+ * How the next frame continues the sound: as it is; after concealment in whose place it stands, so that time
+ * is kept; or after concealment that was inserted, so that none of it is lost.
  * @typedef {'continues' | 'replaces' | 'follows'} Join
  */
 
-/** See the module. */
 export class Playout {
   fifo = new Fifo();
   /** Samples read so far. */
@@ -52,7 +48,10 @@ export class Playout {
   played = 0;
   concealed = 0;
   undecodable = 0;
-  /** From put of a frame to its first sample being played, samples: mean of the last 16 or so, and of the last. */
+  /**
+   * From put of a frame to its first sample being played, samples: mean of the last 16 or so, and of the
+   * last.
+   */
   delay = 0;
   lastDelay = 0;
 
@@ -100,7 +99,6 @@ export class Playout {
 
   /**
    * Samples until a media time must be there to be played in time, however the reader behaves.
-   *
    * @param {number} media @param {import('./buffer.js').Slot} next the packet after it
    */
   until(media, next) {
@@ -117,7 +115,6 @@ export class Playout {
 
   /**
    * Makes one step: it appends at least one sample, takes a packet, or becomes silent.
-   *
    * @param {number} want how many samples are missing
    */
   produce(want) {
@@ -139,9 +136,8 @@ export class Playout {
   }
 
   /**
-   * Plays silence until the next talkspurt is due: on schedule, or at once when play-out is behind, but then not
-   * without a short pause.
-   *
+   * Plays silence until the next talkspurt is due: on schedule, or at once when play-out is behind, but then
+   * not without a short pause.
    * @param {number} want
    */
   #produceSilence(want) {
@@ -201,8 +197,8 @@ export class Playout {
   }
 
   /**
-   * Decides, once for every packet that becomes the front, how much of the media time before it was lost speech, and
-   * what the concealment played while waiting for it stood for:
+   * Decides, once for every packet that becomes the front, how much of the media time before it was lost
+   * speech, and what the concealment played while waiting for it stood for:
    *
    *     credit <= gap   it filled the gap, or its beginning
    *     credit >  gap   the packet was late, so the delay grew by the difference
@@ -229,9 +225,8 @@ export class Playout {
   }
 
   /**
-   * Replaces lost speech before a packet: by what the decoder made up for it, where nothing else was played in its
-   * place yet, or by more of the last sound.
-   *
+   * Replaces lost speech before a packet: by what the decoder made up for it, where nothing else was played
+   * in its place yet, or by more of the last sound.
    * @param {import('./ahead.js').Item} item
    */
   #fillHole({ slot, before }) {
@@ -253,9 +248,8 @@ export class Playout {
   }
 
   /**
-   * Becomes silent before a slot, which is a marker or, after a pause, the first frame of the next talkspurt. The last
-   * sound is faded out over 10 ms.
-   *
+   * Becomes silent before a slot, which is a marker or, after a pause, the first frame of the next talkspurt.
+   * The last sound is faded out over 10 ms.
    * @param {import('./buffer.js').Slot} slot
    */
   #endTalkspurt(slot) {
@@ -292,7 +286,10 @@ export class Playout {
     this.#expander.next(pcm, this.fifo);
   }
 
-  /** Appends concealment. @param {Float32Array} pcm is changed @param {number} level how far it has faded already */
+  /**
+   * Appends concealment.
+   * @param {Float32Array} pcm is changed @param {number} level how far it has faded already
+   */
   #fadeOn(pcm, level) {
     const from = concealGain(this.run);
     this.run += pcm.length;
@@ -321,7 +318,10 @@ export class Playout {
     this.#append(join === 'continues' ? pcm : this.#splice(pcm, join === 'replaces' ? STEP / 2 : 0));
   }
 
-  /** Adds a good frame, rising from the level that was reached before it. @param {Float32Array} pcm is changed */
+  /**
+   * Adds a good frame, rising from the level that was reached before it.
+   * @param {Float32Array} pcm is changed
+   */
   #append(pcm) {
     if (this.#gain < 1) fade(pcm.subarray(0, FADE_IN), this.#gain, 1);
     this.#gain = 1;
@@ -332,9 +332,8 @@ export class Playout {
   }
 
   /**
-   * Joins a frame that does not continue the sound: the expander plays on until where it is most like the frame at
-   * from, then fades into it over 5 ms. On average that takes from samples, which the frame loses.
-   *
+   * Joins a frame that does not continue the sound: the expander plays on until where it is most like the
+   * frame at from, then fades into it over 5 ms. On average that takes from samples, which the frame loses.
    * @param {Float32Array} frame @param {number} from @returns {Float32Array} what is to be appended
    */
   #splice(frame, from) {
@@ -368,7 +367,6 @@ export class Playout {
 
 /**
  * Scales pcm by a level that goes from one value to another.
- *
  * @param {Float32Array} pcm @param {number} from @param {number} to
  */
 function fade(pcm, from, to) {

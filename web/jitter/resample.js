@@ -1,8 +1,4 @@
-/**
- * Reads a Fifo at a rate near 1: what follows the drift of the clocks.
- *
- * @module jitter/resample
- */
+/** Reads a Fifo at a rate near 1: what follows the drift of the clocks. */
 
 import { STEP } from './units.js';
 
@@ -32,7 +28,7 @@ function sinc(x) {
   return x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x);
 }
 
-/** See the module. While the rate is exactly 1 and the position falls on a sample, samples are copied unchanged. */
+/** While the rate is exactly 1 and the position falls on a sample, samples are copied unchanged. */
 export class Resampler {
   /** Source samples per output sample, minus 1. */
   rate = 0;
@@ -44,9 +40,8 @@ export class Resampler {
   }
 
   /**
-   * Takes a new rate. When that is none, the rest of the way to a whole sample is made up within 10 ms, so that
-   * samples can be copied again.
-   *
+   * Takes a new rate. When that is none, the rest of the way to a whole sample is made up within 10 ms, so
+   * that samples can be copied again.
    * @param {number} rate
    */
   set(rate) {
@@ -60,7 +55,6 @@ export class Resampler {
 
   /**
    * Fills dst; need(dst.length) samples must be unread.
-   *
    * @param {Float32Array} dst @param {import('./fifo.js').Fifo} fifo
    */
   take(dst, fifo) {

@@ -1,8 +1,6 @@
 /**
- * Units and bounds that all parts of the jitter buffer share. Inside this folder all times are counted in samples at
- * 48 kHz, as integers; callers speak milliseconds.
- *
- * @module jitter/units
+ * Units and bounds that all parts of the jitter buffer share. Inside this folder all times are counted in
+ * samples at 48 kHz, as integers; callers speak milliseconds.
  */
 
 /** The rate of all PCM, Hz. */
@@ -24,11 +22,7 @@ export const OVERLAP = STEP / 2;
 
 const MAX_TIME = 2 ** 46; // samples, 46 years: sums stay exact
 
-/**
- * Turns milliseconds into samples, whatever they are.
- *
- * @param {number} ms
- */
+/** Turns milliseconds into samples, whatever they are. @param {number} ms */
 export function toSamples(ms) {
   if (!(ms > -MAX_TIME)) return Number.isNaN(ms) ? 0 : -MAX_TIME;
   return Math.min(Math.round(ms * MS), MAX_TIME);

@@ -1,8 +1,4 @@
-/**
- * Statistics over what came lately: the least value, and quantiles. Memory is taken once. Pure.
- *
- * @module jitter/window
- */
+/** Statistics over what came lately: the least value, and quantiles. Memory is taken once. Pure. */
 
 const BUCKETS = 8;
 
@@ -23,7 +19,6 @@ export class MinWindow {
 
   /**
    * Takes in a value and returns the least in the window. A clock that goes back makes it forget.
-   *
    * @param {number} value @param {number} now
    */
   add(value, now) {
@@ -87,9 +82,8 @@ export class QuantileWindow {
   }
 
   /**
-   * The value that no more than one in perOne of the values exceeds. With fewer than atLeast values, the missing ones
-   * count as floor, so that an odd one at the start does not decide.
-   *
+   * The value that no more than one in perOne of the values exceeds. With fewer than atLeast values, the
+   * missing ones count as floor, so that an odd one at the start does not decide.
    * @param {number} perOne @param {number} atLeast @param {number} floor
    */
   high(perOne, atLeast, floor) {

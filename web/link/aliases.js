@@ -1,8 +1,4 @@
-/**
- * What the peer's aliases stand for (docs/protocol.md, section 4.1). It is pure.
- *
- * @module
- */
+/** What the peer's aliases stand for (docs/protocol.md, section 4.1). It is pure. */
 
 import { decodeCounter } from '../wire/frame.js';
 
@@ -11,26 +7,25 @@ const ACK_EVERY = 50; // ms that bound how often one alias is acknowledged
 /** @typedef {import('../wire/frame.js').Media} Media */
 
 /**
- * What a handler gives for a stream of the peer. next is one above the highest CTR seen: the handler raises it for
- * frames that it trusts, so that the low bits of later ones are understood.
+ * What a handler gives for a stream of the peer. next is one above the highest CTR seen: the handler raises
+ * it for frames that it trusts, so that the low bits of later ones are understood.
  * @typedef {{next: number}} Bound
  */
 
 /**
- * What an alias stands for, and the counters of packets that announced it: the one that came first, after which short
- * frames were sent, and the highest.
+ * What an alias stands for, and the counters of packets that announced it: the one that came first, after
+ * which short frames were sent, and the highest.
  * @typedef {{kid: bigint, bound: Bound, acked: number, first: number, newest: number}} Entry
  */
 
 /**
- * The aliases of one direction; there are at most 4096. What they stand for is what the packet with the highest counter
- * says: one that was overtaken on its way changes nothing. However many aliases a stream has, it is made once.
+ * The aliases of one direction; there are at most 4096. What they stand for is what the packet with the
+ * highest counter says: one that was overtaken on its way changes nothing. However many aliases a stream has,
+ * it is made once.
  */
 export class Aliases {
-  /** @type {Map<number, Entry>} */
-  #table = new Map();
-  /** @type {Map<bigint, {bound: Bound, aliases: number}>} */
-  #streams = new Map();
+  /** @type {Map<number, Entry>} */ #table = new Map();
+  /** @type {Map<bigint, {bound: Bound, aliases: number}>} */ #streams = new Map();
 
   /** How many streams there are. */
   get streams() {
@@ -41,9 +36,9 @@ export class Aliases {
    * Tells which frame of which stream came; null: the alias is not known, or bind refused the stream.
    * @param {Media} m
    * @param {(kid: bigint) => Bound | null | undefined} bind is asked about streams that are new
-   * @param {number} now
-   * @param {number} packet counter of the packet that the frame came in
-   * @returns {{kid: bigint, ctr: number, bound: Bound, ack: boolean} | null} ack: the peer is to be told that we know
+   * @param {number} now @param {number} packet counter of the packet that the frame came in
+   * @returns {{kid: bigint, ctr: number, bound: Bound, ack: boolean} | null} ack: the peer is to be told that
+   *   we know
    */
   resolve(m, bind, now, packet) {
     const entry = this.#table.get(m.alias);
@@ -51,33 +46,25 @@ export class Aliases {
       if (!entry || packet < entry.first) {
         return null; // in a packet from before that was announced it is another stream's
       }
-      return { kid: entry.kid, ctr: decodeCounter(m.ctr, 16, entry.bound.next), bound: entry.bound, ack: false };
+      return {
+        kid: entry.kid, ctr: decodeCounter(m.ctr, 16, entry.bound.next), bound: entry.bound, ack: false,
+      };
     }
     const kid = /** @type {bigint} */ (m.kid);
     const late = entry !== undefined && packet < entry.newest;
     const bound = this.#streams.get(kid)?.bound ?? (late ? null : bind(kid));
-    if (!bound) {
-      return null;
-    }
+    if (!bound) return null;
     const own = entry?.kid === kid || late ? entry : this.#bind(kid, m.alias, bound, packet);
-    if (own?.kid !== kid) {
-      return { kid, ctr: m.ctr, bound, ack: false };
-    }
+    if (own?.kid !== kid) return { kid, ctr: m.ctr, bound, ack: false };
     own.newest = Math.max(own.newest, packet);
     const ack = now - own.acked >= ACK_EVERY;
-    if (ack) {
-      own.acked = now;
-    }
+    if (ack) own.acked = now;
     return { kid, ctr: m.ctr, bound, ack };
   }
 
   /**
    * Makes an alias stand for a key id.
-   * @param {bigint} kid
-   * @param {number} alias
-   * @param {Bound} bound
-   * @param {number} packet
-   * @returns {Entry}
+   * @param {bigint} kid @param {number} alias @param {Bound} bound @param {number} packet @returns {Entry}
    */
   #bind(kid, alias, bound, packet) {
     const stream = this.#streams.get(kid) ?? { bound, aliases: 0 };
@@ -92,8 +79,6 @@ export class Aliases {
   /** @param {bigint | undefined} kid of which an alias is given to another; absent: of nobody */
   #forget(kid) {
     const stream = kid === undefined ? undefined : this.#streams.get(kid);
-    if (stream && kid !== undefined && --stream.aliases === 0) {
-      this.#streams.delete(kid);
-    }
+    if (stream && kid !== undefined && --stream.aliases === 0) this.#streams.delete(kid);
   }
 }

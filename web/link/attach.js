@@ -1,11 +1,9 @@
 /**
  * How a client gets to its relay: where it is, which carriers are tried in which order, the handshake on each
- * (docs/protocol.md, section 8). It remembers what worked, so that attaching again tries that first, and the one request
- * to join. Sessions are not known here.
+ * (docs/protocol.md, section 8). It remembers what worked, so that attaching again tries that first, and the
+ * one request to join. Sessions are not known here.
  *
  *     attach ──> Race ──> find (connect.json) ──> connect (carrier) ──> Attempt ──> the first that is welcomed
- *
- * @module
  */
 
 import { toHex } from '../wire/bytes.js';
@@ -23,7 +21,10 @@ import { hasWebTransport, openWebTransport } from './webtransport.js';
 /** @typedef {import('./carrier.js').Place} Place */
 /** @typedef {import('./clock.js').Clock} Clock */
 /** @typedef {import('./race.js').Kind} Kind */
-/** @typedef {(place: Place, signal: AbortSignal, options: {hash: number, clock: Clock}) => Promise<Carrier>} Open */
+/**
+ * @typedef {(place: Place, signal: AbortSignal, options: {hash: number, clock: Clock}) => Promise<Carrier>}
+ *   Open
+ */
 
 /**
  * @typedef {object} AttachConfig
@@ -31,42 +32,39 @@ import { hasWebTransport, openWebTransport } from './webtransport.js';
  * @property {import('../identity/identity.js').Identity} identity
  * @property {string} name shown to others; at most 64 bytes
  * @property {string} program and version; likewise
- * @property {(relay: Bytes) => Promise<{room: string, entry: Bytes}>} makeJoin makes the request to join; called once
+ * @property {(relay: Bytes) => Promise<{room: string, entry: Bytes}>} makeJoin makes the request to join;
+ *   called once
  * @property {Bytes} [relayKey] which the relay must have; absent: the one that connect.json says
  * @property {() => number} [random]
- * @property {{webtransport?: Open, websocket?: Open}} [open] in the place of the browser's carriers; absent: not there
+ * @property {{webtransport?: Open, websocket?: Open}} [open] in the place of the browser's carriers; absent:
+ *   not there
  * @property {(signal: AbortSignal) => Promise<Place>} [place] in the place of fetching connectUrl
  * @property {typeof globalThis.fetch} [fetch] in the place of the browser's
  */
 
-const JOIN_TIME = 15_000; // ms after which it is asked why nothing came of joining, which takes ASK_TIME at most
-const JOIN_MOST = 60_000; // ms that joining may take while the relay goes on answering: networks are slow, too
+// ms after which it is asked why nothing came of joining, which takes ASK_TIME at most.
+const JOIN_TIME = 15_000;
+// ms that joining may take while the relay goes on answering: networks are slow, too.
+const JOIN_MOST = 60_000;
 const JOIN_LOOK = 1000; // ms between looks whether it does
 
 const ATTEMPT_TIME = 20_000; // ms that an attempt may take: the relay gives as much
-const PASSING = new Set(['rate', 'too_many_sessions', 'shutting_down']); // refusals that pass, for who was welcome once
+// Refusals that pass, for who was welcome once.
+const PASSING = new Set(['rate', 'too_many_sessions', 'shutting_down']);
 
 export class Attacher {
   #config;
   #clock;
-  /** @type {{webtransport?: Open, websocket?: Open}} */
-  #open;
+  /** @type {{webtransport?: Open, websocket?: Open}} */ #open;
   #id = crypto.getRandomValues(new Uint8Array(16)); // of the session
-  /** @type {Promise<{room: string, entry: Bytes}> | null} */
-  #join = null;
-  /** The relay's key, hexadecimal, from when #join was made for it. @type {string | null} */
-  #relay = null;
-  /** @type {Place | null} */
-  #place = null;
+  /** @type {Promise<{room: string, entry: Bytes}> | null} */ #join = null;
+  /** The relay's key, hexadecimal, from when #join was made for it. @type {string | null} */ #relay = null;
+  /** @type {Place | null} */ #place = null;
   /** What worked last: it is tried first. @type {{kind: Kind | null, hash: string | null}} */
   #worked = { kind: null, hash: null };
-  /** @type {Race | null} */
-  #race = null;
+  /** @type {Race | null} */ #race = null;
 
-  /**
-   * @param {AttachConfig} config
-   * @param {Clock} clock
-   */
+  /** @param {AttachConfig} config @param {Clock} clock */
   constructor(config, clock) {
     this.#config = config;
     this.#clock = clock;
@@ -89,7 +87,8 @@ export class Attacher {
   /**
    * Races attempts until one is welcomed.
    * @param {AbortSignal} signal
-   * @param {boolean} first the client was never welcomed: refusals that may pass end it, too, and it gives up in the end
+   * @param {boolean} first the client was never welcomed: refusals that may pass end it, too, and it gives up
+   *   in the end
    * @returns {Promise<Attempt>} rejects with a LinkError
    */
   async attach(signal, first) {
@@ -103,9 +102,7 @@ export class Attacher {
       final: (error) => error.final || (error instanceof Refused && (first || !PASSING.has(error.code))),
     }, AbortSignal.any([signal, patience.signal]));
     this.#race = race;
-    if (first) {
-      this.#giveUp(race, patience, signal).catch((error) => patience.abort(error));
-    }
+    if (first) this.#giveUp(race, patience, signal).catch((error) => patience.abort(error));
     try {
       const winner = await race.run();
       this.#worked.kind = winner.carrier.kind;
@@ -119,7 +116,8 @@ export class Attacher {
   }
 
   /**
-   * Ends a race in which the relay does not answer, with why. Who waits must not wait for ever, nor without a word.
+   * Ends a race in which the relay does not answer, with why. Who waits must not wait for ever, nor without a
+   * word.
    * @param {Race} race
    * @param {AbortController} patience aborted here, or by who runs the race when it is over
    * @param {AbortSignal} signal
@@ -129,7 +127,10 @@ export class Attacher {
     const over = AbortSignal.any([signal, patience.signal]);
     const start = this.#clock.now();
     await sleep(this.#clock, JOIN_TIME, over);
-    const answer = over.aborted || race.promising ? null : await askWhy(race.seen, connectUrl, { clock: this.#clock, signal: over, fetch });
+    const answer =
+      over.aborted || race.promising
+        ? null
+        : await askWhy(race.seen, connectUrl, { clock: this.#clock, signal: over, fetch });
     while (!over.aborted && race.promising && this.#clock.now() - start < JOIN_MOST) {
       await sleep(this.#clock, JOIN_LOOK, over);
     }
@@ -138,14 +139,11 @@ export class Attacher {
 
   /**
    * Makes one attempt by WebTransport.
-   * @param {AbortSignal} signal
-   * @returns {Promise<Attempt>} rejects with a LinkError
+   * @param {AbortSignal} signal @returns {Promise<Attempt>} rejects with a LinkError
    */
   async upgrade(signal) {
     const place = await this.#find(true, signal);
-    if (!place.webtransport) {
-      throw new LinkError('connect', 'the relay does not offer WebTransport');
-    }
+    if (!place.webtransport) throw new LinkError('connect', 'the relay does not offer WebTransport');
     const attempt = await this.#attempt('webtransport', place, signal);
     this.#worked.kind = 'webtransport';
     return attempt;
@@ -157,45 +155,34 @@ export class Attacher {
   }
 
   /**
-   * Returns where the relay is to be reached. What is known already is good enough for a first try, and when there is no
-   * way to ask.
-   * @param {boolean} again
-   * @param {AbortSignal} signal
-   * @returns {Promise<Place>}
+   * Returns where the relay is to be reached. What is known already is good enough for a first try, and when
+   * there is no way to ask.
+   * @param {boolean} again @param {AbortSignal} signal @returns {Promise<Place>}
    */
   async #find(again, signal) {
-    if (this.#place && !again) {
-      return this.#place;
-    }
+    if (this.#place && !again) return this.#place;
     const { connectUrl, relayKey, place } = this.#config;
     try {
-      const found = place ? place(signal) : fetchPlace(connectUrl, { clock: this.#clock, signal, relayKey, fetch: this.#config.fetch });
+      const found = place
+        ? place(signal)
+        : fetchPlace(connectUrl, { clock: this.#clock, signal, relayKey, fetch: this.#config.fetch });
       this.#place = await found;
     } catch (error) {
-      if (!this.#place || (error instanceof LinkError && error.final)) {
-        throw error;
-      }
+      if (!this.#place || (error instanceof LinkError && error.final)) throw error;
     }
     return this.#place;
   }
 
-  /**
-   * @param {Place} place
-   * @returns {Kind[]}
-   */
+  /** @param {Place} place @returns {Kind[]} */
   #kinds(place) {
-    /** @type {Kind[]} */
-    const kinds = ['webtransport', 'websocket'];
+    /** @type {Kind[]} */ const kinds = ['webtransport', 'websocket'];
     const usable = kinds.filter((kind) => place[kind] && this.#open[kind]);
     return this.#worked.kind === 'websocket' ? usable.reverse() : usable;
   }
 
   /**
    * Makes one attempt: a carrier, and the handshake on it.
-   * @param {Kind} kind
-   * @param {Place} place
-   * @param {AbortSignal} signal
-   * @param {() => void} [heard]
+   * @param {Kind} kind @param {Place} place @param {AbortSignal} signal @param {() => void} [heard]
    * @returns {Promise<Attempt>}
    */
   async #attempt(kind, place, signal, heard) {
@@ -214,17 +201,13 @@ export class Attacher {
   }
 
   /**
-   * Opens a carrier. Of WebTransport's hashes the browser is shown one after the other, the one that was right last first.
-   * @param {Kind} kind
-   * @param {Place} place
-   * @param {AbortSignal} signal
-   * @returns {Promise<Carrier>}
+   * Opens a carrier. Of WebTransport's hashes the browser is shown one after the other, the one that was
+   * right last first.
+   * @param {Kind} kind @param {Place} place @param {AbortSignal} signal @returns {Promise<Carrier>}
    */
   async #connect(kind, place, signal) {
     const open = /** @type {Open} */ (this.#open[kind]);
-    if (kind === 'websocket') {
-      return open(place, signal, { hash: 0, clock: this.#clock });
-    }
+    if (kind === 'websocket') return open(place, signal, { hash: 0, clock: this.#clock });
     const names = (place.webtransport?.hashes ?? []).map(toHex);
     const worked = names.indexOf(this.#worked.hash ?? '');
     const order = [...names.keys()].sort((a, b) => Number(b === worked) - Number(a === worked));
@@ -236,18 +219,13 @@ export class Attacher {
         return carrier;
       } catch (error) {
         last = asLinkError(error);
-        if (signal.aborted) {
-          break;
-        }
+        if (signal.aborted) break;
       }
     }
     throw last;
   }
 
-  /**
-   * Makes the request to join, once: attaching again is no new join.
-   * @param {Bytes} relay
-   */
+  /** Makes the request to join, once: attaching again is no new join. @param {Bytes} relay */
   async #request(relay) {
     if (!this.#join) {
       this.#relay = toHex(relay);

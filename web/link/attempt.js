@@ -1,11 +1,9 @@
 /**
- * One attempt to attach: the handshake on one carrier, and afterwards its control messages (docs/protocol.md, sections 5
- * and 8).
+ * One attempt to attach: the handshake on one carrier, and afterwards its control messages (docs/protocol.md,
+ * sections 5 and 8).
  *
  *     carrier ──> Greeting ──> Hello, Join ──> Welcome (its signature is checked) ──> Joined ──> attached
  *                    '── another relay key: over         '── Refused, Goodbye, closed: over
- *
- * @module
  */
 
 import { FormatError, equal, fromHex } from '../wire/bytes.js';
@@ -34,43 +32,32 @@ const MAX_EARLY = 64; // packets that came before the session took the carrier
 const KNOWN = new Set(['Greeting', 'Welcome', 'Joined', 'MemberPage', 'Goodbye', 'Refused']);
 
 export class Attempt {
-  /** @type {Carrier} */
-  carrier;
-  /** Resolves when the carrier has closed, with why. @type {Promise<string>} */
-  closed;
-  /** @type {Message | null} */
-  welcome = null;
-  /** @type {Message | null} */
-  joined = null;
-  /** What the relay said before it closed. @type {Message | null} */
-  goodbye = null;
-  /** To be set by the owner: the relay says goodbye. @type {() => void} */
-  ongoodbye = () => {};
+  /** @type {Carrier} */ carrier;
+  /** Resolves when the carrier has closed, with why. @type {Promise<string>} */ closed;
+  /** @type {Message | null} */ welcome = null;
+  /** @type {Message | null} */ joined = null;
+  /** What the relay said before it closed. @type {Message | null} */ goodbye = null;
+  /** To be set by the owner: the relay says goodbye. @type {() => void} */ ongoodbye = () => {};
 
-  /** @type {Message[]} */
-  #inbox = [];
+  /** @type {Message[]} */ #inbox = [];
   #attached = false;
-  /** Who waits for a message: the handshake, or a request. @type {((m: Message | LinkError) => void) | null} */
+  /**
+   * Who waits for a message: the handshake, or a request.
+   * @type {((m: Message | LinkError) => void) | null}
+   */
   #waiter = null;
   #unasked = 0; // answers to come that nobody waits for any more
-  /** @type {LinkError | null} */
-  #broken = null;
-  /** @type {Bytes[]} */
-  #early = [];
+  /** @type {LinkError | null} */ #broken = null;
+  /** @type {Bytes[]} */ #early = [];
   #heard;
 
-  /**
-   * @param {Carrier} carrier
-   * @param {() => void} [heard] called for each message of the handshake
-   */
+  /** @param {Carrier} carrier @param {() => void} [heard] called for each message of the handshake */
   constructor(carrier, heard = () => {}) {
     this.carrier = carrier;
     this.#heard = heard;
     carrier.control.onmessage = (text) => this.#take(text);
     carrier.onpacket = (packet) => {
-      if (this.#early.length < MAX_EARLY) {
-        this.#early.push(packet);
-      }
+      if (this.#early.length < MAX_EARLY) this.#early.push(packet);
     };
     this.closed = carrier.closed.then((why) => {
       this.#break(new LinkError('closed', why));
@@ -90,16 +77,12 @@ export class Attempt {
       this.#break(new LinkError('closed', 'the attempt was given up'));
       this.carrier.close();
     };
-    if (signal.aborted) {
-      giveUp();
-    }
+    if (signal.aborted) giveUp();
     signal.addEventListener('abort', giveUp);
     try {
       const value = await this.#sendFlight(hello);
       await this.#readFlight(hello, value);
-      if (this.#broken) {
-        throw this.#broken;
-      }
+      if (this.#broken) throw this.#broken;
       this.#attached = true;
     } catch (error) {
       this.carrier.close();
@@ -111,8 +94,7 @@ export class Attempt {
 
   /**
    * Reads the Greeting, and answers with Hello and Join.
-   * @param {Hello} hello
-   * @returns {Promise<Bytes>} the value that both sides sign
+   * @param {Hello} hello @returns {Promise<Bytes>} the value that both sides sign
    */
   async #sendFlight({ identity, name, client, session, relay, join }) {
     const greeting = await this.#next();
@@ -126,35 +108,25 @@ export class Attempt {
     const value = await webHelloValue(greeting.challenge, this.carrier.binding);
     const request = await join(key);
     const signed = await signHello(identity, { name, client, session }, value, key);
-    if (this.#broken) {
-      throw this.#broken;
-    }
+    if (this.#broken) throw this.#broken;
     this.carrier.control.send(encode('Hello', signed));
     this.carrier.control.send(encode('Join', request));
     return value;
   }
 
-  /**
-   * Reads Welcome and Joined.
-   * @param {Hello} hello
-   * @param {Bytes} value
-   */
+  /** Reads Welcome and Joined. @param {Hello} hello @param {Bytes} value */
   async #readFlight({ identity, session, relay }, value) {
     while (!this.joined) {
       const m = await this.#next();
       const refused = refusal(m);
-      if (refused) {
-        throw refused;
-      }
+      if (refused) throw refused;
       if (m.name === 'Welcome') {
         if (!(await verifyWelcome(fromHex(relay, 32), value, session, identity.publicKey, m.signature))) {
           throw new LinkError('signature', 'the relay did not prove its key', { final: true });
         }
         this.welcome = m;
       } else if (m.name === 'Joined') {
-        if (!this.welcome) {
-          throw new LinkError('protocol', 'the relay does not begin with a Welcome');
-        }
+        if (!this.welcome) throw new LinkError('protocol', 'the relay does not begin with a Welcome');
         this.joined = m;
       }
     }
@@ -164,20 +136,13 @@ export class Attempt {
   #next() {
     return new Promise((resolve, reject) => {
       const m = this.#inbox.shift();
-      if (m) {
-        resolve(m);
-      } else if (this.#broken) {
-        reject(this.#broken);
-      } else {
-        this.#waiter = (m) => (m instanceof LinkError ? reject(m) : resolve(m));
-      }
+      if (m) resolve(m);
+      else if (this.#broken) reject(this.#broken);
+      else this.#waiter = (m) => (m instanceof LinkError ? reject(m) : resolve(m));
     });
   }
 
-  /**
-   * Takes what came on the control stream.
-   * @param {string} text
-   */
+  /** Takes what came on the control stream. @param {string} text */
   #take(text) {
     let m;
     try {
@@ -187,9 +152,7 @@ export class Attempt {
       this.carrier.close();
       return;
     }
-    if (!KNOWN.has(m.name)) {
-      return;
-    }
+    if (!KNOWN.has(m.name)) return;
     if (!this.#attached) {
       this.#heard();
       this.#arrived(m);
@@ -231,10 +194,9 @@ export class Attempt {
   }
 
   /**
-   * Sends a request and waits for its answer; null: the carrier closed, or signal was aborted. One request at a time.
-   * @param {string} text
-   * @param {AbortSignal} signal
-   * @returns {Promise<Message | null>}
+   * Sends a request and waits for its answer; null: the carrier closed, or signal was aborted. One request at
+   * a time.
+   * @param {string} text @param {AbortSignal} signal @returns {Promise<Message | null>}
    */
   request(text, signal) {
     return new Promise((resolve) => {
@@ -255,10 +217,7 @@ export class Attempt {
     });
   }
 
-  /**
-   * Returns the packets that came before the session took the carrier, once.
-   * @returns {Bytes[]}
-   */
+  /** Returns the packets that came before the session took the carrier, once. @returns {Bytes[]} */
   takeEarly() {
     const early = this.#early;
     this.#early = [];
@@ -271,24 +230,15 @@ export class Attempt {
   }
 }
 
-/**
- * Returns the error that a message is, or null.
- * @param {Message} m
- * @returns {LinkError | null}
- */
+/** Returns the error that a message is, or null. @param {Message} m @returns {LinkError | null} */
 export function refusal(m) {
-  if (m.name !== 'Refused' && m.name !== 'Goodbye') {
-    return null;
-  }
+  if (m.name !== 'Refused' && m.name !== 'Goodbye') return null;
   return new Refused(m.code, m.reason);
 }
 
 /** The relay's refusal, or its goodbye. */
 export class Refused extends LinkError {
-  /**
-   * @param {string} code
-   * @param {string} reason
-   */
+  /** @param {string} code @param {string} reason */
   constructor(code, reason) {
     super(code, reason || `the relay refuses: ${code}`);
     this.name = 'Refused';

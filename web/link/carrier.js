@@ -1,8 +1,7 @@
 /**
- * What a carrier is: one connection to a relay, by WebTransport or WebSocket, that carries control messages in order
- * and packets as they come (docs/protocol.md, section 8). Carriers know nothing of sessions or frames.
- *
- * @module
+ * What a carrier is: one connection to a relay, by WebTransport or WebSocket, that carries control messages
+ * in order and packets as they come (docs/protocol.md, section 8). Carriers know nothing of sessions or
+ * frames.
  */
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
@@ -40,10 +39,11 @@
 /** Why something of link/ failed. `code` is for programs, the message for people. */
 export class LinkError extends Error {
   /**
-   * @param {string} code 'connect', 'protocol', 'signature', 'relay_key', 'closed', 'refused' ..., or a code of the relay
+   * @param {string} code 'connect', 'protocol', 'signature', 'relay_key', 'closed', 'refused' ..., or a code
+   *   of the relay
    * @param {string} message
-   * @param {{cause?: unknown, final?: boolean, status?: number}} [options] final: trying again does not mend it; status: of
-   *   the HTTP answer, if there was one
+   * @param {{cause?: unknown, final?: boolean, status?: number}} [options] final: trying again does not mend
+   *   it; status: of the HTTP answer, if there was one
    */
   constructor(code, message, options = {}) {
     super(message, { cause: options.cause });
@@ -54,20 +54,12 @@ export class LinkError extends Error {
   }
 }
 
-/**
- * Returns what went wrong in words.
- * @param {unknown} error
- * @returns {string}
- */
+/** Returns what went wrong in words. @param {unknown} error @returns {string} */
 export function describe(error) {
   return error instanceof Error ? error.message : String(error);
 }
 
-/**
- * Makes whatever was thrown a LinkError.
- * @param {unknown} error
- * @returns {LinkError}
- */
+/** Makes whatever was thrown a LinkError. @param {unknown} error @returns {LinkError} */
 export function asLinkError(error) {
   return error instanceof LinkError ? error : new LinkError('program', describe(error), { cause: error });
 }

@@ -1,5 +1,6 @@
 /**
- * A client keeps one session with a relay, over as many carriers as it takes (docs/protocol.md, sections 6 and 8).
+ * A client keeps one session with a relay, over as many carriers as it takes (docs/protocol.md, sections 6
+ * and 8).
  *
  *          +--- carrier closed, answer overdue, goodbye, silence ---+
  *          v                                                        |
@@ -7,9 +8,8 @@
  *          |                                                        |
  *          +── refused, or another relay key ──> ended <── leave ───+
  *
- * It knows control messages as far as attaching goes; what members, keys and streams are is known above, in room/.
- *
- * @module
+ * It knows control messages as far as attaching goes; what members, keys and streams are is known above, in
+ * room/.
  */
 
 import { toHex } from '../wire/bytes.js';
@@ -52,7 +52,8 @@ const CLOSE_GRACE = 100; // ms for the last packets to get out
 
 /** What quality() says before there is a session. */
 const NO_QUALITY = Object.freeze({
-  lossUp: 0, rtt: 0, jitter: 0, bitrateUp: 0, bitrateDown: 0, lossDown: 0, path: null, since: 0, queued: 0, stopped: false,
+  lossUp: 0, rtt: 0, jitter: 0, bitrateUp: 0, bitrateDown: 0, lossDown: 0, path: null, since: 0, queued: 0,
+  stopped: false,
 });
 
 export class Client {
@@ -61,22 +62,15 @@ export class Client {
   #attacher;
   #life = new AbortController(); // aborted at the end
   #leaving = false;
-  /** @type {LinkError | null} */
-  #error = null; // why it ended
+  /** @type {LinkError | null} */ #error = null; // why it ended
 
-  /** @type {Session | null} */
-  #session = null;
-  /** @type {string | null} */
-  #incarnation = null;
-  /** @type {Attempt | null} */
-  #current = null;
+  /** @type {Session | null} */ #session = null;
+  /** @type {string | null} */ #incarnation = null;
+  /** @type {Attempt | null} */ #current = null;
   #changed = new AbortController(); // aborted, and replaced, when #current changes
-  /** @type {AbortController | null} */
-  #upgrade = null;
-  /** @type {Set<Attempt>} */
-  #retired = new Set();
-  /** @type {Promise<unknown>} */
-  #requests = Promise.resolve(); // one at a time
+  /** @type {AbortController | null} */ #upgrade = null;
+  /** @type {Set<Attempt>} */ #retired = new Set();
+  /** @type {Promise<unknown>} */ #requests = Promise.resolve(); // one at a time
   #online = () => this.#hurry();
 
   /** @param {ClientConfig} config */
@@ -89,10 +83,9 @@ export class Client {
   // Attaching.
 
   /**
-   * Attaches and joins. It rejects with a LinkError when the relay refuses, or when the signal is aborted before it has
-   * answered; failures that may pass are tried again until then. It may be called once.
-   * @param {AbortSignal} [signal]
-   * @returns {Promise<Message>} Joined
+   * Attaches and joins. It rejects with a LinkError when the relay refuses, or when the signal is aborted
+   * before it has answered; failures that may pass are tried again until then. It may be called once.
+   * @param {AbortSignal} [signal] @returns {Promise<Message>} Joined
    */
   async join(signal) {
     if (this.#attacher.racing || this.#session || this.#life.signal.aborted) {
@@ -100,7 +93,9 @@ export class Client {
     }
     this.#events?.addEventListener('online', this.#online);
     try {
-      const attempt = await this.#attacher.attach(signal ? AbortSignal.any([signal, this.#life.signal]) : this.#life.signal, true);
+      const attempt = await this.#attacher.attach(
+        signal ? AbortSignal.any([signal, this.#life.signal]) : this.#life.signal, true,
+      );
       if (this.#life.signal.aborted) {
         attempt.close();
         throw this.#ending();
@@ -119,10 +114,7 @@ export class Client {
     return typeof events?.addEventListener === 'function' ? events : null;
   }
 
-  /**
-   * Makes a welcomed attempt the one in use, and its session the client's.
-   * @param {Attempt} next
-   */
+  /** Makes a welcomed attempt the one in use, and its session the client's. @param {Attempt} next */
   #install(next) {
     const old = this.#current;
     const incarnation = toHex(/** @type {Message} */ (next.welcome).incarnation);
@@ -139,13 +131,9 @@ export class Client {
     session.install(next.carrier);
     next.ongoodbye = () => this.#goodbye(next);
     next.closed.then((why) => this.#lost(next, why));
-    if (old) {
-      this.#retire(old);
-    }
+    if (old) this.#retire(old);
     this.#call(() => this.#config.handler.attached(/** @type {Message} */ (next.joined), fresh));
-    for (const packet of next.takeEarly()) {
-      session.receive(packet);
-    }
+    for (const packet of next.takeEarly()) session.receive(packet);
     this.#planUpgrade(next);
   }
 
@@ -164,10 +152,7 @@ export class Client {
     return session;
   }
 
-  /**
-   * Closes an attempt that was superseded, once what is under way on it has come.
-   * @param {Attempt} old
-   */
+  /** Closes an attempt that was superseded, once what is under way on it has come. @param {Attempt} old */
   #retire(old) {
     this.#retired.add(old);
     const close = () => {
@@ -179,52 +164,35 @@ export class Client {
 
   // What makes it attach again, or end.
 
-  /**
-   * Attaches again, unless it is doing so or is over.
-   * @param {string} cause
-   */
+  /** Attaches again, unless it is doing so or is over. @param {string} cause */
   #wake(cause) {
-    if (this.#leaving || this.#attacher.racing || this.#life.signal.aborted) {
-      return;
-    }
+    if (this.#leaving || this.#attacher.racing || this.#life.signal.aborted) return;
     this.#upgrade?.abort();
     this.#reattach(cause).catch((error) => this.#end(asLinkError(error)));
   }
 
   /** @param {string} cause */
   async #reattach(cause) {
-    const attached = this.#attacher.attach(this.#life.signal, false); // before the handler may ask for the same
+    // Before the handler may ask for the same.
+    const attached = this.#attacher.attach(this.#life.signal, false);
     this.#call(() => this.#config.handler.detached(cause));
     const attempt = await attached;
-    if (this.#life.signal.aborted || this.#leaving) {
-      attempt.close();
-    } else {
-      this.#install(attempt);
-    }
+    if (this.#life.signal.aborted || this.#leaving) attempt.close();
+    else this.#install(attempt);
   }
 
-  /**
-   * @param {Attempt} attempt
-   * @param {string} why
-   */
+  /** @param {Attempt} attempt @param {string} why */
   #lost(attempt, why) {
-    if (this.#current !== attempt || this.#life.signal.aborted) {
-      return;
-    }
+    if (this.#current !== attempt || this.#life.signal.aborted) return;
     this.#session?.detach(attempt.carrier);
-    if (attempt.goodbye) {
-      this.#goodbye(attempt);
-    } else {
-      this.#wake(why ? `${CAUSE.ended}: ${why}` : CAUSE.ended);
-    }
+    if (attempt.goodbye) this.#goodbye(attempt);
+    else this.#wake(why ? `${CAUSE.ended}: ${why}` : CAUSE.ended);
   }
 
   /** @param {Attempt} attempt */
   #goodbye(attempt) {
     const bye = attempt.goodbye;
-    if (this.#current !== attempt || !bye) {
-      return;
-    }
+    if (this.#current !== attempt || !bye) return;
     if (bye.code === 'replaced') {
       this.#end(new Refused(bye.code, bye.reason || 'another client took the place of this one'));
     } else {
@@ -233,15 +201,12 @@ export class Client {
   }
 
   /**
-   * Notes the end of a session, by this side or the other. What the relay does not mean for good is no end for the client.
-   * @param {Session} session
-   * @param {number} code
-   * @param {boolean} ours
+   * Notes the end of a session, by this side or the other. What the relay does not mean for good is no end
+   * for the client.
+   * @param {Session} session @param {number} code @param {boolean} ours
    */
   #sessionEnded(session, code, ours) {
-    if (session !== this.#session || ours) {
-      return;
-    }
+    if (session !== this.#session || ours) return;
     if (code === CLOSE.refused) {
       const said = this.#current?.goodbye;
       this.#end((said && refusal(said)) ?? new Refused('refused', 'the relay ended the session'));
@@ -254,20 +219,15 @@ export class Client {
 
   /** The network may be another one. */
   #hurry() {
-    if (this.#attacher.racing) {
-      this.#attacher.hurry();
-    } else {
-      this.#session?.hurry();
-    }
+    if (this.#attacher.racing) this.#attacher.hurry();
+    else this.#session?.hurry();
   }
 
   /** @param {LinkError} error */
   #end(error) {
     if (!this.#life.signal.aborted) {
       this.#stop(error);
-      if (!this.#leaving) {
-        this.#call(() => this.#config.handler.ended(error));
-      }
+      if (!this.#leaving) this.#call(() => this.#config.handler.ended(error));
     }
   }
 
@@ -288,16 +248,11 @@ export class Client {
 
   // WebTransport again.
 
-  /**
-   * While on WebSocket, tries WebTransport from time to time, and moves over.
-   * @param {Attempt} next
-   */
+  /** While on WebSocket, tries WebTransport from time to time, and moves over. @param {Attempt} next */
   #planUpgrade(next) {
     this.#upgrade?.abort();
     this.#upgrade = null;
-    if (next.carrier.kind !== 'websocket' || !this.#attacher.hasWebTransport) {
-      return;
-    }
+    if (next.carrier.kind !== 'websocket' || !this.#attacher.hasWebTransport) return;
     const controller = new AbortController();
     this.#upgrade = controller;
     this.#upgrading(controller.signal).catch((error) => this.#failed(error));
@@ -307,16 +262,11 @@ export class Client {
   async #upgrading(signal) {
     for (;;) {
       await sleep(this.#clock, UPGRADE_EVERY, signal);
-      if (signal.aborted) {
-        return;
-      }
+      if (signal.aborted) return;
       try {
         const attempt = await this.#attacher.upgrade(signal);
-        if (signal.aborted || this.#leaving) {
-          attempt.close();
-        } else {
-          this.#install(attempt);
-        }
+        if (signal.aborted || this.#leaving) attempt.close();
+        else this.#install(attempt);
         return;
       } catch {
         // UDP still does not get through; WebSocket goes on.
@@ -327,11 +277,9 @@ export class Client {
   // What the room does.
 
   /**
-   * Sends a control message and returns the answer. When that is overdue the client attaches again, and the message is
-   * sent again.
-   * @param {string} name
-   * @param {Record<string, any>} [fields]
-   * @param {AbortSignal} [signal]
+   * Sends a control message and returns the answer. When that is overdue the client attaches again, and the
+   * message is sent again.
+   * @param {string} name @param {Record<string, any>} [fields] @param {AbortSignal} [signal]
    * @returns {Promise<Message>} rejects with a LinkError: the relay refused, or the client has ended
    */
   request(name, fields = {}, signal) {
@@ -340,11 +288,7 @@ export class Client {
     return answer;
   }
 
-  /**
-   * @param {string} text
-   * @param {AbortSignal} [outer]
-   * @returns {Promise<Message>}
-   */
+  /** @param {string} text @param {AbortSignal} [outer] @returns {Promise<Message>} */
   async #ask(text, outer) {
     const over = outer ? AbortSignal.any([outer, this.#life.signal]) : this.#life.signal;
     while (!over.aborted && this.#current) {
@@ -356,41 +300,32 @@ export class Client {
       this.#clock.clearTimeout(overdue);
       if (answer) {
         const refused = refusal(answer);
-        if (refused) {
-          throw refused;
-        }
+        if (refused) throw refused;
         return answer;
       }
       await aborted(signal); // until there is another carrier
     }
-    throw this.#life.signal.aborted || !this.#current ? this.#ending() : new LinkError('closed', 'the request was given up');
+    throw this.#life.signal.aborted || !this.#current
+      ? this.#ending()
+      : new LinkError('closed', 'the request was given up');
   }
 
-  /**
-   * @param {number} alias
-   * @param {bigint} kid
-   * @param {number} ctr
-   * @param {Bytes} ciphertext
-   */
+  /** @param {number} alias @param {bigint} kid @param {number} ctr @param {Bytes} ciphertext */
   sendMedia(alias, kid, ctr, ciphertext) {
     this.#session?.sendMedia(alias, kid, ctr, ciphertext);
   }
 
   /**
-   * Sends an urgent message. done is called once, when it was acknowledged, or with false when it never will be.
-   * @param {number} kind
-   * @param {Bytes} body is kept
-   * @param {(acked: boolean) => void} [done]
+   * Sends an urgent message. done is called once, when it was acknowledged, or with false when it never will
+   * be.
+   * @param {number} kind @param {Bytes} body is kept @param {(acked: boolean) => void} [done]
    * @returns {boolean} false: too many are under way, or there is no session; done is not called then
    */
   sendUrgent(kind, body, done) {
     return this.#session?.sendUrgent(kind, body, done) ?? false;
   }
 
-  /**
-   * @param {number} alias
-   * @param {boolean} known
-   */
+  /** @param {number} alias @param {boolean} known */
   setAliasKnown(alias, known) {
     this.#session?.setAliasKnown(alias, known);
   }
@@ -400,10 +335,7 @@ export class Client {
     return this.#session?.urgentPending ?? 0;
   }
 
-  /**
-   * Tells whether something came from the relay within the last ms.
-   * @param {number} ms
-   */
+  /** Tells whether something came from the relay within the last ms. @param {number} ms */
   heardWithin(ms) {
     return this.#session?.heardWithin(ms) ?? false;
   }
@@ -420,14 +352,10 @@ export class Client {
 
   /** Leaves: the relay is told until it acknowledges, for at most a second. It never rejects. */
   async leave() {
-    if (this.#leaving || this.#life.signal.aborted) {
-      return;
-    }
+    if (this.#leaving || this.#life.signal.aborted) return;
     this.#leaving = true;
     const limit = deadline(this.#clock, LEAVE_TIME);
-    if (this.#session?.sendUrgent(LEAVE, new Uint8Array(0), () => limit.abort())) {
-      await aborted(limit.signal);
-    }
+    if (this.#session?.sendUrgent(LEAVE, new Uint8Array(0), () => limit.abort())) await aborted(limit.signal);
     limit.finish();
     this.#stop(new LinkError('closed', 'the client has left'));
   }
@@ -441,28 +369,20 @@ export class Client {
     }
   }
 
-  /** @param {unknown} error what a method of the handler threw: it must not stop the link, and not get lost */
+  /**
+   * @param {unknown} error what a method of the handler threw: it must not stop the link, and not get lost
+   */
   #failed(error) {
     const { handler } = this.#config;
-    if (handler.failed) {
-      handler.failed(error);
-    } else {
-      globalThis.reportError?.(error);
-    }
+    if (handler.failed) handler.failed(error);
+    else globalThis.reportError?.(error);
   }
 }
 
-/**
- * Resolves when a signal is aborted.
- * @param {AbortSignal} signal
- * @returns {Promise<void>}
- */
+/** Resolves when a signal is aborted. @param {AbortSignal} signal @returns {Promise<void>} */
 function aborted(signal) {
   return new Promise((resolve) => {
-    if (signal.aborted) {
-      resolve();
-    } else {
-      signal.addEventListener('abort', () => resolve(), { once: true });
-    }
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
   });
 }

@@ -1,8 +1,6 @@
 /**
- * The clock that everything in link/ reads and sets its timers by, so that tests run in virtual time. Nothing else
- * in this folder may call performance.now() or setTimeout.
- *
- * @module
+ * The clock that everything in link/ reads and sets its timers by, so that tests run in virtual time. Nothing
+ * else in this folder may call performance.now() or setTimeout.
  */
 
 /**
@@ -21,10 +19,7 @@ export const realClock = {
 
 /**
  * Resolves after ms, or as soon as signal is aborted.
- * @param {Clock} clock
- * @param {number} ms
- * @param {AbortSignal} [signal]
- * @returns {Promise<void>}
+ * @param {Clock} clock @param {number} ms @param {AbortSignal} [signal] @returns {Promise<void>}
  */
 export function sleep(clock, ms, signal) {
   return new Promise((resolve) => {
@@ -44,17 +39,13 @@ export function sleep(clock, ms, signal) {
 
 /**
  * An AbortController that aborts by itself after ms. finish() ends its timer.
- * @param {Clock} clock
- * @param {number} ms
- * @param {AbortSignal} [parent] aborts it, too
+ * @param {Clock} clock @param {number} ms @param {AbortSignal} [parent] aborts it, too
  * @returns {{signal: AbortSignal, abort: (reason?: unknown) => void, finish: () => void}}
  */
 export function deadline(clock, ms, parent) {
   const controller = new AbortController();
   const follow = () => controller.abort(parent?.reason);
-  if (parent?.aborted) {
-    follow();
-  }
+  if (parent?.aborted) follow();
   parent?.addEventListener('abort', follow);
   const timer = clock.setTimeout(() => controller.abort(new Error('it took too long')), ms);
   return {

@@ -1,8 +1,6 @@
 /**
- * connect.json: where a relay's browsers attach (docs/protocol.md, section 8). Whoever hands it out is not trusted with
- * more than that: hashes of certificates must be signed by the relay.
- *
- * @module
+ * connect.json: where a relay's browsers attach (docs/protocol.md, section 8). Whoever hands it out is not
+ * trusted with more than that: hashes of certificates must be signed by the relay.
  */
 
 import { FormatError, equal, fromHex, fromUtf8, toHex } from '../wire/bytes.js';
@@ -23,8 +21,8 @@ const PART = 'connect.json';
 /**
  * Fetches where a relay is to be reached.
  * @param {string} url of its connect.json
- * @param {{clock: Clock, signal?: AbortSignal, relayKey?: Bytes | null, fetch?: typeof globalThis.fetch}} options relayKey: the key
- *   that the relay must have, where it is known
+ * @param {{clock: Clock, signal?: AbortSignal, relayKey?: Bytes | null, fetch?: typeof globalThis.fetch}}
+ *   options relayKey: the key that the relay must have, where it is known
  * @returns {Promise<Place>}
  */
 export async function fetchPlace(url, { clock, signal, relayKey = null, fetch: get = globalThis.fetch }) {
@@ -32,13 +30,13 @@ export async function fetchPlace(url, { clock, signal, relayKey = null, fetch: g
   try {
     const response = await get(url, { cache: 'no-store', credentials: 'omit', signal: limit.signal });
     if (!response.ok) {
-      throw new LinkError('connect', `the relay's ${PART} cannot be fetched: status ${response.status}`, { status: response.status });
+      throw new LinkError('connect', `the relay's ${PART} cannot be fetched: status ${response.status}`, {
+        status: response.status,
+      });
     }
     return await parsePlace(await bodyOf(response), url, relayKey);
   } catch (error) {
-    if (error instanceof LinkError) {
-      throw error;
-    }
+    if (error instanceof LinkError) throw error;
     const bad = error instanceof FormatError;
     const why = bad ? describe(error) : `the relay's ${PART} cannot be fetched: ${describe(error)}`;
     throw new LinkError(bad ? 'protocol' : 'connect', why, { cause: error });
@@ -47,16 +45,10 @@ export async function fetchPlace(url, { clock, signal, relayKey = null, fetch: g
   }
 }
 
-/**
- * Reads a body of bounded size.
- * @param {Response} response
- * @returns {Promise<string>}
- */
+/** Reads a body of bounded size. @param {Response} response @returns {Promise<string>} */
 async function bodyOf(response) {
   const reader = response.body?.getReader();
-  if (!reader) {
-    throw new FormatError(PART, 'truncated');
-  }
+  if (!reader) throw new FormatError(PART, 'truncated');
   const body = new Uint8Array(MAX_SIZE);
   let length = 0;
   for (let next = await reader.read(); !next.done; next = await reader.read()) {
@@ -72,8 +64,7 @@ async function bodyOf(response) {
 
 /**
  * Reads a connect.json.
- * @param {string} text
- * @param {string} url where it came from
+ * @param {string} text @param {string} url where it came from
  * @param {Bytes | null} relayKey the key that the relay must have; null: any
  * @returns {Promise<Place>}
  */
@@ -103,11 +94,7 @@ function parse(text) {
   }
 }
 
-/**
- * @param {unknown} v
- * @param {string} part
- * @returns {Record<string, any>}
- */
+/** @param {unknown} v @param {string} part @returns {Record<string, any>} */
 function object(v, part) {
   if (typeof v !== 'object' || v === null || Array.isArray(v)) {
     throw new FormatError(part, 'invalid', 'is an object');
@@ -115,11 +102,7 @@ function object(v, part) {
   return v;
 }
 
-/**
- * @param {unknown} v
- * @param {string} base
- * @param {Bytes} key
- */
+/** @param {unknown} v @param {string} base @param {Bytes} key */
 async function webTransportOf(v, base, key) {
   const part = `${PART}: webtransport`;
   const json = object(v, part);
@@ -128,29 +111,29 @@ async function webTransportOf(v, base, key) {
   }
   const hashes = json.hashes.map((h) => fromHex(h, 32, part));
   if (!(await verifyWebCertificates(key, hashes, fromHex(json.signature, 64, part)))) {
-    throw new LinkError('signature', 'the certificates in connect.json are not signed by the relay', { final: true });
+    throw new LinkError('signature', 'the certificates in connect.json are not signed by the relay', {
+      final: true,
+    });
   }
   let url;
   if (json.url !== undefined) {
     url = urlOf(json.url, base, part);
   } else {
     url = urlOf(json.path, base, part);
-    if (!Number.isInteger(json.port) || json.port < 1 || json.port > 65_535 || url.origin !== new URL(base).origin) {
+    if (
+      !Number.isInteger(json.port) || json.port < 1 || json.port > 65_535
+      || url.origin !== new URL(base).origin
+    ) {
       throw new FormatError(part, 'invalid', 'a port and a path');
     }
     url.protocol = 'https:';
     url.port = String(json.port);
   }
-  if (url.protocol !== 'https:') {
-    throw new FormatError(part, 'invalid', 'its url begins with https:');
-  }
+  if (url.protocol !== 'https:') throw new FormatError(part, 'invalid', 'its url begins with https:');
   return { url: url.href, hashes };
 }
 
-/**
- * @param {unknown} v
- * @param {string} base
- */
+/** @param {unknown} v @param {string} base */
 function webSocketOf(v, base) {
   const part = `${PART}: websocket`;
   const url = urlOf(v, base, part);
@@ -163,11 +146,7 @@ function webSocketOf(v, base) {
   return url.href;
 }
 
-/**
- * @param {unknown} v
- * @param {string} base
- * @param {string} part
- */
+/** @param {unknown} v @param {string} base @param {string} part */
 function urlOf(v, base, part) {
   if (typeof v !== 'string' || v === '' || v.length > MAX_URL) {
     throw new FormatError(part, 'invalid', 'a url or a path');

@@ -1,10 +1,9 @@
 /**
- * Why joining came to nothing, in one code for which the page has words. Browsers do not tell scripts why a WebSocket was
- * not opened; the relay does, if the same address is asked otherwise (docs/protocol.md, section 8).
+ * Why joining came to nothing, in one code for which the page has words. Browsers do not tell scripts why a
+ * WebSocket was not opened; the relay does, if the same address is asked otherwise (docs/protocol.md, section
+ * 8).
  *
  *     Seen (race.js) ──> askWhy: POST to the WebSocket's address ──> explain ──> LinkError
- *
- * @module
  */
 
 import { Refused } from './attempt.js';
@@ -18,10 +17,9 @@ import { deadline } from './clock.js';
 const ASK_TIME = 3000; // ms
 
 /**
- * Asks the relay why it took no WebSocket. Only where that is of the page's own origin: elsewhere browsers keep the
- * answer to themselves.
- * @param {Seen} seen
- * @param {string} connectUrl
+ * Asks the relay why it took no WebSocket. Only where that is of the page's own origin: elsewhere browsers
+ * keep the answer to themselves.
+ * @param {Seen} seen @param {string} connectUrl
  * @param {{clock: Clock, signal: AbortSignal, fetch?: typeof globalThis.fetch}} options
  * @returns {Promise<Answer>}
  */
@@ -32,7 +30,9 @@ export async function askWhy({ place }, connectUrl, { clock, signal, fetch: ask 
   if (url.origin !== new URL(connectUrl).origin) return null;
   const limit = deadline(clock, ASK_TIME, signal);
   try { // by POST, for browsers then say which page asks
-    const { status } = await ask(url.href, { method: 'POST', credentials: 'omit', cache: 'no-store', redirect: 'manual', signal: limit.signal });
+    const { status } = await ask(url.href, {
+      method: 'POST', credentials: 'omit', cache: 'no-store', redirect: 'manual', signal: limit.signal,
+    });
     return { status };
   } catch {
     return { status: 0 };
@@ -41,12 +41,7 @@ export async function askWhy({ place }, connectUrl, { clock, signal, fetch: ask 
   }
 }
 
-/**
- * Says why.
- * @param {Seen} seen
- * @param {Answer} answer
- * @returns {LinkError}
- */
+/** Says why. @param {Seen} seen @param {Answer} answer @returns {LinkError} */
 export function explain({ place, failures, greeted }, answer) {
   const refused = [...failures.values()].find((error) => error instanceof Refused || error.final);
   if (refused) return refused;
@@ -55,11 +50,7 @@ export function explain({ place, failures, greeted }, answer) {
   return new LinkError(codeOf({ place, failures, greeted }, answer), all.join('; ') || 'nothing answers');
 }
 
-/**
- * @param {Seen} seen
- * @param {Answer} answer
- * @returns {string}
- */
+/** @param {Seen} seen @param {Answer} answer @returns {string} */
 function codeOf({ place, failures, greeted }, answer) {
   if (!place) return placeCode(failures.get('place'));
   if (greeted) return 'stalled';
@@ -80,10 +71,7 @@ function noServer() {
   return globalThis.navigator?.onLine === false ? 'offline' : 'no_server';
 }
 
-/**
- * @param {LinkError} [error] of fetching connect.json
- * @returns {string}
- */
+/** @param {LinkError} [error] of fetching connect.json @returns {string} */
 function placeCode(error) {
   if (!error || (error.code === 'connect' && error.status === 0)) return noServer();
   if (error.status === 421) return 'misdirected';

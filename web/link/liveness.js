@@ -1,12 +1,10 @@
 /**
- * Whether a session lives: the circuit breaker, the pings while there is doubt, and when silence has lasted too long
- * (docs/protocol.md, section 6). It is pure.
+ * Whether a session lives: the circuit breaker, the pings while there is doubt, and when silence has lasted
+ * too long (docs/protocol.md, section 6). It is pure.
  *
  *     expect ──(1.5 s)──> doubt: pings ──(5 s)──> stopped: no media
  *        ^                   |                       |
  *        +──── progress <────+───────────────────────+     a report with more packets, a pong, an urgent ack
- *
- * @module
  */
 
 import { BREAK_AFTER, DOUBT_AFTER, Pinger, SILENT_AFTER } from './pinger.js';
@@ -26,15 +24,10 @@ export class Liveness {
   stopped = false;
 
   #pinger = new Pinger();
-  /** Since when sent packets have shown no sign of arriving. @type {number | null} */
-  #waiting = null;
-  /** When hurry was called last, until something is heard. @type {number | null} */
-  #hurried = null;
+  /** Since when sent packets have shown no sign of arriving. @type {number | null} */ #waiting = null;
+  /** When hurry was called last, until something is heard. @type {number | null} */ #hurried = null;
 
-  /**
-   * Notes that something is sent that the peer will report.
-   * @param {number} now
-   */
+  /** Notes that something is sent that the peer will report. @param {number} now */
   expect(now) {
     this.#waiting ??= now;
   }
@@ -56,33 +49,24 @@ export class Liveness {
     this.progress();
   }
 
-  /**
-   * Notes that a ping is sent whose answer matters.
-   * @param {number} now
-   */
+  /** Notes that a ping is sent whose answer matters. @param {number} now */
   ask(now) {
     this.#pinger.ask(now);
   }
 
-  /**
-   * Makes silence noticed sooner, since the network may be another one.
-   * @param {number} now
-   */
+  /** Makes silence noticed sooner, since the network may be another one. @param {number} now */
   hurry(now) {
     this.#hurried = now;
   }
 
   /**
    * Tells what is to be done now.
-   * @param {number} now
-   * @param {Signs} signs
+   * @param {number} now @param {Signs} signs
    * @returns {{ping: boolean, silent: boolean}} silent: nothing is heard though it was asked
    */
   look(now, { sent, rtt, heardAt }) {
     const unsure = this.#waiting === null ? 0 : now - this.#waiting;
-    if (unsure > BREAK_AFTER) {
-      this.stopped = true;
-    }
+    if (unsure > BREAK_AFTER) this.stopped = true;
     const doubt = unsure > DOUBT_AFTER + rtt;
     const ping = this.#pinger.due(now, sent, doubt, doubt && unsure <= BREAK_AFTER);
     const hurried = this.#hurried !== null && now - this.#hurried > HURRY_AFTER + 4 * rtt;
@@ -94,10 +78,7 @@ export class Liveness {
     return this.#pinger.asked !== null;
   }
 
-  /**
-   * Returns when there will be doubt if nothing shows that what was sent arrives.
-   * @param {number} rtt
-   */
+  /** Returns when there will be doubt if nothing shows that what was sent arrives. @param {number} rtt */
   doubtAt(rtt) {
     return this.#waiting === null ? Infinity : this.#waiting + DOUBT_AFTER + rtt;
   }

@@ -1,8 +1,4 @@
-/**
- * Rates of what a session sends and receives, from counts that its ticks look at. It is pure.
- *
- * @module
- */
+/** Rates of what a session sends and receives, from counts that its ticks look at. It is pure. */
 
 const METER_EVERY = 500; // ms between the looks of a meter, at least
 const METER_REST = 1000; // after so long without media its rate is measured anew
@@ -12,47 +8,29 @@ const METER_FIRST = 200; // for so long nothing is known of it then
 
 /** Tells the rate of about the last second, or since it began after a rest. */
 export class Meter {
-  /** @type {Look | null} */
-  #before = null;
-  /** @type {Look | null} */
-  #last = null;
-  /** When there was a first byte after a rest. @type {Look | null} */
-  #began = null;
-  /** When the count last changed. @type {Look} */
-  #moved = { at: -Infinity, bytes: 0 };
+  /** @type {Look | null} */ #before = null;
+  /** @type {Look | null} */ #last = null;
+  /** When there was a first byte after a rest. @type {Look | null} */ #began = null;
+  /** When the count last changed. @type {Look} */ #moved = { at: -Infinity, bytes: 0 };
 
-  /**
-   * Notes the count now.
-   * @param {number} bytes
-   * @param {number} at
-   */
+  /** Notes the count now. @param {number} bytes @param {number} at */
   look(bytes, at) {
     const now = { at, bytes };
     if (!this.#last || at - this.#last.at >= METER_EVERY) {
       this.#before = this.#last;
       this.#last = now;
     }
-    if (bytes === this.#moved.bytes) {
-      return;
-    }
-    if (at - this.#moved.at > METER_REST) {
-      this.#began = now;
-    }
+    if (bytes === this.#moved.bytes) return;
+    if (at - this.#moved.at > METER_REST) this.#began = now;
     this.#moved = now;
   }
 
-  /**
-   * Returns bytes a second; 0 in the first moments.
-   * @param {number} bytes
-   * @param {number} now
-   */
+  /** Returns bytes a second; 0 in the first moments. @param {number} bytes @param {number} now */
   rate(bytes, now) {
     let from = this.#before ?? this.#last;
     if (this.#began && from && this.#began.at > from.at) { // what was before would make it too low
       from = this.#began;
-      if (now - from.at < METER_FIRST) {
-        return 0;
-      }
+      if (now - from.at < METER_FIRST) return 0;
     }
     return from && now > from.at ? (bytes - from.bytes) / ((now - from.at) / 1000) : 0;
   }
@@ -72,15 +50,11 @@ export class LossMeter {
 
   /**
    * Notes one above the highest counter received, and how many packets came.
-   * @param {number} next
-   * @param {number} received
-   * @param {number} now
+   * @param {number} next @param {number} received @param {number} now
    */
   look(next, received, now) {
     const expected = next - this.#next;
-    if (now - this.#at < LOSS_EVERY || expected === 0) {
-      return;
-    }
+    if (now - this.#at < LOSS_EVERY || expected === 0) return;
     const lost = Math.min(Math.max(1 - (received - this.#received) / expected, 0), 1);
     this.loss += Math.min(1, expected / LOSS_PACKETS) * (lost - this.loss);
     this.#at = now;

@@ -1,6 +1,7 @@
 /**
- * How fast the urgent messages of one direction leave (docs/protocol.md, section 4.4), so that media keeps three
- * quarters of a bottleneck whatever its rate is. Loss does not slow them down, a queue does. It is pure.
+ * How fast the urgent messages of one direction leave (docs/protocol.md, section 4.4), so that media keeps
+ * three quarters of a bottleneck whatever its rate is. Loss does not slow them down, a queue does. It is
+ * pure.
  *
  *      begin: a third of media's rate
  *        |
@@ -10,10 +11,8 @@
  *        +─────────────────────────────────────────────────────> rate x 0.7 or 0.5, once a round trip
  *              60 ms above its least
  *
- * The round trip is that of pings which ride in front of urgent frames. What a large packet takes to be sent over a
- * slow link is no queue, so samples are compared with those of packets of about the same size only.
- *
- * @module
+ * The round trip is that of pings which ride in front of urgent frames. What a large packet takes to be sent
+ * over a slow link is no queue, so samples are compared with those of packets of about the same size only.
  */
 
 import { MAX_SAMPLE } from './send-stats.js';
@@ -45,18 +44,15 @@ const PACE_REST = 10_000; // ms without messages that wait: the path may be anot
 const RECENT = 4; // samples
 
 /**
- * How many kinds of pings are told apart: 0 is one that travels alone, the others ride in front of urgent frames, by
- * the size of the packet.
+ * How many kinds of pings are told apart: 0 is one that travels alone, the others ride in front of urgent
+ * frames, by the size of the packet.
  */
 export const PING_SIZES = 4;
 
 const PING_STEP = 384; // bytes of message from one kind to the next
 const MAX_MESSAGE = 1024;
 
-/**
- * Returns the kind of a ping in a packet with a message of n bytes.
- * @param {number} n
- */
+/** Returns the kind of a ping in a packet with a message of n bytes. @param {number} n */
 export function pingSize(n) {
   return 1 + Math.min(Math.floor(n / PING_STEP), PING_SIZES - 2);
 }
@@ -100,16 +96,10 @@ export class Pacer {
     this.#overhead = overhead;
   }
 
-  /**
-   * Adds to the budget what has come up since the last time.
-   * @param {number} now
-   * @param {PathView} path
-   */
+  /** Adds to the budget what has come up since the last time. @param {number} now @param {PathView} path */
   fill(now, path) {
     const rest = now - this.#proved;
-    if (!this.#wait && rest > PACE_REST) {
-      this.#rest(now, rest, path);
-    }
+    if (!this.#wait && rest > PACE_REST) this.#rest(now, rest, path);
     if (this.#filled === -Infinity) {
       this.budget = PACE_BURST;
     } else {
@@ -121,11 +111,9 @@ export class Pacer {
   }
 
   /**
-   * Sets the rate with which to begin if a message had to wait. What was learned is not proved any more then, but
-   * twice what was used is, about, and for a while half of it is a better guess than none.
-   * @param {number} now
-   * @param {number} rest
-   * @param {PathView} path
+   * Sets the rate with which to begin if a message had to wait. What was learned is not proved any more then,
+   * but twice what was used is, about, and for a while half of it is a better guess than none.
+   * @param {number} now @param {number} rest @param {PathView} path
    */
   #rest(now, rest, path) {
     let start = PACE_START;
@@ -145,9 +133,7 @@ export class Pacer {
       this.fell = -Infinity;
       this.#queue = PACE_QUEUE + 2 * Math.min(path.jitter, PACE_JITTER);
     }
-    if (now - this.#sampled > PACE_REST) {
-      this.least.fill(0);
-    }
+    if (now - this.#sampled > PACE_REST) this.least.fill(0);
   }
 
   /** Notes that the path is another one. */
@@ -165,20 +151,13 @@ export class Pacer {
     return this.budget > 0;
   }
 
-  /**
-   * Takes a packet of n bytes from the budget.
-   * @param {number} n
-   */
+  /** Takes a packet of n bytes from the budget. @param {number} n */
   spend(n) {
     this.budget -= n;
     this.#sent += n;
   }
 
-  /**
-   * Notes whether a message has to wait.
-   * @param {number} now
-   * @param {boolean} yes
-   */
+  /** Notes whether a message has to wait. @param {number} now @param {boolean} yes */
   waits(now, yes) {
     this.#wait = yes;
     if (yes) {
@@ -189,22 +168,17 @@ export class Pacer {
 
   /**
    * Tells whether the next packet is to carry a ping, if more messages wait behind it.
-   * @param {number} now
-   * @param {boolean} more
+   * @param {number} now @param {boolean} more
    */
   ping(now, more) {
-    if ((!more && !this.#wait) || now - this.#pinged < PACE_PING) {
-      return false;
-    }
+    if ((!more && !this.#wait) || now - this.#pinged < PACE_PING) return false;
     this.#pinged = now;
     return true;
   }
 
   /**
    * Takes the round trip of a ping of a kind.
-   * @param {number} now
-   * @param {number} kind
-   * @param {number} rtt
+   * @param {number} now @param {number} kind @param {number} rtt
    */
   pong(now, kind, rtt) {
     if (kind === 0) {
@@ -216,37 +190,28 @@ export class Pacer {
 
   /**
    * Takes the round trip of a packet that was sent at a time and may have been a small one.
-   * @param {number} now
-   * @param {number} sent
-   * @param {number} rtt
+   * @param {number} now @param {number} sent @param {number} rtt
    */
   alone(now, sent, rtt) {
-    if (!(rtt > 0 && rtt <= MAX_SAMPLE)) {
-      return;
-    }
+    if (!(rtt > 0 && rtt <= MAX_SAMPLE)) return;
     const least = this.#leastSmall();
-    if (least > 0 && rtt <= least + this.#queue / 2) {
-      this.#grow(now, sent);
-    }
-    if (!this.#wait && now - this.#turned > PACE_REST) { // what urgent messages add to it must not become the least
+    if (least > 0 && rtt <= least + this.#queue / 2) this.#grow(now, sent);
+    // What urgent messages add to it must not become the least.
+    if (!this.#wait && now - this.#turned > PACE_REST) {
       this.#turned = now;
       this.#small = [0, this.#small[0]];
     }
-    if (this.#small[0] === 0 || rtt < this.#small[0]) {
-      this.#small[0] = rtt;
-    }
+    if (this.#small[0] === 0 || rtt < this.#small[0]) this.#small[0] = rtt;
   }
 
   /**
-   * Returns the most that the round trip of a packet with a ping of a kind can be where there is no queue: the first
-   * of them may have met one.
+   * Returns the most that the round trip of a packet with a ping of a kind can be where there is no queue:
+   * the first of them may have met one.
    * @param {number} kind
    */
   #allowed(kind) {
     const small = this.#leastSmall();
-    if (small === 0) {
-      return MAX_SAMPLE;
-    }
+    if (small === 0) return MAX_SAMPLE;
     const size = Math.min(kind * PING_STEP, MAX_MESSAGE) + this.#overhead;
     return small + (size / this.#path) * 1000;
   }
@@ -259,9 +224,7 @@ export class Pacer {
 
   /**
    * Takes the round trip of a ping of a kind from 1 up.
-   * @param {number} now
-   * @param {number} kind
-   * @param {number} rtt
+   * @param {number} now @param {number} kind @param {number} rtt
    */
   #sample(now, kind, rtt) {
     const least = Math.min(this.least[kind - 1] || this.#allowed(kind), rtt);
@@ -282,37 +245,25 @@ export class Pacer {
   }
 
   /**
-   * Takes the acknowledgement of a message that was sent first at a time. That says what the round trip was at most.
-   * @param {number} now
-   * @param {number} kind
-   * @param {number} sent
+   * Takes the acknowledgement of a message that was sent first at a time. That says what the round trip was
+   * at most.
+   * @param {number} now @param {number} kind @param {number} sent
    */
   acked(now, kind, sent) {
     const least = this.least[kind - 1] || this.#allowed(kind);
-    if (least < MAX_SAMPLE && now - sent <= least + this.#queue / 2) {
-      this.#grow(now, sent);
-    }
+    if (least < MAX_SAMPLE && now - sent <= least + this.#queue / 2) this.#grow(now, sent);
   }
 
-  /**
-   * Returns by how much the round trip was above its least at least, recently.
-   * @param {number} now
-   */
+  /** Returns by how much the round trip was above its least at least, recently. @param {number} now */
   #delay(now) {
     let delay = MAX_SAMPLE;
     for (const recent of this.#recent) {
-      if (now - recent.at <= PACE_RECENT) {
-        delay = Math.min(delay, recent.over);
-      }
+      if (now - recent.at <= PACE_RECENT) delay = Math.min(delay, recent.over);
     }
     return delay;
   }
 
-  /**
-   * Lowers the rate because of a queue that takes so long.
-   * @param {number} now
-   * @param {number} delay
-   */
+  /** Lowers the rate because of a queue that takes so long. @param {number} now @param {number} delay */
   #fall(now, delay) {
     const factor = this.fell === -Infinity || delay > 2 * this.#queue ? PACE_FIRST : PACE_FALL;
     this.rate = Math.max(PACE_LEAST, this.rate * factor);
@@ -322,16 +273,13 @@ export class Pacer {
   }
 
   /**
-   * Raises the rate because what was sent at a time met no queue: by as many steps as fit into the time since the rate
-   * was set, so that it does not depend on how many samples get lost.
-   * @param {number} now
-   * @param {number} sent
+   * Raises the rate because what was sent at a time met no queue: by as many steps as fit into the time since
+   * the rate was set, so that it does not depend on how many samples get lost.
+   * @param {number} now @param {number} sent
    */
   #grow(now, sent) {
     const steps = Math.floor((now - this.#grown) / Math.max(PACE_STEP, now - sent));
-    if (!this.#wait || sent < this.#grown || steps === 0) {
-      return;
-    }
+    if (!this.#wait || sent < this.#grown || steps === 0) return;
     const factor = this.fell === -Infinity ? PACE_FAST : PACE_SLOW;
     this.rate = Math.min(PACE_MOST, this.rate * factor ** Math.min(steps, PACE_STEPS));
     this.#grown = now;

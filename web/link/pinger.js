@@ -1,7 +1,5 @@
 /**
  * When to ask the peer for a sign of life (docs/protocol.md, section 6), and what a ping holds. It is pure.
- *
- * @module
  */
 
 /** ms between two looks at a session that has something to do. */
@@ -22,7 +20,10 @@ const PING_LONG = 10_000;
 
 /** Decides when to ping. */
 export class Pinger {
-  /** When the first of the pings was sent that were not answered; null: none is open. @type {number | null} */
+  /**
+   * When the first of the pings was sent that were not answered; null: none is open.
+   * @type {number | null}
+   */
   asked = null;
 
   #last = -Infinity;
@@ -31,8 +32,7 @@ export class Pinger {
 
   /**
    * Tells whether to ping now.
-   * @param {number} now
-   * @param {number} sent how many packets were ever sent
+   * @param {number} now @param {number} sent how many packets were ever sent
    * @param {boolean} doubt it is not sure that they arrive
    * @param {boolean} hurry and the circuit breaker is about to open
    */
@@ -42,9 +42,7 @@ export class Pinger {
       this.#sentAt = now;
     }
     if (this.asked !== null || doubt) {
-      if (now - this.#last < this.#every(now, hurry)) {
-        return false;
-      }
+      if (now - this.#last < this.#every(now, hurry)) return false;
     } else if (now - this.#sentAt < PING_IDLE) {
       return false;
     }
@@ -54,22 +52,16 @@ export class Pinger {
   }
 
   /**
-   * Returns the time between two pings. In a hurry it is a tick: many must be lost in a row, there or back, for loss
-   * alone to open the breaker.
-   * @param {number} now
-   * @param {boolean} hurry
+   * Returns the time between two pings. In a hurry it is a tick: many must be lost in a row, there or back,
+   * for loss alone to open the breaker.
+   * @param {number} now @param {boolean} hurry
    */
   #every(now, hurry) {
-    if (hurry) {
-      return TICK_EVERY;
-    }
+    if (hurry) return TICK_EVERY;
     return this.asked !== null && now - this.asked > PING_LONG ? PING_SLOW : PING_REPEAT;
   }
 
-  /**
-   * Notes that a ping is sent whose answer matters: until one comes it is repeated.
-   * @param {number} now
-   */
+  /** Notes that a ping is sent whose answer matters: until one comes it is repeated. @param {number} now */
   ask(now) {
     this.asked = now;
     this.#last = now;
@@ -81,13 +73,12 @@ export class Pinger {
   }
 }
 
-const TIME_HIGH = 2 ** 30; // of the 62 bits that say when a ping was sent, in microseconds, those above the low 32
+// Of the 62 bits that say when a ping was sent, in microseconds, those above the low 32.
+const TIME_HIGH = 2 ** 30;
 
 /**
  * Returns the 8 bytes of a ping of a kind from 0 to 3, sent at a time.
- * @param {number} at
- * @param {number} kind
- * @returns {import('../wire/bytes.js').Bytes}
+ * @param {number} at @param {number} kind @returns {import('../wire/bytes.js').Bytes}
  */
 export function pingData(at, kind) {
   const us = Math.round(at * 1000);
@@ -97,13 +88,11 @@ export function pingData(at, kind) {
   return new Uint8Array(data.buffer);
 }
 
-/**
- * Returns what pingData was given.
- * @param {Uint8Array} data
- * @returns {{at: number, kind: number}}
- */
+/** Returns what pingData was given. @param {Uint8Array} data @returns {{at: number, kind: number}} */
 export function parsePing(data) {
   const view = new DataView(data.buffer, data.byteOffset, 8);
   const high = view.getUint32(0);
-  return { at: ((high % TIME_HIGH) * 2 ** 32 + view.getUint32(4)) / 1000, kind: Math.floor(high / TIME_HIGH) };
+  return {
+    at: ((high % TIME_HIGH) * 2 ** 32 + view.getUint32(4)) / 1000, kind: Math.floor(high / TIME_HIGH),
+  };
 }

@@ -1,9 +1,7 @@
 /**
  * The queue of packets in front of a carrier: bounded, it drops the oldest, and media that waited too long
- * (docs/protocol.md, section 8, "Queues"). Urgent messages, reports, acknowledgements and pings are never dropped
- * before media. It is pure.
- *
- * @module
+ * (docs/protocol.md, section 8, "Queues"). Urgent messages, reports, acknowledgements and pings are never
+ * dropped before media. It is pure.
  */
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
@@ -15,8 +13,7 @@ export class PacketQueue {
   /** Packets that were not sent. */
   dropped = 0;
 
-  /** @type {{packet: Bytes, media: boolean, at: number}[]} */
-  #waiting = []; // the oldest first
+  /** @type {{packet: Bytes, media: boolean, at: number}[]} */ #waiting = []; // the oldest first
   #maxAge;
 
   /** @param {number} maxAge ms that media may wait */
@@ -30,10 +27,9 @@ export class PacketQueue {
   }
 
   /**
-   * Adds a packet, and drops another one where there is no room: the oldest media, or the oldest if there is none.
-   * @param {Bytes} packet
-   * @param {boolean} media
-   * @param {number} now
+   * Adds a packet, and drops another one where there is no room: the oldest media, or the oldest if there is
+   * none.
+   * @param {Bytes} packet @param {boolean} media @param {number} now
    */
   push(packet, media, now) {
     if (this.#waiting.length >= QUEUE_LIMIT) {
@@ -46,23 +42,17 @@ export class PacketQueue {
 
   /**
    * Takes the next packet that is worth sending; null if there is none.
-   * @param {number} now
-   * @returns {Bytes | null}
+   * @param {number} now @returns {Bytes | null}
    */
   shift(now) {
     for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
-      if (!next.media || now - next.at < this.#maxAge) {
-        return next.packet;
-      }
+      if (!next.media || now - next.at < this.#maxAge) return next.packet;
       this.dropped++;
     }
     return null;
   }
 
-  /**
-   * Returns for how long the oldest packet has waited.
-   * @param {number} now
-   */
+  /** Returns for how long the oldest packet has waited. @param {number} now */
   waited(now) {
     return this.#waiting.length > 0 ? now - this.#waiting[0].at : 0;
   }

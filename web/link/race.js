@@ -6,8 +6,6 @@
  *       +──────────────────+────────────────────+──> the winner; the others are given up
  *
  * When none is left, another round begins after a delay that doubles up to 5 s and is jittered.
- *
- * @module
  */
 
 import { LinkError, describe } from './carrier.js';
@@ -18,8 +16,8 @@ import { LinkError, describe } from './carrier.js';
 /** @typedef {'webtransport' | 'websocket'} Kind */
 
 /**
- * What a race met so far, for who has to say why it was lost: where the relay is, and how each kind failed last; 'place' is
- * the search for where the relay is.
+ * What a race met so far, for who has to say why it was lost: where the relay is, and how each kind failed
+ * last; 'place' is the search for where the relay is.
  * @typedef {{place: Place | null, failures: Map<Kind | 'place', LinkError>, greeted: boolean}} Seen
  */
 
@@ -29,16 +27,18 @@ const MAX_ATTEMPTS = 3; // at once
 const FIRST_BACKOFF = 500;
 const MAX_BACKOFF = 5000;
 const PROMISING = 10_000; // ms that an attempt in which the relay said something may still come to its end
-const STALE_ATTEMPT = 5000; // age from which an attempt makes room for one that has a reason to succeed at once
+// Age from which an attempt makes room for one that has a reason to succeed at once.
+const STALE_ATTEMPT = 5000;
 
 /**
  * @typedef {object} RaceConfig
  * @property {Clock} clock
  * @property {() => number} random from 0 to 1
- * @property {(again: boolean, signal: AbortSignal) => Promise<Place>} place again: the last one may be out of date
+ * @property {(again: boolean, signal: AbortSignal) => Promise<Place>} place again: the last one may be out of
+ *   date
  * @property {(place: Place) => Kind[]} kinds in the order in which they are to be tried
- * @property {(kind: Kind, place: Place, signal: AbortSignal, heard: () => void) => Promise<Attempt>} attempt heard: to be called
- *   when the relay says something
+ * @property {(kind: Kind, place: Place, signal: AbortSignal, heard: () => void) => Promise<Attempt>} attempt
+ *   heard: to be called when the relay says something
  * @property {(error: LinkError) => boolean} final whether trying again is useless
  */
 
@@ -47,32 +47,21 @@ const STALE_ATTEMPT = 5000; // age from which an attempt makes room for one that
 export class Race {
   #config;
   #signal;
-  /** @type {Entrant[]} */
-  #running = []; // the oldest first
+  /** @type {Entrant[]} */ #running = []; // the oldest first
   /** Kinds that the relay refused in a way that another kind may mend. @type {Set<Kind>} */
   #refused = new Set();
-  /** @type {Set<Kind>} */
-  #tried = new Set(); // in this round
-  /** @type {Place | null} */
-  #place = null;
+  /** @type {Set<Kind>} */ #tried = new Set(); // in this round
+  /** @type {Place | null} */ #place = null;
   #asking = false; // for the place
   #backoff = FIRST_BACKOFF;
-  /** @type {any} */
-  #timer = null;
-  /** @type {LinkError | null} */
-  #last = null;
-  /** @type {Map<Kind | 'place', LinkError>} */
-  #failures = new Map();
+  /** @type {any} */ #timer = null;
+  /** @type {LinkError | null} */ #last = null;
+  /** @type {Map<Kind | 'place', LinkError>} */ #failures = new Map();
   #over = false;
-  /** @type {(winner: Attempt) => void} */
-  #resolve = () => {};
-  /** @type {(error: LinkError) => void} */
-  #reject = () => {};
+  /** @type {(winner: Attempt) => void} */ #resolve = () => {};
+  /** @type {(error: LinkError) => void} */ #reject = () => {};
 
-  /**
-   * @param {RaceConfig} config
-   * @param {AbortSignal} signal ends it
-   */
+  /** @param {RaceConfig} config @param {AbortSignal} signal ends it */
   constructor(config, signal) {
     this.#config = config;
     this.#signal = signal;
@@ -85,18 +74,17 @@ export class Race {
   run() {
     return new Promise((resolve, reject) => {
       const giveUp = () => {
-        const why = this.#last ? `the relay does not answer: ${this.#last.message}` : 'the relay does not answer';
+        const why = this.#last
+          ? `the relay does not answer: ${this.#last.message}`
+          : 'the relay does not answer';
         this.#fail(new LinkError('timeout', why, { cause: this.#last ?? undefined }));
       };
       const settled = () => this.#signal.removeEventListener('abort', giveUp);
       this.#resolve = (winner) => { settled(); resolve(winner); };
       this.#reject = (error) => { settled(); reject(error); };
       this.#signal.addEventListener('abort', giveUp);
-      if (this.#signal.aborted) {
-        giveUp();
-      } else {
-        this.#round(false);
-      }
+      if (this.#signal.aborted) giveUp();
+      else this.#round(false);
     });
   }
 
@@ -114,9 +102,7 @@ export class Race {
 
   /** Makes an attempt now, since there is a reason for it to succeed. */
   hurry() {
-    if (this.#over || this.#asking) {
-      return;
-    }
+    if (this.#over || this.#asking) return;
     const now = this.#config.clock.now();
     this.#backoff = FIRST_BACKOFF;
     const newest = this.#running[this.#running.length - 1];
@@ -124,34 +110,26 @@ export class Race {
       this.#round(true);
       return;
     }
-    if (now - newest.since < FIRST_BACKOFF) {
-      return;
-    }
+    if (now - newest.since < FIRST_BACKOFF) return;
     if (this.#running.length >= MAX_ATTEMPTS) {
-      if (now - this.#running[0].since < STALE_ATTEMPT) {
-        return;
-      }
+      if (now - this.#running[0].since < STALE_ATTEMPT) return;
       this.#running.shift()?.controller.abort();
     }
     this.#another();
   }
 
-  /**
-   * Begins a round.
-   * @param {boolean} again
-   */
+  /** Begins a round. @param {boolean} again */
   #round(again) {
     this.#set(null, 0);
     this.#asking = true;
     this.#tried.clear();
     this.#config.place(again, this.#signal).then((place) => {
       this.#asking = false;
-      if (this.#over) {
-        return;
-      }
+      if (this.#over) return;
       this.#place = place;
       if (this.#kinds().length === 0) {
-        const why = 'this browser has no way to the relay: it has no WebTransport, and the relay offers no WebSocket';
+        const why =
+          'this browser has no way to the relay: it has no WebTransport, and the relay offers no WebSocket';
         this.#fail(new LinkError('unsupported', why, { final: true }));
         return;
       }
@@ -165,9 +143,7 @@ export class Race {
   /** Starts an attempt if there is room, and sees to the one after. */
   #another() {
     const kind = this.#nextKind();
-    if (kind && this.#running.length < MAX_ATTEMPTS) {
-      this.#start(kind);
-    }
+    if (kind && this.#running.length < MAX_ATTEMPTS) this.#start(kind);
     const untried = this.#kinds().some((k) => !this.#tried.has(k));
     this.#set(() => this.#another(), untried ? HEAD_START : RACE_AFTER);
   }
@@ -177,15 +153,16 @@ export class Race {
     return this.#place ? this.#config.kinds(this.#place).filter((kind) => !this.#refused.has(kind)) : [];
   }
 
-  /** Returns the kind of which the fewest attempts are under way; one that was not tried in this round comes first. */
+  /**
+   * Returns the kind of which the fewest attempts are under way; one that was not tried in this round comes
+   * first.
+   */
   #nextKind() {
     const load = (/** @type {Kind} */ kind) =>
       this.#running.filter((e) => e.kind === kind).length + (this.#tried.has(kind) ? 1 : 0);
     let best;
     for (const kind of this.#kinds()) {
-      if (!best || load(kind) < load(best)) {
-        best = kind;
-      }
+      if (!best || load(kind) < load(best)) best = kind;
     }
     return best;
   }
@@ -195,8 +172,7 @@ export class Race {
     this.#tried.add(kind);
     const controller = new AbortController();
     const { clock } = this.#config;
-    /** @type {Entrant} */
-    const entrant = { kind, since: clock.now(), heardAt: null, controller };
+    /** @type {Entrant} */ const entrant = { kind, since: clock.now(), heardAt: null, controller };
     this.#running.push(entrant);
     const place = /** @type {Place} */ (this.#place);
     const heard = () => { entrant.heardAt = clock.now(); };
@@ -221,18 +197,17 @@ export class Race {
 
   /**
    * Notes that something did not succeed, and goes on with what is left.
-   * @param {unknown} reason
-   * @param {Kind} [kind] absent: it was no attempt
+   * @param {unknown} reason @param {Kind} [kind] absent: it was no attempt
    */
   #failed(reason, kind) {
-    if (this.#over) {
-      return;
-    }
-    const error = reason instanceof LinkError ? reason : new LinkError('connect', describe(reason), { cause: reason });
+    if (this.#over) return;
+    const error =
+      reason instanceof LinkError ? reason : new LinkError('connect', describe(reason), { cause: reason });
     this.#last = error;
     this.#failures.set(kind ?? 'place', error);
     if (this.#config.final(error)) {
-      // A relay behind a proxy may refuse what was signed for another name, but only by one of the ways there.
+      // A relay behind a proxy may refuse what was signed for another name, but only by one of the ways
+      // there.
       const others = this.#kinds().some((k) => k !== kind);
       if (!kind || !others || !['signature', 'protocol'].includes(error.code)) {
         this.#fail(error);
@@ -260,17 +235,11 @@ export class Race {
   #end() {
     this.#over = true;
     this.#set(null, 0);
-    for (const { controller } of this.#running) {
-      controller.abort();
-    }
+    for (const { controller } of this.#running) controller.abort();
     this.#running = [];
   }
 
-  /**
-   * Sets the one timer.
-   * @param {(() => void) | null} callback
-   * @param {number} ms
-   */
+  /** Sets the one timer. @param {(() => void) | null} callback @param {number} ms */
   #set(callback, ms) {
     const { clock } = this.#config;
     clock.clearTimeout(this.#timer);

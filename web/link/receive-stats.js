@@ -1,9 +1,8 @@
 /**
- * What arrived of one direction of a session, and the reports of it (docs/protocol.md, section 4.3). It is pure.
+ * What arrived of one direction of a session, and the reports of it (docs/protocol.md, section 4.3). It is
+ * pure.
  *
  *     packet(counter, size, now) ──> window, losses, bursts ──> due(now)? ──> report(now) ──> the peer
- *
- * @module
  */
 
 import { Window } from './window.js';
@@ -29,8 +28,7 @@ export class ReceiveStats {
   bytes = 0;
   /** Packets that did not come and are not waited for any more. */
   lost = 0;
-  /** @type {number[]} */
-  bursts = [0, 0, 0, 0, 0, 0];
+  /** @type {number[]} */ bursts = [0, 0, 0, 0, 0, 0];
   /** Something came since the last report that wants one. */
   eliciting = false;
   /** When the newest packet came. */
@@ -40,8 +38,7 @@ export class ReceiveStats {
 
   #judged = 0; // counters below are counted, as received or lost
   #run = 0; // length of the burst of loss that ends at #judged
-  /** @type {{counter: number, at: number}[]} */
-  #recent = []; // newest last, counters rising
+  /** @type {{counter: number, at: number}[]} */ #recent = []; // newest last, counters rising
   #reported = -Infinity;
   #last = { bytes: 0, next: 0, received: 0 }; // at the last report
   #reportSize;
@@ -53,9 +50,7 @@ export class ReceiveStats {
 
   /**
    * Notes a fresh packet of size bytes.
-   * @param {number} counter
-   * @param {number} size
-   * @param {number} now
+   * @param {number} counter @param {number} size @param {number} now
    * @returns {boolean} its counter is the highest so far
    */
   packet(counter, size, now) {
@@ -66,17 +61,15 @@ export class ReceiveStats {
     this.bytes += size;
     this.heardAt = now;
     if (newest) {
-      if (this.#recent.length > REPORT_SAMPLES) {
-        this.#recent.shift();
-      }
+      if (this.#recent.length > REPORT_SAMPLES) this.#recent.shift();
       this.#recent.push({ counter, at: now });
     }
     return newest;
   }
 
   /**
-   * Counts the counters below end as received or lost. Every packet calls it before it moves the window, so what is
-   * judged one by one is always still inside.
+   * Counts the counters below end as received or lost. Every packet calls it before it moves the window, so
+   * what is judged one by one is always still inside.
    * @param {number} end
    */
   #judge(end) {
@@ -104,11 +97,13 @@ export class ReceiveStats {
 
   /**
    * Tells whether it is time for a report, or was time slack ago.
-   * @param {number} now
-   * @param {number} slack
+   * @param {number} now @param {number} slack
    */
   due(now, slack) {
-    return this.eliciting && this.received > 0 && now - this.#reported >= Math.max(this.interval, REPORT_OFTEN) + slack;
+    return (
+      this.eliciting && this.received > 0
+      && now - this.#reported >= Math.max(this.interval, REPORT_OFTEN) + slack
+    );
   }
 
   /** When the next report may be due. */
@@ -118,8 +113,7 @@ export class ReceiveStats {
 
   /**
    * Returns the report of now, and decides when the next one may follow.
-   * @param {number} now
-   * @returns {Report}
+   * @param {number} now @returns {Report}
    */
   report(now) {
     const highest = this.window.next - 1;
@@ -144,8 +138,7 @@ export class ReceiveStats {
 
   /**
    * Sets the time to the next report: often while the path is lossy, but within its share of what arrives.
-   * @param {number} highest
-   * @param {number} now
+   * @param {number} highest @param {number} now
    */
   #schedule(highest, now) {
     const expected = highest + 1 - this.#last.next;

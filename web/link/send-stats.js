@@ -1,7 +1,6 @@
 /**
- * What the peer's reports say of the packets that were sent to it (docs/protocol.md, section 4.3). It is pure.
- *
- * @module
+ * What the peer's reports say of the packets that were sent to it (docs/protocol.md, section 4.3). It is
+ * pure.
  */
 
 /** @typedef {import('../wire/report.js').Report} Report */
@@ -17,10 +16,7 @@ export class SentTimes {
   #counters = new Float64Array(SENT_RING).fill(-1);
   #times = new Float64Array(SENT_RING);
 
-  /**
-   * @param {number} counter
-   * @param {number} at
-   */
+  /** @param {number} counter @param {number} at */
   put(counter, at) {
     this.#counters[counter % SENT_RING] = counter;
     this.#times[counter % SENT_RING] = at;
@@ -28,11 +24,12 @@ export class SentTimes {
 
   /**
    * Returns when counter was sent, or null if that is not known any more.
-   * @param {number} counter
-   * @returns {number | null}
+   * @param {number} counter @returns {number | null}
    */
   at(counter) {
-    return counter >= 0 && this.#counters[counter % SENT_RING] === counter ? this.#times[counter % SENT_RING] : null;
+    return counter >= 0 && this.#counters[counter % SENT_RING] === counter
+      ? this.#times[counter % SENT_RING]
+      : null;
   }
 }
 
@@ -52,8 +49,7 @@ export class SendStats {
   /** When the packet of `sample` was sent. */
   sampled = 0;
 
-  /** @type {Report | null} */
-  #last = null;
+  /** @type {Report | null} */ #last = null;
 
   /** One above the highest counter that was reported. */
   get acked() {
@@ -61,19 +57,14 @@ export class SendStats {
   }
 
   /**
-   * Takes a report that came now. A report that claims what was never sent (counters from next up), or an old one,
-   * is ignored.
-   * @param {Report} p
-   * @param {number} next
-   * @param {SentTimes} sent
-   * @param {number} now
+   * Takes a report that came now. A report that claims what was never sent (counters from next up), or an old
+   * one, is ignored.
+   * @param {Report} p @param {number} next @param {SentTimes} sent @param {number} now
    * @returns {boolean} packets arrive over there
    */
   report(p, next, sent, now) {
     const last = this.#last;
-    if (p.highest >= next || p.received > p.highest + 1) {
-      return false;
-    }
+    if (p.highest >= next || p.received > p.highest + 1) return false;
     if (last && (p.highest < last.highest || p.received < last.received)) {
       return false; // overtaken by a newer one
     }
@@ -92,22 +83,16 @@ export class SendStats {
     return progress;
   }
 
-  /**
-   * Takes a round trip in ms.
-   * @param {number} sample
-   */
+  /** Takes a round trip in ms. @param {number} sample */
   roundTrip(sample) {
-    if (!(sample > 0 && sample <= MAX_SAMPLE)) {
-      return;
-    }
+    if (!(sample > 0 && sample <= MAX_SAMPLE)) return;
     this.sample = sample;
     this.rtt = this.rtt === 0 ? sample : this.rtt + (sample - this.rtt) / 8;
   }
 
   /**
    * Compares the spacing of arrivals with that of sendings, going back from the newest.
-   * @param {Report} p
-   * @param {SentTimes} sent
+   * @param {Report} p @param {SentTimes} sent
    */
   #jitter(p, sent) {
     let counter = p.highest;
@@ -136,9 +121,7 @@ export class SendStats {
         this.bursts[i] += (n - last.bursts[i] + 256) % 256;
       });
     }
-    if (expected === 0) {
-      return;
-    }
+    if (expected === 0) return;
     const loss = 1 - Math.min(1, got / expected);
     const weight = last ? Math.min(1, expected / 100) : 1; // about the last 100 packets count
     this.loss += weight * (loss - this.loss);

@@ -1,10 +1,9 @@
 /**
- * The sending half of a session: the carrier in use, the counter of its packets, which aliases the peer knows, and what
- * became of what was sent (docs/protocol.md, sections 3 and 4). When to send what is decided in session.js.
+ * The sending half of a session: the carrier in use, the counter of its packets, which aliases the peer
+ * knows, and what became of what was sent (docs/protocol.md, sections 3 and 4). When to send what is decided
+ * in session.js.
  *
  *     frames ── transmit ──> counter || frames ──> carrier
- *
- * @module
  */
 
 import { PACKET_HEADER, appendMedia, makePacket } from '../wire/frame.js';
@@ -15,13 +14,13 @@ import { Traffic } from './traffic.js';
 /** @typedef {import('./carrier.js').Carrier} Carrier */
 
 /**
- * What a packet costs beside its frames, about: IPv4 20, UDP 8, QUIC's header 6, frame 3, tag 16, and our counter 4.
+ * What a packet costs beside its frames, about: IPv4 20, UDP 8, QUIC's header 6, frame 3, tag 16, and our
+ * counter 4.
  */
 export const PACKET_OVERHEAD = 57;
 
 export class Sender {
-  /** @type {Carrier | null} */
-  carrier = null;
+  /** @type {Carrier | null} */ carrier = null;
   /** When `carrier` was installed. */
   since = 0;
   /** Packets sent: the counter of the next one. */
@@ -30,13 +29,11 @@ export class Sender {
   traffic = new Traffic();
 
   #times = new SentTimes();
-  /** @type {Set<number>} */
-  #known = new Set(); // aliases of ours that the peer knows
+  /** @type {Set<number>} */ #known = new Set(); // aliases of ours that the peer knows
 
   /**
    * Makes a carrier the one to send with.
-   * @param {Carrier} carrier
-   * @param {number} now
+   * @param {Carrier} carrier @param {number} now
    * @returns {boolean} it is of another kind than the one before: another path
    */
   install(carrier, now) {
@@ -48,14 +45,10 @@ export class Sender {
 
   /**
    * Sends frames as one packet. Without a carrier it does nothing.
-   * @param {number} now
-   * @param {boolean} media
-   * @param {...Bytes} frames
+   * @param {number} now @param {boolean} media @param {...Bytes} frames
    */
   transmit(now, media, ...frames) {
-    if (!this.carrier) {
-      return;
-    }
+    if (!this.carrier) return;
     const counter = this.packets++;
     this.#times.put(counter, now);
     const packet = makePacket(counter, ...frames);
@@ -65,10 +58,7 @@ export class Sender {
 
   /**
    * Sends a media frame, in its short form once the peer has acknowledged the alias.
-   * @param {number} now
-   * @param {number} alias
-   * @param {bigint} kid
-   * @param {number} ctr
+   * @param {number} now @param {number} alias @param {bigint} kid @param {number} ctr
    * @param {Bytes} ciphertext
    */
   media(now, alias, kid, ctr, ciphertext) {
@@ -78,21 +68,16 @@ export class Sender {
 
   /**
    * Notes that the peer knows, or must learn again, what an alias of ours stands for.
-   * @param {number} alias
-   * @param {boolean} known
+   * @param {number} alias @param {boolean} known
    */
   setAliasKnown(alias, known) {
-    if (known) {
-      this.#known.add(alias);
-    } else {
-      this.#known.delete(alias);
-    }
+    if (known) this.#known.add(alias);
+    else this.#known.delete(alias);
   }
 
   /**
    * Takes a report of the peer.
-   * @param {import('../wire/report.js').Report} report
-   * @param {number} now
+   * @param {import('../wire/report.js').Report} report @param {number} now
    * @returns {boolean} packets arrive over there
    */
   report(report, now) {
@@ -101,8 +86,7 @@ export class Sender {
 
   /**
    * What is known about the path, for the pacer.
-   * @param {number} now
-   * @returns {import('./pace.js').PathView}
+   * @param {number} now @returns {import('./pace.js').PathView}
    */
   path(now) {
     return { media: this.traffic.media(now), rtt: this.stats.rtt, jitter: this.stats.jitter };

@@ -1,13 +1,11 @@
 /**
- * A session: counters, replay window, reports, pings, the circuit breaker, aliases and urgent messages of one link to
- * a relay (docs/protocol.md, sections 3 to 6). It outlives its carriers, knows nothing of control messages, and nothing
- * of what ciphertexts and urgent messages say.
+ * A session: counters, replay window, reports, pings, the circuit breaker, aliases and urgent messages of one
+ * link to a relay (docs/protocol.md, sections 3 to 6). It outlives its carriers, knows nothing of control
+ * messages, and nothing of what ciphertexts and urgent messages say.
  *
  *     carrier.onpacket ──> receive ──> handler.media, urgent, aliasAcked
  *                             |  counters, window, reports
  *     carrier.sendPacket <── transmit <── sendMedia, sendUrgent, tick (reports, repeats, pings)
- *
- * @module
  */
 
 import { FormatError } from '../wire/bytes.js';
@@ -45,14 +43,10 @@ export class Session {
   #urgentIn = new UrgentIn();
   #live = new Liveness();
   #aliases = new Aliases(); // of the peer
-  /** @type {any} */
-  #timer = null;
+  /** @type {any} */ #timer = null;
   #timerAt = Infinity;
 
-  /**
-   * @param {SessionHandler} handler
-   * @param {Clock} clock
-   */
+  /** @param {SessionHandler} handler @param {Clock} clock */
   constructor(handler, clock) {
     this.#handler = handler;
     this.#clock = clock;
@@ -64,44 +58,30 @@ export class Session {
   }
 
   /**
-   * Makes a welcomed carrier the one to send with, and asks for a sign of life on it. Carriers of before are still
-   * listened to.
+   * Makes a welcomed carrier the one to send with, and asks for a sign of life on it. Carriers of before are
+   * still listened to.
    * @param {Carrier} carrier
    */
   install(carrier) {
-    if (this.#ended) {
-      return;
-    }
+    if (this.#ended) return;
     const now = this.#clock.now();
-    if (this.#send.install(carrier, now)) {
-      this.#urgentOut.pace.forget();
-    }
+    if (this.#send.install(carrier, now)) this.#urgentOut.pace.forget();
     this.#recv.heardAt = now; // a handshake is as good as a packet
     this.#live.heard();
     carrier.onpacket = (packet) => this.receive(packet);
     this.ask();
   }
 
-  /**
-   * Notes that a carrier has closed.
-   * @param {Carrier} carrier
-   */
+  /** Notes that a carrier has closed. @param {Carrier} carrier */
   detach(carrier) {
-    if (this.#send.carrier === carrier) {
-      this.#send.carrier = null;
-    }
+    if (this.#send.carrier === carrier) this.#send.carrier = null;
   }
 
   // Receiving.
 
-  /**
-   * Handles a packet.
-   * @param {Bytes} packet
-   */
+  /** Handles a packet. @param {Bytes} packet */
   receive(packet) {
-    if (this.#ended) {
-      return;
-    }
+    if (this.#ended) return;
     const now = this.#clock.now();
     try {
       const { counter: low, frames } = wire.parsePacket(packet);
@@ -114,25 +94,16 @@ export class Session {
       this.#live.heard();
       for (const frame of wire.frames(frames)) {
         this.#frame(frame, now, counter);
-        if (this.#ended) {
-          return;
-        }
+        if (this.#ended) return;
       }
     } catch (error) {
-      if (error instanceof FormatError) {
-        this.counts.malformed++;
-      } else {
-        this.#handler.failed(error);
-      }
+      if (error instanceof FormatError) this.counts.malformed++;
+      else this.#handler.failed(error);
     }
     this.#report(now, 0);
   }
 
-  /**
-   * @param {wire.Frame} frame
-   * @param {number} now
-   * @param {number} packet its counter
-   */
+  /** @param {wire.Frame} frame @param {number} now @param {number} packet its counter */
   #frame(frame, now, packet) {
     switch (frame.kind) {
       case 'media':
@@ -161,9 +132,7 @@ export class Session {
         break;
       }
       case 'aliasAck':
-        for (const { alias, kid } of frame.pairs) {
-          this.#call(() => this.#handler.aliasAcked(alias, kid));
-        }
+        for (const { alias, kid } of frame.pairs) this.#call(() => this.#handler.aliasAcked(alias, kid));
         break;
       case 'close':
         this.#finish(frame.code, false);
@@ -174,9 +143,7 @@ export class Session {
 
   /**
    * Resolves the alias of a media frame and hands it on.
-   * @param {wire.Media} m
-   * @param {number} now
-   * @param {number} packet its counter
+   * @param {wire.Media} m @param {number} now @param {number} packet its counter
    */
   #media(m, now, packet) {
     const known = this.#aliases.resolve(m, (kid) => this.#call(() => this.#handler.bind(kid)), now, packet);
@@ -185,9 +152,7 @@ export class Session {
       return;
     }
     const { kid, ctr, bound } = known;
-    if (known.ack) {
-      this.#transmit(wire.appendAliasAck([{ alias: m.alias, kid }], true));
-    }
+    if (known.ack) this.#transmit(wire.appendAliasAck([{ alias: m.alias, kid }], true));
     this.#call(() => this.#handler.media({ kid, ctr, ciphertext: m.ciphertext, alias: m.alias, bound }));
   }
 
@@ -197,9 +162,7 @@ export class Session {
    */
   #urgent(u) {
     const { fresh, ok } = this.#urgentIn.fresh(u.number);
-    if (!ok) {
-      return;
-    }
+    if (!ok) return;
     // A message that makes the handler throw would do so with each repeat: it is taken.
     if (fresh && this.#call(() => this.#handler.urgent(u.type, u.message)) !== false) {
       this.#urgentIn.take(u.number);
@@ -207,10 +170,7 @@ export class Session {
     this.#transmit(wire.appendUrgentAck(this.#urgentIn.ack(), true));
   }
 
-  /**
-   * @param {Bytes} data
-   * @param {number} now
-   */
+  /** @param {Bytes} data @param {number} now */
   #pong(data, now) {
     const { at, kind } = parsePing(data);
     if (at > 0 && at <= now) {
@@ -220,11 +180,7 @@ export class Session {
     this.#live.answered();
   }
 
-  /**
-   * Takes the peer's report.
-   * @param {wire.Report} report
-   * @param {number} now
-   */
+  /** Takes the peer's report. @param {wire.Report} report @param {number} now */
   #reported(report, now) {
     if (this.#send.report(report, now)) {
       this.#urgentOut.pace.alone(now, this.#send.stats.sampled, this.#send.stats.sample);
@@ -242,9 +198,7 @@ export class Session {
 
   /**
    * Sends a media frame, the only one of its packet. It never blocks.
-   * @param {number} alias below 4096
-   * @param {bigint} kid
-   * @param {number} ctr
+   * @param {number} alias below 4096 @param {bigint} kid @param {number} ctr
    * @param {Bytes} ciphertext 1 to 1100 bytes
    */
   sendMedia(alias, kid, ctr, ciphertext) {
@@ -258,27 +212,22 @@ export class Session {
   }
 
   /**
-   * Notes that the peer knows, or must learn again, what an alias of ours stands for: it is sent in the long form until
-   * it does.
-   * @param {number} alias
-   * @param {boolean} known
+   * Notes that the peer knows, or must learn again, what an alias of ours stands for: it is sent in the long
+   * form until it does.
+   * @param {number} alias @param {boolean} known
    */
   setAliasKnown(alias, known) {
     this.#send.setAliasKnown(alias, known);
   }
 
   /**
-   * Sends a message that is repeated until the peer acknowledges it. body is kept. done is called once when it was
-   * acknowledged, or with false when the session has ended before.
-   * @param {number} kind
-   * @param {Bytes} body at most 1024 bytes
-   * @param {(acked: boolean) => void} [done]
+   * Sends a message that is repeated until the peer acknowledges it. body is kept. done is called once when
+   * it was acknowledged, or with false when the session has ended before.
+   * @param {number} kind @param {Bytes} body at most 1024 bytes @param {(acked: boolean) => void} [done]
    * @returns {boolean} false: too many are under way, or the session is over; done is not called then
    */
   sendUrgent(kind, body, done) {
-    if (this.#ended || !this.#urgentOut.add(kind, body, done)) {
-      return false;
-    }
+    if (this.#ended || !this.#urgentOut.add(kind, body, done)) return false;
     this.#sendDue(this.#clock.now());
     this.#stir();
     return true;
@@ -289,22 +238,14 @@ export class Session {
     return this.#urgentOut.size;
   }
 
-  /**
-   * Sends the urgent messages whose time has come.
-   * @param {number} now
-   */
+  /** Sends the urgent messages whose time has come. @param {number} now */
   #sendDue(now) {
-    if (!this.#send.carrier || this.#ended) {
-      return;
-    }
+    if (!this.#send.carrier || this.#ended) return;
     this.#urgentOut.due(now, this.#send.path(now), (m, ping) => {
       const frame = wire.appendUrgent({ number: m.number, type: m.kind, message: m.body }, true);
       this.#live.expect(now);
-      if (ping === 0) {
-        this.#transmit(frame);
-      } else {
-        this.#transmit(wire.appendEcho('ping', pingData(now, ping), false), frame);
-      }
+      if (ping === 0) this.#transmit(frame);
+      else this.#transmit(wire.appendEcho('ping', pingData(now, ping), false), frame);
     });
   }
 
@@ -344,14 +285,9 @@ export class Session {
     this.#schedule(this.#clock.now() + TICK_EVERY);
   }
 
-  /**
-   * Makes a tick come at a time, or earlier.
-   * @param {number} at
-   */
+  /** Makes a tick come at a time, or earlier. @param {number} at */
   #schedule(at) {
-    if (this.#ended || at >= this.#timerAt) {
-      return;
-    }
+    if (this.#ended || at >= this.#timerAt) return;
     this.#clock.clearTimeout(this.#timer);
     this.#timerAt = at;
     this.#timer = this.#clock.setTimeout(() => this.#tick(), Math.max(0, at - this.#clock.now()));
@@ -360,9 +296,7 @@ export class Session {
   /** Sends reports, repeats urgent messages, asks for signs of life. */
   #tick() {
     this.#timerAt = Infinity;
-    if (this.#ended) {
-      return;
-    }
+    if (this.#ended) return;
     const now = this.#clock.now();
     this.#send.traffic.look(this.#recv, now);
     this.#report(now, REPORT_SLACK);
@@ -373,19 +307,16 @@ export class Session {
 
   /** @param {number} now */
   #nextTick(now) {
-    if (this.#urgentOut.size > 0 || this.#live.asking) {
-      return now + TICK_EVERY;
-    }
+    if (this.#urgentOut.size > 0 || this.#live.asking) return now + TICK_EVERY;
     const report = this.#recv.eliciting ? this.#recv.dueAt + REPORT_SLACK : Infinity;
     const next = Math.min(now + IDLE_TICK, report, this.#live.doubtAt(this.#send.stats.rtt));
     return Math.max(next, now + TICK_EVERY);
   }
 
   /**
-   * Sends a report if one has been due for slack. Right after a packet both programs and their radios are awake; what no
-   * packet comes for is left to the tick.
-   * @param {number} now
-   * @param {number} slack
+   * Sends a report if one has been due for slack. Right after a packet both programs and their radios are
+   * awake; what no packet comes for is left to the tick.
+   * @param {number} now @param {number} slack
    */
   #report(now, slack) {
     if (this.#send.carrier && this.#recv.due(now, slack)) {
@@ -400,26 +331,17 @@ export class Session {
   #doubt(now) {
     const signs = { sent: this.#send.packets, rtt: this.#send.stats.rtt, heardAt: this.#recv.heardAt };
     const { ping, silent } = this.#live.look(now, signs);
-    if (ping) {
-      this.#ping(now);
-    }
-    if (silent) {
-      this.#call(() => this.#handler.silent());
-    }
+    if (ping) this.#ping(now);
+    if (silent) this.#call(() => this.#handler.silent());
   }
 
   // The end.
 
-  /**
-   * Ends the session: the peer is told, the handler learns it.
-   * @param {number} code one of CLOSE
-   */
+  /** Ends the session: the peer is told, the handler learns it. @param {number} code one of CLOSE */
   end(code) {
     if (!this.#ended) {
       const frame = wire.appendClose(code, true);
-      for (let i = 0; i < 3; i++) {
-        this.#transmit(frame);
-      }
+      for (let i = 0; i < 3; i++) this.#transmit(frame);
       this.#finish(code, true);
     }
   }
@@ -429,10 +351,7 @@ export class Session {
     this.#stop();
   }
 
-  /**
-   * @param {number} code
-   * @param {boolean} ours
-   */
+  /** @param {number} code @param {boolean} ours */
   #finish(code, ours) {
     this.#stop();
     this.#call(() => this.#handler.ended(code, ours));
@@ -445,21 +364,15 @@ export class Session {
     this.#callAll(this.#urgentOut.clear(), false);
   }
 
-  /**
-   * @param {import('./urgent.js').UrgentMessage[]} messages
-   * @param {boolean} acked
-   */
+  /** @param {import('./urgent.js').UrgentMessage[]} messages @param {boolean} acked */
   #callAll(messages, acked) {
-    for (const { done } of messages) {
-      this.#call(() => done?.(acked));
-    }
+    for (const { done } of messages) this.#call(() => done?.(acked));
   }
 
   /**
-   * Calls the handler: what it throws must not keep the rest of a packet, or the next tick, from being handled.
-   * @template T
-   * @param {() => T} f
-   * @returns {T | undefined}
+   * Calls the handler: what it throws must not keep the rest of a packet, or the next tick, from being
+   * handled.
+   * @template T @param {() => T} f @returns {T | undefined}
    */
   #call(f) {
     try {
@@ -472,17 +385,14 @@ export class Session {
 
   // What it knows.
 
-  /**
-   * Tells whether something came from the peer within the last ms.
-   * @param {number} ms
-   */
+  /** Tells whether something came from the peer within the last ms. @param {number} ms */
   heardWithin(ms) {
     return this.#clock.now() - this.#recv.heardAt <= ms;
   }
 
   /**
-   * How good the path is: shares of packets lost (0 to 1), ms, bits a second with headers; since: when the path in use was
-   * taken.
+   * How good the path is: shares of packets lost (0 to 1), ms, bits a second with headers; since: when the
+   * path in use was taken.
    */
   quality() {
     const { carrier, since, stats, traffic } = this.#send;

@@ -1,8 +1,4 @@
-/**
- * How much a session sends and receives, of what its ticks see. It is pure.
- *
- * @module
- */
+/** How much a session sends and receives, of what its ticks see. It is pure. */
 
 import { LossMeter, Meter } from './meter.js';
 
@@ -14,23 +10,13 @@ export class Traffic {
   #mediaUp = new Meter();
   #loss = new LossMeter();
 
-  /**
-   * Counts a packet that is sent, with headers.
-   * @param {number} bytes
-   * @param {boolean} media
-   */
+  /** Counts a packet that is sent, with headers. @param {number} bytes @param {boolean} media */
   sent(bytes, media) {
     this.#sent += bytes;
-    if (media) {
-      this.#media += bytes;
-    }
+    if (media) this.#media += bytes;
   }
 
-  /**
-   * Looks at the counts.
-   * @param {import('./receive-stats.js').ReceiveStats} recv
-   * @param {number} now
-   */
+  /** Looks at the counts. @param {import('./receive-stats.js').ReceiveStats} recv @param {number} now */
   look(recv, now) {
     this.#up.look(this.#sent, now);
     this.#down.look(recv.bytes, now);
@@ -38,10 +24,7 @@ export class Traffic {
     this.#mediaUp.look(this.#media, now);
   }
 
-  /**
-   * Returns bytes a second of media sent lately.
-   * @param {number} now
-   */
+  /** Returns bytes a second of media sent lately. @param {number} now */
   media(now) {
     this.#mediaUp.look(this.#media, now);
     return this.#mediaUp.rate(this.#media, now);
@@ -49,8 +32,7 @@ export class Traffic {
 
   /**
    * Returns bits a second, and the share of packets lost on the way here.
-   * @param {import('./receive-stats.js').ReceiveStats} recv
-   * @param {number} now
+   * @param {import('./receive-stats.js').ReceiveStats} recv @param {number} now
    */
   rates(recv, now) {
     return {

@@ -1,10 +1,8 @@
 /**
- * Urgent messages (docs/protocol.md, section 4.4): what is sent until it is acknowledged, and what came and was
- * taken. It is pure.
+ * Urgent messages (docs/protocol.md, section 4.4): what is sent until it is acknowledged, and what came and
+ * was taken. It is pure.
  *
  *     add ──> waiting ──(due: first at once, then every 100 ms, at the pacer's rate)──> sent ──ack──> gone
- *
- * @module
  */
 
 import { URGENT_UNDER_WAY, URGENT_WINDOW, acknowledges } from '../wire/frame.js';
@@ -33,12 +31,9 @@ const ACK_BITS = 64;
 
 /** Keeps the urgent messages of one direction until they are acknowledged. */
 export class UrgentOut {
-  /** Not sent yet, in order of number. @type {UrgentMessage[]} */
-  waiting = [];
-  /** Sent, the longest ago first. @type {UrgentMessage[]} */
-  pending = [];
-  /** @type {Pacer} */
-  pace;
+  /** Not sent yet, in order of number. @type {UrgentMessage[]} */ waiting = [];
+  /** Sent, the longest ago first. @type {UrgentMessage[]} */ pending = [];
+  /** @type {Pacer} */ pace;
 
   #next = 0;
   #repeat = false; // it is a repeat's turn
@@ -51,15 +46,12 @@ export class UrgentOut {
   }
 
   /**
-   * Queues a message; body is kept. It returns false when too many are under way, and done is not called then.
-   * @param {number} kind
-   * @param {Bytes} body
-   * @param {(acked: boolean) => void} [done]
+   * Queues a message; body is kept. It returns false when too many are under way, and done is not called
+   * then.
+   * @param {number} kind @param {Bytes} body @param {(acked: boolean) => void} [done]
    */
   add(kind, body, done) {
-    if (this.size >= URGENT_UNDER_WAY) {
-      return false;
-    }
+    if (this.size >= URGENT_UNDER_WAY) return false;
     this.waiting.push({ number: this.#next++, kind, body, done, first: -Infinity, sent: -Infinity });
     return true;
   }
@@ -70,11 +62,9 @@ export class UrgentOut {
   }
 
   /**
-   * Calls send for each message whose time has come, as far as the pacer allows; ping is the kind of the ping to put in
-   * front, 0 for none.
-   * @param {number} now
-   * @param {PathView} path
-   * @param {(m: UrgentMessage, ping: number) => void} send
+   * Calls send for each message whose time has come, as far as the pacer allows; ping is the kind of the ping
+   * to put in front, 0 for none.
+   * @param {number} now @param {PathView} path @param {(m: UrgentMessage, ping: number) => void} send
    */
   due(now, path, send) {
     if (this.size === 0) {
@@ -82,16 +72,11 @@ export class UrgentOut {
       return;
     }
     this.pace.fill(now, path);
-    while (this.pace.allows() && this.#any(now)) {
-      this.#send(this.#pick(now, path.rtt), now, send);
-    }
+    while (this.pace.allows() && this.#any(now)) this.#send(this.#pick(now, path.rtt), now, send);
     this.pace.waits(now, this.#any(now));
   }
 
-  /**
-   * Tells whether a message is to be sent now.
-   * @param {number} now
-   */
+  /** Tells whether a message is to be sent now. @param {number} now */
   #any(now) {
     return this.waiting.length > 0 || this.#silent(now) >= URGENT_REPEAT;
   }
@@ -105,11 +90,9 @@ export class UrgentOut {
   }
 
   /**
-   * Takes the next message to send, of which there is one. First sendings and repeats whose acknowledgement is overdue
-   * take turns; other repeats leave when nothing else waits.
-   * @param {number} now
-   * @param {number} rtt
-   * @returns {UrgentMessage}
+   * Takes the next message to send, of which there is one. First sendings and repeats whose acknowledgement
+   * is overdue take turns; other repeats leave when nothing else waits.
+   * @param {number} now @param {number} rtt @returns {UrgentMessage}
    */
   #pick(now, rtt) {
     const overdue = this.#silent(now) >= Math.max(URGENT_REPEAT, (rtt * 5) / 4);
@@ -120,15 +103,11 @@ export class UrgentOut {
 
   /**
    * Calls send with a message, which is pending from then on.
-   * @param {UrgentMessage} m
-   * @param {number} now
-   * @param {(m: UrgentMessage, ping: number) => void} send
+   * @param {UrgentMessage} m @param {number} now @param {(m: UrgentMessage, ping: number) => void} send
    */
   #send(m, now, send) {
     m.sent = now;
-    if (m.first === -Infinity) {
-      m.first = now;
-    }
+    if (m.first === -Infinity) m.first = now;
     let size = m.body.length + this.#overhead;
     let kind = 0;
     if (this.pace.ping(now, this.#any(now))) {
@@ -142,17 +121,12 @@ export class UrgentOut {
 
   /**
    * Forgets what the peer has received. The caller calls the done of what it returns.
-   * @param {UrgentAck} ack
-   * @param {number} now
-   * @returns {UrgentMessage[]}
+   * @param {UrgentAck} ack @param {number} now @returns {UrgentMessage[]}
    */
   ack(ack, now) {
-    /** @type {UrgentMessage[]} */
-    const gone = [];
+    /** @type {UrgentMessage[]} */ const gone = [];
     this.pending = this.pending.filter((m) => {
-      if (!acknowledges(ack, m.number)) {
-        return true;
-      }
+      if (!acknowledges(ack, m.number)) return true;
       this.pace.acked(now, pingSize(m.body.length), m.first);
       gone.push(m);
       return false;
@@ -175,45 +149,29 @@ export class UrgentOut {
 /** Remembers which urgent messages of one direction came and were taken. A new one has received none. */
 export class UrgentIn {
   #base = 0; // all numbers below were received
-  /** Numbers above #base that were taken, all within the window. @type {Set<number>} */
-  #taken = new Set();
+  /** Numbers above #base that were taken, all within the window. @type {Set<number>} */ #taken = new Set();
 
   /**
    * Tells of a number whether it has not been taken yet; ok: it is within the window.
-   * @param {number} number
-   * @returns {{fresh: boolean, ok: boolean}}
+   * @param {number} number @returns {{fresh: boolean, ok: boolean}}
    */
   fresh(number) {
-    if (number < this.#base) {
-      return { fresh: false, ok: true };
-    }
-    if (number - this.#base >= URGENT_WINDOW) {
-      return { fresh: false, ok: false };
-    }
+    if (number < this.#base) return { fresh: false, ok: true };
+    if (number - this.#base >= URGENT_WINDOW) return { fresh: false, ok: false };
     return { fresh: !this.#taken.has(number), ok: true };
   }
 
-  /**
-   * Records a number that is fresh.
-   * @param {number} number
-   */
+  /** Records a number that is fresh. @param {number} number */
   take(number) {
     this.#taken.add(number);
-    while (this.#taken.delete(this.#base)) {
-      this.#base++;
-    }
+    while (this.#taken.delete(this.#base)) this.#base++;
   }
 
-  /**
-   * Returns what an acknowledgement says now.
-   * @returns {UrgentAck}
-   */
+  /** Returns what an acknowledgement says now. @returns {UrgentAck} */
   ack() {
     let bitmap = 0n;
     for (let i = 0; i < ACK_BITS && this.#taken.size > 0; i++) {
-      if (this.#taken.has(this.#base + 1 + i)) {
-        bitmap |= 1n << BigInt(i);
-      }
+      if (this.#taken.has(this.#base + 1 + i)) bitmap |= 1n << BigInt(i);
     }
     return { base: this.#base, bitmap };
   }

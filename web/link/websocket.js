@@ -1,12 +1,10 @@
 /**
- * The carrier by WebSocket (docs/protocol.md, section 8), for where UDP does not get through: binary messages are
- * packets, text messages are control messages.
+ * The carrier by WebSocket (docs/protocol.md, section 8), for where UDP does not get through: binary messages
+ * are packets, text messages are control messages.
  *
  *     sendPacket ──> PacketQueue ──(while the browser holds little)──> WebSocket ──> relay
  *
  * What the browser has taken cannot be dropped any more, so it is given little at a time.
- *
- * @module
  */
 
 import { MAX_MESSAGE } from '../wire/control.js';
@@ -32,8 +30,7 @@ const CLOSE_TIME = 2000; // ms after which a close that is not answered is over
 
 /**
  * Connects.
- * @param {Place} place
- * @param {AbortSignal} signal ends the attempt; once it has succeeded it does nothing
+ * @param {Place} place @param {AbortSignal} signal ends the attempt; once it has succeeded it does nothing
  * @param {{clock?: Clock, WebSocket?: any}} [options] WebSocket: in the place of the browser's, for tests
  * @returns {Promise<Carrier>}
  */
@@ -45,15 +42,16 @@ export function openWebSocket(place, signal, options = {}) {
       return;
     }
     const Socket = options.WebSocket ?? WebSocket;
-    /** @type {WebSocket} */
-    let socket;
+    /** @type {WebSocket} */ let socket;
     try {
       socket = new Socket(place.websocket, SUBPROTOCOL);
     } catch (error) {
       fail(describe(error));
       return;
     }
-    const carrier = new WebSocketCarrier(socket, webSocketBinding(place.websocket), options.clock ?? realClock);
+    const carrier = new WebSocketCarrier(
+      socket, webSocketBinding(place.websocket), options.clock ?? realClock,
+    );
     const giveUp = () => {
       carrier.close();
       fail('the attempt was given up');
@@ -78,36 +76,26 @@ export function openWebSocket(place, signal, options = {}) {
 
 /** @implements {Carrier} */
 class WebSocketCarrier {
-  /** @type {'websocket'} */
-  kind = 'websocket';
+  /** @type {'websocket'} */ kind = 'websocket';
   control = {
     send: (/** @type {string} */ text) => this.#write(text),
     onmessage: (/** @type {string} */ _text) => {},
   };
-  /** @type {(packet: Bytes) => void} */
-  onpacket = () => {};
-  /** @type {Promise<string>} */
-  closed;
+  /** @type {(packet: Bytes) => void} */ onpacket = () => {};
+  /** @type {Promise<string>} */ closed;
   binding;
 
   #socket;
   #clock;
   #queue = new PacketQueue(MEDIA_AGE);
-  /** @type {any} */
-  #poll = null;
-  /** @type {(why: string) => void} */
-  #end = () => {};
+  /** @type {any} */ #poll = null;
+  /** @type {(why: string) => void} */ #end = () => {};
   #over = false;
-  /** What came before start; null: it was called. @type {(string | ArrayBuffer)[] | null} */
-  #held = [];
+  /** What came before start; null: it was called. @type {(string | ArrayBuffer)[] | null} */ #held = [];
   /** What was sent in the second that began at #since, and in the one before. */
   #sent = { since: 0, now: 0, before: 0 };
 
-  /**
-   * @param {WebSocket} socket
-   * @param {Bytes} binding
-   * @param {Clock} clock
-   */
+  /** @param {WebSocket} socket @param {Bytes} binding @param {Clock} clock */
   constructor(socket, binding, clock) {
     this.#socket = socket;
     this.#clock = clock;
@@ -125,20 +113,14 @@ class WebSocketCarrier {
   start() {
     const held = this.#held ?? [];
     this.#held = null;
-    for (const data of held) {
-      this.#message(data);
-    }
+    for (const data of held) this.#message(data);
   }
 
   /** @param {string | ArrayBuffer} data */
   #message(data) {
-    if (this.#over) {
-      return;
-    }
+    if (this.#over) return;
     if (this.#held) {
-      if (this.#held.push(data) > MAX_HELD) {
-        this.close();
-      }
+      if (this.#held.push(data) > MAX_HELD) this.close();
     } else if (typeof data === 'string') {
       if (data.length > MAX_MESSAGE) { // a character takes at least a byte
         this.close();
@@ -150,14 +132,9 @@ class WebSocketCarrier {
     }
   }
 
-  /**
-   * @param {Bytes} packet
-   * @param {boolean} media
-   */
+  /** @param {Bytes} packet @param {boolean} media */
   sendPacket(packet, media) {
-    if (this.#over) {
-      return;
-    }
+    if (this.#over) return;
     this.#queue.push(packet, media, this.#clock.now());
     this.#flush();
   }
@@ -172,9 +149,7 @@ class WebSocketCarrier {
         return;
       }
       const packet = this.#queue.shift(this.#clock.now());
-      if (packet) {
-        this.#write(packet);
-      }
+      if (packet) this.#write(packet);
     }
   }
 
@@ -193,9 +168,7 @@ class WebSocketCarrier {
 
   /** @param {string | Bytes} data */
   #write(data) {
-    if (this.#over) {
-      return;
-    }
+    if (this.#over) return;
     this.#sent.now += data.length;
     try {
       this.#socket.send(data);
@@ -213,13 +186,12 @@ class WebSocketCarrier {
   }
 
   close() {
-    if (this.#over) {
-      return;
-    }
+    if (this.#over) return;
     this.#over = true;
     this.#queue.clear();
     this.#clock.clearTimeout(this.#poll);
-    this.#clock.setTimeout(() => this.#end('the connection was closed'), CLOSE_TIME); // a dead path answers no close
+    // A dead path answers no close.
+    this.#clock.setTimeout(() => this.#end('the connection was closed'), CLOSE_TIME);
     try {
       this.#socket.close();
     } catch {

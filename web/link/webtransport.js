@@ -1,12 +1,10 @@
 /**
- * The carrier by WebTransport (docs/protocol.md, section 8): datagrams for packets, the bidirectional stream that the
- * relay opens for control messages.
+ * The carrier by WebTransport (docs/protocol.md, section 8): datagrams for packets, the bidirectional stream
+ * that the relay opens for control messages.
  *
  *     sendPacket ──> PacketQueue ──(few at a time)──> datagram writer ──> relay
  *     relay ──> datagram reader ──> onpacket
  *     relay ──> stream ──> Deframer ──> control.onmessage
- *
- * @module
  */
 
 import { Deframer, frame } from '../wire/control.js';
@@ -30,21 +28,17 @@ export function hasWebTransport() {
 }
 
 /**
- * Connects, showing one hash of the relay's certificate: with several, the browser does not tell which one it met.
- * @param {Place} place
- * @param {AbortSignal} signal ends the attempt; once it has succeeded it does nothing
+ * Connects, showing one hash of the relay's certificate: with several, the browser does not tell which one it
+ * met.
+ * @param {Place} place @param {AbortSignal} signal ends the attempt; once it has succeeded it does nothing
  * @param {{hash?: number, clock?: Clock}} [options] hash: which of the place's hashes
  * @returns {Promise<Carrier>}
  */
 export async function openWebTransport(place, signal, options = {}) {
   const { webtransport } = place;
   const hash = webtransport?.hashes[options.hash ?? 0];
-  if (!webtransport || !hash) {
-    throw new LinkError('connect', 'the relay does not offer WebTransport');
-  }
-  if (signal.aborted) {
-    throw new LinkError('connect', 'the attempt was given up');
-  }
+  if (!webtransport || !hash) throw new LinkError('connect', 'the relay does not offer WebTransport');
+  if (signal.aborted) throw new LinkError('connect', 'the attempt was given up');
   const transport = new WebTransport(webtransport.url, /** @type {any} */ ({
     serverCertificateHashes: [{ algorithm: 'sha-256', value: hash }],
     requireUnreliable: true,
@@ -67,16 +61,13 @@ export async function openWebTransport(place, signal, options = {}) {
 
 /**
  * Returns the stream that the relay opens.
- * @param {WebTransport} transport
- * @returns {Promise<WebTransportBidirectionalStream>}
+ * @param {WebTransport} transport @returns {Promise<WebTransportBidirectionalStream>}
  */
 async function firstStream(transport) {
   const streams = transport.incomingBidirectionalStreams.getReader();
   try {
     const { value, done } = await streams.read();
-    if (done) {
-      throw new Error('the relay opened no stream');
-    }
+    if (done) throw new Error('the relay opened no stream');
     return value;
   } finally {
     streams.releaseLock();
@@ -94,18 +85,14 @@ function shut(transport) {
 
 /** @implements {Carrier} */
 class WebTransportCarrier {
-  /** @type {'webtransport'} */
-  kind = 'webtransport';
+  /** @type {'webtransport'} */ kind = 'webtransport';
   control = {
     send: (/** @type {string} */ text) => this.#sendControl(text),
     onmessage: (/** @type {string} */ _text) => {},
   };
-  /** @type {(packet: Bytes) => void} */
-  onpacket = () => {};
-  /** @type {Promise<string>} */
-  closed;
-  /** @type {Bytes} */
-  binding;
+  /** @type {(packet: Bytes) => void} */ onpacket = () => {};
+  /** @type {Promise<string>} */ closed;
+  /** @type {Bytes} */ binding;
 
   #transport;
   #clock;
@@ -118,11 +105,8 @@ class WebTransportCarrier {
   #incoming;
 
   /**
-   * @param {WebTransport} transport
-   * @param {WebTransportBidirectionalStream} stream
-   * @param {Promise<string>} closed
-   * @param {Bytes} hash
-   * @param {Clock} clock
+   * @param {WebTransport} transport @param {WebTransportBidirectionalStream} stream
+   * @param {Promise<string>} closed @param {Bytes} hash @param {Clock} clock
    */
   constructor(transport, stream, closed, hash, clock) {
     this.#transport = transport;
@@ -147,37 +131,27 @@ class WebTransportCarrier {
     this.#read(this.#incoming.packets, (packet) => this.onpacket(packet));
     const deframer = new Deframer();
     this.#read(this.#incoming.control, (chunk) => {
-      for (const text of deframer.feed(chunk)) {
-        this.control.onmessage(text);
-      }
+      for (const text of deframer.feed(chunk)) this.control.onmessage(text);
     });
   }
 
   /**
    * Hands on what comes until it ends; then, and when it cannot be read, the connection is of no use.
-   * @param {ReadableStream<Bytes>} readable
-   * @param {(chunk: Bytes) => void} take
+   * @param {ReadableStream<Bytes>} readable @param {(chunk: Bytes) => void} take
    */
   async #read(readable, take) {
     try {
       const reader = readable.getReader();
-      for (let next = await reader.read(); !next.done; next = await reader.read()) {
-        take(next.value);
-      }
+      for (let next = await reader.read(); !next.done; next = await reader.read()) take(next.value);
     } catch {
       // The relay broke off, or sent what no relay sends: closing tells the owner.
     }
     this.close();
   }
 
-  /**
-   * @param {Bytes} packet
-   * @param {boolean} media
-   */
+  /** @param {Bytes} packet @param {boolean} media */
   sendPacket(packet, media) {
-    if (this.#over) {
-      return;
-    }
+    if (this.#over) return;
     this.#queue.push(packet, media, this.#clock.now());
     this.#flush();
   }
@@ -185,9 +159,7 @@ class WebTransportCarrier {
   #flush() {
     while (this.#inFlight < IN_FLIGHT) {
       const packet = this.#queue.shift(this.#clock.now());
-      if (!packet) {
-        return;
-      }
+      if (!packet) return;
       this.#inFlight++;
       this.#datagrams.write(packet).then(
         () => this.#landed(),
@@ -198,9 +170,7 @@ class WebTransportCarrier {
 
   #landed() {
     this.#inFlight--;
-    if (!this.#over) {
-      this.#flush();
-    }
+    if (!this.#over) this.#flush();
   }
 
   /** @param {string} text */

@@ -1,15 +1,12 @@
 /**
- * Who the user is, as the page handles it: the identity in the Store, made on the first join, and its seed as long as this
- * page may show it. The keys themselves are identity/'s; no DOM.
- *
- * @module page/account
+ * Who the user is, as the page handles it: the identity in the Store, made on the first join, and its seed as
+ * long as this page may show it. The keys themselves are identity/'s; no DOM.
  */
 
 import { Identity } from '../identity/identity.js';
 
 /** @typedef {import('../identity/store.js').Store} Store */
 
-/** See the module. */
 export class Account {
   /** @type {Store} */ #store;
   /** @type {Uint8Array<ArrayBuffer> | null} of an identity that was made or opened since the page was loaded; memory only */ #seed = null;

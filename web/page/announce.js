@@ -1,11 +1,10 @@
 /**
- * What screen readers are told of a room: politely, at most every few seconds, the latest and in one sentence.
- *
- * @module page/announce
+ * What screen readers are told of a room: politely, at most every few seconds, the latest and in one
+ * sentence.
  */
 
 import { h } from './dom.js';
-import { announce as words } from './words.js';
+import { announce as words } from './words-room.js';
 
 const pause = 4000; // ms between two announcements
 

@@ -1,12 +1,11 @@
 /**
- * The page as a whole: reads the address, keeps the screens apart, and leads from the door into a call and out of it. What
- * touches the world (engine, devices, store) is handed in by main.js, and by the scenes with fakes.
+ * The page as a whole: reads the address, keeps the screens apart, and leads from the door into a call and
+ * out of it. What touches the world (engine, devices, store) is handed in by main.js, and by the scenes with
+ * fakes.
  *
  *     address ──> Door ── join ──> Call + RoomView ── leave, error ──> ended screen ──> Door
  *
  * Tests read `data-state`, `data-transmitting` and `data-members` of the root element.
- *
- * @module page/app
  */
 
 import { Bars } from './bars.js';
@@ -27,7 +26,8 @@ import { bar as barWords } from './words.js';
  * @property {import('./prefs.js').Prefs} prefs
  * @property {import('./account.js').Account} account
  * @property {import('./devices.js').Devices} devices
- * @property {() => Promise<Pick<import('../call/client.js').Engine, keyof import('../call/client.js').Engine>>} engine makes one for a stay
+ * @property {() => Promise<Pick<import('../call/client.js').Engine, keyof
+ *   import('../call/client.js').Engine>>} engine makes one for a stay
  * @property {{generate: () => Promise<string>, valid: (text: string) => Promise<boolean>}} secrets
  * @property {() => Promise<string>} version of the relay
  */
@@ -47,14 +47,18 @@ async function loadRoom() {
 
 const loadTime = 15_000; // ms that the room's modules may take: then it is said that they do not come
 
-/** Rejects when something takes too long. @template T @param {number} ms @param {Promise<T>} promise @returns {Promise<T>} */
+/**
+ * Rejects when something takes too long.
+ * @template T @param {number} ms @param {Promise<T>} promise @returns {Promise<T>}
+ */
 function within(ms, promise) {
   /** @type {ReturnType<typeof setTimeout>} */ let timer;
-  const limit = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error('the network is slow')), ms)));
+  const limit = new Promise(
+    (_, reject) => (timer = setTimeout(() => reject(new Error('the network is slow')), ms)),
+  );
   return Promise.race([promise, /** @type {Promise<never>} */ (limit)]).finally(() => clearTimeout(timer));
 }
 
-/** See the module. */
 export class App {
   #world;
   #root;
@@ -91,17 +95,25 @@ export class App {
     void this.open(address);
   }
 
-  /** Goes to a room's door, or to the first one, also with a name that no room can have. @param {Address} address */
+  /**
+   * Goes to a room's door, or to the first one, also with a name that no room can have.
+   * @param {Address} address
+   */
   async open({ room: typed, fault, secret }) {
     const room = fault ? '' : typed;
     const { prefs, secrets } = this.#world;
     const badSecret = secret !== '' && !(await secrets.valid(secret));
     const kept = room === '' ? '' : await prefs.secret(room);
     const elsewhere = room !== '' && await Presence.elsewhere(room);
-    this.#showDoor({ room, typed, fault, secret: badSecret || secret === '' ? kept : secret, kept, badSecret, elsewhere });
+    this.#showDoor({
+      room, typed, fault, secret: badSecret || secret === '' ? kept : secret, kept, badSecret, elsewhere,
+    });
   }
 
-  /** @param {Pick<import('./door.js').DoorOptions, 'room' | 'typed' | 'fault' | 'secret' | 'kept' | 'badSecret' | 'elsewhere'>} at */
+  /**
+   * @param {Pick<import('./door.js').DoorOptions, 'room' | 'typed' | 'fault' | 'secret' | 'kept' |
+   *   'badSecret' | 'elsewhere'>} at
+   */
   #showDoor({ room, typed, fault, secret, kept, badSecret, elsewhere }) {
     const { prefs, devices, secrets } = this.#world;
     this.#clear();
@@ -138,13 +150,18 @@ export class App {
     if (roomPath(wish.room) !== location.pathname) history.pushState(null, '', roomPath(wish.room));
     document.title = `${wish.room} - wzp`;
     this.#tell('joining');
-    within(loadTime, Promise.all([loadRoom(), engine()])).then(([room, made]) => this.#enter(room, made, wish)).catch((error) => {
-      wish.microphone?.stop();
-      this.#showEnded({ code: 'loading', text: error instanceof Error ? error.message : String(error) });
-    });
+    within(loadTime, Promise.all([loadRoom(), engine()]))
+      .then(([room, made]) => this.#enter(room, made, wish))
+      .catch((error) => {
+        wish.microphone?.stop();
+        this.#showEnded({ code: 'loading', text: error instanceof Error ? error.message : String(error) });
+      });
   }
 
-  /** @param {Awaited<ReturnType<typeof loadRoom>>} modules @param {import('./call.js').CallOptions['engine']} engine @param {Wish} wish */
+  /**
+   * @param {Awaited<ReturnType<typeof loadRoom>>} modules
+   * @param {import('./call.js').CallOptions['engine']} engine @param {Wish} wish
+   */
   #enter({ Call, RoomView }, engine, wish) {
     const { prefs, account, devices } = this.#world;
     this.#clear();
@@ -165,7 +182,9 @@ export class App {
       settings: (closed) => this.#settings(closed),
     });
     this.#root.append(this.#view.element);
-    this.#presence = new Presence(wish.room, { taken: () => call.leave('tab'), mute: () => call.mute(), leave: () => call.leave() });
+    this.#presence = new Presence(wish.room, {
+      taken: () => call.leave('tab'), mute: () => call.mute(), leave: () => call.leave(),
+    });
     call.setOffline(!navigator.onLine);
     void call.start();
   }
@@ -218,7 +237,10 @@ export class App {
     this.#root.replaceChildren();
   }
 
-  /** For tests, and for the style sheet. @param {string} state @param {import('./model.js').RoomModel} [model] of the call, if there is one */
+  /**
+   * For tests, and for the style sheet.
+   * @param {string} state @param {import('./model.js').RoomModel} [model] of the call, if there is one
+   */
   #tell(state, model) {
     Object.assign(document.documentElement.dataset, {
       state,

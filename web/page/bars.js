@@ -1,8 +1,6 @@
 /**
- * Calm bars across the top for what happened to the page as a whole: errors, no network, paused sound. Never silent, never
- * more than a few.
- *
- * @module page/bars
+ * Calm bars across the top for what happened to the page as a whole: errors, no network, paused sound. Never
+ * silent, never more than a few.
  */
 
 import { h } from './dom.js';
@@ -11,7 +9,10 @@ import { bar as words } from './words.js';
 
 const most = 3;
 
-/** @typedef {{text: string, kind?: 'danger' | 'note', action?: string, act?: () => void, fixed?: boolean}} Bar `fixed`: without a button to dismiss it */
+/**
+ * @typedef {{text: string, kind?: 'danger' | 'note', action?: string, act?: () => void, fixed?: boolean}} Bar
+ *   `fixed`: without a button to dismiss it
+ */
 
 /** The place of the bars. */
 export class Bars {
@@ -43,6 +44,9 @@ export class Bars {
   /** Something broke: says what, and offers to reload. @param {unknown} error */
   error(error) {
     const what = error instanceof Error ? error.message : String(error);
-    this.show('error', { text: words.error(what.slice(0, 200)), kind: 'danger', action: words.reload, act: () => location.reload() });
+    this.show('error', {
+      text: words.error(what.slice(0, 200)), kind: 'danger', action: words.reload,
+      act: () => location.reload(),
+    });
   }
 }

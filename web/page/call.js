@@ -1,11 +1,10 @@
 /**
- * A stay in a room, as the page runs it: engine, microphone, loudspeaker, sounds and the model that the views show. No DOM.
+ * A stay in a room, as the page runs it: engine, microphone, loudspeaker, sounds and the model that the views
+ * show. No DOM.
  *
  *     room view ── press, mute, mode ──> Call ──> Engine (Worker)
  *         ^                               |  └──> Devices (AudioContext, worklets, sounds)
  *         └──── changed(parts) ── RoomModel <── Engine's messages
- *
- * @module page/call
  */
 
 import { RoomModel } from './model.js';
@@ -34,7 +33,6 @@ import { RoomModel } from './model.js';
 const startTime = 20_000; // ms that what must be there before joining may take: devices, the identity, the Worker's modules
 const quietAbove = 8; // people, for whose coming and going no sound is made
 
-/** See the module. */
 export class Call {
   #options;
   #engine;
@@ -124,7 +122,8 @@ export class Call {
     if (this.#over) return;
     this.#begun = true;
     const { state, transmitting } = this.model;
-    if (message.type === 'failed' && state === 'joining') return this.#fail('loading', message.text); // nothing more will come
+    // Nothing more will come.
+    if (message.type === 'failed' && state === 'joining') return this.#fail('loading', message.text);
     const parts = this.model.apply(message, performance.now());
     if (message.type === 'state') this.#stateChanged(state);
     if (message.type === 'members') this.#membersChanged(message.list);
@@ -158,7 +157,9 @@ export class Call {
     const went = before ? [...before].filter((id) => !now.has(id)) : [];
     for (const id of went) this.#volumes.delete(id);
     if (came.length + went.length > 0) {
-      this.#options.people(came.map((id) => names.get(id) ?? ''), went.map((id) => this.#names.get(id) ?? ''));
+      this.#options.people(
+        came.map((id) => names.get(id) ?? ''), went.map((id) => this.#names.get(id) ?? ''),
+      );
       if (now.size + 1 <= quietAbove) this.#sound(came.length > 0 ? 'joined' : 'left');
     }
     this.#names = names;
@@ -239,7 +240,9 @@ export class Call {
     const engine = this.#engine;
     setTimeout(() => engine.close(), 2000); // the relay is told, or will find out
     this.#end(false);
-    this.model.apply({ type: 'state', state: 'ended', error: code ? { code, text: '' } : undefined }, performance.now());
+    this.model.apply(
+      { type: 'state', state: 'ended', error: code ? { code, text: '' } : undefined }, performance.now(),
+    );
     this.#options.changed(['state']);
   }
 

@@ -1,21 +1,19 @@
 /**
- * The big control in thumb reach: the microphone in open mode, the talk button in radio mode, with the switch between them.
- * It turns pointers and clicks into press, release and mute; what it says comes from control-state.js.
- *
- * @module page/control
+ * The big control in thumb reach: the microphone in open mode, the talk button in radio mode, with the switch
+ * between them. It turns pointers and clicks into press, release and mute; what it says comes from
+ * control-state.js.
  */
 
 import { controlState } from './control-state.js';
 import { fill, h, setAttribute, setText } from './dom.js';
 import { icon } from './icons.js';
 import { LevelBar } from './level-bar.js';
-import { room as words } from './words.js';
+import { room as words } from './words-room.js';
 
 /** @typedef {import('./call.js').Call} Call */
 
 const slip = 32; // CSS pixels that a finger may slide off the button before it counts as released
 
-/** See the module. */
 export class Control {
   #call;
   #label = h('span', { class: 'talk-label' });
@@ -36,19 +34,28 @@ export class Control {
     this.#call = call;
     this.#bar.element.setAttribute('aria-hidden', 'true');
     this.#modes = { open: this.#choice('open'), radio: this.#choice('radio') };
-    this.element = h('footer', { class: 'dock' },
-      h('fieldset', { class: 'segments' }, h('legend', { class: 'unseen' }, words.mode), ...this.#segments()), this.#button);
+    this.element = h(
+      'footer', { class: 'dock' },
+      h('fieldset', { class: 'segments' }, h('legend', { class: 'unseen' }, words.mode), ...this.#segments()),
+      this.#button,
+    );
     this.#listen();
   }
 
   /** @param {'open' | 'radio'} mode @returns {HTMLInputElement} */
   #choice(mode) {
-    return h('input', { type: 'radio', name: 'mode', value: mode, id: 'mode-' + mode, onchange: () => this.#call.setMode(mode) });
+    return h('input', {
+      type: 'radio', name: 'mode', value: mode, id: 'mode-' + mode, onchange: () => this.#call.setMode(mode),
+    });
   }
 
   #segments() {
     return /** @type {const} */ (['open', 'radio']).map((mode) =>
-      h('label', { for: 'mode-' + mode, title: words.modeHints[mode] }, this.#modes[mode], h('span', {}, words.modes[mode])));
+      h(
+        'label', { for: 'mode-' + mode, title: words.modeHints[mode] }, this.#modes[mode],
+        h('span', {}, words.modes[mode]),
+      ),
+    );
   }
 
   #listen() {
@@ -59,7 +66,8 @@ export class Control {
       button.addEventListener(type, (event) => event.pointerId === this.#pointer && this.release());
     }
     button.addEventListener('click', (event) => this.#click(event));
-    button.addEventListener('contextmenu', (event) => event.preventDefault()); // a long press opens it on phones
+    // A long press opens it on phones.
+    button.addEventListener('contextmenu', (event) => event.preventDefault());
     const { signal } = this.#listeners;
     window.addEventListener('blur', () => this.release(), { signal });
     window.addEventListener('pagehide', () => this.release(), { signal });
@@ -98,7 +106,9 @@ export class Control {
     const pointer = this.#pointer;
     this.#pointer = null;
     this.#locked = false;
-    if (pointer !== null && this.#button.hasPointerCapture(pointer)) this.#button.releasePointerCapture(pointer);
+    if (pointer !== null && this.#button.hasPointerCapture(pointer)) {
+      this.#button.releasePointerCapture(pointer);
+    }
     this.#call.press(false);
   }
 
@@ -116,7 +126,9 @@ export class Control {
   /** @param {string[]} talkers names of the others who talk */
   show(talkers) {
     const { model } = this.#call;
-    const state = controlState(model, talkers, { locked: this.#locked, keyboard: matchMedia('(hover: hover)').matches });
+    const state = controlState(model, talkers, {
+      locked: this.#locked, keyboard: matchMedia('(hover: hover)').matches,
+    });
     setText(this.#label, state.label);
     setText(this.#hint, state.hint);
     if (this.#icons !== state.icon) fill(this.#icon, icon(state.icon));

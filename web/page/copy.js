@@ -1,7 +1,5 @@
 /**
  * Copying with an answer: the button says for a moment that it is done, or that the browser does not do it.
- *
- * @module page/copy
  */
 
 import { fill, h } from './dom.js';
@@ -12,10 +10,10 @@ const shown = 2000; // ms
 
 /** @param {string} label @param {() => string} text what is copied @param {string} [look] */
 export function copyButton(label, text, look = '') {
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let timer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ let timer;
   const status = h('span', { class: 'unseen', role: 'status' });
-  const face = (/** @type {import('./icons.js').IconName} */ name, /** @type {string} */ said) => fill(button, icon(name), said, status);
+  const face = (/** @type {import('./icons.js').IconName} */ name, /** @type {string} */ said) =>
+    fill(button, icon(name), said, status);
   const button = h('button', { type: 'button', class: `button ${look}`.trim(), onclick: async () => {
     clearTimeout(timer);
     try {

@@ -1,8 +1,6 @@
 /**
- * Microphone, loudspeaker and sounds, as the page uses them: one AudioContext, errors as one of a few faults, and ports for
- * the Worker. How samples are captured and played is web/audio's; nothing of the DOM.
- *
- * @module page/devices
+ * Microphone, loudspeaker and sounds, as the page uses them: one AudioContext, errors as one of a few faults,
+ * and ports for the Worker. How samples are captured and played is web/audio's; nothing of the DOM.
  */
 
 /** @typedef {import('../audio/sounds.js').SoundName} SoundName */
@@ -33,8 +31,10 @@ export class Microphone {
   constructor(capture) {
     this.#capture = capture;
     this.#port = capture.port;
-    // Until the engine takes the port, what it gives is thrown away here: nothing said at the door may be kept, and heard later.
-    this.#port.onmessage = ({ data }) => data?.pcm && this.#port?.postMessage({ back: data.pcm.buffer }, [data.pcm.buffer]);
+    // Until the engine takes the port, what it gives is thrown away here: nothing said at the door may be
+    // kept, and heard later.
+    this.#port.onmessage = ({ data }) =>
+      data?.pcm && this.#port?.postMessage({ back: data.pcm.buffer }, [data.pcm.buffer]);
     capture.onlevel = (dbfs) => this.onlevel(dbfs);
     capture.onended = () => {
       this.ended = true;
@@ -57,7 +57,6 @@ export class Microphone {
   }
 }
 
-/** See the module. */
 export class Devices {
   /** @type {(paused: boolean) => void} the browser holds the sound back, or does not any more */ onpaused = () => {};
   /** @type {(level: number) => void} */ onlevel = () => {};
@@ -68,7 +67,9 @@ export class Devices {
   /** @param {Prefs} prefs */
   constructor(prefs) {
     this.#prefs = prefs;
-    document.addEventListener('visibilitychange', () => !document.hidden && this.#playback && void this.wake());
+    document.addEventListener(
+      'visibilitychange', () => !document.hidden && this.#playback && void this.wake(),
+    );
   }
 
   /** Whether the user can choose a loudspeaker here. */
@@ -94,14 +95,19 @@ export class Devices {
   /** @returns {Promise<boolean>} whether the microphone may be used without a question */
   async allowed() {
     try {
-      const { state } = await navigator.permissions.query({ name: /** @type {PermissionName} */ ('microphone') });
+      const { state } = await navigator.permissions.query({
+        name: /** @type {PermissionName} */ ('microphone'),
+      });
       return state === 'granted';
     } catch {
       return false; // a browser that does not tell
     }
   }
 
-  /** Starts the microphone that the settings name. Rejects with what faultOf understands. @returns {Promise<Microphone>} */
+  /**
+   * Starts the microphone that the settings name. Rejects with what faultOf understands.
+   * @returns {Promise<Microphone>}
+   */
   async microphone() {
     const context = this.#audio();
     void context.resume().catch(() => {});
@@ -111,23 +117,32 @@ export class Devices {
   /** @param {AudioContext} context */
   async #capture(context) {
     const { startCapture } = await modules.capture();
-    return startCapture(context, { deviceId: this.#prefs.get('microphone'), noiseSuppression: this.#prefs.get('noise') });
+    return startCapture(context, {
+      deviceId: this.#prefs.get('microphone'), noiseSuppression: this.#prefs.get('noise'),
+    });
   }
 
-  /** What an error of the microphone is for the user. @param {unknown} error @returns {import('./model.js').Mic} */
+  /**
+   * What an error of the microphone is for the user.
+   * @param {unknown} error @returns {import('./model.js').Mic}
+   */
   faultOf(error) {
     const code = error instanceof Error && Reflect.get(error, 'code');
     return faults.find((fault) => fault === code) ?? 'failed';
   }
 
-  /** The loudspeaker's port for the engine of a stay; the one before falls silent. @returns {Promise<MessagePort>} */
+  /**
+   * The loudspeaker's port for the engine of a stay; the one before falls silent.
+   * @returns {Promise<MessagePort>}
+   */
   async playback() {
     const context = this.#audio();
     const { startPlayback } = await modules.playback();
     this.#playback?.stop();
     const playback = await startPlayback(context, { sinkId: this.#prefs.get('loudspeaker') });
     this.#playback = playback;
-    if (this.#prefs.get('echo')) await playback.cancelEcho().catch(() => this.#prefs.set('echo', false)); // plays as usual then
+    // Plays as usual then.
+    if (this.#prefs.get('echo')) await playback.cancelEcho().catch(() => this.#prefs.set('echo', false));
     return playback.port;
   }
 
@@ -137,12 +152,17 @@ export class Devices {
     this.#playback = null;
   }
 
-  /** @param {string} id '' is the system's choice @returns {Promise<boolean>} whether it is in use, or will be */
+  /**
+   * @param {string} id '' is the system's choice @returns {Promise<boolean>} whether it is in use, or will be
+   */
   async loudspeaker(id) {
     return this.#playback ? this.#playback.setSink(id) : true;
   }
 
-  /** @returns {Promise<{microphones: Device[], loudspeakers: Device[]}>} labels are empty until the microphone was allowed */
+  /**
+   * @returns {Promise<{microphones: Device[], loudspeakers: Device[]}>} labels are empty until the microphone
+   *   was allowed
+   */
   async list() {
     const devices = await navigator.mediaDevices.enumerateDevices().catch(() => []);
     const of = (/** @type {MediaDeviceKind} */ kind) => devices.filter((device) => device.kind === kind)
@@ -153,13 +173,14 @@ export class Devices {
   /** @param {SoundName} name */
   sound(name) {
     const context = this.#audio();
-    modules.sounds().then(({ playSound }) => playSound(context, name)).catch(() => {}); // silence harms nobody
+    // Silence harms nobody.
+    modules.sounds().then(({ playSound }) => playSound(context, name)).catch(() => {});
   }
 
   /**
-   * Listens whether the microphone hears the loudspeaker in spite of the browser's echo canceller. If so, speech is played
-   * by a way that the canceller knows, from now on. Takes a second and a half, and needs the microphone.
-   *
+   * Listens whether the microphone hears the loudspeaker in spite of the browser's echo canceller. If so,
+   * speech is played by a way that the canceller knows, from now on. Takes a second and a half, and needs the
+   * microphone.
    * @returns {Promise<boolean>} whether it was heard
    */
   async testEcho() {

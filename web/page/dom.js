@@ -1,18 +1,13 @@
-/**
- * Making and finding elements in few words. No text of the page and no state lives here.
- *
- * @module page/dom
- */
+/** Making and finding elements in few words. No text of the page and no state lives here. */
 
 /** @typedef {Node | string | false | null | undefined} Child */
 /** @typedef {Record<string, unknown>} Props */
 
 /**
- * Makes an element. Of props, `onclick` and its like are listeners, `class`, `aria-*`, `data-*` and other names with a
- * dash are attributes, the rest are properties. Strings among the children are text, never markup.
- *
- * @template {keyof HTMLElementTagNameMap} T
- * @param {T} tag @param {Props} [props] @param {...Child} children
+ * Makes an element. Of props, `onclick` and its like are listeners, `class`, `aria-*`, `data-*` and other
+ * names with a dash are attributes, the rest are properties. Strings among the children are text, never
+ * markup.
+ * @template {keyof HTMLElementTagNameMap} T @param {T} tag @param {Props} [props] @param {...Child} children
  * @returns {HTMLElementTagNameMap[T]}
  */
 export function h(tag, props = {}, ...children) {
@@ -35,9 +30,8 @@ function set(element, name, value) {
 }
 
 /**
- * Sets an attribute only when it changes, so that screen readers and observers are not woken for nothing. `false` of
- * an attribute without a value, and null, remove it; `aria-*` and `data-*` keep "false".
- *
+ * Sets an attribute only when it changes, so that screen readers and observers are not woken for nothing.
+ * `false` of an attribute without a value, and null, remove it; `aria-*` and `data-*` keep "false".
  * @param {Element} element @param {string} name @param {unknown} value
  */
 export function setAttribute(element, name, value) {
@@ -68,9 +62,8 @@ const svgSpace = 'http://www.w3.org/2000/svg';
 
 /**
  * Makes an inline SVG, hidden from screen readers: what it shows is said in words beside it.
- *
- * @param {string} viewBox @param {Record<string, string>[]} paths attributes of each path @param {string} [className]
- * @returns {SVGSVGElement}
+ * @param {string} viewBox @param {Record<string, string>[]} paths attributes of each path
+ * @param {string} [className] @returns {SVGSVGElement}
  */
 export function svg(viewBox, paths, className = '') {
   const root = document.createElementNS(svgSpace, 'svg');

@@ -1,7 +1,6 @@
 /**
- * The door: which room, which name, can I be heard, join. One screen, whether one comes with a link or without.
- *
- * @module page/door
+ * The door: which room, which name, can I be heard, join. One screen, whether one comes with a link or
+ * without.
  */
 
 import { fill, h, setAttribute, setText } from './dom.js';
@@ -31,11 +30,10 @@ import { bar, door as words } from './words.js';
 
 /**
  * `replaces`: the user chose this secret over the kept one, which is given up once they are in.
- *
- * @typedef {{room: string, name: string, secret: string, replaces?: boolean, microphone: import('./devices.js').Microphone | null}} Wish
+ * @typedef {{room: string, name: string, secret: string, replaces?: boolean, microphone:
+ *   import('./devices.js').Microphone | null}} Wish
  */
 
-/** See the module. */
 export class Door {
   element;
   #options;
@@ -46,9 +44,15 @@ export class Door {
   #name;
   #form;
   #join = h('button', { type: 'submit', class: 'button primary large' }, words.join);
-  #openly = h('div', { class: 'stack tight', 'data-part': 'openly' },
-    h('button', { type: 'button', class: 'button quiet', onclick: () => this.#enter('') }, icon('unlock'), words.enterOpen),
-    h('p', { class: 'hint' }, words.enterOpenHint));
+  #openly = h(
+    'div',
+    { class: 'stack tight', 'data-part': 'openly' },
+    h(
+      'button', { type: 'button', class: 'button quiet', onclick: () => this.#enter('') }, icon('unlock'),
+      words.enterOpen,
+    ),
+    h('p', { class: 'hint' }, words.enterOpenHint),
+  );
   #fault = h('span');
   #offline = h('p', { class: 'note', role: 'status' });
 
@@ -58,17 +62,26 @@ export class Door {
     this.#two = options.kept !== '' && options.secret !== '' && options.kept !== options.secret;
     this.#secret = this.#two ? '' : options.secret; // of two, neither before the user has chosen
     this.#mic = new MicCheck(options.devices);
-    this.#room = new Field('room', words.room, options.typed, words.roomHint, (typed) => roomWords(roomName(typed)));
-    this.#name = new Field('name', words.name, options.name, words.nameHint, (typed) => nameWords(personName(typed)));
+    this.#room = new Field('room', words.room, options.typed, words.roomHint, (typed) =>
+      roomWords(roomName(typed)),
+    );
+    this.#name = new Field('name', words.name, options.name, words.nameHint, (typed) =>
+      nameWords(personName(typed)),
+    );
     if (options.fault) this.#room.fault(roomWords({ room: options.typed, fault: options.fault }));
     this.#name.input.setAttribute('autocomplete', 'nickname');
     this.#form = this.#makeForm();
-    this.element = h('div', { class: 'door' }, this.#head(), h('main', { class: 'card' }, this.#form), this.#foot());
+    this.element = h(
+      'div', { class: 'door' }, this.#head(), h('main', { class: 'card' }, this.#form), this.#foot(),
+    );
     this.setOffline(options.offline);
     this.#arm();
   }
 
-  /** Offers only what the user can mean: a cut-off link is none into an open room, and of two invites one must be chosen. */
+  /**
+   * Offers only what the user can mean: a cut-off link is none into an open room, and of two invites one must
+   * be chosen.
+   */
   #arm() {
     this.#join.disabled = this.#two && this.#secret === '';
     this.#join.hidden = this.#cutOff();
@@ -82,7 +95,9 @@ export class Door {
 
   /** What must wait until the door is on the page. */
   begin() {
-    const empty = [this.#room, this.#name].find(({ input }) => input.isConnected && (input.value === '' || input.ariaInvalid === 'true'));
+    const empty = [this.#room, this.#name].find(
+      ({ input }) => input.isConnected && (input.value === '' || input.ariaInvalid === 'true'),
+    );
     // A keyboard that jumps up hides half of a phone: only where there is room for it.
     if (matchMedia('(hover: hover)').matches) (empty?.input ?? this.#join).focus();
     void this.#mic.begin();
@@ -115,39 +130,67 @@ export class Door {
   }
 
   #head() {
-    const settings = h('button', { type: 'button', class: 'icon-button', 'aria-label': words.settings, onclick: this.#options.settings },
-      icon('settings'));
-    return h('header', { class: 'door-head' },
-      h('div', { class: 'brand' }, mark(), h('div', {}, h(this.#options.room ? 'p' : 'h1', { class: 'brand-name' }, 'wzp'), h('p', { class: 'hint' }, words.tagline))),
-      settings);
+    const settings = h(
+      'button',
+      { type: 'button', class: 'icon-button', 'aria-label': words.settings, onclick: this.#options.settings },
+      icon('settings'),
+    );
+    return h(
+      'header',
+      { class: 'door-head' },
+      h(
+        'div',
+        { class: 'brand' },
+        mark(),
+        h(
+          'div', {}, h(this.#options.room ? 'p' : 'h1', { class: 'brand-name' }, 'wzp'),
+          h('p', { class: 'hint' }, words.tagline),
+        ),
+      ),
+      settings,
+    );
   }
 
   #makeForm() {
     const { room, badSecret, elsewhere } = this.#options;
-    return h('form', { class: 'stack', noValidate: true, onsubmit: (/** @type {Event} */ event) => this.#submit(event) },
+    return h(
+      'form',
+      { class: 'stack', noValidate: true, onsubmit: (/** @type {Event} */ event) => this.#submit(event) },
       room ? this.#title() : this.#room.element,
-      badSecret && h('p', { class: 'trouble', role: 'alert', 'data-note': 'secret' }, icon('warning'),
-        this.#fault),
+      badSecret
+        && h('p', { class: 'trouble', role: 'alert', 'data-note': 'secret' }, icon('warning'), this.#fault),
       this.#two && this.#choice(),
       elsewhere && h('p', { class: 'note', role: 'status', 'data-note': 'tab' }, bar.otherTab),
       this.#name.element,
       this.#mic.element,
       this.#offline,
       this.#join,
-      this.#openly);
+      this.#openly,
+    );
   }
 
   /** Which of two invites. */
   #choice() {
-    const one = (/** @type {'kept' | 'link'} */ which, /** @type {string} */ secret) => h('label', { class: 'invite-choice' },
-      h('input', { type: 'radio', name: 'invite', value: which, onchange: () => {
-        this.#secret = secret;
-        this.#arm();
-      } }),
-      h('span', {}, words.invites[which][0], h('span', { class: 'hint' }, words.invites[which][1])));
+    const one = (/** @type {'kept' | 'link'} */ which, /** @type {string} */ secret) =>
+      h(
+        'label',
+        { class: 'invite-choice' },
+        h('input', {
+          type: 'radio',
+          name: 'invite',
+          value: which,
+          onchange: () => {
+            this.#secret = secret;
+            this.#arm();
+          },
+        }),
+        h('span', {}, words.invites[which][0], h('span', { class: 'hint' }, words.invites[which][1])),
+      );
     const { kept, secret } = this.#options;
-    return h('fieldset', { class: 'stack tight', 'data-note': 'invites' },
-      h('legend', { class: 'note' }, words.otherInvite), one('kept', kept), one('link', secret));
+    return h(
+      'fieldset', { class: 'stack tight', 'data-note': 'invites' },
+      h('legend', { class: 'note' }, words.otherInvite), one('kept', kept), one('link', secret),
+    );
   }
 
   #title() {
@@ -155,26 +198,47 @@ export class Door {
     const render = () => {
       const locked = this.#two || this.#secret !== '';
       setAttribute(lock, 'data-private', locked);
-      fill(lock, icon(locked ? 'lock' : 'unlock'), h('span', {}, locked ? words.privateRoom : words.openRoom));
+      fill(
+        lock, icon(locked ? 'lock' : 'unlock'), h('span', {}, locked ? words.privateRoom : words.openRoom),
+      );
       forget.hidden = this.#two || !locked;
       lock.hidden = this.#cutOff(); // it is not known what the room is
     };
-    const forget = h('button', { type: 'button', class: 'link', onclick: () => {
-      this.#secret = '';
-      this.#options.forget();
-      render();
-      this.#arm();
-    } }, words.forget);
+    const forget = h(
+      'button',
+      {
+        type: 'button',
+        class: 'link',
+        onclick: () => {
+          this.#secret = '';
+          this.#options.forget();
+          render();
+          this.#arm();
+        },
+      },
+      words.forget,
+    );
     render();
     return h('div', { class: 'door-title' }, h('h1', { dir: 'auto' }, this.#options.room), lock, forget);
   }
 
   #foot() {
-    const other = h('button', { type: 'button', class: 'link', onclick: this.#options.other }, words.otherRoom);
-    const open = h('div', { class: 'stack tight' },
-      h('button', { type: 'button', class: 'button quiet', onclick: () => void this.#openPrivate() }, icon('lock'), words.private),
-      h('p', { class: 'hint' }, words.privateHint));
-    return h('footer', { class: 'door-foot' }, this.#options.room ? other : open, h('p', { class: 'hint' }, words.safe));
+    const other = h(
+      'button', { type: 'button', class: 'link', onclick: this.#options.other }, words.otherRoom,
+    );
+    const open = h(
+      'div',
+      { class: 'stack tight' },
+      h(
+        'button', { type: 'button', class: 'button quiet', onclick: () => void this.#openPrivate() },
+        icon('lock'), words.private,
+      ),
+      h('p', { class: 'hint' }, words.privateHint),
+    );
+    return h(
+      'footer', { class: 'door-foot' }, this.#options.room ? other : open,
+      h('p', { class: 'hint' }, words.safe),
+    );
   }
 
   async #openPrivate() {
@@ -191,11 +255,15 @@ export class Door {
 
   /** @param {string} secret '' to enter openly */
   #enter(secret) {
-    const asked = this.#options.room ? { room: this.#options.room, fault: null } : roomName(this.#room.input.value);
+    const asked = this.#options.room
+      ? { room: this.#options.room, fault: null }
+      : roomName(this.#room.input.value);
     this.#room.fault(roomWords(asked));
     const name = this.#checkedName();
     if (asked.fault) return this.#room.input.focus();
-    if (name !== null) this.#go({ room: asked.room, name, secret, replaces: this.#two && secret !== this.#options.kept });
+    if (name !== null) {
+      this.#go({ room: asked.room, name, secret, replaces: this.#two && secret !== this.#options.kept });
+    }
   }
 
   /** @returns {string | null} null if there is none: the field says so */
@@ -214,15 +282,18 @@ export class Door {
   }
 }
 
-/** What is wrong with a room's name. @param {ReturnType<typeof roomName>} asked @returns {string} '' if nothing is */
+/**
+ * What is wrong with a room's name.
+ * @param {ReturnType<typeof roomName>} asked @returns {string} '' if nothing is
+ */
 const roomWords = ({ room, fault }) => (fault ? words.faults.room(fault, room, excess(room)) : '');
 
 /** Likewise with a person's. @param {ReturnType<typeof personName>} called @returns {string} */
 const nameWords = ({ name, fault }) => (fault ? words.faults.name(fault, name, excess(name)) : '');
 
 /**
- * A labelled text field with a hint, which gives way to what is wrong. It takes whatever is typed or pasted, and cuts
- * nothing off, for that would be another name.
+ * A labelled text field with a hint, which gives way to what is wrong. It takes whatever is typed or pasted,
+ * and cuts nothing off, for that would be another name.
  */
 class Field {
   input;
@@ -230,13 +301,17 @@ class Field {
   #hint;
   #hintText;
 
-  /** @param {string} id @param {string} label @param {string} value @param {string} hint @param {(typed: string) => string} check */
+  /**
+   * @param {string} id @param {string} label @param {string} value @param {string} hint
+   * @param {(typed: string) => string} check
+   */
   constructor(id, label, value, hint, check) {
     this.#hintText = hint;
     this.#hint = h('p', { class: 'hint', id: id + '-hint' }, hint);
     this.input = h('input', {
       id, value, type: 'text', autocomplete: 'off', autocapitalize: 'off', spellcheck: false, dir: 'auto',
-      enterKeyHint: 'go', 'aria-describedby': id + '-hint', oninput: () => this.fault(this.input.value.trim() === '' ? '' : check(this.input.value)),
+      enterKeyHint: 'go', 'aria-describedby': id + '-hint',
+      oninput: () => this.fault(this.input.value.trim() === '' ? '' : check(this.input.value)),
     });
     this.element = h('div', { class: 'field' }, h('label', { for: id }, label), this.input, this.#hint);
   }

@@ -1,14 +1,9 @@
-/**
- * Fingerprints and safety numbers as people read them to each other: in groups, in order, selectable.
- *
- * @module page/fingerprint
- */
+/** Fingerprints and safety numbers as people read them to each other: in groups, in order, selectable. */
 
 import { h } from './dom.js';
 
 /**
  * Eight groups of four hexadecimal digits; `...` of a skeleton until there is one.
- *
  * @param {string} fingerprint
  */
 export function fingerprintBlock(fingerprint) {
@@ -18,7 +13,9 @@ export function fingerprintBlock(fingerprint) {
 
 /** The safety number's eight groups of five digits. @param {string} number */
 export function numberBlock(number) {
-  return h('code', { class: 'groups number', dir: 'ltr', 'data-safety': number }, ...spaced(number.split(' ')));
+  return h(
+    'code', { class: 'groups number', dir: 'ltr', 'data-safety': number }, ...spaced(number.split(' ')),
+  );
 }
 
 /** With spaces between the groups, so that what is copied reads the same. @param {string[]} groups */

@@ -3,8 +3,6 @@
  * fingerprints may look alike, which is why the sheets show them in full.
  *
  *     fingerprint (128 bits) -> two hues, and 15 cells of 5 x 5, mirrored: empty, first hue or second hue
- *
- * @module page/identicon
  */
 
 import { svg } from './dom.js';
@@ -14,15 +12,14 @@ const rows = 5;
 
 /**
  * Draws a fingerprint into path data; pure, so that it is tested without a page.
- *
  * @param {string} fingerprint eight groups of four hexadecimal digits
- * @returns {{hues: [number, number], cells: [string, string]}} hues in degrees; SVG path data in a box of 5 by 5
+ * @returns {{hues: [number, number], cells: [string, string]}} hues in degrees; SVG path data in a box of 5
+ *   by 5
  */
 export function draw(fingerprint) {
   const digits = fingerprint.replace(/[^0-9a-f]/gi, '').padEnd(32, '0');
   const digit = (/** @type {number} */ i) => parseInt(digits[i] ?? '0', 16);
-  /** @type {[string, string]} */
-  const cells = ['', ''];
+  /** @type {[string, string]} */ const cells = ['', ''];
   for (let i = 0; i < columns * rows; i++) {
     const value = digit(i) % 4; // 0, 1: empty, so that the shape has air
     if (value < 2) continue;
@@ -34,10 +31,7 @@ export function draw(fingerprint) {
   return { hues: [Math.round(hue), Math.round(hue + 60 + digit(22) * 15) % 360], cells };
 }
 
-/**
- * @param {string} fingerprint
- * @returns {SVGSVGElement}
- */
+/** @param {string} fingerprint @returns {SVGSVGElement} */
 export function identicon(fingerprint) {
   const { hues, cells } = draw(fingerprint);
   const paths = cells.map((d, i) => ({ d: d || 'M0 0', fill: `hsl(${hues[i]} 45% 52%)` }));

@@ -1,8 +1,4 @@
-/**
- * The sheets of one's own identity: the 24 words, giving other words, and the sealed copy.
- *
- * @module page/identity-sheets
- */
+/** The sheets of one's own identity: the 24 words, giving other words, and the sealed copy. */
 
 import { fill, h, setText } from './dom.js';
 import { icon } from './icons.js';
@@ -30,7 +26,10 @@ function answer() {
     element,
     wrong: (/** @type {unknown} */ error) => {
       element.hidden = false;
-      fill(element, icon('warning'), h('span', {}, error instanceof Error ? sentence(error.message) : String(error)));
+      fill(
+        element, icon('warning'),
+        h('span', {}, error instanceof Error ? sentence(error.message) : String(error)),
+      );
     },
     clear: () => (element.hidden = true),
   };
@@ -45,8 +44,10 @@ function sentence(text) {
 export function openImport(account, inCall, closed) {
   const sheet = new Sheet(words.importTitle, { name: 'import', closed });
   const said = answer();
-  const input = h('textarea', { id: 'import-words', rows: 5, dir: 'ltr', autocomplete: 'off', autocapitalize: 'off',
-    spellcheck: false, oninput: said.clear });
+  const input = h('textarea', {
+    id: 'import-words', rows: 5, dir: 'ltr', autocomplete: 'off', autocapitalize: 'off', spellcheck: false,
+    oninput: said.clear,
+  });
   const form = h('form', { class: 'stack', onsubmit: async (/** @type {Event} */ event) => {
     event.preventDefault();
     try {
@@ -57,8 +58,14 @@ export function openImport(account, inCall, closed) {
       return;
     }
     input.value = '';
-    fill(sheet.body, h('p', { class: 'known', role: 'status', 'data-known': 'same' }, icon('check'), h('span', {}, words.importDone)),
-      inCall && h('p', { class: 'hint' }, words.importInCall));
+    fill(
+      sheet.body,
+      h(
+        'p', { class: 'known', role: 'status', 'data-known': 'same' }, icon('check'),
+        h('span', {}, words.importDone),
+      ),
+      inCall && h('p', { class: 'hint' }, words.importInCall),
+    );
   } },
   h('p', { class: 'note danger' }, words.importWarning),
   account.fingerprint !== '' && h('p', { class: 'hint' }, words.importReplace),
@@ -88,7 +95,13 @@ export function sealWords(account, closed) {
     busy(submit, words.sealing);
     try {
       await account.seal(passphrase);
-      fill(sheet.body, h('p', { class: 'known', role: 'status', 'data-known': 'same' }, icon('check'), h('span', {}, words.sealed)));
+      fill(
+        sheet.body,
+        h(
+          'p', { class: 'known', role: 'status', 'data-known': 'same' }, icon('check'),
+          h('span', {}, words.sealed),
+        ),
+      );
     } catch (error) {
       said.wrong(error);
       ready(submit, words.sealDo);
@@ -111,7 +124,9 @@ export function openSealed(account, closed) {
       await account.openSealed(input.value);
       await openWords(account, closed);
     } catch (error) {
-      said.wrong(error instanceof Error && Reflect.get(error, 'code') !== 'passphrase' ? error : words.openFailed);
+      said.wrong(
+        error instanceof Error && Reflect.get(error, 'code') !== 'passphrase' ? error : words.openFailed,
+      );
       ready(submit, words.openDo);
     }
   };

@@ -1,8 +1,4 @@
-/**
- * The invite: the link, as text and as QR code, and who can read what is in it.
- *
- * @module page/invite-sheet
- */
+/** The invite: the link, as text and as QR code, and who can read what is in it. */
 
 import { copyButton } from './copy.js';
 import { h, svg } from './dom.js';
@@ -18,7 +14,9 @@ const quiet = 4; // modules around the code that stay light
 export function openInvite({ room, secret }, closed) {
   const link = inviteLink(room, secret);
   const sheet = new Sheet(words.title, { name: 'invite', closed });
-  const field = h('input', { type: 'text', id: 'invite-link', readOnly: true, value: link, dir: 'ltr', onfocus: () => field.select() });
+  const field = h('input', {
+    type: 'text', id: 'invite-link', readOnly: true, value: link, dir: 'ltr', onfocus: () => field.select(),
+  });
   const share = 'share' in navigator && h('button', { type: 'button', class: 'button', onclick: () => {
     navigator.share({ url: link }).catch(() => {}); // the user thought better of it
   } }, icon('share'), words.share);
@@ -38,5 +36,8 @@ function drawCode(text) {
   modules.forEach((row, y) => row.forEach((set, x) => {
     if (set) dark += `M${x + quiet} ${y + quiet}h1v1h-1z`;
   }));
-  return svg(`0 0 ${side} ${side}`, [{ d: `M0 0h${side}v${side}H0z`, fill: '#fff' }, { d: dark, fill: '#000', 'shape-rendering': 'crispEdges' }]);
+  return svg(`0 0 ${side} ${side}`, [
+    { d: `M0 0h${side}v${side}H0z`, fill: '#fff' },
+    { d: dark, fill: '#000', 'shape-rendering': 'crispEdges' },
+  ]);
 }

@@ -1,8 +1,4 @@
-/**
- * The keys of the room: which key does what, and when a key belongs to something else.
- *
- * @module page/keyboard
- */
+/** The keys of the room: which key does what, and when a key belongs to something else. */
 
 import { openSheet } from './sheet.js';
 
@@ -17,7 +13,8 @@ import { openSheet } from './sheet.js';
  */
 
 /** Where letters are text. */
-const text = 'input:not([type=radio]):not([type=checkbox]):not([type=range]), textarea, select, [contenteditable]';
+const text =
+  'input:not([type=radio]):not([type=checkbox]):not([type=range]), textarea, select, [contenteditable]';
 /** What the space bar does something to by itself. */
 const active = 'button, a[href], summary, input:not([type=radio]:checked), select';
 
@@ -50,7 +47,10 @@ export class Keyboard {
     /** @type {Record<string, () => void>} */
     const actions = { m: mute, r: mode, i: invite, p: people, '?': keys };
     // By letter, so that it is the key with that letter; by place where the keyboard has other letters.
-    const key = event.key.length === 1 && event.key < '\x7f' ? event.key.toLowerCase() : event.code.replace('Key', '').toLowerCase();
+    const key =
+      event.key.length === 1 && event.key < '\x7f'
+        ? event.key.toLowerCase()
+        : event.code.replace('Key', '').toLowerCase();
     const action = Object.hasOwn(actions, key) ? actions[key] : undefined;
     if (!action) return;
     event.preventDefault();

@@ -1,8 +1,4 @@
-/**
- * Levels of sound as something to look at: from dBFS to a share of a bar or a ring, and the bar.
- *
- * @module page/level-bar
- */
+/** Levels of sound as something to look at: from dBFS to a share of a bar or a ring, and the bar. */
 
 import { h, setAttribute } from './dom.js';
 import { mic as words } from './words.js';
@@ -18,8 +14,14 @@ export function loudness(dbfs) {
 /** A bar for a level from 0 to 1. */
 export class LevelBar {
   #fill = h('span', { class: 'level-fill' });
-  element = h('div', { class: 'level', role: 'meter', 'aria-label': words.level, 'aria-valuemin': 0, 'aria-valuemax': 100,
-    'aria-valuenow': 0 }, this.#fill);
+  element = h(
+    'div',
+    {
+      class: 'level', role: 'meter', 'aria-label': words.level, 'aria-valuemin': 0, 'aria-valuemax': 100,
+      'aria-valuenow': 0,
+    },
+    this.#fill,
+  );
 
   /** @param {number} level */
   show(level) {

@@ -1,28 +1,29 @@
 /**
- * Room names and invites as addresses: `/{room}#k={secret}`, under whatever path the page was loaded from. No page, no
- * storage. The secret is after the #, which browsers do not send, and the page takes it out of the address bar as soon as it
- * has read it (app.js).
- *
- * @module page/link
+ * Room names and invites as addresses: `/{room}#k={secret}`, under whatever path the page was loaded from. No
+ * page, no storage. The secret is after the #, which browsers do not send, and the page takes it out of the
+ * address bar as soon as it has read it (app.js).
  */
 
 import { toUtf8 } from '../wire/bytes.js';
 import { MAX_NAME, memberFault, normalize, roomFault } from '../wire/names.js';
 
-/** Where the page was loaded from, which ends in a slash: `/` of a host, or a path that a proxy leads here. */
+/**
+ * Where the page was loaded from, which ends in a slash: `/` of a host, or a path that a proxy leads here.
+ */
 const home = new URL('../', import.meta.url);
 
 /** Where the relay says how it is reached. */
 export const connectUrl = new URL('connect.json', home).href;
 
 /** Names that addresses cannot hold, or that the server answers with something else (web.go, isRoom). */
-const reserved = /^(\.{1,2}|favicon\.ico|robots\.txt|connect\.json|ws|.*\.(html|css|js|svg|png|webmanifest))$/i;
+const reserved =
+  /^(\.{1,2}|favicon\.ico|robots\.txt|connect\.json|ws|.*\.(html|css|js|svg|png|webmanifest))$/i;
 
 /** @typedef {import('../wire/names.js').NameFault | 'reserved' | 'nobody' | 'address'} NameFault */
 
 /**
- * What the user typed as a room, as the protocol wants it (docs/protocol.md, section 5.2), or what is wrong with it.
- *
+ * What the user typed as a room, as the protocol wants it (docs/protocol.md, section 5.2), or what is wrong
+ * with it.
  * @param {string} typed @returns {{room: string, fault: NameFault | null}}
  */
 export function roomName(typed) {
@@ -30,17 +31,16 @@ export function roomName(typed) {
   return { room, fault: roomFault(room) ?? (reserved.test(room) ? 'reserved' : null) };
 }
 
-/** Likewise for a person, who must have a name here. @param {string} typed @returns {{name: string, fault: NameFault | null}} */
+/**
+ * Likewise for a person, who must have a name here.
+ * @param {string} typed @returns {{name: string, fault: NameFault | null}}
+ */
 export function personName(typed) {
   const name = normalize(typed);
   return { name, fault: memberFault(name) ?? (name === '' ? 'nobody' : null) };
 }
 
-/**
- * How many letters at the end of a name are too many.
- *
- * @param {string} name @returns {number}
- */
+/** How many letters at the end of a name are too many. @param {string} name @returns {number} */
 export function excess(name) {
   const letters = [...new Intl.Segmenter().segment(name)].map(({ segment }) => toUtf8(segment).length);
   let bytes = letters.reduce((sum, size) => sum + size, 0);
@@ -50,17 +50,17 @@ export function excess(name) {
 }
 
 /**
- * What an address says: room '' is the first door. `fault` is what is wrong with its room; one that cannot be read at all
- * is as if it were not there, so that a mangled link leads to a door where the room can be typed. `secret` is the text after
- * `#k=`, unchecked.
- *
- * @param {{pathname: string, hash: string}} location
- * @param {URL} [from] where the page was loaded from
+ * What an address says: room '' is the first door. `fault` is what is wrong with its room; one that cannot be
+ * read at all is as if it were not there, so that a mangled link leads to a door where the room can be typed.
+ * `secret` is the text after `#k=`, unchecked.
+ * @param {{pathname: string, hash: string}} location @param {URL} [from] where the page was loaded from
  * @returns {{room: string, fault: NameFault | null, secret: string}}
  */
 export function readAddress({ pathname, hash }, from = home) {
   const secret = new URLSearchParams(hash.slice(1)).get('k') ?? '';
-  const part = (pathname.startsWith(from.pathname) ? pathname.slice(from.pathname.length) : '').replace(/\/$/, '');
+  const part = (pathname.startsWith(from.pathname) ? pathname.slice(from.pathname.length) : '').replace(
+    /\/$/, '',
+  );
   if (part === '') return { room: '', fault: null, secret };
   try {
     if (!part.includes('/')) return { ...roomName(decodeURIComponent(part)), secret };
@@ -70,7 +70,9 @@ export function readAddress({ pathname, hash }, from = home) {
   return { room: '', fault: 'address', secret };
 }
 
-/** @param {string} room '' for the first door @param {URL} [from] @returns {string} the path of a room's door */
+/**
+ * @param {string} room '' for the first door @param {URL} [from] @returns {string} the path of a room's door
+ */
 export function roomPath(room, from = home) {
   return from.pathname + encodeURIComponent(room);
 }
@@ -81,9 +83,8 @@ export function inviteLink(room, secret, from = home) {
 }
 
 /**
- * The name by which something of a room is kept or locked in this browser, where pages under other paths of this host have
- * rooms of their own. No room's name has a control character.
- *
+ * The name by which something of a room is kept or locked in this browser, where pages under other paths of
+ * this host have rooms of their own. No room's name has a control character.
  * @param {string} room @param {URL} [from] @returns {string}
  */
 export function roomKey(room, from = home) {
@@ -94,9 +95,8 @@ const onsets = ['b', 'd', 'f', 'g', 'h', 'k', 'l', 'm', 'n', 'p', 'r', 's', 't',
 const vowels = ['a', 'e', 'i', 'o', 'u'];
 
 /**
- * Makes a room name that can be said over a telephone and that nobody guesses by accident: three words of two syllables
- * (37 bits). It is not the secret, only the address.
- *
+ * Makes a room name that can be said over a telephone and that nobody guesses by accident: three words of two
+ * syllables (37 bits). It is not the secret, only the address.
  * @returns {string} such as `tavo-miru-pesa`
  */
 export function newRoomName() {

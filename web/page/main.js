@@ -1,7 +1,6 @@
 /**
- * The entry of the page: hands the real world to the App. Nothing is decided here but what goes wrong before there is an App.
- *
- * @module page/main
+ * The entry of the page: hands the real world to the App. Nothing is decided here but what goes wrong before
+ * there is an App.
  */
 
 import { Account } from './account.js';

@@ -1,8 +1,4 @@
-/**
- * The microphone at the door and in the settings: a bar that moves, or what is wrong and what to do.
- *
- * @module page/mic-check
- */
+/** The microphone at the door and in the settings: a bar that moves, or what is wrong and what to do. */
 
 import { fill, h, setAttribute } from './dom.js';
 import { icon } from './icons.js';
@@ -12,7 +8,10 @@ import { mic as words } from './words.js';
 /** @typedef {import('./devices.js').Devices} Devices */
 /** @typedef {import('./devices.js').Microphone} Microphone */
 
-/** What is wrong with the microphone, and what to do; '' if nothing is. @param {import('./model.js').Mic} mic @returns {string} */
+/**
+ * What is wrong with the microphone, and what to do; '' if nothing is.
+ * @param {import('./model.js').Mic} mic @returns {string}
+ */
 export function micTrouble(mic) {
   switch (mic) {
     case 'denied':
@@ -97,14 +96,27 @@ export class MicCheck {
   #render() {
     setAttribute(this.element, 'data-mic', this.state);
     const check = (/** @type {string} */ label) =>
-      h('button', { type: 'button', class: 'button quiet', onclick: () => void this.check() }, icon('mic'), label);
+      h(
+        'button', { type: 'button', class: 'button quiet', onclick: () => void this.check() }, icon('mic'),
+        label,
+      );
     if (this.state === 'none') return fill(this.element, check(words.check));
-    if (this.state === 'asking') return fill(this.element, h('p', { class: 'note', role: 'status' }, words.asking));
-    if (this.state === 'on') {
-      return fill(this.element, h('div', { class: 'mic-line' }, icon('mic'), this.#bar.element), h('p', { class: 'hint' }, words.on));
+    if (this.state === 'asking') {
+      return fill(this.element, h('p', { class: 'note', role: 'status' }, words.asking));
     }
-    return fill(this.element,
-      h('p', { class: 'trouble', role: 'alert' }, icon('micOff'), h('span', {}, `${micTrouble(this.state)} ${words.listen}`)),
-      check(words.retry));
+    if (this.state === 'on') {
+      return fill(
+        this.element, h('div', { class: 'mic-line' }, icon('mic'), this.#bar.element),
+        h('p', { class: 'hint' }, words.on),
+      );
+    }
+    return fill(
+      this.element,
+      h(
+        'p', { class: 'trouble', role: 'alert' }, icon('micOff'),
+        h('span', {}, `${micTrouble(this.state)} ${words.listen}`),
+      ),
+      check(words.retry),
+    );
   }
 }

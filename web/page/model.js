@@ -1,11 +1,10 @@
 /**
- * What the page knows of a stay in a room: the engine's messages in, what the views show out. Pure: no DOM, no clock of its
- * own, so that every state is tested and every scene of the screenshots is made from messages alone.
+ * What the page knows of a stay in a room: the engine's messages in, what the views show out. Pure: no DOM,
+ * no clock of its own, so that every state is tested and every scene of the screenshots is made from messages
+ * alone.
  *
  *     Engine message ──> RoomModel.apply ──> members, order, talking, warnings ... ──> views
  *     user's choice ───> RoomModel's mode, muted, held, mic
- *
- * @module page/model
  */
 
 import { foldName } from '../identity/fold.js';
@@ -16,17 +15,23 @@ import { WarningList } from './warning-list.js';
 /** @typedef {import('../call/client.js').Member} Member */
 /** @typedef {import('../call/client.js').QualityMessage} Quality */
 
-/** How the microphone is. @typedef {'none' | 'asking' | 'on' | 'denied' | 'missing' | 'busy' | 'gone' | 'failed'} Mic */
+/**
+ * How the microphone is.
+ * @typedef {'none' | 'asking' | 'on' | 'denied' | 'missing' | 'busy' | 'gone' | 'failed'} Mic
+ */
 
 /** @typedef {import('./warning-list.js').Warning} Warning */
 
-/** Which parts of the page a message changes. @typedef {'state' | 'members' | 'levels' | 'control' | 'quality' | 'safety' | 'warnings' | 'error'} Part */
+/**
+ * Which parts of the page a message changes.
+ * @typedef {'state' | 'members' | 'levels' | 'control' | 'quality' | 'safety' | 'warnings' | 'error'} Part
+ */
 
-const holdTalking = 400; // ms that somebody counts as talking after the last sound, so that rows do not flicker
+// ms that somebody counts as talking after the last sound, so that rows do not flicker.
+const holdTalking = 400;
 const calm = 1500; // ms that nobody else talks for before a talker moves to the top
 const loud = -40; // dBFS: speech into a muted microphone
 
-/** See the module. */
 export class RoomModel {
   /** @type {import('../call/client.js').CallState} */ state = 'joining';
   /** @type {{code: string, text: string} | null} */ error = null;
@@ -63,7 +68,6 @@ export class RoomModel {
 
   /**
    * Takes a message of the engine. Unknown ones change nothing.
-   *
    * @param {EngineMessage} message @param {number} now ms, monotonic
    * @returns {Part[]} what must be shown again
    */
@@ -110,7 +114,8 @@ export class RoomModel {
   #setMembers(list) {
     this.members = new Map(list.map((member) => [member.id, member]));
     for (const id of this.#rank.keys()) if (!this.members.has(id)) this.#rank.delete(id);
-    for (const { id } of list) if (!this.#rank.has(id)) this.#rank.set(id, -(++this.#arrivals)); // new ones go below
+    // New ones go below.
+    for (const { id } of list) if (!this.#rank.has(id)) this.#rank.set(id, -(++this.#arrivals));
     this.#countNames();
     this.#warnings.membersChanged();
     for (const member of list) if (member.known === 'changed') this.#warnings.add('name', member.id, '');
@@ -146,10 +151,16 @@ export class RoomModel {
     this.loudMe = this.muted && (me > loud || (wasLoud && me > loud - 10));
     const moved = this.#rise(now);
     const changed = before !== this.talkers().join() || wasLoud !== this.loudMe;
-    return [...(moved ? /** @type {Part[]} */ (['members']) : []), ...(changed ? /** @type {Part[]} */ (['control']) : []), 'levels'];
+    return [
+      ...(moved ? /** @type {Part[]} */ (['members']) : []),
+      ...(changed ? /** @type {Part[]} */ (['control']) : []), 'levels',
+    ];
   }
 
-  /** Moves the one who talks to the top once the others are quiet. @param {number} now @returns {boolean} whether rows moved */
+  /**
+   * Moves the one who talks to the top once the others are quiet.
+   * @param {number} now @returns {boolean} whether rows moved
+   */
   #rise(now) {
     const talkers = this.talkers();
     if (talkers.length !== 1 || talkers[0] !== this.#rising) {
@@ -158,7 +169,9 @@ export class RoomModel {
       return false;
     }
     const first = this.order.find((id) => !this.members.get(id)?.self);
-    if (now - this.#othersAt < calm || first === this.#rising || this.members.get(this.#rising)?.outside) return false;
+    if (now - this.#othersAt < calm || first === this.#rising || this.members.get(this.#rising)?.outside) {
+      return false;
+    }
     this.#rank.set(this.#rising, 1 + Math.max(0, ...this.#rank.values()));
     this.#sort();
     return true;
@@ -199,9 +212,8 @@ export class RoomModel {
   }
 
   /**
-   * Whether a name is worn by another member, too: then views show more of the key. Names are the same that are the same
-   * folded, so that a sign which prints nothing does not hide a twin.
-   *
+   * Whether a name is worn by another member, too: then views show more of the key. Names are the same that
+   * are the same folded, so that a sign which prints nothing does not hide a twin.
    * @param {Member} member @returns {boolean}
    */
   ambiguous(member) {

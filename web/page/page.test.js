@@ -11,7 +11,8 @@ import { excess, inviteLink, newRoomName, personName, readAddress, roomKey, room
 import { Prefs } from './prefs.js';
 import { describe, numbers } from './quality.js';
 import { missing } from './support.js';
-import { ago, door } from './words.js';
+import { ago } from './words-room.js';
+import { door } from './words.js';
 import { memberFault, normalize, roomFault } from '../wire/names.js';
 
 test('an invite is read as it was made', () => {

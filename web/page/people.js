@@ -1,16 +1,13 @@
 /**
- * The people in the room as rows: who, with which face, talking or not, and what one must know about them. Rows are kept
- * by member, so that levels touch nothing but a ring.
- *
- * @module page/people
+ * The people in the room as rows: who, with which face, talking or not, and what one must know about them.
+ * Rows are kept by member, so that levels touch nothing but a ring.
  */
 
 import { fill, h, setAttribute, setText } from './dom.js';
 import { icon } from './icons.js';
 import { identicon } from './identicon.js';
 import { foldName } from '../identity/fold.js';
-import { person as words } from './words-room.js';
-import { room as roomWords } from './words.js';
+import { person as words, room as roomWords } from './words-room.js';
 
 /** @typedef {import('../call/client.js').Member} Member */
 /** @typedef {import('./model.js').RoomModel} RoomModel */
@@ -23,7 +20,6 @@ const directions = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
 /**
  * What somebody is called here; by their key if their name shows nothing.
- *
  * @param {Pick<Member, 'name' | 'fingerprint'>} member @returns {string}
  */
 export function nameOf({ name, fingerprint }) {
@@ -32,9 +28,8 @@ export function nameOf({ name, fingerprint }) {
 }
 
 /**
- * Who gets a row: at most maxRows, and whoever talks is among them. @param {RoomModel} model
- *
- * @returns {Member[]} in the order of the model
+ * Who gets a row: at most maxRows, and whoever talks is among them.
+ * @param {RoomModel} model @returns {Member[]} in the order of the model
  */
 function shownOf({ order, members, levels }) {
   if (order.length <= maxRows) return order.flatMap((id) => members.get(id) ?? []);
@@ -46,7 +41,10 @@ function shownOf({ order, members, levels }) {
   return order.flatMap((id) => (chosen.has(id) && members.get(id)) || []);
 }
 
-/** What is said under a name, and how serious it is. @param {Member} member @param {RoomModel} model @param {number} volume */
+/**
+ * What is said under a name, and how serious it is.
+ * @param {Member} member @param {RoomModel} model @param {number} volume
+ */
 function noteOf(member, model, volume) {
   const notes = [];
   let kind = '';
@@ -75,8 +73,10 @@ class Row {
 
   /** @param {string} id @param {(id: string) => void} open */
   constructor(id, open) {
-    this.#button = h('button', { type: 'button', class: 'person-button', onclick: () => open(id) },
-      this.#face, h('span', { class: 'who' }, h('span', { class: 'name' }, this.#name), this.#note), this.#sign);
+    this.#button = h(
+      'button', { type: 'button', class: 'person-button', onclick: () => open(id) }, this.#face,
+      h('span', { class: 'who' }, h('span', { class: 'name' }, this.#name), this.#note), this.#sign,
+    );
     this.element = h('li', { class: 'person', 'data-member': id, 'data-talking': false }, this.#button);
   }
 
@@ -120,14 +120,17 @@ export class People {
   #open;
   #volume;
 
-  /**
-   * @param {{open: (id: string) => void, volume: (id: string) => number, invite: () => void}} options
-   */
+  /** @param {{open: (id: string) => void, volume: (id: string) => number, invite: () => void}} options */
   constructor({ open, volume, invite }) {
     this.#open = open;
     this.#volume = volume;
-    this.#alone.append(h('p', {}, roomWords.alone),
-      h('button', { type: 'button', class: 'button primary', onclick: invite }, icon('invite'), roomWords.invite));
+    this.#alone.append(
+      h('p', {}, roomWords.alone),
+      h(
+        'button', { type: 'button', class: 'button primary', onclick: invite }, icon('invite'),
+        roomWords.invite,
+      ),
+    );
   }
 
   /** Who is there, in which order. @param {RoomModel} model */
@@ -183,7 +186,9 @@ export class People {
 
   /** Who talks, and how loud. @param {RoomModel} model */
   levels(model) {
-    if (this.#rows.size > 0 && [...model.levels.keys()].some((id) => !this.#rows.has(id))) this.#arrange(model);
+    if (this.#rows.size > 0 && [...model.levels.keys()].some((id) => !this.#rows.has(id))) {
+      this.#arrange(model);
+    }
     this.#setLevels(model);
   }
 
@@ -199,7 +204,10 @@ export class People {
   }
 }
 
-/** Puts the rows into this order, moving only those that are elsewhere, so that focus stays. @param {Element} list @param {Element[]} rows */
+/**
+ * Puts the rows into this order, moving only those that are elsewhere, so that focus stays.
+ * @param {Element} list @param {Element[]} rows
+ */
 function arrange(list, rows) {
   let at = list.firstElementChild;
   for (const row of rows) {

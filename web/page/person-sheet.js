@@ -1,7 +1,6 @@
 /**
- * The sheet of one person: who they are for sure, how loud they are here; and the sheet of all, with the safety number.
- *
- * @module page/person-sheet
+ * The sheet of one person: who they are for sure, how loud they are here; and the sheet of all, with the
+ * safety number.
  */
 
 import { copyButton } from './copy.js';
@@ -11,9 +10,8 @@ import { icon } from './icons.js';
 import { identicon } from './identicon.js';
 import { nameOf } from './people.js';
 import { Sheet } from './sheet.js';
-import { person as words } from './words-room.js';
+import { ago, person as words, room as roomWords } from './words-room.js';
 import { safety as safetyWords } from './words-sheets.js';
-import { ago, room as roomWords } from './words.js';
 
 /** @typedef {import('./call.js').Call} Call */
 /** @typedef {import('../call/client.js').Member} Member */
@@ -33,7 +31,12 @@ export function openPerson(call, id, closed) {
       h('div', {}, known, fingerprintBlock(member.fingerprint))),
     h('p', { class: 'hint' }, member.self ? safetyWords.yours : words.compareHint), trust, trusted);
   if (!member.self) sheet.body.append(volumeField(call, id));
-  sheet.body.append(h('button', { type: 'button', class: 'button', onclick: () => openSafety(call, closed) }, icon('lock'), words.compare));
+  sheet.body.append(
+    h(
+      'button', { type: 'button', class: 'button', onclick: () => openSafety(call, closed) }, icon('lock'),
+      words.compare,
+    ),
+  );
   sheet.update = () => {
     const now = call.model.members.get(id);
     if (!now) return; // left while one looks: what was shown stays
@@ -41,7 +44,13 @@ export function openPerson(call, id, closed) {
     const changed = now.known === 'changed' && !now.self;
     if (changed === (trust.childElementCount > 0)) return;
     if (!changed) setText(trusted, words.trusted);
-    fill(trust, changed && h('button', { type: 'button', class: 'button danger', onclick: () => call.trust(id) }, words.trust));
+    fill(
+      trust,
+      changed
+        && h(
+          'button', { type: 'button', class: 'button danger', onclick: () => call.trust(id) }, words.trust,
+        ),
+    );
   };
   sheet.update();
 }
@@ -53,7 +62,13 @@ function showKnown(element, member) {
   element.dataset.known = kind;
   const text = words.known[kind] + since;
   if (element.textContent === text) return;
-  fill(element, icon(kind === 'same' ? 'check' : kind === 'changed' ? 'warning' : kind === 'outside' ? 'outside' : 'info'), h('span', {}, text));
+  fill(
+    element,
+    icon(
+      kind === 'same' ? 'check' : kind === 'changed' ? 'warning' : kind === 'outside' ? 'outside' : 'info',
+    ),
+    h('span', {}, text),
+  );
 }
 
 /** @param {Call} call @param {string} id */
@@ -67,7 +82,10 @@ function volumeField(call, id) {
       say();
     } });
   say();
-  return h('div', { class: 'field' }, h('div', { class: 'between' }, h('label', { for: 'volume' }, words.volume), value), input);
+  return h(
+    'div', { class: 'field' },
+    h('div', { class: 'between' }, h('label', { for: 'volume' }, words.volume), value), input,
+  );
 }
 
 /** All people, and the safety number that covers them. @param {Call} call @param {() => void} closed */
@@ -77,7 +95,9 @@ export function openSafety(call, closed) {
   const covers = h('p', { class: 'hint' });
   const list = h('ul', { class: 'fingerprints', role: 'list' });
   const copy = copyButton(safetyWords.copy, () => call.model.safety);
-  sheet.body.append(number, covers, h('p', {}, safetyWords.explain), copy, h('h3', {}, roomWords.people), list);
+  sheet.body.append(
+    number, covers, h('p', {}, safetyWords.explain), copy, h('h3', {}, roomWords.people), list,
+  );
   let shown = '';
   sheet.update = () => {
     const { safety, order, members } = call.model;
@@ -85,11 +105,29 @@ export function openSafety(call, closed) {
     const key = JSON.stringify([safety, inside]);
     if (key === shown) return; // or a selection would be lost
     shown = key;
-    fill(number, safety ? numberBlock(safety) : h('p', { class: 'note', role: 'status' }, safetyWords.pending));
+    fill(
+      number, safety ? numberBlock(safety) : h('p', { class: 'note', role: 'status' }, safetyWords.pending),
+    );
     copy.hidden = safety === '';
-    setText(covers, safety ? safetyWords.covers(new Set(inside.map((member) => member?.fingerprint)).size) : '');
-    fill(list, ...inside.map((member) => member && h('li', {}, identicon(member.fingerprint),
-      h('div', {}, h('span', { class: 'name' }, h('bdi', {}, nameOf(member)), member.self && ` (${words.you})`), fingerprintBlock(member.fingerprint)))));
+    setText(
+      covers, safety ? safetyWords.covers(new Set(inside.map((member) => member?.fingerprint)).size) : '',
+    );
+    fill(
+      list,
+      ...inside.map(
+        (member) =>
+          member && h(
+            'li',
+            {},
+            identicon(member.fingerprint),
+            h(
+              'div', {},
+              h('span', { class: 'name' }, h('bdi', {}, nameOf(member)), member.self && ` (${words.you})`),
+              fingerprintBlock(member.fingerprint),
+            ),
+          ),
+      ),
+    );
   };
   sheet.update();
 }

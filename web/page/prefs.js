@@ -1,13 +1,14 @@
 /**
- * What the page remembers between visits: small settings, and the invite of each room that was joined with one. Read once,
- * then at hand without waiting; writing happens behind. Who one is, is not here (account.js).
- *
- * @module page/prefs
+ * What the page remembers between visits: small settings, and the invite of each room that was joined with
+ * one. Read once, then at hand without waiting; writing happens behind. Who one is, is not here (account.js).
  */
 
 import { roomKey } from './link.js';
 
-/** @typedef {{get(key: string): Promise<any>, set(key: string, value: any): Promise<unknown>}} Shelf the part of Store that is used */
+/**
+ * @typedef {{get(key: string): Promise<any>, set(key: string, value: any): Promise<unknown>}} Shelf the part
+ *   of Store that is used
+ */
 
 const defaults = {
   name: '',
@@ -23,7 +24,6 @@ const defaults = {
 
 /** @typedef {typeof defaults} Values */
 
-/** See the module. */
 export class Prefs {
   #shelf;
   #failed;

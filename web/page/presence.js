@@ -1,8 +1,6 @@
 /**
- * What the browser and the system know of a call: that the screen stays on, that one tab has this room, that there is a
- * call to mute or to end from outside the page.
- *
- * @module page/presence
+ * What the browser and the system know of a call: that the screen stays on, that one tab has this room, that
+ * there is a call to mute or to end from outside the page.
  */
 
 import { roomKey } from './link.js';
@@ -35,7 +33,10 @@ export class Presence {
     }
   }
 
-  /** Takes the room from another tab, and notices when one takes it from here. @param {string} room @param {() => void} taken */
+  /**
+   * Takes the room from another tab, and notices when one takes it from here.
+   * @param {string} room @param {() => void} taken
+   */
   #claim(room, taken) {
     if (!('locks' in navigator)) return;
     const held = new Promise((resolve) => (this.#release = () => resolve(undefined)));

@@ -1,16 +1,19 @@
 /**
- * QR codes (ISO/IEC 18004): byte mode, error correction M, versions 1 to 25, which is 997 bytes and more than the longest
- * invite needs. Text in, matrix out; what draws it is the invite sheet.
+ * QR codes (ISO/IEC 18004): byte mode, error correction M, versions 1 to 25, which is 997 bytes and more than
+ * the longest invite needs. Text in, matrix out; what draws it is the invite sheet.
  *
  *     text -> bytes -> bits, padded -> blocks + Reed-Solomon -> interleaved -> zigzag into the matrix -> best of 8 masks
- *
- * @module page/qr
  */
 
 const maxVersion = 25;
 
-/** Error correction M, by version: codewords for correction in each block, and number of blocks (tables 9 and 13 to 22). */
-const correction = [0, 10, 16, 26, 18, 24, 16, 18, 22, 22, 26, 30, 22, 22, 24, 24, 28, 28, 26, 26, 26, 26, 28, 28, 28, 28];
+/**
+ * Error correction M, by version: codewords for correction in each block, and number of blocks (tables 9 and
+ * 13 to 22).
+ */
+const correction = [
+  0, 10, 16, 26, 18, 24, 16, 18, 22, 22, 26, 30, 22, 22, 24, 24, 28, 28, 26, 26, 26, 26, 28, 28, 28, 28,
+];
 const blockCount = [0, 1, 1, 1, 2, 2, 4, 4, 4, 5, 5, 5, 8, 9, 9, 10, 10, 11, 13, 14, 16, 17, 17, 18, 20, 21];
 
 /** A text that no code of these versions holds. */
@@ -79,7 +82,10 @@ function multiply(a, b) {
   return product;
 }
 
-/** @param {number} degree @returns {Uint8Array} the generator polynomial's coefficients but the first, which is 1 */
+/**
+ * @param {number} degree
+ * @returns {Uint8Array} the generator polynomial's coefficients but the first, which is 1
+ */
 function generator(degree) {
   const out = new Uint8Array(degree);
   out[degree - 1] = 1;
@@ -89,7 +95,10 @@ function generator(degree) {
   return out;
 }
 
-/** @param {Uint8Array} data @param {Uint8Array} polynomial @returns {Uint8Array} the codewords that correct data */
+/**
+ * @param {Uint8Array} data @param {Uint8Array} polynomial
+ * @returns {Uint8Array} the codewords that correct data
+ */
 function remainder(data, polynomial) {
   const out = new Uint8Array(polynomial.length);
   for (const byte of data) {
@@ -101,7 +110,10 @@ function remainder(data, polynomial) {
   return out;
 }
 
-/** @param {Uint8Array} data @param {number} version @returns {number[]} blocks of data and correction, interleaved */
+/**
+ * @param {Uint8Array} data @param {number} version
+ * @returns {number[]} blocks of data and correction, interleaved
+ */
 function interleave(data, version) {
   const blocks = blockCount[version];
   const short = Math.floor(data.length / blocks);
@@ -119,7 +131,9 @@ function interleave(data, version) {
   return out;
 }
 
-/** @param {number} version @returns {number[]} where the centres of alignment patterns are, in both directions */
+/**
+ * @param {number} version @returns {number[]} where the centres of alignment patterns are, in both directions
+ */
 function alignment(version) {
   if (version === 1) return [];
   const number = Math.floor(version / 7) + 2;
@@ -129,7 +143,10 @@ function alignment(version) {
   return out;
 }
 
-/** @param {number} value @param {number} bits of the check @param {number} polynomial @returns {number} value || check */
+/**
+ * @param {number} value @param {number} bits of the check @param {number} polynomial
+ * @returns {number} value || check
+ */
 function bch(value, bits, polynomial) {
   let rest = value;
   for (let i = 0; i < bits; i++) rest = (rest << 1) ^ ((rest >> (bits - 1)) * polynomial);
@@ -178,7 +195,10 @@ class Matrix {
       this.#fix(i, 6, i % 2 === 0);
     }
     const far = this.#size - 4;
-    for (const [x, y] of [[3, 3], [far, 3], [3, far]]) this.#rings(x, y, 4, (ring) => ring !== 2 && ring !== 4);
+    for (const [x, y] of [
+      [3, 3], [far, 3], [3, far],
+    ])
+      this.#rings(x, y, 4, (ring) => ring !== 2 && ring !== 4);
     const centres = alignment(this.#version);
     const last = centres.length - 1;
     centres.forEach((x, i) => centres.forEach((y, j) => {
@@ -192,7 +212,9 @@ class Matrix {
   /** @param {number} x @param {number} y @param {number} radius @param {(ring: number) => boolean} dark */
   #rings(x, y, radius, dark) {
     for (let dy = -radius; dy <= radius; dy++) {
-      for (let dx = -radius; dx <= radius; dx++) this.#fix(x + dx, y + dy, dark(Math.max(Math.abs(dx), Math.abs(dy))));
+      for (let dx = -radius; dx <= radius; dx++) {
+        this.#fix(x + dx, y + dy, dark(Math.max(Math.abs(dx), Math.abs(dy))));
+      }
     }
   }
 
@@ -221,7 +243,10 @@ class Matrix {
     }
   }
 
-  /** Puts codewords into the free modules: columns of two from the right, up and down in turn. @param {number[]} words */
+  /**
+   * Puts codewords into the free modules: columns of two from the right, up and down in turn.
+   * @param {number[]} words
+   */
   place(words) {
     let i = 0;
     for (let right = this.#size - 1; right >= 1; right -= 2) {
@@ -281,6 +306,8 @@ function linePenalty(line) {
   const text = line.map((dark) => (dark ? '1' : '0')).join('');
   let penalty = 0;
   for (const run of text.match(/0{5,}|1{5,}/g) ?? []) penalty += run.length - 2;
-  for (const pattern of [/(?=10111010000)/g, /(?=00001011101)/g]) penalty += 40 * (text.match(pattern) ?? []).length;
+  for (const pattern of [/(?=10111010000)/g, /(?=00001011101)/g]) {
+    penalty += 40 * (text.match(pattern) ?? []).length;
+  }
   return penalty;
 }

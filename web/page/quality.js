@@ -1,8 +1,4 @@
-/**
- * What numbers of the connection mean in words. Pure.
- *
- * @module page/quality
- */
+/** What numbers of the connection mean in words. Pure. */
 
 import { connection as words } from './words-room.js';
 
@@ -15,9 +11,8 @@ const lateRtt = 800; // ms: people begin to talk into each other
 
 /**
  * The line under the title.
- *
- * @param {import('../call/client.js').CallState} state @param {Quality | null} quality @param {boolean} offline
- * @returns {{grade: Grade, text: string}}
+ * @param {import('../call/client.js').CallState} state @param {Quality | null} quality
+ * @param {boolean} offline @returns {{grade: Grade, text: string}}
  */
 export function describe(state, quality, offline) {
   if (state === 'joining') return { grade: 'off', text: words.joining };
@@ -36,13 +31,11 @@ export function describe(state, quality, offline) {
 
 /**
  * The numbers behind it that are known: label and value.
- *
  * @param {Quality} quality @param {(then: number) => string} ago says a time in the past
  * @returns {[string, string][]}
  */
 export function numbers(quality, ago) {
-  /** @type {[string, string][]} */
-  const rows = [];
+  /** @type {[string, string][]} */ const rows = [];
   /** @param {string} label @param {number | undefined} value @param {(value: number) => string} say */
   const row = (label, value, say) => {
     if (value !== undefined && Number.isFinite(value)) rows.push([label, say(value)]);

@@ -1,8 +1,6 @@
 /**
- * The room: title, connection line, warnings, people, and the control below. It shows what the model says and passes on what
- * the user does; it decides nothing.
- *
- * @module page/room-view
+ * The room: title, connection line, warnings, people, and the control below. It shows what the model says and
+ * passes on what the user does; it decides nothing.
  */
 
 import { Announcer } from './announce.js';
@@ -18,14 +16,13 @@ import { describe } from './quality.js';
 import { closeSheets, openSheet } from './sheet.js';
 import { openConnection, openKeys } from './small-sheets.js';
 import { Warnings } from './warnings.js';
-import { connection } from './words-room.js';
-import { announce, mic as micWords, room as words } from './words.js';
+import { announce, connection, room as words } from './words-room.js';
+import { mic as micWords } from './words.js';
 
 /** @typedef {import('./call.js').Call} Call */
 /** @typedef {import('./model.js').Part} Part */
 /** @typedef {import('./icons.js').IconName} IconName */
 
-/** See the module. */
 export class RoomView {
   #call;
   #options;
@@ -34,8 +31,12 @@ export class RoomView {
   #warnings;
   #keyboard;
   #announcer = new Announcer();
-  #lock = h('button', { type: 'button', class: 'lock', title: words.codeName, onclick: () => this.#safety() });
-  #line = h('button', { type: 'button', class: 'line', title: connection.numbers, onclick: () => this.#connection() });
+  #lock = h('button', {
+    type: 'button', class: 'lock', title: words.codeName, onclick: () => this.#safety(),
+  });
+  #line = h('button', {
+    type: 'button', class: 'line', title: connection.numbers, onclick: () => this.#connection(),
+  });
   #lineWords = h('span');
   #count = h('h2', {});
   #mic = h('p', { class: 'trouble', role: 'alert' });
@@ -51,8 +52,7 @@ export class RoomView {
     this.#call = call;
     this.#options = options;
     this.#people = new People({
-      open: (id) => openPerson(call, id, () => this.#settled()),
-      volume: (id) => call.volumeOf(id),
+      open: (id) => openPerson(call, id, () => this.#settled()), volume: (id) => call.volumeOf(id),
       invite: () => this.#invite(),
     });
     this.#control = new Control(call);
@@ -60,9 +60,18 @@ export class RoomView {
       person: (id) => openPerson(call, id, () => this.#settled()), safety: () => this.#safety(),
     });
     this.#keyboard = new Keyboard(this.#actions());
-    this.element = h('div', { class: 'room' }, this.#head(), this.#warnings.element,
-      h('main', { class: 'room-main' }, h('div', { class: 'people-head' }, this.#count, this.#lock), this.#people.element, this.#mic),
-      this.#control.element, this.#announcer.element);
+    this.element = h(
+      'div',
+      { class: 'room' },
+      this.#head(),
+      this.#warnings.element,
+      h(
+        'main', { class: 'room-main' }, h('div', { class: 'people-head' }, this.#count, this.#lock),
+        this.#people.element, this.#mic,
+      ),
+      this.#control.element,
+      this.#announcer.element,
+    );
     this.changed(['state', 'members', 'quality', 'safety', 'warnings', 'control', 'levels']);
   }
 
@@ -84,17 +93,35 @@ export class RoomView {
 
   #head() {
     const { room } = this.#call.model;
-    const button = (/** @type {IconName} */ name, /** @type {string} */ label, /** @type {() => void} */ onclick) =>
-      h('button', { type: 'button', class: 'icon-button', 'aria-label': label, title: label, onclick }, icon(name));
+    const button = (
+      /** @type {IconName} */ name, /** @type {string} */ label, /** @type {() => void} */ onclick,
+    ) =>
+      h(
+        'button', { type: 'button', class: 'icon-button', 'aria-label': label, title: label, onclick },
+        icon(name),
+      );
     this.#line.append(h('span', { class: 'dot' }), this.#lineWords, icon('chevron'));
-    return h('header', { class: 'room-head' },
-      h('div', { class: 'room-title' },
+    return h(
+      'header',
+      { class: 'room-head' },
+      h(
+        'div',
+        { class: 'room-title' },
         h('h1', { dir: 'auto', title: room }, room),
         button('invite', words.invite, () => this.#invite()),
         button('settings', words.settings, () => this.#options.settings(() => this.#settled())),
-        h('button', { type: 'button', class: 'button small leave', 'aria-label': words.leaveName(room), onclick: this.#options.leave },
-          icon('leave'), h('span', {}, words.leave))),
-      this.#line);
+        h(
+          'button',
+          {
+            type: 'button', class: 'button small leave', 'aria-label': words.leaveName(room),
+            onclick: this.#options.leave,
+          },
+          icon('leave'),
+          h('span', {}, words.leave),
+        ),
+      ),
+      this.#line,
+    );
   }
 
   /** Shows what changed. @param {Part[]} parts */
@@ -119,7 +146,9 @@ export class RoomView {
   #showState() {
     const { state } = this.#call.model;
     if (state === this.#state) return;
-    if (state === 'joined') this.#announcer.state(this.#state === 'reconnecting' ? announce.back : announce.joined);
+    if (state === 'joined') {
+      this.#announcer.state(this.#state === 'reconnecting' ? announce.back : announce.joined);
+    }
     if (state === 'reconnecting') this.#announcer.state(announce.reconnecting);
     this.#state = state;
   }
@@ -137,14 +166,20 @@ export class RoomView {
 
   #showControl() {
     const { model } = this.#call;
-    const names = model.talkers().map((id) => model.members.get(id)).filter((member) => member !== undefined).map(nameOf);
+    const names = model
+      .talkers()
+      .map((id) => model.members.get(id))
+      .filter((member) => member !== undefined)
+      .map(nameOf);
     this.#control.show(names);
     this.#announcer.talkers(names);
     const trouble = micTrouble(model.mic);
     this.#mic.hidden = trouble === '';
     setAttribute(this.#mic, 'data-mic', model.mic);
     const text = trouble && `${trouble} ${micWords.silent}`;
-    if (this.#mic.textContent !== text) fill(this.#mic, text !== '' && icon('micOff'), text !== '' && h('span', {}, text));
+    if (this.#mic.textContent !== text) {
+      fill(this.#mic, text !== '' && icon('micOff'), text !== '' && h('span', {}, text));
+    }
   }
 
   #showLine() {

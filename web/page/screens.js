@@ -1,8 +1,4 @@
-/**
- * The screens without a control: a call that ended, and a browser that cannot join.
- *
- * @module page/screens
- */
+/** The screens without a control: a call that ended, and a browser that cannot join. */
 
 import { h } from './dom.js';
 import { icon } from './icons.js';
@@ -27,7 +23,11 @@ export function endedScreen(error, { again, door }) {
       h('button', { type: 'button', class: 'button large', onclick: door }, endedWords.door)));
 }
 
-/** What the program says, for who has to mend it. @param {boolean} known whether the page has words of its own @param {string} text */
+/**
+ * What the program says, for who has to mend it.
+ * @param {boolean} known whether the page has words of its own
+ * @param {string} text
+ */
 function details(known, text) {
   const said = h('p', { class: 'hint', dir: 'auto' }, text.slice(0, maxDetails));
   return known ? h('details', {}, h('summary', { class: 'hint' }, endedWords.details), said) : said;

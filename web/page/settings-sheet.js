@@ -1,8 +1,4 @@
-/**
- * The settings: sound, looks, who one is, and what this is.
- *
- * @module page/settings-sheet
- */
+/** The settings: sound, looks, who one is, and what this is. */
 
 import { fill, h, setText } from './dom.js';
 import { fingerprintBlock } from './fingerprint.js';
@@ -25,7 +21,8 @@ import { mic as micWords } from './words.js';
  * @property {() => void} microphoneChanged
  * @property {(loudspeaker: string) => void} loudspeakerChanged
  * @property {() => void} themeChanged
- * @property {(show: (level: number) => void) => void} level calls show with the microphone's level while the sheet is open
+ * @property {(show: (level: number) => void) => void} level calls show with the microphone's level while the
+ *   sheet is open
  * @property {boolean} heard whether the microphone is in use
  * @property {() => void} test begins to use the microphone
  * @property {() => void} closed
@@ -35,17 +32,22 @@ import { mic as micWords } from './words.js';
 export function openSettings(options) {
   const sheet = new Sheet(words.title, { name: 'settings', closed: options.closed });
   const again = () => openSettings(options);
-  sheet.body.append(soundPart(options), lookPart(options), identityPart(options, again), aboutPart(options, again));
+  sheet.body.append(
+    soundPart(options), lookPart(options), identityPart(options, again), aboutPart(options, again),
+  );
 }
 
-/** @param {string} name for styles and tests @param {string} title @param {...import('./dom.js').Child} children */
+/**
+ * @param {string} name for styles and tests @param {string} title
+ * @param {...import('./dom.js').Child} children
+ */
 function part(name, title, ...children) {
   return h('section', { class: 'stack part', 'data-part': name }, h('h3', {}, title), ...children);
 }
 
 /**
- * @param {string} id @param {string} label @param {[string, string][]} choices value and text @param {string} value
- * @param {(value: string) => void} choose
+ * @param {string} id @param {string} label @param {[string, string][]} choices value and text
+ * @param {string} value @param {(value: string) => void} choose
  */
 function select(id, label, choices, value, choose) {
   const element = h('select', { id, onchange: () => choose(element.value) },
@@ -53,10 +55,19 @@ function select(id, label, choices, value, choose) {
   return { element, field: h('div', { class: 'field' }, h('label', { for: id }, label), element) };
 }
 
-/** @param {string} id @param {string} label @param {string} hint @param {boolean} on @param {(on: boolean) => void} turn */
+/**
+ * @param {string} id @param {string} label @param {string} hint @param {boolean} on
+ * @param {(on: boolean) => void} turn
+ */
 function toggle(id, label, hint, on, turn) {
-  const input = h('input', { type: 'checkbox', id, checked: on, role: 'switch', 'aria-describedby': id + '-hint', onchange: () => turn(input.checked) });
-  return h('div', { class: 'switch' }, h('div', {}, h('label', { for: id }, label), h('p', { class: 'hint', id: id + '-hint' }, hint)), input);
+  const input = h('input', {
+    type: 'checkbox', id, checked: on, role: 'switch', 'aria-describedby': id + '-hint',
+    onchange: () => turn(input.checked),
+  });
+  return h(
+    'div', { class: 'switch' },
+    h('div', {}, h('label', { for: id }, label), h('p', { class: 'hint', id: id + '-hint' }, hint)), input,
+  );
 }
 
 /** @param {SettingsOptions} options */
@@ -80,16 +91,35 @@ function soundPart({ prefs, devices, microphoneChanged, loudspeakerChanged, leve
     prefs.set('noise', on);
     microphoneChanged();
   });
-  return part('sound', words.sound, microphone.field,
-    h('div', { class: 'mic-line' }, icon('mic'), bar.element,
-      !heard && h('button', { type: 'button', class: 'button small', onclick: test }, micWords.test)),
+  return part(
+    'sound',
+    words.sound,
+    microphone.field,
+    h(
+      'div', { class: 'mic-line' }, icon('mic'), bar.element,
+      !heard && h('button', { type: 'button', class: 'button small', onclick: test }, micWords.test),
+    ),
     devices.choosesLoudspeaker && loudspeaker.field,
-    h('div', { class: 'buttons' },
-      h('button', { type: 'button', class: 'button', onclick: () => void devices.wake().then(() => devices.sound('back')) }, icon('listen'), words.testSound),
-      echo.button),
+    h(
+      'div',
+      { class: 'buttons' },
+      h(
+        'button',
+        {
+          type: 'button', class: 'button',
+          onclick: () => void devices.wake().then(() => devices.sound('back')),
+        },
+        icon('listen'),
+        words.testSound,
+      ),
+      echo.button,
+    ),
     echo.said,
     noise,
-    toggle('setting-sounds', words.sounds, words.soundsHint, prefs.get('sounds'), (on) => prefs.set('sounds', on)));
+    toggle('setting-sounds', words.sounds, words.soundsHint, prefs.get('sounds'), (on) =>
+      prefs.set('sounds', on),
+    ),
+  );
 }
 
 /** @param {import('./devices.js').Devices} devices */
@@ -122,10 +152,14 @@ function fillDevices(element, list, chosen) {
 /** @param {SettingsOptions} options */
 function lookPart({ prefs, themeChanged }) {
   const themes = /** @type {[string, string][]} */ (Object.entries(words.themes));
-  return part('look', words.look, select('setting-theme', words.theme, themes, prefs.get('theme'), (theme) => {
-    prefs.set('theme', /** @type {'system' | 'light' | 'dark'} */ (theme));
-    themeChanged();
-  }).field);
+  return part(
+    'look',
+    words.look,
+    select('setting-theme', words.theme, themes, prefs.get('theme'), (theme) => {
+      prefs.set('theme', /** @type {'system' | 'light' | 'dark'} */ (theme));
+      themeChanged();
+    }).field,
+  );
 }
 
 /** @param {SettingsOptions} options @param {() => void} again opens the settings once more */
@@ -147,7 +181,13 @@ function identityPart({ account, inCall }, again) {
 
 /** @param {SettingsOptions} options @param {() => void} again */
 function aboutPart({ version }, again) {
-  return part('about', words.about,
+  return part(
+    'about',
+    words.about,
     version !== '' && h('p', { class: 'hint' }, `${words.version}: ${version}`),
-    h('button', { type: 'button', class: 'button', onclick: () => openKeys(again) }, icon('keyboard'), words.keys));
+    h(
+      'button', { type: 'button', class: 'button', onclick: () => openKeys(again) }, icon('keyboard'),
+      words.keys,
+    ),
+  );
 }

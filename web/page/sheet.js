@@ -1,8 +1,6 @@
 /**
- * Sheets: modal dialogs that come from the bottom on phones. The browser's <dialog> keeps the focus inside, closes on Esc
- * and gives the focus back. One at a time; what is in them is others' business.
- *
- * @module page/sheet
+ * Sheets: modal dialogs that come from the bottom on phones. The browser's <dialog> keeps the focus inside,
+ * closes on Esc and gives the focus back. One at a time; what is in them is others' business.
  */
 
 import { h } from './dom.js';
@@ -10,8 +8,7 @@ import { icon } from './icons.js';
 import { sheet as words } from './words.js';
 
 let made = 0;
-/** @type {Sheet | null} */
-let current = null;
+/** @type {Sheet | null} */ let current = null;
 
 /** An open sheet. */
 export class Sheet {
@@ -28,7 +25,11 @@ export class Sheet {
     current = this;
     this.#closed = closed;
     const id = `sheet-title-${++made}`;
-    const close = h('button', { type: 'button', class: 'icon-button', 'aria-label': words.close, onclick: () => this.close() }, icon('close'));
+    const close = h(
+      'button',
+      { type: 'button', class: 'icon-button', 'aria-label': words.close, onclick: () => this.close() },
+      icon('close'),
+    );
     const heading = h('h2', { id, tabIndex: -1, dir: 'auto' }, title);
     this.#dialog = h('dialog', { class: 'sheet', 'data-sheet': name, 'aria-labelledby': id },
       h('header', { class: 'sheet-head' }, heading, close), this.body);
@@ -38,7 +39,8 @@ export class Sheet {
     });
     document.body.append(this.#dialog);
     this.#dialog.showModal();
-    heading.focus({ preventScroll: true }); // screen readers begin with the title; no button is armed by accident
+    // Screen readers begin with the title; no button is armed by accident.
+    heading.focus({ preventScroll: true });
   }
 
   get open() {

@@ -1,15 +1,10 @@
-/**
- * The sheets of few words: the numbers of the connection, and the list of keys.
- *
- * @module page/small-sheets
- */
+/** The sheets of few words: the numbers of the connection, and the list of keys. */
 
 import { fill, h } from './dom.js';
 import { describe, numbers } from './quality.js';
 import { Sheet } from './sheet.js';
-import { connection as words } from './words-room.js';
+import { ago, connection as words } from './words-room.js';
 import { keys as keyWords } from './words-sheets.js';
-import { ago } from './words.js';
 
 /** @param {import('./model.js').RoomModel} model @param {() => void} closed */
 export function openConnection(model, closed) {

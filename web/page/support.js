@@ -1,20 +1,21 @@
 /**
- * What a browser must have to join, and what this one lacks. No texts (words.js says them), no decisions about what then.
- *
- * @module page/support
+ * What a browser must have to join, and what this one lacks. No texts (words.js says them), no decisions
+ * about what then.
  */
 
-/** @typedef {'secure' | 'carrier' | 'codecs' | 'worklet' | 'crypto' | 'storage' | 'worker' | 'capture'} Feature */
+/**
+ * @typedef {'secure' | 'carrier' | 'codecs' | 'worklet' | 'crypto' | 'storage' | 'worker' | 'capture'}
+ *   Feature
+ */
 
 /**
- * What is missing. The checks are attempts where names alone do not tell: browsers know X25519 by name before they do it.
- *
+ * What is missing. The checks are attempts where names alone do not tell: browsers know X25519 by name before
+ * they do it.
  * @param {any} [scope] the global object, another one in tests
  * @returns {Promise<Feature[]>} empty: this browser can join
  */
 export async function missing(scope = globalThis) {
-  /** @type {Feature[]} */
-  const out = [];
+  /** @type {Feature[]} */ const out = [];
   const lack = (/** @type {Feature} */ feature, /** @type {boolean} */ there) => {
     if (!there) out.push(feature);
   };

@@ -1,21 +1,21 @@
 /**
- * The warnings that wait for the user. A relay decides who is in the list of members and what comes with which key, so
- * nothing that it does may take a warning away which it would like unseen: those that last go only when the user says so,
- * and each keeps the name and the fingerprint that it was first shown with. Pure: no DOM, no clock.
+ * The warnings that wait for the user. A relay decides who is in the list of members and what comes with
+ * which key, so nothing that it does may take a warning away which it would like unseen: those that last go
+ * only when the user says so, and each keeps the name and the fingerprint that it was first shown with. Pure:
+ * no DOM, no clock.
  *
  *     engine ──> add ──> at most 8 entries ──> views
  *                         full: light ones go, then the ones of the most frequent code become one with a count
- *
- * @module page/warning-list
  */
 
 /** @typedef {import('../call/client.js').Member} Member */
 
 /**
- * `member` is an id, '' for the room or for several; `name` and `fingerprint` are as they were first shown; `count` is how
- * many it stands for, more than 1 only where `member` is ''; `keys` are what the user acknowledges with it.
- *
- * @typedef {{code: string, member: string, text: string, name: string, fingerprint: string, count: number, keys: string[]}} Warning
+ * `member` is an id, '' for the room or for several; `name` and `fingerprint` are as they were first shown;
+ * `count` is how many it stands for, more than 1 only where `member` is ''; `keys` are what the user
+ * acknowledges with it.
+ * @typedef {{code: string, member: string, text: string, name: string, fingerprint: string, count: number,
+ *   keys: string[]}} Warning
  */
 
 const maxShown = 8; // a hostile relay must not fill the page
@@ -27,7 +27,6 @@ const lasting = new Set(['members', 'unknown_member', 'key', 'no_key', 'name', '
 /** Codes that are of the room, whoever was looked at when it was found. */
 const ofRoom = new Set(['names', 'crowd']);
 
-/** See the module. */
 export class WarningList {
   /** @type {Warning[]} oldest first */ list = [];
   #find;
@@ -39,15 +38,23 @@ export class WarningList {
     this.#find = find;
   }
 
-  /** @param {string} code @param {string} id of a member, or '' @param {string} text @returns {boolean} whether there is more to show */
+  /**
+   * @param {string} code @param {string} id of a member, or '' @param {string} text
+   * @returns {boolean} whether there is more to show
+   */
   add(code, id, text) {
     const member = ofRoom.has(code) ? '' : id;
     const { name = '', fingerprint = '' } = this.#find(member) ?? {};
     const key = keyOf(code, member, name, fingerprint);
     if (this.#acknowledged.has(key)) return false;
     if (this.#shown.has(key)) return this.#moved(key, member);
-    if (fingerprint === '' && member !== '' && this.list.some((other) => other.code === code && other.member === member)) return false;
-    if (this.#shown.size >= maxKeys && this.list.some((other) => other.code === code)) return false; // it is told of already
+    if (
+      fingerprint === '' && member !== ''
+      && this.list.some((other) => other.code === code && other.member === member)
+    )
+      return false;
+    // It is told of already.
+    if (this.#shown.size >= maxKeys && this.list.some((other) => other.code === code)) return false;
     this.#shown.add(key);
     this.list.push({ code, member, text, name, fingerprint, count: 1, keys: [key] });
     if (code === 'unknown_member') this.#mergeInto(code);
@@ -55,7 +62,10 @@ export class WarningList {
     return true;
   }
 
-  /** Somebody is back, maybe under another id: what the user chooses must reach them. @param {string} key @param {string} id */
+  /**
+   * Somebody is back, maybe under another id: what the user chooses must reach them.
+   * @param {string} key @param {string} id
+   */
   #moved(key, id) {
     const warning = this.list.find(({ member, keys }) => member !== '' && keys.includes(key));
     if (!warning || warning.member === id) return false;
@@ -63,7 +73,10 @@ export class WarningList {
     return true;
   }
 
-  /** The list of members is another: light warnings go with whom they are about, and who was not known yet gets a name. */
+  /**
+   * The list of members is another: light warnings go with whom they are about, and who was not known yet
+   * gets a name.
+   */
   membersChanged() {
     for (const warning of [...this.list]) {
       if (warning.member === '') continue;
@@ -92,9 +105,9 @@ export class WarningList {
   }
 
   /**
-   * Makes one of the last two entries of a code: who was warned of first keeps an entry of their own, and so does every
-   * other code. There are two wherever the list is too long, for there are fewer codes that last than entries.
-   *
+   * Makes one of the last two entries of a code: who was warned of first keeps an entry of their own, and so
+   * does every other code. There are two wherever the list is too long, for there are fewer codes that last
+   * than entries.
    * @param {string} code
    */
   #mergeInto(code) {
@@ -133,7 +146,6 @@ export class WarningList {
 
 /**
  * What a warning is about, for the user: who has the same name and key is the same, whatever the id.
- *
  * @param {string} code @param {string} id @param {string} name @param {string} fingerprint
  */
 function keyOf(code, id, name, fingerprint) {

@@ -1,18 +1,13 @@
-/**
- * Warnings across the full width of the room. Which stay, and with which name, is warning-list.js's.
- *
- * @module page/warnings
- */
+/** Warnings across the full width of the room. Which stay, and with which name, is warning-list.js's. */
 
 import { fill, h } from './dom.js';
 import { icon } from './icons.js';
 import { nameOf } from './people.js';
-import { warnings as words } from './words.js';
+import { warnings as words } from './words-room.js';
 
 /** @typedef {import('./call.js').Call} Call */
 /** @typedef {import('./model.js').Warning} Warning */
 
-/** See the module. */
 export class Warnings {
   element = h('div', { class: 'warnings', role: 'alert' });
   #call;
@@ -30,14 +25,17 @@ export class Warnings {
 
   show() {
     const { warnings, members } = this.#call.model;
-    const key = JSON.stringify(warnings.map(({ code, name, fingerprint, text, count }) => [code, name, fingerprint, text, count]));
+    const key = JSON.stringify(
+      warnings.map(({ code, name, fingerprint, text, count }) => [code, name, fingerprint, text, count]),
+    );
     if (key !== this.#shown) { // or screen readers would say them again
       this.#shown = key;
       this.#trusts.clear();
       fill(this.element, ...warnings.map((warning) => (
         warning.code === 'name' && warning.member !== '' ? this.#changed(warning) : this.#other(warning))));
     }
-    for (const [warning, trust] of this.#trusts) trust.hidden = !members.has(warning.member); // who is away cannot be trusted
+    // Who is away cannot be trusted.
+    for (const [warning, trust] of this.#trusts) trust.hidden = !members.has(warning.member);
   }
 
   /** @param {Warning} warning */

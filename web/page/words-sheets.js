@@ -1,8 +1,4 @@
-/**
- * The texts of the sheets, which the first paint does without. As words.js has the others.
- *
- * @module page/words-sheets
- */
+/** The texts of the sheets, which the first paint does without. As words.js has the others. */
 
 import { count } from './words.js';
 
@@ -18,7 +14,8 @@ export const safety = {
 
 export const invite = {
   title: 'Invite',
-  secretExplain: 'The part after # is the key to this room. It is not sent to the relay: only who gets this link can '
+  secretExplain:
+    'The part after # is the key to this room. It is not sent to the relay: only who gets this link can '
     + 'read it, and whoever has it can enter and listen.',
   openExplain: 'Anybody who has this link, or knows the name of the room, can enter and listen.',
   link: 'Link',
@@ -27,8 +24,7 @@ export const invite = {
   copyFailed: 'The browser does not copy. Mark the link and copy it yourself.',
   share: 'Share',
   qr: 'QR code of the link',
-  show: 'Show the QR code',
-  caution: 'Send it by a way that the relay\'s operator does not read.',
+  caution: "Send it by a way that the relay's operator does not read.",
 };
 
 export const settings = {
@@ -67,11 +63,13 @@ export const settings = {
 export const identity = {
   none: 'It is made when you first join.',
   wordsTitle: 'Your 24 words',
-  wordsExplain: 'Write them on paper, in this order. Whoever has them can pretend to be you. They are shown only until '
+  wordsExplain:
+    'Write them on paper, in this order. Whoever has them can pretend to be you. They are shown only until '
     + 'this page is closed.',
   wordsDone: 'I have written them down',
   importTitle: 'Use an identity that you have',
-  importWarning: 'From then on this page, and whoever serves it, can use that identity. Do it only where you '
+  importWarning:
+    'From then on this page, and whoever serves it, can use that identity. Do it only where you '
     + 'trust who serves the page.',
   importLabel: 'The 24 words, in order',
   importReplace: 'The identity that this browser has now is given up.',
@@ -79,7 +77,8 @@ export const identity = {
   importDone: 'From the next join on you are this person.',
   importInCall: 'It counts from the next time you join.',
   sealTitle: 'Sealed copy',
-  sealExplain: 'Keeps the words in this browser, encrypted with a passphrase, so that you can see them again. '
+  sealExplain:
+    'Keeps the words in this browser, encrypted with a passphrase, so that you can see them again. '
     + 'Whoever gets this device can try passphrases: use at least four random words.',
   passphrase: 'Passphrase',
   passphraseAgain: 'Passphrase again',

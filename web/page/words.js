@@ -1,8 +1,7 @@
 /**
- * The texts that the page shows, with those of words-room.js and words-sheets.js, and nowhere else. Short, plain, no blame:
- * what happened, and what to do. Texts only: what depends on a number or a name is a function of it.
- *
- * @module page/words
+ * The texts that the page shows, with those of words-room.js and words-sheets.js, and nowhere else. Short,
+ * plain, no blame: what happened, and what to do. Texts only: what depends on a number or a name is a
+ * function of it.
  */
 
 /** @param {number} n @param {string} one @param {string} many */
@@ -15,13 +14,11 @@ export const door = {
   name: 'Your name',
   nameHint: 'The others in the room see it.',
   join: 'Join',
-  joining: 'Joining…',
   private: 'Open a private room',
   privateHint: 'Makes a room and an invite. Only those who have the invite hear you.',
   privateRoom: 'Private room: you have the invite.',
   openRoom: 'Open room: anybody who knows the name can enter.',
   forget: 'Forget the invite',
-  forgotten: 'The invite is forgotten on this device.',
   badSecret: 'The invite in this link is not complete. Ask for the link again and copy all of it.',
   badSecretKept: 'The invite in this link is not complete. You have one from before: Join uses that one.',
   enterOpen: 'Enter as an open room',
@@ -33,10 +30,12 @@ export const door = {
   },
   otherRoom: 'Another room',
   settings: 'Settings',
-  safe: 'Speech is encrypted on this device, for the people in the room. Whoever serves this page could change it: '
+  safe:
+    'Speech is encrypted on this device, for the people in the room. Whoever serves this page could change it: '
     + 'open it only from somebody you trust.',
   faults: {
-    room: (/** @type {string} */ fault, /** @type {string} */ name, /** @type {number} */ over) => roomFaults[fault] ?? nameFault(fault, name, over),
+    room: (/** @type {string} */ fault, /** @type {string} */ name, /** @type {number} */ over) =>
+      roomFaults[fault] ?? nameFault(fault, name, over),
     name: nameFault,
   },
 };
@@ -49,13 +48,19 @@ const roomFaults = {
   address: 'This address is not that of a room. Type the name of the room.',
 };
 
-/** @param {string} fault @param {string} name @param {number} over letters that are too many @returns {string} */
+/**
+ * @param {string} fault @param {string} name @param {number} over letters that are too many @returns {string}
+ */
 function nameFault(fault, name, over) {
   switch (fault) {
-    case 'nobody': return 'Type your name, so that the others know who talks.';
-    case 'long': return `This name is too long by ${count(over, 'letter', 'letters')}. Shorten it.`;
-    case 'control': return `This name has a character that cannot be seen (${code(name.match(/\p{Cc}/u)?.[0])}). Type it again.`;
-    default: return 'This name has half of a character in it. Type it again.';
+    case 'nobody':
+      return 'Type your name, so that the others know who talks.';
+    case 'long':
+      return `This name is too long by ${count(over, 'letter', 'letters')}. Shorten it.`;
+    case 'control':
+      return `This name has a character that cannot be seen (${code(name.match(/\p{Cc}/u)?.[0])}). Type it again.`;
+    default:
+      return 'This name has half of a character in it. Type it again.';
   }
 }
 
@@ -72,7 +77,8 @@ export const mic = {
   level: 'Level of your microphone',
   asking: 'The browser asks whether it may use the microphone. Choose Allow.',
   on: 'Say something: the bar moves when you are heard.',
-  denied: 'The browser does not let this page use the microphone. Allow it in the address bar, beside the address, '
+  denied:
+    'The browser does not let this page use the microphone. Allow it in the address bar, beside the address, '
     + 'then try again.',
   missing: 'No microphone was found. Connect one, then try again.',
   busy: 'The microphone is used by another program. Close it there, then try again.',
@@ -81,85 +87,6 @@ export const mic = {
   retry: 'Try again',
   listen: 'You can join without it and listen.',
   silent: 'You hear the others. They do not hear you.',
-};
-
-export const room = {
-  leave: 'Leave',
-  leaveName: (/** @type {string} */ room) => `Leave ${room}`,
-  invite: 'Invite',
-  settings: 'Settings',
-  people: 'People',
-  peopleCount: (/** @type {number} */ n) => count(n, 'person', 'people'),
-  private: 'Private',
-  open: 'Open room',
-  code: (/** @type {string} */ number) => `Private - code ${number.slice(0, 4)} ${number.slice(4, 5)}…`,
-  openCode: (/** @type {string} */ number) => `Open room - code ${number.slice(0, 4)} ${number.slice(4, 5)}…`,
-  codeName: 'Compare the safety number',
-  alone: 'Nobody else is here yet. Send the invite.',
-  waiting: 'Looking who is there…',
-  outsideGroup: 'Outside',
-  outsideNote: 'They do not have the invite, or another one. They do not hear you, and you do not hear them.',
-  outsideNoteOpen: 'They talk with an invite that you do not have. You do not hear them, and they do not hear you.',
-  mode: 'How to talk',
-  modes: { open: 'Open', radio: 'Radio' },
-  modeHints: { open: 'The microphone stays on', radio: 'Hold the button to talk' },
-  more: (/** @type {number} */ n) => `and ${n} more`,
-};
-
-/** The big control. Its first line is what it does now, its second what to do. */
-export const control = {
-  hold: 'Hold to talk',
-  holdHint: 'Nobody hears you until then',
-  holdKey: 'or hold the space bar',
-  transmitting: 'Transmitting',
-  release: 'Let go to stop',
-  again: 'Press again to stop',
-  starting: 'Wait…',
-  talks: (/** @type {string[]} */ names) => names.length === 1
-    ? `${names[0]} is talking` : `${names[0]} and ${count(names.length - 1, 'other', 'others')} are talking`,
-  on: 'Microphone is on',
-  muteHint: 'Tap to mute',
-  onHint: 'Microphone on - tap to mute',
-  muted: 'Muted - tap to talk',
-  mutedTalks: (/** @type {string[]} */ names) => `${control.talks(names)}. Nobody hears you`,
-  mutedHint: 'Nobody hears you',
-  mutedLoud: 'You are talking, but nobody hears you',
-  reconnecting: 'Reconnecting…',
-  reconnectingHint: 'Nothing is sent meanwhile',
-  joining: 'Joining…',
-  joiningHint: 'Nothing is sent yet',
-  none: 'No microphone',
-  noneHint: 'Tap to try again',
-  asking: 'May the browser use the microphone?',
-  askingHint: 'Choose Allow in its question',
-};
-
-export const warnings = {
-  changedTitle: (/** @type {string} */ name) => `${name} comes with another key`,
-  changedText: (/** @type {string} */ name) => `${name} may have a new device, or somebody else uses the name. `
-    + 'Say nothing secret until you have asked them over another channel.',
-  trust: 'It is them',
-  look: 'Compare',
-  keep: 'Not sure: keep the mark',
-  understood: 'Understood',
-  several: (/** @type {number} */ n) => `${n} people`,
-  /** By code of the engine; `name` is who it is about, '' where it is the room; `n` is how many. */
-  texts: /** @type {Record<string, (name: string, n: number) => string>} */ ({
-    names: () => 'Names of people cannot be remembered on this device. You are not warned when a key changes.',
-    name: (name) => `Another key than before: ${name || 'somebody'}. Say nothing secret until you have compared.`,
-    members: (name, n) => `${name || 'Somebody'} ${n > 1 ? 'see' : 'sees'} other people in this room than you do. `
-      + 'Compare the safety number before you go on.',
-    key: (name) => `A key of ${name || 'somebody'} is not right. You do not hear them. Ask them to join again.`,
-    no_key: (name, n) => `${name || 'Somebody'} ${n > 1 ? 'are' : 'is'} talking, but cannot be decrypted yet. If it stays so, join again.`,
-    unknown_member: (name, n) => `${name || 'Somebody'} whom the relay does not show ${n > 1 ? 'try' : 'tries'} to talk. `
-      + 'Compare the safety number.',
-    outside: (name) => `${name || 'Somebody'} is outside: without this room's invite. You do not hear each other.`,
-    relay: () => 'The relay shuts down. You are moved or disconnected soon.',
-    crowd: () => 'More than 64 people talk at once: not all of them are heard.',
-    sound: (name) => `What ${name || 'somebody'} sends cannot be played here.`,
-  }),
-  somebody: 'Somebody',
-  unknown: (/** @type {string} */ code) => `The room warns of something that this page does not know (${code}). Reload it.`,
 };
 
 /** How a call ended, by code: title, then what to do. */
@@ -175,10 +102,15 @@ export const ended = {
     too_many_sessions: ['The relay is full', 'Try again later, or use another relay.'],
     rate: ['Too many attempts', 'Wait a minute, then join again.'],
     shutting_down: ['The relay shuts down', 'Join again in a minute.'],
-    replaced: ['You continue elsewhere', 'Another connection took this one\'s place. Join again to talk here.'],
+    replaced: [
+      'You continue elsewhere', "Another connection took this one's place. Join again to talk here.",
+    ],
     tab: ['You continue in another tab', 'The call is there now. Join again to talk here.'],
-    signature: ['A proof of identity does not fit', 'The address may lead to another relay, or to one that does not know the address for its own. '
-      + 'Check it, then join again, or tell who runs the relay.'],
+    signature: [
+      'A proof of identity does not fit',
+      'The address may lead to another relay, or to one that does not know the address for its own. '
+        + 'Check it, then join again, or tell who runs the relay.',
+    ],
     protocol: ['The relay is another version', 'Reload the page, so that both speak the same version.'],
     entry: ['The relay refused you', 'Join again.'],
     name: ['The relay refuses the name', 'Choose another name, with fewer or simpler letters.'],
@@ -187,24 +119,58 @@ export const ended = {
     relay_key: ['This is not the relay you know', 'Its key is another one. Do not join before you know why.'],
     connect: ['The relay does not answer', 'Check the network, then join again.'],
     timeout: ['The relay does not answer', 'Check the network, then join again.'],
-    no_server: ['The relay does not answer', 'Check the network, then join again. If the browser warns of a certificate when you reload '
-      + 'this page, tell who runs the relay.'],
-    server: ['The relay is not there', 'Its web server answers, but the relay behind it does not. Join again in a minute, or tell who runs it.'],
-    misdirected: ['The relay does not know this address', 'Use the address that you were given. Who runs the relay can allow this one with --web-origin.'],
-    no_relay: ['Something else answers for the relay', 'If this network wants you to sign in, do that on another page, then join again. '
-      + 'If not, tell who runs the relay.'],
-    origin: ['The relay does not take this page', 'Who runs the relay must name the address of this page with --web-origin.'],
+    no_server: [
+      'The relay does not answer',
+      'Check the network, then join again. If the browser warns of a certificate when you reload '
+        + 'this page, tell who runs the relay.',
+    ],
+    server: [
+      'The relay is not there',
+      'Its web server answers, but the relay behind it does not. Join again in a minute, or tell who runs it.',
+    ],
+    misdirected: [
+      'The relay does not know this address',
+      'Use the address that you were given. Who runs the relay can allow this one with --web-origin.',
+    ],
+    no_relay: [
+      'Something else answers for the relay',
+      'If this network wants you to sign in, do that on another page, then join again. '
+        + 'If not, tell who runs the relay.',
+    ],
+    origin: [
+      'The relay does not take this page',
+      'Who runs the relay must name the address of this page with --web-origin.',
+    ],
     busy: ['The relay is full', 'Too many people are joining. Join again in a minute.'],
-    no_upgrade: ['The connection is not let through', 'The fast way (UDP) does not get through from here, and the web server before the relay does not '
-      + 'pass the slow one (WebSocket). Try another network, and tell who runs the relay.'],
-    blocked: ['The connection is not let through', 'Neither way to the relay gets through from here. Try another network, or tell who runs the relay.'],
-    udp: ['The connection is not let through', 'This relay is reached by UDP only, which does not get through from here. Try another network.'],
-    stalled: ['Joining took too long', 'The relay answers, but the network is too slow or loses too much. Join again, best by another network.'],
-    loading: ['The page did not load whole', 'Check the network, then join again. If that does not help, reload the page.'],
+    no_upgrade: [
+      'The connection is not let through',
+      'The fast way (UDP) does not get through from here, and the web server before the relay does not '
+        + 'pass the slow one (WebSocket). Try another network, and tell who runs the relay.',
+    ],
+    blocked: [
+      'The connection is not let through',
+      'Neither way to the relay gets through from here. Try another network, or tell who runs the relay.',
+    ],
+    udp: [
+      'The connection is not let through',
+      'This relay is reached by UDP only, which does not get through from here. Try another network.',
+    ],
+    stalled: [
+      'Joining took too long',
+      'The relay answers, but the network is too slow or loses too much. Join again, best by another network.',
+    ],
+    loading: [
+      'The page did not load whole',
+      'Check the network, then join again. If that does not help, reload the page.',
+    ],
     closed: ['The connection ended', 'Join again.'],
     join: ['You could not join', 'Join again. If that does not help, reload the page.'],
-    unsupported: ['The relay takes no browsers', 'It offers no way that this browser knows. Ask who runs it.'],
-    identity: ['There is no identity', 'The browser did not keep it. Leave private browsing, then join again.'],
+    unsupported: [
+      'The relay takes no browsers', 'It offers no way that this browser knows. Ask who runs it.',
+    ],
+    identity: [
+      'There is no identity', 'The browser did not keep it. Leave private browsing, then join again.',
+    ],
     storage: ['The browser keeps nothing', 'Free some space, or leave private browsing, then join again.'],
     offline: ['No network', 'Join again when this device has a network.'],
   }),
@@ -215,7 +181,8 @@ export const support = {
   title: 'This browser cannot join',
   what: 'It lacks:',
   use: 'Use a current Chrome or Edge (133 or later), Firefox (130 or later) on a computer, or Safari 26.',
-  secure: 'This page was opened without encryption, and browsers then allow no microphone. Open it with https://.',
+  secure:
+    'This page was opened without encryption, and browsers then allow no microphone. Open it with https://.',
   missing: {
     secure: 'a secure page (https)',
     carrier: 'WebTransport or WebSocket (to reach the relay)',
@@ -242,32 +209,3 @@ export const bar = {
   otherTab: 'You are in this room in another tab. Joining here ends it there.',
   devicesFailed: 'This device cannot be used. The one before is kept.',
 };
-
-/** For screen readers: said politely, never more often than every few seconds. */
-export const announce = {
-  talking: (/** @type {string[]} */ names) => control.talks(names),
-  came: (/** @type {string[]} */ names) => names.length > 3 ? `${names.length} people came in` : `${names.join(', ')} came in`,
-  went: (/** @type {string[]} */ names) => names.length > 3 ? `${names.length} people left` : `${names.join(', ')} left`,
-  joined: 'You are in the room',
-  reconnecting: 'The connection is lost. Reconnecting',
-  back: 'The connection is back',
-};
-
-export const time = {
-  now: 'just now',
-  minutes: (/** @type {number} */ n) => count(n, 'minute', 'minutes') + ' ago',
-  hours: (/** @type {number} */ n) => count(n, 'hour', 'hours') + ' ago',
-  days: (/** @type {number} */ n) => count(n, 'day', 'days') + ' ago',
-};
-
-/**
- * A time in the past, in words. @param {number} then @param {number} now both ms since 1970
- *
- * @returns {string}
- */
-export function ago(then, now) {
-  const minutes = Math.floor((now - then) / 60000);
-  if (minutes < 1) return time.now;
-  if (minutes < 60) return time.minutes(minutes);
-  return minutes < 48 * 60 ? time.hours(Math.floor(minutes / 60)) : time.days(Math.floor(minutes / 1440));
-}

@@ -1,21 +1,16 @@
 /**
- * Bytes: readers and writers of binary layouts, hexadecimal, base64, UTF-8, and the error that every parser of this
- * folder throws. Nothing here knows a frame or a message, and nothing is asynchronous.
+ * Bytes: readers and writers of binary layouts, hexadecimal, base64, UTF-8, and the error that every parser
+ * of this folder throws. Nothing here knows a frame or a message, and nothing is asynchronous.
  *
  *     Uint8Array ── Reader: uint8, uint16, uint32, uint64, varint, take ──> fields, or a FormatError
  *     fields ── Writer: the same names ──> Uint8Array
- *
- * @module
  */
 
-/**
- * Bytes as WebCrypto takes them: not of a SharedArrayBuffer.
- * @typedef {Uint8Array<ArrayBuffer>} Bytes
- */
+/** Bytes as WebCrypto takes them: not of a SharedArrayBuffer. @typedef {Uint8Array<ArrayBuffer>} Bytes */
 
 /**
- * How bytes can be wrong: they end too early, exceed a limit of the protocol, are not valid, or are of a kind that
- * this version does not know (which is to be skipped).
+ * How bytes can be wrong: they end too early, exceed a limit of the protocol, are not valid, or are of a kind
+ * that this version does not know (which is to be skipped).
  * @typedef {'truncated'|'limit'|'invalid'|'unknown'} FormatCode
  */
 
@@ -31,8 +26,7 @@ const sentences = {
 export class FormatError extends Error {
   /**
    * @param {string} part as 'media frame' or 'Welcome.relay'
-   * @param {FormatCode} code
-   * @param {string} [detail] what would be right
+   * @param {FormatCode} code @param {string} [detail] what would be right
    */
   constructor(part, code, detail = '') {
     super(`wire: ${part}: ${sentences[code]}${detail && ': ' + detail}`);
@@ -51,10 +45,7 @@ export class Reader {
   #part;
   #at = 0;
 
-  /**
-   * @param {Bytes} bytes
-   * @param {string} part what is read, for errors
-   */
+  /** @param {Bytes} bytes @param {string} part what is read, for errors */
   constructor(bytes, part) {
     this.#bytes = bytes;
     this.#part = part;
@@ -70,11 +61,7 @@ export class Reader {
     return this.#bytes.length - this.#at;
   }
 
-  /**
-   * The next n bytes, which alias the input.
-   * @param {number} n
-   * @returns {Bytes}
-   */
+  /** The next n bytes, which alias the input. @param {number} n @returns {Bytes} */
   take(n) {
     if (n > this.left) throw new FormatError(this.#part, 'truncated');
     this.#at += n;
@@ -86,19 +73,12 @@ export class Reader {
     return this.take(this.left);
   }
 
-  /**
-   * The bytes from an offset to here.
-   * @param {number} start
-   * @returns {Bytes}
-   */
+  /** The bytes from an offset to here. @param {number} start @returns {Bytes} */
   since(start) {
     return this.#bytes.subarray(start, this.#at);
   }
 
-  /**
-   * Refuses what goes on.
-   * @param {string} detail as 'goes on after its bitmap'
-   */
+  /** Refuses what goes on. @param {string} detail as 'goes on after its bitmap' */
   end(detail) {
     if (this.left > 0) throw new FormatError(this.#part, 'invalid', detail);
   }
@@ -122,7 +102,8 @@ export class Reader {
   }
 
   /**
-   * A variable-length integer (RFC 9000, section 16), in any of its forms. Above 2^53 - 1 it is a FormatError.
+   * A variable-length integer (RFC 9000, section 16), in any of its forms. Above 2^53 - 1 it is a
+   * FormatError.
    *
    *     00xxxxxx                       6 bits
    *     01xxxxxx xxxxxxxx             14 bits
@@ -137,10 +118,7 @@ export class Reader {
     return v;
   }
 
-  /**
-   * As varint, but what is above 2^53 - 1 is returned too, rounded, and still above it.
-   * @returns {number}
-   */
+  /** As varint, but what is above 2^53 - 1 is returned too, rounded, and still above it. @returns {number} */
   roundedVarint() {
     if (this.left === 0) throw new FormatError(this.#part, 'truncated');
     const bytes = this.take(1 << (this.#bytes[this.#at] >> 6));
@@ -172,11 +150,7 @@ export class Writer {
     return at;
   }
 
-  /**
-   * The n low bytes of an integer from 0 to 2^53 - 1, big-endian.
-   * @param {number} v
-   * @param {number} n
-   */
+  /** The n low bytes of an integer from 0 to 2^53 - 1, big-endian. @param {number} v @param {number} n */
   #integer(v, n) {
     const at = this.#room(n);
     for (let i = n - 1; i >= 0; i--) {
@@ -206,10 +180,7 @@ export class Writer {
     return this.#integer(Number((v >> 32n) & 0xffffffffn), 4).#integer(Number(v & 0xffffffffn), 4);
   }
 
-  /**
-   * A varint in its shortest form. More than 2^53 - 1 is written as that.
-   * @param {number} v
-   */
+  /** A varint in its shortest form. More than 2^53 - 1 is written as that. @param {number} v */
   varint(v) {
     v = Math.min(v, MAX_NUMBER);
     const n = varintLength(v);
@@ -226,30 +197,20 @@ export class Writer {
     return this;
   }
 
-  /**
-   * What was written.
-   * @returns {Bytes}
-   */
+  /** What was written. @returns {Bytes} */
   done() {
     return this.#bytes.slice(0, this.#length);
   }
 }
 
-/**
- * How many bytes the shortest varint of v takes.
- * @param {number} v
- */
+/** How many bytes the shortest varint of v takes. @param {number} v */
 export function varintLength(v) {
   if (v < 2 ** 6) return 1;
   if (v < 2 ** 14) return 2;
   return v < 2 ** 30 ? 4 : 8;
 }
 
-/**
- * The parts, one after the other.
- * @param {...ArrayLike<number>} parts
- * @returns {Bytes}
- */
+/** The parts, one after the other. @param {...ArrayLike<number>} parts @returns {Bytes} */
 export function concat(...parts) {
   const all = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
   let at = 0;
@@ -262,8 +223,7 @@ export function concat(...parts) {
 
 /**
  * Whether both hold the same bytes. It is not constant in time: secrets are compared elsewhere.
- * @param {ArrayLike<number>} a
- * @param {ArrayLike<number>} b
+ * @param {ArrayLike<number>} a @param {ArrayLike<number>} b
  */
 export function equal(a, b) {
   if (a.length !== b.length) return false;
@@ -273,8 +233,7 @@ export function equal(a, b) {
 
 /**
  * Orders byte strings as Go's bytes.Compare does: below 0, 0, above 0.
- * @param {ArrayLike<number>} a
- * @param {ArrayLike<number>} b
+ * @param {ArrayLike<number>} a @param {ArrayLike<number>} b
  */
 export function compare(a, b) {
   const n = Math.min(a.length, b.length);
@@ -284,10 +243,7 @@ export function compare(a, b) {
 
 const hexOf = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
 
-/**
- * Lower-case hexadecimal digits.
- * @param {ArrayLike<number>} bytes
- */
+/** Lower-case hexadecimal digits. @param {ArrayLike<number>} bytes */
 export function toHex(bytes) {
   let text = '';
   for (let i = 0; i < bytes.length; i++) text += hexOf[bytes[i]];
@@ -295,15 +251,17 @@ export function toHex(bytes) {
 }
 
 /**
- * Reads lower-case hexadecimal digits: only one form of each value is taken, so that equal bytes are equal strings.
- * @param {unknown} text
- * @param {number} [size] how many bytes it has to be; any number if absent
- * @param {string} [part] for errors
- * @returns {Bytes}
+ * Reads lower-case hexadecimal digits: only one form of each value is taken, so that equal bytes are equal
+ * strings.
+ * @param {unknown} text @param {number} [size] how many bytes it has to be; any number if absent
+ * @param {string} [part] for errors @returns {Bytes}
  */
 export function fromHex(text, size, part = 'hexadecimal') {
   const detail = `${size === undefined ? 'an even number of' : 2 * size} lower-case hexadecimal digits`;
-  if (typeof text !== 'string' || text.length % 2 !== 0 || (size !== undefined && text.length !== 2 * size) || /[^0-9a-f]/.test(text)) {
+  if (
+    typeof text !== 'string' || text.length % 2 !== 0 || (size !== undefined && text.length !== 2 * size)
+    || /[^0-9a-f]/.test(text)
+  ) {
     throw new FormatError(part, 'invalid', detail);
   }
   const bytes = new Uint8Array(text.length / 2);
@@ -311,10 +269,7 @@ export function fromHex(text, size, part = 'hexadecimal') {
   return bytes;
 }
 
-/**
- * Base64 with padding (RFC 4648, section 4).
- * @param {Bytes} bytes
- */
+/** Base64 with padding (RFC 4648, section 4). @param {Bytes} bytes */
 export function toBase64(bytes) {
   let binary = '';
   for (const b of bytes) binary += String.fromCharCode(b);
@@ -323,9 +278,7 @@ export function toBase64(bytes) {
 
 /**
  * Reads base64 with padding, in the one form that toBase64 writes.
- * @param {string} text
- * @param {string} [part] for errors
- * @returns {Bytes}
+ * @param {string} text @param {string} [part] for errors @returns {Bytes}
  */
 export function fromBase64(text, part = 'base64') {
   let bytes;
@@ -334,23 +287,19 @@ export function fromBase64(text, part = 'base64') {
   } catch {
     throw new FormatError(part, 'invalid', 'is base64 with padding');
   }
-  if (toBase64(bytes) !== text) throw new FormatError(part, 'invalid', 'is base64 with padding'); // atob takes white space, no padding, bits beyond the last byte
+  // Atob takes white space, no padding, bits beyond the last byte.
+  if (toBase64(bytes) !== text) throw new FormatError(part, 'invalid', 'is base64 with padding');
   return bytes;
 }
 
-/**
- * Base64url without padding (RFC 4648, section 5).
- * @param {Bytes} bytes
- */
+/** Base64url without padding (RFC 4648, section 5). @param {Bytes} bytes */
 export function toBase64Url(bytes) {
   return toBase64(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }
 
 /**
  * Reads base64url without padding, in the one form that toBase64Url writes.
- * @param {string} text
- * @param {string} [part] for errors
- * @returns {Bytes}
+ * @param {string} text @param {string} [part] for errors @returns {Bytes}
  */
 export function fromBase64Url(text, part = 'base64url') {
   if (/[^A-Za-z0-9_-]/.test(text)) throw new FormatError(part, 'invalid', 'is base64url without padding');
@@ -359,21 +308,17 @@ export function fromBase64Url(text, part = 'base64url') {
 }
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }); // without ignoreBOM it swallows U+FEFF
+// Without ignoreBOM it swallows U+FEFF.
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/**
- * UTF-8. Half a surrogate pair becomes U+FFFD.
- * @param {string} text
- * @returns {Bytes}
- */
+/** UTF-8. Half a surrogate pair becomes U+FFFD. @param {string} text @returns {Bytes} */
 export function toUtf8(text) {
   return encoder.encode(text);
 }
 
 /**
  * The text, every character of it, or a FormatError where it is not UTF-8.
- * @param {Bytes} bytes
- * @param {string} [part] for errors
+ * @param {Bytes} bytes @param {string} [part] for errors
  */
 export function fromUtf8(bytes, part = 'text') {
   try {

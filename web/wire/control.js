@@ -1,13 +1,11 @@
 /**
- * Messages of the control stream (docs/protocol.md, sections 5 and 8): JSON tagged by name, with its length before it
- * on a stream. What a message means, and who may send it, is elsewhere; signatures are in hello.js.
+ * Messages of the control stream (docs/protocol.md, sections 5 and 8): JSON tagged by name, with its length
+ * before it on a stream. What a message means, and who may send it, is elsewhere; signatures are in hello.js.
  *
  *     stream ── Deframer ──> text ── decode ──> {name: 'Welcome', relay: 'wzp/1.0', ...}
  *     encode('Join', {room, entry}) ──> text ── frame ──> stream
  *
  * One table of fields serves both directions, and both check the same rules.
- *
- * @module
  */
 
 import { FormatError, concat, fromBase64, fromHex, fromUtf8, toBase64, toHex, toUtf8 } from './bytes.js';
@@ -36,11 +34,7 @@ const PART = 'control message';
 
 /** @typedef {{json: string, js: string, type: Type, optional?: boolean}} Field */
 
-/**
- * A string with a rule.
- * @param {(part: string, text: string) => void} check
- * @returns {Type}
- */
+/** A string with a rule. @param {(part: string, text: string) => void} check @returns {Type} */
 function string(check) {
   const read = (/** @type {unknown} */ v, /** @type {string} */ part) => {
     if (typeof v !== 'string') throw new FormatError(part, 'invalid', 'is a string');
@@ -56,28 +50,25 @@ const text = (limit) => string((part, v) => checkText(part, v, limit));
 const room = string((part, v) => checkRoomName(v, part));
 
 const code = string((part, v) => {
-  if (!/^[a-z_]{1,32}$/.test(v)) throw new FormatError(part, 'invalid', '1 to 32 lower-case letters and underscores');
+  if (!/^[a-z_]{1,32}$/.test(v)) {
+    throw new FormatError(part, 'invalid', '1 to 32 lower-case letters and underscores');
+  }
 });
 
-/**
- * Bytes, as hexadecimal digits.
- * @param {number} size
- * @returns {Type}
- */
+/** Bytes, as hexadecimal digits. @param {number} size @returns {Type} */
 function hex(size) {
   return {
     read: (v, part) => fromHex(v, size, part),
     write(v, part) {
-      if (!(v instanceof Uint8Array) || v.length !== size) throw new FormatError(part, 'invalid', `${size} bytes`);
+      if (!(v instanceof Uint8Array) || v.length !== size) {
+        throw new FormatError(part, 'invalid', `${size} bytes`);
+      }
       return `"${toHex(v)}"`;
     },
   };
 }
 
-/**
- * A member id: bytes when read; bytes or hexadecimal digits when written.
- * @type {Type}
- */
+/** A member id: bytes when read; bytes or hexadecimal digits when written. @type {Type} */
 const member = {
   read: (v, part) => fromHex(v, MEMBER_ID_SIZE, part),
   write: (v) => `"${toHex(memberId(v))}"`,
@@ -85,13 +76,13 @@ const member = {
 
 /**
  * An integer, which is written without fraction or exponent.
- * @param {number} low
- * @param {number} high
- * @returns {Type}
+ * @param {number} low @param {number} high @returns {Type}
  */
 function integer(low, high) {
   const check = (/** @type {number} */ n, /** @type {string} */ part) => {
-    if (!(Number.isInteger(n) && n >= low && n <= high)) throw new FormatError(part, 'invalid', `is an integer from ${low} to ${high}`);
+    if (!(Number.isInteger(n) && n >= low && n <= high)) {
+      throw new FormatError(part, 'invalid', `is an integer from ${low} to ${high}`);
+    }
     return n;
   };
   return {
@@ -100,35 +91,26 @@ function integer(low, high) {
   };
 }
 
-/**
- * A member entry, in base64; only its length is checked.
- * @type {Type}
- */
+/** A member entry, in base64; only its length is checked. @type {Type} */
 const entry = {
   read(v, part) {
     if (typeof v !== 'string') throw new FormatError(part, 'invalid', 'is a string');
-    if (v.length > Math.ceil(MAX_ENTRY / 3) * 4) throw new FormatError(part, 'limit', 'an entry has at most 400 bytes');
+    if (v.length > Math.ceil(MAX_ENTRY / 3) * 4) {
+      throw new FormatError(part, 'limit', 'an entry has at most 400 bytes');
+    }
     return checkEntry(fromBase64(v, part), part);
   },
   write: (v, part) => `"${toBase64(checkEntry(v, part))}"`,
 };
 
-/**
- * @param {Bytes} b
- * @param {string} part
- */
+/** @param {Bytes} b @param {string} part */
 function checkEntry(b, part) {
   if (b.length === 0) throw new FormatError(part, 'invalid', 'an entry is not empty');
   if (b.length > MAX_ENTRY) throw new FormatError(part, 'limit', 'an entry has at most 400 bytes');
   return b;
 }
 
-/**
- * An array of at most limit elements.
- * @param {Type} type
- * @param {number} limit
- * @returns {Type}
- */
+/** An array of at most limit elements. @param {Type} type @param {number} limit @returns {Type} */
 function list(type, limit) {
   const check = (/** @type {unknown} */ v, /** @type {string} */ part) => {
     if (!Array.isArray(v)) throw new FormatError(part, 'invalid', 'is an array of strings');
@@ -144,30 +126,28 @@ function list(type, limit) {
 const connectionId = integer(1, 2 ** 24 - 1);
 const features = list(text(MAX_FEATURE), MAX_FEATURES);
 
-/**
- * @param {string} json
- * @param {Type} type
- * @param {boolean} [optional]
- * @returns {Field}
- */
+/** @param {string} json @param {Type} type @param {boolean} [optional] @returns {Field} */
 function field(json, type, optional = false) {
   return { json, js: json.replace(/_./g, (s) => s[1].toUpperCase()), type, optional };
 }
 
-/**
- * The fields of each message, in the order in which they are written.
- * @type {Map<string, Field[]>}
- */
+/** The fields of each message, in the order in which they are written. @type {Map<string, Field[]>} */
 const messages = new Map([
-  ['Hello', [
-    field('protocol', integer(PROTOCOL_VERSION, PROTOCOL_VERSION)), field('identity', hex(32)), field('name', text(MAX_NAME)),
-    field('client', text(MAX_NAME)), field('session', hex(16)), field('connection_id', connectionId),
-    field('features', features), field('signature', hex(64)),
-  ]],
-  ['Welcome', [
-    field('connection_id', connectionId), field('reset_token', hex(16)), field('incarnation', hex(8)),
-    field('relay', text(MAX_NAME)), field('features', features), field('signature', hex(64), true),
-  ]],
+  [
+    'Hello',
+    [
+      field('protocol', integer(PROTOCOL_VERSION, PROTOCOL_VERSION)), field('identity', hex(32)),
+      field('name', text(MAX_NAME)), field('client', text(MAX_NAME)), field('session', hex(16)),
+      field('connection_id', connectionId), field('features', features), field('signature', hex(64)),
+    ],
+  ],
+  [
+    'Welcome',
+    [
+      field('connection_id', connectionId), field('reset_token', hex(16)), field('incarnation', hex(8)),
+      field('relay', text(MAX_NAME)), field('features', features), field('signature', hex(64), true),
+    ],
+  ],
   ['Join', [field('room', room), field('entry', entry)]],
   ['Joined', [field('room', room), field('member', member), field('members', integer(1, 2 ** 32 - 1))]],
   ['Members', [field('after', member, true)]],
@@ -179,10 +159,10 @@ const messages = new Map([
 ]);
 
 /**
- * The JSON of a message. Fields have the names of docs/protocol.md in camel case; bytes are Uint8Array. Fields that may
- * be absent are left out or undefined. A FormatError if a field breaks its rules or the whole is too long.
- * @param {string} name as 'Join'
- * @param {Record<string, any>} [fields]
+ * The JSON of a message. Fields have the names of docs/protocol.md in camel case; bytes are Uint8Array.
+ * Fields that may be absent are left out or undefined. A FormatError if a field breaks its rules or the whole
+ * is too long.
+ * @param {string} name as 'Join' @param {Record<string, any>} [fields]
  * @returns {string} {"Join":{"room":"x",...}}, or "Leave" if no field is there
  */
 export function encode(name, fields = {}) {
@@ -201,10 +181,10 @@ function tooLong() {
 }
 
 /**
- * Reads the JSON of a message. One of an unknown name is no error but {name, unknown: true}: skip it. The field `name`
- * of a Hello, which clients never get, is called `memberName` here; all others are called as encode wants them.
- * @param {string} text
- * @returns {{name: string} & Record<string, any>}
+ * Reads the JSON of a message. One of an unknown name is no error but {name, unknown: true}: skip it. The
+ * field `name` of a Hello, which clients never get, is called `memberName` here; all others are called as
+ * encode wants them.
+ * @param {string} text @returns {{name: string} & Record<string, any>}
  */
 export function decode(text) {
   if (text.length > MAX_MESSAGE || toUtf8(text).length > MAX_MESSAGE) throw tooLong();
@@ -212,8 +192,7 @@ export function decode(text) {
   const known = messages.get(name);
   if (!known) return { name: name.slice(0, MAX_UNKNOWN), unknown: true };
   if (!(body instanceof Map)) throw new FormatError(name, 'invalid', 'its fields are an object');
-  /** @type {{name: string} & Record<string, any>} */
-  const message = { name };
+  /** @type {{name: string} & Record<string, any>} */ const message = { name };
   for (const f of known) {
     const part = `${name}.${f.json}`;
     const value = body.get(f.json);
@@ -225,8 +204,7 @@ export function decode(text) {
 
 /**
  * Takes a message apart: {"Name": body}, or "Name", which is short for {"Name": {}}.
- * @param {JsonValue} value
- * @returns {[string, JsonValue]}
+ * @param {JsonValue} value @returns {[string, JsonValue]}
  */
 function splitTag(value) {
   if (typeof value === 'string') return [value, new Map()];
@@ -236,11 +214,7 @@ function splitTag(value) {
   throw new FormatError(PART, 'invalid', 'is a name, or an object of one field');
 }
 
-/**
- * A message as it travels on a stream: length (4) || JSON.
- * @param {string} text
- * @returns {Bytes}
- */
+/** A message as it travels on a stream: length (4) || JSON. @param {string} text @returns {Bytes} */
 export function frame(text) {
   const body = toUtf8(text);
   const head = new Uint8Array(4);
@@ -250,15 +224,13 @@ export function frame(text) {
 
 /** Cuts a stream into messages. It holds one message at most, and no more memory than came. */
 export class Deframer {
-  /** @type {Bytes} */
-  #head = new Uint8Array(0);
-  /** @type {Bytes[]} */
-  #body = [];
+  /** @type {Bytes} */ #head = new Uint8Array(0);
+  /** @type {Bytes[]} */ #body = [];
   #missing = 0; // bytes of the body
 
   /**
-   * Takes what came next on the stream, and gives out the messages that are complete by it. After a FormatError the
-   * stream is of no use. What is fed is not kept.
+   * Takes what came next on the stream, and gives out the messages that are complete by it. After a
+   * FormatError the stream is of no use. What is fed is not kept.
    * @param {Bytes} chunk
    * @returns {Generator<string, void>} to be read to its end, or the rest of the chunk is lost
    */

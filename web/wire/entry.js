@@ -1,14 +1,13 @@
 /**
- * Member entries (docs/protocol.md, section 5.1): what a client says, and signs, about itself for one stay in one room.
+ * Member entries (docs/protocol.md, section 5.1): what a client says, and signs, about itself for one stay in
+ * one room.
  *
  *     version (1) = 1 || flags (1) || room length (1) || room || name length (1) || name
  *     || identity key, Ed25519 (32) || home relay's key, Ed25519 (32) || nonce (16) || join key, X25519 (32)
  *     || room proof (32), if flag 0x01 is set || signature (64)
  *
- * There is no way to read an entry without checking its signature. Whether it is fresh, and of the room and relay that
- * the caller expects, is the caller's question.
- *
- * @module
+ * There is no way to read an entry without checking its signature. Whether it is fresh, and of the room and
+ * relay that the caller expects, is the caller's question.
  */
 
 import { SIGNATURE_SIZE, fingerprintOf, verify } from '../identity/identity.js';
@@ -20,9 +19,9 @@ import { MAX_ENTRY, MEMBER_ID_SIZE } from './urgent.js';
 /** @typedef {import('../identity/identity.js').Identity} Identity */
 
 /**
- * What an entry says. identity: Ed25519 public key; homeRelay: of the relay that the client is attached to; joinKey:
- * X25519 public key; proof: room proof, if there is one; proved: the bytes that it covers; hash: SHA-256("wzp/1 member"
- * || entry), id: its first 6 bytes.
+ * What an entry says. identity: Ed25519 public key; homeRelay: of the relay that the client is attached to;
+ * joinKey: X25519 public key; proof: room proof, if there is one; proved: the bytes that it covers; hash:
+ * SHA-256("wzp/1 member" || entry), id: its first 6 bytes.
  * @typedef {object} Entry
  * @property {string} room
  * @property {string} name may be empty
@@ -42,10 +41,9 @@ const FLAG_PROOF = 1;
 const KIND = 'member'; // of its signature
 
 /**
- * The hash of an entry. Its first 6 bytes are the member id; what must not be taken for another's is bound to all of
- * it, for an id can be searched for.
- * @param {Bytes} entry
- * @returns {Promise<Bytes>}
+ * The hash of an entry. Its first 6 bytes are the member id; what must not be taken for another's is bound to
+ * all of it, for an id can be searched for.
+ * @param {Bytes} entry @returns {Promise<Bytes>}
  */
 export async function hashEntry(entry) {
   return new Uint8Array(await crypto.subtle.digest('SHA-256', concat(toUtf8('wzp/1 member'), entry)));
@@ -53,13 +51,11 @@ export async function hashEntry(entry) {
 
 /**
  * Makes the client's entry for a join; a FormatError if room or name break their rules.
- * @param {object} e
- * @param {string} e.room
- * @param {string} e.name
- * @param {Identity} e.identity
+ * @param {object} e @param {string} e.room @param {string} e.name @param {Identity} e.identity
  * @param {Bytes} e.homeRelay the relay's Ed25519 public key
  * @param {Bytes} e.joinKey X25519 public key, made for this join
- * @param {{proof(room: string, bytes: Bytes): Promise<Bytes>} | null} [e.secret] if the room has an invite secret
+ * @param {{proof(room: string, bytes: Bytes): Promise<Bytes>} | null} [e.secret] if the room has an invite
+ *   secret
  * @param {Bytes} [e.nonce] 16 bytes; random if absent
  * @returns {Promise<{entry: Bytes, hash: Bytes, id: Bytes}>}
  */
@@ -70,7 +66,11 @@ export async function build({ room, name, identity, homeRelay, joinKey, secret, 
   const nameBytes = toUtf8(name);
   const body = new Writer().uint8(VERSION).uint8(secret ? FLAG_PROOF : 0);
   body.uint8(roomBytes.length).bytes(roomBytes).uint8(nameBytes.length).bytes(nameBytes);
-  body.bytes(identity.publicKey).bytes(homeRelay).bytes(nonce ?? crypto.getRandomValues(new Uint8Array(16))).bytes(joinKey);
+  body
+    .bytes(identity.publicKey)
+    .bytes(homeRelay)
+    .bytes(nonce ?? crypto.getRandomValues(new Uint8Array(16)))
+    .bytes(joinKey);
   if (secret) body.bytes(await secret.proof(room, body.done()));
   const signed = body.done();
   const entry = concat(signed, await identity.sign(KIND, [signed]));
@@ -89,7 +89,9 @@ export async function parse(bytes) {
   const { signature, signed, ...entry } = readLayout(b);
   checkRoomName(entry.room, 'entry room');
   checkName(entry.name, 'entry name');
-  if (!(await verify(entry.identity, KIND, [signed], signature))) throw new FormatError('entry signature', 'invalid');
+  if (!(await verify(entry.identity, KIND, [signed], signature))) {
+    throw new FormatError('entry signature', 'invalid');
+  }
   const [hash, fingerprint] = await Promise.all([hashEntry(b), fingerprintOf(entry.identity)]);
   return { ...entry, fingerprint, hash, id: hash.subarray(0, MEMBER_ID_SIZE) };
 }

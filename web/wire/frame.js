@@ -1,6 +1,6 @@
 /**
- * Frames, the plaintext of a packet (docs/protocol.md, sections 4 and 8), but for reports and the messages inside of
- * urgent frames. No state, no clock: who acknowledges, orders or decrypts is elsewhere.
+ * Frames, the plaintext of a packet (docs/protocol.md, sections 4 and 8), but for reports and the messages
+ * inside of urgent frames. No state, no clock: who acknowledges, orders or decrypts is elsewhere.
  *
  *     packet ── parsePacket ──> low bits of the counter (decodeCounter), rest
  *                                  rest ── frames ──> {kind: 'media', ...}, {kind: 'report', ...}, ...
@@ -13,8 +13,6 @@
  *     |N|kind |  alias or |     N = 1: a varint follows, the length of the rest of the frame
  *     | |     |  type     |     N = 0: the frame is the last and ends with the packet
  *     +-+-----+-----------+
- *
- * @module
  */
 
 import { FormatError, MAX_NUMBER, Reader, Writer, concat, varintLength } from './bytes.js';
@@ -25,7 +23,8 @@ import { parseReport } from './report.js';
 
 /**
  * A media frame. kid is there only if it is long; ctr is the low 16 bits unless it is long.
- * @typedef {{alias: number, ctr: number, ciphertext: Bytes, long: boolean, kid?: bigint, layer?: number}} Media
+ * @typedef {{alias: number, ctr: number, ciphertext: Bytes, long: boolean, kid?: bigint, layer?: number}}
+ *   Media
  */
 
 /**
@@ -62,7 +61,9 @@ export const URGENT_UNDER_WAY = 256;
 export const URGENT_WINDOW = 1024;
 
 /** Why a session is over: codes of a close frame. Others may come. */
-export const CLOSE = Object.freeze({ left: 0, shuttingDown: 1, refused: 2, replaced: 3, protocolError: 4, lost: 5 });
+export const CLOSE = Object.freeze({
+  left: 0, shuttingDown: 1, refused: 2, replaced: 3, protocolError: 4, lost: 5,
+});
 
 const MORE = 0x80;
 const TYPED = 3; // the kind of all frames but media
@@ -71,7 +72,8 @@ const CODE_SHORT = 28; // an alias follows
 const CODE_LONG = 29; // an alias, a KID and a full CTR follow
 
 const TYPE = Object.freeze({
-  padding: 0, ping: 1, pong: 2, report: 3, urgent: 4, urgentAck: 5, aliasAck: 6, challenge: 7, response: 8, close: 9,
+  padding: 0, ping: 1, pong: 2, report: 3, urgent: 4, urgentAck: 5, aliasAck: 6, challenge: 7, response: 8,
+  close: 9,
 });
 
 /**
@@ -80,7 +82,8 @@ const TYPE = Object.freeze({
  *     counter (4, the low 32 bits) || frames
  *
  * @param {Bytes} packet
- * @returns {{counter: number, frames: Bytes}} the low 32 bits of the counter, for decodeCounter; frames alias packet
+ * @returns {{counter: number, frames: Bytes}} the low 32 bits of the counter, for decodeCounter; frames alias
+ *   packet
  */
 export function parsePacket(packet) {
   if (packet.length > MAX_PACKET) throw new FormatError('packet', 'limit', 'at most 1200 bytes');
@@ -90,20 +93,17 @@ export function parsePacket(packet) {
 
 /**
  * A packet of these frames, of which only the last one may be without its length.
- * @param {number} counter
- * @param {...Bytes} frames
+ * @param {number} counter @param {...Bytes} frames
  */
 export function makePacket(counter, ...frames) {
   return concat(new Writer().uint32(counter).done(), ...frames);
 }
 
 /**
- * Rebuilds a counter of which only the low bits (16 or 32) travelled: the value nearest to next, which is one above
- * the highest so far, or 0. Of two that are equally near it takes the higher (RFC 9000, appendix A.3). It never
- * leaves 0 to 2^53 - 1.
- * @param {number} low
- * @param {number} bits
- * @param {number} next
+ * Rebuilds a counter of which only the low bits (16 or 32) travelled: the value nearest to next, which is one
+ * above the highest so far, or 0. Of two that are equally near it takes the higher (RFC 9000, appendix A.3).
+ * It never leaves 0 to 2^53 - 1.
+ * @param {number} low @param {number} bits @param {number} next
  */
 export function decodeCounter(low, bits, next) {
   const win = 2 ** bits;
@@ -114,8 +114,9 @@ export function decodeCounter(low, bits, next) {
 }
 
 /**
- * The frames of a packet, one after the other. Frames of unknown kind, alias code or type are {kind: 'unknown'}: skip
- * them. The first that cannot be parsed, and the one after the 64th, is a FormatError, after which there are no more.
+ * The frames of a packet, one after the other. Frames of unknown kind, alias code or type are {kind:
+ * 'unknown'}: skip them. The first that cannot be parsed, and the one after the 64th, is a FormatError, after
+ * which there are no more.
  * @param {Bytes} packet without its header; what is returned aliases it
  * @returns {Generator<Frame, void>}
  */
@@ -135,10 +136,7 @@ export function* frames(packet) {
  *            first byte, code 28     || alias (varint) || CTR low 16 bits (2) || ciphertext
  *     long:  first byte, code 29     || alias (varint) || KID (8) || CTR (varint) || ciphertext
  *
- * @param {number} layer 0 base, 1 better
- * @param {number} code
- * @param {Bytes} body
- * @returns {Frame}
+ * @param {number} layer 0 base, 1 better @param {number} code @param {Bytes} body @returns {Frame}
  */
 function parseMedia(layer, code, body) {
   if (layer > 1 || code > CODE_LONG) return { kind: 'unknown' };
@@ -149,25 +147,20 @@ function parseMedia(layer, code, body) {
   const ctr = long ? r.roundedVarint() : r.uint16();
   if (r.left === 0) throw new FormatError('media frame', 'truncated');
   checkAlias(alias, 'media frame');
-  if (r.left > MAX_CIPHERTEXT) throw new FormatError('media frame', 'limit', 'a ciphertext has at most 1100 bytes');
+  if (r.left > MAX_CIPHERTEXT) {
+    throw new FormatError('media frame', 'limit', 'a ciphertext has at most 1100 bytes');
+  }
   if (ctr > MAX_NUMBER) return { kind: 'unknown' }; // one talker's CTR must not cost what others said in the packet
   const media = { kind: /** @type {const} */ ('media'), layer, long, alias, ctr, ciphertext: r.rest() };
   return long ? { ...media, kid } : media;
 }
 
-/**
- * @param {number} alias
- * @param {string} part
- */
+/** @param {number} alias @param {string} part */
 function checkAlias(alias, part) {
   if (alias >= MAX_ALIASES) throw new FormatError(part, 'limit', 'an alias is below 4096');
 }
 
-/**
- * @param {number} type
- * @param {Bytes} body
- * @returns {Frame}
- */
+/** @param {number} type @param {Bytes} body @returns {Frame} */
 function parseTyped(type, body) {
   switch (type) {
     case TYPE.padding: return { kind: 'padding' };
@@ -198,23 +191,20 @@ function parseClose(body) {
 
 /**
  * number (varint) || kind (1) || message. Of the kinds that have no message it is checked to be empty.
- * @param {Bytes} body
- * @returns {Urgent}
+ * @param {Bytes} body @returns {Urgent}
  */
 function parseUrgent(body) {
   const r = new Reader(body, 'urgent frame');
   const number = r.varint();
   const type = r.uint8();
   if (r.left > MAX_URGENT) throw new FormatError('urgent frame', 'limit', 'a message has at most 1024 bytes');
-  if ([3, 4, 5, 11].includes(type) && r.left > 0) throw new FormatError('urgent message', 'invalid', 'this kind is empty');
+  if ([3, 4, 5, 11].includes(type) && r.left > 0) {
+    throw new FormatError('urgent message', 'invalid', 'this kind is empty');
+  }
   return { number, type, message: r.rest() };
 }
 
-/**
- * base (varint) || bitmap (8)
- * @param {Bytes} body
- * @returns {UrgentAck}
- */
+/** base (varint) || bitmap (8) @param {Bytes} body @returns {UrgentAck} */
 function parseUrgentAck(body) {
   const r = new Reader(body, 'urgent ack');
   const ack = { base: r.varint(), bitmap: r.uint64() };
@@ -222,22 +212,14 @@ function parseUrgentAck(body) {
   return ack;
 }
 
-/**
- * Whether an urgent ack acknowledges a number.
- * @param {UrgentAck} ack
- * @param {number} number
- */
+/** Whether an urgent ack acknowledges a number. @param {UrgentAck} ack @param {number} number */
 export function acknowledges(ack, number) {
   if (number <= ack.base) return number < ack.base;
   const i = number - ack.base - 1;
   return i < 64 && ((ack.bitmap >> BigInt(i)) & 1n) === 1n;
 }
 
-/**
- * alias (varint) || KID (8), one or more
- * @param {Bytes} body
- * @returns {AliasPair[]}
- */
+/** alias (varint) || KID (8), one or more @param {Bytes} body @returns {AliasPair[]} */
 function parseAliasAck(body) {
   const r = new Reader(body, 'alias ack');
   const pairs = [];
@@ -251,11 +233,7 @@ function parseAliasAck(body) {
 }
 
 /**
- * @param {number} kind
- * @param {number} type
- * @param {Bytes} body
- * @param {boolean} last
- * @returns {Bytes}
+ * @param {number} kind @param {number} type @param {Bytes} body @param {boolean} last @returns {Bytes}
  */
 function frame(kind, type, body, last) {
   const w = new Writer().uint8((last ? 0 : MORE) | (kind << 5) | type);
@@ -263,20 +241,15 @@ function frame(kind, type, body, last) {
   return w.bytes(body).done();
 }
 
-/**
- * How many bytes a frame with a body of n bytes takes.
- * @param {number} n
- * @param {boolean} last
- */
+/** How many bytes a frame with a body of n bytes takes. @param {number} n @param {boolean} last */
 export function frameSize(n, last) {
   return last ? 1 + n : 1 + varintLength(n) + n;
 }
 
 /**
- * A media frame: with its KID and full CTR if long, else with the low 16 bits of ctr. Nothing may follow a frame that
- * is the last: it saves the length.
- * @param {Media} m
- * @param {boolean} last
+ * A media frame: with its KID and full CTR if long, else with the low 16 bits of ctr. Nothing may follow a
+ * frame that is the last: it saves the length.
+ * @param {Media} m @param {boolean} last
  */
 export function appendMedia(m, last) {
   const w = new Writer();
@@ -287,63 +260,39 @@ export function appendMedia(m, last) {
   return frame((m.layer ?? 0) & 1, code, w.bytes(m.ciphertext).done(), last);
 }
 
-/**
- * @param {'ping'|'pong'|'challenge'|'response'} kind
- * @param {Bytes} data 8 bytes
- * @param {boolean} last
- */
+/** @param {'ping'|'pong'|'challenge'|'response'} kind @param {Bytes} data 8 bytes @param {boolean} last */
 export function appendEcho(kind, data, last) {
   return frame(TYPED, TYPE[kind], data, last);
 }
 
-/**
- * A report frame of what report.js writes.
- * @param {Bytes} report
- * @param {boolean} last
- */
+/** A report frame of what report.js writes. @param {Bytes} report @param {boolean} last */
 export function appendReport(report, last) {
   return frame(TYPED, TYPE.report, report, last);
 }
 
-/**
- * @param {Urgent} u
- * @param {boolean} last
- */
+/** @param {Urgent} u @param {boolean} last */
 export function appendUrgent(u, last) {
   return frame(TYPED, TYPE.urgent, new Writer().varint(u.number).uint8(u.type).bytes(u.message).done(), last);
 }
 
-/**
- * @param {UrgentAck} ack
- * @param {boolean} last
- */
+/** @param {UrgentAck} ack @param {boolean} last */
 export function appendUrgentAck(ack, last) {
   return frame(TYPED, TYPE.urgentAck, new Writer().varint(ack.base).uint64(ack.bitmap).done(), last);
 }
 
-/**
- * @param {AliasPair[]} pairs one or more
- * @param {boolean} last
- */
+/** @param {AliasPair[]} pairs one or more @param {boolean} last */
 export function appendAliasAck(pairs, last) {
   const w = new Writer();
   for (const { alias, kid } of pairs) w.varint(alias).uint64(kid);
   return frame(TYPED, TYPE.aliasAck, w.done(), last);
 }
 
-/**
- * A close frame; it is sent three times.
- * @param {number} code one of CLOSE
- * @param {boolean} last
- */
+/** A close frame; it is sent three times. @param {number} code one of CLOSE @param {boolean} last */
 export function appendClose(code, last) {
   return frame(TYPED, TYPE.close, new Uint8Array([code]), last);
 }
 
-/**
- * A padding frame that takes n bytes, at least 1, and is the last.
- * @param {number} n
- */
+/** A padding frame that takes n bytes, at least 1, and is the last. @param {number} n */
 export function appendPadding(n) {
   return frame(TYPED, TYPE.padding, new Uint8Array(n - 1), true);
 }

@@ -1,10 +1,8 @@
 /**
- * JSON as control messages use it (docs/protocol.md, section 5): only what every parser reads alike is accepted.
- * JSON.parse alone would take the last of two equal names and could not tell 1 from 1.0.
+ * JSON as control messages use it (docs/protocol.md, section 5): only what every parser reads alike is
+ * accepted. JSON.parse alone would take the last of two equal names and could not tell 1 from 1.0.
  *
  *     text ── depth, JSON.parse (grammar) ──> tokens ──> Map, array, string, JsonNumber, true, false, null
- *
- * @module
  */
 
 import { FormatError, fromUtf8, toUtf8 } from './bytes.js';
@@ -25,8 +23,7 @@ export class JsonNumber {
 
 /**
  * Reads one JSON value. Objects become Maps: names that mean something to JavaScript mean nothing here.
- * @param {string} text
- * @returns {JsonValue}
+ * @param {string} text @returns {JsonValue}
  */
 export function parseJson(text) {
   const tokens = text.match(/"(?:[^"\\]|\\[^])*"|[{}[\],:]|[^\s{}[\],:"]+/g) ?? [];
@@ -46,9 +43,7 @@ export function parseJson(text) {
 
 /**
  * The value at the next token. The grammar was checked before.
- * @param {ArrayIterator<string>} tokens
- * @param {string} [token]
- * @returns {JsonValue}
+ * @param {ArrayIterator<string>} tokens @param {string} [token] @returns {JsonValue}
  */
 function readValue(tokens, token = next(tokens)) {
   switch (token[0]) {
@@ -67,18 +62,14 @@ function next(tokens) {
   return /** @type {string} */ (tokens.next().value);
 }
 
-/**
- * Half a surrogate pair becomes U+FFFD, as in Go.
- * @param {string} token
- */
+/** Half a surrogate pair becomes U+FFFD, as in Go. @param {string} token */
 function readString(token) {
   return fromUtf8(toUtf8(JSON.parse(token)));
 }
 
 /** @param {ArrayIterator<string>} tokens */
 function readArray(tokens) {
-  /** @type {JsonValue[]} */
-  const values = [];
+  /** @type {JsonValue[]} */ const values = [];
   for (let token = next(tokens); token !== ']'; token = next(tokens)) {
     if (token !== ',') values.push(readValue(tokens, token));
   }
@@ -87,8 +78,7 @@ function readArray(tokens) {
 
 /** @param {ArrayIterator<string>} tokens */
 function readObject(tokens) {
-  /** @type {Map<string, any>} */
-  const fields = new Map();
+  /** @type {Map<string, any>} */ const fields = new Map();
   for (let token = next(tokens); token !== '}'; token = next(tokens)) {
     if (token === ',') continue;
     const name = readString(token);

@@ -1,8 +1,4 @@
-/**
- * Rules for texts that people see: names, room names, reasons (docs/protocol.md, sections 5 to 5.2).
- *
- * @module
- */
+/** Rules for texts that people see: names, room names, reasons (docs/protocol.md, sections 5 to 5.2). */
 
 import { FormatError, toUtf8 } from './bytes.js';
 
@@ -10,7 +6,10 @@ import { FormatError, toUtf8 } from './bytes.js';
 export const MAX_ROOM_NAME = 64;
 export const MAX_NAME = 64;
 
-/** @typedef {'long' | 'utf8' | 'control' | 'empty' | 'underscore' | 'nfc'} NameFault a name has one, the first of these; 'nfc' only on the wire */
+/**
+ * @typedef {'long' | 'utf8' | 'control' | 'empty' | 'underscore' | 'nfc'} NameFault a name has one, the first
+ *   of these; 'nfc' only on the wire
+ */
 
 /** @type {Record<NameFault, string>} said of faults in what another program made */
 const details = {
@@ -23,20 +22,18 @@ const details = {
 };
 
 /**
- * Makes a name of what a person typed, or what a link says: in Unicode NFC, without the white space around it (section
- * 5.2). What is wrong with it, roomFault and memberFault say.
- * @param {string} typed
- * @returns {string}
+ * Makes a name of what a person typed, or what a link says: in Unicode NFC, without the white space around it
+ * (section 5.2). What is wrong with it, roomFault and memberFault say.
+ * @param {string} typed @returns {string}
  */
 export function normalize(typed) {
   return typed.normalize('NFC').replace(/^\p{White_Space}+|\p{White_Space}+$/gu, '');
 }
 
 /**
- * What is wrong with a room name: it is in Unicode NFC, has 1 to 64 bytes, no control characters, no leading underscore
- * (rooms of the relays themselves).
- * @param {string} name
- * @returns {NameFault | null}
+ * What is wrong with a room name: it is in Unicode NFC, has 1 to 64 bytes, no control characters, no leading
+ * underscore (rooms of the relays themselves).
+ * @param {string} name @returns {NameFault | null}
  */
 export function roomFault(name) {
   const fault = textFault(name, MAX_ROOM_NAME);
@@ -48,19 +45,16 @@ export function roomFault(name) {
 
 /**
  * What is wrong with a member's name: it has at most 64 bytes, no control characters. It may be empty.
- * @param {string} name
- * @returns {NameFault | null}
+ * @param {string} name @returns {NameFault | null}
  */
 export function memberFault(name) {
   return textFault(name, MAX_NAME);
 }
 
 /**
- * The rule for every text that people see. Control characters (Unicode category Cc) and halves of surrogate pairs are
- * refused: logs and terminals obey some of them.
- * @param {string} text
- * @param {number} limit bytes of UTF-8
- * @returns {NameFault | null}
+ * The rule for every text that people see. Control characters (Unicode category Cc) and halves of surrogate
+ * pairs are refused: logs and terminals obey some of them.
+ * @param {string} text @param {number} limit bytes of UTF-8 @returns {NameFault | null}
  */
 function textFault(text, limit) {
   if (text.length > limit || toUtf8(text).length > limit) return 'long';
@@ -68,20 +62,14 @@ function textFault(text, limit) {
   return /\p{Cc}/u.test(text) ? 'control' : null;
 }
 
-/**
- * Refuses what is wrong.
- * @param {string} part for errors
- * @param {NameFault | null} fault
- */
+/** Refuses what is wrong. @param {string} part for errors @param {NameFault | null} fault */
 function refuse(part, fault) {
   if (fault) throw new FormatError(part, fault === 'long' ? 'limit' : 'invalid', details[fault]);
 }
 
 /**
  * Refuses a text that people are not to see.
- * @param {string} part for errors
- * @param {string} text
- * @param {number} limit bytes of UTF-8
+ * @param {string} part for errors @param {string} text @param {number} limit bytes of UTF-8
  */
 export function checkText(part, text, limit) {
   refuse(part, textFault(text, limit));
@@ -89,18 +77,13 @@ export function checkText(part, text, limit) {
 
 /**
  * Refuses what is no room name as it is on the wire.
- * @param {string} name
- * @param {string} [part] for errors
+ * @param {string} name @param {string} [part] for errors
  */
 export function checkRoomName(name, part = 'room name') {
   refuse(part, roomFault(name));
 }
 
-/**
- * Refuses what is no member's name.
- * @param {string} name
- * @param {string} [part] for errors
- */
+/** Refuses what is no member's name. @param {string} name @param {string} [part] for errors */
 export function checkName(name, part = 'name') {
   checkText(part, name, MAX_NAME);
 }

@@ -4,8 +4,6 @@
  *     audio:   timestamp (2, units of 2.5 ms) || Opus packet
  *     silence: timestamp (2) || 0xff 0x00 || zeros
  *     view (stream 255): 1 || member digest (32)
- *
- * @module
  */
 
 import { FormatError, Writer } from './bytes.js';
@@ -14,7 +12,9 @@ import { FormatError, Writer } from './bytes.js';
 
 /** Milliseconds in a unit of a payload's timestamp. */
 export const PAYLOAD_UNIT = 2.5;
-/** The number of the stream on which a member says, encrypted as its media is, what it sees. It is not heard. */
+/**
+ * The number of the stream on which a member says, encrypted as its media is, what it sees. It is not heard.
+ */
 export const VIEW_STREAM = 255;
 
 const ESCAPE = 0xff; // no mono Opus packet begins so: its TOC byte would say stereo
@@ -22,29 +22,33 @@ const SILENCE = 0;
 const VIEW_MEMBERS = 1;
 
 /**
- * A codec packet with its timestamp (16 bits, wraps). It must be a mono Opus packet: those never begin with 0xff.
- * @param {number} timestamp
- * @param {Bytes} codec
+ * A codec packet with its timestamp (16 bits, wraps). It must be a mono Opus packet: those never begin with
+ * 0xff.
+ * @param {number} timestamp @param {Bytes} codec
  */
 export function appendPayload(timestamp, codec) {
   return new Writer().uint16(timestamp).bytes(codec).done();
 }
 
 /**
- * A silence payload, padded to the length of the stream's Opus packets (size, at least 2), so that its length tells
- * nothing.
- * @param {number} timestamp
- * @param {number} size
+ * A silence payload, padded to the length of the stream's Opus packets (size, at least 2), so that its length
+ * tells nothing.
+ * @param {number} timestamp @param {number} size
  */
 export function appendSilence(timestamp, size) {
-  return new Writer().uint16(timestamp).bytes([ESCAPE, SILENCE]).bytes(new Uint8Array(Math.max(size - 2, 0))).done();
+  return new Writer()
+    .uint16(timestamp)
+    .bytes([ESCAPE, SILENCE])
+    .bytes(new Uint8Array(Math.max(size - 2, 0)))
+    .done();
 }
 
 /**
- * Reads a decrypted payload. An unknown kind is a FormatError of code 'unknown': ignore it. Padding is not looked at.
+ * Reads a decrypted payload. An unknown kind is a FormatError of code 'unknown': ignore it. Padding is not
+ * looked at.
  * @param {Bytes} plain
- * @returns {{timestamp: number, silence: true} | {timestamp: number, silence: false, codec: Bytes}} codec has at
- *   least its TOC byte, and aliases the input
+ * @returns {{timestamp: number, silence: true} | {timestamp: number, silence: false, codec: Bytes}} codec has
+ *   at least its TOC byte, and aliases the input
  */
 export function parsePayload(plain) {
   if (plain.length < 3) throw new FormatError('payload', 'truncated');
@@ -55,19 +59,15 @@ export function parsePayload(plain) {
   return { timestamp, silence: true };
 }
 
-/**
- * The plaintext of a frame of the view stream.
- * @param {Bytes} members the member digest, 32 bytes
- */
+/** The plaintext of a frame of the view stream. @param {Bytes} members the member digest, 32 bytes */
 export function appendView(members) {
   return new Writer().uint8(VIEW_MEMBERS).bytes(members).done();
 }
 
 /**
- * Reads it: the member digest, which aliases the input. An unknown kind is a FormatError of code 'unknown': ignore
- * it. What follows the digest is of later versions.
- * @param {Bytes} plain
- * @returns {Bytes}
+ * Reads it: the member digest, which aliases the input. An unknown kind is a FormatError of code 'unknown':
+ * ignore it. What follows the digest is of later versions.
+ * @param {Bytes} plain @returns {Bytes}
  */
 export function parseView(plain) {
   if (plain.length === 0) throw new FormatError('view', 'truncated');

@@ -1,14 +1,12 @@
 /**
- * The messages inside of urgent frames (docs/protocol.md, sections 4.4 and 7.2). Nothing here checks a signature or an
- * entry: give entries to entry.js and keys to e2ee/.
+ * The messages inside of urgent frames (docs/protocol.md, sections 4.4 and 7.2). Nothing here checks a
+ * signature or an entry: give entries to entry.js and keys to e2ee/.
  *
  *     message ── parseMembersJoined, parseMembersLeft, parseKey, ... ──> fields
  *     fields ── appendSenderKey, appendKeyWraps, ... ──> message
  *
- * Member ids come as 6 bytes and may be given as those or as twelve hexadecimal digits. What parsers return aliases
- * the message.
- *
- * @module
+ * Member ids come as 6 bytes and may be given as those or as twelve hexadecimal digits. What parsers return
+ * aliases the message.
  */
 
 import { FormatError, Reader, Writer, fromHex, fromUtf8, toHex, toUtf8 } from './bytes.js';
@@ -45,7 +43,8 @@ const SIGNATURE_SIZE = 64;
  *     suite (1) || key number (4) || epoch (1) || first CTR (varint) || SHA-256(wrapped key) (32) || member digest (32)
  *
  * suite is 2 or 3; epoch is the low byte of the KIDs that the key is for.
- * @typedef {{suite: number, number: number, epoch: number, firstCtr: number, hash: Bytes, members: Bytes}} KeyHeader
+ * @typedef {{suite: number, number: number, epoch: number, firstCtr: number, hash: Bytes, members: Bytes}}
+ *   KeyHeader
  */
 
 /**
@@ -54,7 +53,9 @@ const SIGNATURE_SIZE = 64;
  */
 
 /** @typedef {{recipients: number, key: SignedKey}} SenderKey */
-/** @typedef {{number: number, size: number, wraps: {id: Bytes, wrap: Bytes}[]}} KeyWraps id: the recipient's */
+/**
+ * @typedef {{number: number, size: number, wraps: {id: Bytes, wrap: Bytes}[]}} KeyWraps id: the recipient's
+ */
 /** @typedef {{sender: Bytes, key: SignedKey, wrap: Bytes}} Key sender: its member id */
 
 /**
@@ -62,8 +63,7 @@ const SIGNATURE_SIZE = 64;
  *
  *     length (varint) || entry, once for each
  *
- * @param {Bytes} message
- * @returns {Bytes[]}
+ * @param {Bytes} message @returns {Bytes[]}
  */
 export function parseMembersJoined(message) {
   const r = new Reader(message, 'members joined');
@@ -71,7 +71,9 @@ export function parseMembersJoined(message) {
   do {
     const n = r.varint();
     if (n > r.left) throw new FormatError('members joined', 'truncated');
-    if (n === 0 || n > MAX_ENTRY) throw new FormatError('members joined', 'invalid', 'an entry has 1 to 400 bytes');
+    if (n === 0 || n > MAX_ENTRY) {
+      throw new FormatError('members joined', 'invalid', 'an entry has 1 to 400 bytes');
+    }
     entries.push(r.take(n));
   } while (r.left > 0);
   return entries;
@@ -85,12 +87,12 @@ export function appendMembersJoined(entries) {
 }
 
 /**
- * What the relay calls other relays, from "relays": by the id of each, which is the first half of its fingerprint.
+ * What the relay calls other relays, from "relays": by the id of each, which is the first half of its
+ * fingerprint.
  *
  *     relay id (8) || label length (1) || label, once for each
  *
- * @param {Bytes} message
- * @returns {Map<string, string>}
+ * @param {Bytes} message @returns {Map<string, string>}
  */
 export function parseRelays(message) {
   const r = new Reader(message, 'relays');
@@ -115,8 +117,8 @@ export function appendRelays(labels) {
 }
 
 /**
- * What the relay did not pass on of what the client sent, from "media dropped". Reasons: 0 it is over, 1 too many packets
- * a second, 2 too many bytes, 3 the room has too much, 4 the relay has; others may come.
+ * What the relay did not pass on of what the client sent, from "media dropped". Reasons: 0 it is over, 1 too
+ * many packets a second, 2 too many bytes, 3 the room has too much, 4 the relay has; others may come.
  *
  *     reason (1) || frames dropped (varint) || frames sent (varint)
  *
@@ -139,10 +141,7 @@ export function appendMediaDropped(m) {
   return new Writer().uint8(m.reason).varint(m.dropped).varint(m.sent).done();
 }
 
-/**
- * The member ids of "members left".
- * @param {Bytes} message
- */
+/** The member ids of "members left". @param {Bytes} message */
 export function parseMembersLeft(message) {
   return parseMemberIds(message, 'members left', 'one or more member ids of 6 bytes');
 }
@@ -152,10 +151,7 @@ export function appendMembersLeft(ids) {
   return appendMemberIds(ids);
 }
 
-/**
- * The member ids of "keys wanted": members who lack the client's key.
- * @param {Bytes} message
- */
+/** The member ids of "keys wanted": members who lack the client's key. @param {Bytes} message */
 export function parseKeysWanted(message) {
   const detail = '1 to 32 member ids';
   if (message.length > MAX_WANTED * MEMBER_ID_SIZE) throw new FormatError('keys wanted', 'invalid', detail);
@@ -167,13 +163,11 @@ export function appendKeysWanted(ids) {
   return appendMemberIds(ids);
 }
 
-/**
- * @param {Bytes} message
- * @param {string} part
- * @param {string} detail
- */
+/** @param {Bytes} message @param {string} part @param {string} detail */
 function parseMemberIds(message, part, detail) {
-  if (message.length === 0 || message.length % MEMBER_ID_SIZE !== 0) throw new FormatError(part, 'invalid', detail);
+  if (message.length === 0 || message.length % MEMBER_ID_SIZE !== 0) {
+    throw new FormatError(part, 'invalid', detail);
+  }
   const ids = [];
   for (let i = 0; i < message.length; i += MEMBER_ID_SIZE) ids.push(message.subarray(i, i + MEMBER_ID_SIZE));
   return ids;
@@ -197,35 +191,40 @@ export function memberId(id) {
   return id;
 }
 
-/**
- * A key header as it is signed.
- * @param {KeyHeader} h
- */
+/** A key header as it is signed. @param {KeyHeader} h */
 export function appendKeyHeader(h) {
-  return new Writer().uint8(h.suite).uint32(h.number).uint8(h.epoch).varint(h.firstCtr).bytes(h.hash).bytes(h.members).done();
+  return new Writer()
+    .uint8(h.suite)
+    .uint32(h.number)
+    .uint8(h.epoch)
+    .varint(h.firstCtr)
+    .bytes(h.hash)
+    .bytes(h.members)
+    .done();
 }
 
 /**
  * Header and signature. What is signed is what came: a first CTR may be longer than it need be.
- * @param {Reader} r
- * @returns {SignedKey}
+ * @param {Reader} r @returns {SignedKey}
  */
 function readSignedKey(r) {
   const start = r.offset;
   const header = {
-    suite: r.uint8(), number: r.uint32(), epoch: r.uint8(), firstCtr: r.varint(), hash: r.take(32), members: r.take(32),
+    suite: r.uint8(), number: r.uint32(), epoch: r.uint8(), firstCtr: r.varint(), hash: r.take(32),
+    members: r.take(32),
   };
   const signed = r.since(start);
   const signature = r.take(SIGNATURE_SIZE);
-  if (header.suite !== 2 && header.suite !== 3) throw new FormatError('sender key', 'unknown', 'its suite is neither 2 nor 3');
+  if (header.suite !== 2 && header.suite !== 3) {
+    throw new FormatError('sender key', 'unknown', 'its suite is neither 2 nor 3');
+  }
   return { ...header, signed, signature };
 }
 
 /**
  *     recipients (varint) || header || signature (64)
  *
- * @param {Bytes} message
- * @returns {SenderKey}
+ * @param {Bytes} message @returns {SenderKey}
  */
 export function parseSenderKey(message) {
   const r = new Reader(message, 'sender key');
@@ -244,8 +243,7 @@ export function appendSenderKey(k) {
 /**
  *     key number (4) || size of a wrap (1) || one or more of: recipient (6) || wrap (size)
  *
- * @param {Bytes} message
- * @returns {KeyWraps}
+ * @param {Bytes} message @returns {KeyWraps}
  */
 export function parseKeyWraps(message) {
   const r = new Reader(message, 'key wraps');
@@ -261,8 +259,7 @@ export function parseKeyWraps(message) {
 }
 
 /**
- * @param {number} number
- * @param {number} size of each wrap: WRAP_FRESH or WRAP_RATCHETED
+ * @param {number} number @param {number} size of each wrap: WRAP_FRESH or WRAP_RATCHETED
  * @param {{id: Bytes|string, wrap: Bytes}[]} [wraps] without them it is the beginning of the message, 5 bytes
  */
 export function appendKeyWraps(number, size, wraps = []) {
@@ -274,8 +271,7 @@ export function appendKeyWraps(number, size, wraps = []) {
 /**
  *     sender (6) || header || signature (64) || wrap (64 or 80)
  *
- * @param {Bytes} message
- * @returns {Key}
+ * @param {Bytes} message @returns {Key}
  */
 export function parseKey(message) {
   const r = new Reader(message, 'sender key');
@@ -287,15 +283,19 @@ export function parseKey(message) {
 
 /** @param {{sender: Bytes|string, key: {signed: Bytes, signature: Bytes}, wrap: Bytes}} k */
 export function appendKey(k) {
-  return new Writer().bytes(memberId(k.sender)).bytes(k.key.signed).bytes(k.key.signature).bytes(k.wrap).done();
+  return new Writer()
+    .bytes(memberId(k.sender))
+    .bytes(k.key.signed)
+    .bytes(k.key.signature)
+    .bytes(k.wrap)
+    .done();
 }
 
-/**
- * @param {number} size
- * @param {string} part
- */
+/** @param {number} size @param {string} part */
 function checkWrap(size, part) {
-  if (size !== WRAP_FRESH && size !== WRAP_RATCHETED) throw new FormatError(part, 'invalid', 'a wrap has 64 or 80 bytes');
+  if (size !== WRAP_FRESH && size !== WRAP_RATCHETED) {
+    throw new FormatError(part, 'invalid', 'a wrap has 64 or 80 bytes');
+  }
 }
 
 /**
