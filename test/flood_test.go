@@ -90,5 +90,5 @@ func TestGarbageFlood(t *testing.T) {
 			}
 		}
 	})
-	r.grew("unknown_id_packets_total", "bad_header_packets_total", "resets_sent_total")
+	r.grew(`dropped_total{reason="unknown_id",what="packet"}`, `dropped_total{reason="bad_header",what="packet"}`, "resets_sent_total")
 }

@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"wzp/web":               {},
 	"wzp/internal/audio":    {},
 	"wzp/internal/budget":   {},
+	"wzp/internal/drops":    {},
 	"wzp/internal/eventlog": {},
 	"wzp/internal/fec":      {},
 	"wzp/internal/jitter":   {},
@@ -48,7 +49,7 @@ var mayImport = map[string][]string{
 	"wzp/internal/wire": {"wzp/identity"},
 	"wzp/internal/link": {
 		"wzp/identity", "wzp/internal/wire",
-		"wzp/internal/budget", "wzp/internal/fec", "wzp/internal/rate", "wzp/internal/seal", "wzp/internal/udp",
+		"wzp/internal/budget", "wzp/internal/drops", "wzp/internal/fec", "wzp/internal/rate", "wzp/internal/seal", "wzp/internal/udp",
 	},
 
 	// The client.
@@ -62,15 +63,15 @@ var mayImport = map[string][]string{
 	},
 
 	// The relay.
-	"wzp/internal/room":     {"wzp/identity", "wzp/internal/wire", "wzp/internal/budget", "wzp/internal/eventlog", "wzp/internal/rate", "wzp/internal/share"},
+	"wzp/internal/room":     {"wzp/internal/wire", "wzp/internal/budget", "wzp/internal/drops", "wzp/internal/share"},
 	"wzp/internal/presence": {"wzp/identity", "wzp/internal/wire", "wzp/internal/eventlog"},
 	"wzp/internal/federation": {
 		"wzp/identity", "wzp/internal/wire",
-		"wzp/internal/budget", "wzp/internal/eventlog", "wzp/internal/link", "wzp/internal/room", "wzp/internal/presence", "wzp/internal/share",
+		"wzp/internal/budget", "wzp/internal/drops", "wzp/internal/eventlog", "wzp/internal/link", "wzp/internal/room", "wzp/internal/presence", "wzp/internal/share",
 	},
 	"wzp/internal/relay": {
 		"wzp/identity", "wzp/internal/wire", "wzp/web",
-		"wzp/internal/budget", "wzp/internal/eventlog", "wzp/internal/fec", "wzp/internal/federation", "wzp/internal/link",
+		"wzp/internal/budget", "wzp/internal/drops", "wzp/internal/eventlog", "wzp/internal/fec", "wzp/internal/federation", "wzp/internal/link",
 		"wzp/internal/presence", "wzp/internal/rate", "wzp/internal/room", "wzp/internal/seal",
 		"wzp/internal/udp",
 	},

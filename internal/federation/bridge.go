@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/internal/wire"
@@ -189,7 +190,7 @@ func (a *actions) problem(p wire.RelayID, what, reason string) {
 
 // problem notes that something of a peer's was refused, or contained.
 func (f *Federation) problem(p wire.RelayID, label, what, reason string) {
-	f.stats.problems.Add(1)
+	f.rooms.Drops.Add(drops.BadAnnouncement, 1)
 	f.packets.Log(eventlog.Event{Kind: eventlog.FederationIngressMalformed, Peer: p, Action: what, Reason: reason})
 	if !f.once(label+what, time.Now()) {
 		return
@@ -222,7 +223,7 @@ const refusedOften = 100
 
 // refuse counts something that a peer sent and that is not its to send, and names the peer if that goes on.
 func (f *Federation) refuse(n *partner, what string) {
-	f.stats.refused.Add(1)
+	f.rooms.Drops.Add(drops.WrongPeer, 1)
 	now := time.Now()
 	if last := n.warned.Load(); last != nil && now.Sub(*last) < problemEvery {
 		if n.refused.Add(1) != refusedOften {

@@ -121,10 +121,8 @@ type home struct {
 
 // counters are the totals that are not a link's own.
 type counters struct {
-	egress, ingress, local, refused, roomNotFound atomic.Uint64 // egress: of links that are over
-	limited, limitedBytes                         atomic.Uint64 // media over an intake's limits
-	messages, messagesLost, problems              atomic.Uint64
-	rooms                                         atomic.Int64 // that are bridged now
+	egress, ingress, local, messages atomic.Uint64 // egress: of links that are over
+	rooms                            atomic.Int64  // that are bridged now
 }
 
 // New makes a Federation without peers. Start it once there is an endpoint that has Acceptor in its configuration.

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/budget"
-	"github.com/wzp-voice/wzp/internal/room"
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -186,8 +186,8 @@ func (in *intake) takeBytes(key memberKey, size int, now time.Time, at time.Dura
 }
 
 // dropped notes that a room refused a frame.
-func (in *intake) dropped(why room.Refusal, hash wire.RoomHash, now time.Time) {
-	if why == room.OverMemberRate {
+func (in *intake) dropped(why drops.Reason, hash wire.RoomHash, now time.Time) {
+	if why == drops.MemberRate {
 		in.drop(excessMemberBytes, hash, now)
 	} else {
 		in.drop(excessRoomBytes, hash, now)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/budget"
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/room"
@@ -154,7 +155,7 @@ const (
 func (f *Federation) locate(in *incoming, now time.Time) whereabouts {
 	name, bridged := f.ways.room(in.room)
 	if !bridged {
-		f.stats.roomNotFound.Add(1)
+		f.rooms.Drops.Add(drops.RoomNotFound, 1)
 		f.packets.Log(eventlog.Event{Kind: eventlog.RoomNotFound, Peer: in.from.link.id, RoomHash: in.room})
 		return nowhere
 	}
@@ -193,8 +194,7 @@ func (in *incoming) take(p *place, m *wire.Media, tx *link.Tx) {
 	}
 	f.logIngress(in, m, v)
 	if v == verdictLimited {
-		f.stats.limited.Add(1)
-		f.stats.limitedBytes.Add(uint64(size))
+		f.rooms.Drops.AddBytes(drops.PeerRate, size)
 	}
 	if v != verdictForward {
 		return
@@ -202,16 +202,16 @@ func (in *incoming) take(p *place, m *wire.Media, tx *link.Tx) {
 	in.stream.Seen(m.CTR)
 	out := p.out(now)
 	if out == nil {
-		f.stats.refused.Add(1)
+		f.rooms.Drops.Add(drops.WrongPeer, 1)
 		return
 	}
 	source := out.Source(in.from.group)
 	tx.From(source)
 	var local, trunks int
 	switch why, to := out.Admit(source, m, tx.At()); why {
-	case room.Admitted:
+	case drops.None:
 		local, trunks = out.Forward(to, m, tx, tx.Short, tx.Long, in.from.egress)
-	case room.OverAwayRate:
+	case drops.RoomRateToPeers:
 		local = out.ForwardHere(to, m, tx, tx.Short, tx.Long)
 	default:
 		in.from.intake.dropped(why, in.room, now)

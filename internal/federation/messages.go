@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
@@ -45,7 +46,7 @@ type parked struct {
 func (f *Federation) route(m *wire.FederationMessage, home wire.RelayID, from *partner) error {
 	to := f.ways.next(home, m.Room)
 	if to == nil || to == from {
-		f.stats.messagesLost.Add(1)
+		f.rooms.Drops.Add(drops.KeyNoWay, 1)
 		return errNoRoute
 	}
 	f.stats.messages.Add(1)
@@ -89,7 +90,7 @@ func speakers(m *wire.FederationMessage) ([]wire.MemberID, error) {
 func (f *Federation) handle(n *partner, m *wire.FederationMessage, by []wire.MemberID, now time.Time) outcome {
 	b := f.bridged[m.Room]
 	if b == nil {
-		f.stats.roomNotFound.Add(1)
+		f.rooms.Drops.Add(drops.RoomNotFound, 1)
 		return handled
 	}
 	to := f.rooms.Find(b.name, m.To)
@@ -169,10 +170,10 @@ func (f *Federation) park(n *partner, p parked) {
 	switch {
 	case same >= maxParkedOf:
 		n.parked = slices.Delete(n.parked, oldest, oldest+1)
-		f.stats.messagesLost.Add(1)
+		f.rooms.Drops.Add(drops.KeyNoWay, 1)
 	case len(n.parked) >= maxParked:
 		n.parked = slices.Delete(n.parked, 0, 1)
-		f.stats.messagesLost.Add(1)
+		f.rooms.Drops.Add(drops.KeyNoWay, 1)
 	}
 	n.parked = append(n.parked, p)
 	f.stir()
@@ -185,7 +186,7 @@ func (f *Federation) retryParked(now time.Time) (next time.Time) {
 			n.retryAt = now.Add(parkEvery)
 			n.parked = slices.DeleteFunc(n.parked, func(p parked) bool {
 				if now.Sub(p.since) >= parkFor {
-					f.stats.messagesLost.Add(1)
+					f.rooms.Drops.Add(drops.KeyNoWay, 1)
 					return true
 				}
 				by, err := speakers(p.message)

@@ -3,6 +3,7 @@ package federation
 import (
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/room"
@@ -62,7 +63,7 @@ func (f *Federation) logIngress(in *incoming, m *wire.Media, v mediaVerdict) {
 }
 
 // logRefused notes that a packet that came over a link is dropped, for what a room says.
-func (f *Federation) logRefused(in *incoming, m *wire.Media, why room.Refusal) {
+func (f *Federation) logRefused(in *incoming, m *wire.Media, why drops.Reason) {
 	if f.packets == nil {
 		return
 	}

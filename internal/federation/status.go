@@ -78,13 +78,7 @@ type Totals struct {
 	Sent           uint64 // frames to peers
 	Delivered      uint64 // frames from peers, once for each local member
 	Taken          uint64 // frames from peers that were forwarded
-	Refused        uint64 // frames and messages that came by a way that is not theirs
-	RoomNotFound   uint64 // frames and messages for rooms that are not here
 	Messages       uint64 // messages about keys sent on
-	MessagesLost   uint64 // those that there was no way for, and whose members are not known
-	Problems       uint64 // announcements that were refused
-
-	Limited struct{ Packets, Bytes uint64 } // media of peers that was more than one may send
 }
 
 // Totals returns the counts so far.
@@ -95,11 +89,7 @@ func (f *Federation) Totals() Totals {
 		sent += n.trunk.total().Frames
 	}
 	f.mu.Unlock()
-	t := Totals{
-		PeersUp: up, Rooms: rooms, Sent: sent, Delivered: f.stats.local.Load(), Taken: f.stats.ingress.Load(), Refused: f.stats.refused.Load(),
-		RoomNotFound: f.stats.roomNotFound.Load(), Messages: f.stats.messages.Load(), MessagesLost: f.stats.messagesLost.Load(),
-		Problems: f.stats.problems.Load(),
+	return Totals{
+		PeersUp: up, Rooms: rooms, Sent: sent, Delivered: f.stats.local.Load(), Taken: f.stats.ingress.Load(), Messages: f.stats.messages.Load(),
 	}
-	t.Limited.Packets, t.Limited.Bytes = f.stats.limited.Load(), f.stats.limitedBytes.Load()
-	return t
 }

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -32,7 +33,7 @@ func (u *unshared) note(room string, now time.Time) (name, last bool) {
 
 // notGlobal implements effects. It is no misbehaviour, so it is not in the way of complaints about that.
 func (a *actions) notGlobal(p wire.RelayID, room string) {
-	a.stats.roomNotFound.Add(1)
+	a.rooms.Drops.Add(drops.RoomNotFound, 1)
 	if from := a.partners[p]; from != nil {
 		a.later(func() { (*Federation)(a).notGlobal(p, from.link.label, room) })
 	}

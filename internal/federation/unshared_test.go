@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -16,7 +17,8 @@ import (
 func TestRoomNotGlobal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		logged := new(logText)
-		f := New(Options{Identity: identity.SeedFromBytes([identity.SeedSize]byte{1}).Identity(), Log: slog.New(slog.NewTextHandler(logged, nil))})
+		f := New(Options{Identity: identity.SeedFromBytes([identity.SeedSize]byte{1}).Identity(), Rooms: room.NewRooms(room.Limits{}),
+			Log: slog.New(slog.NewTextHandler(logged, nil))})
 		peer, other := wire.RelayID{1}, wire.RelayID{2}
 		f.partners[peer] = &partner{link: &peerLink{label: "north"}}
 		f.partners[other] = &partner{link: &peerLink{label: "south"}}

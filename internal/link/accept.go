@@ -12,6 +12,7 @@ import (
 	"github.com/quic-go/quic-go/http3"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/seal"
 	"github.com/wzp-voice/wzp/internal/udp"
 	"github.com/wzp-voice/wzp/internal/wire"
@@ -75,7 +76,7 @@ func (ep *Endpoint) admit(ctx context.Context, client *quic.ClientInfo) (context
 	}
 	var ok bool
 	if h.leave, ok = ep.pending.enter(addr, h.start); !ok {
-		ep.stats.handshakesRefused.Add(1)
+		ep.drops.Add(drops.Handshakes, 1)
 		return nil, errOverloaded
 	}
 	context.AfterFunc(ctx, h.leave)
@@ -97,7 +98,7 @@ func (ep *Endpoint) serve(conn *quic.Conn) {
 	}
 	a, stream, err := ep.hello(conn)
 	if err != nil {
-		ep.stats.helloRefused.Add(1)
+		ep.drops.Add(drops.Hello, 1)
 		ep.log.Debug("refused a connection", "remote", conn.RemoteAddr(), "err", err)
 		var refused *wire.Refused
 		if stream != nil && errors.As(err, &refused) {

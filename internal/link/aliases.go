@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -139,7 +140,7 @@ func (s *Session) media(tx *Tx, f wire.Frame) error {
 		s.mu.Unlock()
 	}
 	if st == nil {
-		s.ep.stats.unbound.Add(1)
+		s.ep.drops.Add(drops.NotBound, 1)
 		return nil
 	}
 	if !m.Long {

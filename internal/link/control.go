@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -69,7 +70,7 @@ func (ep *Endpoint) control(c controlChannel, a *attachment) {
 			return
 		}
 		if !limit.Allow() {
-			ep.stats.controlLimited.Add(1)
+			ep.drops.Add(drops.ControlRate, 1)
 			ep.refuse(c, &wire.Refused{Code: wire.CodeRate})
 			return
 		}

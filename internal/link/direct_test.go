@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/seal"
 	"github.com/wzp-voice/wzp/internal/udp"
 	"github.com/wzp-voice/wzp/internal/wire"
@@ -247,11 +248,11 @@ func TestFramesGoOnAfterWhatIsUnknown(t *testing.T) {
 		"a ping that is short": {[]byte{0xe1, 2, 1, 2}, false, 1},
 		"a length too long":    {[]byte{0xe1, 60, 1, 2}, false, 1},
 	} {
-		before := relay.ep.Stats().Malformed
+		before := relay.ep.Drops().Count(drops.Malformed)
 		count := relay.session.counter.Load()
 		relay.session.frames(relay.tx, append(append([]byte(nil), test.before...), ping...), relay.path)
-		if got := relay.session.counter.Load() > count; got != test.answered || relay.ep.Stats().Malformed-before != test.malformed {
-			t.Errorf("%s: answered %v, %d malformed", name, got, relay.ep.Stats().Malformed-before)
+		if got := relay.session.counter.Load() > count; got != test.answered || relay.ep.Drops().Count(drops.Malformed)-before != test.malformed {
+			t.Errorf("%s: answered %v, %d malformed", name, got, relay.ep.Drops().Count(drops.Malformed)-before)
 		}
 	}
 	var many []byte

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/seal"
 	"github.com/wzp-voice/wzp/internal/udp"
 	"github.com/wzp-voice/wzp/internal/wire"
@@ -28,6 +29,7 @@ type Config struct {
 	Accept   Acceptor           // nil: the endpoint only dials
 	Peers    PeerAcceptor       // nil: no peer links, and their TLS handshakes are refused; of no use without Accept
 	Log      *slog.Logger       // nil: silent
+	Drops    *drops.Counters    // nil: those of the endpoint alone, see Drops
 
 	// MaxHandshakes bounds connections that have not said a valid Hello yet. From a quarter of it on
 	// clients prove their address first (QUIC Retry); above it new ones are refused, and below it those of
@@ -70,6 +72,7 @@ type Endpoint struct {
 	failed  chan struct{} // closed when the port has ended
 	err     error         // why; valid after failed
 	stats   counters
+	drops   *drops.Counters
 	senders sync.Pool // *Tx with a batch of their own
 
 	wg     sync.WaitGroup // every goroutine of the endpoint
@@ -85,42 +88,18 @@ type Endpoint struct {
 	closed   bool
 }
 
-// counters are an Endpoint's totals.
-type counters struct {
-	unknown, replayed, forged, malformed, unbound, badHeader atomic.Uint64
-	resetsSent, moved                                        atomic.Uint64
-	helloRefused, handshakesRefused, controlLimited          atomic.Uint64
-	peersRefused                                             atomic.Uint64
-	narrowPackets, narrowBytes                               atomic.Uint64
-	webAttached, webDropped, webStale, webTooLarge           atomic.Uint64
-}
+// counters are an Endpoint's totals, beside what was dropped.
+type counters struct{ resetsSent, moved, webAttached atomic.Uint64 }
 
-// Stats are an Endpoint's totals since it was made.
+// Stats are an Endpoint's totals since it was made, beside what was dropped.
 type Stats struct {
 	UDP udp.Stats
 
-	UnknownID   uint64 // sealed packets for no attachment of ours
-	BadHeader   uint64 // sealed packets whose header is not valid
-	Replayed    uint64 // counters that were seen, or are too old to tell
-	Forged      uint64 // packets that did not authenticate
-	Malformed   uint64 // frames that could not be read
-	Unbound     uint64 // media frames of streams that were refused or never announced
 	ResetsSent  uint64
 	Moved       uint64 // sessions that proved a new address
-	Refused     uint64 // Hellos
 	Handshakes  int    // connections before a valid Hello now, of browsers, too
-	Overflowed  uint64 // connections refused because too many were in their handshake
-	PeerRefused uint64 // TLS handshakes of peer links whose key is not welcome, or where none are
-	RateLimited uint64 // control messages over the limit
-
-	NarrowPackets uint64 // media packets above a talker's share of a path that was too narrow for all
-	NarrowBytes   uint64 // of these, with all headers
-
 	WebSessions uint64 // attachments that browsers made
 	WebOpen     int    // connections of browsers now, those in their handshake included
-	WebDropped  uint64 // packets to browsers that a full queue had no place for
-	WebStale    uint64 // and media that waited too long in one
-	WebTooLarge uint64 // and packets that do not fit the browser's datagrams
 }
 
 // NewEndpoint starts the endpoint on a port. It takes the Mux over; Close closes it.
@@ -131,6 +110,9 @@ func NewEndpoint(mux *udp.Mux, config Config) (*Endpoint, error) {
 	}
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
+	}
+	if config.Drops == nil {
+		config.Drops = new(drops.Counters)
 	}
 	if config.MaxHandshakes == 0 {
 		config.MaxHandshakes = 1024
@@ -149,6 +131,7 @@ func NewEndpoint(mux *udp.Mux, config Config) (*Endpoint, error) {
 	ep := &Endpoint{
 		config:    config,
 		log:       config.Log,
+		drops:     config.Drops,
 		mux:       mux,
 		cert:      identityCertificate{cert: cert},
 		resetKey:  seal.NewResetKey(seed),
@@ -255,29 +238,13 @@ func (ep *Endpoint) Sessions() []*Session {
 func (ep *Endpoint) Stats() Stats {
 	c := &ep.stats
 	return Stats{
-		UDP:           ep.mux.Stats(),
-		UnknownID:     c.unknown.Load(),
-		BadHeader:     c.badHeader.Load(),
-		Replayed:      c.replayed.Load(),
-		Forged:        c.forged.Load(),
-		Malformed:     c.malformed.Load(),
-		Unbound:       c.unbound.Load(),
-		ResetsSent:    c.resetsSent.Load(),
-		Moved:         c.moved.Load(),
-		Refused:       c.helloRefused.Load(),
-		Handshakes:    ep.pending.all() + ep.web.handshakes(),
-		Overflowed:    c.handshakesRefused.Load(),
-		PeerRefused:   c.peersRefused.Load(),
-		RateLimited:   c.controlLimited.Load(),
-		WebSessions:   c.webAttached.Load(),
-		WebOpen:       ep.web.open(),
-		NarrowPackets: c.narrowPackets.Load(),
-		NarrowBytes:   c.narrowBytes.Load(),
-		WebDropped:    c.webDropped.Load(),
-		WebStale:      c.webStale.Load(),
-		WebTooLarge:   c.webTooLarge.Load(),
+		UDP: ep.mux.Stats(), ResetsSent: c.resetsSent.Load(), Moved: c.moved.Load(),
+		Handshakes: ep.pending.all() + ep.web.handshakes(), WebSessions: c.webAttached.Load(), WebOpen: ep.web.open(),
 	}
 }
+
+// Drops are the totals of what was dropped.
+func (ep *Endpoint) Drops() *drops.Counters { return ep.drops }
 
 // Alarm calls a function some time after it was set: see udp.Alarm.
 type Alarm = udp.Alarm
@@ -314,7 +281,7 @@ func (ep *Endpoint) background(f func()) bool {
 func (ep *Endpoint) sealed(b *udp.Batch, p []byte, from udp.Path) {
 	h, n, err := wire.ParseHeader(p)
 	if err != nil {
-		ep.stats.badHeader.Add(1)
+		ep.drops.Add(drops.BadHeader, 1)
 		return
 	}
 	tx, known := b.Owner.(*Tx)
@@ -332,7 +299,7 @@ func (ep *Endpoint) sealed(b *udp.Batch, p []byte, from udp.Path) {
 		case a != nil:
 			a.session.receive(tx, a, h, n, p, from)
 		case reserved: // it overtook the Welcome
-			ep.stats.unknown.Add(1)
+			ep.drops.Add(drops.UnknownID, 1)
 		default:
 			ep.unknown(tx, h.ConnID, len(p), from)
 		}
@@ -341,7 +308,7 @@ func (ep *Endpoint) sealed(b *udp.Batch, p []byte, from udp.Path) {
 
 // unknown answers a packet for no attachment of ours: it may be from before a restart.
 func (ep *Endpoint) unknown(tx *Tx, id wire.ConnID, size int, from udp.Path) {
-	ep.stats.unknown.Add(1)
+	ep.drops.Add(drops.UnknownID, 1)
 	if ep.config.Accept == nil || size < wire.MinResetCause || !ep.resets.AllowN(tx.now, 1) {
 		return
 	}
@@ -355,7 +322,7 @@ func (ep *Endpoint) unknown(tx *Tx, id wire.ConnID, size int, from udp.Path) {
 func (ep *Endpoint) reset(p []byte) {
 	id, token, err := wire.ParseReset(p)
 	if err != nil {
-		ep.stats.badHeader.Add(1)
+		ep.drops.Add(drops.BadHeader, 1)
 		return
 	}
 	ep.mu.RLock()

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/simnet"
 )
 
@@ -39,7 +40,7 @@ func TestSilentHandshakes(t *testing.T) {
 			}
 		}
 		time.Sleep(10 * time.Second)
-		if l.relay.Stats().Overflowed == 0 {
+		if l.relay.Drops().Count(drops.Handshakes) == 0 {
 			l.t.Error("the flood is none")
 		}
 		p := l.person()
@@ -47,7 +48,7 @@ func TestSilentHandshakes(t *testing.T) {
 			l.t.Fatal(err)
 		}
 		if err := p.join(2 * time.Minute); err != nil {
-			l.t.Errorf("an honest newcomer: %v; %+v", err, l.relay.Stats())
+			l.t.Errorf("an honest newcomer: %v; dropped: %s", err, l.relay.Drops())
 		}
 		close(over)
 		l.relay.Close() // ends the strangers' connections
@@ -98,7 +99,7 @@ func TestKeptForPeers(t *testing.T) {
 		time.Sleep(2 * time.Minute) // its session is forgotten
 		l.relay.pending.fill()
 		if err := o.dial(time.Minute); err != nil {
-			l.t.Errorf("a peer: %v; %+v", err, l.relay.Stats())
+			l.t.Errorf("a peer: %v; dropped: %s", err, l.relay.Drops())
 		}
 	})
 }

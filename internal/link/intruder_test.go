@@ -16,6 +16,7 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/simnet"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
@@ -224,7 +225,7 @@ func TestBadFirstMessages(t *testing.T) {
 				}
 				<-conn.Context().Done()
 				time.Sleep(time.Second)
-				if n := l.relay.Stats().Refused; n != 1 || l.relay.pending.total() != 0 {
+				if n := l.relay.Drops().Count(drops.Hello); n != 1 || l.relay.pending.total() != 0 {
 					l.t.Errorf("%d refused, %d handshakes", n, l.relay.pending.total())
 				}
 			})
@@ -262,7 +263,7 @@ func TestNoHello(t *testing.T) {
 			l.t.Errorf("closed after %v", took)
 		}
 		time.Sleep(5 * time.Second)
-		if n := l.relay.Stats().Refused; n != 3 || l.relay.pending.total() != 0 || l.sfu.live() != 0 {
+		if n := l.relay.Drops().Count(drops.Hello); n != 3 || l.relay.pending.total() != 0 || l.sfu.live() != 0 {
 			l.t.Errorf("%d refused, %d handshakes", n, l.relay.pending.total())
 		}
 	})
@@ -301,10 +302,10 @@ func TestHandshakeFlood(t *testing.T) {
 			most.Store(max(most.Load(), int64(l.relay.pending.total())))
 			time.Sleep(100 * time.Millisecond)
 		}
-		l.t.Logf("%d handshakes at most; stats %+v", most.Load(), l.relay.Stats())
+		l.t.Logf("%d handshakes at most; dropped: %s", most.Load(), l.relay.Drops())
 		const bound = limit/4 + 1 + 2*(limit/handshakeShare)
-		if most.Load() > bound || most.Load() < limit/4 || l.relay.Stats().Overflowed == 0 {
-			l.t.Errorf("%d handshakes, the flood may have %d; stats %+v", most.Load(), bound, l.relay.Stats())
+		if most.Load() > bound || most.Load() < limit/4 || l.relay.Drops().Count(drops.Handshakes) == 0 {
+			l.t.Errorf("%d handshakes, the flood may have %d; dropped: %s", most.Load(), bound, l.relay.Drops())
 		}
 		wg.Wait()
 		time.Sleep(time.Minute)
@@ -364,7 +365,7 @@ func TestControlRate(t *testing.T) {
 		if _, err := p.client.Request(context.Background(), &wire.Members{}); refusedCode(err) != wire.CodeRate {
 			l.t.Errorf("one more: %v", err)
 		}
-		if n := l.relay.Stats().RateLimited; n != 1 {
+		if n := l.relay.Drops().Count(drops.ControlRate); n != 1 {
 			l.t.Errorf("%d limited", n)
 		}
 	})

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/simnet"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
@@ -154,8 +155,8 @@ func TestOneWayBlackout(t *testing.T) {
 				if p.client.Session() != s || len(l.sfu.endings()) > 0 {
 					l.t.Error("the session has ended")
 				}
-				if l.relay.Stats().Forged+p.ep.Stats().Forged > 0 {
-					l.t.Errorf("packets did not authenticate: relay %+v, client %+v", l.relay.Stats(), p.ep.Stats())
+				if l.relay.Drops().Count(drops.Forged)+p.ep.Drops().Count(drops.Forged) > 0 {
+					l.t.Errorf("packets did not authenticate: relay %s, client %s", l.relay.Drops(), p.ep.Drops())
 				}
 			})
 		})

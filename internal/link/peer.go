@@ -9,6 +9,7 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -56,7 +57,7 @@ func (ep *Endpoint) serverTLS(h3 *tls.Config) *tls.Config {
 // peerTLS returns the configuration for a dialler that says it is a relay.
 func (ep *Endpoint) peerTLS(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	if ep.config.Peers == nil {
-		ep.stats.peersRefused.Add(1)
+		ep.drops.Add(drops.UnknownPeer, 1)
 		return nil, errNoPeers
 	}
 	remote := addrPort(hello.Conn.RemoteAddr())
@@ -68,7 +69,7 @@ func (ep *Endpoint) peerTLS(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 			err = ep.config.Peers.CheckPeer(key, remote)
 		}
 		if err != nil {
-			ep.stats.peersRefused.Add(1)
+			ep.drops.Add(drops.UnknownPeer, 1)
 		}
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/quic-go/quic-go/http3"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/simnet"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
@@ -208,8 +209,8 @@ func TestOtherFormsOfMedia(t *testing.T) {
 		if frames, bound := g.arrived(); len(frames) != 0 || bound != 0 {
 			l.t.Errorf("%d untagged frames came over a peer link", len(frames))
 		}
-		if h := l.sfu.of(p.kid); len(h.at) != 0 || l.relay.Stats().Unbound != 2 {
-			l.t.Errorf("%d tagged frames came from a client; %d unbound", len(h.at), l.relay.Stats().Unbound)
+		if h := l.sfu.of(p.kid); len(h.at) != 0 || l.relay.Drops().Count(drops.NotBound) != 2 {
+			l.t.Errorf("%d tagged frames came from a client; %d unbound", len(h.at), l.relay.Drops().Count(drops.NotBound))
 		}
 	})
 }

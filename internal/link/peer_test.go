@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/simnet"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
@@ -103,7 +104,7 @@ func TestUnknownPeerIsRefused(t *testing.T) {
 			l.t.Errorf("it took %v", took)
 		}
 		time.Sleep(time.Second)
-		if n := l.relay.Stats().PeerRefused; n != 1 || len(l.relay.Sessions()) != 0 || l.relay.pending.total() != 0 {
+		if n := l.relay.Drops().Count(drops.UnknownPeer); n != 1 || len(l.relay.Sessions()) != 0 || l.relay.pending.total() != 0 {
 			l.t.Errorf("%d refused, %d sessions, %d handshakes", n, len(l.relay.Sessions()), l.relay.pending.total())
 		}
 	})
@@ -130,8 +131,8 @@ func TestNoPeersAreTaken(t *testing.T) {
 		if err := o.dial(5 * time.Second); err == nil {
 			l.t.Error("a peer link is up")
 		}
-		if l.relay.Stats().PeerRefused == 0 || l.sfu.live() != 1 || p.client.Session().Over() {
-			l.t.Errorf("%d sessions, stats %+v", l.sfu.live(), l.relay.Stats())
+		if l.relay.Drops().Count(drops.UnknownPeer) == 0 || l.sfu.live() != 1 || p.client.Session().Over() {
+			l.t.Errorf("%d sessions, dropped: %s", l.sfu.live(), l.relay.Drops())
 		}
 	})
 }

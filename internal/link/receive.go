@@ -3,6 +3,7 @@ package link
 import (
 	"errors"
 
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/udp"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
@@ -17,13 +18,13 @@ func (s *Session) receive(tx *Tx, a *attachment, h wire.Header, header int, p []
 	counter := wire.DecodeCounter(h.Counter, h.CounterBits(), s.recv.window.Next())
 	if !s.recv.window.Fresh(counter) {
 		tx.Unlock(&s.mu)
-		s.ep.stats.replayed.Add(1)
+		s.ep.drops.Add(drops.Replayed, 1)
 		return
 	}
 	frames, err := a.opener.Open(p, header, counter, &tx.nonce)
 	if err != nil {
 		tx.Unlock(&s.mu)
-		s.ep.stats.forged.Add(1)
+		s.ep.drops.Add(drops.Forged, 1)
 		return
 	}
 	if s.recv.packet(counter, len(p)+28, tx.now) {
@@ -68,7 +69,7 @@ var errOver = errors.New("link: the session is over")
 func (s *Session) frames(tx *Tx, p []byte, from udp.Path) {
 	for n := 0; len(p) > 0; n++ {
 		if n == wire.MaxFrames {
-			s.ep.stats.malformed.Add(1)
+			s.ep.drops.Add(drops.Malformed, 1)
 			return
 		}
 		f, rest, err := wire.NextFrame(p)
@@ -79,7 +80,7 @@ func (s *Session) frames(tx *Tx, p []byte, from udp.Path) {
 			return
 		}
 		if err != nil && !errors.Is(err, wire.ErrUnknown) {
-			s.ep.stats.malformed.Add(1)
+			s.ep.drops.Add(drops.Malformed, 1)
 			return
 		}
 		p = rest

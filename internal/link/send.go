@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/budget"
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/seal"
 	"github.com/wzp-voice/wzp/internal/udp"
 	"github.com/wzp-voice/wzp/internal/wire"
@@ -143,8 +144,7 @@ func (s *Session) sendMedia(tx *Tx, r *route, alias uint16, short, long []byte) 
 // refuseMedia counts a media packet that is more than its talker's share of a path that is too narrow for all.
 func (s *Session) refuseMedia(size int) {
 	s.mediaRefused.Add(1)
-	s.ep.stats.narrowPackets.Add(1)
-	s.ep.stats.narrowBytes.Add(uint64(size))
+	s.ep.drops.AddBytes(drops.ListenerPath, size)
 }
 
 // SendPacket sends frames, which are whole and whose last one ends with the packet, as one packet. media is how many

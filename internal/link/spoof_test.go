@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/simnet"
 	"github.com/wzp-voice/wzp/internal/udp"
 	"github.com/wzp-voice/wzp/internal/wire"
@@ -144,7 +145,7 @@ func TestReplayedPacketsChangeNothing(t *testing.T) {
 		if h.twice > 0 || len(h.at) != heard || len(l.sfu.messages()) != 1 {
 			l.t.Errorf("heard %d then %d, %d twice, messages %d", heard, len(h.at), h.twice, len(l.sfu.messages()))
 		}
-		if n := l.relay.Stats().Replayed; n != uint64(2*len(replay)) {
+		if n := l.relay.Drops().Count(drops.Replayed); n != uint64(2*len(replay)) {
 			l.t.Errorf("%d of %d packets were counted as replayed", n, 2*len(replay))
 		}
 		after := l.sessionOf(p).Counts()
@@ -191,8 +192,9 @@ func TestGarbageDrawsLittle(t *testing.T) {
 		if got.got.Load() > got.sent.Load() || got.packets.Load() != int64(s.ResetsSent) || s.ResetsSent == 0 {
 			l.t.Errorf("%d bytes drew %d", got.sent.Load(), got.got.Load())
 		}
-		if s.UnknownID == 0 || s.BadHeader == 0 || s.Forged+s.Replayed == 0 || a.ep.Stats().ResetsSent > 0 {
-			l.t.Errorf("stats %+v", s)
+		d := l.relay.Drops()
+		if d.Count(drops.UnknownID) == 0 || d.Count(drops.BadHeader) == 0 || d.Count(drops.Forged, drops.Replayed) == 0 || a.ep.Stats().ResetsSent > 0 {
+			l.t.Errorf("stats %+v, %s", s, d)
 		}
 		if pause, _ := b.ears.of(a.kid).longestPause(); pause > 20*time.Millisecond {
 			l.t.Errorf("media paused for %v", pause)

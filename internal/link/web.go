@@ -17,6 +17,7 @@ import (
 	"github.com/quic-go/webtransport-go"
 
 	"github.com/wzp-voice/wzp/internal/budget"
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -239,7 +240,7 @@ func (w *webConn) serve() {
 	a, err := w.hello()
 	close(w.attachment)
 	if err != nil {
-		w.ep.stats.helloRefused.Add(1)
+		w.ep.drops.Add(drops.Hello, 1)
 		w.ep.log.Debug("refused a browser", "remote", w.remote, "err", err)
 		if refused := new(wire.Refused); errors.As(err, &refused) {
 			w.ep.refuse(w.carrier, refused)
@@ -336,7 +337,7 @@ func (w *webConn) write() {
 	for {
 		w.carrier.ready()
 		p, stale, over := w.queue.pop(buf, time.Since(w.ep.start))
-		w.ep.stats.webStale.Add(stale)
+		w.ep.drops.Add(drops.BrowserLate, int(stale))
 		if over {
 			break
 		}
@@ -346,7 +347,7 @@ func (w *webConn) write() {
 		}
 		err := w.carrier.send(p)
 		if errors.As(err, new(*quic.DatagramTooLargeError)) {
-			w.ep.stats.webTooLarge.Add(1)
+			w.ep.drops.Add(drops.BrowserSize, 1)
 		} else if err != nil {
 			w.CloseWithError(quicEnded, "")
 			break
@@ -358,7 +359,7 @@ func (w *webConn) write() {
 // enqueue gives the connection a packet; source is whose media it is, if it is media. It never waits.
 func (w *webConn) enqueue(counter uint64, frames []byte, source budget.Source, at time.Duration) {
 	if w.queue.push(counter, frames, source, at) {
-		w.ep.stats.webDropped.Add(1)
+		w.ep.drops.Add(drops.BrowserQueue, 1)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/budget"
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -207,8 +208,8 @@ func TestFanOutToBrowsersAllocatesNothing(t *testing.T) {
 			t.Errorf("%d packets wait for browser %d", got, i)
 		}
 	}
-	if want := uint64(len(sessions)*(2*webQueued+101) - len(sessions)*webQueued); relay.ep.Stats().WebDropped != want {
-		t.Errorf("%d dropped, want %d", relay.ep.Stats().WebDropped, want)
+	if want := uint64(len(sessions)*(2*webQueued+101) - len(sessions)*webQueued); relay.ep.Drops().Count(drops.BrowserQueue) != want {
+		t.Errorf("%d dropped, want %d", relay.ep.Drops().Count(drops.BrowserQueue), want)
 	}
 }
 
@@ -245,13 +246,13 @@ func FuzzWebPacket(f *testing.F) {
 		w := newWebConn(relay.ep, nullCarrier{}, relay.path.Peer.Addr(), time.Hour, nil)
 		a := &attachment{session: s, web: w, conn: w}
 		s.installWeb(a, time.Now())
-		before := relay.ep.Stats()
+		before := relay.ep.Drops().Count(drops.BadHeader)
 		s.receiveWeb(relay.tx, a, p)
 		if s.Over() {
 			return
 		}
 		received := s.Counts().PacketsReceived
-		if bad := relay.ep.Stats().BadHeader - before.BadHeader; received+bad != 1 {
+		if bad := relay.ep.Drops().Count(drops.BadHeader) - before; received+bad != 1 {
 			t.Errorf("%d received, %d refused", received, bad)
 		}
 		s.receiveWeb(relay.tx, a, p) // again: a replay

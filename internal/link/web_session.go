@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/seal"
 	"github.com/wzp-voice/wzp/internal/udp"
 	"github.com/wzp-voice/wzp/internal/wire"
@@ -37,7 +38,7 @@ func (s *Session) installWeb(a *attachment, now time.Time) bool {
 func (s *Session) receiveWeb(tx *Tx, a *attachment, p []byte) {
 	low, frames, err := wire.ParseWebPacket(p)
 	if err != nil {
-		s.ep.stats.badHeader.Add(1)
+		s.ep.drops.Add(drops.BadHeader, 1)
 		return
 	}
 	s.mu.Lock()
@@ -48,7 +49,7 @@ func (s *Session) receiveWeb(tx *Tx, a *attachment, p []byte) {
 	counter := wire.DecodeCounter(low, 32, s.recv.window.Next())
 	if !s.recv.window.Fresh(counter) {
 		s.mu.Unlock()
-		s.ep.stats.replayed.Add(1)
+		s.ep.drops.Add(drops.Replayed, 1)
 		return
 	}
 	if s.recv.packet(counter, len(p)+packetOverhead, tx.now) {

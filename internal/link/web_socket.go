@@ -17,6 +17,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -51,7 +52,7 @@ func (ep *Endpoint) ServeWebSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	leave, ok := ep.web.pending.enter(remote.Addr().Unmap(), time.Now())
 	if !ok {
-		ep.stats.handshakesRefused.Add(1)
+		ep.drops.Add(drops.Handshakes, 1)
 		http.Error(w, errOverloaded.Error(), http.StatusServiceUnavailable)
 		return
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -26,8 +27,9 @@ func TestBrowserAndNativeTalk(t *testing.T) {
 		l.eventually("the native client's media", func() bool { return len(b.of(p.kid).at) >= 20 })
 		k.stop()
 		l.eventually("a report", func() bool { return b.got(wire.FrameReport) > 0 })
-		if s := l.relay.Stats(); s.WebSessions != 1 || s.WebOpen != 1 || s.WebTooLarge+s.WebStale+s.WebDropped != 0 {
-			l.t.Errorf("%+v", s)
+		dropped := l.relay.Drops().Count(drops.BrowserSize, drops.BrowserLate, drops.BrowserQueue)
+		if s := l.relay.Stats(); s.WebSessions != 1 || s.WebOpen != 1 || dropped != 0 {
+			l.t.Errorf("%+v, %d dropped", s, dropped)
 		}
 	})
 }
@@ -191,11 +193,11 @@ func TestBrowserReplay(t *testing.T) {
 		l.eventually("pongs", func() bool { return b.got(wire.FramePong) == 2 })
 		b.counter = 1
 		b.ping()
-		l.eventually("a replay", func() bool { return l.relay.Stats().Replayed == 1 })
+		l.eventually("a replay", func() bool { return l.relay.Drops().Count(drops.Replayed) == 1 })
 		if err := b.packets.send([]byte{1, 2, 3}); err != nil {
 			l.t.Fatal(err)
 		}
-		l.eventually("nonsense", func() bool { return l.relay.Stats().BadHeader == 1 })
+		l.eventually("nonsense", func() bool { return l.relay.Drops().Count(drops.BadHeader) == 1 })
 		b.ping()
 		l.eventually("another pong", func() bool { return b.got(wire.FramePong) == 3 })
 	})
@@ -230,7 +232,7 @@ func TestBrowserSwitchesCarrier(t *testing.T) {
 	first.counter = 3
 	first.ping()
 	s := l.sessionOf(first)
-	l.eventually("a replay", func() bool { return l.relay.Stats().Replayed == 1 })
+	l.eventually("a replay", func() bool { return l.relay.Drops().Count(drops.Replayed) == 1 })
 	if out := s.out.Load(); out.web.queue.patience != socketPatience {
 		t.Error("an old packet moved the session back")
 	}
@@ -336,7 +338,7 @@ func TestWebControlLimits(t *testing.T) {
 		for range 5 {
 			_ = b.control.write(&wire.Members{})
 		}
-		l.eventually("the limit", func() bool { return l.relay.Stats().RateLimited == 1 })
+		l.eventually("the limit", func() bool { return l.relay.Drops().Count(drops.ControlRate) == 1 })
 	})
 	eachCarrier(t, Config{MaxMessage: 4096}, func(l *webLab, b *browser) {
 		b.join()
@@ -425,10 +427,10 @@ func TestDeafBrowser(t *testing.T) {
 				s.SendMedia(tx, 1, frames, frames)
 			}
 		})
-		return l.relay.Stats().WebDropped > 500
+		return l.relay.Drops().Count(drops.BrowserQueue) > 500
 	})
 	time.Sleep(socketPatience)
-	for l.relay.Stats().WebStale == 0 { // once there is room, what waited too long goes
+	for l.relay.Drops().Count(drops.BrowserLate) == 0 { // once there is room, what waited too long goes
 		if _, _, err := conn.Read(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -19,8 +19,7 @@ import (
 // admin is the operator's interface: health, readiness, metrics. It is for localhost and networks that
 // are trusted: it asks nobody who they are, and says at the start when it is open to others than this machine.
 type admin struct {
-	ln     net.Listener // limitListener over files
-	files  *fileGuard
+	ln     net.Listener
 	server *http.Server
 	log    *slog.Logger
 }
@@ -34,9 +33,9 @@ func newAdmin(r *Relay, addr string) (*admin, error) {
 		r.log.Warn("the admin port is open to other machines: whoever reaches it sees peers and numbers; let a firewall keep strangers out, "+
 			"or listen on 127.0.0.1 with --admin", "admin", ln.Addr().String())
 	}
-	files := guardFiles(ln, "admin", r.log, adminReserve, true)
-	limited := newLimitListener(files, adminConnections, adminConnections)
-	a := &admin{ln: limited, files: files, log: r.log, server: &http.Server{
+	files := guardFiles(ln, "admin", r.log, r.rooms.Drops, adminReserve, true)
+	limited := newLimitListener(files, r.rooms.Drops, adminConnections, adminConnections)
+	a := &admin{ln: limited, log: r.log, server: &http.Server{
 		Handler:           localNames(r.adminHandler()),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
@@ -94,14 +93,6 @@ func (a *admin) addr() string {
 		return ""
 	}
 	return a.ln.Addr().String()
-}
-
-// noFiles returns how often there was no file descriptor left.
-func (a *admin) noFiles() uint64 {
-	if a == nil {
-		return 0
-	}
-	return a.files.failed.Load()
 }
 
 // serve answers until close. A nil admin returns at once.

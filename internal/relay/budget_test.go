@@ -9,8 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/simnet"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
@@ -106,32 +105,12 @@ func TestFloodsAndOneQuiet(t *testing.T) {
 				if most := 13 * 250_000; bytes > most || bytes < 9*250_000 {
 					t.Errorf("%d bytes of the floods reached a listener, want %d at most", bytes, most)
 				}
-				if l.dropped("room_rate") == 0 {
+				if l.dropped(drops.RoomRate) == 0 {
 					t.Error("nothing is counted")
 				}
 			})
 		})
 	}
-}
-
-// dropped returns how many packets the relay counts as dropped for a reason.
-func (l *lab) dropped(reason string) float64 {
-	l.t.Helper()
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(&collector{relay: l.relay})
-	families, err := registry.Gather()
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	for _, f := range families {
-		for _, m := range f.GetMetric() {
-			if f.GetName() == "wzp_relay_media_dropped_packets_total" && m.GetLabel()[0].GetValue() == reason {
-				return m.GetCounter().GetValue()
-			}
-		}
-	}
-	l.t.Fatalf("nothing is dropped for %s", reason)
-	return 0
 }
 
 // TestTalkerIsTold wants who sends too much to be told so, and when it is over, and nobody else; and the log to name it.
@@ -259,7 +238,7 @@ func TestNarrowListener(t *testing.T) {
 				if heard < 6000 {
 					t.Errorf("%.0f bit/s of the quiet one's %d reached a listener of 10 kbit/s", heard, (speech.sent-sent)*120*8/30)
 				}
-				if l.dropped("listener_path") == 0 {
+				if l.dropped(drops.ListenerPath) == 0 {
 					t.Error("nothing is counted")
 				}
 			})
@@ -289,7 +268,7 @@ func TestLossyListener(t *testing.T) {
 				t.Fatal(err)
 			}
 			talk(60, speech)
-			if n := l.dropped("listener_path"); n != 0 {
+			if n := l.dropped(drops.ListenerPath); n != 0 {
 				t.Errorf("at %v loss %v packets were kept back", loss, n)
 			}
 		})

@@ -7,9 +7,10 @@ import (
 	"net"
 	"os"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/wzp-voice/wzp/internal/drops"
 )
 
 const (
@@ -62,8 +63,7 @@ type fileGuard struct {
 	keeps bool                      // it returns connections that the reserve made possible
 	spare func() (io.Closer, error) // opens a file
 
-	failed atomic.Uint64 // how often there was none left
-	shed   atomic.Uint64 // connections that were closed for that
+	drops *drops.Counters
 
 	mu      sync.Mutex // guards what follows
 	reserve []io.Closer
@@ -72,8 +72,8 @@ type fileGuard struct {
 }
 
 // guardFiles puts a guard before a listener.
-func guardFiles(ln net.Listener, name string, log *slog.Logger, size int, keeps bool) *fileGuard {
-	g := &fileGuard{Listener: ln, name: name, log: log, keeps: keeps, size: size, spare: func() (io.Closer, error) { return os.Open(os.DevNull) }}
+func guardFiles(ln net.Listener, name string, log *slog.Logger, dropped *drops.Counters, size int, keeps bool) *fileGuard {
+	g := &fileGuard{Listener: ln, name: name, log: log, drops: dropped, keeps: keeps, size: size, spare: func() (io.Closer, error) { return os.Open(os.DevNull) }}
 	g.refill()
 	return g
 }
@@ -88,11 +88,11 @@ func (g *fileGuard) Accept() (net.Conn, error) {
 			return conn, nil
 		case err == nil:
 			conn.Close()
-			g.shed.Add(1)
+			g.drops.Add(drops.HTTPConnections, 1)
 			g.refill()
 			lent = false
 		case outOfFiles(err):
-			g.failed.Add(1)
+			g.drops.Add(drops.NoFiles, 1)
 			g.tell(err)
 			if !g.lend() {
 				return nil, err // the server waits a little, and asks again

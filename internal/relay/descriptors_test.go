@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/wzp-voice/wzp/internal/drops"
 )
 
 func TestConnectionsFor(t *testing.T) {
@@ -75,7 +77,8 @@ func TestFileGuard(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var log strings.Builder
 			hungry := &hungryListener{waiting: 6, free: 4}
-			g := guardFiles(hungry, "test", slog.New(slog.NewTextHandler(&log, nil)), 0, keeps)
+			var dropped drops.Counters
+			g := guardFiles(hungry, "test", slog.New(slog.NewTextHandler(&log, nil)), &dropped, 0, keeps)
 			g.size, g.spare = 2, func() (io.Closer, error) {
 				if hungry.free == 0 {
 					return nil, syscall.EMFILE
@@ -96,11 +99,11 @@ func TestFileGuard(t *testing.T) {
 			if keeps {
 				want = 4
 			}
-			if len(served) != want || g.failed.Load() == 0 {
-				t.Errorf("keeps %v: %d are served, want %d; none left %d times", keeps, len(served), want, g.failed.Load())
+			if len(served) != want || dropped.Count(drops.NoFiles) == 0 {
+				t.Errorf("keeps %v: %d are served, want %d; none left %d times", keeps, len(served), want, dropped.Count(drops.NoFiles))
 			}
-			if !keeps && (g.shed.Load() != 4 || hungry.waiting != 0) {
-				t.Errorf("%d were closed, %d wait", g.shed.Load(), hungry.waiting)
+			if !keeps && (dropped.Count(drops.HTTPConnections) != 4 || hungry.waiting != 0) {
+				t.Errorf("%d were closed, %d wait", dropped.Count(drops.HTTPConnections), hungry.waiting)
 			}
 			if n := strings.Count(log.String(), "no file descriptors left"); n != 1 {
 				t.Errorf("said %d times", n)

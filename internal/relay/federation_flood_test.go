@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -269,8 +270,8 @@ func TestManyStreams(t *testing.T) {
 		if got := s.victim.metric("federation_delivered_total"); got > 100_000 {
 			t.Errorf("%v frames were delivered", got)
 		}
-		if s.victim.metric("federation_room_not_found_total") < 4000 || s.victim.metric("federation_refused_total") < 10_000 {
-			t.Errorf("%v of unknown rooms, %v refused", s.victim.metric("federation_room_not_found_total"), s.victim.metric("federation_refused_total"))
+		if s.victim.dropped(drops.RoomNotFound) < 4000 || s.victim.dropped(drops.WrongPeer) < 10_000 {
+			t.Errorf("%v of unknown rooms, %v refused", s.victim.dropped(drops.RoomNotFound), s.victim.dropped(drops.WrongPeer))
 		}
 		s.unmoved("many streams")
 	})

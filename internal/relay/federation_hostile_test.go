@@ -12,6 +12,7 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
@@ -209,7 +210,7 @@ func TestStolenFingerprint(t *testing.T) {
 		s.rogue.announces(self, globalRoom, self.entries(globalRoom, 1), s.rogue.id(), s.victim.id())
 		time.Sleep(time.Second)
 		s.unmoved("stolen fingerprints")
-		if got := s.victim.metric("federation_problems_total"); got != 3 {
+		if got := s.victim.dropped(drops.BadAnnouncement); got != 3 {
 			t.Errorf("%v problems, want 3", got)
 		}
 		if s.victim.peerMetric("participants", "rogue") != 0 {
@@ -226,9 +227,9 @@ func TestEntriesOfOthers(t *testing.T) {
 		for name, entries := range map[string][][]byte{
 			"another relay's": {s.c.entry}, "the victim's": {s.a.entry}, "another room's": own.entries("ops-2", 1),
 		} {
-			problems := s.victim.metric("federation_problems_total")
+			problems := s.victim.dropped(drops.BadAnnouncement)
 			s.rogue.announces(own, globalRoom, entries, s.rogue.id())
-			s.eventually(name+" member is refused", 2*time.Second, func() bool { return s.victim.metric("federation_problems_total") > problems })
+			s.eventually(name+" member is refused", 2*time.Second, func() bool { return s.victim.dropped(drops.BadAnnouncement) > problems })
 		}
 		s.victim.says("entries of others", "level=WARN", "peer=rogue", "content", "another room or relay")
 		s.unmoved("entries of others")
@@ -265,13 +266,13 @@ func TestReplayedAnnouncement(t *testing.T) {
 		s.cut(s.victim, s.honest, true)
 		s.agree("the honest relay is gone", 20*time.Second, s.a, s.b)
 		time.Sleep(12 * time.Second)
-		replays := s.victim.metric("federation_problems_total")
+		replays := s.victim.dropped(drops.BadAnnouncement)
 		s.rogue.says(&wire.FederationRoom{
 			Record: old.Record, Path: []wire.RelayID{s.rogue.id(), s.honest.id()}, Joined: [][]byte{s.c.entry, gone.entry},
 		})
 		time.Sleep(time.Second)
 		s.agree("nobody comes back", time.Second, s.a, s.b)
-		if s.victim.metric("federation_problems_total") != replays+1 {
+		if s.victim.dropped(drops.BadAnnouncement) != replays+1 {
 			t.Error("the second replay was not noted")
 		}
 		s.blamed, s.talk.people = true, []*person{s.a, s.b} // who can hear each other
@@ -307,7 +308,7 @@ func TestForeignMedia(t *testing.T) {
 			t.Error("what the rogue said is heard")
 		}
 		s.victim.says("foreign media", "level=WARN", "peer=rogue", "is not the way")
-		if got := s.victim.metric("federation_room_not_found_total"); got == 0 {
+		if got := s.victim.dropped(drops.RoomNotFound); got == 0 {
 			t.Error("the rooms are there")
 		}
 		if heard() == 0 {
@@ -372,7 +373,7 @@ func TestForeignMessages(t *testing.T) {
 			time.Sleep(time.Second)
 			wantKeys(t, "no others", talker, others, 1)
 		}
-		if s.victim.metric("federation_refused_total") == 0 {
+		if s.victim.dropped(drops.WrongPeer) == 0 {
 			t.Error("nothing was refused")
 		}
 		s.unmoved("foreign messages")

@@ -19,7 +19,7 @@ func TestTwoRelays(t *testing.T) {
 		c.client.Close()
 		m.agree("one has left", time.Second, a, b)
 		for _, n := range n {
-			n.want(n.name, map[string]float64{"federation_problems_total": 0, "federation_refused_total": 0, "bridged_rooms": 1})
+			n.want(n.name, map[string]float64{"peer bad_announcement": 0, "peer wrong_peer": 0, "bridged_rooms": 1})
 		}
 	})
 }
@@ -83,7 +83,7 @@ func TestTopologies(t *testing.T) {
 				people[1].client.Close()
 				m.agree("one less", time.Second, append(people[:1:1], people[2:]...)...)
 				for _, n := range n {
-					n.want(n.name, map[string]float64{"federation_problems_total": 0, "federation_refused_total": 0})
+					n.want(n.name, map[string]float64{"peer bad_announcement": 0, "peer wrong_peer": 0})
 				}
 			})
 		})
@@ -247,7 +247,7 @@ func TestKeysCrossRelays(t *testing.T) {
 		m.eventually("the second key is delivered", 3*time.Second, func() bool { return talker.delivered(2) })
 		wantKeys(t, "the late one", talker, []*person{late}, 2)
 		for _, n := range n {
-			n.want(n.name, map[string]float64{"federation_refused_total": 0, "federation_messages_lost_total": 0})
+			n.want(n.name, map[string]float64{"peer wrong_peer": 0, "key no_way": 0})
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/simnet"
 	"github.com/wzp-voice/wzp/internal/simnet/simtest"
@@ -73,8 +75,21 @@ func (l *lab) startAt(addr netip.AddrPort, config Config) {
 // run runs a relay, and returns what ends it.
 func run(t testing.TB, r *Relay) (stop func()) { return simtest.Start(t, r.Run) }
 
-// metric returns the value of one of the relay's own metrics, without the prefix.
+// metric returns the value of one of the relay's own metrics, without the prefix; "media late" is that of what was dropped.
 func (l *lab) metric(name string) float64 {
+	if what, reason, labelled := strings.Cut(name, " "); labelled {
+		return l.metricOf("dropped_total", what, reason)
+	}
+	return l.metricOf(name, "", "")
+}
+
+// dropped returns how often the relay dropped something for a reason.
+func (l *lab) dropped(why drops.Reason) float64 {
+	return l.metricOf("dropped_total", why.What(), why.Label())
+}
+
+// metricOf is metric with labels, if there are any.
+func (l *lab) metricOf(name, what, reason string) float64 {
 	l.t.Helper()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(&collector{relay: l.relay})
@@ -83,11 +98,14 @@ func (l *lab) metric(name string) float64 {
 		l.t.Fatal(err)
 	}
 	for _, f := range families {
-		if f.GetName() == "wzp_relay_"+name {
-			return f.GetMetric()[0].GetGauge().GetValue() + f.GetMetric()[0].GetCounter().GetValue()
+		for _, m := range f.GetMetric() {
+			labels := m.GetLabel() // by name
+			if f.GetName() == "wzp_relay_"+name && (len(labels) == 0 || labels[0].GetValue() == reason && labels[1].GetValue() == what) {
+				return m.GetGauge().GetValue() + m.GetCounter().GetValue()
+			}
 		}
 	}
-	l.t.Fatalf("no metric is called %s", name)
+	l.t.Fatalf("no metric is called %s %s %s", name, what, reason)
 	return 0
 }
 

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/web"
 )
@@ -52,19 +53,18 @@ type site struct {
 	connect connectAnswer
 	local   string // what people on this machine call it
 	gate    gate
+	drops   *drops.Counters
 
 	redirect       *http.Server // nil: no port 80
 	redirectListen *limitListener
-
-	files, redirectFiles *fileGuard // below ln and redirectListen
 }
 
 // newSite opens the port, and refuses what cannot be. It returns nil if there is to be none.
-func newSite(config Config) (*site, error) {
+func newSite(config Config, dropped *drops.Counters) (*site, error) {
 	if config.HTTP == "" {
 		return nil, nil // which does nothing, as a nil admin does
 	}
-	s := &site{config: config, log: config.Log, local: "localhost"}
+	s := &site{config: config, log: config.Log, drops: dropped, local: "localhost"}
 	var err error
 	if s.certs, err = newCertificateDesk(config); err != nil {
 		return nil, &HTTPError{err}
@@ -80,8 +80,7 @@ func newSite(config Config) (*site, error) {
 	files := openFilesLimit()
 	all := connectionsFor(config.MaxSessions+spareConnections, files, config.Sockets)
 	warnAboutFiles(s.log, all, config.MaxSessions, files)
-	s.files = guardFiles(ln, "http", s.log, pageReserve, false)
-	s.ln = newLimitListener(s.files, all, config.MaxPerAddress)
+	s.ln = newLimitListener(guardFiles(ln, "http", s.log, s.drops, pageReserve, false), s.drops, all, config.MaxPerAddress)
 	s.ln.log = s.log
 	s.openRedirect(min(spareConnections, max(leastConnections, all/8)))
 	s.warnAboutPlain()
@@ -99,8 +98,8 @@ func (s *site) openRedirect(connections int) {
 			"and http addresses lead nowhere", "address", s.config.ACMEListen, "err", err)
 		return
 	}
-	s.redirectFiles = guardFiles(ln, "port 80", s.log, pageReserve, false)
-	s.redirectListen = newLimitListener(s.redirectFiles, connections, s.config.MaxPerAddress)
+	files := guardFiles(ln, "port 80", s.log, s.drops, pageReserve, false)
+	s.redirectListen = newLimitListener(files, s.drops, connections, s.config.MaxPerAddress)
 	s.redirect = web.NewServer(s.certs.challenges(s.url()), s.log)
 	s.redirectListen.attach(s.redirect)
 }
@@ -217,30 +216,6 @@ func (s *site) logAddr() string {
 		return ""
 	}
 	return s.addr().String()
-}
-
-// refused returns how many connections were closed because there were too many.
-func (s *site) refused() uint64 {
-	if s == nil {
-		return 0
-	}
-	n := s.ln.refused.Load() + s.files.shed.Load()
-	if s.redirectListen != nil {
-		n += s.redirectListen.refused.Load() + s.redirectFiles.shed.Load()
-	}
-	return n
-}
-
-// noFiles returns how often a connection could not be accepted because there was no file descriptor left.
-func (s *site) noFiles() uint64 {
-	if s == nil {
-		return 0
-	}
-	n := s.files.failed.Load()
-	if s.redirectFiles != nil {
-		n += s.redirectFiles.failed.Load()
-	}
-	return n
 }
 
 // url is where people open the page.

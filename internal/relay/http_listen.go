@@ -8,9 +8,9 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/link"
 )
 
@@ -24,7 +24,7 @@ const refusalsEvery = time.Minute
 type limitListener struct {
 	net.Listener
 	perBlock int
-	refused  atomic.Uint64
+	drops    *drops.Counters
 	log      *slog.Logger // nil: nobody is told of refusals
 
 	mu     sync.Mutex // guards what follows
@@ -40,8 +40,8 @@ type place struct {
 	hijacked bool
 }
 
-func newLimitListener(ln net.Listener, total, perBlock int) *limitListener {
-	return &limitListener{Listener: ln, perBlock: perBlock, places: link.NewPlaces(total, perBlock),
+func newLimitListener(ln net.Listener, dropped *drops.Counters, total, perBlock int) *limitListener {
+	return &limitListener{Listener: ln, drops: dropped, perBlock: perBlock, places: link.NewPlaces(total, perBlock),
 		conns: make(map[net.Conn]*place), blocks: make(map[netip.Prefix]int)}
 }
 
@@ -63,7 +63,7 @@ func (l *limitListener) Accept() (net.Conn, error) {
 		if err != nil || l.enter(conn) {
 			return conn, err
 		}
-		l.refused.Add(1)
+		l.drops.Add(drops.HTTPConnections, 1)
 		l.tell(conn)
 		conn.Close()
 	}

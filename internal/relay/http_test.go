@@ -21,6 +21,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/wire"
 	"github.com/wzp-voice/wzp/web"
 )
@@ -302,7 +303,7 @@ func TestHTTPS(t *testing.T) {
 // TestLimitListener counts places; every connection is from another address but where it says so.
 func TestLimitListener(t *testing.T) {
 	const total = 64
-	l := newLimitListener(nil, total, 2)
+	l := newLimitListener(nil, new(drops.Counters), total, 2)
 	from := func(addr string) *addrConn { return &addrConn{remote: netip.MustParseAddrPort(addr)} }
 	conns := []*addrConn{from("192.0.2.1:1"), from("192.0.2.1:2"), from("192.0.2.1:3")}
 	if !l.enter(conns[0]) || !l.enter(conns[1]) || l.enter(conns[2]) {
@@ -340,7 +341,7 @@ func TestLimitListener(t *testing.T) {
 	if !l.enter(from("127.0.0.1:1")) || l.enter(from("127.0.0.1:2")) {
 		t.Error("the place of a WebSocket was not given back, or twice")
 	}
-	local := newLimitListener(nil, 100, 1)
+	local := newLimitListener(nil, new(drops.Counters), 100, 1)
 	for range 50 {
 		if !local.enter(from("127.0.0.1:1")) || !local.enter(from("[::1]:1")) {
 			t.Fatal("a proxy on this machine is limited as one browser is")
@@ -351,7 +352,7 @@ func TestLimitListener(t *testing.T) {
 // TestLimitListenerPrefixes has 30 IPv6 /64s of one customer open all connections that they can get, and keep them. Others
 // still find a place; and WebSockets, whose sessions are limited, do not count against those who open a page.
 func TestLimitListenerPrefixes(t *testing.T) {
-	l := newLimitListener(nil, 21_000, 1000)
+	l := newLimitListener(nil, new(drops.Counters), 21_000, 1000)
 	from := func(addr string) *addrConn { return &addrConn{remote: netip.MustParseAddrPort(addr)} }
 	held := 0
 	for subnet := range 30 {
@@ -369,7 +370,7 @@ func TestLimitListenerPrefixes(t *testing.T) {
 			t.Errorf("no place for %s", addr)
 		}
 	}
-	sockets := newLimitListener(nil, 21_000, 20_000) // of a proxy that is another machine
+	sockets := newLimitListener(nil, new(drops.Counters), 21_000, 20_000) // of a proxy that is another machine
 	for range 15_000 {
 		conn := from("198.51.100.1:1")
 		if !sockets.enter(conn) {

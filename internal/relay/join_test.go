@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -51,7 +52,7 @@ func TestTakenEntry(t *testing.T) {
 		twin.hello(1)
 		twin.send(&wire.Join{Room: "r", Entry: a.entry})
 		twin.wantRefused(wire.CodeEntry)
-		l.want("one is in", map[string]float64{"members": 1, "joins_total": 1, "refused_total": 1})
+		l.want("one is in", map[string]float64{"members": 1, "joins_total": 1, "session limit": 1})
 	})
 }
 
@@ -188,8 +189,8 @@ func TestControlStream(t *testing.T) {
 			busy.send(&wire.Members{})
 		}
 		busy.wantRefused(wire.CodeRate)
-		if n := l.metric("control_limited_total"); n != 1 {
-			t.Errorf("control_limited_total is %v", n)
+		if n := l.dropped(drops.ControlRate); n != 1 {
+			t.Errorf("%v closed", n)
 		}
 	})
 }

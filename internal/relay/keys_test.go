@@ -179,7 +179,7 @@ func TestKeysArePassedOn(t *testing.T) {
 		wantKeys(t, "20 listeners", talker, listeners, 1)
 		l.want("one key", map[string]float64{
 			"sender_keys_total": 1, "keys_passed_total": 20, "keys_introduced_total": 19,
-			"keys_delivered_total": 1, "key_wraps_dropped_total": 0,
+			"keys_delivered_total": 1, "key unusable": 0,
 		})
 	})
 }
@@ -371,7 +371,7 @@ func TestDeafListener(t *testing.T) {
 		if waiting := talker.client.Session().UrgentPending(); waiting > 0 {
 			t.Errorf("%d of the talker's messages wait", waiting)
 		}
-		if l.metric("key_wraps_dropped_total") == 0 {
+		if l.metric("key unusable") == 0 {
 			t.Error("nothing was dropped")
 		}
 	})
@@ -437,7 +437,7 @@ func TestTooManyKeys(t *testing.T) {
 		if took := time.Since(start); took < 1500*time.Millisecond {
 			t.Errorf("12 keys were taken within %v", took)
 		}
-		if l.metric("keys_limited_total") == 0 {
+		if l.metric("key rate") == 0 {
 			t.Error("none was put off")
 		}
 		wantKeys(t, "for nobody", talker, nil)

@@ -20,7 +20,7 @@ func TestMaxSessions(t *testing.T) {
 		if err := c.join("r"); code(err) != wire.CodeTooManySessions {
 			t.Errorf("the third: %v", err)
 		}
-		l.want("two", map[string]float64{"sessions": 2, "refused_total": 1, "sessions_accepted_total": 2})
+		l.want("two", map[string]float64{"sessions": 2, "session limit": 1, "sessions_accepted_total": 2})
 		a.client.Close()
 		if err := c.join("r"); err != nil {
 			t.Errorf("in the place of one who left: %v", err)
@@ -110,7 +110,7 @@ func TestForeignKID(t *testing.T) {
 		if n := listener.ears.heard(victim.kid(0)); n != 0 {
 			t.Errorf("%d forged frames were forwarded", n)
 		}
-		l.want("forged", map[string]float64{"unbound_frames_total": 20, "media_in_packets_total": 0, "streams": 0})
+		l.want("forged", map[string]float64{"media not_bound": 20, "media_in_packets_total": 0, "streams": 0})
 		victim.say(victim.kid(0), 0, 0, 10)
 		time.Sleep(time.Second)
 		if n := listener.ears.heard(victim.kid(0)); n != 10 {
@@ -129,7 +129,7 @@ func TestMediaRate(t *testing.T) {
 		time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(1100 * time.Millisecond)))
 		a.say(a.kid(0), 0, 0, 200)
 		time.Sleep(500 * time.Millisecond)
-		l.want("too fast", map[string]float64{"media_in_packets_total": 50, "media_limited_packets_total": 150})
+		l.want("too fast", map[string]float64{"media_in_packets_total": 50, "media packet_rate": 150})
 		time.Sleep(time.Second)
 		a.say(a.kid(0), 0, 200, 10)
 		time.Sleep(time.Second)
@@ -209,7 +209,7 @@ func TestMembersOfOneAddress(t *testing.T) {
 		if err := l.person().join("r"); code(err) != wire.CodeRoomFull {
 			t.Errorf("beyond the last place: %v", err)
 		}
-		l.want("full", map[string]float64{"members": 20, "places_refused_total": 3})
+		l.want("full", map[string]float64{"members": 20, "member address_places": 3})
 		if n := text.lines("level=WARN", "members", "address=192.0.2.7/32", "room=r", "has=10", "of=20"); n != 1 {
 			t.Errorf("the address is named %d times:\n%s", n, text)
 		}

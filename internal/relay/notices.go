@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/budget"
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/link"
-	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -36,38 +36,30 @@ type notices struct {
 
 // sessionDrops is what was dropped of one session's media, and what its client knows of it.
 type sessionDrops struct {
-	frames [len(dropReasons)]atomic.Uint64 // by wire.DropReason
-	taken  atomic.Uint64                   // frames that were not dropped
-	listed atomic.Bool                     // in notices
+	frames atomic.Uint64
+	reason atomic.Uint32 // wire.DropReason of the newest
+	taken  atomic.Uint64 // frames that were not dropped
+	listed atomic.Bool   // in notices
 
 	// Run's own:
-	seen    [len(dropReasons)]uint64 // of frames, at the last look
-	at      time.Time                // when there were more of them at a look
-	since   wire.MediaDropped        // since told, or since they began
-	taken0  uint64                   // of taken, then
-	told    time.Time                // when the client was told; zero: it thinks that nothing is dropped
-	unnamed uint64                   // dropped, since the log said so
+	seen    uint64            // of frames, at the last look
+	at      time.Time         // when there were more of them at a look
+	since   wire.MediaDropped // since told, or since they began
+	taken0  uint64            // of taken, then
+	told    time.Time         // when the client was told; zero: it thinks that nothing is dropped
+	unnamed uint64            // dropped, since the log said so
 }
 
-// dropReasons are what talkers are told, by what a room says.
-var dropReasons = [...]wire.DropReason{
-	wire.DropNone, wire.DropPacketRate, wire.DropMemberRate, wire.DropRoomRate, wire.DropSendRate,
+// dropReasons are what talkers are told.
+var dropReasons = map[drops.Reason]wire.DropReason{
+	drops.PacketRate: wire.DropPacketRate, drops.MemberRate: wire.DropMemberRate, drops.SendRate: wire.DropSendRate,
+	drops.RoomRate: wire.DropRoomRate, drops.RoomRateToPeers: wire.DropRoomRate,
 }
 
-// dropReason returns what a talker is told of a room's refusal.
-func dropReason(why room.Refusal) wire.DropReason {
-	switch why {
-	case room.OverMemberRate:
-		return wire.DropMemberRate
-	case room.OverSendRate:
-		return wire.DropSendRate
-	}
-	return wire.DropRoomRate
-}
-
-// dropped notes that a frame of a session's media is not forwarded.
-func (r *acceptor) dropped(s *session, why wire.DropReason) {
-	s.drops.frames[why].Add(1)
+// notify has a session's client told that a frame of its media was dropped.
+func (r *acceptor) notify(s *session, why drops.Reason) {
+	s.drops.reason.Store(uint32(dropReasons[why]))
+	s.drops.frames.Add(1)
 	if s.drops.listed.Load() || s.drops.listed.Swap(true) {
 		return
 	}
@@ -103,16 +95,10 @@ func (r *Relay) flushNotices(now time.Time) (left bool) {
 // flushDrops tells the session's client what there is to tell. It reports whether there may be more.
 func (s *session) flushDrops(now time.Time) (more bool) {
 	d := &s.drops
-	var fresh uint64
-	for why := range d.frames {
-		n := d.frames[why].Load()
-		if n > d.seen[why] {
-			fresh += n - d.seen[why]
-			d.since.Reason = dropReasons[why]
-		}
-		d.seen[why] = n
-	}
-	if fresh > 0 {
+	total := d.frames.Load()
+	fresh := total - d.seen
+	if d.seen = total; fresh > 0 {
+		d.since.Reason = wire.DropReason(d.reason.Load())
 		if d.at = now; d.told.IsZero() && d.since.Dropped == 0 {
 			d.taken0 = d.taken.Load() // of what went well before
 		}
@@ -128,12 +114,7 @@ func (s *session) flushDrops(now time.Time) (more bool) {
 		}
 		d.told, d.since = time.Time{}, wire.MediaDropped{}
 		d.listed.Store(false)
-		for why := range d.frames { // what came meanwhile lists it anew, or keeps it
-			if d.frames[why].Load() != d.seen[why] {
-				return !d.listed.Swap(true)
-			}
-		}
-		return false
+		return d.frames.Load() != d.seen && !d.listed.Swap(true) // what came meanwhile lists it anew, or keeps it
 	case d.since.Dropped >= noticeLeast && (d.told.IsZero() || now.Sub(d.told) >= noticeEvery):
 		taken := d.taken.Load()
 		d.since.Sent = d.since.Dropped + taken - d.taken0

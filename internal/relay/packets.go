@@ -3,6 +3,7 @@ package relay
 import (
 	"sync"
 
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/room"
@@ -61,14 +62,15 @@ func (r *acceptor) logMedia(st *link.Stream, m *wire.Media, local, trunks int) {
 	}
 }
 
-// logLimited notes that a packet of a member of ours came and is dropped, and why.
-func (r *acceptor) logLimited(st *link.Stream, m *wire.Media, why string) {
+// dropped notes that a packet of a member of ours came and is dropped, and why.
+func (r *acceptor) dropped(s *session, st *link.Stream, m *wire.Media, why drops.Reason) {
+	r.notify(s, why)
 	if r.events == nil {
 		return
 	}
 	event := mediaEvent(eventlog.MediaIn, st, m)
 	r.events.Log(event)
-	event.Kind, event.Reason = eventlog.RateLimitDrop, why
+	event.Kind, event.Reason = eventlog.RateLimitDrop, why.String()
 	r.events.Log(event)
 }
 

@@ -116,9 +116,7 @@ type Relay struct {
 
 // counters are the relay's totals.
 type counters struct {
-	mediaIn, mediaOut, mediaLimited  atomic.Uint64
-	limitedBytes                     atomic.Uint64 // of mediaLimited
-	joins, leaves, refused, accepted atomic.Uint64
+	mediaIn, mediaOut, joins, leaves, accepted atomic.Uint64
 }
 
 // New opens the relay's ports. Run serves them.
@@ -169,7 +167,7 @@ func NewOn(mux *udp.Mux, config Config) (*Relay, error) {
 			return nil, errors.Join(err, mux.Close())
 		}
 	}
-	if r.site, err = newSite(config); err != nil {
+	if r.site, err = newSite(config, r.rooms.Drops); err != nil {
 		r.admin.close()
 		return nil, errors.Join(err, mux.Close())
 	}
@@ -185,6 +183,7 @@ func NewOn(mux *udp.Mux, config Config) (*Relay, error) {
 		Peers:         r.federation.Acceptor(),
 		Web:           r.site.webConfig(),
 		Log:           config.Log,
+		Drops:         r.rooms.Drops,
 		MaxHandshakes: config.MaxHandshakes,
 		HelloRate:     config.HelloRate,
 		MaxMessage:    config.MaxMessage,

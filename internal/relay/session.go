@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/budget"
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/internal/wire"
@@ -90,7 +91,7 @@ var _ link.Acceptor = (*acceptor)(nil)
 // Accept implements link.Acceptor: it holds the limits on sessions.
 func (r *acceptor) Accept(s *link.Session, remote netip.Addr) *wire.Refused {
 	if r.draining.Load() {
-		r.stats.refused.Add(1)
+		r.rooms.Drops.Add(drops.Limit, 1)
 		return &wire.Refused{Code: wire.CodeShuttingDown}
 	}
 	net, block := link.AddressNet(remote), link.AddressBlock(remote)
@@ -98,7 +99,7 @@ func (r *acceptor) Accept(s *link.Session, remote netip.Addr) *wire.Refused {
 	defer r.mu.Unlock()
 	if r.sessions >= r.config.MaxSessions || r.addresses[block] >= r.config.MaxPerAddress ||
 		net != block && r.addresses[net]/sessionsOfNet >= r.config.MaxPerAddress {
-		r.stats.refused.Add(1)
+		r.rooms.Drops.Add(drops.Limit, 1)
 		return &wire.Refused{Code: wire.CodeTooManySessions}
 	}
 	r.sessions++
@@ -186,7 +187,7 @@ func (r *acceptor) join(s *session, m *wire.Join) wire.Message {
 	}
 	member, fresh, err := r.enter(s, m)
 	if err != nil {
-		r.stats.refused.Add(1)
+		r.rooms.Drops.Add(drops.Limit, 1)
 		return refusal(err)
 	}
 	if fresh {
@@ -279,10 +280,8 @@ func (r *acceptor) Media(ls *link.Session, st *link.Stream, m *wire.Media, tx *l
 	s := owner(ls)
 	st.Seen(m.CTR) // of what is dropped, too: or later short frames could not be read
 	if !s.media.allow(r.config.MediaRate, tx.Now()) {
-		r.stats.mediaLimited.Add(1)
-		r.stats.limitedBytes.Add(uint64(room.FrameSize(m)))
-		r.dropped(s, wire.DropPacketRate)
-		r.logLimited(st, m, "the member sends too many packets a second")
+		r.rooms.Drops.AddBytes(drops.PacketRate, room.FrameSize(m))
+		r.dropped(s, st, m, drops.PacketRate)
 		return
 	}
 	out := st.Owner.(*speech).out(m.KID, tx.Now())
@@ -290,15 +289,14 @@ func (r *acceptor) Media(ls *link.Session, st *link.Stream, m *wire.Media, tx *l
 	tx.From(source)
 	var local, trunks int
 	switch why, to := out.Admit(source, m, tx.At()); why {
-	case room.Admitted:
+	case drops.None:
 		s.drops.taken.Add(1)
 		local, trunks = out.Forward(to, m, tx, tx.Short, tx.Long, nil)
-	case room.OverAwayRate:
-		r.dropped(s, dropReason(why))
+	case drops.RoomRateToPeers:
+		r.notify(s, why)
 		local = out.ForwardHere(to, m, tx, tx.Short, tx.Long)
 	default:
-		r.dropped(s, dropReason(why))
-		r.logLimited(st, m, why.String())
+		r.dropped(s, st, m, why)
 		return
 	}
 	r.stats.mediaIn.Add(1)

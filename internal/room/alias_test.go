@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/simnet/simtest"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
@@ -99,8 +100,8 @@ func TestStrangersLeaveAliases(t *testing.T) {
 	if len(short) != 2 || short[0].Group != want || short[0].Room != "r" || short[0].What != ShortAliases || short[0].Holds < 4000 {
 		t.Errorf("said in a minute: %+v, want whose address has most", short)
 	}
-	if s := h.rooms.Stats().Shortages; s.AliasesTaken == 0 || s.AliasesRefused != 0 {
-		t.Errorf("counted: %+v", s)
+	if d := h.rooms.Drops; d.Count(drops.AliasTaken) == 0 || d.Count(drops.NoAlias) != 0 {
+		t.Errorf("counted: %s", d)
 	}
 }
 
@@ -227,8 +228,8 @@ func TestMoreTalkersThanAliases(t *testing.T) {
 	if one.Bind(wire.MakeKID(one.ID, 0, 0), seconds(4)) != nil || alive(streams) != wire.MaxAliases {
 		t.Error("one who talks has to be silent for another")
 	}
-	if s := h.rooms.Stats().Shortages; s.AliasesRefused != 1 {
-		t.Errorf("%+v", s)
+	if n := h.rooms.Drops.Count(drops.NoAlias); n != 1 {
+		t.Errorf("%d refused", n)
 	}
 	for i, st := range streams {
 		if i != 77 {
@@ -291,8 +292,8 @@ func TestAliasesBelowTheShare(t *testing.T) {
 				}
 			}
 		}
-		if s := h.rooms.Stats().Shortages; s.AliasesTaken < 1000 {
-			t.Errorf("seed %d: there was no shortage: %+v", seed, s)
+		if n := h.rooms.Drops.Count(drops.AliasTaken); n < 1000 {
+			t.Errorf("seed %d: there was no shortage: %d", seed, n)
 		}
 	}
 }

@@ -1,10 +1,10 @@
 package room
 
 import (
-	"sync/atomic"
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/budget"
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -36,49 +36,6 @@ const (
 // else is said: about what one can.
 const DefaultSendRate = 200_000
 
-// Refusal says why a frame is not forwarded.
-type Refusal uint8
-
-// The reasons.
-const (
-	Admitted Refusal = iota
-	OverMemberRate
-	OverRoomRate
-	OverSendRate
-	// OverAwayRate is of frames that are for local members only: the room has more than it sends to peers.
-	OverAwayRate
-	Refusals // how many there are
-)
-
-// String says it for the event log.
-func (r Refusal) String() string {
-	switch r {
-	case OverMemberRate:
-		return "the member sends too many bytes a second"
-	case OverRoomRate:
-		return "the room has more media than is passed on, and this is above the member's share"
-	case OverSendRate:
-		return "the relay has more packets to send than it may, and this is above the member's share"
-	case OverAwayRate:
-		return "the room has more media than is sent to peers, and this is above the member's share"
-	default:
-		return "admitted"
-	}
-}
-
-// Dropped counts media that was not forwarded.
-type Dropped struct{ Packets, Bytes uint64 }
-
-// drops counts refused frames by the reason.
-type drops [Refusals]struct{ packets, bytes atomic.Uint64 }
-
-func (d *drops) total() (all [Refusals]Dropped) {
-	for why := range d {
-		all[why] = Dropped{d[why].packets.Load(), d[why].bytes.Load()}
-	}
-	return all
-}
-
 // FrameSize returns what a media frame takes on the wire, in a packet to one listener.
 func FrameSize(m *wire.Media) int { return frameOverhead + len(m.Ciphertext) }
 
@@ -107,29 +64,27 @@ const fewOfGroup = 64
 
 // Admit decides whether a frame of a stream may be forwarded, and to whom here, and counts it if not: a member has a rate, a
 // room has one that its groups share, and the members of each, and so has the relay, of packets that it sends.
-// OverAwayRate is for ForwardHere. at is a time on any clock that does not go back. It takes no lock while there is less than
+// RoomRateToPeers is for ForwardHere. at is a time on any clock that does not go back. It takes no lock while there is less than
 // these rates.
 //
 // Who talks to a crowd sends much, and so does who brings a crowd to listen. So when there is too much, crowds are left out
 // first: what a talker's share has to be enough for then nobody can raise by more than fewOfGroup listeners for each address.
-func (st *Stream) Admit(from budget.Source, m *wire.Media, at time.Duration) (Refusal, Audience) {
-	limits, size, to := &st.member.rooms.limits, FrameSize(m), Everybody
-	var why Refusal
+func (st *Stream) Admit(from budget.Source, m *wire.Media, at time.Duration) (drops.Reason, Audience) {
+	rooms, size, to := st.member.rooms, FrameSize(m), Everybody
+	var why drops.Reason
 	switch {
-	case !st.member.sent.Take(size, limits.MemberRate, memberBurst, at):
-		why = OverMemberRate
+	case !st.member.sent.Take(size, rooms.limits.MemberRate, memberBurst, at):
+		why = drops.MemberRate
 	case !st.member.room.media.Take(from, size, at):
-		why = OverRoomRate
+		why = drops.RoomRate
 	case !st.maySend(from, at, &to):
-		why = OverSendRate
+		why = drops.SendRate
 	case len(*st.member.trunks.list.Load()) > 0 && !st.member.hidden.Load() && !st.member.room.away.Take(from, size, at):
-		why = OverAwayRate
+		why = drops.RoomRateToPeers
 	default:
-		return Admitted, to
+		return drops.None, to
 	}
-	count := &st.member.rooms.drops[why]
-	count.packets.Add(1)
-	count.bytes.Add(uint64(size))
+	rooms.Drops.AddBytes(why, size)
 	return why, to
 }
 
@@ -145,6 +100,6 @@ func (st *Stream) maySend(from budget.Source, at time.Duration, to *Audience) bo
 		return false
 	}
 	*to = Few
-	rooms.leftOut.Add(uint64(max(0, all-few)))
+	rooms.Drops.Add(drops.Crowd, max(0, all-few))
 	return true
 }

@@ -85,26 +85,12 @@ type senderKey struct {
 	owed      bool            // it could not be told
 }
 
-// keyCounts are the totals of all rooms.
-type keyCounts struct {
-	keys, passed, introduced, delivered, dropped, limited atomic.Uint64
-}
-
-// KeyStats are totals since the start.
-type KeyStats struct {
-	Keys       uint64 // sender keys taken
-	Passed     uint64 // sent to a recipient
-	Introduced uint64 // entries sent to members that would not have known whose key it is
-	Delivered  uint64 // senders told that all have a key
-	Dropped    uint64 // wraps, and what else of keys could not be used
-	Limited    uint64 // sender keys put off and requests dropped for the rate limits
-}
-
-func (c *keyCounts) stats() KeyStats {
-	return KeyStats{
-		Keys: c.keys.Load(), Passed: c.passed.Load(), Introduced: c.introduced.Load(),
-		Delivered: c.delivered.Load(), Dropped: c.dropped.Load(), Limited: c.limited.Load(),
-	}
+// KeyCounts are totals of all rooms since the start.
+type KeyCounts struct {
+	Announced  atomic.Uint64 // sender keys taken
+	Passed     atomic.Uint64 // sent to a recipient
+	Introduced atomic.Uint64 // entries sent to members that would not have known whose key it is
+	Delivered  atomic.Uint64 // senders told that all have a key
 }
 
 // join gives a member its slot, the lowest, for sets are as long as their highest.
@@ -183,7 +169,7 @@ func (x *exchange) watch(k *senderKey) bool {
 func (k *senderKey) deliver() {
 	m := k.member
 	if m.receiver.SendUrgent(wire.UrgentKeyDelivered, wire.AppendKeyDelivered(nil, k.number)) == nil {
-		m.rooms.counts.delivered.Add(1)
+		m.rooms.Keys.Delivered.Add(1)
 		return
 	}
 	x := &m.room.keys

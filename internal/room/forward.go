@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -103,18 +104,18 @@ func (room *Room) assign(st *Stream, now time.Time) bool {
 	if room.aliases.free(st, now) {
 		return true
 	}
-	counts := &st.member.rooms.shortages
+	rooms := st.member.rooms
 	taken, from, ok := room.aliases.take(st, now)
 	if !ok {
-		counts.aliasesRefused.Add(1)
+		rooms.Drops.Add(drops.NoAlias, 1)
 		return false
 	}
-	counts.aliasesTaken.Add(1)
+	rooms.Drops.Add(drops.AliasTaken, 1)
 	if taken != nil {
 		taken.end()
 	}
 	if wide := from.Parent().Parent(); wide.Held() >= crowded {
-		room.short(st.member.rooms, Shortage{What: ShortAliases, Group: wide.Key().group, Holds: wide.Held() + 1, Of: wire.MaxAliases}, now)
+		room.short(rooms, Shortage{What: ShortAliases, Group: wide.Key().group, Holds: wide.Held() + 1, Of: wire.MaxAliases}, now)
 	}
 	return true
 }

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -20,7 +21,7 @@ import (
 func (m *Member) SenderKey(message []byte, now time.Time) (taken bool) {
 	msg, err := wire.ParseSenderKey(message)
 	if err != nil {
-		m.rooms.counts.dropped.Add(1)
+		m.rooms.Drops.Add(drops.KeyUnusable, 1)
 		return true
 	}
 	x := &m.room.keys
@@ -37,18 +38,18 @@ func (m *Member) SenderKey(message []byte, now time.Time) (taken bool) {
 // announceLocked makes a senderKey of what the member announces, nil if there is none to make. The caller holds
 // exchange.mu.
 func (m *Member) announceLocked(msg *wire.SenderKey, now time.Time) (k *senderKey, taken bool) {
-	counts, keys := m.rooms.counts, &m.keys
+	rooms, keys := m.rooms, &m.keys
 	i, found := slices.BinarySearchFunc(keys.newest, msg.Key.Number, byNumber)
 	full := len(keys.newest) == maxKeys
 	if keys.slot == noSlot || m.remote() || found || full && i == 0 {
-		counts.dropped.Add(1)
+		rooms.Drops.Add(drops.KeyUnusable, 1)
 		return nil, true
 	}
 	if keys.announce == nil {
 		keys.announce = rate.NewLimiter(keyRate, keyBurst)
 	}
 	if !keys.announce.AllowN(now, 1) {
-		counts.limited.Add(1)
+		rooms.Drops.Add(drops.KeyRate, 1)
 		return nil, false
 	}
 	if full {
@@ -59,7 +60,7 @@ func (m *Member) announceLocked(msg *wire.SenderKey, now time.Time) (k *senderKe
 	k.entry = wire.AppendMembersJoined(nil, m.Entry)
 	k.key.Signed, k.key.Signature = bytes.Clone(msg.Key.Signed), bytes.Clone(msg.Key.Signature)
 	keys.newest = slices.Insert(keys.newest, i, k)
-	counts.keys.Add(1)
+	rooms.Keys.Announced.Add(1)
 	return k, true
 }
 
@@ -76,10 +77,10 @@ func byNumber(k *senderKey, number uint32) int {
 // KeyWraps passes a key that the member announced on to those whom the message has wraps for. Those of them who
 // have it already do not get it again; for whom the link is too full the message comes again.
 func (m *Member) KeyWraps(message []byte, now time.Time) (taken bool) {
-	counts := m.rooms.counts
+	rooms := m.rooms
 	w, err := wire.ParseKeyWraps(message)
 	if err != nil {
-		counts.dropped.Add(1)
+		rooms.Drops.Add(drops.KeyUnusable, 1)
 		return true
 	}
 	x := &m.room.keys
@@ -88,7 +89,7 @@ func (m *Member) KeyWraps(message []byte, now time.Time) (taken bool) {
 	x.mu.Unlock()
 	if k == nil {
 		if old {
-			counts.dropped.Add(uint64(w.Len()))
+			rooms.Drops.Add(drops.KeyUnusable, w.Len())
 		}
 		return old
 	}
@@ -150,7 +151,7 @@ func (k *senderKey) pass(id wire.MemberID, wrap []byte, now time.Time) outcome {
 	if introduce && !to.introduce(k.member, k.entry) || !k.send(to, wrap) {
 		return k.unclaim(to, now)
 	}
-	m.rooms.counts.passed.Add(1)
+	m.rooms.Keys.Passed.Add(1)
 	return wrapDone
 }
 
@@ -185,7 +186,7 @@ func (k *senderKey) unclaim(to *Member, now time.Time) outcome {
 	}
 	k.waiting.remove(slot)
 	if givenUp {
-		k.member.rooms.counts.dropped.Add(1)
+		k.member.rooms.Drops.Add(drops.KeyUnusable, 1)
 		return wrapDone
 	}
 	k.passed.remove(slot)
@@ -211,7 +212,7 @@ func (m *Member) introduce(talker *Member, entry []byte) bool {
 	if m.receiver.SendUrgent(wire.UrgentMembersJoined, entry) != nil {
 		return false
 	}
-	m.rooms.counts.introduced.Add(1)
+	m.rooms.Keys.Introduced.Add(1)
 	x := &m.room.keys
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -233,7 +234,7 @@ func (k *senderKey) finish(absent []wire.MemberID) {
 	}
 	ready := k.settle()
 	x.mu.Unlock()
-	m.rooms.counts.dropped.Add(uint64(len(absent)))
+	m.rooms.Drops.Add(drops.KeyUnusable, len(absent))
 	if ready {
 		k.deliver()
 	}

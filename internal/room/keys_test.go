@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -103,9 +104,17 @@ func (h *house) acquainted(n int) []*guest {
 	return list
 }
 
-func (h *house) wantKeys(what string, want KeyStats) {
+// keyStats are what was counted of keys.
+type keyStats struct{ Keys, Passed, Introduced, Delivered, Dropped, Limited uint64 }
+
+func (h *house) wantKeys(what string, want keyStats) {
 	h.t.Helper()
-	if got := h.rooms.Stats().Keys; got != want {
+	k, d := &h.rooms.Keys, h.rooms.Drops
+	got := keyStats{
+		k.Announced.Load(), k.Passed.Load(), k.Introduced.Load(), k.Delivered.Load(),
+		d.Count(drops.KeyUnusable), d.Count(drops.KeyRate),
+	}
+	if got != want {
 		h.t.Errorf("%s: %+v, want %+v", what, got, want)
 	}
 }
@@ -140,7 +149,7 @@ func TestKeyIsPassedOn(t *testing.T) {
 	talker.wrapFor(2, 1, a, c)
 	a.wantTold(t, "again", keyOf(talker, 2))
 	c.wantTold(t, "introduced before", keyOf(talker, 2))
-	h.wantKeys("in the end", KeyStats{Keys: 2, Passed: 4, Introduced: 1, Delivered: 1})
+	h.wantKeys("in the end", keyStats{Keys: 2, Passed: 4, Introduced: 1, Delivered: 1})
 }
 
 // TestIntroducedAfterRefetch wants an entry for who was told to fetch the list instead, and for who was told late.
@@ -229,7 +238,7 @@ func TestKeyRate(t *testing.T) {
 	if a.announce(n+1, 1, 0.4) || !a.announce(n+1, 1, 0.6) || a.announce(n+2, 1, 0.7) || !a.announce(n+2, 1, 1.1) {
 		t.Error("later not two a second")
 	}
-	if got := h.rooms.Stats().Keys.Limited; got != 3 {
+	if got := h.rooms.Drops.Count(drops.KeyRate); got != 3 {
 		t.Errorf("%d put off", got)
 	}
 }

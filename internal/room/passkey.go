@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -68,11 +69,11 @@ type delivery struct {
 // will not get this copy. It may be called before PassKey returns; no lock is held then. If not taken, the message
 // shall come again, and done is not called.
 func (m *Member) PassKey(key []byte, to wire.MemberID, done func(acked bool), now time.Time) (taken bool) {
-	counts := m.rooms.counts
+	rooms := m.rooms
 	msg, err := wire.ParseKey(key)
 	recipient := m.room.find(to)
 	if err != nil || msg.Sender != m.ID || recipient == nil || recipient.remote() {
-		counts.dropped.Add(1)
+		rooms.Drops.Add(drops.KeyUnusable, 1)
 		done(false)
 		return true
 	}
@@ -85,16 +86,16 @@ func (m *Member) PassKey(key []byte, to wire.MemberID, done func(acked bool), no
 	case copyHad:
 		done(true)
 	case copyRefused:
-		counts.dropped.Add(1)
+		rooms.Drops.Add(drops.KeyUnusable, 1)
 		done(false)
 	case copyLimited:
-		counts.limited.Add(1)
+		rooms.Drops.Add(drops.KeyRate, 1)
 		return false
 	case copyClaimed:
 		if introduce && !recipient.introduce(m, c.key.entry) || !c.send(key) {
 			return c.unclaim(now)
 		}
-		counts.passed.Add(1)
+		rooms.Keys.Passed.Add(1)
 	}
 	return true
 }
@@ -230,7 +231,7 @@ func (c *copyOf) unclaim(now time.Time) (taken bool) {
 	done := c.overLocked(false)
 	x.mu.Unlock()
 	if givenUp {
-		c.talker.rooms.counts.dropped.Add(1)
+		c.talker.rooms.Drops.Add(drops.KeyUnusable, 1)
 	} else {
 		done = done[1:] // this one's comes again; those that joined it meanwhile were taken
 	}

@@ -1,9 +1,9 @@
 package room
 
 import (
-	"sync/atomic"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/share"
 )
 
@@ -40,27 +40,6 @@ type Shortage struct {
 	Group Group // who
 	Holds int   // how much
 	Of    int
-}
-
-// shortageCounts are the totals of all rooms.
-type shortageCounts struct {
-	aliasesTaken, aliasesRefused, placesRefused, remoteDisplaced, remoteRefused atomic.Uint64
-}
-
-// ShortageStats are how often somebody went without.
-type ShortageStats struct {
-	AliasesTaken    uint64 // streams, and aliases that rested, that gave way to another stream
-	AliasesRefused  uint64 // streams that got no alias
-	PlacesRefused   uint64 // local members, for others have their address
-	RemoteDisplaced uint64 // remote members that gave way to another one
-	RemoteRefused   uint64 // remote members that found no place
-}
-
-func (c *shortageCounts) stats() ShortageStats {
-	return ShortageStats{
-		AliasesTaken: c.aliasesTaken.Load(), AliasesRefused: c.aliasesRefused.Load(), PlacesRefused: c.placesRefused.Load(),
-		RemoteDisplaced: c.remoteDisplaced.Load(), RemoteRefused: c.remoteRefused.Load(),
-	}
 }
 
 // short tells of a shortage. The caller holds room.mu.
@@ -102,7 +81,7 @@ func (room *Room) makePlace(r *Rooms, from Origin, now time.Time) (displaced *Me
 	}
 	for _, path := range [][]Group{{from.Wide}, {from.Wide, from.Narrow}} {
 		if n := tree.Held(path); n >= r.limits.perGroup(room.size(from.Home)) {
-			r.shortages.placesRefused.Add(1)
+			r.Drops.Add(drops.AddressPlaces, 1)
 			room.short(r, Shortage{What: ShortPlaces, Group: path[len(path)-1], Holds: n, Of: r.limits.Members}, now)
 			return nil, ErrCrowded
 		}
@@ -126,7 +105,7 @@ func (l *Limits) perGroup(members int) int {
 func (room *Room) displace(r *Rooms, from Origin, now time.Time) (displaced *Member, err error) {
 	path, tree := []Group{from.Wide, from.Narrow}, room.placesOf(true)
 	if own, ok := tree.Ask(path); own || !ok {
-		r.shortages.remoteRefused.Add(1)
+		r.Drops.Add(drops.PeerPlaces, 1)
 		room.short(r, Shortage{What: ShortRemotePlaces, Group: from.Wide, Holds: tree.Held(path[:1]), Of: r.limits.Members}, now)
 		return nil, ErrRoomFull
 	}
@@ -136,7 +115,7 @@ func (room *Room) displace(r *Rooms, from Origin, now time.Time) (displaced *Mem
 		}
 	}
 	wide := displaced.place.Parent()
-	r.shortages.remoteDisplaced.Add(1)
+	r.Drops.Add(drops.PeerPlaceTaken, 1)
 	room.short(r, Shortage{What: ShortRemotePlaces, Group: wide.Key(), Holds: wide.Held(), Of: r.limits.Members}, now)
 	room.remove(displaced, now)
 	return displaced, nil

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -111,7 +112,7 @@ func TestPlacesOfAnAddress(t *testing.T) {
 	if _, _, err := h.tryFrom("r", address(1)); err != nil {
 		t.Errorf("in the place of one who left: %v", err)
 	}
-	if n := h.rooms.Stats().Shortages.PlacesRefused; n != 1 {
+	if n := h.rooms.Drops.Count(drops.AddressPlaces); n != 1 {
 		t.Errorf("%d refused", n)
 	}
 }
@@ -152,8 +153,9 @@ func TestRemotePlacesMakeWay(t *testing.T) {
 	if _, displaced, err := h.tryFrom("r", invented(3)); err != nil || displaced == nil || displaced.home[0] != 66 {
 		t.Errorf("a new home of the first peer: %v, %v made way", err, displaced)
 	}
-	if s := h.rooms.Stats(); s.RemoteMembers != 2000 || s.Shortages.RemoteDisplaced != 1001 || s.Shortages.RemoteRefused != 2 {
-		t.Errorf("%+v", s)
+	d := h.rooms.Drops
+	if s := h.rooms.Stats(); s.RemoteMembers != 2000 || d.Count(drops.PeerPlaceTaken) != 1001 || d.Count(drops.PeerPlaces) != 2 {
+		t.Errorf("%+v, %s", s, d)
 	}
 	short := h.shortages()
 	if len(short) != 1 || short[0].What != ShortRemotePlaces || short[0].Group != (Group{Relay: rogue}) {

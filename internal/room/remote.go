@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -88,7 +89,7 @@ func (r *Rooms) room(name string) *Room {
 func (m *Member) KeyReceived(number uint32, from wire.MemberID) {
 	to := m.room.find(from)
 	if to == nil || !to.remote() {
-		m.rooms.counts.dropped.Add(1)
+		m.rooms.Drops.Add(drops.KeyUnusable, 1)
 		return
 	}
 	x := &m.room.keys
@@ -117,7 +118,7 @@ func (m *Member) passedLocked(number uint32) *senderKey {
 func (m *Member) KeyWantedBy(message []byte, now time.Time) {
 	ids, err := wire.ParseKeysWanted(message)
 	if err != nil || m.remote() {
-		m.rooms.counts.dropped.Add(1)
+		m.rooms.Drops.Add(drops.KeyUnusable, 1)
 		return
 	}
 	x := &m.room.keys

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -125,8 +126,7 @@ func TestTransitRooms(t *testing.T) {
 	}
 	want := func(what string, want Stats) {
 		t.Helper()
-		s := rooms.Stats()
-		if s.Shortages = (ShortageStats{}); s != want {
+		if s := rooms.Stats(); s != want {
 			t.Errorf("%s: %+v, want %+v", what, s, want)
 		}
 	}
@@ -244,7 +244,7 @@ func TestKeyToRemote(t *testing.T) {
 	a.wantTold(t, "b has it", "delivered 1")
 	a.KeyReceived(1, b.ID)
 	a.wantTold(t, "said twice")
-	h.wantKeys("in the end", KeyStats{Keys: 1, Passed: 1, Delivered: 1, Dropped: 2})
+	h.wantKeys("in the end", keyStats{Keys: 1, Passed: 1, Delivered: 1, Dropped: 2})
 }
 
 // TestKeyReceivedForLocal wants no relay to acknowledge for who is not its member.
@@ -350,7 +350,7 @@ func TestKeysWantedByRemote(t *testing.T) {
 	for range 100 {
 		ask(a, b)
 	}
-	if got := h.rooms.Stats().Keys.Limited; got < 90 {
+	if got := h.rooms.Drops.Count(drops.KeyRate); got < 90 {
 		t.Errorf("only %d of 100 requests were too many", got)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/wzp-voice/wzp/internal/budget"
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/share"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
@@ -72,13 +73,12 @@ type Rooms struct {
 	// nobody takes from it is only counted.
 	Shortages <-chan Shortage
 
-	limits    Limits
-	counts    *keyCounts
-	drops     drops
-	send      *budget.Pool  // packets of media to local members
-	leftOut   atomic.Uint64 // of those, that crowds did not get
-	shortages shortageCounts
-	short     chan Shortage
+	Drops *drops.Counters // what is not passed on, here and in what the rooms are a part of
+	Keys  KeyCounts
+
+	limits Limits
+	send   *budget.Pool // packets of media to local members
+	short  chan Shortage
 
 	mu            sync.Mutex // guards what follows; taken before a Room's mu
 	rooms         map[string]*Room
@@ -102,8 +102,8 @@ func NewRooms(limits Limits) *Rooms {
 	}
 	short := make(chan Shortage, maxShortages)
 	return &Rooms{
-		FanOut: oneByOne, Soon: func() {}, Shortages: short, short: short, limits: limits, counts: new(keyCounts),
-		rooms: make(map[string]*Room), trunks: make(map[part][]Trunk),
+		FanOut: oneByOne, Soon: func() {}, Shortages: short, short: short, limits: limits,
+		Drops: new(drops.Counters), rooms: make(map[string]*Room), trunks: make(map[part][]Trunk),
 		send: budget.NewPool(budget.Config{Rate: limits.SendRate, Burst: roomBurst, Least: sendLeast}),
 	}
 }
@@ -331,25 +331,19 @@ func (m *Member) Page(after *wire.MemberID) (entries [][]byte, next *wire.Member
 	return entries, next
 }
 
-// Stats says what there is now, and how often keys were passed on.
+// Stats says what there is now.
 type Stats struct {
 	Rooms, Members int // rooms with local members, and those
 	TransitRooms   int // rooms with remote members only
 	RemoteMembers  int
 	Streams        int // of local and remote members
-	Keys           KeyStats
-	Dropped        [Refusals]Dropped // media of local and remote members
-	LeftOut        uint64            // packets of media that a crowd did not get
-	Shortages      ShortageStats
 }
 
 // Stats counts rooms, members and streams.
 func (r *Rooms) Stats() Stats {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := Stats{
-		Rooms: r.local, TransitRooms: len(r.rooms) - r.local, Keys: r.counts.stats(), Dropped: r.drops.total(), Shortages: r.shortages.stats(), LeftOut: r.leftOut.Load(),
-	}
+	s := Stats{Rooms: r.local, TransitRooms: len(r.rooms) - r.local}
 	for _, room := range r.rooms {
 		local := len(*room.locals.Load())
 		s.Members += local

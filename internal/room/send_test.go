@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/budget"
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -23,10 +24,10 @@ func TestCrowdsAreLeftOutFirst(t *testing.T) {
 		m.Ciphertext = make([]byte, 70)
 		st := g.bind(t, 0, 0, epoch)
 		why, to := st.Admit(budget.Source{Group: budget.Group{ID: uint64(g.origin.Load().Wide.Block.Addr().As4()[3])}, Member: g.number}, m, at)
-		if why == Admitted {
+		if why == drops.None {
 			st.Forward(to, m, nil, scratch(), scratch(), nil)
 		}
-		return why == Admitted
+		return why == drops.None
 	}
 	for tick := range 500 { // of 20 ms
 		at := time.Duration(tick) * 20 * time.Millisecond
@@ -43,9 +44,9 @@ func TestCrowdsAreLeftOutFirst(t *testing.T) {
 	if n := a.ears.media.Load(); n < 500 {
 		t.Errorf("one heard %d of 500 frames of the other", n)
 	}
-	s := h.rooms.Stats()
-	if s.LeftOut == 0 || s.Dropped[OverSendRate].Packets == 0 {
-		t.Errorf("%d packets were left out, %d frames dropped", s.LeftOut, s.Dropped[OverSendRate].Packets)
+	d := h.rooms.Drops
+	if d.Count(drops.Crowd) == 0 || d.Count(drops.SendRate) == 0 {
+		t.Errorf("%d packets were left out, %d frames dropped", d.Count(drops.Crowd), d.Count(drops.SendRate))
 	}
 	sent := int64(0)
 	for _, g := range slices.Concat(crowd, []*guest{a, b}) {
@@ -134,7 +135,7 @@ func BenchmarkAdmit(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		at += 20 * time.Millisecond
-		if why, _ := st.Admit(budget.Source{Member: talker.number}, m, at); why != Admitted {
+		if why, _ := st.Admit(budget.Source{Member: talker.number}, m, at); why != drops.None {
 			b.Fatal(why)
 		}
 	}

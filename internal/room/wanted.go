@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -18,10 +19,10 @@ const (
 // KeysWanted notes that the member lacks keys. Each Flush names to a talker at most wire.MaxWanted of those who lack its
 // key, so that a room full of them is no flood; the others' turn comes with the next one.
 func (m *Member) KeysWanted(message []byte, now time.Time) (taken bool) {
-	counts := m.rooms.counts
+	rooms := m.rooms
 	ids, err := wire.ParseKeysWanted(message)
 	if err != nil {
-		counts.dropped.Add(1)
+		rooms.Drops.Add(drops.KeyUnusable, 1)
 		return true
 	}
 	x := &m.room.keys
@@ -43,7 +44,7 @@ func (m *Member) askLocked(ids []wire.MemberID, now time.Time) (news bool) {
 		m.keys.ask = rate.NewLimiter(askRate, askBurst)
 	}
 	if !m.keys.ask.AllowN(now, 1) {
-		m.rooms.counts.limited.Add(1)
+		m.rooms.Drops.Add(drops.KeyRate, 1)
 		return false
 	}
 	x := &m.room.keys
@@ -110,12 +111,12 @@ func (a *ask) send(x *exchange) {
 	to := a.talker.receiver
 	introduced := len(a.unknown.joined) == 0 || to.SendUrgent(a.unknown.kind, a.unknown.body) == nil
 	if introduced {
-		a.talker.rooms.counts.introduced.Add(uint64(len(a.unknown.joined)))
+		a.talker.rooms.Keys.Introduced.Add(uint64(len(a.unknown.joined)))
 		if to.SendUrgent(wire.UrgentKeysWanted, a.wantedBy) == nil {
 			return
 		}
 	}
-	a.talker.rooms.counts.dropped.Add(1)
+	a.talker.rooms.Drops.Add(drops.KeyUnusable, 1)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	a.talker.keys.wantedBy = nil

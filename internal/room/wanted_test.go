@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -46,7 +47,7 @@ func TestKeysWantedRate(t *testing.T) {
 	if want := askBurst + askRate*2; told != want && told != want-1 {
 		t.Errorf("told %d times in 2 s, want %d", told, want)
 	}
-	if got := h.rooms.Stats().Keys.Limited; got != uint64(100-told) {
+	if got := h.rooms.Drops.Count(drops.KeyRate); got != uint64(100-told) {
 		t.Errorf("%d dropped", got)
 	}
 }
