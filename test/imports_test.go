@@ -65,9 +65,11 @@ var mayImport = map[string][]string{
 	// The relay.
 	"wzp/internal/room":     {"wzp/internal/wire", "wzp/internal/budget", "wzp/internal/drops", "wzp/internal/share"},
 	"wzp/internal/presence": {"wzp/identity", "wzp/internal/wire", "wzp/internal/eventlog"},
+	"wzp/internal/routing":  {"wzp/identity", "wzp/internal/wire"},
 	"wzp/internal/federation": {
 		"wzp/identity", "wzp/internal/wire",
-		"wzp/internal/budget", "wzp/internal/drops", "wzp/internal/eventlog", "wzp/internal/link", "wzp/internal/room", "wzp/internal/presence", "wzp/internal/share",
+		"wzp/internal/budget", "wzp/internal/drops", "wzp/internal/eventlog", "wzp/internal/link",
+		"wzp/internal/presence", "wzp/internal/room", "wzp/internal/routing", "wzp/internal/share",
 	},
 	"wzp/internal/relay": {
 		"wzp/identity", "wzp/internal/wire", "wzp/web",

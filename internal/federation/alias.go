@@ -9,23 +9,26 @@ import (
 )
 
 const (
-	// aliasRest is how long a freed alias is not used for another stream: frames under way may still carry it.
+	// aliasRest is how long a freed alias is not used for another stream: frames under way may still carry
+	// it.
 	aliasRest = 5 * time.Second
-	// aliasIdle is how long a stream may be silent and keep its alias. A talker's key changes make a new stream each,
-	// so a link would run out of aliases for streams that nobody uses any more.
+	// aliasIdle is how long a stream may be silent and keep its alias. A talker's key changes make a new
+	// stream each, so a link would run out of aliases for streams that nobody uses any more.
 	aliasIdle = 30 * time.Second
 	// aliasSweep is how far apart looks for aliases to free are, at least.
 	aliasSweep = time.Second
 	// aliasAhead is how far a stream's CTR may move between two frames that both travel short. Their 16 bits
-	// stand for the value nearest to the last one, so after a greater step the peer has to acknowledge it again. A
-	// stream that went another way for some minutes makes one when it comes back.
+	// stand for the value nearest to the last one, so after a greater step the peer has to acknowledge it
+	// again. A stream that went another way for some minutes makes one when it comes back.
 	aliasAhead = 1 << 14
-	// aliasBarred is how long talkers who have none get none after one of their group did not: looking for one is work.
+	// aliasBarred is how long talkers who have none get none after one of their group did not: looking for
+	// one is work.
 	aliasBarred = 100 * time.Millisecond
 )
 
-// ingress is what a stream comes by: the trunk of another link, or nil for local talkers. It is comparable. Whoever is
-// behind a link may make up members, homes and streams, but not links, so aliases are shared out by those.
+// ingress is what a stream comes by: the trunk of another link, or nil for local talkers. It is comparable.
+// Whoever is behind a link may make up members, homes and streams, but not links, so aliases are shared out
+// by those.
 type ingress = room.Trunk
 
 // outStream is a stream of a room as a trunk sees it. It is room.Stream.
@@ -36,10 +39,10 @@ type outStream interface {
 	Origin() room.Origin
 }
 
-// aliasTable gives the streams that go over one link their aliases, the lowest first, for those below 28 travel
-// shortest. When all are taken, whoever has most gives one to others (package share): local talkers have one half if they
-// need it, by their addresses, and those who come by other links the other, by those. The zero value is empty. It is pure
-// and has no clock; its trunk locks it.
+// aliasTable gives the streams that go over one link their aliases, the lowest first, for those below 28
+// travel shortest. When all are taken, whoever has most gives one to others (package share): local talkers
+// have one half if they need it, by their addresses, and those who come by other links the other, by those.
+// The zero value is empty. It is pure and has no clock; its trunk locks it.
 type aliasTable struct {
 	used    map[outStream]uint16
 	entries []aliasEntry            // by alias
@@ -57,8 +60,8 @@ type aliasEntry struct {
 	at     time.Time // when that was
 }
 
-// outHolder is a step of the path of who holds an alias: local talkers or others, then by address or link, then by
-// address or what is behind the link, then by talker.
+// outHolder is a step of the path of who holds an alias: local talkers or others, then by address or link,
+// then by address or what is behind the link, then by talker.
 type outHolder struct {
 	local  bool
 	from   ingress
@@ -94,8 +97,8 @@ func (t *aliasTable) of(st outStream, ctr uint64, from ingress, now time.Time) (
 	return alias, e.known, true
 }
 
-// assign gives a stream the lowest alias that is free and has rested, or else one of whoever gives way: what frames of that
-// under way may lose is theirs.
+// assign gives a stream the lowest alias that is free and has rested, or else one of whoever gives way: what
+// frames of that under way may lose is theirs.
 func (t *aliasTable) assign(st outStream, from ingress, now time.Time) (alias uint16, ok bool) {
 	path := outPath(st, from)
 	group := [3]outHolder(path[:])
@@ -141,7 +144,8 @@ func (t *aliasTable) bar(group [3]outHolder, now time.Time) {
 	t.barred[group] = now.Add(aliasBarred)
 }
 
-// sweep frees the aliases of streams that are dropped, or were silent for long. It looks once a second at most.
+// sweep frees the aliases of streams that are dropped, or were silent for long. It looks once a second at
+// most.
 func (t *aliasTable) sweep(now time.Time) {
 	if now.Sub(t.swept) < aliasSweep {
 		return

@@ -151,7 +151,8 @@ func TestAliasAckOfAnEarlierStream(t *testing.T) {
 	}
 }
 
-// streamsBy gives streams of one ingress aliases until there is none, at most limit, and returns those that got one.
+// streamsBy gives streams of one ingress aliases until there is none, at most limit, and returns those that
+// got one.
 func streamsBy(table *aliasTable, from ingress, limit int, at time.Duration) (streams []*fakeStream) {
 	for _, st := range fakeStreams(limit) {
 		if _, _, ok := table.of(st, 0, from, mediaTime(at)); !ok {
@@ -168,7 +169,8 @@ func held(table *aliasTable, from ingress) int {
 	return table.slots.Held(path[:2])
 }
 
-// TestAliasesAreSharedByLinks wants who fills a link with streams to leave aliases to local talkers, and to other links.
+// TestAliasesAreSharedByLinks wants who fills a link with streams to leave aliases to local talkers, and to
+// other links.
 func TestAliasesAreSharedByLinks(t *testing.T) {
 	var table aliasTable
 	many, few := new(egress), new(egress)
@@ -193,8 +195,9 @@ func TestAliasesAreSharedByLinks(t *testing.T) {
 	}
 }
 
-// TestAliasesAreSharedByAddresses has members at one address, who need not know the room's secret, fill a link with streams.
-// Local talkers at other addresses are heard beyond it, before and after, and likewise what is behind a peer.
+// TestAliasesAreSharedByAddresses has members at one address, who need not know the room's secret, fill a
+// link with streams. Local talkers at other addresses are heard beyond it, before and after, and likewise
+// what is behind a peer.
 func TestAliasesAreSharedByAddresses(t *testing.T) {
 	at := func(list []*fakeStream, from room.Origin) []*fakeStream {
 		for _, st := range list {
@@ -234,8 +237,8 @@ func TestAliasesAreSharedByAddresses(t *testing.T) {
 	}
 }
 
-// TestAliasOfTheSilentIsTaken wants the stream that was silent for longest to give its alias, and no two that talk to
-// take each other's in turn.
+// TestAliasOfTheSilentIsTaken wants the stream that was silent for longest to give its alias, and no two that
+// talk to take each other's in turn.
 func TestAliasOfTheSilentIsTaken(t *testing.T) {
 	var table aliasTable
 	many, few := new(egress), new(egress)
@@ -260,7 +263,8 @@ func TestAliasOfTheSilentIsTaken(t *testing.T) {
 	}
 }
 
-// TestAliasesOfChangingStreams wants a link whose streams come and go to have no more aliases than one whose stay.
+// TestAliasesOfChangingStreams wants a link whose streams come and go to have no more aliases than one whose
+// stay.
 func TestAliasesOfChangingStreams(t *testing.T) {
 	var table aliasTable
 	many := new(egress)

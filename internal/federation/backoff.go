@@ -8,14 +8,14 @@ const (
 	stableLink = time.Minute       // a link that was up for so long makes up for the failures before it
 )
 
-// backoff decides how long a relay waits before it dials a peer again. It is pure: chance is given, and the caller
-// keeps the time. The zero value has seen no failure.
+// backoff decides how long a relay waits before it dials a peer again. It is pure: chance is given, and the
+// caller keeps the time. The zero value has seen no failure.
 //
 //	failures in a row    1     2      3      4      5       6        7 and more
 //	delay, seconds       5-6   10-12  20-25  40-50  80-100  160-200  240-300
 //
-// Up to a quarter of each delay is added by chance, so that relays that lost the same peer at the same time do not come
-// back at the same time.
+// Up to a quarter of each delay is added by chance, so that relays that lost the same peer at the same time
+// do not come back at the same time.
 type backoff struct {
 	failures int
 }

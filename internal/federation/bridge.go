@@ -5,63 +5,72 @@ import (
 	"maps"
 	"time"
 
-	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/room"
+	"github.com/wzp-voice/wzp/internal/routing"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// actions is the Federation as its table sees it. The caller of the table holds f.mu, so what the table decides is only
-// noted here: messages wait in outboxes, and what there is to do to rooms or to tell the log in todo, until run has let go
-// of f.mu.
-type actions Federation
-
-var _ effects = (*actions)(nil)
-
-func (a *actions) later(do func()) { (*Federation)(a).later(do) }
-
-// send implements effects.
-func (a *actions) send(p wire.RelayID, kind wire.UrgentKind, body []byte) {
-	if to := a.partners[p]; to != nil {
-		to.link.queue(kind, body, nil)
+// carryOut does what the table has decided.
+func (f *Federation) carryOut(e routing.Effect) {
+	switch e := e.(type) {
+	case routing.Send:
+		f.send(e)
+	case routing.Reach:
+		f.ways.set(e.Part, e.Way, f.live[e.Way.Best])
+	case routing.Members:
+		f.membersChanged(e)
+	case routing.Trunks:
+		f.setTrunks(e)
+	case routing.Problem:
+		f.problem(e.Peer, e.What, e.Reason)
+	case routing.NotGlobal:
+		f.notGlobal(e.Peer, e.Room)
 	}
 }
 
-// sendThen implements effects.
-func (a *actions) sendThen(p wire.RelayID, kind wire.UrgentKind, body []byte, r receipt) {
-	if to := a.partners[p]; to != nil {
-		to.link.queue(kind, body, func() {
-			to.inbox.acked(r)
-			(*Federation)(a).stir()
-		})
+func (f *Federation) send(e routing.Send) {
+	to := f.live[e.To]
+	if to == nil {
+		return
 	}
+	var acked func()
+	if e.Receipt != nil {
+		acked = func() {
+			to.inbox.acked(*e.Receipt)
+			f.wakeUp()
+		}
+	}
+	to.link.send(e.Kind, e.Body, acked)
 }
 
-// way implements effects.
-func (a *actions) way(part partKey, way toldWay) { a.ways.set(part, way, a.partners[way.best]) }
-
-// participants implements effects.
-func (a *actions) participants(key identity.PublicKey, label string, by wayIn, name string, joined [][]byte, left []wire.MemberID) {
-	a.later(func() { (*Federation)(a).participants(key, label, by, name, joined, left) })
+func (f *Federation) setTrunks(e routing.Trunks) {
+	var list []room.Trunk
+	for _, id := range e.To {
+		if p := f.live[id]; p != nil {
+			list = append(list, p.egress)
+		}
+	}
+	f.rooms.SetTrunks(e.Room, e.Home, list)
 }
 
-// participants changes home's part of a room.
-func (f *Federation) participants(key identity.PublicKey, label string, by wayIn, name string, joined [][]byte, left []wire.MemberID) {
-	id := wire.RelayIDOf(key)
-	b := f.bridgedRoom(name)
+// membersChanged changes a home's part of a room.
+func (f *Federation) membersChanged(e routing.Members) {
+	id := wire.RelayIDOf(e.Home)
+	b := f.bridgedRoom(e.Room)
 	h := b.homes[id]
 	if h == nil {
 		h = &home{members: make(map[wire.MemberID]*room.Member)}
 		b.homes[id] = h
 	}
-	if h.label != label {
-		h.label = label
+	if h.label != e.Label {
+		h.label = e.Label
 		b.labels++
 		f.untold[b] = struct{}{}
 	}
 	now := time.Now()
-	for _, member := range left {
+	for _, member := range e.Left {
 		delete(h.untaken, member)
 		if m := h.members[member]; m != nil {
 			delete(h.members, member)
@@ -70,26 +79,26 @@ func (f *Federation) participants(key identity.PublicKey, label string, by wayIn
 			f.untold[b] = struct{}{}
 		}
 	}
-	if h.by != by {
-		h.by = by
+	if h.by != e.By {
+		h.by = e.By
 		for _, m := range h.members {
 			m.Move(h.origin(id))
 		}
 	}
-	for _, entry := range joined {
+	for _, entry := range e.Joined {
 		f.join(b, id, h, entry, now)
 	}
 	if len(h.members)+len(h.untaken) == 0 {
 		delete(b.homes, id)
 		delete(f.untaken, h)
 	}
-	f.logMembers(b, id, h, joined, left)
-	f.forgetEmpty(wire.HashRoom(name))
-	f.stir()
+	f.logMembers(b, id, h, e.Joined, e.Left)
+	f.forgetEmpty(wire.HashRoom(e.Room))
+	f.wakeUp()
 }
 
 // origin is where the members of a home come from.
-func (h *home) origin(id wire.RelayID) room.Origin { return room.FromPeer(id, h.by.peer, h.by.via) }
+func (h *home) origin(id wire.RelayID) room.Origin { return room.FromPeer(id, h.by.Peer, h.by.Via) }
 
 // join makes a participant a member of the room, or keeps it for later if there is no place.
 func (f *Federation) join(b *bridged, id wire.RelayID, h *home, entry []byte, now time.Time) {
@@ -98,7 +107,7 @@ func (f *Federation) join(b *bridged, id wire.RelayID, h *home, entry []byte, no
 	if err != nil {
 		f.keep(b, h, entry)
 		if !errors.Is(err, room.ErrRoomFull) && f.once("untaken", now) { // of a full room it says who fills it
-			f.log.Warn("a participant finds no place in a room; it is tried again", "room", b.name, "home", id.String(), "why", err)
+			f.log.Warn("a member finds no place in a room; it is tried again", "room", b.name, "home", id.String(), "why", err)
 		}
 		return
 	}
@@ -151,7 +160,7 @@ func (f *Federation) retryUntaken(now time.Time) (next time.Time) {
 	return f.retryAt
 }
 
-// logMembers notes in the event log who takes part.
+// logMembers notes in the event log who came and went.
 func (f *Federation) logMembers(b *bridged, id wire.RelayID, h *home, joined [][]byte, left []wire.MemberID) {
 	for _, entry := range joined {
 		f.packets.Log(eventlog.Event{Kind: eventlog.MemberJoined, Room: b.name, Src: wire.EntryID(entry), Peer: id, Participants: len(h.members)})
@@ -162,34 +171,15 @@ func (f *Federation) logMembers(b *bridged, id wire.RelayID, h *home, joined [][
 	f.log.Debug("participants", "room", b.name, "home", h.label, "joined", len(joined), "left", len(left), "now", len(h.members))
 }
 
-// trunks implements effects.
-func (a *actions) trunks(home wire.RelayID, name string, to []wire.RelayID) {
-	var list []room.Trunk
-	for _, id := range to {
-		if p := a.partners[id]; p != nil {
-			list = append(list, p.egress)
-		}
-	}
-	a.later(func() { a.rooms.SetTrunks(name, home, list) })
-}
-
 // problemEvery is how often the same complaint about the same peer is logged.
 const problemEvery = time.Minute
 
 // maxProblems bounds what is remembered of complaints.
 const maxProblems = 256
 
-// problem implements effects.
-func (a *actions) problem(p wire.RelayID, what, reason string) {
-	label := p.String()
-	if from := a.partners[p]; from != nil {
-		label = from.link.label
-	}
-	a.later(func() { (*Federation)(a).problem(p, label, what, reason) })
-}
-
 // problem notes that something of a peer's was refused, or contained.
-func (f *Federation) problem(p wire.RelayID, label, what, reason string) {
+func (f *Federation) problem(p wire.RelayID, what, reason string) {
+	label := f.label(p)
 	f.rooms.Drops.Add(drops.BadAnnouncement, 1)
 	f.packets.Log(eventlog.Event{Kind: eventlog.FederationIngressMalformed, Peer: p, Action: what, Reason: reason})
 	if !f.once(label+what, time.Now()) {
@@ -217,12 +207,12 @@ func (f *Federation) once(what string, now time.Time) bool {
 	return true
 }
 
-// refusedOften is from how much on that came a wrong way within a minute a peer is named in the log: while ways
-// change a little does.
+// refusedOften is from how much on that came a wrong way within a minute a peer is named in the log: while
+// ways change a little does.
 const refusedOften = 100
 
 // refuse counts something that a peer sent and that is not its to send, and names the peer if that goes on.
-func (f *Federation) refuse(n *partner, what string) {
+func (f *Federation) refuse(n *livePeer, what string) {
 	f.rooms.Drops.Add(drops.WrongPeer, 1)
 	now := time.Now()
 	if last := n.warned.Load(); last != nil && now.Sub(*last) < problemEvery {

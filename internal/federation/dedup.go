@@ -34,8 +34,9 @@ func (v mediaVerdict) String() string {
 //	 ----+--------------------------------+---->  CTR
 //	 late                                   new, however far
 //
-// Nothing of a frame between relays is authentic, so a counter says nothing for longer than 2 s: a made-up high one
-// makes others late for so long, then is forgotten. It is pure; its owner locks it. Its zero value has seen none.
+// Nothing of a frame between relays is authentic, so a counter says nothing for longer than 2 s: a made-up
+// high one makes others late for so long, then is forgotten. It is pure; its owner locks it. Its zero value
+// has seen none.
 type dedup struct {
 	slots   []dedupSlot // by CTR modulo their number, a power of two; nil: none came
 	highest dedupSlot   // of those that came within dedupFor, as long as it did itself
@@ -70,8 +71,8 @@ func (d *dedup) take(ctr uint64, now time.Duration) mediaVerdict {
 	return verdictForward
 }
 
-// slot returns the place of a counter. It makes room when another that still counts is there, unless that one is
-// more than the window away: then it would be late, and need not be remembered.
+// slot returns the place of a counter. It makes room when another that still counts is there, unless that one
+// is more than the window away: then it would be late, and need not be remembered.
 func (d *dedup) slot(ctr uint64, now time.Duration) *dedupSlot {
 	if d.slots == nil {
 		d.slots = make([]dedupSlot, dedupFirst)

@@ -8,8 +8,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/room"
 )
 
-// renewEvery is how far apart looks for a stream's successor in its room are, at least: the talker may have left, and
-// its frames come for a while.
+// renewEvery is how far apart looks for a stream's successor in its room are, at least: the talker may have
+// left, and its frames come for a while.
 const renewEvery = 250 * time.Millisecond
 
 // inbound is one stream of media that comes over a peer link; it is the Owner of its link.Stream.
@@ -30,8 +30,9 @@ type inbound struct {
 	renewed time.Time  // when find was called last
 }
 
-// newInbound returns the inbound of a stream that a peer announces, or nil if find returns none, or too
-// many streams come from peers, or from the one whose intake that is. find looks for the stream in its room, and is called again when that one was dropped.
+// newInbound returns the inbound of a stream that a peer announces, or nil if find returns none, or too many
+// streams come from peers, or from the one whose intake that is. find looks for the stream in its room, and
+// is called again when that one was dropped.
 func newInbound(key dedupKey, in *intake, d *dedups, find func(now time.Time) *room.Stream, now time.Time) *inbound {
 	st := find(now)
 	if st == nil {
@@ -47,8 +48,8 @@ func newInbound(key dedupKey, in *intake, d *dedups, find func(now time.Time) *r
 	return b
 }
 
-// take decides about a frame. It is to be forwarded only if the verdict is verdictForward, and only then does its
-// CTR say anything about the stream (link.Stream.Seen).
+// take decides about a frame. It is to be forwarded only if the verdict is verdictForward, and only then does
+// its CTR say anything about the stream (link.Stream.Seen).
 func (b *inbound) take(ctr uint64, now time.Time) mediaVerdict {
 	v := verdictLimited
 	if b.intake.takeFrame(memberKey{b.key.room, b.key.kid.Member()}, now) {

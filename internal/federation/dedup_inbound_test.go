@@ -91,7 +91,8 @@ func TestInboundTakesEachFrameOnce(t *testing.T) {
 	}
 }
 
-// Six talkers one after another, whose counters start equal, and one of them again with its next key, and in another room.
+// Six talkers one after another, whose counters start equal, and one of them again with its next key, and in
+// another room.
 func TestInboundTalkersThatFollowEachOther(t *testing.T) {
 	r, looks := newInboundRoom(t), 0
 	d, in := newDedups(mediaEpoch), newTestIntake()
@@ -280,7 +281,8 @@ func TestDedupsOfOneLink(t *testing.T) {
 	}
 }
 
-// TestInboundOfNobodyCostsNothing wants no dedup for a stream that the room refuses, or one member could take them all.
+// TestInboundOfNobodyCostsNothing wants no dedup for a stream that the room refuses, or one member could take
+// them all.
 func TestInboundOfNobodyCostsNothing(t *testing.T) {
 	r, looks := newInboundRoom(t), 0
 	m := r.join("someone")

@@ -16,16 +16,16 @@ const (
 	dedupSweep = time.Second
 )
 
-// dedupKey says whose counters they are: the KID is member, stream and epoch. Talkers that follow each other with the same
-// counters have keys of their own.
+// dedupKey says whose counters they are: the KID is member, stream and epoch. Talkers that follow each other
+// with the same counters have keys of their own.
 type dedupKey struct {
 	room wire.RoomHash
 	kid  wire.KID
 }
 
-// dedups are the streams that come from peers. While media moves from one link to another a frame may come by both,
-// so a stream has one dedup whichever link it comes by. What was silent for 2 s has nothing to remember and is
-// forgotten. All methods are safe for concurrent use.
+// dedups are the streams that come from peers. While media moves from one link to another a frame may come by
+// both, so a stream has one dedup whichever link it comes by. What was silent for 2 s has nothing to remember
+// and is forgotten. All methods are safe for concurrent use.
 type dedups struct {
 	mu      sync.Mutex // guards what follows; taken before a sharedDedup's mu
 	streams map[dedupKey]*sharedDedup
@@ -52,8 +52,8 @@ func newDedups(now time.Time) *dedups {
 	}
 }
 
-// stream returns the dedup of a stream, or nil if there are too many, or too many that a link had made, which its intake
-// stands for.
+// stream returns the dedup of a stream, or nil if there are too many, or too many that a link had made, which
+// its intake stands for.
 func (d *dedups) stream(key dedupKey, by *intake, now time.Time) *sharedDedup {
 	d.mu.Lock()
 	defer d.mu.Unlock()

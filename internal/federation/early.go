@@ -114,7 +114,7 @@ func (in *incoming) release(f *Federation, tx *link.Tx) (done bool) {
 
 // releaseEarly looks whether talkers have been announced of whom frames are held.
 func (f *Federation) releaseEarly(now time.Time) {
-	for _, n := range f.linked() {
+	for _, n := range f.live {
 		streams := n.early.take()
 		if len(streams) == 0 {
 			continue

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// TestEarlyIsBounded: a peer cannot have us keep streams without end, and those that are kept are let go after a while.
+// TestEarlyIsBounded: a peer cannot have us keep streams without end, and those that are kept are let go
+// after a while.
 func TestEarlyIsBounded(t *testing.T) {
 	var e early
 	now := time.Now()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/room"
+	"github.com/wzp-voice/wzp/internal/routing"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -50,16 +50,15 @@ type Federation struct {
 
 	isGlobal atomic.Pointer[func(string) bool]
 	ways     ways // what of the table and the rooms is asked where packets are received
-	changed  changed
+	news     news
 
 	configuring sync.Mutex // held by Configure, while peers are configured
 
-	// Guards what follows. Nobody who receives packets takes it, and nothing is sent, logged or done to a room with it held: what
-	// the table decides is put into outboxes and todo.
-	mu       sync.Mutex
-	table    *table
-	partners map[wire.RelayID]*partner
-	todo     []func() // for run, in this order; as much as one call of the table leads to, and links that come and go
+	// Guards what follows, which run alone changes. Nobody who receives packets takes it, and nothing is
+	// sent, logged or done to a room with it held.
+	mu    sync.Mutex
+	table *routing.Table
+	live  map[wire.RelayID]*livePeer
 
 	// Owned by run:
 	bridged  map[wire.RoomHash]*bridged
@@ -71,8 +70,8 @@ type Federation struct {
 	unshared map[wire.RelayID]*unshared // of peers that were ever up
 }
 
-// partner is a peer whose link is up.
-type partner struct {
+// livePeer is a peer whose link is up.
+type livePeer struct {
 	link   *peerLink
 	trunk  *trunk
 	egress *egress // the trunk as rooms see it
@@ -114,7 +113,7 @@ type ourMember struct {
 // home is another relay's part of a room.
 type home struct {
 	label   string
-	by      wayIn // which its members come by
+	by      routing.Hop // which its members come by
 	members map[wire.MemberID]*room.Member
 	untaken map[wire.MemberID][]byte // entries of members for whom there was no place
 }
@@ -125,7 +124,8 @@ type counters struct {
 	rooms                            atomic.Int64  // that are bridged now
 }
 
-// New makes a Federation without peers. Start it once there is an endpoint that has Acceptor in its configuration.
+// New makes a Federation without peers. Start it once there is an endpoint that has Acceptor in its
+// configuration.
 func New(o Options) *Federation {
 	f := &Federation{
 		self:     o.Identity,
@@ -135,7 +135,7 @@ func New(o Options) *Federation {
 		packets:  o.Events,
 		dedups:   newDedups(time.Now()),
 		wake:     make(chan struct{}, 1),
-		partners: make(map[wire.RelayID]*partner),
+		live:     make(map[wire.RelayID]*livePeer),
 		bridged:  make(map[wire.RoomHash]*bridged),
 		dirty:    make(map[string]time.Time),
 		untold:   make(map[*bridged]struct{}),
@@ -145,7 +145,7 @@ func New(o Options) *Federation {
 	}
 	none := func(string) bool { return false }
 	f.isGlobal.Store(&none)
-	f.table = newTable(o.Identity, o.Boot, none, defaultTableLimits(), (*actions)(f))
+	f.table = routing.New(o.Identity, o.Boot, none)
 	f.links = newLinks(o.Log, (*events)(f))
 	return f
 }
@@ -173,94 +173,110 @@ func (f *Federation) Configure(c Config) {
 	f.configuring.Lock()
 	defer f.configuring.Unlock()
 	f.isGlobal.Store(&c.IsGlobal)
-	f.mu.Lock()
-	f.later(func() { clear(f.unshared) }) // what the operator has not mended is said again
-	f.table.reconfigure(c.IsGlobal, time.Now())
-	f.mu.Unlock()
+	f.later(func(now time.Time) {
+		clear(f.unshared) // what the operator has not mended is said again
+		f.decide(func() { f.table.Configure(c.IsGlobal, now) })
+	})
 	for _, name := range f.rooms.Names() {
-		f.changed.add(name)
+		f.news.roomChanged(name)
 	}
 	f.links.configure(c.Peers)
-	f.stir()
+	f.wakeUp()
 }
 
 // Changed says that a local member has joined a room or left it. It waits for nothing.
 func (f *Federation) Changed(name string) {
 	if f.global(name) {
-		f.changed.add(name)
-		f.stir()
+		f.news.roomChanged(name)
+		f.wakeUp()
 	}
 }
 
 // global reports whether a room is bridged.
 func (f *Federation) global(name string) bool { return (*f.isGlobal.Load())(name) }
 
-// changed are the global rooms whose local members have changed, until run looks. There are no more than rooms. The zero value
-// has none.
-type changed struct {
-	mu    sync.Mutex // guards what follows
-	names map[string]struct{}
+// news is what run has not heard of yet. The zero value is empty.
+type news struct {
+	mu    sync.Mutex          // guards what follows
+	rooms map[string]struct{} // global ones whose local members have changed: no more than there are rooms
+	do    []func(now time.Time)
 }
 
-func (c *changed) add(name string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.names == nil {
-		c.names = make(map[string]struct{})
+func (n *news) roomChanged(name string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.rooms == nil {
+		n.rooms = make(map[string]struct{})
 	}
-	c.names[name] = struct{}{}
+	n.rooms[name] = struct{}{}
 }
 
-func (c *changed) take() map[string]struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	names := c.names
-	c.names = nil
-	return names
+func (n *news) later(do func(now time.Time)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.do = append(n.do, do)
 }
 
-// stir has run look again.
-func (f *Federation) stir() {
+// take returns what is to be done, in its order, and the rooms.
+func (n *news) take() (do []func(now time.Time), rooms map[string]struct{}) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	do, rooms = n.do, n.rooms
+	n.do, n.rooms = nil, nil
+	return do, rooms
+}
+
+// later has run do something, after what was given to later before: links that come and go, and a new
+// configuration.
+func (f *Federation) later(do func(now time.Time)) {
+	f.news.later(do)
+	f.wakeUp()
+}
+
+// wakeUp has run look again.
+func (f *Federation) wakeUp() {
 	select {
 	case f.wake <- struct{}{}:
 	default:
 	}
 }
 
-// later has run do something, after what was given to later before. The caller holds f.mu.
-func (f *Federation) later(do func()) { f.todo = append(f.todo, do) }
-
-// decide calls f of a table that knows n, with f.mu held, and then does what it decided and whatever else is to be done. n may be
-// nil; if its link is down, ask is not called. Only run calls it.
-func (f *Federation) decide(n *partner, ask func()) {
-	f.mu.Lock()
-	if n == nil || f.partners[n.link.id] == n {
-		ask()
+// hearNews does what was given to later, and notes which rooms have changed.
+func (f *Federation) hearNews(now time.Time) {
+	do, rooms := f.news.take()
+	for _, one := range do {
+		one(now)
 	}
-	todo := f.todo
-	f.todo = nil
+	for name := range rooms {
+		due := time.Time{}
+		if b := f.bridged[wire.HashRoom(name)]; b != nil {
+			due = b.due()
+		}
+		f.dirty[name] = due
+	}
+}
+
+// decide has the table told something, by tell, and carries out what follows from it. Only run calls it.
+func (f *Federation) decide(tell func()) {
+	f.mu.Lock()
+	tell()
+	effects := f.table.Take()
 	f.mu.Unlock()
-	for _, do := range todo {
-		do()
+	for _, e := range effects {
+		f.carryOut(e)
 	}
 }
 
-// linked returns the peers whose links are up.
-func (f *Federation) linked() []*partner {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return slices.Collect(maps.Values(f.partners))
-}
-
-// run does what the table decides, hears what peers say, announces what changes here, and does what has to be done by time
-// alone. It is the only one that changes bridged rooms, so that what is decided is done in order and without a lock.
+// run does what the table decides, hears what peers say, announces what changes here, and does what has to be
+// done by time alone. It is the only one that changes bridged rooms, so that what is decided is done in order
+// and without a lock.
 func (f *Federation) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			f.decide(nil, func() {}) // the links' ends
+			f.hearNews(time.Now()) // the links' ends
 			return
 		case <-f.wake:
 		case <-timer.C:
@@ -282,18 +298,12 @@ func soonest(a, b time.Time) time.Time {
 	return a
 }
 
-// work brings the table and our members up to date and returns when it has something to do next; zero: never, by
-// time alone.
+// work brings the table and our members up to date and returns when it has something to do next; zero: never,
+// by time alone.
 func (f *Federation) work(now time.Time) (next time.Time) {
+	f.hearNews(now)
 	if f.hear(now) {
-		f.stir() // but not before the others had their turn
-	}
-	for name := range f.changed.take() {
-		due := time.Time{}
-		if b := f.bridged[wire.HashRoom(name)]; b != nil {
-			due = b.due()
-		}
-		f.dirty[name] = due
+		f.wakeUp() // but not before the others had their turn
 	}
 	for name, due := range f.dirty {
 		if now.Before(due) {
@@ -301,7 +311,7 @@ func (f *Federation) work(now time.Time) (next time.Time) {
 			continue
 		}
 		entries, again := f.localEntries(name, now)
-		f.decide(nil, func() { f.table.local(name, entries, now) })
+		f.decide(func() { f.table.SetLocal(name, entries, now) })
 		if again.IsZero() {
 			delete(f.dirty, name)
 			f.forgetEmpty(wire.HashRoom(name))
@@ -310,17 +320,14 @@ func (f *Federation) work(now time.Time) (next time.Time) {
 			next = soonest(next, again)
 		}
 	}
-	f.decide(nil, func() { next = soonest(next, f.table.tick(now)) })
+	f.decide(func() { next = soonest(next, f.table.Tick(now)) })
 	next = soonest(next, f.retryUntaken(now))
 	next = soonest(next, f.tellRooms(now))
-	for _, n := range f.linked() {
-		n.link.out.feed()
-	}
 	return next
 }
 
-// announceRest is between two announcements of our members of a room, after the first announceBurst, which go at once: who
-// joins just when another has left does not wait.
+// announceRest is between two announcements of our members of a room, after the first announceBurst, which go
+// at once: who joins just when another has left does not wait.
 const (
 	announceRest  = 200 * time.Millisecond
 	announceBurst = 4
@@ -337,12 +344,12 @@ func (b *bridged) announce(now time.Time) {
 	b.announced = b.announced.Add(announceRest)
 }
 
-// lastWord is how long after a member has left its leave is announced: news travel as fast as media, and what it said
-// last would come after its leave, and be dropped.
+// lastWord is how long after a member has left its leave is announced: news travel as fast as media, and what
+// it said last would come after its leave, and be dropped.
 const lastWord = 250 * time.Millisecond
 
-// localEntries returns the entries of our members of a room, none if it is not global, and when to ask again, if
-// some have just left.
+// localEntries returns the entries of our members of a room, none if it is not global, and when to ask again,
+// if some have just left.
 func (f *Federation) localEntries(name string, now time.Time) (entries [][]byte, again time.Time) {
 	members := f.rooms.Shown(name)
 	b := f.bridged[wire.HashRoom(name)]

@@ -1,10 +1,12 @@
 package federation
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/routing"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -17,13 +19,13 @@ const (
 	maxNotes = 8
 )
 
-// inbox is what came over one link and waits for run: who receives packets has members of this relay to serve, and a
-// signature takes as long to check as a packet does to reach hundreds. The zero value is empty.
+// inbox is what came over one link and waits for run: who receives packets has members of this relay to
+// serve, and a signature takes as long to check as a packet does to reach hundreds. The zero value is empty.
 type inbox struct {
 	mu       sync.Mutex // guards what follows
 	messages []inMessage
-	receipts []receipt   // of messages of ours: of at most as many as can be under way
-	notes    []throttled // to be logged, at most maxNotes
+	receipts []routing.Receipt // of messages of ours: of at most as many as can be under way
+	notes    []throttled       // to be logged, at most maxNotes
 	closed   bool
 	refused  uint64 // messages for which there was no room
 }
@@ -49,7 +51,7 @@ func (in *inbox) put(kind wire.UrgentKind, body []byte) (taken bool) {
 }
 
 // acked queues the receipt of a message of ours.
-func (in *inbox) acked(r receipt) {
+func (in *inbox) acked(r routing.Receipt) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if !in.closed {
@@ -76,7 +78,7 @@ func (in *inbox) noted() []throttled {
 }
 
 // take returns the receipts, and the oldest message if there is one. more: another one waits.
-func (in *inbox) take() (receipts []receipt, m inMessage, ok, more bool) {
+func (in *inbox) take() (receipts []routing.Receipt, m inMessage, ok, more bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	receipts, in.receipts = in.receipts, nil
@@ -104,31 +106,33 @@ func (in *inbox) limited() uint64 {
 
 // hear gives the table what peers have said, one message of each in turn. It reports whether more waits.
 func (f *Federation) hear(now time.Time) (more bool) {
-	partners := f.linked()
-	for _, n := range partners {
-		for _, t := range n.inbox.noted() {
-			f.log.Warn("a peer sends too much; the rest is dropped", "peer", n.link.label, "relay", n.link.id.String(), "why", t.Reason, "dropped", t.Dropped)
+	live := slices.Collect(maps.Values(f.live))
+	for _, p := range live {
+		for _, t := range p.inbox.noted() {
+			f.log.Warn("a peer sends too much; the rest is dropped", "peer", p.link.label, "relay", p.link.id.String(),
+				"why", t.Reason, "dropped", t.Dropped)
 		}
 	}
-	for taken := 0; len(partners) > 0; {
-		partners = slices.DeleteFunc(partners, func(n *partner) bool {
-			receipts, m, ok, left := n.inbox.take()
+	for taken := 0; len(live) > 0; {
+		live = slices.DeleteFunc(live, func(p *livePeer) bool {
+			receipts, m, ok, left := p.inbox.take()
 			for _, r := range receipts {
-				f.decide(n, func() { f.table.delivered(n.link.id, r, now) })
+				f.decide(func() { f.table.Acked(p.link.id, r, now) })
 			}
 			switch {
 			case !ok:
 			case m.kind == wire.UrgentFederationMessage:
-				f.message(n, m.body, now)
+				f.message(p, m.body, now)
 			default:
-				f.decide(n, func() { f.table.urgent(n.link.id, m.kind, m.body, now) })
+				f.decide(func() { f.table.Receive(p.link.id, m.kind, m.body, now) })
 			}
 			taken++
 			return !left
 		})
-		if taken >= hearMost && len(partners) > 0 {
+		if taken >= hearMost && len(live) > 0 {
 			return true
 		}
+		f.hearNews(now) // a link that is down is not to wait for what others say
 	}
 	return false
 }

@@ -9,16 +9,16 @@ import (
 )
 
 const (
-	// labelRest and changeRest are between two times that our members of a room are told what other relays are called, and
-	// of who came and went there: what peers say must not use up the links of our members.
+	// labelRest and changeRest are between two times that our members of a room are told what other relays
+	// are called, and of who came and went there: what peers say must not use up the links of our members.
 	labelRest  = time.Second
 	changeRest = 100 * time.Millisecond
 	// maxLabels is of how many relays a member is told what they are called. Of others it shows the id.
 	maxLabels = 64
 )
 
-// tellRooms does tellRoom for the rooms of which something is untold, and returns when to do it again; zero: when
-// something changes.
+// tellRooms does tellRoom for the rooms of which something is untold, and returns when to do it again; zero:
+// when something changes.
 func (f *Federation) tellRooms(now time.Time) (next time.Time) {
 	for b := range f.untold {
 		due := f.tellRoom(b, now)
@@ -30,8 +30,8 @@ func (f *Federation) tellRooms(now time.Time) (next time.Time) {
 	return next
 }
 
-// tellRoom tells our members of a room what they were not told yet, if it is time to. It returns when it will be;
-// zero: they know all.
+// tellRoom tells our members of a room what they were not told yet, if it is time to. It returns when it will
+// be; zero: they know all.
 func (f *Federation) tellRoom(b *bridged, now time.Time) (next time.Time) {
 	local := f.rooms.Local(b.name)
 	if len(local) == 0 {

@@ -14,8 +14,9 @@ import (
 const (
 	// farMedia is how many times its limit is far too much media.
 	farMedia = 2
-	// farUrgent is the same of urgent messages. What is not taken is repeated every 100 ms, so a peer with much to
-	// say exceeds its limit for a while and means no harm: pacing lets it send some 900 of the smallest a second.
+	// farUrgent is the same of urgent messages. What is not taken is repeated every 100 ms, so a peer with
+	// much to say exceeds its limit for a while and means no harm: pacing lets it send some 900 of the
+	// smallest a second.
 	farUrgent = 10
 	// throttledEvery is how far apart reports of what was dropped are, at least.
 	throttledEvery = time.Minute
@@ -154,8 +155,8 @@ func (in *intake) takeMedia(room wire.RoomHash, now time.Time) bool {
 	return in.takeFrame(memberKey{room: room}, now)
 }
 
-// takeFrame reports whether a media frame of a member may be taken. What is too much of one takes nothing of what its
-// room may have.
+// takeFrame reports whether a media frame of a member may be taken. What is too much of one takes nothing of
+// what its room may have.
 func (in *intake) takeFrame(key memberKey, now time.Time) bool {
 	in.mu.Lock()
 	why := withinLimits
@@ -173,9 +174,9 @@ func (in *intake) takeFrame(key memberKey, now time.Time) bool {
 	return why == withinLimits
 }
 
-// takeBytes reports whether a frame of a member, of so many bytes, is within what the peer may send. Rooms share that, and
-// the members of each: who behind the peer sends much takes nothing from the others. at is a time on any clock that does
-// not go back.
+// takeBytes reports whether a frame of a member, of so many bytes, is within what the peer may send. Rooms
+// share that, and the members of each: who behind the peer sends much takes nothing from the others. at is a
+// time on any clock that does not go back.
 func (in *intake) takeBytes(key memberKey, size int, now time.Time, at time.Duration) bool {
 	source := budget.Source{Group: budget.Group{ID: budget.ID(key.room[:])}, Member: budget.ID(key.id[:])}
 	if in.bytes.Take(source, size, at) {
@@ -222,8 +223,8 @@ type intakeNews struct {
 	cut     excess // the limit that was exceeded by far; withinLimits: none
 }
 
-// newsLocked counts what was refused, and returns what has to be reported. m is the peer's meter for it. The caller
-// holds in.mu.
+// newsLocked counts what was refused, and returns what has to be reported. m is the peer's meter for it. The
+// caller holds in.mu.
 func (in *intake) newsLocked(why excess, m *meter, now time.Time) (n intakeNews) {
 	if why == withinLimits {
 		return n

@@ -9,8 +9,8 @@ const (
 	meterSpan = time.Second
 )
 
-// meter is a token bucket that also sees how much was offered. It is pure; its owner locks it. One that is made of rate
-// and burst alone never finds a flood.
+// meter is a token bucket that also sees how much was offered. It is pure; its owner locks it. One that is
+// made of rate and burst alone never finds a flood.
 type meter struct {
 	rate  int // a second
 	burst int // tokens that it holds at most; it begins with them
@@ -42,8 +42,8 @@ func (m *meter) take(now time.Time) bool {
 	return true
 }
 
-// watch looks for a flood. A span ends with the first offer that is meterSpan or more after its beginning, so who pauses
-// has a long span with little in it.
+// watch looks for a flood. A span ends with the first offer that is meterSpan or more after its beginning, so
+// who pauses has a long span with little in it.
 func (m *meter) watch(now time.Time) {
 	if m.far == 0 {
 		return

@@ -249,7 +249,8 @@ func TestIntakeAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestIntakeOfOneMember wants one member not to send more than a client may, nor to take from what others of its room have.
+// TestIntakeOfOneMember wants one member not to send more than a client may, nor to take from what others of
+// its room have.
 func TestIntakeOfOneMember(t *testing.T) {
 	var log intakeLog
 	in := newIntake(intakeLimits{RoomMedia: 1000}, log.reports())

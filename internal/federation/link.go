@@ -10,9 +10,9 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// peerLink is one link with a peer: one session, from its first packet to its end. When the peer was restarted, or
-// when another session took the place of this one, that is another peerLink. It handles the session's packets (it is
-// a link.Handler), and sends with its methods.
+// peerLink is one link with a peer: one session, from its first packet to its end. When the peer was
+// restarted, or when another session took the place of this one, that is another peerLink. It handles the
+// session's packets (it is a link.Handler), and sends with its methods.
 //
 //	candidate ── the peer was heard, and the link is the better one ──> open ──> over
 //	    |                                                                         ^
@@ -67,22 +67,18 @@ const (
 // session returns the session that the link is.
 func (l *peerLink) session() *link.Session { return l.s }
 
-// send queues an urgent message for the peer, and sends what there is room for; body, of at most wire.MaxUrgent bytes, is kept. Messages
-// leave in their order, but may arrive in another. Unless the link ends, all arrive; when too many wait it does.
-func (l *peerLink) send(kind wire.UrgentKind, body []byte) {
-	l.queue(kind, body, nil)
-	l.out.feed()
-}
-
-// queue is send, but nothing leaves before somebody calls out.feed, so it may be called with locks held. Then, unless nil, is
-// called when the peer has acknowledged the message, on a goroutine that receives and holds no lock; never if it does not.
-func (l *peerLink) queue(kind wire.UrgentKind, body []byte, then func()) {
+// send queues an urgent message for the peer, and sends what there is room for; body, of at most
+// wire.MaxUrgent bytes, is kept. Messages leave in their order, but may arrive in another. Unless the link
+// ends, all arrive; when too many wait it does. then, unless nil, is called when the peer has acknowledged
+// the message, on a goroutine that receives and holds no lock; never if it does not.
+func (l *peerLink) send(kind wire.UrgentKind, body []byte, then func()) {
 	if len(body) > wire.MaxUrgent {
 		l.tooLong.Store(int64(kind))
 	}
 	if !l.out.put(kind, body, then) && l.end(verdict{code: wire.CloseLeft, why: whyOverflow}) {
 		l.links.counts.overflowed.Add(1)
 	}
+	l.out.feed()
 }
 
 // SendPacket sends whole frames as one packet, of which media are media: see link.Session.
@@ -96,8 +92,8 @@ func (l *peerLink) AtEnd(tx *link.Tx, f func(tx *link.Tx)) { tx.AtEnd(f) }
 // WithTx calls f with a Tx: see link.Endpoint.
 func (l *peerLink) WithTx(f func(tx *link.Tx)) { l.links.ep.WithTx(f) }
 
-// end has the link end soon, by links.run, for the first reason that is given. It reports whether this is that one.
-// It waits for nothing, so it may be called from anywhere.
+// end has the link end soon, by links.run, for the first reason that is given. It reports whether this is
+// that one. It waits for nothing, so it may be called from anywhere.
 func (l *peerLink) end(v verdict) (first bool) {
 	first = l.fate.CompareAndSwap(nil, &v)
 	if first {
@@ -106,7 +102,8 @@ func (l *peerLink) end(v verdict) (first bool) {
 	return first
 }
 
-// heard reports whether the peer has shown that it uses the session: it is welcome on ours, or has sent a packet.
+// heard reports whether the peer has shown that it uses the session: it is welcome on ours, or has sent a
+// packet.
 func (l *peerLink) heard() bool { return l.dialled || l.s.Counts().PacketsReceived > 0 }
 
 // of returns the link if it is the one of that session, and open; else nil. l may be nil.

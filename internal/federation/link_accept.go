@@ -12,7 +12,8 @@ import (
 
 var _ link.PeerAcceptor = (*links)(nil)
 
-// CheckPeer implements link.PeerAcceptor: who is not configured is refused, and the log says what to configure.
+// CheckPeer implements link.PeerAcceptor: who is not configured is refused, and the log says what to
+// configure.
 func (ls *links) CheckPeer(key identity.PublicKey, remote netip.AddrPort) error {
 	fingerprint := key.Fingerprint()
 	ls.mu.Lock()
@@ -42,8 +43,8 @@ func (ls *links) CheckPeer(key identity.PublicKey, remote netip.AddrPort) error 
 	return nil
 }
 
-// mistakenLocked returns the peer at whose address a relay with that fingerprint answered, though another one is
-// configured; nil: none. The caller holds ls.mu.
+// mistakenLocked returns the peer at whose address a relay with that fingerprint answered, though another one
+// is configured; nil: none. The caller holds ls.mu.
 func (ls *links) mistakenLocked(fingerprint identity.Fingerprint) *Peer {
 	for _, p := range ls.peers {
 		if p.answered == fingerprint {
@@ -53,8 +54,8 @@ func (ls *links) mistakenLocked(fingerprint identity.Fingerprint) *Peer {
 	return nil
 }
 
-// AcceptPeer implements link.PeerAcceptor. The session is a candidate until its first packet has come: before that
-// its dialler may not know that it was welcome.
+// AcceptPeer implements link.PeerAcceptor. The session is a candidate until its first packet has come: before
+// that its dialler may not know that it was welcome.
 func (ls *links) AcceptPeer(s *link.Session) (link.Handler, *wire.Refused) {
 	say := func() {}
 	defer func() { say() }() // when the lock is not held any more

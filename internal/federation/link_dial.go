@@ -103,8 +103,8 @@ func (ls *links) dialEnded(p *peer, d *dialer, err error) {
 	ls.log.Debug("why a peer cannot be reached", "label", label, "err", err)
 }
 
-// dialEndedLocked is dialEnded, but for the log. failed: the dial is to be named there, and that the next is in wait. The
-// caller holds ls.mu.
+// dialEndedLocked is dialEnded, but for the log. failed: the dial is to be named there, and that the next is
+// in wait. The caller holds ls.mu.
 func (ls *links) dialEndedLocked(p *peer, d *dialer, err error) (wait time.Duration, failed bool) {
 	p.dial = nil
 	if err == nil || p.ctx.Err() != nil || p.link != nil || d.stale {
@@ -124,8 +124,8 @@ func (ls *links) dialEndedLocked(p *peer, d *dialer, err error) (wait time.Durat
 	return wait, true
 }
 
-// dialer is one dial of a peer and the client that came of it: the link.ClientHandler of all sessions that the client
-// has. Each of them is a peerLink of its own.
+// dialer is one dial of a peer and the client that came of it: the link.ClientHandler of all sessions that
+// the client has. Each of them is a peerLink of its own.
 type dialer struct {
 	links   *links
 	peer    *peer
@@ -225,8 +225,8 @@ func (d *dialer) label() string {
 	return d.peer.label
 }
 
-// Detached implements link.ClientHandler. A client goes on with a session that the peer has ended; a link does not: it
-// is for the supervisor to decide when the peer is dialled again.
+// Detached implements link.ClientHandler. A client goes on with a session that the peer has ended; a link
+// does not: it is for the supervisor to decide when the peer is dialled again.
 func (d *dialer) Detached(cause string) {
 	l := d.link.Load()
 	if l != nil && l.s.Over() {

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// TestAddressReloaded corrects a peer's address, at which nothing answers, while it is dialled, and between two dials.
+// TestAddressReloaded corrects a peer's address, at which nothing answers, while it is dialled, and between
+// two dials.
 func TestAddressReloaded(t *testing.T) {
 	for name, after := range map[string]time.Duration{
 		"during the first dial": 3 * time.Second,

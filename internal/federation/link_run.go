@@ -10,8 +10,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// run looks at all links whenever one of them has something new, and every lookEvery, until close. It is the only one
-// that opens and ends links, so that linkEvents come in order.
+// run looks at all links whenever one of them has something new, and every lookEvery, until close. It is the
+// only one that opens and ends links, so that linkEvents come in order.
 func (ls *links) run() {
 	timer := time.NewTimer(lookEvery)
 	defer timer.Stop()
@@ -33,8 +33,8 @@ func (ls *links) run() {
 	}
 }
 
-// snapshot returns all peers that may have links, those that were removed first: of one with the same key that was
-// configured again, the old link has to be down before a new one is up.
+// snapshot returns all peers that may have links, those that were removed first: of one with the same key
+// that was configured again, the old link has to be down before a new one is up.
 func (ls *links) snapshot() []*peer {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
@@ -88,12 +88,13 @@ func (ls *links) lookAtLink(p *peer, l *peerLink, now time.Time) {
 	l.out.feed()
 }
 
-// measureEvery is how often the side of a link that did not dial asks for a report. The one that dialled pings anyway.
+// measureEvery is how often the side of a link that did not dial asks for a report. The one that dialled
+// pings anyway.
 const measureEvery = 2 * time.Second
 
-// measure has the peer report, when it is time to: without a packet that wants one, the round trip and loss of a link
-// without media would stay unknown on the side that did not dial. The content of the ping is no time, so its pong
-// tells nothing more.
+// measure has the peer report, when it is time to: without a packet that wants one, the round trip and loss
+// of a link without media would stay unknown on the side that did not dial. The content of the ping is no
+// time, so its pong tells nothing more.
 func (l *peerLink) measure(now time.Time) {
 	if l.dialled || now.Sub(l.measured) < measureEvery {
 		return
@@ -165,9 +166,9 @@ func replacedBy(loser, winner *peerLink) verdict {
 	return verdict{code: wire.CloseReplaced, why: why, replaced: true, twin: loser.dialled != winner.dialled}
 }
 
-// survives reports whether a link stays in use though there is a newer one. Both relays compute the same: of one that
-// either has dialled, that of the relay with the smaller key stays, if it works; of two that the same relay has
-// dialled the newer one, for it would not have dialled if it had another.
+// survives reports whether a link stays in use though there is a newer one. Both relays compute the same: of
+// one that either has dialled, that of the relay with the smaller key stays, if it works; of two that the
+// same relay has dialled the newer one, for it would not have dialled if it had another.
 func (ls *links) survives(l *peerLink, newerDialled bool) bool {
 	if l.dialled == newerDialled {
 		return false

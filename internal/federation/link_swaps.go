@@ -11,8 +11,9 @@ const (
 	swapGap   = 3 * time.Second // one dial may be several attempts, which count as one
 )
 
-// swaps sees whether links of one key come from several places in turn: then two relays have it, each of which dials as
-// soon as the other one has taken its link. It is pure; its owner locks it. The zero value has seen none.
+// swaps sees whether links of one key come from several places in turn: then two relays have it, each of
+// which dials as soon as the other one has taken its link. It is pure; its owner locks it. The zero value has
+// seen none.
 type swaps struct {
 	recent []swap // the oldest first, at most swapsMany
 	told   time.Time
@@ -24,8 +25,8 @@ type swap struct {
 	old, new string // where they come from
 }
 
-// note notes a swap. It returns the addresses if that is to be logged: many came in a short time, from more than one
-// address, and it was not said within the last swapSpan.
+// note notes a swap. It returns the addresses if that is to be logged: many came in a short time, from more
+// than one address, and it was not said within the last swapSpan.
 func (s *swaps) note(old, new string, now time.Time) (addresses []string) {
 	if n := len(s.recent); n > 0 && now.Sub(s.recent[n-1].at) < swapGap {
 		return nil
@@ -48,8 +49,8 @@ func (s *swaps) note(old, new string, now time.Time) (addresses []string) {
 	return addresses
 }
 
-// swappedLocked notes that a link of p from another address takes the place of one, or would. The caller holds ls.mu, and calls
-// say when it does not any more.
+// swappedLocked notes that a link of p from another address takes the place of one, or would. The caller
+// holds ls.mu, and calls say when it does not any more.
 func (ls *links) swappedLocked(p *peer, old, new string, now time.Time) (say func()) {
 	addresses, label := p.swaps.note(old, new, now), p.label
 	return func() {

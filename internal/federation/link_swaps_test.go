@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// TestCopiedIdentity runs two relays with one identity, which dial the same one. The other one dials them, too, or does not.
+// TestCopiedIdentity runs two relays with one identity, which dial the same one. The other one dials them,
+// too, or does not.
 func TestCopiedIdentity(t *testing.T) {
 	for name, dials := range map[string]bool{"it is dialled": false, "it dials as well": true} {
 		t.Run(name, func(t *testing.T) {

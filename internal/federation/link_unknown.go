@@ -15,8 +15,8 @@ const (
 	maxUnknown   = 32          // keys that are logged in so long: anybody may make keys
 )
 
-// unknownKeys says in the log which relays were refused because they are not configured, and what to write into the
-// configuration to let them in. The zero value is ready.
+// unknownKeys says in the log which relays were refused because they are not configured, and what to write
+// into the configuration to let them in. The zero value is ready.
 type unknownKeys struct {
 	mu     sync.Mutex // guards what follows
 	begun  time.Time  // of the time in which each key is logged once
@@ -30,8 +30,8 @@ type unknownKey struct {
 	mistaken    bool
 }
 
-// refused notes a refusal. The key is not proved: whoever shows it may not have it. But who is let in has to. mistaken is the
-// peer at whose address that key answered, where another one is configured; nil: none.
+// refused notes a refusal. The key is not proved: whoever shows it may not have it. But who is let in has to.
+// mistaken is the peer at whose address that key answered, where another one is configured; nil: none.
 func (u *unknownKeys) refused(log *slog.Logger, fingerprint identity.Fingerprint, remote netip.AddrPort, mistaken *Peer, now time.Time) {
 	name, silent := u.note(unknownKey{fingerprint, mistaken != nil}, now)
 	if silent > 0 {
@@ -70,14 +70,15 @@ func (u *unknownKeys) note(key unknownKey, now time.Time) (name bool, silent int
 	return true, silent
 }
 
-// toPaste is text of several lines, ready to be copied from a log: a handler that can show it so knows it by LogBlock.
+// toPaste is text of several lines, ready to be copied from a log: a handler that can show it so knows it by
+// LogBlock.
 type toPaste string
 
 // LogBlock returns the text.
 func (t toPaste) LogBlock() string { return string(t) }
 
-// relayTOML is what lets a relay in, all of it ready for wzp.toml: as a peer, and as one that is not dialled, for those who
-// would rather have that, in comments. Literal strings are used, since a log may escape quotes.
+// relayTOML is what lets a relay in, all of it ready for wzp.toml: as a peer, and as one that is not dialled,
+// for those who would rather have that, in comments. Literal strings are used, since a log may escape quotes.
 func relayTOML(fingerprint identity.Fingerprint, remote netip.AddrPort) toPaste {
 	return toPaste(fmt.Sprintf(`# To dial it, too: see that url is the address that it listens on, and name it.
 [[peers]]

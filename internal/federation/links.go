@@ -25,10 +25,11 @@ type Peer struct {
 	Label       string               // what we call it
 }
 
-// linkEvents is who uses the links. For each link linkUp comes first and linkDown last; these two and linkSuspect come
-// one at a time, on one goroutine, with no lock held. A peer has at most one link that is up: linkDown of one comes
-// before linkUp of the next. urgent messages of one link come one at a time, between its linkUp and its linkDown. bind,
-// media and aliasAcked come after linkUp, concurrently, and some may still be running after linkDown.
+// linkEvents is who uses the links. For each link linkUp comes first and linkDown last; these two and
+// linkSuspect come one at a time, on one goroutine, with no lock held. A peer has at most one link that is
+// up: linkDown of one comes before linkUp of the next. urgent messages of one link come one at a time,
+// between its linkUp and its linkDown. bind, media and aliasAcked come after linkUp, concurrently, and some
+// may still be running after linkDown.
 //
 // The methods may call send and end of any link, and cut, configure, list of links, but not its close.
 type linkEvents interface {
@@ -55,8 +56,8 @@ const (
 //	                                                               +─> is it alive, is it to end ──> linkEvents
 //	the peer dials ── CheckPeer, AcceptPeer ─────────> candidate ──+
 //
-// Only run opens and ends links. All others say what they want by peerLink.end and stir it. So links.mu is never held
-// when linkEvents or a session's End are called.
+// Only run opens and ends links. All others say what they want by peerLink.end and stir it. So links.mu is
+// never held when linkEvents or a session's End are called.
 type links struct {
 	log     *slog.Logger
 	events  linkEvents
@@ -137,8 +138,9 @@ func (ls *links) start(ep *link.Endpoint, self *identity.Identity) {
 	}
 }
 
-// configure replaces the list of peers. New ones are dialled, removed ones are cut, unchanged ones are not touched: a
-// changed address is dialled at once if there is no link, a changed label from the next link on. It may be called before start.
+// configure replaces the list of peers. New ones are dialled, removed ones are cut, unchanged ones are not
+// touched: a changed address is dialled at once if there is no link, a changed label from the next link on.
+// It may be called before start.
 func (ls *links) configure(list []Peer) {
 	wanted := ls.acceptable(list)
 	ls.mu.Lock()
@@ -197,8 +199,8 @@ func (ls *links) addLocked(c Peer) {
 	}
 }
 
-// moveLocked gives the peer another address, at which it is dialled at once: the failures, and the dial that may be under
-// way, were those of the old one. The caller holds links.mu.
+// moveLocked gives the peer another address, at which it is dialled at once: the failures, and the dial that
+// may be under way, were those of the old one. The caller holds links.mu.
 func (p *peer) moveLocked(address string) {
 	p.address, p.backoff, p.notBefore, p.answered = address, backoff{}, time.Time{}, identity.Fingerprint{}
 	if p.link == nil {
@@ -253,8 +255,8 @@ func (ls *links) stir() {
 	}
 }
 
-// cut ends a link, and refuses the peer for a while after it: no link, ours or its, is made before that is over. The
-// link ends soon after cut has returned.
+// cut ends a link, and refuses the peer for a while after it: no link, ours or its, is made before that is
+// over. The link ends soon after cut has returned.
 func (ls *links) cut(l *peerLink, why string, bar time.Duration) {
 	ls.mu.Lock()
 	if p := ls.peers[l.key.Fingerprint()]; p != nil && bar > 0 {
@@ -293,8 +295,8 @@ type peerInfo struct {
 	Problem     string // while it is down: why, as far as it is known
 }
 
-// trouble returns why there is no link with the peer, as far as that is known; empty if there is one. The caller holds
-// links.mu.
+// trouble returns why there is no link with the peer, as far as that is known; empty if there is one. The
+// caller holds links.mu.
 func (p *peer) trouble() string {
 	switch {
 	case p.link != nil:

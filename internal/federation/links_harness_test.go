@@ -35,7 +35,8 @@ func inLinkLab(t *testing.T, f func(l *linkLab)) {
 	})
 }
 
-// testRelay is a relay at an address of its own, whose key the lab orders: the smaller number has the smaller key.
+// testRelay is a relay at an address of its own, whose key the lab orders: the smaller number has the smaller
+// key.
 type testRelay struct {
 	lab    *linkLab
 	number int
@@ -165,7 +166,7 @@ func (l *linkLab) talk(a, b *testRelay) {
 	l.t.Helper()
 	for _, way := range [][2]*testRelay{{a, b}, {b, a}} {
 		before := way[1].events.count("urgent")
-		way[0].to(way[1]).send(wire.UrgentFederationRoom, []byte("hello"))
+		way[0].to(way[1]).send(wire.UrgentFederationRoom, []byte("hello"), nil)
 		l.eventually("an urgent message arrives", 3*time.Second, func() bool { return way[1].events.count("urgent") > before })
 	}
 }

@@ -36,8 +36,8 @@ func TestWrongKey(t *testing.T) {
 	})
 }
 
-// TestMistakenFingerprint has a peer that is configured with a wrong fingerprint dial, too: what the log says of the key that
-// answers and of the one that is refused belongs together.
+// TestMistakenFingerprint has a peer that is configured with a wrong fingerprint dial, too: what the log says
+// of the key that answers and of the one that is refused belongs together.
 func TestMistakenFingerprint(t *testing.T) {
 	inLinkLab(t, func(l *linkLab) {
 		a, b, c := l.relay(1), l.relay(2), l.relay(3)
@@ -65,7 +65,8 @@ func TestMistakenFingerprint(t *testing.T) {
 	})
 }
 
-// TestUnknownRelay refuses a relay that is not configured, says what to configure, and takes it when that was done.
+// TestUnknownRelay refuses a relay that is not configured, says what to configure, and takes it when that was
+// done.
 func TestUnknownRelay(t *testing.T) {
 	inLinkLab(t, func(l *linkLab) {
 		a, b := l.relay(1), l.relay(2)
@@ -211,7 +212,7 @@ func TestCutInLinkUp(t *testing.T) {
 		a, b := l.relay(1), l.relay(2)
 		b.trusts(a).up()
 		b.events.onUp = func(pl *peerLink) {
-			pl.send(wire.UrgentFederationRoom, []byte("hello"))
+			pl.send(wire.UrgentFederationRoom, []byte("hello"), nil)
 			b.links.list()
 			b.links.cut(pl, "we do not like it", 10*time.Second)
 			b.links.configure(b.peers)
@@ -233,14 +234,14 @@ func TestOverflow(t *testing.T) {
 		b.events.deaf = true
 		b.events.mu.Unlock()
 		for range maxOutbox + wire.UrgentUnderWay {
-			at.send(wire.UrgentFederationRoom, []byte("message"))
+			at.send(wire.UrgentFederationRoom, []byte("message"), nil)
 		}
 		time.Sleep(time.Second)
 		if a.to(b) != at || at.out.total().Waiting != maxOutbox {
 			t.Fatalf("%+v", at.out.total())
 		}
-		at.send(wire.UrgentFederationRoom, []byte("one too many"))
-		at.send(wire.UrgentFederationRoom, []byte("and another"))
+		at.send(wire.UrgentFederationRoom, []byte("one too many"), nil)
+		at.send(wire.UrgentFederationRoom, []byte("and another"), nil)
 		l.eventually("down", 2*time.Second, func() bool { return a.to(b) == nil && b.to(a) == nil })
 		if len(a.logged.lines("too many waited")) != 1 || a.links.counts.overflowed.Load() != 1 {
 			t.Errorf("%q", a.logged.lines(""))
@@ -262,7 +263,7 @@ func TestBurst(t *testing.T) {
 		at := l.joined(a, b, 2*time.Second)
 		const many = 3000
 		for i := range many {
-			at.send(wire.UrgentFederationRoom, fmt.Appendf(nil, "message %d", i))
+			at.send(wire.UrgentFederationRoom, fmt.Appendf(nil, "message %d", i), nil)
 		}
 		l.eventually("all arrive", time.Minute, func() bool { return b.events.count("urgent") == many && at.out.total().Acked == many })
 	})
@@ -346,7 +347,7 @@ func TestConcurrent(t *testing.T) {
 						if pl == nil {
 							continue
 						}
-						pl.send(wire.UrgentFederationRoom, []byte("message"))
+						pl.send(wire.UrgentFederationRoom, []byte("message"), nil)
 						if j%40 == 20 {
 							r.links.cut(pl, "test", time.Second)
 						}

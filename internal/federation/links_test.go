@@ -105,8 +105,8 @@ func TestBothDial(t *testing.T) {
 	}
 }
 
-// TestBothDialOverJitter has packets overtake each other while both dial: one of the links may be over before the other one is
-// heard, which is no link that is down.
+// TestBothDialOverJitter has packets overtake each other while both dial: one of the links may be over before
+// the other one is heard, which is no link that is down.
 func TestBothDialOverJitter(t *testing.T) {
 	for seed := range uint64(20) {
 		inLinkLab(t, func(l *linkLab) {

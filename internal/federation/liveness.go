@@ -10,8 +10,8 @@ const (
 	trustGap    = 1500 * time.Millisecond // what still is "on end": the dialling side pings every second
 )
 
-// liveness judges one link by when it was heard. It is pure: its owner looks every lookEvery. The zero value is a
-// link that is not suspect.
+// liveness judges one link by when it was heard. It is pure: its owner looks every lookEvery. The zero value
+// is a link that is not suspect.
 //
 //	        not heard for 3 s            not heard for 14 s
 //	good ─────────────────────> suspect ───────────────────> lost

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// TestLiveness looks at a link that is heard at some times, in seconds, and says from when to when it is suspect.
+// TestLiveness looks at a link that is heard at some times, in seconds, and says from when to when it is
+// suspect.
 func TestLiveness(t *testing.T) {
 	every := func(from, to, step float64) (at []float64) {
 		for ; from < to; from += step {

@@ -24,70 +24,68 @@ const cutFor = 5 * time.Minute
 // linkUp implements linkEvents.
 func (e *events) linkUp(l *peerLink) {
 	f := (*Federation)(e)
-	n := &partner{link: l, trunk: newTrunk(l), group: budget.Group{Link: true, ID: budget.ID(l.id[:])}}
+	n := &livePeer{link: l, trunk: newTrunk(l), group: budget.Group{Link: true, ID: budget.ID(l.id[:])}}
 	n.intake = newIntake(intakeLimits{}, intakeReports{
 		throttled: func(t throttled) {
 			n.inbox.note(t)
-			f.stir()
+			f.wakeUp()
 		},
 		cut: func(reason string) { f.links.cut(l, reason, cutFor) },
 	})
 	n.egress = &egress{trunk: n.trunk, events: f.packets, peer: l.id}
 	l.owner = n
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.partners[l.id] = n
-	f.table.up(l.id, l.label, time.Now())
 	f.packets.Log(eventlog.Event{Kind: eventlog.PeerUp, Peer: l.id, Name: l.label})
-	f.stir()
+	f.later(func(now time.Time) {
+		f.decide(func() {
+			f.live[l.id] = n
+			f.table.Up(l.id, l.label, now)
+		})
+	})
 }
 
 // linkDown implements linkEvents.
 func (e *events) linkDown(l *peerLink, why string) {
 	f := (*Federation)(e)
-	n := l.owner.(*partner)
-	f.mu.Lock()
-	if f.partners[l.id] == n {
-		delete(f.partners, l.id)
-		f.table.down(l.id, time.Now())
-		f.packets.Log(eventlog.Event{Kind: eventlog.PeerDown, Peer: l.id, Reason: why})
-	}
-	f.mu.Unlock()
+	n := l.owner.(*livePeer)
 	n.inbox.close()
 	n.trunk.close()
-	f.stats.egress.Add(n.trunk.total().Frames)
-	f.stir()
+	f.packets.Log(eventlog.Event{Kind: eventlog.PeerDown, Peer: l.id, Reason: why})
+	f.later(func(now time.Time) {
+		f.decide(func() {
+			delete(f.live, l.id)
+			f.stats.egress.Add(n.trunk.total().Frames)
+			f.table.Down(l.id, now)
+		})
+	})
 }
 
 // linkSuspect implements linkEvents.
 func (e *events) linkSuspect(l *peerLink, suspect bool) {
 	f := (*Federation)(e)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.table.suspect(l.id, suspect, time.Now())
-	f.stir()
+	f.later(func(now time.Time) { f.decide(func() { f.table.Suspect(l.id, suspect, now) }) })
 }
 
 // urgent implements linkEvents. It only takes the message; run reads it.
 func (e *events) urgent(l *peerLink, kind wire.UrgentKind, body []byte) (taken bool) {
 	f := (*Federation)(e)
-	n, now := l.owner.(*partner), time.Now()
+	n, now := l.owner.(*livePeer), time.Now()
 	if !n.intake.takeUrgent(now) || !n.inbox.put(kind, body) {
 		return false
 	}
-	f.stir()
+	f.wakeUp()
 	return true
 }
 
 // aliasAcked implements linkEvents.
 func (e *events) aliasAcked(l *peerLink, pair wire.AliasPair) {
-	l.owner.(*partner).trunk.aliasAcked(pair)
+	l.owner.(*livePeer).trunk.aliasAcked(pair)
 }
 
-// bind implements linkEvents: who talks has to be a member of the room, of a relay that this peer is the way to. Who
-// was not announced yet may be soon, for media does not wait for news: what it says is kept for a moment.
+// bind implements linkEvents: who talks has to be a member of the room, of a relay that this peer is the way
+// to. Who was not announced yet may be soon, for media does not wait for news: what it says is kept for a
+// moment.
 func (e *events) bind(l *peerLink, m *wire.Media) *link.Stream {
-	f, n, now := (*Federation)(e), l.owner.(*partner), time.Now()
+	f, n, now := (*Federation)(e), l.owner.(*livePeer), time.Now()
 	in := &incoming{federation: f, from: n, room: m.Room, kid: m.KID}
 	in.stream = &link.Stream{KID: m.KID, Room: m.Room, Owner: in}
 	if !n.intake.takeMedia(m.Room, now) {
@@ -123,7 +121,7 @@ func (e *events) media(_ *peerLink, st *link.Stream, m *wire.Media, tx *link.Tx)
 //	  '───── not yet: held ──────────^ when it is
 type incoming struct {
 	federation *Federation
-	from       *partner
+	from       *livePeer
 	room       wire.RoomHash
 	kid        wire.KID
 	stream     *link.Stream
@@ -223,8 +221,8 @@ func (in *incoming) take(p *place, m *wire.Media, tx *link.Tx) {
 	f.logForward(in, m.CTR, local, trunks)
 }
 
-// mayCome reports whether the stream may come over its link: whether that is the way from its home. It takes no lock, and
-// looks the way up only when the one that it knows has ended.
+// mayCome reports whether the stream may come over its link: whether that is the way from its home. It takes
+// no lock, and looks the way up only when the one that it knows has ended.
 func (in *incoming) mayCome(p *place, now time.Time) bool {
 	way := in.passage.Load()
 	if way.over() {

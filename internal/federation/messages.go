@@ -14,13 +14,13 @@ import (
 var errNoRoute = errors.New("federation: there is no route to the member's relay")
 
 const (
-	// parkFor is for how long a message waits that cannot be used yet: news of joins may be overtaken by the keys of
-	// those who joined, and a recipient's link may be full.
+	// parkFor is for how long a message waits that cannot be used yet: news of joins may be overtaken by the
+	// keys of those who joined, and a recipient's link may be full.
 	parkFor = 3 * time.Second
 	// parkEvery is how often such messages are tried again.
 	parkEvery = 100 * time.Millisecond
-	// maxParked and maxParkedOf bound those of one link, and of one member who sends them. The oldest give way: who
-	// lacks a key asks again.
+	// maxParked and maxParkedOf bound those of one link, and of one member who sends them. The oldest give
+	// way: who lacks a key asks again.
 	maxParked   = 128
 	maxParkedOf = 16
 )
@@ -33,36 +33,36 @@ const (
 	later                  // it cannot be used yet
 )
 
-// parked is a message that waits. It is not left with the peer that sent it: that could not send anything else then, and
-// has mostly not made it.
+// parked is a message that waits. It is not left with the peer that sent it: that could not send anything
+// else then, and has mostly not made it.
 type parked struct {
 	message *wire.FederationMessage
 	by      wire.MemberID
 	since   time.Time
 }
 
-// route sends a message towards a member's home; from is who it came from, nil for one of ours. It takes no lock of
-// Federation, for it is called where packets are received, too.
-func (f *Federation) route(m *wire.FederationMessage, home wire.RelayID, from *partner) error {
+// route sends a message towards a member's home; from is who it came from, nil for one of ours. It takes no
+// lock of Federation, for it is called where packets are received, too.
+func (f *Federation) route(m *wire.FederationMessage, home wire.RelayID, from *livePeer) error {
 	to := f.ways.next(home, m.Room)
 	if to == nil || to == from {
 		f.rooms.Drops.Add(drops.KeyNoWay, 1)
 		return errNoRoute
 	}
 	f.stats.messages.Add(1)
-	to.link.send(wire.UrgentFederationMessage, wire.AppendFederationMessage(nil, m))
+	to.link.send(wire.UrgentFederationMessage, wire.AppendFederationMessage(nil, m), nil)
 	return nil
 }
 
 // message takes what a peer sends for a member.
-func (f *Federation) message(n *partner, body []byte, now time.Time) {
+func (f *Federation) message(n *livePeer, body []byte, now time.Time) {
 	m, err := wire.ParseFederationMessage(body)
 	var by []wire.MemberID
 	if err == nil {
 		by, err = speakers(m)
 	}
 	if err != nil {
-		f.problem(n.link.id, n.link.label, "a message cannot be read", err.Error())
+		f.problem(n.link.id, "a message cannot be read", err.Error())
 		return
 	}
 	if f.handle(n, m, by, now) == later {
@@ -70,8 +70,8 @@ func (f *Federation) message(n *partner, body []byte, now time.Time) {
 	}
 }
 
-// speakers returns in whose names a message speaks, at least one: the talker whose key it is, the recipient who has
-// got it, those who lack one.
+// speakers returns in whose names a message speaks, at least one: the talker whose key it is, the recipient
+// who has got it, those who lack one.
 func speakers(m *wire.FederationMessage) ([]wire.MemberID, error) {
 	switch m.Kind {
 	case wire.UrgentKey:
@@ -85,9 +85,9 @@ func speakers(m *wire.FederationMessage) ([]wire.MemberID, error) {
 	}
 }
 
-// handle delivers a message to a local member, or sends it on. Both only if it came the way that the media of those comes in
-// whose names it speaks: a relay that is not on that way cannot speak for them.
-func (f *Federation) handle(n *partner, m *wire.FederationMessage, by []wire.MemberID, now time.Time) outcome {
+// handle delivers a message to a local member, or sends it on. Both only if it came the way that the media of
+// those comes in whose names it speaks: a relay that is not on that way cannot speak for them.
+func (f *Federation) handle(n *livePeer, m *wire.FederationMessage, by []wire.MemberID, now time.Time) outcome {
 	b := f.bridged[m.Room]
 	if b == nil {
 		f.rooms.Drops.Add(drops.RoomNotFound, 1)
@@ -156,7 +156,7 @@ func (f *Federation) key(talker, to *room.Member, m *wire.FederationMessage, now
 }
 
 // park keeps a message for a moment.
-func (f *Federation) park(n *partner, p parked) {
+func (f *Federation) park(n *livePeer, p parked) {
 	same := 0
 	oldest := 0
 	for i, other := range n.parked {
@@ -176,12 +176,12 @@ func (f *Federation) park(n *partner, p parked) {
 		f.rooms.Drops.Add(drops.KeyNoWay, 1)
 	}
 	n.parked = append(n.parked, p)
-	f.stir()
+	f.wakeUp()
 }
 
 // retryParked tries again what is parked. It returns when to do so next; zero: nothing waits.
 func (f *Federation) retryParked(now time.Time) (next time.Time) {
-	for _, n := range f.linked() {
+	for _, n := range f.live {
 		if len(n.parked) > 0 && !now.Before(n.retryAt) {
 			n.retryAt = now.Add(parkEvery)
 			n.parked = slices.DeleteFunc(n.parked, func(p parked) bool {

@@ -8,11 +8,13 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// maxOutbox bounds the messages of one link that wait for their turn. What tells of parts has bounds of its own, so
-// that is many times what there can be; a peer that lets so much pile up does not read, and the link ends.
+// maxOutbox bounds the messages of one link that wait for their turn. What tells of parts has bounds of its
+// own, so that is many times what there can be; a peer that lets so much pile up does not read, and the link
+// ends.
 const maxOutbox = 8192
 
-// outbox is a queue of urgent messages in front of a session, which has at most wire.UrgentUnderWay under way.
+// outbox is a queue of urgent messages in front of a session, which has at most wire.UrgentUnderWay under
+// way.
 //
 //	add ──> queue, FIFO, at most maxOutbox ──> SendUrgentThen, while the session has room ──> the peer
 //	                                 ^                                                          |
@@ -43,8 +45,9 @@ type outboxCounts struct {
 	Waiting int    // in the queue now
 }
 
-// put puts a message at the end of the queue; body is kept. It reports false when there is no room for it. Then, unless
-// nil, is called when the peer has acknowledged the message, on a goroutine that receives and holds no lock.
+// put puts a message at the end of the queue; body is kept. It reports false when there is no room for it.
+// Then, unless nil, is called when the peer has acknowledged the message, on a goroutine that receives and
+// holds no lock.
 func (o *outbox) put(kind wire.UrgentKind, body []byte, then func()) (ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -95,7 +98,8 @@ func (o *outbox) oldestLocked() (m outMessage, ok bool) {
 	return m, o.feeding
 }
 
-// sent notes whether the session took the oldest message. It reports whether to go on with the one that is oldest now.
+// sent notes whether the session took the oldest message. It reports whether to go on with the one that is
+// oldest now.
 func (o *outbox) sent(err error) (more bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

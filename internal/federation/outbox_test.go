@@ -1,6 +1,7 @@
 package federation
 
 import (
+	"bytes"
 	"slices"
 	"testing"
 
@@ -66,8 +67,8 @@ func TestOutboxOrder(t *testing.T) {
 	}
 }
 
-// TestOutboxPut wants nothing to be sent while a message is put into the queue, and one goroutine to send all, in order,
-// whoever comes while it does.
+// TestOutboxPut wants nothing to be sent while a message is put into the queue, and one goroutine to send
+// all, in order, whoever comes while it does.
 func TestOutboxPut(t *testing.T) {
 	s := &fakeSession{room: 100}
 	o := &outbox{send: s.send}
@@ -145,5 +146,23 @@ func TestOutboxTooLong(t *testing.T) {
 	o := &outbox{send: s.send}
 	if !o.add(wire.UrgentFederationRoom, make([]byte, wire.MaxUrgent+1), nil) || len(s.taken) != 0 || o.total().Dropped != 1 {
 		t.Errorf("a message that is too long: taken %d, %+v", len(s.taken), o.total())
+	}
+}
+
+func TestOutboxThen(t *testing.T) {
+	s := &fakeSession{room: 1}
+	o := &outbox{send: s.send}
+	var done bytes.Buffer
+	for _, name := range "abc" {
+		o.add(wire.UrgentFederationRoom, []byte(string(name)), func() {
+			done.WriteRune(name)
+			o.total() // it holds no lock
+		})
+	}
+	s.ack(1)
+	s.ack(1)
+	s.done[0](false)
+	if done.String() != "ab" {
+		t.Errorf("done are %q, want ab", done.String())
 	}
 }

@@ -48,7 +48,7 @@ func (f *Federation) Peers() []PeerStatus {
 			PacketsOut: info.PacketsOut, PacketsIn: info.PacketsIn,
 		}
 		id := wire.RelayID(info.Fingerprint[:len(wire.RelayID{})])
-		n := f.partners[id]
+		n := f.live[id]
 		if n == nil {
 			continue
 		}
@@ -57,7 +57,7 @@ func (f *Federation) Peers() []PeerStatus {
 		s.FramesOut, s.FramesIn = out.Frames, in.Forwarded+in.Duplicates+in.Late
 		s.Duplicates, s.Late, s.Limited = in.Duplicates, in.Late, in.MediaLimited+in.RoomLimited+in.MemberLimited+in.UrgentLimited+n.inbox.limited()+in.BytesLimited
 		s.AliasesTaken, s.Unnamed = out.Taken, out.Unnamed
-		s.Rooms, s.Participants = f.table.counts(id)
+		s.Rooms, s.Participants = f.table.Counts(id)
 	}
 	return list
 }
@@ -66,8 +66,13 @@ func (f *Federation) Peers() []PeerStatus {
 func (f *Federation) Label(id wire.RelayID) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if n := f.partners[id]; n != nil {
-		return n.link.label
+	return f.label(id)
+}
+
+// label is Label for run, and for who holds f.mu.
+func (f *Federation) label(id wire.RelayID) string {
+	if p := f.live[id]; p != nil {
+		return p.link.label
 	}
 	return id.String()
 }
@@ -84,8 +89,8 @@ type Totals struct {
 // Totals returns the counts so far.
 func (f *Federation) Totals() Totals {
 	f.mu.Lock()
-	up, rooms, sent := len(f.partners), int(f.stats.rooms.Load()), f.stats.egress.Load()
-	for _, n := range f.partners {
+	up, rooms, sent := len(f.live), int(f.stats.rooms.Load()), f.stats.egress.Load()
+	for _, n := range f.live {
 		sent += n.trunk.total().Frames
 	}
 	f.mu.Unlock()

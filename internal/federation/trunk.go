@@ -8,13 +8,14 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// trunkHold is how long a frame may wait for others that share its packet. An alarm may be a millisecond late, and
-// no frame may wait for longer than 5 ms.
+// trunkHold is how long a frame may wait for others that share its packet. An alarm may be a millisecond
+// late, and no frame may wait for longer than 5 ms.
 const trunkHold = 4 * time.Millisecond
 
 // trunkLink is what a trunk sends with: a session of a peer link, and its Endpoint.
 type trunkLink interface {
-	// SendPacket sends whole frames as one packet, and does not keep them. media is how many of them are media.
+	// SendPacket sends whole frames as one packet, and does not keep them. media is how many of them are
+	// media.
 	SendPacket(tx *link.Tx, frames []byte, media int)
 	// AtEnd has f called when what came together with the packet that tx handles has been handled.
 	AtEnd(tx *link.Tx, f func(tx *link.Tx))
@@ -40,9 +41,9 @@ const (
 //	stream C ──┘         └──────────────────────────────┘  at the end of what came together, unless waiting pays;
 //	                                                       held for 4 ms: by the alarm, the same
 //
-// It begins to wait for more only when the recent rate promises more: a few talkers get no delay. It serves one
-// time that the link is up: when the peer has forgotten what aliases stand for, it is closed, and another is
-// made. All methods are safe for concurrent use.
+// It begins to wait for more only when the recent rate promises more: a few talkers get no delay. It serves
+// one time that the link is up: when the peer has forgotten what aliases stand for, it is closed, and another
+// is made. All methods are safe for concurrent use.
 type trunk struct {
 	link  trunkLink
 	flush func(tx *link.Tx) // t.sendDue; made once, since it would be allocated each time
@@ -80,9 +81,9 @@ func newTrunk(l trunkLink) *trunk {
 	return t
 }
 
-// put sends a frame of a stream, now or within trunkHold. Of m, Layer, Ciphertext and the full CTR count; it is not
-// changed. tx is the sender's; from is what the frame came by, nil for a local talker's. It returns why the frame is not
-// sent; empty: it is.
+// put sends a frame of a stream, now or within trunkHold. Of m, Layer, Ciphertext and the full CTR count; it
+// is not changed. tx is the sender's; from is what the frame came by, nil for a local talker's. It returns
+// why the frame is not sent; empty: it is.
 func (t *trunk) put(tx *link.Tx, st outStream, m *wire.Media, from ingress, now time.Time) (refused string) {
 	refused, ending := t.add(tx, st, m, from, now)
 	if ending {
@@ -165,9 +166,10 @@ func (t *trunk) sendLocked(tx *link.Tx) {
 	}
 }
 
-// armLocked has the alarm go off in trunkHold, and not before. A packet that is sent does not stop it, but moves it on,
-// as the next one does when it begins to wait: an alarm that goes off wakes a thread, which costs more than a few
-// packets. So in a steady flow it does not; in the end it finds nothing due and does nothing. The caller holds t.mu.
+// armLocked has the alarm go off in trunkHold, and not before. A packet that is sent does not stop it, but
+// moves it on, as the next one does when it begins to wait: an alarm that goes off wakes a thread, which
+// costs more than a few packets. So in a steady flow it does not; in the end it finds nothing due and does
+// nothing. The caller holds t.mu.
 func (t *trunk) armLocked() {
 	if t.alarm == nil {
 		t.alarm = t.link.NewAlarm(t.fire)
@@ -206,8 +208,8 @@ func (t *trunk) aliasAcked(pair wire.AliasPair) {
 	t.aliases.acked(pair)
 }
 
-// sweep lets go of streams that are gone. A trunk that sends does it by itself; for one that does not, its owner
-// calls it now and then.
+// sweep lets go of streams that are gone. A trunk that sends does it by itself; for one that does not, its
+// owner calls it now and then.
 func (t *trunk) sweep(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

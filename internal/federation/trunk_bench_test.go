@@ -162,9 +162,10 @@ func threadCPU(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkPeerLink is the CPU time that a relay's sending thread takes for a media frame: 20 streams, a frame of each
-// every 20 ms, to as many members with a session each, or over one peer link. The streams' frames come together, so that
-// one system call may send them all, or 1 ms apart. "mute" leaves the system calls away.
+// BenchmarkPeerLink is the CPU time that a relay's sending thread takes for a media frame: 20 streams, a
+// frame of each every 20 ms, to as many members with a session each, or over one peer link. The streams'
+// frames come together, so that one system call may send them all, or 1 ms apart. "mute" leaves the system
+// calls away.
 func BenchmarkPeerLink(b *testing.B) {
 	const streams, size = 20, 80
 	for _, way := range []string{"separate", "trunk"} {

@@ -5,12 +5,13 @@ import "time"
 const (
 	// rateWindow is what "recent" means: five frames of a talker at the usual 20 ms.
 	rateWindow = 100 * time.Millisecond
-	// rateWorth is how many frames have to be expected within trunkHold for one to wait: with less, most packets
-	// would be late and carry one frame all the same.
+	// rateWorth is how many frames have to be expected within trunkHold for one to wait: with less, most
+	// packets would be late and carry one frame all the same.
 	rateWorth = 2
 )
 
-// frameRate counts frames of about the last 100 to 200 ms. It is pure; its trunk locks it. The zero value has seen none.
+// frameRate counts frames of about the last 100 to 200 ms. It is pure; its trunk locks it. The zero value has
+// seen none.
 type frameRate struct {
 	start  time.Time // of the running window
 	n      int       // frames in it
@@ -29,24 +30,26 @@ func (r *frameRate) note(now time.Time) {
 	r.n++
 }
 
-// worthWaiting tells whether frames come fast enough to wait for more, of which the next has to be expected before
-// left, with half a gap to spare: frames come out of step, and a packet that goes with a frame is cheaper than one that
-// takes the timer. What the running window has more than the one before counts too, so that many who begin at once are
-// noticed soon.
+// worthWaiting tells whether frames come fast enough to wait for more, of which the next has to be expected
+// before left, with half a gap to spare: frames come out of step, and a packet that goes with a frame is
+// cheaper than one that takes the timer. What the running window has more than the one before counts too, so
+// that many who begin at once are noticed soon.
 func (r *frameRate) worthWaiting(left time.Duration) bool {
 	n := time.Duration(max(r.n, r.before))
 	return trunkHold*n >= rateWorth*rateWindow && 2*left*n > 3*rateWindow
 }
 
-// A packet that waits in vain costs a wake-up by the alarm; whenever frames join one that waits, that saves a packet.
+// A packet that waits in vain costs a wake-up by the alarm; whenever frames join one that waits, that saves a
+// packet.
 const (
 	waitLost  = 8            // packets, at least, cost as much as a wake-up
 	waitMost  = 4 * waitLost // more saved ones are not counted
 	waitPause = time.Second  // without waiting, when too few are saved
 )
 
-// waiting learns whether it pays to wait for frames that come later than those at hand: it does for talkers out of
-// step, and not for those whose frames come all at once. It is pure; its trunk locks it. The zero value waits.
+// waiting learns whether it pays to wait for frames that come later than those at hand: it does for talkers
+// out of step, and not for those whose frames come all at once. It is pure; its trunk locks it. The zero
+// value waits.
 type waiting struct {
 	saved int       // packets, less waitLost for each alarm
 	until time.Time // it does not wait until then

@@ -128,7 +128,8 @@ func inTrunk(t *testing.T, f func(t *testing.T, tr *trunk, l *fakeTrunkLink)) {
 	})
 }
 
-// knowAll makes the peer know the aliases of streams, which get them in their order, and lets the rate fall to nothing.
+// knowAll makes the peer know the aliases of streams, which get them in their order, and lets the rate fall
+// to nothing.
 func knowAll(tr *trunk, l *fakeTrunkLink, streams []*fakeStream) {
 	for i, st := range streams {
 		put(tr, st, 0, 80)
@@ -330,7 +331,8 @@ func TestTrunkLongUntilAcknowledged(t *testing.T) {
 	})
 }
 
-// What a link does not send is not taken, so that it is known which frames those are, and takes no place in packets.
+// What a link does not send is not taken, so that it is known which frames those are, and takes no place in
+// packets.
 func TestTrunkRefusesWhatLinkHolds(t *testing.T) {
 	inTrunk(t, func(t *testing.T, tr *trunk, l *fakeTrunkLink) {
 		st := fakeStreams(1)[0]

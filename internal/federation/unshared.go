@@ -31,16 +31,11 @@ func (u *unshared) note(room string, now time.Time) (name, last bool) {
 	return true, len(u.named) == unsharedMost
 }
 
-// notGlobal implements effects. It is no misbehaviour, so it is not in the way of complaints about that.
-func (a *actions) notGlobal(p wire.RelayID, room string) {
-	a.rooms.Drops.Add(drops.RoomNotFound, 1)
-	if from := a.partners[p]; from != nil {
-		a.later(func() { (*Federation)(a).notGlobal(p, from.link.label, room) })
-	}
-}
-
-// notGlobal names a room of a peer in the log, unless too many were.
-func (f *Federation) notGlobal(p wire.RelayID, label, room string) {
+// notGlobal names a room of a peer in the log, unless too many were. It is no misbehaviour, so it is not in
+// the way of complaints about that.
+func (f *Federation) notGlobal(p wire.RelayID, room string) {
+	f.rooms.Drops.Add(drops.RoomNotFound, 1)
+	label := f.label(p)
 	seen := f.unshared[p]
 	if seen == nil {
 		seen = new(unshared)
@@ -58,8 +53,8 @@ func (f *Federation) notGlobal(p wire.RelayID, label, room string) {
 	}
 }
 
-// shownRoom is a room's name for the log, whoever made it up: at most wire.MaxRoomName bytes, and what is not printable,
-// such as what turns the direction of writing, escaped.
+// shownRoom is a room's name for the log, whoever made it up: at most wire.MaxRoomName bytes, and what is not
+// printable, such as what turns the direction of writing, escaped.
 func shownRoom(name string) string {
 	quoted := strconv.Quote(name[:min(len(name), wire.MaxRoomName)])
 	return quoted[1 : len(quoted)-1]

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/room"
+	"github.com/wzp-voice/wzp/internal/routing"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -20,10 +21,10 @@ func TestRoomNotGlobal(t *testing.T) {
 		f := New(Options{Identity: identity.SeedFromBytes([identity.SeedSize]byte{1}).Identity(), Rooms: room.NewRooms(room.Limits{}),
 			Log: slog.New(slog.NewTextHandler(logged, nil))})
 		peer, other := wire.RelayID{1}, wire.RelayID{2}
-		f.partners[peer] = &partner{link: &peerLink{label: "north"}}
-		f.partners[other] = &partner{link: &peerLink{label: "south"}}
+		f.live[peer] = &livePeer{link: &peerLink{label: "north"}}
+		f.live[other] = &livePeer{link: &peerLink{label: "south"}}
 		says := func(p wire.RelayID, room string) {
-			f.decide(nil, func() { (*actions)(f).notGlobal(p, room) })
+			f.carryOut(routing.NotGlobal{Peer: p, Room: room})
 		}
 		const text = "a peer bridges a room that is not global here"
 		for range 100 {

@@ -1,37 +1,37 @@
 package federation
 
 import (
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/routing"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// ways is what media and messages about keys need to know of the table and of rooms, for goroutines that receive packets:
-// reading it takes no lock, and waits for nothing. Whoever changes the table, or the bridged rooms, says here what is so from
-// now on. The zero value knows no part and no room.
+// ways is what media and messages about keys need to know of the table and of rooms, for goroutines that
+// receive packets: reading it takes no lock, and waits for nothing. Whoever changes the table, or the bridged
+// rooms, says here what is so from now on. The zero value knows no part and no room.
 type ways struct {
-	parts sync.Map // partKey -> *passage
+	parts sync.Map // routing.PartKey -> *passage
 	rooms sync.Map // wire.RoomHash -> string, the name of a bridged room
 }
 
-// passage is by which peers a part's media may come. It is of one part, from when that is first reached to when nobody reaches
-// it any more; what knows it need not look for it again meanwhile.
+// passage is by which peers a part's media may come. It is of one part, from when that is first reached to
+// when nobody reaches it any more; what knows it need not look for it again meanwhile.
 type passage struct{ now atomic.Pointer[wayTo] }
 
 // wayTo is a passage at one moment. It is never changed, only replaced.
 type wayTo struct {
-	toldWay
-	to *partner // the best one, if the part is reached
+	routing.Way
+	to *livePeer // the best one; nil: the part is not reached
 }
 
-// set says by which peer a part is reached, and by which it was; by none: that ends its passage. The caller holds
-// Federation.mu.
-func (w *ways) set(key partKey, way toldWay, to *partner) {
+// set says by which peer a part is reached, and by which it was; by none: that ends its passage. Only run
+// calls it.
+func (w *ways) set(key routing.PartKey, way routing.Way, to *livePeer) {
 	known, ok := w.parts.Load(key)
-	if !way.reached && len(way.former) == 0 {
+	if way.Best == (wire.RelayID{}) && len(way.Former) == 0 {
 		if ok {
 			w.parts.Delete(key)
 			known.(*passage).now.Store(nil)
@@ -49,7 +49,7 @@ func (w *ways) set(key partKey, way toldWay, to *partner) {
 
 // passage returns that of home's part of a room, nil if nobody reaches it.
 func (w *ways) passage(home wire.RelayID, room wire.RoomHash) *passage {
-	if p, ok := w.parts.Load(partKey{home, room}); ok {
+	if p, ok := w.parts.Load(routing.PartKey{Home: home, Room: room}); ok {
 		return p.(*passage)
 	}
 	return nil
@@ -66,15 +66,15 @@ func (p *passage) way() *wayTo {
 // over reports whether the passage has ended, so that there may be another one for the part.
 func (p *passage) over() bool { return p.way() == nil }
 
-// from reports whether media of the part may come from a peer: it is the best one, or was within the last two seconds.
+// from reports whether media of the part may come from a peer: it is the best one, or was within the last two
+// seconds.
 func (p *passage) from(peer wire.RelayID, now time.Time) bool {
 	way := p.way()
-	return way != nil &&
-		(way.reached && way.best == peer || slices.ContainsFunc(way.former, func(f former) bool { return f.id == peer && now.Before(f.until) }))
+	return way != nil && way.From(peer, now)
 }
 
 // next returns the peer by which home's part of a room is reached, nil if nobody reaches it.
-func (w *ways) next(home wire.RelayID, room wire.RoomHash) *partner {
+func (w *ways) next(home wire.RelayID, room wire.RoomHash) *livePeer {
 	if way := w.passage(home, room).way(); way != nil {
 		return way.to
 	}

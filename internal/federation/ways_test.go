@@ -7,13 +7,15 @@ import (
 
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/room"
+	"github.com/wzp-voice/wzp/internal/routing"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// TestReceivingWaitsForNobody has the table be at work for good: whatever is called where packets are received goes on.
+// TestReceivingWaitsForNobody has the table be at work for good: whatever is called where packets are
+// received goes on.
 func TestReceivingWaitsForNobody(t *testing.T) {
 	f := New(Options{
-		Identity: testIdentity(1), Rooms: room.NewRooms(room.Limits{Rooms: 10, Members: 10}), Log: slog.New(slog.DiscardHandler),
+		Identity: orderedIdentities()[1], Rooms: room.NewRooms(room.Limits{Rooms: 10, Members: 10}), Log: slog.New(slog.DiscardHandler),
 		Tell: func(*room.Member) {},
 	})
 	defer f.links.close()
@@ -25,12 +27,12 @@ func TestReceivingWaitsForNobody(t *testing.T) {
 		taken++
 		return nil
 	}
-	n := &partner{link: l, intake: newIntake(intakeLimits{}, intakeReports{})}
+	n := &livePeer{link: l, intake: newIntake(intakeLimits{}, intakeReports{})}
 	l.owner = n
-	f.partners[l.id] = n
+	f.live[l.id] = n
 	home := wire.RelayID{2}
 	f.bridgedRoom("r")
-	f.ways.set(partKey{home, wire.HashRoom("r")}, toldWay{best: l.id, reached: true}, n)
+	f.ways.set(routing.PartKey{Home: home, Room: wire.HashRoom("r")}, routing.Way{Best: l.id}, n)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	done := make(chan struct{})
@@ -51,7 +53,7 @@ func TestReceivingWaitsForNobody(t *testing.T) {
 			t.Errorf("a message about keys: %v, %d are sent", err, taken)
 		}
 		f.Changed("r")
-		n.inbox.acked(receipt{})
+		n.inbox.acked(routing.Receipt{})
 	}()
 	select {
 	case <-done:
@@ -66,41 +68,42 @@ var _ link.Handler = (*peerLink)(nil)
 func TestWays(t *testing.T) {
 	var w ways
 	now := time.Unix(1000, 0)
-	key, a, b := partKey{wire.RelayID{1}, wire.RoomHash{1}}, wire.RelayID{2}, wire.RelayID{3}
-	to := new(partner)
-	if p := w.passage(key.home, key.room); !p.over() || p.from(a, now) || w.next(key.home, key.room) != nil {
+	key, a, b := routing.PartKey{Home: wire.RelayID{1}, Room: wire.RoomHash{1}}, wire.RelayID{2}, wire.RelayID{3}
+	to := new(livePeer)
+	if p := w.passage(key.Home, key.Room); !p.over() || p.from(a, now) || w.next(key.Home, key.Room) != nil {
 		t.Error("there is a way to a part that nobody announced")
 	}
-	w.set(key, toldWay{best: a, reached: true}, to)
-	p := w.passage(key.home, key.room)
-	if p.over() || !p.from(a, now) || p.from(b, now) || w.next(key.home, key.room) != to {
+	w.set(key, routing.Way{Best: a}, to)
+	p := w.passage(key.Home, key.Room)
+	if p.over() || !p.from(a, now) || p.from(b, now) || w.next(key.Home, key.Room) != to {
 		t.Error("not by the best peer alone")
 	}
-	w.set(key, toldWay{best: b, reached: true, former: []former{{a, now.Add(time.Second)}}}, to)
+	w.set(key, routing.Way{Best: b, Former: []routing.Former{{Peer: a, Until: now.Add(time.Second)}}}, to)
 	if p.over() || !p.from(a, now) || !p.from(b, now) || p.from(a, now.Add(time.Second)) {
 		t.Error("the former way is not one for a second")
 	}
-	w.set(key, toldWay{former: []former{{b, now.Add(time.Second)}}}, nil)
-	if p.over() || !p.from(b, now) || p.from(wire.RelayID{}, now) || w.next(key.home, key.room) != nil {
+	w.set(key, routing.Way{Former: []routing.Former{{Peer: b, Until: now.Add(time.Second)}}}, nil)
+	if p.over() || !p.from(b, now) || p.from(wire.RelayID{}, now) || w.next(key.Home, key.Room) != nil {
 		t.Error("unreached, media of the former peer may not come for a second")
 	}
-	w.set(key, toldWay{}, nil)
-	if !p.over() || p.from(b, now) || w.passage(key.home, key.room) != nil {
+	w.set(key, routing.Way{}, nil)
+	if !p.over() || p.from(b, now) || w.passage(key.Home, key.Room) != nil {
 		t.Error("the passage has not ended")
 	}
-	w.set(key, toldWay{best: a, reached: true}, to)
-	if again := w.passage(key.home, key.room); again == p || !again.from(a, now) || p.from(a, now) {
+	w.set(key, routing.Way{Best: a}, to)
+	if again := w.passage(key.Home, key.Room); again == p || !again.from(a, now) || p.from(a, now) {
 		t.Error("the part that is back has no passage of its own")
 	}
-	in := &incoming{federation: &Federation{}, from: &partner{link: &peerLink{id: a}}, room: key.room}
-	in.federation.ways.set(key, toldWay{best: a, reached: true}, to)
-	at := &place{home: key.home}
+	in := &incoming{federation: &Federation{}, from: &livePeer{link: &peerLink{id: a}}, room: key.Room}
+	in.federation.ways.set(key, routing.Way{Best: a}, to)
+	at := &place{home: key.Home}
 	if n := testing.AllocsPerRun(100, func() { in.mayCome(at, now) }); n != 0 {
 		t.Errorf("%v allocations a packet", n)
 	}
 }
 
-// TestInbox fills the inbox of one peer; those of others are not concerned, and run takes one message of each in turn.
+// TestInbox fills the inbox of one peer; those of others are not concerned, and run takes one message of each
+// in turn.
 func TestInbox(t *testing.T) {
 	var in inbox
 	body := []byte{0}
@@ -113,7 +116,7 @@ func TestInbox(t *testing.T) {
 	if in.put(wire.UrgentFederationRoom, body) || in.limited() != 1 {
 		t.Error("one too many is taken, or not counted")
 	}
-	in.acked(receipt{want: true})
+	in.acked(routing.Receipt{})
 	for i := range maxInbox {
 		receipts, m, ok, more := in.take()
 		if (len(receipts) == 1) != (i == 0) || !ok || m.body[0] != byte(i) || more != (i < maxInbox-1) {
@@ -125,7 +128,7 @@ func TestInbox(t *testing.T) {
 	}
 	in.put(wire.UrgentFederationRoom, body)
 	in.close()
-	if in.acked(receipt{}); in.put(wire.UrgentFederationRoom, body) {
+	if in.acked(routing.Receipt{}); in.put(wire.UrgentFederationRoom, body) {
 		t.Error("the inbox of a link that is down takes a message")
 	}
 	if receipts, _, ok, _ := in.take(); ok || receipts != nil {

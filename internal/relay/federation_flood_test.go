@@ -138,7 +138,7 @@ func TestTooManyParticipants(t *testing.T) {
 		record.Members = 2001
 		s.rogue.says(&wire.FederationRoom{Record: record, Path: []wire.RelayID{s.rogue.id()}})
 		time.Sleep(2 * time.Second)
-		s.victim.says("too many participants", "level=WARN", "peer=rogue", "limit", "too many participants in one room")
+		s.victim.says("too many members", "level=WARN", "peer=rogue", "limit", "too many members in one room")
 		if got := s.victim.peerMetric("participants", "rogue"); got != 1990 {
 			t.Errorf("%v participants", got)
 		}

@@ -1,0 +1,53 @@
+package routing
+
+import (
+	"time"
+
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/wire"
+)
+
+// labelOf returns the label that a message gives its home: that of a peer is ours.
+func (t *Table) labelOf(q *peer, m *wire.FederationRoom) string {
+	if len(m.Path) == 1 {
+		return q.label
+	}
+	return t.notOurs(m.Path[len(m.Path)-1], m.Label)
+}
+
+// notOurs returns the label of a home that relays on the way gave it, or none if it is what we call a peer:
+// who reads it could not tell an invented relay from one that our operator named. People take names for the
+// same whose folded forms are.
+func (t *Table) notOurs(home wire.RelayID, label string) string {
+	if label == "" {
+		return ""
+	}
+	folded := identity.FoldName(label)
+	for id, ours := range t.met {
+		if id != home && ours == folded {
+			return ""
+		}
+	}
+	return label
+}
+
+// meet remembers a peer and what we call it, and takes that name from others.
+func (t *Table) meet(p wire.RelayID, label string, now time.Time) {
+	folded := identity.FoldName(label)
+	if had, ok := t.met[p]; ok && had == folded {
+		return
+	}
+	t.met[p] = folded
+	for _, q := range t.order {
+		for _, pt := range t.partsOf(q) {
+			a := q.parts[pt.key]
+			if a == nil || a.route == nil || len(a.route.path) == 1 || a.route.label == t.notOurs(pt.key.Home, a.route.label) {
+				continue
+			}
+			blank := *a.route
+			blank.label = ""
+			a.route = &blank
+			t.update(pt, now)
+		}
+	}
+}
