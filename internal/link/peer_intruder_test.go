@@ -182,7 +182,7 @@ func TestClientsAreNotAskedForCertificates(t *testing.T) {
 				l.t.Fatal(err)
 			}
 			stream.Write(s.hello(conn, newIdentity(150), [16]byte{9}))
-			if m, err := wire.ReadMessage(stream); err != nil || m.MessageName() != "Welcome" {
+			if m, err := wire.ReadMessage(stream); err != nil || wire.MessageName(m) != "Welcome" {
 				l.t.Errorf("%q: %v, %v", serverName, m, err)
 			}
 			if all := l.relay.Sessions(); asked || len(all) != 1 || all[0].Peer() {

@@ -167,7 +167,7 @@ func (r *acceptor) Control(ls *link.Session, m wire.Message) wire.Message {
 		ls.End(wire.CloseLeft)
 		return nil
 	default:
-		return &wire.Refused{Code: wire.CodeProtocol, Reason: m.MessageName()}
+		return &wire.Refused{Code: wire.CodeProtocol, Reason: wire.MessageName(m)}
 	}
 }
 

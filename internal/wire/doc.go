@@ -1,5 +1,5 @@
 // Package wire holds the byte layouts and messages of the wzp protocol, docs/protocol.md: what is in
-// a packet, not what anybody does about it. It has no state, no clock, no sockets and no
+// a packet, not what anybody does about it. It has no state, no clock, no sockets, no locks and no
 // cryptography but the signatures of package identity. It may import identity and nothing else of
 // this module.
 //
@@ -11,25 +11,34 @@
 //	      ^       │                    │ (decrypted elsewhere, or forwarded)
 //	      └─rest──┤                 ParsePayload: timestamp, Opus packet or silence
 //	              ├── report ─────> ParseReport
-//	              ├── urgent ─────> ParseUrgent ──┬─> ParseMembersJoined, ParseSenderKey, ParseRelays, ...
-//	              │                               └─> between relays: ParseFederationRoom, ParseFederationMessage, ...
+//	              ├── urgent ─────> ParseUrgent ──> Parse[SenderKey], Parse[FederationRoom], ParseRelays, ...
 //	              └── others ─────> ParseUrgentAck, ParseAliasAck, ParseEcho, ParseClose
 //
 //	control stream ── ReadMessage ──> *Hello, *Welcome, *Join, ... or *UnknownMessage
 //	                                     │ entries
 //	                                  ParseEntry: layout, limits and signature, or an error
 //
-// Each file has one layout or a few that belong together:
+// Each message has a file of its own:
 //
 //	header.go, frame.go, varint.go             sealed packets and the frames in them
 //	media.go, payload.go, view.go              what talkers send, outside and inside of the encryption
 //	report.go, ping.go, aliasack.go, close.go  other frames
-//	urgent.go                                  urgent frames, and all kinds of messages in them:
-//	  urgent_members.go, senderkey.go, relays.go
-//	  federation_room.go, federation_record.go, federation_routes.go, federation_members.go,
-//	  federation_message.go, relayid.go        between relays
-//	message.go, codec.go, json.go              the control stream, and its messages: hello.go, join.go, ...
-//	entry.go, member.go, names.go              who is in a room
+//	urgent.go                                  urgent frames and the list of urgent messages; layout.go reads and writes those
+//	message.go                                 the control stream and the list of its messages; codec.go reads and writes those
+//	entry.go, member.go, relayid.go, names.go  who is in a room, and what things are called
+//
+// # To add a message
+//
+// A control message (reliable, in order, JSON): a file with its struct and a method fields, which names its fields in
+// order, as join.go has; a line in the list in message.go.
+//
+// An urgent message (repeated until it is acknowledged, in any order, at most 1024 bytes): a file with its struct and the
+// methods kind and fields, as key_received.go has; a kind and its name in the lists in urgent.go.
+//
+// Both: docs/protocol.md first, then golden bytes in golden_test.go or message_test.go, a fuzz target, and who handles it. Old
+// programs skip what they do not know, so a field can be added to a control message, but not to an urgent one.
+//
+// # Errors
 //
 // Encoders append to a slice and return it, and do not fail where their arguments cannot be wrong.
 // Parsers never panic and return a [*FormatError] for whatever is not exactly as the document says;

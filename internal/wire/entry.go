@@ -27,14 +27,7 @@ type MemberEntry struct {
 	Proof     *[32]byte          // room proof, nil if the room has no invite secret
 }
 
-var (
-	errEntryShort   = &FormatError{"entry", ErrTruncated, ""}
-	errEntryLimit   = &FormatError{"entry", ErrLimit, "at most 400 bytes"}
-	errEntryVersion = &FormatError{"entry", ErrUnknown, "its version is not 1"}
-	errEntryFlags   = &FormatError{"entry", ErrInvalid, "unknown flags are set"}
-	errEntryLong    = &FormatError{"entry", ErrInvalid, "goes on after its signature"}
-	errEntrySign    = &FormatError{"entry signature", ErrInvalid, ""}
-)
+var errEntrySign = &FormatError{"entry signature", ErrInvalid, ""}
 
 // EntryID returns the member id of an entry: SHA-256("wzp/1 member" || entry)[:6].
 func EntryID(entry []byte) MemberID { return HashEntry(entry).Member() }
@@ -55,17 +48,32 @@ func HashEntry(entry []byte) (hash EntryHash) {
 // Member returns the member id of the entry.
 func (h EntryHash) Member() MemberID { return MemberID(h[:len(MemberID{})]) }
 
-// SignEntry returns the bytes of e, signed by id, whose public key stands in for e.Identity. It fails
-// with a [*FormatError] if the room or name breaks its rules.
+// fields names all of e before its proof, which the caller adds, and signature.
 //
 //	version (1) = 1 || flags (1) || room length (1) || room || name length (1) || name
 //	|| identity key, Ed25519 (32) || home relay's key, Ed25519 (32) || nonce (16) || join key, X25519 (32)
 //	|| room proof (32), if flag 0x01 is set || signature (64)
+func (e *MemberEntry) fields(l *layout, flags *uint8) {
+	version := uint8(entryVersion)
+	l.uint8(&version)
+	l.uint8(flags)
+	l.require(version == entryVersion, ErrUnknown, "its version is not 1")
+	l.require(*flags&^entryFlagProof == 0, ErrInvalid, "unknown flags are set")
+	l.text("entry room", &e.Room, checkRoom)
+	l.text("entry name", &e.Name, checkName)
+	l.bytes(e.Identity[:])
+	l.bytes(e.HomeRelay[:])
+	l.bytes(e.Nonce[:])
+	l.bytes(e.JoinKey[:])
+}
+
+// SignEntry returns the bytes of e, signed by id, whose public key stands in for e.Identity. It fails
+// with a [*FormatError] if the room or name breaks its rules.
 func SignEntry(id *identity.Identity, e MemberEntry) ([]byte, error) {
 	if err := checkRoom("entry room", e.Room); err != nil {
 		return nil, err
 	}
-	if err := checkText("entry name", e.Name, MaxName); err != nil {
+	if err := checkName("entry name", e.Name); err != nil {
 		return nil, err
 	}
 	e.Identity = id.Public()
@@ -81,63 +89,34 @@ func (e *MemberEntry) Proved() []byte { return e.body(true) }
 
 // body returns all bytes of e before its proof and signature.
 func (e *MemberEntry) body(proof bool) []byte {
-	var flags byte
+	flags := uint8(0)
 	if proof {
 		flags = entryFlagProof
 	}
-	b := append(make([]byte, 0, MaxEntry), entryVersion, flags)
-	b = append(append(b, byte(len(e.Room))), e.Room...)
-	b = append(append(b, byte(len(e.Name))), e.Name...)
-	b = append(b, e.Identity[:]...)
-	b = append(b, e.HomeRelay[:]...)
-	b = append(b, e.Nonce[:]...)
-	return append(b, e.JoinKey[:]...)
+	l := layout{out: make([]byte, 0, MaxEntry), writing: true}
+	e.fields(&l, &flags)
+	return l.out
 }
 
 // ParseEntry reads an entry and checks all that can be checked of it alone: layout, limits, names and
 // signature. It does not say that the entry is fresh, nor that room and home relay are those that the
 // caller expects. The result does not alias b.
 func ParseEntry(b []byte) (*MemberEntry, error) {
-	if len(b) > MaxEntry {
-		return nil, errEntryLimit
-	}
-	r := reader{b: b}
-	version, flags := r.uint8(), r.uint8()
-	switch {
-	case r.short:
-		return nil, errEntryShort
-	case version != entryVersion:
-		return nil, errEntryVersion
-	case flags&^entryFlagProof != 0:
-		return nil, errEntryFlags
-	}
-	e := &MemberEntry{
-		Room: string(r.take(int(r.uint8()))),
-		Name: string(r.take(int(r.uint8()))),
-	}
-	copy(e.Identity[:], r.take(len(e.Identity)))
-	copy(e.HomeRelay[:], r.take(len(e.HomeRelay)))
-	copy(e.Nonce[:], r.take(len(e.Nonce)))
-	copy(e.JoinKey[:], r.take(len(e.JoinKey)))
+	l := layout{what: "entry", in: reader{b: b}}
+	l.require(len(b) <= MaxEntry, ErrLimit, "at most 400 bytes")
+	e, flags := new(MemberEntry), uint8(0)
+	e.fields(&l, &flags)
 	if flags&entryFlagProof != 0 {
 		e.Proof = new([32]byte)
-		copy(e.Proof[:], r.take(len(e.Proof)))
+		l.bytes(e.Proof[:])
 	}
-	signed := b[:len(b)-len(r.b)]
-	sig := r.take(identity.SignatureSize)
-	switch {
-	case r.short:
-		return nil, errEntryShort
-	case len(r.b) > 0:
-		return nil, errEntryLong
-	}
-	if err := checkRoom("entry room", e.Room); err != nil {
+	signed := b[:len(b)-len(l.in.b)]
+	var signature [identity.SignatureSize]byte
+	l.bytes(signature[:])
+	if err := l.end(); err != nil {
 		return nil, err
 	}
-	if err := checkText("entry name", e.Name, MaxName); err != nil {
-		return nil, err
-	}
-	if !identity.Verify(e.Identity, entryKind, sig, signed) {
+	if !identity.Verify(e.Identity, entryKind, signature[:], signed) {
 		return nil, errEntrySign
 	}
 	return e, nil

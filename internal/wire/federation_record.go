@@ -14,6 +14,9 @@ const recordKind = "federation room" // of its signature
 //
 // (Boot, Sequence) is the version. The record with the highest one is true, and one with no members ends the
 // relay's part of the room.
+//
+//	home's identity key (32) || room length (1) || room || boot (8) || sequence (varint) || members (varint)
+//	|| digest (32) || signature (64)
 type RoomRecord struct {
 	Home      identity.PublicKey // the relay that all these members are attached to
 	Room      string             // the room's name
@@ -22,6 +25,23 @@ type RoomRecord struct {
 	Members   uint32             // how many there are
 	Digest    [32]byte           // MemberDigest of their entries
 	Signature []byte             // identity.SignatureSize bytes, of Home
+}
+
+// fields names the fields of r. A signature that is missing is written as zeros, which verify nowhere.
+func (r *RoomRecord) fields(l *layout) {
+	l.bytes(r.Home[:])
+	l.text("room record", &r.Room, checkRoom)
+	l.uint64(&r.Boot)
+	l.varint(&r.Sequence)
+	l.require(r.Sequence > 0, ErrInvalid, "the record's sequence is 0")
+	l.varint32(&r.Members)
+	l.bytes(r.Digest[:])
+	signature := make([]byte, identity.SignatureSize)
+	copy(signature, r.Signature)
+	l.bytes(signature)
+	if !l.writing {
+		r.Signature = signature
+	}
 }
 
 // MemberDigest is SHA-256 over entry hashes, which must be sorted by their bytes.
@@ -54,56 +74,4 @@ func (r *RoomRecord) signed() [][]byte {
 		binary.BigEndian.AppendUint32(nil, r.Members),
 		r.Digest[:],
 	}
-}
-
-var (
-	errRecordShort    = &FormatError{"room record", ErrTruncated, ""}
-	errRecordSequence = &FormatError{"room record", ErrInvalid, "its sequence is 0"}
-	errRecordMembers  = &FormatError{"room record", ErrLimit, "members must fit 32 bits"}
-)
-
-// append appends r. A signature that is missing is written as zeros, which verify nowhere.
-//
-//	home's identity key (32) || room length (1) || room || boot (8) || sequence (varint) || members (varint)
-//	|| digest (32) || signature (64)
-func (r *RoomRecord) append(dst []byte) []byte {
-	dst = append(dst, r.Home[:]...)
-	dst = append(append(dst, byte(len(r.Room))), r.Room...)
-	dst = binary.BigEndian.AppendUint64(dst, r.Boot)
-	dst = appendVarint(dst, r.Sequence)
-	dst = appendVarint(dst, uint64(r.Members))
-	dst = append(dst, r.Digest[:]...)
-	var signature [identity.SignatureSize]byte
-	copy(signature[:], r.Signature)
-	return append(dst, signature[:]...)
-}
-
-// size is how many bytes append appends.
-func (r *RoomRecord) size() int {
-	return len(r.Home) + 1 + len(r.Room) + 8 + varintLen(r.Sequence) + varintLen(uint64(r.Members)) +
-		len(r.Digest) + identity.SignatureSize
-}
-
-// roomRecord reads a record. The result does not alias what is read; its signature was not checked.
-func (r *reader) roomRecord() (RoomRecord, error) {
-	rec := RoomRecord{}
-	copy(rec.Home[:], r.take(len(rec.Home)))
-	rec.Room = string(r.take(int(r.uint8())))
-	rec.Boot, rec.Sequence = r.uint64(), r.varint()
-	members := r.varint()
-	copy(rec.Digest[:], r.take(len(rec.Digest)))
-	rec.Signature = append([]byte(nil), r.take(identity.SignatureSize)...)
-	switch {
-	case r.short:
-		return RoomRecord{}, errRecordShort
-	case rec.Sequence == 0:
-		return RoomRecord{}, errRecordSequence
-	case members>>32 != 0:
-		return RoomRecord{}, errRecordMembers
-	}
-	rec.Members = uint32(members)
-	if err := checkRoom("room record", rec.Room); err != nil {
-		return RoomRecord{}, err
-	}
-	return rec, nil
 }

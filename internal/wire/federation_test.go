@@ -60,7 +60,7 @@ func federationGoldens() []golden {
 		{"federation message", "08 4b5dc076e7b9c122 a1a2a3a4a5a6 09 b1b2b3b4b5b6",
 			&FederationMessage{8, roomLobby, memberA, UrgentKeysWanted, memberB[:]}},
 		{"federation message", "01 4b5dc076e7b9c122 b1b2b3b4b5b6 0c a1a2a3a4a5a601020304",
-			&FederationMessage{1, roomLobby, memberB, UrgentKeyReceived, AppendKeyReceived(nil, &KeyReceived{memberA, 0x01020304})}},
+			&FederationMessage{1, roomLobby, memberB, UrgentKeyReceived, Append(nil, &KeyReceived{memberA, 0x01020304})}},
 		{"key received", "a1a2a3a4a5a6 01020304", &KeyReceived{memberA, 0x01020304}},
 	}
 }
@@ -133,7 +133,7 @@ func TestRoomRecordSignature(t *testing.T) {
 func TestUnsignedRecord(t *testing.T) {
 	r := goldenRecord()
 	r.Signature = nil
-	m, err := ParseFederationRoom(AppendFederationRoom(nil, &FederationRoom{Record: r, Path: []RelayID{relayHome}}))
+	m, err := Parse[FederationRoom](Append(nil, &FederationRoom{Record: r, Path: []RelayID{relayHome}}))
 	if err != nil || m.Record.Verify() {
 		t.Errorf("%+v, %v", m, err)
 	}
@@ -182,7 +182,7 @@ func TestFederationRefused(t *testing.T) {
 		{"federation want", "05" + part + "02", ErrInvalid},
 		{"federation want", "05" + part + "01 00", ErrInvalid},
 		{"federation fetch", part + "00", ErrInvalid},
-		{"federation fetch", part[2:], ErrInvalid},
+		{"federation fetch", part[2:], ErrTruncated},
 		{"federation members", parts + "00 00 01 01 aa", ErrInvalid},                  // sequence 0
 		{"federation members", parts + "01 00 01", ErrTruncated},                      // no entry
 		{"federation members", parts + "01 00 00 01 aa", ErrInvalid},                  // of none
@@ -201,7 +201,7 @@ func TestFederationRefused(t *testing.T) {
 		{"federation message", "08 4b5dc076e7b9c122 a1a2a3a4a5a6 25", ErrUnknown}, // itself
 		{"federation message", "08 4b5dc076e7b9c122 a1a2a3a4a5a6 08" + many("00", 1009), ErrLimit},
 		{"key received", "a1a2a3a4a5a6 0102030405", ErrInvalid},
-		{"key received", "a1a2a3a4a5a6 010203", ErrInvalid},
+		{"key received", "a1a2a3a4a5a6 010203", ErrTruncated},
 	} {
 		v, err := layouts[tc.layout].parse(unhex(t, tc.hex))
 		var format *FormatError
@@ -236,28 +236,20 @@ func TestFederationSizes(t *testing.T) {
 	r := newRandom(9)
 	for range 500 {
 		m := r.federationRoom()
-		size := len(AppendFederationRoom(nil, m))
-		if m.Size() != size {
-			t.Fatalf("%+v: %d bytes, has %d", m, m.Size(), size)
+		if size := len(Append(nil, m)); Size(m) != size {
+			t.Fatalf("%+v: %d bytes, has %d", m, Size(m), size)
 		}
 		entry := r.bytes(1, MaxEntry)
-		more := *m
-		more.Joined = append(append([][]byte(nil), m.Joined...), entry)
-		if fits := len(AppendFederationRoom(nil, &more)) <= MaxUrgent; m.FitsJoined(entry) != fits {
-			t.Fatalf("%d bytes and an entry of %d: %v", size, len(entry), !fits)
-		}
-		more = *m
-		more.Left = append(append([]MemberID(nil), m.Left...), memberA)
-		if fits := len(AppendFederationRoom(nil, &more)) <= MaxUrgent; m.FitsLeft() != fits {
-			t.Fatalf("%d bytes and an id: %v", size, !fits)
-		}
 		p := r.federationMembers()
-		size = len(AppendFederationMembers(nil, p))
-		if p.Size() != size || p.Fits(entry) != (size+len(AppendMembersJoined(nil, entry)) <= MaxUrgent) {
-			t.Fatalf("%+v: %d bytes, has %d", p, p.Size(), size)
+		size := len(Append(nil, p))
+		if Size(p) != size || p.Fits(entry) != (size+len(AppendMembersJoined(nil, entry)) <= MaxUrgent) {
+			t.Fatalf("%+v: %d bytes, has %d", p, Size(p), size)
 		}
 	}
 }
+
+// maxFederationBody is how many bytes the body of a FederationMessage has at most.
+const maxFederationBody = MaxUrgent - 1 - len(RoomHash{}) - len(MemberID{}) - 1
 
 // However long the texts and however large the numbers are, a bare room fits, with the longest path, and space for an
 // entry; members go two by two at least, and every key can be passed on.
@@ -266,32 +258,30 @@ func TestFederationFitsUrgent(t *testing.T) {
 	record.Room, record.Sequence, record.Members = strings.Repeat("r", MaxRoomName), maxVarint, 1<<32-1
 	m := &FederationRoom{Serial: maxVarint, Record: record, Path: make([]RelayID, MaxHops), Label: strings.Repeat("l", MaxName), Base: maxVarint}
 	entry := make([]byte, MaxEntry)
-	if m.Size() > MaxUrgent || !m.FitsJoined(entry) {
-		t.Errorf("the largest room without entries has %d bytes", m.Size())
+	m.Joined = [][]byte{entry}
+	if Size(m) > MaxUrgent {
+		t.Errorf("the largest room with an entry has %d bytes", Size(m))
 	}
-	ids := 0
-	for ; m.FitsLeft(); ids++ {
-		m.Left = append(m.Left, memberA)
-	}
-	if _, err := ParseFederationRoom(AppendFederationRoom(nil, m)); err != nil || ids < 100 {
-		t.Errorf("%d members left: %v", ids, err)
+	m.Joined, m.Left = nil, make([]MemberID, 100)
+	if _, err := Parse[FederationRoom](Append(nil, m)); err != nil {
+		t.Errorf("100 members left: %v", err)
 	}
 	p := &FederationMembers{Boot: 1<<64 - 1, Sequence: maxVarint, First: 1<<32 - 3, Total: 1<<32 - 1, Entries: [][]byte{entry}}
 	if !p.Fits(entry) {
-		t.Errorf("an entry has %d bytes", p.Size())
+		t.Errorf("an entry has %d bytes", Size(p))
 	}
 	p.Entries = append(p.Entries, entry)
-	if _, err := ParseFederationMembers(AppendFederationMembers(nil, p)); err != nil {
+	if _, err := Parse[FederationMembers](Append(nil, p)); err != nil {
 		t.Error(err)
 	}
 	k := goldenKey()
 	k.FirstCTR = maxVarint
 	k.Signed = AppendKeyHeader(nil, &k.KeyHeader)
-	if n := len(AppendKey(nil, &Key{memberA, k, make([]byte, WrapRatcheted)})); n > MaxFederationBody {
+	if n := len(Append(nil, &Key{memberA, k, make([]byte, WrapRatcheted)})); n > maxFederationBody {
 		t.Errorf("a key has %d bytes", n)
 	}
-	full := FederationMessage{Hops: 1, Kind: UrgentKey, Body: make([]byte, MaxFederationBody)}
-	if b := AppendFederationMessage(nil, &full); len(b) != MaxUrgent {
+	full := FederationMessage{Hops: 1, Kind: UrgentKey, Body: make([]byte, maxFederationBody)}
+	if b := Append(nil, &full); len(b) != MaxUrgent {
 		t.Errorf("the largest message has %d bytes", len(b))
 	}
 }

@@ -30,15 +30,15 @@ func diff(want, got any) string {
 	return "(-want +got):\n" + cmp.Diff(want, got)
 }
 
-// layout is one binary layout: how what parse returns is written again.
-type layout struct {
+// format is one binary layout: how what parse returns is written again.
+type format struct {
 	parse  func(b []byte) (any, error)
 	append func(dst []byte, v any) []byte
 }
 
-// body makes a layout of a frame's body from the frame's encoder.
-func body[T any](parse func([]byte) (T, error), app func([]byte, T, bool) []byte) layout {
-	return layout{
+// body makes a format of a frame's body from the frame's encoder.
+func body[T any](parse func([]byte) (T, error), app func([]byte, T, bool) []byte) format {
+	return format{
 		func(b []byte) (any, error) { return parse(b) },
 		func(dst []byte, v any) []byte {
 			f, _, err := NextFrame(app(nil, v.(T), true))
@@ -50,15 +50,18 @@ func body[T any](parse func([]byte) (T, error), app func([]byte, T, bool) []byte
 	}
 }
 
-// structure makes a layout of a message that is read into a struct.
-func structure[T any](parse func([]byte) (*T, error), app func([]byte, *T) []byte) layout {
-	return layout{
-		func(b []byte) (any, error) { return parse(b) },
-		func(dst []byte, v any) []byte { return app(dst, v.(*T)) },
+// structure makes a format of an urgent message that is a struct.
+func structure[T any, M interface {
+	*T
+	UrgentMessage
+}]() format {
+	return format{
+		func(b []byte) (any, error) { return Parse[T, M](b) },
+		func(dst []byte, v any) []byte { return Append(dst, v.(M)) },
 	}
 }
 
-var layouts = map[string]layout{
+var layouts = map[string]format{
 	"media": {
 		func(b []byte) (any, error) {
 			f, rest, err := NextFrame(b)
@@ -103,14 +106,8 @@ var layouts = map[string]layout{
 			return dst
 		},
 	},
-	"media dropped": {
-		func(b []byte) (any, error) { return ParseMediaDropped(b) },
-		func(dst []byte, v any) []byte { return AppendMediaDropped(dst, v.(MediaDropped)) },
-	},
-	"sender key": {
-		func(b []byte) (any, error) { return ParseSenderKey(b) },
-		func(dst []byte, v any) []byte { k := v.(SenderKey); return AppendSenderKey(dst, &k) },
-	},
+	"media dropped": structure[MediaDropped](),
+	"sender key":    structure[SenderKey](),
 	"key wraps": {
 		func(b []byte) (any, error) {
 			w, err := ParseKeyWraps(b)
@@ -128,29 +125,23 @@ var layouts = map[string]layout{
 			return dst
 		},
 	},
-	"key": {
-		func(b []byte) (any, error) { return ParseKey(b) },
-		func(dst []byte, v any) []byte { k := v.(Key); return AppendKey(dst, &k) },
-	},
+	"key": structure[Key](),
 	"keys wanted": {
 		func(b []byte) (any, error) { return ParseKeysWanted(b) },
 		func(dst []byte, v any) []byte { return AppendKeysWanted(dst, v.([]MemberID)...) },
 	},
-	"key delivered": {
-		func(b []byte) (any, error) { return ParseKeyDelivered(b) },
-		func(dst []byte, v any) []byte { return AppendKeyDelivered(dst, v.(uint32)) },
-	},
+	"key delivered": structure[KeyDelivered](),
 	"view": {
 		func(b []byte) (any, error) { return ParseView(b) },
 		func(dst []byte, v any) []byte { return AppendView(dst, v.([32]byte)) },
 	},
-	"federation room":    structure(ParseFederationRoom, AppendFederationRoom),
-	"federation leave":   structure(ParseFederationLeave, AppendFederationLeave),
-	"federation want":    structure(ParseFederationWant, AppendFederationWant),
-	"federation fetch":   structure(ParseFederationFetch, AppendFederationFetch),
-	"federation members": structure(ParseFederationMembers, AppendFederationMembers),
-	"federation message": structure(ParseFederationMessage, AppendFederationMessage),
-	"key received":       structure(ParseKeyReceived, AppendKeyReceived),
+	"federation room":    structure[FederationRoom](),
+	"federation leave":   structure[FederationLeave](),
+	"federation want":    structure[FederationWant](),
+	"federation fetch":   structure[FederationFetch](),
+	"federation members": structure[FederationMembers](),
+	"federation message": structure[FederationMessage](),
+	"key received":       structure[KeyReceived](),
 	"payload": {
 		func(b []byte) (any, error) { return ParsePayload(b) },
 		func(dst []byte, v any) []byte {
@@ -200,24 +191,24 @@ var goldens = []golden{
 	{"close", "03", CloseReplaced},
 	{"joined", "03 010203 02 0405", [][]byte{{1, 2, 3}, {4, 5}}},
 	{"left", "a1a2a3a4a5a6 b1b2b3b4b5b6", []MemberID{memberA, memberB}},
-	{"media dropped", "02 40fa 41f4", MediaDropped{DropMemberRate, 250, 500}},
-	{"media dropped", "00 00 00", MediaDropped{}},
-	{"media dropped", "ff 01 c0000000ffffffff", MediaDropped{255, 1, 1<<32 - 1}}, // a reason of a later version
+	{"media dropped", "02 40fa 41f4", &MediaDropped{DropMemberRate, 250, 500}},
+	{"media dropped", "00 00 00", &MediaDropped{}},
+	{"media dropped", "ff 01 c0000000ffffffff", &MediaDropped{255, 1, 1<<32 - 1}}, // a reason of a later version
 	{"relays", "0102030405060708 04 4f736c6f 1112131415161718 00",
 		[]RelayLabel{{RelayID{1, 2, 3, 4, 5, 6, 7, 8}, "Oslo"}, {Relay: RelayID{0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18}}}},
-	{"sender key", "03" + keyHeaderHex + keySignatureHex, SenderKey{3, goldenKey()}},
-	{"sender key", "c0000000ffffffff" + keyHeaderHex + keySignatureHex, SenderKey{1<<32 - 1, goldenKey()}},
+	{"sender key", "03" + keyHeaderHex + keySignatureHex, &SenderKey{3, goldenKey()}},
+	{"sender key", "c0000000ffffffff" + keyHeaderHex + keySignatureHex, &SenderKey{1<<32 - 1, goldenKey()}},
 	{"key wraps", "01020304 40 a1a2a3a4a5a6" + strings.Repeat("aa", 64) + "b1b2b3b4b5b6" + strings.Repeat("bb", 64),
 		wraps{0x01020304, []MemberID{memberA, memberB}, [][]byte{bytes.Repeat([]byte{0xaa}, 64), bytes.Repeat([]byte{0xbb}, 64)}}},
 	{"key wraps", "00000001 50 b1b2b3b4b5b6" + strings.Repeat("cc", 80),
 		wraps{1, []MemberID{memberB}, [][]byte{bytes.Repeat([]byte{0xcc}, 80)}}},
 	{"key", "a1a2a3a4a5a6" + keyHeaderHex + keySignatureHex + strings.Repeat("aa", 64),
-		Key{memberA, goldenKey(), bytes.Repeat([]byte{0xaa}, 64)}},
+		&Key{memberA, goldenKey(), bytes.Repeat([]byte{0xaa}, 64)}},
 	{"key", "b1b2b3b4b5b6" + keyHeaderHex + keySignatureHex + strings.Repeat("cc", 80),
-		Key{memberB, goldenKey(), bytes.Repeat([]byte{0xcc}, 80)}},
+		&Key{memberB, goldenKey(), bytes.Repeat([]byte{0xcc}, 80)}},
 	{"keys wanted", "a1a2a3a4a5a6", []MemberID{memberA}},
 	{"keys wanted", "a1a2a3a4a5a6 b1b2b3b4b5b6", []MemberID{memberA, memberB}},
-	{"key delivered", "01020304", uint32(0x01020304)},
+	{"key delivered", "01020304", &KeyDelivered{0x01020304}},
 	{"view", "01" + strings.Repeat("ab", 32), [32]byte(bytes.Repeat([]byte{0xab}, 32))},
 	{"payload", "1234 08aabb", Payload{Timestamp: 0x1234, Codec: []byte{8, 0xaa, 0xbb}}},
 	{"payload", "ffff ff00", Payload{Timestamp: 0xffff, Silence: true}},
@@ -329,7 +320,7 @@ func TestRefused(t *testing.T) {
 		{"keys wanted", "", ErrInvalid},
 		{"keys wanted", "a1a2a3a4a5a6 b1", ErrInvalid},
 		{"keys wanted", many("a1a2a3a4a5a6", 33), ErrInvalid},
-		{"key delivered", "", ErrInvalid},
+		{"key delivered", "", ErrTruncated},
 		{"key delivered", "0102030405", ErrInvalid},
 		{"view", "", ErrTruncated},
 		{"view", "01" + strings.Repeat("ab", 31), ErrTruncated},

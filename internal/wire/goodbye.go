@@ -10,8 +10,6 @@ type Goodbye struct {
 	Reason string // for people, at most 256 bytes; may be empty
 }
 
-func (*Goodbye) MessageName() string { return "Goodbye" }
-
 func (m *Goodbye) fields(c *codec) {
 	c.code(&m.Code)
 	c.text("reason", &m.Reason, maxReason)

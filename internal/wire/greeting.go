@@ -13,8 +13,6 @@ type Greeting struct {
 	Challenge [ChallengeSize]byte // random, of this connection; [WebHelloValue] takes it
 }
 
-func (*Greeting) MessageName() string { return "Greeting" }
-
 func (m *Greeting) fields(c *codec) {
 	c.hex("relay", m.Relay[:])
 	c.hex("challenge", m.Challenge[:])

@@ -28,8 +28,6 @@ type Hello struct {
 	Signature [64]byte           // Sign makes it; check it with Verify before anything else is used
 }
 
-func (*Hello) MessageName() string { return "Hello" }
-
 func (m *Hello) fields(c *codec) {
 	version := uint32(ProtocolVersion)
 	c.integer("protocol", &version, ProtocolVersion, ProtocolVersion)

@@ -8,8 +8,6 @@ type Join struct {
 	Entry []byte // of SignEntry; when received, not verified: see ParseEntry
 }
 
-func (*Join) MessageName() string { return "Join" }
-
 func (m *Join) fields(c *codec) {
 	c.str("room", &m.Room, checkRoom)
 	c.entry("entry", &m.Entry)

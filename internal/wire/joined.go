@@ -11,8 +11,6 @@ type Joined struct {
 	Members uint32   // how many are in the room, this one included: 1 or more
 }
 
-func (*Joined) MessageName() string { return "Joined" }
-
 func (m *Joined) fields(c *codec) {
 	c.str("room", &m.Room, checkRoom)
 	c.hex("member", m.Member[:])

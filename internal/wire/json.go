@@ -3,7 +3,6 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io"
 	"unicode/utf8"
 )
@@ -18,7 +17,6 @@ var (
 	errJSON          = &FormatError{"control message", ErrInvalid, "is not one JSON value in UTF-8"}
 	errJSONDepth     = &FormatError{"control message", ErrLimit, "is nested too deeply"}
 	errJSONDuplicate = &FormatError{"control message", ErrInvalid, "has a name twice in an object"}
-	errNoObject      = errors.New("not an object")
 )
 
 // checkJSON reports whether b is one JSON value in UTF-8, without a name twice in any object, and at
@@ -97,29 +95,17 @@ func checkDuplicates(b []byte) error {
 	}
 }
 
-// splitObject returns the fields of a JSON object, each as it was written.
-func splitObject(b []byte) (map[string]json.RawMessage, error) {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(b, &fields); err != nil {
-		return nil, err
-	}
-	if fields == nil { // null
-		return nil, errNoObject
-	}
-	return fields, nil
-}
-
 // splitTag takes a message apart: {"Name": body}, or "Name", which is short for {"Name": {}}.
 func splitTag(b []byte) (name string, body []byte, err error) {
-	if name, ok := unquote(bytes.TrimSpace(b)); ok {
+	if b = bytes.TrimSpace(b); len(b) > 0 && b[0] == '"' {
+		name, _ = decode[string](b)
 		return name, []byte("{}"), nil
 	}
-	tagged, err := splitObject(b)
-	if err != nil || len(tagged) != 1 {
+	tagged, ok := decode[map[string]json.RawMessage](b)
+	if !ok || len(tagged) != 1 {
 		return "", nil, errMessageTag
 	}
-	for name, body := range tagged {
-		return name, body, nil
+	for name, body = range tagged {
 	}
-	return "", nil, errMessageTag
+	return name, body, nil
 }

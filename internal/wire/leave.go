@@ -5,5 +5,4 @@ package wire
 //	"Leave"
 type Leave struct{}
 
-func (*Leave) MessageName() string { return "Leave" }
-func (*Leave) fields(*codec)       {}
+func (*Leave) fields(*codec) {}

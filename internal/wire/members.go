@@ -10,8 +10,6 @@ type Members struct {
 	After *MemberID // the page begins with the first id above it; nil: from the start
 }
 
-func (*Members) MessageName() string { return "Members" }
-
 func (m *Members) fields(c *codec) { c.optionalMember("after", &m.After) }
 
 // MemberPage is the relay's answer to Members:
@@ -21,8 +19,6 @@ type MemberPage struct {
 	Entries [][]byte  // ordered by EntryID; when received, not verified: see ParseEntry
 	Next    *MemberID // what After is to be for the next page; nil: this is the last
 }
-
-func (*MemberPage) MessageName() string { return "MemberPage" }
 
 func (m *MemberPage) fields(c *codec) {
 	c.entries("entries", &m.Entries, MaxPage)

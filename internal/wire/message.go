@@ -3,49 +3,44 @@ package wire
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"io"
+	"reflect"
 	"strconv"
 )
 
 // MaxMessage is the length limit of a control message's JSON in bytes.
 const MaxMessage = 65536
 
-// Message is a control message: *[Greeting], *[Hello], *[Welcome], *[Join], *[Joined], *[Members], *[MemberPage],
-// *[Leave], *[Goodbye], *[Refused], or *[UnknownMessage]. No other package can add one.
+// Message is a control message: a pointer to one of those in the list below, or an *[UnknownMessage]. No other package can
+// add one.
 type Message interface {
-	// MessageName is the tag in the JSON, the type's own name.
-	MessageName() string
 	// fields names the message's fields, one after the other, to a codec, which reads or writes
 	// them: one list serves both directions.
 	fields(*codec)
 }
 
-// newMessage returns a message of that name to be filled, or nil.
-func newMessage(name string) Message {
-	switch name {
-	case "Greeting":
-		return new(Greeting)
-	case "Hello":
-		return new(Hello)
-	case "Welcome":
-		return new(Welcome)
-	case "Join":
-		return new(Join)
-	case "Joined":
-		return new(Joined)
-	case "Members":
-		return new(Members)
-	case "MemberPage":
-		return new(MemberPage)
-	case "Leave":
-		return new(Leave)
-	case "Goodbye":
-		return new(Goodbye)
-	case "Refused":
-		return new(Refused)
+// messages are all control messages. Each has a file of its own, and is tagged in the JSON with its type's name.
+var messages = map[string]func() Message{
+	"Greeting":   func() Message { return new(Greeting) },
+	"Hello":      func() Message { return new(Hello) },
+	"Welcome":    func() Message { return new(Welcome) },
+	"Join":       func() Message { return new(Join) },
+	"Joined":     func() Message { return new(Joined) },
+	"Members":    func() Message { return new(Members) },
+	"MemberPage": func() Message { return new(MemberPage) },
+	"Leave":      func() Message { return new(Leave) },
+	"Goodbye":    func() Message { return new(Goodbye) },
+	"Refused":    func() Message { return new(Refused) },
+}
+
+// MessageName returns the tag of a message.
+func MessageName(m Message) string {
+	if u, ok := m.(*UnknownMessage); ok {
+		return u.Name
 	}
-	return nil
+	return reflect.TypeOf(m).Elem().Name()
 }
 
 // UnknownMessage stands for a message whose name this version does not know: log and skip it.
@@ -54,8 +49,7 @@ type UnknownMessage struct {
 	Name string
 }
 
-func (m *UnknownMessage) MessageName() string { return m.Name }
-func (m *UnknownMessage) fields(c *codec)     { c.err = errMessageUnknown }
+func (m *UnknownMessage) fields(c *codec) { c.err = errMessageUnknown }
 
 var (
 	errMessageEmpty   = &FormatError{"control message", ErrInvalid, "is empty"}
@@ -69,12 +63,13 @@ var (
 //
 //	length (4) || JSON: {"Join":{"room":"x"}}, or "Leave" if no field is there
 func AppendMessage(dst []byte, m Message) ([]byte, error) {
-	c := codec{message: m.MessageName(), out: append(dst, 0, 0, 0, 0)}
+	name := strconv.Quote(MessageName(m))
+	c := codec{message: MessageName(m), out: append(append(dst, 0, 0, 0, 0), "{"+name+":{"...)}
 	if m.fields(&c); c.err != nil {
 		return dst, c.err
 	}
-	if c.n == 0 {
-		c.out = strconv.AppendQuote(c.out, c.message)
+	if c.out[len(c.out)-1] == '{' {
+		c.out = append(c.out[:len(dst)+4], name...)
 	} else {
 		c.out = append(c.out, "}}"...)
 	}
@@ -126,15 +121,15 @@ func parseMessage(b []byte) (Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := newMessage(name)
-	if m == nil {
+	known := messages[name]
+	if known == nil {
 		return &UnknownMessage{Name: name[:min(len(name), 64)]}, nil
 	}
-	in, err := splitObject(body)
-	if err != nil {
+	in, ok := decode[map[string]json.RawMessage](body)
+	if !ok {
 		return nil, &FormatError{name, ErrInvalid, "its fields are an object"}
 	}
-	c := codec{message: name, in: in, decoding: true}
+	m, c := known(), codec{message: name, in: in, decoding: true}
 	if m.fields(&c); c.err != nil {
 		return nil, c.err
 	}

@@ -130,7 +130,9 @@ func checkRoom(what, name string) error { return formatError(what, roomFault(nam
 
 // CheckName returns nil for a member's name as it is on the wire: valid UTF-8, at most 64 bytes, no control characters.
 // It may be empty.
-func CheckName(name string) error { return checkText("name", name, MaxName) }
+func CheckName(name string) error { return checkName("name", name) }
+
+func checkName(what, name string) error { return checkText(what, name, MaxName) }
 
 func checkText(what, s string, limit int) error { return formatError(what, textFault(s, limit)) }
 

@@ -15,8 +15,6 @@ type Refused struct {
 	Reason string // for people, at most 256 bytes; may be empty
 }
 
-func (*Refused) MessageName() string { return "Refused" }
-
 func (m *Refused) fields(c *codec) {
 	c.code(&m.Code)
 	c.text("reason", &m.Reason, maxReason)

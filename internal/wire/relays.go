@@ -1,18 +1,10 @@
 package wire
 
-// UrgentRelays tells a client what relays are called whose members are in its room: AppendRelays.
-const UrgentRelays UrgentKind = 13
-
-// MaxLabel is the length limit of a relay's label in bytes of UTF-8.
-const MaxLabel = MaxName
-
 // RelayLabel says what an operator calls a relay. It is a help for people: nobody proves it.
 type RelayLabel struct {
 	Relay RelayID
 	Label string // 0 to 64 bytes, as a member's name
 }
-
-var errRelaysShort = &FormatError{"relays", ErrTruncated, ""}
 
 // AppendRelays appends one more label to a message of kind [UrgentRelays]. It does not check [MaxUrgent]: a message takes
 // at least 14 of them.
@@ -24,21 +16,16 @@ func AppendRelays(dst []byte, l RelayLabel) []byte {
 }
 
 // ParseRelays reads such a message.
-func ParseRelays(message []byte) (list []RelayLabel, err error) {
-	r := reader{b: message}
-	for {
-		var l RelayLabel
-		copy(l.Relay[:], r.take(len(l.Relay)))
-		l.Label = string(r.take(int(r.uint8())))
-		if r.short {
-			return nil, errRelaysShort
-		}
-		if err := checkText("relay label", l.Label, MaxLabel); err != nil {
-			return nil, err
-		}
-		list = append(list, l)
-		if len(r.b) == 0 {
-			return list, nil
-		}
+func ParseRelays(message []byte) (labels []RelayLabel, _ error) {
+	l := layout{what: "relays", in: reader{b: message}}
+	for more := true; more && l.err == nil; more = len(l.in.b) > 0 {
+		var label RelayLabel
+		l.bytes(label.Relay[:])
+		l.text("relay label", &label.Label, checkName)
+		labels = append(labels, label)
 	}
+	if err := l.end(); err != nil {
+		return nil, err
+	}
+	return labels, nil
 }

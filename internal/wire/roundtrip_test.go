@@ -118,7 +118,7 @@ func (r random) federationRoom() *FederationRoom {
 	for range r.IntN(30) {
 		m.Left = append(m.Left, r.member())
 	}
-	m.Joined = r.entries(MaxUrgent - m.Size())
+	m.Joined = r.entries(MaxUrgent - Size(m))
 	return m
 }
 
@@ -131,7 +131,7 @@ func (r random) federationMembers() *FederationMembers {
 
 func (r random) federationMessage() *FederationMessage {
 	kinds := [...]UrgentKind{UrgentKey, UrgentKeysWanted, UrgentKeyReceived}
-	return &FederationMessage{uint8(1 + r.IntN(MaxHops)), r.eight(), r.member(), kinds[r.IntN(3)], r.bytes(0, MaxFederationBody)}
+	return &FederationMessage{uint8(1 + r.IntN(MaxHops)), r.eight(), r.member(), kinds[r.IntN(3)], r.bytes(0, maxFederationBody)}
 }
 
 func (r random) message() Message {
@@ -186,13 +186,13 @@ func TestRoundTripLayouts(t *testing.T) {
 		"joined": func() any { return [][]byte{r.bytes(1, MaxEntry), r.bytes(1, MaxEntry)} },
 		"media dropped": func() any {
 			sent := uint64(r.Uint32())
-			return MediaDropped{DropReason(r.IntN(256)), r.Uint64N(sent + 1), sent}
+			return &MediaDropped{DropReason(r.IntN(256)), r.Uint64N(sent + 1), sent}
 		},
 		"relays": func() any {
-			return []RelayLabel{{r.eight(), r.text(0, MaxLabel)}, {r.eight(), r.text(0, MaxLabel)}}
+			return []RelayLabel{{r.eight(), r.text(0, MaxName)}, {r.eight(), r.text(0, MaxName)}}
 		},
 		"left":       func() any { return []MemberID{r.member(), r.member(), r.member()} },
-		"sender key": func() any { return SenderKey{r.Uint32(), r.signedKey()} },
+		"sender key": func() any { return &SenderKey{r.Uint32(), r.signedKey()} },
 		"key wraps": func() any {
 			w := wraps{Number: r.Uint32()}
 			size := []int{WrapFresh, WrapRatcheted}[r.IntN(2)]
@@ -201,9 +201,9 @@ func TestRoundTripLayouts(t *testing.T) {
 			}
 			return w
 		},
-		"key":           func() any { return Key{r.member(), r.signedKey(), r.bytes(WrapRatcheted, WrapRatcheted)} },
+		"key":           func() any { return &Key{r.member(), r.signedKey(), r.bytes(WrapRatcheted, WrapRatcheted)} },
 		"keys wanted":   func() any { return []MemberID{r.member(), r.member()} },
-		"key delivered": func() any { return r.Uint32() },
+		"key delivered": func() any { return &KeyDelivered{r.Uint32()} },
 		"view":          func() any { return [32]byte(r.bytes(32, 32)) },
 
 		"federation room":  func() any { return r.federationRoom() },

@@ -15,32 +15,30 @@ const (
 // UrgentKind says what an urgent message is. Unknown ones are acknowledged and ignored.
 type UrgentKind uint8
 
+// All kinds. Each that is not empty has a file of its own.
 const (
-	UrgentMembersJoined UrgentKind = 1 // from the relay: AppendMembersJoined
-	UrgentMembersLeft   UrgentKind = 2 // from the relay: AppendMembersLeft
-	UrgentRefetch       UrgentKind = 3 // from the relay: fetch the member list again; empty
-	UrgentShutdown      UrgentKind = 4 // from the relay: it shuts down; empty
-	UrgentLeave         UrgentKind = 5 // from the client: it leaves; empty
-
-	UrgentSenderKey    UrgentKind = 6  // from the client: AppendSenderKey
-	UrgentKeyWraps     UrgentKind = 7  // from the client: AppendKeyWraps
-	UrgentKey          UrgentKind = 8  // from the relay: AppendKey
-	UrgentKeysWanted   UrgentKind = 9  // from both: AppendKeysWanted
-	UrgentKeyDelivered UrgentKind = 10 // from the relay: AppendKeyDelivered
-
+	UrgentMembersJoined UrgentKind = 1  // from the relay: AppendMembersJoined
+	UrgentMembersLeft   UrgentKind = 2  // from the relay: AppendMembersLeft
+	UrgentRefetch       UrgentKind = 3  // from the relay: fetch the member list again; empty
+	UrgentShutdown      UrgentKind = 4  // from the relay: it shuts down; empty
+	UrgentLeave         UrgentKind = 5  // from the client: it leaves; empty
+	UrgentSenderKey     UrgentKind = 6  // from the client: SenderKey
+	UrgentKeyWraps      UrgentKind = 7  // from the client: AppendKeyWraps
+	UrgentKey           UrgentKind = 8  // from the relay: Key
+	UrgentKeysWanted    UrgentKind = 9  // from both: AppendKeysWanted
+	UrgentKeyDelivered  UrgentKind = 10 // from the relay: KeyDelivered
 	UrgentMembersWanted UrgentKind = 11 // from the client: it does not get the member list; empty
+	UrgentKeyReceived   UrgentKind = 12 // between relays, inside of FederationMessage only: KeyReceived
+	UrgentRelays        UrgentKind = 13 // from the relay: AppendRelays
+	UrgentMediaDropped  UrgentKind = 14 // from the relay: MediaDropped
 
-	UrgentKeyReceived UrgentKind = 12 // between relays, inside of UrgentFederationMessage only: AppendKeyReceived
-)
-
-// Kinds of urgent messages on peer links, docs/protocol.md, section 9.
-const (
-	UrgentFederationRoom    UrgentKind = 32 // AppendFederationRoom
-	UrgentFederationLeave   UrgentKind = 33 // AppendFederationLeave
-	UrgentFederationWant    UrgentKind = 34 // AppendFederationWant
-	UrgentFederationFetch   UrgentKind = 35 // AppendFederationFetch
-	UrgentFederationMembers UrgentKind = 36 // AppendFederationMembers
-	UrgentFederationMessage UrgentKind = 37 // AppendFederationMessage
+	// Between relays, docs/protocol.md, section 9.2: the structs of these names.
+	UrgentFederationRoom    UrgentKind = 32
+	UrgentFederationLeave   UrgentKind = 33
+	UrgentFederationWant    UrgentKind = 34
+	UrgentFederationFetch   UrgentKind = 35
+	UrgentFederationMembers UrgentKind = 36
+	UrgentFederationMessage UrgentKind = 37
 )
 
 var urgentNames = [...]string{1: "members joined", "members left", "refetch", "shutdown", "leave",

@@ -17,8 +17,6 @@ type Welcome struct {
 	Signature   *[64]byte // [Welcome.SignWeb] makes it; nil: absent
 }
 
-func (*Welcome) MessageName() string { return "Welcome" }
-
 func (m *Welcome) fields(c *codec) {
 	c.integer("connection_id", (*uint32)(&m.ConnID), 1, uint32(MaxConnID))
 	c.hex("reset_token", m.ResetToken[:])

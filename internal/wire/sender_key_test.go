@@ -54,11 +54,11 @@ func TestKeyHeader(t *testing.T) {
 // What is signed is what came: a first CTR may be longer than it need be.
 func TestSignedKeyAsItCame(t *testing.T) {
 	b := unhex(t, "01 02 01020304 51 c00000000000012c"+keyHeaderHex[len("02 01020304 51 412c"):]+keySignatureHex)
-	k, err := ParseSenderKey(b)
+	k, err := Parse[SenderKey](b)
 	if err != nil || k.Key.FirstCTR != 300 || !bytes.Equal(k.Key.Signed, b[1:len(b)-identity.SignatureSize]) {
 		t.Fatalf("%+v, %v", k, err)
 	}
-	out := AppendKey(nil, &Key{Sender: memberA, Key: k.Key, Wrap: make([]byte, WrapFresh)})
+	out := Append(nil, &Key{Sender: memberA, Key: k.Key, Wrap: make([]byte, WrapFresh)})
 	if !bytes.Contains(out, b[1:]) {
 		t.Errorf("%x is not in %x", b[1:], out)
 	}
@@ -69,7 +69,7 @@ func TestKeysFitUrgent(t *testing.T) {
 	k := goldenKey()
 	k.FirstCTR = maxVarint
 	k.Signed = AppendKeyHeader(nil, &k.KeyHeader)
-	if n := len(AppendKey(nil, &Key{memberA, k, make([]byte, WrapRatcheted)})); n > MaxUrgent {
+	if n := len(Append(nil, &Key{memberA, k, make([]byte, WrapRatcheted)})); n > MaxUrgent {
 		t.Errorf("a key has %d bytes", n)
 	}
 	for size, most := range map[int]int{WrapFresh: 14, WrapRatcheted: 11} {
@@ -91,7 +91,7 @@ func TestKeysFitUrgent(t *testing.T) {
 func TestSenderKeyTruncated(t *testing.T) {
 	full := unhex(t, "01"+keyHeaderHex+keySignatureHex)
 	for n := range full {
-		if k, err := ParseSenderKey(full[:n:n]); !errors.Is(err, ErrTruncated) || k.Key.Signed != nil {
+		if k, err := Parse[SenderKey](full[:n:n]); !errors.Is(err, ErrTruncated) || k != nil {
 			t.Fatalf("%d bytes: %+v, %v", n, k, err)
 		}
 	}

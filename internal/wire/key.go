@@ -1,0 +1,19 @@
+package wire
+
+// Key is a sender key for the member that gets it.
+//
+//	sender (6) || header || signature (64) || wrap (64 or 80)
+type Key struct {
+	Sender MemberID
+	Key    SignedKey // aliases what was parsed
+	Wrap   []byte    // likewise
+}
+
+func (*Key) kind() UrgentKind { return UrgentKey }
+
+func (m *Key) fields(l *layout) {
+	l.bytes(m.Sender[:])
+	m.Key.fields(l)
+	l.rest(&m.Wrap)
+	l.require(len(m.Wrap) == WrapFresh || len(m.Wrap) == WrapRatcheted, ErrInvalid, "a wrap has 64 or 80 bytes")
+}
