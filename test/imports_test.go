@@ -65,16 +65,17 @@ var mayImport = map[string][]string{
 	// The relay.
 	"wzp/internal/room":     {"wzp/internal/wire", "wzp/internal/budget", "wzp/internal/drops", "wzp/internal/share"},
 	"wzp/internal/presence": {"wzp/identity", "wzp/internal/wire", "wzp/internal/eventlog"},
+	"wzp/internal/peer":     {"wzp/identity", "wzp/internal/wire", "wzp/internal/link"},
 	"wzp/internal/routing":  {"wzp/identity", "wzp/internal/wire"},
 	"wzp/internal/federation": {
 		"wzp/identity", "wzp/internal/wire",
 		"wzp/internal/budget", "wzp/internal/drops", "wzp/internal/eventlog", "wzp/internal/link",
-		"wzp/internal/presence", "wzp/internal/room", "wzp/internal/routing", "wzp/internal/share",
+		"wzp/internal/peer", "wzp/internal/presence", "wzp/internal/room", "wzp/internal/routing", "wzp/internal/share",
 	},
 	"wzp/internal/relay": {
 		"wzp/identity", "wzp/internal/wire", "wzp/web",
 		"wzp/internal/budget", "wzp/internal/drops", "wzp/internal/eventlog", "wzp/internal/fec", "wzp/internal/federation", "wzp/internal/link",
-		"wzp/internal/presence", "wzp/internal/rate", "wzp/internal/room", "wzp/internal/seal",
+		"wzp/internal/peer", "wzp/internal/presence", "wzp/internal/rate", "wzp/internal/room", "wzp/internal/seal",
 		"wzp/internal/udp",
 	},
 

@@ -42,7 +42,7 @@ func (f *Federation) send(e routing.Send) {
 			f.wakeUp()
 		}
 	}
-	to.link.send(e.Kind, e.Body, acked)
+	to.link.Send(e.Kind, e.Body, acked)
 }
 
 func (f *Federation) setTrunks(e routing.Trunks) {
@@ -219,7 +219,7 @@ func (f *Federation) refuse(n *livePeer, what string) {
 		if n.refused.Add(1) != refusedOften {
 			return
 		}
-		f.log.Warn("a peer sends what it is not the way for; it is dropped", "peer", n.link.label, "relay", n.link.id.String(), "last", what)
+		f.log.Warn("a peer sends what it is not the way for; it is dropped", "peer", n.label, "relay", n.id.String(), "last", what)
 		return
 	}
 	warned := now // so that what is refused allocates nothing else

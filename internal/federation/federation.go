@@ -12,6 +12,7 @@ import (
 	"github.com/wzp-voice/wzp/internal/budget"
 	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/internal/peer"
 	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/internal/routing"
 	"github.com/wzp-voice/wzp/internal/wire"
@@ -30,7 +31,7 @@ type Options struct {
 
 // Config is what may change while the relay runs.
 type Config struct {
-	Peers    []Peer
+	Peers    []peer.Config
 	IsGlobal func(room string) bool // whether a room is bridged
 }
 
@@ -41,7 +42,7 @@ type Federation struct {
 	tell    func(*room.Member)
 	log     *slog.Logger
 	packets *eventlog.Writer // nil: none
-	links   *links
+	links   *peer.Links
 	dedups  *dedups
 	stats   counters
 	wake    chan struct{} // cap 1: run has something to do
@@ -70,15 +71,18 @@ type Federation struct {
 	unshared map[wire.RelayID]*unshared // of peers that were ever up
 }
 
-// livePeer is a peer whose link is up.
+// livePeer is a peer whose link is up. It is who uses the link.
 type livePeer struct {
-	link   *peerLink
-	trunk  *trunk
-	egress *egress // the trunk as rooms see it
-	intake *intake
-	group  budget.Group // whose share in a room what comes over the link counts in
-	early  early
-	inbox  inbox
+	federation *Federation
+	id         wire.RelayID
+	label      string
+	link       peerLink
+	trunk      *trunk
+	egress     *egress // the trunk as rooms see it
+	intake     *intake
+	group      budget.Group // whose share in a room what comes over the link counts in
+	early      early
+	inbox      inbox
 
 	// Owned by run:
 	parked  []parked  // messages that wait, the oldest first
@@ -146,7 +150,7 @@ func New(o Options) *Federation {
 	none := func(string) bool { return false }
 	f.isGlobal.Store(&none)
 	f.table = routing.New(o.Identity, o.Boot, none)
-	f.links = newLinks(o.Log, (*events)(f))
+	f.links = peer.New(o.Log, f.linkUp)
 	return f
 }
 
@@ -157,13 +161,13 @@ func (f *Federation) Acceptor() link.PeerAcceptor { return f.links }
 func (f *Federation) Start(ep *link.Endpoint) {
 	ctx, cancel := context.WithCancel(context.Background())
 	f.cancel = cancel
-	f.links.start(ep, f.self)
+	f.links.Start(ep, f.self)
 	f.wg.Go(func() { f.run(ctx) })
 }
 
 // Close ends all links and waits for everything. The endpoint must still be open.
 func (f *Federation) Close() {
-	f.links.close()
+	f.links.Close()
 	f.cancel()
 	f.wg.Wait()
 }
@@ -180,7 +184,7 @@ func (f *Federation) Configure(c Config) {
 	for _, name := range f.rooms.Names() {
 		f.news.roomChanged(name)
 	}
-	f.links.configure(c.Peers)
+	f.links.Configure(c.Peers)
 	f.wakeUp()
 }
 

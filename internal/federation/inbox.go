@@ -109,7 +109,7 @@ func (f *Federation) hear(now time.Time) (more bool) {
 	live := slices.Collect(maps.Values(f.live))
 	for _, p := range live {
 		for _, t := range p.inbox.noted() {
-			f.log.Warn("a peer sends too much; the rest is dropped", "peer", p.link.label, "relay", p.link.id.String(),
+			f.log.Warn("a peer sends too much; the rest is dropped", "peer", p.label, "relay", p.id.String(),
 				"why", t.Reason, "dropped", t.Dropped)
 		}
 	}
@@ -117,14 +117,14 @@ func (f *Federation) hear(now time.Time) (more bool) {
 		live = slices.DeleteFunc(live, func(p *livePeer) bool {
 			receipts, m, ok, left := p.inbox.take()
 			for _, r := range receipts {
-				f.decide(func() { f.table.Acked(p.link.id, r, now) })
+				f.decide(func() { f.table.Acked(p.id, r, now) })
 			}
 			switch {
 			case !ok:
 			case m.kind == wire.UrgentFederationMessage:
 				f.message(p, m.body, now)
 			default:
-				f.decide(func() { f.table.Receive(p.link.id, m.kind, m.body, now) })
+				f.decide(func() { f.table.Receive(p.id, m.kind, m.body, now) })
 			}
 			taken++
 			return !left

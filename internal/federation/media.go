@@ -9,107 +9,100 @@ import (
 	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/internal/peer"
 	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// events is the Federation as its links see it.
-type events Federation
-
-var _ linkEvents = (*events)(nil)
-
 // cutFor is for how long a peer that was cut may not come back.
 const cutFor = 5 * time.Minute
 
-// linkUp implements linkEvents.
-func (e *events) linkUp(l *peerLink) {
-	f := (*Federation)(e)
-	n := &livePeer{link: l, trunk: newTrunk(l), group: budget.Group{Link: true, ID: budget.ID(l.id[:])}}
-	n.intake = newIntake(intakeLimits{}, intakeReports{
+// linkUp begins to use a link.
+func (f *Federation) linkUp(l *peer.Link) peer.Handler {
+	p := &livePeer{
+		federation: f, id: l.ID, label: l.Label, link: l, trunk: newTrunk(l),
+		group: budget.Group{Link: true, ID: budget.ID(l.ID[:])},
+	}
+	p.intake = newIntake(intakeLimits{}, intakeReports{
 		throttled: func(t throttled) {
-			n.inbox.note(t)
+			p.inbox.note(t)
 			f.wakeUp()
 		},
-		cut: func(reason string) { f.links.cut(l, reason, cutFor) },
+		cut: func(reason string) { f.links.Cut(l, reason, cutFor) },
 	})
-	n.egress = &egress{trunk: n.trunk, events: f.packets, peer: l.id}
-	l.owner = n
-	f.packets.Log(eventlog.Event{Kind: eventlog.PeerUp, Peer: l.id, Name: l.label})
+	p.egress = &egress{trunk: p.trunk, events: f.packets, peer: p.id}
+	f.packets.Log(eventlog.Event{Kind: eventlog.PeerUp, Peer: p.id, Name: p.label})
 	f.later(func(now time.Time) {
 		f.decide(func() {
-			f.live[l.id] = n
-			f.table.Up(l.id, l.label, now)
+			f.live[p.id] = p
+			f.table.Up(p.id, p.label, now)
+		})
+	})
+	return p
+}
+
+// Down implements peer.Handler.
+func (p *livePeer) Down(why string) {
+	f := p.federation
+	p.inbox.close()
+	p.trunk.close()
+	f.packets.Log(eventlog.Event{Kind: eventlog.PeerDown, Peer: p.id, Reason: why})
+	f.later(func(now time.Time) {
+		f.decide(func() {
+			delete(f.live, p.id)
+			f.stats.egress.Add(p.trunk.total().Frames)
+			f.table.Down(p.id, now)
 		})
 	})
 }
 
-// linkDown implements linkEvents.
-func (e *events) linkDown(l *peerLink, why string) {
-	f := (*Federation)(e)
-	n := l.owner.(*livePeer)
-	n.inbox.close()
-	n.trunk.close()
-	f.packets.Log(eventlog.Event{Kind: eventlog.PeerDown, Peer: l.id, Reason: why})
-	f.later(func(now time.Time) {
-		f.decide(func() {
-			delete(f.live, l.id)
-			f.stats.egress.Add(n.trunk.total().Frames)
-			f.table.Down(l.id, now)
-		})
-	})
+// Suspect implements peer.Handler.
+func (p *livePeer) Suspect(suspect bool) {
+	f := p.federation
+	f.later(func(now time.Time) { f.decide(func() { f.table.Suspect(p.id, suspect, now) }) })
 }
 
-// linkSuspect implements linkEvents.
-func (e *events) linkSuspect(l *peerLink, suspect bool) {
-	f := (*Federation)(e)
-	f.later(func(now time.Time) { f.decide(func() { f.table.Suspect(l.id, suspect, now) }) })
-}
-
-// urgent implements linkEvents. It only takes the message; run reads it.
-func (e *events) urgent(l *peerLink, kind wire.UrgentKind, body []byte) (taken bool) {
-	f := (*Federation)(e)
-	n, now := l.owner.(*livePeer), time.Now()
-	if !n.intake.takeUrgent(now) || !n.inbox.put(kind, body) {
+// Urgent implements peer.Handler. It only takes the message; run reads it.
+func (p *livePeer) Urgent(kind wire.UrgentKind, body []byte) (taken bool) {
+	if !p.intake.takeUrgent(time.Now()) || !p.inbox.put(kind, body) {
 		return false
 	}
-	f.wakeUp()
+	p.federation.wakeUp()
 	return true
 }
 
-// aliasAcked implements linkEvents.
-func (e *events) aliasAcked(l *peerLink, pair wire.AliasPair) {
-	l.owner.(*livePeer).trunk.aliasAcked(pair)
-}
+// AliasAcked implements peer.Handler.
+func (p *livePeer) AliasAcked(pair wire.AliasPair) { p.trunk.aliasAcked(pair) }
 
-// bind implements linkEvents: who talks has to be a member of the room, of a relay that this peer is the way
-// to. Who was not announced yet may be soon, for media does not wait for news: what it says is kept for a
+// Bind implements peer.Handler: who talks has to be a member of the room, of a relay that this peer is the
+// way to. Who was not announced yet may be soon, for media does not wait for news: what it says is kept for a
 // moment.
-func (e *events) bind(l *peerLink, m *wire.Media) *link.Stream {
-	f, n, now := (*Federation)(e), l.owner.(*livePeer), time.Now()
-	in := &incoming{federation: f, from: n, room: m.Room, kid: m.KID}
+func (p *livePeer) Bind(m *wire.Media) *link.Stream {
+	f, now := p.federation, time.Now()
+	in := &incoming{federation: f, from: p, room: m.Room, kid: m.KID}
 	in.stream = &link.Stream{KID: m.KID, Room: m.Room, Owner: in}
-	if !n.intake.takeMedia(m.Room, now) {
+	if !p.intake.takeMedia(m.Room, now) {
 		return nil
 	}
 	switch f.locate(in, now) {
 	case located:
 	case notYet:
-		if n.early.add(in, now) {
+		if p.early.add(in, now) {
 			break
 		}
 		fallthrough
 	default:
-		f.refuse(n, "media of a talker that it is not the way to")
+		f.refuse(p, "media of a talker that it is not the way to")
 		return nil
 	}
 	return in.stream
 }
 
-// media implements linkEvents: the hot path of federation.
-func (e *events) media(_ *peerLink, st *link.Stream, m *wire.Media, tx *link.Tx) {
+// Media implements peer.Handler: the hot path of federation.
+func (p *livePeer) Media(st *link.Stream, m *wire.Media, tx *link.Tx) {
 	in := st.Owner.(*incoming)
-	if p := in.place.Load(); p != nil {
-		in.take(p, m, tx)
+	if at := in.place.Load(); at != nil {
+		in.take(at, m, tx)
 		return
 	}
 	in.hold(m, tx)
@@ -154,14 +147,14 @@ func (f *Federation) locate(in *incoming, now time.Time) whereabouts {
 	name, bridged := f.ways.room(in.room)
 	if !bridged {
 		f.rooms.Drops.Add(drops.RoomNotFound, 1)
-		f.packets.Log(eventlog.Event{Kind: eventlog.RoomNotFound, Peer: in.from.link.id, RoomHash: in.room})
+		f.packets.Log(eventlog.Event{Kind: eventlog.RoomNotFound, Peer: in.from.id, RoomHash: in.room})
 		return nowhere
 	}
 	talker := f.rooms.Find(name, in.kid.Member())
 	switch {
 	case talker == nil:
 		return notYet
-	case talker.Home() == (wire.RelayID{}) || !f.ways.passage(talker.Home(), in.room).from(in.from.link.id, now):
+	case talker.Home() == (wire.RelayID{}) || !f.ways.passage(talker.Home(), in.room).from(in.from.id, now):
 		return nowhere
 	}
 	ib := newInbound(dedupKey{in.room, in.kid}, in.from.intake, f.dedups, func(now time.Time) *room.Stream {
@@ -229,5 +222,5 @@ func (in *incoming) mayCome(p *place, now time.Time) bool {
 		way = in.federation.ways.passage(p.home, in.room)
 		in.passage.Store(way)
 	}
-	return way.from(in.from.link.id, now)
+	return way.from(in.from.id, now)
 }

@@ -50,7 +50,7 @@ func (f *Federation) route(m *wire.FederationMessage, home wire.RelayID, from *l
 		return errNoRoute
 	}
 	f.stats.messages.Add(1)
-	to.link.send(wire.UrgentFederationMessage, wire.AppendFederationMessage(nil, m), nil)
+	to.link.Send(wire.UrgentFederationMessage, wire.AppendFederationMessage(nil, m), nil)
 	return nil
 }
 
@@ -62,7 +62,7 @@ func (f *Federation) message(n *livePeer, body []byte, now time.Time) {
 		by, err = speakers(m)
 	}
 	if err != nil {
-		f.problem(n.link.id, "a message cannot be read", err.Error())
+		f.problem(n.id, "a message cannot be read", err.Error())
 		return
 	}
 	if f.handle(n, m, by, now) == later {
@@ -101,7 +101,7 @@ func (f *Federation) handle(n *livePeer, m *wire.FederationMessage, by []wire.Me
 			continue
 		}
 		known++
-		if speaker.Home() == (wire.RelayID{}) || !f.ways.passage(speaker.Home(), m.Room).from(n.link.id, now) {
+		if speaker.Home() == (wire.RelayID{}) || !f.ways.passage(speaker.Home(), m.Room).from(n.id, now) {
 			f.refuse(n, "a message in the name of a member whom it does not speak for")
 			return handled
 		}

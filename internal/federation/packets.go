@@ -48,7 +48,7 @@ func (f *Federation) logIngress(in *incoming, m *wire.Media, v mediaVerdict) {
 		return
 	}
 	event := packet(eventlog.FederationIngress, in.room, in.kid, m.CTR)
-	event.Peer, event.Len = in.from.link.id, len(m.Ciphertext)
+	event.Peer, event.Len = in.from.id, len(m.Ciphertext)
 	f.packets.Log(event)
 	switch v {
 	case verdictForward:
@@ -68,7 +68,7 @@ func (f *Federation) logRefused(in *incoming, m *wire.Media, why drops.Reason) {
 		return
 	}
 	event := packet(eventlog.RateLimitDrop, in.room, in.kid, m.CTR)
-	event.Peer, event.Len, event.Reason = in.from.link.id, len(m.Ciphertext), why.String()
+	event.Peer, event.Len, event.Reason = in.from.id, len(m.Ciphertext), why.String()
 	f.packets.Log(event)
 }
 

@@ -36,7 +36,7 @@ type PeerStatus struct {
 
 // Peers returns the state of all configured peers.
 func (f *Federation) Peers() []PeerStatus {
-	infos := f.links.list()
+	infos := f.links.Status()
 	list := make([]PeerStatus, len(infos))
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -72,7 +72,7 @@ func (f *Federation) Label(id wire.RelayID) string {
 // label is Label for run, and for who holds f.mu.
 func (f *Federation) label(id wire.RelayID) string {
 	if p := f.live[id]; p != nil {
-		return p.link.label
+		return p.label
 	}
 	return id.String()
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -12,7 +13,14 @@ import (
 // late, and no frame may wait for longer than 5 ms.
 const trunkHold = 4 * time.Millisecond
 
-// trunkLink is what a trunk sends with: a session of a peer link, and its Endpoint.
+// peerLink is a peer.Link that is up.
+type peerLink interface {
+	trunkLink
+	// Send sends an urgent message, and calls acked, unless nil, when the peer has acknowledged it.
+	Send(kind wire.UrgentKind, body []byte, acked func())
+}
+
+// trunkLink is what a trunk sends with.
 type trunkLink interface {
 	// SendPacket sends whole frames as one packet, and does not keep them. media is how many of them are
 	// media.
@@ -242,4 +250,12 @@ func (t *trunk) close() {
 	if alarm != nil {
 		alarm.Stop() // without t.mu, which fire takes; nobody sets it any more
 	}
+}
+
+var _ room.Trunk = (*trunk)(nil)
+
+// SendStream implements room.Trunk. tx is the *link.Tx of whoever forwards.
+func (t *trunk) SendStream(tx room.Tx, st *room.Stream, m *wire.Media, from room.Trunk) {
+	ltx := tx.(*link.Tx)
+	t.put(ltx, st, m, from, ltx.Now())
 }

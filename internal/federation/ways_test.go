@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/internal/routing"
 	"github.com/wzp-voice/wzp/internal/wire"
@@ -15,42 +15,35 @@ import (
 // received goes on.
 func TestReceivingWaitsForNobody(t *testing.T) {
 	f := New(Options{
-		Identity: orderedIdentities()[1], Rooms: room.NewRooms(room.Limits{Rooms: 10, Members: 10}), Log: slog.New(slog.DiscardHandler),
+		Identity: identity.SeedFromBytes([identity.SeedSize]byte{1}).Identity(), Rooms: room.NewRooms(room.Limits{Rooms: 10, Members: 10}), Log: slog.New(slog.DiscardHandler),
 		Tell: func(*room.Member) {},
 	})
-	defer f.links.close()
+	defer f.links.Close()
 	all := func(string) bool { return true }
 	f.isGlobal.Store(&all)
-	l := &peerLink{id: wire.RelayID{1}, links: f.links}
-	taken := 0
-	l.out.send = func(wire.UrgentKind, []byte, func(bool)) error {
-		taken++
-		return nil
-	}
-	n := &livePeer{link: l, intake: newIntake(intakeLimits{}, intakeReports{})}
-	l.owner = n
-	f.live[l.id] = n
+	l := new(countingLink)
+	n := &livePeer{federation: f, id: wire.RelayID{1}, link: l, intake: newIntake(intakeLimits{}, intakeReports{})}
+	f.live[n.id] = n
 	home := wire.RelayID{2}
 	f.bridgedRoom("r")
-	f.ways.set(routing.PartKey{Home: home, Room: wire.HashRoom("r")}, routing.Way{Best: l.id}, n)
+	f.ways.set(routing.PartKey{Home: home, Room: wire.HashRoom("r")}, routing.Way{Best: n.id}, n)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		e := (*events)(f)
-		if !e.urgent(l, wire.UrgentFederationLeave, []byte{1}) {
+		if !n.Urgent(wire.UrgentFederationLeave, []byte{1}) {
 			t.Error("an announcement is not taken")
 		}
-		if st := e.bind(l, &wire.Media{Room: wire.HashRoom("r"), KID: wire.MakeKID(wire.MemberID{9}, 0, 0)}); st == nil {
+		if st := n.Bind(&wire.Media{Room: wire.HashRoom("r"), KID: wire.MakeKID(wire.MemberID{9}, 0, 0)}); st == nil {
 			t.Error("media of who is announced soon is not kept")
 		}
 		in := &incoming{federation: f, from: n, room: wire.HashRoom("r")}
 		if !in.mayCome(&place{home: home}, time.Now()) {
 			t.Error("media may not come")
 		}
-		if err := f.route(&wire.FederationMessage{Room: wire.HashRoom("r")}, home, nil); err != nil || taken != 1 {
-			t.Errorf("a message about keys: %v, %d are sent", err, taken)
+		if err := f.route(&wire.FederationMessage{Room: wire.HashRoom("r")}, home, nil); err != nil || l.sent != 1 {
+			t.Errorf("a message about keys: %v, %d are sent", err, l.sent)
 		}
 		f.Changed("r")
 		n.inbox.acked(routing.Receipt{})
@@ -62,7 +55,13 @@ func TestReceivingWaitsForNobody(t *testing.T) {
 	}
 }
 
-var _ link.Handler = (*peerLink)(nil)
+// countingLink counts the urgent messages that it is given. It sends nothing.
+type countingLink struct {
+	peerLink
+	sent int
+}
+
+func (l *countingLink) Send(wire.UrgentKind, []byte, func()) { l.sent++ }
 
 // TestWays follows a part from when it is reached to when it is not any more, and is again.
 func TestWays(t *testing.T) {
@@ -94,7 +93,7 @@ func TestWays(t *testing.T) {
 	if again := w.passage(key.Home, key.Room); again == p || !again.from(a, now) || p.from(a, now) {
 		t.Error("the part that is back has no passage of its own")
 	}
-	in := &incoming{federation: &Federation{}, from: &livePeer{link: &peerLink{id: a}}, room: key.Room}
+	in := &incoming{federation: &Federation{}, from: &livePeer{id: a}, room: key.Room}
 	in.federation.ways.set(key, routing.Way{Best: a}, to)
 	at := &place{home: key.Home}
 	if n := testing.AllocsPerRun(100, func() { in.mayCome(at, now) }); n != 0 {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/federation"
+	"github.com/wzp-voice/wzp/internal/peer"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -21,9 +22,9 @@ func (r *Relay) Reload(c FederationConfig) { r.federation.Configure(c.federation
 
 // federation returns what the federation takes of the configuration.
 func (c FederationConfig) federation() federation.Config {
-	config := federation.Config{IsGlobal: c.IsGlobal, Peers: make([]federation.Peer, len(c.Peers))}
+	config := federation.Config{IsGlobal: c.IsGlobal, Peers: make([]peer.Config, len(c.Peers))}
 	for i, p := range c.Peers {
-		config.Peers[i] = federation.Peer{Address: p.Address, Fingerprint: p.Fingerprint, Label: p.Label}
+		config.Peers[i] = peer.Config(p)
 	}
 	return config
 }

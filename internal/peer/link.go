@@ -1,4 +1,4 @@
-package federation
+package peer
 
 import (
 	"sync"
@@ -10,35 +10,33 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// peerLink is one link with a peer: one session, from its first packet to its end. When the peer was
-// restarted, or when another session took the place of this one, that is another peerLink. It handles the
+// Link is one link with a peer: one session, from its first packet to its end. When the peer was
+// restarted, or when another session took the place of this one, that is another Link. It handles the
 // session's packets (it is a link.Handler), and sends with its methods.
 //
 //	candidate ── the peer was heard, and the link is the better one ──> open ──> over
 //	    |                                                                         ^
 //	    +───────────────────── not heard, or the other one is better ─────────────+
-type peerLink struct {
+type Link struct {
 	key     identity.PublicKey // the peer's, which the handshake proved
-	id      wire.RelayID       // its short form
-	label   string             // what we call the peer
+	ID      wire.RelayID       // its short form
+	Label   string             // what we call the peer
 	dialled bool               // by us
 
-	// owner is for who handles the linkEvents: linkUp may set it, and then it stays.
-	owner any
-
-	links  *links
+	links  *Links
 	s      *link.Session
 	dialer *dialer // of a dialled link
 	out    outbox
 	born   time.Time
 
-	open    atomic.Bool // from after linkUp to before linkDown: what comes is handed on
+	handler Handler     // who uses it; set before it is open
+	open    atomic.Bool // from when there is a handler to before its Down: what comes is handed on
 	leaving atomic.Bool // the peer has said that it shuts down
 	suspect atomic.Bool
 	fate    atomic.Pointer[verdict] // why it has to end; nil: it does not
 	tooLong atomic.Int64            // kind of a message that no message can hold, to be logged; 0: none
 
-	handing sync.Mutex // held while an urgent message is handed on, which is put into a queue, so that none is after linkDown
+	handing sync.Mutex // held while an urgent message is handed on, which is put into a queue, so that none is after Down
 
 	// Of the goroutine that runs links.run alone:
 	live     liveness
@@ -64,14 +62,11 @@ const (
 	whyRefused  = "the peer has cut this relay off, or does not have it configured any more; ask its operator"
 )
 
-// session returns the session that the link is.
-func (l *peerLink) session() *link.Session { return l.s }
-
-// send queues an urgent message for the peer, and sends what there is room for; body, of at most
+// Send queues an urgent message for the peer, and sends what there is room for; body, of at most
 // wire.MaxUrgent bytes, is kept. Messages leave in their order, but may arrive in another. Unless the link
 // ends, all arrive; when too many wait it does. then, unless nil, is called when the peer has acknowledged
 // the message, on a goroutine that receives and holds no lock; never if it does not.
-func (l *peerLink) send(kind wire.UrgentKind, body []byte, then func()) {
+func (l *Link) Send(kind wire.UrgentKind, body []byte, then func()) {
 	if len(body) > wire.MaxUrgent {
 		l.tooLong.Store(int64(kind))
 	}
@@ -82,32 +77,38 @@ func (l *peerLink) send(kind wire.UrgentKind, body []byte, then func()) {
 }
 
 // SendPacket sends whole frames as one packet, of which media are media: see link.Session.
-func (l *peerLink) SendPacket(tx *link.Tx, frames []byte, media int) {
+func (l *Link) SendPacket(tx *link.Tx, frames []byte, media int) {
 	l.s.SendPacket(tx, frames, media)
 }
 
-// AtEnd implements trunkLink.
-func (l *peerLink) AtEnd(tx *link.Tx, f func(tx *link.Tx)) { tx.AtEnd(f) }
+// AtEnd has f called when what came together with the packet that tx handles has been handled.
+func (l *Link) AtEnd(tx *link.Tx, f func(tx *link.Tx)) { tx.AtEnd(f) }
 
 // WithTx calls f with a Tx: see link.Endpoint.
-func (l *peerLink) WithTx(f func(tx *link.Tx)) { l.links.ep.WithTx(f) }
+func (l *Link) WithTx(f func(tx *link.Tx)) { l.links.ep.WithTx(f) }
+
+// TakesMedia reports whether packets with media are sent now: see link.Session.
+func (l *Link) TakesMedia() bool { return l.s.TakesMedia() }
+
+// NewAlarm returns an alarm that is not set, with f to call: see link.Endpoint.
+func (l *Link) NewAlarm(f func()) link.Alarm { return l.links.ep.NewAlarm(f) }
 
 // end has the link end soon, by links.run, for the first reason that is given. It reports whether this is
 // that one. It waits for nothing, so it may be called from anywhere.
-func (l *peerLink) end(v verdict) (first bool) {
+func (l *Link) end(v verdict) (first bool) {
 	first = l.fate.CompareAndSwap(nil, &v)
 	if first {
-		l.links.stir()
+		l.links.wakeUp()
 	}
 	return first
 }
 
 // heard reports whether the peer has shown that it uses the session: it is welcome on ours, or has sent a
 // packet.
-func (l *peerLink) heard() bool { return l.dialled || l.s.Counts().PacketsReceived > 0 }
+func (l *Link) heard() bool { return l.dialled || l.s.Counts().PacketsReceived > 0 }
 
 // of returns the link if it is the one of that session, and open; else nil. l may be nil.
-func (l *peerLink) of(s *link.Session) *peerLink {
+func (l *Link) of(s *link.Session) *Link {
 	if l == nil || l.s != s || !l.open.Load() {
 		return nil
 	}
@@ -115,29 +116,29 @@ func (l *peerLink) of(s *link.Session) *peerLink {
 }
 
 // Bind implements link.Handler.
-func (l *peerLink) Bind(s *link.Session, m *wire.Media) *link.Stream {
+func (l *Link) Bind(s *link.Session, m *wire.Media) *link.Stream {
 	if l = l.of(s); l == nil {
 		return nil
 	}
-	return l.links.events.bind(l, m)
+	return l.handler.Bind(m)
 }
 
 // Media implements link.Handler.
-func (l *peerLink) Media(s *link.Session, st *link.Stream, m *wire.Media, tx *link.Tx) {
+func (l *Link) Media(s *link.Session, st *link.Stream, m *wire.Media, tx *link.Tx) {
 	if l = l.of(s); l != nil {
-		l.links.events.media(l, st, m, tx)
+		l.handler.Media(st, m, tx)
 	}
 }
 
 // AliasAcked implements link.Handler.
-func (l *peerLink) AliasAcked(s *link.Session, pair wire.AliasPair) {
+func (l *Link) AliasAcked(s *link.Session, pair wire.AliasPair) {
 	if l = l.of(s); l != nil {
-		l.links.events.aliasAcked(l, pair)
+		l.handler.AliasAcked(pair)
 	}
 }
 
 // Urgent implements link.Handler. What comes before the link is open is not taken, so it comes again.
-func (l *peerLink) Urgent(s *link.Session, kind wire.UrgentKind, body []byte) (taken bool) {
+func (l *Link) Urgent(s *link.Session, kind wire.UrgentKind, body []byte) (taken bool) {
 	switch {
 	case l == nil || l.s != s:
 		return false
@@ -155,18 +156,18 @@ func (l *peerLink) Urgent(s *link.Session, kind wire.UrgentKind, body []byte) (t
 	if l.of(s) == nil {
 		return false
 	}
-	return l.links.events.urgent(l, kind, body)
+	return l.handler.Urgent(kind, body)
 }
 
 // shut stops handing on what comes. No urgent message is being handed on when it returns.
-func (l *peerLink) shut() {
+func (l *Link) shut() {
 	l.handing.Lock()
 	defer l.handing.Unlock()
 	l.open.Store(false)
 }
 
 // farewell is why a link is over that the peer has ended.
-func (l *peerLink) farewell() string {
+func (l *Link) farewell() string {
 	if l.leaving.Load() {
 		return whyShutdown
 	}
@@ -174,7 +175,7 @@ func (l *peerLink) farewell() string {
 }
 
 // address returns where the peer is, for the log: HOST:PORT as configured, or the address that it came from.
-func (l *peerLink) address() string {
+func (l *Link) address() string {
 	if l.dialer != nil {
 		return l.dialer.address
 	}

@@ -1,4 +1,4 @@
-package federation
+package peer
 
 import (
 	"context"
@@ -27,7 +27,7 @@ const dialTime = 20 * time.Second
 //	  |                                                        v                                           |
 //	  +<── run has taken it down <── the client has ended, or has to <── candidate, link                   |
 //	  +<───────────────────────────────────────────────────────────────────────────────────────────────────+
-func (ls *links) supervise(p *peer) {
+func (ls *Links) supervise(p *peer) {
 	if p.fingerprint == ls.self.Fingerprint() {
 		ls.mu.Lock()
 		label := p.label
@@ -56,7 +56,7 @@ func (ls *links) supervise(p *peer) {
 }
 
 // nextDial waits until p has to be dialled. It returns nil when it never has to be any more.
-func (ls *links) nextDial(p *peer) (*dialer, context.Context) {
+func (ls *Links) nextDial(p *peer) (*dialer, context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -90,7 +90,7 @@ func (ls *links) nextDial(p *peer) (*dialer, context.Context) {
 }
 
 // dialEnded notes how a dial ended.
-func (ls *links) dialEnded(p *peer, d *dialer, err error) {
+func (ls *Links) dialEnded(p *peer, d *dialer, err error) {
 	ls.mu.Lock()
 	label := p.label
 	wait, failed := ls.dialEndedLocked(p, d, err)
@@ -105,7 +105,7 @@ func (ls *links) dialEnded(p *peer, d *dialer, err error) {
 
 // dialEndedLocked is dialEnded, but for the log. failed: the dial is to be named there, and that the next is
 // in wait. The caller holds ls.mu.
-func (ls *links) dialEndedLocked(p *peer, d *dialer, err error) (wait time.Duration, failed bool) {
+func (ls *Links) dialEndedLocked(p *peer, d *dialer, err error) (wait time.Duration, failed bool) {
 	p.dial = nil
 	if err == nil || p.ctx.Err() != nil || p.link != nil || d.stale {
 		return 0, false
@@ -125,14 +125,14 @@ func (ls *links) dialEndedLocked(p *peer, d *dialer, err error) (wait time.Durat
 }
 
 // dialer is one dial of a peer and the client that came of it: the link.ClientHandler of all sessions that
-// the client has. Each of them is a peerLink of its own.
+// the client has. Each of them is a Link of its own.
 type dialer struct {
-	links   *links
+	links   *Links
 	peer    *peer
 	address string
-	hangUp  context.CancelFunc       // gives up the dial
-	stale   bool                     // the peer has another address now; guarded by links.mu
-	link    atomic.Pointer[peerLink] // of the newest session
+	hangUp  context.CancelFunc   // gives up the dial
+	stale   bool                 // the peer has another address now; guarded by links.mu
+	link    atomic.Pointer[Link] // of the newest session
 	once    sync.Once
 	done    chan struct{} // closed when the client has to end
 
@@ -216,7 +216,7 @@ func (d *dialer) Attached(s *link.Session, _ *wire.Joined, fresh bool) {
 		}
 	}
 	p.candidates = append(p.candidates, l)
-	ls.stir()
+	ls.wakeUp()
 }
 
 func (d *dialer) label() string {

@@ -1,4 +1,4 @@
-package federation
+package peer
 
 import (
 	"fmt"
@@ -10,15 +10,15 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-var _ link.PeerAcceptor = (*links)(nil)
+var _ link.PeerAcceptor = (*Links)(nil)
 
 // CheckPeer implements link.PeerAcceptor: who is not configured is refused, and the log says what to
 // configure.
-func (ls *links) CheckPeer(key identity.PublicKey, remote netip.AddrPort) error {
+func (ls *Links) CheckPeer(key identity.PublicKey, remote netip.AddrPort) error {
 	fingerprint := key.Fingerprint()
 	ls.mu.Lock()
 	p := ls.peers[fingerprint]
-	var mistaken *Peer
+	var mistaken *Config
 	if p == nil {
 		mistaken = ls.mistakenLocked(fingerprint)
 	}
@@ -45,10 +45,10 @@ func (ls *links) CheckPeer(key identity.PublicKey, remote netip.AddrPort) error 
 
 // mistakenLocked returns the peer at whose address a relay with that fingerprint answered, though another one
 // is configured; nil: none. The caller holds ls.mu.
-func (ls *links) mistakenLocked(fingerprint identity.Fingerprint) *Peer {
+func (ls *Links) mistakenLocked(fingerprint identity.Fingerprint) *Config {
 	for _, p := range ls.peers {
 		if p.answered == fingerprint {
-			return &Peer{Address: p.address, Fingerprint: p.fingerprint, Label: p.label}
+			return &Config{Address: p.address, Fingerprint: p.fingerprint, Label: p.label}
 		}
 	}
 	return nil
@@ -56,7 +56,7 @@ func (ls *links) mistakenLocked(fingerprint identity.Fingerprint) *Peer {
 
 // AcceptPeer implements link.PeerAcceptor. The session is a candidate until its first packet has come: before
 // that its dialler may not know that it was welcome.
-func (ls *links) AcceptPeer(s *link.Session) (link.Handler, *wire.Refused) {
+func (ls *Links) AcceptPeer(s *link.Session) (link.Handler, *wire.Refused) {
 	say := func() {}
 	defer func() { say() }() // when the lock is not held any more
 	ls.mu.Lock()
@@ -90,13 +90,13 @@ func (ls *links) AcceptPeer(s *link.Session) (link.Handler, *wire.Refused) {
 	l := ls.newLink(p, s)
 	s.Owner = l
 	p.candidates = append(p.candidates, l)
-	ls.stir()
+	ls.wakeUp()
 	return l, nil
 }
 
 // PeerEnded implements link.PeerAcceptor.
-func (ls *links) PeerEnded(s *link.Session, code wire.CloseCode) {
-	l, ok := s.Owner.(*peerLink)
+func (ls *Links) PeerEnded(s *link.Session, code wire.CloseCode) {
+	l, ok := s.Owner.(*Link)
 	if !ok {
 		return
 	}
@@ -113,9 +113,9 @@ func (ls *links) PeerEnded(s *link.Session, code wire.CloseCode) {
 }
 
 // newLink makes a link of a session that is with p. The caller holds ls.mu.
-func (ls *links) newLink(p *peer, s *link.Session) *peerLink {
+func (ls *Links) newLink(p *peer, s *link.Session) *Link {
 	key := s.Identity()
-	l := &peerLink{key: key, id: wire.RelayIDOf(key), label: p.label, links: ls, s: s, born: time.Now()}
+	l := &Link{key: key, ID: wire.RelayIDOf(key), Label: p.label, links: ls, s: s, born: time.Now()}
 	l.out.send = s.SendUrgentThen
 	return l
 }

@@ -1,4 +1,4 @@
-package federation
+package peer
 
 import (
 	"context"
@@ -55,7 +55,7 @@ func TestRefusedInWords(t *testing.T) {
 		if len(a.logged.lines("CRYPTO_ERROR")) == 0 || len(a.logged.lines(`err="`+wordsUnwelcome+`"`)) == 0 {
 			t.Errorf("%q", a.logged.lines(""))
 		}
-		if got := a.links.list()[0].Problem; !strings.HasSuffix(got, wordsUnwelcome) {
+		if got := a.links.Status()[0].Problem; !strings.HasSuffix(got, wordsUnwelcome) {
 			t.Errorf("the problem is %q", got)
 		}
 	})

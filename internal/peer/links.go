@@ -1,4 +1,4 @@
-package federation
+package peer
 
 import (
 	"bytes"
@@ -19,27 +19,25 @@ import (
 )
 
 // Peer is a relay that this one is configured to have a link with.
-type Peer struct {
+type Config struct {
 	Address     string               // HOST:PORT, UDP; empty: it is trusted, so it may connect in, but it is not dialled
 	Fingerprint identity.Fingerprint // of its identity key
 	Label       string               // what we call it
 }
 
-// linkEvents is who uses the links. For each link linkUp comes first and linkDown last; these two and
-// linkSuspect come one at a time, on one goroutine, with no lock held. A peer has at most one link that is
-// up: linkDown of one comes before linkUp of the next. urgent messages of one link come one at a time,
-// between its linkUp and its linkDown. bind, media and aliasAcked come after linkUp, concurrently, and some
-// may still be running after linkDown.
+// Handler is who uses a Link: what the function given to New has returned for it. Its Down comes last; it and
+// Suspect come on the goroutine that has called that function, with no lock held. Urgent messages come one at
+// a time, none after Down. Bind, Media and AliasAcked come concurrently, and some may still be running after
+// Down.
 //
-// The methods may call send and end of any link, and cut, configure, list of links, but not its close.
-type linkEvents interface {
-	linkUp(l *peerLink) // the other side knows nothing of ours
-	linkDown(l *peerLink, why string)
-	linkSuspect(l *peerLink, suspect bool)
-	bind(l *peerLink, m *wire.Media) *link.Stream
-	media(l *peerLink, st *link.Stream, m *wire.Media, tx *link.Tx)
-	aliasAcked(l *peerLink, pair wire.AliasPair)
-	urgent(l *peerLink, kind wire.UrgentKind, body []byte) (taken bool)
+// They may call all methods of all links, and of Links but its Close.
+type Handler interface {
+	Down(why string)
+	Suspect(suspect bool) // nothing was heard for a while, or something is again
+	Bind(m *wire.Media) *link.Stream
+	Media(st *link.Stream, m *wire.Media, tx *link.Tx)
+	AliasAcked(pair wire.AliasPair)
+	Urgent(kind wire.UrgentKind, body []byte) (taken bool)
 }
 
 const (
@@ -53,18 +51,18 @@ const (
 //
 //	supervise, one goroutine a peer ── link.Client ──> candidate ──+
 //	                                                               |   run, one goroutine: which one is used,
-//	                                                               +─> is it alive, is it to end ──> linkEvents
+//	                                                               +─> is it alive, is it to end ──> Handler
 //	the peer dials ── CheckPeer, AcceptPeer ─────────> candidate ──+
 //
-// Only run opens and ends links. All others say what they want by peerLink.end and stir it. So links.mu is
-// never held when linkEvents or a session's End are called.
-type links struct {
+// Only run opens and ends links. All others say what they want by Link.end and stir it. So links.mu is
+// never held when a Handler or a session's End are called.
+type Links struct {
 	log     *slog.Logger
-	events  linkEvents
+	up      func(l *Link) Handler
 	unknown unknownKeys
 	lookup  func(ctx context.Context, host string) ([]netip.Addr, error) // names to addresses
 	counts  linkCounters
-	stirred chan struct{} // cap 1: run has something to do
+	awake   chan struct{} // cap 1: run has something to do
 
 	// Set by start, before anything runs:
 	ep   *link.Endpoint
@@ -94,8 +92,8 @@ type peer struct {
 	cancel      context.CancelFunc // it is not configured any more
 
 	address, label string
-	link           *peerLink   // that is up; nil: none
-	candidates     []*peerLink // not judged yet
+	link           *Link   // that is up; nil: none
+	candidates     []*Link // not judged yet
 	backoff        backoff
 	notBefore      time.Time            // of the next dial
 	barred         time.Time            // until when it is refused
@@ -106,16 +104,18 @@ type peer struct {
 	swaps          swaps
 }
 
-// newLinks returns links without peers. A nil log is silent.
-func newLinks(log *slog.Logger, events linkEvents) *links {
+// New returns Links without peers. When a link is up, up returns who uses it; the other side knows nothing of
+// ours then. It is called with no lock held, on one goroutine. A peer has at most one link that is up: the
+// one before is down when up is called again. A nil log is silent.
+func New(log *slog.Logger, up func(l *Link) Handler) *Links {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	ls := &links{
-		log:     log,
-		events:  events,
-		stirred: make(chan struct{}, 1),
-		peers:   make(map[identity.Fingerprint]*peer),
+	ls := &Links{
+		log:   log,
+		up:    up,
+		awake: make(chan struct{}, 1),
+		peers: make(map[identity.Fingerprint]*peer),
 		lookup: func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		},
@@ -124,8 +124,8 @@ func newLinks(log *slog.Logger, events linkEvents) *links {
 	return ls
 }
 
-// start begins to dial and to accept, on an Endpoint whose Config.Peers is ls. It is called once.
-func (ls *links) start(ep *link.Endpoint, self *identity.Identity) {
+// Start begins to dial and to accept, on an Endpoint whose Config.Peers is ls. It is called once.
+func (ls *Links) Start(ep *link.Endpoint, self *identity.Identity) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	if ls.closed || ls.started {
@@ -138,10 +138,10 @@ func (ls *links) start(ep *link.Endpoint, self *identity.Identity) {
 	}
 }
 
-// configure replaces the list of peers. New ones are dialled, removed ones are cut, unchanged ones are not
+// Configure replaces the list of peers. New ones are dialled, removed ones are cut, unchanged ones are not
 // touched: a changed address is dialled at once if there is no link, a changed label from the next link on.
-// It may be called before start.
-func (ls *links) configure(list []Peer) {
+// It may be called before Start.
+func (ls *Links) Configure(list []Config) {
 	wanted := ls.acceptable(list)
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
@@ -165,12 +165,12 @@ func (ls *links) configure(list []Peer) {
 			ls.removeLocked(p)
 		}
 	}
-	ls.stir()
+	ls.wakeUp()
 }
 
 // acceptable returns the peers that can be used, by fingerprint. What cannot is named in the log.
-func (ls *links) acceptable(list []Peer) map[identity.Fingerprint]Peer {
-	wanted := make(map[identity.Fingerprint]Peer, len(list))
+func (ls *Links) acceptable(list []Config) map[identity.Fingerprint]Config {
+	wanted := make(map[identity.Fingerprint]Config, len(list))
 	ids := make(map[wire.RelayID]identity.Fingerprint, len(list))
 	for _, c := range list {
 		id := wire.RelayID(c.Fingerprint[:len(wire.RelayID{})])
@@ -190,7 +190,7 @@ func (ls *links) acceptable(list []Peer) map[identity.Fingerprint]Peer {
 }
 
 // addLocked makes a peer. The caller holds ls.mu.
-func (ls *links) addLocked(c Peer) {
+func (ls *Links) addLocked(c Config) {
 	p := &peer{fingerprint: c.Fingerprint, address: c.Address, label: c.Label, wake: make(chan struct{}, 1)}
 	p.ctx, p.cancel = context.WithCancel(ls.ctx)
 	ls.peers[c.Fingerprint] = p
@@ -213,10 +213,10 @@ func (p *peer) moveLocked(address string) {
 }
 
 // superviseLocked starts to dial a peer. The caller holds ls.mu.
-func (ls *links) superviseLocked(p *peer) { ls.wg.Go(func() { ls.supervise(p) }) }
+func (ls *Links) superviseLocked(p *peer) { ls.wg.Go(func() { ls.supervise(p) }) }
 
 // removeLocked forgets a peer whose links run ends. The caller holds ls.mu.
-func (ls *links) removeLocked(p *peer) {
+func (ls *Links) removeLocked(p *peer) {
 	delete(ls.peers, p.fingerprint)
 	ls.removed = append(ls.removed, p)
 	p.cancel()
@@ -231,7 +231,7 @@ func (p *peer) end(v verdict) {
 }
 
 // all returns the links with the peer. The caller holds links.mu.
-func (p *peer) all() []*peerLink {
+func (p *peer) all() []*Link {
 	all := slices.Clone(p.candidates)
 	if p.link != nil {
 		all = append(all, p.link)
@@ -248,16 +248,16 @@ func (p *peer) rouse() {
 }
 
 // stir has run look at what has changed.
-func (ls *links) stir() {
+func (ls *Links) wakeUp() {
 	select {
-	case ls.stirred <- struct{}{}:
+	case ls.awake <- struct{}{}:
 	default:
 	}
 }
 
-// cut ends a link, and refuses the peer for a while after it: no link, ours or its, is made before that is
-// over. The link ends soon after cut has returned.
-func (ls *links) cut(l *peerLink, why string, bar time.Duration) {
+// Cut ends a link, and refuses the peer for a while after it: no link, ours or its, is made before that is
+// over. The link ends soon after Cut has returned.
+func (ls *Links) Cut(l *Link, why string, bar time.Duration) {
 	ls.mu.Lock()
 	if p := ls.peers[l.key.Fingerprint()]; p != nil && bar > 0 {
 		p.barred, p.barredWhy = time.Now().Add(bar), why
@@ -266,8 +266,8 @@ func (ls *links) cut(l *peerLink, why string, bar time.Duration) {
 	l.end(verdict{code: wire.CloseRefused, why: why})
 }
 
-// close ends all links and waits for everything that runs. No link comes up afterwards.
-func (ls *links) close() {
+// Close ends all links and waits for everything that runs. No link comes up afterwards.
+func (ls *Links) Close() {
 	ls.mu.Lock()
 	ls.closed = true
 	ls.mu.Unlock()
@@ -278,8 +278,8 @@ func (ls *links) close() {
 // chance returns a uniform random number in [0, 1).
 func chance() float64 { return rand.Float64() } // it spreads attempts in time
 
-// peerInfo is what an operator wants to know about one peer.
-type peerInfo struct {
+// Status is what an operator wants to know about one peer.
+type Status struct {
 	Label       string
 	Fingerprint identity.Fingerprint
 	Address     string // where the link goes, else the configured one; may be empty
@@ -291,7 +291,7 @@ type peerInfo struct {
 	Loss        float64       // share of what we send
 	PacketsOut  uint64        // of this link
 	PacketsIn   uint64
-	Outbox      outboxCounts
+	Outbox      OutboxCounts
 	Problem     string // while it is down: why, as far as it is known
 }
 
@@ -313,13 +313,13 @@ func (p *peer) trouble() string {
 	return p.problem
 }
 
-// list returns what is known of all peers, in the order of their labels.
-func (ls *links) list() []peerInfo {
+// Status returns what is known of all peers, in the order of their labels.
+func (ls *Links) Status() []Status {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	list := make([]peerInfo, 0, len(ls.peers))
+	list := make([]Status, 0, len(ls.peers))
 	for _, p := range ls.peers {
-		info := peerInfo{Label: p.label, Fingerprint: p.fingerprint, Address: p.address, Problem: p.trouble()}
+		info := Status{Label: p.label, Fingerprint: p.fingerprint, Address: p.address, Problem: p.trouble()}
 		if l := p.link; l != nil {
 			quality, counts := l.s.Quality(), l.s.Counts()
 			info.Up, info.Suspect, info.Dialled, info.Since = true, l.suspect.Load(), l.dialled, l.since
@@ -329,7 +329,7 @@ func (ls *links) list() []peerInfo {
 		}
 		list = append(list, info)
 	}
-	slices.SortFunc(list, func(a, b peerInfo) int {
+	slices.SortFunc(list, func(a, b Status) int {
 		return cmp.Or(cmp.Compare(a.Label, b.Label), bytes.Compare(a.Fingerprint[:], b.Fingerprint[:]))
 	})
 	return list

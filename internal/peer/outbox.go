@@ -1,4 +1,4 @@
-package federation
+package peer
 
 import (
 	"errors"
@@ -29,7 +29,7 @@ type outbox struct {
 	feeding bool // somebody gives the session what it has room for: one goroutine, so that the order is kept,
 	again   bool // which is to try again, for there may be room now
 	closed  bool
-	counts  outboxCounts
+	counts  OutboxCounts
 }
 
 type outMessage struct {
@@ -38,8 +38,8 @@ type outMessage struct {
 	then func()
 }
 
-// outboxCounts are an outbox's totals.
-type outboxCounts struct {
+// OutboxCounts are an outbox's totals.
+type OutboxCounts struct {
 	Acked   uint64 // messages that the peer has acknowledged
 	Dropped uint64 // messages that did not get so far before the link ended, or that no message can hold
 	Waiting int    // in the queue now
@@ -150,7 +150,7 @@ func (o *outbox) closeLocked() {
 }
 
 // total returns the totals so far.
-func (o *outbox) total() outboxCounts {
+func (o *outbox) total() OutboxCounts {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.counts.Waiting = len(o.queue)

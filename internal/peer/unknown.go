@@ -1,4 +1,4 @@
-package federation
+package peer
 
 import (
 	"fmt"
@@ -32,7 +32,7 @@ type unknownKey struct {
 
 // refused notes a refusal. The key is not proved: whoever shows it may not have it. But who is let in has to.
 // mistaken is the peer at whose address that key answered, where another one is configured; nil: none.
-func (u *unknownKeys) refused(log *slog.Logger, fingerprint identity.Fingerprint, remote netip.AddrPort, mistaken *Peer, now time.Time) {
+func (u *unknownKeys) refused(log *slog.Logger, fingerprint identity.Fingerprint, remote netip.AddrPort, mistaken *Config, now time.Time) {
 	name, silent := u.note(unknownKey{fingerprint, mistaken != nil}, now)
 	if silent > 0 {
 		log.Warn("more relays that are not configured were refused than the log names", "refused", silent, "within", unknownEvery)

@@ -1,4 +1,4 @@
-package federation
+package peer
 
 import (
 	"encoding/json"
@@ -30,8 +30,8 @@ func TestWrongKey(t *testing.T) {
 			t.Fatalf("%d attempts: %q", n, lines)
 		}
 		wantTexts(t, lines[0], b.id.Fingerprint().String(), c.id.Fingerprint().String(), "check the peer's url and fingerprint")
-		if len(a.events.list())+len(b.events.list()) != 0 {
-			t.Errorf("%q, %q", a.events.list(), b.events.list())
+		if len(a.events.Status())+len(b.events.Status()) != 0 {
+			t.Errorf("%q, %q", a.events.Status(), b.events.Status())
 		}
 	})
 }
@@ -83,7 +83,7 @@ func TestUnknownRelay(t *testing.T) {
 			t.Errorf("the refused one's log says %q", lines)
 		}
 		peers := pasted(t, refused[0])
-		b.links.configure(peers)
+		b.links.Configure(peers)
 		l.joined(a, b, time.Minute)
 		a.kill()
 		l.eventually("down", 16*time.Second, func() bool { return b.to(a) == nil })
@@ -93,7 +93,7 @@ func TestUnknownRelay(t *testing.T) {
 }
 
 // pasted reads the configuration out of a line of the log, as an operator does.
-func pasted(t *testing.T, line string) []Peer {
+func pasted(t *testing.T, line string) []Config {
 	t.Helper()
 	var record struct{ Msg, Add, Address string }
 	if err := json.Unmarshal([]byte(line), &record); err != nil {
@@ -125,7 +125,7 @@ func pasted(t *testing.T, line string) []Peer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []Peer{{Address: config.Peers[0].URL, Fingerprint: fingerprint, Label: "added"}}
+	return []Config{{Address: config.Peers[0].URL, Fingerprint: fingerprint, Label: "added"}}
 }
 
 // TestUnknownKeysBounded shows many keys: anybody can make them.
@@ -160,10 +160,10 @@ func TestOwnKey(t *testing.T) {
 		a.knows(a).up()
 		twin := l.relay(2)
 		twin.id = a.id
-		twin.peers = []Peer{{Address: a.addr.String(), Fingerprint: l.relay(3).id.Fingerprint(), Label: "a"}}
+		twin.peers = []Config{{Address: a.addr.String(), Fingerprint: l.relay(3).id.Fingerprint(), Label: "a"}}
 		twin.up()
 		time.Sleep(30 * time.Second)
-		if len(a.logged.lines("own fingerprint")) != 1 || len(a.events.list())+len(a.logged.lines("cannot reach")) != 0 {
+		if len(a.logged.lines("own fingerprint")) != 1 || len(a.events.Status())+len(a.logged.lines("cannot reach")) != 0 {
 			t.Errorf("%q", a.logged.lines(""))
 		}
 		if err := a.links.CheckPeer(a.id.Public(), twin.addr); err == nil || !strings.Contains(err.Error(), "own key") {
@@ -187,11 +187,11 @@ func TestCut(t *testing.T) {
 				b.up()
 				l.joined(a, b, 10*time.Second)
 				time.Sleep(2 * time.Second)
-				b.links.cut(b.to(a), "it floods", time.Minute)
+				b.links.Cut(b.to(a), "it floods", time.Minute)
 				l.eventually("down", time.Second, func() bool { return a.to(b) == nil && b.to(a) == nil })
 				cut := time.Now()
 				if b.events.count("down "+a.name()+": it floods") != 1 || a.events.count("down "+b.name()+": the peer has cut this relay off") != 1 {
-					t.Errorf("%q, %q", a.events.list(), b.events.list())
+					t.Errorf("%q, %q", a.events.Status(), b.events.Status())
 				}
 				l.joined(a, b, 3*time.Minute)
 				if took := time.Since(cut); took < 59*time.Second {
@@ -211,11 +211,11 @@ func TestCutInLinkUp(t *testing.T) {
 	inLinkLab(t, func(l *linkLab) {
 		a, b := l.relay(1), l.relay(2)
 		b.trusts(a).up()
-		b.events.onUp = func(pl *peerLink) {
-			pl.send(wire.UrgentFederationRoom, []byte("hello"), nil)
-			b.links.list()
-			b.links.cut(pl, "we do not like it", 10*time.Second)
-			b.links.configure(b.peers)
+		b.events.onUp = func(pl *Link) {
+			pl.Send(wire.UrgentFederationRoom, []byte("hello"), nil)
+			b.links.Status()
+			b.links.Cut(pl, "we do not like it", 10*time.Second)
+			b.links.Configure(b.peers)
 		}
 		a.knows(b).up()
 		l.eventually("cut", 5*time.Second, func() bool { return b.events.count("down") == 1 })
@@ -234,14 +234,14 @@ func TestOverflow(t *testing.T) {
 		b.events.deaf = true
 		b.events.mu.Unlock()
 		for range maxOutbox + wire.UrgentUnderWay {
-			at.send(wire.UrgentFederationRoom, []byte("message"), nil)
+			at.Send(wire.UrgentFederationRoom, []byte("message"), nil)
 		}
 		time.Sleep(time.Second)
 		if a.to(b) != at || at.out.total().Waiting != maxOutbox {
 			t.Fatalf("%+v", at.out.total())
 		}
-		at.send(wire.UrgentFederationRoom, []byte("one too many"), nil)
-		at.send(wire.UrgentFederationRoom, []byte("and another"), nil)
+		at.Send(wire.UrgentFederationRoom, []byte("one too many"), nil)
+		at.Send(wire.UrgentFederationRoom, []byte("and another"), nil)
 		l.eventually("down", 2*time.Second, func() bool { return a.to(b) == nil && b.to(a) == nil })
 		if len(a.logged.lines("too many waited")) != 1 || a.links.counts.overflowed.Load() != 1 {
 			t.Errorf("%q", a.logged.lines(""))
@@ -263,7 +263,7 @@ func TestBurst(t *testing.T) {
 		at := l.joined(a, b, 2*time.Second)
 		const many = 3000
 		for i := range many {
-			at.send(wire.UrgentFederationRoom, fmt.Appendf(nil, "message %d", i), nil)
+			at.Send(wire.UrgentFederationRoom, fmt.Appendf(nil, "message %d", i), nil)
 		}
 		l.eventually("all arrive", time.Minute, func() bool { return b.events.count("urgent") == many && at.out.total().Acked == many })
 	})
@@ -279,28 +279,28 @@ func TestReload(t *testing.T) {
 		at := l.joined(a, b, 2*time.Second)
 
 		a.knows(c) // one more
-		a.links.configure(a.peers)
+		a.links.Configure(a.peers)
 		l.joined(a, c, 2*time.Second)
 
-		renamed := append([]Peer(nil), a.peers...)
+		renamed := append([]Config(nil), a.peers...)
 		renamed[0].Label, renamed[0].Address = "another name", "" // known, but not dialled any more
-		a.links.configure(renamed)
+		a.links.Configure(renamed)
 		time.Sleep(time.Minute)
-		if a.to(b) != at || a.events.count("down") != 0 || a.links.list()[0].Label != "another name" {
-			t.Errorf("%q, %+v", a.events.list(), a.links.list())
+		if a.to(b) != at || a.events.count("down") != 0 || a.links.Status()[0].Label != "another name" {
+			t.Errorf("%q, %+v", a.events.Status(), a.links.Status())
 		}
 
-		a.links.configure(renamed[1:]) // without b
+		a.links.Configure(renamed[1:]) // without b
 		l.eventually("down", 2*time.Second, func() bool { return a.to(b) == nil && b.to(a) == nil })
 		time.Sleep(time.Minute)
-		if a.to(b) != nil || a.events.count("down") != 1 || a.to(c) == nil || len(a.links.list()) != 1 {
-			t.Errorf("%q", a.events.list())
+		if a.to(b) != nil || a.events.count("down") != 1 || a.to(c) == nil || len(a.links.Status()) != 1 {
+			t.Errorf("%q", a.events.Status())
 		}
 
-		a.links.configure(a.peers) // and with it again
+		a.links.Configure(a.peers) // and with it again
 		l.joined(a, b, 2*time.Second)
-		a.links.configure(nil)
-		a.links.configure(a.peers) // at once
+		a.links.Configure(nil)
+		a.links.Configure(a.peers) // at once
 		l.eventually("both down", 2*time.Second, func() bool { return a.events.count("down") == 3 })
 		l.joined(a, b, 2*time.Minute)
 		l.joined(a, c, 2*time.Minute)
@@ -312,22 +312,22 @@ func TestReload(t *testing.T) {
 // TestConfigureClash has two peers that the protocol cannot tell apart, and one that is peer and trusted.
 func TestConfigureClash(t *testing.T) {
 	logged := new(logText)
-	ls := newLinks(slog.New(slog.NewTextHandler(logged, nil)), nil)
-	ls.configure([]Peer{
+	ls := New(slog.New(slog.NewTextHandler(logged, nil)), nil)
+	ls.Configure([]Config{
 		{Fingerprint: identity.Fingerprint{1, 15: 1}, Label: "one"},
 		{Fingerprint: identity.Fingerprint{1, 15: 2}, Label: "alike"},
 		{Fingerprint: identity.Fingerprint{2}, Label: "both", Address: "b:1"},
 		{Fingerprint: identity.Fingerprint{2}, Label: "both, trusted"},
 	})
-	list := ls.list()
+	list := ls.Status()
 	if len(list) != 2 || list[0].Label != "both" || list[0].Address != "b:1" || list[1].Label != "one" {
 		t.Errorf("%+v", list)
 	}
 	if n := len(logged.lines("begin alike")); n != 1 {
 		t.Errorf("%d lines", n)
 	}
-	ls.close()
-	ls.configure(nil) // nothing happens
+	ls.Close()
+	ls.Configure(nil) // nothing happens
 }
 
 // TestConcurrent calls everything at once while links come and go.
@@ -347,16 +347,16 @@ func TestConcurrent(t *testing.T) {
 						if pl == nil {
 							continue
 						}
-						pl.send(wire.UrgentFederationRoom, []byte("message"), nil)
+						pl.Send(wire.UrgentFederationRoom, []byte("message"), nil)
 						if j%40 == 20 {
-							r.links.cut(pl, "test", time.Second)
+							r.links.Cut(pl, "test", time.Second)
 						}
 					}
 					if j%50 == 49 {
-						r.links.configure(r.peers[:1])
-						r.links.configure(r.peers)
+						r.links.Configure(r.peers[:1])
+						r.links.Configure(r.peers)
 					}
-					r.links.list()
+					r.links.Status()
 				}
 			})
 		}
@@ -377,7 +377,7 @@ func TestBadAddress(t *testing.T) {
 	inLinkLab(t, func(l *linkLab) {
 		a, b := l.relay(1), l.relay(2)
 		for i, address := range []string{"no-port", "10.0.0.2:99999"} {
-			a.peers = append(a.peers, Peer{Address: address, Fingerprint: identity.Fingerprint{byte(i + 1)}, Label: "bad"})
+			a.peers = append(a.peers, Config{Address: address, Fingerprint: identity.Fingerprint{byte(i + 1)}, Label: "bad"})
 		}
 		a.trusts(b).up()
 		b.knows(a).up()

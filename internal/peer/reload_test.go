@@ -1,4 +1,4 @@
-package federation
+package peer
 
 import (
 	"strings"
@@ -26,7 +26,7 @@ func TestAddressReloaded(t *testing.T) {
 				time.Sleep(after)
 				said := len(a.logged.lines(wrong))
 				a.peers[0].Address = b.addr.String()
-				a.links.configure(a.peers)
+				a.links.Configure(a.peers)
 				l.joined(a, b, time.Second)
 				time.Sleep(5 * time.Minute)
 				if lines := a.logged.lines(wrong); len(lines) != said {
@@ -46,9 +46,9 @@ func TestAddressReloadedWrong(t *testing.T) {
 		a, b := l.relay(1), l.relay(2)
 		a.knows(b).up()
 		time.Sleep(10*time.Minute + 5*time.Second)
-		problem := func() string { return a.links.list()[0].Problem }
+		problem := func() string { return a.links.Status()[0].Problem }
 		a.peers[0].Address = "10.0.9.9:4433"
-		a.links.configure(a.peers)
+		a.links.Configure(a.peers)
 		time.Sleep(time.Millisecond)
 		if got := problem(); got != "dialling 10.0.9.9:4433, no answer yet" {
 			t.Errorf("the problem is %q", got)
@@ -60,7 +60,7 @@ func TestAddressReloadedWrong(t *testing.T) {
 			t.Errorf("the log says %q", last)
 		}
 		a.peers[0].Address = "" // it is to dial
-		a.links.configure(a.peers)
+		a.links.Configure(a.peers)
 		time.Sleep(time.Minute)
 		if got := problem(); got != "it has not connected; this relay does not dial it" || len(a.logged.lines("cannot reach a peer")) != len(lines) {
 			t.Errorf("the problem is %q, %q", got, a.logged.lines("cannot reach a peer"))
@@ -73,7 +73,7 @@ func TestProblem(t *testing.T) {
 	inLinkLab(t, func(l *linkLab) {
 		a, b, c := l.relay(1), l.relay(2), l.relay(3)
 		a.knows(b).trusts(c).up()
-		problems := func() [2]string { return [2]string{a.links.list()[0].Problem, a.links.list()[1].Problem} }
+		problems := func() [2]string { return [2]string{a.links.Status()[0].Problem, a.links.Status()[1].Problem} }
 		const absent = "it has not connected; this relay does not dial it"
 		for _, step := range []struct {
 			after time.Duration

@@ -1,4 +1,4 @@
-package federation
+package peer
 
 import (
 	"slices"
@@ -51,7 +51,7 @@ func (s *swaps) note(old, new string, now time.Time) (addresses []string) {
 
 // swappedLocked notes that a link of p from another address takes the place of one, or would. The caller
 // holds ls.mu, and calls say when it does not any more.
-func (ls *links) swappedLocked(p *peer, old, new string, now time.Time) (say func()) {
+func (ls *Links) swappedLocked(p *peer, old, new string, now time.Time) (say func()) {
 	addresses, label := p.swaps.note(old, new, now), p.label
 	return func() {
 		if addresses != nil {

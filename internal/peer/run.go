@@ -1,4 +1,4 @@
-package federation
+package peer
 
 import (
 	"bytes"
@@ -11,8 +11,8 @@ import (
 )
 
 // run looks at all links whenever one of them has something new, and every lookEvery, until close. It is the
-// only one that opens and ends links, so that linkEvents come in order.
-func (ls *links) run() {
+// only one that opens and ends links, so that what Handlers are told comes in order.
+func (ls *Links) run() {
 	timer := time.NewTimer(lookEvery)
 	defer timer.Stop()
 	for {
@@ -20,7 +20,7 @@ func (ls *links) run() {
 		case <-ls.ctx.Done():
 			ls.endAll()
 			return
-		case <-ls.stirred:
+		case <-ls.awake:
 		case <-timer.C:
 		}
 		next := lookEvery
@@ -35,7 +35,7 @@ func (ls *links) run() {
 
 // snapshot returns all peers that may have links, those that were removed first: of one with the same key
 // that was configured again, the old link has to be down before a new one is up.
-func (ls *links) snapshot() []*peer {
+func (ls *Links) snapshot() []*peer {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	ls.removed = slices.DeleteFunc(ls.removed, func(p *peer) bool { return p.link == nil && len(p.candidates) == 0 })
@@ -47,7 +47,7 @@ func (ls *links) snapshot() []*peer {
 }
 
 // lookAt does what is due about one peer. waiting: there are candidates that may be heard any moment.
-func (ls *links) lookAt(p *peer, now time.Time) (waiting bool) {
+func (ls *Links) lookAt(p *peer, now time.Time) (waiting bool) {
 	ls.mu.Lock()
 	current, candidates := p.link, slices.Clone(p.candidates)
 	ls.mu.Unlock()
@@ -63,7 +63,7 @@ func (ls *links) lookAt(p *peer, now time.Time) (waiting bool) {
 }
 
 // lookAtLink ends the link in use if that has to be, and says when it becomes suspect, or is not any more.
-func (ls *links) lookAtLink(p *peer, l *peerLink, now time.Time) {
+func (ls *Links) lookAtLink(p *peer, l *Link, now time.Time) {
 	suspect, lost := l.live.look(now, l.s.HeardWithin)
 	if lost {
 		l.end(verdict{code: wire.CloseLeft, why: "nothing was heard from the peer for " + lostTime.String()})
@@ -79,7 +79,7 @@ func (ls *links) lookAtLink(p *peer, l *peerLink, now time.Time) {
 		} else {
 			ls.log.Info("a peer link is not silent any more", l.attrs()...)
 		}
-		ls.events.linkSuspect(l, suspect)
+		l.handler.Suspect(suspect)
 	}
 	if kind := l.tooLong.Swap(0); kind != 0 {
 		ls.log.Error("a message for a peer is too long and was not sent; please report this", l.attrs("kind", kind)...)
@@ -95,7 +95,7 @@ const measureEvery = 2 * time.Second
 // measure has the peer report, when it is time to: without a packet that wants one, the round trip and loss
 // of a link without media would stay unknown on the side that did not dial. The content of the ping is no
 // time, so its pong tells nothing more.
-func (l *peerLink) measure(now time.Time) {
+func (l *Link) measure(now time.Time) {
 	if l.dialled || now.Sub(l.measured) < measureEvery {
 		return
 	}
@@ -105,7 +105,7 @@ func (l *peerLink) measure(now time.Time) {
 }
 
 // dead reports whether the link has to end.
-func (l *peerLink) dead(now time.Time) bool {
+func (l *Link) dead(now time.Time) bool {
 	if l.fate.Load() == nil && l.s.Over() {
 		// Who knows why says so at once; but for a session that is over nothing is to be waited for.
 		if l.over.IsZero() {
@@ -119,7 +119,7 @@ func (l *peerLink) dead(now time.Time) bool {
 }
 
 // lookAtCandidate decides about a candidate whose time has come. It reports whether it has.
-func (ls *links) lookAtCandidate(p *peer, l *peerLink, now time.Time) (judged bool) {
+func (ls *Links) lookAtCandidate(p *peer, l *Link, now time.Time) (judged bool) {
 	if now.Sub(l.born) > candidateTime {
 		l.end(verdict{code: wire.CloseLeft, why: "the peer never used it"})
 	}
@@ -127,7 +127,7 @@ func (ls *links) lookAtCandidate(p *peer, l *peerLink, now time.Time) (judged bo
 		return false
 	}
 	ls.mu.Lock()
-	p.candidates = slices.DeleteFunc(p.candidates, func(o *peerLink) bool { return o == l })
+	p.candidates = slices.DeleteFunc(p.candidates, func(o *Link) bool { return o == l })
 	current := p.link
 	ls.mu.Unlock()
 	switch {
@@ -158,7 +158,7 @@ func (ls *links) lookAtCandidate(p *peer, l *peerLink, now time.Time) (judged bo
 }
 
 // replacedBy is why the loser of two links ends.
-func replacedBy(loser, winner *peerLink) verdict {
+func replacedBy(loser, winner *Link) verdict {
 	why := "another link with the peer is used, which the peer dialled"
 	if winner.dialled {
 		why = "another link with the peer is used, which was dialled from here"
@@ -169,7 +169,7 @@ func replacedBy(loser, winner *peerLink) verdict {
 // survives reports whether a link stays in use though there is a newer one. Both relays compute the same: of
 // one that either has dialled, that of the relay with the smaller key stays, if it works; of two that the
 // same relay has dialled the newer one, for it would not have dialled if it had another.
-func (ls *links) survives(l *peerLink, newerDialled bool) bool {
+func (ls *Links) survives(l *Link, newerDialled bool) bool {
 	if l.dialled == newerDialled {
 		return false
 	}
@@ -181,7 +181,7 @@ func (ls *links) survives(l *peerLink, newerDialled bool) bool {
 const duplicateTime = 5 * time.Second
 
 // open takes a link into use.
-func (ls *links) open(p *peer, l *peerLink, now time.Time) {
+func (ls *Links) open(p *peer, l *Link, now time.Time) {
 	ls.mu.Lock()
 	p.link, p.problem, p.answered, l.since = l, "", identity.Fingerprint{}, now
 	if p.dial != nil && !l.dialled {
@@ -189,12 +189,12 @@ func (ls *links) open(p *peer, l *peerLink, now time.Time) {
 	}
 	ls.mu.Unlock()
 	ls.log.Info("a peer link is up", l.attrs("dialled", l.dialled)...)
-	ls.events.linkUp(l)
+	l.handler = ls.up(l)
 	l.open.Store(true)
 }
 
 // takeDown ends the link in use, which has a fate.
-func (ls *links) takeDown(p *peer, l *peerLink, now time.Time) {
+func (ls *Links) takeDown(p *peer, l *Link, now time.Time) {
 	v := l.fate.Load()
 	l.shut()
 	ls.finish(l)
@@ -207,7 +207,7 @@ func (ls *links) takeDown(p *peer, l *peerLink, now time.Time) {
 		p.notBefore = now.Add(p.backoff.failed(chance()))
 	}
 	// The peer may have dropped one of two before the other one was judged here.
-	twin := v.twin || v.why == whyReplaced && slices.ContainsFunc(p.candidates, func(o *peerLink) bool { return o.dialled != l.dialled })
+	twin := v.twin || v.why == whyReplaced && slices.ContainsFunc(p.candidates, func(o *Link) bool { return o.dialled != l.dialled })
 	ls.mu.Unlock()
 	attrs := l.attrs("why", v.why, "after", now.Sub(l.since).Round(time.Millisecond))
 	switch {
@@ -218,12 +218,12 @@ func (ls *links) takeDown(p *peer, l *peerLink, now time.Time) {
 	default:
 		ls.log.Warn("a peer link is down", attrs...)
 	}
-	ls.events.linkDown(l, v.why)
+	l.handler.Down(v.why)
 	p.rouse()
 }
 
 // finish ends what the link has, which has a fate.
-func (ls *links) finish(l *peerLink) {
+func (ls *Links) finish(l *Link) {
 	v := l.fate.Load()
 	if v.replaced {
 		ls.counts.replaced.Add(1)
@@ -236,7 +236,7 @@ func (ls *links) finish(l *peerLink) {
 }
 
 // endAll ends everything, when links close.
-func (ls *links) endAll() {
+func (ls *Links) endAll() {
 	for _, p := range ls.snapshot() {
 		ls.mu.Lock()
 		p.end(verdict{code: wire.CloseShuttingDown, why: "this relay is shutting down"})
@@ -246,6 +246,6 @@ func (ls *links) endAll() {
 }
 
 // attrs says in the log which link is meant.
-func (l *peerLink) attrs(more ...any) []any {
-	return append([]any{"label", l.label, "fingerprint", l.key.Fingerprint(), "address", l.address()}, more...)
+func (l *Link) attrs(more ...any) []any {
+	return append([]any{"label", l.Label, "fingerprint", l.key.Fingerprint(), "address", l.address()}, more...)
 }

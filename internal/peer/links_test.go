@@ -1,4 +1,4 @@
-package federation
+package peer
 
 import (
 	"fmt"
@@ -22,14 +22,14 @@ func TestOneDials(t *testing.T) {
 				b.trusts(a).up()
 				at := l.joined(a, b, 2*time.Second)
 				l.talk(a, b)
-				if bt := b.to(a); !at.dialled || bt.dialled || at.label != b.name() || at.id != wire.RelayIDOf(b.id.Public()) || !bt.session().Peer() {
+				if bt := b.to(a); !at.dialled || bt.dialled || at.Label != b.name() || at.ID != wire.RelayIDOf(b.id.Public()) || !bt.s.Peer() {
 					t.Errorf("%+v and %+v", at, bt)
 				}
 				time.Sleep(5 * time.Minute)
 				l.talk(a, b)
 				for _, r := range []*testRelay{a, b} {
 					if n := r.events.count("up"); n != 1 || r.events.count("down")+r.events.count("suspect") != 0 {
-						t.Errorf("%s: %q", r.name(), r.events.list())
+						t.Errorf("%s: %q", r.name(), r.events.Status())
 					}
 				}
 				l.describe(a, b)
@@ -49,7 +49,7 @@ func TestMeasured(t *testing.T) {
 			l.net.SetDefault(simnet.Profile{Delay: way})
 			time.Sleep(2 * time.Minute)
 			for _, r := range []*testRelay{a, b} {
-				if rtt := r.links.list()[0].RTT; rtt < 2*way-time.Millisecond || rtt > 2*way+20*time.Millisecond {
+				if rtt := r.links.Status()[0].RTT; rtt < 2*way-time.Millisecond || rtt > 2*way+20*time.Millisecond {
 					t.Errorf("%s takes a round trip of %v for %v", r.name(), 2*way, rtt)
 				}
 			}
@@ -60,13 +60,13 @@ func TestMeasured(t *testing.T) {
 // describe checks what list says of two relays with a link.
 func (l *linkLab) describe(a, b *testRelay) {
 	l.t.Helper()
-	info := a.links.list()[0]
+	info := a.links.Status()[0]
 	if info.Label != b.name() || info.Fingerprint != b.id.Fingerprint() || info.Address != b.addr.String() || !info.Up || info.Suspect || !info.Dialled ||
 		time.Since(info.Since) < 5*time.Minute || info.RTT < 20*time.Millisecond || info.RTT > 40*time.Millisecond || info.Loss != 0 ||
 		info.PacketsIn < 100 || info.PacketsOut < 100 || info.Problem != "" || info.Outbox.Acked != 2 {
 		l.t.Errorf("%+v", info)
 	}
-	if info := b.links.list()[0]; !info.Up || info.Dialled || info.Address != "10.0.0."+fmt.Sprint(a.number) ||
+	if info := b.links.Status()[0]; !info.Up || info.Dialled || info.Address != "10.0.0."+fmt.Sprint(a.number) ||
 		info.RTT < 20*time.Millisecond || info.RTT > 40*time.Millisecond || info.Loss != 0 {
 		l.t.Errorf("%+v", info)
 	}
@@ -95,8 +95,8 @@ func TestBothDial(t *testing.T) {
 						if kept := r.logged.lines("one of two links is kept"); len(downs) > 0 || len(kept) != r.events.count("down") {
 							t.Errorf("%s: of the two links the log says %q, %q", r.name(), downs, kept)
 						}
-						if n := len(r.ep.Sessions()); n != 1 || r.events.count("up") > 2 || r.links.list()[0].Problem != "" {
-							t.Errorf("%s has %d sessions; %q, %+v", r.name(), n, r.events.list(), r.links.list())
+						if n := len(r.ep.Sessions()); n != 1 || r.events.count("up") > 2 || r.links.Status()[0].Problem != "" {
+							t.Errorf("%s has %d sessions; %q, %+v", r.name(), n, r.events.Status(), r.links.Status())
 						}
 					}
 				})
@@ -203,7 +203,7 @@ func TestShutdown(t *testing.T) {
 		b.stop()
 		l.eventually("down", 2*time.Second, func() bool { return a.to(b) == nil })
 		if b.to(a) != nil || b.events.count("down "+a.name()+": this relay is shutting down") != 1 {
-			t.Errorf("%q", b.events.list())
+			t.Errorf("%q", b.events.Status())
 		}
 		b.up()
 		l.joined(a, b, 10*time.Second)
@@ -253,7 +253,7 @@ func (l *linkLab) partition(both bool) {
 	l.joined(a, b, 0)
 	for _, r := range []*testRelay{a, b} {
 		if r.events.count("suspect true") != 1 || r.events.count("suspect false") != 0 {
-			l.t.Errorf("%s: %q", r.name(), r.events.list())
+			l.t.Errorf("%s: %q", r.name(), r.events.Status())
 		}
 	}
 }
@@ -275,7 +275,7 @@ func TestShortSilence(t *testing.T) {
 			t.Errorf("not suspect after %v", took)
 		}
 		if a.to(b) != at || a.events.count("suspect") != 2 || b.events.count("suspect") != 2 {
-			t.Errorf("%q, %q", a.events.list(), b.events.list())
+			t.Errorf("%q, %q", a.events.Status(), b.events.Status())
 		}
 		l.talk(a, b)
 	})
@@ -316,7 +316,7 @@ func TestDeadAddress(t *testing.T) {
 			!strings.Contains(first, b.id.Fingerprint().String()) || !strings.Contains(first, "check that the relay runs") {
 			t.Errorf("the log says %q", first)
 		}
-		if info := a.links.list()[0]; info.Up || info.Problem == "" || info.Address != b.addr.String() {
+		if info := a.links.Status()[0]; info.Up || info.Problem == "" || info.Address != b.addr.String() {
 			t.Errorf("%+v", info)
 		}
 		l.talk(a, c)
@@ -337,7 +337,7 @@ func TestLossy(t *testing.T) {
 		at := l.joined(a, b, 0)
 		time.Sleep(5 * time.Minute)
 		if a.to(b) != at || len(a.ep.Sessions()) != 1 || len(b.ep.Sessions()) != 1 {
-			t.Errorf("%q, %q", a.events.list(), b.events.list())
+			t.Errorf("%q, %q", a.events.Status(), b.events.Status())
 		}
 		l.talk(a, b)
 	})
@@ -348,7 +348,7 @@ func TestResolve(t *testing.T) {
 	inLinkLab(t, func(l *linkLab) {
 		a, b := l.relay(1), l.relay(2)
 		names := &lookups{addr: b.addr.Addr()}
-		a.peers = []Peer{{Address: "b.example:4433", Fingerprint: b.id.Fingerprint(), Label: b.name()}}
+		a.peers = []Config{{Address: "b.example:4433", Fingerprint: b.id.Fingerprint(), Label: b.name()}}
 		a.names = names
 		a.up()
 		b.trusts(a).up()

@@ -1,4 +1,4 @@
-package federation
+package peer
 
 import (
 	"bytes"
@@ -21,7 +21,7 @@ import (
 
 // linkLab is some relays, of which only the links are there, on a simulated network, in virtual time.
 //
-//	linkEvents (peerLog) ── links ── link.Endpoint ── simnet
+//	Handlers (peerLog) ── links ── link.Endpoint ── simnet
 type linkLab struct {
 	t   *testing.T
 	net *simnet.Network
@@ -42,11 +42,11 @@ type testRelay struct {
 	number int
 	id     *identity.Identity
 	addr   netip.AddrPort
-	peers  []Peer
+	peers  []Config
 	names  *lookups // nil: addresses only
 	conn   *simnet.Conn
 	ep     *link.Endpoint
-	links  *links
+	links  *Links
 	events *peerLog
 	logged *logText
 	json   bool // what is logged
@@ -83,7 +83,7 @@ var orderedIdentities = sync.OnceValue(func() (list [10]*identity.Identity) {
 // knows configures others as peers; it dials them.
 func (r *testRelay) knows(others ...*testRelay) *testRelay {
 	for _, o := range others {
-		r.peers = append(r.peers, Peer{Address: o.addr.String(), Fingerprint: o.id.Fingerprint(), Label: o.name()})
+		r.peers = append(r.peers, Config{Address: o.addr.String(), Fingerprint: o.id.Fingerprint(), Label: o.name()})
 	}
 	return r
 }
@@ -91,7 +91,7 @@ func (r *testRelay) knows(others ...*testRelay) *testRelay {
 // trusts configures others as relays that may connect in.
 func (r *testRelay) trusts(others ...*testRelay) *testRelay {
 	for _, o := range others {
-		r.peers = append(r.peers, Peer{Fingerprint: o.id.Fingerprint(), Label: o.name()})
+		r.peers = append(r.peers, Config{Fingerprint: o.id.Fingerprint(), Label: o.name()})
 	}
 	return r
 }
@@ -103,26 +103,26 @@ func (r *testRelay) up() *testRelay {
 	t := r.lab.t
 	t.Helper()
 	r.conn = simtest.Listen(t, r.lab.net, r.addr)
-	r.events = &peerLog{t: t, up: make(map[wire.RelayID]*peerLink)}
+	r.events = &peerLog{t: t, up: make(map[wire.RelayID]*Link)}
 	all := &slog.HandlerOptions{Level: slog.LevelDebug}
 	handler := slog.Handler(slog.NewTextHandler(r.logged, all))
 	if r.json {
 		handler = slog.NewJSONHandler(r.logged, all)
 	}
-	r.links = newLinks(slog.New(handler), r.events)
+	r.links = New(slog.New(handler), r.events.linkUp)
 	if r.names != nil {
 		r.links.lookup = r.names.lookup
 	}
-	r.links.configure(r.peers)
+	r.links.Configure(r.peers)
 	var err error
 	r.ep, err = link.NewEndpoint(udp.New(r.conn), link.Config{Identity: r.id, Version: "test relay", Accept: noClients{}, Peers: r.links})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.links.start(r.ep, r.id)
+	r.links.Start(r.ep, r.id)
 	links, ep := r.links, r.ep
 	r.stop = sync.OnceFunc(func() {
-		links.close()
+		links.Close()
 		ep.Close()
 	})
 	t.Cleanup(r.stop)
@@ -136,7 +136,7 @@ func (r *testRelay) kill() {
 }
 
 // to returns the link that is up with another relay, or nil.
-func (r *testRelay) to(o *testRelay) *peerLink {
+func (r *testRelay) to(o *testRelay) *Link {
 	r.events.mu.Lock()
 	defer r.events.mu.Unlock()
 	return r.events.up[wire.RelayIDOf(o.id.Public())]
@@ -152,7 +152,7 @@ func (l *linkLab) eventually(what string, limit time.Duration, ok func() bool) t
 }
 
 // joined waits until two relays use the same link, and returns it as the first sees it.
-func (l *linkLab) joined(a, b *testRelay, limit time.Duration) *peerLink {
+func (l *linkLab) joined(a, b *testRelay, limit time.Duration) *Link {
 	l.t.Helper()
 	l.eventually(a.name()+" and "+b.name()+" have a link", limit, func() bool {
 		at, bt := a.to(b), b.to(a)
@@ -166,7 +166,7 @@ func (l *linkLab) talk(a, b *testRelay) {
 	l.t.Helper()
 	for _, way := range [][2]*testRelay{{a, b}, {b, a}} {
 		before := way[1].events.count("urgent")
-		way[0].to(way[1]).send(wire.UrgentFederationRoom, []byte("hello"), nil)
+		way[0].to(way[1]).Send(wire.UrgentFederationRoom, []byte("hello"), nil)
 		l.eventually("an urgent message arrives", 3*time.Second, func() bool { return way[1].events.count("urgent") > before })
 	}
 }
@@ -184,22 +184,22 @@ func (noClients) Media(*link.Session, *link.Stream, *wire.Media, *link.Tx)   {}
 func (noClients) AliasAcked(*link.Session, wire.AliasPair)                   {}
 func (noClients) Urgent(*link.Session, wire.UrgentKind, []byte) (taken bool) { return true }
 
-// peerLog is linkEvents that notes what comes, and holds the links to their promises.
+// peerLog is who uses the links of a relay. It notes what comes, and holds the links to their promises.
 type peerLog struct {
 	t *testing.T
 
 	mu     sync.Mutex // guards what follows
-	up     map[wire.RelayID]*peerLink
+	up     map[wire.RelayID]*Link
 	events []string
-	deaf   bool              // takes no urgent message
-	onUp   func(l *peerLink) // called by linkUp, unless nil
+	deaf   bool          // takes no urgent message
+	onUp   func(l *Link) // called by linkUp, unless nil
 }
 
 func (e *peerLog) note(event string) { e.events = append(e.events, event) }
 
 // count returns how often events came that begin so.
 func (e *peerLog) count(prefix string) (n int) {
-	for _, event := range e.list() {
+	for _, event := range e.Status() {
 		if strings.HasPrefix(event, prefix) {
 			n++
 		}
@@ -207,66 +207,76 @@ func (e *peerLog) count(prefix string) (n int) {
 	return n
 }
 
-func (e *peerLog) list() []string {
+func (e *peerLog) Status() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return append([]string(nil), e.events...)
 }
 
-func (e *peerLog) linkUp(l *peerLink) {
+func (e *peerLog) linkUp(l *Link) Handler {
 	e.mu.Lock()
-	if e.up[l.id] != nil {
+	if e.up[l.ID] != nil {
 		e.t.Error("linkUp though a link with that peer is up")
 	}
-	e.up[l.id] = l
-	e.note("up " + l.label)
+	e.up[l.ID] = l
+	e.note("up " + l.Label)
 	onUp := e.onUp
 	e.mu.Unlock()
 	if onUp != nil {
 		onUp(l)
 	}
+	return &peerLogLink{e, l}
 }
 
-func (e *peerLog) linkDown(l *peerLink, why string) {
+// peerLogLink is the Handler of one link.
+type peerLogLink struct {
+	*peerLog
+	link *Link
+}
+
+func (e *peerLogLink) Down(why string) {
+	l := e.link
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.up[l.id] != l {
+	if e.up[l.ID] != l {
 		e.t.Error("linkDown of a link that is not up")
 	}
-	delete(e.up, l.id)
-	e.note("down " + l.label + ": " + why)
+	delete(e.up, l.ID)
+	e.note("down " + l.Label + ": " + why)
 }
 
-func (e *peerLog) linkSuspect(l *peerLink, suspect bool) {
+func (e *peerLogLink) Suspect(suspect bool) {
+	l := e.link
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.up[l.id] != l {
+	if e.up[l.ID] != l {
 		e.t.Error("linkSuspect of a link that is not up")
 	}
 	e.note(fmt.Sprintf("suspect %v", suspect))
 }
 
-func (e *peerLog) bind(_ *peerLink, m *wire.Media) *link.Stream {
+func (e *peerLogLink) Bind(m *wire.Media) *link.Stream {
 	return &link.Stream{KID: m.KID, Room: m.Room}
 }
 
-func (e *peerLog) media(l *peerLink, st *link.Stream, m *wire.Media, _ *link.Tx) {
+func (e *peerLogLink) Media(st *link.Stream, m *wire.Media, _ *link.Tx) {
 	st.Seen(m.CTR)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.note("media")
 }
 
-func (e *peerLog) aliasAcked(*peerLink, wire.AliasPair) {
+func (e *peerLogLink) AliasAcked(wire.AliasPair) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.note("alias acked")
 }
 
-func (e *peerLog) urgent(l *peerLink, _ wire.UrgentKind, body []byte) bool {
+func (e *peerLogLink) Urgent(_ wire.UrgentKind, body []byte) bool {
+	l := e.link
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.up[l.id] != l {
+	if e.up[l.ID] != l {
 		e.t.Error("urgent of a link that is not up")
 	}
 	if e.deaf {
