@@ -15,6 +15,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/relay"
 )
 
 // usageError marks an error as wrong usage of the command line: exit status 2.
@@ -99,9 +100,10 @@ func fileError(what, path string, err error) error {
 	return fmt.Errorf("cannot %s %s: %s", what, path, strings.TrimPrefix(err.Error(), path+": "))
 }
 
-// plainMappers read flags whose errors would otherwise be those of the library that reads them.
+// plainMappers read flags whose errors would otherwise be those of the library that reads them, and know their long help.
 func plainMappers() []kong.Option {
 	return []kong.Option{
+		kong.Vars(relay.Help),
 		kong.KindMapper(reflect.String, kong.MapperFunc(textMapper)),
 		kong.KindMapper(reflect.Int, mapper(strconv.Atoi, "a whole number")),
 		kong.KindMapper(reflect.Float64, mapper(parseFloat, "a number")),

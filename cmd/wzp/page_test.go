@@ -326,7 +326,7 @@ func TestTakenLocalhost(t *testing.T) {
 		}
 		_, err := relay.New(relay.Config{Identity: testIdentity(1), Listen: "127.0.0.1:0", Sockets: 1, HTTP: addr})
 		want = strings.Replace(want, "--listen", "--http", 1)
-		if err = (&relayCmd{HTTP: &addr}).listenError(err); err == nil || !strings.Contains(err.Error(), want) {
+		if err = (&relayCmd{Config: relay.Config{HTTP: addr}}).listenError(err); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("wzp relay: %v", err)
 		}
 	}

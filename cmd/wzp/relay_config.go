@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,31 +41,101 @@ type relayConfig struct {
 	federation relay.FederationConfig
 }
 
-// setting is a key of the file that stands for a flag of wzp relay.
+// setting is a flag of wzp relay, a field of relay.Config, whose tag says all about it. Those with a key are
+// in the file, too.
 type setting struct {
-	key, flag string
-	read      func(value any) (any, error) // checks a value of the file, and returns the string or int that it means
-	set       func(c *relayCmd, value any) // nil: this version does nothing with it, and nobody is told of it
-	path      bool                         // a relative one begins at the directory of the file
+	flag, key   string
+	form        string // of a text, "" any
+	path        bool   // in the file a relative one begins at its directory
+	least, most string // of a number; "": it has to be above 0
+	field       int    // of relay.Config
 }
 
-// settings are the keys beside the tables, in the order in which people are told of them.
-var settings = []setting{
-	{key: "listen_addr", flag: "listen", read: readListen, set: func(c *relayCmd, v any) { c.Listen = v.(string) }},
-	{key: "http_addr", flag: "http", read: readListenOrNone, set: func(c *relayCmd, v any) { c.HTTP = new(v.(string)) }},
-	{key: "admin_addr", flag: "admin", read: readListenOrNone, set: func(c *relayCmd, v any) { c.Admin = v.(string) }},
-	{key: "metrics_port", flag: "admin", read: readCount(1, 65535), set: func(c *relayCmd, v any) { c.Admin = net.JoinHostPort("127.0.0.1", strconv.Itoa(v.(int))) }},
-	{key: "data_dir", flag: "data", read: readDirectory, set: func(c *relayCmd, v any) { c.Data = v.(string) }, path: true},
-	{key: "event_log", flag: "event-log", read: readString, set: func(c *relayCmd, v any) { c.EventLog = v.(string) }, path: true},
-	{key: "max_sessions", flag: "max-sessions", read: readCount(1, 1<<31-1), set: func(c *relayCmd, v any) { c.MaxSessions = v.(int) }},
-	{key: "max_rooms", flag: "max-rooms", read: readCount(1, 1<<31-1), set: func(c *relayCmd, v any) { c.MaxRooms = v.(int) }},
-	{key: "max_members", flag: "max-members", read: readCount(1, 1<<31-1), set: func(c *relayCmd, v any) { c.MaxMembers = v.(int) }},
-	{key: "auth_url", read: readAuthURL},
+// settings are in the order in which people are told of them.
+var settings = readSettingTags()
+
+// wordsOf splits the name of a field.
+var wordsOf = regexp.MustCompile(`([a-z])([A-Z])`)
+
+func readSettingTags() (list []setting) {
+	config := reflect.TypeFor[relay.Config]()
+	for i := range config.NumField() {
+		f := config.Field(i)
+		if tag := f.Tag; tag.Get("help") != "" {
+			list = append(list, setting{
+				flag: cmp.Or(tag.Get("name"), strings.ToLower(wordsOf.ReplaceAllString(f.Name, "$1-$2"))),
+				key:  tag.Get("key"), form: tag.Get("form"), path: tag.Get("type") == "home",
+				least: tag.Get("least"), most: tag.Get("most"), field: i,
+			})
+		}
+		if f.Name == "Admin" { // its short form
+			list = append(list, setting{flag: "admin", key: metricsPort, form: "port", field: i})
+		}
+	}
+	return list
 }
 
-// readRelayConfig reads and checks a file. own is the relay's own fingerprint, if it has one already; it is asked after
-// the settings are read, for they may say where it is. All problems are found, each with its line: the error is then a
-// configErrors.
+const (
+	metricsPort = "metrics_port"
+	authURL     = "auth_url" // a key that this version only knows
+)
+
+// check refuses a number out of bounds.
+func (s *setting) check(c *relay.Config) error {
+	var value float64
+	switch v := reflect.ValueOf(c).Elem().Field(s.field); v.Kind() {
+	case reflect.Int:
+		value = float64(v.Int())
+	case reflect.Float64:
+		value = v.Float()
+	default:
+		return nil
+	}
+	least, _ := strconv.ParseFloat(s.least, 64)
+	most, _ := strconv.ParseFloat(cmp.Or(s.most, "inf"), 64)
+	switch {
+	case s.least == "" && value > 0 || s.least != "" && value >= least && value <= most:
+		return nil
+	case s.most != "":
+		return fmt.Errorf("must be %s to %s", s.least, s.most)
+	case s.least != "":
+		return fmt.Errorf("must be %s or more", s.least)
+	}
+	return errors.New("must be more than 0")
+}
+
+// read checks a value of the file, and returns the string or int that it means.
+func (s *setting) read(value any, dir string) (any, error) {
+	switch s.form {
+	case "port":
+		port, err := readCount(value, 1, 65535)
+		return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), err
+	case "addr", "addr?":
+		return readListen(value, s.form == "addr?")
+	case "directory":
+		if value == "" {
+			return nil, errors.New("is empty: give a directory, or leave it out")
+		}
+	case "":
+		if !s.path {
+			least, _ := strconv.Atoi(cmp.Or(s.least, "1"))
+			return readCount(value, least, math.MaxInt32)
+		}
+	}
+	path, ok := value.(string)
+	if !ok {
+		return nil, fmt.Errorf("is text in quotes, not %s", describeTOML(value))
+	}
+	path, err := expandHome(path)
+	if err == nil && path != "" && !filepath.IsAbs(path) {
+		path = filepath.Join(dir, path)
+	}
+	return path, err
+}
+
+// readRelayConfig reads and checks a file. own is the relay's own fingerprint, if it has one already; it is
+// asked after the settings are read, for they may say where it is. All problems are found, each with its
+// line: the error is then a configErrors.
 func readRelayConfig(file string, own func(*relayConfig) (identity.Fingerprint, bool)) (*relayConfig, error) {
 	text, err := readConfigFile(file)
 	if err != nil {
@@ -94,19 +167,19 @@ func givenFlags(k *kong.Context) map[string]bool {
 	return given
 }
 
-// readConfig sets what --config says, but for flags that were given; nil if there is no --config. Of several mistakes it
-// prints all but the last, which is the error.
+// readConfig sets what --config says, but for flags that were given; nil if there is no --config. Of several
+// mistakes it prints all but the last, which is the error.
 func (c *relayCmd) readConfig(given map[string]bool) (*relayConfig, error) {
 	switch {
-	case given["config"] && c.Config == "":
+	case given["config"] && c.File == "":
 		return nil, usagef("--config is empty: give the name of a file")
-	case c.Config == "" && c.CheckConfig:
+	case c.File == "" && c.CheckConfig:
 		return nil, usagef("--check-config needs --config FILE")
-	case c.Config == "":
+	case c.File == "":
 		return nil, nil
 	}
 	c.keys = make(map[string]string)
-	config, err := readRelayConfig(c.Config, func(config *relayConfig) (identity.Fingerprint, bool) {
+	config, err := readRelayConfig(c.File, func(config *relayConfig) (identity.Fingerprint, bool) {
 		config.apply(c, given)
 		return c.ownFingerprint()
 	})
@@ -121,8 +194,8 @@ func (c *relayCmd) readConfig(given map[string]bool) (*relayConfig, error) {
 	return config, nil
 }
 
-// ownFingerprint is that of the identity that the relay has. Checking a configuration makes none, and what is wrong
-// with the file is said when the relay starts.
+// ownFingerprint is that of the identity that the relay has. Checking a configuration makes none, and what is
+// wrong with the file is said when the relay starts.
 func (c *relayCmd) ownFingerprint() (identity.Fingerprint, bool) {
 	dir, err := c.dataDir()
 	if err != nil {
@@ -150,53 +223,54 @@ func readConfigFile(file string) ([]byte, error) {
 
 // readSettings reads all keys that are not tables, and refuses those that do not exist.
 func (c *relayConfig) readSettings(doc *tomlDocument) {
-	names := make([]string, 0, len(settings)+len(federationTables))
+	names := append(settingKeys(), federationTables...)
 	for _, s := range settings {
-		if s.set != nil {
-			names = append(names, s.key)
-		}
 		value, there := doc.values[s.key]
-		if !there {
+		if !there || s.key == "" {
 			continue
 		}
-		value, err := s.read(value)
+		value, err := s.read(value, filepath.Dir(c.file))
 		if err != nil {
 			doc.problem([]string{s.key}, "%s %w", s.key, err)
 			continue
 		}
-		if path, isText := value.(string); s.path && isText && path != "" {
-			if path, err = expandHome(path); err != nil {
-				doc.problem([]string{s.key}, "%s: %w", s.key, err)
-				continue
-			}
-			if !filepath.IsAbs(path) {
-				path = filepath.Join(filepath.Dir(c.file), path)
-			}
-			value = path
-		}
 		c.settings[s.key] = value
 	}
-	names = append(names, federationTables...)
-	for key := range doc.values {
-		if slices.Contains(names, key) || slices.ContainsFunc(settings, func(s setting) bool { return s.key == key }) {
-			continue
+	for key, value := range doc.values {
+		switch {
+		case slices.Contains(names, key), key == authURL && value == "":
+		case key == authURL: // so that nobody thinks that their relay asks for tokens
+			const wrong = "%s is not supported by this version, which lets everybody join: leave it out"
+			doc.problem([]string{key}, wrong, key)
+		default:
+			keys := strings.Join(names, ", ")
+			if meant := cmp.Or(settingMeant(key), nearest(key, federationTables)); meant != "" {
+				keys += "; did you mean " + meant + "?"
+			}
+			doc.problem([]string{key}, "there is no key %q; keys are %s", key, keys)
 		}
-		hint := ""
-		if meant := cmp.Or(settingMeant(key), nearest(key, federationTables)); meant != "" {
-			hint = "; did you mean " + meant + "?"
+	}
+	if doc.values["admin_addr"] != nil && doc.values[metricsPort] != nil {
+		const wrong = `metrics_port is short for admin_addr = "127.0.0.1:PORT": give one of them`
+		doc.problem([]string{metricsPort}, wrong)
+	}
+}
+
+// settingKeys are the keys of settings.
+func settingKeys() (keys []string) {
+	for _, s := range settings {
+		if s.key != "" {
+			keys = append(keys, s.key)
 		}
-		doc.problem([]string{key}, "there is no key %q; keys are %s%s", key, strings.Join(names, ", "), hint)
 	}
-	if doc.values["admin_addr"] != nil && doc.values["metrics_port"] != nil {
-		doc.problem([]string{"metrics_port"}, "metrics_port is short for admin_addr = \"127.0.0.1:PORT\": give one of them")
-	}
+	return keys
 }
 
 // apply sets what the file says in cmd, but for flags that were given.
 func (c *relayConfig) apply(cmd *relayCmd, given map[string]bool) {
 	for _, s := range settings {
-		if value, there := c.settings[s.key]; there && s.set != nil && !given[s.flag] {
-			s.set(cmd, value)
+		if value, there := c.settings[s.key]; there && !given[s.flag] {
+			reflect.ValueOf(&cmd.Config).Elem().Field(s.field).Set(reflect.ValueOf(value))
 			cmd.keys[s.flag] = s.key
 		}
 	}
@@ -205,67 +279,36 @@ func (c *relayConfig) apply(cmd *relayCmd, given map[string]bool) {
 // changedSettings names the settings in which next differs, but for those that flags override.
 func (c *relayConfig) changedSettings(next *relayConfig, given map[string]bool) (keys []string) {
 	for _, s := range settings {
-		if c.settings[s.key] != next.settings[s.key] && !given[s.flag] {
+		if s.key != "" && c.settings[s.key] != next.settings[s.key] && !given[s.flag] {
 			keys = append(keys, s.key)
 		}
 	}
 	return keys
 }
 
-func readString(value any) (any, error) {
-	text, ok := value.(string)
-	if !ok {
-		return nil, fmt.Errorf("is text in quotes, not %s", describeTOML(value))
-	}
-	return text, nil
-}
-
 // readCount reads a number of which least and most are still allowed.
-func readCount(least, most int64) func(any) (any, error) {
-	return func(value any) (any, error) {
-		n, ok := value.(int64)
-		if !ok || n < least || n > most {
-			return nil, fmt.Errorf("is a number from %d to %d, not %s", least, most, describeTOML(value))
-		}
-		return int(n), nil
+func readCount(value any, least, most int) (int, error) {
+	n, ok := value.(int64)
+	if !ok || n < int64(least) || n > int64(most) {
+		return 0, fmt.Errorf("is a number from %d to %d, not %s", least, most, describeTOML(value))
 	}
+	return int(n), nil
 }
 
 // readListen reads an address to listen on: no host means every address of the machine, port 0 any port.
-func readListen(value any) (any, error) {
-	text, err := readString(value)
-	if err != nil {
-		return nil, err
+func readListen(value any, orNone bool) (string, error) {
+	text, ok := value.(string)
+	if !ok {
+		return "", fmt.Errorf("is text in quotes, not %s", describeTOML(value))
 	}
-	_, port, err := net.SplitHostPort(text.(string))
-	if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
-		return nil, fmt.Errorf(`is HOST:PORT, such as "0.0.0.0:4433", or ":PORT", not %q`, text)
+	_, port, err := net.SplitHostPort(text)
+	_, bad := strconv.ParseUint(port, 10, 16)
+	if err == nil && bad == nil || text == "" && orNone {
+		return text, nil
 	}
-	return text, nil
-}
-
-func readListenOrNone(value any) (any, error) {
-	if value == "" {
-		return "", nil
+	none := ""
+	if orNone {
+		none = `; "" is for none`
 	}
-	text, err := readListen(value)
-	if err != nil {
-		err = fmt.Errorf(`%w; "" is for none`, err)
-	}
-	return text, err
-}
-
-func readDirectory(value any) (any, error) {
-	if value == "" {
-		return nil, fmt.Errorf("is empty: give a directory, or leave it out")
-	}
-	return readString(value)
-}
-
-// readAuthURL knows the key before relays can ask for tokens, so that nobody thinks that theirs does.
-func readAuthURL(value any) (any, error) {
-	if value == "" {
-		return "", nil
-	}
-	return nil, fmt.Errorf("is not supported by this version, which lets everybody join: leave it out")
+	return "", fmt.Errorf(`is HOST:PORT, such as "0.0.0.0:4433", or ":PORT", not %q%s`, text, none)
 }

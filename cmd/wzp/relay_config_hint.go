@@ -5,23 +5,19 @@ import (
 	"strings"
 )
 
-// settingMeant returns the key of the setting that an unknown key seems to mean, "" if none: people try the name of the
-// flag, too.
+// settingMeant returns the key of the setting that an unknown key seems to mean, "" if none: people try the
+// name of the flag, too.
 func settingMeant(unknown string) string {
-	var keys []string
 	for _, s := range settings {
-		if s.set == nil {
-			continue
-		}
 		if plainKey(unknown) == plainKey(s.flag) {
 			return s.key
 		}
-		keys = append(keys, s.key)
 	}
-	return nearest(unknown, keys)
+	return nearest(unknown, settingKeys())
 }
 
-// nearest returns which of keys is written most like an unknown one, "" if none is: one of three letters may be wrong.
+// nearest returns which of keys is written most like an unknown one, "" if none is: one of three letters may
+// be wrong.
 func nearest(unknown string, keys []string) (meant string) {
 	word := plainKey(unknown)
 	if len(word) > 32 {
@@ -39,7 +35,8 @@ func nearest(unknown string, keys []string) (meant string) {
 // plainKey is a key without what is easily mixed up in it.
 func plainKey(key string) string { return strings.ReplaceAll(strings.ToLower(key), "-", "_") }
 
-// typos is how many bytes are wrong, missing, too many or swapped with the next one (optimal string alignment).
+// typos is how many bytes are wrong, missing, too many or swapped with the next one (optimal string
+// alignment).
 func typos(a, b string) int {
 	var before, last []int // the two rows of the table above this one
 	row := make([]int, len(b)+1)

@@ -50,7 +50,8 @@ func (r *federationReader) read() (c relay.FederationConfig) {
 	for i, table := range r.tables("global_rooms") {
 		at := tableReader{r.doc, table, []string{"global_rooms", strconv.Itoa(i)}}
 		at.known("name")
-		if name, ok := at.text("name", `such as name = "ops", or "ops-*" for all rooms whose names begin so`); ok {
+		const want = `such as name = "ops", or "ops-*" for all rooms whose names begin so`
+		if name, ok := at.text("name", want); ok {
 			if name, ok = at.room(name, names); ok {
 				c.GlobalRooms = append(c.GlobalRooms, name)
 			}
@@ -67,13 +68,15 @@ func (r *federationReader) tables(name string) (tables []map[string]any) {
 	}
 	list, ok := value.([]any)
 	if !ok {
-		r.doc.problem([]string{name}, "%s is a list of tables, not %s: write [[%s]] above each", name, describeTOML(value), name)
+		const wrong = "%s is a list of tables, not %s: write [[%[1]s]] above each"
+		r.doc.problem([]string{name}, wrong, name, describeTOML(value))
 		return nil
 	}
 	for i, element := range list {
 		table, ok := element.(map[string]any)
 		if !ok {
-			r.doc.problem([]string{name, strconv.Itoa(i)}, "%s is a list of tables, and has %s in it: write [[%s]] above each", name, describeTOML(element), name)
+			const wrong = "%s is a list of tables, and has %s in it: write [[%[1]s]] above each"
+			r.doc.problem([]string{name, strconv.Itoa(i)}, wrong, name, describeTOML(element))
 		}
 		tables = append(tables, table) // nil, which has nothing in it, keeps the count right
 	}
@@ -82,7 +85,8 @@ func (r *federationReader) tables(name string) (tables []map[string]any) {
 
 // fingerprint reads the fingerprint of a relay, of which there must be one, and no other relay may have it.
 func (r *federationReader) fingerprint(at tableReader) (f identity.Fingerprint) {
-	const where = `the other relay logs its own when it starts, and there "wzp id show --identity DATA/identity" prints it`
+	const where = "the other relay logs its own when it starts, and there " +
+		`"wzp id show --identity DATA/identity" prints it`
 	text, ok := at.text("fingerprint", where)
 	if !ok {
 		return f
@@ -97,11 +101,14 @@ func (r *federationReader) fingerprint(at tableReader) (f identity.Fingerprint) 
 	switch {
 	case r.own != nil && f == *r.own:
 		at.problem("fingerprint", "this is the relay's own fingerprint: give that of the other one; %s; "+
-			`if both relays show the same, the identity was copied: there "wzp id new --force --identity DATA/identity" makes a new one`, where)
+			"if both relays show the same, the identity was copied: there "+
+			`"wzp id new --force --identity DATA/identity" makes a new one`, where)
 	case twice && f == met.fingerprint:
-		at.problem("fingerprint", "%s has this fingerprint already: name each relay once; a peer may connect in, too", met.where)
+		const wrong = "%s has this fingerprint already: name each relay once; a peer may connect in, too"
+		at.problem("fingerprint", wrong, met.where)
 	case twice || r.own != nil && id == wire.RelayID(r.own[:len(id)]):
-		at.problem("fingerprint", "its first half is that of another relay, by which relays are told apart: one of the two needs a new identity")
+		at.problem("fingerprint", "its first half is that of another relay, by which relays are told apart: "+
+			"one of the two needs a new identity")
 	default:
 		r.ids[id] = metRelay{f, at.where("fingerprint")}
 	}
@@ -130,13 +137,13 @@ func (t tableReader) known(keys ...string) {
 		if slices.Contains(keys, key) {
 			continue
 		}
-		hint := ""
+		list := strings.Join(keys, ", ")
 		if meant := nearest(key, keys); meant != "" {
-			hint = "; did you mean " + meant + "?"
+			list += "; did you mean " + meant + "?"
 		} else if meant := settingMeant(key); meant != "" {
-			hint = "; " + meant + " is a setting of the relay itself, and stands above the first [["
+			list += "; " + meant + " is a setting of the relay itself, and stands above the first [["
 		}
-		t.problem(key, "[[%s]] has no key %q; its keys are %s%s", t.path[0], key, strings.Join(keys, ", "), hint)
+		t.problem(key, "[[%s]] has no key %q; its keys are %s", t.path[0], key, list)
 	}
 }
 
@@ -175,7 +182,8 @@ func (t tableReader) address(met map[string]string) string {
 	return address
 }
 
-// label reads what people are told a relay is; the default is its address, or the first half of its fingerprint.
+// label reads what people are told a relay is; the default is its address, or the first half of its
+// fingerprint.
 func (t tableReader) label(met map[string]string, peer relay.FederationPeer) string {
 	label := peer.Address
 	if label == "" || wire.CheckName(label) != nil {

@@ -21,7 +21,8 @@ type configReloader struct {
 
 // again takes over what the file says now, or leaves everything as it is if any of it is wrong.
 func (l *configReloader) again() {
-	next, err := readRelayConfig(l.config.file, func(*relayConfig) (identity.Fingerprint, bool) { return l.own, true })
+	own := func(*relayConfig) (identity.Fingerprint, bool) { return l.own, true }
+	next, err := readRelayConfig(l.config.file, own)
 	if err != nil {
 		for _, line := range problemLines(err) {
 			l.log.Error("the configuration is not reloaded: all stays as it was", "problem", line)
@@ -36,7 +37,9 @@ func (l *configReloader) again() {
 	l.reload(next.federation)
 	// Settings stay those that are in use, so that the next reload tells of the same restart.
 	l.config = &relayConfig{file: l.config.file, settings: l.config.settings, federation: next.federation}
-	l.log.Info("configuration reloaded", append([]any{"file", next.file, "changes", changes}, next.counts()...)...)
+	peers, trusted := next.numbers()
+	l.log.Info("configuration reloaded", "file", next.file, "changes", changes,
+		"peers", peers, "trusted", trusted, "global_rooms", len(next.federation.GlobalRooms))
 	next.warn(l.log)
 }
 
@@ -94,12 +97,6 @@ func peerAttrs(p relay.FederationPeer) []any {
 	return []any{"kind", kind, "label", p.Label, "address", p.Address, "fingerprint", p.Fingerprint.String()}
 }
 
-// counts is how much there is of everything, for the log.
-func (c *relayConfig) counts() []any {
-	peers, trusted := c.numbers()
-	return []any{"peers", peers, "trusted", trusted, "global_rooms", len(c.federation.GlobalRooms)}
-}
-
 // numbers returns how many relays are dialled, and how many others may connect in.
 func (c *relayConfig) numbers() (peers, trusted int) {
 	for _, p := range c.federation.Peers {
@@ -118,14 +115,16 @@ func (c *relayConfig) warn(log *slog.Logger) {
 	case len(f.Peers) > 0 && len(f.GlobalRooms) == 0:
 		log.Warn("there are relays to bridge rooms with, but no rooms: add [[global_rooms]]", "file", c.file)
 	case len(f.Peers) == 0 && len(f.GlobalRooms) > 0:
-		log.Warn("there are global rooms, but no relays to bridge them with: add [[peers]] or [[trusted]]", "file", c.file)
+		log.Warn("there are global rooms, but no relays to bridge them with: add [[peers]] or [[trusted]]",
+			"file", c.file)
 	}
 }
 
 // printCounts says what there is in a file that is right.
 func (c *relayConfig) printCounts() {
 	peers, trusted := c.numbers()
-	fmt.Printf("%s: ok: %s, %d trusted, %s\n", c.file, count(peers, "peer"), trusted, count(len(c.federation.GlobalRooms), "global room"))
+	rooms := count(len(c.federation.GlobalRooms), "global room")
+	fmt.Printf("%s: ok: %s, %d trusted, %s\n", c.file, count(peers, "peer"), trusted, rooms)
 }
 
 // count is how many of something there are, in English.

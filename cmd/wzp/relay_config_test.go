@@ -5,7 +5,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -31,8 +33,8 @@ func fingerprint(t testing.TB, text string) identity.Fingerprint {
 	return f
 }
 
-// readConfig reads text as the configuration of the relay with fingerprintC, from a file "wzp.toml". Problems begin with
-// their line.
+// readConfig reads text as the configuration of the relay with fingerprintC, from a file "wzp.toml". Problems
+// begin with their line.
 func readConfig(t testing.TB, text string) (c *relayConfig, problems []string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "wzp.toml")
@@ -58,9 +60,9 @@ func TestRelayConfigExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range settings {
-		if _, there := c.settings[s.key]; !there && s.key != "metrics_port" && s.key != "auth_url" {
-			t.Errorf("the example does not show %s", s.key)
+	for _, key := range settingKeys() {
+		if _, there := c.settings[key]; !there && key != metricsPort {
+			t.Errorf("the example does not show %s", key)
 		}
 	}
 	want := relay.FederationConfig{
@@ -76,9 +78,16 @@ func TestRelayConfigExample(t *testing.T) {
 	var cmd relayCmd
 	cmd.keys = make(map[string]string)
 	c.apply(&cmd, nil)
-	if cmd.Listen != ":4433" || *cmd.HTTP != "127.0.0.1:8080" || cmd.Admin != "127.0.0.1:9090" || cmd.Data != "../../docs/data" ||
+	if cmd.Listen != ":4433" || cmd.HTTP != "127.0.0.1:8080" || cmd.Admin != "127.0.0.1:9090" || cmd.Data != "../../docs/data" ||
 		cmd.EventLog != "" || cmd.MaxSessions != 20000 || cmd.MaxRooms != 10000 || cmd.MaxMembers != 2000 {
 		t.Errorf("the example means %+v", cmd)
+	}
+	for _, s := range settings { // numbers of the example are the defaults
+		f := reflect.TypeFor[relay.Config]().Field(s.field)
+		value := reflect.ValueOf(cmd.Config).Field(s.field)
+		if s.key != "" && value.Kind() == reflect.Int && strconv.FormatInt(value.Int(), 10) != f.Tag.Get("default") {
+			t.Errorf("%s is %v in the example, and %s by default", s.key, value, f.Tag.Get("default"))
+		}
 	}
 }
 
@@ -112,10 +121,9 @@ fingerprint = '`+fingerprintA+`'
 	if diff := cmp.Diff(want, c.federation.Peers); diff != "" {
 		t.Error(diff)
 	}
-	old := "before"
-	cmd := relayCmd{Listen: ":1", HTTP: &old, MaxRooms: 1, MaxMembers: 2, keys: make(map[string]string)}
+	cmd := relayCmd{Config: relay.Config{Listen: ":1", HTTP: "before", MaxRooms: 1, MaxMembers: 2}, keys: make(map[string]string)}
 	c.apply(&cmd, map[string]bool{"listen": true, "event-log": true})
-	if cmd.Listen != ":1" || *cmd.HTTP != "" || cmd.Admin != "127.0.0.1:9100" || cmd.Data != filepath.Join(filepath.Dir(c.file), "keep") ||
+	if cmd.Listen != ":1" || cmd.HTTP != "" || cmd.Admin != "127.0.0.1:9100" || cmd.Data != filepath.Join(filepath.Dir(c.file), "keep") ||
 		cmd.EventLog != "" || cmd.MaxRooms != 7 || cmd.MaxMembers != 2 {
 		t.Errorf("with --listen and --event-log given, the file makes %+v", cmd)
 	}
@@ -134,7 +142,7 @@ func TestRelayConfigProblems(t *testing.T) {
 	}{
 		{"no TOML", "listen_addr = \":1\"\nmax_rooms = = 3\n", []string{"2: this is not TOML: ..."}},
 		{"a key twice", "max_rooms = 1\nmax_rooms = 2\n", []string{"2: this is not TOML: ..."}},
-		{"unknown key", "\nlisten = \":1\"\n", []string{`2: there is no key "listen"; keys are listen_addr, http_addr, admin_addr, metrics_port, data_dir, event_log, max_sessions, max_rooms, max_members, peers, trusted, global_rooms; did you mean listen_addr?`}},
+		{"unknown key", "\nlisten = \":1\"\n", []string{`2: there is no key "listen"; keys are listen_addr, http_addr, admin_addr, metrics_port, data_dir, event_log, max_sessions, max_rooms, max_members, member_rate, room_rate, send_rate, peers, trusted, global_rooms; did you mean listen_addr?`}},
 		{"unknown table", "[[peer]]\nurl = \"a:1\"\n", []string{`1: there is no key "peer"; ...; did you mean peers?`}},
 		{"nothing like a key", "colour = 1\n", []string{`1: there is no key "colour"; keys are ..., global_rooms`}},
 		{"unknown key of a peer", peer("addr = 5\n"), []string{`4: [[peers]] has no key "addr"; its keys are url, fingerprint, label`}},
@@ -269,8 +277,8 @@ func TestConfigNames(t *testing.T) {
 	}
 }
 
-// TestRelayConfigBroken reads the example cut anywhere and with bytes changed: there may be problems, each with a line of
-// the file.
+// TestRelayConfigBroken reads the example cut anywhere and with bytes changed: there may be problems, each
+// with a line of the file.
 func TestRelayConfigBroken(t *testing.T) {
 	text, err := os.ReadFile("../../docs/wzp.example.toml")
 	if err != nil {

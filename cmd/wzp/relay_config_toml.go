@@ -65,9 +65,9 @@ func parseTOML(file string, text []byte) (*tomlDocument, error) {
 // pathKey is the path of a value as an index of lines. Elements of lists are counted from 0.
 func pathKey(path []string) string { return strings.Join(path, "\x00") }
 
-// readLines finds the line of everything. The library's stable interface tells lines only with its own errors, and of
-// these the first, so this walks its syntax tree, which has no promise of stability: go.mod holds its version, and
-// tests the lines.
+// readLines finds the line of everything. The library's stable interface tells lines only with its own
+// errors, and of these the first, so this walks its syntax tree, which has no promise of stability: go.mod
+// holds its version, and tests the lines.
 func (d *tomlDocument) readLines(text []byte) {
 	var p unstable.Parser
 	p.Reset(text)
@@ -91,9 +91,11 @@ func (d *tomlDocument) readLines(text []byte) {
 	}
 }
 
-// readKey notes the line of a key, which may be dotted, and returns its path. Of a table within a list of tables it is
-// one in the last element so far.
-func (d *tomlDocument) readKey(p *unstable.Parser, e *unstable.Node, table []string, count map[string]int) []string {
+// readKey notes the line of a key, which may be dotted, and returns its path. Of a table within a list of
+// tables it is one in the last element so far.
+func (d *tomlDocument) readKey(
+	p *unstable.Parser, e *unstable.Node, table []string, count map[string]int,
+) []string {
 	path := slices.Clone(table)
 	for it := e.Key(); it.Next(); {
 		if n := count[pathKey(path)]; n > 0 {
@@ -111,7 +113,8 @@ func (d *tomlDocument) readValueLines(p *unstable.Parser, e *unstable.Node, tabl
 	d.readListLines(p, e.Value(), path)
 }
 
-// readListLines notes the lines of what is inside of a value, which has the line of its path until it is known better.
+// readListLines notes the lines of what is inside of a value, which has the line of its path until it is
+// known better.
 func (d *tomlDocument) readListLines(p *unstable.Parser, value *unstable.Node, path []string) {
 	line := d.lines[pathKey(path)]
 	switch value.Kind {

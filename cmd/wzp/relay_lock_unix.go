@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// lockFile locks the file at path, which is made if missing, and returns errLocked if somebody has. The kernel holds the
-// lock, and lets it go when the process ends in whatever way, so the file stays and means nothing. Where the file system
-// has no locks there is none.
+// lockFile locks the file at path, which is made if missing, and returns errLocked if somebody has. The
+// kernel holds the lock, and lets it go when the process ends in whatever way, so the file stays and means
+// nothing. Where the file system has no locks there is none.
 func lockFile(path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

@@ -23,8 +23,8 @@ const (
 	adminReserve, pageReserve = 8, 1
 	adminConnections          = 256 // at once
 
-	// raiseFiles is what to do about that.
-	raiseFiles = "raise the limit on open files (LimitNOFILE= of systemd, ulimit -n)"
+	// RaiseFiles is what to do about that.
+	RaiseFiles = "raise the limit on open files (LimitNOFILE= of systemd, ulimit -n)"
 
 	filesReportEvery = time.Minute // how often it is logged that there are none left
 )
@@ -45,7 +45,7 @@ func connectionsFor(want, files, sockets int) int {
 // may all be WebSockets, of which each takes one.
 func warnAboutFiles(log *slog.Logger, connections, maxSessions, files int) {
 	if files > 0 && connections < maxSessions/2 {
-		log.Warn("the limit on open files is far below --max-sessions: each browser by WebSocket takes one; "+raiseFiles+
+		log.Warn("the limit on open files is far below --max-sessions: each browser by WebSocket takes one; "+RaiseFiles+
 			", or lower --max-sessions",
 			"open_files", files, "max_sessions", maxSessions, "connections", connections)
 	}
@@ -123,7 +123,7 @@ func (g *fileGuard) tell(err error) {
 		if g.keeps {
 			connections = "taken from a reserve"
 		}
-		g.log.Error("there are no file descriptors left: "+raiseFiles, "port", g.name, "connections", connections, "err", err)
+		g.log.Error("there are no file descriptors left: "+RaiseFiles, "port", g.name, "connections", connections, "err", err)
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/federation"
 	"github.com/wzp-voice/wzp/internal/link"
@@ -26,70 +25,6 @@ const (
 	maxChanged = 256                    // rooms whose members are told before the next flushEvery
 	drainTime  = 2 * time.Second        // how long clients are told that the relay shuts down
 )
-
-// Config is what a relay is made of. Of the limits, 0 means the default that is named.
-type Config struct {
-	Identity *identity.Identity
-	Version  string
-	Log      *slog.Logger // nil: silent
-
-	Listen  string // UDP address; ":4433"
-	Sockets int    // UDP sockets on that port; one a core
-	Admin   string // TCP address of the admin interface; "" none
-
-	HTTP            string   // TCP address of the page and the WebSocket for browsers; "" none, and no WebTransport
-	TLSCert, TLSKey string   // PEM files: HTTP speaks TLS; they are read again when they change
-	Domain          string   // public name of HTTP, for which certificates are obtained by ACME instead
-	ACMECache       string   // directory for these
-	ACMEListen      string   // TCP address of ACME's http-01; ":80"
-	WebOrigins      []string // beside the relay's own, pages that may use it: "https://voice.example.org"
-
-	MaxRooms      int     // 10,000
-	MaxMembers    int     // of one room; 2,000
-	MaxSessions   int     // 20,000
-	MaxPerAddress int     // sessions of one address, or IPv6 /64, and four times that of a /48; 1,000: many people share one
-	MaxHandshakes int     // connections that have not proved who they are; 1,024
-	HelloRate     float64 // connections a second of one address; 20
-	MaxMessage    int     // bytes of a control message; 8,192
-	ControlRate   float64 // control messages a second of one session; 10
-	MediaRate     int     // media packets a second of one session; 500
-	MemberRate    int     // kbit/s of media of one member, with all headers; 256
-	RoomRate      int     // kbit/s of media of one room, which its members share; 2,000
-	SendRate      int     // media packets a second to members, of which those who bring them have shares; 200,000 for each processor
-	// MaxMembersPerAddress bounds those of one room from one address, or IPv6 /48. 0: by how many places are left, half of
-	// MaxMembers if nobody else is there.
-	MaxMembersPerAddress int
-
-	Federation FederationConfig // relays to bridge rooms with
-	EventLog   string           // file of the event log; "" none
-	Data       string           // directory of what has to outlive the relay; "" none: then its clock must not go back
-}
-
-// withDefaults fills in what is 0.
-func (c Config) withDefaults() Config {
-	set := func(v *int, def int) {
-		if *v == 0 {
-			*v = def
-		}
-	}
-	set(&c.MaxRooms, 10_000)
-	set(&c.MaxMembers, 2_000)
-	set(&c.MaxSessions, 20_000)
-	set(&c.MaxPerAddress, 1_000)
-	set(&c.MediaRate, 500)
-	set(&c.MemberRate, room.DefaultMemberRate*8/1000)
-	set(&c.RoomRate, room.DefaultRoomRate*8/1000)
-	if c.Listen == "" {
-		c.Listen = ":4433"
-	}
-	if c.ACMEListen == "" {
-		c.ACMEListen = ":80"
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
-	return c
-}
 
 // Relay is a running server.
 type Relay struct {
