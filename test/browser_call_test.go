@@ -249,7 +249,7 @@ func TestPagePushToTalk(t *testing.T) {
 			p.until("silence", "document.documentElement.dataset.transmitting === 'false'", soon)
 			during := r.settled("media_in_packets_total") - before // the end is told, too
 			// Besides the time of the press there are 200 ms of pre-roll, and 80 ms of the end, if the browser has time for all of it:
-			// web/call/publication.test.js has the pre-roll.
+			// web/call/publish.test.js has the pre-roll.
 			var held float64
 			p.eval("wzpHeld", &held)
 			t.Logf("%v packets left the page in %.0f ms", during, held)

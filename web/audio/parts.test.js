@@ -135,7 +135,7 @@ class Loop {
         this.answers.shift();
         this.queue.push(Float32Array.from({ length: 480 }, () => SOUND[this.media++ % PERIOD]));
       }
-      this.queue.take(out.subarray(i * 128, i * 128 + 128));
+      this.queue.read(out.subarray(i * 128, i * 128 + 128));
       for (let asked = this.queue.wanted(); asked > 0; asked--) this.answers.push(this.now + latency(this.now));
       this.answers.sort((a, b) => a - b);
     }

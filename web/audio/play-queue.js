@@ -71,7 +71,7 @@ export class PlayQueue {
   }
 
   /** Fills out, at most QUANTUM samples, with what is heard next. @param {Float32Array} out */
-  take(out) {
+  read(out) {
     this.#waited += out.length;
     if (this.#waited > ANSWER_WITHIN) this.#asked = this.#waited = 0;
     if (this.#dry && this.#count < this.depth - BLOCK / 2) {

@@ -35,7 +35,7 @@ class PlaybackProcessor extends AudioWorkletProcessor {
   /** @param {Float32Array[][]} _inputs @param {Float32Array[][]} outputs */
   process(_inputs, outputs) {
     const out = outputs[0][0];
-    this.#queue.take(out);
+    this.#queue.read(out);
     const need = this.#from ? this.#queue.wanted() : 0;
     if (need > 0) this.#from?.postMessage({ need, queued: this.#queue.level / 48 });
     this.#report(out.length);

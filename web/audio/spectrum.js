@@ -26,7 +26,7 @@ export class Spectrum {
   power = new Float64Array(BANDS);
 
   /** Looks at the next 10 ms. @param {Float32Array} pcm 480 samples, or fewer */
-  look(pcm) {
+  analyse(pcm) {
     this.#past.copyWithin(0, pcm.length);
     const from = WINDOW - pcm.length;
     for (let i = 0; i < pcm.length; i++) this.#past[from + i] = Number.isFinite(pcm[i]) ? pcm[i] : 0;

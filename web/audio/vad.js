@@ -63,7 +63,7 @@ export class Vad {
 
   /** @param {Float32Array} pcm */
   #block(pcm) {
-    const score = this.#score(this.#spectrum.look(pcm));
+    const score = this.#score(this.#spectrum.analyse(pcm));
     this.#blocks++;
     this.#quiet = score < FAINT ? this.#quiet + 1 : 0;
     this.#faint = this.#quiet >= 2 ? 0 : this.#faint + 1;

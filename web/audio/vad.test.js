@@ -136,8 +136,8 @@ test('the power in the bands is that of the Fourier transform', () => {
   const pcm = Float32Array.from({ length: 960 }, () => rnd() - 0.5);
   const window = Float64Array.from(pcm, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * (i + 0.5)) / 960));
   const spectrum = new Spectrum();
-  spectrum.look(pcm.subarray(0, 480));
-  const power = spectrum.look(pcm.subarray(480));
+  spectrum.analyse(pcm.subarray(0, 480));
+  const power = spectrum.analyse(pcm.subarray(480));
   const edges = [2, 6, 13, 26, 47, 81, 160];
   assert.equal(power.length, BANDS);
   for (let band = 0; band < BANDS; band++) {

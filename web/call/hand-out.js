@@ -13,7 +13,7 @@ import { Outstanding } from './outstanding.js';
  * @typedef {object} HandOutHooks
  * @property {import('../link/clock.js').Clock} clock
  * @property {(kind: number, body: Bytes, done?: (acked: boolean) => void) => boolean} sendUrgent
- * @property {() => void} stir something is on its way no more
+ * @property {() => void} wake something is on its way no more
  */
 
 export class HandOut {
@@ -33,7 +33,7 @@ export class HandOut {
   async send(distribution) {
     const key = this.#out.add(distribution);
     const acked = () => {
-      if (this.#out.acked(key, this.#at.clock.now())) this.#at.stir();
+      if (this.#out.acked(key, this.#at.clock.now())) this.#at.wake();
     };
     /** @param {number} kind @param {Bytes} body */
     const send = (kind, body) => {

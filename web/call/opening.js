@@ -42,7 +42,7 @@ export class Opening {
    *   there
    * @returns {{ask: boolean, next: number}} ask: send "members wanted"; next: ms, 0: it is over
    */
-  look({ complete, alone, now }) {
+  check({ complete, alone, now }) {
     const latest = this.#since + OPENING_TIME;
     if (this.over || complete || alone || now >= latest) {
       this.over = true;

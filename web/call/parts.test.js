@@ -8,15 +8,15 @@ import { test } from 'node:test';
 import { KnownNames } from '../identity/names.js';
 import { Identity } from '../identity/identity.js';
 import { AliasPool } from './alias-pool.js';
-import { HeldBudget, HeldFrames } from './held.js';
+import { HeldBudget, HeldFrames } from './held-frames.js';
 import { VirtualClock, memory, settle } from './lab.test.js';
 import { MemberFetcher } from './members.js';
 import { Opening } from './opening.js';
 import { Outstanding } from './outstanding.js';
-import { StayStorage } from './people.js';
-import { SafetyNumber } from './safety-number.js';
+import { StayStorage } from './name-check.js';
+import { SafetyNumber } from './safety.js';
 import { soonest } from './soonest.js';
-import { Teller } from './teller.js';
+import { Events } from './events.js';
 
 test('the sooner of two times, of which 0 is never', () => {
   assert.deepEqual([soonest(0, 0), soonest(0, 5), soonest(5, 0), soonest(5, 7), soonest(7, 5)], [0, 5, 5, 5, 5]);
@@ -25,28 +25,28 @@ test('the sooner of two times, of which 0 is never', () => {
 test('opening: the list comes at once', () => {
   const o = new Opening(1000);
   assert.equal(o.lasts(false, 1000), true);
-  assert.deepEqual(o.look({ complete: false, alone: false, now: 1000 }), { ask: false, next: 1300 });
-  assert.deepEqual(o.look({ complete: true, alone: false, now: 1100 }), { ask: false, next: 0 });
+  assert.deepEqual(o.check({ complete: false, alone: false, now: 1000 }), { ask: false, next: 1300 });
+  assert.deepEqual(o.check({ complete: true, alone: false, now: 1100 }), { ask: false, next: 0 });
   assert.equal(o.over, true);
   assert.equal(o.lasts(true, 1100), false, 'nothing was said before it came');
 });
 
 test('opening: the list comes late, or never', () => {
   const late = new Opening(1000);
-  assert.deepEqual(late.look({ complete: false, alone: false, now: 1300 }), { ask: true, next: 4000 });
-  assert.deepEqual(late.look({ complete: false, alone: false, now: 2000 }), { ask: false, next: 4000 });
+  assert.deepEqual(late.check({ complete: false, alone: false, now: 1300 }), { ask: true, next: 4000 });
+  assert.deepEqual(late.check({ complete: false, alone: false, now: 2000 }), { ask: false, next: 4000 });
   assert.equal(late.over, false);
-  late.look({ complete: true, alone: false, now: 2500 });
+  late.check({ complete: true, alone: false, now: 2500 });
   assert.equal(late.over, true);
   assert.deepEqual([late.lasts(true, 2500), late.lasts(true, 4499), late.lasts(true, 4500)], [true, true, false]);
 
   const never = new Opening(1000);
-  never.look({ complete: false, alone: false, now: 1300 });
-  assert.deepEqual(never.look({ complete: false, alone: false, now: 4000 }), { ask: false, next: 0 });
+  never.check({ complete: false, alone: false, now: 1300 });
+  assert.deepEqual(never.check({ complete: false, alone: false, now: 4000 }), { ask: false, next: 0 });
   assert.deepEqual([never.lasts(false, 10_999), never.lasts(false, 11_000)], [true, false]);
 
   const alone = new Opening(1000);
-  assert.deepEqual(alone.look({ complete: false, alone: true, now: 1000 }), { ask: false, next: 0 });
+  assert.deepEqual(alone.check({ complete: false, alone: true, now: 1000 }), { ask: false, next: 0 });
   assert.equal(alone.over, true);
 });
 
@@ -111,11 +111,11 @@ test('held frames: bounded in number, time and bytes, and given back in order', 
   const held = new HeldFrames(budget);
   for (let i = 0; i < 100; i++) held.hold(frame(i, 1000 + i), 1000 + i);
   assert.deepEqual([held.size, budget.bytes], [64, 640]);
-  assert.deepEqual(held.take(1100).map(({ ctr }) => ctr), Array.from({ length: 64 }, (_, i) => 36 + i));
+  assert.deepEqual(held.drain(1100).map(({ ctr }) => ctr), Array.from({ length: 64 }, (_, i) => 36 + i));
   assert.deepEqual([held.size, budget.bytes], [0, 0]);
   held.hold(frame(1, 2000), 2000);
   held.hold(frame(2, 6000), 6000);
-  assert.deepEqual(held.take(7001).map(({ ctr }) => ctr), [2]);
+  assert.deepEqual(held.drain(7001).map(({ ctr }) => ctr), [2]);
   held.hold(frame(3, 8000), 8000);
   assert.equal(held.waiting(14_000).ask, false, 'not talking any more');
   assert.deepEqual([held.size, budget.bytes], [0, 0]);
@@ -130,18 +130,18 @@ test('held frames that are held again do not make it look as if nothing came', (
   const held = new HeldFrames(new HeldBudget());
   held.hold(frame(1, 1000), 1000);
   held.doubt(5900);
-  for (const f of held.take(5950)) held.hold(f, 5950);
+  for (const f of held.drain(5950)) held.hold(f, 5950);
   assert.equal(held.waiting(6100).ask, true);
 });
 
 /** A safety number under way, with the time and what it told. */
 async function numbers() {
   const told = [];
-  const s = { now: 10_000, stirred: 0 };
+  const s = { now: 10_000, woken: 0 };
   const number = new SafetyNumber({
     name: 'r', secret: null,
     safety: (text, people) => told.push([text && 'number', people]),
-    stir: () => s.stirred++,
+    wake: () => s.woken++,
     failed: (error) => { throw error; },
   });
   const { identity } = await Identity.generate();
@@ -151,29 +151,29 @@ async function numbers() {
 
 test('safety number: made a second after the people settled', async () => {
   const { number, told, s, us, others } = await numbers();
-  number.look([us], 10_000);
+  number.setIdentities([us], 10_000);
   assert.deepEqual(told, [[null, 1]]);
   assert.equal(number.make(false, 12_000), 0, 'the list is not known');
   assert.equal(number.make(true, 10_500), 11_000);
   assert.equal(number.make(true, 11_000), 0);
   await settle();
-  assert.deepEqual([told, s.stirred], [[[null, 1], ['number', 1]], 1]);
-  number.look([us, us], 12_000); // another device
+  assert.deepEqual([told, s.woken], [[[null, 1], ['number', 1]], 1]);
+  number.setIdentities([us, us], 12_000); // another device
   assert.equal(number.make(true, 14_000), 0);
-  number.look([others[0], us], 15_000);
-  number.look([us, others[0]], 15_500);
+  number.setIdentities([others[0], us], 15_000);
+  number.setIdentities([us, others[0]], 15_500);
   assert.deepEqual(told.slice(2), [[null, 2]]);
 });
 
 test('safety number: people who do not settle, and who change while it is made', async () => {
   const { number, told, us, others } = await numbers();
-  number.look([us], 10_000);
+  number.setIdentities([us], 10_000);
   for (let now = 10_000; now < 15_000; now += 500) {
-    number.look([us, others[now % 1000 === 0 ? 0 : 1]], now);
+    number.setIdentities([us, others[now % 1000 === 0 ? 0 : 1]], now);
     assert.ok(number.make(true, now) > now, `made at ${now}`);
   }
   assert.equal(number.make(true, 15_000), 0);
-  number.look([us, others[2]], 15_010); // it would be the number of others
+  number.setIdentities([us, others[2]], 15_010); // it would be the number of others
   await settle();
   assert.deepEqual(told, [[null, 1]]);
   assert.equal(number.make(true, 15_100), 0);
@@ -265,7 +265,7 @@ test('a list that goes in circles, is refused or does not come is tried again la
 test('the page is told of members at most ten times a second, and nothing after the end', async () => {
   const clock = new VirtualClock();
   const told = [];
-  const teller = new Teller((m) => told.push(m.type), clock, {
+  const teller = new Events((m) => told.push(m.type), clock, {
     members: () => [],
     levels: () => ({ me: 0, talkers: {} }),
     quality: () => ({ path: null, since: 0 }),
@@ -294,7 +294,7 @@ test('teller: that the relay drops what is said is told at once, until it is ove
   const clock = new VirtualClock();
   /** @type {any[]} */
   const told = [];
-  const teller = new Teller((m) => m.type === 'quality' && told.push(m), clock, {
+  const teller = new Events((m) => m.type === 'quality' && told.push(m), clock, {
     members: () => [],
     levels: () => ({ me: 0, talkers: {} }),
     quality: () => ({ path: 'webtransport', since: 0 }),

@@ -2,11 +2,11 @@
  * One stay in one room: what the Worker is for. It puts together the link to the relay, the keys, the streams
  * that are heard and the one that is said; each of these knows nothing of the others.
  *
- *     capture --> Publication --> Keeper's Sealer --> link.Client --> relay
- *     relay --> link.Client --media--> Streams --> Output, when the loudspeaker asks
- *                    '-- urgent --> News --> Roster, Keeper
+ *     capture --> Publication --> Keys's Sealer --> link.Client --> relay
+ *     relay --> link.Client --media--> Streams --> Mix, when the loudspeaker asks
+ *                    '-- urgent --> Receiver --> Roster, Keys
  *
- * What the page is told goes by the Teller. Nothing here touches the DOM or a device.
+ * What the page is told goes by the Events. Nothing here touches the DOM or a device.
  */
 
 import { JoinKey } from '../e2ee/keys.js';
@@ -15,20 +15,20 @@ import { realClock, sleep } from '../link/clock.js';
 import { toHex } from '../wire/bytes.js';
 import { build as buildEntry } from '../wire/entry.js';
 import { AliasPool } from './alias-pool.js';
-import { HeldBudget } from './held.js';
-import { Keeper } from './keeper.js';
+import { HeldBudget } from './held-frames.js';
+import { Keys } from './keys.js';
 import { MemberFetcher, crowdWait } from './members.js';
 import { Meter } from './meter.js';
-import { News } from './news.js';
-import { Output } from './output.js';
-import { People } from './people.js';
-import { Publication } from './publication.js';
+import { Receiver } from './receive.js';
+import { Mix } from './play.js';
+import { NameCheck } from './name-check.js';
+import { Publication } from './publish.js';
 import { Roster } from './roster.js';
 import { Streams } from './streams.js';
-import { Teller } from './teller.js';
+import { Events } from './events.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
-/** @typedef {import('./client.js').Mode} Mode */
+/** @typedef {import('./engine.js').Mode} Mode */
 /** @typedef {import('../link/handler.js').MediaFrame} MediaFrame */
 /** @typedef {{publication: Publication, sealer: import('../e2ee/sealer.js').Sealer}} Published */
 
@@ -46,8 +46,8 @@ const END_TIME = 500; // ms that the end of what is said may hold up leaving
  * @property {import('../e2ee/secret.js').Secret | null} secret
  * @property {import('../identity/identity.js').Identity} identity
  * @property {import('../identity/names.js').KnownNames} names
- * @property {(message: import('./client.js').EngineMessage) => void} tell
- * @property {import('./publication.js').MakeEncoder} encoder
+ * @property {(message: import('./engine.js').EngineMessage) => void} tell
+ * @property {import('./publish.js').MakeEncoder} encoder
  * @property {import('./stream.js').MakeDecoder} decoder
  * @property {() => {process(frame: Float32Array): boolean, readonly onset: number}} [vad] absent: that of
  *   web/audio
@@ -60,17 +60,17 @@ export class Room {
   #config;
   #clock;
   #link;
-  #teller;
+  #events;
   #streams;
-  #output;
-  #people;
+  #mix;
+  #names;
   #meter = new Meter();
   #aliases = new AliasPool();
   #ended = new AbortController();
   /** @type {Roster | null} null until the relay's key is known; as the next three */ #roster = null;
-  /** @type {Keeper | null} */ #keeper = null;
+  /** @type {Keys | null} */ #keys = null;
   /** @type {MemberFetcher | null} */ #fetcher = null;
-  /** @type {News | null} */ #news = null;
+  /** @type {Receiver | null} */ #receiver = null;
   #self = ''; // our member id
   #joined = false;
   #opened = false; // something may be said
@@ -89,32 +89,32 @@ export class Room {
     this.#clock = config.clock ?? realClock;
     const { identity, names, name } = config;
     const now = () => this.#clock.now();
-    const failed = (/** @type {unknown} */ error) => this.#teller.failed(error);
+    const failed = (/** @type {unknown} */ error) => this.#events.failed(error);
     this.#streams = new Streams({
       now,
       failed,
-      open: (kid, ctr, sealed, at) =>
-        /** @type {Keeper} */ (this.#keeper).listener.open(kid, ctr, sealed, at),
-      take: (kid, ctr) => this.#keeper?.listener.take(kid, ctr) ?? 'replayed',
+      decrypt: (kid, ctr, sealed, at) =>
+        /** @type {Keys} */ (this.#keys).listener.decrypt(kid, ctr, sealed, at),
+      record: (kid, ctr) => this.#keys?.listener.record(kid, ctr) ?? 'replayed',
       known: (owner) => this.#roster?.member(owner)?.outside === false,
-      seen: (owner, digest) => this.#keeper?.seen(owner, digest),
-      crowded: (owner) => this.#teller.warn('crowd', owner),
-      unseen: (owner) => this.#keeper?.unseen(owner),
-      stir: () => this.#keeper?.stir(),
+      seen: (owner, digest) => this.#keys?.seen(owner, digest),
+      crowded: (owner) => this.#events.warn('crowd', owner),
+      unseen: (owner) => this.#keys?.unseen(owner),
+      wake: () => this.#keys?.wake(),
       decoder: config.decoder,
       budget: new HeldBudget(),
     });
-    this.#output = new Output(this.#streams, now);
-    this.#teller = new Teller(config.tell, this.#clock, {
+    this.#mix = new Mix(this.#streams, now);
+    this.#events = new Events(config.tell, this.#clock, {
       members: () => this.#members(),
       levels: (at) => this.#levels(at),
       quality: () => this.#link.quality(),
-      stats: () => ({ sent: this.#sent, keysDropped: this.#keeper?.dropped ?? 0, ...this.#streams.stats() }),
+      stats: () => ({ sent: this.#sent, keysDropped: this.#keys?.dropped ?? 0, ...this.#streams.stats() }),
     });
-    this.#people = new People({
+    this.#names = new NameCheck({
       names, identity, name, failed,
-      warn: (code, m) => this.#teller.warn(code, m.id),
-      changed: () => this.#teller.members(),
+      warn: (code, m) => this.#events.warn(code, m.id),
+      changed: () => this.#events.members(),
     });
     this.#link = this.#makeLink();
   }
@@ -130,15 +130,15 @@ export class Room {
       makeJoin: (relay) => this.#request(relay),
       handler: {
         attached: (joined, fresh) => this.#attached(joined.members, fresh),
-        detached: (cause) => this.#teller.say({ type: 'state', state: 'reconnecting', cause }),
+        detached: (cause) => this.#events.say({ type: 'state', state: 'reconnecting', cause }),
         bind: (kid) => this.#bind(kid),
         media: (frame) => this.#media(frame),
         aliasAcked: (alias, kid) => {
           if (this.#aliases.is(alias, kid)) this.#link.setAliasKnown(alias, true);
         },
-        urgent: (kind, body) => this.#news?.take(kind, body) ?? true,
+        urgent: (kind, body) => this.#receiver?.receive(kind, body) ?? true,
         ended: (error) => this.#end(error),
-        failed: (error) => this.#teller.failed(error),
+        failed: (error) => this.#events.failed(error),
       },
     });
   }
@@ -151,14 +151,14 @@ export class Room {
    * @param {AbortSignal} [signal]
    */
   async join(signal) {
-    this.#teller.say({ type: 'state', state: 'joining' });
+    this.#events.say({ type: 'state', state: 'joining' });
     try {
       await this.#link.join(signal);
     } catch (error) {
       this.#end(this.#leaving ? null : error);
       throw error;
     }
-    this.#teller.start();
+    this.#events.start();
   }
 
   /** Makes the member entry for the relay whose key is proved. It is called once. @param {Bytes} relay */
@@ -170,34 +170,34 @@ export class Room {
     });
     this.#self = toHex(id);
     const now = () => this.#clock.now();
-    const failed = (/** @type {unknown} */ error) => this.#teller.failed(error);
+    const failed = (/** @type {unknown} */ error) => this.#events.failed(error);
     const announce = (/** @type {import('./roster.js').News[]} */ news) => this.#announce(news);
     const roster = new Roster({ room, relay, self: this.#self, secret });
-    const keeper = new Keeper(this.#surroundings(roster, hash, joinKey));
+    const keys = new Keys(this.#surroundings(roster, hash, joinKey));
     const fetcher = new MemberFetcher({
       roster, announce, failed,
       clock: this.#clock,
       signal: this.#ended.signal,
       request: (what, fields, signal) => this.#link.request(what, fields, signal),
-      done: () => keeper.membersChanged(),
+      done: () => keys.membersChanged(),
     });
     const gone = (/** @type {string[]} */ ids) => ids.forEach((id) => this.#streams.left(id, now()));
-    this.#news = new News({
-      roster, keeper, fetcher, announce, gone, now, failed,
-      renamed: () => this.#teller.members(),
-      dropped: (reason) => this.#teller.dropped(reason),
-      shutdown: () => this.#teller.warn('relay'),
+    this.#receiver = new Receiver({
+      roster, keys, fetcher, announce, gone, now, failed,
+      renamed: () => this.#events.members(),
+      dropped: (reason) => this.#events.dropped(reason),
+      shutdown: () => this.#events.warn('relay'),
     });
     this.#roster = roster;
-    this.#keeper = keeper;
+    this.#keys = keys;
     this.#fetcher = fetcher;
-    if (this.#ended.signal.aborted) keeper.close();
+    if (this.#ended.signal.aborted) keys.close();
     return { room, entry };
   }
 
   /**
    * @param {Roster} roster @param {Bytes} self @param {JoinKey} joinKey
-   * @returns {import('./keeper.js').Surroundings}
+   * @returns {import('./keys.js').Surroundings}
    */
   #surroundings(roster, self, joinKey) {
     const { room, identity, secret } = this.#config;
@@ -211,9 +211,9 @@ export class Room {
       playHeld: (id) => this.#streams.playHeld(id),
       waiting: (now) => this.#streams.waiting(now),
       fetch: () => this.#fetcher?.fetch(crowdWait(roster.size)),
-      warn: (code, id) => this.#teller.warn(code, id),
-      safety: (number) => this.#teller.say({ type: 'safety', number }),
-      failed: (error) => this.#teller.failed(error),
+      warn: (code, id) => this.#events.warn(code, id),
+      safety: (number) => this.#events.say({ type: 'safety', number }),
+      failed: (error) => this.#events.failed(error),
     };
   }
 
@@ -227,16 +227,16 @@ export class Room {
     let wait = crowdWait(members);
     if (this.#joined) wait += RESTART_GRACE;
     else this.#begin(members === 1);
-    this.#teller.say({ type: 'state', state: 'joined' });
-    this.#teller.members();
+    this.#events.say({ type: 'state', state: 'joined' });
+    this.#events.members();
     if (fresh) this.#fetcher?.fetch(wait);
   }
 
   /** @param {boolean} alone */
   #begin(alone) {
     this.#joined = true;
-    this.#keeper?.start(alone);
-    this.#keeper?.opened.then(() => {
+    this.#keys?.start(alone);
+    this.#keys?.opened.then(() => {
       this.#opened = true;
       this.#talk();
     });
@@ -271,14 +271,14 @@ export class Room {
     for (const { joined, left } of news) {
       if (left) {
         this.#streams.left(left.id, this.#clock.now());
-        this.#people.left(left.id);
+        this.#names.left(left.id);
       } else if (joined) {
         this.#streams.left(joined.id, null);
-        this.#people.meet(joined);
+        this.#names.check(joined);
       }
     }
-    this.#keeper?.membersChanged();
-    this.#teller.members();
+    this.#keys?.membersChanged();
+    this.#events.members();
   }
 
   /** @param {bigint} kid @param {number} ctr @param {Bytes} ciphertext */
@@ -301,9 +301,9 @@ export class Room {
 
   #publish() {
     this.#talk();
-    if (this.#published || !this.#keeper || this.#leaving || this.#ended.signal.aborted) return;
+    if (this.#published || !this.#keys || this.#leaving || this.#ended.signal.aborted) return;
     if (this.#streamsUsed === MAX_PUBLISHED) throw new Error('too many microphones in one stay: join again');
-    const sealer = this.#keeper.arm(SUITE, this.#streamsUsed++);
+    const sealer = this.#keys.arm(SUITE, this.#streamsUsed++);
     const { encoder, vad } = this.#config;
     const publication = new Publication({ gated: this.#how.mode === 'open' }, {
       encoder, sealer,
@@ -314,8 +314,8 @@ export class Room {
         this.#sentAt = this.#clock.now();
         this.#send(kid, ctr, ciphertext);
       },
-      transmitting: (on) => this.#teller.say({ type: 'transmitting', on }),
-      failed: (error) => this.#teller.failed(error),
+      transmitting: (on) => this.#events.say({ type: 'transmitting', on }),
+      failed: (error) => this.#events.failed(error),
     });
     this.#published = { publication, sealer };
     this.#talk();
@@ -328,13 +328,13 @@ export class Room {
       const { publication, sealer } = this.#published;
       this.#published = null;
       await publication.close();
-      this.#keeper?.disarm(sealer);
+      this.#keys?.disarm(sealer);
     });
   }
 
   /** @param {() => Promise<void>} task @returns {Promise<void>} */
   #inTurn(task) {
-    this.#publishing = this.#publishing.then(task).catch((error) => this.#teller.failed(error));
+    this.#publishing = this.#publishing.then(task).catch((error) => this.#events.failed(error));
     return this.#publishing;
   }
 
@@ -346,7 +346,7 @@ export class Room {
 
   /** Fills pcm with what is to be heard next. @param {Float32Array} pcm 480 samples */
   play(pcm) {
-    this.#output.mix(pcm);
+    this.#mix.mix(pcm);
   }
 
   /** @param {boolean} on push-to-talk is held */
@@ -379,18 +379,18 @@ export class Room {
 
   /** @param {string} member id @param {number} gain 1 as sent, 0 not at all */
   setVolume(member, gain) {
-    this.#output.setGain(member, gain);
+    this.#mix.setGain(member, gain);
   }
 
   /** The user says that a changed key is right. @param {string} member id */
   async trust(member) {
     const m = this.#roster?.member(member);
-    if (m) await this.#people.trust(m);
+    if (m) await this.#names.trust(m);
   }
 
   // What the page is told now and then.
 
-  /** @returns {import('./client.js').Member[]} */
+  /** @returns {import('./engine.js').Member[]} */
   #members() {
     const { name, identity } = this.#config;
     const others = this.#roster?.members() ?? [];
@@ -401,7 +401,7 @@ export class Room {
         name: m.name,
         fingerprint: m.fingerprint,
         outside: m.outside,
-        known: this.#people.known(m.id),
+        known: this.#names.known(m.id),
         self: false,
         relay: this.#roster?.relayOf(m),
       })),
@@ -411,7 +411,7 @@ export class Room {
   /** @param {number} now */
   #levels(now) {
     this.#streams.prune(now);
-    return { me: this.#meter.level(now), talkers: this.#output.levels() };
+    return { me: this.#meter.level(now), talkers: this.#mix.levels() };
   }
 
   // The end.
@@ -442,8 +442,8 @@ export class Room {
     this.#published?.publication.stop();
     this.#published = null;
     this.#streams.close();
-    this.#keeper?.close();
+    this.#keys?.close();
     const { code, message } = /** @type {{code?: string, message?: string}} */ (error ?? {});
-    this.#teller.end(error ? { code: code ?? 'program', text: message ?? String(error) } : null);
+    this.#events.end(error ? { code: code ?? 'program', text: message ?? String(error) } : null);
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Who else is in the room.
  *
- *     pages of the list -- page --> present <-- joined, left -- news, in any order
+ *     pages of the list -- page --> members <-- joined, left -- news, in any order
  *                           ^                        |
  *                           +-- begin, finish <-- doubt: news that contradict each other
  *
@@ -21,7 +21,7 @@ import { MEMBER_ID_SIZE } from '../wire/urgent.js';
 
 /**
  * A member as keys are wrapped for it.
- * @typedef {object} Present
+ * @typedef {object} Member
  * @property {string} id 12 hexadecimal digits
  * @property {string} name as it calls itself
  * @property {Bytes} identity Ed25519 public key
@@ -32,7 +32,7 @@ import { MEMBER_ID_SIZE } from '../wire/urgent.js';
  * @property {string} home id of the relay that it is on, half of its fingerprint; empty: ours
  */
 
-/** @typedef {{joined?: Present, left?: Present}} News one change of the list */
+/** @typedef {{joined?: Member, left?: Member}} News one change of the list */
 
 const MAX_MEMBERS = 20_000; // more than any relay allows
 /** How far apart two contradicting pieces of news are surely in order, in ms. */
@@ -76,7 +76,7 @@ export class Roster {
   #relay;
   #self;
   #secret;
-  /** @type {Map<string, Present>} */ #present = new Map();
+  /** @type {Map<string, Member>} */ #members = new Map();
   #gone = new Recent();
   #absent = new Recent();
   #twice = new Recent();
@@ -96,23 +96,23 @@ export class Roster {
     this.#secret = secret;
   }
 
-  /** Everybody who is there. @returns {Present[]} */
+  /** Everybody who is there. @returns {Member[]} */
   members() {
-    return [...this.#present.values()];
+    return [...this.#members.values()];
   }
 
-  /** Those who get our keys. @returns {Present[]} */
-  insiders() {
+  /** Those who get our keys. @returns {Member[]} */
+  inside() {
     return this.members().filter((m) => !m.outside);
   }
 
-  /** @param {string} id @returns {Present | undefined} */
+  /** @param {string} id @returns {Member | undefined} */
   member(id) {
-    return this.#present.get(id);
+    return this.#members.get(id);
   }
 
   get size() {
-    return this.#present.size;
+    return this.#members.size;
   }
 
   /** Takes what our relay calls other relays. @param {Map<string, string>} labels by id */
@@ -124,7 +124,7 @@ export class Roster {
 
   /**
    * What people are told of a member's relay; undefined: it is ours.
-   * @param {Present} member @returns {string | undefined}
+   * @param {Member} member @returns {string | undefined}
    */
   relayOf({ home }) {
     return this.#labels.get(home) || home || undefined;
@@ -134,22 +134,22 @@ export class Roster {
    * Reads an entry; null if it is not genuine, or not for this room. It may be for any relay. Who is known is
    * not read again.
    * @param {Bytes} entry not to be changed before this resolves
-   * @returns {Promise<Present | null>}
+   * @returns {Promise<Member | null>}
    */
   async #read(entry) {
     const hash = await hashEntry(entry);
     const id = toHex(hash.subarray(0, MEMBER_ID_SIZE));
     if (id === this.#self) return null;
-    if (!this.#present.has(id)) {
+    if (!this.#members.has(id)) {
       const m = await this.#parse(entry);
-      if (!this.#present.has(id)) return m;
+      if (!this.#members.has(id)) return m;
     }
     // Ids are short enough to be searched for: another entry with the same one is refused.
-    const known = /** @type {Present} */ (this.#present.get(id));
+    const known = /** @type {Member} */ (this.#members.get(id));
     return equal(known.hash, hash) ? known : null;
   }
 
-  /** @param {Bytes} entry @returns {Promise<Present | null>} */
+  /** @param {Bytes} entry @returns {Promise<Member | null>} */
   async #parse(entry) {
     let e;
     try {
@@ -192,7 +192,7 @@ export class Roster {
       const m = await this.#read(entry);
       if (!m) continue;
       const gone = this.#gone.has(m.id, now);
-      if (gone || this.#present.has(m.id) || this.#absent.has(m.id, now)) this.#twice.add(m.id, now);
+      if (gone || this.#members.has(m.id) || this.#absent.has(m.id, now)) this.#twice.add(m.id, now);
       if (gone) {
         doubt = true;
         continue;
@@ -203,10 +203,10 @@ export class Roster {
     return { news, doubt };
   }
 
-  /** @param {News[]} news @param {Present} m */
+  /** @param {News[]} news @param {Member} m */
   #add(news, m) {
-    if (this.#present.has(m.id) || this.#present.size >= MAX_MEMBERS) return;
-    this.#present.set(m.id, m);
+    if (this.#members.has(m.id) || this.#members.size >= MAX_MEMBERS) return;
+    this.#members.set(m.id, m);
     news.push({ joined: m });
   }
 
@@ -225,9 +225,9 @@ export class Roster {
         this.#left.add(id);
         this.#listed.delete(id);
       }
-      const m = this.#present.get(id);
+      const m = this.#members.get(id);
       if (m) {
-        this.#present.delete(id);
+        this.#members.delete(id);
         news.push({ left: m });
       }
     }
@@ -255,9 +255,9 @@ export class Roster {
     /** @type {News[]} */ const news = [];
     const again = this.#again;
     if (complete && !again) {
-      for (const [id, m] of this.#present) {
+      for (const [id, m] of this.#members) {
         if (this.#listed.has(id)) continue;
-        this.#present.delete(id);
+        this.#members.delete(id);
         this.#absent.add(id, now);
         news.push({ left: m });
       }

@@ -6,9 +6,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { VIEW_STREAM, appendPayload, appendSilence, appendView } from '../wire/payload.js';
-import { HeldBudget } from './held.js';
+import { HeldBudget } from './held-frames.js';
 import { ReplayWindows } from '../e2ee/windows.js';
-import { Output } from './output.js';
+import { Mix } from './play.js';
 import { Streams } from './streams.js';
 import { VirtualClock } from './lab.test.js';
 
@@ -21,7 +21,7 @@ class Ear {
   seen = [];
   unseen = [];
   failed = [];
-  stirred = 0;
+  woken = 0;
   decoders = [];
   decoded = [];
   code = null; // why nothing opens
@@ -36,17 +36,17 @@ class Ear {
     this.streams = new Streams({
       now: clock.now,
       budget: this.budget,
-      open: (kid, ctr, sealed) => this.open(ctr, sealed),
-      take: (kid, ctr) => this.take(kid, ctr),
+      decrypt: (kid, ctr, sealed) => this.open(ctr, sealed),
+      record: (kid, ctr) => this.take(kid, ctr),
       known: (owner) => this.members.has(owner),
       crowded: (owner) => this.crowded.push(owner),
       seen: (owner, digest) => this.seen.push([owner, digest[0]]),
       unseen: (owner) => this.unseen.push(owner),
-      stir: () => this.stirred++,
+      wake: () => this.woken++,
       decoder: (options) => this.decoder(options),
       failed: (error) => this.failed.push(error.message),
     });
-    this.output = new Output(this.streams, clock.now);
+    this.output = new Mix(this.streams, clock.now);
   }
 
   async open(ctr, sealed) {
@@ -153,7 +153,7 @@ test('frames wait for their key, and are heard when it comes', async () => {
   const bound = { next: 0 };
   for (let i = 0; i < 20; i++) void ear.frame(stream, i, appendPayload(8 * i, Uint8Array.of(0x78, i)), bound);
   await ear.clock.run(100);
-  assert.deepEqual([ear.of(stream), ear.stirred, bound.next], [undefined, 1, 20]);
+  assert.deepEqual([ear.of(stream), ear.woken, bound.next], [undefined, 1, 20]);
   await ear.clock.run(1500);
   assert.deepEqual([...ear.streams.waiting(ear.clock.now()).ask], ['a']);
   ear.streams.playHeld('a'); // another key's
@@ -177,7 +177,7 @@ test('what does not open is counted as forged, but not what is of before us', as
     ear.code = code;
     await Promise.all([ear.frame(stream, 1, new Uint8Array(30)), ear.clock.run(5)]);
   }
-  assert.deepEqual([ear.streams.stats().forged, ear.of(stream), ear.stirred], [2, undefined, 1]);
+  assert.deepEqual([ear.streams.stats().forged, ear.of(stream), ear.woken], [2, undefined, 1]);
   ear.code = null;
   const far = appendPayload(0, Uint8Array.of(0x78, 0));
   await Promise.all([ear.frame(stream, 5, far), ear.clock.run(5)]);
@@ -277,7 +277,7 @@ test('garbage in the name of who talks mutes nobody, and nobody is asked for a k
   assert.ok(loudest > 0.2, `${loudest}`);
   const { ask, hopeless } = ear.streams.waiting(ear.clock.now());
   assert.deepEqual([ask.size, hopeless.size], [0, 0]);
-  assert.ok(ear.stirred < 12, `the keeper was called ${ear.stirred} times`);
+  assert.ok(ear.woken < 12, `the keys was called ${ear.woken} times`);
   assert.equal(ear.streams.stats().forged, 440);
 });
 

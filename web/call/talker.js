@@ -1,8 +1,8 @@
 /**
  * Where the frames of one member come in, of all its streams and keys.
  *
- *     frame --> Listener.open --> Listener.take: once --> Stream, or what its member sees
- *                  |-- no key yet: HeldFrames, until the keeper has it
+ *     frame --> Listener.decrypt --> Listener.record: once --> Stream, or what its member sees
+ *                  |-- no key yet: HeldFrames, until the keys has it
  *                  '-- does not open: counted; it makes nothing, and has nothing give way
  *
  * Frames are decrypted at the same time, and then handled in the order in which they came: the jitter buffer
@@ -11,10 +11,10 @@
 
 import { FormatError } from '../wire/bytes.js';
 import { VIEW_STREAM, parsePayload, parseView } from '../wire/payload.js';
-import { HeldFrames } from './held.js';
+import { HeldFrames } from './held-frames.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
-/** @typedef {import('./held.js').Frame} Frame */
+/** @typedef {import('./held-frames.js').Frame} Frame */
 /** @typedef {import('./stream.js').Stream} Stream */
 
 /**
@@ -25,15 +25,15 @@ const MAX_OPENING = 256; // frames that are being decrypted: those that were hel
 
 /**
  * @typedef {object} TalkerHooks
- * @property {(kid: bigint, ctr: number, sealed: Bytes, now: number) => Promise<Bytes>} open
- * @property {(kid: bigint, ctr: number) => 'new' | 'replayed' | 'ahead'} take notes what was opened:
- *   Listener.take
+ * @property {(kid: bigint, ctr: number, sealed: Bytes, now: number) => Promise<Bytes>} decrypt
+ * @property {(kid: bigint, ctr: number) => 'new' | 'replayed' | 'ahead'} record notes what was opened:
+ *   Listener.record
  * @property {() => number} now ms
  * @property {(owner: string, digest: Bytes) => void} seen what its member sees
  * @property {(owner: string) => void} unseen that it does not say so
- * @property {() => void} stir has the keeper look at what is held
+ * @property {() => void} wake has the keys look at what is held
  * @property {(owner: string) => boolean} known whether the relay has told of a member
- * @property {import('./held.js').HeldBudget} budget
+ * @property {import('./held-frames.js').HeldBudget} budget
  * @property {(error: unknown) => void} failed
  */
 
@@ -80,8 +80,8 @@ export class Talker {
       return this.#last;
     }
     this.#opening++;
-    const { open, now, failed } = this.#hooks;
-    const opened = open(frame.kid, frame.ctr, frame.ciphertext, now()).then(
+    const { decrypt, now, failed } = this.#hooks;
+    const opened = decrypt(frame.kid, frame.ctr, frame.ciphertext, now()).then(
       (plain) => () => this.#opened(frame, plain),
       (error) => () => this.#unopened(frame, error),
     );
@@ -99,13 +99,13 @@ export class Talker {
     }
     if (code !== 'early' && code !== 'auth') throw error;
     if (code === 'auth') this.forged++; // early: of before we were here
-    if (this.held.doubt(frame.at)) this.#hooks.stir();
+    if (this.held.doubt(frame.at)) this.#hooks.wake();
   }
 
   /** @param {Frame} frame */
   #hold(frame) {
     if (this.dropped || this.leftAt !== null) return;
-    if (this.held.hold(frame, this.#hooks.now())) this.#hooks.stir();
+    if (this.held.hold(frame, this.#hooks.now())) this.#hooks.wake();
   }
 
   /**
@@ -114,7 +114,7 @@ export class Talker {
    */
   #opened(frame, plain) {
     if (this.dropped) return;
-    const verdict = this.#hooks.take(frame.kid, frame.ctr);
+    const verdict = this.#hooks.record(frame.kid, frame.ctr);
     if (verdict === 'ahead') {
       this.forged++; // one frame of somebody who has the key, too, must not make all later ones too old
       return;
@@ -147,7 +147,7 @@ export class Talker {
 
   /** Plays what was held, for its key has come. */
   playHeld() {
-    for (const frame of this.held.take(this.#hooks.now())) void this.frame(frame);
+    for (const frame of this.held.drain(this.#hooks.now())) void this.frame(frame);
   }
 
   /** See HeldFrames.waiting. @param {number} now */

@@ -1,9 +1,9 @@
 /**
  * The entry of the Worker in which a stay in a room lives, so that it goes on when the tab is in the
- * background: takes the messages of client.js, gives them to a Room, and connects it with the worklets'
+ * background: takes the messages of engine.js, gives them to a Room, and connects it with the worklets'
  * ports, the codec and the store.
  *
- *     page -- client.js messages --> take --> Room -- tell --> page
+ *     page -- engine.js messages --> take --> Room -- tell --> page
  *     capture worklet -- {pcm} --> captured --> Room.captured        {back} when done, so that capturing makes no garbage
  *     playback worklet -- {need} --> play --> Room.play --> {pcm}
  *
@@ -15,12 +15,12 @@ import { Encoder } from '../audio/encoder.js';
 import { Secret } from '../e2ee/secret.js';
 import { KnownNames } from '../identity/names.js';
 import { Store } from '../identity/store.js';
-import { StayStorage } from './people.js';
+import { StayStorage } from './name-check.js';
 import { Room } from './room.js';
 
-/** @typedef {import('./client.js').EngineMessage} EngineMessage */
-/** @typedef {import('./client.js').Mode} Mode */
-/** @typedef {import('./client.js').Ports} Ports */
+/** @typedef {import('./engine.js').EngineMessage} EngineMessage */
+/** @typedef {import('./engine.js').Mode} Mode */
+/** @typedef {import('./engine.js').Ports} Ports */
 
 const BLOCK = 480; // samples, 10 ms
 const MAX_BLOCKS = 16; // that the loudspeaker may ask for at once
@@ -123,7 +123,7 @@ function failed(error) {
   tell({ type: 'warning', code: 'program', text: error instanceof Error ? error.message : String(error) });
 }
 
-/** @param {any} message of client.js */
+/** @param {any} message of engine.js */
 function take(message) {
   switch (message.type) {
     case 'join':

@@ -27,13 +27,13 @@ const MAX_URGENT = 1024; // bytes of an urgent message
  * @property {import('../identity/identity.js').Identity} identity of the sender
  * @property {Bytes} self hash of the sender's entry
  * @property {number} number of the header
- * @property {import('./talker-key.js').MediaKey} key which is copied
+ * @property {import('./media-key.js').MediaKey} key which is copied
  * @property {Bytes[]} everyMember hashes of all inside, the sender's own too
  * @property {Recipient[]} to whose join keys must be sound
  */
 
 /**
- * @type {FinalizationRegistry<import('./talker-key.js').MediaKey>} erases the keys of distributions that
+ * @type {FinalizationRegistry<import('./media-key.js').MediaKey>} erases the keys of distributions that
  *   nothing refers to
  */
 const unused = new FinalizationRegistry((key) => key.erase());

@@ -9,7 +9,7 @@
  *                    old keys new, and play what was said under them. Who joins anew has another entry.
  */
 
-import {HeldTalker} from './listener-talker.js';
+import {HeldTalker} from './held-talker.js';
 
 /** How many talkers are remembered in short. */
 export const MAX_GONE = 2 ** 15;

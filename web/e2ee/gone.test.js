@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
 import {GoneTalkers, MAX_GONE} from './gone.js';
-import {HeldTalker} from './listener-talker.js';
+import {HeldTalker} from './held-talker.js';
 
 /** A hash that looks like one. @param {number} n */
 function hash(n) {

@@ -45,7 +45,7 @@ export class AcceptedNumbers {
 /**
  * Whether a key is one that another of its talker, of a later generation, was faster than: its frames may
  * have come, and wait for it. Each number is taken once.
- * @param {import('./listener-talker.js').HeldTalker} talker @param {KeyHeader} header @param {number} now ms
+ * @param {import('./held-talker.js').HeldTalker} talker @param {KeyHeader} header @param {number} now ms
  */
 export function overtaken(talker, header, now) {
   const below = talker.number - header.number;

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import {AcceptedNumbers, MAX_OVERTAKEN} from './late.js';
-import {HeldTalker, MAX_GENERATIONS} from './listener-talker.js';
+import {HeldTalker, MAX_GENERATIONS} from './held-talker.js';
 import {MadeKey, Party, at, chain, heard, unheard} from './talker-party.test.js';
 
 const good = MadeKey.good;

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import * as urgent from '../wire/urgent.js';
-import {Generation, ratchetAhead} from './listener-generation.js';
+import {Generation, ratchetAhead} from './generation.js';
 import {MadeKey, NEVER, Party, ROOM, at, chain, heard, unheard} from './talker-party.test.js';
 
 const good = MadeKey.good;

@@ -19,9 +19,9 @@ import {MEMBER_ID_SIZE} from '../wire/urgent.js';
 import {GoneTalkers} from './gone.js';
 import {FRESH_SIZE, RATCHETED_SIZE, hashKey, verifyHeader} from './keys.js';
 import {overtaken} from './late.js';
-import {BadKey, BusyKey, Early, KnownKey, NoKey} from './listener-errors.js';
-import {eraseSteps, generationOf, ratchetAhead, stepOf} from './listener-generation.js';
-import {HeldTalker} from './listener-talker.js';
+import {BadKey, BusyKey, Early, KnownKey, NoKey} from './errors.js';
+import {eraseSteps, generationOf, ratchetAhead, stepOf} from './generation.js';
+import {HeldTalker} from './held-talker.js';
 import {sameBytes} from './sframe.js';
 
 export {BadKey, BusyKey, Early, KnownKey, NoKey};
@@ -35,7 +35,7 @@ const ID_DIGITS = 2 * MEMBER_ID_SIZE;
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 /** @typedef {import('../wire/urgent.js').Key} Key */
 /** @typedef {import('../wire/urgent.js').KeyHeader} KeyHeader */
-/** @typedef {import('./listener-generation.js').Generation} Generation */
+/** @typedef {import('./generation.js').Generation} Generation */
 
 /**
  * @typedef {{hash: string, id: string, left: number | null}} Sender of a key that is being accepted; left:
@@ -168,7 +168,7 @@ export class Listener {
           continue;
         }
         if (!follow.bad) {
-          held.take(header, w.slice(), follow.ahead, now);
+          held.accept(header, w.slice(), follow.ahead, now);
         } else {
           eraseSteps(follow.ahead);
           if (header.number - held.number < GENERATIONS) throw new BadKey(follow.bad);
@@ -188,13 +188,13 @@ export class Listener {
 
   /**
    * Authenticates sealed (ciphertext || tag) as a frame and decrypts it. A frame of a step that is ahead of
-   * the key's is opened by ratcheting a copy, which is kept if the frame is authentic. Call take next, before
+   * the key's is opened by ratcheting a copy, which is kept if the frame is authentic. Call record next, before
    * the plaintext is used.
    * @param {bigint} kid @param {number} ctr @param {Bytes} sealed not to be changed before this resolves
    * @param {number} now ms
    * @returns {Promise<Bytes>} the plaintext; rejected with NoKey, Early or AuthError, then nothing changed
    */
-  async open(kid, ctr, sealed, now) {
+  async decrypt(kid, ctr, sealed, now) {
     const epoch = Number(kid & 0xffn);
     const stream = Number((kid >> 8n) & 0xffn);
     const index = stepOf(epoch);
@@ -217,11 +217,11 @@ export class Listener {
   }
 
   /**
-   * Notes that a frame that open has authenticated came. What it notes outlives the keys and the talker's
+   * Notes that a frame that decrypt has authenticated came. What it notes outlives the keys and the talker's
    * stays in the room.
    * @param {bigint} kid @param {number} ctr @returns {'new' | 'replayed' | 'ahead'} see ReplayWindows.accept
    */
-  take(kid, ctr) {
+  record(kid, ctr) {
     const talker = this.#talkers.get((kid >> 16n).toString(16).padStart(ID_DIGITS, '0'));
     // It was closed, or forgotten, meanwhile.
     return talker?.windows.accept(Number((kid >> 8n) & 0xffn), ctr) ?? 'replayed';

@@ -5,7 +5,7 @@ import test from 'node:test';
 
 import {concat} from '../wire/bytes.js';
 import {freshKey, ratchet} from './keys.js';
-import {MediaKey} from './talker-key.js';
+import {MediaKey} from './media-key.js';
 import {NEVER, Party, SUITE32, SUITE64, armed, at, deliver, epochOf, heard, seal} from './talker-party.test.js';
 
 const zeros = (/** @type {Uint8Array} */ w) => w.every((byte) => byte === 0);
@@ -175,7 +175,7 @@ test('a frame is what its buffer held at the call', async () => {
   const frame = s.seal(buffer);
   buffer.fill(0);
   const {kid, ctr, ciphertext} = await frame;
-  assert.deepEqual(await b.listener.open(kid, ctr, ciphertext, at(0)), Uint8Array.of(1, 2, 3));
+  assert.deepEqual(await b.listener.decrypt(kid, ctr, ciphertext, at(0)), Uint8Array.of(1, 2, 3));
 });
 
 test('a distribution says what was true when it was made', async () => {

@@ -83,7 +83,7 @@ export class Party {
 
   /** The text of a frame. @param {Frame} frame @param {number} now */
   async opens({kid, ctr, ciphertext}, now) {
-    return new TextDecoder().decode(await this.listener.open(kid, ctr, ciphertext, now));
+    return new TextDecoder().decode(await this.listener.decrypt(kid, ctr, ciphertext, now));
   }
 
   /** Takes a made key. @param {Party} from @param {MadeKey} key @param {number} now */

@@ -12,7 +12,7 @@ import {frameKey, makeKid} from './keys.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 /** @typedef {import('./sframe.js').FrameKey} FrameKey */
-/** @typedef {import('./talker-key.js').MediaKey} MediaKey */
+/** @typedef {import('./media-key.js').MediaKey} MediaKey */
 
 /** The highest CTR that is used: the protocol's own bound, 2^62 - 1, is above what a Number holds exactly. */
 export const MAX_CTR = Number.MAX_SAFE_INTEGER;

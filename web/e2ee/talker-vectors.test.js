@@ -16,7 +16,7 @@ import {generatePair} from './hpke.js';
 import {JoinKey} from './keys.js';
 import {Listener} from './listener.js';
 import {Secret} from './secret.js';
-import {MediaKey} from './talker-key.js';
+import {MediaKey} from './media-key.js';
 import {at} from './talker-party.test.js';
 
 const vectors = JSON.parse(readFileSync(new URL('../../testdata/vectors/e2ee.json', import.meta.url), 'utf8'));
@@ -93,7 +93,7 @@ test("frames under Go's keys open, ratcheted or not", async () => {
       await listener.accept(hash, identity.publicKey, {sender: hash.subarray(0, 6), key: announced.key, wrap}, at(0));
     }
     for (const step of steps) {
-      assert.equal(toHex(await listener.open(BigInt(step.kid), Number(step.ctr), fromHex(step.ct), at(0))), step.pt);
+      assert.equal(toHex(await listener.decrypt(BigInt(step.kid), Number(step.ctr), fromHex(step.ct), at(0))), step.pt);
     }
   }
 });

@@ -11,14 +11,14 @@
  *
  * Everything here is synchronous and keeps no clock: after each input, call step. Only what keys are made of
  * is waited for, in MediaKey, Sealer and Distribution. When messages travel and come again is not here
- * (web/call/keeper.js).
+ * (web/call/keys.js).
  */
 
 import {toHex} from '../wire/bytes.js';
 import {Distribution} from './distribution.js';
 import {lowOrder} from './keys.js';
 import {Sealer} from './sealer.js';
-import {GENERATIONS, LAST_STEP, MediaKey} from './talker-key.js';
+import {GENERATIONS, LAST_STEP, MediaKey} from './media-key.js';
 import {TalkerState} from './talker-state.js';
 
 // Times of docs/protocol.md, section 7.2, "Sending", in ms.

@@ -24,7 +24,7 @@ const MAX_DIFFERING = 8; // views of a talker that match none
 /**
  * A view of a talker that matches none of ours.
  *
- * @typedef {object} PeerView
+ * @typedef {object} DifferingView
  * @property {string} digest
  * @property {number} since when nothing matched, as far as this digest says
  * @property {number} latest when it last came
@@ -34,21 +34,21 @@ const MAX_DIFFERING = 8; // views of a talker that match none
 export class Views {
   /** @type {string|null} */ #current = null;
   /** @type {PastView[]} */ #past = []; // ascending
-  /** @type {Map<string, Peer>} */ #peers = new Map();
+  /** @type {Map<string, TalkerViews>} */ #talkers = new Map();
 
   /** Says what we see now. @param {Uint8Array} digest member digest, 32 bytes @param {number} now */
   mine(digest, now) {
     const view = toHex(digest);
     if (view === this.#current) return;
     if (this.#current === null) {
-      for (const peer of this.#peers.values()) peer.restart(now);
+      for (const talker of this.#talkers.values()) talker.restart(now);
     } else {
       this.#past.push({digest: this.#current, until: now});
       this.#prune(now);
     }
     this.#current = view;
-    for (const [id, peer] of this.#peers) {
-      if (peer.matched(view)) this.#peers.delete(id);
+    for (const [id, talker] of this.#talkers) {
+      if (talker.matched(view)) this.#talkers.delete(id);
     }
   }
 
@@ -61,21 +61,21 @@ export class Views {
     const view = toHex(digest);
     this.#prune(now);
     if (view === this.#current || this.#past.some((past) => past.digest === view)) {
-      this.#peers.delete(sender);
+      this.#talkers.delete(sender);
       return;
     }
-    let peer = this.#peers.get(sender);
-    if (peer === undefined) {
-      peer = new Peer();
-      this.#peers.set(sender, peer);
+    let talker = this.#talkers.get(sender);
+    if (talker === undefined) {
+      talker = new TalkerViews();
+      this.#talkers.set(sender, talker);
     }
-    peer.add(view, now);
+    talker.add(view, now);
   }
 
   /** Forgets the talkers who are not inside. @param {(id: string) => boolean} inside */
   retain(inside) {
-    for (const id of this.#peers.keys()) {
-      if (!inside(id)) this.#peers.delete(id);
+    for (const id of this.#talkers.keys()) {
+      if (!inside(id)) this.#talkers.delete(id);
     }
   }
 
@@ -90,8 +90,8 @@ export class Views {
     /** @type {string[]} */ const warn = [];
     let next = Infinity;
     if (this.#current !== null) {
-      for (const [id, peer] of this.#peers) {
-        const due = peer.due(now);
+      for (const [id, talker] of this.#talkers) {
+        const due = talker.due(now);
         if (due.ask) ask.push(id);
         if (due.warn) warn.push(id);
         next = Math.min(next, due.next);
@@ -103,7 +103,7 @@ export class Views {
   /** How much is remembered: own views of the past, and views of talkers that differ. */
   get size() {
     let differing = 0;
-    for (const peer of this.#peers.values()) differing += peer.size;
+    for (const talker of this.#talkers.values()) differing += talker.size;
     return {past: this.#past.length, differing};
   }
 
@@ -117,8 +117,8 @@ export class Views {
 }
 
 /** A talker with views that match none of ours. */
-class Peer {
-  /** @type {PeerView[]} */
+class TalkerViews {
+  /** @type {DifferingView[]} */
   #differing = []; // each digest once, in the order in which they last came; at least one
   #asked = 0; // how many entries of ASK_AFTER are done
   #warned = false;

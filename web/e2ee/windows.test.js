@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
-import {Step} from './listener-generation.js';
+import {Step} from './generation.js';
 import {MadeKey, Party, at, chain, heard, unheard} from './talker-party.test.js';
 import {MAX_JUMP, MAX_WINDOWS, ReplayWindows} from './windows.js';
 
@@ -58,7 +58,7 @@ test('what was taken is not taken again when the talker, who never left, sends i
   const frames = await Promise.all([[0, 5], [255, 7]].map(async ([stream, ctr]) => (await good(1, 0, 0, w)).frame(a, stream, ctr)));
   for (const f of frames) {
     await heard(f, 'words', at(0), b);
-    assert.equal(b.listener.take(f.kid, f.ctr), 'new');
+    assert.equal(b.listener.record(f.kid, f.ctr), 'new');
   }
   b.listener.sync(new Set(), at(1)); // says the relay
   b.listener.expire(at(12));
@@ -66,11 +66,11 @@ test('what was taken is not taken again when the talker, who never left, sends i
   await b.takes(a, await good(2, 0, 0, w), at(14));
   for (const f of frames) {
     await heard(f, 'words', at(14), b);
-    assert.equal(b.listener.take(f.kid, f.ctr), 'replayed');
+    assert.equal(b.listener.record(f.kid, f.ctr), 'replayed');
   }
-  assert.equal(b.listener.take(frames[0].kid, 6), 'new');
+  assert.equal(b.listener.record(frames[0].kid, 6), 'new');
   b.listener.close();
-  assert.equal(b.listener.take(frames[0].kid, 7), 'replayed');
+  assert.equal(b.listener.record(frames[0].kid, 7), 'replayed');
 });
 
 test('who was forgotten is heard again when it is back, and nothing of before is', async () => {
@@ -81,7 +81,7 @@ test('who was forgotten is heard again when it is back, and nothing of before is
   await b.takes(a, await good(7, 0, 3, w), at(0));
   const frame = (/** @type {number} */ stream, /** @type {number} */ ctr) => good(7, 0, 3, w).then((k) => k.frame(a, stream, ctr));
   const taken = await Promise.all([frame(0, 5), frame(255, 7)]);
-  for (const f of taken) assert.equal(b.listener.take(f.kid, f.ctr), 'new');
+  for (const f of taken) assert.equal(b.listener.record(f.kid, f.ctr), 'new');
   b.listener.sync(new Set(), at(1));
   await b.takes(c, await good(1, 0, 0, other), at(2));
   b.listener.sync(new Set(), at(3));
@@ -90,10 +90,10 @@ test('who was forgotten is heard again when it is back, and nothing of before is
   await b.takes(a, await good(8, 0, 3, w), at(4));
   for (const f of [...taken, await frame(0, 4)]) {
     await heard(f, 'words', at(4), b);
-    assert.equal(b.listener.take(f.kid, f.ctr), 'replayed');
+    assert.equal(b.listener.record(f.kid, f.ctr), 'replayed');
   }
-  assert.equal(b.listener.take(taken[0].kid, 6), 'new');
-  assert.equal(b.listener.take(taken[1].kid, 8), 'new');
+  assert.equal(b.listener.record(taken[0].kid, 6), 'new');
+  assert.equal(b.listener.record(taken[1].kid, 8), 'new');
   for (let number = 1; number < 8; number++) {
     await assert.rejects(b.takes(a, await good(number, 0x10, 3, other), at(4)), {code: 'known_key'});
   }

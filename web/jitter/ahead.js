@@ -125,7 +125,7 @@ export class Ahead {
   /** @param {number} now */
   #ask(now) {
     this.#started = true;
-    const slot = this.#buffer.take();
+    const slot = this.#buffer.shift();
     const item = new Item(slot);
     item.askedAt = now;
     this.#queue.push(item);

@@ -234,7 +234,7 @@ export class Buffer {
     while (
       this.#list.length >= this.#most || (this.#list.length > 0 && this.held + slot.length > this.#maxHeld)
     ) {
-      if (!this.take().silence) this.dropped++;
+      if (!this.shift().silence) this.dropped++;
       (this.front ?? slot).skip = true;
     }
   }
@@ -258,7 +258,7 @@ export class Buffer {
   }
 
   /** Hands the front packet over; what is older is late from now on. */
-  take() {
+  shift() {
     const slot = /** @type {Slot} */ (this.#list.shift());
     slot.missing = this.missing(slot);
     this.#lastSeq = slot.seq;

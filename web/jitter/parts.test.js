@@ -156,7 +156,7 @@ test('the resampler keeps the signal', () => {
       const dst = new Float32Array(480);
       let [noise, n] = [0, 0];
       for (let block = 0; block < 20; block++) {
-        r.take(dst, f);
+        r.read(dst, f);
         for (const v of dst) {
           if (n > 8) noise += (v - Math.sin((2 * Math.PI * hz * n * (1 + rate)) / SECOND)) ** 2;
           n++;
@@ -175,7 +175,7 @@ test('the resampler returns to copying', () => {
   const dst = new Float32Array(480);
   for (let i = 0; i < 2; i++) {
     r.set(0);
-    r.take(dst, f);
+    r.read(dst, f);
   }
   assert.deepEqual([r.frac, r.rate], [0, 0]);
 });

@@ -163,7 +163,7 @@ export class Player {
       p.fill(this.#resampler.need(part.length));
       this.#steer();
       p.fill(this.#resampler.need(part.length));
-      this.#resampler.take(part, p.fifo);
+      this.#resampler.read(part, p.fifo);
       sanitize(part);
       p.out += part.length;
     }

@@ -57,7 +57,7 @@ export class Resampler {
    * Fills dst; need(dst.length) samples must be unread.
    * @param {Float32Array} dst @param {import('./fifo.js').Fifo} fifo
    */
-  take(dst, fifo) {
+  read(dst, fifo) {
     if (this.rate === 0 && this.frac === 0) {
       dst.set(fifo.buf.subarray(fifo.read, fifo.read + dst.length));
       fifo.read += dst.length;

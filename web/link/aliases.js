@@ -1,4 +1,4 @@
-/** What the peer's aliases stand for (docs/protocol.md, section 4.1). It is pure. */
+/** What the relay's aliases stand for (docs/protocol.md, section 4.1). It is pure. */
 
 import { decodeCounter } from '../wire/frame.js';
 
@@ -7,7 +7,7 @@ const ACK_EVERY = 50; // ms that bound how often one alias is acknowledged
 /** @typedef {import('../wire/frame.js').Media} Media */
 
 /**
- * What a handler gives for a stream of the peer. next is one above the highest CTR seen: the handler raises
+ * What a handler gives for a stream of the relay. next is one above the highest CTR seen: the handler raises
  * it for frames that it trusts, so that the low bits of later ones are understood.
  * @typedef {{next: number}} Bound
  */
@@ -37,7 +37,7 @@ export class Aliases {
    * @param {Media} m
    * @param {(kid: bigint) => Bound | null | undefined} bind is asked about streams that are new
    * @param {number} now @param {number} packet counter of the packet that the frame came in
-   * @returns {{kid: bigint, ctr: number, bound: Bound, ack: boolean} | null} ack: the peer is to be told that
+   * @returns {{kid: bigint, ctr: number, bound: Bound, ack: boolean} | null} ack: the relay is to be told that
    *   we know
    */
   resolve(m, bind, now, packet) {

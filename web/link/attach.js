@@ -12,7 +12,7 @@ import { LinkError, asLinkError, describe } from './carrier.js';
 import { deadline, sleep } from './clock.js';
 import { fetchPlace } from './connect.js';
 import { askWhy, explain } from './explain.js';
-import { Race } from './race.js';
+import { Race } from './reconnect.js';
 import { openWebSocket } from './websocket.js';
 import { hasWebTransport, openWebTransport } from './webtransport.js';
 
@@ -20,7 +20,7 @@ import { hasWebTransport, openWebTransport } from './webtransport.js';
 /** @typedef {import('./carrier.js').Carrier} Carrier */
 /** @typedef {import('./carrier.js').Place} Place */
 /** @typedef {import('./clock.js').Clock} Clock */
-/** @typedef {import('./race.js').Kind} Kind */
+/** @typedef {import('./reconnect.js').Kind} Kind */
 /**
  * @typedef {(place: Place, signal: AbortSignal, options: {hash: number, clock: Clock}) => Promise<Carrier>}
  *   Open

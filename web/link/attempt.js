@@ -55,7 +55,7 @@ export class Attempt {
   constructor(carrier, heard = () => {}) {
     this.carrier = carrier;
     this.#heard = heard;
-    carrier.control.onmessage = (text) => this.#take(text);
+    carrier.control.onmessage = (text) => this.#receive(text);
     carrier.onpacket = (packet) => {
       if (this.#early.length < MAX_EARLY) this.#early.push(packet);
     };
@@ -143,7 +143,7 @@ export class Attempt {
   }
 
   /** Takes what came on the control stream. @param {string} text */
-  #take(text) {
+  #receive(text) {
     let m;
     try {
       m = decode(text);

@@ -4,7 +4,7 @@
  *
  *          +--- carrier closed, answer overdue, goodbye, silence ---+
  *          v                                                        |
- *     attaching (race.js, with back-off) ── first Welcome ──> attached ──> WebTransport again, while on WebSocket
+ *     attaching (reconnect.js, with back-off) ── first Welcome ──> attached ──> WebTransport again, while on WebSocket
  *          |                                                        |
  *          +── refused, or another relay key ──> ended <── leave ───+
  *

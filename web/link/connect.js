@@ -94,68 +94,68 @@ function parse(text) {
   }
 }
 
-/** @param {unknown} v @param {string} part @returns {Record<string, any>} */
-function object(v, part) {
+/** @param {unknown} v @param {string} what @returns {Record<string, any>} */
+function object(v, what) {
   if (typeof v !== 'object' || v === null || Array.isArray(v)) {
-    throw new FormatError(part, 'invalid', 'is an object');
+    throw new FormatError(what, 'invalid', 'is an object');
   }
   return v;
 }
 
 /** @param {unknown} v @param {string} base @param {Bytes} key */
 async function webTransportOf(v, base, key) {
-  const part = `${PART}: webtransport`;
-  const json = object(v, part);
+  const what = `${PART}: webtransport`;
+  const json = object(v, what);
   if (!Array.isArray(json.hashes) || json.hashes.length === 0 || json.hashes.length > MAX_HASHES) {
-    throw new FormatError(part, 'invalid', `1 to ${MAX_HASHES} hashes`);
+    throw new FormatError(what, 'invalid', `1 to ${MAX_HASHES} hashes`);
   }
-  const hashes = json.hashes.map((h) => fromHex(h, 32, part));
-  if (!(await verifyWebCertificates(key, hashes, fromHex(json.signature, 64, part)))) {
+  const hashes = json.hashes.map((h) => fromHex(h, 32, what));
+  if (!(await verifyWebCertificates(key, hashes, fromHex(json.signature, 64, what)))) {
     throw new LinkError('signature', 'the certificates in connect.json are not signed by the relay', {
       final: true,
     });
   }
   let url;
   if (json.url !== undefined) {
-    url = urlOf(json.url, base, part);
+    url = urlOf(json.url, base, what);
   } else {
-    url = urlOf(json.path, base, part);
+    url = urlOf(json.path, base, what);
     if (
       !Number.isInteger(json.port) || json.port < 1 || json.port > 65_535
       || url.origin !== new URL(base).origin
     ) {
-      throw new FormatError(part, 'invalid', 'a port and a path');
+      throw new FormatError(what, 'invalid', 'a port and a path');
     }
     url.protocol = 'https:';
     url.port = String(json.port);
   }
-  if (url.protocol !== 'https:') throw new FormatError(part, 'invalid', 'its url begins with https:');
+  if (url.protocol !== 'https:') throw new FormatError(what, 'invalid', 'its url begins with https:');
   return { url: url.href, hashes };
 }
 
 /** @param {unknown} v @param {string} base */
 function webSocketOf(v, base) {
-  const part = `${PART}: websocket`;
-  const url = urlOf(v, base, part);
+  const what = `${PART}: websocket`;
+  const url = urlOf(v, base, what);
   if (url.protocol === 'http:' || url.protocol === 'https:') {
     url.protocol = url.protocol === 'http:' ? 'ws:' : 'wss:';
   }
   if (url.protocol !== 'ws:' && url.protocol !== 'wss:') {
-    throw new FormatError(part, 'invalid', 'it is a path, or a url that begins with wss:');
+    throw new FormatError(what, 'invalid', 'it is a path, or a url that begins with wss:');
   }
   return url.href;
 }
 
-/** @param {unknown} v @param {string} base @param {string} part */
-function urlOf(v, base, part) {
+/** @param {unknown} v @param {string} base @param {string} what */
+function urlOf(v, base, what) {
   if (typeof v !== 'string' || v === '' || v.length > MAX_URL) {
-    throw new FormatError(part, 'invalid', 'a url or a path');
+    throw new FormatError(what, 'invalid', 'a url or a path');
   }
   let url;
   try {
     url = new URL(v, base);
   } catch {
-    throw new FormatError(part, 'invalid', 'a url or a path');
+    throw new FormatError(what, 'invalid', 'a url or a path');
   }
   url.hash = ''; // carriers refuse fragments
   return url;

@@ -3,7 +3,7 @@
  * WebSocket was not opened; the relay does, if the same address is asked otherwise (docs/protocol.md, section
  * 8).
  *
- *     Seen (race.js) ──> askWhy: POST to the WebSocket's address ──> explain ──> LinkError
+ *     Seen (reconnect.js) ──> askWhy: POST to the WebSocket's address ──> explain ──> LinkError
  */
 
 import { Refused } from './attempt.js';
@@ -11,7 +11,7 @@ import { LinkError, describe } from './carrier.js';
 import { deadline } from './clock.js';
 
 /** @typedef {import('./clock.js').Clock} Clock */
-/** @typedef {import('./race.js').Seen} Seen */
+/** @typedef {import('./reconnect.js').Seen} Seen */
 /** @typedef {{status: number} | null} Answer status 0: nothing answered; null: nobody was asked */
 
 const ASK_TIME = 3000; // ms

@@ -15,11 +15,11 @@
 
 /**
  * @typedef {object} SessionHandler
- * @property {(kid: bigint) => Bound | null} bind is asked when the peer announces a stream; null refuses it
+ * @property {(kid: bigint) => Bound | null} bind is asked when the relay announces a stream; null refuses it
  * @property {(frame: MediaFrame) => void} media
- * @property {(alias: number, kid: bigint) => void} aliasAcked the peer knows what an alias of ours stands for
+ * @property {(alias: number, kid: bigint) => void} aliasAcked the relay knows what an alias of ours stands for
  * @property {(kind: number, body: Bytes) => boolean} urgent gets each message once; false: it cannot be used
- *   yet, and comes again with the peer's next repeat
+ *   yet, and comes again with the relay's next repeat
  * @property {(code: number, ours: boolean) => void} ended one of CLOSE; ours: this side ended it
  * @property {() => void} silent nothing is heard though it was asked; said again and again while that is so
  * @property {(error: unknown) => void} failed another method threw

@@ -27,7 +27,7 @@ export class Liveness {
   /** Since when sent packets have shown no sign of arriving. @type {number | null} */ #waiting = null;
   /** When hurry was called last, until something is heard. @type {number | null} */ #hurried = null;
 
-  /** Notes that something is sent that the peer will report. @param {number} now */
+  /** Notes that something is sent that the relay will report. @param {number} now */
   expect(now) {
     this.#waiting ??= now;
   }
@@ -64,7 +64,7 @@ export class Liveness {
    * @param {number} now @param {Signs} signs
    * @returns {{ping: boolean, silent: boolean}} silent: nothing is heard though it was asked
    */
-  look(now, { sent, rtt, heardAt }) {
+  check(now, { sent, rtt, heardAt }) {
     const unsure = this.#waiting === null ? 0 : now - this.#waiting;
     if (unsure > BREAK_AFTER) this.stopped = true;
     const doubt = unsure > DOUBT_AFTER + rtt;

@@ -14,7 +14,7 @@ export class Meter {
   /** When the count last changed. @type {Look} */ #moved = { at: -Infinity, bytes: 0 };
 
   /** Notes the count now. @param {number} bytes @param {number} at */
-  look(bytes, at) {
+  sample(bytes, at) {
     const now = { at, bytes };
     if (!this.#last || at - this.#last.at >= METER_EVERY) {
       this.#before = this.#last;
@@ -52,7 +52,7 @@ export class LossMeter {
    * Notes one above the highest counter received, and how many packets came.
    * @param {number} next @param {number} received @param {number} now
    */
-  look(next, received, now) {
+  sample(next, received, now) {
     const expected = next - this.#next;
     if (now - this.#at < LOSS_EVERY || expected === 0) return;
     const lost = Math.min(Math.max(1 - (received - this.#received) / expected, 0), 1);

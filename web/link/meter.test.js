@@ -10,7 +10,7 @@ test('it tells the rate soon after media began, not the mean with the silence be
   for (let at = TICK_EVERY; at < 8000; at += TICK_EVERY) {
     const into = at % 4000;
     if (into >= 2000) bytes += 250;
-    m.look(bytes, at);
+    m.sample(bytes, at);
     const got = m.rate(bytes, at);
     if (into >= 2000 && into < 2200) assert.equal(got, 0, `at ${at}: nobody can know`);
     if (into >= 2200) assert.ok(got >= 4900 && got <= 5100, `${got} B/s at ${at}`);
@@ -22,7 +22,7 @@ test('it follows the rate, and its end', () => {
   let bytes = 0;
   for (let at = TICK_EVERY; at < 10_000; at += TICK_EVERY) {
     if (at < 5000) bytes += 250;
-    m.look(bytes, at);
+    m.sample(bytes, at);
     const got = m.rate(bytes, at + 10);
     if (at > 1000 && at < 5000) assert.ok(got >= 4800 && got <= 5200, `${got} B/s at ${at}`);
     if (at > 6500) assert.equal(got, 0);
@@ -35,7 +35,7 @@ test('loss is the share of what did not come', () => {
   for (let at = 0; at < 20_000; at += 100) {
     next += 5;
     received += 4;
-    m.look(next, received, at);
+    m.sample(next, received, at);
   }
   assert.ok(Math.abs(m.loss - 0.2) < 0.01, `${m.loss}`);
 });

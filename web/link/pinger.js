@@ -1,5 +1,5 @@
 /**
- * When to ask the peer for a sign of life (docs/protocol.md, section 6), and what a ping holds. It is pure.
+ * When to ask the relay for a sign of life (docs/protocol.md, section 6), and what a ping holds. It is pure.
  */
 
 /** ms between two looks at a session that has something to do. */

@@ -2,7 +2,7 @@
  * What arrived of one direction of a session, and the reports of it (docs/protocol.md, section 4.3). It is
  * pure.
  *
- *     packet(counter, size, now) ──> window, losses, bursts ──> due(now)? ──> report(now) ──> the peer
+ *     packet(counter, size, now) ──> window, losses, bursts ──> due(now)? ──> report(now) ──> the relay
  */
 
 import { Window } from './window.js';

@@ -1,5 +1,5 @@
 /**
- * What the peer's reports say of the packets that were sent to it (docs/protocol.md, section 4.3). It is
+ * What the relay's reports say of the packets that were sent to it (docs/protocol.md, section 4.3). It is
  * pure.
  */
 
@@ -8,7 +8,7 @@
 /** How many of the newest packets a sender knows the sending time of. */
 export const SENT_RING = 256;
 
-/** Bounds what one sample of a peer may claim, in ms. */
+/** Bounds what one sample of a relay may claim, in ms. */
 export const MAX_SAMPLE = 60_000;
 
 /** Remembers when the newest packets were sent. */

@@ -1,5 +1,5 @@
 /**
- * The sending half of a session: the carrier in use, the counter of its packets, which aliases the peer
+ * The sending half of a session: the carrier in use, the counter of its packets, which aliases the relay
  * knows, and what became of what was sent (docs/protocol.md, sections 3 and 4). When to send what is decided
  * in session.js.
  *
@@ -29,7 +29,7 @@ export class Sender {
   traffic = new Traffic();
 
   #times = new SentTimes();
-  /** @type {Set<number>} */ #known = new Set(); // aliases of ours that the peer knows
+  /** @type {Set<number>} */ #known = new Set(); // aliases of ours that the relay knows
 
   /**
    * Makes a carrier the one to send with.
@@ -57,7 +57,7 @@ export class Sender {
   }
 
   /**
-   * Sends a media frame, in its short form once the peer has acknowledged the alias.
+   * Sends a media frame, in its short form once the relay has acknowledged the alias.
    * @param {number} now @param {number} alias @param {bigint} kid @param {number} ctr
    * @param {Bytes} ciphertext
    */
@@ -67,7 +67,7 @@ export class Sender {
   }
 
   /**
-   * Notes that the peer knows, or must learn again, what an alias of ours stands for.
+   * Notes that the relay knows, or must learn again, what an alias of ours stands for.
    * @param {number} alias @param {boolean} known
    */
   setAliasKnown(alias, known) {
@@ -76,7 +76,7 @@ export class Sender {
   }
 
   /**
-   * Takes a report of the peer.
+   * Takes a report of the relay.
    * @param {import('../wire/report.js').Report} report @param {number} now
    * @returns {boolean} packets arrive over there
    */

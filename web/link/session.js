@@ -42,7 +42,7 @@ export class Session {
   #urgentOut = new UrgentOut(PACKET_OVERHEAD);
   #urgentIn = new UrgentIn();
   #live = new Liveness();
-  #aliases = new Aliases(); // of the peer
+  #aliases = new Aliases(); // of the relay
   /** @type {any} */ #timer = null;
   #timerAt = Infinity;
 
@@ -165,7 +165,7 @@ export class Session {
     if (!ok) return;
     // A message that makes the handler throw would do so with each repeat: it is taken.
     if (fresh && this.#call(() => this.#handler.urgent(u.type, u.message)) !== false) {
-      this.#urgentIn.take(u.number);
+      this.#urgentIn.accept(u.number);
     }
     this.#transmit(wire.appendUrgentAck(this.#urgentIn.ack(), true));
   }
@@ -180,7 +180,7 @@ export class Session {
     this.#live.answered();
   }
 
-  /** Takes the peer's report. @param {wire.Report} report @param {number} now */
+  /** Takes the relay's report. @param {wire.Report} report @param {number} now */
   #reported(report, now) {
     if (this.#send.report(report, now)) {
       this.#urgentOut.pace.alone(now, this.#send.stats.sampled, this.#send.stats.sample);
@@ -188,10 +188,10 @@ export class Session {
     }
   }
 
-  /** Notes that the peer sent something that wants a report. */
+  /** Notes that the relay sent something that wants a report. */
   #elicit() {
     this.#recv.eliciting = true;
-    this.#stir();
+    this.#wakeSoon();
   }
 
   // Sending.
@@ -212,7 +212,7 @@ export class Session {
   }
 
   /**
-   * Notes that the peer knows, or must learn again, what an alias of ours stands for: it is sent in the long
+   * Notes that the relay knows, or must learn again, what an alias of ours stands for: it is sent in the long
    * form until it does.
    * @param {number} alias @param {boolean} known
    */
@@ -221,7 +221,7 @@ export class Session {
   }
 
   /**
-   * Sends a message that is repeated until the peer acknowledges it. body is kept. done is called once when
+   * Sends a message that is repeated until the relay acknowledges it. body is kept. done is called once when
    * it was acknowledged, or with false when the session has ended before.
    * @param {number} kind @param {Bytes} body at most 1024 bytes @param {(acked: boolean) => void} [done]
    * @returns {boolean} false: too many are under way, or the session is over; done is not called then
@@ -229,7 +229,7 @@ export class Session {
   sendUrgent(kind, body, done) {
     if (this.#ended || !this.#urgentOut.add(kind, body, done)) return false;
     this.#sendDue(this.#clock.now());
-    this.#stir();
+    this.#wakeSoon();
     return true;
   }
 
@@ -254,7 +254,7 @@ export class Session {
     const now = this.#clock.now();
     this.#live.ask(now);
     this.#ping(now);
-    this.#stir();
+    this.#wakeSoon();
   }
 
   /** Asks for a sign of life because the network may be another one; silence is noticed sooner than else. */
@@ -281,7 +281,7 @@ export class Session {
   // Time.
 
   /** Makes the next tick come in at most TICK_EVERY. */
-  #stir() {
+  #wakeSoon() {
     this.#schedule(this.#clock.now() + TICK_EVERY);
   }
 
@@ -298,7 +298,7 @@ export class Session {
     this.#timerAt = Infinity;
     if (this.#ended) return;
     const now = this.#clock.now();
-    this.#send.traffic.look(this.#recv, now);
+    this.#send.traffic.sample(this.#recv, now);
     this.#report(now, REPORT_SLACK);
     this.#sendDue(now);
     this.#doubt(now);
@@ -330,14 +330,14 @@ export class Session {
    */
   #doubt(now) {
     const signs = { sent: this.#send.packets, rtt: this.#send.stats.rtt, heardAt: this.#recv.heardAt };
-    const { ping, silent } = this.#live.look(now, signs);
+    const { ping, silent } = this.#live.check(now, signs);
     if (ping) this.#ping(now);
     if (silent) this.#call(() => this.#handler.silent());
   }
 
   // The end.
 
-  /** Ends the session: the peer is told, the handler learns it. @param {number} code one of CLOSE */
+  /** Ends the session: the relay is told, the handler learns it. @param {number} code one of CLOSE */
   end(code) {
     if (!this.#ended) {
       const frame = wire.appendClose(code, true);
@@ -385,7 +385,7 @@ export class Session {
 
   // What it knows.
 
-  /** Tells whether something came from the peer within the last ms. @param {number} ms */
+  /** Tells whether something came from the relay within the last ms. @param {number} ms */
   heardWithin(ms) {
     return this.#clock.now() - this.#recv.heardAt <= ms;
   }

@@ -17,16 +17,16 @@ export class Traffic {
   }
 
   /** Looks at the counts. @param {import('./receive-stats.js').ReceiveStats} recv @param {number} now */
-  look(recv, now) {
-    this.#up.look(this.#sent, now);
-    this.#down.look(recv.bytes, now);
-    this.#loss.look(recv.window.next, recv.received, now);
-    this.#mediaUp.look(this.#media, now);
+  sample(recv, now) {
+    this.#up.sample(this.#sent, now);
+    this.#down.sample(recv.bytes, now);
+    this.#loss.sample(recv.window.next, recv.received, now);
+    this.#mediaUp.sample(this.#media, now);
   }
 
   /** Returns bytes a second of media sent lately. @param {number} now */
   media(now) {
-    this.#mediaUp.look(this.#media, now);
+    this.#mediaUp.sample(this.#media, now);
     return this.#mediaUp.rate(this.#media, now);
   }
 

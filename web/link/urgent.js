@@ -120,7 +120,7 @@ export class UrgentOut {
   }
 
   /**
-   * Forgets what the peer has received. The caller calls the done of what it returns.
+   * Forgets what the relay has received. The caller calls the done of what it returns.
    * @param {UrgentAck} ack @param {number} now @returns {UrgentMessage[]}
    */
   ack(ack, now) {
@@ -162,7 +162,7 @@ export class UrgentIn {
   }
 
   /** Records a number that is fresh. @param {number} number */
-  take(number) {
+  accept(number) {
     this.#taken.add(number);
     while (this.#taken.delete(this.#base)) this.#base++;
   }

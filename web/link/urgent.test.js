@@ -120,7 +120,7 @@ test('a number is received once, in any order', () => {
   ];
   for (const [number, fresh, ok, base, bitmap] of steps) {
     const got = u.fresh(number);
-    if (got.fresh) u.take(number);
+    if (got.fresh) u.accept(number);
     assert.deepEqual([got.fresh, got.ok, u.ack()], [fresh, ok, { base, bitmap }], `number ${number}`);
   }
 });
@@ -131,7 +131,7 @@ test('the window slides', () => {
     for (let i = 0; i < 500; i++) {
       const number = block + ((i * 7 + 3) % 500);
       assert.deepEqual(u.fresh(number), { fresh: true, ok: true });
-      u.take(number);
+      u.accept(number);
       assert.equal(u.fresh(number).fresh, false);
     }
     assert.deepEqual(u.ack(), { base: block + 500, bitmap: 0n });

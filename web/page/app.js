@@ -10,24 +10,24 @@
 
 import { Bars } from './bars.js';
 import { Door } from './door.js';
-import { connectUrl, readAddress, roomPath } from './link.js';
-import { Presence } from './presence.js';
+import { connectUrl, readAddress, roomPath } from './address.js';
+import { CallClaim } from './call-claim.js';
 import { endedScreen } from './screens.js';
 import { closeSheets } from './sheet.js';
 import { bar as barWords } from './words.js';
 
 /** @typedef {import('./door.js').Wish} Wish */
-/** @typedef {import('./call.js').Call} Call */
+/** @typedef {import('./stay.js').Stay} Stay */
 /** @typedef {import('./room-view.js').RoomView} RoomView */
 /** @typedef {ReturnType<typeof readAddress>} Address */
 
 /**
  * @typedef {object} World
  * @property {import('./prefs.js').Prefs} prefs
- * @property {import('./account.js').Account} account
+ * @property {import('./own-identity.js').OwnIdentity} identity
  * @property {import('./devices.js').Devices} devices
- * @property {() => Promise<Pick<import('../call/client.js').Engine, keyof
- *   import('../call/client.js').Engine>>} engine makes one for a stay
+ * @property {() => Promise<Pick<import('../call/engine.js').Engine, keyof
+ *   import('../call/engine.js').Engine>>} engine makes one for a stay
  * @property {{generate: () => Promise<string>, valid: (text: string) => Promise<boolean>}} secrets
  * @property {() => Promise<string>} version of the relay
  */
@@ -41,8 +41,8 @@ export function takeAddress() {
 
 /** The room's modules, which the door does without: they are loaded while people type. */
 async function loadRoom() {
-  const [{ Call }, { RoomView }] = await Promise.all([import('./call.js'), import('./room-view.js')]);
-  return { Call, RoomView };
+  const [{ Stay }, { RoomView }] = await Promise.all([import('./stay.js'), import('./room-view.js')]);
+  return { Stay, RoomView };
 }
 
 const loadTime = 15_000; // ms that the room's modules may take: then it is said that they do not come
@@ -65,9 +65,9 @@ export class App {
   #bars;
   /** @type {Door | null} */ #door = null;
   /** @type {RoomView | null} */ #view = null;
-  /** @type {Call | null} */ #call = null;
+  /** @type {Stay | null} */ #stay = null;
   /** @type {Wish | null} the last one, to join again */ #wish = null;
-  /** @type {Presence | null} */ #presence = null;
+  /** @type {CallClaim | null} */ #claim = null;
   /** @type {((level: number) => void) | null} */ #level = null;
   #version = '';
 
@@ -83,15 +83,15 @@ export class App {
     window.addEventListener('offline', () => this.#network());
     window.addEventListener('hashchange', () => this.#visit());
     window.addEventListener('popstate', () => this.#visit());
-    window.addEventListener('pagehide', () => this.#call?.leave());
+    window.addEventListener('pagehide', () => this.#stay?.leave());
     this.theme();
   }
 
   /** The address was changed by the user: another invite was pasted, or it is the way back. */
   #visit() {
     const address = takeAddress();
-    if (this.#call && address.room === this.#call.model.room && address.secret === '') return;
-    this.#call?.leave();
+    if (this.#stay && address.room === this.#stay.model.room && address.secret === '') return;
+    this.#stay?.leave();
     void this.open(address);
   }
 
@@ -104,7 +104,7 @@ export class App {
     const { prefs, secrets } = this.#world;
     const badSecret = secret !== '' && !(await secrets.valid(secret));
     const kept = room === '' ? '' : await prefs.secret(room);
-    const elsewhere = room !== '' && await Presence.elsewhere(room);
+    const elsewhere = room !== '' && await CallClaim.elsewhere(room);
     this.#showDoor({
       room, typed, fault, secret: badSecret || secret === '' ? kept : secret, kept, badSecret, elsewhere,
     });
@@ -160,39 +160,39 @@ export class App {
 
   /**
    * @param {Awaited<ReturnType<typeof loadRoom>>} modules
-   * @param {import('./call.js').CallOptions['engine']} engine @param {Wish} wish
+   * @param {import('./stay.js').StayOptions['engine']} engine @param {Wish} wish
    */
-  #enter({ Call, RoomView }, engine, wish) {
-    const { prefs, account, devices } = this.#world;
+  #enter({ Stay, RoomView }, engine, wish) {
+    const { prefs, identity, devices } = this.#world;
     this.#clear();
-    const call = new Call({
+    const stay = new Stay({
       connectUrl,
       room: wish.room, name: wish.name, secret: wish.secret, microphone: wish.microphone,
       mode: prefs.get('mode'),
       engine, devices,
-      ready: () => account.ensure(),
+      ready: () => identity.ensure(),
       sounds: () => prefs.get('sounds'),
-      changed: (parts) => this.#changed(call, parts),
+      changed: (parts) => this.#changed(stay, parts),
       people: (came, went) => this.#view?.news(came, went),
     });
-    this.#call = call;
-    this.#view = new RoomView(call, {
+    this.#stay = stay;
+    this.#view = new RoomView(stay, {
       secret: wish.secret,
-      leave: () => call.leave(),
+      leave: () => stay.leave(),
       settings: (closed) => this.#settings(closed),
     });
     this.#root.append(this.#view.element);
-    this.#presence = new Presence(wish.room, {
-      taken: () => call.leave('tab'), mute: () => call.mute(), leave: () => call.leave(),
+    this.#claim = new CallClaim(wish.room, {
+      taken: () => stay.leave('tab'), mute: () => stay.mute(), leave: () => stay.leave(),
     });
-    call.setOffline(!navigator.onLine);
-    void call.start();
+    stay.setOffline(!navigator.onLine);
+    void stay.start();
   }
 
-  /** @param {Call} call @param {import('./model.js').Part[]} parts */
-  #changed(call, parts) {
-    if (call !== this.#call) return;
-    const { model } = call;
+  /** @param {Stay} stay @param {import('./room-model.js').Part[]} parts */
+  #changed(stay, parts) {
+    if (stay !== this.#stay) return;
+    const { model } = stay;
     if (parts.includes('state') && model.state === 'joined') this.#replaceSecret();
     if (parts.includes('error')) this.#bars.error(model.broken);
     if (model.state === 'ended') return this.#showEnded(model.error);
@@ -200,7 +200,7 @@ export class App {
     this.#tell(model.state, model);
     if (parts.includes('control')) {
       this.#world.prefs.set('mode', model.mode);
-      this.#presence?.show(model.mic === 'on' && !model.muted);
+      this.#claim?.show(model.mic === 'on' && !model.muted);
     }
     if (parts.includes('levels')) this.#level?.(model.me);
   }
@@ -232,14 +232,14 @@ export class App {
     closeSheets();
     this.#door?.close();
     this.#view?.close();
-    this.#presence?.close();
-    this.#door = this.#view = this.#presence = this.#call = null;
+    this.#claim?.close();
+    this.#door = this.#view = this.#claim = this.#stay = null;
     this.#root.replaceChildren();
   }
 
   /**
    * For tests, and for the style sheet.
-   * @param {string} state @param {import('./model.js').RoomModel} [model] of the call, if there is one
+   * @param {string} state @param {import('./room-model.js').RoomModel} [model] of the call, if there is one
    */
   #tell(state, model) {
     Object.assign(document.documentElement.dataset, {
@@ -255,14 +255,14 @@ export class App {
   #settings(closed) {
     void import('./settings-sheet.js').then(({ openSettings }) => openSettings({
       ...this.#world,
-      inCall: this.#call !== null,
+      inCall: this.#stay !== null,
       version: this.#version,
-      microphoneChanged: () => this.#call ? void this.#call.askMicrophone() : this.#door?.devicesChanged(),
+      microphoneChanged: () => this.#stay ? void this.#stay.askMicrophone() : this.#door?.devicesChanged(),
       loudspeakerChanged: (id) => void this.#loudspeaker(id),
       themeChanged: () => this.theme(),
       level: (show) => (this.#level = show),
-      heard: this.#call ? this.#call.model.mic === 'on' : this.#door?.heard ?? false,
-      test: () => this.#call ? void this.#call.askMicrophone() : this.#door?.check(),
+      heard: this.#stay ? this.#stay.model.mic === 'on' : this.#door?.heard ?? false,
+      test: () => this.#stay ? void this.#stay.askMicrophone() : this.#door?.check(),
       closed: () => {
         this.#level = null;
         closed();
@@ -286,14 +286,14 @@ export class App {
   #network() {
     const offline = !navigator.onLine;
     this.#door?.setOffline(offline);
-    this.#call?.setOffline(offline);
-    if (offline && this.#call) this.#bars.show('offline', { text: barWords.offline, fixed: true });
+    this.#stay?.setOffline(offline);
+    if (offline && this.#stay) this.#bars.show('offline', { text: barWords.offline, fixed: true });
     else this.#bars.hide('offline');
   }
 
   /** @param {boolean} paused the browser plays nothing until the user does something */
   #paused(paused) {
-    if (!paused || !this.#call) return this.#bars.hide('paused');
+    if (!paused || !this.#stay) return this.#bars.hide('paused');
     this.#bars.show('paused', {
       text: barWords.paused, action: barWords.resume, act: () => void this.#world.devices.wake(), fixed: true,
     });

@@ -124,7 +124,7 @@ export class Devices {
 
   /**
    * What an error of the microphone is for the user.
-   * @param {unknown} error @returns {import('./model.js').Mic}
+   * @param {unknown} error @returns {import('./room-model.js').Mic}
    */
   faultOf(error) {
     const code = error instanceof Error && Reflect.get(error, 'code');

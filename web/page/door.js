@@ -5,7 +5,7 @@
 
 import { fill, h, setAttribute, setText } from './dom.js';
 import { icon, mark } from './icons.js';
-import { excess, newRoomName, personName, roomName } from './link.js';
+import { excess, newRoomName, personName, roomName } from './address.js';
 import { MicCheck } from './mic-check.js';
 import { bar, door as words } from './words.js';
 
@@ -13,7 +13,7 @@ import { bar, door as words } from './words.js';
  * @typedef {object} DoorOptions
  * @property {string} room from the address, '' if none
  * @property {string} typed likewise, also if no room can be called so
- * @property {import('./link.js').NameFault | null} fault what is wrong with that
+ * @property {import('./address.js').NameFault | null} fault what is wrong with that
  * @property {string} name as last time
  * @property {string} secret of the address, or the kept one; '' if there is none
  * @property {string} kept the secret of this room from before, '' if there is none
@@ -278,7 +278,7 @@ export class Door {
   /** @param {Omit<Wish, 'microphone'>} wish */
   #go(wish) {
     this.#join.disabled = true;
-    this.#options.join({ ...wish, microphone: this.#mic.take() });
+    this.#options.join({ ...wish, microphone: this.#mic.handOver() });
   }
 }
 

@@ -1,15 +1,15 @@
 /**
- * The page without a relay: an engine, devices and an account that do as a scene says, and all scenes by name. Not served;
+ * The page without a relay: an engine, devices and an identity that do as a scene says, and all scenes by name. Not served;
  * scenes.test.js shows them in a browser, and Node runs their messages through the model.
  *
  * @module page/fake-engine.test
  */
 
-import { RoomModel } from './model.js';
+import { RoomModel } from './room-model.js';
 
-/** @typedef {import('../call/client.js').EngineMessage} EngineMessage */
-/** @typedef {import('../call/client.js').Member} Member */
-/** @typedef {import('./model.js').Mic} Mic */
+/** @typedef {import('../call/engine.js').EngineMessage} EngineMessage */
+/** @typedef {import('../call/engine.js').Member} Member */
+/** @typedef {import('./room-model.js').Mic} Mic */
 
 /** Keeps what the page asked for, and says what a scene wants said. */
 export class FakeEngine {
@@ -103,7 +103,7 @@ export class FakeDevices {
 }
 
 /** Ana's identity, made in this visit or before. */
-export class FakeAccount {
+export class FakeOwnIdentity {
   fingerprint = fingerprints.ana;
   sealed = false;
   constructor(hasWords) {

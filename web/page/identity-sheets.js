@@ -5,13 +5,13 @@ import { icon } from './icons.js';
 import { Sheet } from './sheet.js';
 import { identity as words } from './words-sheets.js';
 
-/** @typedef {import('./account.js').Account} Account */
+/** @typedef {import('./own-identity.js').OwnIdentity} OwnIdentity */
 
 const shortest = 12; // characters of a passphrase
 
-/** @param {Account} account @param {() => void} closed */
-export async function openWords(account, closed) {
-  const list = await account.words();
+/** @param {OwnIdentity} identity @param {() => void} closed */
+export async function openWords(identity, closed) {
+  const list = await identity.words();
   if (list.length === 0) return;
   const sheet = new Sheet(words.wordsTitle, { name: 'words', closed });
   sheet.body.append(h('p', {}, words.wordsExplain),
@@ -40,8 +40,8 @@ function sentence(text) {
   return text.charAt(0).toUpperCase() + text.slice(1) + (text.endsWith('.') ? '' : '.');
 }
 
-/** @param {Account} account @param {boolean} inCall @param {() => void} closed */
-export function openImport(account, inCall, closed) {
+/** @param {OwnIdentity} identity @param {boolean} inCall @param {() => void} closed */
+export function openImport(identity, inCall, closed) {
   const sheet = new Sheet(words.importTitle, { name: 'import', closed });
   const said = answer();
   const input = h('textarea', {
@@ -51,7 +51,7 @@ export function openImport(account, inCall, closed) {
   const form = h('form', { class: 'stack', onsubmit: async (/** @type {Event} */ event) => {
     event.preventDefault();
     try {
-      await account.import(input.value);
+      await identity.import(input.value);
     } catch (error) {
       said.wrong(error);
       input.focus();
@@ -68,7 +68,7 @@ export function openImport(account, inCall, closed) {
     );
   } },
   h('p', { class: 'note danger' }, words.importWarning),
-  account.fingerprint !== '' && h('p', { class: 'hint' }, words.importReplace),
+  identity.fingerprint !== '' && h('p', { class: 'hint' }, words.importReplace),
   h('div', { class: 'field' }, h('label', { for: 'import-words' }, words.importLabel), input), said.element,
   h('button', { type: 'submit', class: 'button primary' }, words.importDo));
   sheet.body.append(form);
@@ -80,8 +80,8 @@ function passwordField(id, label, autocomplete) {
   return { input, field: h('div', { class: 'field' }, h('label', { for: id }, label), input) };
 }
 
-/** Keeps a sealed copy. @param {Account} account @param {() => void} closed */
-export function sealWords(account, closed) {
+/** Keeps a sealed copy. @param {OwnIdentity} identity @param {() => void} closed */
+export function sealWords(identity, closed) {
   const sheet = new Sheet(words.sealTitle, { name: 'seal', closed });
   const said = answer();
   const first = passwordField('passphrase', words.passphrase, 'new-password');
@@ -94,7 +94,7 @@ export function sealWords(account, closed) {
     if (passphrase !== second.input.value) return said.wrong(words.passphraseDiffers);
     busy(submit, words.sealing);
     try {
-      await account.seal(passphrase);
+      await identity.seal(passphrase);
       fill(
         sheet.body,
         h(
@@ -111,8 +111,8 @@ export function sealWords(account, closed) {
     h('p', {}, words.sealExplain), first.field, second.field, said.element, submit));
 }
 
-/** Opens the sealed copy, and shows the words. @param {Account} account @param {() => void} closed */
-export function openSealed(account, closed) {
+/** Opens the sealed copy, and shows the words. @param {OwnIdentity} identity @param {() => void} closed */
+export function openSealed(identity, closed) {
   const sheet = new Sheet(words.openTitle, { name: 'sealed', closed });
   const said = answer();
   const { input, field } = passwordField('passphrase', words.passphrase, 'current-password');
@@ -121,8 +121,8 @@ export function openSealed(account, closed) {
     event.preventDefault();
     busy(submit, words.opening);
     try {
-      await account.openSealed(input.value);
-      await openWords(account, closed);
+      await identity.openSealed(input.value);
+      await openWords(identity, closed);
     } catch (error) {
       said.wrong(
         error instanceof Error && Reflect.get(error, 'code') !== 'passphrase' ? error : words.openFailed,

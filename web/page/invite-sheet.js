@@ -3,7 +3,7 @@
 import { copyButton } from './copy.js';
 import { h, svg } from './dom.js';
 import { icon } from './icons.js';
-import { inviteLink } from './link.js';
+import { inviteLink } from './address.js';
 import { encode } from './qr.js';
 import { Sheet } from './sheet.js';
 import { invite as words } from './words-sheets.js';

@@ -3,10 +3,10 @@
  * there is an App.
  */
 
-import { Account } from './account.js';
+import { OwnIdentity } from './own-identity.js';
 import { App, takeAddress } from './app.js';
 import { Bars } from './bars.js';
-import { connectUrl } from './link.js';
+import { connectUrl } from './address.js';
 import { Devices } from './devices.js';
 import { Prefs } from './prefs.js';
 import { supportScreen } from './screens.js';
@@ -29,7 +29,7 @@ const secrets = { // loaded when there is one
 };
 
 async function engine() {
-  const { Engine } = await import('../call/client.js');
+  const { Engine } = await import('../call/engine.js');
   return new Engine();
 }
 
@@ -45,8 +45,8 @@ async function start() {
   const store = await Store.open().catch(() => null);
   if (!store) return refuse(['storage']);
   const prefs = await Prefs.load(store, (error) => bars.error(error));
-  const account = await Account.open(store);
-  const app = new App({ prefs, account, devices: new Devices(prefs), engine, secrets, version }, root, bars);
+  const identity = await OwnIdentity.open(store);
+  const app = new App({ prefs, identity, devices: new Devices(prefs), engine, secrets, version }, root, bars);
   await app.open(address);
 }
 

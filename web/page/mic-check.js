@@ -10,7 +10,7 @@ import { mic as words } from './words.js';
 
 /**
  * What is wrong with the microphone, and what to do; '' if nothing is.
- * @param {import('./model.js').Mic} mic @returns {string}
+ * @param {import('./room-model.js').Mic} mic @returns {string}
  */
 export function micTrouble(mic) {
   switch (mic) {
@@ -31,7 +31,7 @@ export class MicCheck {
   #devices;
   #bar = new LevelBar();
   /** @type {Microphone | null} */ #microphone = null;
-  /** @type {import('./model.js').Mic} */ state = 'none';
+  /** @type {import('./room-model.js').Mic} */ state = 'none';
   #closed = false;
 
   /** @param {Devices} devices */
@@ -74,7 +74,7 @@ export class MicCheck {
   }
 
   /** Hands the microphone over, if there is one; the check is over. @returns {Microphone | null} */
-  take() {
+  handOver() {
     const microphone = this.#microphone;
     this.#microphone = null;
     this.close();
@@ -87,7 +87,7 @@ export class MicCheck {
     this.#microphone = null;
   }
 
-  /** @param {import('./model.js').Mic} state */
+  /** @param {import('./room-model.js').Mic} state */
   #set(state) {
     this.state = state;
     if (!this.#closed) this.#render();

@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
 import { test } from 'node:test';
 
-import { controlState } from './control-state.js';
+import { talkButtonState } from './talk-button-state.js';
 import { draw } from './identicon.js';
 import { loudness } from './level-bar.js';
-import { excess, inviteLink, newRoomName, personName, readAddress, roomKey, roomName, roomPath } from './link.js';
+import { excess, inviteLink, newRoomName, personName, readAddress, roomKey, roomName, roomPath } from './address.js';
 import { Prefs } from './prefs.js';
 import { describe, numbers } from './quality.js';
 import { missing } from './support.js';
@@ -135,7 +135,7 @@ test('the connection line says the worst that is so', () => {
 
 test('the control says what it does now', () => {
   const base = { state: 'joined', mic: 'on', mode: 'open', held: false, muted: false, transmitting: false, loudMe: false };
-  const label = (more, talkers = []) => controlState({ ...base, ...more }, talkers).label;
+  const label = (more, talkers = []) => talkButtonState({ ...base, ...more }, talkers).label;
   assert.equal(label({}), 'Microphone is on');
   assert.equal(label({ transmitting: true }), 'Transmitting');
   assert.equal(label({ muted: true }), 'Muted - tap to talk');
@@ -147,7 +147,7 @@ test('the control says what it does now', () => {
   assert.notEqual(label({ mode: 'radio', held: true }), 'Transmitting');
   assert.notEqual(label({ state: 'reconnecting', transmitting: true }), 'Transmitting');
   assert.equal(label({ mic: 'denied' }), 'No microphone');
-  const muted = controlState({ ...base, muted: true, loudMe: true }, ['Ana']);
+  const muted = talkButtonState({ ...base, muted: true, loudMe: true }, ['Ana']);
   assert.equal(muted.hint, 'You are talking, but nobody hears you');
 });
 

@@ -8,19 +8,19 @@ import { fill, h, setText } from './dom.js';
 import { fingerprintBlock, numberBlock } from './fingerprint.js';
 import { icon } from './icons.js';
 import { identicon } from './identicon.js';
-import { nameOf } from './people.js';
+import { nameOf } from './member-rows.js';
 import { Sheet } from './sheet.js';
 import { ago, person as words, room as roomWords } from './words-room.js';
 import { safety as safetyWords } from './words-sheets.js';
 
-/** @typedef {import('./call.js').Call} Call */
-/** @typedef {import('../call/client.js').Member} Member */
+/** @typedef {import('./stay.js').Stay} Stay */
+/** @typedef {import('../call/engine.js').Member} Member */
 
 const loudest = 200; // per cent
 
-/** @param {Call} call @param {string} id @param {() => void} closed */
-export function openPerson(call, id, closed) {
-  const member = call.model.members.get(id);
+/** @param {Stay} stay @param {string} id @param {() => void} closed */
+export function openPerson(stay, id, closed) {
+  const member = stay.model.members.get(id);
   if (!member) return;
   const sheet = new Sheet(nameOf(member), { name: 'person', closed });
   const known = h('p', { class: 'known' });
@@ -30,15 +30,15 @@ export function openPerson(call, id, closed) {
     h('div', { class: 'person-head' }, identicon(member.fingerprint),
       h('div', {}, known, fingerprintBlock(member.fingerprint))),
     h('p', { class: 'hint' }, member.self ? safetyWords.yours : words.compareHint), trust, trusted);
-  if (!member.self) sheet.body.append(volumeField(call, id));
+  if (!member.self) sheet.body.append(volumeField(stay, id));
   sheet.body.append(
     h(
-      'button', { type: 'button', class: 'button', onclick: () => openSafety(call, closed) }, icon('lock'),
+      'button', { type: 'button', class: 'button', onclick: () => openSafety(stay, closed) }, icon('lock'),
       words.compare,
     ),
   );
   sheet.update = () => {
-    const now = call.model.members.get(id);
+    const now = stay.model.members.get(id);
     if (!now) return; // left while one looks: what was shown stays
     showKnown(known, now);
     const changed = now.known === 'changed' && !now.self;
@@ -48,7 +48,7 @@ export function openPerson(call, id, closed) {
       trust,
       changed
         && h(
-          'button', { type: 'button', class: 'button danger', onclick: () => call.trust(id) }, words.trust,
+          'button', { type: 'button', class: 'button danger', onclick: () => stay.trust(id) }, words.trust,
         ),
     );
   };
@@ -71,14 +71,14 @@ function showKnown(element, member) {
   );
 }
 
-/** @param {Call} call @param {string} id */
-function volumeField(call, id) {
+/** @param {Stay} stay @param {string} id */
+function volumeField(stay, id) {
   const value = h('output', { for: 'volume' });
   const say = () => setText(value, words.volumeValue(Math.round(input.valueAsNumber)));
   const input = h('input', { type: 'range', id: 'volume', min: '0', max: String(loudest), step: '5',
-    value: String(Math.round(call.volumeOf(id) * 100)),
+    value: String(Math.round(stay.volumeOf(id) * 100)),
     oninput: () => {
-      call.setVolume(id, input.valueAsNumber / 100);
+      stay.setVolume(id, input.valueAsNumber / 100);
       say();
     } });
   say();
@@ -88,19 +88,19 @@ function volumeField(call, id) {
   );
 }
 
-/** All people, and the safety number that covers them. @param {Call} call @param {() => void} closed */
-export function openSafety(call, closed) {
+/** All people, and the safety number that covers them. @param {Stay} stay @param {() => void} closed */
+export function openSafety(stay, closed) {
   const sheet = new Sheet(safetyWords.title, { name: 'safety', closed });
   const number = h('div', {});
   const covers = h('p', { class: 'hint' });
   const list = h('ul', { class: 'fingerprints', role: 'list' });
-  const copy = copyButton(safetyWords.copy, () => call.model.safety);
+  const copy = copyButton(safetyWords.copy, () => stay.model.safety);
   sheet.body.append(
     number, covers, h('p', {}, safetyWords.explain), copy, h('h3', {}, roomWords.people), list,
   );
   let shown = '';
   sheet.update = () => {
-    const { safety, order, members } = call.model;
+    const { safety, order, members } = stay.model;
     const inside = order.map((id) => members.get(id)).filter((member) => member && !member.outside);
     const key = JSON.stringify([safety, inside]);
     if (key === shown) return; // or a selection would be lost

@@ -1,9 +1,9 @@
 /**
  * What the page remembers between visits: small settings, and the invite of each room that was joined with
- * one. Read once, then at hand without waiting; writing happens behind. Who one is, is not here (account.js).
+ * one. Read once, then at hand without waiting; writing happens behind. Who one is, is not here (own-identity.js).
  */
 
-import { roomKey } from './link.js';
+import { roomKey } from './address.js';
 
 /**
  * @typedef {{get(key: string): Promise<any>, set(key: string, value: any): Promise<unknown>}} Shelf the part

@@ -3,7 +3,7 @@
 import { connection as words } from './words-room.js';
 
 /** @typedef {'good' | 'weak' | 'bad' | 'off'} Grade the colour of the dot */
-/** @typedef {import('../call/client.js').QualityMessage} Quality */
+/** @typedef {import('../call/engine.js').QualityMessage} Quality */
 
 const weakLoss = 0.03; // below, repair is not noticed
 const badLoss = 0.4; // above, repair does not suffice
@@ -11,7 +11,7 @@ const lateRtt = 800; // ms: people begin to talk into each other
 
 /**
  * The line under the title.
- * @param {import('../call/client.js').CallState} state @param {Quality | null} quality
+ * @param {import('../call/engine.js').CallState} state @param {Quality | null} quality
  * @param {boolean} offline @returns {{grade: Grade, text: string}}
  */
 export function describe(state, quality, offline) {

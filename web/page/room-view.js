@@ -4,27 +4,27 @@
  */
 
 import { Announcer } from './announce.js';
-import { Control } from './control.js';
+import { TalkButton } from './talk-button.js';
 import { fill, h, setAttribute, setText } from './dom.js';
 import { icon } from './icons.js';
 import { openInvite } from './invite-sheet.js';
 import { Keyboard } from './keyboard.js';
 import { micTrouble } from './mic-check.js';
-import { People, nameOf } from './people.js';
+import { MemberRows, nameOf } from './member-rows.js';
 import { openPerson, openSafety } from './person-sheet.js';
 import { describe } from './quality.js';
 import { closeSheets, openSheet } from './sheet.js';
-import { openConnection, openKeys } from './small-sheets.js';
+import { openConnection, openKeys } from './connection-sheet.js';
 import { Warnings } from './warnings.js';
 import { announce, connection, room as words } from './words-room.js';
 import { mic as micWords } from './words.js';
 
-/** @typedef {import('./call.js').Call} Call */
-/** @typedef {import('./model.js').Part} Part */
+/** @typedef {import('./stay.js').Stay} Stay */
+/** @typedef {import('./room-model.js').Part} Part */
 /** @typedef {import('./icons.js').IconName} IconName */
 
 export class RoomView {
-  #call;
+  #stay;
   #options;
   #people;
   #control;
@@ -45,19 +45,19 @@ export class RoomView {
   element;
 
   /**
-   * @param {Call} call
+   * @param {Stay} stay
    * @param {{secret: string, leave: () => void, settings: (closed: () => void) => void}} options
    */
-  constructor(call, options) {
-    this.#call = call;
+  constructor(stay, options) {
+    this.#stay = stay;
     this.#options = options;
-    this.#people = new People({
-      open: (id) => openPerson(call, id, () => this.#settled()), volume: (id) => call.volumeOf(id),
+    this.#people = new MemberRows({
+      open: (id) => openPerson(stay, id, () => this.#settled()), volume: (id) => stay.volumeOf(id),
       invite: () => this.#invite(),
     });
-    this.#control = new Control(call);
-    this.#warnings = new Warnings(call, {
-      person: (id) => openPerson(call, id, () => this.#settled()), safety: () => this.#safety(),
+    this.#control = new TalkButton(stay);
+    this.#warnings = new Warnings(stay, {
+      person: (id) => openPerson(stay, id, () => this.#settled()), safety: () => this.#safety(),
     });
     this.#keyboard = new Keyboard(this.#actions());
     this.element = h(
@@ -77,14 +77,14 @@ export class RoomView {
 
   /** @returns {import('./keyboard.js').Actions} */
   #actions() {
-    const call = this.#call;
+    const stay = this.#stay;
     return {
       space: (down) => {
-        if (call.model.mode === 'radio') call.press(down);
-        else if (down && call.model.mic === 'on') call.mute();
+        if (stay.model.mode === 'radio') stay.press(down);
+        else if (down && stay.model.mic === 'on') stay.mute();
       },
-      mute: () => call.mute(),
-      mode: () => call.setMode(call.model.mode === 'open' ? 'radio' : 'open'),
+      mute: () => stay.mute(),
+      mode: () => stay.setMode(stay.model.mode === 'open' ? 'radio' : 'open'),
       invite: () => this.#invite(),
       people: () => this.#safety(),
       keys: () => openKeys(() => this.#settled()),
@@ -92,7 +92,7 @@ export class RoomView {
   }
 
   #head() {
-    const { room } = this.#call.model;
+    const { room } = this.#stay.model;
     const button = (
       /** @type {IconName} */ name, /** @type {string} */ label, /** @type {() => void} */ onclick,
     ) =>
@@ -126,7 +126,7 @@ export class RoomView {
 
   /** Shows what changed. @param {Part[]} parts */
   changed(parts) {
-    const { model } = this.#call;
+    const { model } = this.#stay;
     if (parts.includes('state')) this.#showState();
     if (parts.includes('members')) this.#showMembers();
     if (parts.includes('levels')) this.#showLevels();
@@ -144,7 +144,7 @@ export class RoomView {
   }
 
   #showState() {
-    const { state } = this.#call.model;
+    const { state } = this.#stay.model;
     if (state === this.#state) return;
     if (state === 'joined') {
       this.#announcer.state(this.#state === 'reconnecting' ? announce.back : announce.joined);
@@ -154,18 +154,18 @@ export class RoomView {
   }
 
   #showMembers() {
-    const { model } = this.#call;
+    const { model } = this.#stay;
     this.#people.show(model);
     setText(this.#count, model.members.size === 0 ? words.people : words.peopleCount(model.others() + 1));
   }
 
   #showLevels() {
-    this.#people.levels(this.#call.model);
+    this.#people.levels(this.#stay.model);
     this.#control.level();
   }
 
   #showControl() {
-    const { model } = this.#call;
+    const { model } = this.#stay;
     const names = model
       .talkers()
       .map((id) => model.members.get(id))
@@ -183,14 +183,14 @@ export class RoomView {
   }
 
   #showLine() {
-    const { model } = this.#call;
+    const { model } = this.#stay;
     const { grade, text } = describe(model.state, model.quality, model.offline);
     setAttribute(this.#line, 'data-grade', grade);
     setText(this.#lineWords, text);
   }
 
   #showLock() {
-    const { model } = this.#call;
+    const { model } = this.#stay;
     const plain = model.private ? words.private : words.open;
     const text = model.safety ? (model.private ? words.code : words.openCode)(model.safety) : plain;
     if (text === this.#lockText) return;
@@ -205,15 +205,15 @@ export class RoomView {
   }
 
   #invite() {
-    openInvite({ room: this.#call.model.room, secret: this.#options.secret }, () => this.#settled());
+    openInvite({ room: this.#stay.model.room, secret: this.#options.secret }, () => this.#settled());
   }
 
   #safety() {
-    openSafety(this.#call, () => this.#settled());
+    openSafety(this.#stay, () => this.#settled());
   }
 
   #connection() {
-    openConnection(this.#call.model, () => this.#settled());
+    openConnection(this.#stay.model, () => this.#settled());
   }
 
   close() {

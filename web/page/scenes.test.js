@@ -7,10 +7,10 @@
 
 import { App } from './app.js';
 import { Bars } from './bars.js';
-import { FakeAccount, FakeDevices, FakeEngine, scenes } from './fake-engine.test.js';
-import { roomName } from './link.js';
+import { FakeOwnIdentity, FakeDevices, FakeEngine, scenes } from './fake-engine.test.js';
+import { roomName } from './address.js';
 import { Prefs } from './prefs.js';
-import { Presence } from './presence.js';
+import { CallClaim } from './call-claim.js';
 import { supportScreen } from './screens.js';
 
 /** @param {import('./fake-engine.test.js').Scene} scene @param {string} theme */
@@ -23,13 +23,13 @@ async function show(scene, theme) {
   }
   if (scene.rtl) document.documentElement.dir = 'rtl';
   if (scene.offline) Object.defineProperty(navigator, 'onLine', { value: false });
-  if (scene.elsewhere) Presence.elsewhere = async () => true;
+  if (scene.elsewhere) CallClaim.elsewhere = async () => true;
   if (scene.lacking) return root.replaceChildren(supportScreen(scene.lacking));
   const engine = new FakeEngine();
   const devices = new FakeDevices(scene.mic ?? 'none');
   const app = new App({
     prefs: await prefsOf({ name: 'Ana', theme, ...scene.prefs }),
-    account: new FakeAccount(scene.hasWords ?? false),
+    identity: new FakeOwnIdentity(scene.hasWords ?? false),
     devices, engine: async () => engine,
     secrets: { generate: async () => 'wzp-', valid: async (text) => text.length > 40 },
     version: async () => 'wzp 0.1',

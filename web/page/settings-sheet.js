@@ -7,14 +7,14 @@ import { openImport, openSealed, openWords, sealWords } from './identity-sheets.
 import { LevelBar } from './level-bar.js';
 import { micTrouble } from './mic-check.js';
 import { Sheet } from './sheet.js';
-import { openKeys } from './small-sheets.js';
+import { openKeys } from './connection-sheet.js';
 import { identity as identityWords, settings as words } from './words-sheets.js';
 import { mic as micWords } from './words.js';
 
 /**
  * @typedef {object} SettingsOptions
  * @property {import('./prefs.js').Prefs} prefs
- * @property {import('./account.js').Account} account
+ * @property {import('./own-identity.js').OwnIdentity} identity
  * @property {import('./devices.js').Devices} devices
  * @property {boolean} inCall
  * @property {string} version '' while it is not known
@@ -163,20 +163,20 @@ function lookPart({ prefs, themeChanged }) {
 }
 
 /** @param {SettingsOptions} options @param {() => void} again opens the settings once more */
-function identityPart({ account, inCall }, again) {
+function identityPart({ identity, inCall }, again) {
   const button = (/** @type {string} */ label, /** @type {() => void} */ onclick) =>
     h('button', { type: 'button', class: 'button', onclick }, label);
-  const made = account.fingerprint !== '';
+  const made = identity.fingerprint !== '';
   return part('identity', words.identity,
-    made ? fingerprintBlock(account.fingerprint) : h('p', { class: 'note' }, identityWords.none),
+    made ? fingerprintBlock(identity.fingerprint) : h('p', { class: 'note' }, identityWords.none),
     h('p', { class: 'hint' }, words.identityHint),
-    account.hasWords && h('p', { class: 'note' }, words.wordsOnce),
-    made && !account.hasWords && h('p', { class: 'hint' }, words.wordsGone),
+    identity.hasWords && h('p', { class: 'note' }, words.wordsOnce),
+    made && !identity.hasWords && h('p', { class: 'hint' }, words.wordsGone),
     h('div', { class: 'buttons' },
-      account.hasWords && button(words.words, () => void openWords(account, again)),
-      account.hasWords && !account.sealed && button(words.seal, () => sealWords(account, again)),
-      account.sealed && !account.hasWords && button(words.openSealed, () => openSealed(account, again)),
-      button(words.import, () => openImport(account, inCall, again))));
+      identity.hasWords && button(words.words, () => void openWords(identity, again)),
+      identity.hasWords && !identity.sealed && button(words.seal, () => sealWords(identity, again)),
+      identity.sealed && !identity.hasWords && button(words.openSealed, () => openSealed(identity, again)),
+      button(words.import, () => openImport(identity, inCall, again))));
 }
 
 /** @param {SettingsOptions} options @param {() => void} again */

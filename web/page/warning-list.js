@@ -8,7 +8,7 @@
  *                         full: light ones go, then the ones of the most frequent code become one with a count
  */
 
-/** @typedef {import('../call/client.js').Member} Member */
+/** @typedef {import('../call/engine.js').Member} Member */
 
 /**
  * `member` is an id, '' for the room or for several; `name` and `fingerprint` are as they were first shown;

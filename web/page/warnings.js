@@ -2,29 +2,29 @@
 
 import { fill, h } from './dom.js';
 import { icon } from './icons.js';
-import { nameOf } from './people.js';
+import { nameOf } from './member-rows.js';
 import { warnings as words } from './words-room.js';
 
-/** @typedef {import('./call.js').Call} Call */
-/** @typedef {import('./model.js').Warning} Warning */
+/** @typedef {import('./stay.js').Stay} Stay */
+/** @typedef {import('./room-model.js').Warning} Warning */
 
 export class Warnings {
   element = h('div', { class: 'warnings', role: 'alert' });
-  #call;
+  #stay;
   #person;
   #safety;
   #shown = '';
   /** @type {Map<Warning, HTMLElement>} */ #trusts = new Map();
 
-  /** @param {Call} call @param {{person: (id: string) => void, safety: () => void}} open */
-  constructor(call, { person, safety }) {
-    this.#call = call;
+  /** @param {Stay} stay @param {{person: (id: string) => void, safety: () => void}} open */
+  constructor(stay, { person, safety }) {
+    this.#stay = stay;
     this.#person = person;
     this.#safety = safety;
   }
 
   show() {
-    const { warnings, members } = this.#call.model;
+    const { warnings, members } = this.#stay.model;
     const key = JSON.stringify(
       warnings.map(({ code, name, fingerprint, text, count }) => [code, name, fingerprint, text, count]),
     );
@@ -41,7 +41,7 @@ export class Warnings {
   /** @param {Warning} warning */
   #changed(warning) {
     const name = warning.fingerprint ? nameOf(warning) : words.somebody;
-    const trust = button(words.trust, '', () => this.#call.trust(warning.member));
+    const trust = button(words.trust, '', () => this.#stay.trust(warning.member));
     this.#trusts.set(warning, trust);
     return h('section', { class: 'warning danger', 'data-warning': 'name' }, icon('warning'),
       h('div', { class: 'warning-words' },
@@ -49,14 +49,14 @@ export class Warnings {
         h('p', {}, words.changedText(name)),
         h('p', { class: 'hint' }, h('bdi', {}, warning.fingerprint)),
         h('div', { class: 'buttons' },
-          button(words.look, 'primary', () => this.#look(warning.member)),
+          button(words.look, 'primary', () => this.#compare(warning.member)),
           trust,
-          button(words.keep, '', () => this.#call.acknowledge(warning)))));
+          button(words.keep, '', () => this.#stay.acknowledge(warning)))));
   }
 
   /** Who is away has no sheet. @param {string} member */
-  #look(member) {
-    if (this.#call.model.members.has(member)) this.#person(member);
+  #compare(member) {
+    if (this.#stay.model.members.has(member)) this.#person(member);
     else this.#safety();
   }
 
@@ -70,7 +70,7 @@ export class Warnings {
       h('div', { class: 'warning-words' }, h('p', {}, text),
         h('div', { class: 'buttons' },
           compare && button(words.look, '', () => this.#safety()),
-          button(words.understood, '', () => this.#call.acknowledge(warning)))));
+          button(words.understood, '', () => this.#stay.acknowledge(warning)))));
   }
 }
 

@@ -25,13 +25,13 @@ const sentences = {
 /** Says which part of a packet, frame or message is wrong, and how. It never holds received bytes. */
 export class FormatError extends Error {
   /**
-   * @param {string} part as 'media frame' or 'Welcome.relay'
+   * @param {string} what as 'media frame' or 'Welcome.relay'
    * @param {FormatCode} code @param {string} [detail] what would be right
    */
-  constructor(part, code, detail = '') {
-    super(`wire: ${part}: ${sentences[code]}${detail && ': ' + detail}`);
+  constructor(what, code, detail = '') {
+    super(`wire: ${what}: ${sentences[code]}${detail && ': ' + detail}`);
     this.name = 'FormatError';
-    this.part = part;
+    this.what = what;
     this.code = code;
   }
 }
@@ -42,13 +42,13 @@ export const MAX_NUMBER = Number.MAX_SAFE_INTEGER;
 /** Takes fields off the front of bytes. What is not there any more is a FormatError; nothing is copied. */
 export class Reader {
   #bytes;
-  #part;
+  #what;
   #at = 0;
 
-  /** @param {Bytes} bytes @param {string} part what is read, for errors */
-  constructor(bytes, part) {
+  /** @param {Bytes} bytes @param {string} what what is read, for errors */
+  constructor(bytes, what) {
     this.#bytes = bytes;
-    this.#part = part;
+    this.#what = what;
   }
 
   /** How many bytes were taken. */
@@ -63,7 +63,7 @@ export class Reader {
 
   /** The next n bytes, which alias the input. @param {number} n @returns {Bytes} */
   take(n) {
-    if (n > this.left) throw new FormatError(this.#part, 'truncated');
+    if (n > this.left) throw new FormatError(this.#what, 'truncated');
     this.#at += n;
     return this.#bytes.subarray(this.#at - n, this.#at);
   }
@@ -80,7 +80,7 @@ export class Reader {
 
   /** Refuses what goes on. @param {string} detail as 'goes on after its bitmap' */
   end(detail) {
-    if (this.left > 0) throw new FormatError(this.#part, 'invalid', detail);
+    if (this.left > 0) throw new FormatError(this.#what, 'invalid', detail);
   }
 
   uint8() {
@@ -114,13 +114,13 @@ export class Reader {
    */
   varint() {
     const v = this.roundedVarint();
-    if (v > MAX_NUMBER) throw new FormatError(this.#part, 'limit', 'numbers are below 2^53');
+    if (v > MAX_NUMBER) throw new FormatError(this.#what, 'limit', 'numbers are below 2^53');
     return v;
   }
 
   /** As varint, but what is above 2^53 - 1 is returned too, rounded, and still above it. @returns {number} */
   roundedVarint() {
-    if (this.left === 0) throw new FormatError(this.#part, 'truncated');
+    if (this.left === 0) throw new FormatError(this.#what, 'truncated');
     const bytes = this.take(1 << (this.#bytes[this.#at] >> 6));
     let v = bytes[0] & 0x3f;
     for (const b of bytes.subarray(1)) v = v * 256 + b;
@@ -254,15 +254,15 @@ export function toHex(bytes) {
  * Reads lower-case hexadecimal digits: only one form of each value is taken, so that equal bytes are equal
  * strings.
  * @param {unknown} text @param {number} [size] how many bytes it has to be; any number if absent
- * @param {string} [part] for errors @returns {Bytes}
+ * @param {string} [what] for errors @returns {Bytes}
  */
-export function fromHex(text, size, part = 'hexadecimal') {
+export function fromHex(text, size, what = 'hexadecimal') {
   const detail = `${size === undefined ? 'an even number of' : 2 * size} lower-case hexadecimal digits`;
   if (
     typeof text !== 'string' || text.length % 2 !== 0 || (size !== undefined && text.length !== 2 * size)
     || /[^0-9a-f]/.test(text)
   ) {
-    throw new FormatError(part, 'invalid', detail);
+    throw new FormatError(what, 'invalid', detail);
   }
   const bytes = new Uint8Array(text.length / 2);
   for (let i = 0; i < bytes.length; i++) bytes[i] = parseInt(text.slice(2 * i, 2 * i + 2), 16);
@@ -278,17 +278,17 @@ export function toBase64(bytes) {
 
 /**
  * Reads base64 with padding, in the one form that toBase64 writes.
- * @param {string} text @param {string} [part] for errors @returns {Bytes}
+ * @param {string} text @param {string} [what] for errors @returns {Bytes}
  */
-export function fromBase64(text, part = 'base64') {
+export function fromBase64(text, what = 'base64') {
   let bytes;
   try {
     bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
   } catch {
-    throw new FormatError(part, 'invalid', 'is base64 with padding');
+    throw new FormatError(what, 'invalid', 'is base64 with padding');
   }
   // Atob takes white space, no padding, bits beyond the last byte.
-  if (toBase64(bytes) !== text) throw new FormatError(part, 'invalid', 'is base64 with padding');
+  if (toBase64(bytes) !== text) throw new FormatError(what, 'invalid', 'is base64 with padding');
   return bytes;
 }
 
@@ -299,12 +299,12 @@ export function toBase64Url(bytes) {
 
 /**
  * Reads base64url without padding, in the one form that toBase64Url writes.
- * @param {string} text @param {string} [part] for errors @returns {Bytes}
+ * @param {string} text @param {string} [what] for errors @returns {Bytes}
  */
-export function fromBase64Url(text, part = 'base64url') {
-  if (/[^A-Za-z0-9_-]/.test(text)) throw new FormatError(part, 'invalid', 'is base64url without padding');
+export function fromBase64Url(text, what = 'base64url') {
+  if (/[^A-Za-z0-9_-]/.test(text)) throw new FormatError(what, 'invalid', 'is base64url without padding');
   const padded = text.replaceAll('-', '+').replaceAll('_', '/') + '='.repeat((4 - (text.length % 4)) % 4);
-  return fromBase64(padded, part);
+  return fromBase64(padded, what);
 }
 
 const encoder = new TextEncoder();
@@ -318,12 +318,12 @@ export function toUtf8(text) {
 
 /**
  * The text, every character of it, or a FormatError where it is not UTF-8.
- * @param {Bytes} bytes @param {string} [part] for errors
+ * @param {Bytes} bytes @param {string} [what] for errors
  */
-export function fromUtf8(bytes, part = 'text') {
+export function fromUtf8(bytes, what = 'text') {
   try {
     return decoder.decode(bytes);
   } catch {
-    throw new FormatError(part, 'invalid', 'is not UTF-8');
+    throw new FormatError(what, 'invalid', 'is not UTF-8');
   }
 }

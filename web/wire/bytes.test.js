@@ -25,7 +25,7 @@ test('varints are those of RFC 9000, appendix A.1', () => {
 test('a varint above 2^53 - 1 is refused', () => {
   assert.equal(new Reader(unhex('c01fffffffffffff'), 'x').varint(), MAX_NUMBER);
   for (const hex of ['c020000000000000', 'c020000000000001', 'c2197c5eff14e88c', 'ffffffffffffffff']) {
-    assert.throws(() => new Reader(unhex(hex), 'x').varint(), { name: 'FormatError', code: 'limit', part: 'x' });
+    assert.throws(() => new Reader(unhex(hex), 'x').varint(), { name: 'FormatError', code: 'limit', what: 'x' });
   }
 });
 

@@ -28,40 +28,40 @@ const PART = 'control message';
 
 /**
  * How one type of field is read from JSON and written: read gets what parseJson returned, write the field in
- * JavaScript's form and returns JSON. Both refuse what breaks the rules. part names the field in errors.
- * @typedef {{read: (v: JsonValue, part: string) => any, write: (v: any, part: string) => string}} Type
+ * JavaScript's form and returns JSON. Both refuse what breaks the rules. what names the field in errors.
+ * @typedef {{read: (v: JsonValue, what: string) => any, write: (v: any, what: string) => string}} Type
  */
 
 /** @typedef {{json: string, js: string, type: Type, optional?: boolean}} Field */
 
-/** A string with a rule. @param {(part: string, text: string) => void} check @returns {Type} */
+/** A string with a rule. @param {(what: string, text: string) => void} check @returns {Type} */
 function string(check) {
-  const read = (/** @type {unknown} */ v, /** @type {string} */ part) => {
-    if (typeof v !== 'string') throw new FormatError(part, 'invalid', 'is a string');
-    check(part, v);
+  const read = (/** @type {unknown} */ v, /** @type {string} */ what) => {
+    if (typeof v !== 'string') throw new FormatError(what, 'invalid', 'is a string');
+    check(what, v);
     return v;
   };
-  return { read, write: (v, part) => JSON.stringify(read(v, part)) };
+  return { read, write: (v, what) => JSON.stringify(read(v, what)) };
 }
 
 /** @param {number} limit bytes */
-const text = (limit) => string((part, v) => checkText(part, v, limit));
+const text = (limit) => string((what, v) => checkText(what, v, limit));
 
-const room = string((part, v) => checkRoomName(v, part));
+const room = string((what, v) => checkRoomName(v, what));
 
-const code = string((part, v) => {
+const code = string((what, v) => {
   if (!/^[a-z_]{1,32}$/.test(v)) {
-    throw new FormatError(part, 'invalid', '1 to 32 lower-case letters and underscores');
+    throw new FormatError(what, 'invalid', '1 to 32 lower-case letters and underscores');
   }
 });
 
 /** Bytes, as hexadecimal digits. @param {number} size @returns {Type} */
 function hex(size) {
   return {
-    read: (v, part) => fromHex(v, size, part),
-    write(v, part) {
+    read: (v, what) => fromHex(v, size, what),
+    write(v, what) {
       if (!(v instanceof Uint8Array) || v.length !== size) {
-        throw new FormatError(part, 'invalid', `${size} bytes`);
+        throw new FormatError(what, 'invalid', `${size} bytes`);
       }
       return `"${toHex(v)}"`;
     },
@@ -70,7 +70,7 @@ function hex(size) {
 
 /** A member id: bytes when read; bytes or hexadecimal digits when written. @type {Type} */
 const member = {
-  read: (v, part) => fromHex(v, MEMBER_ID_SIZE, part),
+  read: (v, what) => fromHex(v, MEMBER_ID_SIZE, what),
   write: (v) => `"${toHex(memberId(v))}"`,
 };
 
@@ -79,47 +79,47 @@ const member = {
  * @param {number} low @param {number} high @returns {Type}
  */
 function integer(low, high) {
-  const check = (/** @type {number} */ n, /** @type {string} */ part) => {
+  const check = (/** @type {number} */ n, /** @type {string} */ what) => {
     if (!(Number.isInteger(n) && n >= low && n <= high)) {
-      throw new FormatError(part, 'invalid', `is an integer from ${low} to ${high}`);
+      throw new FormatError(what, 'invalid', `is an integer from ${low} to ${high}`);
     }
     return n;
   };
   return {
-    read: (v, part) => check(v instanceof JsonNumber && /^\d+$/.test(v.text) ? Number(v.text) : NaN, part),
-    write: (v, part) => String(check(v, part)),
+    read: (v, what) => check(v instanceof JsonNumber && /^\d+$/.test(v.text) ? Number(v.text) : NaN, what),
+    write: (v, what) => String(check(v, what)),
   };
 }
 
 /** A member entry, in base64; only its length is checked. @type {Type} */
 const entry = {
-  read(v, part) {
-    if (typeof v !== 'string') throw new FormatError(part, 'invalid', 'is a string');
+  read(v, what) {
+    if (typeof v !== 'string') throw new FormatError(what, 'invalid', 'is a string');
     if (v.length > Math.ceil(MAX_ENTRY / 3) * 4) {
-      throw new FormatError(part, 'limit', 'an entry has at most 400 bytes');
+      throw new FormatError(what, 'limit', 'an entry has at most 400 bytes');
     }
-    return checkEntry(fromBase64(v, part), part);
+    return checkEntry(fromBase64(v, what), what);
   },
-  write: (v, part) => `"${toBase64(checkEntry(v, part))}"`,
+  write: (v, what) => `"${toBase64(checkEntry(v, what))}"`,
 };
 
-/** @param {Bytes} b @param {string} part */
-function checkEntry(b, part) {
-  if (b.length === 0) throw new FormatError(part, 'invalid', 'an entry is not empty');
-  if (b.length > MAX_ENTRY) throw new FormatError(part, 'limit', 'an entry has at most 400 bytes');
+/** @param {Bytes} b @param {string} what */
+function checkEntry(b, what) {
+  if (b.length === 0) throw new FormatError(what, 'invalid', 'an entry is not empty');
+  if (b.length > MAX_ENTRY) throw new FormatError(what, 'limit', 'an entry has at most 400 bytes');
   return b;
 }
 
 /** An array of at most limit elements. @param {Type} type @param {number} limit @returns {Type} */
 function list(type, limit) {
-  const check = (/** @type {unknown} */ v, /** @type {string} */ part) => {
-    if (!Array.isArray(v)) throw new FormatError(part, 'invalid', 'is an array of strings');
-    if (v.length > limit) throw new FormatError(part, 'limit', `at most ${limit} elements`);
+  const check = (/** @type {unknown} */ v, /** @type {string} */ what) => {
+    if (!Array.isArray(v)) throw new FormatError(what, 'invalid', 'is an array of strings');
+    if (v.length > limit) throw new FormatError(what, 'limit', `at most ${limit} elements`);
     return v;
   };
   return {
-    read: (v, part) => check(v, part).map((e) => type.read(e, part)),
-    write: (v, part) => `[${check(v, part).map((e) => type.write(e, part)).join(',')}]`,
+    read: (v, what) => check(v, what).map((e) => type.read(e, what)),
+    write: (v, what) => `[${check(v, what).map((e) => type.write(e, what)).join(',')}]`,
   };
 }
 
@@ -194,10 +194,10 @@ export function decode(text) {
   if (!(body instanceof Map)) throw new FormatError(name, 'invalid', 'its fields are an object');
   /** @type {{name: string} & Record<string, any>} */ const message = { name };
   for (const f of known) {
-    const part = `${name}.${f.json}`;
+    const what = `${name}.${f.json}`;
     const value = body.get(f.json);
-    if (value !== undefined) message[f.js === 'name' ? 'memberName' : f.js] = f.type.read(value, part);
-    else if (!f.optional) throw new FormatError(part, 'truncated', 'is missing');
+    if (value !== undefined) message[f.js === 'name' ? 'memberName' : f.js] = f.type.read(value, what);
+    else if (!f.optional) throw new FormatError(what, 'truncated', 'is missing');
   }
   return message;
 }

@@ -114,7 +114,7 @@ test('what breaks the rules of a field is refused', () => {
   }
   for (const number of ['0', '-1', '-0', '1.0', '1e1', '"1"', '4294967296', 'null', '[1]', many('9', 400)]) {
     assert.throws(() => decode(`{"Joined":{"room":"a","member":"a1a2a3a4a5a6","members":${number}}}`),
-      { name: 'FormatError', part: 'Joined.members', code: 'invalid' }, number);
+      { name: 'FormatError', what: 'Joined.members', code: 'invalid' }, number);
   }
 });
 

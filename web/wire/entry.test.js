@@ -131,7 +131,7 @@ test('the result does not change with the bytes', async () => {
 
 test('build refuses what nobody would read, and draws a nonce', async () => {
   await assert.rejects(build({ ...fields, room: '_x' }), { name: 'FormatError', part: 'entry room' });
-  await assert.rejects(build({ ...fields, name: many('x', 65) }), { name: 'FormatError', part: 'entry name', code: 'limit' });
+  await assert.rejects(build({ ...fields, name: many('x', 65) }), { name: 'FormatError', what: 'entry name', code: 'limit' });
   const [a, b] = await Promise.all([build({ ...fields, nonce: undefined }), build({ ...fields, nonce: undefined })]);
   assert.notEqual(toHex(a.id), toHex(b.id));
   const secret = { proof: async () => new Uint8Array(32) };

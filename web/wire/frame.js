@@ -155,9 +155,9 @@ function parseMedia(layer, code, body) {
   return long ? { ...media, kid } : media;
 }
 
-/** @param {number} alias @param {string} part */
-function checkAlias(alias, part) {
-  if (alias >= MAX_ALIASES) throw new FormatError(part, 'limit', 'an alias is below 4096');
+/** @param {number} alias @param {string} what */
+function checkAlias(alias, what) {
+  if (alias >= MAX_ALIASES) throw new FormatError(what, 'limit', 'an alias is below 4096');
 }
 
 /** @param {number} type @param {Bytes} body @returns {Frame} */

@@ -115,7 +115,7 @@ test('what came before a frame that cannot be parsed counts', () => {
 
 test('a packet has 64 frames at most', () => {
   assert.equal(list(many('e000', 64)).length, 64);
-  assert.throws(() => list(many('e000', 65)), { code: 'limit', part: 'packet' });
+  assert.throws(() => list(many('e000', 65)), { code: 'limit', what: 'packet' });
 });
 
 test('packets of browsers have a counter of 32 bits', () => {

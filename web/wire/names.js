@@ -62,28 +62,28 @@ function textFault(text, limit) {
   return /\p{Cc}/u.test(text) ? 'control' : null;
 }
 
-/** Refuses what is wrong. @param {string} part for errors @param {NameFault | null} fault */
-function refuse(part, fault) {
-  if (fault) throw new FormatError(part, fault === 'long' ? 'limit' : 'invalid', details[fault]);
+/** Refuses what is wrong. @param {string} what for errors @param {NameFault | null} fault */
+function refuse(what, fault) {
+  if (fault) throw new FormatError(what, fault === 'long' ? 'limit' : 'invalid', details[fault]);
 }
 
 /**
  * Refuses a text that people are not to see.
- * @param {string} part for errors @param {string} text @param {number} limit bytes of UTF-8
+ * @param {string} what for errors @param {string} text @param {number} limit bytes of UTF-8
  */
-export function checkText(part, text, limit) {
-  refuse(part, textFault(text, limit));
+export function checkText(what, text, limit) {
+  refuse(what, textFault(text, limit));
 }
 
 /**
  * Refuses what is no room name as it is on the wire.
- * @param {string} name @param {string} [part] for errors
+ * @param {string} name @param {string} [what] for errors
  */
-export function checkRoomName(name, part = 'room name') {
-  refuse(part, roomFault(name));
+export function checkRoomName(name, what = 'room name') {
+  refuse(what, roomFault(name));
 }
 
-/** Refuses what is no member's name. @param {string} name @param {string} [part] for errors */
-export function checkName(name, part = 'name') {
-  checkText(part, name, MAX_NAME);
+/** Refuses what is no member's name. @param {string} name @param {string} [what] for errors */
+export function checkName(name, what = 'name') {
+  checkText(what, name, MAX_NAME);
 }

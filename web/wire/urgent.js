@@ -163,10 +163,10 @@ export function appendKeysWanted(ids) {
   return appendMemberIds(ids);
 }
 
-/** @param {Bytes} message @param {string} part @param {string} detail */
-function parseMemberIds(message, part, detail) {
+/** @param {Bytes} message @param {string} what @param {string} detail */
+function parseMemberIds(message, what, detail) {
   if (message.length === 0 || message.length % MEMBER_ID_SIZE !== 0) {
-    throw new FormatError(part, 'invalid', detail);
+    throw new FormatError(what, 'invalid', detail);
   }
   const ids = [];
   for (let i = 0; i < message.length; i += MEMBER_ID_SIZE) ids.push(message.subarray(i, i + MEMBER_ID_SIZE));
@@ -291,10 +291,10 @@ export function appendKey(k) {
     .done();
 }
 
-/** @param {number} size @param {string} part */
-function checkWrap(size, part) {
+/** @param {number} size @param {string} what */
+function checkWrap(size, what) {
   if (size !== WRAP_FRESH && size !== WRAP_RATCHETED) {
-    throw new FormatError(part, 'invalid', 'a wrap has 64 or 80 bytes');
+    throw new FormatError(what, 'invalid', 'a wrap has 64 or 80 bytes');
   }
 }
 

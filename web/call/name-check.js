@@ -10,7 +10,7 @@
 import { foldName } from '../identity/names.js';
 import { equal } from '../wire/bytes.js';
 
-/** @typedef {import('./roster.js').Present} Present */
+/** @typedef {import('./roster.js').Member} Member */
 /** @typedef {import('../identity/names.js').Verdict} Verdict */
 
 /**
@@ -51,7 +51,7 @@ export class StayStorage {
   }
 }
 
-export class People {
+export class NameCheck {
   #at;
   /** @type {Map<string, Verdict>} by member id, of who is here */ #known = new Map();
   /** @type {Set<string>} who waits to be looked at */ #waiting = new Set();
@@ -62,7 +62,7 @@ export class People {
   /**
    * @param {object} at @param {import('../identity/names.js').KnownNames} at.names
    * @param {import('../identity/identity.js').Identity} at.identity ours
-   * @param {string} at.name what we call ourselves @param {(code: string, member: Present) => void} at.warn
+   * @param {string} at.name what we call ourselves @param {(code: string, member: Member) => void} at.warn
    * @param {() => void} at.changed what known returns is another
    * @param {(error: unknown) => void} at.failed
    */
@@ -70,15 +70,15 @@ export class People {
     this.#at = at;
   }
 
-  /** Looks at somebody who joined. @param {Present} m */
-  meet(m) {
+  /** Looks at somebody who joined. @param {Member} m */
+  check(m) {
     if (m.outside) {
       if (!this.#outside) this.#at.warn('outside', m);
       this.#outside = true;
       return;
     }
     this.#waiting.add(m.id);
-    this.#last = this.#last.then(() => this.#check(m)).catch((error) => this.#at.failed(error));
+    this.#last = this.#last.then(() => this.#checkOne(m)).catch((error) => this.#at.failed(error));
   }
 
   /** Forgets who left. @param {string} id */
@@ -87,11 +87,11 @@ export class People {
     this.#known.delete(id);
   }
 
-  /** @param {Present} m */
-  async #check(m) {
+  /** @param {Member} m */
+  async #checkOne(m) {
     if (!this.#waiting.has(m.id)) return;
     const known = this.#isOurName(m) ? 'changed' : await this.#at.names.check(m.name, m.identity);
-    this.#lookAtTrouble(m);
+    this.#warnOfTrouble(m);
     if (!this.#waiting.delete(m.id)) return;
     this.#known.set(m.id, known);
     if (known === 'changed') this.#at.warn('name', m);
@@ -101,25 +101,25 @@ export class People {
   /**
    * Warns once a stay when names are not kept: nobody is warned of these when they come with another key
    * later.
-   * @param {Present} m at whom it was found
+   * @param {Member} m at whom it was found
    */
-  #lookAtTrouble(m) {
+  #warnOfTrouble(m) {
     if (this.#forgetful || !this.#at.names.trouble) return;
     this.#forgetful = true;
     this.#at.warn('names', m);
   }
 
-  /** Whether somebody else calls itself what we do. @param {Present} m */
+  /** Whether somebody else calls itself what we do. @param {Member} m */
   #isOurName(m) {
     const { name, identity } = this.#at;
     const folded = foldName(m.name);
     return folded !== '' && folded === foldName(name) && !equal(m.identity, identity.publicKey);
   }
 
-  /** The user says that a changed key is right. @param {Present} m */
+  /** The user says that a changed key is right. @param {Member} m */
   async trust(m) {
     await this.#at.names.trust(m.name, m.identity);
-    this.#lookAtTrouble(m);
+    this.#warnOfTrouble(m);
     if (!this.#known.has(m.id)) return; // it left
     this.#known.set(m.id, 'same');
     this.#at.changed();

@@ -11,7 +11,7 @@ const BLOCK = 480; // samples, 10 ms
 const MAX_GAIN = 4;
 const MAX_GAINS = 4096; // members whose loudness was changed
 
-export class Output {
+export class Mix {
   #streams;
   #now;
   #mixer = new Mixer();

@@ -1,10 +1,10 @@
 /**
- * Tells the page what it should show, in the messages of client.js: at once, but for the member list, which
+ * Tells the page what it should show, in the messages of engine.js: at once, but for the member list, which
  * may change often, and for levels and numbers, which are told as often as people can see it.
  */
 
-/** @typedef {import('./client.js').EngineMessage} EngineMessage */
-/** @typedef {import('./client.js').Member} Member */
+/** @typedef {import('./engine.js').EngineMessage} EngineMessage */
+/** @typedef {import('./engine.js').Member} Member */
 
 const LEVELS_EVERY = 100; // ms
 const QUALITY_EVERY = 1000;
@@ -14,14 +14,14 @@ const DROPPED_FOR = 12_000;
 
 /**
  * What the page is told of now and then.
- * @typedef {object} TellerSources
+ * @typedef {object} EventSources
  * @property {() => Member[]} members
  * @property {(now: number) => {me: number, talkers: Record<string, number>}} levels
  * @property {() => Record<string, any>} quality of the link
  * @property {() => Record<string, number>} stats
  */
 
-export class Teller {
+export class Events {
   #tell;
   #clock;
   #sources;
@@ -35,7 +35,7 @@ export class Teller {
 
   /**
    * @param {(message: EngineMessage) => void} tell @param {import('../link/clock.js').Clock} clock
-   * @param {TellerSources} sources
+   * @param {EventSources} sources
    */
   constructor(tell, clock, sources) {
     this.#tell = tell;

@@ -9,8 +9,8 @@ import { identicon } from './identicon.js';
 import { foldName } from '../identity/fold.js';
 import { person as words, room as roomWords } from './words-room.js';
 
-/** @typedef {import('../call/client.js').Member} Member */
-/** @typedef {import('./model.js').RoomModel} RoomModel */
+/** @typedef {import('../call/engine.js').Member} Member */
+/** @typedef {import('./room-model.js').RoomModel} RoomModel */
 
 const skeletons = 3;
 const maxRows = 200; // more are only counted: a relay may tell of thousands
@@ -107,7 +107,7 @@ class Row {
 }
 
 /** The list. */
-export class People {
+export class MemberRows {
   #list = h('ul', { class: 'people', role: 'list' });
   #outsideTitle = h('h3', {}, roomWords.outsideGroup);
   #outsideNote = h('p', { class: 'hint' });

@@ -3,13 +3,13 @@
  * there is a call to mute or to end from outside the page.
  */
 
-import { roomKey } from './link.js';
+import { roomKey } from './address.js';
 
 /** @param {string} room */
 const lockName = (room) => 'wzp room ' + roomKey(room);
 
 /** From the joining to the end of one stay. */
-export class Presence {
+export class CallClaim {
   #stop = new AbortController();
   /** @type {WakeLockSentinel | null} */ #wake = null;
   /** @type {() => void} */ #release = () => {};

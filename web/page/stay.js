@@ -7,15 +7,15 @@
  *         └──── changed(parts) ── RoomModel <── Engine's messages
  */
 
-import { RoomModel } from './model.js';
+import { RoomModel } from './room-model.js';
 
-/** @typedef {import('./model.js').Part} Part */
+/** @typedef {import('./room-model.js').Part} Part */
 /** @typedef {import('./devices.js').Devices} Devices */
 /** @typedef {import('./devices.js').Microphone} Microphone */
-/** @typedef {import('../call/client.js').Engine} Engine */
+/** @typedef {import('../call/engine.js').Engine} Engine */
 
 /**
- * @typedef {object} CallOptions
+ * @typedef {object} StayOptions
  * @property {string} connectUrl
  * @property {string} room
  * @property {string} name
@@ -33,12 +33,12 @@ import { RoomModel } from './model.js';
 const startTime = 20_000; // ms that what must be there before joining may take: devices, the identity, the Worker's modules
 const quietAbove = 8; // people, for whose coming and going no sound is made
 
-export class Call {
+export class Stay {
   #options;
   #engine;
   #devices;
   /** @type {Microphone | null} */ #microphone;
-  /** @type {Set<string> | null} ids of who was there, null before the first list */ #present = null;
+  /** @type {Set<string> | null} ids of who was there, null before the first list */ #members = null;
   /** @type {Map<string, string>} */ #names = new Map();
   /** @type {Map<string, number>} by member */ #volumes = new Map();
   #joinedOnce = false;
@@ -46,14 +46,14 @@ export class Call {
   #begun = false; // the engine has said something
   #asked = 0; // numbers the requests for a microphone, so that a late answer is known
 
-  /** @param {CallOptions} options */
+  /** @param {StayOptions} options */
   constructor(options) {
     this.#options = options;
     this.#engine = options.engine;
     this.#devices = options.devices;
     this.#microphone = options.microphone;
     this.model = new RoomModel(options.room, { private: options.secret !== '', mode: options.mode });
-    this.#engine.listen((message) => this.#take(message));
+    this.#engine.listen((message) => this.#receive(message));
   }
 
   /** Joins, and asks for the microphone meanwhile: neither waits for the other. */
@@ -73,7 +73,7 @@ export class Call {
 
   /** @param {string} code @param {string} text */
   #fail(code, text) {
-    this.#take({ type: 'state', state: 'ended', error: { code, text } });
+    this.#receive({ type: 'state', state: 'ended', error: { code, text } });
   }
 
   /** Asks for the microphone, or another one. What goes wrong is in the model's `mic`. */
@@ -111,14 +111,14 @@ export class Call {
     if (port) this.#engine.devices({ capture: port });
   }
 
-  /** @param {import('./model.js').Mic} mic */
+  /** @param {import('./room-model.js').Mic} mic */
   #setMic(mic) {
     this.model.mic = mic;
     this.#options.changed(['control']);
   }
 
-  /** @param {import('../call/client.js').EngineMessage} message */
-  #take(message) {
+  /** @param {import('../call/engine.js').EngineMessage} message */
+  #receive(message) {
     if (this.#over) return;
     this.#begun = true;
     const { state, transmitting } = this.model;
@@ -133,7 +133,7 @@ export class Call {
     if (parts.length > 0) this.#options.changed(parts);
   }
 
-  /** @param {import('../call/client.js').CallState} before */
+  /** @param {import('../call/engine.js').CallState} before */
   #stateChanged(before) {
     const { state } = this.model;
     if (state === 'joined' && !this.#joinedOnce) {
@@ -147,11 +147,11 @@ export class Call {
     if (state === 'ended') this.#end();
   }
 
-  /** @param {import('../call/client.js').Member[]} list */
+  /** @param {import('../call/engine.js').Member[]} list */
   #membersChanged(list) {
     const now = new Set(list.filter(({ self }) => !self).map(({ id }) => id));
-    const before = this.#present;
-    this.#present = now;
+    const before = this.#members;
+    this.#members = now;
     const names = new Map(list.map(({ id, name }) => [id, name]));
     const came = before ? [...now].filter((id) => !before.has(id)) : [];
     const went = before ? [...before].filter((id) => !now.has(id)) : [];
@@ -221,7 +221,7 @@ export class Call {
     }
   }
 
-  /** @param {import('./model.js').Warning} warning */
+  /** @param {import('./room-model.js').Warning} warning */
   acknowledge(warning) {
     this.model.acknowledge(warning);
     this.#options.changed(['warnings']);

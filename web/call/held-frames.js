@@ -16,7 +16,7 @@ export const MAX_HELD_TIME = 5000;
 const MAX_BYTES = 2 ** 20; // of a room
 const ASK_AFTER = 1500;
 const ASK_EVERY = 2000;
-const STIR_EVERY = 1000;
+const WAKE_EVERY = 1000;
 const NO_KEY_WARN = 10_000; // of frames without a key
 
 /**
@@ -37,14 +37,14 @@ export class HeldBudget {
   }
 
   /** @param {HeldFrames} holder @param {number} bytes that it holds more */
-  take(holder, bytes) {
+  add(holder, bytes) {
     this.#bytes += bytes;
     this.#holders.add(holder);
     while (this.#bytes > MAX_BYTES) this.#greediest()?.dropOldest();
   }
 
   /** @param {HeldFrames} holder @param {number} bytes that it holds no more */
-  give(holder, bytes) {
+  remove(holder, bytes) {
     this.#bytes -= bytes;
     if (holder.size === 0) this.#holders.delete(holder);
   }
@@ -72,7 +72,7 @@ export class HeldFrames {
   #since = null;
   #newest = 0; // the newest frame of those
   /** @type {number | null} */ #asked = null;
-  #told = -Infinity; // when the keeper was
+  #told = -Infinity; // when the keys was
 
   /**
    * @param {HeldBudget} budget of the room
@@ -100,7 +100,7 @@ export class HeldFrames {
 
   /**
    * Keeps a frame.
-   * @param {Frame} frame @param {number} now @returns {boolean} whether the keeper is to be told
+   * @param {Frame} frame @param {number} now @returns {boolean} whether the keys is to be told
    */
   hold(frame, now) {
     const tell = this.doubt(frame.at);
@@ -110,19 +110,19 @@ export class HeldFrames {
     if (same >= MAX_FRAMES || this.#frames.length >= MAX_OF_TALKER) this.#drop(1);
     this.#frames.push(frame);
     this.bytes += frame.ciphertext.length;
-    this.#budget.take(this, frame.ciphertext.length);
+    this.#budget.add(this, frame.ciphertext.length);
     return tell;
   }
 
   /**
-   * Notes that a frame came that does not open. Somebody may send one with each that does, so the keeper is
+   * Notes that a frame came that does not open. Somebody may send one with each that does, so the keys is
    * not told of all.
-   * @param {number} at @returns {boolean} whether the keeper is to be told
+   * @param {number} at @returns {boolean} whether the keys is to be told
    */
   doubt(at) {
     this.#newest = Math.max(this.#newest, at);
     this.#since ??= at; // if nothing else comes, our key is wrong
-    if (at - this.#told < STIR_EVERY) return false;
+    if (at - this.#told < WAKE_EVERY) return false;
     this.#told = at;
     return true;
   }
@@ -133,7 +133,7 @@ export class HeldFrames {
   }
 
   /** Returns what is held, and holds it no more. @param {number} now @returns {Frame[]} */
-  take(now) {
+  drain(now) {
     this.#expire(now);
     const frames = this.#frames;
     this.#drop(frames.length);
@@ -157,7 +157,7 @@ export class HeldFrames {
     this.#frames = this.#frames.slice(n);
     for (const { ciphertext } of dropped) {
       this.bytes -= ciphertext.length;
-      this.#budget.give(this, ciphertext.length);
+      this.#budget.remove(this, ciphertext.length);
     }
   }
 

@@ -2,7 +2,7 @@
  * The relay's urgent messages, given to whom they are for.
  *
  *     members joined, left --one after the other--> Roster --> announce
- *     fetch again --> MemberFetcher        keys --> Keeper
+ *     fetch again --> MemberFetcher        keys --> Keys
  *
  * Entries take a while to read, so what comes meanwhile waits. If too much does, the link is told that a
  * message cannot be used yet, and it comes again.
@@ -17,9 +17,9 @@ import { crowdPause, crowdWait } from './members.js';
 const MAX_WAITING = 256; // news of members
 
 /**
- * @typedef {object} NewsHooks
+ * @typedef {object} ReceiverHooks
  * @property {import('./roster.js').Roster} roster
- * @property {import('./keeper.js').Keeper} keeper
+ * @property {import('./keys.js').Keys} keys
  * @property {import('./members.js').MemberFetcher} fetcher
  * @property {(news: import('./roster.js').News[]) => void} announce
  * @property {(ids: string[]) => void} gone who was said to have left, whether it had been told of or not
@@ -30,12 +30,12 @@ const MAX_WAITING = 256; // news of members
  * @property {(error: unknown) => void} failed
  */
 
-export class News {
+export class Receiver {
   #at;
   #waiting = 0;
   /** @type {Promise<void>} */ #last = Promise.resolve();
 
-  /** @param {NewsHooks} at */
+  /** @param {ReceiverHooks} at */
   constructor(at) {
     this.#at = at;
   }
@@ -44,9 +44,9 @@ export class News {
    * Takes an urgent message.
    * @param {number} kind @param {Bytes} body @returns {boolean} false: it cannot be used yet
    */
-  take(kind, body) {
+  receive(kind, body) {
     try {
-      return this.#take(kind, body);
+      return this.#receive(kind, body);
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
       return true; // the relay's fault: or it would come again and again
@@ -54,8 +54,8 @@ export class News {
   }
 
   /** @param {number} kind @param {Bytes} body */
-  #take(kind, body) {
-    const { keeper, fetcher, shutdown } = this.#at;
+  #receive(kind, body) {
+    const { keys, fetcher, shutdown } = this.#at;
     switch (kind) {
       case urgent.MEMBERS_JOINED:
         return this.#joined(urgent.parseMembersJoined(body).map((entry) => entry.slice()));
@@ -75,13 +75,13 @@ export class News {
         shutdown();
         break;
       case urgent.KEY:
-        keeper.keyCame(body);
+        keys.keyCame(body);
         break;
       case urgent.KEYS_WANTED:
-        keeper.keyWanted(urgent.parseKeysWanted(body).map(toHex));
+        keys.keyWanted(urgent.parseKeysWanted(body).map(toHex));
         break;
       case urgent.KEY_DELIVERED:
-        keeper.keyDelivered(urgent.parseKeyDelivered(body));
+        keys.keyDelivered(urgent.parseKeyDelivered(body));
     }
     return true;
   }

@@ -8,20 +8,20 @@ import { test } from 'node:test';
 import { Identity } from '../identity/identity.js';
 import { KnownNames } from '../identity/names.js';
 import { memory } from './lab.test.js';
-import { People, StayStorage } from './people.js';
+import { NameCheck, StayStorage } from './name-check.js';
 
 /** People with a storage, and the codes that they warned of. */
 async function peopleWith(storage) {
   const [{ identity }, { identity: other }] = await Promise.all([Identity.generate(), Identity.generate()]);
   const names = await KnownNames.open(identity, storage);
   const codes = [];
-  const people = new People({
+  const people = new NameCheck({
     names, identity, name: 'Ana', warn: (code) => codes.push(code), changed: () => {}, failed: assert.ifError,
   });
   const meet = async (count) => {
-    for (let i = 0; i < count; i++) people.meet({ id: `${i}`, name: `member ${i}`, identity: other.publicKey, outside: false });
+    for (let i = 0; i < count; i++) people.check({ id: `${i}`, name: `member ${i}`, identity: other.publicKey, outside: false });
     const last = { id: 'last', name: 'member 0', identity: other.publicKey, outside: false };
-    people.meet(last);
+    people.check(last);
     while (people.known('last') === 'new') await new Promise((resolve) => setTimeout(resolve, 1));
   };
   return { codes, meet };

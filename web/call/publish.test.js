@@ -8,7 +8,7 @@ import { test } from 'node:test';
 
 import { parsePayload } from '../wire/payload.js';
 import { FakeEncoder, VirtualClock } from './lab.test.js';
-import { Publication } from './publication.js';
+import { Publication } from './publish.js';
 
 /** A Publication and what it sent; frames are written with their number as sound. */
 class Mic {

@@ -4,7 +4,7 @@
  */
 
 import {AcceptedNumbers, KEEP_OLD} from './late.js';
-import {Generation} from './listener-generation.js';
+import {Generation} from './generation.js';
 import {ReplayWindows} from './windows.js';
 
 /**

@@ -13,7 +13,7 @@ import { PreRoll } from '../audio/preroll.js';
 import { Vad } from '../audio/vad.js';
 import { sleep } from '../link/clock.js';
 import { appendPayload, appendSilence } from '../wire/payload.js';
-import { isOver } from './view-speaker.js';
+import { isOver } from './view.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 

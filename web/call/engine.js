@@ -2,8 +2,8 @@
  * The page's side of the engine: starts the Worker, sends it what the user wants, hands out what it says.
  * No rules of the room live here (they are the Worker's), and nothing of the DOM (that is page/).
  *
- *     page/call.js -> Engine.join, talk, mute ... -> postMessage -> worker.js
- *     page/model.js <- Engine.on(type, listener)  <- postMessage <- worker.js
+ *     page/stay.js -> Engine.join, talk, mute ... -> postMessage -> worker.js
+ *     page/room-model.js <- Engine.on(type, listener)  <- postMessage <- worker.js
  *
  * The identity is not passed: the page makes it in the Store, and the Worker opens the same Store. A
  * MessagePort is transferred: after join() or devices() it belongs to the Worker.

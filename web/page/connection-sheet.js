@@ -6,7 +6,7 @@ import { Sheet } from './sheet.js';
 import { ago, connection as words } from './words-room.js';
 import { keys as keyWords } from './words-sheets.js';
 
-/** @param {import('./model.js').RoomModel} model @param {() => void} closed */
+/** @param {import('./room-model.js').RoomModel} model @param {() => void} closed */
 export function openConnection(model, closed) {
   const sheet = new Sheet(words.title, { name: 'connection', closed });
   const line = h('p', { class: 'known' });

@@ -11,9 +11,9 @@ import { foldName } from '../identity/fold.js';
 import { loudness } from './level-bar.js';
 import { WarningList } from './warning-list.js';
 
-/** @typedef {import('../call/client.js').EngineMessage} EngineMessage */
-/** @typedef {import('../call/client.js').Member} Member */
-/** @typedef {import('../call/client.js').QualityMessage} Quality */
+/** @typedef {import('../call/engine.js').EngineMessage} EngineMessage */
+/** @typedef {import('../call/engine.js').Member} Member */
+/** @typedef {import('../call/engine.js').QualityMessage} Quality */
 
 /**
  * How the microphone is.
@@ -33,7 +33,7 @@ const calm = 1500; // ms that nobody else talks for before a talker moves to the
 const loud = -40; // dBFS: speech into a muted microphone
 
 export class RoomModel {
-  /** @type {import('../call/client.js').CallState} */ state = 'joining';
+  /** @type {import('../call/engine.js').CallState} */ state = 'joining';
   /** @type {{code: string, text: string} | null} */ error = null;
   /** @type {Map<string, Member>} by id, in no order; empty until the engine has told */ members = new Map();
   /** @type {string[]} ids as they are shown: oneself, then the others, then who is outside */ order = [];
@@ -98,7 +98,7 @@ export class RoomModel {
     }
   }
 
-  /** @param {import('../call/client.js').StateMessage} message @returns {Part[]} */
+  /** @param {import('../call/engine.js').StateMessage} message @returns {Part[]} */
   #setState({ state, error }) {
     this.state = state;
     if (state === 'joined') this.#warnings.drop('relay'); // it is back
@@ -131,7 +131,7 @@ export class RoomModel {
       .map(({ id }) => id);
   }
 
-  /** @param {import('../call/client.js').LevelsMessage} message @param {number} now @returns {Part[]} */
+  /** @param {import('../call/engine.js').LevelsMessage} message @param {number} now @returns {Part[]} */
   #setLevels({ me, talkers }, now) {
     const before = this.talkers().join();
     for (const [id, dbfs] of Object.entries(talkers)) {

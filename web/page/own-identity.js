@@ -7,7 +7,7 @@ import { Identity } from '../identity/identity.js';
 
 /** @typedef {import('../identity/store.js').Store} Store */
 
-export class Account {
+export class OwnIdentity {
   /** @type {Store} */ #store;
   /** @type {Uint8Array<ArrayBuffer> | null} of an identity that was made or opened since the page was loaded; memory only */ #seed = null;
   /** @type {Promise<void> | null} */ #making = null;
@@ -21,12 +21,12 @@ export class Account {
     this.#store = store;
   }
 
-  /** @param {Store} store @returns {Promise<Account>} */
+  /** @param {Store} store @returns {Promise<OwnIdentity>} */
   static async open(store) {
-    const account = new Account(store);
-    account.fingerprint = (await store.loadIdentity())?.fingerprint ?? '';
-    account.sealed = await store.hasSealed();
-    return account;
+    const identity = new OwnIdentity(store);
+    identity.fingerprint = (await store.loadIdentity())?.fingerprint ?? '';
+    identity.sealed = await store.hasSealed();
+    return identity;
   }
 
   /** Makes an identity if there is none. Resolves when the Store has it. */

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { RoomModel } from './model.js';
+import { RoomModel } from './room-model.js';
 
 const member = (id, more = {}) => ({ id, name: id, fingerprint: id, outside: false, known: 'same', self: id === 'me', ...more });
 const list = (...members) => ({ type: 'members', list: members });

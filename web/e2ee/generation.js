@@ -86,7 +86,7 @@ export class Step {
     try {
       const key = await deriving;
       const plain = await key.open(ctr, sealed);
-      if (!this.#erased) this.#keep(stream, key);
+      if (!this.#erased) this.#hold(stream, key);
       return plain;
     } finally {
       if (this.#deriving.get(stream) === deriving) this.#deriving.delete(stream);
@@ -94,7 +94,7 @@ export class Step {
   }
 
   /** Holds a stream's key, of as many as have a ReplayWindow. @param {number} stream @param {FrameKey} key */
-  #keep(stream, key) {
+  #hold(stream, key) {
     for (const oldest of this.keys.keys()) {
       if (this.keys.size < MAX_WINDOWS) break;
       this.keys.delete(oldest);
@@ -212,7 +212,7 @@ export class Generation {
    * @param {KeyHeader} header @param {Bytes} w taken over @param {readonly Step[]} ahead as follow found them
    * @param {number} now
    */
-  take(header, w, ahead, now) {
+  accept(header, w, ahead, now) {
     this.number = header.number;
     if (ahead.length === 0) {
       this.#goBack(stepOf(header.epoch), header.firstCtr, w);

@@ -25,7 +25,7 @@ const VIEW_EVERY = 3000; // and then as often as that while it talks
  * @property {(error: unknown) => void} failed
  */
 
-export class ViewSpeaker {
+export class ViewSender {
   #talker;
   #at;
   /** @type {Sealer | null} null: nothing was ever said */ #sealer = null;
@@ -62,21 +62,21 @@ export class ViewSpeaker {
    * Says what we see, if it is time to and we talk.
    * @param {number} now @returns {number} when to be called next; 0: not before something changes
    */
-  speak(now) {
+  send(now) {
     if (!this.#sealer || !this.#digest || !this.#at.publishing()) return 0;
     if (now < this.#due()) return this.#due();
     // Silent: who does not talk has no secrets.
     if (now - this.#at.mediaAt() > VIEW_AGAIN) return now + VIEW_AGAIN;
     this.#last = now;
     this.#said++;
-    this.#say(this.#sealer, this.#digest).catch((error) => {
+    this.#seal(this.#sealer, this.#digest).catch((error) => {
       if (!isOver(error)) this.#at.failed(error);
     });
     return this.#due();
   }
 
   /** @param {Sealer} sealer @param {Bytes} digest */
-  async #say(sealer, digest) {
+  async #seal(sealer, digest) {
     const { kid, ctr, ciphertext } = await sealer.seal(appendView(digest));
     this.#at.sendView(kid, ctr, ciphertext);
   }

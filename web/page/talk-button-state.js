@@ -10,18 +10,18 @@ import { control as words } from './words-room.js';
  *
  * @typedef {{kind: 'live' | 'idle' | 'muted' | 'off' | 'none', icon: import('./icons.js').IconName, label:
  * string,
- *   hint: string, pressed: boolean}} ControlState
+ *   hint: string, pressed: boolean}} TalkButtonState
  */
 
 const troubles = /** @type {const} */ (['denied', 'missing', 'busy', 'gone', 'failed', 'none']);
 
 /**
- * @param {import('./model.js').RoomModel} model @param {string[]} talkers names of the others who talk
+ * @param {import('./room-model.js').RoomModel} model @param {string[]} talkers names of the others who talk
  * @param {{locked?: boolean, keyboard?: boolean}} [how] locked: the button was pressed without a pointer, and
  *   is pressed again to stop; keyboard: there seems to be one
- * @returns {ControlState}
+ * @returns {TalkButtonState}
  */
-export function controlState(model, talkers, how = {}) {
+export function talkButtonState(model, talkers, how = {}) {
   const { state, mic, held } = model;
   if (mic === 'asking') {
     return { kind: 'none', icon: 'mic', label: words.asking, hint: words.askingHint, pressed: false };
@@ -41,8 +41,8 @@ export function controlState(model, talkers, how = {}) {
 }
 
 /**
- * @param {import('./model.js').RoomModel} model @param {string[]} talkers
- * @param {{locked?: boolean, keyboard?: boolean}} how @returns {ControlState}
+ * @param {import('./room-model.js').RoomModel} model @param {string[]} talkers
+ * @param {{locked?: boolean, keyboard?: boolean}} how @returns {TalkButtonState}
  */
 function radioState({ transmitting, held }, talkers, { locked, keyboard }) {
   const stop = locked ? words.again : words.release;
@@ -59,7 +59,7 @@ function radioState({ transmitting, held }, talkers, { locked, keyboard }) {
   };
 }
 
-/** @param {import('./model.js').RoomModel} model @param {string[]} talkers @returns {ControlState} */
+/** @param {import('./room-model.js').RoomModel} model @param {string[]} talkers @returns {TalkButtonState} */
 function openState({ transmitting, muted, loudMe }, talkers) {
   if (muted) {
     const hint = loudMe ? words.mutedLoud : talkers.length > 0 ? words.mutedTalks(talkers) : words.mutedHint;

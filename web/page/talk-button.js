@@ -1,21 +1,21 @@
 /**
  * The big control in thumb reach: the microphone in open mode, the talk button in radio mode, with the switch
  * between them. It turns pointers and clicks into press, release and mute; what it says comes from
- * control-state.js.
+ * talk-button-state.js.
  */
 
-import { controlState } from './control-state.js';
+import { talkButtonState } from './talk-button-state.js';
 import { fill, h, setAttribute, setText } from './dom.js';
 import { icon } from './icons.js';
 import { LevelBar } from './level-bar.js';
 import { room as words } from './words-room.js';
 
-/** @typedef {import('./call.js').Call} Call */
+/** @typedef {import('./stay.js').Stay} Stay */
 
 const slip = 32; // CSS pixels that a finger may slide off the button before it counts as released
 
-export class Control {
-  #call;
+export class TalkButton {
+  #stay;
   #label = h('span', { class: 'talk-label' });
   #hint = h('span', { class: 'talk-hint' });
   #icon = h('span', { class: 'talk-icon' });
@@ -29,9 +29,9 @@ export class Control {
   /** @type {number | null} the pointer that holds the button */ #pointer = null;
   /** @type {AbortController} */ #listeners = new AbortController();
 
-  /** @param {Call} call */
-  constructor(call) {
-    this.#call = call;
+  /** @param {Stay} stay */
+  constructor(stay) {
+    this.#stay = stay;
     this.#bar.element.setAttribute('aria-hidden', 'true');
     this.#modes = { open: this.#choice('open'), radio: this.#choice('radio') };
     this.element = h(
@@ -45,7 +45,7 @@ export class Control {
   /** @param {'open' | 'radio'} mode @returns {HTMLInputElement} */
   #choice(mode) {
     return h('input', {
-      type: 'radio', name: 'mode', value: mode, id: 'mode-' + mode, onchange: () => this.#call.setMode(mode),
+      type: 'radio', name: 'mode', value: mode, id: 'mode-' + mode, onchange: () => this.#stay.setMode(mode),
     });
   }
 
@@ -76,7 +76,7 @@ export class Control {
 
   /** Whether a press means talking now. */
   get #talks() {
-    return this.#call.model.mode === 'radio' && this.#call.model.mic === 'on';
+    return this.#stay.model.mode === 'radio' && this.#stay.model.mic === 'on';
   }
 
   /** @param {PointerEvent} event */
@@ -89,7 +89,7 @@ export class Control {
       // The pointer is gone already: pointercancel follows.
     }
     this.#locked = false;
-    this.#call.press(true);
+    this.#stay.press(true);
   }
 
   /** @param {PointerEvent} event */
@@ -109,24 +109,24 @@ export class Control {
     if (pointer !== null && this.#button.hasPointerCapture(pointer)) {
       this.#button.releasePointerCapture(pointer);
     }
-    this.#call.press(false);
+    this.#stay.press(false);
   }
 
   /** @param {MouseEvent} event */
   #click(event) {
-    const { model } = this.#call;
+    const { model } = this.#stay;
     if (model.mic === 'asking') return;
-    if (model.mic !== 'on') return void this.#call.askMicrophone();
-    if (model.mode === 'open') return this.#call.mute();
+    if (model.mic !== 'on') return void this.#stay.askMicrophone();
+    if (model.mode === 'open') return this.#stay.mute();
     if (event.detail !== 0) return; // a pointer, which has pressed and released
     this.#locked = !model.held;
-    this.#call.press(this.#locked);
+    this.#stay.press(this.#locked);
   }
 
   /** @param {string[]} talkers names of the others who talk */
   show(talkers) {
-    const { model } = this.#call;
-    const state = controlState(model, talkers, {
+    const { model } = this.#stay;
+    const state = talkButtonState(model, talkers, {
       locked: this.#locked, keyboard: matchMedia('(hover: hover)').matches,
     });
     setText(this.#label, state.label);
@@ -141,7 +141,7 @@ export class Control {
 
   /** Our own level. */
   level() {
-    const { model } = this.#call;
+    const { model } = this.#stay;
     this.#bar.show(model.mic === 'on' && (model.mode === 'radio' ? model.held : !model.muted) ? model.me : 0);
   }
 

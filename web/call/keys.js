@@ -17,14 +17,14 @@ import { Views } from '../e2ee/views.js';
 import { FormatError, toHex } from '../wire/bytes.js';
 import * as urgent from '../wire/urgent.js';
 import { HandOut } from './hand-out.js';
-import { MAX_HELD_TIME } from './held.js';
+import { MAX_HELD_TIME } from './held-frames.js';
 import { Opening } from './opening.js';
-import { SafetyNumber } from './safety-number.js';
+import { SafetyNumber } from './safety.js';
 import { soonest } from './soonest.js';
-import { ViewSpeaker } from './view-speaker.js';
+import { ViewSender } from './view.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
-/** @typedef {import('./roster.js').Present} Present */
+/** @typedef {import('./roster.js').Member} Member */
 
 const MAX_KEYS_QUEUED = 256; // key messages that wait to be checked
 const MAX_KEYS_UNKNOWN = 64; // of senders that the relay has not told of
@@ -35,14 +35,14 @@ const MAX_UNKNOWN_WARNED = 1024; // senders whom nobody knows, of whom people ar
 const RETRY_AFTER = 1000; // ms after work that failed
 
 /**
- * What the keeper needs of its room.
+ * What the keys needs of its room.
  * @typedef {object} Surroundings
  * @property {string} name of the room
  * @property {import('./roster.js').Roster} roster
  * @property {import('../identity/identity.js').Identity} identity
  * @property {Bytes} self hash of our entry
  * @property {import('../e2ee/secret.js').Secret | null} secret
- * @property {import('../e2ee/keys.js').JoinKey} joinKey which the keeper erases in the end
+ * @property {import('../e2ee/keys.js').JoinKey} joinKey which the keys erases in the end
  * @property {import('../link/clock.js').Clock} clock
  * @property {(kind: number, body: Bytes, done?: (acked: boolean) => void) => boolean} sendUrgent
  * @property {(kid: bigint, ctr: number, ciphertext: Bytes) => void} sendView
@@ -62,7 +62,7 @@ const RETRY_AFTER = 1000; // ms after work that failed
  *   in the list
  */
 
-export class Keeper {
+export class Keys {
   /** Key messages that came faster than they could be checked. */
   dropped = 0;
   /**
@@ -77,7 +77,7 @@ export class Keeper {
   #talker;
   #views = new Views();
   #handOut;
-  #speaker;
+  #view;
   #number;
   /** @type {Opening | null} null: not started yet */ #opening = null;
   #open = () => {};
@@ -99,12 +99,12 @@ export class Keeper {
     this.#at = at;
     this.opened = new Promise((resolve) => (this.#open = resolve));
     const { identity, self, name: room, secret, joinKey, clock, sendUrgent } = at;
-    const stir = () => this.stir();
+    const wake = () => this.wake();
     this.#talker = new Talker({ identity, self, room, secret });
     this.listener = new Listener({ self, joinKey, room, secret });
-    this.#speaker = new ViewSpeaker(this.#talker, at);
-    this.#number = new SafetyNumber({ name: room, secret, safety: at.safety, failed: at.failed, stir });
-    this.#handOut = new HandOut({ clock, sendUrgent, stir });
+    this.#view = new ViewSender(this.#talker, at);
+    this.#number = new SafetyNumber({ name: room, secret, safety: at.safety, failed: at.failed, wake });
+    this.#handOut = new HandOut({ clock, sendUrgent, wake });
   }
 
   /**
@@ -114,7 +114,7 @@ export class Keeper {
   start(alone) {
     this.#alone = alone;
     this.#opening = new Opening(this.#at.clock.now());
-    this.stir();
+    this.wake();
   }
 
   /** Forgets every key. It may be called again. */
@@ -131,39 +131,39 @@ export class Keeper {
   /** Notes that the roster changed. */
   membersChanged() {
     this.#inputs.changed = true;
-    this.stir();
+    this.wake();
   }
 
   /** Queues a key message. @param {Bytes} message is copied */
   keyCame(message) {
     if (this.#inputs.keys.length < MAX_KEYS_QUEUED) this.#inputs.keys.push(message.slice());
     else this.dropped++;
-    this.stir();
+    this.wake();
   }
 
   /** Notes that a key of ours is where it should be. @param {number} number */
   keyDelivered(number) {
     if (this.#inputs.delivered.length < MAX_KEYS_QUEUED) this.#inputs.delivered.push(number);
-    this.stir();
+    this.wake();
   }
 
   /** Notes who lacks our key. @param {string[]} ids at most 32 */
   keyWanted(ids) {
     if (this.#inputs.wanted.length < MAX_MEMBERS) this.#inputs.wanted.push(...ids);
-    this.stir();
+    this.wake();
   }
 
   /** Notes what a member sees, as it says in its media. @param {string} by @param {Bytes} digest */
   seen(by, digest) {
     const { seenBy } = this.#inputs;
     if (seenBy.size < MAX_MEMBERS || seenBy.has(by)) seenBy.set(by, digest);
-    this.stir();
+    this.wake();
   }
 
   /** Notes that a member, whose media comes, does not say what it sees. @param {string} by */
   unseen(by) {
     if (this.#inputs.blind.length < MAX_KEYS_QUEUED) this.#inputs.blind.push(by);
-    this.stir();
+    this.wake();
   }
 
   /**
@@ -174,9 +174,9 @@ export class Keeper {
     this.#ends = 0;
     this.#setMembers();
     this.#talker.arm(suite);
-    this.#speaker.open();
+    this.#view.open();
     const sealer = this.#talker.stream(stream);
-    this.stir();
+    this.wake();
     return sealer;
   }
 
@@ -188,15 +188,15 @@ export class Keeper {
   disarm(sealer) {
     sealer.close();
     this.#ends = this.#at.clock.now() + MAX_HELD_TIME;
-    this.stir();
+    this.wake();
   }
 
   #setMembers() {
-    this.#talker.setMembers(this.#at.roster.insiders());
+    this.#talker.setMembers(this.#at.roster.inside());
   }
 
   /** Has work look at the inputs soon. */
-  stir() {
+  wake() {
     if (this.#closed || !this.#opening) return;
     if (this.#running) {
       this.#again = true;
@@ -222,7 +222,7 @@ export class Keeper {
     }
     this.#running = false;
     if (next > 0 && !this.#closed) {
-      this.#timer = clock.setTimeout(() => this.stir(), Math.max(0, next - clock.now()));
+      this.#timer = clock.setTimeout(() => this.wake(), Math.max(0, next - clock.now()));
     }
   }
 
@@ -238,17 +238,17 @@ export class Keeper {
     const { complete } = roster;
     const before = opening.over;
     const lasts = opening.lasts(complete, now);
-    const look = opening.look({ complete, alone: this.#alone, now });
-    if (look.ask) sendUrgent(urgent.MEMBERS_WANTED, new Uint8Array(0));
-    if (inputs.changed) await this.#look(complete, now);
+    const opened = opening.check({ complete, alone: this.#alone, now });
+    if (opened.ask) sendUrgent(urgent.MEMBERS_WANTED, new Uint8Array(0));
+    if (inputs.changed) await this.#rosterChanged(complete, now);
     if (inputs.changed || !before) this.#setMembers(); // the first key is for whom we know then
-    let next = soonest(look.next, await this.#accept(inputs.keys, now));
-    this.#hear(inputs, now);
+    let next = soonest(opened.next, await this.#accept(inputs.keys, now));
+    this.#noteViews(inputs, now);
     if (!opening.over || this.#closed) return next;
     next = soonest(next, await this.#send(inputs, lasts, now));
     this.#open(); // not before the first key went to all: who seals with it before makes newcomers of them
     if (this.#closed) return 0;
-    next = soonest(next, this.#speaker.speak(now));
+    next = soonest(next, this.#view.send(now));
     next = soonest(next, this.#compare(now));
     next = soonest(next, this.#askForKeys(now));
     next = soonest(next, this.#number.make(complete, now));
@@ -256,25 +256,25 @@ export class Keeper {
   }
 
   /** Takes a changed roster. @param {boolean} complete @param {number} now */
-  async #look(complete, now) {
+  async #rosterChanged(complete, now) {
     const { roster, self, identity } = this.#at;
-    const members = roster.insiders();
+    const members = roster.inside();
     const hashes = [self, ...members.map((m) => m.hash)];
     const ids = new Set(members.map((m) => m.id));
     this.listener.sync(new Set(hashes.map(toHex)), now);
     this.#views.retain((id) => ids.has(id));
-    this.#number.look([identity.publicKey, ...members.map((m) => m.identity)], now);
+    this.#number.setIdentities([identity.publicKey, ...members.map((m) => m.identity)], now);
     if (!complete) return;
     const digest = await digestMembers(hashes);
     this.#views.mine(digest, now);
-    this.#speaker.changed(digest, now);
+    this.#view.changed(digest, now);
   }
 
   /**
    * Takes what members say that they see, and that they do not say it.
    * @param {Inputs} inputs @param {number} now
    */
-  #hear(inputs, now) {
+  #noteViews(inputs, now) {
     for (const id of inputs.blind) this.#warnOf('members', id);
     for (const [by, digest] of inputs.seenBy) {
       const m = this.#at.roster.member(by);
@@ -324,7 +324,7 @@ export class Keeper {
     return u.since + UNKNOWN_WARN;
   }
 
-  /** Takes a key of a member inside. @param {Present} sender @param {urgent.Key} key @param {number} now */
+  /** Takes a key of a member inside. @param {Member} sender @param {urgent.Key} key @param {number} now */
   async #check(sender, key, now) {
     const { id, hash, identity } = sender;
     try {
@@ -414,7 +414,7 @@ export class Keeper {
 }
 
 /**
- * What others tell the keeper.
+ * What others tell the keys.
  * @typedef {object} Inputs
  * @property {boolean} changed the roster
  * @property {Bytes[]} keys

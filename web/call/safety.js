@@ -1,8 +1,8 @@
 /**
- * The safety number of who is inside: made once the people have settled, or will not settle
- * (docs/protocol.md, section 7.4). It is slow on purpose, so people come and go while it is made.
+ * The safety number of who is inside: made once the identities have settled, or will not settle
+ * (docs/protocol.md, section 7.4). It is slow on purpose, so identities come and go while it is made.
  *
- *     look: other people --> stale, told as null --rest 1 s, or 5 s at most--> made --same people still?--> told
+ *     look: other identities --> stale, told as null --rest 1 s, or 5 s at most--> made --same identities still?--> told
  *                              ^------------------------------- no ------------------'
  */
 
@@ -12,25 +12,25 @@ import { soonest } from './soonest.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 
-const NUMBER_REST = 1000; // ms that the people must not change for, before their number is made,
+const NUMBER_REST = 1000; // ms that the identities must not change for, before their number is made,
 const NUMBER_LATE = 5000; // but after which it is made, whatever they do
 
 /**
  * @typedef {object} SafetyHooks
  * @property {string} name of the room
  * @property {import('../e2ee/secret.js').Secret | null} secret
- * @property {(number: string | null, people: number) => void} safety null: the one before is the number of
+ * @property {(number: string | null, identities: number) => void} safety null: the one before is the number of
  *   others
- * @property {() => void} stir has make called again
+ * @property {() => void} wake has make called again
  * @property {(error: unknown) => void} failed
  */
 
 export class SafetyNumber {
   #at;
-  /** @type {Bytes[]} */ #people = [];
+  /** @type {Bytes[]} */ #identities = [];
   #digest = '';
   #since = 0;
-  /** @type {number | null} since when there is no number of the people; null: there is */ #staleAt = null;
+  /** @type {number | null} since when there is no number of the identities; null: there is */ #staleAt = null;
   #making = false;
 
   /** @param {SafetyHooks} at */
@@ -39,16 +39,16 @@ export class SafetyNumber {
   }
 
   /** Takes who is inside now, ourselves included. @param {Bytes[]} identities @param {number} now */
-  look(identities, now) {
-    const people = new Map(identities.map((key) => [toHex(key), key]));
-    const digest = [...people.keys()].sort().join(' ');
+  setIdentities(identities, now) {
+    const distinct = new Map(identities.map((key) => [toHex(key), key]));
+    const digest = [...distinct.keys()].sort().join(' ');
     if (digest === this.#digest) return;
-    this.#people = [...people.values()];
+    this.#identities = [...distinct.values()];
     this.#digest = digest;
     this.#since = now;
     if (this.#staleAt === null) {
       this.#staleAt = now;
-      this.#at.safety(null, people.size); // the one before is the number of others
+      this.#at.safety(null, distinct.size); // the one before is the number of others
     }
   }
 
@@ -62,21 +62,21 @@ export class SafetyNumber {
     const due = soonest(this.#since + NUMBER_REST, this.#staleAt + NUMBER_LATE);
     if (now < due) return due;
     this.#making = true;
-    this.#make(this.#digest, this.#people).catch((error) => this.#at.failed(error));
+    this.#make(this.#digest, this.#identities).catch((error) => this.#at.failed(error));
     return 0;
   }
 
-  /** @param {string} digest @param {Bytes[]} people */
-  async #make(digest, people) {
+  /** @param {string} digest @param {Bytes[]} identities */
+  async #make(digest, identities) {
     try {
-      const number = await safetyNumber(this.#at.name, people, this.#at.secret);
+      const number = await safetyNumber(this.#at.name, identities, this.#at.secret);
       if (digest === this.#digest) {
         this.#staleAt = null;
-        this.#at.safety(number, people.length);
+        this.#at.safety(number, identities.length);
       }
     } finally {
       this.#making = false;
     }
-    this.#at.stir(); // they may be others by now
+    this.#at.wake(); // they may be others by now
   }
 }
