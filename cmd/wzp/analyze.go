@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,16 +34,15 @@ func (c *analyzeCmd) Run() error {
 		return readError(err)
 	}
 	analysis := eventlog.NewAnalysis(eventlog.AnalysisOptions{Late: c.Late, Grace: c.Grace})
-	for _, log := range logs {
-		if err := analysis.AddLog(log); err != nil {
+	for _, events := range logs {
+		if err := analysis.AddLog(events); err != nil {
 			return readError(err)
 		}
 	}
-	report := analysis.Report()
 	if c.JSON {
-		return printReportJSON(os.Stdout, report)
+		return printReportJSON(os.Stdout, analysis.Report())
 	}
-	return reportTable{report}.print(os.Stdout)
+	return printReport(os.Stdout, analysis.Report())
 }
 
 // readError says which file cannot be read.
@@ -55,82 +55,97 @@ func readError(err error) error {
 
 // printReportJSON prints one object a line, each with the event that says what it is.
 func printReportJSON(w io.Writer, r *eventlog.Report) error {
-	out := json.NewEncoder(w)
-	for _, l := range r.Logs {
-		if err := out.Encode(struct {
-			Event string `json:"event"`
-			eventlog.LogReport
-		}{"log", l}); err != nil {
-			return err
-		}
-	}
-	for _, h := range r.Hops {
-		if err := out.Encode(struct {
-			Event string `json:"event"`
-			eventlog.Hop
-		}{"hop", h}); err != nil {
-			return err
-		}
-	}
-	for _, d := range r.Deliveries {
-		if err := out.Encode(struct {
-			Event string `json:"event"`
-			eventlog.Delivery
-		}{"delivery", d}); err != nil {
-			return err
-		}
-	}
-	for _, l := range r.Links {
-		if err := out.Encode(struct {
-			Event string `json:"event"`
-			eventlog.Link
-			First string `json:"first"`
-			Last  string `json:"last"`
-		}{"link", l, micros(l.First), micros(l.Last)}); err != nil {
-			return err
-		}
-	}
-	for _, d := range r.Drops {
-		if err := out.Encode(struct {
-			Event string `json:"event"`
-			eventlog.Drop
-		}{"drop", d}); err != nil {
-			return err
-		}
-	}
-	return out.Encode(struct {
-		Event string `json:"event"`
-		eventlog.Verdict
-	}{"summary", r.Verdict})
+	return cmp.Or(
+		printEvents(w, "log", r.Logs), printEvents(w, "hop", r.Hops), printEvents(w, "delivery", r.Deliveries),
+		printEvents(w, "link", r.Links), printEvents(w, "drop", r.Drops), printEvent(w, "summary", r.Verdict),
+	)
 }
 
-// micros is a time in a report as logs write it.
-func micros(at int64) string { return time.UnixMicro(at).UTC().Format("2006-01-02T15:04:05.000000Z") }
+func printEvents[T any](w io.Writer, event string, list []T) error {
+	for _, v := range list {
+		if err := printEvent(w, event, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
-// reportTable is a report for people. Names in it are what others wrote into logs, so they are escaped.
-type reportTable struct{ *eventlog.Report }
-
-func (r reportTable) print(w io.Writer) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	r.logs(t)
-	r.hops(t)
-	r.deliveries(t)
-	r.links(t)
-	r.drops(t)
-	if err := t.Flush(); err != nil {
+// printEvent prints a struct as one line of JSON, in which the event comes first.
+func printEvent(w io.Writer, event string, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(w, r.sentence())
+	head := fmt.Sprintf(`{"event":%q`, event)
+	if string(b) != "{}" {
+		head += ","
+	}
+	_, err = fmt.Fprintf(w, "%s%s\n", head, b[1:])
 	return err
 }
 
-// row prints cells in columns.
-func row(w io.Writer, cells ...any) {
-	text := make([]string, len(cells))
-	for i, cell := range cells {
-		text[i] = identity.EscapeHidden(fmt.Sprint(cell))
+// printReport prints a report for people.
+func printReport(w io.Writer, r *eventlog.Report) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	printTable(t, "LOG OF EVENTS MALFORMED MISSING", r.Logs, func(l eventlog.LogReport) []any {
+		return []any{l.Path, joined(", ", l.Who, who), l.Events, l.Malformed, l.Dropped}
+	})
+	for _, l := range r.Logs {
+		printLogErrors(t, l)
 	}
-	fmt.Fprintln(w, strings.Join(text, "\t"))
+	printTable(t, "ROOM TALKER STREAM EPOCH FROM TO SENT ARRIVED LOST DUPLICATED LATE", r.Hops, func(h eventlog.Hop) []any {
+		return []any{
+			h.Room, who(h.Talker), h.Stream, h.Epoch, who(h.From), who(h.To), h.Sent, h.Arrived, h.Lost, h.Duplicated, h.Late,
+		}
+	})
+	printTable(t, "ROOM TALKER STREAM LISTENER SENT EXPECTED DELIVERED LOST DUPLICATED LATE WHERE_LOST", r.Deliveries,
+		func(d eventlog.Delivery) []any {
+			return []any{
+				d.Room, who(d.Talker), d.Stream, who(d.Listener), d.Sent, d.Expected, d.Delivered, d.Lost, d.Duplicated, d.Late,
+				joined(", ", d.Where, place),
+			}
+		})
+	printTable(t, "LINK_FROM TO PACKETS TWICE FIRST LAST", r.Links, func(l eventlog.Link) []any {
+		return []any{who(l.From), who(l.To), l.Packets, l.Twice, l.First, l.Last}
+	})
+	printTable(t, "DROPPED_BY WHAT PEER COUNT REASON", r.Drops, func(d eventlog.Drop) []any {
+		peer := ""
+		if d.Peer != nil {
+			peer = who(*d.Peer)
+		}
+		return []any{who(d.Relay), d.Kind, peer, d.Count, d.Reason}
+	})
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w, verdictText(r.Verdict))
+	return err
+}
+
+// printTable prints a row for each element of a list, if there is one, under a heading.
+func printTable[T any](w io.Writer, heading string, list []T, cells func(T) []any) {
+	if len(list) == 0 {
+		return
+	}
+	fmt.Fprintln(w, strings.NewReplacer(" ", "\t", "_", " ").Replace(heading))
+	for _, v := range list {
+		printRow(w, cells(v)...)
+	}
+	fmt.Fprintln(w)
+}
+
+// printRow prints cells in columns. Names in them are what others wrote into logs, so they are escaped.
+func printRow(w io.Writer, cells ...any) {
+	fmt.Fprintln(w, joined("\t", cells, func(cell any) string { return identity.EscapeHidden(fmt.Sprint(cell)) }))
+}
+
+// joined is the texts of a list's elements, with something between them.
+func joined[T any](between string, list []T, text func(T) string) string {
+	texts := make([]string, len(list))
+	for i, v := range list {
+		texts[i] = text(v)
+	}
+	return strings.Join(texts, between)
 }
 
 // who is a relay or member for people: its name, and as much of its id as tells it from others of that name.
@@ -145,56 +160,6 @@ func who(p eventlog.Party) string {
 	return p.Name + " (" + short + ")"
 }
 
-func (r reportTable) logs(w io.Writer) {
-	row(w, "LOG", "OF", "EVENTS", "MALFORMED", "MISSING")
-	for _, l := range r.Logs {
-		names := make([]string, len(l.Who))
-		for i, p := range l.Who {
-			names[i] = who(p)
-		}
-		row(w, l.Path, strings.Join(names, ", "), l.Events, l.Malformed, l.Dropped)
-	}
-	fmt.Fprintln(w)
-	for _, l := range r.Logs {
-		for _, bad := range l.Errors {
-			row(w, "Malformed: "+bad)
-		}
-		if more := l.Malformed - len(l.Errors); more > 0 {
-			row(w, fmt.Sprintf("Malformed: %d more lines of %s", more, l.Path))
-		}
-		if l.Unattributed > 0 {
-			row(w, fmt.Sprintf("%s: %d events stand before any start line and are left out, for nobody knows whose they are", l.Path, l.Unattributed))
-		}
-	}
-}
-
-func (r reportTable) hops(w io.Writer) {
-	if len(r.Hops) == 0 {
-		return
-	}
-	row(w, "ROOM", "TALKER", "STREAM", "EPOCH", "FROM", "TO", "SENT", "ARRIVED", "LOST", "DUPLICATED", "LATE")
-	for _, h := range r.Hops {
-		row(w, h.Room, who(h.Talker), h.Stream, h.Epoch, who(h.From), who(h.To), h.Sent, h.Arrived, h.Lost, h.Duplicated, h.Late)
-	}
-	fmt.Fprintln(w)
-}
-
-func (r reportTable) deliveries(w io.Writer) {
-	if len(r.Deliveries) == 0 {
-		return
-	}
-	row(w, "ROOM", "TALKER", "STREAM", "LISTENER", "SENT", "EXPECTED", "DELIVERED", "LOST", "DUPLICATED", "LATE", "WHERE LOST")
-	for _, d := range r.Deliveries {
-		places := make([]string, len(d.Where))
-		for i, p := range d.Where {
-			places[i] = place(p)
-		}
-		row(w, d.Room, who(d.Talker), d.Stream, who(d.Listener), d.Sent, d.Expected, d.Delivered, d.Lost, d.Duplicated, d.Late,
-			strings.Join(places, ", "))
-	}
-	fmt.Fprintln(w)
-}
-
 // place is where packets were lost, for people.
 func place(p eventlog.Place) string {
 	text := who(p.From) + " -> " + who(p.To)
@@ -207,45 +172,34 @@ func place(p eventlog.Place) string {
 	return text + ": " + strconv.Itoa(p.Count)
 }
 
-func (r reportTable) links(w io.Writer) {
-	if len(r.Links) == 0 {
-		return
+// printLogErrors says what of a log could not be used.
+func printLogErrors(w io.Writer, l eventlog.LogReport) {
+	for _, bad := range l.Errors {
+		printRow(w, "Malformed: "+bad)
 	}
-	row(w, "LINK FROM", "TO", "PACKETS", "TWICE", "FIRST", "LAST")
-	for _, l := range r.Links {
-		row(w, who(l.From), who(l.To), l.Packets, l.Twice, micros(l.First), micros(l.Last))
+	if more := l.Malformed - len(l.Errors); more > 0 {
+		printRow(w, fmt.Sprintf("Malformed: %d more lines of %s", more, l.Path))
 	}
-	fmt.Fprintln(w)
+	if l.Unattributed > 0 {
+		printRow(w, fmt.Sprintf("%s: %d events stand before any start line and are left out, for nobody knows whose they are",
+			l.Path, l.Unattributed))
+	}
 }
 
-func (r reportTable) drops(w io.Writer) {
-	if len(r.Drops) == 0 {
-		return
-	}
-	row(w, "DROPPED BY", "WHAT", "PEER", "COUNT", "REASON")
-	for _, d := range r.Drops {
-		peer := ""
-		if d.Peer != nil {
-			peer = who(*d.Peer)
-		}
-		row(w, who(d.Relay), d.Kind, peer, d.Count, d.Reason)
-	}
-	fmt.Fprintln(w)
-}
-
-// sentence is the verdict for people.
-func (r reportTable) sentence() string {
-	v := r.Verdict
+// verdictText is the verdict for people.
+func verdictText(v eventlog.Verdict) string {
 	if v.ExactlyOnce {
-		return fmt.Sprintf("Exactly once: each of %d expected packets was delivered once, and none crossed a link twice.", v.Expected)
+		return fmt.Sprintf("Exactly once: each of %d expected packets was delivered once, and none crossed a link twice.",
+			v.Expected)
 	}
-	text := fmt.Sprintf("Not exactly once: of %d expected packets %d were delivered, %d lost, %d delivered again; %d crossed a link twice.",
-		v.Expected, v.Delivered, v.Lost, v.Duplicated, v.Twice)
+	text := fmt.Sprintf("Not exactly once: of %d expected packets %d were delivered, %d lost, %d delivered again; "+
+		"%d crossed a link twice.", v.Expected, v.Delivered, v.Lost, v.Duplicated, v.Twice)
 	if v.Expected == 0 {
 		text = "Nothing was expected: give the logs of talkers and of listeners who were in the room with them."
 	}
 	if v.Missing > 0 || v.Malformed > 0 {
-		text += fmt.Sprintf(" The logs have holes: %d events are missing, %d lines malformed, so some of this may not be so.", v.Missing, v.Malformed)
+		text += fmt.Sprintf(" The logs have holes: %d events are missing, %d lines malformed, so some of this may not be so.",
+			v.Missing, v.Malformed)
 	}
 	return text
 }

@@ -16,23 +16,19 @@ const (
 func appendLine(dst []byte, e *Event) []byte {
 	dst = append(dst, `{"ts":"`...)
 	dst = time.UnixMicro(e.Time).UTC().AppendFormat(dst, timeLayout)
-	dst = append(dst, `","event":`...)
-	dst = appendText(dst, string(e.Kind))
+	dst = append(dst, '"')
+	dst = appendField(dst, "event", string(e.Kind))
 	if e.Room != "" {
 		dst = appendField(dst, "room", e.Room)
 	} else if e.RoomHash != ([8]byte{}) {
-		dst = append(dst, `,"room_hash":"`...)
-		dst = hex.AppendEncode(dst, e.RoomHash[:])
-		dst = append(dst, '"')
+		dst = append(hex.AppendEncode(append(appendName(dst, "room_hash"), '"'), e.RoomHash[:]), '"')
 	}
 	if e.Src != (MemberID{}) {
-		dst = append(dst, `,"src":"`...)
-		dst = hex.AppendEncode(dst, e.Src[:])
-		dst = append(dst, '"')
+		dst = append(hex.AppendEncode(append(appendName(dst, "src"), '"'), e.Src[:]), '"')
 		if e.Kind.packet() {
-			dst = strconv.AppendUint(append(dst, `,"stream":`...), uint64(e.Stream), 10)
-			dst = strconv.AppendUint(append(dst, `,"epoch":`...), uint64(e.Epoch), 10)
-			dst = strconv.AppendUint(append(dst, `,"seq":`...), e.Seq, 10)
+			dst = strconv.AppendUint(appendName(dst, "stream"), uint64(e.Stream), 10)
+			dst = strconv.AppendUint(appendName(dst, "epoch"), uint64(e.Epoch), 10)
+			dst = strconv.AppendUint(appendName(dst, "seq"), e.Seq, 10)
 		}
 	}
 	dst = appendNumber(dst, "len", uint64(max(e.Len, 0)))
@@ -47,13 +43,17 @@ func appendLine(dst []byte, e *Event) []byte {
 	return append(dst, '}', '\n')
 }
 
+// appendName appends the name of a field, which is not the first.
+func appendName(dst []byte, name string) []byte {
+	return append(append(append(dst, `,"`...), name...), `":`...)
+}
+
 // appendNumber appends a field with a number, if it is not 0.
 func appendNumber(dst []byte, name string, value uint64) []byte {
 	if value == 0 {
 		return dst
 	}
-	dst = append(append(append(dst, `,"`...), name...), `":`...)
-	return strconv.AppendUint(dst, value, 10)
+	return strconv.AppendUint(appendName(dst, name), value, 10)
 }
 
 // appendID appends a field with a relay's id, if there is one.
@@ -61,8 +61,7 @@ func appendID(dst []byte, name string, id PeerID) []byte {
 	if id == (PeerID{}) {
 		return dst
 	}
-	dst = append(append(append(dst, `,"`...), name...), `":"`...)
-	return append(appendPeer(dst, id), '"')
+	return append(appendPeer(append(appendName(dst, name), '"'), id), '"')
 }
 
 // appendField appends a field with a text, if it is not empty.
@@ -70,8 +69,7 @@ func appendField(dst []byte, name, value string) []byte {
 	if value == "" {
 		return dst
 	}
-	dst = append(append(append(dst, `,"`...), name...), `":`...)
-	return appendText(dst, value)
+	return appendText(appendName(dst, name), value)
 }
 
 // appendText appends a JSON string. What is not UTF-8 is replaced.

@@ -94,25 +94,18 @@ func (k Kind) packet() bool {
 	return false
 }
 
-// drop reports whether events of the kind say that something was not forwarded.
-func (k Kind) drop() bool {
-	switch k {
-	case FederationIngressMalformed, DedupDrop, RoomNotFound, RateLimitDrop, QueueDrop, LocalDeliverError:
-		return true
-	}
-	return false
+// dropKinds are those of events that say that something was not forwarded.
+var dropKinds = []Kind{
+	DedupDrop, RateLimitDrop, QueueDrop, RoomNotFound, LocalDeliverError, FederationIngressMalformed,
 }
 
 // HashRoom is what stands for a room of that name.
-func HashRoom(name string) (h [8]byte) {
+func HashRoom(name string) [8]byte {
 	sum := sha256.Sum256([]byte(name))
-	copy(h[:], sum[:])
-	return h
+	return [8]byte(sum[:8])
 }
 
-// peerText is a relay's id in groups, as fingerprints are shown.
-func peerText(p PeerID) string { return string(appendPeer(nil, p)) }
-
+// appendPeer appends a relay's id in groups, as fingerprints are shown.
 func appendPeer(dst []byte, p PeerID) []byte {
 	for i := 0; i < len(p); i += 2 {
 		if i > 0 {

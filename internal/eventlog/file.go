@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"io"
 	"io/fs"
@@ -11,12 +12,8 @@ import (
 	"time"
 )
 
-const (
-	defaultMaxBytes = 128 << 20
-	defaultKeep     = 3
-	// fileMode: who talks to whom and when is nobody else's business.
-	fileMode = 0o600
-)
+// fileMode: who talks to whom and when is nobody else's business.
+const fileMode = 0o600
 
 // file is a log's file, which makes place for another when it is full:
 //
@@ -33,55 +30,54 @@ type file struct {
 }
 
 func openFile(path string, options Options) (*file, error) {
-	f := &file{path: path, max: options.MaxBytes, keep: options.Keep}
-	if f.max <= 0 {
-		f.max = defaultMaxBytes
-	}
-	switch {
-	case f.keep == 0:
-		f.keep = defaultKeep
-	case f.keep < 0:
-		f.keep = 0
-	}
-	if err := checkLog(path); err != nil {
-		return nil, err
-	}
+	f := &file{path: path, max: cmp.Or(options.MaxBytes, 128<<20), keep: cmp.Or(options.Keep, 3)}
 	return f, f.open()
 }
 
 // errNotLog is about a file that exists and holds something else.
 var errNotLog = errors.New("this is no event log, so nothing is added to it: give the name of another file")
 
-// checkLog refuses a file that holds something else than a log: whose name was mistyped loses nothing.
-func checkLog(path string) error {
+// checkLog refuses a file that holds something else than a log: whose name was mistyped loses nothing. It reports whether
+// the last line is cut off.
+func checkLog(path string) (cut bool, err error) {
 	// A pipe is not opened, which would wait for whoever writes to it.
-	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
-		return nil // what is wrong with it is said when it is opened
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
+		return false, nil // what is wrong with it is said when it is opened
 	}
 	r, err := os.Open(path)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer r.Close()
+	var last [1]byte
+	if _, err := r.ReadAt(last[:], info.Size()-1); err != nil {
+		return false, err
+	}
+	cut = last[0] != '\n'
 	in := bufio.NewReaderSize(r, maxLine)
 	for range 2 { // the first line may have been cut off, by a kill
 		line, err := in.ReadSlice('\n')
 		if _, bad := parseLine(line); bad == nil {
-			return nil
+			return cut, nil
 		}
 		const begin = `{"ts":"`
 		if !strings.HasPrefix(string(line), begin) && !strings.HasPrefix(begin, string(line)) {
 			break
 		}
 		if errors.Is(err, io.EOF) {
-			return nil // it has no more than that, or nothing at all
+			return cut, nil // it has no more than that
 		}
 	}
-	return &fs.PathError{Op: "append to", Path: path, Err: errNotLog}
+	return cut, &fs.PathError{Op: "append to", Path: path, Err: errNotLog}
 }
 
-// open opens the file to append to it.
+// open opens the file to append to it. On an error all stays as it was.
 func (f *file) open() error {
+	cut, err := checkLog(f.path)
+	if err != nil {
+		return err
+	}
 	opened, err := os.OpenFile(f.path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, fileMode)
 	if err != nil {
 		return err
@@ -90,24 +86,11 @@ func (f *file) open() error {
 	if err != nil {
 		return errors.Join(err, opened.Close())
 	}
-	f.f, f.regular, f.size = opened, info.Mode().IsRegular(), info.Size()
+	f.f, f.regular, f.size, f.cut = opened, info.Mode().IsRegular(), info.Size(), cut
 	if f.regular && info.Mode().Perm()&^fileMode != 0 {
 		_ = opened.Chmod(fileMode) // some file systems have no modes, and somebody else's file is their decision
 	}
-	f.cut = f.regular && f.size > 0 && !f.ended()
 	return nil
-}
-
-// ended reports whether the last byte of the file ends a line.
-func (f *file) ended() bool {
-	r, err := os.Open(f.path)
-	if err != nil {
-		return false
-	}
-	defer r.Close()
-	var last [1]byte
-	_, err = r.ReadAt(last[:], f.size-1)
-	return err == nil && last[0] == '\n'
 }
 
 // write appends whole lines. If they do not fit, the file makes place for a new one, which begins with start unless its
@@ -145,12 +128,6 @@ func (f *file) put(b []byte) error {
 func (f *file) rotate(start *Event) error {
 	err := f.f.Close()
 	f.f = nil
-	if err != nil {
-		return err
-	}
-	if f.keep == 0 {
-		err = os.Remove(f.path)
-	}
 	for n := f.keep; n > 0 && err == nil; n-- {
 		from := f.path
 		if n > 1 {
@@ -163,16 +140,13 @@ func (f *file) rotate(start *Event) error {
 	if err != nil {
 		return err
 	}
-	if err := f.open(); err != nil {
-		return err
-	}
 	return f.begin(start)
 }
 
-// begin writes who writes, which each file begins with.
+// begin opens a file and writes into it who writes, which each begins with, if that is known.
 func (f *file) begin(start *Event) error {
-	if start.Kind != Start {
-		return nil
+	if err := f.open(); err != nil || start.Kind != Start {
+		return err
 	}
 	again := *start
 	again.Time, again.Reason = time.Now().UnixMicro(), ReasonRotated
@@ -182,34 +156,24 @@ func (f *file) begin(start *Event) error {
 // reopen goes on in the file that has the log's name now, if somebody moved the one before away. That begins with start
 // unless its Kind is empty. On an error all stays as it was.
 func (f *file) reopen(start *Event) error {
-	if f.f == nil {
-		if err := f.open(); err != nil {
-			return err
-		}
-		return f.begin(start)
-	}
+	old := f.f
 	here, err := os.Stat(f.path)
 	switch {
-	case err == nil:
-		own, err := f.f.Stat()
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	case err == nil && old != nil:
+		own, err := old.Stat()
 		if err != nil || os.SameFile(here, own) || !f.regular {
 			return err
 		}
 		if !here.Mode().IsRegular() {
 			return &fs.PathError{Op: "append to", Path: f.path, Err: errNotLog}
 		}
-		if err := checkLog(f.path); err != nil {
-			return err
-		}
-	case !errors.Is(err, fs.ErrNotExist):
-		return err
 	}
-	old := *f
-	if err := f.open(); err != nil {
-		*f = old
-		return err
+	if err = f.begin(start); f.f != old && old != nil {
+		err = errors.Join(old.Close(), err)
 	}
-	return errors.Join(old.f.Close(), f.begin(start))
+	return err
 }
 
 func (f *file) close() error {

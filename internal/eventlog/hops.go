@@ -10,15 +10,19 @@ import (
 
 // Report says what the logs say together. Logs may be added afterwards, and another Report made.
 func (a *Analysis) Report() *Report {
-	a.sort()
+	for _, st := range a.streams {
+		for _, t := range st {
+			t.sort()
+		}
+	}
 	r := &Report{}
 	for _, l := range a.logs {
-		log := *l
-		log.Who, log.Errors = []Party{}, append([]string{}, l.Errors...)
-		for _, id := range l.who {
-			log.Who = append(log.Who, a.party(id))
+		l := *l
+		l.Who = []Party{}
+		for _, id := range l.writers {
+			l.Who = append(l.Who, a.party(id))
 		}
-		r.Logs = append(r.Logs, log)
+		r.Logs = append(r.Logs, l)
 	}
 	links := make(map[linkID]*Link)
 	for _, key := range slices.SortedFunc(maps.Keys(a.streams), a.compareStreams) {
@@ -33,28 +37,6 @@ func (a *Analysis) Report() *Report {
 	r.Drops = a.dropList()
 	r.Verdict = a.verdict(r)
 	return r
-}
-
-// sort puts all tracks in order.
-func (a *Analysis) sort() {
-	for _, st := range a.streams {
-		st.out.sort()
-		for _, tracks := range []map[PeerID]track{st.in, st.deliver, st.dropped} {
-			for _, t := range tracks {
-				t.sort()
-			}
-		}
-		for _, tracks := range []map[linkID]track{st.egress, st.ingress} {
-			for _, t := range tracks {
-				t.sort()
-			}
-		}
-	}
-	for _, n := range a.nodes {
-		for _, t := range n.seen {
-			t.sort()
-		}
-	}
 }
 
 func (a *Analysis) compareStreams(x, y streamID) int {
@@ -80,11 +62,9 @@ func (a *Analysis) roomName(hash [8]byte) string {
 
 // party is a relay or member in a report.
 func (a *Analysis) party(id nodeID) Party {
-	p := Party{ID: hex.EncodeToString(id.member[:])}
+	p := Party{ID: hex.EncodeToString(id.member[:]), Name: a.names[id.member]}
 	if id.relay != (PeerID{}) {
-		p.ID = peerText(id.relay)
-	} else {
-		p.Name = a.names[id.member]
+		p = Party{ID: string(appendPeer(nil, id.relay))}
 	}
 	if n := a.nodes[id]; n != nil && n.name != "" {
 		p.Name = n.name
@@ -99,16 +79,14 @@ func (a *Analysis) member(id MemberID) Party { return a.party(nodeID{member: id}
 func (a *Analysis) logged(id nodeID) bool { return a.nodes[id] != nil }
 
 // listeners returns the members with a log who should hear a stream, or did.
-func (a *Analysis) listeners(key streamID) []MemberID {
-	var list []MemberID
+func (a *Analysis) listeners(key streamID, st stream) (list []MemberID) {
+	talker := a.nodes[nodeID{member: key.src}]
 	for id, n := range a.nodes {
-		talker := a.nodes[nodeID{member: key.src}]
-		switch {
-		case id.relay != (PeerID{}), id.member == key.src:
-		case n.seen[key] != nil:
-			list = append(list, id.member)
-		case n.room != key.room, n.joined == 0, n.out[key.src], talker != nil && talker.out[id.member]:
-		default:
+		if id.relay != (PeerID{}) || id.member == key.src {
+			continue
+		}
+		outside := n.out[key.src] || talker != nil && talker.out[id.member]
+		if n.room == key.room && n.joined != 0 && !outside || len(st.heard(id.member)) > 0 {
 			list = append(list, id.member)
 		}
 	}
@@ -116,62 +94,28 @@ func (a *Analysis) listeners(key streamID) []MemberID {
 	return list
 }
 
-// heard is what a listener got of a stream, and the window of what it should have got of what was sent.
-func (a *Analysis) heard(key streamID, listener MemberID, sent track) (got track, w window) {
+// expected returns which packets of a stream a listener should have got, of what was sent.
+func (a *Analysis) expected(listener MemberID, sent, got track) window {
 	n := a.nodes[nodeID{member: listener}]
-	if t := n.seen[key]; t != nil {
-		got = *t
-	}
-	leaving := n.left
-	if leaving == 0 {
-		leaving = n.last
-	}
 	if n.joined == 0 {
 		sent = nil
 	}
-	return got, expect(sent, got, n.joined, leaving-a.options.Grace.Microseconds())
+	return expect(sent, got, n.joined, cmp.Or(n.left, n.last)-a.options.Grace.Microseconds())
 }
 
-// reference is what was sent of a stream as far as is known where a relay's listeners are.
-func (a *Analysis) reference(key streamID, st *stream, home PeerID) track {
-	if a.logged(nodeID{member: key.src}) {
-		return st.out
-	}
-	return st.deliver[home]
+// way is a hop of one stream, and what was seen of the stream at both of its ends.
+type way struct {
+	kind          HopKind
+	from, to      nodeID
+	sent, arrived track
 }
 
 // hops returns what became of a stream on each hop.
-func (a *Analysis) hops(key streamID, st *stream) []Hop {
-	type way struct {
-		kind          HopKind
-		from, to      nodeID
-		sent, arrived track
-	}
-	var ways []way
-	talker := nodeID{member: key.src}
-	relays := make(map[PeerID]bool)
-	for id := range st.in {
-		relays[id] = true
-	}
-	if n := a.nodes[talker]; n != nil && n.home != (PeerID{}) {
-		relays[n.home] = true
-	}
-	for id := range relays {
-		ways = append(ways, way{HopUp, talker, nodeID{relay: id}, st.out, st.in[id]})
-	}
-	for id := range st.links() {
-		ways = append(ways, way{HopLink, nodeID{relay: id.from}, nodeID{relay: id.to}, st.egress[id], st.ingress[id]})
-	}
-	for _, listener := range a.listeners(key) {
-		home := a.nodes[nodeID{member: listener}].home
-		got, w := a.heard(key, listener, a.reference(key, st, home))
-		ways = append(ways, way{HopDown, nodeID{relay: home}, nodeID{member: listener}, w.of(st.deliver[home]), got})
-	}
-	order := map[HopKind]int{HopUp: 0, HopLink: 1, HopDown: 2}
-	slices.SortFunc(ways, func(x, y way) int {
-		return cmp.Or(cmp.Compare(order[x.kind], order[y.kind]), compareNodes(x.from, y.from), compareNodes(x.to, y.to))
+func (a *Analysis) hops(key streamID, st stream) (hops []Hop) {
+	ways := a.ways(key, st)
+	slices.SortFunc(ways, func(x, y way) int { // "up", "link", "down" are in descending order
+		return cmp.Or(cmp.Compare(y.kind, x.kind), compareNodes(x.from, y.from), compareNodes(x.to, y.to))
 	})
-	var hops []Hop
 	for _, w := range ways {
 		hop := Hop{
 			Kind: w.kind, Room: a.roomName(key.room), Talker: a.member(key.src), Stream: key.number,
@@ -183,20 +127,39 @@ func (a *Analysis) hops(key streamID, st *stream) []Hop {
 	return hops
 }
 
-// links returns the directions of links that the stream was seen on.
-func (st *stream) links() map[linkID]bool {
-	links := make(map[linkID]bool)
-	for id := range st.egress {
-		links[id] = true
+// ways returns the hops that a stream was seen on.
+func (a *Analysis) ways(key streamID, st stream) (ways []way) {
+	talker := nodeID{member: key.src}
+	relays := make(map[nodeID]bool)
+	for at := range st {
+		if at.kind == MediaIn && at.node.relay != (PeerID{}) {
+			relays[at.node] = true
+		}
 	}
-	for id := range st.ingress {
-		links[id] = true
+	sent := st.sent(key.src)
+	if n := a.nodes[talker]; n != nil && n.home != (PeerID{}) {
+		relays[nodeID{relay: n.home}] = true
 	}
-	return links
+	for id := range relays {
+		ways = append(ways, way{HopUp, talker, id, sent, st.atRelay(MediaIn, id.relay)})
+	}
+	for id := range st.links() {
+		ways = append(ways, way{HopLink, nodeID{relay: id.from}, nodeID{relay: id.to}, st.egress(id), st.ingress(id)})
+	}
+	for _, listener := range a.listeners(key, st) {
+		home, got := a.nodes[nodeID{member: listener}].home, st.heard(listener)
+		delivered := st.atRelay(LocalDeliver, home)
+		if !a.logged(talker) { // then this is as much as is known of what was sent
+			sent = delivered
+		}
+		within := a.expected(listener, sent, got).of(delivered)
+		ways = append(ways, way{HopDown, nodeID{relay: home}, nodeID{member: listener}, within, got})
+	}
+	return ways
 }
 
 // byEpoch fills in a hop for each epoch of the packets on it.
-func (a *Analysis) byEpoch(hop Hop, pairs []pair, sent, arrived bool) []Hop {
+func (a *Analysis) byEpoch(hop Hop, pairs []pair, sent, arrived bool) (hops []Hop) {
 	tallies := make(map[uint8]*tally)
 	quickest := fastest(pairs)
 	for _, p := range pairs {
@@ -205,55 +168,52 @@ func (a *Analysis) byEpoch(hop Hop, pairs []pair, sent, arrived bool) []Hop {
 		}
 		tallies[p.epoch].add(p, quickest, a.options.Late.Microseconds())
 	}
-	known := func(n int, known bool) Count {
+	count := func(n int, known bool) Count {
 		if !known {
 			return Unknown
 		}
 		return Count(n)
 	}
-	var hops []Hop
 	for _, epoch := range slices.Sorted(maps.Keys(tallies)) {
 		t := tallies[epoch]
 		hop.Epoch = epoch
-		hop.Sent, hop.Repeated = known(t.sent, sent), known(t.repeated, sent)
-		hop.Arrived, hop.Duplicated = known(t.arrived, arrived), known(t.duplicated, arrived)
-		hop.Lost, hop.Late = known(t.lost, sent && arrived), known(t.late, sent && arrived)
+		hop.Sent, hop.Repeated = count(t.sent, sent), count(t.repeated, sent)
+		hop.Arrived, hop.Duplicated = count(t.arrived, arrived), count(t.duplicated, arrived)
+		hop.Lost, hop.Late = count(t.lost, sent && arrived), count(t.late, sent && arrived)
 		hops = append(hops, hop)
 	}
 	return hops
 }
 
 // addLinks counts what of a stream crossed links.
-func (a *Analysis) addLinks(links map[linkID]*Link, st *stream) {
+func (a *Analysis) addLinks(links map[linkID]*Link, st stream) {
 	for id := range st.links() {
 		l := links[id]
 		if l == nil {
 			l = &Link{From: a.relay(id.from), To: a.relay(id.to)}
 			links[id] = l
 		}
-		for _, p := range match(st.egress[id], st.ingress[id]) {
+		for _, p := range match(st.egress(id), st.ingress(id)) {
 			l.Packets++
 			if p.sent > 1 || p.arrived > 1 {
 				l.Twice++
 			}
 		}
-		for _, t := range []track{st.egress[id], st.ingress[id]} {
-			for _, s := range t {
-				if l.First == 0 || s.at < l.First {
-					l.First = s.at
-				}
-				l.Last = max(l.Last, s.at)
+		for _, s := range slices.Concat(st.egress(id), st.ingress(id)) {
+			if at := Micros(s.at); l.First == 0 || at < l.First {
+				l.First = at
 			}
+			l.Last = max(l.Last, Micros(s.at))
 		}
 	}
 }
 
-func (a *Analysis) dropList() []Drop {
+// dropList returns what relays dropped.
+func (a *Analysis) dropList() (drops []Drop) {
 	ids := slices.SortedFunc(maps.Keys(a.drops), func(x, y dropID) int {
-		return cmp.Or(compareNodes(x.relay, y.relay), cmp.Compare(x.kind, y.kind), cmp.Compare(x.reason, y.reason),
-			bytes.Compare(x.peer[:], y.peer[:]))
+		return cmp.Or(compareNodes(x.relay, y.relay), cmp.Compare(x.kind, y.kind),
+			cmp.Compare(x.reason, y.reason), bytes.Compare(x.peer[:], y.peer[:]))
 	})
-	var drops []Drop
 	for _, id := range ids {
 		d := Drop{Relay: a.party(id.relay), Kind: id.kind, Reason: id.reason, Count: a.drops[id]}
 		if id.peer != (PeerID{}) {

@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"strconv"
+	"time"
 )
 
 // Report is what logs say together. Its parts are sorted, so that the same logs give the same report.
@@ -36,6 +37,15 @@ func (c Count) String() string {
 	return strconv.Itoa(int(c))
 }
 
+// Micros is a time in microseconds since 1970, which is text in JSON, as logs have it.
+type Micros int64
+
+// MarshalText implements encoding.TextMarshaler.
+func (m Micros) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+
+// String returns the time as logs have it.
+func (m Micros) String() string { return time.UnixMicro(int64(m)).UTC().Format(timeLayout) }
+
 // Party is a relay or a member.
 type Party struct {
 	ID   string `json:"id"`
@@ -53,7 +63,7 @@ type LogReport struct {
 	Cut          bool     `json:"cut"`          // the last line is not whole
 	Dropped      uint64   `json:"dropped"`      // events that the log says are missing
 	Unattributed int      `json:"unattributed"` // events before a start that says who writes
-	who          []nodeID // Who
+	writers      []nodeID // Who
 }
 
 // HopKind says what a hop is.
@@ -108,12 +118,12 @@ type Place struct {
 
 // Link says what crossed a direction of a link between relays.
 type Link struct {
-	From    Party `json:"from"`
-	To      Party `json:"to"`
-	Packets int   `json:"packets"` // that crossed it, or were meant to
-	Twice   int   `json:"twice"`   // of these, more than once
-	First   int64 `json:"-"`       // when, microseconds since 1970
-	Last    int64 `json:"-"`
+	From    Party  `json:"from"`
+	To      Party  `json:"to"`
+	Packets int    `json:"packets"` // that crossed it, or were meant to
+	Twice   int    `json:"twice"`   // of these, more than once
+	First   Micros `json:"first"`   // when
+	Last    Micros `json:"last"`
 }
 
 // Drop counts events of one kind that say that something was not forwarded.

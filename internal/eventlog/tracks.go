@@ -5,32 +5,84 @@ import (
 	"slices"
 )
 
-func compareSightings(a, b sighting) int {
-	return cmp.Or(cmp.Compare(a.seq, b.seq), cmp.Compare(a.epoch, b.epoch), cmp.Compare(a.at, b.at))
+// stream is where the packets of a stream were seen.
+type stream map[spot]track
+
+// spot is a place where packets of a stream are seen: the end of a hop, or where a relay drops them.
+type spot struct {
+	kind Kind
+	node nodeID // whose log says so
+	peer PeerID // the relay at the other end of the link, where one is crossed
 }
 
-func (t track) sort() { slices.SortFunc(t, compareSightings) }
+// linkID is a direction of a link between two relays.
+type linkID struct{ from, to PeerID }
 
-// find returns the first sighting of a packet; ok: there is one.
-func (t track) find(seq uint64, epoch uint8) (s sighting, ok bool) {
-	i := t.search(seq, epoch)
-	if i == len(t) || t[i].seq != seq || t[i].epoch != epoch {
-		return sighting{}, false
+func (st stream) atRelay(kind Kind, relay PeerID) track {
+	return st[spot{kind: kind, node: nodeID{relay: relay}}]
+}
+func (st stream) sent(talker MemberID) track {
+	return st[spot{kind: MediaOut, node: nodeID{member: talker}}]
+}
+func (st stream) heard(by MemberID) track { return st[spot{kind: MediaIn, node: nodeID{member: by}}] }
+func (st stream) egress(l linkID) track {
+	return st[spot{FederationEgress, nodeID{relay: l.from}, l.to}]
+}
+func (st stream) ingress(l linkID) track {
+	return st[spot{FederationIngress, nodeID{relay: l.to}, l.from}]
+}
+
+// links returns the directions of links that the stream was seen on.
+func (st stream) links() map[linkID]bool {
+	links := make(map[linkID]bool)
+	for at := range st {
+		switch at.kind {
+		case FederationEgress:
+			links[linkID{at.node.relay, at.peer}] = true
+		case FederationIngress:
+			links[linkID{at.peer, at.node.relay}] = true
+		}
 	}
-	return t[i], true
+	return links
 }
 
-// search returns where the packet is, or would be.
-func (t track) search(seq uint64, epoch uint8) int {
-	i, _ := slices.BinarySearchFunc(t, sighting{seq: seq, epoch: epoch}, func(a, b sighting) int {
-		return cmp.Or(cmp.Compare(a.seq, b.seq), cmp.Compare(a.epoch, b.epoch))
+// track is what was seen of a stream in one place; sorted by packet and time before it is used.
+type track []sighting
+
+type sighting struct {
+	packetID
+	at int64 // microseconds
+}
+
+// packetID tells the packets of a stream apart.
+type packetID struct {
+	seq   uint64
+	epoch uint8
+}
+
+func comparePackets(a, b packetID) int {
+	return cmp.Or(cmp.Compare(a.seq, b.seq), cmp.Compare(a.epoch, b.epoch))
+}
+
+func (t track) sort() {
+	slices.SortFunc(t, func(a, b sighting) int {
+		return cmp.Or(comparePackets(a.packetID, b.packetID), cmp.Compare(a.at, b.at))
 	})
-	return i
+}
+
+// search returns where the first sighting of a packet is, or would be.
+func (t track) search(id packetID) (at int, found bool) {
+	return slices.BinarySearchFunc(t, id, func(s sighting, id packetID) int { return comparePackets(s.packetID, id) })
+}
+
+func (t track) has(id packetID) bool {
+	_, found := t.search(id)
+	return found
 }
 
 // nearest returns how far from a packet's seq the nearest in the track is; ok: it is not empty.
 func (t track) nearest(seq uint64) (distance uint64, ok bool) {
-	i := t.search(seq, 0)
+	i, _ := t.search(packetID{seq: seq})
 	distance = ^uint64(0)
 	if i < len(t) {
 		distance = t[i].seq - seq
@@ -41,10 +93,17 @@ func (t track) nearest(seq uint64) (distance uint64, ok bool) {
 	return distance, len(t) > 0
 }
 
+// newest returns when a packet was seen last.
+func (t track) newest() (at int64) {
+	for _, s := range t {
+		at = max(at, s.at)
+	}
+	return at
+}
+
 // pair is a packet at both ends of a way.
 type pair struct {
-	seq           uint64
-	epoch         uint8
+	packetID
 	sent, arrived int   // times that it was seen
 	sentAt, at    int64 // first
 }
@@ -53,27 +112,22 @@ type pair struct {
 func match(sent, arrived track) []pair {
 	pairs := make([]pair, 0, max(len(sent), len(arrived)))
 	for len(sent) > 0 || len(arrived) > 0 {
-		var s sighting
-		if len(arrived) == 0 || len(sent) > 0 && compareIDs(sent[0], arrived[0]) <= 0 {
-			s = sent[0]
+		var p pair
+		if len(arrived) == 0 || len(sent) > 0 && comparePackets(sent[0].packetID, arrived[0].packetID) <= 0 {
+			p.packetID = sent[0].packetID
 		} else {
-			s = arrived[0]
+			p.packetID = arrived[0].packetID
 		}
-		p := pair{seq: s.seq, epoch: s.epoch}
-		p.sent, p.sentAt, sent = take(sent, s)
-		p.arrived, p.at, arrived = take(arrived, s)
+		p.sent, p.sentAt, sent = sent.cut(p.packetID)
+		p.arrived, p.at, arrived = arrived.cut(p.packetID)
 		pairs = append(pairs, p)
 	}
 	return pairs
 }
 
-func compareIDs(a, b sighting) int {
-	return cmp.Or(cmp.Compare(a.seq, b.seq), cmp.Compare(a.epoch, b.epoch))
-}
-
-// take counts the sightings of the packet s at the beginning of a track, and returns the rest.
-func take(t track, s sighting) (n int, first int64, rest track) {
-	for n < len(t) && compareIDs(t[n], s) == 0 {
+// cut counts the sightings of a packet at the beginning of the track, and returns the time of the first and the rest.
+func (t track) cut(id packetID) (n int, first int64, rest track) {
+	for n < len(t) && t[n].packetID == id {
 		n++
 	}
 	if n > 0 {
@@ -116,16 +170,13 @@ func fastest(pairs []pair) int64 {
 // window is which packets of a stream a listener should get, by seq; empty: first > last.
 type window struct{ first, last uint64 }
 
-func (w window) has(seq uint64) bool { return w.first <= seq && seq <= w.last }
-
-func (w window) of(t track) track {
-	var in track
+func (w window) of(t track) (within track) {
 	for _, s := range t {
-		if w.has(s.seq) {
-			in = append(in, s)
+		if w.first <= s.seq && s.seq <= w.last {
+			within = append(within, s)
 		}
 	}
-	return in
+	return within
 }
 
 // expect returns what a listener should get of what was sent: what was sent while it was in the room, but not with a key

@@ -1,70 +1,55 @@
 package eventlog
 
 import (
-	"sync"
+	"sync/atomic"
 	"time"
 )
 
 const (
-	ringSize  = 1 << 16               // events that wait to be written
-	batchSize = 256                   // that are encoded before their places are free again
-	gather    = 50 * time.Millisecond // for which events wait, so that many are written at once
-	flushAt   = 64 << 10              // bytes that are written at once
+	waiting = 1 << 16               // events that may wait to be written
+	gather  = 50 * time.Millisecond // for which events wait, so that many are written at once
+	flushAt = 64 << 10              // bytes that are written at once
 )
 
 // Options say how a log is kept. The zero value is good.
 type Options struct {
 	MaxBytes int64 // of one file, roughly; 0: 128 MiB
-	Keep     int   // rotated files, FILE.1 being the newest; 0: 3; below 0: none
+	Keep     int   // rotated files, FILE.1 being the newest; 0: 3
 
-	// Failed is called with the first of errors that follow each other, of writing or rotating; nil: nobody is told. Events that
-	// cannot be written count as dropped. It is called on the Writer's goroutine, and must not call Close.
+	// Failed is called with the first of errors that follow each other, of writing or rotating; nil: nobody is told. Events
+	// that cannot be written count as dropped. It is called on the Writer's goroutine, and must not call Close.
 	Failed func(error)
 }
 
-// Stats count the events of a Writer.
-type Stats struct {
-	Written uint64 // lines, without those of the log itself
-	Dropped uint64 // came when the ring was full or the log closed, or could not be written
-}
-
-// Writer appends events to a file. Its methods are safe for concurrent use, and a nil Writer takes events and does nothing.
+// Writer appends events to a file. Its methods are safe for concurrent use, and a nil Writer does nothing.
 type Writer struct {
-	wake chan struct{} // the ring is not empty any more, or filling up
-	quit chan struct{}
-	done chan struct{} // closed when run has ended
+	events    chan entry
+	lost      atomic.Uint64 // events since the last one that found a place
+	full      chan struct{} // a quarter of events is full
+	reopening chan chan error
+	closed    atomic.Bool
+	quit      chan struct{}
+	done      chan struct{} // closed when run has ended
 
-	reopening chan chan error // to run, with where the answer goes
-
-	// Owned by run.
+	// Owned by run, but for err: Close reads it afterwards.
 	file    *file
 	start   Event // the newest Start without a Stop; its Kind is empty: none
 	buf     []byte
-	pending uint64 // events in buf
-	told    uint64 // events that buf says are missing
+	pending uint64 // events in buf, and those that it says are missing
 	failed  func(error)
 	failing bool
-
-	mu      sync.Mutex // guards what follows; but the events from head on, count of them, belong to run
-	ring    []slot
-	head    int
-	count   int
-	lost    uint64 // events since the last one that found a place
-	written uint64
-	dropped uint64
-	closed  bool
 	err     error // the first of writing
 }
 
-// slot is an event in the ring.
-type slot struct {
+// entry is an event that waits to be written.
+type entry struct {
 	Event
 	lost uint64 // events that found no place just before it
 }
 
 // Open opens the log at path, which is made if it does not exist and continued if it does. The first event to log is a
 // Start. The caller closes it.
-func Open(path string, options Options) (*Writer, error) { return open(path, options, ringSize) }
+func Open(path string, options Options) (*Writer, error) { return open(path, options, waiting) }
 
 func open(path string, options Options, size int) (*Writer, error) {
 	w, err := newWriter(path, options, size)
@@ -74,64 +59,46 @@ func open(path string, options Options, size int) (*Writer, error) {
 	return w, err
 }
 
-// newWriter returns a Writer that nothing runs yet, with a ring for size events.
+// newWriter returns a Writer that nothing runs yet, with places for size events.
 func newWriter(path string, options Options, size int) (*Writer, error) {
 	f, err := openFile(path, options)
 	if err != nil {
 		return nil, err
 	}
 	return &Writer{
-		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}), reopening: make(chan chan error),
+		events: make(chan entry, size), full: make(chan struct{}, 1), reopening: make(chan chan error),
+		quit: make(chan struct{}), done: make(chan struct{}),
 		file: f, buf: make([]byte, 0, flushAt+4096), failed: options.Failed,
-		ring: make([]slot, size),
 	}, nil
 }
 
 // Log adds an event. It never waits for the file and allocates nothing; when 65,536 events wait already it drops the event
 // and the log says, in its place, how many are missing.
 func (w *Writer) Log(e Event) {
-	if w != nil {
-		w.put(&e)
+	if w != nil { // inlined
+		w.add(&e)
 	}
 }
 
-func (w *Writer) put(e *Event) {
+func (w *Writer) add(e *Event) {
+	if w.closed.Load() {
+		return
+	}
 	if e.Time == 0 {
 		e.Time = time.Now().UnixMicro()
 	}
-	w.mu.Lock()
-	if w.closed || w.count == len(w.ring) {
-		w.lost++
-		w.dropped++
-		w.mu.Unlock()
-		return
+	lost := w.lost.Swap(0)
+	select {
+	case w.events <- entry{*e, lost}:
+	default:
+		w.lost.Add(lost + 1)
 	}
-	at := w.head + w.count
-	if at >= len(w.ring) {
-		at -= len(w.ring)
-	}
-	s := &w.ring[at]
-	s.Event, s.lost = *e, w.lost
-	w.lost = 0
-	w.count++
-	wake := w.count == 1 || w.count == len(w.ring)/4
-	w.mu.Unlock()
-	if wake {
+	if len(w.events) >= cap(w.events)/4 {
 		select {
-		case w.wake <- struct{}{}:
+		case w.full <- struct{}{}:
 		default:
 		}
 	}
-}
-
-// Stats returns the counters so far.
-func (w *Writer) Stats() Stats {
-	if w == nil {
-		return Stats{}
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return Stats{Written: w.written, Dropped: w.dropped}
 }
 
 // Reopen writes what is waiting, and goes on in a new file if the log's was moved away, as logrotate does. If it cannot, it
@@ -155,16 +122,10 @@ func (w *Writer) Close() error {
 	if w == nil {
 		return nil
 	}
-	w.mu.Lock()
-	first := !w.closed
-	w.closed = true
-	w.mu.Unlock()
-	if first {
+	if !w.closed.Swap(true) {
 		close(w.quit)
 	}
 	<-w.done
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	return w.err
 }
 
@@ -175,76 +136,63 @@ func (w *Writer) run() {
 	defer timer.Stop()
 	for {
 		select {
-		case <-w.wake:
+		case e := <-w.events:
+			w.encode(&e)
+			timer.Reset(gather)
+			select {
+			case <-timer.C:
+			case <-w.full:
+			case <-w.quit:
+			}
+			w.drain()
 		case answer := <-w.reopening:
 			w.drain()
 			answer <- w.file.reopen(&w.start)
-			continue
 		case <-w.quit:
 			w.drain()
 			w.finish()
 			return
 		}
-		timer.Reset(gather)
-		select {
-		case <-timer.C:
-		case <-w.wake: // a quarter of the ring is full
-		case <-w.quit:
-		}
-		w.drain()
 	}
 }
 
-// drain writes what is in the ring until nothing is.
+// drain writes what is waiting until nothing is.
 func (w *Writer) drain() {
 	for {
-		w.mu.Lock()
-		head, n := w.head, min(w.count, batchSize)
-		var lost uint64
-		if n == 0 { // nothing comes after those that were lost
-			lost, w.lost = w.lost, 0
-		}
-		w.mu.Unlock()
-		if n == 0 {
-			w.missing(lost, time.Now().UnixMicro())
+		select {
+		case e := <-w.events:
+			w.encode(&e)
+		default:
+			w.missing(w.lost.Swap(0), time.Now().UnixMicro()) // nothing comes after those
 			w.flush()
 			return
 		}
-		for i := range n {
-			s := &w.ring[(head+i)%len(w.ring)]
-			w.missing(s.lost, s.Time)
-			w.encode(&s.Event)
-		}
-		w.mu.Lock()
-		w.head = (head + n) % len(w.ring)
-		w.count -= n
-		w.mu.Unlock()
-		if len(w.buf) >= flushAt {
-			w.flush()
-		}
 	}
 }
 
-// missing writes that events were dropped, if some were.
+// missing notes that events were dropped, if some were.
 func (w *Writer) missing(n uint64, at int64) {
 	if n > 0 {
 		w.buf = appendLine(w.buf, &Event{Time: at, Kind: Dropped, Count: n})
-		w.told += n
+		w.pending += n
 	}
 }
 
 // encode adds an event to the buffer, and remembers who writes, which each file begins with.
-func (w *Writer) encode(e *Event) {
+func (w *Writer) encode(e *entry) {
+	w.missing(e.lost, e.Time)
 	switch e.Kind {
 	case Start:
 		w.flush() // what is in the buffer is of the one before, and may begin another file
-		w.start = *e
+		w.start = e.Event
 	case Stop:
 		w.flush()
 		w.start = Event{}
 	}
-	w.buf = appendLine(w.buf, e)
-	w.pending++
+	w.buf = appendLine(w.buf, &e.Event)
+	if w.pending++; len(w.buf) >= flushAt {
+		w.flush()
+	}
 }
 
 // flush writes the buffer to the file.
@@ -253,23 +201,14 @@ func (w *Writer) flush() {
 		return
 	}
 	err := w.file.write(w.buf, &w.start)
-	n, told := w.pending, w.told
-	w.buf, w.pending, w.told = w.buf[:0], 0, 0
-	w.mu.Lock()
-	if err == nil {
-		w.written += n
-	} else {
-		w.lost += n + told
-		w.dropped += n
-		if w.err == nil {
-			w.err = err
+	if err != nil {
+		w.lost.Add(w.pending)
+		if !w.failing && w.failed != nil {
+			w.failed(err)
 		}
 	}
-	w.mu.Unlock()
-	if err != nil && !w.failing && w.failed != nil {
-		w.failed(err)
-	}
-	w.failing = err != nil
+	w.fail(err)
+	w.buf, w.pending, w.failing = w.buf[:0], 0, err != nil
 }
 
 // finish ends the file.
@@ -278,11 +217,12 @@ func (w *Writer) finish() {
 		w.buf = appendLine(w.buf, &Event{Time: time.Now().UnixMicro(), Kind: Stop})
 		w.flush()
 	}
-	if err := w.file.close(); err != nil {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		if w.err == nil {
-			w.err = err
-		}
+	w.fail(w.file.close())
+}
+
+// fail keeps the first error.
+func (w *Writer) fail(err error) {
+	if w.err == nil {
+		w.err = err
 	}
 }
