@@ -168,7 +168,7 @@ func (s *spy) sayForged(to *person, from wire.MemberID, w []byte) {
 		}
 		payload := wire.AppendPayload(nil, timestamp(int64(i*len(frame))), packet[:n])
 		for epoch, key := range keys {
-			m := wire.Media{KID: wire.KID(key.KID()), CTR: 1<<40 + uint64(i), Ciphertext: key.Seal(nil, 1<<40+uint64(i), payload)}
+			m := wire.Media{KID: wire.MakeKID(from, 200, uint8(epoch)), CTR: 1<<40 + uint64(i), Ciphertext: key.Seal(nil, 1<<40+uint64(i), payload)}
 			s.of(to).SendMediaNow(uint16(4000+epoch), &m)
 		}
 	}

@@ -47,7 +47,7 @@
 //	KID, CTR             --------> SFrame header, the additional data         (it does not travel)
 //	salt XOR CTR         --------> nonce
 //	nonce || block count --AES---> key stream XOR plaintext = ciphertext
-//	lengths, nonce, header, metadata, ciphertext --HMAC-SHA256--> tag, its first 8 (or 4) bytes
+//	lengths, nonce, header, ciphertext --HMAC-SHA256--> tag, its first 8 (or 4) bytes
 //
 // The header is rebuilt by both ends instead of being sent: what is not the
 // KID and CTR that the sender used does not authenticate.
@@ -56,6 +56,8 @@
 // is, and is told when to call again. Sealing and opening do not allocate when dst
 // has room, but for a frame that brings a new key. Types that hold secrets print as
 // a word, whatever prints them.
+//
+// Files are named as those of web/e2ee that do the same work.
 //
 // Locks, in the order in which they are taken:
 //

@@ -174,7 +174,7 @@ func makeRatchetVectors(t *testing.T) (vectors []ratchetVector) {
 			plaintext := payload(20 + int(step))
 			vector.Steps = append(vector.Steps, stepVector{
 				Step: step, W: w, BaseKey: base, KID: number(kid), CTR: number(ctr),
-				AAD: AppendHeader(nil, kid, ctr), PT: plaintext, CT: mustKey(t, v.suite, kid, base).Seal(nil, ctr, plaintext),
+				AAD: appendHeader(nil, kid, ctr), PT: plaintext, CT: mustKey(t, v.suite, kid, base).Seal(nil, ctr, plaintext),
 			})
 			w, ctr = ratchet(w), ctr+7
 		}

@@ -6,6 +6,7 @@ import (
 	"crypto/cipher"
 	"crypto/ecdh"
 	"crypto/hkdf"
+	"crypto/hpke"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
@@ -48,7 +49,7 @@ func TestHPKEVectors(t *testing.T) {
 	join := joinKeyFromBytes(t, v.SkRm)
 	public := join.Public()
 	wantBytes(t, "pkRm", public[:], v.PkRm)
-	r, err := join.recipient(v.Enc, v.Info)
+	r, err := hpke.NewRecipient(v.Enc, join.reveal(), hpke.HKDFSHA256(), hpke.AES128GCM(), v.Info)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,16 +26,3 @@ func (t *heldTalker) overtaken(h *wire.KeyHeader, now time.Time) bool {
 		now.Before(t.renewed.Add(keepOld)) && len(t.generations) > 0 &&
 		h.FirstCTR <= t.first && t.generation(h.Epoch/generations) == nil
 }
-
-// addLateLocked takes over w, the key of a generation whose successor came before it: it is over as soon as if it had
-// come in time.
-func (l *Listener) addLateLocked(sender wire.EntryHash, h *wire.KeyHeader, w []byte, now time.Time) error {
-	t := l.talkers[sender.Member()]
-	if t == nil || !t.overtaken(h, now) { // any more
-		clear(w)
-		return ErrKnown
-	}
-	t.accepted |= 1 << (t.number - h.Number)
-	t.insert(len(t.generations)-1, h, w).over = t.renewed
-	return nil
-}

@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
-	"crypto/subtle"
-	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -19,34 +16,8 @@ const (
 	// keepOld is how long a key or step opens frames after its successor came, and after its talker left.
 	keepOld = 10 * time.Second
 
-	// maxGenerations is how many a talker may have at once: in the 10 s that an old one stays there may be a fresh
-	// key a second, while the talker uses the first of them up to 8 s.
-	maxGenerations = 12
-
 	// maxLeft is how many talkers that left are remembered as if they were inside; see goneTalkers for the others.
 	maxLeft = 1024
-)
-
-var (
-	// ErrKnown means that a key's number is not above that of the last one of its talker: it is old, replayed or
-	// repeated.
-	ErrKnown = errors.New("e2ee: key is old or known, ignore it")
-
-	// ErrBadKey means that a key is not what its talker sent us, or that its talker breaks the rules.
-	ErrBadKey = errors.New("e2ee: key is not valid, warn of its talker")
-)
-
-// Reasons of ErrBadKey.
-var (
-	errKeySender    = fmt.Errorf("%w: it names another sender", ErrBadKey)
-	errKeyTaken     = fmt.Errorf("%w: another member has the sender's id", ErrBadKey)
-	errKeySignature = fmt.Errorf("%w: its signature does not verify", ErrBadKey)
-	errKeyWrap      = fmt.Errorf("%w: its wrap does not open", ErrBadKey)
-	errKeyHash      = fmt.Errorf("%w: the wrapped key is not the signed one", ErrBadKey)
-	errKeyLength    = fmt.Errorf("%w: the wrapped key's length does not fit its step", ErrBadKey)
-	errKeyFirst     = fmt.Errorf("%w: its first CTR went back", ErrBadKey)
-	errKeySuite     = fmt.Errorf("%w: it changes the suite within a generation", ErrBadKey)
-	errKeyFollow    = fmt.Errorf("%w: it does not follow from the key of its generation", ErrBadKey)
 )
 
 // Listener holds the keys of the talkers that one member listens to, for one stay ("Receiving" of
@@ -72,41 +43,6 @@ type Listener struct {
 	closed  bool
 	talkers map[wire.MemberID]*heldTalker
 	gone    goneTalkers // of those who left, those that are not in talkers any more
-}
-
-// heldTalker is what is known of one talker.
-type heldTalker struct {
-	hash        wire.EntryHash
-	number      uint32            // of the last header
-	accepted    acceptedNumbers   // those up to it
-	first       uint64            // its first CTR
-	renewed     time.Time         // when the newest generation came
-	generations []*heldGeneration // the newest last
-	left        time.Time         // zero: it is inside
-	windows     replayWindows
-}
-
-// heldGeneration is a fresh key and what it was ratcheted to. It has at least one step.
-type heldGeneration struct {
-	suite  Suite
-	index  uint8
-	number uint32      // of its last header
-	steps  []*heldStep // ascending, without gaps
-	over   time.Time   // when its successor came; zero: it has none
-}
-
-// heldStep is one W[s].
-type heldStep struct {
-	index uint8
-	first uint64         // frames below are dropped
-	w     func() []byte  // erased in place; of a function fmt shows an address at most
-	keys  map[uint8]*Key // by stream, of which a frame was authentic; nil: none yet
-	over  time.Time      // when its successor came; zero: it has none
-}
-
-// newStep takes over w.
-func newStep(index uint8, first uint64, w []byte) *heldStep {
-	return &heldStep{index: index, first: first, w: func() []byte { return w }}
 }
 
 // NewListener returns the Listener of the member whose entry has the hash self and join's public key. secret may
@@ -222,150 +158,17 @@ func (l *Listener) installLocked(sender wire.EntryHash, h *wire.KeyHeader, w []b
 	return nil
 }
 
-// follow takes a key of the same generation, which must be on its chain: behind the newest step, then steps are
-// added, or not, then it is the newest again.
-func (g *heldGeneration) follow(h *wire.KeyHeader, w []byte, now time.Time) error {
-	index, newest := h.Epoch%generations, g.newest()
-	switch {
-	case Suite(h.Suite) != g.suite:
-		return errKeySuite
-	case index <= newest.index:
-		if !g.has(index, w) {
-			return errKeyFollow
-		}
-		g.goBack(index, h.FirstCTR, w)
-	default:
-		ahead := ratchetAhead(newest, index)
-		last := ahead[len(ahead)-1]
-		if !sameKey(last.w(), w) {
-			eraseSteps(ahead)
-			return errKeyFollow
-		}
+// addLateLocked takes over w, the key of a generation whose successor came before it: it is over as soon as if it had
+// come in time.
+func (l *Listener) addLateLocked(sender wire.EntryHash, h *wire.KeyHeader, w []byte, now time.Time) error {
+	t := l.talkers[sender.Member()]
+	if t == nil || !t.overtaken(h, now) { // any more
 		clear(w)
-		last.first = h.FirstCTR
-		g.append(ahead, now)
+		return ErrKnown
 	}
-	g.number = h.Number
+	t.accepted |= 1 << (t.number - h.Number)
+	t.insert(len(t.generations)-1, h, w).over = t.renewed
 	return nil
-}
-
-// has reports whether w is the key of a step that is not above the newest: held, or such that it ratchets to the
-// oldest that is held.
-func (g *heldGeneration) has(index uint8, w []byte) bool {
-	if held := g.step(index); held != nil {
-		return sameKey(held.w(), w)
-	}
-	oldest := g.steps[0]
-	ahead := ratchetAhead(newStep(index, 0, w), oldest.index)
-	defer eraseSteps(ahead)
-	return sameKey(ahead[len(ahead)-1].w(), oldest.w())
-}
-
-// goBack makes a step that g has the newest, as its header says: it takes over w, and the first CTR where the step
-// is not held. Only frames told of later steps. They may have been faster than the header, or be forged, by a
-// member with the help of a relay, to mute the talker when its step is over. Either way later steps follow from
-// this one again when a frame says so.
-func (g *heldGeneration) goBack(index uint8, first uint64, w []byte) {
-	held := g.step(index)
-	if held == nil {
-		eraseSteps(g.steps)
-		g.steps = append(g.steps[:0], newStep(index, first, w))
-		return
-	}
-	clear(w)
-	held.over = time.Time{}
-	after := int(index-g.steps[0].index) + 1
-	eraseSteps(g.steps[after:])
-	g.steps = slices.Delete(g.steps, after, len(g.steps))
-}
-
-// sameKey compares two W[s], in constant time if they are of one length.
-func sameKey(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
-
-// ratchetAhead returns the steps after from up to index, which is above from's.
-func ratchetAhead(from *heldStep, index uint8) []*heldStep {
-	ahead := make([]*heldStep, 0, index-from.index)
-	for from.index < index {
-		from = newStep(from.index+1, from.first, ratchet(from.w()))
-		ahead = append(ahead, from)
-	}
-	return ahead
-}
-
-// append adds the steps ahead, of which the last one is in use from now on.
-func (g *heldGeneration) append(ahead []*heldStep, now time.Time) {
-	g.newest().over = now
-	for _, step := range ahead[:len(ahead)-1] {
-		step.over = now
-	}
-	g.steps = append(g.steps, ahead...)
-}
-
-func (g *heldGeneration) newest() *heldStep { return g.steps[len(g.steps)-1] }
-
-// step returns the step with an index that is not above the newest one's, nil if it is over or was never had.
-func (g *heldGeneration) step(index uint8) *heldStep {
-	oldest := g.steps[0].index
-	if index < oldest {
-		return nil
-	}
-	return g.steps[index-oldest]
-}
-
-// add makes a generation that was not held the newest.
-func (t *heldTalker) add(h *wire.KeyHeader, w []byte, now time.Time) {
-	if n := len(t.generations); n > 0 && t.generations[n-1].over.IsZero() {
-		t.generations[n-1].over = now
-	}
-	t.renewed = now
-	t.insert(len(t.generations), h, w)
-}
-
-// insert puts a new generation before the i-th of those that are held, in place of the oldest if they are too many.
-func (t *heldTalker) insert(i int, h *wire.KeyHeader, w []byte) *heldGeneration {
-	if len(t.generations) == maxGenerations {
-		t.drop(t.generations[0])
-		i--
-	}
-	g := &heldGeneration{
-		suite: Suite(h.Suite), index: h.Epoch / generations, number: h.Number,
-		steps: []*heldStep{newStep(h.Epoch%generations, h.FirstCTR, w)},
-	}
-	t.generations = slices.Insert(t.generations, i, g)
-	return g
-}
-
-func (t *heldTalker) generation(index uint8) *heldGeneration {
-	for _, g := range t.generations {
-		if g.index == index {
-			return g
-		}
-	}
-	return nil
-}
-
-// drop erases one generation.
-func (t *heldTalker) drop(g *heldGeneration) {
-	eraseSteps(g.steps)
-	t.generations = slices.DeleteFunc(t.generations, func(o *heldGeneration) bool { return o == g })
-}
-
-// erase erases all generations of t, if there is a t.
-func (t *heldTalker) erase() {
-	if t == nil {
-		return
-	}
-	for _, g := range t.generations {
-		eraseSteps(g.steps)
-	}
-	t.generations = nil
-}
-
-func eraseSteps(steps []*heldStep) {
-	for _, step := range steps {
-		clear(step.w())
-		step.keys = nil
-	}
 }
 
 // Sync says whose entries are inside now; it follows every change of the roster, on the goroutine that calls Accept.
@@ -420,40 +223,6 @@ func (l *Listener) Expire(now time.Time) (next time.Time) {
 	defer l.mu.Unlock()
 	for _, talker := range l.talkers {
 		next = soonest(next, talker.expire(now))
-	}
-	return next
-}
-
-// expire erases what is over of a talker, and returns when the rest is, as far as that is known.
-func (t *heldTalker) expire(now time.Time) (next time.Time) {
-	isOver := func(over time.Time) bool {
-		end := over.Add(keepOld)
-		switch {
-		case over.IsZero():
-			return false
-		case !now.Before(end):
-			return true
-		}
-		next = soonest(next, end)
-		return false
-	}
-	if len(t.generations) == 0 {
-		return time.Time{}
-	}
-	if isOver(t.left) {
-		t.erase()
-		t.windows.shrink(len(t.windows.recent)) // nothing late can be opened any more
-		return time.Time{}
-	}
-	for _, g := range slices.Clone(t.generations) {
-		if isOver(g.over) {
-			t.drop(g)
-			continue
-		}
-		for isOver(g.steps[0].over) {
-			eraseSteps(g.steps[:1])
-			g.steps = slices.Delete(g.steps, 0, 1)
-		}
 	}
 	return next
 }

@@ -1,19 +1,9 @@
 package e2ee
 
 import (
-	"errors"
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/wire"
-)
-
-var (
-	// ErrNoKey means that the key of a frame has not come: hold the frame.
-	ErrNoKey = errors.New("e2ee: the key of the frame has not come, hold it")
-
-	// ErrEarly means that a frame is older than what we may hear of its talker: its CTR is below the key's first
-	// one, or its ratchet step is before those that are held, which comes back only with a new header.
-	ErrEarly = errors.New("e2ee: frame is of before our key, drop it")
 )
 
 // Opener opens the frames of one KID with the keys of its Listener. It holds no key itself: what the Listener
@@ -83,20 +73,6 @@ func (o *Opener) openLocked(g *heldGeneration, dst []byte, ctr uint64, sealed []
 	}
 	step.keep(o.kid.Stream(), key)
 	return dst, nil
-}
-
-// keep holds a stream's key, of as many as have a ReplayWindow: a talker of 256 streams has some derived for each frame.
-func (s *heldStep) keep(stream uint8, key *Key) {
-	if s.keys == nil {
-		s.keys = map[uint8]*Key{}
-	}
-	if len(s.keys) >= maxWindows {
-		for any := range s.keys {
-			delete(s.keys, any)
-			break
-		}
-	}
-	s.keys[stream] = key
 }
 
 // openAhead opens a frame of a step that is above the newest one, and keeps the steps up to it if it is authentic:

@@ -25,7 +25,7 @@ type world struct {
 	rearmed bool // since the last distribution
 	streams []*Sealer
 	numbers int // stream numbers used
-	peers   []*peer
+	others  []*other
 
 	frames    []spoken
 	sealed    map[[2]uint64]bool
@@ -48,8 +48,8 @@ type delivery struct {
 	number uint32
 }
 
-// peer is another member.
-type peer struct {
+// other is another member.
+type other struct {
 	*party
 	lossy  bool // its key messages get lost and overtake each other
 	inside bool
@@ -72,7 +72,7 @@ type attempt struct {
 	at, until time.Time
 }
 
-// absence is when a peer was away: of frames sealed 10 s after its beginning, and before frame to, it must hear
+// absence is when a other was away: of frames sealed 10 s after its beginning, and before frame to, it must hear
 // none.
 type absence struct {
 	from time.Time
@@ -99,17 +99,17 @@ func (w *world) duration(limit time.Duration) time.Duration {
 }
 
 func (w *world) enter() {
-	p := &peer{
-		party: newParty(w.t, fmt.Sprint("peer ", len(w.peers))), lossy: w.chance(0.3),
+	p := &other{
+		party: newParty(w.t, fmt.Sprint("other ", len(w.others))), lossy: w.chance(0.3),
 		inside: true, floor: math.MaxInt, from: math.MaxInt,
 	}
-	w.peers = append(w.peers, p)
+	w.others = append(w.others, p)
 }
 
-// pick returns a peer that is inside, or not, or nil.
-func (w *world) pick(inside bool) *peer {
-	var list []*peer
-	for _, p := range w.peers {
+// pick returns a other that is inside, or not, or nil.
+func (w *world) pick(inside bool) *other {
+	var list []*other
+	for _, p := range w.others {
 		if p.inside == inside {
 			list = append(list, p)
 		}
@@ -122,7 +122,7 @@ func (w *world) pick(inside bool) *peer {
 
 func (w *world) setMembers() {
 	var list []Recipient
-	for _, p := range w.peers {
+	for _, p := range w.others {
 		if p.inside {
 			list = append(list, p.recipient())
 		}
@@ -150,7 +150,7 @@ func (w *world) arm() {
 	}
 	w.talker.talker.Arm(suite)
 	w.armed, w.rearmed = true, true
-	for _, p := range w.peers {
+	for _, p := range w.others {
 		if p.inside && p.floor == math.MaxInt {
 			p.floor = len(w.frames) // a key that is made now is for it as well
 		}
@@ -159,8 +159,8 @@ func (w *world) arm() {
 	w.input()
 }
 
-// endAbsence notes that a peer that came back is told of keys from now on.
-func (p *peer) endAbsence(frame int) {
+// endAbsence notes that a other that came back is told of keys from now on.
+func (p *other) endAbsence(frame int) {
 	for i := range p.deaf {
 		if p.inside {
 			p.deaf[i].to = min(p.deaf[i].to, frame)
@@ -265,7 +265,7 @@ func (w *world) seal(n int) {
 			w.t.Fatalf("%v, %d seals twice", kid, ctr)
 		}
 		w.sealed[pair] = true
-		for _, p := range w.peers {
+		for _, p := range w.others {
 			if p.inside || w.now.Sub(p.deaf[len(p.deaf)-1].from) < 30*time.Second {
 				arrives := w.now.Add(w.duration(600 * time.Millisecond))
 				p.wanted = append(p.wanted, attempt{len(w.frames), arrives, arrives.Add(3 * time.Second)})
@@ -280,7 +280,7 @@ func (w *world) step() {
 	d, next := w.talker.talker.Step(w.now)
 	w.next = next
 	w.checkErased()
-	for _, p := range w.peers {
+	for _, p := range w.others {
 		if _, holds := w.talker.talker.holders[p.hash]; holds && p.inside { // even if it is told later
 			p.floor = min(p.floor, len(w.frames))
 			p.endAbsence(len(w.frames))
@@ -302,7 +302,7 @@ func (w *world) step() {
 	w.epochs++
 	waiting = waiting || w.talker.talker.waiting != nil
 	keys := messages(w.t, w.talker, d)
-	for _, p := range w.peers {
+	for _, p := range w.others {
 		if message := keys[p.hash.Member()]; message != nil {
 			delete(keys, p.hash.Member())
 			w.send(p, message, waiting)
@@ -317,7 +317,7 @@ func (w *world) step() {
 }
 
 // send puts a key on its way to p.
-func (w *world) send(p *peer, message []byte, waiting bool) {
+func (w *world) send(p *other, message []byte, waiting bool) {
 	if !p.inside {
 		w.t.Fatalf("key %d is for %x, who left", w.number, p.hash[:6])
 	}
@@ -369,7 +369,7 @@ func (w *world) arrive() {
 		return true
 	})
 	w.input()
-	for _, p := range w.peers {
+	for _, p := range w.others {
 		w.read(p)
 		if p.inside {
 			p.listener.Expire(w.now)
@@ -378,8 +378,8 @@ func (w *world) arrive() {
 	}
 }
 
-// read gives a peer the keys that arrived. None of them is bad, whatever was lost.
-func (w *world) read(p *peer) {
+// read gives a other the keys that arrived. None of them is bad, whatever was lost.
+func (w *world) read(p *other) {
 	rest := p.inbox[:0:0]
 	for _, letter := range p.inbox {
 		if letter.at.After(w.now) {
@@ -388,7 +388,7 @@ func (w *world) read(p *peer) {
 		}
 		err := p.accept(w.t, w.talker, letter.message, letter.at)
 		if err != nil && (!p.lossy || err != ErrKnown) {
-			w.t.Fatalf("peer %x: %v", p.hash[:6], err)
+			w.t.Fatalf("other %x: %v", p.hash[:6], err)
 		}
 		if p.lossy && w.chance(0.1) { // a replay
 			rest = append(rest, letter)
@@ -397,8 +397,8 @@ func (w *world) read(p *peer) {
 	p.inbox = rest
 }
 
-// listen opens what arrived, as far as the peer can, and checks that it can what it should and no more.
-func (w *world) listen(p *peer) {
+// listen opens what arrived, as far as the other can, and checks that it can what it should and no more.
+func (w *world) listen(p *other) {
 	rest := p.wanted[:0:0]
 	for _, try := range p.wanted {
 		if try.at.After(w.now) {
@@ -412,14 +412,14 @@ func (w *world) listen(p *peer) {
 			rest = append(rest, try)
 		case w.careful && !p.lossy && p.inside && try.frame >= p.from && !w.frames[try.frame].at.Before(p.fromTime):
 			f := w.frames[try.frame]
-			w.t.Fatalf("peer %x does not hear frame %d, %v, %d: %v", p.hash[:6], try.frame, f.kid, f.ctr, err)
+			w.t.Fatalf("other %x does not hear frame %d, %v, %d: %v", p.hash[:6], try.frame, f.kid, f.ctr, err)
 		}
 	}
 	p.wanted = rest
 }
 
-// try lets a peer open a frame, and fails if it must not.
-func (w *world) try(p *peer, frame int) error {
+// try lets a other open a frame, and fails if it must not.
+func (w *world) try(p *other, frame int) error {
 	f := w.frames[frame]
 	text, err := p.opens(f.sealed, w.now)
 	if err != nil {
@@ -429,11 +429,11 @@ func (w *world) try(p *peer, frame int) error {
 		w.t.Fatalf("frame %d opens as %q", frame, text)
 	}
 	if frame < p.floor {
-		w.t.Fatalf("peer %x hears frame %d, of before it joined", p.hash[:6], frame)
+		w.t.Fatalf("other %x hears frame %d, of before it joined", p.hash[:6], frame)
 	}
 	for _, away := range p.deaf {
 		if w.careful && frame < away.to && f.at.Sub(away.from) >= keepOld {
-			w.t.Fatalf("peer %x hears frame %d, %v after it left", p.hash[:6], frame, f.at.Sub(away.from))
+			w.t.Fatalf("other %x hears frame %d, %v after it left", p.hash[:6], frame, f.at.Sub(away.from))
 		}
 	}
 	return nil
@@ -459,7 +459,7 @@ func (w *world) checkErased() {
 // finish lets everybody try some of all frames with all keys that they got.
 func (w *world) finish() {
 	w.advance(5 * time.Second)
-	for _, p := range w.peers {
+	for _, p := range w.others {
 		for range min(100, len(w.frames)) {
 			w.try(p, w.rng.IntN(len(w.frames)))
 		}
@@ -481,7 +481,7 @@ func TestRandomRooms(t *testing.T) {
 			t.Run(fmt.Sprintf("%d, careful %v", seed, careful), func(t *testing.T) {
 				t.Parallel()
 				w := runWorld(t, seed, careful, 500)
-				t.Logf("%d keys, %d peers, %d frames, heard %d times in %v", w.epochs, len(w.peers), len(w.frames),
+				t.Logf("%d keys, %d others, %d frames, heard %d times in %v", w.epochs, len(w.others), len(w.frames),
 					w.heard, w.now.Sub(epoch0))
 				if careful && (w.epochs < 3*generations || w.heard < len(w.frames)) {
 					t.Error("not enough happened")

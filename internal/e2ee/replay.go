@@ -33,24 +33,18 @@ type ReplayWindow struct {
 // or [ErrTooOld]. Call it only for a frame that [Key.Open] has authenticated: a
 // forged CTR would move the window past the frames to come.
 func (w *ReplayWindow) Accept(ctr uint64) error {
-	if !w.started {
-		w.started = true
-		w.highest = ctr
-		w.mark(ctr)
-		return nil
-	}
-	if ctr > w.highest {
+	word, bit := position(ctr)
+	switch {
+	case !w.started:
+		w.started, w.highest = true, ctr
+	case ctr > w.highest:
 		w.moveTo(ctr)
-		w.mark(ctr)
-		return nil
-	}
-	if w.highest-ctr >= ReplayWindowSize {
+	case w.highest-ctr >= ReplayWindowSize:
 		return ErrTooOld
-	}
-	if word, bit := position(ctr); w.seen[word]&bit != 0 {
+	case w.seen[word]&bit != 0:
 		return ErrReplayed
 	}
-	w.mark(ctr)
+	w.seen[word] |= bit
 	return nil
 }
 
@@ -74,11 +68,6 @@ func (w *ReplayWindow) moveTo(ctr uint64) {
 		}
 	}
 	w.highest = ctr
-}
-
-func (w *ReplayWindow) mark(ctr uint64) {
-	word, bit := position(ctr)
-	w.seen[word] |= bit
 }
 
 func position(ctr uint64) (word int, bit uint64) {

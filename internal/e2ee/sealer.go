@@ -92,7 +92,6 @@ func (s *Sealer) deriveLocked() error {
 	if err != nil {
 		return err
 	}
-	key.use = seals
 	s.key, s.kid, t.used = key, kid, true
 	return nil
 }

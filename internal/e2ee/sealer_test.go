@@ -105,14 +105,6 @@ func TestSealRefusesToOverflow(t *testing.T) {
 	}
 }
 
-func TestSealerKeyDoesNotOpen(t *testing.T) {
-	_, _, _, s := armed(t)
-	f := s.frame(t, "x")
-	if _, err := s.key.Open(nil, f.ctr, f.ciphertext); err != ErrKeyUse {
-		t.Fatalf("Open: %v, want ErrKeyUse", err)
-	}
-}
-
 // In a room with an invite secret, who only got the wrap opens nothing.
 func TestSecretIsPartOfTheKey(t *testing.T) {
 	secret := NewSecret()

@@ -124,17 +124,11 @@ type redacted struct{}
 
 const redactedText = "secret"
 
-// String says that there is something, not what.
-func (redacted) String() string { return redactedText }
-
-// GoString is String, for %#v.
-func (redacted) GoString() string { return redactedText }
-
-// Format prints String whatever the verb.
+// Format prints that there is something, not what, whatever the verb.
 func (redacted) Format(f fmt.State, _ rune) { io.WriteString(f, redactedText) }
 
-// LogValue is String, for log/slog.
+// LogValue is for log/slog.
 func (redacted) LogValue() slog.Value { return slog.StringValue(redactedText) }
 
-// MarshalText is String, for encoding/json.
+// MarshalText is for encoding/json.
 func (redacted) MarshalText() ([]byte, error) { return []byte(redactedText), nil }

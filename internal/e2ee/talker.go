@@ -27,26 +27,6 @@ type Recipient struct {
 	JoinKey [32]byte // X25519 public key of its entry
 }
 
-// mediaKey is one W[s] of docs/protocol.md, section 7.2. Whoever has it, has all later steps of its generation.
-type mediaKey struct {
-	suite      Suite
-	generation uint8
-	step       uint8
-	first      uint64 // no frame of the key has a lower CTR
-
-	// w points to W[s], 16 bytes, or 32 if step > 0; erased in place. It is a pointer because fmt looks into what
-	// an unexported field of what it prints points to (for a verb that does not fit), but not any deeper.
-	w *[]byte
-}
-
-func (k *mediaKey) epoch() uint8 { return k.generation<<4 | k.step }
-
-func (k *mediaKey) erase() {
-	if k != nil {
-		clear(*k.w)
-	}
-}
-
 // Talker makes the sender keys of one member for one stay: it decides when there is a new one and who gets it
 // ("Sending" of docs/protocol.md, section 7.2). It keeps no clock and starts nothing; after each input, call Step.
 //
@@ -410,16 +390,15 @@ func (t *Talker) forgetUntoldLocked() {
 	if !t.untold {
 		return
 	}
+	members := t.memberSet()
 	if !t.used {
-		t.holders = t.memberSet()
+		t.holders = members
 		return
 	}
-	members := t.memberSet()
-	for hash := range t.holders {
-		if _, inside := members[hash]; !inside {
-			delete(t.holders, hash)
-		}
-	}
+	maps.DeleteFunc(t.holders, func(hash wire.EntryHash, _ struct{}) bool {
+		_, inside := members[hash]
+		return !inside
+	})
 }
 
 // holds reports whether a member has the newest key, or is to get it under its first header.

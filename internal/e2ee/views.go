@@ -30,7 +30,7 @@ type Views struct {
 	started bool // there is a view of our own
 	current [32]byte
 	past    []pastView // ascending
-	peers   map[wire.MemberID]*peerViews
+	talkers map[wire.MemberID]*talkerViews
 }
 
 // pastView is a view that was ours.
@@ -39,14 +39,14 @@ type pastView struct {
 	until  time.Time
 }
 
-// peerViews is a talker with views that match none of ours.
-type peerViews struct {
-	differing []peerView // each digest once, in the order in which they last came; at least one
-	asked     int        // how many entries of askAfter are done
+// talkerViews is a talker with views that match none of ours.
+type talkerViews struct {
+	differing []differingView // each digest once, in the order in which they last came; at least one
+	asked     int             // how many entries of askAfter are done
 	warned    bool
 }
 
-type peerView struct {
+type differingView struct {
 	digest [32]byte
 	since  time.Time // since when nothing matched, as far as this digest says
 	latest time.Time // when it last came
@@ -57,9 +57,9 @@ func (v *Views) Mine(digest [32]byte, now time.Time) {
 	switch {
 	case !v.started:
 		v.started = true
-		for _, peer := range v.peers {
-			for i := range peer.differing {
-				peer.differing[i].since, peer.differing[i].latest = now, now
+		for _, talker := range v.talkers {
+			for i := range talker.differing {
+				talker.differing[i].since, talker.differing[i].latest = now, now
 			}
 		}
 	case digest == v.current:
@@ -69,10 +69,10 @@ func (v *Views) Mine(digest [32]byte, now time.Time) {
 		v.prune(now)
 	}
 	v.current = digest
-	for id, peer := range v.peers {
-		for i := len(peer.differing) - 1; i >= 0; i-- {
-			if peer.differing[i].digest == digest {
-				v.matched(id, peer, i)
+	for id, talker := range v.talkers {
+		for i := len(talker.differing) - 1; i >= 0; i-- {
+			if talker.differing[i].digest == digest {
+				v.matched(id, talker, i)
 				break
 			}
 		}
@@ -89,17 +89,17 @@ func (v *Views) prune(now time.Time) {
 }
 
 // matched notes that a view of a talker was ours, too. It settles what came before it last came.
-func (v *Views) matched(id wire.MemberID, peer *peerViews, i int) {
-	settled := peer.differing[i].latest
-	for j := i + 1; j < len(peer.differing); j++ {
-		if view := &peer.differing[j]; view.since.Before(settled) {
+func (v *Views) matched(id wire.MemberID, talker *talkerViews, i int) {
+	settled := talker.differing[i].latest
+	for j := i + 1; j < len(talker.differing); j++ {
+		if view := &talker.differing[j]; view.since.Before(settled) {
 			view.since = settled
 		}
 	}
-	peer.differing = slices.Delete(peer.differing, 0, i+1)
-	peer.asked, peer.warned = 0, false
-	if len(peer.differing) == 0 {
-		delete(v.peers, id)
+	talker.differing = slices.Delete(talker.differing, 0, i+1)
+	talker.asked, talker.warned = 0, false
+	if len(talker.differing) == 0 {
+		delete(v.talkers, id)
 	}
 }
 
@@ -109,24 +109,24 @@ func (v *Views) Theirs(sender wire.MemberID, digest [32]byte, now time.Time) {
 	v.prune(now)
 	isOurs := func(past pastView) bool { return past.digest == digest }
 	if v.started && (digest == v.current || slices.ContainsFunc(v.past, isOurs)) {
-		delete(v.peers, sender)
+		delete(v.talkers, sender)
 		return
 	}
-	if v.peers == nil {
-		v.peers = map[wire.MemberID]*peerViews{}
+	if v.talkers == nil {
+		v.talkers = map[wire.MemberID]*talkerViews{}
 	}
-	peer := v.peers[sender]
-	if peer == nil {
-		peer = &peerViews{}
-		v.peers[sender] = peer
+	talker := v.talkers[sender]
+	if talker == nil {
+		talker = &talkerViews{}
+		v.talkers[sender] = talker
 	}
-	peer.add(digest, now)
+	talker.add(digest, now)
 }
 
 // add notes that a talker had a view that matches none of ours. One that it had before becomes the last.
-func (p *peerViews) add(digest [32]byte, now time.Time) {
-	view := peerView{digest: digest, since: now, latest: now}
-	if i := slices.IndexFunc(p.differing, func(o peerView) bool { return o.digest == digest }); i >= 0 {
+func (p *talkerViews) add(digest [32]byte, now time.Time) {
+	view := differingView{digest: digest, since: now, latest: now}
+	if i := slices.IndexFunc(p.differing, func(o differingView) bool { return o.digest == digest }); i >= 0 {
 		view.since = p.differing[i].since
 		p.differing = slices.Delete(p.differing, i, i+1)
 	}
@@ -138,13 +138,13 @@ func (p *peerViews) add(digest [32]byte, now time.Time) {
 }
 
 // since returns since when no view of a talker matched one of ours.
-func (p *peerViews) since() time.Time {
-	return slices.MinFunc(p.differing, func(a, b peerView) int { return a.since.Compare(b.since) }).since
+func (p *talkerViews) since() time.Time {
+	return slices.MinFunc(p.differing, func(a, b differingView) int { return a.since.Compare(b.since) }).since
 }
 
 // Retain forgets the talkers who are not inside.
 func (v *Views) Retain(inside func(wire.MemberID) bool) {
-	maps.DeleteFunc(v.peers, func(id wire.MemberID, _ *peerViews) bool { return !inside(id) })
+	maps.DeleteFunc(v.talkers, func(id wire.MemberID, _ *talkerViews) bool { return !inside(id) })
 }
 
 // Due returns whom to ask for a new header and of whom to warn the user, in the order of member ids, each once;
@@ -153,20 +153,20 @@ func (v *Views) Due(now time.Time) (ask, warn []wire.MemberID, next time.Time) {
 	if !v.started {
 		return nil, nil, time.Time{}
 	}
-	for id, peer := range v.peers {
-		since := peer.since()
-		asked := peer.asked
-		for peer.asked < len(askAfter) && !now.Before(since.Add(askAfter[peer.asked])) {
-			peer.asked++
+	for id, talker := range v.talkers {
+		since := talker.since()
+		asked := talker.asked
+		for talker.asked < len(askAfter) && !now.Before(since.Add(askAfter[talker.asked])) {
+			talker.asked++
 		}
-		if peer.asked > asked {
+		if talker.asked > asked {
 			ask = append(ask, id)
 		}
-		if !peer.warned && !now.Before(since.Add(viewSpan)) {
-			peer.warned = true
+		if !talker.warned && !now.Before(since.Add(viewSpan)) {
+			talker.warned = true
 			warn = append(warn, id)
 		}
-		if end, ok := peer.next(since); ok {
+		if end, ok := talker.next(since); ok {
 			next = soonest(next, end)
 		}
 	}
@@ -176,7 +176,7 @@ func (v *Views) Due(now time.Time) (ask, warn []wire.MemberID, next time.Time) {
 }
 
 // next returns what comes next for a talker, if anything.
-func (p *peerViews) next(since time.Time) (time.Time, bool) {
+func (p *talkerViews) next(since time.Time) (time.Time, bool) {
 	switch {
 	case p.asked < len(askAfter):
 		return since.Add(askAfter[p.asked]), true

@@ -132,7 +132,7 @@ func TestViewsAreBounded(t *testing.T) {
 	for i := range 100 {
 		v.Theirs(alice, [32]byte{9, byte(i)}, at(20+float64(i)/100))
 	}
-	if n := len(v.peers[alice].differing); n != maxDiffering {
+	if n := len(v.talkers[alice].differing); n != maxDiffering {
 		t.Fatalf("%d views of a talker", n)
 	}
 	wantDue(t, &v, at(30), ids(alice), ids(alice), never)
@@ -158,7 +158,7 @@ func TestViewsThatAreRepeated(t *testing.T) {
 		v.Theirs(alice, viewTwo, at(20+float64(i)/20))
 		v.Theirs(alice, viewThree, at(20+float64(i)/20))
 	}
-	if n := len(v.peers[alice].differing); n != 2 {
+	if n := len(v.talkers[alice].differing); n != 2 {
 		t.Fatalf("%d views of a talker that has two", n)
 	}
 	wantDue(t, &v, at(29.9), ids(alice), nil, at(30))

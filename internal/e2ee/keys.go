@@ -1,14 +1,81 @@
 package e2ee
 
 import (
+	"bytes"
 	"crypto/ecdh"
+	"crypto/hkdf"
 	"crypto/hpke"
+	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
+
+// Key material of a talker (docs/protocol.md, section 7.2), all steps of one generation:
+//
+//	W[0] --ratchet--> W[1] --ratchet--> W[2] ...      one step for each join; none leads back
+//	 |                 |                 |
+//	baseKey           baseKey           baseKey       with the media key, in a room with an invite secret
+//	 |                 |                 |
+//	NewKey            NewKey            NewKey        SFrame's own derivation, for one KID
+const (
+	freshSize     = 16 // bytes of W[0]
+	ratchetedSize = 32 // bytes of every later step
+)
+
+// mediaKey is one W[s] of docs/protocol.md, section 7.2. Whoever has it, has all later steps of its generation.
+type mediaKey struct {
+	suite      Suite
+	generation uint8
+	step       uint8
+	first      uint64 // no frame of the key has a lower CTR
+
+	// w points to W[s], 16 bytes, or 32 if step > 0; erased in place. It is a pointer because fmt looks into what
+	// an unexported field of what it prints points to (for a verb that does not fit), but not any deeper.
+	w *[]byte
+}
+
+func (k *mediaKey) epoch() uint8 { return k.generation<<4 | k.step }
+
+func (k *mediaKey) erase() {
+	if k != nil {
+		clear(*k.w)
+	}
+}
+
+// freshKey returns a new W[0].
+func freshKey() []byte {
+	w := make([]byte, freshSize)
+	rand.Read(w) // never fails, says its documentation
+	return w
+}
+
+// ratchet returns W[s+1] of key = W[s], 32 bytes (RFC 9605, section 5.1). It does not change key.
+func ratchet(key []byte) []byte {
+	prk := mustDerive(hkdf.Extract(sha256.New, key, nil))
+	return mustDerive(hkdf.Expand(sha256.New, prk, "SFrame 1.0 Ratchet", ratchetedSize))
+}
+
+// baseKey returns what SFrame derives its keys from. Without a secret that is a copy of wrapped = W[s] itself, with one
+// it takes both: who was only let into the room by the relay does not get it, nor does who only has the secret.
+func baseKey(secret *Secret, room string, wrapped []byte) []byte {
+	if secret == nil {
+		return slices.Clone(wrapped)
+	}
+	return mustDerive(hkdf.Extract(sha256.New, wrapped, secret.mediaKey(room)))
+}
+
+// DigestMembers returns the member digest of a view of a room (docs/protocol.md, section 7.2): SHA-256 over the
+// entry hashes of all members inside, sorted. The order of hashes does not matter, and stays.
+func DigestMembers(hashes []wire.EntryHash) [32]byte {
+	hashes = slices.Clone(hashes)
+	slices.SortFunc(hashes, func(a, b wire.EntryHash) int { return bytes.Compare(a[:], b[:]) })
+	return wire.MemberDigest(hashes)
+}
 
 // A wrap carries a talker's key to one recipient (docs/protocol.md, section 7.2): HPKE (RFC 9180), base mode,
 // DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-128-GCM, one message, no additional data.
@@ -20,7 +87,6 @@ import (
 // HPKE's base mode says nothing about who wrapped; the header's signature does: it covers a hash of W[s].
 const (
 	wrapLabel  = "wzp/1 wrap"
-	encSize    = 32           // X25519 public key
 	headerKind = "sender key" // of the signature
 )
 
@@ -87,35 +153,18 @@ func (k *JoinKey) unwrap(sender wire.EntryHash, header []byte, recipient wire.En
 	if len(wrap) != wire.WrapFresh && len(wrap) != wire.WrapRatcheted {
 		return nil, errWrapSize
 	}
-	r, err := k.recipient(wrap[:encSize], wrapInfo(sender, header, recipient))
-	if err != nil {
-		return nil, err
+	if k.reveal == nil {
+		return nil, errJoinErased
 	}
-	key, err := r.Open(nil, wrap[encSize:])
-	if err != nil {
+	key, err := hpke.Open(k.reveal(), hpke.HKDFSHA256(), hpke.AES128GCM(), wrapInfo(sender, header, recipient), wrap)
+	if err != nil { // also if its public key is of low order
 		return nil, errWrapOpen
 	}
 	return key, nil
 }
 
-// recipient is SetupBaseR (RFC 9180, section 5.1.1).
-func (k *JoinKey) recipient(enc, info []byte) (*hpke.Recipient, error) {
-	if k.reveal == nil {
-		return nil, errJoinErased
-	}
-	r, err := hpke.NewRecipient(enc, k.reveal(), hpke.HKDFSHA256(), hpke.AES128GCM(), info)
-	if err != nil { // enc is of low order
-		return nil, errWrapOpen
-	}
-	return r, nil
-}
-
 func wrapInfo(sender wire.EntryHash, header []byte, recipient wire.EntryHash) []byte {
-	info := make([]byte, 0, len(wrapLabel)+len(sender)+len(header)+len(recipient))
-	info = append(info, wrapLabel...)
-	info = append(info, sender[:]...)
-	info = append(info, header...)
-	return append(info, recipient[:]...)
+	return slices.Concat([]byte(wrapLabel), sender[:], header, recipient[:])
 }
 
 // lowOrderPoints are all encodings of X25519 public keys whose order divides 8, but for the top bit, which X25519

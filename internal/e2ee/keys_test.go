@@ -28,6 +28,8 @@ func mustWrap(t testing.TB, to *JoinKey, sender wire.EntryHash, header []byte, r
 	return wrap
 }
 
+const encSize = 32 // X25519 public key, at the start of a wrap
+
 var (
 	testSender    = wire.HashEntry([]byte("sender"))
 	testRecipient = wire.HashEntry([]byte("recipient"))
