@@ -32,9 +32,9 @@ func startRelay() (addr string, key identity.Fingerprint, stop func()) {
 	}
 }
 
-// join dials the relay and joins the room "kitchen".
+// join joins the room "kitchen".
 func join(addr string, key identity.Fingerprint, name string) (*wzp.Client, *wzp.Room) {
-	client, err := wzp.Dial(addr, wzp.Config{Name: name, RelayKey: key})
+	client, err := wzp.NewClient(addr, wzp.Config{Name: name, RelayKey: key})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -47,19 +47,19 @@ func join(addr string, key identity.Fingerprint, name string) (*wzp.Client, *wzp
 	return client, room
 }
 
-// Dial names a relay and how to know it: by its fingerprint, or by what was kept of the first visit.
-func ExampleDial() {
+// NewClient names a relay and how to know it: by its fingerprint, or by what was kept of the first visit.
+func ExampleNewClient() {
 	addr, key, stop := startRelay()
 	defer stop()
 
-	client, err := wzp.Dial(addr, wzp.Config{Name: "anna", RelayKey: key})
+	client, err := wzp.NewClient(addr, wzp.Config{Name: "anna", RelayKey: key})
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer client.Close()
 	fmt.Println("a fingerprint has", len(client.Identity().Fingerprint().String()), "characters")
 
-	_, err = wzp.Dial("relay.example", wzp.Config{RelayKey: key})
+	_, err = wzp.NewClient("relay.example", wzp.Config{RelayKey: key})
 	fmt.Println(err)
 	// Output:
 	// a fingerprint has 39 characters
@@ -159,7 +159,7 @@ func ExampleRoom_Play() {
 	}
 
 	speaker := &meter{heard: make(chan struct{}, 1)}
-	config := wzp.PlayConfig{Mix: speaker, Each: func(stream *wzp.Stream) (wzp.Sink, error) {
+	config := wzp.PlayConfig{Mix: speaker, Each: func(stream wzp.Stream) (wzp.Sink, error) {
 		fmt.Println(stream.Member().Name, "is heard")
 		return &meter{}, nil
 	}}

@@ -21,14 +21,18 @@ const knownRelaysHeader = "# wzp known relays: address and public key\n"
 // goroutines may use it, and edit it, at once.
 type KnownRelays struct{ path string }
 
-// RelayKeyChangedError says that a relay showed another key than the one that is known for it.
+// RelayKeyChangedError says that a relay showed another key than the one that is known for it, or was given.
 type RelayKeyChangedError struct {
 	Addr       string // normalised host:port
-	File       string // where Known is kept
+	File       string // where Known is kept; empty: the user gave it
 	Known, Got Fingerprint
 }
 
 func (e *RelayKeyChangedError) Error() string {
+	if e.File == "" {
+		return fmt.Sprintf("relay %s has another key than was given: expected %s, it has %s; "+
+			"ask its operator which one is right", e.Addr, e.Known, e.Got)
+	}
 	return fmt.Sprintf("relay %s has another key than before, somebody may be posing as it: known %s, now %s; "+
 		"only if its operator confirms the new one, remove its line from %s", e.Addr, e.Known, e.Got, e.File)
 }

@@ -54,7 +54,10 @@ var mayImport = map[string][]string{
 
 	// The client.
 	"wzp/internal/e2ee": {"wzp/identity", "wzp/internal/wire"},
-	"wzp":               {"wzp/internal/call"},
+	"wzp": {
+		"wzp/identity", "wzp/internal/wire",
+		"wzp/internal/audio", "wzp/internal/call", "wzp/internal/e2ee", "wzp/internal/eventlog",
+	},
 	"wzp/internal/call": {
 		"wzp/identity", "wzp/internal/wire",
 		"wzp/internal/audio", "wzp/internal/e2ee", "wzp/internal/eventlog", "wzp/internal/fec",

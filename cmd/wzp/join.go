@@ -188,7 +188,7 @@ func (c *joinCmd) trustCommand(name string, f identity.Fingerprint) string {
 
 // call joins, talks and listens until it is time to leave.
 func (c *joinCmd) call(ctx context.Context, config wzp.Config, how wzp.JoinConfig, source wzp.Source, play wzp.PlayConfig, out *joinOutput) error {
-	client, err := wzp.Dial(c.Relay, config)
+	client, err := wzp.NewClient(c.Relay, config)
 	if err != nil {
 		closeSource(source)
 		return err

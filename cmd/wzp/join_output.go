@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -13,7 +14,6 @@ import (
 
 	"github.com/wzp-voice/wzp"
 	"github.com/wzp-voice/wzp/identity"
-	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // joinOutput prints what happens in a room, for people or as JSON.
@@ -191,7 +191,7 @@ func (o *joinOutput) playing() {
 }
 
 // follow prints events until the room is over, and returns why it is.
-func (o *joinOutput) follow(events <-chan wzp.Event) error {
+func (o *joinOutput) follow(events iter.Seq[wzp.Event]) error {
 	var ended error
 	for e := range events {
 		switch e := e.(type) {
@@ -231,7 +231,7 @@ func (o *joinOutput) member(event string, m wzp.Member, what string) {
 // memberLine is a line about a member, of which no more than the id may be known.
 func memberLine(event string, m wzp.Member) line {
 	l := line{Event: event, Name: m.Name, Outside: m.Outside, Relay: m.Relay}
-	if m.ID != (wire.MemberID{}) {
+	if m.ID != (wzp.MemberID{}) {
 		l.Member = m.ID.String()
 	}
 	if m.Identity != (identity.PublicKey{}) {
@@ -312,11 +312,11 @@ func (o *joinOutput) talking(on bool) {
 
 // summary counts everything so far.
 func (o *joinOutput) summary() line {
-	s := o.room.Stats()
+	s, uplink := o.room.Stats(), o.room.Uplink()
 	sum := &summary{
 		PacketsSent: s.PacketsSent, PayloadBytesSent: s.PayloadBytesSent,
 		WireBytesSent: s.WireBytesSent, WireBytesReceived: s.WireBytesReceived,
-		RTT: ms(s.Uplink.RTT), UplinkLoss: s.Uplink.Loss, Talkers: []talker{},
+		RTT: ms(uplink.RTT), UplinkLoss: uplink.Loss, Talkers: []talker{},
 	}
 	o.mu.Lock()
 	if o.p != nil && !o.p.Start().IsZero() {

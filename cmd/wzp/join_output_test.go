@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -49,15 +50,11 @@ func TestPrintsNothingHidden(t *testing.T) {
 	const orders = "\x1b]0;owned\a\x1b[2J\r\n\u009b2J\u202e\xff"
 	var text strings.Builder
 	out := &joinOutput{w: &text}
-	events := make(chan wzp.Event, 9)
-	for _, e := range []wzp.Event{
+	events := []wzp.Event{
 		wzp.Detached{Cause: orders}, wzp.Warning{Code: wzp.WarnRelay, Text: orders},
 		wzp.MemberJoined{Member: wzp.Member{Name: orders, Relay: orders}}, wzp.MemberLeft{Member: wzp.Member{Name: orders, Relay: orders}},
-	} {
-		events <- e
 	}
-	close(events)
-	if err := out.follow(events); err != nil {
+	if err := out.follow(slices.Values(events)); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSuffix(text.String(), "\n"), "\n")

@@ -122,7 +122,7 @@ func (c *joinCmd) openOut(words *joinOutput) (play wzp.PlayConfig, closeOut func
 			return play, nil, fileError("make the directory --out", out, err)
 		}
 		visits := make(map[string]int) // Play asks again for who comes back
-		play.Each = func(st *wzp.Stream) (wzp.Sink, error) {
+		play.Each = func(st wzp.Stream) (wzp.Sink, error) {
 			file := talkerFile(out, st)
 			if visits[file]++; visits[file] > 1 {
 				file = fmt.Sprintf("%s-%d.wav", strings.TrimSuffix(file, ".wav"), visits[file])
@@ -148,7 +148,7 @@ func (c *joinCmd) openOut(words *joinOutput) (play wzp.PlayConfig, closeOut func
 }
 
 // talkerFile is where a talker's sound goes: NAME-ID.wav, with nothing in it that a file name cannot hold.
-func talkerFile(dir string, st *wzp.Stream) string {
+func talkerFile(dir string, st wzp.Stream) string {
 	m := st.Member()
 	name := strings.Map(func(r rune) rune {
 		if strings.ContainsRune(`/\:*?"<>|.`, r) || identity.EscapeHidden(string(r)) != string(r) {

@@ -89,5 +89,5 @@ func FindDevice(kind, meant string, devices []DeviceInfo) (name string, err erro
 }
 
 func noDevice(kind, name string) error {
-	return fmt.Errorf("no %s named %q: `wzp join --devices` lists those that are there", kind, name)
+	return noDeviceError(fmt.Sprintf("no %s named %q: `wzp join --devices` lists those that are there", kind, name))
 }

@@ -74,7 +74,7 @@ func deviceError(kind, flag string, d Device, err error) error {
 	if d.Name != "" {
 		return noDevice(kind, d.Name)
 	}
-	return fmt.Errorf("no %s found: plug one in, or use %s FILE.wav", kind, flag)
+	return noDeviceError(fmt.Sprintf("no %s found: plug one in, or use %s FILE.wav", kind, flag))
 }
 
 // onMessage runs on the link's reading goroutine.

@@ -32,7 +32,16 @@ func (e *NoSoundServerError) Error() string {
 	return "no sound server found: start PulseAudio or PipeWire, or use --in FILE.wav / --out FILE.wav"
 }
 
-func (e *NoSoundServerError) Unwrap() error { return e.Err }
+func (e *NoSoundServerError) Unwrap() []error { return []error{ErrNoDevice, e.Err} }
+
+// ErrNoDevice is found by errors.Is in what is returned where there is no such microphone or loudspeaker.
+var ErrNoDevice = errors.New("no such sound device")
+
+// noDeviceError is an ErrNoDevice that says more.
+type noDeviceError string
+
+func (e noDeviceError) Error() string { return string(e) }
+func (e noDeviceError) Unwrap() error { return ErrNoDevice }
 
 // ErrDeviceLost is wrapped by the errors of a microphone or loudspeaker that went
 // away while in use: unplugged, or its sound server ended.

@@ -19,22 +19,25 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// Config says who a client is and which relays it believes.
+// Config is described in the package at the root.
 type Config struct {
-	Identity *identity.Identity // nil: a new one, for this client only
-	Name     string             // shown to others, at most 64 bytes
-	Program  string             // name and version, told to the relay; default "wzp"
-
-	// How the relay's key is checked. One of the two is needed.
-	RelayKey    identity.Fingerprint  // the relay must have this one
-	KnownRelays *identity.KnownRelays // it must be the one of the first visit, which is kept
-
-	// KnownNames are the names that people called themselves before; who comes with another key is warned of. nil:
-	// only those of the same stay are known.
-	KnownNames *identity.KnownNames
-
-	Log *slog.Logger // nil: silent
+	Identity    *identity.Identity
+	Name        string
+	Program     string
+	RelayKey    identity.Fingerprint
+	KnownRelays *identity.KnownRelays
+	KnownNames  *identity.KnownNames
+	Log         *slog.Logger
 }
+
+// ErrClosed is what Join returns once the client was closed.
+var ErrClosed = errors.New("wzp: the client is closed")
+
+// UnreachableError says that no host has the relay's name, or that nothing answered in time.
+type UnreachableError struct{ Err error }
+
+func (e *UnreachableError) Error() string { return e.Err.Error() }
+func (e *UnreachableError) Unwrap() error { return e.Err }
 
 // Client is a UDP port from which rooms are joined.
 type Client struct {
@@ -45,15 +48,16 @@ type Client struct {
 	endpoint *link.Endpoint
 
 	mu       sync.Mutex // guards what follows
+	closed   bool
 	rooms    map[*Room]struct{}
 	names    map[string]identity.PublicKey // if there are no Config.KnownNames
 	attempts int                           // to reach the relay, that followed each other closely
 	tried    time.Time                     // the last of them
 }
 
-// Dial prepares a client of the relay at addr, HOST:PORT. Nothing is sent yet: Join does the handshake
+// NewClient returns a client of the relay at addr, HOST:PORT. Nothing is sent yet: Join does the handshake
 // and joins the room in one go.
-func Dial(addr string, config Config) (*Client, error) {
+func NewClient(addr string, config Config) (*Client, error) {
 	host, port, err := identity.ParseAddress(addr)
 	if err != nil {
 		return nil, fmt.Errorf("the relay's address: %w", err)
@@ -95,6 +99,9 @@ func (c *Client) Identity() *identity.Identity { return c.config.Identity }
 
 // Close ends the client, and waits for it. Rooms that were not left are dropped.
 func (c *Client) Close() error {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
 	err := c.endpoint.Close()
 	c.mu.Lock()
 	rooms := slices.Collect(maps.Keys(c.rooms))
@@ -107,6 +114,13 @@ func (c *Client) Close() error {
 		}
 	}
 	return err
+}
+
+// isClosed reports whether Close was called.
+func (c *Client) isClosed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
 }
 
 // keep remembers a room until it has been left.
@@ -133,11 +147,13 @@ func (c *Client) resolve(ctx context.Context) (netip.AddrPort, error) {
 	if err != nil {
 		if notFound := new(net.DNSError); errors.As(err, &notFound) && notFound.IsNotFound {
 			host, _, _ := net.SplitHostPort(c.typed)
-			return netip.AddrPort{}, &link.FinalError{Err: fmt.Errorf("no host is called %q: check the relay's address", host)}
+			err = &UnreachableError{fmt.Errorf("no host is called %q: check the relay's address", host)}
+			return netip.AddrPort{}, &link.FinalError{Err: err}
 		}
 		return netip.AddrPort{}, err
 	}
-	// Most networks carry IPv4. Attempts that follow each other closely, because nothing answers, try the next.
+	// Most networks carry IPv4. Attempts that follow each other closely, because nothing answers, try the
+	// next.
 	slices.SortStableFunc(ips, func(a, b netip.Addr) int { return a.Unmap().BitLen() - b.Unmap().BitLen() })
 	return netip.AddrPortFrom(ips[c.attempt()%len(ips)].Unmap(), uint16(n)), nil
 }
@@ -159,8 +175,7 @@ func (c *Client) attempt() int {
 func (c *Client) checkRelay(key identity.PublicKey) error {
 	if want := c.config.RelayKey; want != (identity.Fingerprint{}) {
 		if got := key.Fingerprint(); got != want {
-			return fmt.Errorf("relay %s has another key than was given: expected %s, it has %s; "+
-				"ask its operator which one is right", c.addr, want, got)
+			return &identity.RelayKeyChangedError{Addr: c.addr, Known: want, Got: got}
 		}
 		return nil
 	}

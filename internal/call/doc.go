@@ -1,10 +1,11 @@
 // Package call is the call engine: it joins a room on a relay, publishes what a source captures, and plays
-// what the others say. The command-line client and bots are built on it.
+// what the others say. The package at the root is its public face, with
+// types of its own.
 //
-//	client, err := wzp.Dial("relay.example:4433", wzp.Config{Identity: id, KnownRelays: known})
-//	room, err := client.Join(ctx, "kitchen", wzp.JoinConfig{})
-//	room.Publish(microphone, wzp.PublishConfig{})
-//	room.Play(ctx, wzp.PlayConfig{Mix: speaker})
+//	client, err := call.NewClient("relay.example:4433", call.Config{Identity: id, KnownRelays: known})
+//	room, err := client.Join(ctx, "kitchen", call.JoinConfig{})
+//	room.Publish(microphone, call.PublishConfig{})
+//	room.Play(ctx, call.PlayConfig{Mix: speaker})
 //
 // How sound flows:
 //

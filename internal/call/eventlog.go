@@ -8,18 +8,6 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// EventLog is a file in which a room notes each packet that it sends and hears, one JSON object a line, for "wzp analyze":
-//
-//	Close() error // after the room is over: writes what is waiting
-//
-// It never holds media up: what comes faster than it can be written is left out and counted. docs/event-log.md describes
-// the format.
-type EventLog = eventlog.Writer
-
-// OpenEventLog opens an event log at path, which is made if it does not exist and continued if it does. It rotates: PATH.1 to
-// PATH.3 are the parts before, of 128 MiB each.
-func OpenEventLog(path string) (*EventLog, error) { return eventlog.Open(path, eventlog.Options{}) }
-
 // logStart notes who we are.
 func (r *Room) logStart(relay identity.PublicKey) {
 	fingerprint := relay.Fingerprint()

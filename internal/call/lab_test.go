@@ -17,6 +17,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/audio"
+	"github.com/wzp-voice/wzp/internal/e2ee"
 	"github.com/wzp-voice/wzp/internal/relay"
 	"github.com/wzp-voice/wzp/internal/simnet"
 	"github.com/wzp-voice/wzp/internal/simnet/simtest"
@@ -25,7 +27,7 @@ import (
 
 func TestMain(m *testing.M) {
 	// The real one takes most of the tests' time under the race detector; internal/e2ee and test/ have it.
-	safetyNumber = func(room string, people []identity.PublicKey, secret *Secret) string {
+	safetyNumber = func(room string, people []identity.PublicKey, secret *e2ee.Secret) string {
 		slices.SortFunc(people, func(a, b identity.PublicKey) int { return slices.Compare(a[:], b[:]) })
 		text := room
 		for _, key := range slices.Compact(people) {
@@ -147,9 +149,9 @@ type person struct {
 	addr   netip.AddrPort
 	conn   *simnet.Conn
 	room   *Room
-	config JoinConfig                  // of join
-	each   func(*Stream) (Sink, error) // of the Play of join
-	deaf   bool                        // join does not Play, which takes most of a test's time
+	config JoinConfig                        // of join
+	each   func(*Stream) (audio.Sink, error) // of the Play of join
+	deaf   bool                              // join does not Play, which takes most of a test's time
 
 	wg     sync.WaitGroup
 	cancel context.CancelFunc
@@ -233,7 +235,7 @@ func (l *lab) joined(name, room string) *person {
 }
 
 // say publishes a source.
-func (p *person) say(source Source, config PublishConfig) *Publication {
+func (p *person) say(source audio.Source, config PublishConfig) *Publication {
 	p.lab.t.Helper()
 	pub, err := p.room.Publish(source, config)
 	if err != nil {
@@ -335,7 +337,7 @@ func (s *recording) take() []float32 {
 
 // sounding returns how many milliseconds of pcm, in steps of 10, are louder than -40 dBFS.
 func sounding(pcm []float32) (ms int) {
-	const step = SampleRate / 100
+	const step = audio.SampleRate / 100
 	for ; len(pcm) >= step; pcm = pcm[step:] {
 		sum := 0.0
 		for _, v := range pcm[:step] {
@@ -371,7 +373,7 @@ func (s *samples) ReadFrame(ctx context.Context, dst []float32) (int, error) {
 		return 0, io.EOF
 	}
 	s.read += n
-	due := s.start.Add(time.Duration(s.read) * time.Second / SampleRate)
+	due := s.start.Add(time.Duration(s.read) * time.Second / audio.SampleRate)
 	select {
 	case <-time.After(time.Until(due)):
 		return n, nil
@@ -391,12 +393,12 @@ func (s *samples) Close() error {
 
 // tone is a sine of d.
 func tone(d time.Duration) []float32 {
-	pcm := make([]float32, d*SampleRate/time.Second)
+	pcm := make([]float32, d*audio.SampleRate/time.Second)
 	for i := range pcm {
-		pcm[i] = float32(0.25 * math.Sin(2*math.Pi*440*float64(i)/SampleRate))
+		pcm[i] = float32(0.25 * math.Sin(2*math.Pi*440*float64(i)/audio.SampleRate))
 	}
 	return pcm
 }
 
 // silence is nothing for d.
-func silence(d time.Duration) []float32 { return make([]float32, d*SampleRate/time.Second) }
+func silence(d time.Duration) []float32 { return make([]float32, d*audio.SampleRate/time.Second) }

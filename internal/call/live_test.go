@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/audio"
 	"github.com/wzp-voice/wzp/internal/jitter"
 	"github.com/wzp-voice/wzp/internal/opus"
 	"github.com/wzp-voice/wzp/internal/wire"
@@ -79,11 +80,11 @@ func (e *ear) live() (list []int) {
 
 // vowel is like a voice: harmonics of a pitch that goes up and down, as loud as syllables.
 func vowel(d time.Duration) []float32 {
-	pcm := make([]float32, d*SampleRate/time.Second)
+	pcm := make([]float32, d*audio.SampleRate/time.Second)
 	phase := 0.0
 	for i := range pcm {
-		at := float64(i) / SampleRate
-		phase += 2 * math.Pi * (140 + 30*math.Sin(2*math.Pi*0.7*at)) / SampleRate
+		at := float64(i) / audio.SampleRate
+		phase += 2 * math.Pi * (140 + 30*math.Sin(2*math.Pi*0.7*at)) / audio.SampleRate
 		v := 0.0
 		for k := 1.0; k <= 20; k++ {
 			v += math.Sin(k*phase) / k

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/audio"
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/simnet"
 	"github.com/wzp-voice/wzp/internal/wire"
@@ -278,7 +279,7 @@ func (u *uplinks) take(p *person) int {
 // steady is a Source of the same tone for as long as is wanted.
 type steady struct{ samples }
 
-func newSteady() *steady { return &steady{samples{pcm: tone(SampleRate / 48_000 * time.Second)}} }
+func newSteady() *steady { return &steady{samples{pcm: tone(audio.SampleRate / 48_000 * time.Second)}} }
 
 func (s *steady) ReadFrame(ctx context.Context, dst []float32) (int, error) {
 	if s.start.IsZero() {
@@ -289,7 +290,7 @@ func (s *steady) ReadFrame(ctx context.Context, dst []float32) (int, error) {
 	}
 	s.read += len(dst)
 	select {
-	case <-time.After(time.Until(s.start.Add(time.Duration(s.read) * time.Second / SampleRate))):
+	case <-time.After(time.Until(s.start.Add(time.Duration(s.read) * time.Second / audio.SampleRate))):
 		return len(dst), nil
 	case <-ctx.Done():
 		return 0, ctx.Err()

@@ -9,16 +9,16 @@ import (
 
 const (
 	playChunk   = 10 * time.Millisecond // what is played at a time
-	playSamples = SampleRate / 100
+	playSamples = audio.SampleRate / 100
 	playBehind  = time.Second // a player that was away for longer goes on with the present
 )
 
 // PlayConfig says where the sound goes.
 type PlayConfig struct {
-	Mix Sink // gets the sum of all streams; nil: none
+	Mix audio.Sink // gets the sum of all streams; nil: none
 	// Each makes a sink for a stream that is heard for the first time, or again after its member came back to
 	// the room; nil: none.
-	Each func(*Stream) (Sink, error)
+	Each func(*Stream) (audio.Sink, error)
 }
 
 // player is one call of Play.
@@ -35,9 +35,9 @@ type player struct {
 
 // voice is a stream that is being played.
 type voice struct {
-	sink  Sink      // nil: only in the mix
-	pcm   []float32 // nil: it does not sound
-	since time.Time // when it was retired; zero: it was not
+	sink  audio.Sink // nil: only in the mix
+	pcm   []float32  // nil: it does not sound
+	since time.Time  // when it was retired; zero: it was not
 }
 
 // Play plays what is heard in the room, in real time, until ctx is done or the room is over, or a sink

@@ -18,29 +18,32 @@ import (
 const (
 	markers      = 3                      // silence payloads at the start of a silence
 	markersEvery = 400 * time.Millisecond // later ones, while the microphone is open
-	unitSamples  = SampleRate / 400       // samples in a unit of a payload's timestamp
+	unitSamples  = audio.SampleRate / 400 // samples in a unit of a payload's timestamp
 
 	shortTagBelow = 8000 // bit/s of the codec, below which 4 bytes of tag a packet are heard
 	shortAliases  = 28   // aliases that take no further byte; keys change at most once a second, so each rests for some 14 s
 )
 
-// ErrPublished is returned by a second Publish in one room.
-var ErrPublished = errors.New("wzp: something is being published in this room already")
+// What Publish returns.
+var (
+	ErrPublished = errors.New("wzp: something is being published in this room already")
+	ErrRoomOver  = errors.New("wzp: the room is over")
+)
 
-// PublishConfig says how sound is encoded. The zero value is good for speech.
+// PublishConfig is described in the package at the root.
 type PublishConfig struct {
-	Bitrate       int           // codec bit/s, 6000 to 64000; 0: 24000. Constant, so that packet sizes tell nothing
-	FrameDuration time.Duration // 20, 40 or 60 ms; 0: 20 ms
-	FEC           bool          // Opus in-band FEC, for lossy paths
-	ExpectedLoss  int           // percent, what FEC is made for; 0: 20
-	NoDTX         bool          // send silence as sound instead of stopping
-	PushToTalk    bool          // start muted: nothing is sent before SetTalking(true)
+	Bitrate       int
+	FrameDuration time.Duration
+	FEC           bool
+	ExpectedLoss  int
+	NoDTX         bool
+	PushToTalk    bool
 }
 
 // Publication is what this client says in a room.
 type Publication struct {
 	room    *Room
-	source  Source
+	source  audio.Source
 	config  PublishConfig
 	encoder *opus.Encoder
 	sealer  *e2ee.Sealer
@@ -66,7 +69,7 @@ type Publication struct {
 
 // Publish sends what source captures to the room until the source ends, the room does, or Stop. The
 // Publication owns the source and closes it. A room publishes one source at a time.
-func (r *Room) Publish(source Source, config PublishConfig) (*Publication, error) {
+func (r *Room) Publish(source audio.Source, config PublishConfig) (*Publication, error) {
 	if config.FEC && config.ExpectedLoss == 0 {
 		config.ExpectedLoss = 20
 	}
@@ -110,7 +113,7 @@ func (r *Room) reserve(p *Publication, armed chan<- error) error {
 	defer r.mu.Unlock()
 	switch {
 	case r.left || r.ctx.Err() != nil:
-		return errors.New("wzp: the room is over")
+		return ErrRoomOver
 	case r.publication != nil && !r.publication.ended():
 		return ErrPublished
 	case r.published == 255:

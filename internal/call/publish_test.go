@@ -191,7 +191,7 @@ func TestPlayErrors(t *testing.T) {
 		a, b := l.joined("anna", "r"), l.joined("bert", "r")
 		a.say(&samples{pcm: tone(time.Minute)}, PublishConfig{})
 		full := errors.New("disk full")
-		failing := func(*Stream) (Sink, error) { return nil, full }
+		failing := func(*Stream) (audio.Sink, error) { return nil, full }
 		if err := b.room.Play(context.Background(), PlayConfig{Each: failing}); !errors.Is(err, full) {
 			t.Errorf("a sink that cannot be made: %v", err)
 		}
@@ -216,7 +216,7 @@ func TestPlayEach(t *testing.T) {
 		defer cancel()
 		a.cancel() // its own Play
 		a.wg.Go(func() {
-			err := a.room.Play(ctx, PlayConfig{Each: func(st *Stream) (Sink, error) {
+			err := a.room.Play(ctx, PlayConfig{Each: func(st *Stream) (audio.Sink, error) {
 				mu.Lock()
 				defer mu.Unlock()
 				sink := &recording{}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/e2ee"
+	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/opus"
 	"github.com/wzp-voice/wzp/internal/wire"
@@ -19,12 +20,8 @@ import (
 
 // JoinConfig says how a room is joined. The zero value is a room without invite secret.
 type JoinConfig struct {
-	// Secret is what members know of each other by other means than the relay: who lacks it is outside, and hears
-	// nothing.
-	Secret *Secret
-
-	// EventLog takes what becomes of each packet; nil: nothing does. One log is of one room at a time. The caller closes it.
-	EventLog *EventLog
+	Secret   *e2ee.Secret
+	EventLog *eventlog.Writer // notes what becomes of each packet; nil: nothing does. The caller closes it
 }
 
 // Room is what a client has of the room that it is in. Its methods are safe for concurrent use.
@@ -33,8 +30,8 @@ type Room struct {
 	name   string
 	id     wire.MemberID
 	events *events
-	log    *EventLog // nil: none
-	start  time.Time // of the clock that streams run on
+	log    *eventlog.Writer // nil: none
+	start  time.Time        // of the clock that streams run on
 	link   *link.Client
 	roster roster
 	keeper keeper
@@ -100,6 +97,12 @@ func (c *Client) Join(ctx context.Context, name string, config JoinConfig) (*Roo
 		r.cancel()
 		r.keeper.erase()
 		r.logStop()
+		switch {
+		case c.isClosed():
+			err = ErrClosed
+		case ctx.Err() != nil:
+			err = &UnreachableError{err}
+		}
 		return nil, err
 	}
 	close(r.ready)
@@ -236,12 +239,14 @@ type Stats struct {
 	PayloadBytesSent  uint64 // codec bytes
 	WireBytesSent     uint64 // of the whole client
 	WireBytesReceived uint64
-	Forged            uint64       // frames that did not decrypt, whoever they claimed to be from
-	Unheard           uint64       // frames that were not played, because more than 64 streams sounded at once
-	KeysDropped       uint64       // key messages that came faster than they could be checked
-	EventsDropped     uint64       // events that nobody read in time
-	Uplink            link.Quality // as the relay reports it
+	Forged            uint64 // frames that did not decrypt, whoever they claimed to be from
+	Unheard           uint64 // frames that were not played, because more than 64 streams sounded at once
+	KeysDropped       uint64 // key messages that came faster than they could be checked
+	EventsDropped     uint64 // events that nobody read in time
 }
+
+// Uplink returns what the relay reports of the packets that we send.
+func (r *Room) Uplink() link.Quality { return r.link.Session().Quality() }
 
 // Stats returns the totals so far.
 func (r *Room) Stats() Stats {
@@ -259,6 +264,5 @@ func (r *Room) Stats() Stats {
 		Unheard:           unheard,
 		KeysDropped:       r.keeper.dropped.Load(),
 		EventsDropped:     r.events.lost(),
-		Uplink:            r.link.Session().Quality(),
 	}
 }

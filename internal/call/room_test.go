@@ -291,7 +291,7 @@ func TestDialChecksItsArguments(t *testing.T) {
 		{"relay:4433", Config{}, "no way to know the relay"},
 		{"relay:4433", Config{RelayKey: key, Name: strings.Repeat("n", 65)}, "name"},
 	} {
-		c, err := Dial(test.addr, test.config)
+		c, err := NewClient(test.addr, test.config)
 		if err == nil {
 			c.Close()
 		}

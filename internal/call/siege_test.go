@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/e2ee"
 	"github.com/wzp-voice/wzp/internal/relay"
 	"github.com/wzp-voice/wzp/internal/simnet/simtest"
 )
@@ -90,7 +91,7 @@ func newSiege(l *lab) *siege {
 		side.startRelay()
 		s.t.Cleanup(func() { side.stop() })
 	}
-	secret := NewSecret()
+	secret := e2ee.NewSecret()
 	for i := range 11 { // one of whom comes later
 		side := s.lab
 		if i%2 == 1 {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/audio"
 	"github.com/wzp-voice/wzp/internal/audio/speech"
 )
 
@@ -27,7 +28,7 @@ type listener struct {
 func (l *lab) listener(name, room, log string) *listener {
 	l.t.Helper()
 	ear := &listener{person: l.person(name), heard: make(map[string]*recording)}
-	ear.each = func(st *Stream) (Sink, error) {
+	ear.each = func(st *Stream) (audio.Sink, error) {
 		ear.mu.Lock()
 		defer ear.mu.Unlock()
 		sink := &recording{}
@@ -139,7 +140,7 @@ func TestOneTalker(t *testing.T) {
 		ended(s)
 		rec := ear.of("anna")
 		report := ear.whole(s)
-		took := rec.from.Add(time.Duration(report.Offset) * time.Second / SampleRate).Sub(s.source.start)
+		took := rec.from.Add(time.Duration(report.Offset) * time.Second / audio.SampleRate).Sub(s.source.start)
 		t.Logf("mouth to ear %v; delay %v, correlation %.2f", took, ear.stats("anna").Delay, report.Correlation)
 		if limit := 40*time.Millisecond + 60*time.Millisecond; report.Active < 50 || took < 40*time.Millisecond || took > limit {
 			t.Errorf("mouth to ear takes %v, want at most %v, of which the path has 40 ms", took, limit)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/audio"
 	"github.com/wzp-voice/wzp/internal/e2ee"
 	"github.com/wzp-voice/wzp/internal/opus"
 	"github.com/wzp-voice/wzp/internal/wire"
@@ -157,7 +158,7 @@ func (s *spy) sayForged(to *person, from wire.MemberID, w []byte) {
 		keys = append(keys, key)
 	}
 	source := &drone{hz: forge}
-	frame, packet := make([]float32, SampleRate/50), make([]byte, opus.MaxFrameBytes)
+	frame, packet := make([]float32, audio.SampleRate/50), make([]byte, opus.MaxFrameBytes)
 	for i := range 20 {
 		if _, err := source.ReadFrame(s.lab.t.Context(), frame); err != nil {
 			s.lab.t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/audio"
 	"github.com/wzp-voice/wzp/internal/e2ee"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
@@ -168,7 +169,7 @@ func (l *lab) device(name string, id *identity.Identity) *person {
 }
 
 // joinedWith is joined with an invite secret.
-func (l *lab) joinedWith(secret *Secret, name, room string) *person {
+func (l *lab) joinedWith(secret *e2ee.Secret, name, room string) *person {
 	l.t.Helper()
 	p := l.person(name)
 	p.config.Secret = secret
@@ -214,9 +215,9 @@ func (d *drone) ReadFrame(ctx context.Context, dst []float32) (int, error) {
 	for i := range dst {
 		hz := d.hz
 		if d.tune != nil {
-			hz = d.tune(time.Duration(d.read+i) * time.Second / SampleRate)
+			hz = d.tune(time.Duration(d.read+i) * time.Second / audio.SampleRate)
 		}
-		d.phase += 2 * math.Pi * hz / SampleRate
+		d.phase += 2 * math.Pi * hz / audio.SampleRate
 		dst[i] = 0
 		if hz != 0 {
 			dst[i] = float32(0.2 * math.Sin(d.phase))
@@ -224,7 +225,7 @@ func (d *drone) ReadFrame(ctx context.Context, dst []float32) (int, error) {
 	}
 	d.read += len(dst)
 	select {
-	case <-time.After(time.Until(start.Add(time.Duration(d.read) * time.Second / SampleRate))):
+	case <-time.After(time.Until(start.Add(time.Duration(d.read) * time.Second / audio.SampleRate))):
 		return len(dst), nil
 	case <-ctx.Done():
 		return 0, ctx.Err()
@@ -266,14 +267,14 @@ func humming(pcm []float32, hz float64) (ms int, first time.Duration) { return s
 
 // sounds is humming for tones that are as loud as least: decoders are faint after losses.
 func sounds(pcm []float32, hz, least float64) (ms int, first time.Duration) {
-	const step = SampleRate / 50
+	const step = audio.SampleRate / 50
 	first = -1
 	for i := 0; i+step <= len(pcm); i += step {
 		if amplitude(pcm[i:i+step], hz) < least {
 			continue
 		}
 		if ms += 20; first < 0 {
-			first = time.Duration(i) * time.Second / SampleRate
+			first = time.Duration(i) * time.Second / audio.SampleRate
 		}
 	}
 	return ms, first
@@ -283,7 +284,7 @@ func sounds(pcm []float32, hz, least float64) (ms int, first time.Duration) {
 func amplitude(pcm []float32, hz float64) float64 {
 	var re, im float64
 	for i, v := range pcm {
-		sin, cos := math.Sincos(2 * math.Pi * hz * float64(i) / SampleRate)
+		sin, cos := math.Sincos(2 * math.Pi * hz * float64(i) / audio.SampleRate)
 		re, im = re+float64(v)*cos, im+float64(v)*sin
 	}
 	return 2 * math.Hypot(re, im) / float64(len(pcm))

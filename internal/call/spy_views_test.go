@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/e2ee"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -50,7 +51,7 @@ func (s *spy) mustDiffer(loud *person, people ...*person) {
 }
 
 // pair is two people who hum at each other, and a third one whose leave makes the next keys.
-func pair(l *lab, secret *Secret) (a, b, leaver *person) {
+func pair(l *lab, secret *e2ee.Secret) (a, b, leaver *person) {
 	a, b, leaver = l.joinedWith(secret, "anna", "r"), l.joinedWith(secret, "bert", "r"), l.joinedWith(secret, "lea", "r")
 	a.hum(annas)
 	b.hum(berts)
@@ -145,14 +146,14 @@ func hasWrap(wraps wire.KeyWraps, id wire.MemberID) bool {
 // TestGhostWithoutSecret has the relay show ghosts in a room with an invite secret that it does not have.
 func TestGhostWithoutSecret(t *testing.T) {
 	inSpied(t, func(l *lab, s *spy) {
-		a, b, lea := pair(l, NewSecret())
+		a, b, lea := pair(l, e2ee.NewSecret())
 		stolen, err := wire.ParseEntry(s.notes.entry(a.room.ID()))
 		if err != nil {
 			t.Fatal(err)
 		}
 		made := new([32]byte)
 		rand.Read(made[:])
-		elsewhere := NewSecret().Proof("r", stolen.Proved())
+		elsewhere := e2ee.NewSecret().Proof("r", stolen.Proved())
 		ghosts := []*ghost{
 			l.ghost(newIdentity(200), "without proof", "r", nil),
 			l.ghost(newIdentity(200), "with a proof at random", "r", made),

@@ -1,0 +1,122 @@
+package wzp
+
+import (
+	"iter"
+
+	"github.com/wzp-voice/wzp/internal/call"
+)
+
+// Event is something that happened in a room: a [MemberJoined], [MemberLeft], [StreamStarted], [Detached],
+// [Attached], [SafetyNumber], [MediaDropped], [Warning] or [Ended].
+type Event interface{ event() }
+
+// MemberJoined says that somebody is in the room: at once for those who were there already.
+type MemberJoined struct{ Member Member }
+
+// MemberLeft says that somebody is not in the room any more.
+type MemberLeft struct{ Member Member }
+
+// StreamStarted says that a member was heard for the first time on a stream, or that it is remembered no more
+// from before.
+type StreamStarted struct{ Stream Stream }
+
+// Detached says that the connection to the relay was lost, and why. The room tries to get back by itself;
+// media goes on meanwhile if packets still pass.
+type Detached struct{ Cause string }
+
+// Attached says that the connection is back. Restarted: the relay had forgotten the room's state.
+type Attached struct{ Restarted bool }
+
+// SafetyNumber says who is in the room, in 40 digits. Whoever sees the same ones sees the same people, not
+// one less and not one more; whether all of them are wanted there, the list of members tells. It comes when
+// the list is known, and when the people change.
+type SafetyNumber struct {
+	Number string
+	People int // whom it covers, with ourselves
+}
+
+// MediaDropped says that the relay drops part of what we send. It comes every few seconds while that lasts,
+// and once with Over when it does not any more.
+type MediaDropped struct {
+	Over bool
+	// Code is why: "packet_rate", "member_rate", "room_rate", "send_rate", or what a later relay says; with
+	// Over it is empty.
+	Code    string
+	Text    string // the same in words
+	Dropped uint64 // frames since the last time
+	Sent    uint64 // of these
+}
+
+// WarningCode tells the kinds of Warning apart.
+type WarningCode string
+
+// The kinds of Warning.
+const (
+	WarnName          WarningCode = "name"           // a known name came with another key
+	WarnNames         WarningCode = "names"          // names cannot be remembered
+	WarnMembers       WarningCode = "members"        // another member sees other members than we do
+	WarnKey           WarningCode = "key"            // a key of the member does not verify
+	WarnNoKey         WarningCode = "no_key"         // the member is sending, but its key does not come
+	WarnUnknownMember WarningCode = "unknown_member" // a key came of whom the relay does not show
+	WarnOutside       WarningCode = "outside"        // somebody lacks the invite secret, or we do
+	WarnRelay         WarningCode = "relay"          // the relay shuts down
+	WarnSound         WarningCode = "sound"          // the member cannot be decoded
+	WarnCrowd         WarningCode = "crowd"          // more talk at once than are decoded: this one is not
+)
+
+// Warning is something that people should know about the room.
+type Warning struct {
+	Code   WarningCode
+	Member Member // whom it is about; zero: the room
+	Text   string
+}
+
+// Ended says that the room is over. Err is nil after Leave, and otherwise as Join returns it.
+type Ended struct{ Err error }
+
+func (MemberJoined) event()  {}
+func (MemberLeft) event()    {}
+func (StreamStarted) event() {}
+func (Detached) event()      {}
+func (Attached) event()      {}
+func (SafetyNumber) event()  {}
+func (MediaDropped) event()  {}
+func (Warning) event()       {}
+func (Ended) event()         {}
+
+// Events returns what happens in the room, in order and each once. A loop over it waits for the next event
+// and ends after Ended. Whoever does not read loses the oldest of more than 512.
+func (r *Room) Events() iter.Seq[Event] {
+	return func(yield func(Event) bool) {
+		for e := range r.engine.Events() {
+			if !yield(event(e)) {
+				return
+			}
+		}
+	}
+}
+
+// event translates what the engine says.
+func event(e call.Event) Event {
+	switch e := e.(type) {
+	case call.MemberJoined:
+		return MemberJoined{member(e.Member)}
+	case call.MemberLeft:
+		return MemberLeft{member(e.Member)}
+	case call.StreamStarted:
+		return StreamStarted{Stream{e.Stream}}
+	case call.Detached:
+		return Detached(e)
+	case call.Attached:
+		return Attached(e)
+	case call.SafetyNumber:
+		return SafetyNumber(e)
+	case call.MediaDropped:
+		return MediaDropped(e)
+	case call.Warning:
+		return Warning{WarningCode(e.Code), member(e.Member), e.Text}
+	case call.Ended:
+		return Ended{public(e.Err)}
+	}
+	panic("wzp: an event that the engine has and this package does not")
+}

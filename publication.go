@@ -1,0 +1,51 @@
+package wzp
+
+import (
+	"time"
+
+	"github.com/wzp-voice/wzp/internal/call"
+)
+
+// PublishConfig says how sound is encoded. The zero value is good for speech.
+type PublishConfig struct {
+	Bitrate       int           // of the codec, 6000 to 64000 bit/s, constant; 0: 24000
+	FrameDuration time.Duration // 20, 40 or 60 ms; 0: 20 ms
+	FEC           bool          // Opus in-band FEC, for lossy paths
+	ExpectedLoss  int           // percent, what FEC is made for; 0: 20
+	NoDTX         bool          // send silence as sound instead of stopping
+	PushToTalk    bool          // start muted: nothing is sent before SetTalking(true)
+}
+
+// Publication is what this client says in a room.
+type Publication struct{ engine *call.Publication }
+
+// Publish sends what source captures to the room until the source ends, the room does, or Stop. The
+// Publication owns the source and closes it; after an error it is still the caller's. A room publishes one
+// source at a time, and 255 one after the other.
+func (r *Room) Publish(source Source, config PublishConfig) (*Publication, error) {
+	engine, err := r.engine.Publish(source, call.PublishConfig(config))
+	if err != nil {
+		return nil, public(err)
+	}
+	return &Publication{engine}, nil
+}
+
+// SetTalking opens or closes the microphone: push-to-talk, or mute. When it opens, the 200 ms before are
+// sent, too, so that first syllables are whole.
+func (p *Publication) SetTalking(on bool) { p.engine.SetTalking(on) }
+
+// Talking reports whether the microphone is open.
+func (p *Publication) Talking() bool { return p.engine.Talking() }
+
+// Start returns when the first sample was captured, zero before that.
+func (p *Publication) Start() time.Time { return p.engine.Start() }
+
+// Done is closed when the publication has ended: all of the source was sent, and whoever is there can decrypt
+// it (or 3 s have passed since), or it failed.
+func (p *Publication) Done() <-chan struct{} { return p.engine.Done() }
+
+// Err waits for Done and returns why the publication ended; nil at the end of the source or after Stop.
+func (p *Publication) Err() error { return p.engine.Err() }
+
+// Stop ends the publication and waits for that.
+func (p *Publication) Stop() { p.engine.Stop() }
