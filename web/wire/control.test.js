@@ -80,13 +80,13 @@ test('what breaks the rules of JSON is refused', () => {
     '{"X":[1e999,{"b":1,"\\u0062":1}]}', '{"X":' + many('[', 30000) + many(']', 30000) + '}', '{"X":' + many('[', 16) + many(']', 16) + '}',
     '"' + many('x', MAX_MESSAGE) + '"', `"${many('é', 32768)}"`, '{"Leave":{}', '{Leave:{}}', "{'Leave':{}}", '{"Leave":{},}', '\ufeff"Leave"',
   ]) {
-    assert.throws(() => decode(json), { name: 'FormatError', part: 'control message' }, json.slice(0, 60));
+    assert.throws(() => decode(json), { name: 'FormatError', what: 'control message' }, json.slice(0, 60));
   }
   assert.equal(decode('{"X":' + many('[', 15) + many(']', 15) + '}').unknown, true);
 });
 
 test('what breaks the rules of a field is refused', () => {
-  for (const [json, part, code] of [
+  for (const [json, what, code] of [
     ['{"Leave":null}', 'Leave', 'invalid'], ['{"Leave":[]}', 'Leave', 'invalid'], ['"Join"', 'Join.room', 'truncated'],
     ['{"Join":{"room":"a"}}', 'Join.entry', 'truncated'], ['{"Join":{"ROOM":"a","entry":"AQ=="}}', 'Join.room', 'truncated'],
     ['{"Join":{"room":"a","entry":null}}', 'Join.entry', 'invalid'], ['{"Join":{"room":7,"entry":"AQ=="}}', 'Join.room', 'invalid'],
@@ -110,7 +110,7 @@ test('what breaks the rules of a field is refused', () => {
     [changed('"x"', `"${many('x', 33)}"`), 'Hello.features', 'limit'], [changed('"x"', '"x"' + many(',"x"', 31)), 'Hello.features', 'limit'],
     [changed('"session":"10', '"session":"'), 'Hello.session', 'invalid'], [changed('"features":["x","yy"],', ''), 'Hello.features', 'truncated'],
   ]) {
-    assert.throws(() => decode(json), { name: 'FormatError', part, code }, json.slice(0, 100));
+    assert.throws(() => decode(json), { name: 'FormatError', what, code }, json.slice(0, 100));
   }
   for (const number of ['0', '-1', '-0', '1.0', '1e1', '"1"', '4294967296', 'null', '[1]', many('9', 400)]) {
     assert.throws(() => decode(`{"Joined":{"room":"a","member":"a1a2a3a4a5a6","members":${number}}}`),
@@ -120,7 +120,7 @@ test('what breaks the rules of a field is refused', () => {
 
 test('what breaks the rules is not sent', () => {
   const page = { entries: Array.from({ length: MAX_PAGE }, () => new Uint8Array(400)) };
-  for (const [name, fields, part] of /** @type {[string, any, string][]} */ ([
+  for (const [name, fields, what] of /** @type {[string, any, string][]} */ ([
     ['Join', { room: '_a', entry: idA }, 'Join.room'], ['Join', { room: 'a', entry: new Uint8Array(0) }, 'Join.entry'],
     ['Join', { room: 'a\ud800', entry: idA }, 'Join.room'], ['Join', { entry: idA }, 'Join.room'],
     ['Joined', { room: 'a', member: idA, members: 0 }, 'Joined.members'], ['Welcome', { ...welcome, relay: 'a\n' }, 'Welcome.relay'],
@@ -129,7 +129,7 @@ test('what breaks the rules is not sent', () => {
     ['MemberPage', { entries: [idA, new Uint8Array(401)] }, 'MemberPage.entries'], ['Refused', { code: '', reason: '' }, 'Refused.code'],
     ['MemberPage', page, 'control message'], ['Hold', {}, 'control message'],
   ])) {
-    assert.throws(() => encode(name, fields), { name: 'FormatError', part });
+    assert.throws(() => encode(name, fields), { name: 'FormatError', what });
   }
   assert.equal(encode('Members', { after: 'a1a2a3a4a5a6' }), '{"Members":{"after":"a1a2a3a4a5a6"}}');
 });
@@ -147,7 +147,7 @@ test('a stream is cut into its messages, whatever the chunks', () => {
 
 test('a stream that breaks the framing is refused', () => {
   for (const head of ['00000000', '00010001', 'ffffffff']) {
-    assert.throws(() => [...new Deframer().feed(concat(fromHex(head), [0x22]))], { name: 'FormatError', part: 'control message' }, head);
+    assert.throws(() => [...new Deframer().feed(concat(fromHex(head), [0x22]))], { name: 'FormatError', what: 'control message' }, head);
   }
   assert.throws(() => [...new Deframer().feed(fromHex('00000001ff'))], { code: 'invalid' });
   const padded = '"Leave"' + many(' ', MAX_MESSAGE - 7);

@@ -104,7 +104,7 @@ test('entries of keys that anybody can sign for are refused', async () => {
     bytes.set(fromHex(key), 12);
     bytes.fill(0, -64);
     bytes[bytes.length - 64] = 1; // R is the neutral point, S is 0
-    await assert.rejects(parse(bytes), { name: 'FormatError', part: 'entry signature' }, key);
+    await assert.rejects(parse(bytes), { name: 'FormatError', what: 'entry signature' }, key);
   }
 });
 
@@ -130,7 +130,7 @@ test('the result does not change with the bytes', async () => {
 });
 
 test('build refuses what nobody would read, and draws a nonce', async () => {
-  await assert.rejects(build({ ...fields, room: '_x' }), { name: 'FormatError', part: 'entry room' });
+  await assert.rejects(build({ ...fields, room: '_x' }), { name: 'FormatError', what: 'entry room' });
   await assert.rejects(build({ ...fields, name: many('x', 65) }), { name: 'FormatError', what: 'entry name', code: 'limit' });
   const [a, b] = await Promise.all([build({ ...fields, nonce: undefined }), build({ ...fields, nonce: undefined })]);
   assert.notEqual(toHex(a.id), toHex(b.id));
