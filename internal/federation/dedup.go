@@ -11,22 +11,6 @@ const (
 	dedupFirst = 128
 )
 
-// mediaVerdict is what becomes of a frame that came from a peer.
-type mediaVerdict uint8
-
-const (
-	verdictForward   mediaVerdict = iota
-	verdictDuplicate              // its counter came within the last dedupFor
-	verdictLate                   // its counter is dedupWindow or more below the highest that did
-	verdictLimited                // its peer sends too much
-	verdicts
-)
-
-// String returns the name that log and metrics give it.
-func (v mediaVerdict) String() string {
-	return [verdicts]string{"forward", "duplicate", "late", "limited"}[v%verdicts]
-}
-
 // dedup lets each counter of a stream through once within 2 s, by whichever link it comes.
 //
 //	highest-1023                      highest of the last 2 s
@@ -51,24 +35,24 @@ type dedupSlot struct {
 // recent reports whether the slot holds a counter that came within the last dedupFor.
 func (s *dedupSlot) recent(now time.Duration) bool { return now-s.at < dedupFor }
 
-// take notes that a counter came at now, unless it is a duplicate or late. now is dedupFor or more.
-func (d *dedup) take(ctr uint64, now time.Duration) mediaVerdict {
+// judge notes that a counter came at now, unless it is a duplicate or late. now is dedupFor or more.
+func (d *dedup) judge(ctr uint64, now time.Duration) verdict {
 	if !d.highest.recent(now) {
 		d.findHighest(now)
 	}
 	bounded := d.highest.recent(now)
 	if bounded && ctr < d.highest.ctr && d.highest.ctr-ctr >= dedupWindow {
-		return verdictLate
+		return late
 	}
 	slot := d.slot(ctr, now)
 	if slot.ctr == ctr && slot.recent(now) {
-		return verdictDuplicate
+		return duplicate
 	}
 	*slot = dedupSlot{ctr, now}
 	if !bounded || ctr > d.highest.ctr {
 		d.highest = *slot
 	}
-	return verdictForward
+	return forwarded
 }
 
 // slot returns the place of a counter. It makes room when another that still counts is there, unless that one

@@ -10,7 +10,7 @@ import (
 type dedupNote struct {
 	ctr  uint64
 	at   time.Duration
-	want mediaVerdict
+	want verdict
 }
 
 const (
@@ -20,37 +20,37 @@ const (
 
 func TestDedup(t *testing.T) {
 	for name, notes := range map[string][]dedupNote{
-		"twice": {{5, 0, verdictForward}, {5, 0, verdictDuplicate}, {5, 1999 * ms, verdictDuplicate}},
+		"twice": {{5, 0, forwarded}, {5, 0, duplicate}, {5, 1999 * ms, duplicate}},
 		"after 2 s": {
-			{5, 0, verdictForward}, {5, 2000 * ms, verdictForward}, {5, 2001 * ms, verdictDuplicate},
+			{5, 0, forwarded}, {5, 2000 * ms, forwarded}, {5, 2001 * ms, duplicate},
 		},
-		"a duplicate does not prolong": {{5, 0, verdictForward}, {5, 1500 * ms, verdictDuplicate}, {5, 2000 * ms, verdictForward}},
-		"zero":                         {{0, 0, verdictForward}, {0, 0, verdictDuplicate}, {1, 0, verdictForward}},
+		"a duplicate does not prolong": {{5, 0, forwarded}, {5, 1500 * ms, duplicate}, {5, 2000 * ms, forwarded}},
+		"zero":                         {{0, 0, forwarded}, {0, 0, duplicate}, {1, 0, forwarded}},
 		"late ones pass once": {
-			{100, 0, verdictForward}, {99, 40 * ms, verdictForward}, {101, 40 * ms, verdictForward},
-			{99, 41 * ms, verdictDuplicate}, {98, 41 * ms, verdictForward},
+			{100, 0, forwarded}, {99, 40 * ms, forwarded}, {101, 40 * ms, forwarded},
+			{99, 41 * ms, duplicate}, {98, 41 * ms, forwarded},
 		},
 		"the window": {
-			{2000, 0, verdictForward}, {2000 - 1023, 0, verdictForward}, {2000 - 1024, 0, verdictLate}, {0, 0, verdictLate},
-			{2000 - 1023, 1, verdictDuplicate}, {2001, 1, verdictForward}, {2000 - 1023, 1, verdictLate},
-			{2000 - 1024, 2000 * ms, verdictLate}, // 2001 still counts
-			{2000 - 1024, 2000*ms + 1, verdictForward},
+			{2000, 0, forwarded}, {2000 - 1023, 0, forwarded}, {2000 - 1024, 0, late}, {0, 0, late},
+			{2000 - 1023, 1, duplicate}, {2001, 1, forwarded}, {2000 - 1023, 1, late},
+			{2000 - 1024, 2000 * ms, late}, // 2001 still counts
+			{2000 - 1024, 2000*ms + 1, forwarded},
 		},
 		"a hostile one far ahead": {
-			{100, 0, verdictForward}, {farAhead, 10 * ms, verdictForward}, {101, 20 * ms, verdictLate},
-			{farAhead, 20 * ms, verdictDuplicate}, {200, 2009 * ms, verdictLate}, {201, 2010 * ms, verdictForward},
-			{202, 2030 * ms, verdictForward}, {201, 2030 * ms, verdictDuplicate},
+			{100, 0, forwarded}, {farAhead, 10 * ms, forwarded}, {101, 20 * ms, late},
+			{farAhead, 20 * ms, duplicate}, {200, 2009 * ms, late}, {201, 2010 * ms, forwarded},
+			{202, 2030 * ms, forwarded}, {201, 2030 * ms, duplicate},
 		},
 		"hostile ones that descend": {
-			{100, 0, verdictForward}, {9000, 0, verdictForward}, {8999, 1000 * ms, verdictForward},
-			{101, 2000 * ms, verdictLate}, {8999, 2000 * ms, verdictDuplicate}, {102, 3000 * ms, verdictForward},
+			{100, 0, forwarded}, {9000, 0, forwarded}, {8999, 1000 * ms, forwarded},
+			{101, 2000 * ms, late}, {8999, 2000 * ms, duplicate}, {102, 3000 * ms, forwarded},
 		},
-		"the largest": {{^uint64(0), 0, verdictForward}, {^uint64(0), 0, verdictDuplicate}, {0, 0, verdictLate}},
+		"the largest": {{^uint64(0), 0, forwarded}, {^uint64(0), 0, duplicate}, {0, 0, late}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var d dedup
 			for i, n := range notes {
-				if got := d.take(n.ctr, dedupFor+n.at); got != n.want {
+				if got := d.judge(n.ctr, dedupFor+n.at); got != n.want {
 					t.Fatalf("%d: CTR %d at %v is %v, want %v", i, n.ctr, n.at, got, n.want)
 				}
 			}
@@ -61,7 +61,7 @@ func TestDedup(t *testing.T) {
 // plainDedup is what a dedup should say, without a thought of memory.
 type plainDedup map[uint64]time.Duration
 
-func (p plainDedup) take(ctr uint64, now time.Duration) mediaVerdict {
+func (p plainDedup) judge(ctr uint64, now time.Duration) verdict {
 	highest, any := uint64(0), false
 	for c, at := range p {
 		if now-at >= dedupFor {
@@ -72,12 +72,12 @@ func (p plainDedup) take(ctr uint64, now time.Duration) mediaVerdict {
 	}
 	switch _, came := p[ctr]; {
 	case any && ctr < highest && highest-ctr >= dedupWindow:
-		return verdictLate
+		return late
 	case came:
-		return verdictDuplicate
+		return duplicate
 	}
 	p[ctr] = now
-	return verdictForward
+	return forwarded
 }
 
 func TestDedupAsThePlainOne(t *testing.T) {
@@ -99,7 +99,7 @@ func TestDedupAsThePlainOne(t *testing.T) {
 			case 2:
 				ctr = next + uint64(random.IntN(10_000))
 			}
-			want, got := plain.take(ctr, now), d.take(ctr, now)
+			want, got := plain.judge(ctr, now), d.judge(ctr, now)
 			if got != want {
 				t.Fatalf("seed %d, note %d: CTR %d at %v is %v, want %v", seed, i, ctr, now, got, want)
 			}
@@ -115,7 +115,7 @@ func TestDedupTakesLittleMemory(t *testing.T) {
 	now := dedupFor
 	for ctr := range uint64(10_000) { // a talker, and each frame twice
 		now += 20 * ms
-		if d.take(ctr, now) != verdictForward || d.take(ctr, now) != verdictDuplicate {
+		if d.judge(ctr, now) != forwarded || d.judge(ctr, now) != duplicate {
 			t.Fatalf("CTR %d", ctr)
 		}
 	}
@@ -126,7 +126,7 @@ func TestDedupTakesLittleMemory(t *testing.T) {
 	if allocs := testing.AllocsPerRun(1000, func() {
 		ctr++
 		now += 20 * ms
-		d.take(ctr, now)
+		d.judge(ctr, now)
 	}); allocs > 0 {
 		t.Errorf("%v allocations a frame", allocs)
 	}

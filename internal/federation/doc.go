@@ -43,9 +43,7 @@
 //	trunk.mu
 //	early.mu
 //	intake.mu
-//	inbound.mu
 //	dedups.mu
-//	sharedDedup.mu
 //
 // With none of them held, but the first, is anything sent, logged or done to a room.
 package federation

@@ -73,7 +73,7 @@ func (e *early) keep(streams []earlyStream) {
 // hold keeps a frame until its talker is announced.
 func (in *incoming) hold(m *wire.Media, tx *link.Tx) {
 	f, now := in.federation, tx.Now()
-	if !in.from.intake.takeMedia(in.room, now) {
+	if !in.from.intake.allowMedia(in.room, now) {
 		return
 	}
 	known := in.from.early.has(in, now) // a stream that is not kept any more still looks for its talker

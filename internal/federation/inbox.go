@@ -15,8 +15,6 @@ const (
 	maxInbox = 256
 	// hearMost is how many run takes at a time, before it does what else is due.
 	hearMost = 64
-	// maxNotes bounds what waits to be logged of what a peer sends too much of: it comes once in a while.
-	maxNotes = 8
 )
 
 // inbox is what came over one link and waits for run: who receives packets has members of this relay to
@@ -25,7 +23,6 @@ type inbox struct {
 	mu       sync.Mutex // guards what follows
 	messages []inMessage
 	receipts []routing.Receipt // of messages of ours: of at most as many as can be under way
-	notes    []throttled       // to be logged, at most maxNotes
 	closed   bool
 	refused  uint64 // messages for which there was no room
 }
@@ -59,24 +56,6 @@ func (in *inbox) acked(r routing.Receipt) {
 	}
 }
 
-// note queues what is to be logged.
-func (in *inbox) note(t throttled) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if !in.closed && len(in.notes) < maxNotes {
-		in.notes = append(in.notes, t)
-	}
-}
-
-// noted returns what is to be logged.
-func (in *inbox) noted() []throttled {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	notes := in.notes
-	in.notes = nil
-	return notes
-}
-
 // take returns the receipts, and the oldest message if there is one. more: another one waits.
 func (in *inbox) take() (receipts []routing.Receipt, m inMessage, ok, more bool) {
 	in.mu.Lock()
@@ -107,12 +86,6 @@ func (in *inbox) limited() uint64 {
 // hear gives the table what peers have said, one message of each in turn. It reports whether more waits.
 func (f *Federation) hear(now time.Time) (more bool) {
 	live := slices.Collect(maps.Values(f.live))
-	for _, p := range live {
-		for _, t := range p.inbox.noted() {
-			f.log.Warn("a peer sends too much; the rest is dropped", "peer", p.label, "relay", p.id.String(),
-				"why", t.Reason, "dropped", t.Dropped)
-		}
-	}
 	for taken := 0; len(live) > 0; {
 		live = slices.DeleteFunc(live, func(p *livePeer) bool {
 			receipts, m, ok, left := p.inbox.take()

@@ -57,23 +57,39 @@ func (l intakeLimits) withDefaults() intakeLimits {
 	return l
 }
 
-// throttled says that a peer sends more than it may.
-type throttled struct {
-	Reason  string        // for the log
-	Room    wire.RoomHash // if it is too much for one room, or a member of it; else zero
-	Dropped uint64        // frames and messages of the peer that were not taken since the last report
-}
+// verdict is what becomes of a frame or a message of a peer.
+type verdict uint8
 
-// intakeReports are what an intake tells its owner, on the goroutine that receives, with no lock held.
-type intakeReports struct {
-	throttled func(throttled)     // at most once a minute
-	cut       func(reason string) // once: the link has to be ended
+const (
+	forwarded verdict = iota
+	duplicate         // its counter came within the last dedupFor
+	late              // its counter is dedupWindow or more below the highest that did
+	crowded           // of more streams than dedups tells apart
+	overMedia         // this and all that follow: more than may be
+	overRoom
+	overMember
+	overUrgent
+	overBytes
+	overRoomBytes   // more than the room passes on
+	overMemberBytes // more than a member may bring
+	verdicts
+)
+
+// limited reports whether there was too much.
+func (v verdict) limited() bool { return v >= crowded }
+
+// String returns the name that the event log gives it.
+func (v verdict) String() string {
+	if v.limited() {
+		return "limited"
+	}
+	return [...]string{"forward", "duplicate", "late"}[v]
 }
 
 // intake is how much one peer may send while its link is up.
 //
-//	media frame ─────> bytes, shared by rooms and members ──> meter of the peer ──> of the member ──> of the room ──> taken
-//	urgent message ──> meter of the peer ────────────────────────────> taken
+//	media frame ─────> bytes, shared by rooms and members ──> meter of the peer ──> of the member ──> of the room ──> allowed
+//	urgent message ──> meter of the peer ────────────────────────────> allowed
 //	                     |                     └─ too much: dropped, counted, reported once a minute
 //	                     └─ far too much for 10 s on end: cut, and nothing more is taken
 //
@@ -83,54 +99,29 @@ type intakeReports struct {
 type intake struct {
 	limits intakeLimits
 	report intakeReports
-
-	bytes   *budget.Pool            // its groups are rooms
-	took    [verdicts]atomic.Uint64 // media frames, by what became of them
-	crowded atomic.Uint64           // of those that were limited: more streams than dedups take
+	bytes  *budget.Pool // its groups are rooms
+	counts [verdicts]atomic.Uint64
 
 	mu      sync.Mutex // guards what follows
 	media   meter
 	urgent  meter
 	rooms   meters[wire.RoomHash]
 	members meters[memberKey]
-	refused [excesses]uint64 // frames and messages, by why
-	told    time.Time        // when throttled was reported last
-	untold  uint64           // refused since then
-	cut     bool             // reported
+	told    time.Time // when something was reported last
+	untold  uint64    // refused since then
+	over    bool      // the link is cut
+}
+
+// intakeReports are what an intake tells its owner, on the goroutine that receives, with no lock held.
+type intakeReports struct {
+	throttled func(why string, dropped uint64) // at most once a minute: what was not taken since the last report
+	cut       func(why string)                 // once: the link has to be ended
 }
 
 // memberKey names a member of a room.
 type memberKey struct {
 	room wire.RoomHash
 	id   wire.MemberID
-}
-
-// excess says which limit was exceeded.
-type excess uint8
-
-const (
-	withinLimits excess = iota
-	excessMedia
-	excessRoom
-	excessMember
-	excessUrgent
-	excessBytes
-	excessRoomBytes   // more than the room passes on
-	excessMemberBytes // more than a member may bring
-	excesses
-)
-
-// intakeCounts are an intake's totals.
-type intakeCounts struct {
-	Forwarded     uint64 // media frames that were taken
-	Duplicates    uint64 // media frames that had come within 2 s
-	Late          uint64 // media frames far behind their stream
-	MediaLimited  uint64 // media frames over the limit of the peer
-	RoomLimited   uint64 // media frames over that of a room
-	MemberLimited uint64 // media frames over that of a member
-	Crowded       uint64 // media frames of more streams than are told apart
-	UrgentLimited uint64 // urgent messages that were not taken; repeats count again
-	BytesLimited  uint64 // media frames over a limit of bytes: of the peer, a room or a member
 }
 
 func newIntake(limits intakeLimits, report intakeReports) *intake {
@@ -150,153 +141,134 @@ func newIntake(limits intakeLimits, report intakeReports) *intake {
 	}
 }
 
-// takeMedia reports whether a media frame of a room may be taken, whoever's it is.
-func (in *intake) takeMedia(room wire.RoomHash, now time.Time) bool {
-	return in.takeFrame(memberKey{room: room}, now)
+// allowMedia reports whether a media frame of a room may pass, whoever's it is.
+func (in *intake) allowMedia(room wire.RoomHash, now time.Time) bool {
+	return in.allowFrame(memberKey{room: room}, now) == forwarded
 }
 
-// takeFrame reports whether a media frame of a member may be taken. What is too much of one takes nothing of
-// what its room may have.
-func (in *intake) takeFrame(key memberKey, now time.Time) bool {
+// allowFrame decides whether a media frame of a member may pass. What is too much of one takes nothing of
+// what its room may have. It counts what may not.
+func (in *intake) allowFrame(key memberKey, now time.Time) verdict {
 	in.mu.Lock()
-	why := withinLimits
+	v := forwarded
 	switch {
-	case !in.media.take(now) || in.cut:
-		why = excessMedia
-	case key.id != wire.MemberID{} && !in.members.take(key, now):
-		why = excessMember
-	case !in.rooms.take(key.room, now):
-		why = excessRoom
+	case !in.media.allow(now) || in.over:
+		v = overMedia
+	case key.id != wire.MemberID{} && !in.members.allow(key, now):
+		v = overMember
+	case !in.rooms.allow(key.room, now):
+		v = overRoom
 	}
-	n := in.newsLocked(why, &in.media, now)
+	report := in.refuseLocked(v, in.media.flooded, now)
 	in.mu.Unlock()
-	in.tell(n, key.room)
-	return why == withinLimits
+	if report != nil {
+		report()
+	}
+	return v
 }
 
-// takeBytes reports whether a frame of a member, of so many bytes, is within what the peer may send. Rooms
+// allowBytes reports whether a frame of a member, of so many bytes, is within what the peer may send. Rooms
 // share that, and the members of each: who behind the peer sends much takes nothing from the others. at is a
 // time on any clock that does not go back.
-func (in *intake) takeBytes(key memberKey, size int, now time.Time, at time.Duration) bool {
+func (in *intake) allowBytes(key memberKey, size int, now time.Time, at time.Duration) bool {
 	source := budget.Source{Group: budget.Group{ID: budget.ID(key.room[:])}, Member: budget.ID(key.id[:])}
 	if in.bytes.Take(source, size, at) {
 		return true
 	}
-	in.drop(excessBytes, key.room, now)
+	in.refuse(overBytes, now)
 	return false
 }
 
 // dropped notes that a room refused a frame.
-func (in *intake) dropped(why drops.Reason, hash wire.RoomHash, now time.Time) {
+func (in *intake) dropped(why drops.Reason, now time.Time) {
 	if why == drops.MemberRate {
-		in.drop(excessMemberBytes, hash, now)
+		in.refuse(overMemberBytes, now)
 	} else {
-		in.drop(excessRoomBytes, hash, now)
+		in.refuse(overRoomBytes, now)
 	}
 }
 
-// drop counts and reports a frame that is not taken.
-func (in *intake) drop(why excess, hash wire.RoomHash, now time.Time) {
+// allowUrgent reports whether an urgent message may pass. What is not taken comes again.
+func (in *intake) allowUrgent(now time.Time) bool {
 	in.mu.Lock()
-	n := in.newsLocked(why, new(meter), now)
+	v := forwarded
+	if !in.urgent.allow(now) || in.over {
+		v = overUrgent
+	}
+	report := in.refuseLocked(v, in.urgent.flooded, now)
 	in.mu.Unlock()
-	in.tell(n, hash)
+	if report != nil {
+		report()
+	}
+	return v == forwarded
 }
 
-// takeUrgent reports whether an urgent message may be taken. What is not taken comes again.
-func (in *intake) takeUrgent(now time.Time) bool {
+// refuse counts and reports something that is not taken.
+func (in *intake) refuse(v verdict, now time.Time) {
 	in.mu.Lock()
-	why := withinLimits
-	if !in.urgent.take(now) || in.cut {
-		why = excessUrgent
-	}
-	n := in.newsLocked(why, &in.urgent, now)
+	report := in.refuseLocked(v, false, now)
 	in.mu.Unlock()
-	in.tell(n, wire.RoomHash{})
-	return why == withinLimits
-}
-
-// intakeNews is what there is to report; the zero value is nothing.
-type intakeNews struct {
-	why     excess // with dropped
-	dropped uint64 // 0: nothing to say of it
-	cut     excess // the limit that was exceeded by far; withinLimits: none
-}
-
-// newsLocked counts what was refused, and returns what has to be reported. m is the peer's meter for it. The
-// caller holds in.mu.
-func (in *intake) newsLocked(why excess, m *meter, now time.Time) (n intakeNews) {
-	if why == withinLimits {
-		return n
+	if report != nil {
+		report()
 	}
-	in.refused[why]++
+}
+
+// refuseLocked counts what is refused; flooded: that is the end of the link. It returns what reports that,
+// without in.mu, which the caller holds; nil: there is nothing to report.
+func (in *intake) refuseLocked(v verdict, flooded bool, now time.Time) (report func()) {
+	if v == forwarded {
+		return nil
+	}
+	in.counts[v].Add(1)
 	in.untold++
-	if in.cut {
-		return n
+	tell := !in.over && (in.told.IsZero() || now.Sub(in.told) >= throttledEvery)
+	cut := !in.over && flooded
+	if !tell && !cut {
+		return nil
 	}
-	if in.told.IsZero() || now.Sub(in.told) >= throttledEvery {
-		n.why, n.dropped = why, in.untold
+	dropped := in.untold
+	if tell {
 		in.told, in.untold = now, 0
 	}
-	if m.flooded {
-		in.cut = true
-		n.cut = why
-	}
-	return n
-}
-
-// tell reports news.
-func (in *intake) tell(n intakeNews, room wire.RoomHash) {
-	if n.dropped > 0 {
-		t := throttled{Reason: "more than " + in.limit(n.why), Dropped: n.dropped}
-		switch n.why {
-		case excessRoom, excessMember, excessRoomBytes, excessMemberBytes:
-			t.Room = room
+	in.over = in.over || cut
+	return func() {
+		if tell {
+			in.report.throttled("more than "+in.limit(v), dropped)
 		}
-		in.report.throttled(t)
-	}
-	if n.cut != withinLimits {
-		far := farMedia
-		if n.cut == excessUrgent {
-			far = farUrgent
+		if cut {
+			far := farMedia
+			if v == overUrgent {
+				far = farUrgent
+			}
+			in.report.cut(fmt.Sprintf("%d times as much as %s for %.0f s", far, in.limit(v), cutAfter.Seconds()))
 		}
-		in.report.cut(fmt.Sprintf("%d times as much as %s for %.0f s", far, in.limit(n.cut), cutAfter.Seconds()))
 	}
 }
 
 // limit names a limit in words.
-func (in *intake) limit(why excess) string {
-	switch why {
-	case excessMedia:
+func (in *intake) limit(v verdict) string {
+	switch v {
+	case overMedia:
 		return fmt.Sprintf("%d media frames a second", in.limits.Media)
-	case excessRoom:
+	case overRoom:
 		return fmt.Sprintf("%d media frames a second in one room", in.limits.RoomMedia)
-	case excessMember:
+	case overMember:
 		return fmt.Sprintf("%d media frames a second of one member", in.limits.MemberMedia)
-	case excessBytes:
+	case overBytes:
 		return fmt.Sprintf("%d bytes of media a second", in.limits.MediaBytes)
-	case excessRoomBytes:
+	case overRoomBytes:
 		return "its share of the bytes of media a second of one room"
-	case excessMemberBytes:
+	case overMemberBytes:
 		return "the bytes of media a second of one member"
 	default:
 		return fmt.Sprintf("%d urgent messages a second", in.limits.Urgent)
 	}
 }
 
-// total returns the counts so far.
-func (in *intake) total() intakeCounts {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return intakeCounts{
-		Forwarded:     in.took[verdictForward].Load(),
-		Duplicates:    in.took[verdictDuplicate].Load(),
-		Late:          in.took[verdictLate].Load(),
-		MediaLimited:  in.refused[excessMedia],
-		RoomLimited:   in.refused[excessRoom],
-		MemberLimited: in.refused[excessMember],
-		Crowded:       in.crowded.Load(),
-		UrgentLimited: in.refused[excessUrgent],
-		BytesLimited:  in.refused[excessBytes] + in.refused[excessRoomBytes] + in.refused[excessMemberBytes],
+// count returns how much met with one of some verdicts so far.
+func (in *intake) count(of ...verdict) (n uint64) {
+	for _, v := range of {
+		n += in.counts[v].Load()
 	}
+	return n
 }

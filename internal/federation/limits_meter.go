@@ -25,8 +25,8 @@ type meter struct {
 	flooded bool      // cutAfter was reached
 }
 
-// take counts something offered, and takes a token for it if there is one.
-func (m *meter) take(now time.Time) bool {
+// allow counts something offered, and takes a token for it if there is one.
+func (m *meter) allow(now time.Time) bool {
 	m.watch(now)
 	if m.filled.IsZero() {
 		m.tokens, m.filled = float64(m.burst), now
@@ -78,8 +78,8 @@ type meters[K comparable] struct {
 	swept time.Time // when they were looked through
 }
 
-// take is the take of a key's meter. It reports false also if too many are busy.
-func (m *meters[K]) take(key K, now time.Time) bool {
+// allow is the allow of a key's meter. It reports false also if too many are busy.
+func (m *meters[K]) allow(key K, now time.Time) bool {
 	one := m.busy[key]
 	if one == nil {
 		m.sweep(now)
@@ -93,7 +93,7 @@ func (m *meters[K]) take(key K, now time.Time) bool {
 		one = &fresh
 		m.busy[key] = one
 	}
-	return one.take(now)
+	return one.allow(now)
 }
 
 // sweep forgets meters that are idle, if there are as many as may be, and once per intakeSweep at most.

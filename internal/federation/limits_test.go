@@ -18,12 +18,17 @@ type intakeLog struct {
 	cuts      []string
 }
 
+type throttled struct {
+	why     string
+	dropped uint64
+}
+
 func (l *intakeLog) reports() intakeReports {
 	return intakeReports{
-		throttled: func(t throttled) {
+		throttled: func(why string, dropped uint64) {
 			l.mu.Lock()
 			defer l.mu.Unlock()
-			l.throttled = append(l.throttled, t)
+			l.throttled = append(l.throttled, throttled{why, dropped})
 		},
 		cut: func(reason string) {
 			l.mu.Lock()
@@ -44,10 +49,10 @@ func offer(take func(now time.Time) bool, rate int, begin time.Time, d time.Dura
 	return taken
 }
 
-// inRoom returns an intake's takeMedia of a room.
+// inRoom returns an intake's allowMedia of a room.
 func inRoom(in *intake, name string) func(now time.Time) bool {
 	room := wire.HashRoom(name)
-	return func(now time.Time) bool { return in.takeMedia(room, now) }
+	return func(now time.Time) bool { return in.allowMedia(room, now) }
 }
 
 func TestIntakeStandards(t *testing.T) {
@@ -67,7 +72,7 @@ func TestIntakeLimitsMedia(t *testing.T) {
 	for i, name := range []string{"a", "b", "c"} {
 		taken := 0
 		for range 700 {
-			if in.takeMedia(wire.HashRoom(name), mediaEpoch) {
+			if in.allowMedia(wire.HashRoom(name), mediaEpoch) {
 				taken++
 			}
 		}
@@ -76,8 +81,8 @@ func TestIntakeLimitsMedia(t *testing.T) {
 			t.Errorf("room %s: %d frames, want %d", name, taken, want)
 		}
 	}
-	if got := in.total(); got.RoomLimited != 100 || got.MediaLimited != 400+700 {
-		t.Errorf("counted %+v", got)
+	if in.count(overRoom) != 100 || in.count(overMedia) != 400+700 {
+		t.Errorf("counted %+v", &in.counts)
 	}
 	if n := offer(inRoom(in, "a"), 900, mediaTime(time.Second), 5*time.Second); n < 3595 || n > 3600 {
 		t.Errorf("%d frames of a room in 5 s, want 600 and 600 a second", n)
@@ -89,20 +94,20 @@ func TestIntakeLimitsUrgentMessages(t *testing.T) {
 	in := newIntake(intakeLimits{}, log.reports())
 	taken := 0
 	for range 2500 {
-		if in.takeUrgent(mediaEpoch) {
+		if in.allowUrgent(mediaEpoch) {
 			taken++
 		}
 	}
 	if taken != 2000 {
 		t.Errorf("%d at once, want 2000", taken)
 	}
-	if n := offer(in.takeUrgent, 300, mediaEpoch, 10*time.Second); n < 1995 || n > 2000 {
+	if n := offer(in.allowUrgent, 300, mediaEpoch, 10*time.Second); n < 1995 || n > 2000 {
 		t.Errorf("%d in 10 s, want 200 a second", n)
 	}
-	if got := in.total().UrgentLimited; got < 1500 || got > 1505 {
+	if got := in.count(overUrgent); got < 1500 || got > 1505 {
 		t.Errorf("%d were counted as not taken, want 1500", got)
 	}
-	if !in.takeMedia(wire.HashRoom("a"), mediaEpoch) {
+	if !in.allowMedia(wire.HashRoom("a"), mediaEpoch) {
 		t.Error("media suffers from urgent messages")
 	}
 }
@@ -115,12 +120,11 @@ func TestIntakeReportsOnceAMinute(t *testing.T) {
 		t.Fatalf("%d reports in 70 s: %+v", len(log.throttled), log.throttled)
 	}
 	first, second := log.throttled[0], log.throttled[1]
-	want := throttled{Reason: "more than 100 media frames a second in one room", Room: wire.HashRoom("a"), Dropped: 1}
-	if d := cmp.Diff(want, first); d != "" {
-		t.Errorf("(-want +got):\n%s", d)
+	if want := (throttled{"more than 100 media frames a second in one room", 1}); first != want {
+		t.Errorf("reported %+v, want %+v", first, want)
 	}
-	if second.Dropped < 2900 || second.Dropped > 3100 {
-		t.Errorf("%d dropped in a minute, want some 50 a second", second.Dropped)
+	if second.dropped < 2900 || second.dropped > 3100 {
+		t.Errorf("%d dropped in a minute, want some 50 a second", second.dropped)
 	}
 	if len(log.cuts) != 0 {
 		t.Errorf("cut: %q", log.cuts)
@@ -145,7 +149,7 @@ func TestIntakeCutsAFlood(t *testing.T) {
 			in := newIntake(limits, log.reports())
 			take := inRoom(in, "a")
 			if c.urgent {
-				take = in.takeUrgent
+				take = in.allowUrgent
 			}
 			if offer(take, c.rate, mediaEpoch, 9*time.Second); len(log.cuts) != 0 {
 				t.Fatalf("cut within 9 s: %q", log.cuts)
@@ -160,7 +164,7 @@ func TestIntakeCutsAFlood(t *testing.T) {
 			if len(log.cuts) != 1 || log.cuts[0] != c.cut {
 				t.Fatalf("cuts %q, want %q", log.cuts, c.cut)
 			}
-			if late := mediaTime(time.Minute); in.takeMedia(wire.HashRoom("b"), late) || in.takeUrgent(late) {
+			if late := mediaTime(time.Minute); in.allowMedia(wire.HashRoom("b"), late) || in.allowUrgent(late) {
 				t.Error("something was taken after the cut")
 			}
 			offer(take, c.rate, mediaTime(2*time.Minute), 15*time.Second)
@@ -204,14 +208,14 @@ func TestIntakeBoundsRooms(t *testing.T) {
 	in := newIntake(intakeLimits{}, log.reports())
 	hash := func(i int) wire.RoomHash { return wire.RoomHash{byte(i >> 8), byte(i)} }
 	for i := range maxIntakeRooms + 10 {
-		if in.takeMedia(hash(i), mediaEpoch) != (i < maxIntakeRooms) {
+		if in.allowMedia(hash(i), mediaEpoch) != (i < maxIntakeRooms) {
 			t.Fatalf("room %d", i)
 		}
 	}
 	if n := len(in.rooms.busy); n != maxIntakeRooms {
 		t.Errorf("%d rooms", n)
 	}
-	if !in.takeMedia(hash(maxIntakeRooms), mediaTime(intakeSweep)) {
+	if !in.allowMedia(hash(maxIntakeRooms), mediaTime(intakeSweep)) {
 		t.Error("idle rooms leave no place for others")
 	}
 	if n := len(in.rooms.busy); n != 1 {
@@ -226,13 +230,12 @@ func TestIntakeConcurrently(t *testing.T) {
 	for i := range 4 {
 		wg.Go(func() {
 			offer(inRoom(in, strings.Repeat("a", 1+i%2)), 1000, mediaEpoch, 15*time.Second)
-			offer(in.takeUrgent, 100, mediaEpoch, 5*time.Second)
+			offer(in.allowUrgent, 100, mediaEpoch, 5*time.Second)
 		})
 	}
 	wg.Wait()
-	got := in.total()
-	if sum := got.MediaLimited + got.RoomLimited; sum < 4*15_000-17_000 || len(log.cuts) > 1 {
-		t.Errorf("%+v, %d cuts", got, len(log.cuts))
+	if sum := in.count(overMedia, overRoom); sum < 4*15_000-17_000 || len(log.cuts) > 1 {
+		t.Errorf("%+v, %d cuts", &in.counts, len(log.cuts))
 	}
 }
 
@@ -256,7 +259,7 @@ func TestIntakeOfOneMember(t *testing.T) {
 	in := newIntake(intakeLimits{RoomMedia: 1000}, log.reports())
 	hash := wire.HashRoom("a")
 	of := func(id byte) func(now time.Time) bool {
-		return func(now time.Time) bool { return in.takeFrame(memberKey{hash, wire.MemberID{id}}, now) }
+		return func(now time.Time) bool { return in.allowFrame(memberKey{hash, wire.MemberID{id}}, now) == forwarded }
 	}
 	if n := offer(of(1), 5000, mediaEpoch, time.Second); n < 995 || n > 1000 {
 		t.Errorf("%d frames of one member in the first second, want 500 and 500", n)
@@ -270,10 +273,10 @@ func TestIntakeOfOneMember(t *testing.T) {
 			t.Errorf("%d of another member's 50 frames", n)
 		}
 	}
-	if got := in.total(); got.MemberLimited < 40_000 || got.RoomLimited != 0 {
-		t.Errorf("%+v", got)
+	if in.count(overMember) < 40_000 || in.count(overRoom) != 0 {
+		t.Errorf("%+v", &in.counts)
 	}
-	if log.throttled[0].Reason != "more than 500 media frames a second of one member" || log.throttled[0].Room != hash {
+	if log.throttled[0].why != "more than 500 media frames a second of one member" {
 		t.Errorf("reported %+v", log.throttled[0])
 	}
 }
@@ -283,11 +286,11 @@ func TestIntakeBoundsMembers(t *testing.T) {
 	in := newIntake(intakeLimits{Media: 1 << 20, RoomMedia: 1 << 20}, log.reports())
 	key := func(i int) memberKey { return memberKey{id: wire.MemberID{1, byte(i >> 8), byte(i)}} }
 	for i := range maxIntakeMembers + 10 {
-		if in.takeFrame(key(i), mediaEpoch) != (i < maxIntakeMembers) {
+		if (in.allowFrame(key(i), mediaEpoch) == forwarded) != (i < maxIntakeMembers) {
 			t.Fatalf("member %d", i)
 		}
 	}
-	if !in.takeFrame(key(maxIntakeMembers), mediaTime(intakeSweep)) || len(in.members.busy) != 1 {
+	if in.allowFrame(key(maxIntakeMembers), mediaTime(intakeSweep)) != forwarded || len(in.members.busy) != 1 {
 		t.Errorf("%d members are busy", len(in.members.busy))
 	}
 }

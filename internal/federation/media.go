@@ -24,9 +24,11 @@ func (f *Federation) linkUp(l *peer.Link) peer.Handler {
 		group: budget.Group{Link: true, ID: budget.ID(l.ID[:])},
 	}
 	p.intake = newIntake(intakeLimits{}, intakeReports{
-		throttled: func(t throttled) {
-			p.inbox.note(t)
-			f.wakeUp()
+		throttled: func(why string, dropped uint64) {
+			f.later(func(time.Time) {
+				f.log.Warn("a peer sends too much; the rest is dropped", "peer", p.label, "relay", p.id.String(),
+					"why", why, "dropped", dropped)
+			})
 		},
 		cut: func(reason string) { f.links.Cut(l, reason, cutFor) },
 	})
@@ -64,7 +66,7 @@ func (p *livePeer) Suspect(suspect bool) {
 
 // Urgent implements peer.Handler. It only takes the message; run reads it.
 func (p *livePeer) Urgent(kind wire.UrgentKind, body []byte) (taken bool) {
-	if !p.intake.takeUrgent(time.Now()) || !p.inbox.put(kind, body) {
+	if !p.intake.allowUrgent(time.Now()) || !p.inbox.put(kind, body) {
 		return false
 	}
 	p.federation.wakeUp()
@@ -81,7 +83,7 @@ func (p *livePeer) Bind(m *wire.Media) *link.Stream {
 	f, now := p.federation, time.Now()
 	in := &incoming{federation: f, from: p, room: m.Room, kid: m.KID}
 	in.stream = &link.Stream{KID: m.KID, Room: m.Room, Owner: in}
-	if !p.intake.takeMedia(m.Room, now) {
+	if !p.intake.allowMedia(m.Room, now) {
 		return nil
 	}
 	switch f.locate(in, now) {
@@ -157,12 +159,8 @@ func (f *Federation) locate(in *incoming, now time.Time) whereabouts {
 	case talker.Home() == (wire.RelayID{}) || !f.ways.passage(talker.Home(), in.room).from(in.from.id, now):
 		return nowhere
 	}
-	ib := newInbound(dedupKey{in.room, in.kid}, in.from.intake, f.dedups, func(now time.Time) *room.Stream {
-		if talker := f.rooms.Find(name, in.kid.Member()); talker != nil {
-			return talker.Bind(in.kid, now)
-		}
-		return nil
-	}, now)
+	find := func() *room.Member { return f.rooms.Find(name, in.kid.Member()) }
+	ib := newInbound(dedupKey{in.room, in.kid}, in.from.intake, f.dedups, find, now)
 	if ib == nil {
 		return nowhere
 	}
@@ -177,21 +175,19 @@ func (in *incoming) take(p *place, m *wire.Media, tx *link.Tx) {
 		f.refuse(in.from, "media of a talker that it is not the way to")
 		return
 	}
-	v, size := verdictLimited, room.FrameSize(m)
-	if in.from.intake.takeBytes(memberKey{in.room, in.kid.Member()}, size, now, tx.At()) {
-		v = p.take(m.CTR, now)
-	} else {
-		in.from.intake.took[v].Add(1)
+	v, size := overBytes, room.FrameSize(m)
+	if in.from.intake.allowBytes(memberKey{in.room, in.kid.Member()}, size, now, tx.At()) {
+		v = p.judge(m.CTR, now)
 	}
 	f.logIngress(in, m, v)
-	if v == verdictLimited {
+	if v.limited() {
 		f.rooms.Drops.AddBytes(drops.PeerRate, size)
 	}
-	if v != verdictForward {
+	if v != forwarded {
 		return
 	}
 	in.stream.Seen(m.CTR)
-	out := p.out(now)
+	out := p.stream(now)
 	if out == nil {
 		f.rooms.Drops.Add(drops.WrongPeer, 1)
 		return
@@ -205,7 +201,7 @@ func (in *incoming) take(p *place, m *wire.Media, tx *link.Tx) {
 	case drops.RoomRateToPeers:
 		local = out.ForwardHere(to, m, tx, tx.Short, tx.Long)
 	default:
-		in.from.intake.dropped(why, in.room, now)
+		in.from.intake.dropped(why, now)
 		f.logRefused(in, m, why)
 		return
 	}

@@ -43,22 +43,20 @@ func (e *egress) SendStream(tx room.Tx, st *room.Stream, m *wire.Media, from roo
 }
 
 // logIngress notes that a packet came over a link, and why it is dropped if it is.
-func (f *Federation) logIngress(in *incoming, m *wire.Media, v mediaVerdict) {
+func (f *Federation) logIngress(in *incoming, m *wire.Media, v verdict) {
 	if f.packets == nil {
 		return
 	}
 	event := packet(eventlog.FederationIngress, in.room, in.kid, m.CTR)
 	event.Peer, event.Len = in.from.id, len(m.Ciphertext)
 	f.packets.Log(event)
-	switch v {
-	case verdictForward:
+	if v == forwarded {
 		return
-	case verdictLimited:
-		event.Kind = eventlog.RateLimitDrop
-	default:
-		event.Kind = eventlog.DedupDrop
 	}
-	event.Reason = v.String()
+	event.Kind, event.Reason = eventlog.DedupDrop, v.String()
+	if v.limited() {
+		event.Kind = eventlog.RateLimitDrop
+	}
 	f.packets.Log(event)
 }
 

@@ -53,9 +53,11 @@ func (f *Federation) Peers() []PeerStatus {
 			continue
 		}
 		s.Relay, s.Since = id.String(), &info.Since
-		out, in := n.trunk.total(), n.intake.total()
-		s.FramesOut, s.FramesIn = out.Frames, in.Forwarded+in.Duplicates+in.Late
-		s.Duplicates, s.Late, s.Limited = in.Duplicates, in.Late, in.MediaLimited+in.RoomLimited+in.MemberLimited+in.UrgentLimited+n.inbox.limited()+in.BytesLimited
+		out, in := n.trunk.total(), n.intake
+		s.FramesOut, s.FramesIn = out.Frames, in.count(forwarded, duplicate, late)
+		s.Duplicates, s.Late = in.count(duplicate), in.count(late)
+		s.Limited = n.inbox.limited() +
+			in.count(overMedia, overRoom, overMember, overUrgent, overBytes, overRoomBytes, overMemberBytes)
 		s.AliasesTaken, s.Unnamed = out.Taken, out.Unnamed
 		s.Rooms, s.Participants = f.table.Counts(id)
 	}

@@ -42,19 +42,35 @@ func (r *inboundRoom) join(entry string) *room.Member {
 	return m
 }
 
-// find returns what looks for a stream in the room, as a newInbound needs it, and counts how often it did.
-func (r *inboundRoom) find(kid wire.KID, looks *int) func(now time.Time) *room.Stream {
-	return func(now time.Time) *room.Stream {
+// find returns what looks for a talker in the room, as a newInbound needs it, and counts how often it did.
+func (r *inboundRoom) find(kid wire.KID, looks *int) func() *room.Member {
+	return func() *room.Member {
 		*looks++
-		if m := r.rooms.Find("lab", kid.Member()); m != nil {
-			return m.Bind(kid, now)
-		}
-		return nil
+		return r.rooms.Find("lab", kid.Member())
 	}
 }
 
 // newTestIntake returns an intake that takes what comes.
 func newTestIntake() *intake { return newIntake(intakeLimits{}, new(intakeLog).reports()) }
+
+// streamOf returns a stream that comes by a link.
+func streamOf(kid int, by *intake) *inbound {
+	return &inbound{key: dedupKey{kid: wire.KID(kid)}, intake: by}
+}
+
+// sweep forgets what is silent now.
+func (d *dedups) sweep(now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sweepLocked(now)
+}
+
+// size returns how many streams are remembered.
+func (d *dedups) size() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.streams)
+}
 
 func TestInboundTakesEachFrameOnce(t *testing.T) {
 	r, looks := newInboundRoom(t), 0
@@ -64,30 +80,30 @@ func TestInboundTakesEachFrameOnce(t *testing.T) {
 	one, other := newTestIntake(), newTestIntake()
 	a := newInbound(key, one, d, r.find(kid, &looks), mediaEpoch)
 	b := newInbound(key, other, d, r.find(kid, &looks), mediaEpoch)
-	if a == nil || b == nil || a.out(mediaEpoch) == nil || a.out(mediaEpoch) != b.out(mediaEpoch) {
+	if a == nil || b == nil || a.stream(mediaEpoch) == nil || a.stream(mediaEpoch) != b.stream(mediaEpoch) {
 		t.Fatal("the stream was not found")
 	}
 	// While media moves from one link to the other, all frames come by both.
 	for ctr := range uint64(100) {
 		now := mediaTime(time.Duration(ctr) * 20 * time.Millisecond)
-		if v := a.take(ctr, now); v != verdictForward {
+		if v := a.judge(ctr, now); v != forwarded {
 			t.Fatalf("CTR %d: %v", ctr, v)
 		}
-		if v := b.take(ctr, now.Add(time.Millisecond)); v != verdictDuplicate {
+		if v := b.judge(ctr, now.Add(time.Millisecond)); v != duplicate {
 			t.Fatalf("CTR %d by the other link: %v", ctr, v)
 		}
 	}
-	if v := b.take(5000, mediaTime(2*time.Second)); v != verdictForward {
+	if v := b.judge(5000, mediaTime(2*time.Second)); v != forwarded {
 		t.Errorf("%v", v)
 	}
-	if v := a.take(100, mediaTime(2*time.Second)); v != verdictLate || v.String() != "late" {
+	if v := a.judge(100, mediaTime(2*time.Second)); v != late || v.String() != "late" {
 		t.Errorf("%v", v)
 	}
-	if c := one.total(); c.Forwarded != 100 || c.Late != 1 || c.Duplicates != 0 {
-		t.Errorf("one link: %+v", c)
+	if one.count(forwarded) != 100 || one.count(late) != 1 || one.count(duplicate) != 0 {
+		t.Errorf("one link: %+v", &one.counts)
 	}
-	if c := other.total(); c.Forwarded != 1 || c.Duplicates != 100 {
-		t.Errorf("the other link: %+v", c)
+	if other.count(forwarded) != 1 || other.count(duplicate) != 100 {
+		t.Errorf("the other link: %+v", &other.counts)
 	}
 }
 
@@ -105,7 +121,7 @@ func TestInboundTalkersThatFollowEachOther(t *testing.T) {
 		}
 		for ctr := range uint64(10) {
 			now = now.Add(time.Millisecond)
-			if v := b.take(ctr, now); v != verdictForward {
+			if v := b.judge(ctr, now); v != forwarded {
 				t.Errorf("%v: CTR %d: %v", kid, ctr, v)
 			}
 		}
@@ -126,11 +142,11 @@ func TestInboundFollowsItsTalker(t *testing.T) {
 	kid := wire.MakeKID(m.ID, 0, 0)
 	find := r.find(kid, &looks)
 	b := newInbound(dedupKey{r.hash, kid}, newTestIntake(), newDedups(mediaEpoch), find, mediaEpoch)
-	before := b.out(mediaEpoch)
+	before := b.stream(mediaEpoch)
 	m.Leave(mediaTime(time.Second))
 	looks = 0
 	for i := range 100 { // what is still under way
-		if b.out(mediaTime(time.Second+time.Duration(i)*time.Millisecond)) != nil {
+		if b.stream(mediaTime(time.Second+time.Duration(i)*time.Millisecond)) != nil {
 			t.Fatal("a stream of a talker that left")
 		}
 	}
@@ -138,8 +154,8 @@ func TestInboundFollowsItsTalker(t *testing.T) {
 		t.Errorf("looked %d times, want once", looks)
 	}
 	r.join("someone") // the same entry: its relay was out of reach for a while
-	after := b.out(mediaTime(2 * time.Second))
-	if after == nil || after == before || after != b.out(mediaTime(2*time.Second)) {
+	after := b.stream(mediaTime(2 * time.Second))
+	if after == nil || after == before || after != b.stream(mediaTime(2*time.Second)) {
 		t.Error("the talker's new stream was not found")
 	}
 	if newInbound(dedupKey{r.hash, 1}, newTestIntake(), newDedups(mediaEpoch), r.find(1, &looks), mediaEpoch) != nil {
@@ -153,19 +169,19 @@ func TestInboundIsLimited(t *testing.T) {
 	in := newIntake(intakeLimits{RoomMedia: 10}, new(intakeLog).reports())
 	b := newInbound(dedupKey{r.hash, kid}, in, newDedups(mediaEpoch), r.find(kid, &looks), mediaEpoch)
 	for ctr := range uint64(20) {
-		want := verdictForward
+		want := forwarded
 		if ctr >= 10 {
-			want = verdictLimited
+			want = overRoom
 		}
-		if v := b.take(ctr, mediaEpoch); v != want {
+		if v := b.judge(ctr, mediaEpoch); v != want {
 			t.Errorf("CTR %d: %v", ctr, v)
 		}
 	}
-	if v := b.take(15, mediaTime(time.Second)); v != verdictForward {
+	if v := b.judge(15, mediaTime(time.Second)); v != forwarded {
 		t.Errorf("a frame that was dropped by the limit is %v when it comes again", v)
 	}
-	if c := in.total(); c.Forwarded != 11 || c.RoomLimited != 10 {
-		t.Errorf("%+v", c)
+	if in.count(forwarded) != 11 || in.count(overRoom) != 10 {
+		t.Errorf("%+v", &in.counts)
 	}
 }
 
@@ -176,7 +192,7 @@ func TestDedupsForgetWhatIsSilent(t *testing.T) {
 	d := newDedups(mediaEpoch)
 	a := newInbound(key, newTestIntake(), d, r.find(kid, &looks), mediaEpoch)
 	b := newInbound(key, newTestIntake(), d, r.find(kid, &looks), mediaEpoch)
-	a.take(1, mediaTime(time.Second))
+	a.judge(1, mediaTime(time.Second))
 	d.sweep(mediaTime(dedupFor))
 	if n := d.size(); n != 1 {
 		t.Fatalf("%d streams, want 1: it talked 1 s ago", n)
@@ -187,7 +203,7 @@ func TestDedupsForgetWhatIsSilent(t *testing.T) {
 	}
 	// Both links find the same one again.
 	now := mediaTime(10 * time.Second)
-	if v, w := b.take(2, now), a.take(2, now); v != verdictForward || w != verdictDuplicate {
+	if v, w := b.judge(2, now), a.judge(2, now); v != forwarded || w != duplicate {
 		t.Errorf("%v, then %v", v, w)
 	}
 }
@@ -204,18 +220,18 @@ func TestDedupsAreBounded(t *testing.T) {
 		links[i] = newTestIntake()
 	}
 	for i := range maxDedups {
-		if d.stream(dedupKey{kid: wire.KID(i)}, links[i/maxLinkDedups], now) == nil {
+		if !d.add(streamOf(i, links[i/maxLinkDedups]), now) {
 			t.Fatalf("no place for stream %d", i)
 		}
 	}
 	now = now.Add(time.Second)
-	if d.stream(dedupKey{kid: maxDedups}, in, now) != nil {
+	if d.add(streamOf(maxDedups, in), now) {
 		t.Error("more streams than the limit")
 	}
-	if v := b.take(1, now); v != verdictLimited || in.total().Crowded != 1 {
-		t.Errorf("%v, %+v", v, in.total())
+	if v := b.judge(1, now); v != crowded || !v.limited() || in.count(crowded) != 1 {
+		t.Errorf("%v, %+v", v, &in.counts)
 	}
-	if now = now.Add(dedupFor); b.take(1, now) != verdictForward {
+	if now = now.Add(dedupFor); b.judge(1, now) != forwarded {
 		t.Error("silent streams leave no place")
 	}
 }
@@ -231,16 +247,16 @@ func TestInboundConcurrently(t *testing.T) {
 		wg.Go(func() {
 			for ctr := range uint64(1000) {
 				now := mediaTime(time.Duration(ctr) * time.Millisecond)
-				b.take(ctr, now)
-				b.out(now)
+				b.judge(ctr, now)
+				b.stream(now)
 				d.sweep(now)
 			}
 		})
 	}
 	wg.Go(func() { m.Leave(mediaEpoch) })
 	wg.Wait()
-	if c := in.total(); c.Forwarded != 1000 || c.Duplicates != 2000 {
-		t.Errorf("%+v", c)
+	if in.count(forwarded) != 1000 || in.count(duplicate) != 2000 {
+		t.Errorf("%+v", &in.counts)
 	}
 }
 
@@ -252,7 +268,7 @@ func TestInboundAllocatesNothing(t *testing.T) {
 	once := func() {
 		now = now.Add(20 * time.Millisecond)
 		ctr++
-		if b.take(ctr, now) != verdictForward || b.out(now) == nil {
+		if b.judge(ctr, now) != forwarded || b.stream(now) == nil {
 			t.Fatal("not forwarded")
 		}
 	}
@@ -266,17 +282,17 @@ func TestInboundAllocatesNothing(t *testing.T) {
 func TestDedupsOfOneLink(t *testing.T) {
 	d, greedy, other := newDedups(mediaEpoch), newTestIntake(), newTestIntake()
 	for i := range maxDedups {
-		if (d.stream(dedupKey{kid: wire.KID(i)}, greedy, mediaEpoch) != nil) != (i < maxLinkDedups) {
+		if d.add(streamOf(i, greedy), mediaEpoch) != (i < maxLinkDedups) {
 			t.Fatalf("stream %d", i)
 		}
 	}
-	if d.stream(dedupKey{kid: maxDedups}, other, mediaEpoch) == nil {
+	if !d.add(streamOf(maxDedups, other), mediaEpoch) {
 		t.Error("there is no place for another link's stream")
 	}
-	if d.stream(dedupKey{kid: maxDedups}, greedy, mediaEpoch) == nil {
+	if !d.add(streamOf(maxDedups, greedy), mediaEpoch) {
 		t.Error("a stream that is there cannot come by another link")
 	}
-	if d.stream(dedupKey{kid: maxDedups + 1}, greedy, mediaTime(dedupFor)) == nil || len(d.made) != 1 {
+	if !d.add(streamOf(maxDedups+1, greedy), mediaTime(dedupFor)) || len(d.made) != 1 {
 		t.Errorf("silent streams leave no place; %d links are counted", len(d.made))
 	}
 }
@@ -303,14 +319,14 @@ func TestInboundKeepsItsStream(t *testing.T) {
 	d, in := newDedups(mediaEpoch), newTestIntake()
 	b := newInbound(dedupKey{r.hash, kid}, in, d, r.find(kid, &looks), mediaEpoch)
 	c := newInbound(dedupKey{r.hash, silent}, in, d, r.find(silent, &looks), mediaEpoch)
-	st, was := b.out(mediaEpoch), c.out(mediaEpoch)
-	b.out(mediaTime(20 * time.Second))
+	st, was := b.stream(mediaEpoch), c.stream(mediaEpoch)
+	b.stream(mediaTime(20 * time.Second))
 	other := r.join("newcomer")
 	other.Bind(wire.MakeKID(other.ID, 0, 0), mediaTime(40*time.Second))
-	if b.out(mediaTime(40*time.Second)) != st || !was.Dropped() {
+	if b.stream(mediaTime(40*time.Second)) != st || !was.Dropped() {
 		t.Error("not the silent one's stream was dropped")
 	}
-	if again := c.out(mediaTime(40 * time.Second)); again == nil || again == was {
+	if again := c.stream(mediaTime(40 * time.Second)); again == nil || again == was {
 		t.Error("who was silent is not heard again")
 	}
 }
