@@ -83,11 +83,11 @@ func newInsider(t *testing.T, addr, room string, seed identity.Seed, secret []by
 		Name:       "insider",
 		CheckRelay: func(identity.PublicKey) error { return nil },
 		Join:       in.request,
-		Handler:    in,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	in.client.Start(in)
 	return in
 }
 
@@ -108,8 +108,11 @@ func (in *insider) request(relay identity.PublicKey) (*wire.Join, error) {
 	return &wire.Join{Room: in.room, Entry: b}, err
 }
 
-// Attached implements link.ClientHandler. Whoever joins later is told of by urgent messages.
-func (in *insider) Attached(*link.Session, *wire.Joined, bool) {}
+// Opened implements link.ClientHandler. Whoever joins later is told of by urgent messages.
+func (in *insider) Opened(*link.Session) link.Handler { return in }
+
+// Attached implements link.ClientHandler.
+func (in *insider) Attached(*wire.Joined, bool) {}
 
 // Detached implements link.ClientHandler.
 func (in *insider) Detached(string) {}
@@ -120,12 +123,11 @@ func (in *insider) AliasAcked(s *link.Session, pair wire.AliasPair) {
 }
 
 // Bind implements link.Handler.
-func (in *insider) Bind(_ *link.Session, m *wire.Media) *link.Stream {
-	return &link.Stream{KID: m.KID}
+func (in *insider) Bind(_ *link.Session, m *wire.Media) link.Inbound {
+	return link.InboundFunc(m, in.media)
 }
 
-// Media implements link.Handler.
-func (in *insider) Media(_ *link.Session, st *link.Stream, m *wire.Media, _ *link.Tx) {
+func (in *insider) media(st *link.Stream, m *wire.Media, _ *link.Tx) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	opener := in.openerLocked(m.KID)

@@ -43,7 +43,6 @@ type benchEndpoint struct {
 type benchMember struct {
 	room   *benchRoom
 	id     wire.MemberID
-	stream link.Stream
 	client *link.Client
 }
 
@@ -188,11 +187,11 @@ func (r *benchRoom) join(ctx context.Context, ep benchEndpoint, relay netip.Addr
 			m.id = wire.EntryID(entry)
 			return &wire.Join{Room: room, Entry: entry}, err
 		},
-		Handler: m,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("a client could not join: %w", err)
 	}
+	client.Start(m)
 	m.client = client
 	return m, nil
 }
@@ -210,14 +209,16 @@ func (r *benchRoom) close() {
 	}
 }
 
+// Opened implements link.ClientHandler.
+func (m *benchMember) Opened(*link.Session) link.Handler { return m }
+
 // Bind implements link.Handler.
-func (m *benchMember) Bind(_ *link.Session, media *wire.Media) *link.Stream {
-	m.stream.KID = media.KID
-	return &m.stream
+func (m *benchMember) Bind(_ *link.Session, media *wire.Media) link.Inbound {
+	return link.InboundFunc(media, m.media)
 }
 
-// Media implements link.Handler: it notes how long the packet took.
-func (m *benchMember) Media(_ *link.Session, st *link.Stream, media *wire.Media, _ *link.Tx) {
+// media notes how long a packet took.
+func (m *benchMember) media(st *link.Stream, media *wire.Media, _ *link.Tx) {
 	st.Seen(media.CTR)
 	if !m.room.counting.Load() {
 		return
@@ -238,7 +239,7 @@ func (m *benchMember) AliasAcked(s *link.Session, pair wire.AliasPair) {
 func (m *benchMember) Urgent(*link.Session, wire.UrgentKind, []byte) bool { return true }
 
 // Attached implements link.ClientHandler.
-func (m *benchMember) Attached(*link.Session, *wire.Joined, bool) {}
+func (m *benchMember) Attached(*wire.Joined, bool) {}
 
 // Detached implements link.ClientHandler.
 func (m *benchMember) Detached(string) {}

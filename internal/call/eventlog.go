@@ -3,18 +3,9 @@ package call
 import (
 	"time"
 
-	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
-
-// logStart notes who we are.
-func (r *Room) logStart(relay identity.PublicKey) {
-	fingerprint := relay.Fingerprint()
-	r.log.Log(eventlog.Event{
-		Kind: eventlog.Start, Room: r.name, Src: r.id, Name: r.client.config.Name, Relay: eventlog.PeerID(fingerprint[:8]),
-	})
-}
 
 // logJoined notes that the relay has let us in.
 func (r *Room) logJoined(members int) {

@@ -36,11 +36,6 @@ func (r *Room) fetch(wait time.Duration) {
 	}
 	r.background(func() {
 		select {
-		case <-r.ready:
-		case <-r.ctx.Done():
-			return
-		}
-		select {
 		case <-time.After(wait):
 		case <-r.ctx.Done():
 			return

@@ -89,7 +89,7 @@ func (h *hearing) holdLocked(t *talker, e *keyed, m *wire.Media, now time.Time, 
 	h.expireHeldLocked(t, now)
 	same := 0
 	for _, f := range t.held.frames {
-		if f.of.link.KID.Stream() == e.link.KID.Stream() {
+		if f.of.KID.Stream() == e.KID.Stream() {
 			same++
 		}
 	}

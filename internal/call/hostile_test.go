@@ -48,11 +48,11 @@ func (l *lab) hostile() *hostile {
 	return h
 }
 
-func (h *hostile) Accept(s *link.Session, _ netip.Addr) *wire.Refused {
+func (h *hostile) Accept(s *link.Session, _ netip.Addr) (link.AcceptedHandler, *wire.Refused) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.sessions = append(h.sessions, s)
-	return nil
+	return h, nil
 }
 
 func (h *hostile) Ended(*link.Session, wire.CloseCode) {}
@@ -66,11 +66,11 @@ func (h *hostile) Control(_ *link.Session, m wire.Message) wire.Message {
 	return h.answer(m)
 }
 
-func (h *hostile) Bind(_ *link.Session, m *wire.Media) *link.Stream {
-	return &link.Stream{KID: m.KID}
+func (h *hostile) Bind(_ *link.Session, m *wire.Media) link.Inbound {
+	return link.InboundFunc(m, h.media)
 }
 
-func (h *hostile) Media(_ *link.Session, st *link.Stream, m *wire.Media, _ *link.Tx) {
+func (h *hostile) media(st *link.Stream, m *wire.Media, _ *link.Tx) {
 	st.Seen(m.CTR)
 	h.mu.Lock()
 	defer h.mu.Unlock()

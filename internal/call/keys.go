@@ -44,7 +44,7 @@ type keeper struct {
 	wake     chan struct{}
 	opened   chan struct{} // closed when we know who is there, or need not wait for it any longer
 	opening  opening       // owned by keepKeys
-	expected atomic.Int64  // members, as the relay said at first
+	expected int           // members, as the relay said at first
 	dropped  atomic.Uint64
 	out      outstanding
 

@@ -17,7 +17,6 @@ func loneRoom(t *testing.T) *Room {
 		client: &Client{config: Config{Identity: newIdentity(1)}},
 		name:   "r",
 		events: newEvents(),
-		ready:  make(chan struct{}),
 		keeper: keeper{wake: make(chan struct{}, 1), opened: make(chan struct{})},
 	}
 	r.ctx, r.cancel = context.WithCancel(t.Context())

@@ -125,10 +125,11 @@ func (c *audience) dial(host int) *onlooker {
 			o.id = wire.EntryID(b)
 			return &wire.Join{Room: c.room, Entry: b}, err
 		},
-		Handler: o,
 	})
 	if err != nil {
 		c.l.t.Error(err)
+	} else {
+		o.client.Start(o)
 	}
 	return o
 }
@@ -191,12 +192,11 @@ func (c *audience) settle(talkers []*person, limit time.Duration, before []uint8
 }
 
 // Bind implements link.Handler.
-func (o *onlooker) Bind(_ *link.Session, m *wire.Media) *link.Stream {
-	return &link.Stream{KID: m.KID}
+func (o *onlooker) Bind(_ *link.Session, m *wire.Media) link.Inbound {
+	return link.InboundFunc(m, o.media)
 }
 
-// Media implements link.Handler.
-func (o *onlooker) Media(_ *link.Session, st *link.Stream, m *wire.Media, _ *link.Tx) {
+func (o *onlooker) media(st *link.Stream, m *wire.Media, _ *link.Tx) {
 	st.Seen(m.CTR)
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -225,8 +225,11 @@ func (o *onlooker) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) bo
 	return true
 }
 
+// Opened implements link.ClientHandler.
+func (o *onlooker) Opened(*link.Session) link.Handler { return o }
+
 // Attached implements link.ClientHandler.
-func (o *onlooker) Attached(*link.Session, *wire.Joined, bool) {}
+func (o *onlooker) Attached(*wire.Joined, bool) {}
 
 // Detached implements link.ClientHandler.
 func (o *onlooker) Detached(string) {}

@@ -39,7 +39,7 @@ func (k *keeper) open(complete bool, now time.Time) (next time.Time) {
 	}
 	latest := o.since.Add(openingTime)
 	switch ask := o.since.Add(openingAsk); {
-	case complete, k.expected.Load() == 1, !now.Before(latest):
+	case complete, k.expected == 1, !now.Before(latest):
 		o.over = true
 		return time.Time{}
 	case o.asked:

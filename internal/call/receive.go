@@ -14,16 +14,11 @@ var _ link.ClientHandler = (*roomHandler)(nil)
 
 // Bind implements link.Handler. That a stream exists is no news yet: anybody on the way could say so.
 // It becomes one with its first frame that decrypts.
-func (h *roomHandler) Bind(_ *link.Session, m *wire.Media) *link.Stream {
+func (h *roomHandler) Bind(_ *link.Session, m *wire.Media) link.Inbound {
 	if e := (*Room)(h).bind(m.KID); e != nil {
-		return e.link
+		return e
 	}
 	return nil
-}
-
-// Media implements link.Handler.
-func (h *roomHandler) Media(_ *link.Session, ls *link.Stream, m *wire.Media, _ *link.Tx) {
-	h.hearing.frame(ls.Owner.(*keyed), m)
 }
 
 // AliasAcked implements link.Handler.
@@ -107,23 +102,16 @@ func (r *Room) mediaDropped(m wire.MediaDropped) {
 	}
 }
 
+// Opened implements link.ClientHandler.
+func (h *roomHandler) Opened(*link.Session) link.Handler { return h }
+
 // Attached implements link.ClientHandler.
-func (h *roomHandler) Attached(_ *link.Session, joined *wire.Joined, fresh bool) {
+func (h *roomHandler) Attached(joined *wire.Joined, fresh bool) {
 	r := (*Room)(h)
-	wait := crowdWait(int(joined.Members))
-	select {
-	case <-r.ready:
-		r.events.put(Attached{Restarted: fresh})
-		if fresh { // who is to say that it is over does not know of it
-			r.mediaDropped(wire.MediaDropped{})
-		}
-		wait += restartGrace
-	default: // the first time
-		r.keeper.expected.Store(int64(joined.Members))
-		r.logJoined(int(joined.Members))
-	}
+	r.events.put(Attached{Restarted: fresh})
 	if fresh {
-		r.fetch(wait)
+		r.mediaDropped(wire.MediaDropped{}) // who is to say that it is over does not know of it
+		r.fetch(crowdWait(int(joined.Members)) + restartGrace)
 	}
 }
 

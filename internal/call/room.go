@@ -39,7 +39,6 @@ type Room struct {
 	ctx    context.Context // done when the room is over
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // every goroutine of the room
-	ready  chan struct{}  // closed when link is set
 
 	pages   *rate.Limiter // of requests for the member list
 	sent    sentTotals
@@ -67,36 +66,22 @@ func (c *Client) Join(ctx context.Context, name string, config JoinConfig) (*Roo
 	if err != nil {
 		return nil, err
 	}
-	r := &Room{
-		client: c,
-		name:   name,
-		events: newEvents(),
-		log:    config.EventLog,
-		start:  time.Now(),
-		ready:  make(chan struct{}),
-		people: people{wake: make(chan struct{}, 1)},
-		keeper: keeper{wake: make(chan struct{}, 1), opened: make(chan struct{})},
-		pages:  rate.NewLimiter(pageRate, pageBurst),
-	}
-	r.ctx, r.cancel = context.WithCancel(context.Background())
-	r.roster.secret = config.Secret
-	r.hearing.init(r)
-	if r.keeper.join, err = e2ee.NewJoinKey(); err != nil {
-		r.cancel()
+	key, err := e2ee.NewJoinKey()
+	if err != nil {
 		return nil, err
 	}
-	r.link, err = c.endpoint.Dial(ctx, link.ClientConfig{
+	conn, err := c.endpoint.Dial(ctx, link.ClientConfig{
 		Resolve:    c.resolve,
 		ServerName: c.host,
 		Name:       c.config.Name,
 		CheckRelay: c.checkRelay,
-		Join:       r.request,
-		Handler:    (*roomHandler)(r),
+		Join: func(relay identity.PublicKey) (*wire.Join, error) {
+			return c.request(relay, name, key, config)
+		},
 	})
 	if err != nil {
-		r.cancel()
-		r.keeper.erase()
-		r.logStop()
+		key.Erase()
+		config.EventLog.Log(eventlog.Event{Kind: eventlog.Stop, Room: name})
 		switch {
 		case c.isClosed():
 			err = ErrClosed
@@ -105,42 +90,67 @@ func (c *Client) Join(ctx context.Context, name string, config JoinConfig) (*Roo
 		}
 		return nil, err
 	}
-	close(r.ready)
+	r := c.newRoom(name, conn, key, config)
+	conn.Start((*roomHandler)(r))
 	r.wg.Go(r.watch)
 	r.wg.Go(r.keepKeys)
 	r.wg.Go(r.meetPeople)
 	r.wg.Go(r.pruneStreams)
+	r.fetch(crowdWait(r.keeper.expected))
 	c.keep(r)
 	return r, nil
 }
 
-// request makes the member entry for the relay whose key is proved. It is called once.
-func (r *Room) request(relay identity.PublicKey) (*wire.Join, error) {
-	if err := r.client.keepRelay(relay); err != nil {
+// request returns what the relay, whose key is proved, is asked with our member entry.
+func (c *Client) request(relay identity.PublicKey, room string, key *e2ee.JoinKey, config JoinConfig) (*wire.Join, error) {
+	if err := c.keepRelay(relay); err != nil {
 		return nil, err
 	}
 	entry := wire.MemberEntry{
-		Room:      r.name,
-		Name:      r.client.config.Name,
+		Room:      room,
+		Name:      c.config.Name,
 		HomeRelay: relay,
-		Identity:  r.client.config.Identity.Public(),
-		JoinKey:   r.keeper.join.Public(),
+		Identity:  c.config.Identity.Public(),
+		JoinKey:   key.Public(),
 	}
 	rand.Read(entry.Nonce[:])
-	if secret := r.roster.secret; secret != nil {
-		proof := secret.Proof(r.name, entry.Proved())
+	if config.Secret != nil {
+		proof := config.Secret.Proof(room, entry.Proved())
 		entry.Proof = &proof
 	}
-	b, err := wire.SignEntry(r.client.config.Identity, entry)
+	b, err := wire.SignEntry(c.config.Identity, entry)
 	if err != nil {
 		return nil, err
 	}
-	hash := wire.HashEntry(b)
-	r.id = hash.Member()
-	r.roster.relay, r.roster.room, r.roster.self = relay, r.name, r.id
+	fingerprint := relay.Fingerprint()
+	config.EventLog.Log(eventlog.Event{
+		Kind: eventlog.Start, Room: room, Src: wire.EntryID(b), Name: c.config.Name, Relay: eventlog.PeerID(fingerprint[:8]),
+	})
+	return &wire.Join{Room: room, Entry: b}, nil
+}
+
+// newRoom returns the room that the relay has let us into.
+func (c *Client) newRoom(name string, conn *link.Client, key *e2ee.JoinKey, config JoinConfig) *Room {
+	told := conn.Handshake()
+	hash := wire.HashEntry(told.Join.Entry)
+	r := &Room{
+		client: c,
+		name:   name,
+		id:     hash.Member(),
+		events: newEvents(),
+		log:    config.EventLog,
+		start:  time.Now(),
+		link:   conn,
+		roster: roster{room: name, relay: told.Relay, self: hash.Member(), secret: config.Secret},
+		people: people{wake: make(chan struct{}, 1)},
+		keeper: keeper{join: key, expected: int(told.Joined.Members), wake: make(chan struct{}, 1), opened: make(chan struct{})},
+		pages:  rate.NewLimiter(pageRate, pageBurst),
+	}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	r.hearing.init(r)
 	r.keeper.begin(r, hash)
-	r.logStart(relay)
-	return &wire.Join{Room: r.name, Entry: b}, nil
+	r.logJoined(r.keeper.expected)
+	return r
 }
 
 // Name returns the room's name.

@@ -90,10 +90,10 @@ func (m *mob) enter(ctx context.Context) {
 				b.id = wire.EntryID(entry)
 				return &wire.Join{Room: room, Entry: entry}, err
 			},
-			Handler: deafHandler{},
 		})
 		cancel()
 		if err == nil {
+			client.Start(deafHandler{})
 			b.client = client
 			m.s.t.Cleanup(func() { client.Close() })
 			m.mu.Lock()
@@ -137,10 +137,10 @@ func (b *mobster) say(alias uint16, stream, epoch uint8, ciphertext []byte) {
 // deafHandler is a link.ClientHandler that takes no interest in anything.
 type deafHandler struct{}
 
-func (deafHandler) Attached(*link.Session, *wire.Joined, bool)                 {}
+func (h deafHandler) Opened(*link.Session) link.Handler                        { return h }
+func (deafHandler) Attached(*wire.Joined, bool)                                {}
 func (deafHandler) Detached(string)                                            {}
-func (deafHandler) Bind(*link.Session, *wire.Media) *link.Stream               { return nil }
-func (deafHandler) Media(*link.Session, *link.Stream, *wire.Media, *link.Tx)   {}
+func (deafHandler) Bind(*link.Session, *wire.Media) link.Inbound               { return nil }
 func (deafHandler) AliasAcked(*link.Session, wire.AliasPair)                   {}
 func (deafHandler) Urgent(*link.Session, wire.UrgentKind, []byte) (taken bool) { return true }
 

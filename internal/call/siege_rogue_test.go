@@ -82,12 +82,12 @@ func (r *rogue) attack(ctx context.Context) {
 		Peer:       true,
 		Resolve:    func(context.Context) (netip.AddrPort, error) { return r.s.addr, nil },
 		CheckRelay: func(identity.PublicKey) error { return nil },
-		Handler:    r,
 	})
 	if err != nil {
 		r.s.t.Errorf("the rogue: %v", err)
 		return
 	}
+	client.Start(r)
 	defer client.Close()
 	time.Sleep(time.Second)
 	for _, h := range r.homes {
@@ -162,11 +162,12 @@ func (r *rogue) now() *link.Session {
 	return r.session
 }
 
-// Attached implements link.ClientHandler.
-func (r *rogue) Attached(s *link.Session, _ *wire.Joined, _ bool) {
+// Opened implements link.ClientHandler.
+func (r *rogue) Opened(s *link.Session) link.Handler {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.session = s
+	return r
 }
 
 // Urgent implements link.Handler.

@@ -158,13 +158,12 @@ func (s *spy) all() (list []*tapped) {
 	return list
 }
 
-func (s *spy) Accept(ls *link.Session, _ netip.Addr) *wire.Refused {
-	ls.Owner = &tapped{Session: ls, spy: s}
-	return nil
+func (s *spy) Accept(ls *link.Session, _ netip.Addr) (link.AcceptedHandler, *wire.Refused) {
+	return &tapped{Session: ls, spy: s}, nil
 }
 
-func (s *spy) Ended(ls *link.Session, _ wire.CloseCode) {
-	p := ls.Owner.(*tapped)
+func (p *tapped) Ended(*link.Session, wire.CloseCode) {
+	s := p.spy
 	if m := p.member.Load(); m != nil && m.Leave(time.Now()) {
 		s.mu.Lock()
 		delete(s.present, m.ID)
@@ -173,8 +172,8 @@ func (s *spy) Ended(ls *link.Session, _ wire.CloseCode) {
 	}
 }
 
-func (s *spy) Control(ls *link.Session, question wire.Message) (answer wire.Message) {
-	p := ls.Owner.(*tapped)
+func (p *tapped) Control(ls *link.Session, question wire.Message) (answer wire.Message) {
+	s := p.spy
 	s.notes.control(question)
 	switch m := question.(type) {
 	case *wire.Join:
@@ -236,27 +235,34 @@ func (s *spy) page(p *tapped, after *wire.MemberID) wire.Message {
 	return page
 }
 
-func (s *spy) Bind(ls *link.Session, media *wire.Media) *link.Stream {
-	if m := ls.Owner.(*tapped).member.Load(); m != nil {
+func (p *tapped) Bind(_ *link.Session, media *wire.Media) link.Inbound {
+	if m := p.member.Load(); m != nil {
 		if st := m.Bind(media.KID, time.Now()); st != nil {
-			out := new(atomic.Pointer[room.Stream])
-			out.Store(st)
-			return &link.Stream{KID: media.KID, Owner: out}
+			in := &tappedStream{Stream: link.Stream{KID: media.KID}, of: p}
+			in.out.Store(st)
+			return in
 		}
 	}
 	return nil
 }
 
-func (s *spy) Media(ls *link.Session, st *link.Stream, m *wire.Media, tx *link.Tx) {
-	st.Seen(m.CTR)
+// tappedStream is what a person says with one key.
+type tappedStream struct {
+	link.Stream
+	of  *tapped
+	out atomic.Pointer[room.Stream]
+}
+
+func (in *tappedStream) Media(m *wire.Media, tx *link.Tx) {
+	s := in.of.spy
+	in.Seen(m.CTR)
 	s.notes.frame(m)
-	out := st.Owner.(*atomic.Pointer[room.Stream])
-	if out.Load().Dropped() { // a key id comes again after 16 keys: the room has forgotten it meanwhile
-		if again := ls.Owner.(*tapped).member.Load().Bind(m.KID, tx.Now()); again != nil {
-			out.Store(again)
+	if in.out.Load().Dropped() { // a key id comes again after 16 keys: the room has forgotten it meanwhile
+		if again := in.of.member.Load().Bind(m.KID, tx.Now()); again != nil {
+			in.out.Store(again)
 		}
 	}
-	out.Load().Forward(room.Everybody, m, tx, tx.Short, tx.Long, nil)
+	in.out.Load().Forward(room.Everybody, m, tx, tx.Short, tx.Long, nil)
 	s.mu.Lock()
 	listening := s.listening
 	s.mu.Unlock()
@@ -267,14 +273,14 @@ func (s *spy) Media(ls *link.Session, st *link.Stream, m *wire.Media, tx *link.T
 	}
 }
 
-func (s *spy) AliasAcked(ls *link.Session, pair wire.AliasPair) {
-	if m := ls.Owner.(*tapped).member.Load(); m != nil {
+func (p *tapped) AliasAcked(_ *link.Session, pair wire.AliasPair) {
+	if m := p.member.Load(); m != nil {
 		m.AliasAcked(pair)
 	}
 }
 
-func (s *spy) Urgent(ls *link.Session, kind wire.UrgentKind, body []byte) (taken bool) {
-	p := ls.Owner.(*tapped)
+func (p *tapped) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) (taken bool) {
+	s := p.spy
 	m := message{kind, slices.Clone(body)}
 	list := []message{m}
 	if h := s.hooks.Load(); h.up != nil {

@@ -30,9 +30,10 @@ type talker struct {
 // keyed is a talker's stream under one of its keys: what a key id on the wire stands for. The hearing's mu guards talker and
 // opener.
 type keyed struct {
-	talker *talker
-	opener *e2ee.Opener
-	link   *link.Stream
+	link.Stream
+	hearing *hearing
+	talker  *talker
+	opener  *e2ee.Opener
 }
 
 // bind returns what a key id stands for; nil: nobody whom we hear.
@@ -44,9 +45,7 @@ func (r *Room) bind(kid wire.KID) *keyed {
 	if t == nil {
 		return nil
 	}
-	e := &keyed{talker: t, opener: r.keeper.listener.Opener(kid), link: &link.Stream{KID: kid}}
-	e.link.Owner = e
-	return e
+	return &keyed{Stream: link.Stream{KID: kid}, hearing: h, talker: t, opener: r.keeper.listener.Opener(kid)}
 }
 
 // talkerLocked returns the talker with an id, which is made if it is new; nil: it is not heard. The caller holds h.mu.
@@ -100,17 +99,20 @@ func (h *hearing) hereLocked(t *talker) bool {
 	return !h.over
 }
 
+// Media implements link.Inbound.
+func (e *keyed) Media(m *wire.Media, _ *link.Tx) { e.hearing.frame(e, m) }
+
 // frame takes a media frame: it is played, or held until its key comes.
 func (h *hearing) frame(e *keyed, m *wire.Media) {
 	var n news
 	h.mu.Lock()
 	if e.talker.dropped {
-		e.talker = h.talkerLocked(e.link.KID.Member())
+		e.talker = h.talkerLocked(e.KID.Member())
 	}
 	if t := e.talker; t == nil {
 		e.talker = &talker{dropped: true} // look again with the next frame
 	} else if now := time.Now(); h.openLocked(t, e, m.CTR, m.Ciphertext, now, &n) {
-		e.link.Seen(m.CTR) // a guess that the low bits of later ones are read by
+		e.Seen(m.CTR) // a guess that the low bits of later ones are read by
 		h.holdLocked(t, e, m, now, &n)
 	}
 	h.mu.Unlock()
@@ -142,14 +144,14 @@ func (h *hearing) openedLocked(t *talker, e *keyed, ctr uint64, plain []byte, si
 		h.forgedLocked(e) // one frame of somebody who has the key, too, must not make all later ones too old
 		return
 	}
-	e.link.Seen(ctr)
+	e.Seen(ctr)
 	if err != nil {
-		h.room.logHeard(e.link.KID, ctr, size, at, eventlog.ReasonReplay)
+		h.room.logHeard(e.KID, ctr, size, at, eventlog.ReasonReplay)
 		return
 	}
-	h.room.logHeard(e.link.KID, ctr, size, at, "")
+	h.room.logHeard(e.KID, ctr, size, at, "")
 	t.held.keyCame()
-	number := e.link.KID.Stream()
+	number := e.KID.Stream()
 	if number == wire.ViewStream {
 		if digest, err := wire.ParseView(plain); err == nil && h.hereLocked(t) {
 			t.unseen = 0
@@ -166,7 +168,7 @@ func (h *hearing) openedLocked(t *talker, e *keyed, ctr uint64, plain []byte, si
 // forgedLocked counts a frame that is not its member's. The caller holds h.mu.
 func (h *hearing) forgedLocked(e *keyed) {
 	h.room.forged.Add(1)
-	if st := h.streams[streamID{e.link.KID.Member(), e.link.KID.Stream()}]; st != nil {
+	if st := h.streams[streamID{e.KID.Member(), e.KID.Stream()}]; st != nil {
 		st.forged++
 	}
 }

@@ -84,7 +84,7 @@ func (in *incoming) hold(m *wire.Media, tx *link.Tx) {
 		return
 	}
 	if known && len(in.held) < earlyFrames {
-		in.stream.Seen(m.CTR) // or the next short frames could not be read
+		in.Seen(m.CTR) // or the next short frames could not be read
 		in.held = append(in.held, heldFrame{m.Layer, m.CTR, slices.Clone(m.Ciphertext)})
 	}
 	again := now.Sub(in.tried) >= lookAgain

@@ -83,6 +83,7 @@ type livePeer struct {
 	group      budget.Group // whose share in a room what comes over the link counts in
 	early      early
 	inbox      inbox
+	down       atomic.Bool // what still comes is dropped
 
 	// Owned by run:
 	parked  []parked  // messages that wait, the oldest first

@@ -46,6 +46,7 @@ func (f *Federation) linkUp(l *peer.Link) peer.Handler {
 // Down implements peer.Handler.
 func (p *livePeer) Down(why string) {
 	f := p.federation
+	p.down.Store(true)
 	p.inbox.close()
 	p.trunk.close()
 	f.packets.Log(eventlog.Event{Kind: eventlog.PeerDown, Peer: p.id, Reason: why})
@@ -79,10 +80,9 @@ func (p *livePeer) AliasAcked(pair wire.AliasPair) { p.trunk.aliasAcked(pair) }
 // Bind implements peer.Handler: who talks has to be a member of the room, of a relay that this peer is the
 // way to. Who was not announced yet may be soon, for media does not wait for news: what it says is kept for a
 // moment.
-func (p *livePeer) Bind(m *wire.Media) *link.Stream {
+func (p *livePeer) Bind(m *wire.Media) link.Inbound {
 	f, now := p.federation, time.Now()
-	in := &incoming{federation: f, from: p, room: m.Room, kid: m.KID}
-	in.stream = &link.Stream{KID: m.KID, Room: m.Room, Owner: in}
+	in := &incoming{Stream: link.Stream{KID: m.KID, Room: m.Room}, federation: f, from: p, room: m.Room, kid: m.KID}
 	if !p.intake.allowMedia(m.Room, now) {
 		return nil
 	}
@@ -97,12 +97,14 @@ func (p *livePeer) Bind(m *wire.Media) *link.Stream {
 		f.refuse(p, "media of a talker that it is not the way to")
 		return nil
 	}
-	return in.stream
+	return in
 }
 
-// Media implements peer.Handler: the hot path of federation.
-func (p *livePeer) Media(st *link.Stream, m *wire.Media, tx *link.Tx) {
-	in := st.Owner.(*incoming)
+// Media implements link.Inbound: the hot path of federation.
+func (in *incoming) Media(m *wire.Media, tx *link.Tx) {
+	if in.from.down.Load() {
+		return
+	}
 	if at := in.place.Load(); at != nil {
 		in.take(at, m, tx)
 		return
@@ -110,16 +112,16 @@ func (p *livePeer) Media(st *link.Stream, m *wire.Media, tx *link.Tx) {
 	in.hold(m, tx)
 }
 
-// incoming is a stream of media that comes over a link: the Owner of its link.Stream.
+// incoming is a stream of media that comes over a link.
 //
 //	frame ── the talker is known ──> may it come this way? ── inbound.take ── room.Stream.Forward
 //	  '───── not yet: held ──────────^ when it is
 type incoming struct {
+	link.Stream
 	federation *Federation
 	from       *livePeer
 	room       wire.RoomHash
 	kid        wire.KID
-	stream     *link.Stream
 	place      atomic.Pointer[place] // nil: the talker is not known yet
 
 	passage atomic.Pointer[passage] // of the talker's part, as it was found last
@@ -186,7 +188,7 @@ func (in *incoming) take(p *place, m *wire.Media, tx *link.Tx) {
 	if v != forwarded {
 		return
 	}
-	in.stream.Seen(m.CTR)
+	in.Seen(m.CTR)
 	out := p.stream(now)
 	if out == nil {
 		f.rooms.Drops.Add(drops.WrongPeer, 1)

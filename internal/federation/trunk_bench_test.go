@@ -45,17 +45,18 @@ func (c *muteConn) WriteTo(p []byte, to net.Addr) (int, error) {
 	return c.PacketConn.WriteTo(p, to)
 }
 
-func (r *benchRelay) Bind(*link.Session, *wire.Media) *link.Stream             { return nil }
-func (r *benchRelay) Media(*link.Session, *link.Stream, *wire.Media, *link.Tx) {}
-func (r *benchRelay) Urgent(*link.Session, wire.UrgentKind, []byte) bool       { return true }
+func (r *benchRelay) Bind(*link.Session, *wire.Media) link.Inbound       { return nil }
+func (r *benchRelay) Urgent(*link.Session, wire.UrgentKind, []byte) bool { return true }
 func (r *benchRelay) Control(*link.Session, wire.Message) wire.Message {
 	return &wire.Joined{Room: "bench", Members: 1}
 }
 func (r *benchRelay) Ended(*link.Session, wire.CloseCode)                {}
-func (r *benchRelay) PeerEnded(*link.Session, wire.CloseCode)            {}
 func (r *benchRelay) CheckPeer(identity.PublicKey, netip.AddrPort) error { return nil }
-func (r *benchRelay) Accept(s *link.Session, _ netip.Addr) *wire.Refused { r.all <- s; return nil }
-func (r *benchRelay) AcceptPeer(s *link.Session) (link.Handler, *wire.Refused) {
+func (r *benchRelay) Accept(s *link.Session, _ netip.Addr) (link.AcceptedHandler, *wire.Refused) {
+	r.all <- s
+	return r, nil
+}
+func (r *benchRelay) AcceptPeer(s *link.Session) (link.PeerHandler, *wire.Refused) {
 	r.peers <- s
 	return r, nil
 }
@@ -70,16 +71,17 @@ func (r *benchRelay) AliasAcked(s *link.Session, pair wire.AliasPair) {
 // benchReceiver is a client, or a peer, that counts what it gets.
 type benchReceiver struct{ frames *atomic.Uint64 }
 
-func (r benchReceiver) Bind(_ *link.Session, m *wire.Media) *link.Stream {
-	return &link.Stream{KID: m.KID, Room: m.Room}
+func (r benchReceiver) Opened(*link.Session) link.Handler { return r }
+func (r benchReceiver) Bind(_ *link.Session, m *wire.Media) link.Inbound {
+	return link.InboundFunc(m, r.media)
 }
-func (r benchReceiver) Media(_ *link.Session, st *link.Stream, m *wire.Media, _ *link.Tx) {
+func (r benchReceiver) media(st *link.Stream, m *wire.Media, _ *link.Tx) {
 	st.Seen(m.CTR)
 	r.frames.Add(1)
 }
 func (r benchReceiver) AliasAcked(*link.Session, wire.AliasPair)           {}
 func (r benchReceiver) Urgent(*link.Session, wire.UrgentKind, []byte) bool { return true }
-func (r benchReceiver) Attached(*link.Session, *wire.Joined, bool)         {}
+func (r benchReceiver) Attached(*wire.Joined, bool)                        {}
 func (r benchReceiver) Detached(string)                                    {}
 
 // startBenchRelay starts one on loopback.
@@ -123,18 +125,19 @@ func (r *benchRelay) dial(b *testing.B, peer bool, frames *atomic.Uint64) *link.
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	to := netip.MustParseAddrPort(r.ep.LocalAddr().String())
-	if _, err = ep.Dial(ctx, link.ClientConfig{
+	client, err := ep.Dial(ctx, link.ClientConfig{
 		Resolve:    func(context.Context) (netip.AddrPort, error) { return to, nil },
 		CheckRelay: func(identity.PublicKey) error { return nil },
 		Peer:       peer,
-		Handler:    benchReceiver{frames},
 		Join: func(relay identity.PublicKey) (*wire.Join, error) {
 			entry, err := wire.SignEntry(id, wire.MemberEntry{Room: "bench", HomeRelay: relay})
 			return &wire.Join{Room: "bench", Entry: entry}, err
 		},
-	}); err != nil {
+	})
+	if err != nil {
 		b.Fatal(err)
 	}
+	client.Start(benchReceiver{frames})
 	if peer {
 		return <-r.peers
 	}

@@ -226,7 +226,7 @@ func (ep *Endpoint) sessionFor(hello *wire.Hello, remote netip.Addr, peer bool) 
 		}
 		if s = ep.add(fresh); s != fresh {
 			// Another connection of the same client was faster.
-			ep.ended(fresh, wire.CloseReplaced)
+			fresh.accepted.Ended(fresh, wire.CloseReplaced)
 		}
 	}
 	if s == nil || s.identity != hello.Identity || s.peer != peer {

@@ -36,9 +36,10 @@ type streamID struct {
 	room wire.RoomHash // on peer links
 }
 
-// boundStream is a stream and how many aliases it has, at least one.
+// boundStream is a stream, what gets its frames, and how many aliases it has, at least one.
 type boundStream struct {
 	*Stream
+	to      Inbound
 	aliases int
 }
 
@@ -52,43 +53,43 @@ type boundAlias struct {
 }
 
 // known returns the stream of a short frame in a packet, or nil.
-func (b *boundAliases) known(alias uint16, packet uint64) *Stream {
+func (b *boundAliases) known(alias uint16, packet uint64) *boundStream {
 	e := b.aliases[alias]
 	if e == nil || packet < e.first {
 		return nil
 	}
 	e.used = max(e.used, packet)
-	return e.stream.Stream
+	return e.stream
 }
 
 // announced takes what a long frame in a packet announces. fresh is what to bind if the stream is new; nil: it is not known
-// yet. st is nil if it is new and not bound. bound is nil if it is not bound to that alias. late: since a newer packet says
+// yet. to is nil if it is new and not bound. bound is nil if it is not bound to that alias. late: since a newer packet says
 // something else, it must not be.
-func (b *boundAliases) announced(id streamID, alias uint16, packet uint64, fresh *Stream) (st *Stream, bound *boundAlias, late bool) {
+func (b *boundAliases) announced(id streamID, alias uint16, packet uint64, fresh Inbound) (to Inbound, bound *boundAlias, late bool) {
 	known, e := b.streams[id], b.aliases[alias]
-	if st = fresh; known != nil {
-		st = known.Stream
+	if to = fresh; known != nil {
+		to = known.to
 	}
 	switch {
 	case known != nil && e != nil && e.stream == known:
 		e.newest, e.used = max(e.newest, packet), max(e.used, packet)
-		return st, e, false
+		return to, e, false
 	case e != nil && packet < e.newest:
-		return st, nil, true
-	case st == nil:
+		return to, nil, true
+	case to == nil:
 		return nil, nil, false
 	}
-	return st, b.bind(id, st, alias, packet), false
+	return to, b.bind(id, to, alias, packet), false
 }
 
 // bind makes an alias stand for a stream, which a packet has announced.
-func (b *boundAliases) bind(id streamID, st *Stream, alias uint16, packet uint64) *boundAlias {
+func (b *boundAliases) bind(id streamID, to Inbound, alias uint16, packet uint64) *boundAlias {
 	if b.aliases == nil {
 		b.aliases, b.streams = make(map[uint16]*boundAlias), make(map[streamID]*boundStream)
 	}
 	known := b.streams[id]
 	if known == nil {
-		known = &boundStream{Stream: st}
+		known = &boundStream{Stream: to.stream(), to: to}
 		b.streams[id] = known
 	}
 	known.aliases++
@@ -131,46 +132,47 @@ func (s *Session) media(tx *Tx, f wire.Frame) error {
 	if *m, err = wire.ParseMedia(f); err != nil {
 		return err
 	}
-	var st *Stream
+	var to Inbound
 	if m.Long {
-		st = s.announced(tx, m)
+		to = s.announced(tx, m)
 	} else {
 		s.mu.Lock()
-		st = s.aliases.known(m.Alias, tx.packet)
+		st := s.aliases.known(m.Alias, tx.packet)
 		s.mu.Unlock()
+		if st != nil {
+			to = st.to
+			m.KID, m.Room = st.KID, st.Room
+			m.CTR = wire.DecodeCounter(uint32(m.CTR), 16, st.next.Load())
+		}
 	}
-	if st == nil {
+	if to == nil {
 		s.ep.drops.Add(drops.NotBound, 1)
 		return nil
 	}
-	if !m.Long {
-		m.KID, m.Room = st.KID, st.Room
-		m.CTR = wire.DecodeCounter(uint32(m.CTR), 16, st.next.Load())
-	}
-	s.handler.Media(s, st, m, tx)
+	to.Media(m, tx)
 	return nil
 }
 
-// announced returns the stream of a long frame, which is bound to its alias if it is not yet; nil: it is not taken.
-func (s *Session) announced(tx *Tx, m *wire.Media) *Stream {
+// announced returns the stream of a long frame, which is bound to its alias if it is not yet; nil: it is refused.
+func (s *Session) announced(tx *Tx, m *wire.Media) Inbound {
 	if m.Tagged != s.peer {
 		return nil
 	}
-	resolve := func(fresh *Stream) (*Stream, *boundAlias, bool) {
+	resolve := func(fresh Inbound) (Inbound, *boundAlias, bool) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return s.aliases.announced(streamID{m.KID, m.Room}, m.Alias, tx.packet, fresh)
 	}
-	st, bound, late := resolve(nil)
-	if st == nil && !late {
-		if st = s.handler.Bind(s, m); st != nil {
-			st, bound, _ = resolve(st) // another goroutine may have been faster
+	to, bound, late := resolve(nil)
+	if to == nil && !late {
+		if to = s.handler.Bind(s, m); to != nil {
+			to, bound, _ = resolve(to) // another goroutine may have been faster
 		}
 	}
 	if bound != nil {
 		s.ackAlias(tx, bound, m.Alias)
 	}
-	return st
+	return to
 }
 
 // ackAlias tells the peer that we know what alias stands for.

@@ -142,12 +142,17 @@ func TestAliasesInAnyOrder(t *testing.T) {
 			i := random.IntN(len(underWay))
 			f = underWay[i]
 			underWay = slices.Delete(underWay, i, i+1)
-			st := b.known(f.alias, f.packet)
+			var st *Stream
 			if f.long {
-				var bound *boundAlias
-				if st, bound, _ = b.announced(streamID{kid: f.kid}, f.alias, f.packet, &Stream{KID: f.kid}); bound != nil {
+				to, bound, _ := b.announced(streamID{kid: f.kid}, f.alias, f.packet, &inboundFunc{Stream: Stream{KID: f.kid}})
+				if to != nil {
+					st = to.stream()
+				}
+				if bound != nil {
 					acked[f.alias] = acked[f.alias] || stands[f.alias] == f.kid
 				}
+			} else if known := b.known(f.alias, f.packet); known != nil {
+				st = known.Stream
 			}
 			if st != nil && st.KID != f.kid {
 				t.Fatalf("seed %d: packet %d by alias %d is of %d and was taken for %v", seed, f.packet, f.alias, f.kid, st.KID)

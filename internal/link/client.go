@@ -16,17 +16,6 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// ClientHandler is the Handler of a dialled session.
-type ClientHandler interface {
-	Handler
-	// Attached says that the relay has welcomed the client: the first time, or again after the
-	// connection or the relay was lost. joined is nil for peers. fresh: the relay knew nothing of the session, so aliases and
-	// urgent messages start from zero, on s, which takes the place of any earlier Session.
-	Attached(s *Session, joined *wire.Joined, fresh bool)
-	// Detached says that the client is trying to attach again, and why. The session goes on.
-	Detached(cause string)
-}
-
 // ClientConfig says whom to dial, as whom, and which room to join, or that it is a peer link.
 type ClientConfig struct {
 	Resolve    func(context.Context) (netip.AddrPort, error) // asked for every attempt
@@ -36,8 +25,7 @@ type ClientConfig struct {
 	// proved that it holds it: compare it, keep nothing. Join gets the proved key.
 	CheckRelay func(identity.PublicKey) error
 	// Join makes the request to join, with the member entry for this relay. It is called once.
-	Join    func(relay identity.PublicKey) (*wire.Join, error)
-	Handler ClientHandler
+	Join func(relay identity.PublicKey) (*wire.Join, error)
 	// Peer dials as a relay: with the server name PeerServerName instead of ServerName, and with the certificate of
 	// Config.Identity. There is nothing to join then: Join is not called.
 	Peer bool
@@ -51,10 +39,12 @@ type ClientConfig struct {
 //	         |                                                        |
 //	         +── refused, or another relay key ──> ended <── Close ───+
 type Client struct {
-	ep     *Endpoint
-	config ClientConfig
-	id     [16]byte
-	wakeup chan string // cap 1: why to attach again
+	ep      *Endpoint
+	config  ClientConfig
+	handler ClientHandler // from Start on
+	id      [16]byte
+	first   *attempt    // that Dial made, for Start
+	wakeup  chan string // cap 1: why to attach again
 	// restarted, cap 1, holds a token when the relay has shown that it is there and does not know us.
 	restarted chan struct{}
 	leaving   atomic.Bool // Close was called: nothing is attached any more
@@ -85,49 +75,63 @@ const (
 
 const (
 	answerTime = 2 * time.Second
+	leaveTime  = time.Second
 )
 
 // ErrClosed is returned once the client has left.
 var ErrClosed = errors.New("link: the client has left")
 
 // Dial attaches to a relay and joins. It returns when the relay has welcomed the client, when the relay
-// refused it (*wire.Refused, or ErrPeerRefused), when CheckRelay did, or when ctx is done; failures that may pass are tried
-// again until then. The client lives until Close, or until a refusal: see Done.
+// refused it (*wire.Refused, or ErrPeerRefused), when CheckRelay did, or when ctx is done or the endpoint closed;
+// failures that may pass are tried again until then. What the relay said is in Handshake; nothing else is received
+// before Start, and the relay sends it again.
 func (ep *Endpoint) Dial(ctx context.Context, config ClientConfig) (*Client, error) {
-	runCtx, cancel := context.WithCancelCause(ep.ctx)
 	c := &Client{
 		ep:        ep,
 		config:    config,
-		cancel:    cancel,
 		wakeup:    make(chan string, 1),
 		restarted: make(chan struct{}, 1),
 		done:      make(chan struct{}),
 		changed:   make(chan struct{}),
 	}
 	rand.Read(c.id[:])
-	first, err := c.dial(ctx)
-	if err != nil {
-		cancel(nil)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(ep.ctx, func() { cancel(ErrClosed) })()
+	var err error
+	if c.first, err = c.attach(ctx); err != nil {
 		return nil, err
-	}
-	c.install(first)
-	if !ep.background(func() {
-		defer close(c.done)
-		c.err = c.run(runCtx)
-	}) {
-		c.err = ErrClosed
-		close(c.done)
 	}
 	return c, nil
 }
 
-// dial attaches for the first time. It gives up when the endpoint closes, too.
-func (c *Client) dial(ctx context.Context) (*attempt, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(c.ep.ctx, func() { cancel(ErrClosed) })()
-	return c.attach(ctx)
+// Handshake is what was said when the client joined.
+type Handshake struct {
+	Relay  identity.PublicKey // whom the client is attached to, proved
+	Join   *wire.Join         // what was asked; nil of a peer link
+	Joined *wire.Joined       // what the relay answered; nil of a peer link
 }
+
+// Handshake returns what was said in Dial.
+func (c *Client) Handshake() Handshake { return Handshake{c.first.relay, c.join, c.first.joined} }
+
+// Start opens the session. It is called once, after Dial. The client lives until Close, or until a refusal: see Done.
+func (c *Client) Start(h ClientHandler) {
+	c.handler = h
+	var ctx context.Context
+	ctx, c.cancel = context.WithCancelCause(c.ep.ctx)
+	c.install(c.first)
+	if !c.ep.background(func() {
+		defer close(c.done)
+		c.err = c.run(ctx)
+	}) {
+		c.err = ErrClosed
+		close(c.done)
+	}
+}
+
+// Abandon takes the place of Start if there is no use for the client.
+func (c *Client) Abandon() { c.first.abort() }
 
 // Done is closed when the client has ended for good; Err then says why.
 func (c *Client) Done() <-chan struct{} { return c.done }
@@ -145,17 +149,17 @@ func (c *Client) Session() *Session {
 	return c.session
 }
 
-// Close leaves: the relay is told until it acknowledges, for at most a second.
+// Close leaves: the relay is told until it acknowledges, for at most leaveTime. Not before Start.
 func (c *Client) Close() error {
 	if c.leaving.Swap(true) {
 		<-c.done
 		return nil
 	}
-	s := c.Session()
-	if s.SendUrgent(wire.UrgentLeave, nil) == nil {
-		deadline := time.Now().Add(time.Second)
-		for s.UrgentPending() > 0 && time.Now().Before(deadline) && !s.Over() {
-			time.Sleep(5 * time.Millisecond)
+	told := make(chan struct{})
+	if c.Session().SendUrgentThen(wire.UrgentLeave, nil, func(bool) { close(told) }) == nil {
+		select {
+		case <-told:
+		case <-time.After(leaveTime):
 		}
 	}
 	c.cancel(ErrClosed)
@@ -215,7 +219,7 @@ func (c *Client) run(ctx context.Context) error {
 			return ended(ctx)
 		case cause = <-c.wakeup:
 		}
-		c.config.Handler.Detached(cause)
+		c.handler.Detached(cause)
 		next, err := c.attach(ctx)
 		if ctx.Err() != nil {
 			err = ended(ctx)
@@ -227,7 +231,8 @@ func (c *Client) run(ctx context.Context) error {
 			c.Session().End(wire.CloseRefused)
 			return err
 		}
-		c.install(next)
+		fresh := c.install(next)
+		c.handler.Attached(next.joined, fresh)
 	}
 }
 
@@ -239,20 +244,28 @@ func ended(ctx context.Context) error {
 	return ErrClosed // the endpoint was closed
 }
 
-// install makes a welcomed attempt the one in use, and its session the client's.
-func (c *Client) install(next *attempt) {
-	c.mu.Lock()
-	old, s := c.current, c.session
-	fresh := s == nil || s.Over() || s.incarnation != next.welcome.Incarnation
-	if fresh {
-		s = c.ep.newSession(c.config.Handler, c.id, next.relay)
-		if c.config.Peer {
-			s.ofPeer()
-		}
-		s.client, s.incarnation = c, next.welcome.Incarnation
-		s.remote = next.remote.Addr()
+// sessionFor returns the session that a welcomed attempt is for: the client's, or a fresh one if the relay knew nothing of
+// that.
+func (c *Client) sessionFor(next *attempt) (s *Session, fresh bool) {
+	s = c.Session()
+	if s != nil && !s.Over() && s.incarnation == next.welcome.Incarnation {
+		return s, false
 	}
-	previous := c.session
+	s = c.ep.newSession(nil, c.id, next.relay)
+	if c.config.Peer {
+		s.ofPeer()
+	}
+	s.client, s.incarnation = c, next.welcome.Incarnation
+	s.remote = next.remote.Addr()
+	s.handler = c.handler.Opened(s)
+	return s, true
+}
+
+// install makes a welcomed attempt the one in use, and its session the client's.
+func (c *Client) install(next *attempt) (fresh bool) {
+	s, fresh := c.sessionFor(next)
+	c.mu.Lock()
+	old, previous := c.current, c.session
 	c.session, c.current = s, next
 	close(c.changed)
 	c.changed = make(chan struct{})
@@ -283,7 +296,7 @@ func (c *Client) install(next *attempt) {
 		s.detach(a)
 		c.lost(next, err)
 	})
-	c.config.Handler.Attached(s, next.joined, fresh)
+	return fresh
 }
 
 // settled forgets what was wrong before the client was welcomed.

@@ -67,7 +67,7 @@ type counting struct {
 	last  wire.KID // of the frame that came last
 }
 
-func (c *counting) Bind(s *Session, m *wire.Media) *Stream {
+func (c *counting) Bind(s *Session, m *wire.Media) Inbound {
 	if !m.Long || m.Tagged != s.Peer() || !m.Tagged && m.Room != (wire.RoomHash{}) {
 		c.t.Errorf("bind of %+v, peer link: %v", m, s.Peer())
 	}
@@ -75,10 +75,10 @@ func (c *counting) Bind(s *Session, m *wire.Media) *Stream {
 		return nil
 	}
 	c.binds++
-	return &Stream{KID: m.KID, Room: m.Room}
+	return InboundFunc(m, c.hear)
 }
 
-func (c *counting) Media(_ *Session, st *Stream, m *wire.Media, _ *Tx) {
+func (c *counting) hear(st *Stream, m *wire.Media, _ *Tx) {
 	st.Seen(m.CTR)
 	c.media++
 	c.last = m.KID
@@ -95,13 +95,12 @@ func (c *counting) Urgent(_ *Session, _ wire.UrgentKind, body []byte) bool {
 	}
 	return true
 }
-func (c *counting) Accept(*Session, netip.Addr) *wire.Refused   { return nil }
-func (c *counting) Control(*Session, wire.Message) wire.Message { return nil }
-func (c *counting) Ended(*Session, wire.CloseCode)              {}
+func (c *counting) Accept(*Session, netip.Addr) (AcceptedHandler, *wire.Refused) { return c, nil }
+func (c *counting) Control(*Session, wire.Message) wire.Message                  { return nil }
+func (c *counting) Ended(*Session, wire.CloseCode)                               {}
 
 func (c *counting) CheckPeer(identity.PublicKey, netip.AddrPort) error { return nil }
-func (c *counting) AcceptPeer(*Session) (Handler, *wire.Refused)       { return c, nil }
-func (c *counting) PeerEnded(*Session, wire.CloseCode)                 {}
+func (c *counting) AcceptPeer(*Session) (PeerHandler, *wire.Refused)   { return c, nil }
 
 // side is one end of a session without handshake and network.
 type side struct {

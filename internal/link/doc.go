@@ -11,7 +11,7 @@
 //	     Session: counters, replay window, address, reports, urgent messages
 //	         | receive.go                        ^ send.go
 //	         v                                   |
-//	     Handler.Media, Urgent, Control     SendMedia, SendUrgent
+//	     Inbound.Media, Handler.Urgent      SendMedia, SendUrgent
 //
 // Browsers attach to the same Sessions, over what they have. There the connection carries the packets, too, which
 // are not sealed, behind a queue of ours, for what would wait in it for too long:
@@ -28,7 +28,7 @@
 //
 //	Client of the one relay                                   Endpoint of the other
 //	ClientConfig.Peer ── mutual TLS, server name _federation ── peer.go: PeerAcceptor.CheckPeer, AcceptPeer
-//	                  ── tagged media: Session.SendPacket ────> receive.go: Handler.Bind, Media
+//	                  ── tagged media: Session.SendPacket ────> receive.go: Handler.Bind, Inbound.Media
 //	                  <──────────────────────────────────────
 //
 // A session outlives its QUIC connections: whoever has its 128-bit id and its identity's key attaches

@@ -129,7 +129,6 @@ func (l *lab) someone() *person {
 			entry, err := wire.SignEntry(p.id, wire.MemberEntry{Room: "lab", HomeRelay: relay})
 			return &wire.Join{Room: "lab", Entry: entry}, err
 		},
-		Handler: p.ears,
 	}
 	return p
 }
@@ -156,8 +155,19 @@ func (p *person) join(limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	var err error
-	p.client, err = p.ep.Dial(ctx, p.config)
+	p.client, err = startedClient(ctx, p.ep, p.config, p.ears)
 	return err
+}
+
+// startedClient returns a client that is attached, which h is told as if it were not the first time.
+func startedClient(ctx context.Context, ep *Endpoint, config ClientConfig, h ClientHandler) (*Client, error) {
+	c, err := ep.Dial(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	c.Start(h)
+	h.Attached(c.Handshake().Joined, true)
+	return c, nil
 }
 
 // joined returns somebody who has joined.

@@ -21,7 +21,7 @@ import (
 //	ClientConfig.CheckRelay <──── certificate, its request
 //	certificate ────────────────────────────────────>  Peers.CheckPeer
 //	Hello ──────────────────────────────────────────>  is it the certificate's identity? Peers.AcceptPeer
-//	ClientHandler.Attached <───────────────── Welcome
+//	Dial returns <─────────────────────────── Welcome
 //
 // From then on it is a session as any other, but that it asks nothing on the control stream, that media on it is
 // tagged with its room, and that urgent messages are paced for a better path.
@@ -105,28 +105,31 @@ func peerHello(state tls.ConnectionState, hello *wire.Hello) (peer bool, err err
 
 // accepts asks the acceptor of its kind about a new session, and notes what handles it.
 func (ep *Endpoint) accepts(s *Session, remote netip.Addr) *wire.Refused {
-	if !s.peer {
-		s.handler = ep.config.Accept
-		return ep.config.Accept.Accept(s, remote)
-	}
-	h, refused := ep.config.Peers.AcceptPeer(s)
-	s.handler = h
-	return refused
-}
-
-// ended tells the acceptor that took a session that it is over.
-func (ep *Endpoint) ended(s *Session, code wire.CloseCode) {
+	var h PeerHandler
+	var refused *wire.Refused
 	if s.peer {
-		ep.config.Peers.PeerEnded(s, code)
+		h, refused = ep.config.Peers.AcceptPeer(s)
 	} else {
-		ep.config.Accept.Ended(s, code)
+		s.requests, refused = ep.config.Accept.Accept(s, remote)
+		h = s.requests
 	}
+	if refused != nil {
+		return refused
+	}
+	s.mu.Lock()
+	s.handler, s.accepted = h, h
+	over, code := s.ended, s.code
+	s.mu.Unlock()
+	if over { // while the acceptor was asked
+		h.Ended(s, code)
+	}
+	return nil
 }
 
 // answer returns the answer to a control message, nil if there is none.
 func (ep *Endpoint) answer(s *Session, m wire.Message) wire.Message {
 	if !s.peer {
-		return ep.config.Accept.Control(s, m)
+		return s.requests.Control(s, m)
 	}
 	if _, ok := m.(*wire.Leave); ok {
 		s.End(wire.CloseLeft)

@@ -53,7 +53,7 @@ func (g *gate) CheckPeer(key identity.PublicKey, remote netip.AddrPort) error {
 	return nil
 }
 
-func (g *gate) AcceptPeer(s *Session) (Handler, *wire.Refused) {
+func (g *gate) AcceptPeer(s *Session) (PeerHandler, *wire.Refused) {
 	if refused := g.refuse.Load(); refused != nil {
 		return nil, refused
 	}
@@ -63,10 +63,10 @@ func (g *gate) AcceptPeer(s *Session) (Handler, *wire.Refused) {
 	if g.onAccept != nil {
 		g.onAccept(s)
 	}
-	return &g.trunkSide, nil
+	return g, nil
 }
 
-func (g *gate) PeerEnded(s *Session, code wire.CloseCode) {
+func (g *gate) Ended(s *Session, code wire.CloseCode) {
 	g.gmu.Lock()
 	defer g.gmu.Unlock()
 	g.over = append(g.over, ending{s, code, time.Now()})
@@ -108,14 +108,14 @@ func newTrunkSide() trunkSide {
 	return trunkSide{ears: newEars(), mu: new(sync.Mutex), frames: new([]trunkFrame), bound: new(int)}
 }
 
-func (e *trunkSide) Bind(_ *Session, m *wire.Media) *Stream {
+func (e *trunkSide) Bind(_ *Session, m *wire.Media) Inbound {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	*e.bound++
-	return &Stream{KID: m.KID, Room: m.Room}
+	return InboundFunc(m, e.media)
 }
 
-func (e *trunkSide) Media(_ *Session, st *Stream, m *wire.Media, _ *Tx) {
+func (e *trunkSide) media(st *Stream, m *wire.Media, _ *Tx) {
 	st.Seen(m.CTR)
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -132,11 +132,13 @@ func (e *trunkSide) Urgent(s *Session, kind wire.UrgentKind, body []byte) bool {
 	return e.ears.Urgent(s, kind, body)
 }
 
-func (e *trunkSide) Attached(s *Session, joined *wire.Joined, fresh bool) {
+func (e *trunkSide) Opened(*Session) Handler { return e }
+
+func (e *trunkSide) Attached(joined *wire.Joined, fresh bool) {
 	if joined != nil {
 		panic("a peer has joined a room")
 	}
-	e.ears.Attached(s, nil, fresh)
+	e.ears.Attached(nil, fresh)
 }
 
 func (e *trunkSide) Detached(cause string) { e.ears.Detached(cause) }
@@ -173,7 +175,6 @@ func (l *lab) otherRelay() *otherRelay {
 		Resolve:    resolveTo(relayAddr),
 		Name:       "other",
 		CheckRelay: checkKey(l.key.Public()),
-		Handler:    &o.side,
 		Peer:       true,
 	}
 	return o
@@ -184,7 +185,7 @@ func (o *otherRelay) dial(limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	var err error
-	o.client, err = o.ep.Dial(ctx, o.config)
+	o.client, err = startedClient(ctx, o.ep, o.config, &o.side)
 	return err
 }
 

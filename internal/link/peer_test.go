@@ -41,9 +41,9 @@ func TestPeerLink(t *testing.T) {
 			l.t.Errorf("the link was up after %v, two round trips are 80ms", took)
 		}
 		back := newTrunkSide()
-		client, err := l.relay.Dial(l.t.Context(), ClientConfig{
-			Resolve: resolveTo(o.addr), CheckRelay: checkKey(o.id.Public()), Handler: &back, Peer: true,
-		})
+		client, err := startedClient(l.t.Context(), l.relay, ClientConfig{
+			Resolve: resolveTo(o.addr), CheckRelay: checkKey(o.id.Public()), Peer: true,
+		}, &back)
 		if err != nil {
 			l.t.Fatal(err)
 		}

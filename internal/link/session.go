@@ -46,19 +46,18 @@ type Session struct {
 	out          atomic.Pointer[attachment] // the one to send with
 	path         atomic.Pointer[udp.Path]   // where to
 
-	ep      *Endpoint
-	handler Handler
-	client  *Client // nil on the accepting side
-	peer    bool    // a peer link
+	ep       *Endpoint
+	handler  Handler
+	accepted PeerHandler     // the same; nil of a dialled session, and until it is accepted
+	requests AcceptedHandler // the same; nil of a dialled session, and of a peer link
+	client   *Client         // nil on the accepting side
+	peer     bool            // a peer link
 
 	id          [16]byte
 	incarnation [8]byte
 	identity    identity.PublicKey // the peer's, proved
 	name        string             // what the peer calls itself; of accepted sessions only
 	remote      netip.Addr         // where the first attachment came from
-
-	// Owner is the handler's own; Accept sets it.
-	Owner any
 
 	mu          sync.Mutex // guards what follows; no other lock of this package is taken under it
 	recv        receiveStats
@@ -72,10 +71,14 @@ type Session struct {
 	aliases     boundAliases // of the streams that the peer announced
 	pings       pinger
 	ended       bool
+	code        wire.CloseCode // why, then
 }
 
 // Identity returns the peer's key, which its handshake proved.
 func (s *Session) Identity() identity.PublicKey { return s.identity }
+
+// Handler returns what handles the session.
+func (s *Session) Handler() Handler { return s.handler }
 
 // Name returns what the client, or the relay that dialled, calls itself.
 func (s *Session) Name() string { return s.name }
@@ -141,7 +144,8 @@ func (s *Session) end(tx *Tx, code wire.CloseCode, tell bool) {
 		s.mu.Unlock()
 		return
 	}
-	s.ended = true
+	s.ended, s.code = true, code
+	accepted := s.accepted
 	attachments := s.attachments
 	s.attachments = nil
 	var conns []connection
@@ -170,8 +174,8 @@ func (s *Session) end(tx *Tx, code wire.CloseCode, tell bool) {
 	callAll(unacked, false)
 	if s.client != nil {
 		s.client.sessionEnded(s, code, tell)
-	} else {
-		s.ep.ended(s, code)
+	} else if accepted != nil {
+		accepted.Ended(s, code)
 	}
 }
 

@@ -96,9 +96,9 @@ type attached struct {
 
 func newEars() *ears { return &ears{recorder: recorder{streams: make(map[wire.KID]*heard)}} }
 
-func (e *ears) Bind(_ *Session, m *wire.Media) *Stream { return &Stream{KID: m.KID, Room: m.Room} }
+func (e *ears) Bind(_ *Session, m *wire.Media) Inbound { return InboundFunc(m, e.media) }
 
-func (e *ears) Media(_ *Session, st *Stream, m *wire.Media, _ *Tx) {
+func (e *ears) media(st *Stream, m *wire.Media, _ *Tx) {
 	st.Seen(m.CTR)
 	e.note(m.KID, m.CTR)
 }
@@ -112,7 +112,9 @@ func (e *ears) Urgent(_ *Session, kind wire.UrgentKind, body []byte) bool {
 	return true
 }
 
-func (e *ears) Attached(_ *Session, _ *wire.Joined, fresh bool) {
+func (e *ears) Opened(*Session) Handler { return e }
+
+func (e *ears) Attached(_ *wire.Joined, fresh bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.attached = append(e.attached, attached{time.Now(), fresh})
@@ -169,11 +171,11 @@ func newSFU() *sfu {
 	return s
 }
 
-func (f *sfu) Accept(s *Session, _ netip.Addr) *wire.Refused {
+func (f *sfu) Accept(s *Session, _ netip.Addr) (AcceptedHandler, *wire.Refused) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.accepted = append(f.accepted, s)
-	return nil
+	return f, nil
 }
 
 func (f *sfu) Ended(s *Session, code wire.CloseCode) {
@@ -221,28 +223,30 @@ func (f *sfu) join(s *Session, m *wire.Join) wire.Message {
 }
 
 // Bind gives each KID one alias, the same to all receivers.
-func (f *sfu) Bind(_ *Session, m *wire.Media) *Stream {
-	kid := m.KID
+func (f *sfu) Bind(s *Session, m *wire.Media) Inbound {
+	alias := f.aliasOf(m.KID)
+	return InboundFunc(m, func(st *Stream, m *wire.Media, tx *Tx) {
+		st.Seen(m.CTR)
+		f.note(m.KID, m.CTR)
+		f.forward(s, alias, m, tx)
+	})
+}
+
+func (f *sfu) aliasOf(kid wire.KID) uint16 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i, k := range f.kids {
 		if k == kid {
-			return &Stream{KID: kid, Owner: uint16(i)}
+			return uint16(i)
 		}
 	}
 	f.kids = append(f.kids, kid)
-	return &Stream{KID: kid, Owner: uint16(len(f.kids) - 1)}
+	return uint16(len(f.kids) - 1)
 }
 
-func (f *sfu) Media(s *Session, st *Stream, m *wire.Media, tx *Tx) {
-	st.Seen(m.CTR)
-	f.note(m.KID, m.CTR)
-	f.forward(s, st, m, tx)
-}
-
-func (f *sfu) forward(s *Session, st *Stream, m *wire.Media, tx *Tx) {
+func (f *sfu) forward(s *Session, alias uint16, m *wire.Media, tx *Tx) {
 	out := *m
-	out.Alias = st.Owner.(uint16)
+	out.Alias = alias
 	out.Long = false
 	tx.Short = wire.AppendMedia(tx.Short[:0], &out, true)
 	out.Long = true

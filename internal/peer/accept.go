@@ -56,7 +56,7 @@ func (ls *Links) mistakenLocked(fingerprint identity.Fingerprint) *Config {
 
 // AcceptPeer implements link.PeerAcceptor. The session is a candidate until its first packet has come: before
 // that its dialler may not know that it was welcome.
-func (ls *Links) AcceptPeer(s *link.Session) (link.Handler, *wire.Refused) {
+func (ls *Links) AcceptPeer(s *link.Session) (link.PeerHandler, *wire.Refused) {
 	say := func() {}
 	defer func() { say() }() // when the lock is not held any more
 	ls.mu.Lock()
@@ -88,18 +88,13 @@ func (ls *Links) AcceptPeer(s *link.Session) (link.Handler, *wire.Refused) {
 		return nil, &wire.Refused{Code: wire.CodeTooManySessions}
 	}
 	l := ls.newLink(p, s)
-	s.Owner = l
 	p.candidates = append(p.candidates, l)
 	ls.wakeUp()
 	return l, nil
 }
 
-// PeerEnded implements link.PeerAcceptor.
-func (ls *Links) PeerEnded(s *link.Session, code wire.CloseCode) {
-	l, ok := s.Owner.(*Link)
-	if !ok {
-		return
-	}
+// Ended implements link.PeerHandler.
+func (l *Link) Ended(_ *link.Session, code wire.CloseCode) {
 	v := verdict{code: code, why: l.farewell()}
 	switch code {
 	case wire.CloseReplaced:

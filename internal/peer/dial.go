@@ -42,6 +42,9 @@ func (ls *Links) supervise(p *peer) {
 			return
 		}
 		client, err := ls.ep.Dial(ctx, d.config())
+		if err == nil {
+			client.Start(d)
+		}
 		ls.dialEnded(p, d, err)
 		d.hangUp()
 		if err != nil {
@@ -141,7 +144,7 @@ type dialer struct {
 }
 
 func (d *dialer) config() link.ClientConfig {
-	return link.ClientConfig{Peer: true, Resolve: d.resolve, CheckRelay: d.check, Handler: d}
+	return link.ClientConfig{Peer: true, Resolve: d.resolve, CheckRelay: d.check}
 }
 
 // quit has the client end.
@@ -191,12 +194,8 @@ func (e *wrongKeyError) Error() string {
 	return fmt.Sprintf("the relay that answers has the fingerprint %v, not %v", e.got, e.want)
 }
 
-// Attached implements link.ClientHandler: a fresh session is a new link.
-func (d *dialer) Attached(s *link.Session, _ *wire.Joined, fresh bool) {
-	if !fresh {
-		d.links.log.Info("a peer link goes on over a new connection", "label", d.label(), "fingerprint", d.peer.fingerprint, "address", d.address)
-		return
-	}
+// Opened implements link.ClientHandler: a new session is a new link.
+func (d *dialer) Opened(s *link.Session) link.Handler {
 	ls, p := d.links, d.peer
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
@@ -205,7 +204,7 @@ func (d *dialer) Attached(s *link.Session, _ *wire.Joined, fresh bool) {
 	before := d.link.Swap(l)
 	if ls.closed || p.ctx.Err() != nil {
 		d.quit() // nobody looks at it any more
-		return
+		return l
 	}
 	if before != nil { // the link in use, if it was, ends when the new one is looked at
 		for i, c := range p.candidates {
@@ -217,6 +216,15 @@ func (d *dialer) Attached(s *link.Session, _ *wire.Joined, fresh bool) {
 	}
 	p.candidates = append(p.candidates, l)
 	ls.wakeUp()
+	return l
+}
+
+// Attached implements link.ClientHandler.
+func (d *dialer) Attached(_ *wire.Joined, fresh bool) {
+	if !fresh {
+		d.links.log.Info("a peer link goes on over a new connection",
+			"label", d.label(), "fingerprint", d.peer.fingerprint, "address", d.address)
+	}
 }
 
 func (d *dialer) label() string {
@@ -261,20 +269,4 @@ func clientVerdict(err error) verdict {
 // isReplaced reports whether the peer said that it uses another link.
 func isReplaced(err error) bool {
 	return errors.Is(err, &wire.Refused{Code: wire.CodeReplaced}) || errors.Is(err, &wire.Goodbye{Code: wire.CodeReplaced})
-}
-
-// Bind implements link.Handler, as do the methods that follow: for the newest session.
-func (d *dialer) Bind(s *link.Session, m *wire.Media) *link.Stream { return d.link.Load().Bind(s, m) }
-
-// Media implements link.Handler.
-func (d *dialer) Media(s *link.Session, st *link.Stream, m *wire.Media, tx *link.Tx) {
-	d.link.Load().Media(s, st, m, tx)
-}
-
-// AliasAcked implements link.Handler.
-func (d *dialer) AliasAcked(s *link.Session, pair wire.AliasPair) { d.link.Load().AliasAcked(s, pair) }
-
-// Urgent implements link.Handler.
-func (d *dialer) Urgent(s *link.Session, kind wire.UrgentKind, body []byte) (taken bool) {
-	return d.link.Load().Urgent(s, kind, body)
 }

@@ -174,15 +174,9 @@ func (l *linkLab) talk(a, b *testRelay) {
 // noClients is the Acceptor of relays without members.
 type noClients struct{}
 
-func (noClients) Accept(*link.Session, netip.Addr) *wire.Refused {
-	return &wire.Refused{Code: wire.CodeTooManySessions}
+func (noClients) Accept(*link.Session, netip.Addr) (link.AcceptedHandler, *wire.Refused) {
+	return nil, &wire.Refused{Code: wire.CodeTooManySessions}
 }
-func (noClients) Control(*link.Session, wire.Message) wire.Message           { return nil }
-func (noClients) Ended(*link.Session, wire.CloseCode)                        {}
-func (noClients) Bind(*link.Session, *wire.Media) *link.Stream               { return nil }
-func (noClients) Media(*link.Session, *link.Stream, *wire.Media, *link.Tx)   {}
-func (noClients) AliasAcked(*link.Session, wire.AliasPair)                   {}
-func (noClients) Urgent(*link.Session, wire.UrgentKind, []byte) (taken bool) { return true }
 
 // peerLog is who uses the links of a relay. It notes what comes, and holds the links to their promises.
 type peerLog struct {
@@ -255,11 +249,9 @@ func (e *peerLogLink) Suspect(suspect bool) {
 	e.note(fmt.Sprintf("suspect %v", suspect))
 }
 
-func (e *peerLogLink) Bind(m *wire.Media) *link.Stream {
-	return &link.Stream{KID: m.KID, Room: m.Room}
-}
+func (e *peerLogLink) Bind(m *wire.Media) link.Inbound { return link.InboundFunc(m, e.media) }
 
-func (e *peerLogLink) Media(st *link.Stream, m *wire.Media, _ *link.Tx) {
+func (e *peerLogLink) media(st *link.Stream, m *wire.Media, _ *link.Tx) {
 	st.Seen(m.CTR)
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -107,41 +107,24 @@ func (l *Link) end(v verdict) (first bool) {
 // packet.
 func (l *Link) heard() bool { return l.dialled || l.s.Counts().PacketsReceived > 0 }
 
-// of returns the link if it is the one of that session, and open; else nil. l may be nil.
-func (l *Link) of(s *link.Session) *Link {
-	if l == nil || l.s != s || !l.open.Load() {
-		return nil
-	}
-	return l
-}
-
 // Bind implements link.Handler.
-func (l *Link) Bind(s *link.Session, m *wire.Media) *link.Stream {
-	if l = l.of(s); l == nil {
+func (l *Link) Bind(_ *link.Session, m *wire.Media) link.Inbound {
+	if !l.open.Load() {
 		return nil
 	}
 	return l.handler.Bind(m)
 }
 
-// Media implements link.Handler.
-func (l *Link) Media(s *link.Session, st *link.Stream, m *wire.Media, tx *link.Tx) {
-	if l = l.of(s); l != nil {
-		l.handler.Media(st, m, tx)
-	}
-}
-
 // AliasAcked implements link.Handler.
-func (l *Link) AliasAcked(s *link.Session, pair wire.AliasPair) {
-	if l = l.of(s); l != nil {
+func (l *Link) AliasAcked(_ *link.Session, pair wire.AliasPair) {
+	if l.open.Load() {
 		l.handler.AliasAcked(pair)
 	}
 }
 
 // Urgent implements link.Handler. What comes before the link is open is not taken, so it comes again.
-func (l *Link) Urgent(s *link.Session, kind wire.UrgentKind, body []byte) (taken bool) {
+func (l *Link) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) (taken bool) {
 	switch {
-	case l == nil || l.s != s:
-		return false
 	case kind == wire.UrgentLeave:
 		l.end(verdict{code: wire.CloseLeft, why: l.farewell()})
 		return true
@@ -153,7 +136,7 @@ func (l *Link) Urgent(s *link.Session, kind wire.UrgentKind, body []byte) (taken
 	}
 	l.handing.Lock()
 	defer l.handing.Unlock()
-	if l.of(s) == nil {
+	if !l.open.Load() {
 		return false
 	}
 	return l.handler.Urgent(kind, body)

@@ -27,15 +27,14 @@ type Config struct {
 
 // Handler is who uses a Link: what the function given to New has returned for it. Its Down comes last; it and
 // Suspect come on the goroutine that has called that function, with no lock held. Urgent messages come one at
-// a time, none after Down. Bind, Media and AliasAcked come concurrently, and some may still be running after
-// Down.
+// a time, none after Down. Bind and AliasAcked come concurrently, and some may still be running after Down,
+// as may frames of media.
 //
 // They may call all methods of all links, and of Links but its Close.
 type Handler interface {
 	Down(why string)
 	Suspect(suspect bool) // nothing was heard for a while, or something is again
-	Bind(m *wire.Media) *link.Stream
-	Media(st *link.Stream, m *wire.Media, tx *link.Tx)
+	Bind(m *wire.Media) link.Inbound
 	AliasAcked(pair wire.AliasPair)
 	Urgent(kind wire.UrgentKind, body []byte) (taken bool)
 }

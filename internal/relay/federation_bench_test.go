@@ -139,7 +139,6 @@ func (h *benchHost) reaches(a *announcer) bool {
 
 // announcer is a peer that announces parts.
 type announcer struct {
-	noClients
 	host     *benchHost
 	client   *link.Client
 	boot     uint64
@@ -151,11 +150,10 @@ type announcer struct {
 func (h *benchHost) announcer(relay *benchHost) *announcer {
 	h.b.Helper()
 	a := &announcer{host: h, boot: uint64(time.Now().UnixMilli())}
-	a.Handler = benchDeaf{}
 	for i := range announced {
 		a.entries = append(a.entries, newEntry(h.b, h.key, fmt.Sprint("ops-many-", i), h.key.Public()))
 	}
-	ep, err := link.NewEndpoint(h.mux(1), link.Config{Identity: h.key, Version: "benchmark", Accept: a.noClients})
+	ep, err := link.NewEndpoint(h.mux(1), link.Config{Identity: h.key, Version: "benchmark", Accept: noClients{}})
 	if err != nil {
 		h.b.Fatal(err)
 	}
@@ -164,11 +162,11 @@ func (h *benchHost) announcer(relay *benchHost) *announcer {
 		Peer:       true,
 		Resolve:    func(context.Context) (netip.AddrPort, error) { return relay.addr(), nil },
 		CheckRelay: func(identity.PublicKey) error { return nil },
-		Handler:    benchDeaf{},
 	})
 	if err != nil {
 		h.b.Fatal(err)
 	}
+	a.client.Start(benchDeaf{})
 	return a
 }
 
@@ -200,15 +198,15 @@ func (a *announcer) announce(messages [][]byte) {
 // benchDeaf takes everything and does nothing.
 type benchDeaf struct{}
 
-func (benchDeaf) Bind(_ *link.Session, m *wire.Media) *link.Stream {
-	return &link.Stream{KID: m.KID, Room: m.Room}
+func (benchDeaf) Bind(_ *link.Session, m *wire.Media) link.Inbound {
+	return link.InboundFunc(m, func(st *link.Stream, m *wire.Media, _ *link.Tx) { st.Seen(m.CTR) })
 }
-func (benchDeaf) Media(_ *link.Session, st *link.Stream, m *wire.Media, _ *link.Tx) { st.Seen(m.CTR) }
 func (benchDeaf) AliasAcked(s *link.Session, pair wire.AliasPair) {
 	s.SetAliasKnown(pair.Alias, true)
 }
 func (benchDeaf) Urgent(*link.Session, wire.UrgentKind, []byte) bool { return true }
-func (benchDeaf) Attached(*link.Session, *wire.Joined, bool)         {}
+func (h benchDeaf) Opened(*link.Session) link.Handler                { return h }
+func (benchDeaf) Attached(*wire.Joined, bool)                        {}
 func (benchDeaf) Detached(string)                                    {}
 
 // benchClient is a member that measures what it hears.
@@ -223,7 +221,13 @@ type benchClient struct {
 
 var benchStart = time.Now()
 
-func (c *benchClient) Media(_ *link.Session, st *link.Stream, m *wire.Media, _ *link.Tx) {
+func (c *benchClient) Opened(*link.Session) link.Handler { return c }
+
+func (c *benchClient) Bind(_ *link.Session, m *wire.Media) link.Inbound {
+	return link.InboundFunc(m, c.media)
+}
+
+func (c *benchClient) media(st *link.Stream, m *wire.Media, _ *link.Tx) {
 	st.Seen(m.CTR)
 	took := time.Since(benchStart) - time.Duration(binary.BigEndian.Uint64(m.Ciphertext))
 	c.mu.Lock()
@@ -256,7 +260,6 @@ func (h *benchHost) member(n byte) *benchClient {
 	c.client, err = ep.Dial(h.b.Context(), link.ClientConfig{
 		Resolve:    func(context.Context) (netip.AddrPort, error) { return h.addr(), nil },
 		CheckRelay: func(identity.PublicKey) error { return nil },
-		Handler:    c,
 		Join: func(relay identity.PublicKey) (*wire.Join, error) {
 			entry := newEntry(h.b, id, globalRoom, relay)
 			c.member = wire.EntryID(entry)
@@ -266,6 +269,7 @@ func (h *benchHost) member(n byte) *benchClient {
 	if err != nil {
 		h.b.Fatal(err)
 	}
+	c.client.Start(c)
 	return c
 }
 

@@ -53,7 +53,7 @@ func (m *mesh) rogue() *rogue {
 	if r.conn, err = m.net.Listen(r.addr); err != nil {
 		m.t.Fatal(err)
 	}
-	r.ep, err = link.NewEndpoint(udp.New(r.conn), link.Config{Identity: r.key, Version: "rogue", Accept: noClients{r}, Peers: r})
+	r.ep, err = link.NewEndpoint(udp.New(r.conn), link.Config{Identity: r.key, Version: "rogue", Accept: noClients{}, Peers: r})
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -77,9 +77,9 @@ func (r *rogue) dial(n *node) error {
 		Peer:       true,
 		Resolve:    func(context.Context) (netip.AddrPort, error) { return n.addr, nil },
 		CheckRelay: func(identity.PublicKey) error { return nil },
-		Handler:    r,
 	})
 	if err == nil {
+		client.Start(r)
 		r.client = client
 		r.mesh.t.Cleanup(func() { client.Close() })
 	}
@@ -192,25 +192,26 @@ func (r *rogue) setSilent(silent bool) {
 	r.silent = silent
 }
 
-// Attached implements link.ClientHandler.
-func (r *rogue) Attached(s *link.Session, _ *wire.Joined, fresh bool) {
+// Opened implements link.ClientHandler.
+func (r *rogue) Opened(s *link.Session) link.Handler {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if fresh {
-		r.session, r.serial = s, 0
-	}
+	r.session, r.serial = s, 0
+	return r
 }
+
+// Attached implements link.ClientHandler.
+func (r *rogue) Attached(*wire.Joined, bool) {}
 
 // Detached implements link.ClientHandler.
 func (r *rogue) Detached(string) {}
 
 // Bind implements link.Handler.
-func (r *rogue) Bind(_ *link.Session, m *wire.Media) *link.Stream {
-	return &link.Stream{KID: m.KID, Room: m.Room}
+func (r *rogue) Bind(_ *link.Session, m *wire.Media) link.Inbound {
+	return link.InboundFunc(m, r.hear)
 }
 
-// Media implements link.Handler.
-func (r *rogue) Media(_ *link.Session, st *link.Stream, m *wire.Media, _ *link.Tx) {
+func (r *rogue) hear(st *link.Stream, m *wire.Media, _ *link.Tx) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	st.Seen(m.CTR)
@@ -235,28 +236,26 @@ func (r *rogue) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) (take
 func (r *rogue) CheckPeer(identity.PublicKey, netip.AddrPort) error { return nil }
 
 // AcceptPeer implements link.PeerAcceptor.
-func (r *rogue) AcceptPeer(s *link.Session) (link.Handler, *wire.Refused) {
+func (r *rogue) AcceptPeer(s *link.Session) (link.PeerHandler, *wire.Refused) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.session = s
 	return r, nil
 }
 
-// PeerEnded implements link.PeerAcceptor.
-func (r *rogue) PeerEnded(*link.Session, wire.CloseCode) {
+// Ended implements link.PeerHandler.
+func (r *rogue) Ended(*link.Session, wire.CloseCode) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ended++
 }
 
 // noClients is an Acceptor that takes nobody.
-type noClients struct{ link.Handler }
+type noClients struct{}
 
-func (noClients) Accept(*link.Session, netip.Addr) *wire.Refused {
-	return &wire.Refused{Code: wire.CodeTooManySessions}
+func (noClients) Accept(*link.Session, netip.Addr) (link.AcceptedHandler, *wire.Refused) {
+	return nil, &wire.Refused{Code: wire.CodeTooManySessions}
 }
-func (noClients) Control(*link.Session, wire.Message) wire.Message { return nil }
-func (noClients) Ended(*link.Session, wire.CloseCode)              {}
 
 // falseHome is a relay that a rogue speaks for: itself, one that it made up, or one whose key it does not have.
 type falseHome struct {

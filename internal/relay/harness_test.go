@@ -148,9 +148,9 @@ type ears struct {
 	news     func(kind wire.UrgentKind, body []byte) // unless nil, called by Urgent
 }
 
-func (e *ears) Bind(_ *link.Session, m *wire.Media) *link.Stream { return &link.Stream{KID: m.KID} }
+func (e *ears) Bind(_ *link.Session, m *wire.Media) link.Inbound { return link.InboundFunc(m, e.hear) }
 
-func (e *ears) Media(_ *link.Session, st *link.Stream, m *wire.Media, _ *link.Tx) {
+func (e *ears) hear(st *link.Stream, m *wire.Media, _ *link.Tx) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.media == nil {
@@ -189,7 +189,9 @@ func (e *ears) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) bool {
 	return true
 }
 
-func (e *ears) Attached(_ *link.Session, _ *wire.Joined, fresh bool) {
+func (e *ears) Opened(*link.Session) link.Handler { return e }
+
+func (e *ears) Attached(_ *wire.Joined, fresh bool) {
 	if e.attached != nil {
 		e.attached(fresh)
 	}
@@ -257,9 +259,9 @@ func (p *person) join(room string) error {
 			p.entry, p.member = j.Entry, wire.EntryID(j.Entry)
 			return j, nil
 		},
-		Handler: p.ears,
 	})
 	if err == nil {
+		client.Start(p.ears)
 		p.client = client
 	}
 	return err

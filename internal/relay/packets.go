@@ -51,8 +51,8 @@ func (r *acceptor) logLeave(m *room.Member) {
 }
 
 // logMedia notes that a packet of a member of ours came, and where it went.
-func (r *acceptor) logMedia(st *link.Stream, m *wire.Media, local, trunks int) {
-	event := mediaEvent(eventlog.MediaIn, st, m)
+func (r *acceptor) logMedia(t *speech, m *wire.Media, local, trunks int) {
+	event := mediaEvent(eventlog.MediaIn, t, m)
 	r.events.Log(event)
 	event.Kind, event.ToCount = eventlog.Forward, local+trunks
 	r.events.Log(event)
@@ -63,20 +63,20 @@ func (r *acceptor) logMedia(st *link.Stream, m *wire.Media, local, trunks int) {
 }
 
 // dropped notes that a packet of a member of ours came and is dropped, and why.
-func (r *acceptor) dropped(s *session, st *link.Stream, m *wire.Media, why drops.Reason) {
-	r.notify(s, why)
+func (r *acceptor) dropped(t *speech, m *wire.Media, why drops.Reason) {
+	r.notify(t.session, why)
 	if r.events == nil {
 		return
 	}
-	event := mediaEvent(eventlog.MediaIn, st, m)
+	event := mediaEvent(eventlog.MediaIn, t, m)
 	r.events.Log(event)
 	event.Kind, event.Reason = eventlog.RateLimitDrop, why.String()
 	r.events.Log(event)
 }
 
-func mediaEvent(kind eventlog.Kind, st *link.Stream, m *wire.Media) eventlog.Event {
+func mediaEvent(kind eventlog.Kind, t *speech, m *wire.Media) eventlog.Event {
 	return eventlog.Event{
-		Kind: kind, RoomHash: st.Owner.(*speech).stream.Load().Room(), Src: st.KID.Member(), Stream: st.KID.Stream(), Epoch: st.KID.Epoch(), Seq: m.CTR,
+		Kind: kind, RoomHash: t.out.Load().Room(), Src: t.KID.Member(), Stream: t.KID.Stream(), Epoch: t.KID.Epoch(), Seq: m.CTR,
 		Len: len(m.Ciphertext),
 	}
 }
@@ -100,7 +100,11 @@ func (r *acceptor) loggedFanOut(tx room.Tx, to []room.Receiver, but room.Receive
 
 // logUnsent notes that a media frame, of which long is the long form, is not sent to a member.
 func (r *acceptor) logUnsent(s *link.Session, why link.Unsent, long []byte) {
-	listener := owner(s).member.Load()
+	to, ours := s.Handler().(*session)
+	if !ours {
+		return
+	}
+	listener := to.member.Load()
 	frame, _, err := wire.NextFrame(long)
 	if listener == nil || err != nil {
 		return

@@ -13,9 +13,10 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// session is what the relay knows of a link.Session, in its Owner. It is the room.Receiver of its member.
+// session is what the relay knows of a link.Session, and handles what comes by it.
 type session struct {
 	*link.Session
+	relay   *acceptor
 	joining sync.Mutex                  // held while it joins: two of its connections may ask at once
 	member  atomic.Pointer[room.Member] // nil until it has joined
 	media   packetLimit
@@ -89,10 +90,10 @@ type acceptor Relay
 var _ link.Acceptor = (*acceptor)(nil)
 
 // Accept implements link.Acceptor: it holds the limits on sessions.
-func (r *acceptor) Accept(s *link.Session, remote netip.Addr) *wire.Refused {
+func (r *acceptor) Accept(s *link.Session, remote netip.Addr) (link.AcceptedHandler, *wire.Refused) {
 	if r.draining.Load() {
 		r.rooms.Drops.Add(drops.Limit, 1)
-		return &wire.Refused{Code: wire.CodeShuttingDown}
+		return nil, &wire.Refused{Code: wire.CodeShuttingDown}
 	}
 	net, block := link.AddressNet(remote), link.AddressBlock(remote)
 	r.mu.Lock()
@@ -100,13 +101,12 @@ func (r *acceptor) Accept(s *link.Session, remote netip.Addr) *wire.Refused {
 	if r.sessions >= r.config.MaxSessions || r.addresses[block] >= r.config.MaxPerAddress ||
 		net != block && r.addresses[net]/sessionsOfNet >= r.config.MaxPerAddress {
 		r.rooms.Drops.Add(drops.Limit, 1)
-		return &wire.Refused{Code: wire.CodeTooManySessions}
+		return nil, &wire.Refused{Code: wire.CodeTooManySessions}
 	}
 	r.sessions++
 	r.countLocked(remote, 1)
 	r.stats.accepted.Add(1)
-	s.Owner = &session{Session: s, group: groupOf(remote)}
-	return nil
+	return &session{Session: s, relay: r, group: groupOf(remote)}, nil
 }
 
 // sessionsOfNet is how many times the sessions of one address, an IPv6 /64, those of a /48 may be: one customer may have that.
@@ -125,13 +125,14 @@ func (r *acceptor) countLocked(remote netip.Addr, n int) {
 	}
 }
 
-// Ended implements link.Acceptor.
-func (r *acceptor) Ended(s *link.Session, code wire.CloseCode) {
+// Ended implements link.PeerHandler.
+func (s *session) Ended(_ *link.Session, code wire.CloseCode) {
+	r := s.relay
 	r.mu.Lock()
 	r.sessions--
 	r.countLocked(s.Remote(), -1)
 	r.mu.Unlock()
-	r.leave(owner(s), code)
+	r.leave(s, code)
 }
 
 // leave removes the session's member from its room, if there is one.
@@ -150,12 +151,11 @@ func (r *acceptor) leave(s *session, code wire.CloseCode) {
 	}
 }
 
-// Control implements link.Acceptor.
-func (r *acceptor) Control(ls *link.Session, m wire.Message) wire.Message {
-	s := owner(ls)
+// Control implements link.AcceptedHandler.
+func (s *session) Control(_ *link.Session, m wire.Message) wire.Message {
 	switch m := m.(type) {
 	case *wire.Join:
-		return r.join(s, m)
+		return s.relay.join(s, m)
 	case *wire.Members:
 		member := s.member.Load()
 		if member == nil {
@@ -164,7 +164,7 @@ func (r *acceptor) Control(ls *link.Session, m wire.Message) wire.Message {
 		entries, next := member.Page(m.After)
 		return &wire.MemberPage{Entries: entries, Next: next}
 	case *wire.Leave:
-		ls.End(wire.CloseLeft)
+		s.End(wire.CloseLeft)
 		return nil
 	default:
 		return &wire.Refused{Code: wire.CodeProtocol, Reason: wire.MessageName(m)}
@@ -228,8 +228,8 @@ func (r *acceptor) entered(s *session, member *room.Member, entry *wire.MemberEn
 }
 
 // Bind implements link.Handler.
-func (r *acceptor) Bind(ls *link.Session, m *wire.Media) *link.Stream {
-	member := owner(ls).member.Load()
+func (s *session) Bind(_ *link.Session, m *wire.Media) link.Inbound {
+	member := s.member.Load()
 	if member == nil {
 		return nil
 	}
@@ -237,54 +237,56 @@ func (r *acceptor) Bind(ls *link.Session, m *wire.Media) *link.Stream {
 	if st == nil {
 		return nil
 	}
-	t := &speech{member: member}
-	t.stream.Store(st)
-	return &link.Stream{KID: m.KID, Owner: t}
+	t := &speech{Stream: link.Stream{KID: m.KID}, session: s, member: member}
+	t.out.Store(st)
+	return t
 }
 
-// speech is a stream that a member of ours sends: the Owner of its link.Stream.
+// speech is a stream that a member of ours sends.
 type speech struct {
-	member *room.Member
-	stream atomic.Pointer[room.Stream]
-	tried  atomic.Pointer[time.Time] // when its room was last asked for another one; nil: never
+	link.Stream
+	session *session
+	member  *room.Member
+	out     atomic.Pointer[room.Stream]
+	tried   atomic.Pointer[time.Time] // when its room was last asked for another one; nil: never
 }
 
 // renewEvery is how far apart these times are, at least.
 const renewEvery = 50 * time.Millisecond
 
-// out returns the stream of the room, for a frame that came. One that had to make way, for it was silent or its member had
+// heard returns the stream of the room, for a frame that came. One that had to make way, for it was silent or its member had
 // more than others, is made again.
-func (t *speech) out(kid wire.KID, now time.Time) *room.Stream {
-	st := t.stream.Load()
+func (t *speech) heard(now time.Time) *room.Stream {
+	st := t.out.Load()
 	if st.Dropped() {
-		return t.renew(kid, now)
+		return t.renew(now)
 	}
 	st.Heard(now)
 	return st
 }
 
 // renew makes the stream again, unless that was tried just now.
-func (t *speech) renew(kid wire.KID, now time.Time) *room.Stream {
+func (t *speech) renew(now time.Time) *room.Stream {
 	tried := t.tried.Load()
 	if tried != nil && now.Sub(*tried) < renewEvery || !t.tried.CompareAndSwap(tried, &now) {
-		return t.stream.Load()
+		return t.out.Load()
 	}
-	if again := t.member.Bind(kid, now); again != nil {
-		t.stream.Store(again)
+	if again := t.member.Bind(t.KID, now); again != nil {
+		t.out.Store(again)
 	}
-	return t.stream.Load()
+	return t.out.Load()
 }
 
-// Media implements link.Handler: the hot path of the relay.
-func (r *acceptor) Media(ls *link.Session, st *link.Stream, m *wire.Media, tx *link.Tx) {
-	s := owner(ls)
-	st.Seen(m.CTR) // of what is dropped, too: or later short frames could not be read
+// Media implements link.Inbound: the hot path of the relay.
+func (t *speech) Media(m *wire.Media, tx *link.Tx) {
+	s, r := t.session, t.session.relay
+	t.Seen(m.CTR) // of what is dropped, too: or later short frames could not be read
 	if !s.media.allow(r.config.MediaRate, tx.Now()) {
 		r.rooms.Drops.AddBytes(drops.PacketRate, room.FrameSize(m))
-		r.dropped(s, st, m, drops.PacketRate)
+		r.dropped(t, m, drops.PacketRate)
 		return
 	}
-	out := st.Owner.(*speech).out(m.KID, tx.Now())
+	out := t.heard(tx.Now())
 	source := out.Source(s.group)
 	tx.From(source)
 	var local, trunks int
@@ -296,36 +298,36 @@ func (r *acceptor) Media(ls *link.Session, st *link.Stream, m *wire.Media, tx *l
 		r.notify(s, why)
 		local = out.ForwardHere(to, m, tx, tx.Short, tx.Long)
 	default:
-		r.dropped(s, st, m, why)
+		r.dropped(t, m, why)
 		return
 	}
 	r.stats.mediaIn.Add(1)
 	r.stats.mediaOut.Add(uint64(local))
 	if r.events != nil {
-		r.logMedia(st, m, local, trunks)
+		r.logMedia(t, m, local, trunks)
 	}
 }
 
 // AliasAcked implements link.Handler.
-func (r *acceptor) AliasAcked(ls *link.Session, pair wire.AliasPair) {
-	if m := owner(ls).member.Load(); m != nil {
+func (s *session) AliasAcked(_ *link.Session, pair wire.AliasPair) {
+	if m := s.member.Load(); m != nil {
 		m.AliasAcked(pair)
 	}
 }
 
 // Urgent implements link.Handler.
-func (r *acceptor) Urgent(ls *link.Session, kind wire.UrgentKind, body []byte) (taken bool) {
+func (s *session) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) (accepted bool) {
 	switch kind {
 	case wire.UrgentLeave:
-		ls.End(wire.CloseLeft)
+		s.End(wire.CloseLeft)
 	case wire.UrgentMembersWanted:
-		m := owner(ls).member.Load()
+		m := s.member.Load()
 		if m == nil {
 			return false // it may have overtaken Join
 		}
 		m.MembersWanted(time.Now())
 	case wire.UrgentSenderKey, wire.UrgentKeyWraps, wire.UrgentKeysWanted:
-		return r.key(owner(ls).member.Load(), kind, body)
+		return s.relay.key(s.member.Load(), kind, body)
 	}
 	return true // also what came after this version, and what is for clients
 }
@@ -346,5 +348,3 @@ func (r *acceptor) key(m *room.Member, kind wire.UrgentKind, body []byte) (taken
 	r.log.Debug("about keys", "kind", kind.String(), "room", m.Room(), "member", m.ID.String(), "bytes", len(body), "taken", taken)
 	return taken
 }
-
-func owner(s *link.Session) *session { return s.Owner.(*session) }
