@@ -96,6 +96,9 @@ func syncDir(path string) {
 
 // withLock runs fn while no other process, and no other goroutine, runs one for the same path.
 func withLock(path string, fn func() error) error {
+	if err := makeDir(path); err != nil {
+		return err
+	}
 	unlock, err := lockedfile.MutexAt(filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".lock")).Lock()
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -101,18 +102,14 @@ func LoadOrCreate(path string) (Seed, error) {
 // parseSeedFile reads the text of a seed file. Its errors name the line and never show it.
 func parseSeedFile(data []byte) (Seed, error) {
 	var seed Seed
-	line := 0
-	for text := range strings.Lines(plainText(data)) {
-		line++
-		text = strings.TrimSpace(text)
-		if text == "" || text[0] == '#' {
-			continue
-		}
+	for line, words := range wordsByLine(data) {
+		text := strings.Join(words, " ")
 		if seed.reveal != nil {
 			return Seed{}, fmt.Errorf("line %d follows the seed: keep one seed in the file", line)
 		}
 		if len(text) != hex.EncodedLen(SeedSize) {
-			return Seed{}, fmt.Errorf("line %d has %d characters: a seed has %d hexadecimal digits", line, len(text), hex.EncodedLen(SeedSize))
+			return Seed{}, fmt.Errorf("line %d has %d characters: a seed has %d hexadecimal digits",
+				line, len(text), hex.EncodedLen(SeedSize))
 		}
 		var b [SeedSize]byte
 		if _, err := hex.Decode(b[:], []byte(text)); err != nil {
@@ -126,8 +123,49 @@ func parseSeedFile(data []byte) (Seed, error) {
 	return seed, seed.unusable()
 }
 
-// plainText is the text of a file that people may have edited, without the mark (BOM) that some editors begin it with.
-func plainText(data []byte) string { return strings.TrimPrefix(string(data), "\ufeff") }
+// wordsByLine returns the words of each line, with its number, but for empty lines and comments. The text may begin
+// with the mark (BOM) of some editors.
+func wordsByLine(data []byte) iter.Seq2[int, []string] {
+	return func(yield func(int, []string) bool) {
+		line := 0
+		for text := range strings.Lines(strings.TrimPrefix(string(data), "\ufeff")) {
+			line++
+			if words := strings.Fields(text); len(words) > 0 && words[0][0] != '#' && !yield(line, words) {
+				return
+			}
+		}
+	}
+}
+
+// readList reads a file of at most limit bytes that lists what is known. Without one there is nothing in it. info is
+// from before reading, so that what is appended meanwhile makes a difference to it.
+func readList(path, what string, limit int) (data []byte, info fs.FileInfo, err error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err == nil {
+		defer f.Close()
+		info, err = f.Stat()
+	}
+	if err == nil {
+		data, err = readAtMost(f, limit)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("cannot read the %s in %s: %w", what, path, err)
+	}
+	return data, info, nil
+}
+
+// appendLine appends a line to the text of a list, which begins with a header.
+func appendLine(data []byte, header, line string) []byte {
+	if len(data) == 0 {
+		data = append(data, header...)
+	} else if data[len(data)-1] != '\n' {
+		data = append(data, '\n')
+	}
+	return append(data, line+"\n"...)
+}
 
 // readAtMost reads r to its end and fails when that is more than limit bytes.
 func readAtMost(r io.Reader, limit int) ([]byte, error) {

@@ -19,7 +19,7 @@ var hostProfile = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDoma
 // (an IPv6 zone stays), names in lower case, and in their ASCII form (xn--) if they have letters of other scripts. A
 // final dot, which makes a name absolute, stays, too. Otherwise the error says what is wrong.
 //
-// It is the one rule for hosts; docs/protocol.md, section 5.2, and the examples of internal/wire/testdata/names.json describe it.
+// It is the one rule for hosts: docs/protocol.md, section 5.2.
 func HostName(host string) (string, error) {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		if zone := ip.Zone(); zone != "" && !isName(zone) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // PublicKey is an Ed25519 public key (RFC 8032), 32 bytes: the full name of an identity. It is
@@ -30,10 +31,10 @@ func (k PublicKey) Fingerprint() Fingerprint {
 // String returns 64 lower-case hexadecimal digits, which ParsePublicKey reads.
 func (k PublicKey) String() string { return hex.EncodeToString(k[:]) }
 
-// MarshalText implements encoding.TextMarshaler.
+// MarshalText returns what String does.
 func (k PublicKey) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// UnmarshalText implements encoding.TextUnmarshaler: it is ParsePublicKey.
+// UnmarshalText reads what ParsePublicKey does.
 func (k *PublicKey) UnmarshalText(text []byte) error {
 	parsed, err := ParsePublicKey(string(text))
 	if err == nil {
@@ -46,15 +47,8 @@ func (k *PublicKey) UnmarshalText(text []byte) error {
 // so that equal keys have equal texts. Keys that anybody can sign for are refused.
 func ParsePublicKey(s string) (PublicKey, error) {
 	var k PublicKey
-	if len(s) != hex.EncodedLen(len(k)) {
-		return PublicKey{}, fmt.Errorf("a public key has %d characters, not %d: want lower-case hexadecimal digits", hex.EncodedLen(len(k)), len(s))
-	}
-	for i := range len(s) {
-		if !isLowerHex(s[i]) {
-			return PublicKey{}, fmt.Errorf("character %d of the public key is %q: want lower-case hexadecimal digits", i+1, s[i])
-		}
-	}
-	if _, err := hex.Decode(k[:], []byte(s)); err != nil {
+	want := "want lower-case hexadecimal digits"
+	if err := parseDigits(k[:], "public key", s, strings.Repeat("x", 2*len(k)), want); err != nil {
 		return PublicKey{}, err
 	}
 	if k.smallOrder() {
@@ -63,52 +57,49 @@ func ParsePublicKey(s string) (PublicKey, error) {
 	return k, nil
 }
 
+// parseDigits fills dst from the lower-case hexadecimal digits of s, which has an x for each in form, and a colon for
+// each colon.
+func parseDigits(dst []byte, what, s, form, want string) error {
+	if len(s) != len(form) {
+		return fmt.Errorf("a %s has %d characters, not %d: %s", what, len(form), len(s), want)
+	}
+	for i, c := range []byte(s) {
+		switch {
+		case form[i] == ':' && c != ':':
+			return fmt.Errorf("character %d of the %s is %q, not a colon: %s", i+1, what, c, want)
+		case form[i] == 'x' && strings.IndexByte("0123456789abcdef", c) < 0:
+			return fmt.Errorf("character %d of the %s is %q: %s", i+1, what, c, want)
+		}
+	}
+	_, err := hex.Decode(dst, []byte(strings.ReplaceAll(s, ":", "")))
+	return err
+}
+
 // String returns the fingerprint as people see it, such as
 // 9983:c2ce:87f9:61b7:7931:d7c1:fd7f:864c.
 func (f Fingerprint) String() string {
-	text := make([]byte, 0, fingerprintLen)
-	for i := 0; i < len(f); i += 2 {
-		if i > 0 {
-			text = append(text, ':')
-		}
-		text = hex.AppendEncode(text, f[i:i+2])
+	var text []byte
+	for pair := range slices.Chunk(f[:], 2) {
+		text = append(hex.AppendEncode(text, pair), ':')
 	}
-	return string(text)
+	return string(text[:len(text)-1])
 }
-
-const (
-	fingerprintLen  = 8*4 + 7
-	fingerprintWant = "want eight groups of four lower-case hexadecimal digits joined by colons"
-)
 
 // ParseFingerprint is the inverse of String and accepts nothing else: no upper case, no white space, no
 // other grouping.
 func ParseFingerprint(s string) (Fingerprint, error) {
-	if len(s) != fingerprintLen {
-		return Fingerprint{}, fmt.Errorf("a fingerprint has %d characters, not %d: %s", fingerprintLen, len(s), fingerprintWant)
-	}
-	digits := make([]byte, 0, 2*len(Fingerprint{}))
-	for i := range len(s) {
-		if i%5 == 4 {
-			if s[i] != ':' {
-				return Fingerprint{}, fmt.Errorf("character %d of the fingerprint is %q, not a colon: %s", i+1, s[i], fingerprintWant)
-			}
-			continue
-		}
-		if !isLowerHex(s[i]) {
-			return Fingerprint{}, fmt.Errorf("character %d of the fingerprint is %q: %s", i+1, s[i], fingerprintWant)
-		}
-		digits = append(digits, s[i])
-	}
 	var f Fingerprint
-	_, err := hex.Decode(f[:], digits)
-	return f, err
+	want := "want eight groups of four lower-case hexadecimal digits joined by colons"
+	if err := parseDigits(f[:], "fingerprint", s, "xxxx"+strings.Repeat(":xxxx", 7), want); err != nil {
+		return Fingerprint{}, err
+	}
+	return f, nil
 }
 
-// MarshalText implements encoding.TextMarshaler.
+// MarshalText returns what String does.
 func (f Fingerprint) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
 
-// UnmarshalText implements encoding.TextUnmarshaler: it is ParseFingerprint.
+// UnmarshalText reads what ParseFingerprint does.
 func (f *Fingerprint) UnmarshalText(text []byte) error {
 	parsed, err := ParseFingerprint(string(text))
 	if err == nil {
@@ -116,8 +107,6 @@ func (f *Fingerprint) UnmarshalText(text []byte) error {
 	}
 	return err
 }
-
-func isLowerHex(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' }
 
 // smallOrder reports whether k is one of the points of order 1, 2, 4 or 8, in any encoding that
 // crypto/ed25519 accepts. For these, signatures that verify can be made without any private key; the

@@ -76,19 +76,6 @@ func OpenKnownNames(path string, id *Identity) (*KnownNames, error) {
 	return k, nil
 }
 
-// Check reports whether somebody who calls itself name is known to have this key: true also for a
-// name that was never seen, which is remembered with this key, and for the empty name, which is nobody's. False
-// means that the name is known with other keys only; nothing is remembered then (see Trust). The
-// key must have been proven, by a signature over the name. It reads and writes files: call it where
-// that may take some milliseconds.
-func (k *KnownNames) Check(name string, key PublicKey) (known bool, err error) {
-	if key.smallOrder() {
-		return false, errSmallOrder
-	}
-	verdicts, err := k.CheckAll([]NamedKey{{name, key}}, 1)
-	return verdicts[0] == NameKnown || verdicts[0] == NameKept, err
-}
-
 // Trust accepts a fingerprint for a name, beside those that are known for it: people may have several
 // identities, and several people one name.
 func (k *KnownNames) Trust(name string, f Fingerprint) error { return k.trust(name, f, false) }
@@ -149,20 +136,17 @@ func (k *KnownNames) load() (knownNames, error) {
 // change lets f turn the file's text into another, while no other process changes it. What it returns is
 // written only if it differs.
 func (k *KnownNames) change(f func(data []byte, names knownNames) ([]byte, error)) error {
-	err := makeDir(k.path)
-	if err == nil {
-		err = withLock(k.path, func() error {
-			before, names, _, err := k.read()
-			if err != nil {
-				return err
-			}
-			after, err := f(before, names)
-			if err != nil || bytes.Equal(before, after) {
-				return err
-			}
-			return replaceFile(k.path, after)
-		})
-	}
+	err := withLock(k.path, func() error {
+		before, names, _, err := k.read()
+		if err != nil {
+			return err
+		}
+		after, err := f(before, names)
+		if err != nil || bytes.Equal(before, after) {
+			return err
+		}
+		return replaceFile(k.path, after)
+	})
 	if err != nil {
 		return fmt.Errorf("cannot remember a name: %w", err)
 	}
@@ -171,21 +155,9 @@ func (k *KnownNames) change(f func(data []byte, names knownNames) ([]byte, error
 
 // read returns the file, what it says, and what it was when it was read; all nil if there is none.
 func (k *KnownNames) read() ([]byte, knownNames, fs.FileInfo, error) {
-	f, err := os.Open(k.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, knownNames{}, nil, nil
-	}
+	data, info, err := readList(k.path, "known names", maxKnownNamesSize)
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("cannot read the known names: %w", err)
-	}
-	defer f.Close()
-	info, err := f.Stat() // before reading: what is appended meanwhile makes the next question read again
-	if err != nil {
-		return nil, nil, nil, fmt.Errorf("cannot read the known names: %w", err)
-	}
-	data, err := readAtMost(f, maxKnownNamesSize)
-	if err != nil {
-		return nil, nil, nil, fmt.Errorf("cannot read the known names in %s: %w", k.path, err)
+		return nil, nil, nil, err
 	}
 	names, err := parseKnownNames(data)
 	if err != nil {
@@ -197,42 +169,36 @@ func (k *KnownNames) read() ([]byte, knownNames, fs.FileInfo, error) {
 // parseKnownNames reads the text of a known names file. A pair may be listed again, as in merged files.
 // Errors name the line.
 func parseKnownNames(data []byte) (knownNames, error) {
-	names := make(knownNames)
-	line, count := 0, 0
-	for text := range strings.Lines(string(data)) {
-		line++
-		who, person, ok, err := parseKnownName(text)
+	names, count := make(knownNames), 0
+	for line, words := range wordsByLine(data) {
+		pair, err := parseKnownName(words)
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w: correct or remove it", line, err)
 		}
-		if !ok || slices.Contains(names[who], person) {
+		if slices.Contains(names[pair.who], pair.person) {
 			continue
 		}
 		if count++; count > maxKnownNames {
 			return nil, fmt.Errorf("line %d: there are more than %d names: remove lines", line, maxKnownNames)
 		}
-		names[who] = append(names[who], person)
+		names[pair.who] = append(names[pair.who], pair.person)
 	}
 	return names, nil
 }
 
-// parseKnownName reads one line; ok is false for comments and empty ones.
-func parseKnownName(text string) (who, person nameTag, ok bool, err error) {
-	fields := strings.Fields(text)
-	if len(fields) == 0 || fields[0][0] == '#' {
-		return who, person, false, nil
+// parseKnownName reads the words of one line.
+func parseKnownName(words []string) (pair knownName, err error) {
+	if len(words) != 2 {
+		return pair, fmt.Errorf("want two hashes, found %d words", len(words))
 	}
-	if len(fields) != 2 {
-		return who, person, false, fmt.Errorf("want two hashes, found %d words", len(fields))
-	}
-	for i, tag := range []*nameTag{&who, &person} {
-		b, err := hex.DecodeString(fields[i])
+	for i, tag := range []*nameTag{&pair.who, &pair.person} {
+		b, err := hex.DecodeString(words[i])
 		if err != nil || len(b) != len(tag) {
-			return who, person, false, fmt.Errorf("word %d is not %d hexadecimal digits", i+1, hex.EncodedLen(len(tag)))
+			return pair, fmt.Errorf("word %d is not %d hexadecimal digits", i+1, hex.EncodedLen(len(tag)))
 		}
 		*tag = nameTag(b)
 	}
-	return who, person, true, nil
+	return pair, nil
 }
 
 // addKnownNames returns data with more lines, as many of the first as fit; the error says why not all did.
@@ -241,37 +207,26 @@ func addKnownNames(data []byte, names knownNames, more []knownName) (after []byt
 	for _, people := range names {
 		count += len(people)
 	}
-	after = slices.Clone(data)
-	if len(after) == 0 {
-		after = append(after, knownNamesHeader...)
-	} else if after[len(after)-1] != '\n' {
-		after = append(after, '\n')
-	}
-	for added < len(more) {
-		line := fmt.Appendf(nil, "%x %x\n", more[added].who[:], more[added].person[:])
-		switch {
-		case count+added >= maxKnownNames:
-			err = fmt.Errorf("there are %d names already: remove lines from the file of known names, or the file", maxKnownNames)
-		case len(after)+len(line) > maxKnownNamesSize:
-			err = errors.New("the file of known names is full: remove comments from it")
-		default:
-			after = append(after, line...)
-			added++
-			continue
+	data = slices.Clone(data)
+	for _, pair := range more {
+		after = appendLine(data, knownNamesHeader, fmt.Sprintf("%x %x", pair.who[:], pair.person[:]))
+		if count+added >= maxKnownNames {
+			return data, added, fmt.Errorf("there are %d names already: remove lines from the file of known names, or the file", maxKnownNames)
 		}
-		break
+		if len(after) > maxKnownNamesSize {
+			return data, added, errors.New("the file of known names is full: remove comments from it")
+		}
+		data = after
+		added++
 	}
-	if added == 0 {
-		after = data
-	}
-	return after, added, err
+	return data, added, nil
 }
 
-// withoutName returns data without the lines of a name. The lines can be parsed.
+// withoutName returns data without the lines of a name.
 func withoutName(data []byte, who nameTag) []byte {
 	var kept []byte
 	for text := range bytes.Lines(data) {
-		if listed, _, ok, err := parseKnownName(string(text)); err != nil || !ok || listed != who {
+		if pair, err := parseKnownName(strings.Fields(string(text))); err != nil || pair.who != who {
 			kept = append(kept, text...)
 		}
 	}

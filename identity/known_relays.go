@@ -3,9 +3,7 @@ package identity
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
-	"os"
 	"strconv"
 	"strings"
 )
@@ -79,24 +77,16 @@ func (k *KnownRelays) Check(addr string, key PublicKey) error {
 	if key.smallOrder() {
 		return errSmallOrder
 	}
-	if err := k.store(addr, key); err != nil {
-		if changed := (*RelayKeyChangedError)(nil); errors.As(err, &changed) {
-			return err
-		}
-		return fmt.Errorf("cannot remember the key of relay %s: %w", addr, err)
+	addr, _ = normalizeAddr(addr) // Verify has read it
+	err = k.store(addr, key)
+	if changed := (*RelayKeyChangedError)(nil); err == nil || errors.As(err, &changed) {
+		return err
 	}
-	return nil
+	return fmt.Errorf("cannot remember the key of relay %s: %w", addr, err)
 }
 
 // store adds a line, unless another process did so meanwhile.
 func (k *KnownRelays) store(addr string, key PublicKey) error {
-	addr, err := normalizeAddr(addr)
-	if err != nil {
-		return err
-	}
-	if err := makeDir(k.path); err != nil {
-		return err
-	}
 	return withLock(k.path, func() error {
 		data, relays, err := k.read()
 		if err != nil {
@@ -105,12 +95,7 @@ func (k *KnownRelays) store(addr string, key PublicKey) error {
 		if known, err := k.compare(relays, addr, key); err != nil || known {
 			return err
 		}
-		if len(data) == 0 {
-			data = []byte(knownRelaysHeader)
-		} else if data[len(data)-1] != '\n' {
-			data = append(data, '\n')
-		}
-		data = append(data, addr+" "+key.String()+"\n"...)
+		data = appendLine(data, knownRelaysHeader, addr+" "+key.String())
 		if len(data) > maxKnownRelaysSize {
 			return fmt.Errorf("%s is full: remove lines from it", k.path)
 		}
@@ -132,17 +117,9 @@ func (k *KnownRelays) compare(relays map[string]PublicKey, addr string, key Publ
 
 // read returns the file and what it says.
 func (k *KnownRelays) read() ([]byte, map[string]PublicKey, error) {
-	f, err := os.Open(k.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, nil
-	}
+	data, _, err := readList(k.path, "known relays", maxKnownRelaysSize)
 	if err != nil {
-		return nil, nil, fmt.Errorf("cannot read the known relays: %w", err)
-	}
-	defer f.Close()
-	data, err := readAtMost(f, maxKnownRelaysSize)
-	if err != nil {
-		return nil, nil, fmt.Errorf("cannot read the known relays in %s: %w", k.path, err)
+		return nil, nil, err
 	}
 	relays, err := parseKnownRelays(data)
 	if err != nil {
@@ -155,30 +132,31 @@ func (k *KnownRelays) read() ([]byte, map[string]PublicKey, error) {
 // as in merged files, but not with another. Errors name the line.
 func parseKnownRelays(data []byte) (map[string]PublicKey, error) {
 	relays := make(map[string]PublicKey)
-	line := 0
-	for text := range strings.Lines(plainText(data)) {
-		line++
-		fields := strings.Fields(text)
-		if len(fields) == 0 || fields[0][0] == '#' {
-			continue
-		}
-		if len(fields) != 2 {
-			return nil, fmt.Errorf("line %d: want host:port and a public key, found %d words: correct or remove it", line, len(fields))
-		}
-		addr, err := normalizeAddr(fields[0])
-		if err != nil {
+	for line, words := range wordsByLine(data) {
+		if err := addKnownRelay(relays, words); err != nil {
 			return nil, fmt.Errorf("line %d: %w", line, err)
 		}
-		key, err := ParsePublicKey(fields[1])
-		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", line, err)
-		}
-		if before, ok := relays[addr]; ok && before != key {
-			return nil, fmt.Errorf("line %d: %s is listed before with another key: remove one of the lines", line, addr)
-		}
-		relays[addr] = key
 	}
 	return relays, nil
+}
+
+func addKnownRelay(relays map[string]PublicKey, words []string) error {
+	if len(words) != 2 {
+		return fmt.Errorf("want host:port and a public key, found %d words: correct or remove it", len(words))
+	}
+	addr, err := normalizeAddr(words[0])
+	if err != nil {
+		return err
+	}
+	key, err := ParsePublicKey(words[1])
+	if err != nil {
+		return err
+	}
+	if before, ok := relays[addr]; ok && before != key {
+		return fmt.Errorf("%s is listed before with another key: remove one of the lines", addr)
+	}
+	relays[addr] = key
+	return nil
 }
 
 // normalizeAddr gives every spelling of host:port one form: that of HostName without the final dot, ports in decimal.

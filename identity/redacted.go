@@ -18,17 +18,14 @@ type redacted struct{}
 
 const redactedText = "[redacted]"
 
-// String implements fmt.Stringer.
+// String returns "[redacted]".
 func (redacted) String() string { return redactedText }
 
-// GoString implements fmt.GoStringer.
-func (redacted) GoString() string { return redactedText }
-
-// Format implements fmt.Formatter: for every verb, even those that ignore String.
+// Format prints "[redacted]", whatever the verb.
 func (redacted) Format(f fmt.State, _ rune) { io.WriteString(f, redactedText) }
 
-// LogValue implements slog.LogValuer.
+// LogValue is "[redacted]" in logs.
 func (redacted) LogValue() slog.Value { return slog.StringValue(redactedText) }
 
-// MarshalText implements encoding.TextMarshaler, and so serves encoding/json.
+// MarshalText returns "[redacted]", also for encoding/json.
 func (redacted) MarshalText() ([]byte, error) { return []byte(redactedText), nil }

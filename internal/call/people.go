@@ -98,7 +98,7 @@ func (g *greeter) checkNames(members []Member) {
 		for i, m := range members {
 			people[i] = identity.NamedKey{Name: m.Name, Key: m.Identity}
 		}
-		verdicts, err = c.config.KnownNames.CheckAll(people, maxNewNames-g.kept)
+		verdicts, err = c.config.KnownNames.Check(people, maxNewNames-g.kept)
 	}
 	unkept := false
 	for i, m := range members {
