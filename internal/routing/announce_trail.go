@@ -54,10 +54,12 @@ func (t *Table) track(pt *part) {
 
 // isBehind reports whether an announcement of the part is under way to a peer, or waits.
 func (t *Table) isBehind(pt *part) bool {
-	return slices.ContainsFunc(t.order, func(q *peer) bool {
-		a := q.parts[pt.key]
-		return a != nil && (a.messages > 0 || a.queued)
-	})
+	for _, a := range t.states(pt.key) {
+		if a.announcing.busy() {
+			return true
+		}
+	}
+	return false
 }
 
 func (t *Table) dropTrail(pt *part) {

@@ -33,21 +33,31 @@ type Receipt struct {
 
 // telling is what is under way, or waits, about one part to one peer.
 type telling struct {
-	messages int                  // of the announcement that is under way
-	dirty    bool                 // the part changed since
-	queued   bool                 // it waits for its turn
-	afresh   bool                 // all of it is to be told again
-	ending   *wire.FederationRoom // how the home's part ended, while that is not told
-	damping  damping
+	announcing turn
+	afresh     bool                 // all of it is to be told again
+	ending     *wire.FederationRoom // how the home's part ended, while that is not told
+	damping    damping
 
-	wanting    bool // a want is under way
-	wantDirty  bool // and perhaps not the right one any more
-	wantQueued bool // one waits for its turn
-	unwant     bool // the peer is to be told, as soon as it may be, that its media is not wanted any more
+	wanting turn
+	unwant  bool // the peer is to be told, as soon as it may be, that its media is not wanted any more
 }
 
-// busy reports whether anything is under way or waits.
-func (a *telling) busy() bool { return a.messages > 0 || a.queued || a.wanting || a.wantQueued }
+// turn is what is under way, or waits, of one kind: announcements of the part, or wants.
+type turn struct {
+	messages int  // under way
+	dirty    bool // what they say has changed since
+	queued   bool // it waits for its turn
+}
+
+func (u *turn) busy() bool { return u.messages > 0 || u.queued }
+
+// of returns the turn of what a receipt is for.
+func (a *telling) of(r Receipt) *turn {
+	if r.want {
+		return &a.wanting
+	}
+	return &a.announcing
+}
 
 // outgoing is what is under way, or waits, to one peer.
 type outgoing struct {
@@ -95,21 +105,27 @@ func (o *outgoing) hold(key PartKey, until time.Time) {
 		o.held = make(map[PartKey]time.Time)
 	}
 	o.held[key] = until
-	if o.nextHeld.IsZero() || until.Before(o.nextHeld) {
-		o.nextHeld = until
+	o.nextHeld = soonest(o.nextHeld, until)
+}
+
+// mayTell reports whether something may be told now. If not, it is told when it has its turn, which is origin's.
+func (o *outgoing) mayTell(u *turn, origin wire.RelayID, r Receipt) bool {
+	switch {
+	case u.messages > 0:
+		u.dirty = true
+	case u.queued:
+	case o.full():
+		u.queued = true
+		o.push(origin, r)
+	default:
+		return true
 	}
+	return false
 }
 
 // tellSoon tells q the newest state of pt as soon as it may be.
 func (t *Table) tellSoon(pt *part, q *peer, a *adjacency, now time.Time) {
-	switch {
-	case a.messages > 0:
-		a.dirty = true
-	case a.queued:
-	case q.outgoing.full():
-		a.queued = true
-		q.outgoing.push(pt.origin(), Receipt{key: pt.key})
-	default:
+	if q.outgoing.mayTell(&a.announcing, pt.origin(), Receipt{key: pt.key}) {
 		t.tellNow(pt.key, pt, q, a, now)
 	}
 }
@@ -125,11 +141,22 @@ func (pt *part) origin() wire.RelayID {
 	return pt.opener
 }
 
+// originOf is who caused what a receipt is for.
+func (t *Table) originOf(r Receipt) wire.RelayID {
+	if r.want {
+		return t.wantedBy(r.key)
+	}
+	if pt := t.parts[r.key]; pt != nil {
+		return pt.origin()
+	}
+	return r.key.Home
+}
+
 // wantedBy is who has us want a part.
 func (t *Table) wantedBy(key PartKey) wire.RelayID {
 	if t.parts[PartKey{t.self, key.Room}] == nil {
-		for _, q := range t.order {
-			if a := q.parts[key]; a != nil && a.wants {
+		for q, a := range t.states(key) {
+			if a.wants {
 				return q.id
 			}
 		}
@@ -140,16 +167,11 @@ func (t *Table) wantedBy(key PartKey) wire.RelayID {
 // tell sends a message about a part.
 func (t *Table) tell(q *peer, a *adjacency, kind wire.UrgentKind, body []byte, r Receipt) {
 	q.outgoing.underWay++
-	if r.want {
-		a.wanting = true
-	} else {
-		a.messages++
-	}
+	a.of(r).messages++
 	t.do(Send{q.id, kind, body, &r})
 }
 
-// Acked says that p has acknowledged a message which effects.sendThen was given with r. The time of
-// the next tick may be another one then.
+// Acked says that p has acknowledged the message of a Send with r. The time of the next Tick may be another one then.
 func (t *Table) Acked(p wire.RelayID, r Receipt, now time.Time) {
 	q := t.peers[p]
 	if q == nil {
@@ -157,21 +179,12 @@ func (t *Table) Acked(p wire.RelayID, r Receipt, now time.Time) {
 	}
 	o := &q.outgoing
 	o.underWay--
-	switch a := q.parts[r.key]; {
-	case a == nil: // there is none without what is busy
-	case r.want:
-		if a.wanting = false; a.wantDirty {
-			a.wantDirty, a.wantQueued = false, true
-			o.push(t.wantedBy(r.key), r)
-		}
-	default:
-		if a.messages--; a.messages == 0 && a.dirty {
-			a.dirty, a.queued = false, true
-			origin := r.key.Home
-			if pt := t.parts[r.key]; pt != nil {
-				origin = pt.origin()
+	if a := q.parts[r.key]; a != nil { // there is one for what is busy
+		if u := a.of(r); u.messages > 0 {
+			if u.messages--; u.messages == 0 && u.dirty {
+				u.dirty, u.queued = false, true
+				o.push(t.originOf(r), r)
 			}
-			o.push(origin, r)
 		}
 	}
 	for !o.full() {
@@ -190,10 +203,10 @@ func (t *Table) takeTurn(q *peer, r Receipt, now time.Time) {
 	case a == nil:
 		return
 	case !r.want:
-		a.queued = false
+		a.announcing.queued = false
 		t.tellNow(r.key, pt, q, a, now)
 	default:
-		if a.wantQueued = false; pt == nil && a.asked {
+		if a.wanting.queued = false; pt == nil && a.asked {
 			t.want(q, r.key, a, false)
 		}
 	}
@@ -217,8 +230,8 @@ func (t *Table) checkHeld(q *peer, now time.Time) (next time.Time) {
 		if !now.Before(until) {
 			due = append(due, key)
 			delete(o.held, key)
-		} else if o.nextHeld.IsZero() || until.Before(o.nextHeld) {
-			o.nextHeld = until
+		} else {
+			o.nextHeld = soonest(o.nextHeld, until)
 		}
 	}
 	slices.SortFunc(due, PartKey.compare)

@@ -70,8 +70,8 @@ func (t *Table) learn(pt *part, q *peer, m *wire.FederationRoom, now time.Time) 
 // them.
 func (t *Table) end(pt *part, q *peer, r *wire.RoomRecord, now time.Time) {
 	t.setContent(pt, q, r, nil, now)
-	for _, o := range t.order {
-		if a := o.parts[pt.key]; a != nil && a.route != nil && !pt.content.version.less(a.route.version) {
+	for o, a := range t.states(pt.key) {
+		if a.route != nil && !pt.content.version.less(a.route.version) {
 			a.dropRoute(o)
 		}
 	}
@@ -186,10 +186,8 @@ func (t *Table) setContent(pt *part, from *peer, r *wire.RoomRecord, list []memb
 	if pt.own {
 		pt.highest = pt.content.version
 	}
-	for _, q := range t.order {
-		if a := q.parts[pt.key]; a != nil {
-			a.tries = 0
-		}
+	for _, a := range t.states(pt.key) {
+		a.tries = 0
 	}
 	t.update(pt, now)
 }

@@ -75,8 +75,8 @@ func (t *Table) startFetch(pt *part, now time.Time) {
 		}
 		if !now.Before(at) {
 			ready = append(ready, q)
-		} else if f.due.IsZero() || at.Before(f.due) {
-			f.due = at
+		} else {
+			f.due = soonest(f.due, at)
 		}
 	}
 	if len(ready) == 0 {
@@ -148,11 +148,7 @@ func (t *Table) checkFetch(pt *part, now time.Time) {
 
 // expires returns when a fetch that is under way is given up.
 func (f *fetching) expires() time.Time {
-	silence, most := f.heard.Add(fetchSilence), f.begun.Add(fetchMost)
-	if most.Before(silence) {
-		return most
-	}
-	return silence
+	return soonest(f.heard.Add(fetchSilence), f.begun.Add(fetchMost))
 }
 
 // membersMessage takes a piece of a list that was asked for.

@@ -62,29 +62,6 @@ func sortMembers(entries [][]byte) (list []member, ok bool) {
 	return sorted(list)
 }
 
-// sortLike is sortMembers for entries most of which are in a sorted list, and in its order: those are not
-// hashed again.
-func sortLike(entries [][]byte, known []member) []member {
-	list := make([]member, len(entries))
-	for i, entry := range entries {
-		if len(known) > 0 && bytes.Equal(entry, known[0].entry) {
-			list[i], known = known[0], known[1:]
-			continue
-		}
-		hash := wire.HashEntry(entry)
-		at, found := findHash(known, &hash)
-		if found {
-			list[i] = known[at]
-			at++
-		} else {
-			list[i] = member{&memberEntry{hash: hash, entry: entry}}
-		}
-		known = known[at:]
-	}
-	list, _ = sorted(list)
-	return list
-}
-
 // sorted sorts list in place, unless it is sorted, and keeps one of those with the same id; ok is false if
 // there were more.
 func sorted(list []member) (_ []member, ok bool) {

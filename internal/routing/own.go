@@ -87,11 +87,7 @@ func (t *Table) SetLocal(room string, entries [][]byte, now time.Time) {
 	pt := t.parts[key]
 	had := pt != nil
 	var members []member
-	switch {
-	case !t.isGlobal(room):
-	case had:
-		members = sortLike(entries, pt.content.members)
-	default:
+	if t.isGlobal(room) {
 		members, _ = sortMembers(entries)
 	}
 	switch {

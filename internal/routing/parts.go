@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"iter"
 	"slices"
 	"time"
 
@@ -28,6 +29,17 @@ func (t *Table) partsIn(room wire.RoomHash) []*part {
 // state, too.
 func (t *Table) partsOf(q *peer) []*part {
 	return t.partsWhere(func(k PartKey) bool { return q.parts[k] != nil || k.Home == q.id })
+}
+
+// states returns the peers on whose links a part has a state, in their order.
+func (t *Table) states(key PartKey) iter.Seq2[*peer, *adjacency] {
+	return func(yield func(*peer, *adjacency) bool) {
+		for _, q := range t.order {
+			if a := q.parts[key]; a != nil && !yield(q, a) {
+				return
+			}
+		}
+	}
 }
 
 // adjacency returns the state of a part on the link, which is made if need be; nil if the peer has too many.
@@ -69,40 +81,39 @@ func (q *peer) sweepOf(age time.Duration, now time.Time) {
 	}
 }
 
+// soonest returns the earlier of two times, of which zero is never.
+func soonest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
 // plan computes when something of the part is due.
 func (t *Table) plan(pt *part, now time.Time) {
 	if pt.forgotten {
 		return
 	}
-	pt.next = time.Time{}
-	soonest := func(at time.Time) {
-		if !at.IsZero() && (pt.next.IsZero() || at.Before(pt.next)) {
-			pt.next = at
-		}
-	}
-	soonest(pt.showNext)
+	pt.next = pt.showNext
+	due := func(at time.Time) { pt.next = soonest(pt.next, at) }
 	if pt.best == nil && pt.lingering(now) {
-		soonest(pt.lingers)
+		due(pt.lingers)
 	}
 	if pt.fetch.from != nil {
-		soonest(pt.fetch.expires())
+		due(pt.fetch.expires())
 	} else {
-		soonest(pt.fetch.due)
+		due(pt.fetch.due)
 	}
-	for _, q := range t.order {
-		a := q.parts[pt.key]
-		if a == nil {
-			continue
-		}
+	for _, a := range t.states(pt.key) {
 		if a.asked {
-			soonest(a.unwantAt)
+			due(a.unwantAt)
 		}
 		if a.offer.open(now) && !a.wants {
-			soonest(a.offer.since.Add(assumeFor)) // what assumes says changes then
+			due(a.offer.since.Add(assumeFor)) // what assumes says changes then
 		}
 	}
 	if home := t.peers[pt.key.Home]; home != nil && !home.suspect && !home.reaches(pt.key) && now.Before(home.settledAt) {
-		soonest(home.settledAt) // detours end then
+		due(home.settledAt) // detours end then
 	}
 	if pt.next.IsZero() {
 		delete(t.due, pt.key)
@@ -126,25 +137,16 @@ func (t *Table) Tick(now time.Time) (next time.Time) {
 		}
 		t.update(pt, now)
 	}
-	soonest := func(at time.Time) {
-		if next.IsZero() || at.Before(next) {
-			next = at
-		}
-	}
 	for _, q := range t.order {
 		t.checkAskedAll(q, now)
 		if q.askedAll {
-			soonest(q.told.Add(tellAllPause))
+			next = soonest(next, q.told.Add(tellAllPause))
 		}
-		if at := t.checkTurnedAway(q, now); !at.IsZero() {
-			soonest(at)
-		}
-		if at := t.checkHeld(q, now); !at.IsZero() {
-			soonest(at)
-		}
+		next = soonest(next, t.checkTurnedAway(q, now))
+		next = soonest(next, t.checkHeld(q, now))
 	}
 	for _, pt := range t.due {
-		soonest(pt.next)
+		next = soonest(next, pt.next)
 	}
 	return next
 }
@@ -159,10 +161,8 @@ func (t *Table) Configure(isGlobal func(room string) bool, now time.Time) {
 		case pt.own:
 			t.SetLocal(pt.room, nil, now)
 		default:
-			for _, q := range t.order {
-				if a := q.parts[pt.key]; a != nil {
-					a.dropRoute(q)
-				}
+			for q, a := range t.states(pt.key) {
+				a.dropRoute(q)
 			}
 			pt.best = nil // nothing lingers
 			pt.lingers = time.Time{}

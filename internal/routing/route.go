@@ -194,8 +194,8 @@ func (t *Table) raiseBoot(pt *part, boot uint64, now time.Time) {
 	}
 	home.boot = boot
 	for _, other := range t.partsWhere(func(k PartKey) bool { return k.Home == pt.key.Home }) {
-		for _, q := range t.order {
-			if a := q.parts[other.key]; a != nil && a.route != nil && a.route.version.boot < boot {
+		for q, a := range t.states(other.key) {
+			if a.route != nil && a.route.version.boot < boot {
 				a.dropRoute(q)
 			}
 		}

@@ -144,7 +144,7 @@ type adjacency struct {
 }
 
 func (a *adjacency) dead() bool {
-	return a.route == nil && !a.wants && a.out == nil && !a.asked && !a.busy()
+	return a.route == nil && !a.wants && a.out == nil && !a.asked && !a.announcing.busy() && !a.wanting.busy()
 }
 
 // New returns a Table without peers. boot is above that of every earlier start of this relay.

@@ -33,10 +33,8 @@ func (t *Table) updateWants(pt *part, now time.Time) {
 		return
 	}
 	need := pt.present() && t.needed(pt, now)
-	for _, q := range t.order {
-		a := q.parts[pt.key]
+	for q, a := range t.states(pt.key) {
 		switch {
-		case a == nil:
 		case need && q == pt.best:
 			a.unwantAt, a.unwant = time.Time{}, false
 			if !a.asked {
@@ -57,29 +55,25 @@ func (t *Table) needed(pt *part, now time.Time) bool {
 	if t.parts[PartKey{t.self, pt.key.Room}] != nil {
 		return true
 	}
-	return slices.ContainsFunc(t.order, func(q *peer) bool {
-		a := q.parts[pt.key]
-		return a != nil && q != pt.best && (a.wants || t.assumes(pt, q, a, now))
-	})
+	for q, a := range t.states(pt.key) {
+		if t.goesTo(pt, q, a, now) {
+			return true
+		}
+	}
+	return false
 }
 
 // want tells q whether its media is wanted, as soon as it may be told.
 func (t *Table) want(q *peer, key PartKey, a *adjacency, want bool) {
-	switch {
-	case a.wanting:
-		a.wantDirty = true
-	case a.wantQueued:
-	case q.outgoing.full():
-		a.wantQueued = true
-		q.outgoing.push(t.wantedBy(key), Receipt{key, true})
-	default:
-		q.serial++
-		a.asked, a.unwant, a.unwantAt = want, false, time.Time{}
-		t.tell(q, a, wire.UrgentFederationWant,
-			wire.AppendFederationWant(nil, &wire.FederationWant{Serial: q.serial, Home: key.Home, Room: key.Room, Want: want}), Receipt{key, true})
+	r := Receipt{key, true}
+	if !q.outgoing.mayTell(&a.wanting, t.wantedBy(key), r) {
+		a.unwant, a.unwantAt = !want, time.Time{} // it does not wait for another second
 		return
 	}
-	a.unwant, a.unwantAt = !want, time.Time{} // it does not wait for another second
+	q.serial++
+	a.asked, a.unwant, a.unwantAt = want, false, time.Time{}
+	t.tell(q, a, wire.UrgentFederationWant, wire.AppendFederationWant(nil,
+		&wire.FederationWant{Serial: q.serial, Home: key.Home, Room: key.Room, Want: want}), r)
 }
 
 // assumeFor is for how long a peer to which we just became a way to a part is taken to want its media, until
@@ -126,12 +120,17 @@ func (t *Table) assumes(pt *part, q *peer, a *adjacency, now time.Time) bool {
 	return slices.ContainsFunc(t.partsIn(pt.key.Room), func(other *part) bool { return other != pt && other.best == q && other.present() })
 }
 
+// goesTo reports whether the part's media goes to a peer, if we have it.
+func (t *Table) goesTo(pt *part, q *peer, a *adjacency, now time.Time) bool {
+	return q != pt.best && (a.wants || t.assumes(pt, q, a, now))
+}
+
 // updateTrunks says where the part's media goes.
 func (t *Table) updateTrunks(pt *part, now time.Time) {
 	var to []wire.RelayID
 	if pt.present() {
-		for _, q := range t.order {
-			if a := q.parts[pt.key]; a != nil && q != pt.best && (a.wants || t.assumes(pt, q, a, now)) {
+		for q, a := range t.states(pt.key) {
+			if t.goesTo(pt, q, a, now) {
 				to = append(to, q.id)
 			}
 		}
