@@ -3,7 +3,7 @@
  * out of it. What touches the world (engine, devices, store) is handed in by main.js, and by the scenes with
  * fakes.
  *
- *     address ──> Door ── join ──> Call + RoomView ── leave, error ──> ended screen ──> Door
+ *     address ──> Door ── join ──> Stay + RoomView ── leave, error ──> ended screen ──> Door
  *
  * Tests read `data-state`, `data-transmitting` and `data-members` of the root element.
  */
@@ -53,9 +53,9 @@ const loadTime = 15_000; // ms that the room's modules may take: then it is said
  */
 function within(ms, promise) {
   /** @type {ReturnType<typeof setTimeout>} */ let timer;
-  const limit = new Promise(
-    (_, reject) => (timer = setTimeout(() => reject(new Error('the network is slow')), ms)),
-  );
+  const limit = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error('the network is slow')), ms);
+  });
   return Promise.race([promise, /** @type {Promise<never>} */ (limit)]).finally(() => clearTimeout(timer));
 }
 
@@ -105,22 +105,13 @@ export class App {
     const badSecret = secret !== '' && !(await secrets.valid(secret));
     const kept = room === '' ? '' : await prefs.secret(room);
     const elsewhere = room !== '' && await CallClaim.elsewhere(room);
-    this.#showDoor({
-      room, typed, fault, secret: badSecret || secret === '' ? kept : secret, kept, badSecret, elsewhere,
-    });
-  }
-
-  /**
-   * @param {Pick<import('./door.js').DoorOptions, 'room' | 'typed' | 'fault' | 'secret' | 'kept' |
-   *   'badSecret' | 'elsewhere'>} at
-   */
-  #showDoor({ room, typed, fault, secret, kept, badSecret, elsewhere }) {
-    const { prefs, devices, secrets } = this.#world;
+    const { devices } = this.#world;
     this.#clear();
     this.#tell('door');
     document.title = room ? `${room} - wzp` : 'wzp';
     const door = new Door({
-      room, typed, fault, secret, kept, badSecret, elsewhere, devices,
+      room, typed, fault, kept, badSecret, elsewhere, devices,
+      secret: badSecret || secret === '' ? kept : secret,
       name: prefs.get('name'),
       offline: !navigator.onLine,
       newSecret: () => secrets.generate(),

@@ -3,8 +3,8 @@
  * silent, never more than a few.
  */
 
-import { h } from './dom.js';
-import { icon } from './icons.js';
+import { h, makeButton } from './dom.js';
+import { icon, iconButton } from './icons.js';
 import { bar as words } from './words.js';
 
 const most = 3;
@@ -21,10 +21,8 @@ export class Bars {
 
   /** @param {string} key one bar of a key at a time @param {Bar} bar */
   show(key, { text, kind = 'note', action, act, fixed = false }) {
-    const button = action && h('button', { type: 'button', class: 'button small', onclick: act }, action);
-    const dismiss = !fixed && h('button', {
-      type: 'button', class: 'icon-button', 'aria-label': words.dismiss, onclick: () => this.hide(key),
-    }, icon('close'));
+    const button = action && makeButton('small', act, action);
+    const dismiss = !fixed && iconButton('close', words.dismiss, () => this.hide(key));
     const made = h('div', { class: 'bar', 'data-bar': key, 'data-kind': kind },
       icon(kind === 'danger' ? 'warning' : 'info'), h('p', { dir: 'auto' }, text), button, dismiss);
     const old = this.#shown.get(key);

@@ -1,10 +1,9 @@
-/** The sheets of few words: the numbers of the connection, and the list of keys. */
+/** The sheet of the connection: how good it is, in words and in numbers. */
 
 import { fill, h } from './dom.js';
 import { describe, numbers } from './quality.js';
 import { Sheet } from './sheet.js';
 import { ago, connection as words } from './words-room.js';
-import { keys as keyWords } from './words-sheets.js';
 
 /** @param {import('./room-model.js').RoomModel} model @param {() => void} closed */
 export function openConnection(model, closed) {
@@ -23,11 +22,4 @@ export function openConnection(model, closed) {
     why.textContent = text === words.slowWay ? words.slowExplain : lost ? words.lossExplain : '';
   };
   sheet.update();
-}
-
-/** @param {() => void} closed */
-export function openKeys(closed) {
-  const sheet = new Sheet(keyWords.title, { name: 'keys', closed });
-  sheet.body.append(h('dl', { class: 'numbers' },
-    ...keyWords.list.map(([key, does]) => h('div', {}, h('dt', {}, h('kbd', {}, key)), h('dd', {}, does)))));
 }

@@ -58,7 +58,8 @@ export class Microphone {
 }
 
 export class Devices {
-  /** @type {(paused: boolean) => void} the browser holds the sound back, or does not any more */ onpaused = () => {};
+  /** @type {(paused: boolean) => void} the browser holds the sound back, or not any more */
+  onpaused = () => {};
   /** @type {(level: number) => void} */ onlevel = () => {};
   #prefs;
   /** @type {AudioContext | null} */ #context = null;
@@ -67,9 +68,9 @@ export class Devices {
   /** @param {Prefs} prefs */
   constructor(prefs) {
     this.#prefs = prefs;
-    document.addEventListener(
-      'visibilitychange', () => !document.hidden && this.#playback && void this.wake(),
-    );
+    document.addEventListener('visibilitychange', () => {
+      if (!document.hidden && this.#playback) void this.wake();
+    });
   }
 
   /** Whether the user can choose a loudspeaker here. */
@@ -95,10 +96,8 @@ export class Devices {
   /** @returns {Promise<boolean>} whether the microphone may be used without a question */
   async allowed() {
     try {
-      const { state } = await navigator.permissions.query({
-        name: /** @type {PermissionName} */ ('microphone'),
-      });
-      return state === 'granted';
+      const name = /** @type {PermissionName} */ ('microphone');
+      return (await navigator.permissions.query({ name })).state === 'granted';
     } catch {
       return false; // a browser that does not tell
     }
@@ -117,9 +116,8 @@ export class Devices {
   /** @param {AudioContext} context */
   async #capture(context) {
     const { startCapture } = await modules.capture();
-    return startCapture(context, {
-      deviceId: this.#prefs.get('microphone'), noiseSuppression: this.#prefs.get('noise'),
-    });
+    const [deviceId, noiseSuppression] = [this.#prefs.get('microphone'), this.#prefs.get('noise')];
+    return startCapture(context, { deviceId, noiseSuppression });
   }
 
   /**
@@ -141,7 +139,6 @@ export class Devices {
     this.#playback?.stop();
     const playback = await startPlayback(context, { sinkId: this.#prefs.get('loudspeaker') });
     this.#playback = playback;
-    // Plays as usual then.
     if (this.#prefs.get('echo')) await playback.cancelEcho().catch(() => this.#prefs.set('echo', false));
     return playback.port;
   }
@@ -152,20 +149,16 @@ export class Devices {
     this.#playback = null;
   }
 
-  /**
-   * @param {string} id '' is the system's choice @returns {Promise<boolean>} whether it is in use, or will be
-   */
+  /** @param {string} id '' is the system's choice @returns {Promise<boolean>} whether it will be used */
   async loudspeaker(id) {
     return this.#playback ? this.#playback.setSink(id) : true;
   }
 
-  /**
-   * @returns {Promise<{microphones: Device[], loudspeakers: Device[]}>} labels are empty until the microphone
-   *   was allowed
-   */
+  /** Labels are empty until the microphone was allowed. */
   async list() {
     const devices = await navigator.mediaDevices.enumerateDevices().catch(() => []);
-    const of = (/** @type {MediaDeviceKind} */ kind) => devices.filter((device) => device.kind === kind)
+    /** @param {MediaDeviceKind} kind @returns {Device[]} */
+    const of = (kind) => devices.filter((device) => device.kind === kind)
       .map(({ deviceId, label }) => ({ id: deviceId, label }));
     return { microphones: of('audioinput'), loudspeakers: of('audiooutput') };
   }
@@ -173,14 +166,12 @@ export class Devices {
   /** @param {SoundName} name */
   sound(name) {
     const context = this.#audio();
-    // Silence harms nobody.
-    modules.sounds().then(({ playSound }) => playSound(context, name)).catch(() => {});
+    modules.sounds().then(({ playSound }) => playSound(context, name), () => {}); // silence harms nobody
   }
 
   /**
-   * Listens whether the microphone hears the loudspeaker in spite of the browser's echo canceller. If so,
-   * speech is played by a way that the canceller knows, from now on. Takes a second and a half, and needs the
-   * microphone.
+   * Listens for a second and a half whether the microphone hears the loudspeaker in spite of the browser's echo
+   * canceller. If so, speech is played by a way that the canceller knows, from now on.
    * @returns {Promise<boolean>} whether it was heard
    */
   async testEcho() {

@@ -48,6 +48,24 @@ export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+/**
+ * A button with one of the looks of the style sheet.
+ * @param {string} look @param {(() => void) | undefined} onclick @param {...Child} children
+ */
+export function makeButton(look, onclick, ...children) {
+  return h('button', { type: 'button', class: `button ${look}`.trim(), onclick }, ...children);
+}
+
+/** A line of small print. @param {...Child} children */
+export function smallPrint(...children) {
+  return h('p', { class: 'hint' }, ...children);
+}
+
+/** An input with its label above. @param {string} id @param {string} label @param {...Child} inputs */
+export function labelled(id, label, ...inputs) {
+  return h('div', { class: 'field' }, h('label', { for: id }, label), ...inputs);
+}
+
 /** @param {Element} parent @param {...Child} children */
 export function fill(parent, ...children) {
   parent.replaceChildren(...children.filter(isNode));

@@ -3,8 +3,8 @@
  * without.
  */
 
-import { fill, h, setAttribute, setText } from './dom.js';
-import { icon, mark } from './icons.js';
+import { fill, h, labelled, makeButton, setAttribute, setText, smallPrint } from './dom.js';
+import { icon, iconButton, mark } from './icons.js';
 import { excess, newRoomName, personName, roomName } from './address.js';
 import { MicCheck } from './mic-check.js';
 import { bar, door as words } from './words.js';
@@ -44,15 +44,9 @@ export class Door {
   #name;
   #form;
   #join = h('button', { type: 'submit', class: 'button primary large' }, words.join);
-  #openly = h(
-    'div',
-    { class: 'stack tight', 'data-part': 'openly' },
-    h(
-      'button', { type: 'button', class: 'button quiet', onclick: () => this.#enter('') }, icon('unlock'),
-      words.enterOpen,
-    ),
-    h('p', { class: 'hint' }, words.enterOpenHint),
-  );
+  #openly = h('div', { class: 'stack tight', 'data-part': 'openly' },
+    makeButton('quiet', () => this.#enter(''), icon('unlock'), words.enterOpen),
+    smallPrint(words.enterOpenHint));
   #fault = h('span');
   #offline = h('p', { class: 'note', role: 'status' });
 
@@ -62,18 +56,14 @@ export class Door {
     this.#two = options.kept !== '' && options.secret !== '' && options.kept !== options.secret;
     this.#secret = this.#two ? '' : options.secret; // of two, neither before the user has chosen
     this.#mic = new MicCheck(options.devices);
-    this.#room = new Field('room', words.room, options.typed, words.roomHint, (typed) =>
-      roomWords(roomName(typed)),
-    );
-    this.#name = new Field('name', words.name, options.name, words.nameHint, (typed) =>
-      nameWords(personName(typed)),
-    );
+    const { typed, name } = options;
+    this.#room = new Field('room', words.room, typed, words.roomHint, (text) => roomWords(roomName(text)));
+    this.#name = new Field('name', words.name, name, words.nameHint, (text) => nameWords(personName(text)));
     if (options.fault) this.#room.fault(roomWords({ room: options.typed, fault: options.fault }));
     this.#name.input.setAttribute('autocomplete', 'nickname');
     this.#form = this.#makeForm();
-    this.element = h(
-      'div', { class: 'door' }, this.#head(), h('main', { class: 'card' }, this.#form), this.#foot(),
-    );
+    const main = h('main', { class: 'card' }, this.#form);
+    this.element = h('div', { class: 'door' }, this.#head(), main, this.#foot());
     this.setOffline(options.offline);
     this.#arm();
   }
@@ -130,67 +120,37 @@ export class Door {
   }
 
   #head() {
-    const settings = h(
-      'button',
-      { type: 'button', class: 'icon-button', 'aria-label': words.settings, onclick: this.#options.settings },
-      icon('settings'),
-    );
-    return h(
-      'header',
-      { class: 'door-head' },
-      h(
-        'div',
-        { class: 'brand' },
-        mark(),
-        h(
-          'div', {}, h(this.#options.room ? 'p' : 'h1', { class: 'brand-name' }, 'wzp'),
-          h('p', { class: 'hint' }, words.tagline),
-        ),
-      ),
-      settings,
-    );
+    const name = h(this.#options.room ? 'p' : 'h1', { class: 'brand-name' }, 'wzp');
+    return h('header', { class: 'door-head' },
+      h('div', { class: 'brand' }, mark(), h('div', {}, name, smallPrint(words.tagline))),
+      iconButton('settings', words.settings, this.#options.settings));
   }
 
   #makeForm() {
     const { room, badSecret, elsewhere } = this.#options;
-    return h(
-      'form',
-      { class: 'stack', noValidate: true, onsubmit: (/** @type {Event} */ event) => this.#submit(event) },
+    const onsubmit = (/** @type {Event} */ event) => this.#submit(event);
+    return h('form', { class: 'stack', noValidate: true, onsubmit },
       room ? this.#title() : this.#room.element,
-      badSecret
-        && h('p', { class: 'trouble', role: 'alert', 'data-note': 'secret' }, icon('warning'), this.#fault),
+      badSecret && h('p', { class: 'trouble', role: 'alert', 'data-note': 'secret' }, icon('warning'), this.#fault),
       this.#two && this.#choice(),
       elsewhere && h('p', { class: 'note', role: 'status', 'data-note': 'tab' }, bar.otherTab),
-      this.#name.element,
-      this.#mic.element,
-      this.#offline,
-      this.#join,
-      this.#openly,
-    );
+      this.#name.element, this.#mic.element, this.#offline, this.#join, this.#openly);
   }
 
   /** Which of two invites. */
   #choice() {
-    const one = (/** @type {'kept' | 'link'} */ which, /** @type {string} */ secret) =>
-      h(
-        'label',
-        { class: 'invite-choice' },
-        h('input', {
-          type: 'radio',
-          name: 'invite',
-          value: which,
-          onchange: () => {
-            this.#secret = secret;
-            this.#arm();
-          },
-        }),
-        h('span', {}, words.invites[which][0], h('span', { class: 'hint' }, words.invites[which][1])),
-      );
+    const one = (/** @type {'kept' | 'link'} */ which, /** @type {string} */ secret) => {
+      const onchange = () => {
+        this.#secret = secret;
+        this.#arm();
+      };
+      return h('label', { class: 'invite-choice' },
+        h('input', { type: 'radio', name: 'invite', value: which, onchange }),
+        h('span', {}, words.invites[which][0], h('span', { class: 'hint' }, words.invites[which][1])));
+    };
     const { kept, secret } = this.#options;
-    return h(
-      'fieldset', { class: 'stack tight', 'data-note': 'invites' },
-      h('legend', { class: 'note' }, words.otherInvite), one('kept', kept), one('link', secret),
-    );
+    return h('fieldset', { class: 'stack tight', 'data-note': 'invites' },
+      h('legend', { class: 'note' }, words.otherInvite), one('kept', kept), one('link', secret));
   }
 
   #title() {
@@ -198,47 +158,30 @@ export class Door {
     const render = () => {
       const locked = this.#two || this.#secret !== '';
       setAttribute(lock, 'data-private', locked);
-      fill(
-        lock, icon(locked ? 'lock' : 'unlock'), h('span', {}, locked ? words.privateRoom : words.openRoom),
-      );
+      const text = locked ? words.privateRoom : words.openRoom;
+      fill(lock, icon(locked ? 'lock' : 'unlock'), h('span', {}, text));
       forget.hidden = this.#two || !locked;
       lock.hidden = this.#cutOff(); // it is not known what the room is
     };
-    const forget = h(
-      'button',
-      {
-        type: 'button',
-        class: 'link',
-        onclick: () => {
-          this.#secret = '';
-          this.#options.forget();
-          render();
-          this.#arm();
-        },
-      },
-      words.forget,
-    );
+    const onclick = () => {
+      this.#secret = '';
+      this.#options.forget();
+      render();
+      this.#arm();
+    };
+    const forget = h('button', { type: 'button', class: 'link', onclick }, words.forget);
     render();
     return h('div', { class: 'door-title' }, h('h1', { dir: 'auto' }, this.#options.room), lock, forget);
   }
 
   #foot() {
-    const other = h(
-      'button', { type: 'button', class: 'link', onclick: this.#options.other }, words.otherRoom,
-    );
-    const open = h(
-      'div',
-      { class: 'stack tight' },
-      h(
-        'button', { type: 'button', class: 'button quiet', onclick: () => void this.#openPrivate() },
-        icon('lock'), words.private,
-      ),
-      h('p', { class: 'hint' }, words.privateHint),
-    );
-    return h(
-      'footer', { class: 'door-foot' }, this.#options.room ? other : open,
-      h('p', { class: 'hint' }, words.safe),
-    );
+    const { room, other } = this.#options;
+    return h('footer', { class: 'door-foot' },
+      room ? h('button', { type: 'button', class: 'link', onclick: other }, words.otherRoom)
+        : h('div', { class: 'stack tight' },
+          makeButton('quiet', () => void this.#openPrivate(), icon('lock'), words.private),
+          smallPrint(words.privateHint)),
+      smallPrint(words.safe));
   }
 
   async #openPrivate() {
@@ -255,15 +198,12 @@ export class Door {
 
   /** @param {string} secret '' to enter openly */
   #enter(secret) {
-    const asked = this.#options.room
-      ? { room: this.#options.room, fault: null }
-      : roomName(this.#room.input.value);
+    const { room, kept } = this.#options;
+    const asked = room ? { room, fault: null } : roomName(this.#room.input.value);
     this.#room.fault(roomWords(asked));
     const name = this.#checkedName();
     if (asked.fault) return this.#room.input.focus();
-    if (name !== null) {
-      this.#go({ room: asked.room, name, secret, replaces: this.#two && secret !== this.#options.kept });
-    }
+    if (name !== null) this.#go({ room: asked.room, name, secret, replaces: this.#two && secret !== kept });
   }
 
   /** @returns {string | null} null if there is none: the field says so */
@@ -313,7 +253,7 @@ class Field {
       enterKeyHint: 'go', 'aria-describedby': id + '-hint',
       oninput: () => this.fault(this.input.value.trim() === '' ? '' : check(this.input.value)),
     });
-    this.element = h('div', { class: 'field' }, h('label', { for: id }, label), this.input, this.#hint);
+    this.element = labelled(id, label, this.input, this.#hint);
   }
 
   /** @param {string} text '' if all is well */

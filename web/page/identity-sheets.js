@@ -1,6 +1,6 @@
 /** The sheets of one's own identity: the 24 words, giving other words, and the sealed copy. */
 
-import { fill, h, setText } from './dom.js';
+import { fill, h, labelled, makeButton, setText, smallPrint } from './dom.js';
 import { icon } from './icons.js';
 import { Sheet } from './sheet.js';
 import { identity as words } from './words-sheets.js';
@@ -16,7 +16,7 @@ export async function openWords(identity, closed) {
   const sheet = new Sheet(words.wordsTitle, { name: 'words', closed });
   sheet.body.append(h('p', {}, words.wordsExplain),
     h('ol', { class: 'mnemonic', dir: 'ltr', translate: false }, ...list.map((word) => h('li', {}, word))),
-    h('button', { type: 'button', class: 'button primary', onclick: () => sheet.close() }, words.wordsDone));
+    makeButton('primary', () => sheet.close(), words.wordsDone));
 }
 
 /** Text that a form says in answer: what is wrong, or that it is done. */
@@ -26,13 +26,16 @@ function answer() {
     element,
     wrong: (/** @type {unknown} */ error) => {
       element.hidden = false;
-      fill(
-        element, icon('warning'),
-        h('span', {}, error instanceof Error ? sentence(error.message) : String(error)),
-      );
+      const text = error instanceof Error ? sentence(error.message) : String(error);
+      fill(element, icon('warning'), h('span', {}, text));
     },
     clear: () => (element.hidden = true),
   };
+}
+
+/** @param {string} text */
+function done(text) {
+  return h('p', { class: 'known', role: 'status', 'data-known': 'same' }, icon('check'), h('span', {}, text));
 }
 
 /** Errors begin small; on the page they are sentences. @param {string} text */
@@ -58,18 +61,11 @@ export function openImport(identity, inCall, closed) {
       return;
     }
     input.value = '';
-    fill(
-      sheet.body,
-      h(
-        'p', { class: 'known', role: 'status', 'data-known': 'same' }, icon('check'),
-        h('span', {}, words.importDone),
-      ),
-      inCall && h('p', { class: 'hint' }, words.importInCall),
-    );
+    fill(sheet.body, done(words.importDone), inCall && smallPrint(words.importInCall));
   } },
   h('p', { class: 'note danger' }, words.importWarning),
-  identity.fingerprint !== '' && h('p', { class: 'hint' }, words.importReplace),
-  h('div', { class: 'field' }, h('label', { for: 'import-words' }, words.importLabel), input), said.element,
+  identity.fingerprint !== '' && smallPrint(words.importReplace),
+  labelled('import-words', words.importLabel, input), said.element,
   h('button', { type: 'submit', class: 'button primary' }, words.importDo));
   sheet.body.append(form);
 }
@@ -77,7 +73,7 @@ export function openImport(identity, inCall, closed) {
 /** @param {string} id @param {string} label @param {AutoFill} autocomplete */
 function passwordField(id, label, autocomplete) {
   const input = h('input', { type: 'password', id, autocomplete, dir: 'auto' });
-  return { input, field: h('div', { class: 'field' }, h('label', { for: id }, label), input) };
+  return { input, field: labelled(id, label, input) };
 }
 
 /** Keeps a sealed copy. @param {OwnIdentity} identity @param {() => void} closed */
@@ -92,19 +88,13 @@ export function sealWords(identity, closed) {
     const passphrase = first.input.value;
     if (passphrase.length < shortest) return said.wrong(words.passphraseShort);
     if (passphrase !== second.input.value) return said.wrong(words.passphraseDiffers);
-    busy(submit, words.sealing);
+    setBusy(submit, true, words.sealing);
     try {
       await identity.seal(passphrase);
-      fill(
-        sheet.body,
-        h(
-          'p', { class: 'known', role: 'status', 'data-known': 'same' }, icon('check'),
-          h('span', {}, words.sealed),
-        ),
-      );
+      fill(sheet.body, done(words.sealed));
     } catch (error) {
       said.wrong(error);
-      ready(submit, words.sealDo);
+      setBusy(submit, false, words.sealDo);
     }
   };
   sheet.body.append(h('form', { class: 'stack', onsubmit: seal },
@@ -119,28 +109,21 @@ export function openSealed(identity, closed) {
   const submit = h('button', { type: 'submit', class: 'button primary' }, words.openDo);
   const open = async (/** @type {Event} */ event) => {
     event.preventDefault();
-    busy(submit, words.opening);
+    setBusy(submit, true, words.opening);
     try {
       await identity.openSealed(input.value);
       await openWords(identity, closed);
     } catch (error) {
-      said.wrong(
-        error instanceof Error && Reflect.get(error, 'code') !== 'passphrase' ? error : words.openFailed,
-      );
-      ready(submit, words.openDo);
+      const other = error instanceof Error && Reflect.get(error, 'code') !== 'passphrase';
+      said.wrong(other ? error : words.openFailed);
+      setBusy(submit, false, words.openDo);
     }
   };
   sheet.body.append(h('form', { class: 'stack', onsubmit: open }, field, said.element, submit));
 }
 
-/** @param {HTMLButtonElement} button @param {string} label */
-function busy(button, label) {
-  button.disabled = true;
-  setText(button, label);
-}
-
-/** @param {HTMLButtonElement} button @param {string} label */
-function ready(button, label) {
-  button.disabled = false;
+/** @param {HTMLButtonElement} button @param {boolean} busy @param {string} label */
+function setBusy(button, busy, label) {
+  button.disabled = busy;
   setText(button, label);
 }

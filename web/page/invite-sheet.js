@@ -1,7 +1,7 @@
 /** The invite: the link, as text and as QR code, and who can read what is in it. */
 
 import { copyButton } from './copy.js';
-import { h, svg } from './dom.js';
+import { h, labelled, smallPrint, svg } from './dom.js';
 import { icon } from './icons.js';
 import { inviteLink } from './address.js';
 import { encode } from './qr.js';
@@ -23,9 +23,9 @@ export function openInvite({ room, secret }, closed) {
   sheet.body.append(
     h('p', {}, secret ? words.secretExplain : words.openExplain),
     h('div', { class: 'qr', role: 'img', 'aria-label': words.qr }, drawCode(link)),
-    h('div', { class: 'field' }, h('label', { for: 'invite-link' }, words.link), field),
+    labelled('invite-link', words.link, field),
     h('div', { class: 'buttons' }, copyButton(words.copy, () => link, 'primary'), share));
-  if (secret) sheet.body.append(h('p', { class: 'hint' }, words.caution));
+  if (secret) sheet.body.append(smallPrint(words.caution));
 }
 
 /** @param {string} text @returns {SVGSVGElement} dark on light in either theme, as readers want it */

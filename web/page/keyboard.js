@@ -1,6 +1,8 @@
-/** The keys of the room: which key does what, and when a key belongs to something else. */
+/** The keys of the room: which key does what, and when a key belongs to something else; the sheet of them. */
 
-import { openSheet } from './sheet.js';
+import { h } from './dom.js';
+import { Sheet, openSheet } from './sheet.js';
+import { keys as words } from './words-sheets.js';
 
 /**
  * @typedef {object} Actions
@@ -74,4 +76,11 @@ export class Keyboard {
     event.preventDefault();
     this.#actions.space(false);
   }
+}
+
+/** The sheet that lists them. @param {() => void} closed */
+export function openKeys(closed) {
+  const sheet = new Sheet(words.title, { name: 'keys', closed });
+  sheet.body.append(h('dl', { class: 'numbers' },
+    ...words.list.map(([key, does]) => h('div', {}, h('dt', {}, h('kbd', {}, key)), h('dd', {}, does)))));
 }

@@ -14,14 +14,12 @@ export function loudness(dbfs) {
 /** A bar for a level from 0 to 1. */
 export class LevelBar {
   #fill = h('span', { class: 'level-fill' });
-  element = h(
-    'div',
+  element = h('div',
     {
       class: 'level', role: 'meter', 'aria-label': words.level, 'aria-valuemin': 0, 'aria-valuemax': 100,
       'aria-valuenow': 0,
     },
-    this.#fill,
-  );
+    this.#fill);
 
   /** @param {number} level */
   show(level) {

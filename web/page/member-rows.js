@@ -3,7 +3,7 @@
  * Rows are kept by member, so that levels touch nothing but a ring.
  */
 
-import { fill, h, setAttribute, setText } from './dom.js';
+import { fill, h, makeButton, setAttribute, setText } from './dom.js';
 import { icon } from './icons.js';
 import { identicon } from './identicon.js';
 import { foldName } from '../identity/fold.js';
@@ -73,10 +73,8 @@ class Row {
 
   /** @param {string} id @param {(id: string) => void} open */
   constructor(id, open) {
-    this.#button = h(
-      'button', { type: 'button', class: 'person-button', onclick: () => open(id) }, this.#face,
-      h('span', { class: 'who' }, h('span', { class: 'name' }, this.#name), this.#note), this.#sign,
-    );
+    this.#button = h('button', { type: 'button', class: 'person-button', onclick: () => open(id) }, this.#face,
+      h('span', { class: 'who' }, h('span', { class: 'name' }, this.#name), this.#note), this.#sign);
     this.element = h('li', { class: 'person', 'data-member': id, 'data-talking': false }, this.#button);
   }
 
@@ -124,13 +122,8 @@ export class MemberRows {
   constructor({ open, volume, invite }) {
     this.#open = open;
     this.#volume = volume;
-    this.#alone.append(
-      h('p', {}, roomWords.alone),
-      h(
-        'button', { type: 'button', class: 'button primary', onclick: invite }, icon('invite'),
-        roomWords.invite,
-      ),
-    );
+    this.#alone.append(h('p', {}, roomWords.alone),
+      makeButton('primary', invite, icon('invite'), roomWords.invite));
   }
 
   /** Who is there, in which order. @param {RoomModel} model */

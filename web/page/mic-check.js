@@ -1,6 +1,6 @@
 /** The microphone at the door and in the settings: a bar that moves, or what is wrong and what to do. */
 
-import { fill, h, setAttribute } from './dom.js';
+import { fill, h, makeButton, setAttribute, smallPrint } from './dom.js';
 import { icon } from './icons.js';
 import { LevelBar, loudness } from './level-bar.js';
 import { mic as words } from './words.js';
@@ -96,27 +96,18 @@ export class MicCheck {
   #render() {
     setAttribute(this.element, 'data-mic', this.state);
     const check = (/** @type {string} */ label) =>
-      h(
-        'button', { type: 'button', class: 'button quiet', onclick: () => void this.check() }, icon('mic'),
-        label,
-      );
+      makeButton('quiet', () => void this.check(), icon('mic'),
+        label);
     if (this.state === 'none') return fill(this.element, check(words.check));
     if (this.state === 'asking') {
       return fill(this.element, h('p', { class: 'note', role: 'status' }, words.asking));
     }
     if (this.state === 'on') {
-      return fill(
-        this.element, h('div', { class: 'mic-line' }, icon('mic'), this.#bar.element),
-        h('p', { class: 'hint' }, words.on),
-      );
+      return fill(this.element, h('div', { class: 'mic-line' }, icon('mic'), this.#bar.element),
+        smallPrint(words.on));
     }
-    return fill(
-      this.element,
-      h(
-        'p', { class: 'trouble', role: 'alert' }, icon('micOff'),
-        h('span', {}, `${micTrouble(this.state)} ${words.listen}`),
-      ),
-      check(words.retry),
-    );
+    return fill(this.element, h('p', { class: 'trouble', role: 'alert' }, icon('micOff'),
+        h('span', {}, `${micTrouble(this.state)} ${words.listen}`)),
+      check(words.retry));
   }
 }

@@ -4,7 +4,7 @@
  */
 
 import { copyButton } from './copy.js';
-import { fill, h, setText } from './dom.js';
+import { fill, h, makeButton, setText, smallPrint } from './dom.js';
 import { fingerprintBlock, numberBlock } from './fingerprint.js';
 import { icon } from './icons.js';
 import { identicon } from './identicon.js';
@@ -29,14 +29,9 @@ export function openPerson(stay, id, closed) {
   sheet.body.append(
     h('div', { class: 'person-head' }, identicon(member.fingerprint),
       h('div', {}, known, fingerprintBlock(member.fingerprint))),
-    h('p', { class: 'hint' }, member.self ? safetyWords.yours : words.compareHint), trust, trusted);
+    smallPrint(member.self ? safetyWords.yours : words.compareHint), trust, trusted);
   if (!member.self) sheet.body.append(volumeField(stay, id));
-  sheet.body.append(
-    h(
-      'button', { type: 'button', class: 'button', onclick: () => openSafety(stay, closed) }, icon('lock'),
-      words.compare,
-    ),
-  );
+  sheet.body.append(makeButton('', () => openSafety(stay, closed), icon('lock'), words.compare));
   sheet.update = () => {
     const now = stay.model.members.get(id);
     if (!now) return; // left while one looks: what was shown stays
@@ -44,13 +39,7 @@ export function openPerson(stay, id, closed) {
     const changed = now.known === 'changed' && !now.self;
     if (changed === (trust.childElementCount > 0)) return;
     if (!changed) setText(trusted, words.trusted);
-    fill(
-      trust,
-      changed
-        && h(
-          'button', { type: 'button', class: 'button danger', onclick: () => stay.trust(id) }, words.trust,
-        ),
-    );
+    fill(trust, changed && makeButton('danger', () => stay.trust(id), words.trust));
   };
   sheet.update();
 }
@@ -62,30 +51,26 @@ function showKnown(element, member) {
   element.dataset.known = kind;
   const text = words.known[kind] + since;
   if (element.textContent === text) return;
-  fill(
-    element,
-    icon(
-      kind === 'same' ? 'check' : kind === 'changed' ? 'warning' : kind === 'outside' ? 'outside' : 'info',
-    ),
-    h('span', {}, text),
-  );
+  const icons = /** @type {const} */ ({
+    same: 'check', changed: 'warning', outside: 'outside', new: 'info', self: 'info',
+  });
+  fill(element, icon(icons[kind]), h('span', {}, text));
 }
 
 /** @param {Stay} stay @param {string} id */
 function volumeField(stay, id) {
   const value = h('output', { for: 'volume' });
   const say = () => setText(value, words.volumeValue(Math.round(input.valueAsNumber)));
-  const input = h('input', { type: 'range', id: 'volume', min: '0', max: String(loudest), step: '5',
-    value: String(Math.round(stay.volumeOf(id) * 100)),
-    oninput: () => {
-      stay.setVolume(id, input.valueAsNumber / 100);
-      say();
-    } });
+  const oninput = () => {
+    stay.setVolume(id, input.valueAsNumber / 100);
+    say();
+  };
+  const now = String(Math.round(stay.volumeOf(id) * 100));
+  const props = { type: 'range', id: 'volume', min: '0', max: String(loudest), step: '5', value: now, oninput };
+  const input = h('input', props);
   say();
-  return h(
-    'div', { class: 'field' },
-    h('div', { class: 'between' }, h('label', { for: 'volume' }, words.volume), value), input,
-  );
+  return h('div', { class: 'field' },
+    h('div', { class: 'between' }, h('label', { for: 'volume' }, words.volume), value), input);
 }
 
 /** All people, and the safety number that covers them. @param {Stay} stay @param {() => void} closed */
@@ -95,39 +80,22 @@ export function openSafety(stay, closed) {
   const covers = h('p', { class: 'hint' });
   const list = h('ul', { class: 'fingerprints', role: 'list' });
   const copy = copyButton(safetyWords.copy, () => stay.model.safety);
-  sheet.body.append(
-    number, covers, h('p', {}, safetyWords.explain), copy, h('h3', {}, roomWords.people), list,
-  );
+  const title = h('h3', {}, roomWords.people);
+  sheet.body.append(number, covers, h('p', {}, safetyWords.explain), copy, title, list);
   let shown = '';
   sheet.update = () => {
     const { safety, order, members } = stay.model;
-    const inside = order.map((id) => members.get(id)).filter((member) => member && !member.outside);
+    const inside = order.flatMap((id) => members.get(id) ?? []).filter(({ outside }) => !outside);
     const key = JSON.stringify([safety, inside]);
     if (key === shown) return; // or a selection would be lost
     shown = key;
-    fill(
-      number, safety ? numberBlock(safety) : h('p', { class: 'note', role: 'status' }, safetyWords.pending),
-    );
+    fill(number, safety ? numberBlock(safety) : h('p', { class: 'note', role: 'status' }, safetyWords.pending));
     copy.hidden = safety === '';
-    setText(
-      covers, safety ? safetyWords.covers(new Set(inside.map((member) => member?.fingerprint)).size) : '',
-    );
-    fill(
-      list,
-      ...inside.map(
-        (member) =>
-          member && h(
-            'li',
-            {},
-            identicon(member.fingerprint),
-            h(
-              'div', {},
-              h('span', { class: 'name' }, h('bdi', {}, nameOf(member)), member.self && ` (${words.you})`),
-              fingerprintBlock(member.fingerprint),
-            ),
-          ),
-      ),
-    );
+    const people = new Set(inside.map(({ fingerprint }) => fingerprint)).size;
+    setText(covers, safety ? safetyWords.covers(people) : '');
+    fill(list, ...inside.map((member) => h('li', {}, identicon(member.fingerprint), h('div', {},
+      h('span', { class: 'name' }, h('bdi', {}, nameOf(member)), member.self && ` (${words.you})`),
+      fingerprintBlock(member.fingerprint)))));
   };
   sheet.update();
 }

@@ -5,23 +5,22 @@
 
 import { Announcer } from './announce.js';
 import { TalkButton } from './talk-button.js';
-import { fill, h, setAttribute, setText } from './dom.js';
-import { icon } from './icons.js';
+import { fill, h, makeButton, setAttribute, setText } from './dom.js';
+import { icon, iconButton } from './icons.js';
 import { openInvite } from './invite-sheet.js';
-import { Keyboard } from './keyboard.js';
+import { Keyboard, openKeys } from './keyboard.js';
 import { micTrouble } from './mic-check.js';
 import { MemberRows, nameOf } from './member-rows.js';
 import { openPerson, openSafety } from './person-sheet.js';
 import { describe } from './quality.js';
 import { closeSheets, openSheet } from './sheet.js';
-import { openConnection, openKeys } from './connection-sheet.js';
+import { openConnection } from './connection-sheet.js';
 import { Warnings } from './warnings.js';
 import { announce, connection, room as words } from './words-room.js';
 import { mic as micWords } from './words.js';
 
 /** @typedef {import('./stay.js').Stay} Stay */
 /** @typedef {import('./room-model.js').Part} Part */
-/** @typedef {import('./icons.js').IconName} IconName */
 
 export class RoomView {
   #stay;
@@ -31,12 +30,8 @@ export class RoomView {
   #warnings;
   #keyboard;
   #announcer = new Announcer();
-  #lock = h('button', {
-    type: 'button', class: 'lock', title: words.codeName, onclick: () => this.#safety(),
-  });
-  #line = h('button', {
-    type: 'button', class: 'line', title: connection.numbers, onclick: () => this.#connection(),
-  });
+  #lock = h('button', { type: 'button', class: 'lock', title: words.codeName, onclick: () => this.#safety() });
+  #line = h('button', { type: 'button', class: 'line', title: connection.numbers });
   #lineWords = h('span');
   #count = h('h2', {});
   #mic = h('p', { class: 'trouble', role: 'alert' });
@@ -60,18 +55,11 @@ export class RoomView {
       person: (id) => openPerson(stay, id, () => this.#settled()), safety: () => this.#safety(),
     });
     this.#keyboard = new Keyboard(this.#actions());
-    this.element = h(
-      'div',
-      { class: 'room' },
-      this.#head(),
-      this.#warnings.element,
-      h(
-        'main', { class: 'room-main' }, h('div', { class: 'people-head' }, this.#count, this.#lock),
-        this.#people.element, this.#mic,
-      ),
-      this.#control.element,
-      this.#announcer.element,
-    );
+    this.element = h('div', { class: 'room' },
+      this.#head(), this.#warnings.element,
+      h('main', { class: 'room-main' }, h('div', { class: 'people-head' }, this.#count, this.#lock),
+        this.#people.element, this.#mic),
+      this.#control.element, this.#announcer.element);
     this.changed(['state', 'members', 'quality', 'safety', 'warnings', 'control', 'levels']);
   }
 
@@ -93,35 +81,21 @@ export class RoomView {
 
   #head() {
     const { room } = this.#stay.model;
-    const button = (
-      /** @type {IconName} */ name, /** @type {string} */ label, /** @type {() => void} */ onclick,
-    ) =>
-      h(
-        'button', { type: 'button', class: 'icon-button', 'aria-label': label, title: label, onclick },
-        icon(name),
-      );
+    const titled = (/** @type {HTMLButtonElement} */ button) => {
+      button.title = button.ariaLabel ?? '';
+      return button;
+    };
+    const leave = makeButton('small leave', this.#options.leave, icon('leave'), h('span', {}, words.leave));
+    leave.ariaLabel = words.leaveName(room);
     this.#line.append(h('span', { class: 'dot' }), this.#lineWords, icon('chevron'));
-    return h(
-      'header',
-      { class: 'room-head' },
-      h(
-        'div',
-        { class: 'room-title' },
+    this.#line.onclick = () => openConnection(this.#stay.model, () => this.#settled());
+    return h('header', { class: 'room-head' },
+      h('div', { class: 'room-title' },
         h('h1', { dir: 'auto', title: room }, room),
-        button('invite', words.invite, () => this.#invite()),
-        button('settings', words.settings, () => this.#options.settings(() => this.#settled())),
-        h(
-          'button',
-          {
-            type: 'button', class: 'button small leave', 'aria-label': words.leaveName(room),
-            onclick: this.#options.leave,
-          },
-          icon('leave'),
-          h('span', {}, words.leave),
-        ),
-      ),
-      this.#line,
-    );
+        titled(iconButton('invite', words.invite, () => this.#invite())),
+        titled(iconButton('settings', words.settings, () => this.#options.settings(() => this.#settled()))),
+        leave),
+      this.#line);
   }
 
   /** Shows what changed. @param {Part[]} parts */
@@ -166,20 +140,14 @@ export class RoomView {
 
   #showControl() {
     const { model } = this.#stay;
-    const names = model
-      .talkers()
-      .map((id) => model.members.get(id))
-      .filter((member) => member !== undefined)
-      .map(nameOf);
+    const names = model.talkers().flatMap((id) => model.members.get(id) ?? []).map(nameOf);
     this.#control.show(names);
     this.#announcer.talkers(names);
     const trouble = micTrouble(model.mic);
     this.#mic.hidden = trouble === '';
     setAttribute(this.#mic, 'data-mic', model.mic);
     const text = trouble && `${trouble} ${micWords.silent}`;
-    if (this.#mic.textContent !== text) {
-      fill(this.#mic, text !== '' && icon('micOff'), text !== '' && h('span', {}, text));
-    }
+    if (this.#mic.textContent !== text) fill(this.#mic, text && icon('micOff'), text && h('span', {}, text));
   }
 
   #showLine() {
@@ -210,10 +178,6 @@ export class RoomView {
 
   #safety() {
     openSafety(this.#stay, () => this.#settled());
-  }
-
-  #connection() {
-    openConnection(this.#stay.model, () => this.#settled());
   }
 
   close() {

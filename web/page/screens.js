@@ -1,6 +1,6 @@
 /** The screens without a control: a call that ended, and a browser that cannot join. */
 
-import { h } from './dom.js';
+import { h, makeButton } from './dom.js';
 import { icon } from './icons.js';
 import { ended as endedWords, support as supportWords } from './words.js';
 
@@ -19,8 +19,8 @@ export function endedScreen(error, { again, door }) {
     what !== '' && h('p', {}, what),
     error && error.text !== '' && details(known, error.text),
     h('div', { class: 'buttons' },
-      h('button', { type: 'button', class: 'button primary large', onclick: again }, endedWords.again),
-      h('button', { type: 'button', class: 'button large', onclick: door }, endedWords.door)));
+      makeButton('primary large', again, endedWords.again),
+      makeButton('large', door, endedWords.door)));
 }
 
 /**

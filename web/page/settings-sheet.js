@@ -1,13 +1,13 @@
 /** The settings: sound, looks, who one is, and what this is. */
 
-import { fill, h, setText } from './dom.js';
+import { fill, h, labelled, makeButton, setText, smallPrint } from './dom.js';
 import { fingerprintBlock } from './fingerprint.js';
 import { icon } from './icons.js';
 import { openImport, openSealed, openWords, sealWords } from './identity-sheets.js';
 import { LevelBar } from './level-bar.js';
 import { micTrouble } from './mic-check.js';
 import { Sheet } from './sheet.js';
-import { openKeys } from './connection-sheet.js';
+import { openKeys } from './keyboard.js';
 import { identity as identityWords, settings as words } from './words-sheets.js';
 import { mic as micWords } from './words.js';
 
@@ -32,9 +32,8 @@ import { mic as micWords } from './words.js';
 export function openSettings(options) {
   const sheet = new Sheet(words.title, { name: 'settings', closed: options.closed });
   const again = () => openSettings(options);
-  sheet.body.append(
-    soundPart(options), lookPart(options), identityPart(options, again), aboutPart(options, again),
-  );
+  const parts = [soundPart(options), lookPart(options), identityPart(options, again), aboutPart(options, again)];
+  sheet.body.append(...parts);
 }
 
 /**
@@ -52,7 +51,7 @@ function part(name, title, ...children) {
 function select(id, label, choices, value, choose) {
   const element = h('select', { id, onchange: () => choose(element.value) },
     ...choices.map(([key, text]) => h('option', { value: key, selected: key === value }, text)));
-  return { element, field: h('div', { class: 'field' }, h('label', { for: id }, label), element) };
+  return { element, field: labelled(id, label, element) };
 }
 
 /**
@@ -60,14 +59,10 @@ function select(id, label, choices, value, choose) {
  * @param {(on: boolean) => void} turn
  */
 function toggle(id, label, hint, on, turn) {
-  const input = h('input', {
-    type: 'checkbox', id, checked: on, role: 'switch', 'aria-describedby': id + '-hint',
-    onchange: () => turn(input.checked),
-  });
-  return h(
-    'div', { class: 'switch' },
-    h('div', {}, h('label', { for: id }, label), h('p', { class: 'hint', id: id + '-hint' }, hint)), input,
-  );
+  const describedBy = { 'aria-describedby': id + '-hint', onchange: () => turn(input.checked) };
+  const input = h('input', { type: 'checkbox', id, checked: on, role: 'switch', ...describedBy });
+  const text = h('p', { class: 'hint', id: id + '-hint' }, hint);
+  return h('div', { class: 'switch' }, h('div', {}, h('label', { for: id }, label), text), input);
 }
 
 /** @param {SettingsOptions} options */
@@ -91,35 +86,15 @@ function soundPart({ prefs, devices, microphoneChanged, loudspeakerChanged, leve
     prefs.set('noise', on);
     microphoneChanged();
   });
-  return part(
-    'sound',
-    words.sound,
-    microphone.field,
-    h(
-      'div', { class: 'mic-line' }, icon('mic'), bar.element,
-      !heard && h('button', { type: 'button', class: 'button small', onclick: test }, micWords.test),
-    ),
+  const sounds = toggle('setting-sounds', words.sounds, words.soundsHint, prefs.get('sounds'),
+    (on) => prefs.set('sounds', on));
+  const play = () => void devices.wake().then(() => devices.sound('back'));
+  return part('sound', words.sound, microphone.field,
+    h('div', { class: 'mic-line' }, icon('mic'), bar.element,
+      !heard && makeButton('small', test, micWords.test)),
     devices.choosesLoudspeaker && loudspeaker.field,
-    h(
-      'div',
-      { class: 'buttons' },
-      h(
-        'button',
-        {
-          type: 'button', class: 'button',
-          onclick: () => void devices.wake().then(() => devices.sound('back')),
-        },
-        icon('listen'),
-        words.testSound,
-      ),
-      echo.button,
-    ),
-    echo.said,
-    noise,
-    toggle('setting-sounds', words.sounds, words.soundsHint, prefs.get('sounds'), (on) =>
-      prefs.set('sounds', on),
-    ),
-  );
+    h('div', { class: 'buttons' }, makeButton('', play, icon('listen'), words.testSound), echo.button),
+    echo.said, noise, sounds);
 }
 
 /** @param {import('./devices.js').Devices} devices */
@@ -129,7 +104,7 @@ function echoTest(devices) {
     said.hidden = false;
     setText(said, text);
   };
-  const button = h('button', { type: 'button', class: 'button', onclick: async () => {
+  const test = async () => {
     button.disabled = true;
     say(words.echoTesting);
     try {
@@ -138,7 +113,8 @@ function echoTest(devices) {
       say(micTrouble(devices.faultOf(error)));
     }
     button.disabled = false;
-  } }, icon('mic'), words.echo);
+  };
+  const button = makeButton('', test, icon('mic'), words.echo);
   return { button, said };
 }
 
@@ -152,26 +128,22 @@ function fillDevices(element, list, chosen) {
 /** @param {SettingsOptions} options */
 function lookPart({ prefs, themeChanged }) {
   const themes = /** @type {[string, string][]} */ (Object.entries(words.themes));
-  return part(
-    'look',
-    words.look,
-    select('setting-theme', words.theme, themes, prefs.get('theme'), (theme) => {
-      prefs.set('theme', /** @type {'system' | 'light' | 'dark'} */ (theme));
-      themeChanged();
-    }).field,
-  );
+  const chosen = select('setting-theme', words.theme, themes, prefs.get('theme'), (theme) => {
+    prefs.set('theme', /** @type {'system' | 'light' | 'dark'} */ (theme));
+    themeChanged();
+  });
+  return part('look', words.look, chosen.field);
 }
 
 /** @param {SettingsOptions} options @param {() => void} again opens the settings once more */
 function identityPart({ identity, inCall }, again) {
-  const button = (/** @type {string} */ label, /** @type {() => void} */ onclick) =>
-    h('button', { type: 'button', class: 'button', onclick }, label);
+  const button = (/** @type {string} */ label, /** @type {() => void} */ act) => makeButton('', act, label);
   const made = identity.fingerprint !== '';
   return part('identity', words.identity,
     made ? fingerprintBlock(identity.fingerprint) : h('p', { class: 'note' }, identityWords.none),
-    h('p', { class: 'hint' }, words.identityHint),
+    smallPrint(words.identityHint),
     identity.hasWords && h('p', { class: 'note' }, words.wordsOnce),
-    made && !identity.hasWords && h('p', { class: 'hint' }, words.wordsGone),
+    made && !identity.hasWords && smallPrint(words.wordsGone),
     h('div', { class: 'buttons' },
       identity.hasWords && button(words.words, () => void openWords(identity, again)),
       identity.hasWords && !identity.sealed && button(words.seal, () => sealWords(identity, again)),
@@ -181,13 +153,6 @@ function identityPart({ identity, inCall }, again) {
 
 /** @param {SettingsOptions} options @param {() => void} again */
 function aboutPart({ version }, again) {
-  return part(
-    'about',
-    words.about,
-    version !== '' && h('p', { class: 'hint' }, `${words.version}: ${version}`),
-    h(
-      'button', { type: 'button', class: 'button', onclick: () => openKeys(again) }, icon('keyboard'),
-      words.keys,
-    ),
-  );
+  return part('about', words.about, version !== '' && smallPrint(`${words.version}: ${version}`),
+    makeButton('', () => openKeys(again), icon('keyboard'), words.keys));
 }

@@ -4,7 +4,7 @@
  */
 
 import { h } from './dom.js';
-import { icon } from './icons.js';
+import { iconButton } from './icons.js';
 import { sheet as words } from './words.js';
 
 let made = 0;
@@ -25,11 +25,7 @@ export class Sheet {
     current = this;
     this.#closed = closed;
     const id = `sheet-title-${++made}`;
-    const close = h(
-      'button',
-      { type: 'button', class: 'icon-button', 'aria-label': words.close, onclick: () => this.close() },
-      icon('close'),
-    );
+    const close = iconButton('close', words.close, () => this.close());
     const heading = h('h2', { id, tabIndex: -1, dir: 'auto' }, title);
     this.#dialog = h('dialog', { class: 'sheet', 'data-sheet': name, 'aria-labelledby': id },
       h('header', { class: 'sheet-head' }, heading, close), this.body);

@@ -2,7 +2,7 @@
  * A stay in a room, as the page runs it: engine, microphone, loudspeaker, sounds and the model that the views
  * show. No DOM.
  *
- *     room view ── press, mute, mode ──> Call ──> Engine (Worker)
+ *     room view ── press, mute, mode ──> Stay ──> Engine (Worker)
  *         ^                               |  └──> Devices (AudioContext, worklets, sounds)
  *         └──── changed(parts) ── RoomModel <── Engine's messages
  */
@@ -30,7 +30,7 @@ import { RoomModel } from './room-model.js';
  * @property {(came: string[], went: string[]) => void} people names of who came and went
  */
 
-const startTime = 20_000; // ms that what must be there before joining may take: devices, the identity, the Worker's modules
+const startTime = 20_000; // ms that devices, the identity and the Worker's modules may take before joining
 const quietAbove = 8; // people, for whose coming and going no sound is made
 
 export class Stay {
@@ -122,7 +122,6 @@ export class Stay {
     if (this.#over) return;
     this.#begun = true;
     const { state, transmitting } = this.model;
-    // Nothing more will come.
     if (message.type === 'failed' && state === 'joining') return this.#fail('loading', message.text);
     const parts = this.model.apply(message, performance.now());
     if (message.type === 'state') this.#stateChanged(state);
@@ -157,9 +156,8 @@ export class Stay {
     const went = before ? [...before].filter((id) => !now.has(id)) : [];
     for (const id of went) this.#volumes.delete(id);
     if (came.length + went.length > 0) {
-      this.#options.people(
-        came.map((id) => names.get(id) ?? ''), went.map((id) => this.#names.get(id) ?? ''),
-      );
+      const named = (/** @type {Map<string, string>} */ all) => (/** @type {string} */ id) => all.get(id) ?? '';
+      this.#options.people(came.map(named(names)), went.map(named(this.#names)));
       if (now.size + 1 <= quietAbove) this.#sound(came.length > 0 ? 'joined' : 'left');
     }
     this.#names = names;
@@ -240,9 +238,8 @@ export class Stay {
     const engine = this.#engine;
     setTimeout(() => engine.close(), 2000); // the relay is told, or will find out
     this.#end(false);
-    this.model.apply(
-      { type: 'state', state: 'ended', error: code ? { code, text: '' } : undefined }, performance.now(),
-    );
+    const error = code ? { code, text: '' } : undefined;
+    this.model.apply({ type: 'state', state: 'ended', error }, performance.now());
     this.#options.changed(['state']);
   }
 

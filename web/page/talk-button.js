@@ -34,11 +34,9 @@ export class TalkButton {
     this.#stay = stay;
     this.#bar.element.setAttribute('aria-hidden', 'true');
     this.#modes = { open: this.#choice('open'), radio: this.#choice('radio') };
-    this.element = h(
-      'footer', { class: 'dock' },
+    this.element = h('footer', { class: 'dock' },
       h('fieldset', { class: 'segments' }, h('legend', { class: 'unseen' }, words.mode), ...this.#segments()),
-      this.#button,
-    );
+      this.#button);
     this.#listen();
   }
 
@@ -51,10 +49,8 @@ export class TalkButton {
 
   #segments() {
     return /** @type {const} */ (['open', 'radio']).map((mode) =>
-      h(
-        'label', { for: 'mode-' + mode, title: words.modeHints[mode] }, this.#modes[mode],
-        h('span', {}, words.modes[mode]),
-      ),
+      h('label', { for: 'mode-' + mode, title: words.modeHints[mode] }, this.#modes[mode],
+        h('span', {}, words.modes[mode])),
     );
   }
 

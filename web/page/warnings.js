@@ -1,6 +1,6 @@
 /** Warnings across the full width of the room. Which stay, and with which name, is warning-list.js's. */
 
-import { fill, h } from './dom.js';
+import { fill, h, makeButton, smallPrint } from './dom.js';
 import { icon } from './icons.js';
 import { nameOf } from './member-rows.js';
 import { warnings as words } from './words-room.js';
@@ -47,7 +47,7 @@ export class Warnings {
       h('div', { class: 'warning-words' },
         h('h2', {}, words.changedTitle(name)),
         h('p', {}, words.changedText(name)),
-        h('p', { class: 'hint' }, h('bdi', {}, warning.fingerprint)),
+        smallPrint(h('bdi', {}, warning.fingerprint)),
         h('div', { class: 'buttons' },
           button(words.look, 'primary', () => this.#compare(warning.member)),
           trust,
@@ -75,6 +75,4 @@ export class Warnings {
 }
 
 /** @param {string} label @param {string} look @param {() => void} onclick */
-function button(label, look, onclick) {
-  return h('button', { type: 'button', class: `button small ${look}`.trim(), onclick }, label);
-}
+const button = (label, look, onclick) => makeButton(`small ${look}`.trim(), onclick, label);
