@@ -2,6 +2,7 @@ package budget
 
 import (
 	"encoding/binary"
+	"slices"
 	"sync"
 	"time"
 )
@@ -242,13 +243,13 @@ func (o *node) tidy(calm float64, remember bool, members *int) (over bool) {
 		return over
 	}
 	o.bytes = 0
-	o.nodes = keep(o.nodes, func(in *node) bool {
-		if in.tidy(calm, remember, members) {
+	o.nodes = slices.DeleteFunc(o.nodes, func(in *node) bool {
+		over := in.tidy(calm, remember, members)
+		if over {
 			delete(o.index, in.key)
-			return false
 		}
 		o.bytes += in.bytes
-		return true
+		return over
 	})
 	return len(o.nodes) == 0
 }
@@ -294,16 +295,4 @@ func (o *node) drain(amount float64, quietFirst bool) (left float64) {
 	}
 	o.bytes = max(0, o.bytes-(amount-left))
 	return left
-}
-
-// keep removes in place what is not to be kept, and lets go of it.
-func keep[T any](list []T, yes func(T) bool) []T {
-	kept := list[:0]
-	for _, t := range list {
-		if yes(t) {
-			kept = append(kept, t)
-		}
-	}
-	clear(list[len(kept):])
-	return kept
 }

@@ -80,7 +80,7 @@ func (l *lab) spy(n *notes) *spy {
 	}
 	s := &spy{
 		lab: l, notes: n, port: &port{Conn: conn}, soon: make(chan struct{}, 1), present: make(map[wire.MemberID]*tapped),
-		rooms: room.NewRooms(room.Limits{Rooms: 10, Members: 1000}),
+		rooms: room.NewRooms(room.Limits{Rooms: 10, Members: 1000, MemberRate: 32_000, RoomRate: 250_000}),
 	}
 	s.hooks.Store(&hooks{})
 	s.rooms.Soon = s.stir

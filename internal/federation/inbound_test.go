@@ -28,7 +28,7 @@ type inboundRoom struct {
 }
 
 func newInboundRoom(t testing.TB) *inboundRoom {
-	return &inboundRoom{t, room.NewRooms(room.Limits{Rooms: 10, Members: 100}), wire.HashRoom("lab")}
+	return &inboundRoom{t, room.NewRooms(room.Limits{Rooms: 10, Members: 100, MemberRate: 32_000, RoomRate: 250_000}), wire.HashRoom("lab")}
 }
 
 // join adds a member whose entry is a text.

@@ -65,7 +65,7 @@ func (b *bridged) tellLabels(local []*room.Member, now time.Time) (all bool) {
 	for _, m := range local {
 		known := b.named[m.ID]
 		if known != b.labels {
-			if slices.ContainsFunc(messages, func(body []byte) bool { return m.Tell(wire.UrgentRelays, body) != nil }) {
+			if slices.ContainsFunc(messages, func(body []byte) bool { return m.Notify(wire.UrgentRelays, body) != nil }) {
 				all = false // its link is full
 			} else {
 				known = b.labels

@@ -19,7 +19,7 @@ import (
 func TestRoomNotGlobal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		logged := new(simtest.Log)
-		f := New(Options{Identity: identity.SeedFromBytes([identity.SeedSize]byte{1}).Identity(), Rooms: room.NewRooms(room.Limits{}),
+		f := New(Options{Identity: identity.SeedFromBytes([identity.SeedSize]byte{1}).Identity(), Rooms: room.NewRooms(room.Limits{MemberRate: 32_000, RoomRate: 250_000}),
 			Log: slog.New(slog.NewTextHandler(logged, nil))})
 		peer, other := wire.RelayID{1}, wire.RelayID{2}
 		f.live[peer] = &livePeer{label: "north"}

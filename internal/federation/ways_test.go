@@ -15,7 +15,7 @@ import (
 // received goes on.
 func TestReceivingWaitsForNobody(t *testing.T) {
 	f := New(Options{
-		Identity: identity.SeedFromBytes([identity.SeedSize]byte{1}).Identity(), Rooms: room.NewRooms(room.Limits{Rooms: 10, Members: 10}), Log: slog.New(slog.DiscardHandler),
+		Identity: identity.SeedFromBytes([identity.SeedSize]byte{1}).Identity(), Rooms: room.NewRooms(room.Limits{Rooms: 10, Members: 10, MemberRate: 32_000, RoomRate: 250_000}), Log: slog.New(slog.DiscardHandler),
 		Tell: func(*room.Member) {},
 	})
 	defer f.links.Close()

@@ -243,7 +243,7 @@ func TestDroppedStreamIsHeardAgain(t *testing.T) {
 // does not wait until the clock is there again.
 func TestStreamIsRenewedWhenTheClockIsSet(t *testing.T) {
 	start := time.Now()
-	rooms := room.NewRooms(room.Limits{Rooms: 1, Members: 10})
+	rooms := room.NewRooms(room.Limits{Rooms: 1, Members: 10, MemberRate: 32_000, RoomRate: 250_000})
 	member, err := rooms.Join("r", make([]byte, 200), room.Origin{}, &receiver{}, start)
 	if err != nil {
 		t.Fatal(err)

@@ -8,46 +8,36 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// How much media members may bring. A relay sends each frame to everybody in the room, so what counts is what that
-// takes: a packet of its own for each listener, with all headers.
+// How much media members may bring. A relay sends each frame to everybody in the room, so what counts is what
+// that takes: a packet of its own for each listener, with all headers.
 
 const (
-	// frameOverhead is what a media frame takes on the wire beside its ciphertext: IPv4 20, UDP 8, sealed header and tag,
-	// the frame's first byte and CTR.
+	// frameOverhead is what a media frame takes on the wire beside its ciphertext: IPv4 20, UDP 8, sealed
+	// header and tag, the frame's first byte and CTR.
 	frameOverhead = 28 + wire.HeaderSize + wire.TagSize + 1 + 2
 	// memberBurst is how much of its rate a member may send at once: what a path held back for a moment.
 	memberBurst = 500 * time.Millisecond
-	// roomBurst and roomLeast bound the same for a room that has too much: see budget.Config. Beside 30 floods it is a second
-	// of speech for each.
+	// roomBurst and roomLeast bound the same for a room that has too much: see budget.Config. Beside 30
+	// floods it is a second of speech for each.
 	roomBurst = time.Second
 	roomLeast = 4000 // bytes: what was said just before the microphone opened comes at once
 	// sendLeast is the same of the relay's rate of packets.
 	sendLeast = 1000
 )
 
-// Rates of media, in bytes a second, where nothing else is said: 256 kbit/s of a member, which is four times the best
-// speech with its headers, and 2 Mbit/s of a room, which is some 40 people who speak at once.
-const (
-	DefaultMemberRate = 256_000 / 8
-	DefaultRoomRate   = 2_000_000 / 8
-)
-
-// DefaultSendRate is how many media packets a second a relay sends to its members for each of its processors, where nothing
-// else is said: about what one can.
-const DefaultSendRate = 200_000
-
 // FrameSize returns what a media frame takes on the wire, in a packet to one listener.
 func FrameSize(m *wire.Media) int { return frameOverhead + len(m.Ciphertext) }
 
-// Source returns whose share the stream counts in, if it comes by way of a group: where its member is attached from, or the
-// link that its frames come over.
+// Source returns whose share the stream counts in, if it comes by way of a group: where its member is
+// attached from, or the link that its frames come over.
 func (st *Stream) Source(by budget.Group) budget.Source {
 	return budget.Source{Group: by, Member: st.member.number}
 }
 
-// awayPart is the part of a room's rate that it sends to peers. To a peer all of it comes by one link, as one group, in
-// which it cannot tell a crowd that we know to be behind one address from those who sit alone. So we choose, and send so
-// little that the link gets all of it through there, beside a few others who send too much.
+// awayPart is the part of a room's rate that it sends to peers. To a peer all of it comes by one link, as one
+// group, in which it cannot tell a crowd that we know to be behind one address from those who sit alone. So
+// we choose, and send so little that the link gets all of it through there, beside a few others who send too
+// much.
 const awayPart = 4
 
 // Audience is which local members get a frame.
@@ -55,20 +45,22 @@ type Audience uint8
 
 const (
 	Everybody Audience = iota
-	// Few are all but the crowds of one Group: of each the first fewOfGroup. It is for a relay that has too much to send.
+	// Few are all but the crowds of one Group: of each the first fewOfGroup. It is for a relay that has too
+	// much to send.
 	Few
 )
 
 // fewOfGroup is how many listeners of one address, or part of the network, in one room are none of a crowd.
 const fewOfGroup = 64
 
-// Admit decides whether a frame of a stream may be forwarded, and to whom here, and counts it if not: a member has a rate, a
-// room has one that its groups share, and the members of each, and so has the relay, of packets that it sends.
-// RoomRateToPeers is for ForwardHere. at is a time on any clock that does not go back. It takes no lock while there is less than
-// these rates.
+// Admit decides whether a frame of a stream may be forwarded, and to whom here, and counts it if not: a
+// member has a rate, a room has one that its groups share, and the members of each, and so has the relay, of
+// packets that it sends. RoomRateToPeers is for ForwardHere. at is a time on any clock that does not go back.
+// It takes no lock while there is less than these rates.
 //
-// Who talks to a crowd sends much, and so does who brings a crowd to listen. So when there is too much, crowds are left out
-// first: what a talker's share has to be enough for then nobody can raise by more than fewOfGroup listeners for each address.
+// Who talks to a crowd sends much, and so does who brings a crowd to listen. So when there is too much,
+// crowds are left out first: what a talker's share has to be enough for then nobody can raise by more than
+// fewOfGroup listeners for each address.
 func (st *Stream) Admit(from budget.Source, m *wire.Media, at time.Duration) (drops.Reason, Audience) {
 	rooms, size, to := st.member.rooms, FrameSize(m), Everybody
 	var why drops.Reason
@@ -79,7 +71,8 @@ func (st *Stream) Admit(from budget.Source, m *wire.Media, at time.Duration) (dr
 		why = drops.RoomRate
 	case !st.maySend(from, at, &to):
 		why = drops.SendRate
-	case len(*st.member.trunks.list.Load()) > 0 && !st.member.hidden.Load() && !st.member.room.away.Take(from, size, at):
+	case len(*st.member.trunks.list.Load()) > 0 && !st.member.hidden.Load() &&
+		!st.member.room.away.Take(from, size, at):
 		why = drops.RoomRateToPeers
 	default:
 		return drops.None, to
@@ -90,12 +83,12 @@ func (st *Stream) Admit(from budget.Source, m *wire.Media, at time.Duration) (dr
 
 // maySend reports whether the relay may send a frame to the local members now, or else to a Few of them.
 func (st *Stream) maySend(from budget.Source, at time.Duration, to *Audience) bool {
-	room, rooms := st.member.room, st.member.rooms
-	all := len(*room.receivers.Load())
+	list, rooms := st.member.room.members.Load(), st.member.rooms
+	all := len(list.receivers)
 	if all == 0 || rooms.send.Spare(all, at) {
 		return true
 	}
-	few := len(*room.few.Load())
+	few := len(list.few)
 	if !rooms.send.Take(from, few, at) {
 		return false
 	}

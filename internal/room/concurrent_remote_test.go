@@ -119,7 +119,7 @@ func TestConcurrentRemote(t *testing.T) {
 // BenchmarkLink1000 is what comes of a link with 1,000 members behind it that goes and comes back, in a room of
 // 1,000 others.
 func BenchmarkLink1000(b *testing.B) {
-	rooms := NewRooms(Limits{Rooms: 1, Members: 2000})
+	rooms := NewRooms(Limits{Rooms: 1, Members: 2000, MemberRate: 32_000, RoomRate: 250_000})
 	for i := range 1000 {
 		if _, err := rooms.Join("r", entry(i), Origin{}, new(deaf), epoch); err != nil {
 			b.Fatal(err)

@@ -24,7 +24,7 @@ func (d *deaf) SendUrgentThen(_ wire.UrgentKind, _ []byte, done func(bool)) erro
 // crowd returns a stream in a room with n listeners.
 func crowd(t testing.TB, n int) *Stream {
 	t.Helper()
-	rooms := NewRooms(Limits{Rooms: 1, Members: n + 1})
+	rooms := NewRooms(Limits{Rooms: 1, Members: n + 1, MemberRate: 32_000, RoomRate: 250_000})
 	var first *Member
 	for i := range n + 1 {
 		m, err := rooms.Join("r", entry(i), Origin{}, new(deaf), epoch)
@@ -59,7 +59,7 @@ func BenchmarkForward200(b *testing.B) {
 }
 
 func BenchmarkJoinLeave1000(b *testing.B) {
-	rooms := NewRooms(Limits{Rooms: 1, Members: 1001})
+	rooms := NewRooms(Limits{Rooms: 1, Members: 1001, MemberRate: 32_000, RoomRate: 250_000})
 	for i := range 1000 {
 		if _, err := rooms.Join("r", entry(i), Origin{}, new(deaf), epoch); err != nil {
 			b.Fatal(err)

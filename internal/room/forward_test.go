@@ -160,19 +160,19 @@ func TestAliasesEnd(t *testing.T) {
 	streams := make([]*Stream, wire.MaxAliases)
 	for i := range streams {
 		streams[i] = &Stream{member: one, made: epoch}
-		if !table.free(streams[i], epoch) || int(streams[i].alias) != i {
+		if !table.assignFree(streams[i], epoch) || int(streams[i].alias) != i {
 			t.Fatalf("stream %d has alias %d", i, streams[i].alias)
 		}
 	}
 	st := &Stream{member: one, made: epoch}
-	if table.free(st, epoch) {
+	if table.assignFree(st, epoch) {
 		t.Errorf("alias %d beyond the last", st.alias)
 	}
 	table.release(streams[77], epoch)
-	if table.free(st, seconds(4.9)) {
+	if table.assignFree(st, seconds(4.9)) {
 		t.Error("an alias did not rest")
 	}
-	if !table.free(st, seconds(5)) || st.alias != 77 {
+	if !table.assignFree(st, seconds(5)) || st.alias != 77 {
 		t.Errorf("alias %d, want 77", st.alias)
 	}
 	table.release(streams[77], seconds(6)) // it is not its any more

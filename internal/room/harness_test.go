@@ -163,7 +163,7 @@ type house struct {
 }
 
 func newHouse(t testing.TB) *house {
-	return &house{t: t, rooms: NewRooms(Limits{Rooms: 100, Members: 4000})}
+	return &house{t: t, rooms: NewRooms(Limits{Rooms: 100, Members: 4000, MemberRate: 32_000, RoomRate: 250_000})}
 }
 
 // entry returns the n-th of as many entries as are wanted, as long as real ones. The rooms do not read them.

@@ -27,7 +27,7 @@ func TestJoinAgain(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
-	rooms := NewRooms(Limits{Rooms: 2, Members: 2})
+	rooms := NewRooms(Limits{Rooms: 2, Members: 2, MemberRate: 32_000, RoomRate: 250_000})
 	join := func(name string, n int) error {
 		_, err := rooms.Join(name, entry(n), Origin{}, new(receiver), epoch)
 		return err

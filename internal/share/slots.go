@@ -1,9 +1,6 @@
 package share
 
-import (
-	"math/bits"
-	"time"
-)
+import "time"
 
 // Slots gives out numbers, the lowest first. A number that is given back still counts as its holder's while it rests, and
 // goes to nobody as long as there are others. What is in the slots is the owner's to keep, by number.
@@ -12,11 +9,9 @@ type Slots[K comparable] struct {
 	rest  time.Duration
 	last  func(slot int) time.Time
 
-	tree    Tree[K]
-	slots   []slot[K] // at most limit
-	idle    []uint64  // bits of those that nobody has, and that have rested
-	resting list      // those that rest, in the order in which they were freed
-	used    int
+	tree  Tree[K]
+	slots []slot[K] // at most limit
+	used  int
 }
 
 // slot is one number.
@@ -24,13 +19,7 @@ type slot[K comparable] struct {
 	holder *Group[K] // nil: it is free, and has rested
 	used   bool      // it is not free
 	freed  time.Time // of one that rests
-	link             // in Slots.resting
 }
-
-// list is a list of slots by number plus one; 0 is none.
-type list struct{ first, last int }
-
-type link struct{ before, after int }
 
 // NewSlots returns limit slots. last says when one that is used was used last.
 func NewSlots[K comparable](limit int, rest time.Duration, last func(slot int) time.Time) *Slots[K] {
@@ -48,31 +37,21 @@ func (s *Slots[K]) Held(path []K) int { return s.tree.Held(path) }
 
 // Free gives out the lowest slot that nobody has.
 func (s *Slots[K]) Free(path []K, now time.Time) (n int, ok bool) {
-	for s.resting.first > 0 && now.Sub(s.slots[s.resting.first-1].freed) >= s.rest {
-		s.vacate(s.resting.first - 1)
-	}
-	if n = s.lowest(); n < 0 && len(s.slots) < s.limit {
-		n = len(s.slots)
-		s.slots = append(s.slots, slot[K]{})
-		if n%64 == 0 {
-			s.idle = append(s.idle, 0)
+	for n = range s.slots {
+		if e := &s.slots[n]; e.holder != nil && !e.used && now.Sub(e.freed) >= s.rest {
+			s.vacate(n)
+		}
+		if s.slots[n].holder == nil {
+			s.give(n, path)
+			return n, true
 		}
 	}
-	if n < 0 {
+	if n = len(s.slots); n == s.limit {
 		return 0, false
 	}
+	s.slots = append(s.slots, slot[K]{})
 	s.give(n, path)
 	return n, true
-}
-
-// lowest returns the lowest slot that nobody has; -1: there is none.
-func (s *Slots[K]) lowest() int {
-	for i, word := range s.idle {
-		if word != 0 {
-			return 64*i + bits.TrailingZeros64(word)
-		}
-	}
-	return -1
 }
 
 // Take gives out a slot of whoever gives way, when there is none free: of its slots the one that was not used for longest. If
@@ -116,50 +95,20 @@ func (s *Slots[K]) at(n int) time.Time {
 
 // give gives out a slot that nobody has.
 func (s *Slots[K]) give(n int, path []K) {
-	s.idle[n/64] &^= 1 << (n % 64)
 	s.slots[n] = slot[K]{holder: s.tree.Add(path), used: true}
 	s.used++
 }
 
 // vacate makes a slot one that nobody has.
 func (s *Slots[K]) vacate(n int) {
-	e := &s.slots[n]
-	s.tree.Remove(e.holder)
-	if !e.used {
-		s.unlink(n)
-	}
-	*e = slot[K]{}
-	s.idle[n/64] |= 1 << (n % 64)
+	s.tree.Remove(s.slots[n].holder)
+	s.slots[n] = slot[K]{}
 }
 
 // Release gives a slot back. rested: it was not used for so long that it need not rest.
 func (s *Slots[K]) Release(n int, rested bool, now time.Time) {
 	s.used--
-	if rested {
+	if s.slots[n].used, s.slots[n].freed = false, now; rested {
 		s.vacate(n)
-		return
-	}
-	e := &s.slots[n]
-	e.used, e.freed, e.link = false, now, link{before: s.resting.last}
-	if s.resting.last > 0 {
-		s.slots[s.resting.last-1].after = n + 1
-	} else {
-		s.resting.first = n + 1
-	}
-	s.resting.last = n + 1
-}
-
-// unlink takes a slot off those that rest.
-func (s *Slots[K]) unlink(n int) {
-	l := s.slots[n].link
-	if l.before > 0 {
-		s.slots[l.before-1].after = l.after
-	} else {
-		s.resting.first = l.after
-	}
-	if l.after > 0 {
-		s.slots[l.after-1].before = l.before
-	} else {
-		s.resting.last = l.before
 	}
 }

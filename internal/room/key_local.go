@@ -2,22 +2,40 @@ package room
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// How sender keys are passed on, docs/protocol.md, section 4.4. Nothing of a key is understood here but its number:
-// header, signature and wraps go on as they came.
+// How the sender keys of local talkers are passed on, docs/protocol.md, section 4.4. Nothing of a key is
+// understood here but its number: header, signature and wraps go on as they came.
 //
-// The messages of one member are handed over one at a time, as internal/link does. taken false means that the message
-// cannot be used yet, and shall come again.
+// The messages of one member are handed over one at a time, as internal/link does. taken false means that the
+// message cannot be used yet, and shall come again.
 
-// SenderKey takes a sender key that the member announces.
+// senderKey is a key that a member announced. Its exchange guards what may change.
+type senderKey struct {
+	member     *Member
+	key        wire.SignedKey // never changed, as all up to recipients
+	entry      []byte         // the member's, as UrgentMembersJoined
+	number     uint32
+	came       time.Time
+	recipients uint32 // wraps that the member announced
+
+	passed    slots           // to whom
+	waiting   waiting         // of those, who have not acknowledged
+	count     uint32          // wraps that came: passed, or for nobody
+	left      []wire.MemberID // to whom it was passed, and who left while wraps were to come
+	passedAt  time.Time       // last; came, if never
+	watched   bool            // is in exchange.watched
+	delivered bool            // the sender was told, or is being told
+	owed      bool            // it could not be told
+}
+
+// SenderKey receives a sender key that the member announces.
 func (m *Member) SenderKey(message []byte, now time.Time) (taken bool) {
 	msg, err := wire.ParseSenderKey(message)
 	if err != nil {
@@ -35,8 +53,8 @@ func (m *Member) SenderKey(message []byte, now time.Time) (taken bool) {
 	return taken
 }
 
-// announceLocked makes a senderKey of what the member announces, nil if there is none to make. The caller holds
-// exchange.mu.
+// announceLocked makes a senderKey of what the member announces, nil if there is none to make. The caller
+// holds exchange.mu.
 func (m *Member) announceLocked(msg *wire.SenderKey, now time.Time) (k *senderKey, taken bool) {
 	rooms, keys := m.rooms, &m.keys
 	i, found := slices.BinarySearchFunc(keys.newest, msg.Key.Number, byNumber)
@@ -45,10 +63,7 @@ func (m *Member) announceLocked(msg *wire.SenderKey, now time.Time) (k *senderKe
 		rooms.Drops.Add(drops.KeyUnusable, 1)
 		return nil, true
 	}
-	if keys.announce == nil {
-		keys.announce = rate.NewLimiter(keyRate, keyBurst)
-	}
-	if !keys.announce.AllowN(now, 1) {
+	if !allow(&keys.announce, keyRate, keyBurst, now) {
 		rooms.Drops.Add(drops.KeyRate, 1)
 		return nil, false
 	}
@@ -64,18 +79,10 @@ func (m *Member) announceLocked(msg *wire.SenderKey, now time.Time) (k *senderKe
 	return k, true
 }
 
-func byNumber(k *senderKey, number uint32) int {
-	switch {
-	case k.number < number:
-		return -1
-	case k.number > number:
-		return 1
-	}
-	return 0
-}
+func byNumber(k *senderKey, number uint32) int { return cmp.Compare(k.number, number) }
 
-// KeyWraps passes a key that the member announced on to those whom the message has wraps for. Those of them who
-// have it already do not get it again; for whom the link is too full the message comes again.
+// KeyWraps passes a key that the member announced on to those whom the message has wraps for. Those of them
+// who have it already do not get it again; for whom the link is too full the message comes again.
 func (m *Member) KeyWraps(message []byte, now time.Time) (taken bool) {
 	rooms := m.rooms
 	w, err := wire.ParseKeyWraps(message)
@@ -110,8 +117,8 @@ func (m *Member) KeyWraps(message []byte, now time.Time) (taken bool) {
 	return taken
 }
 
-// announcedLocked returns the key with a number; if there is none, old says that it will not come any more. The caller
-// holds exchange.mu.
+// announcedLocked returns the key with a number; if there is none, old says that it will not come any more.
+// The caller holds exchange.mu.
 func (m *Member) announcedLocked(number uint32) (k *senderKey, old bool) {
 	i, found := slices.BinarySearchFunc(m.keys.newest, number, byNumber)
 	if found {
@@ -155,9 +162,9 @@ func (k *senderKey) pass(id wire.MemberID, wrap []byte, now time.Time) outcome {
 	return wrapDone
 }
 
-// claimLocked notes that the key is about to be passed to a recipient, or returns why it need not be. introduce: the
-// recipient does not know the sender, was not sent its entry before, and has no other home that does so. The caller
-// holds exchange.mu.
+// claimLocked notes that the key is about to be passed to a recipient, or returns why it need not be.
+// introduce: the recipient does not know the sender, was not sent its entry before, and has no other home
+// that does so. The caller holds exchange.mu.
 func (k *senderKey) claimLocked(to *Member, now time.Time) (state outcome, introduce bool) {
 	slot, sender := to.keys.slot, k.member.keys.slot
 	switch {
@@ -173,8 +180,8 @@ func (k *senderKey) claimLocked(to *Member, now time.Time) (state outcome, intro
 	return wrapClaimed, !to.remote() && !to.keys.told.has(sender)
 }
 
-// unclaim takes back what claimLocked noted, because the recipient's link took no message, unless it is time to give
-// the recipient up: it will ask for the key when it is back.
+// unclaim takes back what claimLocked noted, because the recipient's link took no message, unless it is time
+// to give the recipient up: it will ask for the key when it is back.
 func (k *senderKey) unclaim(to *Member, now time.Time) outcome {
 	givenUp := now.Sub(k.came) > silence || !to.receiver.HeardWithin(silence)
 	x := &k.member.room.keys
@@ -207,21 +214,6 @@ func (k *senderKey) send(to *Member, wrap []byte) bool {
 	return to.receiver.SendUrgentThen(wire.UrgentKey, body, done) == nil
 }
 
-// introduce sends the member a talker's entry, as UrgentMembersJoined, once. It reports whether the link took it.
-func (m *Member) introduce(talker *Member, entry []byte) bool {
-	if m.receiver.SendUrgent(wire.UrgentMembersJoined, entry) != nil {
-		return false
-	}
-	m.rooms.Keys.Introduced.Add(1)
-	x := &m.room.keys
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if sender := talker.keys.slot; m.keys.slot != noSlot && sender != noSlot {
-		m.keys.told.add(sender)
-	}
-	return true
-}
-
 // finish counts the wraps of a message that were for nobody, when all else of it was done.
 func (k *senderKey) finish(absent []wire.MemberID) {
 	m := k.member
@@ -240,11 +232,79 @@ func (k *senderKey) finish(absent []wire.MemberID) {
 	}
 }
 
-// find returns the member with an id, or nil.
-func (room *Room) find(id wire.MemberID) *Member {
-	list := *room.members.Load()
-	if i, found := slices.BinarySearchFunc(list, id, compareID); found {
-		return list[i]
+// forget frees the slot of a recipient that has left. The caller holds exchange.mu.
+func (k *senderKey) forget(slot int, id wire.MemberID) {
+	k.waiting.remove(slot)
+	if k.passed.remove(slot) && k.count < k.recipients && len(k.left) < maxLeft {
+		k.left = append(k.left, id)
+	}
+}
+
+// settle reports, once, that all wraps have come and nobody is waited for. The caller holds exchange.mu, and
+// calls deliver without it.
+func (k *senderKey) settle() bool {
+	if k.delivered || k.count < k.recipients || !k.waiting.empty() || k.member.keys.slot == noSlot {
+		return false
+	}
+	k.delivered, k.left = true, nil
+	return true
+}
+
+// deliver tells the sender that all have its key.
+func (k *senderKey) deliver() {
+	m := k.member
+	if m.receiver.SendUrgent(wire.UrgentKeyDelivered, wire.AppendKeyDelivered(nil, k.number)) == nil {
+		m.rooms.Keys.Delivered.Add(1)
+		return
+	}
+	x := &m.room.keys
+	x.mu.Lock()
+	k.owed = m.keys.slot != noSlot
+	if k.owed {
+		x.watch(k)
+	}
+	x.mu.Unlock()
+	m.rooms.Soon()
+}
+
+// acknowledged notes that a recipient has the key, or that its session has ended.
+func (k *senderKey) acknowledged(to *Member) {
+	x := &k.member.room.keys
+	x.mu.Lock()
+	done := to.keys.slot != noSlot && k.waiting.remove(to.keys.slot) && k.settle()
+	x.mu.Unlock()
+	if done {
+		k.deliver()
+	}
+}
+
+// KeyReceived notes that a remote recipient has a key of the member, which is a local talker. What is said of
+// others is ignored: a relay speaks for its own members alone.
+func (m *Member) KeyReceived(number uint32, from wire.MemberID) {
+	to := m.room.find(from)
+	if to == nil || !to.remote() {
+		m.rooms.Drops.Add(drops.KeyUnusable, 1)
+		return
+	}
+	x := &m.room.keys
+	x.mu.Lock()
+	k := m.passedLocked(number)
+	x.mu.Unlock()
+	if k != nil {
+		k.acknowledged(to)
+	}
+}
+
+// passedLocked returns the key with a number that may still be waited for, or nil. The caller holds
+// exchange.mu.
+func (m *Member) passedLocked(number uint32) *senderKey {
+	if k, _ := m.announcedLocked(number); k != nil {
+		return k
+	}
+	for _, k := range m.room.keys.watched { // also of those that newer keys have replaced
+		if k.member == m && k.number == number {
+			return k
+		}
 	}
 	return nil
 }

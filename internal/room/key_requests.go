@@ -4,8 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
@@ -16,8 +14,8 @@ const (
 	askBurst = 8
 )
 
-// KeysWanted notes that the member lacks keys. Each Flush names to a talker at most wire.MaxWanted of those who lack its
-// key, so that a room full of them is no flood; the others' turn comes with the next one.
+// KeysWanted notes that the member lacks keys. Each Flush names to a talker at most wire.MaxWanted of those
+// who lack its key, so that a room full of them is no flood; the others' turn comes with the next one.
 func (m *Member) KeysWanted(message []byte, now time.Time) (taken bool) {
 	rooms := m.rooms
 	ids, err := wire.ParseKeysWanted(message)
@@ -35,15 +33,13 @@ func (m *Member) KeysWanted(message []byte, now time.Time) (taken bool) {
 	return true
 }
 
-// askLocked notes whose keys the member wants. It reports whether Flush has to tell them. The caller holds exchange.mu.
+// askLocked notes whose keys the member wants. It reports whether Flush has to tell them. The caller holds
+// exchange.mu.
 func (m *Member) askLocked(ids []wire.MemberID, now time.Time) (news bool) {
 	if m.keys.slot == noSlot {
 		return false
 	}
-	if m.keys.ask == nil {
-		m.keys.ask = rate.NewLimiter(askRate, askBurst)
-	}
-	if !m.keys.ask.AllowN(now, 1) {
+	if !allow(&m.keys.ask, askRate, askBurst, now) {
 		m.rooms.Drops.Add(drops.KeyRate, 1)
 		return false
 	}
@@ -62,29 +58,28 @@ func (m *Member) askLocked(ids []wire.MemberID, now time.Time) (news bool) {
 	return news
 }
 
-// ask is what a talker is told at once about who wants its key.
-type ask struct {
+// request is what a talker is told at once about who wants its key.
+type request struct {
 	talker   *Member
 	unknown  urgent // of the wanting, whom the talker was not told of
 	wantedBy []byte
 }
 
-// takeAsksLocked returns what to tell talkers now. The caller holds x.mu.
-func (x *exchange) takeAsksLocked() []ask {
-	asks := make([]ask, 0, len(x.asked))
+// requestsLocked returns what to tell talkers now. The caller holds x.mu.
+func (x *exchange) requestsLocked() (list []request) {
 	x.asked = slices.DeleteFunc(x.asked, func(talker *Member) bool {
-		if a := x.takeAskLocked(talker); len(a.wantedBy) > 0 {
-			asks = append(asks, a)
+		if r := x.requestLocked(talker); len(r.wantedBy) > 0 {
+			list = append(list, r)
 		}
 		return talker.keys.wantedBy.empty()
 	})
-	return asks
+	return list
 }
 
-// takeAskLocked takes as many of those who want a talker's key as fit one message, and those of them whom the talker
-// does not know as far as their entries fit one. The caller holds x.mu.
-func (x *exchange) takeAskLocked(talker *Member) ask {
-	a := ask{talker: talker, unknown: urgent{kind: wire.UrgentMembersJoined}}
+// requestLocked names as many of those who want a talker's key as fit one message, and introduces those of
+// them whom the talker does not know as far as their entries fit one. The caller holds x.mu.
+func (x *exchange) requestLocked(talker *Member) request {
+	a := request{talker: talker, unknown: urgent{kind: wire.UrgentMembersJoined}}
 	keys := &talker.keys
 	n := 0
 	for slot := range keys.wantedBy.from(keys.named) {
@@ -107,7 +102,7 @@ func (x *exchange) takeAskLocked(talker *Member) ask {
 }
 
 // send tells the talker. What its link does not take is dropped: whoever lacks a key asks again.
-func (a *ask) send(x *exchange) {
+func (a *request) send(x *exchange) {
 	to := a.talker.receiver
 	introduced := len(a.unknown.joined) == 0 || to.SendUrgent(a.unknown.kind, a.unknown.body) == nil
 	if introduced {
@@ -124,5 +119,27 @@ func (a *ask) send(x *exchange) {
 		if !introduced && m.keys.slot != noSlot {
 			a.talker.keys.told.remove(m.keys.slot)
 		}
+	}
+}
+
+// KeyWantedBy takes an UrgentKeysWanted message from another relay: its ids are of remote members who lack
+// the key of the member, which is a local talker. They ask as if they were here: each within its own rate.
+func (m *Member) KeyWantedBy(message []byte, now time.Time) {
+	ids, err := wire.ParseKeysWanted(message)
+	if err != nil || m.remote() {
+		m.rooms.Drops.Add(drops.KeyUnusable, 1)
+		return
+	}
+	x := &m.room.keys
+	x.mu.Lock()
+	news := false
+	for _, id := range ids {
+		if asks := m.room.find(id); asks != nil && asks.remote() {
+			news = asks.askLocked([]wire.MemberID{m.ID}, now) || news
+		}
+	}
+	x.mu.Unlock()
+	if news {
+		m.rooms.Soon()
 	}
 }

@@ -4,16 +4,23 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 const (
-	// smallRoom is up to how many members each change is told at once. In a larger room one a second is
-	// told at once and those that follow within it together: a change costs a packet to each member.
+	// smallRoom is up to how many members each change is told at once. In a larger room one a second is told
+	// at once and those that follow within it together: a change costs a packet to each member.
 	smallRoom  = 32
 	changeRest = time.Second
 	// manyChanges is from how many joins told together it is cheaper to fetch the list than to be told.
 	manyChanges = 64
+	// maxIntroduced is how many members a member is told of when it asks. Larger lists are fetched only.
+	maxIntroduced = 32
+	// introduceRest is between two such answers to one member.
+	introduceRest  = 5 * time.Second
+	introduceBurst = 2
 )
 
 // changes are the joins and leaves that members have not been told of. The zero value is empty. Its Room
@@ -24,8 +31,8 @@ type changes struct {
 	told   time.Time
 }
 
-// join adds a join. Of who left and came back in between, which a broken link between relays makes of all behind it,
-// the leave is not told any more.
+// join adds a join. Of who left and came back in between, which a broken link between relays makes of all
+// behind it, the leave is not told any more.
 func (c *changes) join(m *Member) {
 	c.left = slices.DeleteFunc(c.left, func(id wire.MemberID) bool { return id == m.ID })
 	c.joined = append(c.joined, m)
@@ -45,28 +52,25 @@ func (c *changes) due(members int, now time.Time) bool {
 	return !c.none() && (members <= smallRoom || now.Sub(c.told) >= changeRest)
 }
 
-// urgent is a message to be sent to all local members.
+// messages returns what tells of the changes, and forgets them.
+func (c *changes) messages(now time.Time) (list []urgent) {
+	joined, left := c.joined, c.left
+	*c = changes{told: now}
+	if len(joined) > manyChanges {
+		return []urgent{{kind: wire.UrgentRefetch}} // the list says who left, too
+	}
+	list = joinedMessages(joined)
+	for part := range slices.Chunk(left, wire.MaxUrgent/len(wire.MemberID{})) {
+		list = append(list, urgent{kind: wire.UrgentMembersLeft, body: wire.AppendMembersLeft(nil, part...)})
+	}
+	return list
+}
+
+// urgent is a message to be sent to local members.
 type urgent struct {
 	kind   wire.UrgentKind
 	body   []byte
 	joined []*Member // of whom it tells
-}
-
-// messages returns what tells of the changes, and forgets them.
-func (c *changes) messages(now time.Time) (list []urgent) {
-	c.told = now
-	defer func() { c.joined, c.left = nil, nil }()
-	if len(c.joined) > manyChanges {
-		return []urgent{{kind: wire.UrgentRefetch}} // the list says who left, too
-	}
-	list = joinedMessages(c.joined)
-	const perMessage = wire.MaxUrgent / len(wire.MemberID{})
-	for left := c.left; len(left) > 0; {
-		n := min(len(left), perMessage)
-		list = append(list, urgent{kind: wire.UrgentMembersLeft, body: wire.AppendMembersLeft(nil, left[:n]...)})
-		left = left[n:]
-	}
-	return list
 }
 
 // joinedMessages returns what tells of members, with as many in a message as fit.
@@ -91,8 +95,9 @@ func (u *urgent) join(m *Member) {
 	u.joined = append(u.joined, m)
 }
 
-// Flush tells members of joins and leaves whose time has come, and does what of passing keys on is left to be done. A
-// relay calls it a few times a second, and a Member's after each change. It sends a packet to each member: it is nothing for a receiving goroutine.
+// Flush tells members of joins and leaves whose time has come, and does what is left to do of passing keys
+// on. A relay calls it a few times a second, and a Member's after each change. It sends a packet to each
+// member, so no goroutine that receives packets should call it.
 //
 // It reports whether something is left to be told, or is being told elsewhere: call it again soon.
 func (r *Rooms) Flush(now time.Time) (left bool) {
@@ -118,28 +123,24 @@ func (room *Room) flush(now time.Time) (left bool) {
 		return true
 	}
 	room.telling = true
-	members := *room.locals.Load()
+	list := room.members.Load()
 	var messages []urgent
-	if len(members) == 0 {
+	if len(list.local) == 0 {
 		room.changes = changes{} // others learn of them from their homes
-	} else if room.changes.due(len(*room.members.Load()), now) {
+	} else if room.changes.due(len(list.all), now) {
 		messages = room.changes.messages(now)
 	}
 	left = !room.changes.none()
 	room.mu.Unlock()
-	var reached []int
-	if len(messages) > 0 {
-		reached = make([]int, len(members))
-	}
-	for i, m := range members {
-		if sent := m.tell(messages); sent > 0 {
-			reached[i] = sent
+	reached := make([]int, 0, len(list.local)*min(1, len(messages)))
+	for _, m := range list.local {
+		sent := m.notify(messages)
+		if len(messages) > 0 {
+			reached = append(reached, sent)
 		}
 		left = left || m.stale
 	}
-	if len(messages) > 0 {
-		room.keys.toldOf(members, reached, messages)
-	}
+	room.keys.introduced(list.local, reached, messages)
 	left = room.keys.flush(now) || left
 	room.mu.Lock()
 	room.telling = false
@@ -147,9 +148,9 @@ func (room *Room) flush(now time.Time) (left bool) {
 	return left
 }
 
-// tell sends messages to the member and returns how many; when its link is too far behind for them, it is told to
-// fetch the list as soon as it takes messages again. The caller has set room.telling.
-func (m *Member) tell(messages []urgent) (sent int) {
+// notify sends messages to the member and returns how many; when its link is too far behind for them, it is
+// told to fetch the list as soon as it takes messages again. The caller has set room.telling.
+func (m *Member) notify(messages []urgent) (sent int) {
 	if m.stale {
 		m.stale = m.receiver.SendUrgent(wire.UrgentRefetch, nil) != nil
 		return 0 // the list includes what the messages say
@@ -161,4 +162,38 @@ func (m *Member) tell(messages []urgent) (sent int) {
 		}
 	}
 	return len(messages)
+}
+
+// Notify sends a message of the relay's own to the member, a local one.
+func (m *Member) Notify(kind wire.UrgentKind, body []byte) error {
+	return m.receiver.SendUrgent(kind, body)
+}
+
+// MembersWanted tells the member, by urgent messages, of those who are there and of whom it was not told so:
+// its control stream, on which it asks for the list, may be stuck, and who does not know the others cannot
+// give them its keys. What its link does not take the list will tell, or the next asking.
+func (m *Member) MembersWanted(now time.Time) {
+	messages := joinedMessages(m.strangers(now))
+	sent := 0
+	for sent < len(messages) && m.receiver.SendUrgent(messages[sent].kind, messages[sent].body) == nil {
+		sent++
+	}
+	m.room.keys.introduced([]*Member{m}, []int{sent}, messages)
+}
+
+// strangers returns of whom to tell the member, if it is time to.
+func (m *Member) strangers(now time.Time) (list []*Member) {
+	x := &m.room.keys
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if m.keys.slot == noSlot || m.remote() ||
+		!allow(&m.keys.list, rate.Every(introduceRest), introduceBurst, now) {
+		return nil
+	}
+	for slot, other := range x.members {
+		if other != nil && other != m && !m.keys.told.has(slot) && len(list) < maxIntroduced {
+			list = append(list, other)
+		}
+	}
+	return list
 }

@@ -99,7 +99,7 @@ func TestJoinRemoteAgain(t *testing.T) {
 
 // TestTransitRooms wants a room to be there while it has members of any kind, and limits to hold for each kind.
 func TestTransitRooms(t *testing.T) {
-	rooms := NewRooms(Limits{Rooms: 1, RemoteRooms: 2, Members: 2})
+	rooms := NewRooms(Limits{Rooms: 1, RemoteRooms: 2, Members: 2, MemberRate: 32_000, RoomRate: 250_000})
 	var members []*Member
 	for n, test := range []struct {
 		room string
@@ -142,13 +142,13 @@ func TestTransitRooms(t *testing.T) {
 		m.Leave(epoch)
 	}
 	want("all left", Stats{})
-	if rooms.local != 0 || rooms.remote != 0 || len(rooms.rooms) != 0 {
-		t.Errorf("counted are %d and %d of %d rooms", rooms.local, rooms.remote, len(rooms.rooms))
+	if rooms.with != [2]int{} || len(rooms.rooms) != 0 {
+		t.Errorf("counted are %d of %d rooms", rooms.with, len(rooms.rooms))
 	}
 }
 
 func TestRemoteRoomsByDefault(t *testing.T) {
-	rooms := NewRooms(Limits{Rooms: 1, Members: 3})
+	rooms := NewRooms(Limits{Rooms: 1, Members: 3, MemberRate: 32_000, RoomRate: 250_000})
 	if _, _, err := rooms.JoinRemote("x", entry(1), direct(homeB), new(receiver), epoch); err != nil {
 		t.Error(err)
 	}

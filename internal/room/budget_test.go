@@ -13,7 +13,7 @@ import (
 // TestCrowdsAreLeftOutFirst has a crowd of one address listen to everybody, and talk as much as it may, at a relay that cannot
 // send all of that. Two people at other addresses, who talk, hear each other all the time.
 func TestCrowdsAreLeftOutFirst(t *testing.T) {
-	h := &house{t: t, rooms: NewRooms(Limits{Rooms: 100, Members: 4000, SendRate: 20_000})}
+	h := &house{t: t, rooms: NewRooms(Limits{Rooms: 100, Members: 4000, SendRate: 20_000, MemberRate: 32_000, RoomRate: 250_000})}
 	a, b := h.joinFrom("r", address(1)), h.joinFrom("r", address(2))
 	crowd := make([]*guest, 500)
 	for i := range crowd {
@@ -67,7 +67,7 @@ func TestFew(t *testing.T) {
 	room := list[0].room
 	want := func(n int, crowd ...*guest) {
 		t.Helper()
-		if got := len(*room.few.Load()); got != n {
+		if got := len(room.members.Load().few); got != n {
 			t.Errorf("%d are none of a crowd, want %d", got, n)
 		}
 		for _, g := range crowd {
@@ -84,7 +84,7 @@ func TestFew(t *testing.T) {
 	list[fewOfGroup+1].Leave(epoch)
 	list[0].Leave(epoch)
 	want(fewOfGroup)
-	if n := len(*room.receivers.Load()); n != fewOfGroup {
+	if n := len(room.members.Load().receivers); n != fewOfGroup {
 		t.Errorf("%d are left", n)
 	}
 }

@@ -97,7 +97,7 @@ func TestKeysConcurrently(t *testing.T) {
 					t.Error("not taken")
 				}
 				msg := wire.AppendKeyWraps(nil, n, wire.WrapFresh)
-				for _, m := range *talker.room.members.Load() {
+				for _, m := range talker.room.members.Load().all {
 					if len(msg) < wire.MaxUrgent-70 {
 						msg = wire.AppendWrap(msg, m.ID, make([]byte, wire.WrapFresh))
 					}
@@ -173,7 +173,7 @@ func BenchmarkKeyTo1000(b *testing.B) {
 }
 
 func benchmarkKey(b *testing.B, n int, first bool) {
-	rooms := NewRooms(Limits{Rooms: 1, Members: n + 1})
+	rooms := NewRooms(Limits{Rooms: 1, Members: n + 1, MemberRate: 32_000, RoomRate: 250_000})
 	talker, err := rooms.Join("r", entry(n), Origin{}, new(deaf), epoch)
 	if err != nil {
 		b.Fatal(err)
@@ -218,7 +218,7 @@ func benchmarkKey(b *testing.B, n int, first bool) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if first {
-			for _, m := range *talker.room.members.Load() {
+			for _, m := range talker.room.members.Load().all {
 				m.keys.told = nil
 			}
 		}

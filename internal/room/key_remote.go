@@ -13,19 +13,19 @@ import (
 )
 
 const (
-	// maxRemoteKeys is of how many keys of a remote talker it is known who got them. What is forgotten only costs a
-	// second copy, which clients ignore.
+	// maxRemoteKeys is of how many keys of a remote talker it is known who got them. What is forgotten only
+	// costs a second copy, which clients ignore.
 	maxRemoteKeys = 16
-	// remoteKeyRate and remoteKeyBurst bound the new keys of a remote talker. Its home holds it to keyRate; what a
-	// broken path held up may come at once.
+	// remoteKeyRate and remoteKeyBurst bound the new keys of a remote talker. Its home holds it to keyRate;
+	// what a broken path held up may come at once.
 	remoteKeyRate  = 2 * keyRate
 	remoteKeyBurst = 2 * keyBurst
-	// variantRate and variantBurst bound, for a talker and a recipient, the other messages with a key number that the
-	// recipient had one of. A talker that encrypts its key once more for who asks again makes one.
+	// variantRate and variantBurst bound, for a talker and a recipient, the other messages with a key number
+	// that the recipient had one of. A talker that encrypts its key once more for who asks again makes one.
 	variantRate  = 2 * keyRate
 	variantBurst = 2 * keyBurst
-	// maxVariants bounds how many messages with one number are under way to one recipient and known to be. The oldest
-	// gives way: it goes on, but a repeat of it would be sent again.
+	// maxVariants bounds how many messages with one number are under way to one recipient and known to be.
+	// The oldest gives way: it goes on, but a repeat of it would be sent again.
 	maxVariants = 4
 	// maxRepeats bounds who waits for one acknowledgement.
 	maxRepeats = 4
@@ -34,8 +34,8 @@ const (
 // digestSeed makes digests of messages that nobody outside can aim at.
 var digestSeed = maphash.MakeSeed()
 
-// keyDigest tells messages with the same key number apart: whoever passes keys on could make one up, and it must not be
-// taken for the true one. It is short, for there is one for each pair of talker and recipient.
+// keyDigest tells messages with the same key number apart: whoever passes keys on could make one up, and it
+// must not be taken for the true one. It is short, for there is one for each pair of talker and recipient.
 type keyDigest uint32
 
 func digestKey(message []byte) keyDigest { return keyDigest(maphash.Bytes(digestSeed, message)) }
@@ -61,13 +61,14 @@ type delivery struct {
 	done   []func(acked bool)
 }
 
-// PassKey passes an UrgentKey message of the member, which is a remote talker, on to a local recipient, who is told who
-// the talker is if it was not yet. A message goes to a recipient once: a repeat waits for the same acknowledgement, if
-// it is still to come. Another message with the same number is another key, for either may be made up.
+// PassKey passes an UrgentKey message of the member, which is a remote talker, on to a local recipient, who
+// is told who the talker is if it was not yet. A message goes to a recipient once: a repeat waits for the
+// same acknowledgement, if it is still to come. Another message with the same number is another key, for
+// either may be made up.
 //
-// If taken, done is called once: with true when the recipient has acknowledged, or had before, and with false when it
-// will not get this copy. It may be called before PassKey returns; no lock is held then. If not taken, the message
-// shall come again, and done is not called.
+// If taken, done is called once: with true when the recipient has acknowledged, or had before, and with false
+// when it will not get this copy. It may be called before PassKey returns; no lock is held then. If not
+// taken, the message shall come again, and done is not called.
 func (m *Member) PassKey(key []byte, to wire.MemberID, done func(acked bool), now time.Time) (taken bool) {
 	rooms := m.rooms
 	msg, err := wire.ParseKey(key)
@@ -92,7 +93,8 @@ func (m *Member) PassKey(key []byte, to wire.MemberID, done func(acked bool), no
 		rooms.Drops.Add(drops.KeyRate, 1)
 		return false
 	case copyClaimed:
-		if introduce && !recipient.introduce(m, c.key.entry) || !c.send(key) {
+		if introduce && !recipient.introduce(m, c.key.entry) ||
+			recipient.receiver.SendUrgentThen(wire.UrgentKey, bytes.Clone(key), c.finish) != nil {
 			return c.unclaim(now)
 		}
 		rooms.Keys.Passed.Add(1)
@@ -118,8 +120,8 @@ const (
 	copyRefused                  // one of both has left, the talker is local, or too many wait
 )
 
-// claimLocked finds out what to do with the copy, and notes that. introduce: the recipient does not know the talker. The
-// caller holds exchange.mu.
+// claimLocked finds out what to do with the copy, and notes that. introduce: the recipient does not know the
+// talker. The caller holds exchange.mu.
 func (c *copyOf) claimLocked(number uint32, now time.Time) (state copyState, introduce bool) {
 	slot, talker := c.to.keys.slot, c.talker.keys.slot
 	if slot == noSlot || talker == noSlot || !c.talker.remote() {
@@ -129,7 +131,8 @@ func (c *copyOf) claimLocked(number uint32, now time.Time) (state copyState, int
 		return copyLimited, false
 	}
 	pending := c.key.pending[slot]
-	if i := slices.IndexFunc(pending, func(d *delivery) bool { return d.digest == c.delivery.digest }); i >= 0 {
+	same := func(d *delivery) bool { return d.digest == c.delivery.digest }
+	if i := slices.IndexFunc(pending, same); i >= 0 {
 		if len(pending[i].done) == maxRepeats {
 			return copyRefused, false
 		}
@@ -150,18 +153,15 @@ func (c *copyOf) claimLocked(number uint32, now time.Time) (state copyState, int
 	return copyClaimed, !c.to.keys.told.has(talker)
 }
 
-// remoteKeyLocked returns what is known of a key of the member, or nil if its keys come too fast. Which one is forgotten
-// for a new one goes by when they came, not by number: else one high number that somebody made up would shut out all
-// true ones. The caller holds exchange.mu.
+// remoteKeyLocked returns what is known of a key of the member, or nil if its keys come too fast. Which one
+// is forgotten for a new one goes by when they came, not by number: else one high number that somebody made
+// up would shut out all true ones. The caller holds exchange.mu.
 func (m *Member) remoteKeyLocked(number uint32, now time.Time) *remoteKey {
 	keys := &m.keys
 	if i := slices.IndexFunc(keys.remote, func(k *remoteKey) bool { return k.number == number }); i >= 0 {
 		return keys.remote[i]
 	}
-	if keys.announce == nil {
-		keys.announce = rate.NewLimiter(remoteKeyRate, remoteKeyBurst)
-	}
-	if !keys.announce.AllowN(now, 1) {
+	if !allow(&keys.announce, remoteKeyRate, remoteKeyBurst, now) {
 		return nil
 	}
 	if len(keys.remote) == maxRemoteKeys {
@@ -175,24 +175,17 @@ func (m *Member) remoteKeyLocked(number uint32, now time.Time) *remoteKey {
 	return k
 }
 
-// variantLocked reports whether another message with a number that the recipient in a slot had one of may go to it. The
-// caller holds exchange.mu.
+// variantLocked reports whether another message with a number that the recipient in a slot had one of may go
+// to it. The caller holds exchange.mu.
 func (m *Member) variantLocked(slot int, now time.Time) bool {
 	keys := &m.keys
 	if keys.variants == nil {
 		keys.variants = make(map[int]*rate.Limiter)
 	}
 	limiter := keys.variants[slot]
-	if limiter == nil {
-		limiter = rate.NewLimiter(variantRate, variantBurst)
-		keys.variants[slot] = limiter
-	}
-	return limiter.AllowN(now, 1)
-}
-
-// send sends the copy. It reports whether the link took it.
-func (c *copyOf) send(key []byte) bool {
-	return c.to.receiver.SendUrgentThen(wire.UrgentKey, bytes.Clone(key), c.finish) == nil
+	ok := allow(&limiter, variantRate, variantBurst, now)
+	keys.variants[slot] = limiter
+	return ok
 }
 
 // finish tells who waits for the copy what became of it.
@@ -206,8 +199,8 @@ func (c *copyOf) finish(acked bool) {
 	}
 }
 
-// overLocked forgets the copy, unless its recipient has left and is forgotten as a whole. It returns who waits for it.
-// The caller holds exchange.mu.
+// overLocked forgets the copy, unless its recipient has left and is forgotten as a whole. It returns who
+// waits for it. The caller holds exchange.mu.
 func (c *copyOf) overLocked(acked bool) (done []func(bool)) {
 	if slot := c.to.keys.slot; slot != noSlot {
 		pending := slices.DeleteFunc(c.key.pending[slot], func(d *delivery) bool { return d == c.delivery })
@@ -222,8 +215,8 @@ func (c *copyOf) overLocked(acked bool) (done []func(bool)) {
 	return done
 }
 
-// unclaim takes back what claimLocked noted, because the recipient's link took no message. It reports whether the
-// recipient is given up: it will ask for the key when it is back.
+// unclaim takes back what claimLocked noted, because the recipient's link took no message. It reports whether
+// the recipient is given up: it will ask for the key when it is back.
 func (c *copyOf) unclaim(now time.Time) (taken bool) {
 	givenUp := now.Sub(c.key.came) > silence || !c.to.receiver.HeardWithin(silence)
 	x := &c.talker.room.keys
@@ -239,11 +232,4 @@ func (c *copyOf) unclaim(now time.Time) (taken bool) {
 		f(false)
 	}
 	return givenUp
-}
-
-// forget frees the slot of a recipient that has left: who waits learns it when the recipient's session ends. The caller
-// holds exchange.mu.
-func (k *remoteKey) forget(slot int) {
-	delete(k.passed, slot)
-	delete(k.pending, slot)
 }

@@ -56,7 +56,7 @@ func TestNoAddressFillsARoom(t *testing.T) {
 	for n := range 19 {
 		h.fill(address(2+n), ErrCrowded)
 	}
-	left := 2000 - len(*h.rooms.rooms["r"].locals.Load())
+	left := 2000 - len(h.rooms.rooms["r"].members.Load().local)
 	if left < 2000/2/20 {
 		t.Errorf("20 addresses leave %d places", left)
 	}
@@ -184,14 +184,14 @@ func TestRemoteMembersMove(t *testing.T) {
 			t.Errorf("%v, %v", displaced, err)
 		}
 	}
-	if n := h.rooms.rooms["r"].placesOf(true).Held([]Group{{Relay: homeC}}); n != 2 {
+	if n := h.rooms.rooms["r"].places[1].Held([]Group{{Relay: homeC}}); n != 2 {
 		t.Errorf("%d places are counted", n)
 	}
 	for _, m := range moved {
 		m.Leave(epoch)
 		m.Move(FromPeer(homeC, homeB, homeC))
 	}
-	if n := h.rooms.rooms["r"].placesOf(true).Total(); n != 2 {
+	if n := h.rooms.rooms["r"].places[1].Total(); n != 2 {
 		t.Errorf("%d places are counted in the end", n)
 	}
 }

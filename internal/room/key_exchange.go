@@ -20,11 +20,11 @@ const (
 	// silence is after how long without a packet from a member nobody waits for its acknowledgement. A link
 	// that takes no more messages gets as long to recover.
 	silence = 4 * time.Second
-	// patience is for how long an acknowledgement is waited for, also of a member that sends packets: one that does
-	// not acknowledge must not hold up the others' keys.
+	// patience is for how long an acknowledgement is waited for, also of a member that sends packets: one
+	// that does not acknowledge must not hold up the others' keys.
 	patience = 4 * time.Second
-	// watchTime is for how long after it was last passed on a key's recipients are watched. Talkers
-	// wait for 8 s.
+	// watchTime is for how long after it was last passed on a key's recipients are watched. Talkers wait for
+	// 8 s.
 	watchTime = 12 * time.Second
 	// maxLeft bounds how many recipients that left are remembered, lest they be counted again.
 	maxLeft = 64
@@ -35,17 +35,19 @@ const (
 //	talker                                room                               listener
 //	  SenderKey ──────> memberKeys.newest: senderKey
 //	  KeyWraps  ──────> senderKey.passed, waiting ──── entry (once), key ──> SendUrgentThen
-//	  <─ key delivered ── waiting is empty <──────────── acknowledged, left, silent or slow (watched, by Flush)
+//	  <─ key delivered ── waiting is empty <──────────── acknowledged, left, silent or slow (Flush)
 //	  <─ keys wanted ──── Flush <── asked <─────────────────────────────────── KeysWanted
 //
-// A remote listener acknowledges by KeyReceived, and asks by KeyWantedBy. Of a remote talker's keys its home knows all
-// that is above; here it is only known who got them (passkey.go).
+// A remote listener acknowledges by KeyReceived, and asks by KeyWantedBy. Of a remote talker's keys its home
+// knows all that is above; here it is only known who got them (key_remote.go).
 //
 // What is known of a pair of members is one bit: members have slots, which are used again.
 type exchange struct {
-	mu      sync.Mutex   // guards what follows, and all memberKeys and senderKeys; the last of a room's locks, nothing is sent under it
+	// mu guards what follows, and all memberKeys and senderKeys. It is the last of a room's locks; nothing is
+	// sent under it.
+	mu      sync.Mutex
 	members []*Member    // by slot; nil: free
-	watched []*senderKey // some recipients have not acknowledged, or the sender has not been told that all have
+	watched []*senderKey // some recipients have not acknowledged, or the sender was not told that all have
 	asked   []*Member    // who are to be told who wants their keys
 }
 
@@ -55,34 +57,23 @@ const noSlot = -1
 // memberKeys is what a room's exchange knows of one member, and guards.
 type memberKeys struct {
 	slot     int
-	told     slots                 // of whom the member was told by UrgentMembersJoined; empty if it is remote
+	told     slots                 // of whom the member was told by UrgentMembersJoined; empty: it is remote
 	newest   []*senderKey          // of a local talker, at most maxKeys, by number
 	remote   []*remoteKey          // of a remote talker, at most maxRemoteKeys, by when they came
-	announce *rate.Limiter         // of both; nil: there were none
+	announce *rate.Limiter         // of both; for allow, as all of them
 	variants map[int]*rate.Limiter // of a remote talker, by recipient's slot
-	ask      *rate.Limiter         // nil: has not asked
-	list     *rate.Limiter         // of answers to MembersWanted; nil: has not asked
-	wantedBy slots                 // who asked, and was not named to the member yet
-	named    int                   // one above the slot that was named last
+	ask      *rate.Limiter
+	list     *rate.Limiter // of answers to MembersWanted
+	wantedBy slots         // who asked, and was not named to the member yet
+	named    int           // one above the slot that was named last
 }
 
-// senderKey is a key that a member announced. Its exchange guards what may change.
-type senderKey struct {
-	member     *Member
-	key        wire.SignedKey // never changed, as all up to recipients
-	entry      []byte         // the member's, as UrgentMembersJoined
-	number     uint32
-	came       time.Time
-	recipients uint32 // wraps that the member announced
-
-	passed    slots           // to whom
-	waiting   waiting         // of those, who have not acknowledged
-	count     uint32          // wraps that came: passed, or for nobody
-	left      []wire.MemberID // to whom it was passed, and who left while wraps were to come
-	passedAt  time.Time       // last; came, if never
-	watched   bool            // is in exchange.watched
-	delivered bool            // the sender was told, or is being told
-	owed      bool            // it could not be told
+// allow takes one from a limiter, which it makes if there is none: most members never need theirs.
+func allow(l **rate.Limiter, limit rate.Limit, burst int, now time.Time) bool {
+	if *l == nil {
+		*l = rate.NewLimiter(limit, burst)
+	}
+	return (*l).AllowN(now, 1)
 }
 
 // KeyCounts are totals of all rooms since the start.
@@ -130,32 +121,15 @@ func (x *exchange) leave(m *Member) {
 			k.forget(slot, m.ID)
 		}
 		delete(other.keys.variants, slot)
-		for _, k := range other.keys.remote {
-			k.forget(slot)
+		for _, k := range other.keys.remote { // who waits learns it when the recipient's session ends
+			delete(k.passed, slot)
+			delete(k.pending, slot)
 		}
 	}
 	x.members = x.members[:last]
 }
 
-// forget frees the slot of a recipient that has left. The caller holds exchange.mu.
-func (k *senderKey) forget(slot int, id wire.MemberID) {
-	k.waiting.remove(slot)
-	if k.passed.remove(slot) && k.count < k.recipients && len(k.left) < maxLeft {
-		k.left = append(k.left, id)
-	}
-}
-
-// settle reports, once, that all wraps have come and nobody is waited for. The caller holds exchange.mu, and calls
-// deliver without it.
-func (k *senderKey) settle() bool {
-	if k.delivered || k.count < k.recipients || !k.waiting.empty() || k.member.keys.slot == noSlot {
-		return false
-	}
-	k.delivered, k.left = true, nil
-	return true
-}
-
-// watch has the next Flushes look at the key. It reports whether that is news. The caller holds exchange.mu.
+// watch has the next Flushes check the key. It reports whether that is news. The caller holds exchange.mu.
 func (x *exchange) watch(k *senderKey) bool {
 	if k.watched {
 		return false
@@ -165,53 +139,26 @@ func (x *exchange) watch(k *senderKey) bool {
 	return true
 }
 
-// deliver tells the sender that all have its key.
-func (k *senderKey) deliver() {
-	m := k.member
-	if m.receiver.SendUrgent(wire.UrgentKeyDelivered, wire.AppendKeyDelivered(nil, k.number)) == nil {
-		m.rooms.Keys.Delivered.Add(1)
-		return
-	}
-	x := &m.room.keys
-	x.mu.Lock()
-	k.owed = m.keys.slot != noSlot
-	if k.owed {
-		x.watch(k)
-	}
-	x.mu.Unlock()
-	m.rooms.Soon()
-}
-
-// acknowledged notes that a recipient has the key, or that its session has ended.
-func (k *senderKey) acknowledged(to *Member) {
-	x := &k.member.room.keys
-	x.mu.Lock()
-	done := to.keys.slot != noSlot && k.waiting.remove(to.keys.slot) && k.settle()
-	x.mu.Unlock()
-	if done {
-		k.deliver()
-	}
-}
-
 // flush does what time alone brings about. It reports whether something is left to be done.
 func (x *exchange) flush(now time.Time) bool {
 	x.mu.Lock()
-	delivered := x.lookLocked(now)
-	asks := x.takeAsksLocked()
+	delivered := x.expireLocked(now)
+	requests := x.requestsLocked()
 	x.mu.Unlock()
 	for _, k := range delivered {
 		k.deliver()
 	}
-	for i := range asks {
-		asks[i].send(x)
+	for i := range requests {
+		requests[i].send(x)
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return len(x.watched) > 0 || len(x.asked) > 0
 }
 
-// lookLocked goes through the keys that are watched, and returns those whose senders must be told. The caller holds x.mu.
-func (x *exchange) lookLocked(now time.Time) (delivered []*senderKey) {
+// expireLocked gives recipients up that are silent or slow, and returns the keys whose senders are to be
+// told. The caller holds x.mu.
+func (x *exchange) expireLocked(now time.Time) (delivered []*senderKey) {
 	if len(x.watched) == 0 {
 		return nil
 	}
@@ -245,8 +192,11 @@ func (x *exchange) silentLocked() (silent slots) {
 	return silent
 }
 
-// toldOf notes of whom members were told: each of the first of messages, as many as reached says.
-func (x *exchange) toldOf(members []*Member, reached []int, messages []urgent) {
+// introduced notes of whom members were told: each by the first of messages, as many as reached says.
+func (x *exchange) introduced(members []*Member, reached []int, messages []urgent) {
+	if len(messages) == 0 {
+		return
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	joined := make([]slots, len(messages))
@@ -265,4 +215,20 @@ func (x *exchange) toldOf(members []*Member, reached []int, messages []urgent) {
 			m.keys.told.addAll(set)
 		}
 	}
+}
+
+// introduce sends the member a talker's entry, as UrgentMembersJoined, once. It reports whether the link took
+// it.
+func (m *Member) introduce(talker *Member, entry []byte) bool {
+	if m.receiver.SendUrgent(wire.UrgentMembersJoined, entry) != nil {
+		return false
+	}
+	m.rooms.Keys.Introduced.Add(1)
+	x := &m.room.keys
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if sender := talker.keys.slot; m.keys.slot != noSlot && sender != noSlot {
+		m.keys.told.add(sender)
+	}
+	return true
 }
