@@ -122,5 +122,11 @@ func OpenEventLog(path string) (*EventLog, error) {
 	return &EventLog{writer}, nil
 }
 
-// Close writes what is waiting, after the room is over, and returns the first error of all writing.
-func (l *EventLog) Close() error { return l.writer.Close() }
+// Close writes what is waiting, after the room is over, and returns the first error of all writing. A nil log
+// has nothing to write.
+func (l *EventLog) Close() error {
+	if l == nil {
+		return nil
+	}
+	return l.writer.Close()
+}
