@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -67,7 +66,12 @@ func (c netsimCmd) Run(ctx context.Context) error {
 	}
 	out.listening(proxy, up, down)
 	start := time.Now()
-	if err := follow(ctx, proxy, timetable, c.For, c.RebindEvery, out); err != nil {
+	if c.For > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.For)
+		defer cancel()
+	}
+	if err := follow(ctx, proxy, timetable, c.RebindEvery, out); err != nil {
 		return err
 	}
 	proxy.Close()
@@ -109,21 +113,19 @@ func (c netsimCmd) profiles() (up, down simnet.Profile, err error) {
 }
 
 // overridden returns p with the values of --up or --down.
-func overridden(p simnet.Profile, flag string, values *string) (simnet.Profile, error) {
-	if values == nil {
-		if err := p.Validate(); err != nil { // which begins with a flag's name
-			return p, usagef("--%w", err)
-		}
-		return p, nil
+func overridden(p simnet.Profile, flag string, values *string) (_ simnet.Profile, err error) {
+	prefix := "--" // an error of Validate begins with a flag's name
+	if values != nil {
+		prefix = "--" + flag + ": "
+		p, err = p.With(*values)
 	}
-	p, err := p.With(*values)
 	if err == nil {
 		err = p.Validate()
 	}
 	if err != nil {
-		return p, usagef("--%s: %w", flag, err)
+		err = usagef("%s%w", prefix, err)
 	}
-	return p, nil
+	return p, err
 }
 
 // switchover is the begin or the end of a blackout.
@@ -151,13 +153,10 @@ func (c netsimCmd) timetable() ([]switchover, error) {
 	return all, nil
 }
 
-// follow blocks and rebinds the proxy on time until ctx ends or the duration is over, if any.
-func follow(ctx context.Context, proxy *simnet.Proxy, timetable []switchover, duration, rebindEvery time.Duration, out netsimOutput) error {
-	if duration > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, duration)
-		defer cancel()
-	}
+// follow blocks and rebinds the proxy on time until ctx ends.
+func follow(
+	ctx context.Context, proxy *simnet.Proxy, timetable []switchover, rebindEvery time.Duration, out netsimOutput,
+) error {
 	var rebind <-chan time.Time
 	if rebindEvery > 0 {
 		ticker := time.NewTicker(rebindEvery)
@@ -178,17 +177,23 @@ func follow(ctx context.Context, proxy *simnet.Proxy, timetable []switchover, du
 			if err := proxy.Rebind(); err != nil {
 				return err
 			}
-			out.rebound()
+			out.event("rebind", struct{}{}, "clients moved to new ports")
 		case <-next:
 			s := timetable[0]
 			timetable = timetable[1:]
-			if s.on {
-				depth[s.direction]++
-			} else {
-				depth[s.direction]--
+			state := "open"
+			if depth[s.direction]--; s.on {
+				depth[s.direction] += 2
 			}
-			proxy.Block(s.direction, depth[s.direction] > 0)
-			out.blocked(s.direction, depth[s.direction] > 0)
+			on := depth[s.direction] > 0
+			if on {
+				state = "blocked"
+			}
+			proxy.Block(s.direction, on)
+			out.event("block", struct {
+				Direction string `json:"direction"`
+				On        bool   `json:"on"`
+			}{s.direction.String(), on}, fmt.Sprintf("%v is %s", s.direction, state))
 		}
 	}
 }
@@ -199,112 +204,53 @@ type netsimOutput struct {
 	json bool
 }
 
-// netsimDirection is the JSON form of one direction's counts. Bytes are with IP and UDP headers.
-type netsimDirection struct {
-	PacketsIn           uint64 `json:"packets_in"`
-	PacketsLost         uint64 `json:"packets_lost"`
-	PacketsQueueDropped uint64 `json:"packets_queue_dropped"`
-	PacketsBlocked      uint64 `json:"packets_blocked"`
-	PacketsDuplicated   uint64 `json:"packets_duplicated"`
-	PacketsReordered    uint64 `json:"packets_reordered"`
-	PacketsFailed       uint64 `json:"packets_failed"`    // the socket refused them, or too many were under way
-	PacketsInFlight     uint64 `json:"packets_in_flight"` // at the end
-	PacketsOut          uint64 `json:"packets_out"`
-	BytesIn             uint64 `json:"bytes_in"`
-	BytesOut            uint64 `json:"bytes_out"`
-}
-
-func newNetsimDirection(s simnet.ProxyDirectionStats) netsimDirection {
-	return netsimDirection{
-		PacketsIn: s.Sent, PacketsLost: s.Lost, PacketsQueueDropped: s.QueueDropped, PacketsBlocked: s.Blocked,
-		PacketsDuplicated: s.Duplicated, PacketsReordered: s.Reordered, PacketsFailed: s.Failed + s.Overflow,
-		PacketsInFlight: s.InFlight, PacketsOut: s.Out, BytesIn: s.BytesSent, BytesOut: s.BytesOut,
+// event prints what happened: v, or words for people.
+func (o netsimOutput) event(name string, v any, human string) {
+	if o.json {
+		_ = printEvent(o.w, name, v) // whoever reads has gone
+		return
 	}
+	fmt.Fprintln(o.w, human)
 }
 
 func (o netsimOutput) listening(proxy *simnet.Proxy, up, down simnet.Profile) {
-	if o.json {
-		o.line(struct {
-			Event string `json:"event"`
-			Addr  string `json:"addr"`
-			To    string `json:"to"`
-			Up    string `json:"up_profile"`
-			Down  string `json:"down_profile"`
-		}{"listening", proxy.Addr().String(), proxy.Target().String(), up.String(), down.String()})
-		return
-	}
-	fmt.Fprintf(o.w, "listening on %v, forwarding to %v\n", proxy.Addr(), proxy.Target())
-	fmt.Fprintf(o.w, "up:   %v\ndown: %v\n", up, down)
-}
-
-func (o netsimOutput) blocked(d simnet.Direction, on bool) {
-	if o.json {
-		o.line(struct {
-			Event     string `json:"event"`
-			Direction string `json:"direction"`
-			On        bool   `json:"on"`
-		}{"block", d.String(), on})
-		return
-	}
-	fmt.Fprintf(o.w, "%v is %s\n", d, map[bool]string{true: "blocked", false: "open"}[on])
-}
-
-func (o netsimOutput) rebound() {
-	if o.json {
-		o.line(struct {
-			Event string `json:"event"`
-		}{"rebind"})
-		return
-	}
-	fmt.Fprintln(o.w, "clients moved to new ports")
+	o.event("listening", struct {
+		Addr string `json:"addr"`
+		To   string `json:"to"`
+		Up   string `json:"up_profile"`
+		Down string `json:"down_profile"`
+	}{proxy.Addr().String(), proxy.Target().String(), up.String(), down.String()},
+		fmt.Sprintf("listening on %v, forwarding to %v\nup:   %v\ndown: %v", proxy.Addr(), proxy.Target(), up, down))
 }
 
 func (o netsimOutput) summary(s simnet.ProxyStats, took time.Duration) {
-	up, down := newNetsimDirection(s.Up), newNetsimDirection(s.Down)
-	if o.json {
-		o.line(struct {
-			Event          string          `json:"event"`
-			Up             netsimDirection `json:"up"`
-			Down           netsimDirection `json:"down"`
-			Clients        uint64          `json:"clients"`
-			ClientsExpired uint64          `json:"clients_expired"`
-			ClientsRefused uint64          `json:"clients_refused"`
-			Rebinds        uint64          `json:"rebinds"`
-			Seconds        float64         `json:"seconds"`
-		}{"summary", up, down, s.ClientsTotal, s.ClientsExpired, s.ClientsRefused, s.Rebinds, took.Seconds()})
-		return
-	}
-	up.print(o.w, "up:  ")
-	down.print(o.w, "down:")
-	fmt.Fprintf(o.w, "%d clients in %v\n", s.ClientsTotal, took.Round(time.Millisecond))
+	s.Up.Failed += s.Up.Overflow
+	s.Down.Failed += s.Down.Overflow
+	o.event("summary", struct {
+		simnet.ProxyStats
+		Seconds float64 `json:"seconds"`
+	}{s, took.Seconds()}, fmt.Sprintf("up:   %s\ndown: %s\n%d clients in %v",
+		directionText(s.Up), directionText(s.Down), s.ClientsTotal, took.Round(time.Millisecond)))
 }
 
-// print writes one line, without the counts that are rarely anything but 0.
-func (d netsimDirection) print(w io.Writer, name string) {
+// directionText is what became of the packets of a direction, without the counts that are rarely anything but 0.
+func directionText(d simnet.ProxyDirectionStats) string {
 	lost := 0.0
-	if d.PacketsIn > 0 {
-		lost = 100 * float64(d.PacketsLost) / float64(d.PacketsIn)
+	if d.Sent > 0 {
+		lost = 100 * float64(d.Lost) / float64(d.Sent)
 	}
-	fmt.Fprintf(w, "%s %d packets in (%d bytes), %d lost (%.1f %%), %d dropped by the queue, %d out (%d bytes)",
-		name, d.PacketsIn, d.BytesIn, d.PacketsLost, lost, d.PacketsQueueDropped, d.PacketsOut, d.BytesOut)
+	text := fmt.Sprintf("%d packets in (%d bytes), %d lost (%.1f %%), %d dropped by the queue, %d out (%d bytes)",
+		d.Sent, d.BytesSent, d.Lost, lost, d.QueueDropped, d.Out, d.BytesOut)
 	for _, rare := range []struct {
 		count uint64
 		what  string
 	}{
-		{d.PacketsBlocked, "blocked"}, {d.PacketsDuplicated, "duplicated"}, {d.PacketsReordered, "reordered"},
-		{d.PacketsFailed, "refused by the system"}, {d.PacketsInFlight, "still under way"},
+		{d.Blocked, "blocked"}, {d.Duplicated, "duplicated"}, {d.Reordered, "reordered"},
+		{d.Failed, "refused by the system"}, {d.InFlight, "still under way"},
 	} {
 		if rare.count > 0 {
-			fmt.Fprintf(w, ", %d %s", rare.count, rare.what)
+			text += fmt.Sprintf(", %d %s", rare.count, rare.what)
 		}
 	}
-	fmt.Fprintln(w)
-}
-
-func (o netsimOutput) line(event any) {
-	b, err := json.Marshal(event)
-	if err != nil {
-		panic(err) // a mistake in the structs above
-	}
-	fmt.Fprintf(o.w, "%s\n", b)
+	return text
 }

@@ -25,15 +25,15 @@ type Verdict struct {
 // Counters counts a channel's decisions. Sent = Lost + QueueDropped + Blocked + Delivered.
 // Bytes include [HeaderBytes] a packet.
 type Counters struct {
-	Sent           uint64 // packets offered to the channel
-	Lost           uint64
-	QueueDropped   uint64
-	Blocked        uint64
-	Delivered      uint64 // packets, without second copies
-	Duplicated     uint64 // second copies
-	Reordered      uint64 // packets that arrive before one that was sent earlier
-	BytesSent      uint64
-	BytesDelivered uint64 // second copies included
+	Sent           uint64 `json:"packets_in"` // packets offered to the channel
+	Lost           uint64 `json:"packets_lost"`
+	QueueDropped   uint64 `json:"packets_queue_dropped"`
+	Blocked        uint64 `json:"packets_blocked"`
+	Delivered      uint64 `json:"-"`                  // packets, without second copies
+	Duplicated     uint64 `json:"packets_duplicated"` // second copies
+	Reordered      uint64 `json:"packets_reordered"`  // packets that arrive before one that was sent earlier
+	BytesSent      uint64 `json:"bytes_in"`
+	BytesDelivered uint64 `json:"-"` // second copies included
 }
 
 // Add adds the counts of o to c.
@@ -56,12 +56,12 @@ type Channel struct {
 	blocked bool
 	now     time.Time // of the latest packet: time never runs backwards
 
-	bottleneck bottleneck
-	losses     losses
-	jitter     *rand.Rand
-	reorder    *rand.Rand
-	duplicate  *rand.Rand
-	lastAt     time.Time // the latest arrival so far: FIFO order holds it as a floor
+	idle      time.Time // when the link behind the queue falls idle
+	losses    losses
+	jitter    *rand.Rand
+	reorder   *rand.Rand
+	duplicate *rand.Rand
+	lastAt    time.Time // the latest arrival so far: FIFO order holds it as a floor
 
 	counters Counters
 }
@@ -78,16 +78,12 @@ func NewChannel(p Profile) (*Channel, error) {
 
 func (c *Channel) reset(p Profile) {
 	c.profile = p
-	c.bottleneck = bottleneck{rate: p.Rate, queue: p.queue()}
-	c.losses = newLosses(p)
+	c.idle, c.lastAt = time.Time{}, time.Time{}
+	c.losses = losses{rng: newStream(p.Seed, streamLoss)}
 	c.jitter = newStream(p.Seed, streamJitter)
 	c.reorder = newStream(p.Seed, streamReorder)
 	c.duplicate = newStream(p.Seed, streamDuplicate)
-	c.lastAt = time.Time{}
 }
-
-// Profile returns the profile in force.
-func (c *Channel) Profile() Profile { return c.profile }
 
 // Counters returns the counts so far.
 func (c *Channel) Counters() Counters { return c.counters }
@@ -109,10 +105,9 @@ func (c *Channel) SetProfile(p Profile) error {
 		return nil
 	}
 	c.profile = p
-	c.losses.configure(p)
 	sameLink := p.Rate == old.Rate && p.queue() == old.queue()
 	if !sameLink {
-		c.bottleneck = bottleneck{rate: p.Rate, queue: p.queue()}
+		c.idle = time.Time{}
 	}
 	if !sameLink || p.Delay != old.Delay || p.Jitter != old.Jitter {
 		c.lastAt = time.Time{}
@@ -133,12 +128,12 @@ func (c *Channel) Send(now time.Time, size int) Verdict {
 		c.counters.Blocked++
 		return Verdict{Outcome: Blocked}
 	}
-	leaves, ok := c.bottleneck.admit(now, wire)
+	leaves, ok := c.admit(now, wire)
 	if !ok {
 		c.counters.QueueDropped++
 		return Verdict{Outcome: QueueDropped}
 	}
-	if c.losses.lose(leaves) {
+	if c.losses.lose(&c.profile, leaves) {
 		c.counters.Lost++
 		return Verdict{Outcome: Lost}
 	}
@@ -171,27 +166,21 @@ func (c *Channel) arrival(leaves time.Time) time.Time {
 	return at
 }
 
-// bottleneck is a link of fixed rate behind a FIFO queue, kept as the time at which it falls idle.
-type bottleneck struct {
-	rate  int64 // bit/s; 0 for no limit
-	queue int   // bytes
-	idle  time.Time
-}
-
-// admit returns when a packet of wire bytes, headers included, has left the link, or false when
-// the queue has no room for it.
-func (b *bottleneck) admit(now time.Time, wire int) (time.Time, bool) {
-	if b.rate == 0 {
+// admit returns when a packet of wire bytes, headers included, has left the link of fixed rate, or false when the queue in
+// front of that has no room for it.
+func (c *Channel) admit(now time.Time, wire int) (time.Time, bool) {
+	rate := c.profile.Rate
+	if rate == 0 {
 		return now, true
 	}
-	if wait := b.idle.Sub(now); wait > 0 {
-		queued := wait.Seconds() * float64(b.rate) / 8
-		if queued+float64(wire) > float64(b.queue) {
+	if wait := c.idle.Sub(now); wait > 0 {
+		queued := wait.Seconds() * float64(rate) / 8
+		if queued+float64(wire) > float64(c.profile.queue()) {
 			return time.Time{}, false
 		}
 	} else {
-		b.idle = now
+		c.idle = now
 	}
-	b.idle = b.idle.Add(time.Duration(int64(wire) * 8 * int64(time.Second) / b.rate))
-	return b.idle, true
+	c.idle = c.idle.Add(time.Duration(int64(wire) * 8 * int64(time.Second) / rate))
+	return c.idle, true
 }

@@ -296,8 +296,8 @@ func TestSetProfileReplacesThePath(t *testing.T) {
 	if got := quick.At.Sub(epoch.Add(frame)); got != 10*time.Millisecond {
 		t.Errorf("on the new path: %v", got)
 	}
-	if err := c.SetProfile(Profile{Loss: 2}); err == nil || c.Profile().Loss != 0 {
-		t.Errorf("bad profile: %v, in force %v", err, c.Profile())
+	if err := c.SetProfile(Profile{Loss: 2}); err == nil || c.profile.Loss != 0 {
+		t.Errorf("bad profile: %v, in force %v", err, c.profile)
 	}
 }
 

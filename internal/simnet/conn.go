@@ -16,13 +16,12 @@ const maxPayload = 65507
 // *net.OpError, of net.ErrClosed after Close and of os.ErrDeadlineExceeded after a deadline.
 type Conn struct {
 	network  *Network
-	readable sync.Cond // on network.mu: a packet, the end of a deadline, or Close
-	alarm    *alarm    // set to the read deadline
+	readable sync.Cond   // on network.mu: a packet, the end of a deadline, or Close
+	timer    *time.Timer // set to the read deadline
 
 	// Guarded by network.mu.
 	addr          netip.AddrPort
 	queue         []packet // at most receiveQueue
-	dropped       uint64
 	closed        bool
 	readDeadline  time.Time // on the monotonic clock; zero for none
 	writeDeadline time.Time
@@ -33,11 +32,12 @@ var _ net.PacketConn = (*Conn)(nil)
 func newConn(n *Network, addr netip.AddrPort) *Conn {
 	c := &Conn{network: n, addr: addr}
 	c.readable.L = &n.mu
-	c.alarm = newAlarm(func() {
+	c.timer = time.AfterFunc(time.Hour, func() {
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		c.readable.Broadcast()
 	})
+	c.timer.Stop()
 	return c
 }
 
@@ -58,9 +58,9 @@ func (c *Conn) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
 	for {
 		switch {
 		case c.closed:
-			return 0, netip.AddrPort{}, c.errorLocked("read", net.ErrClosed)
+			return 0, netip.AddrPort{}, opError("read", c.addr, net.ErrClosed)
 		case passed(c.readDeadline):
-			return 0, netip.AddrPort{}, c.errorLocked("read", os.ErrDeadlineExceeded)
+			return 0, netip.AddrPort{}, opError("read", c.addr, os.ErrDeadlineExceeded)
 		case len(c.queue) > 0:
 			p := c.queue[0]
 			c.queue[0] = packet{}
@@ -71,42 +71,35 @@ func (c *Conn) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
 	}
 }
 
-// enqueueLocked takes in a packet, or reports false when the queue is full.
-func (c *Conn) enqueueLocked(p packet) bool {
-	if len(c.queue) >= receiveQueue {
-		c.dropped++
-		return false
-	}
-	c.queue = append(c.queue, p)
-	c.readable.Signal()
-	return true
-}
-
-// WriteTo sends a copy of b to addr, a *net.UDPAddr. It does not block, and as with UDP an error
-// says nothing about what happens on the way.
+// WriteTo sends a copy of b to addr, a *net.UDPAddr. It does not block, and as with UDP an error says nothing about what
+// happens on the way.
 func (c *Conn) WriteTo(b []byte, addr net.Addr) (int, error) {
 	to, ok := addr.(*net.UDPAddr)
 	if !ok || to == nil {
-		return 0, c.fail("write", fmt.Errorf("address %v is not a *net.UDPAddr", addr))
+		return 0, opError("write", c.AddrPort(), fmt.Errorf("address %v is not a *net.UDPAddr", addr))
 	}
 	return c.WriteToUDPAddrPort(b, to.AddrPort())
 }
 
 // WriteToUDPAddrPort is WriteTo with another type of address.
 func (c *Conn) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	var err error
 	c.network.mu.Lock()
-	from, closed, late := c.addr, c.closed, passed(c.writeDeadline)
-	c.network.mu.Unlock()
+	from := c.addr
 	switch {
-	case closed:
-		return 0, c.fail("write", net.ErrClosed)
-	case late:
-		return 0, c.fail("write", os.ErrDeadlineExceeded)
+	case c.closed:
+		err = net.ErrClosed
+	case passed(c.writeDeadline):
+		err = os.ErrDeadlineExceeded
 	case len(b) > maxPayload:
-		return 0, c.fail("write", fmt.Errorf("message of %d bytes is too long: at most %d", len(b), maxPayload))
+		err = fmt.Errorf("message of %d bytes is too long: at most %d", len(b), maxPayload)
 	}
-	if err := c.network.send(from, unmap(to), b); err != nil {
-		return 0, c.fail("write", err)
+	c.network.mu.Unlock()
+	if err == nil {
+		err = c.network.send(from, unmap(to), b)
+	}
+	if err != nil {
+		return 0, opError("write", from, err)
 	}
 	return len(b), nil
 }
@@ -114,17 +107,15 @@ func (c *Conn) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
 // Close frees the address and ends every ReadFrom.
 func (c *Conn) Close() error {
 	c.network.mu.Lock()
+	defer c.network.mu.Unlock()
 	if c.closed {
-		defer c.network.mu.Unlock()
-		return c.errorLocked("close", net.ErrClosed)
+		return opError("close", c.addr, net.ErrClosed)
 	}
 	c.closed = true
 	c.queue = nil
 	delete(c.network.conns, c.addr)
-	c.alarm.stop()
+	c.timer.Stop()
 	c.readable.Broadcast()
-	c.network.mu.Unlock()
-	c.alarm.wait()
 	return nil
 }
 
@@ -136,7 +127,7 @@ func (c *Conn) Rebind(addr netip.AddrPort) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if c.closed {
-		return c.errorLocked("rebind", net.ErrClosed)
+		return opError("rebind", c.addr, net.ErrClosed)
 	}
 	addr, err := n.freeAddrLocked(addr)
 	if err != nil {
@@ -158,49 +149,34 @@ func (c *Conn) AddrPort() netip.AddrPort {
 	return c.addr
 }
 
-// Dropped returns how many packets found the receive queue full.
-func (c *Conn) Dropped() uint64 {
-	c.network.mu.Lock()
-	defer c.network.mu.Unlock()
-	return c.dropped
-}
-
 // SetDeadline sets both deadlines.
-func (c *Conn) SetDeadline(t time.Time) error {
-	if err := c.SetReadDeadline(t); err != nil {
-		return err
-	}
-	return c.SetWriteDeadline(t)
-}
+func (c *Conn) SetDeadline(t time.Time) error { return c.setDeadline(t, true, true) }
 
 // SetReadDeadline makes ReadFrom fail from t on, waiting calls included; zero for never.
-func (c *Conn) SetReadDeadline(t time.Time) error {
-	c.network.mu.Lock()
-	defer c.network.mu.Unlock()
-	if c.closed {
-		return c.errorLocked("set", net.ErrClosed)
-	}
-	c.readDeadline = monotonic(t)
-	c.alarm.stop()
-	if t.IsZero() {
-		return nil
-	}
-	if passed(c.readDeadline) {
-		c.readable.Broadcast()
-		return nil
-	}
-	c.alarm.set(time.Until(c.readDeadline))
-	return nil
-}
+func (c *Conn) SetReadDeadline(t time.Time) error { return c.setDeadline(t, true, false) }
 
 // SetWriteDeadline makes WriteTo, which never waits, fail from t on; zero for never.
-func (c *Conn) SetWriteDeadline(t time.Time) error {
+func (c *Conn) SetWriteDeadline(t time.Time) error { return c.setDeadline(t, false, true) }
+
+func (c *Conn) setDeadline(t time.Time, read, write bool) error {
 	c.network.mu.Lock()
 	defer c.network.mu.Unlock()
 	if c.closed {
-		return c.errorLocked("set", net.ErrClosed)
+		return opError("set", c.addr, net.ErrClosed)
 	}
-	c.writeDeadline = monotonic(t)
+	if !t.IsZero() { // on the monotonic clock, which the timer follows
+		now := time.Now()
+		t = now.Add(t.Sub(now))
+	}
+	if write {
+		c.writeDeadline = t
+	}
+	if read {
+		c.readDeadline = t
+		if c.timer.Stop(); !t.IsZero() {
+			c.timer.Reset(time.Until(t))
+		}
+	}
 	return nil
 }
 
@@ -211,23 +187,8 @@ func (c *Conn) SetReadBuffer(int) error { return nil }
 // SetWriteBuffer does nothing: WriteTo does not queue.
 func (c *Conn) SetWriteBuffer(int) error { return nil }
 
-func (c *Conn) fail(op string, err error) error {
-	c.network.mu.Lock()
-	defer c.network.mu.Unlock()
-	return c.errorLocked(op, err)
-}
-
-func (c *Conn) errorLocked(op string, err error) error {
-	return &net.OpError{Op: op, Net: "udp", Source: net.UDPAddrFromAddrPort(c.addr), Err: err}
-}
-
-// monotonic returns t on the monotonic clock, which the alarm follows.
-func monotonic(t time.Time) time.Time {
-	if t.IsZero() {
-		return t
-	}
-	now := time.Now()
-	return now.Add(t.Sub(now))
+func opError(op string, addr netip.AddrPort, err error) error {
+	return &net.OpError{Op: op, Net: "udp", Source: net.UDPAddrFromAddrPort(addr), Err: err}
 }
 
 func passed(deadline time.Time) bool {

@@ -39,56 +39,42 @@ func mixSeed(seed uint64, parts ...uint64) uint64 {
 //	+------+ <------------- +-----+        by packets: r = 1/Burst, one step a packet
 //	               r                       by time:    r = 1/BurstTime, a rate
 type losses struct {
-	loss      float64
-	burst     float64
-	burstTime time.Duration
-
 	rng     *rand.Rand
 	started bool // the state has been drawn
 	bad     bool
 	last    time.Time // when the state was drawn
 }
 
-func newLosses(p Profile) losses {
-	return losses{loss: p.Loss, burst: p.Burst, burstTime: p.BurstTime, rng: newStream(p.Seed, streamLoss)}
-}
-
-// configure changes the process and keeps its place in the random stream.
-func (l *losses) configure(p Profile) {
-	l.loss, l.burst, l.burstTime = p.Loss, p.Burst, p.BurstTime
-}
-
 // lose reports whether the packet that is on the air at now gets lost.
-func (l *losses) lose(now time.Time) bool {
+func (l *losses) lose(p *Profile, now time.Time) bool {
 	u := l.rng.Float64() // always one draw a packet
-	l.bad = u < l.probability(now)
-	l.started = true
-	l.last = now
+	l.bad = u < l.probability(p, now)
+	l.started, l.last = true, now
 	return l.bad
 }
 
 // probability returns how likely the bad state is now, given the state at the last packet.
-func (l *losses) probability(now time.Time) float64 {
-	certain := l.loss == 0 || l.loss == 1
-	independent := l.burst == 0 && l.burstTime == 0
+func (l *losses) probability(p *Profile, now time.Time) float64 {
+	certain := p.Loss == 0 || p.Loss == 1
+	independent := p.Burst == 0 && p.BurstTime == 0
 	if certain || independent || !l.started {
-		return l.loss
+		return p.Loss
 	}
-	if l.burst > 0 {
-		r := 1 / l.burst
+	if p.Burst > 0 {
+		r := 1 / p.Burst
 		if l.bad {
 			return 1 - r
 		}
-		return r * l.loss / (1 - l.loss)
+		return r * p.Loss / (1 - p.Loss)
 	}
 	// A two-state Markov process in continuous time forgets its state at the sum of both rates.
 	// Sampled at the packets it is exact, whatever their spacing.
-	r := 1 / l.burstTime.Seconds()
-	sum := r + r*l.loss/(1-l.loss)
+	r := 1 / p.BurstTime.Seconds()
+	sum := r + r*p.Loss/(1-p.Loss)
 	memory := math.Exp(-sum * max(0, now.Sub(l.last).Seconds()))
 	state := 0.0
 	if l.bad {
 		state = 1
 	}
-	return l.loss + (state-l.loss)*memory
+	return p.Loss + (state-p.Loss)*memory
 }

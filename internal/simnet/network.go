@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -42,7 +43,7 @@ type TapFunc func(from, to netip.AddrPort, payload []byte, delivered bool)
 // time package alone, and so in virtual time inside a testing/synctest bubble, where it must be
 // made inside that bubble and closed there.
 type Network struct {
-	alarm *alarm // set to when the first packet in flight is due
+	delivering sync.WaitGroup // deliverDue, running or to be called by the timer
 
 	mu        sync.Mutex // guards all below and every Conn's fields
 	closed    bool
@@ -50,7 +51,8 @@ type Network struct {
 	paths     map[hostPair]*path
 	conns     map[netip.AddrPort]*Conn
 	flight    schedule[packet]
-	alarmAt   time.Time // zero when the alarm is not set
+	timer     *time.Timer // calls deliverDue when the first packet in flight is due
+	timerAt   time.Time   // when that is; zero when the timer is not set
 	tap       TapFunc
 	ephemeral uint16
 }
@@ -82,7 +84,8 @@ func NewNetwork(p Profile) (*Network, error) {
 		conns:     make(map[netip.AddrPort]*Conn),
 		ephemeral: firstEphemeralPort,
 	}
-	n.alarm = newAlarm(n.deliverDue)
+	n.timer = time.AfterFunc(time.Hour, n.deliverDue)
+	n.timer.Stop()
 	return n, nil
 }
 
@@ -90,14 +93,11 @@ func NewNetwork(p Profile) (*Network, error) {
 func (n *Network) Close() error {
 	n.mu.Lock()
 	n.closed = true
-	n.alarm.stop()
+	n.stopTimerLocked()
 	n.flight = schedule[packet]{}
-	conns := make([]*Conn, 0, len(n.conns))
-	for _, c := range n.conns {
-		conns = append(conns, c)
-	}
+	conns := slices.Collect(maps.Values(n.conns))
 	n.mu.Unlock()
-	n.alarm.wait()
+	n.delivering.Wait()
 	for _, c := range conns {
 		c.Close()
 	}
@@ -281,10 +281,19 @@ func (n *Network) send(from, to netip.AddrPort, payload []byte) error {
 	return nil
 }
 
-// deliverDue runs when the alarm goes off.
+// stopTimerLocked unsets the timer. Its function may still be called if it is just going off.
+func (n *Network) stopTimerLocked() {
+	n.timerAt = time.Time{}
+	if n.timer.Stop() {
+		n.delivering.Done()
+	}
+}
+
+// deliverDue runs when the timer goes off.
 func (n *Network) deliverDue() {
+	defer n.delivering.Done()
 	n.mu.Lock()
-	n.alarmAt = time.Time{}
+	n.timerAt = time.Time{}
 	var seen []sighting
 	if !n.closed {
 		seen = n.arriveLocked(time.Now(), nil)
@@ -294,7 +303,7 @@ func (n *Network) deliverDue() {
 	report(tap, seen)
 }
 
-// arriveLocked hands over what is due, appends it to seen and sets the alarm for what is not.
+// arriveLocked hands over what is due, appends it to seen and sets the timer for what is not.
 func (n *Network) arriveLocked(now time.Time, seen []sighting) []sighting {
 	for {
 		p, ok := n.flight.pop(now)
@@ -306,9 +315,11 @@ func (n *Network) arriveLocked(now time.Time, seen []sighting) []sighting {
 	if n.flight.len() == 0 {
 		return seen
 	}
-	if next := n.flight.next(); n.alarmAt.IsZero() || next.Before(n.alarmAt) {
-		n.alarmAt = next
-		n.alarm.set(next.Sub(now))
+	if next := n.flight.next(); n.timerAt.IsZero() || next.Before(n.timerAt) {
+		n.stopTimerLocked()
+		n.delivering.Add(1)
+		n.timerAt = next
+		n.timer.Reset(next.Sub(now))
 	}
 	return seen
 }
@@ -319,10 +330,12 @@ func (n *Network) handOverLocked(p packet) bool {
 	case c == nil:
 		p.path.stats.Unreachable++
 		return false
-	case !c.enqueueLocked(p):
+	case len(c.queue) >= receiveQueue:
 		p.path.stats.ReceiveOverflow++
 		return false
 	}
+	c.queue = append(c.queue, p)
+	c.readable.Signal()
 	p.path.stats.Arrived++
 	return true
 }

@@ -1,17 +1,34 @@
 package simnet
 
 import (
-	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// With returns p with the values that s overrides, such as "loss=0.6,delay=150ms": names and forms
-// as in [Profile.Set], each name at most once, no blanks. The result is not validated, so that
-// several overrides may be applied before [Profile.Validate].
+// values are those of a Profile as they are written, in the order of [Profile.String].
+var values = []struct {
+	name string
+	of   func(*Profile) any
+}{
+	{"loss", func(p *Profile) any { return &p.Loss }},
+	{"burst", func(p *Profile) any { return &p.Burst }},
+	{"burst-time", func(p *Profile) any { return &p.BurstTime }},
+	{"delay", func(p *Profile) any { return &p.Delay }},
+	{"jitter", func(p *Profile) any { return &p.Jitter }},
+	{"reorder", func(p *Profile) any { return &p.Reorder }},
+	{"duplicate", func(p *Profile) any { return &p.Duplicate }},
+	{"rate", func(p *Profile) any { return &p.Rate }},
+	{"queue", func(p *Profile) any { return &p.Queue }},
+	{"seed", func(p *Profile) any { return &p.Seed }},
+}
+
+// With returns p with the values that s overrides, such as "loss=0.6,delay=150ms": names and forms as in [Profile.Set],
+// each name at most once, no blanks. The result is not validated, so that several overrides may be applied before
+// [Profile.Validate].
 func (p Profile) With(s string) (Profile, error) {
 	seen := make(map[string]bool)
 	for item := range strings.SplitSeq(s, ",") {
@@ -30,86 +47,79 @@ func (p Profile) With(s string) (Profile, error) {
 	return p, nil
 }
 
-// Set parses one value: loss, reorder, duplicate (0 to 1), burst (packets), burst-time, delay,
-// jitter (Go durations), rate ([ParseRate]), queue ([ParseSize]) or seed (a whole number).
-func (p *Profile) Set(name, value string) error {
-	var err error
-	switch name {
-	case "loss":
-		p.Loss, err = parseNumber(value)
-	case "burst":
-		p.Burst, err = parseNumber(value)
-	case "burst-time":
-		p.BurstTime, err = parseDuration(value)
-	case "delay":
-		p.Delay, err = parseDuration(value)
-	case "jitter":
-		p.Jitter, err = parseDuration(value)
-	case "reorder":
-		p.Reorder, err = parseNumber(value)
-	case "duplicate":
-		p.Duplicate, err = parseNumber(value)
-	case "rate":
-		p.Rate, err = ParseRate(value)
-	case "queue":
-		p.Queue, err = ParseSize(value)
-	case "seed":
-		if p.Seed, err = strconv.ParseUint(value, 10, 64); err != nil {
-			err = fmt.Errorf("%q is not a whole number", value)
+// Set parses one value: loss, reorder, duplicate (0 to 1), burst (packets), burst-time, delay, jitter (Go durations), rate
+// (bit/s, such as 1.5M), queue (bytes, such as 64k) or seed (a whole number).
+func (p *Profile) Set(name, value string) (err error) {
+	names := make([]string, len(values))
+	for i, v := range values {
+		if names[i] = v.name; v.name != name {
+			continue
 		}
-	default:
-		return fmt.Errorf("unknown name %q: use loss, burst, burst-time, delay, jitter, reorder, duplicate, rate, queue or seed", name)
+		switch into := v.of(p).(type) {
+		case *float64:
+			*into, err = parseNumber(value)
+		case *time.Duration:
+			*into, err = parseDuration(value)
+		case *int64:
+			*into, err = parseRate(value)
+		case *int:
+			*into, err = parseSize(value)
+		case *uint64:
+			if *into, err = strconv.ParseUint(value, 10, 64); err != nil {
+				err = fmt.Errorf("%q is not a whole number", value)
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return nil
+	last := len(names) - 1
+	return fmt.Errorf("unknown name %q: use %s or %s", name, strings.Join(names[:last], ", "), names[last])
 }
 
-// ParseRate reads a rate in bit/s with an optional decimal unit: "32k" is 32,000 and "1.5M" is
-// 1,500,000; 0 is no limit.
-func ParseRate(s string) (int64, error) {
-	v, err := parseScaled(s, 1000)
-	if err != nil {
-		return 0, fmt.Errorf("%q is not a rate in bit/s, as in 32k or 1.5M", s)
+// String returns the values that are not zero in the form that [Profile.With] reads, such as "loss=0.3,delay=150ms".
+func (p Profile) String() string {
+	var list []string
+	for _, v := range values {
+		value := reflect.ValueOf(v.of(&p)).Elem()
+		if value.IsZero() {
+			continue
+		}
+		text := fmt.Sprint(value)
+		if value.Kind() == reflect.Float64 {
+			text = strconv.FormatFloat(value.Float(), 'f', -1, 64)
+		}
+		list = append(list, v.name+"="+text)
 	}
-	return v, nil
+	return strings.Join(list, ",")
 }
 
-// ParseSize reads a size in bytes with an optional binary unit: "64k" is 65,536.
-func ParseSize(s string) (int, error) {
-	v, err := parseScaled(s, 1024)
-	if err != nil || v > math.MaxInt32 {
-		return 0, fmt.Errorf("%q is not a size in bytes, as in 1500 or 64k", s)
-	}
-	return int(v), nil
-}
-
-// parseScaled reads digits, a fraction at most, and one of k, M and G.
-func parseScaled(s string, base float64) (int64, error) {
-	scale := 1.0
-	if n := len(s); n > 0 {
-		switch s[n-1] {
-		case 'k', 'K':
-			scale = base
-		case 'M':
-			scale = base * base
-		case 'G':
-			scale = base * base * base
-		}
-		if scale > 1 {
-			s = s[:n-1]
+// parseScaled reads a number with one of the units k, M and G, if any; a rate in bit/s has decimal ones ("32k" is 32,000),
+// a size in bytes binary ones ("64k" is 65,536). Rates of 0 are no limit.
+func parseScaled(s string, base, most float64, what string) (int64, error) {
+	digits, scale := s, 1.0
+	for i, unit := range []string{"k", "M", "G"} {
+		if number, ok := strings.CutSuffix(strings.Replace(s, "K", "k", 1), unit); ok {
+			digits, scale = number, math.Pow(base, float64(i+1))
 		}
 	}
-	v, err := parseNumber(s)
-	if err != nil {
-		return 0, err
-	}
-	v = math.Round(v * scale)
-	if v > 1<<53 {
-		return 0, errors.New("too large")
+	v, err := parseNumber(digits)
+	if v = math.Round(v * scale); err != nil || v > most {
+		return 0, fmt.Errorf("%q is not %s", s, what)
 	}
 	return int64(v), nil
+}
+
+// parseRate reads a rate in bit/s.
+func parseRate(s string) (int64, error) {
+	return parseScaled(s, 1000, 1<<53, "a rate in bit/s, as in 32k or 1.5M")
+}
+
+// parseSize reads a size in bytes.
+func parseSize(s string) (int, error) {
+	v, err := parseScaled(s, 1024, math.MaxInt32, "a size in bytes, as in 1500 or 64k")
+	return int(v), err
 }
 
 // parseNumber reads plain decimals: no sign, exponent, hexadecimal digits, Inf or NaN.
@@ -140,17 +150,7 @@ const (
 )
 
 // String returns "up", "down" or "both".
-func (d Direction) String() string {
-	switch d {
-	case Up:
-		return "up"
-	case Down:
-		return "down"
-	case Both:
-		return "both"
-	}
-	return fmt.Sprintf("Direction(%d)", uint8(d))
-}
+func (d Direction) String() string { return [...]string{"none", "up", "down", "both"}[d&Both] }
 
 // Blackout is a time in which nothing gets through.
 type Blackout struct {
@@ -167,21 +167,11 @@ func ParseBlackout(s string) (Blackout, error) {
 	if !ok || !ok2 {
 		return Blackout{}, bad
 	}
-	var b Blackout
-	switch direction {
-	case "up":
-		b.Direction = Up
-	case "down":
-		b.Direction = Down
-	case "both":
-		b.Direction = Both
-	default:
-		return Blackout{}, bad
-	}
+	b := Blackout{Direction: map[string]Direction{"up": Up, "down": Down, "both": Both}[direction]}
 	var err, err2 error
 	b.At, err = parseDuration(at)
 	b.For, err2 = parseDuration(length)
-	if err != nil || err2 != nil || b.For == 0 || b.At+b.For < b.At { // overflow
+	if b.Direction == 0 || err != nil || err2 != nil || b.For == 0 || b.At+b.For < b.At { // overflow
 		return Blackout{}, bad
 	}
 	return b, nil

@@ -1,10 +1,9 @@
 package simnet
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -68,20 +67,16 @@ type Profile struct {
 
 // Validate returns an error that names the first bad value and what would be a good one.
 func (p Profile) Validate() error {
-	for _, v := range []struct {
-		name  string
-		value float64
-	}{{"loss", p.Loss}, {"reorder", p.Reorder}, {"duplicate", p.Duplicate}} {
-		if !(v.value >= 0 && v.value <= 1) { // also refuses NaN
-			return fmt.Errorf("%s %v is not between 0 and 1 (30 %% is 0.3)", v.name, v.value)
-		}
-	}
-	for _, v := range []struct {
-		name  string
-		value time.Duration
-	}{{"delay", p.Delay}, {"jitter", p.Jitter}, {"burst-time", p.BurstTime}} {
-		if v.value < 0 || v.value > maxDelay {
-			return fmt.Errorf("%s %v is not between 0 and %v", v.name, v.value, maxDelay)
+	for _, v := range values {
+		switch value := v.of(&p).(type) {
+		case *float64:
+			if v.name != "burst" && !(*value >= 0 && *value <= 1) { // also refuses NaN
+				return fmt.Errorf("%s %v is not between 0 and 1 (30 %% is 0.3)", v.name, *value)
+			}
+		case *time.Duration:
+			if *value < 0 || *value > maxDelay {
+				return fmt.Errorf("%s %v is not between 0 and %v", v.name, *value, maxDelay)
+			}
 		}
 	}
 	if p.Rate < 0 || p.Rate > maxRate {
@@ -114,36 +109,4 @@ func (p Profile) validateBurst() error {
 }
 
 // queue returns the bound of the queue in bytes.
-func (p Profile) queue() int {
-	if p.Queue == 0 {
-		return DefaultQueue
-	}
-	return p.Queue
-}
-
-// String returns the values that are not zero in the form that [Profile.With] reads, such as
-// "loss=0.3,delay=150ms".
-func (p Profile) String() string {
-	var b strings.Builder
-	put := func(set bool, name, value string) {
-		if !set {
-			return
-		}
-		if b.Len() > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(name + "=" + value)
-	}
-	float := func(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
-	put(p.Loss != 0, "loss", float(p.Loss))
-	put(p.Burst != 0, "burst", float(p.Burst))
-	put(p.BurstTime != 0, "burst-time", p.BurstTime.String())
-	put(p.Delay != 0, "delay", p.Delay.String())
-	put(p.Jitter != 0, "jitter", p.Jitter.String())
-	put(p.Reorder != 0, "reorder", float(p.Reorder))
-	put(p.Duplicate != 0, "duplicate", float(p.Duplicate))
-	put(p.Rate != 0, "rate", strconv.FormatInt(p.Rate, 10))
-	put(p.Queue != 0, "queue", strconv.Itoa(p.Queue))
-	put(p.Seed != 0, "seed", strconv.FormatUint(p.Seed, 10))
-	return b.String()
-}
+func (p Profile) queue() int { return cmp.Or(p.Queue, DefaultQueue) }

@@ -80,12 +80,12 @@ func TestWithRefuses(t *testing.T) {
 
 func TestParseRateAndSize(t *testing.T) {
 	for s, want := range map[string]int64{"0": 0, "12000": 12_000, "32k": 32_000, "32K": 32_000, "1.5M": 1_500_000, "2G": 2_000_000_000} {
-		if got, err := ParseRate(s); err != nil || got != want {
+		if got, err := parseRate(s); err != nil || got != want {
 			t.Errorf("rate %q: %d, %v", s, got, err)
 		}
 	}
 	for s, want := range map[string]int{"0": 0, "1500": 1500, "64k": 65_536, "0.5k": 512, "1M": 1 << 20} {
-		if got, err := ParseSize(s); err != nil || got != want {
+		if got, err := parseSize(s); err != nil || got != want {
 			t.Errorf("size %q: %d, %v", s, got, err)
 		}
 	}

@@ -1,23 +1,17 @@
 package simnet
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
 
-const (
-	defaultMaxClients    = 256
-	defaultIdle          = 2 * time.Minute
-	defaultInFlightBytes = 64 << 20
-
-	socketBuffer = 4 << 20 // bytes asked for; systems may give less
-)
+const socketBuffer = 4 << 20 // bytes asked for; systems may give less
 
 // ProxyConfig configures a [Proxy].
 type ProxyConfig struct {
@@ -32,23 +26,23 @@ type ProxyConfig struct {
 
 // ProxyStats counts since the start.
 type ProxyStats struct {
-	Up, Down       ProxyDirectionStats
-	Clients        int    // at present
-	ClientsTotal   uint64 // ever
-	ClientsExpired uint64
-	ClientsRefused uint64 // packets of new clients while MaxClients were there
-	Rebinds        uint64 // calls to Rebind
+	Up             ProxyDirectionStats `json:"up"`
+	Down           ProxyDirectionStats `json:"down"`
+	Clients        int                 `json:"-"`       // at present
+	ClientsTotal   uint64              `json:"clients"` // ever
+	ClientsExpired uint64              `json:"clients_expired"`
+	ClientsRefused uint64              `json:"clients_refused"` // packets of new clients while MaxClients were there
+	Rebinds        uint64              `json:"rebinds"`         // calls to Rebind
 }
 
-// ProxyDirectionStats counts one direction. Once nothing is being written,
-// Delivered + Duplicated = Out + Failed + Overflow + InFlight.
+// ProxyDirectionStats counts one direction. Delivered + Duplicated = Out + Failed + Overflow + InFlight.
 type ProxyDirectionStats struct {
 	Counters
-	Out      uint64 // packets written to the other side, second copies included
-	BytesOut uint64 // with HeaderBytes each
-	Failed   uint64 // packets that the socket refused, as when nobody listens at the target
-	Overflow uint64 // packets dropped because InFlightBytes were under way
-	InFlight uint64 // packets under way
+	Failed   uint64 `json:"packets_failed"`    // packets that the socket refused, as when nobody listens at the target
+	Overflow uint64 `json:"-"`                 // packets dropped because InFlightBytes were under way
+	InFlight uint64 `json:"packets_in_flight"` // packets under way
+	Out      uint64 `json:"packets_out"`       // packets written to the other side, second copies included
+	BytesOut uint64 `json:"bytes_out"`         // with HeaderBytes each
 }
 
 // Proxy forwards UDP between clients and one target, through a [Channel] per client and
@@ -58,43 +52,32 @@ type ProxyDirectionStats struct {
 // Four kinds of goroutine, all waited for by Close: one reads the listening socket, one per client
 // reads its upstream socket, one writes what is due, one forgets idle clients.
 type Proxy struct {
+	config   ProxyConfig
 	listener *net.UDPConn
 	target   *net.UDPAddr
-	idle     time.Duration
-	limits   struct{ clients, bytes int }
 
 	stop    chan struct{} // closed by Close
 	wake    chan struct{} // capacity 1: an earlier packet came than the writer waits for
 	running sync.WaitGroup
-	buffers sync.Pool // of *datagram with room for pooledSize bytes
-	up      output
-	down    output
 
 	mu          sync.Mutex // guards all below
 	closed      bool
-	profiles    [2]Profile // by index()
+	profiles    [2]Profile // by index, as all arrays here
 	blocked     Direction
 	clients     map[netip.AddrPort]*client
 	flight      schedule[outgoing]
-	flightBytes int
-	writerUntil time.Time  // when the writer looks again by itself; zero while it works
-	stats       ProxyStats // without the channels of present clients and without outputs
-}
-
-// output counts what the writer did for one direction.
-type output struct {
-	packets, bytes, failed atomic.Uint64
+	flightBytes int       // of buffers under way
+	free        [][]byte  // buffers of pooledSize bytes, as many as were under way at most
+	writerUntil time.Time // when the writer goes on by itself; zero while it works
+	counts      [2]ProxyDirectionStats
+	stats       ProxyStats // without those, and without the channels of present clients
 }
 
 // ListenProxy opens the listening socket and starts forwarding.
 func ListenProxy(cfg ProxyConfig) (*Proxy, error) {
-	for _, d := range []struct {
-		name    string
-		profile Profile
-	}{{"up", cfg.Up}, {"down", cfg.Down}} {
-		if err := d.profile.Validate(); err != nil {
-			return nil, fmt.Errorf("simnet: %s: %w", d.name, err)
-		}
+	p := &Proxy{stop: make(chan struct{}), wake: make(chan struct{}, 1), clients: make(map[netip.AddrPort]*client)}
+	if err := p.SetProfile(cfg.Up, cfg.Down); err != nil {
+		return nil, err
 	}
 	target, err := net.ResolveUDPAddr("udp", cfg.To)
 	if err != nil {
@@ -111,26 +94,11 @@ func ListenProxy(cfg ProxyConfig) (*Proxy, error) {
 		listener.Close()
 		return nil, fmt.Errorf("cannot forward %v to itself: give another address to forward to", target)
 	}
-	p := &Proxy{
-		listener: listener,
-		target:   target,
-		idle:     cfg.Idle,
-		stop:     make(chan struct{}),
-		wake:     make(chan struct{}, 1),
-		profiles: [2]Profile{cfg.Up, cfg.Down},
-		clients:  make(map[netip.AddrPort]*client),
-	}
-	p.buffers.New = func() any { return &datagram{buf: make([]byte, 0, pooledSize)} }
-	if p.idle <= 0 {
-		p.idle = defaultIdle
-	}
-	if p.limits.clients = cfg.MaxClients; p.limits.clients <= 0 {
-		p.limits.clients = defaultMaxClients
-	}
-	if p.limits.bytes = cfg.InFlightBytes; p.limits.bytes <= 0 {
-		p.limits.bytes = defaultInFlightBytes
-	}
-	p.running.Go(p.readClients)
+	cfg.MaxClients = cmp.Or(cfg.MaxClients, 256)
+	cfg.Idle = cmp.Or(cfg.Idle, 2*time.Minute)
+	cfg.InFlightBytes = cmp.Or(cfg.InFlightBytes, 64<<20)
+	p.config, p.listener, p.target = cfg, listener, target
+	p.running.Go(func() { p.receive(listener, Up, p.clientAt) })
 	p.running.Go(p.write)
 	p.running.Go(p.expire)
 	return p, nil
@@ -188,18 +156,18 @@ func (p *Proxy) Close() error {
 
 // SetProfile changes both directions for all clients, as [Channel.SetProfile].
 func (p *Proxy) SetProfile(up, down Profile) error {
-	if err := up.Validate(); err != nil {
-		return fmt.Errorf("simnet: up: %w", err)
-	}
-	if err := down.Validate(); err != nil {
-		return fmt.Errorf("simnet: down: %w", err)
+	profiles := [2]Profile{up, down}
+	for i, d := range []Direction{Up, Down} {
+		if err := profiles[i].Validate(); err != nil {
+			return fmt.Errorf("simnet: %v: %w", d, err)
+		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.profiles = [2]Profile{up, down}
+	p.profiles = profiles
 	for _, c := range p.clients {
-		for i, ch := range c.channels {
-			if err := ch.SetProfile(c.seeded(p.profiles[i], i)); err != nil {
+		for i, channel := range c.channels {
+			if err := channel.SetProfile(c.seeded(profiles[i], i)); err != nil {
 				return fmt.Errorf("simnet: %w", err)
 			}
 		}
@@ -238,7 +206,7 @@ func (p *Proxy) Rebind() error {
 		}
 		c.upstream.Close()
 		c.upstream = upstream
-		p.running.Go(func() { p.readTarget(c, upstream) })
+		p.serve(c)
 	}
 	return nil
 }
@@ -247,29 +215,14 @@ func (p *Proxy) Rebind() error {
 func (p *Proxy) Stats() ProxyStats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.stats
-	s.Clients = len(p.clients)
+	counts := p.counts
 	for _, c := range p.clients {
-		s.Up.Add(c.channels[Up.index()].Counters())
-		s.Down.Add(c.channels[Down.index()].Counters())
+		c.addTo(&counts)
 	}
-	p.up.addTo(&s.Up)
-	p.down.addTo(&s.Down)
+	s := p.stats
+	s.Clients, s.Up, s.Down = len(p.clients), counts[Up.index()], counts[Down.index()]
 	return s
-}
-
-func (o *output) addTo(s *ProxyDirectionStats) {
-	s.Out += o.packets.Load()
-	s.BytesOut += o.bytes.Load()
-	s.Failed += o.failed.Load()
 }
 
 // index returns 0 for Up and 1 for Down.
 func (d Direction) index() int { return int(d>>1) & 1 }
-
-func (s *ProxyStats) direction(d Direction) *ProxyDirectionStats {
-	if d == Up {
-		return &s.Up
-	}
-	return &s.Down
-}

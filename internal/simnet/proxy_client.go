@@ -9,12 +9,12 @@ import (
 )
 
 // client is one source address at the listening socket. Its fields are guarded by Proxy.mu but
-// for addr and number, which do not change.
+// for addr, number and channels, which do not change.
 type client struct {
 	addr     netip.AddrPort
 	number   uint64       // counts up from 0 in the order in which clients came
+	channels [2]*Channel  // of which all else is guarded by Proxy.mu
 	upstream *net.UDPConn // connected to the target
-	channels [2]*Channel  // by Direction.index
 	last     time.Time    // of its latest packet, either way
 	expired  bool         // its counts have been taken; nothing more may be counted
 }
@@ -26,60 +26,43 @@ func (c *client) seeded(p Profile, direction int) Profile {
 }
 
 func (c *client) block(blocked Direction) {
-	c.channels[Up.index()].Block(blocked&Up != 0)
-	c.channels[Down.index()].Block(blocked&Down != 0)
+	for _, d := range []Direction{Up, Down} {
+		c.channels[d.index()].Block(blocked&d != 0)
+	}
 }
 
-// readClients forwards what comes to the listening socket.
-func (p *Proxy) readClients() {
+func (c *client) addTo(counts *[2]ProxyDirectionStats) {
+	for i, channel := range c.channels {
+		counts[i].Add(channel.Counters())
+	}
+}
+
+// receive forwards what comes to a socket until that is closed. Whose packet it is clientOf says; nil: nobody's.
+func (p *Proxy) receive(conn *net.UDPConn, d Direction, clientOf func(from netip.AddrPort, now time.Time) *client) {
 	buf := make([]byte, 1<<16)
 	for {
-		n, from, err := p.listener.ReadFromUDPAddrPort(buf)
-		if err != nil {
-			if p.pause(err) {
+		n, from, err := conn.ReadFromUDPAddrPort(buf)
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil:
+			// Such as that nobody listens at the target just now. After a pause, lest a lasting error makes this spin.
+			select {
+			case <-p.stop:
 				return
+			case <-time.After(time.Millisecond):
 			}
 			continue
 		}
 		now := time.Now()
-		c := p.clientAt(from, now)
-		if c != nil {
-			p.forward(c, Up, buf[:n], now)
+		if c := clientOf(from, now); c != nil {
+			p.forward(c, d, buf[:n], now)
 		}
-	}
-}
-
-// readTarget forwards what comes back to a client's upstream socket until that is closed.
-func (p *Proxy) readTarget(c *client, upstream *net.UDPConn) {
-	buf := make([]byte, 1<<16)
-	for {
-		n, err := upstream.Read(buf)
-		if err != nil {
-			if p.pause(err) {
-				return
-			}
-			continue
-		}
-		p.forward(c, Down, buf[:n], time.Now())
-	}
-}
-
-// pause reports whether err ends a reader. Other errors pass, as the one that says that nobody
-// listens at the target just now; after a pause, lest a lasting one makes readers spin.
-func (p *Proxy) pause(err error) bool {
-	if errors.Is(err, net.ErrClosed) {
-		return true
-	}
-	select {
-	case <-p.stop:
-		return true
-	case <-time.After(time.Millisecond):
-		return false
 	}
 }
 
 // clientAt returns the client with that address, a new one if need be, or nil when there are too
-// many. Only readClients calls it.
+// many. Only the goroutine of the listening socket calls it.
 func (p *Proxy) clientAt(addr netip.AddrPort, now time.Time) *client {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -89,10 +72,10 @@ func (p *Proxy) clientAt(addr netip.AddrPort, now time.Time) *client {
 	if p.closed {
 		return nil
 	}
-	if len(p.clients) >= p.limits.clients {
+	if len(p.clients) >= p.config.MaxClients {
 		p.expireLocked(now)
 	}
-	if len(p.clients) >= p.limits.clients {
+	if len(p.clients) >= p.config.MaxClients {
 		p.stats.ClientsRefused++
 		return nil
 	}
@@ -102,14 +85,14 @@ func (p *Proxy) clientAt(addr netip.AddrPort, now time.Time) *client {
 		return nil
 	}
 	c := &client{addr: addr, number: p.stats.ClientsTotal, upstream: upstream, last: now}
-	for i := range c.channels {
+	for i, profile := range p.profiles {
 		c.channels[i] = new(Channel)
-		c.channels[i].reset(c.seeded(p.profiles[i], i)) // the profiles are valid
+		c.channels[i].reset(c.seeded(profile, i))
 	}
 	c.block(p.blocked)
 	p.clients[addr] = c
 	p.stats.ClientsTotal++
-	p.running.Go(func() { p.readTarget(c, upstream) })
+	p.serve(c)
 	return c
 }
 
@@ -123,9 +106,17 @@ func (p *Proxy) dial() (*net.UDPConn, error) {
 	return conn, nil
 }
 
+// serve forwards what comes back to a client's upstream socket.
+func (p *Proxy) serve(c *client) {
+	upstream := c.upstream
+	p.running.Go(func() {
+		p.receive(upstream, Down, func(netip.AddrPort, time.Time) *client { return c })
+	})
+}
+
 // expire forgets idle clients now and then.
 func (p *Proxy) expire() {
-	ticker := time.NewTicker(max(p.idle/4, time.Millisecond))
+	ticker := time.NewTicker(max(p.config.Idle/4, time.Millisecond))
 	defer ticker.Stop()
 	for {
 		select {
@@ -141,14 +132,13 @@ func (p *Proxy) expire() {
 
 func (p *Proxy) expireLocked(now time.Time) {
 	for addr, c := range p.clients {
-		if now.Sub(c.last) < p.idle {
+		if now.Sub(c.last) < p.config.Idle {
 			continue
 		}
 		c.upstream.Close()
-		p.stats.Up.Add(c.channels[Up.index()].Counters())
-		p.stats.Down.Add(c.channels[Down.index()].Counters())
-		p.stats.ClientsExpired++
+		c.addTo(&p.counts)
 		c.expired = true
+		p.stats.ClientsExpired++
 		delete(p.clients, addr)
 	}
 }

@@ -14,19 +14,15 @@ const (
 	writeBatch = 64
 )
 
-// datagram is a payload under way, owned by the one outgoing that holds it.
-type datagram struct {
-	buf []byte
-}
-
 // outgoing is a packet under way.
 type outgoing struct {
 	client    *client
 	direction Direction
 	copies    int
-	data      *datagram
+	payload   []byte
 
-	upstream *net.UDPConn // the client's when the packet is due; set by the writer
+	upstream *net.UDPConn // the client's when the packet is due
+	failed   int          // copies that the socket refused
 }
 
 // forward puts a packet that was read at now through the client's channel.
@@ -41,15 +37,20 @@ func (p *Proxy) forward(c *client, d Direction, payload []byte, now time.Time) {
 	if v.Copies == 0 {
 		return
 	}
-	if p.flightBytes+max(len(payload), pooledSize) > p.limits.bytes {
-		p.stats.direction(d).Overflow += uint64(v.Copies)
+	count := &p.counts[d.index()]
+	if p.flightBytes+max(len(payload), pooledSize) > p.config.InFlightBytes {
+		count.Overflow += uint64(v.Copies)
 		return
 	}
-	data := p.buffers.Get().(*datagram)
-	data.buf = append(data.buf[:0], payload...)
-	p.flightBytes += cap(data.buf)
-	p.stats.direction(d).InFlight += uint64(v.Copies)
-	p.flight.push(v.At, outgoing{client: c, direction: d, copies: v.Copies, data: data})
+	var buf []byte
+	if n := len(p.free) - 1; n >= 0 && len(payload) <= pooledSize {
+		buf, p.free = p.free[n], p.free[:n]
+	} else {
+		buf = make([]byte, 0, max(len(payload), pooledSize))
+	}
+	p.flightBytes += cap(buf)
+	count.InFlight += uint64(v.Copies)
+	p.flight.push(v.At, outgoing{client: c, direction: d, copies: v.Copies, payload: append(buf, payload...)})
 	if !p.writerUntil.IsZero() && v.At.Before(p.writerUntil) {
 		p.writerUntil = time.Time{} // one wake-up is enough
 		select {
@@ -65,19 +66,18 @@ func (p *Proxy) write() {
 	defer timer.Stop()
 	batch := make([]outgoing, 0, writeBatch)
 	for {
-		var wait time.Duration
-		batch, wait = p.due(batch[:0])
-		for _, o := range batch {
-			p.writeOne(o)
+		select {
+		case <-p.stop:
+			return
+		default:
 		}
-		p.release(batch)
-		if len(batch) > 0 {
-			select {
-			case <-p.stop:
-				return
-			default:
-				continue
+		var wait time.Duration
+		if batch, wait = p.due(batch[:0]); len(batch) > 0 {
+			for i := range batch {
+				p.send(&batch[i])
 			}
+			p.release(batch)
+			continue
 		}
 		if wait <= timerError {
 			sleep(wait)
@@ -86,7 +86,6 @@ func (p *Proxy) write() {
 		timer.Reset(wait - timerError)
 		select {
 		case <-p.stop:
-			return
 		case <-p.wake:
 		case <-timer.C:
 		}
@@ -98,73 +97,67 @@ func (p *Proxy) due(batch []outgoing) ([]outgoing, time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
+	p.writerUntil = time.Time{}
 	for len(batch) < cap(batch) {
 		o, ok := p.flight.pop(now)
 		if !ok {
 			break
 		}
 		o.upstream = o.client.upstream
-		p.stats.direction(o.direction).InFlight -= uint64(o.copies)
 		batch = append(batch, o)
 	}
-	p.writerUntil = time.Time{}
 	if len(batch) > 0 {
 		return batch, 0
 	}
-	next := now.Add(time.Hour)
+	p.writerUntil = now.Add(time.Hour)
 	if p.flight.len() > 0 {
-		next = p.flight.next()
+		p.writerUntil = p.flight.next()
 	}
-	p.writerUntil = next
-	return batch, next.Sub(now)
+	return batch, p.writerUntil.Sub(now)
 }
 
-func (p *Proxy) writeOne(o outgoing) {
-	count := &p.up
-	if o.direction == Down {
-		count = &p.down
-	}
+// send writes all copies of a packet.
+func (p *Proxy) send(o *outgoing) {
 	for range o.copies {
-		if err := p.writeCopy(o); err != nil {
-			count.failed.Add(1)
-			continue
+		if p.sendCopy(o) != nil {
+			o.failed++
 		}
-		count.packets.Add(1)
-		count.bytes.Add(uint64(len(o.data.buf) + HeaderBytes))
 	}
 }
 
-func (p *Proxy) writeCopy(o outgoing) error {
+func (p *Proxy) sendCopy(o *outgoing) error {
 	if o.direction == Down {
-		_, err := p.listener.WriteToUDPAddrPort(o.data.buf, o.client.addr)
+		_, err := p.listener.WriteToUDPAddrPort(o.payload, o.client.addr)
 		return err
 	}
-	_, err := o.upstream.Write(o.data.buf)
+	_, err := o.upstream.Write(o.payload)
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		// That is the answer to an earlier packet, and this one was not sent.
-		_, err = o.upstream.Write(o.data.buf)
+		_, err = o.upstream.Write(o.payload)
 	case errors.Is(err, net.ErrClosed): // Rebind came between
 		p.mu.Lock()
-		upstream := o.client.upstream
+		o.upstream = o.client.upstream
 		p.mu.Unlock()
-		_, err = upstream.Write(o.data.buf)
+		_, err = o.upstream.Write(o.payload)
 	}
 	return err
 }
 
-// release gives the buffers of a batch back.
+// release counts the packets of a batch, and gives their buffers back.
 func (p *Proxy) release(batch []outgoing) {
-	size := 0
-	for i := range batch {
-		data := batch[i].data
-		batch[i] = outgoing{}
-		size += cap(data.buf)
-		if cap(data.buf) == pooledSize {
-			p.buffers.Put(data)
-		}
-	}
 	p.mu.Lock()
-	p.flightBytes -= size
-	p.mu.Unlock()
+	defer p.mu.Unlock()
+	for i, o := range batch {
+		count, sent := &p.counts[o.direction.index()], uint64(o.copies-o.failed)
+		count.InFlight -= uint64(o.copies)
+		count.Failed += uint64(o.failed)
+		count.Out += sent
+		count.BytesOut += sent * uint64(len(o.payload)+HeaderBytes)
+		p.flightBytes -= cap(o.payload)
+		if cap(o.payload) == pooledSize {
+			p.free = append(p.free, o.payload[:0])
+		}
+		batch[i] = outgoing{}
+	}
 }
