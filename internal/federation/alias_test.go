@@ -173,7 +173,7 @@ func held(table *aliasTable, from ingress) int {
 // other links.
 func TestAliasesAreSharedByLinks(t *testing.T) {
 	var table aliasTable
-	many, few := new(egress), new(egress)
+	many, few := new(trunk), new(trunk)
 	if n := len(streamsBy(&table, many, wire.MaxAliases, 0)); n != wire.MaxAliases {
 		t.Fatalf("one link has %d aliases, want all while nobody needs them", n)
 	}
@@ -213,7 +213,7 @@ func TestAliasesAreSharedByAddresses(t *testing.T) {
 	for name, test := range map[string]struct {
 		from      ingress
 		bad, good room.Origin
-	}{"an address": {nil, address(1), address(2)}, "behind a peer": {new(egress), behind(1), behind(2)}} {
+	}{"an address": {nil, address(1), address(2)}, "behind a peer": {new(trunk), behind(1), behind(2)}} {
 		var table aliasTable
 		for _, st := range at(fakeStreams(wire.MaxAliases), test.bad) {
 			if _, _, ok := table.of(st, 0, test.from, mediaTime(0)); !ok {
@@ -241,7 +241,7 @@ func TestAliasesAreSharedByAddresses(t *testing.T) {
 // talk to take each other's in turn.
 func TestAliasOfTheSilentIsTaken(t *testing.T) {
 	var table aliasTable
-	many, few := new(egress), new(egress)
+	many, few := new(trunk), new(trunk)
 	streams := streamsBy(&table, many, wire.MaxAliases, 0)
 	for i, st := range streams {
 		if i != 7 {
@@ -267,7 +267,7 @@ func TestAliasOfTheSilentIsTaken(t *testing.T) {
 // stay.
 func TestAliasesOfChangingStreams(t *testing.T) {
 	var table aliasTable
-	many := new(egress)
+	many := new(trunk)
 	for round := range 5 {
 		for _, st := range streamsBy(&table, many, wire.MaxAliases, time.Duration(round)*time.Second) {
 			st.gone.Store(true)

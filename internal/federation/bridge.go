@@ -49,7 +49,7 @@ func (f *Federation) setTrunks(e routing.Trunks) {
 	var list []room.Trunk
 	for _, id := range e.To {
 		if p := f.live[id]; p != nil {
-			list = append(list, p.egress)
+			list = append(list, p.trunk)
 		}
 	}
 	f.rooms.SetTrunks(e.Room, e.Home, list)

@@ -25,9 +25,8 @@ type heldFrame struct {
 
 // early are the streams of one link whose talkers were not announced yet. The zero value has none.
 type early struct {
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards streams
 	streams []earlyStream
-	taken   []earlyStream // away, to see whether they have to be kept still; never changed, only replaced
 }
 
 type earlyStream struct {
@@ -35,12 +34,14 @@ type earlyStream struct {
 	since time.Time
 }
 
+func (s *earlyStream) expired(now time.Time) bool { return now.Sub(s.since) >= earlyFor }
+
 // add begins to keep a stream. It reports false when there are too many.
 func (e *early) add(in *incoming, now time.Time) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.streams = slices.DeleteFunc(e.streams, func(s earlyStream) bool { return now.Sub(s.since) >= earlyFor })
-	if len(e.streams)+len(e.taken) >= earlyMost {
+	e.streams = slices.DeleteFunc(e.streams, func(s earlyStream) bool { return s.expired(now) })
+	if len(e.streams) >= earlyMost {
 		return false
 	}
 	e.streams = append(e.streams, earlyStream{in, now})
@@ -51,36 +52,34 @@ func (e *early) add(in *incoming, now time.Time) bool {
 func (e *early) has(in *incoming, now time.Time) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	kept := func(s earlyStream) bool { return s.incoming == in && now.Sub(s.since) < earlyFor }
-	return slices.ContainsFunc(e.streams, kept) || slices.ContainsFunc(e.taken, kept)
+	return slices.ContainsFunc(e.streams, func(s earlyStream) bool { return s.incoming == in && !s.expired(now) })
 }
 
-// take takes away all streams, until keep puts back those that have to be kept. One goroutine does that.
-func (e *early) take() (streams []earlyStream) {
+// list returns the streams.
+func (e *early) list() []earlyStream {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.taken, e.streams = e.streams, nil
-	return slices.Clone(e.taken)
+	return slices.Clone(e.streams)
 }
 
-// keep puts streams back, and forgets the others that were taken.
-func (e *early) keep(streams []earlyStream) {
+// remove keeps a stream no longer.
+func (e *early) remove(in *incoming) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.streams, e.taken = append(e.streams, streams...), nil
+	e.streams = slices.DeleteFunc(e.streams, func(s earlyStream) bool { return s.incoming == in })
 }
 
 // hold keeps a frame until its talker is announced.
 func (in *incoming) hold(m *wire.Media, tx *link.Tx) {
-	f, now := in.federation, tx.Now()
-	if !in.from.intake.allowMedia(in.room, now) {
+	now := tx.Now()
+	if !in.from.intake.allowMedia(in.Room, now) {
 		return
 	}
 	known := in.from.early.has(in, now) // a stream that is not kept any more still looks for its talker
 	in.mu.Lock()
-	if p := in.place.Load(); p != nil { // only just
+	if b := in.found.Load(); b != nil { // only just
 		in.mu.Unlock()
-		in.take(p, m, tx)
+		in.forward(b, m, tx)
 		return
 	}
 	if known && len(in.held) < earlyFrames {
@@ -90,23 +89,23 @@ func (in *incoming) hold(m *wire.Media, tx *link.Tx) {
 	again := now.Sub(in.tried) >= lookAgain
 	in.mu.Unlock()
 	if again {
-		in.release(f, tx)
+		in.release(tx)
 	}
 }
 
 // release forwards what is held, if the talker is known by now. It reports whether it is, or cannot be.
-func (in *incoming) release(f *Federation, tx *link.Tx) (done bool) {
+func (in *incoming) release(tx *link.Tx) (done bool) {
 	tx.Lock(&in.mu)
 	defer tx.Unlock(&in.mu)
 	in.tried = tx.Now()
-	if in.place.Load() == nil && f.locate(in, tx.Now()) == notYet {
+	if in.found.Load() == nil && in.locate(tx.Now()) == notYet {
 		return false
 	}
 	held := in.held
 	in.held = nil
-	if p := in.place.Load(); p != nil {
+	if b := in.found.Load(); b != nil {
 		for _, h := range held {
-			in.take(p, &wire.Media{Layer: h.layer, KID: in.kid, CTR: h.ctr, Room: in.room, Ciphertext: h.ciphertext}, tx)
+			in.forward(b, &wire.Media{Layer: h.layer, KID: in.KID, CTR: h.ctr, Room: in.Room, Ciphertext: h.ciphertext}, tx)
 		}
 	}
 	return true
@@ -114,25 +113,24 @@ func (in *incoming) release(f *Federation, tx *link.Tx) (done bool) {
 
 // releaseEarly looks whether talkers have been announced of whom frames are held.
 func (f *Federation) releaseEarly(now time.Time) {
-	for _, n := range f.live {
-		streams := n.early.take()
+	for _, p := range f.live {
+		streams := p.early.list()
 		if len(streams) == 0 {
 			continue
 		}
-		n.link.WithTx(func(tx *link.Tx) {
-			streams = slices.DeleteFunc(streams, func(s earlyStream) bool {
-				if s.release(f, tx) {
-					return true
+		p.link.WithTx(func(tx *link.Tx) {
+			for _, s := range streams {
+				switch {
+				case s.release(tx):
+				case s.expired(now):
+					s.mu.Lock()
+					s.held = nil
+					s.mu.Unlock()
+				default:
+					continue
 				}
-				if now.Sub(s.since) < earlyFor {
-					return false
-				}
-				s.mu.Lock()
-				s.held = nil
-				s.mu.Unlock()
-				return true
-			})
+				p.early.remove(s.incoming)
+			}
 		})
-		n.early.keep(streams)
 	}
 }

@@ -26,19 +26,16 @@ func TestEarlyIsBounded(t *testing.T) {
 	if !e.add(new(incoming), now.Add(earlyFor)) {
 		t.Error("those whose time is up make no room")
 	}
-	if n := len(e.take()); n != 1 || len(e.take()) != 0 {
-		t.Errorf("%d streams were taken", n)
+	if n := len(e.list()); n != 1 {
+		t.Errorf("%d streams are kept", n)
 	}
-	e.keep(nil)
 	for range earlyMost {
-		e.add(first, now)
+		e.add(first, now.Add(earlyFor))
 	}
-	taken := e.take()
-	if e.add(new(incoming), now) || !e.has(first, now) {
-		t.Error("those that are looked at make room for others, or are not kept")
-	}
-	e.keep(taken[:earlyMost-1])
-	if !e.add(new(incoming), now) || e.add(new(incoming), now) {
+	if e.add(new(incoming), now) {
 		t.Error("not as many are kept as may be")
+	}
+	if e.remove(first); len(e.list()) != 1 || e.has(first, now.Add(earlyFor)) || !e.add(new(incoming), now) {
+		t.Error("one that is not kept any more takes a place")
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
-	"github.com/wzp-voice/wzp/internal/budget"
 	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/peer"
@@ -69,28 +68,6 @@ type Federation struct {
 	retryAt  time.Time             // when to try them again
 	warned   map[string]time.Time
 	unshared map[wire.RelayID]*unshared // of peers that were ever up
-}
-
-// livePeer is a peer whose link is up. It is who uses the link.
-type livePeer struct {
-	federation *Federation
-	id         wire.RelayID
-	label      string
-	link       peerLink
-	trunk      *trunk
-	egress     *egress // the trunk as rooms see it
-	intake     *intake
-	group      budget.Group // whose share in a room what comes over the link counts in
-	early      early
-	inbox      inbox
-	down       atomic.Bool // what still comes is dropped
-
-	// Owned by run:
-	parked  []parked  // messages that wait, the oldest first
-	retryAt time.Time // when to try them again
-
-	refused atomic.Int64              // what came by a way that is not its own, since warned
-	warned  atomic.Pointer[time.Time] // when that was logged last; not the wall clock's, which may be set
 }
 
 // bridged is a room that peers share with us.

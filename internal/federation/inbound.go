@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/room"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // renewEvery is how far apart looks for a stream's successor in its room are, at least: the talker may have
@@ -17,6 +18,7 @@ const renewEvery = 250 * time.Millisecond
 // All methods are safe for concurrent use.
 type inbound struct {
 	key    dedupKey
+	home   wire.RelayID // of the talker
 	speech *room.Speech
 	intake *intake
 	dedups *dedups

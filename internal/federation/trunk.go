@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/internal/wire"
@@ -53,9 +54,11 @@ const (
 // one time that the link is up: when the peer has forgotten what aliases stand for, it is closed, and another
 // is made. All methods are safe for concurrent use.
 type trunk struct {
-	link  trunkLink
-	flush func(tx *link.Tx) // t.sendDue; made once, since it would be allocated each time
-	end   func(tx *link.Tx) // t.ended, likewise
+	link   trunkLink
+	peer   wire.RelayID
+	events *eventlog.Writer  // nil: none
+	flush  func(tx *link.Tx) // t.sendDue; made once, since it would be allocated each time
+	end    func(tx *link.Tx) // t.ended, likewise
 
 	mu      sync.Mutex // guards what follows; held while a packet is sealed and put into a batch, which does not leave meanwhile
 	aliases aliasTable
@@ -216,14 +219,6 @@ func (t *trunk) aliasAcked(pair wire.AliasPair) {
 	t.aliases.acked(pair)
 }
 
-// sweep lets go of streams that are gone. A trunk that sends does it by itself; for one that does not, its
-// owner calls it now and then.
-func (t *trunk) sweep(now time.Time) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.aliases.sweep(now)
-}
-
 // total returns the counts so far.
 func (t *trunk) total() trunkCounts {
 	t.mu.Lock()
@@ -254,8 +249,17 @@ func (t *trunk) close() {
 
 var _ room.Trunk = (*trunk)(nil)
 
-// SendStream implements room.Trunk. tx is the *link.Tx of whoever forwards.
+// SendStream implements room.Trunk.
 func (t *trunk) SendStream(tx room.Tx, st *room.Stream, m *wire.Media, from room.Trunk) {
 	ltx := tx.(*link.Tx)
-	t.put(ltx, st, m, from, ltx.Now())
+	if t.events == nil {
+		t.put(ltx, st, m, from, ltx.Now())
+		return
+	}
+	event := packet(eventlog.FederationEgress, t.peer, st.Room(), st.KID(), m)
+	event.Time = time.Now().UnixMicro() // it may have arrived before put returns
+	if refused := t.put(ltx, st, m, from, ltx.Now()); refused != "" {
+		event.Kind, event.Reason = eventlog.QueueDrop, refused
+	}
+	t.events.Log(event)
 }

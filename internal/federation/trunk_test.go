@@ -362,7 +362,7 @@ func TestTrunkDropsWhatIsGone(t *testing.T) {
 			t.Errorf("%d frames, %+v", n, tr.total())
 		}
 		time.Sleep(aliasSweep)
-		tr.sweep(time.Now())
+		tr.aliases.sweep(time.Now())
 		if n := len(tr.aliases.used); n != 0 {
 			t.Errorf("%d streams are held", n)
 		}
@@ -389,7 +389,7 @@ func TestTrunkClose(t *testing.T) {
 		tr.close()
 		put(tr, streams[0], 101, 80)
 		tr.aliasAcked(wire.AliasPair{Alias: 0, KID: streams[0].kid})
-		tr.sweep(time.Now())
+		tr.aliases.sweep(time.Now())
 		tr.close()
 		time.Sleep(time.Second)
 		if l.sent() != sent || tr.total().Dropped != 2 {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/internal/routing"
 	"github.com/wzp-voice/wzp/internal/wire"
@@ -38,8 +39,8 @@ func TestReceivingWaitsForNobody(t *testing.T) {
 		if st := n.Bind(&wire.Media{Room: wire.HashRoom("r"), KID: wire.MakeKID(wire.MemberID{9}, 0, 0)}); st == nil {
 			t.Error("media of who is announced soon is not kept")
 		}
-		in := &incoming{federation: f, from: n, room: wire.HashRoom("r")}
-		if !in.mayCome(&place{home: home}, time.Now()) {
+		in := &incoming{Stream: link.Stream{Room: wire.HashRoom("r")}, federation: f, from: n}
+		if !in.mayCome(home, time.Now()) {
 			t.Error("media may not come")
 		}
 		if err := f.route(&wire.FederationMessage{Room: wire.HashRoom("r")}, home, nil); err != nil || l.sent != 1 {
@@ -93,10 +94,9 @@ func TestWays(t *testing.T) {
 	if again := w.passage(key.Home, key.Room); again == p || !again.from(a, now) || p.from(a, now) {
 		t.Error("the part that is back has no passage of its own")
 	}
-	in := &incoming{federation: &Federation{}, from: &livePeer{id: a}, room: key.Room}
+	in := &incoming{Stream: link.Stream{Room: key.Room}, federation: &Federation{}, from: &livePeer{id: a}}
 	in.federation.ways.set(key, routing.Way{Best: a}, to)
-	at := &place{home: key.Home}
-	if n := testing.AllocsPerRun(100, func() { in.mayCome(at, now) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { in.mayCome(key.Home, now) }); n != 0 {
 		t.Errorf("%v allocations a packet", n)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/internal/simnet/simtest"
 	"github.com/wzp-voice/wzp/internal/wire"
@@ -249,23 +248,22 @@ func TestStreamIsRenewedWhenTheClockIsSet(t *testing.T) {
 		t.Fatal(err)
 	}
 	kid := func(n uint8) wire.KID { return wire.MakeKID(member.ID, n, 0) }
-	s := &speech{Stream: link.Stream{KID: kid(0)}, member: member}
-	s.out.Store(member.Bind(kid(0), start))
+	s := room.NewSpeech(kid(0), func() *room.Member { return member }, renewEvery, start)
 	drop := func(from uint8, now time.Time) {
 		for n := range uint8(8) { // the relay keeps eight of a member
 			member.Bind(kid(from+n), now)
 		}
-		if !s.out.Load().Dropped() {
+		if !s.Stream().Dropped() {
 			t.Fatal("the stream is still there")
 		}
 	}
 	drop(1, start)
-	if s.heard(start).Dropped() {
+	if s.Heard(start).Dropped() {
 		t.Fatal("not made again")
 	}
 	later := simtest.WrongClock(t, start.Add(time.Minute), -time.Hour)
 	drop(9, later)
-	if s.heard(later).Dropped() {
+	if s.Heard(later).Dropped() {
 		t.Error("not made again when the clock was set back")
 	}
 }

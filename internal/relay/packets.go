@@ -76,7 +76,7 @@ func (r *acceptor) dropped(t *speech, m *wire.Media, why drops.Reason) {
 
 func mediaEvent(kind eventlog.Kind, t *speech, m *wire.Media) eventlog.Event {
 	return eventlog.Event{
-		Kind: kind, RoomHash: t.out.Load().Room(), Src: t.KID.Member(), Stream: t.KID.Stream(), Epoch: t.KID.Epoch(), Seq: m.CTR,
+		Kind: kind, RoomHash: t.out.Stream().Room(), Src: t.KID.Member(), Stream: t.KID.Stream(), Epoch: t.KID.Epoch(), Seq: m.CTR,
 		Len: len(m.Ciphertext),
 	}
 }

@@ -233,49 +233,22 @@ func (s *session) Bind(_ *link.Session, m *wire.Media) link.Inbound {
 	if member == nil {
 		return nil
 	}
-	st := member.Bind(m.KID, time.Now())
-	if st == nil {
+	out := room.NewSpeech(m.KID, func() *room.Member { return member }, renewEvery, time.Now())
+	if out == nil {
 		return nil
 	}
-	t := &speech{Stream: link.Stream{KID: m.KID}, session: s, member: member}
-	t.out.Store(st)
-	return t
+	return &speech{Stream: link.Stream{KID: m.KID}, session: s, out: out}
 }
 
 // speech is a stream that a member of ours sends.
 type speech struct {
 	link.Stream
 	session *session
-	member  *room.Member
-	out     atomic.Pointer[room.Stream]
-	tried   atomic.Pointer[time.Time] // when its room was last asked for another one; nil: never
+	out     *room.Speech
 }
 
-// renewEvery is how far apart these times are, at least.
+// renewEvery is how far apart attempts to renew a stream are, at least.
 const renewEvery = 50 * time.Millisecond
-
-// heard returns the stream of the room, for a frame that came. One that had to make way, for it was silent or its member had
-// more than others, is made again.
-func (t *speech) heard(now time.Time) *room.Stream {
-	st := t.out.Load()
-	if st.Dropped() {
-		return t.renew(now)
-	}
-	st.Heard(now)
-	return st
-}
-
-// renew makes the stream again, unless that was tried just now.
-func (t *speech) renew(now time.Time) *room.Stream {
-	tried := t.tried.Load()
-	if tried != nil && now.Sub(*tried) < renewEvery || !t.tried.CompareAndSwap(tried, &now) {
-		return t.out.Load()
-	}
-	if again := t.member.Bind(t.KID, now); again != nil {
-		t.out.Store(again)
-	}
-	return t.out.Load()
-}
 
 // Media implements link.Inbound: the hot path of the relay.
 func (t *speech) Media(m *wire.Media, tx *link.Tx) {
@@ -286,7 +259,7 @@ func (t *speech) Media(m *wire.Media, tx *link.Tx) {
 		r.dropped(t, m, drops.PacketRate)
 		return
 	}
-	out := t.heard(tx.Now())
+	out := t.out.Heard(tx.Now())
 	source := out.Source(s.group)
 	tx.From(source)
 	var local, trunks int

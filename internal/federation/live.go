@@ -1,0 +1,119 @@
+package federation
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/wzp-voice/wzp/internal/budget"
+	"github.com/wzp-voice/wzp/internal/eventlog"
+	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/internal/peer"
+	"github.com/wzp-voice/wzp/internal/wire"
+)
+
+// livePeer is a peer whose link is up. It is who uses the link.
+type livePeer struct {
+	federation *Federation
+	id         wire.RelayID
+	label      string
+	link       peerLink
+	trunk      *trunk
+	intake     *intake
+	group      budget.Group // whose share in a room what comes over the link counts in
+	early      early
+	inbox      inbox
+	down       atomic.Bool // what still comes is dropped
+
+	// Owned by run:
+	parked  []parked  // messages that wait, the oldest first
+	retryAt time.Time // when to try them again
+
+	refused atomic.Int64              // what came by a way that is not its own, since warned
+	warned  atomic.Pointer[time.Time] // when that was logged last; not the wall clock's, which may be set
+}
+
+// cutFor is for how long a peer that was cut may not come back.
+const cutFor = 5 * time.Minute
+
+// linkUp begins to use a link.
+func (f *Federation) linkUp(l *peer.Link) peer.Handler {
+	p := &livePeer{
+		federation: f, id: l.ID, label: l.Label, link: l, trunk: newTrunk(l),
+		group: budget.Group{Link: true, ID: budget.ID(l.ID[:])},
+	}
+	p.trunk.peer, p.trunk.events = p.id, f.packets
+	p.intake = newIntake(intakeLimits{}, intakeReports{
+		throttled: func(why string, dropped uint64) {
+			f.later(func(time.Time) {
+				f.log.Warn("a peer sends too much; the rest is dropped", "peer", p.label, "relay", p.id.String(),
+					"why", why, "dropped", dropped)
+			})
+		},
+		cut: func(reason string) { f.links.Cut(l, reason, cutFor) },
+	})
+	f.packets.Log(eventlog.Event{Kind: eventlog.PeerUp, Peer: p.id, Name: p.label})
+	f.later(func(now time.Time) {
+		f.decide(func() {
+			f.live[p.id] = p
+			f.table.Up(p.id, p.label, now)
+		})
+	})
+	return p
+}
+
+// Down implements peer.Handler.
+func (p *livePeer) Down(why string) {
+	f := p.federation
+	p.down.Store(true)
+	p.inbox.close()
+	p.trunk.close()
+	f.packets.Log(eventlog.Event{Kind: eventlog.PeerDown, Peer: p.id, Reason: why})
+	f.later(func(now time.Time) {
+		f.decide(func() {
+			delete(f.live, p.id)
+			f.stats.egress.Add(p.trunk.total().Frames)
+			f.table.Down(p.id, now)
+		})
+	})
+}
+
+// Suspect implements peer.Handler.
+func (p *livePeer) Suspect(suspect bool) {
+	f := p.federation
+	f.later(func(now time.Time) { f.decide(func() { f.table.Suspect(p.id, suspect, now) }) })
+}
+
+// Urgent implements peer.Handler. It only takes the message; run reads it.
+func (p *livePeer) Urgent(kind wire.UrgentKind, body []byte) (taken bool) {
+	if !p.intake.allowUrgent(time.Now()) || !p.inbox.put(kind, body) {
+		return false
+	}
+	p.federation.wakeUp()
+	return true
+}
+
+// AliasAcked implements peer.Handler.
+func (p *livePeer) AliasAcked(pair wire.AliasPair) { p.trunk.aliasAcked(pair) }
+
+// Bind implements peer.Handler: who talks has to be a member of the room, of a relay that this peer is the
+// way to. Who was not announced yet may be soon, for media does not wait for news: what it says is kept for a
+// moment.
+func (p *livePeer) Bind(m *wire.Media) link.Inbound {
+	f, now := p.federation, time.Now()
+	in := &incoming{Stream: link.Stream{KID: m.KID, Room: m.Room}, federation: f, from: p}
+	if !p.intake.allowMedia(m.Room, now) {
+		return nil
+	}
+	switch in.locate(now) {
+	case located:
+	case notYet:
+		if p.early.add(in, now) {
+			break
+		}
+		fallthrough
+	default:
+		f.refuse(p, "media of a talker that it is not the way to")
+		return nil
+	}
+	return in
+}
