@@ -123,8 +123,8 @@ func parseSeedFile(data []byte) (Seed, error) {
 	return seed, seed.unusable()
 }
 
-// wordsByLine returns the words of each line, with its number, but for empty lines and comments. The text may begin
-// with the mark (BOM) of some editors.
+// wordsByLine returns the words of each line, with its number, but for empty lines and comments. The text may
+// begin with the mark (BOM) of some editors.
 func wordsByLine(data []byte) iter.Seq2[int, []string] {
 	return func(yield func(int, []string) bool) {
 		line := 0
@@ -137,8 +137,8 @@ func wordsByLine(data []byte) iter.Seq2[int, []string] {
 	}
 }
 
-// readList reads a file of at most limit bytes that lists what is known. Without one there is nothing in it. info is
-// from before reading, so that what is appended meanwhile makes a difference to it.
+// readList reads a file of at most limit bytes that lists what is known. Without one there is nothing in it.
+// info is from before reading, so that what is appended meanwhile makes a difference to it.
 func readList(path, what string, limit int) (data []byte, info fs.FileInfo, err error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {

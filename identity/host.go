@@ -11,13 +11,14 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// hostProfile maps international names as browsers do (UTS 46, not transitional). Underscores, which no registry takes
-// but many a local network has, stay.
+// hostProfile maps international names as browsers do (UTS 46, not transitional). Underscores, which no
+// registry takes but many a local network has, stay.
 var hostProfile = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(false), idna.Transitional(false))
 
-// HostName gives every spelling of a host one form, which DNS and certificates know: IP addresses as RFC 5952 has them
-// (an IPv6 zone stays), names in lower case, and in their ASCII form (xn--) if they have letters of other scripts. A
-// final dot, which makes a name absolute, stays, too. Otherwise the error says what is wrong.
+// HostName gives every spelling of a host one form, which DNS and certificates know: IP addresses as RFC 5952
+// has them (an IPv6 zone stays), names in lower case, and in their ASCII form (xn--) if they have letters of
+// other scripts. A final dot, which makes a name absolute, stays, too. Otherwise the error says what is
+// wrong.
 //
 // It is the one rule for hosts: docs/protocol.md, section 5.2.
 func HostName(host string) (string, error) {
@@ -76,7 +77,8 @@ func noPort(addr string) error {
 	return fmt.Errorf("%q has no port; HOST:PORT is wanted, such as %s", addr, suggest(addr))
 }
 
-// suggest is what an address without a relay's port is likely to mean: the port that relays have by themselves.
+// suggest is what an address without a relay's port is likely to mean: the port that relays have by
+// themselves.
 func suggest(addr string) string {
 	host, _, _ := strings.Cut(addr, "/")
 	if name, _, err := net.SplitHostPort(host); err == nil {

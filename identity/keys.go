@@ -57,8 +57,8 @@ func ParsePublicKey(s string) (PublicKey, error) {
 	return k, nil
 }
 
-// parseDigits fills dst from the lower-case hexadecimal digits of s, which has an x for each in form, and a colon for
-// each colon.
+// parseDigits fills dst from the lower-case hexadecimal digits of s, which has an x for each in form, and a
+// colon for each colon.
 func parseDigits(dst []byte, what, s, form, want string) error {
 	if len(s) != len(form) {
 		return fmt.Errorf("a %s has %d characters, not %d: %s", what, len(form), len(s), want)

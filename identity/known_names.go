@@ -34,8 +34,8 @@ const (
 //	key  = HKDF-SHA256(X25519 private key of whose file it is, salt = "", info = "wzp/1 known names"), 32 bytes
 //	name = in the form of FoldName
 //
-// so the file alone does not tell whom its owner talks to; with the owner's seed, names can be guessed. Several
-// identities may share a file, for none sees the lines of another.
+// so the file alone does not tell whom its owner talks to; with the owner's seed, names can be guessed.
+// Several identities may share a file, for none sees the lines of another.
 //
 // The file is looked at anew for every question, so any number of processes and goroutines may use it at
 // once. It never prints its key.
@@ -102,8 +102,8 @@ func (k *KnownNames) trust(name string, f Fingerprint, only bool) error {
 	})
 }
 
-// tags returns what stands for a folded name, and for it with a fingerprint. No folded name has a zero byte, so
-// none of one kind is one of the other.
+// tags returns what stands for a folded name, and for it with a fingerprint. No folded name has a zero byte,
+// so none of one kind is one of the other.
 func (k *KnownNames) tags(name string, f Fingerprint) (who, person nameTag) {
 	mac := hmac.New(sha256.New, k.key())
 	mac.Write([]byte(name))
@@ -113,8 +113,8 @@ func (k *KnownNames) tags(name string, f Fingerprint) (who, person nameTag) {
 	return who, nameTag(mac.Sum(nil)[:len(person)])
 }
 
-// load returns what the file says. It reads it only when it is another than before, or changed: a big room asks
-// thousands of questions.
+// load returns what the file says. It reads it only when it is another than before, or changed: a big room
+// asks thousands of questions.
 func (k *KnownNames) load() (knownNames, error) {
 	info, err := os.Stat(k.path)
 	k.mu.Lock()

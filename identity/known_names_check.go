@@ -22,11 +22,11 @@ const (
 	NameOther                      // known with other keys only
 )
 
-// Check compares each name that somebody calls itself with the keys known for it, and remembers the keys of no more
-// than limit names that are new, with one change of the file at most. The first who has a name is believed; whoever else
-// has it is NameOther (see Trust). There is a verdict for everybody, in the order given, also with an error: then new
-// names were not remembered, or not all, or, if the file cannot be read, nobody is known. It reads and writes files: call
-// it where that may take some milliseconds.
+// Check compares each name that somebody calls itself with the keys known for it, and remembers the keys of
+// no more than limit names that are new, with one change of the file at most. The first who has a name is
+// believed; whoever else has it is NameOther (see Trust). There is a verdict for everybody, in the order
+// given, also with an error: then new names were not remembered, or not all, or, if the file cannot be read,
+// nobody is known. It reads and writes files: call it where that may take some milliseconds.
 func (k *KnownNames) Check(people []NamedKey, limit int) ([]NameVerdict, error) {
 	c := nameCheck{lines: make([]knownName, len(people)), verdicts: make([]NameVerdict, len(people))}
 	for i, p := range people {

@@ -13,20 +13,21 @@ import (
 // maxFolds bounds how often FoldName starts over. Three rounds are the most that any name is known to need.
 const maxFolds = 16
 
-// blank are characters that print nothing where most fonts show them, beside those that Unicode marks as such.
+// blank are characters that print nothing where most fonts show them, beside those that Unicode marks as
+// such.
 var blank = []rune{
 	0x2800,  // braille pattern blank
 	0x16fe4, // khitan small script filler
 	0x1d159, // musical symbol null notehead
 }
 
-// FoldName gives names that people take for the same one form: compatibility form (Unicode NFKC), without case,
-// without characters that print nothing, with single spaces between words. The result is its own; it is empty if
-// the name shows nothing. Letters of different scripts that look alike stay different.
+// FoldName gives names that people take for the same one form: compatibility form (Unicode NFKC), without
+// case, without characters that print nothing, with single spaces between words. The result is its own; it is
+// empty if the name shows nothing. Letters of different scripts that look alike stay different.
 func FoldName(name string) string {
 	name = strings.ToValidUTF8(name, "\ufffd")
-	// What was taken out may have kept apart what composes, and case may compose differently: again, until nothing
-	// changes.
+	// What was taken out may have kept apart what composes, and case may compose differently: again, until
+	// nothing changes.
 	for range maxFolds {
 		before := name
 		name = strings.Map(foldRune, norm.NFKC.String(name))
@@ -55,12 +56,12 @@ func printsNothing(r rune) bool {
 		slices.Contains(blank, r)
 }
 
-// QuoteName quotes a name that somebody else chose, so that it cannot pass for other text: what prints nothing or
-// turns the text around shows as Go's escapes, as in "Bo\u200bb".
+// QuoteName quotes a name that somebody else chose, so that it cannot pass for other text: what prints
+// nothing or turns the text around shows as Go's escapes, as in "Bo\u200bb".
 func QuoteName(name string) string { return `"` + escape(name, `"\`) + `"` }
 
-// EscapeHidden is QuoteName for text that may hold quoted names: without quotes, and without escapes of what can be
-// seen.
+// EscapeHidden is QuoteName for text that may hold quoted names: without quotes, and without escapes of what
+// can be seen.
 func EscapeHidden(text string) string { return escape(text, "") }
 
 // escape puts a backslash before each character of special, and Go's escapes in place of what cannot be seen.

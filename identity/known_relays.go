@@ -159,7 +159,8 @@ func addKnownRelay(relays map[string]PublicKey, words []string) error {
 	return nil
 }
 
-// normalizeAddr gives every spelling of host:port one form: that of HostName without the final dot, ports in decimal.
+// normalizeAddr gives every spelling of host:port one form: that of HostName without the final dot, ports in
+// decimal.
 func normalizeAddr(addr string) (string, error) {
 	host, port, err := ParseAddress(addr)
 	if err != nil {

@@ -80,8 +80,8 @@ func (c idTrustCmd) Run() error {
 	return err
 }
 
-// shellName is shellQuote for a name that somebody else chose: with what cannot be seen spelled in octal, which printf
-// of any POSIX shell reads, so that people see whom they trust.
+// shellName is shellQuote for a name that somebody else chose: with what cannot be seen spelled in octal,
+// which printf of any POSIX shell reads, so that people see whom they trust.
 func shellName(name string) string {
 	if identity.EscapeHidden(name) == name {
 		return shellQuote(name)

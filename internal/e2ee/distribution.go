@@ -9,8 +9,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// Distribution is one header of a sender key and those who get the key under it. It is immutable, and valid after
-// the Talker went on to other keys; its copy of the key is erased when nothing refers to it any more.
+// Distribution is one header of a sender key and those who get the key under it. It is immutable, and valid
+// after the Talker went on to other keys; its copy of the key is erased when nothing refers to it any more.
 //
 //	Announce:  recipients || header || signature                 one message, first
 //	Wraps:     number || size || (member id || wrap) ...         as many as are needed, 14 or 11 wraps each
@@ -55,9 +55,9 @@ func (d *Distribution) Has(id wire.MemberID) bool {
 // Announce returns the body of the urgent message of kind 6. It is not to be changed.
 func (d *Distribution) Announce() []byte { return d.announce }
 
-// Wraps returns the bodies of the urgent messages of kind 7, at most [wire.MaxUrgent] bytes each. Each is made
-// when it is asked for, at the price of an X25519 key agreement a recipient, so that a large room does not stop
-// the caller for long.
+// Wraps returns the bodies of the urgent messages of kind 7, at most [wire.MaxUrgent] bytes each. Each is
+// made when it is asked for, at the price of an X25519 key agreement a recipient, so that a large room does
+// not stop the caller for long.
 func (d *Distribution) Wraps() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		defer runtime.KeepAlive(d)

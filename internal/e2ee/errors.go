@@ -7,8 +7,8 @@ import (
 
 // What can be wrong with a key.
 var (
-	// ErrKnown means that a key's number is not above that of the last one of its talker: it is old, replayed or
-	// repeated.
+	// ErrKnown means that a key's number is not above that of the last one of its talker: it is old, replayed
+	// or repeated.
 	ErrKnown = errors.New("e2ee: key is old or known, ignore it")
 
 	// ErrBadKey means that a key is not what its talker sent us, or that its talker breaks the rules.
@@ -33,7 +33,7 @@ var (
 	// ErrNoKey means that the key of a frame has not come: hold the frame.
 	ErrNoKey = errors.New("e2ee: the key of the frame has not come, hold it")
 
-	// ErrEarly means that a frame is older than what we may hear of its talker: its CTR is below the key's first
-	// one, or its ratchet step is before those that are held, which comes back only with a new header.
+	// ErrEarly means that a frame is older than what we may hear of its talker: its CTR is below the key's
+	// first one, or its ratchet step is before those that are held, which comes back only with a new header.
 	ErrEarly = errors.New("e2ee: frame is of before our key, drop it")
 )

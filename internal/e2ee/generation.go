@@ -31,8 +31,8 @@ func newStep(index uint8, first uint64, w []byte) *heldStep {
 	return &heldStep{index: index, first: first, w: func() []byte { return w }}
 }
 
-// follow takes a key of the same generation, which must be on its chain: behind the newest step, then steps are
-// added, or not, then it is the newest again.
+// follow takes a key of the same generation, which must be on its chain: behind the newest step, then steps
+// are added, or not, then it is the newest again.
 func (g *heldGeneration) follow(h *wire.KeyHeader, w []byte, now time.Time) error {
 	index, newest := h.Epoch%generations, g.newest()
 	switch {
@@ -58,8 +58,8 @@ func (g *heldGeneration) follow(h *wire.KeyHeader, w []byte, now time.Time) erro
 	return nil
 }
 
-// has reports whether w is the key of a step that is not above the newest: held, or such that it ratchets to the
-// oldest that is held.
+// has reports whether w is the key of a step that is not above the newest: held, or such that it ratchets to
+// the oldest that is held.
 func (g *heldGeneration) has(index uint8, w []byte) bool {
 	if held := g.step(index); held != nil {
 		return sameKey(held.w(), w)
@@ -70,10 +70,10 @@ func (g *heldGeneration) has(index uint8, w []byte) bool {
 	return sameKey(ahead[len(ahead)-1].w(), oldest.w())
 }
 
-// goBack makes a step that g has the newest, as its header says: it takes over w, and the first CTR where the step
-// is not held. Only frames told of later steps. They may have been faster than the header, or be forged, by a
-// member with the help of a relay, to mute the talker when its step is over. Either way later steps follow from
-// this one again when a frame says so.
+// goBack makes a step that g has the newest, as its header says: it takes over w, and the first CTR where the
+// step is not held. Only frames told of later steps. They may have been faster than the header, or be forged,
+// by a member with the help of a relay, to mute the talker when its step is over. Either way later steps
+// follow from this one again when a frame says so.
 func (g *heldGeneration) goBack(index uint8, first uint64, w []byte) {
 	held := g.step(index)
 	if held == nil {
@@ -121,7 +121,8 @@ func (g *heldGeneration) step(index uint8) *heldStep {
 	return g.steps[index-oldest]
 }
 
-// keep holds a stream's key, of as many as have a ReplayWindow: a talker of 256 streams has some derived for each frame.
+// keep holds a stream's key, of as many as have a ReplayWindow: a talker of 256 streams has some derived for
+// each frame.
 func (s *heldStep) keep(stream uint8, key *Key) {
 	if s.keys == nil {
 		s.keys = map[uint8]*Key{}

@@ -11,17 +11,19 @@ const (
 	// maxGone is how many talkers are remembered in short, some 150 bytes each.
 	maxGone = 1 << 15
 
-	// maxGoneFloors is how many streams of one are told apart then. A member has one or two, and that of views.
+	// maxGoneFloors is how many streams of one are told apart then. A member has one or two, and that of
+	// views.
 	maxGoneFloors = 4
 
-	// refusedBits and refusedHashes are the size of the filter for those before them, 4 MiB, and how many bits each has in
-	// it: with 1 million in it 1 newcomer of 100,000 is taken for one of them, with 2 million 1 of 2,000.
+	// refusedBits and refusedHashes are the size of the filter for those before them, 4 MiB, and how many
+	// bits each has in it: with 1 million in it 1 newcomer of 100,000 is taken for one of them, with 2
+	// million 1 of 2,000.
 	refusedBits   = 1 << 25
 	refusedHashes = 8
 )
 
-// goneTalkers are talkers that left before the newest 1024 who did. Whoever comes and goes can make others be among them, and
-// needs no secret for it, so nobody who is back, or new, may be muted by being many:
+// goneTalkers are talkers that left before the newest 1024 who did. Whoever comes and goes can make others be
+// among them, and needs no secret for it, so nobody who is back, or new, may be muted by being many:
 //
 //	newest 32768   what is needed to hear them again, with the same entry, and nothing of theirs twice
 //	others         a bit pattern in a filter: with the same entry they are refused for good, for a relay could make their old
@@ -123,6 +125,6 @@ func (g *goneTalkers) refuses(hash wire.EntryHash) bool {
 	return true
 }
 
-// refusedBit returns the i-th bit of who is in the filter. Ids are of hashes already: two halves make as many as are needed
-// (Kirsch and Mitzenmacher, Less hashing, same performance).
+// refusedBit returns the i-th bit of who is in the filter. Ids are of hashes already: two halves make as many
+// as are needed (Kirsch and Mitzenmacher, Less hashing, same performance).
 func refusedBit(id, i uint64) uint64 { return (id>>32 + i*(id|1)) % refusedBits }

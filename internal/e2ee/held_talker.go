@@ -7,8 +7,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// maxGenerations is how many a talker may have at once: in the 10 s that an old one stays there may be a fresh
-// key a second, while the talker uses the first of them up to 8 s.
+// maxGenerations is how many a talker may have at once: in the 10 s that an old one stays there may be a
+// fresh key a second, while the talker uses the first of them up to 8 s.
 const maxGenerations = 12
 
 // heldTalker is what is known of one talker.
@@ -32,7 +32,8 @@ func (t *heldTalker) add(h *wire.KeyHeader, w []byte, now time.Time) {
 	t.insert(len(t.generations), h, w)
 }
 
-// insert puts a new generation before the i-th of those that are held, in place of the oldest if they are too many.
+// insert puts a new generation before the i-th of those that are held, in place of the oldest if they are too
+// many.
 func (t *heldTalker) insert(i int, h *wire.KeyHeader, w []byte) *heldGeneration {
 	if len(t.generations) == maxGenerations {
 		t.drop(t.generations[0])

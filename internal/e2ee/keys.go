@@ -27,15 +27,17 @@ const (
 	ratchetedSize = 32 // bytes of every later step
 )
 
-// mediaKey is one W[s] of docs/protocol.md, section 7.2. Whoever has it, has all later steps of its generation.
+// mediaKey is one W[s] of docs/protocol.md, section 7.2. Whoever has it, has all later steps of its
+// generation.
 type mediaKey struct {
 	suite      Suite
 	generation uint8
 	step       uint8
 	first      uint64 // no frame of the key has a lower CTR
 
-	// w points to W[s], 16 bytes, or 32 if step > 0; erased in place. It is a pointer because fmt looks into what
-	// an unexported field of what it prints points to (for a verb that does not fit), but not any deeper.
+	// w points to W[s], 16 bytes, or 32 if step > 0; erased in place. It is a pointer because fmt looks into
+	// what an unexported field of what it prints points to (for a verb that does not fit), but not any
+	// deeper.
 	w *[]byte
 }
 
@@ -60,8 +62,9 @@ func ratchet(key []byte) []byte {
 	return mustDerive(hkdf.Expand(sha256.New, prk, "SFrame 1.0 Ratchet", ratchetedSize))
 }
 
-// baseKey returns what SFrame derives its keys from. Without a secret that is a copy of wrapped = W[s] itself, with one
-// it takes both: who was only let into the room by the relay does not get it, nor does who only has the secret.
+// baseKey returns what SFrame derives its keys from. Without a secret that is a copy of wrapped = W[s]
+// itself, with one it takes both: who was only let into the room by the relay does not get it, nor does who
+// only has the secret.
 func baseKey(secret *Secret, room string, wrapped []byte) []byte {
 	if secret == nil {
 		return slices.Clone(wrapped)
@@ -69,8 +72,8 @@ func baseKey(secret *Secret, room string, wrapped []byte) []byte {
 	return mustDerive(hkdf.Extract(sha256.New, wrapped, secret.mediaKey(room)))
 }
 
-// DigestMembers returns the member digest of a view of a room (docs/protocol.md, section 7.2): SHA-256 over the
-// entry hashes of all members inside, sorted. The order of hashes does not matter, and stays.
+// DigestMembers returns the member digest of a view of a room (docs/protocol.md, section 7.2): SHA-256 over
+// the entry hashes of all members inside, sorted. The order of hashes does not matter, and stays.
 func DigestMembers(hashes []wire.EntryHash) [32]byte {
 	hashes = slices.Clone(hashes)
 	slices.SortFunc(hashes, func(a, b wire.EntryHash) int { return bytes.Compare(a[:], b[:]) })
@@ -97,9 +100,9 @@ var (
 	errJoinErased = errors.New("e2ee: the join key was erased: join again")
 )
 
-// JoinKey is the X25519 key that a client makes for one join; what talkers wrap for the client is wrapped to it. As
-// it goes with the stay, an identity that is stolen later opens none of them. It never prints. One goroutine at a
-// time may use it.
+// JoinKey is the X25519 key that a client makes for one join; what talkers wrap for the client is wrapped to
+// it. As it goes with the stay, an identity that is stolen later opens none of them. It never prints. One
+// goroutine at a time may use it.
 type JoinKey struct {
 	redacted
 	public [32]byte
@@ -125,11 +128,12 @@ func joinKeyOf(private hpke.PrivateKey) *JoinKey {
 // Public returns the public half, which goes into the member entry.
 func (k *JoinKey) Public() [32]byte { return k.public }
 
-// Erase lets go of the private half: k opens nothing afterwards. The memory itself is the garbage collector's.
+// Erase lets go of the private half: k opens nothing afterwards. The memory itself is the garbage
+// collector's.
 func (k *JoinKey) Erase() { k.reveal = nil }
 
-// wrapKey wraps key, 16 or 32 bytes, to a join key: 64 or 80 bytes, different ones every time. It fails for join
-// keys of low order (RFC 9180, section 7.1.4): the key would be open to everybody.
+// wrapKey wraps key, 16 or 32 bytes, to a join key: 64 or 80 bytes, different ones every time. It fails for
+// join keys of low order (RFC 9180, section 7.1.4): the key would be open to everybody.
 func wrapKey(to [32]byte, sender wire.EntryHash, header []byte, recipient wire.EntryHash, key []byte) ([]byte, error) {
 	if len(key) != freshSize && len(key) != ratchetedSize {
 		return nil, fmt.Errorf("e2ee: wrap a key of 16 or 32 bytes, not %d", len(key))
@@ -148,7 +152,8 @@ func wrapKey(to [32]byte, sender wire.EntryHash, header []byte, recipient wire.E
 	return wrap, nil
 }
 
-// unwrap returns the key in wrap, 16 or 32 bytes, if it was wrapped to k with the same header, sender and recipient.
+// unwrap returns the key in wrap, 16 or 32 bytes, if it was wrapped to k with the same header, sender and
+// recipient.
 func (k *JoinKey) unwrap(sender wire.EntryHash, header []byte, recipient wire.EntryHash, wrap []byte) ([]byte, error) {
 	if len(wrap) != wire.WrapFresh && len(wrap) != wire.WrapRatcheted {
 		return nil, errWrapSize
@@ -167,8 +172,9 @@ func wrapInfo(sender wire.EntryHash, header []byte, recipient wire.EntryHash) []
 	return slices.Concat([]byte(wrapLabel), sender[:], header, recipient[:])
 }
 
-// lowOrderPoints are all encodings of X25519 public keys whose order divides 8, but for the top bit, which X25519
-// ignores (RFC 7748, section 5): 0, 1, -1, the two of order 8, and 0 and 1 again as p and p+1, little-endian.
+// lowOrderPoints are all encodings of X25519 public keys whose order divides 8, but for the top bit, which
+// X25519 ignores (RFC 7748, section 5): 0, 1, -1, the two of order 8, and 0 and 1 again as p and p+1,
+// little-endian.
 var lowOrderPoints = [...][32]byte{
 	{},
 	{0: 1},
@@ -190,8 +196,8 @@ func nearPrime(lowest byte) (point [32]byte) {
 	return point
 }
 
-// lowOrder reports whether a join key is one that no wrap must go to: with it the shared secret is zero, whatever
-// the other key. It costs no multiplication.
+// lowOrder reports whether a join key is one that no wrap must go to: with it the shared secret is zero,
+// whatever the other key. It costs no multiplication.
 func lowOrder(joinKey [32]byte) bool {
 	joinKey[31] &= 0x7f
 	for _, point := range &lowOrderPoints {

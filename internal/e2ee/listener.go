@@ -16,7 +16,8 @@ const (
 	// keepOld is how long a key or step opens frames after its successor came, and after its talker left.
 	keepOld = 10 * time.Second
 
-	// maxLeft is how many talkers that left are remembered as if they were inside; see goneTalkers for the others.
+	// maxLeft is how many talkers that left are remembered as if they were inside; see goneTalkers for the
+	// others.
 	maxLeft = 1024
 )
 
@@ -27,16 +28,16 @@ const (
 //	  generation, at most 12:  suite                              of a header that was accepted
 //	    step, at most 16:  W[s], first CTR, Key of each stream    of a header, or ratcheted when a frame said so
 //
-// A step goes 10 s after a later one of its generation came, unless a header brings it back, a generation 10 s after
-// another one was accepted, all of a talker 10 s after it left. It is safe for concurrent use.
+// A step goes 10 s after a later one of its generation came, unless a header brings it back, a generation 10
+// s after another one was accepted, all of a talker 10 s after it left. It is safe for concurrent use.
 type Listener struct {
 	self   wire.EntryHash
 	join   *JoinKey
 	room   string
 	secret *Secret // nil: the room has none
 
-	// accepting is held while a key is looked at, which takes a while: frames are opened meanwhile, and Close waits
-	// for it, so that join can be erased then. It is taken before mu.
+	// accepting is held while a key is looked at, which takes a while: frames are opened meanwhile, and Close
+	// waits for it, so that join can be erased then. It is taken before mu.
 	accepting sync.Mutex
 
 	mu      sync.Mutex // guards what follows
@@ -45,8 +46,8 @@ type Listener struct {
 	gone    goneTalkers // of those who left, those that are not in talkers any more
 }
 
-// NewListener returns the Listener of the member whose entry has the hash self and join's public key. secret may
-// be nil. The caller erases join, after Close.
+// NewListener returns the Listener of the member whose entry has the hash self and join's public key. secret
+// may be nil. The caller erases join, after Close.
 func NewListener(self wire.EntryHash, join *JoinKey, room string, secret *Secret) *Listener {
 	return &Listener{
 		self: self, join: join, room: room, secret: secret,
@@ -54,9 +55,9 @@ func NewListener(self wire.EntryHash, join *JoinKey, room string, secret *Secret
 	}
 }
 
-// Accept takes a key of a member inside, with the hash and identity of that member's entry. It reports whether it is
-// the member's newest: another one was overtaken by it, and what its header says of the room is out of date. With an
-// error nothing changes: [ErrKnown] is no reason to worry, [ErrBadKey] is.
+// Accept takes a key of a member inside, with the hash and identity of that member's entry. It reports
+// whether it is the member's newest: another one was overtaken by it, and what its header says of the room is
+// out of date. With an error nothing changes: [ErrKnown] is no reason to worry, [ErrBadKey] is.
 func (l *Listener) Accept(sender wire.EntryHash, key identity.PublicKey, k *wire.Key, now time.Time) (newest bool, err error) {
 	if k.Sender != sender.Member() {
 		return false, errKeySender
@@ -86,8 +87,8 @@ func (l *Listener) Accept(sender wire.EntryHash, key identity.PublicKey, k *wire
 	return true, l.installLocked(sender, &k.Key.KeyHeader, w, now)
 }
 
-// precheck compares a header with the talker's last one, before anything costs much. It reports whether the key was
-// overtaken by that.
+// precheck compares a header with the talker's last one, before anything costs much. It reports whether the
+// key was overtaken by that.
 func (l *Listener) precheck(sender wire.EntryHash, h *wire.KeyHeader, now time.Time) (late bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -158,8 +159,8 @@ func (l *Listener) installLocked(sender wire.EntryHash, h *wire.KeyHeader, w []b
 	return nil
 }
 
-// addLateLocked takes over w, the key of a generation whose successor came before it: it is over as soon as if it had
-// come in time.
+// addLateLocked takes over w, the key of a generation whose successor came before it: it is over as soon as
+// if it had come in time.
 func (l *Listener) addLateLocked(sender wire.EntryHash, h *wire.KeyHeader, w []byte, now time.Time) error {
 	t := l.talkers[sender.Member()]
 	if t == nil || !t.overtaken(h, now) { // any more
@@ -171,9 +172,9 @@ func (l *Listener) addLateLocked(sender wire.EntryHash, h *wire.KeyHeader, w []b
 	return nil
 }
 
-// Sync says whose entries are inside now; it follows every change of the roster, on the goroutine that calls Accept.
-// Who is not inside has left: what it sealed can be opened for 10 s more, for frames are late. Who is back with the
-// same entry has not, and the keys that it still has stay. inside is read, not kept.
+// Sync says whose entries are inside now; it follows every change of the roster, on the goroutine that calls
+// Accept. Who is not inside has left: what it sealed can be opened for 10 s more, for frames are late. Who is
+// back with the same entry has not, and the keys that it still has stay. inside is read, not kept.
 func (l *Listener) Sync(inside map[wire.EntryHash]struct{}, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -187,8 +188,8 @@ func (l *Listener) Sync(inside map[wire.EntryHash]struct{}, now time.Time) {
 	l.boundLeftLocked()
 }
 
-// boundLeftLocked forgets most of who left first, when too many did. A relay cannot make their old keys new by letting them leave
-// and come back.
+// boundLeftLocked forgets most of who left first, when too many did. A relay cannot make their old keys new
+// by letting them leave and come back.
 func (l *Listener) boundLeftLocked() {
 	var gone []*heldTalker
 	for _, talker := range l.talkers {

@@ -19,10 +19,10 @@ func (l *Listener) Opener(kid wire.KID) *Opener {
 	return &Opener{listener: l, kid: kid, member: kid.Member()}
 }
 
-// Open authenticates sealed (ciphertext || tag) as frame ctr and appends its plaintext to dst, as [Key.Open] does.
-// The error is [ErrNoKey], [ErrEarly] or [ErrAuth]; then nothing has been written and nothing changed. A frame of
-// a step that is ahead of the key's is opened by ratcheting a copy, which is kept if the frame is authentic. Call
-// Accept next, before the plaintext is used.
+// Open authenticates sealed (ciphertext || tag) as frame ctr and appends its plaintext to dst, as [Key.Open]
+// does. The error is [ErrNoKey], [ErrEarly] or [ErrAuth]; then nothing has been written and nothing changed.
+// A frame of a step that is ahead of the key's is opened by ratcheting a copy, which is kept if the frame is
+// authentic. Call Accept next, before the plaintext is used.
 func (o *Opener) Open(dst []byte, ctr uint64, sealed []byte, now time.Time) ([]byte, error) {
 	l := o.listener
 	l.mu.Lock()
@@ -38,8 +38,9 @@ func (o *Opener) Open(dst []byte, ctr uint64, sealed []byte, now time.Time) ([]b
 	return o.openLocked(generation, dst, ctr, sealed, now)
 }
 
-// Accept notes that the frame that Open has just authenticated came: nil the first time, otherwise [ErrReplayed],
-// [ErrTooOld] or [ErrAhead]. What it notes outlives the Opener, the keys and the talker's stays in the room.
+// Accept notes that the frame that Open has just authenticated came: nil the first time, otherwise
+// [ErrReplayed], [ErrTooOld] or [ErrAhead]. What it notes outlives the Opener, the keys and the talker's
+// stays in the room.
 func (o *Opener) Accept(ctr uint64) error {
 	l := o.listener
 	l.mu.Lock()
@@ -75,8 +76,8 @@ func (o *Opener) openLocked(g *heldGeneration, dst []byte, ctr uint64, sealed []
 	return dst, nil
 }
 
-// openAhead opens a frame of a step that is above the newest one, and keeps the steps up to it if it is authentic:
-// it replaces the newest.
+// openAhead opens a frame of a step that is above the newest one, and keeps the steps up to it if it is
+// authentic: it replaces the newest.
 func (o *Opener) openAhead(g *heldGeneration, dst []byte, ctr uint64, sealed []byte, now time.Time) ([]byte, error) {
 	newest := g.newest()
 	if ctr < newest.first {

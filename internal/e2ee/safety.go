@@ -12,8 +12,8 @@ import (
 	"github.com/wzp-voice/wzp/identity"
 )
 
-// A safety number is short enough to be read out, 133 bits; the rounds make it dear to search for identities that
-// give the same one.
+// A safety number is short enough to be read out, 133 bits; the rounds make it dear to search for identities
+// that give the same one.
 const (
 	safetyRounds = 100_000
 	safetyGroups = 8 // of five digits
@@ -21,8 +21,8 @@ const (
 )
 
 // SafetyNumber returns what people compare to know that all of them see the same people in the room
-// (docs/protocol.md, section 7.4): eight groups of five digits, "12345 67890 ...". people are the identities of
-// all members inside, one's own too; their order and repetitions do not matter, and stay. room has 1 to 64
+// (docs/protocol.md, section 7.4): eight groups of five digits, "12345 67890 ...". people are the identities
+// of all members inside, one's own too; their order and repetitions do not matter, and stay. room has 1 to 64
 // bytes, secret is nil where the room has none. It takes 50 ms and more: keep the result.
 func SafetyNumber(room string, people []identity.PublicKey, secret *Secret) string {
 	people = slices.Clone(people)

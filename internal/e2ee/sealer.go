@@ -24,9 +24,9 @@ var (
 	errTalkerClosed = errors.New("e2ee: the talker of this stay was closed, join again to open streams")
 )
 
-// Sealer seals the frames of one stream with whatever key its Talker has in use. Its CTR counts on through all
-// keys, so no (KID, CTR) pair seals twice, though generations wrap. One goroutine at a time may use it, beside the
-// Talker's.
+// Sealer seals the frames of one stream with whatever key its Talker has in use. Its CTR counts on through
+// all keys, so no (KID, CTR) pair seals twice, though generations wrap. One goroutine at a time may use it,
+// beside the Talker's.
 type Sealer struct {
 	talker *Talker
 	number uint8
@@ -38,8 +38,8 @@ type Sealer struct {
 	next   uint64 // the CTR of the next frame; above MaxCTR: none is left
 }
 
-// Stream opens stream number, 0 to 255, which must not have been used before: its CTR would start again. Its first
-// CTR is that of the newest key.
+// Stream opens stream number, 0 to 255, which must not have been used before: its CTR would start again. Its
+// first CTR is that of the newest key.
 func (t *Talker) Stream(number uint8) (*Sealer, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -57,9 +57,9 @@ func (t *Talker) Stream(number uint8) (*Sealer, error) {
 	return s, nil
 }
 
-// Seal encrypts plaintext as the stream's next frame: it appends ciphertext || tag to dst as [Key.Seal] does, and
-// returns the KID and CTR that it used. The error is [ErrDisarmed], [ErrStreamClosed], or [ErrExhausted] after
-// [MaxCTR]; then nothing was sealed.
+// Seal encrypts plaintext as the stream's next frame: it appends ciphertext || tag to dst as [Key.Seal] does,
+// and returns the KID and CTR that it used. The error is [ErrDisarmed], [ErrStreamClosed], or [ErrExhausted]
+// after [MaxCTR]; then nothing was sealed.
 func (s *Sealer) Seal(dst, plaintext []byte) (kid wire.KID, ctr uint64, sealed []byte, err error) {
 	t := s.talker
 	t.mu.Lock()

@@ -50,8 +50,8 @@ func secretFromBytes(b [secretSize]byte) *Secret {
 	return &Secret{reveal: func() *[secretSize]byte { return &b }}
 }
 
-// ParseSecret reads what [Secret.Text] returns and nothing else: no white space, no padding, no passwords. Its
-// errors say what to do, and do not repeat the text.
+// ParseSecret reads what [Secret.Text] returns and nothing else: no white space, no padding, no passwords.
+// Its errors say what to do, and do not repeat the text.
 func ParseSecret(text string) (*Secret, error) {
 	text, ok := strings.CutPrefix(text, secretPrefix)
 	if !ok || len(text) != secretText {

@@ -95,8 +95,8 @@ func appendExtended(dst []byte, v uint64) []byte {
 	return dst
 }
 
-// ErrAuth means that a frame was not sealed under this key, KID and CTR, or was changed, or is shorter than a tag. It
-// does not say which.
+// ErrAuth means that a frame was not sealed under this key, KID and CTR, or was changed, or is shorter than a
+// tag. It does not say which.
 var ErrAuth = errors.New("e2ee: frame does not authenticate, drop it")
 
 // Key is the media key of one KID: what SFrame derives from a base key. It is
@@ -114,9 +114,9 @@ type Key struct {
 	header [maxHeaderLen]byte // scratch: a local one would escape into the HMAC
 }
 
-// NewKey derives the key of kid from baseKey, at least 16 secret bytes (with fewer, the strength of AES-128 would be an
-// illusion), which it does not keep (RFC 9605, section 4.4.2). The same base key gives independent keys for different
-// KIDs and suites.
+// NewKey derives the key of kid from baseKey, at least 16 secret bytes (with fewer, the strength of AES-128
+// would be an illusion), which it does not keep (RFC 9605, section 4.4.2). The same base key gives
+// independent keys for different KIDs and suites.
 func NewKey(suite Suite, kid uint64, baseKey []byte) (*Key, error) {
 	if suite.TagLen() == 0 {
 		return nil, fmt.Errorf("e2ee: unknown SFrame suite %d, use 2 or 3", suite)

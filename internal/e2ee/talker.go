@@ -28,7 +28,8 @@ type Recipient struct {
 }
 
 // Talker makes the sender keys of one member for one stay: it decides when there is a new one and who gets it
-// ("Sending" of docs/protocol.md, section 7.2). It keeps no clock and starts nothing; after each input, call Step.
+// ("Sending" of docs/protocol.md, section 7.2). It keeps no clock and starts nothing; after each input, call
+// Step.
 //
 //	           Arm: fresh                    leave: fresh, for all
 //	(no key) -------------> [key in use] ----------------------------> [key in use, fresh key waiting]
@@ -74,7 +75,8 @@ type Talker struct {
 	highest uint64    // above every CTR of closed streams
 }
 
-// NewTalker returns the Talker of the member whose entry has the hash self and the identity id. secret may be nil.
+// NewTalker returns the Talker of the member whose entry has the hash self and the identity id. secret may be
+// nil.
 func NewTalker(id *identity.Identity, self wire.EntryHash, room string, secret *Secret) *Talker {
 	return &Talker{
 		id: id, self: self, room: room, secret: secret,
@@ -84,10 +86,10 @@ func NewTalker(id *identity.Identity, self wire.EntryHash, room string, secret *
 	}
 }
 
-// Arm says that a microphone is open, muted or not: from now on keys follow the members. What changed while none
-// was open is made up for: with a fresh key, in use at once, when there is none, when somebody left or when suite
-// is not the last one's. A Stream can be had right away; Step announces the key. The usual suite stands in for one
-// that does not exist.
+// Arm says that a microphone is open, muted or not: from now on keys follow the members. What changed while
+// none was open is made up for: with a fresh key, in use at once, when there is none, when somebody left or
+// when suite is not the last one's. A Stream can be had right away; Step announces the key. The usual suite
+// stands in for one that does not exist.
 func (t *Talker) Arm(suite Suite) {
 	if suite.TagLen() == 0 {
 		suite = AES128CTRHMACSHA256Tag64
@@ -110,8 +112,8 @@ func (t *Talker) Arm(suite Suite) {
 	}
 }
 
-// Disarm says that the last microphone was closed. Sealers refuse to seal until the next Arm, for leaves change no
-// key now.
+// Disarm says that the last microphone was closed. Sealers refuse to seal until the next Arm, for leaves
+// change no key now.
 func (t *Talker) Disarm() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -121,8 +123,9 @@ func (t *Talker) Disarm() {
 	}
 }
 
-// Close erases all keys and closes all Sealers, also while they are used. No stream opens from then on, and Step does
-// nothing. Distributions keep their copies until nothing refers to them. Closing again does nothing.
+// Close erases all keys and closes all Sealers, also while they are used. No stream opens from then on, and
+// Step does nothing. Distributions keep their copies until nothing refers to them. Closing again does
+// nothing.
 func (t *Talker) Close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -163,19 +166,21 @@ func (t *Talker) inside(id wire.MemberID) bool {
 	return found
 }
 
-// Wanted says that a member asked for our key. Who is not inside is ignored, so there are never more than members.
+// Wanted says that a member asked for our key. Who is not inside is ignored, so there are never more than
+// members.
 func (t *Talker) Wanted(id wire.MemberID) {
 	if t.inside(id) {
 		t.wanted[id] = struct{}{}
 	}
 }
 
-// Opening says whether it is not known yet who is there: then whoever is found is taken for one who was there before us, and gets the
-// key in use without a ratchet, and sooner. Otherwise what we say at first would be lost to most of a room whose list comes late.
+// Opening says whether it is not known yet who is there: then whoever is found is taken for one who was there
+// before us, and gets the key in use without a ratchet, and sooner. Otherwise what we say at first would be
+// lost to most of a room whose list comes late.
 func (t *Talker) Opening(on bool) { t.opening = on }
 
-// Hold says whether keys for newcomers and for those who ask have to wait, because enough are on their way. Nothing
-// waits that keeps the key from who left: the way may be a relay that acknowledges nothing.
+// Hold says whether keys for newcomers and for those who ask have to wait, because enough are on their way.
+// Nothing waits that keeps the key from who left: the way may be a relay that acknowledges nothing.
 func (t *Talker) Hold(on bool) { t.held = on }
 
 // pause returns the time between two changes.
@@ -193,8 +198,8 @@ func (t *Talker) Delivered(number uint32) {
 	}
 }
 
-// Step does what is due at now. d, if not nil, is to be sent. Without another input, Step has nothing to do before
-// next (zero: ever). Call it after every input and when next has come.
+// Step does what is due at now. d, if not nil, is to be sent. Without another input, Step has nothing to do
+// before next (zero: ever). Call it after every input and when next has come.
 func (t *Talker) Step(now time.Time) (d *Distribution, next time.Time) {
 	key, to, next := t.advance(now)
 	if len(to) > 0 {
@@ -257,8 +262,8 @@ func (t *Talker) may(d due) bool {
 	return d.leavers || d.untold || (d.newcomers || d.asking) && !t.held
 }
 
-// ripe is d without leavers whose time has not come. They wait in the opening: who is found in it is given what was said
-// before by the key in use, whose place a fresh one would take.
+// ripe is d without leavers whose time has not come. They wait in the opening: who is found in it is given
+// what was said before by the key in use, whose place a fresh one would take.
 func (t *Talker) ripe(d due, now time.Time) due {
 	if t.opening && now.Sub(t.left) < leavesWait {
 		d.leavers = false
@@ -340,8 +345,8 @@ func (t *Talker) announceLocked(to []Recipient) (*mediaKey, []Recipient) {
 	return key, to
 }
 
-// ratchetLocked puts the next step of the key in use. Frames are sealed with it from the next one on, and none
-// has a CTR below its first.
+// ratchetLocked puts the next step of the key in use. Frames are sealed with it from the next one on, and
+// none has a CTR below its first.
 func (t *Talker) ratchetLocked() {
 	key := *t.key
 	w := ratchet(*t.key.w)
@@ -351,8 +356,8 @@ func (t *Talker) ratchetLocked() {
 	t.installLocked(&key)
 }
 
-// freshLocked makes a key of the next generation. Stream numbers that open from now on begin at its first CTR,
-// wherever it is used.
+// freshLocked makes a key of the next generation. Stream numbers that open from now on begin at its first
+// CTR, wherever it is used.
 func (t *Talker) freshLocked() *mediaKey {
 	w := freshKey()
 	return &mediaKey{suite: t.suite, generation: t.generation, first: t.firstLocked(), w: &w}
@@ -384,8 +389,8 @@ func (t *Talker) useWaitingLocked() {
 	t.waiting, t.delivered = nil, false
 }
 
-// forgetUntoldLocked settles who is to get a key that nobody was told of: leaving is no reason for another one,
-// and as long as it sealed nothing it is for whoever is there.
+// forgetUntoldLocked settles who is to get a key that nobody was told of: leaving is no reason for another
+// one, and as long as it sealed nothing it is for whoever is there.
 func (t *Talker) forgetUntoldLocked() {
 	if !t.untold {
 		return

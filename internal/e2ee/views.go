@@ -19,9 +19,9 @@ const (
 // askAfter is when a talker is asked for a new header, counted from its first view that matched none.
 var askAfter = [...]time.Duration{3 * time.Second, 6 * time.Second}
 
-// Views compares the member digests that talkers send with our own views of the room, and says when a talker has
-// seen another room than we for too long: then a relay may have shown one of us a member that the other does not
-// know of. The zero value is ready. One goroutine at a time may use it.
+// Views compares the member digests that talkers send with our own views of the room, and says when a talker
+// has seen another room than we for too long: then a relay may have shown one of us a member that the other
+// does not know of. The zero value is ready. One goroutine at a time may use it.
 //
 //	a digest that matches no view of the last 3 s
 //	   |-- 3 s: ask -- 6 s: ask -- 10 s: warn, once
@@ -103,8 +103,8 @@ func (v *Views) matched(id wire.MemberID, talker *talkerViews, i int) {
 	}
 }
 
-// Theirs says what a talker saw when it signed a key that was accepted, or sealed a frame. The same digest may come
-// again and again: it differs since it came first.
+// Theirs says what a talker saw when it signed a key that was accepted, or sealed a frame. The same digest
+// may come again and again: it differs since it came first.
 func (v *Views) Theirs(sender wire.MemberID, digest [32]byte, now time.Time) {
 	v.prune(now)
 	isOurs := func(past pastView) bool { return past.digest == digest }
@@ -147,8 +147,8 @@ func (v *Views) Retain(inside func(wire.MemberID) bool) {
 	maps.DeleteFunc(v.talkers, func(id wire.MemberID, _ *talkerViews) bool { return !inside(id) })
 }
 
-// Due returns whom to ask for a new header and of whom to warn the user, in the order of member ids, each once;
-// and when there is more to do (zero: not without another input).
+// Due returns whom to ask for a new header and of whom to warn the user, in the order of member ids, each
+// once; and when there is more to do (zero: not without another input).
 func (v *Views) Due(now time.Time) (ask, warn []wire.MemberID, next time.Time) {
 	if !v.started {
 		return nil, nil, time.Time{}

@@ -13,20 +13,20 @@ const (
 	maxJump = 1 << 20
 )
 
-// ErrAhead means that a CTR is so far above the others that it cannot be the talker's: somebody who has the key, too,
-// would have all later frames be too old.
+// ErrAhead means that a CTR is so far above the others that it cannot be the talker's: somebody who has the
+// key, too, would have all later frames be too old.
 var ErrAhead = errors.New("e2ee: frame is hours ahead of its stream, drop it")
 
-// replayWindows say which frames of a talker were taken, of each of its 256 streams. They are as long-lived as what is
-// known of the talker, not as a stream that is played, or as a key: a relay that makes a listener forget a stream (by
-// many others, or by saying that the talker left) and has the talker send its key again could play the past once more.
-// Only frames that authenticated make one, so forged ones cost nothing.
+// replayWindows say which frames of a talker were taken, of each of its 256 streams. They are as long-lived
+// as what is known of the talker, not as a stream that is played, or as a key: a relay that makes a listener
+// forget a stream (by many others, or by saying that the talker left) and has the talker send its key again
+// could play the past once more. Only frames that authenticated make one, so forged ones cost nothing.
 //
 //	recent  at most 16, the one that had a frame last at the end    a ReplayWindow, 144 bytes
 //	floors  the others, by stream                                   the highest CTR taken: no other below it is
 //
-// So a talker with all 256 streams costs 8 KB, and one that left, who has floors only, some tens of bytes. The zero value
-// is empty.
+// So a talker with all 256 streams costs 8 KB, and one that left, who has floors only, some tens of bytes.
+// The zero value is empty.
 type replayWindows struct {
 	recent []streamWindow
 	floors []streamFloor
@@ -43,7 +43,8 @@ type streamFloor struct {
 	highest uint64
 }
 
-// accept notes a CTR of a stream, as [ReplayWindow.Accept] does; one that is far ahead is refused and changes nothing.
+// accept notes a CTR of a stream, as [ReplayWindow.Accept] does; one that is far ahead is refused and changes
+// nothing.
 func (w *replayWindows) accept(stream uint8, ctr uint64) error {
 	i := slices.IndexFunc(w.recent, func(s streamWindow) bool { return s.stream == stream })
 	if i < 0 {
@@ -102,8 +103,8 @@ func (w *replayWindows) shrink(n int) {
 	w.recent = slices.Delete(w.recent, 0, n)
 }
 
-// rest makes floors of all windows, when nothing late can be opened any more, and one for all streams if that are more than
-// most.
+// rest makes floors of all windows, when nothing late can be opened any more, and one for all streams if that
+// are more than most.
 func (w *replayWindows) rest(most int) {
 	w.shrink(len(w.recent))
 	if len(w.floors) > most {

@@ -226,7 +226,7 @@ func everyFrame() (frames [][]byte) {
 		wire.AppendUrgent(nil, &wire.Urgent{Number: 3, Kind: wire.UrgentMembersLeft, Message: []byte("x")}, false),
 		wire.AppendUrgentAck(nil, wire.UrgentAck{Base: 2, Bitmap: 5}, false),
 		wire.AppendAliasAck(nil, []wire.AliasPair{{Alias: 1, KID: 2}, {Alias: 4095, KID: 4}}, false),
-		wire.AppendPadding(nil, 9),
+		wire.AppendFrame(nil, wire.FramePadding, make([]byte, 8), true),
 		wire.AppendClose(nil, wire.CloseLeft, false))
 	return frames
 }

@@ -356,7 +356,7 @@ func TestPeerBreaker(t *testing.T) {
 			l.t.Errorf("%d packets sent, %d frames held back", c.MediaSent, c.MediaHeld)
 		}
 		before := c.PacketsSent
-		o.ep.WithTx(func(tx *Tx) { s.SendPacket(tx, wire.AppendPadding(nil, 3), 0) })
+		o.ep.WithTx(func(tx *Tx) { s.SendPacket(tx, wire.AppendFrame(nil, wire.FramePadding, make([]byte, 2), true), 0) })
 		if s.Counts().PacketsSent != before+1 {
 			l.t.Error("the breaker held back what is no media")
 		}

@@ -293,7 +293,7 @@ func (w *webConn) hello() (*attachment, error) {
 	w.attachment <- a
 	// A browser has no use for an id, but there has to be one.
 	welcome := &wire.Welcome{ConnID: 1, Incarnation: s.incarnation, Relay: w.ep.config.Version}
-	welcome.SignWeb(w.ep.config.Identity, value, hello.Session, hello.Identity)
+	welcome.SignWeb(w.ep.config.Identity, value, hello)
 	if err := w.carrier.write(welcome); err != nil {
 		w.ep.served(a)
 		return nil, err

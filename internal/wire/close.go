@@ -30,7 +30,7 @@ var errClose = &FormatError{"close frame", ErrInvalid, "has 1 byte"}
 //
 //	code (1)
 func AppendClose(dst []byte, code CloseCode, last bool) []byte {
-	return append(appendFrameStart(dst, KindTyped, FrameClose, 1, last), byte(code))
+	return AppendFrame(dst, FrameClose, []byte{byte(code)}, last)
 }
 
 // ParseClose reads the body of a close frame. Every code, known or not, ends the session.

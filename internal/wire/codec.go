@@ -8,8 +8,8 @@ import (
 	"strconv"
 )
 
-// codec reads or writes the fields of one control message; a message names them in the order in which they are
-// written. It checks the same rules both ways. After the first error it does nothing.
+// codec reads or writes the fields of one control message; a message names them in the order in which they
+// are written. It checks the same rules both ways. After the first error it does nothing.
 type codec struct {
 	message  string
 	decoding bool

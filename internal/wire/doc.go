@@ -29,14 +29,16 @@
 //
 // # To add a message
 //
-// A control message (reliable, in order, JSON): a file with its struct and a method fields, which names its fields in
-// order, as join.go has; a line in the list in message.go.
+// A control message (reliable, in order, JSON): a file with its struct and a method fields, which names its
+// fields in order, as join.go has; a line in the list in message.go.
 //
-// An urgent message (repeated until it is acknowledged, in any order, at most 1024 bytes): a file with its struct and the
-// methods kind and fields, as key_received.go has; a kind and its name in the lists in urgent.go.
+// An urgent message (repeated until it is acknowledged, in any order, at most 1024 bytes): a file with its
+// struct and the methods kind and fields, as key_received.go has; a kind and its name in the lists in
+// urgent.go.
 //
-// Both: docs/protocol.md first, then golden bytes in golden_test.go or message_test.go, a fuzz target, and who handles it. Old
-// programs skip what they do not know, so a field can be added to a control message, but not to an urgent one.
+// Both: docs/protocol.md first, then golden bytes in golden_test.go or message_test.go, a fuzz target, and
+// who handles it. Old programs skip what they do not know, so a field can be added to a control message, but
+// not to an urgent one.
 //
 // # Errors
 //

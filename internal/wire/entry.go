@@ -32,8 +32,8 @@ var errEntrySign = &FormatError{"entry signature", ErrInvalid, ""}
 // EntryID returns the member id of an entry: SHA-256("wzp/1 member" || entry)[:6].
 func EntryID(entry []byte) MemberID { return HashEntry(entry).Member() }
 
-// EntryHash is SHA-256("wzp/1 member" || entry). Its first 6 bytes are the member id; what must not be taken for
-// another's is bound to all of it, for an id can be searched for.
+// EntryHash is SHA-256("wzp/1 member" || entry). Its first 6 bytes are the member id; what must not be taken
+// for another's is bound to all of it, for an id can be searched for.
 type EntryHash [32]byte
 
 // HashEntry returns the hash of an entry.

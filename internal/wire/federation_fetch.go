@@ -1,7 +1,7 @@
 package wire
 
-// FederationFetch asks for the members of home in a room, which [FederationMembers] lists. With zeros it asks for all
-// announcements again.
+// FederationFetch asks for the members of home in a room, which [FederationMembers] lists. With zeros it asks
+// for all announcements again.
 //
 //	home (8) || room hash (8)
 type FederationFetch struct {

@@ -1,6 +1,7 @@
 package wire
 
-// FederationLeave takes a [FederationRoom] back: the sender has no route to the home relay's part of the room any more.
+// FederationLeave takes a [FederationRoom] back: the sender has no route to the home relay's part of the room
+// any more.
 //
 //	serial (varint) || home (8) || room hash (8)
 type FederationLeave struct {

@@ -1,8 +1,8 @@
 package wire
 
 // FederationMembers is a piece of the list of home's members in a room, in one version: Total entries,
-// ordered by member id, of which these are number First (from 0) and those after it. The list counts for nothing until it
-// is complete and its digest is that of a signed [RoomRecord].
+// ordered by member id, of which these are number First (from 0) and those after it. The list counts for
+// nothing until it is complete and its digest is that of a signed [RoomRecord].
 //
 //	home (8) || room hash (8) || boot (8) || sequence (varint) || first (varint) || total (varint)
 //	|| one or more of: length (varint) || entry

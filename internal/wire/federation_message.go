@@ -1,7 +1,7 @@
 package wire
 
-// FederationMessage carries an urgent message to a member of another relay: from peer link to peer link, to the
-// member's home.
+// FederationMessage carries an urgent message to a member of another relay: from peer link to peer link, to
+// the member's home.
 //
 //	hops left (1) || room hash (8) || recipient (6) || kind (1) || body
 type FederationMessage struct {

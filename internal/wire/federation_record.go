@@ -9,8 +9,9 @@ import (
 
 const recordKind = "federation room" // of its signature
 
-// RoomRecord is what a relay says about its own members in a global room: how many there are, in which version, with
-// a digest of their entries. Relays pass it on unchanged, so nobody on the way can add or remove a member.
+// RoomRecord is what a relay says about its own members in a global room: how many there are, in which
+// version, with a digest of their entries. Relays pass it on unchanged, so nobody on the way can add or
+// remove a member.
 //
 // (Boot, Sequence) is the version. The record with the highest one is true, and one with no members ends the
 // relay's part of the room.

@@ -3,9 +3,10 @@ package wire
 // MaxHops is how many relays a path has at most, and so over how many peer links anything travels.
 const MaxHops = 8
 
-// FederationRoom says on a peer link: I reach the home relay's part of this room, in this version, by this path; and
-// what turns version Base of the same boot into this one. With Base 0, the empty list, the entries are complete; if
-// there are none though the record has members, the message is bare and tells path and version only.
+// FederationRoom says on a peer link: I reach the home relay's part of this room, in this version, by this
+// path; and what turns version Base of the same boot into this one. With Base 0, the empty list, the entries
+// are complete; if there are none though the record has members, the message is bare and tells path and
+// version only.
 //
 //	serial (varint) || record || hops (1) || relay ids (8 each) || label length (1) || label
 //	|| base (varint) || left (varint) || member ids (6 each) || to the end: length (varint) || entry

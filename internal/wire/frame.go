@@ -108,15 +108,6 @@ func AppendFrame(dst []byte, t FrameType, body []byte, last bool) []byte {
 	return append(appendFrameStart(dst, KindTyped, t, len(body), last), body...)
 }
 
-// AppendPadding appends a padding frame that takes n bytes, at least 1, and is the last.
-func AppendPadding(dst []byte, n int) []byte {
-	dst = appendFrameStart(dst, KindTyped, FramePadding, 0, true)
-	for range n - 1 {
-		dst = append(dst, 0)
-	}
-	return dst
-}
-
 // appendFrameStart appends all of a frame but its body of n bytes.
 func appendFrameStart(dst []byte, k Kind, t FrameType, n int, last bool) []byte {
 	first := byte(k&3)<<5 | byte(t&frameTypeMask)

@@ -94,16 +94,6 @@ func TestFrameBodyHasNoSpareCapacity(t *testing.T) {
 	}
 }
 
-func TestPadding(t *testing.T) {
-	for _, n := range []int{1, 2, 100} {
-		b := AppendPadding(nil, n)
-		f, rest, err := NextFrame(b)
-		if len(b) != n || err != nil || f.Kind != KindTyped || f.Type != FramePadding || len(rest) != 0 {
-			t.Errorf("%d: %x is %+v, %v", n, b, f, err)
-		}
-	}
-}
-
 // Encoders for the last frame and for others differ in the length alone, and Size is right.
 func TestLastOrNot(t *testing.T) {
 	m := Media{Alias: 300, CTR: 5, Ciphertext: make([]byte, 70)}

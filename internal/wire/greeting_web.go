@@ -24,7 +24,8 @@ func AppendWebPacket(dst []byte, counter uint64, frames []byte) []byte {
 	return append(binary.BigEndian.AppendUint32(dst, uint32(counter)), frames...)
 }
 
-// ParseWebPacket returns the low 32 bits of a packet's counter, for [DecodeCounter], and its frames, which alias p.
+// ParseWebPacket returns the low 32 bits of a packet's counter, for [DecodeCounter], and its frames, which
+// alias p.
 func ParseWebPacket(p []byte) (counter uint32, frames []byte, err error) {
 	if len(p) < WebHeaderSize {
 		return 0, nil, errWebPacketShort
@@ -35,8 +36,8 @@ func ParseWebPacket(p []byte) (counter uint32, frames []byte, err error) {
 	return binary.BigEndian.Uint32(p), p[WebHeaderSize:], nil
 }
 
-// ParseMessage reads the JSON of a control message that came without its length: a text message of a WebSocket.
-// Its errors are those of [ReadMessage] that are a [*FormatError].
+// ParseMessage reads the JSON of a control message that came without its length: a text message of a
+// WebSocket. Its errors are those of [ReadMessage] that are a [*FormatError].
 func ParseMessage(json []byte) (Message, error) {
 	switch {
 	case len(json) == 0:
@@ -52,8 +53,8 @@ func ParseMessage(json []byte) (Message, error) {
 //
 //	SHA-256("wzp/1 web" || 0x00 || challenge || binding)
 //
-// The binding ties it to the connection: the SHA-256 of the relay's certificate (32 bytes) with WebTransport, the
-// text host:port of the URL in lower case with WebSocket.
+// The binding ties it to the connection: the SHA-256 of the relay's certificate (32 bytes) with WebTransport,
+// the text host:port of the URL in lower case with WebSocket.
 func WebHelloValue(challenge [ChallengeSize]byte, binding []byte) [ExporterSize]byte {
 	b := append([]byte("wzp/1 web\x00"), challenge[:]...)
 	return sha256.Sum256(append(b, binding...))
@@ -61,8 +62,8 @@ func WebHelloValue(challenge [ChallengeSize]byte, binding []byte) [ExporterSize]
 
 const webCertificateKind = "web certificate" // of the signature over hashes of certificates
 
-// SignWebCertificates returns the relay's signature (64 bytes) over the SHA-256 hashes of the certificates that it
-// shows to browsers, in the order in which it lists them.
+// SignWebCertificates returns the relay's signature (64 bytes) over the SHA-256 hashes of the certificates
+// that it shows to browsers, in the order in which it lists them.
 func SignWebCertificates(relay *identity.Identity, hashes [][32]byte) []byte {
 	return relay.Sign(webCertificateKind, hashFields(hashes)...)
 }

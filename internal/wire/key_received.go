@@ -1,7 +1,7 @@
 package wire
 
-// KeyReceived says that the recipient has a talker's sender key. It travels inside a [FederationMessage] to the talker,
-// whose relay cannot see for itself what another relay's member acknowledged.
+// KeyReceived says that the recipient has a talker's sender key. It travels inside a [FederationMessage] to
+// the talker, whose relay cannot see for itself what another relay's member acknowledged.
 //
 //	recipient (6) || key number (4)
 type KeyReceived struct {

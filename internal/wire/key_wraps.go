@@ -20,7 +20,8 @@ var (
 	errWraps    = &FormatError{"key wraps", ErrTruncated, "at least one, and whole ones"}
 )
 
-// AppendKeyWraps begins a message of kind [UrgentKeyWraps]; AppendWrap adds to it. size: WrapFresh or WrapRatcheted.
+// AppendKeyWraps begins a message of kind [UrgentKeyWraps]; AppendWrap adds to it. size: WrapFresh or
+// WrapRatcheted.
 //
 //	key number (4) || size of a wrap (1) || one or more of: recipient (6) || wrap (size)
 func AppendKeyWraps(dst []byte, number uint32, size int) []byte {

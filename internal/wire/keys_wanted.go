@@ -5,8 +5,8 @@ const MaxWanted = 32
 
 var errWanted = &FormatError{"keys wanted", ErrInvalid, "1 to 32 member ids"}
 
-// AppendKeysWanted appends ids to a message of kind [UrgentKeysWanted]: from a client those of talkers whose key it lacks, from
-// a relay those of members who lack the client's.
+// AppendKeysWanted appends ids to a message of kind [UrgentKeysWanted]: from a client those of talkers whose
+// key it lacks, from a relay those of members who lack the client's.
 //
 //	member id (6), once for each
 func AppendKeysWanted(dst []byte, ids ...MemberID) []byte { return AppendMembersLeft(dst, ids...) }

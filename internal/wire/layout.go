@@ -2,8 +2,8 @@ package wire
 
 import "encoding/binary"
 
-// UrgentMessage is what travels in an urgent frame: a pointer to one of the structs that have a file of their own here, such
-// as *[SenderKey] or *[FederationRoom]. No other package can add one.
+// UrgentMessage is what travels in an urgent frame: a pointer to one of the structs that have a file of their
+// own here, such as *[SenderKey] or *[FederationRoom]. No other package can add one.
 type UrgentMessage interface {
 	kind() UrgentKind
 	// fields names the message's fields to a layout, which reads or writes them.
@@ -24,8 +24,8 @@ func Size(m UrgentMessage) int {
 	return l.size
 }
 
-// Parse reads an urgent message. The result does not alias it, but for what a type's comment names. Layout, limits and texts
-// were checked, but no signatures, and of member entries only their lengths.
+// Parse reads an urgent message. The result does not alias it, but for what a type's comment names. Layout,
+// limits and texts were checked, but no signatures, and of member entries only their lengths.
 func Parse[T any, M interface {
 	*T
 	UrgentMessage
@@ -40,9 +40,9 @@ func Parse[T any, M interface {
 	return m, nil
 }
 
-// layout reads or writes the fields of one urgent message. The message names them in the order in which they travel, so
-// that one list serves both directions. Writing checks nothing. When reading, only the first error counts, and fields
-// that are not there are zero.
+// layout reads or writes the fields of one urgent message. The message names them in the order in which they
+// travel, so that one list serves both directions. Writing checks nothing. When reading, only the first error
+// counts, and fields that are not there are zero.
 type layout struct {
 	what     string // for errors
 	in       reader // what is left to read

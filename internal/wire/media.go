@@ -76,9 +76,9 @@ func ParseMedia(f Frame) (Media, error) {
 	return m, nil
 }
 
-// AppendMedia appends m as a frame, long if m.Long or m.Tagged, else with the low 16 bits of m.CTR. It checks no
-// limits: alias and ciphertext are the caller's. A CTR that no varint can hold (2^62 or more)
-// is sent as the largest one, and fails to authenticate.
+// AppendMedia appends m as a frame, long if m.Long or m.Tagged, else with the low 16 bits of m.CTR. It checks
+// no limits: alias and ciphertext are the caller's. A CTR that no varint can hold (2^62 or more) is sent as
+// the largest one, and fails to authenticate.
 func AppendMedia(dst []byte, m *Media, last bool) []byte {
 	t := mediaType(m)
 	dst = appendFrameStart(dst, Kind(m.Layer&1), t, m.bodySize(), last)

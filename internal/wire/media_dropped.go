@@ -31,7 +31,8 @@ func (r DropReason) String() string {
 	return "for a reason that this version does not know"
 }
 
-// Code names it for programs: "packet_rate", "member_rate", "room_rate", "send_rate", "other"; empty for DropNone.
+// Code names it for programs: "packet_rate", "member_rate", "room_rate", "send_rate", "other"; empty for
+// DropNone.
 func (r DropReason) Code() string {
 	if int(r) < len(dropReasons) {
 		return dropReasons[r].code

@@ -16,26 +16,8 @@ func (m MemberID) String() string { return hex.EncodeToString(m[:]) }
 // Compare orders member ids as a member list is ordered: by their bytes. It returns -1, 0 or 1.
 func (m MemberID) Compare(o MemberID) int { return bytes.Compare(m[:], o[:]) }
 
-// MarshalText implements [encoding.TextMarshaler] with what String returns.
+// MarshalText is String, for logs and JSON.
 func (m MemberID) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, m[:]), nil }
-
-// UnmarshalText implements [encoding.TextUnmarshaler]; it takes what [ParseMemberID] takes.
-func (m *MemberID) UnmarshalText(b []byte) error {
-	id, err := ParseMemberID(string(b))
-	if err != nil {
-		return err
-	}
-	*m = id
-	return nil
-}
-
-// ParseMemberID reads twelve lower-case hexadecimal digits.
-func ParseMemberID(s string) (m MemberID, err error) {
-	if !decodeHex(m[:], s) {
-		return MemberID{}, &FormatError{"member id", ErrInvalid, "twelve lower-case hexadecimal digits"}
-	}
-	return m, nil
-}
 
 // decodeHex fills dst from exactly as many lower-case hexadecimal digits as it holds. Only one form of
 // each value is taken, so that equal bytes are equal strings.

@@ -2,8 +2,8 @@ package wire
 
 var errLeft = &FormatError{"members left", ErrInvalid, "one or more member ids of 6 bytes"}
 
-// AppendMembersLeft appends ids to a message of kind [UrgentMembersLeft]. It does not check [MaxUrgent]: a message takes
-// 170 of them.
+// AppendMembersLeft appends ids to a message of kind [UrgentMembersLeft]. It does not check [MaxUrgent]: a
+// message takes 170 of them.
 //
 //	member id (6), once for each
 func AppendMembersLeft(dst []byte, ids ...MemberID) []byte {

@@ -13,15 +13,16 @@ import (
 // MaxMessage is the length limit of a control message's JSON in bytes.
 const MaxMessage = 65536
 
-// Message is a control message: a pointer to one of those in the list below, or an *[UnknownMessage]. No other package can
-// add one.
+// Message is a control message: a pointer to one of those in the list below, or an *[UnknownMessage]. No
+// other package can add one.
 type Message interface {
 	// fields names the message's fields, one after the other, to a codec, which reads or writes
 	// them: one list serves both directions.
 	fields(*codec)
 }
 
-// messages are all control messages. Each has a file of its own, and is tagged in the JSON with its type's name.
+// messages are all control messages. Each has a file of its own, and is tagged in the JSON with its type's
+// name.
 var messages = map[string]func() Message{
 	"Greeting":   func() Message { return new(Greeting) },
 	"Hello":      func() Message { return new(Hello) },

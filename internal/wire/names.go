@@ -16,8 +16,9 @@ const (
 	maxReason   = 256
 )
 
-// RoomName makes a room name of what a person typed, or what stands in a file or link: in Unicode NFC, without the white
-// space around it (docs/protocol.md, section 5.2). If that is none, the error is a [*NameError].
+// RoomName makes a room name of what a person typed, or what stands in a file or link: in Unicode NFC,
+// without the white space around it (docs/protocol.md, section 5.2). If that is none, the error is a
+// [*NameError].
 func RoomName(typed string) (string, error) {
 	name := normalize(typed)
 	return name, nameError("room name", name, roomFault(name))
@@ -108,8 +109,8 @@ func roomFault(name string) NameFault {
 	return ""
 }
 
-// textFault is the rule for every text that people see. Control characters are refused because logs and terminals obey
-// some of them.
+// textFault is the rule for every text that people see. Control characters are refused because logs and
+// terminals obey some of them.
 func textFault(s string, limit int) NameFault {
 	switch {
 	case len(s) > limit:
@@ -122,14 +123,14 @@ func textFault(s string, limit int) NameFault {
 	return ""
 }
 
-// CheckRoomName returns nil for a room name as it is on the wire: valid UTF-8 in Unicode NFC, 1 to 64 bytes, no control
-// characters, no leading underscore. Otherwise a [*FormatError] says which rule it breaks.
+// CheckRoomName returns nil for a room name as it is on the wire: valid UTF-8 in Unicode NFC, 1 to 64 bytes,
+// no control characters, no leading underscore. Otherwise a [*FormatError] says which rule it breaks.
 func CheckRoomName(name string) error { return checkRoom("room name", name) }
 
 func checkRoom(what, name string) error { return formatError(what, roomFault(name)) }
 
-// CheckName returns nil for a member's name as it is on the wire: valid UTF-8, at most 64 bytes, no control characters.
-// It may be empty.
+// CheckName returns nil for a member's name as it is on the wire: valid UTF-8, at most 64 bytes, no control
+// characters. It may be empty.
 func CheckName(name string) error { return checkName("name", name) }
 
 func checkName(what, name string) error { return checkText(what, name, MaxName) }

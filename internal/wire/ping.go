@@ -8,7 +8,7 @@ var errEcho = &FormatError{"ping, pong, challenge or response", ErrInvalid, "has
 
 // AppendEcho appends a frame of type [FramePing], [FramePong], [FrameChallenge] or [FrameResponse].
 func AppendEcho(dst []byte, t FrameType, data [8]byte, last bool) []byte {
-	return append(appendFrameStart(dst, KindTyped, t, len(data), last), data[:]...)
+	return AppendFrame(dst, t, data[:], last)
 }
 
 // ParseEcho reads the body of such a frame.

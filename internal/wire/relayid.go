@@ -8,9 +8,9 @@ import (
 	"github.com/wzp-voice/wzp/identity"
 )
 
-// RelayID names a relay on peer links: the first 8 bytes of SHA-256(identity public key), which is the first half of
-// its fingerprint. It is short, so it only says which of the known relays is meant: what a relay states is
-// signed with its key. The zero value names none.
+// RelayID names a relay on peer links: the first 8 bytes of SHA-256(identity public key), which is the first
+// half of its fingerprint. It is short, so it only says which of the known relays is meant: what a relay
+// states is signed with its key. The zero value names none.
 type RelayID [8]byte
 
 // RelayIDOf returns the id of the relay whose identity key is pub.

@@ -6,8 +6,8 @@ type RelayLabel struct {
 	Label string // 0 to 64 bytes, as a member's name
 }
 
-// AppendRelays appends one more label to a message of kind [UrgentRelays]. It does not check [MaxUrgent]: a message takes
-// at least 14 of them.
+// AppendRelays appends one more label to a message of kind [UrgentRelays]. It does not check [MaxUrgent]: a
+// message takes at least 14 of them.
 //
 //	relay id (8) || label length (1) || label, once for each
 func AppendRelays(dst []byte, l RelayLabel) []byte {

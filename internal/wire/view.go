@@ -1,7 +1,7 @@
 package wire
 
-// ViewStream is the number of the stream on which a member says, encrypted as its media is, what it sees. It is not
-// heard.
+// ViewStream is the number of the stream on which a member says, encrypted as its media is, what it sees. It
+// is not heard.
 const ViewStream = 255
 
 const viewMembers = 1
@@ -18,7 +18,8 @@ func AppendView(dst []byte, members [32]byte) []byte {
 	return append(append(dst, viewMembers), members[:]...)
 }
 
-// ParseView reads it. An unknown kind is [ErrUnknown]: ignore it. What follows the digest is of later versions.
+// ParseView reads it. An unknown kind is [ErrUnknown]: ignore it. What follows the digest is of later
+// versions.
 func ParseView(p []byte) (members [32]byte, err error) {
 	switch {
 	case len(p) == 0:

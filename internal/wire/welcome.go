@@ -33,19 +33,9 @@ func (m *Welcome) fields(c *codec) {
 
 const webWelcomeKind = "web welcome" // of its signature
 
-// webSigned returns what the signature covers, beside its kind. value is what the Hello signed, see [WebHelloValue]:
+// SignWeb sets Signature: the relay answers the Hello with that value (see [WebHelloValue]), session and identity.
 //
 //	value (32), session (16), client's identity key (32)
-func webSigned(value [ExporterSize]byte, session [16]byte, client identity.PublicKey) [][]byte {
-	return [][]byte{value[:], session[:], client[:]}
-}
-
-// SignWeb sets Signature: the relay answers the Hello with that value, session and identity.
-func (m *Welcome) SignWeb(relay *identity.Identity, value [ExporterSize]byte, session [16]byte, client identity.PublicKey) {
-	m.Signature = (*[64]byte)(relay.Sign(webWelcomeKind, webSigned(value, session, client)...))
-}
-
-// VerifyWeb reports whether the relay with that key answers the client's own Hello.
-func (m *Welcome) VerifyWeb(relay identity.PublicKey, value [ExporterSize]byte, session [16]byte, client identity.PublicKey) bool {
-	return m.Signature != nil && identity.Verify(relay, webWelcomeKind, m.Signature[:], webSigned(value, session, client)...)
+func (m *Welcome) SignWeb(relay *identity.Identity, value [ExporterSize]byte, hello *Hello) {
+	m.Signature = (*[64]byte)(relay.Sign(webWelcomeKind, value[:], hello.Session[:], hello.Identity[:]))
 }
