@@ -178,8 +178,8 @@ func (in *insider) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) bo
 	case wire.UrgentKey:
 		in.waiting = append(in.waiting, append([]byte(nil), body...))
 	case wire.UrgentKeyDelivered:
-		if number, err := wire.ParseKeyDelivered(body); err == nil {
-			in.delivered[number] = true
+		if number, err := wire.Parse[wire.KeyDelivered](body); err == nil {
+			in.delivered[number.Number] = true
 		}
 	}
 	waiting := in.waiting
@@ -208,7 +208,7 @@ func (in *insider) meetLocked(b []byte) {
 
 // acceptLocked opens the key in a message of kind 8, or lets it wait for its sender's entry. The caller holds in.mu.
 func (in *insider) acceptLocked(message []byte) error {
-	k, err := wire.ParseKey(message)
+	k, err := wire.Parse[wire.Key](message)
 	if err != nil {
 		return err
 	}
@@ -329,7 +329,7 @@ func e2eeSecret(t *testing.T, secret []byte) *e2ee.Secret {
 // handOut sends a key and keeps its wraps.
 func (in *insider) handOut(d *e2ee.Distribution) {
 	in.t.Helper()
-	announced, err := wire.ParseSenderKey(d.Announce())
+	announced, err := wire.Parse[wire.SenderKey](d.Announce())
 	if err != nil {
 		in.t.Fatal(err)
 	}

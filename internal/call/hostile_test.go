@@ -164,7 +164,7 @@ func (s *stranger) key(t testing.TB, to []byte) []byte {
 // handedOn returns what a relay makes of a distribution, by recipient.
 func handedOn(t testing.TB, sender wire.MemberID, d *e2ee.Distribution) map[wire.MemberID][]byte {
 	t.Helper()
-	announced, err := wire.ParseSenderKey(d.Announce())
+	announced, err := wire.Parse[wire.SenderKey](d.Announce())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +176,7 @@ func handedOn(t testing.TB, sender wire.MemberID, d *e2ee.Distribution) map[wire
 		}
 		for i := range wraps.Len() {
 			to, wrap := wraps.Wrap(i)
-			messages[to] = wire.AppendKey(nil, &wire.Key{Sender: sender, Key: announced.Key, Wrap: wrap})
+			messages[to] = wire.Append(nil, &wire.Key{Sender: sender, Key: announced.Key, Wrap: wrap})
 		}
 	}
 	return messages

@@ -309,7 +309,7 @@ func (k *keeper) accept(keys [][]byte, now time.Time) (next time.Time) {
 		waiting = append(waiting, unknownKey{message: message, since: now})
 	}
 	for _, u := range waiting {
-		key, err := wire.ParseKey(u.message)
+		key, err := wire.Parse[wire.Key](u.message)
 		if err != nil {
 			k.room.client.log().Debug("the relay sent a bad key message", "err", err)
 			continue

@@ -18,7 +18,7 @@ func TestMediaDropped(t *testing.T) {
 		for _, m := range []wire.MediaDropped{
 			{}, {Reason: wire.DropRoomRate, Dropped: 5, Sent: 50}, {Reason: 77, Dropped: 1, Sent: 1}, {}, {},
 		} {
-			h.tell(wire.UrgentMediaDropped, wire.AppendMediaDropped(nil, m))
+			h.tell(wire.UrgentMediaDropped, wire.Append(nil, &m))
 			time.Sleep(time.Second)
 		}
 		h.tell(wire.UrgentMediaDropped, []byte{1})

@@ -216,7 +216,7 @@ func (o *onlooker) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) bo
 	if kind != wire.UrgentKey {
 		return true
 	}
-	key, err := wire.ParseKey(body)
+	key, err := wire.Parse[wire.Key](body)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err == nil && key.Key.Number > o.keys[key.Sender].number {

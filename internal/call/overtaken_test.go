@@ -14,7 +14,7 @@ func TestKeyOvertaken(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		to := s.of(b)
 		s.set(hooks{down: func(p *tapped, m message) []message {
-			if key, err := wire.ParseKey(m.body); m.kind == wire.UrgentKey && p == to && err == nil && key.Key.Number == 1 {
+			if key, err := wire.Parse[wire.Key](m.body); m.kind == wire.UrgentKey && p == to && err == nil && key.Key.Number == 1 {
 				time.AfterFunc(1500*time.Millisecond, func() { p.tell(m.kind, m.body) })
 				return nil
 			}

@@ -59,7 +59,7 @@ func (h *roomHandler) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte)
 	case wire.UrgentRefetch:
 		r.fetch(rand.N(crowdPause))
 	case wire.UrgentMediaDropped:
-		m, err := wire.ParseMediaDropped(body)
+		m, err := wire.Parse[wire.MediaDropped](body)
 		if err != nil {
 			r.client.log().Debug("the relay sent a bad note of dropped media", "err", err)
 			break
@@ -77,12 +77,12 @@ func (h *roomHandler) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte)
 		}
 		r.keeper.keyWanted(ids)
 	case wire.UrgentKeyDelivered:
-		number, err := wire.ParseKeyDelivered(body)
+		key, err := wire.Parse[wire.KeyDelivered](body)
 		if err != nil {
 			r.client.log().Debug("the relay sent a bad key number", "err", err)
 			break
 		}
-		r.keeper.keyDelivered(number)
+		r.keeper.keyDelivered(key.Number)
 	}
 	return true
 }

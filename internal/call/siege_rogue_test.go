@@ -92,7 +92,7 @@ func (r *rogue) attack(ctx context.Context) {
 	time.Sleep(time.Second)
 	for _, h := range r.homes {
 		r.serial++
-		r.urge(ctx, wire.UrgentFederationRoom, wire.AppendFederationRoom(nil, &wire.FederationRoom{
+		r.urge(ctx, wire.UrgentFederationRoom, wire.Append(nil, &wire.FederationRoom{
 			Serial: r.serial, Record: h.record, Path: []wire.RelayID{wire.RelayIDOf(r.key.Public()), h.id},
 		}))
 	}
@@ -124,12 +124,12 @@ func (r *rogue) bring(ctx context.Context) {
 		}
 		for i, entry := range h.entries {
 			if len(list.Entries) > 0 && !list.Fits(entry) {
-				r.urge(ctx, wire.UrgentFederationMembers, wire.AppendFederationMembers(nil, list))
+				r.urge(ctx, wire.UrgentFederationMembers, wire.Append(nil, list))
 				list.First, list.Entries = uint32(i), nil
 			}
 			list.Entries = append(list.Entries, entry)
 		}
-		r.urge(ctx, wire.UrgentFederationMembers, wire.AppendFederationMembers(nil, list))
+		r.urge(ctx, wire.UrgentFederationMembers, wire.Append(nil, list))
 	}
 }
 
@@ -172,7 +172,7 @@ func (r *rogue) Opened(s *link.Session) link.Handler {
 
 // Urgent implements link.Handler.
 func (r *rogue) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) (taken bool) {
-	if m, err := wire.ParseFederationFetch(body); kind == wire.UrgentFederationFetch && err == nil {
+	if m, err := wire.Parse[wire.FederationFetch](body); kind == wire.UrgentFederationFetch && err == nil {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.wanted = append(r.wanted, m.Home)

@@ -35,7 +35,7 @@ var forgeries = []forgery{
 	{name: "another wrap", forge: func(f *forged) []byte {
 		a := &f.a.room.keeper
 		f.key.Wrap = wrapUp(f.t, a.join.Public(), f.talker.room.keeper.self, f.key.Key.Signed, a.self, f.w)
-		return wire.AppendKey(nil, &f.key)
+		return wire.Append(nil, &f.key)
 	}},
 	{name: "signed by another", forge: func(f *forged) []byte {
 		a := &f.a.room.keeper
@@ -58,7 +58,7 @@ var forgeries = []forgery{
 	{name: "altered wrap", forge: func(f *forged) []byte { return altered(f, len(f.body)-1) }},
 	{name: "in another's name", forge: func(f *forged) []byte {
 		f.key.Sender = f.other
-		return wire.AppendKey(nil, &f.key)
+		return wire.Append(nil, &f.key)
 	}},
 }
 
@@ -111,7 +111,7 @@ func tryForgery(s *spy, test forgery, a, talker, named *person) {
 	rand.Read(w)
 	var tries atomic.Int64
 	s.set(hooks{down: func(to *tapped, m message) []message {
-		if key, err := wire.ParseKey(m.body); m.kind == wire.UrgentKey && err == nil && to == s.of(a) && key.Sender == talker.room.ID() {
+		if key, err := wire.Parse[wire.Key](m.body); m.kind == wire.UrgentKey && err == nil && to == s.of(a) && key.Sender == talker.room.ID() {
 			tries.Add(1)
 			f := &forged{t: t, a: a, talker: talker, other: named.room.ID(), key: key, body: m.body, w: w}
 			return []message{{m.kind, test.forge(f)}, m} // the genuine one comes after it, maybe

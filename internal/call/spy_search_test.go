@@ -107,7 +107,7 @@ func (n *notes) haul(frames []notedFrame) *haul {
 				h.entries[wire.EntryID(entry)] = entry
 			}
 		case wire.UrgentSenderKey:
-			key, err := wire.ParseSenderKey(m.body)
+			key, err := wire.Parse[wire.SenderKey](m.body)
 			if err != nil {
 				n.t.Fatal(err)
 			}

@@ -120,7 +120,7 @@ func (n *notes) hoard(p *person) *hoard {
 	h := &hoard{}
 	id := p.room.ID()
 	for _, m := range n.sent(wire.UrgentKey, false, &id, time.Time{}) {
-		key, err := wire.ParseKey(m.body)
+		key, err := wire.Parse[wire.Key](m.body)
 		if err != nil {
 			n.t.Fatal(err)
 		}

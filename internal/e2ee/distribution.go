@@ -34,7 +34,7 @@ func newDistribution(t *Talker, key *mediaKey, to []Recipient) *Distribution {
 	signed := wire.SignedKey{Signed: header, Signature: signHeader(t.id, t.self, header)}
 	d := &Distribution{
 		number:   t.number,
-		announce: wire.AppendSenderKey(nil, &wire.SenderKey{Recipients: uint32(len(to)), Key: signed}),
+		announce: wire.Append(nil, &wire.SenderKey{Recipients: uint32(len(to)), Key: signed}),
 		header:   header,
 		self:     t.self,
 		to:       to,

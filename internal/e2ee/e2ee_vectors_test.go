@@ -271,8 +271,8 @@ func TestKeyHeaderVectors(t *testing.T) {
 		if !verifyHeader(identity.PublicKey(v.Identity), wire.EntryHash(v.Sender), v.Header, v.Signature) {
 			t.Errorf("vector %d does not verify", i)
 		}
-		message := wire.AppendSenderKey(nil, &wire.SenderKey{Recipients: 1, Key: wire.SignedKey{Signed: v.Header, Signature: v.Signature}})
-		k, err := wire.ParseSenderKey(message)
+		message := wire.Append(nil, &wire.SenderKey{Recipients: 1, Key: wire.SignedKey{Signed: v.Header, Signature: v.Signature}})
+		k, err := wire.Parse[wire.SenderKey](message)
 		if err != nil {
 			t.Fatal(err)
 		}

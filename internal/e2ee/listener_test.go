@@ -29,7 +29,7 @@ func goodKey(number uint32, epoch uint8, first uint64, w []byte) madeKey {
 func (k madeKey) message(t testing.TB, from, to *party) []byte {
 	t.Helper()
 	signed := wire.AppendKeyHeader(nil, &k.header)
-	return wire.AppendKey(nil, &wire.Key{
+	return wire.Append(nil, &wire.Key{
 		Sender: from.hash.Member(),
 		Key:    wire.SignedKey{Signed: signed, Signature: signHeader(from.id, from.hash, signed)},
 		Wrap:   mustWrap(t, to.join, from.hash, signed, to.hash, k.w),
@@ -121,7 +121,7 @@ func TestAcceptRefusesEveryChange(t *testing.T) {
 	for i := range len(message) * 8 {
 		bad := slices.Clone(message)
 		bad[i/8] ^= 1 << (i % 8)
-		key, err := wire.ParseKey(bad)
+		key, err := wire.Parse[wire.Key](bad)
 		if err != nil {
 			continue
 		}
@@ -143,7 +143,7 @@ func TestAcceptRefusesWhatIsForOthers(t *testing.T) {
 	k := goodKey(1, 0, 0, chain("one")[0])
 	ofA, ofC := k.message(t, a, b), k.message(t, c, b)
 	parse := func(message []byte) *wire.Key {
-		key, err := wire.ParseKey(message)
+		key, err := wire.Parse[wire.Key](message)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -434,7 +434,7 @@ func FuzzAccept(f *testing.F) {
 			message = append(message, signHeader(a.id, a.hash, body)...)
 			message = append(message, mustWrap(t, b.join, a.hash, body, b.hash, w[3])...)
 		}
-		key, err := wire.ParseKey(message)
+		key, err := wire.Parse[wire.Key](message)
 		if err != nil {
 			return
 		}
@@ -463,7 +463,7 @@ func FuzzAccept(f *testing.F) {
 
 func BenchmarkAccept(b *testing.B) {
 	from, to := newParty(b, "a"), newParty(b, "b")
-	key, err := wire.ParseKey(goodKey(1, 0, 0, chain("one")[0]).message(b, from, to))
+	key, err := wire.Parse[wire.Key](goodKey(1, 0, 0, chain("one")[0]).message(b, from, to))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -61,7 +61,7 @@ func messages(t testing.TB, from *party, d *Distribution) map[wire.MemberID][]by
 	if d == nil {
 		t.Fatal("nothing was distributed")
 	}
-	announced, err := wire.ParseSenderKey(d.Announce())
+	announced, err := wire.Parse[wire.SenderKey](d.Announce())
 	if err != nil || announced.Key.Number != d.Number() {
 		t.Fatalf("announced %d in %x: %v", d.Number(), d.Announce(), err)
 	}
@@ -73,7 +73,7 @@ func messages(t testing.TB, from *party, d *Distribution) map[wire.MemberID][]by
 		}
 		for i := range wraps.Len() {
 			to, wrap := wraps.Wrap(i)
-			keys[to] = wire.AppendKey(nil, &wire.Key{Sender: from.hash.Member(), Key: announced.Key, Wrap: wrap})
+			keys[to] = wire.Append(nil, &wire.Key{Sender: from.hash.Member(), Key: announced.Key, Wrap: wrap})
 		}
 	}
 	if len(keys) != int(announced.Recipients) {
@@ -85,7 +85,7 @@ func messages(t testing.TB, from *party, d *Distribution) map[wire.MemberID][]by
 // header returns what d says.
 func header(t testing.TB, d *Distribution) wire.KeyHeader {
 	t.Helper()
-	announced, err := wire.ParseSenderKey(d.Announce())
+	announced, err := wire.Parse[wire.SenderKey](d.Announce())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func header(t testing.TB, d *Distribution) wire.KeyHeader {
 // accept gives p a message "key".
 func (p *party) accept(t testing.TB, from *party, message []byte, now time.Time) error {
 	t.Helper()
-	key, err := wire.ParseKey(message)
+	key, err := wire.Parse[wire.Key](message)
 	if err != nil {
 		t.Fatal(err)
 	}

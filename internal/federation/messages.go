@@ -50,23 +50,23 @@ func (f *Federation) route(m *wire.FederationMessage, home wire.RelayID, from *l
 		return errNoRoute
 	}
 	f.stats.messages.Add(1)
-	to.link.Send(wire.UrgentFederationMessage, wire.AppendFederationMessage(nil, m), nil)
+	to.link.Send(wire.UrgentFederationMessage, wire.Append(nil, m), nil)
 	return nil
 }
 
 // message takes what a peer sends for a member.
 func (f *Federation) message(n *livePeer, body []byte, now time.Time) {
-	m, err := wire.ParseFederationMessage(body)
+	m, err := wire.Parse[wire.FederationMessage](body)
 	var by []wire.MemberID
 	if err == nil {
-		by, err = speakers(m)
+		by, err = speakers(&m)
 	}
 	if err != nil {
 		f.problem(n.id, "a message cannot be read", err.Error())
 		return
 	}
-	if f.handle(n, m, by, now) == later {
-		f.park(n, parked{m, by[0], now})
+	if f.handle(n, &m, by, now) == later {
+		f.park(n, parked{&m, by[0], now})
 	}
 }
 
@@ -75,10 +75,10 @@ func (f *Federation) message(n *livePeer, body []byte, now time.Time) {
 func speakers(m *wire.FederationMessage) ([]wire.MemberID, error) {
 	switch m.Kind {
 	case wire.UrgentKey:
-		key, err := wire.ParseKey(m.Body)
+		key, err := wire.Parse[wire.Key](m.Body)
 		return []wire.MemberID{key.Sender}, err
 	case wire.UrgentKeyReceived:
-		received, err := wire.ParseKeyReceived(m.Body)
+		received, err := wire.Parse[wire.KeyReceived](m.Body)
 		return []wire.MemberID{received.From}, err
 	default:
 		return wire.ParseKeysWanted(m.Body)
@@ -130,7 +130,7 @@ func (f *Federation) deliver(name string, to *room.Member, m *wire.FederationMes
 	case wire.UrgentKeysWanted:
 		to.KeyWantedBy(m.Body, now)
 	case wire.UrgentKeyReceived:
-		if received, err := wire.ParseKeyReceived(m.Body); err == nil {
+		if received, err := wire.Parse[wire.KeyReceived](m.Body); err == nil {
 			to.KeyReceived(received.Number, received.From)
 		}
 	}
@@ -139,7 +139,7 @@ func (f *Federation) deliver(name string, to *room.Member, m *wire.FederationMes
 
 // key passes a talker's key to a local recipient, whose acknowledgement goes back to the talker.
 func (f *Federation) key(talker, to *room.Member, m *wire.FederationMessage, now time.Time) (taken bool) {
-	key, err := wire.ParseKey(m.Body)
+	key, err := wire.Parse[wire.Key](m.Body)
 	if err != nil {
 		return true
 	}
@@ -150,7 +150,7 @@ func (f *Federation) key(talker, to *room.Member, m *wire.FederationMessage, now
 		}
 		received := wire.KeyReceived{From: to.ID, Number: number}
 		_ = f.route(&wire.FederationMessage{ // counted, if there is no way; the talker gives up waiting
-			Hops: wire.MaxHops, Room: hash, To: talker.ID, Kind: wire.UrgentKeyReceived, Body: wire.AppendKeyReceived(nil, &received),
+			Hops: wire.MaxHops, Room: hash, To: talker.ID, Kind: wire.UrgentKeyReceived, Body: wire.Append(nil, &received),
 		}, talker.Home(), nil)
 	}, now)
 }

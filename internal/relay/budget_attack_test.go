@@ -96,7 +96,7 @@ func TestCountsOfToldTalker(t *testing.T) {
 		news := func(kind wire.UrgentKind, body []byte) {
 			mu.Lock()
 			defer mu.Unlock()
-			if m, err := wire.ParseMediaDropped(body); kind == wire.UrgentMediaDropped && err == nil && m.Reason != wire.DropNone {
+			if m, err := wire.Parse[wire.MediaDropped](body); kind == wire.UrgentMediaDropped && err == nil && m.Reason != wire.DropNone {
 				told = append(told, m)
 			}
 		}

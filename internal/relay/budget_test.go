@@ -124,7 +124,7 @@ func TestTalkerIsTold(t *testing.T) {
 			p.ears.mu.Lock()
 			p.ears.news = func(kind wire.UrgentKind, body []byte) {
 				if kind == wire.UrgentMediaDropped {
-					m, err := wire.ParseMediaDropped(body)
+					m, err := wire.Parse[wire.MediaDropped](body)
 					if err != nil {
 						t.Error(err)
 					}

@@ -182,7 +182,7 @@ func (a *announcer) round() (messages [][]byte) {
 		record := wire.RoomRecord{Room: room, Boot: a.boot, Sequence: a.sequence, Members: 1, Digest: wire.MemberDigest([]wire.EntryHash{wire.HashEntry(a.entries[i])})}
 		record.Sign(a.host.key)
 		m := wire.FederationRoom{Record: record, Serial: a.serial, Path: []wire.RelayID{id}, Joined: [][]byte{a.entries[i]}}
-		messages = append(messages, wire.AppendFederationRoom(nil, &m))
+		messages = append(messages, wire.Append(nil, &m))
 	}
 	return messages
 }

@@ -64,7 +64,7 @@ func TestMediaFlood(t *testing.T) {
 func TestUrgentFlood(t *testing.T) {
 	besiege(t, func(s *siege) {
 		s.rogue.linked(s.victim)
-		fetch := wire.AppendFederationFetch(nil, &wire.FederationFetch{Home: s.honest.id(), Room: wire.HashRoom(globalRoom)})
+		fetch := wire.Append(nil, &wire.FederationFetch{Home: s.honest.id(), Room: wire.HashRoom(globalRoom)})
 		start := time.Now()
 		for n := 0; time.Since(start) < 30*time.Second && s.victim.status("rogue").Up; time.Sleep(time.Millisecond) {
 			// 2000 are taken at first, then 200 a second. The rogue says the same numbers all the time, for what is 1024
@@ -284,7 +284,7 @@ func TestGarbage(t *testing.T) {
 		random := rand.New(rand.NewPCG(3, 4))
 		own := s.home(s.rogue.key)
 		entries := own.entries(globalRoom, 2)
-		good := wire.AppendFederationRoom(nil, &wire.FederationRoom{
+		good := wire.Append(nil, &wire.FederationRoom{
 			Serial: 1, Record: own.record(globalRoom, entries), Path: []wire.RelayID{s.rogue.id()}, Joined: entries,
 		})
 		for n := range 3000 {

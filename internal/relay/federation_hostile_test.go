@@ -325,7 +325,7 @@ func falseKey(talker wire.MemberID, number uint32) []byte {
 	k.Key.KeyHeader = wire.KeyHeader{Suite: 2, Number: number, FirstCTR: 1}
 	k.Key.Signed = wire.AppendKeyHeader(nil, &k.Key.KeyHeader)
 	k.Key.Signature = make([]byte, identity.SignatureSize)
-	return wire.AppendKey(nil, &k)
+	return wire.Append(nil, &k)
 }
 
 // setDeaf has a client take no urgent messages, or take them again.
@@ -343,6 +343,9 @@ func TestForeignMessages(t *testing.T) {
 		say := func(to wire.MemberID, kind wire.UrgentKind, body []byte) {
 			s.rogue.says(&wire.FederationMessage{Hops: wire.MaxHops, Room: wire.HashRoom(globalRoom), To: to, Kind: kind, Body: body})
 		}
+		for _, kind := range []wire.UrgentKind{wire.UrgentKey, wire.UrgentKeysWanted, wire.UrgentKeyReceived} {
+			say(s.a.member, kind, []byte{1, 2, 3}) // it cannot be read
+		}
 		for _, talker := range []*person{s.a, s.c} { // of the victim, and beyond it
 			others := slices.DeleteFunc([]*person{s.a, s.b, s.c}, func(p *person) bool { return p == talker })
 			for _, p := range others {
@@ -352,7 +355,7 @@ func TestForeignMessages(t *testing.T) {
 			talker.wraps(1, ids(others)...)
 			time.Sleep(500 * time.Millisecond)
 			for _, p := range others {
-				say(talker.member, wire.UrgentKeyReceived, wire.AppendKeyReceived(nil, &wire.KeyReceived{From: p.member, Number: 1}))
+				say(talker.member, wire.UrgentKeyReceived, wire.Append(nil, &wire.KeyReceived{From: p.member, Number: 1}))
 			}
 			say(talker.member, wire.UrgentKeysWanted, wire.AppendKeysWanted(nil, ids(others)...))
 			for n := range uint32(4) {

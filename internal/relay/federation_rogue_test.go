@@ -125,19 +125,19 @@ func (r *rogue) says(m any) bool {
 	switch m := m.(type) {
 	case *wire.FederationRoom:
 		m.Serial = r.serial
-		return r.urge(wire.UrgentFederationRoom, wire.AppendFederationRoom(nil, m))
+		return r.urge(wire.UrgentFederationRoom, wire.Append(nil, m))
 	case *wire.FederationLeave:
 		m.Serial = r.serial
-		return r.urge(wire.UrgentFederationLeave, wire.AppendFederationLeave(nil, m))
+		return r.urge(wire.UrgentFederationLeave, wire.Append(nil, m))
 	case *wire.FederationWant:
 		m.Serial = r.serial
-		return r.urge(wire.UrgentFederationWant, wire.AppendFederationWant(nil, m))
+		return r.urge(wire.UrgentFederationWant, wire.Append(nil, m))
 	case *wire.FederationFetch:
-		return r.urge(wire.UrgentFederationFetch, wire.AppendFederationFetch(nil, m))
+		return r.urge(wire.UrgentFederationFetch, wire.Append(nil, m))
 	case *wire.FederationMembers:
-		return r.urge(wire.UrgentFederationMembers, wire.AppendFederationMembers(nil, m))
+		return r.urge(wire.UrgentFederationMembers, wire.Append(nil, m))
 	case *wire.FederationMessage:
-		return r.urge(wire.UrgentFederationMessage, wire.AppendFederationMessage(nil, m))
+		return r.urge(wire.UrgentFederationMessage, wire.Append(nil, m))
 	}
 	r.mesh.t.Fatalf("what is %T?", m)
 	return false
@@ -173,13 +173,13 @@ func (r *rogue) got(kind wire.UrgentKind) (bodies [][]byte) {
 // about returns the newest announcement that the relay made of a home's part of a room.
 func (r *rogue) about(home identity.PublicKey, room string) (newest *wire.FederationRoom) {
 	for _, body := range r.got(wire.UrgentFederationRoom) {
-		m, err := wire.ParseFederationRoom(body)
+		m, err := wire.Parse[wire.FederationRoom](body)
 		if err != nil {
 			r.mesh.t.Error(err)
 			continue
 		}
 		if m.Record.Home == home && m.Record.Room == room && (newest == nil || m.Serial > newest.Serial) {
-			newest = m
+			newest = &m
 		}
 	}
 	return newest
@@ -309,7 +309,7 @@ func (r *rogue) brings(h *falseHome, room string, entries [][]byte, path ...wire
 	record := h.record(room, entries)
 	asked := func() (n int) {
 		for _, body := range r.got(wire.UrgentFederationFetch) {
-			if m, err := wire.ParseFederationFetch(body); err == nil && m.Home == h.id() && m.Room == wire.HashRoom(room) {
+			if m, err := wire.Parse[wire.FederationFetch](body); err == nil && m.Home == h.id() && m.Room == wire.HashRoom(room) {
 				n++
 			}
 		}

@@ -28,15 +28,15 @@ type heardKey struct {
 func (e *ears) hearKey(kind wire.UrgentKind, body []byte) {
 	switch kind {
 	case wire.UrgentKey:
-		if k, err := wire.ParseKey(body); err == nil {
+		if k, err := wire.Parse[wire.Key](body); err == nil {
 			e.keys = append(e.keys, heardKey{k.Sender, k.Key.Number, string(k.Wrap), time.Now()})
 		}
 	case wire.UrgentKeysWanted:
 		ids, _ := wire.ParseKeysWanted(body)
 		e.wanted = append(e.wanted, ids...)
 	case wire.UrgentKeyDelivered:
-		if n, err := wire.ParseKeyDelivered(body); err == nil {
-			e.told = append(e.told, n)
+		if n, err := wire.Parse[wire.KeyDelivered](body); err == nil {
+			e.told = append(e.told, n.Number)
 		}
 	}
 }
@@ -61,7 +61,7 @@ func keyMessage(number, recipients uint32) []byte {
 	}}
 	copy(k.Key.Hash[:], bytes.Repeat([]byte{0xe1}, 32))
 	k.Key.Signed = wire.AppendKeyHeader(nil, &k.Key.KeyHeader)
-	return wire.AppendSenderKey(nil, &k)
+	return wire.Append(nil, &k)
 }
 
 // wrapFor is a talker's wrap for somebody.

@@ -109,7 +109,7 @@ func (s *session) flushDrops(now time.Time) (more bool) {
 	case s.Over():
 		return false
 	case now.Sub(d.at) >= noticeOver:
-		if !d.told.IsZero() && s.SendUrgent(wire.UrgentMediaDropped, wire.AppendMediaDropped(nil, wire.MediaDropped{})) != nil {
+		if !d.told.IsZero() && s.SendUrgent(wire.UrgentMediaDropped, wire.Append(nil, &wire.MediaDropped{})) != nil {
 			return true // too many under way
 		}
 		d.told, d.since = time.Time{}, wire.MediaDropped{}
@@ -118,7 +118,7 @@ func (s *session) flushDrops(now time.Time) (more bool) {
 	case d.since.Dropped >= noticeLeast && (d.told.IsZero() || now.Sub(d.told) >= noticeEvery):
 		taken := d.taken.Load()
 		d.since.Sent = d.since.Dropped + taken - d.taken0
-		if s.SendUrgent(wire.UrgentMediaDropped, wire.AppendMediaDropped(nil, d.since)) == nil {
+		if s.SendUrgent(wire.UrgentMediaDropped, wire.Append(nil, &d.since)) == nil {
 			d.told, d.since, d.taken0 = now, wire.MediaDropped{}, taken
 		}
 	}

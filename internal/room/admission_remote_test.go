@@ -228,7 +228,7 @@ func TestKeyToRemote(t *testing.T) {
 		t.Fatal("not taken")
 	}
 	b.ears.mu.Lock()
-	if k, err := wire.ParseKey(b.ears.news[0].body); err != nil || !bytes.Equal(k.Wrap, wrap(1, b.ID)) {
+	if k, err := wire.Parse[wire.Key](b.ears.news[0].body); err != nil || !bytes.Equal(k.Wrap, wrap(1, b.ID)) {
 		t.Errorf("b got the wrap %x, %v", k.Wrap, err)
 	}
 	b.ears.mu.Unlock()

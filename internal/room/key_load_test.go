@@ -198,11 +198,11 @@ func benchmarkKey(b *testing.B, n int, first bool) {
 		number++
 		now := epoch.Add(time.Duration(number) * time.Second)
 		announced := wire.SenderKey{Recipients: uint32(n), Key: signedKey(number)}
-		if !talker.SenderKey(wire.AppendSenderKey(nil, &announced), now) {
+		if !talker.SenderKey(wire.Append(nil, &announced), now) {
 			b.Fatal("not taken")
 		}
 		for _, msg := range messages {
-			copy(msg, wire.AppendKeyDelivered(nil, number))
+			copy(msg, wire.Append(nil, &wire.KeyDelivered{Number: number}))
 			if !talker.KeyWraps(msg, now) {
 				b.Fatal("not taken")
 			}

@@ -37,7 +37,7 @@ type senderKey struct {
 
 // SenderKey receives a sender key that the member announces.
 func (m *Member) SenderKey(message []byte, now time.Time) (taken bool) {
-	msg, err := wire.ParseSenderKey(message)
+	msg, err := wire.Parse[wire.SenderKey](message)
 	if err != nil {
 		m.rooms.Drops.Add(drops.KeyUnusable, 1)
 		return true
@@ -206,7 +206,7 @@ func (k *senderKey) unclaim(to *Member, now time.Time) outcome {
 func (k *senderKey) send(to *Member, wrap []byte) bool {
 	msg := wire.Key{Sender: k.member.ID, Key: k.key, Wrap: wrap}
 	body := make([]byte, 0, len(msg.Sender)+len(msg.Key.Signed)+len(msg.Key.Signature)+len(wrap))
-	body = wire.AppendKey(body, &msg)
+	body = wire.Append(body, &msg)
 	done := func(bool) { k.acknowledged(to) }
 	if to.remote() {
 		done = func(bool) {}
@@ -253,7 +253,7 @@ func (k *senderKey) settle() bool {
 // deliver tells the sender that all have its key.
 func (k *senderKey) deliver() {
 	m := k.member
-	if m.receiver.SendUrgent(wire.UrgentKeyDelivered, wire.AppendKeyDelivered(nil, k.number)) == nil {
+	if m.receiver.SendUrgent(wire.UrgentKeyDelivered, wire.Append(nil, &wire.KeyDelivered{Number: k.number})) == nil {
 		m.rooms.Keys.Delivered.Add(1)
 		return
 	}

@@ -22,7 +22,7 @@ func signedKey(n uint32) wire.SignedKey {
 // announce has the talker announce a key, and reports whether the room took it.
 func (g *guest) announce(n, recipients uint32, at float64) bool {
 	msg := wire.SenderKey{Recipients: recipients, Key: signedKey(n)}
-	return g.SenderKey(wire.AppendSenderKey(nil, &msg), seconds(at))
+	return g.SenderKey(wire.Append(nil, &msg), seconds(at))
 }
 
 // wrap is what a recipient's wrap of a key looks like here.
@@ -53,7 +53,7 @@ func keyWord(t testing.TB, u urgent) string {
 	t.Helper()
 	switch u.kind {
 	case wire.UrgentKey:
-		k, err := wire.ParseKey(u.body)
+		k, err := wire.Parse[wire.Key](u.body)
 		if err != nil {
 			t.Error(err)
 		}
@@ -70,11 +70,11 @@ func keyWord(t testing.TB, u urgent) string {
 		slices.SortFunc(ids, wire.MemberID.Compare)
 		return fmt.Sprintf("wanted by %v", ids)
 	case wire.UrgentKeyDelivered:
-		n, err := wire.ParseKeyDelivered(u.body)
+		n, err := wire.Parse[wire.KeyDelivered](u.body)
 		if err != nil {
 			t.Error(err)
 		}
-		return fmt.Sprintf("delivered %d", n)
+		return fmt.Sprintf("delivered %d", n.Number)
 	}
 	return u.kind.String()
 }
@@ -133,7 +133,7 @@ func TestKeyIsPassedOn(t *testing.T) {
 	}
 	last := c.ears.news[len(c.ears.news)-1].body
 	c.ears.mu.Unlock()
-	if k, err := wire.ParseKey(last); err != nil || !bytes.Equal(k.Wrap, wrap(1, c.ID)) {
+	if k, err := wire.Parse[wire.Key](last); err != nil || !bytes.Equal(k.Wrap, wrap(1, c.ID)) {
 		t.Errorf("c got the wrap %x, %v", k.Wrap, err)
 	}
 	a.wantTold(t, "who joined before", keyOf(talker, 1))

@@ -71,7 +71,7 @@ type delivery struct {
 // taken, the message shall come again, and done is not called.
 func (m *Member) PassKey(key []byte, to wire.MemberID, done func(acked bool), now time.Time) (taken bool) {
 	rooms := m.rooms
-	msg, err := wire.ParseKey(key)
+	msg, err := wire.Parse[wire.Key](key)
 	recipient := m.room.find(to)
 	if err != nil || msg.Sender != m.ID || recipient == nil || recipient.remote() {
 		rooms.Drops.Add(drops.KeyUnusable, 1)

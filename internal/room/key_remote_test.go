@@ -10,7 +10,7 @@ import (
 
 // keyMessage is the n-th key of a talker for a recipient, as its home makes it.
 func keyMessage(talker *guest, n uint32, to *guest) []byte {
-	return wire.AppendKey(nil, &wire.Key{Sender: talker.ID, Key: signedKey(n), Wrap: wrap(n, to.ID)})
+	return wire.Append(nil, &wire.Key{Sender: talker.ID, Key: signedKey(n), Wrap: wrap(n, to.ID)})
 }
 
 // results are the calls of a done.
@@ -246,7 +246,7 @@ func TestPassKeyDoneAtOnce(t *testing.T) {
 // passWrap is pass with a wrap that somebody made up.
 func (g *guest) passWrap(n uint32, wrap []byte, to *guest, at float64) (taken bool, got *results) {
 	got = new(results)
-	key := wire.AppendKey(nil, &wire.Key{Sender: g.ID, Key: signedKey(n), Wrap: wrap})
+	key := wire.Append(nil, &wire.Key{Sender: g.ID, Key: signedKey(n), Wrap: wrap})
 	return g.PassKey(key, to.ID, func(acked bool) { *got = append(*got, acked) }, seconds(at)), got
 }
 

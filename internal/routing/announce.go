@@ -142,7 +142,7 @@ func (t *Table) announceChange(pt *part, q *peer, a *adjacency, next *announced)
 		m.Base, m.Left, m.Joined = before.version.sequence, idsOf(left), entriesOf(joined)
 	}
 	list := []*wire.FederationRoom{m}
-	if m.Size() > wire.MaxUrgent {
+	if wire.Size(m) > wire.MaxUrgent {
 		if list = pt.steps(before, m); list == nil {
 			m.Base, m.Left, m.Joined = 0, nil, nil // it asks for the list
 			list = []*wire.FederationRoom{m}
@@ -182,12 +182,12 @@ func (t *Table) sendRooms(q *peer, key PartKey, a *adjacency, list []*wire.Feder
 			list = nil
 		}
 		bare.Serial = q.serial + uint64(len(list)) + 1
-		t.tell(q, a, wire.UrgentFederationRoom, wire.AppendFederationRoom(nil, &bare), Receipt{key: key})
+		t.tell(q, a, wire.UrgentFederationRoom, wire.Append(nil, &bare), Receipt{key: key})
 	}
 	for _, m := range list {
 		q.serial++
 		m.Serial = q.serial
-		t.tell(q, a, wire.UrgentFederationRoom, wire.AppendFederationRoom(nil, m), Receipt{key: key})
+		t.tell(q, a, wire.UrgentFederationRoom, wire.Append(nil, m), Receipt{key: key})
 	}
 	if shaky {
 		q.serial++
@@ -197,7 +197,7 @@ func (t *Table) sendRooms(q *peer, key PartKey, a *adjacency, list []*wire.Feder
 func (t *Table) sendLeave(q *peer, key PartKey, a *adjacency) {
 	q.serial++
 	t.tell(q, a, wire.UrgentFederationLeave,
-		wire.AppendFederationLeave(nil, &wire.FederationLeave{Serial: q.serial, Home: key.Home, Room: key.Room}), Receipt{key: key})
+		wire.Append(nil, &wire.FederationLeave{Serial: q.serial, Home: key.Home, Room: key.Room}), Receipt{key: key})
 }
 
 // tellAll tells q everything again, as it does when a peer asks with the zero home and room, because rooms

@@ -79,7 +79,7 @@ func (pt *part) steps(before *announced, m *wire.FederationRoom) (list []*wire.F
 			continue
 		}
 		next := &wire.FederationRoom{Record: s.record, Path: m.Path, Label: m.Label, Base: s.base, Left: s.left, Joined: s.joined}
-		if next.Size() > wire.MaxUrgent {
+		if wire.Size(next) > wire.MaxUrgent {
 			return nil
 		}
 		list = append(list, next)

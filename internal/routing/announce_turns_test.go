@@ -83,12 +83,12 @@ func (r *tableRig) rooms(p *rigHome) (list []string) {
 		}
 		switch m.kind {
 		case wire.UrgentFederationRoom:
-			room, err := wire.ParseFederationRoom(m.body)
+			room, err := wire.Parse[wire.FederationRoom](m.body)
 			if err != nil {
 				r.t.Fatal(err)
 			}
 			said := fmt.Sprintf("%s %d", room.Record.Room, room.Record.Members)
-			if isShaky(room) {
+			if isShaky(&room) {
 				said += " shaky"
 			}
 			list = append(list, said)

@@ -27,7 +27,7 @@ func BenchmarkJoinHeard(b *testing.B) {
 		entries[i%100] = joined[0]
 		m := r.announce(home.record("ops", entries), joined, home)
 		m.Base, m.Left = home.sequence-1, []wire.MemberID{left}
-		bodies = append(bodies, wire.AppendFederationRoom(nil, m))
+		bodies = append(bodies, wire.Append(nil, m))
 	}
 	r.outbox = nil
 	b.ResetTimer()

@@ -47,7 +47,7 @@ func BenchmarkChangeOfBigPart(b *testing.B) {
 			join.Base = home.sequence - 1
 			leave := r.announce(home.record("ops", entries), nil, home)
 			leave.Base, leave.Left = home.sequence-1, []wire.MemberID{wire.EntryID(more[0])}
-			bodies = append(bodies, wire.AppendFederationRoom(nil, join), wire.AppendFederationRoom(nil, leave))
+			bodies = append(bodies, wire.Append(nil, join), wire.Append(nil, leave))
 		}
 		b.ResetTimer()
 		for _, body := range bodies {
@@ -77,7 +77,7 @@ func BenchmarkListOfBigPart(b *testing.B) {
 		var bodies [][]byte
 		for _, piece := range pieces {
 			piece.Sequence = record.Sequence
-			bodies = append(bodies, wire.AppendFederationMembers(nil, piece))
+			bodies = append(bodies, wire.Append(nil, piece))
 		}
 		b.StartTimer()
 		for i, body := range bodies {

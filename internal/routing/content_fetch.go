@@ -97,7 +97,7 @@ func (t *Table) startFetch(pt *part, now time.Time) {
 	q.fetches++
 	*f = fetching{from: q, begun: now, heard: now}
 	t.send(q.id, wire.UrgentFederationFetch,
-		wire.AppendFederationFetch(nil, &wire.FederationFetch{Home: pt.key.Home, Room: pt.key.Room}))
+		wire.Append(nil, &wire.FederationFetch{Home: pt.key.Home, Room: pt.key.Room}))
 }
 
 // nextFetch returns when the peer may be asked for the list again.
@@ -259,12 +259,12 @@ func (t *Table) fetchMessage(q *peer, m *wire.FederationFetch, now time.Time) {
 	}
 	for i, p := range a.out.members {
 		if len(list.Entries) > 0 && !list.Fits(p.entry) {
-			t.send(q.id, wire.UrgentFederationMembers, wire.AppendFederationMembers(nil, list))
+			t.send(q.id, wire.UrgentFederationMembers, wire.Append(nil, list))
 			list.First, list.Entries = uint32(i), nil
 		}
 		list.Entries = append(list.Entries, p.entry)
 	}
-	t.send(q.id, wire.UrgentFederationMembers, wire.AppendFederationMembers(nil, list))
+	t.send(q.id, wire.UrgentFederationMembers, wire.Append(nil, list))
 }
 
 // checkAskedAll tells q everything, if it asked and was not told just now.

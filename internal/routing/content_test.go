@@ -158,7 +158,7 @@ func TestFetchIsAnswered(t *testing.T) {
 	peer.says(fetch)
 	got := 0
 	for _, m := range r.outbox {
-		piece, err := wire.ParseFederationMembers(m.body)
+		piece, err := wire.Parse[wire.FederationMembers](m.body)
 		if err != nil || int(piece.First) != got || piece.Total != 100 {
 			t.Fatalf("piece %+v, %v", piece, err)
 		}
@@ -199,7 +199,7 @@ func TestOwnChangesFit(t *testing.T) {
 		r.table.local("ops", append(self.entries("ops", 2), entries[n/2:]...), r.net.now)
 		r.ack()
 		for _, m := range r.outbox {
-			got, err := wire.ParseFederationRoom(m.body)
+			got, err := wire.Parse[wire.FederationRoom](m.body)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -208,8 +208,8 @@ func TestOwnChangesFit(t *testing.T) {
 			}
 			got.Path, got.Serial, got.Base = make([]wire.RelayID, 8), 1<<62-1, 1<<62-1
 			got.Label = fmt.Sprintf("%064d", 1)
-			if got.Size() > wire.MaxUrgent {
-				t.Errorf("%d members: a message may grow to %d bytes", n, got.Size())
+			if wire.Size(&got) > wire.MaxUrgent {
+				t.Errorf("%d members: a message may grow to %d bytes", n, wire.Size(&got))
 			}
 		}
 		if bare > 0 {

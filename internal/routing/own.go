@@ -164,5 +164,5 @@ func overheadOf(room string) int {
 		Serial: most, Base: most, Path: make([]wire.RelayID, wire.MaxHops), Label: strings.Repeat("x", wire.MaxName),
 		Record: wire.RoomRecord{Room: room, Sequence: most, Members: 1<<32 - 1},
 	}
-	return m.Size() + 1 // the number of ids may take two bytes
+	return wire.Size(&m) + 1 // the number of ids may take two bytes
 }

@@ -170,7 +170,7 @@ func (t *Table) Configure(isGlobal func(room string) bool, now time.Time) {
 		}
 	}
 	for _, q := range t.order {
-		t.send(q.id, wire.UrgentFederationFetch, wire.AppendFederationFetch(nil, &wire.FederationFetch{}))
+		t.send(q.id, wire.UrgentFederationFetch, wire.Append(nil, &wire.FederationFetch{}))
 	}
 }
 

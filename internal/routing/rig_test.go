@@ -169,15 +169,15 @@ func (h *rigHome) says(m any) {
 	var body []byte
 	switch m := m.(type) {
 	case *wire.FederationRoom:
-		kind, body = wire.UrgentFederationRoom, wire.AppendFederationRoom(nil, m)
+		kind, body = wire.UrgentFederationRoom, wire.Append(nil, m)
 	case *wire.FederationLeave:
-		kind, body = wire.UrgentFederationLeave, wire.AppendFederationLeave(nil, m)
+		kind, body = wire.UrgentFederationLeave, wire.Append(nil, m)
 	case *wire.FederationWant:
-		kind, body = wire.UrgentFederationWant, wire.AppendFederationWant(nil, m)
+		kind, body = wire.UrgentFederationWant, wire.Append(nil, m)
 	case *wire.FederationFetch:
-		kind, body = wire.UrgentFederationFetch, wire.AppendFederationFetch(nil, m)
+		kind, body = wire.UrgentFederationFetch, wire.Append(nil, m)
 	case *wire.FederationMembers:
-		kind, body = wire.UrgentFederationMembers, wire.AppendFederationMembers(nil, m)
+		kind, body = wire.UrgentFederationMembers, wire.Append(nil, m)
 	default:
 		h.rig.t.Fatalf("a %T", m)
 	}

@@ -229,6 +229,6 @@ func (t *Table) checkTurnedAway(q *peer, now time.Time) (at time.Time) {
 		return q.askAt
 	}
 	q.turnedAway = false
-	t.send(q.id, wire.UrgentFederationFetch, wire.AppendFederationFetch(nil, &wire.FederationFetch{}))
+	t.send(q.id, wire.UrgentFederationFetch, wire.Append(nil, &wire.FederationFetch{}))
 	return at
 }

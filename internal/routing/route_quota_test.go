@@ -12,7 +12,7 @@ import (
 func (r *tableRig) askedAll(p *rigHome) (n int) {
 	for _, m := range r.outbox {
 		if m.to == p.id && m.kind == wire.UrgentFederationFetch {
-			if f, err := wire.ParseFederationFetch(m.body); err == nil && *f == (wire.FederationFetch{}) {
+			if f, err := wire.Parse[wire.FederationFetch](m.body); err == nil && f == (wire.FederationFetch{}) {
 				n++
 			}
 		}

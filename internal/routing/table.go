@@ -230,15 +230,15 @@ func (t *Table) Receive(p wire.RelayID, kind wire.UrgentKind, body []byte, now t
 	var err error
 	switch kind {
 	case wire.UrgentFederationRoom:
-		err = with(wire.ParseFederationRoom, body, func(m *wire.FederationRoom) { t.roomMessage(q, m, now) })
+		err = with(body, func(m *wire.FederationRoom) { t.roomMessage(q, m, now) })
 	case wire.UrgentFederationLeave:
-		err = with(wire.ParseFederationLeave, body, func(m *wire.FederationLeave) { t.leaveMessage(q, m, now) })
+		err = with(body, func(m *wire.FederationLeave) { t.leaveMessage(q, m, now) })
 	case wire.UrgentFederationWant:
-		err = with(wire.ParseFederationWant, body, func(m *wire.FederationWant) { t.wantMessage(q, m, now) })
+		err = with(body, func(m *wire.FederationWant) { t.wantMessage(q, m, now) })
 	case wire.UrgentFederationFetch:
-		err = with(wire.ParseFederationFetch, body, func(m *wire.FederationFetch) { t.fetchMessage(q, m, now) })
+		err = with(body, func(m *wire.FederationFetch) { t.fetchMessage(q, m, now) })
 	case wire.UrgentFederationMembers:
-		err = with(wire.ParseFederationMembers, body, func(m *wire.FederationMembers) { t.membersMessage(q, m, now) })
+		err = with(body, func(m *wire.FederationMembers) { t.membersMessage(q, m, now) })
 	}
 	if err != nil {
 		t.do(Problem{p, problemMalformed, err.Error()})
@@ -247,10 +247,13 @@ func (t *Table) Receive(p wire.RelayID, kind wire.UrgentKind, body []byte, now t
 }
 
 // with parses body and gives what it says to f.
-func with[M any](parse func([]byte) (*M, error), body []byte, f func(*M)) error {
-	m, err := parse(body)
+func with[T any, M interface {
+	*T
+	wire.UrgentMessage
+}](body []byte, f func(M)) error {
+	m, err := wire.Parse[T, M](body)
 	if err == nil {
-		f(m)
+		f(&m)
 	}
 	return err
 }

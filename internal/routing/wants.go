@@ -72,7 +72,7 @@ func (t *Table) want(q *peer, key PartKey, a *adjacency, want bool) {
 	}
 	q.serial++
 	a.asked, a.unwant, a.unwantAt = want, false, time.Time{}
-	t.tell(q, a, wire.UrgentFederationWant, wire.AppendFederationWant(nil,
+	t.tell(q, a, wire.UrgentFederationWant, wire.Append(nil,
 		&wire.FederationWant{Serial: q.serial, Home: key.Home, Room: key.Room, Want: want}), r)
 }
 

@@ -13,7 +13,7 @@ func (r *tableRig) asked(p *rigHome) (want bool, n int) {
 	r.ack()
 	for _, m := range r.outbox {
 		if m.to == p.id && m.kind == wire.UrgentFederationWant {
-			w, err := wire.ParseFederationWant(m.body)
+			w, err := wire.Parse[wire.FederationWant](m.body)
 			if err != nil {
 				r.t.Fatal(err)
 			}

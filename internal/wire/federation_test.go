@@ -46,22 +46,22 @@ func federationGoldens() []golden {
 	path := "02 0102030405060708 7f92a8cf0814393c"
 	return []golden{
 		{"federation room", "05" + recordHex + path + "05 616c706861 03 01 a1a2a3a4a5a6 03 010203 02 0405",
-			&FederationRoom{Serial: 5, Record: goldenRecord(), Path: []RelayID{relayNear, relayHome}, Label: "alpha", Base: 3,
+			FederationRoom{Serial: 5, Record: goldenRecord(), Path: []RelayID{relayNear, relayHome}, Label: "alpha", Base: 3,
 				Left: []MemberID{memberA}, Joined: [][]byte{{1, 2, 3}, {4, 5}}}},
 		{"federation room", "4123" + recordHex + "01 7f92a8cf0814393c 00 00 00",
-			&FederationRoom{Serial: 0x123, Record: goldenRecord(), Path: []RelayID{relayHome}}},
-		{"federation leave", "80012345" + part, &FederationLeave{0x12345, relayHome, roomLobby}},
-		{"federation want", "05" + part + "01", &FederationWant{5, relayHome, roomLobby, true}},
-		{"federation want", "ffffffffffffffff" + part + "00", &FederationWant{maxVarint, relayHome, roomLobby, false}},
-		{"federation fetch", part, &FederationFetch{relayHome, roomLobby}},
+			FederationRoom{Serial: 0x123, Record: goldenRecord(), Path: []RelayID{relayHome}}},
+		{"federation leave", "80012345" + part, FederationLeave{0x12345, relayHome, roomLobby}},
+		{"federation want", "05" + part + "01", FederationWant{5, relayHome, roomLobby, true}},
+		{"federation want", "ffffffffffffffff" + part + "00", FederationWant{maxVarint, relayHome, roomLobby, false}},
+		{"federation fetch", part, FederationFetch{relayHome, roomLobby}},
 		{"federation members", part + "0102030405060708 80012345 04 4100 03 010203 02 0405",
-			&FederationMembers{Home: relayHome, Room: roomLobby, Boot: 0x0102030405060708, Sequence: 0x12345,
+			FederationMembers{Home: relayHome, Room: roomLobby, Boot: 0x0102030405060708, Sequence: 0x12345,
 				First: 4, Total: 256, Entries: [][]byte{{1, 2, 3}, {4, 5}}}},
 		{"federation message", "08 4b5dc076e7b9c122 a1a2a3a4a5a6 09 b1b2b3b4b5b6",
-			&FederationMessage{8, roomLobby, memberA, UrgentKeysWanted, memberB[:]}},
+			FederationMessage{8, roomLobby, memberA, UrgentKeysWanted, memberB[:]}},
 		{"federation message", "01 4b5dc076e7b9c122 b1b2b3b4b5b6 0c a1a2a3a4a5a601020304",
-			&FederationMessage{1, roomLobby, memberB, UrgentKeyReceived, Append(nil, &KeyReceived{memberA, 0x01020304})}},
-		{"key received", "a1a2a3a4a5a6 01020304", &KeyReceived{memberA, 0x01020304}},
+			FederationMessage{1, roomLobby, memberB, UrgentKeyReceived, Append(nil, &KeyReceived{memberA, 0x01020304})}},
+		{"key received", "a1a2a3a4a5a6 01020304", KeyReceived{memberA, 0x01020304}},
 	}
 }
 

@@ -57,7 +57,7 @@ func structure[T any, M interface {
 }]() format {
 	return format{
 		func(b []byte) (any, error) { return Parse[T, M](b) },
-		func(dst []byte, v any) []byte { return Append(dst, v.(M)) },
+		func(dst []byte, v any) []byte { m := v.(T); return Append(dst, M(&m)) },
 	}
 }
 
@@ -191,24 +191,24 @@ var goldens = []golden{
 	{"close", "03", CloseReplaced},
 	{"joined", "03 010203 02 0405", [][]byte{{1, 2, 3}, {4, 5}}},
 	{"left", "a1a2a3a4a5a6 b1b2b3b4b5b6", []MemberID{memberA, memberB}},
-	{"media dropped", "02 40fa 41f4", &MediaDropped{DropMemberRate, 250, 500}},
-	{"media dropped", "00 00 00", &MediaDropped{}},
-	{"media dropped", "ff 01 c0000000ffffffff", &MediaDropped{255, 1, 1<<32 - 1}}, // a reason of a later version
+	{"media dropped", "02 40fa 41f4", MediaDropped{DropMemberRate, 250, 500}},
+	{"media dropped", "00 00 00", MediaDropped{}},
+	{"media dropped", "ff 01 c0000000ffffffff", MediaDropped{255, 1, 1<<32 - 1}}, // a reason of a later version
 	{"relays", "0102030405060708 04 4f736c6f 1112131415161718 00",
 		[]RelayLabel{{RelayID{1, 2, 3, 4, 5, 6, 7, 8}, "Oslo"}, {Relay: RelayID{0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18}}}},
-	{"sender key", "03" + keyHeaderHex + keySignatureHex, &SenderKey{3, goldenKey()}},
-	{"sender key", "c0000000ffffffff" + keyHeaderHex + keySignatureHex, &SenderKey{1<<32 - 1, goldenKey()}},
+	{"sender key", "03" + keyHeaderHex + keySignatureHex, SenderKey{3, goldenKey()}},
+	{"sender key", "c0000000ffffffff" + keyHeaderHex + keySignatureHex, SenderKey{1<<32 - 1, goldenKey()}},
 	{"key wraps", "01020304 40 a1a2a3a4a5a6" + strings.Repeat("aa", 64) + "b1b2b3b4b5b6" + strings.Repeat("bb", 64),
 		wraps{0x01020304, []MemberID{memberA, memberB}, [][]byte{bytes.Repeat([]byte{0xaa}, 64), bytes.Repeat([]byte{0xbb}, 64)}}},
 	{"key wraps", "00000001 50 b1b2b3b4b5b6" + strings.Repeat("cc", 80),
 		wraps{1, []MemberID{memberB}, [][]byte{bytes.Repeat([]byte{0xcc}, 80)}}},
 	{"key", "a1a2a3a4a5a6" + keyHeaderHex + keySignatureHex + strings.Repeat("aa", 64),
-		&Key{memberA, goldenKey(), bytes.Repeat([]byte{0xaa}, 64)}},
+		Key{memberA, goldenKey(), bytes.Repeat([]byte{0xaa}, 64)}},
 	{"key", "b1b2b3b4b5b6" + keyHeaderHex + keySignatureHex + strings.Repeat("cc", 80),
-		&Key{memberB, goldenKey(), bytes.Repeat([]byte{0xcc}, 80)}},
+		Key{memberB, goldenKey(), bytes.Repeat([]byte{0xcc}, 80)}},
 	{"keys wanted", "a1a2a3a4a5a6", []MemberID{memberA}},
 	{"keys wanted", "a1a2a3a4a5a6 b1b2b3b4b5b6", []MemberID{memberA, memberB}},
-	{"key delivered", "01020304", &KeyDelivered{0x01020304}},
+	{"key delivered", "01020304", KeyDelivered{0x01020304}},
 	{"view", "01" + strings.Repeat("ab", 32), [32]byte(bytes.Repeat([]byte{0xab}, 32))},
 	{"payload", "1234 08aabb", Payload{Timestamp: 0x1234, Codec: []byte{8, 0xaa, 0xbb}}},
 	{"payload", "ffff ff00", Payload{Timestamp: 0xffff, Silence: true}},

@@ -29,15 +29,15 @@ func Size(m UrgentMessage) int {
 func Parse[T any, M interface {
 	*T
 	UrgentMessage
-}](message []byte) (*T, error) {
-	m := M(new(T))
-	l := layout{what: m.kind().String(), in: reader{b: message}}
+}](message []byte) (T, error) {
+	m := new(T)
+	l := layout{what: M(m).kind().String(), in: reader{b: message}}
 	l.require(len(message) <= MaxUrgent, ErrLimit, "a message has at most 1024 bytes")
-	m.fields(&l)
+	M(m).fields(&l)
 	if err := l.end(); err != nil {
-		return nil, err
+		return *new(T), err
 	}
-	return m, nil
+	return *m, nil
 }
 
 // layout reads or writes the fields of one urgent message. The message names them in the order in which they

@@ -186,13 +186,13 @@ func TestRoundTripLayouts(t *testing.T) {
 		"joined": func() any { return [][]byte{r.bytes(1, MaxEntry), r.bytes(1, MaxEntry)} },
 		"media dropped": func() any {
 			sent := uint64(r.Uint32())
-			return &MediaDropped{DropReason(r.IntN(256)), r.Uint64N(sent + 1), sent}
+			return MediaDropped{DropReason(r.IntN(256)), r.Uint64N(sent + 1), sent}
 		},
 		"relays": func() any {
 			return []RelayLabel{{r.eight(), r.text(0, MaxName)}, {r.eight(), r.text(0, MaxName)}}
 		},
 		"left":       func() any { return []MemberID{r.member(), r.member(), r.member()} },
-		"sender key": func() any { return &SenderKey{r.Uint32(), r.signedKey()} },
+		"sender key": func() any { return SenderKey{r.Uint32(), r.signedKey()} },
 		"key wraps": func() any {
 			w := wraps{Number: r.Uint32()}
 			size := []int{WrapFresh, WrapRatcheted}[r.IntN(2)]
@@ -201,20 +201,20 @@ func TestRoundTripLayouts(t *testing.T) {
 			}
 			return w
 		},
-		"key":           func() any { return &Key{r.member(), r.signedKey(), r.bytes(WrapRatcheted, WrapRatcheted)} },
+		"key":           func() any { return Key{r.member(), r.signedKey(), r.bytes(WrapRatcheted, WrapRatcheted)} },
 		"keys wanted":   func() any { return []MemberID{r.member(), r.member()} },
-		"key delivered": func() any { return &KeyDelivered{r.Uint32()} },
+		"key delivered": func() any { return KeyDelivered{r.Uint32()} },
 		"view":          func() any { return [32]byte(r.bytes(32, 32)) },
 
-		"federation room":  func() any { return r.federationRoom() },
-		"federation leave": func() any { return &FederationLeave{r.varint(), RelayID(r.eight()), RoomHash(r.eight())} },
+		"federation room":  func() any { return *r.federationRoom() },
+		"federation leave": func() any { return FederationLeave{r.varint(), RelayID(r.eight()), RoomHash(r.eight())} },
 		"federation want": func() any {
-			return &FederationWant{r.varint(), RelayID(r.eight()), RoomHash(r.eight()), r.IntN(2) == 0}
+			return FederationWant{r.varint(), RelayID(r.eight()), RoomHash(r.eight()), r.IntN(2) == 0}
 		},
-		"federation fetch":   func() any { return &FederationFetch{RelayID(r.eight()), RoomHash(r.eight())} },
-		"federation members": func() any { return r.federationMembers() },
-		"federation message": func() any { return r.federationMessage() },
-		"key received":       func() any { return &KeyReceived{r.member(), r.Uint32()} },
+		"federation fetch":   func() any { return FederationFetch{RelayID(r.eight()), RoomHash(r.eight())} },
+		"federation members": func() any { return *r.federationMembers() },
+		"federation message": func() any { return *r.federationMessage() },
+		"key received":       func() any { return KeyReceived{r.member(), r.Uint32()} },
 		"payload": func() any {
 			p := Payload{Timestamp: uint16(r.Uint32()), Codec: r.bytes(1, 300)}
 			p.Codec[0] &^= 4 // mono

@@ -91,7 +91,7 @@ func TestKeysFitUrgent(t *testing.T) {
 func TestSenderKeyTruncated(t *testing.T) {
 	full := unhex(t, "01"+keyHeaderHex+keySignatureHex)
 	for n := range full {
-		if k, err := Parse[SenderKey](full[:n:n]); !errors.Is(err, ErrTruncated) || k != nil {
+		if k, err := Parse[SenderKey](full[:n:n]); !errors.Is(err, ErrTruncated) || k.Key.Signed != nil {
 			t.Fatalf("%d bytes: %+v, %v", n, k, err)
 		}
 	}
