@@ -91,26 +91,16 @@ func (c *benchRelayCmd) floor(ctx context.Context, listeners int) (float64, erro
 			sent++
 		}
 	}
-	warm := func() error {
-		return pace(ctx, c.Rate, 500*time.Millisecond, send)
-	}
-	if err := warm(); err != nil {
+	if err := pace(ctx, c.Rate, 500*time.Millisecond, send); err != nil { // to warm up
 		return 0, err
 	}
-	before, err := child.cpu()
-	if err != nil {
-		return 0, err
+	us, err := child.cost(func() (uint64, error) {
+		sent = 0
+		err := pace(ctx, c.Rate, c.For/2, send)
+		return uint64(sent * listeners), err
+	})
+	if err == nil && received.Load() == 0 {
+		err = fmt.Errorf("nothing came through the bare forwarder")
 	}
-	sent = 0
-	if err := pace(ctx, c.Rate, c.For/2, send); err != nil {
-		return 0, err
-	}
-	after, err := child.cpu()
-	if err != nil {
-		return 0, err
-	}
-	if received.Load() == 0 {
-		return 0, fmt.Errorf("nothing came through the bare forwarder")
-	}
-	return float64((after - before).Nanoseconds()) / 1000 / float64(sent*listeners), nil
+	return us, err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -131,16 +130,12 @@ func startBridged(ctx context.Context, dir string) (measured *process, other *re
 // its own, as people have.
 func (w *benchWay) fill(ctx context.Context, measured, at string) error {
 	w.start = time.Now()
-	join := func(to, room string) (*benchMember, error) {
-		addr, err := netip.ParseAddrPort(to)
-		if err != nil {
-			return nil, err
-		}
+	join := func(relay, room string) (*benchMember, error) {
 		ep, err := w.open()
 		if err != nil {
 			return nil, err
 		}
-		return w.join(ctx, ep, addr, room)
+		return w.join(ctx, ep, relay, room)
 	}
 	for i := range benchStreams {
 		room := fmt.Sprintf("%s-%d", w.name, i)
@@ -211,21 +206,13 @@ func (c *benchRelayCmd) talkAll(ctx context.Context, w *benchWay, step benchStep
 
 // round measures one way once.
 func (c *benchRelayCmd) round(ctx context.Context, measured *process, w *benchWay, step benchStep) error {
-	before, err := measured.cpu()
-	if err != nil {
-		return err
-	}
-	sent, err := c.talkAll(ctx, w, step, c.For/benchRounds)
-	if err != nil {
-		return err
-	}
-	after, err := measured.cpu()
-	if err != nil {
-		return err
-	}
-	w.sent += sent
-	w.us[step] = append(w.us[step], float64((after-before).Nanoseconds())/1000/float64(sent))
-	return nil
+	us, err := measured.cost(func() (uint64, error) {
+		sent, err := c.talkAll(ctx, w, step, c.For/benchRounds)
+		w.sent += sent
+		return sent, err
+	})
+	w.us[step] = append(w.us[step], us)
+	return err
 }
 
 func (c *benchRelayCmd) printPeer(ways []*benchWay) error {

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -64,39 +63,48 @@ func (p *process) stop() {
 	_ = p.cmd.Wait()
 }
 
-// cpu returns how much processor time the process has used, all threads, in user and kernel.
-func (p *process) cpu() (time.Duration, error) {
-	dir := fmt.Sprintf("/proc/%d/task", p.cmd.Process.Pid)
-	tasks, err := os.ReadDir(dir)
+// cost runs f, and returns the CPU time of the process for each packet that f counts, in microseconds.
+func (p *process) cost(f func() (packets uint64, err error)) (float64, error) {
+	before, err := p.cpu()
 	if err != nil {
 		return 0, err
 	}
-	var total time.Duration
-	for _, task := range tasks {
-		b, err := os.ReadFile(filepath.Join(dir, task.Name(), "schedstat"))
-		if err != nil {
-			return 0, err
-		}
-		ns, _, _ := strings.Cut(string(b), " ")
-		n, err := strconv.ParseInt(ns, 10, 64)
-		if err != nil {
-			return 0, err
-		}
-		total += time.Duration(n)
+	packets, err := f()
+	if err != nil {
+		return 0, err
 	}
-	return total, nil
+	after, err := p.cpu()
+	return float64((after - before).Nanoseconds()) / 1000 / float64(packets), err
+}
+
+// cpu returns how much processor time the process has used, all threads, in user and kernel.
+func (p *process) cpu() (total time.Duration, err error) {
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", p.cmd.Process.Pid))
+	for _, task := range tasks {
+		ns, err := p.statistic("task/"+task.Name()+"/schedstat", 0)
+		if err != nil {
+			return 0, err
+		}
+		total += time.Duration(ns)
+	}
+	return total, err
 }
 
 // resident returns the process's resident memory in bytes.
 func (p *process) resident() (int64, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", p.cmd.Process.Pid))
+	pages, err := p.statistic("statm", 1)
+	return pages * int64(os.Getpagesize()), err
+}
+
+// statistic returns one of the numbers in a file of the process in /proc.
+func (p *process) statistic(file string, field int) (int64, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", p.cmd.Process.Pid, file))
 	if err != nil {
 		return 0, err
 	}
 	fields := strings.Fields(string(b))
-	if len(fields) < 2 {
-		return 0, fmt.Errorf("statm: %q", b)
+	if field >= len(fields) {
+		return 0, fmt.Errorf("%s: %q", file, b)
 	}
-	pages, err := strconv.ParseInt(fields[1], 10, 64)
-	return pages * int64(os.Getpagesize()), err
+	return strconv.ParseInt(fields[field], 10, 64)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -23,7 +24,6 @@ const benchOverhead = wire.HeaderSize + wire.TagSize + 1 + 2
 
 // benchRoom is the listeners and the talker of a measurement.
 type benchRoom struct {
-	relay     netip.AddrPort
 	start     time.Time
 	endpoints []benchEndpoint
 	counting  atomic.Bool
@@ -46,14 +46,13 @@ type benchMember struct {
 	client *link.Client
 }
 
-// benchRoomName is the room of the listeners and the talker.
-const benchRoomName = "bench"
-
 // startRelay runs a relay on a port of loopback, for more clients of one address than usual.
 func startRelay(ctx context.Context, dir string, args ...string) (*process, error) {
-	args = append([]string{"relay", "--listen", "127.0.0.1:0", "--admin", "", "--http", "", "--data", dir, "--log-json", "--log-level", "info",
-		"--hello-rate", "100000", "--max-per-address", "100000", "--max-members", "20000", "--media-rate", "100000", "--member-rate", "1000000", "--room-rate", "100000000", "--send-rate", "100000000"}, args...)
-	return startProcess(ctx, args...)
+	return startProcess(ctx, slices.Concat([]string{
+		"relay", "--listen", "127.0.0.1:0", "--admin", "", "--http", "", "--data", dir, "--log-json", "--log-level", "info",
+		"--hello-rate", "100000", "--max-per-address", "100000", "--max-members", "20000", "--media-rate", "100000",
+		"--member-rate", "1000000", "--room-rate", "100000000", "--send-rate", "100000000",
+	}, args)...)
 }
 
 // relay measures a relay with so many listeners.
@@ -69,9 +68,6 @@ func (c *benchRelayCmd) relay(ctx context.Context, listeners int, result *benchR
 	}
 	defer child.stop()
 	room := &benchRoom{start: time.Now()}
-	if room.relay, err = netip.ParseAddrPort(child.addr); err != nil {
-		return err
-	}
 	defer room.close()
 	talker, memory, err := room.fill(ctx, child, listeners)
 	if err != nil {
@@ -82,7 +78,9 @@ func (c *benchRelayCmd) relay(ctx context.Context, listeners int, result *benchR
 }
 
 // talk lets the talker talk, and reads what that costs.
-func (c *benchRelayCmd) talk(ctx context.Context, child *process, room *benchRoom, talker *benchMember, result *benchResult) error {
+func (c *benchRelayCmd) talk(
+	ctx context.Context, child *process, room *benchRoom, talker *benchMember, result *benchResult,
+) (err error) {
 	ciphertext := make([]byte, c.Size-benchOverhead)
 	ctr := uint64(0)
 	send := func() {
@@ -94,25 +92,21 @@ func (c *benchRelayCmd) talk(ctx context.Context, child *process, room *benchRoo
 		return err
 	}
 	time.Sleep(200 * time.Millisecond)
-	before, err := child.cpu()
+	var expected uint64
+	result.US, err = child.cost(func() (uint64, error) {
+		first := ctr
+		room.counting.Store(true)
+		defer room.counting.Store(false)
+		err := pace(ctx, c.Rate, c.For, send)
+		time.Sleep(200 * time.Millisecond)
+		expected = (ctr - first) * uint64(result.Listeners)
+		return expected, err
+	})
 	if err != nil {
 		return err
 	}
-	first := ctr
-	room.counting.Store(true)
-	if err := pace(ctx, c.Rate, c.For, send); err != nil {
-		return err
-	}
-	time.Sleep(200 * time.Millisecond)
-	after, err := child.cpu()
-	if err != nil {
-		return err
-	}
-	room.counting.Store(false)
-	expected := (ctr - first) * uint64(result.Listeners)
 	result.Forwarded = room.received.Load()
 	result.Lost = expected - min(expected, result.Forwarded)
-	result.US = float64((after - before).Nanoseconds()) / 1000 / float64(expected)
 	room.mu.Lock()
 	defer room.mu.Unlock()
 	slices.Sort(room.latencies)
@@ -129,7 +123,7 @@ func (r *benchRoom) fill(ctx context.Context, child *process, listeners int) (ta
 			return nil, 0, err
 		}
 	}
-	if talker, err = r.join(ctx, r.endpoints[0], r.relay, benchRoomName); err != nil {
+	if talker, err = r.join(ctx, r.endpoints[0], child.addr, "bench"); err != nil {
 		return nil, 0, err
 	}
 	before, err := child.resident()
@@ -137,22 +131,18 @@ func (r *benchRoom) fill(ctx context.Context, child *process, listeners int) (ta
 		return nil, 0, err
 	}
 	var wg sync.WaitGroup
-	errs := make(chan error, listeners)
+	errs := make([]error, listeners)
 	places := make(chan struct{}, 8)
 	for i := range listeners {
 		places <- struct{}{}
 		wg.Go(func() {
-			_, err := r.join(ctx, r.endpoints[1+i%(len(r.endpoints)-1)], r.relay, benchRoomName)
-			errs <- err
+			_, errs[i] = r.join(ctx, r.endpoints[1+i%(len(r.endpoints)-1)], child.addr, "bench")
 			<-places
 		})
 	}
 	wg.Wait()
-	close(errs)
-	for err := range errs {
-		if err != nil {
-			return nil, 0, err
-		}
+	if err := cmp.Or(errs...); err != nil {
+		return nil, 0, err
 	}
 	time.Sleep(time.Second)
 	after, err := child.resident()
@@ -167,18 +157,17 @@ func (r *benchRoom) open() (benchEndpoint, error) {
 	}
 	id := identity.NewSeed().Identity()
 	ep, err := link.NewEndpoint(mux, link.Config{Identity: id, Version: "wzp bench"})
-	if err != nil {
-		return benchEndpoint{}, err
+	if err == nil {
+		r.endpoints = append(r.endpoints, benchEndpoint{ep, id})
 	}
-	r.endpoints = append(r.endpoints, benchEndpoint{ep, id})
-	return benchEndpoint{ep, id}, nil
+	return benchEndpoint{ep, id}, err
 }
 
 // join makes a client of a relay, in a room.
-func (r *benchRoom) join(ctx context.Context, ep benchEndpoint, relay netip.AddrPort, room string) (*benchMember, error) {
+func (r *benchRoom) join(ctx context.Context, ep benchEndpoint, relay, room string) (*benchMember, error) {
 	m := &benchMember{room: r}
 	client, err := ep.Dial(ctx, link.ClientConfig{
-		Resolve:    func(context.Context) (netip.AddrPort, error) { return relay, nil },
+		Resolve:    func(context.Context) (netip.AddrPort, error) { return netip.ParseAddrPort(relay) },
 		CheckRelay: func(identity.PublicKey) error { return nil }, // our own child
 		Join: func(key identity.PublicKey) (*wire.Join, error) {
 			e := wire.MemberEntry{Room: room, HomeRelay: key}
