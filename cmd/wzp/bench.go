@@ -24,7 +24,6 @@ type benchRelayCmd struct {
 	For       time.Duration `default:"10s" help:"How long to talk for each number."`
 	Rate      int           `default:"50" help:"Packets a second of the talker."`
 	Size      int           `default:"100" help:"Bytes of UDP payload of a media packet."`
-	Peer      bool          `help:"Measure instead what 20 talkers cost whose packets go to another relay, next to 20 listeners with a session each."`
 	JSON      bool          `name:"json" help:"Print one JSON object for each number."`
 }
 
@@ -47,9 +46,6 @@ func (c *benchRelayCmd) Run(ctx context.Context) error {
 	counts, err := c.counts()
 	if err != nil {
 		return err
-	}
-	if c.Peer {
-		return c.comparePeer(ctx)
 	}
 	for _, n := range counts {
 		result, err := c.measure(ctx, n)

@@ -24,6 +24,7 @@ const benchOverhead = wire.HeaderSize + wire.TagSize + 1 + 2
 
 // benchRoom is the listeners and the talker of a measurement.
 type benchRoom struct {
+	relay     netip.AddrPort
 	start     time.Time
 	endpoints []benchEndpoint
 	counting  atomic.Bool
@@ -46,15 +47,6 @@ type benchMember struct {
 	client *link.Client
 }
 
-// startRelay runs a relay on a port of loopback, for more clients of one address than usual.
-func startRelay(ctx context.Context, dir string, args ...string) (*process, error) {
-	return startProcess(ctx, slices.Concat([]string{
-		"relay", "--listen", "127.0.0.1:0", "--admin", "", "--http", "", "--data", dir, "--log-json", "--log-level", "info",
-		"--hello-rate", "100000", "--max-per-address", "100000", "--max-members", "20000", "--media-rate", "100000",
-		"--member-rate", "1000000", "--room-rate", "100000000", "--send-rate", "100000000",
-	}, args)...)
-}
-
 // relay measures a relay with so many listeners.
 func (c *benchRelayCmd) relay(ctx context.Context, listeners int, result *benchResult) error {
 	dir, err := os.MkdirTemp("", "wzp-bench")
@@ -62,12 +54,19 @@ func (c *benchRelayCmd) relay(ctx context.Context, listeners int, result *benchR
 		return err
 	}
 	defer os.RemoveAll(dir)
-	child, err := startRelay(ctx, dir)
+	child, err := startProcess(ctx, // for more clients of one address than usual
+		"relay", "--listen", "127.0.0.1:0", "--admin", "", "--http", "", "--data", dir, "--log-json", "--log-level", "info",
+		"--hello-rate", "100000", "--max-per-address", "100000", "--max-members", "20000", "--media-rate", "100000",
+		"--member-rate", "1000000", "--room-rate", "100000000", "--send-rate", "100000000")
 	if err != nil {
 		return err
 	}
 	defer child.stop()
-	room := &benchRoom{start: time.Now()}
+	relay, err := netip.ParseAddrPort(child.addr)
+	if err != nil {
+		return err
+	}
+	room := &benchRoom{relay: relay, start: time.Now()}
 	defer room.close()
 	talker, memory, err := room.fill(ctx, child, listeners)
 	if err != nil {
@@ -119,11 +118,11 @@ func (c *benchRelayCmd) talk(
 // fill joins the listeners and a talker, and returns the memory in bytes that they cost the relay.
 func (r *benchRoom) fill(ctx context.Context, child *process, listeners int) (talker *benchMember, memory int64, err error) {
 	for range min(listeners, benchSockets) + 1 {
-		if _, err := r.open(); err != nil {
+		if err := r.open(); err != nil {
 			return nil, 0, err
 		}
 	}
-	if talker, err = r.join(ctx, r.endpoints[0], child.addr, "bench"); err != nil {
+	if talker, err = r.join(ctx, 0); err != nil {
 		return nil, 0, err
 	}
 	before, err := child.resident()
@@ -136,7 +135,7 @@ func (r *benchRoom) fill(ctx context.Context, child *process, listeners int) (ta
 	for i := range listeners {
 		places <- struct{}{}
 		wg.Go(func() {
-			_, errs[i] = r.join(ctx, r.endpoints[1+i%(len(r.endpoints)-1)], child.addr, "bench")
+			_, errs[i] = r.join(ctx, 1+i%(len(r.endpoints)-1))
 			<-places
 		})
 	}
@@ -150,24 +149,25 @@ func (r *benchRoom) fill(ctx context.Context, child *process, listeners int) (ta
 }
 
 // open makes a socket with an identity of its own.
-func (r *benchRoom) open() (benchEndpoint, error) {
+func (r *benchRoom) open() error {
 	mux, err := udp.Listen("127.0.0.1:0", 1)
 	if err != nil {
-		return benchEndpoint{}, err
+		return err
 	}
 	id := identity.NewSeed().Identity()
 	ep, err := link.NewEndpoint(mux, link.Config{Identity: id, Version: "wzp bench"})
 	if err == nil {
 		r.endpoints = append(r.endpoints, benchEndpoint{ep, id})
 	}
-	return benchEndpoint{ep, id}, err
+	return err
 }
 
-// join makes a client of a relay, in a room.
-func (r *benchRoom) join(ctx context.Context, ep benchEndpoint, relay, room string) (*benchMember, error) {
-	m := &benchMember{room: r}
+// join makes a client, on one of the endpoints.
+func (r *benchRoom) join(ctx context.Context, endpoint int) (*benchMember, error) {
+	const room = "bench"
+	m, ep := &benchMember{room: r}, r.endpoints[endpoint]
 	client, err := ep.Dial(ctx, link.ClientConfig{
-		Resolve:    func(context.Context) (netip.AddrPort, error) { return netip.ParseAddrPort(relay) },
+		Resolve:    func(context.Context) (netip.AddrPort, error) { return r.relay, nil },
 		CheckRelay: func(identity.PublicKey) error { return nil }, // our own child
 		Join: func(key identity.PublicKey) (*wire.Join, error) {
 			e := wire.MemberEntry{Room: room, HomeRelay: key}
