@@ -3,25 +3,14 @@ package federation
 import (
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/peer"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // PeerStatus is what there is to know about a configured peer.
 type PeerStatus struct {
-	Label       string     `json:"label"`
-	Fingerprint string     `json:"fingerprint"`
-	Relay       string     `json:"relay,omitempty"` // its short id, once it was up
-	Address     string     `json:"address,omitempty"`
-	Up          bool       `json:"up"`
-	Suspect     bool       `json:"suspect,omitempty"` // nothing was heard of it for some seconds
-	Dialled     bool       `json:"dialled,omitempty"` // by us
-	Since       *time.Time `json:"since,omitempty"`
-	Problem     string     `json:"problem,omitempty"` // why it is not up, as far as that is known
-
-	RTT        float64 `json:"rtt_ms"`
-	Loss       float64 `json:"loss"` // share of what we send
-	PacketsOut uint64  `json:"packets_out"`
-	PacketsIn  uint64  `json:"packets_in"`
+	peer.Status
+	RTTMillis float64 `json:"rtt_ms"`
 
 	FramesOut    uint64 `json:"frames_out"` // media, several of which share a packet
 	FramesIn     uint64 `json:"frames_in"`
@@ -37,29 +26,22 @@ type PeerStatus struct {
 // Peers returns the state of all configured peers.
 func (f *Federation) Peers() []PeerStatus {
 	infos := f.links.Status()
-	list := make([]PeerStatus, len(infos))
+	list := make([]PeerStatus, 0, len(infos))
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for i, info := range infos {
-		s := &list[i]
-		*s = PeerStatus{
-			Label: info.Label, Fingerprint: info.Fingerprint.String(), Address: info.Address, Up: info.Up, Suspect: info.Suspect,
-			Dialled: info.Dialled, Problem: info.Problem, RTT: float64(info.RTT) / float64(time.Millisecond), Loss: info.Loss,
-			PacketsOut: info.PacketsOut, PacketsIn: info.PacketsIn,
-		}
+	for _, info := range infos {
+		s := PeerStatus{Status: info, RTTMillis: float64(info.RTT) / float64(time.Millisecond)}
 		id := wire.RelayID(info.Fingerprint[:len(wire.RelayID{})])
-		n := f.live[id]
-		if n == nil {
-			continue
+		if p := f.live[id]; p != nil {
+			out, in := p.trunk.total(), p.intake
+			s.FramesOut, s.FramesIn = out.Frames, in.count(forwarded, duplicate, late)
+			s.Duplicates, s.Late = in.count(duplicate), in.count(late)
+			s.Limited = p.inbox.limited() +
+				in.count(overMedia, overRoom, overMember, overUrgent, overBytes, overRoomBytes, overMemberBytes)
+			s.AliasesTaken, s.Unnamed = out.Taken, out.Unnamed
+			s.Rooms, s.Participants = f.table.Counts(id)
 		}
-		s.Relay, s.Since = id.String(), &info.Since
-		out, in := n.trunk.total(), n.intake
-		s.FramesOut, s.FramesIn = out.Frames, in.count(forwarded, duplicate, late)
-		s.Duplicates, s.Late = in.count(duplicate), in.count(late)
-		s.Limited = n.inbox.limited() +
-			in.count(overMedia, overRoom, overMember, overUrgent, overBytes, overRoomBytes, overMemberBytes)
-		s.AliasesTaken, s.Unnamed = out.Taken, out.Unnamed
-		s.Rooms, s.Participants = f.table.Counts(id)
+		list = append(list, s)
 	}
 	return list
 }

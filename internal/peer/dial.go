@@ -20,83 +20,73 @@ import (
 // dialTime bounds one attempt to reach a peer, in which package link makes several.
 const dialTime = 20 * time.Second
 
-// supervise dials a peer whenever there is no link with it, until it is not configured any more.
+// dialIfDue dials a peer if there is no link with it, its address is known, and it is time to. Only run calls
+// it.
 //
-//	wait: no link, address known, not barred, delay over ──> dial, at most 20 s ──> failed: longer delay ──+
-//	  ^                                                        | welcome                                   |
-//	  |                                                        v                                           |
-//	  +<── run has taken it down <── the client has ended, or has to <── candidate, link                   |
-//	  +<───────────────────────────────────────────────────────────────────────────────────────────────────+
-func (ls *Links) supervise(p *peer) {
-	if p.fingerprint == ls.self.Fingerprint() {
-		ls.mu.Lock()
-		label := p.label
-		ls.mu.Unlock()
-		ls.log.Error("a configured peer has this relay's own fingerprint; remove it, or give one of the relays another identity",
-			"label", label, "fingerprint", p.fingerprint)
-		return
+//	no link, not barred, delay over ──> dial, at most 20 s ──> failed: longer delay ──+
+//	  ^                                    | welcome                                  |
+//	  |                                    v                                          |
+//	  +<── the client has ended, or has to <── candidate, link                        |
+//	  +<──────────────────────────────────────────────────────────────────────────────+
+func (ls *Links) dialIfDue(p *peer, now time.Time) {
+	ls.mu.Lock()
+	label, first := p.label, p.problem == "" // else the log has said that there is no link, and why
+	self := p.fingerprint == ls.self.Fingerprint()
+	idle := p.link == nil && len(p.candidates) == 0 && p.client == nil && p.ctx.Err() == nil
+	due := idle && p.address != "" && !now.Before(p.notBefore) && !now.Before(p.barred)
+	var d *dialer
+	switch {
+	case !due:
+	case self:
+		p.problem = "it has this relay's own fingerprint"
+	default:
+		d = &dialer{links: ls, peer: p, address: p.address, done: make(chan struct{})}
+		d.ctx, d.hangUp = context.WithTimeout(p.ctx, dialTime)
+		p.client, p.dial = d, d
 	}
-	for {
-		d, ctx := ls.nextDial(p)
-		if d == nil {
-			return
-		}
-		client, err := ls.ep.Dial(ctx, d.config())
-		if err == nil {
-			client.Start(d)
-		}
-		ls.dialEnded(p, d, err)
-		d.hangUp()
-		if err != nil {
-			continue
-		}
-		select {
-		case <-client.Done():
-		case <-d.done:
-		}
-		d.ended(client)
+	ls.mu.Unlock()
+	switch {
+	case !due || !first:
+	case self:
+		ls.log.Error("a configured peer has this relay's own fingerprint; remove it, or give one of the relays "+
+			"another identity", "label", label, "fingerprint", p.fingerprint)
+	default:
+		ls.log.Info("dialling a peer", "label", label, "fingerprint", p.fingerprint, "address", d.address)
+	}
+	if d != nil {
+		ls.wg.Go(d.run)
 	}
 }
 
-// nextDial waits until p has to be dialled. It returns nil when it never has to be any more.
-func (ls *Links) nextDial(p *peer) (*dialer, context.Context) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-p.ctx.Done():
-			return nil, nil
-		case <-p.wake:
-		case <-timer.C:
-		}
-		ls.mu.Lock()
-		idle := p.link == nil && len(p.candidates) == 0 && p.address != ""
-		wait := max(time.Until(p.notBefore), time.Until(p.barred))
-		if idle && wait <= 0 && p.ctx.Err() == nil {
-			ctx, cancel := context.WithTimeout(p.ctx, dialTime)
-			d := &dialer{links: ls, peer: p, address: p.address, hangUp: cancel, done: make(chan struct{})}
-			p.dial = d
-			label, first := p.label, p.problem == "" // else the log has said that there is no link, and why
-			ls.mu.Unlock()
-			if first {
-				ls.log.Info("dialling a peer", "label", label, "fingerprint", p.fingerprint, "address", d.address)
-			}
-			return d, ctx
-		}
-		ls.mu.Unlock()
-		if idle {
-			timer.Reset(max(wait, 0))
-		} else {
-			timer.Stop()
-		}
+// run dials, and goes on until the client that comes of it has ended.
+func (d *dialer) run() {
+	ls := d.links
+	client, err := ls.ep.Dial(d.ctx, link.ClientConfig{Peer: true, Resolve: d.resolve, CheckRelay: d.check})
+	if err == nil {
+		client.Start(d)
 	}
+	ls.dialEnded(d, err)
+	d.hangUp()
+	if err == nil {
+		select {
+		case <-client.Done():
+			d.link.Load().end(clientVerdict(client.Err()))
+		case <-d.done: // Links.run has said why
+		}
+		client.Close()
+	}
+	ls.mu.Lock()
+	d.peer.client = nil
+	ls.mu.Unlock()
+	ls.wakeUp()
 }
 
 // dialEnded notes how a dial ended.
-func (ls *Links) dialEnded(p *peer, d *dialer, err error) {
+func (ls *Links) dialEnded(d *dialer, err error) {
+	p := d.peer
 	ls.mu.Lock()
 	label := p.label
-	wait, failed := ls.dialEndedLocked(p, d, err)
+	wait, failed := ls.dialEndedLocked(d, err)
 	ls.mu.Unlock()
 	if !failed {
 		return
@@ -108,7 +98,8 @@ func (ls *Links) dialEnded(p *peer, d *dialer, err error) {
 
 // dialEndedLocked is dialEnded, but for the log. failed: the dial is to be named there, and that the next is
 // in wait. The caller holds ls.mu.
-func (ls *Links) dialEndedLocked(p *peer, d *dialer, err error) (wait time.Duration, failed bool) {
+func (ls *Links) dialEndedLocked(d *dialer, err error) (wait time.Duration, failed bool) {
+	p := d.peer
 	p.dial = nil
 	if err == nil || p.ctx.Err() != nil || p.link != nil || d.stale {
 		return 0, false
@@ -133,6 +124,7 @@ type dialer struct {
 	links   *Links
 	peer    *peer
 	address string
+	ctx     context.Context
 	hangUp  context.CancelFunc   // gives up the dial
 	stale   bool                 // the peer has another address now; guarded by links.mu
 	link    atomic.Pointer[Link] // of the newest session
@@ -141,10 +133,6 @@ type dialer struct {
 
 	mu    sync.Mutex // guards tries
 	tries int        // addresses that were tried
-}
-
-func (d *dialer) config() link.ClientConfig {
-	return link.ClientConfig{Peer: true, Resolve: d.resolve, CheckRelay: d.check}
 }
 
 // quit has the client end.
@@ -207,12 +195,7 @@ func (d *dialer) Opened(s *link.Session) link.Handler {
 		return l
 	}
 	if before != nil { // the link in use, if it was, ends when the new one is looked at
-		for i, c := range p.candidates {
-			if c == before {
-				p.candidates = append(p.candidates[:i:i], p.candidates[i+1:]...)
-				break
-			}
-		}
+		p.dropCandidate(before)
 	}
 	p.candidates = append(p.candidates, l)
 	ls.wakeUp()
@@ -234,7 +217,7 @@ func (d *dialer) label() string {
 }
 
 // Detached implements link.ClientHandler. A client goes on with a session that the peer has ended; a link
-// does not: it is for the supervisor to decide when the peer is dialled again.
+// does not: run decides when the peer is dialled again.
 func (d *dialer) Detached(cause string) {
 	l := d.link.Load()
 	if l != nil && l.s.Over() {
@@ -242,16 +225,6 @@ func (d *dialer) Detached(cause string) {
 		return
 	}
 	d.links.log.Info("a peer link needs a new connection", "label", d.label(), "fingerprint", d.peer.fingerprint, "address", d.address, "why", cause)
-}
-
-// ended closes the client and says of its link why it is over.
-func (d *dialer) ended(client *link.Client) {
-	select {
-	case <-client.Done():
-		d.link.Load().end(clientVerdict(client.Err()))
-	default: // run has said why
-	}
-	client.Close()
 }
 
 // clientVerdict is why the link of a client is over that ended with err.

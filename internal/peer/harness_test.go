@@ -193,7 +193,7 @@ func (e *peerLog) note(event string) { e.events = append(e.events, event) }
 
 // count returns how often events came that begin so.
 func (e *peerLog) count(prefix string) (n int) {
-	for _, event := range e.Status() {
+	for _, event := range e.list() {
 		if strings.HasPrefix(event, prefix) {
 			n++
 		}
@@ -201,7 +201,7 @@ func (e *peerLog) count(prefix string) (n int) {
 	return n
 }
 
-func (e *peerLog) Status() []string {
+func (e *peerLog) list() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return append([]string(nil), e.events...)

@@ -48,12 +48,12 @@ const (
 
 // links keeps a link with every configured peer, as far as that can be done.
 //
-//	supervise, one goroutine a peer ── link.Client ──> candidate ──+
-//	                                                               |   run, one goroutine: which one is used,
-//	                                                               +─> is it alive, is it to end ──> Handler
-//	the peer dials ── CheckPeer, AcceptPeer ─────────> candidate ──+
+//	dialer, one goroutine each ── link.Client ──> candidate ──+
+//	                                                          |   run, one goroutine: which one is used,
+//	                                                          +─> is it alive, is it to end ──> Handler
+//	the peer dials ── CheckPeer, AcceptPeer ────> candidate ──+
 //
-// Only run opens and ends links. All others say what they want by Link.end and stir it. So links.mu is
+// Only run dials, opens and ends links. All others say what they want by Link.end and wakeUp. So links.mu is
 // never held when a Handler or a session's End are called.
 type Links struct {
 	log     *slog.Logger
@@ -69,7 +69,7 @@ type Links struct {
 
 	ctx    context.Context // done when close was called
 	cancel context.CancelFunc
-	wg     sync.WaitGroup // run and the supervisors
+	wg     sync.WaitGroup // run and the dialers
 
 	mu      sync.Mutex // guards what follows, and the fields of the peers; sessions' locks are taken under it
 	peers   map[identity.Fingerprint]*peer
@@ -86,7 +86,6 @@ type linkCounters struct {
 // peer is what is known of one configured relay. links.mu guards it, but for what never changes.
 type peer struct {
 	fingerprint identity.Fingerprint
-	wake        chan struct{} // cap 1: its supervisor has to look again
 	ctx         context.Context
 	cancel      context.CancelFunc // it is not configured any more
 
@@ -97,7 +96,8 @@ type peer struct {
 	notBefore      time.Time            // of the next dial
 	barred         time.Time            // until when it is refused
 	barredWhy      string               // shown to the operator
-	dial           *dialer              // that is under way; nil: none
+	client         *dialer              // whose client has not ended, or that dials; nil: none
+	dial           *dialer              // the same, while it dials
 	answered       identity.Fingerprint // another one, with which the address answered; zero: it did not
 	problem        string               // the last one; empty while a link is up
 	swaps          swaps
@@ -132,9 +132,6 @@ func (ls *Links) Start(ep *link.Endpoint, self *identity.Identity) {
 	}
 	ls.ep, ls.self, ls.started = ep, self.Public(), true
 	ls.wg.Go(ls.run)
-	for _, p := range ls.peers {
-		ls.superviseLocked(p)
-	}
 }
 
 // Configure replaces the list of peers. New ones are dialled, removed ones are cut, unchanged ones are not
@@ -157,7 +154,6 @@ func (ls *Links) Configure(list []Config) {
 			p.moveLocked(c.Address)
 		}
 		p.label = c.Label
-		p.rouse()
 	}
 	for fingerprint, p := range ls.peers {
 		if _, ok := wanted[fingerprint]; !ok {
@@ -190,12 +186,9 @@ func (ls *Links) acceptable(list []Config) map[identity.Fingerprint]Config {
 
 // addLocked makes a peer. The caller holds ls.mu.
 func (ls *Links) addLocked(c Config) {
-	p := &peer{fingerprint: c.Fingerprint, address: c.Address, label: c.Label, wake: make(chan struct{}, 1)}
+	p := &peer{fingerprint: c.Fingerprint, address: c.Address, label: c.Label}
 	p.ctx, p.cancel = context.WithCancel(ls.ctx)
 	ls.peers[c.Fingerprint] = p
-	if ls.started {
-		ls.superviseLocked(p)
-	}
 }
 
 // moveLocked gives the peer another address, at which it is dialled at once: the failures, and the dial that
@@ -210,9 +203,6 @@ func (p *peer) moveLocked(address string) {
 		p.dial.hangUp()
 	}
 }
-
-// superviseLocked starts to dial a peer. The caller holds ls.mu.
-func (ls *Links) superviseLocked(p *peer) { ls.wg.Go(func() { ls.supervise(p) }) }
 
 // removeLocked forgets a peer whose links run ends. The caller holds ls.mu.
 func (ls *Links) removeLocked(p *peer) {
@@ -238,12 +228,9 @@ func (p *peer) all() []*Link {
 	return all
 }
 
-// rouse has the peer's supervisor look at what has changed.
-func (p *peer) rouse() {
-	select {
-	case p.wake <- struct{}{}:
-	default:
-	}
+// dropCandidate forgets a candidate. The caller holds links.mu.
+func (p *peer) dropCandidate(l *Link) {
+	p.candidates = slices.DeleteFunc(p.candidates, func(o *Link) bool { return o == l })
 }
 
 // stir has run look at what has changed.
@@ -279,19 +266,21 @@ func chance() float64 { return rand.Float64() } // it spreads attempts in time
 
 // Status is what an operator wants to know about one peer.
 type Status struct {
-	Label       string
-	Fingerprint identity.Fingerprint
-	Address     string // where the link goes, else the configured one; may be empty
-	Up          bool
-	Suspect     bool
-	Dialled     bool // by us
-	Since       time.Time
-	RTT         time.Duration // 0: not measured yet
-	Loss        float64       // share of what we send
-	PacketsOut  uint64        // of this link
-	PacketsIn   uint64
-	Outbox      OutboxCounts
-	Problem     string // while it is down: why, as far as it is known
+	Label       string               `json:"label"`
+	Fingerprint identity.Fingerprint `json:"fingerprint"`
+	Relay       string               `json:"relay,omitempty"`   // its short id, while it is up
+	Address     string               `json:"address,omitempty"` // where the link goes, else the configured one
+	Up          bool                 `json:"up"`
+	Suspect     bool                 `json:"suspect,omitempty"` // nothing was heard of it for some seconds
+	Dialled     bool                 `json:"dialled,omitempty"` // by us
+	Since       *time.Time           `json:"since,omitempty"`
+	Problem     string               `json:"problem,omitempty"` // why it is not up, as far as that is known
+
+	RTT        time.Duration `json:"-"`    // 0: not measured yet
+	Loss       float64       `json:"loss"` // share of what we send
+	PacketsOut uint64        `json:"packets_out"`
+	PacketsIn  uint64        `json:"packets_in"`
+	Outbox     OutboxCounts  `json:"-"`
 }
 
 // trouble returns why there is no link with the peer, as far as that is known; empty if there is one. The
@@ -320,8 +309,8 @@ func (ls *Links) Status() []Status {
 	for _, p := range ls.peers {
 		info := Status{Label: p.label, Fingerprint: p.fingerprint, Address: p.address, Problem: p.trouble()}
 		if l := p.link; l != nil {
-			quality, counts := l.s.Quality(), l.s.Counts()
-			info.Up, info.Suspect, info.Dialled, info.Since = true, l.suspect.Load(), l.dialled, l.since
+			quality, counts, since := l.s.Quality(), l.s.Counts(), l.since
+			info.Relay, info.Up, info.Suspect, info.Dialled, info.Since = l.ID.String(), true, l.suspect.Load(), l.dialled, &since
 			info.Address, info.RTT, info.Loss = l.address(), quality.RTT, quality.Loss
 			info.PacketsOut, info.PacketsIn = counts.PacketsSent, counts.PacketsReceived
 			info.Outbox = l.out.total()

@@ -29,7 +29,7 @@ func TestOneDials(t *testing.T) {
 				l.talk(a, b)
 				for _, r := range []*testRelay{a, b} {
 					if n := r.events.count("up"); n != 1 || r.events.count("down")+r.events.count("suspect") != 0 {
-						t.Errorf("%s: %q", r.name(), r.events.Status())
+						t.Errorf("%s: %q", r.name(), r.events.list())
 					}
 				}
 				l.describe(a, b)
@@ -62,7 +62,7 @@ func (l *linkLab) describe(a, b *testRelay) {
 	l.t.Helper()
 	info := a.links.Status()[0]
 	if info.Label != b.name() || info.Fingerprint != b.id.Fingerprint() || info.Address != b.addr.String() || !info.Up || info.Suspect || !info.Dialled ||
-		time.Since(info.Since) < 5*time.Minute || info.RTT < 20*time.Millisecond || info.RTT > 40*time.Millisecond || info.Loss != 0 ||
+		time.Since(*info.Since) < 5*time.Minute || info.RTT < 20*time.Millisecond || info.RTT > 40*time.Millisecond || info.Loss != 0 ||
 		info.PacketsIn < 100 || info.PacketsOut < 100 || info.Problem != "" || info.Outbox.Acked != 2 {
 		l.t.Errorf("%+v", info)
 	}
@@ -96,7 +96,7 @@ func TestBothDial(t *testing.T) {
 							t.Errorf("%s: of the two links the log says %q, %q", r.name(), downs, kept)
 						}
 						if n := len(r.ep.Sessions()); n != 1 || r.events.count("up") > 2 || r.links.Status()[0].Problem != "" {
-							t.Errorf("%s has %d sessions; %q, %+v", r.name(), n, r.events.Status(), r.links.Status())
+							t.Errorf("%s has %d sessions; %q, %+v", r.name(), n, r.events.list(), r.links.Status())
 						}
 					}
 				})
@@ -203,7 +203,7 @@ func TestShutdown(t *testing.T) {
 		b.stop()
 		l.eventually("down", 2*time.Second, func() bool { return a.to(b) == nil })
 		if b.to(a) != nil || b.events.count("down "+a.name()+": this relay is shutting down") != 1 {
-			t.Errorf("%q", b.events.Status())
+			t.Errorf("%q", b.events.list())
 		}
 		b.up()
 		l.joined(a, b, 10*time.Second)
@@ -253,7 +253,7 @@ func (l *linkLab) partition(both bool) {
 	l.joined(a, b, 0)
 	for _, r := range []*testRelay{a, b} {
 		if r.events.count("suspect true") != 1 || r.events.count("suspect false") != 0 {
-			l.t.Errorf("%s: %q", r.name(), r.events.Status())
+			l.t.Errorf("%s: %q", r.name(), r.events.list())
 		}
 	}
 }
@@ -275,7 +275,7 @@ func TestShortSilence(t *testing.T) {
 			t.Errorf("not suspect after %v", took)
 		}
 		if a.to(b) != at || a.events.count("suspect") != 2 || b.events.count("suspect") != 2 {
-			t.Errorf("%q, %q", a.events.Status(), b.events.Status())
+			t.Errorf("%q, %q", a.events.list(), b.events.list())
 		}
 		l.talk(a, b)
 	})
@@ -337,7 +337,7 @@ func TestLossy(t *testing.T) {
 		at := l.joined(a, b, 0)
 		time.Sleep(5 * time.Minute)
 		if a.to(b) != at || len(a.ep.Sessions()) != 1 || len(b.ep.Sessions()) != 1 {
-			t.Errorf("%q, %q", a.events.Status(), b.events.Status())
+			t.Errorf("%q, %q", a.events.list(), b.events.list())
 		}
 		l.talk(a, b)
 	})

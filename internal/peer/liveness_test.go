@@ -32,18 +32,18 @@ func TestLiveness(t *testing.T) {
 
 func look(t *testing.T, heard []float64, from, to, lost float64) {
 	t.Helper()
-	const slack = 2 * lookEvery
+	const slack = 2 * checkEvery
 	seconds := func(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 	var v liveness
 	start := time.Now()
-	for at := time.Duration(0); at < seconds(30); at += lookEvery {
+	for at := time.Duration(0); at < seconds(30); at += checkEvery {
 		silent := at
 		for _, h := range heard {
 			if seconds(h) <= at {
 				silent = at - seconds(h)
 			}
 		}
-		suspect, gone := v.look(start.Add(at), func(d time.Duration) bool { return silent <= d })
+		suspect, gone := v.judge(start.Add(at), func(d time.Duration) bool { return silent <= d })
 		if want := lost != 0 && at >= seconds(lost)+slack; want && !gone {
 			t.Fatalf("not lost at %v", at)
 		} else if gone && (lost == 0 || at < seconds(lost)) {

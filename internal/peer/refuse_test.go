@@ -30,8 +30,8 @@ func TestWrongKey(t *testing.T) {
 			t.Fatalf("%d attempts: %q", n, lines)
 		}
 		wantTexts(t, lines[0], b.id.Fingerprint().String(), c.id.Fingerprint().String(), "check the peer's url and fingerprint")
-		if len(a.events.Status())+len(b.events.Status()) != 0 {
-			t.Errorf("%q, %q", a.events.Status(), b.events.Status())
+		if len(a.events.list())+len(b.events.list()) != 0 {
+			t.Errorf("%q, %q", a.events.list(), b.events.list())
 		}
 	})
 }
@@ -163,7 +163,7 @@ func TestOwnKey(t *testing.T) {
 		twin.peers = []Config{{Address: a.addr.String(), Fingerprint: l.relay(3).id.Fingerprint(), Label: "a"}}
 		twin.up()
 		time.Sleep(30 * time.Second)
-		if len(a.logged.lines("own fingerprint")) != 1 || len(a.events.Status())+len(a.logged.lines("cannot reach")) != 0 {
+		if len(a.logged.lines("own fingerprint")) != 1 || len(a.events.list())+len(a.logged.lines("cannot reach")) != 0 {
 			t.Errorf("%q", a.logged.lines(""))
 		}
 		if err := a.links.CheckPeer(a.id.Public(), twin.addr); err == nil || !strings.Contains(err.Error(), "own key") {
@@ -191,7 +191,7 @@ func TestCut(t *testing.T) {
 				l.eventually("down", time.Second, func() bool { return a.to(b) == nil && b.to(a) == nil })
 				cut := time.Now()
 				if b.events.count("down "+a.name()+": it floods") != 1 || a.events.count("down "+b.name()+": the peer has cut this relay off") != 1 {
-					t.Errorf("%q, %q", a.events.Status(), b.events.Status())
+					t.Errorf("%q, %q", a.events.list(), b.events.list())
 				}
 				l.joined(a, b, 3*time.Minute)
 				if took := time.Since(cut); took < 59*time.Second {
@@ -287,14 +287,14 @@ func TestReload(t *testing.T) {
 		a.links.Configure(renamed)
 		time.Sleep(time.Minute)
 		if a.to(b) != at || a.events.count("down") != 0 || a.links.Status()[0].Label != "another name" {
-			t.Errorf("%q, %+v", a.events.Status(), a.links.Status())
+			t.Errorf("%q, %+v", a.events.list(), a.links.Status())
 		}
 
 		a.links.Configure(renamed[1:]) // without b
 		l.eventually("down", 2*time.Second, func() bool { return a.to(b) == nil && b.to(a) == nil })
 		time.Sleep(time.Minute)
 		if a.to(b) != nil || a.events.count("down") != 1 || a.to(c) == nil || len(a.links.Status()) != 1 {
-			t.Errorf("%q", a.events.Status())
+			t.Errorf("%q", a.events.list())
 		}
 
 		a.links.Configure(a.peers) // and with it again

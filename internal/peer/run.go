@@ -10,10 +10,10 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// run looks at all links whenever one of them has something new, and every lookEvery, until close. It is the
+// run looks at all links whenever one of them has something new, and every checkEvery, until close. It is the
 // only one that opens and ends links, so that what Handlers are told comes in order.
 func (ls *Links) run() {
-	timer := time.NewTimer(lookEvery)
+	timer := time.NewTimer(checkEvery)
 	defer timer.Stop()
 	for {
 		select {
@@ -23,9 +23,9 @@ func (ls *Links) run() {
 		case <-ls.awake:
 		case <-timer.C:
 		}
-		next := lookEvery
+		next := checkEvery
 		for _, p := range ls.snapshot() {
-			if ls.lookAt(p, time.Now()) {
+			if ls.check(p, time.Now()) {
 				next = heardEvery
 			}
 		}
@@ -46,25 +46,26 @@ func (ls *Links) snapshot() []*peer {
 	return list
 }
 
-// lookAt does what is due about one peer. waiting: there are candidates that may be heard any moment.
-func (ls *Links) lookAt(p *peer, now time.Time) (waiting bool) {
+// check does what is due about one peer. waiting: there are candidates that may be heard any moment.
+func (ls *Links) check(p *peer, now time.Time) (waiting bool) {
 	ls.mu.Lock()
 	current, candidates := p.link, slices.Clone(p.candidates)
 	ls.mu.Unlock()
 	if current != nil {
-		ls.lookAtLink(p, current, now)
+		ls.checkLink(p, current, now)
 	}
 	for _, l := range candidates {
-		if !ls.lookAtCandidate(p, l, now) {
+		if !ls.checkCandidate(p, l, now) {
 			waiting = true
 		}
 	}
+	ls.dialIfDue(p, now)
 	return waiting
 }
 
-// lookAtLink ends the link in use if that has to be, and says when it becomes suspect, or is not any more.
-func (ls *Links) lookAtLink(p *peer, l *Link, now time.Time) {
-	suspect, lost := l.live.look(now, l.s.HeardWithin)
+// checkLink ends the link in use if that has to be, and says when it becomes suspect, or is not any more.
+func (ls *Links) checkLink(p *peer, l *Link, now time.Time) {
+	suspect, lost := l.live.judge(now, l.s.HeardWithin)
 	if lost {
 		l.end(verdict{code: wire.CloseLeft, why: "nothing was heard from the peer for " + lostTime.String()})
 	}
@@ -118,8 +119,8 @@ func (l *Link) dead(now time.Time) bool {
 	return l.fate.Load() != nil
 }
 
-// lookAtCandidate decides about a candidate whose time has come. It reports whether it has.
-func (ls *Links) lookAtCandidate(p *peer, l *Link, now time.Time) (judged bool) {
+// checkCandidate decides about a candidate whose time has come. It reports whether it has.
+func (ls *Links) checkCandidate(p *peer, l *Link, now time.Time) (judged bool) {
 	if now.Sub(l.born) > candidateTime {
 		l.end(verdict{code: wire.CloseLeft, why: "the peer never used it"})
 	}
@@ -127,7 +128,7 @@ func (ls *Links) lookAtCandidate(p *peer, l *Link, now time.Time) (judged bool) 
 		return false
 	}
 	ls.mu.Lock()
-	p.candidates = slices.DeleteFunc(p.candidates, func(o *Link) bool { return o == l })
+	p.dropCandidate(l)
 	current := p.link
 	ls.mu.Unlock()
 	switch {
@@ -147,7 +148,6 @@ func (ls *Links) lookAtCandidate(p *peer, l *Link, now time.Time) (judged bool) 
 	}
 	if l.fate.Load() != nil {
 		ls.finish(l)
-		p.rouse()
 		return true
 	}
 	if current != nil {
@@ -219,7 +219,6 @@ func (ls *Links) takeDown(p *peer, l *Link, now time.Time) {
 		ls.log.Warn("a peer link is down", attrs...)
 	}
 	l.handler.Down(v.why)
-	p.rouse()
 }
 
 // finish ends what the link has, which has a fate.
@@ -241,7 +240,7 @@ func (ls *Links) endAll() {
 		ls.mu.Lock()
 		p.end(verdict{code: wire.CloseShuttingDown, why: "this relay is shutting down"})
 		ls.mu.Unlock()
-		ls.lookAt(p, time.Now())
+		ls.check(p, time.Now())
 	}
 }
 

@@ -30,7 +30,7 @@ var peerMetrics = []peerMetric{
 		}
 		return 0
 	}),
-	peerGauge("rtt_seconds", "Round trip to the peer; 0: not measured yet.", func(s *federation.PeerStatus) float64 { return s.RTT / 1000 }),
+	peerGauge("rtt_seconds", "Round trip to the peer; 0: not measured yet.", func(s *federation.PeerStatus) float64 { return s.RTT.Seconds() }),
 	peerGauge("loss_ratio", "Share of what is sent to the peer that is lost.", func(s *federation.PeerStatus) float64 { return s.Loss }),
 	peerGauge("rooms", "Parts of rooms that the peer announces.", func(s *federation.PeerStatus) float64 { return float64(s.Rooms) }),
 	peerGauge("participants", "Members of other relays that are reached through the peer.", func(s *federation.PeerStatus) float64 { return float64(s.Participants) }),
@@ -59,7 +59,7 @@ func (c *peerCollector) Collect(out chan<- prometheus.Metric) {
 	for _, s := range c.relay.federation.Peers() {
 		label := s.Label
 		if label == "" {
-			label = s.Fingerprint
+			label = s.Fingerprint.String()
 		}
 		for _, m := range peerMetrics {
 			out <- prometheus.MustNewConstMetric(m.desc, m.kind, m.value(&s), label)

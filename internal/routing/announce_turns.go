@@ -108,7 +108,8 @@ func (o *outgoing) hold(key PartKey, until time.Time) {
 	o.nextHeld = soonest(o.nextHeld, until)
 }
 
-// mayTell reports whether something may be told now. If not, it is told when it has its turn, which is origin's.
+// mayTell reports whether something may be told now. If not, it is told when it has its turn, which is
+// origin's.
 func (o *outgoing) mayTell(u *turn, origin wire.RelayID, r Receipt) bool {
 	switch {
 	case u.messages > 0:
@@ -171,7 +172,8 @@ func (t *Table) tell(q *peer, a *adjacency, kind wire.UrgentKind, body []byte, r
 	t.do(Send{q.id, kind, body, &r})
 }
 
-// Acked says that p has acknowledged the message of a Send with r. The time of the next Tick may be another one then.
+// Acked says that p has acknowledged the message of a Send with r. The time of the next Tick may be another
+// one then.
 func (t *Table) Acked(p wire.RelayID, r Receipt, now time.Time) {
 	q := t.peers[p]
 	if q == nil {
