@@ -45,3 +45,22 @@ export class Level {
     this.#power = 0;
   }
 }
+
+const STALE = 300; // ms without sound, after which there is no microphone
+
+/** The level of what was captured last. */
+export class LiveLevel extends Level {
+  #at = -Infinity;
+
+  /** @param {Float32Array} pcm @param {number} now ms */
+  writeAt(pcm, now) {
+    this.write(pcm);
+    this.#at = now;
+  }
+
+  /** In dBFS. @param {number} now */
+  at(now) {
+    if (now - this.#at > STALE) this.reset();
+    return this.dbfs;
+  }
+}

@@ -16,11 +16,11 @@ import { Talker } from '../e2ee/talker.js';
 import { Views } from '../e2ee/views.js';
 import { FormatError, toHex } from '../wire/bytes.js';
 import * as urgent from '../wire/urgent.js';
-import { HandOut } from './hand-out.js';
 import { MAX_HELD_TIME } from './held-frames.js';
 import { Opening } from './opening.js';
+import { Outstanding } from './outstanding.js';
 import { SafetyNumber } from './safety.js';
-import { soonest } from './soonest.js';
+import { soonest } from '../link/clock.js';
 import { ViewSender } from './view.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
@@ -76,7 +76,7 @@ export class Keys {
   #at;
   #talker;
   #views = new Views();
-  #handOut;
+  #outstanding = new Outstanding();
   #view;
   #number;
   /** @type {Opening | null} null: not started yet */ #opening = null;
@@ -98,13 +98,12 @@ export class Keys {
   constructor(at) {
     this.#at = at;
     this.opened = new Promise((resolve) => (this.#open = resolve));
-    const { identity, self, name: room, secret, joinKey, clock, sendUrgent } = at;
+    const { identity, self, name: room, secret, joinKey } = at;
     const wake = () => this.wake();
     this.#talker = new Talker({ identity, self, room, secret });
     this.listener = new Listener({ self, joinKey, room, secret });
     this.#view = new ViewSender(this.#talker, at);
     this.#number = new SafetyNumber({ name: room, secret, safety: at.safety, failed: at.failed, wake });
-    this.#handOut = new HandOut({ clock, sendUrgent, wake });
   }
 
   /**
@@ -121,7 +120,6 @@ export class Keys {
   close() {
     this.#closed = true;
     this.#at.clock.clearTimeout(this.#timer);
-    this.#handOut.close();
     this.#talker.close();
     this.listener.close();
     this.#at.joinKey.erase();
@@ -347,7 +345,7 @@ export class Keys {
    */
   async #send(inputs, opening, now) {
     const { roster, fetch } = this.#at;
-    this.#handOut.delivered(inputs.delivered);
+    this.#outstanding.delivered(inputs.delivered);
     if (this.#ends > 0 && now >= this.#ends) {
       this.#ends = 0;
       this.#talker.disarm();
@@ -357,12 +355,38 @@ export class Keys {
     for (const id of inputs.wanted) {
       if (!roster.member(id)) fetch(); // it cannot be helped before
       // Otherwise it asks again, if need be.
-      else if (!this.#handOut.reaching(id, now)) this.#talker.wanted(id);
+      else if (!this.#outstanding.reaching(id, now)) this.#talker.wanted(id);
     }
-    this.#talker.hold(this.#handOut.busy); // stirs when it is not
+    this.#talker.hold(this.#outstanding.busy); // stirs when it is not
     const { distribution, next } = this.#talker.step(now);
-    if (distribution) await this.#handOut.send(distribution);
+    if (distribution) await this.#handOut(distribution);
     return soonest(next, this.#ends);
+  }
+
+  /**
+   * Sends a key to the relay, for its recipients; resolves when all has been given to the link.
+   * @param {import('../e2ee/distribution.js').Distribution} distribution
+   */
+  async #handOut(distribution) {
+    const { clock, sendUrgent } = this.#at;
+    const key = this.#outstanding.add(distribution);
+    const acked = () => {
+      if (this.#outstanding.acked(key, clock.now())) this.wake();
+    };
+    const send = (/** @type {number} */ kind, /** @type {Bytes} */ body) => {
+      this.#outstanding.sending(key);
+      const sent = sendUrgent(kind, body, acked);
+      if (!sent) acked(); // who lacks the key asks for it
+      return sent && !this.#closed;
+    };
+    try {
+      if (!send(urgent.SENDER_KEY, await distribution.announce())) return;
+      for await (const wraps of distribution.wraps()) {
+        if (!send(urgent.KEY_WRAPS, wraps)) return;
+      }
+    } finally {
+      acked();
+    }
   }
 
   /** Sees to it that all see the same members. @param {number} now */

@@ -7,7 +7,6 @@ import { test } from 'node:test';
 
 import { KnownNames } from '../identity/names.js';
 import { Identity } from '../identity/identity.js';
-import { AliasPool } from './alias-pool.js';
 import { HeldBudget, HeldFrames } from './held-frames.js';
 import { VirtualClock, memory, settle } from './lab.test.js';
 import { MemberFetcher } from './members.js';
@@ -15,7 +14,7 @@ import { Opening } from './opening.js';
 import { Outstanding } from './outstanding.js';
 import { StayStorage } from './name-check.js';
 import { SafetyNumber } from './safety.js';
-import { soonest } from './soonest.js';
+import { soonest } from '../link/clock.js';
 import { Events } from './events.js';
 
 test('the sooner of two times, of which 0 is never', () => {
@@ -69,21 +68,6 @@ test('outstanding: from the first message to the delivery', () => {
   assert.equal(o.size, 1);
   o.delivered([6]);
   assert.deepEqual([o.size, o.busy, o.reaching('bert', 3000)], [0, false, false]);
-});
-
-test('aliases: each key id has its own, and rests before it is used again', () => {
-  const pool = new AliasPool();
-  const first = pool.of(1n);
-  assert.equal(first.fresh, true);
-  assert.deepEqual(pool.of(1n), { alias: first.alias, fresh: false });
-  assert.ok(pool.is(first.alias, 1n) && !pool.is(first.alias, 2n) && !pool.is(4095, 1n));
-  const used = [first.alias];
-  for (let kid = 2n; kid <= 28n; kid++) used.push(pool.of(kid).alias);
-  assert.equal(new Set(used).size, 28);
-  assert.ok(used.every((alias) => alias < 28));
-  assert.deepEqual(pool.of(29n), { alias: first.alias, fresh: true });
-  assert.equal(pool.is(first.alias, 1n), false);
-  assert.deepEqual(pool.of(1n).fresh, true);
 });
 
 const frame = (ctr, at, size = 10) => ({ kid: 1n, ctr, at, ciphertext: new Uint8Array(size), bound: { next: 0 } });

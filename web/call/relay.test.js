@@ -7,6 +7,7 @@
  * @module
  */
 
+import { OwnAliases } from '../link/aliases.js';
 import { compare, toHex } from '../wire/bytes.js';
 import { parse } from '../wire/entry.js';
 import * as urgent from '../wire/urgent.js';
@@ -181,7 +182,7 @@ class FakeClient {
   told = new Set();
   keys = new Map();
   early = [];
-  known = new Set(); // aliases
+  aliases = new OwnAliases();
   sent = []; // media, as {alias, kid, ctr, size, long, at}
   #bound = new Map();
 
@@ -217,13 +218,14 @@ class FakeClient {
     return relay.page(this, fields.after);
   }
 
-  sendMedia(alias, kid, ctr, ciphertext) {
+  sendMedia(kid, ctr, ciphertext) {
     const { relay } = this;
-    this.sent.push({ alias, kid, ctr, size: ciphertext.length, long: !this.known.has(alias), at: relay.clock.now() });
+    const { alias, known } = this.aliases.of(kid);
+    this.sent.push({ alias, kid, ctr, size: ciphertext.length, long: !known, at: relay.clock.now() });
     const ms = relay.took(this.way);
     if (ms === Infinity || this.over) return;
     relay.after(ms, () => relay.forward(this, alias, kid, ctr, ciphertext));
-    relay.after(ms + this.way.delay, () => !this.over && this.handler.aliasAcked(alias, kid));
+    relay.after(ms + this.way.delay, () => this.over || this.aliases.acked(alias, kid));
   }
 
   sendUrgent(kind, body, done) {
@@ -235,11 +237,6 @@ class FakeClient {
     return true;
   }
 
-  setAliasKnown(alias, known) {
-    if (known) this.known.add(alias);
-    else this.known.delete(alias);
-  }
-
   frame(from, alias, kid, ctr, ciphertext) {
     if (this.over) return;
     const name = `${from.id} ${alias}`;
@@ -249,15 +246,11 @@ class FakeClient {
       if (!bound) return;
       this.#bound.set(name, (known = { kid, bound }));
     }
-    this.handler.media({ kid, ctr, ciphertext: ciphertext.slice(), alias, bound: known.bound });
+    this.handler.media({ kid, ctr, ciphertext: ciphertext.slice(), bound: known.bound });
   }
 
   quality() {
     return { lossUp: 0, lossDown: 0, rtt: 2 * this.way.delay, jitter: 0, bitrateUp: 0, bitrateDown: 0, path: 'websocket', since: 1000 };
-  }
-
-  counts() {
-    return {};
   }
 
   async leave() {
@@ -276,7 +269,7 @@ class FakeClient {
   again(fresh) {
     this.handler.detached('lost');
     if (fresh) {
-      this.known.clear();
+      this.aliases = new OwnAliases();
       this.keys.clear();
       this.told.clear();
       this.relay.members.delete(this.id);

@@ -9,16 +9,15 @@
  * What the page is told goes by the Events. Nothing here touches the DOM or a device.
  */
 
+import { LiveLevel } from '../audio/level.js';
 import { JoinKey } from '../e2ee/keys.js';
 import { Client } from '../link/client.js';
 import { realClock, sleep } from '../link/clock.js';
 import { toHex } from '../wire/bytes.js';
 import { build as buildEntry } from '../wire/entry.js';
-import { AliasPool } from './alias-pool.js';
 import { HeldBudget } from './held-frames.js';
 import { Keys } from './keys.js';
 import { MemberFetcher, crowdWait } from './members.js';
-import { Meter } from './meter.js';
 import { Receiver } from './receive.js';
 import { Mix } from './play.js';
 import { NameCheck } from './name-check.js';
@@ -64,8 +63,7 @@ export class Room {
   #streams;
   #mix;
   #names;
-  #meter = new Meter();
-  #aliases = new AliasPool();
+  #meter = new LiveLevel();
   #ended = new AbortController();
   /** @type {Roster | null} null until the relay's key is known; as the next three */ #roster = null;
   /** @type {Keys | null} */ #keys = null;
@@ -133,9 +131,6 @@ export class Room {
         detached: (cause) => this.#events.say({ type: 'state', state: 'reconnecting', cause }),
         bind: (kid) => this.#bind(kid),
         media: (frame) => this.#media(frame),
-        aliasAcked: (alias, kid) => {
-          if (this.#aliases.is(alias, kid)) this.#link.setAliasKnown(alias, true);
-        },
         urgent: (kind, body) => this.#receiver?.receive(kind, body) ?? true,
         ended: (error) => this.#end(error),
         failed: (error) => this.#events.failed(error),
@@ -205,7 +200,7 @@ export class Room {
       name: room, roster, identity, self, secret, joinKey,
       clock: this.#clock,
       sendUrgent: (kind, body, done) => this.#link.sendUrgent(kind, body, done),
-      sendView: (kid, ctr, ciphertext) => this.#send(kid, ctr, ciphertext),
+      sendView: (kid, ctr, ciphertext) => this.#link.sendMedia(kid, ctr, ciphertext),
       mediaAt: () => this.#sentAt,
       publishing: () => this.#published !== null,
       playHeld: (id) => this.#streams.playHeld(id),
@@ -281,13 +276,6 @@ export class Room {
     this.#events.members();
   }
 
-  /** @param {bigint} kid @param {number} ctr @param {Bytes} ciphertext */
-  #send(kid, ctr, ciphertext) {
-    const { alias, fresh } = this.#aliases.of(kid);
-    if (fresh) this.#link.setAliasKnown(alias, false);
-    this.#link.sendMedia(alias, kid, ctr, ciphertext);
-  }
-
   // What the user does.
 
   /**
@@ -312,7 +300,7 @@ export class Room {
       send: (kid, ctr, ciphertext) => {
         this.#sent++;
         this.#sentAt = this.#clock.now();
-        this.#send(kid, ctr, ciphertext);
+        this.#link.sendMedia(kid, ctr, ciphertext);
       },
       transmitting: (on) => this.#events.say({ type: 'transmitting', on }),
       failed: (error) => this.#events.failed(error),
@@ -340,7 +328,7 @@ export class Room {
 
   /** Takes 10 ms of the microphone. @param {Float32Array} block is copied */
   captured(block) {
-    this.#meter.write(block, this.#clock.now());
+    this.#meter.writeAt(block, this.#clock.now());
     this.#published?.publication.write(block);
   }
 
@@ -411,7 +399,7 @@ export class Room {
   /** @param {number} now */
   #levels(now) {
     this.#streams.prune(now);
-    return { me: this.#meter.level(now), talkers: this.#mix.levels() };
+    return { me: this.#meter.at(now), talkers: this.#mix.levels() };
   }
 
   // The end.

@@ -8,7 +8,7 @@
 
 import { safetyNumber } from '../e2ee/safety.js';
 import { toHex } from '../wire/bytes.js';
-import { soonest } from './soonest.js';
+import { soonest } from '../link/clock.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 

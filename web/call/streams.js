@@ -15,7 +15,7 @@
  * frame that opens.
  */
 
-import { soonest } from './soonest.js';
+import { soonest } from '../link/clock.js';
 import { Stream, counters, sum } from './stream.js';
 import { Talker } from './talker.js';
 

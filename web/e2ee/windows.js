@@ -10,7 +10,10 @@
  *     floors  the others, by stream                                   the highest CTR taken: no other below it is
  */
 
-import {ReplayWindow} from './replay.js';
+import {ReplayWindow} from '../wire/replay.js';
+
+/** How many CTRs a window tells apart: 20 s of one frame each 20 ms, more than any frame is waited for. */
+const WINDOW_SIZE = 1024;
 
 /** How many streams of a talker have a whole window: it says one thing at a time. */
 export const MAX_WINDOWS = 16;
@@ -41,7 +44,7 @@ export class ReplayWindows {
       const floor = this.#floors.get(stream) ?? -1;
       if (ctr <= floor || (floor < 0 && ctr <= this.#above)) return 'replayed';
       if (floor >= 0 && ctr - floor > MAX_JUMP) return 'ahead';
-      window = floor < 0 ? new ReplayWindow() : ReplayWindow.above(floor);
+      window = new ReplayWindow(WINDOW_SIZE, floor);
     }
     if (window.ahead(ctr) > MAX_JUMP) return 'ahead';
     if (!window.accept(ctr)) return 'replayed';

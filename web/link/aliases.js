@@ -1,4 +1,4 @@
-/** What the relay's aliases stand for (docs/protocol.md, section 4.1). It is pure. */
+/** What aliases stand for, those of the relay and ours (docs/protocol.md, section 4.1). It is pure. */
 
 import { decodeCounter } from '../wire/frame.js';
 
@@ -80,5 +80,34 @@ export class Aliases {
   #forget(kid) {
     const stream = kid === undefined ? undefined : this.#streams.get(kid);
     if (stream && kid !== undefined && --stream.aliases === 0) this.#streams.delete(kid);
+  }
+}
+
+/**
+ * Aliases of ours that take no further byte. A key changes at most once a second, and media and views each have a key
+ * id of it, so each alias rests for some 14 s.
+ */
+const SHORT_ALIASES = 28;
+
+/** Gives each key id that we send an alias of its own: frames under way still carry the one before. */
+export class OwnAliases {
+  #next = 0;
+  /** @type {(bigint | null)[]} by alias */ #kids = new Array(SHORT_ALIASES).fill(null);
+  /** @type {Set<number>} those that the relay knows */ #known = new Set();
+
+  /** The alias of a key id, and whether the relay knows what it stands for. @param {bigint} kid */
+  of(kid) {
+    let alias = this.#kids.indexOf(kid);
+    if (alias < 0) {
+      alias = this.#next = (this.#next + 1) % SHORT_ALIASES;
+      this.#kids[alias] = kid;
+      this.#known.delete(alias);
+    }
+    return { alias, known: this.#known.has(alias) };
+  }
+
+  /** Notes that the relay knows an alias, if that still stands for the key id. @param {number} alias @param {bigint} kid */
+  acked(alias, kid) {
+    if (this.#kids[alias] === kid) this.#known.add(alias);
   }
 }

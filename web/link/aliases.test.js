@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Aliases } from './aliases.js';
+import { Aliases, OwnAliases } from './aliases.js';
 
 /** @typedef {import('../wire/frame.js').Media} Media */
 
@@ -56,4 +56,24 @@ test('a stream that is refused takes no alias from another', () => {
   const m = /** @type {Media} */ ({ kind: 'media', alias: 3, ctr: 1, ciphertext: new Uint8Array(1), long: true, kid: 4n });
   assert.equal(t.aliases.resolve(m, () => null, 0, 2), null);
   assert.equal(t.hears(3, 3), 2n);
+});
+
+test('own aliases: each key id has its own, and rests before it is used again', () => {
+  const own = new OwnAliases();
+  const first = own.of(1n);
+  assert.equal(first.known, false);
+  assert.deepEqual(own.of(1n), { alias: first.alias, known: false });
+  own.acked(first.alias, 2n);
+  own.acked(4095, 1n);
+  assert.equal(own.of(1n).known, false, 'what was acknowledged is something else');
+  own.acked(first.alias, 1n);
+  assert.deepEqual(own.of(1n), { alias: first.alias, known: true });
+  const used = [first.alias];
+  for (let kid = 2n; kid <= 28n; kid++) used.push(own.of(kid).alias);
+  assert.equal(new Set(used).size, 28);
+  assert.ok(used.every((alias) => alias < 28));
+  assert.deepEqual(own.of(29n), { alias: first.alias, known: false });
+  own.acked(first.alias, 1n);
+  assert.equal(own.of(29n).known, false);
+  assert.equal(own.of(1n).known, false);
 });

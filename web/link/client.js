@@ -141,10 +141,7 @@ export class Client {
     const { handler } = this.#config;
     /** @type {Session} */
     const session = new Session({
-      bind: (kid) => handler.bind(kid),
-      media: (frame) => handler.media(frame),
-      aliasAcked: (alias, kid) => handler.aliasAcked(alias, kid),
-      urgent: (kind, body) => handler.urgent(kind, body),
+      ...handler,
       ended: (code, ours) => this.#sessionEnded(session, code, ours),
       silent: () => this.#wake(CAUSE.silence),
       failed: (error) => this.#failed(error),
@@ -310,9 +307,9 @@ export class Client {
       : new LinkError('closed', 'the request was given up');
   }
 
-  /** @param {number} alias @param {bigint} kid @param {number} ctr @param {Bytes} ciphertext */
-  sendMedia(alias, kid, ctr, ciphertext) {
-    this.#session?.sendMedia(alias, kid, ctr, ciphertext);
+  /** @param {bigint} kid @param {number} ctr @param {Bytes} ciphertext */
+  sendMedia(kid, ctr, ciphertext) {
+    this.#session?.sendMedia(kid, ctr, ciphertext);
   }
 
   /**
@@ -325,29 +322,9 @@ export class Client {
     return this.#session?.sendUrgent(kind, body, done) ?? false;
   }
 
-  /** @param {number} alias @param {boolean} known */
-  setAliasKnown(alias, known) {
-    this.#session?.setAliasKnown(alias, known);
-  }
-
-  /** How many urgent messages are not acknowledged. */
-  urgentPending() {
-    return this.#session?.urgentPending ?? 0;
-  }
-
-  /** Tells whether something came from the relay within the last ms. @param {number} ms */
-  heardWithin(ms) {
-    return this.#session?.heardWithin(ms) ?? false;
-  }
-
   /** How good the path is; see Session. */
   quality() {
     return this.#session?.quality() ?? NO_QUALITY;
-  }
-
-  /** What happened so far, for people who look for what is wrong. */
-  counts() {
-    return { ...this.#session?.counts, queueDropped: this.#current?.carrier.dropped() ?? 0 };
   }
 
   /** Leaves: the relay is told until it acknowledges, for at most a second. It never rejects. */

@@ -74,8 +74,8 @@ test('media and urgent messages cross a path that loses, repeats and reorders', 
   }
   let ctr = 0;
   for (let at = 0; at < 10_000; at += 20) {
-    session.sendMedia(3, 0x0a0b0c0d0e0f0000n, ctr++, new Uint8Array([1]));
-    await lab.talk(20, 1, ctr);
+    session.sendMedia(0x0a0b0c0d0e0f0000n, ctr++, new Uint8Array([1]));
+    await lab.talk(20, ctr);
   }
   await lab.clock.run(2000);
   assert.deepEqual([...new Set(urgent.map((u) => u.body[0]))].sort((a, b) => a - b), Array.from({ length: 20 }, (_, i) => i));
@@ -115,7 +115,7 @@ test('after the silent death of its carrier it attaches again, and goes on with 
   assert.equal(lab.relay.sessions.size, 1);
   assert.equal(lab.relay.only.urgent.length, 1);
   const before = lab.relay.only.media.length;
-  const sent = await lab.talk(1000, 1, 50);
+  const sent = await lab.talk(1000, 50);
   await lab.clock.run(100);
   assert.equal(lab.relay.only.media.length - before, sent);
   assert.equal(lab.joins, 1);
@@ -147,7 +147,7 @@ test('a restarted relay makes a fresh session', async () => {
   await lab.clock.run(3000);
   assert.deepEqual(lab.told, ['fresh', 'detached: the connection ended: closed by the other side', 'fresh']);
   assert.deepEqual(unacked, [false]);
-  await lab.talk(500, 1, 25);
+  await lab.talk(500, 25);
   await lab.clock.run(100);
   assert.equal(lab.relay.only.media.length, 25);
   assert.equal(lab.relay.only.media[0].ctr, 25);

@@ -57,3 +57,8 @@ export function deadline(clock, ms, parent) {
     },
   };
 }
+
+/** The earlier of two times at which something is due; 0 is never. @param {number} a @param {number} b */
+export function soonest(a, b) {
+  return a === 0 || b === 0 ? a + b : Math.min(a, b);
+}

@@ -217,7 +217,6 @@ export class FakeRelay {
         frame.bound.next = Math.max(frame.bound.next, frame.ctr + 1);
         known.media.push(frame);
       },
-      aliasAcked: (alias) => known.session.setAliasKnown(alias, true),
       urgent: (kind, body) => known.takes(kind) && known.urgent.push({ kind, body }) > 0,
       ended: (code) => { known.ended = code; },
       silent: () => {},
@@ -282,7 +281,6 @@ export class Lab {
         frame.bound.next = Math.max(frame.bound.next, frame.ctr + 1);
         this.media.push(frame.ctr);
       },
-      aliasAcked: (alias) => this.client.setAliasKnown(alias, true),
       urgent: (kind, body) => this.takes(kind) && this.urgent.push({ kind, body }) > 0,
       ended: (error) => this.told.push(`ended: ${error.code}`),
       failed: (error) => this.told.push(`failed: ${error.stack}`),
@@ -318,10 +316,10 @@ export class Lab {
   }
 
   /** Lets the client talk for ms, a frame each 20 ms; returns how many frames it sent. */
-  async talk(ms, alias = 1, from = 0) {
+  async talk(ms, from = 0) {
     let ctr = from;
     for (let at = 0; at < ms; at += 20) {
-      this.client.sendMedia(alias, 0x0102030405060000n, ctr++, new Uint8Array(60).fill(ctr % 256));
+      this.client.sendMedia(0x0102030405060000n, ctr++, new Uint8Array(60).fill(ctr % 256));
       await this.clock.run(20);
     }
     return ctr - from;

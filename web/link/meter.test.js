@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { LossMeter, Meter } from './meter.js';
-import { TICK_EVERY } from './pinger.js';
+import { TICK_EVERY } from './liveness.js';
 
 test('it tells the rate soon after media began, not the mean with the silence before', () => {
   const m = new Meter();

@@ -5,8 +5,9 @@
  *     packet(counter, size, now) ──> window, losses, bursts ──> due(now)? ──> report(now) ──> the relay
  */
 
-import { Window } from './window.js';
+import { ReplayWindow } from '../wire/replay.js';
 
+const WINDOW_SIZE = 4096; // counters below the highest that are told apart
 const REPORT_EVERY = 1000; // ms
 const REPORT_OFTEN = 300; // while more than REPORT_LOSSY of the packets is lost
 const REPORT_LOSSY = 0.1;
@@ -21,7 +22,7 @@ export const REPORT_SLACK = 100;
 /** @typedef {import('../wire/report.js').Report} Report */
 
 export class ReceiveStats {
-  window = new Window();
+  window = new ReplayWindow(WINDOW_SIZE);
   /** Packets, replays not counted. */
   received = 0;
   /** Bytes, with headers. */
@@ -56,7 +57,7 @@ export class ReceiveStats {
   packet(counter, size, now) {
     const newest = counter >= this.window.next;
     this.#judge(counter - JUDGE_AFTER);
-    this.window.mark(counter);
+    this.window.accept(counter);
     this.received++;
     this.bytes += size;
     this.heardAt = now;
@@ -74,7 +75,7 @@ export class ReceiveStats {
    */
   #judge(end) {
     for (; this.#judged < end && this.#judged < this.window.next; this.#judged++) {
-      if (this.window.received(this.#judged)) {
+      if (this.window.judge(this.#judged) === 'replayed') {
         this.#endBurst();
       } else {
         this.#run++;

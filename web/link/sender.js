@@ -7,8 +7,9 @@
  */
 
 import { PACKET_HEADER, appendMedia, makePacket } from '../wire/frame.js';
+import { OwnAliases } from './aliases.js';
 import { SendStats, SentTimes } from './send-stats.js';
-import { Traffic } from './traffic.js';
+import { Traffic } from './meter.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 /** @typedef {import('./carrier.js').Carrier} Carrier */
@@ -25,11 +26,11 @@ export class Sender {
   since = 0;
   /** Packets sent: the counter of the next one. */
   packets = 0;
+  aliases = new OwnAliases();
   stats = new SendStats();
   traffic = new Traffic();
 
   #times = new SentTimes();
-  /** @type {Set<number>} */ #known = new Set(); // aliases of ours that the relay knows
 
   /**
    * Makes a carrier the one to send with.
@@ -58,21 +59,11 @@ export class Sender {
 
   /**
    * Sends a media frame, in its short form once the relay has acknowledged the alias.
-   * @param {number} now @param {number} alias @param {bigint} kid @param {number} ctr
-   * @param {Bytes} ciphertext
+   * @param {number} now @param {bigint} kid @param {number} ctr @param {Bytes} ciphertext
    */
-  media(now, alias, kid, ctr, ciphertext) {
-    const long = !this.#known.has(alias);
-    this.transmit(now, true, appendMedia({ alias, kid, ctr, ciphertext, long }, true));
-  }
-
-  /**
-   * Notes that the relay knows, or must learn again, what an alias of ours stands for.
-   * @param {number} alias @param {boolean} known
-   */
-  setAliasKnown(alias, known) {
-    if (known) this.#known.add(alias);
-    else this.#known.delete(alias);
+  media(now, kid, ctr, ciphertext) {
+    const { alias, known } = this.aliases.of(kid);
+    this.transmit(now, true, appendMedia({ alias, kid, ctr, ciphertext, long: !known }, true));
   }
 
   /**

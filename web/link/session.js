@@ -3,7 +3,7 @@
  * link to a relay (docs/protocol.md, sections 3 to 6). It outlives its carriers, knows nothing of control
  * messages, and nothing of what ciphertexts and urgent messages say.
  *
- *     carrier.onpacket ──> receive ──> handler.media, urgent, aliasAcked
+ *     carrier.onpacket ──> receive ──> handler.media, urgent
  *                             |  counters, window, reports
  *     carrier.sendPacket <── transmit <── sendMedia, sendUrgent, tick (reports, repeats, pings)
  */
@@ -12,8 +12,7 @@ import { FormatError } from '../wire/bytes.js';
 import * as wire from '../wire/frame.js';
 import { appendReport } from '../wire/report.js';
 import { Aliases } from './aliases.js';
-import { Liveness } from './liveness.js';
-import { IDLE_TICK, TICK_EVERY, parsePing, pingData } from './pinger.js';
+import { IDLE_TICK, Liveness, TICK_EVERY, parsePing, pingData } from './liveness.js';
 import { REPORT_SLACK, ReceiveStats } from './receive-stats.js';
 import { PACKET_OVERHEAD, Sender } from './sender.js';
 import { UrgentIn, UrgentOut } from './urgent.js';
@@ -86,7 +85,7 @@ export class Session {
     try {
       const { counter: low, frames } = wire.parsePacket(packet);
       const counter = wire.decodeCounter(low, 32, this.#recv.window.next);
-      if (!this.#recv.window.fresh(counter)) {
+      if (this.#recv.window.judge(counter) !== 'new') {
         this.counts.replayed++;
         return;
       }
@@ -132,7 +131,7 @@ export class Session {
         break;
       }
       case 'aliasAck':
-        for (const { alias, kid } of frame.pairs) this.#call(() => this.#handler.aliasAcked(alias, kid));
+        for (const { alias, kid } of frame.pairs) this.#send.aliases.acked(alias, kid);
         break;
       case 'close':
         this.#finish(frame.code, false);
@@ -153,7 +152,7 @@ export class Session {
     }
     const { kid, ctr, bound } = known;
     if (known.ack) this.#transmit(wire.appendAliasAck([{ alias: m.alias, kid }], true));
-    this.#call(() => this.#handler.media({ kid, ctr, ciphertext: m.ciphertext, alias: m.alias, bound }));
+    this.#call(() => this.#handler.media({ kid, ctr, ciphertext: m.ciphertext, bound }));
   }
 
   /**
@@ -198,26 +197,17 @@ export class Session {
 
   /**
    * Sends a media frame, the only one of its packet. It never blocks.
-   * @param {number} alias below 4096 @param {bigint} kid @param {number} ctr
+   * @param {bigint} kid @param {number} ctr
    * @param {Bytes} ciphertext 1 to 1100 bytes
    */
-  sendMedia(alias, kid, ctr, ciphertext) {
+  sendMedia(kid, ctr, ciphertext) {
     if (this.#live.stopped) {
       this.counts.mediaHeld++;
     } else if (this.#send.carrier) {
       const now = this.#clock.now();
       this.#live.expect(now);
-      this.#send.media(now, alias, kid, ctr, ciphertext);
+      this.#send.media(now, kid, ctr, ciphertext);
     }
-  }
-
-  /**
-   * Notes that the relay knows, or must learn again, what an alias of ours stands for: it is sent in the long
-   * form until it does.
-   * @param {number} alias @param {boolean} known
-   */
-  setAliasKnown(alias, known) {
-    this.#send.setAliasKnown(alias, known);
   }
 
   /**
@@ -384,11 +374,6 @@ export class Session {
   }
 
   // What it knows.
-
-  /** Tells whether something came from the relay within the last ms. @param {number} ms */
-  heardWithin(ms) {
-    return this.#clock.now() - this.#recv.heardAt <= ms;
-  }
 
   /**
    * How good the path is: shares of packets lost (0 to 1), ms, bits a second with headers; since: when the

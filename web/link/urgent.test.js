@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { URGENT_UNDER_WAY, URGENT_WINDOW } from '../wire/frame.js';
 import { PACE_BURST, PACE_START } from './pace.js';
-import { TICK_EVERY } from './pinger.js';
+import { TICK_EVERY } from './liveness.js';
 import { PING_FRAME, UrgentIn, UrgentOut } from './urgent.js';
 
 const OVERHEAD = 46;

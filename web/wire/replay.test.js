@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
-import {test} from 'node:test';
+import { test } from 'node:test';
 
-import {REPLAY_WINDOW_SIZE, ReplayWindow} from './replay.js';
+import { random as seeded } from '../link/lab.test.js';
+import { ReplayWindow } from './replay.js';
+
+const REPLAY_WINDOW_SIZE = 1024;
+const WINDOW_SIZE = 4096;
 
 const LAST = Number.MAX_SAFE_INTEGER;
 
@@ -20,7 +24,7 @@ const CASES = {
 
 for (const [name, steps] of Object.entries(CASES)) {
   test(`replay window: ${name}`, () => {
-    const window = new ReplayWindow();
+    const window = new ReplayWindow(REPLAY_WINDOW_SIZE);
     for (const [ctr, want] of steps) {
       assert.equal(window.judge(ctr), want, `judge(${ctr})`);
       assert.equal(window.accept(ctr), want === 'new', `accept(${ctr})`);
@@ -29,7 +33,7 @@ for (const [name, steps] of Object.entries(CASES)) {
 }
 
 test('a window agrees with a list of everything that it accepted', () => {
-  const window = new ReplayWindow();
+  const window = new ReplayWindow(REPLAY_WINDOW_SIZE);
   const accepted = new Set();
   let seed = 1;
   const random = (/** @type {number} */ below) => {
@@ -53,7 +57,7 @@ test('a window agrees with a list of everything that it accepted', () => {
 });
 
 test('how far ahead', () => {
-  const window = new ReplayWindow();
+  const window = new ReplayWindow(REPLAY_WINDOW_SIZE);
   assert.equal(window.ahead(2 ** 50), 0);
   window.accept(100);
   assert.equal(window.ahead(99), 0);
@@ -62,7 +66,41 @@ test('how far ahead', () => {
 });
 
 test('what is no CTR is refused', () => {
-  const window = new ReplayWindow();
+  const window = new ReplayWindow(REPLAY_WINDOW_SIZE);
   for (const ctr of [-1, 0.5, NaN, Infinity, 2 ** 53, /** @type {any} */ (5n)]) assert.equal(window.accept(ctr), false);
   assert.ok(window.accept(0));
+});
+
+test('each counter is fresh once, in any order within the window', () => {
+  const w = new ReplayWindow(WINDOW_SIZE);
+  const seen = new Set();
+  const next = seeded(3);
+  let highest = 0;
+  for (let i = 0; i < 30_000; i++) {
+    const counter = Math.max(0, Math.floor(highest + (next() - 0.7) * 3000));
+    const fresh = !seen.has(counter) && (counter >= w.next || w.next - counter <= WINDOW_SIZE);
+    assert.equal(w.judge(counter) === 'new', fresh, `counter ${counter}, next ${w.next}`);
+    if (fresh) {
+      w.accept(counter);
+      seen.add(counter);
+      highest = Math.max(highest, counter);
+    }
+  }
+});
+
+test('what is 4096 or more below the highest is a replay', () => {
+  const w = new ReplayWindow(WINDOW_SIZE);
+  w.accept(10_000);
+  assert.equal(w.judge(10_001 - WINDOW_SIZE) === 'new', true);
+  assert.equal(w.judge(10_000 - WINDOW_SIZE) === 'new', false);
+  assert.equal(w.judge(10_000), 'replayed');
+  assert.equal(w.judge(9_999), 'new');
+});
+
+test('a jump over the whole window forgets it', () => {
+  const w = new ReplayWindow(WINDOW_SIZE);
+  for (let c = 0; c < 5000; c++) w.accept(c);
+  w.accept(2 ** 40);
+  for (let c = 2 ** 40 - WINDOW_SIZE + 1; c < 2 ** 40; c += 7) assert.equal(w.judge(c) === 'new', true);
+  assert.equal(w.next, 2 ** 40 + 1);
 });

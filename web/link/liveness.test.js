@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { BREAK_AFTER, DOUBT_AFTER, Pinger, TICK_EVERY, parsePing, pingData } from './pinger.js';
+import { BREAK_AFTER, DOUBT_AFTER, Pinger, TICK_EVERY, parsePing, pingData } from './liveness.js';
 
 /** Runs a pinger every 50 ms and returns when it wanted a ping. */
 function pings(p, from, to, state) {
