@@ -144,10 +144,7 @@ func (f *Federation) key(talker, to *room.Member, m *wire.FederationMessage, now
 		return true
 	}
 	hash, number := m.Room, key.Key.Number
-	return talker.PassKey(m.Body, to.ID, func(acked bool) {
-		if !acked {
-			return
-		}
+	return talker.PassKey(m.Body, to.ID, func() {
 		received := wire.KeyReceived{From: to.ID, Number: number}
 		_ = f.route(&wire.FederationMessage{ // counted, if there is no way; the talker gives up waiting
 			Hops: wire.MaxHops, Room: hash, To: talker.ID, Kind: wire.UrgentKeyReceived, Body: wire.Append(nil, &received),

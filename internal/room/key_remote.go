@@ -27,8 +27,6 @@ const (
 	// maxVariants bounds how many messages with one number are under way to one recipient and known to be.
 	// The oldest gives way: it goes on, but a repeat of it would be sent again.
 	maxVariants = 4
-	// maxRepeats bounds who waits for one acknowledgement.
-	maxRepeats = 4
 )
 
 // digestSeed makes digests of messages that nobody outside can aim at.
@@ -52,50 +50,46 @@ type remoteKey struct {
 	came    time.Time           // first
 	entry   []byte              // the talker's, as UrgentMembersJoined
 	passed  map[int]keyDigest   // what was acknowledged last, by recipient's slot
-	pending map[int][]*delivery // by recipient's slot; at most maxVariants, oldest first
-}
-
-// delivery is one copy under way to one recipient, with who wants to know when it has come.
-type delivery struct {
-	digest keyDigest
-	done   []func(acked bool)
+	pending map[int][]keyDigest // what is under way, likewise; at most maxVariants, oldest first
 }
 
 // PassKey passes an UrgentKey message of the member, which is a remote talker, on to a local recipient, who
-// is told who the talker is if it was not yet. A message goes to a recipient once: a repeat waits for the
-// same acknowledgement, if it is still to come. Another message with the same number is another key, for
-// either may be made up.
+// is told who the talker is if it was not yet. A message goes to a recipient once: of a repeat the
+// acknowledgement is the same. Another message with the same number is another key, for either may be made
+// up.
 //
-// If taken, done is called once: with true when the recipient has acknowledged, or had before, and with false
-// when it will not get this copy. It may be called before PassKey returns; no lock is held then. If not
-// taken, the message shall come again, and done is not called.
-func (m *Member) PassKey(key []byte, to wire.MemberID, done func(acked bool), now time.Time) (taken bool) {
+// acked is called when the recipient has acknowledged the message, or had before; perhaps before PassKey
+// returns. No lock is held then. If not taken, the message shall come again.
+func (m *Member) PassKey(key []byte, to wire.MemberID, acked func(), now time.Time) (taken bool) {
 	rooms := m.rooms
 	msg, err := wire.Parse[wire.Key](key)
 	recipient := m.room.find(to)
 	if err != nil || msg.Sender != m.ID || recipient == nil || recipient.remote() {
 		rooms.Drops.Add(drops.KeyUnusable, 1)
-		done(false)
 		return true
 	}
-	c := copyOf{m, recipient, nil, &delivery{digestKey(key), []func(bool){done}}}
+	c := copyOf{talker: m, to: recipient, digest: digestKey(key)}
 	x := &m.room.keys
 	x.mu.Lock()
 	state, introduce := c.claimLocked(msg.Key.Number, now)
 	x.mu.Unlock()
 	switch state {
 	case copyHad:
-		done(true)
+		acked()
 	case copyRefused:
 		rooms.Drops.Add(drops.KeyUnusable, 1)
-		done(false)
 	case copyLimited:
 		rooms.Drops.Add(drops.KeyRate, 1)
 		return false
 	case copyClaimed:
+		done := func(ok bool) {
+			if c.finish(ok); ok {
+				acked()
+			}
+		}
 		if introduce && !recipient.introduce(m, c.key.entry) ||
-			recipient.receiver.SendUrgentThen(wire.UrgentKey, bytes.Clone(key), c.finish) != nil {
-			return c.unclaim(now)
+			recipient.receiver.SendUrgentThen(wire.UrgentKey, bytes.Clone(key), done) != nil {
+			return c.giveUp(now)
 		}
 		rooms.Keys.Passed.Add(1)
 	}
@@ -106,7 +100,7 @@ func (m *Member) PassKey(key []byte, to wire.MemberID, done func(acked bool), no
 type copyOf struct {
 	talker, to *Member
 	key        *remoteKey
-	delivery   *delivery
+	digest     keyDigest
 }
 
 // copyState is what becomes of a copy.
@@ -114,10 +108,10 @@ type copyState int
 
 const (
 	copyClaimed copyState = iota // it is to be sent
-	copyHad                      // the recipient has acknowledged another
-	copyWaits                    // for the acknowledgement of another
+	copyHad                      // the recipient has acknowledged it
+	copyWaits                    // it is under way
 	copyLimited                  // the talker makes keys too fast
-	copyRefused                  // one of both has left, the talker is local, or too many wait
+	copyRefused                  // one of both has left, or the talker is local
 )
 
 // claimLocked finds out what to do with the copy, and notes that. introduce: the recipient does not know the
@@ -131,26 +125,49 @@ func (c *copyOf) claimLocked(number uint32, now time.Time) (state copyState, int
 		return copyLimited, false
 	}
 	pending := c.key.pending[slot]
-	same := func(d *delivery) bool { return d.digest == c.delivery.digest }
-	if i := slices.IndexFunc(pending, same); i >= 0 {
-		if len(pending[i].done) == maxRepeats {
-			return copyRefused, false
-		}
-		pending[i].done = append(pending[i].done, c.delivery.done...)
-		return copyWaits, false
-	}
 	last, passed := c.key.passed[slot]
-	if passed && last == c.delivery.digest {
+	switch {
+	case slices.Contains(pending, c.digest):
+		return copyWaits, false
+	case passed && last == c.digest:
 		return copyHad, false
-	}
-	if (passed || len(pending) > 0) && !c.talker.variantLocked(slot, now) {
+	case (passed || len(pending) > 0) && !c.talker.variantLocked(slot, now):
 		return copyLimited, false
-	}
-	if len(pending) == maxVariants {
+	case len(pending) == maxVariants:
 		pending = slices.Delete(pending, 0, 1)
 	}
-	c.key.pending[slot] = append(pending, c.delivery)
+	c.key.pending[slot] = append(pending, c.digest)
 	return copyClaimed, !c.to.keys.told.has(talker)
+}
+
+// finish notes that the copy is not under way any more, unless its recipient has left and is forgotten as a
+// whole.
+func (c *copyOf) finish(acked bool) {
+	x := &c.talker.room.keys
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	slot := c.to.keys.slot
+	if slot == noSlot {
+		return
+	}
+	pending := slices.DeleteFunc(c.key.pending[slot], func(d keyDigest) bool { return d == c.digest })
+	if c.key.pending[slot] = pending; len(pending) == 0 {
+		delete(c.key.pending, slot)
+	}
+	if acked {
+		c.key.passed[slot] = c.digest
+	}
+}
+
+// giveUp takes back what claimLocked noted, because the recipient's link took no message. It reports whether
+// it is for good: then the recipient will ask for the key when it is back.
+func (c *copyOf) giveUp(now time.Time) (over bool) {
+	c.finish(false)
+	over = now.Sub(c.key.came) > silence || !c.to.receiver.HeardWithin(silence)
+	if over {
+		c.talker.rooms.Drops.Add(drops.KeyUnusable, 1)
+	}
+	return over
 }
 
 // remoteKeyLocked returns what is known of a key of the member, or nil if its keys come too fast. Which one
@@ -169,7 +186,7 @@ func (m *Member) remoteKeyLocked(number uint32, now time.Time) *remoteKey {
 	}
 	k := &remoteKey{
 		number: number, came: now, entry: wire.AppendMembersJoined(nil, m.Entry),
-		passed: make(map[int]keyDigest), pending: make(map[int][]*delivery),
+		passed: make(map[int]keyDigest), pending: make(map[int][]keyDigest),
 	}
 	keys.remote = append(keys.remote, k)
 	return k
@@ -186,50 +203,4 @@ func (m *Member) variantLocked(slot int, now time.Time) bool {
 	ok := allow(&limiter, variantRate, variantBurst, now)
 	keys.variants[slot] = limiter
 	return ok
-}
-
-// finish tells who waits for the copy what became of it.
-func (c *copyOf) finish(acked bool) {
-	x := &c.talker.room.keys
-	x.mu.Lock()
-	done := c.overLocked(acked)
-	x.mu.Unlock()
-	for _, f := range done {
-		f(acked)
-	}
-}
-
-// overLocked forgets the copy, unless its recipient has left and is forgotten as a whole. It returns who
-// waits for it. The caller holds exchange.mu.
-func (c *copyOf) overLocked(acked bool) (done []func(bool)) {
-	if slot := c.to.keys.slot; slot != noSlot {
-		pending := slices.DeleteFunc(c.key.pending[slot], func(d *delivery) bool { return d == c.delivery })
-		if c.key.pending[slot] = pending; len(pending) == 0 {
-			delete(c.key.pending, slot)
-		}
-		if acked {
-			c.key.passed[slot] = c.delivery.digest
-		}
-	}
-	done, c.delivery.done = c.delivery.done, nil
-	return done
-}
-
-// unclaim takes back what claimLocked noted, because the recipient's link took no message. It reports whether
-// the recipient is given up: it will ask for the key when it is back.
-func (c *copyOf) unclaim(now time.Time) (taken bool) {
-	givenUp := now.Sub(c.key.came) > silence || !c.to.receiver.HeardWithin(silence)
-	x := &c.talker.room.keys
-	x.mu.Lock()
-	done := c.overLocked(false)
-	x.mu.Unlock()
-	if givenUp {
-		c.talker.rooms.Drops.Add(drops.KeyUnusable, 1)
-	} else {
-		done = done[1:] // this one's comes again; those that joined it meanwhile were taken
-	}
-	for _, f := range done {
-		f(false)
-	}
-	return givenUp
 }
