@@ -82,7 +82,7 @@ func (r *Relay) adminHandler() http.Handler {
 // registry holds the relay's metrics, and those of Go and the process.
 func (r *Relay) registry() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(&collector{relay: r}, &peerCollector{relay: r}, collectors.NewGoCollector(),
+	registry.MustRegister(&collector{relay: r}, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return registry
 }

@@ -151,7 +151,7 @@ func (m *mesh) eventually(what string, limit time.Duration, ok func() bool) time
 func (n *node) peerMetric(name, peer string) float64 {
 	n.t.Helper()
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(&peerCollector{relay: n.relay})
+	registry.MustRegister(&collector{relay: n.relay})
 	families, err := registry.Gather()
 	if err != nil {
 		n.t.Fatal(err)

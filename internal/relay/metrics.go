@@ -1,128 +1,132 @@
 package relay
 
 import (
+	"cmp"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/wzp-voice/wzp/internal/drops"
-	"github.com/wzp-voice/wzp/internal/federation"
 	"github.com/wzp-voice/wzp/internal/link"
-	"github.com/wzp-voice/wzp/internal/room"
 )
 
-// collector reads the relay's counters when Prometheus asks, so that the hot path only counts.
+// collector reads the relay's counters when Prometheus asks, so that the hot path only counts. A metric is a
+// line of one of its functions; a reason to drop something is one of package drops.
 type collector struct{ relay *Relay }
 
-// snapshot is what the metrics are made of.
-type snapshot struct {
-	relay    *Relay
-	link     link.Stats
-	rooms    room.Stats
-	peers    federation.Totals
-	sessions int
-}
-
-// metric is one number of a snapshot.
-type metric struct {
-	desc  *prometheus.Desc
-	kind  prometheus.ValueType
-	value func(*snapshot) float64
-}
-
-func gauge(name, help string, value func(*snapshot) int) metric {
-	return metric{prometheus.NewDesc("wzp_relay_"+name, help, nil, nil), prometheus.GaugeValue,
-		func(s *snapshot) float64 { return float64(value(s)) }}
-}
-
-func counter(name, help string, value func(*snapshot) uint64) metric {
-	return metric{prometheus.NewDesc("wzp_relay_"+name, help, nil, nil), prometheus.CounterValue,
-		func(s *snapshot) float64 { return float64(value(s)) }}
-}
-
-var metrics = []metric{
-	gauge("sessions", "Sessions now.", func(s *snapshot) int { return s.sessions }),
-	gauge("rooms", "Rooms now.", func(s *snapshot) int { return s.rooms.Rooms }),
-	gauge("members", "Members of rooms now.", func(s *snapshot) int { return s.rooms.Members }),
-	gauge("streams", "Streams of media now.", func(s *snapshot) int { return s.rooms.Streams }),
-
-	counter("sessions_accepted_total", "Sessions accepted.", func(s *snapshot) uint64 { return s.relay.stats.accepted.Load() }),
-	counter("joins_total", "Joins.", func(s *snapshot) uint64 { return s.relay.stats.joins.Load() }),
-	counter("leaves_total", "Leaves.", func(s *snapshot) uint64 { return s.relay.stats.leaves.Load() }),
-	counter("media_in_packets_total", "Media packets received from members.", func(s *snapshot) uint64 { return s.relay.stats.mediaIn.Load() }),
-	counter("media_out_packets_total", "Media packets forwarded to members, those from peers included.", func(s *snapshot) uint64 { return s.relay.stats.mediaOut.Load() + s.peers.Delivered }),
-
-	counter("sender_keys_total", "Sender keys that members announced.", func(s *snapshot) uint64 { return s.relay.rooms.Keys.Announced.Load() }),
-	counter("keys_passed_total", "Sender keys passed on, once for each recipient.", func(s *snapshot) uint64 { return s.relay.rooms.Keys.Passed.Load() }),
-	counter("keys_introduced_total", "Members whose entry was sent to one who would not have known whose key or request it is.", func(s *snapshot) uint64 { return s.relay.rooms.Keys.Introduced.Load() }),
-	counter("keys_delivered_total", "Talkers told that all recipients have their key.", func(s *snapshot) uint64 { return s.relay.rooms.Keys.Delivered.Load() }),
-
-	gauge("peers_up", "Links with peers now.", func(s *snapshot) int { return s.peers.PeersUp }),
-	gauge("bridged_rooms", "Rooms now that are bridged with peers, those of which only peers have members included.", func(s *snapshot) int { return s.peers.Rooms }),
-	gauge("remote_members", "Members of other relays in these rooms now.", func(s *snapshot) int { return s.rooms.RemoteMembers }),
-	counter("federation_frames_out_total", "Media frames sent to peers, several of which share a packet.", func(s *snapshot) uint64 { return s.peers.Sent }),
-	counter("federation_frames_taken_total", "Media frames from peers that were forwarded.", func(s *snapshot) uint64 { return s.peers.Taken }),
-	counter("federation_delivered_total", "Media frames from peers sent to members, once for each.", func(s *snapshot) uint64 { return s.peers.Delivered }),
-	counter("federation_messages_total", "Messages about keys sent on to peers.", func(s *snapshot) uint64 { return s.peers.Messages }),
-
-	counter("sealed_in_packets_total", "Sealed packets received.", func(s *snapshot) uint64 { return s.link.UDP.SealedInPackets }),
-	counter("sealed_in_bytes_total", "Bytes of sealed packets received, without headers of UDP and IP.", func(s *snapshot) uint64 { return s.link.UDP.SealedInBytes }),
-	counter("sealed_out_packets_total", "Sealed packets sent.", func(s *snapshot) uint64 { return s.link.UDP.SealedOutPackets }),
-	counter("sealed_out_bytes_total", "Bytes of sealed packets sent, without headers of UDP and IP.", func(s *snapshot) uint64 { return s.link.UDP.SealedOutBytes }),
-	counter("receive_errors_total", "Failed receive calls.", func(s *snapshot) uint64 { return s.link.UDP.ReceiveErrors }),
-	counter("resets_sent_total", "Resets sent.", func(s *snapshot) uint64 { return s.link.ResetsSent }),
-	counter("moved_sessions_total", "Sessions that proved a new address.", func(s *snapshot) uint64 { return s.link.Moved }),
-	gauge("handshakes", "Connections now that have not proved who they are.", func(s *snapshot) int { return s.link.Handshakes }),
-	gauge("web_connections", "Connections of browsers now, by WebTransport and WebSocket, those in their handshake included.", func(s *snapshot) int { return s.link.WebOpen }),
-	counter("web_attachments_total", "Attachments that browsers made.", func(s *snapshot) uint64 { return s.link.WebSessions }),
-}
-
-// What was dropped, by what it is and why; and in bytes, with all headers, what of that is media. The reasons are those of
-// package drops.
-var (
-	droppedNumber = newDropped("dropped_total", "What was dropped or refused, by the reason.")
-	droppedBytes  = newDropped("dropped_bytes_total", "Bytes of media that was not forwarded, with the headers that they have on the wire.")
-)
-
-func newDropped(name, help string) *prometheus.Desc {
-	return prometheus.NewDesc("wzp_relay_"+name, help, []string{"what", "reason"}, nil)
-}
-
-// Describe implements prometheus.Collector.
-func (c *collector) Describe(out chan<- *prometheus.Desc) {
-	for _, m := range metrics {
-		out <- m.desc
-	}
-	out <- droppedNumber
-	out <- droppedBytes
-}
+// Describe implements prometheus.Collector: what there is, Collect says.
+func (c *collector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
 func (c *collector) Collect(out chan<- prometheus.Metric) {
-	r := c.relay
-	s := &snapshot{relay: r, link: r.endpoint.Stats(), rooms: r.rooms.Stats(), peers: r.federation.Totals()}
-	r.mu.Lock()
-	s.sessions = r.sessions
-	r.mu.Unlock()
-	for _, m := range metrics {
-		out <- prometheus.MustNewConstMetric(m.desc, m.kind, m.value(s))
-	}
-	ofSystem := s.systemDrops()
-	for why := drops.None + 1; why < drops.Reasons; why++ {
-		n := r.rooms.Drops.Count(why) + ofSystem[why]
-		out <- prometheus.MustNewConstMetric(droppedNumber, prometheus.CounterValue, float64(n), why.What(), why.Label())
-		if why.What() == "media" {
-			bytes := r.rooms.Drops.Bytes(why)
-			out <- prometheus.MustNewConstMetric(droppedBytes, prometheus.CounterValue, float64(bytes), why.What(), why.Label())
-		}
+	to, r := metricSet{out: out, prefix: "wzp_relay_"}, c.relay
+	stats := r.endpoint.Stats()
+	to.sessions(r, &stats)
+	to.media(r)
+	to.packets(&stats)
+	to.dropped(r, &stats)
+	for _, s := range r.federation.Peers() {
+		peer := metricSet{out, "wzp_relay_peer_", []string{"peer"}, []string{cmp.Or(s.Label, s.Fingerprint.String())}}
+		peer.gauge("up", "Whether the link with the peer is up.", map[bool]float64{true: 1}[s.Up])
+		peer.gauge("rtt_seconds", "Round trip to the peer; 0: not measured yet.", s.RTT.Seconds())
+		peer.gauge("loss_ratio", "Share of what is sent to the peer that is lost.", s.Loss)
+		peer.gauge("rooms", "Parts of rooms that the peer announces.", float64(s.Rooms))
+		peer.gauge("participants", "Members that are reached through the peer.", float64(s.Participants))
+		// These are of one link: they begin again with the next one.
+		peer.counter("packets_out_total", "Sealed packets sent to the peer.", s.PacketsOut)
+		peer.counter("packets_in_total", "Sealed packets received from the peer.", s.PacketsIn)
+		peer.counter("frames_out_total", "Media frames sent to the peer.", s.FramesOut)
+		peer.counter("frames_in_total", "Media frames from the peer, with duplicates.", s.FramesIn)
+		peer.counter("duplicates_total", "Those of them that had come before.", s.Duplicates)
+		peer.counter("aliases_taken_total", "Aliases of the link given to who had fewer.", s.AliasesTaken)
+		peer.counter("unnamed_total", "Media frames not sent: the link had no alias for them.", s.Unnamed)
+		peer.counter("limited_total", "Media frames and messages that were over a rate limit.", s.Limited)
 	}
 }
 
-// systemDrops are those that sockets count, each for itself.
-func (s *snapshot) systemDrops() map[drops.Reason]uint64 {
-	udp, failed := &s.link.UDP, s.link.UDP.SendErrors
-	return map[drops.Reason]uint64{
-		drops.BadHeader:  udp.Oversized,
-		drops.QUICQueue:  udp.QUICDropped,
-		drops.NoBuffer:   udp.SendDropped,
+// metricSet is where metrics go to, all with the same labels.
+type metricSet struct {
+	out           chan<- prometheus.Metric
+	prefix        string
+	names, labels []string
+}
+
+func (to *metricSet) gauge(name, help string, value float64) {
+	desc := prometheus.NewDesc(to.prefix+name, help, to.names, nil)
+	to.out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, to.labels...)
+}
+
+func (to *metricSet) counter(name, help string, value uint64) {
+	desc := prometheus.NewDesc(to.prefix+name, help, to.names, nil)
+	to.out <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(value), to.labels...)
+}
+
+// sessions are who is there, and how.
+func (to *metricSet) sessions(r *Relay, stats *link.Stats) {
+	r.mu.Lock()
+	sessions := r.sessions
+	r.mu.Unlock()
+	rooms, peers := r.rooms.Stats(), r.federation.Totals()
+	to.gauge("sessions", "Sessions now.", float64(sessions))
+	to.gauge("rooms", "Rooms now.", float64(rooms.Rooms))
+	to.gauge("members", "Members of rooms now.", float64(rooms.Members))
+	to.gauge("streams", "Streams of media now.", float64(rooms.Streams))
+	to.gauge("peers_up", "Links with peers now.", float64(peers.PeersUp))
+	to.gauge("bridged_rooms", "Rooms now that are bridged with peers, also without members here.",
+		float64(peers.Rooms))
+	to.gauge("remote_members", "Members of other relays in these rooms now.", float64(rooms.RemoteMembers))
+	to.gauge("handshakes", "Connections now that have not proved who they are.", float64(stats.Handshakes))
+	to.gauge("web_connections", "Connections of browsers now, those in their handshake included.",
+		float64(stats.WebOpen))
+	to.counter("sessions_accepted_total", "Sessions accepted.", r.stats.accepted.Load())
+	to.counter("joins_total", "Joins.", r.stats.joins.Load())
+	to.counter("leaves_total", "Leaves.", r.stats.leaves.Load())
+	to.counter("moved_sessions_total", "Sessions that proved a new address.", stats.Moved)
+	to.counter("web_attachments_total", "Attachments that browsers made.", stats.WebSessions)
+}
+
+// media is what was forwarded, and keys.
+func (to *metricSet) media(r *Relay) {
+	peers, keys := r.federation.Totals(), &r.rooms.Keys
+	to.counter("media_in_packets_total", "Media packets received from members.", r.stats.mediaIn.Load())
+	to.counter("media_out_packets_total", "Media packets forwarded to members, those from peers included.",
+		r.stats.mediaOut.Load()+peers.Delivered)
+	to.counter("federation_frames_out_total", "Media frames sent to peers.", peers.Sent)
+	to.counter("federation_frames_taken_total", "Media frames from peers that were forwarded.", peers.Taken)
+	to.counter("federation_delivered_total", "Those, once for each member.", peers.Delivered)
+	to.counter("federation_messages_total", "Messages about keys sent on to peers.", peers.Messages)
+	to.counter("sender_keys_total", "Sender keys that members announced.", keys.Announced.Load())
+	to.counter("keys_passed_total", "Sender keys passed on, once for each recipient.", keys.Passed.Load())
+	to.counter("keys_introduced_total", "Entries sent to who would not know whose key or request it is.",
+		keys.Introduced.Load())
+	to.counter("keys_delivered_total", "Talkers told that all have their key.", keys.Delivered.Load())
+}
+
+// packets is what the sockets did.
+func (to *metricSet) packets(stats *link.Stats) {
+	const size = ", without headers of UDP and IP."
+	to.counter("sealed_in_packets_total", "Sealed packets received.", stats.UDP.SealedInPackets)
+	to.counter("sealed_in_bytes_total", "Bytes of sealed packets received"+size, stats.UDP.SealedInBytes)
+	to.counter("sealed_out_packets_total", "Sealed packets sent.", stats.UDP.SealedOutPackets)
+	to.counter("sealed_out_bytes_total", "Bytes of sealed packets sent"+size, stats.UDP.SealedOutBytes)
+	to.counter("receive_errors_total", "Failed receive calls.", stats.UDP.ReceiveErrors)
+	to.counter("resets_sent_total", "Resets sent.", stats.ResetsSent)
+}
+
+// dropped is what was dropped, by what it is and why; and what of that is media in bytes.
+func (to *metricSet) dropped(r *Relay, stats *link.Stats) {
+	failed := stats.UDP.SendErrors
+	ofSockets := map[drops.Reason]uint64{
+		drops.BadHeader:  stats.UDP.Oversized,
+		drops.QUICQueue:  stats.UDP.QUICDropped,
+		drops.NoBuffer:   stats.UDP.SendDropped,
 		drops.SendFailed: failed.Unreachable + failed.Refused + failed.Denied + failed.TooBig + failed.Other,
+	}
+	for why := drops.None + 1; why < drops.Reasons; why++ {
+		by := metricSet{to.out, to.prefix, []string{"what", "reason"}, []string{why.What(), why.Label()}}
+		by.counter("dropped_total", "What was dropped or refused.", r.rooms.Drops.Count(why)+ofSockets[why])
+		if why.What() == "media" {
+			by.counter("dropped_bytes_total", "Bytes of media that was not forwarded, with all headers.",
+				r.rooms.Drops.Bytes(why))
+		}
 	}
 }

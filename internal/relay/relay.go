@@ -96,20 +96,30 @@ func NewOn(mux *udp.Mux, config Config) (*Relay, error) {
 		addresses: make(map[netip.Prefix]int),
 	}
 	r.rooms.FanOut, r.rooms.Soon = fanOut, r.flushSoon
-	var err error
-	if config.Admin != "" {
-		if r.admin, err = newAdmin(r, config.Admin); err != nil {
-			return nil, errors.Join(err, mux.Close())
-		}
-	}
-	if r.site, err = newSite(config, r.rooms.Drops); err != nil {
-		r.admin.close()
-		return nil, errors.Join(err, mux.Close())
-	}
-	if err := r.bridge(); err != nil {
+	if err := r.open(mux); err != nil {
 		r.admin.close()
 		r.site.close()
-		return nil, errors.Join(err, mux.Close())
+		return nil, errors.Join(err, r.events.Close(), mux.Close())
+	}
+	r.federation.Start(r.endpoint)
+	r.Reload(config.Federation)
+	r.site.start(r)
+	return r, nil
+}
+
+// open opens the relay's other ports and files, and starts the endpoint.
+func (r *Relay) open(mux *udp.Mux) (err error) {
+	config := &r.config
+	if config.Admin != "" {
+		if r.admin, err = newAdmin(r, config.Admin); err != nil {
+			return err
+		}
+	}
+	if r.site, err = newSite(*config, r.rooms.Drops); err != nil {
+		return err
+	}
+	if err = r.bridge(); err != nil {
+		return err
 	}
 	r.endpoint, err = link.NewEndpoint(mux, link.Config{
 		Identity:      config.Identity,
@@ -124,15 +134,7 @@ func NewOn(mux *udp.Mux, config Config) (*Relay, error) {
 		MaxMessage:    config.MaxMessage,
 		ControlRate:   config.ControlRate,
 	})
-	if err != nil {
-		r.admin.close()
-		r.site.close()
-		return nil, errors.Join(err, r.events.Close(), mux.Close())
-	}
-	r.federation.Start(r.endpoint)
-	r.Reload(config.Federation)
-	r.site.start(r)
-	return r, nil
+	return err
 }
 
 // Addr returns the UDP address that the relay listens on.
@@ -225,20 +227,28 @@ func (r *Relay) flushSoon() {
 	}
 }
 
-// drain tells every client that the relay shuts down, and waits for them to acknowledge.
+// drain tells every client that the relay shuts down, waits for them to acknowledge, and ends their sessions.
 func (r *Relay) drain() {
 	sessions := r.endpoint.Sessions()
 	r.log.Info("shutting down", "sessions", len(sessions))
+	acked := make(chan struct{}, len(sessions))
+	done := func(bool) { acked <- struct{}{} }
 	for _, s := range sessions {
-		if err := s.SendUrgent(wire.UrgentShutdown, nil); err != nil {
+		if err := s.SendUrgentThen(wire.UrgentShutdown, nil, done); err != nil {
 			r.log.Debug("cannot say that the relay shuts down; the close frames must do", "err", err)
+			done(false)
 		}
 	}
-	deadline := time.Now().Add(drainTime)
-	for _, s := range sessions {
-		for s.UrgentPending() > 0 && time.Now().Before(deadline) {
-			time.Sleep(10 * time.Millisecond)
+	late := time.After(drainTime)
+	for range sessions {
+		select {
+		case <-acked:
+			continue
+		case <-late:
 		}
+		break
+	}
+	for _, s := range sessions {
 		s.End(wire.CloseShuttingDown)
 	}
 }
