@@ -32,7 +32,7 @@ func (c *benchFloorCmd) Run(ctx context.Context) error {
 		if err != nil {
 			return usagef("--to: %w", err)
 		}
-		to = append(to, udp.Path{Peer: addr})
+		to = append(to, udp.Path{Remote: addr})
 	}
 	mux, err := udp.Listen("127.0.0.1:0", 0)
 	if err != nil {

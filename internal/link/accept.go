@@ -11,9 +11,7 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 
-	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/drops"
-	"github.com/wzp-voice/wzp/internal/seal"
 	"github.com/wzp-voice/wzp/internal/udp"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
@@ -44,7 +42,7 @@ func (ep *Endpoint) listen() error {
 				if ep.web != nil && conn.ConnectionState().TLS.NegotiatedProtocol == http3.NextProtoH3 {
 					ep.web.serveQUIC(conn)
 				} else {
-					ep.serve(conn)
+					ep.serveQUIC(conn)
 				}
 			})
 		}
@@ -88,36 +86,49 @@ func handshakeOf(conn *quic.Conn) *handshake {
 	return conn.Context().Value(handshakeKey{}).(*handshake)
 }
 
-// proved notes that the connection's Hello was valid.
-func (ep *Endpoint) proved(conn *quic.Conn) { handshakeOf(conn).leave() }
-
-// serve handles one accepted connection until it ends.
-func (ep *Endpoint) serve(conn *quic.Conn) {
-	if ep.web != nil {
-		ep.background(func() { refuseDatagrams(conn) })
-	}
-	a, stream, err := ep.hello(conn)
-	if err != nil {
-		ep.drops.Add(drops.Hello, 1)
-		ep.log.Debug("refused a connection", "remote", conn.RemoteAddr(), "err", err)
-		var refused *wire.Refused
-		if stream != nil && errors.As(err, &refused) {
-			ep.refuse(&streamChannel{stream, conn.Context()}, refused)
-		}
-		conn.CloseWithError(quicRefused, "")
-		return
-	}
-	ep.control(&streamChannel{stream, conn.Context()}, a)
-	ep.served(a)
-	conn.CloseWithError(quicEnded, "")
+// newcomer is a connection that has not said who it is yet: a quicNewcomer, or a browser's webConn.
+type newcomer interface {
+	controlChannel
+	// verify checks that a Hello was signed for this connection. The error is a *wire.Refused if the remote should
+	// be told.
+	verify(hello *wire.Hello) (peer bool, err error)
+	// attach makes the connection an attachment of s, or returns nil if that is over.
+	attach(s *Session, hello *wire.Hello, now time.Time) *attachment
+	// complete adds to a Welcome what is for this kind of connection alone.
+	complete(welcome *wire.Welcome, hello *wire.Hello)
 }
 
-// served notes that an accepted connection has ended, and with it a session that was never used.
+// serve asks a connection who it is and answers it until it ends. It reports false if it was refused.
+func (ep *Endpoint) serve(c newcomer, remote netip.Addr) bool {
+	a, err := ep.hello(c, remote)
+	if err != nil {
+		ep.refuseHello(c, remote, err)
+		return false
+	}
+	if a.ofBrowser() && a.session.stopped.Load() { // on the connection before: what it takes to go on is asked for now
+		ep.WithTx(a.session.pingUntilAnswered)
+	}
+	ep.control(c, a)
+	ep.served(a)
+	return true
+}
+
+// refuseHello notes that a connection did not get as far as its Welcome, and tells it why if it should know.
+func (ep *Endpoint) refuseHello(c controlChannel, remote netip.Addr, err error) {
+	ep.drops.Add(drops.Hello, 1)
+	ep.log.Debug("refused a connection", "remote", remote, "err", err)
+	if refused := new(wire.Refused); errors.As(err, &refused) {
+		ep.refuse(c, refused)
+	}
+}
+
+// served notes that an accepted connection has ended, and with it a session of which no packet ever came and no
+// connection is left on which the client could have heard of it: it was an attempt that the client gave up.
 func (ep *Endpoint) served(a *attachment) {
 	s := a.session
 	s.detach(a)
 	s.mu.Lock()
-	unused := s.unusedLocked()
+	unused := !s.ended && s.recv.received == 0 && !s.attachments.connected()
 	s.mu.Unlock()
 	if unused {
 		ep.WithTx(func(tx *Tx) { s.end(tx, wire.CloseLost, false) })
@@ -125,56 +136,42 @@ func (ep *Endpoint) served(a *attachment) {
 }
 
 // hello reads and checks the Hello of a new connection, attaches it to its session, old or new, and
-// answers. The error is a *wire.Refused if the client should be told.
-func (ep *Endpoint) hello(conn *quic.Conn) (*attachment, *quic.Stream, error) {
-	deadline := handshakeOf(conn).start.Add(handshakeTimeout)
-	ctx, cancel := context.WithDeadline(ep.ctx, deadline)
-	defer cancel()
-	stream, err := conn.AcceptStream(ctx)
+// answers. The error is a *wire.Refused if the remote should be told.
+func (ep *Endpoint) hello(c newcomer, remote netip.Addr) (*attachment, error) {
+	m, err := c.read(ep.config.MaxMessage)
 	if err != nil {
-		return nil, nil, err
+		return nil, refusedFor(err)
 	}
 	now := time.Now()
-	if !ep.helloRate.allow(addrPort(conn.RemoteAddr()).Addr(), now) {
-		return nil, stream, &wire.Refused{Code: wire.CodeRate}
-	}
-	stream.SetReadDeadline(deadline)
-	m, err := wire.ReadMessageUpTo(stream, ep.config.MaxMessage)
-	if err != nil {
-		return nil, stream, refusedFor(err)
+	if !ep.helloRate.allow(remote, now) {
+		return nil, &wire.Refused{Code: wire.CodeRate}
 	}
 	hello, ok := m.(*wire.Hello)
 	if !ok {
-		return nil, stream, &wire.Refused{Code: wire.CodeProtocol, Reason: "the first message is Hello"}
+		return nil, &wire.Refused{Code: wire.CodeProtocol, Reason: "the first message is Hello"}
 	}
-	state := conn.ConnectionState().TLS
-	keys, err := export(state)
+	peer, err := c.verify(hello)
 	if err != nil {
-		return nil, stream, err
+		return nil, err
 	}
-	if !hello.Verify(keys.hello, ep.config.Identity.Public()) {
-		return nil, stream, &wire.Refused{Code: wire.CodeSignature}
-	}
-	peer, err := peerHello(state, hello)
+	s, err := ep.sessionFor(hello, remote, peer)
 	if err != nil {
-		return nil, stream, err
+		return nil, err
 	}
-	ep.proved(conn)
-	a, err := ep.attach(conn, hello, peer, &keys, now)
-	if err != nil {
-		return nil, stream, err
+	a := c.attach(s, hello, now)
+	if a == nil {
+		ep.forget(s, nil) // it may have ended before it was in the tables
+		return nil, &wire.Refused{Code: wire.CodeShuttingDown}
 	}
 	welcome := &wire.Welcome{
-		ConnID:      a.local,
-		ResetToken:  a.reset,
-		Incarnation: a.session.incarnation,
-		Relay:       ep.config.Version,
+		ConnID: a.local, ResetToken: a.reset, Incarnation: s.incarnation, Relay: ep.config.Version,
 	}
-	if err := writeMessage(stream, welcome); err != nil {
+	c.complete(welcome, hello)
+	if err := c.write(welcome); err != nil {
 		ep.served(a)
-		return nil, nil, err
+		return nil, err
 	}
-	return a, stream, nil
+	return a, nil
 }
 
 // refusedFor is what a client is told whose message could not be read.
@@ -185,31 +182,73 @@ func refusedFor(err error) error {
 	return err
 }
 
-// attach adds the connection to the session that hello names.
-func (ep *Endpoint) attach(conn *quic.Conn, hello *wire.Hello, peer bool, keys *exported, now time.Time) (*attachment, error) {
-	remote := addrPort(conn.RemoteAddr())
-	s, err := ep.sessionFor(hello, remote.Addr(), peer)
-	if err != nil {
-		return nil, err
-	}
-	a := &attachment{session: s, local: ep.reserve(), remote: hello.ConnID, conn: conn}
-	a.reset = ep.resetKey.Token(uint32(a.local))
-	if peer {
-		ep.known.addPeer(remote.Addr(), now)
-	}
-	if !s.install(a, keys, udp.Path{Peer: remote}, now) {
-		ep.forget(s, nil) // it may have ended before it was in the tables
-		return nil, &wire.Refused{Code: wire.CodeShuttingDown}
-	}
-	s.measured(conn.ConnectionStats().MinRTT)
-	return a, nil
+// quicNewcomer is a connection of a native client, or of a peer.
+type quicNewcomer struct {
+	streamChannel
+	ep   *Endpoint
+	conn *quic.Conn
+	keys exported
 }
+
+// serveQUIC handles one accepted connection until it ends.
+func (ep *Endpoint) serveQUIC(conn *quic.Conn) {
+	if ep.web != nil {
+		ep.background(func() { refuseDatagrams(conn) })
+	}
+	deadline := handshakeOf(conn).start.Add(handshakeTimeout)
+	ctx, cancel := context.WithDeadline(ep.ctx, deadline)
+	stream, err := conn.AcceptStream(ctx)
+	cancel()
+	remote := addrPort(conn.RemoteAddr()).Addr()
+	if err != nil {
+		ep.refuseHello(nil, remote, err)
+		conn.CloseWithError(quicRefused, "")
+		return
+	}
+	c := &quicNewcomer{streamChannel: streamChannel{stream, conn.Context()}, ep: ep, conn: conn}
+	c.readUntil(deadline)
+	if ep.serve(c, remote) {
+		conn.CloseWithError(quicEnded, "")
+	} else {
+		conn.CloseWithError(quicRefused, "")
+	}
+}
+
+func (c *quicNewcomer) verify(hello *wire.Hello) (peer bool, err error) {
+	state := c.conn.ConnectionState().TLS
+	if c.keys, err = export(state); err != nil {
+		return false, err
+	}
+	if !hello.Verify(c.keys.hello, c.ep.config.Identity.Public()) {
+		return false, &wire.Refused{Code: wire.CodeSignature}
+	}
+	if peer, err = peerHello(state, hello); err == nil {
+		handshakeOf(c.conn).leave()
+	}
+	return peer, err
+}
+
+func (c *quicNewcomer) attach(s *Session, hello *wire.Hello, now time.Time) *attachment {
+	remote := addrPort(c.conn.RemoteAddr())
+	a := &attachment{session: s, local: c.ep.reserve(), remote: hello.ConnID, conn: c.conn}
+	a.reset = c.ep.resetKey.Token(uint32(a.local))
+	if s.peer {
+		c.ep.known.addPeer(remote.Addr(), now)
+	}
+	if !s.install(a, &c.keys, udp.Path{Remote: remote}, now) {
+		return nil
+	}
+	s.measured(c.conn.ConnectionStats().MinRTT)
+	return a
+}
+
+func (c *quicNewcomer) complete(*wire.Welcome, *wire.Hello) {}
 
 // sessionFor returns the session that hello, which is proved, names. If there is none it makes one; peer: a peer
 // link. Who may open the one kind gets no further on the other by it: a session stays what it was made as.
 func (ep *Endpoint) sessionFor(hello *wire.Hello, remote netip.Addr, peer bool) (*Session, error) {
 	if peer {
-		defer ep.ask(hello.Session)()
+		defer ep.askOnce(hello.Session)()
 	}
 	ep.mu.RLock()
 	s := ep.sessions[hello.Session]
@@ -217,7 +256,7 @@ func (ep *Endpoint) sessionFor(hello *wire.Hello, remote netip.Addr, peer bool) 
 	if s == nil {
 		fresh := ep.newSession(nil, hello.Session, hello.Identity)
 		if fresh.aliases.limit = clientAliases; peer {
-			fresh.ofPeer()
+			fresh.makePeer()
 		}
 		fresh.name, fresh.remote = hello.Name, remote
 		rand.Read(fresh.incarnation[:])
@@ -235,9 +274,32 @@ func (ep *Endpoint) sessionFor(hello *wire.Hello, remote netip.Addr, peer bool) 
 	return s, nil
 }
 
-// ask waits until no other connection of a peer link is being accepted, and makes this one the one that is, until done is
-// called: of several that come at once, one asks AcceptPeer.
-func (ep *Endpoint) ask(session [16]byte) (done func()) {
+// accepts asks the acceptor of its kind about a new session, and notes what handles it.
+func (ep *Endpoint) accepts(s *Session, remote netip.Addr) *wire.Refused {
+	var h PeerHandler
+	var refused *wire.Refused
+	if s.peer {
+		h, refused = ep.config.Peers.AcceptPeer(s)
+	} else {
+		s.requests, refused = ep.config.Accept.Accept(s, remote)
+		h = s.requests
+	}
+	if refused != nil {
+		return refused
+	}
+	s.mu.Lock()
+	s.handler, s.accepted = h, h
+	over, code := s.ended, s.code
+	s.mu.Unlock()
+	if over { // while the acceptor was asked
+		h.Ended(s, code)
+	}
+	return nil
+}
+
+// askOnce waits until no other connection of a peer link is being accepted, and makes this one the one that is, until
+// done is called: of several that come at once, one asks AcceptPeer.
+func (ep *Endpoint) askOnce(session [16]byte) (done func()) {
 	mine := make(chan struct{})
 	for {
 		ep.mu.Lock()
@@ -273,98 +335,4 @@ func (ep *Endpoint) add(s *Session) *Session {
 	ep.sessions[s.id] = s
 	ep.all[s] = struct{}{}
 	return s
-}
-
-func (ep *Endpoint) newSession(h Handler, id [16]byte, key identity.PublicKey) *Session {
-	s := &Session{ep: ep, handler: h, id: id, identity: key}
-	s.aliases.limit = wire.MaxAliases
-	s.recv.authenticAt = time.Now()
-	return s
-}
-
-// install makes a new attachment part of the session. It reports false when the session is over.
-func (s *Session) install(a *attachment, keys *exported, path udp.Path, now time.Time) bool {
-	send, receive := keys.secrets(s.client != nil)
-	a.sealer = seal.NewSealer(send, s.counter.Load())
-	s.mu.Lock()
-	a.opener = seal.NewOpener(receive, s.recv.window.Next())
-	ended := s.ended
-	var dropped *attachment
-	if !ended {
-		dropped = s.attachLocked(a, now)
-		if s.urgentOut.size() > 0 { // messages that were given to it before it could send
-			s.stir()
-		}
-		if s.client != nil || s.out.Load() == nil || s.recv.received == 0 {
-			s.setOutLocked(a)
-		}
-		if s.client != nil {
-			s.retireLocked(a, now)
-		}
-		// The handshake proved this address.
-		s.roaming = roaming{current: path}
-		s.setPathLocked(path)
-	}
-	s.mu.Unlock()
-	s.ep.bind(a, !ended)
-	if dropped != nil {
-		s.drop(dropped)
-	}
-	return !ended
-}
-
-// keep makes attempts that lost attachments that only receive, for as long as any that was superseded.
-func (s *Session) keep(losers []*attempt, now time.Time) {
-	var gone []*attachment
-	for _, t := range losers {
-		_, receive := t.keys.secrets(true)
-		a := &attachment{session: s, local: t.local, retired: now}
-		s.mu.Lock()
-		a.opener = seal.NewOpener(receive, s.recv.window.Next())
-		ended := s.ended
-		if !ended {
-			if dropped := s.attachLocked(a, now); dropped != nil {
-				gone = append(gone, dropped)
-			}
-		}
-		s.mu.Unlock()
-		s.ep.bind(a, !ended)
-	}
-	s.drop(gone...)
-}
-
-// bind makes packets with the attachment's id reach it, or gives the id back.
-func (ep *Endpoint) bind(a *attachment, use bool) {
-	ep.mu.Lock()
-	defer ep.mu.Unlock()
-	if use {
-		ep.conns[a.local] = a
-	} else {
-		delete(ep.conns, a.local)
-	}
-}
-
-// detach notes that an attachment's connection is gone. Its keys stay while they are in use; a browser's packets
-// cannot go that way any more.
-func (s *Session) detach(a *attachment) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	a.conn = nil
-	if a.ofBrowser() && s.out.Load() == a {
-		s.setOutLocked(s.usableLocked())
-	}
-	if s.out.Load() != a && a.retired.IsZero() {
-		a.retired = time.Now()
-	}
-}
-
-// unusedLocked reports whether no sealed packet ever came and no connection is left on which the client could have
-// heard of the session: it was an attempt that the client gave up. The caller holds s.mu.
-func (s *Session) unusedLocked() bool {
-	for _, a := range s.attachments {
-		if a.conn != nil {
-			return false
-		}
-	}
-	return s.recv.received == 0 && len(s.attachments) > 0
 }

@@ -291,7 +291,7 @@ func (s *side) checkFrames(t *testing.T, p []byte, client, peer bool) {
 	s.open(client)
 	session := s.session
 	if peer {
-		session.ofPeer()
+		session.makePeer()
 	}
 	session.SendUrgent(wire.UrgentMembersLeft, nil)
 	session.SendUrgent(wire.UrgentMembersLeft, nil)
@@ -301,7 +301,7 @@ func (s *side) checkFrames(t *testing.T, p []byte, client, peer bool) {
 	other := pathOf("192.0.2.9:9")
 	session.frames(s.tx, p, other)
 	s.tx.batch.Flush()
-	if session.path.Load().Peer == other.Peer || s.conn.bytes[other.Peer] > 0 {
+	if session.path.Load().Remote == other.Remote || s.conn.bytes[other.Remote] > 0 {
 		t.Error("frames alone moved the session")
 	}
 	if q := session.Quality(); q.Loss < 0 || q.Loss > 1 || q.RTT < 0 || q.Jitter < 0 {
@@ -336,10 +336,10 @@ func FuzzSealed(f *testing.F) {
 		stranger := pathOf("192.0.2.9:9")
 		relay.ep.sealed(relay.tx.batch, append([]byte(nil), p...), stranger)
 		relay.tx.batch.Flush()
-		if relay.session.path.Load().Peer == stranger.Peer {
+		if relay.session.path.Load().Remote == stranger.Remote {
 			t.Error("one packet moved the session")
 		}
-		if drew := relay.conn.bytes[stranger.Peer]; drew > amplification*len(p) {
+		if drew := relay.conn.bytes[stranger.Remote]; drew > amplification*len(p) {
 			t.Errorf("%d bytes drew %d", len(p), drew)
 		}
 	})

@@ -68,7 +68,7 @@ type Endpoint struct {
 	pending *handshakes // connections before a valid Hello
 	known   *knownAddrs
 	resting atomic.Bool   // the tick loop may be asleep for longer than a tick
-	stirred chan struct{} // cap 1: it must not be
+	woken   chan struct{} // cap 1: it must not be
 	failed  chan struct{} // closed when the port has ended
 	err     error         // why; valid after failed
 	stats   counters
@@ -140,7 +140,7 @@ func NewEndpoint(mux *udp.Mux, config Config) (*Endpoint, error) {
 		pending:   newHandshakes(config.MaxHandshakes, known, config.Log),
 		known:     known,
 		start:     time.Now(),
-		stirred:   make(chan struct{}, 1),
+		woken:     make(chan struct{}, 1),
 		failed:    make(chan struct{}),
 		conns:     make(map[wire.ConnID]*attachment),
 		sessions:  make(map[[16]byte]*Session),
@@ -297,7 +297,7 @@ func (ep *Endpoint) sealed(b *udp.Batch, p []byte, from udp.Path) {
 		ep.mu.RUnlock()
 		switch {
 		case a != nil:
-			a.session.receive(tx, a, h, n, p, from)
+			a.session.receive(tx, a, packet{h.Counter, h.CounterBits(), p, n, len(p) + udpHeaders, from})
 		case reserved: // it overtook the Welcome
 			ep.drops.Add(drops.UnknownID, 1)
 		default:
@@ -346,6 +346,17 @@ func (ep *Endpoint) reserve() wire.ConnID {
 			ep.conns[id] = nil
 			return id
 		}
+	}
+}
+
+// bind makes packets with the attachment's id reach it, or gives the id back.
+func (ep *Endpoint) bind(a *attachment, use bool) {
+	ep.mu.Lock()
+	defer ep.mu.Unlock()
+	if use {
+		ep.conns[a.local] = a
+	} else {
+		delete(ep.conns, a.local)
 	}
 }
 

@@ -96,7 +96,7 @@ func TestRacedPacketsDoNotMoveTheSession(t *testing.T) {
 				k.stop()
 			}
 			s := l.sessionOf(p)
-			if path := s.path.Load(); path.Peer != p.addr || l.relay.Stats().Moved != 0 {
+			if path := s.path.Load(); path.Remote != p.addr || l.relay.Stats().Moved != 0 {
 				l.t.Errorf("the session is at %v, stats %+v", path, l.relay.Stats())
 			}
 			if pause, _ := p.ears.of(other.kid).longestPause(); pause > 20*time.Millisecond {
@@ -149,7 +149,7 @@ func TestReplayedPacketsChangeNothing(t *testing.T) {
 			l.t.Errorf("%d of %d packets were counted as replayed", n, 2*len(replay))
 		}
 		after := l.sessionOf(p).Counts()
-		if l.sessionOf(p).path.Load().Peer != p.addr || got.got.Load() > 0 || after.PacketsReceived > counts.PacketsReceived+30 {
+		if l.sessionOf(p).path.Load().Remote != p.addr || got.got.Load() > 0 || after.PacketsReceived > counts.PacketsReceived+30 {
 			l.t.Errorf("drew %d bytes, counts %+v, then %+v", got.got.Load(), counts, after)
 		}
 	})

@@ -20,8 +20,8 @@ func trunkPacket(n int) (frames []byte) {
 // peers returns both ends of a peer link, of which the accepting one knows aliases 0 to 31.
 func peers(tb testing.TB) (dialled, accepted *side) {
 	dialled, accepted = newSide(tb, true), newSide(tb, false)
-	dialled.session.ofPeer()
-	accepted.session.ofPeer()
+	dialled.session.makePeer()
+	accepted.session.makePeer()
 	for i := range uint16(32) {
 		m := wire.Media{Tagged: true, Alias: i, Room: wire.HashRoom("r"), KID: 2 + 2*wire.KID(i), Ciphertext: []byte{1}}
 		dialled.session.SendPacket(dialled.tx, wire.AppendMedia(nil, &m, true), 1)

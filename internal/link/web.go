@@ -18,6 +18,7 @@ import (
 
 	"github.com/wzp-voice/wzp/internal/budget"
 	"github.com/wzp-voice/wzp/internal/drops"
+	"github.com/wzp-voice/wzp/internal/udp"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -186,18 +187,21 @@ type webCarrier interface {
 
 // webConn is a webCarrier with what this side does with it: three goroutines, which all end with it.
 //
-//	control messages ── serve ──> Acceptor.Control
-//	packets ── receive ──> Session.receiveWeb
-//	Session.transmit ──> queue ── write ──> packets
+//	control messages ── serve ──> Endpoint.serve
+//	packets ── receivePackets ──> Session.receive
+//	Session.transmit ──> queue ── sendPackets ──> packets
 type webConn struct {
-	ep      *Endpoint
-	carrier webCarrier
-	remote  netip.Addr
-	queue   webQueue
-	proved  func() // to be called once the Hello was valid
-	unknown func() // to be called if it was signed for another binding
+	controlChannel // the carrier's
+	carrier        webCarrier
+	ep             *Endpoint
+	remote         netip.Addr
+	queue          webQueue
+	proved         func() // to be called once the Hello was valid
+	unknown        func() // to be called if it was signed for another binding
 
-	attachment chan *attachment // cap 1: what receive waits for; closed when there will be none
+	greeting   *wire.Greeting
+	signed     [32]byte         // what the Hello signed
+	attachment chan *attachment // cap 1: what receivePackets waits for
 
 	closing sync.Once
 	reason  string      // why it ends; valid once queue is closed
@@ -206,13 +210,15 @@ type webConn struct {
 
 func newWebConn(ep *Endpoint, carrier webCarrier, remote netip.Addr, patience time.Duration, proved func()) *webConn {
 	return &webConn{
-		ep:         ep,
-		carrier:    carrier,
-		remote:     remote,
-		queue:      webQueue{patience: patience, ready: make(chan struct{}, 1)},
-		proved:     proved,
-		unknown:    func() {},
-		attachment: make(chan *attachment, 1),
+		controlChannel: carrier,
+		carrier:        carrier,
+		ep:             ep,
+		remote:         remote,
+		queue:          webQueue{patience: patience, ready: make(chan struct{}, 1)},
+		proved:         proved,
+		unknown:        func() {},
+		greeting:       &wire.Greeting{Relay: ep.config.Identity.Public()},
+		attachment:     make(chan *attachment, 1),
 	}
 }
 
@@ -227,7 +233,7 @@ func (w *webConn) CloseWithError(_ quic.ApplicationErrorCode, reason string) err
 	return nil
 }
 
-// serve handles the connection until it ends.
+// serve greets the browser and handles the connection until it ends.
 func (w *webConn) serve() {
 	if !w.ep.web.add(w) {
 		w.carrier.abort()
@@ -235,104 +241,78 @@ func (w *webConn) serve() {
 	}
 	defer w.ep.web.remove(w)
 	var wg sync.WaitGroup
-	wg.Go(w.write)
-	wg.Go(w.receive)
-	a, err := w.hello()
-	close(w.attachment)
-	if err != nil {
-		w.ep.drops.Add(drops.Hello, 1)
-		w.ep.log.Debug("refused a browser", "remote", w.remote, "err", err)
-		if refused := new(wire.Refused); errors.As(err, &refused) {
-			w.ep.refuse(w.carrier, refused)
-		}
+	wg.Go(w.sendPackets)
+	wg.Go(w.receivePackets)
+	rand.Read(w.greeting.Challenge[:])
+	if err := w.write(w.greeting); err != nil {
+		w.ep.refuseHello(w, w.remote, err)
 	} else {
-		w.ep.control(w.carrier, a)
-		w.ep.served(a)
+		w.ep.serve(w, w.remote)
 	}
 	w.CloseWithError(quicEnded, "")
 	wg.Wait()
 	w.force.Stop()
 }
 
-// hello greets the browser, reads and checks its Hello, attaches it to its session, old or new, and answers. The
-// error is a *wire.Refused if the browser should be told.
-func (w *webConn) hello() (*attachment, error) {
-	greeting := &wire.Greeting{Relay: w.ep.config.Identity.Public()}
-	rand.Read(greeting.Challenge[:])
-	if err := w.carrier.write(greeting); err != nil {
-		return nil, err
+// verify implements newcomer: the Hello has to be signed for one of the connection's bindings.
+func (w *webConn) verify(hello *wire.Hello) (peer bool, err error) {
+	for _, binding := range w.carrier.bindings() {
+		w.signed = wire.WebHelloValue(w.greeting.Challenge, binding)
+		if hello.Verify(w.signed[:], w.greeting.Relay) {
+			w.proved()
+			return false, nil
+		}
 	}
-	m, err := w.carrier.read(w.ep.config.MaxMessage)
-	if err != nil {
-		return nil, refusedFor(err)
+	w.unknown()
+	return false, &wire.Refused{
+		Code: wire.CodeSignature, Reason: "the browser has another name or certificate for this relay than it knows",
 	}
-	now := time.Now()
-	if !w.ep.helloRate.allow(w.remote, now) {
-		return nil, &wire.Refused{Code: wire.CodeRate}
-	}
-	hello, ok := m.(*wire.Hello)
-	if !ok {
-		return nil, &wire.Refused{Code: wire.CodeProtocol, Reason: "the first message is Hello"}
-	}
-	value, ok := w.verify(hello, greeting)
-	if !ok {
-		w.unknown()
-		return nil, &wire.Refused{Code: wire.CodeSignature, Reason: "the browser has another name or certificate for this relay than it knows"}
-	}
-	w.proved()
-	s, err := w.ep.sessionFor(hello, w.remote, false)
-	if err != nil {
-		return nil, err
-	}
+}
+
+// attach implements newcomer.
+func (w *webConn) attach(s *Session, _ *wire.Hello, now time.Time) *attachment {
 	a := &attachment{session: s, web: w, conn: w}
-	if !s.installWeb(a, now) {
-		w.ep.forget(s, nil) // it may have ended before it was in the tables
-		return nil, &wire.Refused{Code: wire.CodeShuttingDown}
+	if !s.install(a, nil, udp.Path{}, now) {
+		return nil
 	}
 	w.ep.stats.webAttached.Add(1)
 	w.attachment <- a
-	// A browser has no use for an id, but there has to be one.
-	welcome := &wire.Welcome{ConnID: 1, Incarnation: s.incarnation, Relay: w.ep.config.Version}
-	welcome.SignWeb(w.ep.config.Identity, value, hello)
-	if err := w.carrier.write(welcome); err != nil {
-		w.ep.served(a)
-		return nil, err
-	}
-	if s.stopped.Load() { // on the connection before: what it takes to go on is asked for now
-		w.ep.WithTx(s.ask)
-	}
-	return a, nil
+	return a
 }
 
-// verify returns what hello signed, if its signature is valid for one of the connection's bindings.
-func (w *webConn) verify(hello *wire.Hello, greeting *wire.Greeting) (value [32]byte, ok bool) {
-	for _, binding := range w.carrier.bindings() {
-		value = wire.WebHelloValue(greeting.Challenge, binding)
-		if hello.Verify(value[:], greeting.Relay) {
-			return value, true
-		}
-	}
-	return value, false
+// complete implements newcomer. A browser has no use for an id, but there has to be one.
+func (w *webConn) complete(welcome *wire.Welcome, hello *wire.Hello) {
+	welcome.ConnID = 1
+	welcome.SignWeb(w.ep.config.Identity, w.signed, hello)
 }
 
-// receive handles packets until the connection ends. Those before the Hello are dropped.
-func (w *webConn) receive() {
+// receivePackets handles packets until the connection ends. Those before the Hello are dropped.
+func (w *webConn) receivePackets() {
 	var a *attachment
-	waiting := w.attachment
 	w.carrier.receive(func(p []byte) {
-		select {
-		case a = <-waiting:
-			waiting = nil
-		default:
+		if a == nil {
+			select {
+			case a = <-w.attachment:
+			default:
+				return
+			}
 		}
-		if a != nil {
-			w.ep.WithTx(func(tx *Tx) { a.session.receiveWeb(tx, a, p) })
-		}
+		w.ep.WithTx(func(tx *Tx) { w.received(tx, a, p) })
 	})
 }
 
-// write sends what is in the queue until it is closed and empty, or the connection ends; then it ends that.
-func (w *webConn) write() {
+// received handles a packet, which the connection has authenticated.
+func (w *webConn) received(tx *Tx, a *attachment, p []byte) {
+	low, frames, err := wire.ParseWebPacket(p)
+	if err != nil {
+		w.ep.drops.Add(drops.BadHeader, 1)
+		return
+	}
+	a.session.receive(tx, a, packet{counter: low, bits: 32, data: frames, size: len(p) + packetOverhead})
+}
+
+// sendPackets sends what is in the queue until it is closed and empty, or the connection ends; then it ends that.
+func (w *webConn) sendPackets() {
 	buf := make([]byte, 0, wire.MaxPacketSize)
 	for {
 		w.carrier.ready()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/wzp-voice/wzp/internal/budget"
 	"github.com/wzp-voice/wzp/internal/drops"
+	"github.com/wzp-voice/wzp/internal/udp"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -172,8 +173,8 @@ func webCrowd(tb testing.TB, n int, taken bool) (*side, []*Session) {
 	sessions := make([]*Session, n)
 	for i := range sessions {
 		s := relay.ep.newSession(relay.handler, [16]byte{2, byte(i >> 8), byte(i)}, newIdentity(2).Public())
-		w := newWebConn(relay.ep, nil, relay.path.Peer.Addr(), time.Hour, nil)
-		s.installWeb(&attachment{session: s, web: w, conn: w}, time.Now())
+		w := newWebConn(relay.ep, nullCarrier{}, relay.path.Remote.Addr(), time.Hour, nil)
+		s.install(&attachment{session: s, web: w, conn: w}, nil, udp.Path{}, time.Now())
 		sessions[i] = s
 		if taken {
 			done := make(chan struct{})
@@ -243,11 +244,11 @@ func FuzzWebPacket(f *testing.F) {
 	f.Fuzz(func(t *testing.T, p []byte) {
 		relay.handler.t = t
 		s := relay.ep.newSession(relay.handler, [16]byte{3}, newIdentity(2).Public())
-		w := newWebConn(relay.ep, nullCarrier{}, relay.path.Peer.Addr(), time.Hour, nil)
+		w := newWebConn(relay.ep, nullCarrier{}, relay.path.Remote.Addr(), time.Hour, nil)
 		a := &attachment{session: s, web: w, conn: w}
-		s.installWeb(a, time.Now())
+		s.install(a, nil, udp.Path{}, time.Now())
 		before := relay.ep.Drops().Count(drops.BadHeader)
-		s.receiveWeb(relay.tx, a, p)
+		w.received(relay.tx, a, p)
 		if s.Over() {
 			return
 		}
@@ -255,7 +256,7 @@ func FuzzWebPacket(f *testing.F) {
 		if bad := relay.ep.Drops().Count(drops.BadHeader) - before; received+bad != 1 {
 			t.Errorf("%d received, %d refused", received, bad)
 		}
-		s.receiveWeb(relay.tx, a, p) // again: a replay
+		w.received(relay.tx, a, p) // again: a replay
 		if got := s.Counts().PacketsReceived; got != received {
 			t.Errorf("%d received of the same packet", got)
 		}

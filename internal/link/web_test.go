@@ -287,7 +287,7 @@ func TestSupersededBrowserIsClosed(t *testing.T) {
 	l.eventually("a pong", func() bool { return second.got(wire.FramePong) == 1 })
 	s := l.sessionOf(first)
 	s.mu.Lock()
-	gone := s.expireLocked(time.Now().Add(retireAfter + time.Second))
+	gone := s.attachments.expire(time.Now().Add(retireAfter + time.Second))
 	s.mu.Unlock()
 	s.drop(gone...)
 	<-first.gone

@@ -128,7 +128,7 @@ func (web *webServer) serveTransport(conn *quic.Conn, session *webtransport.Sess
 	}
 	newWebConn(web.ep, c, addrPort(conn.RemoteAddr()).Addr(), transportPatience, func() {
 		h.web.deadline.Stop()
-		web.ep.proved(conn)
+		h.leave()
 	}).serve()
 }
 

@@ -140,7 +140,7 @@ func (ls *Links) checkCandidate(p *peer, l *Link, now time.Time) (judged bool) {
 	case current != nil:
 		if !current.dialled && !l.dialled {
 			ls.mu.Lock()
-			say := ls.swappedLocked(p, current.s.PeerAddr().String(), l.s.PeerAddr().String(), now)
+			say := ls.swappedLocked(p, current.s.Addr().String(), l.s.Addr().String(), now)
 			ls.mu.Unlock()
 			say()
 		}

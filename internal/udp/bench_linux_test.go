@@ -28,7 +28,7 @@ func (f *fanOut) open(t testing.TB, n int) []*net.UDPConn {
 	socks := make([]*net.UDPConn, n)
 	for i := range socks {
 		socks[i] = listenPacket(t, "127.0.0.1:0")
-		f.to = append(f.to, Path{Peer: addrOf(socks[i].LocalAddr())})
+		f.to = append(f.to, Path{Remote: addrOf(socks[i].LocalAddr())})
 	}
 	return socks
 }

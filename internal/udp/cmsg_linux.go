@@ -53,7 +53,7 @@ type packetInfo [5]uint64
 // from any address. scope is the interface's number for link-local addresses.
 func (m *packetInfo) put(to Path, scope uint32) int {
 	local := to.Local
-	if !local.IsValid() || local.Is4() != to.Peer.Addr().Is4() {
+	if !local.IsValid() || local.Is4() != to.Remote.Addr().Is4() {
 		return 0
 	}
 	h := (*unix.Cmsghdr)(unsafe.Pointer(m))

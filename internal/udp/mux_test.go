@@ -150,7 +150,7 @@ func TestBatchSendsInOrderAndFlushesWhenFull(t *testing.T) {
 		t.Run(kind.name, func(t *testing.T) {
 			m := kind.open(t)
 			c := listenPacket(t, "127.0.0.1:0")
-			to := Path{Peer: addrOf(c.LocalAddr())}
+			to := Path{Remote: addrOf(c.LocalAddr())}
 			b := m.NewBatch()
 			const packets = 2*slots + 1
 			for i := range packets {
@@ -181,7 +181,7 @@ func TestHeldBatchSendsNothing(t *testing.T) {
 		t.Run(kind.name, func(t *testing.T) {
 			m := kind.open(t)
 			c := listenPacket(t, "127.0.0.1:0")
-			to := Path{Peer: addrOf(c.LocalAddr())}
+			to := Path{Remote: addrOf(c.LocalAddr())}
 			b := m.NewBatch()
 			add := func(i int) { b.Commit(len(append(b.Buffer(), 2, byte(i))), to) }
 			const packets = 2*slots + 3
@@ -221,7 +221,7 @@ func TestHeldBatchSendsNothing(t *testing.T) {
 func TestCommitWithoutPacketSendsNothing(t *testing.T) {
 	m := listen(t, "127.0.0.1:0", 1)
 	c := listenPacket(t, "127.0.0.1:0")
-	to := Path{Peer: addrOf(c.LocalAddr())}
+	to := Path{Remote: addrOf(c.LocalAddr())}
 	b := m.NewBatch()
 	b.Commit(1, to) // no Buffer
 	b.Buffer()
@@ -283,8 +283,8 @@ func TestRefusedPacketsDoNotKeepBackOthers(t *testing.T) {
 			b := m.NewBatch()
 			const rounds = 20
 			for i := range rounds {
-				b.Commit(copy(b.Buffer()[:2], []byte{3, byte(i)}), Path{Peer: addrOf(c.LocalAddr())})
-				b.Commit(copy(b.Buffer()[:2], []byte{3, byte(i)}), Path{Peer: bad[i%len(bad)]})
+				b.Commit(copy(b.Buffer()[:2], []byte{3, byte(i)}), Path{Remote: addrOf(c.LocalAddr())})
+				b.Commit(copy(b.Buffer()[:2], []byte{3, byte(i)}), Path{Remote: bad[i%len(bad)]})
 			}
 			b.Flush()
 			for i := range rounds {
@@ -331,7 +331,7 @@ func TestCloseUnblocksEverything(t *testing.T) {
 				t.Errorf("second Close: %v", err)
 			}
 			b := m.NewBatch()
-			b.Commit(copy(b.Buffer()[:1], "\x00"), Path{Peer: addrOf(c.LocalAddr())})
+			b.Commit(copy(b.Buffer()[:1], "\x00"), Path{Remote: addrOf(c.LocalAddr())})
 			b.Flush()
 			if err := m.QUIC().SetReadDeadline(time.Now()); !errors.Is(err, net.ErrClosed) {
 				t.Errorf("SetReadDeadline: %v", err)

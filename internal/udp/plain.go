@@ -58,7 +58,7 @@ func (s *plainSocket) serve(q *queue, h Handler, b *Batch) error {
 		default:
 			s.count.sealedIn.Add(1)
 			s.count.sealedInBytes.Add(uint64(n))
-			h(b, p[:n], Path{Peer: from})
+			h(b, p[:n], Path{Remote: from})
 			b.Finish()
 		}
 	}
@@ -101,7 +101,7 @@ func (w *plainSender) put(i, n int, to Path) bool {
 		w.s.count.sendErrors[sendTooBig].Add(1)
 		return false
 	}
-	w.pkts[i].n, w.pkts[i].to = n, to.Peer
+	w.pkts[i].n, w.pkts[i].to = n, to.Remote
 	return true
 }
 

@@ -130,7 +130,7 @@ func share(t *testing.T, server, client *Mux, bytesOverQUIC, sealedPackets int) 
 			t.Errorf("client: %v", err)
 		}
 	})
-	pingPong(ctx, t, client.NewBatch(), Path{Peer: addrOf(server.LocalAddr())}, sealedPackets, answers)
+	pingPong(ctx, t, client.NewBatch(), Path{Remote: addrOf(server.LocalAddr())}, sealedPackets, answers)
 	wg.Wait()
 	stopServer()
 	stopClient()

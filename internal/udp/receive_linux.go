@@ -105,9 +105,9 @@ func (r *receiver) deliver(q *queue, h Handler, b *Batch) {
 		default:
 			sealed++
 			bytes += uint64(len(p))
-			from := Path{Peer: r.s.zones.addrPort(&r.names[i])}
+			from := Path{Remote: r.s.zones.addrPort(&r.names[i])}
 			if r.s.wildcard {
-				from.Local = localAddr(r.control(i), from.Peer.Addr().Is4())
+				from.Local = localAddr(r.control(i), from.Remote.Addr().Is4())
 			}
 			h(b, p, from)
 		}

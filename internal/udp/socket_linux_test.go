@@ -40,7 +40,7 @@ func TestWildcardAnswersFromTheAddressAsked(t *testing.T) {
 			if p, from := receive(t, c); !bytes.Equal(p, []byte{7}) || from != to {
 				t.Errorf("asked %v, %x came from %v", to, p, from)
 			}
-			if got, want := <-paths, (Path{Peer: addrOf(c.LocalAddr()), Local: to.Addr()}); got != want {
+			if got, want := <-paths, (Path{Remote: addrOf(c.LocalAddr()), Local: to.Addr()}); got != want {
 				t.Errorf("path %v, want %v", got, want)
 			}
 		})
@@ -53,7 +53,7 @@ func TestBoundSocketHasNoLocal(t *testing.T) {
 	serve(t, m, func(_ *Batch, _ []byte, from Path) { paths <- from })
 	c := listenPacket(t, "127.0.0.1:0")
 	send(t, c, m.LocalAddr(), []byte{7})
-	if got, want := <-paths, (Path{Peer: addrOf(c.LocalAddr())}); got != want {
+	if got, want := <-paths, (Path{Remote: addrOf(c.LocalAddr())}); got != want {
 		t.Errorf("path %v, want %v", got, want)
 	}
 }
@@ -144,7 +144,7 @@ func TestLocalAddressOfTheAnswer(t *testing.T) {
 	}
 	b := m.NewBatch()
 	for i, test := range tests {
-		to := Path{Peer: addrOf(test.peer.LocalAddr()), Local: netip.MustParseAddr(test.local)}
+		to := Path{Remote: addrOf(test.peer.LocalAddr()), Local: netip.MustParseAddr(test.local)}
 		b.Commit(copy(b.Buffer()[:2], []byte{1, byte(i)}), to)
 	}
 	b.Flush()
@@ -205,7 +205,7 @@ func TestFullSocketDrops(t *testing.T) {
 	const rounds = 20
 	for range rounds {
 		for i := range slots {
-			w.put(i, MaxPacket, Path{Peer: netip.MustParseAddrPort("127.0.0.1:9")})
+			w.put(i, MaxPacket, Path{Remote: netip.MustParseAddrPort("127.0.0.1:9")})
 			w.hdrs[i].Hdr.Namelen = 0 // the pair is connected
 		}
 		w.send(slots)
@@ -266,7 +266,7 @@ func TestPacketInfoRoundTrips(t *testing.T) {
 		"fe80::1":     "[fe80::9%1]:1",
 	}
 	for local, peer := range peers {
-		path := Path{Peer: netip.MustParseAddrPort(peer), Local: netip.MustParseAddr(local)}
+		path := Path{Remote: netip.MustParseAddrPort(peer), Local: netip.MustParseAddr(local)}
 		var info packetInfo
 		n := info.put(path, 3)
 		ms, err := unix.ParseSocketControlMessage(bytesOf(&info)[:n])

@@ -77,7 +77,7 @@ func (u *urgentOut) silent(now time.Time) time.Duration {
 	return now.Sub(u.pending[0].sent)
 }
 
-// pick takes the next message to send, of which there is one. First sendings and repeats whose acknowledgement is
+// pick removes the next message to send, of which there is one. First sendings and repeats whose acknowledgement is
 // overdue take turns; other repeats leave when nothing else waits.
 func (u *urgentOut) pick(now time.Time, rtt time.Duration) (m urgentMessage) {
 	overdue := u.silent(now) >= max(urgentRepeat, rtt*5/4)
@@ -145,14 +145,14 @@ func callAll(done []func(acked bool), acked bool) {
 	}
 }
 
-// urgentIn remembers which urgent messages of one direction came and were taken. The zero value has received none.
+// urgentIn remembers which urgent messages of one direction came and were accepted. The zero value has received none.
 type urgentIn struct {
 	base    uint64 // all numbers below were received
 	bits    [wire.UrgentWindow / 64]uint64
 	handing bool // a message is being handed on: one at a time
 }
 
-// begin tells of a number whether it has not been taken yet: then its message is to be handed on, until end. ok: it is within
+// begin tells of a number whether it has not been accepted yet: then its message is to be handed on, until end. ok: it is within
 // the window, and none is being handed on already.
 func (u *urgentIn) begin(number uint64) (fresh, ok bool) {
 	switch {
@@ -167,16 +167,16 @@ func (u *urgentIn) begin(number uint64) (fresh, ok bool) {
 	return true, true
 }
 
-// end notes that a message has been handed on, and whether it was taken.
-func (u *urgentIn) end(number uint64, taken bool) {
+// end notes that a message has been handed on, and whether it was accepted.
+func (u *urgentIn) end(number uint64, accepted bool) {
 	u.handing = false
-	if taken {
-		u.take(number)
+	if accepted {
+		u.mark(number)
 	}
 }
 
-// take records a number that is fresh.
-func (u *urgentIn) take(number uint64) {
+// mark records a number that is fresh.
+func (u *urgentIn) mark(number uint64) {
 	u.bits[number/64%uint64(len(u.bits))] |= 1 << (number % 64)
 	for u.has(u.base) {
 		u.bits[u.base/64%uint64(len(u.bits))] &^= 1 << (u.base % 64)
@@ -197,4 +197,59 @@ func (u *urgentIn) ack() wire.UrgentAck {
 
 func (u *urgentIn) has(number uint64) bool {
 	return u.bits[number/64%uint64(len(u.bits))]&(1<<(number%64)) != 0
+}
+
+// SendUrgent sends a message that is repeated until the peer acknowledges it. body is kept. It fails with
+// ErrUrgentFull or ErrOver.
+func (s *Session) SendUrgent(kind wire.UrgentKind, body []byte) error {
+	return s.SendUrgentThen(kind, body, nil)
+}
+
+// SendUrgentThen is SendUrgent, and done, unless nil, is called once when the peer has acknowledged the message
+// (acked), or when the session has ended or the relay has forgotten it before that: on the goroutine that receives
+// the acknowledgement, or that ends the session, with no lock of this package held that matters to it: it may do
+// all that Handler.Urgent may. When SendUrgentThen fails, done is not called.
+func (s *Session) SendUrgentThen(kind wire.UrgentKind, body []byte, done func(acked bool)) error {
+	var err error
+	s.ep.WithTx(func(tx *Tx) {
+		tx.Lock(&s.mu)
+		defer tx.Unlock(&s.mu)
+		if s.ended {
+			err = ErrOver
+		} else if err = s.urgentOut.add(kind, body, done); err == nil {
+			s.wake()
+			s.urgentLocked(tx)
+		}
+	})
+	return err
+}
+
+// UrgentPending returns how many urgent messages wait for their acknowledgement.
+func (s *Session) UrgentPending() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.urgentOut.size()
+}
+
+// urgentLocked sends the urgent messages whose time has come. The caller holds s.mu.
+func (s *Session) urgentLocked(tx *Tx) {
+	if s.out.Load() == nil {
+		return
+	}
+	s.meter.note(s.mediaSent.bytes(), tx.at)
+	path := pathView{
+		media:  s.meter.rate(s.mediaSent.bytes(), tx.at),
+		rtt:    s.send.quality.RTT,
+		jitter: s.send.quality.Jitter,
+	}
+	s.urgentOut.due(tx.now, path, func(m *urgentMessage, ping int) {
+		tx.plain = tx.plain[:0]
+		if ping != 0 {
+			tx.plain = wire.AppendEcho(tx.plain, wire.FramePing, pingData(tx.at, ping), false)
+		}
+		u := wire.Urgent{Number: m.number, Kind: m.kind, Message: m.body}
+		tx.plain = wire.AppendUrgent(tx.plain, &u, true)
+		s.expect(tx)
+		s.transmit(tx, tx.plain)
+	})
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/wzp-voice/wzp/internal/udp"
 )
 
-func pathOf(s string) udp.Path { return udp.Path{Peer: netip.MustParseAddrPort(s)} }
+func pathOf(s string) udp.Path { return udp.Path{Remote: netip.MustParseAddrPort(s)} }
 
 // TestRoaming is a table of what happens to a session at address a whose packets also come from b and c.
 func TestRoaming(t *testing.T) {
@@ -92,7 +92,7 @@ func TestRoaming(t *testing.T) {
 				}
 				probes := (e.tick || e.newest != (udp.Path{})) && r.probe(30, now)
 				if probes != e.probes || r.current != e.at {
-					t.Errorf("event %d: probes %v, at %v; want %+v", i, probes, r.current.Peer, e)
+					t.Errorf("event %d: probes %v, at %v; want %+v", i, probes, r.current.Remote, e)
 				}
 			}
 		})
@@ -101,13 +101,13 @@ func TestRoaming(t *testing.T) {
 
 func TestRoamingLearnsTheLocalAddress(t *testing.T) {
 	peer := netip.MustParseAddrPort("192.0.2.1:1")
-	r := roaming{current: udp.Path{Peer: peer}}
-	local := udp.Path{Peer: peer, Local: netip.MustParseAddr("198.51.100.1")}
+	r := roaming{current: udp.Path{Remote: peer}}
+	local := udp.Path{Remote: peer, Local: netip.MustParseAddr("198.51.100.1")}
 	r.newest(local, 40, epoch)
 	if r.current != local || r.probe(30, epoch) {
 		t.Errorf("at %v", r.current)
 	}
-	other := udp.Path{Peer: peer, Local: netip.MustParseAddr("198.51.100.2")}
+	other := udp.Path{Remote: peer, Local: netip.MustParseAddr("198.51.100.2")}
 	r.newest(other, 40, epoch)
 	if r.current != local || !r.probe(30, epoch) {
 		t.Error("another address of ours was believed without a challenge")
@@ -118,7 +118,7 @@ func TestChallengesDiffer(t *testing.T) {
 	seen := make(map[[8]byte]bool)
 	r := roaming{current: pathOf("192.0.2.1:1")}
 	for port := range uint16(100) {
-		r.newest(udp.Path{Peer: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.2"), port+1)}, 40, epoch)
+		r.newest(udp.Path{Remote: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.2"), port+1)}, 40, epoch)
 		if seen[r.challenge] {
 			t.Fatal("a challenge came twice")
 		}

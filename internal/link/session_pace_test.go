@@ -289,7 +289,7 @@ func TestMediaMeterBegins(t *testing.T) {
 		if talking {
 			bytes += 250
 		}
-		m.look(bytes, at)
+		m.note(bytes, at)
 		got := m.rate(bytes, at)
 		switch into := at % (4 * time.Second); {
 		case talking && into < 2*time.Second+meterFirst && got != 0:
@@ -308,7 +308,7 @@ func TestMediaMeter(t *testing.T) {
 		if at < 5*time.Second {
 			bytes = (bytes + 250) & countBytes
 		}
-		m.look(bytes, at)
+		m.note(bytes, at)
 		got := m.rate(bytes, at+10*ms)
 		if at > time.Second && at < 5*time.Second && (got < 4800 || got > 5200) || at > 6500*ms && got != 0 {
 			t.Fatalf("%v B/s at %v", got, at)

@@ -34,7 +34,7 @@ func (r *roaming) newest(from udp.Path, size int, now time.Time) {
 	switch {
 	case from == r.current:
 		r.candidate = udp.Path{}
-	case from.Peer == r.current.Peer && !r.current.Local.IsValid():
+	case from.Remote == r.current.Remote && !r.current.Local.IsValid():
 		// The handshake proved the peer's address, and now its first packet told ours.
 		r.current, r.candidate = from, udp.Path{}
 	case from == r.candidate:

@@ -22,7 +22,7 @@ func (c *mediaCount) packets() uint64 { return c.v.Load() & (1<<countBits - 1) }
 func (c *mediaCount) bytes() uint32 { return uint32(c.v.Load() >> countBits) }
 
 const (
-	meterEvery = 500 * time.Millisecond // how far apart the looks of a mediaMeter are, at least
+	meterEvery = 500 * time.Millisecond // how far apart the counts that a mediaMeter keeps are, at least
 	meterRest  = time.Second            // after so long without media its rate is measured anew
 	meterFirst = 200 * time.Millisecond // for so long nothing is known of it then
 )
@@ -30,19 +30,19 @@ const (
 // mediaMeter tells the rate of media of about the last second, or since it began, from what ticks see of a
 // mediaCount. It is pure; its Session locks it. The zero value has seen nothing.
 type mediaMeter struct {
-	before, last look
-	began, moved look // when media began after a rest, and when there was some last
+	before, last countedAt
+	began, moved countedAt // when media began after a rest, and when there was some last
 }
 
-// look is the count at a time on the Endpoint's clock.
-type look struct {
+// countedAt is the count at a time on the Endpoint's clock.
+type countedAt struct {
 	at    time.Duration
 	bytes uint32
 }
 
-// look notes the count now.
-func (m *mediaMeter) look(bytes uint32, at time.Duration) {
-	now := look{at, bytes}
+// note keeps the count now.
+func (m *mediaMeter) note(bytes uint32, at time.Duration) {
+	now := countedAt{at, bytes}
 	if m.last.at == 0 || at-m.last.at >= meterEvery {
 		m.before, m.last = m.last, now
 	}

@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net/netip"
 
 	"github.com/quic-go/quic-go"
 
@@ -103,29 +102,6 @@ func peerHello(state tls.ConnectionState, hello *wire.Hello) (peer bool, err err
 	return true, nil
 }
 
-// accepts asks the acceptor of its kind about a new session, and notes what handles it.
-func (ep *Endpoint) accepts(s *Session, remote netip.Addr) *wire.Refused {
-	var h PeerHandler
-	var refused *wire.Refused
-	if s.peer {
-		h, refused = ep.config.Peers.AcceptPeer(s)
-	} else {
-		s.requests, refused = ep.config.Accept.Accept(s, remote)
-		h = s.requests
-	}
-	if refused != nil {
-		return refused
-	}
-	s.mu.Lock()
-	s.handler, s.accepted = h, h
-	over, code := s.ended, s.code
-	s.mu.Unlock()
-	if over { // while the acceptor was asked
-		h.Ended(s, code)
-	}
-	return nil
-}
-
 // answer returns the answer to a control message, nil if there is none.
 func (ep *Endpoint) answer(s *Session, m wire.Message) wire.Message {
 	if !s.peer {
@@ -136,16 +112,6 @@ func (ep *Endpoint) answer(s *Session, m wire.Message) wire.Message {
 		return nil
 	}
 	return errPeerJoins
-}
-
-// Peer reports whether the session is a peer link.
-func (s *Session) Peer() bool { return s.peer }
-
-// ofPeer makes a new session a peer link.
-func (s *Session) ofPeer() {
-	s.peer = true
-	s.aliases.limit = wire.MaxAliases
-	s.urgentOut.pace.limits = &peerPace
 }
 
 // shownKey returns the identity key of the certificate that the other side showed.

@@ -119,7 +119,7 @@ func (k *knownAddrs) session(addr netip.Addr, now time.Time) bool {
 	if look {
 		blocks := make(map[netip.Prefix]struct{})
 		for _, s := range k.list() {
-			for _, at := range s.addrs() {
+			for _, at := range s.provenAddrs() {
 				blocks[AddressBlock(at)] = struct{}{}
 			}
 		}
@@ -159,16 +159,4 @@ func (k *knownAddrs) addPeer(addr netip.Addr, now time.Time) {
 		}
 	}
 	delete(k.peers, oldest)
-}
-
-// addrs returns where the peer of a session is, as far as it has proved it.
-func (s *Session) addrs() []netip.Addr {
-	list := []netip.Addr{s.remote}
-	if path := s.path.Load(); path != nil {
-		list = append(list, path.Peer.Addr())
-	}
-	if a := s.out.Load(); a.ofBrowser() {
-		list = append(list, a.web.remote)
-	}
-	return list
 }

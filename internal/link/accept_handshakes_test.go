@@ -74,7 +74,7 @@ func TestKeptHandshakes(t *testing.T) {
 		if err := moved.conn.Rebind(moved.addr); err != nil {
 			l.t.Fatal(err)
 		}
-		l.eventually("its new address is proved", time.Minute, func() bool { return l.sessionOf(moved).PeerAddr().Addr() == moved.addr.Addr() })
+		l.eventually("its new address is proved", time.Minute, func() bool { return l.sessionOf(moved).Addr().Addr() == moved.addr.Addr() })
 		talk.stop()
 		l.relay.pending.fill()
 		for _, p := range []*person{stayed, moved} {

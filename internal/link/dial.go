@@ -180,14 +180,14 @@ func (c *Client) sessionEnded(s *Session, code wire.CloseCode, ours bool) {
 	case code == wire.CloseReplaced:
 		c.cancel(&wire.Goodbye{Code: wire.CodeReplaced})
 	case code == wire.CloseShuttingDown:
-		c.wake(causeShutdown)
+		c.reattach(causeShutdown)
 	default:
-		c.wake(causeSilence)
+		c.reattach(causeSilence)
 	}
 }
 
-// wake makes the client attach again, unless it is doing so or leaves.
-func (c *Client) wake(cause string) {
+// reattach makes the client attach again, unless it is doing so or leaves.
+func (c *Client) reattach(cause string) {
 	if c.leaving.Load() {
 		return
 	}
@@ -199,7 +199,7 @@ func (c *Client) wake(cause string) {
 
 // relayRestarted notes a valid reset.
 func (c *Client) relayRestarted() {
-	c.wake(causeReset)
+	c.reattach(causeReset)
 	select {
 	case c.restarted <- struct{}{}:
 	default:
@@ -253,7 +253,7 @@ func (c *Client) sessionFor(next *attempt) (s *Session, fresh bool) {
 	}
 	s = c.ep.newSession(nil, c.id, next.relay)
 	if c.config.Peer {
-		s.ofPeer()
+		s.makePeer()
 	}
 	s.client, s.incarnation = c, next.welcome.Incarnation
 	s.remote = next.remote.Addr()
@@ -281,12 +281,14 @@ func (c *Client) install(next *attempt) (fresh bool) {
 	}
 	now := time.Now()
 	a := &attachment{session: s, local: next.local, remote: next.welcome.ConnID, reset: next.welcome.ResetToken, conn: next.conn}
-	installed := s.install(a, &next.keys, udp.Path{Peer: next.remote}, now)
-	s.keep(next.losers, now)
-	c.ep.WithTx(s.ask) // so that the relay takes this attachment's keys
+	installed := s.install(a, &next.keys, udp.Path{Remote: next.remote}, now)
+	for _, t := range next.losers {
+		s.install(&attachment{session: s, local: t.local, retired: now}, &t.keys, udp.Path{}, now)
+	}
+	c.ep.WithTx(s.pingUntilAnswered) // so that the relay takes this attachment's keys
 	c.settled()
 	if !installed { // the session has just ended
-		c.wake(causeSilence)
+		c.reattach(causeSilence)
 	}
 	if old != nil {
 		c.ep.background(func() { old.close("replaced") })
@@ -319,13 +321,13 @@ func (c *Client) lost(t *attempt, err error) {
 	c.ep.log.Debug("control connection ended", "err", err)
 	switch bye := t.farewell(); {
 	case bye == nil && saysShutdown(err):
-		c.wake(causeShutdown)
+		c.reattach(causeShutdown)
 	case bye == nil:
-		c.wake(causeEnded)
+		c.reattach(causeEnded)
 	case bye.Code == wire.CodeReplaced:
 		c.cancel(bye)
 	default:
-		c.wake(bye.Error())
+		c.reattach(bye.Error())
 	}
 }
 
@@ -340,26 +342,6 @@ func (c *Client) isCurrent(t *attempt) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.current == t
-}
-
-// abandon forgets a session that the relay has forgotten, without a word to anyone.
-func (s *Session) abandon() {
-	s.mu.Lock()
-	s.ended = true
-	attachments := s.attachments
-	s.attachments = nil
-	s.setOutLocked(nil)
-	unacked := s.urgentOut.clear()
-	s.mu.Unlock()
-	s.ep.forget(s, attachments)
-	callAll(unacked, false)
-}
-
-// Over reports whether the session has ended.
-func (s *Session) Over() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.ended
 }
 
 // Request sends a control message and returns the answer. When that is overdue the client attaches again,
@@ -381,7 +363,7 @@ func (c *Client) Request(ctx context.Context, m wire.Message) (wire.Message, err
 		} else if errors.As(err, new(*wire.FormatError)) {
 			return nil, err
 		} else {
-			c.wake(causeEnded)
+			c.reattach(causeEnded)
 		}
 		select {
 		case <-changed:
@@ -402,7 +384,7 @@ func (c *Client) await(ctx context.Context, t *attempt, changed <-chan struct{})
 		case answer := <-t.answers:
 			return answer
 		case <-overdue.C: // it may still come, before another connection is there
-			c.wake(causeOverdue)
+			c.reattach(causeOverdue)
 		case <-ctx.Done():
 			t.giveUp()
 			return nil

@@ -23,16 +23,16 @@ const (
 type pinger struct {
 	asked  time.Time // first of the pings that were not answered; zero: none is open
 	last   time.Time
-	count  uint64 // packets sent, at the last look
+	count  uint64 // packets sent, when due was called last
 	sentAt time.Time
 }
 
-// due reports whether to ping now. sent is how many packets were ever sent; doubt: it is not sure that they
+// due reports whether to ping now. packets is how many packets were ever sent; doubt: it is not sure that they
 // arrive; hurry: and the circuit breaker is about to open; idle: after how long without one this side keeps the
 // session alive, 0: it is not the one to do it.
-func (p *pinger) due(now time.Time, sent uint64, idle time.Duration, doubt, hurry bool) bool {
-	if sent != p.count || p.sentAt.IsZero() {
-		p.count, p.sentAt = sent, now
+func (p *pinger) due(now time.Time, packets uint64, idle time.Duration, doubt, hurry bool) bool {
+	if packets != p.count || p.sentAt.IsZero() {
+		p.count, p.sentAt = packets, now
 	}
 	open := !p.asked.IsZero()
 	switch {
@@ -62,8 +62,8 @@ func (p *pinger) every(now time.Time, hurry bool) time.Duration {
 	return pingRepeat
 }
 
-// ask notes that a ping is sent whose answer matters: until one comes it is repeated.
-func (p *pinger) ask(now time.Time) { p.asked, p.last = now, now }
+// sent notes that a ping is sent whose answer matters: until one comes it is repeated.
+func (p *pinger) sent(now time.Time) { p.asked, p.last = now, now }
 
 // answered notes a pong.
 func (p *pinger) answered() { p.asked = time.Time{} }
@@ -77,16 +77,16 @@ func (ep *Endpoint) tickLoop() {
 		select {
 		case <-ep.ctx.Done():
 			return
-		case <-ep.stirred:
+		case <-ep.woken:
 			timer.Reset(tickEvery)
 		case <-timer.C:
-			ep.resting.Store(true) // before it looks at the sessions: see stir
+			ep.resting.Store(true) // before it attends to the sessions: see wake
 			timer.Reset(ep.tick())
 		}
 	}
 }
 
-// tick looks at the sessions that have something to do and returns the time to the next tick.
+// tick attends to the sessions that have something to do and returns the time to the next tick.
 func (ep *Endpoint) tick() time.Duration {
 	sessions := ep.Sessions()
 	var at time.Duration
@@ -104,12 +104,12 @@ func (ep *Endpoint) tick() time.Duration {
 	return min(max(next-at, tickEvery), idleTick-at%idleTick)
 }
 
-// stir makes the next tick, in at most tickEvery, look at the session.
-func (s *Session) stir() {
+// wake has the next tick, in at most tickEvery, attend to the session.
+func (s *sender) wake() {
 	s.idleUntil.Store(0)
 	if s.ep.resting.Load() && s.ep.resting.Swap(false) {
 		select {
-		case s.ep.stirred <- struct{}{}:
+		case s.ep.woken <- struct{}{}:
 		default:
 		}
 	}
@@ -125,13 +125,13 @@ func (s *Session) tick(tx *Tx) {
 		if r := s.route.Load(); r != nil && r.web == nil && !r.key.Covers(s.counter.Load()) {
 			s.rerouteLocked()
 		}
-		s.meter.look(s.mediaSent.bytes(), tx.at)
+		s.meter.note(s.mediaSent.bytes(), tx.at)
 		s.reportLocked(tx, reportSlack)
 		s.urgentLocked(tx)
 		s.probeLocked(tx)
 		stopped = s.doubtLocked(tx)
 	}
-	gone := s.expireLocked(tx.now)
+	gone := s.attachments.expire(tx.now)
 	s.idleUntil.Store(int64(s.nextTickLocked(tx.at)))
 	if s.elicited.Load() { // since it was asked above
 		s.idleUntil.Store(0)
@@ -146,8 +146,8 @@ func (s *Session) tick(tx *Tx) {
 	}
 }
 
-// nextTickLocked returns when (Endpoint.clock) the session has to be looked at again, so that a relay need not
-// look at each of thousands of sessions every tick. Who gives it something to do before that stirs it.
+// nextTickLocked returns when (Endpoint.clock) the session has something to do again, so that a relay need not
+// attend to each of thousands of sessions every tick. Who gives it something to do before that wakes it.
 func (s *Session) nextTickLocked(at time.Duration) time.Duration {
 	if s.urgentOut.size() > 0 || s.roaming.probing() || !s.pings.asked.IsZero() {
 		return at + tickEvery
@@ -166,10 +166,10 @@ func (s *Session) nextTickLocked(at time.Duration) time.Duration {
 }
 
 // elicit notes that the peer sent something that wants a report.
-func (s *Session) elicit() {
+func (s *sender) elicit() {
 	if !s.elicited.Load() {
 		s.elicited.Store(true)
-		s.stir()
+		s.wake()
 	}
 }
 
@@ -211,7 +211,7 @@ func (s *Session) doubtLocked(tx *Tx) (stopped bool) {
 		s.ping(tx)
 	}
 	if s.client != nil && silent > silentAfter && !s.pings.asked.IsZero() {
-		s.client.wake(causeSilence)
+		s.client.reattach(causeSilence)
 	}
 	return stopped
 }
@@ -227,26 +227,11 @@ func (s *Session) pingIdle() time.Duration {
 	return pingIdle
 }
 
-// ask pings until there is an answer.
-func (s *Session) ask(tx *Tx) {
+// pingUntilAnswered pings until there is an answer.
+func (s *Session) pingUntilAnswered(tx *Tx) {
 	s.mu.Lock()
-	s.pings.ask(tx.now)
+	s.pings.sent(tx.now)
 	s.mu.Unlock()
-	s.stir()
+	s.wake()
 	s.ping(tx)
-}
-
-// expireLocked drops the attachments that were superseded long ago.
-func (s *Session) expireLocked(now time.Time) (gone []*attachment) {
-	kept := s.attachments[:0]
-	for _, a := range s.attachments {
-		if !a.retired.IsZero() && now.Sub(a.retired) > retireAfter {
-			gone = append(gone, a)
-		} else {
-			kept = append(kept, a)
-		}
-	}
-	clear(s.attachments[len(kept):])
-	s.attachments = kept
-	return gone
 }

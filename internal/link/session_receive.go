@@ -2,53 +2,83 @@ package link
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/udp"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// receive opens a sealed packet for attachment a and handles its frames.
-func (s *Session) receive(tx *Tx, a *attachment, h wire.Header, header int, p []byte, from udp.Path) {
-	tx.Lock(&s.mu)
-	if s.ended {
-		tx.Unlock(&s.mu)
+// packet is one that came: sealed, or of a browser, whose connection has authenticated it.
+type packet struct {
+	counter uint32 // its low bits
+	bits    int    // how many those are
+	data    []byte // of a browser: the frames
+	header  int    // bytes of data before what is sealed
+	size    int    // on the wire, with the headers of UDP and IP
+	from    udp.Path
+}
+
+// receive opens a packet of attachment a and handles its frames.
+func (s *Session) receive(tx *Tx, a *attachment, p packet) {
+	counter, frames, dropped := s.decrypt(tx, a, &p)
+	if dropped != drops.None {
+		s.ep.drops.Add(dropped, 1)
 		return
 	}
-	counter := wire.DecodeCounter(h.Counter, h.CounterBits(), s.recv.window.Next())
-	if !s.recv.window.Fresh(counter) {
-		tx.Unlock(&s.mu)
-		s.ep.drops.Add(drops.Replayed, 1)
+	if frames == nil {
 		return
 	}
-	frames, err := a.opener.Open(p, header, counter, &tx.nonce)
-	if err != nil {
-		tx.Unlock(&s.mu)
-		s.ep.drops.Add(drops.Forged, 1)
-		return
-	}
-	if s.recv.packet(counter, len(p)+28, tx.now) {
-		s.newestLocked(tx, a, from, len(p))
-	}
-	tx.Unlock(&s.mu)
 	tx.packet = counter
-	s.frames(tx, frames, from)
+	s.frames(tx, frames, p.from)
 	s.reportAfterPacket(tx)
 }
 
-// newestLocked follows the peer to the keys and the address of its newest packet. The caller holds s.mu.
-func (s *Session) newestLocked(tx *Tx, a *attachment, from udp.Path, size int) {
-	if s.client == nil && s.out.Load() != a {
+// decrypt returns what is in a packet, nil if the session is over, or why it is dropped. It follows the remote to the keys
+// and the address of its newest packet.
+func (s *Session) decrypt(tx *Tx, a *attachment, p *packet) (counter uint64, frames []byte, dropped drops.Reason) {
+	tx.Lock(&s.mu)
+	defer tx.Unlock(&s.mu)
+	if s.ended {
+		return 0, nil, drops.None
+	}
+	counter = wire.DecodeCounter(p.counter, p.bits, s.recv.window.Next())
+	if !s.recv.window.Fresh(counter) {
+		return 0, nil, drops.Replayed
+	}
+	frames = p.data
+	if !a.ofBrowser() {
+		var err error
+		if frames, err = a.opener.Open(p.data, p.header, counter, &tx.nonce); err != nil {
+			return 0, nil, drops.Forged
+		}
+	}
+	if s.recv.packet(counter, p.size, tx.now) {
+		s.newestLocked(tx, a, p)
+	}
+	return counter, frames, drops.None
+}
+
+// newestLocked follows the remote to the keys and the address of its newest packet, or to the connection of a browser.
+// The caller holds s.mu.
+func (s *Session) newestLocked(tx *Tx, a *attachment, p *packet) {
+	if s.client == nil && s.out.Load() != a && a.usable() && slices.Contains(s.attachments, a) {
 		s.setOutLocked(a)
-		s.retireLocked(a, tx.now)
+		s.attachments.retire(a, tx.now)
+		if a.ofBrowser() {
+			s.roaming.candidate = udp.Path{} // of an earlier attachment that was not a browser's
+		}
+	}
+	if a.ofBrowser() {
+		return
 	}
 	before := s.roaming.current
-	s.roaming.newest(from, size, tx.now)
+	s.roaming.newest(p.from, len(p.data), tx.now)
 	if s.roaming.current != before {
 		s.setPathLocked(s.roaming.current)
 	}
 	if s.roaming.probing() {
-		s.stir()
+		s.wake()
 		s.probeLocked(tx)
 	}
 }
@@ -123,7 +153,7 @@ func (s *Session) frame(tx *Tx, f wire.Frame, from udp.Path) error {
 			done := s.urgentOut.ack(ack, tx.now)
 			s.urgentLocked(tx)
 			tx.Unlock(&s.mu)
-			s.progress()
+			s.arrived()
 			callAll(done, true)
 		}
 		return err
@@ -165,7 +195,7 @@ func (s *Session) echo(tx *Tx, t wire.FrameType, data [8]byte, from udp.Path) {
 		}
 		s.pings.answered()
 		s.mu.Unlock()
-		s.progress()
+		s.arrived()
 	case wire.FrameResponse:
 		s.mu.Lock()
 		if s.roaming.response(from, data) {
@@ -189,14 +219,8 @@ func (s *Session) report(tx *Tx, p *wire.Report) {
 	}
 	s.mu.Unlock()
 	if progress {
-		s.progress()
+		s.arrived()
 	}
-}
-
-// progress notes that what we send arrives.
-func (s *Session) progress() {
-	s.waiting.Store(0)
-	s.stopped.Store(false)
 }
 
 // urgent hands an urgent message on if it is new, and answers with what has been received and could be used. One that comes
@@ -209,10 +233,10 @@ func (s *Session) urgent(tx *Tx, u *wire.Urgent) {
 	if !ok {
 		return
 	}
-	taken := fresh && s.handler.Urgent(s, u.Kind, u.Message)
+	accepted := fresh && s.handler.Urgent(s, u.Kind, u.Message)
 	s.mu.Lock()
 	if fresh {
-		s.urgentIn.end(u.Number, taken)
+		s.urgentIn.end(u.Number, accepted)
 	}
 	ack := s.urgentIn.ack()
 	s.mu.Unlock()
