@@ -127,8 +127,8 @@ func TestPageHears(t *testing.T) {
 	}
 }
 
-// TestPageSpeech: what the page's encoder makes of speech is whole when its decoder has read it. Neither has a clock; how the
-// page's jitter buffer plays speech is tested in virtual time, in web/jitter.
+// TestPageSpeech: what the page's encoder makes of speech is whole when its decoder has read it. Neither has
+// a clock; how the page's jitter buffer plays speech is tested in virtual time, in web/jitter.
 func TestPageSpeech(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
@@ -178,7 +178,8 @@ func TestPageSpeech(t *testing.T) {
 	}
 }
 
-// TestPagesTalk: two pages at relays that share the room hear each other, and say at which relay the other is.
+// TestPagesTalk: two pages at relays that share the room hear each other, and say at which relay the other
+// is.
 func TestPagesTalk(t *testing.T) {
 	u := federate(t, 2, chain(2), "delay=20ms")
 	a := openPage(t, u.relays[0].page+"room", look{})
@@ -225,8 +226,8 @@ const watchTalk = `globalThis.wzpHeld = 0;
 		if (!on && since) wzpHeld += performance.now() - since, since = 0;
 	}).observe(document, { subtree: true, attributes: true, attributeFilter: ['data-transmitting'] });`
 
-// TestPagePushToTalk: nothing of a page's sound leaves it while the button is up, and what was said just before it
-// went down is not lost.
+// TestPagePushToTalk: nothing of a page's sound leaves it while the button is up, and what was said just
+// before it went down is not lost.
 func TestPagePushToTalk(t *testing.T) {
 	r := startRelay(t)
 	for way, press := range hold {
@@ -248,8 +249,8 @@ func TestPagePushToTalk(t *testing.T) {
 			release()
 			p.until("silence", "document.documentElement.dataset.transmitting === 'false'", soon)
 			during := r.settled("media_in_packets_total") - before // the end is told, too
-			// Besides the time of the press there are 200 ms of pre-roll, and 80 ms of the end, if the browser has time for all of it:
-			// web/call/publish.test.js has the pre-roll.
+			// Besides the time of the press there are 200 ms of pre-roll, and 80 ms of the end, if the
+			// browser has time for all of it: web/call/publish.test.js has the pre-roll.
 			var held float64
 			p.eval("wzpHeld", &held)
 			t.Logf("%v packets left the page in %.0f ms", during, held)

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// TestPageComesBack: a relay restarts; the page is back in the room by itself, and heard, soon after its return.
+// TestPageComesBack: a relay restarts; the page is back in the room by itself, and heard, soon after its
+// return.
 func TestPageComesBack(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
@@ -110,7 +111,8 @@ func TestPageLongTalk(t *testing.T) {
 	}
 }
 
-// use returns the bytes that page and Worker use after a collection, and how long sound waits in the page, in ms.
+// use returns the bytes that page and Worker use after a collection, and how long sound waits in the page, in
+// ms.
 func (p *page) use() (memory, delay float64) {
 	p.t.Helper()
 	p.eval("performance.measureUserAgentSpecificMemory().then(({ bytes }) => bytes)", &memory)

@@ -51,7 +51,8 @@ func alter(t *testing.T, r *relay, path string, change func(string) string) stri
 	return server.URL + "/"
 }
 
-// slowPage returns the address of a relay's page whose WebTransport goes through a network that can be made bad.
+// slowPage returns the address of a relay's page whose WebTransport goes through a network that can be made
+// bad.
 func slowPage(t *testing.T, r *relay) (address string, road *simnet.Proxy) {
 	t.Helper()
 	road, err := simnet.ListenProxy(simnet.ProxyConfig{Listen: "127.0.0.1:0", To: r.addr})
@@ -85,8 +86,9 @@ const keepStats = `globalThis.wzpStats = {};
 		}
 	};`
 
-// TestPageThroughLoss: a page hears through a bad network. How much of what a relay sends gets through is printed: QUIC carries
-// it, which is the weak direction, for the relay's library has congestion control that nobody can turn off.
+// TestPageThroughLoss: a page hears through a bad network. How much of what a relay sends gets through is
+// printed: QUIC carries it, which is the weak direction, for the relay's library has congestion control that
+// nobody can turn off.
 func TestPageThroughLoss(t *testing.T) {
 	t.Parallel()
 	length := 10 * time.Second

@@ -25,9 +25,9 @@ type screen struct {
 
 var screens = []screen{{"phone", 390, 844, true}, {"desktop", 1280, 800, false}}
 
-// TestScreenshots opens every screen and state of the page, with a fake in the place of the engine: each has to fit a
-// narrow phone, and to have a name for whatever can be pressed. With a folder in WZP_SCREENSHOTS it takes their
-// pictures, for docs/screenshots.
+// TestScreenshots opens every screen and state of the page, with a fake in the place of the engine: each has
+// to fit a narrow phone, and to have a name for whatever can be pressed. With a folder in WZP_SCREENSHOTS it
+// takes their pictures, for docs/screenshots.
 func TestScreenshots(t *testing.T) {
 	t.Parallel()
 	files := httptest.NewServer(http.FileServer(http.Dir(filepath.Join("..", "web"))))

@@ -19,8 +19,8 @@ type union struct {
 	logs   []string         // the relays' event logs
 }
 
-// federate starts n relays, linked by pairs of their numbers: the larger dials the smaller, over a road with a profile
-// of simnet.
+// federate starts n relays, linked by pairs of their numbers: the larger dials the smaller, over a road with
+// a profile of simnet.
 func federate(t *testing.T, n int, pairs [][2]int, profile string) *union {
 	t.Helper()
 	u := &union{t: t, relays: make([]*relay, n), roads: make(map[[2]int]*road)}

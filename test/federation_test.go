@@ -74,9 +74,9 @@ func (u *union) present(clients []*client, names ...string) {
 	}
 }
 
-// TestFederation: in a chain of relays every member hears every talker on every relay, in a file of its own; when nobody talks
-// nothing crosses the links; and the event logs of all programs tell of it. That each packet comes, once, however relays are
-// linked, is TestFederationTopologies in the root package.
+// TestFederation: in a chain of relays every member hears every talker on every relay, in a file of its own;
+// when nobody talks nothing crosses the links; and the event logs of all programs tell of it. That each
+// packet comes, once, however relays are linked, is TestFederationTopologies in the root package.
 func TestFederation(t *testing.T) {
 	t.Parallel()
 	const n = 3
@@ -121,8 +121,8 @@ func TestFederation(t *testing.T) {
 	u.logged(n * n)
 }
 
-// logged has the program say of the logs that they are whole and tell of so many pairs of a talker and a listener who is no
-// talker. What became of each packet it prints, while measuring.
+// logged has the program say of the logs that they are whole and tell of so many pairs of a talker and a
+// listener who is no talker. What became of each packet it prints, while measuring.
 func (u *union) logged(pairs int) {
 	u.t.Helper()
 	seen := 0
@@ -147,8 +147,9 @@ func (u *union) logged(pairs int) {
 	}
 }
 
-// TestFederationRestarts: relays are killed and stopped and started again, and one is cut off for a while. Afterwards everybody
-// sees exactly who is there, and who comes then hears everybody. More of that is TestFederationChaos in the root package.
+// TestFederationRestarts: relays are killed and stopped and started again, and one is cut off for a while.
+// Afterwards everybody sees exactly who is there, and who comes then hears everybody. More of that is
+// TestFederationChaos in the root package.
 func TestFederationRestarts(t *testing.T) {
 	t.Parallel()
 	const n = 3
@@ -191,7 +192,8 @@ func TestFederationRestarts(t *testing.T) {
 	}
 }
 
-// agree waits until everybody sees everybody else, once, under the same id, and nobody besides, and all relays count that many.
+// agree waits until everybody sees everybody else, once, under the same id, and nobody besides, and all
+// relays count that many.
 func (u *union) agree(people map[string]*client) {
 	u.t.Helper()
 	for _, p := range people {

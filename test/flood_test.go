@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// callThrough lets one talk and one listen while disturb runs, and fails the test unless one hears the other and a third can
-// join meanwhile. That nothing of it is lost is tested in the root package, where time is virtual.
+// callThrough lets one talk and one listen while disturb runs, and fails the test unless one hears the other
+// and a third can join meanwhile. That nothing of it is lost is tested in the root package, where time is
+// virtual.
 func callThrough(t *testing.T, r *relay, disturb func(ctx context.Context)) {
 	t.Helper()
 	listener := join(t, r.addr, "room", "--in", "none", "--out", "none")

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestFuzzScript: the end of a target's time, which Go reports as an error when the machine is busy, is no finding; anything
-// else is.
+// TestFuzzScript: the end of a target's time, which Go reports as an error when the machine is busy, is no
+// finding; anything else is.
 func TestFuzzScript(t *testing.T) {
 	const up = "fuzz: elapsed: 21s, execs: 4023 (0/sec), new interesting: 0 (total: 12)\n" +
 		"--- FAIL: FuzzOne (21.01s)\n    context deadline exceeded\nFAIL\nexit status 1\nFAIL\texample\t21.2s\n"
@@ -25,7 +25,8 @@ func TestFuzzScript(t *testing.T) {
 		"build":         {"# example\none_test.go:5: undefined: x\nFAIL\texample [build failed]\n", true},
 	} {
 		dir := t.TempDir()
-		// What the script calls in the place of go: one package with two targets, of which the first one ends so.
+		// What the script calls in the place of go: one package with two targets, of which the first one ends
+		// so.
 		fake := "#!/bin/sh\ncase \"$*\" in\nlist*) echo example ;;\n*-list*) echo FuzzOne; echo FuzzTwo; echo ok ;;\n" +
 			"*FuzzOne*) cat '" + dir + "/output'; exit 1 ;;\n*) echo fuzzed the second ;;\nesac\n"
 		write(t, filepath.Join(dir, "output"), test.output)

@@ -17,8 +17,8 @@ import (
 	"github.com/quic-go/quic-go"
 )
 
-// orders are what a terminal would obey: a title, a cleared screen, a line of its own, text that turns around, a C1
-// control.
+// orders are what a terminal would obey: a title, a cleared screen, a line of its own, text that turns
+// around, a C1 control.
 const orders = "\x1b]0;owned\a\x1b[2J\r\nwzp: all is well\u202e\u009b2J"
 
 // hostileCertificate is for names that are orders.

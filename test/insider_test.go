@@ -22,8 +22,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// insider is a member that is written from docs/protocol.md for this test: it joins like any other and then shows what no
-// client does, the keys that the others gave it.
+// insider is a member that is written from docs/protocol.md for this test: it joins like any other and then
+// shows what no client does, the keys that the others gave it.
 //
 //	relay ── members joined ──> entries ──┐
 //	      ── key ─────────────> waiting ──+──> keys: W of every talker
@@ -206,7 +206,8 @@ func (in *insider) meetLocked(b []byte) {
 	in.entries[hash.Member()], in.hashes[hash.Member()] = entry, hash
 }
 
-// acceptLocked opens the key in a message of kind 8, or lets it wait for its sender's entry. The caller holds in.mu.
+// acceptLocked opens the key in a message of kind 8, or lets it wait for its sender's entry. The caller holds
+// in.mu.
 func (in *insider) acceptLocked(message []byte) error {
 	k, err := wire.Parse[wire.Key](message)
 	if err != nil {

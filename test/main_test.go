@@ -14,9 +14,10 @@ import (
 //
 //	wzp join ──> tap ──> simnet.Proxy ──> tap ──> wzp relay <── wzp join, browser
 //
-// They are for what only processes, sockets, terminals and browsers can show, and must pass on a machine that has other things
-// to do: so they assert what happens, and never how soon it does or how it sounds. What compares sound, time or shares of
-// packets is tested in virtual time, in the packages. With WZP_MEASURE=1 in the environment they print what they measured.
+// They are for what only processes, sockets, terminals and browsers can show, and must pass on a machine that
+// has other things to do: so they assert what happens, and never how soon it does or how it sounds. What
+// compares sound, time or shares of packets is tested in virtual time, in the packages. With WZP_MEASURE=1 in
+// the environment they print what they measured.
 
 // program is the path of the program, built once for all scenarios.
 var program string

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// flows waits for so many more media packets to come down through a tap, and returns when the first of them did.
+// flows waits for so many more media packets to come down through a tap, and returns when the first of them
+// did.
 func flows(t *testing.T, tp *tap, from time.Time, packets int, timeout time.Duration) time.Time {
 	t.Helper()
 	for deadline := time.Now().Add(timeout); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
@@ -72,7 +73,8 @@ func (c *client) hearsSince(name string, from time.Time) time.Duration {
 	return e.TS.Sub(from)
 }
 
-// TestMemberComesBack: who is killed and starts again is another member with the same identity, hears and is heard.
+// TestMemberComesBack: who is killed and starts again is another member with the same identity, hears and is
+// heard.
 func TestMemberComesBack(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
@@ -105,8 +107,8 @@ func TestMemberComesBack(t *testing.T) {
 	warned(t, "anna", a)
 }
 
-// TestNewAddress: the call goes on when a client gets another address. How it sounds, and what a path does that is dead one way,
-// is TestNewAddress in the root package.
+// TestNewAddress: the call goes on when a client gets another address. How it sounds, and what a path does
+// that is dead one way, is TestNewAddress in the root package.
 func TestNewAddress(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
@@ -145,8 +147,8 @@ func TestNewAddress(t *testing.T) {
 	}
 }
 
-// TestStalledListeners: one who hangs and one who is killed keep nobody from hearing. That they delay nobody is
-// TestStalledListeners in the root package.
+// TestStalledListeners: one who hangs and one who is killed keep nobody from hearing. That they delay nobody
+// is TestStalledListeners in the root package.
 func TestStalledListeners(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)

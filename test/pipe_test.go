@@ -13,7 +13,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/audio/speech"
 )
 
-// TestPipes: sound comes from a named pipe and from standard input, and goes to standard output, which has no words in it.
+// TestPipes: sound comes from a named pipe and from standard input, and goes to standard output, which has no
+// words in it.
 func TestPipes(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// How long things may take before a test gives up. Nothing is proved by them, and only a failure takes so long: a machine may
-// be busy with other things.
+// How long things may take before a test gives up. Nothing is proved by them, and only a failure takes so
+// long: a machine may be busy with other things.
 const (
 	soon     = time.Minute     // what does not wait for sound
 	patience = 3 * time.Minute // what does
@@ -195,7 +195,8 @@ func (tr *transcript) tail(n int) string {
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
-// brief returns the last lines, cut short: of many processes, what a test says of its failure must still be found.
+// brief returns the last lines, cut short: of many processes, what a test says of its failure must still be
+// found.
 func (tr *transcript) brief() string {
 	lines := tr.lines()
 	lines = lines[max(0, len(lines)-5):]

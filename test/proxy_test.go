@@ -73,7 +73,8 @@ func replace(t *testing.T, text string, pairs ...string) string {
 	return text
 }
 
-// proxies are how the blocks are run: each returns a command that serves a port, with relays at / and at /voice/.
+// proxies are how the blocks are run: each returns a command that serves a port, with relays at / and at
+// /voice/.
 var proxies = map[string]func(t *testing.T, dir, port, root, path string) *exec.Cmd{
 	"nginx": func(t *testing.T, dir, port, root, path string) *exec.Cmd {
 		voice := replace(t, docsBlock(t, "location /voice/"), "127.0.0.1:8080", path)
@@ -146,7 +147,8 @@ func freePort(t *testing.T) string {
 	return fmt.Sprint(netip.MustParseAddrPort(ln.Addr().String()).Port())
 }
 
-// startProxy runs a proxy before two relays, and returns its origin, and the relay under the path, which UDP does not reach.
+// startProxy runs a proxy before two relays, and returns its origin, and the relay under the path, which UDP
+// does not reach.
 func startProxy(t *testing.T, run func(t *testing.T, dir, port, root, path string) *exec.Cmd) (origin string, under *relay) {
 	t.Helper()
 	dir, port := t.TempDir(), freePort(t)
@@ -167,8 +169,8 @@ func startProxy(t *testing.T, run func(t *testing.T, dir, port, root, path strin
 	}
 }
 
-// TestPageBehindProxies: with what docs/operations.md says, pages behind nginx and Caddy join on a port of their own, at the
-// root by WebTransport, which goes past the proxy, and under a path by the WebSocket.
+// TestPageBehindProxies: with what docs/operations.md says, pages behind nginx and Caddy join on a port of
+// their own, at the root by WebTransport, which goes past the proxy, and under a path by the WebSocket.
 func TestPageBehindProxies(t *testing.T) {
 	for name, run := range proxies {
 		t.Run(name, func(t *testing.T) {
@@ -200,8 +202,8 @@ func TestPageBehindProxies(t *testing.T) {
 	}
 }
 
-// TestPageGivesUp: UDP is blocked, and the proxy takes Upgrade away. The page says so, for how long it may take see
-// web/link/explain.test.js, and so does the relay's log.
+// TestPageGivesUp: UDP is blocked, and the proxy takes Upgrade away. The page says so, for how long it may
+// take see web/link/explain.test.js, and so does the relay's log.
 func TestPageGivesUp(t *testing.T) {
 	t.Parallel()
 	r := blockUDP(t)
@@ -229,8 +231,8 @@ func TestPageGivesUp(t *testing.T) {
 	}
 }
 
-// TestPageWithoutItsModules: the relay ends while somebody is at the door, whose page lacks the room's modules then. Joining
-// again works once the relay is back.
+// TestPageWithoutItsModules: the relay ends while somebody is at the door, whose page lacks the room's
+// modules then. Joining again works once the relay is back.
 func TestPageWithoutItsModules(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)

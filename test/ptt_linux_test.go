@@ -43,7 +43,8 @@ func terminalState(t *testing.T, terminal *os.File) unix.Termios {
 	return *state
 }
 
-// startOnTerminal starts a client whose standard input is a terminal of its own, in raw mode once it has joined.
+// startOnTerminal starts a client whose standard input is a terminal of its own, in raw mode once it has
+// joined.
 func startOnTerminal(t *testing.T, addr string, terminal *os.File, args ...string) *client {
 	t.Helper()
 	cooked := terminalState(t, terminal)

@@ -29,8 +29,8 @@ func (c *client) press(keys io.Writer, key string) {
 	}
 }
 
-// pushToTalk switches the microphone on and off, and checks that something is sent only while it is on. How much, and how it
-// sounds, is TestPushToTalk in the root package.
+// pushToTalk switches the microphone on and off, and checks that something is sent only while it is on. How
+// much, and how it sounds, is TestPushToTalk in the root package.
 func pushToTalk(t *testing.T, r *relay, c *client, keys io.Writer) {
 	t.Helper()
 	listener := join(t, r.addr, "room", "--in", "none", "--out", "none")

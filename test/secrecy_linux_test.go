@@ -25,9 +25,9 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// readMemory calls f with everything that a process can read of its own memory but files that it cannot change there, in
-// pieces that overlap: what is shorter than overlap is whole in one of them. Writable memory is that of variables, heap and
-// stacks. The process stands still meanwhile.
+// readMemory calls f with everything that a process can read of its own memory but files that it cannot
+// change there, in pieces that overlap: what is shorter than overlap is whole in one of them. Writable memory
+// is that of variables, heap and stacks. The process stands still meanwhile.
 func (p *process) readMemory(overlap int, f func(b []byte, writable bool)) (size int) {
 	p.t.Helper()
 	pid := p.cmd.Process.Pid
@@ -101,8 +101,8 @@ func (p *process) holds(n *needles) (found map[string]bool, size int) {
 	return found, size
 }
 
-// joinKey finds the private half of a join key in the memory of the client that made it: it is 32 bytes that look random,
-// aligned as Go allocates them.
+// joinKey finds the private half of a join key in the memory of the client that made it: it is 32 bytes that
+// look random, aligned as Go allocates them.
 func (p *process) joinKey(public []byte) *ecdh.PrivateKey {
 	p.t.Helper()
 	const align = 16
@@ -194,8 +194,8 @@ func (p person) signatureKey() []byte {
 	return must(hkdf.Key(sha256.New, p.seed[:], nil, "warzone-ed25519", ed25519.SeedSize))
 }
 
-// TestRelayHoldsNoKeys searches all that a relay process has, does and says during a conversation, and after it, for everything
-// that it could listen with.
+// TestRelayHoldsNoKeys searches all that a relay process has, does and says during a conversation, and after
+// it, for everything that it could listen with.
 func TestRelayHoldsNoKeys(t *testing.T) {
 	t.Parallel()
 	t.Run("with invite secret", func(t *testing.T) { relayHoldsNoKeys(t, true) })
@@ -294,7 +294,8 @@ func (w *watched) join(name string, p person, args ...string) *client {
 	return join(w.t, w.wire.addr(), watchedRoom, args...)
 }
 
-// converse has two people and the insider talk, and somebody come and go, so that there are fresh keys and ratcheted ones.
+// converse has two people and the insider talk, and somebody come and go, so that there are fresh keys and
+// ratcheted ones.
 func (w *watched) converse() {
 	w.t.Helper()
 	w.a = w.join("anna", w.anna, "--in", "tone:300")
@@ -354,8 +355,8 @@ func (w *watched) entry(name string) *wire.MemberEntry {
 	return w.in.entries[id]
 }
 
-// ownKey returns the insider's key, by opening its wrap for anna with her join key. It fails the test if that key of all
-// does not open it.
+// ownKey returns the insider's key, by opening its wrap for anna with her join key. It fails the test if that
+// key of all does not open it.
 func (w *watched) ownKey(joinA *ecdh.PrivateKey) material {
 	w.t.Helper()
 	w.in.mu.Lock()
@@ -405,8 +406,8 @@ func (w *watched) wanted(n *needles, joinA, joinB *ecdh.PrivateKey, own material
 	}
 }
 
-// searchRelay fails the test if the relay's memory holds any of the needles. What must be there is looked for as well: the
-// relay's own signature key and, while somebody is there, the members' entries.
+// searchRelay fails the test if the relay's memory holds any of the needles. What must be there is looked for
+// as well: the relay's own signature key and, while somebody is there, the members' entries.
 func (w *watched) searchRelay(n *needles, when string, there bool) {
 	w.t.Helper()
 	var control needles

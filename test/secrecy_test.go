@@ -20,8 +20,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// needles are secrets that are looked for in whatever a relay has, does and says: as bytes, in hexadecimal, in
-// base64.
+// needles are secrets that are looked for in whatever a relay has, does and says: as bytes, in hexadecimal,
+// in base64.
 //
 //	add: name, bytes ──> five spellings, by their first four bytes
 //	find: haystack ──two bytes: any spelling?──four bytes: which?──> names of what is there
@@ -132,8 +132,8 @@ func TestNeedles(t *testing.T) {
 	}
 }
 
-// What follows derives keys from docs/protocol.md and RFC 9605 alone, and not with the package that the program does it with: a
-// mistake there must not make the search look for the wrong bytes.
+// What follows derives keys from docs/protocol.md and RFC 9605 alone, and not with the package that the
+// program does it with: a mistake there must not make the search look for the wrong bytes.
 
 // material is W[step] of one generation of a talker.
 type material struct {

@@ -57,8 +57,8 @@ func (c *client) number() (number string) {
 	return number
 }
 
-// agree waits until all have the same safety number, other than the ones in not, and returns it. Each covers its client's own
-// identity, so that none is the same before everybody knows of everybody.
+// agree waits until all have the same safety number, other than the ones in not, and returns it. Each covers
+// its client's own identity, so that none is the same before everybody knows of everybody.
 func agree(t *testing.T, clients []*client, not ...string) string {
 	t.Helper()
 	var numbers []string
@@ -98,8 +98,8 @@ func (e event) talkers() (names []string) {
 	return names
 }
 
-// TestInviteSecret has three people with an invite secret, given in the three ways there are, one without and one with another:
-// those inside hear each other, the others nobody.
+// TestInviteSecret has three people with an invite secret, given in the three ways there are, one without and
+// one with another: those inside hear each other, the others nobody.
 func TestInviteSecret(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
@@ -209,8 +209,8 @@ func warned(t *testing.T, name string, c *client, codes ...string) {
 	}
 }
 
-// TestSafetyNumber: in a room without a secret, too, all see the same number; it changes when somebody comes, and is the same
-// again afterwards. Who comes back is the same person.
+// TestSafetyNumber: in a room without a secret, too, all see the same number; it changes when somebody comes,
+// and is the same again afterwards. Who comes back is the same person.
 func TestSafetyNumber(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
@@ -242,7 +242,8 @@ func TestSafetyNumber(t *testing.T) {
 	}
 }
 
-// TestWrongSecret: a secret with a slip of the hand is refused in one line that does not repeat it, before anything is sent.
+// TestWrongSecret: a secret with a slip of the hand is refused in one line that does not repeat it, before
+// anything is sent.
 func TestWrongSecret(t *testing.T) {
 	t.Parallel()
 	secret := newSecret(t)

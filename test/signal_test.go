@@ -23,8 +23,8 @@ var (
 	clientSignals = append(signals, syscall.SIGHUP, syscall.SIGQUIT)
 )
 
-// TestStopWhileJoining: who gives up waiting for the relay is let go at once, and the recording of an earlier call is
-// not touched.
+// TestStopWhileJoining: who gives up waiting for the relay is let go at once, and the recording of an earlier
+// call is not touched.
 func TestStopWhileJoining(t *testing.T) {
 	t.Parallel()
 	silent, err := net.ListenPacket("udp", "127.0.0.1:0")

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// startSoundServer runs a sound server in dir, whose one loudspeaker goes nowhere; what that plays is the microphone.
+// startSoundServer runs a sound server in dir, whose one loudspeaker goes nowhere; what that plays is the
+// microphone.
 func startSoundServer(t *testing.T, dir string) (server string, stop func()) {
 	t.Helper()
 	socket := filepath.Join(dir, "native")

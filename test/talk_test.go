@@ -15,7 +15,8 @@ var voices = []string{
 	speech.Keywords, speech.Options, "demo-echotest", "demo-instruct", "vm-options",
 }
 
-// TestTalk: each of several who talk at once is heard, and in a file of its own. How well is measured only while measuring.
+// TestTalk: each of several who talk at once is heard, and in a file of its own. How well is measured only
+// while measuring.
 func TestTalk(t *testing.T) {
 	t.Parallel()
 	const talkers = 3
@@ -56,7 +57,8 @@ func TestTalk(t *testing.T) {
 	}
 }
 
-// measure prints how well a talker was heard, while measuring. It depends on what else the machine does, and is nobody's fault.
+// measure prints how well a talker was heard, while measuring. It depends on what else the machine does, and
+// is nobody's fault.
 func measure(t *testing.T, sent, got event, s talker, said []float32, file string) {
 	t.Helper()
 	if !measuring {

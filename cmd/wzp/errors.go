@@ -43,16 +43,16 @@ var inviteSecret = regexp.MustCompile(`wzp-[0-9A-Za-z_-]{32,}`)
 // maxLine is as much of an error as anybody reads.
 const maxLine = 2000
 
-// oneLine is the text of err on one line, and without invite secrets: kong repeats arguments that it did not expect,
-// and error messages end up in logs and bug reports.
+// oneLine is the text of err on one line, and without invite secrets: kong repeats arguments that it did not
+// expect, and error messages end up in logs and bug reports.
 func oneLine(err error) string {
 	return inviteSecret.ReplaceAllString(forTerminal(strings.ReplaceAll(err.Error(), "\n", " ")), "wzp-...")
 }
 
-// forTerminal is text for people that may hold what somebody else wrote: the reason of a QUIC close, an HTTP status, names in a
-// certificate, those of members and devices. A terminal would obey some of it, so whatever cannot be seen is escaped, and
-// no more than maxLine bytes are shown. All that commands print as words goes through it, here and in joinOutput; logs
-// escape by themselves.
+// forTerminal is text for people that may hold what somebody else wrote: the reason of a QUIC close, an HTTP
+// status, names in a certificate, those of members and devices. A terminal would obey some of it, so whatever
+// cannot be seen is escaped, and no more than maxLine bytes are shown. All that commands print as words goes
+// through it, here and in joinOutput; logs escape by themselves.
 func forTerminal(text string) string {
 	if len(text) > maxLine {
 		text = strings.ToValidUTF8(text[:maxLine], "") + "..."
@@ -72,11 +72,12 @@ func parseError(err error) error {
 	return usagef("%s needs a value", m[1])
 }
 
-// noValue is what kong says where a flag ends the line or another follows it, and of values that begin with a hyphen.
+// noValue is what kong says where a flag ends the line or another follows it, and of values that begin with a
+// hyphen.
 var noValue = regexp.MustCompile(`^(--[\w-]+): expected \w+ value but got "(?:EOL|([^"]*))" \(`)
 
-// checkRepeated refuses flags that were given more than once and have one value: kong takes the last one, and whoever
-// wrote two of them meant both, or does not know of the first.
+// checkRepeated refuses flags that were given more than once and have one value: kong takes the last one, and
+// whoever wrote two of them meant both, or does not know of the first.
 func checkRepeated(k *kong.Context) error {
 	given := make(map[*kong.Flag]bool)
 	for _, at := range k.Path {
@@ -100,7 +101,8 @@ func fileError(what, path string, err error) error {
 	return fmt.Errorf("cannot %s %s: %s", what, path, strings.TrimPrefix(err.Error(), path+": "))
 }
 
-// plainMappers read flags whose errors would otherwise be those of the library that reads them, and know their long help.
+// plainMappers read flags whose errors would otherwise be those of the library that reads them, and know
+// their long help.
 func plainMappers() []kong.Option {
 	return []kong.Option{
 		kong.Vars(relay.Help),
@@ -119,8 +121,8 @@ func parseLevel(text string) (level slog.Level, err error) {
 	return level, level.UnmarshalText([]byte(text))
 }
 
-// popText returns the value of a flag or argument as it was given. Kong's own way goes through JSON, which turns what is
-// not UTF-8 into U+FFFD: the name of another room, or of a file that is not there.
+// popText returns the value of a flag or argument as it was given. Kong's own way goes through JSON, which
+// turns what is not UTF-8 into U+FFFD: the name of another room, or of a file that is not there.
 func popText(ctx *kong.DecodeContext) (string, error) {
 	token, err := ctx.Scan.PopValue("string")
 	if err != nil {

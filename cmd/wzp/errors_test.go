@@ -12,8 +12,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// TestArgumentsAsGiven: a room, a file or a page whose name is no UTF-8 stays what it is, and is refused or opened as that.
-// It became another name, with U+FFFD in it: another room, and a file that is not there.
+// TestArgumentsAsGiven: a room, a file or a page whose name is no UTF-8 stays what it is, and is refused or
+// opened as that. It became another name, with U+FFFD in it: another room, and a file that is not there.
 func TestArgumentsAsGiven(t *testing.T) {
 	const latin1 = "caf\xe9"
 	var c cli

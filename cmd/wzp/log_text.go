@@ -8,8 +8,9 @@ import (
 	"sync"
 )
 
-// textLog is the slog.Handler of the log for people: slog's own text, but what is made to be copied, which that would
-// escape, follows on lines of its own. The heading is a comment of TOML, so that it may be copied, too.
+// textLog is the slog.Handler of the log for people: slog's own text, but what is made to be copied, which
+// that would escape, follows on lines of its own. The heading is a comment of TOML, so that it may be copied,
+// too.
 //
 //	time=... level=WARN msg="refused a relay that is not configured; ..." address=192.0.2.1:4433
 //	# add:
@@ -29,8 +30,8 @@ type lockedWriter struct {
 // Write is called with record held.
 func (l *lockedWriter) Write(p []byte) (int, error) { return l.w.Write(p) }
 
-// newJSONLog returns the handler of --log-json: slog's own, but that times have their unit, as in the log for people.
-// slog would write nanoseconds, and not say so.
+// newJSONLog returns the handler of --log-json: slog's own, but that times have their unit, as in the log for
+// people. slog would write nanoseconds, and not say so.
 func newJSONLog(w io.Writer, options *slog.HandlerOptions) slog.Handler {
 	with := *options
 	with.ReplaceAttr = func(_ []string, a slog.Attr) slog.Attr {
@@ -68,8 +69,8 @@ func (t *textLog) Handle(ctx context.Context, r slog.Record) error {
 	return err
 }
 
-// logBlock is the value of an attribute that is made to be copied, of several lines. What others put into a log is none,
-// whatever is in it, for a newline of theirs must not make a line of the log.
+// logBlock is the value of an attribute that is made to be copied, of several lines. What others put into a
+// log is none, whatever is in it, for a newline of theirs must not make a line of the log.
 type logBlock interface {
 	LogBlock() string
 }

@@ -85,8 +85,8 @@ func TestTextLogConcurrently(t *testing.T) {
 	}
 }
 
-// TestRefusedRelayIsPasted has a relay refuse another one that it does not know, and takes what its log says to add for a
-// configuration.
+// TestRefusedRelayIsPasted has a relay refuse another one that it does not know, and takes what its log says
+// to add for a configuration.
 func TestRefusedRelayIsPasted(t *testing.T) {
 	var out chunks
 	known := identity.NewSeed().Identity()

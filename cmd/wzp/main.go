@@ -38,8 +38,8 @@ type cli struct {
 }
 
 func main() {
-	// The QUIC library wants buffers of its own size and says so on standard error, in words that no user of ours knows:
-	// what the system gives is said by who needs it.
+	// The QUIC library wants buffers of its own size and says so on standard error, in words that no user of
+	// ours knows: what the system gives is said by who needs it.
 	os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true")
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:])

@@ -79,7 +79,8 @@ func (c netsimCmd) Run(ctx context.Context) error {
 	return nil
 }
 
-// asciiAddress is HOST:PORT as the resolver takes it, and other text as it is: the resolver says what is wrong.
+// asciiAddress is HOST:PORT as the resolver takes it, and other text as it is: the resolver says what is
+// wrong.
 func asciiAddress(text string) string {
 	host, port, err := identity.ParseAddress(text)
 	if err != nil {
@@ -233,7 +234,8 @@ func (o netsimOutput) summary(s simnet.ProxyStats, took time.Duration) {
 		directionText(s.Up), directionText(s.Down), s.ClientsTotal, took.Round(time.Millisecond)))
 }
 
-// directionText is what became of the packets of a direction, without the counts that are rarely anything but 0.
+// directionText is what became of the packets of a direction, without the counts that are rarely anything but
+// 0.
 func directionText(d simnet.ProxyDirectionStats) string {
 	lost := 0.0
 	if d.Sent > 0 {

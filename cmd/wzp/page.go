@@ -34,7 +34,8 @@ const (
 	connectHashes  = 8                // certificates in it
 )
 
-// pageCmd serves the browser client from this machine, for any relay: who does so need not trust the relay's page.
+// pageCmd serves the browser client from this machine, for any relay: who does so need not trust the relay's
+// page.
 //
 //	browser ── http://localhost:8081/ ──> web.Handler            the page is this program's
 //	   |            /connect.json    ──> relayPage ── https ──> the relay's /connect.json, checked with its pinned key
@@ -100,8 +101,8 @@ func (c *pageCmd) page() (*relayPage, error) {
 	return p, nil
 }
 
-// parseRelayURL reads --relay: HOST, HOST:PORT or the address of a page, which ends in a slash if there is a path, for a
-// room's does not.
+// parseRelayURL reads --relay: HOST, HOST:PORT or the address of a page, which ends in a slash if there is a
+// path, for a room's does not.
 func parseRelayURL(text string) (*url.URL, error) {
 	bad := usagef("--relay is HOST, HOST:PORT or an address such as https://voice.example.org or https://example.org/voice/, not %q", text)
 	address := text
@@ -203,8 +204,8 @@ func (p *relayPage) serve(ctx context.Context, ln net.Listener) error {
 	return nil
 }
 
-// handler serves the page until ctx is done. The relay is asked in ctx, not in that of a request: a browser that gives
-// up does not end it for the others that wait.
+// handler serves the page until ctx is done. The relay is asked in ctx, not in that of a request: a browser
+// that gives up does not end it for the others that wait.
 func (p *relayPage) handler(ctx context.Context) http.Handler {
 	page := web.Handler(func() web.Connect {
 		if connect := p.latest.Load(); connect != nil {
@@ -223,8 +224,9 @@ func (p *relayPage) handler(ctx context.Context) http.Handler {
 	})
 }
 
-// refresh asks the relay about itself, unless it did so a moment ago, when what came of that holds: whoever waited for
-// it need not wait again. While its http port cannot be reached, what it said before serves on: its UDP port may be fine.
+// refresh asks the relay about itself, unless it did so a moment ago, when what came of that holds: whoever
+// waited for it need not wait again. While its http port cannot be reached, what it said before serves on:
+// its UDP port may be fine.
 func (p *relayPage) refresh(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -318,10 +320,10 @@ func (p *relayPage) fetchError(err error) error {
 	return &unreachableError{fmt.Errorf("cannot reach the relay at %s: %w", p.base, err)}
 }
 
-// trust checks the key of an answer against the one that was given, or was there before. A first one is kept if the
-// relay has proved that it is its own. It is kept for both ports: the page's, which the user named, and the UDP port,
-// which "wzp join" is given, if that is of the same host: the signature does not cover the URL, so a page could else
-// have its key kept for somebody else's relay.
+// trust checks the key of an answer against the one that was given, or was there before. A first one is kept
+// if the relay has proved that it is its own. It is kept for both ports: the page's, which the user named,
+// and the UDP port, which "wzp join" is given, if that is of the same host: the signature does not cover the
+// URL, so a page could else have its key kept for somebody else's relay.
 func (p *relayPage) trust(a *relayAnswer) error {
 	if p.wanted != (identity.Fingerprint{}) {
 		if got := a.key.Fingerprint(); got != p.wanted {
@@ -359,8 +361,8 @@ func (p *relayPage) addr() string {
 	return net.JoinHostPort(p.base.Hostname(), map[string]string{"http": "80", "https": "443"}[p.base.Scheme])
 }
 
-// parseConnect reads a relay's /connect.json, checks the signature in it, and makes whole URLs of what is relative to
-// base.
+// parseConnect reads a relay's /connect.json, checks the signature in it, and makes whole URLs of what is
+// relative to base.
 func parseConnect(base *url.URL, b []byte) (*relayAnswer, error) {
 	if len(b) > connectSize {
 		return nil, fmt.Errorf("it is longer than %d bytes", connectSize)
@@ -421,8 +423,8 @@ func checkWebTransport(base *url.URL, key identity.PublicKey, t *web.WebTranspor
 	return addr, err
 }
 
-// wholeURL resolves a reference of a relay against its base, beside whose connect.json it stands, and returns it with its
-// host:port. A whole one must have that scheme, or the secure form of it.
+// wholeURL resolves a reference of a relay against its base, beside whose connect.json it stands, and returns
+// it with its host:port. A whole one must have that scheme, or the secure form of it.
 func wholeURL(base *url.URL, text, scheme string) (whole, addr string, err error) {
 	ref, err := url.Parse(text)
 	if err != nil || ref.User != nil || ref.Fragment != "" {

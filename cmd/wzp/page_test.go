@@ -241,8 +241,8 @@ func (s *swallow) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, r.Context().Err()
 }
 
-// TestPageOfSilentRelay: while the relay swallows packets, browsers have the answer of before within their 5 s, however
-// many they are.
+// TestPageOfSilentRelay: while the relay swallows packets, browsers have the answer of before within their 5
+// s, however many they are.
 func TestPageOfSilentRelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		transport := new(swallow)

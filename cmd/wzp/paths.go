@@ -12,8 +12,9 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// expandHome returns a path with the home directory in place of a ~ at its beginning, as a shell would have it where it
-// reads one: not in --data=~/x, nor in a configuration file. A directory called ~ is what nobody meant.
+// expandHome returns a path with the home directory in place of a ~ at its beginning, as a shell would have
+// it where it reads one: not in --data=~/x, nor in a configuration file. A directory called ~ is what nobody
+// meant.
 func expandHome(path string) (string, error) {
 	rest, ok := strings.CutPrefix(path, "~")
 	if !ok {

@@ -11,15 +11,15 @@ import (
 
 // AnalysisOptions say what counts as what. The zero value is good.
 type AnalysisOptions struct {
-	// Late is by how much longer than the fastest packet of its stream a packet takes that is late; 0: 100 ms.
-	// Clocks of machines may differ, but must not drift apart by as much.
+	// Late is by how much longer than the fastest packet of its stream a packet takes that is late; 0: 100
+	// ms. Clocks of machines may differ, but must not drift apart by as much.
 	Late time.Duration
 	// Grace is for how long before a listener leaves what is sent may not reach it any more; 0: 1 s.
 	Grace time.Duration
 }
 
-// Analysis joins the logs of relays and clients. It holds 24 bytes for each packet and place where it was seen.
-// It is not safe for concurrent use.
+// Analysis joins the logs of relays and clients. It holds 24 bytes for each packet and place where it was
+// seen. It is not safe for concurrent use.
 //
 //	talker ── media_out ~~~> media_in ── relay ── federation_egress ~~~> federation_ingress ── relay
 //	                                                                                             |
@@ -78,7 +78,8 @@ func NewAnalysis(options AnalysisOptions) *Analysis {
 	}
 }
 
-// AddLog reads a log. The error is that of a file that cannot be read; lines that cannot be read are in the report.
+// AddLog reads a log. The error is that of a file that cannot be read; lines that cannot be read are in the
+// report.
 func (a *Analysis) AddLog(log Log) error {
 	r := &LogReport{Path: log.Path, Files: len(log.Files), Errors: []string{}}
 	a.logs = append(a.logs, r)
@@ -194,8 +195,8 @@ func (a *Analysis) addEvent(id nodeID, n *node, e *Event) {
 	}
 }
 
-// place returns where a node has seen the packet that its event is about; ok is false for events that say nothing
-// about that.
+// place returns where a node has seen the packet that its event is about; ok is false for events that say
+// nothing about that.
 func place(id nodeID, e *Event) (at spot, ok bool) {
 	at = spot{kind: e.Kind, node: id}
 	switch {

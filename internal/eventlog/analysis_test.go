@@ -55,8 +55,8 @@ var steps = []step{
 	{"west", "Cy", Event{Kind: LocalDeliver, ToCount: 1}, Event{Kind: MediaIn}, 10_000},
 }
 
-// packet sends a packet of Ana along all ways. What happens on one is said by its name: "lost", "again" (arrives once more),
-// "twice" (is sent once more), "late", "not sent".
+// packet sends a packet of Ana along all ways. What happens on one is said by its name: "lost", "again"
+// (arrives once more), "twice" (is sent once more), "late", "not sent".
 func (m *madeUp) packet(seq uint64, epoch uint8, at int64, what map[string]string) {
 	arrived := map[string]int64{"Ana": at}
 	for _, s := range steps {

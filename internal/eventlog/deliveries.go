@@ -60,8 +60,8 @@ func (a *Analysis) places(counts map[placeID]int) []Place {
 	return list
 }
 
-// locate says where a packet that a listener did not get was lost: it follows the way that the packets before and
-// after it took, and finds where it was seen last.
+// locate says where a packet that a listener did not get was lost: it follows the way that the packets before
+// and after it took, and finds where it was seen last.
 func (a *Analysis) locate(key streamID, st stream, listener MemberID, id packetID) placeID {
 	talker := nodeID{member: key.src}
 	home, last := a.nodes[talker].home, a.nodes[nodeID{member: listener}].home
@@ -108,7 +108,8 @@ func (a *Analysis) sentOn(st stream, relay PeerID, id packetID) bool {
 	return false
 }
 
-// path returns the relays that packets around seq came through, from the talker's to the listener's; nil: none is known.
+// path returns the relays that packets around seq came through, from the talker's to the listener's; nil:
+// none is known.
 func (st stream) path(home, last PeerID, seq uint64) []PeerID {
 	path := []PeerID{last}
 	for at := last; at != home; {

@@ -37,8 +37,8 @@ func openFile(path string, options Options) (*file, error) {
 // errNotLog is about a file that exists and holds something else.
 var errNotLog = errors.New("this is no event log, so nothing is added to it: give the name of another file")
 
-// checkLog refuses a file that holds something else than a log: whose name was mistyped loses nothing. It reports whether
-// the last line is cut off.
+// checkLog refuses a file that holds something else than a log: whose name was mistyped loses nothing. It
+// reports whether the last line is cut off.
 func checkLog(path string) (cut bool, err error) {
 	// A pipe is not opened, which would wait for whoever writes to it.
 	info, err := os.Stat(path)
@@ -93,8 +93,8 @@ func (f *file) open() error {
 	return nil
 }
 
-// write appends whole lines. If they do not fit, the file makes place for a new one, which begins with start unless its
-// Kind is empty.
+// write appends whole lines. If they do not fit, the file makes place for a new one, which begins with start
+// unless its Kind is empty.
 func (f *file) write(lines []byte, start *Event) error {
 	if f.f == nil {
 		if err := f.open(); err != nil {
@@ -153,8 +153,8 @@ func (f *file) begin(start *Event) error {
 	return f.put(appendLine(nil, &again))
 }
 
-// reopen goes on in the file that has the log's name now, if somebody moved the one before away. That begins with start
-// unless its Kind is empty. On an error all stays as it was.
+// reopen goes on in the file that has the log's name now, if somebody moved the one before away. That begins
+// with start unless its Kind is empty. On an error all stays as it was.
 func (f *file) reopen(start *Event) error {
 	old := f.f
 	here, err := os.Stat(f.path)

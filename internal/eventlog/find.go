@@ -14,8 +14,8 @@ type Log struct {
 	Files []string // the oldest first
 }
 
-// Find returns the logs at some paths, each with its rotated files. A rotated file that is named is part of its log, if that
-// is named too, else a log of its own. It is an error if a path does not exist.
+// Find returns the logs at some paths, each with its rotated files. A rotated file that is named is part of
+// its log, if that is named too, else a log of its own. It is an error if a path does not exist.
 func Find(paths []string) ([]Log, error) {
 	paths = slices.Clone(paths)
 	named := make(map[string]bool, len(paths))

@@ -15,8 +15,8 @@ import (
 // maxTexts is how many texts a Reader holds once only.
 const maxTexts = 1024
 
-// quick reads a line as appendLine writes them, into r.event: some ten times faster than encoding/json. It returns false
-// for all others, which parse reads or refuses.
+// quick reads a line as appendLine writes them, into r.event: some ten times faster than encoding/json. It
+// returns false for all others, which parse reads or refuses.
 func (r *Reader) quick(line []byte) bool {
 	r.event = Event{}
 	rest, ok := bytes.CutPrefix(bytes.TrimSuffix(line, []byte("\n")), []byte("{"))

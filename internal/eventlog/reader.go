@@ -20,7 +20,8 @@ var (
 	errTooLong   = fmt.Errorf("longer than %d bytes", maxLine)
 )
 
-// Reader reads the events of one file. Lines that cannot be read are skipped and counted; the last one may be cut off.
+// Reader reads the events of one file. Lines that cannot be read are skipped and counted; the last one may be
+// cut off.
 type Reader struct {
 	name string
 	in   *bufio.Reader

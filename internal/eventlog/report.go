@@ -15,7 +15,8 @@ type Report struct {
 	Verdict    Verdict
 }
 
-// Count is a number that may not be known, because there is no log of who could tell: then it is below 0, and null in JSON.
+// Count is a number that may not be known, because there is no log of who could tell: then it is below 0, and
+// null in JSON.
 type Count int
 
 // Unknown is a Count that is not known.
@@ -137,8 +138,8 @@ type Drop struct {
 
 // Verdict is the sum of everything.
 type Verdict struct {
-	// ExactlyOnce: something was expected, all of it was delivered, nothing twice, nothing crossed a link twice, and
-	// no log has holes.
+	// ExactlyOnce: something was expected, all of it was delivered, nothing twice, nothing crossed a link
+	// twice, and no log has holes.
 	ExactlyOnce bool   `json:"exactly_once"`
 	Talkers     int    `json:"talkers"`   // members who sent, by their own logs
 	Listeners   int    `json:"listeners"` // members who should have heard something

@@ -125,7 +125,8 @@ func match(sent, arrived track) []pair {
 	return pairs
 }
 
-// cut counts the sightings of a packet at the beginning of the track, and returns the time of the first and the rest.
+// cut counts the sightings of a packet at the beginning of the track, and returns the time of the first and
+// the rest.
 func (t track) cut(id packetID) (n int, first int64, rest track) {
 	for n < len(t) && t[n].packetID == id {
 		n++
@@ -179,8 +180,8 @@ func (w window) of(t track) (within track) {
 	return within
 }
 
-// expect returns what a listener should get of what was sent: what was sent while it was in the room, but not with a key
-// from before it came, which it does not get. What it got widens that.
+// expect returns what a listener should get of what was sent: what was sent while it was in the room, but not
+// with a key from before it came, which it does not get. What it got widens that.
 func expect(sent, got track, joined, leaving int64) window {
 	w := window{first: 1, last: 0}
 	old := -1 // the epoch in use when it came

@@ -16,8 +16,9 @@ type Options struct {
 	MaxBytes int64 // of one file, roughly; 0: 128 MiB
 	Keep     int   // rotated files, FILE.1 being the newest; 0: 3
 
-	// Failed is called with the first of errors that follow each other, of writing or rotating; nil: nobody is told. Events
-	// that cannot be written count as dropped. It is called on the Writer's goroutine, and must not call Close.
+	// Failed is called with the first of errors that follow each other, of writing or rotating; nil: nobody
+	// is told. Events that cannot be written count as dropped. It is called on the Writer's goroutine, and
+	// must not call Close.
 	Failed func(error)
 }
 
@@ -47,8 +48,8 @@ type entry struct {
 	lost uint64 // events that found no place just before it
 }
 
-// Open opens the log at path, which is made if it does not exist and continued if it does. The first event to log is a
-// Start. The caller closes it.
+// Open opens the log at path, which is made if it does not exist and continued if it does. The first event to
+// log is a Start. The caller closes it.
 func Open(path string, options Options) (*Writer, error) { return open(path, options, waiting) }
 
 func open(path string, options Options, size int) (*Writer, error) {
@@ -72,8 +73,8 @@ func newWriter(path string, options Options, size int) (*Writer, error) {
 	}, nil
 }
 
-// Log adds an event. It never waits for the file and allocates nothing; when 65,536 events wait already it drops the event
-// and the log says, in its place, how many are missing.
+// Log adds an event. It never waits for the file and allocates nothing; when 65,536 events wait already it
+// drops the event and the log says, in its place, how many are missing.
 func (w *Writer) Log(e Event) {
 	if w != nil { // inlined
 		w.add(&e)
@@ -101,8 +102,8 @@ func (w *Writer) add(e *Event) {
 	}
 }
 
-// Reopen writes what is waiting, and goes on in a new file if the log's was moved away, as logrotate does. If it cannot, it
-// goes on in the one that there was.
+// Reopen writes what is waiting, and goes on in a new file if the log's was moved away, as logrotate does. If
+// it cannot, it goes on in the one that there was.
 func (w *Writer) Reopen() error {
 	if w == nil {
 		return nil
@@ -116,8 +117,8 @@ func (w *Writer) Reopen() error {
 	}
 }
 
-// Close writes what is waiting, a Stop if there was none since the last Start, and closes the file. It returns the first
-// error of all writing. Events that come later are dropped.
+// Close writes what is waiting, a Stop if there was none since the last Start, and closes the file. It
+// returns the first error of all writing. Events that come later are dropped.
 func (w *Writer) Close() error {
 	if w == nil {
 		return nil

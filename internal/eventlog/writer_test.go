@@ -297,8 +297,8 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// TestReopen has the log moved away, as logrotate does: from Reopen on it goes on under its name, and each file says who
-// writes. Nothing is lost, and what cannot be opened changes nothing.
+// TestReopen has the log moved away, as logrotate does: from Reopen on it goes on under its name, and each
+// file says who writes. Nothing is lost, and what cannot be opened changes nothing.
 func TestReopen(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "log")
@@ -406,7 +406,8 @@ func TestOpenFails(t *testing.T) {
 	}
 }
 
-// A file that is no log stays as it is; one that a kill left with a part of a line, or with nothing, is continued.
+// A file that is no log stays as it is; one that a kill left with a part of a line, or with nothing, is
+// continued.
 func TestOpenOtherFiles(t *testing.T) {
 	line := string(appendLine(nil, &full))
 	for name, tc := range map[string]struct {

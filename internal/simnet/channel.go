@@ -166,8 +166,8 @@ func (c *Channel) arrival(leaves time.Time) time.Time {
 	return at
 }
 
-// admit returns when a packet of wire bytes, headers included, has left the link of fixed rate, or false when the queue in
-// front of that has no room for it.
+// admit returns when a packet of wire bytes, headers included, has left the link of fixed rate, or false when
+// the queue in front of that has no room for it.
 func (c *Channel) admit(now time.Time, wire int) (time.Time, bool) {
 	rate := c.profile.Rate
 	if rate == 0 {

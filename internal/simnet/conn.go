@@ -71,8 +71,8 @@ func (c *Conn) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
 	}
 }
 
-// WriteTo sends a copy of b to addr, a *net.UDPAddr. It does not block, and as with UDP an error says nothing about what
-// happens on the way.
+// WriteTo sends a copy of b to addr, a *net.UDPAddr. It does not block, and as with UDP an error says nothing
+// about what happens on the way.
 func (c *Conn) WriteTo(b []byte, addr net.Addr) (int, error) {
 	to, ok := addr.(*net.UDPAddr)
 	if !ok || to == nil {

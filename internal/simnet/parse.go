@@ -26,9 +26,9 @@ var values = []struct {
 	{"seed", func(p *Profile) any { return &p.Seed }},
 }
 
-// With returns p with the values that s overrides, such as "loss=0.6,delay=150ms": names and forms as in [Profile.Set],
-// each name at most once, no blanks. The result is not validated, so that several overrides may be applied before
-// [Profile.Validate].
+// With returns p with the values that s overrides, such as "loss=0.6,delay=150ms": names and forms as in
+// [Profile.Set], each name at most once, no blanks. The result is not validated, so that several overrides
+// may be applied before [Profile.Validate].
 func (p Profile) With(s string) (Profile, error) {
 	seen := make(map[string]bool)
 	for item := range strings.SplitSeq(s, ",") {
@@ -47,8 +47,8 @@ func (p Profile) With(s string) (Profile, error) {
 	return p, nil
 }
 
-// Set parses one value: loss, reorder, duplicate (0 to 1), burst (packets), burst-time, delay, jitter (Go durations), rate
-// (bit/s, such as 1.5M), queue (bytes, such as 64k) or seed (a whole number).
+// Set parses one value: loss, reorder, duplicate (0 to 1), burst (packets), burst-time, delay, jitter (Go
+// durations), rate (bit/s, such as 1.5M), queue (bytes, such as 64k) or seed (a whole number).
 func (p *Profile) Set(name, value string) (err error) {
 	names := make([]string, len(values))
 	for i, v := range values {
@@ -78,7 +78,8 @@ func (p *Profile) Set(name, value string) (err error) {
 	return fmt.Errorf("unknown name %q: use %s or %s", name, strings.Join(names[:last], ", "), names[last])
 }
 
-// String returns the values that are not zero in the form that [Profile.With] reads, such as "loss=0.3,delay=150ms".
+// String returns the values that are not zero in the form that [Profile.With] reads, such as
+// "loss=0.3,delay=150ms".
 func (p Profile) String() string {
 	var list []string
 	for _, v := range values {
@@ -95,8 +96,8 @@ func (p Profile) String() string {
 	return strings.Join(list, ",")
 }
 
-// parseScaled reads a number with one of the units k, M and G, if any; a rate in bit/s has decimal ones ("32k" is 32,000),
-// a size in bytes binary ones ("64k" is 65,536). Rates of 0 are no limit.
+// parseScaled reads a number with one of the units k, M and G, if any; a rate in bit/s has decimal ones
+// ("32k" is 32,000), a size in bytes binary ones ("64k" is 65,536). Rates of 0 are no limit.
 func parseScaled(s string, base, most float64, what string) (int64, error) {
 	digits, scale := s, 1.0
 	for i, unit := range []string{"k", "M", "G"} {

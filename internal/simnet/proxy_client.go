@@ -37,7 +37,8 @@ func (c *client) addTo(counts *[2]ProxyDirectionStats) {
 	}
 }
 
-// receive forwards what comes to a socket until that is closed. Whose packet it is clientOf says; nil: nobody's.
+// receive forwards what comes to a socket until that is closed. Whose packet it is clientOf says; nil:
+// nobody's.
 func (p *Proxy) receive(conn *net.UDPConn, d Direction, clientOf func(from netip.AddrPort, now time.Time) *client) {
 	buf := make([]byte, 1<<16)
 	for {
@@ -46,7 +47,8 @@ func (p *Proxy) receive(conn *net.UDPConn, d Direction, clientOf func(from netip
 		case errors.Is(err, net.ErrClosed):
 			return
 		case err != nil:
-			// Such as that nobody listens at the target just now. After a pause, lest a lasting error makes this spin.
+			// Such as that nobody listens at the target just now. After a pause, lest a lasting error makes
+			// this spin.
 			select {
 			case <-p.stop:
 				return

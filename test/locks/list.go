@@ -9,9 +9,9 @@ import "strings"
 //		Room.telling  (I/O) one tells the members at a time
 //		Room.mu
 //
-// A lock of a package comes before those of the packages that it imports, too; if it calls another one by an interface, the
-// head names that ("taken, before those of internal/link:"). A lock with (I/O) is there to have one goroutine at a time send,
-// write or ask something, and guards nothing that others need.
+// A lock of a package comes before those of the packages that it imports, too; if it calls another one by an
+// interface, the head names that ("taken, before those of internal/link:"). A lock with (I/O) is there to
+// have one goroutine at a time send, write or ask something, and guards nothing that others need.
 const listHead = "Locks, in the order in which they are taken"
 
 // parseList returns the locks that a package's document lists, and before which other packages' they come.

@@ -172,7 +172,8 @@ func TestInjected(t *testing.T) {
 }
 `
 
-// TestDueTimers has the race detector survive timers in bubbles: that of 1.26 ends the test each time, unless that is mended.
+// TestDueTimers has the race detector survive timers in bubbles: that of 1.26 ends the test each time, unless
+// that is mended.
 func TestDueTimers(t *testing.T) {
 	if path, _, err := mendTimers(); path == "" && err == nil {
 		t.Log("this Go is a module, and cannot be mended")

@@ -1,11 +1,12 @@
-// Command locks makes an overlay for go build and go test, in which the mutexes of this module know their place in
-// the order of locks (package ordered). It prints the overlay's path:
+// Command locks makes an overlay for go build and go test, in which the mutexes of this module know their
+// place in the order of locks (package ordered). It prints the overlay's path:
 //
 //	go test -overlay "$(go run ./test/locks)" ./...
 //
-// The order is what the packages' documents say (list.go). A mutex that is not listed there, or a listed one that does not
-// exist, is an error. Sources keep their lines: what a test or a stack says of them is true. Tests' own mutexes are left
-// alone. One file of Go itself is mended, too, with which the race detector would fail at times (timers.go).
+// The order is what the packages' documents say (list.go). A mutex that is not listed there, or a listed one
+// that does not exist, is an error. Sources keep their lines: what a test or a stack says of them is true.
+// Tests' own mutexes are left alone. One file of Go itself is mended, too, with which the race detector would
+// fail at times (timers.go).
 //
 //	go list ── packages, those above first ──+
 //	doc.go ── the list of locks ─────────────+──> rewrite ──> copies of the files with mutexes, overlay.json
@@ -38,8 +39,8 @@ type pkg struct {
 	Imports               []string
 }
 
-// makeOverlay writes the overlay of the module at dir, and returns the path of its description. It is always the same, so
-// that what was built with it is not built again.
+// makeOverlay writes the overlay of the module at dir, and returns the path of its description. It is always
+// the same, so that what was built with it is not built again.
 func makeOverlay(dir string) (string, error) {
 	packages, err := list(dir)
 	if err != nil {

@@ -174,7 +174,8 @@ func (s *source) add(name string, text []byte) error {
 	return nil
 }
 
-// declared finds the mutexes in a declaration at the top of a file: fields of structs, also of those within, and variables.
+// declared finds the mutexes in a declaration at the top of a file: fields of structs, also of those within,
+// and variables.
 func declared(spec ast.Spec, mutex func(owner, name string, t ast.Expr)) {
 	switch spec := spec.(type) {
 	case *ast.TypeSpec:

@@ -6,8 +6,8 @@ import (
 	"unsafe"
 )
 
-// WrongClock returns what time.Now would return with the wall clock wrong by off: the monotonic reading has nothing to do
-// with that. Package time cannot say it.
+// WrongClock returns what time.Now would return with the wall clock wrong by off: the monotonic reading has
+// nothing to do with that. Package time cannot say it.
 func WrongClock(t testing.TB, now time.Time, off time.Duration) time.Time {
 	t.Helper()
 	type parts struct { // of a time.Time

@@ -1,9 +1,10 @@
-// Package simtest is the lab of this module's tests: what each harness needs to run relays and people on a simulated network,
-// in virtual time.
+// Package simtest is the lab of this module's tests: what each harness needs to run relays and people on a
+// simulated network, in virtual time.
 //
 //	harness of a package (its lab, its person) ── simtest: Run, Listen, Start, Eventually, Identity, Host, WrongClock, Log ── simnet.Network
 //
-// What may not live here: what the program itself needs, and anything of one package alone. Only tests import this package.
+// What may not live here: what the program itself needs, and anything of one package alone. Only tests import
+// this package.
 //
 // Locks, in the order in which they are taken:
 //
@@ -61,8 +62,8 @@ func Start(t testing.TB, run func(ctx context.Context) error) (stop func()) {
 	})
 }
 
-// Eventually waits until ok, for at most limit of virtual time, and returns how long it took. When it gives up it calls
-// explain, if that is given, before the test ends.
+// Eventually waits until ok, for at most limit of virtual time, and returns how long it took. When it gives
+// up it calls explain, if that is given, before the test ends.
 func Eventually(t testing.TB, what string, limit time.Duration, ok func() bool, explain ...func()) time.Duration {
 	t.Helper()
 	start := time.Now()

@@ -1,13 +1,15 @@
-// Package ordered has mutexes that know their place in the order of locks. The tests of the module run with them in place of
-// those of package sync (see ../main.go): a goroutine that takes a lock which comes before one that it holds ends
-// the tests, and so does one that begins I/O with a lock that is not made for that. One goroutine that goes the wrong way
-// is enough: nobody has to meet it, so what would hang once in a year is found each time.
+// Package ordered has mutexes that know their place in the order of locks. The tests of the module run with
+// them in place of those of package sync (see ../main.go): a goroutine that takes a lock which comes before
+// one that it holds ends the tests, and so does one that begins I/O with a lock that is not made for that.
+// One goroutine that goes the wrong way is enough: nobody has to meet it, so what would hang once in a year
+// is found each time.
 //
 //	goroutine ── Lock ──> its locks, by address of its g ── all before this one? ──> sync.Mutex
 //	                                                    └── no: what it holds, where it stands, exit
 //
-// The race detector must see what it would see without: no function here is instrumented (go:norace), and what
-// the goroutines share is locked while it looks away (quiet), or each lock would be in order with every other.
+// The race detector must see what it would see without: no function here is instrumented (go:norace), and
+// what the goroutines share is locked while it looks away (quiet), or each lock would be in order with every
+// other.
 package ordered
 
 import (
@@ -26,7 +28,8 @@ type Lock struct {
 	IO    bool   // it may be held while something is sent or written
 }
 
-// A Class is a type that stands for a Lock: a mutex whose zero value is ready has no other way to know what it is.
+// A Class is a type that stands for a Lock: a mutex whose zero value is ready has no other way to know what
+// it is.
 type Class interface{ Lock() *Lock }
 
 // Mutex is a sync.Mutex in the order of C. The zero value is unlocked.
@@ -147,7 +150,8 @@ func before(a, b *Lock) bool {
 	return a.Level > b.Level || a.Level == b.Level && a.Place < b.Place
 }
 
-// drop notes that a lock is held no more. Another goroutine may have taken it: then that one's list is looked for.
+// drop notes that a lock is held no more. Another goroutine may have taken it: then that one's list is looked
+// for.
 //
 //go:norace
 func drop(mutex uintptr) {
@@ -187,15 +191,16 @@ func (h *holder) remove(mutex uintptr) bool {
 	return false
 }
 
-// table has the holders that hold something, by a hash of their g. It is no map: the race detector watches those.
+// table has the holders that hold something, by a hash of their g. It is no map: the race detector watches
+// those.
 var table [1 << 10]struct {
 	mu    sync.Mutex // guards the lists below; nothing is taken under it
 	first *holder    // who holds something
 	spare *holder
 }
 
-// find returns what the goroutine holds; if that is nothing, nil or a new list. Only the goroutine itself changes what it
-// returns, but for dropElsewhere.
+// find returns what the goroutine holds; if that is nothing, nil or a new list. Only the goroutine itself
+// changes what it returns, but for dropElsewhere.
 //
 //go:norace
 func find(make bool) *holder {

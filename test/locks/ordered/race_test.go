@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestRaceIsSeen has two goroutines write one variable, each with a lock of its own: that these know what goroutines hold
-// must not look like an order between them.
+// TestRaceIsSeen has two goroutines write one variable, each with a lock of its own: that these know what
+// goroutines hold must not look like an order between them.
 func TestRaceIsSeen(t *testing.T) {
 	if os.Getenv("WZP_SCENE") != "" {
 		n := 0
