@@ -19,9 +19,9 @@ import (
 
 // analyzeCmd joins event logs and says what became of each packet.
 type analyzeCmd struct {
-	Files []string      `arg:"" name:"file" help:"Event logs of relays and clients; what was rotated away from them (FILE.1, ...) is read with them."`
-	Late  time.Duration `default:"100ms" placeholder:"DURATION" help:"A packet is late that takes this much longer than the fastest of its stream."`
-	Grace time.Duration `default:"1s" placeholder:"DURATION" help:"What is sent this long before a listener leaves may not reach it."`
+	Files []string      `arg:"" name:"file" help:"${analyze_files}"`
+	Late  time.Duration `default:"100ms" placeholder:"DURATION" help:"${analyze_late}"`
+	Grace time.Duration `default:"1s" placeholder:"DURATION" help:"${analyze_grace}"`
 	JSON  bool          `name:"json" help:"Print one JSON object a line; the last is the summary."`
 }
 
@@ -56,8 +56,9 @@ func readError(err error) error {
 // printReportJSON prints one object a line, each with the event that says what it is.
 func printReportJSON(w io.Writer, r *eventlog.Report) error {
 	return cmp.Or(
-		printEvents(w, "log", r.Logs), printEvents(w, "hop", r.Hops), printEvents(w, "delivery", r.Deliveries),
-		printEvents(w, "link", r.Links), printEvents(w, "drop", r.Drops), printEvent(w, "summary", r.Verdict),
+		printEvents(w, "log", r.Logs), printEvents(w, "hop", r.Hops),
+		printEvents(w, "delivery", r.Deliveries), printEvents(w, "link", r.Links),
+		printEvents(w, "drop", r.Drops), printEvent(w, "summary", r.Verdict),
 	)
 }
 
@@ -93,18 +94,20 @@ func printReport(w io.Writer, r *eventlog.Report) error {
 	for _, l := range r.Logs {
 		printLogErrors(t, l)
 	}
-	printTable(t, "ROOM TALKER STREAM EPOCH FROM TO SENT ARRIVED LOST DUPLICATED LATE", r.Hops, func(h eventlog.Hop) []any {
+	hops := "ROOM TALKER STREAM EPOCH FROM TO SENT ARRIVED LOST DUPLICATED LATE"
+	printTable(t, hops, r.Hops, func(h eventlog.Hop) []any {
 		return []any{
-			h.Room, who(h.Talker), h.Stream, h.Epoch, who(h.From), who(h.To), h.Sent, h.Arrived, h.Lost, h.Duplicated, h.Late,
+			h.Room, who(h.Talker), h.Stream, h.Epoch, who(h.From), who(h.To),
+			h.Sent, h.Arrived, h.Lost, h.Duplicated, h.Late,
 		}
 	})
-	printTable(t, "ROOM TALKER STREAM LISTENER SENT EXPECTED DELIVERED LOST DUPLICATED LATE WHERE_LOST", r.Deliveries,
-		func(d eventlog.Delivery) []any {
-			return []any{
-				d.Room, who(d.Talker), d.Stream, who(d.Listener), d.Sent, d.Expected, d.Delivered, d.Lost, d.Duplicated, d.Late,
-				joined(", ", d.Where, place),
-			}
-		})
+	deliveries := "ROOM TALKER STREAM LISTENER SENT EXPECTED DELIVERED LOST DUPLICATED LATE WHERE_LOST"
+	printTable(t, deliveries, r.Deliveries, func(d eventlog.Delivery) []any {
+		return []any{
+			d.Room, who(d.Talker), d.Stream, who(d.Listener), d.Sent, d.Expected, d.Delivered,
+			d.Lost, d.Duplicated, d.Late, joined(", ", d.Where, place),
+		}
+	})
 	printTable(t, "LINK_FROM TO PACKETS TWICE FIRST LAST", r.Links, func(l eventlog.Link) []any {
 		return []any{who(l.From), who(l.To), l.Packets, l.Twice, l.First, l.Last}
 	})
@@ -136,7 +139,8 @@ func printTable[T any](w io.Writer, heading string, list []T, cells func(T) []an
 
 // printRow prints cells in columns. Names in them are what others wrote into logs, so they are escaped.
 func printRow(w io.Writer, cells ...any) {
-	fmt.Fprintln(w, joined("\t", cells, func(cell any) string { return identity.EscapeHidden(fmt.Sprint(cell)) }))
+	escaped := func(cell any) string { return identity.EscapeHidden(fmt.Sprint(cell)) }
+	fmt.Fprintln(w, joined("\t", cells, escaped))
 }
 
 // joined is the texts of a list's elements, with something between them.
@@ -181,25 +185,27 @@ func printLogErrors(w io.Writer, l eventlog.LogReport) {
 		printRow(w, fmt.Sprintf("Malformed: %d more lines of %s", more, l.Path))
 	}
 	if l.Unattributed > 0 {
-		printRow(w, fmt.Sprintf("%s: %d events stand before any start line and are left out, for nobody knows whose they are",
-			l.Path, l.Unattributed))
+		printRow(w, fmt.Sprintf("%s: %d events stand before any start line and are left out, "+
+			"for nobody knows whose they are", l.Path, l.Unattributed))
 	}
 }
 
 // verdictText is the verdict for people.
 func verdictText(v eventlog.Verdict) string {
 	if v.ExactlyOnce {
-		return fmt.Sprintf("Exactly once: each of %d expected packets was delivered once, and none crossed a link twice.",
-			v.Expected)
+		return fmt.Sprintf("Exactly once: each of %d expected packets was delivered once, "+
+			"and none crossed a link twice.", v.Expected)
 	}
-	text := fmt.Sprintf("Not exactly once: of %d expected packets %d were delivered, %d lost, %d delivered again; "+
-		"%d crossed a link twice.", v.Expected, v.Delivered, v.Lost, v.Duplicated, v.Twice)
+	text := fmt.Sprintf("Not exactly once: of %d expected packets %d were delivered, %d lost, "+
+		"%d delivered again; %d crossed a link twice.",
+		v.Expected, v.Delivered, v.Lost, v.Duplicated, v.Twice)
 	if v.Expected == 0 {
-		text = "Nothing was expected: give the logs of talkers and of listeners who were in the room with them."
+		text = "Nothing was expected: " +
+			"give the logs of talkers and of listeners who were in the room with them."
 	}
 	if v.Missing > 0 || v.Malformed > 0 {
-		text += fmt.Sprintf(" The logs have holes: %d events are missing, %d lines malformed, so some of this may not be so.",
-			v.Missing, v.Malformed)
+		text += fmt.Sprintf(" The logs have holes: %d events are missing, %d lines malformed, "+
+			"so some of this may not be so.", v.Missing, v.Malformed)
 	}
 	return text
 }

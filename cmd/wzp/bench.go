@@ -57,8 +57,10 @@ func (c *benchRelayCmd) Run(ctx context.Context) error {
 			os.Stdout.Write(append(b, '\n'))
 			continue
 		}
-		fmt.Printf("%5d listeners: %.2f us of CPU a packet, floor %.2f (%.2f times), p50 %.2f ms, p99 %.2f ms, %d of %d lost, %.0f KB a member\n",
-			n, result.US, result.FloorUS, result.US/result.FloorUS, result.P50, result.P99, result.Lost, result.Forwarded+result.Lost, result.KBPerMember)
+		fmt.Printf("%5d listeners: %.2f us of CPU a packet, floor %.2f (%.2f times), "+
+			"p50 %.2f ms, p99 %.2f ms, %d of %d lost, %.0f KB a member\n",
+			n, result.US, result.FloorUS, result.US/result.FloorUS, result.P50, result.P99,
+			result.Lost, result.Forwarded+result.Lost, result.KBPerMember)
 	}
 	return nil
 }

@@ -74,7 +74,8 @@ func (c *benchRelayCmd) floor(ctx context.Context, listeners int) (float64, erro
 			}
 		})
 	}
-	child, err := startProcess(ctx, "bench", "floor", "--to", strings.Join(to, ","), "--count", fmt.Sprint(listeners))
+	child, err := startProcess(ctx,
+		"bench", "floor", "--to", strings.Join(to, ","), "--count", fmt.Sprint(listeners))
 	if err != nil {
 		return 0, err
 	}

@@ -55,9 +55,10 @@ func (c *benchRelayCmd) relay(ctx context.Context, listeners int, result *benchR
 	}
 	defer os.RemoveAll(dir)
 	child, err := startProcess(ctx, // for more clients of one address than usual
-		"relay", "--listen", "127.0.0.1:0", "--admin", "", "--http", "", "--data", dir, "--log-json", "--log-level", "info",
-		"--hello-rate", "100000", "--max-per-address", "100000", "--max-members", "20000", "--media-rate", "100000",
-		"--member-rate", "1000000", "--room-rate", "100000000", "--send-rate", "100000000")
+		"relay", "--listen", "127.0.0.1:0", "--admin", "", "--http", "", "--data", dir,
+		"--log-json", "--log-level", "info", "--hello-rate", "100000", "--max-per-address", "100000",
+		"--max-members", "20000", "--media-rate", "100000", "--member-rate", "1000000",
+		"--room-rate", "100000000", "--send-rate", "100000000")
 	if err != nil {
 		return err
 	}
@@ -116,7 +117,9 @@ func (c *benchRelayCmd) talk(
 }
 
 // fill joins the listeners and a talker, and returns the memory in bytes that they cost the relay.
-func (r *benchRoom) fill(ctx context.Context, child *process, listeners int) (talker *benchMember, memory int64, err error) {
+func (r *benchRoom) fill(
+	ctx context.Context, child *process, listeners int,
+) (talker *benchMember, memory int64, err error) {
 	for range min(listeners, benchSockets) + 1 {
 		if err := r.open(); err != nil {
 			return nil, 0, err
@@ -188,7 +191,8 @@ func (r *benchRoom) join(ctx context.Context, endpoint int) (*benchMember, error
 // say sends a packet. It writes the time into ciphertext.
 func (m *benchMember) say(ctr uint64, ciphertext []byte) {
 	binary.BigEndian.PutUint64(ciphertext, uint64(time.Since(m.room.start)))
-	m.client.Session().SendMediaNow(0, &wire.Media{KID: wire.MakeKID(m.id, 0, 0), CTR: ctr, Ciphertext: ciphertext})
+	media := &wire.Media{KID: wire.MakeKID(m.id, 0, 0), CTR: ctr, Ciphertext: ciphertext}
+	m.client.Session().SendMediaNow(0, media)
 }
 
 // close ends all clients at once; the relay is about to end anyway.

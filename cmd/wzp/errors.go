@@ -106,11 +106,13 @@ func fileError(what, path string, err error) error {
 func plainMappers() []kong.Option {
 	return []kong.Option{
 		kong.Vars(relay.Help),
+		longHelp,
 		kong.KindMapper(reflect.String, kong.MapperFunc(textMapper)),
 		kong.KindMapper(reflect.Int, mapper(strconv.Atoi, "a whole number")),
 		kong.KindMapper(reflect.Float64, mapper(parseFloat, "a number")),
 		kong.NamedMapper("home", kong.MapperFunc(pathMapper)),
-		kong.TypeMapper(reflect.TypeFor[time.Duration](), mapper(time.ParseDuration, "a time such as 500ms, 10s or 1h30m")),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](),
+			mapper(time.ParseDuration, "a time such as 500ms, 10s or 1h30m")),
 		kong.TypeMapper(reflect.TypeFor[slog.Level](), mapper(parseLevel, "debug, info, warn or error")),
 	}
 }

@@ -26,17 +26,18 @@ type netsimCmd struct {
 	Burst     *string `placeholder:"PACKETS" help:"Mean length of a run of lost packets."`
 	BurstTime *string `placeholder:"DURATION" help:"Mean duration of a loss burst, instead of --burst."`
 	Delay     *string `placeholder:"DURATION" help:"One-way delay."`
-	Jitter    *string `placeholder:"DURATION" help:"Vary the delay by up to this much either way; keeps the order."`
+	Jitter    *string `placeholder:"DURATION" help:"${netsim_jitter}"`
 	Rate      *string `placeholder:"BIT/S" help:"Capacity with IP and UDP headers, such as 32k or 1.5M."`
 	Queue     *string `placeholder:"BYTES" help:"Queue in front of --rate, such as 16k (default: 64k)."`
 	Reorder   *string `placeholder:"P" help:"Probability that a packet skips the delay and overtakes others."`
 	Duplicate *string `placeholder:"P" help:"Probability that a packet arrives twice."`
 	Seed      string  `default:"1" placeholder:"N" help:"The same seed loses the same packets (default: 1)."`
-	Up        *string `placeholder:"NAME=VALUE,..." help:"Other values from clients to the target, such as loss=0.6,delay=150ms."`
+	Up        *string `placeholder:"NAME=VALUE,..." help:"${netsim_up}"`
 	Down      *string `placeholder:"NAME=VALUE,..." help:"Other values from the target to clients."`
 
-	Block       []string      `sep:"none" placeholder:"up|down|both@START+DURATION" help:"Let nothing through for a while, such as both@10s+55s; repeatable."`
-	RebindEvery time.Duration `placeholder:"DURATION" help:"Move clients to new ports, as the target sees them, this often."`
+	Block []string `sep:"none" placeholder:"up|down|both@START+DURATION" help:"${netsim_block}"`
+
+	RebindEvery time.Duration `placeholder:"DURATION" help:"${netsim_rebind}"`
 	For         time.Duration `placeholder:"DURATION" help:"End after this time (default: when interrupted)."`
 	JSON        bool          `help:"Print one JSON object per line."`
 }
@@ -53,7 +54,9 @@ func (c netsimCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	proxy, err := simnet.ListenProxy(simnet.ProxyConfig{Listen: c.Listen, To: asciiAddress(c.To), Up: up, Down: down})
+	proxy, err := simnet.ListenProxy(simnet.ProxyConfig{
+		Listen: c.Listen, To: asciiAddress(c.To), Up: up, Down: down,
+	})
 	if err != nil {
 		return err
 	}
@@ -96,8 +99,9 @@ func (c netsimCmd) profiles() (up, down simnet.Profile, err error) {
 		name  string
 		value *string
 	}{
-		{"loss", c.Loss}, {"burst", c.Burst}, {"burst-time", c.BurstTime}, {"delay", c.Delay}, {"jitter", c.Jitter},
-		{"rate", c.Rate}, {"queue", c.Queue}, {"reorder", c.Reorder}, {"duplicate", c.Duplicate}, {"seed", &c.Seed},
+		{"loss", c.Loss}, {"burst", c.Burst}, {"burst-time", c.BurstTime}, {"delay", c.Delay},
+		{"jitter", c.Jitter}, {"rate", c.Rate}, {"queue", c.Queue}, {"reorder", c.Reorder},
+		{"duplicate", c.Duplicate}, {"seed", &c.Seed},
 	} {
 		if flag.value == nil {
 			continue
@@ -156,7 +160,8 @@ func (c netsimCmd) timetable() ([]switchover, error) {
 
 // follow blocks and rebinds the proxy on time until ctx ends.
 func follow(
-	ctx context.Context, proxy *simnet.Proxy, timetable []switchover, rebindEvery time.Duration, out netsimOutput,
+	ctx context.Context, proxy *simnet.Proxy, timetable []switchover, rebindEvery time.Duration,
+	out netsimOutput,
 ) error {
 	var rebind <-chan time.Time
 	if rebindEvery > 0 {
@@ -221,7 +226,8 @@ func (o netsimOutput) listening(proxy *simnet.Proxy, up, down simnet.Profile) {
 		Up   string `json:"up_profile"`
 		Down string `json:"down_profile"`
 	}{proxy.Addr().String(), proxy.Target().String(), up.String(), down.String()},
-		fmt.Sprintf("listening on %v, forwarding to %v\nup:   %v\ndown: %v", proxy.Addr(), proxy.Target(), up, down))
+		fmt.Sprintf("listening on %v, forwarding to %v\nup:   %v\ndown: %v",
+			proxy.Addr(), proxy.Target(), up, down))
 }
 
 func (o netsimOutput) summary(s simnet.ProxyStats, took time.Duration) {
@@ -241,8 +247,8 @@ func directionText(d simnet.ProxyDirectionStats) string {
 	if d.Sent > 0 {
 		lost = 100 * float64(d.Lost) / float64(d.Sent)
 	}
-	text := fmt.Sprintf("%d packets in (%d bytes), %d lost (%.1f %%), %d dropped by the queue, %d out (%d bytes)",
-		d.Sent, d.BytesSent, d.Lost, lost, d.QueueDropped, d.Out, d.BytesOut)
+	text := fmt.Sprintf("%d packets in (%d bytes), %d lost (%.1f %%), %d dropped by the queue, "+
+		"%d out (%d bytes)", d.Sent, d.BytesSent, d.Lost, lost, d.QueueDropped, d.Out, d.BytesOut)
 	for _, rare := range []struct {
 		count uint64
 		what  string

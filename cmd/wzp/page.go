@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -28,23 +29,23 @@ const (
 	connectFresh   = 5 * time.Second  // how long what a relay said about itself is not asked again
 	connectStale   = time.Hour        // how long it serves while the relay's http port cannot be reached
 	connectTimeout = 15 * time.Second // for the relay to answer, at the start
-	connectAgain   = 2 * time.Second  // for it to answer while there is an answer that serves: browsers wait for 5 s
-	connectLast    = 4 * time.Second  // for it to answer when there is no such answer any more
+	connectAgain   = 2 * time.Second  // while there is an answer that serves: browsers wait for 5 s
+	connectLast    = 4 * time.Second  // when there is no such answer any more
 	connectSize    = 64 << 10         // of its answer, bytes
 	connectHashes  = 8                // certificates in it
 )
 
-// pageCmd serves the browser client from this machine, for any relay: who does so need not trust the relay's
-// page.
+// pageCmd serves the browser client from this machine, for any relay: whoever does so need not trust the
+// relay's page.
 //
 //	browser ── http://localhost:8081/ ──> web.Handler            the page is this program's
-//	   |            /connect.json    ──> relayPage ── https ──> the relay's /connect.json, checked with its pinned key
+//	   |            /connect.json    ──> relayPage ── https ──> the relay's, checked with its pinned key
 //	   └───────── WebTransport, WebSocket ────────────────────> the relay
 type pageCmd struct {
-	Relay  string `required:"" placeholder:"HOST" help:"The relay: HOST or HOST:PORT of its https page, or its whole address, such as http://localhost:8080 or https://example.org/voice/."`
+	Relay  string `required:"" placeholder:"HOST" help:"${page_relay}"`
 	Listen string `default:"127.0.0.1:8081" placeholder:"ADDR" help:"TCP address of the page; port 0 means any."`
 
-	RelayKey    string `placeholder:"FINGERPRINT" help:"The relay's; without it, that of the first visit is kept and expected."`
+	RelayKey    string `placeholder:"FINGERPRINT" help:"${page_key}"`
 	KnownRelays string `type:"home" placeholder:"FILE" help:"Where relays' keys are kept."`
 }
 
@@ -68,7 +69,7 @@ func (c *pageCmd) Run(ctx context.Context) error {
 	fmt.Printf("Relay %s, fingerprint %s\n", p.base.Host, p.answer.key.Fingerprint())
 	fmt.Println("Open in a browser: " + localURL(ln.Addr()))
 	if addr := ln.Addr().(*net.TCPAddr); !addr.IP.IsLoopback() {
-		fmt.Fprintln(os.Stderr, "wzp: browsers give the microphone only to pages from localhost here: others cannot use this page")
+		warn("browsers give the microphone only to pages from localhost here: others cannot use this page")
 	}
 	return p.serve(ctx, ln)
 }
@@ -96,15 +97,19 @@ func (c *pageCmd) page() (*relayPage, error) {
 		return nil, err
 	}
 	if base.Scheme == "http" && !web.IsLocal(base.Host) {
-		fmt.Fprintln(os.Stderr, "wzp: over http, whoever is between can pose as the relay on the first visit: give --relay-key")
+		warn("over http, whoever is between can pose as the relay on the first visit: give --relay-key")
 	}
 	return p, nil
 }
 
+// warn says something on standard error, and the command goes on.
+func warn(text string) { fmt.Fprintln(os.Stderr, "wzp: "+text) }
+
 // parseRelayURL reads --relay: HOST, HOST:PORT or the address of a page, which ends in a slash if there is a
 // path, for a room's does not.
 func parseRelayURL(text string) (*url.URL, error) {
-	bad := usagef("--relay is HOST, HOST:PORT or an address such as https://voice.example.org or https://example.org/voice/, not %q", text)
+	bad := usagef("--relay is HOST, HOST:PORT or an address such as https://voice.example.org "+
+		"or https://example.org/voice/, not %q", text)
 	address := text
 	if !strings.Contains(text, "://") {
 		if ip, err := netip.ParseAddr(text); err == nil && ip.Is6() {
@@ -113,35 +118,32 @@ func parseRelayURL(text string) (*url.URL, error) {
 		address = "https://" + address
 	}
 	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.Path != "" && !strings.HasSuffix(u.Path, "/") || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" ||
+		u.Fragment != "" || u.Path != "" && !strings.HasSuffix(u.Path, "/") {
 		return nil, bad
 	}
-	host := u.Hostname()
+	host, port := u.Hostname(), u.Port()
+	n, err := strconv.ParseUint(cmp.Or(port, "1"), 10, 16)
+	if err != nil || n == 0 || strings.HasSuffix(u.Host, ":") {
+		return nil, bad
+	}
 	if _, err := netip.ParseAddr(host); err != nil {
 		if host, err = identity.HostName(strings.TrimSuffix(host, ".")); err != nil {
 			return nil, usagef("--relay: the host of %q %w", text, err)
 		}
 	}
-	port := u.Port()
-	if n, err := strconv.ParseUint(port, 10, 16); strings.HasSuffix(u.Host, ":") || port != "" && (err != nil || n == 0) {
-		return nil, bad
-	}
-	base := &url.URL{Scheme: u.Scheme, Host: hostPort(host, port)}
+	// A host alone as URLs have it is in brackets if it is an IPv6 address.
+	base := &url.URL{Scheme: u.Scheme, Host: strings.TrimSuffix(net.JoinHostPort(host, port), ":")}
 	if strings.Trim(u.Path, "/") != "" {
 		base.Path = u.JoinPath("/").Path
 	}
 	return base, nil
 }
 
-// hostPort is host:port, or the host alone without a port, as URLs have it.
-func hostPort(host, port string) string {
-	switch {
-	case port != "":
-		return net.JoinHostPort(host, port)
-	case strings.Contains(host, ":"):
-		return "[" + host + "]"
-	}
-	return host
+// withPort is the host:port of a URL.
+func withPort(u *url.URL) string {
+	ports := map[string]string{"http": "80", "ws": "80", "https": "443", "wss": "443"}
+	return net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), ports[u.Scheme]))
 }
 
 // pageClient asks relays. Redirects are not followed: the key is pinned for the address that was given.
@@ -184,20 +186,20 @@ func (p *relayPage) serve(ctx context.Context, ln net.Listener) error {
 		handler = web.LocalOnly(handler)
 	}
 	server := web.NewServer(handler, slog.New(slog.DiscardHandler))
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(ln) }()
-	select {
-	case err := <-ended:
-		return fmt.Errorf("the page's port failed: %w", err)
-	case <-ctx.Done():
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		if server.Shutdown(patience) != nil {
+			server.Close()
+		}
+		p.client.CloseIdleConnections()
+	})
+	err := server.Serve(ln)
+	if !stop() {
+		<-stopped
 	}
-	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	if server.Shutdown(patience) != nil {
-		server.Close()
-	}
-	err := <-ended
-	p.client.CloseIdleConnections()
 	if !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("the page's port failed: %w", err)
 	}
@@ -263,7 +265,7 @@ func (p *relayPage) refreshLocked(ctx context.Context) error {
 	}
 	if text := oneLine(err); ctx.Err() == nil && p.failed != text && !p.answer.at.IsZero() {
 		p.failed = text
-		fmt.Fprintln(os.Stderr, "wzp: "+text)
+		warn(text)
 	}
 	return err
 }
@@ -275,7 +277,8 @@ func (e *unreachableError) Unwrap() error { return e.error }
 
 // ask fetches and checks the relay's /connect.json. Whether its key is the right one, trust says.
 func (p *relayPage) ask(ctx context.Context) (*relayAnswer, error) {
-	q, err := http.NewRequestWithContext(ctx, http.MethodGet, p.base.JoinPath(web.ConnectPath).String(), http.NoBody)
+	address := p.base.JoinPath(web.ConnectPath).String()
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
 		return nil, err
 	}
@@ -284,13 +287,16 @@ func (p *relayPage) ask(ctx context.Context) (*relayAnswer, error) {
 		return nil, p.fetchError(err)
 	}
 	defer r.Body.Close()
-	switch {
+	switch to := r.Header.Get("Location"); {
 	case r.StatusCode >= 500:
-		return nil, &unreachableError{fmt.Errorf("the relay at %s has a problem: it answers %s", p.base, r.Status)}
-	case r.StatusCode != http.StatusOK && r.Header.Get("Location") != "":
-		return nil, fmt.Errorf("%s sends to %q: if that is the relay, give its address to --relay", p.base, r.Header.Get("Location"))
+		err = fmt.Errorf("the relay at %s has a problem: it answers %s", p.base, r.Status)
+		return nil, &unreachableError{err}
+	case r.StatusCode != http.StatusOK && to != "":
+		return nil, fmt.Errorf("%s sends to %q: if that is the relay, give its address to --relay",
+			p.base, to)
 	case r.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("%s does not say how its relay is reached (%s): is it the page of a relay?", p.base, r.Status)
+		return nil, fmt.Errorf("%s does not say how its relay is reached (%s): is it the page of a relay?",
+			p.base, r.Status)
 	}
 	b, err := io.ReadAll(io.LimitReader(r.Body, connectSize+1))
 	if err != nil {
@@ -309,7 +315,8 @@ func (p *relayPage) fetchError(err error) error {
 		err = of.Err
 	}
 	if errors.Is(err, http.ErrSchemeMismatch) {
-		return fmt.Errorf("%s speaks http, not https: give --relay http://%s if nobody else is between", p.base, p.base.Host)
+		return fmt.Errorf("%s speaks http, not https: give --relay http://%s if nobody else is between",
+			p.base, p.base.Host)
 	}
 	if dns := (*net.DNSError)(nil); errors.As(err, &dns) && dns.IsNotFound {
 		err = errors.New("no host is called so")
@@ -332,8 +339,9 @@ func (p *relayPage) trust(a *relayAnswer) error {
 		}
 		return nil
 	}
-	addrs := []string{p.addr()}
-	if host, _, err := net.SplitHostPort(a.addr); err == nil && strings.EqualFold(host, p.base.Hostname()) && a.addr != addrs[0] {
+	addrs := []string{withPort(p.base)}
+	host, _, err := net.SplitHostPort(a.addr)
+	if err == nil && strings.EqualFold(host, p.base.Hostname()) && a.addr != addrs[0] {
 		addrs = append(addrs, a.addr)
 	}
 	for _, addr := range addrs { // all of them before one is kept
@@ -351,14 +359,6 @@ func (p *relayPage) trust(a *relayAnswer) error {
 		}
 	}
 	return nil
-}
-
-// addr is host:port of the relay's page.
-func (p *relayPage) addr() string {
-	if port := p.base.Port(); port != "" {
-		return p.base.Host
-	}
-	return net.JoinHostPort(p.base.Hostname(), map[string]string{"http": "80", "https": "443"}[p.base.Scheme])
 }
 
 // parseConnect reads a relay's /connect.json, checks the signature in it, and makes whole URLs of what is
@@ -410,13 +410,14 @@ func checkWebTransport(base *url.URL, key identity.PublicKey, t *web.WebTranspor
 	}
 	signature, err := hex.DecodeString(t.Signature)
 	if err != nil || !wire.VerifyWebCertificates(key, hashes, signature) {
-		return "", errors.New("its certificates are not signed by the relay's key: somebody may have changed them")
+		return "", errors.New("its certificates are not signed by the relay's key: " +
+			"somebody may have changed them")
 	}
 	if t.URL == "" {
 		if t.Port < 1 || t.Port > 65535 || !strings.HasPrefix(t.Path, "/") {
 			return "", errors.New("its WebTransport has neither a URL nor a port and a path")
 		}
-		t.URL = (&url.URL{Scheme: "https", Host: net.JoinHostPort(base.Hostname(), strconv.Itoa(t.Port))}).String() + t.Path
+		t.URL = "https://" + net.JoinHostPort(base.Hostname(), strconv.Itoa(t.Port)) + t.Path
 	}
 	t.URL, addr, err = wholeURL(base, t.URL, "https")
 	t.Port, t.Path = 0, ""
@@ -431,23 +432,20 @@ func wholeURL(base *url.URL, text, scheme string) (whole, addr string, err error
 		return "", "", fmt.Errorf("its address %q cannot be read", text)
 	}
 	if ref.Scheme == "" && ref.Host == "" && ref.Path != "" {
-		ref = (&url.URL{Scheme: scheme, Host: base.Host, Path: base.Path + "/"}).JoinPath("/").ResolveReference(ref)
+		beside := &url.URL{Scheme: scheme, Host: base.Host, Path: base.Path + "/"}
+		ref = beside.JoinPath("/").ResolveReference(ref)
 	}
-	if ref.Host == "" || ref.Hostname() == "" || ref.Scheme != scheme && (scheme != "ws" || ref.Scheme != "wss") {
+	if ref.Hostname() == "" || ref.Scheme != scheme && (scheme != "ws" || ref.Scheme != "wss") {
 		return "", "", fmt.Errorf("its address %q does not begin with %s://", text, scheme)
 	}
-	port := ref.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "ws": "80", "https": "443", "wss": "443"}[ref.Scheme]
-	}
-	return ref.String(), net.JoinHostPort(ref.Hostname(), port), nil
+	return ref.String(), withPort(ref), nil
 }
 
 // localURL is the address of a page on a port of this machine.
 func localURL(addr net.Addr) string {
 	a := addr.(*net.TCPAddr)
 	host := "localhost"
-	if ip, _ := netip.AddrFromSlice(a.IP); !ip.Unmap().IsUnspecified() && ip.Unmap() != netip.AddrFrom4([4]byte{127, 0, 0, 1}) {
+	if !a.IP.IsUnspecified() && !a.IP.Equal(net.IPv4(127, 0, 0, 1)) {
 		host = a.IP.String()
 	}
 	return "http://" + net.JoinHostPort(host, strconv.Itoa(a.Port)) + "/"

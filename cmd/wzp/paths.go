@@ -21,7 +21,8 @@ func expandHome(path string) (string, error) {
 		return path, nil
 	}
 	if rest != "" && !os.IsPathSeparator(rest[0]) {
-		return "", fmt.Errorf("write the home directory of another user in full, or ./%s for a file of this name, instead of %[1]s", path)
+		return "", fmt.Errorf("write the home directory of another user in full, "+
+			"or ./%s for a file of this name, instead of %[1]s", path)
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {

@@ -40,8 +40,8 @@ func (a *Analysis) deliveries(key streamID, st stream) (list []Delivery) {
 			}
 		}
 		list = append(list, Delivery{
-			Room: a.roomName(key.room), Talker: a.member(key.src), Stream: key.number, Listener: a.member(listener),
-			Sent: len(match(sent, nil)), Expected: t.sent, Delivered: delivered,
+			Room: a.roomName(key.room), Talker: a.member(key.src), Stream: key.number,
+			Listener: a.member(listener), Sent: len(match(sent, nil)), Expected: t.sent, Delivered: delivered,
 			Lost: t.lost, Duplicated: t.duplicated, Late: t.late, Where: a.places(places),
 		})
 	}
@@ -55,7 +55,7 @@ func (a *Analysis) places(counts map[placeID]int) []Place {
 		return cmp.Or(cmp.Compare(counts[y], counts[x]),
 			compareNodes(x.from, y.from), compareNodes(x.to, y.to), cmp.Compare(x.why, y.why))
 	}) {
-		list = append(list, Place{From: a.party(id.from), To: a.party(id.to), Reason: string(id.why), Count: counts[id]})
+		list = append(list, Place{a.party(id.from), a.party(id.to), string(id.why), counts[id]})
 	}
 	return list
 }

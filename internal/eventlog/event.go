@@ -18,20 +18,20 @@ const (
 // What becomes of packets with media, at a client.
 const (
 	MediaOut Kind = "media_out" // it was sent
-	MediaIn  Kind = "media_in"  // it came: at a relay from a member of its own, at a client so that it decrypts
+	MediaIn  Kind = "media_in"  // it came: to a relay from a member of its own, to a client and it decrypts
 )
 
 // What becomes of packets with media, at a relay. A packet makes one line of each kind that is true of it.
 const (
-	Forward                    Kind = "forward"                      // it goes on to ToCount members and links
-	LocalDeliver               Kind = "local_deliver"                // it was handed to the sessions of ToCount members
+	Forward                    Kind = "forward"                      // it goes on to ToCount members, links
+	LocalDeliver               Kind = "local_deliver"                // ToCount members here were sent it
 	LocalDeliverError          Kind = "local_deliver_error"          // a member was not sent it
 	FederationEgress           Kind = "federation_egress"            // it was sent over the link to Peer
-	FederationIngress          Kind = "federation_ingress"           // it came over the link from Peer; it may still be dropped
-	FederationIngressMalformed Kind = "federation_ingress_malformed" // something that is no packet came from Peer
+	FederationIngress          Kind = "federation_ingress"           // it came from Peer; it may be dropped
+	FederationIngressMalformed Kind = "federation_ingress_malformed" // no packet, though it came from Peer
 	DedupDrop                  Kind = "dedup_drop"                   // it came before
 	RoomNotFound               Kind = "room_not_found"               // it is of a room that is not here
-	RateLimitDrop              Kind = "rate_limit_drop"              // too much came from Peer, in the room, or from Src
+	RateLimitDrop              Kind = "rate_limit_drop"              // too much came: Peer, room or Src
 	QueueDrop                  Kind = "queue_drop"                   // the link to Peer did not take it
 )
 

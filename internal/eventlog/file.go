@@ -88,7 +88,8 @@ func (f *file) open() error {
 	}
 	f.f, f.regular, f.size, f.cut = opened, info.Mode().IsRegular(), info.Size(), cut
 	if f.regular && info.Mode().Perm()&^fileMode != 0 {
-		_ = opened.Chmod(fileMode) // some file systems have no modes, and somebody else's file is their decision
+		// Some file systems have no modes, and somebody else's file is their decision.
+		_ = opened.Chmod(fileMode)
 	}
 	return nil
 }

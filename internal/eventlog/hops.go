@@ -144,7 +144,8 @@ func (a *Analysis) ways(key streamID, st stream) (ways []way) {
 		ways = append(ways, way{HopUp, talker, id, sent, st.atRelay(MediaIn, id.relay)})
 	}
 	for id := range st.links() {
-		ways = append(ways, way{HopLink, nodeID{relay: id.from}, nodeID{relay: id.to}, st.egress(id), st.ingress(id)})
+		from, to := nodeID{relay: id.from}, nodeID{relay: id.to}
+		ways = append(ways, way{HopLink, from, to, st.egress(id), st.ingress(id)})
 	}
 	for _, listener := range a.listeners(key, st) {
 		home, got := a.nodes[nodeID{member: listener}].home, st.heard(listener)

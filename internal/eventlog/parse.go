@@ -46,9 +46,11 @@ func (r *Reader) quick(line []byte) bool {
 func (r *Reader) parse(line []byte) error {
 	r.event = Event{}
 	var values map[string]json.RawMessage
-	if err := json.Unmarshal(line, &values); errors.As(err, new(*json.UnmarshalTypeError)) || err == nil && values == nil {
+	err := json.Unmarshal(line, &values)
+	if values == nil && (err == nil || errors.As(err, new(*json.UnmarshalTypeError))) {
 		return errNotObject
-	} else if err != nil {
+	}
+	if err != nil {
 		return fmt.Errorf("not JSON: %w", err)
 	}
 	maps.DeleteFunc(values, func(_ string, value json.RawMessage) bool { return string(value) == "null" })

@@ -72,7 +72,9 @@ func (t track) sort() {
 
 // search returns where the first sighting of a packet is, or would be.
 func (t track) search(id packetID) (at int, found bool) {
-	return slices.BinarySearchFunc(t, id, func(s sighting, id packetID) int { return comparePackets(s.packetID, id) })
+	return slices.BinarySearchFunc(t, id, func(s sighting, id packetID) int {
+		return comparePackets(s.packetID, id)
+	})
 }
 
 func (t track) has(id packetID) bool {

@@ -125,7 +125,7 @@ func (n *Network) freeAddrLocked(addr netip.AddrPort) (netip.AddrPort, error) {
 		return addr, net.ErrClosed
 	}
 	if !addr.IsValid() || addr.Addr().IsUnspecified() {
-		return addr, fmt.Errorf("simnet: cannot listen on %v: give a specific address, such as 10.0.0.1:4433", addr)
+		return addr, fmt.Errorf("simnet: cannot listen on %v: give one address, such as 10.0.0.1:4433", addr)
 	}
 	if addr.Port() != 0 {
 		if n.conns[addr] != nil {

@@ -96,14 +96,16 @@ func (p Profile) validateBurst() error {
 		return nil
 	}
 	if !(p.Burst >= 1 && p.Burst <= maxBurst) {
-		return fmt.Errorf("burst %v is not a mean length from 1 to %d packets (0 for independent losses)", p.Burst, int(maxBurst))
+		return fmt.Errorf("burst %v is not a mean length from 1 to %d packets (0 for independent losses)",
+			p.Burst, int(maxBurst))
 	}
 	if p.BurstTime > 0 {
 		return errors.New("burst and burst-time exclude each other: give the length in packets or in time")
 	}
 	// Bursts are at least one packet apart, so short ones cannot add up to a high loss.
 	if shortest := p.Loss / (1 - p.Loss); p.Loss < 1 && p.Burst < shortest {
-		return fmt.Errorf("burst %v is too short for loss %v: it needs %.4g or more", p.Burst, p.Loss, shortest)
+		return fmt.Errorf("burst %v is too short for loss %v: it needs %.4g or more",
+			p.Burst, p.Loss, shortest)
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ type ProxyConfig struct {
 	Up, Down Profile // client to target, and back
 
 	MaxClients    int           // more are refused; 0 for 256
-	Idle          time.Duration // a client with no packet either way for so long is forgotten; 0 for 2 minutes
+	Idle          time.Duration // after so long without a packet a client is forgotten; 0: 2 minutes
 	InFlightBytes int           // buffers of packets under way, both directions; 0 for 64 MiB
 }
 
@@ -31,14 +31,14 @@ type ProxyStats struct {
 	Clients        int                 `json:"-"`       // at present
 	ClientsTotal   uint64              `json:"clients"` // ever
 	ClientsExpired uint64              `json:"clients_expired"`
-	ClientsRefused uint64              `json:"clients_refused"` // packets of new clients while MaxClients were there
+	ClientsRefused uint64              `json:"clients_refused"` // packets of clients beyond MaxClients
 	Rebinds        uint64              `json:"rebinds"`         // calls to Rebind
 }
 
 // ProxyDirectionStats counts one direction. Delivered + Duplicated = Out + Failed + Overflow + InFlight.
 type ProxyDirectionStats struct {
 	Counters
-	Failed   uint64 `json:"packets_failed"`    // packets that the socket refused, as when nobody listens at the target
+	Failed   uint64 `json:"packets_failed"`    // packets that the socket refused
 	Overflow uint64 `json:"-"`                 // packets dropped because InFlightBytes were under way
 	InFlight uint64 `json:"packets_in_flight"` // packets under way
 	Out      uint64 `json:"packets_out"`       // packets written to the other side, second copies included
@@ -75,7 +75,9 @@ type Proxy struct {
 
 // ListenProxy opens the listening socket and starts forwarding.
 func ListenProxy(cfg ProxyConfig) (*Proxy, error) {
-	p := &Proxy{stop: make(chan struct{}), wake: make(chan struct{}, 1), clients: make(map[netip.AddrPort]*client)}
+	p := &Proxy{
+		stop: make(chan struct{}), wake: make(chan struct{}, 1), clients: make(map[netip.AddrPort]*client),
+	}
 	if err := p.SetProfile(cfg.Up, cfg.Down); err != nil {
 		return nil, err
 	}
@@ -111,7 +113,8 @@ func listenUDP(address string) (*net.UDPConn, error) {
 	}
 	conn, err := net.ListenUDP("udp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("cannot listen on %s: the port is in use; choose another, or port 0 for any", address)
+		return nil, fmt.Errorf("cannot listen on %s: the port is in use; choose another, or port 0 for any",
+			address)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w", address, err)

@@ -39,7 +39,7 @@ func (c *client) addTo(counts *[2]ProxyDirectionStats) {
 
 // receive forwards what comes to a socket until that is closed. Whose packet it is clientOf says; nil:
 // nobody's.
-func (p *Proxy) receive(conn *net.UDPConn, d Direction, clientOf func(from netip.AddrPort, now time.Time) *client) {
+func (p *Proxy) receive(conn *net.UDPConn, d Direction, clientOf func(netip.AddrPort, time.Time) *client) {
 	buf := make([]byte, 1<<16)
 	for {
 		n, from, err := conn.ReadFromUDPAddrPort(buf)

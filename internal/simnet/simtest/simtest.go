@@ -1,7 +1,8 @@
 // Package simtest is the lab of this module's tests: what each harness needs to run relays and people on a
 // simulated network, in virtual time.
 //
-//	harness of a package (its lab, its person) ── simtest: Run, Listen, Start, Eventually, Identity, Host, WrongClock, Log ── simnet.Network
+//	harness of a package (its lab, its person)
+//	  └── simtest: Run, Listen, Start, Eventually, Identity, Host, WrongClock, Log ── simnet.Network
 //
 // What may not live here: what the program itself needs, and anything of one package alone. Only tests import
 // this package.
@@ -64,7 +65,9 @@ func Start(t testing.TB, run func(ctx context.Context) error) (stop func()) {
 
 // Eventually waits until ok, for at most limit of virtual time, and returns how long it took. When it gives
 // up it calls explain, if that is given, before the test ends.
-func Eventually(t testing.TB, what string, limit time.Duration, ok func() bool, explain ...func()) time.Duration {
+func Eventually(
+	t testing.TB, what string, limit time.Duration, ok func() bool, explain ...func(),
+) time.Duration {
 	t.Helper()
 	start := time.Now()
 	for !ok() {
@@ -81,7 +84,8 @@ func Eventually(t testing.TB, what string, limit time.Duration, ok func() bool, 
 
 // Identity returns one of 256 identities.
 func Identity(n byte) *identity.Identity {
-	return identity.SeedFromBytes([identity.SeedSize]byte(bytes.Repeat([]byte{n}, identity.SeedSize))).Identity()
+	seed := [identity.SeedSize]byte(bytes.Repeat([]byte{n}, identity.SeedSize))
+	return identity.SeedFromBytes(seed).Identity()
 }
 
 // Relay is the address of relay number n, from 1 on.
