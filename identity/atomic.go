@@ -99,7 +99,8 @@ func withLock(path string, fn func() error) error {
 	if err := makeDir(path); err != nil {
 		return err
 	}
-	unlock, err := lockedfile.MutexAt(filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".lock")).Lock()
+	lock := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".lock")
+	unlock, err := lockedfile.MutexAt(lock).Lock()
 	if err != nil {
 		return err
 	}

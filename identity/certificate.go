@@ -47,7 +47,8 @@ func PublicKeyFromCertificate(cert *x509.Certificate) (PublicKey, error) {
 	}
 	key, ok := cert.PublicKey.(ed25519.PublicKey)
 	if !ok || len(key) != ed25519.PublicKeySize {
-		return PublicKey{}, fmt.Errorf("the certificate's key is %s, not Ed25519: this is not a wzp identity", cert.PublicKeyAlgorithm)
+		return PublicKey{}, fmt.Errorf("the certificate's key is %s, not Ed25519: this is not a wzp identity",
+			cert.PublicKeyAlgorithm)
 	}
 	if PublicKey(key).smallOrder() {
 		return PublicKey{}, errSmallOrder
@@ -72,7 +73,8 @@ func (s tlsSigner) Public() crypto.PublicKey { return s.id.secret().ed25519.Publ
 // Sign implements crypto.Signer for Ed25519, which signs messages and not digests.
 func (s tlsSigner) Sign(rand io.Reader, message []byte, opts crypto.SignerOpts) ([]byte, error) {
 	if opts.HashFunc() != 0 || !bytes.HasPrefix(message, tls13Prefix) {
-		return nil, errors.New("an identity key signs only TLS 1.3 handshakes: set the minimum version to TLS 1.3")
+		return nil, errors.New(
+			"an identity key signs only TLS 1.3 handshakes: set the minimum version to TLS 1.3")
 	}
 	return s.id.secret().ed25519.Sign(rand, message, opts)
 }

@@ -47,7 +47,8 @@ func LoadFile(path string) (Seed, error) {
 		return Seed{}, fmt.Errorf("cannot read the identity: %w", err)
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" && !info.IsDir() {
-		return Seed{}, fmt.Errorf("the identity file is open to other users (mode %04o): run chmod 600 %s", mode, shellQuote(path))
+		return Seed{}, fmt.Errorf("the identity file is open to other users (mode %04o): run chmod 600 %s",
+			mode, shellQuote(path))
 	}
 	data, err := readAtMost(f, maxSeedFileSize)
 	if err != nil {
@@ -179,7 +180,8 @@ func readAtMost(r io.Reader, limit int) ([]byte, error) {
 // shellQuote returns s as one word of a POSIX shell, for commands that the user is told to run.
 func shellQuote(s string) string {
 	plain := func(r rune) bool {
-		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("/._-+:@%", r)
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' ||
+			strings.ContainsRune("/._-+:@%", r)
 	}
 	if s != "" && strings.TrimLeftFunc(s, plain) == "" {
 		return s

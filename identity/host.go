@@ -13,7 +13,8 @@ import (
 
 // hostProfile maps international names as browsers do (UTS 46, not transitional). Underscores, which no
 // registry takes but many a local network has, stay.
-var hostProfile = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(false), idna.Transitional(false))
+var hostProfile = idna.New(
+	idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(false), idna.Transitional(false))
 
 // HostName gives every spelling of a host one form, which DNS and certificates know: IP addresses as RFC 5952
 // has them (an IPv6 zone stays), names in lower case, and in their ASCII form (xn--) if they have letters of
@@ -40,7 +41,8 @@ func HostName(host string) (string, error) {
 		return "", errors.New("is empty")
 	}
 	if !isName(name) {
-		return "", errors.New("is no IP address, and no name of letters, digits, dots, hyphens and underscores")
+		return "", errors.New(
+			"is no IP address, and no name of letters, digits, dots, hyphens and underscores")
 	}
 	for label := range strings.SplitSeq(name, ".") {
 		if label == "" || len(label) > 63 {
@@ -53,7 +55,8 @@ func HostName(host string) (string, error) {
 // ParseAddress reads HOST:PORT; the host is in HostName's form.
 func ParseAddress(addr string) (host string, port uint16, err error) {
 	if scheme, rest, ok := strings.Cut(addr, "://"); ok {
-		return "", 0, fmt.Errorf("%q is the address of a page (%s); HOST:PORT is wanted, such as %s", addr, scheme, suggest(rest))
+		return "", 0, fmt.Errorf("%q is the address of a page (%s); HOST:PORT is wanted, such as %s",
+			addr, scheme, suggest(rest))
 	}
 	host, portText, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -91,7 +94,7 @@ func suggest(addr string) string {
 func isName(s string) bool {
 	for i := range len(s) {
 		c := s[i]
-		if c >= 0x80 || !('a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || c == '.' || c == '-' || c == '_') {
+		if !('a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || strings.IndexByte(".-_", c) >= 0) {
 			return false
 		}
 	}

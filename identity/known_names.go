@@ -31,7 +31,7 @@ const (
 //
 //	hex(HMAC-SHA256(key, name)[:16]) hex(HMAC-SHA256(key, name || 0x00 || fingerprint (16))[:16])
 //
-//	key  = HKDF-SHA256(X25519 private key of whose file it is, salt = "", info = "wzp/1 known names"), 32 bytes
+//	key  = HKDF-SHA256(its owner's X25519 private key, salt = "", info = "wzp/1 known names"), 32 bytes
 //	name = in the form of FoldName
 //
 // so the file alone does not tell whom its owner talks to; with the owner's seed, names can be guessed.
@@ -120,7 +120,8 @@ func (k *KnownNames) load() (knownNames, error) {
 	k.mu.Lock()
 	seen, names := k.seen, k.names
 	k.mu.Unlock()
-	if err == nil && seen != nil && os.SameFile(info, seen) && info.Size() == seen.Size() && info.ModTime().Equal(seen.ModTime()) {
+	if err == nil && seen != nil && os.SameFile(info, seen) &&
+		info.Size() == seen.Size() && info.ModTime().Equal(seen.ModTime()) {
 		return names, nil
 	}
 	_, names, info, err = k.read()
@@ -211,7 +212,8 @@ func addKnownNames(data []byte, names knownNames, more []knownName) (after []byt
 	for _, pair := range more {
 		after = appendLine(data, knownNamesHeader, fmt.Sprintf("%x %x", pair.who[:], pair.person[:]))
 		if count+added >= maxKnownNames {
-			return data, added, fmt.Errorf("there are %d names already: remove lines from the file of known names, or the file", maxKnownNames)
+			return data, added, fmt.Errorf("there are %d names already: "+
+				"remove lines from the file of known names, or the file", maxKnownNames)
 		}
 		if len(after) > maxKnownNamesSize {
 			return data, added, errors.New("the file of known names is full: remove comments from it")

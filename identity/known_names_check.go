@@ -17,8 +17,8 @@ type NameVerdict uint8
 // What Check may find.
 const (
 	NameKnown   NameVerdict = iota // known with this key; also the empty name, which is nobody's
-	NameKept                       // it was new, and is remembered with this key from now on
-	NameNotKept                    // it is new, and is not remembered: the limit is reached, or the error says why
+	NameKept                       // new, and remembered with this key from now on
+	NameNotKept                    // new, and not remembered: the limit is reached, or the error says why
 	NameOther                      // known with other keys only
 )
 

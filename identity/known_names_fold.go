@@ -52,8 +52,9 @@ func foldRune(r rune) rune {
 // printsNothing reports whether a character is there without being seen, or only changes how others are shown
 // (Unicode: Default_Ignorable_Code_Point, and what blank has). Spaces are seen, between letters.
 func printsNothing(r rune) bool {
-	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point) ||
-		slices.Contains(blank, r)
+	return slices.Contains(blank, r) ||
+		unicode.In(r, unicode.Cc, unicode.Cf, unicode.Variation_Selector,
+			unicode.Other_Default_Ignorable_Code_Point)
 }
 
 // QuoteName quotes a name that somebody else chose, so that it cannot pass for other text: what prints

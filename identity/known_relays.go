@@ -31,8 +31,9 @@ func (e *RelayKeyChangedError) Error() string {
 		return fmt.Sprintf("relay %s has another key than was given: expected %s, it has %s; "+
 			"ask its operator which one is right", e.Addr, e.Known, e.Got)
 	}
-	return fmt.Sprintf("relay %s has another key than before, somebody may be posing as it: known %s, now %s; "+
-		"only if its operator confirms the new one, remove its line from %s", e.Addr, e.Known, e.Got, e.File)
+	return fmt.Sprintf("relay %s has another key than before, somebody may be posing as it: "+
+		"known %s, now %s; only if its operator confirms the new one, remove its line from %s",
+		e.Addr, e.Known, e.Got, e.File)
 }
 
 // DefaultKnownRelaysFile returns where a person's known relays are kept: wzp/known_relays in the user's
@@ -104,15 +105,12 @@ func (k *KnownRelays) store(addr string, key PublicKey) error {
 }
 
 // compare returns whether the relay is known, and an error when it is known with another key.
-func (k *KnownRelays) compare(relays map[string]PublicKey, addr string, key PublicKey) (known bool, err error) {
-	switch want, ok := relays[addr]; {
-	case !ok:
-		return false, nil
-	case want != key:
-		return true, &RelayKeyChangedError{Addr: addr, File: k.path, Known: want.Fingerprint(), Got: key.Fingerprint()}
-	default:
-		return true, nil
+func (k *KnownRelays) compare(relays map[string]PublicKey, addr string, key PublicKey) (known bool, _ error) {
+	want, known := relays[addr]
+	if known && want != key {
+		return true, &RelayKeyChangedError{addr, k.path, want.Fingerprint(), key.Fingerprint()}
 	}
+	return known, nil
 }
 
 // read returns the file and what it says.

@@ -51,13 +51,15 @@ func (s Seed) Mnemonic() string {
 func SeedFromMnemonic(mnemonic string) (Seed, error) {
 	words := strings.Fields(strings.ToLower(mnemonic))
 	if len(words) != mnemonicWords {
-		return Seed{}, fmt.Errorf("a mnemonic has %d words, not %d: give all of them, in order", mnemonicWords, len(words))
+		return Seed{}, fmt.Errorf("a mnemonic has %d words, not %d: give all of them, in order",
+			mnemonicWords, len(words))
 	}
 	var bits [SeedSize + 1]byte
 	for i, word := range words {
 		index, ok := slices.BinarySearch(englishWords(), word)
 		if !ok {
-			return Seed{}, fmt.Errorf("word %d of the mnemonic is not in the BIP39 English list: check its spelling", i+1)
+			return Seed{}, fmt.Errorf(
+				"word %d of the mnemonic is not in the BIP39 English list: check its spelling", i+1)
 		}
 		for b := range wordBits {
 			if index>>(wordBits-1-b)&1 == 1 {

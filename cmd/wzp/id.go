@@ -214,10 +214,11 @@ func printIdentity(path string, seed identity.Seed, asJSON, words bool) error {
 	if asJSON {
 		return json.NewEncoder(os.Stdout).Encode(r)
 	}
-	out := fmt.Sprintf("%s\npublic key: %s\nx25519 public key: %s\nfile: %s\n", r.Fingerprint, r.PublicKey, r.X25519PublicKey, r.File)
+	out := fmt.Sprintf("%s\npublic key: %s\nx25519 public key: %s\nfile: %s\n",
+		r.Fingerprint, r.PublicKey, r.X25519PublicKey, r.File)
 	if words {
-		out += "\nWrite these 24 words down and keep them secret. They restore this identity when the file is\n" +
-			"lost (wzp id restore), and whoever knows them can pose as you:\n\n" + wordLines(r.Words)
+		out += "\nWrite these 24 words down and keep them secret. They restore this identity when the file " +
+			"is\nlost (wzp id restore), and whoever knows them can pose as you:\n\n" + wordLines(r.Words)
 	}
 	_, err := os.Stdout.WriteString(out)
 	return err

@@ -70,7 +70,8 @@ func (c idTrustCmd) Run() error {
 		return err
 	}
 	if c.JSON {
-		return json.NewEncoder(os.Stdout).Encode(map[string]any{"name": c.Name, "fingerprint": fingerprint, "only": c.Only})
+		answer := map[string]any{"name": c.Name, "fingerprint": fingerprint, "only": c.Only}
+		return json.NewEncoder(os.Stdout).Encode(answer)
 	}
 	also := "may have"
 	if c.Only {

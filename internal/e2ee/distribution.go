@@ -38,7 +38,7 @@ func newDistribution(t *Talker, key *mediaKey, to []Recipient) *Distribution {
 		header:   header,
 		self:     t.self,
 		to:       to,
-		key:      &mediaKey{suite: key.suite, generation: key.generation, step: key.step, first: key.first, w: &w},
+		key:      &mediaKey{key.suite, key.generation, key.step, key.first, &w},
 	}
 	runtime.AddCleanup(d, (*mediaKey).erase, d.key)
 	return d

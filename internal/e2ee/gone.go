@@ -26,8 +26,9 @@ const (
 // among them, and needs no secret for it, so nobody who is back, or new, may be muted by being many:
 //
 //	newest 32768   what is needed to hear them again, with the same entry, and nothing of theirs twice
-//	others         a bit pattern in a filter: with the same entry they are refused for good, for a relay could make their old
-//	               keys new, and play what was said under them. Who joins anew has another entry.
+//	others         a bit pattern in a filter: with the same entry they are refused for good, for a relay
+//	               could make their old keys new, and play what was said under them. Who joins anew has
+//	               another entry.
 //
 // It is pure; its Listener locks it. The zero value is empty.
 type goneTalkers struct {
@@ -70,7 +71,8 @@ func (g *goneTalkers) put(t *heldTalker) {
 		}
 	}
 	if len(g.order) > 2*maxGone { // of those who are back
-		g.order = slices.DeleteFunc(g.order, func(o goneOrder) bool { return g.talkers[o.id].place != o.place })
+		isBack := func(o goneOrder) bool { return g.talkers[o.id].place != o.place }
+		g.order = slices.DeleteFunc(g.order, isBack)
 	}
 }
 

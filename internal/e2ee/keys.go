@@ -95,8 +95,8 @@ const (
 
 var (
 	errWrapSize   = errors.New("e2ee: a wrap has 64 or 80 bytes")
-	errWrapOpen   = errors.New("e2ee: the wrap does not open: it is for another member or header, or was changed")
-	errJoinKey    = errors.New("e2ee: the recipient's join key is a point of low order: wrap nothing for this member")
+	errWrapOpen   = errors.New("e2ee: the wrap is for another member or header, or was changed")
+	errJoinKey    = errors.New("e2ee: the recipient's join key is a point of low order: wrap nothing for it")
 	errJoinErased = errors.New("e2ee: the join key was erased: join again")
 )
 
@@ -134,7 +134,9 @@ func (k *JoinKey) Erase() { k.reveal = nil }
 
 // wrapKey wraps key, 16 or 32 bytes, to a join key: 64 or 80 bytes, different ones every time. It fails for
 // join keys of low order (RFC 9180, section 7.1.4): the key would be open to everybody.
-func wrapKey(to [32]byte, sender wire.EntryHash, header []byte, recipient wire.EntryHash, key []byte) ([]byte, error) {
+func wrapKey(
+	to [32]byte, sender wire.EntryHash, header []byte, recipient wire.EntryHash, key []byte,
+) ([]byte, error) {
 	if len(key) != freshSize && len(key) != ratchetedSize {
 		return nil, fmt.Errorf("e2ee: wrap a key of 16 or 32 bytes, not %d", len(key))
 	}
@@ -145,7 +147,8 @@ func wrapKey(to [32]byte, sender wire.EntryHash, header []byte, recipient wire.E
 	if err != nil {
 		return nil, fmt.Errorf("e2ee: use join key: %w", err)
 	}
-	wrap, err := hpke.Seal(public, hpke.HKDFSHA256(), hpke.AES128GCM(), wrapInfo(sender, header, recipient), key)
+	info := wrapInfo(sender, header, recipient)
+	wrap, err := hpke.Seal(public, hpke.HKDFSHA256(), hpke.AES128GCM(), info, key)
 	if err != nil {
 		return nil, fmt.Errorf("e2ee: wrap key: %w", err)
 	}
@@ -154,14 +157,17 @@ func wrapKey(to [32]byte, sender wire.EntryHash, header []byte, recipient wire.E
 
 // unwrap returns the key in wrap, 16 or 32 bytes, if it was wrapped to k with the same header, sender and
 // recipient.
-func (k *JoinKey) unwrap(sender wire.EntryHash, header []byte, recipient wire.EntryHash, wrap []byte) ([]byte, error) {
+func (k *JoinKey) unwrap(
+	sender wire.EntryHash, header []byte, recipient wire.EntryHash, wrap []byte,
+) ([]byte, error) {
 	if len(wrap) != wire.WrapFresh && len(wrap) != wire.WrapRatcheted {
 		return nil, errWrapSize
 	}
 	if k.reveal == nil {
 		return nil, errJoinErased
 	}
-	key, err := hpke.Open(k.reveal(), hpke.HKDFSHA256(), hpke.AES128GCM(), wrapInfo(sender, header, recipient), wrap)
+	info := wrapInfo(sender, header, recipient)
+	key, err := hpke.Open(k.reveal(), hpke.HKDFSHA256(), hpke.AES128GCM(), info, wrap)
 	if err != nil { // also if its public key is of low order
 		return nil, errWrapOpen
 	}

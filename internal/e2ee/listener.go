@@ -26,7 +26,7 @@ const (
 //
 //	talker, by member id:  last key number, last first CTR, ReplayWindow of each stream
 //	  generation, at most 12:  suite                              of a header that was accepted
-//	    step, at most 16:  W[s], first CTR, Key of each stream    of a header, or ratcheted when a frame said so
+//	    step, at most 16:  W[s], first CTR, Key of each stream    of a header, or ratcheted for a frame
 //
 // A step goes 10 s after a later one of its generation came, unless a header brings it back, a generation 10
 // s after another one was accepted, all of a talker 10 s after it left. It is safe for concurrent use.
@@ -58,7 +58,9 @@ func NewListener(self wire.EntryHash, join *JoinKey, room string, secret *Secret
 // Accept takes a key of a member inside, with the hash and identity of that member's entry. It reports
 // whether it is the member's newest: another one was overtaken by it, and what its header says of the room is
 // out of date. With an error nothing changes: [ErrKnown] is no reason to worry, [ErrBadKey] is.
-func (l *Listener) Accept(sender wire.EntryHash, key identity.PublicKey, k *wire.Key, now time.Time) (newest bool, err error) {
+func (l *Listener) Accept(
+	sender wire.EntryHash, key identity.PublicKey, k *wire.Key, now time.Time,
+) (newest bool, err error) {
 	if k.Sender != sender.Member() {
 		return false, errKeySender
 	}
@@ -145,7 +147,7 @@ func (l *Listener) installLocked(sender wire.EntryHash, h *wire.KeyHeader, w []b
 			clear(w)
 			return err
 		}
-		if err != nil { // so many keys later it may be another generation of that number, whose predecessors were lost
+		if err != nil { // so many keys later it may be another generation of that number
 			talker.drop(held)
 			held = nil
 		}

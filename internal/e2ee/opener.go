@@ -53,7 +53,9 @@ func (o *Opener) Accept(ctr uint64) error {
 }
 
 // openLocked opens a frame with the step of a generation that its KID names.
-func (o *Opener) openLocked(g *heldGeneration, dst []byte, ctr uint64, sealed []byte, now time.Time) ([]byte, error) {
+func (o *Opener) openLocked(
+	g *heldGeneration, dst []byte, ctr uint64, sealed []byte, now time.Time,
+) ([]byte, error) {
 	index := o.kid.Epoch() % generations
 	if index > g.newest().index {
 		return o.openAhead(g, dst, ctr, sealed, now)
@@ -78,7 +80,9 @@ func (o *Opener) openLocked(g *heldGeneration, dst []byte, ctr uint64, sealed []
 
 // openAhead opens a frame of a step that is above the newest one, and keeps the steps up to it if it is
 // authentic: it replaces the newest.
-func (o *Opener) openAhead(g *heldGeneration, dst []byte, ctr uint64, sealed []byte, now time.Time) ([]byte, error) {
+func (o *Opener) openAhead(
+	g *heldGeneration, dst []byte, ctr uint64, sealed []byte, now time.Time,
+) ([]byte, error) {
 	newest := g.newest()
 	if ctr < newest.first {
 		return nil, ErrEarly

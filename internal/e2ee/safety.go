@@ -30,14 +30,16 @@ func SafetyNumber(room string, people []identity.PublicKey, secret *Secret) stri
 	people = slices.Compact(people)
 
 	password := append([]byte{byte(len(room))}, room...)
-	password = binary.BigEndian.AppendUint32(password, uint32(len(people))) // or a secret might be one more identity
+	// With their number, for a secret might be one more identity otherwise.
+	password = binary.BigEndian.AppendUint32(password, uint32(len(people)))
 	for i := range people {
 		password = append(password, people[i][:]...)
 	}
 	if secret != nil {
 		password = append(password, secret.reveal()[:]...)
 	}
-	b := mustDerive(pbkdf2.Key(sha256.New, string(password), []byte("wzp/1 safety number"), safetyRounds, safetyGroups*safetyGroup))
+	salt := []byte("wzp/1 safety number")
+	b := mustDerive(pbkdf2.Key(sha256.New, string(password), salt, safetyRounds, safetyGroups*safetyGroup))
 
 	var text strings.Builder
 	for group := range slices.Chunk(b, safetyGroup) {

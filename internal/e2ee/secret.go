@@ -26,9 +26,10 @@ const (
 
 // What [ParseSecret] says. Neither shows any of the text: it may be a secret that is nearly right.
 var (
-	errSecretForm = errors.New("an invite secret is wzp- and 48 more characters, made by `wzp secret new`; passwords are not accepted")
-	errSecretSum  = errors.New("the invite secret has a typing error or belongs to another version: copy it anew, whole; " +
-		"`wzp secret new` makes secrets, passwords are not accepted")
+	errSecretForm = errors.New("an invite secret is wzp- and 48 more characters, made by `wzp secret new`; " +
+		"passwords are not accepted")
+	errSecretSum = errors.New("the invite secret has a typing error or belongs to another version: " +
+		"copy it anew, whole; `wzp secret new` makes secrets, passwords are not accepted")
 )
 
 // Secret is an invite secret: 32 random bytes that the members of a room share and relays never see

@@ -203,7 +203,8 @@ func (t *Talker) Delivered(number uint32) {
 func (t *Talker) Step(now time.Time) (d *Distribution, next time.Time) {
 	key, to, next := t.advance(now)
 	if len(to) > 0 {
-		d = newDistribution(t, key, to) // takes a while, so Sealers go on meanwhile; only this goroutine erases keys
+		// This takes a while, so Sealers go on meanwhile; only this goroutine erases keys.
+		d = newDistribution(t, key, to)
 	}
 	return d, next
 }
@@ -226,7 +227,8 @@ func (t *Talker) advance(now time.Time) (key *mediaKey, to []Recipient, next tim
 	case t.left.IsZero():
 		t.left = now
 	}
-	if ripe := t.ripe(due, now); t.may(ripe) && (t.atOnce || t.last.IsZero() || now.Sub(t.last) >= t.pause()) {
+	paused := !t.atOnce && !t.last.IsZero() && now.Sub(t.last) < t.pause()
+	if ripe := t.ripe(due, now); t.may(ripe) && !paused {
 		key, to = t.changeLocked(ripe, now)
 		t.last = now
 		due = t.due()

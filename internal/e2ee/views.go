@@ -10,7 +10,7 @@ import (
 
 // Times and bounds of docs/protocol.md, section 7.2, "Differing views".
 const (
-	viewPast     = 3 * time.Second  // how far back own views count: news reach us before the talker, or after it
+	viewPast     = 3 * time.Second  // how far back own views count: news reach us before the talker, or after
 	viewSpan     = 10 * time.Second // how long a talker's may differ
 	maxViews     = 256              // own views that are remembered
 	maxDiffering = 8                // views of a talker that match none
@@ -132,7 +132,7 @@ func (p *talkerViews) add(digest [32]byte, now time.Time) {
 	}
 	p.differing = append(p.differing, view)
 	if len(p.differing) > maxDiffering {
-		p.differing[1].since = p.since() // the second replaces the first, but not the time since when nothing matched
+		p.differing[1].since = p.since() // the second replaces the first, but nothing matched since then
 		p.differing = slices.Delete(p.differing, 0, 1)
 	}
 }

@@ -23,7 +23,7 @@ var ErrAhead = errors.New("e2ee: frame is hours ahead of its stream, drop it")
 // could play the past once more. Only frames that authenticated make one, so forged ones cost nothing.
 //
 //	recent  at most 16, the one that had a frame last at the end    a ReplayWindow, 144 bytes
-//	floors  the others, by stream                                   the highest CTR taken: no other below it is
+//	floors  the others, by stream                                   the highest CTR taken: none below is
 //
 // So a talker with all 256 streams costs 8 KB, and one that left, who has floors only, some tens of bytes.
 // The zero value is empty.

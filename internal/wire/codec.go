@@ -158,7 +158,8 @@ const (
 
 // features is the list of features, nil if empty.
 func (c *codec) features(list *[]string) {
-	c.list("features", list, MaxFeatures, func(what, s string) error { return checkText(what, s, MaxFeature) })
+	check := func(what, s string) error { return checkText(what, s, MaxFeature) }
+	c.list("features", list, MaxFeatures, check)
 }
 
 // entry is one member entry, in base64; only its length is checked.

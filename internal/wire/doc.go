@@ -23,8 +23,8 @@
 //	header.go, frame.go, varint.go             sealed packets and the frames in them
 //	media.go, payload.go, view.go              what talkers send, outside and inside of the encryption
 //	report.go, ping.go, aliasack.go, close.go  other frames
-//	urgent.go                                  urgent frames and the list of urgent messages; layout.go reads and writes those
-//	message.go                                 the control stream and the list of its messages; codec.go reads and writes those
+//	urgent.go                                  urgent frames, and a list of their messages, which layout.go codes
+//	message.go                                 the control stream, and a list of its messages, which codec.go codes
 //	entry.go, member.go, relayid.go, names.go  who is in a room, and what things are called
 //
 // # To add a message

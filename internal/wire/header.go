@@ -53,7 +53,7 @@ func (h Header) CounterBits() int {
 
 var (
 	errHeaderShort   = &FormatError{"sealed packet header", ErrTruncated, ""}
-	errHeaderVersion = &FormatError{"sealed packet header", ErrInvalid, "another version, or reserved bits are set"}
+	errHeaderVersion = &FormatError{"sealed packet header", ErrInvalid, "of another version, or with reserved bits"}
 	errHeaderID      = &FormatError{"sealed packet header", ErrInvalid, "connection id 0 is never used"}
 	errPacketSize    = &FormatError{"sealed packet", ErrLimit, "at most 1200 bytes"}
 	errReset         = &FormatError{"reset", ErrInvalid, "is 20 bytes, the first 0x14"}

@@ -15,5 +15,6 @@ func (m *Key) fields(l *layout) {
 	l.bytes(m.Sender[:])
 	m.Key.fields(l)
 	l.rest(&m.Wrap)
-	l.require(len(m.Wrap) == WrapFresh || len(m.Wrap) == WrapRatcheted, ErrInvalid, "a wrap has 64 or 80 bytes")
+	size := len(m.Wrap)
+	l.require(size == WrapFresh || size == WrapRatcheted, ErrInvalid, "a wrap has 64 or 80 bytes")
 }

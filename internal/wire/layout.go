@@ -86,29 +86,18 @@ func (l *layout) put(p ...byte) {
 	}
 }
 
-func (l *layout) uint8(v *uint8) {
-	if l.writing {
-		l.put(*v)
-	} else {
-		*v = l.in.uint8()
+// uint is a number of n bytes.
+func (l *layout) uint(v uint64, n int) uint64 {
+	if !l.writing {
+		return l.in.uint(n)
 	}
+	l.put(binary.BigEndian.AppendUint64(nil, v)[8-n:]...)
+	return v
 }
 
-func (l *layout) uint32(v *uint32) {
-	if l.writing {
-		l.put(binary.BigEndian.AppendUint32(nil, *v)...)
-	} else {
-		*v = l.in.uint32()
-	}
-}
-
-func (l *layout) uint64(v *uint64) {
-	if l.writing {
-		l.put(binary.BigEndian.AppendUint64(nil, *v)...)
-	} else {
-		*v = l.in.uint64()
-	}
-}
+func (l *layout) uint8(v *uint8)   { *v = uint8(l.uint(uint64(*v), 1)) }
+func (l *layout) uint32(v *uint32) { *v = uint32(l.uint(uint64(*v), 4)) }
+func (l *layout) uint64(v *uint64) { *v = l.uint(*v, 8) }
 
 func (l *layout) varint(v *uint64) {
 	if l.writing {

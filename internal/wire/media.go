@@ -22,7 +22,7 @@ type Media struct {
 	Layer      uint8    // 0 base, 1 better
 	Long       bool     // KID and the full CTR travel too
 	Tagged     bool     // Long, and Room travels too: always and only on peer links, which carry many rooms
-	Alias      uint16   // stands for one KID (with Tagged: in one room) on one direction of a session; below MaxAliases
+	Alias      uint16   // below MaxAliases; stands for one KID (if Tagged: in one room) in this direction
 	Room       RoomHash // zero if not Tagged
 	KID        KID      // 0 if not Long
 	CTR        uint64   // the low 16 bits if not Long: see DecodeCounter

@@ -10,8 +10,8 @@ const (
 	DropNone       DropReason = 0 // nothing is dropped any more
 	DropPacketRate DropReason = 1 // the member sends too many packets a second
 	DropMemberRate DropReason = 2 // the member sends too many bytes a second
-	DropRoomRate   DropReason = 3 // the room has more media than is passed on, and this is above the member's share
-	DropSendRate   DropReason = 4 // the relay has more packets to send than it may, and this is above the member's share
+	DropRoomRate   DropReason = 3 // the room has more than is passed on, and this is above the member's share
+	DropSendRate   DropReason = 4 // the relay may not send all, and this is above the member's share
 )
 
 // dropReasons are the reasons' codes and words.

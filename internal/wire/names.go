@@ -38,7 +38,8 @@ func MemberName(typed string) (string, error) {
 }
 
 func normalize(typed string) string {
-	return strings.TrimFunc(norm.NFC.String(typed), func(r rune) bool { return unicode.Is(unicode.White_Space, r) })
+	isSpace := func(r rune) bool { return unicode.Is(unicode.White_Space, r) }
+	return strings.TrimFunc(norm.NFC.String(typed), isSpace)
 }
 
 // NameFault is what is wrong with a name.
@@ -76,13 +77,15 @@ func (e *NameError) Error() string {
 	case NameEmpty:
 		return "the " + e.What + " is empty"
 	case NameTooLong:
-		return fmt.Sprintf("the %s %q has %d bytes in UTF-8; %d bytes are the most", e.What, e.Name, len(e.Name), MaxName)
+		return fmt.Sprintf("the %s %q has %d bytes in UTF-8; %d bytes are the most",
+			e.What, e.Name, len(e.Name), MaxName)
 	case NameControl:
 		control := e.Name[strings.IndexFunc(e.Name, unicode.IsControl):]
 		r, _ := utf8.DecodeRuneInString(control)
 		return fmt.Sprintf("the %s %q contains the control character %U", e.What, e.Name, r)
 	case NameUnderscore:
-		return fmt.Sprintf("the %s %q begins with an underscore, as only rooms of relays themselves may", e.What, e.Name)
+		return fmt.Sprintf("the %s %q begins with an underscore, as only rooms of relays themselves may",
+			e.What, e.Name)
 	}
 	return fmt.Sprintf("the %s %q %s", e.What, e.Name, details[e.Fault])
 }

@@ -48,10 +48,12 @@ const (
 
 // advice says what a code means, and what to do about it.
 var advice = map[Code]string{
-	CodeProtocol:        "it does not understand this client; use a version of wzp that fits the relay's",
-	CodeSignature:       "the proof of identity does not fit; connect again, and check that it is the relay you mean",
-	CodeName:            "the name is not allowed; use at most 64 bytes without control characters",
-	CodeRoomName:        "the room name is not allowed; use 1 to 64 bytes in Unicode NFC, no control characters, no leading underscore",
+	CodeProtocol: "it does not understand this client; use a version of wzp that fits the relay's",
+	CodeSignature: "the proof of identity does not fit; connect again, " +
+		"and check that it is the relay you mean",
+	CodeName: "the name is not allowed; use at most 64 bytes without control characters",
+	CodeRoomName: "the room name is not allowed; use 1 to 64 bytes in Unicode NFC, " +
+		"no control characters, no leading underscore",
 	CodeEntry:           "the member entry is not valid; join again",
 	CodeRoomFull:        "the room is full; try again when somebody has left",
 	CodeTooManyRooms:    "it has too many rooms; try again later or use another relay",

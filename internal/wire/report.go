@@ -39,7 +39,7 @@ var (
 	errReportLong    = &FormatError{"report", ErrInvalid, "goes on after its last sample"}
 	errReportN       = &FormatError{"report", ErrLimit, "at most 8 samples"}
 	errReportTime    = &FormatError{"report", ErrLimit, "times are below 2^32 units"}
-	errReportCounter = &FormatError{"report", ErrInvalid, "a sample goes back by 1 or more, not below counter 0"}
+	errReportCounter = &FormatError{"report", ErrInvalid, "a sample goes back by 1 or more, not below 0"}
 )
 
 // reportUnits rounds down to what travels. Out of range values become the nearest in range.

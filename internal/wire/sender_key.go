@@ -19,11 +19,12 @@ func (m *SenderKey) fields(l *layout) {
 
 // KeyHeader is what a talker signs about a sender key; docs/protocol.md, section 7.2.
 //
-//	suite (1) || key number (4) || epoch (1) || first CTR (varint) || SHA-256(wrapped key) (32) || member digest (32)
+//	suite (1) || key number (4) || epoch (1) || first CTR (varint) || SHA-256(wrapped key) (32)
+//	|| member digest (32)
 type KeyHeader struct {
 	Suite    uint8    // SFrame cipher suite: 2 or 3
 	Number   uint32   // counts the talker's headers from 1, always up
-	Epoch    uint8    // the low byte of the KIDs that the key is for: generation and ratchet step, 4 bits each
+	Epoch    uint8    // the low byte of the key's KIDs: generation and ratchet step, 4 bits each
 	FirstCTR uint64   // no frame of the key has a lower CTR
 	Hash     [32]byte // SHA-256 of the key that is wrapped
 	Members  [32]byte // digest of the talker's view of who is in the room, itself included

@@ -42,7 +42,8 @@ const (
 )
 
 var urgentNames = [...]string{1: "members joined", "members left", "refetch", "shutdown", "leave",
-	6: "sender key", "key wraps", "key", "keys wanted", "key delivered", "members wanted", "key received", "relays", "media dropped",
+	6: "sender key", "key wraps", "key", "keys wanted", "key delivered", "members wanted", "key received",
+	13: "relays", "media dropped",
 	32: "federation room", "federation leave", "federation want", "federation fetch", "federation members",
 	"federation message"}
 

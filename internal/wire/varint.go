@@ -62,46 +62,29 @@ func (r *reader) take(n int) []byte {
 	return p
 }
 
-func (r *reader) uint8() uint8 {
-	if p := r.take(1); p != nil {
-		return p[0]
+// uint returns the next n bytes as a number.
+func (r *reader) uint(n int) (v uint64) {
+	if n > len(r.b) {
+		r.b, r.short = nil, true
+		return 0
 	}
-	return 0
+	for _, b := range r.b[:n] {
+		v = v<<8 | uint64(b)
+	}
+	r.b = r.b[n:]
+	return v
 }
 
-func (r *reader) uint16() uint16 {
-	if p := r.take(2); p != nil {
-		return binary.BigEndian.Uint16(p)
-	}
-	return 0
-}
-
-func (r *reader) uint32() uint32 {
-	if p := r.take(4); p != nil {
-		return binary.BigEndian.Uint32(p)
-	}
-	return 0
-}
-
-func (r *reader) uint64() uint64 {
-	if p := r.take(8); p != nil {
-		return binary.BigEndian.Uint64(p)
-	}
-	return 0
-}
+func (r *reader) uint8() uint8   { return uint8(r.uint(1)) }
+func (r *reader) uint16() uint16 { return uint16(r.uint(2)) }
+func (r *reader) uint32() uint32 { return uint32(r.uint(4)) }
+func (r *reader) uint64() uint64 { return r.uint(8) }
 
 func (r *reader) varint() uint64 {
 	if len(r.b) == 0 {
 		r.short = true
 		return 0
 	}
-	p := r.take(1 << (r.b[0] >> 6))
-	if p == nil {
-		return 0
-	}
-	v := uint64(p[0] & 0x3f)
-	for _, b := range p[1:] {
-		v = v<<8 | uint64(b)
-	}
-	return v
+	n := 1 << (r.b[0] >> 6)
+	return r.uint(n) &^ (3 << (8*n - 2))
 }

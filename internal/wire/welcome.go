@@ -33,7 +33,8 @@ func (m *Welcome) fields(c *codec) {
 
 const webWelcomeKind = "web welcome" // of its signature
 
-// SignWeb sets Signature: the relay answers the Hello with that value (see [WebHelloValue]), session and identity.
+// SignWeb sets Signature: the relay answers the Hello with that value (see [WebHelloValue]), session and
+// identity.
 //
 //	value (32), session (16), client's identity key (32)
 func (m *Welcome) SignWeb(relay *identity.Identity, value [ExporterSize]byte, hello *Hello) {
