@@ -47,12 +47,13 @@ type Client struct {
 	typed    string // the address as it was given
 	endpoint *link.Endpoint
 
+	names nameBook
+
 	mu       sync.Mutex // guards what follows
 	closed   bool
 	rooms    map[*Room]struct{}
-	names    map[string]identity.PublicKey // if there are no Config.KnownNames
-	attempts int                           // to reach the relay, that followed each other closely
-	tried    time.Time                     // the last of them
+	attempts int       // to reach the relay, that followed each other closely
+	tried    time.Time // the last of them
 }
 
 // NewClient returns a client of the relay at addr, HOST:PORT. Nothing is sent yet: Join does the handshake
@@ -86,12 +87,19 @@ func NewClient(addr string, config Config) (*Client, error) {
 }
 
 func newClient(addr, host string, mux *udp.Mux, config Config) (*Client, error) {
-	endpoint, err := link.NewEndpoint(mux, link.Config{Identity: config.Identity, Version: config.Program, Log: config.Log})
+	endpoint, err := link.NewEndpoint(mux, link.Config{
+		Identity: config.Identity, Version: config.Program, Log: config.Log,
+	})
 	if err != nil {
 		return nil, errors.Join(err, mux.Close())
 	}
-	return &Client{config: config, addr: addr, host: host, endpoint: endpoint,
-		rooms: make(map[*Room]struct{}), names: make(map[string]identity.PublicKey)}, nil
+	return &Client{
+		config: config, addr: addr, host: host, endpoint: endpoint, rooms: make(map[*Room]struct{}),
+		names: nameBook{
+			own: config.Name, self: config.Identity.Public(), file: config.KnownNames,
+			met: make(map[string]identity.PublicKey),
+		},
+	}, nil
 }
 
 // Identity returns who the client is.
@@ -123,14 +131,14 @@ func (c *Client) isClosed() bool {
 	return c.closed
 }
 
-// keep remembers a room until it has been left.
-func (c *Client) keep(r *Room) {
+// add remembers a room until it has been left.
+func (c *Client) add(r *Room) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.rooms[r] = struct{}{}
 }
 
-func (c *Client) forget(r *Room) {
+func (c *Client) remove(r *Room) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.rooms, r)
@@ -183,8 +191,8 @@ func (c *Client) checkRelay(key identity.PublicKey) error {
 	return err
 }
 
-// keepRelay remembers the proved key of a relay that is visited for the first time.
-func (c *Client) keepRelay(key identity.PublicKey) error {
+// rememberRelay remembers the proved key of a relay that is visited for the first time.
+func (c *Client) rememberRelay(key identity.PublicKey) error {
 	if c.config.RelayKey != (identity.Fingerprint{}) {
 		return nil
 	}

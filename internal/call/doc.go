@@ -1,38 +1,47 @@
 // Package call is the call engine: it joins a room on a relay, publishes what a source captures, and plays
-// what the others say. The package at the root is its public face, with
-// types of its own.
+// what the others say. The package at the root is its public face, with types of its own. Servers never
+// import it.
 //
 //	client, err := call.NewClient("relay.example:4433", call.Config{Identity: id, KnownRelays: known})
 //	room, err := client.Join(ctx, "kitchen", call.JoinConfig{})
 //	room.Publish(microphone, call.PublishConfig{})
 //	room.Play(ctx, call.PlayConfig{Mix: speaker})
 //
+// A join is a straight line (join.go): the handshake with the relay returns who is told of what, and the room
+// is built from that, whole. A Room puts parts together that do not know it:
+//
+//	roster    who is in the room, as signed entries say (roster.go, fetch.go)
+//	keeper    our keys, the others', what all see, safety number (keys.go, hand_out.go, view.go, safety.go)
+//	hearing   what is heard: talkers, streams, frames without keys (streams.go, talker.go, held.go, live.go)
+//	sender    what is sent (send.go)
+//	arrivals  whether names are known (names.go)
+//
 // How sound flows:
 //
-//	Source ─ Publication: Opus ─ SFrame ─> internal/link ~~~ relay ~~~> internal/link
-//	         (publish.go)                                                    |
-//	Sink <─ Play: mixer <─ Stream: jitter buffer, Opus <─ SFrame <───────────+
-//	        (play.go)      (stream.go)                  (receive.go)
+//	Source ─ Publication: Opus ─ sender: SFrame ─> internal/link ~~~ relay ~~~> internal/link
+//	         (publish.go)        (send.go)                                           |
+//	Sink <─ Play: mixer <─ Stream: jitter buffer, Opus <─ hearing: SFrame <──────────+
+//	        (play.go)      (stream.go, live.go)           (talker.go)
 //
 // Everything is encrypted between the members; relays forward ciphertext. Keys go another way than sound:
 //
-//	Talker ── header, wraps ─> urgent messages ~~~ relay ~~~> urgent messages ──> Listener
-//	(keys.go)                                                  frames that came before it are held (held.go)
+//	keeper ── header, wraps ─> urgent messages ~~~ relay ~~~> receive.go ──> keeper ──> Listener
+//	                                       frames that came before it are held (held.go) <──+
 //
-// Who is in the room is what signed entries say (roster.go); the safety number is what people compare.
-//
-// Sound is mono float32 at 48 kHz everywhere. Servers never import this package.
+// Sound is mono float32 at 48 kHz everywhere.
 //
 // Locks, in the order in which they are taken:
 //
-//	hearing.mu      what is heard, while a frame is opened and put into the jitter buffer
+//	hearing.mu      what is heard, while a frame is decrypted and put into the jitter buffer
 //	Room.mu         who publishes
 //	roster.mu
 //	keeper.talking  while the talker's keys change; nothing of this package is called meanwhile
 //	keeper.mu
 //	outstanding.mu
-//	people.mu
+//	sender.mu
+//	arrivals.mu
 //	events.mu
+//	nameBook.mu
 //	Client.mu
 //
 // Nothing is sent with one of them held.

@@ -1,54 +1,45 @@
 package call
 
 import (
-	"time"
-
 	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// logJoined notes that the relay has let us in.
-func (r *Room) logJoined(members int) {
-	r.log.Log(eventlog.Event{Kind: eventlog.Joined, Room: r.name, Src: r.id, Participants: members})
+// packetLog notes in an event log what becomes of a room's packets.
+type packetLog struct {
+	writer *eventlog.Writer // nil: nothing is noted
+	room   string
 }
 
-// logMember notes that somebody else came or went.
-func (r *Room) logMember(kind eventlog.Kind, m Member) {
-	if r.log == nil {
-		return
-	}
-	e := eventlog.Event{Kind: kind, Room: r.name, Src: m.ID, Name: m.Name, Participants: r.roster.size() + 1}
+func (l packetLog) note(e eventlog.Event) {
+	e.Room = l.room
+	l.writer.Log(e)
+}
+
+// noteMember notes that somebody else came or went; members are in the room now, with ourselves.
+func (l packetLog) noteMember(kind eventlog.Kind, m Member, members int) {
+	e := eventlog.Event{Kind: kind, Src: m.ID, Name: m.Name, Participants: members}
 	if m.Outside && kind == eventlog.MemberJoined {
 		e.Reason = eventlog.ReasonOutside
 	}
-	r.log.Log(e)
+	l.note(e)
 }
 
-// logSent notes a packet that is about to be sent.
-func (r *Room) logSent(kid wire.KID, ctr uint64, size int) {
-	if r.log != nil {
-		r.logPacket(eventlog.MediaOut, kid, ctr, size, time.Time{}, "")
-	}
+// noteSent notes a packet that is about to be sent.
+func (l packetLog) noteSent(kid wire.KID, ctr uint64, size int) {
+	l.notePacket(eventlog.Event{Kind: eventlog.MediaOut, Seq: ctr, Len: size}, kid)
 }
 
-// logHeard notes a packet that came at a time and decrypts.
-func (r *Room) logHeard(kid wire.KID, ctr uint64, size int, at time.Time, reason string) {
-	if r.log != nil {
-		r.logPacket(eventlog.MediaIn, kid, ctr, size, at, reason)
-	}
+// noteReceived notes a frame that decrypts, and why it was dropped, "": it was not.
+func (l packetLog) noteReceived(f frame, dropped string) {
+	l.notePacket(eventlog.Event{
+		Kind: eventlog.MediaIn, Time: f.at.UnixMicro(), Seq: f.ctr, Len: len(f.ciphertext), Reason: dropped,
+	}, f.of.KID)
 }
 
-func (r *Room) logPacket(kind eventlog.Kind, kid wire.KID, ctr uint64, size int, at time.Time, reason string) {
-	e := eventlog.Event{
-		Kind: kind, Room: r.name, Src: kid.Member(), Stream: kid.Stream(), Epoch: kid.Epoch(), Seq: ctr, Len: size, Reason: reason,
+func (l packetLog) notePacket(e eventlog.Event, kid wire.KID) {
+	if l.writer != nil {
+		e.Src, e.Stream, e.Epoch = kid.Member(), kid.Stream(), kid.Epoch()
+		l.note(e)
 	}
-	if !at.IsZero() {
-		e.Time = at.UnixMicro()
-	}
-	r.log.Log(e)
-}
-
-// logStop notes that we leave, or are made to.
-func (r *Room) logStop() {
-	r.stopLog.Do(func() { r.log.Log(eventlog.Event{Kind: eventlog.Stop, Room: r.name}) })
 }

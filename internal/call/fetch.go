@@ -29,9 +29,11 @@ func crowdWait(members int) time.Duration {
 	return rand.N(crowdPause)
 }
 
-// fetch gets the member list, page by page, in the background.
-func (r *Room) fetch(wait time.Duration) {
-	if !r.roster.begin() {
+// fetch gets the member list, page by page, in the background, after a pause if there are many members.
+func (r *Room) fetch() { r.fetchAfter(crowdWait(r.roster.size())) }
+
+func (r *Room) fetchAfter(wait time.Duration) {
+	if !r.roster.beginFetch() {
 		return
 	}
 	r.background(func() {
@@ -41,11 +43,11 @@ func (r *Room) fetch(wait time.Duration) {
 			return
 		}
 		complete := r.fetchPages()
-		news, again := r.roster.finish(complete, time.Now())
+		news, again := r.roster.finishFetch(complete, time.Now())
 		r.announce(news)
 		r.keeper.membersChanged() // that the list is complete, too
 		if again {
-			r.fetch(crowdWait(r.roster.size()))
+			r.fetch()
 		}
 	})
 }
@@ -67,7 +69,7 @@ func (r *Room) fetchPages() bool {
 		if !ok {
 			return false
 		}
-		r.announce(r.roster.page(page.Entries))
+		r.announce(r.roster.addPage(page.Entries))
 		if page.Next == nil {
 			return true
 		}
@@ -79,24 +81,24 @@ func (r *Room) fetchPages() bool {
 	return false
 }
 
-// joined takes the relay's news of joins.
-func (r *Room) joined(entries [][]byte) {
-	news, doubt := r.roster.joined(entries, time.Now())
+// membersJoined handles the relay's news of joins.
+func (r *Room) membersJoined(entries [][]byte) {
+	news, doubt := r.roster.addJoined(entries, time.Now())
 	r.announce(news)
 	if doubt {
-		r.fetch(crowdWait(r.roster.size()))
+		r.fetch()
 	}
 }
 
-// othersLeft takes the relay's news of leaves.
-func (r *Room) othersLeft(ids []wire.MemberID) {
-	news, doubt := r.roster.leave(ids, time.Now())
+// membersLeft handles the relay's news of leaves.
+func (r *Room) membersLeft(ids []wire.MemberID) {
+	news, doubt := r.roster.removeLeft(ids, time.Now())
 	r.announce(news)
 	for _, id := range ids { // of who had not been told of, too
-		r.forgetStreams(Member{ID: id})
+		r.hearing.forgetStreams(Member{ID: id})
 	}
 	if doubt {
-		r.fetch(crowdWait(r.roster.size()))
+		r.fetch()
 	}
 }
 
@@ -106,11 +108,11 @@ func (r *Room) announce(news []Event) {
 		r.events.put(e)
 		switch e := e.(type) {
 		case MemberLeft:
-			r.logMember(eventlog.MemberLeft, e.Member)
-			r.forgetStreams(e.Member)
+			r.eventLog.noteMember(eventlog.MemberLeft, e.Member, r.roster.size()+1)
+			r.hearing.forgetStreams(e.Member)
 		case MemberJoined:
-			r.logMember(eventlog.MemberJoined, e.Member)
-			r.people.meet(e.Member)
+			r.eventLog.noteMember(eventlog.MemberJoined, e.Member, r.roster.size()+1)
+			r.arrivals.add(e.Member)
 		}
 	}
 	if len(news) > 0 {

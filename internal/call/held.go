@@ -14,20 +14,20 @@ const (
 	maxHeldBytes    = 1 << 20         // of a room
 	askAfter        = 1500 * time.Millisecond
 	askEvery        = 2 * time.Second
-	stirEvery       = time.Second
+	tellEvery       = time.Second
 	noKeyWarn       = 10 * time.Second // of frames without a key
 )
 
-// heldFrames are the frames of a talker whose key has not come, so that the first word is heard however late the key
-// is. The hearing's mu guards them. The zero value is empty.
+// heldFrames are the frames of a talker whose key has not come, so that the first word is heard however late
+// the key is. The hearing's mu guards them. The zero value is empty.
 //
 //	no key ── hold ──> held ──key comes: playHeld──> jitter buffer, with the times at which they came
 //	                    └──1.5 s: ask the talker; 5 s: dropped; 10 s: warn
 //
-// Nobody knows whether they are genuine, so the space for them is shared out: when it is full, the oldest frame of who has most
-// gives way, and of those whom the relay has not told of first.
+// Nobody knows whether they are genuine, so the space for them is shared out: when it is full, the oldest
+// frame of who has most gives way, and of those whom the relay has not told of first.
 type heldFrames struct {
-	frames []heldFrame
+	frames []frame
 	bytes  int
 	since  time.Time // of the first frame that did not open, after the last that did; zero: none
 	newest time.Time // of the newest frame that did not
@@ -35,17 +35,10 @@ type heldFrames struct {
 	told   time.Time // when the keeper was
 }
 
-type heldFrame struct {
-	of         *keyed
-	ctr        uint64
-	ciphertext []byte
-	at         time.Time
-}
-
 // keyCame notes that the newest frame could be decrypted.
 func (f *heldFrames) keyCame() { f.since, f.asked = time.Time{}, time.Time{} }
 
-// dropHeldLocked takes away the first n frames of a talker. The caller holds h.mu.
+// dropHeldLocked takes away the first n frames of a talker.
 func (h *hearing) dropHeldLocked(t *talker, n int) {
 	for _, f := range t.held.frames[:n] {
 		t.held.bytes -= len(f.ciphertext)
@@ -54,7 +47,7 @@ func (h *hearing) dropHeldLocked(t *talker, n int) {
 	t.held.frames = slices.Delete(t.held.frames, 0, n)
 }
 
-// expireHeldLocked drops the frames of a talker that are too old. The caller holds h.mu.
+// expireHeldLocked drops the frames of a talker that are too old.
 func (h *hearing) expireHeldLocked(t *talker, now time.Time) {
 	n := 0
 	for n < len(t.held.frames) && now.Sub(t.held.frames[n].at) > maxHeldTime {
@@ -63,76 +56,77 @@ func (h *hearing) expireHeldLocked(t *talker, now time.Time) {
 	h.dropHeldLocked(t, n)
 }
 
-// doubtLocked notes that a frame that came at a time does not open. Somebody may send one with each that does, so the keeper
-// is not told of all. The caller holds h.mu.
-func (h *hearing) doubtLocked(t *talker, at time.Time, n *news) {
+// noteUndecryptedLocked notes that a frame that came at a time does not open. Somebody may send one with each
+// that does, so the keeper is not told of all.
+func (h *hearing) noteUndecryptedLocked(t *talker, at time.Time, n *news) {
 	if t.held.since.IsZero() {
 		t.held.since = at
 	}
 	if at.After(t.held.newest) { // what was held is tried again
 		t.held.newest = at
 	}
-	if at.Sub(t.held.told) >= stirEvery {
-		t.held.told, n.stir = at, true // to ask for the key, later
+	if at.Sub(t.held.told) >= tellEvery {
+		t.held.told, n.undecrypted = at, true // to ask for the key, later
 	}
 }
 
-// holdLocked keeps a frame until its key comes. The caller holds h.mu.
-func (h *hearing) holdLocked(t *talker, e *keyed, m *wire.Media, now time.Time, n *news) {
+// holdLocked holds a frame until its key comes.
+func (h *hearing) holdLocked(t *talker, f frame, n *news) {
 	if !h.hereLocked(t) { // if it is back, our key of it may be gone
 		return
 	}
-	if other, known := h.room.roster.member(t.id); known && other.Outside {
+	if other, known := h.roster.member(t.id); known && other.Outside {
 		return
 	}
-	h.doubtLocked(t, now, n)
-	h.expireHeldLocked(t, now)
+	h.noteUndecryptedLocked(t, f.at, n)
+	h.expireHeldLocked(t, f.at)
 	same := 0
-	for _, f := range t.held.frames {
-		if f.of.KID.Stream() == e.KID.Stream() {
+	for _, held := range t.held.frames {
+		if held.of.KID.Stream() == f.of.KID.Stream() {
 			same++
 		}
 	}
 	if same >= maxHeldFrames || len(t.held.frames) >= maxHeldOfTalker {
 		h.dropHeldLocked(t, 1)
 	}
-	t.held.frames = append(t.held.frames, heldFrame{e, m.CTR, slices.Clone(m.Ciphertext), now})
-	t.held.bytes += len(m.Ciphertext)
-	h.heldBytes += len(m.Ciphertext)
+	f.ciphertext = slices.Clone(f.ciphertext)
+	t.held.frames = append(t.held.frames, f)
+	t.held.bytes += len(f.ciphertext)
+	h.heldBytes += len(f.ciphertext)
 	for h.heldBytes > maxHeldBytes {
 		h.dropHeldLocked(h.greediestLocked(), 1)
 	}
 }
 
-// greediestLocked returns the talker whose held frame gives way. The caller holds h.mu.
-func (h *hearing) greediestLocked() (most *talker) {
-	h.knowLocked()
-	for _, t := range h.unknown {
+// greediestLocked returns the talker whose held frame gives way: of the unknown first.
+func (h *hearing) greediestLocked() *talker {
+	h.noteKnownLocked()
+	var most *talker
+	greedier := func(t *talker) {
 		if most == nil || t.held.bytes > most.held.bytes {
 			most = t
 		}
 	}
-	if most != nil && most.held.bytes > 0 {
-		return most
+	for _, t := range h.unknown {
+		greedier(t)
 	}
-	for _, t := range h.talkers {
-		if most == nil || t.held.bytes > most.held.bytes {
-			most = t
+	if most == nil || most.held.bytes == 0 {
+		for _, t := range h.talkers {
+			greedier(t)
 		}
 	}
 	return most
 }
 
-// playHeld plays what was held of a member whose key has come.
-func (r *Room) playHeld(id wire.MemberID) {
+// playHeld implements undecrypted.
+func (h *hearing) playHeld(id wire.MemberID) {
 	var n news
-	h := &r.hearing
 	h.mu.Lock()
 	if t := h.talkers[id]; t != nil {
 		h.playHeldLocked(t, time.Now(), &n)
 	}
 	h.mu.Unlock()
-	h.tell(&n)
+	h.passOn(&n)
 }
 
 func (h *hearing) playHeldLocked(t *talker, now time.Time, n *news) {
@@ -140,34 +134,13 @@ func (h *hearing) playHeldLocked(t *talker, now time.Time, n *news) {
 	frames := t.held.frames
 	t.held.frames = nil
 	for _, f := range frames {
-		if h.openLocked(t, f.of, f.ctr, f.ciphertext, f.at, n) {
+		if h.decryptLocked(t, f, n) {
 			t.held.frames = append(t.held.frames, f) // it is another key's
 			continue
 		}
 		t.held.bytes -= len(f.ciphertext)
 		h.heldBytes -= len(f.ciphertext)
 	}
-}
-
-// askForKeys asks the talkers whose frames are held for long for their keys, and warns when none comes.
-func (r *Room) askForKeys(now time.Time) (next time.Time) {
-	var ask []wire.MemberID
-	for _, w := range r.hearing.waiting(now) {
-		next = soonest(next, w.next)
-		m, known := r.roster.member(w.id)
-		switch {
-		case !known || m.Outside:
-			continue
-		case w.hopeless:
-			r.keeper.warn(WarnNoKey, m.Member, called(m.Member)+" is sending, but its key does not come: the relay may keep it back, or its client "+
-				"does not know that you are here")
-		}
-		if w.ask {
-			ask = append(ask, w.id)
-		}
-	}
-	r.keeper.ask(ask)
-	return next
 }
 
 // waitingTalker is a talker of whom nothing opens.
@@ -178,7 +151,7 @@ type waitingTalker struct {
 	hopeless bool      // that has been in vain
 }
 
-// waiting returns those of whom nothing opens.
+// waiting implements undecrypted.
 func (h *hearing) waiting(now time.Time) (list []waitingTalker) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

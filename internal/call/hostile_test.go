@@ -325,7 +325,7 @@ func TestBogusStreams(t *testing.T) {
 			}
 		}
 		time.Sleep(100 * time.Millisecond)
-		hearing := &a.room.hearing
+		hearing := a.room.hearing
 		hearing.mu.Lock()
 		held := 0
 		for _, t := range hearing.talkers {

@@ -70,13 +70,13 @@ func TestForgedFramesOfManyStreams(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Second)
-		hearing := &a.room.hearing
+		hearing := a.room.hearing
 		hearing.mu.Lock()
 		defer hearing.mu.Unlock()
 		if len(hearing.streams) != 1 || len(hearing.history) != 1 || len(hearing.talkers) != 1 || hearing.heldBytes != 0 {
 			t.Errorf("%d streams, %d talkers, %d bytes", len(hearing.streams), len(hearing.talkers), hearing.heldBytes)
 		}
-		if n := a.room.forged.Load(); n != 5000 {
+		if n := hearing.forged; n != 5000 {
 			t.Errorf("%d forged frames were counted", n)
 		}
 	})
@@ -124,14 +124,14 @@ func TestFullHistory(t *testing.T) {
 		if ms := sounding(a.mix.take()); ms < 900 {
 			t.Errorf("%d ms were heard", ms)
 		}
-		hearing := &a.room.hearing
+		hearing := a.room.hearing
 		fill := func() {
 			hearing.mu.Lock()
 			defer hearing.mu.Unlock()
 			var n news
 			for i := range maxStreams / 2 {
-				hearing.streamLocked(&talker{id: wire.MemberID{9, byte(i >> 8), byte(i)}}, 1, &n).sounded = a.room.now()
-				hearing.streamLocked(&talker{id: wire.MemberID{9, byte(i >> 8), byte(i)}}, 2, &n).sounded = a.room.now()
+				hearing.streamLocked(&talker{id: wire.MemberID{9, byte(i >> 8), byte(i)}}, 1, &n).sounded = a.room.hearing.clock.now()
+				hearing.streamLocked(&talker{id: wire.MemberID{9, byte(i >> 8), byte(i)}}, 2, &n).sounded = a.room.hearing.clock.now()
 			}
 			if len(hearing.streams) != maxStreams || len(hearing.history) != maxStreams || hearing.streams[streamID{s.id, 0}] != nil {
 				t.Errorf("%d streams are remembered", len(hearing.streams))

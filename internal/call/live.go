@@ -12,19 +12,20 @@ import (
 const (
 	// maxLive bounds the streams that are decoded at once, each some 113 KiB.
 	maxLive = 64
-	// restAfter is how long a stream is silent before its decoder is given up: longer than any sound waits to be played.
+	// restAfter is how long a stream is silent before its decoder is given up: longer than any sound waits to
+	// be played.
 	restAfter = 5 * time.Second
 )
 
-// soundLocked gives a packet to a stream's player, which is made if there is something to be heard. The caller holds h.mu.
+// soundLocked gives a packet to a stream's player, which is made if there is something to be heard.
 func (h *hearing) soundLocked(st *Stream, packet jitter.Packet, at time.Duration, n *news) {
 	player := st.player.Load()
 	if player == nil && !packet.Silence {
-		player = h.beginLocked(st, packet.Counter, n)
+		player = h.startPlayerLocked(st, packet.Counter, n)
 	}
 	if !packet.Silence {
-		st.sounded = h.room.now()
-		st.keepLocked(packet.Payload)
+		st.sounded = h.clock.now()
+		st.storeLocked(packet.Payload)
 	}
 	if player == nil {
 		st.countLocked(packet.Counter)
@@ -35,23 +36,27 @@ func (h *hearing) soundLocked(st *Stream, packet jitter.Packet, at time.Duration
 		return
 	}
 	if !st.fec && !packet.Silence && hasFEC(packet.Payload) {
-		st.fec, st.minDelay = true, packet.Duration+minDelay // the next packet must be there when one is missing
+		// The next packet must be there when one is missing.
+		st.fec, st.minDelay = true, packet.Duration+minDelay
 		player.SetMinDelay(st.minDelay)
 	}
 	st.next = max(st.next, packet.Counter+1)
 	player.Put(packet, at)
 }
 
-// beginLocked makes a stream live with the first frame that sounds; nil: it cannot be. The caller holds h.mu.
-func (h *hearing) beginLocked(st *Stream, ctr uint64, n *news) *jitter.Player {
+// startPlayerLocked makes a stream live with the first frame that sounds; nil: it cannot be.
+func (h *hearing) startPlayerLocked(st *Stream, ctr uint64, n *news) *jitter.Player {
 	if st.failed {
 		return nil
 	}
-	if !h.placeLocked(st) {
+	if !h.makePlaceLocked(st) {
 		if !h.crowded {
 			h.crowded = true
-			m, _ := h.room.roster.member(st.owner)
-			n.events = append(n.events, Warning{Code: WarnCrowd, Member: m.Member, Text: called(m.Member) + " is not heard: more than 64 talk at once"})
+			m, _ := h.roster.member(st.owner)
+			n.events = append(n.events, Warning{
+				Code: WarnCrowd, Member: m.Member,
+				Text: called(m.Member) + " is not heard: more than 64 talk at once",
+			})
 		}
 		return nil
 	}
@@ -68,7 +73,7 @@ func (h *hearing) beginLocked(st *Stream, ctr uint64, n *news) *jitter.Player {
 	return player
 }
 
-// newDecoder returns a decoder that goes on where the one before it ended. The caller holds the hearing's mu.
+// newDecoder returns a decoder that goes on where the one before it ended.
 func (st *Stream) newDecoder() (*opus.Decoder, error) {
 	decoder, err := opus.NewDecoder()
 	if err != nil {
@@ -83,15 +88,16 @@ func (st *Stream) newDecoder() (*opus.Decoder, error) {
 	return decoder, nil
 }
 
-// placeLocked finds a place among those that are live, in this order: one is free; somebody has been silent for restAfter; a member
-// has two more than the one whose stream it is, then the newest of those gives way. Otherwise those who sound go on, and who came
-// last is not heard. So neither somebody who just fell silent nor somebody who comes can take anything from who talks, and
-// one member with many streams takes no place that another one wants. The caller holds h.mu.
-func (h *hearing) placeLocked(st *Stream) bool {
+// makePlaceLocked finds a place among those that are live, in this order: one is free; somebody has been
+// silent for restAfter; a member has two more than the one whose stream it is, then the newest of those gives
+// way. Otherwise those who sound go on, and who came last is not heard. So neither somebody who just fell
+// silent nor somebody who comes can take anything from who talks, and one member with many streams takes no
+// place that another one wants.
+func (h *hearing) makePlaceLocked(st *Stream) bool {
 	if len(h.live) < maxLive {
 		return true
 	}
-	h.restLocked(h.room.now())
+	h.releaseSilentLocked(h.clock.now())
 	if len(h.live) < maxLive {
 		return true
 	}
@@ -112,8 +118,8 @@ func (h *hearing) placeLocked(st *Stream) bool {
 	return true
 }
 
-// restLocked frees the players of those that are silent, or were played to the end. The caller holds h.mu.
-func (h *hearing) restLocked(now time.Duration) {
+// releaseSilentLocked frees the players of those that are silent, or were played to the end.
+func (h *hearing) releaseSilentLocked(now time.Duration) {
 	for _, st := range slices.Clone(h.live) {
 		if now-st.sounded > restAfter || st.retired.Load() && now-st.retiredAt > releaseAfter {
 			h.releaseLocked(st)
@@ -121,7 +127,7 @@ func (h *hearing) restLocked(now time.Duration) {
 	}
 }
 
-// releaseLocked frees a stream's decoder and jitter buffer. The caller holds h.mu.
+// releaseLocked frees a stream's decoder and jitter buffer.
 func (h *hearing) releaseLocked(st *Stream) {
 	p := st.player.Swap(nil)
 	st.past = addStats(st.past, p.Stats())

@@ -23,20 +23,20 @@ type ear struct {
 }
 
 func newEar(t testing.TB) *ear {
-	r := &Room{events: newEvents(), start: time.Now()}
-	r.hearing.init(r)
-	return &ear{t: t, room: r}
+	return &ear{t: t, room: &Room{
+		events: newEvents(), hearing: newHearing(wire.MemberID{}, &roster{}, nil, packetLog{}, func(news) {}),
+	}}
 }
 
-// member is somebody who talks with one stream.
-type member struct {
+// sayer is somebody who talks with one stream.
+type sayer struct {
 	talker *talker
 	number uint8
 	codec  *opus.Encoder
 	ctr    uint64
 }
 
-func (e *ear) member(n int, number uint8) *member {
+func (e *ear) member(n int, number uint8) *sayer {
 	e.t.Helper()
 	codec, err := opus.NewEncoder(opus.Config{})
 	if err != nil {
@@ -48,12 +48,12 @@ func (e *ear) member(n int, number uint8) *member {
 		t = &talker{id: id}
 		e.room.hearing.talkers[id] = t
 	}
-	return &member{talker: t, number: number, codec: codec}
+	return &sayer{talker: t, number: number, codec: codec}
 }
 
 // say has a member say a frame: nil: silence.
-func (e *ear) say(m *member, pcm []float32) *Stream {
-	packet := jitter.Packet{Counter: m.ctr, Timestamp: uint16(e.room.now() / (2500 * time.Microsecond)), Silence: pcm == nil}
+func (e *ear) say(m *sayer, pcm []float32) *Stream {
+	packet := jitter.Packet{Counter: m.ctr, Timestamp: uint16(e.room.hearing.clock.now() / (2500 * time.Microsecond)), Silence: pcm == nil}
 	if pcm != nil {
 		b := make([]byte, opus.MaxFrameBytes)
 		n, _, err := m.codec.Encode(b, pcm)
@@ -63,11 +63,11 @@ func (e *ear) say(m *member, pcm []float32) *Stream {
 		packet.Payload, packet.Duration = b[:n], 20*time.Millisecond
 	}
 	m.ctr++
-	h := &e.room.hearing
+	h := e.room.hearing
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	st := h.streamLocked(m.talker, m.number, &e.news)
-	h.soundLocked(st, packet, e.room.now(), &e.news)
+	h.soundLocked(st, packet, e.room.hearing.clock.now(), &e.news)
 	return st
 }
 
@@ -143,7 +143,7 @@ func BenchmarkHeardStream(b *testing.B) {
 	for b.Loop() {
 		e := newEar(b)
 		before := heap()
-		members := make([]*member, streams)
+		members := make([]*sayer, streams)
 		for i := range members {
 			members[i] = e.member(i, 0)
 		}
@@ -154,7 +154,7 @@ func BenchmarkHeardStream(b *testing.B) {
 			}
 		}
 		b.ReportMetric(float64(heap()-before-encoders)/streams/1024, "KiB/live")
-		e.room.hearing.restLocked(e.room.now() + restAfter + time.Second)
+		e.room.hearing.releaseSilentLocked(e.room.hearing.clock.now() + restAfter + time.Second)
 		if n := len(e.room.hearing.live); n != 0 {
 			b.Fatalf("%d live", n)
 		}
@@ -206,7 +206,7 @@ func TestManySoundAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEar(t)
 		pcm := tone(20 * time.Millisecond)
-		var members []*member
+		var members []*sayer
 		for i := range maxLive + 2 {
 			members = append(members, e.member(i, 0))
 		}
@@ -216,7 +216,7 @@ func TestManySoundAtOnce(t *testing.T) {
 			}
 			time.Sleep(20 * time.Millisecond)
 		}
-		h := &e.room.hearing
+		h := e.room.hearing
 		want := make([]int, maxLive)
 		for i := range want {
 			want[i] = i
@@ -259,7 +259,7 @@ func TestManyStreamsOfAFew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEar(t)
 		pcm := tone(20 * time.Millisecond)
-		var members []*member
+		var members []*sayer
 		for i := range 4 {
 			for number := range maxStreamsOfMember {
 				members = append(members, e.member(i, uint8(number)))

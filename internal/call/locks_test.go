@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/wzp-voice/wzp/internal/e2ee"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
@@ -13,18 +15,19 @@ import (
 // loneRoom is a room without a relay, whose keeper nobody runs.
 func loneRoom(t *testing.T) *Room {
 	t.Helper()
-	r := &Room{
-		client: &Client{config: Config{Identity: newIdentity(1)}},
-		name:   "r",
-		events: newEvents(),
-		keeper: keeper{wake: make(chan struct{}, 1), opened: make(chan struct{})},
-	}
-	r.ctx, r.cancel = context.WithCancel(t.Context())
-	var err error
-	if r.keeper.join, err = e2ee.NewJoinKey(); err != nil {
+	key, err := e2ee.NewJoinKey()
+	if err != nil {
 		t.Fatal(err)
 	}
-	r.keeper.begin(r, wire.EntryHash{1})
+	r := &Room{name: "r", events: newEvents(), roster: &roster{}, pages: rate.NewLimiter(0, 0)}
+	r.ctx, r.cancel = context.WithCancel(t.Context())
+	self := wire.EntryHash{1}
+	listener := e2ee.NewListener(self, key, r.name, nil)
+	r.hearing = newHearing(self.Member(), r.roster, listener, packetLog{}, r.tell)
+	r.keeper = newKeeper(keeperConfig{
+		room: r.name, self: self, identity: newIdentity(1), joinKey: key, listener: listener, frames: r.hearing,
+		roster: r.roster, sender: &sender{}, events: r.events, fetch: r.fetch,
+	})
 	t.Cleanup(func() {
 		r.cancel()
 		r.wg.Wait()
@@ -74,7 +77,7 @@ func TestPublishAndKeysWanted(t *testing.T) {
 		sent := make(chan struct{})
 		go func() {
 			defer close(sent)
-			r.keeper.send(keeperInputs{wanted: []wire.MemberID{{7}}}, false, time.Now())
+			r.keeper.distribute(keeperInputs{wanted: []wire.MemberID{{7}}}, false, time.Now())
 		}()
 		becomesFree(t, "the roster", whenever{&r.roster.mu, func() bool { return r.roster.fetching }})
 		becomesFree(t, "talking", &r.keeper.talking)

@@ -13,8 +13,8 @@ const (
 	openingAsk  = 300 * time.Millisecond // after which the list is asked for by an urgent message, too
 )
 
-// opening is the time after joining in which it is not known yet who is there. Keys would be for those whom we know by
-// chance.
+// opening is the time after joining in which it is not known yet who is there. Keys would be for those whom
+// we know by chance.
 type opening struct {
 	since  time.Time
 	listed time.Time // when the list was complete
@@ -27,12 +27,14 @@ func (o *opening) lasts(complete bool, now time.Time) bool {
 	if complete && o.listed.IsZero() {
 		o.listed = now
 	}
-	// What was said before the list came, its members could not be given the keys of; if it came at once, nothing was said.
-	return now.Before(o.since.Add(openingMost)) && (o.listed.IsZero() || o.asked && now.Before(o.listed.Add(openingRest)))
+	// What was said before the list came, its members could not be given the keys of; if it came at once,
+	// nothing was said.
+	return now.Before(o.since.Add(openingMost)) &&
+		(o.listed.IsZero() || o.asked && now.Before(o.listed.Add(openingRest)))
 }
 
-// open ends the opening, or returns when to look again; zero: it is over.
-func (k *keeper) open(complete bool, now time.Time) (next time.Time) {
+// decideOpening ends the opening, or returns when to decide again; zero: it is over.
+func (k *keeper) decideOpening(complete bool, now time.Time) (next time.Time) {
 	o := &k.opening
 	if o.over {
 		return time.Time{}
@@ -48,8 +50,8 @@ func (k *keeper) open(complete bool, now time.Time) (next time.Time) {
 		return ask
 	}
 	o.asked = true
-	if err := k.room.link.Session().SendUrgent(wire.UrgentMembersWanted, nil); err != nil {
-		k.room.client.log().Debug("cannot ask for the members", "err", err)
+	if err := k.sender.urgent(wire.UrgentMembersWanted, nil, nil); err != nil {
+		k.log.Debug("cannot ask for the members", "err", err)
 	}
 	return latest
 }

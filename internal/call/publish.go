@@ -10,7 +10,6 @@ import (
 
 	"github.com/wzp-voice/wzp/internal/audio"
 	"github.com/wzp-voice/wzp/internal/e2ee"
-	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/opus"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
@@ -21,7 +20,6 @@ const (
 	unitSamples  = audio.SampleRate / 400 // samples in a unit of a payload's timestamp
 
 	shortTagBelow = 8000 // bit/s of the codec, below which 4 bytes of tag a packet are heard
-	shortAliases  = 28   // aliases that take no further byte; keys change at most once a second, so each rests for some 14 s
 )
 
 // What Publish returns.
@@ -42,15 +40,15 @@ type PublishConfig struct {
 
 // Publication is what this client says in a room.
 type Publication struct {
-	room    *Room
+	keeper  *keeper
+	sender  *sender
 	source  audio.Source
 	config  PublishConfig
 	encoder *opus.Encoder
-	sealer  *e2ee.Sealer
-	pair    wire.AliasPair // what we send with now; written by run with room.mu held
 
 	talking atomic.Bool
 
+	ctx    context.Context
 	cancel context.CancelFunc
 	done   chan struct{}
 	err    error // valid after done
@@ -61,7 +59,7 @@ type Publication struct {
 	frame    []float32
 	packet   []byte
 	plain    []byte
-	cipher   []byte
+	outlet   outlet
 	silent   int64 // frames of silence so far; 0: talking
 	wasMuted bool
 	begun    bool // something was sent
@@ -83,62 +81,58 @@ func (r *Room) Publish(source audio.Source, config PublishConfig) (*Publication,
 	if err != nil {
 		return nil, err
 	}
-	p := &Publication{room: r, source: source, config: config, encoder: encoder, done: make(chan struct{})}
+	p := &Publication{
+		keeper: r.keeper, sender: r.sender, source: source, config: config, encoder: encoder,
+		done: make(chan struct{}),
+	}
 	frames := (audio.DefaultPreRoll + encoder.FrameDuration() - 1) / encoder.FrameDuration()
 	p.preroll = audio.NewPreRoll(frames * encoder.FrameDuration())
 	p.frame = make([]float32, encoder.FrameSamples())
 	p.packet = make([]byte, opus.MaxFrameBytes)
 	p.talking.Store(!config.PushToTalk)
 	p.wasMuted = config.PushToTalk
-	if err := r.register(p); err != nil {
+	number, err := r.reserve(p)
+	if err != nil {
 		encoder.Close()
 		return nil, err
 	}
+	if err := p.arm(number); err != nil {
+		close(p.done) // the place is free
+		p.cancel()
+		r.wg.Done()
+		encoder.Close()
+		return nil, err
+	}
+	go func() {
+		defer r.wg.Done()
+		p.err = p.run()
+		r.keeper.disarm(p.outlet.sealer)
+		source.Close()
+		encoder.Close()
+		close(p.done)
+		p.cancel()
+	}()
 	return p, nil
 }
 
-// register makes the publication the room's and starts it, once its keys are armed.
-func (r *Room) register(p *Publication) error {
-	armed := make(chan error, 1)
-	if err := r.reserve(p, armed); err != nil {
-		return err
-	}
-	return <-armed
-}
-
-// reserve takes the room's place for a publication, and the next stream number. What it starts arms the keys, and says
-// on armed what came of it: that takes other locks, and is not done with this one held.
-func (r *Room) reserve(p *Publication, armed chan<- error) error {
+// reserve takes the room's place for a publication, and the next stream number; Leave waits for it from now on.
+// Its keys are armed later: that takes other locks, and is not done with this one held.
+func (r *Room) reserve(p *Publication) (stream uint8, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
 	case r.left || r.ctx.Err() != nil:
-		return ErrRoomOver
+		return 0, ErrRoomOver
 	case r.publication != nil && !r.publication.ended():
-		return ErrPublished
+		return 0, ErrPublished
 	case r.published == 255:
-		return errors.New("wzp: too many publications: join again")
+		return 0, errors.New("wzp: too many publications: join again")
 	}
-	number := r.published
 	r.published++
 	r.publication = p
-	var ctx context.Context
-	ctx, p.cancel = context.WithCancel(r.ctx)
-	r.wg.Go(func() {
-		defer p.cancel()
-		if err := p.arm(number); err != nil {
-			close(p.done) // before anybody hears of it: the place is free
-			armed <- err
-			return
-		}
-		armed <- nil
-		defer close(p.done)
-		p.err = p.run(ctx)
-		r.keeper.disarm(p.sealer)
-		p.source.Close()
-		p.encoder.Close()
-	})
-	return nil
+	p.ctx, p.cancel = context.WithCancel(r.ctx)
+	r.wg.Add(1)
+	return r.published - 1, nil
 }
 
 // arm gets the keys of the publication's stream ready.
@@ -147,7 +141,7 @@ func (p *Publication) arm(stream uint8) (err error) {
 	if p.config.Bitrate != 0 && p.config.Bitrate < shortTagBelow {
 		suite = e2ee.AES128CTRHMACSHA256Tag32
 	}
-	p.sealer, err = p.room.keeper.arm(suite, stream)
+	p.outlet.sealer, err = p.keeper.arm(suite, stream)
 	return err
 }
 
@@ -161,8 +155,8 @@ func (p *Publication) Talking() bool { return p.talking.Load() }
 // Start returns when the first sample was captured, zero before that.
 func (p *Publication) Start() time.Time { return p.source.Start() }
 
-// Done is closed when the publication has ended: all of the source was sent, and whoever is there can decrypt it (or 3 s have
-// passed since), or it failed.
+// Done is closed when the publication has ended: all of the source was sent, and whoever is there can decrypt
+// it (or 3 s have passed since), or it failed.
 func (p *Publication) Done() <-chan struct{} { return p.done }
 
 // Err returns why the publication ended; nil at the end of the source or after Stop.
@@ -187,14 +181,14 @@ func (p *Publication) ended() bool {
 }
 
 // run sends frame after frame.
-func (p *Publication) run(ctx context.Context) error {
+func (p *Publication) run() error {
 	select {
-	case <-p.room.keeper.opened: // what is said before has no listeners
-	case <-ctx.Done():
+	case <-p.keeper.opened: // what is said before has no listeners
+	case <-p.ctx.Done():
 		return nil
 	}
 	for {
-		n, err := p.source.ReadFrame(ctx, p.frame)
+		n, err := p.source.ReadFrame(p.ctx, p.frame)
 		if n > 0 {
 			clear(p.frame[n:])
 			if err := p.capture(); err != nil {
@@ -204,9 +198,9 @@ func (p *Publication) run(ctx context.Context) error {
 		switch {
 		case errors.Is(err, io.EOF):
 			err := p.finish()
-			p.room.keeper.out.wait(ctx) // or what was said last is lost if we leave now
+			p.keeper.out.wait(p.ctx) // or what was said last is lost if we leave now
 			return err
-		case ctx.Err() != nil:
+		case p.ctx.Err() != nil:
 			return p.sayEnd()
 		case err != nil:
 			return fmt.Errorf("cannot capture: %w", err)
@@ -234,8 +228,8 @@ func (p *Publication) capture() error {
 	return p.sendFrame(p.frame, start)
 }
 
-// muted sends what the encoder still holds of what was said, then tells a few times that the talker has stopped,
-// and then nothing. The frame's own sound only goes to the pre-roll.
+// muted sends what the encoder still holds of what was said, then tells a few times that the talker has
+// stopped, and then nothing. The frame's own sound only goes to the pre-roll.
 func (p *Publication) muted(start int64) error {
 	if !p.wasMuted {
 		p.wasMuted = true
@@ -307,8 +301,8 @@ func (p *Publication) sendFrame(pcm []float32, start int64) error {
 	return nil
 }
 
-// voiced tells speech from the frame of background noise that Opus sends every 400 ms of a silence: played alone
-// that is a tick.
+// voiced tells speech from the frame of background noise that Opus sends every 400 ms of a silence: played
+// alone that is a tick.
 func voiced(packet []byte) bool {
 	p, err := opus.Parse(packet)
 	return err != nil || p.Voiced()
@@ -325,32 +319,13 @@ func timestamp(sample int64) uint16 { return uint16(sample / unitSamples) }
 // send encrypts a payload and sends it; codec of its bytes are the codec's.
 func (p *Publication) send(payload []byte, codec int) error {
 	p.plain = payload
-	kid, ctr, ciphertext, err := p.sealer.Seal(p.cipher[:0], payload)
+	err := p.sender.send(&p.outlet, payload)
 	if errors.Is(err, e2ee.ErrStreamClosed) { // the room is over, which run is about to see
 		return nil
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		p.begun = true
+		p.sender.count(codec)
 	}
-	p.cipher = ciphertext
-	session := p.room.link.Session()
-	if kid != p.pair.KID {
-		p.room.rename(session, &p.pair, kid)
-	}
-	p.begun = true
-	p.room.sent.packets.Add(1)
-	p.room.sent.last.Store(int64(p.room.now()))
-	p.room.sent.payload.Add(uint64(codec))
-	p.room.logSent(kid, ctr, len(ciphertext))
-	session.SendMediaNow(p.pair.Alias, &wire.Media{KID: kid, CTR: ctr, Ciphertext: ciphertext})
-	return nil
-}
-
-// rename has pair take another alias for another key id: frames under way still carry the one before.
-func (r *Room) rename(session *link.Session, pair *wire.AliasPair, kid wire.KID) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.alias = (r.alias + 1) % shortAliases
-	*pair = wire.AliasPair{Alias: r.alias, KID: kid}
-	session.SetAliasKnown(r.alias, false)
+	return err
 }

@@ -15,76 +15,56 @@ var _ link.ClientHandler = (*roomHandler)(nil)
 // Bind implements link.Handler. That a stream exists is no news yet: anybody on the way could say so.
 // It becomes one with its first frame that decrypts.
 func (h *roomHandler) Bind(_ *link.Session, m *wire.Media) link.Inbound {
-	if e := (*Room)(h).bind(m.KID); e != nil {
+	if e := h.hearing.bind(m.KID); e != nil {
 		return e
 	}
 	return nil
 }
 
 // AliasAcked implements link.Handler.
-func (h *roomHandler) AliasAcked(s *link.Session, pair wire.AliasPair) {
-	r := (*Room)(h)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if p := r.publication; p != nil && p.pair == pair || r.keeper.view.pair == pair {
-		s.SetAliasKnown(pair.Alias, true)
-	}
-}
+func (h *roomHandler) AliasAcked(s *link.Session, pair wire.AliasPair) { h.sender.aliasAcked(s, pair) }
 
-// Urgent implements link.Handler.
+// Urgent implements link.Handler. A message that is wrong is the relay's fault: it is dropped, or it would
+// come again.
 func (h *roomHandler) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) bool {
-	r := (*Room)(h)
-	switch kind {
-	case wire.UrgentMembersJoined:
-		entries, err := wire.ParseMembersJoined(body)
-		if err != nil {
-			r.client.log().Debug("the relay sent a bad list of joins", "err", err)
-			return true
-		}
-		r.joined(entries)
-	case wire.UrgentMembersLeft:
-		ids, err := wire.ParseMembersLeft(body)
-		if err != nil {
-			r.client.log().Debug("the relay sent a bad list of leaves", "err", err)
-			return true
-		}
-		r.othersLeft(ids)
-	case wire.UrgentRelays:
-		list, err := wire.ParseRelays(body)
-		if err != nil {
-			r.client.log().Debug("the relay sent bad names of relays", "err", err)
-			break
-		}
-		r.roster.name(list)
-	case wire.UrgentRefetch:
-		r.fetch(rand.N(crowdPause))
-	case wire.UrgentMediaDropped:
-		m, err := wire.Parse[wire.MediaDropped](body)
-		if err != nil {
-			r.client.log().Debug("the relay sent a bad note of dropped media", "err", err)
-			break
-		}
-		r.mediaDropped(m)
-	case wire.UrgentShutdown:
-		r.events.put(Warning{Code: WarnRelay, Text: "the relay is shutting down"})
-	case wire.UrgentKey:
-		r.keeper.keyCame(body)
-	case wire.UrgentKeysWanted:
-		ids, err := wire.ParseKeysWanted(body)
-		if err != nil {
-			r.client.log().Debug("the relay sent a bad list of keys wanted", "err", err)
-			break
-		}
-		r.keeper.keyWanted(ids)
-	case wire.UrgentKeyDelivered:
-		key, err := wire.Parse[wire.KeyDelivered](body)
-		if err != nil {
-			r.client.log().Debug("the relay sent a bad key number", "err", err)
-			break
-		}
-		r.keeper.keyDelivered(key.Number)
+	if err := (*Room)(h).urgent(kind, body); err != nil {
+		h.client.log().Debug("the relay sent a bad urgent message", "kind", kind, "err", err)
 	}
 	return true
+}
+
+// urgent handles an urgent message.
+func (r *Room) urgent(kind wire.UrgentKind, body []byte) error {
+	switch kind {
+	case wire.UrgentMembersJoined:
+		return parsed(wire.ParseMembersJoined, body, r.membersJoined)
+	case wire.UrgentMembersLeft:
+		return parsed(wire.ParseMembersLeft, body, r.membersLeft)
+	case wire.UrgentRelays:
+		return parsed(wire.ParseRelays, body, r.roster.setLabels)
+	case wire.UrgentMediaDropped:
+		return parsed(wire.Parse[wire.MediaDropped], body, r.mediaDropped)
+	case wire.UrgentKeysWanted:
+		return parsed(wire.ParseKeysWanted, body, r.keeper.keyWanted)
+	case wire.UrgentKeyDelivered:
+		return parsed(wire.Parse[wire.KeyDelivered], body, r.keeper.keyDelivered)
+	case wire.UrgentKey:
+		r.keeper.keyCame(body)
+	case wire.UrgentRefetch:
+		r.fetchAfter(rand.N(crowdPause))
+	case wire.UrgentShutdown:
+		r.events.put(Warning{Code: WarnRelay, Text: "the relay is shutting down"})
+	}
+	return nil
+}
+
+// parsed gives what a message says to a handler, unless it cannot be read.
+func parsed[T any](parse func([]byte) (T, error), body []byte, handle func(T)) error {
+	v, err := parse(body)
+	if err == nil {
+		handle(v)
+	}
+	return err
 }
 
 // mediaDropped tells what the relay says of media that it drops.
@@ -96,7 +76,7 @@ func (r *Room) mediaDropped(m wire.MediaDropped) {
 	r.mu.Unlock()
 	switch {
 	case !over:
-		r.events.put(MediaDropped{Code: m.Reason.Code(), Text: m.Reason.String(), Dropped: m.Dropped, Sent: m.Sent})
+		r.events.put(MediaDropped{false, m.Reason.Code(), m.Reason.String(), m.Dropped, m.Sent})
 	case before:
 		r.events.put(MediaDropped{Over: true})
 	}
@@ -111,7 +91,7 @@ func (h *roomHandler) Attached(joined *wire.Joined, fresh bool) {
 	r.events.put(Attached{Restarted: fresh})
 	if fresh {
 		r.mediaDropped(wire.MediaDropped{}) // who is to say that it is over does not know of it
-		r.fetch(crowdWait(int(joined.Members)) + restartGrace)
+		r.fetchAfter(crowdWait(int(joined.Members)) + restartGrace)
 	}
 }
 

@@ -20,13 +20,13 @@ const (
 
 // roster is who else is in the room. It is pure but for its lock.
 //
-//	pages of the list ── page ──> present <── joined, left ── news, in any order
-//	                      ^                         |
-//	                      +── begin, finish <── doubt: news that contradict each other
+//	pages of the list ── addPage ──> members <── addJoined, removeLeft ── news, in any order
+//	                        ^                              |
+//	                        +── beginFetch, finishFetch <── doubt: news that contradict each other
 //
-// A member id stands for one stay in the room. Who comes back to a relay that forgot it (after a restart, or an
-// outage of more than a minute) has the same one again, so of "joined" and "left" close to each other nobody
-// knows which one is true: then the list is fetched, which is the truth of the moment.
+// A member id stands for one stay in the room. Who comes back to a relay that forgot it (after a restart, or
+// an outage of more than a minute) has the same one again, so of "joined" and "left" close to each other
+// nobody knows which one is true: then the list is fetched, which is the truth of the moment.
 type roster struct {
 	room   string
 	relay  identity.PublicKey
@@ -35,7 +35,7 @@ type roster struct {
 
 	mu       sync.Mutex // guards what follows
 	complete bool       // the whole list came once
-	present  map[wire.MemberID]present
+	members  map[wire.MemberID]member
 	labels   map[wire.RelayID]string // what our relay calls others
 	gone     recent                  // who was told to have left
 	absent   recent                  // who was not in a list any more
@@ -46,8 +46,8 @@ type roster struct {
 	listed   map[wire.MemberID]struct{} // while fetching: who is there
 }
 
-// present is a member who is there, as keys are wrapped for it.
-type present struct {
+// member is somebody who is there, as keys are wrapped for it.
+type member struct {
 	Member
 	hash    wire.EntryHash
 	joinKey [32]byte
@@ -79,12 +79,12 @@ func (r recent) has(id wire.MemberID, now time.Time) bool {
 	return ok && now.Sub(at) < doubtTime
 }
 
-// members returns who is there, by id.
-func (ro *roster) members() []Member {
+// list returns who is there, by id.
+func (ro *roster) list() []Member {
 	ro.mu.Lock()
 	defer ro.mu.Unlock()
-	list := make([]Member, 0, len(ro.present))
-	for _, m := range ro.present {
+	list := make([]Member, 0, len(ro.members))
+	for _, m := range ro.members {
 		list = append(list, m.Member)
 	}
 	slices.SortFunc(list, func(a, b Member) int { return a.ID.Compare(b.ID) })
@@ -92,19 +92,19 @@ func (ro *roster) members() []Member {
 }
 
 // member returns who has an id, if somebody here has.
-func (ro *roster) member(id wire.MemberID) (present, bool) {
+func (ro *roster) member(id wire.MemberID) (member, bool) {
 	ro.mu.Lock()
 	defer ro.mu.Unlock()
-	m, ok := ro.present[id]
+	m, ok := ro.members[id]
 	return m, ok
 }
 
-// insiders returns whoever gets our keys; complete: the whole list came once, and all news since then is in it.
-func (ro *roster) insiders() (list []present, complete bool) {
+// inside returns whoever gets our keys; complete: the whole list came once, and all news since then is in it.
+func (ro *roster) inside() (list []member, complete bool) {
 	ro.mu.Lock()
 	defer ro.mu.Unlock()
-	list = make([]present, 0, len(ro.present))
-	for _, m := range ro.present {
+	list = make([]member, 0, len(ro.members))
+	for _, m := range ro.members {
 		if !m.Outside {
 			list = append(list, m)
 		}
@@ -116,11 +116,12 @@ func (ro *roster) insiders() (list []present, complete bool) {
 func (ro *roster) size() int {
 	ro.mu.Lock()
 	defer ro.mu.Unlock()
-	return len(ro.present)
+	return len(ro.members)
 }
 
-// parse reads an entry; ok: it is genuine, and for this room, at whichever relay. Who is known is not read again.
-func (ro *roster) parse(entry []byte) (m present, ok bool) {
+// parse reads an entry; ok: it is genuine, and for this room, at whichever relay. Who is known is not read
+// again.
+func (ro *roster) parse(entry []byte) (m member, ok bool) {
 	hash := wire.HashEntry(entry)
 	id := hash.Member()
 	if m, ok := ro.member(id); ok {
@@ -129,7 +130,7 @@ func (ro *roster) parse(entry []byte) (m present, ok bool) {
 	}
 	e, err := wire.ParseEntry(entry)
 	if err != nil || e.Room != ro.room || id == ro.self {
-		return present{}, false
+		return member{}, false
 	}
 	outside := e.Proof != nil
 	if ro.secret != nil {
@@ -140,8 +141,8 @@ func (ro *roster) parse(entry []byte) (m present, ok bool) {
 	return m, true
 }
 
-// page takes a page of the list and returns what is new.
-func (ro *roster) page(entries [][]byte) (news []Event) {
+// addPage adds a page of the list and returns what is new.
+func (ro *roster) addPage(entries [][]byte) (news []Event) {
 	for _, b := range entries {
 		m, ok := ro.parse(b)
 		if !ok {
@@ -157,8 +158,9 @@ func (ro *roster) page(entries [][]byte) (news []Event) {
 	return news
 }
 
-// joined takes news of joins and returns what is new. doubt: fetch the list, for somebody is said to have left too.
-func (ro *roster) joined(entries [][]byte, now time.Time) (news []Event, doubt bool) {
+// addJoined adds who is said to have joined and returns what is new. doubt: fetch the list, for somebody is
+// said to have left, too.
+func (ro *roster) addJoined(entries [][]byte, now time.Time) (news []Event, doubt bool) {
 	for _, b := range entries {
 		m, ok := ro.parse(b)
 		if !ok {
@@ -166,7 +168,7 @@ func (ro *roster) joined(entries [][]byte, now time.Time) (news []Event, doubt b
 		}
 		ro.mu.Lock()
 		gone := ro.gone.has(m.ID, now)
-		if _, known := ro.present[m.ID]; known || gone || ro.absent.has(m.ID, now) {
+		if _, known := ro.members[m.ID]; known || gone || ro.absent.has(m.ID, now) {
 			ro.twice.add(m.ID, now)
 		}
 		if ro.fetching && !gone {
@@ -182,21 +184,21 @@ func (ro *roster) joined(entries [][]byte, now time.Time) (news []Event, doubt b
 	return news, doubt
 }
 
-// addLocked adds a member to those present. The caller holds ro.mu.
-func (ro *roster) addLocked(news []Event, m present) []Event {
-	if _, known := ro.present[m.ID]; known || len(ro.present) >= maxMembers {
+// addLocked adds a member.
+func (ro *roster) addLocked(news []Event, m member) []Event {
+	if _, known := ro.members[m.ID]; known || len(ro.members) >= maxMembers {
 		return news
 	}
-	if ro.present == nil {
-		ro.present = make(map[wire.MemberID]present)
+	if ro.members == nil {
+		ro.members = make(map[wire.MemberID]member)
 	}
 	m.Relay = ro.relayNameLocked(m.home)
-	ro.present[m.ID] = m
+	ro.members[m.ID] = m
 	return append(news, MemberJoined{m.Member})
 }
 
-// leave takes news of leaves and returns what is new. doubt is as with joined.
-func (ro *roster) leave(ids []wire.MemberID, now time.Time) (news []Event, doubt bool) {
+// removeLeft removes who is said to have left and returns what is new. doubt is as with addJoined.
+func (ro *roster) removeLeft(ids []wire.MemberID, now time.Time) (news []Event, doubt bool) {
 	ro.mu.Lock()
 	defer ro.mu.Unlock()
 	for _, id := range ids {
@@ -206,16 +208,16 @@ func (ro *roster) leave(ids []wire.MemberID, now time.Time) (news []Event, doubt
 			ro.left[id] = struct{}{}
 			delete(ro.listed, id)
 		}
-		if m, known := ro.present[id]; known {
-			delete(ro.present, id)
+		if m, known := ro.members[id]; known {
+			delete(ro.members, id)
 			news = append(news, MemberLeft{m.Member})
 		}
 	}
 	return news, doubt
 }
 
-// begin starts a fetch, or notes that one more is wanted.
-func (ro *roster) begin() bool {
+// beginFetch starts a fetch, or notes that one more is wanted.
+func (ro *roster) beginFetch() bool {
 	ro.mu.Lock()
 	defer ro.mu.Unlock()
 	if ro.fetching {
@@ -227,19 +229,21 @@ func (ro *roster) begin() bool {
 	return true
 }
 
-// finish ends a fetch; after a complete one, who was not listed is gone. again: start another.
-func (ro *roster) finish(complete bool, now time.Time) (news []Event, again bool) {
+// finishFetch ends a fetch; after a complete one, who was not listed is gone. again: start another.
+func (ro *roster) finishFetch(complete bool, now time.Time) (news []Event, again bool) {
 	ro.mu.Lock()
 	defer ro.mu.Unlock()
 	if complete && !ro.again {
-		for id, m := range ro.present {
+		for id, m := range ro.members {
 			if _, listed := ro.listed[id]; !listed {
-				delete(ro.present, id)
+				delete(ro.members, id)
 				ro.absent.add(id, now)
 				news = append(news, MemberLeft{m.Member})
 			}
 		}
-		slices.SortFunc(news, func(a, b Event) int { return a.(MemberLeft).Member.ID.Compare(b.(MemberLeft).Member.ID) })
+		slices.SortFunc(news, func(a, b Event) int {
+			return a.(MemberLeft).Member.ID.Compare(b.(MemberLeft).Member.ID)
+		})
 	}
 	ro.complete = ro.complete || complete
 	again = ro.again
@@ -250,8 +254,8 @@ func (ro *roster) finish(complete bool, now time.Time) (news []Event, again bool
 // maxLabels bounds how many relays' labels are kept.
 const maxLabels = 1024
 
-// name takes what our relay calls other relays.
-func (ro *roster) name(list []wire.RelayLabel) {
+// setLabels notes what our relay calls other relays.
+func (ro *roster) setLabels(list []wire.RelayLabel) {
 	ro.mu.Lock()
 	defer ro.mu.Unlock()
 	if ro.labels == nil {
@@ -262,14 +266,14 @@ func (ro *roster) name(list []wire.RelayLabel) {
 			ro.labels[l.Relay] = l.Label
 		}
 	}
-	for id, m := range ro.present {
+	for id, m := range ro.members {
 		m.Relay = ro.relayNameLocked(m.home)
-		ro.present[id] = m
+		ro.members[id] = m
 	}
 }
 
-// relayNameLocked returns what people are told of a member's relay: nothing if it is ours, the label that our relay has
-// for it, or its id. The caller holds ro.mu.
+// relayNameLocked returns what people are told of a member's relay: nothing if it is ours, the label that our
+// relay has for it, or its id.
 func (ro *roster) relayNameLocked(home identity.PublicKey) string {
 	if home == ro.relay {
 		return ""

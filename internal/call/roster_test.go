@@ -57,7 +57,7 @@ func (c *checker) see(news []Event) {
 func (c *checker) want(ro *roster, what string, ids ...wire.MemberID) {
 	c.t.Helper()
 	var got []wire.MemberID
-	for _, m := range ro.members() {
+	for _, m := range ro.list() {
 		got = append(got, m.ID)
 	}
 	slices.SortFunc(ids, wire.MemberID.Compare)
@@ -72,37 +72,37 @@ func (c *checker) want(ro *roster, what string, ids ...wire.MemberID) {
 func TestRosterFetch(t *testing.T) {
 	entries, ids := crew(t, 5)
 	ro, c := newRoster(), &checker{t: t, present: make(map[wire.MemberID]bool)}
-	if !ro.begin() || ro.begin() {
+	if !ro.beginFetch() || ro.beginFetch() {
 		t.Fatal("one fetch at a time")
 	}
-	c.see(ro.page(entries[:2]))
-	news, doubt := ro.joined(entries[2:3], epoch)
+	c.see(ro.addPage(entries[:2]))
+	news, doubt := ro.addJoined(entries[2:3], epoch)
 	c.see(news)
 	if doubt {
 		t.Error("doubt about a simple join")
 	}
-	news, again := ro.finish(true, epoch)
+	news, again := ro.finishFetch(true, epoch)
 	c.see(news)
 	if !again {
 		t.Error("the second fetch is forgotten")
 	}
 	c.want(ro, "fetched", ids[0], ids[1], ids[2])
 
-	ro.begin()
-	c.see(ro.page(entries[1:2])) // 0 is not there any more
-	news, _ = ro.leave(ids[2:3], epoch)
+	ro.beginFetch()
+	c.see(ro.addPage(entries[1:2])) // 0 is not there any more
+	news, _ = ro.removeLeft(ids[2:3], epoch)
 	c.see(news)
-	c.see(ro.page(entries[2:4])) // the page is older than 2's leave
-	news, again = ro.finish(true, epoch)
+	c.see(ro.addPage(entries[2:4])) // the page is older than 2's leave
+	news, again = ro.finishFetch(true, epoch)
 	c.see(news)
 	if again {
 		t.Error("fetch again for nothing")
 	}
 	c.want(ro, "fetched again", ids[1], ids[3])
 
-	ro.begin()
-	c.see(ro.page(entries[4:5]))
-	news, _ = ro.finish(false, epoch)
+	ro.beginFetch()
+	c.see(ro.addPage(entries[4:5]))
+	news, _ = ro.finishFetch(false, epoch)
 	c.see(news)
 	c.want(ro, "a fetch that failed removes nobody", ids[1], ids[3], ids[4])
 }
@@ -111,7 +111,7 @@ func TestRosterWithoutSelf(t *testing.T) {
 	entries, ids := crew(t, 2)
 	ro := newRoster()
 	ro.self = ids[0]
-	if news, _ := ro.joined(entries, epoch); len(news) != 1 {
+	if news, _ := ro.addJoined(entries, epoch); len(news) != 1 {
 		t.Errorf("%v", news)
 	}
 }
@@ -127,22 +127,22 @@ func TestRosterDoubt(t *testing.T) {
 		}
 	}
 	at := func(s int) time.Time { return epoch.Add(time.Duration(s) * time.Second) }
-	news, doubt := ro.leave(ids, at(0))
+	news, doubt := ro.removeLeft(ids, at(0))
 	step("a leave before the join", news, doubt, false)
-	news, doubt = ro.joined(entries, at(1))
+	news, doubt = ro.addJoined(entries, at(1))
 	step("the join after the leave", news, doubt, true)
 	c.want(ro, "in doubt")
-	ro.begin()
-	c.see(ro.page(entries))
-	ro.finish(true, epoch)
+	ro.beginFetch()
+	c.see(ro.addPage(entries))
+	ro.finishFetch(true, epoch)
 	c.want(ro, "the list says that it is there", ids...)
-	news, doubt = ro.joined(entries, at(20))
+	news, doubt = ro.addJoined(entries, at(20))
 	step("a second join", news, doubt, false)
-	news, doubt = ro.leave(ids, at(21))
+	news, doubt = ro.removeLeft(ids, at(21))
 	step("a leave after two joins", news, doubt, true)
-	news, doubt = ro.joined(entries, at(32))
+	news, doubt = ro.addJoined(entries, at(32))
 	step("a join long after", news, doubt, false)
-	news, doubt = ro.leave(ids, at(33))
+	news, doubt = ro.removeLeft(ids, at(33))
 	step("and a leave", news, doubt, false)
 	c.want(ro, "in the end")
 }
@@ -237,7 +237,7 @@ func (s *rosterSim) change(i int) {
 
 // fetch starts a fetch, if none is under way.
 func (s *rosterSim) fetch() {
-	if s.roster.begin() {
+	if s.roster.beginFetch() {
 		s.pages = make([]int, 0, len(s.ids))
 		for i := range s.ids {
 			s.pages = append(s.pages, i)
@@ -256,9 +256,9 @@ func (s *rosterSim) step() {
 		var news []Event
 		var doubt bool
 		if n.joined {
-			news, doubt = s.roster.joined(s.entries[n.member:n.member+1], s.now)
+			news, doubt = s.roster.addJoined(s.entries[n.member:n.member+1], s.now)
 		} else {
-			news, doubt = s.roster.leave(s.ids[n.member:n.member+1], s.now)
+			news, doubt = s.roster.removeLeft(s.ids[n.member:n.member+1], s.now)
 		}
 		s.checker.see(news)
 		if doubt {
@@ -279,10 +279,10 @@ func (s *rosterSim) stepPages() {
 			entries = append(entries, s.entries[i])
 		}
 		s.page = nil
-		s.checker.see(s.roster.page(entries))
+		s.checker.see(s.roster.addPage(entries))
 		if len(s.pages) == 0 {
 			s.pages = nil
-			news, again := s.roster.finish(true, s.now)
+			news, again := s.roster.finishFetch(true, s.now)
 			s.checker.see(news)
 			if again {
 				s.fetch()
@@ -400,20 +400,20 @@ func TestRosterOfManyRelays(t *testing.T) {
 		return b
 	}
 	now := time.Now()
-	news, _ := ro.joined([][]byte{entry(1, other), entry(2, newIdentity(200).Public())}, now)
+	news, _ := ro.addJoined([][]byte{entry(1, other), entry(2, newIdentity(200).Public())}, now)
 	if got, want := news[0].(MemberJoined).Member.Relay, wire.RelayIDOf(other).String(); got != want {
 		t.Errorf("its relay is shown as %q, want %q", got, want)
 	}
 	if got := news[1].(MemberJoined).Member.Relay; got != "" {
 		t.Errorf("our own relay is shown as %q", got)
 	}
-	ro.name([]wire.RelayLabel{{Relay: wire.RelayIDOf(other), Label: "Oslo"}})
-	news, _ = ro.joined([][]byte{entry(3, other)}, now)
+	ro.setLabels([]wire.RelayLabel{{Relay: wire.RelayIDOf(other), Label: "Oslo"}})
+	news, _ = ro.addJoined([][]byte{entry(3, other)}, now)
 	if got := news[0].(MemberJoined).Member.Relay; got != "Oslo" {
 		t.Errorf("its relay is shown as %q", got)
 	}
 	shown := 0
-	for _, m := range ro.members() {
+	for _, m := range ro.list() {
 		if m.Relay == "Oslo" {
 			shown++
 		}
@@ -422,7 +422,7 @@ func TestRosterOfManyRelays(t *testing.T) {
 		t.Errorf("%d members are shown at Oslo, want 2", shown)
 	}
 	for i := range 2 * maxLabels {
-		ro.name([]wire.RelayLabel{{Relay: wire.RelayID{byte(i), byte(i >> 8), 1}, Label: "x"}})
+		ro.setLabels([]wire.RelayLabel{{Relay: wire.RelayID{byte(i), byte(i >> 8), 1}, Label: "x"}})
 	}
 	if n := len(ro.labels); n > maxLabels {
 		t.Errorf("%d labels are kept", n)

@@ -17,7 +17,7 @@ const (
 // safetyNumber is slow on purpose. Tests of other things, under the race detector, have no time for it.
 var safetyNumber = e2ee.SafetyNumber
 
-// safety is the number of who is inside. It belongs to keepKeys, but for the number.
+// safety is the number of who is inside. It belongs to keeper.run, but for the number.
 type safety struct {
 	identities []identity.PublicKey // of who is inside, each once and sorted
 	since      time.Time            // when these are the people
@@ -26,8 +26,8 @@ type safety struct {
 	number     atomic.Pointer[string] // nil: being made
 }
 
-// look takes who is inside now, besides self.
-func (s *safety) look(self identity.PublicKey, members []present, now time.Time) {
+// setMembers notes who is inside now, besides self.
+func (s *safety) setMembers(self identity.PublicKey, members []member, now time.Time) {
 	list := []identity.PublicKey{self}
 	for _, m := range members {
 		list = append(list, m.Identity)
@@ -44,7 +44,8 @@ func (s *safety) look(self identity.PublicKey, members []present, now time.Time)
 	}
 }
 
-// makeNumber makes the safety number of the people who are here now, once they have settled, or will not settle.
+// makeNumber makes the safety number of the people who are here now, once they have settled, or will not
+// settle.
 func (k *keeper) makeNumber(complete bool, now time.Time) (next time.Time) {
 	s := &k.safety
 	if !complete || s.staleAt.IsZero() {
@@ -57,7 +58,7 @@ func (k *keeper) makeNumber(complete bool, now time.Time) (next time.Time) {
 	if now.Before(due) {
 		return due
 	}
-	number := safetyNumber(k.room.name, s.identities, k.room.roster.secret) // takes a while
+	number := safetyNumber(k.room, s.identities, k.secret) // takes a while
 	k.mu.Lock()
 	changed := k.inputs.changed
 	k.mu.Unlock()
@@ -68,7 +69,7 @@ func (k *keeper) makeNumber(complete bool, now time.Time) (next time.Time) {
 	s.numbered, s.staleAt = s.identities, time.Time{}
 	s.number.Store(&number)
 	if !again { // or they are back, and it was said before
-		k.room.events.put(SafetyNumber{Number: number, People: len(s.identities)})
+		k.events.put(SafetyNumber{Number: number, People: len(s.identities)})
 	}
 	return time.Time{}
 }

@@ -33,15 +33,15 @@ type forged struct {
 
 var forgeries = []forgery{
 	{name: "another wrap", forge: func(f *forged) []byte {
-		a := &f.a.room.keeper
-		f.key.Wrap = wrapUp(f.t, a.join.Public(), f.talker.room.keeper.self, f.key.Key.Signed, a.self, f.w)
+		a := f.a.room.keeper
+		f.key.Wrap = wrapUp(f.t, a.joinKey.Public(), f.talker.room.keeper.self, f.key.Key.Signed, a.self, f.w)
 		return wire.Append(nil, &f.key)
 	}},
 	{name: "signed by another", forge: func(f *forged) []byte {
-		a := &f.a.room.keeper
+		a := f.a.room.keeper
 		talker := e2ee.NewTalker(newIdentity(200), f.talker.room.keeper.self, "r", nil)
 		talker.Arm(e2ee.AES128CTRHMACSHA256Tag64)
-		talker.SetMembers([]e2ee.Recipient{{Hash: a.self, JoinKey: a.join.Public()}})
+		talker.SetMembers([]e2ee.Recipient{{Hash: a.self, JoinKey: a.joinKey.Public()}})
 		var body []byte
 		for i := range f.key.Key.Number + 5 { // until its number is high enough
 			talker.Wanted(f.a.room.ID())

@@ -162,7 +162,7 @@ func TestCTRBeyond16Bits(t *testing.T) {
 		time.Sleep(time.Second)
 		for range 5 { // as if 20,000 frames had been lost: nothing else moves a CTR as cheaply
 			for range 20_000 {
-				if _, _, _, err := pub.sealer.Seal(nil, nil); err != nil {
+				if _, _, _, err := pub.outlet.sealer.Seal(nil, nil); err != nil {
 					t.Fatal(err)
 				}
 			}

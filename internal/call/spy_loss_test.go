@@ -192,7 +192,7 @@ func sayWord(s *spy, a, b *person, path simnet.Profile, leave, both bool) (w spo
 	arrived := s.watch(b, a.room.published)
 	sent := a.room.Stats().PacketsSent
 	pub := a.say(&drone{tune: syllables}, PublishConfig{PushToTalk: true})
-	_, ctr, _, err := pub.sealer.Seal(nil, nil) // as if it were lost, to know the next
+	_, ctr, _, err := pub.outlet.sealer.Seal(nil, nil) // as if it were lost, to know the next
 	if err != nil {
 		s.lab.t.Fatal(err)
 	}

@@ -130,7 +130,7 @@ func (n *notes) hoard(p *person) *hoard {
 		if err != nil {
 			n.t.Fatal(err)
 		}
-		listener := e2ee.NewListener(p.room.keeper.self, p.room.keeper.join, p.room.name, p.config.Secret)
+		listener := e2ee.NewListener(p.room.keeper.self, p.room.keeper.joinKey, p.room.name, p.config.Secret)
 		if _, err := listener.Accept(wire.HashEntry(entry), e.Identity, &key, time.Now()); err != nil {
 			n.t.Errorf("key %d of %v: %v", key.Key.Number, key.Sender, err)
 		}

@@ -11,35 +11,37 @@ import (
 )
 
 const (
-	// minDelay is the least that the jitter buffer adds: talker, relay and listener are scheduled late now and then
-	// even where the network is perfect.
+	// minDelay is the least that the jitter buffer adds: talker, relay and listener are scheduled late now
+	// and then even where the network is perfect.
 	minDelay = 15 * time.Millisecond
-	// primeFrames is how many frames of before a silence a decoder is made ready with: with so many the first ones after it differ by
-	// -20 dB or less from what the decoder of before would have made, without by -1 to -12 dB, and for 60 ms.
+	// primeFrames is how many frames of before a silence a decoder is made ready with: with so many the first
+	// ones after it differ by -20 dB or less from what the decoder of before would have made, without by -1
+	// to -12 dB, and for 60 ms.
 	primeFrames = 8
 	// maxPrime is how long they may be, in bytes: 64 kbit/s for 60 ms.
 	maxPrime = 512
-	// maxMissing is how many counters may be missing between two packets: what is further apart is of another count.
+	// maxMissing is how many counters may be missing between two packets: what is further apart is of another
+	// count.
 	maxMissing = 4096
 )
 
 var errNoFEC = errors.New("wzp: the packet has no copy of the one before")
 
-// Stream is what one member says, through all its keys. Its sound is read by one goroutine: Play, or whoever calls
-// Read.
+// Stream is what one member says, through all its keys. Its sound is read by one goroutine: Play, or whoever
+// calls Read.
 //
 //	frame that opens ──> heard ──sound──> live ──silent, or member left──> heard ──sound──> live ...
 //
-// Live is some 113 KiB: a jitter buffer and a decoder. What is kept of them through a silence is what makes the next word sound as
-// if they were the same: the delay that was learned, and the last frames.
+// Live is some 113 KiB: a jitter buffer and a decoder. What is kept of them through a silence is what makes
+// the next word sound as if they were the same: the delay that was learned, and the last frames.
 type Stream struct {
-	room   *Room
+	of     *hearing
 	owner  wire.MemberID
 	number uint8
 
 	player  atomic.Pointer[jitter.Player] // nil: it is not live; set with the hearing's mu held
-	retired atomic.Bool                   // it is not to be played: the member left, or said other things since, or the room is over
-	member  Member                        // guarded by room.roster.mu: who it was when last known
+	retired atomic.Bool                   // not to be played: its member left or said other things since
+	member  Member                        // guarded by the hearing's mu: who it was when last known
 
 	// Guarded by the hearing's mu.
 	sounded   time.Duration       // when a frame with sound came last, on the room's clock
@@ -64,9 +66,10 @@ type StreamStats struct {
 
 // Member returns whose stream it is. Before the relay has told of the member, only ID is set.
 func (st *Stream) Member() Member {
-	st.room.roster.mu.Lock()
-	defer st.room.roster.mu.Unlock()
-	if m, ok := st.room.roster.present[st.owner]; ok {
+	m, here := st.of.roster.member(st.owner)
+	st.of.mu.Lock()
+	defer st.of.mu.Unlock()
+	if here {
 		st.member = m.Member
 	}
 	return st.member
@@ -85,7 +88,7 @@ func (st *Stream) Talking() bool {
 // does not wait: the caller keeps the pace, 48,000 samples a second.
 func (st *Stream) Read(pcm []float32) {
 	if p := st.player.Load(); p != nil {
-		p.Read(pcm, st.room.now())
+		p.Read(pcm, st.of.clock.now())
 		return
 	}
 	clear(pcm)
@@ -93,8 +96,8 @@ func (st *Stream) Read(pcm []float32) {
 
 // Stats returns the counters so far.
 func (st *Stream) Stats() StreamStats {
-	st.room.hearing.mu.Lock()
-	defer st.room.hearing.mu.Unlock()
+	st.of.mu.Lock()
+	defer st.of.mu.Unlock()
 	s := StreamStats{Stats: st.past, Forged: st.forged, Unheard: st.unheard}
 	if p := st.player.Load(); p != nil {
 		s.Stats = addStats(st.past, p.Stats())
@@ -120,8 +123,8 @@ func addStats(past, now jitter.Stats) jitter.Stats {
 	return now
 }
 
-// keepLocked keeps a packet with sound for the next decoder. The caller holds the hearing's mu.
-func (st *Stream) keepLocked(packet []byte) {
+// storeLocked keeps a packet with sound for the next decoder.
+func (st *Stream) storeLocked(packet []byte) {
 	if len(packet) > maxPrime {
 		return
 	}
@@ -130,14 +133,13 @@ func (st *Stream) keepLocked(packet []byte) {
 	st.last[primeFrames-1] = append(oldest[:0], packet...)
 }
 
-// countLocked counts a packet that no player does, and, through times without a player, what is missing. The caller holds the
-// hearing's mu.
+// countLocked counts a packet that no player does, and, through times without a player, what is missing.
 func (st *Stream) countLocked(ctr uint64) {
 	st.past.Received++
 	st.missedLocked(ctr)
 }
 
-// missedLocked counts what is missing between a packet and those before it. The caller holds the hearing's mu.
+// missedLocked counts what is missing between a packet and those before it.
 func (st *Stream) missedLocked(ctr uint64) {
 	switch {
 	case st.next == 0:

@@ -7,15 +7,18 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/e2ee"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 const (
-	// maxStreams bounds the streams that are remembered: some 1.5 KB each. Those that were silent for longest give way.
+	// maxStreams bounds the streams that are remembered: some 1.5 KB each. Those that were silent for longest
+	// give way.
 	maxStreams = 4096
 	// maxStreamsOfMember bounds those of one member that are to be played, one a publication.
 	maxStreamsOfMember = 16
-	// maxUnknown bounds the talkers of whom the relay has not told: their frames may be faster than the news of them.
+	// maxUnknown bounds the talkers of whom the relay has not told: their frames may be faster than the news
+	// of them.
 	maxUnknown = 64
 	// streamTail is how long a stream is still played after its member has left.
 	streamTail = 3 * time.Second
@@ -28,23 +31,30 @@ const (
 
 // hearing is what a room hears.
 //
-//	frame ── keyed ──> talker ── opens, for the first time ──> Stream ── sounds ──> jitter.Player, of at most maxLive
+//	frame ── keyed ──> talker ── opens, for the first time ──> Stream ── sounds ──> jitter.Player, maxLive
 //	                     ├─ no key: heldFrames                    └─ silent for restAfter: none
 //	                     └─ does not open: counted
 //
-// Whoever is on the way can send frames in anybody's name, so nothing but a frame that opens, and was not taken before, makes a
-// stream, or has another one give way. What others cost is bounded: a member who is in the room has one talker, whatever
-// its frames say, and who is not has one of maxUnknown, which give way to each other only. Frames without a key are shared
-// out by talker, too (see heldFrames).
+// Whoever is on the way can send frames in anybody's name, so nothing but a frame that opens, and was not
+// taken before, makes a stream, or has another one give way. What others cost is bounded: a member who is in
+// the room has one talker, whatever its frames say, and who is not has one of maxUnknown, which give way to
+// each other only. Frames without a key are shared out by talker, too (see heldFrames).
 //
-// Nothing here decides what is a replay: what was taken is known to the e2ee.Listener, for as long as a key of its talker could
-// come again. So all that is here may be forgotten at any time, and is made anew by the next frame that opens.
+// Nothing here decides what is a replay: what was taken is known to the e2ee.Listener, for as long as a key
+// of its talker could come again. So all that is here may be forgotten at any time, and is made anew by the
+// next frame that opens.
 type hearing struct {
-	room    *Room
-	changes atomic.Uint64 // counts changes of what Room.Streams returns
+	self     wire.MemberID
+	roster   *roster
+	listener *e2ee.Listener
+	eventLog packetLog
+	clock    clock
+	tell     func(news)
+	changes  atomic.Uint64 // counts changes of what Room.Streams returns
 
-	// mu guards what follows, and what talkers, heldFrames and Streams say. It is taken before the locks of the roster, the
-	// Listener and players, and after no other; what is for the keeper and for events is told when it was unlocked.
+	// mu guards what follows, and what talkers, heldFrames and Streams say. It is taken before the locks of
+	// the roster, the Listener and players, and after no other; what is for the keeper and for events is told
+	// when it was unlocked.
 	mu        sync.Mutex
 	talkers   map[wire.MemberID]*talker
 	unknown   []*talker // of whom the relay has not told, as far as was looked; the oldest first
@@ -52,6 +62,7 @@ type hearing struct {
 	history   []*Stream // the same, those that were heard first first
 	live      []*Stream // those with a player, the newest last
 	heldBytes int       // of frames that wait for their keys
+	forged    uint64    // frames that did not decrypt, whoever they claimed to be from
 	buf       []byte    // a frame's plaintext
 	unheard   uint64    // frames that were not played because too many sounded
 	crowded   bool      // people were told of that
@@ -66,10 +77,10 @@ type streamID struct {
 
 // news is what a hearing has to tell others.
 type news struct {
-	stir   bool // the keeper is to look at what waits for keys
-	views  []viewOf
-	blind  []wire.MemberID // who talks and does not say what they see
-	events []Event
+	undecrypted bool // frames wait for keys
+	views       []viewOf
+	blind       []wire.MemberID // who talks and does not say what it sees
+	events      []Event
 }
 
 // viewOf is what a member says that it sees.
@@ -78,15 +89,20 @@ type viewOf struct {
 	digest [32]byte
 }
 
-// init makes it ready for a room.
-func (h *hearing) init(r *Room) {
-	h.room = r
-	h.talkers, h.streams = make(map[wire.MemberID]*talker), make(map[streamID]*Stream)
+func newHearing(
+	self wire.MemberID, roster *roster, listener *e2ee.Listener, eventLog packetLog, tell func(news),
+) *hearing {
+	return &hearing{
+		self: self, roster: roster, listener: listener, eventLog: eventLog, tell: tell,
+		clock:   clock{time.Now()},
+		talkers: make(map[wire.MemberID]*talker), streams: make(map[streamID]*Stream),
+	}
 }
 
-// Streams returns the streams heard so far of those who are still in the room, in the order of their members' ids.
+// Streams returns the streams heard so far of those who are still in the room, in the order of their members'
+// ids.
 func (r *Room) Streams() []*Stream {
-	h := &r.hearing
+	h := r.hearing
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var list []*Stream
@@ -99,32 +115,22 @@ func (r *Room) Streams() []*Stream {
 	return list
 }
 
-// Heard returns every stream that was heard since the room was joined, the first ones first; of more than 4096 those that
-// were silent for longest are missing.
+// Heard returns every stream that was heard since the room was joined, the first ones first; of more than
+// 4096 those that were silent for longest are missing.
 func (r *Room) Heard() []*Stream {
 	r.hearing.mu.Lock()
 	defer r.hearing.mu.Unlock()
 	return slices.Clone(r.hearing.history)
 }
 
-// tell passes news on. The caller does not hold h.mu.
-func (h *hearing) tell(n *news) {
-	k := &h.room.keeper
-	for _, v := range n.views {
-		k.seen(v.member, v.digest)
-	}
-	for _, id := range n.blind {
-		k.unseen(id)
-	}
-	if n.stir {
-		k.stir()
-	}
-	for _, e := range n.events {
-		h.room.events.put(e)
+// passOn tells news, if there are any. It is called without h.mu.
+func (h *hearing) passOn(n *news) {
+	if n.undecrypted || len(n.views)+len(n.blind)+len(n.events) > 0 {
+		h.tell(*n)
 	}
 }
 
-// streamLocked returns a stream of a talker who is here, which becomes one of those to be played. The caller holds h.mu.
+// streamLocked returns a stream of a talker who is here, which becomes one of those to be played.
 func (h *hearing) streamLocked(t *talker, number uint8, n *news) *Stream {
 	id := streamID{t.id, number}
 	st := h.streams[id]
@@ -132,7 +138,7 @@ func (h *hearing) streamLocked(t *talker, number uint8, n *news) *Stream {
 		if len(h.history) >= maxStreams {
 			h.forgetLocked()
 		}
-		st = &Stream{room: h.room, owner: t.id, number: number, member: Member{ID: t.id}, minDelay: minDelay}
+		st = &Stream{of: h, owner: t.id, number: number, member: Member{ID: t.id}, minDelay: minDelay}
 		st.retired.Store(true)
 		h.streams[id] = st
 		h.history = append(h.history, st)
@@ -154,15 +160,15 @@ func quietest(list []*Stream) *Stream {
 	return slices.MinFunc(list, func(a, b *Stream) int { return cmp.Compare(a.sounded, b.sounded) })
 }
 
-// retireLocked ends that a stream is to be played, until its next frame. The caller holds h.mu.
+// retireLocked ends that a stream is to be played, until its next frame.
 func (h *hearing) retireLocked(t *talker, st *Stream) {
 	t.current = slices.DeleteFunc(slices.Clone(t.current), func(o *Stream) bool { return o == st })
 	st.retired.Store(true)
-	st.retiredAt = h.room.now()
+	st.retiredAt = h.clock.now()
 	h.changes.Add(1)
 }
 
-// forgetLocked forgets the stream that was silent for longest, but for those with a player. The caller holds h.mu.
+// forgetLocked forgets the stream that was silent for longest, but for those with a player.
 func (h *hearing) forgetLocked() {
 	resting := make([]*Stream, 0, len(h.history))
 	for _, st := range h.history {
@@ -179,35 +185,32 @@ func (h *hearing) forgetLocked() {
 }
 
 // forgetStreams ends the streams of a member who left, once what is buffered has been played.
-func (r *Room) forgetStreams(m Member) {
-	h := &r.hearing
+func (h *hearing) forgetStreams(m Member) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	t := h.talkers[m.ID]
 	if t == nil {
 		return
 	}
-	t.leftAt = max(1, r.now())
+	t.leftAt = max(1, h.clock.now())
 	h.dropHeldLocked(t, len(t.held.frames))
 	t.held.keyCame()
 	for _, st := range t.current {
 		h.retireLocked(t, st)
-		r.roster.mu.Lock()
 		st.member = m
-		r.roster.mu.Unlock()
 	}
 }
 
-// pruneStreams frees what is not needed any more, until the room is over.
-func (r *Room) pruneStreams() {
+// pruneStreams frees what is not needed any more, until done is closed.
+func (h *hearing) pruneStreams(done <-chan struct{}) {
 	ticker := time.NewTicker(pruneEvery)
 	defer ticker.Stop()
 	for {
 		select {
-		case <-r.ctx.Done():
+		case <-done:
 			return
 		case <-ticker.C:
-			r.hearing.prune()
+			h.prune()
 		}
 	}
 }
@@ -215,14 +218,14 @@ func (r *Room) pruneStreams() {
 func (h *hearing) prune() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	now := h.room.now()
-	h.restLocked(now)
+	now := h.clock.now()
+	h.releaseSilentLocked(now)
 	for _, t := range h.talkers {
 		if t.leftAt != 0 && now-t.leftAt > forgetAfter {
 			h.dropLocked(t)
 		}
 	}
-	h.knowLocked()
+	h.noteKnownLocked()
 	for _, t := range slices.Clone(h.unknown) {
 		if t.held.since.IsZero() { // nothing of it waits
 			h.dropLocked(t)
@@ -230,9 +233,8 @@ func (h *hearing) prune() {
 	}
 }
 
-// closeStreams ends all streams.
-func (r *Room) closeStreams() {
-	h := &r.hearing
+// close ends all streams.
+func (h *hearing) close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.over = true

@@ -13,8 +13,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// maxUnseen is after how many frames without a word of what their member sees a relay is suspected of keeping that
-// back: it comes with one in 150 of 20 ms, so whatever is lost, hardly ever so many come without.
+// maxUnseen is after how many frames without a word of what their member sees a relay is suspected of keeping
+// that back: it comes with one in 150 of 20 ms, so whatever is lost, hardly ever so many come without.
 const maxUnseen = 12 * 150
 
 // talker is where the frames of one member come in, of all its streams and keys. Its hearing's mu guards it.
@@ -27,8 +27,8 @@ type talker struct {
 	dropped bool          // another one takes its frames
 }
 
-// keyed is a talker's stream under one of its keys: what a key id on the wire stands for. The hearing's mu guards talker and
-// opener.
+// keyed is a talker's stream under one of its keys: what a key id on the wire stands for. The hearing's mu
+// guards talker and opener.
 type keyed struct {
 	link.Stream
 	hearing *hearing
@@ -37,29 +37,28 @@ type keyed struct {
 }
 
 // bind returns what a key id stands for; nil: nobody whom we hear.
-func (r *Room) bind(kid wire.KID) *keyed {
-	h := &r.hearing
+func (h *hearing) bind(kid wire.KID) *keyed {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	t := h.talkerLocked(kid.Member())
 	if t == nil {
 		return nil
 	}
-	return &keyed{Stream: link.Stream{KID: kid}, hearing: h, talker: t, opener: r.keeper.listener.Opener(kid)}
+	return &keyed{Stream: link.Stream{KID: kid}, hearing: h, talker: t, opener: h.listener.Opener(kid)}
 }
 
-// talkerLocked returns the talker with an id, which is made if it is new; nil: it is not heard. The caller holds h.mu.
+// talkerLocked returns the talker with an id, which is made if it is new; nil: it is not heard.
 func (h *hearing) talkerLocked(id wire.MemberID) *talker {
 	if t := h.talkers[id]; t != nil {
 		return t
 	}
-	m, known := h.room.roster.member(id)
-	if id == h.room.id || h.over || known && m.Outside {
+	m, known := h.roster.member(id)
+	if id == h.self || h.over || known && m.Outside {
 		return nil
 	}
 	t := &talker{id: id}
 	if !known {
-		h.knowLocked()
+		h.noteKnownLocked()
 		if len(h.unknown) >= maxUnknown {
 			h.dropLocked(h.unknown[0])
 		}
@@ -69,15 +68,15 @@ func (h *hearing) talkerLocked(id wire.MemberID) *talker {
 	return t
 }
 
-// knowLocked looks who of the unknown has been told of. The caller holds h.mu.
-func (h *hearing) knowLocked() {
+// noteKnownLocked drops from the unknown whoever the relay has told of.
+func (h *hearing) noteKnownLocked() {
 	h.unknown = slices.DeleteFunc(h.unknown, func(t *talker) bool {
-		m, known := h.room.roster.member(t.id)
+		m, known := h.roster.member(t.id)
 		return known && !m.Outside
 	})
 }
 
-// dropLocked forgets a talker: its next frame makes another one. The caller holds h.mu.
+// dropLocked forgets a talker: its next frame makes another one.
 func (h *hearing) dropLocked(t *talker) {
 	h.dropHeldLocked(t, len(t.held.frames))
 	for _, st := range t.current {
@@ -88,10 +87,10 @@ func (h *hearing) dropLocked(t *talker) {
 	delete(h.talkers, t.id)
 }
 
-// hereLocked reports whether a talker is in the room, or back. The caller holds h.mu.
+// hereLocked reports whether a talker is in the room, or has come back.
 func (h *hearing) hereLocked(t *talker) bool {
 	if t.leftAt != 0 {
-		if _, here := h.room.roster.member(t.id); !here {
+		if _, here := h.roster.member(t.id); !here {
 			return false
 		}
 		t.leftAt = 0
@@ -99,60 +98,67 @@ func (h *hearing) hereLocked(t *talker) bool {
 	return !h.over
 }
 
-// Media implements link.Inbound.
-func (e *keyed) Media(m *wire.Media, _ *link.Tx) { e.hearing.frame(e, m) }
+// frame is one that came. Those that are held own their ciphertext.
+type frame struct {
+	of         *keyed
+	ctr        uint64
+	ciphertext []byte
+	at         time.Time
+}
 
-// frame takes a media frame: it is played, or held until its key comes.
-func (h *hearing) frame(e *keyed, m *wire.Media) {
+// Media implements link.Inbound: the frame is played, or held until its key comes.
+func (e *keyed) Media(m *wire.Media, _ *link.Tx) {
 	var n news
+	h := e.hearing
 	h.mu.Lock()
 	if e.talker.dropped {
 		e.talker = h.talkerLocked(e.KID.Member())
 	}
+	f := frame{e, m.CTR, m.Ciphertext, time.Now()}
 	if t := e.talker; t == nil {
 		e.talker = &talker{dropped: true} // look again with the next frame
-	} else if now := time.Now(); h.openLocked(t, e, m.CTR, m.Ciphertext, now, &n) {
+	} else if h.decryptLocked(t, f, &n) {
 		e.Seen(m.CTR) // a guess that the low bits of later ones are read by
-		h.holdLocked(t, e, m, now, &n)
+		h.holdLocked(t, f, &n)
 	}
 	h.mu.Unlock()
-	h.tell(&n)
+	h.passOn(&n)
 }
 
-// openLocked takes a frame that came at a time. It reports whether its key is missing; otherwise the frame is done with.
-// The caller holds h.mu.
-func (h *hearing) openLocked(t *talker, e *keyed, ctr uint64, ciphertext []byte, at time.Time, n *news) (noKey bool) {
-	plain, err := e.opener.Open(h.buf[:0], ctr, ciphertext, time.Now())
+// decryptLocked decrypts a frame and plays it. It reports whether its key is missing; otherwise the frame is
+// done with.
+func (h *hearing) decryptLocked(t *talker, f frame, n *news) (noKey bool) {
+	plain, err := f.of.opener.Open(h.buf[:0], f.ctr, f.ciphertext, time.Now())
 	switch {
 	case err == nil:
 		h.buf = plain
-		h.openedLocked(t, e, ctr, plain, len(ciphertext), at, n)
+		h.acceptLocked(t, f, plain, n)
 		return false
 	case errors.Is(err, e2ee.ErrNoKey):
 		return true
 	case !errors.Is(err, e2ee.ErrEarly): // which is of before we were here
-		h.forgedLocked(e)
+		h.countForgedLocked(f.of)
 	}
-	h.doubtLocked(t, at, n) // if nothing else comes, our key is wrong
+	h.noteUndecryptedLocked(t, f.at, n) // if nothing else comes, our key is wrong
 	return false
 }
 
-// openedLocked handles a frame that was decrypted, from size bytes: it drops what came before. The caller holds h.mu.
-func (h *hearing) openedLocked(t *talker, e *keyed, ctr uint64, plain []byte, size int, at time.Time, n *news) {
-	err := e.opener.Accept(ctr)
+// acceptLocked handles a frame that was decrypted, unless it came before.
+func (h *hearing) acceptLocked(t *talker, f frame, plain []byte, n *news) {
+	e := f.of
+	err := e.opener.Accept(f.ctr)
 	if errors.Is(err, e2ee.ErrAhead) {
-		h.forgedLocked(e) // one frame of somebody who has the key, too, must not make all later ones too old
+		h.countForgedLocked(e) // one frame of a member with that key must not make all later ones too old
 		return
 	}
-	e.Seen(ctr)
+	e.Seen(f.ctr)
 	if err != nil {
-		h.room.logHeard(e.KID, ctr, size, at, eventlog.ReasonReplay)
+		h.eventLog.noteReceived(f, eventlog.ReasonReplay)
 		return
 	}
-	h.room.logHeard(e.KID, ctr, size, at, "")
+	h.eventLog.noteReceived(f, "")
 	t.held.keyCame()
-	number := e.KID.Stream()
-	if number == wire.ViewStream {
+	if e.KID.Stream() == wire.ViewStream {
 		if digest, err := wire.ParseView(plain); err == nil && h.hereLocked(t) {
 			t.unseen = 0
 			n.views = append(n.views, viewOf{t.id, digest})
@@ -162,32 +168,35 @@ func (h *hearing) openedLocked(t *talker, e *keyed, ctr uint64, plain []byte, si
 	if t.unseen++; t.unseen == maxUnseen {
 		n.blind = append(n.blind, t.id)
 	}
-	h.payloadLocked(t, number, ctr, plain, at, n)
+	h.payloadLocked(t, f, plain, n)
 }
 
-// forgedLocked counts a frame that is not its member's. The caller holds h.mu.
-func (h *hearing) forgedLocked(e *keyed) {
-	h.room.forged.Add(1)
+// countForgedLocked counts a frame that is not its member's.
+func (h *hearing) countForgedLocked(e *keyed) {
+	h.forged++
 	if st := h.streams[streamID{e.KID.Member(), e.KID.Stream()}]; st != nil {
 		st.forged++
 	}
 }
 
-// payloadLocked gives what a frame holds to its stream. The caller holds h.mu.
-func (h *hearing) payloadLocked(t *talker, number uint8, ctr uint64, plain []byte, at time.Time, n *news) {
+// payloadLocked gives what a frame holds to its stream.
+func (h *hearing) payloadLocked(t *talker, f frame, plain []byte, n *news) {
 	payload, err := wire.ParsePayload(plain)
 	if err != nil {
 		return // of a later version
 	}
-	packet := jitter.Packet{Counter: ctr, Timestamp: payload.Timestamp, Payload: payload.Codec, Silence: payload.Silence}
+	packet := jitter.Packet{
+		Counter: f.ctr, Timestamp: payload.Timestamp, Payload: payload.Codec, Silence: payload.Silence,
+	}
 	if !payload.Silence {
 		if packet.Duration, err = opus.PacketDuration(payload.Codec); err != nil {
 			return
 		}
 	}
+	number, at := f.of.KID.Stream(), f.at.Sub(h.clock.start)
 	if h.hereLocked(t) {
-		h.soundLocked(h.streamLocked(t, number, n), packet, at.Sub(h.room.start), n)
+		h.soundLocked(h.streamLocked(t, number, n), packet, at, n)
 	} else if st := h.streams[streamID{t.id, number}]; st != nil && st.player.Load() != nil {
-		h.soundLocked(st, packet, at.Sub(h.room.start), n) // it is the end of what was said
+		h.soundLocked(st, packet, at, n) // it is the end of what was said
 	}
 }

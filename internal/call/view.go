@@ -3,23 +3,21 @@ package call
 import (
 	"time"
 
-	"github.com/wzp-voice/wzp/internal/e2ee"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 const (
-	viewRest   = 500 * time.Millisecond // that the members must not change for, before the talker says who they are,
+	viewRest   = 500 * time.Millisecond // without a change of the members, before a talker says who is there,
 	viewAgain  = 500 * time.Millisecond // again,
 	viewAgains = 3                      // as often as that, for a frame may be lost,
 	viewEvery  = 3 * time.Second        // and then as often as that while it talks
 )
 
-// view says what this member sees to who hears it, so that a relay cannot show somebody to one of them only: a digest of the
-// members, in a stream of its own, encrypted as media is. A new key says the same, but only to who gets it. It belongs to
-// keepKeys, but for the sealer and the pair.
+// view says what this member sees to whoever hears it, so that a relay cannot show somebody to one of them
+// only: a digest of the members, in a stream of its own, encrypted as media is. A new key says the same, but
+// only to who gets it. It belongs to keeper.run.
 type view struct {
-	sealer *e2ee.Sealer   // guarded by keeper.talking; nil: nothing was ever said
-	pair   wire.AliasPair // written by keepKeys with room.mu held
+	outlet // its sealer is set once, with keeper.talking held
 
 	known  bool
 	digest [32]byte
@@ -28,14 +26,7 @@ type view struct {
 	last   time.Time // when something was said last
 }
 
-// openLocked opens the view stream with the first key. The caller holds keeper.talking.
-func (v *view) openLocked(talker *e2ee.Talker) {
-	if v.sealer == nil {
-		v.sealer, _ = talker.Stream(wire.ViewStream) // the number is not used otherwise
-	}
-}
-
-// changed takes what we see now.
+// changed notes what we see now.
 func (v *view) changed(digest [32]byte, now time.Time) {
 	if !v.known || digest != v.digest {
 		v.known, v.digest, v.since, v.said = true, digest, now, 0
@@ -54,44 +45,25 @@ func (v *view) due() time.Time {
 	return due
 }
 
-// showView says what we see, if it is time to and we talk.
-func (k *keeper) showView(now time.Time) (next time.Time) {
+// sayView says what we see, if it is time to and we talk.
+func (k *keeper) sayView(now time.Time) (next time.Time) {
 	v := &k.view
-	sealer := k.viewSealer()
-	if sealer == nil || !v.known || !k.room.publishing() {
+	k.talking.Lock()
+	armed := k.armed // then there is a sealer
+	k.talking.Unlock()
+	if !armed || !v.known {
 		return time.Time{}
 	}
 	if due := v.due(); now.Before(due) {
 		return due
 	}
-	if k.room.now()-time.Duration(k.room.sent.last.Load()) > viewAgain { // silent: who does not talk has no secrets
+	if k.sender.silentFor() > viewAgain { // who does not talk has no secrets
 		return now.Add(viewAgain)
 	}
 	v.last = now
 	v.said++
-	kid, ctr, ciphertext, err := sealer.Seal(nil, wire.AppendView(nil, v.digest))
-	if err != nil { // the microphone was closed just now, or the room is over
-		return now.Add(viewAgain)
+	if k.sender.send(&v.outlet, wire.AppendView(nil, v.digest)) != nil {
+		return now.Add(viewAgain) // the microphone was closed just now, or the room is over
 	}
-	session := k.room.link.Session()
-	if kid != v.pair.KID {
-		k.room.rename(session, &v.pair, kid)
-	}
-	k.room.logSent(kid, ctr, len(ciphertext))
-	session.SendMediaNow(v.pair.Alias, &wire.Media{KID: kid, CTR: ctr, Ciphertext: ciphertext})
 	return v.due()
-}
-
-// viewSealer returns what the view is sealed with. Its keys follow the talker's, whoever holds keeper.talking.
-func (k *keeper) viewSealer() *e2ee.Sealer {
-	k.talking.Lock()
-	defer k.talking.Unlock()
-	return k.view.sealer
-}
-
-// publishing reports whether a microphone is armed.
-func (r *Room) publishing() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.publication != nil && !r.publication.ended()
 }

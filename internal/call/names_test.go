@@ -1,8 +1,8 @@
 package call
 
 import (
-	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,19 +12,18 @@ import (
 	"github.com/wzp-voice/wzp/identity"
 )
 
-// stay returns a room of a client that keeps names in a file, "" for none, and what looks at its people.
-func stay(t *testing.T, file string) *greeter {
+// stay returns what checks the names in a room of a client that keeps them in a file, "" for none.
+func stay(t *testing.T, file string) *arrivals {
 	t.Helper()
-	config := Config{Identity: newIdentity(1), Name: "Ana"}
+	self := newIdentity(1)
+	book := &nameBook{own: "Ana", self: self.Public(), met: make(map[string]identity.PublicKey)}
 	if file != "" {
-		names, err := identity.OpenKnownNames(file, config.Identity)
-		if err != nil {
+		var err error
+		if book.file, err = identity.OpenKnownNames(file, self); err != nil {
 			t.Fatal(err)
 		}
-		config.KnownNames = names
 	}
-	client := &Client{config: config, names: make(map[string]identity.PublicKey)}
-	return &greeter{room: &Room{client: client, events: newEvents(), ctx: context.Background()}}
+	return &arrivals{book: book, events: newEvents(), log: slog.New(slog.DiscardHandler)}
 }
 
 // strangers are n people with names of their own.
@@ -37,11 +36,11 @@ func strangers(from, n int) (list []Member) {
 }
 
 // meets returns what people are warned of when these come, as codes and names.
-func (g *greeter) meets(list ...Member) (words []string) {
-	g.meet(list)
+func (g *arrivals) meets(list ...Member) (words []string) {
+	g.check(list)
 	for {
 		select {
-		case e := <-g.room.events.out:
+		case e := <-g.events.out:
 			w := e.(Warning)
 			words = append(words, strings.TrimSpace(string(w.Code)+" "+w.Member.Name))
 		default:
@@ -110,8 +109,8 @@ func TestUnusableNamesFile(t *testing.T) {
 	if err := os.WriteFile(file, []byte("broken"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	g.meet(strangers(0, 2))
-	w := (<-g.room.events.out).(Warning)
+	g.check(strangers(0, 2))
+	w := (<-g.events.out).(Warning)
 	if w.Code != WarnNames || !strings.Contains(w.Text, file+", line 1: want two hashes") {
 		t.Errorf("warned of %v", w)
 	}
