@@ -105,8 +105,8 @@ type intake struct {
 	mu      sync.Mutex // guards what follows
 	media   meter
 	urgent  meter
-	rooms   meters[wire.RoomHash]
-	members meters[memberKey]
+	rooms   buckets[wire.RoomHash]
+	members buckets[memberKey]
 	told    time.Time // when something was reported last
 	untold  uint64    // refused since then
 	over    bool      // the link is cut
@@ -130,13 +130,13 @@ func newIntake(limits intakeLimits, report intakeReports) *intake {
 		limits: limits,
 		report: report,
 		bytes:  budget.NewPool(budget.Config{Rate: limits.MediaBytes, Burst: bytesBurst, Least: bytesLeast}),
-		media:  meter{rate: limits.Media, burst: limits.Media, far: farMedia},
-		urgent: meter{rate: limits.Urgent, burst: limits.UrgentBurst, far: farUrgent},
-		rooms: meters[wire.RoomHash]{
-			most: maxIntakeRooms, fresh: meter{rate: limits.RoomMedia, burst: limits.RoomMedia},
+		media:  meter{rate: rate{limits.Media, limits.Media}, far: farMedia},
+		urgent: meter{rate: rate{limits.Urgent, limits.UrgentBurst}, far: farUrgent},
+		rooms: buckets[wire.RoomHash]{
+			rate: rate{limits.RoomMedia, limits.RoomMedia}, most: maxIntakeRooms,
 		},
-		members: meters[memberKey]{
-			most: maxIntakeMembers, fresh: meter{rate: limits.MemberMedia, burst: limits.MemberMedia},
+		members: buckets[memberKey]{
+			rate: rate{limits.MemberMedia, limits.MemberMedia}, most: maxIntakeMembers,
 		},
 	}
 }

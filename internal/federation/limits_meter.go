@@ -9,15 +9,39 @@ const (
 	meterSpan = time.Second
 )
 
-// meter is a token bucket that also sees how much was offered. It is pure; its owner locks it. One that is
-// made of rate and burst alone never finds a flood.
-type meter struct {
-	rate  int // a second
-	burst int // tokens that it holds at most; it begins with them
-	far   int // how many times the rate is far too much; 0: however much is not
+// rate is how much may pass: so many a second, and a burst.
+type rate struct{ perSecond, burst int }
 
+// bucket is a token bucket. The zero value is full.
+type bucket struct {
 	tokens float64
 	filled time.Time // when tokens was true; zero: nothing came yet
+}
+
+// allow takes a token of a bucket, if it has one.
+func (r rate) allow(b *bucket, now time.Time) bool {
+	if past := now.Sub(b.filled); b.filled.IsZero() {
+		b.tokens, b.filled = float64(r.burst), now
+	} else if past > 0 { // goroutines may come a little out of order
+		b.tokens, b.filled = min(float64(r.burst), b.tokens+past.Seconds()*float64(r.perSecond)), now
+	}
+	if b.tokens < 1 {
+		return false
+	}
+	b.tokens--
+	return true
+}
+
+// full reports whether a bucket is as a new one.
+func (r rate) full(b *bucket, now time.Time) bool {
+	return b.tokens+now.Sub(b.filled).Seconds()*float64(r.perSecond) >= float64(r.burst)
+}
+
+// meter is a bucket that also sees how much was offered. It is pure; its owner locks it.
+type meter struct {
+	rate
+	bucket
+	far int // how many times the rate is far too much
 
 	since   time.Time // beginning of the running span
 	offered int       // in it
@@ -25,35 +49,15 @@ type meter struct {
 	flooded bool      // cutAfter was reached
 }
 
-// allow counts something offered, and takes a token for it if there is one.
+// allow counts something offered, and takes a token for it if there is one. A span ends with the first offer that is
+// meterSpan or more after its beginning, so who pauses has a long span with little in it.
 func (m *meter) allow(now time.Time) bool {
-	m.watch(now)
-	if m.filled.IsZero() {
-		m.tokens, m.filled = float64(m.burst), now
-	}
-	if past := now.Sub(m.filled); past > 0 { // goroutines may come a little out of order
-		m.tokens = min(float64(m.burst), m.tokens+past.Seconds()*float64(m.rate))
-		m.filled = now
-	}
-	if m.tokens < 1 {
-		return false
-	}
-	m.tokens--
-	return true
-}
-
-// watch looks for a flood. A span ends with the first offer that is meterSpan or more after its beginning, so
-// who pauses has a long span with little in it.
-func (m *meter) watch(now time.Time) {
-	if m.far == 0 {
-		return
-	}
 	if m.since.IsZero() {
 		m.since = now
 	}
 	if past := now.Sub(m.since); past >= meterSpan {
 		switch {
-		case float64(m.offered) < past.Seconds()*float64(m.far*m.rate):
+		case float64(m.offered) < past.Seconds()*float64(m.far*m.perSecond):
 			m.farFrom = time.Time{}
 		case m.farFrom.IsZero():
 			m.farFrom = m.since
@@ -62,49 +66,44 @@ func (m *meter) watch(now time.Time) {
 		m.since, m.offered = now, 0
 	}
 	m.offered++
+	return m.rate.allow(&m.bucket, now)
 }
 
-// idle reports whether the bucket is full, so that a new meter would do the same.
-func (m *meter) idle(now time.Time) bool {
-	return m.tokens+now.Sub(m.filled).Seconds()*float64(m.rate) >= float64(m.burst)
+// buckets are those of a kind that are not full. It is pure; its owner locks it.
+type buckets[K comparable] struct {
+	rate
+	most int // at once
+
+	busy  map[K]*bucket
+	swept time.Time // when full ones were looked for
 }
 
-// meters are meters of a kind, for who is busy. It is pure; its owner locks it.
-type meters[K comparable] struct {
-	most  int   // at once
-	fresh meter // what each begins as
-
-	busy  map[K]*meter
-	swept time.Time // when they were looked through
-}
-
-// allow is the allow of a key's meter. It reports false also if too many are busy.
-func (m *meters[K]) allow(key K, now time.Time) bool {
-	one := m.busy[key]
+// allow takes a token of a key's bucket. It reports false also if too many are busy.
+func (b *buckets[K]) allow(key K, now time.Time) bool {
+	one := b.busy[key]
 	if one == nil {
-		m.sweep(now)
-		if len(m.busy) >= m.most {
+		b.sweep(now)
+		if len(b.busy) >= b.most {
 			return false
 		}
-		if m.busy == nil {
-			m.busy = make(map[K]*meter)
+		if b.busy == nil {
+			b.busy = make(map[K]*bucket)
 		}
-		fresh := m.fresh
-		one = &fresh
-		m.busy[key] = one
+		one = new(bucket)
+		b.busy[key] = one
 	}
-	return one.allow(now)
+	return b.rate.allow(one, now)
 }
 
-// sweep forgets meters that are idle, if there are as many as may be, and once per intakeSweep at most.
-func (m *meters[K]) sweep(now time.Time) {
-	if len(m.busy) < m.most || now.Sub(m.swept) < intakeSweep {
+// sweep forgets buckets that are full, if there are as many as may be, and once per intakeSweep at most.
+func (b *buckets[K]) sweep(now time.Time) {
+	if len(b.busy) < b.most || now.Sub(b.swept) < intakeSweep {
 		return
 	}
-	m.swept = now
-	for key, one := range m.busy {
-		if one.idle(now) {
-			delete(m.busy, key)
+	b.swept = now
+	for key, one := range b.busy {
+		if b.full(one, now) {
+			delete(b.busy, key)
 		}
 	}
 }

@@ -26,8 +26,8 @@ type outbox struct {
 
 	mu      sync.Mutex // guards what follows; nothing is sent with it held
 	queue   []outMessage
-	feeding bool // somebody gives the session what it has room for: one goroutine, so that the order is kept,
-	again   bool // which is to try again, for there may be room now
+	feeding bool // somebody gives the session what it has room for: one goroutine, so that the order is kept
+	again   bool // there may be room now
 	closed  bool
 	counts  OutboxCounts
 }
@@ -63,46 +63,28 @@ func (o *outbox) put(kind wire.UrgentKind, body []byte, then func()) (ok bool) {
 	return true
 }
 
-// feed gives the session what it has room for, unless somebody is about that already.
+// feed gives the session what it has room for, unless somebody is about that already: who is tries again then.
 func (o *outbox) feed() {
-	for m, ok := o.begin(); ok; m, ok = o.oldest() {
-		if err := o.send(m.kind, m.body, func(acked bool) { o.done(acked, m.then) }); !o.sent(err) {
-			return
-		}
-	}
-}
-
-// begin is oldest for who begins to feed.
-func (o *outbox) begin() (m outMessage, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.again = true
 	if o.feeding {
-		o.again = true
-		return m, false
+		return
 	}
-	return o.oldestLocked()
-}
-
-// oldest returns the oldest message for who feeds, which is over if there is none.
-func (o *outbox) oldest() (m outMessage, ok bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.oldestLocked()
-}
-
-func (o *outbox) oldestLocked() (m outMessage, ok bool) {
-	o.again = false
-	if o.feeding = len(o.queue) > 0 && !o.closed; o.feeding {
-		m = o.queue[0]
+	o.feeding = true
+	for o.again && len(o.queue) > 0 {
+		m := o.queue[0]
+		o.again = false
+		o.mu.Unlock()
+		err := o.send(m.kind, m.body, func(acked bool) { o.done(acked, m.then) })
+		o.mu.Lock()
+		o.sentLocked(err)
 	}
-	return m, o.feeding
+	o.feeding = false
 }
 
-// sent notes whether the session took the oldest message. It reports whether to go on with the one that is
-// oldest now.
-func (o *outbox) sent(err error) (more bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+// sentLocked notes whether the session took the oldest message. The caller holds o.mu.
+func (o *outbox) sentLocked(err error) {
 	switch {
 	case o.closed:
 		if err == nil {
@@ -111,14 +93,10 @@ func (o *outbox) sent(err error) (more bool) {
 	case err == nil:
 		o.queue[0] = outMessage{}
 		o.queue = o.queue[1:]
-		more = true
-	case errors.Is(err, link.ErrUrgentFull):
-		more = o.again
-	default: // the session is over, and soon the link
+		o.again = true
+	case !errors.Is(err, link.ErrUrgentFull): // the session is over, and soon the link
 		o.closeLocked()
 	}
-	o.feeding = more
-	return more
 }
 
 // done is told what became of a message that the session took.
