@@ -2,15 +2,65 @@ package federation
 
 import (
 	"errors"
-	"maps"
 	"time"
 
-	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/internal/routing"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
+
+// bridged is a room that peers share with us.
+type bridged struct {
+	name  string
+	homes map[wire.RelayID]*home
+	ours  map[wire.MemberID]ourMember
+
+	announced time.Time // by when what was announced of ours is paid for: announceRest each
+
+	labels  uint64                   // counts the changes of what the homes are called
+	named   map[wire.MemberID]uint64 // which of these our members know
+	namedAt time.Time                // when some were told last
+
+	changed *room.Member // somebody came or went of which our members were not told
+	toldAt  time.Time    // when they were told last
+}
+
+// home is another relay's part of a room.
+type home struct {
+	id       wire.RelayID
+	room     *bridged
+	label    string
+	by       routing.Hop // which its members come by
+	members  map[wire.MemberID]*room.Member
+	unplaced map[wire.MemberID][]byte // entries of members for whom there was no place
+}
+
+// origin is where the members of a home come from.
+func (h *home) origin() room.Origin { return room.FromPeer(h.id, h.by.Peer, h.by.Via) }
+
+// bridgedRoom returns the bridged room of a name, which is made if need be.
+func (f *Federation) bridgedRoom(name string) *bridged {
+	hash := wire.HashRoom(name)
+	b := f.bridged[hash]
+	if b == nil {
+		b = &bridged{name: name, homes: make(map[wire.RelayID]*home)}
+		f.bridged[hash] = b
+		f.ways.rooms.Store(hash, name)
+		f.stats.rooms.Store(int64(len(f.bridged)))
+	}
+	return b
+}
+
+// forgetEmpty forgets a room in which nobody is any more.
+func (f *Federation) forgetEmpty(hash wire.RoomHash) {
+	if b := f.bridged[hash]; b != nil && len(b.homes) == 0 && len(b.ours) == 0 {
+		delete(f.bridged, hash)
+		f.ways.rooms.Delete(hash)
+		f.stats.rooms.Store(int64(len(f.bridged)))
+		delete(f.untold, b)
+	}
+}
 
 // carryOut does what the table has decided.
 func (f *Federation) carryOut(e routing.Effect) {
@@ -61,199 +111,102 @@ func (f *Federation) membersChanged(e routing.Members) {
 	b := f.bridgedRoom(e.Room)
 	h := b.homes[id]
 	if h == nil {
-		h = &home{members: make(map[wire.MemberID]*room.Member)}
+		h = &home{id: id, room: b, members: make(map[wire.MemberID]*room.Member)}
 		b.homes[id] = h
 	}
 	if h.label != e.Label {
 		h.label = e.Label
 		b.labels++
-		f.untold[b] = struct{}{}
+		f.untold[b] = time.Time{}
 	}
 	now := time.Now()
 	for _, member := range e.Left {
-		delete(h.untaken, member)
+		delete(h.unplaced, member)
 		if m := h.members[member]; m != nil {
 			delete(h.members, member)
 			m.Leave(now)
 			b.changed = m
-			f.untold[b] = struct{}{}
+			f.untold[b] = time.Time{}
 		}
 	}
 	if h.by != e.By {
 		h.by = e.By
 		for _, m := range h.members {
-			m.Move(h.origin(id))
+			m.Move(h.origin())
 		}
 	}
 	for _, entry := range e.Joined {
-		f.join(b, id, h, entry, now)
+		f.join(h, entry, now)
 	}
-	if len(h.members)+len(h.untaken) == 0 {
+	if len(h.members)+len(h.unplaced) == 0 {
 		delete(b.homes, id)
-		delete(f.untaken, h)
+		delete(f.unplaced, h)
 	}
-	f.logMembers(b, id, h, e.Joined, e.Left)
+	f.logMembers(h, e.Joined, e.Left)
 	f.forgetEmpty(wire.HashRoom(e.Room))
 	f.wakeUp()
 }
 
-// origin is where the members of a home come from.
-func (h *home) origin(id wire.RelayID) room.Origin { return room.FromPeer(id, h.by.Peer, h.by.Via) }
-
-// join makes a participant a member of the room, or keeps it for later if there is no place.
-func (f *Federation) join(b *bridged, id wire.RelayID, h *home, entry []byte, now time.Time) {
-	to := &remote{federation: f, room: b, home: id, id: wire.EntryID(entry)}
-	m, displaced, err := f.rooms.JoinRemote(b.name, entry, h.origin(id), to, now)
+// join adds a member of another relay to a room, or sets it aside if there is no place.
+func (f *Federation) join(h *home, entry []byte, now time.Time) {
+	b := h.room
+	to := &remoteMember{federation: f, room: b, home: h.id, id: wire.EntryID(entry)}
+	m, displaced, err := f.rooms.JoinRemote(b.name, entry, h.origin(), to, now)
 	if err != nil {
-		f.keep(b, h, entry)
-		if !errors.Is(err, room.ErrRoomFull) && f.once("untaken", now) { // of a full room it says who fills it
-			f.log.Warn("a member finds no place in a room; it is tried again", "room", b.name, "home", id.String(), "why", err)
+		f.setAside(h, entry, now)
+		// Of a full room it says itself who fills it.
+		if !errors.Is(err, room.ErrRoomFull) && f.once("unplaced", now) {
+			f.log.Warn("a member finds no place in a room; it is tried again",
+				"room", b.name, "home", h.id.String(), "why", err)
 		}
 		return
 	}
 	h.members[m.ID] = m
 	b.changed = m
-	f.untold[b] = struct{}{}
+	f.untold[b] = time.Time{}
 	if displaced == nil {
 		return
 	}
-	if h := b.homes[displaced.Home()]; h != nil {
-		delete(h.members, displaced.ID)
-		f.keep(b, h, displaced.Entry)
+	if other := b.homes[displaced.Home()]; other != nil {
+		delete(other.members, displaced.ID)
+		f.setAside(other, displaced.Entry, now)
 	}
 }
 
-// keep keeps a participant for whom there is no place.
-func (f *Federation) keep(b *bridged, h *home, entry []byte) {
-	if h.untaken == nil {
-		h.untaken = make(map[wire.MemberID][]byte)
+// unplacedEvery is between two tries to find a place for members that found none.
+const unplacedEvery = 5 * time.Second
+
+// setAside keeps a member for whom there is no place.
+func (f *Federation) setAside(h *home, entry []byte, now time.Time) {
+	if h.unplaced == nil {
+		h.unplaced = make(map[wire.MemberID][]byte)
 	}
-	h.untaken[wire.EntryID(entry)] = entry
-	f.untaken[h] = b
+	h.unplaced[wire.EntryID(entry)] = entry
+	f.unplaced[h] = soonest(f.unplaced[h], now.Add(unplacedEvery))
 }
 
-// untakenEvery is between two tries to find a place for participants that found none.
-const untakenEvery = 5 * time.Second
-
-// retryUntaken does so. It returns when to do it next.
-func (f *Federation) retryUntaken(now time.Time) (next time.Time) {
-	if len(f.untaken) == 0 {
-		return time.Time{}
+// retryUnplaced tries to find a place for those who found none.
+func (f *Federation) retryUnplaced(h *home, now time.Time) {
+	list := h.unplaced
+	h.unplaced = nil
+	for _, entry := range list {
+		f.join(h, entry, now)
 	}
-	if now.Before(f.retryAt) {
-		return f.retryAt
-	}
-	f.retryAt = now.Add(untakenEvery)
-	for h, b := range maps.Clone(f.untaken) {
-		delete(f.untaken, h)
-		list := h.untaken
-		h.untaken = nil
-		for id, other := range b.homes {
-			if other != h {
-				continue
-			}
-			for _, entry := range list {
-				f.join(b, id, h, entry, now)
-			}
-		}
-	}
-	return f.retryAt
 }
 
 // logMembers notes in the event log who came and went.
-func (f *Federation) logMembers(b *bridged, id wire.RelayID, h *home, joined [][]byte, left []wire.MemberID) {
+func (f *Federation) logMembers(h *home, joined [][]byte, left []wire.MemberID) {
+	event := eventlog.Event{
+		Kind: eventlog.MemberJoined, Room: h.room.name, Peer: h.id, Participants: len(h.members),
+	}
 	for _, entry := range joined {
-		f.packets.Log(eventlog.Event{Kind: eventlog.MemberJoined, Room: b.name, Src: wire.EntryID(entry), Peer: id, Participants: len(h.members)})
+		event.Src = wire.EntryID(entry)
+		f.packets.Log(event)
 	}
-	for _, member := range left {
-		f.packets.Log(eventlog.Event{Kind: eventlog.MemberLeft, Room: b.name, Src: member, Peer: id, Participants: len(h.members)})
+	event.Kind = eventlog.MemberLeft
+	for _, event.Src = range left {
+		f.packets.Log(event)
 	}
-	f.log.Debug("participants", "room", b.name, "home", h.label, "joined", len(joined), "left", len(left), "now", len(h.members))
-}
-
-// problemEvery is how often the same complaint about the same peer is logged.
-const problemEvery = time.Minute
-
-// maxProblems bounds what is remembered of complaints.
-const maxProblems = 256
-
-// problem notes that something of a peer's was refused, or contained.
-func (f *Federation) problem(p wire.RelayID, what, reason string) {
-	label := f.label(p)
-	f.rooms.Drops.Add(drops.BadAnnouncement, 1)
-	f.packets.Log(eventlog.Event{Kind: eventlog.FederationIngressMalformed, Peer: p, Action: what, Reason: reason})
-	if !f.once(label+what, time.Now()) {
-		return
-	}
-	f.log.Warn("a peer misbehaves", "what", what, "peer", label, "relay", p.String(), "why", reason)
-}
-
-// once reports whether something is to be logged now: the same not more than once a minute.
-func (f *Federation) once(what string, now time.Time) bool {
-	if last, known := f.warned[what]; known && now.Sub(last) < problemEvery {
-		return false
-	}
-	if len(f.warned) >= maxProblems {
-		for known, at := range f.warned {
-			if now.Sub(at) >= problemEvery {
-				delete(f.warned, known)
-			}
-		}
-	}
-	if len(f.warned) >= maxProblems {
-		return false
-	}
-	f.warned[what] = now
-	return true
-}
-
-// refusedOften is from how much on that came a wrong way within a minute a peer is named in the log: while
-// ways change a little does.
-const refusedOften = 100
-
-// refuse counts something that a peer sent and that is not its to send, and names the peer if that goes on.
-func (f *Federation) refuse(n *livePeer, what string) {
-	f.rooms.Drops.Add(drops.WrongPeer, 1)
-	now := time.Now()
-	if last := n.warned.Load(); last != nil && now.Sub(*last) < problemEvery {
-		if n.refused.Add(1) != refusedOften {
-			return
-		}
-		f.log.Warn("a peer sends what it is not the way for; it is dropped", "peer", n.label, "relay", n.id.String(), "last", what)
-		return
-	}
-	warned := now // so that what is refused allocates nothing else
-	n.warned.Store(&warned)
-	n.refused.Store(1)
-}
-
-// remote is a member of another relay as a room.Receiver: what is sent to it goes towards its home.
-type remote struct {
-	federation *Federation
-	room       *bridged
-	home       wire.RelayID
-	id         wire.MemberID
-}
-
-var _ room.Receiver = (*remote)(nil)
-
-// SendMedia implements room.Receiver: media goes by trunks, once for all members behind them.
-func (r *remote) SendMedia(room.Tx, uint16, []byte, []byte) {}
-
-// SetAliasKnown implements room.Receiver: aliases of a room are for its local members.
-func (r *remote) SetAliasKnown(uint16, bool) {}
-
-// HeardWithin implements room.Receiver. Whether a member far away is there, its home says by the list.
-func (r *remote) HeardWithin(time.Duration) bool { return true }
-
-// SendUrgent implements room.Receiver.
-func (r *remote) SendUrgent(kind wire.UrgentKind, body []byte) error {
-	return r.federation.route(&wire.FederationMessage{
-		Hops: wire.MaxHops, Room: wire.HashRoom(r.room.name), To: r.id, Kind: kind, Body: body,
-	}, r.home, nil)
-}
-
-// SendUrgentThen implements room.Receiver; done is not called, for that the next relay has it says nothing.
-func (r *remote) SendUrgentThen(kind wire.UrgentKind, body []byte, _ func(bool)) error {
-	return r.SendUrgent(kind, body)
+	f.log.Debug("members of another relay", "room", h.room.name, "home", h.label,
+		"joined", len(joined), "left", len(left), "now", len(h.members))
 }

@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	earlyFor    = 2 * time.Second // for which frames of a talker who was not announced are kept
-	earlyFrames = 50              // of one stream: a second of them
-	earlyMost   = 32              // streams of one link
-	lookAgain   = 50 * time.Millisecond
+	earlyFor       = 2 * time.Second // for which frames of a talker who was not announced are kept
+	maxEarlyFrames = 50              // of one stream: a second of them
+	maxEarly       = 32              // streams of one link
+	locateEvery    = 50 * time.Millisecond
 )
 
 // heldFrame is a frame of a talker who was not announced yet.
@@ -41,7 +41,7 @@ func (e *early) add(in *incoming, now time.Time) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.streams = slices.DeleteFunc(e.streams, func(s earlyStream) bool { return s.expired(now) })
-	if len(e.streams) >= earlyMost {
+	if len(e.streams) >= maxEarly {
 		return false
 	}
 	e.streams = append(e.streams, earlyStream{in, now})
@@ -82,11 +82,11 @@ func (in *incoming) hold(m *wire.Media, tx *link.Tx) {
 		in.forward(b, m, tx)
 		return
 	}
-	if known && len(in.held) < earlyFrames {
+	if known && len(in.held) < maxEarlyFrames {
 		in.Seen(m.CTR) // or the next short frames could not be read
 		in.held = append(in.held, heldFrame{m.Layer, m.CTR, slices.Clone(m.Ciphertext)})
 	}
-	again := now.Sub(in.tried) >= lookAgain
+	again := now.Sub(in.tried) >= locateEvery
 	in.mu.Unlock()
 	if again {
 		in.release(tx)

@@ -11,12 +11,12 @@ func TestEarlyIsBounded(t *testing.T) {
 	var e early
 	now := time.Now()
 	first := new(incoming)
-	for i := range 2 * earlyMost {
+	for i := range 2 * maxEarly {
 		in := new(incoming)
 		if i == 0 {
 			in = first
 		}
-		if got, want := e.add(in, now), i < earlyMost; got != want {
+		if got, want := e.add(in, now), i < maxEarly; got != want {
 			t.Fatalf("stream %d is kept: %t, want %t", i, got, want)
 		}
 	}
@@ -29,7 +29,7 @@ func TestEarlyIsBounded(t *testing.T) {
 	if n := len(e.list()); n != 1 {
 		t.Errorf("%d streams are kept", n)
 	}
-	for range earlyMost {
+	for range maxEarly {
 		e.add(first, now.Add(earlyFor))
 	}
 	if e.add(new(incoming), now) {

@@ -13,8 +13,8 @@ import (
 const (
 	// maxInbox bounds the urgent messages of one peer that wait for run: more are not taken, and come again.
 	maxInbox = 256
-	// hearMost is how many run takes at a time, before it does what else is due.
-	hearMost = 64
+	// readMost is how many run takes at a time, before it does what else is due.
+	readMost = 64
 )
 
 // inbox is what came over one link and waits for run: who receives packets has members of this relay to
@@ -56,8 +56,8 @@ func (in *inbox) acked(r routing.Receipt) {
 	}
 }
 
-// take returns the receipts, and the oldest message if there is one. more: another one waits.
-func (in *inbox) take() (receipts []routing.Receipt, m inMessage, ok, more bool) {
+// next returns the receipts, and the oldest message if there is one. more: another one waits.
+func (in *inbox) next() (receipts []routing.Receipt, m inMessage, ok, more bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	receipts, in.receipts = in.receipts, nil
@@ -84,11 +84,11 @@ func (in *inbox) limited() uint64 {
 }
 
 // hear gives the table what peers have said, one message of each in turn. It reports whether more waits.
-func (f *Federation) hear(now time.Time) (more bool) {
+func (f *Federation) readInboxes(now time.Time) (more bool) {
 	live := slices.Collect(maps.Values(f.live))
 	for taken := 0; len(live) > 0; {
 		live = slices.DeleteFunc(live, func(p *livePeer) bool {
-			receipts, m, ok, left := p.inbox.take()
+			receipts, m, ok, left := p.inbox.next()
 			for _, r := range receipts {
 				f.decide(func() { f.table.Acked(p.id, r, now) })
 			}
@@ -102,10 +102,10 @@ func (f *Federation) hear(now time.Time) (more bool) {
 			taken++
 			return !left
 		})
-		if taken >= hearMost && len(live) > 0 {
+		if taken >= readMost && len(live) > 0 {
 			return true
 		}
-		f.hearNews(now) // a link that is down is not to wait for what others say
+		f.readNews(now) // a link that is down is not to wait for what others say
 	}
 	return false
 }

@@ -17,19 +17,6 @@ const (
 	maxLabels = 64
 )
 
-// tellRooms does tellRoom for the rooms of which something is untold, and returns when to do it again; zero:
-// when something changes.
-func (f *Federation) tellRooms(now time.Time) (next time.Time) {
-	for b := range f.untold {
-		due := f.tellRoom(b, now)
-		if due.IsZero() {
-			delete(f.untold, b)
-		}
-		next = soonest(next, due)
-	}
-	return next
-}
-
 // tellRoom tells our members of a room what they were not told yet, if it is time to. It returns when it will
 // be; zero: they know all.
 func (f *Federation) tellRoom(b *bridged, now time.Time) (next time.Time) {

@@ -49,8 +49,8 @@ type meter struct {
 	flooded bool      // cutAfter was reached
 }
 
-// allow counts something offered, and takes a token for it if there is one. A span ends with the first offer that is
-// meterSpan or more after its beginning, so who pauses has a long span with little in it.
+// allow counts something offered, and takes a token for it if there is one. A span ends with the first offer
+// that is meterSpan or more after its beginning, so who pauses has a long span with little in it.
 func (m *meter) allow(now time.Time) bool {
 	if m.since.IsZero() {
 		m.since = now

@@ -25,8 +25,7 @@ type livePeer struct {
 	down       atomic.Bool // what still comes is dropped
 
 	// Owned by run:
-	parked  []parked  // messages that wait, the oldest first
-	retryAt time.Time // when to try them again
+	parked []parked // messages that wait, the oldest first
 
 	refused atomic.Int64              // what came by a way that is not its own, since warned
 	warned  atomic.Pointer[time.Time] // when that was logged last; not the wall clock's, which may be set
@@ -71,6 +70,7 @@ func (p *livePeer) Down(why string) {
 	f.later(func(now time.Time) {
 		f.decide(func() {
 			delete(f.live, p.id)
+			delete(f.parked, p)
 			f.stats.egress.Add(p.trunk.total().Frames)
 			f.table.Down(p.id, now)
 		})

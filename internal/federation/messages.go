@@ -66,7 +66,7 @@ func (f *Federation) message(n *livePeer, body []byte, now time.Time) {
 		return
 	}
 	if f.handle(n, &m, by, now) == later {
-		f.park(n, parked{&m, by[0], now})
+		f.park(n, parked{&m, by[0], now}, now)
 	}
 }
 
@@ -153,11 +153,10 @@ func (f *Federation) key(talker, to *room.Member, m *wire.FederationMessage, now
 }
 
 // park keeps a message for a moment.
-func (f *Federation) park(n *livePeer, p parked) {
-	same := 0
-	oldest := 0
-	for i, other := range n.parked {
-		if other.by == p.by {
+func (f *Federation) park(p *livePeer, m parked, now time.Time) {
+	same, oldest := 0, 0
+	for i, other := range p.parked {
+		if other.by == m.by {
 			if same == 0 {
 				oldest = i
 			}
@@ -166,33 +165,30 @@ func (f *Federation) park(n *livePeer, p parked) {
 	}
 	switch {
 	case same >= maxParkedOf:
-		n.parked = slices.Delete(n.parked, oldest, oldest+1)
+		p.parked = slices.Delete(p.parked, oldest, oldest+1)
 		f.rooms.Drops.Add(drops.KeyNoWay, 1)
-	case len(n.parked) >= maxParked:
-		n.parked = slices.Delete(n.parked, 0, 1)
+	case len(p.parked) >= maxParked:
+		p.parked = slices.Delete(p.parked, 0, 1)
 		f.rooms.Drops.Add(drops.KeyNoWay, 1)
 	}
-	n.parked = append(n.parked, p)
-	f.wakeUp()
+	p.parked = append(p.parked, m)
+	if _, waits := f.parked[p]; !waits {
+		f.parked[p] = now
+	}
 }
 
-// retryParked tries again what is parked. It returns when to do so next; zero: nothing waits.
-func (f *Federation) retryParked(now time.Time) (next time.Time) {
-	for _, n := range f.live {
-		if len(n.parked) > 0 && !now.Before(n.retryAt) {
-			n.retryAt = now.Add(parkEvery)
-			n.parked = slices.DeleteFunc(n.parked, func(p parked) bool {
-				if now.Sub(p.since) >= parkFor {
-					f.rooms.Drops.Add(drops.KeyNoWay, 1)
-					return true
-				}
-				by, err := speakers(p.message)
-				return err != nil || f.handle(n, p.message, by, now) == handled
-			})
+// retryParked tries again what is parked of a peer. It returns when to do so next; zero: nothing waits.
+func (f *Federation) retryParked(p *livePeer, now time.Time) (again time.Time) {
+	p.parked = slices.DeleteFunc(p.parked, func(m parked) bool {
+		if now.Sub(m.since) >= parkFor {
+			f.rooms.Drops.Add(drops.KeyNoWay, 1)
+			return true
 		}
-		if len(n.parked) > 0 {
-			next = soonest(next, n.retryAt)
-		}
+		by, err := speakers(m.message)
+		return err != nil || f.handle(p, m.message, by, now) == handled
+	})
+	if len(p.parked) > 0 {
+		again = now.Add(parkEvery)
 	}
-	return next
+	return again
 }

@@ -117,12 +117,12 @@ func TestInbox(t *testing.T) {
 	}
 	in.acked(routing.Receipt{})
 	for i := range maxInbox {
-		receipts, m, ok, more := in.take()
+		receipts, m, ok, more := in.next()
 		if (len(receipts) == 1) != (i == 0) || !ok || m.body[0] != byte(i) || more != (i < maxInbox-1) {
 			t.Fatalf("%d: %d receipts, %v, %v, %v", i, len(receipts), m, ok, more)
 		}
 	}
-	if _, _, ok, more := in.take(); ok || more {
+	if _, _, ok, more := in.next(); ok || more {
 		t.Error("there is more than was put")
 	}
 	in.put(wire.UrgentFederationRoom, body)
@@ -130,7 +130,7 @@ func TestInbox(t *testing.T) {
 	if in.acked(routing.Receipt{}); in.put(wire.UrgentFederationRoom, body) {
 		t.Error("the inbox of a link that is down takes a message")
 	}
-	if receipts, _, ok, _ := in.take(); ok || receipts != nil {
+	if receipts, _, ok, _ := in.next(); ok || receipts != nil {
 		t.Error("something is left of a link that is down")
 	}
 }

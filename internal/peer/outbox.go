@@ -63,7 +63,8 @@ func (o *outbox) put(kind wire.UrgentKind, body []byte, then func()) (ok bool) {
 	return true
 }
 
-// feed gives the session what it has room for, unless somebody is about that already: who is tries again then.
+// feed gives the session what it has room for, unless somebody is about that already: who is tries again
+// then.
 func (o *outbox) feed() {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -41,8 +41,8 @@ func (n *news) apply(c *content) (list []member, ok bool) {
 	return list, signedList(&n.record, list)
 }
 
-// learn takes the version and the members of a message whose record was verified.
-func (t *Table) learn(pt *part, q *peer, m *wire.FederationRoom, now time.Time) {
+// acceptContent takes the version and the members of a message whose record was verified.
+func (t *Table) acceptContent(pt *part, q *peer, m *wire.FederationRoom, now time.Time) {
 	v := versionOf(&m.Record)
 	switch {
 	case !pt.content.version.less(v), !pt.bad.less(v):

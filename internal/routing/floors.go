@@ -46,19 +46,19 @@ func newFloors(limit int) floors {
 // bootKey is where the boot of a home is kept.
 func bootKey(home wire.RelayID) PartKey { return PartKey{Home: home} }
 
-// own notes that q brings a part: its version is remembered on q's account, and on that of its home if we
+// account notes that q brings a part: its version is remembered on q's account, and on that of its home if we
 // know that.
 //
 // A home that is a peer needs no other account than its own, but that q has it too does no harm. An account
 // of the home cannot be filled by others, as only the home signs its parts.
-func (t *Table) own(pt *part, q *peer) {
-	t.ownAs(pt, floorOwner{peer: q.id, home: q.id == pt.key.Home})
-	if _, met := t.met[pt.key.Home]; met {
-		t.ownAs(pt, floorOwner{peer: pt.key.Home, home: true})
+func (t *Table) account(pt *part, q *peer) {
+	t.accountTo(pt, floorOwner{peer: q.id, home: q.id == pt.key.Home})
+	if _, known := t.named[pt.key.Home]; known {
+		t.accountTo(pt, floorOwner{peer: pt.key.Home, home: true})
 	}
 }
 
-func (t *Table) ownAs(pt *part, owner floorOwner) {
+func (t *Table) accountTo(pt *part, owner floorOwner) {
 	if !slices.Contains(pt.owners, owner) {
 		pt.owners = append(pt.owners, owner)
 	}
@@ -75,8 +75,8 @@ func (f *floors) least(key PartKey) (version, time.Time) {
 	return version{}, time.Time{}
 }
 
-// keep remembers the least version of a part.
-func (f *floors) keep(key PartKey, least version, owners []floorOwner, now time.Time) {
+// store remembers the least version of a part.
+func (f *floors) store(key PartKey, least version, owners []floorOwner, now time.Time) {
 	f.next++
 	f.kept[key] = &floorEntry{least: least, since: now, owners: owners, holds: len(owners), n: f.next}
 	for _, owner := range owners {
@@ -105,9 +105,9 @@ func (f *floors) valid(ref floorRef) bool {
 	return entry != nil && entry.n == ref.n
 }
 
-// take forgets a part, which lives again, and returns what was kept. The accounts go on: whoever had it
+// remove forgets a part, which lives again, and returns what was kept. The accounts go on: whoever had it
 // forgotten otherwise would only have to bring it back for a moment.
-func (f *floors) take(key PartKey) (least version, owners []floorOwner) {
+func (f *floors) remove(key PartKey) (least version, owners []floorOwner) {
 	entry := f.kept[key]
 	if entry == nil {
 		return version{}, nil

@@ -59,19 +59,19 @@ func (t *Table) roomMessage(q *peer, m *wire.FederationRoom, now time.Time) {
 		return
 	}
 	if pt = t.parts[key]; pt == nil {
-		pt = t.open(key, q, m, now)
+		pt = t.newPart(key, q, m, now)
 	}
 	t.raiseBoot(pt, m.Record.Boot, now)
 	pt.highest = pt.highest.max(versionOf(&m.Record))
-	t.own(pt, q)
+	t.account(pt, q)
 	if newer {
 		if key.Home == q.id {
 			q.unsettle(now)
 		}
-		t.takeRoute(q, a, m)
+		t.acceptRoute(q, a, m)
 	}
 	t.makeSpace(pt, q, m, now)
-	t.learn(pt, q, m, now)
+	t.acceptContent(pt, q, m, now)
 	t.update(pt, now)
 }
 
@@ -145,7 +145,7 @@ func (t *Table) staleMessage(q *peer, key PartKey, m *wire.FederationRoom, newer
 			t.refuse(q.id, refusedReplay)
 			return
 		}
-		t.takeRoute(q, a, m)
+		t.acceptRoute(q, a, m)
 		if pt := t.parts[key]; pt != nil {
 			t.update(pt, now)
 		}
@@ -169,15 +169,15 @@ func (t *Table) knownSince(key PartKey) time.Time {
 	return since
 }
 
-// open makes a part, which a verified record names.
-func (t *Table) open(key PartKey, q *peer, m *wire.FederationRoom, now time.Time) *part {
+// newPart makes a part, which a verified record names.
+func (t *Table) newPart(key PartKey, q *peer, m *wire.FederationRoom, now time.Time) *part {
 	pt := &part{key: key, home: m.Record.Home, room: m.Record.Room, opener: q.id}
-	pt.floor, pt.owners = t.floors.take(key)
+	pt.floor, pt.owners = t.floors.remove(key)
 	pt.content.since = now
 	t.parts[key] = pt
 	home := t.homes[key.Home]
 	if home == nil {
-		least, owners := t.floors.take(bootKey(key.Home))
+		least, owners := t.floors.remove(bootKey(key.Home))
 		home = &homeState{boot: least.boot, owners: owners}
 		t.homes[key.Home] = home
 	}
@@ -186,7 +186,7 @@ func (t *Table) open(key PartKey, q *peer, m *wire.FederationRoom, now time.Time
 }
 
 // raiseBoot ends everything of a home's earlier boots: it has restarted. The content of pt, of which the new
-// boot was heard, stays until learn has seen whether the new one came along.
+// boot was heard, stays until acceptContent has seen whether the new one came along.
 func (t *Table) raiseBoot(pt *part, boot uint64, now time.Time) {
 	home := t.homes[pt.key.Home]
 	if boot <= home.boot {
@@ -226,8 +226,8 @@ func (t *Table) leaveMessage(q *peer, m *wire.FederationLeave, now time.Time) {
 	}
 }
 
-// takeRoute takes the route of a message that is newer than what was known.
-func (t *Table) takeRoute(q *peer, a *adjacency, m *wire.FederationRoom) {
+// acceptRoute stores the route of a message that is newer than what was known.
+func (t *Table) acceptRoute(q *peer, a *adjacency, m *wire.FederationRoom) {
 	a.routeSerial, a.away = m.Serial, false
 	q.setRoute(a, &route{
 		path: m.Path, length: pathLength(t.self, m.Path), label: t.labelOf(q, m), version: versionOf(&m.Record), shaky: isShaky(m),
@@ -287,13 +287,13 @@ func (t *Table) forget(pt *part, now time.Time) {
 	if pt.content.signed() && pt.content.version == pt.highest && len(pt.content.members) == 0 {
 		least.sequence++ // it ended: the end itself is old now, too
 	}
-	t.floors.keep(pt.key, least, pt.owners, now)
+	t.floors.store(pt.key, least, pt.owners, now)
 	t.dropPending(pt)
 	t.endFetch(pt)
 	t.holdContent(pt, content{})
 	home := t.homes[pt.key.Home]
 	if home.parts--; home.parts == 0 {
 		delete(t.homes, pt.key.Home)
-		t.floors.keep(bootKey(pt.key.Home), version{boot: home.boot}, home.owners, now)
+		t.floors.store(bootKey(pt.key.Home), version{boot: home.boot}, home.owners, now)
 	}
 }

@@ -23,7 +23,7 @@ func (t *Table) notOurs(home wire.RelayID, label string) string {
 		return ""
 	}
 	folded := identity.FoldName(label)
-	for id, ours := range t.met {
+	for id, ours := range t.named {
 		if id != home && ours == folded {
 			return ""
 		}
@@ -31,13 +31,13 @@ func (t *Table) notOurs(home wire.RelayID, label string) string {
 	return label
 }
 
-// meet remembers a peer and what we call it, and takes that name from others.
-func (t *Table) meet(p wire.RelayID, label string, now time.Time) {
+// nameTaken remembers a peer and what we call it, and takes that name from others.
+func (t *Table) nameTaken(p wire.RelayID, label string, now time.Time) {
 	folded := identity.FoldName(label)
-	if had, ok := t.met[p]; ok && had == folded {
+	if had, ok := t.named[p]; ok && had == folded {
 		return
 	}
-	t.met[p] = folded
+	t.named[p] = folded
 	for _, q := range t.order {
 		for _, pt := range t.partsOf(q) {
 			a := q.parts[pt.key]

@@ -42,14 +42,14 @@ func (q *peer) countRoute(r *route, n int) {
 	}
 }
 
-// fits reports whether there is space for another route of q, or may be made. With make it is made.
-func (t *Table) fits(q *peer, path []wire.RelayID, make bool, now time.Time) bool {
+// fits reports whether there is space for another route of q, or may be made. With evict it is made.
+func (t *Table) fits(q *peer, path []wire.RelayID, evict bool, now time.Time) bool {
 	own := len(path) == 1
 	if q.routes < t.limits.parts && (own || q.passed < t.limits.passedShare()) {
 		return true
 	}
 	key, ok := q.lastRoute(path)
-	if !ok || !make {
+	if !ok || !evict {
 		return ok
 	}
 	q.parts[key].dropRoute(q)

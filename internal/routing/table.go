@@ -24,7 +24,7 @@ type Table struct {
 	homes  map[wire.RelayID]*homeState // of foreign parts
 	floors floors                      // of those that are gone
 	due    map[PartKey]*part           // parts that wait for a time
-	met    map[wire.RelayID]string     // peers that were ever up, and the folded forms of their labels
+	named  map[wire.RelayID]string     // peers that were ever up, and the folded forms of their labels
 
 	members    int // in foreign parts
 	pending    int // news that wait, in all parts
@@ -165,7 +165,7 @@ func newTable(self *identity.Identity, boot uint64, isGlobal func(room string) b
 		homes:    map[wire.RelayID]*homeState{},
 		floors:   newFloors(limits.parts),
 		due:      map[PartKey]*part{},
-		met:      map[wire.RelayID]string{},
+		named:    map[wire.RelayID]string{},
 	}
 }
 
@@ -178,7 +178,7 @@ func (t *Table) Up(p wire.RelayID, label string, now time.Time) {
 	t.Down(p, now)
 	q := &peer{id: p, label: label, parts: map[PartKey]*adjacency{}, passedBy: map[wire.RelayID]int{}, swept: now, upSince: now, settledAt: now.Add(settleFor)}
 	t.peers[p] = q
-	t.meet(p, label, now)
+	t.nameTaken(p, label, now)
 	i, _ := slices.BinarySearchFunc(t.order, p, func(n *peer, id wire.RelayID) int { return n.id.Compare(id) })
 	t.order = slices.Insert(t.order, i, q)
 	t.announceAll(q, now)

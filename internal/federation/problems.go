@@ -5,8 +5,65 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/drops"
+	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
+
+// problemEvery is how often the same complaint about the same peer is logged.
+const problemEvery = time.Minute
+
+// maxProblems bounds what is remembered of complaints.
+const maxProblems = 256
+
+// problem notes that something of a peer's was refused, or contained.
+func (f *Federation) problem(p wire.RelayID, what, reason string) {
+	label := f.label(p)
+	f.rooms.Drops.Add(drops.BadAnnouncement, 1)
+	f.packets.Log(eventlog.Event{Kind: eventlog.FederationIngressMalformed, Peer: p, Action: what, Reason: reason})
+	if !f.once(label+what, time.Now()) {
+		return
+	}
+	f.log.Warn("a peer misbehaves", "what", what, "peer", label, "relay", p.String(), "why", reason)
+}
+
+// once reports whether something is to be logged now: the same not more than once a minute.
+func (f *Federation) once(what string, now time.Time) bool {
+	if last, known := f.warned[what]; known && now.Sub(last) < problemEvery {
+		return false
+	}
+	if len(f.warned) >= maxProblems {
+		for known, at := range f.warned {
+			if now.Sub(at) >= problemEvery {
+				delete(f.warned, known)
+			}
+		}
+	}
+	if len(f.warned) >= maxProblems {
+		return false
+	}
+	f.warned[what] = now
+	return true
+}
+
+// refusedOften is from how much on that came a wrong way within a minute a peer is named in the log: while
+// ways change a little does.
+const refusedOften = 100
+
+// refuse counts something that a peer sent and that is not its to send, and names the peer if that goes on.
+func (f *Federation) refuse(n *livePeer, what string) {
+	f.rooms.Drops.Add(drops.WrongPeer, 1)
+	now := time.Now()
+	if last := n.warned.Load(); last != nil && now.Sub(*last) < problemEvery {
+		if n.refused.Add(1) != refusedOften {
+			return
+		}
+		f.log.Warn("a peer sends what it is not the way for; it is dropped", "peer", n.label, "relay", n.id.String(), "last", what)
+		return
+	}
+	warned := now // so that what is refused allocates nothing else
+	n.warned.Store(&warned)
+	n.refused.Store(1)
+}
 
 const (
 	unsharedEvery = time.Hour // a room of a peer is named once in so long
