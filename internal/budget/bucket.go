@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// Bucket is a token bucket of bytes in one word: the time at which it is full again (GCRA, ITU-T I.371). It takes no
-// lock and allocates nothing. The zero value is full. All calls should name the same rate.
+// Bucket is a token bucket of bytes in one word: the time at which it is full again (GCRA, ITU-T I.371). It
+// takes no lock and allocates nothing. The zero value is full. All calls should name the same rate.
 type Bucket struct{ full atomic.Int64 } // ns
 
-// Take takes n bytes if the bucket, which fills at rate bytes a second and holds what that gives in burst, has them. A
-// full one gives any number: packets of a size are never refused for ever.
+// Take takes n bytes if the bucket, which fills at rate bytes a second and holds what that gives in burst,
+// has them. A full one gives any number: packets of a size are never refused for ever.
 func (b *Bucket) Take(n, rate int, burst, now time.Duration) bool {
 	for {
 		full := b.full.Load()

@@ -10,8 +10,8 @@ import (
 // Group is whose share a member's media counts in: an address, or the link to another relay.
 type Group struct {
 	Link bool
-	// Address says that ID is of an address: of IPv6 the first 64 bits, of IPv4 its 32. One customer has many, so those of a
-	// prefix have a share together, and share it among prefixes within: see path.
+	// Address says that ID is of an address: of IPv6 the first 64 bits, of IPv4 its 32. One customer has
+	// many, so those of a prefix have a share together, and share it among prefixes within: see path.
 	Address bool
 	ID      uint64
 }
@@ -32,41 +32,43 @@ func ID(b []byte) (id uint64) {
 // Config is what a Pool shares out.
 type Config struct {
 	Rate int // bytes a second, above 0
-	// Burst is how much may go through at once: what Rate gives in so long, in equal parts for those who are there.
+	// Burst is how much may go through at once: what Rate gives in so long, in equal parts for those who are
+	// there.
 	Burst time.Duration
 	Least int // bytes that each may have at once, however many share Burst
-	// QuietFirst gives of what remains, when those within their share have all they want, more to who sends less. It is
-	// for links so narrow that equal parts of speech would be no use to anybody.
+	// QuietFirst gives of what remains, when those within their share have all they want, more to who sends
+	// less. It is for links so narrow that equal parts of speech would be no use to anybody.
 	QuietFirst bool
 }
 
 const (
 	// drainEvery is how far apart looks at all queues are, at least.
 	drainEvery = 5 * time.Millisecond
-	// slack is how much of the rate's time may be under way before anything is counted for whom it comes from: as long
-	// as nobody could have had too much, nothing is locked.
+	// slack is how much of the rate's time may be under way before anything is counted for whom it comes
+	// from: as long as nobody could have had too much, nothing is locked.
 	slack = 100 * time.Millisecond
 	// loudTime is over which time it is averaged how much somebody sends.
 	loudTime = 3 * time.Second
 	// loudLeast is what counts as next to nothing in that time, in bytes.
 	loudLeast = 100
-	// rounds bounds how often what one had no use for is offered to the others; what is left then waits for the next
-	// time.
+	// rounds bounds how often what one had no use for is offered to the others; what is left then waits for
+	// the next time.
 	rounds = 4
 	// maxMembers bounds whom a pool knows at once; it forgets who has no queue.
 	maxMembers = 1 << 14
-	// most is how much of Burst may be in all queues: more than one, so that who comes to others who have theirs gets its
-	// part, too; but not one for each who comes.
+	// most is how much of Burst may be in all queues: more than one, so that who comes to others who have
+	// theirs gets its part, too; but not one for each who comes.
 	most = 1.5
-	// levels is how many queues one member's media may be in: those of three prefixes, its address's and its own are 4.
+	// levels is how many queues one member's media may be in: those of three prefixes, its address's and its
+	// own are 4.
 	levels = 4
 )
 
-// Pool shares a rate out: max-min fairly among groups, and what a group gets, among its members. It lets through
-// what a router would that has a queue for each member, and takes turns between the groups whose queues are not empty,
-// and within a group between the members; only that nothing waits: what would wait too long is refused at once. So who
-// sends less than its share loses nothing, whatever others do, and what it leaves is the others'. Groups that are addresses
-// are in groups themselves, which are prefixes.
+// Pool shares a rate out: max-min fairly among groups, and what a group gets, among its members. It lets
+// through what a router would that has a queue for each member, and takes turns between the groups whose
+// queues are not empty, and within a group between the members; only that nothing waits: what would wait too
+// long is refused at once. So who sends less than its share loses nothing, whatever others do, and what it
+// leaves is the others'. Groups that are addresses are in groups themselves, which are prefixes.
 //
 //	                  .── member: queue ──.
 //	     .── group ───┤                   ├──.
@@ -104,8 +106,8 @@ type key struct {
 	member bool
 }
 
-// path returns the nodes that a member's media is in, the coarsest first. Of IPv6 a customer has a /48 at most, often a
-// /56, and a network is a /64; of IPv4 neighbouring addresses are often one's, too.
+// path returns the nodes that a member's media is in, the coarsest first. Of IPv6 a customer has a /48 at
+// most, often a /56, and a network is a /64; of IPv4 neighbouring addresses are often one's, too.
 func (s Source) path() (path [levels]key, n int) {
 	g := s.Group
 	add := func(k key) { path[n], n = k, n+1 }
@@ -156,7 +158,8 @@ func (p *Pool) Take(s Source, n int, now time.Duration) bool {
 	return true
 }
 
-// Spare is Take of what nobody else has a use for: while less than Rate goes through, whoever it comes from. It takes no lock.
+// Spare is Take of what nobody else has a use for: while less than Rate goes through, whoever it comes from.
+// It takes no lock.
 func (p *Pool) Spare(n int, now time.Duration) bool {
 	return !p.config.QuietFirst && p.through.Take(n, p.config.Rate, slack, now)
 }
@@ -169,8 +172,8 @@ func (p *Pool) SetRate(rate int, now time.Duration) {
 	p.config.Rate = rate
 }
 
-// find returns the queues of a member and whom it is in, new ones if need be; 0: there are too many members. The caller
-// holds p.mu.
+// find returns the queues of a member and whom it is in, new ones if need be; 0: there are too many members.
+// The caller holds p.mu.
 func (p *Pool) find(s Source) (nodes [levels]*node, depth int) {
 	path, depth := s.path()
 	in := &p.all
@@ -197,9 +200,10 @@ func (p *Pool) find(s Source) (nodes [levels]*node, depth int) {
 // burst returns how many bytes may wait. The caller holds p.mu.
 func (p *Pool) burst() float64 { return float64(p.config.Rate) * p.config.Burst.Seconds() }
 
-// isOver reports whether n bytes more are too many for a member, the last of the nodes, which are coarsest first. It may have its
-// part of Burst, however loud others are; and Least if that is more, as long as each group that it is in has no more than its own
-// part, or Least: or a crowd would have it a thousand times, and fill what is for all. The caller holds p.mu.
+// isOver reports whether n bytes more are too many for a member, the last of the nodes, which are coarsest
+// first. It may have its part of Burst, however loud others are; and Least if that is more, as long as each
+// group that it is in has no more than its own part, or Least: or a crowd would have it a thousand times, and
+// fill what is for all. The caller holds p.mu.
 func (p *Pool) isOver(nodes []*node, n float64) bool {
 	size, least := nodes[len(nodes)-1].bytes+n, float64(p.config.Least)
 	part, siblings, crowded := p.burst(), len(p.all.nodes), false
@@ -214,8 +218,8 @@ func (p *Pool) isOver(nodes []*node, n float64) bool {
 	return size > part || p.all.bytes+n > most*p.burst()
 }
 
-// drain takes out of the queues what would have left them by now, and forgets those that have nothing. The caller holds
-// p.mu.
+// drain takes out of the queues what would have left them by now, and forgets those that have nothing. The
+// caller holds p.mu.
 func (p *Pool) drain(now time.Duration) {
 	past := now - p.drained
 	if past < drainEvery {
@@ -232,8 +236,8 @@ func (p *Pool) drain(now time.Duration) {
 	p.all.tidy(calm, p.config.QuietFirst, &p.members)
 }
 
-// tidy averages how loud everybody in a node is, forgets those that have nothing, and counts the others that are members.
-// It reports whether the node has nothing. remember: how loud members are has to be remembered.
+// tidy averages how loud everybody in a node is, forgets those that have nothing, and counts the others that
+// are members. It reports whether the node has nothing. remember: how loud members are has to be remembered.
 func (o *node) tidy(calm float64, remember bool, members *int) (over bool) {
 	o.loud *= calm
 	if o.index == nil {
@@ -254,8 +258,8 @@ func (o *node) tidy(calm float64, remember bool, members *int) (over bool) {
 	return len(o.nodes) == 0
 }
 
-// weight returns the part that somebody gets of what is shared. With the inverse square of how loud it is, nobody whom
-// equal parts would give all that it wants gets less: it is among the quieter ones.
+// weight returns the part that somebody gets of what is shared. With the inverse square of how loud it is,
+// nobody whom equal parts would give all that it wants gets less: it is among the quieter ones.
 func (o *node) weight(quietFirst bool) float64 {
 	if !quietFirst {
 		return 1
@@ -264,8 +268,8 @@ func (o *node) weight(quietFirst bool) float64 {
 	return 1 / (loud * loud)
 }
 
-// drain takes an amount out of a queue: of a group out of those in it, by their weights, and what one has no use for is
-// the others'. It returns what is left.
+// drain takes an amount out of a queue: of a group out of those in it, by their weights, and what one has no
+// use for is the others'. It returns what is left.
 func (o *node) drain(amount float64, quietFirst bool) (left float64) {
 	if o.index == nil {
 		taken := min(amount, o.bytes)

@@ -1,9 +1,10 @@
-// Package drops counts what a relay does not pass on or take, by the reason. A new reason is a constant and its line in
-// the table of this file; the metrics are made from that table, and docs/operations.md lists it.
+// Package drops counts what a relay does not pass on or take, by the reason. A new reason is a constant and
+// its line in the table of this file; the metrics are made from that table, and docs/operations.md lists it.
 //
 //	udp, link, room, federation, relay ── Add ──> Counters ──> /metrics: wzp_relay_dropped_total{what, reason}
 //
-// It is pure, takes no lock and allocates nothing. What is done about a drop, and who is told, is its caller's.
+// It is pure, takes no lock and allocates nothing. What is done about a drop, and who is told, is its
+// caller's.
 package drops
 
 import (
@@ -67,20 +68,26 @@ const (
 	Reasons // how many there are
 )
 
-// table has the labels of each reason, and what it means. Where text goes to the event log it is said of one frame.
+// table has the labels of each reason, and what it means. Where text goes to the event log it is said of one
+// frame.
 var table = [Reasons]struct{ what, reason, text string }{
 	None: {"", "", "it was not dropped"},
 
 	// Media frames that came and were not forwarded, or not to all.
-	PacketRate:      {"media", "packet_rate", "the member sends too many packets a second"},
-	MemberRate:      {"media", "member_rate", "the member sends too many bytes a second"},
-	RoomRate:        {"media", "room_rate", "the room has more media than is passed on, and this is above the member's share"},
-	SendRate:        {"media", "send_rate", "the relay has more packets to send than it may, and this is above the member's share"},
-	RoomRateToPeers: {"media", "room_rate_to_peers", "the room has more media than is sent to peers, and this is above the member's share"},
-	Crowd:           {"media", "crowd", "the relay has too many packets to send, and the listener is one of a crowd"},
-	ListenerPath:    {"media", "listener_path", "the listener's path carries less than there is, and this is above the talker's share of it"},
-	PeerRate:        {"media", "peer_rate", "the peer sends more than one may"},
-	NotBound:        {"media", "not_bound", "its stream was never announced, or refused"},
+	PacketRate: {"media", "packet_rate", "the member sends too many packets a second"},
+	MemberRate: {"media", "member_rate", "the member sends too many bytes a second"},
+	RoomRate: {"media", "room_rate",
+		"the room has more media than is passed on, and this is above the member's share"},
+	SendRate: {"media", "send_rate",
+		"the relay has more packets to send than it may, and this is above the member's share"},
+	RoomRateToPeers: {"media", "room_rate_to_peers",
+		"the room has more media than is sent to peers, and this is above the member's share"},
+	Crowd: {"media", "crowd",
+		"the relay has too many packets to send, and the listener is one of a crowd"},
+	ListenerPath: {"media", "listener_path",
+		"the listener's path carries less than there is, and this is above the talker's share of it"},
+	PeerRate: {"media", "peer_rate", "the peer sends more than one may"},
+	NotBound: {"media", "not_bound", "its stream was never announced, or refused"},
 
 	// Packets to browsers.
 	BrowserQueue: {"browser", "queue_full", "the browser's queue is full"},

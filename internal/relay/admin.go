@@ -16,8 +16,8 @@ import (
 	"github.com/wzp-voice/wzp/web"
 )
 
-// admin is the operator's interface: health, readiness, metrics. It is for localhost and networks that
-// are trusted: it asks nobody who they are, and says at the start when it is open to others than this machine.
+// admin is the operator's interface: health, readiness, metrics. It is for localhost and networks that are
+// trusted: it asks nobody who they are, and says at the start when it is open to others than this machine.
 type admin struct {
 	ln     net.Listener
 	server *http.Server
@@ -27,10 +27,12 @@ type admin struct {
 func newAdmin(r *Relay, addr string) (*admin, error) {
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("cannot open the admin port: %w; choose another with --admin, or \"\" for none", err)
+		return nil, fmt.Errorf("cannot open the admin port: %w; choose another with --admin, or \"\" for "+
+			"none", err)
 	}
 	if addr, ok := ln.Addr().(*net.TCPAddr); ok && !addr.IP.IsLoopback() {
-		r.log.Warn("the admin port is open to other machines: whoever reaches it sees peers and numbers; let a firewall keep strangers out, "+
+		r.log.Warn("the admin port is open to other machines: whoever reaches it sees peers and numbers; "+
+			"let a firewall keep strangers out, "+
 			"or listen on 127.0.0.1 with --admin", "admin", ln.Addr().String())
 	}
 	files := guardFiles(ln, "admin", r.log, r.rooms.Drops, adminReserve, true)
@@ -48,8 +50,9 @@ func newAdmin(r *Relay, addr string) (*admin, error) {
 	return a, nil
 }
 
-// localNames lets requests that come over loopback through to h only if they ask for this machine by a name of its own. A
-// page of elsewhere whose name was made to lead here (DNS rebinding) could else read the answers in the operator's browser.
+// localNames lets requests that come over loopback through to h only if they ask for this machine by a name
+// of its own. A page of elsewhere whose name was made to lead here (DNS rebinding) could else read the
+// answers in the operator's browser.
 func localNames(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		addr, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
@@ -74,7 +77,8 @@ func (r *Relay) adminHandler() http.Handler {
 	})
 	mux.HandleFunc("GET /peers", r.servePeers)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(r.registry(), promhttp.HandlerOpts{
-		ErrorHandling: promhttp.ContinueOnError, // those of the process need files, of which there may be none left
+		// those of the process need files, of which there may be none left
+		ErrorHandling: promhttp.ContinueOnError,
 	}))
 	return mux
 }

@@ -1,4 +1,5 @@
-// Package relay is the server: it puts sessions, rooms, the page for browsers and the admin interface together.
+// Package relay is the server: it puts sessions, rooms, the page for browsers and the admin interface
+// together.
 //
 //	internal/link.Endpoint ── Accept, Control ──> Relay (relay.go, session.go): who may do what
 //	          |  ^
@@ -21,7 +22,6 @@
 //	connectAnswer.mu
 //	certificateDesk.mu
 //	certificateFiles.mu
-//	hostNames.mu
 //	notices.mu
 //	fileGuard.mu
 package relay

@@ -29,8 +29,8 @@ type ConfigError string
 
 func (e ConfigError) Error() string { return string(e) }
 
-// HTTPError says that there can be no page for browsers: Config.HTTP cannot be listened on, its certificate cannot be
-// read, or what Config says about it cannot be.
+// HTTPError says that there can be no page for browsers: Config.HTTP cannot be listened on, its certificate
+// cannot be read, or what Config says about it cannot be.
 type HTTPError struct{ Err error }
 
 func (e *HTTPError) Error() string { return "cannot open the http port: " + e.Err.Error() }
@@ -80,21 +80,24 @@ func newSite(config Config, dropped *drops.Counters) (*site, error) {
 	files := openFilesLimit()
 	all := connectionsFor(config.MaxSessions+spareConnections, files, config.Sockets)
 	warnAboutFiles(s.log, all, config.MaxSessions, files)
-	s.ln = newLimitListener(guardFiles(ln, "http", s.log, s.drops, pageReserve, false), s.drops, all, config.MaxPerAddress)
+	s.ln = newLimitListener(guardFiles(ln, "http", s.log, s.drops, pageReserve, false), s.drops, all,
+		config.MaxPerAddress)
 	s.ln.log = s.log
 	s.openRedirect(min(spareConnections, max(leastConnections, all/8)))
 	s.warnAboutPlain()
 	return s, nil
 }
 
-// openRedirect opens port 80 for ACME. Without it certificates can still be had on the https port, so it is no error.
+// openRedirect opens port 80 for ACME. Without it certificates can still be had on the https port, so it is
+// no error.
 func (s *site) openRedirect(connections int) {
 	if s.config.Domain == "" {
 		return
 	}
 	ln, err := net.Listen("tcp", s.config.ACMEListen)
 	if err != nil {
-		s.log.Warn("port 80 cannot be opened: certificates can be had only if the https port is 443 from outside, "+
+		s.log.Warn("port 80 cannot be opened: certificates can be had only if the https port is 443 from "+
+			"outside, "+
 			"and http addresses lead nowhere", "address", s.config.ACMEListen, "err", err)
 		return
 	}
@@ -108,7 +111,8 @@ func (s *site) openRedirect(connections int) {
 func (s *site) warnAboutPlain() {
 	if s.certs == nil && !s.addr().Addr().IsLoopback() {
 		s.log.Warn("browsers give the microphone only to pages from https or localhost: "+
-			"use --domain or --tls-cert, or a reverse proxy with TLS, or listen on 127.0.0.1", "http", s.addr().String())
+			"use --domain or --tls-cert, or a reverse proxy with TLS, or listen on "+
+			"127.0.0.1", "http", s.addr().String())
 	}
 }
 
@@ -117,7 +121,8 @@ func (s *site) start(r *Relay) {
 	if s == nil {
 		return
 	}
-	s.connect = connectAnswer{identity: r.config.Identity, version: r.config.Version, port: int(r.Addr().Port()),
+	s.connect = connectAnswer{identity: r.config.Identity, version: r.config.Version,
+		port:         int(r.Addr().Port()),
 		certificates: r.endpoint.WebCertificates}
 	if udp, tcp := r.Addr().Addr(), s.addr().Addr(); udp.IsLoopback() && (tcp == udp || tcp.IsUnspecified()) {
 		s.local = udp.String() // browsers try WebTransport at the first address of localhost only
@@ -141,8 +146,9 @@ func (s *site) start(r *Relay) {
 	}
 }
 
-// serves reports whether there is a page at a host, with or without a port. Plain http on loopback is for this machine,
-// and for the proxy whose name the operator gave: a page of elsewhere whose name leads here is not the relay's.
+// serves reports whether there is a page at a host, with or without a port. Plain http on loopback is for
+// this machine, and for the proxy whose name the operator gave: a page of elsewhere whose name leads here is
+// not the relay's.
 func (s *site) serves(host string) bool {
 	return s.certs != nil || !s.addr().Addr().IsLoopback() || s.names.checkHost(host)
 }
@@ -171,8 +177,8 @@ func (s *site) report(err error) {
 	}
 }
 
-// close ends serve: requests get shutdownTime, and it waits for all of them. WebSockets must have been closed before. It
-// may be called when start was not.
+// close ends serve: requests get shutdownTime, and it waits for all of them. WebSockets must have been closed
+// before. It may be called when start was not.
 func (s *site) close() {
 	if s == nil {
 		return
@@ -249,10 +255,12 @@ func localhostIs(addr netip.Addr) bool {
 
 // tlsConfig is the server's for certificates from get.
 func tlsConfig(get func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *tls.Config {
-	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: get, NextProtos: []string{"h2", "http/1.1"}}
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: get, NextProtos: []string{"h2",
+		"http/1.1"}}
 }
 
-// gate counts requests that are being answered, those that became WebSockets, too, so that close can wait for them.
+// gate counts requests that are being answered, those that became WebSockets, too, so that close can wait for
+// them.
 type gate struct {
 	mu     sync.Mutex // guards what follows: nothing may be added once somebody waits
 	closed bool

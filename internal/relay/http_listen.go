@@ -10,28 +10,32 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/link"
 )
 
-// refusalsEvery is how often it is logged that connections are refused.
-const refusalsEvery = time.Minute
+// everyMinute is how often the log says what strangers can bring about: of each thing once a minute.
+func everyMinute() *rate.Limiter { return rate.NewLimiter(rate.Every(time.Minute), 1) }
 
-// limitListener closes the connections that are too many, at once: one that waited for a place would be let in when its
-// browser has given up, and a flood of them would keep everybody else waiting. It does not wrap those that it lets in,
-// whose socket options the WebSocket sets; the http.Server says when they have ended, and over says so of those that
-// the server gave away.
+// limitListener closes the connections that are too many, at once: one that waited for a place would be let
+// in when its browser has given up, and a flood of them would keep everybody else waiting. It does not wrap
+// those that it lets in, whose socket options the WebSocket sets; the http.Server says when they have ended,
+// and over says so of those that the server gave away.
 type limitListener struct {
 	net.Listener
 	perBlock int
 	drops    *drops.Counters
 	log      *slog.Logger // nil: nobody is told of refusals
+	told     *rate.Limiter
 
-	mu     sync.Mutex // guards what follows
-	conns  map[net.Conn]*place
-	blocks map[netip.Prefix]int // connections of an address, or IPv6 /64; of the zero Prefix there may be any number
-	places *link.Places         // of all; those of WebSockets, whose sessions have limits of their own, are nobody's
-	told   time.Time            // when refusals were logged
+	mu    sync.Mutex // guards what follows
+	conns map[net.Conn]*place
+	// connections of an address, or IPv6 /64; of the zero Prefix there may be any number
+	blocks map[netip.Prefix]int
+	// of all; those of WebSockets, whose sessions have limits of their own, are nobody's
+	places *link.Places
 }
 
 // place is one connection's.
@@ -41,8 +45,9 @@ type place struct {
 }
 
 func newLimitListener(ln net.Listener, dropped *drops.Counters, total, perBlock int) *limitListener {
-	return &limitListener{Listener: ln, drops: dropped, perBlock: perBlock, places: link.NewPlaces(total, perBlock),
-		conns: make(map[net.Conn]*place), blocks: make(map[netip.Prefix]int)}
+	return &limitListener{Listener: ln, drops: dropped, told: everyMinute(), perBlock: perBlock,
+		places: link.NewPlaces(total, perBlock),
+		conns:  make(map[net.Conn]*place), blocks: make(map[netip.Prefix]int)}
 }
 
 // attach has a server tell when connections end.
@@ -71,18 +76,15 @@ func (l *limitListener) Accept() (net.Conn, error) {
 
 // tell logs that connections are refused.
 func (l *limitListener) tell(conn net.Conn) {
-	l.mu.Lock()
-	now := time.Now()
-	silent := l.log == nil || !l.told.IsZero() && now.Sub(l.told) < refusalsEvery
-	if silent {
-		l.mu.Unlock()
+	if l.log == nil || !l.told.Allow() {
 		return
 	}
-	l.told = now
+	l.mu.Lock()
 	most, held := l.places.MostText()
 	taken := l.places.Taken()
 	l.mu.Unlock()
-	l.log.Warn("TCP connections are refused: there are too many, or too many of one address or network", "connections", taken,
+	l.log.Warn("TCP connections are refused: there are too many, or too many of one address or network",
+		"connections", taken,
 		"last", conn.RemoteAddr().String(), "most_from", most, "its_connections", held)
 }
 
@@ -135,8 +137,8 @@ func (l *limitListener) leaveLocked(conn net.Conn, p *place) {
 	}
 }
 
-// addrOf returns whom a connection counts for; the zero Addr, which has no limit of its own, for this machine, where
-// reverse proxies are.
+// addrOf returns whom a connection counts for; the zero Addr, which has no limit of its own, for this
+// machine, where reverse proxies are.
 func addrOf(conn net.Conn) netip.Addr {
 	addr, ok := conn.RemoteAddr().(*net.TCPAddr)
 	if !ok || addr.IP.IsLoopback() {

@@ -11,16 +11,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/web"
 )
-
-// namesReportEvery is how often each kind of refusal is logged.
-const namesReportEvery = time.Minute
 
 // The kinds of refusals that are logged.
 const (
@@ -33,10 +30,10 @@ const (
 
 // hostNames knows which names are this relay's own, and whose pages may use it.
 //
-// Own are the names of the certificate, those of the machine itself, the addresses of its interfaces, and the hosts of
-// the origins that the operator named, which are those of reverse proxies. It matters that no others are: a name that
-// somebody else controls would let their server pass on what a browser signed for it, and a page of theirs pretend to be
-// of the relay (DNS rebinding).
+// Own are the names of the certificate, those of the machine itself, the addresses of its interfaces, and the
+// hosts of the origins that the operator named, which are those of reverse proxies. It matters that no others
+// are: a name that somebody else controls would let their server pass on what a browser signed for it, and a
+// page of theirs pretend to be of the relay (DNS rebinding).
 type hostNames struct {
 	log     *slog.Logger
 	certs   *certificateDesk    // nil: no TLS
@@ -44,16 +41,20 @@ type hostNames struct {
 	hosts   map[string]struct{} // of these origins, lower case, without port
 	named   []string            // and with it, in order
 
-	mu       sync.Mutex              // guards what follows
-	reported [refusedKinds]time.Time // when a refusal was logged
+	reported [refusedKinds]*rate.Limiter // of what the operator may have to name; anybody can cause a refusal
 }
 
 func newHostNames(config Config, certs *certificateDesk) (*hostNames, error) {
-	n := &hostNames{log: config.Log, certs: certs, origins: make(map[string]struct{}), hosts: make(map[string]struct{})}
+	n := &hostNames{log: config.Log, certs: certs, origins: make(map[string]struct{}),
+		hosts: make(map[string]struct{})}
+	for kind := range n.reported {
+		n.reported[kind] = everyMinute()
+	}
 	for _, text := range config.WebOrigins {
 		origin, host, ok := originOf(strings.TrimSuffix(text, "/"))
 		if !ok {
-			return nil, ConfigError(fmt.Sprintf("--web-origin is the beginning of a page's address, without its path, such as https://voice.example.org, not %q", text))
+			return nil, ConfigError(fmt.Sprintf("--web-origin is the beginning of a page's address, "+
+				"without its path, such as https://voice.example.org, not %q", text))
 		}
 		n.origins[origin], n.hosts[host] = struct{}{}, struct{}{}
 	}
@@ -64,11 +65,12 @@ func newHostNames(config Config, certs *certificateDesk) (*hostNames, error) {
 	return n, nil
 }
 
-// originOf reads a serialised origin (RFC 6454, section 6.2) and returns it without its scheme's own port, and its
-// host, as identity.HostName has it.
+// originOf reads a serialised origin (RFC 6454, section 6.2) and returns it without its scheme's own port,
+// and its host, as identity.HostName has it.
 func originOf(text string) (origin, host string, ok bool) {
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.Opaque != "" ||
+	if err != nil || u.Host == "" || u.User != nil || u.Path != "" || u.RawQuery != "" ||
+		u.Fragment != "" || u.Opaque != "" ||
 		u.ForceQuery || strings.HasSuffix(text, "#") || u.Scheme != "http" && u.Scheme != "https" {
 		return "", "", false
 	}
@@ -85,8 +87,9 @@ func originOf(text string) (origin, host string, ok bool) {
 	return u.Scheme + "://" + net.JoinHostPort(host, port), host, true
 }
 
-// checkOrigin reports whether the page that a request comes from may use the relay: one of the relay's own, one of
-// localhost, or one that the operator named. Browsers always say where a page is from; a request that does not is refused.
+// checkOrigin reports whether the page that a request comes from may use the relay: one of the relay's own,
+// one of localhost, or one that the operator named. Browsers always say where a page is from; a request that
+// does not is refused.
 func (n *hostNames) checkOrigin(r *http.Request) bool {
 	fields := r.Header.Values("Origin")
 	if len(fields) != 1 {
@@ -105,15 +108,17 @@ func (n *hostNames) checkOrigin(r *http.Request) bool {
 	if host == strings.ToLower(hostOnly(r.Host)) && n.own(host) {
 		return true
 	}
-	if n.reports(refusedOrigin) {
-		n.log.Warn("a page was refused: if it is yours, name it with --web-origin", "name", shortName(fields[0]))
+	if n.reported[refusedOrigin].Allow() {
+		n.log.Warn("a page was refused: if it is yours, name it with --web-origin", "name",
+			shortName(fields[0]))
 	}
 	return false
 }
 
-// called returns what the browser that made a request may call the relay, "host:port": what the request says, what its
-// page's origin says, and what the operator named. Proxies lose the port, or put their own way to the relay in the
-// place of the name. Whoever is in between can write all of it, so what counts is that the host is the relay's own.
+// called returns what the browser that made a request may call the relay, "host:port": what the request says,
+// what its page's origin says, and what the operator named. Proxies lose the port, or put their own way to
+// the relay in the place of the name. Whoever is in between can write all of it, so what counts is that the
+// host is the relay's own.
 func (n *hostNames) called(r *http.Request) []string {
 	names := link.RequestNames(r)
 	if fields := r.Header.Values("Origin"); len(fields) == 1 {
@@ -122,13 +127,15 @@ func (n *hostNames) called(r *http.Request) []string {
 			names = append(names, name)
 		}
 	}
-	names = slices.DeleteFunc(append(names, n.named...), func(name string) bool { return !n.own(hostOnly(name)) })
+	names = slices.DeleteFunc(append(names, n.named...),
+		func(name string) bool { return !n.own(hostOnly(name)) })
 	slices.Sort(names)
 	return slices.Compact(names)
 }
 
-// pageNames returns what the browser that asks for the page may call the relay, for what the page may connect to: what
-// the request says, and what the operator named, but for other names than the request's if that is among them.
+// pageNames returns what the browser that asks for the page may call the relay, for what the page may connect
+// to: what the request says, and what the operator named, but for other names than the request's if that is
+// among them.
 func (n *hostNames) pageNames(r *http.Request) []string {
 	names := []string{strings.ToLower(r.Host)}
 	host := hostOnly(names[0])
@@ -144,12 +151,15 @@ func (n *hostNames) pageNames(r *http.Request) []string {
 // trouble tells the operator of requests for a WebSocket that a proxy spoilt.
 func (n *hostNames) trouble(r *http.Request, what link.WebTrouble) {
 	switch {
-	case what == link.TroubleUpgrade && n.reports(refusedUpgrade):
-		n.log.Warn("a browser asked for a WebSocket, but the proxy in between took Upgrade away: have it pass Upgrade and Connection "+
+	case what == link.TroubleUpgrade && n.reported[refusedUpgrade].Allow():
+		n.log.Warn("a browser asked for a WebSocket, but the proxy in between took Upgrade away: have it "+
+			"pass Upgrade and Connection "+
 			"(docs/operations.md, Behind a reverse proxy)", "name", shortName(r.Host))
-	case what == link.TroubleName && n.reports(refusedProof):
-		n.log.Warn("a browser opened a WebSocket by a name or port that this relay does not know for its own: have the proxy leave Host "+
-			"as it is (nginx: proxy_set_header Host $http_host), or name the page with --web-origin, port included",
+	case what == link.TroubleName && n.reported[refusedProof].Allow():
+		n.log.Warn("a browser opened a WebSocket by a name or port that this relay does not know for its "+
+			"own: have the proxy leave Host "+
+			"as it is (nginx: proxy_set_header Host $http_host), or name the page with --web-origin, port "+
+			"included",
 			"name", shortName(r.Host), "page", shortName(r.Header.Get("Origin")))
 	}
 }
@@ -159,8 +169,9 @@ func (n *hostNames) checkHost(host string) bool {
 	if n.own(strings.ToLower(hostOnly(host))) {
 		return true
 	}
-	if n.reports(refusedName) {
-		n.log.Warn("a browser used a name that is not known to be this relay's: if it is, name its page with --web-origin",
+	if n.reported[refusedName].Allow() {
+		n.log.Warn("a browser used a name that is not known to be this relay's: if it is, name its page "+
+			"with --web-origin",
 			"name", shortName(host))
 	}
 	return false
@@ -172,19 +183,6 @@ func (n *hostNames) own(host string) bool {
 	}
 	ip, err := netip.ParseAddr(host)
 	return err == nil && ofThisMachine(ip)
-}
-
-// reports reports whether to tell the operator, who may have to name something, of a refusal. Anybody can cause one, so
-// each kind is said once a minute.
-func (n *hostNames) reports(kind int) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	now := time.Now()
-	if now.Sub(n.reported[kind]) < namesReportEvery {
-		return false
-	}
-	n.reported[kind] = now
-	return true
 }
 
 // shortName is as much of a name as goes to the log.

@@ -18,18 +18,20 @@ import (
 	"golang.org/x/crypto/acme"
 	"golang.org/x/crypto/acme/autocert"
 	"golang.org/x/net/idna"
+	"golang.org/x/time/rate"
 )
 
 const (
-	certCheckEvery  = 5 * time.Second // how often the certificate's files are looked at, while somebody connects
-	certWarnEvery   = 24 * time.Hour  // how often it is logged that browsers refuse the certificate
-	acmeReportEvery = time.Minute     // how often it is logged that there is no certificate
-	acmeTimeout     = time.Minute     // of one request to the certificate authority
-	acmeClockSet    = time.Hour       // by how much the wall clock is set, or the machine slept, until renewals are planned anew
+	// how often the certificate's files are looked at, while somebody connects
+	certCheckEvery = 5 * time.Second
+	certWarnEvery  = 24 * time.Hour // how often it is logged that browsers refuse the certificate
+	acmeTimeout    = time.Minute    // of one request to the certificate authority
+	// by how much the wall clock is set, or the machine slept, until renewals are planned anew
+	acmeClockSet = time.Hour
 )
 
-// certificateDesk has the certificates of the https port: those of two files, or those that it obtains by ACME for
-// one domain. A nil one is that of a relay without TLS.
+// certificateDesk has the certificates of the https port: those of two files, or those that it obtains by
+// ACME for one domain. A nil one is that of a relay without TLS.
 type certificateDesk struct {
 	log    *slog.Logger
 	files  *certificateFiles // nil: ACME
@@ -38,23 +40,26 @@ type certificateDesk struct {
 	clock  func() (wall time.Time, up time.Duration)
 	cut    context.CancelFunc // ends what is under way with the certificate authority
 
-	mu       sync.Mutex // guards what follows
-	acme     *autocert.Manager
-	made     time.Time     // when acme was, by the wall clock
-	madeUp   time.Duration // and by the one that nobody sets
-	plain    bool          // http-01 is answered on port 80
-	reported time.Time     // when it was logged that there is no certificate
+	reported *rate.Limiter // that there is no certificate
+
+	mu     sync.Mutex // guards what follows
+	acme   *autocert.Manager
+	made   time.Time     // when acme was, by the wall clock
+	madeUp time.Duration // and by the one that nobody sets
+	plain  bool          // http-01 is answered on port 80
 }
 
 // newCertificateDesk checks what of Config is about TLS. It returns nil if nothing is.
 func newCertificateDesk(config Config) (*certificateDesk, error) {
 	start := time.Now()
-	d := &certificateDesk{log: config.Log, cut: func() {}, clock: func() (time.Time, time.Duration) { return time.Now().Round(0), time.Since(start) }}
+	d := &certificateDesk{log: config.Log, cut: func() {}, reported: everyMinute(),
+		clock: func() (time.Time, time.Duration) { return time.Now().Round(0), time.Since(start) }}
 	switch {
 	case config.TLSCert == "" && config.TLSKey == "" && config.Domain == "":
 		return nil, nil
 	case config.Domain != "" && config.TLSCert+config.TLSKey != "":
-		return nil, ConfigError("give --domain, which obtains a certificate, or --tls-cert and --tls-key, which have one, not both")
+		return nil, ConfigError("give --domain, which obtains a certificate, or --tls-cert and --tls-key, " +
+			"which have one, not both")
 	case config.Domain != "":
 		return d, d.useACME(config)
 	case config.TLSCert == "" || config.TLSKey == "":
@@ -67,8 +72,10 @@ func newCertificateDesk(config Config) (*certificateDesk, error) {
 // useACME prepares for certificates of one domain. Nothing is asked for yet.
 func (d *certificateDesk) useACME(config Config) error {
 	name, err := idna.Lookup.ToASCII(config.Domain)
-	if _, ip := netip.ParseAddr(config.Domain); err != nil || ip == nil || !strings.Contains(strings.Trim(name, "."), ".") {
-		return ConfigError(fmt.Sprintf("--domain is the public name of this relay, such as voice.example.org, not %q", config.Domain))
+	_, noIP := netip.ParseAddr(config.Domain)
+	if err != nil || noIP == nil || !strings.Contains(strings.Trim(name, "."), ".") {
+		return ConfigError(fmt.Sprintf("--domain is the public name of this relay, such as "+
+			"voice.example.org, not %q", config.Domain))
 	}
 	if config.ACMECache == "" {
 		return ConfigError("no place for certificates: Config.ACMECache is missing")
@@ -92,8 +99,9 @@ func (d *certificateDesk) useACME(config Config) error {
 	return nil
 }
 
-// manager returns the manager of ACME's certificates. It plans renewals with timers, which know nothing of a wall clock
-// that is set, or of a machine that sleeps: then another one takes over, which begins with the certificates that there are.
+// manager returns the manager of ACME's certificates. It plans renewals with timers, which know nothing of a
+// wall clock that is set, or of a machine that sleeps: then another one takes over, which begins with the
+// certificates that there are.
 func (d *certificateDesk) manager() *autocert.Manager {
 	wall, up := d.clock()
 	d.mu.Lock()
@@ -131,28 +139,23 @@ func (d *certificateDesk) config() *tls.Config {
 // fromACME is autocert's GetCertificate, whose errors the operator has to see.
 func (d *certificateDesk) fromACME(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	cert, err := d.manager().GetCertificate(hello)
-	if err != nil && !errors.Is(err, context.Canceled) && strings.EqualFold(strings.TrimSuffix(hello.ServerName, "."), d.domain) {
+	if err != nil && !errors.Is(err,
+		context.Canceled) && strings.EqualFold(strings.TrimSuffix(hello.ServerName, "."), d.domain) {
 		d.report(err)
 	}
 	return cert, err
 }
 
 func (d *certificateDesk) report(err error) {
-	now := time.Now()
-	d.mu.Lock()
-	due := now.Sub(d.reported) >= acmeReportEvery
-	if due {
-		d.reported = now
-	}
-	d.mu.Unlock()
-	if due {
-		d.log.Warn("no certificate for --domain: does its name lead to this machine, and can port 80 or 443 be reached from the internet?",
+	if d.reported.Allow() {
+		d.log.Warn("no certificate for --domain: does its name lead to this machine, and can port 80 or "+
+			"443 be reached from the internet?",
 			"domain", d.domain, "err", err)
 	}
 }
 
-// obtain asks for the certificate of the domain, so that the first visitor need not wait and errors show at the start.
-// close ends it.
+// obtain asks for the certificate of the domain, so that the first visitor need not wait and errors show at
+// the start. close ends it.
 func (d *certificateDesk) obtain() {
 	if d.fresh == nil {
 		return
@@ -179,11 +182,15 @@ func (d *certificateDesk) challenges(url string) http.Handler {
 			http.Error(w, "use https", http.StatusBadRequest)
 			return
 		}
-		// Only the path is the request's, and it stays one: url is of the configuration, with scheme, host and the slash.
+		// Only the path is the request's, and it stays one: url is of the configuration, with scheme, host
+		// and the slash.
 		target := strings.TrimSuffix(url, "/") + "/" + strings.TrimLeft(r.URL.EscapedPath(), "/")
-		http.Redirect(w, r, target, http.StatusMovedPermanently) //nolint:gosec // G710: the host is the configured one, see above
+		http.Redirect(w, r, target, http.StatusMovedPermanently) //nolint:gosec // G710: see above
 	})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { d.manager().HTTPHandler(redirect).ServeHTTP(w, r) })
+	return http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
+		d.manager().HTTPHandler(redirect).ServeHTTP(w, r)
+	})
 }
 
 // name is what the first certificate is for; empty if that is no single name.
@@ -274,7 +281,8 @@ func (f *certificateFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return f.current, nil
 }
 
-// review tells the operator what browsers have against the certificate: at once, and every day until it is mended.
+// review tells the operator what browsers have against the certificate: at once, and every day until it is
+// mended.
 func (f *certificateFiles) review(now time.Time) {
 	f.mu.Lock()
 	leaf := f.current.Leaf
@@ -286,7 +294,8 @@ func (f *certificateFiles) review(now time.Time) {
 	f.problem = problem
 	f.mu.Unlock()
 	if tell {
-		f.log.Warn("browsers refuse the certificate", "why", problem, "file", f.cert, "from", leaf.NotBefore, "until", leaf.NotAfter)
+		f.log.Warn("browsers refuse the certificate", "why", problem, "file", f.cert, "from", leaf.NotBefore,
+			"until", leaf.NotAfter)
 	}
 }
 
@@ -314,7 +323,8 @@ func (f *certificateFiles) load(stamps [2]fileStamp) error {
 		if path := (*fs.PathError)(nil); errors.As(err, &path) {
 			return fmt.Errorf("cannot read --tls-cert or --tls-key %s: %w", path.Path, path.Err)
 		}
-		return fmt.Errorf("--tls-cert %s and --tls-key %s: %s: give a PEM certificate with its chain, and its key",
+		return fmt.Errorf("--tls-cert %s and --tls-key %s: %s: give a PEM certificate with its chain, and "+
+			"its key",
 			f.cert, f.key, strings.TrimPrefix(err.Error(), "tls: "))
 	}
 	if cert.Leaf == nil {

@@ -25,7 +25,8 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	to.packets(&stats)
 	to.dropped(r, &stats)
 	for _, s := range r.federation.Peers() {
-		peer := metricSet{out, "wzp_relay_peer_", []string{"peer"}, []string{cmp.Or(s.Label, s.Fingerprint.String())}}
+		peer := metricSet{out, "wzp_relay_peer_", []string{"peer"}, []string{cmp.Or(s.Label,
+			s.Fingerprint.String())}}
 		peer.gauge("up", "Whether the link with the peer is up.", map[bool]float64{true: 1}[s.Up])
 		peer.gauge("rtt_seconds", "Round trip to the peer; 0: not measured yet.", s.RTT.Seconds())
 		peer.gauge("loss_ratio", "Share of what is sent to the peer that is lost.", s.Loss)

@@ -74,22 +74,24 @@ func warnAboutBuffers(log *slog.Logger, b udp.Buffers) {
 	if runtime.GOOS != "linux" {
 		advice = "let it: see the limit on buffers of sockets, such as sysctl kern.ipc.maxsockbuf"
 	}
-	log.Warn("the system gives UDP sockets smaller buffers than asked for: bursts of packets are lost in them",
+	log.Warn("the system gives UDP sockets smaller buffers than asked for: bursts of packets are lost in "+
+		"them",
 		"asked_bytes", b.Asked, "receive_bytes", b.Receive, "send_bytes", b.Send, "do", advice)
 }
 
 // NewOn is New on a port that is open already, such as one of a simulated network. It takes the Mux over.
 func NewOn(mux *udp.Mux, config Config) (*Relay, error) {
 	if config.Identity == nil {
-		return nil, errors.Join(errors.New("relay: Config.Identity is missing: a relay needs an identity of its own"), mux.Close())
+		return nil, errors.Join(errors.New("relay: Config.Identity is missing: a relay needs an identity "+
+			"of its own"), mux.Close())
 	}
 	config = config.withDefaults()
 	r := &Relay{
 		config: config,
 		log:    config.Log,
 		rooms: room.NewRooms(room.Limits{
-			Rooms: config.MaxRooms, Members: config.MaxMembers, PerAddress: config.MaxMembersPerAddress, SendRate: config.SendRate,
-			MemberRate: config.MemberRate * 1000 / 8, RoomRate: config.RoomRate * 1000 / 8,
+			Rooms: config.MaxRooms, Members: config.MaxMembers, PerAddress: config.MaxMembersPerAddress,
+			SendRate: config.SendRate, MemberRate: config.MemberRate * 1000 / 8, RoomRate: config.RoomRate * 1000 / 8,
 		}),
 		changed:   make(chan *room.Member, maxChanged),
 		soon:      make(chan struct{}, 1),
@@ -158,7 +160,8 @@ func (r *Relay) PageURL() string { return r.site.url() }
 
 // Run serves until ctx is done, then tells the clients, closes everything and waits for all of it.
 func (r *Relay) Run(ctx context.Context) error {
-	r.log.Info("listening", "udp", r.Addr().String(), "http", r.site.logAddr(), "admin", r.admin.addr(), "fingerprint", r.config.Identity.Fingerprint().String())
+	r.log.Info("listening", "udp", r.Addr().String(), "http", r.site.logAddr(), "admin", r.admin.addr(),
+		"fingerprint", r.config.Identity.Fingerprint().String())
 	var wg sync.WaitGroup
 	wg.Go(func() { r.admin.serve() })
 	wg.Go(func() { r.site.serve() })
@@ -174,11 +177,12 @@ func (r *Relay) Run(ctx context.Context) error {
 	return err
 }
 
-// ReopenEventLog goes on in a new file if the event log's was moved away. Without an event log it does nothing.
+// ReopenEventLog goes on in a new file if the event log's was moved away. Without an event log it does
+// nothing.
 func (r *Relay) ReopenEventLog() error { return r.events.Reopen() }
 
-// tellChanges tells members of joins and leaves, and does what else rooms have to do later, until ctx is done or the
-// port fails.
+// tellChanges tells members of joins and leaves, and does what else rooms have to do later, until ctx is done
+// or the port fails.
 func (r *Relay) tellChanges(ctx context.Context) error {
 	timer := time.NewTimer(flushEvery)
 	defer timer.Stop()

@@ -109,7 +109,8 @@ func (r *acceptor) Accept(s *link.Session, remote netip.Addr) (link.AcceptedHand
 	return &session{Session: s, relay: r, group: groupOf(remote)}, nil
 }
 
-// sessionsOfNet is how many times the sessions of one address, an IPv6 /64, those of a /48 may be: one customer may have that.
+// sessionsOfNet is how many times the sessions of one address, an IPv6 /64, those of a /48 may be: one
+// customer may have that.
 const sessionsOfNet = 4
 
 // countLocked counts the sessions of an address, and of the network that it is in. The caller holds r.mu.
@@ -219,7 +220,8 @@ func (r *acceptor) enter(s *session, m *wire.Join) (member *room.Member, fresh b
 // entered tells whom it concerns of a new member.
 func (r *acceptor) entered(s *session, member *room.Member, entry *wire.MemberEntry) {
 	r.stats.joins.Add(1)
-	r.log.Info("joined", "room", entry.Room, "member", member.ID.String(), "name", entry.Name, "fingerprint", entry.Identity.Fingerprint().String())
+	r.log.Info("joined", "room", entry.Room, "member", member.ID.String(), "name", entry.Name, "fingerprint",
+		entry.Identity.Fingerprint().String())
 	(*Relay)(r).tell(member)
 	r.federation.Changed(entry.Room)
 	if s.Over() { // it ended meanwhile, and Ended may have seen no member
@@ -305,7 +307,8 @@ func (s *session) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) (ac
 	return true // also what came after this version, and what is for clients
 }
 
-// key hands what a client says about sender keys to its room. Of keys nothing is logged but that there are any.
+// key hands what a client says about sender keys to its room. Of keys nothing is logged but that there are
+// any.
 func (r *acceptor) key(m *room.Member, kind wire.UrgentKind, body []byte) (taken bool) {
 	if m == nil {
 		return false // it may have overtaken Join
@@ -318,6 +321,7 @@ func (r *acceptor) key(m *room.Member, kind wire.UrgentKind, body []byte) (taken
 	default:
 		taken = m.KeysWanted(body, now)
 	}
-	r.log.Debug("about keys", "kind", kind.String(), "room", m.Room(), "member", m.ID.String(), "bytes", len(body), "taken", taken)
+	r.log.Debug("about keys", "kind", kind.String(), "room", m.Room(), "member", m.ID.String(), "bytes",
+		len(body), "taken", taken)
 	return taken
 }

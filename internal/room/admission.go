@@ -316,10 +316,9 @@ type Shortage struct {
 
 // short tells of a shortage. The caller holds room.mu.
 func (room *Room) short(r *Rooms, s Shortage, now time.Time) {
-	if last := room.shorted[s.What]; !last.IsZero() && now.Sub(last) < shortEvery {
+	if !allow(&room.shorted[s.What], rate.Every(shortEvery), 1, now) {
 		return
 	}
-	room.shorted[s.What] = now
 	s.Room = room.name
 	select {
 	case r.short <- s:

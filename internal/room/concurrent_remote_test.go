@@ -91,7 +91,7 @@ func TestConcurrentRemote(t *testing.T) {
 	if got := frames.Load(); got != rounds*4*3 {
 		t.Errorf("local members got %d frames", got)
 	}
-	if got := keys.Load(); got != rounds {
+	if got := keys.Load(); got < rounds || got > 2*rounds { // a repeat says so if it comes after that
 		t.Errorf("%d keys were acknowledged, want %d", got, rounds)
 	}
 	came := make(map[string]int)

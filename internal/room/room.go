@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/wzp-voice/wzp/internal/budget"
 	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/share"
@@ -107,7 +109,7 @@ type Room struct {
 	aliases aliasTable
 	places  [2]share.Tree[Group] // who has those of local and remote members: a Group in a Group
 	joins   uint64
-	shorted [shortKinds]time.Time // when that was last told
+	shorted [shortKinds]*rate.Limiter // for allow
 	changes changes
 	telling bool // somebody is telling the members of changes, one at a time
 

@@ -2,8 +2,9 @@ package share
 
 import "time"
 
-// Slots gives out numbers, the lowest first. A number that is given back still counts as its holder's while it rests, and
-// goes to nobody as long as there are others. What is in the slots is the owner's to keep, by number.
+// Slots gives out numbers, the lowest first. A number that is given back still counts as its holder's while
+// it rests, and goes to nobody as long as there are others. What is in the slots is the owner's to keep, by
+// number.
 type Slots[K comparable] struct {
 	limit int
 	rest  time.Duration
@@ -54,9 +55,9 @@ func (s *Slots[K]) Free(path []K, now time.Time) (n int, ok bool) {
 	return n, true
 }
 
-// Take gives out a slot of whoever gives way, when there is none free: of its slots the one that was not used for longest. If
-// nobody has more than their share, that is one of the own; who has none gets one that was not used for as long as slots
-// rest. The owner has to know that it is another's now: from is who had it.
+// Take gives out a slot of whoever gives way, when there is none free: of its slots the one that was not used
+// for longest. If nobody has more than their share, that is one of the own; who has none gets one that was
+// not used for as long as slots rest. The owner has to know that it is another's now: from is who had it.
 func (s *Slots[K]) Take(path []K, now time.Time) (n int, from *Group[K], ok bool) {
 	_, found := s.tree.Ask(path)
 	n = s.oldest(!found)

@@ -38,10 +38,13 @@ func (r *Relay) logShortage(s room.Shortage, told map[culprit]time.Time, now tim
 	args := append(slices.Clone(who), "room", s.Room, "has", s.Holds, "of", s.Of)
 	switch s.What {
 	case room.ShortAliases:
-		r.log.Warn("somebody has so many streams in a room that there are too few for others; those make way", args...)
+		r.log.Warn("somebody has so many streams in a room that there are too few for others; those make way",
+			args...)
 	case room.ShortPlaces:
-		r.log.Warn("so many members of a room have one address that others of it are refused, to leave places for members from elsewhere", args...)
+		r.log.Warn("so many members of a room have one address that others of it are refused, to leave "+
+			"places for members from elsewhere", args...)
 	default:
-		r.log.Warn("a room is full, and by one peer come so many of its members that others find no place; those make way, or are refused", args...)
+		r.log.Warn("a room is full, and by one peer come so many of its members that others find no place; "+
+			"those make way, or are refused", args...)
 	}
 }

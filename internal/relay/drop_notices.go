@@ -17,14 +17,15 @@ const (
 	noticeEvery = 5 * time.Second
 	// noticeOver is after how long without that it is told that it is over.
 	noticeOver = 3 * time.Second
-	// noticeLeast is how many frames are dropped before anything is said: one or two are nothing that is heard.
+	// noticeLeast is how many frames are dropped before anything is said: one or two are nothing that is
+	// heard.
 	noticeLeast = 5
 	// culpritEvery is how often the log names who sends too much, at most.
 	culpritEvery = 10 * time.Second
 )
 
-// notices tells talkers that media of theirs is dropped, and the log who they are. Receiving goroutines only count; the
-// goroutine of Relay.Run looks at those who are listed.
+// notices tells talkers that media of theirs is dropped, and the log who they are. Receiving goroutines only
+// count; the goroutine of Relay.Run looks at those who are listed.
 //
 //	Media: dropped ──> session.drops; the first time: list ── Run, every 100 ms ──> urgent message, log
 type notices struct {
@@ -52,8 +53,8 @@ type sessionDrops struct {
 
 // dropReasons are what talkers are told.
 var dropReasons = map[drops.Reason]wire.DropReason{
-	drops.PacketRate: wire.DropPacketRate, drops.MemberRate: wire.DropMemberRate, drops.SendRate: wire.DropSendRate,
-	drops.RoomRate: wire.DropRoomRate, drops.RoomRateToPeers: wire.DropRoomRate,
+	drops.PacketRate: wire.DropPacketRate, drops.MemberRate: wire.DropMemberRate,
+	drops.SendRate: wire.DropSendRate, drops.RoomRate: wire.DropRoomRate, drops.RoomRateToPeers: wire.DropRoomRate,
 }
 
 // notify has a session's client told that a frame of its media was dropped.
@@ -109,12 +110,14 @@ func (s *session) flushDrops(now time.Time) (more bool) {
 	case s.Over():
 		return false
 	case now.Sub(d.at) >= noticeOver:
-		if !d.told.IsZero() && s.SendUrgent(wire.UrgentMediaDropped, wire.Append(nil, &wire.MediaDropped{})) != nil {
+		if !d.told.IsZero() && s.SendUrgent(wire.UrgentMediaDropped, wire.Append(nil,
+			&wire.MediaDropped{})) != nil {
 			return true // too many under way
 		}
 		d.told, d.since = time.Time{}, wire.MediaDropped{}
 		d.listed.Store(false)
-		return d.frames.Load() != d.seen && !d.listed.Swap(true) // what came meanwhile lists it anew, or keeps it
+		// what came meanwhile lists it anew, or keeps it
+		return d.frames.Load() != d.seen && !d.listed.Swap(true)
 	case d.since.Dropped >= noticeLeast && (d.told.IsZero() || now.Sub(d.told) >= noticeEvery):
 		taken := d.taken.Load()
 		d.since.Sent = d.since.Dropped + taken - d.taken0
@@ -151,8 +154,10 @@ func (r *Relay) nameCulprit(listed []*session) bool {
 	if dropped[worst] < noticeLeast {
 		return false
 	}
-	r.log.Warn("members send more media than is passed on; the rest is dropped", "room", worst.room, "address", worst.block.String(), "frames", dropped[worst],
-		"loudest", loudest.member.Load().ID.String(), "of", loudest.Remote().String(), "addresses", len(dropped))
+	r.log.Warn("members send more media than is passed on; the rest is dropped", "room", worst.room,
+		"address", worst.block.String(), "frames", dropped[worst],
+		"loudest", loudest.member.Load().ID.String(), "of", loudest.Remote().String(),
+		"addresses", len(dropped))
 	for _, s := range listed {
 		s.drops.unnamed = 0
 	}

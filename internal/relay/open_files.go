@@ -8,29 +8,29 @@ import (
 	"os"
 	"sync"
 	"syscall"
-	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/wzp-voice/wzp/internal/drops"
 )
 
 const (
-	// ownFiles is how many files a relay has open beside its sockets, with some to spare: logs, certificates, the ports,
-	// what is open for a moment.
+	// ownFiles is how many files a relay has open beside its sockets, with some to spare: logs, certificates,
+	// the ports, what is open for a moment.
 	ownFiles = 64
 	// leastConnections is how many TCP connections there may be in any case.
 	leastConnections = 16
-	// adminReserve is what is kept for the admin port, and pageReserve for the page's, for when there are no others.
+	// adminReserve is what is kept for the admin port, and pageReserve for the page's, for when there are no
+	// others.
 	adminReserve, pageReserve = 8, 1
 	adminConnections          = 256 // at once
 
 	// RaiseFiles is what to do about that.
 	RaiseFiles = "raise the limit on open files (LimitNOFILE= of systemd, ulimit -n)"
-
-	filesReportEvery = time.Minute // how often it is logged that there are none left
 )
 
-// connectionsFor returns how many TCP connections a relay takes: as many as it wants, if the limit on open files leaves so
-// many beside its own. A limit of 0 is not known.
+// connectionsFor returns how many TCP connections a relay takes: as many as it wants, if the limit on open
+// files leaves so many beside its own. A limit of 0 is not known.
 func connectionsFor(want, files, sockets int) int {
 	if files == 0 {
 		return want
@@ -41,21 +41,22 @@ func connectionsFor(want, files, sockets int) int {
 	return max(leastConnections, min(want, files-ownFiles-2*sockets))
 }
 
-// warnAboutFiles says so if the limit on open files is far below what the limits of the relay promise. Sessions of browsers
-// may all be WebSockets, of which each takes one.
+// warnAboutFiles says so if the limit on open files is far below what the limits of the relay promise.
+// Sessions of browsers may all be WebSockets, of which each takes one.
 func warnAboutFiles(log *slog.Logger, connections, maxSessions, files int) {
 	if files > 0 && connections < maxSessions/2 {
-		log.Warn("the limit on open files is far below --max-sessions: each browser by WebSocket takes one; "+RaiseFiles+
+		log.Warn("the limit on open files is far below --max-sessions: each browser by WebSocket takes "+
+			"one; "+RaiseFiles+
 			", or lower --max-sessions",
 			"open_files", files, "max_sessions", maxSessions, "connections", connections)
 	}
 }
 
-// fileGuard is a listener that goes on when there are no file descriptors left: it counts and logs that, and has some in
-// reserve, so that connections do not wait in the kernel without a word.
+// fileGuard is a listener that goes on when there are no file descriptors left: it counts and logs that, and
+// has some in reserve, so that connections do not wait in the kernel without a word.
 //
 //	Accept ── no descriptor ──> one of the reserve is closed ──> Accept ──> who keeps returns it
-//	                                                                 └────> others close it, and their reserve is whole again
+//	                                                                 └────> others close it
 type fileGuard struct {
 	net.Listener
 	name  string // of the port, for the log
@@ -64,16 +65,19 @@ type fileGuard struct {
 	spare func() (io.Closer, error) // opens a file
 
 	drops *drops.Counters
+	told  *rate.Limiter
 
 	mu      sync.Mutex // guards what follows
 	reserve []io.Closer
 	size    int
-	told    time.Time
 }
 
 // guardFiles puts a guard before a listener.
-func guardFiles(ln net.Listener, name string, log *slog.Logger, dropped *drops.Counters, size int, keeps bool) *fileGuard {
-	g := &fileGuard{Listener: ln, name: name, log: log, drops: dropped, keeps: keeps, size: size, spare: func() (io.Closer, error) { return os.Open(os.DevNull) }}
+func guardFiles(ln net.Listener, name string, log *slog.Logger, dropped *drops.Counters, size int,
+	keeps bool) *fileGuard {
+	g := &fileGuard{Listener: ln, name: name, log: log, drops: dropped, told: everyMinute(), keeps: keeps,
+		size:  size,
+		spare: func() (io.Closer, error) { return os.Open(os.DevNull) }}
 	g.refill()
 	return g
 }
@@ -111,19 +115,13 @@ func outOfFiles(err error) bool {
 
 // tell logs that there is none left.
 func (g *fileGuard) tell(err error) {
-	g.mu.Lock()
-	now := time.Now()
-	again := !g.told.IsZero() && now.Sub(g.told) < filesReportEvery
-	if !again {
-		g.told = now
-	}
-	g.mu.Unlock()
-	if !again {
+	if g.told.Allow() {
 		connections := "refused"
 		if g.keeps {
 			connections = "taken from a reserve"
 		}
-		g.log.Error("there are no file descriptors left: "+RaiseFiles, "port", g.name, "connections", connections, "err", err)
+		g.log.Error("there are no file descriptors left: "+RaiseFiles, "port", g.name, "connections",
+			connections, "err", err)
 	}
 }
 

@@ -10,11 +10,13 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// What members of this relay and their packets do, in the event log. Without one, all of this is a comparison with nil.
+// What members of this relay and their packets do, in the event log. Without one, all of this is a comparison
+// with nil.
 
-// memberLog counts the members of each room that are attached to this relay, for the event log. The zero value has none.
+// memberLog counts the members of each room that are attached to this relay, for the event log. The zero
+// value has none.
 type memberLog struct {
-	mu    sync.Mutex // guards what follows; held while it is logged, so that the log has it in order: that waits for no file
+	mu    sync.Mutex // guards what follows; held while it is logged, for the order: that waits for no file
 	rooms map[string]int
 }
 
@@ -32,7 +34,8 @@ func (r *acceptor) logJoin(m *room.Member) {
 	if l.rooms[m.Room()]++; l.rooms[m.Room()] == 1 {
 		r.events.Log(eventlog.Event{Kind: eventlog.RoomActive, Room: m.Room(), Participants: m.Members()})
 	}
-	r.events.Log(eventlog.Event{Kind: eventlog.MemberJoined, Room: m.Room(), Src: m.ID, Participants: m.Members()})
+	r.events.Log(eventlog.Event{Kind: eventlog.MemberJoined, Room: m.Room(), Src: m.ID,
+		Participants: m.Members()})
 }
 
 // logLeave notes that a member of ours went.
@@ -43,7 +46,8 @@ func (r *acceptor) logLeave(m *room.Member) {
 	l := &r.members
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	r.events.Log(eventlog.Event{Kind: eventlog.MemberLeft, Room: m.Room(), Src: m.ID, Participants: m.Members()})
+	r.events.Log(eventlog.Event{Kind: eventlog.MemberLeft, Room: m.Room(), Src: m.ID,
+		Participants: m.Members()})
 	if l.rooms[m.Room()]--; l.rooms[m.Room()] == 0 {
 		delete(l.rooms, m.Room())
 		r.events.Log(eventlog.Event{Kind: eventlog.RoomInactive, Room: m.Room(), Participants: m.Members()})
@@ -76,13 +80,17 @@ func (r *acceptor) dropped(t *speech, m *wire.Media, why drops.Reason) {
 
 func mediaEvent(kind eventlog.Kind, t *speech, m *wire.Media) eventlog.Event {
 	return eventlog.Event{
-		Kind: kind, RoomHash: t.out.Stream().Room(), Src: t.KID.Member(), Stream: t.KID.Stream(), Epoch: t.KID.Epoch(), Seq: m.CTR,
+		Kind: kind, RoomHash: t.out.Stream().Room(),
+		Src: t.KID.Member(), Stream: t.KID.Stream(), Epoch: t.KID.Epoch(), Seq: m.CTR,
 		Len: len(m.Ciphertext),
 	}
 }
 
-// loggedFanOut is fanOut with an event log: it notes the packets that are not sent to a member, and does not count them.
-func (r *acceptor) loggedFanOut(tx room.Tx, to []room.Receiver, but room.Receiver, alias uint16, short, long []byte) (sent int) {
+// loggedFanOut is fanOut with an event log: it notes the packets that are not sent to a member, and does not
+// count them.
+func (r *acceptor) loggedFanOut(
+	tx room.Tx, to []room.Receiver, but room.Receiver, alias uint16, short, long []byte,
+) (sent int) {
 	for _, to := range to {
 		if to == but {
 			continue
@@ -118,7 +126,8 @@ func (r *acceptor) logUnsent(s *link.Session, why link.Unsent, long []byte) {
 		reason = " has a path that carries less than there is, and this is above the talker's share of it"
 	}
 	r.events.Log(eventlog.Event{
-		Kind: eventlog.LocalDeliverError, Room: listener.Room(), Src: m.KID.Member(), Stream: m.KID.Stream(), Epoch: m.KID.Epoch(), Seq: m.CTR,
+		Kind: eventlog.LocalDeliverError, Room: listener.Room(),
+		Src: m.KID.Member(), Stream: m.KID.Stream(), Epoch: m.KID.Epoch(), Seq: m.CTR,
 		Len: len(m.Ciphertext), Reason: "member " + listener.ID.String() + reason,
 	})
 }

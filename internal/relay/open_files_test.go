@@ -122,7 +122,7 @@ func TestFileGuard(t *testing.T) {
 			if conn, err := g.Accept(); err != nil || len(g.reserve) != 2 {
 				t.Errorf("%v, %v, %d in reserve", conn, err, len(g.reserve))
 			}
-			time.Sleep(filesReportEvery)
+			time.Sleep(time.Minute)
 			hungry.waiting, hungry.free = 1, 0
 			g.Accept()
 			if n := strings.Count(log.String(), "no file descriptors left"); n != 2 {
