@@ -5,6 +5,8 @@
  *     getUserMedia --> MediaStreamSource --> capture.worklet --port--> the engine's Worker
  */
 
+import { CodedError } from '../wire/bytes.js';
+
 /**
  * Why there is no microphone: it was not allowed; there is none; another program has it; it was unplugged or
  * taken away; the page is not secure (https); anything else.
@@ -12,14 +14,7 @@
  */
 
 /** There is no microphone; `code` says why. */
-export class CaptureError extends Error {
-  /** @param {CaptureFault} code @param {string} message */
-  constructor(code, message) {
-    super(message);
-    this.name = 'CaptureError';
-    this.code = code;
-  }
-}
+export class CaptureError extends CodedError {}
 
 /** @type {Record<string, CaptureFault>} by the name of the DOMException */
 const FAULTS = {
@@ -33,7 +28,7 @@ const FAULTS = {
 
 /** What an error of getUserMedia means. @param {unknown} error @returns {CaptureFault} */
 export function captureFault(error) {
-  if (error instanceof CaptureError) return error.code;
+  if (error instanceof CaptureError) return /** @type {CaptureFault} */ (error.code);
   const name = /** @type {{name?: unknown} | null} */ (error)?.name;
   return (typeof name === 'string' && Object.hasOwn(FAULTS, name) && FAULTS[name]) || 'other';
 }
@@ -115,22 +110,6 @@ export class Capture {
 
   get #track() {
     return this.#stream.getAudioTracks()[0];
-  }
-
-  /** Which microphone it is, e.g. for the settings. */
-  get label() {
-    return this.#track.label;
-  }
-
-  /** The id of the device, '' when the browser does not tell. */
-  get deviceId() {
-    return this.#track.getSettings().deviceId ?? '';
-  }
-
-  /** Which treatment of the sound the browser really does. */
-  get treatment() {
-    const { echoCancellation, noiseSuppression, autoGainControl } = this.#track.getSettings();
-    return { echoCancellation: Boolean(echoCancellation), noiseSuppression, autoGainControl };
   }
 
   #lost() {

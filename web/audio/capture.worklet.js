@@ -4,7 +4,7 @@
  * is given, and the level to the page. Nothing is decided here.
  *
  *     node.port  in:  {port: MessagePort}           out: {level: dBFS}, ten times a second
- *     port       in:  {back: ArrayBuffer}           out: {pcm: Float32Array(480), frame: number of its first sample}
+ *     port       in:  {back: ArrayBuffer}           out: {pcm: Float32Array(480), frame: its first sample}
  */
 
 import { Blocks } from './blocks.js';

@@ -21,11 +21,7 @@ export async function startPlayback(context, { sinkId = '' } = {}) {
 
 /** Sound on its way out. */
 export class Playback {
-  /** Times that the engine was late, since the start. */
-  underruns = 0;
-
   #context;
-  #queued = 0; // ms
   /** @type {import('./echo.js').LoopbackRoute | null} */ #route = null;
   #sink = '';
 
@@ -33,10 +29,7 @@ export class Playback {
   constructor(context) {
     this.#context = context;
     const { port1, port2 } = new MessageChannel();
-    /**
-     * Gives {need: blocks, queued: ms}; wants {pcm: Float32Array(480)} for each. To be transferred to the
-     * Worker.
-     */
+    /** Gives {need: blocks}; wants {pcm: Float32Array(480)} for each. To be transferred to the Worker. */
     this.port = port1;
     this.node = new AudioWorkletNode(context, 'wzp-playback', {
       numberOfInputs: 0,
@@ -44,23 +37,7 @@ export class Playback {
       outputChannelCount: [1],
     });
     this.node.port.postMessage({ port: port2 }, [port2]);
-    this.node.port.onmessage = ({ data }) => {
-      this.#queued = data.queued;
-      this.underruns = data.underruns;
-    };
     this.node.connect(context.destination);
-  }
-
-  /**
-   * From the engine to the ear, ms: queue and output device. What the browser does not tell counts as none.
-   */
-  get latency() {
-    return this.#queued + 1000 * (this.#context.outputLatency || this.#context.baseLatency || 0);
-  }
-
-  /** Whether a loudspeaker can be chosen at all. */
-  get canChoose() {
-    return 'setSinkId' in this.#context;
   }
 
   /**
@@ -97,6 +74,5 @@ export class Playback {
     this.#route = null;
     this.node.disconnect();
     this.node.port.postMessage({ stop: true });
-    this.node.port.onmessage = null;
   }
 }

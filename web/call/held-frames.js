@@ -115,8 +115,8 @@ export class HeldFrames {
   }
 
   /**
-   * Notes that a frame came that does not open. Somebody may send one with each that does, so the keys is
-   * not told of all.
+   * Notes that a frame came that does not open. Somebody may send one with each that does, so the keys is not
+   * told of all.
    * @param {number} at @returns {boolean} whether the keys is to be told
    */
   doubt(at) {

@@ -19,8 +19,8 @@ const NUMBER_LATE = 5000; // but after which it is made, whatever they do
  * @typedef {object} SafetyHooks
  * @property {string} name of the room
  * @property {import('../e2ee/secret.js').Secret | null} secret
- * @property {(number: string | null, identities: number) => void} safety null: the one before is the number of
- *   others
+ * @property {(number: string | null, identities: number) => void} safety null: the one before is the number
+ *   of others
  * @property {() => void} wake has make called again
  * @property {(error: unknown) => void} failed
  */

@@ -11,7 +11,7 @@
  * (keys.js). Private keys are CryptoKeys that need not be extractable.
  */
 
-import {concat, toUtf8} from '../wire/bytes.js';
+import {CodedError, concat, toUtf8} from '../wire/bytes.js';
 import {expand, hkdf, importHkdf} from './sframe.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
@@ -31,14 +31,7 @@ const KEM_SUITE = toUtf8('KEM\x00\x20');
 const HPKE_SUITE = toUtf8('HPKE\x00\x20\x00\x01\x00\x01');
 
 /** A message does not open, or a key is one that nothing must be sealed to. It does not say more. */
-export class HpkeError extends Error {
-  /** @param {'open'|'public-key'} code @param {string} text */
-  constructor(code, text) {
-    super(text);
-    this.name = 'HpkeError';
-    this.code = code;
-  }
-}
+export class HpkeError extends CodedError {}
 
 /**
  * An X25519 key pair.

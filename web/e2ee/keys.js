@@ -13,7 +13,7 @@
  */
 
 import {verify} from '../identity/identity.js';
-import {compare, concat, toHex, toUtf8} from '../wire/bytes.js';
+import {CodedError, compare, concat, toHex, toUtf8} from '../wire/bytes.js';
 import * as hpke from './hpke.js';
 import {FrameKey, hkdf} from './sframe.js';
 
@@ -38,14 +38,7 @@ const HEADER_KIND = 'sender key'; // of the signature
 const EMPTY = new Uint8Array(0);
 
 /** A wrap or join key that cannot be used. */
-export class WrapError extends Error {
-  /** @param {'wrap-size'|'wrap-open'|'key-size'|'join-key'|'join-erased'} code @param {string} text */
-  constructor(code, text) {
-    super(text);
-    this.name = 'WrapError';
-    this.code = code;
-  }
-}
+export class WrapError extends CodedError {}
 
 /**
  * Returns the KID of a stream's frames under a key (section 7.1):

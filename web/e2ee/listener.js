@@ -188,8 +188,8 @@ export class Listener {
 
   /**
    * Authenticates sealed (ciphertext || tag) as a frame and decrypts it. A frame of a step that is ahead of
-   * the key's is opened by ratcheting a copy, which is kept if the frame is authentic. Call record next, before
-   * the plaintext is used.
+   * the key's is opened by ratcheting a copy, which is kept if the frame is authentic. Call record next,
+   * before the plaintext is used.
    * @param {bigint} kid @param {number} ctr @param {Bytes} sealed not to be changed before this resolves
    * @param {number} now ms
    * @returns {Promise<Bytes>} the plaintext; rejected with NoKey, Early or AuthError, then nothing changed

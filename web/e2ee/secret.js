@@ -12,7 +12,7 @@
  * safety number. It shows up in no error, and in no text that a Secret turns into by itself.
  */
 
-import {concat, fromBase64Url, toBase64Url, toUtf8} from '../wire/bytes.js';
+import {CodedError, concat, fromBase64Url, toBase64Url, toUtf8} from '../wire/bytes.js';
 import {importHkdf, sameBytes} from './sframe.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
@@ -26,14 +26,7 @@ const SUM_LABEL = toUtf8('wzp/1 secret');
 const HMAC = {name: 'HMAC', hash: 'SHA-256', length: 256};
 
 /** A text is no invite secret. It shows none of the text, which may be a secret that is nearly right. */
-export class SecretError extends Error {
-  /** @param {'form'|'checksum'} code @param {string} text */
-  constructor(code, text) {
-    super(text);
-    this.name = 'SecretError';
-    this.code = code;
-  }
-}
+export class SecretError extends CodedError {}
 
 /** An invite secret. It is immutable; generate and parse make it. */
 export class Secret {

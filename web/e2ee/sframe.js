@@ -6,14 +6,14 @@
  *     base key --HKDF--> encryption key, authentication key, salt      (FrameKey.create, once for a KID)
  *     KID, CTR        --> header (section 4.3)     salt XOR CTR --> nonce
  *     nonce || block  --AES-128-CTR--> key stream XOR plaintext = ciphertext
- *     lengths, nonce, header, metadata, ciphertext --HMAC-SHA256--> tag, its first 8 (or 4) bytes
+ *     lengths, nonce, header, ciphertext --HMAC-SHA256--> tag, its first 8 (or 4) bytes
  *
  * Here live the cipher suites, the header and FrameKey, and HKDF and the constant-time comparison for the
  * modules beside this one. Not here: which key is used when (talker.js, listener.js), which CTR is taken once
  * (replay.js), and what a frame looks like on the wire (web/wire).
  */
 
-import {toUtf8, Writer} from '../wire/bytes.js';
+import {CodedError, toUtf8, Writer} from '../wire/bytes.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 
@@ -49,21 +49,9 @@ const EMPTY = new Uint8Array(0);
  * A frame was not sealed under this key, KID and CTR, or was changed, or is shorter than a tag. It does not
  * say which.
  */
-export class AuthError extends Error {
+export class AuthError extends CodedError {
   constructor() {
-    super('the frame does not authenticate, drop it');
-    this.name = 'AuthError';
-    this.code = 'auth';
-  }
-}
-
-/** Bytes do not begin with an SFrame header. */
-export class HeaderError extends Error {
-  /** @param {string} what is wrong */
-  constructor(what) {
-    super(`malformed SFrame header, drop the frame: ${what}`);
-    this.name = 'HeaderError';
-    this.code = 'header';
+    super('auth', 'the frame does not authenticate, drop it');
   }
 }
 
@@ -107,9 +95,8 @@ export function importHkdf(ikm) {
  * @returns {Promise<Bytes>}
  */
 export async function expand(key, salt, info, size) {
-  return new Uint8Array(
-    await crypto.subtle.deriveBits({name: 'HKDF', hash: 'SHA-256', salt, info}, key, 8 * size),
-  );
+  const hkdf = {name: 'HKDF', hash: 'SHA-256', salt, info};
+  return new Uint8Array(await crypto.subtle.deriveBits(hkdf, key, 8 * size));
 }
 
 /**
@@ -126,17 +113,17 @@ export async function expand(key, salt, info, size) {
  * @returns {Bytes}
  */
 export function encodeHeader(kid, ctr) {
-  return header(shortest(kid), kid, split(ctr), EMPTY);
+  return header(shortest(kid), kid, split(ctr));
 }
 
 /**
  * @param {Bytes} kidBytes what shortest made of kid @param {bigint} kid
- * @param {[high: number, low: number]} ctr @param {Bytes} metadata @returns {Bytes} header || metadata
+ * @param {[number, number]} ctr its halves
  */
-function header(kidBytes, kid, [high, low], metadata) {
+function header(kidBytes, kid, [high, low]) {
   const size = high === 0 && low < 8 ? 0 : sizeOf(high, low);
   const at = 1 + kidBytes.length;
-  const bytes = new Uint8Array(at + size + metadata.length);
+  const bytes = new Uint8Array(at + size);
   const kidHalf = kidBytes.length === 0 ? Number(kid) : 8 | (kidBytes.length - 1);
   bytes[0] = (kidHalf << 4) | (size === 0 ? low : 8 | (size - 1));
   bytes.set(kidBytes, 1);
@@ -144,40 +131,7 @@ function header(kidBytes, kid, [high, low], metadata) {
     const bits = 8 * (size - 1 - i);
     bytes[at + i] = bits >= 32 ? high >>> (bits - 32) : low >>> bits;
   }
-  bytes.set(metadata, at + size);
   return bytes;
-}
-
-/**
- * Reads the SFrame header at the start of bytes. One that is not in its shortest form is refused, as RFC 9605
- * demands: with two encodings of one KID and CTR, the header that open rebuilds would not be the one that was
- * sent.
- * @param {Bytes} bytes @returns {{kid: bigint, ctr: bigint, length: number}} length of the header in bytes
- * @throws {HeaderError}
- */
-export function parseHeader(bytes) {
-  if (bytes.length === 0) throw new HeaderError('it is cut short');
-  const config = bytes[0];
-  const kid = parseField(config >> 4, bytes, 1);
-  const ctr = parseField(config & 0xf, bytes, kid.end);
-  return {kid: kid.value, ctr: ctr.value, length: ctr.end};
-}
-
-/**
- * @param {number} half the four bits of the config byte that describe the field
- * @param {Bytes} bytes @param {number} at where the field's bytes begin
- * @returns {{value: bigint, end: number}}
- */
-function parseField(half, bytes, at) {
-  if (half < 8) return {value: BigInt(half), end: at};
-  const size = (half & 7) + 1;
-  if (bytes.length < at + size) throw new HeaderError('it is cut short');
-  let value = 0n;
-  for (let i = at; i < at + size; i++) value = (value << 8n) | BigInt(bytes[i]);
-  if (value < 8n || (size > 1 && bytes[at] === 0)) {
-    throw new HeaderError('a field is longer than its value needs');
-  }
-  return {value, end: at + size};
 }
 
 /**
@@ -260,11 +214,11 @@ export class CtrHmac {
    * @param {Bytes} salt 12 bytes; not kept @param {number} tagSize in bytes
    */
   static async create(key, salt, tagSize) {
+    const [encKey, authKey] = [key.subarray(0, ENC_KEY_SIZE), key.subarray(ENC_KEY_SIZE)];
+    const hmac = {name: 'HMAC', hash: 'SHA-256'};
     const [cipher, mac] = await Promise.all([
-      crypto.subtle.importKey('raw', key.subarray(0, ENC_KEY_SIZE), 'AES-CTR', false, ['encrypt', 'decrypt']),
-      crypto.subtle.importKey('raw', key.subarray(ENC_KEY_SIZE), {name: 'HMAC', hash: 'SHA-256'}, false, [
-        'sign',
-      ]),
+      crypto.subtle.importKey('raw', encKey, 'AES-CTR', false, ['encrypt', 'decrypt']),
+      crypto.subtle.importKey('raw', authKey, hmac, false, ['sign']),
     ]);
     return new CtrHmac(cipher, mac, salt, tagSize);
   }
@@ -385,33 +339,27 @@ export class FrameKey {
     }
   }
 
-  /** How many bytes longer than its plaintext a sealed frame is. */
-  get overhead() {
-    return tagLength(this.suite);
-  }
-
   /**
    * Encrypts a frame, without the SFrame header, which is the additional data. A (KID, CTR) pair must seal
    * one frame ever: two under the same one give away the XOR of their plaintexts. A talker's Sealer sees to
    * that; use it.
    * @param {number|bigint} ctr as a number at most 2^53-1
    * @param {Bytes} plain may be empty; free for other use once this returned, before it resolves
-   * @param {Bytes} [metadata] authenticated and not sent (RFC 9605, section 4.2); wzp has none
    * @returns {Promise<Bytes>} ciphertext || tag, a view into larger memory: copy it before it is transferred
    */
-  async seal(ctr, plain, metadata = EMPTY) {
+  async seal(ctr, plain) {
     const parts = split(ctr);
-    return this.#aead.seal(parts, header(this.#kidBytes, this.kid, parts, metadata), plain);
+    return this.#aead.seal(parts, header(this.#kidBytes, this.kid, parts), plain);
   }
 
   /**
    * Authenticates and decrypts a frame. Ask the stream's ReplayWindow next, before the plaintext is used.
    * @param {number|bigint} ctr
    * @param {Bytes} sealed ciphertext || tag; free for other use once this returned, before it resolves
-   * @param {Bytes} [metadata] @returns {Promise<Bytes>} the plaintext @throws {AuthError}
+   * @returns {Promise<Bytes>} the plaintext @throws {AuthError}
    */
-  async open(ctr, sealed, metadata = EMPTY) {
+  async open(ctr, sealed) {
     const parts = split(ctr);
-    return this.#aead.open(parts, header(this.#kidBytes, this.kid, parts, metadata), sealed);
+    return this.#aead.open(parts, header(this.#kidBytes, this.kid, parts), sealed);
   }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
 import {
-  AuthError, encodeHeader, FrameKey, HeaderError, parseHeader, sameBytes, SUITE_TAG32, SUITE_TAG64, tagLength,
+  AuthError, encodeHeader, FrameKey, sameBytes, SUITE_TAG32, SUITE_TAG64, tagLength,
 } from './sframe.js';
 
 const KID = 0xfedcba9876540100n; // a member id, stream 1 and epoch 0
@@ -19,7 +19,6 @@ test('round trip', async () => {
       for (const n of [0, 1, 15, 16, 17, 70, 1100]) {
         const sealed = await sealer.seal(ctr, payload(n));
         assert.equal(sealed.length, n + tagLength(suite));
-        assert.equal(sealed.length, n + sealer.overhead);
         assert.deepEqual(await opener.open(ctr, sealed), payload(n));
       }
     }
@@ -31,7 +30,6 @@ test('a number and a bigint are the same CTR', async () => {
   for (const ctr of [0, 7, 8, 255, 256, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 40, Number.MAX_SAFE_INTEGER]) {
     assert.deepEqual(encodeHeader(KID, ctr), encodeHeader(KID, BigInt(ctr)));
     assert.deepEqual(await key.seal(ctr, payload(20)), await key.seal(BigInt(ctr), payload(20)));
-    assert.deepEqual(parseHeader(encodeHeader(KID, ctr)), {kid: KID, ctr: BigInt(ctr), length: encodeHeader(KID, ctr).length});
   }
 });
 
@@ -76,7 +74,6 @@ test('every bit flip fails', async () => {
     for (let bit = 0n; bit < 64n; bit++) await assert.rejects(key.open(1000n ^ (1n << bit), sealed), AuthError);
     for (let n = 0; n < sealed.length; n++) await assert.rejects(key.open(1000, sealed.subarray(0, n)), AuthError);
     await assert.rejects(key.open(1000, Uint8Array.of(...sealed, 0)), AuthError);
-    await assert.rejects(key.open(1000, sealed, payload(1)), AuthError);
     assert.deepEqual(await key.open(1000, sealed), payload(40));
   }
 });
@@ -122,33 +119,6 @@ test('a key and an error show nothing', async () => {
   const error = await key.open(1, payload(30)).catch((e) => e);
   assert.equal(error.code, 'auth');
   assert.doesNotMatch(error.message, /\d/);
-});
-
-test('headers in a longer form than they need are refused', () => {
-  for (const bytes of [
-    [0x08, 0x00], // CTR 0 as a byte
-    [0x08, 0x07], // CTR 7 as a byte
-    [0x80, 0x07], // KID 7 as a byte
-    [0x09, 0x00, 0xff], // CTR 255 in two bytes
-    [0x90, 0x00, 0xff], // KID 255 in two bytes
-    [0x0f, 0, 0, 0, 0, 0, 0, 0, 1], // CTR 1 in eight
-    [0x98, 0x01, 0x00, 0x00], // KID 256, CTR 0 as a byte
-    [],
-  ]) assert.throws(() => parseHeader(Uint8Array.from(bytes)), HeaderError);
-});
-
-test('a header of random bytes is refused or is the one of what it says', () => {
-  for (let round = 0; round < 20_000; round++) {
-    const bytes = crypto.getRandomValues(new Uint8Array(round % 20));
-    let parsed;
-    try {
-      parsed = parseHeader(bytes);
-    } catch (error) {
-      assert.ok(error instanceof HeaderError);
-      continue;
-    }
-    assert.deepEqual(encodeHeader(parsed.kid, parsed.ctr), bytes.slice(0, parsed.length));
-  }
 });
 
 test('random bytes do not open', async () => {

@@ -7,6 +7,7 @@
  *                              '-- derived once a stream and key --------------'
  */
 
+import {CodedError} from '../wire/bytes.js';
 import {MEMBER_ID_SIZE} from '../wire/urgent.js';
 import {frameKey, makeKid} from './keys.js';
 
@@ -25,12 +26,10 @@ export const MAX_CTR = Number.MAX_SAFE_INTEGER;
  *   - `exhausted`: the stream has used all its CTRs
  *   - `used`: the stream number was used before
  */
-export class SealError extends Error {
+export class SealError extends CodedError {
   /** @param {'disarmed' | 'closed' | 'exhausted' | 'used'} code @param {string} text */
   constructor(code, text) {
-    super(`e2ee: ${text}`);
-    this.name = 'SealError';
-    this.code = code;
+    super(code, `e2ee: ${text}`);
   }
 }
 

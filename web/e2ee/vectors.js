@@ -19,7 +19,7 @@ import * as hpke from './hpke.js';
 import * as keys from './keys.js';
 import {safetyNumber} from './safety.js';
 import {Secret} from './secret.js';
-import {CtrHmac, deriveKeySalt, encodeHeader, FrameKey, parseHeader, tagLength} from './sframe.js';
+import {CtrHmac, deriveKeySalt, encodeHeader, FrameKey, tagLength} from './sframe.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 /**
@@ -128,15 +128,6 @@ function ctrOf(text) {
 async function headers(check, vectors) {
   for (const v of vectors) {
     check.bytes(`header of ${v.kid}, ${v.ctr}`, encodeHeader(BigInt(v.kid), ctrOf(v.ctr)), v.encoded);
-    const encoded = fromHex(v.encoded);
-    const parsed = parseHeader(concat(encoded, [0xff]));
-    check.that(
-      `parsed ${v.encoded}`,
-      parsed.kid === BigInt(v.kid) && parsed.ctr === BigInt(v.ctr) && parsed.length === encoded.length,
-    );
-    for (let n = 0; n < encoded.length; n++) {
-      await check.refuses(`${v.encoded}, cut to ${n} bytes`, () => parseHeader(encoded.subarray(0, n)));
-    }
   }
 }
 
@@ -158,14 +149,16 @@ async function frames(check, vectors) {
     check.bytes('sframe_key', key, v.sframe_key);
     check.bytes('sframe_salt', salt, v.sframe_salt);
 
-    const frameKey = await FrameKey.create(v.cipher_suite, kid, fromHex(v.base_key));
-    const metadata = fromHex(v.metadata);
+    // The additional data has metadata after the header, which frames of wzp do not have.
     const header = encodeHeader(kid, ctrOf(v.ctr));
-    check.bytes('aad', concat(header, metadata), v.aad);
-    check.bytes('ct', concat(header, await frameKey.seal(ctrOf(v.ctr), fromHex(v.pt), metadata)), v.ct);
+    const aad = concat(header, fromHex(v.metadata));
+    check.bytes('aad', aad, v.aad);
+    const aead = await CtrHmac.create(key, salt, tagLength(v.cipher_suite));
+    const ctr = /** @type {[number, number]} */ ([Number(BigInt(v.ctr) >> 32n), Number(BigInt(v.ctr) & 0xffffffffn)]);
+    check.bytes('ct', concat(header, await aead.seal(ctr, aad, fromHex(v.pt))), v.ct);
     const sealed = fromHex(v.ct).subarray(header.length);
-    check.bytes('pt', await frameKey.open(ctrOf(v.ctr), sealed, metadata), v.pt);
-    await check.refuses('a frame without its metadata', () => frameKey.open(ctrOf(v.ctr), sealed));
+    check.bytes('pt', await aead.open(ctr, aad, sealed), v.pt);
+    await check.refuses('a frame without its metadata', () => aead.open(ctr, header, sealed));
   }
 }
 

@@ -10,7 +10,7 @@
  * here opens a connection or knows a message. (docs/protocol.md, section 2.)
  */
 
-import { concat, equal, fromBase64Url, fromHex, toHex, toUtf8, Writer } from '../wire/bytes.js';
+import { CodedError, concat, equal, fromBase64Url, fromHex, toHex, toUtf8, Writer } from '../wire/bytes.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 
@@ -18,17 +18,7 @@ export const SEED_SIZE = 32;
 export const SIGNATURE_SIZE = 64;
 
 /** Why a seed or key cannot be used. */
-export class IdentityError extends Error {
-  /**
-   * @param {string} code 'seed', 'kind', 'words', 'passphrase', 'storage' or 'names'
-   * @param {string} message
-   */
-  constructor(code, message) {
-    super(message);
-    this.name = 'IdentityError';
-    this.code = code;
-  }
-}
+export class IdentityError extends CodedError {}
 
 /** The keys of one seed. */
 export class Identity {

@@ -37,8 +37,8 @@ export class Aliases {
    * @param {Media} m
    * @param {(kid: bigint) => Bound | null | undefined} bind is asked about streams that are new
    * @param {number} now @param {number} packet counter of the packet that the frame came in
-   * @returns {{kid: bigint, ctr: number, bound: Bound, ack: boolean} | null} ack: the relay is to be told that
-   *   we know
+   * @returns {{kid: bigint, ctr: number, bound: Bound, ack: boolean} | null} ack: the relay is to be told
+   *   that we know
    */
   resolve(m, bind, now, packet) {
     const entry = this.#table.get(m.alias);
@@ -84,8 +84,8 @@ export class Aliases {
 }
 
 /**
- * Aliases of ours that take no further byte. A key changes at most once a second, and media and views each have a key
- * id of it, so each alias rests for some 14 s.
+ * Aliases of ours that take no further byte. A key changes at most once a second, and media and views each
+ * have a key id of it, so each alias rests for some 14 s.
  */
 const SHORT_ALIASES = 28;
 
@@ -106,7 +106,10 @@ export class OwnAliases {
     return { alias, known: this.#known.has(alias) };
   }
 
-  /** Notes that the relay knows an alias, if that still stands for the key id. @param {number} alias @param {bigint} kid */
+  /**
+   * Notes that the relay knows an alias, if that still stands for the key id.
+   * @param {number} alias @param {bigint} kid
+   */
   acked(alias, kid) {
     if (this.#kids[alias] === kid) this.#known.add(alias);
   }

@@ -241,7 +241,6 @@ export class Refused extends LinkError {
   /** @param {string} code @param {string} reason */
   constructor(code, reason) {
     super(code, reason || `the relay refuses: ${code}`);
-    this.name = 'Refused';
     this.reason = reason;
   }
 }

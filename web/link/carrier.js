@@ -4,6 +4,8 @@
  * frames.
  */
 
+import { CodedError } from '../wire/bytes.js';
+
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 /** @typedef {import('./clock.js').Clock} Clock */
 
@@ -37,7 +39,7 @@
  */
 
 /** Why something of link/ failed. `code` is for programs, the message for people. */
-export class LinkError extends Error {
+export class LinkError extends CodedError {
   /**
    * @param {string} code 'connect', 'protocol', 'signature', 'relay_key', 'closed', 'refused' ..., or a code
    *   of the relay
@@ -46,9 +48,7 @@ export class LinkError extends Error {
    *   it; status: of the HTTP answer, if there was one
    */
   constructor(code, message, options = {}) {
-    super(message, { cause: options.cause });
-    this.name = 'LinkError';
-    this.code = code;
+    super(code, message, { cause: options.cause });
     this.final = options.final ?? false;
     this.status = options.status ?? 0;
   }

@@ -197,8 +197,7 @@ export class Session {
 
   /**
    * Sends a media frame, the only one of its packet. It never blocks.
-   * @param {bigint} kid @param {number} ctr
-   * @param {Bytes} ciphertext 1 to 1100 bytes
+   * @param {bigint} kid @param {number} ctr @param {Bytes} ciphertext 1 to 1100 bytes
    */
   sendMedia(kid, ctr, ciphertext) {
     if (this.#live.stopped) {

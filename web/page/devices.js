@@ -170,8 +170,8 @@ export class Devices {
   }
 
   /**
-   * Listens for a second and a half whether the microphone hears the loudspeaker in spite of the browser's echo
-   * canceller. If so, speech is played by a way that the canceller knows, from now on.
+   * Listens for a second and a half whether the microphone hears the loudspeaker in spite of the browser's
+   * echo canceller. If so, speech is played by a way that the canceller knows, from now on.
    * @returns {Promise<boolean>} whether it was heard
    */
   async testEcho() {

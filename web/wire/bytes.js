@@ -22,17 +22,25 @@ const sentences = {
   unknown: 'is of an unknown kind',
 };
 
+/** An error with a code for programs; the message is for people. */
+export class CodedError extends Error {
+  /** @param {string} code @param {string} message @param {ErrorOptions} [options] */
+  constructor(code, message, options) {
+    super(message, options);
+    this.name = new.target.name;
+    this.code = code;
+  }
+}
+
 /** Says which part of a packet, frame or message is wrong, and how. It never holds received bytes. */
-export class FormatError extends Error {
+export class FormatError extends CodedError {
   /**
    * @param {string} what as 'media frame' or 'Welcome.relay'
    * @param {FormatCode} code @param {string} [detail] what would be right
    */
   constructor(what, code, detail = '') {
-    super(`wire: ${what}: ${sentences[code]}${detail && ': ' + detail}`);
-    this.name = 'FormatError';
+    super(code, `wire: ${what}: ${sentences[code]}${detail && ': ' + detail}`);
     this.what = what;
-    this.code = code;
   }
 }
 

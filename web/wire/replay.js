@@ -1,6 +1,6 @@
 /**
- * Lets each number through once, in any order: the packets of a session (docs/protocol.md, section 3.2) and the
- * frames of a stream (RFC 9605, section 9.3). A ring of bits as in RFC 4303, section 3.4.3.
+ * Lets each number through once, in any order: the packets of a session (docs/protocol.md, section 3.2) and
+ * the frames of a stream (RFC 9605, section 9.3). A ring of bits as in RFC 4303, section 3.4.3.
  *
  *     highest-size+1                    highest
  *          |  seen, or still welcome  |    |
@@ -56,7 +56,8 @@ export class ReplayWindow {
   }
 
   /**
-   * Notes a number. Call it only for what was authenticated: a forged one would move the window past those to come.
+   * Notes a number. Call it only for what was authenticated: a forged one would move the window past those to
+   * come.
    * @param {number} n a whole number up to 2^53-1; whatever else is refused
    * @returns {boolean} whether it came for the first time
    */
