@@ -194,7 +194,7 @@ func TestRoomNames(t *testing.T) {
 		"cafe\u0301": ErrInvalid, // not NFC
 		"a\x00":      ErrInvalid, "a\n": ErrInvalid, "a\x7f": ErrInvalid, "a\u0085": ErrInvalid, "a\xff": ErrInvalid,
 	} {
-		if err := CheckRoomName(name); !errors.Is(err, want) {
+		if err := checkRoom("room name", name); !errors.Is(err, want) {
 			t.Errorf("%q: %v, want %v", name, err, want)
 		}
 	}

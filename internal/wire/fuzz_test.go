@@ -180,7 +180,7 @@ func FuzzStream(f *testing.F) {
 
 func FuzzText(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
-		if CheckRoomName(s) == nil && CheckName(s) != nil {
+		if checkRoom("room name", s) == nil && CheckName(s) != nil {
 			t.Error("a room name that is no name")
 		}
 		if m := (MemberID{}); decodeHex(m[:], s) && m.String() != s {

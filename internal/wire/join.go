@@ -4,7 +4,7 @@ package wire
 //
 //	{"Join":{"room":text, "entry":base64}}
 type Join struct {
-	Room  string // see CheckRoomName
+	Room  string // see RoomName
 	Entry []byte // of SignEntry; when received, not verified: see ParseEntry
 }
 

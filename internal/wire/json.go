@@ -25,37 +25,17 @@ func checkJSON(b []byte) error {
 	if !utf8.Valid(b) {
 		return errJSON
 	}
-	if depth(b) > maxDepth { // first: json.Valid goes 10000 deep
-		return errJSONDepth
+	if err := checkNesting(b); err != nil {
+		return err
 	}
-	if !json.Valid(b) {
+	if !json.Valid(b) { // the walk takes more
 		return errJSON
 	}
-	return checkDuplicates(b)
+	return nil
 }
 
-// depth returns how deep brackets and braces are nested in b, whether they match or not.
-func depth(b []byte) (deepest int) {
-	quoted, now := false, 0
-	for i := 0; i < len(b); i++ {
-		switch c := b[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			now++
-			deepest = max(deepest, now)
-		case c == '}' || c == ']':
-			now--
-		}
-	}
-	return deepest
-}
-
-// checkDuplicates walks valid JSON and looks for a name twice in one object.
-func checkDuplicates(b []byte) error {
+// checkNesting walks JSON and looks for a name twice in one object, and for what is nested too deeply.
+func checkNesting(b []byte) error {
 	type level struct {
 		names map[string]bool // nil in an array
 		value bool            // the next token of an object is a value, not a name
@@ -91,6 +71,9 @@ func checkDuplicates(b []byte) error {
 			stack = append(stack, level{names: map[string]bool{}})
 		case json.Delim('['):
 			stack = append(stack, level{})
+		}
+		if len(stack) > maxDepth {
+			return errJSONDepth
 		}
 	}
 }

@@ -126,10 +126,7 @@ func textFault(s string, limit int) NameFault {
 	return ""
 }
 
-// CheckRoomName returns nil for a room name as it is on the wire: valid UTF-8 in Unicode NFC, 1 to 64 bytes,
-// no control characters, no leading underscore. Otherwise a [*FormatError] says which rule it breaks.
-func CheckRoomName(name string) error { return checkRoom("room name", name) }
-
+// checkRoom is CheckName for a room's name: not empty, in Unicode NFC, without a leading underscore.
 func checkRoom(what, name string) error { return formatError(what, roomFault(name)) }
 
 // CheckName returns nil for a member's name as it is on the wire: valid UTF-8, at most 64 bytes, no control

@@ -44,8 +44,8 @@ func TestNamesOfPeople(t *testing.T) {
 		if err != nil && strings.ContainsFunc(err.Error(), func(r rune) bool { return r < ' ' }) {
 			t.Errorf("%s %q: the error is not one line of text: %q", x.Kind, x.Typed, err)
 		}
-		if x.Kind == "room" && x.Fault == "" && CheckRoomName(name) != nil {
-			t.Errorf("room %q is made as %q, which is none on the wire: %v", x.Typed, name, CheckRoomName(name))
+		if x.Kind == "room" && x.Fault == "" && checkRoom("room name", name) != nil {
+			t.Errorf("room %q is made as %q, which is none on the wire: %v", x.Typed, name, checkRoom("room name", name))
 		}
 	}
 	if _, err := RoomName("a\xff"); err == nil || err.Error() != `the room name "a\xff" is not UTF-8` {
@@ -70,7 +70,7 @@ func FuzzNames(f *testing.F) {
 			if again, err := rule(name); again != name || err != nil {
 				t.Errorf("%s %q is made into %q, and that into %q, %v", kind, typed, name, again, err)
 			}
-			if kind == "room" && CheckRoomName(name) != nil || kind == "member" && CheckName(name) != nil {
+			if kind == "room" && checkRoom("room name", name) != nil || kind == "member" && CheckName(name) != nil {
 				t.Errorf("%s %q is made into %q, which the wire refuses", kind, typed, name)
 			}
 		}
