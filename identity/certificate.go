@@ -27,11 +27,11 @@ func (id *Identity) TLSCertificate() (tls.Certificate, error) {
 		NotAfter:     time.Date(2120, 1, 1, 0, 0, 0, 0, time.UTC),
 	}
 	key := id.secret().ed25519
+	var leaf *x509.Certificate
 	der, err := x509.CreateCertificate(nil, template, template, key.Public(), key)
-	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("cannot make the TLS certificate: %w", err)
+	if err == nil {
+		leaf, err = x509.ParseCertificate(der)
 	}
-	leaf, err := x509.ParseCertificate(der)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("cannot make the TLS certificate: %w", err)
 	}

@@ -36,23 +36,13 @@ func configFile(name string) (string, error) {
 // read or write, except on Windows, where the mode says nothing. The error is fs.ErrNotExist when there
 // is no such file. No error shows anything of the seed.
 func LoadFile(path string) (Seed, error) {
-	f, err := os.Open(path)
+	data, info, err := readFile(path, maxSeedFileSize)
 	if err != nil {
 		return Seed{}, fmt.Errorf("cannot read the identity: %w", err)
 	}
-	defer f.Close()
-	// The open file is asked, not the path: between two looks at a path it can change.
-	info, err := f.Stat()
-	if err != nil {
-		return Seed{}, fmt.Errorf("cannot read the identity: %w", err)
-	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" && !info.IsDir() {
+	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
 		return Seed{}, fmt.Errorf("the identity file is open to other users (mode %04o): run chmod 600 %s",
 			mode, shellQuote(path))
-	}
-	data, err := readAtMost(f, maxSeedFileSize)
-	if err != nil {
-		return Seed{}, fmt.Errorf("cannot read the identity: %w", err)
 	}
 	seed, err := parseSeedFile(data)
 	if err != nil {
@@ -138,19 +128,11 @@ func wordsByLine(data []byte) iter.Seq2[int, []string] {
 	}
 }
 
-// readList reads a file of at most limit bytes that lists what is known. Without one there is nothing in it.
-// info is from before reading, so that what is appended meanwhile makes a difference to it.
-func readList(path, what string, limit int) (data []byte, info fs.FileInfo, err error) {
-	f, err := os.Open(path)
+// readList is readFile for a list of what is known. Without a file there is nothing in it.
+func readList(path, what string, limit int) ([]byte, fs.FileInfo, error) {
+	data, info, err := readFile(path, limit)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
-	}
-	if err == nil {
-		defer f.Close()
-		info, err = f.Stat()
-	}
-	if err == nil {
-		data, err = readAtMost(f, limit)
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("cannot read the %s in %s: %w", what, path, err)
@@ -168,13 +150,22 @@ func appendLine(data []byte, header, line string) []byte {
 	return append(data, line+"\n"...)
 }
 
-// readAtMost reads r to its end and fails when that is more than limit bytes.
-func readAtMost(r io.Reader, limit int) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
+// readFile reads a file of at most limit bytes. info is of the file that was opened, since a path can change between
+// two looks at it, and from before reading, so that what is appended meanwhile makes a difference to it.
+func readFile(path string, limit int) (data []byte, info fs.FileInfo, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	if info, err = f.Stat(); err != nil {
+		return nil, nil, err
+	}
+	data, err = io.ReadAll(io.LimitReader(f, int64(limit)+1))
 	if err == nil && len(data) > limit {
 		err = fmt.Errorf("the file is larger than %d bytes", limit)
 	}
-	return data, err
+	return data, info, err
 }
 
 // shellQuote returns s as one word of a POSIX shell, for commands that the user is told to run.

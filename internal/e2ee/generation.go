@@ -121,9 +121,9 @@ func (g *heldGeneration) step(index uint8) *heldStep {
 	return g.steps[index-oldest]
 }
 
-// keep holds a stream's key, of as many as have a ReplayWindow: a talker of 256 streams has some derived for
+// hold holds a stream's key, of as many as have a ReplayWindow: a talker of 256 streams has some derived for
 // each frame.
-func (s *heldStep) keep(stream uint8, key *Key) {
+func (s *heldStep) hold(stream uint8, key *Key) {
 	if s.keys == nil {
 		s.keys = map[uint8]*Key{}
 	}

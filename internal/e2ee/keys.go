@@ -160,10 +160,10 @@ func wrapKey(
 func (k *JoinKey) unwrap(
 	sender wire.EntryHash, header []byte, recipient wire.EntryHash, wrap []byte,
 ) ([]byte, error) {
-	if len(wrap) != wire.WrapFresh && len(wrap) != wire.WrapRatcheted {
+	switch {
+	case len(wrap) != wire.WrapFresh && len(wrap) != wire.WrapRatcheted:
 		return nil, errWrapSize
-	}
-	if k.reveal == nil {
+	case k.reveal == nil:
 		return nil, errJoinErased
 	}
 	info := wrapInfo(sender, header, recipient)

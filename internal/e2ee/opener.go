@@ -74,7 +74,7 @@ func (o *Opener) openLocked(
 	if dst, err = key.Open(dst, ctr, sealed); err != nil {
 		return nil, err // forged frames, of 256 streams, cost no memory
 	}
-	step.keep(o.kid.Stream(), key)
+	step.hold(o.kid.Stream(), key)
 	return dst, nil
 }
 

@@ -228,7 +228,7 @@ func (t *Talker) advance(now time.Time) (key *mediaKey, to []Recipient, next tim
 		t.left = now
 	}
 	paused := !t.atOnce && !t.last.IsZero() && now.Sub(t.last) < t.pause()
-	if ripe := t.ripe(due, now); t.may(ripe) && !paused {
+	if ripe := t.ripe(due, now); t.mayChange(ripe) && !paused {
 		key, to = t.changeLocked(ripe, now)
 		t.last = now
 		due = t.due()
@@ -242,7 +242,7 @@ func (t *Talker) next(due due, now time.Time) (next time.Time) {
 		next = t.until
 	}
 	ripe := t.ripe(due, now)
-	if t.may(ripe) {
+	if t.mayChange(ripe) {
 		next = soonest(next, t.last.Add(t.pause()))
 	}
 	if due.leavers && !ripe.leavers {
@@ -259,8 +259,8 @@ type due struct {
 	asking    bool // somebody who should have the newest key asked for it
 }
 
-// may reports whether something is due that need not wait.
-func (t *Talker) may(d due) bool {
+// mayChange reports whether something is due that need not wait.
+func (t *Talker) mayChange(d due) bool {
 	return d.leavers || d.untold || (d.newcomers || d.asking) && !t.held
 }
 
