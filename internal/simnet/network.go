@@ -258,10 +258,9 @@ func (n *Network) send(from, to netip.AddrPort, payload []byte) error {
 		n.mu.Unlock()
 		return net.ErrClosed
 	}
-	now := time.Now()
 	path := n.pathLocked(hostPair{from.Addr(), to.Addr()})
 	p := packet{from: from, to: to, payload: slices.Clone(payload), path: path}
-	v := path.channel.Send(now, len(payload))
+	v := path.channel.Send(time.Now(), len(payload))
 	var seen []sighting
 	if v.Copies == 0 {
 		seen = append(seen, sighting{p, false})
@@ -274,11 +273,45 @@ func (n *Network) send(from, to netip.AddrPort, payload []byte) error {
 		}
 		n.flight.push(v.At, p)
 	}
-	seen = n.arriveLocked(now, seen)
+	n.deliverAndUnlock(seen)
+	return nil
+}
+
+// deliverDue runs when the timer goes off.
+func (n *Network) deliverDue() {
+	defer n.delivering.Done()
+	n.mu.Lock()
+	n.timerAt = time.Time{}
+	n.deliverAndUnlock(nil)
+}
+
+// deliverAndUnlock hands over what is due and sets the timer for what is not. Then it releases the lock, and
+// tells the tap what was seen.
+func (n *Network) deliverAndUnlock(seen []sighting) {
+	now := time.Now()
+	for {
+		p, ok := n.flight.pop(now)
+		if !ok {
+			break
+		}
+		seen = append(seen, sighting{p, n.handOverLocked(p)})
+	}
+	if n.flight.len() > 0 {
+		if next := n.flight.next(); n.timerAt.IsZero() || next.Before(n.timerAt) {
+			n.stopTimerLocked()
+			n.delivering.Add(1)
+			n.timerAt = next
+			n.timer.Reset(next.Sub(now))
+		}
+	}
 	tap := n.tap
 	n.mu.Unlock()
-	report(tap, seen)
-	return nil
+	if tap == nil {
+		return
+	}
+	for _, s := range seen {
+		tap(s.packet.from, s.packet.to, s.packet.payload, s.delivered)
+	}
 }
 
 // stopTimerLocked unsets the timer. Its function may still be called if it is just going off.
@@ -287,41 +320,6 @@ func (n *Network) stopTimerLocked() {
 	if n.timer.Stop() {
 		n.delivering.Done()
 	}
-}
-
-// deliverDue runs when the timer goes off.
-func (n *Network) deliverDue() {
-	defer n.delivering.Done()
-	n.mu.Lock()
-	n.timerAt = time.Time{}
-	var seen []sighting
-	if !n.closed {
-		seen = n.arriveLocked(time.Now(), nil)
-	}
-	tap := n.tap
-	n.mu.Unlock()
-	report(tap, seen)
-}
-
-// arriveLocked hands over what is due, appends it to seen and sets the timer for what is not.
-func (n *Network) arriveLocked(now time.Time, seen []sighting) []sighting {
-	for {
-		p, ok := n.flight.pop(now)
-		if !ok {
-			break
-		}
-		seen = append(seen, sighting{p, n.handOverLocked(p)})
-	}
-	if n.flight.len() == 0 {
-		return seen
-	}
-	if next := n.flight.next(); n.timerAt.IsZero() || next.Before(n.timerAt) {
-		n.stopTimerLocked()
-		n.delivering.Add(1)
-		n.timerAt = next
-		n.timer.Reset(next.Sub(now))
-	}
-	return seen
 }
 
 func (n *Network) handOverLocked(p packet) bool {
@@ -338,15 +336,6 @@ func (n *Network) handOverLocked(p packet) bool {
 	c.readable.Signal()
 	p.path.stats.Arrived++
 	return true
-}
-
-func report(tap TapFunc, seen []sighting) {
-	if tap == nil {
-		return
-	}
-	for _, s := range seen {
-		tap(s.packet.from, s.packet.to, s.packet.payload, s.delivered)
-	}
 }
 
 // unmap makes ::ffff:10.0.0.1 and 10.0.0.1 one address.

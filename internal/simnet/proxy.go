@@ -45,9 +45,10 @@ type ProxyDirectionStats struct {
 	BytesOut uint64 `json:"bytes_out"`         // with HeaderBytes each
 }
 
-// Proxy forwards UDP between clients and one target, through a [Channel] per client and
-// direction: every client has a path of its own, and as the target sees it an address of its own.
-// ECN marks do not survive it. Sizes of datagrams do.
+// Proxy forwards UDP between clients and one target, through a [Channel] per client and direction: every
+// client has a path of its own, and as the target sees it an address of its own. ECN marks do not survive it.
+// Sizes of datagrams do. A packet may arrive a millisecond later than the channel says: Go's timers are no
+// more precise.
 //
 // Four kinds of goroutine, all waited for by Close: one reads the listening socket, one per client
 // reads its upstream socket, one writes what is due, one forgets idle clients.

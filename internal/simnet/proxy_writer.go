@@ -79,11 +79,7 @@ func (p *Proxy) write() {
 			p.release(batch)
 			continue
 		}
-		if wait <= timerError {
-			sleep(wait)
-			continue
-		}
-		timer.Reset(wait - timerError)
+		timer.Reset(wait)
 		select {
 		case <-p.stop:
 		case <-p.wake:

@@ -27,7 +27,8 @@ func parseList(doc string) (locks []lock, before []string) {
 	for line := range strings.Lines(rest) {
 		switch name, comment, _ := strings.Cut(strings.TrimSpace(line), " "); {
 		case strings.HasPrefix(line, "\t") && name != "":
-			locks = append(locks, lock{name: name, io: strings.HasPrefix(strings.TrimSpace(comment), "(I/O)")})
+			io := strings.HasPrefix(strings.TrimSpace(comment), "(I/O)")
+			locks = append(locks, lock{name: name, io: io})
 		case len(locks) > 0 && name != "":
 			return locks, before
 		}

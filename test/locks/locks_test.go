@@ -61,7 +61,7 @@ func TestRewrite(t *testing.T) {
 		"package p\n", "package p; import \""+orderedPath+"\"\n",
 		"outer sync.Mutex", "outer ordered.Mutex[lockOf_T_outer]",
 		"inner sync.Mutex", "inner ordered.Mutex[lockOf_T_inner]",
-		"global sync.RWMutex", "global ordered.RWMutex[lockOf_global]",
+		"global sync.RWMutex", "global ordered.Mutex[lockOf_global]",
 		"log.Info(", "ordered.Log(log).Info(",
 		"t.log().Warn(", "ordered.Log(t.log()).Warn(",
 	).Replace(listed)

@@ -74,7 +74,8 @@ func makeOverlay(dir string) (string, error) {
 		return "", err
 	}
 	if timers == "" {
-		fmt.Fprintln(os.Stderr, "locks: this Go is a module: its race detector may end tests with SIGSEGV (https://go.dev/issue/78156). Install Go itself")
+		fmt.Fprintln(os.Stderr, "locks: this Go is a module: its race detector may end tests with SIGSEGV "+
+			"(https://go.dev/issue/78156). Install Go itself")
 	}
 	if text != nil {
 		replace[timers] = filepath.Join(out, "runtime", "time.go")
@@ -103,7 +104,8 @@ func write(path string, text []byte) error {
 
 // list returns the packages of the module, each after those that it imports.
 func list(dir string) ([]pkg, error) {
-	cmd := exec.Command("go", "list", "-deps", "-json=ImportPath,Name,Dir,GoFiles,CgoFiles,IgnoredGoFiles,Imports,Module", "./...")
+	const fields = "ImportPath,Name,Dir,GoFiles,CgoFiles,IgnoredGoFiles,Imports,Module"
+	cmd := exec.Command("go", "list", "-deps", "-json="+fields, "./...")
 	cmd.Dir, cmd.Stderr = dir, os.Stderr
 	out, err := cmd.Output()
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"hash/fnv"
 	"os"
 	"path/filepath"
@@ -73,7 +74,8 @@ func readSources(packages []pkg) ([]*source, error) {
 	problems = append(problems, setLevels(sources))
 	for name := range doesIO {
 		if !slices.ContainsFunc(sources, func(s *source) bool { return slices.Contains(s.io, name) }) {
-			problems = append(problems, fmt.Errorf("no function is called %s: correct doesIO in test/locks/list.go", name))
+			problems = append(problems,
+				fmt.Errorf("no function is called %s: correct doesIO in test/locks/list.go", name))
 		}
 	}
 	return sources, errors.Join(problems...)
@@ -98,7 +100,8 @@ func setLevels(sources []*source) error {
 			return nil
 		}
 	}
-	return errors.New("the packages' lists go round in a circle: one says that its locks come before those of a package that is above it")
+	return errors.New("the packages' lists go round in a circle: " +
+		"one says that its locks come before those of a package that is above it")
 }
 
 func (s *source) read() error {
@@ -124,9 +127,11 @@ func (s *source) add(name string, text []byte) error {
 	if err != nil {
 		return err
 	}
-	offset := func(p token.Pos) int { return set.Position(p).Offset }
 	f := &file{text: text}
 	s.files[name] = f
+	replace := func(from, to token.Pos, text string) {
+		f.edits = append(f.edits, edit{set.Position(from).Offset, set.Position(to).Offset, text})
+	}
 	if tree.Doc != nil {
 		locks, before := parseList(tree.Doc.Text())
 		s.locks = append(s.locks, locks...)
@@ -134,21 +139,13 @@ func (s *source) add(name string, text []byte) error {
 			s.before = append(s.before, modulePath+"/"+path)
 		}
 	}
-	mutex := func(owner, name string, t ast.Expr) {
-		kind := mutexKind(t)
-		if kind == "" {
-			return
-		}
-		name = strings.TrimPrefix(owner+"."+name, ".")
-		f.found = append(f.found, name)
-		f.edits = append(f.edits, edit{offset(t.Pos()), offset(t.End()), "ordered." + kind + "[" + className(name) + "]"})
-	}
 	ast.Inspect(tree, func(n ast.Node) bool {
-		if t, ok := n.(ast.Expr); ok && mutexKind(t) != "" {
+		if t, ok := n.(ast.Expr); ok && isMutex(t) {
 			f.mutexes++
 		}
 		if logger := logged(n); logger != nil {
-			f.edits = append(f.edits, edit{offset(logger.Pos()), offset(logger.Pos()), "ordered.Log("}, edit{offset(logger.End()), offset(logger.End()), ")"})
+			replace(logger.Pos(), logger.Pos(), "ordered.Log(")
+			replace(logger.End(), logger.End(), ")")
 		}
 		return true
 	})
@@ -156,50 +153,47 @@ func (s *source) add(name string, text []byte) error {
 		switch d := d.(type) {
 		case *ast.GenDecl:
 			for _, spec := range d.Specs {
-				declared(spec, mutex)
+				declared(spec, func(name string, t ast.Expr) {
+					f.found = append(f.found, name)
+					replace(t.Pos(), t.End(), "ordered.Mutex["+className(name)+"]")
+				})
 			}
 		case *ast.FuncDecl:
 			name := s.pkg.Name + "." + funcName(d)
 			if what := doesIO[name]; what != "" && d.Body != nil {
 				s.io = append(s.io, name)
-				at := offset(d.Body.Lbrace) + 1
-				f.edits = append(f.edits, edit{at, at, fmt.Sprintf(" ordered.IO(%q);", what)})
+				replace(d.Body.Lbrace+1, d.Body.Lbrace+1, fmt.Sprintf(" ordered.IO(%q);", what))
 			}
 		}
 	}
 	if len(f.edits) > 0 {
-		at := offset(tree.Name.End())
-		f.edits = append(f.edits, edit{at, at, `; import "` + orderedPath + `"`})
+		replace(tree.Name.End(), tree.Name.End(), `; import "`+orderedPath+`"`)
 	}
 	return nil
 }
 
 // declared finds the mutexes in a declaration at the top of a file: fields of structs, also of those within,
 // and variables.
-func declared(spec ast.Spec, mutex func(owner, name string, t ast.Expr)) {
+func declared(spec ast.Spec, found func(name string, t ast.Expr)) {
 	switch spec := spec.(type) {
 	case *ast.TypeSpec:
 		ast.Inspect(spec.Type, func(n ast.Node) bool {
-			if field, ok := n.(*ast.Field); ok && len(field.Names) == 1 {
-				mutex(spec.Name.Name, field.Names[0].Name, field.Type)
+			if field, ok := n.(*ast.Field); ok && len(field.Names) == 1 && isMutex(field.Type) {
+				found(spec.Name.Name+"."+field.Names[0].Name, field.Type)
 			}
 			return true
 		})
 	case *ast.ValueSpec:
-		if len(spec.Names) == 1 {
-			mutex("", spec.Names[0].Name, spec.Type)
+		if len(spec.Names) == 1 && isMutex(spec.Type) {
+			found(spec.Names[0].Name, spec.Type)
 		}
 	}
 }
 
-// mutexKind returns which type of package sync a type is, "" if it is neither mutex.
-func mutexKind(t ast.Expr) string {
-	if s, ok := t.(*ast.SelectorExpr); ok {
-		if p, ok := s.X.(*ast.Ident); ok && p.Name == "sync" && (s.Sel.Name == "Mutex" || s.Sel.Name == "RWMutex") {
-			return s.Sel.Name
-		}
-	}
-	return ""
+// isMutex reports whether a type is one of the mutexes of package sync.
+func isMutex(t ast.Expr) bool {
+	s, ok := t.(*ast.SelectorExpr)
+	return ok && slices.Contains([]string{"sync.Mutex", "sync.RWMutex"}, types.ExprString(s))
 }
 
 // logged returns the logger of a call that writes into the log, nil if the node is none.
@@ -216,17 +210,11 @@ func logged(n ast.Node) ast.Expr {
 	if get, ok := x.(*ast.CallExpr); ok {
 		x = get.Fun
 	}
-	switch x := x.(type) {
-	case *ast.Ident:
-		if strings.EqualFold(x.Name, "log") {
-			return method.X
-		}
-	case *ast.SelectorExpr:
-		if strings.EqualFold(x.Sel.Name, "log") {
-			return method.X
-		}
+	name := types.ExprString(x)
+	if !strings.EqualFold(name[strings.LastIndexByte(name, '.')+1:], "log") {
+		return nil
 	}
-	return nil
+	return method.X
 }
 
 // funcName returns the name of a function, with the type of its receiver.
@@ -234,14 +222,7 @@ func funcName(d *ast.FuncDecl) string {
 	if d.Recv == nil {
 		return d.Name.Name
 	}
-	t := d.Recv.List[0].Type
-	if star, ok := t.(*ast.StarExpr); ok {
-		t = star.X
-	}
-	if name, ok := t.(*ast.Ident); ok {
-		return name.Name + "." + d.Name.Name
-	}
-	return d.Name.Name
+	return strings.TrimPrefix(types.ExprString(d.Recv.List[0].Type), "*") + "." + d.Name.Name
 }
 
 func className(lock string) string { return "lockOf_" + strings.ReplaceAll(lock, ".", "_") }
@@ -253,17 +234,19 @@ func (s *source) check() (problems []error) {
 		for _, lock := range f.found {
 			found[lock] = true
 			if s.place(lock) < 0 {
-				problems = append(problems, fmt.Errorf("%s/%s: %s is not in the list of locks in the package's document: say where in the order it is",
-					s.pkg.Dir, name, lock))
+				problems = append(problems, fmt.Errorf("%s/%s: %s is not in the list of locks in the "+
+					"package's document: say where in the order it is", s.pkg.Dir, name, lock))
 			}
 		}
 		if f.mutexes != len(f.found) {
-			problems = append(problems, fmt.Errorf("%s/%s: a mutex is neither a field of a declared struct nor a variable of the package, with one name", s.pkg.Dir, name))
+			problems = append(problems, fmt.Errorf("%s/%s: a mutex is neither a field of a declared struct "+
+				"nor a variable of the package, with one name", s.pkg.Dir, name))
 		}
 	}
 	for i, l := range s.locks {
 		if !found[l.name] {
-			problems = append(problems, fmt.Errorf("%s: %s is in the list of locks, but does not exist", s.pkg.Dir, l.name))
+			problems = append(problems,
+				fmt.Errorf("%s: %s is in the list of locks, but does not exist", s.pkg.Dir, l.name))
 		}
 		if s.place(l.name) != i {
 			problems = append(problems, fmt.Errorf("%s: %s is twice in the list of locks", s.pkg.Dir, l.name))
@@ -299,8 +282,8 @@ func (s *source) rewritten() map[string][]byte {
 		for _, lock := range f.found {
 			class, place := className(lock), s.place(lock)
 			b = fmt.Appendf(b, "\ntype %s struct{}\n\nfunc (%s) Lock() *ordered.Lock { return &%s_ }\n\n"+
-				"var %s_ = ordered.Lock{Name: %q, Level: %d, Place: %d, IO: %t}\n", class, class, class, class, s.pkg.Name+"."+lock,
-				s.level, s.first+place, s.locks[place].io)
+				"var %s_ = ordered.Lock{Name: %q, Level: %d, Place: %d, IO: %t}\n",
+				class, class, class, class, s.pkg.Name+"."+lock, s.level, s.first+place, s.locks[place].io)
 		}
 		files[name] = b
 	}

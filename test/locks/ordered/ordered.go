@@ -32,15 +32,15 @@ type Lock struct {
 // it is.
 type Class interface{ Lock() *Lock }
 
-// Mutex is a sync.Mutex in the order of C. The zero value is unlocked.
-type Mutex[C Class] struct{ mu sync.Mutex }
+// Mutex is a sync.Mutex or sync.RWMutex in the order of C. The zero value is unlocked. Readers, too, must be
+// in order: a writer may wait between two.
+type Mutex[C Class] struct{ mu sync.RWMutex }
 
 // Lock implements sync.Locker.
 //
 //go:norace
 func (m *Mutex[C]) Lock() {
-	var c C
-	take(c.Lock(), uintptr(unsafe.Pointer(m)), false)
+	m.take(false)
 	m.mu.Lock()
 }
 
@@ -50,8 +50,7 @@ func (m *Mutex[C]) Lock() {
 func (m *Mutex[C]) TryLock() bool {
 	ok := m.mu.TryLock()
 	if ok {
-		var c C
-		take(c.Lock(), uintptr(unsafe.Pointer(m)), true)
+		m.take(true)
 	}
 	return ok
 }
@@ -64,41 +63,40 @@ func (m *Mutex[C]) Unlock() {
 	m.mu.Unlock()
 }
 
-// RWMutex is a sync.RWMutex in the order of C. Readers, too, must be in order: a writer may wait between two.
-type RWMutex[C Class] struct{ mu sync.RWMutex }
-
-// Lock implements sync.Locker.
-//
-//go:norace
-func (m *RWMutex[C]) Lock() {
-	var c C
-	take(c.Lock(), uintptr(unsafe.Pointer(m)), false)
-	m.mu.Lock()
-}
-
-// Unlock implements sync.Locker.
-//
-//go:norace
-func (m *RWMutex[C]) Unlock() {
-	drop(uintptr(unsafe.Pointer(m)))
-	m.mu.Unlock()
-}
-
 // RLock is as with sync.RWMutex.
 //
 //go:norace
-func (m *RWMutex[C]) RLock() {
-	var c C
-	take(c.Lock(), uintptr(unsafe.Pointer(m)), false)
+func (m *Mutex[C]) RLock() {
+	m.take(false)
 	m.mu.RLock()
 }
 
 // RUnlock is as with sync.RWMutex.
 //
 //go:norace
-func (m *RWMutex[C]) RUnlock() {
+func (m *Mutex[C]) RUnlock() {
 	drop(uintptr(unsafe.Pointer(m)))
 	m.mu.RUnlock()
+}
+
+// take notes that the goroutine is about to hold the lock, or holds it already: it was tried.
+//
+//go:norace
+func (m *Mutex[C]) take(tried bool) {
+	quiet()
+	defer loud()
+	var c C
+	l, h := c.Lock(), find(true)
+	for i := range h.n {
+		if held := h.locks[i].lock; !tried && !before(held, l) {
+			fail(h, "takes "+l.Name)
+		}
+	}
+	if h.n == len(h.locks) {
+		fail(h, "holds too many locks, and takes "+l.Name)
+	}
+	h.locks[h.n] = held{l, uintptr(unsafe.Pointer(m))}
+	h.n++
 }
 
 // IO says that the goroutine is about to send or write something, which may take long.
@@ -124,25 +122,6 @@ func IO(what string) {
 func Log[T any](log T) T {
 	IO("the log")
 	return log
-}
-
-// take notes that the goroutine is about to hold a lock, or holds it already.
-//
-//go:norace
-func take(l *Lock, mutex uintptr, tried bool) {
-	quiet()
-	defer loud()
-	h := find(true)
-	for i := range h.n {
-		if held := h.locks[i].lock; !tried && !before(held, l) {
-			fail(h, "takes "+l.Name)
-		}
-	}
-	if h.n == len(h.locks) {
-		fail(h, "holds too many locks, and takes "+l.Name)
-	}
-	h.locks[h.n] = held{l, mutex}
-	h.n++
 }
 
 //go:norace
@@ -266,6 +245,7 @@ func fail(h *holder, does string) {
 	for i := range h.n {
 		fmt.Fprintf(os.Stderr, "\t%s\n", h.locks[i].lock.Name)
 	}
-	fmt.Fprintf(os.Stderr, "%s, against the order in the packages' documents (CONTRIBUTING.md, \"Locks\"):\n\n%s\n", does, debug.Stack())
+	const order = "the order in the packages' documents (CONTRIBUTING.md, \"Locks\")"
+	fmt.Fprintf(os.Stderr, "%s, against %s:\n\n%s\n", does, order, debug.Stack())
 	os.Exit(3)
 }

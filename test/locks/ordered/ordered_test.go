@@ -37,7 +37,7 @@ var scenes = map[string]struct {
 	"in order": {"", func() {
 		var u Mutex[upper]
 		var a Mutex[first]
-		var b RWMutex[last]
+		var b Mutex[last]
 		for range 3 {
 			u.Lock()
 			a.Lock()
@@ -127,7 +127,7 @@ var scenes = map[string]struct {
 	}},
 	"inversion of a reader": {"holds\n\tlower.first\n\tlower.last\ntakes lower.pipe,", func() {
 		var a Mutex[first]
-		var b RWMutex[last]
+		var b Mutex[last]
 		var p Mutex[pipe]
 		a.Lock()
 		b.RLock()
