@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"time"
 
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/link"
@@ -46,14 +45,13 @@ type Client struct {
 	host     string // as identity.HostName has it
 	typed    string // the address as it was given
 	endpoint *link.Endpoint
+	resolver link.Resolver
 
 	names nameBook
 
-	mu       sync.Mutex // guards what follows
-	closed   bool
-	rooms    map[*Room]struct{}
-	attempts int       // to reach the relay, that followed each other closely
-	tried    time.Time // the last of them
+	mu     sync.Mutex // guards what follows
+	closed bool
+	rooms  map[*Room]struct{}
 }
 
 // NewClient returns a client of the relay at addr, HOST:PORT. Nothing is sent yet: Join does the handshake
@@ -144,38 +142,15 @@ func (c *Client) remove(r *Room) {
 	delete(c.rooms, r)
 }
 
-// resolve finds the relay's address; it is asked again for each attempt, for addresses change.
+// resolve finds the relay's address.
 func (c *Client) resolve(ctx context.Context) (netip.AddrPort, error) {
-	_, port, _ := net.SplitHostPort(c.addr)
-	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return netip.AddrPort{}, err
+	addr, err := c.resolver.Resolve(ctx, c.addr)
+	if notFound := new(net.DNSError); errors.As(err, &notFound) && notFound.IsNotFound {
+		host, _, _ := net.SplitHostPort(c.typed)
+		err = &UnreachableError{fmt.Errorf("no host is called %q: check the relay's address", host)}
+		return netip.AddrPort{}, &link.FinalError{Err: err}
 	}
-	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", c.host)
-	if err != nil {
-		if notFound := new(net.DNSError); errors.As(err, &notFound) && notFound.IsNotFound {
-			host, _, _ := net.SplitHostPort(c.typed)
-			err = &UnreachableError{fmt.Errorf("no host is called %q: check the relay's address", host)}
-			return netip.AddrPort{}, &link.FinalError{Err: err}
-		}
-		return netip.AddrPort{}, err
-	}
-	// Most networks carry IPv4. Attempts that follow each other closely, because nothing answers, try the
-	// next.
-	slices.SortStableFunc(ips, func(a, b netip.Addr) int { return a.Unmap().BitLen() - b.Unmap().BitLen() })
-	return netip.AddrPortFrom(ips[c.attempt()%len(ips)].Unmap(), uint16(n)), nil
-}
-
-// attempt counts attempts to reach the relay that follow each other closely.
-func (c *Client) attempt() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	now := time.Now()
-	if c.attempts++; now.Sub(c.tried) > 10*time.Second {
-		c.attempts = 0
-	}
-	c.tried = now
-	return c.attempts
+	return addr, err
 }
 
 // checkRelay compares the key that a relay shows with the expected one. The relay has not proved yet that it

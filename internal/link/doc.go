@@ -50,7 +50,7 @@
 //	webServer.mu
 //	webCertificates.mu
 //	attempt.mu
-//	losers.mu
+//	Resolver.mu
 //	roundTrip.mu
 //	handshakes.mu
 //	knownAddrs.mu

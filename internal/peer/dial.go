@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
-	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,6 +38,7 @@ func (ls *Links) dialIfDue(p *peer, now time.Time) {
 		p.problem = "it has this relay's own fingerprint"
 	default:
 		d = &dialer{links: ls, peer: p, address: p.address, done: make(chan struct{})}
+		d.resolver.Lookup = ls.lookup
 		d.ctx, d.hangUp = context.WithTimeout(p.ctx, dialTime)
 		p.client, p.dial = d, d
 	}
@@ -131,40 +129,19 @@ type dialer struct {
 	once    sync.Once
 	done    chan struct{} // closed when the client has to end
 
-	mu    sync.Mutex // guards tries
-	tries int        // addresses that were tried
+	resolver link.Resolver
 }
 
 // quit has the client end.
 func (d *dialer) quit() { d.once.Do(func() { close(d.done) }) }
 
-// resolve looks the address up, anew for each attempt, and takes one after the other if there are several.
+// resolve looks the address up. The supervisor tries again if that fails.
 func (d *dialer) resolve(ctx context.Context) (netip.AddrPort, error) {
-	host, port, err := net.SplitHostPort(d.address)
+	addr, err := d.resolver.Resolve(ctx, d.address)
 	if err != nil {
 		return netip.AddrPort{}, &link.FinalError{Err: err}
 	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return netip.AddrPort{}, &link.FinalError{Err: fmt.Errorf("the port %q is not a number from 1 to 65535", port)}
-	}
-	if ip, err := netip.ParseAddr(host); err == nil {
-		return netip.AddrPortFrom(ip.Unmap(), uint16(n)), nil
-	}
-	ips, err := d.links.lookup(ctx, host)
-	if err != nil {
-		return netip.AddrPort{}, &link.FinalError{Err: err}
-	}
-	if len(ips) == 0 {
-		return netip.AddrPort{}, &link.FinalError{Err: fmt.Errorf("%q has no address", host)}
-	}
-	// Most networks carry IPv4.
-	slices.SortStableFunc(ips, func(a, b netip.Addr) int { return a.Unmap().BitLen() - b.Unmap().BitLen() })
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	ip := ips[d.tries%len(ips)]
-	d.tries++
-	return netip.AddrPortFrom(ip.Unmap(), uint16(n)), nil
+	return addr, nil
 }
 
 // check pins the peer's key.

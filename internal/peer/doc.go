@@ -24,7 +24,6 @@
 //	Links.mu        the peers and their links; sessions' locks are taken under it
 //	outbox.mu
 //	unknownKeys.mu
-//	dialer.mu
 //
 // With none of them held is anything sent or logged, or a Handler called but for Urgent.
 package peer

@@ -6,7 +6,6 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"net/netip"
 	"slices"
 	"sync"
@@ -59,7 +58,7 @@ type Links struct {
 	log     *slog.Logger
 	up      func(l *Link) Handler
 	unknown unknownKeys
-	lookup  func(ctx context.Context, host string) ([]netip.Addr, error) // names to addresses
+	lookup  func(ctx context.Context, host string) ([]netip.Addr, error) // names to addresses; nil: the system's
 	counts  linkCounters
 	awake   chan struct{} // cap 1: run has something to do
 
@@ -115,9 +114,6 @@ func New(log *slog.Logger, up func(l *Link) Handler) *Links {
 		up:    up,
 		awake: make(chan struct{}, 1),
 		peers: make(map[identity.Fingerprint]*peer),
-		lookup: func(ctx context.Context, host string) ([]netip.Addr, error) {
-			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-		},
 	}
 	ls.ctx, ls.cancel = context.WithCancel(context.Background())
 	return ls
