@@ -58,7 +58,7 @@ var dropReasons = map[drops.Reason]wire.DropReason{
 }
 
 // notify has a session's client told that a frame of its media was dropped.
-func (r *acceptor) notify(s *session, why drops.Reason) {
+func (r *Relay) notify(s *session, why drops.Reason) {
 	s.drops.reason.Store(uint32(dropReasons[why]))
 	s.drops.frames.Add(1)
 	if s.drops.listed.Load() || s.drops.listed.Swap(true) {
@@ -67,7 +67,7 @@ func (r *acceptor) notify(s *session, why drops.Reason) {
 	r.notices.mu.Lock()
 	r.notices.listed = append(r.notices.listed, s)
 	r.notices.mu.Unlock()
-	(*Relay)(r).flushSoon()
+	r.flushSoon()
 }
 
 // flushNotices tells those who are listed what there is to tell. It reports whether there are any left.

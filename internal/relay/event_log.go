@@ -21,7 +21,7 @@ type memberLog struct {
 }
 
 // logJoin notes that a member of ours came. It must not be called after logLeave of the same member.
-func (r *acceptor) logJoin(m *room.Member) {
+func (r *Relay) logJoin(m *room.Member) {
 	if r.events == nil {
 		return
 	}
@@ -39,7 +39,7 @@ func (r *acceptor) logJoin(m *room.Member) {
 }
 
 // logLeave notes that a member of ours went.
-func (r *acceptor) logLeave(m *room.Member) {
+func (r *Relay) logLeave(m *room.Member) {
 	if r.events == nil {
 		return
 	}
@@ -55,7 +55,7 @@ func (r *acceptor) logLeave(m *room.Member) {
 }
 
 // logMedia notes that a packet of a member of ours came, and where it went.
-func (r *acceptor) logMedia(t *speech, m *wire.Media, local, trunks int) {
+func (r *Relay) logMedia(t *speech, m *wire.Media, local, trunks int) {
 	event := mediaEvent(eventlog.MediaIn, t, m)
 	r.events.Log(event)
 	event.Kind, event.ToCount = eventlog.Forward, local+trunks
@@ -67,7 +67,7 @@ func (r *acceptor) logMedia(t *speech, m *wire.Media, local, trunks int) {
 }
 
 // dropped notes that a packet of a member of ours came and is dropped, and why.
-func (r *acceptor) dropped(t *speech, m *wire.Media, why drops.Reason) {
+func (r *Relay) dropped(t *speech, m *wire.Media, why drops.Reason) {
 	r.notify(t.session, why)
 	if r.events == nil {
 		return
@@ -88,7 +88,7 @@ func mediaEvent(kind eventlog.Kind, t *speech, m *wire.Media) eventlog.Event {
 
 // loggedFanOut is fanOut with an event log: it notes the packets that are not sent to a member, and does not
 // count them.
-func (r *acceptor) loggedFanOut(
+func (r *Relay) loggedFanOut(
 	tx room.Tx, to []room.Receiver, but room.Receiver, alias uint16, short, long []byte,
 ) (sent int) {
 	for _, to := range to {
@@ -107,7 +107,7 @@ func (r *acceptor) loggedFanOut(
 }
 
 // logUnsent notes that a media frame, of which long is the long form, is not sent to a member.
-func (r *acceptor) logUnsent(s *link.Session, why link.Unsent, long []byte) {
+func (r *Relay) logUnsent(s *link.Session, why link.Unsent, long []byte) {
 	to, ours := s.Handler().(*session)
 	if !ours {
 		return

@@ -140,14 +140,14 @@ func TestMediaRate(t *testing.T) {
 }
 
 func TestPacketLimit(t *testing.T) {
-	var l packetLimit
-	now := time.Unix(1000, 0)
+	var s session
+	now := time.Hour
 	for i := range 5 {
-		if ok := l.allow(3, now.Add(time.Duration(i)*time.Millisecond)); ok != (i < 3) {
+		if ok := s.media.Take(1, 3, time.Second, now+time.Duration(i)*time.Millisecond); ok != (i < 3) {
 			t.Errorf("packet %d: %v", i, ok)
 		}
 	}
-	if !l.allow(3, now.Add(time.Second)) {
+	if !s.media.Take(1, 3, time.Second, now+time.Second) {
 		t.Error("not in the next second")
 	}
 }

@@ -126,7 +126,7 @@ func (r *Relay) open(mux *udp.Mux) (err error) {
 	r.endpoint, err = link.NewEndpoint(mux, link.Config{
 		Identity:      config.Identity,
 		Version:       config.Version,
-		Accept:        (*acceptor)(r),
+		Accept:        r,
 		Peers:         r.federation.Acceptor(),
 		Web:           r.site.webConfig(),
 		Log:           config.Log,

@@ -16,11 +16,11 @@ import (
 // session is what the relay knows of a link.Session, and handles what comes by it.
 type session struct {
 	*link.Session
-	relay   *acceptor
+	relay   *Relay
 	joining sync.Mutex                  // held while it joins: two of its connections may ask at once
 	member  atomic.Pointer[room.Member] // nil until it has joined
-	media   packetLimit
-	group   budget.Group // whose share its media counts in
+	media   budget.Bucket               // packets
+	group   budget.Group                // whose share its media counts in
 	drops   sessionDrops
 }
 
@@ -69,28 +69,10 @@ func (s *receiver) SendUrgentThen(kind wire.UrgentKind, body []byte, done func(a
 // HeardWithin implements room.Receiver.
 func (s *receiver) HeardWithin(d time.Duration) bool { return (*link.Session)(s).HeardWithin(d) }
 
-// packetLimit counts the packets of each second of the clock. Races between the receiving goroutines of
-// one session may let a few packets more through.
-type packetLimit struct {
-	second atomic.Int64 // Unix time
-	count  atomic.Int64
-}
-
-func (l *packetLimit) allow(limit int, now time.Time) bool {
-	if second := now.Unix(); l.second.Load() != second {
-		l.second.Store(second)
-		l.count.Store(0)
-	}
-	return l.count.Add(1) <= int64(limit)
-}
-
-// acceptor is the Relay as internal/link sees it: who may do what, and where media goes.
-type acceptor Relay
-
-var _ link.Acceptor = (*acceptor)(nil)
+var _ link.Acceptor = (*Relay)(nil)
 
 // Accept implements link.Acceptor: it holds the limits on sessions.
-func (r *acceptor) Accept(s *link.Session, remote netip.Addr) (link.AcceptedHandler, *wire.Refused) {
+func (r *Relay) Accept(s *link.Session, remote netip.Addr) (link.AcceptedHandler, *wire.Refused) {
 	if r.draining.Load() {
 		r.rooms.Drops.Add(drops.Limit, 1)
 		return nil, &wire.Refused{Code: wire.CodeShuttingDown}
@@ -114,7 +96,7 @@ func (r *acceptor) Accept(s *link.Session, remote netip.Addr) (link.AcceptedHand
 const sessionsOfNet = 4
 
 // countLocked counts the sessions of an address, and of the network that it is in. The caller holds r.mu.
-func (r *acceptor) countLocked(remote netip.Addr, n int) {
+func (r *Relay) countLocked(remote netip.Addr, n int) {
 	net, block := link.AddressNet(remote), link.AddressBlock(remote)
 	for _, prefix := range []netip.Prefix{net, block} {
 		if r.addresses[prefix] += n; r.addresses[prefix] == 0 {
@@ -137,7 +119,7 @@ func (s *session) Ended(_ *link.Session, code wire.CloseCode) {
 }
 
 // leave removes the session's member from its room, if there is one.
-func (r *acceptor) leave(s *session, code wire.CloseCode) {
+func (r *Relay) leave(s *session, code wire.CloseCode) {
 	if m := s.member.Load(); m != nil && m.Leave(time.Now()) {
 		r.stats.leaves.Add(1)
 		log := r.log.With("room", m.Room(), "member", m.ID.String(), "why", code.String())
@@ -146,7 +128,7 @@ func (r *acceptor) leave(s *session, code wire.CloseCode) {
 		} else {
 			log.Info("left")
 		}
-		(*Relay)(r).tell(m)
+		r.tell(m)
 		r.federation.Changed(m.Room())
 		r.logLeave(m)
 	}
@@ -173,7 +155,7 @@ func (s *session) Control(_ *link.Session, m wire.Message) wire.Message {
 }
 
 // join puts the session's member into its room, or finds it there.
-func (r *acceptor) join(s *session, m *wire.Join) wire.Message {
+func (r *Relay) join(s *session, m *wire.Join) wire.Message {
 	entry, err := wire.ParseEntry(m.Entry)
 	if err != nil {
 		return &wire.Refused{Code: wire.CodeEntry, Reason: err.Error()}
@@ -201,7 +183,7 @@ func (r *acceptor) join(s *session, m *wire.Join) wire.Message {
 }
 
 // enter makes the session's member, unless it has one. Two of its connections may ask at once.
-func (r *acceptor) enter(s *session, m *wire.Join) (member *room.Member, fresh bool, err error) {
+func (r *Relay) enter(s *session, m *wire.Join) (member *room.Member, fresh bool, err error) {
 	s.joining.Lock()
 	defer s.joining.Unlock()
 	if member := s.member.Load(); member != nil {
@@ -218,11 +200,11 @@ func (r *acceptor) enter(s *session, m *wire.Join) (member *room.Member, fresh b
 }
 
 // entered tells whom it concerns of a new member.
-func (r *acceptor) entered(s *session, member *room.Member, entry *wire.MemberEntry) {
+func (r *Relay) entered(s *session, member *room.Member, entry *wire.MemberEntry) {
 	r.stats.joins.Add(1)
 	r.log.Info("joined", "room", entry.Room, "member", member.ID.String(), "name", entry.Name, "fingerprint",
 		entry.Identity.Fingerprint().String())
-	(*Relay)(r).tell(member)
+	r.tell(member)
 	r.federation.Changed(entry.Room)
 	if s.Over() { // it ended meanwhile, and Ended may have seen no member
 		r.leave(s, wire.CloseLeft)
@@ -256,7 +238,7 @@ const renewEvery = 50 * time.Millisecond
 func (t *speech) Media(m *wire.Media, tx *link.Tx) {
 	s, r := t.session, t.session.relay
 	t.Seen(m.CTR) // of what is dropped, too: or later short frames could not be read
-	if !s.media.allow(r.config.MediaRate, tx.Now()) {
+	if !s.media.Take(1, r.config.MediaRate, time.Second, tx.At()) {
 		r.rooms.Drops.AddBytes(drops.PacketRate, room.FrameSize(m))
 		r.dropped(t, m, drops.PacketRate)
 		return
@@ -309,7 +291,7 @@ func (s *session) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) (ac
 
 // key hands what a client says about sender keys to its room. Of keys nothing is logged but that there are
 // any.
-func (r *acceptor) key(m *room.Member, kind wire.UrgentKind, body []byte) (taken bool) {
+func (r *Relay) key(m *room.Member, kind wire.UrgentKind, body []byte) (taken bool) {
 	if m == nil {
 		return false // it may have overtaken Join
 	}
