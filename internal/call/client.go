@@ -85,6 +85,9 @@ func NewClient(addr string, config Config) (*Client, error) {
 }
 
 func newClient(addr, host string, mux *udp.Mux, config Config) (*Client, error) {
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
 	endpoint, err := link.NewEndpoint(mux, link.Config{
 		Identity: config.Identity, Version: config.Program, Log: config.Log,
 	})
@@ -172,11 +175,4 @@ func (c *Client) rememberRelay(key identity.PublicKey) error {
 		return nil
 	}
 	return c.config.KnownRelays.Check(c.addr, key)
-}
-
-func (c *Client) log() *slog.Logger {
-	if c.config.Log == nil {
-		return slog.New(slog.DiscardHandler)
-	}
-	return c.config.Log
 }

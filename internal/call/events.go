@@ -14,25 +14,34 @@ const maxEvents = 512
 type Event interface{ event() }
 
 type (
-	MemberJoined  struct{ Member Member }
-	MemberLeft    struct{ Member Member }
+	// MemberJoined says that somebody is in the room.
+	MemberJoined struct{ Member Member }
+	// MemberLeft says that somebody is not there any more.
+	MemberLeft struct{ Member Member }
+	// StreamStarted says that a stream is heard for the first time.
 	StreamStarted struct{ Stream *Stream }
-	Detached      struct{ Cause string }
-	Attached      struct{ Restarted bool }
-	SafetyNumber  struct {
+	// Detached says that the connection was lost.
+	Detached struct{ Cause string }
+	// Attached says that it is back.
+	Attached struct{ Restarted bool }
+	// SafetyNumber says who is inside.
+	SafetyNumber struct {
 		Number string
 		People int
 	}
+	// MediaDropped says that the relay drops part of what we send.
 	MediaDropped struct {
 		Over          bool
 		Code, Text    string
 		Dropped, Sent uint64
 	}
+	// Warning is about a member; zero: about the room.
 	Warning struct {
 		Code   WarningCode
-		Member Member // zero: it is about the room
+		Member Member
 		Text   string
 	}
+	// Ended says that the room is over.
 	Ended struct{ Err error }
 )
 

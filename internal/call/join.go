@@ -114,10 +114,10 @@ func (c *Client) newRoom(name string, conn *link.Client, key *e2ee.JoinKey, conf
 	r.keeper = newKeeper(keeperConfig{
 		room: name, self: self, identity: c.config.Identity, joinKey: key, secret: config.Secret,
 		expected: int(told.Joined.Members), listener: listener, frames: r.hearing,
-		roster: r.roster, sender: r.sender, events: r.events, log: c.log(), fetch: r.fetch,
+		roster: r.roster, sender: r.sender, events: r.events, log: c.config.Log, fetch: r.fetch,
 	})
 	r.arrivals = &arrivals{
-		book: &c.names, secret: config.Secret != nil, events: r.events, log: c.log(),
+		book: &c.names, secret: config.Secret != nil, events: r.events, log: c.config.Log,
 		wake: make(chan struct{}, 1),
 	}
 	r.eventLog.note(eventlog.Event{Kind: eventlog.Joined, Src: r.id, Participants: int(told.Joined.Members)})

@@ -138,9 +138,7 @@ func (k *keeper) membersChanged() { k.note(func(in *keeperInputs) { in.changed =
 // keyCame queues a key message. The message is copied.
 func (k *keeper) keyCame(message []byte) {
 	k.note(func(in *keeperInputs) {
-		if len(in.keys) < maxKeysQueued {
-			in.keys = append(in.keys, slices.Clone(message))
-		} else {
+		if !enqueue(&in.keys, maxKeysQueued, slices.Clone(message)) {
 			k.dropped.Add(1)
 		}
 	})
@@ -148,20 +146,12 @@ func (k *keeper) keyCame(message []byte) {
 
 // keyDelivered notes that a key of ours is where it should be.
 func (k *keeper) keyDelivered(m wire.KeyDelivered) {
-	k.note(func(in *keeperInputs) {
-		if len(in.delivered) < maxKeysQueued {
-			in.delivered = append(in.delivered, m.Number)
-		}
-	})
+	k.note(func(in *keeperInputs) { enqueue(&in.delivered, maxKeysQueued, m.Number) })
 }
 
 // keyWanted notes who lacks our key.
 func (k *keeper) keyWanted(ids []wire.MemberID) {
-	k.note(func(in *keeperInputs) {
-		if len(in.wanted) < maxMembers {
-			in.wanted = append(in.wanted, ids...)
-		}
-	})
+	k.note(func(in *keeperInputs) { enqueue(&in.wanted, maxMembers, ids...) })
 }
 
 // heard notes what members say that they see, who talks without saying it, and whether frames wait for keys.
@@ -178,10 +168,17 @@ func (k *keeper) heard(n news) {
 				in.seenBy[v.member] = v.digest
 			}
 		}
-		if len(in.blind) < maxKeysQueued {
-			in.blind = append(in.blind, n.blind...)
-		}
+		enqueue(&in.blind, maxKeysQueued, n.blind...)
 	})
+}
+
+// enqueue appends to a list, unless that has limit elements already.
+func enqueue[T any](list *[]T, limit int, more ...T) bool {
+	if len(*list) >= limit {
+		return false
+	}
+	*list = append(*list, more...)
+	return true
 }
 
 // arm gets keys ready for a stream that begins.

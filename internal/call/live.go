@@ -67,7 +67,9 @@ func (h *hearing) startPlayerLocked(st *Stream, ctr uint64, n *news) *jitter.Pla
 		return nil
 	}
 	st.missedLocked(ctr)
-	player := jitter.New(playDecoder{decoder}, jitter.Config{MinDelay: st.minDelay, StartDelay: st.delay})
+	player := jitter.New(playDecoder{decoder}, jitter.Config{
+		MinDelay: st.minDelay, StartDelay: st.delay, Past: st.past,
+	})
 	st.player.Store(player)
 	h.live = append(h.live, st)
 	return player
@@ -130,7 +132,7 @@ func (h *hearing) releaseSilentLocked(now time.Duration) {
 // releaseLocked frees a stream's decoder and jitter buffer.
 func (h *hearing) releaseLocked(st *Stream) {
 	p := st.player.Swap(nil)
-	st.past = addStats(st.past, p.Stats())
+	st.past = p.Stats()
 	st.delay = p.Learned()
 	h.live = slices.DeleteFunc(h.live, func(o *Stream) bool { return o == st })
 }

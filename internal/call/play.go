@@ -13,11 +13,9 @@ const (
 	playBehind  = time.Second // a player that was away for longer goes on with the present
 )
 
-// PlayConfig says where the sound goes.
+// PlayConfig is described in the package at the root.
 type PlayConfig struct {
-	Mix audio.Sink // gets the sum of all streams; nil: none
-	// Each makes a sink for a stream that is heard for the first time, or again after its member came back to
-	// the room; nil: none.
+	Mix  audio.Sink
 	Each func(*Stream) (audio.Sink, error)
 }
 
@@ -35,9 +33,9 @@ type player struct {
 
 // voice is a stream that is being played.
 type voice struct {
-	sink  audio.Sink // nil: only in the mix
-	pcm   []float32  // nil: it does not sound
-	since time.Time  // when it was retired; zero: it was not
+	sink  audio.Sink
+	pcm   []float32 // nil: it does not sound
+	since time.Time // when it was retired; zero: it was not
 }
 
 // Play plays what is heard in the room, in real time, until ctx is done or the room is over, or a sink
@@ -78,20 +76,15 @@ func (p *player) chunk(now time.Time) error {
 	if changes := p.room.hearing.changes.Load(); changes != p.known {
 		p.known = changes
 		for _, st := range p.room.Streams() {
-			if p.voices[st] == nil {
-				if err := p.add(st); err != nil {
-					return err
-				}
+			if err := p.add(st); err != nil {
+				return err
 			}
 		}
 	}
 	p.frames = p.frames[:0]
 	for st, v := range p.voices {
-		pcm := p.read(st, v)
-		if v.sink != nil {
-			if err := v.sink.WriteFrame(pcm); err != nil {
-				return err
-			}
+		if err := v.sink.WriteFrame(p.read(st, v)); err != nil {
+			return err
 		}
 		if err := p.retire(st, v, now); err != nil {
 			return err
@@ -118,16 +111,22 @@ func (p *player) read(st *Stream, v *voice) []float32 {
 	return v.pcm
 }
 
-func (p *player) add(st *Stream) error {
+// add makes a voice of a stream, unless there is one.
+func (p *player) add(st *Stream) (err error) {
+	if p.voices[st] != nil {
+		return nil
+	}
 	v := &voice{}
 	if p.config.Each != nil {
-		var err error
-		if v.sink, err = p.config.Each(st); err != nil {
-			return err
-		}
+		v.sink, err = p.config.Each(st)
 	}
-	p.voices[st] = v
-	return nil
+	if v.sink == nil {
+		v.sink = audio.Discard{} // it is in the mix only
+	}
+	if err == nil {
+		p.voices[st] = v
+	}
+	return err
 }
 
 // retire ends a voice some time after its stream was retired.
@@ -144,18 +143,11 @@ func (p *player) retire(st *Stream, v *voice, now time.Time) error {
 	}
 	delete(p.voices, st)
 	p.known = 0 // if it comes back just now
-	return v.close()
-}
-
-func (v *voice) close() error {
-	if v.sink == nil {
-		return nil
-	}
 	return v.sink.Close()
 }
 
 func (p *player) close() {
 	for _, v := range p.voices {
-		v.close()
+		v.sink.Close()
 	}
 }

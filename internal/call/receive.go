@@ -28,7 +28,7 @@ func (h *roomHandler) AliasAcked(s *link.Session, pair wire.AliasPair) { h.sende
 // come again.
 func (h *roomHandler) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) bool {
 	if err := (*Room)(h).urgent(kind, body); err != nil {
-		h.client.log().Debug("the relay sent a bad urgent message", "kind", kind, "err", err)
+		h.client.config.Log.Debug("the relay sent a bad urgent message", "kind", kind, "err", err)
 	}
 	return true
 }

@@ -47,7 +47,7 @@ type Stream struct {
 	sounded   time.Duration       // when a frame with sound came last, on the room's clock
 	retiredAt time.Duration       // when it was retired last
 	next      uint64              // one above the highest CTR; 0: none came
-	past      jitter.Stats        // of players before the present one, and of what came without
+	past      jitter.Stats        // until the present player was made, and of what came without
 	forged    uint64              // frames that did not decrypt
 	unheard   uint64              // frames with sound that were not played, because too many others sounded
 	delay     time.Duration       // that the last player learned
@@ -100,27 +100,9 @@ func (st *Stream) Stats() StreamStats {
 	defer st.of.mu.Unlock()
 	s := StreamStats{Stats: st.past, Forged: st.forged, Unheard: st.unheard}
 	if p := st.player.Load(); p != nil {
-		s.Stats = addStats(st.past, p.Stats())
+		s.Stats = p.Stats()
 	}
 	return s
-}
-
-// addStats adds up the counters of two players. The delays are those of the later one.
-func addStats(past, now jitter.Stats) jitter.Stats {
-	now.Received += past.Received
-	now.Lost += past.Lost
-	now.Late += past.Late
-	now.Duplicate += past.Duplicate
-	now.Dropped += past.Dropped
-	now.Invalid += past.Invalid
-	now.Resets += past.Resets
-	now.Played += past.Played
-	now.Recovered += past.Recovered
-	now.Concealed += past.Concealed
-	now.Undecodable += past.Undecodable
-	now.Accelerated += past.Accelerated
-	now.Decelerated += past.Decelerated
-	return now
 }
 
 // storeLocked keeps a packet with sound for the next decoder.

@@ -27,6 +27,7 @@ type Config struct {
 	// StartDelay is the target delay of the first frames, until enough have come to know: what the player before this one of
 	// the same stream had Learned. Default: 6.5 ms.
 	StartDelay time.Duration
+	Past       Stats         // of the players before this one, to which it adds its counters
 	MaxBuffer  time.Duration // most media held, e.g. after a stall; then the oldest is dropped; default 3.5 s, at most 10 s
 }
 
@@ -101,11 +102,14 @@ type timeline struct {
 
 // New makes a player for one stream.
 func New(dec Decoder, cfg Config) *Player {
-	return &Player{
+	p := &Player{
 		dec: dec, buf: newBuffer(cfg.withDefaults()), pcm: newFIFO(),
 		reader: minWindow{width: readerBucket},
 		line:   timeline{silent: true},
+		stats:  cfg.Past,
 	}
+	p.buf.stats = cfg.Past
+	return p
 }
 
 // Put takes in a packet that arrived at time now. The payload is copied.
@@ -172,7 +176,7 @@ func (p *Player) Stats() Stats {
 	s, b := p.stats, &p.buf
 	s.Received, s.Dropped, s.Invalid = b.stats.Received, b.stats.Dropped, b.stats.Invalid
 	s.Late, s.Duplicate, s.Resets = b.stats.Late, b.stats.Duplicate, b.stats.Resets
-	s.Lost = uint64(max(0, b.expected-b.unique))
+	s.Lost += uint64(max(0, b.expected-b.unique))
 	s.Target = toDuration(b.est.target + p.readLen)
 	s.Delay = toDuration(int64(p.delay))
 	s.Jitter = toDuration(int64(b.jitter))

@@ -2,7 +2,7 @@ package jitter
 
 import "time"
 
-// Stats describes a stream since its Player was made. Counters never fall,
+// Stats describes a stream since its first Player was made. Counters never fall,
 // except Lost, when a packet that was missing comes after all.
 type Stats struct {
 	Received  uint64 // packets given to Put, markers and duplicates included
