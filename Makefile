@@ -57,6 +57,7 @@ lint: ## Run golangci-lint; the first run builds it, about two minutes on two co
 vuln: ## Look for known vulnerabilities in what is called
 	@bash tools/vuln.sh
 
+# Never with the tag purego: it would take the assembly away from Go's own cryptography, too (internal/opus/doc.go).
 build: ## Build bin/wzp without cgo; VERSION=v1.2.3 stamps a release
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/wzp ./cmd/wzp
 

@@ -173,7 +173,7 @@ func TestPageSpeech(t *testing.T) {
 	}
 	report := speech.Compare(said, samplesOf(t, result.PCM))
 	t.Logf("%d of %d spoken frames are missing; correlation %.2f", len(report.Missing), report.Active, report.Correlation)
-	if report.Active < 50 || len(report.Missing) > report.Active/50 { // it is another libopus than ours
+	if report.Active < 50 || len(report.Missing) > report.Active/50 { // it is another encoder than ours
 		t.Errorf("%d of %d spoken frames are missing: %v", len(report.Missing), report.Active, report.Missing)
 	}
 }

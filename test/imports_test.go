@@ -114,8 +114,8 @@ var barriers = []barrier{
 	},
 	{
 		from:  "wzp/internal/relay",
-		never: []string{"github.com/ebitengine/purego", "github.com/jfreymuth/pulse"},
-		why:   "a relay loads no library and opens no sound device",
+		never: []string{"github.com/thesyncim/gopus", "github.com/ebitengine/purego", "github.com/jfreymuth/pulse"},
+		why:   "a relay has no codec, loads no library and opens no sound device",
 	},
 }
 

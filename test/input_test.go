@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -63,31 +62,6 @@ func TestBadFiles(t *testing.T) {
 		p := launch(t, command(t, "", "join", "room", "--relay", "127.0.0.1:9", "--in", "none", "--out", filepath.Join(dir, "no", "such.wav")))
 		p.failsInOneLine(1, soon, "such.wav")
 	})
-}
-
-// TestNoLibopus: without the codec's library a client says how to install it; a relay needs none.
-func TestNoLibopus(t *testing.T) {
-	t.Parallel()
-	hidden := t.TempDir() // the linker looks here first, and an empty file is no library
-	for _, name := range []string{"libopus.so.0", "libopus.so"} {
-		if err := os.WriteFile(filepath.Join(hidden, name), nil, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	without := func(cmd *exec.Cmd) *exec.Cmd {
-		cmd.Env = append(cmd.Env, "LD_LIBRARY_PATH="+hidden)
-		return cmd
-	}
-	r := startRelay(t)
-	for _, in := range []string{"tone", "none"} { // who cannot be heard, and who cannot hear
-		launch(t, without(command(t, "", "join", "room", "--relay", r.addr, "--in", in, "--out", "none"))).
-			failsInOneLine(1, soon, "libopus", "install")
-	}
-
-	p := launch(t, without(command(t, "", "relay", "--listen", "127.0.0.1:0", "--admin", "", "--http", "", "--data", t.TempDir())))
-	if _, ok := p.stderr.after(0, func(line string) bool { return strings.Contains(line, "listening") }, p.done, soon); !ok {
-		t.Error("the relay does not start without libopus")
-	}
 }
 
 // TestPortsInUse: a relay whose port is taken says which, and what to do.

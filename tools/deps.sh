@@ -8,7 +8,7 @@ PATH="$PATH:/usr/sbin:/sbin" # ldconfig, nginx
 missing=()
 # The race detector needs a C compiler and the C headers.
 printf '#include <stdlib.h>\n' | $("${GO:-go}" env CC) -E - >/dev/null 2>&1 || missing+=(gcc libc6-dev)
-# The codec, loaded at run time.
+# The reference codec, which the tests hold ours against.
 grep -q 'libopus\.so\.0 ' <<<"$(ldconfig -p 2>/dev/null || true)" || missing+=(libopus0)
 # A sound server with null devices, and the programs that play to it and record from it.
 command -v pulseaudio >/dev/null || missing+=(pulseaudio)

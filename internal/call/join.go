@@ -10,7 +10,6 @@ import (
 	"github.com/wzp-voice/wzp/internal/e2ee"
 	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/link"
-	"github.com/wzp-voice/wzp/internal/opus"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -24,9 +23,6 @@ type JoinConfig struct {
 // not; failures that may pass are tried again until ctx is done. Afterwards the room lives until Leave or
 // until the relay refuses it (see Ended).
 func (c *Client) Join(ctx context.Context, name string, config JoinConfig) (*Room, error) {
-	if err := opus.Available(); err != nil {
-		return nil, err
-	}
 	name, err := wire.RoomName(name)
 	if err != nil {
 		return nil, err

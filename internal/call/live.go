@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// maxLive bounds the streams that are decoded at once, each some 113 KiB.
+	// maxLive bounds the streams that are decoded at once, each some 310 KiB.
 	maxLive = 64
 	// restAfter is how long a stream is silent before its decoder is given up: longer than any sound waits to
 	// be played.

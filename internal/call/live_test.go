@@ -185,7 +185,6 @@ func TestMemoryOfHeardStreams(t *testing.T) {
 			for range 3 {
 				e.say(m, pcm)
 			}
-			m.codec.Close()
 			time.Sleep(100 * time.Millisecond)
 			e.room.hearing.prune()
 		}

@@ -93,14 +93,12 @@ func (r *Room) Publish(source audio.Source, config PublishConfig) (*Publication,
 	p.wasMuted = config.PushToTalk
 	number, err := r.reserve(p)
 	if err != nil {
-		encoder.Close()
 		return nil, err
 	}
 	if err := p.arm(number); err != nil {
 		close(p.done) // the place is free
 		p.cancel()
 		r.wg.Done()
-		encoder.Close()
 		return nil, err
 	}
 	go func() {
@@ -108,7 +106,6 @@ func (r *Room) Publish(source audio.Source, config PublishConfig) (*Publication,
 		p.err = p.run()
 		r.keeper.disarm(p.outlet.sealer)
 		source.Close()
-		encoder.Close()
 		close(p.done)
 		p.cancel()
 	}()

@@ -148,7 +148,6 @@ func (s *spy) sayForged(to *person, from wire.MemberID, w []byte) {
 	if err != nil {
 		s.lab.t.Fatal(err)
 	}
-	defer codec.Close()
 	var keys []*e2ee.Key
 	for epoch := range uint8(32) {
 		key, err := e2ee.NewKey(e2ee.AES128CTRHMACSHA256Tag64, uint64(wire.MakeKID(from, 200, epoch)), w)

@@ -32,7 +32,7 @@ var errNoFEC = errors.New("wzp: the packet has no copy of the one before")
 //
 //	frame that opens ──> heard ──sound──> live ──silent, or member left──> heard ──sound──> live ...
 //
-// Live is some 113 KiB: a jitter buffer and a decoder. What is kept of them through a silence is what makes
+// Live is some 310 KiB: a jitter buffer and a decoder. What is kept of them through a silence is what makes
 // the next word sound as if they were the same: the delay that was learned, and the last frames.
 type Stream struct {
 	of     *hearing

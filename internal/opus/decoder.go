@@ -1,42 +1,39 @@
 package opus
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
 
-// decoderComplexity switches on neural concealment (deep PLC) in libopus 1.5 and
-// later where it was built in: losses sound better for some CPU time. Older
-// versions refuse the request, which does no harm.
-const decoderComplexity = 5
+	"github.com/thesyncim/gopus"
+)
 
-// Decoder turns packets into mono sound. Packets may change mode, bandwidth and
-// length from one to the next; stereo is mixed down. One goroutine at a time.
-type Decoder struct {
-	lib   *library
-	state codecState // ptr is nil when closed
-}
+// maxSample bounds decoded sound: 18 dB above full scale. Speech stays far below; a packet that was made to
+// can decode to anything.
+const maxSample = 8
 
-// NewDecoder makes a decoder. It fails with *LibraryError when libopus is not
-// installed.
+// Decoder turns packets into mono sound. Packets may change mode, bandwidth and length from one to the next;
+// stereo is mixed down. One goroutine at a time.
+type Decoder struct{ codec *gopus.Decoder }
+
+// NewDecoder makes a decoder, of some 220 KiB.
 func NewDecoder() (*Decoder, error) {
-	lib, err := loaded()
+	codec, err := gopus.NewDecoder(gopus.DecoderConfig{
+		SampleRate: SampleRate,
+		Channels:   1,
+		// One more than there can be: asked to conceal as much as this, gopus conceals one packet instead.
+		MaxPacketSamples: MaxPacketSamples + 1,
+		MaxPacketBytes:   maxPacketBytes,
+	})
 	if err != nil {
 		return nil, err
 	}
-	state, err := lib.newDecoderState()
-	if err != nil {
-		return nil, err
-	}
-	lib.setDecoder(state, setComplexity, decoderComplexity)
-	return &Decoder{lib, state}, nil
+	return &Decoder{codec}, nil
 }
 
-// Decode decodes one packet into dst and returns how many samples it held. dst
-// needs room for the packet's duration; MaxPacketSamples always suffices. A
-// packet that is malformed (ErrMalformed) or does not fit leaves the decoder as
-// it was. Sound may exceed full scale a little, as the codec is lossy.
+// Decode decodes one packet into dst and returns how many samples it held. dst needs room for the packet's
+// duration; MaxPacketSamples always suffices. A packet that is malformed (ErrMalformed) or does not fit
+// leaves the decoder as it was. Samples lie within -8 and 8: beyond full scale, for the codec is lossy.
 func (d *Decoder) Decode(dst []float32, packet []byte) (samples int, err error) {
-	if d.state.ptr == nil {
-		return 0, ErrClosed
-	}
 	p, err := Parse(packet)
 	if err != nil {
 		return 0, err
@@ -45,51 +42,69 @@ func (d *Decoder) Decode(dst []float32, packet []byte) (samples int, err error) 
 	if len(dst) < want {
 		return 0, fmt.Errorf("opus: decode: room for %d samples: the packet has %d", len(dst), want)
 	}
-	n := d.lib.decode(d.state, dst[:want], packet, 0)
-	if n < 0 {
-		return 0, d.lib.check("decode", n)
-	}
-	return n, nil
+	n, err := d.codec.Decode(packet, dst[:want])
+	return n, finish(dst[:want], n, err)
 }
 
-// DecodeFEC fills dst with the sound that came just before next, a packet that
-// did arrive: its low-bitrate copy where Packet.HasFEC tells that there is one,
-// and concealment for the rest. dst covers the whole gap, a multiple of 2.5 ms.
-// next itself is to be decoded afterwards.
+// DecodeFEC fills dst with the sound that came just before next, a packet that did arrive: its low-bitrate
+// copy where Packet.HasFEC tells that there is one, and concealment for the rest. dst covers the whole gap, a
+// multiple of 2.5 ms. next itself is to be decoded afterwards.
 func (d *Decoder) DecodeFEC(dst []float32, next []byte) error {
-	if d.state.ptr == nil {
-		return ErrClosed
-	}
-	if _, err := Parse(next); err != nil {
+	p, err := Parse(next)
+	if err != nil {
 		return err
 	}
-	return d.fill("decode fec", dst, next, 1)
+	if !p.HasFEC() {
+		return d.Conceal(dst) // what gopus does, too, but not for every packet
+	}
+	if err := checkGap(dst); err != nil {
+		return err
+	}
+	n, err := d.codec.DecodeWithFEC(next, dst, true)
+	return finish(dst, n, err)
 }
 
-// Conceal fills dst with what may have been there (PLC): the sound goes on for a
-// moment and fades to background noise. len(dst) is a multiple of 2.5 ms.
+// Conceal fills dst with what may have been there (PLC): the sound goes on for a moment and fades to
+// background noise. len(dst) is a multiple of 2.5 ms.
 func (d *Decoder) Conceal(dst []float32) error {
-	if d.state.ptr == nil {
-		return ErrClosed
+	if err := checkGap(dst); err != nil {
+		return err
 	}
-	return d.fill("conceal", dst, nil, 0)
+	n, err := d.codec.Decode(nil, dst)
+	return finish(dst, n, err)
 }
 
-// fill decodes until dst is full; concealment may come in pieces.
-func (d *Decoder) fill(op string, dst []float32, packet []byte, fec uintptr) error {
+func checkGap(dst []float32) error {
 	if len(dst) == 0 || len(dst)%plcQuantum != 0 || len(dst) > MaxPacketSamples {
-		return fmt.Errorf("opus: %s: %d samples: use a multiple of %d up to %d", op, len(dst), plcQuantum, MaxPacketSamples)
+		return fmt.Errorf("opus: a gap of %d samples: use a multiple of %d up to %d",
+			len(dst), plcQuantum, MaxPacketSamples)
 	}
-	n := d.lib.decode(d.state, dst, packet, fec)
-	if n < 0 {
-		return d.lib.check(op, n)
-	}
-	clear(dst[n:]) // libopus fills all of it; never hand out old sound
 	return nil
 }
 
-// Close gives the memory back. It may be called again.
-func (d *Decoder) Close() error {
-	d.state = codecState{}
+// finish bounds the n samples that were decoded, and never lets old sound out.
+func finish(dst []float32, n int, err error) error {
+	clear(dst[n:])
+	for i, x := range dst[:n] {
+		if !(x >= -maxSample && x <= maxSample) { // NaN, too
+			dst[i] = bounded(x)
+		}
+	}
+	if err == nil && n != len(dst) {
+		err = errors.New("fewer samples than it should have")
+	}
+	if err != nil {
+		return fmt.Errorf("opus: decode: %w", err)
+	}
 	return nil
+}
+
+func bounded(x float32) float32 {
+	switch {
+	case x > 0:
+		return maxSample
+	case x < 0:
+		return -maxSample
+	}
+	return 0
 }

@@ -1,11 +1,11 @@
 package opus
 
 import (
-	"bytes"
 	"errors"
 	"testing"
 	"time"
-	"unsafe"
+
+	"github.com/thesyncim/gopus"
 )
 
 // The durations of all 32 configurations, RFC 6716 section 3.1, table 2.
@@ -16,18 +16,19 @@ func TestParseConfigurations(t *testing.T) {
 	celt := []time.Duration{ms(2.5), ms(5), ms(10), ms(20)}
 	for config := range 32 {
 		var want time.Duration
-		var mode Mode
+		var mode gopus.Mode
 		switch {
 		case config < 12:
-			want, mode = silk[config%4], ModeSILK
+			want, mode = silk[config%4], gopus.ModeSILK
 		case config < 16:
-			want, mode = hybrid[config%2], ModeHybrid
+			want, mode = hybrid[config%2], gopus.ModeHybrid
 		default:
-			want, mode = celt[config%4], ModeCELT
+			want, mode = celt[config%4], gopus.ModeCELT
 		}
 		p, err := Parse([]byte{byte(config << 3), 1, 2, 3})
 		if err != nil || p.Duration() != want || p.Mode != mode || p.Frames != 1 {
-			t.Errorf("config %d: got %v mode %d, %v; want %v mode %d", config, p.Duration(), p.Mode, err, want, mode)
+			t.Errorf("config %d: got %v mode %d, %v; want %v mode %d",
+				config, p.Duration(), p.Mode, err, want, mode)
 		}
 	}
 }
@@ -106,58 +107,4 @@ func TestParseDoesNotAllocate(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { PacketDuration(packet) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
-}
-
-// parseFrames is opus_packet_parse: the frames in a packet or a negative code.
-func (l *library) parseFrames(packet []byte) int {
-	const maxFrames = 48 // of 2.5 ms in 120 ms
-	var frames [maxFrames]unsafe.Pointer
-	var sizes [maxFrames]int16
-	return int(int32(call(l.packetParse,
-		uintptr(unsafe.Pointer(&packet[0])), uintptr(len(packet)), 0,
-		uintptr(unsafe.Pointer(&frames)), uintptr(unsafe.Pointer(&sizes)), 0)))
-}
-
-// FuzzPacketDuration holds the parser against libopus's own: both must agree on
-// what is a packet and on how many frames it has, and the decoder must decode
-// every packet that passes, to just the announced length.
-func FuzzPacketDuration(f *testing.F) {
-	f.Add([]byte{31 << 3, 1, 2, 3})
-	f.Add([]byte{31<<3 | 1, 1, 2, 3, 4})
-	f.Add([]byte{31<<3 | 2, 1, 2, 3, 4})
-	f.Add([]byte{31<<3 | 3, 0xc3, 1, 1, 2, 1, 2, 3, 4, 5})
-	f.Add(append([]byte{8, 252, 0}, bytes.Repeat([]byte{0xa5}, 60)...))
-	lib, err := loaded()
-	if err != nil {
-		f.Fatal(err)
-	}
-	dec, err := NewDecoder()
-	if err != nil {
-		f.Fatal(err)
-	}
-	dst := make([]float32, MaxPacketSamples)
-	f.Fuzz(func(t *testing.T, packet []byte) {
-		p, err := Parse(packet)
-		frames := -1
-		if len(packet) > 0 {
-			frames = lib.parseFrames(packet)
-		}
-		if (err == nil) != (frames > 0) {
-			t.Fatalf("% x: Parse says %v, libopus %d", packet, err, frames)
-		}
-		n, decErr := dec.Decode(dst, packet)
-		if err != nil {
-			if decErr == nil {
-				t.Fatalf("% x: decoded though %v", packet, err)
-			}
-			return
-		}
-		if p.Frames != frames || p.Samples() > MaxPacketSamples {
-			t.Fatalf("% x: %d frames, libopus says %d", packet, p.Frames, frames)
-		}
-		p.HasFEC()
-		if decErr != nil || n != p.Samples() {
-			t.Fatalf("% x: decoded %d samples, %v; want %d", packet, n, decErr, p.Samples())
-		}
-	})
 }

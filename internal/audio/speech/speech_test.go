@@ -124,9 +124,9 @@ func TestNothingMissingAfterOpus(t *testing.T) {
 
 // checkMissing asserts that what is missing is what was removed. Codec packets do
 // not lie on ref's frame grid and a decoder needs a moment to recover: the frame
-// before a removed one and two after it may count too. One in ten of those removed
+// before a removed one and reach after it may count too. One in ten of those removed
 // may be so faint that what is beside it covers it.
-func checkMissing(t *testing.T, name string, r speech.Report, removed []int) {
+func checkMissing(t *testing.T, name string, r speech.Report, removed []int, reach int) {
 	t.Helper()
 	near := func(list []int, i, reach int) bool {
 		return slices.ContainsFunc(list, func(k int) bool { return k-i <= reach && i-k <= reach })
@@ -141,7 +141,7 @@ func checkMissing(t *testing.T, name string, r speech.Report, removed []int) {
 		t.Errorf("%s: %d of %d removed frames go unseen: removed %v, missing %v", name, unseen, len(removed), removed, r.Missing)
 	}
 	for _, i := range r.Missing {
-		if !near(removed, i, 2) {
+		if !near(removed, i, reach) {
 			t.Errorf("%s: frame %d is called missing: removed %v", name, i, removed)
 		}
 	}
@@ -171,11 +171,11 @@ func TestRemovedFramesAreMissing(t *testing.T) {
 				clear(got[i*speech.FrameSamples:][:speech.FrameSamples])
 			}
 			r := speech.Compare(pcm, got)
-			checkMissing(t, name, r, removed)
+			checkMissing(t, name, r, removed, 2)
 			if len(r.Missing) > len(removed)+2 {
 				t.Errorf("%s: removed %v, missing %v", name, removed, r.Missing)
 			}
-			checkMissing(t, name+" coded", speech.Compare(pcm, coded(t, pcm, 16000, removed...)), removed)
+			checkMissing(t, name+" coded", speech.Compare(pcm, coded(t, pcm, 16000, removed...)), removed, 3)
 		}
 	}
 }
