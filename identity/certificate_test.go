@@ -32,7 +32,8 @@ func TestTLSCertificateIsStable(t *testing.T) {
 	if got, err := PublicKeyFromCertificate(one.Leaf); err != nil || got.String() != vectors[0].public {
 		t.Errorf("the certificate's key is %v, %v", got, err)
 	}
-	if err := one.Leaf.CheckSignature(one.Leaf.SignatureAlgorithm, one.Leaf.RawTBSCertificate, one.Leaf.Signature); err != nil {
+	if err := one.Leaf.CheckSignature(one.Leaf.SignatureAlgorithm, one.Leaf.RawTBSCertificate,
+		one.Leaf.Signature); err != nil {
 		t.Errorf("the certificate is not signed with its key: %v", err)
 	}
 	const limit = 256
@@ -91,7 +92,8 @@ func TestTLSHandshake(t *testing.T) {
 	if client, server := handshake(t, tls.VersionTLS13); client != nil || server != nil {
 		t.Errorf("client %v, server %v", client, server)
 	}
-	if client, server := handshake(t, tls.VersionTLS12); client == nil || server == nil || !strings.Contains(server.Error(), "TLS 1.3") {
+	if client, server := handshake(t, tls.VersionTLS12); client == nil || server == nil ||
+		!strings.Contains(server.Error(), "TLS 1.3") {
 		t.Errorf("TLS 1.2: client %v, server %v", client, server)
 	}
 }
@@ -124,7 +126,8 @@ func TestForeignCertificates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := PublicKeyFromCertificate(cert); err == nil || !strings.Contains(err.Error(), "ECDSA, not Ed25519") {
+	if _, err := PublicKeyFromCertificate(cert); err == nil ||
+		!strings.Contains(err.Error(), "ECDSA, not Ed25519") {
 		t.Errorf("an ECDSA certificate gives %v", err)
 	}
 	own, err := repeated(1).Identity().TLSCertificate()

@@ -16,7 +16,8 @@ import (
 // The test binary runs itself, with one of these variables set, to be another process.
 const (
 	envLoadOrCreate = "WZP_TEST_LOAD_OR_CREATE" // a seed file: print the public key
-	envKnownRelays  = "WZP_TEST_KNOWN_RELAYS"   // a known relays file: trust the relays named by the arguments
+	// a known relays file: trust the relays named by the arguments
+	envKnownRelays = "WZP_TEST_KNOWN_RELAYS"
 )
 
 func TestMain(m *testing.M) {
@@ -105,7 +106,8 @@ func TestSaveNeverOverwrites(t *testing.T) {
 	if err := SaveFile(path, repeated(1)); err != nil {
 		t.Fatal(err)
 	}
-	if err := SaveFile(path, repeated(2)); !errors.Is(err, fs.ErrExist) || !strings.Contains(err.Error(), path) {
+	if err := SaveFile(path, repeated(2)); !errors.Is(err, fs.ErrExist) ||
+		!strings.Contains(err.Error(), path) {
 		t.Errorf("SaveFile over a file: %v", err)
 	}
 	if got, err := LoadFile(path); err != nil || !got.Equal(repeated(1)) {
@@ -206,7 +208,8 @@ func TestLoadRefusesOpenModes(t *testing.T) {
 }
 
 func TestShellQuote(t *testing.T) {
-	for s, want := range map[string]string{"": "''", "/a/b-c_1.x": "/a/b-c_1.x", "a b": "'a b'", "a'b": `'a'\''b'`, "$(x)": "'$(x)'", "ä": "'ä'"} {
+	for s, want := range map[string]string{"": "''", "/a/b-c_1.x": "/a/b-c_1.x", "a b": "'a b'",
+		"a'b": `'a'\''b'`, "$(x)": "'$(x)'", "ä": "'ä'"} {
 		if got := shellQuote(s); got != want {
 			t.Errorf("%q is quoted as %s, want %s", s, got, want)
 		}

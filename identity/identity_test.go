@@ -21,10 +21,14 @@ var vectors = []struct {
 	public      string
 	fingerprint string
 }{
-	{0x2a, "d335301856dc5f763fb71fbec9728840d3feb078855e184dce5b0769fcda04bc", "9983:c2ce:87f9:61b7:7931:d7c1:fd7f:864c"},
-	{0x63, "d12d385331068c9e45882abba6a8c6b34115bc4331d1067616c2d3a837acfe50", "7f92:a8cf:0814:393c:3bfb:4d48:cc2e:80f8"},
-	{0xab, "970164bac536365bc3701bdc4e43410bd07771da5628c971dc62cb15a7f7204d", "8470:57d7:a85a:f6fb:79de:e03e:8d5c:2634"},
-	{0x55, "21ea6370aceef4cf61a6ced389fdb16915edb1e1ff078b27a75f1d20fce9471b", "eb6d:ce47:7a66:fd12:3a0b:39f9:874a:e69b"},
+	{0x2a, "d335301856dc5f763fb71fbec9728840d3feb078855e184dce5b0769fcda04bc",
+		"9983:c2ce:87f9:61b7:7931:d7c1:fd7f:864c"},
+	{0x63, "d12d385331068c9e45882abba6a8c6b34115bc4331d1067616c2d3a837acfe50",
+		"7f92:a8cf:0814:393c:3bfb:4d48:cc2e:80f8"},
+	{0xab, "970164bac536365bc3701bdc4e43410bd07771da5628c971dc62cb15a7f7204d",
+		"8470:57d7:a85a:f6fb:79de:e03e:8d5c:2634"},
+	{0x55, "21ea6370aceef4cf61a6ced389fdb16915edb1e1ff078b27a75f1d20fce9471b",
+		"eb6d:ce47:7a66:fd12:3a0b:39f9:874a:e69b"},
 }
 
 func TestDerivationVectors(t *testing.T) {
@@ -69,7 +73,8 @@ func TestSecretsNeverPrint(t *testing.T) {
 		ID   *Identity
 		Copy Identity
 	}
-	values := []any{seed, &seed, id, *id, unexported{seed, id, *id}, &unexported{seed, id, *id}, exported{seed, id, *id},
+	values := []any{seed, &seed, id, *id, unexported{seed, id, *id}, &unexported{seed, id, *id},
+		exported{seed, id, *id},
 		map[string]Seed{"k": seed}, []Seed{seed}, cert.PrivateKey}
 	seedBytes := seed.reveal()
 	var secrets []string

@@ -31,7 +31,8 @@ func TestParsePublicKeyErrors(t *testing.T) {
 		{good[:9] + "g" + good[10:], "character 10 of the public key is 'g'"},
 		{strings.Repeat("0", 64), "anybody can sign"},
 	} {
-		if key, err := ParsePublicKey(c.text); err == nil || !strings.Contains(err.Error(), c.want) || key != (PublicKey{}) {
+		if key, err := ParsePublicKey(c.text); err == nil || !strings.Contains(err.Error(), c.want) ||
+			key != (PublicKey{}) {
 			t.Errorf("%q: %v, %v; want %q", c.text, key, err, c.want)
 		}
 		unchanged := repeated(1).Identity().Public()
@@ -52,7 +53,8 @@ func TestParseFingerprintErrors(t *testing.T) {
 		{strings.ToUpper(good), "character 6 of the fingerprint is 'C'"},
 		{good[:38] + ":", "character 39 of the fingerprint is ':'"},
 	} {
-		if f, err := ParseFingerprint(c.text); err == nil || !strings.Contains(err.Error(), c.want) || f != (Fingerprint{}) {
+		if f, err := ParseFingerprint(c.text); err == nil || !strings.Contains(err.Error(), c.want) ||
+			f != (Fingerprint{}) {
 			t.Errorf("%q: %v, %v; want %q", c.text, f, err, c.want)
 		}
 	}

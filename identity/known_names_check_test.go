@@ -16,7 +16,8 @@ func called(name string, seed byte) NamedKey {
 }
 
 // checkAll fails the test when Check says something else, or an error without want.
-func checkAll(t *testing.T, names *KnownNames, people []NamedKey, limit int, wantErr string, want ...NameVerdict) {
+func checkAll(t *testing.T, names *KnownNames, people []NamedKey, limit int, wantErr string,
+	want ...NameVerdict) {
 	t.Helper()
 	got, err := names.Check(people, limit)
 	if !slices.Equal(got, want) {
@@ -55,9 +56,12 @@ func TestCheckNamesFull(t *testing.T) {
 	if err := os.WriteFile(path, append(text, knownNamesText(maxKnownNames-2)...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	people := []NamedKey{called("Ben", 2), called("Zoe", 3), called("Ana", 1), called("Zoe", 4), called("Ben", 5)}
-	checkAll(t, names, people, 9, "10000 names already", NameKept, NameNotKept, NameKnown, NameNotKept, NameOther)
-	checkAll(t, names, people, 9, "10000 names already", NameKnown, NameNotKept, NameKnown, NameNotKept, NameOther)
+	people := []NamedKey{called("Ben", 2), called("Zoe", 3), called("Ana", 1), called("Zoe", 4),
+		called("Ben", 5)}
+	checkAll(t, names, people, 9, "10000 names already", NameKept, NameNotKept, NameKnown, NameNotKept,
+		NameOther)
+	checkAll(t, names, people, 9, "10000 names already", NameKnown, NameNotKept, NameKnown, NameNotKept,
+		NameOther)
 
 	if err := os.WriteFile(path, []byte("broken"), 0o600); err != nil {
 		t.Fatal(err)
@@ -72,11 +76,13 @@ func TestCheckNamesUnwritten(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "sub"), nil, 0o600); err != nil { // no directory
 		t.Fatal(err)
 	}
-	checkAll(t, names, []NamedKey{called("Ben", 2), called("Ben", 3)}, 9, "known names", NameNotKept, NameNotKept)
+	checkAll(t, names, []NamedKey{called("Ben", 2), called("Ben", 3)}, 9, "known names", NameNotKept,
+		NameNotKept)
 
 	// A name for which there can be a lock, but no new file: it is found out after the new names were chosen.
 	names = namesAt(t, filepath.Join(dir, strings.Repeat("n", 249)), 0x2a)
-	checkAll(t, names, []NamedKey{called("Ben", 2), called("Ben", 3)}, 9, "too long", NameNotKept, NameNotKept)
+	checkAll(t, names, []NamedKey{called("Ben", 2), called("Ben", 3)}, 9, "too long", NameNotKept,
+		NameNotKept)
 }
 
 // BenchmarkCheckNames is the first and the second visit to a room of 2,000.
@@ -89,7 +95,8 @@ func BenchmarkCheckNames(b *testing.B) {
 		b.Run(fmt.Sprintf("visits=%d", visits), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				names, err := OpenKnownNames(filepath.Join(b.TempDir(), "known_names"), repeated(1).Identity())
+				names, err := OpenKnownNames(filepath.Join(b.TempDir(), "known_names"),
+					repeated(1).Identity())
 				if err != nil {
 					b.Fatal(err)
 				}

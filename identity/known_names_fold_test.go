@@ -46,11 +46,12 @@ func TestFoldName(t *testing.T) {
 	}
 }
 
-// TestFoldIsItsOwn goes through all characters but ideographs, syllables and private ones, alone and between letters that
-// some of them compose with.
+// TestFoldIsItsOwn goes through all characters but ideographs, syllables and private ones, alone and between
+// letters that some of them compose with.
 func TestFoldIsItsOwn(t *testing.T) {
 	for r := rune(0); r <= unicode.MaxRune; r++ {
-		if !utf8.ValidRune(r) || unicode.In(r, unicode.Han, unicode.Hangul, unicode.Co) || r > 0x20000 && r>>12 != 0xe0 {
+		if !utf8.ValidRune(r) || unicode.In(r, unicode.Han, unicode.Hangul, unicode.Co) || r > 0x20000 &&
+			r>>12 != 0xe0 {
 			continue
 		}
 		for _, name := range []string{string(r), "a" + string(r) + "\u0301I"} {
@@ -100,7 +101,8 @@ func TestQuoteName(t *testing.T) {
 			t.Errorf("%+q is quoted as %s, want %s", name, got, want)
 		}
 	}
-	if got, want := EscapeHidden("\"Bo\\u034fb\u3164\" is here\x1b"), `"Bo\u034fb\u3164" is here\x1b`; got != want {
+	if got, want := EscapeHidden("\"Bo\\u034fb\u3164\" is here\x1b"),
+		`"Bo\u034fb\u3164" is here\x1b`; got != want {
 		t.Errorf("shown as %s, want %s", got, want)
 	}
 }

@@ -30,7 +30,8 @@ func namesAt(t *testing.T, path string, seed byte) *KnownNames {
 	return names
 }
 
-// checkOne reports whether somebody who calls itself name is known to have this key, from now on if nobody was.
+// checkOne reports whether somebody who calls itself name is known to have this key, from now on if nobody
+// was.
 func checkOne(names *KnownNames, name string, key PublicKey) (known bool, err error) {
 	verdicts, err := names.Check([]NamedKey{{name, key}}, 1)
 	return verdicts[0] == NameKnown || verdicts[0] == NameKept, err
@@ -69,7 +70,8 @@ func TestNamesAreTrustedOnFirstUse(t *testing.T) {
 func TestNamesThatLookAlikeAreOne(t *testing.T) {
 	names, path := openNames(t)
 	checkName(t, names, "Ana Straße", 1, true)
-	for _, same := range []string{"ana strasse", " Ana  Straße ", "A\u200bna Straße", "\u202eAna Straße", "Ana\u00a0Straße", "ＡＮＡ Straße"} {
+	for _, same := range []string{"ana strasse", " Ana  Straße ", "A\u200bna Straße", "\u202eAna Straße",
+		"Ana\u00a0Straße", "ＡＮＡ Straße"} {
 		checkName(t, names, same, 1, true)
 		if same != "ana strasse" { // ß and ss are two spellings
 			checkName(t, names, same, 2, false)
@@ -140,7 +142,8 @@ func TestKnownNamesFile(t *testing.T) {
 	checkName(t, names, "Ana", 2, false)
 	checkName(t, namesAt(t, path, 0x63), "Ana", 2, true)
 	checkName(t, names, "Ana", 1, true)
-	if text, err := os.ReadFile(path); err != nil || !strings.HasPrefix(string(text), mine+"\n") || len(text) != len(mine)+1+66 {
+	if text, err := os.ReadFile(path); err != nil || !strings.HasPrefix(string(text), mine+"\n") ||
+		len(text) != len(mine)+1+66 {
 		t.Errorf("the file is %q, %v", text, err)
 	}
 
@@ -184,7 +187,8 @@ func TestKnownNamesAtOnce(t *testing.T) {
 	if want := 1 + openers*each + each; err != nil || bytes.Count(text, []byte("\n")) != want {
 		t.Errorf("%d lines, %v; want %d", bytes.Count(text, []byte("\n")), err, want)
 	}
-	if files, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*.tmp")); err != nil || len(files) != 0 {
+	if files, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*.tmp")); err != nil ||
+		len(files) != 0 {
 		t.Errorf("files are left: %v, %v", files, err)
 	}
 }
@@ -210,7 +214,8 @@ func TestKnownNamesErrors(t *testing.T) {
 		}
 		_, openErr := OpenKnownNames(path, repeated(1).Identity())
 		known, checkErr := checkOne(names, "new", repeated(1).Identity().Public())
-		for _, err := range []error{openErr, checkErr, names.Trust("new", Fingerprint{1}), names.TrustOnly("new", Fingerprint{1})} {
+		for _, err := range []error{openErr, checkErr, names.Trust("new", Fingerprint{1}),
+			names.TrustOnly("new", Fingerprint{1})} {
 			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) {
 				t.Errorf("%s: %v, want %q", c.name, err, c.want)
 			}
@@ -239,7 +244,8 @@ func TestKnownNamesFull(t *testing.T) {
 		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if known, err := checkOne(names, "Ben", repeated(2).Identity().Public()); known || err == nil || !strings.Contains(err.Error(), c.want) {
+		if known, err := checkOne(names, "Ben", repeated(2).Identity().Public()); known || err == nil ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("a new name in a full file: %v, %v; want %q", known, err, c.want)
 		}
 		checkName(t, names, "Ana", 1, true) // who is known stays known

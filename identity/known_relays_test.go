@@ -52,10 +52,12 @@ func TestTrustOnFirstUse(t *testing.T) {
 		if !errors.As(err, &changed) {
 			t.Fatalf("%s of another key: %v", name, err)
 		}
-		if changed.Addr != "relay.example:4433" || changed.Known != one.Fingerprint() || changed.Got != two.Fingerprint() {
+		if changed.Addr != "relay.example:4433" || changed.Known != one.Fingerprint() ||
+			changed.Got != two.Fingerprint() {
 			t.Errorf("%s of another key: %+v", name, changed)
 		}
-		for _, want := range []string{vectors[0].fingerprint, vectors[1].fingerprint, path, "relay.example:4433"} {
+		for _, want := range []string{vectors[0].fingerprint, vectors[1].fingerprint, path,
+			"relay.example:4433"} {
 			if !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: %q does not name %s", name, err, want)
 			}
@@ -132,10 +134,13 @@ func TestKnownRelaysErrors(t *testing.T) {
 	key, other := vectors[0].public, vectors[1].public
 	for _, c := range []struct{ name, text, want string }{
 		{"one word", "#\na.example:1\n", "line 2: want host:port and a public key, found 1 words"},
-		{"three words", "a.example:1 " + key + " x", "line 1: want host:port and a public key, found 3 words"},
-		{"no port", "a.example " + key, `line 1: relay address: "a.example" has no port; HOST:PORT is wanted, such as a.example:4433`},
+		{"three words", "a.example:1 " + key + " x",
+			"line 1: want host:port and a public key, found 3 words"},
+		{"no port", "a.example " + key,
+			`line 1: relay address: "a.example" has no port; HOST:PORT is wanted, such as a.example:4433`},
 		{"short key", "a.example:1 " + key[2:], "line 1: a public key has 64"},
-		{"conflict", "a.example:1 " + key + "\n\nA.example:1 " + other, "line 3: a.example:1 is listed before with another key"},
+		{"conflict", "a.example:1 " + key + "\n\nA.example:1 " + other,
+			"line 3: a.example:1 is listed before with another key"},
 		{"too large", strings.Repeat("#\n", maxKnownRelaysSize/2+1), "larger than"},
 	} {
 		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
@@ -156,7 +161,8 @@ func TestKnownRelaysErrors(t *testing.T) {
 	if err := os.WriteFile(path, []byte(full), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := relays.Check("new.example:1", repeated(1).Identity().Public()); err == nil || !strings.Contains(err.Error(), "is full") {
+	if err := relays.Check("new.example:1", repeated(1).Identity().Public()); err == nil ||
+		!strings.Contains(err.Error(), "is full") {
 		t.Errorf("a full file: %v", err)
 	}
 	if err := relays.Check("no port", repeated(1).Identity().Public()); err == nil {
@@ -178,7 +184,8 @@ func TestNormalizeAddr(t *testing.T) {
 			t.Errorf("%s becomes %s, %v; want %s", addr, got, err, want)
 		}
 	}
-	for _, addr := range []string{"", ":4433", "a", "a:", "a:0", "a:65536", "a:-1", "a:x", "a b:1", "#a:1", ".a:1", "a..:1", "bücher!.example:1", "a\n:1", "::1:1"} {
+	for _, addr := range []string{"", ":4433", "a", "a:", "a:0", "a:65536", "a:-1", "a:x", "a b:1", "#a:1",
+		".a:1", "a..:1", "bücher!.example:1", "a\n:1", "::1:1"} {
 		if got, err := normalizeAddr(addr); err == nil {
 			t.Errorf("%q becomes %s", addr, got)
 		}
@@ -186,7 +193,8 @@ func TestNormalizeAddr(t *testing.T) {
 }
 
 func FuzzParseKnownRelays(f *testing.F) {
-	f.Add([]byte(knownRelaysHeader + "relay.example:4433 " + vectors[0].public + "\n[2001:db8::1]:1 " + vectors[1].public + "\n"))
+	f.Add([]byte(knownRelaysHeader + "relay.example:4433 " + vectors[0].public + "\n[2001:db8::1]:1 " +
+		vectors[1].public + "\n"))
 	f.Add([]byte("[fe80::1%eth0]:4433 " + vectors[0].public))
 	f.Add([]byte("a.example:1 " + vectors[0].public + "\r\na.example:1 " + vectors[0].public))
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -52,7 +52,8 @@ func TestVerifyRefuses(t *testing.T) {
 func TestKindsThatCannotBeSigned(t *testing.T) {
 	id := repeated(1).Identity()
 	for _, kind := range []string{"", "a\x00b", "\x00"} {
-		if AppendSigned([]byte("x"), kind) != nil || id.Sign(kind) != nil || Verify(id.Public(), kind, id.Sign(kind)) {
+		if AppendSigned([]byte("x"), kind) != nil || id.Sign(kind) != nil ||
+			Verify(id.Public(), kind, id.Sign(kind)) {
 			t.Errorf("kind %q was signed", kind)
 		}
 	}

@@ -2,8 +2,8 @@ package e2ee
 
 import "testing"
 
-// Whoever has a talker's key has all later steps, and with the help of a relay can say that the talker is there. What
-// the talker really says is mute when the steps before are over; its next header heals that.
+// Whoever has a talker's key has all later steps, and with the help of a relay can say that the talker is
+// there. What the talker really says is mute when the steps before are over; its next header heals that.
 func TestHeaderHealsAForgedStep(t *testing.T) {
 	a, b := newParty(t, "a"), newParty(t, "b")
 	w := chain("one")
@@ -50,7 +50,8 @@ func TestOnlyTheWrappedStepComesBack(t *testing.T) {
 	wantHeard(t, goodKey(0, 0x08, 0, w[8]).frame(t, a, 0, 10), "words", at(1), b)
 	b.listener.Expire(at(11))
 	for _, bad := range []madeKey{
-		goodKey(1, 0x03, 20, w[3]), goodKey(2, 0x03, 9, w[3]), goodKey(2, 0x03, 20, other[3]), goodKey(2, 0x03, 20, w[4]),
+		goodKey(1, 0x03, 20, w[3]), goodKey(2, 0x03, 9, w[3]), goodKey(2, 0x03, 20, other[3]),
+		goodKey(2, 0x03, 20, w[4]),
 	} {
 		if err := b.accept(t, a, bad.message(t, a, b), at(11)); err == nil {
 			t.Fatalf("took key %d", bad.header.Number)

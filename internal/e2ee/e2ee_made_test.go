@@ -58,7 +58,8 @@ func vectorHash(t *testing.T, name string) wire.EntryHash {
 }
 
 func makeKIDVectors(t *testing.T) (vectors []kidVector) {
-	for _, v := range []kidVector{{}, {Stream: 1, Generation: 1}, {Stream: 2, Generation: 9, Step: 15}, {Stream: 255, Generation: 15, Step: 15}} {
+	for _, v := range []kidVector{{}, {Stream: 1, Generation: 1}, {Stream: 2, Generation: 9, Step: 15},
+		{Stream: 255, Generation: 15, Step: 15}} {
 		v.Entry = testEntry(t, vectorRoom, fmt.Sprint("member ", len(vectors)), nil)
 		hash := wire.HashEntry(v.Entry)
 		member := hash.Member()
@@ -71,12 +72,17 @@ func makeKIDVectors(t *testing.T) (vectors []kidVector) {
 
 func makeCTRVectors() (vectors []ctrVector) {
 	for _, v := range []ctrVector{
-		{16, 0, 0, 0}, {16, 1, 0, 0}, {16, 0x7fff, 0, 0}, {16, 0x8000, 0, 0}, {16, 0x8001, 0, 0}, {16, 0xffff, 0, 0},
-		{16, 0xffff, 0xffff, 0}, {16, 0, 0xffff, 0}, {16, 0, 0x10000, 0}, {16, 0xffff, 0x10000, 0}, {16, 0xffff, 1, 0},
-		{16, 0x9234, 0x1234, 0}, {16, 0x9235, 0x1234, 0}, {16, 0x9234, 0x41234, 0}, {16, 0x9235, 0x41234, 0}, {16, 0x9233, 0x41234, 0},
-		{16, 0x1234, 1 << 53, 0}, {16, 0xfffe, 1 << 53, 0}, {16, 5, MaxCTR, 0}, {16, 0xffff, MaxCTR, 0}, {16, 0xfff0, MaxCTR, 0},
+		{16, 0, 0, 0}, {16, 1, 0, 0}, {16, 0x7fff, 0, 0}, {16, 0x8000, 0, 0}, {16, 0x8001, 0, 0},
+		{16, 0xffff, 0, 0},
+		{16, 0xffff, 0xffff, 0}, {16, 0, 0xffff, 0}, {16, 0, 0x10000, 0}, {16, 0xffff, 0x10000, 0},
+		{16, 0xffff, 1, 0},
+		{16, 0x9234, 0x1234, 0}, {16, 0x9235, 0x1234, 0}, {16, 0x9234, 0x41234, 0}, {16, 0x9235, 0x41234, 0},
+		{16, 0x9233, 0x41234, 0},
+		{16, 0x1234, 1 << 53, 0}, {16, 0xfffe, 1 << 53, 0}, {16, 5, MaxCTR, 0}, {16, 0xffff, MaxCTR, 0},
+		{16, 0xfff0, MaxCTR, 0},
 		{16, 0, math.MaxUint64, 0}, {16, 0x7000, math.MaxUint64, 0},
-		{32, 0, 0, 0}, {32, 7, 0xfffffff0, 0}, {32, 0xffffffff, 0x100000000, 0}, {32, 0x80000000, 0x300000000, 0}, {32, 0x80000001, 0x300000000, 0},
+		{32, 0, 0, 0}, {32, 7, 0xfffffff0, 0}, {32, 0xffffffff, 0x100000000, 0},
+		{32, 0x80000000, 0x300000000, 0}, {32, 0x80000001, 0x300000000, 0},
 	} {
 		v.CTR = number(wire.DecodeCounter(v.Truncated, v.Bits, uint64(v.Next)))
 		vectors = append(vectors, v)
@@ -89,7 +95,8 @@ func makeSecretVectors() (vectors []secretVector) {
 		{Secret: make(hexBytes, 32), Room: "x"},
 		{Secret: made("secret one", 32), Room: vectorRoom},
 		{Secret: made("secret one", 32), Room: "another room"},
-		{Secret: bytes.Repeat([]byte{0xff}, 32), Room: "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"},
+		{Secret: bytes.Repeat([]byte{0xff}, 32),
+			Room: "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"},
 	} {
 		s := secretFromBytes([secretSize]byte(v.Secret))
 		v.Text, v.MediaKey, v.MemberKey = s.Text(), s.mediaKey(v.Room), s.memberKey(v.Room)
@@ -99,7 +106,8 @@ func makeSecretVectors() (vectors []secretVector) {
 }
 
 func makeBadSecretVectors() []badSecretVector {
-	good := secretFromBytes([secretSize]byte(bytes.Repeat([]byte{0xfb, 0xef, 0xbe, 0xff}, 8))).Text() // it has both '-' and '_'
+	// it has both '-' and '_'
+	good := secretFromBytes([secretSize]byte(bytes.Repeat([]byte{0xfb, 0xef, 0xbe, 0xff}, 8))).Text()
 	raw := made("secret one", 32)
 	return []badSecretVector{
 		{"", "empty"},
@@ -114,7 +122,8 @@ func makeBadSecretVectors() []badSecretVector {
 		{good + "\n", "a line end behind it"},
 		{" " + good, "a space before it"},
 		{good[:20] + "\n" + good[21:], "a line end in it"},
-		{"wzp-" + base64.StdEncoding.EncodeToString(append(bytes.Repeat([]byte{0xfb, 0xef, 0xbe, 0xff}, 8), mustSum(good)...)), "the alphabet of base64 instead of base64url"},
+		{"wzp-" + base64.StdEncoding.EncodeToString(append(bytes.Repeat([]byte{0xfb, 0xef, 0xbe, 0xff}, 8),
+			mustSum(good)...)), "the alphabet of base64 instead of base64url"},
 		{good[:5] + "A" + good[6:], "a wrong character: the checksum says so"},
 		{"wzp-" + base64.RawURLEncoding.EncodeToString(append(raw[:32:32], 0, 0, 0, 0)), "a wrong checksum"},
 		{"wzp-" + base64.RawURLEncoding.EncodeToString(raw), "no checksum"},
@@ -174,7 +183,8 @@ func makeRatchetVectors(t *testing.T) (vectors []ratchetVector) {
 			plaintext := payload(20 + int(step))
 			vector.Steps = append(vector.Steps, stepVector{
 				Step: step, W: w, BaseKey: base, KID: number(kid), CTR: number(ctr),
-				AAD: appendHeader(nil, kid, ctr), PT: plaintext, CT: mustKey(t, v.suite, kid, base).Seal(nil, ctr, plaintext),
+				AAD: appendHeader(nil, kid, ctr), PT: plaintext,
+				CT: mustKey(t, v.suite, kid, base).Seal(nil, ctr, plaintext),
 			})
 			w, ctr = ratchet(w), ctr+7
 		}
@@ -209,8 +219,9 @@ func makeHeaderVectors(t *testing.T) (vectors []headerVector) {
 		hash := sha256.Sum256(v.W)
 		v.Seed, v.Identity, v.Sender = made("identity alice", 32), public[:], sender[:]
 		v.Hash, v.Members = hash[:], members[:]
-		v.Header = wire.AppendKeyHeader(nil, &wire.KeyHeader{Suite: uint8(v.Suite), Number: v.Number, Epoch: v.Epoch,
-			FirstCTR: uint64(v.FirstCTR), Hash: hash, Members: members})
+		v.Header = wire.AppendKeyHeader(nil,
+			&wire.KeyHeader{Suite: uint8(v.Suite), Number: v.Number, Epoch: v.Epoch,
+				FirstCTR: uint64(v.FirstCTR), Hash: hash, Members: members})
 		v.Signed = identity.AppendSigned(nil, "sender key", v.Sender, v.Header)
 		v.Signature = signHeader(id, sender, v.Header)
 		vectors = append(vectors, v)
@@ -231,10 +242,14 @@ func makeBadHeaderVectors(t *testing.T, good headerVector) []badHeaderVector {
 		{good.Identity, good.Sender, good.Header, changed(good.Signature, 0), "the signature was changed"},
 		{good.Identity, other[:], good.Header, good.Signature, "of another entry"},
 		{public[:], good.Sender, good.Header, good.Signature, "of another identity"},
-		{good.Identity, good.Sender, good.Header, bob.Sign("sender key", good.Sender, good.Header), "signed by another identity"},
-		{good.Identity, good.Sender, good.Header, alice.Sign("member", good.Sender, good.Header), "a signature of another kind"},
-		{good.Identity, good.Sender, good.Header, alice.Sign("sender key", good.Header), "the sender's entry is not signed"},
-		{append([]byte{1}, make([]byte, 31)...), good.Sender, good.Header, append([]byte{1}, make([]byte, 63)...), "an identity of low order: anybody can sign for it"},
+		{good.Identity, good.Sender, good.Header, bob.Sign("sender key", good.Sender, good.Header),
+			"signed by another identity"},
+		{good.Identity, good.Sender, good.Header, alice.Sign("member", good.Sender, good.Header),
+			"a signature of another kind"},
+		{good.Identity, good.Sender, good.Header, alice.Sign("sender key", good.Header),
+			"the sender's entry is not signed"},
+		{append([]byte{1}, make([]byte, 31)...), good.Sender, good.Header,
+			append([]byte{1}, make([]byte, 63)...), "an identity of low order: anybody can sign for it"},
 	}
 }
 
@@ -257,7 +272,8 @@ func makeWrapVectors(t *testing.T, headers []headerVector) (vectors []wrapVector
 
 func makeBadWrapVectors(t *testing.T, good wrapVector) (vectors []badWrapVector) {
 	bad := func(why string, change func(*badWrapVector)) {
-		v := badWrapVector{good.Private, good.Sender, good.Header, good.Recipient, bytes.Clone(good.Wrap), why}
+		v := badWrapVector{good.Private, good.Sender, good.Header, good.Recipient, bytes.Clone(good.Wrap),
+			why}
 		change(&v)
 		vectors = append(vectors, v)
 	}

@@ -42,8 +42,8 @@ type e2eeVectors struct {
 	Safety    []safetyVector    `json:"safety_number"`
 }
 
-// TestE2EEVectors makes the vectors anew and compares: the file and the code say the same. The tests below check
-// what a receiver does with them.
+// TestE2EEVectors makes the vectors anew and compares: the file and the code say the same. The tests below
+// check what a receiver does with them.
 func TestE2EEVectors(t *testing.T) {
 	made := makeE2EEVectors(t)
 	if *update {
@@ -129,8 +129,9 @@ type (
 		Text string `json:"text"`
 		Why  string `json:"why"`
 	}
-	// proofVector: whether a client with this secret (empty: with none) takes the entry's member for one inside.
-	// proof is what the entry must hold for that, over the bytes proved; empty without a secret or proof.
+	// proofVector: whether a client with this secret (empty: with none) takes the entry's member for one
+	// inside. proof is what the entry must hold for that, over the bytes proved; empty without a secret or
+	// proof.
 	proofVector struct {
 		Secret hexBytes `json:"secret"`
 		Entry  hexBytes `json:"entry"`
@@ -160,7 +161,8 @@ type (
 		Hashes []hexBytes `json:"entry_hashes"`
 		Digest hexBytes   `json:"digest"`
 	}
-	// headerVector: the fields -> header; seed, the sender's entry hash and header -> what is signed -> signature.
+	// headerVector: the fields -> header; seed, the sender's entry hash and header -> what is signed ->
+	// signature.
 	headerVector struct {
 		Seed      hexBytes `json:"seed"`
 		Identity  hexBytes `json:"identity"`
@@ -256,7 +258,8 @@ func TestRatchetVectors(t *testing.T) {
 			if i > 0 {
 				wantBytes(t, "ratcheted key", ratchet(v.Steps[i-1].W), step.W)
 			}
-			plaintext, err := mustKey(t, v.Suite, uint64(step.KID), step.BaseKey).Open(nil, uint64(step.CTR), step.CT)
+			plaintext, err := mustKey(t, v.Suite, uint64(step.KID), step.BaseKey).Open(nil, uint64(step.CTR),
+				step.CT)
 			if err != nil {
 				t.Fatalf("step %d: %v", step.Step, err)
 			}
@@ -271,13 +274,15 @@ func TestKeyHeaderVectors(t *testing.T) {
 		if !verifyHeader(identity.PublicKey(v.Identity), wire.EntryHash(v.Sender), v.Header, v.Signature) {
 			t.Errorf("vector %d does not verify", i)
 		}
-		message := wire.Append(nil, &wire.SenderKey{Recipients: 1, Key: wire.SignedKey{Signed: v.Header, Signature: v.Signature}})
+		message := wire.Append(nil, &wire.SenderKey{Recipients: 1,
+			Key: wire.SignedKey{Signed: v.Header, Signature: v.Signature}})
 		k, err := wire.Parse[wire.SenderKey](message)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := wire.KeyHeader{Suite: uint8(v.Suite), Number: v.Number, Epoch: v.Epoch, FirstCTR: uint64(v.FirstCTR),
-			Hash: [32]byte(v.Hash), Members: [32]byte(v.Members)}
+		want := wire.KeyHeader{Suite: uint8(v.Suite), Number: v.Number, Epoch: v.Epoch,
+			FirstCTR: uint64(v.FirstCTR),
+			Hash:     [32]byte(v.Hash), Members: [32]byte(v.Members)}
 		if k.Key.KeyHeader != want {
 			t.Errorf("vector %d: read %+v, want %+v", i, k.Key.KeyHeader, want)
 		}
@@ -292,19 +297,22 @@ func TestKeyHeaderVectors(t *testing.T) {
 func TestWrapVectors(t *testing.T) {
 	v := loadE2EEVectors(t)
 	for i, v := range v.Wrap {
-		key, err := joinKeyFromBytes(t, v.Private).unwrap(wire.EntryHash(v.Sender), v.Header, wire.EntryHash(v.Recipient), v.Wrap)
+		key, err := joinKeyFromBytes(t, v.Private).unwrap(wire.EntryHash(v.Sender), v.Header,
+			wire.EntryHash(v.Recipient), v.Wrap)
 		if err != nil {
 			t.Fatalf("vector %d: %v", i, err)
 		}
 		wantBytes(t, "key", key, v.Key)
 	}
 	for _, v := range v.BadWrap {
-		if _, err := joinKeyFromBytes(t, v.Private).unwrap(wire.EntryHash(v.Sender), v.Header, wire.EntryHash(v.Recipient), v.Wrap); err == nil {
+		if _, err := joinKeyFromBytes(t, v.Private).unwrap(wire.EntryHash(v.Sender), v.Header,
+			wire.EntryHash(v.Recipient), v.Wrap); err == nil {
 			t.Errorf("opens: %s", v.Why)
 		}
 	}
 	for _, joinKey := range v.LowOrder {
-		if _, err := wrapKey([32]byte(joinKey), testSender, testHeader, testRecipient, freshKey()); err == nil {
+		if _, err := wrapKey([32]byte(joinKey), testSender, testHeader, testRecipient,
+			freshKey()); err == nil {
 			t.Errorf("wraps to %x, of low order", joinKey)
 		}
 	}

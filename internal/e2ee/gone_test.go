@@ -21,8 +21,8 @@ func (p *party) crowd(from, n int) {
 	}
 }
 
-// TestBackAfterACrowd has somebody be away for longer than a session lasts while guests come and go, who need no secret
-// for that. It is heard again when it is back with the same entry, and nothing of before is.
+// TestBackAfterACrowd has somebody be away for longer than a session lasts while guests come and go, who need
+// no secret for that. It is heard again when it is back with the same entry, and nothing of before is.
 func TestBackAfterACrowd(t *testing.T) {
 	a, b := newParty(t, "a"), newParty(t, "b")
 	w := chain("one")
@@ -61,8 +61,8 @@ func TestBackAfterACrowd(t *testing.T) {
 	}
 }
 
-// TestNewcomersAfterManyCrowds wants no number of guests who came and went to mute whoever comes for the first time, and none of
-// those who are not remembered to be taken for new.
+// TestNewcomersAfterManyCrowds wants no number of guests who came and went to mute whoever comes for the
+// first time, and none of those who are not remembered to be taken for new.
 func TestNewcomersAfterManyCrowds(t *testing.T) {
 	a, b, c := newParty(t, "a"), newParty(t, "b"), newParty(t, "c")
 	k := goodKey(1, 0, 0, chain("one")[0])
@@ -82,8 +82,8 @@ func TestNewcomersAfterManyCrowds(t *testing.T) {
 	b.wantAccept(t, c, goodKey(1, 0, 0, chain("two")[0]), at(4))
 }
 
-// TestGoneOfManyStreams wants a talker of many streams to be remembered in as much space as others, and nothing of it to be
-// taken twice.
+// TestGoneOfManyStreams wants a talker of many streams to be remembered in as much space as others, and
+// nothing of it to be taken twice.
 func TestGoneOfManyStreams(t *testing.T) {
 	var g goneTalkers
 	var w replayWindows

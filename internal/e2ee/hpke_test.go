@@ -67,8 +67,8 @@ func TestHPKEVectors(t *testing.T) {
 }
 
 // sealHPKE returns enc || ciphertext of the first message of RFC 9180's base mode with our suite and a given
-// ephemeral key, which crypto/hpke does not take. It is written from the RFC, not from that package, so that each
-// of the two checks the other.
+// ephemeral key, which crypto/hpke does not take. It is written from the RFC, not from that package, so that
+// each of the two checks the other.
 func sealHPKE(t testing.TB, skE, pkR, info, aad, pt []byte) []byte {
 	t.Helper()
 	ephemeral, err := ecdh.X25519().NewPrivateKey(skE)
@@ -87,7 +87,8 @@ func sealHPKE(t testing.TB, skE, pkR, info, aad, pt []byte) []byte {
 
 	// Encap, section 4.1: KEM 0x0020.
 	kem := labels{t, []byte("KEM\x00\x20")}
-	shared := kem.expand(kem.extract(nil, "eae_prk", dh), "shared_secret", append(bytes.Clone(enc), pkR...), 32)
+	shared := kem.expand(kem.extract(nil, "eae_prk", dh), "shared_secret", append(bytes.Clone(enc), pkR...),
+		32)
 
 	// KeySchedule, section 5.1: base mode (0), KDF 0x0001, AEAD 0x0001, neither PSK nor its id.
 	suite := labels{t, []byte("HPKE\x00\x20\x00\x01\x00\x01")}

@@ -19,7 +19,8 @@ func mustJoinKey(t testing.TB) *JoinKey {
 	return key
 }
 
-func mustWrap(t testing.TB, to *JoinKey, sender wire.EntryHash, header []byte, recipient wire.EntryHash, key []byte) []byte {
+func mustWrap(t testing.TB, to *JoinKey, sender wire.EntryHash, header []byte, recipient wire.EntryHash,
+	key []byte) []byte {
 	t.Helper()
 	wrap, err := wrapKey(to.Public(), sender, header, recipient, key)
 	if err != nil {
@@ -33,15 +34,18 @@ const encSize = 32 // X25519 public key, at the start of a wrap
 var (
 	testSender    = wire.HashEntry([]byte("sender"))
 	testRecipient = wire.HashEntry([]byte("recipient"))
-	testHeader    = wire.AppendKeyHeader(nil, &wire.KeyHeader{Suite: 2, Number: 7, Epoch: 0x31, FirstCTR: 70000})
+	testHeader    = wire.AppendKeyHeader(nil,
+		&wire.KeyHeader{Suite: 2, Number: 7, Epoch: 0x31, FirstCTR: 70000})
 )
 
 func TestWrap(t *testing.T) {
 	join := mustJoinKey(t)
 	for _, key := range [][]byte{freshKey(), ratchet(freshKey())} {
 		wrap := mustWrap(t, join, testSender, testHeader, testRecipient, key)
-		if len(wrap) != len(key)+48 || bytes.Equal(wrap, mustWrap(t, join, testSender, testHeader, testRecipient, key)) {
-			t.Errorf("a key of %d bytes has a wrap of %d, want 48 more, new ones each time", len(key), len(wrap))
+		if len(wrap) != len(key)+48 ||
+			bytes.Equal(wrap, mustWrap(t, join, testSender, testHeader, testRecipient, key)) {
+			t.Errorf("a key of %d bytes has a wrap of %d, want 48 more, new ones each time", len(key),
+				len(wrap))
 		}
 		got, err := join.unwrap(testSender, testHeader, testRecipient, wrap)
 		if err != nil || !bytes.Equal(got, key) {
@@ -53,7 +57,8 @@ func TestWrap(t *testing.T) {
 func TestUnwrapRefuses(t *testing.T) {
 	join, key := mustJoinKey(t), freshKey()
 	wrap := mustWrap(t, join, testSender, testHeader, testRecipient, key)
-	fails := func(what string, join *JoinKey, sender wire.EntryHash, header []byte, recipient wire.EntryHash, wrap []byte) {
+	fails := func(what string, join *JoinKey, sender wire.EntryHash, header []byte, recipient wire.EntryHash,
+		wrap []byte) {
 		t.Helper()
 		if got, err := join.unwrap(sender, header, recipient, wrap); err == nil || got != nil {
 			t.Errorf("%s: %x, %v, want an error", what, got, err)
@@ -105,10 +110,13 @@ func TestLowOrderIsRefused(t *testing.T) {
 			if _, err := private.ECDH(public); err == nil {
 				t.Errorf("%x is not of low order", point)
 			}
-			if _, err := wrapKey(point, testSender, testHeader, testRecipient, freshKey()); !errors.Is(err, errJoinKey) {
+			_, err = wrapKey(point, testSender, testHeader, testRecipient, freshKey())
+			if !errors.Is(err, errJoinKey) {
 				t.Errorf("wrapping to %x: %v, want %v", point, err, errJoinKey)
 			}
-			if _, err := join.unwrap(testSender, testHeader, testRecipient, append(point[:], make([]byte, 32)...)); !errors.Is(err, errWrapOpen) {
+			wrap := append(point[:], make([]byte, 32)...)
+			_, err = join.unwrap(testSender, testHeader, testRecipient, wrap)
+			if !errors.Is(err, errWrapOpen) {
 				t.Errorf("unwrapping from %x: %v, want %v", point, err, errWrapOpen)
 			}
 		}
@@ -121,7 +129,8 @@ func TestLowOrderIsRefused(t *testing.T) {
 func TestWrapKeyRefusesOtherSizes(t *testing.T) {
 	join := mustJoinKey(t)
 	for _, n := range []int{0, 15, 17, 31, 33, 64} {
-		if _, err := wrapKey(join.Public(), testSender, testHeader, testRecipient, make([]byte, n)); err == nil {
+		key := make([]byte, n)
+		if _, err := wrapKey(join.Public(), testSender, testHeader, testRecipient, key); err == nil {
 			t.Errorf("a key of %d bytes: no error", n)
 		}
 	}
@@ -130,7 +139,8 @@ func TestWrapKeyRefusesOtherSizes(t *testing.T) {
 func TestHeaderSignature(t *testing.T) {
 	id := testIdentity(t, "alice")
 	signature := signHeader(id, testSender, testHeader)
-	if len(signature) != identity.SignatureSize || !verifyHeader(id.Public(), testSender, testHeader, signature) {
+	if len(signature) != identity.SignatureSize ||
+		!verifyHeader(id.Public(), testSender, testHeader, signature) {
 		t.Fatal("a signature does not verify")
 	}
 	if verifyHeader(testIdentity(t, "bob").Public(), testSender, testHeader, signature) ||

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// A key that a later one overtook opens the frames that wait for it, once, and no longer than if it had come in time.
+// A key that a later one overtook opens the frames that wait for it, once, and no longer than if it had come
+// in time.
 func TestKeyOvertaken(t *testing.T) {
 	a, b := newParty(t, "a"), newParty(t, "b")
 	first, second := goodKey(1, 0x10, 0, chain("one")[0]), goodKey(2, 0x20, 50, chain("two")[0])
@@ -25,7 +26,8 @@ func TestKeyOvertaken(t *testing.T) {
 	wantHeard(t, second.frame(t, a, 0, 52), "words", at(10), b)
 }
 
-// What was accepted and is over does not come back as overtaken, nor does what is too old, or breaks the order of CTRs.
+// What was accepted and is over does not come back as overtaken, nor does what is too old, or breaks the
+// order of CTRs.
 func TestNotOvertaken(t *testing.T) {
 	a, b := newParty(t, "a"), newParty(t, "b")
 	key := func(number uint32, generation uint8, first uint64) madeKey {

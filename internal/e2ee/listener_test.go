@@ -40,7 +40,8 @@ func (k madeKey) message(t testing.TB, from, to *party) []byte {
 func (k madeKey) frame(t testing.TB, from *party, stream uint8, ctr uint64) sealed {
 	t.Helper()
 	kid := wire.MakeKID(from.hash.Member(), stream, k.header.Epoch)
-	return sealed{kid, ctr, mustKey(t, Suite(k.header.Suite), uint64(kid), k.w).Seal(nil, ctr, []byte("words"))}
+	return sealed{kid, ctr, mustKey(t, Suite(k.header.Suite), uint64(kid), k.w).Seal(nil, ctr,
+		[]byte("words"))}
 }
 
 // chain returns W[0] to W[15] of a fresh key.
@@ -125,7 +126,8 @@ func TestAcceptRefusesEveryChange(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		if _, err := b.listener.Accept(a.hash, a.id.Public(), &key, at(0)); !errors.Is(err, ErrBadKey) && err != ErrKnown {
+		if _, err := b.listener.Accept(a.hash, a.id.Public(), &key, at(0)); !errors.Is(err, ErrBadKey) &&
+			err != ErrKnown {
 			t.Fatalf("bit %d: %v", i, err)
 		}
 	}
@@ -413,8 +415,8 @@ func TestClosedListener(t *testing.T) {
 	b.listener.Expire(at(1))
 }
 
-// FuzzAccept gives a listener what a talker that means ill may sign, around a good key and among others: whatever
-// it takes must be by the rules, and what it refuses must change nothing.
+// FuzzAccept gives a listener what a talker that means ill may sign, around a good key and among others:
+// whatever it takes must be by the rules, and what it refuses must change nothing.
 func FuzzAccept(f *testing.F) {
 	a, b := newParty(f, "a"), newParty(f, "b")
 	w := chain("one")
@@ -443,12 +445,14 @@ func FuzzAccept(f *testing.F) {
 		talker := l.talkers[a.hash.Member()]
 		switch {
 		case err == nil:
-			if h.Number <= 1 || h.FirstCTR < 10 || talker.number != h.Number || h.Hash != sha256.Sum256(w[3]) {
+			if h.Number <= 1 || h.FirstCTR < 10 || talker.number != h.Number ||
+				h.Hash != sha256.Sum256(w[3]) {
 				t.Fatalf("took %+v", h)
 			}
 		case !errors.Is(err, ErrBadKey) && err != ErrKnown:
 			t.Fatalf("error %v", err)
-		case talker.number != 1 || talker.first != 10 || len(talker.generations) != 1 || len(talker.generations[0].steps) != 1:
+		case talker.number != 1 || talker.first != 10 || len(talker.generations) != 1 ||
+			len(talker.generations[0].steps) != 1:
 			t.Fatalf("refused %+v and changed", h)
 		}
 		if err == nil && h.Epoch < generations && h.Epoch != next.header.Epoch { // it is not on the chain

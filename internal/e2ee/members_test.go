@@ -8,7 +8,8 @@ import (
 )
 
 func TestDigestMembers(t *testing.T) {
-	hashes := []wire.EntryHash{wire.HashEntry([]byte("a")), wire.HashEntry([]byte("b")), wire.HashEntry([]byte("c"))}
+	hashes := []wire.EntryHash{wire.HashEntry([]byte("a")), wire.HashEntry([]byte("b")),
+		wire.HashEntry([]byte("c"))}
 	want := DigestMembers(hashes)
 	for _, order := range [][]int{{0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
 		view := []wire.EntryHash{hashes[order[0]], hashes[order[1]], hashes[order[2]]}

@@ -15,7 +15,8 @@ func TestOpenWithoutAKey(t *testing.T) {
 		t.Fatalf("Open: %v, want ErrNoKey", err)
 	}
 	b.wantAccept(t, a, k, at(1))
-	if got, err := opener.Open([]byte("dst "), f.ctr, f.ciphertext, at(1)); err != nil || string(got) != "dst words" {
+	if got, err := opener.Open([]byte("dst "), f.ctr, f.ciphertext, at(1)); err != nil ||
+		string(got) != "dst words" {
 		t.Fatalf("Open: %q, %v", got, err)
 	}
 	for _, epoch := range []uint8{0x00, 0x0f, 0x20, 0xf0} {
@@ -45,7 +46,8 @@ func TestForgedFramesChangeNothing(t *testing.T) {
 		t.Fatalf("%d steps are held", len(generation.steps))
 	}
 	for stream := range 256 {
-		wantUnheard(t, sealed{wire.MakeKID(a.hash.Member(), uint8(stream), 0x02), 5, make([]byte, 100)}, ErrAuth, at(0), b)
+		wantUnheard(t, sealed{wire.MakeKID(a.hash.Member(), uint8(stream), 0x02), 5, make([]byte, 100)},
+			ErrAuth, at(0), b)
 	}
 	if n := len(generation.steps[0].keys); n != 0 {
 		t.Fatalf("%d keys were made for forged frames", n)
@@ -62,7 +64,8 @@ func TestStepsAreOfAllStreams(t *testing.T) {
 	w := chain("one")
 	frame := func(step, stream uint8) sealed { return goodKey(0, step, 0, w[step]).frame(t, a, stream, 7) }
 	b.wantAccept(t, a, goodKey(1, 0x00, 0, w[0]), at(0))
-	for _, f := range []sealed{frame(0, 1), frame(15, 1), frame(15, 2), frame(3, 3), frame(0, 2), frame(14, 1)} {
+	for _, f := range []sealed{frame(0, 1), frame(15, 1), frame(15, 2), frame(3, 3), frame(0, 2),
+		frame(14, 1)} {
 		wantHeard(t, f, "words", at(0), b)
 	}
 	b.listener.Expire(at(10))

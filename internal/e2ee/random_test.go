@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// world is one talker and everybody who is ever in its room, in explicit time: members come and go, key messages
-// are late, lost, repeated and overtaken, frames are late. Whatever happens, it checks what section 7.2 of
-// docs/protocol.md promises.
+// world is one talker and everybody who is ever in its room, in explicit time: members come and go, key
+// messages are late, lost, repeated and overtaken, frames are late. Whatever happens, it checks what section
+// 7.2 of docs/protocol.md promises.
 type world struct {
 	t       *testing.T
 	rng     *rand.Rand
@@ -72,8 +72,8 @@ type attempt struct {
 	at, until time.Time
 }
 
-// absence is when a other was away: of frames sealed 10 s after its beginning, and before frame to, it must hear
-// none.
+// absence is when a other was away: of frames sealed 10 s after its beginning, and before frame to, it must
+// hear none.
 type absence struct {
 	from time.Time
 	to   int
@@ -325,7 +325,8 @@ func (w *world) send(p *other, message []byte, waiting bool) {
 		p.from, p.fromTime = len(w.frames), w.now
 		if waiting { // the key in use is not for it
 			p.fromTime = w.now.Add(switchAfter)
-		} else if len(p.deaf) > 0 { // until the key comes, an old one of the same generation may seem to be that of the frames
+			// until the key comes, an old one of the same generation may seem to be that of the frames
+		} else if len(p.deaf) > 0 {
 			p.fromTime = w.now.Add(time.Second)
 		}
 	}
@@ -410,9 +411,11 @@ func (w *world) listen(p *other) {
 			w.heard++
 		case errors.Is(err, ErrNoKey) && w.now.Before(try.until):
 			rest = append(rest, try)
-		case w.careful && !p.lossy && p.inside && try.frame >= p.from && !w.frames[try.frame].at.Before(p.fromTime):
+		case w.careful && !p.lossy && p.inside && try.frame >= p.from &&
+			!w.frames[try.frame].at.Before(p.fromTime):
 			f := w.frames[try.frame]
-			w.t.Fatalf("other %x does not hear frame %d, %v, %d: %v", p.hash[:6], try.frame, f.kid, f.ctr, err)
+			w.t.Fatalf("other %x does not hear frame %d, %v, %d: %v", p.hash[:6], try.frame, f.kid, f.ctr,
+				err)
 		}
 	}
 	p.wanted = rest
@@ -481,7 +484,8 @@ func TestRandomRooms(t *testing.T) {
 			t.Run(fmt.Sprintf("%d, careful %v", seed, careful), func(t *testing.T) {
 				t.Parallel()
 				w := runWorld(t, seed, careful, 500)
-				t.Logf("%d keys, %d others, %d frames, heard %d times in %v", w.epochs, len(w.others), len(w.frames),
+				t.Logf("%d keys, %d others, %d frames, heard %d times in %v", w.epochs, len(w.others),
+					len(w.frames),
 					w.heard, w.now.Sub(epoch0))
 				if careful && (w.epochs < 3*generations || w.heard < len(w.frames)) {
 					t.Error("not enough happened")

@@ -9,7 +9,8 @@ import (
 )
 
 func TestSafetyNumber(t *testing.T) {
-	alice, bob, carol := testIdentity(t, "alice").Public(), testIdentity(t, "bob").Public(), testIdentity(t, "carol").Public()
+	alice, bob, carol := testIdentity(t, "alice").Public(), testIdentity(t, "bob").Public(),
+		testIdentity(t, "carol").Public()
 	secret := NewSecret()
 	people := []identity.PublicKey{carol, alice, bob, alice}
 	before := slices.Clone(people)
@@ -40,7 +41,8 @@ func TestSafetyNumberTellsSecretsFromKeys(t *testing.T) {
 	alice := identity.PublicKey{1} // sorts before the other
 	key := identity.PublicKey{2}
 	secret := secretFromBytes(key)
-	if with, two := SafetyNumber("room", []identity.PublicKey{alice}, secret), SafetyNumber("room", []identity.PublicKey{alice, key}, nil); with == two {
+	if with, two := SafetyNumber("room", []identity.PublicKey{alice}, secret),
+		SafetyNumber("room", []identity.PublicKey{alice, key}, nil); with == two {
 		t.Errorf("one member with a secret and two without have the same safety number, %s", with)
 	}
 }

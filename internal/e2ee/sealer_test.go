@@ -24,7 +24,8 @@ func TestStreamNumbersAreUsedOnce(t *testing.T) {
 	if _, _, _, err := s.Seal(nil, nil); err != ErrStreamClosed {
 		t.Fatalf("Seal: %v, want ErrStreamClosed", err)
 	}
-	if kid, _, _, err := a.stream(t, 255).Seal(nil, nil); err != nil || kid.Stream() != 255 || kid.Member() != a.hash.Member() {
+	if kid, _, _, err := a.stream(t, 255).Seal(nil, nil); err != nil || kid.Stream() != 255 ||
+		kid.Member() != a.hash.Member() {
 		t.Fatalf("Seal: KID %v, %v", kid, err)
 	}
 }
@@ -120,8 +121,8 @@ func TestSecretIsPartOfTheKey(t *testing.T) {
 	wantUnheard(t, f, ErrAuth, at(0), without, elsewhere)
 }
 
-// Streams seal while the talker's goroutine changes keys, opens and closes streams. What was sealed is unique, and
-// opens.
+// Streams seal while the talker's goroutine changes keys, opens and closes streams. What was sealed is
+// unique, and opens.
 func TestSealWhileKeysChange(t *testing.T) {
 	a, b := newParty(t, "a"), newParty(t, "b")
 	a.sees(b)
@@ -201,7 +202,8 @@ func TestSealWithAKeyDoesNotAllocate(t *testing.T) {
 	wantHeard(t, f, string(plaintext), at(0), b)
 	opener := b.listener.Opener(f.kid)
 	now := at(1)
-	for what, sealed := range map[string][]byte{"Open": f.ciphertext, "Open of a forged frame": make([]byte, 100)} {
+	for what, sealed := range map[string][]byte{"Open": f.ciphertext,
+		"Open of a forged frame": make([]byte, 100)} {
 		if n := testing.AllocsPerRun(100, func() { opener.Open(buf, f.ctr, sealed, now) }); n != 0 {
 			t.Errorf("%s: %v allocations", what, n)
 		}
@@ -238,9 +240,11 @@ func TestTalkersAndListenersDoNotPrintKeys(t *testing.T) {
 	}
 	for _, value := range []any{
 		a.talker, s, d, b.listener, c.listener, b.listener.Opener(f.kid), &outer, outer.c, *d,
-		talker, *talker, talker.generations, generation, *generation, generation.steps, step, *step, []heldStep{*step},
+		talker, *talker, talker.generations, generation, *generation, generation.steps, step, *step,
+		[]heldStep{*step},
 	} {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%X", "% x", "%d", "%q", "%c", "%U", "%t", "%e", "%z"} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%X", "% x", "%d", "%q", "%c", "%U",
+			"%t", "%e", "%z"} {
 			text := fmt.Sprintf(verb, value)
 			for _, w := range keys {
 				for _, form := range []string{

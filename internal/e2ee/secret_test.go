@@ -39,12 +39,14 @@ func TestParseSecretRefuses(t *testing.T) {
 			t.Errorf("cut to %d characters: no error", i)
 		}
 	}
-	for _, bad := range []string{text + "\n", " " + text, text + "=", text + "A", text[:30] + "\n" + text[30:],
+	for _, bad := range []string{text + "\n", " " + text, text + "=", text + "A", text[:30] + "\n" +
+		text[30:],
 		strings.ToUpper(text[:4]) + text[4:], "correct horse battery staple"} {
 		_, err := ParseSecret(bad)
 		if err == nil {
 			t.Errorf("%q: no error", bad)
-		} else if msg := err.Error(); !strings.Contains(msg, "wzp secret new") || !strings.Contains(msg, "passwords are not accepted") ||
+		} else if msg := err.Error(); !strings.Contains(msg, "wzp secret new") ||
+			!strings.Contains(msg, "passwords are not accepted") ||
 			strings.Contains(msg, "horse") || strings.Contains(msg, "\n") {
 			t.Errorf("%q: the error is %q", bad, msg)
 		}
@@ -54,7 +56,8 @@ func TestParseSecretRefuses(t *testing.T) {
 // A secret that is nearly right must not end up in a log by way of its error.
 func TestParseSecretDoesNotEcho(t *testing.T) {
 	text := NewSecret().Text()
-	for _, bad := range []string{text[:len(text)-1], text + "x", text[4:], text[:20] + "A" + text[21:], text[:20] + "B" + text[21:]} {
+	for _, bad := range []string{text[:len(text)-1], text + "x", text[4:], text[:20] + "A" + text[21:],
+		text[:20] + "B" + text[21:]} {
 		if _, err := ParseSecret(bad); err != nil {
 			for i := 4; i+8 < len(bad); i++ {
 				if strings.Contains(err.Error(), bad[i:i+8]) {
@@ -74,7 +77,8 @@ func TestProof(t *testing.T) {
 	if secret.Check("room", entry, nil) {
 		t.Error("no proof holds")
 	}
-	if NewSecret().Check("room", entry, &proof) || secret.Check("room2", entry, &proof) || secret.Check("room", entry[1:], &proof) {
+	if NewSecret().Check("room", entry, &proof) || secret.Check("room2", entry, &proof) ||
+		secret.Check("room", entry[1:], &proof) {
 		t.Error("a proof holds for another secret, room or entry")
 	}
 	for i := range proof {
@@ -107,10 +111,12 @@ func TestSecretsAreRedacted(t *testing.T) {
 		jv JoinKey
 	}
 	values := []any{secret, join, *secret, *join, exported{secret, join}, &exported{secret, join},
-		unexported{secret, join, *secret, *join}, &unexported{secret, join, *secret, *join}, []any{secret, join, *secret}}
+		unexported{secret, join, *secret, *join}, &unexported{secret, join, *secret, *join},
+		[]any{secret, join, *secret}}
 
 	var out bytes.Buffer
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%X", "%o", "%c", "%t", "%p", "%U", "%e"} {
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%X", "%o", "%c", "%t", "%p",
+		"%U", "%e"} {
 		for _, value := range values {
 			fmt.Fprintf(&out, verb+"\n", value)
 		}
@@ -120,12 +126,15 @@ func TestSecretsAreRedacted(t *testing.T) {
 			}
 		}
 	}
-	slog.New(slog.NewTextHandler(&out, nil)).Info("m", "values", values, "secret", secret, "join", join, "of", *secret)
-	slog.New(slog.NewJSONHandler(&out, nil)).Info("m", "values", values, "secret", secret, "join", join, "of", *secret)
+	slog.New(slog.NewTextHandler(&out, nil)).Info("m", "values", values, "secret", secret, "join", join, "of",
+		*secret)
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("m", "values", values, "secret", secret, "join", join, "of",
+		*secret)
 	if err := json.NewEncoder(&out).Encode(values); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := json.Marshal(exported{secret, join}); err != nil || string(got) != `{"S":"secret","J":"secret"}` {
+	if got, err := json.Marshal(exported{secret, join}); err != nil ||
+		string(got) != `{"S":"secret","J":"secret"}` {
 		t.Errorf("as JSON: %s, %v", got, err)
 	}
 

@@ -169,7 +169,8 @@ func TestKeysAreRedacted(t *testing.T) {
 	if !strings.Contains(printed, redactedText) {
 		t.Errorf("nothing says that something was left out:\n%s", printed)
 	}
-	for name, secret := range map[string][]byte{"encryption key": raw[:4], "authentication key": raw[encKeySize:][:4], "salt": salt[:4], "base key": testBase[:4]} {
+	for name, secret := range map[string][]byte{"encryption key": raw[:4],
+		"authentication key": raw[encKeySize:][:4], "salt": salt[:4], "base key": testBase[:4]} {
 		for _, form := range []string{
 			hex.EncodeToString(secret),
 			strings.Trim(fmt.Sprint(secret), "[]"),

@@ -15,7 +15,8 @@ const (
 var never time.Time
 
 // wantKey fails unless d has this epoch and these recipients, and the digest of all others.
-func wantKey(t *testing.T, from *party, d *Distribution, generation, step uint8, others []*party, to ...*party) {
+func wantKey(t *testing.T, from *party, d *Distribution, generation, step uint8, others []*party,
+	to ...*party) {
 	t.Helper()
 	h := header(t, d)
 	if got := h.Epoch; got != generation<<4|step {
@@ -385,8 +386,8 @@ func TestLeaveBetweenArmAndStep(t *testing.T) {
 	wantHeard(t, f, "to b", at(0), b)
 }
 
-// TestLeavesWaitInTheOpening has somebody leave before somebody else is found, who was there before: the fresh key must not
-// take the place of that which opens what was said.
+// TestLeavesWaitInTheOpening has somebody leave before somebody else is found, who was there before: the
+// fresh key must not take the place of that which opens what was said.
 func TestLeavesWaitInTheOpening(t *testing.T) {
 	for _, ends := range []bool{false, true} {
 		a, b, c, s := armed(t)

@@ -79,8 +79,8 @@ func TestViewsMatchLater(t *testing.T) {
 	wantDue(t, &v, at(41.5), nil, nil, never)
 }
 
-// Two changes cross: the talker saw the one first and we the other, so its view was never ours. The answer to the
-// first question settles it.
+// Two changes cross: the talker saw the one first and we the other, so its view was never ours. The answer to
+// the first question settles it.
 func TestViewsThatCross(t *testing.T) {
 	var v Views
 	first, other, both := [32]byte{11}, [32]byte{12}, [32]byte{13}

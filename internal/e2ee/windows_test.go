@@ -9,7 +9,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// TestReplayWindowsOfATalker wants each frame of 256 streams to be taken at most once, in whatever order, in bounded memory.
+// TestReplayWindowsOfATalker wants each frame of 256 streams to be taken at most once, in whatever order, in
+// bounded memory.
 func TestReplayWindowsOfATalker(t *testing.T) {
 	var w replayWindows
 	random := rand.New(rand.NewPCG(1, 2))
@@ -65,7 +66,8 @@ func TestReplayWindowsFarAhead(t *testing.T) {
 		{0, 1<<40 + 1, ErrTooOld},
 		{0, 1<<40 + maxJump, ErrReplayed},
 	} {
-		if err := w.accept(test.stream, test.ctr); !errors.Is(err, test.want) || (err == nil) != (test.want == nil) {
+		if err := w.accept(test.stream, test.ctr); !errors.Is(err, test.want) ||
+			(err == nil) != (test.want == nil) {
 			t.Errorf("%d: %v, want %v", i, err, test.want)
 		}
 	}
@@ -85,8 +87,8 @@ func TestReplayWindowsFarAhead(t *testing.T) {
 	}
 }
 
-// TestSameKeyAfterALeave has a talker who never left send its key again after the relay had the listener erase it: nothing
-// that was taken is taken again.
+// TestSameKeyAfterALeave has a talker who never left send its key again after the relay had the listener
+// erase it: nothing that was taken is taken again.
 func TestSameKeyAfterALeave(t *testing.T) {
 	a, b := newParty(t, "a"), newParty(t, "b")
 	w := chain("one")
@@ -119,7 +121,8 @@ func TestSameKeyAfterALeave(t *testing.T) {
 // takes notes that a frame came.
 func (p *party) takes(f sealed) error { return p.listener.Opener(f.kid).Accept(f.ctr) }
 
-// TestKeysOfManyStreams wants a talker of 256 streams to bind no more keys than those that it may need at once.
+// TestKeysOfManyStreams wants a talker of 256 streams to bind no more keys than those that it may need at
+// once.
 func TestKeysOfManyStreams(t *testing.T) {
 	a, b := newParty(t, "a"), newParty(t, "b")
 	k := goodKey(1, 0, 0, chain("one")[0])

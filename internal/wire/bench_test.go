@@ -10,7 +10,8 @@ var sink int // keeps the compiler from leaving out what is measured
 func hotPaths(tb testing.TB) map[string]func() {
 	header := AppendHeader(nil, 0x0a0b0c, 0x1234, false)
 	media := Media{Alias: 5, CTR: 0x1234, Ciphertext: make([]byte, 80)}
-	long := Media{Long: true, Alias: 300, KID: MakeKID(memberA, 0, 0), CTR: 70000, Ciphertext: make([]byte, 80)}
+	long := Media{Long: true, Alias: 300, KID: MakeKID(memberA, 0, 0), CTR: 70000,
+		Ciphertext: make([]byte, 80)}
 	var packet []byte
 	for range 3 {
 		packet = AppendMedia(packet, &media, false)

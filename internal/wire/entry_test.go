@@ -28,16 +28,19 @@ var goldenEntries = []struct{ hex, hash string }{
 	{"010005636166c3a903416e6ed335301856dc5f763fb71fbec9728840d3feb078855e184dce5b0769fcda04bcd12d3853" +
 		"31068c9e45882abba6a8c6b34115bc4331d1067616c2d3a837acfe50000102030405060708090a0b0c0d0e0f40414243" +
 		"4445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f29c24e632af6e733acef23f01907a7e73277001e" +
-		"a754c85020e6ff60413e0daef9f843be9be3ca01dc50796fa70b400faba906084b774243f216b7e695d80204", "3e0068cb598f2e864d435052b809bfe5d8a55abc0a2d44f0cc101e09fd9307f9"},
+		"a754c85020e6ff60413e0daef9f843be9be3ca01dc50796fa70b400faba906084b774243f216b7e695d80204",
+		"3e0068cb598f2e864d435052b809bfe5d8a55abc0a2d44f0cc101e09fd9307f9"},
 	{"010105636166c3a903416e6ed335301856dc5f763fb71fbec9728840d3feb078855e184dce5b0769fcda04bcd12d3853" +
 		"31068c9e45882abba6a8c6b34115bc4331d1067616c2d3a837acfe50000102030405060708090a0b0c0d0e0f40414243" +
 		"4445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f606162636465666768696a6b6c6d6e6f70717273" +
 		"7475767778797a7b7c7d7e7f0b92038b29d5528dd86cec5404d8ab69a415147e470281cdaeb867fa148883550740c074" +
-		"3e61a6b5b033e65b2116c5bb383d4da3e40c3b9c5d9b2a685326390b", "7a9402c3507c58583203f8a080a47d44ac0f2f76fb01d49f3a78d638046b0119"},
+		"3e61a6b5b033e65b2116c5bb383d4da3e40c3b9c5d9b2a685326390b",
+		"7a9402c3507c58583203f8a080a47d44ac0f2f76fb01d49f3a78d638046b0119"},
 }
 
 func goldenEntry(proof bool) MemberEntry {
-	e := MemberEntry{Room: "café", Name: "Ann", Identity: filled(0x2a).Public(), HomeRelay: filled(0x63).Public()}
+	e := MemberEntry{Room: "café", Name: "Ann", Identity: filled(0x2a).Public(),
+		HomeRelay: filled(0x63).Public()}
 	count(e.Nonce[:], 0)
 	count(e.JoinKey[:], 0x40)
 	if proof {
@@ -139,10 +142,11 @@ func TestEntryRefuses(t *testing.T) {
 		b    []byte
 		want error
 	}{
-		"version 2":    {change(func(b []byte) []byte { b[0] = 2; return b }), ErrUnknown},
-		"flag 2":       {change(func(b []byte) []byte { b[1] = 2; return b }), ErrInvalid},
-		"no proof":     {change(func(b []byte) []byte { b[1] = 1; return b }), ErrTruncated},
-		"no room":      {change(func(b []byte) []byte { b[2] = 0; return append(b[:3:3], b[8:]...) }), ErrInvalid},
+		"version 2": {change(func(b []byte) []byte { b[0] = 2; return b }), ErrUnknown},
+		"flag 2":    {change(func(b []byte) []byte { b[1] = 2; return b }), ErrInvalid},
+		"no proof":  {change(func(b []byte) []byte { b[1] = 1; return b }), ErrTruncated},
+		"no room": {change(func(b []byte) []byte { b[2] = 0; return append(b[:3:3], b[8:]...) }),
+			ErrInvalid},
 		"_room":        {change(func(b []byte) []byte { b[3] = '_'; return b }), ErrInvalid},
 		"room control": {change(func(b []byte) []byte { b[3] = 7; return b }), ErrInvalid},
 		"room UTF-8":   {change(func(b []byte) []byte { b[3] = 0xff; return b }), ErrInvalid},
@@ -163,7 +167,8 @@ func TestSignEntryRefuses(t *testing.T) {
 	}
 	e = goldenEntry(false)
 	e.Name = strings.Repeat("x", 65)
-	if b, err := SignEntry(filled(0x2a), e); b != nil || !errors.Is(err, ErrLimit) || CodeOf(err) != CodeEntry {
+	if b, err := SignEntry(filled(0x2a), e); b != nil || !errors.Is(err, ErrLimit) ||
+		CodeOf(err) != CodeEntry {
 		t.Errorf("%x, %v", b, err)
 	}
 }
@@ -192,7 +197,8 @@ func TestRoomNames(t *testing.T) {
 		"a": nil, "café": nil, strings.Repeat("x", 64): nil, "a_b": nil, "with space": nil, "日本": nil,
 		"": ErrInvalid, "_a": ErrInvalid, strings.Repeat("x", 65): ErrLimit,
 		"cafe\u0301": ErrInvalid, // not NFC
-		"a\x00":      ErrInvalid, "a\n": ErrInvalid, "a\x7f": ErrInvalid, "a\u0085": ErrInvalid, "a\xff": ErrInvalid,
+		"a\x00":      ErrInvalid, "a\n": ErrInvalid, "a\x7f": ErrInvalid, "a\u0085": ErrInvalid,
+		"a\xff": ErrInvalid,
 	} {
 		if err := checkRoom("room name", name); !errors.Is(err, want) {
 			t.Errorf("%q: %v, want %v", name, err, want)

@@ -10,15 +10,16 @@ import (
 	"github.com/wzp-voice/wzp/identity"
 )
 
-// A record by hand, from docs/protocol.md, section 9.2: room "lobby", boot 0x0102030405060708, sequence 0x12345, two
-// members, whose entries are 010203 and 0405. Key, digest and signature were computed by another program (Python,
-// hashlib and cryptography) from the document alone, for the seed of 32 bytes 0x63.
+// A record by hand, from docs/protocol.md, section 9.2: room "lobby", boot 0x0102030405060708, sequence
+// 0x12345, two members, whose entries are 010203 and 0405. Key, digest and signature were computed by another
+// program (Python, hashlib and cryptography) from the document alone, for the seed of 32 bytes 0x63.
 const (
 	recordHomeHex      = "d12d385331068c9e45882abba6a8c6b34115bc4331d1067616c2d3a837acfe50"
 	recordDigestHex    = "5f31a1dabfe08c2e3fccf589de4abafc347c44a03b3e9f2d3af96fe3b2e5d857"
 	recordSignatureHex = "656ed3a659a2d41a1e12fccbee6f51005bbfef831b4fc0076d4f94853d6285e3" +
 		"b4550b3a8cb8c448d8bd39b632bfef60a3f77f49e095411df38809476315090a"
-	recordHex = recordHomeHex + "05 6c6f626279 0102030405060708 80012345 02" + recordDigestHex + recordSignatureHex
+	recordHex = recordHomeHex + "05 6c6f626279 0102030405060708 80012345 02" + recordDigestHex +
+		recordSignatureHex
 )
 
 var (
@@ -46,13 +47,15 @@ func federationGoldens() []golden {
 	path := "02 0102030405060708 7f92a8cf0814393c"
 	return []golden{
 		{"federation room", "05" + recordHex + path + "05 616c706861 03 01 a1a2a3a4a5a6 03 010203 02 0405",
-			FederationRoom{Serial: 5, Record: goldenRecord(), Path: []RelayID{relayNear, relayHome}, Label: "alpha", Base: 3,
+			FederationRoom{Serial: 5, Record: goldenRecord(), Path: []RelayID{relayNear, relayHome},
+				Label: "alpha", Base: 3,
 				Left: []MemberID{memberA}, Joined: [][]byte{{1, 2, 3}, {4, 5}}}},
 		{"federation room", "4123" + recordHex + "01 7f92a8cf0814393c 00 00 00",
 			FederationRoom{Serial: 0x123, Record: goldenRecord(), Path: []RelayID{relayHome}}},
 		{"federation leave", "80012345" + part, FederationLeave{0x12345, relayHome, roomLobby}},
 		{"federation want", "05" + part + "01", FederationWant{5, relayHome, roomLobby, true}},
-		{"federation want", "ffffffffffffffff" + part + "00", FederationWant{maxVarint, relayHome, roomLobby, false}},
+		{"federation want", "ffffffffffffffff" + part + "00",
+			FederationWant{maxVarint, relayHome, roomLobby, false}},
 		{"federation fetch", part, FederationFetch{relayHome, roomLobby}},
 		{"federation members", part + "0102030405060708 80012345 04 4100 03 010203 02 0405",
 			FederationMembers{Home: relayHome, Room: roomLobby, Boot: 0x0102030405060708, Sequence: 0x12345,
@@ -60,7 +63,8 @@ func federationGoldens() []golden {
 		{"federation message", "08 4b5dc076e7b9c122 a1a2a3a4a5a6 09 b1b2b3b4b5b6",
 			FederationMessage{8, roomLobby, memberA, UrgentKeysWanted, memberB[:]}},
 		{"federation message", "01 4b5dc076e7b9c122 b1b2b3b4b5b6 0c a1a2a3a4a5a601020304",
-			FederationMessage{1, roomLobby, memberB, UrgentKeyReceived, Append(nil, &KeyReceived{memberA, 0x01020304})}},
+			FederationMessage{1, roomLobby, memberB, UrgentKeyReceived,
+				Append(nil, &KeyReceived{memberA, 0x01020304})}},
 		{"key received", "a1a2a3a4a5a6 01020304", KeyReceived{memberA, 0x01020304}},
 	}
 }
@@ -79,7 +83,8 @@ func TestRelayAndRoomNames(t *testing.T) {
 			t.Errorf("%s: %s, want %s", room, got, want)
 		}
 	}
-	if relayNear.Compare(relayHome) != -1 || relayHome.Compare(relayNear) != 1 || relayHome.Compare(relayHome) != 0 ||
+	if relayNear.Compare(relayHome) != -1 || relayHome.Compare(relayNear) != 1 ||
+		relayHome.Compare(relayHome) != 0 ||
 		(RoomHash{}).Compare(roomLobby) != -1 || roomLobby.Compare(roomLobby) != 0 {
 		t.Error("ids are ordered by their bytes")
 	}
@@ -145,7 +150,8 @@ func TestFederationRefused(t *testing.T) {
 	const tail = recordDigestHex + recordSignatureHex
 	const hop = "7f92a8cf0814393c"
 	record := func(room, sequence, members string) string {
-		return "05" + recordHomeHex + room + "0102030405060708" + sequence + members + tail + "01" + hop + "00 00 00"
+		return "05" + recordHomeHex + room + "0102030405060708" + sequence + members + tail + "01" + hop +
+			"00 00 00"
 	}
 	head := "05" + recordHex
 	parts := part + "0102030405060708"
@@ -154,28 +160,50 @@ func TestFederationRefused(t *testing.T) {
 		want        error
 	}{
 		{"federation room", "", ErrTruncated},
-		{"federation room", record("05 6c6f626279", "00", "02"), ErrInvalid},                            // sequence 0
-		{"federation room", record("05 6c6f626279", "01", "c000000100000000"), ErrLimit},                // members
-		{"federation room", record("00", "01", "02"), ErrInvalid},                                       // no room
-		{"federation room", record("02 5f61", "01", "02"), ErrInvalid},                                  // the relays' own
-		{"federation room", record("02 610a", "01", "02"), ErrInvalid},                                  // a control character
-		{"federation room", record("03 65cc81", "01", "02"), ErrInvalid},                                // not NFC
-		{"federation room", record("01 ff", "01", "02"), ErrInvalid},                                    // not UTF-8
-		{"federation room", record("41"+many("61", 65), "01", "02"), ErrLimit},                          // too long
-		{"federation room", head + "00 00 00 00", ErrInvalid},                                           // no hops
-		{"federation room", head + "09" + many(hop, 9) + "00 00 00", ErrLimit},                          // nine hops
-		{"federation room", head + "ff" + many(hop, 8), ErrLimit},                                       // more than there are
-		{"federation room", head + "02" + hop + "00 00 00", ErrTruncated},                               // fewer than it says
-		{"federation room", head + "01" + hop + "41" + many("61", 65) + "00 00", ErrLimit},              // label
-		{"federation room", head + "01" + hop + "01 07 00 00", ErrInvalid},                              // label
-		{"federation room", head + "01" + hop + "00 00 02 a1a2a3a4a5a6", ErrTruncated},                  // left
-		{"federation room", head + "01" + hop + "00 00 ffffffffffffffff", ErrTruncated},                 // left
-		{"federation room", head + "01" + hop + "00 00 eaaaaaaaaaaaaaab", ErrTruncated},                 // left, times 6 wraps to 2
-		{"federation room", head + "01" + hop + "00 00 00 00", ErrInvalid},                              // an empty entry
-		{"federation room", head + "01" + hop + "00 00 00 02 aa", ErrTruncated},                         // entry
-		{"federation room", head + "01" + hop + "00 00 00 ffffffffffffffff aa", ErrTruncated},           // entry
-		{"federation room", head + "01" + hop + "00 00 00 4191" + many("00", 401), ErrInvalid},          // entry of 401
-		{"federation room", head + "01" + hop + "00 00 00" + many("4164"+many("00", 356), 3), ErrLimit}, // more than 1024
+		// sequence 0
+		{"federation room", record("05 6c6f626279", "00", "02"), ErrInvalid},
+		// members
+		{"federation room", record("05 6c6f626279", "01", "c000000100000000"), ErrLimit},
+		// no room
+		{"federation room", record("00", "01", "02"), ErrInvalid},
+		// the relays' own
+		{"federation room", record("02 5f61", "01", "02"), ErrInvalid},
+		// a control character
+		{"federation room", record("02 610a", "01", "02"), ErrInvalid},
+		// not NFC
+		{"federation room", record("03 65cc81", "01", "02"), ErrInvalid},
+		// not UTF-8
+		{"federation room", record("01 ff", "01", "02"), ErrInvalid},
+		// too long
+		{"federation room", record("41"+many("61", 65), "01", "02"), ErrLimit},
+		// no hops
+		{"federation room", head + "00 00 00 00", ErrInvalid},
+		// nine hops
+		{"federation room", head + "09" + many(hop, 9) + "00 00 00", ErrLimit},
+		// more than there are
+		{"federation room", head + "ff" + many(hop, 8), ErrLimit},
+		// fewer than it says
+		{"federation room", head + "02" + hop + "00 00 00", ErrTruncated},
+		// label
+		{"federation room", head + "01" + hop + "41" + many("61", 65) + "00 00", ErrLimit},
+		// label
+		{"federation room", head + "01" + hop + "01 07 00 00", ErrInvalid},
+		// left
+		{"federation room", head + "01" + hop + "00 00 02 a1a2a3a4a5a6", ErrTruncated},
+		// left
+		{"federation room", head + "01" + hop + "00 00 ffffffffffffffff", ErrTruncated},
+		// left, times 6 wraps to 2
+		{"federation room", head + "01" + hop + "00 00 eaaaaaaaaaaaaaab", ErrTruncated},
+		// an empty entry
+		{"federation room", head + "01" + hop + "00 00 00 00", ErrInvalid},
+		// entry
+		{"federation room", head + "01" + hop + "00 00 00 02 aa", ErrTruncated},
+		// entry
+		{"federation room", head + "01" + hop + "00 00 00 ffffffffffffffff aa", ErrTruncated},
+		// entry of 401
+		{"federation room", head + "01" + hop + "00 00 00 4191" + many("00", 401), ErrInvalid},
+		// more than 1024
+		{"federation room", head + "01" + hop + "00 00 00" + many("4164"+many("00", 356), 3), ErrLimit},
 		{"federation leave", "05" + part + "00", ErrInvalid},
 		{"federation leave", "05" + part[2:], ErrTruncated},
 		{"federation want", "05" + part, ErrTruncated},
@@ -183,11 +211,12 @@ func TestFederationRefused(t *testing.T) {
 		{"federation want", "05" + part + "01 00", ErrInvalid},
 		{"federation fetch", part + "00", ErrInvalid},
 		{"federation fetch", part[2:], ErrTruncated},
-		{"federation members", parts + "00 00 01 01 aa", ErrInvalid},                  // sequence 0
-		{"federation members", parts + "01 00 01", ErrTruncated},                      // no entry
-		{"federation members", parts + "01 00 00 01 aa", ErrInvalid},                  // of none
-		{"federation members", parts + "01 01 01 01 aa", ErrInvalid},                  // first above the last
-		{"federation members", parts + "01 01 02 01 aa 01 bb", ErrInvalid},            // the second above the last
+		{"federation members", parts + "00 00 01 01 aa", ErrInvalid}, // sequence 0
+		{"federation members", parts + "01 00 01", ErrTruncated},     // no entry
+		{"federation members", parts + "01 00 00 01 aa", ErrInvalid}, // of none
+		{"federation members", parts + "01 01 01 01 aa", ErrInvalid}, // first above the last
+		// the second above the last
+		{"federation members", parts + "01 01 02 01 aa 01 bb", ErrInvalid},
 		{"federation members", parts + "01 00 c000000100000000 01 aa", ErrLimit},      // total
 		{"federation members", parts + "01 ffffffffffffffff 02 01 aa", ErrInvalid},    // first
 		{"federation members", parts + "01 00 01 00", ErrInvalid},                     // an empty entry
@@ -251,12 +280,13 @@ func TestFederationSizes(t *testing.T) {
 // maxFederationBody is how many bytes the body of a FederationMessage has at most.
 const maxFederationBody = MaxUrgent - 1 - len(RoomHash{}) - len(MemberID{}) - 1
 
-// However long the texts and however large the numbers are, a bare room fits, with the longest path, and space for an
-// entry; members go two by two at least, and every key can be passed on.
+// However long the texts and however large the numbers are, a bare room fits, with the longest path, and
+// space for an entry; members go two by two at least, and every key can be passed on.
 func TestFederationFitsUrgent(t *testing.T) {
 	record := goldenRecord()
 	record.Room, record.Sequence, record.Members = strings.Repeat("r", MaxRoomName), maxVarint, 1<<32-1
-	m := &FederationRoom{Serial: maxVarint, Record: record, Path: make([]RelayID, MaxHops), Label: strings.Repeat("l", MaxName), Base: maxVarint}
+	m := &FederationRoom{Serial: maxVarint, Record: record, Path: make([]RelayID, MaxHops),
+		Label: strings.Repeat("l", MaxName), Base: maxVarint}
 	entry := make([]byte, MaxEntry)
 	m.Joined = [][]byte{entry}
 	if Size(m) > MaxUrgent {
@@ -266,7 +296,8 @@ func TestFederationFitsUrgent(t *testing.T) {
 	if _, err := Parse[FederationRoom](Append(nil, m)); err != nil {
 		t.Errorf("100 members left: %v", err)
 	}
-	p := &FederationMembers{Boot: 1<<64 - 1, Sequence: maxVarint, First: 1<<32 - 3, Total: 1<<32 - 1, Entries: [][]byte{entry}}
+	p := &FederationMembers{Boot: 1<<64 - 1, Sequence: maxVarint, First: 1<<32 - 3, Total: 1<<32 - 1,
+		Entries: [][]byte{entry}}
 	if !p.Fits(entry) {
 		t.Errorf("an entry has %d bytes", Size(p))
 	}

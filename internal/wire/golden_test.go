@@ -75,8 +75,12 @@ var layouts = map[string]format{
 		},
 		func(dst []byte, v any) []byte { m := v.(Media); return AppendMedia(dst, &m, true) },
 	},
-	"report":     body(ParseReport, func(d []byte, r Report, last bool) []byte { return AppendReport(d, &r, last) }),
-	"urgent":     body(ParseUrgent, func(d []byte, u Urgent, last bool) []byte { return AppendUrgent(d, &u, last) }),
+	"report": body(ParseReport, func(d []byte, r Report, last bool) []byte {
+		return AppendReport(d, &r, last)
+	}),
+	"urgent": body(ParseUrgent, func(d []byte, u Urgent, last bool) []byte {
+		return AppendUrgent(d, &u, last)
+	}),
 	"urgent ack": body(ParseUrgentAck, AppendUrgentAck),
 	"alias ack": body(func(b []byte) ([]AliasPair, error) { return ParseAliasAck(nil, b) },
 		func(d []byte, p []AliasPair, last bool) []byte { return AppendAliasAck(d, p, last) }),
@@ -170,15 +174,19 @@ var goldens = []golden{
 	{"media", "1c 1c 0001 aa", Media{Alias: 28, CTR: 1, Ciphertext: []byte{0xaa}}},
 	{"media", "3c 4fff 0001 aa", Media{Layer: 1, Alias: 4095, CTR: 1, Ciphertext: []byte{0xaa}}},
 	{"media", "1d 05 a1a2a3a4a5a6 0700 80012345 aabb",
-		Media{Long: true, Alias: 5, KID: MakeKID(memberA, 7, 0), CTR: 0x12345, Ciphertext: []byte{0xaa, 0xbb}}},
+		Media{Long: true, Alias: 5, KID: MakeKID(memberA, 7, 0), CTR: 0x12345,
+			Ciphertext: []byte{0xaa, 0xbb}}},
 	{"media", "3d 4100 b1b2b3b4b5b6 00ff 00 aa",
 		Media{Layer: 1, Long: true, Alias: 256, KID: MakeKID(memberB, 0, 255), Ciphertext: []byte{0xaa}}},
 	{"media", "1e 05 0102030405060708 a1a2a3a4a5a60700 80012345 aabb",
-		Media{Long: true, Tagged: true, Alias: 5, Room: RoomHash{1, 2, 3, 4, 5, 6, 7, 8}, KID: MakeKID(memberA, 7, 0), CTR: 0x12345, Ciphertext: []byte{0xaa, 0xbb}}},
+		Media{Long: true, Tagged: true, Alias: 5, Room: RoomHash{1, 2, 3, 4, 5, 6, 7, 8},
+			KID: MakeKID(memberA, 7, 0), CTR: 0x12345, Ciphertext: []byte{0xaa, 0xbb}}},
 	{"media", "3e 4fff 0000000000000000 b1b2b3b4b5b600ff 00 aa",
-		Media{Layer: 1, Long: true, Tagged: true, Alias: 4095, KID: MakeKID(memberB, 0, 255), Ciphertext: []byte{0xaa}}},
+		Media{Layer: 1, Long: true, Tagged: true, Alias: 4095, KID: MakeKID(memberB, 0, 255),
+			Ciphertext: []byte{0xaa}}},
 	{"report", "8000ffff 4400 0102 010203040506 08 00",
-		Report{Highest: 0xffff, Received: 0x400, Lost: 0x102, Bursts: [6]uint8{1, 2, 3, 4, 5, 6}, Age: 2 * time.Millisecond}},
+		Report{Highest: 0xffff, Received: 0x400, Lost: 0x102, Bursts: [6]uint8{1, 2, 3, 4, 5, 6},
+			Age: 2 * time.Millisecond}},
 	{"report", "05 04 0000 000000000000 00 02 01 4050 04 00",
 		Report{Highest: 5, Received: 4, N: 2, Samples: [8]Sample{{1, 20 * time.Millisecond}, {4, 0}}}},
 	{"urgent", "4123 01 010203", Urgent{Number: 0x123, Kind: UrgentMembersJoined, Message: []byte{1, 2, 3}}},
@@ -193,13 +201,17 @@ var goldens = []golden{
 	{"left", "a1a2a3a4a5a6 b1b2b3b4b5b6", []MemberID{memberA, memberB}},
 	{"media dropped", "02 40fa 41f4", MediaDropped{DropMemberRate, 250, 500}},
 	{"media dropped", "00 00 00", MediaDropped{}},
-	{"media dropped", "ff 01 c0000000ffffffff", MediaDropped{255, 1, 1<<32 - 1}}, // a reason of a later version
+	// a reason of a later version
+	{"media dropped", "ff 01 c0000000ffffffff", MediaDropped{255, 1, 1<<32 - 1}},
 	{"relays", "0102030405060708 04 4f736c6f 1112131415161718 00",
-		[]RelayLabel{{RelayID{1, 2, 3, 4, 5, 6, 7, 8}, "Oslo"}, {Relay: RelayID{0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18}}}},
+		[]RelayLabel{{RelayID{1, 2, 3, 4, 5, 6, 7, 8}, "Oslo"},
+			{Relay: RelayID{0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18}}}},
 	{"sender key", "03" + keyHeaderHex + keySignatureHex, SenderKey{3, goldenKey()}},
 	{"sender key", "c0000000ffffffff" + keyHeaderHex + keySignatureHex, SenderKey{1<<32 - 1, goldenKey()}},
-	{"key wraps", "01020304 40 a1a2a3a4a5a6" + strings.Repeat("aa", 64) + "b1b2b3b4b5b6" + strings.Repeat("bb", 64),
-		wraps{0x01020304, []MemberID{memberA, memberB}, [][]byte{bytes.Repeat([]byte{0xaa}, 64), bytes.Repeat([]byte{0xbb}, 64)}}},
+	{"key wraps", "01020304 40 a1a2a3a4a5a6" + strings.Repeat("aa", 64) + "b1b2b3b4b5b6" +
+		strings.Repeat("bb", 64),
+		wraps{0x01020304, []MemberID{memberA, memberB},
+			[][]byte{bytes.Repeat([]byte{0xaa}, 64), bytes.Repeat([]byte{0xbb}, 64)}}},
 	{"key wraps", "00000001 50 b1b2b3b4b5b6" + strings.Repeat("cc", 80),
 		wraps{1, []MemberID{memberB}, [][]byte{bytes.Repeat([]byte{0xcc}, 80)}}},
 	{"key", "a1a2a3a4a5a6" + keyHeaderHex + keySignatureHex + strings.Repeat("aa", 64),
@@ -234,7 +246,8 @@ func TestGolden(t *testing.T) {
 // Every beginning of every golden layout is an error or a shorter meaning of its own, which is written
 // as it was read.
 func TestGoldenTruncated(t *testing.T) {
-	mayBeShorter := map[string]bool{"media": true, "urgent": true, "alias ack": true, "joined": true, "left": true, "payload": true,
+	mayBeShorter := map[string]bool{"media": true, "urgent": true, "alias ack": true, "joined": true,
+		"left": true, "payload": true,
 		"key": true, "key wraps": true, "keys wanted": true, "relays": true,
 		"federation room": true, "federation members": true, "federation message": true}
 	for _, g := range slices.Concat(goldens, federationGoldens()) {
@@ -337,7 +350,8 @@ func TestRefused(t *testing.T) {
 }
 
 func TestLargest(t *testing.T) {
-	m := Media{Long: true, Tagged: true, Alias: 4095, KID: MakeKID(memberA, 255, 255), CTR: maxVarint, Ciphertext: make([]byte, MaxCiphertext)}
+	m := Media{Long: true, Tagged: true, Alias: 4095, KID: MakeKID(memberA, 255, 255), CTR: maxVarint,
+		Ciphertext: make([]byte, MaxCiphertext)}
 	if b := AppendMedia(nil, &m, false); len(b) > MaxPlaintext {
 		t.Errorf("the largest media frame has %d bytes, a packet takes %d", len(b), MaxPlaintext)
 	}
@@ -351,7 +365,8 @@ func TestSilencePadding(t *testing.T) {
 	if got, want := AppendSilence(nil, 0x102, 5), unhex(t, "0102 ff00 000000"); !bytes.Equal(got, want) {
 		t.Errorf("%x, want %x", got, want)
 	}
-	if p, err := ParsePayload(AppendSilence(nil, 7, 40)); err != nil || !p.Silence || p.Timestamp != 7 || p.Codec != nil {
+	if p, err := ParsePayload(AppendSilence(nil, 7, 40)); err != nil || !p.Silence || p.Timestamp != 7 ||
+		p.Codec != nil {
 		t.Errorf("%+v, %v", p, err)
 	}
 	if got := AppendSilence(nil, 0, 0); len(got) != 4 {
@@ -361,7 +376,8 @@ func TestSilencePadding(t *testing.T) {
 
 func TestUrgentAckHas(t *testing.T) {
 	a := UrgentAck{Base: 10, Bitmap: 1 | 1<<63}
-	for n, want := range map[uint64]bool{0: true, 9: true, 10: false, 11: true, 12: false, 74: true, 75: false, 1 << 63: false} {
+	for n, want := range map[uint64]bool{0: true, 9: true, 10: false, 11: true, 12: false, 74: true,
+		75: false, 1 << 63: false} {
 		if got := a.Has(n); got != want {
 			t.Errorf("Has(%d) = %v", n, got)
 		}
@@ -378,7 +394,8 @@ func TestReportOutOfRangeTimes(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := ParseReport(f.Body)
-	if err != nil || got.Age != 0 || got.N != MaxSamples || got.Samples[0].ArrivalBack != maxReportUnits*ReportUnit {
+	if err != nil || got.Age != 0 || got.N != MaxSamples ||
+		got.Samples[0].ArrivalBack != maxReportUnits*ReportUnit {
 		t.Errorf("%+v, %v", got, err)
 	}
 }

@@ -76,8 +76,10 @@ func TestWebCertificates(t *testing.T) {
 }
 
 func TestWebPacketLimits(t *testing.T) {
-	for n, ok := range map[int]bool{0: false, 3: false, 4: true, MaxPacketSize: true, MaxPacketSize + 1: false} {
-		if _, frames, err := ParseWebPacket(make([]byte, n)); (err == nil) != ok || ok && len(frames) != n-WebHeaderSize {
+	for n, ok := range map[int]bool{0: false, 3: false, 4: true, MaxPacketSize: true, MaxPacketSize +
+		1: false} {
+		if _, frames, err := ParseWebPacket(make([]byte, n)); (err == nil) != ok || ok &&
+			len(frames) != n-WebHeaderSize {
 			t.Errorf("%d bytes: %d of frames, %v", n, len(frames), err)
 		}
 	}

@@ -112,7 +112,8 @@ func TestDecodeCounter(t *testing.T) {
 		{0, 32, math.MaxUint64, math.MaxUint64 - math.MaxUint32},
 	} {
 		if got := DecodeCounter(tc.truncated, tc.bits, tc.next); got != tc.want {
-			t.Errorf("DecodeCounter(%#x, %d, %#x) = %#x, want %#x", tc.truncated, tc.bits, tc.next, got, tc.want)
+			t.Errorf("DecodeCounter(%#x, %d, %#x) = %#x, want %#x", tc.truncated, tc.bits, tc.next, got,
+				tc.want)
 		}
 	}
 }

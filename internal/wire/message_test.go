@@ -150,49 +150,55 @@ func TestMessagesRefused(t *testing.T) {
 		`{"X":{"a":{"b":1,"b":1}}}`:        {"control message", ErrInvalid},
 		`{"X":[1e999,{"b":1,"\u0062":1}]}`: {"control message", ErrInvalid},
 		"\"\xff\"":                         {"control message", ErrInvalid},
-		`{"X":` + strings.Repeat("[", 30000) + strings.Repeat("]", 30000) + `}`: {"control message", ErrLimit},
-		`{"Leave":null}`:                                                                {"Leave", ErrInvalid},
-		`{"Leave":[]}`:                                                                  {"Leave", ErrInvalid},
-		`"Join"`:                                                                        {"Join.room", ErrTruncated},
-		`{"Join":{"room":"a"}}`:                                                         {"Join.entry", ErrTruncated},
-		`{"Join":{"ROOM":"a","entry":"AQ=="}}`:                                          {"Join.room", ErrTruncated},
-		`{"Join":{"room":"a","entry":null}}`:                                            {"Join.entry", ErrInvalid},
-		`{"Join":{"room":7,"entry":"AQ=="}}`:                                            {"Join.room", ErrInvalid},
-		`{"Join":{"room":"_a","entry":"AQ=="}}`:                                         {"Join.room", ErrInvalid},
-		`{"Join":{"room":"a\u0000","entry":"AQ=="}}`:                                    {"Join.room", ErrInvalid},
-		`{"Join":{"room":"a","entry":""}}`:                                              {"Join.entry", ErrInvalid},
-		`{"Join":{"room":"a","entry":"AQ"}}`:                                            {"Join.entry", ErrInvalid},
-		`{"Join":{"room":"a","entry":"AR=="}}`:                                          {"Join.entry", ErrInvalid}, // bits beyond the last byte
-		`{"Join":{"room":"a","entry":"AQ\n=="}}`:                                        {"Join.entry", ErrInvalid},
-		`{"Join":{"room":"a","entry":"` + strings.Repeat("AAAA", 134) + `"}}`:           {"Join.entry", ErrLimit}, // 402 bytes
-		`{"Join":{"room":"a","entry":"` + strings.Repeat("A", 40000) + `"}}`:            {"Join.entry", ErrLimit},
-		`{"Members":{"after":null}}`:                                                    {"Members.after", ErrInvalid},
-		`{"Members":{"after":"a1a2a3a4a5"}}`:                                            {"Members.after", ErrInvalid},
-		`{"Members":{"after":"A1a2a3a4a5a6"}}`:                                          {"Members.after", ErrInvalid},
-		`{"MemberPage":{"entries":null}}`:                                               {"MemberPage.entries", ErrInvalid},
-		`{"MemberPage":{"entries":{}}}`:                                                 {"MemberPage.entries", ErrInvalid},
-		`{"MemberPage":{"entries":[1]}}`:                                                {"MemberPage.entries", ErrInvalid},
-		`{"MemberPage":{"entries":["AQ==",null]}}`:                                      {"MemberPage.entries", ErrInvalid},
-		`{"MemberPage":{"entries":["AQ=="` + strings.Repeat(`,"AQ=="`, MaxPage) + `]}}`: {"MemberPage.entries", ErrLimit},
-		`{"Joined":{"room":"a","member":"a1a2a3a4a5a6","members":0}}`:                   {"Joined.members", ErrInvalid},
-		`{"Joined":{"room":"a","member":"a1a2a3a4a5a6","members":-1}}`:                  {"Joined.members", ErrInvalid},
-		`{"Joined":{"room":"a","member":"a1a2a3a4a5a6","members":1.0}}`:                 {"Joined.members", ErrInvalid},
-		`{"Joined":{"room":"a","member":"a1a2a3a4a5a6","members":1e1}}`:                 {"Joined.members", ErrInvalid},
-		`{"Joined":{"room":"a","member":"a1a2a3a4a5a6","members":"1"}}`:                 {"Joined.members", ErrInvalid},
-		`{"Joined":{"room":"a","member":"a1a2a3a4a5a6","members":4294967296}}`:          {"Joined.members", ErrInvalid},
-		`{"Refused":{"code":"","reason":""}}`:                                           {"Refused.code", ErrInvalid},
-		`{"Refused":{"code":"A","reason":""}}`:                                          {"Refused.code", ErrInvalid},
-		`{"Refused":{"code":"a\u001b[0m","reason":""}}`:                                 {"Refused.code", ErrInvalid},
-		`{"Goodbye":{"code":"a","reason":"\u001b[0m"}}`:                                 {"Goodbye.reason", ErrInvalid},
-		`{"Goodbye":{"code":"a","reason":"` + strings.Repeat("x", 257) + `"}}`:          {"Goodbye.reason", ErrLimit},
-		hello(`"protocol":1`, `"protocol":2`):                                           {"Hello.protocol", ErrInvalid},
-		hello(`"Ann"`, `"`+strings.Repeat("x", 65)+`"`):                                 {"Hello.name", ErrLimit},
-		hello(`658188`, `0`):                                                            {"Hello.connection_id", ErrInvalid},
-		hello(`658188`, `16777216`):                                                     {"Hello.connection_id", ErrInvalid},
-		hello(`"x"`, `"`+strings.Repeat("x", 33)+`"`):                                   {"Hello.features", ErrLimit},
-		hello(`"x"`, `"x"`+strings.Repeat(`,"x"`, 31)):                                  {"Hello.features", ErrLimit},
-		hello(`"session":"10`, `"session":"`):                                           {"Hello.session", ErrInvalid},
-		hello(`"features":["x","yy"],`, ``):                                             {"Hello.features", ErrTruncated},
+		`{"X":` + strings.Repeat("[", 30000) + strings.Repeat("]", 30000) +
+			`}`: {"control message", ErrLimit},
+		`{"Leave":null}`:                             {"Leave", ErrInvalid},
+		`{"Leave":[]}`:                               {"Leave", ErrInvalid},
+		`"Join"`:                                     {"Join.room", ErrTruncated},
+		`{"Join":{"room":"a"}}`:                      {"Join.entry", ErrTruncated},
+		`{"Join":{"ROOM":"a","entry":"AQ=="}}`:       {"Join.room", ErrTruncated},
+		`{"Join":{"room":"a","entry":null}}`:         {"Join.entry", ErrInvalid},
+		`{"Join":{"room":7,"entry":"AQ=="}}`:         {"Join.room", ErrInvalid},
+		`{"Join":{"room":"_a","entry":"AQ=="}}`:      {"Join.room", ErrInvalid},
+		`{"Join":{"room":"a\u0000","entry":"AQ=="}}`: {"Join.room", ErrInvalid},
+		`{"Join":{"room":"a","entry":""}}`:           {"Join.entry", ErrInvalid},
+		`{"Join":{"room":"a","entry":"AQ"}}`:         {"Join.entry", ErrInvalid},
+		`{"Join":{"room":"a","entry":"AR=="}}`:       {"Join.entry", ErrInvalid}, // bits beyond the last byte
+		`{"Join":{"room":"a","entry":"AQ\n=="}}`:     {"Join.entry", ErrInvalid},
+		// 402 bytes
+		`{"Join":{"room":"a","entry":"` + strings.Repeat("AAAA", 134) +
+			`"}}`: {"Join.entry", ErrLimit},
+		`{"Join":{"room":"a","entry":"` + strings.Repeat("A", 40000) +
+			`"}}`: {"Join.entry", ErrLimit},
+		`{"Members":{"after":null}}`:               {"Members.after", ErrInvalid},
+		`{"Members":{"after":"a1a2a3a4a5"}}`:       {"Members.after", ErrInvalid},
+		`{"Members":{"after":"A1a2a3a4a5a6"}}`:     {"Members.after", ErrInvalid},
+		`{"MemberPage":{"entries":null}}`:          {"MemberPage.entries", ErrInvalid},
+		`{"MemberPage":{"entries":{}}}`:            {"MemberPage.entries", ErrInvalid},
+		`{"MemberPage":{"entries":[1]}}`:           {"MemberPage.entries", ErrInvalid},
+		`{"MemberPage":{"entries":["AQ==",null]}}`: {"MemberPage.entries", ErrInvalid},
+		`{"MemberPage":{"entries":["AQ=="` + strings.Repeat(`,"AQ=="`, MaxPage) +
+			`]}}`: {"MemberPage.entries", ErrLimit},
+		`{"Joined":{"room":"a","member":"a1a2a3a4a5a6","members":0}}`:          {"Joined.members", ErrInvalid},
+		`{"Joined":{"room":"a","member":"a1a2a3a4a5a6","members":-1}}`:         {"Joined.members", ErrInvalid},
+		`{"Joined":{"room":"a","member":"a1a2a3a4a5a6","members":1.0}}`:        {"Joined.members", ErrInvalid},
+		`{"Joined":{"room":"a","member":"a1a2a3a4a5a6","members":1e1}}`:        {"Joined.members", ErrInvalid},
+		`{"Joined":{"room":"a","member":"a1a2a3a4a5a6","members":"1"}}`:        {"Joined.members", ErrInvalid},
+		`{"Joined":{"room":"a","member":"a1a2a3a4a5a6","members":4294967296}}`: {"Joined.members", ErrInvalid},
+		`{"Refused":{"code":"","reason":""}}`:                                  {"Refused.code", ErrInvalid},
+		`{"Refused":{"code":"A","reason":""}}`:                                 {"Refused.code", ErrInvalid},
+		`{"Refused":{"code":"a\u001b[0m","reason":""}}`:                        {"Refused.code", ErrInvalid},
+		`{"Goodbye":{"code":"a","reason":"\u001b[0m"}}`:                        {"Goodbye.reason", ErrInvalid},
+		`{"Goodbye":{"code":"a","reason":"` + strings.Repeat("x", 257) +
+			`"}}`: {"Goodbye.reason", ErrLimit},
+		hello(`"protocol":1`, `"protocol":2`):           {"Hello.protocol", ErrInvalid},
+		hello(`"Ann"`, `"`+strings.Repeat("x", 65)+`"`): {"Hello.name", ErrLimit},
+		hello(`658188`, `0`):                            {"Hello.connection_id", ErrInvalid},
+		hello(`658188`, `16777216`):                     {"Hello.connection_id", ErrInvalid},
+		hello(`"x"`, `"`+strings.Repeat("x", 33)+`"`):   {"Hello.features", ErrLimit},
+		hello(`"x"`, `"x"`+strings.Repeat(`,"x"`, 31)):  {"Hello.features", ErrLimit},
+		hello(`"session":"10`, `"session":"`):           {"Hello.session", ErrInvalid},
+		hello(`"features":["x","yy"],`, ``):             {"Hello.features", ErrTruncated},
 	} {
 		m, err := read(json)
 		var f *FormatError
@@ -323,7 +329,8 @@ func TestHelloVerify(t *testing.T) {
 		}
 	}
 	h := goldenHello()
-	if h.Verify(exporter[:], filled(0xab).Public()) || h.Verify(exporter[:31], relay) || h.Verify(nil, relay) {
+	if h.Verify(exporter[:], filled(0xab).Public()) || h.Verify(exporter[:31], relay) ||
+		h.Verify(nil, relay) {
 		t.Error("verifies for another relay or connection")
 	}
 	exporter[0]++
@@ -338,7 +345,8 @@ func TestHelloVerify(t *testing.T) {
 
 func TestRefusedAsError(t *testing.T) {
 	err := fmt.Errorf("join: %w", &Refused{Code: CodeRoomFull, Reason: "30 of 30"})
-	if !errors.Is(err, &Refused{Code: CodeRoomFull}) || errors.Is(err, &Refused{Code: CodeRate}) || errors.Is(err, &Goodbye{Code: CodeRoomFull}) {
+	if !errors.Is(err, &Refused{Code: CodeRoomFull}) || errors.Is(err, &Refused{Code: CodeRate}) ||
+		errors.Is(err, &Goodbye{Code: CodeRoomFull}) {
 		t.Error("errors.Is goes by the code")
 	}
 	if want := "join: the relay refused: the room is full; try again when somebody has left (30 of 30)"; err.Error() != want {
@@ -351,7 +359,8 @@ func TestRefusedAsError(t *testing.T) {
 	if !errors.Is(bye, &Goodbye{Code: CodeReplaced}) || errors.Is(bye, &Refused{Code: CodeReplaced}) {
 		t.Error("errors.Is goes by the code")
 	}
-	for _, c := range []Code{CodeProtocol, CodeSignature, CodeName, CodeRoomName, CodeEntry, CodeRoomFull, CodeTooManyRooms,
+	for _, c := range []Code{CodeProtocol, CodeSignature, CodeName, CodeRoomName, CodeEntry, CodeRoomFull,
+		CodeTooManyRooms,
 		CodeTooManySessions, CodeRate, CodeShuttingDown, CodeReplaced} {
 		if advice[c] == "" {
 			t.Errorf("nothing explains %q", c)

@@ -10,8 +10,8 @@ import (
 	"github.com/wzp-voice/wzp/identity"
 )
 
-// namesRule is how names of each kind are made of what people type, by the kinds of testdata/names.json, which the page
-// is tested with, too.
+// namesRule is how names of each kind are made of what people type, by the kinds of testdata/names.json,
+// which the page is tested with, too.
 var namesRule = map[string]func(string) (string, error){
 	"room": RoomName, "member": MemberName, "pattern": RoomPattern, "host": identity.HostName,
 }
@@ -45,7 +45,8 @@ func TestNamesOfPeople(t *testing.T) {
 			t.Errorf("%s %q: the error is not one line of text: %q", x.Kind, x.Typed, err)
 		}
 		if x.Kind == "room" && x.Fault == "" && checkRoom("room name", name) != nil {
-			t.Errorf("room %q is made as %q, which is none on the wire: %v", x.Typed, name, checkRoom("room name", name))
+			t.Errorf("room %q is made as %q, which is none on the wire: %v", x.Typed, name,
+				checkRoom("room name", name))
 		}
 	}
 	if _, err := RoomName("a\xff"); err == nil || err.Error() != `the room name "a\xff" is not UTF-8` {
@@ -70,7 +71,8 @@ func FuzzNames(f *testing.F) {
 			if again, err := rule(name); again != name || err != nil {
 				t.Errorf("%s %q is made into %q, and that into %q, %v", kind, typed, name, again, err)
 			}
-			if kind == "room" && checkRoom("room name", name) != nil || kind == "member" && CheckName(name) != nil {
+			if kind == "room" && checkRoom("room name", name) != nil || kind == "member" &&
+				CheckName(name) != nil {
 				t.Errorf("%s %q is made into %q, which the wire refuses", kind, typed, name)
 			}
 		}

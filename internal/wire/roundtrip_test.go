@@ -52,7 +52,8 @@ func (r random) features() (list []string) {
 }
 
 func (r random) media() Media {
-	m := Media{Layer: uint8(r.IntN(2)), Alias: uint16(r.IntN(MaxAliases) >> r.IntN(12)), Ciphertext: r.bytes(1, MaxCiphertext)}
+	m := Media{Layer: uint8(r.IntN(2)), Alias: uint16(r.IntN(MaxAliases) >> r.IntN(12)),
+		Ciphertext: r.bytes(1, MaxCiphertext)}
 	if m.Long = r.IntN(2) == 0; m.Long {
 		m.KID, m.CTR = KID(r.Uint64()), r.varint()
 		if m.Tagged = r.IntN(2) == 0; m.Tagged {
@@ -84,7 +85,8 @@ func (r random) urgent() Urgent {
 }
 
 func (r random) signedKey() SignedKey {
-	k := SignedKey{KeyHeader: KeyHeader{Suite: 2 + uint8(r.IntN(2)), Number: r.Uint32(), Epoch: uint8(r.Uint32()), FirstCTR: r.varint()}}
+	k := SignedKey{KeyHeader: KeyHeader{Suite: 2 + uint8(r.IntN(2)), Number: r.Uint32(),
+		Epoch: uint8(r.Uint32()), FirstCTR: r.varint()}}
 	r.fill(k.Hash[:])
 	r.fill(k.Members[:])
 	k.Signed = AppendKeyHeader(nil, &k.KeyHeader)
@@ -123,7 +125,8 @@ func (r random) federationRoom() *FederationRoom {
 }
 
 func (r random) federationMembers() *FederationMembers {
-	m := &FederationMembers{Home: r.eight(), Room: r.eight(), Boot: r.Uint64(), Sequence: 1 | r.varint(), First: r.Uint32() >> 1}
+	m := &FederationMembers{Home: r.eight(), Room: r.eight(), Boot: r.Uint64(), Sequence: 1 | r.varint(),
+		First: r.Uint32() >> 1}
 	m.Entries = append(r.entries(MaxUrgent-2*MaxEntry), r.bytes(1, MaxEntry))
 	m.Total = m.First + uint32(len(m.Entries)) + uint32(r.IntN(3))
 	return m
@@ -131,19 +134,22 @@ func (r random) federationMembers() *FederationMembers {
 
 func (r random) federationMessage() *FederationMessage {
 	kinds := [...]UrgentKind{UrgentKey, UrgentKeysWanted, UrgentKeyReceived}
-	return &FederationMessage{uint8(1 + r.IntN(MaxHops)), r.eight(), r.member(), kinds[r.IntN(3)], r.bytes(0, maxFederationBody)}
+	return &FederationMessage{uint8(1 + r.IntN(MaxHops)), r.eight(), r.member(), kinds[r.IntN(3)],
+		r.bytes(0, maxFederationBody)}
 }
 
 func (r random) message() Message {
 	switch r.IntN(7) {
 	case 0:
-		h := &Hello{Name: r.text(0, MaxName), Client: r.text(0, MaxName), ConnID: 1 + ConnID(r.IntN(int(MaxConnID))), Features: r.features()}
+		h := &Hello{Name: r.text(0, MaxName), Client: r.text(0, MaxName), ConnID: 1 +
+			ConnID(r.IntN(int(MaxConnID))), Features: r.features()}
 		r.fill(h.Identity[:])
 		r.fill(h.Session[:])
 		r.fill(h.Signature[:])
 		return h
 	case 1:
-		w := &Welcome{ConnID: 1 + ConnID(r.IntN(int(MaxConnID))), Relay: r.text(0, MaxName), Features: r.features()}
+		w := &Welcome{ConnID: 1 + ConnID(r.IntN(int(MaxConnID))), Relay: r.text(0, MaxName),
+			Features: r.features()}
 		r.fill(w.ResetToken[:])
 		r.fill(w.Incarnation[:])
 		return w
@@ -201,13 +207,19 @@ func TestRoundTripLayouts(t *testing.T) {
 			}
 			return w
 		},
-		"key":           func() any { return Key{r.member(), r.signedKey(), r.bytes(WrapRatcheted, WrapRatcheted)} },
+		"key": func() any {
+			return Key{r.member(), r.signedKey(),
+				r.bytes(WrapRatcheted, WrapRatcheted)}
+		},
 		"keys wanted":   func() any { return []MemberID{r.member(), r.member()} },
 		"key delivered": func() any { return KeyDelivered{r.Uint32()} },
 		"view":          func() any { return [32]byte(r.bytes(32, 32)) },
 
-		"federation room":  func() any { return *r.federationRoom() },
-		"federation leave": func() any { return FederationLeave{r.varint(), RelayID(r.eight()), RoomHash(r.eight())} },
+		"federation room": func() any { return *r.federationRoom() },
+		"federation leave": func() any {
+			return FederationLeave{r.varint(), RelayID(r.eight()),
+				RoomHash(r.eight())}
+		},
 		"federation want": func() any {
 			return FederationWant{r.varint(), RelayID(r.eight()), RoomHash(r.eight()), r.IntN(2) == 0}
 		},

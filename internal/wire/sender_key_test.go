@@ -9,8 +9,8 @@ import (
 	"github.com/wzp-voice/wzp/identity"
 )
 
-// A key header by hand, from docs/protocol.md, section 7.2: suite 2, number 0x01020304, epoch 0x51, first CTR 300 in
-// two bytes, hash, members.
+// A key header by hand, from docs/protocol.md, section 7.2: suite 2, number 0x01020304, epoch 0x51, first CTR
+// 300 in two bytes, hash, members.
 var (
 	keyHeaderHex    = "02 01020304 51 412c" + strings.Repeat("11", 32) + strings.Repeat("22", 32)
 	keySignatureHex = strings.Repeat("33", identity.SignatureSize)
