@@ -241,9 +241,9 @@ func relayHoldsNoKeys(t *testing.T, withSecret bool) {
 
 // watched is a conversation through a relay of which everything is seen.
 //
-//	anna ──┐                           ┌── memory, twice
-//	bert ──┼── wiretap ── wzp relay ───┼── log, metrics, files
-//	insider ┘
+//	anna ─────┐                           ┌── memory, twice
+//	bert ─────┼── wiretap ── wzp relay ───┼── log, metrics, files
+//	witness ──┘
 type watched struct {
 	t             *testing.T
 	r             *relay
@@ -251,12 +251,12 @@ type watched struct {
 	wire          *wiretap
 	anna, bert    person
 	a, b          *client
-	in            *insider
+	in            *witness
 	secret        []byte // nil: none
 	text          string // of the secret
 	memberA       wire.MemberID
 	memberB       wire.MemberID
-	insiderPerson person
+	witnessPerson person
 }
 
 const watchedRoom = "the watched room"
@@ -269,7 +269,7 @@ func newWatched(t *testing.T, withSecret bool) *watched {
 		relay:         newPerson(t, filepath.Join(dir, "relay", "identity"), 1),
 		anna:          newPerson(t, filepath.Join(dir, "anna"), 2),
 		bert:          newPerson(t, filepath.Join(dir, "bert"), 3),
-		insiderPerson: newPerson(t, filepath.Join(dir, "insider"), 4),
+		witnessPerson: newPerson(t, filepath.Join(dir, "witness"), 4),
 	}
 	if withSecret {
 		w.text = wzp.NewSecret().Text()
@@ -280,7 +280,7 @@ func newWatched(t *testing.T, withSecret bool) *watched {
 		t.Fatal("the relay has another identity than this test made")
 	}
 	w.wire = newWiretap(t, w.r.addr)
-	w.in = newInsider(t, w.wire.addr(), watchedRoom, identity.SeedFromBytes(w.insiderPerson.seed), w.secret)
+	w.in = newWitness(t, w.wire.addr(), watchedRoom, identity.SeedFromBytes(w.witnessPerson.seed), w.secret)
 	return w
 }
 
@@ -294,7 +294,7 @@ func (w *watched) join(name string, p person, args ...string) *client {
 	return join(w.t, w.wire.addr(), watchedRoom, args...)
 }
 
-// converse has two people and the insider talk, and somebody come and go, so that there are fresh keys and
+// converse has two people and the witness talk, and somebody come and go, so that there are fresh keys and
 // ratcheted ones.
 func (w *watched) converse() {
 	w.t.Helper()
@@ -339,7 +339,7 @@ func (w *watched) held(own material) (names []string) {
 	for i, id := range []wire.MemberID{w.memberA, w.memberB} {
 		names = append(names, fmt.Sprintf("%s's key %d/%d", []string{"anna", "bert"}[i], newest[i], w.in.keys[id][newest[i]].step))
 	}
-	names = append(names, fmt.Sprintf("the insider's key 0/%d", own.step))
+	names = append(names, fmt.Sprintf("the witness's key 0/%d", own.step))
 	if w.secret != nil {
 		names = append(names, "the invite secret", "the invite secret's text")
 	}
@@ -355,7 +355,7 @@ func (w *watched) entry(name string) *wire.MemberEntry {
 	return w.in.entries[id]
 }
 
-// ownKey returns the insider's key, by opening its wrap for anna with her join key. It fails the test if that
+// ownKey returns the witness's key, by opening its wrap for anna with her join key. It fails the test if that
 // key of all does not open it.
 func (w *watched) ownKey(joinA *ecdh.PrivateKey) material {
 	w.t.Helper()
@@ -381,13 +381,13 @@ func (w *watched) wanted(n *needles, joinA, joinB *ecdh.PrivateKey, own material
 			n.addTalker(who, m, generation, id, streams, w.secret, watchedRoom)
 		}
 	}
-	n.addTalker("the insider", own, 0, w.in.self.Member(), streams, w.secret, watchedRoom)
+	n.addTalker("the witness", own, 0, w.in.self.Member(), streams, w.secret, watchedRoom)
 	n.add("anna's join key", joinA.Bytes())
 	n.add("bert's join key", joinB.Bytes())
-	n.add("the insider's join key", w.in.join.Bytes())
+	n.add("the witness's join key", w.in.join.Bytes())
 	w.anna.addTo(n, "anna")
 	w.bert.addTo(n, "bert")
-	w.insiderPerson.addTo(n, "the insider")
+	w.witnessPerson.addTo(n, "the witness")
 	if w.secret != nil {
 		n.add("the invite secret", w.secret)
 		n.spell("the invite secret's text", []byte(w.text))

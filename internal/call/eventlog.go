@@ -18,7 +18,7 @@ func (l packetLog) note(e eventlog.Event) {
 
 // noteMember notes that somebody else came or went; members are in the room now, with ourselves.
 func (l packetLog) noteMember(kind eventlog.Kind, m Member, members int) {
-	e := eventlog.Event{Kind: kind, Src: m.ID, Name: m.Name, Participants: members}
+	e := eventlog.Event{Kind: kind, Src: m.ID, Name: m.Name, Members: members}
 	if m.Outside && kind == eventlog.MemberJoined {
 		e.Reason = eventlog.ReasonOutside
 	}

@@ -116,6 +116,6 @@ func (c *Client) newRoom(name string, conn *link.Client, key *e2ee.JoinKey, conf
 		book: &c.names, secret: config.Secret != nil, events: r.events, log: c.config.Log,
 		wake: make(chan struct{}, 1),
 	}
-	r.eventLog.note(eventlog.Event{Kind: eventlog.Joined, Src: r.id, Participants: int(told.Joined.Members)})
+	r.eventLog.note(eventlog.Event{Kind: eventlog.Joined, Src: r.id, Members: int(told.Joined.Members)})
 	return r
 }

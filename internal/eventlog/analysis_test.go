@@ -33,7 +33,7 @@ func newMadeUp() *madeUp {
 		home PeerID
 	}{{"Ana", ana, north}, {"Ben", ben, south}, {"Cy", cy, west}} {
 		m.log(c.name, Event{Time: 2 * second, Kind: Start, Room: "tea", Src: c.id, Relay: c.home, Name: c.name},
-			Event{Time: 3 * second, Kind: Joined, Room: "tea", Src: c.id, Participants: 3})
+			Event{Time: 3 * second, Kind: Joined, Room: "tea", Src: c.id, Members: 3})
 	}
 	return m
 }

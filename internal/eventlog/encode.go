@@ -36,7 +36,7 @@ func appendLine(dst []byte, e *Event) []byte {
 	dst = appendID(dst, "peer", e.Peer)
 	dst = appendField(dst, "reason", e.Reason)
 	dst = appendField(dst, "action", e.Action)
-	dst = appendNumber(dst, "participants", uint64(max(e.Participants, 0)))
+	dst = appendNumber(dst, "participants", uint64(max(e.Members, 0)))
 	dst = appendID(dst, "relay", e.Relay)
 	dst = appendField(dst, "name", e.Name)
 	dst = appendNumber(dst, "count", e.Count)

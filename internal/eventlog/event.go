@@ -72,12 +72,12 @@ type Event struct {
 	Epoch  uint8    // of its key
 	Seq    uint64   // CTR
 
-	Len          int    // of the ciphertext, bytes
-	ToCount      int    // members, or members and links
-	Peer         PeerID // relay at the other end of the link
-	Reason       string // why, in a word or a short sentence; at most 256 bytes are written
-	Action       string // what was done about it
-	Participants int    // in the room, or of the peer, afterwards
+	Len     int    // of the ciphertext, bytes
+	ToCount int    // members, or members and links
+	Peer    PeerID // relay at the other end of the link
+	Reason  string // why, in a word or a short sentence; at most 256 bytes are written
+	Action  string // what was done about it
+	Members int    // in the room, or of the peer, afterwards
 
 	Relay PeerID // at Start: the relay that writes, or the client's
 	Name  string // at Start: of who writes, for people; at MemberJoined and MemberLeft the member's

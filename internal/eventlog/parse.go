@@ -92,7 +92,7 @@ func (r *Reader) set(name string, value []byte) (err error) {
 	case "to_count":
 		return parseNumber(&e.ToCount, value, 32)
 	case "participants":
-		return parseNumber(&e.Participants, value, 32)
+		return parseNumber(&e.Members, value, 32)
 	case "ts", "event", "room", "room_hash", "src", "peer", "reason", "action", "relay", "name":
 		text, err := unquote(value)
 		if err != nil {

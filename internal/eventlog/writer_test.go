@@ -75,7 +75,7 @@ func mustClose(t *testing.T, w *Writer) {
 // full has a value in every field.
 var full = Event{
 	Time: 1_700_000_000_123_456, Kind: FederationEgress, Room: "tea", Src: ana, Stream: 1, Epoch: 16, Seq: 1 << 61, Len: 70, ToCount: 3,
-	Peer: PeerID{0x99, 0x83, 0xc2, 0xce, 0x87, 0xf9, 0x61, 0xb7}, Reason: "because", Action: "none", Participants: 4, Relay: north, Name: "Ana \"\n\u00e9", Count: 5,
+	Peer: PeerID{0x99, 0x83, 0xc2, 0xce, 0x87, 0xf9, 0x61, 0xb7}, Reason: "because", Action: "none", Members: 4, Relay: north, Name: "Ana \"\n\u00e9", Count: 5,
 }
 
 func TestLine(t *testing.T) {
@@ -94,7 +94,7 @@ func TestLine(t *testing.T) {
 		"hash":           {Event{Kind: RoomActive, RoomHash: [8]byte{1}}, `"event":"room_active","room_hash":"0100000000000000"}`},
 		"packet":         {Event{Kind: MediaIn, Src: ana}, `"event":"media_in","src":"000a00000000","stream":0,"epoch":0,"seq":0}`},
 		"no packet":      {Event{Kind: MemberLeft, Src: ana, Seq: 9}, `"event":"member_left","src":"000a00000000"}`},
-		"negative":       {Event{Kind: Forward, Len: -1, ToCount: -1, Participants: -1}, `"event":"forward"}`},
+		"negative":       {Event{Kind: Forward, Len: -1, ToCount: -1, Members: -1}, `"event":"forward"}`},
 		"not UTF-8":      {Event{Kind: PeerDown, Reason: "\xff"}, `"event":"peer_down","reason":"\ufffd"}`},
 		"very long text": {Event{Kind: PeerDown, Reason: strings.Repeat("x", 300)}, `"event":"peer_down","reason":"` + strings.Repeat("x", 256) + `"}`},
 	} {

@@ -32,10 +32,10 @@ func (r *Relay) logJoin(m *room.Member) {
 		l.rooms = make(map[string]int)
 	}
 	if l.rooms[m.Room()]++; l.rooms[m.Room()] == 1 {
-		r.events.Log(eventlog.Event{Kind: eventlog.RoomActive, Room: m.Room(), Participants: m.Members()})
+		r.events.Log(eventlog.Event{Kind: eventlog.RoomActive, Room: m.Room(), Members: m.Members()})
 	}
 	r.events.Log(eventlog.Event{Kind: eventlog.MemberJoined, Room: m.Room(), Src: m.ID,
-		Participants: m.Members()})
+		Members: m.Members()})
 }
 
 // logLeave notes that a member of ours went.
@@ -47,10 +47,10 @@ func (r *Relay) logLeave(m *room.Member) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r.events.Log(eventlog.Event{Kind: eventlog.MemberLeft, Room: m.Room(), Src: m.ID,
-		Participants: m.Members()})
+		Members: m.Members()})
 	if l.rooms[m.Room()]--; l.rooms[m.Room()] == 0 {
 		delete(l.rooms, m.Room())
-		r.events.Log(eventlog.Event{Kind: eventlog.RoomInactive, Room: m.Room(), Participants: m.Members()})
+		r.events.Log(eventlog.Event{Kind: eventlog.RoomInactive, Room: m.Room(), Members: m.Members()})
 	}
 }
 

@@ -22,14 +22,14 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// insider is a member that is written from docs/protocol.md for this test: it joins like any other and then
+// witness is a member that is written from docs/protocol.md for this test: it joins like any other and then
 // shows what no client does, the keys that the others gave it.
 //
 //	relay ── members joined ──> entries ──┐
 //	      ── key ─────────────> waiting ──+──> keys: W of every talker
 //	      ── media ───────────────────────────> opened: the proof that these are the keys in use
 //	talk: its own key, made by the package that clients use ──> wraps for the others
-type insider struct {
+type witness struct {
 	t      *testing.T
 	id     *identity.Identity
 	room   string
@@ -55,10 +55,10 @@ type insider struct {
 	delivered map[uint32]bool
 }
 
-// newInsider joins a room, by the relay at addr, before anybody else does.
-func newInsider(t *testing.T, addr, room string, seed identity.Seed, secret []byte) *insider {
+// newWitness joins a room, by the relay at addr, before anybody else does.
+func newWitness(t *testing.T, addr, room string, seed identity.Seed, secret []byte) *witness {
 	t.Helper()
-	in := &insider{
+	in := &witness{
 		t: t, id: seed.Identity(), room: room, secret: secret,
 		join:    must(ecdh.X25519().GenerateKey(rand.Reader)),
 		entries: make(map[wire.MemberID]*wire.MemberEntry), hashes: make(map[wire.MemberID]wire.EntryHash),
@@ -71,7 +71,7 @@ func newInsider(t *testing.T, addr, room string, seed identity.Seed, secret []by
 	if err != nil {
 		t.Fatal(err)
 	}
-	ep, err := link.NewEndpoint(mux, link.Config{Identity: in.id, Version: "insider"})
+	ep, err := link.NewEndpoint(mux, link.Config{Identity: in.id, Version: "witness"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func newInsider(t *testing.T, addr, room string, seed identity.Seed, secret []by
 	defer cancel()
 	in.client, err = ep.Dial(ctx, link.ClientConfig{
 		Resolve:    func(context.Context) (netip.AddrPort, error) { return to.AddrPort(), nil },
-		Name:       "insider",
+		Name:       "witness",
 		CheckRelay: func(identity.PublicKey) error { return nil },
 		Join:       in.request,
 	})
@@ -92,9 +92,9 @@ func newInsider(t *testing.T, addr, room string, seed identity.Seed, secret []by
 }
 
 // request makes the entry.
-func (in *insider) request(relay identity.PublicKey) (*wire.Join, error) {
+func (in *witness) request(relay identity.PublicKey) (*wire.Join, error) {
 	entry := wire.MemberEntry{
-		Room: in.room, Name: "insider", HomeRelay: relay, Identity: in.id.Public(), JoinKey: [32]byte(in.join.PublicKey().Bytes()),
+		Room: in.room, Name: "witness", HomeRelay: relay, Identity: in.id.Public(), JoinKey: [32]byte(in.join.PublicKey().Bytes()),
 	}
 	rand.Read(entry.Nonce[:])
 	if in.secret != nil {
@@ -109,25 +109,25 @@ func (in *insider) request(relay identity.PublicKey) (*wire.Join, error) {
 }
 
 // Opened implements link.ClientHandler. Whoever joins later is told of by urgent messages.
-func (in *insider) Opened(*link.Session) link.Handler { return in }
+func (in *witness) Opened(*link.Session) link.Handler { return in }
 
 // Attached implements link.ClientHandler.
-func (in *insider) Attached(*wire.Joined, bool) {}
+func (in *witness) Attached(*wire.Joined, bool) {}
 
 // Detached implements link.ClientHandler.
-func (in *insider) Detached(string) {}
+func (in *witness) Detached(string) {}
 
 // AliasAcked implements link.Handler.
-func (in *insider) AliasAcked(s *link.Session, pair wire.AliasPair) {
+func (in *witness) AliasAcked(s *link.Session, pair wire.AliasPair) {
 	s.SetAliasKnown(pair.Alias, true)
 }
 
 // Bind implements link.Handler.
-func (in *insider) Bind(_ *link.Session, m *wire.Media) link.Inbound {
+func (in *witness) Bind(_ *link.Session, m *wire.Media) link.Inbound {
 	return link.InboundFunc(m, in.media)
 }
 
-func (in *insider) media(st *link.Stream, m *wire.Media, _ *link.Tx) {
+func (in *witness) media(st *link.Stream, m *wire.Media, _ *link.Tx) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	opener := in.openerLocked(m.KID)
@@ -147,7 +147,7 @@ func (in *insider) media(st *link.Stream, m *wire.Media, _ *link.Tx) {
 }
 
 // openerLocked returns the key for a key id, nil if it cannot be known yet. The caller holds in.mu.
-func (in *insider) openerLocked(kid wire.KID) *e2ee.Key {
+func (in *witness) openerLocked(kid wire.KID) *e2ee.Key {
 	if in.openers[kid] == nil {
 		m, ok := in.keys[kid.Member()][kid.Epoch()>>4]
 		if !ok {
@@ -163,7 +163,7 @@ func (in *insider) openerLocked(kid wire.KID) *e2ee.Key {
 }
 
 // Urgent implements link.Handler.
-func (in *insider) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) bool {
+func (in *witness) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	switch kind {
@@ -173,7 +173,7 @@ func (in *insider) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) bo
 			in.t.Error(err)
 		}
 		for _, b := range entries {
-			in.meetLocked(append([]byte(nil), b...))
+			in.storeEntryLocked(append([]byte(nil), b...))
 		}
 	case wire.UrgentKey:
 		in.waiting = append(in.waiting, append([]byte(nil), body...))
@@ -192,8 +192,8 @@ func (in *insider) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) bo
 	return true
 }
 
-// meetLocked takes the entry of a member. The caller holds in.mu.
-func (in *insider) meetLocked(b []byte) {
+// storeEntryLocked stores the entry of a member. The caller holds in.mu.
+func (in *witness) storeEntryLocked(b []byte) {
 	entry, err := wire.ParseEntry(b)
 	if err != nil {
 		in.t.Error(err)
@@ -208,7 +208,7 @@ func (in *insider) meetLocked(b []byte) {
 
 // acceptLocked opens the key in a message of kind 8, or lets it wait for its sender's entry. The caller holds
 // in.mu.
-func (in *insider) acceptLocked(message []byte) error {
+func (in *witness) acceptLocked(message []byte) error {
 	k, err := wire.Parse[wire.Key](message)
 	if err != nil {
 		return err
@@ -241,7 +241,7 @@ func (in *insider) acceptLocked(message []byte) error {
 }
 
 // await waits until ok, which is called with in.mu held.
-func (in *insider) await(what string, ok func() bool) {
+func (in *witness) await(what string, ok func() bool) {
 	in.t.Helper()
 	for deadline := time.Now().Add(soon); ; time.Sleep(20 * time.Millisecond) {
 		in.mu.Lock()
@@ -253,14 +253,14 @@ func (in *insider) await(what string, ok func() bool) {
 		if time.Now().After(deadline) {
 			in.mu.Lock()
 			defer in.mu.Unlock()
-			in.t.Fatalf("the insider waits for %s in vain; opened %v, not opened %v, %d keys of unknown senders",
+			in.t.Fatalf("the witness waits for %s in vain; opened %v, not opened %v, %d keys of unknown senders",
 				what, in.opened, in.forged, len(in.waiting))
 		}
 	}
 }
 
 // member waits for a member by name and returns its id.
-func (in *insider) member(name string) (id wire.MemberID) {
+func (in *witness) member(name string) (id wire.MemberID) {
 	in.t.Helper()
 	in.await("the entry of "+name, func() bool {
 		for other, entry := range in.entries {
@@ -275,7 +275,7 @@ func (in *insider) member(name string) (id wire.MemberID) {
 }
 
 // hears waits until frames of a member were opened under an epoch that is as wanted.
-func (in *insider) hears(name string, epoch func(generation, step uint8) bool) {
+func (in *witness) hears(name string, epoch func(generation, step uint8) bool) {
 	in.t.Helper()
 	id := in.member(name)
 	in.await("sound of "+name, func() bool {
@@ -289,7 +289,7 @@ func (in *insider) hears(name string, epoch func(generation, step uint8) bool) {
 }
 
 // talk makes a key, hands it out to whoever is there, waits until they have it, and sends some frames.
-func (in *insider) talk() {
+func (in *witness) talk() {
 	in.t.Helper()
 	talker := e2ee.NewTalker(in.id, in.self, in.room, e2eeSecret(in.t, in.secret))
 	in.mu.Lock()
@@ -328,7 +328,7 @@ func e2eeSecret(t *testing.T, secret []byte) *e2ee.Secret {
 }
 
 // handOut sends a key and keeps its wraps.
-func (in *insider) handOut(d *e2ee.Distribution) {
+func (in *witness) handOut(d *e2ee.Distribution) {
 	in.t.Helper()
 	announced, err := wire.Parse[wire.SenderKey](d.Announce())
 	if err != nil {
@@ -355,7 +355,7 @@ func (in *insider) handOut(d *e2ee.Distribution) {
 }
 
 // say sends frames that tell of silence: nothing is said, but whoever decrypts them has the key.
-func (in *insider) say(frames int) {
+func (in *witness) say(frames int) {
 	in.t.Helper()
 	for i := range frames {
 		kid, ctr, ciphertext, err := in.sealer.Seal(nil, wire.AppendSilence(nil, uint16(8*i), 60))
