@@ -71,7 +71,6 @@ func (ls *Links) AcceptPeer(s *link.Session) (link.PeerHandler, *wire.Refused) {
 	case time.Until(p.barred) > 0:
 		return nil, &wire.Refused{Code: wire.CodeRate, Reason: "the relay was cut off for a while"}
 	case p.link != nil && p.link.fate.Load() == nil && ls.survives(p.link, false):
-		ls.counts.replaced.Add(1)
 		if here, there := p.link.s.Remote(), s.Remote(); here != there {
 			say = ls.swappedLocked(p, here.String(), there.String(), time.Now())
 		}
@@ -84,7 +83,6 @@ func (ls *Links) AcceptPeer(s *link.Session) (link.PeerHandler, *wire.Refused) {
 		}
 	}
 	if waiting >= maxCandidates {
-		ls.counts.crowded.Add(1)
 		return nil, &wire.Refused{Code: wire.CodeTooManySessions}
 	}
 	l := ls.newLink(p, s)

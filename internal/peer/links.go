@@ -19,9 +19,9 @@ import (
 
 // Peer is a relay that this one is configured to have a link with.
 type Config struct {
-	Address     string               // HOST:PORT, UDP; empty: it is trusted, so it may connect in, but it is not dialled
-	Fingerprint identity.Fingerprint // of its identity key
-	Label       string               // what we call it
+	Address     string               // HOST:PORT, UDP; empty: it may connect in, but is not dialled
+	Fingerprint identity.Fingerprint // of its identity key, which both sides of the link have to prove
+	Label       string               // what the operator calls it; members see it beside its members
 }
 
 // Handler is who uses a Link: what the function given to New has returned for it. Its Down comes last; it and
@@ -79,7 +79,7 @@ type Links struct {
 
 // linkCounters are totals of links.
 type linkCounters struct {
-	unknown, barred, replaced, overflowed, crowded atomic.Uint64
+	unknown, barred, overflowed atomic.Uint64
 }
 
 // peer is what is known of one configured relay. links.mu guards it, but for what never changes.

@@ -224,9 +224,6 @@ func (ls *Links) takeDown(p *peer, l *Link, now time.Time) {
 // finish ends what the link has, which has a fate.
 func (ls *Links) finish(l *Link) {
 	v := l.fate.Load()
-	if v.replaced {
-		ls.counts.replaced.Add(1)
-	}
 	l.out.close()
 	l.s.End(v.code)
 	if l.dialer != nil && l.dialer.link.Load() == l {

@@ -12,26 +12,21 @@ import (
 
 	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/federation"
-	"github.com/wzp-voice/wzp/internal/peer"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// Reload replaces the peers and the global rooms while the relay runs. Links, rooms and calls that are in both
-// configurations go on.
+// Reload replaces the peers and the global rooms while the relay runs. Links, rooms and calls that are in
+// both configurations go on.
 func (r *Relay) Reload(c FederationConfig) { r.federation.Configure(c.federation()) }
 
 // federation returns what the federation takes of the configuration.
 func (c FederationConfig) federation() federation.Config {
-	config := federation.Config{IsGlobal: c.IsGlobal, Peers: make([]peer.Config, len(c.Peers))}
-	for i, p := range c.Peers {
-		config.Peers[i] = peer.Config(p)
-	}
-	return config
+	return federation.Config{IsGlobal: c.IsGlobal, Peers: c.Peers}
 }
 
-// nextBoot returns a number that is above that of every earlier start of the relay: peers take what was said in an
-// earlier one for old. The clock alone would do, if it never went back; so the last number is kept in dir, if there is
-// one.
+// nextBoot returns a number that is above that of every earlier start of the relay: peers take what was said
+// in an earlier one for old. The clock alone would do, if it never went back; so the last number is kept in
+// dir, if there is one.
 func nextBoot(dir string, now time.Time) (uint64, error) {
 	boot := uint64(now.UnixMilli())
 	if dir == "" {

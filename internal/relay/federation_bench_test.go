@@ -20,9 +20,9 @@ import (
 // announced is how many parts a peer announces at once in the benchmark.
 const announced = 1000
 
-// BenchmarkLatencyWhileAPeerAnnounces measures how long packets take through a relay, over loopback, while a peer announces
-// 1,000 parts as fast as it may: those of a local talker, and those of one on another relay. Quiet is the same without
-// announcements. One iteration is one time that all parts are announced.
+// BenchmarkLatencyWhileAPeerAnnounces measures how long packets take through a relay, over loopback, while a
+// peer announces 1,000 parts as fast as it may: those of a local talker, and those of one on another relay.
+// Quiet is the same without announcements. One iteration is one time that all parts are announced.
 //
 //	talker ──┐
 //	         ├── relay ── listener

@@ -3,21 +3,18 @@ package relay
 import (
 	"strings"
 
-	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/peer"
 )
 
-// FederationConfig says which relays this one bridges rooms with, and which rooms. Its zero value is a relay on its own.
+// FederationConfig says which relays this one bridges rooms with, and which rooms. Its zero value is a relay
+// on its own.
 type FederationConfig struct {
 	Peers       []FederationPeer
 	GlobalRooms []string // names, or patterns in which * stands for any text, also for none
 }
 
 // FederationPeer is a relay that may bridge global rooms with this one.
-type FederationPeer struct {
-	Address     string               // HOST:PORT, UDP; empty: it may connect in, and is not dialled
-	Fingerprint identity.Fingerprint // of its identity key, which both sides of the link have to prove
-	Label       string               // what the operator calls it; members see it beside its members
-}
+type FederationPeer = peer.Config
 
 // IsGlobal reports whether a room of this name is bridged.
 func (c FederationConfig) IsGlobal(room string) bool {
@@ -29,11 +26,11 @@ func (c FederationConfig) IsGlobal(room string) bool {
 	return false
 }
 
-// matchRoom reports whether name is the pattern, in which every * stands for any text, also for none. There is no
-// other wildcard, and no escape. Names never hold a separator, so that none is special here.
+// matchRoom reports whether name is the pattern, in which every * stands for any text, also for none. There
+// is no other wildcard, and no escape. Names never hold a separator, so that none is special here.
 //
-// What stands between two stars is taken where it comes first: if the name can match at all, it matches then too, so
-// the time is at most len(pattern) * len(name), both of which are at most 64.
+// What stands between two stars is taken where it comes first: if the name can match at all, it matches then
+// too, so the time is at most len(pattern) * len(name), both of which are at most 64.
 func matchRoom(pattern, name string) bool {
 	prefix, rest, wild := strings.Cut(pattern, "*")
 	if !wild {

@@ -8,8 +8,9 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// TestInventedHomesFillNoRoom has a peer fill a room's places, and its aliases, with members of relays that it made up.
-// Members of an honest peer who come later are shown and heard, and those who talk change their keys.
+// TestInventedHomesFillNoRoom has a peer fill a room's places, and its aliases, with members of relays that
+// it made up. Members of an honest peer who come later are shown and heard, and those who talk change their
+// keys.
 func TestInventedHomesFillNoRoom(t *testing.T) {
 	besiege(t, func(s *siege) {
 		s.rogue.linked(s.victim)

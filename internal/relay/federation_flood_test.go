@@ -12,8 +12,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// wantCut wants the log to say that the rogue sent too much, then that it was cut, and the rogue to be refused for a
-// while and not for ever.
+// wantCut wants the log to say that the rogue sent too much, then that it was cut, and the rogue to be
+// refused for a while and not for ever.
 func (s *siege) wantCut(limit string) {
 	s.t.Helper()
 	s.victim.says("throttled", "level=WARN", "a peer sends too much", "peer=rogue", limit)
@@ -60,15 +60,16 @@ func TestMediaFlood(t *testing.T) {
 	})
 }
 
-// TestUrgentFlood has a peer send far more messages than it may, with no regard to pacing and acknowledgements.
+// TestUrgentFlood has a peer send far more messages than it may, with no regard to pacing and
+// acknowledgements.
 func TestUrgentFlood(t *testing.T) {
 	besiege(t, func(s *siege) {
 		s.rogue.linked(s.victim)
 		fetch := wire.Append(nil, &wire.FederationFetch{Home: s.honest.id(), Room: wire.HashRoom(globalRoom)})
 		start := time.Now()
 		for n := 0; time.Since(start) < 30*time.Second && s.victim.status("rogue").Up; time.Sleep(time.Millisecond) {
-			// 2000 are taken at first, then 200 a second. The rogue says the same numbers all the time, for what is 1024
-			// above the lowest one that was not taken is ignored.
+			// 2000 are taken at first, then 200 a second. The rogue says the same numbers all the time, for
+			// what is 1024 above the lowest one that was not taken is ignored.
 			window := 2000 + 1024*int(time.Since(start)/(5300*time.Millisecond))
 			var frames []byte
 			for i := range 32 {
@@ -88,7 +89,8 @@ func TestUrgentFlood(t *testing.T) {
 	})
 }
 
-// TestTooManyRooms has a peer announce rooms without end: no more are kept than one may announce, a million or not.
+// TestTooManyRooms has a peer announce rooms without end: no more are kept than one may announce, a million
+// or not.
 func TestTooManyRooms(t *testing.T) {
 	besiege(t, func(s *siege) {
 		s.rogue.linked(s.victim)
@@ -126,7 +128,8 @@ func TestTooManyRooms(t *testing.T) {
 	})
 }
 
-// TestTooManyParticipants has a peer fill a room with people whom it made up. Members of the other relays come and go.
+// TestTooManyParticipants has a peer fill a room with people whom it made up. Members of the other relays
+// come and go.
 func TestTooManyParticipants(t *testing.T) {
 	besiege(t, func(s *siege) {
 		s.rogue.linked(s.victim)
@@ -191,8 +194,8 @@ func TestSilentPeers(t *testing.T) {
 	})
 }
 
-// TestPeerThatTakesNothing has a peer that is alive acknowledge no message, while there is more and more to tell it: what
-// waits for it does not grow, and when it listens again it is told how things are then.
+// TestPeerThatTakesNothing has a peer that is alive acknowledge no message, while there is more and more to
+// tell it: what waits for it does not grow, and when it listens again it is told how things are then.
 func TestPeerThatTakesNothing(t *testing.T) {
 	besiege(t, func(s *siege) {
 		s.rogue.linked(s.victim)
@@ -277,7 +280,8 @@ func TestManyStreams(t *testing.T) {
 	})
 }
 
-// TestGarbage has a peer send random messages of every kind, and messages that were right before a byte was changed.
+// TestGarbage has a peer send random messages of every kind, and messages that were right before a byte was
+// changed.
 func TestGarbage(t *testing.T) {
 	besiege(t, func(s *siege) {
 		s.rogue.linked(s.victim)

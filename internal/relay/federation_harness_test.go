@@ -204,8 +204,8 @@ func (p *person) told(id wire.MemberID) bool {
 	return count(p.ears.joined) > count(p.ears.left)
 }
 
-// agree waits until the lists of all of these people have them all, and nobody else, and each was told of those who
-// come after it in people.
+// agree waits until the lists of all of these people have them all, and nobody else, and each was told of
+// those who come after it in people.
 func (m *mesh) agree(what string, limit time.Duration, people ...*person) {
 	m.t.Helper()
 	want := ids(people)

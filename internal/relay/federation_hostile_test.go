@@ -17,8 +17,9 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// siege is a relay with a hostile peer, while two of its members talk with each other and with one of an honest peer's.
-// Whatever the rogue does, these three hear each other, every frame once, and the lists stay as they are.
+// siege is a relay with a hostile peer, while two of its members talk with each other and with one of an
+// honest peer's. Whatever the rogue does, these three hear each other, every frame once, and the lists stay
+// as they are.
 //
 //	a, b ── victim ── honest ── c
 //	           |
@@ -120,7 +121,8 @@ func TestUnknownPeers(t *testing.T) {
 	})
 }
 
-// raw dials the victim with the certificate of one identity, and says Hello as another. It returns what is answered.
+// raw dials the victim with the certificate of one identity, and says Hello as another. It returns what is
+// answered.
 func (s *siege) raw(shows, says *identity.Identity) wire.Message {
 	s.t.Helper()
 	s.rogues++
@@ -279,8 +281,9 @@ func TestReplayedAnnouncement(t *testing.T) {
 	})
 }
 
-// TestForeignMedia has a peer send media as members whose home it is not the way to: the honest relay's, the victim's,
-// and of rooms that are not there. Its counters are ahead of the true ones, which must not be taken for repeats.
+// TestForeignMedia has a peer send media as members whose home it is not the way to: the honest relay's, the
+// victim's, and of rooms that are not there. Its counters are ahead of the true ones, which must not be taken
+// for repeats.
 func TestForeignMedia(t *testing.T) {
 	besiege(t, func(s *siege) {
 		private := s.victim.joined(privateRoom)
@@ -335,8 +338,8 @@ func (p *person) setDeaf(deaf bool) {
 	p.ears.deaf = deaf
 }
 
-// TestForeignMessages has a peer say things about keys in the names of members whose home it is not the way to: to the
-// victim's members, and by the victim to the honest relay's.
+// TestForeignMessages has a peer say things about keys in the names of members whose home it is not the way
+// to: to the victim's members, and by the victim to the honest relay's.
 func TestForeignMessages(t *testing.T) {
 	besiege(t, func(s *siege) {
 		s.rogue.linked(s.victim)
@@ -383,8 +386,9 @@ func TestForeignMessages(t *testing.T) {
 	})
 }
 
-// TestShortPath has a peer claim that it is next to everybody. It does not get between relays that have a link. Of a
-// relay farther away it may become the way: then it can withhold what comes from there, and nothing else.
+// TestShortPath has a peer claim that it is next to everybody. It does not get between relays that have a
+// link. Of a relay farther away it may become the way: then it can withhold what comes from there, and
+// nothing else.
 func TestShortPath(t *testing.T) {
 	besiege(t, func(s *siege) {
 		far := s.node()
@@ -423,7 +427,8 @@ func TestShortPath(t *testing.T) {
 		s.agree("nobody was removed", time.Second, s.a, s.b, s.c, d)
 		s.victim.says("a made-up end", "level=WARN", "peer=rogue", "forged")
 
-		// What it takes back has no effect but on its own path, and what it withholds comes again when it is gone.
+		// What it takes back has no effect but on its own path, and what it withholds comes again when it is
+		// gone.
 		s.rogue.says(&wire.FederationLeave{Home: far.id(), Room: wire.HashRoom(globalRoom)})
 		s.rogue.says(&wire.FederationLeave{Home: s.honest.id(), Room: wire.HashRoom(globalRoom)})
 		time.Sleep(2 * time.Second)

@@ -15,8 +15,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// rogue is a peer that says what the test wants, over a peer link as any other: it has the key for it, if it was
-// configured. It can dial, and be dialled.
+// rogue is a peer that says what the test wants, over a peer link as any other: it has the key for it, if it
+// was configured. It can dial, and be dialled.
 //
 //	test ── says, media, packet ──> link.Session ──> the relay
 //	heard, frames <── Urgent, Media <──
@@ -102,8 +102,8 @@ func (r *rogue) now() *link.Session {
 	return r.session
 }
 
-// urge sends an urgent message, as soon as there is room for it. It reports false when the link is over, or takes
-// nothing for a minute.
+// urge sends an urgent message, as soon as there is room for it. It reports false when the link is over, or
+// takes nothing for a minute.
 func (r *rogue) urge(kind wire.UrgentKind, body []byte) bool {
 	for start := time.Now(); time.Since(start) < time.Minute; {
 		switch err := r.now().SendUrgent(kind, body); err {
@@ -257,7 +257,8 @@ func (noClients) Accept(*link.Session, netip.Addr) (link.AcceptedHandler, *wire.
 	return nil, &wire.Refused{Code: wire.CodeTooManySessions}
 }
 
-// falseHome is a relay that a rogue speaks for: itself, one that it made up, or one whose key it does not have.
+// falseHome is a relay that a rogue speaks for: itself, one that it made up, or one whose key it does not
+// have.
 type falseHome struct {
 	mesh     *mesh
 	key      *identity.Identity // signs

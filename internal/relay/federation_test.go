@@ -24,7 +24,8 @@ func TestTwoRelays(t *testing.T) {
 	})
 }
 
-// TestForwardedFromPeers wants what members hear from a peer to be counted as forwarded to them, where nobody talks.
+// TestForwardedFromPeers wants what members hear from a peer to be counted as forwarded to them, where nobody
+// talks.
 func TestForwardedFromPeers(t *testing.T) {
 	inMesh(t, func(m *mesh) {
 		n := m.running(2, "AB")
@@ -106,8 +107,8 @@ func TestMediaGoesWhereItIsWanted(t *testing.T) {
 	})
 }
 
-// TestOneAfterAnother has people join, talk at once and leave, each when the one before has left a moment ago, and wants
-// every one of them to be heard from the first word to the last, however long the moment is.
+// TestOneAfterAnother has people join, talk at once and leave, each when the one before has left a moment
+// ago, and wants every one of them to be heard from the first word to the last, however long the moment is.
 func TestOneAfterAnother(t *testing.T) {
 	inMesh(t, func(m *mesh) {
 		n := m.running(3, "AB BC")
@@ -131,7 +132,8 @@ func TestOneAfterAnother(t *testing.T) {
 	})
 }
 
-// TestLostLink wants the members behind a link to be gone within 15 s, the room to go on, and the partition to heal.
+// TestLostLink wants the members behind a link to be gone within 15 s, the room to go on, and the partition
+// to heal.
 func TestLostLink(t *testing.T) {
 	inMesh(t, func(m *mesh) {
 		n := m.running(2, "AB")
@@ -154,7 +156,8 @@ func TestLostLink(t *testing.T) {
 	})
 }
 
-// TestAnotherPath blocks one side of a triangle: media takes the other way within 5 s, and nobody seems to leave.
+// TestAnotherPath blocks one side of a triangle: media takes the other way within 5 s, and nobody seems to
+// leave.
 func TestAnotherPath(t *testing.T) {
 	inMesh(t, func(m *mesh) {
 		n := m.running(3, "AB BC CA")
@@ -321,7 +324,8 @@ func TestReload(t *testing.T) {
 	})
 }
 
-// TestShutdownOfPeers stops relays with members and talk under way; goleak and the end of virtual time want nothing left.
+// TestShutdownOfPeers stops relays with members and talk under way; goleak and the end of virtual time want
+// nothing left.
 func TestShutdownOfPeers(t *testing.T) {
 	inMesh(t, func(m *mesh) {
 		n := m.running(3, "AB BC CA")

@@ -16,17 +16,9 @@ const (
 
 // trail is a part's. The zero value is empty.
 type trail struct {
-	steps   []step // each begins where the one before ends, the newest last
+	steps   []*wire.FederationRoom // each begins where the one before ends, the newest last; without path and label
 	version version
 	members []member // of that version
-}
-
-// step is a version and how it is made from the one before.
-type step struct {
-	record wire.RoomRecord
-	base   uint64
-	left   []wire.MemberID
-	joined [][]byte
 }
 
 // track notes how the part has changed, if a peer is behind.
@@ -42,7 +34,9 @@ func (t *Table) track(pt *part) {
 		return
 	}
 	left, joined := difference(members, c.members)
-	tr.steps = append(tr.steps, step{c.record, before.sequence, idsOf(left), entriesOf(joined)})
+	tr.steps = append(tr.steps, &wire.FederationRoom{
+		Record: c.record, Base: before.sequence, Left: idsOf(left), Joined: entriesOf(joined),
+	})
 	if t.trails++; len(tr.steps) > mostTrail {
 		tr.steps = slices.Delete(tr.steps, 0, 1)
 		t.trails--
@@ -73,16 +67,16 @@ func (pt *part) steps(before *announced, m *wire.FederationRoom) (list []*wire.F
 	if before == nil || before.version.boot != m.Record.Boot {
 		return nil
 	}
-	for i := range pt.trail.steps {
-		s := &pt.trail.steps[i]
-		if len(list) == 0 && s.base != before.version.sequence {
+	for _, step := range pt.trail.steps {
+		if len(list) == 0 && step.Base != before.version.sequence {
 			continue
 		}
-		next := &wire.FederationRoom{Record: s.record, Path: m.Path, Label: m.Label, Base: s.base, Left: s.left, Joined: s.joined}
-		if wire.Size(next) > wire.MaxUrgent {
+		next := *step
+		next.Path, next.Label = m.Path, m.Label
+		if wire.Size(&next) > wire.MaxUrgent {
 			return nil
 		}
-		list = append(list, next)
+		list = append(list, &next)
 	}
 	if n := len(list); n == 0 || versionOf(&list[n-1].Record) != versionOf(&m.Record) {
 		return nil

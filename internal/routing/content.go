@@ -70,9 +70,9 @@ func (t *Table) acceptContent(pt *part, q *peer, m *wire.FederationRoom, now tim
 // them.
 func (t *Table) end(pt *part, q *peer, r *wire.RoomRecord, now time.Time) {
 	t.setContent(pt, q, r, nil, now)
-	for o, a := range t.states(pt.key) {
+	for _, a := range t.states(pt.key) {
 		if a.route != nil && !pt.content.version.less(a.route.version) {
-			a.dropRoute(o)
+			a.route = nil
 		}
 	}
 	t.dropOld(pt)

@@ -161,8 +161,8 @@ func (t *Table) Configure(isGlobal func(room string) bool, now time.Time) {
 		case pt.own:
 			t.SetLocal(pt.room, nil, now)
 		default:
-			for q, a := range t.states(pt.key) {
-				a.dropRoute(q)
+			for _, a := range t.states(pt.key) {
+				a.route = nil
 			}
 			pt.best = nil // nothing lingers
 			pt.lingers = time.Time{}

@@ -194,9 +194,9 @@ func (t *Table) raiseBoot(pt *part, boot uint64, now time.Time) {
 	}
 	home.boot = boot
 	for _, other := range t.partsWhere(func(k PartKey) bool { return k.Home == pt.key.Home }) {
-		for q, a := range t.states(other.key) {
+		for _, a := range t.states(other.key) {
 			if a.route != nil && a.route.version.boot < boot {
-				a.dropRoute(q)
+				a.route = nil
 			}
 		}
 		t.dropPending(other)
@@ -219,8 +219,7 @@ func (t *Table) leaveMessage(q *peer, m *wire.FederationLeave, now time.Time) {
 	if m.Serial <= a.routeSerial {
 		return
 	}
-	a.routeSerial, a.away = m.Serial, true
-	a.dropRoute(q)
+	a.routeSerial, a.away, a.route = m.Serial, true, nil
 	if pt := t.parts[key]; pt != nil && !pt.own {
 		t.update(pt, now)
 	}
@@ -229,13 +228,10 @@ func (t *Table) leaveMessage(q *peer, m *wire.FederationLeave, now time.Time) {
 // acceptRoute stores the route of a message that is newer than what was known.
 func (t *Table) acceptRoute(q *peer, a *adjacency, m *wire.FederationRoom) {
 	a.routeSerial, a.away = m.Serial, false
-	q.setRoute(a, &route{
-		path: m.Path, length: pathLength(t.self, m.Path), label: t.labelOf(q, m), version: versionOf(&m.Record), shaky: isShaky(m),
-	})
-}
-
-func (a *adjacency) dropRoute(q *peer) {
-	q.setRoute(a, nil)
+	a.route = &route{
+		path: m.Path, length: pathLength(t.self, m.Path), label: t.labelOf(q, m), version: versionOf(&m.Record),
+		shaky: isShaky(m),
+	}
 }
 
 // choose finds the best route of a foreign part.

@@ -20,39 +20,38 @@ func (l *limits) passedShare() int { return l.parts - l.parts/4 }
 // own.
 func through(path []wire.RelayID) wire.RelayID { return path[1] }
 
-// setRoute replaces the route of a part, or takes it back, and keeps the counts.
-func (q *peer) setRoute(a *adjacency, r *route) {
-	q.countRoute(a.route, -1)
-	a.route = r
-	q.countRoute(r, 1)
-}
-
-func (q *peer) countRoute(r *route, n int) {
-	if r == nil {
-		return
+// routesOf counts the routes of a peer, those that it passes on, and of these how many come by which of its
+// peers.
+func (q *peer) routesOf() (all, passed int, passedBy map[wire.RelayID]int) {
+	passedBy = map[wire.RelayID]int{}
+	for _, a := range q.parts {
+		if a.route == nil {
+			continue
+		}
+		all++
+		if len(a.route.path) > 1 {
+			passed++
+			passedBy[through(a.route.path)]++
+		}
 	}
-	q.routes += n
-	if len(r.path) == 1 {
-		return
-	}
-	q.passed += n
-	by := through(r.path)
-	if q.passedBy[by] += n; q.passedBy[by] == 0 {
-		delete(q.passedBy, by)
-	}
+	return all, passed, passedBy
 }
 
 // fits reports whether there is space for another route of q, or may be made. With evict it is made.
 func (t *Table) fits(q *peer, path []wire.RelayID, evict bool, now time.Time) bool {
+	if len(q.parts) < t.limits.passedShare() {
+		return true // no need to count
+	}
 	own := len(path) == 1
-	if q.routes < t.limits.parts && (own || q.passed < t.limits.passedShare()) {
+	all, passed, passedBy := q.routesOf()
+	if all < t.limits.parts && (own || passed < t.limits.passedShare()) {
 		return true
 	}
-	key, ok := q.lastRoute(path)
+	key, ok := q.lastRoute(path, passedBy)
 	if !ok || !evict {
 		return ok
 	}
-	q.parts[key].dropRoute(q)
+	q.parts[key].route = nil
 	q.turnAway(now)
 	if pt := t.parts[key]; pt != nil {
 		t.update(pt, now)
@@ -60,16 +59,18 @@ func (t *Table) fits(q *peer, path []wire.RelayID, evict bool, now time.Time) bo
 	return true
 }
 
-// lastRoute returns the first of the routes that make way for one with the given path.
-func (q *peer) lastRoute(path []wire.RelayID) (last PartKey, ok bool) {
+// lastRoute returns the first of the routes that make way for one with the given path. passedBy is how many
+// routes come by which peer of q.
+func (q *peer) lastRoute(path []wire.RelayID, passedBy map[wire.RelayID]int) (last PartKey, ok bool) {
 	var worst passenger
 	for key, a := range q.parts {
 		if a.route == nil || len(a.route.path) == 1 {
 			continue
 		}
 		by := through(a.route.path)
-		p := passenger{key: key, by: by, hops: len(a.route.path), load: q.passedBy[by]}
-		if (len(path) == 1 || p.yields(through(path), len(path), q.passedBy[through(path)]+1)) && (!ok || p.before(&worst)) {
+		p := passenger{key: key, by: by, hops: len(a.route.path), load: passedBy[by]}
+		yields := len(path) == 1 || p.yields(through(path), len(path), passedBy[through(path)]+1)
+		if yields && (!ok || p.before(&worst)) {
 			worst, ok = p, true
 		}
 	}
@@ -222,7 +223,10 @@ func (q *peer) turnAway(now time.Time) {
 // checkTurnedAway asks q to announce everything again when there is space for what was turned away, and
 // returns when it will; zero: not before something ends.
 func (t *Table) checkTurnedAway(q *peer, now time.Time) (at time.Time) {
-	if !q.turnedAway || q.routes >= t.limits.parts || q.passed >= t.limits.passedShare() {
+	if !q.turnedAway {
+		return at
+	}
+	if all, passed, _ := q.routesOf(); all >= t.limits.parts || passed >= t.limits.passedShare() {
 		return at
 	}
 	if now.Before(q.askAt) {

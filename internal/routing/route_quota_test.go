@@ -40,8 +40,8 @@ func TestMadeUpHomesKeepNobodyOut(t *testing.T) {
 	peer, hostile, honest := r.home(1).up(), r.home(2), r.home(3)
 	made := r.madeUp(peer, hostile, 100)
 	q := r.table.peers[peer.id]
-	if q.routes != limits.passedShare() || q.passed != q.routes {
-		t.Errorf("the peer has %d routes, of which it passes on %d", q.routes, q.passed)
+	if all, passed, _ := q.routesOf(); all != limits.passedShare() || passed != all {
+		t.Errorf("the peer has %d routes, of which it passes on %d", all, passed)
 	}
 	say := func(home *rigHome, room string, path ...*rigHome) {
 		t.Helper()
@@ -52,8 +52,8 @@ func TestMadeUpHomesKeepNobodyOut(t *testing.T) {
 	for i := range 40 {
 		say(peer, fmt.Sprint("room ", i), peer)
 	}
-	if q.routes != limits.parts || q.passed != 0 {
-		t.Errorf("the peer has %d routes, of which it passes on %d", q.routes, q.passed)
+	if all, passed, _ := q.routesOf(); all != limits.parts || passed != 0 {
+		t.Errorf("the peer has %d routes, of which it passes on %d", all, passed)
 	}
 	r.problems = nil
 	for i := 10; i < 40; i++ {
@@ -75,8 +75,9 @@ func TestMadeUpHomesKeepNobodyOut(t *testing.T) {
 	}
 	// Who is nearer by the same way comes first.
 	say(hostile, "ops", peer, hostile)
-	if n := q.passedBy[hostile.id] + q.passedBy[honest.id]; n != q.passed || q.passed != limits.passedShare() {
-		t.Errorf("by the two ways there are %d and %d of %d", q.passedBy[hostile.id], q.passedBy[honest.id], q.passed)
+	_, passed, by := q.routesOf()
+	if n := by[hostile.id] + by[honest.id]; n != passed || passed != limits.passedShare() {
+		t.Errorf("by the two ways there are %d and %d of %d", by[hostile.id], by[honest.id], passed)
 	}
 
 	// When there is space again, the peer is asked for what was refused; once, and not while all is full.

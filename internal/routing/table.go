@@ -105,11 +105,8 @@ type peer struct {
 	settledAt  time.Time // from then on, while it is not suspect, it has told us of its own parts
 	serial     uint64    // of the last message to it
 	parts      map[PartKey]*adjacency
-	routes     int                  // of parts
-	passed     int                  // of them: not its own parts
-	passedBy   map[wire.RelayID]int // of those: by which peer of it they come
-	turnedAway bool                 // something was refused for want of space
-	askAt      time.Time            // it is asked for everything again then, or was
+	turnedAway bool      // something was refused for want of space
+	askAt      time.Time // it is asked for everything again then, or was
 	askPause   time.Duration
 	swept      time.Time // when dead adjacencies were last looked for
 	told       time.Time // when it was last told everything because it asked
@@ -176,7 +173,9 @@ func (t *Table) Up(p wire.RelayID, label string, now time.Time) {
 		return
 	}
 	t.Down(p, now)
-	q := &peer{id: p, label: label, parts: map[PartKey]*adjacency{}, passedBy: map[wire.RelayID]int{}, swept: now, upSince: now, settledAt: now.Add(settleFor)}
+	q := &peer{
+		id: p, label: label, parts: map[PartKey]*adjacency{}, swept: now, upSince: now, settledAt: now.Add(settleFor),
+	}
 	t.peers[p] = q
 	t.nameTaken(p, label, now)
 	i, _ := slices.BinarySearchFunc(t.order, p, func(n *peer, id wire.RelayID) int { return n.id.Compare(id) })
