@@ -21,10 +21,7 @@ export class Blocks {
   #filled = 0;
   #first = 0; // the number of the block's first sample
 
-  /**
-   * @param {(pcm: Float32Array<ArrayBuffer>, frame: number) => void} emit frame is the number of the first
-   *   sample
-   */
+  /** @param {(pcm: Float32Array<ArrayBuffer>, frame: number) => void} emit frame numbers the first sample */
   constructor(emit) {
     this.#emit = emit;
   }

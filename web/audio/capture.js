@@ -5,7 +5,7 @@
  *     getUserMedia --> MediaStreamSource --> capture.worklet --port--> the engine's Worker
  */
 
-import { CodedError } from '../wire/bytes.js';
+import { CodedError, messageOf } from '../wire/bytes.js';
 
 /**
  * Why there is no microphone: it was not allowed; there is none; another program has it; it was unplugged or
@@ -35,8 +35,7 @@ export function captureFault(error) {
 
 /**
  * @typedef {object} CaptureOptions
- * @property {string} [deviceId] absent or empty: the default. One that is not there any more gives way to the
- *   default.
+ * @property {string} [deviceId] absent, empty or gone: the default
  * @property {boolean} [noiseSuppression]
  */
 
@@ -72,15 +71,10 @@ async function openMicrophone(deviceId, noiseSuppression) {
   }
 }
 
-/** @param {unknown} error */
-function messageOf(error) {
-  return error instanceof Error ? error.message : String(error);
-}
-
 /** An open microphone. */
 export class Capture {
   /** Told once when the microphone is lost. @type {((code: CaptureFault) => void) | null} */ onended = null;
-  /** Told how loud it is, dBFS, ten times a second. @type {((dbfs: number) => void) | null} */ onlevel = null;
+  /** Told its level, dBFS, ten times a second. @type {((dbfs: number) => void) | null} */ onlevel = null;
 
   #stream;
   #source;
@@ -90,10 +84,7 @@ export class Capture {
   constructor(context, stream) {
     this.#stream = stream;
     const { port1, port2 } = new MessageChannel();
-    /**
-     * Gives {pcm: Float32Array(480), frame}; wants {back: pcm.buffer} when done. To be transferred to the
-     * Worker.
-     */
+    /** For the Worker. Gives {pcm: Float32Array(480), frame}; wants {back: pcm.buffer} when done. */
     this.port = port1;
     this.node = new AudioWorkletNode(context, 'wzp-capture', {
       numberOfInputs: 1,

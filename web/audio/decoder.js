@@ -32,8 +32,7 @@ export class Decoder {
   /** @type {number | null} */ #toc = null; // of the last packet
 
   /**
-   * @param {{onpcm: (pcm: Float32Array<ArrayBuffer> | null) => void}} options onpcm: mono, 48 kHz; it owns
-   *   pcm
+   * @param {{onpcm: (pcm: Float32Array<ArrayBuffer> | null) => void}} options onpcm owns pcm: mono, 48 kHz
    */
   constructor({ onpcm }) {
     this.#onpcm = onpcm;

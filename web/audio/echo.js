@@ -7,7 +7,7 @@
  *
  * The path is on this machine only. It adds some 50 ms and is used only where the test asks for it.
  *
- *     testEcho: chirp up, chirp down --> loudspeaker ~~air~~> microphone --> correlation with each, at every delay
+ *     testEcho: chirp up, chirp down --> loudspeaker ~~air~~> microphone --> correlation, at every delay
  *
  * Speech may look like one of the chirps somewhere, but not like both at the same delay.
  */
@@ -98,8 +98,8 @@ export function findEcho(recording) {
  */
 
 /**
- * Plays two quiet chirps and listens whether the microphone, echo canceller included, hears them. Takes about
- * a second.
+ * Plays two quiet chirps and listens for a second whether the microphone, echo canceller included, hears
+ * them.
  * @param {AudioContext} context running, at 48 kHz
  * @param {MessagePort} port of a Capture; it is given back without a listener
  * @param {AudioNode} [to] what the chirps are played into; absent: the loudspeaker

@@ -14,8 +14,7 @@ const MAX_FAILURES = 5; // in a row; then it is given up
  * @property {number} [frameMs] 10, 20, 40 or 60
  * @property {boolean} [fec] in-band FEC, for lossy paths
  * @property {number} [complexity] 0 to 10: CPU time for quality
- * @property {(packet: Uint8Array<ArrayBuffer>, sample: number) => void} onpacket sample is what encode was
- *   given
+ * @property {(packet: Uint8Array<ArrayBuffer>, sample: number) => void} onpacket sample is of encode
  * @property {(error: Error) => void} [onerror] the browser cannot encode; nothing more comes
  */
 

@@ -1,7 +1,4 @@
-/**
- * How loud sound is, in dBFS: 0 for a full-scale square wave, -3 for a full-scale sine, about -25 for speech.
- * Pure.
- */
+/** How loud sound is, in dBFS: 0 for a full-scale square wave, -3 for a sine, about -25 for speech. Pure. */
 
 /** The level of digital silence and of everything below it, dBFS. */
 export const SILENCE = -100;

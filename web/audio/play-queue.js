@@ -1,6 +1,5 @@
 /**
- * The blocks between the engine and the sound card: how many are asked for, and what is heard when they do
- * not come. Pure.
+ * The blocks between engine and sound card: how many are asked for, what is heard when none come. Pure.
  *
  *     sound card, 128 samples --> take --> [ queue ] <-- push, 480 samples <-- Worker
  *                                   '--> wanted: blocks to ask for --------------^

@@ -41,8 +41,7 @@ export class Playback {
   }
 
   /**
-   * Chooses the loudspeaker; '' is the default. Resolves to whether that worked: a device that is gone leaves
-   * things as they are.
+   * Chooses the loudspeaker; '' is the default. Resolves to whether that worked: else nothing changed.
    * @param {string} sinkId
    */
   async setSink(sinkId) {

@@ -47,10 +47,9 @@ export class Spectrum {
 }
 
 /**
- * The power of bin k, 0 < k < HALF, of real sound, from the transform Z of its even samples + i times its odd
- * ones:
+ * The power of bin k, 0 < k < HALF, of real sound, from the transform Z of its even samples + i its odd ones:
  *
- *     even = (Z[k] + conj Z[-k]) / 2    odd = (Z[k] - conj Z[-k]) / 2i    X[k] = even + exp(-2 pi i k / SIZE) odd
+ *     even = (Z[k] + conj Z[-k]) / 2  odd = (Z[k] - conj Z[-k]) / 2i  X[k] = even + exp(-2 pi i k / SIZE) odd
  *
  * @param {Float64Array} re @param {Float64Array} im @param {number} k
  */

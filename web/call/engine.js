@@ -1,6 +1,6 @@
 /**
- * The page's side of the engine: starts the Worker, sends it what the user wants, hands out what it says.
- * No rules of the room live here (they are the Worker's), and nothing of the DOM (that is page/).
+ * The page's side of the engine: starts the Worker, sends it what the user wants, hands out what it says. No
+ * rules of the room live here (they are the Worker's), and nothing of the DOM (that is page/).
  *
  *     page/stay.js -> Engine.join, talk, mute ... -> postMessage -> worker.js
  *     page/room-model.js <- Engine.on(type, listener)  <- postMessage <- worker.js
@@ -14,8 +14,7 @@
 /** @typedef {'joining' | 'joined' | 'reconnecting' | 'ended'} CallState */
 
 /**
- * The ends of the audio worklets' channels that the Worker takes. Absent: as it was. null: there is none any
- * more.
+ * The ends of the audio worklets' channels that the Worker takes. Absent: as it was. null: none any more.
  * @typedef {{capture?: MessagePort | null, playback?: MessagePort | null}} Ports
  */
 

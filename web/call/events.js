@@ -3,6 +3,8 @@
  * may change often, and for levels and numbers, which are told as often as people can see it.
  */
 
+import { messageOf } from '../wire/bytes.js';
+
 /** @typedef {import('./engine.js').EngineMessage} EngineMessage */
 /** @typedef {import('./engine.js').Member} Member */
 
@@ -123,7 +125,7 @@ export class Events {
 
   /** Warns of a fault of this program, each once. @param {unknown} error */
   failed(error) {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = messageOf(error);
     if (this.#warned.has(text) || this.#warned.size >= 16) return;
     this.#warned.add(text);
     this.say({ type: 'warning', code: 'program', text });

@@ -1,6 +1,5 @@
 /**
- * The frames of a talker whose key has not come, so that the first word is heard however late the key is.
- * Pure.
+ * The frames of a talker whose key has not come: the first word is heard however late the key is. Pure.
  *
  *     no key -- hold --> held --key comes: played, with the times at which they came
  *                         '--1.5 s: ask the talker; 5 s: dropped; 10 s: warn
@@ -20,8 +19,7 @@ const WAKE_EVERY = 1000;
 const NO_KEY_WARN = 10_000; // of frames without a key
 
 /**
- * A frame as it came, at ms. bound is what its key id was bound to: its next is raised above each CTR that is
- * trusted.
+ * A frame as it came, at ms. bound is of its key id; its next is raised above each trusted CTR.
  * @typedef {{kid: bigint, ctr: number, ciphertext: import('../wire/bytes.js').Bytes, at: number, bound:
  *   {next: number}}} Frame
  */
@@ -115,8 +113,7 @@ export class HeldFrames {
   }
 
   /**
-   * Notes that a frame came that does not open. Somebody may send one with each that does, so the keys is not
-   * told of all.
+   * Notes that a frame came that does not open. Somebody may send many, so the keys are not told of all.
    * @param {number} at @returns {boolean} whether the keys is to be told
    */
   doubt(at) {

@@ -1,10 +1,9 @@
 /**
- * Keeps the room's keys: makes ours, checks the others', and warns. What keys are is in web/e2ee; when they
- * are made, to whom they go and what else keeps a relay honest is here, as docs/protocol.md, section 7.2,
- * says.
+ * The room's keys: makes ours, checks the others', and warns. What keys are is in web/e2ee; when they are
+ * made, to whom they go and what else keeps a relay honest is here (docs/protocol.md, section 7.2).
  *
- *     roster, relay -- changed, keyCame, delivered, wanted --> inputs -- work --> urgent messages: our key, wraps, asking
- *     Publication -- arm --> Talker -- Sealer                      '--> Listener -- open, held frames play
+ *     roster, relay -- changed, keyCame, delivered, wanted --> inputs -- work --> our key, wraps, asking
+ *     Publication -- arm --> Talker -- Sealer                               '--> Listener; held frames play
  *
  * work runs one at a time; what comes meanwhile waits in inputs, whose lists are bounded. Whatever work waits
  * for, others may arm, disarm or change the roster meanwhile: so it asks the roster anew after each wait.

@@ -99,8 +99,7 @@ export class NameCheck {
   }
 
   /**
-   * Warns once a stay when names are not kept: nobody is warned of these when they come with another key
-   * later.
+   * Warns once a stay when names are not kept: then nobody is warned of another key later.
    * @param {Member} m at whom it was found
    */
   #warnOfTrouble(m) {

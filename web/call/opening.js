@@ -1,8 +1,7 @@
 /**
- * The time after joining in which it is not known yet who is there: keys would be for those whom we know by
- * chance. Pure.
+ * The time after joining in which it is not known who is there: keys would be for whoever came first. Pure.
  *
- *     joined --300 ms: ask--> --list, alone, or 3 s: over, something may be said--> --2 s after a late list--> lasts no more
+ *     joined --300 ms: ask--> --list, alone, or 3 s: over, speech may begin--> --2 s after a late list: end
  */
 
 const OPENING_TIME = 3000; // ms, at most, that nothing is said in
@@ -38,8 +37,7 @@ export class Opening {
 
   /**
    * Ends the opening, or says when to look again.
-   * @param {{complete: boolean, alone: boolean, now: number}} seen alone: the relay said that nobody else is
-   *   there
+   * @param {{complete: boolean, alone: boolean, now: number}} seen alone: nobody else is there
    * @returns {{ask: boolean, next: number}} ask: send "members wanted"; next: ms, 0: it is over
    */
   check({ complete, alone, now }) {

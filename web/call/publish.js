@@ -30,8 +30,7 @@ const FLUSH_TIME = 200; // ms that the codec gets for the last frames
  */
 
 /**
- * What makes a FrameEncoder: onpacket is called once for each frame, in order, with the sample that encode
- * was given.
+ * What makes a FrameEncoder: onpacket is called once for each frame, in order, with encode's sample.
  * @typedef {(options: {frameMs: number, bitrate: number, onpacket: (packet: Bytes, sample: number) => void,
  *   onerror: (error: unknown) => void}) => FrameEncoder} MakeEncoder
  */
@@ -99,8 +98,7 @@ export class Publication {
   }
 
   /**
-   * Opens or closes the microphone. When it opens, the 200 ms before are sent too, so that first syllables
-   * are whole.
+   * Opens or closes the microphone. The 200 ms before it opens are sent too: first syllables are whole.
    * @param {boolean} on
    */
   setTalking(on) {

@@ -141,8 +141,7 @@ export class Room {
   // Joining, and the link.
 
   /**
-   * Joins. Resolves when the relay has accepted; rejects with why it has not, an Error with a code, which the
-   * page was told.
+   * Joins. Resolves when the relay has accepted; rejects with why not, which the page was told.
    * @param {AbortSignal} [signal]
    */
   async join(signal) {

@@ -131,8 +131,7 @@ export class Roster {
   }
 
   /**
-   * Reads an entry; null if it is not genuine, or not for this room. It may be for any relay. Who is known is
-   * not read again.
+   * Reads an entry; null if it is not genuine, or not for this room. Who is known is not read again.
    * @param {Bytes} entry not to be changed before this resolves
    * @returns {Promise<Member | null>}
    */

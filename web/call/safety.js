@@ -2,8 +2,8 @@
  * The safety number of who is inside: made once the identities have settled, or will not settle
  * (docs/protocol.md, section 7.4). It is slow on purpose, so identities come and go while it is made.
  *
- *     look: other identities --> stale, told as null --rest 1 s, or 5 s at most--> made --same identities still?--> told
- *                              ^------------------------------- no ------------------'
+ *     other identities --> stale, told as null --rest 1 s, or 5 s at most--> made --still the same?--> told
+ *                            ^------------------------------------ no -----------------'
  */
 
 import { safetyNumber } from '../e2ee/safety.js';
@@ -30,7 +30,7 @@ export class SafetyNumber {
   /** @type {Bytes[]} */ #identities = [];
   #digest = '';
   #since = 0;
-  /** @type {number | null} since when there is no number of the identities; null: there is */ #staleAt = null;
+  /** @type {number | null} since when there is no number of them; null: there is */ #staleAt = null;
   #making = false;
 
   /** @param {SafetyHooks} at */

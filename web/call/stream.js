@@ -1,6 +1,5 @@
 /**
- * What one member says on one stream, through all its keys: packets that were decrypted, each once, become
- * sound.
+ * What one member says on one stream, through all its keys: decrypted packets, each once, become sound.
  *
  *     packet --> Player (web/jitter) <--> decoder
  *                   '--> read, by the mixer

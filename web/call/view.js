@@ -1,9 +1,8 @@
 /**
- * Says what this member sees to who hears it, so that a relay cannot show somebody to one of them only: a
- * digest of the members, in a stream of its own, encrypted as media is (docs/protocol.md, section 7.2,
- * "Differing views").
+ * Tells who hears this member what it sees, so that a relay cannot show somebody to one of them only: a
+ * digest of the members, in a stream of its own, encrypted as media is (docs/protocol.md, section 7.2).
  *
- *     members changed --500 ms--> said --500 ms--> --500 ms--> --3 s--> --3 s--> ...   each only if media went out just before
+ *     members changed --500 ms--> sent --500 ms--> --500 ms--> --3 s--> --3 s--> ...   each only after media
  */
 
 import { equal } from '../wire/bytes.js';

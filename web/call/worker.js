@@ -4,12 +4,13 @@
  * ports, the codec and the store.
  *
  *     page -- engine.js messages --> take --> Room -- tell --> page
- *     capture worklet -- {pcm} --> captured --> Room.captured        {back} when done, so that capturing makes no garbage
+ *     capture worklet -- {pcm} --> captured --> Room.captured    {back} when done: capturing makes no garbage
  *     playback worklet -- {need} --> play --> Room.play --> {pcm}
  *
  * Joining and changes of devices happen one after the other; what the user does meanwhile counts at once.
  */
 
+import { messageOf } from '../wire/bytes.js';
 import { Decoder } from '../audio/decoder.js';
 import { Encoder } from '../audio/encoder.js';
 import { Secret } from '../e2ee/secret.js';
@@ -120,7 +121,7 @@ function inTurn(task, failed) {
 
 /** @param {unknown} error that the stay survives */
 function failed(error) {
-  tell({ type: 'warning', code: 'program', text: error instanceof Error ? error.message : String(error) });
+  tell({ type: 'warning', code: 'program', text: messageOf(error) });
 }
 
 /** @param {any} message of engine.js */

@@ -39,8 +39,7 @@ const MAX_URGENT = 1024; // bytes of an urgent message
 const unused = new FinalizationRegistry((key) => key.erase());
 
 /**
- * One header of a sender key and those who get the key under it. It is immutable, and valid after the Talker
- * went on to other keys.
+ * One header of a sender key and those who get the key under it. The Talker's later keys do not change it.
  */
 export class Distribution {
   /** @readonly the key number */ number;

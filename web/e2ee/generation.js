@@ -1,14 +1,12 @@
 /**
- * A fresh key of a talker, as it came, and what it was ratcheted to: one generation of docs/protocol.md,
- * section 7.2.
+ * A fresh key of a talker and what it was ratcheted to: a generation of docs/protocol.md, section 7.2.
  *
  *     steps, ascending, without gaps:  [s] --ratchet--> [s+1] --ratchet--> ... [newest]
  *                                       |                  |
  *                                      W[s], first CTR, the SFrame key of each stream that was heard
  *
  * Ratcheting is asynchronous, and frames, headers and time change the steps meanwhile. So each change makes a
- * new list: who computed something compares the list with the one that was computed from, and looks again if
- * it is another.
+ * new list: who computed from one looks whether it is still the list, and starts again if not.
  */
 
 import {frameKey, ratchet} from './keys.js';
@@ -29,10 +27,7 @@ export class Step {
 
   #w;
   #erased = false;
-  /**
-   * @type {Map<number, Promise<FrameKey>>} by stream, while a frame is tried: those that come meanwhile share
-   *   it
-   */
+  /** @type {Map<number, Promise<FrameKey>>} by stream, while a frame is tried: later ones share it */
   #deriving = new Map();
 
   /** @param {number} index @param {number} first @param {Bytes} w taken over */
@@ -191,8 +186,7 @@ export class Generation {
   }
 
   /**
-   * Whether w is the key of a step that is not above the newest: held, or such that it ratchets to the oldest
-   * that is held.
+   * Whether w is the key of a step up to the newest: held, or one that ratchets to the oldest held.
    * @param {number} index @param {Bytes} w
    */
   async #has(index, w) {
@@ -207,8 +201,7 @@ export class Generation {
   }
 
   /**
-   * Takes a key that follows: behind the newest step, then steps are added, or not, then it is the newest
-   * again.
+   * Takes a key that follows: after the newest step, whose successor it is, or before, then it is the newest.
    * @param {KeyHeader} header @param {Bytes} w taken over @param {readonly Step[]} ahead as follow found them
    * @param {number} now
    */
@@ -271,8 +264,7 @@ export class Generation {
 }
 
 /**
- * What follow found: from which steps, what is bad about the key (empty: nothing) and the steps up to it, if
- * it is above them.
+ * What follow found: from which steps, what is bad about the key ('': nothing), the steps up to it, if above.
  * @typedef {{steps: readonly Step[], bad: string, ahead: Step[]}} Follow
  */
 

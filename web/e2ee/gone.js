@@ -5,8 +5,8 @@
  * new, may be muted by being many:
  *
  *     newest 32768   what is needed to hear them again, with the same entry, and nothing of theirs twice
- *     others         a bit pattern in a filter: with the same entry they are refused for good, for a relay could make their
- *                    old keys new, and play what was said under them. Who joins anew has another entry.
+ *     others         a bit pattern in a filter: with the same entry they are refused for good, for a relay
+ *                    could make their old keys new and play what was said. Who joins anew has another entry.
  */
 
 import {HeldTalker} from './held-talker.js';

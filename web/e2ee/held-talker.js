@@ -63,8 +63,7 @@ export class HeldTalker {
   }
 
   /**
-   * Takes the key of a generation whose successor came before it: it is over as soon as if it had come in
-   * time.
+   * Takes the key of a generation whose successor came first: it is over when it would have been in time.
    * @param {KeyHeader} header @param {import('../wire/bytes.js').Bytes} w
    */
   addLate(header, w) {

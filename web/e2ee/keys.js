@@ -8,8 +8,7 @@
  *
  * Here lives what Go's internal/e2ee has in ratchet.go, members.go and wrap.go. Not here: when keys are made
  * and for whom (talker.js), which are accepted and for how long (listener.js). W[s] is bytes, for WebCrypto's
- * own keys cannot be wrapped and ratcheted so; whoever holds one erases it when it is dropped. Errors say
- * nothing of a key.
+ * own keys cannot be wrapped and ratcheted so; whoever drops one erases it.
  */
 
 import {verify} from '../identity/identity.js';

@@ -14,8 +14,8 @@ const MASK = 2 ** (MAX_OVERTAKEN + 1) - 1;
 /** @typedef {import('../wire/urgent.js').KeyHeader} KeyHeader */
 
 /**
- * Of a talker's numbers, those that were accepted: a bit for the last one and each of the eight below it. 0
- * is that before the first.
+ * Which of a talker's numbers were accepted: a bit for the last and each of the eight below. 0: before the
+ * first.
  */
 export class AcceptedNumbers {
   #bits = 0;

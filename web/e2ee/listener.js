@@ -4,7 +4,7 @@
  *
  *     talker, by member id:  last key number, last first CTR, ReplayWindow of each stream
  *       generation, at most 12:  suite                                   of a header that was accepted
- *         step, at most 16:  W[s], first CTR, FrameKey of each stream    of a header, or ratcheted when a frame said so
+ *         step, at most 16:  W[s], first CTR, FrameKey of each stream    of a header, or ratcheted
  *
  * A step goes 10 s after a later one of its generation came, unless a header brings it back, a generation 10
  * s after another one was accepted, all of a talker 10 s after it left.
@@ -39,7 +39,7 @@ const ID_DIGITS = 2 * MEMBER_ID_SIZE;
 
 /**
  * @typedef {{hash: string, id: string, left: number | null}} Sender of a key that is being accepted; left:
- *   when it left meanwhile
+ *   meanwhile
  */
 
 export class Listener {
@@ -217,8 +217,7 @@ export class Listener {
   }
 
   /**
-   * Notes that a frame that decrypt has authenticated came. What it notes outlives the keys and the talker's
-   * stays in the room.
+   * Notes that a frame came which decrypt has authenticated. That outlives keys, and the talker's stays.
    * @param {bigint} kid @param {number} ctr @returns {'new' | 'replayed' | 'ahead'} see ReplayWindows.accept
    */
   record(kid, ctr) {
@@ -228,8 +227,7 @@ export class Listener {
   }
 
   /**
-   * Opens a frame of a step that is above the newest one, and keeps the steps up to it if it is authentic: it
-   * replaces the newest.
+   * Opens a frame of a step above the newest one, and keeps the steps up to it if the frame is authentic.
    * @param {Generation} generation
    * @param {{kid: bigint, stream: number, index: number, ctr: number, sealed: Bytes, now: number}} frame
    * @returns {Promise<Bytes | null>} null: the steps are others by now, look again
@@ -266,10 +264,7 @@ export class Listener {
     this.#boundLeft();
   }
 
-  /**
-   * Forgets most of who left first, when too many did. A relay cannot make their old keys new by letting them
-   * leave and come back.
-   */
+  /** Forgets most of who left first, when too many did. A relay cannot make their old keys new by that. */
   #boundLeft() {
     const gone = [...this.#talkers].filter(([, talker]) => talker.left !== null);
     if (gone.length <= MAX_LEFT) return;

@@ -1,15 +1,14 @@
 /**
  * One key of a talker, W[s] of docs/protocol.md, section 7.2. Deriving is asynchronous in a browser, so W[s]
- * is a promise here: which key follows from which is decided at once, by web/e2ee/talker.js, and its bytes
- * come later.
+ * is a promise: which key follows from which is decided at once, by talker.js, and its bytes come later.
  *
- *     16 random bytes = W[0] -- ratchet --> W[1] -- ratchet --> W[2] ...     one chain of promises a generation
+ *     16 random bytes = W[0] -- ratchet --> W[1] -- ratchet --> W[2] ...   one chain of promises a generation
  *                        | use               | use
  *                        v                   v
  *                     a copy, for a base key or wraps; erased when that is done
  *
- * Reactions to a promise run in the order in which they were asked for. So whatever was asked of a key before
- * it was erased still gets the key, and nothing that was asked later does.
+ * Reactions to a promise run in the order in which they were asked for. So what was asked of a key before it
+ * was erased still gets it, and nothing later does.
  */
 
 import {freshKey, ratchet} from './keys.js';

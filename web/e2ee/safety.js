@@ -3,7 +3,7 @@
  * same people in the room. It is short enough to be read out, 133 bits; the rounds make it dear to search for
  * identities that give the same one.
  *
- *     room, identity keys (sorted, each once), invite secret --PBKDF2--> 40 bytes --> eight groups of five digits
+ *     room, identity keys (sorted, each once), secret --PBKDF2--> 40 bytes --> eight groups of five digits
  *
  * When it is made anew and shown is web/call's and web/page's.
  */

@@ -27,8 +27,7 @@ export class Sealer {
 
   /**
    * Encrypts plain as the stream's next frame, with the key in use at the call: CTRs go up in the order of
-   * calls, and the results are to be sent in that order, for they may be ready in another. plain may be
-   * reused at once.
+   * calls, and so must the results be sent, whichever is ready first. plain is copied.
    * @param {import('../wire/bytes.js').Bytes} plain
    * @returns {Promise<{kid: bigint, ctr: number, ciphertext: import('../wire/bytes.js').Bytes}>} ciphertext
    *   || tag; rejected with a SealError, then nothing was sealed

@@ -1,6 +1,5 @@
 /**
- * Invite secrets (docs/protocol.md, section 7.3): 32 random bytes that the members of a room share and relays
- * never see.
+ * Invite secrets (docs/protocol.md, section 7.3): 32 random bytes of a room's members that no relay sees.
  *
  *     text: "wzp-" || base64url of: secret (32) || SHA-256("wzp/1 secret" || secret)[:4]
  *
@@ -59,7 +58,8 @@ export class Secret {
     if (typeof text !== 'string' || text.length !== PREFIX.length + 48 || !TEXT_FORM.test(text)) {
       throw new SecretError(
         'form',
-        'an invite secret is wzp- and 48 more characters, as somebody in the room can copy it for you; passwords are not accepted',
+        'an invite secret is wzp- and 48 more characters, as somebody in the room can copy it for you; '
+          + 'passwords are not accepted',
       );
     }
     const raw = fromBase64Url(text.slice(PREFIX.length));
@@ -69,7 +69,8 @@ export class Secret {
     if (!right) {
       throw new SecretError(
         'checksum',
-        'the invite secret has a typing error or belongs to another version: copy it anew, whole; passwords are not accepted',
+        'the invite secret has a typing error or belongs to another version: copy it anew, whole; '
+          + 'passwords are not accepted',
       );
     }
     return secret;
@@ -92,8 +93,7 @@ export class Secret {
   }
 
   /**
-   * Calls use with the 32 bytes of the secret, which it neither changes nor keeps, and returns what that
-   * returns.
+   * Calls use with the 32 bytes, which it neither changes nor keeps, and returns what that returns.
    * @template T @param {(bytes: Bytes) => T} use @returns {T}
    */
   revealTo(use) {

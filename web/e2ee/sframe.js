@@ -45,10 +45,7 @@ const TWO_32 = 2 ** 32;
 const MAX_64 = 2n ** 64n - 1n;
 const EMPTY = new Uint8Array(0);
 
-/**
- * A frame was not sealed under this key, KID and CTR, or was changed, or is shorter than a tag. It does not
- * say which.
- */
+/** A frame was not sealed under this key, KID and CTR, or was changed. It does not say which. */
 export class AuthError extends CodedError {
   constructor() {
     super('auth', 'the frame does not authenticate, drop it');
@@ -341,8 +338,7 @@ export class FrameKey {
 
   /**
    * Encrypts a frame, without the SFrame header, which is the additional data. A (KID, CTR) pair must seal
-   * one frame ever: two under the same one give away the XOR of their plaintexts. A talker's Sealer sees to
-   * that; use it.
+   * one frame ever: two give away the XOR of their plaintexts. A Sealer sees to that.
    * @param {number|bigint} ctr as a number at most 2^53-1
    * @param {Bytes} plain may be empty; free for other use once this returned, before it resolves
    * @returns {Promise<Bytes>} ciphertext || tag, a view into larger memory: copy it before it is transferred

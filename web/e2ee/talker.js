@@ -6,7 +6,7 @@
  *                arm: fresh                    leave: fresh, for all
  *     (no key) -------------> [key in use] ----------------------------> [key in use, fresh key waiting]
  *                               |  ^   ^                                    |  ^ leave: another fresh one
- *                               +--+   |  delivered, 8 s after the leave    |  | join: wrap of the waiting key
+ *                               +--+   |  delivered, 8 s after the leave    |  | join: wrap of that key
  *                    join: ratchet     +------------------------------------+--+
  *
  * Everything here is synchronous and keeps no clock: after each input, call step. Only what keys are made of
@@ -110,10 +110,7 @@ export class Talker {
     }
   }
 
-  /**
-   * Says that the last microphone was closed. Sealers refuse to seal until the next arm, for leaves change no
-   * key now.
-   */
+  /** The last microphone was closed. Sealers refuse until the next arm, for leaves change no key now. */
   disarm() {
     this.#state.armed = false;
     this.#useWaiting();
@@ -319,10 +316,7 @@ export class Talker {
     return {key, to};
   }
 
-  /**
-   * Makes a key of the next generation. Streams that open from now on begin at its first CTR, wherever it is
-   * used.
-   */
+  /** Makes a key of the next generation. Streams that open from now on begin at its first CTR. */
   #fresh() {
     return MediaKey.fresh(this.#suite, this.#generation, this.#state.nextFirst());
   }

@@ -22,10 +22,7 @@ import {Secret} from './secret.js';
 import {CtrHmac, deriveKeySalt, encodeHeader, FrameKey, tagLength} from './sframe.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
-/**
- * @typedef {any} Vector one of a section, as the file has it: bytes in hexadecimal, 64-bit integers as
- *   decimal strings
- */
+/** @typedef {any} Vector of a section: bytes in hexadecimal, 64-bit integers as decimal strings */
 
 const EMPTY = new Uint8Array(0);
 const HMAC = {name: 'HMAC', hash: 'SHA-256'};
@@ -53,8 +50,7 @@ const SECTIONS = {
 
 /**
  * Runs all vectors.
- * @param {(name: string) => Promise<any>} load resolves to the parsed file of that name: 'sframe', 'hpke' or
- *   'e2ee'
+ * @param {(name: string) => Promise<any>} load resolves to the parsed file
  * @returns {Promise<{ran: number, failed: string[]}>} how many checks ran, and what is wrong
  */
 export async function runVectors(load) {
@@ -154,7 +150,8 @@ async function frames(check, vectors) {
     const aad = concat(header, fromHex(v.metadata));
     check.bytes('aad', aad, v.aad);
     const aead = await CtrHmac.create(key, salt, tagLength(v.cipher_suite));
-    const ctr = /** @type {[number, number]} */ ([Number(BigInt(v.ctr) >> 32n), Number(BigInt(v.ctr) & 0xffffffffn)]);
+    const wide = BigInt(v.ctr);
+    /** @type {[number, number]} */ const ctr = [Number(wide >> 32n), Number(wide & 0xffffffffn)];
     check.bytes('ct', concat(header, await aead.seal(ctr, aad, fromHex(v.pt))), v.ct);
     const sealed = fromHex(v.ct).subarray(header.length);
     check.bytes('pt', await aead.open(ctr, aad, sealed), v.pt);

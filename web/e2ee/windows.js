@@ -7,7 +7,7 @@
  * forged ones cost nothing.
  *
  *     recent  at most 16, the one that had a frame last at the end    a ReplayWindow
- *     floors  the others, by stream                                   the highest CTR taken: no other below it is
+ *     floors  the others, by stream                                   the highest CTR taken: none below it is
  */
 
 import {ReplayWindow} from '../wire/replay.js';
@@ -56,8 +56,7 @@ export class ReplayWindows {
   }
 
   /**
-   * Makes floors of all windows, when nothing late can be opened any more, and one for all streams if that
-   * are more than most.
+   * Makes floors of all windows, when nothing late can be opened any more; of more than most, one for all.
    * @param {number} [most]
    */
   rest(most = Infinity) {

@@ -7,8 +7,7 @@ const MAX_FOLDS = 16;
 
 /**
  * What is there without being seen, or only changes how others are shown. The last three are blank in most
- * fonts, beside those that Unicode marks as such: braille pattern blank, khitan small script filler, musical
- * symbol null notehead.
+ * fonts: braille pattern blank, khitan small script filler, musical symbol null notehead.
  */
 const unseen =
   /[\p{Cc}\p{Cf}\p{Variation_Selector}\p{Default_Ignorable_Code_Point}\u2800\u{16fe4}\u{1d159}]/gu;

@@ -1,6 +1,5 @@
 /**
- * Who somebody is: the keys of a 32-byte seed, signatures with them, and the fingerprint. As package identity
- * in Go.
+ * Who somebody is: the keys of a 32-byte seed, signatures, and the fingerprint. As Go's package identity.
  *
  *     seed ── HKDF-SHA256 ──> Identity ── sign ──> signature ── verify(publicKey, ...) ──> true or false
  *                                │                   publicKey ── fingerprintOf ──> what people compare
@@ -106,8 +105,7 @@ export class Identity {
 }
 
 /**
- * A seed as a key that derives and cannot be read: what Store keeps. The zero seed is refused, for everybody
- * knows it.
+ * A seed as a key that derives and cannot be read. The zero seed is refused, for everybody knows it.
  * @param {Bytes} seed @returns {Promise<CryptoKey>}
  */
 export async function importSeed(seed) {

@@ -2,17 +2,17 @@
  * Which keys the people had who called themselves by a name: trust on first use. As KnownNames of package
  * identity in Go, with a storage of the caller's in the place of a file.
  *
- *     "name:" hex(HMAC-SHA256(key, name)[:16])  ->  [hex(HMAC-SHA256(key, name || 0x00 || fingerprint (16))[:16]), ...]
- *     "names"                                   ->  how many of these there are
+ *     "name:" hex(tag(name))  ->  [hex(tag(name || 0x00 || fingerprint (16))), ...]
+ *     "names"                 ->  how many of these there are
  *
- *     key  = HKDF-SHA256(X25519 private key of whose names they are, salt = "", info = "wzp/1 known names"), 32 bytes
- *     name = in the form of foldName
+ *     tag  = HMAC-SHA256(key, ...)[:16]; name is in the form of foldName
+ *     key  = HKDF-SHA256(X25519 private key of whose names they are, salt = "", info = "wzp/1 known names")
  *
  * so the storage alone does not tell whom its owner talks to. Several identities may share one, for none sees
  * what is another's. Text of the page, warnings and the network are elsewhere.
  */
 
-import { concat, toHex, toUtf8 } from '../wire/bytes.js';
+import { concat, messageOf, toHex, toUtf8 } from '../wire/bytes.js';
 import { foldName } from './fold.js';
 import { IdentityError, usableKey } from './identity.js';
 
@@ -147,8 +147,7 @@ export class KnownNames {
   }
 
   /**
-   * Remembers the people of a name, of whom `more` are new: in the storage or, if that cannot be, for this
-   * stay.
+   * Remembers the people of a name, one of them new: in the storage or, if that fails, for this stay.
    * @param {string} who @param {string[]} people @param {number} more
    */
   async #keep(who, people, more) {
@@ -165,7 +164,7 @@ export class KnownNames {
 
   /** @param {string} what @param {unknown} error */
   #fail(what, error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     this.#trouble ??= new IdentityError(
       'names', `names ${what} (${why}): you are not warned when they come with another key later`,
     );

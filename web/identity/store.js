@@ -1,9 +1,8 @@
 /**
- * What a browser keeps of a person, in IndexedDB: the identity and small settings. For pages and Workers
- * alike.
+ * What a browser keeps of a person, in IndexedDB: identity and settings. For pages and Workers alike.
  *
  *     identity:  "seed"   -> {seedKey, publicKey}   a CryptoKey that derives and cannot be read
- *                "sealed" -> {salt, iv, rounds, sealed, publicKey}   AES-256-GCM(PBKDF2-SHA256(passphrase)), if wanted
+ *                "sealed" -> {salt, iv, rounds, sealed, publicKey}   AES-256-GCM(PBKDF2-SHA256(passphrase))
  *     settings:  name, microphone, theme, ...; known names (names.js)
  *
  * The words of an identity can be shown once, when it is made, and later only from the sealed copy.
@@ -66,8 +65,7 @@ export class Store {
   }
 
   /**
-   * Keeps a seed, in the place of the one before, so that it derives and cannot be read. A sealed copy of
-   * another seed is removed.
+   * Keeps a seed so that it derives and cannot be read, in the place of the one before and its sealed copy.
    * @param {Bytes} seed @returns {Promise<Identity>}
    */
   async saveIdentity(seed) {
@@ -105,8 +103,7 @@ export class Store {
   }
 
   /**
-   * The seed of the sealed copy. It rejects with code 'passphrase' if that is wrong, 'storage' if there is no
-   * copy.
+   * The seed of the sealed copy. It rejects with 'passphrase' if that is wrong, 'storage' if there is none.
    * @param {string} passphrase @returns {Promise<Bytes>}
    */
   async openSealed(passphrase) {

@@ -137,8 +137,8 @@ export class Buffer {
    * Gives the packet its seq and its extended media time, and begins a new time line when its numbers cannot
    * continue the old one.
    *
-   *     no packet for 30 s, or media time ahead of the clock by more than the buffer, or back by more than 100 frames
-   *     (at least the greatest delay), or back at all, but for a pre-roll, while the counter goes on
+   *     no packet for 30 s, or media time ahead of the clock by more than the buffer, or back by more than
+   *     100 frames (at least the greatest delay), or at all, but for a pre-roll, while the counter goes on
    *                               new time line: it begins where the old one ended
    *     counter far off, or older while the media time is newer
    *                               new count: the packet counts as the next one
@@ -190,8 +190,7 @@ export class Buffer {
   }
 
   /**
-   * Counts the packet as expected and received. It reports false for a duplicate and for a packet too old to
-   * tell.
+   * Counts the packet as expected and received. False: a duplicate, or too old to tell.
    * @param {number} seq
    */
   #mark(seq) {

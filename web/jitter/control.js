@@ -43,8 +43,7 @@ export function speed(e) {
 }
 
 /**
- * How many samples have to be played after one period was removed or repeated, to keep to a speed other than
- * 1.
+ * How many samples to play after one period was removed or repeated, to keep to a speed other than 1.
  * @param {number} period @param {number} factor
  */
 export function pause(period, factor) {
@@ -52,8 +51,7 @@ export function pause(period, factor) {
 }
 
 /**
- * How alike two periods must be for a change of speed: the further off the schedule is, the less it waits for
- * a good moment.
+ * How alike two periods must be for a change of speed: less, the further off the schedule is.
  * @param {number} e
  */
 export function likeness(e) {

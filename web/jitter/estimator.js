@@ -103,8 +103,7 @@ export class Estimator {
       this.#anchor = now - media;
       this.#base = 0;
     } else if (now - this.#lastArrival > STALE_AFTER) {
-      // The clocks have drifted apart and the route may have changed, but the spread is still the best guess:
-      // hang it up at this packet.
+      // The clocks have drifted, the route may be another; the spread is still the best guess: hang it here.
       this.#anchor = now - media - this.#long.median();
       this.#bases.reset();
       this.#bases.add(this.#base, now);

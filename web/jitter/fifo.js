@@ -1,7 +1,4 @@
-/**
- * Decoded samples until they are read, with their past, and the two changes of length: one pitch period less
- * or more.
- */
+/** Decoded samples until they are read, with their past, and one pitch period less or more of them. */
 
 import { alike, COMPARE, MIN_PERIOD } from './pitch.js';
 import { MS } from './units.js';
@@ -70,8 +67,8 @@ export class Fifo {
   }
 
   /**
-   * Takes one period out: the first fades into the second, and play goes on after the second. 2 x period
-   * samples must be unread.
+   * Takes one period out: the first fades into the second, then play goes on. 2 x period samples must be
+   * unread.
    *
    *     before  |...A...|...B...|...C...      A and B are alike
    *     after   |.A->B..|...C...

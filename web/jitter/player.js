@@ -41,7 +41,7 @@
  *     counters missing                       loss: concealment, by the decoder where it knows in time
  *     no counter missing, media time jumped  silence of the talker
  *     a silence marker                       silence from its timestamp on
- *     nothing there at all                   wait: conceal, fade out by 120 ms, stay silent; what comes then is played
+ *     nothing there at all                   wait: conceal, fade out by 120 ms; what comes then is played
  */
 
 import { Ahead } from './ahead.js';
@@ -99,9 +99,8 @@ export class Player {
 
   /**
    * @param {object} options
-   * @param {(payload: Uint8Array | null) => void} options.decode is called with packets in the order of the
-   *   stream; null has the decoder conceal one frame. Each call must be answered by one call of decoded, in
-   *   the same order.
+   * @param {(payload: Uint8Array | null) => void} options.decode is called with packets in order, and null to
+   *   conceal one frame. Each call is answered by one of decoded.
    * @param {number} [options.minDelay] least target delay, ms
    * @param {number} [options.maxDelay] greatest target delay, ms
    * @param {number} [options.maxBuffer] most media held, ms, e.g. after a stall; then the oldest is dropped
@@ -171,10 +170,7 @@ export class Player {
     this.#ahead.feed(p.now, this.#gap, this.#until);
   }
 
-  /**
-   * Whether the stream is sounding: in a talkspurt, and not waiting for packets for so long that concealment
-   * has faded out.
-   */
+  /** Whether the stream is sounding: in a talkspurt, and concealment has not faded out. */
   get active() {
     return this.#playout.active;
   }

@@ -48,10 +48,7 @@ export class Playout {
   played = 0;
   concealed = 0;
   undecodable = 0;
-  /**
-   * From put of a frame to its first sample being played, samples: mean of the last 16 or so, and of the
-   * last.
-   */
+  /** From put of a frame to its first sample being played: mean of the last 16 or so, and of the last. */
   delay = 0;
   lastDelay = 0;
 
@@ -136,8 +133,8 @@ export class Playout {
   }
 
   /**
-   * Plays silence until the next talkspurt is due: on schedule, or at once when play-out is behind, but then
-   * not without a short pause.
+   * Plays silence until the next talkspurt is due: on schedule, or after a short pause when play-out is
+   * behind.
    * @param {number} want
    */
   #produceSilence(want) {

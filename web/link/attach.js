@@ -3,12 +3,12 @@
  * (docs/protocol.md, section 8). It remembers what worked, so that attaching again tries that first, and the
  * one request to join. Sessions are not known here.
  *
- *     attach ──> Race ──> find (connect.json) ──> connect (carrier) ──> Attempt ──> the first that is welcomed
+ *     attach ──> Race ──> find (connect.json) ──> connect (carrier) ──> Attempt ──> the first to be welcomed
  */
 
-import { toHex } from '../wire/bytes.js';
+import { messageOf, toHex } from '../wire/bytes.js';
 import { Attempt, Refused } from './attempt.js';
-import { LinkError, asLinkError, describe } from './carrier.js';
+import { LinkError, asLinkError } from './carrier.js';
 import { deadline, sleep } from './clock.js';
 import { fetchPlace } from './connect.js';
 import { askWhy, explain } from './explain.js';
@@ -32,12 +32,10 @@ import { hasWebTransport, openWebTransport } from './webtransport.js';
  * @property {import('../identity/identity.js').Identity} identity
  * @property {string} name shown to others; at most 64 bytes
  * @property {string} program and version; likewise
- * @property {(relay: Bytes) => Promise<{room: string, entry: Bytes}>} makeJoin makes the request to join;
- *   called once
+ * @property {(relay: Bytes) => Promise<{room: string, entry: Bytes}>} makeJoin called once
  * @property {Bytes} [relayKey] which the relay must have; absent: the one that connect.json says
  * @property {() => number} [random]
- * @property {{webtransport?: Open, websocket?: Open}} [open] in the place of the browser's carriers; absent:
- *   not there
+ * @property {{webtransport?: Open, websocket?: Open}} [open] in place of the browser's carriers
  * @property {(signal: AbortSignal) => Promise<Place>} [place] in the place of fetching connectUrl
  * @property {typeof globalThis.fetch} [fetch] in the place of the browser's
  */
@@ -87,8 +85,7 @@ export class Attacher {
   /**
    * Races attempts until one is welcomed.
    * @param {AbortSignal} signal
-   * @param {boolean} first the client was never welcomed: refusals that may pass end it, too, and it gives up
-   *   in the end
+   * @param {boolean} first the client was never welcomed: passing refusals end it, too, and it gives up
    * @returns {Promise<Attempt>} rejects with a LinkError
    */
   async attach(signal, first) {
@@ -116,8 +113,7 @@ export class Attacher {
   }
 
   /**
-   * Ends a race in which the relay does not answer, with why. Who waits must not wait for ever, nor without a
-   * word.
+   * Ends a race in which the relay does not answer, with why: nobody must wait for ever, or without a word.
    * @param {Race} race
    * @param {AbortController} patience aborted here, or by who runs the race when it is over
    * @param {AbortSignal} signal
@@ -155,8 +151,8 @@ export class Attacher {
   }
 
   /**
-   * Returns where the relay is to be reached. What is known already is good enough for a first try, and when
-   * there is no way to ask.
+   * Where the relay is to be reached. What is known already will do for a first try, and where nobody can be
+   * asked.
    * @param {boolean} again @param {AbortSignal} signal @returns {Promise<Place>}
    */
   async #find(again, signal) {
@@ -201,8 +197,7 @@ export class Attacher {
   }
 
   /**
-   * Opens a carrier. Of WebTransport's hashes the browser is shown one after the other, the one that was
-   * right last first.
+   * Opens a carrier. The browser is shown one of WebTransport's hashes at a time, the last right one first.
    * @param {Kind} kind @param {Place} place @param {AbortSignal} signal @returns {Promise<Carrier>}
    */
   async #connect(kind, place, signal) {
@@ -234,7 +229,7 @@ export class Attacher {
     try {
       return await this.#join;
     } catch (error) {
-      throw new LinkError('join', describe(error), { cause: error, final: true });
+      throw new LinkError('join', messageOf(error), { cause: error, final: true });
     }
   }
 }

@@ -1,15 +1,15 @@
 /**
- * One attempt to attach: the handshake on one carrier, and afterwards its control messages (docs/protocol.md,
- * sections 5 and 8).
+ * One attempt to attach: the handshake on a carrier, then its control messages (docs/protocol.md, sections 5,
+ * 8).
  *
  *     carrier ──> Greeting ──> Hello, Join ──> Welcome (its signature is checked) ──> Joined ──> attached
  *                    '── another relay key: over         '── Refused, Goodbye, closed: over
  */
 
-import { FormatError, equal, fromHex } from '../wire/bytes.js';
+import { equal, fromHex } from '../wire/bytes.js';
 import { decode, encode } from '../wire/control.js';
 import { signHello, verifyWelcome, webHelloValue } from '../wire/hello.js';
-import { LinkError, describe } from './carrier.js';
+import { LinkError, asLinkError } from './carrier.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 /** @typedef {import('./carrier.js').Carrier} Carrier */
@@ -86,7 +86,7 @@ export class Attempt {
       this.#attached = true;
     } catch (error) {
       this.carrier.close();
-      throw error instanceof LinkError ? error : new LinkError('protocol', describe(error), { cause: error });
+      throw asLinkError(error, 'protocol');
     } finally {
       signal.removeEventListener('abort', giveUp);
     }
@@ -148,7 +148,7 @@ export class Attempt {
     try {
       m = decode(text);
     } catch (error) {
-      this.#break(new LinkError('protocol', error instanceof FormatError ? error.message : describe(error)));
+      this.#break(asLinkError(error, 'protocol'));
       this.carrier.close();
       return;
     }
@@ -194,8 +194,7 @@ export class Attempt {
   }
 
   /**
-   * Sends a request and waits for its answer; null: the carrier closed, or signal was aborted. One request at
-   * a time.
+   * Sends a request and waits for its answer; null: the carrier closed, or signal. One request at a time.
    * @param {string} text @param {AbortSignal} signal @returns {Promise<Message | null>}
    */
   request(text, signal) {

@@ -4,7 +4,7 @@
  * frames.
  */
 
-import { CodedError } from '../wire/bytes.js';
+import { CodedError, messageOf } from '../wire/bytes.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 /** @typedef {import('./clock.js').Clock} Clock */
@@ -54,12 +54,10 @@ export class LinkError extends CodedError {
   }
 }
 
-/** Returns what went wrong in words. @param {unknown} error @returns {string} */
-export function describe(error) {
-  return error instanceof Error ? error.message : String(error);
-}
-
-/** Makes whatever was thrown a LinkError. @param {unknown} error @returns {LinkError} */
-export function asLinkError(error) {
-  return error instanceof LinkError ? error : new LinkError('program', describe(error), { cause: error });
+/**
+ * Makes whatever was thrown a LinkError.
+ * @param {unknown} error @param {string} [code] if it is none
+ */
+export function asLinkError(error, code = 'program') {
+  return error instanceof LinkError ? error : new LinkError(code, messageOf(error), { cause: error });
 }

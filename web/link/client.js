@@ -1,15 +1,13 @@
 /**
- * A client keeps one session with a relay, over as many carriers as it takes (docs/protocol.md, sections 6
- * and 8).
+ * A client: one session with a relay, over as many carriers as it takes (docs/protocol.md, sections 6, 8).
  *
  *          +--- carrier closed, answer overdue, goodbye, silence ---+
  *          v                                                        |
- *     attaching (reconnect.js, with back-off) ── first Welcome ──> attached ──> WebTransport again, while on WebSocket
+ *     attaching (reconnect.js, with back-off) ── first Welcome ──> attached ──> WebTransport again, at times
  *          |                                                        |
  *          +── refused, or another relay key ──> ended <── leave ───+
  *
- * It knows control messages as far as attaching goes; what members, keys and streams are is known above, in
- * room/.
+ * It knows control messages as far as attaching goes; what members, keys and streams are is web/call's.
  */
 
 import { toHex } from '../wire/bytes.js';
@@ -198,8 +196,7 @@ export class Client {
   }
 
   /**
-   * Notes the end of a session, by this side or the other. What the relay does not mean for good is no end
-   * for the client.
+   * Notes the end of a session. What the relay does not mean for good is no end for the client.
    * @param {Session} session @param {number} code @param {boolean} ours
    */
   #sessionEnded(session, code, ours) {
@@ -313,8 +310,7 @@ export class Client {
   }
 
   /**
-   * Sends an urgent message. done is called once, when it was acknowledged, or with false when it never will
-   * be.
+   * Sends an urgent message. done is called once; with false: it never will be acknowledged.
    * @param {number} kind @param {Bytes} body is kept @param {(acked: boolean) => void} [done]
    * @returns {boolean} false: too many are under way, or there is no session; done is not called then
    */

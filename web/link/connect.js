@@ -3,9 +3,9 @@
  * trusted with more than that: hashes of certificates must be signed by the relay.
  */
 
-import { FormatError, equal, fromHex, fromUtf8, toHex } from '../wire/bytes.js';
+import { FormatError, equal, fromHex, fromUtf8, messageOf, toHex } from '../wire/bytes.js';
 import { verifyWebCertificates } from '../wire/hello.js';
-import { LinkError, describe } from './carrier.js';
+import { LinkError } from './carrier.js';
 import { deadline } from './clock.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
@@ -38,7 +38,7 @@ export async function fetchPlace(url, { clock, signal, relayKey = null, fetch: g
   } catch (error) {
     if (error instanceof LinkError) throw error;
     const bad = error instanceof FormatError;
-    const why = bad ? describe(error) : `the relay's ${PART} cannot be fetched: ${describe(error)}`;
+    const why = bad ? messageOf(error) : `the relay's ${PART} cannot be fetched: ${messageOf(error)}`;
     throw new LinkError(bad ? 'protocol' : 'connect', why, { cause: error });
   } finally {
     limit.finish();

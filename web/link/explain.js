@@ -1,13 +1,13 @@
 /**
  * Why joining came to nothing, in one code for which the page has words. Browsers do not tell scripts why a
- * WebSocket was not opened; the relay does, if the same address is asked otherwise (docs/protocol.md, section
- * 8).
+ * WebSocket was not opened; the relay does, if the same address is asked otherwise (section 8).
  *
  *     Seen (reconnect.js) ──> askWhy: POST to the WebSocket's address ──> explain ──> LinkError
  */
 
+import { messageOf } from '../wire/bytes.js';
 import { Refused } from './attempt.js';
-import { LinkError, describe } from './carrier.js';
+import { LinkError } from './carrier.js';
 import { deadline } from './clock.js';
 
 /** @typedef {import('./clock.js').Clock} Clock */
@@ -45,7 +45,7 @@ export async function askWhy({ place }, connectUrl, { clock, signal, fetch: ask 
 export function explain({ place, failures, greeted }, answer) {
   const refused = [...failures.values()].find((error) => error instanceof Refused || error.final);
   if (refused) return refused;
-  const all = [...failures.values()].map(describe);
+  const all = [...failures.values()].map(messageOf);
   if (answer?.status) all.push(`the WebSocket's address answers with status ${answer.status}`);
   return new LinkError(codeOf({ place, failures, greeted }, answer), all.join('; ') || 'nothing answers');
 }

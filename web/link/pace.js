@@ -1,7 +1,6 @@
 /**
  * How fast the urgent messages of one direction leave (docs/protocol.md, section 4.4), so that media keeps
- * three quarters of a bottleneck whatever its rate is. Loss does not slow them down, a queue does. It is
- * pure.
+ * three quarters of a bottleneck whatever its rate is. Loss does not slow them down, a queue does. Pure.
  *
  *      begin: a third of media's rate
  *        |
@@ -245,8 +244,7 @@ export class Pacer {
   }
 
   /**
-   * Takes the acknowledgement of a message that was sent first at a time. That says what the round trip was
-   * at most.
+   * Takes the acknowledgement of a message first sent at a time: the round trip was that at most.
    * @param {number} now @param {number} kind @param {number} sent
    */
   acked(now, kind, sent) {

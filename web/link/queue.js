@@ -27,8 +27,7 @@ export class PacketQueue {
   }
 
   /**
-   * Adds a packet, and drops another one where there is no room: the oldest media, or the oldest if there is
-   * none.
+   * Adds a packet. Where there is no room, the oldest media gives way, or the oldest.
    * @param {Bytes} packet @param {boolean} media @param {number} now
    */
   push(packet, media, now) {

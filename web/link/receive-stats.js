@@ -1,6 +1,5 @@
 /**
- * What arrived of one direction of a session, and the reports of it (docs/protocol.md, section 4.3). It is
- * pure.
+ * What arrived of one direction of a session, and the reports of it (docs/protocol.md, section 4.3). Pure.
  *
  *     packet(counter, size, now) ──> window, losses, bursts ──> due(now)? ──> report(now) ──> the relay
  */

@@ -1,14 +1,14 @@
 /**
  * Several attempts to attach, of which the first to be welcomed wins (docs/protocol.md, sections 6 and 8).
  *
- *     start ──0.6 s──> the other kind ──2 s──> start ... at most three at once; when one fails, the other kind at once
+ *     start ──0.6 s──> the other kind ──2 s──> start ... three at most; when one fails, the other at once
  *       |                  |                    |
  *       +──────────────────+────────────────────+──> the winner; the others are given up
  *
  * When none is left, another round begins after a delay that doubles up to 5 s and is jittered.
  */
 
-import { LinkError, describe } from './carrier.js';
+import { LinkError, asLinkError } from './carrier.js';
 
 /** @typedef {import('./attempt.js').Attempt} Attempt */
 /** @typedef {import('./carrier.js').Place} Place */
@@ -34,8 +34,7 @@ const STALE_ATTEMPT = 5000;
  * @typedef {object} RaceConfig
  * @property {Clock} clock
  * @property {() => number} random from 0 to 1
- * @property {(again: boolean, signal: AbortSignal) => Promise<Place>} place again: the last one may be out of
- *   date
+ * @property {(again: boolean, signal: AbortSignal) => Promise<Place>} place again: the last may be old
  * @property {(place: Place) => Kind[]} kinds in the order in which they are to be tried
  * @property {(kind: Kind, place: Place, signal: AbortSignal, heard: () => void) => Promise<Attempt>} attempt
  *   heard: to be called when the relay says something
@@ -153,10 +152,7 @@ export class Race {
     return this.#place ? this.#config.kinds(this.#place).filter((kind) => !this.#refused.has(kind)) : [];
   }
 
-  /**
-   * Returns the kind of which the fewest attempts are under way; one that was not tried in this round comes
-   * first.
-   */
+  /** The kind with the fewest attempts under way; one that was not tried in this round comes first. */
   #nextKind() {
     const load = (/** @type {Kind} */ kind) =>
       this.#running.filter((e) => e.kind === kind).length + (this.#tried.has(kind) ? 1 : 0);
@@ -201,8 +197,7 @@ export class Race {
    */
   #failed(reason, kind) {
     if (this.#over) return;
-    const error =
-      reason instanceof LinkError ? reason : new LinkError('connect', describe(reason), { cause: reason });
+    const error = asLinkError(reason, 'connect');
     this.#last = error;
     this.#failures.set(kind ?? 'place', error);
     if (this.#config.final(error)) {

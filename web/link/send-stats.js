@@ -1,7 +1,4 @@
-/**
- * What the relay's reports say of the packets that were sent to it (docs/protocol.md, section 4.3). It is
- * pure.
- */
+/** What the relay's reports say of the packets that were sent to it (docs/protocol.md, section 4.3). Pure. */
 
 /** @typedef {import('../wire/report.js').Report} Report */
 
@@ -57,8 +54,8 @@ export class SendStats {
   }
 
   /**
-   * Takes a report that came now. A report that claims what was never sent (counters from next up), or an old
-   * one, is ignored.
+   * Takes a report that came now. An old one, or one that claims what was never sent (from next up), is
+   * ignored.
    * @param {Report} p @param {number} next @param {SentTimes} sent @param {number} now
    * @returns {boolean} packets arrive over there
    */

@@ -57,8 +57,7 @@ export class Session {
   }
 
   /**
-   * Makes a welcomed carrier the one to send with, and asks for a sign of life on it. Carriers of before are
-   * still listened to.
+   * Makes a welcomed carrier the one to send with, and asks for a sign of life on it. Others are still heard.
    * @param {Carrier} carrier
    */
   install(carrier) {
@@ -359,8 +358,7 @@ export class Session {
   }
 
   /**
-   * Calls the handler: what it throws must not keep the rest of a packet, or the next tick, from being
-   * handled.
+   * Calls the handler: what it throws must not stop the rest of a packet, or the next tick.
    * @template T @param {() => T} f @returns {T | undefined}
    */
   #call(f) {

@@ -46,8 +46,7 @@ export class UrgentOut {
   }
 
   /**
-   * Queues a message; body is kept. It returns false when too many are under way, and done is not called
-   * then.
+   * Queues a message; body is kept. False: too many are under way, and done is not called.
    * @param {number} kind @param {Bytes} body @param {(acked: boolean) => void} [done]
    */
   add(kind, body, done) {

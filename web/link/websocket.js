@@ -7,10 +7,11 @@
  * What the browser has taken cannot be dropped any more, so it is given little at a time.
  */
 
+import { messageOf } from '../wire/bytes.js';
 import { MAX_MESSAGE } from '../wire/control.js';
 import { MAX_PACKET } from '../wire/frame.js';
 import { webSocketBinding } from '../wire/hello.js';
-import { LinkError, describe } from './carrier.js';
+import { LinkError } from './carrier.js';
 import { realClock } from './clock.js';
 import { PacketQueue } from './queue.js';
 
@@ -46,7 +47,7 @@ export function openWebSocket(place, signal, options = {}) {
     try {
       socket = new Socket(place.websocket, SUBPROTOCOL);
     } catch (error) {
-      fail(describe(error));
+      fail(messageOf(error));
       return;
     }
     const carrier = new WebSocketCarrier(

@@ -7,8 +7,9 @@
  *     relay ──> stream ──> Deframer ──> control.onmessage
  */
 
+import { messageOf } from '../wire/bytes.js';
 import { Deframer, frame } from '../wire/control.js';
-import { LinkError, describe } from './carrier.js';
+import { LinkError } from './carrier.js';
 import { realClock } from './clock.js';
 import { PacketQueue } from './queue.js';
 
@@ -28,8 +29,7 @@ export function hasWebTransport() {
 }
 
 /**
- * Connects, showing one hash of the relay's certificate: with several, the browser does not tell which one it
- * met.
+ * Connects, showing one hash of the relay's certificate: of several, the browser does not tell which it met.
  * @param {Place} place @param {AbortSignal} signal ends the attempt; once it has succeeded it does nothing
  * @param {{hash?: number, clock?: Clock}} [options] hash: which of the place's hashes
  * @returns {Promise<Carrier>}
@@ -44,7 +44,7 @@ export async function openWebTransport(place, signal, options = {}) {
     requireUnreliable: true,
     congestionControl: 'low-latency',
   }));
-  const closed = transport.closed.then((info) => info.reason || 'the relay closed the connection', describe);
+  const closed = transport.closed.then((info) => info.reason || 'the relay closed the connection', messageOf);
   const giveUp = () => shut(transport);
   signal.addEventListener('abort', giveUp);
   try {
@@ -53,7 +53,7 @@ export async function openWebTransport(place, signal, options = {}) {
     return new WebTransportCarrier(transport, stream, closed, hash, options.clock ?? realClock);
   } catch (error) {
     shut(transport);
-    throw new LinkError('connect', `WebTransport: ${describe(error)}`, { cause: error });
+    throw new LinkError('connect', `WebTransport: ${messageOf(error)}`, { cause: error });
   } finally {
     signal.removeEventListener('abort', giveUp);
   }

@@ -22,8 +22,7 @@ const reserved =
 /** @typedef {import('../wire/names.js').NameFault | 'reserved' | 'nobody' | 'address'} NameFault */
 
 /**
- * What the user typed as a room, as the protocol wants it (docs/protocol.md, section 5.2), or what is wrong
- * with it.
+ * What the user typed as a room, as docs/protocol.md, section 5.2, wants it, or what is wrong with it.
  * @param {string} typed @returns {{room: string, fault: NameFault | null}}
  */
 export function roomName(typed) {

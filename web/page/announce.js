@@ -1,6 +1,5 @@
 /**
- * What screen readers are told of a room: politely, at most every few seconds, the latest and in one
- * sentence.
+ * What screen readers are told of a room: politely, every few seconds at most, the latest in one sentence.
  */
 
 import { h } from './dom.js';

@@ -8,6 +8,7 @@
  * Tests read `data-state`, `data-transmitting` and `data-members` of the root element.
  */
 
+import { messageOf } from '../wire/bytes.js';
 import { Bars } from './bars.js';
 import { Door } from './door.js';
 import { connectUrl, readAddress, roomPath } from './address.js';
@@ -145,7 +146,7 @@ export class App {
       .then(([room, made]) => this.#enter(room, made, wish))
       .catch((error) => {
         wish.microphone?.stop();
-        this.#showEnded({ code: 'loading', text: error instanceof Error ? error.message : String(error) });
+        this.#showEnded({ code: 'loading', text: messageOf(error) });
       });
   }
 

@@ -3,6 +3,7 @@
  * silent, never more than a few.
  */
 
+import { messageOf } from '../wire/bytes.js';
 import { h, makeButton } from './dom.js';
 import { icon, iconButton } from './icons.js';
 import { bar as words } from './words.js';
@@ -41,7 +42,7 @@ export class Bars {
 
   /** Something broke: says what, and offers to reload. @param {unknown} error */
   error(error) {
-    const what = error instanceof Error ? error.message : String(error);
+    const what = messageOf(error);
     this.show('error', {
       text: words.error(what.slice(0, 200)), kind: 'danger', action: words.reload,
       act: () => location.reload(),

@@ -5,8 +5,7 @@
 
 /**
  * Makes an element. Of props, `onclick` and its like are listeners, `class`, `aria-*`, `data-*` and other
- * names with a dash are attributes, the rest are properties. Strings among the children are text, never
- * markup.
+ * names with a dash are attributes, the rest are properties. Strings are text, never markup.
  * @template {keyof HTMLElementTagNameMap} T @param {T} tag @param {Props} [props] @param {...Child} children
  * @returns {HTMLElementTagNameMap[T]}
  */

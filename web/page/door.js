@@ -1,7 +1,4 @@
-/**
- * The door: which room, which name, can I be heard, join. One screen, whether one comes with a link or
- * without.
- */
+/** The door: which room, which name, can I be heard, join. One screen, with a link or without. */
 
 import { fill, h, labelled, makeButton, setAttribute, setText, smallPrint } from './dom.js';
 import { icon, iconButton, mark } from './icons.js';
@@ -68,10 +65,7 @@ export class Door {
     this.#arm();
   }
 
-  /**
-   * Offers only what the user can mean: a cut-off link is none into an open room, and of two invites one must
-   * be chosen.
-   */
+  /** Offers only what the user can mean: a cut-off link opens no open room, of two invites one is chosen. */
   #arm() {
     this.#join.disabled = this.#two && this.#secret === '';
     this.#join.hidden = this.#cutOff();
@@ -131,7 +125,8 @@ export class Door {
     const onsubmit = (/** @type {Event} */ event) => this.#submit(event);
     return h('form', { class: 'stack', noValidate: true, onsubmit },
       room ? this.#title() : this.#room.element,
-      badSecret && h('p', { class: 'trouble', role: 'alert', 'data-note': 'secret' }, icon('warning'), this.#fault),
+      badSecret && h('p', { class: 'trouble', role: 'alert', 'data-note': 'secret' },
+        icon('warning'), this.#fault),
       this.#two && this.#choice(),
       elsewhere && h('p', { class: 'note', role: 'status', 'data-note': 'tab' }, bar.otherTab),
       this.#name.element, this.#mic.element, this.#offline, this.#join, this.#openly);

@@ -1,7 +1,4 @@
-/**
- * The entry of the page: hands the real world to the App. Nothing is decided here but what goes wrong before
- * there is an App.
- */
+/** The entry of the page: hands the real world to the App, and says what goes wrong before there is one. */
 
 import { OwnIdentity } from './own-identity.js';
 import { App, takeAddress } from './app.js';

@@ -73,8 +73,9 @@ class Row {
 
   /** @param {string} id @param {(id: string) => void} open */
   constructor(id, open) {
-    this.#button = h('button', { type: 'button', class: 'person-button', onclick: () => open(id) }, this.#face,
-      h('span', { class: 'who' }, h('span', { class: 'name' }, this.#name), this.#note), this.#sign);
+    this.#button = h('button', { type: 'button', class: 'person-button', onclick: () => open(id) },
+      this.#face, h('span', { class: 'who' }, h('span', { class: 'name' }, this.#name), this.#note),
+      this.#sign);
     this.element = h('li', { class: 'person', 'data-member': id, 'data-talking': false }, this.#button);
   }
 

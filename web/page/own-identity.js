@@ -9,7 +9,7 @@ import { Identity } from '../identity/identity.js';
 
 export class OwnIdentity {
   /** @type {Store} */ #store;
-  /** @type {Uint8Array<ArrayBuffer> | null} if it was made or opened since the page was loaded */ #seed = null;
+  /** @type {Uint8Array<ArrayBuffer> | null} if it was made or opened on this page */ #seed = null;
   /** @type {Promise<void> | null} */ #making = null;
   /** '' before the first join. */
   fingerprint = '';

@@ -1,7 +1,4 @@
-/**
- * The sheet of one person: who they are for sure, how loud they are here; and the sheet of all, with the
- * safety number.
- */
+/** The sheet of one person: who they are for sure, how loud they are here; the sheet of the safety number. */
 
 import { copyButton } from './copy.js';
 import { fill, h, makeButton, setText, smallPrint } from './dom.js';
@@ -65,9 +62,9 @@ function volumeField(stay, id) {
     stay.setVolume(id, input.valueAsNumber / 100);
     say();
   };
-  const now = String(Math.round(stay.volumeOf(id) * 100));
-  const props = { type: 'range', id: 'volume', min: '0', max: String(loudest), step: '5', value: now, oninput };
-  const input = h('input', props);
+  const value100 = String(Math.round(stay.volumeOf(id) * 100));
+  const range = { min: '0', max: String(loudest), step: '5', value: value100 };
+  const input = h('input', { type: 'range', id: 'volume', ...range, oninput });
   say();
   return h('div', { class: 'field' },
     h('div', { class: 'between' }, h('label', { for: 'volume' }, words.volume), value), input);
@@ -89,7 +86,8 @@ export function openSafety(stay, closed) {
     const key = JSON.stringify([safety, inside]);
     if (key === shown) return; // or a selection would be lost
     shown = key;
-    fill(number, safety ? numberBlock(safety) : h('p', { class: 'note', role: 'status' }, safetyWords.pending));
+    const pending = () => h('p', { class: 'note', role: 'status' }, safetyWords.pending);
+    fill(number, safety ? numberBlock(safety) : pending());
     copy.hidden = safety === '';
     const people = new Set(inside.map(({ fingerprint }) => fingerprint)).size;
     setText(covers, safety ? safetyWords.covers(people) : '');

@@ -7,8 +7,7 @@
 import { roomKey } from './address.js';
 
 /**
- * @typedef {{get(key: string): Promise<any>, set(key: string, value: any): Promise<unknown>}} Shelf the part
- *   of Store that is used
+ * @typedef {{get(key: string): Promise<any>, set(key: string, value: any): Promise<unknown>}} Shelf of Store
  */
 
 const defaults = {

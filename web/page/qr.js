@@ -2,7 +2,7 @@
  * QR codes (ISO/IEC 18004): byte mode, error correction M, versions 1 to 25, which is 997 bytes and more than
  * the longest invite needs. Text in, matrix out; what draws it is the invite sheet.
  *
- *     text -> bytes -> bits, padded -> blocks + Reed-Solomon -> interleaved -> zigzag into the matrix -> best of 8 masks
+ *     text -> bytes -> bits, padded -> blocks + Reed-Solomon -> interleaved -> zigzag -> best of 8 masks
  */
 
 const maxVersion = 25;

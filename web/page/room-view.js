@@ -30,7 +30,7 @@ export class RoomView {
   #warnings;
   #keyboard;
   #announcer = new Announcer();
-  #lock = h('button', { type: 'button', class: 'lock', title: words.codeName, onclick: () => this.#safety() });
+  #lock = h('button', { type: 'button', class: 'lock', title: words.codeName });
   #line = h('button', { type: 'button', class: 'line', title: connection.numbers });
   #lineWords = h('span');
   #count = h('h2', {});
@@ -88,6 +88,7 @@ export class RoomView {
     const leave = makeButton('small leave', this.#options.leave, icon('leave'), h('span', {}, words.leave));
     leave.ariaLabel = words.leaveName(room);
     this.#line.append(h('span', { class: 'dot' }), this.#lineWords, icon('chevron'));
+    this.#lock.onclick = () => this.#safety();
     this.#line.onclick = () => openConnection(this.#stay.model, () => this.#settled());
     return h('header', { class: 'room-head' },
       h('div', { class: 'room-title' },

@@ -32,8 +32,8 @@ import { mic as micWords } from './words.js';
 export function openSettings(options) {
   const sheet = new Sheet(words.title, { name: 'settings', closed: options.closed });
   const again = () => openSettings(options);
-  const parts = [soundPart(options), lookPart(options), identityPart(options, again), aboutPart(options, again)];
-  sheet.body.append(...parts);
+  sheet.body.append(soundPart(options), lookPart(options));
+  sheet.body.append(identityPart(options, again), aboutPart(options, again));
 }
 
 /**

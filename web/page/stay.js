@@ -1,12 +1,12 @@
 /**
- * A stay in a room, as the page runs it: engine, microphone, loudspeaker, sounds and the model that the views
- * show. No DOM.
+ * A stay in a room, as the page runs it: engine, microphone, loudspeaker, sounds and the model. No DOM.
  *
  *     room view ── press, mute, mode ──> Stay ──> Engine (Worker)
  *         ^                               |  └──> Devices (AudioContext, worklets, sounds)
  *         └──── changed(parts) ── RoomModel <── Engine's messages
  */
 
+import { messageOf } from '../wire/bytes.js';
 import { RoomModel } from './room-model.js';
 
 /** @typedef {import('./room-model.js').Part} Part */
@@ -66,7 +66,7 @@ export class Stay {
       if (this.#over) return;
       this.#engine.join({ connectUrl, room, name, secret: secret || undefined, mode, ports: { playback } });
     } catch (error) {
-      this.#fail('page', error instanceof Error ? error.message : String(error));
+      this.#fail('page', messageOf(error));
     }
     await microphone;
   }
@@ -156,8 +156,8 @@ export class Stay {
     const went = before ? [...before].filter((id) => !now.has(id)) : [];
     for (const id of went) this.#volumes.delete(id);
     if (came.length + went.length > 0) {
-      const named = (/** @type {Map<string, string>} */ all) => (/** @type {string} */ id) => all.get(id) ?? '';
-      this.#options.people(came.map(named(names)), went.map(named(this.#names)));
+      const namesOf = (/** @type {string[]} */ ids, all = names) => ids.map((id) => all.get(id) ?? '');
+      this.#options.people(namesOf(came), namesOf(went, this.#names));
       if (now.size + 1 <= quietAbove) this.#sound(came.length > 0 ? 'joined' : 'left');
     }
     this.#names = names;

@@ -1,7 +1,4 @@
-/**
- * What the big control says and does, from the model alone. Its first line always tells what it does now.
- * Pure.
- */
+/** What the big control says and does, from the model alone. Its first line is what it does now. Pure. */
 
 import { control as words } from './words-room.js';
 

@@ -1,11 +1,10 @@
 /**
  * The warnings that wait for the user. A relay decides who is in the list of members and what comes with
  * which key, so nothing that it does may take a warning away which it would like unseen: those that last go
- * only when the user says so, and each keeps the name and the fingerprint that it was first shown with. Pure:
- * no DOM, no clock.
+ * only when the user says so, and each keeps the name and fingerprint that it was first shown with. Pure.
  *
  *     engine ──> add ──> at most 8 entries ──> views
- *                         full: light ones go, then the ones of the most frequent code become one with a count
+ *                         full: light ones go, then those of the most frequent code become one with a count
  */
 
 /** @typedef {import('../call/engine.js').Member} Member */

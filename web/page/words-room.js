@@ -1,7 +1,4 @@
-/**
- * The texts about people and the connection in a room, which the first paint does without. As words.js has
- * the others.
- */
+/** The texts of a room, which the first paint does without. As words.js has the others. */
 
 import { count } from './words.js';
 
@@ -90,7 +87,8 @@ export const connection = {
   bad: (/** @type {number} */ percent) => `Very weak - ${percent} % lost, speech may break`,
   stopped: 'Nothing arrives - waiting for the network',
   dropped: (/** @type {number} */ why) =>
-    `The relay drops part of what you say: ${why === 3 ? 'too many talk at once' : why < 3 ? 'this device sends too much' : 'ask who runs it'}`,
+    'The relay drops part of what you say: '
+      + (why === 3 ? 'too many talk at once' : why < 3 ? 'this device sends too much' : 'ask who runs it'),
   slowWay: 'Using the slow way (web socket)',
   reconnecting: 'Reconnecting…',
   joining: 'Joining…',
@@ -139,7 +137,8 @@ export const warnings = {
     key: (name) =>
       `A key of ${name || 'somebody'} is not right. You do not hear them. Ask them to join again.`,
     no_key: (name, n) =>
-      `${name || 'Somebody'} ${n > 1 ? 'are' : 'is'} talking, but cannot be decrypted yet. If it stays so, join again.`,
+      `${name || 'Somebody'} ${n > 1 ? 'are' : 'is'} talking, but cannot be decrypted yet. `
+        + 'If it stays so, join again.',
     unknown_member: (name, n) =>
       `${name || 'Somebody'} whom the relay does not show ${n > 1 ? 'try' : 'tries'} to talk. `
       + 'Compare the safety number.',

@@ -31,8 +31,8 @@ export const door = {
   otherRoom: 'Another room',
   settings: 'Settings',
   safe:
-    'Speech is encrypted on this device, for the people in the room. Whoever serves this page could change it: '
-    + 'open it only from somebody you trust.',
+    'Speech is encrypted on this device, for the people in the room. Whoever serves this page could '
+    + 'change it: open it only from somebody you trust.',
   faults: {
     room: (/** @type {string} */ fault, /** @type {string} */ name, /** @type {number} */ over) =>
       roomFaults[fault] ?? nameFault(fault, name, over),
@@ -58,7 +58,8 @@ function nameFault(fault, name, over) {
     case 'long':
       return `This name is too long by ${count(over, 'letter', 'letters')}. Shorten it.`;
     case 'control':
-      return `This name has a character that cannot be seen (${code(name.match(/\p{Cc}/u)?.[0])}). Type it again.`;
+      return 'This name has a character that cannot be seen '
+        + `(${code(name.match(/\p{Cc}/u)?.[0])}). Type it again.`;
     default:
       return 'This name has half of a character in it. Type it again.';
   }
@@ -126,7 +127,8 @@ export const ended = {
     ],
     server: [
       'The relay is not there',
-      'Its web server answers, but the relay behind it does not. Join again in a minute, or tell who runs it.',
+      'Its web server answers, but the relay behind it does not. Join again in a minute, '
+        + 'or tell who runs it.',
     ],
     misdirected: [
       'The relay does not know this address',
@@ -157,7 +159,8 @@ export const ended = {
     ],
     stalled: [
       'Joining took too long',
-      'The relay answers, but the network is too slow or loses too much. Join again, best by another network.',
+      'The relay answers, but the network is too slow or loses too much. Join again, '
+        + 'best by another network.',
     ],
     loading: [
       'The page did not load whole',

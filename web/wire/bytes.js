@@ -22,6 +22,11 @@ const sentences = {
   unknown: 'is of an unknown kind',
 };
 
+/** What an error says. @param {unknown} error */
+export function messageOf(error) {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** An error with a code for programs; the message is for people. */
 export class CodedError extends Error {
   /** @param {string} code @param {string} message @param {ErrorOptions} [options] */
@@ -259,8 +264,7 @@ export function toHex(bytes) {
 }
 
 /**
- * Reads lower-case hexadecimal digits: only one form of each value is taken, so that equal bytes are equal
- * strings.
+ * Reads lower-case hexadecimal digits: one form of each value, so that equal bytes are equal strings.
  * @param {unknown} text @param {number} [size] how many bytes it has to be; any number if absent
  * @param {string} [what] for errors @returns {Bytes}
  */

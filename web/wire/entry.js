@@ -1,6 +1,5 @@
 /**
- * Member entries (docs/protocol.md, section 5.1): what a client says, and signs, about itself for one stay in
- * one room.
+ * Member entries (docs/protocol.md, section 5.1): what a client signs about itself for one stay in a room.
  *
  *     version (1) = 1 || flags (1) || room length (1) || room || name length (1) || name
  *     || identity key, Ed25519 (32) || home relay's key, Ed25519 (32) || nonce (16) || join key, X25519 (32)

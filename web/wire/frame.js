@@ -4,7 +4,7 @@
  *
  *     packet ── parsePacket ──> low bits of the counter (decodeCounter), rest
  *                                  rest ── frames ──> {kind: 'media', ...}, {kind: 'report', ...}, ...
- *     {alias, ctr, ...} ── appendMedia, appendUrgent, ... ──> bytes of one frame, to be put one after the other
+ *     {alias, ctr, ...} ── appendMedia, appendUrgent, ... ──> bytes of one frame
  *
  * The first byte of a frame:
  *
@@ -150,7 +150,7 @@ function parseMedia(layer, code, body) {
   if (r.left > MAX_CIPHERTEXT) {
     throw new FormatError('media frame', 'limit', 'a ciphertext has at most 1100 bytes');
   }
-  if (ctr > MAX_NUMBER) return { kind: 'unknown' }; // one talker's CTR must not cost what others said in the packet
+  if (ctr > MAX_NUMBER) return { kind: 'unknown' }; // it must not cost what others said in the packet
   const media = { kind: /** @type {const} */ ('media'), layer, long, alias, ctr, ciphertext: r.rest() };
   return long ? { ...media, kid } : media;
 }

@@ -22,8 +22,7 @@ const SILENCE = 0;
 const VIEW_MEMBERS = 1;
 
 /**
- * A codec packet with its timestamp (16 bits, wraps). It must be a mono Opus packet: those never begin with
- * 0xff.
+ * A mono Opus packet, which never begins with 0xff, with its timestamp (16 bits, wraps).
  * @param {number} timestamp @param {Bytes} codec
  */
 export function appendPayload(timestamp, codec) {
@@ -31,8 +30,7 @@ export function appendPayload(timestamp, codec) {
 }
 
 /**
- * A silence payload, padded to the length of the stream's Opus packets (size, at least 2), so that its length
- * tells nothing.
+ * A silence payload, padded to the length of the stream's Opus packets (size, at least 2).
  * @param {number} timestamp @param {number} size
  */
 export function appendSilence(timestamp, size) {
@@ -44,8 +42,7 @@ export function appendSilence(timestamp, size) {
 }
 
 /**
- * Reads a decrypted payload. An unknown kind is a FormatError of code 'unknown': ignore it. Padding is not
- * looked at.
+ * Reads a decrypted payload. An unknown kind is a FormatError of code 'unknown': ignore it.
  * @param {Bytes} plain
  * @returns {{timestamp: number, silence: true} | {timestamp: number, silence: false, codec: Bytes}} codec has
  *   at least its TOC byte, and aliases the input

@@ -56,8 +56,7 @@ export class ReplayWindow {
   }
 
   /**
-   * Notes a number. Call it only for what was authenticated: a forged one would move the window past those to
-   * come.
+   * Notes a number. Only of what was authenticated: a forged one would move the window past those to come.
    * @param {number} n a whole number up to 2^53-1; whatever else is refused
    * @returns {boolean} whether it came for the first time
    */

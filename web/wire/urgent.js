@@ -40,7 +40,7 @@ const SIGNATURE_SIZE = 64;
 /**
  * What a talker signs about a sender key.
  *
- *     suite (1) || key number (4) || epoch (1) || first CTR (varint) || SHA-256(wrapped key) (32) || member digest (32)
+ *     suite (1) || number (4) || epoch (1) || first CTR (varint) || SHA-256(key) (32) || member digest (32)
  *
  * suite is 2 or 3; epoch is the low byte of the KIDs that the key is for.
  * @typedef {{suite: number, number: number, epoch: number, firstCtr: number, hash: Bytes, members: Bytes}}
@@ -87,8 +87,7 @@ export function appendMembersJoined(entries) {
 }
 
 /**
- * What the relay calls other relays, from "relays": by the id of each, which is the first half of its
- * fingerprint.
+ * What the relay calls other relays, from "relays": by the id of each, half of its fingerprint.
  *
  *     relay id (8) || label length (1) || label, once for each
  *
