@@ -44,17 +44,16 @@ type outStream interface {
 // have one half if they need it, by their addresses, and those who come by other links the other, by those.
 // The zero value is empty. It is pure and has no clock; its trunk locks it.
 type aliasTable struct {
-	used    map[outStream]uint16
-	entries []aliasEntry            // by alias
-	slots   *share.Slots[outHolder] // aliases; nil: none was given yet
-	swept   time.Time
-	taken   uint64                     // aliases that others had to give
-	barred  map[[3]outHolder]time.Time // groups of whom some got no alias lately, until when
+	used   map[outStream]uint16
+	slots  *share.Slots[outHolder, *aliasEntry] // aliases; nil: none was given yet
+	swept  time.Time
+	taken  uint64                     // aliases that others had to give
+	barred map[[3]outHolder]time.Time // groups of whom some got no alias lately, until when
 }
 
 // aliasEntry is what an alias stands for.
 type aliasEntry struct {
-	stream outStream // nil: free
+	stream outStream
 	known  bool      // the peer has acknowledged it
 	ctr    uint64    // of the frame sent last
 	at     time.Time // when that was
@@ -85,12 +84,11 @@ func outPath(st outStream, from ingress) [4]outHolder {
 func (t *aliasTable) of(st outStream, ctr uint64, from ingress, now time.Time) (alias uint16, short, ok bool) {
 	alias, found := t.used[st]
 	if !found {
-		if alias, ok = t.assign(st, from, now); !ok {
+		if alias, ok = t.assign(st, ctr, from, now); !ok {
 			return 0, false, false
 		}
-		t.entries[alias].ctr = ctr
 	}
-	e := &t.entries[alias]
+	e := t.slots.Get(int(alias))
 	near := ctr-e.ctr+aliasAhead < 2*aliasAhead
 	e.known = e.known && near && now.Sub(e.at) < aliasIdle
 	e.ctr, e.at = ctr, now
@@ -99,7 +97,9 @@ func (t *aliasTable) of(st outStream, ctr uint64, from ingress, now time.Time) (
 
 // assign gives a stream the lowest alias that is free and has rested, or else one of whoever gives way: what
 // frames of that under way may lose is theirs.
-func (t *aliasTable) assign(st outStream, from ingress, now time.Time) (alias uint16, ok bool) {
+func (t *aliasTable) assign(
+	st outStream, ctr uint64, from ingress, now time.Time,
+) (alias uint16, ok bool) {
 	path := outPath(st, from)
 	group := [3]outHolder(path[:])
 	if until, barred := t.barred[group]; barred && now.Before(until) && t.slots.Held(path[:]) == 0 {
@@ -107,26 +107,22 @@ func (t *aliasTable) assign(st outStream, from ingress, now time.Time) (alias ui
 	}
 	if t.slots == nil {
 		t.used = make(map[outStream]uint16)
-		t.slots = share.NewSlots[outHolder](wire.MaxAliases, aliasRest, func(alias int) time.Time { return t.entries[alias].at })
+		t.slots = share.NewSlots[outHolder](wire.MaxAliases, aliasRest, func(e *aliasEntry) time.Time { return e.at })
 	}
 	t.sweep(now)
-	n, ok := t.slots.Free(path[:], now)
+	e := &aliasEntry{stream: st, ctr: ctr, at: now}
+	n, ok := t.slots.Free(path[:], e, now)
 	if !ok {
-		if n, _, ok = t.slots.Take(path[:], now); ok {
-			t.taken++
+		var old *aliasEntry
+		if n, old, _, ok = t.slots.Take(path[:], e, now); !ok {
+			t.bar(group, now)
+			return 0, false
+		}
+		t.taken++
+		if old != nil {
+			delete(t.used, old.stream)
 		}
 	}
-	if !ok {
-		t.bar(group, now)
-		return 0, false
-	}
-	if n == len(t.entries) {
-		t.entries = append(t.entries, aliasEntry{})
-	}
-	if old := t.entries[n].stream; old != nil {
-		delete(t.used, old)
-	}
-	t.entries[n] = aliasEntry{stream: st, at: now}
 	t.used[st] = uint16(n)
 	return uint16(n), true
 }
@@ -151,21 +147,23 @@ func (t *aliasTable) sweep(now time.Time) {
 		return
 	}
 	t.swept = now
-	for i := range t.entries {
-		if e := &t.entries[i]; e.stream != nil && (e.stream.Dropped() || now.Sub(e.at) >= aliasIdle) {
+	if t.slots == nil {
+		return
+	}
+	for n, e := range t.slots.All() {
+		if e.stream.Dropped() || now.Sub(e.at) >= aliasIdle {
 			delete(t.used, e.stream)
-			*e = aliasEntry{}
-			t.slots.Release(i, false, now)
+			t.slots.Release(n, false, now)
 		}
 	}
 }
 
 // acked notes that the peer knows what an alias stands for, if it still stands for that.
 func (t *aliasTable) acked(pair wire.AliasPair) {
-	if int(pair.Alias) >= len(t.entries) {
+	if t.slots == nil {
 		return
 	}
-	if e := &t.entries[pair.Alias]; e.stream != nil && e.stream.KID() == pair.KID {
+	if e := t.slots.Get(int(pair.Alias)); e != nil && e.stream.KID() == pair.KID {
 		e.known = true
 	}
 }

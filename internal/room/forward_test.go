@@ -3,6 +3,7 @@ package room
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/wzp-voice/wzp/internal/wire"
 )
@@ -154,32 +155,41 @@ func TestAliasesLowestFirstAndRested(t *testing.T) {
 }
 
 func TestAliasesEnd(t *testing.T) {
-	table := new(aliasTable)
+	room := newRoom("r", 1)
+	table := room.aliases
+	assign := func(st *Stream, now time.Time) bool {
+		path := st.member.path()
+		alias, ok := table.Free(path[:], st, now)
+		if ok {
+			st.alias = uint16(alias)
+		}
+		return ok
+	}
 	one := &Member{ID: wire.MemberID{1}}
 	one.origin.Store(&Origin{})
 	streams := make([]*Stream, wire.MaxAliases)
 	for i := range streams {
 		streams[i] = &Stream{member: one, made: epoch}
-		if !table.assignFree(streams[i], epoch) || int(streams[i].alias) != i {
+		if !assign(streams[i], epoch) || int(streams[i].alias) != i {
 			t.Fatalf("stream %d has alias %d", i, streams[i].alias)
 		}
 	}
 	st := &Stream{member: one, made: epoch}
-	if table.assignFree(st, epoch) {
+	if assign(st, epoch) {
 		t.Errorf("alias %d beyond the last", st.alias)
 	}
-	table.release(streams[77], epoch)
-	if table.assignFree(st, seconds(4.9)) {
+	room.drop(streams[77], epoch)
+	if assign(st, seconds(4.9)) {
 		t.Error("an alias did not rest")
 	}
-	if !table.assignFree(st, seconds(5)) || st.alias != 77 {
+	if !assign(st, seconds(5)) || st.alias != 77 {
 		t.Errorf("alias %d, want 77", st.alias)
 	}
-	table.release(streams[77], seconds(6)) // it is not its any more
-	if table.stream(77) != st || table.used() != wire.MaxAliases {
+	room.drop(streams[77], seconds(6)) // it is not its any more
+	if table.Get(77) != st || table.Used() != wire.MaxAliases {
 		t.Error("an alias was freed by its former stream")
 	}
-	if table.stream(wire.MaxAliases) != nil {
+	if table.Get(wire.MaxAliases) != nil {
 		t.Error("a stream beyond the table")
 	}
 }

@@ -106,7 +106,8 @@ type Room struct {
 	trunks map[wire.RelayID]*trunkSet // by home, of those who have members here; guarded by Rooms.mu
 
 	mu      sync.Mutex // guards what follows, and every change of members; never held across I/O
-	aliases aliasTable
+	aliases *share.Slots[holder, *Stream]
+	swept   [2]time.Time         // when dropIdle was called last, for streams of remote members and for all
 	places  [2]share.Tree[Group] // who has those of local and remote members: a Group in a Group
 	joins   uint64
 	shorted [shortKinds]*rate.Limiter // for allow
@@ -119,6 +120,7 @@ type Room struct {
 // newRoom returns a room without members, which forwards so many bytes of media a second.
 func newRoom(name string, mediaRate int) *Room {
 	room := &Room{name: name, hash: wire.HashRoom(name), trunks: make(map[wire.RelayID]*trunkSet)}
+	room.aliases = share.NewSlots[holder](wire.MaxAliases, aliasRest, (*Stream).last)
 	room.media = budget.NewPool(budget.Config{Rate: mediaRate, Burst: roomBurst, Least: roomLeast})
 	room.away = budget.NewPool(budget.Config{Rate: mediaRate / awayPart, Burst: roomBurst, Least: roomLeast})
 	room.members.Store(new(memberList))
@@ -162,7 +164,7 @@ func (r *Rooms) Stats() Stats {
 		s.Members += len(list.local)
 		s.RemoteMembers += len(list.all) - len(list.local)
 		room.mu.Lock()
-		s.Streams += room.aliases.used()
+		s.Streams += room.aliases.Used()
 		room.mu.Unlock()
 	}
 	return s

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/drops"
-	"github.com/wzp-voice/wzp/internal/share"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -17,6 +16,14 @@ const (
 	// one that goes makes its alias rest. Keys change at most once a second.
 	bindRate  = 4
 	bindBurst = 16
+	// aliasRest is how long a freed alias is not used for another stream, while there are others: frames
+	// under way may still carry it.
+	aliasRest = 5 * time.Second
+	// aliasIdle is how long a stream may be silent and keep its alias when others need one, or, if it is a
+	// remote member's, another of those makes a stream. Its next frame makes it again.
+	aliasIdle = 30 * time.Second
+	// aliasSweep is how far apart looks for such streams are, at least.
+	aliasSweep = time.Second
 	// crowded is from how many aliases on somebody is named who has more than others.
 	crowded = 64
 )
@@ -98,20 +105,31 @@ func (m *Member) Bind(kid wire.KID, now time.Time) *Stream {
 	return st
 }
 
-// assign gives a new stream an alias, or reports that there is none for it. The caller holds room.mu.
+// assign gives a new stream the lowest alias that is free, for those travel shortest, or reports that there
+// is none for it. When all are taken, first the streams that are silent for long give theirs back, then
+// whoever has most gives way, as internal/share says. The caller holds room.mu.
 func (room *Room) assign(st *Stream, now time.Time) bool {
-	if room.aliases.assignFree(st, now) {
-		return true
+	path := st.member.path()
+	alias, ok := room.aliases.Free(path[:], st, now)
+	if !ok {
+		room.dropIdle(true, now)
+		alias, ok = room.aliases.Free(path[:], st, now)
 	}
-	room.dropIdle(true, now)
-	if room.aliases.assignFree(st, now) {
-		return true
+	if !ok {
+		alias, ok = room.displaceStream(path[:], st, now)
 	}
+	st.alias = uint16(alias)
+	return ok
+}
+
+// displaceStream gives a stream the alias of whoever gives way, or reports that nobody does. The caller holds
+// room.mu.
+func (room *Room) displaceStream(path []holder, st *Stream, now time.Time) (alias int, ok bool) {
 	rooms := st.member.rooms
-	displaced, from, ok := room.aliases.displace(st, now)
+	alias, displaced, from, ok := room.aliases.Take(path, st, now)
 	if !ok {
 		rooms.Drops.Add(drops.NoAlias, 1)
-		return false
+		return 0, false
 	}
 	rooms.Drops.Add(drops.AliasTaken, 1)
 	if displaced != nil {
@@ -121,20 +139,33 @@ func (room *Room) assign(st *Stream, now time.Time) bool {
 		who, holds := wide.Key().group, wide.Held()+1
 		room.short(rooms, Shortage{What: ShortAliases, Group: who, Holds: holds, Of: wire.MaxAliases}, now)
 	}
-	return true
+	return alias, true
 }
 
-// dropIdle drops streams that were silent for long, of remote members or of all. The caller holds room.mu.
+// dropIdle drops streams that were silent for long, of remote members or of all, at most once a second. The
+// caller holds room.mu.
 func (room *Room) dropIdle(all bool, now time.Time) {
-	for _, idle := range room.aliases.idle(all, now) {
-		room.drop(idle, now)
+	swept := &room.swept[0]
+	if all {
+		swept = &room.swept[1]
+	}
+	if now.Sub(*swept) < aliasSweep {
+		return
+	}
+	*swept = now
+	for _, st := range room.aliases.All() {
+		if (all || st.member.remote()) && st.silent(now) >= aliasIdle {
+			room.drop(st, now)
+		}
 	}
 }
 
 // drop takes a stream's alias back; nothing of the stream is forwarded any more. The caller holds room.mu.
 func (room *Room) drop(st *Stream, now time.Time) {
 	st.end()
-	room.aliases.release(st, now)
+	if alias := int(st.alias); room.aliases.Get(alias) == st {
+		room.aliases.Release(alias, st.silent(now) >= aliasIdle, now)
+	}
 }
 
 // end has nothing of the stream be forwarded any more. The caller holds room.mu.
@@ -152,106 +183,7 @@ func (m *Member) AliasAcked(pair wire.AliasPair) {
 	}
 	m.room.mu.Lock()
 	defer m.room.mu.Unlock()
-	if st := m.room.aliases.stream(pair.Alias); st != nil && st.kid == pair.KID {
+	if st := m.room.aliases.Get(int(pair.Alias)); st != nil && st.kid == pair.KID {
 		m.receiver.SetAliasKnown(pair.Alias, true)
 	}
-}
-
-const (
-	// aliasRest is how long a freed alias is not used for another stream, while there are others: frames
-	// under way may still carry it.
-	aliasRest = 5 * time.Second
-	// aliasIdle is how long a stream may be silent and keep its alias when others need one, or, if it is a
-	// remote member's, another of those makes a stream. Its next frame makes it again.
-	aliasIdle = 30 * time.Second
-	// aliasSweep is how far apart looks for such streams are, at least.
-	aliasSweep = time.Second
-)
-
-// aliasTable gives a room's streams their aliases, the lowest first, for those travel shortest. When none is
-// left, first the streams that are silent for long give theirs back, then whoever has most gives way, as
-// internal/share says. The zero value is empty. It is pure; its Room locks it.
-type aliasTable struct {
-	slots   *share.Slots[holder] // aliases; nil: none was given yet
-	streams []*Stream            // by alias; nil: none
-	swept   [2]time.Time         // when idle was called last, for streams of remote members and for all
-}
-
-// used returns how many aliases stand for something.
-func (t *aliasTable) used() int {
-	if t.slots == nil {
-		return 0
-	}
-	return t.slots.Used()
-}
-
-// assignFree gives st an alias that is nobody's, or reports that there is none.
-func (t *aliasTable) assignFree(st *Stream, now time.Time) bool {
-	if t.slots == nil {
-		t.slots = share.NewSlots[holder](wire.MaxAliases, aliasRest, func(alias int) time.Time {
-			return t.streams[alias].last()
-		})
-	}
-	path := st.member.path()
-	alias, ok := t.slots.Free(path[:], now)
-	if ok {
-		t.set(st, alias)
-	}
-	return ok
-}
-
-// displace gives st an alias of whoever gives way, or reports that nobody does. old is the stream that
-// had it, or nil; from is who that is.
-func (t *aliasTable) displace(st *Stream, now time.Time) (old *Stream, from *share.Group[holder], ok bool) {
-	path := st.member.path()
-	alias, from, ok := t.slots.Take(path[:], now)
-	if !ok {
-		return nil, nil, false
-	}
-	old = t.streams[alias]
-	t.set(st, alias)
-	return old, from, true
-}
-
-// set makes an alias stand for st.
-func (t *aliasTable) set(st *Stream, alias int) {
-	if alias == len(t.streams) { // slots are given out in order
-		t.streams = append(t.streams, nil)
-	}
-	t.streams[alias] = st
-	st.alias = uint16(alias)
-}
-
-// idle returns the streams that were silent for long, of remote members or of all, at most once a second.
-func (t *aliasTable) idle(all bool, now time.Time) (streams []*Stream) {
-	swept := &t.swept[0]
-	if all {
-		swept = &t.swept[1]
-	}
-	if now.Sub(*swept) < aliasSweep {
-		return nil
-	}
-	*swept = now
-	for _, st := range t.streams {
-		if st != nil && (all || st.member.remote()) && st.silent(now) >= aliasIdle {
-			streams = append(streams, st)
-		}
-	}
-	return streams
-}
-
-// release takes st's alias back.
-func (t *aliasTable) release(st *Stream, now time.Time) {
-	if t.stream(st.alias) == st {
-		t.streams[st.alias] = nil
-		t.slots.Release(int(st.alias), st.silent(now) >= aliasIdle, now)
-	}
-}
-
-// stream returns what an alias stands for, or nil.
-func (t *aliasTable) stream(alias uint16) *Stream {
-	if int(alias) >= len(t.streams) {
-		return nil
-	}
-	return t.streams[alias]
 }

@@ -11,18 +11,17 @@ var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 const rest = 5 * time.Second
 
-// rig is Slots whose owner notes who has which, and when it was used.
+// rig is Slots whose owner notes who has which. A slot stands for when it was used.
 type rig struct {
 	t     *testing.T
-	slots *Slots[string]
-	used  map[int]time.Time
+	slots *Slots[string, *time.Time]
 	who   map[int]string
 	paths map[string][]string // by holder
 }
 
 func newRig(t *testing.T, limit int) *rig {
-	r := &rig{t: t, used: make(map[int]time.Time), who: make(map[int]string), paths: make(map[string][]string)}
-	r.slots = NewSlots[string](limit, rest, func(n int) time.Time { return r.used[n] })
+	r := &rig{t: t, who: make(map[int]string), paths: make(map[string][]string)}
+	r.slots = NewSlots[string](limit, rest, func(at *time.Time) time.Time { return *at })
 	return r
 }
 
@@ -30,15 +29,15 @@ func newRig(t *testing.T, limit int) *rig {
 func (r *rig) get(now time.Time, path ...string) (n int, loser string, ok bool) {
 	r.t.Helper()
 	r.paths[path[len(path)-1]] = path
-	if n, ok = r.slots.Free(path, now); !ok {
-		if n, _, ok = r.slots.Take(path, now); ok {
+	if n, ok = r.slots.Free(path, &now, now); !ok {
+		if n, _, _, ok = r.slots.Take(path, &now, now); ok {
 			loser = r.who[n]
 		}
 	} else if r.who[n] != "" {
 		r.t.Fatalf("slot %d is given out twice", n)
 	}
 	if ok {
-		r.who[n], r.used[n] = path[len(path)-1], now
+		r.who[n] = path[len(path)-1]
 	}
 	return n, loser, ok
 }
@@ -91,7 +90,7 @@ func TestLowestFirst(t *testing.T) {
 		}
 	}
 	r.release(1, epoch)
-	if n, ok := r.slots.Free([]string{"b", "x"}, epoch.Add(rest-1)); ok {
+	if n, ok := r.slots.Free([]string{"b", "x"}, new(time.Time), epoch.Add(rest-1)); ok {
 		t.Errorf("slot %d has not rested", n)
 	}
 	if n, _, ok := r.get(epoch.Add(rest), "b", "x"); !ok || n != 1 {
@@ -154,7 +153,7 @@ func TestShares(t *testing.T) {
 		random := rand.New(rand.NewPCG(seed, 3))
 		r := newRig(t, limit)
 		now := epoch
-		r.slots.last = func(int) time.Time { return now }
+		r.slots.last = func(*time.Time) time.Time { return now }
 		for step := range 3000 {
 			now = now.Add(time.Duration(random.IntN(20)) * time.Millisecond)
 			if n := random.IntN(limit); r.who[n] != "" && random.IntN(4) == 0 {
@@ -185,17 +184,17 @@ func TestShares(t *testing.T) {
 }
 
 func BenchmarkTake(b *testing.B) {
-	used := make([]time.Time, 4096)
-	s := NewSlots[[2]int](4096, rest, func(n int) time.Time { return used[n] })
+	s := NewSlots[[2]int](4096, rest, func(at *time.Time) time.Time { return *at })
 	now := epoch
 	for i := range 4096 {
-		s.Free([][2]int{{0, 9}, {1, i % 512}}, now)
+		s.Free([][2]int{{0, 9}, {1, i % 512}}, new(time.Time), now)
 	}
+	spare := new(time.Time)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		now = now.Add(time.Millisecond)
-		if n, _, ok := s.Take([][2]int{{0, 9}, {1, i % 512}}, now); ok {
-			used[n] = now
+		if _, old, _, ok := s.Take([][2]int{{0, 9}, {1, i % 512}}, spare, now); ok {
+			*spare, spare = now, old
 		}
 	}
 }
