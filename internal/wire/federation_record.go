@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 
@@ -37,11 +38,12 @@ func (r *RoomRecord) fields(l *layout) {
 	l.require(r.Sequence > 0, ErrInvalid, "the record's sequence is 0")
 	l.varint32(&r.Members)
 	l.bytes(r.Digest[:])
-	signature := make([]byte, identity.SignatureSize)
-	copy(signature, r.Signature)
-	l.bytes(signature)
-	if !l.writing {
-		r.Signature = signature
+	if l.writing {
+		var signature [identity.SignatureSize]byte
+		copy(signature[:], r.Signature)
+		l.put(signature[:]...)
+	} else {
+		r.Signature = bytes.Clone(l.in.take(identity.SignatureSize)) // it is kept, the message is not
 	}
 }
 

@@ -32,8 +32,9 @@ func Parse[T any, M interface {
 }](message []byte) (T, error) {
 	m := new(T)
 	l := layout{what: M(m).kind().String(), in: reader{b: message}}
-	l.require(len(message) <= MaxUrgent, ErrLimit, "a message has at most 1024 bytes")
-	M(m).fields(&l)
+	if l.require(len(message) <= MaxUrgent, ErrLimit, "a message has at most 1024 bytes"); l.err == nil {
+		M(m).fields(&l)
+	}
 	if err := l.end(); err != nil {
 		return *new(T), err
 	}
@@ -91,7 +92,9 @@ func (l *layout) uint(v uint64, n int) uint64 {
 	if !l.writing {
 		return l.in.uint(n)
 	}
-	l.put(binary.BigEndian.AppendUint64(nil, v)[8-n:]...)
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], v)
+	l.put(b[8-n:]...)
 	return v
 }
 
@@ -101,7 +104,8 @@ func (l *layout) uint64(v *uint64) { *v = l.uint(*v, 8) }
 
 func (l *layout) varint(v *uint64) {
 	if l.writing {
-		l.put(appendVarint(nil, *v)...)
+		var b [8]byte
+		l.put(appendVarint(b[:0], *v)...)
 	} else {
 		*v = l.in.varint()
 	}
@@ -178,14 +182,10 @@ func (l *layout) entries(list *[][]byte) {
 
 // list are n elements. When reading, the caller has checked that n is no more than a message can hold.
 func list[T any](l *layout, s *[]T, n uint64, field func(*T)) {
-	if l.writing {
-		for i := range *s {
-			field(&(*s)[i])
-		}
-		return
+	if !l.writing && l.err == nil && n > 0 {
+		*s = make([]T, n)
 	}
-	for ; n > 0 && l.err == nil && !l.in.short; n-- {
-		*s = append(*s, *new(T))
-		field(&(*s)[len(*s)-1])
+	for i := range *s {
+		field(&(*s)[i])
 	}
 }
