@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"fmt"
+	"math/big"
 	"slices"
 	"strings"
 	"sync"
@@ -33,13 +34,10 @@ var englishWords = sync.OnceValue(func() []string { return strings.Fields(englis
 func (s Seed) Mnemonic() string {
 	seed := s.reveal()
 	sum := sha256.Sum256(seed[:])
-	bits := append(seed[:], sum[0])
+	bits := new(big.Int).SetBytes(append(seed[:], sum[0]))
 	words := make([]string, mnemonicWords)
 	for i := range words {
-		index := 0
-		for bit := i * wordBits; bit < (i+1)*wordBits; bit++ {
-			index = index<<1 | int(bits[bit/8]>>(7-bit%8)&1)
-		}
+		index := new(big.Int).Rsh(bits, uint(mnemonicWords-1-i)*wordBits).Uint64() % (1 << wordBits)
 		words[i] = englishWords()[index]
 	}
 	return strings.Join(words, " ")
@@ -54,22 +52,18 @@ func SeedFromMnemonic(mnemonic string) (Seed, error) {
 		return Seed{}, fmt.Errorf("a mnemonic has %d words, not %d: give all of them, in order",
 			mnemonicWords, len(words))
 	}
-	var bits [SeedSize + 1]byte
+	bits := new(big.Int)
 	for i, word := range words {
 		index, ok := slices.BinarySearch(englishWords(), word)
 		if !ok {
 			return Seed{}, fmt.Errorf(
 				"word %d of the mnemonic is not in the BIP39 English list: check its spelling", i+1)
 		}
-		for b := range wordBits {
-			if index>>(wordBits-1-b)&1 == 1 {
-				bit := i*wordBits + b
-				bits[bit/8] |= 1 << (7 - bit%8)
-			}
-		}
+		bits.Lsh(bits, wordBits).Or(bits, big.NewInt(int64(index)))
 	}
-	seed := [SeedSize]byte(bits[:SeedSize])
-	if sum := sha256.Sum256(seed[:]); sum[0] != bits[SeedSize] {
+	var all [SeedSize + 1]byte
+	seed := [SeedSize]byte(bits.FillBytes(all[:]))
+	if sum := sha256.Sum256(seed[:]); sum[0] != all[SeedSize] {
 		return Seed{}, fmt.Errorf("the checksum of the mnemonic fails: a word is wrong, or two are swapped")
 	}
 	return SeedFromBytes(seed), nil

@@ -166,22 +166,14 @@ func (v *Views) Due(now time.Time) (ask, warn []wire.MemberID, next time.Time) {
 			talker.warned = true
 			warn = append(warn, id)
 		}
-		if end, ok := talker.next(since); ok {
-			next = soonest(next, end)
+		switch {
+		case talker.asked < len(askAfter):
+			next = soonest(next, since.Add(askAfter[talker.asked]))
+		case !talker.warned:
+			next = soonest(next, since.Add(viewSpan))
 		}
 	}
 	slices.SortFunc(ask, wire.MemberID.Compare)
 	slices.SortFunc(warn, wire.MemberID.Compare)
 	return ask, warn, next
-}
-
-// next returns what comes next for a talker, if anything.
-func (p *talkerViews) next(since time.Time) (time.Time, bool) {
-	switch {
-	case p.asked < len(askAfter):
-		return since.Add(askAfter[p.asked]), true
-	case !p.warned:
-		return since.Add(viewSpan), true
-	}
-	return time.Time{}, false
 }

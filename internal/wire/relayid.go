@@ -25,14 +25,8 @@ func (r RelayID) Compare(o RelayID) int { return bytes.Compare(r[:], o[:]) }
 // String returns four groups of four hexadecimal digits, as the first half of a fingerprint is written:
 // "9983:c2ce:87f9:61b7".
 func (r RelayID) String() string {
-	b := make([]byte, 0, 5*len(r)/2)
-	for i := 0; i < len(r); i += 2 {
-		if i > 0 {
-			b = append(b, ':')
-		}
-		b = hex.AppendEncode(b, r[i:i+2])
-	}
-	return string(b)
+	half := 5*len(r)/2 - 1
+	return identity.Fingerprint(append(r[:], r[:]...)).String()[:half]
 }
 
 // RoomHash names a room on peer links: the first 8 bytes of SHA-256(room name).
