@@ -10,9 +10,10 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// TestFirstWordsOfACrowd has people join a room through bad paths, talk at once, and leave while others still learn who is
-// there. Who stays there hears 19 of 20 of them: all that the channel passes. Of 1600 measured ones each was heard. If one of
-// 500 is not, more than 5 of 100 are not in one run of 13 million, and more than 3 of 20 in one of 9 million.
+// TestFirstWordsOfACrowd has people join a room through bad paths, talk at once, and leave while others still
+// learn who is there. Who stays there hears 19 of 20 of them: all that the channel passes. Of 1600 measured
+// ones each was heard. If one of 500 is not, more than 5 of 100 are not in one run of 13 million, and more
+// than 3 of 20 in one of 9 million.
 func TestFirstWordsOfACrowd(t *testing.T) {
 	n, may := trials(100, 20, 3)
 	heard, unheard := 0, 0

@@ -27,19 +27,21 @@ func (l packetLog) noteMember(kind eventlog.Kind, m Member, members int) {
 
 // noteSent notes a packet that is about to be sent.
 func (l packetLog) noteSent(kid wire.KID, ctr uint64, size int) {
-	l.notePacket(eventlog.Event{Kind: eventlog.MediaOut, Seq: ctr, Len: size}, kid)
+	if l.writer != nil {
+		l.notePacket(kid, eventlog.Event{Kind: eventlog.MediaOut, Seq: ctr, Len: size})
+	}
 }
 
 // noteReceived notes a frame that decrypts, and why it was dropped, "": it was not.
 func (l packetLog) noteReceived(f frame, dropped string) {
-	l.notePacket(eventlog.Event{
-		Kind: eventlog.MediaIn, Time: f.at.UnixMicro(), Seq: f.ctr, Len: len(f.ciphertext), Reason: dropped,
-	}, f.of.KID)
+	if l.writer != nil {
+		l.notePacket(f.of.KID, eventlog.Event{
+			Kind: eventlog.MediaIn, Time: f.at.UnixMicro(), Seq: f.ctr, Len: len(f.ciphertext), Reason: dropped,
+		})
+	}
 }
 
-func (l packetLog) notePacket(e eventlog.Event, kid wire.KID) {
-	if l.writer != nil {
-		e.Src, e.Stream, e.Epoch = kid.Member(), kid.Stream(), kid.Epoch()
-		l.note(e)
-	}
+func (l packetLog) notePacket(kid wire.KID, e eventlog.Event) {
+	e.Src, e.Stream, e.Epoch = kid.Member(), kid.Stream(), kid.Epoch()
+	l.note(e)
 }

@@ -19,7 +19,8 @@ func (p *person) logging(path string) {
 	p.lab.t.Cleanup(func() { log.Close() })
 }
 
-// TestEventLog has two people talk, one after the other, and proves from what they noted that each packet was heard once.
+// TestEventLog has two people talk, one after the other, and proves from what they noted that each packet was
+// heard once.
 func TestEventLog(t *testing.T) {
 	dir := t.TempDir()
 	var paths []string

@@ -253,7 +253,8 @@ func TestForgedMedia(t *testing.T) {
 	})
 }
 
-// TestReplayedMedia wants every frame to be played once, also after the relay has claimed that the talker left.
+// TestReplayedMedia wants every frame to be played once, also after the relay has claimed that the talker
+// left.
 func TestReplayedMedia(t *testing.T) {
 	inNetwork(t, func(l *lab) {
 		h := l.hostile()
@@ -303,7 +304,8 @@ func TestOwnMediaComesBack(t *testing.T) {
 	})
 }
 
-// TestBogusStreams wants 10,000 streams of nobody, and of one member, to cost next to nothing, and others to be heard after all.
+// TestBogusStreams wants 10,000 streams of nobody, and of one member, to cost next to nothing, and others to
+// be heard after all.
 func TestBogusStreams(t *testing.T) {
 	inNetwork(t, func(l *lab) {
 		h := l.hostile()
@@ -356,7 +358,8 @@ func TestBogusStreams(t *testing.T) {
 	})
 }
 
-// TestOneMemberMakesManyStreams wants those that sounded last to be heard, and the memory of the others freed.
+// TestOneMemberMakesManyStreams wants those that sounded last to be heard, and the memory of the others
+// freed.
 func TestOneMemberMakesManyStreams(t *testing.T) {
 	inNetwork(t, func(l *lab) {
 		h := l.hostile()

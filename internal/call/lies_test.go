@@ -8,8 +8,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// TestGhostWithoutALeave shows a ghost to bert only, and nobody leaves, so that nobody makes a fresh key: what they say of
-// their views in their media warns both. A list that never ends hides nothing either.
+// TestGhostWithoutALeave shows a ghost to bert only, and nobody leaves, so that nobody makes a fresh key:
+// what they say of their views in their media warns both. A list that never ends hides nothing either.
 func TestGhostWithoutALeave(t *testing.T) {
 	for name, stall := range map[string]bool{"list comes": false, "list never ends": true} {
 		t.Run(name, func(t *testing.T) {
@@ -82,7 +82,8 @@ func TestForgedFramesOfManyStreams(t *testing.T) {
 	})
 }
 
-// TestKeyKeptBack wants a warning when a relay keeps a key back, also if it repeats a frame of before all the time.
+// TestKeyKeptBack wants a warning when a relay keeps a key back, also if it repeats a frame of before all the
+// time.
 func TestKeyKeptBack(t *testing.T) {
 	for name, replay := range map[string]bool{"quiet": false, "old frames": true} {
 		t.Run(name, func(t *testing.T) {
@@ -111,7 +112,8 @@ func TestKeyKeptBack(t *testing.T) {
 	}
 }
 
-// TestFullHistory wants nothing to be played twice, however many streams were heard before, and those of today to be heard.
+// TestFullHistory wants nothing to be played twice, however many streams were heard before, and those of
+// today to be heard.
 func TestFullHistory(t *testing.T) {
 	inNetwork(t, func(l *lab) {
 		h := l.hostile()

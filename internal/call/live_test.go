@@ -94,7 +94,8 @@ func vowel(d time.Duration) []float32 {
 	return pcm
 }
 
-// TestDecoderAfterASilence wants the first frames after a silence to sound as if the decoder had been there all the while.
+// TestDecoderAfterASilence wants the first frames after a silence to sound as if the decoder had been there
+// all the while.
 func TestDecoderAfterASilence(t *testing.T) {
 	e := newEar(t)
 	pcm := vowel(2 * time.Second)
@@ -199,8 +200,8 @@ func TestMemoryOfHeardStreams(t *testing.T) {
 	})
 }
 
-// TestManySoundAtOnce wants 64 streams to be decoded, those who sound to go on, and whom that leaves out to be told of and heard
-// as soon as there is a place.
+// TestManySoundAtOnce wants 64 streams to be decoded, those who sound to go on, and whom that leaves out to
+// be told of and heard as soon as there is a place.
 func TestManySoundAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEar(t)
@@ -285,8 +286,8 @@ func TestManyStreamsOfAFew(t *testing.T) {
 	})
 }
 
-// TestHeardAgainAfterASilence wants the first word after a silence to sound as if the decoder had been there all the while, all of
-// it to be heard, and the counters to go on.
+// TestHeardAgainAfterASilence wants the first word after a silence to sound as if the decoder had been there
+// all the while, all of it to be heard, and the counters to go on.
 func TestHeardAgainAfterASilence(t *testing.T) {
 	for _, silence := range []time.Duration{restAfter - time.Second, restAfter + 5*time.Second, time.Minute} {
 		t.Run(fmt.Sprint(silence), func(t *testing.T) {

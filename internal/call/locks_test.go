@@ -51,8 +51,9 @@ func becomesFree(t *testing.T, what string, lock sync.Locker) {
 	}
 }
 
-// TestPublishAndKeysWanted has somebody publish while the relay passes on that somebody unknown wants a key: what gets the
-// keys ready waits for the keeper, and the keeper for the room, whose lock whoever publishes held once.
+// TestPublishAndKeysWanted has somebody publish while the relay passes on that somebody unknown wants a key:
+// what gets the keys ready waits for the keeper, and the keeper for the room, whose lock whoever publishes
+// held once.
 func TestPublishAndKeysWanted(t *testing.T) {
 	t.Run("publish", func(t *testing.T) {
 		r := loneRoom(t)

@@ -8,8 +8,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// TestMediaDropped wants what the relay says of media that it drops to be told, and its end once, and bad messages to be
-// nothing.
+// TestMediaDropped wants what the relay says of media that it drops to be told, and its end once, and bad
+// messages to be nothing.
 func TestMediaDropped(t *testing.T) {
 	inNetwork(t, func(l *lab) {
 		h := l.hostile()

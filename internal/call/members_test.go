@@ -19,17 +19,20 @@ import (
 
 const (
 	onlookersPerHost = 50
-	// packetBytes is what a sealed packet has beside its frames, headers of IP and UDP included; keyBytes what a packet
-	// with a sender key or with wraps has at least, and none of the reports and acknowledgements of who is muted.
+	// packetBytes is what a sealed packet has beside its frames, headers of IP and UDP included; keyBytes
+	// what a packet with a sender key or with wraps has at least, and none of the reports and
+	// acknowledgements of who is muted.
 	packetBytes = 28 + 6 + 12
 	keyBytes    = packetBytes + 70
-	// signedBytes is a sender key alone: frame 4, recipients at most 2, header 71 to 78, signature 64; a ping may ride in front.
+	// signedBytes is a sender key alone: frame 4, recipients at most 2, header 71 to 78, signature 64; a ping
+	// may ride in front.
 	signedBytes = packetBytes + 4 + 2 + 78 + 64 + 10
 	// wrapBytes is a message with one wrap of a ratcheted key: frame 4, number and size 5, id 6.
 	wrapBytes = packetBytes + 4 + 5 + 6 + wire.WrapRatcheted + 10
 )
 
-// audience are members of a room who only listen, in no more than receiving: a thousand of them fit into a test.
+// audience are members of a room who only listen, in no more than receiving: a thousand of them fit into a
+// test.
 //
 //	person, a real client, talks ── rate-limited uplink ── relay ── link.Client of each onlooker: notes keys, counts frames
 type audience struct {
@@ -92,7 +95,8 @@ func (l *lab) newAudience(room string, n int) *audience {
 	return c
 }
 
-// addHost adds a machine with many onlookers. No two are equally far away, so that their answers do not come all at once.
+// addHost adds a machine with many onlookers. No two are equally far away, so that their answers do not come
+// all at once.
 func (c *audience) addHost() {
 	host := byte(len(c.endpoints))
 	addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 2, host}), 5000)
@@ -171,8 +175,8 @@ func (c *audience) generation(talker wire.MemberID) (generation uint8, newest ti
 	return generation, newest, len(c.members) > 0
 }
 
-// settle waits until all have keys of one generation of each talker, other than the one before, if there was one, and
-// returns when the last of them came.
+// settle waits until all have keys of one generation of each talker, other than the one before, if there was
+// one, and returns when the last of them came.
 func (c *audience) settle(talkers []*person, limit time.Duration, before []uint8) (generations []uint8, last time.Time) {
 	c.l.t.Helper()
 	for i, p := range talkers {
@@ -300,7 +304,8 @@ func (s *steady) ReadFrame(ctx context.Context, dst []float32) (int, error) {
 	}
 }
 
-// talkers brings real clients into the crowd's room, whose microphones are armed and whose uplinks have a rate (0: any).
+// talkers brings real clients into the crowd's room, whose microphones are armed and whose uplinks have a
+// rate (0: any).
 func (l *lab) talkers(room string, n int, uplink int64, config PublishConfig) (list []*person, said []*Publication) {
 	l.t.Helper()
 	for i := range n {
@@ -330,8 +335,9 @@ func (p *person) joinSilently(name string) error {
 	return nil
 }
 
-// TestCostOfJoinAndLeave: on each talker's uplink a join costs one header and one wrap, however many are there, and a leave at
-// most 80 bytes a member beside one signature, headers of IP, UDP and the sealed packet included.
+// TestCostOfJoinAndLeave: on each talker's uplink a join costs one header and one wrap, however many are
+// there, and a leave at most 80 bytes a member beside one signature, headers of IP, UDP and the sealed packet
+// included.
 func TestCostOfJoinAndLeave(t *testing.T) {
 	members := 50
 	if measuring {
@@ -387,7 +393,8 @@ func (p *person) uplink(rate int64) {
 	}
 }
 
-// TestMediaDuringKeys: while a talker hands out a fresh key over 1 Mbit/s, three quarters of its media still arrive.
+// TestMediaDuringKeys: while a talker hands out a fresh key over 1 Mbit/s, three quarters of its media still
+// arrive.
 func TestMediaDuringKeys(t *testing.T) {
 	members, talking := 50, 5
 	config := PublishConfig{NoDTX: true, FrameDuration: 20 * time.Millisecond}
@@ -419,7 +426,8 @@ func TestMediaDuringKeys(t *testing.T) {
 	})
 }
 
-// TestLeaveReachesEverybody measures how long a fresh key takes to everybody, by room size and the talker's uplink.
+// TestLeaveReachesEverybody measures how long a fresh key takes to everybody, by room size and the talker's
+// uplink.
 func TestLeaveReachesEverybody(t *testing.T) {
 	sizes := []int{20}
 	if measuring {

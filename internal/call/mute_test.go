@@ -16,7 +16,8 @@ func (h *hostile) garbage(kid wire.KID, n int) {
 	}
 }
 
-// TestGarbageMutesNobody wants somebody who talks to be heard whatever else comes in their name, and nobody to be warned.
+// TestGarbageMutesNobody wants somebody who talks to be heard whatever else comes in their name, and nobody
+// to be warned.
 func TestGarbageMutesNobody(t *testing.T) {
 	inNetwork(t, func(l *lab) {
 		h := l.hostile()
@@ -70,8 +71,8 @@ func TestManyPublications(t *testing.T) {
 	})
 }
 
-// TestReplayedViews wants what a talker saw once to be believed once, also after the relay has claimed that it left and came
-// back.
+// TestReplayedViews wants what a talker saw once to be believed once, also after the relay has claimed that
+// it left and came back.
 func TestReplayedViews(t *testing.T) {
 	inNetwork(t, func(l *lab) {
 		h := l.hostile()

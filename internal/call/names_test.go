@@ -74,8 +74,8 @@ func TestNamesLookedAt(t *testing.T) {
 	}
 }
 
-// TestOneStayAddsFewNames wants a room of many strangers to leave room in the file, people to be warned of that once,
-// and who has whose name to be noticed all the same.
+// TestOneStayAddsFewNames wants a room of many strangers to leave room in the file, people to be warned of
+// that once, and who has whose name to be noticed all the same.
 func TestOneStayAddsFewNames(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "known_names")
 	lines := func() int {

@@ -7,7 +7,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// TestKeyOvertaken has somebody leave while the talker's first key is under way, so that the second one comes first.
+// TestKeyOvertaken has somebody leave while the talker's first key is under way, so that the second one comes
+// first.
 func TestKeyOvertaken(t *testing.T) {
 	inSpied(t, func(l *lab, s *spy) {
 		a, b, c := l.joined("anna", "r"), l.joined("bert", "r"), l.joined("carl", "r")

@@ -26,7 +26,8 @@ func (p *person) countMedia() (count, sizes *atomic.Int64) {
 	return count, sizes
 }
 
-// TestPushToTalk wants nothing to be sent while muted, what was said just before to be heard, and the end to be told.
+// TestPushToTalk wants nothing to be sent while muted, what was said just before to be heard, and the end to
+// be told.
 func TestPushToTalk(t *testing.T) {
 	inLab(t, func(l *lab) {
 		a, b := l.joined("anna", "r"), l.joined("bert", "r")
@@ -63,7 +64,8 @@ func TestPushToTalk(t *testing.T) {
 	})
 }
 
-// TestMute is push-to-talk the other way round; the second word begins with its own pre-roll, not the first one's.
+// TestMute is push-to-talk the other way round; the second word begins with its own pre-roll, not the first
+// one's.
 func TestMute(t *testing.T) {
 	inLab(t, func(l *lab) {
 		a, b := l.joined("anna", "r"), l.joined("bert", "r")

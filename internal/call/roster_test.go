@@ -165,8 +165,8 @@ func TestRecentIsBounded(t *testing.T) {
 	}
 }
 
-// TestRosterInAnyOrder plays a relay whose members come, go and come back while its news are delivered in any order
-// within some seconds, and lists are fetched. In the end client and relay must agree.
+// TestRosterInAnyOrder plays a relay whose members come, go and come back while its news are delivered in any
+// order within some seconds, and lists are fetched. In the end client and relay must agree.
 func TestRosterInAnyOrder(t *testing.T) {
 	entries, ids := crew(t, 12)
 	for seed := range uint64(60) {
@@ -387,8 +387,8 @@ func pageOf(sorted []wire.MemberID, byID map[wire.MemberID][]byte, after *wire.M
 	return page
 }
 
-// TestRosterOfManyRelays wants members of other relays to be taken, and shown with what our relay calls theirs, or with
-// that one's id.
+// TestRosterOfManyRelays wants members of other relays to be taken, and shown with what our relay calls
+// theirs, or with that one's id.
 func TestRosterOfManyRelays(t *testing.T) {
 	ro := newRoster()
 	other := newIdentity(201).Public()

@@ -22,8 +22,9 @@ const mobIdentity = 230
 
 var mobAddr = netip.MustParseAddrPort("10.0.9.9:6000")
 
-// mob is a stranger with many sessions at one address and no invite secret. It enters the room as often as it may, makes
-// new streams as fast as it may, announces one key id by many aliases, and some of it send as much as it can.
+// mob is a stranger with many sessions at one address and no invite secret. It enters the room as often as it
+// may, makes new streams as fast as it may, announces one key id by many aliases, and some of it send as much
+// as it can.
 type mob struct {
 	s  *siege
 	ep *link.Endpoint

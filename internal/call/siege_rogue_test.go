@@ -17,8 +17,9 @@ import (
 
 const rogueIdentity = 220
 
-// rogue is a peer of west that makes up three relays behind itself, with as many members as a room can have. They make new
-// streams as fast as they may, and it sends garbage in the names of people who are not behind it.
+// rogue is a peer of west that makes up three relays behind itself, with as many members as a room can have.
+// They make new streams as fast as they may, and it sends garbage in the names of people who are not behind
+// it.
 type rogue struct {
 	deafHandler
 	s      *siege
@@ -140,7 +141,8 @@ func (r *rogue) urge(ctx context.Context, kind wire.UrgentKind, body []byte) {
 	}
 }
 
-// harm is what the rogue does in its n-th 10 ms: a new stream of each of six of its members, and garbage of six of ours.
+// harm is what the rogue does in its n-th 10 ms: a new stream of each of six of its members, and garbage of
+// six of ours.
 func (r *rogue) harm(n int) {
 	var frames []wire.Media
 	for i := range 6 {

@@ -22,7 +22,8 @@ const (
 	siegeTurns, siegeTurn = 10, 6 * time.Second
 	mobSize               = 1000
 	siegeHandshakes       = 256 // that west takes at once
-	// siegeSends is how many packets a second west may send: it is a small machine, for this test has to run on one.
+	// siegeSends is how many packets a second west may send: it is a small machine, for this test has to run
+	// on one.
 	siegeSends = 50_000
 	// siegeMemory bounds what defenders and attackers hold together more than in peace.
 	siegeMemory = 300 << 20
@@ -44,10 +45,10 @@ type siege struct {
 	most   int64                          // since then
 }
 
-// TestSiege has ten people talk for a minute, while a stranger with a thousand sessions at one address, a hostile peer, and
-// sixteen networks that begin handshakes without end do at once whatever could silence them. Somebody leaves, and another
-// one comes. Every frame is heard by everybody, nobody is warned of the wrong people, the log names who does it, and memory
-// stays bounded.
+// TestSiege has ten people talk for a minute, while a stranger with a thousand sessions at one address, a
+// hostile peer, and sixteen networks that begin handshakes without end do at once whatever could silence
+// them. Somebody leaves, and another one comes. Every frame is heard by everybody, nobody is warned of the
+// wrong people, the log names who does it, and memory stays bounded.
 func TestSiege(t *testing.T) {
 	inNetwork(t, func(l *lab) {
 		s := newSiege(l)
@@ -127,7 +128,8 @@ func (s *siege) enters(p *person) {
 	p.say(&drone{hz: 300}, PublishConfig{PushToTalk: true})
 }
 
-// talk has two people talk at a time. One leaves, and another one comes, when half of it is over: keys change.
+// talk has two people talk at a time. One leaves, and another one comes, when half of it is over: keys
+// change.
 func (s *siege) talk() {
 	here := slices.Clone(s.people[:10])
 	for turn := range siegeTurns {

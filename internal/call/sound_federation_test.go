@@ -25,8 +25,8 @@ type union struct {
 	logs   []string // the relays' event logs, and clients'
 }
 
-// inUnion runs f in virtual time with n relays, linked by pairs of their numbers: the larger dials the smaller, over paths of
-// their own.
+// inUnion runs f in virtual time with n relays, linked by pairs of their numbers: the larger dials the
+// smaller, over paths of their own.
 func inUnion(t *testing.T, n int, pairs [][2]int, paths simnet.Profile, f func(u *union)) {
 	t.Helper()
 	dir := t.TempDir()
@@ -115,8 +115,8 @@ func (u *union) speakers(room string, length time.Duration, dir string) (list []
 	return list
 }
 
-// TestFederationTopologies: however relays are linked, every member hears every talker on every relay, whole, each packet
-// once, and no packet crosses a link twice.
+// TestFederationTopologies: however relays are linked, every member hears every talker on every relay, whole,
+// each packet once, and no packet crosses a link twice.
 func TestFederationTopologies(t *testing.T) {
 	for _, net := range []struct {
 		name   string
@@ -162,8 +162,8 @@ func everybodyHears(t *testing.T, u *union) {
 	time.Sleep(time.Second)
 }
 
-// onceEach has the logs say that nothing was lost or delivered twice, to each of n listeners from each of n talkers, and that
-// no packet crossed a link twice.
+// onceEach has the logs say that nothing was lost or delivered twice, to each of n listeners from each of n
+// talkers, and that no packet crossed a link twice.
 func onceEach(t *testing.T, paths []string, n int) {
 	t.Helper()
 	logs, err := eventlog.Find(paths)
@@ -213,9 +213,9 @@ type chaos struct {
 	begin  time.Time
 }
 
-// TestFederationChaos: relays are killed and started again, they or paths between them are cut off and come back, one after
-// the other and at once, while people talk. Afterwards everybody sees exactly who is there, everybody is heard everywhere, and
-// nothing is left of what was.
+// TestFederationChaos: relays are killed and started again, they or paths between them are cut off and come
+// back, one after the other and at once, while people talk. Afterwards everybody sees exactly who is there,
+// everybody is heard everywhere, and nothing is left of what was.
 func TestFederationChaos(t *testing.T) {
 	const relays = 4
 	seeds := []uint64{1}

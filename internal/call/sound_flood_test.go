@@ -18,8 +18,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/simnet"
 )
 
-// callThrough lets one talk and one listen while disturb runs, and fails the test unless all was heard and a third can join
-// meanwhile.
+// callThrough lets one talk and one listen while disturb runs, and fails the test unless all was heard and a
+// third can join meanwhile.
 func callThrough(l *lab, ear *listener, said []float32, disturb func(ctx context.Context)) {
 	ctx, stop := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
@@ -111,7 +111,8 @@ func TestMalformedPackets(t *testing.T) {
 	})
 }
 
-// meddler is a socket that hears each sealed packet altered, cut and too long before it hears it, and then hears it again.
+// meddler is a socket that hears each sealed packet altered, cut and too long before it hears it, and then
+// hears it again.
 type meddler struct {
 	*simnet.Conn
 	dice *rand.Rand

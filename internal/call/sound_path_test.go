@@ -11,9 +11,9 @@ import (
 	"github.com/wzp-voice/wzp/internal/simnet"
 )
 
-// A packet with media of the default settings is told by its size, in bytes of UDP payload: 24 kbit/s and 20 ms are 60
-// bytes of Opus; around them sealed header 6, tag 12, frame 1, CTR 2, SFrame tag 8, timestamp 2. A long frame has alias 1,
-// KID 8 and CTR 1 to 4 instead of CTR 2. Reports are smaller, member entries larger.
+// A packet with media of the default settings is told by its size, in bytes of UDP payload: 24 kbit/s and 20
+// ms are 60 bytes of Opus; around them sealed header 6, tag 12, frame 1, CTR 2, SFrame tag 8, timestamp 2. A
+// long frame has alias 1, KID 8 and CTR 1 to 4 instead of CTR 2. Reports are smaller, member entries larger.
 const (
 	codecBytes   = 60
 	shortBytes   = codecBytes + 31
@@ -86,8 +86,8 @@ func (h *hop) seen() passage {
 func (p *person) up() *hop   { return &hop{from: p.addr.Addr(), to: p.lab.addr.Addr()} }
 func (p *person) down() *hop { return &hop{from: p.lab.addr.Addr(), to: p.addr.Addr()} }
 
-// TestHeavyLoss: at 60 % loss and 300 ms round trip all that the channel passes is received, and there is no pause but those
-// that the channel makes.
+// TestHeavyLoss: at 60 % loss and 300 ms round trip all that the channel passes is received, and there is no
+// pause but those that the channel makes.
 func TestHeavyLoss(t *testing.T) {
 	length := 20 * time.Second
 	if measuring {
@@ -125,7 +125,8 @@ func TestHeavyLoss(t *testing.T) {
 	})
 }
 
-// TestLossBothWays: at 20 % loss and 800 ms round trip two people hear each other as far as the channel lets them.
+// TestLossBothWays: at 20 % loss and 800 ms round trip two people hear each other as far as the channel lets
+// them.
 func TestLossBothWays(t *testing.T) {
 	length := 20 * time.Second
 	if measuring {
@@ -158,8 +159,8 @@ func TestLossBothWays(t *testing.T) {
 	})
 }
 
-// TestBytesOnTheWire: beside the codec's bytes a media packet costs at most 60, headers of IP and UDP included, and listening
-// costs at most a twentieth of what is heard.
+// TestBytesOnTheWire: beside the codec's bytes a media packet costs at most 60, headers of IP and UDP
+// included, and listening costs at most a twentieth of what is heard.
 func TestBytesOnTheWire(t *testing.T) {
 	inLab(t, func(l *lab) {
 		a, b := l.joined("anna", "r"), l.joined("bert", "r")
@@ -190,7 +191,8 @@ func TestBytesOnTheWire(t *testing.T) {
 	})
 }
 
-// TestNewAddress: talk goes on when somebody gets another address, and when the path is dead one way for a while.
+// TestNewAddress: talk goes on when somebody gets another address, and when the path is dead one way for a
+// while.
 func TestNewAddress(t *testing.T) {
 	inLab(t, func(l *lab) {
 		a, b := l.joined("anna", "r"), l.joined("bert", "r")
@@ -223,8 +225,8 @@ func TestNewAddress(t *testing.T) {
 	})
 }
 
-// TestRelayDies: when the relay is killed and started again, everybody is back and heard without doing anything, and somebody
-// new hears all and is heard.
+// TestRelayDies: when the relay is killed and started again, everybody is back and heard without doing
+// anything, and somebody new hears all and is heard.
 func TestRelayDies(t *testing.T) {
 	inLab(t, func(l *lab) {
 		a, b := l.joined("anna", "r"), l.joined("bert", "r")
@@ -265,7 +267,8 @@ func TestRelayDies(t *testing.T) {
 	})
 }
 
-// TestMemberDies: whose client is killed and started again is another member with the same identity, hears and is heard.
+// TestMemberDies: whose client is killed and started again is another member with the same identity, hears
+// and is heard.
 func TestMemberDies(t *testing.T) {
 	inLab(t, func(l *lab) {
 		a := l.joined("anna", "r")

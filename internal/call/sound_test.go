@@ -11,8 +11,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/audio/speech"
 )
 
-// What is heard is compared with what was said in virtual time: not a single frame may be missing, late or invented,
-// however busy the machine is that the tests run on.
+// What is heard is compared with what was said in virtual time: not a single frame may be missing, late or
+// invented, however busy the machine is that the tests run on.
 //
 //	samples ── Publish ── codec ── simnet ── relay ── simnet ── jitter buffer ── codec ── recording
 //	   '─────────────────────── speech.Compare ──────────────────────────────────────────'
@@ -114,8 +114,8 @@ func ended(speakers ...*speaker) {
 	time.Sleep(500 * time.Millisecond)
 }
 
-// whole fails the test unless all that was said was received, once, and heard. Where the buffer takes out or repeats a pitch
-// period, for the path has jitter, the frame there may not be recognised.
+// whole fails the test unless all that was said was received, once, and heard. Where the buffer takes out or
+// repeats a pitch period, for the path has jitter, the frame there may not be recognised.
 func (ear *listener) whole(s *speaker) speech.Report {
 	t := ear.lab.t
 	t.Helper()

@@ -69,8 +69,9 @@ func altered(f *forged, i int) []byte {
 	return b
 }
 
-// TestForgedKeys wants nothing to be heard under a key that the named talker did not make for the listener, people to be
-// warned, and the talkers to be heard all the while. A talker each is attacked in one of the ways.
+// TestForgedKeys wants nothing to be heard under a key that the named talker did not make for the listener,
+// people to be warned, and the talkers to be heard all the while. A talker each is attacked in one of the
+// ways.
 func TestForgedKeys(t *testing.T) {
 	inSpied(t, func(l *lab, s *spy) {
 		a, b := l.joined("anna", "r"), l.joined("bert", "r")
@@ -142,7 +143,8 @@ func tryForgery(s *spy, test forgery, a, talker, named *person) {
 	}
 }
 
-// sayForged sends a person 400 ms of a tone in another's name, under every epoch that a key of the relay's may stand for.
+// sayForged sends a person 400 ms of a tone in another's name, under every epoch that a key of the relay's
+// may stand for.
 func (s *spy) sayForged(to *person, from wire.MemberID, w []byte) {
 	codec, err := opus.NewEncoder(opus.Config{})
 	if err != nil {
@@ -213,7 +215,8 @@ func swapWraps(wraps wire.KeyWraps) []byte {
 	return body
 }
 
-// TestReplayedKeys has the relay send every key of a long talk again, to its recipient and to another, in the midst of it.
+// TestReplayedKeys has the relay send every key of a long talk again, to its recipient and to another, in the
+// midst of it.
 func TestReplayedKeys(t *testing.T) {
 	inSpied(t, func(l *lab, s *spy) {
 		a, b, c := l.joined("anna", "r"), l.joined("bert", "r"), l.joined("carl", "r")

@@ -9,8 +9,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// The tests here look for a (KID, CTR) pair that seals twice; notes.frame does so for every frame of every test with a
-// spy.
+// The tests here look for a (KID, CTR) pair that seals twice; notes.frame does so for every frame of every
+// test with a spy.
 
 // TestNoKeyStreamTwiceAfterRestart has a relay forget everything, twice, in the middle of two people's talk.
 func TestNoKeyStreamTwiceAfterRestart(t *testing.T) {
@@ -74,7 +74,8 @@ func TestNoKeyStreamTwiceOfOnePerson(t *testing.T) {
 	})
 }
 
-// TestNoKeyStreamTwiceInManyKeys has 40 others come and go while one talks, so that generations and steps wrap.
+// TestNoKeyStreamTwiceInManyKeys has 40 others come and go while one talks, so that generations and steps
+// wrap.
 func TestNoKeyStreamTwiceInManyKeys(t *testing.T) {
 	inSpied(t, func(l *lab, s *spy) {
 		a, b := l.joined("anna", "r"), l.joined("bert", "r")
@@ -154,7 +155,8 @@ func (p *person) mustNotWarn() {
 	}
 }
 
-// TestCTRBeyond16Bits has a stream's CTR pass 65,536, for those who listen all the time and for who comes later.
+// TestCTRBeyond16Bits has a stream's CTR pass 65,536, for those who listen all the time and for who comes
+// later.
 func TestCTRBeyond16Bits(t *testing.T) {
 	inSpied(t, func(l *lab, s *spy) {
 		a, b := l.joined("anna", "r"), l.joined("bert", "r")

@@ -15,8 +15,8 @@ import (
 // measuring has the tests of what takes long try more of it.
 var measuring = os.Getenv("WZP_MEASURE") == "1"
 
-// trials is how often what loss decides is tried, and how often that may fail: 1 of 20. With the race detector it is tried less
-// often, and more of it may fail, so that a run does not fail by chance.
+// trials is how often what loss decides is tried, and how often that may fail: 1 of 20. With the race
+// detector it is tried less often, and more of it may fail, so that a run does not fail by chance.
 func trials(n, raced, may int) (int, int) {
 	if raceDetector {
 		return raced, may
@@ -29,9 +29,9 @@ func bad(trial int) simnet.Profile {
 	return simnet.Profile{Loss: 0.6, Delay: 150 * time.Millisecond, Seed: uint64(trial + 1)}
 }
 
-// TestNewcomerHearsSoon wants 19 of 20 who join through a bad path to hear a talker within 2 s, though no answer comes on the
-// control stream, or no QUIC packet at all. Of 4800 measured ones 4 did not. If it is 1 of 500, more than 5 of 100 are late in
-// one run of 13 million, and more than 3 of 12 in one of 70 million.
+// TestNewcomerHearsSoon wants 19 of 20 who join through a bad path to hear a talker within 2 s, though no
+// answer comes on the control stream, or no QUIC packet at all. Of 4800 measured ones 4 did not. If it is 1
+// of 500, more than 5 of 100 are late in one run of 13 million, and more than 3 of 12 in one of 70 million.
 func TestNewcomerHearsSoon(t *testing.T) {
 	for _, test := range []struct {
 		name  string
@@ -73,8 +73,8 @@ func TestNewcomerHearsSoon(t *testing.T) {
 	}
 }
 
-// newcomer has somebody join through a path, and leave. It returns when the talker was heard, since the join. The talker's
-// microphone is open for that time only: encoding is what these tests take long for.
+// newcomer has somebody join through a path, and leave. It returns when the talker was heard, since the join.
+// The talker's microphone is open for that time only: encoding is what these tests take long for.
 func newcomer(l *lab, s *spy, talker *Publication, path simnet.Profile, choke bool) (first time.Duration, ok bool) {
 	b := l.device("bert", newIdentity(2))
 	l.setPaths(path, b)
@@ -103,8 +103,8 @@ func (l *lab) setPaths(path simnet.Profile, people ...*person) {
 	}
 }
 
-// What is said 1 s after the microphone was armed: a beginning, a short pause, so that nothing else sounds like the
-// beginning, and an end.
+// What is said 1 s after the microphone was armed: a beginning, a short pause, so that nothing else sounds
+// like the beginning, and an end.
 const (
 	armed     = time.Second
 	beginning = 200 * time.Millisecond
@@ -123,9 +123,9 @@ func syllables(at time.Duration) (hz float64) {
 	return carls
 }
 
-// TestFirstWord wants the beginning of what is said 1 s after arming to be heard through bad paths, if any of it gets
-// through them, also when somebody leaves just before. Of 1600 measured ones each was. If one of 1000 is not, more than 5 of 100
-// are not in one run of a billion, and more than 2 of 8 in one of 18 million.
+// TestFirstWord wants the beginning of what is said 1 s after arming to be heard through bad paths, if any of
+// it gets through them, also when somebody leaves just before. Of 1600 measured ones each was. If one of 1000
+// is not, more than 5 of 100 are not in one run of a billion, and more than 2 of 8 in one of 18 million.
 func TestFirstWord(t *testing.T) {
 	for _, test := range []struct {
 		name  string
@@ -176,8 +176,8 @@ type spoken struct {
 	first   time.Duration // when, since it was said
 }
 
-// sayWord has a say a word to b, while there is a guest who leaves before it, or after it. As the guest of the word
-// before has left, and no microphone was armed then, there is a fresh key.
+// sayWord has a say a word to b, while there is a guest who leaves before it, or after it. As the guest of
+// the word before has left, and no microphone was armed then, there is a fresh key.
 func sayWord(s *spy, a, b *person, path simnet.Profile, leave, both bool) (w spoken) {
 	people := []*person{a}
 	if both {
@@ -220,8 +220,8 @@ func sayWord(s *spy, a, b *person, path simnet.Profile, leave, both bool) (w spo
 	return w
 }
 
-// watch returns a function that tells how many frames of a stream with a CTR in a range came to a person from now on: the
-// spy notes in which sealed packet it passed each on, and the network which of them it delivered.
+// watch returns a function that tells how many frames of a stream with a CTR in a range came to a person from
+// now on: the spy notes in which sealed packet it passed each on, and the network which of them it delivered.
 func (s *spy) watch(p *person, stream uint8) func(from, to uint64) int {
 	var mu sync.Mutex
 	frames := make(map[uint16]uint64) // by the counter of their packet

@@ -10,8 +10,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// TestNewcomerHearsNoPast gives a newcomer every frame of before it joined, once it has the talker's key. It joins while
-// nothing else happens, while a fresh key waits, and between two publications.
+// TestNewcomerHearsNoPast gives a newcomer every frame of before it joined, once it has the talker's key. It
+// joins while nothing else happens, while a fresh key waits, and between two publications.
 func TestNewcomerHearsNoPast(t *testing.T) {
 	for name, before := range map[string]func(s *spy, a, b *person){
 		"while one talks": func(_ *spy, a, _ *person) { a.hum(annas) },
@@ -89,8 +89,8 @@ func checkNewcomer(l *lab, s *spy, a *person) {
 	c.mustNotWarn()
 }
 
-// TestLeaverHearsNothingLater has somebody be told out of a room, but keep all keys and get all media. Of what is
-// said 10 s later nothing may be opened, whatever the relay does; who stays hears everything.
+// TestLeaverHearsNothingLater has somebody be told out of a room, but keep all keys and get all media. Of
+// what is said 10 s later nothing may be opened, whatever the relay does; who stays hears everything.
 func TestLeaverHearsNothingLater(t *testing.T) {
 	for _, test := range []struct {
 		name     string
@@ -176,8 +176,8 @@ func checkLeaver(s *spy, c *person, before, later []notedFrame) {
 	}
 }
 
-// TestLieOfLeaving has the relay claim that a talker left, and take that back. The talker, who never was away, must soon
-// be heard again.
+// TestLieOfLeaving has the relay claim that a talker left, and take that back. The talker, who never was
+// away, must soon be heard again.
 func TestLieOfLeaving(t *testing.T) {
 	for _, pause := range []time.Duration{time.Second, 15 * time.Second} {
 		t.Run(fmt.Sprint(pause), func(t *testing.T) {

@@ -45,8 +45,8 @@ type frameName struct {
 
 func newNotes(t testing.TB) *notes { return &notes{t: t, seen: make(map[frameName]struct{})} }
 
-// frame notes a frame, and that no two are sealed under one key and number: who has two of them has the XOR of what
-// was said. Nothing is ever sent again, so that no pair may come twice at all.
+// frame notes a frame, and that no two are sealed under one key and number: who has two of them has the XOR
+// of what was said. Nothing is ever sent again, so that no pair may come twice at all.
 func (n *notes) frame(m *wire.Media) {
 	name := frameName{m.KID, m.CTR}
 	n.mu.Lock()

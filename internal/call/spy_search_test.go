@@ -36,8 +36,9 @@ type wrapped struct {
 	header, wrap      []byte
 }
 
-// TestNothingOpensLater is promise 1: who has everything that the relay saw, the relay's own seed, and all members' seeds
-// afterwards, opens no frame. A key of the conversation that is planted among that is found, so the search works.
+// TestNothingOpensLater is promise 1: who has everything that the relay saw, the relay's own seed, and all
+// members' seeds afterwards, opens no frame. A key of the conversation that is planted among that is found,
+// so the search works.
 func TestNothingOpensLater(t *testing.T) {
 	inSpied(t, func(l *lab, s *spy) {
 		g, frames := converse(l, s)
@@ -55,9 +56,9 @@ func TestNothingOpensLater(t *testing.T) {
 	})
 }
 
-// converse has three people talk, of whom one comes later and one leaves, while there is a ghost, whose join key is what
-// the positive controls are made with. It returns a frame of each key, or
-// of two of them, for time is short.
+// converse has three people talk, of whom one comes later and one leaves, while there is a ghost, whose join
+// key is what the positive controls are made with. It returns a frame of each key, or of two of them, for
+// time is short.
 func converse(l *lab, s *spy) (g *ghost, frames []notedFrame) {
 	a, b := l.joined("anna", "r"), l.joined("bert", "r")
 	g = l.ghost(newIdentity(150), "ghost", "r", nil)
@@ -167,8 +168,8 @@ func (h *haul) stealSeed(n byte) {
 	}
 }
 
-// candidates are all keys that the haul makes, as they are: windows of all bytes, what follows from seeds, what the wraps
-// contain, what X25519 makes of every private and every public key.
+// candidates are all keys that the haul makes, as they are: windows of all bytes, what follows from seeds,
+// what the wraps contain, what X25519 makes of every private and every public key.
 func (h *haul) candidates() [][]byte {
 	seen := make(map[string]struct{})
 	add := func(key []byte) { seen[string(key)] = struct{}{} }
@@ -229,8 +230,8 @@ func (h *haul) agree(private *ecdh.PrivateKey, public []byte, add func([]byte)) 
 	}
 }
 
-// search tries every candidate as the key of every frame, with as many ratchet steps as may lie between. It returns one
-// that opens a frame, or nil, and how many it tried.
+// search tries every candidate as the key of every frame, with as many ratchet steps as may lie between. It
+// returns one that opens a frame, or nil, and how many it tried.
 func (h *haul) search() (found []byte, tried int) {
 	candidates := h.candidates()
 	var mu sync.Mutex // guards found
@@ -271,7 +272,8 @@ func opensWith(w []byte, f notedFrame) bool {
 	return false
 }
 
-// used reports whether a frame that is to be opened was sealed with a wrapped key, or one that it ratchets to.
+// used reports whether a frame that is to be opened was sealed with a wrapped key, or one that it ratchets
+// to.
 func (h *haul) used(w wrapped) bool {
 	epoch := w.header[5]
 	return slices.ContainsFunc(h.frames, func(f notedFrame) bool {

@@ -15,7 +15,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// spy is a relay that forwards as a relay should, notes everything that a relay sees, and meddles as a test wants.
+// spy is a relay that forwards as a relay should, notes everything that a relay sees, and meddles as a test
+// wants.
 //
 //	person ── urgent ──> hooks.up ──┐                ┌──> hooks.down ── urgent ──> person
 //	       ── media ─────────────── notes, room.Rooms ── hooks.media ── media ───>
@@ -313,7 +314,8 @@ func (s *spy) take(p *tapped, m message) (taken bool) {
 	return true
 }
 
-// takeLater is take for a message that was kept back. The relay has acknowledged it, and must try again itself.
+// takeLater is take for a message that was kept back. The relay has acknowledged it, and must try again
+// itself.
 func (s *spy) takeLater(p *tapped, m message) {
 	if !p.Over() && !s.take(p, m) {
 		time.AfterFunc(100*time.Millisecond, func() { s.takeLater(p, m) })
@@ -327,7 +329,8 @@ func (p *tapped) tellLater(m message) {
 	}
 }
 
-// tellLeft has everybody but p believe that p left. p gets all media all the same, and its own still goes to nobody.
+// tellLeft has everybody but p believe that p left. p gets all media all the same, and its own still goes to
+// nobody.
 func (s *spy) tellLeft(p *tapped) {
 	p.member.Load().Leave(time.Now())
 	s.mu.Lock()

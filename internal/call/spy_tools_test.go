@@ -194,7 +194,8 @@ func (p *person) warned(codes ...WarningCode) (words []string) {
 // differing are the warnings that tell people that the relay does not show everybody the same room.
 var differing = []WarningCode{WarnMembers, WarnUnknownMember, WarnNoKey}
 
-// drone is a Source that sounds for as long as it is read: a tone, or what tune says at a time since the start.
+// drone is a Source that sounds for as long as it is read: a tone, or what tune says at a time since the
+// start.
 type drone struct {
 	hz   float64
 	tune func(at time.Duration) (hz float64) // 0: silence
@@ -246,7 +247,8 @@ func (p *person) hum(hz float64) *Publication {
 	return p.say(&drone{hz: hz}, PublishConfig{})
 }
 
-// muted keeps some people's microphones armed but closed for some time: encoding is what these tests take long for.
+// muted keeps some people's microphones armed but closed for some time: encoding is what these tests take
+// long for.
 func muted(d time.Duration, people ...*person) {
 	for _, on := range []bool{false, true} {
 		for _, p := range people {
@@ -261,8 +263,8 @@ func muted(d time.Duration, people ...*person) {
 	time.Sleep(300 * time.Millisecond) // until they are heard again
 }
 
-// humming returns how many milliseconds of pcm, in steps of 20, a tone sounds in; first: where in pcm, negative if
-// nowhere.
+// humming returns how many milliseconds of pcm, in steps of 20, a tone sounds in; first: where in pcm,
+// negative if nowhere.
 func humming(pcm []float32, hz float64) (ms int, first time.Duration) { return sounds(pcm, hz, 0.04) }
 
 // sounds is humming for tones that are as loud as least: decoders are faint after losses.

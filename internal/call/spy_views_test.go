@@ -16,8 +16,8 @@ import (
 // warnIn is how soon people must be warned after the first key from somebody who sees other members.
 const warnIn = 11 * time.Second
 
-// mustDiffer wants each of some people to be warned that views differ, soon after the first key that each gets from
-// now on. Only loud goes on talking.
+// mustDiffer wants each of some people to be warned that views differ, soon after the first key that each
+// gets from now on. Only loud goes on talking.
 func (s *spy) mustDiffer(loud *person, people ...*person) {
 	s.lab.t.Helper()
 	begin := time.Now()
@@ -211,8 +211,8 @@ func TestReplayedEntry(t *testing.T) {
 	})
 }
 
-// TestLossyKeys has the relay lose every second message about keys that it gets, or that it is to send, as if it had arrived,
-// and hand on the others in another order.
+// TestLossyKeys has the relay lose every second message about keys that it gets, or that it is to send, as if
+// it had arrived, and hand on the others in another order.
 func TestLossyKeys(t *testing.T) {
 	for _, test := range []struct {
 		name     string

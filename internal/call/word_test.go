@@ -8,8 +8,9 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// TestKeyAfterTheWord has anna join while the member list does not come, say a word, and close the microphone before she learns
-// of bert, who was there all the time. He has kept what he could not decode, and hears it once she gives him its key.
+// TestKeyAfterTheWord has anna join while the member list does not come, say a word, and close the microphone
+// before she learns of bert, who was there all the time. He has kept what he could not decode, and hears it
+// once she gives him its key.
 func TestKeyAfterTheWord(t *testing.T) {
 	inSpied(t, func(l *lab, s *spy) {
 		b := l.joined("bert", "r")
