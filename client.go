@@ -44,25 +44,21 @@ func NewClient(addr string, config Config) (*Client, error) {
 // Identity returns who the client is.
 func (c *Client) Identity() *identity.Identity { return c.engine.Identity() }
 
-// Close ends the client, and waits for it. Rooms that were not left are dropped: the others see us there for
-// up to a minute.
+// Close ends the client, and waits for it. Where it did not leave, the others see it for another minute.
 func (c *Client) Close() error { return c.engine.Close() }
 
 // JoinConfig says how a room is joined. The zero value is a room without invite secret.
 type JoinConfig struct {
-	// Secret is what members know of each other by other means than the relay: whoever lacks it is outside,
-	// and hears nothing.
+	// Secret is shared by other means than the relay: whoever lacks it is outside, and hears nothing.
 	Secret *Secret
 
-	// EventLog notes what becomes of each packet; nil: nothing does. A log is of one room at a time. The
-	// caller closes it.
+	// EventLog, if any, notes what becomes of each packet. It is of one room at a time; the caller closes it.
 	EventLog *EventLog
 }
 
-// Join joins the room called name: 1 to 64 bytes of text in Unicode NFC. It returns once the relay has let
-// the client in, or with the reason why it did not (see Errors above); failures that may pass are tried again
-// until ctx is done. Afterwards the room lives until Leave, or until the relay ends it (see [Ended]),
-// whatever becomes of ctx.
+// Join joins the room called name, 1 to 64 bytes. It returns once the relay has let the client in, or with
+// the reason why it did not (see Errors above); failures that may pass are tried again until ctx is done.
+// Then the room lives until Leave, or until the relay ends it (see [Ended]), whatever becomes of ctx.
 func (c *Client) Join(ctx context.Context, name string, config JoinConfig) (*Room, error) {
 	var inner call.JoinConfig
 	if config.Secret != nil {
@@ -78,15 +74,13 @@ func (c *Client) Join(ctx context.Context, name string, config JoinConfig) (*Roo
 	return &Room{engine}, nil
 }
 
-// Secret is a room's invite secret: 32 random bytes that members share by other means than the relay. It
-// prints as "secret", whatever the verb.
+// Secret is a room's invite secret, 32 random bytes. It prints as "secret", whatever the verb.
 type Secret struct{ secret *e2ee.Secret }
 
 // NewSecret returns a new one.
 func NewSecret() *Secret { return &Secret{e2ee.NewSecret()} }
 
-// ParseSecret reads what Text returned and nothing else; passwords are refused. No error repeats any of the
-// text.
+// ParseSecret reads what Text returned and nothing else: no passwords. No error repeats any of the text.
 func ParseSecret(text string) (*Secret, error) {
 	secret, err := e2ee.ParseSecret(text)
 	if err != nil {
@@ -107,13 +101,12 @@ func (s *Secret) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) }
 // MarshalText is String, for encoding/json and log/slog.
 func (s *Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// EventLog is a file in which a room notes each packet that it sends and hears, one JSON object a line, for
-// "wzp analyze". docs/event-log.md describes the format. It never holds media up: what comes faster than it
-// can be written is left out and counted.
+// EventLog is a file in which a room notes each packet that it sends and hears, for "wzp analyze"; for its
+// format see docs/event-log.md. It never holds media up: what cannot be written in time is left out and
+// counted.
 type EventLog struct{ writer *eventlog.Writer }
 
-// OpenEventLog opens an event log at path, which is made if it does not exist and continued if it does. It
-// rotates: PATH.1 to PATH.3 are the parts before, of 128 MiB each.
+// OpenEventLog opens or continues the log at path. PATH.1 to PATH.3 are the parts before, of 128 MiB each.
 func OpenEventLog(path string) (*EventLog, error) {
 	writer, err := eventlog.Open(path, eventlog.Options{})
 	if err != nil {
@@ -122,8 +115,8 @@ func OpenEventLog(path string) (*EventLog, error) {
 	return &EventLog{writer}, nil
 }
 
-// Close writes what is waiting, after the room is over, and returns the first error of all writing. A nil log
-// has nothing to write.
+// Close writes what is waiting, after the room is over, and returns the first error of all. A nil one has
+// none.
 func (l *EventLog) Close() error {
 	if l == nil {
 		return nil

@@ -37,5 +37,4 @@
 // PlayConfig.Each returned, and Publication.Err what the [Source] did.
 package wzp
 
-// These files are the surface alone: own types, and their translation to those of internal/call, where the
-// work is done.
+// These files are the surface alone: own types, translated to those of internal/call, where the work is done.

@@ -16,31 +16,27 @@ type MemberJoined struct{ Member Member }
 // MemberLeft says that somebody is not in the room any more.
 type MemberLeft struct{ Member Member }
 
-// StreamStarted says that a member was heard for the first time on a stream, or that it is remembered no more
-// from before.
+// StreamStarted says that a member is heard for the first time on a stream, as far as is remembered.
 type StreamStarted struct{ Stream Stream }
 
-// Detached says that the connection to the relay was lost, and why. The room tries to get back by itself;
-// media goes on meanwhile if packets still pass.
+// Detached says that the connection to the relay was lost. The room tries to get back; media may still pass.
 type Detached struct{ Cause string }
 
 // Attached says that the connection is back. Restarted: the relay had forgotten the room's state.
 type Attached struct{ Restarted bool }
 
-// SafetyNumber says who is in the room, in 40 digits. Whoever sees the same ones sees the same people, not
-// one less and not one more; whether all of them are wanted there, the list of members tells. It comes when
-// the list is known, and when the people change.
+// SafetyNumber says who is in the room, in 40 digits. Whoever sees the same ones sees the same people;
+// whether all are wanted there, Members tells. It comes when the list of members is known, and when they
+// change.
 type SafetyNumber struct {
 	Number string
 	People int // whom it covers, with ourselves
 }
 
-// MediaDropped says that the relay drops part of what we send. It comes every few seconds while that lasts,
-// and once with Over when it does not any more.
+// MediaDropped says that the relay drops part of what we send: every few seconds, and once when that is over.
 type MediaDropped struct {
 	Over bool
-	// Code is why: "packet_rate", "member_rate", "room_rate", "send_rate", or what a later relay says; with
-	// Over it is empty.
+	// Code is why: packet_rate, member_rate, room_rate, send_rate, or what a later relay says; empty if over.
 	Code    string
 	Text    string // the same in words
 	Dropped uint64 // frames since the last time

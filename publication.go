@@ -19,9 +19,9 @@ type PublishConfig struct {
 // Publication is what this client says in a room.
 type Publication struct{ engine *call.Publication }
 
-// Publish sends what source captures to the room until the source ends, the room does, or Stop. The
-// Publication owns the source and closes it; after an error it is still the caller's. A room publishes one
-// source at a time, and 255 one after the other.
+// Publish sends what source captures until the source ends, the room does, or Stop, and then closes the
+// source; after an error it is still the caller's. A room publishes one source at a time, and 255 one after
+// the other.
 func (r *Room) Publish(source Source, config PublishConfig) (*Publication, error) {
 	engine, err := r.engine.Publish(source, call.PublishConfig(config))
 	if err != nil {
@@ -30,8 +30,7 @@ func (r *Room) Publish(source Source, config PublishConfig) (*Publication, error
 	return &Publication{engine}, nil
 }
 
-// SetTalking opens or closes the microphone: push-to-talk, or mute. When it opens, the 200 ms before are
-// sent, too, so that first syllables are whole.
+// SetTalking opens or closes the microphone. When it opens, the 200 ms before are sent, too: first syllables.
 func (p *Publication) SetTalking(on bool) { p.engine.SetTalking(on) }
 
 // Talking reports whether the microphone is open.
@@ -40,8 +39,7 @@ func (p *Publication) Talking() bool { return p.engine.Talking() }
 // Start returns when the first sample was captured, zero before that.
 func (p *Publication) Start() time.Time { return p.engine.Start() }
 
-// Done is closed when the publication has ended: all of the source was sent, and whoever is there can decrypt
-// it (or 3 s have passed since), or it failed.
+// Done is closed when the publication failed, or all was sent and can be decrypted, or 3 s after that.
 func (p *Publication) Done() <-chan struct{} { return p.engine.Done() }
 
 // Err waits for Done and returns why the publication ended; nil at the end of the source or after Stop.

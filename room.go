@@ -29,8 +29,7 @@ func (r *Room) Members() []Member {
 // SafetyNumber returns the newest one, "" before the first: see the event.
 func (r *Room) SafetyNumber() string { return r.engine.SafetyNumber() }
 
-// Leave ends what is published, tells the relay, and waits for everything of the room to end. It may be
-// called again.
+// Leave ends what is published, tells the relay, and waits for the room to end. It may be called again.
 func (r *Room) Leave() error { return r.engine.Leave() }
 
 // Done is closed when the room is over: left, or ended by the relay.
@@ -47,12 +46,10 @@ type Member struct {
 	ID       MemberID
 	Name     string             // as it calls itself; may be empty, or another's
 	Identity identity.PublicKey // zero while the relay has not told of the member
-	// Outside: it does not have the room's invite secret, or has one and we do not. It gets no keys, and is
-	// not heard.
+	// Outside: it lacks the room's invite secret, or we do. It gets no keys, and is not heard.
 	Outside bool
-	// Relay is what our relay calls the one that the member is attached to, or that one's id (half of its
-	// fingerprint); empty if it is our own. That the member is there, its entry proves; what a relay is
-	// called, nobody does.
+	// Relay is the member's, as our relay calls it, which nobody proves, or else its id (half of its
+	// fingerprint); empty if it is our own.
 	Relay string
 }
 

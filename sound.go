@@ -10,12 +10,10 @@ import (
 // SampleRate of all sound, Hz. It is mono, float32, full scale -1 to 1.
 const SampleRate = 48000
 
-// Source captures sound in real time. One goroutine reads at a time; Close may come from another and unblocks
-// it.
+// Source captures sound in real time. One goroutine reads; Close may come from another and unblocks it.
 type Source interface {
-	// ReadFrame blocks until len(dst) more samples are captured and fills dst. n < len(dst) only when the
-	// source ended inside dst: the rest is silence. After the last sample it returns 0, io.EOF; when ctx
-	// ends, ctx's error.
+	// ReadFrame blocks until dst is full, but n < len(dst) when the source ended inside dst: the rest is
+	// silence. After the last sample it returns 0, io.EOF; when ctx ends, ctx's error.
 	ReadFrame(ctx context.Context, dst []float32) (n int, err error)
 
 	// Start is when sample 0 was captured; zero until the first ReadFrame has returned.
@@ -48,8 +46,8 @@ func NewTone(hz float64) (Source, error) { return orNil[Source](audio.NewTone(hz
 // CreateWAV returns a sink that writes a WAV file: 16 bit, mono, 48 kHz. The file is whole at any time.
 func CreateWAV(path string) (Sink, error) { return orNil[Sink](audio.CreateWAV(path)) }
 
-// CreateStream returns a sink that writes a WAV file to a pipe, as sound comes, "-" being standard output.
-// What nobody reads for 2 s is dropped.
+// CreateStream returns a sink that writes WAV to a pipe, "-" being standard output; what is not read, it
+// drops.
 func CreateStream(path string) (Sink, error) { return orNil[Sink](audio.CreateStream(path)) }
 
 // SoundDevice is a microphone or loudspeaker.
@@ -74,8 +72,7 @@ func SoundDevices() (microphones, speakers []SoundDevice, err error) {
 
 // SoundConfig says which device to take. The zero value is the default one.
 type SoundConfig struct {
-	// Name is the name or title of a device, or a part of either that no other has. No other device takes its
-	// place.
+	// Name is the name or title of a device, or a part of either that no other has.
 	Name string
 	// Changed is called when the device is lost, with the reason (it is unplugged, or the sound server has
 	// ended), and with nil when it is back, which it is by itself: meanwhile a microphone is silent, and a

@@ -11,8 +11,7 @@ import (
 // PlayConfig says where the sound goes.
 type PlayConfig struct {
 	Mix Sink // gets the sum of all streams; nil: none
-	// Each makes a sink for a stream that is heard for the first time, or again after its member came back to
-	// the room; nil: none.
+	// Each makes a sink for a stream when it is first heard, and again after its member came back; nil: none.
 	Each func(Stream) (Sink, error)
 }
 
@@ -27,8 +26,7 @@ func (r *Room) Play(ctx context.Context, config PlayConfig) error {
 	return r.engine.Play(ctx, inner)
 }
 
-// Streams returns the streams heard so far of those who are still in the room, in the order of their members'
-// ids.
+// Streams returns the streams heard so far of those who are still in the room, by member id.
 func (r *Room) Streams() []Stream { return streams(r.engine.Streams()) }
 
 // Heard returns every stream that was heard since the room was joined, the first ones first; of more than

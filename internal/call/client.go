@@ -54,8 +54,7 @@ type Client struct {
 	rooms  map[*Room]struct{}
 }
 
-// NewClient returns a client of the relay at addr, HOST:PORT. Nothing is sent yet: Join does the handshake
-// and joins the room in one go.
+// NewClient returns a client of the relay at addr, HOST:PORT. Nothing is sent before Join.
 func NewClient(addr string, config Config) (*Client, error) {
 	host, port, err := identity.ParseAddress(addr)
 	if err != nil {
@@ -156,8 +155,7 @@ func (c *Client) resolve(ctx context.Context) (netip.AddrPort, error) {
 	return addr, err
 }
 
-// checkRelay compares the key that a relay shows with the expected one. The relay has not proved yet that it
-// holds it, so nothing is kept here.
+// checkRelay compares the key that a relay shows. It has not proved yet that it holds it, so nothing is kept.
 func (c *Client) checkRelay(key identity.PublicKey) error {
 	if want := c.config.RelayKey; want != (identity.Fingerprint{}) {
 		if got := key.Fingerprint(); got != want {

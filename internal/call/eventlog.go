@@ -36,7 +36,8 @@ func (l packetLog) noteSent(kid wire.KID, ctr uint64, size int) {
 func (l packetLog) noteReceived(f frame, dropped string) {
 	if l.writer != nil {
 		l.notePacket(f.of.KID, eventlog.Event{
-			Kind: eventlog.MediaIn, Time: f.at.UnixMicro(), Seq: f.ctr, Len: len(f.ciphertext), Reason: dropped,
+			Kind: eventlog.MediaIn, Time: f.at.UnixMicro(), Seq: f.ctr, Len: len(f.ciphertext),
+			Reason: dropped,
 		})
 	}
 }

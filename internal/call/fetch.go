@@ -12,8 +12,7 @@ import (
 const (
 	crowd      = 64              // members from which a list is fetched after a random pause
 	crowdPause = 2 * time.Second // so that not all ask at once
-	// restartGrace is how long those who were in a room have to come back to a relay that was restarted
-	// before its list is believed.
+	// restartGrace is how long members have to come back to a restarted relay before its list is believed.
 	restartGrace = 5 * time.Second
 	// pageRate and pageBurst keep requests for pages well below what relays allow.
 	pageRate  = 5

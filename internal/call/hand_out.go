@@ -18,8 +18,7 @@ const (
 	maxOutstanding = 4
 	// passTime is how long a relay gets to pass a key on, before whoever asks for it is given it again.
 	passTime = 2 * time.Second
-	// deliveryTime is for how long, at most, the end of a source waits until those who are there have its
-	// keys.
+	// deliveryTime is how long, at most, the end of a source waits until those who are there have its keys.
 	deliveryTime = 3 * time.Second
 )
 
@@ -34,8 +33,7 @@ func (k *keeper) distribute(in keeperInputs, opening bool, now time.Time) (next 
 	return next
 }
 
-// lacking returns who of those that want our key is to be given it again. Of whom nothing is known, the list
-// is fetched.
+// lacking returns who is to be given our key again, and has the list fetched for those who are not known.
 func (k *keeper) lacking(wanted []wire.MemberID, now time.Time) (lack []wire.MemberID) {
 	for _, id := range wanted {
 		if _, known := k.roster.member(id); !known {
@@ -95,8 +93,7 @@ func (k *keeper) handOut(d *e2ee.Distribution) {
 	}
 }
 
-// outstanding are our keys that were handed out last, and that not all are known to have. The zero value is
-// none.
+// outstanding are our keys that were handed out last, and that not all are known to have.
 //
 //	handing out ──> under way ──the relay has all its messages──> being passed on ──key delivered──> gone
 type outstanding struct {
@@ -155,8 +152,7 @@ func (o *outstanding) busy() bool {
 	return n >= maxUnderWay
 }
 
-// reaching reports whether a key is on its way to a member, so that to give it another one now would not
-// help.
+// reaching reports whether a key is on its way to a member: another one would not help now.
 func (o *outstanding) reaching(id wire.MemberID, now time.Time) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()

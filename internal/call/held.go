@@ -56,8 +56,8 @@ func (h *hearing) expireHeldLocked(t *talker, now time.Time) {
 	h.dropHeldLocked(t, n)
 }
 
-// noteUndecryptedLocked notes that a frame that came at a time does not open. Somebody may send one with each
-// that does, so the keeper is not told of all.
+// noteUndecryptedLocked notes a frame that does not decrypt. The keeper is not told of all, if there are
+// many.
 func (h *hearing) noteUndecryptedLocked(t *talker, at time.Time, n *news) {
 	if t.held.since.IsZero() {
 		t.held.since = at

@@ -19,9 +19,9 @@ type JoinConfig struct {
 	EventLog *eventlog.Writer // notes what becomes of each packet; nil: nothing does. The caller closes it
 }
 
-// Join joins the room called name. It returns once the relay has accepted, or with the reason why it did
-// not; failures that may pass are tried again until ctx is done. Afterwards the room lives until Leave or
-// until the relay refuses it (see Ended).
+// Join joins the room called name. It returns once the relay has accepted, or with the reason why it did not;
+// failures that may pass are tried again until ctx is done. The room lives until Leave or a refusal: see
+// Ended.
 func (c *Client) Join(ctx context.Context, name string, config JoinConfig) (*Room, error) {
 	name, err := wire.RoomName(name)
 	if err != nil {

@@ -321,8 +321,7 @@ func (k *keeper) checkKeys(messages [][]byte, now time.Time) (next time.Time) {
 	return next
 }
 
-// storeUnknown stores a key message until its sender is known, and returns when to look again; zero: it is
-// dropped.
+// storeUnknown stores a key message until its sender is known. next: when it is due; zero: it is dropped.
 func (k *keeper) storeUnknown(u unknownKey, sender wire.MemberID, now time.Time) (next time.Time) {
 	if now.Sub(u.since) >= unknownWarn {
 		k.warn(WarnUnknownMember, Member{ID: sender}, "a key came of member "+sender.String()+

@@ -12,8 +12,7 @@ import (
 const (
 	// maxLive bounds the streams that are decoded at once, each some 310 KiB.
 	maxLive = 64
-	// restAfter is how long a stream is silent before its decoder is given up: longer than any sound waits to
-	// be played.
+	// restAfter is how long a stream is silent before its decoder is given up: longer than sound is buffered.
 	restAfter = 5 * time.Second
 )
 
@@ -90,11 +89,10 @@ func (st *Stream) newDecoder() (*opus.Decoder, error) {
 	return decoder, nil
 }
 
-// makePlaceLocked finds a place among those that are live, in this order: one is free; somebody has been
-// silent for restAfter; a member has two more than the one whose stream it is, then the newest of those gives
-// way. Otherwise those who sound go on, and who came last is not heard. So neither somebody who just fell
-// silent nor somebody who comes can take anything from who talks, and one member with many streams takes no
-// place that another one wants.
+// makePlaceLocked finds a place among those that are live: a free one; that of a stream silent for restAfter;
+// the newest of a member that has two more than this one. Otherwise those who sound go on, and who came last
+// is not heard. So nobody who comes takes anything from who talks, and one member with many streams no place
+// that another wants.
 func (h *hearing) makePlaceLocked(st *Stream) bool {
 	if len(h.live) < maxLive {
 		return true

@@ -127,8 +127,7 @@ func (a *arrivals) checkNames(members []Member) {
 	}
 }
 
-// warnUnkept says once in a stay that names are not remembered; err says why, nil: there are too many new
-// ones.
+// warnUnkept says once that names are not remembered; err says why, nil: there are too many new ones.
 func (a *arrivals) warnUnkept(err error) {
 	if a.unkept {
 		return

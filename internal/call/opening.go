@@ -13,8 +13,7 @@ const (
 	openingAsk  = 300 * time.Millisecond // after which the list is asked for by an urgent message, too
 )
 
-// opening is the time after joining in which it is not known yet who is there. Keys would be for those whom
-// we know by chance.
+// opening is the time after joining in which it is not known yet who is there, and so whom keys are for.
 type opening struct {
 	since  time.Time
 	listed time.Time // when the list was complete
@@ -27,8 +26,7 @@ func (o *opening) lasts(complete bool, now time.Time) bool {
 	if complete && o.listed.IsZero() {
 		o.listed = now
 	}
-	// What was said before the list came, its members could not be given the keys of; if it came at once,
-	// nothing was said.
+	// Its members lack the keys of what was said before the list came; if it came at once, nothing was said.
 	return now.Before(o.since.Add(openingMost)) &&
 		(o.listed.IsZero() || o.asked && now.Before(o.listed.Add(openingRest)))
 }

@@ -65,8 +65,7 @@ type Publication struct {
 	begun    bool // something was sent
 }
 
-// Publish sends what source captures to the room until the source ends, the room does, or Stop. The
-// Publication owns the source and closes it. A room publishes one source at a time.
+// Publish sends what source captures until it ends, the room does, or Stop. It closes the source.
 func (r *Room) Publish(source audio.Source, config PublishConfig) (*Publication, error) {
 	if config.FEC && config.ExpectedLoss == 0 {
 		config.ExpectedLoss = 20
@@ -112,7 +111,7 @@ func (r *Room) Publish(source audio.Source, config PublishConfig) (*Publication,
 	return p, nil
 }
 
-// reserve takes the room's place for a publication, and the next stream number; Leave waits for it from now on.
+// reserve takes the room's place for a publication, and the next stream number; Leave waits for it now.
 // Its keys are armed later: that takes other locks, and is not done with this one held.
 func (r *Room) reserve(p *Publication) (stream uint8, err error) {
 	r.mu.Lock()
@@ -142,8 +141,7 @@ func (p *Publication) arm(stream uint8) (err error) {
 	return err
 }
 
-// SetTalking opens or closes the microphone: push-to-talk, or mute. When it opens, the 200 ms before are
-// sent too, so that first syllables are whole.
+// SetTalking opens or closes the microphone. When it opens, the 200 ms before are sent, too.
 func (p *Publication) SetTalking(on bool) { p.talking.Store(on) }
 
 // Talking reports whether the microphone is open.
@@ -152,8 +150,7 @@ func (p *Publication) Talking() bool { return p.talking.Load() }
 // Start returns when the first sample was captured, zero before that.
 func (p *Publication) Start() time.Time { return p.source.Start() }
 
-// Done is closed when the publication has ended: all of the source was sent, and whoever is there can decrypt
-// it (or 3 s have passed since), or it failed.
+// Done is closed when the publication has ended.
 func (p *Publication) Done() <-chan struct{} { return p.done }
 
 // Err returns why the publication ended; nil at the end of the source or after Stop.
@@ -298,8 +295,7 @@ func (p *Publication) sendFrame(pcm []float32, start int64) error {
 	return nil
 }
 
-// voiced tells speech from the frame of background noise that Opus sends every 400 ms of a silence: played
-// alone that is a tick.
+// voiced tells speech from Opus's frame of background noise every 400 ms of silence: alone, that is a tick.
 func voiced(packet []byte) bool {
 	p, err := opus.Parse(packet)
 	return err != nil || p.Voiced()

@@ -24,8 +24,7 @@ func (h *roomHandler) Bind(_ *link.Session, m *wire.Media) link.Inbound {
 // AliasAcked implements link.Handler.
 func (h *roomHandler) AliasAcked(s *link.Session, pair wire.AliasPair) { h.sender.aliasAcked(s, pair) }
 
-// Urgent implements link.Handler. A message that is wrong is the relay's fault: it is dropped, or it would
-// come again.
+// Urgent implements link.Handler. A message that is wrong is accepted, or it would come again.
 func (h *roomHandler) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) bool {
 	if err := (*Room)(h).urgent(kind, body); err != nil {
 		h.client.config.Log.Debug("the relay sent a bad urgent message", "kind", kind, "err", err)

@@ -63,8 +63,7 @@ func (r *Room) Name() string { return r.name }
 // ID returns this client's own member id.
 func (r *Room) ID() wire.MemberID { return r.id }
 
-// Events returns what happens in the room, in order. The channel is closed after Ended. Whoever does not read
-// loses the oldest of more than 512.
+// Events returns what happens in the room, in order. The channel is closed after Ended.
 func (r *Room) Events() <-chan Event { return r.events.out }
 
 // Members returns who else is in the room, as far as the relay has told.

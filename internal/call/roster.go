@@ -119,8 +119,7 @@ func (ro *roster) size() int {
 	return len(ro.members)
 }
 
-// parse reads an entry; ok: it is genuine, and for this room, at whichever relay. Who is known is not read
-// again.
+// parse reads an entry; ok: it is genuine, and for this room, at any relay. Who is known is not read again.
 func (ro *roster) parse(entry []byte) (m member, ok bool) {
 	hash := wire.HashEntry(entry)
 	id := hash.Member()
@@ -158,8 +157,7 @@ func (ro *roster) addPage(entries [][]byte) (news []Event) {
 	return news
 }
 
-// addJoined adds who is said to have joined and returns what is new. doubt: fetch the list, for somebody is
-// said to have left, too.
+// addJoined adds who is said to have joined. doubt: fetch the list, for somebody is said to have left, too.
 func (ro *roster) addJoined(entries [][]byte, now time.Time) (news []Event, doubt bool) {
 	for _, b := range entries {
 		m, ok := ro.parse(b)
@@ -272,8 +270,7 @@ func (ro *roster) setLabels(list []wire.RelayLabel) {
 	}
 }
 
-// relayNameLocked returns what people are told of a member's relay: nothing if it is ours, the label that our
-// relay has for it, or its id.
+// relayNameLocked returns Member.Relay: nothing if it is ours, our relay's label for it, or its id.
 func (ro *roster) relayNameLocked(home identity.PublicKey) string {
 	if home == ro.relay {
 		return ""

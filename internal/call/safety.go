@@ -44,8 +44,7 @@ func (s *safety) setMembers(self identity.PublicKey, members []member, now time.
 	}
 }
 
-// makeNumber makes the safety number of the people who are here now, once they have settled, or will not
-// settle.
+// makeNumber makes the safety number of who is here now, once that has settled, or will not settle.
 func (k *keeper) makeNumber(complete bool, now time.Time) (next time.Time) {
 	s := &k.safety
 	if !complete || s.staleAt.IsZero() {

@@ -11,24 +11,20 @@ import (
 )
 
 const (
-	// minDelay is the least that the jitter buffer adds: talker, relay and listener are scheduled late now
-	// and then even where the network is perfect.
+	// minDelay is the least that the jitter buffer adds: programs are scheduled late now and then.
 	minDelay = 15 * time.Millisecond
-	// primeFrames is how many frames of before a silence a decoder is made ready with: with so many the first
-	// ones after it differ by -20 dB or less from what the decoder of before would have made, without by -1
-	// to -12 dB, and for 60 ms.
+	// primeFrames is how many frames of before a silence a new decoder decodes first: then it differs by -20
+	// dB or less from the one before, without by -1 to -12 dB, for 60 ms.
 	primeFrames = 8
 	// maxPrime is how long they may be, in bytes: 64 kbit/s for 60 ms.
 	maxPrime = 512
-	// maxMissing is how many counters may be missing between two packets: what is further apart is of another
-	// count.
+	// maxMissing is how many counters may be missing between two packets: the rest is another count.
 	maxMissing = 4096
 )
 
 var errNoFEC = errors.New("wzp: the packet has no copy of the one before")
 
-// Stream is what one member says, through all its keys. Its sound is read by one goroutine: Play, or whoever
-// calls Read.
+// Stream is what one member says, through all its keys. One goroutine reads its sound.
 //
 //	frame that opens ──> heard ──sound──> live ──silent, or member left──> heard ──sound──> live ...
 //
@@ -84,8 +80,7 @@ func (st *Stream) Talking() bool {
 	return p != nil && p.Active()
 }
 
-// Read fills pcm with what is to be heard next: any number of samples, silence while there is nothing. It
-// does not wait: the caller keeps the pace, 48,000 samples a second.
+// Read fills pcm with what is to be heard next, silence if that is nothing. The caller keeps the pace.
 func (st *Stream) Read(pcm []float32) {
 	if p := st.player.Load(); p != nil {
 		p.Read(pcm, st.of.clock.now())

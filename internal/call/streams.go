@@ -12,13 +12,11 @@ import (
 )
 
 const (
-	// maxStreams bounds the streams that are remembered: some 1.5 KB each. Those that were silent for longest
-	// give way.
+	// maxStreams bounds the streams that are remembered, some 1.5 KB each. Those silent for longest give way.
 	maxStreams = 4096
 	// maxStreamsOfMember bounds those of one member that are to be played, one a publication.
 	maxStreamsOfMember = 16
-	// maxUnknown bounds the talkers of whom the relay has not told: their frames may be faster than the news
-	// of them.
+	// maxUnknown bounds the talkers of whom the relay has not told yet: frames may be faster than news.
 	maxUnknown = 64
 	// streamTail is how long a stream is still played after its member has left.
 	streamTail = 3 * time.Second
@@ -52,9 +50,7 @@ type hearing struct {
 	tell     func(news)
 	changes  atomic.Uint64 // counts changes of what Room.Streams returns
 
-	// mu guards what follows, and what talkers, heldFrames and Streams say. It is taken before the locks of
-	// the roster, the Listener and players, and after no other; what is for the keeper and for events is told
-	// when it was unlocked.
+	// mu guards what follows, and what talkers, heldFrames and Streams say. News are told without it.
 	mu        sync.Mutex
 	talkers   map[wire.MemberID]*talker
 	unknown   []*talker // of whom the relay has not told, as far as was looked; the oldest first
@@ -99,8 +95,7 @@ func newHearing(
 	}
 }
 
-// Streams returns the streams heard so far of those who are still in the room, in the order of their members'
-// ids.
+// Streams returns the streams heard so far of those who are still in the room, by member id.
 func (r *Room) Streams() []*Stream {
 	h := r.hearing
 	h.mu.Lock()
@@ -115,8 +110,7 @@ func (r *Room) Streams() []*Stream {
 	return list
 }
 
-// Heard returns every stream that was heard since the room was joined, the first ones first; of more than
-// 4096 those that were silent for longest are missing.
+// Heard returns every stream that is remembered, the first ones first.
 func (r *Room) Heard() []*Stream {
 	r.hearing.mu.Lock()
 	defer r.hearing.mu.Unlock()

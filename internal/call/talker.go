@@ -27,8 +27,7 @@ type talker struct {
 	dropped bool          // another one takes its frames
 }
 
-// keyed is a talker's stream under one of its keys: what a key id on the wire stands for. The hearing's mu
-// guards talker and opener.
+// keyed is what a key id stands for: a talker's stream under one of its keys. The hearing's mu guards it.
 type keyed struct {
 	link.Stream
 	hearing *hearing
@@ -125,8 +124,7 @@ func (e *keyed) Media(m *wire.Media, _ *link.Tx) {
 	h.passOn(&n)
 }
 
-// decryptLocked decrypts a frame and plays it. It reports whether its key is missing; otherwise the frame is
-// done with.
+// decryptLocked decrypts a frame and plays it. It reports whether its key is missing.
 func (h *hearing) decryptLocked(t *talker, f frame, n *news) (noKey bool) {
 	plain, err := f.of.opener.Open(h.buf[:0], f.ctr, f.ciphertext, time.Now())
 	switch {

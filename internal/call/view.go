@@ -14,8 +14,8 @@ const (
 )
 
 // view says what this member sees to whoever hears it, so that a relay cannot show somebody to one of them
-// only: a digest of the members, in a stream of its own, encrypted as media is. A new key says the same, but
-// only to who gets it. It belongs to keeper.run.
+// only: a digest of the members, in a stream of its own. A new key says the same to who gets it. It belongs
+// to keeper.run.
 type view struct {
 	outlet // its sealer is set once, with keeper.talking held
 
