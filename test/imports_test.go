@@ -66,7 +66,7 @@ var mayImport = map[string][]string{
 	},
 
 	// The relay.
-	"wzp/internal/room":     {"wzp/internal/wire", "wzp/internal/budget", "wzp/internal/drops", "wzp/internal/share"},
+	"wzp/internal/room":     {"wzp/internal/wire", "wzp/internal/budget", "wzp/internal/drops", "wzp/internal/link", "wzp/internal/share"},
 	"wzp/internal/presence": {"wzp/identity", "wzp/internal/wire", "wzp/internal/eventlog"},
 	"wzp/internal/peer":     {"wzp/identity", "wzp/internal/wire", "wzp/internal/link"},
 	"wzp/internal/routing":  {"wzp/identity", "wzp/internal/wire"},

@@ -340,10 +340,10 @@ func (s *spy) tellLeft(p *tapped) {
 }
 
 // SendMedia implements room.Receiver.
-func (p *tapped) SendMedia(tx room.Tx, alias uint16, short, long []byte) {
+func (p *tapped) SendMedia(tx *link.Tx, alias uint16, short, long []byte) {
 	h := p.spy.hooks.Load()
 	if h.media == nil && h.passed == nil {
-		p.Session.SendMedia(tx.(*link.Tx), alias, short, long)
+		p.Session.SendMedia(tx, alias, short, long)
 		return
 	}
 	f, _, err := wire.NextFrame(long)
@@ -360,7 +360,7 @@ func (p *tapped) SendMedia(tx room.Tx, alias uint16, short, long []byte) {
 		return
 	}
 	packet := p.Counts().PacketsSent
-	p.Session.SendMedia(tx.(*link.Tx), alias, short, long)
+	p.Session.SendMedia(tx, alias, short, long)
 	if h.passed != nil {
 		h.passed(p, m.KID, m.CTR, packet)
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
@@ -12,9 +13,9 @@ import (
 // nullReceiver is a room.Receiver of a member of another relay.
 type nullReceiver struct{ _ byte }
 
-func (*nullReceiver) SendMedia(room.Tx, uint16, []byte, []byte) {}
-func (*nullReceiver) SetAliasKnown(uint16, bool)                {}
-func (*nullReceiver) SendUrgent(wire.UrgentKind, []byte) error  { return nil }
+func (*nullReceiver) SendMedia(*link.Tx, uint16, []byte, []byte) {}
+func (*nullReceiver) SetAliasKnown(uint16, bool)                 {}
+func (*nullReceiver) SendUrgent(wire.UrgentKind, []byte) error   { return nil }
 func (*nullReceiver) SendUrgentThen(_ wire.UrgentKind, _ []byte, _ func(acked bool)) error {
 	return nil
 }

@@ -3,6 +3,7 @@ package federation
 import (
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
@@ -18,7 +19,7 @@ type remoteMember struct {
 var _ room.Receiver = (*remoteMember)(nil)
 
 // SendMedia implements room.Receiver: media goes by trunks, once for all members behind them.
-func (r *remoteMember) SendMedia(room.Tx, uint16, []byte, []byte) {}
+func (r *remoteMember) SendMedia(*link.Tx, uint16, []byte, []byte) {}
 
 // SetAliasKnown implements room.Receiver: aliases of a room are for its local members.
 func (r *remoteMember) SetAliasKnown(uint16, bool) {}

@@ -250,15 +250,14 @@ func (t *trunk) close() {
 var _ room.Trunk = (*trunk)(nil)
 
 // SendStream implements room.Trunk.
-func (t *trunk) SendStream(tx room.Tx, st *room.Stream, m *wire.Media, from room.Trunk) {
-	ltx := tx.(*link.Tx)
+func (t *trunk) SendStream(tx *link.Tx, st *room.Stream, m *wire.Media, from room.Trunk) {
 	if t.events == nil {
-		t.put(ltx, st, m, from, ltx.Now())
+		t.put(tx, st, m, from, tx.Now())
 		return
 	}
 	event := packet(eventlog.FederationEgress, t.peer, st.Room(), st.KID(), m)
 	event.Time = time.Now().UnixMicro() // it may have arrived before put returns
-	if refused := t.put(ltx, st, m, from, ltx.Now()); refused != "" {
+	if refused := t.put(tx, st, m, from, tx.Now()); refused != "" {
 		event.Kind, event.Reason = eventlog.QueueDrop, refused
 	}
 	t.events.Log(event)

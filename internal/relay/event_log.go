@@ -86,32 +86,38 @@ func mediaEvent(kind eventlog.Kind, t *speech, m *wire.Media) eventlog.Event {
 	}
 }
 
-// loggedFanOut is fanOut with an event log: it notes the packets that are not sent to a member, and does not
+// loggedGroup is a group with an event log: it notes the packets that are not sent to a member, and does not
 // count them.
-func (r *Relay) loggedFanOut(
-	tx room.Tx, to []room.Receiver, but room.Receiver, alias uint16, short, long []byte,
-) (sent int) {
-	for _, to := range to {
-		if to == but {
+type loggedGroup struct {
+	relay    *Relay
+	sessions []*session
+}
+
+func (r *Relay) newLoggedGroup(list []room.Receiver) room.FanOut {
+	g := &loggedGroup{relay: r}
+	for _, to := range list {
+		g.sessions = append(g.sessions, to.(*link.Session).Handler().(*session))
+	}
+	return g
+}
+
+// SendMedia implements room.FanOut.
+func (g *loggedGroup) SendMedia(tx *link.Tx, but room.Receiver, alias uint16, short, long []byte) (sent int) {
+	for _, s := range g.sessions {
+		if room.Receiver(s.Session) == but {
 			continue
 		}
-		s := (*link.Session)(to.(*receiver))
-		why := s.TrySendMedia(tx.(*link.Tx), alias, short, long)
-		if why == link.Sent {
+		if why := s.TrySendMedia(tx, alias, short, long); why == link.Sent {
 			sent++
 		} else {
-			r.logUnsent(s, why, long)
+			g.relay.logUnsent(s, why, long)
 		}
 	}
 	return sent
 }
 
 // logUnsent notes that a media frame, of which long is the long form, is not sent to a member.
-func (r *Relay) logUnsent(s *link.Session, why link.Unsent, long []byte) {
-	to, ours := s.Handler().(*session)
-	if !ours {
-		return
-	}
+func (r *Relay) logUnsent(to *session, why link.Unsent, long []byte) {
 	listener := to.member.Load()
 	frame, _, err := wire.NextFrame(long)
 	if listener == nil || err != nil {

@@ -67,7 +67,7 @@ func (r *Relay) bridge() error {
 		if err != nil {
 			return err
 		}
-		r.rooms.FanOut = r.loggedFanOut
+		r.rooms.FanOut = r.newLoggedGroup
 		r.events.Log(eventlog.Event{Kind: eventlog.Start, Relay: wire.RelayIDOf(id), Name: id.Fingerprint().String()})
 	}
 	r.federation = federation.New(federation.Options{

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/internal/simnet/simtest"
 	"github.com/wzp-voice/wzp/internal/wire"
@@ -243,7 +244,7 @@ func TestDroppedStreamIsHeardAgain(t *testing.T) {
 func TestStreamIsRenewedWhenTheClockIsSet(t *testing.T) {
 	start := time.Now()
 	rooms := room.NewRooms(room.Limits{Rooms: 1, Members: 10, MemberRate: 32_000, RoomRate: 250_000})
-	member, err := rooms.Join("r", make([]byte, 200), room.Origin{}, &receiver{}, start)
+	member, err := rooms.Join("r", make([]byte, 200), room.Origin{}, new(link.Session), start)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -97,7 +97,7 @@ func NewOn(mux *udp.Mux, config Config) (*Relay, error) {
 		soon:      make(chan struct{}, 1),
 		addresses: make(map[netip.Prefix]int),
 	}
-	r.rooms.FanOut, r.rooms.Soon = fanOut, r.flushSoon
+	r.rooms.FanOut, r.rooms.Soon = newGroup, r.flushSoon
 	if err := r.open(mux); err != nil {
 		r.admin.close()
 		r.site.close()

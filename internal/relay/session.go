@@ -24,50 +24,29 @@ type session struct {
 	drops   sessionDrops
 }
 
-// receiver is a link.Session as the room.Receiver of its member: the same object, so that forwarding follows
-// no further pointer.
-type receiver link.Session
+// group is the room.FanOut of members' sessions.
+type group []*link.Session
 
-// SendMedia implements room.Receiver.
-func (s *receiver) SendMedia(tx room.Tx, alias uint16, short, long []byte) {
-	(*link.Session)(s).SendMedia(tx.(*link.Tx), alias, short, long)
+func newGroup(list []room.Receiver) room.FanOut {
+	g := make(group, len(list))
+	for i, r := range list {
+		g[i] = r.(*link.Session)
+	}
+	return g
 }
 
-// fanOut is the room.FanOut for receivers.
-func fanOut(tx room.Tx, to []room.Receiver, but room.Receiver, alias uint16, short, long []byte) (sent int) {
-	var block [64]*link.Session
-	n := 0
-	for _, r := range to {
-		if r == but {
-			continue
-		}
-		block[n] = (*link.Session)(r.(*receiver))
-		if n++; n == len(block) {
-			link.SendMediaAll(tx.(*link.Tx), block[:n], alias, short, long)
-			sent, n = sent+n, 0
+// SendMedia implements room.FanOut.
+func (g group) SendMedia(tx *link.Tx, but room.Receiver, alias uint16, short, long []byte) (sent int) {
+	for i, s := range g {
+		if room.Receiver(s) == but {
+			link.SendMediaAll(tx, g[:i], alias, short, long)
+			link.SendMediaAll(tx, g[i+1:], alias, short, long)
+			return len(g) - 1
 		}
 	}
-	link.SendMediaAll(tx.(*link.Tx), block[:n], alias, short, long)
-	return sent + n
+	link.SendMediaAll(tx, g, alias, short, long)
+	return len(g)
 }
-
-// SetAliasKnown implements room.Receiver.
-func (s *receiver) SetAliasKnown(alias uint16, known bool) {
-	(*link.Session)(s).SetAliasKnown(alias, known)
-}
-
-// SendUrgent implements room.Receiver.
-func (s *receiver) SendUrgent(kind wire.UrgentKind, body []byte) error {
-	return (*link.Session)(s).SendUrgent(kind, body)
-}
-
-// SendUrgentThen implements room.Receiver.
-func (s *receiver) SendUrgentThen(kind wire.UrgentKind, body []byte, done func(acked bool)) error {
-	return (*link.Session)(s).SendUrgentThen(kind, body, done)
-}
-
-// HeardWithin implements room.Receiver.
-func (s *receiver) HeardWithin(d time.Duration) bool { return (*link.Session)(s).HeardWithin(d) }
 
 var _ link.Acceptor = (*Relay)(nil)
 
@@ -191,7 +170,7 @@ func (r *Relay) enter(s *session, m *wire.Join) (member *room.Member, fresh bool
 	}
 	remote := s.Remote()
 	from := room.FromAddress(link.AddressNet(remote), link.AddressBlock(remote))
-	if member, err = r.rooms.Join(m.Room, m.Entry, from, (*receiver)(s.Session), time.Now()); err != nil {
+	if member, err = r.rooms.Join(m.Room, m.Entry, from, s.Session, time.Now()); err != nil {
 		return nil, false, err
 	}
 	r.logJoin(member) // before the session's end can log that it left

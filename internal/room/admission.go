@@ -122,7 +122,7 @@ func (r *Rooms) join(
 	room.share(m)
 	all := room.members.Load().all
 	i, _ := search(all, id)
-	room.setMembers(slices.Insert(slices.Clone(all), i, m), m.remote())
+	m.rooms.setMembers(room, slices.Insert(slices.Clone(all), i, m), m.remote())
 	if room.size(kind) == 1 {
 		r.with[kind]++
 	}
@@ -163,7 +163,7 @@ func (room *Room) remove(m *Member, now time.Time) {
 	room.thin(m)
 	all, kind := room.members.Load().all, m.origin.Load().kind()
 	if i, found := search(all, m.ID); found {
-		room.setMembers(slices.Delete(slices.Clone(all), i, i+1), m.remote())
+		m.rooms.setMembers(room, slices.Delete(slices.Clone(all), i, i+1), m.remote())
 	}
 	if room.size(kind) == 0 {
 		m.rooms.with[kind]--

@@ -84,11 +84,11 @@ func (st *Stream) Admit(from budget.Source, m *wire.Media, at time.Duration) (dr
 // maySend reports whether the relay may send a frame to the local members now, or else to a Few of them.
 func (st *Stream) maySend(from budget.Source, at time.Duration, to *Audience) bool {
 	list, rooms := st.member.room.members.Load(), st.member.rooms
-	all := len(list.receivers)
+	all := list.sizes[Everybody]
 	if all == 0 || rooms.send.Spare(all, at) {
 		return true
 	}
-	few := len(list.few)
+	few := list.sizes[Few]
 	if !rooms.send.Take(from, few, at) {
 		return false
 	}

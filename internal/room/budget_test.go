@@ -67,7 +67,7 @@ func TestFew(t *testing.T) {
 	room := list[0].room
 	want := func(n int, crowd ...*guest) {
 		t.Helper()
-		if got := len(room.members.Load().few); got != n {
+		if got := room.members.Load().sizes[Few]; got != n {
 			t.Errorf("%d are none of a crowd, want %d", got, n)
 		}
 		for _, g := range crowd {
@@ -84,7 +84,7 @@ func TestFew(t *testing.T) {
 	list[fewOfGroup+1].Leave(epoch)
 	list[0].Leave(epoch)
 	want(fewOfGroup)
-	if n := len(room.members.Load().receivers); n != fewOfGroup {
+	if n := room.members.Load().sizes[Everybody]; n != fewOfGroup {
 		t.Errorf("%d are left", n)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -12,7 +13,7 @@ type Trunk interface {
 	// SendStream sends a media frame of a stream. m has its KID, full CTR, layer and ciphertext; alias and
 	// form are for the trunk to set, and may be whatever another trunk has set. Nothing of m may be kept.
 	// from is the trunk that the frame came by; nil: from a local talker. It never blocks.
-	SendStream(tx Tx, st *Stream, m *wire.Media, from Trunk)
+	SendStream(tx *link.Tx, st *Stream, m *wire.Media, from Trunk)
 }
 
 // Forward sends a media frame of a stream to the other local members of its room, of whom Admit says who gets
@@ -21,7 +22,7 @@ type Trunk interface {
 // and long are scratch memory, wire.MaxPlaintext bytes each, for the two forms of the frame that local
 // members get.
 func (st *Stream) Forward(
-	to Audience, media *wire.Media, tx Tx, short, long []byte, from Trunk,
+	to Audience, media *wire.Media, tx *link.Tx, short, long []byte, from Trunk,
 ) (local, trunks int) {
 	if st.dropped.Load() {
 		return 0, 0
@@ -40,30 +41,31 @@ func (st *Stream) Forward(
 }
 
 // ForwardHere is Forward to local members alone.
-func (st *Stream) ForwardHere(to Audience, media *wire.Media, tx Tx, short, long []byte) (local int) {
+func (st *Stream) ForwardHere(to Audience, media *wire.Media, tx *link.Tx, short, long []byte) (local int) {
 	if st.dropped.Load() {
 		return 0
 	}
 	m := st.member
 	media.Alias, media.KID, media.Tagged = st.alias, st.kid, false
 	list := m.room.members.Load()
-	receivers := list.receivers
-	if to == Few {
-		receivers = list.few
-	}
-	if len(receivers) > 0 {
+	if list.sizes[to] > 0 {
 		media.Long = false
 		short = wire.AppendMedia(short[:0], media, true)
 		media.Long = true
 		long = wire.AppendMedia(long[:0], media, true)
-		local = m.rooms.FanOut(tx, receivers, m.receiver, st.alias, short, long)
+		local = list.fanOuts[to].SendMedia(tx, m.receiver, st.alias, short, long)
 	}
 	return local
 }
 
-// oneByOne is the FanOut for receivers of any kind.
-func oneByOne(tx Tx, to []Receiver, but Receiver, alias uint16, short, long []byte) (sent int) {
-	for _, r := range to {
+// oneByOne is the FanOut of receivers of any kind.
+type oneByOne []Receiver
+
+func newOneByOne(list []Receiver) FanOut { return oneByOne(list) }
+
+// SendMedia implements FanOut.
+func (g oneByOne) SendMedia(tx *link.Tx, but Receiver, alias uint16, short, long []byte) (sent int) {
+	for _, r := range g {
 		if r != but {
 			r.SendMedia(tx, alias, short, long)
 			sent++

@@ -16,7 +16,7 @@ func TestForward(t *testing.T) {
 	st := talker.bind(t, 3, 0, epoch)
 	m := media(70_000)
 	m.Layer, m.Alias, m.KID = 1, 99, 12345 // of the talker's own link
-	if sent, _ := st.Forward(Everybody, m, "tx", scratch(), scratch(), nil); sent != 4 {
+	if sent, _ := st.Forward(Everybody, m, testTx, scratch(), scratch(), nil); sent != 4 {
 		t.Errorf("sent to %d, want 4", sent)
 	}
 	for i, g := range list {
@@ -40,7 +40,7 @@ func TestForward(t *testing.T) {
 // checkFrame wants both forms of the frame that TestForward sends.
 func checkFrame(t *testing.T, f frame, st *Stream) {
 	t.Helper()
-	if f.tx != "tx" || f.alias != st.alias {
+	if f.tx != testTx || f.alias != st.alias {
 		t.Errorf("alias %d with %v", f.alias, f.tx)
 	}
 	for _, form := range []struct {

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -16,7 +17,7 @@ type rail struct {
 
 type railFrame struct {
 	st         *Stream
-	tx         Tx
+	tx         *link.Tx
 	kid        wire.KID
 	ctr        uint64
 	layer      uint8
@@ -24,7 +25,7 @@ type railFrame struct {
 	from       Trunk
 }
 
-func (r *rail) SendStream(tx Tx, st *Stream, m *wire.Media, from Trunk) {
+func (r *rail) SendStream(tx *link.Tx, st *Stream, m *wire.Media, from Trunk) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.frames = append(r.frames, railFrame{st, tx, m.KID, m.CTR, m.Layer, string(m.Ciphertext), from})
@@ -43,7 +44,7 @@ func (r *rail) read() []railFrame {
 func forward(st *Stream, ctr uint64, from Trunk) (local, trunks int) {
 	m := media(ctr)
 	m.Layer, m.Tagged = 1, from != nil
-	return st.Forward(Everybody, m, "tx", scratch(), scratch(), from)
+	return st.Forward(Everybody, m, testTx, scratch(), scratch(), from)
 }
 
 // TestForwardToTrunks wants each trunk of a talker's home to get a frame once, and local members as ever.
@@ -75,7 +76,7 @@ func TestForwardToTrunks(t *testing.T) {
 				t.Errorf("%v: trunk %d got %d frames, want %d", test.who.Home(), i, len(got), want)
 			}
 			for _, f := range got {
-				if f != (railFrame{st, "tx", st.KID(), 70_000, 1, "ciphertext 70000", test.from}) {
+				if f != (railFrame{st, testTx, st.KID(), 70_000, 1, "ciphertext 70000", test.from}) {
 					t.Errorf("sent %+v", f)
 				}
 			}
@@ -191,7 +192,7 @@ func TestTransitMedia(t *testing.T) {
 // deafRail is a Trunk that counts.
 type deafRail struct{ frames atomic.Uint64 }
 
-func (d *deafRail) SendStream(Tx, *Stream, *wire.Media, Trunk) { d.frames.Add(1) }
+func (d *deafRail) SendStream(*link.Tx, *Stream, *wire.Media, Trunk) { d.frames.Add(1) }
 
 func TestForwardToTrunksDoesNotAllocate(t *testing.T) {
 	st := crowd(t, 200)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -19,11 +20,14 @@ var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 // seconds returns a time that long after epoch.
 func seconds(s float64) time.Time { return epoch.Add(time.Duration(s * float64(time.Second))) }
 
+// testTx is what media is sent with.
+var testTx = new(link.Tx)
+
 // frame is what a receiver was sent.
 type frame struct {
 	alias       uint16
 	short, long string
-	tx          Tx
+	tx          *link.Tx
 }
 
 var errFull = errors.New("full")
@@ -41,7 +45,7 @@ type receiver struct {
 	acks   []func(bool) // of what SendUrgentThen took
 }
 
-func (r *receiver) SendMedia(tx Tx, alias uint16, short, long []byte) {
+func (r *receiver) SendMedia(tx *link.Tx, alias uint16, short, long []byte) {
 	r.media.Add(1)
 	r.mu.Lock()
 	defer r.mu.Unlock()

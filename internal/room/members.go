@@ -41,27 +41,31 @@ type Member struct {
 
 // memberList is a snapshot of a room's members, by id. It is never changed, only replaced.
 type memberList struct {
-	all       []*Member
-	local     []*Member  // those of them that are attached to this relay
-	receivers []Receiver // theirs, so that forwarding need not look at the members
-	few       []Receiver // those of them who are none of a crowd; see Few
+	all     []*Member
+	local   []*Member // those of them that are attached to this relay
+	fanOuts [2]FanOut // theirs, by Audience, so that forwarding need not look at the members
+	sizes   [2]int    // of these
 }
 
-// setMembers publishes a new list. remote: it has the same local members as the one before. The caller holds
+// setMembers publishes a new list of a room. remote: it has the same local members as the one before. The caller holds
 // room.mu.
-func (room *Room) setMembers(all []*Member, remote bool) {
+func (rooms *Rooms) setMembers(room *Room, all []*Member, remote bool) {
 	list := *room.members.Load()
 	if list.all = all; !remote {
-		list.local, list.receivers, list.few = nil, nil, nil
+		list.local = nil
+		var receivers [2][]Receiver
 		for _, m := range all {
 			if m.remote() {
 				continue
 			}
 			list.local = append(list.local, m)
-			list.receivers = append(list.receivers, m.receiver)
+			receivers[Everybody] = append(receivers[Everybody], m.receiver)
 			if !m.crowd {
-				list.few = append(list.few, m.receiver)
+				receivers[Few] = append(receivers[Few], m.receiver)
 			}
+		}
+		for to := range receivers {
+			list.fanOuts[to], list.sizes[to] = rooms.FanOut(receivers[to]), len(receivers[to])
 		}
 	}
 	room.members.Store(&list)

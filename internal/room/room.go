@@ -10,18 +10,16 @@ import (
 
 	"github.com/wzp-voice/wzp/internal/budget"
 	"github.com/wzp-voice/wzp/internal/drops"
+	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/share"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
-
-// Tx is what a receiving goroutine sends with; the link knows its type.
-type Tx any
 
 // Receiver is a member's link, as far as the room needs it. All methods are safe for concurrent use.
 type Receiver interface {
 	// SendMedia sends a media frame in its short form, or in its long one as long as the remote side does not
 	// know the alias. It never blocks.
-	SendMedia(tx Tx, alias uint16, short, long []byte)
+	SendMedia(tx *link.Tx, alias uint16, short, long []byte)
 	// SetAliasKnown says whether the remote side has acknowledged what an alias stands for.
 	SetAliasKnown(alias uint16, known bool)
 	// SendUrgent sends a message that is repeated until it is acknowledged. It keeps body, and fails when too
@@ -35,9 +33,13 @@ type Receiver interface {
 	HeardWithin(d time.Duration) bool
 }
 
-// FanOut sends a media frame to all of the receivers but one, as SendMedia of each would, and returns how
-// many those are.
-type FanOut func(tx Tx, to []Receiver, but Receiver, alias uint16, short, long []byte) int
+// FanOut is some receivers, made when the members of a room change, so that nothing about them has to be found out when
+// a frame is forwarded.
+type FanOut interface {
+	// SendMedia sends a media frame to all of them but one, as SendMedia of each would, and returns how many
+	// those are.
+	SendMedia(tx *link.Tx, but Receiver, alias uint16, short, long []byte) (sent int)
+}
 
 // Limits bound what members can make a relay hold and send.
 type Limits struct {
@@ -55,9 +57,9 @@ const sendRate = 200_000
 
 // Rooms are the rooms of a relay. A room is made by its first member and goes with its last.
 type Rooms struct {
-	// FanOut, if set before the first Join, is used instead of the receivers' SendMedia: who knows what the
-	// receivers are may be faster.
-	FanOut FanOut
+	// FanOut, if set before the first Join, makes a FanOut of the receivers of each list of members: who knows
+	// what they are may be faster than their SendMedia. It is called with a room's lock held.
+	FanOut func([]Receiver) FanOut
 	// Soon, if set before the first Join, is called when there is something for a Flush to do within 100 ms.
 	// It must not block, nor call back.
 	Soon func()
@@ -89,7 +91,7 @@ func NewRooms(limits Limits) *Rooms {
 	}
 	short := make(chan Shortage, maxShortages)
 	return &Rooms{
-		FanOut: oneByOne, Soon: func() {}, Shortages: short, short: short, limits: limits,
+		FanOut: newOneByOne, Soon: func() {}, Shortages: short, short: short, limits: limits,
 		Drops: new(drops.Counters), rooms: make(map[string]*Room), trunks: make(map[part][]Trunk),
 		send: budget.NewPool(budget.Config{Rate: limits.SendRate, Burst: roomBurst, Least: sendLeast}),
 	}

@@ -98,8 +98,8 @@ func (m *Member) Bind(kid wire.KID, now time.Time) *Stream {
 	if len(m.streams) >= maxStreams {
 		room.drop(m.streams[0], now)
 	}
-	for _, to := range room.members.Load().receivers {
-		to.SetAliasKnown(st.alias, false)
+	for _, to := range room.members.Load().local {
+		to.receiver.SetAliasKnown(st.alias, false)
 	}
 	m.streams = append(m.streams, st)
 	return st
