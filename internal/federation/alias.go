@@ -72,7 +72,10 @@ type outHolder struct {
 // outPath returns the steps for a stream that comes by an ingress.
 func outPath(st outStream, from ingress) [4]outHolder {
 	origin := st.Origin()
-	path := [4]outHolder{{local: from == nil}, {from: from}, {group: origin.Narrow}, {room: st.Room(), member: st.KID().Member()}}
+	path := [4]outHolder{
+		{local: from == nil}, {from: from}, {group: origin.Narrow},
+		{room: st.Room(), member: st.KID().Member()},
+	}
 	if from == nil {
 		path[1].group = origin.Wide
 	}
@@ -81,7 +84,9 @@ func outPath(st outStream, from ingress) [4]outHolder {
 
 // of returns the alias of a stream, which it gets if it has none yet, and whether its frame with this CTR may
 // travel short. ok is false if there is no alias for it.
-func (t *aliasTable) of(st outStream, ctr uint64, from ingress, now time.Time) (alias uint16, short, ok bool) {
+func (t *aliasTable) of(
+	st outStream, ctr uint64, from ingress, now time.Time,
+) (alias uint16, short, ok bool) {
 	alias, found := t.used[st]
 	if !found {
 		if alias, ok = t.assign(st, ctr, from, now); !ok {
@@ -107,7 +112,8 @@ func (t *aliasTable) assign(
 	}
 	if t.slots == nil {
 		t.used = make(map[outStream]uint16)
-		t.slots = share.NewSlots[outHolder](wire.MaxAliases, aliasRest, func(e *aliasEntry) time.Time { return e.at })
+		last := func(e *aliasEntry) time.Time { return e.at }
+		t.slots = share.NewSlots[outHolder](wire.MaxAliases, aliasRest, last)
 	}
 	t.sweep(now)
 	e := &aliasEntry{stream: st, ctr: ctr, at: now}

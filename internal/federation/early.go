@@ -52,7 +52,12 @@ func (e *early) add(in *incoming, now time.Time) bool {
 func (e *early) has(in *incoming, now time.Time) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return slices.ContainsFunc(e.streams, func(s earlyStream) bool { return s.incoming == in && !s.expired(now) })
+	for _, s := range e.streams {
+		if s.incoming == in {
+			return !s.expired(now)
+		}
+	}
+	return false
 }
 
 // list returns the streams.
@@ -105,7 +110,8 @@ func (in *incoming) release(tx *link.Tx) (done bool) {
 	in.held = nil
 	if b := in.found.Load(); b != nil {
 		for _, h := range held {
-			in.forward(b, &wire.Media{Layer: h.layer, KID: in.KID, CTR: h.ctr, Room: in.Room, Ciphertext: h.ciphertext}, tx)
+			m := wire.Media{Layer: h.layer, KID: in.KID, CTR: h.ctr, Room: in.Room, Ciphertext: h.ciphertext}
+			in.forward(b, &m, tx)
 		}
 	}
 	return true

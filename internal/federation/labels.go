@@ -25,7 +25,8 @@ func (f *Federation) tellRoom(b *bridged, now time.Time) (next time.Time) {
 		b.changed, b.named = nil, nil
 		return time.Time{}
 	}
-	if len(b.homes) > 0 && slices.ContainsFunc(local, func(m *room.Member) bool { return b.named[m.ID] != b.labels }) {
+	behind := func(m *room.Member) bool { return b.named[m.ID] != b.labels }
+	if len(b.homes) > 0 && slices.ContainsFunc(local, behind) {
 		if due := b.namedAt.Add(labelRest); now.Before(due) {
 			next = due
 		} else if !b.tellLabels(local, now) {
@@ -52,7 +53,8 @@ func (b *bridged) tellLabels(local []*room.Member, now time.Time) (all bool) {
 	for _, m := range local {
 		known := b.named[m.ID]
 		if known != b.labels {
-			if slices.ContainsFunc(messages, func(body []byte) bool { return m.Notify(wire.UrgentRelays, body) != nil }) {
+			failed := func(body []byte) bool { return m.Notify(wire.UrgentRelays, body) != nil }
+			if slices.ContainsFunc(messages, failed) {
 				all = false // its link is full
 			} else {
 				known = b.labels

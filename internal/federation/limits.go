@@ -36,7 +36,7 @@ type intakeLimits struct {
 	Media       int // media frames, with bursts of a second's worth; 0: 20,000
 	RoomMedia   int // those of one room, likewise; 0: 5,000
 	MemberMedia int // those of one member, likewise; 0: 500, as of a client
-	MediaBytes  int // bytes of media, with the headers that they have to a listener; 0: 2,500,000, which is 20 Mbit/s
+	MediaBytes  int // bytes of media, with the headers that a listener gets; 0: 2,500,000, which is 20 Mbit/s
 	Urgent      int // urgent messages; 0: 200
 	UrgentBurst int // and in a burst; 0: ten seconds' worth
 }
@@ -88,8 +88,8 @@ func (v verdict) String() string {
 
 // intake is how much one peer may send while its link is up.
 //
-//	media frame ─────> bytes, shared by rooms and members ──> meter of the peer ──> of the member ──> of the room ──> allowed
-//	urgent message ──> meter of the peer ────────────────────────────> allowed
+//	media frame ──> bytes, shared by rooms and members ──> frames of peer, member, room ──> allowed
+//	urgent message ──> messages of the peer ──> allowed
 //	                     |                     └─ too much: dropped, counted, reported once a minute
 //	                     └─ far too much for 10 s on end: cut, and nothing more is taken
 //
@@ -114,7 +114,7 @@ type intake struct {
 
 // intakeReports are what an intake tells its owner, on the goroutine that receives, with no lock held.
 type intakeReports struct {
-	throttled func(why string, dropped uint64) // at most once a minute: what was not taken since the last report
+	throttled func(why string, dropped uint64) // at most once a minute; dropped: since the last report
 	cut       func(why string)                 // once: the link has to be ended
 }
 
@@ -240,7 +240,8 @@ func (in *intake) refuseLocked(v verdict, flooded bool, now time.Time) (report f
 			if v == overUrgent {
 				far = farUrgent
 			}
-			in.report.cut(fmt.Sprintf("%d times as much as %s for %.0f s", far, in.limit(v), cutAfter.Seconds()))
+			in.report.cut(fmt.Sprintf("%d times as much as %s for %.0f s",
+				far, in.limit(v), cutAfter.Seconds()))
 		}
 	}
 }

@@ -31,6 +31,11 @@ type livePeer struct {
 	warned  atomic.Pointer[time.Time] // when that was logged last; not the wall clock's, which may be set
 }
 
+// attrs says in the log which peer is meant.
+func (p *livePeer) attrs(more ...any) []any {
+	return append([]any{"peer", p.label, "relay", p.id.String()}, more...)
+}
+
 // cutFor is for how long a peer that was cut may not come back.
 const cutFor = 5 * time.Minute
 
@@ -44,8 +49,8 @@ func (f *Federation) linkUp(l *peer.Link) peer.Handler {
 	p.intake = newIntake(intakeLimits{}, intakeReports{
 		throttled: func(why string, dropped uint64) {
 			f.later(func(time.Time) {
-				f.log.Warn("a peer sends too much; the rest is dropped", "peer", p.label, "relay", p.id.String(),
-					"why", why, "dropped", dropped)
+				f.log.Warn("a peer sends too much; the rest is dropped",
+					p.attrs("why", why, "dropped", dropped)...)
 			})
 		},
 		cut: func(reason string) { f.links.Cut(l, reason, cutFor) },

@@ -87,7 +87,9 @@ func speakers(m *wire.FederationMessage) ([]wire.MemberID, error) {
 
 // handle delivers a message to a local member, or sends it on. Both only if it came the way that the media of
 // those comes in whose names it speaks: a relay that is not on that way cannot speak for them.
-func (f *Federation) handle(n *livePeer, m *wire.FederationMessage, by []wire.MemberID, now time.Time) outcome {
+func (f *Federation) handle(
+	n *livePeer, m *wire.FederationMessage, by []wire.MemberID, now time.Time,
+) outcome {
 	b := f.bridged[m.Room]
 	if b == nil {
 		f.rooms.Drops.Add(drops.RoomNotFound, 1)
@@ -121,7 +123,9 @@ func (f *Federation) handle(n *livePeer, m *wire.FederationMessage, by []wire.Me
 }
 
 // deliver gives a message to a local member.
-func (f *Federation) deliver(name string, to *room.Member, m *wire.FederationMessage, by []wire.MemberID, now time.Time) outcome {
+func (f *Federation) deliver(
+	name string, to *room.Member, m *wire.FederationMessage, by []wire.MemberID, now time.Time,
+) outcome {
 	switch m.Kind {
 	case wire.UrgentKey:
 		if talker := f.rooms.Find(name, by[0]); talker == nil || !f.key(talker, to, m, now) {
@@ -147,7 +151,8 @@ func (f *Federation) key(talker, to *room.Member, m *wire.FederationMessage, now
 	return talker.PassKey(m.Body, to.ID, func() {
 		received := wire.KeyReceived{From: to.ID, Number: number}
 		_ = f.route(&wire.FederationMessage{ // counted, if there is no way; the talker gives up waiting
-			Hops: wire.MaxHops, Room: hash, To: talker.ID, Kind: wire.UrgentKeyReceived, Body: wire.Append(nil, &received),
+			Hops: wire.MaxHops, Room: hash, To: talker.ID,
+			Kind: wire.UrgentKeyReceived, Body: wire.Append(nil, &received),
 		}, talker.Home(), nil)
 	}, now)
 }

@@ -19,7 +19,8 @@ const maxProblems = 256
 func (f *Federation) problem(p wire.RelayID, what, reason string) {
 	label := f.label(p)
 	f.rooms.Drops.Add(drops.BadAnnouncement, 1)
-	f.packets.Log(eventlog.Event{Kind: eventlog.FederationIngressMalformed, Peer: p, Action: what, Reason: reason})
+	event := eventlog.Event{Kind: eventlog.FederationIngressMalformed, Peer: p, Action: what, Reason: reason}
+	f.packets.Log(event)
 	if !f.once(label+what, time.Now()) {
 		return
 	}
@@ -57,7 +58,7 @@ func (f *Federation) refuse(n *livePeer, what string) {
 		if n.refused.Add(1) != refusedOften {
 			return
 		}
-		f.log.Warn("a peer sends what it is not the way for; it is dropped", "peer", n.label, "relay", n.id.String(), "last", what)
+		f.log.Warn("a peer sends what it is not the way for; it is dropped", n.attrs("last", what)...)
 		return
 	}
 	warned := now // so that what is refused allocates nothing else
@@ -102,11 +103,12 @@ func (f *Federation) notGlobal(p wire.RelayID, room string) {
 	if !name {
 		return
 	}
-	f.log.Info("a peer bridges a room that is not global here", "room", shownRoom(room), "peer", label, "relay", p.String(),
+	f.log.Info("a peer bridges a room that is not global here",
+		"room", shownRoom(room), "peer", label, "relay", p.String(),
 		"do", "add it to [[global_rooms]] to bridge it")
 	if last {
-		f.log.Info("more rooms of a peer that are not global here are not named for now", "peer", label, "relay", p.String(),
-			"within", unsharedEvery)
+		f.log.Info("more rooms of a peer that are not global here are not named for now",
+			"peer", label, "relay", p.String(), "within", unsharedEvery)
 	}
 }
 

@@ -17,7 +17,7 @@ type PeerStatus struct {
 	Duplicates   uint64 `json:"duplicates"`
 	Late         uint64 `json:"late"`
 	Limited      uint64 `json:"limited"`
-	AliasesTaken uint64 `json:"aliases_taken"` // of the link, that a stream had to give to one of somebody with fewer
+	AliasesTaken uint64 `json:"aliases_taken"` // that streams had to give to those of who had fewer
 	Unnamed      uint64 `json:"unnamed"`       // frames not sent for want of one
 	Rooms        int    `json:"rooms"`         // that it brings us
 	Participants int    `json:"participants"`  // that it brings us
@@ -37,7 +37,8 @@ func (f *Federation) Peers() []PeerStatus {
 			s.FramesOut, s.FramesIn = out.Frames, in.count(forwarded, duplicate, late)
 			s.Duplicates, s.Late = in.count(duplicate), in.count(late)
 			s.Limited = p.inbox.limited() +
-				in.count(overMedia, overRoom, overMember, overUrgent, overBytes, overRoomBytes, overMemberBytes)
+				in.count(overMedia, overRoom, overMember, overUrgent, overBytes, overRoomBytes,
+					overMemberBytes)
 			s.AliasesTaken, s.Unnamed = out.Taken, out.Unnamed
 			s.Rooms, s.Participants = f.table.Counts(id)
 		}
@@ -79,6 +80,7 @@ func (f *Federation) Totals() Totals {
 	}
 	f.mu.Unlock()
 	return Totals{
-		PeersUp: up, Rooms: rooms, Sent: sent, Delivered: f.stats.local.Load(), Taken: f.stats.ingress.Load(), Messages: f.stats.messages.Load(),
+		PeersUp: up, Rooms: rooms, Sent: sent,
+		Delivered: f.stats.local.Load(), Taken: f.stats.ingress.Load(), Messages: f.stats.messages.Load(),
 	}
 }

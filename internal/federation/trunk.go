@@ -45,9 +45,9 @@ const (
 
 // trunk puts the media frames of all streams that go over one peer link together in packets.
 //
-//	stream A ──┐ alias   ┌──────────────────────────────┐  full, or nothing more is expected soon: with the frame
+//	stream A ──┐ alias   ┌──────────────────────────────┐  full, or no more expected soon: with the frame
 //	stream B ──┼───────> │ frame | frame | frame |      │ ───────────────────────────────────> SendPacket
-//	stream C ──┘         └──────────────────────────────┘  at the end of what came together, unless waiting pays;
+//	stream C ──┘         └──────────────────────────────┘  at the end of a batch, unless waiting pays;
 //	                                                       held for 4 ms: by the alarm, the same
 //
 // It begins to wait for more only when the recent rate promises more: a few talkers get no delay. It serves
@@ -60,7 +60,7 @@ type trunk struct {
 	flush  func(tx *link.Tx) // t.sendDue; made once, since it would be allocated each time
 	end    func(tx *link.Tx) // t.ended, likewise
 
-	mu      sync.Mutex // guards what follows; held while a packet is sealed and put into a batch, which does not leave meanwhile
+	mu      sync.Mutex // guards what follows; held while a packet is put into a batch
 	aliases aliasTable
 	rate    frameRate
 	packet  []byte     // the frames that wait, cap wire.MaxPlaintext
@@ -83,7 +83,7 @@ type trunkCounts struct {
 	Taken   uint64 // aliases of the link that a stream had to give to another
 	Unnamed uint64 // frames dropped for which no alias of the link was to be had
 	Held    uint64 // frames dropped since the link sends no media
-	Dropped uint64 // frames of streams that were gone, and those that came or waited when the trunk was closed
+	Dropped uint64 // frames of streams that were gone, and those that the trunk had when it was closed
 }
 
 func newTrunk(l trunkLink) *trunk {
@@ -104,7 +104,9 @@ func (t *trunk) put(tx *link.Tx, st outStream, m *wire.Media, from ingress, now 
 }
 
 // add is put. ending says that ended is to be called at the end.
-func (t *trunk) add(tx *link.Tx, st outStream, m *wire.Media, from ingress, now time.Time) (refused string, ending bool) {
+func (t *trunk) add(
+	tx *link.Tx, st outStream, m *wire.Media, from ingress, now time.Time,
+) (refused string, ending bool) {
 	tx.Lock(&t.mu)
 	defer tx.Unlock(&t.mu)
 	if t.closed || st.Dropped() {

@@ -31,14 +31,16 @@ func (ls *Links) CheckPeer(key identity.PublicKey, remote netip.AddrPort) error 
 	ls.mu.Unlock()
 	switch {
 	case self:
-		return fmt.Errorf("federation: a relay at %v has this relay's own key; each relay needs an identity of its own", remote)
+		return fmt.Errorf("federation: a relay at %v has this relay's own key; "+
+			"each relay needs an identity of its own", remote)
 	case p == nil:
 		ls.counts.unknown.Add(1)
 		ls.unknown.refused(ls.log, fingerprint, remote, mistaken, time.Now())
 		return fmt.Errorf("federation: the relay %v is not configured here", fingerprint)
 	case barred > 0:
 		ls.counts.barred.Add(1)
-		return fmt.Errorf("federation: the relay %v is refused for %v more: %s", fingerprint, barred.Round(time.Second), why)
+		return fmt.Errorf("federation: the relay %v is refused for %v more: %s",
+			fingerprint, barred.Round(time.Second), why)
 	}
 	return nil
 }
@@ -74,7 +76,9 @@ func (ls *Links) AcceptPeer(s *link.Session) (link.PeerHandler, *wire.Refused) {
 		if here, there := p.link.s.Remote(), s.Remote(); here != there {
 			say = ls.swappedLocked(p, here.String(), there.String(), time.Now())
 		}
-		return nil, &wire.Refused{Code: wire.CodeReplaced, Reason: "the link that was dialled from here is used"}
+		return nil, &wire.Refused{
+			Code: wire.CodeReplaced, Reason: "the link that was dialled from here is used",
+		}
 	}
 	waiting := 0
 	for _, l := range p.candidates {

@@ -46,8 +46,8 @@ func (ls *Links) dialIfDue(p *peer, now time.Time) {
 	switch {
 	case !due || !first:
 	case self:
-		ls.log.Error("a configured peer has this relay's own fingerprint; remove it, or give one of the relays "+
-			"another identity", "label", label, "fingerprint", p.fingerprint)
+		ls.log.Error("a configured peer has this relay's own fingerprint; remove it, or give one of the "+
+			"relays another identity", "label", label, "fingerprint", p.fingerprint)
 	default:
 		ls.log.Info("dialling a peer", "label", label, "fingerprint", p.fingerprint, "address", d.address)
 	}
@@ -201,7 +201,8 @@ func (d *dialer) Detached(cause string) {
 		l.end(verdict{code: wire.CloseLeft, why: l.farewell()})
 		return
 	}
-	d.links.log.Info("a peer link needs a new connection", "label", d.label(), "fingerprint", d.peer.fingerprint, "address", d.address, "why", cause)
+	d.links.log.Info("a peer link needs a new connection",
+		"label", d.label(), "fingerprint", d.peer.fingerprint, "address", d.address, "why", cause)
 }
 
 // clientVerdict is why the link of a client is over that ended with err.
@@ -218,5 +219,6 @@ func clientVerdict(err error) verdict {
 
 // isReplaced reports whether the peer said that it uses another link.
 func isReplaced(err error) bool {
-	return errors.Is(err, &wire.Refused{Code: wire.CodeReplaced}) || errors.Is(err, &wire.Goodbye{Code: wire.CodeReplaced})
+	return errors.Is(err, &wire.Refused{Code: wire.CodeReplaced}) ||
+		errors.Is(err, &wire.Goodbye{Code: wire.CodeReplaced})
 }

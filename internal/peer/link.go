@@ -36,7 +36,8 @@ type Link struct {
 	fate    atomic.Pointer[verdict] // why it has to end; nil: it does not
 	tooLong atomic.Int64            // kind of a message that no message can hold, to be logged; 0: none
 
-	handing sync.Mutex // held while an urgent message is handed on, which is put into a queue, so that none is after Down
+	// Held while an urgent message is handed on, which is put into a queue, so that none is after Down.
+	handing sync.Mutex
 
 	// Of the goroutine that runs links.run alone:
 	live     liveness

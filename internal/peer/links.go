@@ -17,7 +17,7 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// Peer is a relay that this one is configured to have a link with.
+// Config is a relay that this one is configured to have a link with.
 type Config struct {
 	Address     string               // HOST:PORT, UDP; empty: it may connect in, but is not dialled
 	Fingerprint identity.Fingerprint // of its identity key, which both sides of the link have to prove
@@ -45,7 +45,7 @@ const (
 	endedGrace    = 500 * time.Millisecond
 )
 
-// links keeps a link with every configured peer, as far as that can be done.
+// Links keeps a link with every configured peer, as far as that can be done.
 //
 //	dialer, one goroutine each ── link.Client ──> candidate ──+
 //	                                                          |   run, one goroutine: which one is used,
@@ -58,7 +58,7 @@ type Links struct {
 	log     *slog.Logger
 	up      func(l *Link) Handler
 	unknown unknownKeys
-	lookup  func(ctx context.Context, host string) ([]netip.Addr, error) // names to addresses; nil: the system's
+	lookup  func(ctx context.Context, host string) ([]netip.Addr, error) // nil: the system's
 	counts  linkCounters
 	awake   chan struct{} // cap 1: run has something to do
 
@@ -167,7 +167,8 @@ func (ls *Links) acceptable(list []Config) map[identity.Fingerprint]Config {
 		id := wire.RelayID(c.Fingerprint[:len(wire.RelayID{})])
 		other, taken := ids[id]
 		if taken && other != c.Fingerprint {
-			ls.log.Error("two peers have fingerprints that begin alike, and only the first is used; give one of the relays another identity",
+			ls.log.Error("two peers have fingerprints that begin alike, and only the first is used; "+
+				"give one of the relays another identity",
 				"label", c.Label, "fingerprint", c.Fingerprint, "other", other)
 			continue
 		}
@@ -265,7 +266,7 @@ type Status struct {
 	Label       string               `json:"label"`
 	Fingerprint identity.Fingerprint `json:"fingerprint"`
 	Relay       string               `json:"relay,omitempty"`   // its short id, while it is up
-	Address     string               `json:"address,omitempty"` // where the link goes, else the configured one
+	Address     string               `json:"address,omitempty"` // of the link, else the configured one
 	Up          bool                 `json:"up"`
 	Suspect     bool                 `json:"suspect,omitempty"` // nothing was heard of it for some seconds
 	Dialled     bool                 `json:"dialled,omitempty"` // by us
@@ -306,8 +307,9 @@ func (ls *Links) Status() []Status {
 		info := Status{Label: p.label, Fingerprint: p.fingerprint, Address: p.address, Problem: p.trouble()}
 		if l := p.link; l != nil {
 			quality, counts, since := l.s.Quality(), l.s.Counts(), l.since
-			info.Relay, info.Up, info.Suspect, info.Dialled, info.Since = l.ID.String(), true, l.suspect.Load(), l.dialled, &since
-			info.Address, info.RTT, info.Loss = l.address(), quality.RTT, quality.Loss
+			info.Up, info.Suspect, info.Dialled, info.Since = true, l.suspect.Load(), l.dialled, &since
+			info.Relay, info.Address = l.ID.String(), l.address()
+			info.RTT, info.Loss = quality.RTT, quality.Loss
 			info.PacketsOut, info.PacketsIn = counts.PacketsSent, counts.PacketsReceived
 			info.Outbox = l.out.total()
 		}

@@ -6,7 +6,7 @@ const (
 	checkEvery  = 250 * time.Millisecond
 	suspectTime = 3 * time.Second         // a link that was not heard for so long is the last choice
 	lostTime    = 14 * time.Second        // and for so long, over: all is undone everywhere when 15 s are
-	trustAfter  = 2 * time.Second         // a suspect link that is heard for so long on end is not suspect any more
+	trustAfter  = 2 * time.Second         // a link that is heard for so long on end is not suspect any more
 	trustGap    = 1500 * time.Millisecond // what still is "on end": the dialling side pings every second
 )
 

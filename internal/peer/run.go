@@ -38,7 +38,7 @@ func (ls *Links) run() {
 func (ls *Links) snapshot() []*peer {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	ls.removed = slices.DeleteFunc(ls.removed, func(p *peer) bool { return p.link == nil && len(p.candidates) == 0 })
+	ls.removed = slices.DeleteFunc(ls.removed, func(p *peer) bool { return len(p.all()) == 0 })
 	list := slices.Clone(ls.removed)
 	for _, p := range ls.peers {
 		list = append(list, p)
@@ -76,14 +76,16 @@ func (ls *Links) checkLink(p *peer, l *Link, now time.Time) {
 	if suspect != l.suspect.Load() {
 		l.suspect.Store(suspect)
 		if suspect {
-			ls.log.Warn("a peer link is silent; other paths are taken where there are any", l.attrs("silent", suspectTime)...)
+			ls.log.Warn("a peer link is silent; other paths are taken where there are any",
+				l.attrs("silent", suspectTime)...)
 		} else {
 			ls.log.Info("a peer link is not silent any more", l.attrs()...)
 		}
 		l.handler.Suspect(suspect)
 	}
 	if kind := l.tooLong.Swap(0); kind != 0 {
-		ls.log.Error("a message for a peer is too long and was not sent; please report this", l.attrs("kind", kind)...)
+		ls.log.Error("a message for a peer is too long and was not sent; please report this",
+			l.attrs("kind", kind)...)
 	}
 	l.measure(now)
 	l.out.feed()
@@ -207,7 +209,8 @@ func (ls *Links) takeDown(p *peer, l *Link, now time.Time) {
 		p.notBefore = now.Add(p.backoff.failed(chance()))
 	}
 	// The peer may have dropped one of two before the other one was judged here.
-	twin := v.twin || v.why == whyReplaced && slices.ContainsFunc(p.candidates, func(o *Link) bool { return o.dialled != l.dialled })
+	other := func(o *Link) bool { return o.dialled != l.dialled }
+	twin := v.twin || v.why == whyReplaced && slices.ContainsFunc(p.candidates, other)
 	ls.mu.Unlock()
 	attrs := l.attrs("why", v.why, "after", now.Sub(l.since).Round(time.Millisecond))
 	switch {
@@ -243,5 +246,6 @@ func (ls *Links) endAll() {
 
 // attrs says in the log which link is meant.
 func (l *Link) attrs(more ...any) []any {
-	return append([]any{"label", l.Label, "fingerprint", l.key.Fingerprint(), "address", l.address()}, more...)
+	attrs := []any{"label", l.Label, "fingerprint", l.key.Fingerprint(), "address", l.address()}
+	return append(attrs, more...)
 }

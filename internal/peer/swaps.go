@@ -35,7 +35,8 @@ func (s *swaps) note(old, new string, now time.Time) (addresses []string) {
 		s.recent = slices.Delete(s.recent, 0, 1)
 	}
 	s.recent = append(s.recent, swap{now, old, new})
-	if len(s.recent) < swapsMany || now.Sub(s.recent[0].at) > swapSpan || !s.told.IsZero() && now.Sub(s.told) < swapSpan {
+	if len(s.recent) < swapsMany || now.Sub(s.recent[0].at) > swapSpan ||
+		!s.told.IsZero() && now.Sub(s.told) < swapSpan {
 		return nil
 	}
 	for _, one := range s.recent {
@@ -55,7 +56,8 @@ func (ls *Links) swappedLocked(p *peer, old, new string, now time.Time) (say fun
 	addresses, label := p.swaps.note(old, new, now), p.label
 	return func() {
 		if addresses != nil {
-			ls.log.Warn("two relays seem to run with the same identity", "label", label, "fingerprint", p.fingerprint, "addresses", addresses,
+			ls.log.Warn("two relays seem to run with the same identity",
+				"label", label, "fingerprint", p.fingerprint, "addresses", addresses,
 				"do", "make a new identity on one of them")
 		}
 	}

@@ -32,22 +32,28 @@ type unknownKey struct {
 
 // refused notes a refusal. The key is not proved: whoever shows it may not have it. But who is let in has to.
 // mistaken is the peer at whose address that key answered, where another one is configured; nil: none.
-func (u *unknownKeys) refused(log *slog.Logger, fingerprint identity.Fingerprint, remote netip.AddrPort, mistaken *Config, now time.Time) {
+func (u *unknownKeys) refused(
+	log *slog.Logger, fingerprint identity.Fingerprint, remote netip.AddrPort, mistaken *Config,
+	now time.Time,
+) {
 	name, silent := u.note(unknownKey{fingerprint, mistaken != nil}, now)
 	if silent > 0 {
-		log.Warn("more relays that are not configured were refused than the log names", "refused", silent, "within", unknownEvery)
+		log.Warn("more relays that are not configured were refused than the log names",
+			"refused", silent, "within", unknownEvery)
 	}
 	if !name {
 		return
 	}
 	if mistaken != nil {
-		log.Warn("refused the relay at the url of a peer: it is configured with another fingerprint, and wants in",
-			"label", mistaken.Label, "url", mistaken.Address, "configured", mistaken.Fingerprint, "fingerprint", fingerprint, "address", remote,
+		log.Warn("refused the relay at the url of a peer: "+
+			"it is configured with another fingerprint, and wants in",
+			"label", mistaken.Label, "url", mistaken.Address, "configured", mistaken.Fingerprint,
+			"fingerprint", fingerprint, "address", remote,
 			"do", "correct the fingerprint if its operator confirms it")
 		return
 	}
-	log.Warn("refused a relay that is not configured; if you know it, add to wzp.toml what is under add, and reload "+
-		"(from a log of JSON, jq -r '.add // empty' prints it)",
+	log.Warn("refused a relay that is not configured; if you know it, add to wzp.toml what is under add, "+
+		"and reload (from a log of JSON, jq -r '.add // empty' prints it)",
 		"address", remote, "fingerprint", fingerprint, "add", relayTOML(fingerprint, remote))
 }
 
@@ -80,7 +86,8 @@ func (t toPaste) LogBlock() string { return string(t) }
 // relayTOML is what lets a relay in, all of it ready for wzp.toml: as a peer, and as one that is not dialled,
 // for those who would rather have that, in comments. Literal strings are used, since a log may escape quotes.
 func relayTOML(fingerprint identity.Fingerprint, remote netip.AddrPort) toPaste {
-	return toPaste(fmt.Sprintf(`# To dial it, too: see that url is the address that it listens on, and name it.
+	return toPaste(fmt.Sprintf(
+		`# To dial it, too: see that url is the address that it listens on, and name it.
 [[peers]]
 url = '%v'
 fingerprint = '%v'

@@ -29,8 +29,8 @@ func inWords(err error) string {
 		reset     *quic.StatelessResetError
 	)
 	switch {
-	case errors.As(err, new(*wrongKeyError)), errors.As(err, new(*wire.Refused)), errors.As(err, new(*wire.Goodbye)),
-		errors.As(err, new(*net.DNSError)):
+	case errors.As(err, new(*wrongKeyError)), errors.As(err, new(*net.DNSError)),
+		errors.As(err, new(*wire.Refused)), errors.As(err, new(*wire.Goodbye)):
 		return err.Error() // words already
 	case errors.Is(err, link.ErrPeerRefused):
 		return wordsUnwelcome
@@ -48,16 +48,18 @@ func inWords(err error) string {
 func (d *dialer) advice(err error) string {
 	switch refused := new(wire.Refused); {
 	case errors.As(err, new(*wrongKeyError)):
-		return "check the peer's url and fingerprint; change the fingerprint only if its operator confirms the new one"
+		return "check the peer's url and fingerprint; " +
+			"change the fingerprint only if its operator confirms the new one"
 	case errors.Is(err, link.ErrPeerRefused):
-		return "ask its operator to add this relay to [[peers]] or [[trusted]], with the fingerprint " + d.links.self.Fingerprint().String() +
-			"; if it is there, the fingerprint there may be wrong"
+		return "ask its operator to add this relay to [[peers]] or [[trusted]], with the fingerprint " +
+			d.links.self.Fingerprint().String() + "; if it is there, the fingerprint there may be wrong"
 	case errors.As(err, &refused):
 		return "ask its operator why it refuses this relay"
 	case errors.As(err, new(*net.DNSError)):
 		return "check the name in the peer's url, and that this machine can look names up"
 	case inWords(err) == wordsForeign:
-		return "check that the peer's url is the address of a relay (its listen_addr, UDP), and that both run the same version"
+		return "check that the peer's url is the address of a relay (its listen_addr, UDP), " +
+			"and that both run the same version"
 	}
 	return "check that the relay runs, that the peer's url is right, and that UDP gets through"
 }

@@ -34,7 +34,8 @@ func nextBoot(dir string, now time.Time) (uint64, error) {
 	}
 	path := filepath.Join(dir, "boot")
 	if text, err := os.ReadFile(path); err == nil {
-		if last, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 62); err == nil && last >= boot {
+		last, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 62)
+		if err == nil && last >= boot {
 			boot = last + 1
 		}
 	}
@@ -57,7 +58,8 @@ func (r *Relay) servePeers(w http.ResponseWriter, _ *http.Request) {
 func (r *Relay) bridge() error {
 	boot, err := nextBoot(r.config.Data, time.Now())
 	if err != nil {
-		return fmt.Errorf("cannot keep the number of this start: %w; give a directory that can be written to", err)
+		return fmt.Errorf("cannot keep the number of this start: %w; "+
+			"give a directory that can be written to", err)
 	}
 	id := r.config.Identity.Public()
 	if r.config.EventLog != "" {
@@ -68,7 +70,9 @@ func (r *Relay) bridge() error {
 			return err
 		}
 		r.rooms.FanOut = r.newLoggedGroup
-		r.events.Log(eventlog.Event{Kind: eventlog.Start, Relay: wire.RelayIDOf(id), Name: id.Fingerprint().String()})
+		r.events.Log(eventlog.Event{
+			Kind: eventlog.Start, Relay: wire.RelayIDOf(id), Name: id.Fingerprint().String(),
+		})
 	}
 	r.federation = federation.New(federation.Options{
 		Identity: r.config.Identity, Boot: boot, Rooms: r.rooms, Tell: r.tell, Log: r.log, Events: r.events,

@@ -197,7 +197,8 @@ func (t *Table) sendRooms(q *peer, key PartKey, a *adjacency, list []*wire.Feder
 func (t *Table) sendLeave(q *peer, key PartKey, a *adjacency) {
 	q.serial++
 	t.tell(q, a, wire.UrgentFederationLeave,
-		wire.Append(nil, &wire.FederationLeave{Serial: q.serial, Home: key.Home, Room: key.Room}), Receipt{key: key})
+		wire.Append(nil, &wire.FederationLeave{Serial: q.serial, Home: key.Home, Room: key.Room}),
+		Receipt{key: key})
 }
 
 // tellAll tells q everything again, as it does when a peer asks with the zero home and room, because rooms

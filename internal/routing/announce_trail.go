@@ -16,7 +16,7 @@ const (
 
 // trail is a part's. The zero value is empty.
 type trail struct {
-	steps   []*wire.FederationRoom // each begins where the one before ends, the newest last; without path and label
+	steps   []*wire.FederationRoom // each begins where the one before ends; without path and label
 	version version
 	members []member // of that version
 }

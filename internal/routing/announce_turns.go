@@ -14,7 +14,7 @@ import (
 //
 //	change ──> nothing of this part under way? ── no ──> dirty ── acknowledged ──+
 //	             | yes                                                           v
-//	             v                                                             turns: one part of each origin after the other
+//	             v                                    turns: one part of each origin after the other
 //	           fewer than mostTold messages under way? ── no ────────────────────^ |
 //	             | yes                                                             | one is acknowledged
 //	             v                                                                 v

@@ -131,8 +131,9 @@ func (t *Table) advance(pt *part, now time.Time) {
 	for i := 0; i < len(pt.pending); {
 		n := pt.pending[i]
 		complete := n.base == 0
-		exact := complete || n.base == pt.content.version.sequence && n.version.boot == pt.content.version.boot
-		if n.bare || !complete && (n.version.boot != pt.content.version.boot || n.base > pt.content.version.sequence) {
+		have := pt.content.version
+		exact := complete || n.base == have.sequence && n.version.boot == have.boot
+		if n.bare || !complete && (n.version.boot != have.boot || n.base > have.sequence) {
 			i++
 			continue
 		}

@@ -32,7 +32,7 @@ func (t *Table) behind(pt *part) bool {
 // isAhead reports whether q has a newer version of the part, which is to be had.
 func (pt *part) isAhead(q *peer) bool {
 	a := q.parts[pt.key]
-	return a != nil && a.route != nil && pt.content.version.less(a.route.version) && pt.bad.less(a.route.version)
+	return a != nil && a.route != nil && pt.content.version.max(pt.bad).less(a.route.version)
 }
 
 // planFetch decides whether the list is to be fetched, and when: at once, or when what is missing should have
@@ -195,7 +195,8 @@ func (t *Table) beginList(pt *part, v version, total uint32) *refusal {
 	switch n := int64(total); {
 	case n > int64(t.limits.members):
 		return refusedMany
-	case int64(t.assembling)+n > int64(t.limits.placesTotal), int64(f.from.assembling)+n > int64(t.limits.places):
+	case int64(t.assembling)+n > int64(t.limits.placesTotal),
+		int64(f.from.assembling)+n > int64(t.limits.places):
 		return refusedPlaces
 	}
 	f.version, f.list = v, make([]member, total)
@@ -248,7 +249,8 @@ func (t *Table) fetchMessage(q *peer, m *wire.FederationFetch, now time.Time) {
 	if pt == nil || a == nil || a.out == nil || !pt.present() {
 		return // it was told meanwhile that we do not reach the part
 	}
-	if since := now.Sub(a.served); since < servePause || since < serveSame && a.servedVersion == a.out.version {
+	since := now.Sub(a.served)
+	if since < servePause || since < serveSame && a.servedVersion == a.out.version {
 		return // it is on its way
 	}
 	// It gets what it was told of: of what is newer it has no record yet.

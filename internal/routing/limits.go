@@ -38,13 +38,13 @@ const (
 	fetchMost      = 2 * time.Minute        // a list takes at most
 	servePause     = 900 * time.Millisecond // a peer that asks again sooner gets no answer
 	serveSame      = 10 * time.Second       // the same for a version that it was sent: it is on its way
-	spacePause     = 30 * time.Second       // after which members for whom there was no space are asked for again
-	unwantLate     = time.Second            // the former best peer is told so late, when the new one's media flows
+	spacePause     = 30 * time.Second       // until members who found no space are asked for again
+	unwantLate     = time.Second            // the former best peer is told when the new one's media flows
 	formerFor      = 2 * time.Second        // media of the former best peer is taken for so long
 	lingerFor      = time.Second            // members whose route was good stay without one
-	settleFor      = 5 * time.Second        // after which a home has told of its parts, if it has said nothing more of them
+	settleFor      = 5 * time.Second        // after which a home that says no more of its parts has told all
 	settleMost     = time.Minute            // the same however long it goes on
-	askPause       = 10 * time.Second       // after which a peer of whom something was refused is asked for everything again; doubles
+	askPause       = 10 * time.Second       // until a peer that was refused something is asked again; doubles
 	askPauseMost   = 5 * time.Minute
 	sweepPause     = time.Second
 	lateFor        = 10 * time.Second // a version this long out of date is not just late: somebody replays it
@@ -67,24 +67,27 @@ const (
 type refusal struct{ what, reason string }
 
 var (
-	refusedFirst    = &refusal{problemPath, "the path does not begin with the peer"}
-	refusedLast     = &refusal{problemPath, "the path does not end with the record's home"}
-	refusedLoop     = &refusal{problemPath, "our own id is in the path"}
-	refusedTwice    = &refusal{problemPath, "a relay is in the path twice"}
-	refusedHops     = &refusal{problemLimit, "the path has too many hops"}
-	refusedHome     = &refusal{problemForged, "another relay or room has the same id"}
-	refusedParts    = &refusal{problemLimit, "the peer announces or wants too many rooms"}
-	refusedMany     = &refusal{problemLimit, "too many members in one room of one relay"}
-	refusedSpace    = &refusal{problemLimit, "too many members in all"}
-	refusedPlaces   = &refusal{problemLimit, "too many members are being fetched"}
-	refusedSigned   = &refusal{problemForged, "the record's signature does not verify: the peer made it up or altered it"}
-	refusedOther    = &refusal{problemForged, "the home signed two records for one version"}
-	refusedReplay   = &refusal{problemReplay, "the record is older than what is known: it was replayed"}
-	refusedDigest   = &refusal{problemContent, "the members are not those that the home signed"}
-	refusedEntry    = &refusal{problemContent, "an entry's signature does not verify, though the home signed the list"}
-	refusedStranger = &refusal{problemContent, "an entry is for another room or relay, though the home signed the list"}
-	refusedUnasked  = &refusal{problemUnasked, "members came that were not asked for"}
-	refusedTotal    = &refusal{problemContent, "the pieces of a list contradict each other"}
+	refusedFirst  = &refusal{problemPath, "the path does not begin with the peer"}
+	refusedLast   = &refusal{problemPath, "the path does not end with the record's home"}
+	refusedLoop   = &refusal{problemPath, "our own id is in the path"}
+	refusedTwice  = &refusal{problemPath, "a relay is in the path twice"}
+	refusedHops   = &refusal{problemLimit, "the path has too many hops"}
+	refusedHome   = &refusal{problemForged, "another relay or room has the same id"}
+	refusedParts  = &refusal{problemLimit, "the peer announces or wants too many rooms"}
+	refusedMany   = &refusal{problemLimit, "too many members in one room of one relay"}
+	refusedSpace  = &refusal{problemLimit, "too many members in all"}
+	refusedPlaces = &refusal{problemLimit, "too many members are being fetched"}
+	refusedSigned = &refusal{problemForged,
+		"the record's signature does not verify: the peer made it up or altered it"}
+	refusedOther  = &refusal{problemForged, "the home signed two records for one version"}
+	refusedReplay = &refusal{problemReplay, "the record is older than what is known: it was replayed"}
+	refusedDigest = &refusal{problemContent, "the members are not those that the home signed"}
+	refusedEntry  = &refusal{problemContent,
+		"an entry's signature does not verify, though the home signed the list"}
+	refusedStranger = &refusal{problemContent,
+		"an entry is for another room or relay, though the home signed the list"}
+	refusedUnasked = &refusal{problemUnasked, "members came that were not asked for"}
+	refusedTotal   = &refusal{problemContent, "the pieces of a list contradict each other"}
 )
 
 func (t *Table) refuse(p wire.RelayID, r *refusal) {

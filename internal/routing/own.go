@@ -161,7 +161,8 @@ func ownSteps(room string, from, to []member) (steps [][]member) {
 func overheadOf(room string) int {
 	const most = 1<<62 - 1
 	m := wire.FederationRoom{
-		Serial: most, Base: most, Path: make([]wire.RelayID, wire.MaxHops), Label: strings.Repeat("x", wire.MaxName),
+		Serial: most, Base: most,
+		Path: make([]wire.RelayID, wire.MaxHops), Label: strings.Repeat("x", wire.MaxName),
 		Record: wire.RoomRecord{Room: room, Sequence: most, Members: 1<<32 - 1},
 	}
 	return wire.Size(&m) + 1 // the number of ids may take two bytes

@@ -112,7 +112,8 @@ func (t *Table) plan(pt *part, now time.Time) {
 			due(a.offer.since.Add(assumeFor)) // what assumes says changes then
 		}
 	}
-	if home := t.peers[pt.key.Home]; home != nil && !home.suspect && !home.reaches(pt.key) && now.Before(home.settledAt) {
+	home := t.peers[pt.key.Home]
+	if home != nil && !home.suspect && !home.reaches(pt.key) && now.Before(home.settledAt) {
 		due(home.settledAt) // detours end then
 	}
 	if pt.next.IsZero() {

@@ -229,8 +229,8 @@ func (t *Table) leaveMessage(q *peer, m *wire.FederationLeave, now time.Time) {
 func (t *Table) acceptRoute(q *peer, a *adjacency, m *wire.FederationRoom) {
 	a.routeSerial, a.away = m.Serial, false
 	a.route = &route{
-		path: m.Path, length: pathLength(t.self, m.Path), label: t.labelOf(q, m), version: versionOf(&m.Record),
-		shaky: isShaky(m),
+		path: m.Path, length: pathLength(t.self, m.Path), label: t.labelOf(q, m),
+		version: versionOf(&m.Record), shaky: isShaky(m),
 	}
 }
 
@@ -250,7 +250,9 @@ func (t *Table) choose(pt *part, now time.Time) {
 		}
 	}
 	if best != pt.best {
-		pt.former = slices.DeleteFunc(pt.former, func(f Former) bool { return !now.Before(f.Until) || best != nil && f.Peer == best.id })
+		pt.former = slices.DeleteFunc(pt.former, func(f Former) bool {
+			return !now.Before(f.Until) || best != nil && f.Peer == best.id
+		})
 		if pt.best != nil {
 			if len(pt.former) == mostFormer {
 				pt.former = slices.Delete(pt.former, 0, 1)

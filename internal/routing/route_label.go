@@ -41,7 +41,8 @@ func (t *Table) nameTaken(p wire.RelayID, label string, now time.Time) {
 	for _, q := range t.order {
 		for _, pt := range t.partsOf(q) {
 			a := q.parts[pt.key]
-			if a == nil || a.route == nil || len(a.route.path) == 1 || a.route.label == t.notOurs(pt.key.Home, a.route.label) {
+			if a == nil || a.route == nil || len(a.route.path) == 1 ||
+				a.route.label == t.notOurs(pt.key.Home, a.route.label) {
 				continue
 			}
 			blank := *a.route

@@ -111,14 +111,16 @@ func (t *Table) makeSpace(pt *part, from *peer, m *wire.FederationRoom, now time
 	if more <= 0 || !pt.content.version.less(v) || !pt.bad.less(v) {
 		return
 	}
-	if excess := from.members + more - t.limits.fromPeer; excess <= 0 || t.hideSome(from, pt, from, excess, more, now) {
+	excess := from.members + more - t.limits.fromPeer
+	if excess <= 0 || t.hideSome(from, pt, from, excess, more, now) {
 		big := from
 		for _, q := range t.order {
 			if q.members > big.members {
 				big = q
 			}
 		}
-		if excess := t.members + more - t.limits.total; excess <= 0 || t.hideSome(big, pt, from, excess, more, now) {
+		excess = t.members + more - t.limits.total
+		if excess <= 0 || t.hideSome(big, pt, from, excess, more, now) {
 			return
 		}
 	}
@@ -165,7 +167,9 @@ func (t *Table) hideSome(q *peer, pt *part, from *peer, excess, more int, now ti
 }
 
 // gives reports whether p, which came from q, makes way for pt, which comes from a peer.
-func (t *Table) gives(q *peer, pt *part, from *peer, p *passenger, loads map[wire.RelayID]int, more int) bool {
+func (t *Table) gives(
+	q *peer, pt *part, from *peer, p *passenger, loads map[wire.RelayID]int, more int,
+) bool {
 	if q != from {
 		return true // own parts of q have no load, and are the last
 	}

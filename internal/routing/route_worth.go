@@ -96,7 +96,12 @@ func (t *Table) disowns(key PartKey, q *peer, now time.Time) bool {
 // disowned reports whether a part has routes, but void ones. It is kept without members: when the link to its
 // home ends, they count.
 func (t *Table) disowned(pt *part, now time.Time) bool {
-	return slices.ContainsFunc(t.order, func(q *peer) bool { return q.reaches(pt.key) && t.disowns(pt.key, q, now) })
+	for q := range t.states(pt.key) {
+		if q.reaches(pt.key) && t.disowns(pt.key, q, now) {
+			return true
+		}
+	}
+	return false
 }
 
 // reaches reports whether q announces a route to a part.

@@ -174,12 +174,13 @@ func (t *Table) Up(p wire.RelayID, label string, now time.Time) {
 	}
 	t.Down(p, now)
 	q := &peer{
-		id: p, label: label, parts: map[PartKey]*adjacency{}, swept: now, upSince: now, settledAt: now.Add(settleFor),
+		id: p, label: label, parts: map[PartKey]*adjacency{},
+		swept: now, upSince: now, settledAt: now.Add(settleFor),
 	}
 	t.peers[p] = q
 	t.nameTaken(p, label, now)
-	i, _ := slices.BinarySearchFunc(t.order, p, func(n *peer, id wire.RelayID) int { return n.id.Compare(id) })
-	t.order = slices.Insert(t.order, i, q)
+	t.order = append(t.order, q)
+	slices.SortFunc(t.order, func(a, b *peer) int { return a.id.Compare(b.id) })
 	t.announceAll(q, now)
 	for _, pt := range t.partsOf(q) {
 		t.update(pt, now) // of its own parts: detours to it end later
@@ -306,7 +307,7 @@ func (pt *part) lingering(now time.Time) bool {
 }
 
 const (
-	showMost  = 128                   // joins that are shown at a time: each costs its room work, and packets wait meanwhile
+	showMost  = 128                   // joins that are shown at a time: packets wait meanwhile
 	showPause = 10 * time.Millisecond // before the next ones
 )
 

@@ -41,7 +41,7 @@ func (t *Table) updateWants(pt *part, now time.Time) {
 				t.want(q, pt.key, a, true)
 			}
 		case !a.asked:
-		case !need || q.suspect || a.route == nil || a.unwant || !a.unwantAt.IsZero() && !now.Before(a.unwantAt):
+		case !need, q.suspect, a.route == nil, a.unwant, !a.unwantAt.IsZero() && !now.Before(a.unwantAt):
 			t.want(q, pt.key, a, false)
 		case a.unwantAt.IsZero():
 			a.unwantAt = now.Add(unwantLate)
@@ -84,7 +84,7 @@ const assumeFor = time.Second
 type offering struct {
 	stands   bool
 	since    time.Time
-	wanted   bool // it wanted the part already: should it say no first, that is about the one that ended a moment ago
+	wanted   bool // it wanted the part already: a no, if it comes first, is about the one that just ended
 	declined bool // it does not want this one
 }
 
@@ -117,7 +117,9 @@ func (t *Table) assumes(pt *part, q *peer, a *adjacency, now time.Time) bool {
 	if a.route != nil || !a.offer.open(now) {
 		return false
 	}
-	return slices.ContainsFunc(t.partsIn(pt.key.Room), func(other *part) bool { return other != pt && other.best == q && other.present() })
+	return slices.ContainsFunc(t.partsIn(pt.key.Room), func(other *part) bool {
+		return other != pt && other.best == q && other.present()
+	})
 }
 
 // goesTo reports whether the part's media goes to a peer, if we have it.
