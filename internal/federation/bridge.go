@@ -87,12 +87,16 @@ func (f *Federation) send(e routing.Send) {
 	}
 	var acked func()
 	if e.Receipt != nil {
-		acked = func() {
-			to.inbox.acked(*e.Receipt)
-			f.wakeUp()
-		}
+		acked = func() { f.later(func(now time.Time) { f.acked(to, *e.Receipt, now) }) }
 	}
 	to.link.Send(e.Kind, e.Body, acked)
+}
+
+// acked tells the table that a peer has acknowledged something, unless its link is down.
+func (f *Federation) acked(p *livePeer, r routing.Receipt, now time.Time) {
+	if f.live[p.id] == p {
+		f.decide(func() { f.table.Acked(p.id, r, now) })
+	}
 }
 
 func (f *Federation) setTrunks(e routing.Trunks) {

@@ -6,14 +6,14 @@ import (
 	"sync"
 	"time"
 
-	"github.com/wzp-voice/wzp/internal/routing"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 const (
-	// maxInbox bounds the urgent messages of one peer that wait for run: more are not taken, and come again.
+	// maxInbox bounds the urgent messages of one peer that wait for run: more are not accepted, and come
+	// again.
 	maxInbox = 256
-	// readMost is how many run takes at a time, before it does what else is due.
+	// readMost is how many run reads at a time, before it does what else is due.
 	readMost = 64
 )
 
@@ -22,8 +22,6 @@ const (
 type inbox struct {
 	mu       sync.Mutex // guards what follows
 	messages []inMessage
-	receipts []routing.Receipt // of messages of ours: of at most as many as can be under way
-	closed   bool
 	refused  uint64 // messages for which there was no room
 }
 
@@ -32,14 +30,11 @@ type inMessage struct {
 	body []byte
 }
 
-// put queues an urgent message, which is copied. It is not taken when too many wait.
-func (in *inbox) put(kind wire.UrgentKind, body []byte) (taken bool) {
+// put queues an urgent message, which is copied. It is not accepted when too many wait.
+func (in *inbox) put(kind wire.UrgentKind, body []byte) (accepted bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	switch {
-	case in.closed:
-		return false
-	case len(in.messages) >= maxInbox:
+	if len(in.messages) >= maxInbox {
 		in.refused++
 		return false
 	}
@@ -47,51 +42,32 @@ func (in *inbox) put(kind wire.UrgentKind, body []byte) (taken bool) {
 	return true
 }
 
-// acked queues the receipt of a message of ours.
-func (in *inbox) acked(r routing.Receipt) {
+// next returns the oldest message if there is one. more: another one waits.
+func (in *inbox) next() (m inMessage, ok, more bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if !in.closed {
-		in.receipts = append(in.receipts, r)
-	}
-}
-
-// next returns the receipts, and the oldest message if there is one. more: another one waits.
-func (in *inbox) next() (receipts []routing.Receipt, m inMessage, ok, more bool) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	receipts, in.receipts = in.receipts, nil
 	if len(in.messages) > 0 {
 		m, ok = in.messages[0], true
 		in.messages[0] = inMessage{}
 		in.messages = in.messages[1:]
 	}
-	return receipts, m, ok, len(in.messages) > 0
+	return m, ok, len(in.messages) > 0
 }
 
-// close forgets what waits, and takes nothing more.
-func (in *inbox) close() {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	in.closed, in.messages, in.receipts = true, nil, nil
-}
-
-// limited returns how many messages were not taken.
+// limited returns how many messages were not accepted.
 func (in *inbox) limited() uint64 {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return in.refused
 }
 
-// hear gives the table what peers have said, one message of each in turn. It reports whether more waits.
+// readInboxes gives the table what peers have said, one message of each in turn. It reports whether more
+// waits.
 func (f *Federation) readInboxes(now time.Time) (more bool) {
 	live := slices.Collect(maps.Values(f.live))
-	for taken := 0; len(live) > 0; {
+	for read := 0; len(live) > 0; {
 		live = slices.DeleteFunc(live, func(p *livePeer) bool {
-			receipts, m, ok, left := p.inbox.next()
-			for _, r := range receipts {
-				f.decide(func() { f.table.Acked(p.id, r, now) })
-			}
+			m, ok, left := p.inbox.next()
 			switch {
 			case !ok:
 			case m.kind == wire.UrgentFederationMessage:
@@ -99,10 +75,10 @@ func (f *Federation) readInboxes(now time.Time) (more bool) {
 			default:
 				f.decide(func() { f.table.Receive(p.id, m.kind, m.body, now) })
 			}
-			taken++
+			read++
 			return !left
 		})
-		if taken >= readMost && len(live) > 0 {
+		if read >= readMost && len(live) > 0 {
 			return true
 		}
 		f.readNews(now) // a link that is down is not to wait for what others say

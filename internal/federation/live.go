@@ -69,7 +69,6 @@ func (f *Federation) linkUp(l *peer.Link) peer.Handler {
 func (p *livePeer) Down(why string) {
 	f := p.federation
 	p.down.Store(true)
-	p.inbox.close()
 	p.trunk.close()
 	f.packets.Log(eventlog.Event{Kind: eventlog.PeerDown, Peer: p.id, Reason: why})
 	f.later(func(now time.Time) {

@@ -25,19 +25,11 @@ const (
 	maxParkedOf = 16
 )
 
-// outcome is what became of a message.
-type outcome int
-
-const (
-	handled outcome = iota // delivered, sent on, or dropped and counted
-	later                  // it cannot be used yet
-)
-
 // parked is a message that waits. It is not left with the peer that sent it: that could not send anything
 // else then, and has mostly not made it.
 type parked struct {
 	message *wire.FederationMessage
-	by      wire.MemberID
+	by      []wire.MemberID // at least one
 	since   time.Time
 }
 
@@ -65,8 +57,8 @@ func (f *Federation) message(n *livePeer, body []byte, now time.Time) {
 		f.problem(n.id, "a message cannot be read", err.Error())
 		return
 	}
-	if f.handle(n, &m, by, now) == later {
-		f.park(n, parked{&m, by[0], now}, now)
+	if !f.handle(n, &m, by, now) {
+		f.park(n, parked{&m, by, now}, now)
 	}
 }
 
@@ -85,15 +77,16 @@ func speakers(m *wire.FederationMessage) ([]wire.MemberID, error) {
 	}
 }
 
-// handle delivers a message to a local member, or sends it on. Both only if it came the way that the media of
-// those comes in whose names it speaks: a relay that is not on that way cannot speak for them.
+// handle delivers a message to a local member, or sends it on; done: or drops and counts it, else it cannot
+// be used yet. Both only if it came the way that the media of those comes in whose names it speaks: a relay
+// that is not on that way cannot speak for them.
 func (f *Federation) handle(
 	n *livePeer, m *wire.FederationMessage, by []wire.MemberID, now time.Time,
-) outcome {
+) (done bool) {
 	b := f.bridged[m.Room]
 	if b == nil {
 		f.rooms.Drops.Add(drops.RoomNotFound, 1)
-		return handled
+		return true
 	}
 	to := f.rooms.Find(b.name, m.To)
 	known := 0
@@ -105,11 +98,11 @@ func (f *Federation) handle(
 		known++
 		if speaker.Home() == (wire.RelayID{}) || !f.ways.passage(speaker.Home(), m.Room).from(n.id, now) {
 			f.refuse(n, "a message in the name of a member whom it does not speak for")
-			return handled
+			return true
 		}
 	}
 	if to == nil || known == 0 {
-		return later
+		return false
 	}
 	if to.Home() != (wire.RelayID{}) {
 		if m.Hops > 1 {
@@ -117,7 +110,7 @@ func (f *Federation) handle(
 			onward.Hops--
 			_ = f.route(&onward, to.Home(), n) // what cannot be sent on is counted there
 		}
-		return handled
+		return true
 	}
 	return f.deliver(b.name, to, m, by, now)
 }
@@ -125,11 +118,11 @@ func (f *Federation) handle(
 // deliver gives a message to a local member.
 func (f *Federation) deliver(
 	name string, to *room.Member, m *wire.FederationMessage, by []wire.MemberID, now time.Time,
-) outcome {
+) (done bool) {
 	switch m.Kind {
 	case wire.UrgentKey:
 		if talker := f.rooms.Find(name, by[0]); talker == nil || !f.key(talker, to, m, now) {
-			return later
+			return false
 		}
 	case wire.UrgentKeysWanted:
 		to.KeyWantedBy(m.Body, now)
@@ -138,7 +131,7 @@ func (f *Federation) deliver(
 			to.KeyReceived(received.Number, received.From)
 		}
 	}
-	return handled
+	return true
 }
 
 // key passes a talker's key to a local recipient, whose acknowledgement goes back to the talker.
@@ -161,7 +154,7 @@ func (f *Federation) key(talker, to *room.Member, m *wire.FederationMessage, now
 func (f *Federation) park(p *livePeer, m parked, now time.Time) {
 	same, oldest := 0, 0
 	for i, other := range p.parked {
-		if other.by == m.by {
+		if other.by[0] == m.by[0] {
 			if same == 0 {
 				oldest = i
 			}
@@ -189,8 +182,7 @@ func (f *Federation) retryParked(p *livePeer, now time.Time) (again time.Time) {
 			f.rooms.Drops.Add(drops.KeyNoWay, 1)
 			return true
 		}
-		by, err := speakers(m.message)
-		return err != nil || f.handle(p, m.message, by, now) == handled
+		return f.handle(p, m.message, m.by, now)
 	})
 	if len(p.parked) > 0 {
 		again = now.Add(parkEvery)
