@@ -148,7 +148,7 @@ func readRelayConfig(file string, own func(*relayConfig) (identity.Fingerprint, 
 	c := &relayConfig{file: file, settings: make(map[string]any)}
 	c.readSettings(doc)
 	fingerprint, known := own(c)
-	r := federationReader{doc: doc, ids: make(map[wire.RelayID]metRelay)}
+	r := federationReader{doc: doc, ids: make(map[wire.RelayID]seenRelay)}
 	if known {
 		r.own = &fingerprint
 	}

@@ -20,11 +20,11 @@ var federationTables = []string{"peers", "trusted", "global_rooms"}
 type federationReader struct {
 	doc *tomlDocument
 	own *identity.Fingerprint // nil: not known yet
-	ids map[wire.RelayID]metRelay
+	ids map[wire.RelayID]seenRelay
 }
 
-// metRelay is where a fingerprint was met.
-type metRelay struct {
+// seenRelay is where a fingerprint was seen.
+type seenRelay struct {
 	fingerprint identity.Fingerprint
 	where       string
 }
@@ -97,20 +97,20 @@ func (r *federationReader) fingerprint(at tableReader) (f identity.Fingerprint) 
 		return f
 	}
 	id := wire.RelayID(f[:len(wire.RelayID{})]) // what relays call each other
-	met, twice := r.ids[id]
+	seen, twice := r.ids[id]
 	switch {
 	case r.own != nil && f == *r.own:
 		at.problem("fingerprint", "this is the relay's own fingerprint: give that of the other one; %s; "+
 			"if both relays show the same, the identity was copied: there "+
 			`"wzp id new --force --identity DATA/identity" makes a new one`, where)
-	case twice && f == met.fingerprint:
+	case twice && f == seen.fingerprint:
 		const wrong = "%s has this fingerprint already: name each relay once; a peer may connect in, too"
-		at.problem("fingerprint", wrong, met.where)
+		at.problem("fingerprint", wrong, seen.where)
 	case twice || r.own != nil && id == wire.RelayID(r.own[:len(id)]):
 		at.problem("fingerprint", "its first half is that of another relay, by which relays are told apart: "+
 			"one of the two needs a new identity")
 	default:
-		r.ids[id] = metRelay{f, at.where("fingerprint")}
+		r.ids[id] = seenRelay{f, at.where("fingerprint")}
 	}
 	return f
 }
@@ -164,7 +164,7 @@ func (t tableReader) text(key, want string) (text string, ok bool) {
 }
 
 // address reads the url of a peer, HOST:PORT, which no other may have.
-func (t tableReader) address(met map[string]string) string {
+func (t tableReader) address(seen map[string]string) string {
 	const want = `HOST:PORT of its --listen, such as url = "relay.example.org:4433"`
 	text, ok := t.text("url", want)
 	if !ok {
@@ -175,16 +175,16 @@ func (t tableReader) address(met map[string]string) string {
 		t.problem("url", "url is %s, not %q: %w", want, text, err)
 		return ""
 	}
-	if met[address] != "" {
-		t.problem("url", "%s has this url already: one relay is found at it", met[address])
+	if seen[address] != "" {
+		t.problem("url", "%s has this url already: one relay is found at it", seen[address])
 	}
-	met[address] = t.where("url")
+	seen[address] = t.where("url")
 	return address
 }
 
 // label reads what people are told a relay is; the default is its address, or the first half of its
 // fingerprint.
-func (t tableReader) label(met map[string]string, peer relay.FederationPeer) string {
+func (t tableReader) label(seen map[string]string, peer relay.FederationPeer) string {
 	label := peer.Address
 	if label == "" || wire.CheckName(label) != nil {
 		label = peer.Fingerprint.String()[:19]
@@ -198,25 +198,25 @@ func (t tableReader) label(met map[string]string, peer relay.FederationPeer) str
 	case !ok:
 	case err != nil:
 		t.problem("label", "label: %w", err)
-	case met[label] != "":
-		t.problem("label", "%s has the label %q already: people could not tell them apart", met[label], label)
+	case seen[label] != "":
+		t.problem("label", "%s has the label %q already: people could not tell them apart", seen[label], label)
 	default:
-		met[label] = t.where("label")
+		seen[label] = t.where("label")
 	}
 	return label
 }
 
-// room reads the name of a room, or a pattern of such names. It is not ok if it is none, or was met before.
-func (t tableReader) room(text string, met map[string]string) (name string, ok bool) {
+// room reads the name of a room, or a pattern of such names. It is not ok if it is none, or was seen before.
+func (t tableReader) room(text string, seen map[string]string) (name string, ok bool) {
 	name, err := wire.RoomPattern(text)
 	switch {
 	case err != nil:
 		t.problem("name", "name is that of a room, in which * stands for any text: %w", err)
-	case met[name] != "":
-		t.problem("name", "%s has this name already", met[name])
+	case seen[name] != "":
+		t.problem("name", "%s has this name already", seen[name])
 		return "", false
 	}
-	met[name] = t.where("name")
+	seen[name] = t.where("name")
 	return name, err == nil
 }
 

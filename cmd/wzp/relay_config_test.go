@@ -289,7 +289,7 @@ func TestRelayConfigBroken(t *testing.T) {
 		if err == nil {
 			c := relayConfig{file: "wzp.toml", settings: make(map[string]any)}
 			c.readSettings(doc)
-			r := federationReader{doc: doc, ids: make(map[wire.RelayID]metRelay)}
+			r := federationReader{doc: doc, ids: make(map[wire.RelayID]seenRelay)}
 			r.read()
 			err = doc.err()
 		}

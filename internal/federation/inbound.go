@@ -48,7 +48,7 @@ func (b *inbound) judge(ctr uint64, now time.Time) verdict {
 
 // stream returns the stream of the room, for a frame that came, or nil if its talker is not there.
 func (b *inbound) stream(now time.Time) *room.Stream {
-	if st := b.speech.Heard(now); !st.Dropped() {
+	if st := b.speech.Received(now); !st.Dropped() {
 		return st
 	}
 	return nil

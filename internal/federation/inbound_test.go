@@ -19,7 +19,7 @@ func (*nullReceiver) SendUrgent(wire.UrgentKind, []byte) error   { return nil }
 func (*nullReceiver) SendUrgentThen(_ wire.UrgentKind, _ []byte, _ func(acked bool)) error {
 	return nil
 }
-func (*nullReceiver) HeardWithin(time.Duration) bool { return true }
+func (*nullReceiver) ReceivedWithin(time.Duration) bool { return true }
 
 // inboundRoom is a room with members of another relay.
 type inboundRoom struct {

@@ -24,8 +24,8 @@ func (r *remoteMember) SendMedia(*link.Tx, uint16, []byte, []byte) {}
 // SetAliasKnown implements room.Receiver: aliases of a room are for its local members.
 func (r *remoteMember) SetAliasKnown(uint16, bool) {}
 
-// HeardWithin implements room.Receiver. Whether a member far away is there, its home says by the list.
-func (r *remoteMember) HeardWithin(time.Duration) bool { return true }
+// ReceivedWithin implements room.Receiver. Whether a member far away is there, its home says by the list.
+func (r *remoteMember) ReceivedWithin(time.Duration) bool { return true }
 
 // SendUrgent implements room.Receiver.
 func (r *remoteMember) SendUrgent(kind wire.UrgentKind, body []byte) error {

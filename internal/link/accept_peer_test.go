@@ -284,7 +284,7 @@ func TestPeerIsHeardEverySecond(t *testing.T) {
 		sent := o.client.Session().Counts().PacketsSent
 		for range 600 {
 			time.Sleep(100 * time.Millisecond)
-			if !s.HeardWithin(1700*time.Millisecond) || !o.client.Session().HeardWithin(1700*time.Millisecond) {
+			if !s.ReceivedWithin(1700*time.Millisecond) || !o.client.Session().ReceivedWithin(1700*time.Millisecond) {
 				l.t.Fatal("nothing was heard for 1.7 s")
 			}
 		}

@@ -98,8 +98,8 @@ func (s *Session) Quality() Quality {
 	return s.send.quality
 }
 
-// HeardWithin reports whether something authentic came from the remote within the last d.
-func (s *Session) HeardWithin(d time.Duration) bool {
+// ReceivedWithin reports whether something authentic came from the remote within the last d.
+func (s *Session) ReceivedWithin(d time.Duration) bool {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -174,17 +174,17 @@ func TestUrgentThenARestartedRelay(t *testing.T) {
 	})
 }
 
-func TestHeardWithin(t *testing.T) {
+func TestReceivedWithin(t *testing.T) {
 	inLab(t, simnet.Profile{Delay: 30 * time.Millisecond}, Config{}, func(l *lab) {
 		p := l.joined()
 		s := l.sessionOf(p)
 		time.Sleep(30 * time.Second)
-		if !s.HeardWithin(4 * time.Second) {
+		if !s.ReceivedWithin(4 * time.Second) {
 			l.t.Error("a client that is there was not heard")
 		}
 		l.net.Block(p.addr.Addr(), relayAddr.Addr(), true)
 		time.Sleep(5 * time.Second)
-		if s.HeardWithin(4*time.Second) || !s.HeardWithin(10*time.Second) {
+		if s.ReceivedWithin(4*time.Second) || !s.ReceivedWithin(10*time.Second) {
 			l.t.Error("a client that is gone was heard")
 		}
 		l.net.Block(p.addr.Addr(), relayAddr.Addr(), false)

@@ -65,7 +65,7 @@ func (ls *Links) check(p *peer, now time.Time) (waiting bool) {
 
 // checkLink ends the link in use if that has to be, and says when it becomes suspect, or is not any more.
 func (ls *Links) checkLink(p *peer, l *Link, now time.Time) {
-	suspect, lost := l.live.judge(now, l.s.HeardWithin)
+	suspect, lost := l.live.judge(now, l.s.ReceivedWithin)
 	if lost {
 		l.end(verdict{code: wire.CloseLeft, why: "nothing was heard from the peer for " + lostTime.String()})
 	}
@@ -176,7 +176,7 @@ func (ls *Links) survives(l *Link, newerDialled bool) bool {
 		return false
 	}
 	smaller := bytes.Compare(ls.self[:], l.key[:]) < 0
-	return l.dialled == smaller && l.s.HeardWithin(duplicateTime) && !l.s.Over()
+	return l.dialled == smaller && l.s.ReceivedWithin(duplicateTime) && !l.s.Over()
 }
 
 // duplicateTime is how long the link that should survive may be silent.

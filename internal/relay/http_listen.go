@@ -69,13 +69,13 @@ func (l *limitListener) Accept() (net.Conn, error) {
 			return conn, err
 		}
 		l.drops.Add(drops.HTTPConnections, 1)
-		l.tell(conn)
+		l.report(conn)
 		conn.Close()
 	}
 }
 
-// tell logs that connections are refused.
-func (l *limitListener) tell(conn net.Conn) {
+// report logs that connections are refused.
+func (l *limitListener) report(conn net.Conn) {
 	if l.log == nil || !l.told.Allow() {
 		return
 	}

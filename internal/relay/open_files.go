@@ -97,7 +97,7 @@ func (g *fileGuard) Accept() (net.Conn, error) {
 			lent = false
 		case outOfFiles(err):
 			g.drops.Add(drops.NoFiles, 1)
-			g.tell(err)
+			g.report(err)
 			if !g.lend() {
 				return nil, err // the server waits a little, and asks again
 			}
@@ -113,8 +113,8 @@ func outOfFiles(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
 }
 
-// tell logs that there is none left.
-func (g *fileGuard) tell(err error) {
+// report logs that there is none left.
+func (g *fileGuard) report(err error) {
 	if g.told.Allow() {
 		connections := "refused"
 		if g.keeps {

@@ -165,7 +165,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { r.admin.serve() })
 	wg.Go(func() { r.site.serve() })
-	err := r.tellChanges(ctx)
+	err := r.flushChanges(ctx)
 	r.draining.Store(true) // nobody joins any more
 	r.federation.Close()
 	r.drain()
@@ -181,9 +181,9 @@ func (r *Relay) Run(ctx context.Context) error {
 // nothing.
 func (r *Relay) ReopenEventLog() error { return r.events.Reopen() }
 
-// tellChanges tells members of joins and leaves, and does what else rooms have to do later, until ctx is done
+// flushChanges tells members of joins and leaves, and does what else rooms have to do later, until ctx is done
 // or the port fails.
-func (r *Relay) tellChanges(ctx context.Context) error {
+func (r *Relay) flushChanges(ctx context.Context) error {
 	timer := time.NewTimer(flushEvery)
 	defer timer.Stop()
 	armed := true
@@ -213,9 +213,9 @@ func (r *Relay) tellChanges(ctx context.Context) error {
 	}
 }
 
-// tell has the members of m's room told of a change, by Run: who receives packets must not send to a
+// notifyRoom has the members of m's room told of a change, by Run: who receives packets must not send to a
 // whole room. When too many rooms change at once the next tick of Run does it.
-func (r *Relay) tell(m *room.Member) {
+func (r *Relay) notifyRoom(m *room.Member) {
 	select {
 	case r.changed <- m:
 	default:

@@ -107,7 +107,7 @@ func (r *Relay) leave(s *session, code wire.CloseCode) {
 		} else {
 			log.Info("left")
 		}
-		r.tell(m)
+		r.notifyRoom(m)
 		r.federation.Changed(m.Room())
 		r.logLeave(m)
 	}
@@ -183,7 +183,7 @@ func (r *Relay) entered(s *session, member *room.Member, entry *wire.MemberEntry
 	r.stats.joins.Add(1)
 	r.log.Info("joined", "room", entry.Room, "member", member.ID.String(), "name", entry.Name, "fingerprint",
 		entry.Identity.Fingerprint().String())
-	r.tell(member)
+	r.notifyRoom(member)
 	r.federation.Changed(entry.Room)
 	if s.Over() { // it ended meanwhile, and Ended may have seen no member
 		r.leave(s, wire.CloseLeft)
@@ -222,7 +222,7 @@ func (t *speech) Media(m *wire.Media, tx *link.Tx) {
 		r.dropped(t, m, drops.PacketRate)
 		return
 	}
-	out := t.out.Heard(tx.Now())
+	out := t.out.Received(tx.Now())
 	source := out.Source(s.group)
 	tx.From(source)
 	var local, trunks int

@@ -72,7 +72,7 @@ func (r *Rooms) Join(name string, entry []byte, from Origin, to Receiver, now ti
 }
 
 // JoinRemote adds a member of another relay, with a verified entry, to the room called name. Of to, which has
-// to be its own, only HeardWithin and the urgent methods are used: SendUrgentThen for UrgentKey and
+// to be its own, only ReceivedWithin and the urgent methods are used: SendUrgentThen for UrgentKey and
 // SendUrgent for UrgentKeysWanted. That the former was acknowledged means little, for the next relay did
 // that; see KeyReceived. Joining again over the same receiver returns the same member. displaced is a member
 // that had to leave for it, or nil.

@@ -16,7 +16,7 @@ type deaf struct{ frames atomic.Uint64 }
 func (d *deaf) SendMedia(*link.Tx, uint16, []byte, []byte) { d.frames.Add(1) }
 func (d *deaf) SetAliasKnown(uint16, bool)                 {}
 func (d *deaf) SendUrgent(wire.UrgentKind, []byte) error   { return nil }
-func (d *deaf) HeardWithin(time.Duration) bool             { return true }
+func (d *deaf) ReceivedWithin(time.Duration) bool          { return true }
 func (d *deaf) SendUrgentThen(_ wire.UrgentKind, _ []byte, done func(bool)) error {
 	done(true)
 	return nil

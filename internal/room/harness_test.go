@@ -87,7 +87,7 @@ func (r *receiver) SendUrgentThen(kind wire.UrgentKind, body []byte, done func(b
 	return nil
 }
 
-func (r *receiver) HeardWithin(time.Duration) bool { return !r.gone.Load() }
+func (r *receiver) ReceivedWithin(time.Duration) bool { return !r.gone.Load() }
 
 // ack acknowledges all that waits for it, or has the session end without.
 func (r *receiver) ack(acked bool) {

@@ -185,7 +185,7 @@ func (x *exchange) silentLocked() (silent slots) {
 		all.addAll(k.waiting.all())
 	}
 	for slot := range all.from(0) {
-		if !x.members[slot].receiver.HeardWithin(silence) {
+		if !x.members[slot].receiver.ReceivedWithin(silence) {
 			silent.add(slot)
 		}
 	}

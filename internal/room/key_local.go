@@ -183,7 +183,7 @@ func (k *senderKey) claimLocked(to *Member, now time.Time) (state outcome, intro
 // unclaim takes back what claimLocked noted, because the recipient's link took no message, unless it is time
 // to give the recipient up: it will ask for the key when it is back.
 func (k *senderKey) unclaim(to *Member, now time.Time) outcome {
-	givenUp := now.Sub(k.came) > silence || !to.receiver.HeardWithin(silence)
+	givenUp := now.Sub(k.came) > silence || !to.receiver.ReceivedWithin(silence)
 	x := &k.member.room.keys
 	x.mu.Lock()
 	defer x.mu.Unlock()

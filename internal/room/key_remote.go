@@ -163,7 +163,7 @@ func (c *copyOf) finish(acked bool) {
 // it is for good: then the recipient will ask for the key when it is back.
 func (c *copyOf) giveUp(now time.Time) (over bool) {
 	c.finish(false)
-	over = now.Sub(c.key.came) > silence || !c.to.receiver.HeardWithin(silence)
+	over = now.Sub(c.key.came) > silence || !c.to.receiver.ReceivedWithin(silence)
 	if over {
 		c.talker.rooms.Drops.Add(drops.KeyUnusable, 1)
 	}

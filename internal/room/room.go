@@ -27,10 +27,10 @@ type Receiver interface {
 	SendUrgent(kind wire.UrgentKind, body []byte) error
 	// SendUrgentThen is SendUrgent which, if it does not fail, calls done once: when the message was
 	// acknowledged, or when the session has ended without that. It may do so before it returns; no lock that
-	// HeardWithin or sending takes is held then.
+	// ReceivedWithin or sending takes is held then.
 	SendUrgentThen(kind wire.UrgentKind, body []byte, done func(acked bool)) error
-	// HeardWithin reports whether an authentic packet came within the last d. It calls nothing back.
-	HeardWithin(d time.Duration) bool
+	// ReceivedWithin reports whether an authentic packet came within the last d. It calls nothing back.
+	ReceivedWithin(d time.Duration) bool
 }
 
 // FanOut is some receivers, made when the members of a room change, so that nothing about them has to be found out when

@@ -42,11 +42,11 @@ func (s *Speech) bind(now time.Time) bool {
 // Stream returns the newest stream, whatever became of it.
 func (s *Speech) Stream() *Stream { return s.stream.Load() }
 
-// Heard returns the stream, for a frame that came. If it is dropped, there is none for the talker now.
-func (s *Speech) Heard(now time.Time) *Stream {
+// Received returns the stream, for a frame that came. If it is dropped, there is none for the talker now.
+func (s *Speech) Received(now time.Time) *Stream {
 	st := s.stream.Load()
 	if !st.Dropped() {
-		st.Heard(now)
+		st.Received(now)
 		return st
 	}
 	tried := s.tried.Load()

@@ -30,27 +30,27 @@ const (
 
 // Stream is one member's stream of media in a room. All members know it by the same alias.
 type Stream struct {
-	member  *Member
-	kid     wire.KID
-	alias   uint16
-	made    time.Time    // by Bind
-	dropped atomic.Bool  // its alias was taken back, and may stand for another's stream
-	heard   atomic.Int64 // when Heard was called last, in ns after made: the wall clock may be set meanwhile
+	member   *Member
+	kid      wire.KID
+	alias    uint16
+	made     time.Time    // by Bind
+	dropped  atomic.Bool  // its alias was taken back, and may stand for another's stream
+	received atomic.Int64 // when Received was called last, in ns after made: the wall clock may be set meanwhile
 }
 
-// heardEvery is how far apart the times are that Heard keeps, at least: others read what it would write.
-const heardEvery = time.Second
+// receivedEvery is how far apart the times are that Received keeps, at least: others read what it would write.
+const receivedEvery = time.Second
 
-// Heard says that a frame of the stream came. One of which none comes for long is dropped when another needs
+// Received says that a frame of the stream came. One of which none comes for long is dropped when another needs
 // its alias, and so are those of who has more than others; Bind makes it again.
-func (st *Stream) Heard(now time.Time) {
-	if at := int64(now.Sub(st.made)); at-st.heard.Load() >= int64(heardEvery) {
-		st.heard.Store(at)
+func (st *Stream) Received(now time.Time) {
+	if at := int64(now.Sub(st.made)); at-st.received.Load() >= int64(receivedEvery) {
+		st.received.Store(at)
 	}
 }
 
 // last returns when a frame of the stream came last.
-func (st *Stream) last() time.Time { return st.made.Add(time.Duration(st.heard.Load())) }
+func (st *Stream) last() time.Time { return st.made.Add(time.Duration(st.received.Load())) }
 
 // silent returns for how long no frame of the stream has come.
 func (st *Stream) silent(now time.Time) time.Duration { return now.Sub(st.last()) }
@@ -81,7 +81,7 @@ func (m *Member) Bind(kid wire.KID, now time.Time) *Stream {
 	}
 	for _, st := range m.streams {
 		if st.kid == kid {
-			st.Heard(now)
+			st.Received(now)
 			return st
 		}
 	}

@@ -75,9 +75,9 @@ func TestStrangersLeaveAliases(t *testing.T) {
 	}
 	for change := range uint8(60) { // one a second, of media and of views
 		now := seconds(float64(2 + change))
-		first.Heard(now)
+		first.Received(now)
 		for i := range strangers {
-			strangers[i].Heard(now)
+			strangers[i].Received(now)
 		}
 		a.bind(t, 0, 1+change, now)
 		a.bind(t, 255, 1+change, now)
@@ -166,7 +166,7 @@ func TestIdleStreamsGiveWay(t *testing.T) {
 	h := newHouse(t)
 	streams := h.crowdStreams(address(7), wire.MaxAliases/2/maxStreams, 0)
 	streams = append(streams, h.crowdStreams(direct(homeB), wire.MaxAliases/2/maxStreams, 0)...)
-	streams[0].Heard(seconds(10))
+	streams[0].Received(seconds(10))
 	other := h.joinFrom("r", address(8))
 	other.bind(t, 0, 0, seconds(30))
 	if streams[0].Dropped() || alive(streams) != 1 {
@@ -233,7 +233,7 @@ func TestMoreTalkersThanAliases(t *testing.T) {
 	}
 	for i, st := range streams {
 		if i != 77 {
-			st.Heard(seconds(4))
+			st.Received(seconds(4))
 		}
 	}
 	if st := one.bind(t, 0, 0, seconds(5)); !streams[77].Dropped() || st.alias != 77 || alive(streams) != wire.MaxAliases-1 {
@@ -287,7 +287,7 @@ func TestAliasesBelowTheShare(t *testing.T) {
 						t.Fatalf("seed %d, step %d: an honest talker has no alias", seed, step)
 					}
 					if st != nil {
-						st.Heard(now)
+						st.Received(now)
 					}
 				}
 			}
