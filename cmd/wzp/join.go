@@ -46,7 +46,7 @@ type joinCmd struct {
 	identityFlag
 }
 
-func (c *joinCmd) Run(ctx context.Context) error {
+func (c *joinCmd) Run(ctx context.Context) (err error) {
 	if c.Devices {
 		return c.listDevices()
 	}
@@ -59,7 +59,10 @@ func (c *joinCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	out := &joinOutput{w: os.Stdout, gone: make(chan error, 1), json: c.JSON, relay: c.Relay, secret: secret != nil, name: c.Name, trust: c.trustCommand}
+	out := &joinOutput{
+		w: os.Stdout, gone: make(chan error, 1), json: c.JSON, relay: c.Relay,
+		secret: secret != nil, name: c.Name, trust: c.trustCommand,
+	}
 	if c.soundOnStdout() {
 		out.w = os.Stderr
 	}
@@ -67,48 +70,38 @@ func (c *joinCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	source, err := c.openIn(out)
-	if err != nil {
+	stay := &stay{joinCmd: c, out: out}
+	if stay.source, err = c.openIn(out); err != nil {
 		return err
 	}
+	defer closeSource(stay.source) // whoever says it closes it, too
 	play, closeOut, err := c.openOut(out)
 	if err != nil {
-		closeSource(source)
 		return err
 	}
-	log, err := c.openEventLog()
-	if err != nil {
-		closeSource(source)
-		return errors.Join(err, closeOut())
+	defer func() { err = errors.Join(err, closeOut()) }()
+	stay.play = play
+	how := wzp.JoinConfig{Secret: secret}
+	if c.EventLog != "" {
+		const what = "write --event-log"
+		if how.EventLog, err = wzp.OpenEventLog(c.EventLog); err != nil {
+			return fileError(what, c.EventLog, err)
+		}
+		defer func() {
+			if failed := how.EventLog.Close(); failed != nil {
+				err = errors.Join(err, fileError(what, c.EventLog, failed))
+			}
+		}()
 	}
-	err = c.call(ctx, config, wzp.JoinConfig{Secret: secret, EventLog: log}, source, play, out)
-	return errors.Join(err, closeOut(), c.closeEventLog(log))
-}
-
-// openEventLog opens what --event-log names; nil: nothing.
-func (c *joinCmd) openEventLog() (*wzp.EventLog, error) {
-	if c.EventLog == "" {
-		return nil, nil
-	}
-	log, err := wzp.OpenEventLog(c.EventLog)
-	if err != nil {
-		return nil, fileError("write --event-log", c.EventLog, err)
-	}
-	return log, nil
-}
-
-func (c *joinCmd) closeEventLog(log *wzp.EventLog) error {
-	if err := log.Close(); err != nil {
-		return fileError("write --event-log", c.EventLog, err)
-	}
-	return nil
+	return stay.join(ctx, config, how)
 }
 
 // check finds wrong usage before anything is opened.
 func (c *joinCmd) check() error {
 	switch {
 	case c.Room == "" && c.Relay == "":
-		return usagef("give the name of a room and --relay HOST:PORT; or --devices, which lists microphones and loudspeakers")
+		return usagef("give the name of a room and --relay HOST:PORT; or --devices, " +
+			"which lists microphones and loudspeakers")
 	case c.Relay == "":
 		return usagef("give --relay HOST:PORT")
 	case c.Mic != "" && c.In != "mic":
@@ -126,7 +119,8 @@ func (c *joinCmd) check() error {
 	case c.PTT && c.In == "none":
 		return usagef("--ptt needs something to say: give --in")
 	case c.PTT && !term.IsTerminal(int(os.Stdin.Fd())):
-		return usagef("--ptt takes the space bar from a terminal, and standard input is none: run it in one, or leave --ptt out, which talks at once")
+		return usagef("--ptt takes the space bar from a terminal, and standard input is none: " +
+			"run it in one, or leave --ptt out, which talks at once")
 	}
 	var err error
 	if c.Room, err = wire.RoomName(c.Room); err != nil {
@@ -186,100 +180,109 @@ func (c *joinCmd) trustCommand(name string, f identity.Fingerprint) string {
 	return command + " -- " + shellName(name) + " " + f.String()
 }
 
-// call joins, talks and listens until it is time to leave.
-func (c *joinCmd) call(ctx context.Context, config wzp.Config, how wzp.JoinConfig, source wzp.Source, play wzp.PlayConfig, out *joinOutput) error {
-	client, err := wzp.NewClient(c.Relay, config)
+// stay is one stay in a room.
+type stay struct {
+	*joinCmd
+	source wzp.Source // nil: nothing is said
+	play   wzp.PlayConfig
+	out    *joinOutput
+
+	room *wzp.Room // what follows is set by join
+	ctx  context.Context
+	stop context.CancelFunc // ends ctx: it is time to leave
+	wg   sync.WaitGroup
+}
+
+// join joins the room, talks and listens until it is time to leave.
+func (s *stay) join(ctx context.Context, config wzp.Config, how wzp.JoinConfig) error {
+	client, err := wzp.NewClient(s.Relay, config)
 	if err != nil {
-		closeSource(source)
 		return err
 	}
 	defer client.Close()
-	out.close = client.Close
-	defer out.rescue()
-	dialCtx, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("nothing was heard from %s within %v: "+
-		"check the address, that the relay runs, and that its firewall lets the UDP port through", c.Relay, c.Timeout))
+	s.out.close = client.Close
+	defer s.out.rescue()
+	late := fmt.Errorf("nothing was heard from %s within %v: check the address, that the relay runs, "+
+		"and that its firewall lets the UDP port through", s.Relay, s.Timeout)
+	joinCtx, cancel := context.WithTimeoutCause(ctx, s.Timeout, late)
 	defer cancel()
-	room, err := client.Join(dialCtx, c.Room, how)
-	if err != nil {
-		closeSource(source)
+	if s.room, err = client.Join(joinCtx, s.Room, how); err != nil {
 		if ctx.Err() != nil {
 			return nil // told to stop while joining
 		}
 		return err
 	}
-	out.joined(room, client.Identity().Fingerprint())
-	return c.converse(ctx, room, source, play, out)
+	s.out.joined(s.room, client.Identity().Fingerprint())
+	s.ctx, s.stop = context.WithCancel(ctx)
+	defer s.stop()
+	return s.converse()
+}
+
+// run runs f on a goroutine that converse waits for.
+func (s *stay) run(f func()) {
+	s.wg.Go(func() {
+		defer s.out.rescue()
+		f()
+	})
 }
 
 // converse runs everything that goes on in the room, and joins it all at the end.
-func (c *joinCmd) converse(ctx context.Context, room *wzp.Room, source wzp.Source, play wzp.PlayConfig, out *joinOutput) error {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	var end <-chan time.Time
-	if c.For > 0 {
-		timer := time.NewTimer(c.For)
-		defer timer.Stop()
-		end = timer.C
+func (s *stay) converse() error {
+	played, over := make(chan error, 1), make(chan error, 1)
+	if s.play.Mix != nil || s.play.Each != nil {
+		s.out.playing()
+		s.run(func() { played <- s.room.Play(s.ctx, s.play) })
 	}
-	var wg sync.WaitGroup
-	run := func(f func()) {
-		wg.Go(func() {
-			defer out.rescue()
-			f()
-		})
-	}
-	played := make(chan error, 1)
-	if play.Mix != nil || play.Each != nil {
-		out.playing()
-		run(func() { played <- room.Play(ctx, play) })
-	}
-	over := make(chan error, 1)
-	run(func() { over <- out.follow(room.Events()) })
-
-	p, err := c.say(ctx, stop, room, source, out, run)
+	s.run(func() { over <- s.out.follow(s.room.Events()) })
+	p, err := s.say()
 	if err == nil {
-		err = c.wait(ctx, end, p, played, over, out)
+		err = s.wait(p, played, over)
 	}
-	stop()
-	err = errors.Join(err, room.Leave())
-	wg.Wait()
-	out.print(out.summary())
+	s.stop()
+	err = errors.Join(err, s.room.Leave())
+	s.wg.Wait()
+	s.out.print(s.out.summary())
 	return err
 }
 
 // say publishes the source; nil if there is none.
-func (c *joinCmd) say(ctx context.Context, stop context.CancelFunc, room *wzp.Room, source wzp.Source, out *joinOutput, run func(func())) (*wzp.Publication, error) {
-	if source == nil {
+func (s *stay) say() (*wzp.Publication, error) {
+	if s.source == nil {
 		return nil, nil
 	}
-	p, err := room.Publish(source, wzp.PublishConfig{
-		Bitrate: c.Bitrate, FrameDuration: c.Frame, FEC: c.FEC, NoDTX: !c.DTX, PushToTalk: c.PTT,
+	p, err := s.room.Publish(s.source, wzp.PublishConfig{
+		Bitrate: s.Bitrate, FrameDuration: s.Frame, FEC: s.FEC, NoDTX: !s.DTX, PushToTalk: s.PTT,
 	})
 	if err != nil {
-		source.Close()
 		return nil, err
 	}
-	out.publication(p)
-	if c.PTT {
-		pushToTalk(ctx, stop, p, out, run)
+	s.out.publication(p)
+	if s.PTT {
+		s.pushToTalk(p)
 	}
 	return p, nil
 }
 
 // wait returns when it is time to leave, with the reason if it is an error.
-func (c *joinCmd) wait(ctx context.Context, end <-chan time.Time, p *wzp.Publication, played, over <-chan error, out *joinOutput) error {
+func (s *stay) wait(p *wzp.Publication, played, over <-chan error) error {
+	var end <-chan time.Time
+	if s.For > 0 {
+		timer := time.NewTimer(s.For)
+		defer timer.Stop()
+		end = timer.C
+	}
 	var said <-chan struct{}
 	if p != nil {
 		said = p.Done()
 	}
 	for {
 		select {
-		case <-ctx.Done():
+		case <-s.ctx.Done():
 			return nil
 		case <-end:
 			return nil
 		case <-said: // a file to its end, or the microphone was lost
-			if err := p.Err(); err != nil || c.For == 0 {
+			if err := p.Err(); err != nil || s.For == 0 {
 				return err
 			}
 			said = nil // --for decides
@@ -290,7 +293,7 @@ func (c *joinCmd) wait(ctx context.Context, end <-chan time.Time, p *wzp.Publica
 			played = nil
 		case err := <-over:
 			return err
-		case err := <-out.gone:
+		case err := <-s.out.gone:
 			return err
 		}
 	}

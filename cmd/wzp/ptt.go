@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"os"
 	"sync"
 
@@ -24,22 +23,23 @@ func (t *rawTerminal) restore() {
 	}
 }
 
-// pushToTalk lets the space bar open and close the microphone, and q, Ctrl-C or Ctrl-\ leave. A terminal does not
-// tell when a key is released, so each press switches. When the terminal is gone, stop is called, for nobody can talk then.
-func pushToTalk(ctx context.Context, stop context.CancelFunc, p *wzp.Publication, out *joinOutput, run func(func())) {
+// pushToTalk lets the space bar open and close the microphone, and q, Ctrl-C or Ctrl-\ leave. A terminal does
+// not tell when a key is released, so each press switches. When the terminal is gone the stay ends, for
+// nobody can talk.
+func (s *stay) pushToTalk(p *wzp.Publication) {
 	fd := int(os.Stdin.Fd())
 	if state, err := term.MakeRaw(fd); err == nil {
-		out.terminal.Store(&rawTerminal{fd: fd, state: state})
-		run(func() {
-			<-ctx.Done()
-			out.restoreTerminal()
+		s.out.terminal.Store(&rawTerminal{fd: fd, state: state})
+		s.run(func() {
+			<-s.ctx.Done()
+			s.out.restoreTerminal()
 		})
 	}
-	out.talking(false)
+	s.out.talking(false)
 	// A read from a terminal cannot be interrupted; this goroutine ends with the process.
 	go func() {
-		defer out.rescue()
-		defer stop()
+		defer s.out.rescue()
+		defer s.stop()
 		var key [1]byte
 		for {
 			if n, err := os.Stdin.Read(key[:]); n == 0 || err != nil {
@@ -49,7 +49,7 @@ func pushToTalk(ctx context.Context, stop context.CancelFunc, p *wzp.Publication
 			case ' ':
 				on := !p.Talking()
 				p.SetTalking(on)
-				out.talking(on)
+				s.out.talking(on)
 			case 'q', 0x03, 0x1c: // Ctrl-C and Ctrl-\ do not raise signals in raw mode
 				return
 			}
