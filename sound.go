@@ -32,12 +32,12 @@ type Sink interface {
 	Close() error
 }
 
-// OpenWAV returns a source that plays a WAV file once, in real time.
-func OpenWAV(path string) (Source, error) { return orNil[Source](audio.OpenFile(path)) }
+// OpenFile returns a source that plays a WAV or Ogg Opus file once, in real time.
+func OpenFile(path string) (Source, error) { return orNil[Source](audio.OpenFile(path)) }
 
 // OpenStream returns a source that plays once, in real time, what comes through a pipe, "-" being standard
-// input: a WAV file, or raw samples of 16 bit, little-endian, mono, 48 kHz. Where a writer pauses it is
-// silent. It reads nothing before it is asked for sound.
+// input: a WAV or Ogg Opus file, or raw samples of 16 bit, little-endian, mono, 48 kHz. Where a writer pauses
+// it is silent. It reads nothing before it is asked for sound.
 func OpenStream(path string) (Source, error) { return orNil[Source](audio.OpenStream(path)) }
 
 // NewTone returns a source that plays a sine of hz without end.
@@ -45,6 +45,10 @@ func NewTone(hz float64) (Source, error) { return orNil[Source](audio.NewTone(hz
 
 // CreateWAV returns a sink that writes a WAV file: 16 bit, mono, 48 kHz. The file is whole at any time.
 func CreateWAV(path string) (Sink, error) { return orNil[Sink](audio.CreateWAV(path)) }
+
+// CreateOpus returns a sink that writes an Ogg Opus file: 32 kbit/s, and next to nothing while it is silent.
+// The file is whole at any time.
+func CreateOpus(path string) (Sink, error) { return orNil[Sink](audio.CreateOpus(path)) }
 
 // CreateStream returns a sink that writes WAV to a pipe, "-" being standard output; what is not read, it
 // drops.

@@ -32,7 +32,6 @@ var mayImport = map[string][]string{
 	// Leaves.
 	"wzp/identity":          {},
 	"wzp/web":               {},
-	"wzp/internal/audio":    {},
 	"wzp/internal/budget":   {},
 	"wzp/internal/drops":    {},
 	"wzp/internal/eventlog": {},
@@ -53,7 +52,8 @@ var mayImport = map[string][]string{
 	},
 
 	// The client.
-	"wzp/internal/e2ee": {"wzp/identity", "wzp/internal/wire"},
+	"wzp/internal/audio": {"wzp/internal/opus"},
+	"wzp/internal/e2ee":  {"wzp/identity", "wzp/internal/wire"},
 	"wzp": {
 		"wzp/identity", "wzp/internal/wire",
 		"wzp/internal/audio", "wzp/internal/call", "wzp/internal/e2ee", "wzp/internal/eventlog",

@@ -18,6 +18,8 @@ command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing
 # The reverse proxies that docs/operations.md has blocks for.
 command -v nginx >/dev/null || missing+=(nginx-light)
 command -v caddy >/dev/null || missing+=(caddy)
+# What reads and makes Ogg Opus files as everybody does.
+command -v opusinfo >/dev/null || missing+=(opus-tools)
 # Recorded speech to measure the codec and the jitter buffer with.
 [[ -d /usr/share/asterisk/sounds/en_US_f_Allison ]] || missing+=(asterisk-core-sounds-en-wav)
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,8 +21,9 @@ type joinCmd struct {
 	Room  string `arg:"" optional:"" help:"Name of the room."`
 	Relay string `placeholder:"HOST:PORT" help:"The relay."`
 
-	In      string        `type:"home" default:"mic" placeholder:"WHAT" help:"What to say: mic, tone, tone:HZ, FILE.wav, a pipe, - (standard input: WAV, or raw 16 bit mono 48 kHz) or none."`
-	Out     string        `type:"home" default:"speaker" placeholder:"WHERE" help:"Where to play: speaker, none, FILE.wav (the mix), a pipe, - (standard output) or DIR/ (a file a talker)."`
+	In      string        `type:"home" default:"mic" placeholder:"WHAT" help:"What to say: mic, tone, tone:HZ, FILE (WAV or Ogg Opus), a pipe, - (standard input: the same, or raw 16 bit mono 48 kHz) or none."`
+	Out     string        `type:"home" default:"speaker" placeholder:"WHERE" help:"Where to play: speaker, none, FILE.wav or FILE.opus (the mix), a pipe, - (standard output) or DIR/ (a file a talker)."`
+	Format  string        `enum:"wav,opus" default:"wav" help:"Of the files in --out DIR/: wav, or opus, which is small."`
 	For     time.Duration `placeholder:"10s" help:"Leave after this time. Default: when the file of --in has ended, else never."`
 	Mic     string        `placeholder:"NAME" help:"The microphone to take, by its name or title, or a part of it."`
 	Speaker string        `placeholder:"NAME" help:"The loudspeaker to take, likewise."`
@@ -108,6 +110,8 @@ func (c *joinCmd) check() error {
 		return usagef("--mic is for --in mic, not for --in %s", c.In)
 	case c.Speaker != "" && c.Out != "speaker":
 		return usagef("--speaker is for --out speaker, not for --out %s", c.Out)
+	case c.Format == "opus" && !strings.HasSuffix(c.Out, "/"):
+		return usagef("--format is for --out DIR/; name a file FILE.opus instead")
 	case c.For < 0:
 		return usagef("--for must not be negative")
 	case c.Timeout <= 0:

@@ -47,11 +47,11 @@ func openSource(in string) (wzp.Source, error) {
 	case in == stdio, missing == nil && isStream(info):
 		source, err := wzp.OpenStream(in)
 		return source, inError(in, err)
-	case missing == nil, strings.HasSuffix(strings.ToLower(in), ".wav"):
-		file, err := wzp.OpenWAV(in)
+	case missing == nil, formatOf(in) != "":
+		file, err := wzp.OpenFile(in)
 		return file, inError(in, err)
 	}
-	return nil, usagef("--in is mic, tone, tone:HZ, FILE.wav, - or none, not %q", in)
+	return nil, usagef("--in is mic, tone, tone:HZ, FILE.wav, FILE.opus, - or none, not %q", in)
 }
 
 func inError(in string, err error) error {
@@ -66,8 +66,8 @@ func isStream(info fs.FileInfo) bool {
 	return info.Mode()&(os.ModeNamedPipe|os.ModeCharDevice|os.ModeSocket) != 0
 }
 
-// soundError adds to the error of a sound device what goes without one, for servers have none. Whoever chose a device
-// has some.
+// soundError adds to the error of a sound device what goes without one, for servers have none. Whoever chose
+// a device has some.
 func soundError(chosen string, err error) error {
 	if err != nil && chosen == "" {
 		err = fmt.Errorf("%w; without any sound device, say a tone and play nothing: --in tone:440 --out none", err)
@@ -115,7 +115,7 @@ func (c *joinCmd) openOut(words *joinOutput) (play wzp.PlayConfig, closeOut func
 		if play.Mix, err = wzp.CreateStream(out); err != nil {
 			err = fileError("write --out", out, err)
 		}
-	case strings.HasSuffix(strings.ToLower(out), ".wav"):
+	case formatOf(out) != "":
 		play.Mix, err = newRecording(out, c.In)
 	case strings.HasSuffix(out, "/"):
 		if err = os.MkdirAll(out, 0o777); err != nil {
@@ -125,16 +125,17 @@ func (c *joinCmd) openOut(words *joinOutput) (play wzp.PlayConfig, closeOut func
 		play.Each = func(st wzp.Stream) (wzp.Sink, error) {
 			file := talkerFile(out, st)
 			if visits[file]++; visits[file] > 1 {
-				file = fmt.Sprintf("%s-%d.wav", strings.TrimSuffix(file, ".wav"), visits[file])
+				file += fmt.Sprintf("-%d", visits[file])
 			}
-			sink, err := wzp.CreateWAV(file)
+			file += "." + c.Format
+			sink, err := createSound(file)
 			if err != nil {
 				return nil, fileError("write", file, err)
 			}
 			return sink, nil
 		}
 	default:
-		err = usagef("--out is speaker, none, FILE.wav, -, or DIR/ with a slash at the end, not %q", out)
+		err = usagef("--out is speaker, none, FILE.wav, FILE.opus, -, or DIR/ with a slash at the end, not %q", out)
 	}
 	if err != nil {
 		return play, nil, err
@@ -147,7 +148,8 @@ func (c *joinCmd) openOut(words *joinOutput) (play wzp.PlayConfig, closeOut func
 	}, nil
 }
 
-// talkerFile is where a talker's sound goes: NAME-ID.wav, with nothing in it that a file name cannot hold.
+// talkerFile is where a talker's sound goes, without the ending: NAME-ID, with nothing in it that a file name
+// cannot hold.
 func talkerFile(dir string, st wzp.Stream) string {
 	m := st.Member()
 	name := strings.Map(func(r rune) rune {
@@ -163,5 +165,5 @@ func talkerFile(dir string, st wzp.Stream) string {
 	if n := st.Number(); n > 0 {
 		file += fmt.Sprintf("-%d", n)
 	}
-	return filepath.Join(dir, file+".wav")
+	return filepath.Join(dir, file)
 }

@@ -4,12 +4,30 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/wzp-voice/wzp"
 )
 
-// recording is a WAV file that is made with its first sample: what was there before is safe until the room has been
-// joined.
+// formatOf is the format of a file of sound by its name, wav or opus; else empty.
+func formatOf(path string) string {
+	switch format := strings.ToLower(filepath.Ext(path)); format {
+	case ".wav", ".opus":
+		return format[1:]
+	}
+	return ""
+}
+
+// createSound creates a file of the format that its name ends with.
+func createSound(path string) (wzp.Sink, error) {
+	if formatOf(path) == "opus" {
+		return wzp.CreateOpus(path)
+	}
+	return wzp.CreateWAV(path)
+}
+
+// recording is a file of sound that is made with its first sample: what was there before is safe until the
+// room has been joined.
 type recording struct {
 	path string
 	file wzp.Sink // nil until then
@@ -34,7 +52,7 @@ func newRecording(path, in string) (*recording, error) {
 // WriteFrame implements wzp.Sink.
 func (r *recording) WriteFrame(pcm []float32) error {
 	if r.file == nil {
-		file, err := wzp.CreateWAV(r.path)
+		file, err := createSound(r.path)
 		if err != nil {
 			return fileError("write --out", r.path, err)
 		}

@@ -2,24 +2,24 @@
 // and loudspeakers, and the arithmetic on samples between them.
 //
 //	   Source                                               Sink
-//	FileSource ───┐                                        ┌─> WAVWriter
+//	FileSource ───┐                                        ┌─> WAVWriter, OpusWriter
 //	StreamSource ─┤                                        ├─> StreamSink
 //	ToneSource ───┼─> PreRoll ─> encoder ... decoders ─> Mixer ─> Speaker
-//	Microphone ───┘ └─> Level, Activity                    └─> Discard
+//	Microphone ───┘                                        └─> Discard
 //
 // PCM is everywhere mono float32, full scale [-1, 1], at SampleRate. A Source
 // sets the pace of what it captures; a Sink follows the pace of its caller (one
 // tick of the call engine a frame), and a Speaker makes up for the difference
 // between that clock and its device's.
 //
-// What lives here: WAV files, resampling, mixing, levels, sound servers. What may
-// not: codecs, networking, jitter buffers; no server package imports this one.
+// What lives here: WAV and Ogg Opus files, resampling, mixing, levels, sound servers. What may not:
+// networking, jitter buffers; no server package imports this one.
 //
 // Microphone and Speaker end with their device; LastingMicrophone and LastingSpeaker
 // open it again when it is back.
 //
-// No method on the path of a frame allocates. Queues to and from devices and pipes
-// are bounded, drop the oldest sound and count it; a pipe that is read is not, its
+// No method on the path of a frame allocates, but for Ogg Opus files, which take a page at a time. Queues to
+// and from devices and pipes are bounded, drop the oldest sound and count it; a pipe that is read is not, its
 // writer waits.
 //
 // Locks, in the order in which they are taken:

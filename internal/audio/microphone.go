@@ -25,7 +25,6 @@ type Microphone struct {
 
 	mu      sync.Mutex // guards all below
 	queue   ring
-	dropped int64
 	start   time.Time
 	err     error // why no more sound will come
 	scratch []float32
@@ -101,11 +100,11 @@ func (m *Microphone) receive(data []byte) {
 		for i := range m.scratch[:n] {
 			m.scratch[i] = sanitize(math.Float32frombits(binary.LittleEndian.Uint32(data[i*bytesPerSample:])))
 		}
-		m.dropped += int64(m.queue.push(m.scratch[:n]))
+		m.queue.push(m.scratch[:n])
 		data = data[n*bytesPerSample:]
 	}
 	m.mu.Unlock()
-	m.signal()
+	signal(m.changed)
 }
 
 func (m *Microphone) fail(err error) {
@@ -114,14 +113,7 @@ func (m *Microphone) fail(err error) {
 		m.err = err
 	}
 	m.mu.Unlock()
-	m.signal()
-}
-
-func (m *Microphone) signal() {
-	select {
-	case m.changed <- struct{}{}:
-	default:
-	}
+	signal(m.changed)
 }
 
 // ReadFrame waits for len(dst) samples, at most half a second of them.
@@ -162,13 +154,6 @@ func (m *Microphone) Start() time.Time {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.start
-}
-
-// Dropped counts samples lost because nobody read them within half a second.
-func (m *Microphone) Dropped() int64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.dropped
 }
 
 // Close ends the recording.

@@ -38,9 +38,6 @@ func (m *Mixer) Mix(dst []float32, talkers ...[]float32) {
 	m.limit(dst)
 }
 
-// Limiting tells whether the gain is below 1 at present.
-func (m *Mixer) Limiting() bool { return m.reduction > 0 }
-
 func (m *Mixer) limit(pcm []float32) {
 	reduction, hold := m.reduction, m.hold
 	for i, x := range pcm {

@@ -101,7 +101,7 @@ func TestSpeakerAndMicrophone(t *testing.T) {
 	best := 0.0
 	for frame := 0; best < 0.95; frame++ {
 		if _, err := tone.ReadFrame(ctx, played); err != nil {
-			t.Fatalf("the tone did not come back: %.2f of what was heard at best, %v, speaker %+v", best, err, speaker.Stats())
+			t.Fatalf("the tone did not come back: %.2f of what was heard at best, %v", best, err)
 		}
 		if err := speaker.WriteFrame(played); err != nil {
 			t.Fatal(err)

@@ -18,15 +18,15 @@ const (
 	resampleRead = 1024 // input samples fetched at a time
 )
 
-// pcmReader yields samples as io.Reader yields bytes.
-type pcmReader interface {
+// Reader yields samples as io.Reader yields bytes: mono, at SampleRate but for what goes into a resampler.
+type Reader interface {
 	Read(dst []float32) (n int, err error)
 }
 
 // resampler converts a mono stream from one rate to another, without delay: the
-// output is aligned with the input. It implements pcmReader.
+// output is aligned with the input. It implements Reader.
 type resampler struct {
-	in       pcmReader
+	in       Reader
 	from, to int
 
 	kernel  []float32   // half of the symmetric kernel, kernelPhases a sample
@@ -43,7 +43,7 @@ type resampler struct {
 	frac int   // and the part of the next, in 1/to
 }
 
-func newResampler(in pcmReader, from, to int) *resampler {
+func newResampler(in Reader, from, to int) *resampler {
 	common := gcd(from, to)
 	from, to = from/common, to/common
 	scale := math.Min(1, float64(to)/float64(from)) * kernelCutoff

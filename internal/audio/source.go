@@ -1,11 +1,13 @@
 package audio
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -91,37 +93,49 @@ func (p *pacer) close() { p.closeOnce.Do(func() { close(p.closed) }) }
 // errSourceClosed is what a reader gets whose source was closed.
 var errSourceClosed = fmt.Errorf("audio source is closed: %w", io.ErrClosedPipe)
 
-// FileSource plays a WAV file once, in real time, from the first ReadFrame on.
+// FileSource plays a WAV or Ogg Opus file once, in real time, from the first ReadFrame on.
 type FileSource struct {
 	*pacer
 	next int64 // sample to be read next
 
-	mu  sync.Mutex // guards what follows: Close may come from elsewhere
-	wav *WAVReader
-	err error // what ended the file
+	mu   sync.Mutex // guards what follows: Close may come from elsewhere
+	file *os.File
+	pcm  Reader
+	err  error // what ended the file
 
 	first   [1]float32 // read when the file was opened
 	pending []float32  // the part of first that is not played yet
 }
 
-// OpenFile opens a WAV file as a source. Errors name the file and what is wrong. A file without a single sample is
-// refused: whoever plays it would wonder why nothing is heard.
+// OpenFile opens a WAV or Ogg Opus file as a source. Errors name the file and what is wrong. A file without a
+// single sample is refused: whoever plays it would wonder why nothing is heard.
 func OpenFile(path string) (*FileSource, error) {
-	wav, err := OpenWAV(path)
+	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, err // already names the file
 	}
-	s := &FileSource{pacer: newPacer(), wav: wav}
-	n, err := wav.Read(s.first[:])
-	if err == nil && n == 1 {
+	s := &FileSource{pacer: newPacer(), file: f}
+	if s.pcm, err = NewFileReader(f, path); err == nil {
+		_, err = s.pcm.Read(s.first[:])
+	}
+	if err == nil {
 		s.pending = s.first[:]
 		return s, nil
 	}
-	wav.Close()
+	f.Close()
 	if errors.Is(err, io.EOF) {
 		err = fmt.Errorf("%s: there is no sound in it", path)
 	}
 	return nil, err
+}
+
+// NewFileReader reads a WAV or Ogg Opus file from r. name is for errors.
+func NewFileReader(r io.Reader, name string) (Reader, error) {
+	in := bufio.NewReaderSize(r, 4<<10)
+	if head, err := in.Peek(4); err == nil && string(head) == "OggS" {
+		return newOggReader(in, name)
+	}
+	return NewWAVReader(in, name)
 }
 
 // ReadFrame returns the next samples when they are due; see Source.
@@ -146,7 +160,7 @@ func (s *FileSource) read(dst []float32) (n int, err error) {
 		n = copy(dst, s.pending)
 		s.pending = s.pending[n:]
 		var more int
-		more, s.err = s.wav.Read(dst[n:])
+		more, s.err = s.pcm.Read(dst[n:])
 		n += more
 	}
 	if n == 0 {
@@ -160,8 +174,11 @@ func (s *FileSource) Close() error {
 	s.close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if errors.Is(s.err, errSourceClosed) {
+		return nil
+	}
 	s.err = errSourceClosed
-	return s.wav.Close()
+	return s.file.Close()
 }
 
 const (

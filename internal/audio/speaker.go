@@ -90,7 +90,7 @@ func (s *Speaker) demand(samples int) {
 	s.mu.Lock()
 	s.wanted = min(s.wanted+samples, 4*speakerBuffer)
 	s.mu.Unlock()
-	s.signal()
+	signal(s.changed)
 }
 
 func (s *Speaker) fail(err error) {
@@ -99,14 +99,7 @@ func (s *Speaker) fail(err error) {
 		s.err = err
 	}
 	s.mu.Unlock()
-	s.signal()
-}
-
-func (s *Speaker) signal() {
-	select {
-	case s.changed <- struct{}{}:
-	default:
-	}
+	signal(s.changed)
 }
 
 // feed sends what the server asks for until the Speaker fails or is closed and
@@ -167,20 +160,13 @@ func (s *Speaker) WriteFrame(pcm []float32) error {
 	return nil
 }
 
-// Stats counts what went wrong so far.
-func (s *Speaker) Stats() PlayoutStats {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.queue.stats
-}
-
 // Close plays what is queued, for at most 0.4 s, and ends.
 func (s *Speaker) Close() error {
 	s.mu.Lock()
 	again := s.closed
 	s.closed = true
 	s.mu.Unlock()
-	s.signal()
+	signal(s.changed)
 	timeout := time.NewTimer(speakerDrain)
 	defer timeout.Stop()
 	select {

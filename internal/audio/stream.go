@@ -21,8 +21,9 @@ const (
 	streamChunk = SampleRate / 100
 )
 
-// StreamSource plays once what comes through a pipe, in real time: a WAV file, or, if it does not begin as one, raw
-// samples of 16 bit, little-endian, mono, 48 kHz. Nothing is opened or read before the first ReadFrame.
+// StreamSource plays once what comes through a pipe, in real time: a WAV or Ogg Opus file, or, if it does not
+// begin as one, raw samples of 16 bit, little-endian, mono, 48 kHz. Nothing is opened or read before the
+// first ReadFrame.
 //
 //	pipe ──10 ms──> reading goroutine ──> ring (500 ms, then the writer waits) ──> ReadFrame, paced
 //
@@ -78,7 +79,8 @@ func (s *StreamSource) ReadFrame(ctx context.Context, dst []float32) (n int, err
 	return n, nil
 }
 
-// await takes len(dst) samples, or what is left at the end. Once the stream has begun, it takes silence for what is late.
+// await takes len(dst) samples, or what is left at the end. Once the stream has begun, it takes silence for
+// what is late.
 func (s *StreamSource) await(ctx context.Context, dst []float32) (n int, err error) {
 	var late <-chan time.Time
 	for {
@@ -177,7 +179,7 @@ func (s *StreamSource) opened() (io.Reader, error) {
 }
 
 // streamReader finds out what comes.
-func streamReader(r io.Reader, name string) (pcmReader, error) {
+func streamReader(r io.Reader, name string) (Reader, error) {
 	in := bufio.NewReaderSize(r, 4<<10)
 	head, err := in.Peek(12)
 	switch {
@@ -185,17 +187,19 @@ func streamReader(r io.Reader, name string) (pcmReader, error) {
 		return nil, err
 	case len(head) == 12 && isWAV(head):
 		return NewWAVReader(in, name)
+	case bytes.HasPrefix(head, []byte("OggS")):
+		return newOggReader(in, name)
 	}
 	if kind := packed(head); kind != "" {
-		return nil, fmt.Errorf("%s: this is %s: give WAV, or raw 16 bit mono 48 kHz, such as ffmpeg -i FILE -f wav - makes", name, kind)
+		return nil, fmt.Errorf("%s: this is %s: give WAV, Ogg Opus, or raw 16 bit mono 48 kHz, such as ffmpeg -i FILE -f wav - makes", name, kind)
 	}
 	return newFrameReader(in, WAVFormat{Channels: 1, SampleRate: SampleRate, Bits: 16}), nil
 }
 
-// packed names the format of a file that begins so, if it is one that people send into pipes by mistake. As raw samples it
-// would be noise, as loud as can be. What begins with zeros or arbitrary bytes may be raw.
+// packed names the format of a file that begins so, if it is one that people send into pipes by mistake. As
+// raw samples it would be noise, as loud as can be. What begins with zeros or arbitrary bytes may be raw.
 func packed(head []byte) string {
-	for begin, kind := range map[string]string{"ID3": "MP3", "OggS": "Ogg", "fLaC": "FLAC", "FORM": "AIFF", "caff": "CAF", "\x1aE\xdf\xa3": "Matroska or WebM"} {
+	for begin, kind := range map[string]string{"ID3": "MP3", "fLaC": "FLAC", "FORM": "AIFF", "caff": "CAF", "\x1aE\xdf\xa3": "Matroska or WebM"} {
 		if bytes.HasPrefix(head, []byte(begin)) {
 			return kind
 		}
@@ -237,8 +241,8 @@ func (s *StreamSource) fail(err error) {
 	signal(s.space)
 }
 
-// Close ends the source. A read from standard input cannot be interrupted: that goroutine may live until the process ends,
-// or somebody writes.
+// Close ends the source. A read from standard input cannot be interrupted: that goroutine may live until the
+// process ends, or somebody writes.
 func (s *StreamSource) Close() error {
 	s.close()
 	s.fail(errSourceClosed)

@@ -116,9 +116,9 @@ func TestStreamSourceEnds(t *testing.T) {
 	}{
 		"empty":   {nil, "pipe: there is no sound in it"},
 		"no data": {riff(fmtChunk(formatPCM, mono16)), "pipe: damaged WAV header"},
-		"MP3":     {[]byte("ID3\x04\x00\x00\x00\x00\x00\x21TSSE"), "pipe: this is MP3: give WAV, or raw"},
-		"M4A":     {[]byte("\x00\x00\x00\x20ftypM4A \x00\x00"), "pipe: this is MP4: give WAV, or raw"},
-		"FLAC":    {[]byte("fLaC\x00\x00\x00\x22\x10\x00\x10\x00"), "pipe: this is FLAC: give WAV, or raw"},
+		"MP3":     {[]byte("ID3\x04\x00\x00\x00\x00\x00\x21TSSE"), "pipe: this is MP3: give WAV, Ogg Opus, or raw"},
+		"M4A":     {[]byte("\x00\x00\x00\x20ftypM4A \x00\x00"), "pipe: this is MP4: give WAV, Ogg Opus, or raw"},
+		"FLAC":    {[]byte("fLaC\x00\x00\x00\x22\x10\x00\x10\x00"), "pipe: this is FLAC: give WAV, Ogg Opus, or raw"},
 		"nothing": {riff(fmtChunk(formatPCM, mono16), chunk("data", nil)), "pipe: there is no sound in it"},
 	} {
 		s, w := piped()
@@ -176,7 +176,7 @@ func TestNamedPipes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if Peak(frame[:n]) > Silence { // else silence of a busy machine
+		if Level(frame[:n]) > Silence { // else silence of a busy machine
 			got = append(got, frame[:n]...)
 		}
 	}
@@ -227,7 +227,10 @@ func TestStreamSink(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := sink.Dropped(); n != SampleRate {
+	sink.mu.Lock()
+	n := sink.dropped
+	sink.mu.Unlock()
+	if n != SampleRate {
 		t.Errorf("%d samples dropped, want %d", n, SampleRate)
 	}
 	pipe, err := os.Open(path)

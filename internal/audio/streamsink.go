@@ -61,13 +61,6 @@ func (s *StreamSink) WriteFrame(pcm []float32) error {
 	return nil
 }
 
-// Dropped counts samples lost because nobody read them within two seconds.
-func (s *StreamSink) Dropped() int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.dropped
-}
-
 // write is the writing goroutine.
 func (s *StreamSink) write() {
 	defer close(s.done)

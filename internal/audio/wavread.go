@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 )
 
 // A WAV file is chunks in a RIFF envelope (Multimedia Programming Interface and
@@ -19,8 +18,8 @@ import (
 //	             and for format 0xFFFE: cbSize16 validBits16 mask32 guid[16]
 //	"data" body: sample frames
 //
-// Files beyond 4 GiB (EBU Tech 3306, ITU-R BS.2088) begin with "RF64" or "BW64", and their first chunk has the sizes of
-// those chunks whose own is 0xFFFFFFFF:
+// Files beyond 4 GiB (EBU Tech 3306, ITU-R BS.2088) begin with "RF64" or "BW64", and their first chunk has
+// the sizes of those chunks whose own is 0xFFFFFFFF:
 //
 //	"ds64" body: riffSize64 dataSize64 samples64 count32   { id[4] size64 }[count]
 const (
@@ -55,25 +54,8 @@ type WAVFormat struct {
 // WAVReader streams a WAV file as mono PCM at SampleRate: channels are mixed down (see
 // downmix), other rates resampled. A file of 16-bit mono at 48 kHz comes out unchanged.
 type WAVReader struct {
-	name   string
-	format WAVFormat
-	closer io.Closer
-	pcm    pcmReader // resampled
-}
-
-// OpenWAV opens a file. Errors name it and what is wrong with it.
-func OpenWAV(path string) (*WAVReader, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err // already names the file
-	}
-	r, err := NewWAVReader(f, path)
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	r.closer = f
-	return r, nil
+	name string
+	pcm  Reader // resampled
 }
 
 // NewWAVReader reads the header from r. name is for errors.
@@ -86,16 +68,12 @@ func NewWAVReader(r io.Reader, name string) (*WAVReader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	w := &WAVReader{name: name, format: format}
-	w.pcm = newFrameReader(data, format)
+	w := &WAVReader{name, newFrameReader(data, format)}
 	if format.SampleRate != SampleRate {
 		w.pcm = newResampler(w.pcm, format.SampleRate, SampleRate)
 	}
 	return w, nil
 }
-
-// Format is how the file stores its samples.
-func (w *WAVReader) Format() WAVFormat { return w.format }
 
 // Read fills dst unless the file ends first; io.EOF after the last sample.
 func (w *WAVReader) Read(dst []float32) (n int, err error) {
@@ -104,16 +82,6 @@ func (w *WAVReader) Read(dst []float32) (n int, err error) {
 		err = fmt.Errorf("%s: %w", w.name, err)
 	}
 	return n, err
-}
-
-// Close closes the file. It may be called again.
-func (w *WAVReader) Close() error {
-	if w.closer == nil {
-		return nil
-	}
-	err := w.closer.Close()
-	w.closer = nil
-	return err
 }
 
 // readWAVHeader walks the chunks up to the data and returns a reader of it.
@@ -206,8 +174,8 @@ func (h *wavHeader) readSizes(size int64) error {
 // long is a size as a number that can be added to: no file is longer than half of it.
 func long(size uint64) int64 { return int64(min(size, math.MaxInt64/2)) }
 
-// data reads the chunk of that name. What comes after it is no sound; but a program that wrote to a pipe, or died, left
-// a size that is not true, and then all that is there belongs to it.
+// data reads the chunk of that name. What comes after it is no sound; but a program that wrote to a pipe, or
+// died, left a size that is not true, and then all that is there belongs to it.
 func (h *wavHeader) data(size int64) io.Reader {
 	if long, ok := h.sizes["data"]; ok && size == unknownDataSize {
 		size = long

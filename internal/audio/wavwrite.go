@@ -8,7 +8,6 @@ import (
 	"math"
 	"os"
 	"syscall"
-	"time"
 )
 
 // A written file is a canonical WAV header (see wavread.go) and 16-bit samples:
@@ -22,8 +21,8 @@ const (
 	flushSamples = SampleRate / 4
 )
 
-// wavFile is what a WAVWriter needs of a file; *os.File has it.
-type wavFile interface {
+// outFile is what a WAVWriter or OpusWriter needs of a file; *os.File has it.
+type outFile interface {
 	io.WriterAt
 	io.Closer
 }
@@ -33,7 +32,7 @@ type wavFile interface {
 // file, so that it is whole and valid at any moment, even if the process is killed.
 type WAVWriter struct {
 	name    string
-	file    wavFile // nil when closed
+	file    outFile // nil when closed
 	pending []byte  // samples not yet in the file
 	written int64   // bytes of samples in the file
 	err     error   // first failure: nothing is written after it
@@ -53,7 +52,7 @@ func CreateWAV(path string) (*WAVWriter, error) {
 	return w, nil
 }
 
-func newWAVWriter(f wavFile, name string) (*WAVWriter, error) {
+func newWAVWriter(f outFile, name string) (*WAVWriter, error) {
 	w := &WAVWriter{name: name, file: f, pending: make([]byte, 0, 2*flushSamples)}
 	if err := w.writeHeader(); err != nil {
 		return nil, err
@@ -105,7 +104,7 @@ func (w *WAVWriter) flush() error {
 		// Overwriting the header needs no space, so that what fitted is kept; should
 		// that fail too, the first error is the one that says what to do.
 		_ = w.writeHeader()
-		return w.writeError(err)
+		return writeError(w.name, err)
 	}
 	return w.writeHeader()
 }
@@ -131,21 +130,16 @@ func wavHeaderBytes(riff, data uint32) (h [wavHeaderSize]byte) {
 func (w *WAVWriter) writeHeader() error {
 	h := wavHeaderBytes(uint32(w.written+wavHeaderSize-8), uint32(w.written))
 	if _, err := w.file.WriteAt(h[:], 0); err != nil {
-		return w.writeError(err)
+		return writeError(w.name, err)
 	}
 	return nil
 }
 
-func (w *WAVWriter) writeError(err error) error {
+func writeError(name string, err error) error {
 	if errors.Is(err, syscall.ENOSPC) {
-		return fmt.Errorf("%s: the disk is full: free some space or choose another file", w.name)
+		return fmt.Errorf("%s: the disk is full: free some space or choose another file", name)
 	}
-	return fmt.Errorf("%s: %w", w.name, err)
-}
-
-// Duration is how much sound was taken so far.
-func (w *WAVWriter) Duration() time.Duration {
-	return durationOf((w.written + int64(len(w.pending))) / 2)
+	return fmt.Errorf("%s: %w", name, err)
 }
 
 // Close writes what is left and the final header.
@@ -162,7 +156,7 @@ func (w *WAVWriter) Close() error {
 		return w.err
 	}
 	if err != nil {
-		return w.writeError(err)
+		return writeError(w.name, err)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package audio
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"math"
@@ -16,11 +17,14 @@ import (
 
 func readFile(t testing.TB, path string) []float32 {
 	t.Helper()
-	r, err := OpenWAV(path)
+	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
+	r, err := NewFileReader(bytes.NewReader(data), path)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return readAll(t, r)
 }
 
@@ -41,9 +45,6 @@ func TestWriteReadsBackExactly(t *testing.T) {
 		if err := w.WriteFrame(frame); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if w.Duration() != durationOf(int64(len(want))) {
-		t.Errorf("duration %v", w.Duration())
 	}
 	if err := errors.Join(w.Close(), w.Close()); err != nil {
 		t.Fatal(err)

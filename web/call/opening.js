@@ -30,7 +30,8 @@ export class Opening {
   lasts(complete, now) {
     if (complete) this.#listed ??= now;
     if (now >= this.#since + OPENING_MOST) return false;
-    // Who is listed lacks the keys of what was said before; if the list came at once, nothing was.
+    // What was said before the list came, its members could not be given the keys of; if it came at once,
+    // nothing was said.
     return this.#listed === null || (this.#asked && now < this.#listed + OPENING_REST);
   }
 

@@ -122,7 +122,10 @@ export class Roster {
     }
   }
 
-  /** What people are told of a member's relay; undefined: it is ours. @param {Member} member */
+  /**
+   * What people are told of a member's relay; undefined: it is ours.
+   * @param {Member} member @returns {string | undefined}
+   */
   relayOf({ home }) {
     return this.#labels.get(home) || home || undefined;
   }
@@ -178,7 +181,8 @@ export class Roster {
   /**
    * Takes news of joins.
    * @param {Bytes[]} entries @param {number} now ms
-   * @returns {Promise<{news: News[], doubt: boolean}>} doubt: fetch the list
+   * @returns {Promise<{news: News[], doubt: boolean}>} doubt: fetch the list, for somebody is said to have
+   *   left, too
    */
   async joined(entries, now) {
     /** @type {News[]} */ const news = [];

@@ -39,7 +39,10 @@ export class PacketQueue {
     this.#waiting.push({ packet, media, at: now });
   }
 
-  /** Takes the next packet that is worth sending; null if there is none. @param {number} now */
+  /**
+   * Takes the next packet that is worth sending; null if there is none.
+   * @param {number} now @returns {Bytes | null}
+   */
   shift(now) {
     for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
       if (!next.media || now - next.at < this.#maxAge) return next.packet;

@@ -1,6 +1,6 @@
 /**
- * Urgent messages (docs/protocol.md, section 4.4): what is sent until it is acknowledged, and what came.
- * Pure.
+ * Urgent messages (docs/protocol.md, section 4.4): what is sent until it is acknowledged, and what came and
+ * was taken. It is pure.
  *
  *     add ──> waiting ──(due: first at once, then every 100 ms, at the pacer's rate)──> sent ──ack──> gone
  */
@@ -133,7 +133,10 @@ export class UrgentOut {
     return gone;
   }
 
-  /** Forgets all messages. The caller calls the done of what it returns, with false. */
+  /**
+   * Forgets all messages. The caller calls the done of what it returns, with false.
+   * @returns {UrgentMessage[]}
+   */
   clear() {
     const gone = this.pending.concat(this.waiting);
     this.pending = [];

@@ -59,7 +59,10 @@ export async function openWebTransport(place, signal, options = {}) {
   }
 }
 
-/** Returns the stream that the relay opens. @param {WebTransport} transport */
+/**
+ * Returns the stream that the relay opens.
+ * @param {WebTransport} transport @returns {Promise<WebTransportBidirectionalStream>}
+ */
 async function firstStream(transport) {
   const streams = transport.incomingBidirectionalStreams.getReader();
   try {

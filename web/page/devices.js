@@ -103,7 +103,10 @@ export class Devices {
     }
   }
 
-  /** Starts the microphone that the settings name. Rejects with what faultOf understands. */
+  /**
+   * Starts the microphone that the settings name. Rejects with what faultOf understands.
+   * @returns {Promise<Microphone>}
+   */
   async microphone() {
     const context = this.#audio();
     void context.resume().catch(() => {});
@@ -117,13 +120,19 @@ export class Devices {
     return startCapture(context, { deviceId, noiseSuppression });
   }
 
-  /** What an error of the microphone is for the user. @param {unknown} error */
+  /**
+   * What an error of the microphone is for the user.
+   * @param {unknown} error @returns {import('./room-model.js').Mic}
+   */
   faultOf(error) {
     const code = error instanceof Error && Reflect.get(error, 'code');
     return faults.find((fault) => fault === code) ?? 'failed';
   }
 
-  /** The loudspeaker's port for the engine of a stay; the one before falls silent. */
+  /**
+   * The loudspeaker's port for the engine of a stay; the one before falls silent.
+   * @returns {Promise<MessagePort>}
+   */
   async playback() {
     const context = this.#audio();
     const { startPlayback } = await modules.playback();

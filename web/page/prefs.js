@@ -1,6 +1,7 @@
 /**
  * What the page remembers between visits: small settings, and the invite of each room that was joined with
- * one. Read once, then at hand without waiting; writing happens behind.
+ * one. Read once, then at hand without waiting; writing happens behind. Who one is, is not here
+ * (own-identity.js).
  */
 
 import { roomKey } from './address.js';

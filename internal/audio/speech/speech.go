@@ -75,18 +75,22 @@ func Load(name string, limit time.Duration) ([]float32, error) {
 	return LoadFile(path, limit)
 }
 
-// LoadFile reads at most limit of any WAV file, as PCM at 48 kHz; 0 means all.
+// LoadFile reads at most limit of any WAV or Ogg Opus file, as PCM at 48 kHz; 0 means all.
 func LoadFile(path string, limit time.Duration) ([]float32, error) {
-	wav, err := audio.OpenWAV(path)
+	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	defer wav.Close()
+	defer file.Close()
+	sound, err := audio.NewFileReader(file, path)
+	if err != nil {
+		return nil, err
+	}
 	most := int(limit * audio.SampleRate / time.Second)
 	var pcm []float32
 	buf := make([]float32, FrameSamples)
 	for limit == 0 || len(pcm) < most {
-		n, err := wav.Read(buf)
+		n, err := sound.Read(buf)
 		pcm = append(pcm, buf[:n]...)
 		if errors.Is(err, io.EOF) {
 			break
