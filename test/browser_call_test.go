@@ -120,7 +120,8 @@ func TestPageHears(t *testing.T) {
 			r := start(t)
 			p := openPage(t, r.page+"room", look{})
 			p.enter("anna")
-			talking := startJoin(t, r.addr, "room", "--in", "tone", "--out", "none", "--no-dtx", "--name", "bert")
+			talking := startJoin(t, r.addr, "room", "--in", "tone", "--out", "none", "--no-dtx", "--name",
+				"bert")
 			p.hears(time.Second)
 			talking.leave()
 		})
@@ -145,11 +146,14 @@ func TestPageSpeech(t *testing.T) {
 		Uneven, Failures int
 	}
 	p.eval(fmt.Sprintf(`(async () => {
-		const [{ Encoder }, { Decoder }] = await Promise.all([import('/audio/encoder.js'), import('/audio/decoder.js')]);
+		const { Encoder } = await import('/audio/encoder.js');
+		const { Decoder } = await import('/audio/decoder.js');
 		const pcm = new Float32Array(Uint8Array.from(atob(%q), (c) => c.charCodeAt(0)).buffer);
 		const packets = [], heard = [];
 		let answers = 0;
-		const decoder = new Decoder({ onpcm: (pcm) => { answers++; heard.push(...(pcm ?? new Float32Array(960))); } });
+		const decoder = new Decoder({
+			onpcm: (pcm) => { answers++; heard.push(...(pcm ?? new Float32Array(960))); },
+		});
 		const encoder = new Encoder({ onpacket: (packet) => packets.push(packet) });
 		for (let at = 0; at + 960 <= pcm.length; at += 960) {
 			encoder.encode(pcm.subarray(at, at + 960), at);
@@ -164,15 +168,19 @@ func TestPageSpeech(t *testing.T) {
 		const all = Int16Array.from(heard, (v) => Math.max(-1, Math.min(1, v)) * 32767);
 		let text = '';
 		const bytes = new Uint8Array(all.buffer);
-		for (let i = 0; i < bytes.length; i += 0x8000) text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
+		for (let i = 0; i < bytes.length; i += 0x8000) {
+			text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
+		}
 		return { PCM: btoa(text), Packets: packets.length, Size: encoder.packetSize, Uneven: encoder.uneven,
 			Failures: encoder.failures + encoder.dropped + decoder.failures };
 	})()`, base64.StdEncoding.EncodeToString(bytes)), &result)
 	if result.Packets < len(said)/960-1 || result.Size != 60 || result.Uneven > 0 || result.Failures > 0 {
-		t.Errorf("%d packets of %d bytes, %d uneven, %d failures", result.Packets, result.Size, result.Uneven, result.Failures)
+		t.Errorf("%d packets of %d bytes, %d uneven, %d failures", result.Packets, result.Size, result.Uneven,
+			result.Failures)
 	}
 	report := speech.Compare(said, samplesOf(t, result.PCM))
-	t.Logf("%d of %d spoken frames are missing; correlation %.2f", len(report.Missing), report.Active, report.Correlation)
+	t.Logf("%d of %d spoken frames are missing; correlation %.2f", len(report.Missing), report.Active,
+		report.Correlation)
 	if report.Active < 50 || len(report.Missing) > report.Active/50 { // it is another encoder than ours
 		t.Errorf("%d of %d spoken frames are missing: %v", len(report.Missing), report.Active, report.Missing)
 	}
@@ -233,7 +241,8 @@ func TestPagePushToTalk(t *testing.T) {
 	for way, press := range hold {
 		t.Run(way, func(t *testing.T) {
 			listener := join(t, r.addr, way, "--in", "none", "--out", "none")
-			p := openPage(t, r.page+way, look{phone: way == "touch", before: watchTalk}) // Chromium's own fake microphone beeps each second
+			// Chromium's own fake microphone beeps each second
+			p := openPage(t, r.page+way, look{phone: way == "touch", before: watchTalk})
 			p.enter("anna")
 			p.key(input.KeyRawDown, "r", "KeyR", false)
 			p.key(input.KeyUp, "r", "KeyR", false)

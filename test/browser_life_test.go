@@ -34,7 +34,8 @@ func TestPageWithout(t *testing.T) {
 	r := startRelay(t)
 	t.Run("WebTransport", func(t *testing.T) {
 		const script = "delete globalThis.WebTransport"
-		p := openPage(t, alter(t, r, "/call/worker.js", func(text string) string { return script + ";" + text })+"room", look{before: script})
+		p := openPage(t, alter(t, r, "/call/worker.js",
+			func(text string) string { return script + ";" + text })+"room", look{before: script})
 		p.enter("anna")
 		if path := p.path(); path != "websocket" {
 			t.Errorf("the page takes %s", path)
@@ -44,7 +45,9 @@ func TestPageWithout(t *testing.T) {
 		"WebCodecs": "delete globalThis.AudioEncoder",
 		"X25519": `const make = SubtleCrypto.prototype.generateKey;
 			SubtleCrypto.prototype.generateKey = function (algorithm, ...rest) {
-				if ((algorithm.name ?? algorithm) === 'X25519') return Promise.reject(new DOMException('no X25519', 'NotSupportedError'));
+				if ((algorithm.name ?? algorithm) === 'X25519') {
+					return Promise.reject(new DOMException('no X25519', 'NotSupportedError'));
+				}
 				return make.call(this, algorithm, ...rest);
 			}`,
 	} {
@@ -105,7 +108,8 @@ func TestPageLongTalk(t *testing.T) {
 	memory, delay := p.use()
 	time.Sleep(length)
 	memoryAfter, delayAfter := p.use()
-	t.Logf("memory %.1f MB, %v later %.1f MB; delay %.0f ms, then %.0f ms", memory/1e6, length, memoryAfter/1e6, delay, delayAfter)
+	t.Logf("memory %.1f MB, %v later %.1f MB; delay %.0f ms, then %.0f ms", memory/1e6, length,
+		memoryAfter/1e6, delay, delayAfter)
 	if memoryAfter > memory+3e6 {
 		t.Errorf("the memory grew from %.1f MB to %.1f MB", memory/1e6, memoryAfter/1e6)
 	}

@@ -82,7 +82,9 @@ const keepStats = `globalThis.wzpStats = {};
 	globalThis.Worker = class extends Real {
 		constructor(...args) {
 			super(...args);
-			this.addEventListener('message', ({ data }) => { if (data?.type === 'stats') globalThis.wzpStats = data; });
+			this.addEventListener('message', ({ data }) => {
+				if (data?.type === 'stats') globalThis.wzpStats = data;
+			});
 		}
 	};`
 
@@ -107,13 +109,15 @@ func TestPageThroughLoss(t *testing.T) {
 			address, road := slowPage(t, r)
 			room := fmt.Sprint("room", i)
 			p := openPage(t, address+room, look{before: keepStats})
-			p.enter("anna") // within 20 s, or the page gives up: a busy machine cannot do that over a bad network
+			// within 20 s, or the page gives up: a busy machine cannot do that over a bad network
+			p.enter("anna")
 			if err := road.SetProfile(profile, profile); err != nil {
 				t.Fatal(err)
 			}
 			p.key("rawKeyDown", "m", "KeyM", false) // it only listens
 			p.key("keyUp", "m", "KeyM", false)
-			talking := startJoin(t, r.addr, room, "--in", "tone", "--out", "none", "--no-dtx", "--name", "bert")
+			talking := startJoin(t, r.addr, room, "--in", "tone", "--out", "none", "--no-dtx", "--name",
+				"bert")
 			talking.await("joined", soon)
 			p.members(2)
 			p.until("packets", "globalThis.wzpStats.received >= 50", patience)
@@ -122,7 +126,8 @@ func TestPageThroughLoss(t *testing.T) {
 			p.eval("wzpStats", &stats)
 			sent := float64(talking.leave().PacketsSent)
 			arrived := stats.Received / (stats.Received + stats.Lost)
-			t.Logf("%.0f packets sent; of those since the first, %.1f %% arrived, %.1f %% of them late; delay in the page %.0f ms",
+			t.Logf("%.0f packets sent; of those since the first, %.1f %% arrived, %.1f %% of them late; "+
+				"delay in the page %.0f ms",
 				sent, 100*arrived, 100*stats.Late/max(1, stats.Received), stats.DelayMs)
 		})
 	}

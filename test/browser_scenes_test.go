@@ -62,7 +62,8 @@ func TestScreenshots(t *testing.T) {
 // open shows a scene.
 func (p *page) open(origin, scene, theme string, s screen) {
 	p.t.Helper()
-	p.do(emulation.SetDeviceMetricsOverride(s.width, s.height, 1, s.touch), emulation.SetTouchEmulationEnabled(s.touch),
+	p.do(emulation.SetDeviceMetricsOverride(s.width, s.height, 1, s.touch),
+		emulation.SetTouchEmulationEnabled(s.touch),
 		chromedp.Navigate(fmt.Sprintf("%s/page/scenes.test.html?scene=%s&theme=%s", origin, scene, theme)))
 	p.until("scene "+scene, "document.documentElement.dataset.scene", 20*time.Second)
 }
@@ -76,9 +77,11 @@ func (p *page) fits(scene string) {
 		const { scrollWidth, clientWidth } = document.documentElement;
 		if (scrollWidth > clientWidth) problems.push('it is ' + scrollWidth + ' px wide');
 		for (const element of document.querySelectorAll('button, a[href], input, select')) {
-			const named = element.getAttribute('aria-label') || element.getAttribute('aria-labelledby') || element.innerText?.trim() ||
-				element.title || element.labels?.length;
-			if (element.checkVisibility() && !named) problems.push('no name: ' + element.outerHTML.slice(0, 120));
+			const named = element.getAttribute('aria-label') || element.getAttribute('aria-labelledby') ||
+				element.innerText?.trim() || element.title || element.labels?.length;
+			if (element.checkVisibility() && !named) {
+				problems.push('no name: ' + element.outerHTML.slice(0, 120));
+			}
 		}
 		return problems;
 	})()`, &problems)
@@ -91,7 +94,8 @@ func (p *page) fits(scene string) {
 func (p *page) picture(path string) {
 	p.t.Helper()
 	p.do(chromedp.ActionFunc(func(ctx context.Context) error {
-		b, err := cdppage.CaptureScreenshot().WithFormat(cdppage.CaptureScreenshotFormatWebp).WithQuality(80).Do(ctx)
+		webp := cdppage.CaptureScreenshot().WithFormat(cdppage.CaptureScreenshotFormatWebp)
+		b, err := webp.WithQuality(80).Do(ctx)
 		if err != nil {
 			return err
 		}

@@ -62,7 +62,9 @@ const ear = `(() => {
 			chunks.length = 0;
 			let text = '';
 			const bytes = new Uint8Array(all.buffer);
-			for (let i = 0; i < bytes.length; i += 0x8000) text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
+			for (let i = 0; i < bytes.length; i += 0x8000) {
+				text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
+			}
 			return { rate, pcm: btoa(text) };
 		},
 	};
@@ -97,7 +99,8 @@ func openPage(t *testing.T, address string, how look) *page {
 	}
 	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx, chromedp.WithErrorf(func(string, ...any) {})) // it is about events that it does not know
+	// it is about events that it does not know
+	ctx, cancel = chromedp.NewContext(ctx, chromedp.WithErrorf(func(string, ...any) {}))
 	t.Cleanup(cancel)
 	p := &page{t: t, ctx: ctx}
 	chromedp.ListenTarget(ctx, p.event)
@@ -106,7 +109,8 @@ func openPage(t *testing.T, address string, how look) *page {
 		return err
 	})}
 	if how.phone {
-		actions = append(actions, emulation.SetDeviceMetricsOverride(390, 844, 2, true), emulation.SetTouchEmulationEnabled(true))
+		actions = append(actions, emulation.SetDeviceMetricsOverride(390, 844, 2, true),
+			emulation.SetTouchEmulationEnabled(true))
 	}
 	p.do(append(actions, chromedp.Navigate(address))...)
 	t.Cleanup(func() {
@@ -137,11 +141,14 @@ func (p *page) show() {
 	var shot []byte
 	ctx, cancel := context.WithTimeout(p.ctx, 10*time.Second)
 	defer cancel()
-	if err := chromedp.Run(ctx, chromedp.Evaluate(`JSON.stringify(document.documentElement.dataset) + "\n" + document.body.innerText`, &text)); err != nil {
+	if err := chromedp.Run(ctx,
+		chromedp.Evaluate(`JSON.stringify(document.documentElement.dataset) + "\n" + document.body.innerText`,
+			&text)); err != nil {
 		text = err.Error()
 	}
 	p.t.Logf("the page shows: %s\nconsole: %s", text, strings.Join(p.log, "\n"))
-	if dir := os.Getenv("WZP_SCREENSHOTS"); dir != "" && chromedp.Run(ctx, chromedp.CaptureScreenshot(&shot)) == nil {
+	if dir := os.Getenv("WZP_SCREENSHOTS"); dir != "" &&
+		chromedp.Run(ctx, chromedp.CaptureScreenshot(&shot)) == nil {
 		name := strings.ReplaceAll(p.t.Name(), "/", "-") + ".png"
 		os.WriteFile(filepath.Join(dir, name), shot, 0o600)
 	}
@@ -195,7 +202,8 @@ func (p *page) state(want string, timeout time.Duration) {
 // members waits until the page shows so many, itself included.
 func (p *page) members(n int) {
 	p.t.Helper()
-	p.until(fmt.Sprintf("%d members", n), fmt.Sprintf("document.documentElement.dataset.members === '%d'", n), soon)
+	p.until(fmt.Sprintf("%d members", n), fmt.Sprintf("document.documentElement.dataset.members === '%d'", n),
+		soon)
 }
 
 // recorded returns what the page has played so far, at 48 kHz.
@@ -229,13 +237,17 @@ func samplesOf(t *testing.T, text string) []float32 {
 // key presses or releases a key.
 func (p *page) key(kind input.KeyType, key, code string, repeat bool) {
 	p.t.Helper()
-	p.do(input.DispatchKeyEvent(kind).WithKey(key).WithCode(code).WithAutoRepeat(repeat).WithWindowsVirtualKeyCode(int64(key[0])))
+	event := input.DispatchKeyEvent(kind).WithKey(key).WithCode(code).WithAutoRepeat(repeat)
+	p.do(event.WithWindowsVirtualKeyCode(int64(key[0])))
 }
 
 // middle returns the middle of an element, in CSS pixels of the window.
 func (p *page) middle(selector string) (x, y float64) {
 	p.t.Helper()
 	var at [2]float64
-	p.eval(fmt.Sprintf(`(() => { const r = document.querySelector(%q).getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()`, selector), &at)
+	p.eval(fmt.Sprintf(`(() => {
+		const r = document.querySelector(%q).getBoundingClientRect();
+		return [r.x + r.width / 2, r.y + r.height / 2];
+	})()`, selector), &at)
 	return at[0], at[1]
 }

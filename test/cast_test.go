@@ -40,12 +40,14 @@ func startRelay(t *testing.T, args ...string) *relay {
 // startRelayAt starts a relay on an address, with the identity in data.
 func startRelayAt(t *testing.T, listen, data string, args ...string) *relay {
 	t.Helper()
-	all := append([]string{"relay", "--listen", listen, "--admin", "127.0.0.1:0", "--data", data, "--log-json"}, args...)
+	all := append([]string{"relay", "--listen", listen, "--admin", "127.0.0.1:0", "--data", data,
+		"--log-json"}, args...)
 	if !slices.Contains(args, "--http") {
 		all = append(all, "--http", "127.0.0.1:0")
 	}
 	r := &relay{process: launch(t, command(t, "", all...)), data: data, args: args}
-	n, ok := r.stderr.after(0, func(line string) bool { return strings.Contains(line, `"msg":"listening"`) }, r.done, soon)
+	n, ok := r.stderr.after(0, func(line string) bool { return strings.Contains(line, `"msg":"listening"`) },
+		r.done, soon)
 	if !ok {
 		t.Fatalf("the relay does not start:\n%s", r.stderr.tail(30))
 	}

@@ -43,7 +43,8 @@ func federate(t *testing.T, n int, pairs [][2]int, profile string) *union {
 		for _, pair := range pairs {
 			switch i {
 			case pair[0]:
-				fmt.Fprintf(&config, "[[trusted]]\nfingerprint = %q\nlabel = \"relay%d\"\n", fingerprints[pair[1]], pair[1])
+				fmt.Fprintf(&config, "[[trusted]]\nfingerprint = %q\nlabel = \"relay%d\"\n",
+					fingerprints[pair[1]], pair[1])
 			case pair[1]:
 				u.roads[pair] = newRoad(t, u.relays[pair[0]].addr, profile, uint64(1+100*pair[0]+pair[1]))
 				fmt.Fprintf(&config, "[[peers]]\nurl = %q\nfingerprint = %q\nlabel = \"relay%d\"\n",

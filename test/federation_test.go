@@ -87,7 +87,8 @@ func TestFederation(t *testing.T) {
 		outs[i], names[i] = folder(t), nameOf(i)
 		log := filepath.Join(outs[i], "client.jsonl")
 		u.logs = append(u.logs, log)
-		listeners[i] = join(t, r.addr, "room 1", "--in", "none", "--out", outs[i], "--name", nameOf(i), "--event-log", log)
+		listeners[i] = join(t, r.addr, "room 1", "--in", "none", "--out", outs[i], "--name", nameOf(i),
+			"--event-log", log)
 	}
 	u.present(listeners, names...)
 	talkers := make([]*client, n)
@@ -95,7 +96,8 @@ func TestFederation(t *testing.T) {
 		in, _ := sound(t, voices[i], 3*time.Second)
 		log := filepath.Join(outs[i], "talker.jsonl")
 		u.logs = append(u.logs, log)
-		talkers[i] = startJoin(t, r.addr, "room 1", "--in", in, "--out", "none", "--name", fmt.Sprintf("speaker%d", i), "--event-log", log)
+		talkers[i] = startJoin(t, r.addr, "room 1", "--in", in, "--out", "none", "--name",
+			fmt.Sprintf("speaker%d", i), "--event-log", log)
 	}
 	for i, c := range talkers {
 		if sent := c.finish(patience); sent.PacketsSent == 0 {
@@ -133,13 +135,16 @@ func (u *union) logged(pairs int) {
 		case a.Event == "delivery" && a.Stream == 0 && !strings.HasPrefix(a.Listener.Name, "speaker"):
 			seen++
 			if a.Expected == 0 || a.Delivered == 0 {
-				u.t.Errorf("of %d packets of %s, %s got %d", a.Expected, a.Talker.Name, a.Listener.Name, a.Delivered)
+				u.t.Errorf("of %d packets of %s, %s got %d", a.Expected, a.Talker.Name, a.Listener.Name,
+					a.Delivered)
 			}
 			if measuring {
-				u.t.Logf("of %d packets of %s, %s got %d, %d twice: lost %s", a.Expected, a.Talker.Name, a.Listener.Name, a.Delivered, a.Duplicated, a.Where)
+				u.t.Logf("of %d packets of %s, %s got %d, %d twice: lost %s", a.Expected, a.Talker.Name,
+					a.Listener.Name, a.Delivered, a.Duplicated, a.Where)
 			}
 		case a.Event == "link" && measuring:
-			u.t.Logf("%d of %d packets crossed the link from %s to %s twice", a.Twice, a.Packets, a.From.Name, a.To.Name)
+			u.t.Logf("%d of %d packets crossed the link from %s to %s twice", a.Twice, a.Packets, a.From.Name,
+				a.To.Name)
 		}
 	}
 	if seen != pairs {
@@ -156,7 +161,8 @@ func TestFederationRestarts(t *testing.T) {
 	u := federate(t, n, mesh(n), "delay=10ms")
 	people := make(map[string]*client)
 	enter := func(relay int, name string, args ...string) {
-		people[name] = startJoin(t, u.relays[relay].addr, "room of chaos", append(args, "--name", name, "--out", "none")...)
+		people[name] = startJoin(t, u.relays[relay].addr, "room of chaos",
+			append(args, "--name", name, "--out", "none")...)
 	}
 	for i := range n {
 		enter(i, fmt.Sprintf("listener%d", i), "--in", "none")
@@ -227,7 +233,8 @@ func (u *union) disagreements(people map[string]*client) (wrong []string) {
 	here := float64(len(people) / len(u.relays))
 	for i, r := range u.relays {
 		for metric, want := range map[string]float64{
-			"members": here, "remote_members": float64(len(all)) - here, "bridged_rooms": 1, "peers_up": float64(len(u.relays) - 1),
+			"members": here, "remote_members": float64(len(all)) - here, "bridged_rooms": 1,
+			"peers_up": float64(len(u.relays) - 1),
 		} {
 			if got := r.metric(metric); got != want {
 				wrong = append(wrong, fmt.Sprintf("relay %d has %s %v, not %v", i, metric, got, want))

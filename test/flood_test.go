@@ -20,7 +20,8 @@ func callThrough(t *testing.T, r *relay, disturb func(ctx context.Context)) {
 	defer wg.Wait()
 	defer stop()
 	wg.Go(func() { disturb(ctx) })
-	talking := join(t, r.addr, "room", "--in", "tone", "--out", "none", "--no-dtx", "--name", "anna", "--for", "4s")
+	talking := join(t, r.addr, "room", "--in", "tone", "--out", "none", "--no-dtx", "--name", "anna", "--for",
+		"4s")
 	listener.hears("anna")
 	join(t, r.addr, "room", "--in", "none", "--out", "none", "--for", "100ms").finish(soon)
 	sent := talking.finish(patience)
@@ -91,5 +92,6 @@ func TestGarbageFlood(t *testing.T) {
 			}
 		}
 	})
-	r.grew(`dropped_total{reason="unknown_id",what="packet"}`, `dropped_total{reason="bad_header",what="packet"}`, "resets_sent_total")
+	r.grew(`dropped_total{reason="unknown_id",what="packet"}`,
+		`dropped_total{reason="bad_header",what="packet"}`, "resets_sent_total")
 }

@@ -28,7 +28,8 @@ func hostileCertificate(t *testing.T) tls.Certificate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: orders}, NotAfter: time.Now().Add(time.Hour),
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: orders},
+		NotAfter: time.Now().Add(time.Hour),
 		DNSNames: []string{"\x1b]0;owned\a\x1b[2J"}, IsCA: true, BasicConstraintsValid: true}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
 	if err != nil {
@@ -42,7 +43,10 @@ func wantPlain(t *testing.T, p *process, part string) {
 	t.Helper()
 	p.ends(1, time.Minute)
 	for _, text := range []string{strings.Join(p.stdout.lines(), ""), strings.Join(p.stderr.lines(), "")} {
-		if i := strings.IndexFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }); i >= 0 {
+		if i := strings.IndexFunc(text, func(r rune) bool {
+			return unicode.IsControl(r) ||
+				unicode.Is(unicode.Cf, r)
+		}); i >= 0 {
 			t.Errorf("a terminal would obey %q", text[i:])
 		}
 	}
@@ -69,7 +73,8 @@ func TestHostileReason(t *testing.T) {
 			conn.CloseWithError(7, orders)
 		}
 	}()
-	cmd := command(t, "", "join", "room", "--relay", ln.Addr().String(), "--in", "none", "--out", "none", "--timeout", "5s")
+	cmd := command(t, "", "join", "room", "--relay", ln.Addr().String(), "--in", "none", "--out", "none",
+		"--timeout", "5s")
 	wantPlain(t, launch(t, cmd), `owned`)
 }
 
@@ -88,17 +93,20 @@ func TestHostileStatus(t *testing.T) {
 				return
 			}
 			conn.Read(make([]byte, 4096))
-			conn.Write([]byte("HTTP/1.1 404 " + strings.ReplaceAll(orders, "\r\n", "") + "\r\nContent-Length: 0\r\n\r\n"))
+			conn.Write([]byte("HTTP/1.1 404 " + strings.ReplaceAll(orders, "\r\n", "") +
+				"\r\nContent-Length: 0\r\n\r\n"))
 			conn.Close()
 		}
 	}()
-	wantPlain(t, launch(t, command(t, "", "page", "--relay", "http://"+ln.Addr().String(), "--listen", "127.0.0.1:0")), `\x1b]0;owned\a`)
+	wantPlain(t, launch(t, command(t, "", "page", "--relay", "http://"+ln.Addr().String(), "--listen",
+		"127.0.0.1:0")), `\x1b]0;owned\a`)
 }
 
 // TestHostileCertificate: nor has a certificate.
 func TestHostileCertificate(t *testing.T) {
 	t.Parallel()
-	ln, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{hostileCertificate(t)}})
+	ln, err := tls.Listen("tcp", "127.0.0.1:0",
+		&tls.Config{Certificates: []tls.Certificate{hostileCertificate(t)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,5 +122,6 @@ func TestHostileCertificate(t *testing.T) {
 		}
 	}()
 	_, port, _ := net.SplitHostPort(ln.Addr().String())
-	wantPlain(t, launch(t, command(t, "", "page", "--relay", "localhost:"+port, "--listen", "127.0.0.1:0")), `\x1b]0;owned\a`)
+	wantPlain(t, launch(t, command(t, "", "page", "--relay", "localhost:"+port, "--listen", "127.0.0.1:0")),
+		`\x1b]0;owned\a`)
 }

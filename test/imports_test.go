@@ -48,7 +48,8 @@ var mayImport = map[string][]string{
 	"wzp/internal/wire": {"wzp/identity"},
 	"wzp/internal/link": {
 		"wzp/identity", "wzp/internal/wire",
-		"wzp/internal/budget", "wzp/internal/drops", "wzp/internal/fec", "wzp/internal/rate", "wzp/internal/seal", "wzp/internal/udp",
+		"wzp/internal/budget", "wzp/internal/drops", "wzp/internal/fec", "wzp/internal/rate",
+		"wzp/internal/seal", "wzp/internal/udp",
 	},
 
 	// The client.
@@ -66,19 +67,23 @@ var mayImport = map[string][]string{
 	},
 
 	// The relay.
-	"wzp/internal/room":     {"wzp/internal/wire", "wzp/internal/budget", "wzp/internal/drops", "wzp/internal/link", "wzp/internal/share"},
+	"wzp/internal/room": {"wzp/internal/wire", "wzp/internal/budget", "wzp/internal/drops",
+		"wzp/internal/link", "wzp/internal/share"},
 	"wzp/internal/presence": {"wzp/identity", "wzp/internal/wire", "wzp/internal/eventlog"},
 	"wzp/internal/peer":     {"wzp/identity", "wzp/internal/wire", "wzp/internal/link"},
 	"wzp/internal/routing":  {"wzp/identity", "wzp/internal/wire"},
 	"wzp/internal/federation": {
 		"wzp/identity", "wzp/internal/wire",
 		"wzp/internal/budget", "wzp/internal/drops", "wzp/internal/eventlog", "wzp/internal/link",
-		"wzp/internal/peer", "wzp/internal/presence", "wzp/internal/room", "wzp/internal/routing", "wzp/internal/share",
+		"wzp/internal/peer", "wzp/internal/presence", "wzp/internal/room", "wzp/internal/routing",
+		"wzp/internal/share",
 	},
 	"wzp/internal/relay": {
 		"wzp/identity", "wzp/internal/wire", "wzp/web",
-		"wzp/internal/budget", "wzp/internal/drops", "wzp/internal/eventlog", "wzp/internal/fec", "wzp/internal/federation", "wzp/internal/link",
-		"wzp/internal/peer", "wzp/internal/presence", "wzp/internal/rate", "wzp/internal/room", "wzp/internal/seal",
+		"wzp/internal/budget", "wzp/internal/drops", "wzp/internal/eventlog", "wzp/internal/fec",
+		"wzp/internal/federation", "wzp/internal/link",
+		"wzp/internal/peer", "wzp/internal/presence", "wzp/internal/rate", "wzp/internal/room",
+		"wzp/internal/seal",
 		"wzp/internal/udp",
 	},
 
@@ -108,14 +113,16 @@ var barriers = []barrier{
 	{
 		from: "wzp/internal/relay",
 		never: []string{
-			"wzp", "wzp/internal/call", "wzp/internal/e2ee", "wzp/internal/opus", "wzp/internal/jitter", "wzp/internal/audio",
+			"wzp", "wzp/internal/call", "wzp/internal/e2ee", "wzp/internal/opus", "wzp/internal/jitter",
+			"wzp/internal/audio",
 		},
 		why: "a relay cannot listen: its packages cannot decrypt or decode",
 	},
 	{
-		from:  "wzp/internal/relay",
-		never: []string{"github.com/thesyncim/gopus", "github.com/ebitengine/purego", "github.com/jfreymuth/pulse"},
-		why:   "a relay has no codec, loads no library and opens no sound device",
+		from: "wzp/internal/relay",
+		never: []string{"github.com/thesyncim/gopus", "github.com/ebitengine/purego",
+			"github.com/jfreymuth/pulse"},
+		why: "a relay has no codec, loads no library and opens no sound device",
 	},
 }
 
@@ -225,7 +232,8 @@ func readImports(root fs.FS) (importGraph, error) {
 			return nil
 		}
 		base := path.Base(name)
-		if path.Ext(base) != ".go" || strings.HasSuffix(base, "_test.go") || strings.ContainsAny(base[:1], "._") {
+		if path.Ext(base) != ".go" || strings.HasSuffix(base, "_test.go") ||
+			strings.ContainsAny(base[:1], "._") {
 			return nil
 		}
 		src, err := fs.ReadFile(root, name)
@@ -305,7 +313,8 @@ func TestCheckEdges(t *testing.T) {
 		{
 			name: "unknown",
 			g:    importGraph{"wzp/util": {"fmt"}},
-			want: []string{"wzp/util is new: add it to mayImport in test/imports_test.go with what it may import"},
+			want: []string{"wzp/util is new: add it to mayImport in test/imports_test.go with what it may " +
+				"import"},
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -351,7 +360,8 @@ func TestCheckBarriers(t *testing.T) {
 				"wzp/internal/wire":  {"wzp/internal/e2ee"},
 			},
 			want: []string{
-				broken + "wzp/internal/e2ee (test): wzp/internal/relay -> wzp/internal/room -> wzp/internal/e2ee",
+				broken + "wzp/internal/e2ee (test): wzp/internal/relay -> wzp/internal/room -> " +
+					"wzp/internal/e2ee",
 			},
 		},
 		{
@@ -365,7 +375,8 @@ func TestCheckBarriers(t *testing.T) {
 		{
 			name: "a package below a forbidden one",
 			g: importGraph{
-				"wzp/internal/relay": {"wzp/internal/e2ee/sframe", "wzp/internal/e2eex", "example.org/lib/sub"},
+				"wzp/internal/relay": {"wzp/internal/e2ee/sframe", "wzp/internal/e2eex",
+					"example.org/lib/sub"},
 			},
 			want: []string{
 				broken + "wzp/internal/e2ee (test): wzp/internal/relay -> wzp/internal/e2ee/sframe",

@@ -54,12 +54,14 @@ func TestBadFiles(t *testing.T) {
 				status = 2 // what is no file at all is wrong usage
 			}
 			// Nobody is at this relay: whoever tries it would be busy for a minute.
-			p := launch(t, command(t, "", "join", "room", "--relay", "127.0.0.1:9", "--in", in, "--out", "none"))
+			p := launch(t, command(t, "", "join", "room", "--relay", "127.0.0.1:9", "--in", in, "--out",
+				"none"))
 			p.failsInOneLine(status, soon, filepath.Base(in))
 		})
 	}
 	t.Run("output", func(t *testing.T) {
-		p := launch(t, command(t, "", "join", "room", "--relay", "127.0.0.1:9", "--in", "none", "--out", filepath.Join(dir, "no", "such.wav")))
+		p := launch(t, command(t, "", "join", "room", "--relay", "127.0.0.1:9", "--in", "none", "--out",
+			filepath.Join(dir, "no", "such.wav")))
 		p.failsInOneLine(1, soon, "such.wav")
 	})
 }
@@ -85,7 +87,8 @@ func TestPortsInUse(t *testing.T) {
 		"http":          {"127.0.0.1:0", "127.0.0.1:0", web.Addr().String()},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := launch(t, command(t, "", "relay", "--listen", addr[0], "--admin", addr[1], "--http", addr[2], "--data", t.TempDir()))
+			p := launch(t, command(t, "", "relay", "--listen", addr[0], "--admin", addr[1], "--http", addr[2],
+				"--data", t.TempDir()))
 			port := addr[0]
 			switch name {
 			case "admin":
@@ -114,7 +117,8 @@ func TestNobodyThere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			begin := time.Now()
-			p := launch(t, command(t, "", "join", "room", "--relay", addr, "--in", "none", "--out", "none", "--timeout", "2s"))
+			p := launch(t, command(t, "", "join", "room", "--relay", addr, "--in", "none", "--out", "none",
+				"--timeout", "2s"))
 			host, _, _ := net.SplitHostPort(addr)
 			p.failsInOneLine(1, soon, host)
 			if took := time.Since(begin); name == "no answer" && took < 2*time.Second {

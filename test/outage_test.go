@@ -40,7 +40,8 @@ func TestRelayRestarts(t *testing.T) {
 	if again.fingerprint != r.fingerprint {
 		t.Fatalf("the relay has another key: %s, before %s", again.fingerprint, r.fingerprint)
 	}
-	c := join(t, r.addr, "room", "--in", "tone:700", "--out", "none", "--no-dtx", "--name", "carl") // right after the restart
+	// right after the restart
+	c := join(t, r.addr, "room", "--in", "tone:700", "--out", "none", "--no-dtx", "--name", "carl")
 	for name, ear := range map[string]*tap{"anna": earA, "bert": earB} {
 		took := flows(t, ear, back, 20, patience).Sub(back)
 		t.Logf("%s hears again %v after the relay was started", name, took.Round(time.Millisecond))
@@ -52,7 +53,8 @@ func TestRelayRestarts(t *testing.T) {
 	}
 	for _, other := range []string{"anna", "bert"} {
 		took := c.hearsSince(other, back)
-		t.Logf("carl, who is new, hears %s %v after the relay was started", other, took.Round(time.Millisecond))
+		t.Logf("carl, who is new, hears %s %v after the relay was started", other,
+			took.Round(time.Millisecond))
 	}
 	a.hears("carl")
 	b.hears("carl")
@@ -81,7 +83,8 @@ func TestMemberComesBack(t *testing.T) {
 	a := join(t, r.addr, "room", "--in", "tone:300", "--out", "none", "--no-dtx", "--name", "anna")
 	home := newHome(t)
 	start := func() *client {
-		b := &client{launch(t, command(t, home, "join", "room", "--relay", r.addr, "--json", "--in", "tone:500", "--out", "none",
+		b := &client{launch(t, command(t, home, "join", "room", "--relay", r.addr, "--json", "--in",
+			"tone:500", "--out", "none",
 			"--no-dtx", "--name", "bert"))}
 		b.await("joined", soon)
 		return b

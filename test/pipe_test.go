@@ -59,7 +59,8 @@ func TestPipes(t *testing.T) {
 	if sent := anna.finish(soon); sent.PacketsSent < 50 {
 		t.Errorf("%d packets were sent from a named pipe", sent.PacketsSent)
 	}
-	raw := command(t, "", "join", "room", "--relay", r.addr, "--json", "--in", "-", "--out", "none", "--name", "ben")
+	raw := command(t, "", "join", "room", "--relay", r.addr, "--json", "--in", "-", "--out", "none", "--name",
+		"ben")
 	raw.Stdin = bytes.NewReader(wav[44:])
 	ben := &client{launch(t, raw)}
 	if sent := ben.finish(soon); sent.PacketsSent < 50 {

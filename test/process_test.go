@@ -42,7 +42,8 @@ func newHome(t *testing.T) string {
 func environment(home string) []string {
 	var env []string
 	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "XDG_") && !strings.HasPrefix(v, "HOME=") && !strings.HasPrefix(v, "WZP_SECRET=") {
+		if !strings.HasPrefix(v, "XDG_") && !strings.HasPrefix(v, "HOME=") &&
+			!strings.HasPrefix(v, "WZP_SECRET=") {
 			env = append(env, v)
 		}
 	}
@@ -129,7 +130,8 @@ func (p *process) running() bool {
 func (p *process) noPanic() {
 	p.t.Helper()
 	all := strings.Join(p.stderr.lines(), "\n")
-	if strings.Contains(all, "goroutine ") || strings.Contains(all, "panic:") || strings.Contains(all, "DATA RACE") {
+	if strings.Contains(all, "goroutine ") || strings.Contains(all, "panic:") ||
+		strings.Contains(all, "DATA RACE") {
 		p.t.Errorf("%v crashed:\n%s", p.cmd.Args[1:], all)
 	}
 }
@@ -141,7 +143,8 @@ func (p *process) failsInOneLine(status int, timeout time.Duration, words ...str
 	p.ends(status, timeout)
 	lines := p.stderr.lines()
 	if len(lines) != 1 {
-		p.t.Errorf("%v: %d lines on standard error, want 1:\n%s", p.cmd.Args[1:], len(lines), strings.Join(lines, "\n"))
+		p.t.Errorf("%v: %d lines on standard error, want 1:\n%s", p.cmd.Args[1:], len(lines),
+			strings.Join(lines, "\n"))
 		return
 	}
 	for _, word := range words {
@@ -208,7 +211,8 @@ func (tr *transcript) brief() string {
 
 // after waits for a line, from number from on, of which match is true, and returns its number. ok is false
 // when time is up or over is closed without one.
-func (tr *transcript) after(from int, match func(string) bool, over <-chan struct{}, timeout time.Duration) (number int, ok bool) {
+func (tr *transcript) after(from int, match func(string) bool, over <-chan struct{},
+	timeout time.Duration) (number int, ok bool) {
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
 	last := false

@@ -78,23 +78,30 @@ func replace(t *testing.T, text string, pairs ...string) string {
 var proxies = map[string]func(t *testing.T, dir, port, root, path string) *exec.Cmd{
 	"nginx": func(t *testing.T, dir, port, root, path string) *exec.Cmd {
 		voice := replace(t, docsBlock(t, "location /voice/"), "127.0.0.1:8080", path)
-		site := replace(t, docsBlock(t, "map $http_upgrade"), "listen 443", "listen 127.0.0.1:"+port, "voice.example.org", proxied,
-			"/etc/ssl/voice.crt", filepath.Join(dir, "voice.crt"), "/etc/ssl/voice.key", filepath.Join(dir, "voice.key"),
+		site := replace(t, docsBlock(t, "map $http_upgrade"), "listen 443", "listen 127.0.0.1:"+port,
+			"voice.example.org", proxied,
+			"/etc/ssl/voice.crt", filepath.Join(dir, "voice.crt"), "/etc/ssl/voice.key",
+			filepath.Join(dir, "voice.key"),
 			"127.0.0.1:8080", root, "location / {", voice+"\nlocation / {")
-		write(t, filepath.Join(dir, "nginx.conf"), fmt.Sprintf("daemon off; master_process off; pid %[1]s/pid; error_log stderr;\n"+
-			"events {}\nhttp {\naccess_log off; client_body_temp_path %[1]s/a; proxy_temp_path %[1]s/b; fastcgi_temp_path %[1]s/c;\n"+
+		write(t, filepath.Join(dir, "nginx.conf"), fmt.Sprintf("daemon off; master_process off; pid "+
+			"%[1]s/pid; error_log stderr;\n"+
+			"events {}\nhttp {\naccess_log off; client_body_temp_path %[1]s/a; proxy_temp_path %[1]s/b; "+
+			"fastcgi_temp_path %[1]s/c;\n"+
 			"uwsgi_temp_path %[1]s/d; scgi_temp_path %[1]s/e;\n%[2]s\n}\n", dir, site))
 		return exec.Command(sbin("nginx"), "-e", "stderr", "-p", dir, "-c", filepath.Join(dir, "nginx.conf"))
 	},
 	"caddy": func(t *testing.T, dir, port, root, path string) *exec.Cmd {
 		tls := fmt.Sprintf("{\n    tls %s/voice.crt %s/voice.key", dir, dir)
-		voice := replace(t, docsBlock(t, "handle_path"), "127.0.0.1:8080", path, "example.org {", proxied+":"+port+" "+tls)
+		voice := replace(t, docsBlock(t, "handle_path"), "127.0.0.1:8080", path, "example.org {",
+			proxied+":"+port+" "+tls)
 		top := replace(t, docsBlock(t, "voice.example.org {"), "127.0.0.1:8080", root)
 		_, top, _ = strings.Cut(top, "{")
 		top, _, _ = strings.Cut(top, "}")
-		write(t, filepath.Join(dir, "Caddyfile"), "{\n    admin off\n    auto_https disable_redirects\n    skip_install_trust\n    default_bind 127.0.0.1\n}\n"+
+		write(t, filepath.Join(dir, "Caddyfile"), "{\n    admin off\n    auto_https disable_redirects\n    "+
+			"skip_install_trust\n    default_bind 127.0.0.1\n}\n"+
 			strings.TrimSuffix(voice, "    }")+"    handle {\n"+top+"}\n    }\n")
-		cmd := exec.Command("caddy", "run", "--adapter", "caddyfile", "--config", filepath.Join(dir, "Caddyfile"))
+		cmd := exec.Command("caddy", "run", "--adapter", "caddyfile", "--config",
+			filepath.Join(dir, "Caddyfile"))
 		cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
 		return cmd
 	},
@@ -122,7 +129,8 @@ func certificate(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: proxied}, DNSNames: []string{proxied},
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: proxied},
+		DNSNames:  []string{proxied},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour)}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
@@ -132,8 +140,10 @@ func certificate(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(dir, "voice.crt"), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})))
-	write(t, filepath.Join(dir, "voice.key"), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
+	write(t, filepath.Join(dir, "voice.crt"),
+		string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})))
+	write(t, filepath.Join(dir, "voice.key"),
+		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
 }
 
 // freePort returns a TCP port that nobody has at the moment.
@@ -149,7 +159,8 @@ func freePort(t *testing.T) string {
 
 // startProxy runs a proxy before two relays, and returns its origin, and the relay under the path, which UDP
 // does not reach.
-func startProxy(t *testing.T, run func(t *testing.T, dir, port, root, path string) *exec.Cmd) (origin string, under *relay) {
+func startProxy(t *testing.T, run func(t *testing.T, dir, port, root, path string) *exec.Cmd) (origin string,
+	under *relay) {
 	t.Helper()
 	dir, port := t.TempDir(), freePort(t)
 	origin = "https://" + net.JoinHostPort(proxied, port)
@@ -181,15 +192,18 @@ func TestPageBehindProxies(t *testing.T) {
 				t.Errorf("at the root the page takes %s", took)
 			}
 			p.do(chromedp.Navigate(origin + "/voice"))
-			p.until("the page under the path", "location.pathname === '/voice/' && document.documentElement.dataset.state === 'door'", soon)
+			p.until("the page under the path", "location.pathname === '/voice/' && "+
+				"document.documentElement.dataset.state === 'door'", soon)
 			p.do(chromedp.Navigate(origin + "/voice/two%20words/"))
-			p.until("the room's door", "location.pathname === '/voice/two%20words' && document.documentElement.dataset.state === 'door'", soon)
+			p.until("the room's door", "location.pathname === '/voice/two%20words' && "+
+				"document.documentElement.dataset.state === 'door'", soon)
 			p.enter("anna")
 			if took := p.path(); took != "websocket" {
 				t.Errorf("under the path the page takes %s", took)
 			}
 			p.key(input.KeyRawDown, "i", "KeyI", false)
-			p.until("the link", "document.querySelector('#invite-link')?.value === "+fmt.Sprintf("%q", origin+"/voice/two%20words"), soon)
+			p.until("the link", "document.querySelector('#invite-link')?.value === "+fmt.Sprintf("%q",
+				origin+"/voice/two%20words"), soon)
 			if n := under.metric("web_connections"); n != 1 {
 				t.Errorf("%v browsers are connected to the relay under the path", n)
 			}
@@ -223,7 +237,8 @@ func TestPageGivesUp(t *testing.T) {
 	t.Cleanup(server.CloseClientConnections)
 	p := openPage(t, server.URL+"/tea", look{})
 	shown := p.failsToEnter("anna")
-	if !strings.HasPrefix(shown, "no_upgrade: The connection is not let through") || !strings.Contains(shown, "status 426") {
+	if !strings.HasPrefix(shown, "no_upgrade: The connection is not let through") ||
+		!strings.Contains(shown, "status 426") {
 		t.Errorf("the page says %q", shown)
 	}
 	if !r.logged(soon, `"level":"WARN"`, "took Upgrade away") {
@@ -253,9 +268,11 @@ func (p *page) failsToEnter(name string) (shown string) {
 	p.state("door", soon)
 	p.press(name)
 	p.state("ended", soon)
-	p.eval("document.querySelector('main').dataset.ended + ': ' + document.querySelector('main').textContent", &shown)
+	p.eval("document.querySelector('main').dataset.ended + ': ' + document.querySelector('main').textContent",
+		&shown)
 	return shown
 }
 
 // proxiedLook is of a browser that finds the proxied name here, and minds no certificates.
-var proxiedLook = look{flags: []string{"ignore-certificate-errors=true", "host-resolver-rules=MAP " + proxied + " 127.0.0.1"}}
+var proxiedLook = look{flags: []string{"ignore-certificate-errors=true",
+	"host-resolver-rules=MAP " + proxied + " 127.0.0.1"}}

@@ -48,12 +48,16 @@ func terminalState(t *testing.T, terminal *os.File) unix.Termios {
 func startOnTerminal(t *testing.T, addr string, terminal *os.File, args ...string) *client {
 	t.Helper()
 	cooked := terminalState(t, terminal)
-	all := append([]string{"join", "room", "--relay", addr, "--in", "tone", "--out", "none", "--ptt", "--name", "anna"}, args...)
+	all := append([]string{"join", "room", "--relay", addr, "--in", "tone", "--out", "none", "--ptt",
+		"--name", "anna"}, args...)
 	cmd := command(t, "", all...)
 	cmd.Stdin = terminal
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	c := &client{launch(t, cmd)}
-	if _, ok := c.stdout.after(0, func(line string) bool { return strings.Contains(line, "alking") || strings.Contains(line, "Muted") }, c.done, soon); !ok {
+	if _, ok := c.stdout.after(0, func(line string) bool {
+		return strings.Contains(line, "alking") ||
+			strings.Contains(line, "Muted")
+	}, c.done, soon); !ok {
 		t.Fatal("push-to-talk does not start")
 	}
 	if cmp.Equal(cooked, terminalState(t, terminal)) {
@@ -117,7 +121,8 @@ func TestWordsOnRawTerminal(t *testing.T) {
 	keys, terminal := openTerminal(t)
 	c := startOnTerminal(t, r.addr, terminal)
 	c.press(keys, " ")
-	if _, ok := c.stdout.after(0, func(line string) bool { return line == "Transmitting. Press space to stop.\r" }, c.done, soon); !ok {
+	if _, ok := c.stdout.after(0,
+		func(line string) bool { return line == "Transmitting. Press space to stop.\r" }, c.done, soon); !ok {
 		t.Errorf("pressing space says %q", c.stdout.lines())
 	}
 	c.press(keys, "q")

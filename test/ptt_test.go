@@ -36,7 +36,8 @@ func pushToTalk(t *testing.T, r *relay, c *client, keys io.Writer) {
 	listener := join(t, r.addr, "room", "--in", "none", "--out", "none")
 	c.talking(1, false)
 	time.Sleep(500 * time.Millisecond)
-	if _, heard := listener.find(0, func(e event) bool { return e.Event == "talker" }); heard || r.metric("media_in_packets_total") > 0 {
+	if _, heard := listener.find(0, func(e event) bool { return e.Event == "talker" }); heard ||
+		r.metric("media_in_packets_total") > 0 {
 		t.Error("something was sent before the space bar was pressed")
 	}
 	c.press(keys, " ")
@@ -49,7 +50,8 @@ func pushToTalk(t *testing.T, r *relay, c *client, keys io.Writer) {
 	if more := r.metric("media_in_packets_total") - sent; more > 0 {
 		t.Errorf("%v packets were sent after the microphone was closed", more)
 	}
-	if s := listener.leave().talker(t, "anna"); s.Received == 0 || float64(s.Received) > sent || s.Forged > 0 {
+	if s := listener.leave().talker(t, "anna"); s.Received == 0 || float64(s.Received) > sent ||
+		s.Forged > 0 {
 		t.Errorf("the relay got %v packets, the listener %+v", sent, s)
 	}
 }

@@ -27,7 +27,8 @@ var pure = map[string]bool{
 
 // impureImports are what a pure package may not import: what opens, logs or waits. All below them counts,
 // too.
-var impureImports = []string{"context", "golang.org/x", "io/fs", "log", "net", "os", "syscall", "testing", "unsafe"}
+var impureImports = []string{"context", "golang.org/x", "io/fs", "log", "net", "os", "syscall", "testing",
+	"unsafe"}
 
 // redaction is what a pure package may use of log/slog, so that its keys are not logged by others.
 var redaction = []string{"LogValuer", "StringValue", "Value"}
@@ -141,19 +142,25 @@ func TestImpurities(t *testing.T) {
 		name, src string
 		want      []string
 	}{
-		{"pure", "import \"time\"\nfunc f(now time.Time) time.Time { return now.Add(time.Second).Truncate(0) }", nil},
-		{"own method", "type clock struct{}\nfunc (clock) Now() int { return 0 }\nvar time clock\nvar _ = time.Now()", nil},
+		{"pure", "import \"time\"\nfunc f(now time.Time) time.Time { return " +
+			"now.Add(time.Second).Truncate(0) }", nil},
+		{"own method", "type clock struct{}\nfunc (clock) Now() int { return 0 }\nvar time clock\nvar _ = " +
+			"time.Now()", nil},
 		{"goroutine", "func f() { go f() }", []string{"p/a.go:2:12: starts a goroutine"}},
 		{"channel", "var c = make(chan int)", []string{"p/a.go:2:14: has a channel"}},
 		{"select", "func f() { select {} }", []string{"p/a.go:2:12: waits in a select"}},
-		{"clock", "import \"time\"\nvar _ = time.Now()", []string{"p/a.go:3:9: looks at the clock: time.Now"}},
-		{"clock as a value", "import \"time\"\nvar now = time.Now", []string{"p/a.go:3:11: looks at the clock: time.Now"}},
+		{"clock", "import \"time\"\nvar _ = time.Now()",
+			[]string{"p/a.go:3:9: looks at the clock: time.Now"}},
+		{"clock as a value", "import \"time\"\nvar now = time.Now",
+			[]string{"p/a.go:3:11: looks at the clock: time.Now"}},
 		{"clock by another name", "import t \"time\"\nvar _ = t.NewTimer(0)",
 			[]string{"p/a.go:3:9: looks at the clock: time.NewTimer"}},
 		{"clock without a name", "import . \"time\"\nvar _ = Now()",
 			[]string{"p/a.go:2:8: imports time"}},
-		{"redaction", "import \"log/slog\"\nfunc (key) LogValue() slog.Value { return slog.StringValue(\"\") }", nil},
-		{"log", "import \"log/slog\"\nfunc f() { slog.Info(\"\") }", []string{"p/a.go:3:12: logs: slog.Info"}},
+		{"redaction", "import \"log/slog\"\nfunc (key) LogValue() slog.Value { return " +
+			"slog.StringValue(\"\") }", nil},
+		{"log", "import \"log/slog\"\nfunc f() { slog.Info(\"\") }",
+			[]string{"p/a.go:3:12: logs: slog.Info"}},
 		{"lock", "import \"sync\"", []string{"p/a.go:2:8: imports sync"}},
 		{"import", "import \"os\"", []string{"p/a.go:2:8: imports os"}},
 		{"import below", "import \"net/netip\"", []string{"p/a.go:2:8: imports net/netip"}},

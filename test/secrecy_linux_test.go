@@ -39,17 +39,20 @@ func (p *process) readMemory(overlap int, f func(b []byte, writable bool)) (size
 	}
 	mem, err := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
 	if err != nil {
-		p.t.Fatalf("cannot read the memory of a child process: %v; kernel.yama.ptrace_scope must be 0 or 1", err)
+		p.t.Fatalf("cannot read the memory of a child process: %v; kernel.yama.ptrace_scope must be 0 or 1",
+			err)
 	}
 	defer mem.Close()
 	for line := range strings.Lines(string(maps)) {
 		var from, to int64
 		var mode string
-		if _, err := fmt.Sscanf(line, "%x-%x %s", &from, &to, &mode); err != nil && !strings.Contains(line, "[vsyscall]") {
+		if _, err := fmt.Sscanf(line, "%x-%x %s", &from, &to, &mode); err != nil &&
+			!strings.Contains(line, "[vsyscall]") {
 			p.t.Fatalf("%q: %v", line, err)
 		}
 		// [vvar] and [vsyscall] are the kernel's.
-		if mode == "" || mode[0] != 'r' || strings.Contains(line, "[v") || mode[1] != 'w' && strings.Contains(line, " /") {
+		if mode == "" || mode[0] != 'r' || strings.Contains(line, "[v") || mode[1] != 'w' &&
+			strings.Contains(line, " /") {
 			continue
 		}
 		size += int(to - from)
@@ -115,7 +118,8 @@ func (p *process) joinKey(public []byte) *ecdh.PrivateKey {
 				continue
 			}
 			seen[candidate] = true
-			if key, err := ecdh.X25519().NewPrivateKey(candidate[:]); err == nil && bytes.Equal(key.PublicKey().Bytes(), public) {
+			if key, err := ecdh.X25519().NewPrivateKey(candidate[:]); err == nil &&
+				bytes.Equal(key.PublicKey().Bytes(), public) {
 				found = key
 			}
 		}
@@ -235,7 +239,8 @@ func relayHoldsNoKeys(t *testing.T, withSecret bool) {
 	}
 	w.r.signal(syscall.SIGTERM)
 	w.r.ends(0, soon)
-	n.absent(t, "the relay's log", []byte(strings.Join(w.r.stderr.lines(), "\n")), []byte(strings.Join(w.r.stdout.lines(), "\n")))
+	n.absent(t, "the relay's log", []byte(strings.Join(w.r.stderr.lines(), "\n")),
+		[]byte(strings.Join(w.r.stdout.lines(), "\n")))
 	n.absent(t, "the relay's directory", w.files()...)
 }
 
@@ -337,7 +342,8 @@ func (w *watched) held(own material) (names []string) {
 	w.in.mu.Lock()
 	defer w.in.mu.Unlock()
 	for i, id := range []wire.MemberID{w.memberA, w.memberB} {
-		names = append(names, fmt.Sprintf("%s's key %d/%d", []string{"anna", "bert"}[i], newest[i], w.in.keys[id][newest[i]].step))
+		names = append(names, fmt.Sprintf("%s's key %d/%d", []string{"anna", "bert"}[i], newest[i],
+			w.in.keys[id][newest[i]].step))
 	}
 	names = append(names, fmt.Sprintf("the witness's key 0/%d", own.step))
 	if w.secret != nil {
@@ -396,7 +402,8 @@ func (w *watched) wanted(n *needles, joinA, joinB *ecdh.PrivateKey, own material
 	}
 	said := 0
 	for _, codec := range w.in.plain {
-		if part := [32]byte(codec[4:]); looksRandom(&part) { // a steady tone begins alike, and may end with padding
+		// a steady tone begins alike, and may end with padding
+		if part := [32]byte(codec[4:]); looksRandom(&part) {
 			n.spell("what was said", part[:])
 			said++
 		}
@@ -449,7 +456,8 @@ func (w *watched) openWithSeeds() {
 		if wrap == nil {
 			w.t.Errorf("there is no wrap for %s", name)
 		}
-		if _, err := openWrap(try.person.identity().X25519(), w.in.self, w.in.header, hash, wrap); err == nil {
+		if _, err := openWrap(try.person.identity().X25519(), w.in.self, w.in.header, hash,
+			wrap); err == nil {
 			w.t.Errorf("%s's identity opens what was wrapped for her join key", name)
 		}
 		if bytes.Equal(try.person.identity().X25519().PublicKey().Bytes(), w.in.entries[try.id].JoinKey[:]) {

@@ -69,7 +69,8 @@ var emptyPage [4096]byte
 // find adds the names of what b holds to found.
 func (n *needles) find(found map[string]bool, b []byte) {
 	for i := 0; i+4 <= len(b); i++ {
-		if rest := b[i:]; i%len(emptyPage) == 0 && len(rest) >= len(emptyPage) && bytes.Equal(rest[:len(emptyPage)], emptyPage[:]) {
+		if rest := b[i:]; i%len(emptyPage) == 0 && len(rest) >= len(emptyPage) &&
+			bytes.Equal(rest[:len(emptyPage)], emptyPage[:]) {
 			i += len(emptyPage) - n.longest // something may begin at its end
 			continue
 		}
@@ -182,7 +183,8 @@ func frameOpener(suite uint16, kid wire.KID, base []byte) *e2ee.Key {
 }
 
 // openWrap opens a wrap with a private join key.
-func openWrap(join *ecdh.PrivateKey, sender wire.EntryHash, header []byte, recipient wire.EntryHash, wrap []byte) ([]byte, error) {
+func openWrap(join *ecdh.PrivateKey, sender wire.EntryHash, header []byte, recipient wire.EntryHash,
+	wrap []byte) ([]byte, error) {
 	private, err := hpke.NewDHKEMPrivateKey(join)
 	if err != nil {
 		return nil, err
@@ -192,7 +194,8 @@ func openWrap(join *ecdh.PrivateKey, sender wire.EntryHash, header []byte, recip
 }
 
 // addTalker adds all that a talker's keys are derived from, and what is derived of them for some streams.
-func (n *needles) addTalker(who string, m material, generation uint8, id wire.MemberID, streams []uint8, secret []byte, room string) {
+func (n *needles) addTalker(who string, m material, generation uint8, id wire.MemberID, streams []uint8,
+	secret []byte, room string) {
 	for step := m.step; step < 16; step++ {
 		w, _ := m.at(step)
 		name := fmt.Sprintf("%s's key %d/%d", who, generation, step)

@@ -67,7 +67,8 @@ func agree(t *testing.T, clients []*client, not ...string) string {
 		for _, c := range clients {
 			numbers = append(numbers, c.number())
 		}
-		if all := slices.Compact(slices.Clone(numbers)); len(all) == 1 && all[0] != "" && !slices.Contains(not, all[0]) {
+		if all := slices.Compact(slices.Clone(numbers)); len(all) == 1 && all[0] != "" &&
+			!slices.Contains(not, all[0]) {
 			return all[0]
 		}
 	}
@@ -110,7 +111,8 @@ func TestInviteSecret(t *testing.T) {
 	}
 	recorded := func(name string) string { return filepath.Join(t.TempDir(), name+".wav") }
 	enter := func(name, env string, args ...string) *client {
-		args = append([]string{"join", "room", "--relay", r.addr, "--json", "--name", name, "--no-dtx"}, args...)
+		args = append([]string{"join", "room", "--relay", r.addr, "--json", "--name", name, "--no-dtx"},
+			args...)
 		cmd := command(t, "", args...)
 		if env != "" {
 			cmd.Env = append(cmd.Env, "WZP_SECRET="+env)
@@ -169,7 +171,8 @@ func TestInviteSecret(t *testing.T) {
 			t.Errorf("%s's safety number changed with people outside", name)
 		}
 		e := c.leave()
-		others := slices.DeleteFunc([]string{"anna", "bert", "eve"}, func(other string) bool { return other == name })
+		others := slices.DeleteFunc([]string{"anna", "bert", "eve"},
+			func(other string) bool { return other == name })
 		if heard := e.talkers(); !slices.Equal(heard, others) {
 			t.Errorf("%s heard %q, want %q", name, heard, others)
 		}
@@ -215,7 +218,8 @@ func TestSafetyNumber(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
 	enter := func(home, name string) *client {
-		c := &client{launch(t, command(t, home, "join", "room", "--relay", r.addr, "--json", "--in", "none", "--out", "none", "--name", name))}
+		c := &client{launch(t, command(t, home, "join", "room", "--relay", r.addr, "--json", "--in", "none",
+			"--out", "none", "--name", name))}
 		c.await("joined", soon)
 		return c
 	}
@@ -253,7 +257,8 @@ func TestWrongSecret(t *testing.T) {
 	}
 	slip := secret[:len(secret)-1] + last
 	for _, given := range []string{slip, "correct horse battery staple"} {
-		p := launch(t, command(t, "", "join", "room", "--relay", "127.0.0.1:9", "--in", "none", "--out", "none", "--secret", given))
+		p := launch(t, command(t, "", "join", "room", "--relay", "127.0.0.1:9", "--in", "none", "--out",
+			"none", "--secret", given))
 		p.failsInOneLine(2, soon, "--secret", "wzp secret new")
 		if strings.Contains(p.stderr.tail(10), given) {
 			t.Errorf("the error repeats the secret: %s", p.stderr.tail(10))

@@ -126,12 +126,14 @@ func TestNobodyReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	read.Close()
-	join(t, r.addr, "room", "--in", "tone", "--out", "none").await("joined", soon) // there is something to print
+	// there is something to print
+	join(t, r.addr, "room", "--in", "tone", "--out", "none").await("joined", soon)
 	words, err := io.ReadAll(said)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 1 || string(words) != "wzp: nobody reads standard output any more\n" {
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 1 ||
+		string(words) != "wzp: nobody reads standard output any more\n" {
 		t.Errorf("it ends with %v, and says %q", err, words)
 	}
 	if !r.logged(soon, `"msg":"left"`, joined.Member, `"why":"left"`) {
@@ -170,7 +172,10 @@ func TestRelayStops(t *testing.T) {
 		t.Logf("%v ends the relay after %v", s, time.Since(begin).Round(time.Millisecond))
 		for _, c := range []*client{a, b} {
 			c.await("detached", soon)
-			if _, ok := c.find(0, func(e event) bool { return e.Event == "warning" && strings.Contains(e.Text, "shutting down") }); !ok {
+			if _, ok := c.find(0, func(e event) bool {
+				return e.Event == "warning" &&
+					strings.Contains(e.Text, "shutting down")
+			}); !ok {
 				t.Errorf("the client was not told that the relay shuts down:\n%s", c.stdout.tail(5))
 			}
 			if !c.running() {

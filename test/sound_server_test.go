@@ -16,11 +16,13 @@ func startSoundServer(t *testing.T, dir string) (server string, stop func()) {
 	t.Helper()
 	socket := filepath.Join(dir, "native")
 	os.Remove(socket) // of one that was killed
-	daemon := exec.Command("pulseaudio", "-n", "--daemonize=no", "--system=false", "--use-pid-file=no", "--exit-idle-time=-1",
+	daemon := exec.Command("pulseaudio", "-n", "--daemonize=no", "--system=false", "--use-pid-file=no",
+		"--exit-idle-time=-1",
 		"--disallow-exit", "--realtime=no", "--high-priority=no",
 		"-L", "module-null-sink sink_name=desk rate=48000 channels=1 sink_properties=device.description=Desk",
 		"-L", "module-native-protocol-unix auth-anonymous=1 socket="+socket)
-	daemon.Env = []string{"HOME=" + dir, "XDG_RUNTIME_DIR=" + dir, "PULSE_RUNTIME_PATH=" + dir, "PULSE_STATE_PATH=" + dir, "PATH=" + os.Getenv("PATH")}
+	daemon.Env = []string{"HOME=" + dir, "XDG_RUNTIME_DIR=" + dir, "PULSE_RUNTIME_PATH=" + dir,
+		"PULSE_STATE_PATH=" + dir, "PATH=" + os.Getenv("PATH")}
 	if err := daemon.Start(); err != nil {
 		t.Fatalf("pulseaudio: %v: run `make test`, which installs it", err)
 	}
@@ -65,7 +67,8 @@ func TestSoundServerRestarts(t *testing.T) {
 	}
 	list := with("join", "--devices", "--json")
 	list.ends(0, soon)
-	if text := strings.Join(list.stdout.lines(), "\n"); !strings.Contains(text, `"device":"loudspeaker","name":"desk","title":"Desk","default":true}`) ||
+	text := strings.Join(list.stdout.lines(), "\n")
+	if !strings.Contains(text, `"device":"loudspeaker","name":"desk","title":"Desk","default":true}`) ||
 		!strings.Contains(text, `"device":"microphone","name":"desk.monitor"`) {
 		t.Errorf("--devices lists %s", text)
 	}

@@ -65,7 +65,10 @@ func measure(t *testing.T, sent, got event, s talker, said []float32, file strin
 		return
 	}
 	report := speech.Compare(said, heard(t, file))
-	ear := got.PlayedFrom.Add(time.Duration(report.Offset) * time.Second / audio.SampleRate).Sub(sent.SentFrom)
-	t.Logf("%s: %d of %d packets came, %d late, %d frames concealed; %d of %d spoken frames are missing; mouth to ear %v, delay %v ms, jitter %v ms",
-		s.Name, s.Received, sent.PacketsSent, s.Late, s.Concealed, len(report.Missing), report.Active, ear.Round(100*time.Microsecond), s.Delay, s.Jitter)
+	offset := time.Duration(report.Offset) * time.Second / audio.SampleRate
+	ear := got.PlayedFrom.Add(offset).Sub(sent.SentFrom)
+	t.Logf("%s: %d of %d packets came, %d late, %d frames concealed; %d of %d spoken frames are missing; "+
+		"mouth to ear %v, delay %v ms, jitter %v ms",
+		s.Name, s.Received, sent.PacketsSent, s.Late, s.Concealed, len(report.Missing), report.Active,
+		ear.Round(100*time.Microsecond), s.Delay, s.Jitter)
 }

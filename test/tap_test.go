@@ -15,9 +15,9 @@ import (
 const headerBytes = simnet.HeaderBytes
 
 // A datagram with media of the default codec settings is told by its size, in bytes of UDP payload: 24 kbit/s
-// and 20 ms are 60 bytes of Opus; around them sealed header 6, tag 12, frame 1, CTR 2, SFrame tag 8, timestamp
-// 2. A long frame has alias 1, KID 8 and CTR 1 to 4 instead of CTR 2. Reports are smaller, member entries larger; a key for
-// one listener lies between short and long frames.
+// and 20 ms are 60 bytes of Opus; around them are sealed header 6, tag 12, frame 1, CTR 2, SFrame tag 8 and
+// timestamp 2. A long frame has alias 1, KID 8 and CTR 1 to 4 instead of CTR 2. Reports are smaller, member
+// entries larger; a key for one listener lies between short and long frames.
 const (
 	mediaBytes        = 60 + 31
 	longMediaBytes    = mediaBytes + 8 // to
@@ -70,7 +70,8 @@ func newMeddlingTap(t *testing.T, to string, meddle func(b []byte) [][]byte) *ta
 		t.Fatal(err)
 	}
 	listener.SetReadBuffer(4 << 20)
-	tp := &tap{listener: listener, target: target, meddle: meddle, upstream: make(map[netip.AddrPort]*net.UDPConn)}
+	tp := &tap{listener: listener, target: target, meddle: meddle,
+		upstream: make(map[netip.AddrPort]*net.UDPConn)}
 	tp.wg.Go(tp.readClients)
 	t.Cleanup(tp.close)
 	return tp
@@ -204,7 +205,8 @@ func newRoad(t *testing.T, addr, profile string, seed uint64) *road {
 	both.Seed = seed
 	p := &road{relay: newTap(t, addr)}
 	var err error
-	p.Proxy, err = simnet.ListenProxy(simnet.ProxyConfig{Listen: "127.0.0.1:0", To: p.relay.addr(), Up: both, Down: both})
+	p.Proxy, err = simnet.ListenProxy(simnet.ProxyConfig{Listen: "127.0.0.1:0", To: p.relay.addr(), Up: both,
+		Down: both})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,8 @@ func TestPinnedKey(t *testing.T) {
 	wrong := identity.NewSeed().Identity().Fingerprint().String()
 	p := launch(t, command(t, "", append(args, "--relay-key", wrong)...))
 	p.failsInOneLine(1, soon, wrong, r.fingerprint)
-	if lines := p.stdout.lines(); len(lines) > 1 || len(lines) == 1 && !strings.Contains(lines[0], "new identity") {
+	if lines := p.stdout.lines(); len(lines) > 1 || len(lines) == 1 &&
+		!strings.Contains(lines[0], "new identity") {
 		t.Errorf("something else than that there is an identity now was printed: %q", lines)
 	}
 	if r.logged(0, `"msg":"joined"`) {

@@ -94,7 +94,8 @@ func newWitness(t *testing.T, addr, room string, seed identity.Seed, secret []by
 // request makes the entry.
 func (in *witness) request(relay identity.PublicKey) (*wire.Join, error) {
 	entry := wire.MemberEntry{
-		Room: in.room, Name: "witness", HomeRelay: relay, Identity: in.id.Public(), JoinKey: [32]byte(in.join.PublicKey().Bytes()),
+		Room: in.room, Name: "witness", HomeRelay: relay, Identity: in.id.Public(),
+		JoinKey: [32]byte(in.join.PublicKey().Bytes()),
 	}
 	rand.Read(entry.Nonce[:])
 	if in.secret != nil {
@@ -218,7 +219,8 @@ func (in *witness) acceptLocked(message []byte) error {
 		in.waiting = append(in.waiting, message)
 		return nil
 	}
-	if !identity.Verify(in.entries[k.Sender].Identity, "sender key", k.Key.Signature, sender[:], k.Key.Signed) {
+	if !identity.Verify(in.entries[k.Sender].Identity, "sender key", k.Key.Signature, sender[:],
+		k.Key.Signed) {
 		return fmt.Errorf("key %d of %v: the signature is wrong", k.Key.Number, k.Sender)
 	}
 	w, err := openWrap(in.join, sender, k.Key.Signed, in.self, k.Wrap)
@@ -253,7 +255,8 @@ func (in *witness) await(what string, ok func() bool) {
 		if time.Now().After(deadline) {
 			in.mu.Lock()
 			defer in.mu.Unlock()
-			in.t.Fatalf("the witness waits for %s in vain; opened %v, not opened %v, %d keys of unknown senders",
+			in.t.Fatalf("the witness waits for %s in vain; opened %v, not opened %v, %d keys of unknown "+
+				"senders",
 				what, in.opened, in.forged, len(in.waiting))
 		}
 	}
@@ -320,7 +323,8 @@ func e2eeSecret(t *testing.T, secret []byte) *e2ee.Secret {
 		return nil
 	}
 	sum := sha256.Sum256(append([]byte("wzp/1 secret"), secret...))
-	s, err := e2ee.ParseSecret("wzp-" + base64.RawURLEncoding.EncodeToString(append(bytes.Clone(secret), sum[:4]...)))
+	s, err := e2ee.ParseSecret("wzp-" +
+		base64.RawURLEncoding.EncodeToString(append(bytes.Clone(secret), sum[:4]...)))
 	if err != nil {
 		t.Fatal(err)
 	}

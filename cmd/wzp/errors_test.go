@@ -21,7 +21,8 @@ func TestArgumentsAsGiven(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := parser.Parse([]string{"join", latin1, "--relay", "127.0.0.1:9", "--in", latin1 + ".wav", "--identity", latin1}); err != nil {
+	if _, err := parser.Parse([]string{"join", latin1, "--relay", "127.0.0.1:9", "--in", latin1 + ".wav",
+		"--identity", latin1}); err != nil {
 		t.Fatal(err)
 	}
 	if c.Join.Room != latin1 || c.Join.In != latin1+".wav" || *c.Join.Identity != latin1 {
@@ -38,19 +39,24 @@ func TestHostsAsGiven(t *testing.T) {
 		return (&joinCmd{Room: "a", Relay: relay, Timeout: 1, Bitrate: 24000, Frame: 20e6}).check()
 	}
 	for relay, want := range map[string]string{
-		"bücher.example":           `--relay: "bücher.example" has no port; HOST:PORT is wanted, such as bücher.example:4433`,
-		"::1":                      `--relay: "::1" has no port; HOST:PORT is wanted, such as [::1]:4433`,
-		"https://a.example/voice/": `--relay: "https://a.example/voice/" is the address of a page (https); HOST:PORT is wanted, such as a.example:4433`,
-		"http://[::1]:8080":        `--relay: "http://[::1]:8080" is the address of a page (http); HOST:PORT is wanted, such as [::1]:4433`,
-		"a b":                      `--relay: "a b" is not HOST:PORT`,
+		"bücher.example": `--relay: "bücher.example" has no port; ` +
+			`HOST:PORT is wanted, such as bücher.example:4433`,
+		"::1": `--relay: "::1" has no port; HOST:PORT is wanted, such as [::1]:4433`,
+		"https://a.example/voice/": `--relay: "https://a.example/voice/" is the address of a page (https); ` +
+			`HOST:PORT is wanted, such as a.example:4433`,
+		"http://[::1]:8080": `--relay: "http://[::1]:8080" is the address of a page (http); ` +
+			`HOST:PORT is wanted, such as [::1]:4433`,
+		"a b": `--relay: "a b" is not HOST:PORT`,
 	} {
 		if err := join(relay); err == nil || err.Error() != want {
 			t.Errorf("%s: %v; want %s", relay, err, want)
 		}
 	}
 	page := &relayPage{base: &url.URL{Scheme: "https", Host: "xn--bcher-kva.example"}}
-	err := page.fetchError(&url.Error{Op: "Get", Err: &net.DNSError{Err: "no such host", Name: "xn--bcher-kva.example", Server: "192.0.2.1:53", IsNotFound: true}})
-	if want := "cannot reach the relay at https://xn--bcher-kva.example: no host is called so"; err.Error() != want || strings.Contains(err.Error(), "192.0.2.1") {
+	err := page.fetchError(&url.Error{Op: "Get", Err: &net.DNSError{Err: "no such host",
+		Name: "xn--bcher-kva.example", Server: "192.0.2.1:53", IsNotFound: true}})
+	const want = "cannot reach the relay at https://xn--bcher-kva.example: no host is called so"
+	if err.Error() != want || strings.Contains(err.Error(), "192.0.2.1") {
 		t.Errorf("%v; want %s", err, want)
 	}
 }
@@ -58,7 +64,9 @@ func TestHostsAsGiven(t *testing.T) {
 // TestHintsFit: what errors advise is of use where they come up.
 func TestHintsFit(t *testing.T) {
 	full := &net.OpError{Op: "listen", Net: "tcp", Err: os.NewSyscallError("socket", syscall.EMFILE)}
-	if err := listenError("--http", "127.0.0.1:8080", ", or \"\" for none", full); !strings.HasSuffix(err.Error(), "there are no file descriptors left: raise the limit on open files (LimitNOFILE= of systemd, ulimit -n)") {
+	err := listenError("--http", "127.0.0.1:8080", ", or \"\" for none", full)
+	if !strings.HasSuffix(err.Error(), "there are no file descriptors left: raise the limit on open files "+
+		"(LimitNOFILE= of systemd, ulimit -n)") {
 		t.Errorf("without file descriptors: %v", err)
 	}
 	wrong := errors.New(`no microphone named "x"`)

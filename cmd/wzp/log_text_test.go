@@ -19,15 +19,17 @@ func (p pasteForTest) LogBlock() string { return string(p) }
 
 func TestTextLog(t *testing.T) {
 	var out bytes.Buffer
-	log := slog.New(newTextLog(&out, &slog.HandlerOptions{Level: slog.LevelInfo, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-		if a.Key == slog.TimeKey {
-			return slog.Attr{}
-		}
-		return a
-	}}))
+	log := slog.New(newTextLog(&out, &slog.HandlerOptions{Level: slog.LevelInfo,
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		}}))
 	log.Debug("hidden", "add", pasteForTest("x\n"))
 	log.Info("plain", "n", 1, "hostile", "a\nlevel=ERROR msg=forged\n")
-	log.With("who", "me").Warn("with blocks", "add", pasteForTest("[[peers]]\nurl = 'a:1'\n"), "n", 2, "or", pasteForTest("[[trusted]]\n"))
+	log.With("who", "me").Warn("with blocks", "add", pasteForTest("[[peers]]\nurl = 'a:1'\n"), "n", 2, "or",
+		pasteForTest("[[trusted]]\n"))
 	log.WithGroup("g").Info("after", "n", 3)
 	want := `level=INFO msg=plain n=1 hostile="a\nlevel=ERROR msg=forged\n"
 level=WARN msg="with blocks" who=me n=2
@@ -90,14 +92,17 @@ func TestTextLogConcurrently(t *testing.T) {
 func TestRefusedRelayIsPasted(t *testing.T) {
 	var out chunks
 	known := identity.NewSeed().Identity()
-	victim, err := relay.New(relay.Config{Identity: known, Listen: "127.0.0.1:0", Log: slog.New(newTextLog(&out, nil))})
+	victim, err := relay.New(relay.Config{Identity: known, Listen: "127.0.0.1:0",
+		Log: slog.New(newTextLog(&out, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
 	stranger := identity.NewSeed().Identity()
-	dials, err := relay.New(relay.Config{Identity: stranger, Listen: "127.0.0.1:0", Federation: relay.FederationConfig{
-		Peers: []relay.FederationPeer{{Address: victim.Addr().String(), Fingerprint: known.Fingerprint(), Label: "victim"}},
-	}})
+	dials, err := relay.New(relay.Config{Identity: stranger, Listen: "127.0.0.1:0",
+		Federation: relay.FederationConfig{
+			Peers: []relay.FederationPeer{{Address: victim.Addr().String(), Fingerprint: known.Fingerprint(),
+				Label: "victim"}},
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +113,9 @@ func TestRefusedRelayIsPasted(t *testing.T) {
 	}
 	defer wg.Wait()
 	defer cancel()
-	for end := time.Now().Add(time.Minute); !strings.Contains(out.String(), "# label = 'name this relay'\n"); time.Sleep(10 * time.Millisecond) {
+	const last = "# label = 'name this relay'\n"
+	end := time.Now().Add(time.Minute)
+	for ; !strings.Contains(out.String(), last); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("the log is %q", out.String())
 		}
@@ -137,7 +144,8 @@ func TestRefusedRelayIsPasted(t *testing.T) {
 func TestJSONLogDurations(t *testing.T) {
 	var out bytes.Buffer
 	log := slog.New(newJSONLog(&out, &slog.HandlerOptions{Level: slog.LevelInfo}))
-	log.With("again", 90*time.Second).Info("x", "rtt", 1500*time.Microsecond, slog.Group("g", "wait", 2*time.Second), "n", 3)
+	log.With("again", 90*time.Second).Info("x", "rtt", 1500*time.Microsecond,
+		slog.Group("g", "wait", 2*time.Second), "n", 3)
 	for _, want := range []string{`"again":"1m30s"`, `"rtt":"1.5ms"`, `"g":{"wait":"2s"}`, `"n":3`} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %s in %s", want, out.String())

@@ -36,8 +36,10 @@ func TestScripts(t *testing.T) {
 			return os.Mkdir(home, 0o755)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "relay": scriptRelay, "start": scriptStart, "await": scriptAwait, "stop": scriptStop,
-			"hangup": scriptHangup, "flood": scriptFlood, "same-number": scriptSameNumber, "trust": scriptTrust,
+			"exits": exits, "relay": scriptRelay, "start": scriptStart, "await": scriptAwait,
+			"stop":   scriptStop,
+			"hangup": scriptHangup, "flood": scriptFlood, "same-number": scriptSameNumber,
+			"trust": scriptTrust,
 		},
 	})
 }

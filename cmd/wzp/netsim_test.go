@@ -150,12 +150,14 @@ func TestNetsimForwardsAndSummarises(t *testing.T) {
 	var s netsimSummary
 	p.event(t, "summary", &s)
 	p.ended(t, 0)
-	for name, want := range map[string]int{"packets_in": 5, "packets_lost": 0, "packets_queue_dropped": 0, "packets_out": 5, "bytes_in": 5 * 33, "bytes_out": 5 * 33} {
+	for name, want := range map[string]int{"packets_in": 5, "packets_lost": 0, "packets_queue_dropped": 0,
+		"packets_out": 5, "bytes_in": 5 * 33, "bytes_out": 5 * 33} {
 		if got, ok := s.Up[name]; !ok || got != want {
 			t.Errorf("up %s: %d, want %d", name, got, want)
 		}
 	}
-	if s.Down["packets_in"] != 5 || s.Down["packets_duplicated"] != 5 || s.Down["packets_out"] != 10 || s.Clients != 1 {
+	if s.Down["packets_in"] != 5 || s.Down["packets_duplicated"] != 5 || s.Down["packets_out"] != 10 ||
+		s.Clients != 1 {
 		t.Errorf("summary %+v", s)
 	}
 }
@@ -163,7 +165,8 @@ func TestNetsimForwardsAndSummarises(t *testing.T) {
 func TestNetsimBlocks(t *testing.T) {
 	target := netsimTarget(t)
 	p := startNetsim(t, "--listen", "127.0.0.1:0", "--to", target.LocalAddr().String(), "--json",
-		"--block", "up@0s+4s", "--block", "up@2s+4s") // so long that no machine is too busy to send something meanwhile
+		// so long that no machine is too busy to send something meanwhile
+		"--block", "up@0s+4s", "--block", "up@2s+4s")
 	var listening struct{ Addr string }
 	p.event(t, "listening", &listening)
 	client := netsimDial(t, listening.Addr)
@@ -193,7 +196,8 @@ func TestNetsimBlocks(t *testing.T) {
 
 func TestNetsimRebinds(t *testing.T) {
 	target := netsimTarget(t)
-	p := startNetsim(t, "--listen", "127.0.0.1:0", "--to", target.LocalAddr().String(), "--json", "--rebind-every", "200ms")
+	p := startNetsim(t, "--listen", "127.0.0.1:0", "--to", target.LocalAddr().String(), "--json",
+		"--rebind-every", "200ms")
 	var listening struct{ Addr string }
 	p.event(t, "listening", &listening)
 	client := netsimDial(t, listening.Addr)
@@ -212,14 +216,16 @@ func TestNetsimRebinds(t *testing.T) {
 }
 
 func TestNetsimEndsByItselfAndSpeaks(t *testing.T) {
-	p := startNetsim(t, "--listen", "127.0.0.1:0", "--to", "127.0.0.1:9", "--for", "50ms", "--loss", "0.3", "--rate", "32k")
+	p := startNetsim(t, "--listen", "127.0.0.1:0", "--to", "127.0.0.1:9", "--for", "50ms", "--loss", "0.3",
+		"--rate", "32k")
 	var all []string
 	for p.lines.Scan() {
 		all = append(all, p.lines.Text())
 	}
 	p.ended(t, 0)
 	text := strings.Join(all, "\n")
-	for _, want := range []string{"listening on 127.0.0.1:", ", forwarding to 127.0.0.1:9", "up:   loss=0.3,rate=32000,seed=1", "down: 0 packets in (0 bytes), 0 lost (0.0 %)", "0 clients in"} {
+	for _, want := range []string{"listening on 127.0.0.1:", ", forwarding to 127.0.0.1:9",
+		"up:   loss=0.3,rate=32000,seed=1", "down: 0 packets in (0 bytes), 0 lost (0.0 %)", "0 clients in"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
@@ -234,8 +240,10 @@ func TestNetsimErrors(t *testing.T) {
 		status int
 		want   string
 	}{
-		{[]string{"--listen", busy, "--to", "127.0.0.1:9"}, 1, "cannot listen on " + busy + ": the port is in use; choose another, or port 0 for any"},
-		{[]string{"--listen", "127.0.0.1:0", "--to", "host.invalid:9"}, 1, `cannot forward to "host.invalid:9"`},
+		{[]string{"--listen", busy, "--to", "127.0.0.1:9"}, 1,
+			"cannot listen on " + busy + ": the port is in use; choose another, or port 0 for any"},
+		{[]string{"--listen", "127.0.0.1:0", "--to", "host.invalid:9"}, 1,
+			`cannot forward to "host.invalid:9"`},
 		{[]string{"--to", "127.0.0.1:9"}, 2, "--listen"},
 		{append(ok, "--loss", "30"), 2, "--loss 30 is not between 0 and 1 (30 % is 0.3)"},
 		{append(ok, "--loss", "30%"), 2, `--loss: "30%" is not a number`},

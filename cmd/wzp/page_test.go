@@ -35,7 +35,8 @@ func testIdentity(n byte) *identity.Identity {
 // newPageRelay runs a relay for browsers until the test ends.
 func newPageRelay(t *testing.T, id *identity.Identity, http string) (r *relay.Relay, stop func()) {
 	t.Helper()
-	r, err := relay.New(relay.Config{Identity: id, Version: "wzp test", Listen: "127.0.0.1:0", Sockets: 1, HTTP: http})
+	r, err := relay.New(relay.Config{Identity: id, Version: "wzp test", Listen: "127.0.0.1:0", Sockets: 1,
+		HTTP: http})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +103,8 @@ func TestPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	address := servePage(t, p)
-	if status, text := getText(t, address+"/tea"); status != http.StatusOK || !strings.Contains(strings.ToLower(text), "<!doctype html>") {
+	if status, text := getText(t, address+"/tea"); status != http.StatusOK ||
+		!strings.Contains(strings.ToLower(text), "<!doctype html>") {
 		t.Errorf("the page: %d %q", status, text)
 	}
 	status, text := getText(t, address+web.ConnectPath)
@@ -110,8 +112,10 @@ func TestPage(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &connect); err != nil || status != http.StatusOK {
 		t.Fatalf("%d %q: %v", status, text, err)
 	}
-	if connect.Relay != testIdentity(1).Public().String() || connect.WebSocket != "ws://"+r.HTTPAddr().String()+"/ws" ||
-		connect.WebTransport == nil || connect.WebTransport.URL != "https://"+r.Addr().String()+"/wt" || connect.WebTransport.Port != 0 {
+	if connect.Relay != testIdentity(1).Public().String() ||
+		connect.WebSocket != "ws://"+r.HTTPAddr().String()+"/ws" ||
+		connect.WebTransport == nil || connect.WebTransport.URL != "https://"+r.Addr().String()+"/wt" ||
+		connect.WebTransport.Port != 0 {
 		t.Errorf("got %s", text)
 	}
 	relays, err := identity.OpenKnownRelays(known)
@@ -131,20 +135,24 @@ func TestPage(t *testing.T) {
 		t.Errorf("while the relay is away: %d", status)
 	}
 	p.expire(connectStale)
-	if status, text := getText(t, address+web.ConnectPath); status != 502 || !strings.Contains(text, "cannot reach") {
+	if status, text := getText(t, address+web.ConnectPath); status != 502 ||
+		!strings.Contains(text, "cannot reach") {
 		t.Errorf("long after the relay went: %d %q", status, text)
 	}
 	newPageRelay(t, testIdentity(2), http)
-	if status, text := getText(t, address+web.ConnectPath); status != 502 || !strings.Contains(text, "cannot reach") {
+	if status, text := getText(t, address+web.ConnectPath); status != 502 ||
+		!strings.Contains(text, "cannot reach") {
 		t.Errorf("a moment after the relay was asked: %d %q", status, text)
 	}
 	p.expire(0)
-	if status, text := getText(t, address+web.ConnectPath); status != 502 || !strings.Contains(text, "another key") {
+	if status, text := getText(t, address+web.ConnectPath); status != 502 ||
+		!strings.Contains(text, "another key") {
 		t.Errorf("another relay in its place: %d %q", status, text)
 	}
 	p.expire(-connectStale) // what is in memory is new enough, but somebody poses as the relay
 	p.expire(connectFresh)
-	if status, text := getText(t, address+web.ConnectPath); status != 502 || !strings.Contains(text, "another key") {
+	if status, text := getText(t, address+web.ConnectPath); status != 502 ||
+		!strings.Contains(text, "another key") {
 		t.Errorf("another relay in its place of a moment ago: %d %q", status, text)
 	}
 }
@@ -158,7 +166,8 @@ func (p *relayPage) expire(by time.Duration) {
 
 func TestPageKey(t *testing.T) {
 	r, _ := newPageRelay(t, testIdentity(1), "127.0.0.1:0")
-	cmd := pageCmd{Relay: "http://" + r.HTTPAddr().String(), RelayKey: testIdentity(1).Fingerprint().String(), KnownRelays: t.TempDir()}
+	cmd := pageCmd{Relay: "http://" + r.HTTPAddr().String(), RelayKey: testIdentity(1).Fingerprint().String(),
+		KnownRelays: t.TempDir()}
 	p, err := cmd.page()
 	if err != nil {
 		t.Fatal(err)
@@ -170,7 +179,8 @@ func TestPageKey(t *testing.T) {
 	if p, err = cmd.page(); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.refresh(t.Context()); err == nil || !strings.Contains(err.Error(), cmd.RelayKey) || !strings.Contains(err.Error(), testIdentity(1).Fingerprint().String()) {
+	if err := p.refresh(t.Context()); err == nil || !strings.Contains(err.Error(), cmd.RelayKey) ||
+		!strings.Contains(err.Error(), testIdentity(1).Fingerprint().String()) {
 		t.Errorf("another key than the given one: %v", err)
 	}
 	http.DefaultClient.CloseIdleConnections()
@@ -202,7 +212,8 @@ func TestPageKnownToJoin(t *testing.T) {
 // TestPageKeepsOnlyItsHost: a relay that names another host for its UDP port has no key kept for that.
 func TestPageKeepsOnlyItsHost(t *testing.T) {
 	for udp, kept := range map[string]bool{
-		"127.0.0.1:4433": true, "voice.example.org:4433": false, "localhost:4433": false, "127.0.0.1.example.org:4433": false,
+		"127.0.0.1:4433": true, "voice.example.org:4433": false, "localhost:4433": false,
+		"127.0.0.1.example.org:4433": false,
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			c := goodConnect(testIdentity(1))
@@ -246,7 +257,8 @@ func (s *swallow) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestPageOfSilentRelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		transport := new(swallow)
-		p := &relayPage{base: &url.URL{Scheme: "https", Host: "voice.example.org"}, client: &http.Client{Transport: transport},
+		p := &relayPage{base: &url.URL{Scheme: "https", Host: "voice.example.org"},
+			client: &http.Client{Transport: transport},
 			answer: relayAnswer{connect: *goodConnect(testIdentity(1)), at: time.Now()}}
 		h := p.handler(t.Context())
 		round := func(status, asked int, patience time.Duration) {
@@ -254,7 +266,8 @@ func TestPageOfSilentRelay(t *testing.T) {
 			start := time.Now()
 			for range 20 { // one after the other, as the mutex has those that come at once
 				w := httptest.NewRecorder()
-				h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, web.ConnectPath, nil))
+				h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, web.ConnectPath,
+					nil))
 				if took := time.Since(start); w.Code != status || took > patience {
 					t.Errorf("%d after %v, want %d within %v", w.Code, took, status, patience)
 				}
@@ -319,14 +332,18 @@ func TestTakenLocalhost(t *testing.T) {
 	_, port, _ := net.SplitHostPort(other.Addr().String())
 	for _, host := range []string{"127.0.0.1", "localhost"} {
 		addr := host + ":" + port
-		page := &pageCmd{Relay: "http://127.0.0.1:1", Listen: addr, RelayKey: testIdentity(1).Fingerprint().String()}
-		want := "cannot listen on --listen " + addr + ": on [::1], where browsers look for localhost first, a program has this port already"
+		page := &pageCmd{Relay: "http://127.0.0.1:1", Listen: addr,
+			RelayKey: testIdentity(1).Fingerprint().String()}
+		want := "cannot listen on --listen " + addr + ": on [::1], where browsers look for localhost " +
+			"first, a program has this port already"
 		if err := page.Run(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("wzp page: %v", err)
 		}
-		_, err := relay.New(relay.Config{Identity: testIdentity(1), Listen: "127.0.0.1:0", Sockets: 1, HTTP: addr})
+		_, err := relay.New(relay.Config{Identity: testIdentity(1), Listen: "127.0.0.1:0", Sockets: 1,
+			HTTP: addr})
 		want = strings.Replace(want, "--listen", "--http", 1)
-		if err = (&relayCmd{Config: relay.Config{HTTP: addr}}).listenError(err); err == nil || !strings.Contains(err.Error(), want) {
+		if err = (&relayCmd{Config: relay.Config{HTTP: addr}}).listenError(err); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("wzp relay: %v", err)
 		}
 	}
@@ -375,10 +392,11 @@ func TestParseRelayURL(t *testing.T) {
 // goodConnect is what a relay says, with a signature.
 func goodConnect(id *identity.Identity) *web.Connect {
 	hash := [32]byte{1, 2, 3}
-	return &web.Connect{Relay: id.Public().String(), Version: "wzp test", WebSocket: "/ws", WebTransport: &web.WebTransport{
-		Port: 4433, Path: "/wt", Hashes: []string{hex.EncodeToString(hash[:])},
-		Signature: hex.EncodeToString(wire.SignWebCertificates(id, [][32]byte{hash})),
-	}}
+	return &web.Connect{Relay: id.Public().String(), Version: "wzp test", WebSocket: "/ws",
+		WebTransport: &web.WebTransport{
+			Port: 4433, Path: "/wt", Hashes: []string{hex.EncodeToString(hash[:])},
+			Signature: hex.EncodeToString(wire.SignWebCertificates(id, [][32]byte{hash})),
+		}}
 }
 
 func TestParseConnect(t *testing.T) {
@@ -396,22 +414,27 @@ func TestParseConnect(t *testing.T) {
 		edit                       func(c *web.Connect)
 		transport, socket, addrUDP string
 	}{
-		"ports":     {func(*web.Connect) {}, "https://voice.example.org:4433/wt", "wss://voice.example.org/ws", "voice.example.org:4433"},
-		"relative":  {func(c *web.Connect) { c.WebSocket = "ws" }, "https://voice.example.org:4433/wt", "wss://voice.example.org/ws", "voice.example.org:4433"},
-		"no socket": {func(c *web.Connect) { c.WebSocket = "" }, "https://voice.example.org:4433/wt", "", "voice.example.org:4433"},
+		"ports": {func(*web.Connect) {}, "https://voice.example.org:4433/wt",
+			"wss://voice.example.org/ws", "voice.example.org:4433"},
+		"relative": {func(c *web.Connect) { c.WebSocket = "ws" }, "https://voice.example.org:4433/wt",
+			"wss://voice.example.org/ws", "voice.example.org:4433"},
+		"no socket": {func(c *web.Connect) { c.WebSocket = "" }, "https://voice.example.org:4433/wt", "",
+			"voice.example.org:4433"},
 		"URLs": {func(c *web.Connect) {
 			c.WebTransport.Port, c.WebTransport.Path, c.WebTransport.URL = 0, "", "https://udp.example.org/wt"
 			c.WebSocket = "wss://tcp.example.org:8443/ws"
 		}, "https://udp.example.org/wt", "wss://tcp.example.org:8443/ws", "udp.example.org:443"},
 	} {
 		a, err := parse(test.edit)
-		if err != nil || a.connect.WebTransport.URL != test.transport || a.connect.WebSocket != test.socket || a.addr != test.addrUDP || a.key != testIdentity(1).Public() {
+		if err != nil || a.connect.WebTransport.URL != test.transport || a.connect.WebSocket != test.socket ||
+			a.addr != test.addrUDP || a.key != testIdentity(1).Public() {
 			t.Errorf("%s: %+v, %v", name, a, err)
 		}
 	}
 	base = &url.URL{Scheme: "https", Host: "example.org:8443", Path: "/voice/"}
 	a, err := parse(func(c *web.Connect) { c.WebSocket = "ws" })
-	if err != nil || a.connect.WebTransport.URL != "https://example.org:4433/wt" || a.connect.WebSocket != "wss://example.org:8443/voice/ws" {
+	if err != nil || a.connect.WebTransport.URL != "https://example.org:4433/wt" ||
+		a.connect.WebSocket != "wss://example.org:8443/voice/ws" {
 		t.Errorf("under a path: %+v, %v", a, err)
 	}
 	for name, edit := range map[string]func(c *web.Connect){
@@ -450,19 +473,23 @@ func TestParseConnect(t *testing.T) {
 // TestHostileRelayPage gives the command pages that are no relay's.
 func TestHostileRelayPage(t *testing.T) {
 	var answer atomic.Pointer[func(w http.ResponseWriter)]
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { (*answer.Load())(w) }))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		(*answer.Load())(w)
+	}))
 	defer server.Close()
 	for name, test := range map[string]struct {
 		serve func(w http.ResponseWriter)
 		want  string
 	}{
-		"a web site": {func(w http.ResponseWriter) { io.WriteString(w, "<!doctype html>") }, "not the JSON of a relay"},
+		"a web site": {func(w http.ResponseWriter) { io.WriteString(w, "<!doctype html>") },
+			"not the JSON of a relay"},
 		"endless": {func(w http.ResponseWriter) {
 			for range 1000 {
 				io.WriteString(w, strings.Repeat(" ", 1000))
 			}
 		}, "longer than"},
-		"nothing there": {func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotFound) }, "is it the page of a relay?"},
+		"nothing there": {func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotFound) },
+			"is it the page of a relay?"},
 		"elsewhere": {func(w http.ResponseWriter) {
 			w.Header().Set("Location", "http://evil.example/\n")
 			w.WriteHeader(http.StatusFound)
@@ -495,7 +522,8 @@ func TestPageOverHTTPS(t *testing.T) {
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
 	server.StartTLS()
 	defer server.Close()
-	cmd := &pageCmd{Relay: strings.TrimPrefix(server.URL, "https://"), RelayKey: testIdentity(1).Fingerprint().String()}
+	cmd := &pageCmd{Relay: strings.TrimPrefix(server.URL, "https://"),
+		RelayKey: testIdentity(1).Fingerprint().String()}
 	p, err := cmd.page()
 	if err != nil {
 		t.Fatal(err)

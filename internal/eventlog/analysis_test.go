@@ -32,7 +32,8 @@ func newMadeUp() *madeUp {
 		id   MemberID
 		home PeerID
 	}{{"Ana", ana, north}, {"Ben", ben, south}, {"Cy", cy, west}} {
-		m.log(c.name, Event{Time: 2 * second, Kind: Start, Room: "tea", Src: c.id, Relay: c.home, Name: c.name},
+		m.log(c.name, Event{Time: 2 * second, Kind: Start, Room: "tea", Src: c.id, Relay: c.home,
+			Name: c.name},
 			Event{Time: 3 * second, Kind: Joined, Room: "tea", Src: c.id, Members: 3})
 	}
 	return m
@@ -49,8 +50,10 @@ type step struct {
 
 var steps = []step{
 	{"Ana", "north", Event{Kind: MediaOut}, Event{Kind: MediaIn}, 10_000},
-	{"north", "south", Event{Kind: FederationEgress, Peer: south}, Event{Kind: FederationIngress, Peer: north}, 40_000},
-	{"south", "west", Event{Kind: FederationEgress, Peer: west}, Event{Kind: FederationIngress, Peer: south}, 40_000},
+	{"north", "south", Event{Kind: FederationEgress, Peer: south},
+		Event{Kind: FederationIngress, Peer: north}, 40_000},
+	{"south", "west", Event{Kind: FederationEgress, Peer: west}, Event{Kind: FederationIngress, Peer: south},
+		40_000},
 	{"south", "Ben", Event{Kind: LocalDeliver, ToCount: 1}, Event{Kind: MediaIn}, 10_000},
 	{"west", "Cy", Event{Kind: LocalDeliver, ToCount: 1}, Event{Kind: MediaIn}, 10_000},
 }
@@ -122,7 +125,8 @@ func (m *madeUp) analyze(t *testing.T, options AnalysisOptions) *Report {
 // hopText is a hop in short: who, epoch, sent, arrived, lost, repeated, duplicated, late.
 func hopTexts(r *Report) (list []string) {
 	for _, h := range r.Hops {
-		list = append(list, fmt.Sprintf("%s %d: %s-%s %v %v %v %v %v %v", h.Kind, h.Epoch, name(h.From), name(h.To),
+		list = append(list, fmt.Sprintf("%s %d: %s-%s %v %v %v %v %v %v", h.Kind, h.Epoch, name(h.From),
+			name(h.To),
 			h.Sent, h.Arrived, h.Lost, h.Repeated, h.Duplicated, h.Late))
 	}
 	return list
@@ -131,7 +135,8 @@ func hopTexts(r *Report) (list []string) {
 // deliveryTexts are deliveries in short: who, sent, expected, delivered, lost, duplicated, late, where.
 func deliveryTexts(r *Report) (list []string) {
 	for _, d := range r.Deliveries {
-		text := fmt.Sprintf("%s-%s %d %d %d %d %d %d", name(d.Talker), name(d.Listener), d.Sent, d.Expected, d.Delivered, d.Lost, d.Duplicated, d.Late)
+		text := fmt.Sprintf("%s-%s %d %d %d %d %d %d", name(d.Talker), name(d.Listener), d.Sent, d.Expected,
+			d.Delivered, d.Lost, d.Duplicated, d.Late)
 		for _, p := range d.Where {
 			text += fmt.Sprintf(" [%s-%s %s %d]", name(p.From), name(p.To), p.Reason, p.Count)
 		}
@@ -162,18 +167,22 @@ func TestAllIsWell(t *testing.T) {
 	m.stop(20 * second)
 	r := m.analyze(t, AnalysisOptions{})
 	want := []string{
-		"up 0: Ana-north 50 50 0 0 0 0", "link 0: north-south 50 50 0 0 0 0", "link 0: south-west 50 50 0 0 0 0",
+		"up 0: Ana-north 50 50 0 0 0 0", "link 0: north-south 50 50 0 0 0 0",
+		"link 0: south-west 50 50 0 0 0 0",
 		"down 0: south-Ben 50 50 0 0 0 0", "down 0: west-Cy 50 50 0 0 0 0",
-		"up 1: Ana-north 50 50 0 0 0 0", "link 1: north-south 50 50 0 0 0 0", "link 1: south-west 50 50 0 0 0 0",
+		"up 1: Ana-north 50 50 0 0 0 0", "link 1: north-south 50 50 0 0 0 0",
+		"link 1: south-west 50 50 0 0 0 0",
 		"down 1: south-Ben 50 50 0 0 0 0", "down 1: west-Cy 50 50 0 0 0 0",
 	}
 	if diff := cmp.Diff(want, hopTexts(r)); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{"Ana-Ben 100 100 100 0 0 0", "Ana-Cy 100 100 100 0 0 0"}, deliveryTexts(r)); diff != "" {
+	if diff := cmp.Diff([]string{"Ana-Ben 100 100 100 0 0 0", "Ana-Cy 100 100 100 0 0 0"},
+		deliveryTexts(r)); diff != "" {
 		t.Error(diff)
 	}
-	verdict := Verdict{ExactlyOnce: true, Talkers: 1, Listeners: 2, Sent: 100, Expected: 200, Delivered: 200, TailMS: 100}
+	verdict := Verdict{ExactlyOnce: true, Talkers: 1, Listeners: 2, Sent: 100, Expected: 200, Delivered: 200,
+		TailMS: 100}
 	if diff := cmp.Diff(verdict, r.Verdict); diff != "" {
 		t.Error(diff)
 	}
@@ -208,7 +217,8 @@ func TestTroubleIsLocated(t *testing.T) {
 	for i := range 100 {
 		m.packet(uint64(i), 0, 5*second+int64(i)*20_000, trouble[i])
 	}
-	m.log("south", Event{Time: 9 * second, Kind: RateLimitDrop, Room: "tea", Src: ana, Seq: 50, Peer: north, Reason: "too many packets"})
+	m.log("south", Event{Time: 9 * second, Kind: RateLimitDrop, Room: "tea", Src: ana, Seq: 50, Peer: north,
+		Reason: "too many packets"})
 	m.log("west", Event{Time: 9 * second, Kind: DedupDrop, Room: "tea", Src: ana, Seq: 71, Peer: south},
 		Event{Time: 9 * second, Kind: FederationIngressMalformed, Peer: south, Len: 3})
 	m.stop(20 * second)
@@ -225,13 +235,15 @@ func TestTroubleIsLocated(t *testing.T) {
 	}
 	wantDeliveries := []string{
 		"Ana-Ben 100 100 96 4 1 1 [north-south  2] [Ana-north  1] [south-Ben  1]",
-		"Ana-Cy 100 100 93 7 0 2 [north-south  2] [Ana-north  1] [south-south rate_limit_drop 1] [south-west  1] [west-west  1] [west-Cy  1]",
+		"Ana-Cy 100 100 93 7 0 2 [north-south  2] [Ana-north  1] [south-south rate_limit_drop 1] " +
+			"[south-west  1] [west-west  1] [west-Cy  1]",
 	}
 	if diff := cmp.Diff(sortedPlaces(wantDeliveries), sortedPlaces(deliveryTexts(r))); diff != "" {
 		t.Error(diff)
 	}
 	verdict := Verdict{
-		Talkers: 1, Listeners: 2, Sent: 100, Expected: 200, Delivered: 189, Lost: 11, Duplicated: 1, Late: 3, Twice: 2,
+		Talkers: 1, Listeners: 2, Sent: 100, Expected: 200, Delivered: 189, Lost: 11, Duplicated: 1, Late: 3,
+		Twice:  2,
 		TailMS: float64(9*second-(5*second+99*20_000)) / 1000,
 	}
 	if diff := cmp.Diff(verdict, r.Verdict); diff != "" {
@@ -239,7 +251,8 @@ func TestTroubleIsLocated(t *testing.T) {
 	}
 	var drops []string
 	for _, d := range r.Drops {
-		drops = append(drops, fmt.Sprintf("%s %s %s from %s: %d", name(d.Relay), d.Kind, d.Reason, name(*d.Peer), d.Count))
+		drops = append(drops, fmt.Sprintf("%s %s %s from %s: %d", name(d.Relay), d.Kind, d.Reason,
+			name(*d.Peer), d.Count))
 	}
 	if diff := cmp.Diff([]string{
 		"south rate_limit_drop too many packets from north: 1", "west dedup_drop  from south: 1",
@@ -293,8 +306,9 @@ func TestEqualCounters(t *testing.T) {
 func TestComesAndGoes(t *testing.T) {
 	for name, tc := range map[string]struct {
 		joined, left int64
-		heard        func(i int) bool // of packets 0 to 99, every 20 ms from 5 s on; epoch 1 from packet 50 on
-		want         string
+		// of packets 0 to 99, every 20 ms from 5 s on; epoch 1 from packet 50 on
+		heard func(i int) bool
+		want  string
 	}{
 		"was there":                {3, 20, func(int) bool { return true }, "Ana-Ben 100 100 100 0 0 0"},
 		"comes in the middle":      {5, 20, func(i int) bool { return i >= 50 }, "Ana-Ben 100 50 50 0 0 0"},
@@ -313,7 +327,8 @@ func TestComesAndGoes(t *testing.T) {
 				m.log("Ben", Event{Time: tc.joined*second + 1, Kind: Joined, Room: "tea", Src: ben})
 			}
 			for i := range 100 {
-				e := Event{Time: 5*second + int64(i)*20_000, Kind: MediaOut, Room: "tea", Src: ana, Seq: uint64(i), Epoch: uint8(i / 50)}
+				e := Event{Time: 5*second + int64(i)*20_000, Kind: MediaOut, Room: "tea", Src: ana,
+					Seq: uint64(i), Epoch: uint8(i / 50)}
 				m.log("Ana", e)
 				if e.Kind = MediaIn; tc.heard(i) {
 					m.log("Ben", e)
@@ -342,7 +357,8 @@ func TestWhatIsNotKnown(t *testing.T) {
 	m.stop(20 * second)
 	r := m.analyze(t, AnalysisOptions{})
 	want := []string{
-		"up 0: Ana-north 10 10 0 0 0 0", "link 0: north-0002:0000 10 - - 0 - -", "link 0: 0002:0000-west - 10 - - 0 -",
+		"up 0: Ana-north 10 10 0 0 0 0", "link 0: north-0002:0000 10 - - 0 - -",
+		"link 0: 0002:0000-west - 10 - - 0 -",
 		"down 0: 0002:0000-Ben - 10 - - 0 -",
 	}
 	got := hopTexts(r)
@@ -420,7 +436,8 @@ func TestMalformedLinesAreInTheReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := a.Report()
-	if l := r.Logs[0]; l.Malformed != 2 || len(l.Errors) != 2 || !strings.HasPrefix(l.Errors[1], path+", line 3: not JSON") || !l.Cut || l.Events != 1 {
+	if l := r.Logs[0]; l.Malformed != 2 || len(l.Errors) != 2 ||
+		!strings.HasPrefix(l.Errors[1], path+", line 3: not JSON") || !l.Cut || l.Events != 1 {
 		t.Errorf("%+v", l)
 	}
 	if r.Verdict.Malformed != 2 {

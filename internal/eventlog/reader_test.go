@@ -33,7 +33,8 @@ func TestReadWhatIsWritten(t *testing.T) {
 	odd.Room, odd.Reason = "", "\u2028 \\ \x01"
 	odd.RoomHash = HashRoom("tea")
 	zero := Event{Kind: MediaIn, Src: ana}
-	for _, want := range []Event{full, odd, zero, {Kind: Dropped, Count: 1<<63 - 1}, {Kind: Start, Src: ana, Relay: north}} {
+	for _, want := range []Event{full, odd, zero, {Kind: Dropped, Count: 1<<63 - 1},
+		{Kind: Start, Src: ana, Relay: north}} {
 		line := appendLine(nil, &want)
 		got, err := NewReader(bytes.NewReader(line), "x").Next()
 		if err != nil {
@@ -64,7 +65,8 @@ func TestReadTolerantly(t *testing.T) {
 		`{"ts":"2026-01-02T03:04:05+01:00","event":"stop"}`,
 		`{` + ts + `,"event":"media_i`,
 	}, "\n")
-	for name, in := range map[string]io.Reader{"at once": strings.NewReader(text), "in bits": iotest.OneByteReader(strings.NewReader(text))} {
+	for name, in := range map[string]io.Reader{"at once": strings.NewReader(text),
+		"in bits": iotest.OneByteReader(strings.NewReader(text))} {
 		t.Run(name, func(t *testing.T) {
 			r := NewReader(in, "x.log")
 			got, err := kinds(r)
@@ -95,7 +97,8 @@ func TestReadTolerantly(t *testing.T) {
 
 func TestReadMany(t *testing.T) {
 	r := NewReader(strings.NewReader(strings.Repeat("x\n", 1000)), "x")
-	if got, err := kinds(r); len(got) > 0 || err != nil || r.Malformed != 1000 || len(r.Errors) != maxNamed || r.Cut {
+	if got, err := kinds(r); len(got) > 0 || err != nil || r.Malformed != 1000 || len(r.Errors) != maxNamed ||
+		r.Cut {
 		t.Error(got, err, r.Malformed, len(r.Errors), r.Cut)
 	}
 	failing := NewReader(io.MultiReader(strings.NewReader("x\n"), iotest.ErrReader(io.ErrUnexpectedEOF)), "x")
@@ -131,7 +134,8 @@ func TestFind(t *testing.T) {
 // FuzzReader feeds any bytes, and compares the quick way to read with the thorough one.
 func FuzzReader(f *testing.F) {
 	f.Add(appendLine(nil, &full))
-	f.Add(slices.Concat(appendLine(nil, &Event{Kind: MediaIn, Src: ana, Seq: 1}), []byte("{\n\n"), appendLine(nil, &Event{Kind: Stop})))
+	f.Add(slices.Concat(appendLine(nil, &Event{Kind: MediaIn, Src: ana, Seq: 1}), []byte("{\n\n"),
+		appendLine(nil, &Event{Kind: Stop})))
 	f.Add([]byte(`{"ts":"2026-02-29T00:00:00.000000Z","event":"stop","stream":255}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r := NewReader(bytes.NewReader(b), "fuzz")

@@ -74,13 +74,16 @@ func mustClose(t *testing.T, w *Writer) {
 
 // full has a value in every field.
 var full = Event{
-	Time: 1_700_000_000_123_456, Kind: FederationEgress, Room: "tea", Src: ana, Stream: 1, Epoch: 16, Seq: 1 << 61, Len: 70, ToCount: 3,
-	Peer: PeerID{0x99, 0x83, 0xc2, 0xce, 0x87, 0xf9, 0x61, 0xb7}, Reason: "because", Action: "none", Members: 4, Relay: north, Name: "Ana \"\n\u00e9", Count: 5,
+	Time: 1_700_000_000_123_456, Kind: FederationEgress, Room: "tea", Src: ana, Stream: 1, Epoch: 16,
+	Seq: 1 << 61, Len: 70, ToCount: 3,
+	Peer: PeerID{0x99, 0x83, 0xc2, 0xce, 0x87, 0xf9, 0x61, 0xb7}, Reason: "because", Action: "none",
+	Members: 4, Relay: north, Name: "Ana \"\n\u00e9", Count: 5,
 }
 
 func TestLine(t *testing.T) {
-	const want = `{"ts":"2023-11-14T22:13:20.123456Z","event":"federation_egress","room":"tea","src":"000a00000000",` +
-		`"stream":1,"epoch":16,"seq":2305843009213693952,"len":70,"to_count":3,"peer":"9983:c2ce:87f9:61b7","reason":"because",` +
+	const want = `{"ts":"2023-11-14T22:13:20.123456Z","event":"federation_egress","room":"tea",` +
+		`"src":"000a00000000","stream":1,"epoch":16,"seq":2305843009213693952,"len":70,"to_count":3,` +
+		`"peer":"9983:c2ce:87f9:61b7","reason":"because",` +
 		`"action":"none","participants":4,"relay":"0001:0000:0000:0000","name":"Ana \"\né","count":5}` + "\n"
 	got := string(appendLine(nil, &full))
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -90,13 +93,17 @@ func TestLine(t *testing.T) {
 		event Event
 		want  string
 	}{
-		"nothing":        {Event{Kind: PeerUp}, `"event":"peer_up"}`},
-		"hash":           {Event{Kind: RoomActive, RoomHash: [8]byte{1}}, `"event":"room_active","room_hash":"0100000000000000"}`},
-		"packet":         {Event{Kind: MediaIn, Src: ana}, `"event":"media_in","src":"000a00000000","stream":0,"epoch":0,"seq":0}`},
-		"no packet":      {Event{Kind: MemberLeft, Src: ana, Seq: 9}, `"event":"member_left","src":"000a00000000"}`},
-		"negative":       {Event{Kind: Forward, Len: -1, ToCount: -1, Members: -1}, `"event":"forward"}`},
-		"not UTF-8":      {Event{Kind: PeerDown, Reason: "\xff"}, `"event":"peer_down","reason":"\ufffd"}`},
-		"very long text": {Event{Kind: PeerDown, Reason: strings.Repeat("x", 300)}, `"event":"peer_down","reason":"` + strings.Repeat("x", 256) + `"}`},
+		"nothing": {Event{Kind: PeerUp}, `"event":"peer_up"}`},
+		"hash": {Event{Kind: RoomActive, RoomHash: [8]byte{1}},
+			`"event":"room_active","room_hash":"0100000000000000"}`},
+		"packet": {Event{Kind: MediaIn, Src: ana},
+			`"event":"media_in","src":"000a00000000","stream":0,"epoch":0,"seq":0}`},
+		"no packet": {Event{Kind: MemberLeft, Src: ana, Seq: 9},
+			`"event":"member_left","src":"000a00000000"}`},
+		"negative":  {Event{Kind: Forward, Len: -1, ToCount: -1, Members: -1}, `"event":"forward"}`},
+		"not UTF-8": {Event{Kind: PeerDown, Reason: "\xff"}, `"event":"peer_down","reason":"\ufffd"}`},
+		"very long text": {Event{Kind: PeerDown, Reason: strings.Repeat("x", 300)},
+			`"event":"peer_down","reason":"` + strings.Repeat("x", 256) + `"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := string(appendLine(nil, &tc.event))
@@ -170,7 +177,8 @@ func TestOverflow(t *testing.T) {
 			got = append(got, fmt.Sprint(e.Seq))
 		}
 	}
-	want := []string{"0", "1", "2", "3", "4", "5", "6", "2 missing", "9", "10", "11", "12", "13", "14", "1 missing"}
+	want := []string{"0", "1", "2", "3", "4", "5", "6", "2 missing", "9", "10", "11", "12", "13", "14",
+		"1 missing"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -229,7 +237,8 @@ func TestAfterClose(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSuffix(string(b), "\n"), "\n")
-	for i, want := range []string{`"event":"start"`, `"event":"stop"`, `{"ts":`, `"event":"start"`, `"event":"stop"`} {
+	for i, want := range []string{`"event":"start"`, `"event":"stop"`, `{"ts":`, `"event":"start"`,
+		`"event":"stop"`} {
 		if i >= len(lines) || !strings.Contains(lines[i], want) {
 			t.Fatalf("line %d has no %s: %q", i+1, want, lines)
 		}
@@ -278,7 +287,8 @@ func TestRotation(t *testing.T) {
 			t.Errorf("%s has %d bytes", name, len(b))
 		}
 		first, _, _ := strings.Cut(string(b), "\n")
-		if e, err := parseLine([]byte(first)); err != nil || e.Kind != Start || e.Relay != north || e.Name != "north" || e.Reason != ReasonRotated {
+		if e, err := parseLine([]byte(first)); err != nil || e.Kind != Start || e.Relay != north ||
+			e.Name != "north" || e.Reason != ReasonRotated {
 			t.Errorf("%s begins with %s", name, first)
 		}
 	}
@@ -366,7 +376,8 @@ func TestWriteFails(t *testing.T) {
 			t.Fatal(err)
 		}
 		var failures []error
-		w := mustOpen(t, filepath.Join(dir, "log"), Options{MaxBytes: 1, Failed: func(err error) { failures = append(failures, err) }}, 64)
+		w := mustOpen(t, filepath.Join(dir, "log"), Options{MaxBytes: 1,
+			Failed: func(err error) { failures = append(failures, err) }}, 64)
 		one := func(seq uint64) {
 			w.Log(Event{Kind: MediaIn, Src: ana, Seq: seq})
 			time.Sleep(time.Second)
@@ -414,16 +425,17 @@ func TestOpenOtherFiles(t *testing.T) {
 		content string
 		log     bool
 	}{
-		"empty":                {"", true},
-		"log":                  {line + line, true},
-		"one line cut":         {line[:40], true},
-		"start of a line":      {line[:3], true},
-		"first line cut":       {line[:40] + "\n" + line, true},
-		"only cut lines":       {line[:40] + "\n", true},
-		"text":                 {"data_dir = \"data\"\n", false},
-		"text without an end":  {"secret", false},
-		"empty line":           {"\n", false},
-		"no event":             {`{"ts":"2026-01-02T03:04:05Z","msg":"stopped"}` + "\n" + `{"ts":"2026-01-02T03:04:05Z"}` + "\n", false},
+		"empty":               {"", true},
+		"log":                 {line + line, true},
+		"one line cut":        {line[:40], true},
+		"start of a line":     {line[:3], true},
+		"first line cut":      {line[:40] + "\n" + line, true},
+		"only cut lines":      {line[:40] + "\n", true},
+		"text":                {"data_dir = \"data\"\n", false},
+		"text without an end": {"secret", false},
+		"empty line":          {"\n", false},
+		"no event": {`{"ts":"2026-01-02T03:04:05Z","msg":"stopped"}` + "\n" +
+			`{"ts":"2026-01-02T03:04:05Z"}` + "\n", false},
 		"no ts":                {`{"event":"start"}` + "\n", false},
 		"ts that is no time":   {`{"ts":1.5,"event":"start"}` + "\n", false},
 		"a log in second line": {"notes\n" + line, false},
@@ -494,7 +506,8 @@ func BenchmarkLogNil(b *testing.B) {
 }
 
 // usual is an event as most are.
-var usual = Event{Time: full.Time, Kind: FederationIngress, Room: "tea", Src: ana, Epoch: 16, Seq: 12345, Len: 70, Peer: north}
+var usual = Event{Time: full.Time, Kind: FederationIngress, Room: "tea", Src: ana, Epoch: 16, Seq: 12345,
+	Len: 70, Peer: north}
 
 func BenchmarkLine(b *testing.B) {
 	var buf []byte

@@ -122,7 +122,8 @@ func TestSameSeedSameVerdicts(t *testing.T) {
 	a, b := newChannel(t, p), newChannel(t, p)
 	p.Seed = 5
 	other := newChannel(t, p)
-	first, second, third := sendEvery(a, 5000, frame), sendEvery(b, 5000, frame), sendEvery(other, 5000, frame)
+	first, second, third := sendEvery(a, 5000, frame), sendEvery(b, 5000, frame),
+		sendEvery(other, 5000, frame)
 	differ := 0
 	for i := range first {
 		if first[i] != second[i] {
@@ -139,7 +140,8 @@ func TestSameSeedSameVerdicts(t *testing.T) {
 
 func TestLossesDoNotDependOnOtherChoices(t *testing.T) {
 	plain := newChannel(t, Profile{Loss: 0.3, Seed: 6})
-	rich := newChannel(t, Profile{Loss: 0.3, Delay: time.Second, Jitter: time.Second, Reorder: 0.5, Duplicate: 0.5, Seed: 6})
+	rich := newChannel(t, Profile{Loss: 0.3, Delay: time.Second, Jitter: time.Second, Reorder: 0.5,
+		Duplicate: 0.5, Seed: 6})
 	a, b := sendEvery(plain, 1000, frame), sendEvery(rich, 1000, frame)
 	for i := range a {
 		if a[i].Outcome != b[i].Outcome {
@@ -227,7 +229,8 @@ func TestRateLimitsThroughputAndQueueBoundsDelay(t *testing.T) {
 		bytes += 128
 		last = v.At
 		// The longest wait is for a full queue: 4000 bytes at 64 kbit/s are 500 ms.
-		if delay := v.At.Sub(epoch.Add(time.Duration(i) * 5 * time.Millisecond)); delay > 550*time.Millisecond {
+		sent := epoch.Add(time.Duration(i) * 5 * time.Millisecond)
+		if delay := v.At.Sub(sent); delay > 550*time.Millisecond {
 			t.Fatalf("packet %d took %v", i, delay)
 		}
 	}

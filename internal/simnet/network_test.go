@@ -242,7 +242,8 @@ func TestInjectAndTap(t *testing.T) {
 		write(t, b, alice, "blocked")
 		n.Block(bob.Addr(), alice.Addr(), false)
 		write(t, b, alice, "to nobody")
-		want := []seen{{alice, bob, "first", true}, {alice, bob, "replayed", true}, {bob, alice, "blocked", false}, {bob, alice, "to nobody", false}}
+		want := []seen{{alice, bob, "first", true}, {alice, bob, "replayed", true},
+			{bob, alice, "blocked", false}, {bob, alice, "to nobody", false}}
 		if fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("tap saw %v, want %v", got, want)
 		}
@@ -335,7 +336,8 @@ func TestCloseEndsReaders(t *testing.T) {
 		}
 		for what, err := range map[string]error{
 			"close twice": a.Close(), "deadline": a.SetDeadline(time.Now()), "rebind": a.Rebind(alice),
-			"inject": n.Inject(alice, bob, nil), "write": second(b.WriteTo(nil, b.LocalAddr())), "listen": second(n.Listen(bob)),
+			"inject": n.Inject(alice, bob, nil), "write": second(b.WriteTo(nil, b.LocalAddr())),
+			"listen": second(n.Listen(bob)),
 		} {
 			if !errors.Is(err, net.ErrClosed) {
 				t.Errorf("%s: %v", what, err)
@@ -350,13 +352,15 @@ func TestListenAddresses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t, Profile{})
 		listen(t, n, alice)
-		for _, bad := range []netip.AddrPort{alice, netip.MustParseAddrPort("[::ffff:10.0.0.1]:1000"), {}, netip.MustParseAddrPort("0.0.0.0:1"), netip.MustParseAddrPort("[::]:1")} {
+		for _, bad := range []netip.AddrPort{alice, netip.MustParseAddrPort("[::ffff:10.0.0.1]:1000"), {},
+			netip.MustParseAddrPort("0.0.0.0:1"), netip.MustParseAddrPort("[::]:1")} {
 			if c, err := n.Listen(bad); err == nil {
 				t.Errorf("listens on %v as %v", bad, c.LocalAddr())
 			}
 		}
 		any := netip.AddrPortFrom(bob.Addr(), 0)
-		if a, b := listen(t, n, any), listen(t, n, any); a.AddrPort() == b.AddrPort() || a.AddrPort().Port() < firstEphemeralPort {
+		if a, b := listen(t, n, any), listen(t, n, any); a.AddrPort() == b.AddrPort() ||
+			a.AddrPort().Port() < firstEphemeralPort {
 			t.Errorf("ports %v and %v", a.AddrPort(), b.AddrPort())
 		}
 		mapped := listen(t, n, netip.MustParseAddrPort("[::ffff:10.0.0.3]:1"))

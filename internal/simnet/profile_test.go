@@ -52,12 +52,14 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 
 func TestWithOverridesSingleValues(t *testing.T) {
 	base := Profile{Loss: 0.3, Delay: time.Second, Seed: 7}
-	got, err := base.With("loss=0.6,burst-time=500ms,jitter=20ms,rate=32k,queue=64k,reorder=.01,duplicate=0.02")
+	got, err := base.With("loss=0.6,burst-time=500ms,jitter=20ms,rate=32k," +
+		"queue=64k,reorder=.01,duplicate=0.02")
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Profile{Loss: 0.6, BurstTime: 500 * time.Millisecond, Delay: time.Second, Jitter: 20 * time.Millisecond,
-		Rate: 32_000, Queue: 65_536, Reorder: 0.01, Duplicate: 0.02, Seed: 7}
+	want := Profile{Loss: 0.6, BurstTime: 500 * time.Millisecond, Delay: time.Second,
+		Jitter: 20 * time.Millisecond,
+		Rate:   32_000, Queue: 65_536, Reorder: 0.01, Duplicate: 0.02, Seed: 7}
 	if got != want {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -79,7 +81,8 @@ func TestWithRefuses(t *testing.T) {
 }
 
 func TestParseRateAndSize(t *testing.T) {
-	for s, want := range map[string]int64{"0": 0, "12000": 12_000, "32k": 32_000, "32K": 32_000, "1.5M": 1_500_000, "2G": 2_000_000_000} {
+	for s, want := range map[string]int64{"0": 0, "12000": 12_000, "32k": 32_000, "32K": 32_000,
+		"1.5M": 1_500_000, "2G": 2_000_000_000} {
 		if got, err := parseRate(s); err != nil || got != want {
 			t.Errorf("rate %q: %d, %v", s, got, err)
 		}
@@ -99,7 +102,8 @@ func TestParseBlackout(t *testing.T) {
 	if got, err = ParseBlackout("up@0s+1m"); err != nil || got.Direction != Up || got.At != 0 {
 		t.Errorf("got %v, %v", got, err)
 	}
-	for _, s := range []string{"", "both", "both@10s", "@1s+1s", "both@1s+0s", "both@-1s+1s", "both@1s+-1s", "left@1s+1s", "up@1s+1s+1s", "up@+", "UP@1s+1s", "up@2000000h+2000000h"} {
+	for _, s := range []string{"", "both", "both@10s", "@1s+1s", "both@1s+0s", "both@-1s+1s", "both@1s+-1s",
+		"left@1s+1s", "up@1s+1s+1s", "up@+", "UP@1s+1s", "up@2000000h+2000000h"} {
 		if b, err := ParseBlackout(s); err == nil {
 			t.Errorf("%q: taken as %v", s, b)
 		}

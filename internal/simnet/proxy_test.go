@@ -91,7 +91,8 @@ func balanced(t testing.TB, s ProxyStats) {
 
 func TestProxyForwardsBothWaysForEachClient(t *testing.T) {
 	to := target(t)
-	p := newProxy(t, to, ProxyConfig{Up: Profile{Delay: 20 * time.Millisecond}, Down: Profile{Delay: 10 * time.Millisecond}})
+	p := newProxy(t, to, ProxyConfig{Up: Profile{Delay: 20 * time.Millisecond},
+		Down: Profile{Delay: 10 * time.Millisecond}})
 	upstream := map[netip.AddrPort]bool{}
 	for _, name := range []string{"a", "b"} {
 		c := dialProxy(t, p)
@@ -117,7 +118,8 @@ func TestProxyForwardsBothWaysForEachClient(t *testing.T) {
 	p.Close()
 	s := p.Stats()
 	balanced(t, s)
-	if s.ClientsTotal != 2 || s.Up.Out != 2 || s.Up.BytesOut != 2*29 || s.Down.Out != 2 || s.Down.BytesOut != 2*33 {
+	if s.ClientsTotal != 2 || s.Up.Out != 2 || s.Up.BytesOut != 2*29 || s.Down.Out != 2 ||
+		s.Down.BytesOut != 2*33 {
 		t.Errorf("stats %+v", s)
 	}
 }
@@ -144,7 +146,8 @@ func TestProxyKeepsOrderAndSizes(t *testing.T) {
 
 func TestProxyLosesAndDuplicates(t *testing.T) {
 	to := target(t)
-	p := newProxy(t, to, ProxyConfig{Up: Profile{Loss: 0.3, Duplicate: 0.1, Delay: time.Millisecond, Seed: 1}})
+	p := newProxy(t, to, ProxyConfig{Up: Profile{Loss: 0.3, Duplicate: 0.1, Delay: time.Millisecond,
+		Seed: 1}})
 	c := dialProxy(t, p)
 	received := uint64(0)
 	to.SetReadDeadline(time.Now().Add(5 * time.Minute))
@@ -152,7 +155,10 @@ func TestProxyLosesAndDuplicates(t *testing.T) {
 		for range 50 {
 			transmit(t, c, "x")
 		}
-		eventually(t, p, "done", func(s ProxyStats) bool { return s.Up.Sent == uint64(50*(i+1)) && s.Up.InFlight == 0 })
+		eventually(t, p, "done", func(s ProxyStats) bool {
+			return s.Up.Sent == uint64(50*(i+1)) &&
+				s.Up.InFlight == 0
+		})
 		for ; received < p.Stats().Up.Out; received++ {
 			if _, err := to.Read(make([]byte, 10)); err != nil {
 				t.Fatal(err)
@@ -198,7 +204,8 @@ func TestProxyBlocksAndChangesProfile(t *testing.T) {
 	}
 	transmit(t, c, "lost")
 	eventually(t, p, "lost", func(s ProxyStats) bool { return s.Up.Lost == 1 })
-	if p.SetProfile(Profile{}, Profile{Loss: -1}) == nil || p.SetProfile(Profile{Loss: -1}, Profile{}) == nil {
+	if p.SetProfile(Profile{}, Profile{Loss: -1}) == nil ||
+		p.SetProfile(Profile{Loss: -1}, Profile{}) == nil {
 		t.Error("took a bad profile")
 	}
 }
@@ -259,7 +266,10 @@ func TestProxyBoundsAndForgetsClients(t *testing.T) {
 	eventually(t, p, "refused or forgotten", func(s ProxyStats) bool {
 		return s.Clients <= 2 && s.ClientsTotal+s.ClientsRefused == 5
 	})
-	eventually(t, p, "forgotten", func(s ProxyStats) bool { return s.Clients == 0 && s.ClientsExpired == s.ClientsTotal })
+	eventually(t, p, "forgotten", func(s ProxyStats) bool {
+		return s.Clients == 0 &&
+			s.ClientsExpired == s.ClientsTotal
+	})
 	s := p.Stats()
 	if s.Up.Sent != s.ClientsTotal {
 		t.Errorf("the counts of forgotten clients are gone: %+v", s)
@@ -283,7 +293,8 @@ func TestProxyBoundsMemory(t *testing.T) {
 // A relay that restarts answers "port unreachable" for a while; packets must flow again after it.
 func TestProxySurvivesAnAbsentTarget(t *testing.T) {
 	// Nobody is given this port while it is free: systems give out higher ones.
-	to, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 10_000 + os.Getpid()%20_000})
+	to, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1),
+		Port: 10_000 + os.Getpid()%20_000})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,8 @@ func echo(t *testing.T, clientConn, serverConn *Conn) {
 	config := &quic.Config{HandshakeIdleTimeout: 20 * time.Second, MaxIdleTimeout: time.Minute}
 	server := &quic.Transport{Conn: serverConn}
 	defer server.Close()
-	listener, err := server.Listen(&tls.Config{Certificates: []tls.Certificate{certificate(t)}, NextProtos: []string{"echo"}}, config)
+	listener, err := server.Listen(&tls.Config{Certificates: []tls.Certificate{certificate(t)},
+		NextProtos: []string{"echo"}}, config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +56,8 @@ func echo(t *testing.T, clientConn, serverConn *Conn) {
 
 	client := &quic.Transport{Conn: clientConn}
 	defer client.Close()
-	conn, err := client.Dial(ctx, serverConn.LocalAddr(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"echo"}}, config)
+	conn, err := client.Dial(ctx, serverConn.LocalAddr(),
+		&tls.Config{InsecureSkipVerify: true, NextProtos: []string{"echo"}}, config)
 	if err != nil {
 		t.Fatal(err)
 	}

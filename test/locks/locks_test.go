@@ -80,11 +80,13 @@ func TestRewrite(t *testing.T) {
 
 // TestLevels has a package whose locks come before those of one that it does not import.
 func TestLevels(t *testing.T) {
-	_, before := parseList("P.\n\nLocks, in the order in which they are taken, before those of b, c/d:\n\n\tT.mu\n")
+	_, before := parseList("P.\n\nLocks, in the order in which they are taken, before those of b, " +
+		"c/d:\n\n\tT.mu\n")
 	if len(before) != 2 || before[0] != "b" || before[1] != "c/d" {
 		t.Errorf("before %q", before)
 	}
-	a, b, c := &source{pkg: pkg{ImportPath: "a"}}, &source{pkg: pkg{ImportPath: "b"}}, &source{pkg: pkg{ImportPath: "c", Imports: []string{"b", "fmt"}}}
+	a, b, c := &source{pkg: pkg{ImportPath: "a"}}, &source{pkg: pkg{ImportPath: "b"}},
+		&source{pkg: pkg{ImportPath: "c", Imports: []string{"b", "fmt"}}}
 	a.before = []string{"c"}
 	if err := setLevels([]*source{a, b, c}); err != nil || a.level != 2 || b.level != 0 || c.level != 1 {
 		t.Errorf("%v; levels %d, %d, %d", err, a.level, b.level, c.level)
@@ -135,7 +137,8 @@ func TestInjected(t *testing.T) {
 // TestInjected puts an inversion into a package of the module, which has to end its tests.
 func TestInjected(t *testing.T) {
 	out, err := runInjected(t, "internal/room", injected)
-	if err == nil || !strings.Contains(out, "holds\n\troom.Room.mu\ntakes room.Rooms.mu,") || !strings.Contains(out, "injected_test.go:9") {
+	if err == nil || !strings.Contains(out, "holds\n\troom.Room.mu\ntakes room.Rooms.mu,") ||
+		!strings.Contains(out, "injected_test.go:9") {
 		t.Errorf("%v, it said:\n%s", err, out)
 	}
 }

@@ -169,7 +169,9 @@ func TestScenes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			out, status := playScene(t, "TestScenes", name)
-			if scene.says == "" && status != 0 || scene.says != "" && (status != 3 || !strings.Contains(out, scene.says) || !strings.Contains(out, "ordered_test.go:")) {
+			if scene.says == "" && status != 0 || scene.says != "" &&
+				(status != 3 || !strings.Contains(out, scene.says) ||
+					!strings.Contains(out, "ordered_test.go:")) {
 				t.Errorf("status %d, want %q; it said:\n%s", status, scene.says, out)
 			}
 		})

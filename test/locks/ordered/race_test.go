@@ -30,7 +30,8 @@ func TestRaceIsSeen(t *testing.T) {
 		<-done
 		return
 	}
-	if out, status := playScene(t, "TestRaceIsSeen", "race"); status == 0 || !strings.Contains(out, "DATA RACE") {
+	if out, status := playScene(t, "TestRaceIsSeen", "race"); status == 0 ||
+		!strings.Contains(out, "DATA RACE") {
 		t.Errorf("status %d:\n%s", status, out)
 	}
 }
