@@ -89,8 +89,8 @@ func handshakeOf(conn *quic.Conn) *handshake {
 // newcomer is a connection that has not said who it is yet: a quicNewcomer, or a browser's webConn.
 type newcomer interface {
 	controlChannel
-	// verify checks that a Hello was signed for this connection. The error is a *wire.Refused if the remote should
-	// be told.
+	// verify checks that a Hello was signed for this connection. The error is a *wire.Refused if the remote
+	// should be told.
 	verify(hello *wire.Hello) (peer bool, err error)
 	// attach makes the connection an attachment of s, or returns nil if that is over.
 	attach(s *Session, hello *wire.Hello, now time.Time) *attachment
@@ -105,7 +105,7 @@ func (ep *Endpoint) serve(c newcomer, remote netip.Addr) bool {
 		ep.refuseHello(c, remote, err)
 		return false
 	}
-	if a.ofBrowser() && a.session.stopped.Load() { // on the connection before: what it takes to go on is asked for now
+	if a.ofBrowser() && a.session.stopped.Load() { // on the connection before: ask for what it takes to go on
 		ep.WithTx(a.session.pingUntilAnswered)
 	}
 	ep.control(c, a)
@@ -122,8 +122,9 @@ func (ep *Endpoint) refuseHello(c controlChannel, remote netip.Addr, err error) 
 	}
 }
 
-// served notes that an accepted connection has ended, and with it a session of which no packet ever came and no
-// connection is left on which the client could have heard of it: it was an attempt that the client gave up.
+// served notes that an accepted connection has ended, and with it a session of which no packet ever came and
+// no connection is left on which the client could have heard of it: it was an attempt that the client gave
+// up.
 func (ep *Endpoint) served(a *attachment) {
 	s := a.session
 	s.detach(a)
@@ -244,8 +245,9 @@ func (c *quicNewcomer) attach(s *Session, hello *wire.Hello, now time.Time) *att
 
 func (c *quicNewcomer) complete(*wire.Welcome, *wire.Hello) {}
 
-// sessionFor returns the session that hello, which is proved, names. If there is none it makes one; peer: a peer
-// link. Who may open the one kind gets no further on the other by it: a session stays what it was made as.
+// sessionFor returns the session that hello, which is proved, names. If there is none it makes one; peer: a
+// peer link. Who may open the one kind gets no further on the other by it: a session stays what it was made
+// as.
 func (ep *Endpoint) sessionFor(hello *wire.Hello, remote netip.Addr, peer bool) (*Session, error) {
 	if peer {
 		defer ep.askOnce(hello.Session)()
@@ -297,8 +299,8 @@ func (ep *Endpoint) accepts(s *Session, remote netip.Addr) *wire.Refused {
 	return nil
 }
 
-// askOnce waits until no other connection of a peer link is being accepted, and makes this one the one that is, until
-// done is called: of several that come at once, one asks AcceptPeer.
+// askOnce waits until no other connection of a peer link is being accepted, and makes this one the one that
+// is, until done is called: of several that come at once, one asks AcceptPeer.
 func (ep *Endpoint) askOnce(session [16]byte) (done func()) {
 	mine := make(chan struct{})
 	for {

@@ -18,10 +18,10 @@ type controlChannel interface {
 	read(limit int) (wire.Message, error)
 	// readUntil says when read fails at the latest; the zero time: never.
 	readUntil(t time.Time)
-	// write fails when the peer does not take the message within handshakeTimeout.
+	// write fails when the remote does not take the message within handshakeTimeout.
 	write(m wire.Message) error
-	// finish says that nothing more will be written, and returns a channel that is closed when the peer can have
-	// read it all.
+	// finish says that nothing more will be written, and returns a channel that is closed when the remote can
+	// have read it all.
 	finish() <-chan struct{}
 }
 
@@ -103,7 +103,7 @@ func (ep *Endpoint) refuse(c controlChannel, refused *wire.Refused) {
 	}
 }
 
-// writeMessage writes one control message; a peer that does not read is given up.
+// writeMessage writes one control message; a remote that does not read is given up.
 func writeMessage(stream messageStream, m wire.Message) error {
 	p, err := wire.AppendMessage(nil, m)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 const (
 	// handshakeShare is the part of all handshakes that one proved address may have.
 	handshakeShare = 16
-	// keptForSessions and keptForPeers are the parts that are added to them: places for addresses from which there are
-	// sessions now, and for those of peers. They are taken when there is no other.
+	// keptForSessions and keptForPeers are the parts that are added to them: places for addresses from which
+	// there are sessions now, and for those of peers. They are taken when there is no other.
 	keptForSessions = 8
 	keptForPeers    = 16
 
@@ -20,8 +20,8 @@ const (
 	tellOverflow  = time.Minute // how often it is logged that handshakes are refused
 )
 
-// handshakes are the connections before a valid Hello, of one kind of connection. What is in the way of newcomers is bounded
-// by prefix: see Places.
+// handshakes are the connections before a valid Hello, of one kind of connection. What is in the way of
+// newcomers is bounded by prefix: see Places.
 type handshakes struct {
 	known *knownAddrs
 	log   *slog.Logger
@@ -34,21 +34,23 @@ type handshakes struct {
 
 func newHandshakes(limit int, known *knownAddrs, log *slog.Logger) *handshakes {
 	part := func(of int) *Places { return NewPlaces(max(1, limit/of), max(1, limit/handshakeShare)) }
-	return &handshakes{known: known, log: log, common: part(1), sessions: part(keptForSessions), peers: part(keptForPeers)}
+	return &handshakes{
+		known: known, log: log, common: part(1), sessions: part(keptForSessions), peers: part(keptForPeers),
+	}
 }
 
-// enter counts one more, and returns what counts it off again, or reports false if there is no place for it. The zero Addr
-// is one that is not proved: it is held against nobody.
+// enter counts one more, and returns what counts it off again, or reports false if there is no place for it.
+// The zero Addr is one that is not proved: it is held against nobody.
 func (h *handshakes) enter(addr netip.Addr, now time.Time) (leave func(), ok bool) {
-	if leave, ok = h.take(h.common, addr); ok {
+	if leave, ok = h.acquire(h.common, addr); ok {
 		return leave, true
 	}
 	if addr.IsValid() {
 		if h.known.peer(addr) {
-			leave, ok = h.take(h.peers, addr)
+			leave, ok = h.acquire(h.peers, addr)
 		}
 		if !ok && h.known.session(addr, now) {
-			leave, ok = h.take(h.sessions, addr)
+			leave, ok = h.acquire(h.sessions, addr)
 		}
 	}
 	if !ok {
@@ -57,16 +59,16 @@ func (h *handshakes) enter(addr netip.Addr, now time.Time) (leave func(), ok boo
 	return leave, ok
 }
 
-func (h *handshakes) take(from *Places, addr netip.Addr) (leave func(), ok bool) {
+func (h *handshakes) acquire(from *Places, addr netip.Addr) (leave func(), ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !from.Take(addr) {
+	if !from.Acquire(addr) {
 		return nil, false
 	}
 	return sync.OnceFunc(func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		from.Give(addr)
+		from.Release(addr)
 	}), true
 }
 
@@ -79,26 +81,28 @@ func (h *handshakes) tell(now time.Time) {
 	}
 	h.told = now
 	most, held := h.common.MostText()
-	taken := h.common.Taken()
+	taken := h.common.Acquired()
 	h.mu.Unlock()
-	h.log.Warn("connections are refused: too many do not say who they are", "handshakes", taken, "most_from", most, "its_handshakes", held)
+	h.log.Warn("connections are refused: too many do not say who they are",
+		"handshakes", taken, "most_from", most, "its_handshakes", held)
 }
 
 // total returns how many there are, without those in places that are kept.
 func (h *handshakes) total() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.common.Taken()
+	return h.common.Acquired()
 }
 
 // all returns how many there are.
 func (h *handshakes) all() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.common.Taken() + h.sessions.Taken() + h.peers.Taken()
+	return h.common.Acquired() + h.sessions.Acquired() + h.peers.Acquired()
 }
 
-// knownAddrs knows the addresses of sessions, which may have to attach again, and of peers, which may dial again.
+// knownAddrs knows the addresses of sessions, which may have to attach again, and of peers, which may dial
+// again.
 type knownAddrs struct {
 	list func() []*Session
 

@@ -10,8 +10,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/simnet"
 )
 
-// TestSilentHandshakes has 20 /64s of one customer open connections that say nothing, as many as they get, again and again.
-// Somebody on a path with a round trip of 800 ms and 40 % loss joins all the same.
+// TestSilentHandshakes has 20 /64s of one customer open connections that say nothing, as many as they get,
+// again and again. Somebody on a path with a round trip of 800 ms and 40 % loss joins all the same.
 func TestSilentHandshakes(t *testing.T) {
 	inLab(t, simnet.Profile{Delay: 5 * time.Millisecond}, Config{MaxHandshakes: 64}, func(l *lab) {
 		over := make(chan struct{})
@@ -60,12 +60,12 @@ func TestSilentHandshakes(t *testing.T) {
 func (h *handshakes) fill() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for h.common.Take(netip.Addr{}) {
+	for h.common.Acquire(netip.Addr{}) {
 	}
 }
 
-// TestKeptHandshakes has all places taken. Who has a session attaches again, also from where it has moved to; a newcomer
-// does not come in.
+// TestKeptHandshakes has all places taken. Who has a session attaches again, also from where it has moved to;
+// a newcomer does not come in.
 func TestKeptHandshakes(t *testing.T) {
 	inLab(t, simnet.Profile{Delay: 5 * time.Millisecond}, Config{}, func(l *lab) {
 		stayed, moved := l.joined(), l.joined()
@@ -91,7 +91,8 @@ func TestKeptHandshakes(t *testing.T) {
 	})
 }
 
-// TestKeptForPeers has all places taken. A peer that was linked before dials again and is let in, after its link is over.
+// TestKeptForPeers has all places taken. A peer that was linked before dials again and is let in, after its
+// link is over.
 func TestKeptForPeers(t *testing.T) {
 	peerLab(t, trunkProfile, func(l *lab, _ *gate) {
 		o := l.linked()

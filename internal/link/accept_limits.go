@@ -9,12 +9,12 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// maxLimited bounds how many prefixes a limiter remembers. When it is full of those that used it lately, it forgets a
-// quarter of them, whichever: that many proven addresses are not stopped by a limit for each.
+// maxLimited bounds how many prefixes a limiter remembers. When it is full of those that used it lately, it
+// forgets a quarter of them, whichever: that many proven addresses are not stopped by a limit for each.
 const maxLimited = 1 << 16
 
-// limitLevels4 and limitLevels6 are prefixes with a limit of their own, the coarsest first, and how many times that of one
-// address, or IPv6 /64, it is: one customer has many of those.
+// limitLevels4 and limitLevels6 are prefixes with a limit of their own, the coarsest first, and how many
+// times that of one address, or IPv6 /64, it is: one customer has many of those.
 var (
 	limitLevels4 = []limitLevel{{24, 8}, {32, 1}}
 	limitLevels6 = []limitLevel{{32, 64}, {48, 16}, {56, 4}, {64, 1}}
@@ -22,7 +22,8 @@ var (
 
 type limitLevel struct{ bits, times int }
 
-// addressLimiter limits the rate of something for each address, or each IPv6 /64, and for all in a coarser prefix.
+// addressLimiter limits the rate of something for each address, or each IPv6 /64, and for all in a coarser
+// prefix.
 type addressLimiter struct {
 	limit rate.Limit
 	burst int
@@ -36,8 +37,8 @@ func newAddressLimiter(limit rate.Limit, burst int) *addressLimiter {
 	return &addressLimiter{limit: limit, burst: burst, buckets: make(map[netip.Prefix]*rate.Limiter)}
 }
 
-// allow takes one token of addr's bucket, and of those of the prefixes that it is in. It takes none if one of them is empty:
-// who exceeds its own limit takes nothing from its neighbours.
+// allow takes one token of addr's bucket, and of those of the prefixes that it is in. It takes none if one of
+// them is empty: who exceeds its own limit takes nothing from its neighbours.
 func (l *addressLimiter) allow(addr netip.Addr, now time.Time) bool {
 	addr = addr.Unmap().WithZone("")
 	levels := limitLevels4

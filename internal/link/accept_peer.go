@@ -12,8 +12,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// PeerServerName is the TLS server name of peer links, those between relays (docs/protocol.md, section 9). Who
-// dials with it shows a certificate, too.
+// PeerServerName is the TLS server name of peer links, those between relays (docs/protocol.md, section 9).
+// Who dials with it shows a certificate, too.
 //
 //	dialler                                            accepting relay
 //	ClientHello, SNI _federation ───────────────────>  Config.Peers? none: refused
@@ -22,12 +22,13 @@ import (
 //	Hello ──────────────────────────────────────────>  is it the certificate's identity? Peers.AcceptPeer
 //	Dial returns <─────────────────────────── Welcome
 //
-// From then on it is a session as any other, but that it asks nothing on the control stream, that media on it is
-// tagged with its room, and that urgent messages are paced for a better path.
+// From then on it is a session as any other, but that it asks nothing on the control stream, that media on it
+// is tagged with its room, and that urgent messages are paced for a better path.
 const PeerServerName = "_federation"
 
 // ErrPeerRefused is why Dial with ClientConfig.Peer fails when the other relay does not take our key.
-var ErrPeerRefused = errors.New("link: the other relay refuses our key: it must be among its peers or trusted relays")
+var ErrPeerRefused = errors.New(
+	"link: the other relay refuses our key: it must be among its peers or trusted relays")
 
 // ErrPeerRequest is returned for a request on a peer link.
 var ErrPeerRequest = errors.New("link: a peer link takes no requests")
@@ -37,8 +38,8 @@ var (
 	errPeerJoins = &wire.Refused{Code: wire.CodeProtocol, Reason: "a peer link takes no requests"}
 )
 
-// serverTLS returns the configuration of a listener: peers are asked for a certificate, and nobody else is. h3 is for
-// browsers; nil: there are none.
+// serverTLS returns the configuration of a listener: peers are asked for a certificate, and nobody else is.
+// h3 is for browsers; nil: there are none.
 func (ep *Endpoint) serverTLS(h3 *tls.Config) *tls.Config {
 	config := ep.cert.server()
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
@@ -81,17 +82,18 @@ func (ep *Endpoint) peerDialTLS(config *tls.Config) {
 	config.Certificates = []tls.Certificate{ep.cert.cert}
 }
 
-// refusedPeer makes it final when the other relay has refused our certificate. It does that after our handshake is
-// complete, so that nobody on the way can say it in its place.
+// refusedPeer makes it final when the other relay has refused our certificate. It does that after our
+// handshake is complete, so that nobody on the way can say it in its place.
 func refusedPeer(err error) error {
-	if closed := new(quic.TransportError); errors.As(err, &closed) && closed.Remote && closed.ErrorCode.IsCryptoError() {
+	closed := new(quic.TransportError)
+	if errors.As(err, &closed) && closed.Remote && closed.ErrorCode.IsCryptoError() {
 		return &FinalError{fmt.Errorf("%w (%w)", ErrPeerRefused, err)}
 	}
 	return err
 }
 
-// peerHello tells of an accepted connection whether it is a peer link. It fails if its Hello, which is proved, is not
-// of the identity that its certificate proved.
+// peerHello tells of an accepted connection whether it is a peer link. It fails if its Hello, which is
+// proved, is not of the identity that its certificate proved.
 func peerHello(state tls.ConnectionState, hello *wire.Hello) (peer bool, err error) {
 	if state.ServerName != PeerServerName {
 		return false, nil

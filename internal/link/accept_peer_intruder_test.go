@@ -16,8 +16,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// dialAs completes a handshake with a server name, an ALPN and a certificate, if id is not nil. That the relay
-// takes it shows later only.
+// dialAs completes a handshake with a server name, an ALPN and a certificate, if id is not nil. That the
+// relay takes it shows later only.
 func (s *stranger) dialAs(serverName, proto string, id *identity.Identity) (*quic.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
@@ -49,7 +49,8 @@ func (s *stranger) hello(conn *quic.Conn, id *identity.Identity, session [16]byt
 	return message
 }
 
-// TestPeerWithoutProofIsRefused has strangers use the server name of peers without the certificate that belongs to it.
+// TestPeerWithoutProofIsRefused has strangers use the server name of peers without the certificate that
+// belongs to it.
 func TestPeerWithoutProofIsRefused(t *testing.T) {
 	peer := newIdentity(150)
 	for name, test := range map[string]struct {
@@ -119,8 +120,8 @@ func TestStolenCertificate(t *testing.T) {
 	})
 }
 
-// TestSessionsStayOfTheirKind has those who know a session's id, and are who it belongs to, attach to it as what it
-// is not; and others who are peers, too.
+// TestSessionsStayOfTheirKind has those who know a session's id, and are who it belongs to, attach to it as
+// what it is not; and others who are peers, too.
 func TestSessionsStayOfTheirKind(t *testing.T) {
 	const client, peer = "", PeerServerName
 	for name, test := range map[string]struct {

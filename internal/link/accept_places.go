@@ -1,22 +1,26 @@
 package link
 
-import "net/netip"
+import (
+	"cmp"
+	"net/netip"
+)
 
-// Places are a number of places that strangers take for a while, such as handshakes under way. Whatever somebody with many
-// addresses does, there is one for who holds none; and as nobody is thrown out for that, a newcomer keeps its place for as
-// long as the owner of the places allows, which a handshake on a bad path may need.
+// Places are a number of places that strangers take for a while, such as handshakes under way. Whatever
+// somebody with many addresses does, there is one for who holds none; and as nobody is thrown out for that, a
+// newcomer keeps its place for as long as the owner of the places allows, which a handshake on a bad path may
+// need.
 //
-// One customer has many addresses, and one provider many customers, so prefixes of several lengths are bounded. Each may have
-// a part of all places; and the fewer are free, the less may those have that get more:
+// One customer has many addresses, and one provider many customers, so prefixes of several lengths are
+// bounded. Each may have a part of all places; and the fewer are free, the less may those have that get more:
 //
 //	free        1 ─────────── 1/2 ──────────── 3/8 ─────────── 1/4 ─────────── 1/8 ────────────── 0
 //	IPv6        what is their part   /64 light       /56 light       /48 light       /32 light
 //	IPv4        what is their part   address light ───────────────── /24 light ───── /16 light
 //
-// Light is a prefix that holds less than a 64th of what is free. The last 64 of 1024 places thus go to 64 providers that have
-// none at all, and those before them to 32 others at least: it takes some 90 providers, about a tenth of the number of places,
-// to take all of them, and who only shares a provider with somebody loud still gets one. It is pure, and not safe for
-// concurrent use.
+// Light is a prefix that holds less than a 64th of what is free. The last 64 of 1024 places thus go to 64
+// providers that have none at all, and those before them to 32 others at least: it takes some 90 providers,
+// about a tenth of the number of places, to take all of them, and who only shares a provider with somebody
+// loud still gets one. It is pure, and not safe for concurrent use.
 type Places struct {
 	total   int
 	address int // of one address, or IPv6 /64, at most
@@ -37,7 +41,9 @@ type placeLevel struct {
 // The coarsest prefixes are about what one provider has; the finest are AddressBlocks.
 var (
 	placeLevels4 = []placeLevel{{16, 1. / 2, 1. / 8}, {24, 1. / 4, 1. / 4}, {32, 1. / 16, 1. / 2}}
-	placeLevels6 = []placeLevel{{32, 1. / 2, 1. / 8}, {48, 1. / 4, 1. / 4}, {56, 1. / 8, 3. / 8}, {64, 1. / 16, 1. / 2}}
+	placeLevels6 = []placeLevel{
+		{32, 1. / 2, 1. / 8}, {48, 1. / 4, 1. / 4}, {56, 1. / 8, 3. / 8}, {64, 1. / 16, 1. / 2},
+	}
 )
 
 // NewPlaces returns a number of places, of which one address, or IPv6 /64, may have a part at most.
@@ -45,11 +51,12 @@ func NewPlaces(total, address int) *Places {
 	return &Places{total: total, address: address, held: make(map[netip.Prefix]int)}
 }
 
-// Taken returns how many places are taken.
-func (p *Places) Taken() int { return p.taken }
+// Acquired returns how many places are taken.
+func (p *Places) Acquired() int { return p.taken }
 
-// Take takes a place for an address, or reports false. The zero Addr is nobody's: it gets any place that is free.
-func (p *Places) Take(addr netip.Addr) bool {
+// Acquire takes a place for an address, or reports false. The zero Addr is nobody's: it gets any place that
+// is free.
+func (p *Places) Acquire(addr netip.Addr) bool {
 	free := p.total - p.taken
 	if free <= 0 || addr.IsValid() && p.held[AddressBlock(addr)] >= p.address {
 		return false
@@ -77,16 +84,18 @@ func (p *Places) Settle(addr netip.Addr) {
 	})
 }
 
-// Give gives a place of an address back.
-func (p *Places) Give(addr netip.Addr) {
+// Release gives a place of an address back.
+func (p *Places) Release(addr netip.Addr) {
 	p.Settle(addr)
 	p.taken--
 }
 
-// Most returns the prefix that holds most, the finest of several that hold the same places; not valid if none holds any.
+// Most returns the prefix that holds most, the finest of several that hold the same places; not valid if none
+// holds any.
 func (p *Places) Most() (most netip.Prefix, held int) {
 	for prefix, n := range p.held {
-		if n > held || n == held && (prefix.Bits() > most.Bits() || prefix.Bits() == most.Bits() && prefix.Addr().Less(most.Addr())) {
+		order := cmp.Or(cmp.Compare(n, held), cmp.Compare(prefix.Bits(), most.Bits()), most.Addr().Compare(prefix.Addr()))
+		if order > 0 {
 			most, held = prefix, n
 		}
 	}
@@ -102,7 +111,8 @@ func (p *Places) MostText() (most string, held int) {
 	return prefix.String(), held
 }
 
-// eachPrefix calls f with the prefixes of an address that share places, the coarsest first; with none for the zero Addr.
+// eachPrefix calls f with the prefixes of an address that share places, the coarsest first; with none for the
+// zero Addr.
 func eachPrefix(addr netip.Addr, f func(prefix netip.Prefix, level placeLevel)) {
 	if !addr.IsValid() {
 		return

@@ -23,9 +23,9 @@ func v4(provider uint16, net, host uint8) netip.Addr {
 	return netip.AddrFrom4([4]byte{byte(provider >> 8), byte(provider), net, host})
 }
 
-// TestPlacesForNewcomers has an attacker take all places that it can get, from whichever prefixes it has, give some back
-// and take again. A newcomer who is in none of them finds a place at any time, and so do those who share a coarser prefix with
-// an attacker who has one of the finer ones.
+// TestPlacesForNewcomers has an attacker take all places that it can get, from whichever prefixes it has,
+// give some back and take again. A newcomer who is in none of them finds a place at any time, and so do those
+// who share a coarser prefix with an attacker who has one of the finer ones.
 func TestPlacesForNewcomers(t *testing.T) {
 	honest6, honest4 := v6(0xfffff, 1, 1, 1), v4(0xfffe, 1, 1)
 	for name, test := range map[string]struct {
@@ -59,39 +59,39 @@ func TestPlacesForNewcomers(t *testing.T) {
 					if round%2 == 1 {
 						i = random.IntN(test.count)
 					}
-					if addr := test.from(i); p.Take(addr) {
+					if addr := test.from(i); p.Acquire(addr) {
 						held = append(held, addr)
 					}
 				}
 				for _, addr := range append(test.too, honest6, honest4) {
-					if !p.Take(addr) {
-						t.Errorf("round %d: no place for %v; %d of %d are taken", round, addr, p.Taken(), limit)
+					if !p.Acquire(addr) {
+						t.Errorf("round %d: no place for %v; %d of %d are taken", round, addr, p.Acquired(), limit)
 					} else {
-						p.Give(addr)
+						p.Release(addr)
 					}
 				}
-				if p.Taken() != len(held) || p.Taken() > limit {
-					t.Fatalf("%d are taken, %d are held", p.Taken(), len(held))
+				if p.Acquired() != len(held) || p.Acquired() > limit {
+					t.Fatalf("%d are taken, %d are held", p.Acquired(), len(held))
 				}
 				random.Shuffle(len(held), func(i, j int) { held[i], held[j] = held[j], held[i] })
 				keep := random.IntN(len(held) + 1) // the time of the others is up
 				for _, addr := range held[keep:] {
-					p.Give(addr)
+					p.Release(addr)
 				}
 				held = held[:keep]
 			}
 			for _, addr := range held {
-				p.Give(addr)
+				p.Release(addr)
 			}
-			if p.Taken() != 0 || len(p.held) != 0 {
-				t.Errorf("%d are still taken, %d prefixes hold some", p.Taken(), len(p.held))
+			if p.Acquired() != 0 || len(p.held) != 0 {
+				t.Errorf("%d are still taken, %d prefixes hold some", p.Acquired(), len(p.held))
 			}
 		})
 	}
 }
 
-// TestPlacesForACrowd has many people come at once from one address, one customer's network and one provider, when nobody
-// attacks.
+// TestPlacesForACrowd has many people come at once from one address, one customer's network and one provider,
+// when nobody attacks.
 func TestPlacesForACrowd(t *testing.T) {
 	for name, test := range map[string]struct {
 		from func(i int) netip.Addr
@@ -109,7 +109,7 @@ func TestPlacesForACrowd(t *testing.T) {
 	} {
 		p, got := NewPlaces(1024, 64), 0
 		for i := range 2000 {
-			if p.Take(test.from(i)) {
+			if p.Acquire(test.from(i)) {
 				got++
 			}
 		}
@@ -122,23 +122,23 @@ func TestPlacesForACrowd(t *testing.T) {
 func TestPlacesSettle(t *testing.T) {
 	p := NewPlaces(10, 1)
 	a := v4(1, 1, 1)
-	if !p.Take(a) || p.Take(a) {
+	if !p.Acquire(a) || p.Acquire(a) {
 		t.Fatal("one of an address")
 	}
 	if most, n := p.Most(); most != netip.PrefixFrom(a, 32) || n != 1 {
 		t.Errorf("%v holds most: %d", most, n)
 	}
 	p.Settle(a)
-	if p.Taken() != 1 || !p.Take(a) {
+	if p.Acquired() != 1 || !p.Acquire(a) {
 		t.Error("a place that is settled is still held against its address")
 	}
-	p.Give(a)
-	p.Give(netip.Addr{})
+	p.Release(a)
+	p.Release(netip.Addr{})
 	if most, n := p.MostText(); n != 0 || most != "no network: they count for nobody" {
 		t.Errorf("logs say that %s holds %d", most, n)
 	}
-	if most, n := p.Most(); p.Taken() != 0 || most.IsValid() || n != 0 {
-		t.Errorf("%d are taken, %v holds %d", p.Taken(), most, n)
+	if most, n := p.Most(); p.Acquired() != 0 || most.IsValid() || n != 0 {
+		t.Errorf("%d are taken, %v holds %d", p.Acquired(), most, n)
 	}
 }
 
@@ -159,8 +159,8 @@ func BenchmarkPlaces(b *testing.B) {
 			b.ReportAllocs()
 			p := NewPlaces(1024, 64)
 			for b.Loop() {
-				if p.Take(addr) {
-					p.Give(addr)
+				if p.Acquire(addr) {
+					p.Release(addr)
 				}
 			}
 		})

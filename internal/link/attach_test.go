@@ -297,10 +297,10 @@ func TestUrgentMessages(t *testing.T) {
 	})
 }
 
-// checkMessages wants each message once, and of those sent after the first 5 s, when the pacer knows the path, 95 of
-// 100 within 1.2 s, and 99 of 100 within 1.5 s. Each is sent every 100 ms until it is acknowledged, and so takes longer than
-// 1.2 s in 0.4 % of cases, and than 1.5 s in 0.13 %: that of 2990 more than 149, or more than 29, do, is less likely than one
-// in a billion.
+// checkMessages wants each message once, and of those sent after the first 5 s, when the pacer knows the
+// path, 95 of 100 within 1.2 s, and 99 of 100 within 1.5 s. Each is sent every 100 ms until it is
+// acknowledged, and so takes longer than 1.2 s in 0.4 % of cases, and than 1.5 s in 0.13 %: that of 2990 more
+// than 149, or more than 29, do, is less likely than one in a billion.
 func (l *lab) checkMessages(where string, got []message, sent map[string]time.Time) {
 	l.t.Helper()
 	start := time.Now()
@@ -348,8 +348,8 @@ func TestUrgentBurst(t *testing.T) {
 	})
 }
 
-// TestRaceLosesNoMedia has the relay attach two attempts of which the client takes the older one, and not hear of that
-// for a second: what it sends meanwhile, with the other one's keys, is not lost.
+// TestRaceLosesNoMedia has the relay attach two attempts of which the client takes the older one, and not
+// hear of that for a second: what it sends meanwhile, with the other one's keys, is not lost.
 func TestRaceLosesNoMedia(t *testing.T) {
 	const delay = 150 * time.Millisecond
 	inLab(t, simnet.Profile{Delay: delay}, Config{}, func(l *lab) {

@@ -26,8 +26,8 @@ type ClientConfig struct {
 	CheckRelay func(identity.PublicKey) error
 	// Join makes the request to join, with the member entry for this relay. It is called once.
 	Join func(relay identity.PublicKey) (*wire.Join, error)
-	// Peer dials as a relay: with the server name PeerServerName instead of ServerName, and with the certificate of
-	// Config.Identity. There is nothing to join then: Join is not called.
+	// Peer dials as a relay: with the server name PeerServerName instead of ServerName, and with the
+	// certificate of Config.Identity. There is nothing to join then: Join is not called.
 	Peer bool
 }
 
@@ -82,9 +82,9 @@ const (
 var ErrClosed = errors.New("link: the client has left")
 
 // Dial attaches to a relay and joins. It returns when the relay has welcomed the client, when the relay
-// refused it (*wire.Refused, or ErrPeerRefused), when CheckRelay did, or when ctx is done or the endpoint closed;
-// failures that may pass are tried again until then. What the relay said is in Handshake; nothing else is received
-// before Start, and the relay sends it again.
+// refused it (*wire.Refused, or ErrPeerRefused), when CheckRelay did, or when ctx is done or the endpoint
+// closed; failures that may pass are tried again until then. What the relay said is in Handshake; nothing
+// else is received before Start, and the relay sends it again.
 func (ep *Endpoint) Dial(ctx context.Context, config ClientConfig) (*Client, error) {
 	c := &Client{
 		ep:        ep,
@@ -115,7 +115,8 @@ type Handshake struct {
 // Handshake returns what was said in Dial.
 func (c *Client) Handshake() Handshake { return Handshake{c.first.relay, c.join, c.first.joined} }
 
-// Start opens the session. It is called once, after Dial. The client lives until Close, or until a refusal: see Done.
+// Start opens the session. It is called once, after Dial. The client lives until Close, or until a refusal:
+// see Done.
 func (c *Client) Start(h ClientHandler) {
 	c.handler = h
 	var ctx context.Context
@@ -244,8 +245,8 @@ func ended(ctx context.Context) error {
 	return ErrClosed // the endpoint was closed
 }
 
-// sessionFor returns the session that a welcomed attempt is for: the client's, or a fresh one if the relay knew nothing of
-// that.
+// sessionFor returns the session that a welcomed attempt is for: the client's, or a fresh one if the relay
+// knew nothing of that.
 func (c *Client) sessionFor(next *attempt) (s *Session, fresh bool) {
 	s = c.Session()
 	if s != nil && !s.Over() && s.incarnation == next.welcome.Incarnation {
@@ -280,7 +281,9 @@ func (c *Client) install(next *attempt) (fresh bool) {
 		c.ep.mu.Unlock()
 	}
 	now := time.Now()
-	a := &attachment{session: s, local: next.local, remote: next.welcome.ConnID, reset: next.welcome.ResetToken, conn: next.conn}
+	a := &attachment{
+		session: s, local: next.local, remote: next.welcome.ConnID, reset: next.welcome.ResetToken, conn: next.conn,
+	}
 	installed := s.install(a, &next.keys, udp.Path{Remote: next.remote}, now)
 	for _, t := range next.losers {
 		s.install(&attachment{session: s, local: t.local, retired: now}, &t.keys, udp.Path{}, now)
@@ -331,11 +334,12 @@ func (c *Client) lost(t *attempt, err error) {
 	}
 }
 
-// saysShutdown reports whether a connection was closed because the relay shuts down: by it, which may be seen before the sealed
-// packets that say so, or by us because of these, which may be seen before sessionEnded.
+// saysShutdown reports whether a connection was closed because the relay shuts down: by it, which may be seen
+// before the sealed packets that say so, or by us because of these, which may be seen before sessionEnded.
 func saysShutdown(err error) bool {
 	var closed *quic.ApplicationError
-	return errors.As(err, &closed) && closed.ErrorCode == quicEnded && closed.ErrorMessage == wire.CloseShuttingDown.String()
+	return errors.As(err, &closed) && closed.ErrorCode == quicEnded &&
+		closed.ErrorMessage == wire.CloseShuttingDown.String()
 }
 
 func (c *Client) isCurrent(t *attempt) bool {

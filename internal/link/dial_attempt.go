@@ -26,8 +26,8 @@ type attempt struct {
 	joined  *wire.Joined
 	answers chan wire.Message // cap 1; to Request
 
-	// losers are the attempts that lost the race to this one and had said Hello: until the relay hears from this
-	// one, it may send with their keys.
+	// losers are the attempts that lost the race to this one and had said Hello: until the relay hears from
+	// this one, it may send with their keys.
 	losers []*attempt
 	said   bool // Hello
 
@@ -36,9 +36,9 @@ type attempt struct {
 	goodbye *wire.Goodbye
 }
 
-// try makes one attempt: handshake, Hello and Join in one flight, Welcome and Joined (a peer says Hello only and is
-// welcomed only). With an error it returns an
-// attempt that is to be aborted or kept as a loser, or nil.
+// try makes one attempt: handshake, Hello and Join in one flight, Welcome and Joined (a peer says Hello only
+// and is welcomed only). With an error it returns an attempt that is to be aborted or kept as a loser, or
+// nil.
 func (c *Client) try(ctx context.Context, trip *roundTrip) (*attempt, error) {
 	remote, err := c.config.Resolve(ctx)
 	if err != nil {

@@ -13,12 +13,13 @@ import (
 
 const (
 	raceAfter = 2 * time.Second // an attempt that is not welcomed by then is joined by another
-	// raceAfterSilent is the same while nothing at all has come from the relay. At 8 kbit/s the first answer takes almost
-	// three seconds. Two seconds instead gain nothing where much is lost: at 60 % loss and a round trip of 300 ms the
-	// median of 1200 joins is 4.23 s with them and 4.28 s with three.
+	// raceAfterSilent is the same while nothing at all has come from the relay. At 8 kbit/s the first answer
+	// takes almost three seconds. Two seconds instead gain nothing where much is lost: at 60 % loss and a
+	// round trip of 300 ms the median of 1200 joins is 4.23 s with them and 4.28 s with three.
 	raceAfterSilent = 3 * time.Second
-	// raceRoundTrips is how many an attempt gets, at least: it needs two. Each attempt sends several times what fits in
-	// one, so on a slow path those that loss does not demand are in each other's way, for minutes.
+	// raceRoundTrips is how many an attempt gets, at least: it needs two. Each attempt sends several times
+	// what fits in one, so on a slow path those that loss does not demand are in each other's way, for
+	// minutes.
 	raceRoundTrips = 4
 	// raceSlow is a round trip that may be that of a queue: no attempt joins others while answers come.
 	raceSlow     = time.Second
@@ -39,7 +40,7 @@ type race struct {
 	ctx     context.Context
 	results chan result // each entrant sends one
 	running []*entrant  // oldest first
-	losers  []*attempt  // the newest that failed, or were too late, after they had said Hello; at most maxAttempts
+	losers  []*attempt  // the newest, at most maxAttempts, that failed or were too late after their Hello
 	backoff time.Duration
 	trip    roundTrip   // of all attempts
 	next    *time.Timer // when another attempt is due
@@ -60,7 +61,8 @@ type result struct {
 // attach races attempts until one is welcomed.
 func (c *Client) attach(ctx context.Context) (*attempt, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	r := &race{client: c, ctx: ctx, results: make(chan result), backoff: firstBackoff, next: time.NewTimer(raceAfter)}
+	r := &race{client: c, ctx: ctx, results: make(chan result), backoff: firstBackoff}
+	r.next = time.NewTimer(raceAfter)
 	if s := c.Session(); s != nil {
 		r.trip.latest = s.Quality().RTT // no attempt runs yet
 	}
@@ -200,5 +202,6 @@ func final(err error) bool {
 	if refused := new(wire.Refused); errors.As(err, &refused) {
 		return refused.Code != wire.CodeShuttingDown
 	}
-	return errors.As(err, new(*FinalError)) || errors.Is(err, &wire.Goodbye{Code: wire.CodeReplaced}) || errors.Is(err, ErrClosed)
+	return errors.As(err, new(*FinalError)) || errors.Is(err, ErrClosed) ||
+		errors.Is(err, &wire.Goodbye{Code: wire.CodeReplaced})
 }

@@ -14,8 +14,8 @@ import (
 // resolveAnew is after how long without an attempt the first address of a relay comes again.
 const resolveAnew = 10 * time.Second
 
-// Resolver looks up the address of a relay, anew for each attempt, since addresses change. If there are several, attempts
-// that follow each other closely, because nothing answers, get one after the other.
+// Resolver looks up the address of a relay, anew for each attempt, since addresses change. If there are
+// several, attempts that follow each other closely, because nothing answers, get one after the other.
 type Resolver struct {
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error) // nil: the system's
 

@@ -25,9 +25,9 @@ import (
 // Config is what an Endpoint is made of.
 type Config struct {
 	Identity *identity.Identity // the relay's, or the person's
-	Version  string             // "wzp 1.0", told to the peer; at most 64 bytes
+	Version  string             // "wzp 1.0", told to the remote; at most 64 bytes
 	Accept   Acceptor           // nil: the endpoint only dials
-	Peers    PeerAcceptor       // nil: no peer links, and their TLS handshakes are refused; of no use without Accept
+	Peers    PeerAcceptor       // nil: no peer links are accepted; of no use without Accept
 	Log      *slog.Logger       // nil: silent
 	Drops    *drops.Counters    // nil: those of the endpoint alone, see Drops
 
@@ -82,7 +82,7 @@ type Endpoint struct {
 	mu       sync.RWMutex                // guards what follows; taken before no other lock
 	conns    map[wire.ConnID]*attachment // nil values are reserved ids
 	sessions map[[16]byte]*Session       // accepted ones, by id
-	asking   map[[16]byte]chan struct{}  // peer links about which AcceptPeer is being asked; closed when it has been
+	asking   map[[16]byte]chan struct{}  // peer links that AcceptPeer is being asked about; closed then
 	all      map[*Session]struct{}
 	dialled  map[*Session]struct{} // those of Clients
 	closed   bool
@@ -252,7 +252,8 @@ type Alarm = udp.Alarm
 // NewAlarm returns an alarm that is not set, with f to call.
 func (ep *Endpoint) NewAlarm(f func()) Alarm { return ep.mux.NewAlarm(f) }
 
-// WithTx calls f with a Tx and sends what f put into it: for who sends without having received. f keeps nothing of tx.
+// WithTx calls f with a Tx and sends what f put into it: for who sends without having received. f keeps
+// nothing of tx.
 func (ep *Endpoint) WithTx(f func(tx *Tx)) {
 	tx := ep.senders.Get().(*Tx)
 	ep.stamp(tx)
@@ -317,7 +318,7 @@ func (ep *Endpoint) unknown(tx *Tx, id wire.ConnID, size int, from udp.Path) {
 	tx.batch.Commit(len(p), from)
 }
 
-// reset handles a peer's word that it does not know a session of ours: if the token is right, its
+// reset handles the remote's word that it does not know a session of ours: if the token is right, its
 // client attaches again. It ends nothing.
 func (ep *Endpoint) reset(p []byte) {
 	id, token, err := wire.ParseReset(p)

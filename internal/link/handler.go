@@ -8,18 +8,19 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// Handler is what a Session calls. Its methods run on the receiving goroutine and must not block; none is called with
-// a lock of this package held, but for what makes Urgent come one at a time, and all may be called concurrently.
+// Handler is what a Session calls. Its methods run on the receiving goroutine and must not block; none is
+// called with a lock of this package held, but for what makes Urgent come one at a time, and all may be
+// called concurrently.
 type Handler interface {
-	// Bind is asked when the remote announces a new stream, by a frame with its KID, and on peer links its Room. The
-	// result, whose Stream has that KID and Room, gets the stream's frames; nil refuses the stream. m is valid until
-	// it returns.
+	// Bind is asked when the remote announces a new stream, by a frame with its KID, and on peer links its
+	// Room. The result, whose Stream has that KID and Room, gets the stream's frames; nil refuses the stream.
+	// m is valid until it returns.
 	Bind(s *Session, m *wire.Media) Inbound
 	// AliasAcked says that the remote knows pair, which SendMedia announced to it.
 	AliasAcked(s *Session, pair wire.AliasPair)
-	// Urgent gets each urgent message once, those of one session one at a time. accepted false: it cannot be used
-	// yet, and comes again with the remote's next repeat, as if for the first time. body is valid until it
-	// returns. It may end s, and send urgent messages on any session.
+	// Urgent gets each urgent message once, those of one session one at a time. accepted false: it cannot be
+	// used yet, and comes again with the remote's next repeat, as if for the first time. body is valid until
+	// it returns. It may end s, and send urgent messages on any session.
 	Urgent(s *Session, kind wire.UrgentKind, body []byte) (accepted bool)
 }
 
@@ -47,25 +48,27 @@ type Acceptor interface {
 
 // PeerAcceptor decides which relays may open peer links. All methods may be called concurrently.
 type PeerAcceptor interface {
-	// CheckPeer is asked during the TLS handshake about the key that a dialler with server name PeerServerName shows,
-	// on every connection; an error refuses it. The dialler has not proved yet that it holds the key: compare it, keep
-	// nothing. (Another key than its own gets nobody any further, for the handshake fails right afterwards.) remote has
-	// sent a packet from where one of ours went, so it is no forged address.
+	// CheckPeer is asked during the TLS handshake about the key that a dialler with server name
+	// PeerServerName shows, on every connection; an error refuses it. The dialler has not proved yet that it
+	// holds the key: compare it, keep nothing. (Another key than its own gets nobody any further, for the
+	// handshake fails right afterwards.) remote has sent a packet from where one of ours went, so it is no
+	// forged address.
 	CheckPeer(key identity.PublicKey, remote netip.AddrPort) error
-	// AcceptPeer decides about a new session whose certificate and Hello have proved the same key, and returns what
-	// handles it; a non-nil *wire.Refused refuses it. What is given to s to send waits until AcceptPeer has returned.
-	// As with clients, the handler gets wire.UrgentLeave when the dialler leaves, and ends s. Calls come one at a
-	// time, and one for each session, however many connections it has.
+	// AcceptPeer decides about a new session whose certificate and Hello have proved the same key, and
+	// returns what handles it; a non-nil *wire.Refused refuses it. What is given to s to send waits until
+	// AcceptPeer has returned. As with clients, the handler gets wire.UrgentLeave when the dialler leaves,
+	// and ends s. Calls come one at a time, and one for each session, however many connections it has.
 	AcceptPeer(s *Session) (PeerHandler, *wire.Refused)
 }
 
 // ClientHandler is told what becomes of a Client.
 type ClientHandler interface {
-	// Opened returns what handles a new session: the first one, in Start, and one whenever the relay turns out to know
-	// nothing of the session before, as after a restart. Aliases and urgent messages start from zero on s.
+	// Opened returns what handles a new session: the first one, in Start, and one whenever the relay turns
+	// out to know nothing of the session before, as after a restart. Aliases and urgent messages start from
+	// zero on s.
 	Opened(s *Session) Handler
-	// Attached says that the relay has welcomed the client again, after the connection or the relay was lost. joined is
-	// nil for peers. fresh: the session is new, too.
+	// Attached says that the relay has welcomed the client again, after the connection or the relay was lost.
+	// joined is nil for peers. fresh: the session is new, too.
 	Attached(joined *wire.Joined, fresh bool)
 	// Detached says that the client is trying to attach again, and why. The session goes on.
 	Detached(cause string)
@@ -73,8 +76,8 @@ type ClientHandler interface {
 
 // Inbound is one stream of media that a session receives. It embeds a Stream.
 type Inbound interface {
-	// Media gets a frame of the stream with its full KID and CTR, and on peer links its Room. m.Ciphertext is valid
-	// until it returns. As a Handler's methods it must not block.
+	// Media gets a frame of the stream with its full KID and CTR, and on peer links its Room. m.Ciphertext is
+	// valid until it returns. As a Handler's methods it must not block.
 	Media(m *wire.Media, tx *Tx)
 
 	stream() *Stream

@@ -269,8 +269,8 @@ func TestNoHello(t *testing.T) {
 	})
 }
 
-// TestHandshakeFlood opens far more connections than the relay admits, while a call goes on. From a quarter of the
-// limit on addresses are proved, and each gets a small share, so that newcomers still find a place.
+// TestHandshakeFlood opens far more connections than the relay admits, while a call goes on. From a quarter
+// of the limit on addresses are proved, and each gets a small share, so that newcomers still find a place.
 func TestHandshakeFlood(t *testing.T) {
 	const limit = 40
 	inLab(t, simnet.Profile{Delay: 5 * time.Millisecond}, Config{MaxHandshakes: limit}, func(l *lab) {

@@ -24,9 +24,9 @@ func TestJoinTakesTwoRoundTrips(t *testing.T) {
 	})
 }
 
-// TestJoinThroughLoss wants 60 of 60, at 40 % loss within 30 s, and at 60 % within 3 minutes. The slowest of 1500 measured ones
-// took 7.5 s and 26 s; each further 3 s, and 10 s, take away nine of ten of those that are left, so that luck makes less than one
-// run in ten million fail.
+// TestJoinThroughLoss wants 60 of 60, at 40 % loss within 30 s, and at 60 % within 3 minutes. The slowest of
+// 1500 measured ones took 7.5 s and 26 s; each further 3 s, and 10 s, take away nine of ten of those that are
+// left, so that luck makes less than one run in ten million fail.
 func TestJoinThroughLoss(t *testing.T) {
 	for _, test := range []struct {
 		loss  float64

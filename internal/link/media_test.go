@@ -41,9 +41,9 @@ func (l *lab) watch(from, to netip.Addr) *hop {
 }
 
 // TestMediaLosesOnlyWhatTheChannelLoses counts at the tap and at the handlers: nothing that the channel
-// delivers is lost, and nothing is delayed, whatever QUIC does meanwhile. Where losses come in bursts, the circuit breaker opens in
-// one of some 30 runs, for about 50 packets: bursts swallow all pings and pongs for 5 s. Four times in a minute it does so in less than
-// one of a million; otherwise never in 240 measured ones.
+// delivers is lost, and nothing is delayed, whatever QUIC does meanwhile. Where losses come in bursts, the
+// circuit breaker opens in one of some 30 runs, for about 50 packets: bursts swallow all pings and pongs for
+// 5 s. Four times in a minute it does so in less than one of a million; otherwise never in 240 measured ones.
 func TestMediaLosesOnlyWhatTheChannelLoses(t *testing.T) {
 	tests := []simnet.Profile{
 		{Loss: 0, Delay: 20 * time.Millisecond, Seed: 1},

@@ -163,7 +163,8 @@ func TestOneWayBlackout(t *testing.T) {
 	}
 }
 
-// talkTo sends the media of n talkers on a session of the relay, 50 packets a second each, until stop is called.
+// talkTo sends the media of n talkers on a session of the relay, 50 packets a second each, until stop is
+// called.
 func (l *lab) talkTo(s *Session, n int) (stop func()) {
 	var wg sync.WaitGroup
 	quit := make(chan struct{})
@@ -261,8 +262,9 @@ func TestShortOutageKeepsTheSession(t *testing.T) {
 	})
 }
 
-// TestLeaveIsPrompt closes clients at 60 % loss: 29 of 30 sessions end within 1.5 s. Leaving is said every 100 ms, and so takes
-// longer than that in 0.13 % of cases at most (of 900 measured ones, in none): more than 5 of 150 in one run of fifteen million.
+// TestLeaveIsPrompt closes clients at 60 % loss: 29 of 30 sessions end within 1.5 s. Leaving is said every
+// 100 ms, and so takes longer than that in 0.13 % of cases at most (of 900 measured ones, in none): more than
+// 5 of 150 in one run of fifteen million.
 func TestLeaveIsPrompt(t *testing.T) {
 	inLab(t, simnet.Profile{Delay: 150 * time.Millisecond}, Config{}, func(l *lab) {
 		var people []*person

@@ -2,8 +2,8 @@ package link
 
 import "github.com/quic-go/quic-go/qlogwriter"
 
-// watch is a trace of a QUIC connection whose events it is called with. Some of what QUIC knows the library tells in its
-// trace alone.
+// watch is a trace of a QUIC connection whose events it is called with. Some of what QUIC knows the library
+// tells in its trace alone.
 type watch func(event qlogwriter.Event)
 
 // AddProducer implements qlogwriter.Trace.

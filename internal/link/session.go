@@ -19,9 +19,9 @@ const (
 	packetOverhead = udpHeaders + wire.HeaderSize + wire.TagSize
 )
 
-// Session is the life of one link. It outlives its connections and ends when either side leaves or 60 s after the last
-// authentic packet. Those that were dialled and those that were accepted are the same but for who handles what comes, and
-// who keeps them alive.
+// Session is the life of one link. It outlives its connections and ends when either side leaves or 60 s after
+// the last authentic packet. Those that were dialled and those that were accepted are the same but for who
+// handles what comes, and who keeps them alive.
 type Session struct {
 	sender // comes first: a fan-out touches its first cache line
 

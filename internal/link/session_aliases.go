@@ -11,19 +11,19 @@ import (
 const (
 	// aliasAckEvery bounds how often one alias is acknowledged.
 	aliasAckEvery = 50 * time.Millisecond
-	// clientAliases is how many of a client's streams a relay remembers, those that came last: a member has a few at a
-	// time, and a new alias for each change of its key.
+	// clientAliases is how many of a client's streams a relay remembers, those that came last: a member has a
+	// few at a time, and a new alias for each change of its key.
 	clientAliases = 64
 )
 
-// boundAliases are what the peer's aliases stand for. However many a stream has, it is made once. It is pure; its Session
-// locks it. The zero value has none.
+// boundAliases are what the remote's aliases stand for. However many a stream has, it is made once. It is
+// pure; its Session locks it. The zero value has none.
 //
 //	long frame ── announced ──> alias ──> stream     as the packet with the highest counter has it: one that was
 //	short frame ── known ─────────^                  overtaken on its way changes nothing
 //
-// What an alias stood for before is told by the counters, too: a short frame in a packet from before the alias was
-// announced is a frame of somebody else.
+// What an alias stood for before is told by the counters, too: a short frame in a packet from before the
+// alias was announced is a frame of somebody else.
 type boundAliases struct {
 	limit   int // of aliases; the one by which no frame came for longest goes
 	aliases map[uint16]*boundAlias
@@ -46,7 +46,7 @@ type boundStream struct {
 // boundAlias is what an alias stands for.
 type boundAlias struct {
 	stream *boundStream
-	first  uint64    // counter of the packet that announced it first: short frames were sent after that had come
+	first  uint64    // counter of the packet that announced it first: short frames come later
 	newest uint64    // and of the highest one that did
 	used   uint64    // of the highest packet that had a frame by it
 	acked  time.Time // when the acknowledgement was last sent
@@ -62,10 +62,12 @@ func (b *boundAliases) known(alias uint16, packet uint64) *boundStream {
 	return e.stream
 }
 
-// announced takes what a long frame in a packet announces. fresh is what to bind if the stream is new; nil: it is not known
-// yet. to is nil if it is new and not bound. bound is nil if it is not bound to that alias. late: since a newer packet says
-// something else, it must not be.
-func (b *boundAliases) announced(id streamID, alias uint16, packet uint64, fresh Inbound) (to Inbound, bound *boundAlias, late bool) {
+// announced takes what a long frame in a packet announces. fresh is what to bind if the stream is new; nil:
+// it is not known yet. to is nil if it is new and not bound. bound is nil if it is not bound to that alias.
+// late: since a newer packet says something else, it must not be.
+func (b *boundAliases) announced(
+	id streamID, alias uint16, packet uint64, fresh Inbound,
+) (to Inbound, bound *boundAlias, late bool) {
 	known, e := b.streams[id], b.aliases[alias]
 	if to = fresh; known != nil {
 		to = known.to
@@ -153,7 +155,8 @@ func (s *Session) media(tx *Tx, f wire.Frame) error {
 	return nil
 }
 
-// announced returns the stream of a long frame, which is bound to its alias if it is not yet; nil: it is refused.
+// announced returns the stream of a long frame, which is bound to its alias if it is not yet; nil: it is
+// refused.
 func (s *Session) announced(tx *Tx, m *wire.Media) Inbound {
 	if m.Tagged != s.peer {
 		return nil
@@ -175,7 +178,7 @@ func (s *Session) announced(tx *Tx, m *wire.Media) Inbound {
 	return to
 }
 
-// ackAlias tells the peer that we know what alias stands for.
+// ackAlias tells the remote that we know what alias stands for.
 func (s *Session) ackAlias(tx *Tx, bound *boundAlias, alias uint16) {
 	s.mu.Lock()
 	due := tx.now.Sub(bound.acked) >= aliasAckEvery

@@ -93,8 +93,8 @@ func TestClientsAliasesAreFew(t *testing.T) {
 	})
 }
 
-// TestOvertakenAnnouncements wants what aliases stand for to be what the newest packet says, in whichever order packets
-// come: else a talker would not be heard any more, for its sender takes the alias for known.
+// TestOvertakenAnnouncements wants what aliases stand for to be what the newest packet says, in whichever
+// order packets come: else a talker would not be heard any more, for its sender takes the alias for known.
 func TestOvertakenAnnouncements(t *testing.T) {
 	client, relay := newSide(t, true), newSide(t, false)
 	relay.hears(client.announce(3, 2, 1))
@@ -115,8 +115,8 @@ func TestOvertakenAnnouncements(t *testing.T) {
 	}
 }
 
-// TestAliasesInAnyOrder has a sender that keeps to the protocol give its aliases to other streams all the time, though not
-// let them rest, and packets come in any order: no frame is taken for another stream's.
+// TestAliasesInAnyOrder has a sender that keeps to the protocol give its aliases to other streams all the
+// time, though not let them rest, and packets come in any order: no frame is taken for another stream's.
 func TestAliasesInAnyOrder(t *testing.T) {
 	for seed := range uint64(50) {
 		random := rand.New(rand.NewPCG(seed, 1))

@@ -101,8 +101,9 @@ func (l attachments) newestUsable() *attachment {
 	return nil
 }
 
-// install makes a new attachment part of the session. keys are nil for a browser's; path is the one that the handshake
-// proved, the zero Path of a browser. A retired attachment only receives. It reports false when the session is over.
+// install makes a new attachment part of the session. keys are nil for a browser's; path is the one that the
+// handshake proved, the zero Path of a browser. A retired attachment only receives. It reports false when the
+// session is over.
 func (s *Session) install(a *attachment, keys *exported, path udp.Path, now time.Time) bool {
 	s.mu.Lock()
 	ended := s.ended
@@ -129,7 +130,8 @@ func (s *Session) install(a *attachment, keys *exported, path udp.Path, now time
 	return !ended
 }
 
-// useLocked sends with a new attachment from now on, unless it is for the remote to choose one. The caller holds s.mu.
+// useLocked sends with a new attachment from now on, unless it is for the remote to choose one. The caller
+// holds s.mu.
 func (s *Session) useLocked(a *attachment, path udp.Path, now time.Time) {
 	if s.urgentOut.size() > 0 { // messages that were given to it before it could send
 		s.wake()
@@ -146,8 +148,8 @@ func (s *Session) useLocked(a *attachment, path udp.Path, now time.Time) {
 	}
 }
 
-// detach notes that an attachment's connection is gone. Its keys stay while they are in use; a browser's packets
-// cannot go that way any more.
+// detach notes that an attachment's connection is gone. Its keys stay while they are in use; a browser's
+// packets cannot go that way any more.
 func (s *Session) detach(a *attachment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

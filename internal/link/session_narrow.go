@@ -7,10 +7,10 @@ import (
 )
 
 const (
-	// narrowQueue and four times the jitter, of which narrowJitter is believed, is the delay above the least that shows
-	// that packets wait in front of a narrow path, if more than narrowHeavy is sent. If it is less, the path may have become
-	// longer, and only narrowSure shows it: it does so too where a path is lossy and unsteady, for that is no reason
-	// to keep back what one or two people say.
+	// narrowQueue and four times the jitter, of which narrowJitter is believed, is the delay above the least
+	// that shows that packets wait in front of a narrow path, if more than narrowHeavy is sent. If it is
+	// less, the path may have become longer, and only narrowSure shows it: it does so too where a path is
+	// lossy and unsteady, for that is no reason to keep back what one or two people say.
 	narrowQueue  = 150 * time.Millisecond
 	narrowJitter = 100 * time.Millisecond
 	narrowHeavy  = 16_000 // bytes a second
@@ -20,16 +20,16 @@ const (
 	narrowApart = 200 * time.Millisecond
 	// narrowLeast is the lowest rate, in bytes a second: 6 kbit/s.
 	narrowLeast = 750
-	// narrowCut is by what the rate is lowered while the delay does not fall, narrowGrow by what it is raised in a second
-	// while there is none; each time by the square of that, as long as no queue shows.
+	// narrowCut is by what the rate is lowered while the delay does not fall, narrowGrow by what it is raised
+	// in a second while there is none; each time by the square of that, as long as no queue shows.
 	narrowCut  = 0.7
 	narrowGrow = 1.05
 	narrowMost = 1.2
 	// narrowTries is how many lower rates may change nothing; each is narrowTry of the one before.
 	narrowTries = 3
 	narrowTry   = 0.5
-	// narrowCalm is after how long without need the rate is given up, narrowPause how long no other is set after one that
-	// changed nothing.
+	// narrowCalm is after how long without need the rate is given up, narrowPause how long no other is set
+	// after one that changed nothing.
 	narrowCalm  = 10 * time.Second
 	narrowPause = 10 * time.Second
 	// narrowTurn is for how long the least round trip counts at least.
@@ -43,22 +43,22 @@ const (
 	narrowSmall = 600 // bytes
 )
 
-// narrowLook is what a session knows when a report of the peer has come.
+// narrowLook is what a session knows when a report of the remote has come.
 type narrowLook struct {
 	at       time.Duration // on the Endpoint's clock
-	rtt      time.Duration // of the newest packet that the peer has
+	rtt      time.Duration // of the newest packet that the remote has
 	atLeast  bool          // it may have been longer
 	jitter   time.Duration
 	sent     uint64 // packets, ever
-	received uint64 // of them, by the peer
+	received uint64 // of them, by the remote
 	bytes    uint32 // of media sent, modulo 2^24
 	packets  uint64 // with them
 	refused  uint64 // media frames that the budget kept back, ever
 }
 
-// narrow finds out when more media is sent to a peer than its path carries, and how much that is. It looks at growing
-// delay: loss alone says nothing on the networks that this is for. It is pure; its Session locks it. The zero value takes
-// the path for wide.
+// narrow finds out when more media is sent to the remote than its path carries, and how much that is. It
+// looks at growing delay: loss alone says nothing on the networks that this is for. It is pure; its Session
+// locks it. The zero value takes the path for wide.
 //
 //	       looks in a row show a queue,         a queue still: x 0.7, unless it falls
 //	       and less arrives than is sent        ┌───┐
@@ -96,8 +96,8 @@ func (w *narrow) handshake(rtt time.Duration) {
 // forget notes that the path is another one.
 func (w *narrow) forget() { *w = narrow{} }
 
-// look takes what is known now. It returns the rate to keep to, in bytes a second; 0: none.
-func (w *narrow) look(l narrowLook) int {
+// judge is told what is known now. It returns the rate to keep to, in bytes a second; 0: none.
+func (w *narrow) judge(l narrowLook) int {
 	if l.rtt <= 0 || w.n > 0 && l.at-w.looks[w.n-1].at < narrowApart {
 		return int(w.rate)
 	}
@@ -123,8 +123,8 @@ func (w *narrow) look(l narrowLook) int {
 	return int(w.rate)
 }
 
-// leastOf returns the least round trip of late, that of l included if it is known. It is not forgotten while there may be a
-// queue.
+// leastOf returns the least round trip of late, that of l included if it is known. It is not forgotten while
+// there may be a queue.
 func (w *narrow) leastOf(l narrowLook) time.Duration {
 	known := w.least[0]
 	if known == 0 || w.least[1] > 0 && w.least[1] < known {
@@ -153,7 +153,8 @@ func (w *narrow) begin(l narrowLook, over time.Duration) {
 	media, packets := float64((l.bytes-first.bytes)&countBytes), l.packets-first.packets
 	past := (l.at - first.at).Seconds()
 	w.heavy = media > narrowHeavy*past
-	if packets < narrowPackets || sent < narrowPackets || float64(got) > 0.83*float64(sent) || !w.heavy && over < narrowSure {
+	few := packets < narrowPackets || sent < narrowPackets
+	if few || float64(got) > 0.83*float64(sent) || !w.heavy && over < narrowSure {
 		return
 	}
 	// Small packets may be those that arrive, so this may be too much; then it is lowered.
@@ -173,7 +174,8 @@ func (w *narrow) adjust(l narrowLook, over, queue time.Duration) {
 	}
 	sent, got := l.sent-w.mark.sent, l.received-w.mark.received
 	past := l.at - w.mark.at
-	if past < time.Second || over > queue && (sent < narrowPackets || past < time.Second+min(w.mark.rtt, 5*time.Second)) {
+	early := sent < narrowPackets || past < time.Second+min(w.mark.rtt, 5*time.Second)
+	if past < time.Second || over > queue && early {
 		return
 	}
 	part := float64(got) / float64(max(1, sent))
@@ -202,8 +204,8 @@ func (w *narrow) adjust(l narrowLook, over, queue time.Duration) {
 	}
 }
 
-// measured notes a round trip that the handshake took: who joins in the middle of a flood has a path on which it was
-// never shorter since.
+// measured notes a round trip that the handshake took: who joins in the middle of a flood has a path on which
+// it was never shorter since.
 func (s *Session) measured(rtt time.Duration) {
 	s.mu.Lock()
 	s.narrow.handshake(rtt)
@@ -216,13 +218,13 @@ func (s *Session) widenLocked() {
 	s.share.Store(nil)
 }
 
-// watchLocked looks at the path to a client after a report, and has what is sent kept to what that carries. The caller
-// holds s.mu.
+// watchLocked looks at the path to a client after a report, and has what is sent kept to what that carries.
+// The caller holds s.mu.
 func (s *Session) watchLocked(tx *Tx) {
 	if s.client != nil || s.peer || s.out.Load().ofBrowser() { // those have a queue of their own
 		return
 	}
-	rate := s.narrow.look(narrowLook{
+	rate := s.narrow.judge(narrowLook{
 		at: tx.at, rtt: s.send.trip, atLeast: s.send.atLeast, jitter: s.send.quality.Jitter,
 		sent: s.counter.Load(), received: s.send.received,
 		bytes: s.mediaSent.bytes(), packets: s.mediaSent.packets(), refused: s.mediaRefused.Load(),
@@ -233,7 +235,8 @@ func (s *Session) watchLocked(tx *Tx) {
 			s.share.Store(nil)
 		}
 	case pool == nil:
-		s.share.Store(budget.NewPool(budget.Config{Rate: rate, Burst: narrowBurst, Least: narrowSmall, QuietFirst: true}))
+		config := budget.Config{Rate: rate, Burst: narrowBurst, Least: narrowSmall, QuietFirst: true}
+		s.share.Store(budget.NewPool(config))
 	default:
 		pool.SetRate(rate, tx.at)
 	}

@@ -46,7 +46,7 @@ func (p *pipe) run(seconds int, offered, size float64) (rate int) {
 			p.last = p.rtt + wait
 		}
 		if p.at%(500*time.Millisecond) == 0 {
-			rate = p.narrow.look(narrowLook{
+			rate = p.narrow.judge(narrowLook{
 				at: p.at, rtt: p.last, sent: p.sent, received: p.got, bytes: p.bytes & countBytes, packets: p.sent, refused: p.refused,
 			})
 		}
@@ -58,7 +58,8 @@ func newPipe(rate, queue float64, rtt time.Duration) *pipe {
 	return &pipe{rate: rate, queue: queue, rtt: rtt, rng: rand.New(rand.NewPCG(1, 2))}
 }
 
-// TestNarrowFollowsThePath wants a rate near what paths carry while much more is offered, and none soon after that.
+// TestNarrowFollowsThePath wants a rate near what paths carry while much more is offered, and none soon after
+// that.
 func TestNarrowFollowsThePath(t *testing.T) {
 	for _, rate := range []float64{1250, 4000, 12_500} {
 		for _, loss := range []float64{0, .3} {
@@ -83,7 +84,8 @@ func TestNarrowFollowsThePath(t *testing.T) {
 	}
 }
 
-// TestNarrowIgnoresLoss wants no rate on paths that lose much and carry all, and one that is a mistake to end.
+// TestNarrowIgnoresLoss wants no rate on paths that lose much and carry all, and one that is a mistake to
+// end.
 func TestNarrowIgnoresLoss(t *testing.T) {
 	for _, loss := range []float64{0, .1, .3, .6} {
 		p := newPipe(0, 0, 300*time.Millisecond)
@@ -120,7 +122,7 @@ func TestNarrowBounds(t *testing.T) {
 			l.sent, l.packets, l.bytes = l.sent+sent, l.packets+sent, (l.bytes+uint32(rng.Uint64N(1<<23)))&countBytes
 			l.received += rng.Uint64N(1000)
 			l.refused += rng.Uint64N(3)
-			if rate := w.look(l); rate != 0 && rate < narrowLeast {
+			if rate := w.judge(l); rate != 0 && rate < narrowLeast {
 				t.Fatalf("rate %d", rate)
 			}
 		}

@@ -9,14 +9,15 @@ import (
 
 // Those of clients' sessions, and what goes for all: see paceLimits.
 const (
-	paceStart  = 4 << 10  // bytes a second, to begin with: a third of the rate of media, or more if that is high, but at most this,
-	paceFloor  = 512      // at least that at first
+	// At first a third of the rate of media, or more if that is high, but from paceFloor to paceStart.
+	paceStart  = 4 << 10 // bytes a second
+	paceFloor  = 512
 	paceNarrow = 4 << 10  // bytes a second of media, above which the path is not taken for narrow
 	paceLeast  = 256      // and never less than this
 	paceMost   = 64 << 10 // bytes a second
 	paceBurst  = 1200     // bytes that leave at once: two packets do, whatever their size
 
-	paceStep   = 200 * time.Millisecond // a rate is kept at least that long, and a round trip, before it grows
+	paceStep   = 200 * time.Millisecond // a rate lasts at least so long, and a round trip, before it grows
 	paceSteps  = 3                      // at once, at most
 	paceFast   = 1.5                    // growth while no queue was met
 	paceSlow   = 1.1                    // and near a rate that built one
@@ -26,7 +27,7 @@ const (
 	paceJitter = 20 * time.Millisecond  // of which so much is believed: a queue looks like jitter, too
 	paceRecent = 300 * time.Millisecond // the least of the samples of so long counts
 	pacePing   = 100 * time.Millisecond // between two samples
-	paceRest   = 10 * time.Second       // without messages that wait: the path may be another one when the next do
+	paceRest   = 10 * time.Second       // after so long without messages that wait the path may be another
 )
 
 // paceLimits are what a pacer stays between.
@@ -37,12 +38,15 @@ type paceLimits struct {
 	byMedia            bool    // begin with a share of the rate of media, with start at most
 }
 
-// clientPace is for the sessions of clients, whose path may be a phone's: the rate of media, which its codecs follow
-// the path with, tells what it takes.
-var clientPace = paceLimits{start: paceStart, least: paceLeast, most: paceMost, burst: paceBurst, save: 1. / 8, byMedia: true}
+// clientPace is for the sessions of clients, whose path may be a phone's: the rate of media, which its codecs
+// follow the path with, tells what it takes.
+var clientPace = paceLimits{
+	start: paceStart, least: paceLeast, most: paceMost, burst: paceBurst, save: 1. / 8, byMedia: true,
+}
 
-// peerPace is for peer links: relays have better paths, and what is on one link concerns many. The rate of media says
-// how many talk and nothing about the path. One tick's worth may leave at once, which must not look like a queue.
+// peerPace is for peer links: relays have better paths, and what is on one link concerns many. The rate of
+// media says how many talk and nothing about the path. One tick's worth may leave at once, which must not
+// look like a queue.
 var peerPace = paceLimits{start: 32 << 10, least: 2 << 10, most: 1 << 20, burst: 8 * 1200, save: 1. / 16}
 
 // pathView is what a session knows about its path when urgent messages are to be paced.
@@ -53,8 +57,8 @@ type pathView struct {
 }
 
 // pacer decides how fast the urgent messages of one direction leave, so that media keeps three quarters of a
-// bottleneck whatever its rate is. Loss does not slow it down, a queue does. It is pure; its Session locks it. The
-// zero value is ready, for a client's session.
+// bottleneck whatever its rate is. Loss does not slow it down, a queue does. It is pure; its Session locks
+// it. The zero value is ready, for a client's session.
 //
 //	 begin: a third of media's rate, or a peer link's start
 //	   |
@@ -64,8 +68,8 @@ type pathView struct {
 //	   +─────────────────────────────────────────────────────> rate x 0.7 or 0.5, once a round trip
 //	         60 ms above its least
 //
-// The round trip is that of pings which ride in front of urgent frames. What a large packet takes to be sent over
-// a slow link is no queue, so samples are compared with those of packets of about the same size only.
+// The round trip is that of pings which ride in front of urgent frames. What a large packet takes to be sent
+// over a slow link is no queue, so samples are compared with those of packets of about the same size only.
 type pacer struct {
 	limits *paceLimits // nil: clientPace
 
@@ -87,14 +91,14 @@ type pacer struct {
 		over time.Duration
 	}
 	next   int              // in recent
-	small  [2]time.Duration // least round trip of other packets, of the last 10 s and of those before; 0: none
+	small  [2]time.Duration // least round trip of other packets, in the last 10 s and before; 0: none
 	turned time.Time        // when that began
 	path   float64          // bytes a second that the path takes at least
 	queue  time.Duration    // delay that counts as a queue
 }
 
-// pingSizes is how many kinds of pings are told apart by the first two of their 64 bits: 0 is one that travels
-// alone, the others ride in front of urgent frames, by the size of the packet.
+// pingSizes is how many kinds of pings are told apart by the first two of their 64 bits: 0 is one that
+// travels alone, the others ride in front of urgent frames, by the size of the packet.
 const pingSizes = 4
 
 // pingSize returns the kind of a ping in a packet with a message of n bytes.
@@ -132,8 +136,8 @@ func (p *pacer) fill(now time.Time, path pathView) {
 	p.filled, p.path = now, max(path.media, limits.start)
 }
 
-// rest sets the rate with which to begin if a message had to wait. What was learned is not proved any more then,
-// but twice what was used is, about, and for a while half of it is a better guess than none.
+// rest sets the rate with which to begin if a message had to wait. What was learned is not proved any more
+// then, but twice what was used is, about, and for a while half of it is a better guess than none.
 func (p *pacer) rest(now time.Time, rest time.Duration, path pathView) {
 	start := p.between().begin(path)
 	if p.learned {
@@ -210,8 +214,8 @@ func (p *pacer) alone(now, sent time.Time, rtt time.Duration) {
 	}
 }
 
-// turn begins another time for the least round trip, since that of a path may change while its address does not. If it
-// was longer in the last one, what was taken for a queue since then was the path.
+// turn begins another time for the least round trip, since that of a path may change while its address does
+// not. If it was longer in the last one, what was taken for a queue since then was the path.
 func (p *pacer) turn(now time.Time) {
 	if p.small[1] > 0 && p.small[0] > p.small[1]+p.queue {
 		p.learned, p.proved = false, time.Time{}
@@ -221,8 +225,8 @@ func (p *pacer) turn(now time.Time) {
 	p.turned, p.small[1], p.small[0] = now, p.small[0], 0
 }
 
-// allowed returns the most that the round trip of a packet with a ping of a kind can be where there is no queue:
-// the first of them may have met one.
+// allowed returns the most that the round trip of a packet with a ping of a kind can be where there is no
+// queue: the first of them may have met one.
 func (p *pacer) allowed(kind int) time.Duration {
 	small := p.leastSmall()
 	if small == 0 {
@@ -262,8 +266,8 @@ func (p *pacer) sample(now time.Time, kind int, rtt time.Duration) {
 	}
 }
 
-// acked takes the acknowledgement of a message that was sent first at a time. That says what the round trip was at
-// most.
+// acked takes the acknowledgement of a message that was sent first at a time. That says what the round trip
+// was at most.
 func (p *pacer) acked(now time.Time, kind int, sent time.Time) {
 	least := p.least[kind-1]
 	if least == 0 {
@@ -295,8 +299,8 @@ func (p *pacer) fall(now time.Time, delay time.Duration) {
 	p.grown, p.fell, p.learned = now, now, true
 }
 
-// grow raises the rate because what was sent at a time met no queue: by as many steps as fit into the time since the
-// rate was set, so that it does not depend on how many samples get lost.
+// grow raises the rate because what was sent at a time met no queue: by as many steps as fit into the time
+// since the rate was set, so that it does not depend on how many samples get lost.
 func (p *pacer) grow(now, sent time.Time) {
 	steps := int(now.Sub(p.grown) / max(paceStep, now.Sub(sent)))
 	if !p.wait || sent.Before(p.grown) || steps == 0 {

@@ -56,8 +56,8 @@ func (u *urgentBytes) most() (most int) {
 	return most
 }
 
-// cross has a client send n urgent messages of size bytes while it talks: frames of so many bytes on the wire, which
-// has profile. No frames if frame is 0.
+// cross has a client send n urgent messages of size bytes while it talks: frames of so many bytes on the
+// wire, which has profile. No frames if frame is 0.
 func cross(t *testing.T, profile simnet.Profile, every time.Duration, frame, n, size int) (c crossing) {
 	inLab(t, simnet.Profile{Delay: profile.Delay}, Config{}, func(l *lab) {
 		p := l.joined()
@@ -136,8 +136,8 @@ func arrivalRate(times []time.Time, start, end time.Time, frame int) float64 {
 	return float64(n*frame) / end.Sub(start).Seconds()
 }
 
-// TestUrgentLeavesMediaThreeQuarters sends 70 messages of 1000 bytes over bottlenecks that media has, or nearly has,
-// for itself.
+// TestUrgentLeavesMediaThreeQuarters sends 70 messages of 1000 bytes over bottlenecks that media has, or
+// nearly has, for itself.
 func TestUrgentLeavesMediaThreeQuarters(t *testing.T) {
 	for _, test := range []struct {
 		rate  int64 // bit/s
@@ -167,9 +167,9 @@ func TestUrgentLeavesMediaThreeQuarters(t *testing.T) {
 	}
 }
 
-// TestUrgentIsNotSlowedByLoss sends messages of 300 bytes, with and without media, over a path that loses 60 % and has
-// no bottleneck. A single message takes longer than the limit in one case of ten, so that the median of 41 does in one run of
-// a hundred million; of 60 measured cases with more of them none took longer.
+// TestUrgentIsNotSlowedByLoss sends messages of 300 bytes, with and without media, over a path that loses 60
+// % and has no bottleneck. A single message takes longer than the limit in one case of ten, so that the
+// median of 41 does in one run of a hundred million; of 60 measured cases with more of them none took longer.
 func TestUrgentIsNotSlowedByLoss(t *testing.T) {
 	for _, test := range []struct {
 		frame, n, seeds int

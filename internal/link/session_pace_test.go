@@ -9,7 +9,8 @@ import (
 
 const ms = time.Millisecond
 
-// pacing drives a pacer: a path with a round trip of rtt, whose pings answer every 100 ms while messages wait.
+// pacing drives a pacer: a path with a round trip of rtt, whose pings answer every 100 ms while messages
+// wait.
 type pacing struct {
 	p    pacer
 	now  time.Time
@@ -160,8 +161,8 @@ func TestPaceComparesPacketsOfOneSize(t *testing.T) {
 	}
 }
 
-// TestPaceFirstSampleInAQueue has the first answer come when a queue has been built up already: other packets told
-// before how short the round trip is.
+// TestPaceFirstSampleInAQueue has the first answer come when a queue has been built up already: other packets
+// told before how short the round trip is.
 func TestPaceFirstSampleInAQueue(t *testing.T) {
 	g := newPacing(1750)
 	g.p.wait = false
@@ -176,7 +177,8 @@ func TestPaceFirstSampleInAQueue(t *testing.T) {
 	}
 }
 
-// TestPaceOnALongerPath has the round trip become longer for good, while messages are sent now and then: that is no queue.
+// TestPaceOnALongerPath has the round trip become longer for good, while messages are sent now and then: that
+// is no queue.
 func TestPaceOnALongerPath(t *testing.T) {
 	g := newPacing(0)
 	live := func(d, rtt time.Duration) {

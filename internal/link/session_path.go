@@ -35,7 +35,7 @@ func (r *roaming) newest(from udp.Path, size int, now time.Time) {
 	case from == r.current:
 		r.candidate = udp.Path{}
 	case from.Remote == r.current.Remote && !r.current.Local.IsValid():
-		// The handshake proved the peer's address, and now its first packet told ours.
+		// The handshake proved the remote's address, and now its first packet told ours.
 		r.current, r.candidate = from, udp.Path{}
 	case from == r.candidate:
 		r.received += size
@@ -65,7 +65,7 @@ func (r *roaming) probe(size int, now time.Time) bool {
 	return true
 }
 
-// response moves the peer when the answer is right and came from the candidate itself.
+// response moves the remote when the answer is right and came from the candidate itself.
 func (r *roaming) response(from udp.Path, answer [8]byte) bool {
 	if r.candidate == (udp.Path{}) || from != r.candidate || answer != r.challenge {
 		return false

@@ -34,9 +34,11 @@ func (s *Session) receive(tx *Tx, a *attachment, p packet) {
 	s.reportAfterPacket(tx)
 }
 
-// decrypt returns what is in a packet, nil if the session is over, or why it is dropped. It follows the remote to the keys
-// and the address of its newest packet.
-func (s *Session) decrypt(tx *Tx, a *attachment, p *packet) (counter uint64, frames []byte, dropped drops.Reason) {
+// decrypt returns what is in a packet, nil if the session is over, or why it is dropped. It follows the
+// remote to the keys and the address of its newest packet.
+func (s *Session) decrypt(
+	tx *Tx, a *attachment, p *packet,
+) (counter uint64, frames []byte, dropped drops.Reason) {
 	tx.Lock(&s.mu)
 	defer tx.Unlock(&s.mu)
 	if s.ended {
@@ -59,8 +61,8 @@ func (s *Session) decrypt(tx *Tx, a *attachment, p *packet) (counter uint64, fra
 	return counter, frames, drops.None
 }
 
-// newestLocked follows the remote to the keys and the address of its newest packet, or to the connection of a browser.
-// The caller holds s.mu.
+// newestLocked follows the remote to the keys and the address of its newest packet, or to the connection of a
+// browser. The caller holds s.mu.
 func (s *Session) newestLocked(tx *Tx, a *attachment, p *packet) {
 	if s.client == nil && s.out.Load() != a && a.usable() && slices.Contains(s.attachments, a) {
 		s.setOutLocked(a)
@@ -83,7 +85,7 @@ func (s *Session) newestLocked(tx *Tx, a *attachment, p *packet) {
 	}
 }
 
-// probeLocked challenges the address that the peer may have moved to. The caller holds s.mu.
+// probeLocked challenges the address that the remote may have moved to. The caller holds s.mu.
 func (s *Session) probeLocked(tx *Tx) {
 	const size = wire.LongHeader + 1 + 8 + wire.TagSize
 	if s.roaming.probe(size, tx.now) {
@@ -206,7 +208,7 @@ func (s *Session) echo(tx *Tx, t wire.FrameType, data [8]byte, from udp.Path) {
 	}
 }
 
-// report takes the peer's report.
+// report evaluates a report of the remote.
 func (s *Session) report(tx *Tx, p *wire.Report) {
 	s.mu.Lock()
 	progress := s.send.report(p, s.counter.Load(), &s.sent, tx.at)
@@ -223,8 +225,9 @@ func (s *Session) report(tx *Tx, p *wire.Report) {
 	}
 }
 
-// urgent hands an urgent message on if it is new, and answers with what has been received and could be used. One that comes
-// while another goroutine hands one on gets no answer, for a duplicate of that may be refused yet; it comes again.
+// urgent hands an urgent message on if it is new, and answers with what has been received and could be used.
+// One that comes while another goroutine hands one on gets no answer, for a duplicate of that may be refused
+// yet; it comes again.
 func (s *Session) urgent(tx *Tx, u *wire.Urgent) {
 	s.mu.Lock()
 	fresh, ok := s.urgentIn.begin(u.Number)

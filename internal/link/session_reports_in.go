@@ -10,8 +10,8 @@ import (
 const (
 	// sentRing is how many of the newest packets a sender knows the sending time of.
 	sentRing = 256
-	// sentApart is how far apart those are of which it is known for longer, sentSparse how many: 10 s of 800 packets a second,
-	// as may wait in front of a narrow path.
+	// sentApart is how far apart those are of which it is known for longer, sentSparse how many: 10 s of 800
+	// packets a second, as may wait in front of a narrow path.
 	sentApart  = 64
 	sentSparse = 128
 )
@@ -25,7 +25,7 @@ type sentTimes struct {
 
 const sentTimeBits = 40 // microseconds: 12 days
 
-// maxSample bounds what one sample of a peer's report may claim.
+// maxSample bounds what one sample of the remote's report may claim.
 const maxSample = time.Minute
 
 func (t *sentTimes) put(counter uint64, at time.Duration) {
@@ -41,7 +41,8 @@ func (t *sentTimes) ago(counter uint64, now time.Duration) (time.Duration, bool)
 	return since(t.newest[counter%sentRing].Load(), counter, now)
 }
 
-// agoAtLeast returns how long before now counter, of those below next, was sent at least, if any later one is known.
+// agoAtLeast returns how long before now counter, of those below next, was sent at least, if any later one is
+// known.
 func (t *sentTimes) agoAtLeast(counter, next uint64, now time.Duration) (time.Duration, bool) {
 	later := counter/sentApart + 1
 	if newest := next / sentApart; newest > sentSparse {
@@ -59,7 +60,7 @@ func since(entry, counter uint64, now time.Duration) (time.Duration, bool) {
 	return time.Duration((uint64(now.Microseconds())-entry)&mask) * time.Microsecond, true
 }
 
-// Quality is what the peer's reports say of one direction of a link.
+// Quality is what the remote's reports say of one direction of a link.
 type Quality struct {
 	RTT      time.Duration // smoothed as in RFC 6298; 0: not measured yet
 	Jitter   time.Duration // interarrival jitter, RFC 3550, section 6.4.1
@@ -68,7 +69,7 @@ type Quality struct {
 	Bursts   [6]uint64     // bursts of loss: of 1, 2, 3-4, 5-8, 9-16, 17 or more packets
 }
 
-// sendStats reads the peer's reports. It is pure; its Session locks it. The zero value is ready.
+// sendStats reads the remote's reports. It is pure; its Session locks it. The zero value is ready.
 type sendStats struct {
 	quality  Quality
 	highest  uint64
@@ -79,7 +80,7 @@ type sendStats struct {
 	sample   time.Duration // the newest round trip; 0: the last report told none
 	sampled  time.Duration // when its packet was sent
 	trip     time.Duration // round trip of the highest packet; 0: the last report told none
-	atLeast  bool          // trip may have been longer: when the packet was sent is not known exactly any more
+	atLeast  bool          // trip may have been longer: when the packet was sent is not known exactly
 }
 
 // report takes a report that came now (on the clock of sent). progress: packets arrive over there.

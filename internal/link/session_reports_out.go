@@ -12,8 +12,8 @@ const (
 	reportOften = 300 * time.Millisecond // while more than reportLossy of the packets is lost
 	reportLossy = 0.1
 	reportSlack = 100 * time.Millisecond // how long a report that is due waits for a packet to follow
-	reportShare = 0.045                  // of the received bytes per second: with acks and pongs it is to stay below 0.05
-	judgeAfter  = 64                     // a missing counter this far below the highest is lost: reordering is over
+	reportShare = 0.045                  // of the received bytes; with acks and pongs it stays below 0.05
+	judgeAfter  = 64                     // a counter that is missing so far below the highest is lost
 )
 
 // receiveStats counts what arrived of one direction and makes the reports of it

@@ -9,13 +9,13 @@ import (
 // unusedKey is in the routes to browsers, where SendMediaAll touches it.
 var unusedKey, _ = seal.NewSealer(seal.Secret{}, 0).Key(0)
 
-// route is what sending to a peer takes, in one piece: a fan-out should not have to follow pointers for it. It
-// is never changed, only replaced.
+// route is what sending to the remote takes, in one piece: a fan-out should not have to follow pointers for
+// it. It is never changed, only replaced.
 type route struct {
 	key    seal.Key
 	remote wire.ConnID
 	path   udp.Path
-	web    *webConn // not nil: the peer is a browser, and nothing else counts
+	web    *webConn // not nil: the remote is a browser, and nothing else counts
 }
 
 // setOutLocked makes a the attachment to send with; nil stops sending. The caller holds s.mu.

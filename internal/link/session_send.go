@@ -11,18 +11,18 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// sender sends the packets of a session. It takes no lock: any number of goroutines may send at once, each with its own
-// Tx. What a fan-out needs comes first, with the words of the first aliases, so that it touches one cache line of each
-// session.
+// sender sends the packets of a session. It takes no lock: any number of goroutines may send at once, each
+// with its own Tx. What a fan-out needs comes first, with the words of the first aliases, so that it touches
+// one cache line of each session.
 type sender struct {
 	counter    atomic.Uint64 // of the next packet
 	acked      atomic.Uint64 // one above the highest counter that a report acknowledged
 	route      atomic.Pointer[route]
-	waiting    atomic.Int64 // since when (Endpoint.clock) sent packets have shown no sign of arriving; 0: none
+	waiting    atomic.Int64 // since when (Tx.At) nothing shows that packets arrive; 0: they do
 	stopped    atomic.Bool  // the circuit breaker is open: no media
 	elicited   atomic.Bool  // the remote sent something that wants a report
 	mediaSent  mediaCount
-	share      atomic.Pointer[budget.Pool] // of media, by whose it is, while the path carries less than there is; nil: all is sent
+	share      atomic.Pointer[budget.Pool] // of media, by talker, on a narrow path; nil: all is sent
 	aliasKnown [wire.MaxAliases / 64]atomic.Uint64
 	mediaHeld  atomic.Uint64 // media frames not sent because of the circuit breaker
 	// mediaRefused counts media frames that share kept back.
@@ -42,15 +42,16 @@ func (s *sender) SendMedia(tx *Tx, alias uint16, short, long []byte) {
 	s.sendMedia(tx, s.route.Load(), alias, short, long)
 }
 
-// TakesMedia reports whether media is sent to the peer now: the circuit breaker is closed, and there is a way to it.
+// TakesMedia reports whether media is sent to the remote now: the circuit breaker is closed, and there is a
+// way to it.
 func (s *sender) TakesMedia() bool { return !s.stopped.Load() && s.route.Load() != nil }
 
 // lookAhead is for how many sessions SendMediaAll loads memory at a time.
 const lookAhead = 16
 
-// SendMediaAll is SendMedia to many sessions. What thousands of them need for sending is in no cache, and loads that
-// follow from each other wait for each other; so it loads for some sessions what it needs next, and those loads
-// overlap.
+// SendMediaAll is SendMedia to many sessions. What thousands of them need for sending is in no cache, and
+// loads that follow from each other wait for each other; so it loads for some sessions what it needs next,
+// and those loads overlap.
 func SendMediaAll(tx *Tx, to []*Session, alias uint16, short, long []byte) {
 	var routes [lookAhead]*route
 	for len(to) > 0 {
@@ -70,13 +71,13 @@ func SendMediaAll(tx *Tx, to []*Session, alias uint16, short, long []byte) {
 	}
 }
 
-// Unsent says why media is not sent to a peer.
+// Unsent says why media is not sent to the remote.
 type Unsent uint8
 
 // The reasons.
 const (
 	Sent        Unsent = iota
-	UnsentHeld         // nothing shows that packets arrive, or there is no way to the peer
+	UnsentHeld         // nothing shows that packets arrive, or there is no way to the remote
 	UnsentShare        // the path is too narrow for all, and this is above the talker's share
 )
 
@@ -113,10 +114,10 @@ func (s *sender) refuseMedia(size int) {
 	s.ep.drops.AddBytes(drops.ListenerPath, size)
 }
 
-// SendPacket sends frames, which are whole and whose last one ends with the packet, as one packet. media is how many
-// of them are media frames; 0: what else the caller has to say, which wants no report and is sent while the circuit
-// breaker is open, too. It never blocks and allocates nothing. More than wire.MaxPlaintext bytes, or none, are not
-// sent.
+// SendPacket sends frames, which are whole and whose last one ends with the packet, as one packet. media is
+// how many of them are media frames; 0: what else the caller has to say, which wants no report and is sent
+// while the circuit breaker is open, too. It never blocks and allocates nothing. More than wire.MaxPlaintext
+// bytes, or none, are not sent.
 func (s *sender) SendPacket(tx *Tx, frames []byte, media int) {
 	r := s.route.Load()
 	switch {
@@ -147,7 +148,7 @@ func (s *sender) SendMediaNow(alias uint16, m *wire.Media) {
 	})
 }
 
-// ping asks the peer for a sign of life.
+// ping asks the remote for a sign of life.
 func (s *sender) ping(tx *Tx) {
 	tx.plain = wire.AppendEcho(tx.plain[:0], wire.FramePing, pingData(tx.at, 0), true)
 	s.expect(tx)
@@ -172,7 +173,7 @@ func parsePing(data [8]byte) (at time.Duration, kind int) {
 	return time.Duration(v & (1<<pingTime - 1)), int(v >> pingTime)
 }
 
-// expect notes that something is sent that the peer will report.
+// expect notes that something is sent that the remote will report.
 func (s *sender) expect(tx *Tx) {
 	if s.waiting.Load() == 0 {
 		s.waiting.CompareAndSwap(0, max(1, int64(tx.at)))

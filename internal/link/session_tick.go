@@ -19,7 +19,7 @@ const (
 	silentAfter = 4 * time.Second         // a client that heard nothing attaches anew
 )
 
-// pinger decides when to ask the peer for a sign of life. It is pure; its Session locks it.
+// pinger decides when to ask the remote for a sign of life. It is pure; its Session locks it.
 type pinger struct {
 	asked  time.Time // first of the pings that were not answered; zero: none is open
 	last   time.Time
@@ -27,9 +27,9 @@ type pinger struct {
 	sentAt time.Time
 }
 
-// due reports whether to ping now. packets is how many packets were ever sent; doubt: it is not sure that they
-// arrive; hurry: and the circuit breaker is about to open; idle: after how long without one this side keeps the
-// session alive, 0: it is not the one to do it.
+// due reports whether to ping now. packets is how many packets were ever sent; doubt: it is not sure that
+// they arrive; hurry: and the circuit breaker is about to open; idle: after how long without one this side
+// keeps the session alive, 0: it is not the one to do it.
 func (p *pinger) due(now time.Time, packets uint64, idle time.Duration, doubt, hurry bool) bool {
 	if packets != p.count || p.sentAt.IsZero() {
 		p.count, p.sentAt = packets, now
@@ -50,8 +50,8 @@ func (p *pinger) due(now time.Time, packets uint64, idle time.Duration, doubt, h
 	return true
 }
 
-// every returns the time between two pings. In a hurry it is a tick: many must be lost in a row, there or back,
-// for loss alone to open the breaker.
+// every returns the time between two pings. In a hurry it is a tick: many must be lost in a row, there or
+// back, for loss alone to open the breaker.
 func (p *pinger) every(now time.Time, hurry bool) time.Duration {
 	switch {
 	case hurry:
@@ -68,8 +68,8 @@ func (p *pinger) sent(now time.Time) { p.asked, p.last = now, now }
 // answered notes a pong.
 func (p *pinger) answered() { p.asked = time.Time{} }
 
-// tickLoop does what is due by time alone, for all sessions. Where nothing is due soon it sleeps for idleTick:
-// each time that it wakes costs an idle machine more than what it does then.
+// tickLoop does what is due by time alone, for all sessions. Where nothing is due soon it sleeps for
+// idleTick: each time that it wakes costs an idle machine more than what it does then.
 func (ep *Endpoint) tickLoop() {
 	timer := time.NewTimer(tickEvery)
 	defer timer.Stop()
@@ -138,7 +138,7 @@ func (s *Session) tick(tx *Tx) {
 	}
 	tx.Unlock(&s.mu)
 	if stopped {
-		s.ep.log.Debug("media stopped: the peer does not report that any arrives", "peer", s.identity.Fingerprint())
+		s.ep.log.Debug("media stopped: nothing is reported to arrive", "remote", s.identity.Fingerprint())
 	}
 	s.drop(gone...)
 	if over {
@@ -146,8 +146,8 @@ func (s *Session) tick(tx *Tx) {
 	}
 }
 
-// nextTickLocked returns when (Endpoint.clock) the session has something to do again, so that a relay need not
-// attend to each of thousands of sessions every tick. Who gives it something to do before that wakes it.
+// nextTickLocked returns when (Endpoint.clock) the session has something to do again, so that a relay need
+// not attend to each of thousands of sessions every tick. Who gives it something to do before that wakes it.
 func (s *Session) nextTickLocked(at time.Duration) time.Duration {
 	if s.urgentOut.size() > 0 || s.roaming.probing() || !s.pings.asked.IsZero() {
 		return at + tickEvery
@@ -165,7 +165,7 @@ func (s *Session) nextTickLocked(at time.Duration) time.Duration {
 	return max(next, at+tickEvery)
 }
 
-// elicit notes that the peer sent something that wants a report.
+// elicit notes that the remote sent something that wants a report.
 func (s *sender) elicit() {
 	if !s.elicited.Load() {
 		s.elicited.Store(true)
@@ -173,9 +173,9 @@ func (s *sender) elicit() {
 	}
 }
 
-// reportAfterPacket sends a report that is due right after a packet was handled: both programs and their radios
-// are awake then, and the reports of a room's listeners reach the relay together instead of waking it one by
-// one. What no packet comes for is left to the tick.
+// reportAfterPacket sends a report that is due right after a packet was handled: both programs and their
+// radios are awake then, and the reports of a room's listeners reach the relay together instead of waking it
+// one by one. What no packet comes for is left to the tick.
 func (s *Session) reportAfterPacket(tx *Tx) {
 	if s.elicited.Load() && time.Duration(s.reportAt.Load()) <= tx.at {
 		tx.Lock(&s.mu)
@@ -197,8 +197,8 @@ func (s *Session) reportLocked(tx *Tx, slack time.Duration) {
 	}
 }
 
-// doubtLocked pings while it is not sure that the path works, and opens the circuit breaker (stopped: just now) or wakes the
-// client when that lasts. The caller holds s.mu.
+// doubtLocked pings while it is not sure that the path works, and opens the circuit breaker (stopped: just
+// now) or wakes the client when that lasts. The caller holds s.mu.
 func (s *Session) doubtLocked(tx *Tx) (stopped bool) {
 	unsure := time.Duration(0)
 	if since := s.waiting.Load(); since != 0 {

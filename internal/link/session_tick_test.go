@@ -150,8 +150,8 @@ func TestAddressLimiterPrefixes(t *testing.T) {
 	}
 }
 
-// TestAddressLimiterFull has more addresses at once than are remembered: those that used up their limit lately are not all
-// forgiven for it.
+// TestAddressLimiterFull has more addresses at once than are remembered: those that used up their limit
+// lately are not all forgiven for it.
 func TestAddressLimiterFull(t *testing.T) {
 	l := newAddressLimiter(1, 1)
 	for i := range maxLimited + 10 {

@@ -50,8 +50,8 @@ func (u *urgentOut) add(kind wire.UrgentKind, body []byte, done func(acked bool)
 // size returns how many messages are not acknowledged.
 func (u *urgentOut) size() int { return len(u.waiting) + len(u.pending) }
 
-// due calls send for each message whose time has come, as far as the pacer allows; ping is the kind of the ping to
-// put in front, 0 for none.
+// due calls send for each message whose time has come, as far as the pacer allows; ping is the kind of the
+// ping to put in front, 0 for none.
 func (u *urgentOut) due(now time.Time, path pathView, send func(m *urgentMessage, ping int)) {
 	if u.size() == 0 {
 		u.pace.waits(now, false)
@@ -77,8 +77,8 @@ func (u *urgentOut) silent(now time.Time) time.Duration {
 	return now.Sub(u.pending[0].sent)
 }
 
-// pick removes the next message to send, of which there is one. First sendings and repeats whose acknowledgement is
-// overdue take turns; other repeats leave when nothing else waits.
+// pick removes the next message to send, of which there is one. First sendings and repeats whose
+// acknowledgement is overdue take turns; other repeats leave when nothing else waits.
 func (u *urgentOut) pick(now time.Time, rtt time.Duration) (m urgentMessage) {
 	overdue := u.silent(now) >= max(urgentRepeat, rtt*5/4)
 	if len(u.waiting) == 0 || overdue && u.repeat {
@@ -106,7 +106,7 @@ func (u *urgentOut) send(m urgentMessage, now time.Time, send func(*urgentMessag
 	u.pending = append(u.pending, m)
 }
 
-// ack forgets what the peer has received. The caller calls what it returns with true, without locks.
+// ack forgets what the remote has received. The caller calls what it returns with true, without locks.
 func (u *urgentOut) ack(ack wire.UrgentAck, now time.Time) (done []func(acked bool)) {
 	u.pending = slices.DeleteFunc(u.pending, func(m urgentMessage) bool {
 		if !ack.Has(m.number) {
@@ -145,15 +145,16 @@ func callAll(done []func(acked bool), acked bool) {
 	}
 }
 
-// urgentIn remembers which urgent messages of one direction came and were accepted. The zero value has received none.
+// urgentIn remembers which urgent messages of one direction came and were accepted. The zero value has
+// received none.
 type urgentIn struct {
 	base    uint64 // all numbers below were received
 	bits    [wire.UrgentWindow / 64]uint64
 	handing bool // a message is being handed on: one at a time
 }
 
-// begin tells of a number whether it has not been accepted yet: then its message is to be handed on, until end. ok: it is within
-// the window, and none is being handed on already.
+// begin tells of a number whether it has not been accepted yet: then its message is to be handed on, until
+// end. ok: it is within the window, and none is being handed on already.
 func (u *urgentIn) begin(number uint64) (fresh, ok bool) {
 	switch {
 	case number < u.base:
@@ -199,16 +200,16 @@ func (u *urgentIn) has(number uint64) bool {
 	return u.bits[number/64%uint64(len(u.bits))]&(1<<(number%64)) != 0
 }
 
-// SendUrgent sends a message that is repeated until the peer acknowledges it. body is kept. It fails with
+// SendUrgent sends a message that is repeated until the remote acknowledges it. body is kept. It fails with
 // ErrUrgentFull or ErrOver.
 func (s *Session) SendUrgent(kind wire.UrgentKind, body []byte) error {
 	return s.SendUrgentThen(kind, body, nil)
 }
 
-// SendUrgentThen is SendUrgent, and done, unless nil, is called once when the peer has acknowledged the message
-// (acked), or when the session has ended or the relay has forgotten it before that: on the goroutine that receives
-// the acknowledgement, or that ends the session, with no lock of this package held that matters to it: it may do
-// all that Handler.Urgent may. When SendUrgentThen fails, done is not called.
+// SendUrgentThen is SendUrgent, and done, unless nil, is called once when the remote has acknowledged the
+// message (acked), or when the session has ended or the relay has forgotten it before that: on the goroutine
+// that receives the acknowledgement, or that ends the session, with no lock of this package held that matters
+// to it: it may do all that Handler.Urgent may. When SendUrgentThen fails, done is not called.
 func (s *Session) SendUrgentThen(kind wire.UrgentKind, body []byte, done func(acked bool)) error {
 	var err error
 	s.ep.WithTx(func(tx *Tx) {

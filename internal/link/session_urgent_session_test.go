@@ -88,7 +88,8 @@ func TestUrgentRefusedComesAgain(t *testing.T) {
 	})
 }
 
-// TestUrgentDuplicatesAtOnce has several goroutines receive the same messages, which are refused now and then.
+// TestUrgentDuplicatesAtOnce has several goroutines receive the same messages, which are refused now and
+// then.
 func TestUrgentDuplicatesAtOnce(t *testing.T) {
 	relay := newSide(t, false)
 	s := relay.session
@@ -148,7 +149,8 @@ func TestUrgentHandlerMayEndTheSession(t *testing.T) {
 	})
 }
 
-// TestUrgentThenARestartedRelay has a relay die before it gets a message, and another one come that knows nothing.
+// TestUrgentThenARestartedRelay has a relay die before it gets a message, and another one come that knows
+// nothing.
 func TestUrgentThenARestartedRelay(t *testing.T) {
 	inLab(t, simnet.Profile{Delay: 30 * time.Millisecond}, Config{}, func(l *lab) {
 		p := l.joined()

@@ -110,7 +110,8 @@ func TestUrgentKeepsItsBudget(t *testing.T) {
 	}
 }
 
-// TestUrgentFirstSendingsAndRepeatsTakeTurns has messages that are never acknowledged, and new ones that wait.
+// TestUrgentFirstSendingsAndRepeatsTakeTurns has messages that are never acknowledged, and new ones that
+// wait.
 func TestUrgentFirstSendingsAndRepeatsTakeTurns(t *testing.T) {
 	var u urgentOut
 	for range 100 {
@@ -181,8 +182,8 @@ func receive(u *urgentIn, number uint64) (fresh, ok bool) {
 	return fresh, ok
 }
 
-// TestUrgentWhileHandedOn has a duplicate come while a message is being handed on, which is refused then: it must not be
-// acknowledged, and is fresh later. Another one waits, too: they are handed on one at a time.
+// TestUrgentWhileHandedOn has a duplicate come while a message is being handed on, which is refused then: it
+// must not be acknowledged, and is fresh later. Another one waits, too: they are handed on one at a time.
 func TestUrgentWhileHandedOn(t *testing.T) {
 	var u urgentIn
 	u.begin(0)

@@ -225,7 +225,8 @@ func TestResetsAreNotAmplified(t *testing.T) {
 	})
 }
 
-// TestResetsDoNotLoop makes two relays, and one with itself, believe that the other sent a packet of an unknown connection.
+// TestResetsDoNotLoop makes two relays, and one with itself, believe that the other sent a packet of an
+// unknown connection.
 func TestResetsDoNotLoop(t *testing.T) {
 	inLab(t, simnet.Profile{Delay: time.Millisecond}, Config{}, func(l *lab) {
 		second := netip.MustParseAddrPort("10.0.0.2:4433")
@@ -262,8 +263,8 @@ func TestResetsAreLimited(t *testing.T) {
 	})
 }
 
-// TestResetWithAWrongToken and with the right one from somebody else: the session goes on, with the right one on
-// another connection.
+// TestResetWithAWrongToken and with the right one from somebody else: the session goes on, with the right one
+// on another connection.
 func TestForgedReset(t *testing.T) {
 	inLab(t, simnet.Profile{Delay: 5 * time.Millisecond}, Config{}, func(l *lab) {
 		p, other := l.joined(), l.joined()

@@ -202,8 +202,9 @@ func TestReportTellsRoundTripAndJitter(t *testing.T) {
 	}
 }
 
-// TestReportOfManyUnderWay has 800 packets a second wait for 3 s and more in front of a narrow path. Each report tells a round trip all
-// the same, a little less than it was; when even more are under way, it tells what is known for sure.
+// TestReportOfManyUnderWay has 800 packets a second wait for 3 s and more in front of a narrow path. Each
+// report tells a round trip all the same, a little less than it was; when even more are under way, it tells
+// what is known for sure.
 func TestReportOfManyUnderWay(t *testing.T) {
 	const apart = 1250 * time.Microsecond
 	for _, test := range []struct{ trip, least time.Duration }{

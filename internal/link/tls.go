@@ -23,8 +23,8 @@ const (
 const handshakeTimeout = 20 * time.Second
 
 // maxIdle is how long a connection lives on which nothing is said. Nothing is, once the member list is there;
-// keeping it alive would wake a relay for each of its clients, and whether the peer is there is known from sealed
-// packets. A session that is over closes its connections.
+// keeping it alive would wake a relay for each of its clients, and whether the peer is there is known from
+// sealed packets. A session that is over closes its connections.
 const maxIdle = time.Hour
 
 // quicConfig is both sides' configuration. The control stream is the only stream, and little flows on it.
@@ -61,8 +61,9 @@ func clientTLS(serverName string, check func(identity.PublicKey) error) *tls.Con
 		ServerName: serverName,
 		NextProtos: []string{alpn},
 		MinVersion: tls.VersionTLS13,
-		// A post-quantum key share takes a second packet, each way: at 60 % loss a join then takes twice as long, and at
-		// 8 kbit/s it does not come about. What is said is not protected by TLS (docs/threat-model.md).
+		// A post-quantum key share takes a second packet, each way: at 60 % loss a join then takes twice as
+		// long, and at 8 kbit/s it does not come about. What is said is not protected by TLS
+		// (docs/threat-model.md).
 		CurvePreferences: []tls.CurveID{tls.X25519},
 		// The key is what identifies a relay, and VerifyConnection checks it. (VerifyPeerCertificate would
 		// be skipped for resumed connections.)

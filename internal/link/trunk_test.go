@@ -63,8 +63,8 @@ func TestSendPacketSizes(t *testing.T) {
 	}
 }
 
-// BenchmarkSendPacket is what a packet of n talkers costs on a peer link, without the system calls. Compare it with
-// n times BenchmarkFanOut's.
+// BenchmarkSendPacket is what a packet of n talkers costs on a peer link, without the system calls. Compare
+// it with n times BenchmarkFanOut's.
 func BenchmarkSendPacket(b *testing.B) {
 	for _, n := range []int{1, 5, 10} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

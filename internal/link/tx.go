@@ -39,11 +39,12 @@ func (tx *Tx) At() time.Duration { return tx.at }
 // From says whose media is sent next, to share out what a listener's path carries.
 func (tx *Tx) From(source budget.Source) { tx.source = source }
 
-// AtEnd has f called once, when what came together with the packet that is being handled has been handled, before
-// what that led to is sent: f may send with the same system call.
+// AtEnd has f called once, when what came together with the packet that is being handled has been handled,
+// before what that led to is sent: f may send with the same system call.
 func (tx *Tx) AtEnd(f func(tx *Tx)) { tx.ends = append(tx.ends, f) }
 
-// Lock locks mu. Until Unlock nothing is sent, which may take 2 ms: packets that the batch has no room for wait. tx may be nil.
+// Lock locks mu. Until Unlock nothing is sent, which may take 2 ms: packets that the batch has no room for
+// wait. tx may be nil.
 func (tx *Tx) Lock(mu sync.Locker) {
 	mu.Lock()
 	if tx != nil {

@@ -24,14 +24,14 @@ import (
 
 // WebConfig says which browsers may attach (docs/protocol.md, section 8).
 type WebConfig struct {
-	// CheckOrigin is asked about each request for WebTransport and WebSocket. nil: the page must come from the host
-	// that it asks, or the request from a program that is no browser.
+	// CheckOrigin is asked about each request for WebTransport and WebSocket. nil: the page must come from
+	// the host that it asks, or the request from a program that is no browser.
 	CheckOrigin func(r *http.Request) bool
-	// Names returns what a browser that asks for a WebSocket may call the relay, "host:port" in lower case: it signs the
-	// one that it opened, and others are refused. nil: what the request says (RequestNames).
+	// Names returns what a browser that asks for a WebSocket may call the relay, "host:port" in lower case:
+	// it signs the one that it opened, and others are refused. nil: what the request says (RequestNames).
 	Names func(r *http.Request) []string
-	// Trouble is told of requests for a WebSocket that came to nothing because of what is between browser and relay.
-	// Anybody can cause it. nil: nobody is told.
+	// Trouble is told of requests for a WebSocket that came to nothing because of what is between browser and
+	// relay. Anybody can cause it. nil: nobody is told.
 	Trouble func(r *http.Request, what WebTrouble)
 }
 
@@ -51,14 +51,16 @@ const closeGrace = time.Second
 // webServer is the part of an Endpoint that browsers attach to.
 //
 //	QUIC, ALPN h3 ── serveQUIC ── ServeHTTP: CONNECT /wt ──+
-//	                                                       +──> webConn.serve: Hello, control messages, packets
+//	                                                       +──> webConn: Hello, control messages, packets
 //	an http.Server ── Endpoint.ServeWebSocket ─────────────+
 type webServer struct {
 	ep           *Endpoint
 	config       WebConfig
 	certificates webCertificates
 	transport    *webtransport.Server
-	pending      *handshakes // WebSockets before a valid Hello: apart from QUIC's, so that they do not keep native clients out
+	// pending are WebSockets before a valid Hello: apart from QUIC's, so that they do not keep native clients
+	// out.
+	pending *handshakes
 
 	wg sync.WaitGroup // of each webConn's serve
 
@@ -68,7 +70,8 @@ type webServer struct {
 }
 
 func newWebServer(ep *Endpoint, config *WebConfig) (*webServer, error) {
-	web := &webServer{ep: ep, config: *config, pending: newHandshakes(ep.config.MaxHandshakes, ep.known, ep.log), conns: make(map[*webConn]struct{})}
+	web := &webServer{ep: ep, config: *config, conns: make(map[*webConn]struct{})}
+	web.pending = newHandshakes(ep.config.MaxHandshakes, ep.known, ep.log)
 	if web.config.CheckOrigin == nil {
 		web.config.CheckOrigin = sameHost
 	}
@@ -85,7 +88,8 @@ func newWebServer(ep *Endpoint, config *WebConfig) (*webServer, error) {
 	return web, nil
 }
 
-// sameHost reports whether a request comes from a page of the host that it asks, on whichever port, or from no page.
+// sameHost reports whether a request comes from a page of the host that it asks, on whichever port, or from
+// no page.
 func sameHost(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	if origin == "" {
@@ -96,8 +100,8 @@ func sameHost(r *http.Request) bool {
 	return err == nil && u.Hostname() != "" && strings.EqualFold(u.Hostname(), asked.Hostname())
 }
 
-// WebCertificates returns the certificates that browsers may be shown by WebTransport, newest first; nil without
-// Config.Web.
+// WebCertificates returns the certificates that browsers may be shown by WebTransport, newest first; nil
+// without Config.Web.
 func (ep *Endpoint) WebCertificates() []WebCertificate {
 	if ep.web == nil {
 		return nil
@@ -150,8 +154,8 @@ func (web *webServer) handshakes() int {
 	return web.pending.all()
 }
 
-// close ends all connections, after what they were still to be told, and waits for them. It does nothing for a nil
-// webServer.
+// close ends all connections, after what they were still to be told, and waits for them. It does nothing for
+// a nil webServer.
 func (web *webServer) close() {
 	if web == nil {
 		return
@@ -170,13 +174,13 @@ func (web *webServer) close() {
 // webCarrier is one connection of a browser: a session of WebTransport, or a WebSocket.
 type webCarrier interface {
 	controlChannel
-	// ready waits until the network takes a packet, as far as that can be known, so that those that wait meanwhile can
-	// still be dropped.
+	// ready waits until the network takes a packet, as far as that can be known, so that those that wait
+	// meanwhile can still be dropped.
 	ready()
 	// send sends one packet. It may wait for the network, too.
 	send(packet []byte) error
-	// receive calls take with each packet until the connection ends. take keeps nothing of it.
-	receive(take func(packet []byte))
+	// receive calls accept with each packet until the connection ends. accept keeps nothing of it.
+	receive(accept func(packet []byte))
 	// bindings returns what a Hello on this connection may be bound to.
 	bindings() [][]byte
 	// close ends the connection in good order; it may wait for the network.
@@ -208,7 +212,9 @@ type webConn struct {
 	force   *time.Timer // aborts it if it does not end in time; valid once queue is closed
 }
 
-func newWebConn(ep *Endpoint, carrier webCarrier, remote netip.Addr, patience time.Duration, proved func()) *webConn {
+func newWebConn(
+	ep *Endpoint, carrier webCarrier, remote netip.Addr, patience time.Duration, proved func(),
+) *webConn {
 	return &webConn{
 		controlChannel: carrier,
 		carrier:        carrier,
@@ -222,8 +228,8 @@ func newWebConn(ep *Endpoint, carrier webCarrier, remote netip.Addr, patience ti
 	}
 }
 
-// CloseWithError ends the connection when what waits in its queue has been sent, or after closeGrace. It does not
-// wait for that.
+// CloseWithError ends the connection when what waits in its queue has been sent, or after closeGrace. It does
+// not wait for that.
 func (w *webConn) CloseWithError(_ quic.ApplicationErrorCode, reason string) error {
 	w.closing.Do(func() {
 		w.reason = reason
@@ -265,7 +271,8 @@ func (w *webConn) verify(hello *wire.Hello) (peer bool, err error) {
 	}
 	w.unknown()
 	return false, &wire.Refused{
-		Code: wire.CodeSignature, Reason: "the browser has another name or certificate for this relay than it knows",
+		Code:   wire.CodeSignature,
+		Reason: "the browser has another name or certificate for this relay than it knows",
 	}
 }
 
@@ -311,7 +318,8 @@ func (w *webConn) received(tx *Tx, a *attachment, p []byte) {
 	a.session.receive(tx, a, packet{counter: low, bits: 32, data: frames, size: len(p) + packetOverhead})
 }
 
-// sendPackets sends what is in the queue until it is closed and empty, or the connection ends; then it ends that.
+// sendPackets sends what is in the queue until it is closed and empty, or the connection ends; then it ends
+// that.
 func (w *webConn) sendPackets() {
 	buf := make([]byte, 0, wire.MaxPacketSize)
 	for {

@@ -13,16 +13,16 @@ import (
 	"time"
 )
 
-// Browsers take a certificate that no authority signed if they were told its hash, it has an ECDSA key, and it is
-// valid for at most 14 days (W3C WebTransport, section 3.3, custom certificate requirements).
+// Browsers take a certificate that no authority signed if they were told its hash, it has an ECDSA key, and
+// it is valid for at most 14 days (W3C WebTransport, section 3.3, custom certificate requirements).
 const (
 	day                 = 24 * time.Hour
 	webCertificateValid = 13 * day         // from an hour before it is made: clocks differ
 	webCertificateEvery = 6 * day          // a new one is made
-	webCertificateShown = day              // and listed for so long before it is shown, so that pages know it then
+	webCertificateShown = day              // and listed for so long before it is shown, for pages to know it
 	webCertificatesKept = 2                // one that was made, and the one before it
 	webClockSkew        = time.Hour        // of browsers
-	webClockBack        = webClockSkew / 2 // the clock may go back so far, until what it made is of no use to browsers
+	webClockBack        = webClockSkew / 2 // the clock may go back so far before browsers refuse what it made
 )
 
 // WebCertificate is a certificate that browsers may be shown.
@@ -35,9 +35,10 @@ type WebCertificate struct {
 //
 //	made ── a day ──> shown ── 6 days ──> listed only ── 5 days ──> forgotten
 //
-// The first one is shown at once. They follow the wall clock, as browsers do: when it is set, what it made before that may
-// not be valid yet, or not any more, and another one is made and shown at once. So all times here are without their
-// monotonic reading, by which Go would compare them else: that knows nothing of a clock that is set.
+// The first one is shown at once. They follow the wall clock, as browsers do: when it is set, what it made
+// before that may not be valid yet, or not any more, and another one is made and shown at once. So all times
+// here are without their monotonic reading, by which Go would compare them else: that knows nothing of a
+// clock that is set.
 type webCertificates struct {
 	mu   sync.Mutex         // guards list
 	list []*madeCertificate // newest first, at most webCertificatesKept
@@ -54,7 +55,8 @@ func (m *madeCertificate) usable(now time.Time) bool {
 	return !now.Before(m.made.Add(-webClockBack)) && m.NotAfter.After(now)
 }
 
-// at returns those of now, newest first, and makes one if the newest is old, or of no use after the clock was set.
+// at returns those of now, newest first, and makes one if the newest is old, or of no use after the clock was
+// set.
 func (c *webCertificates) at(now time.Time) ([]*madeCertificate, error) {
 	now = now.Round(0)
 	c.mu.Lock()
@@ -83,13 +85,15 @@ func (c *webCertificates) show(now time.Time) (*tls.Certificate, error) {
 		return nil, err
 	}
 	shown := list[0]
-	if len(list) > 1 && now.Sub(shown.made) < webCertificateShown && list[1].NotAfter.After(now.Add(webClockSkew)) {
+	if len(list) > 1 && now.Sub(shown.made) < webCertificateShown &&
+		list[1].NotAfter.After(now.Add(webClockSkew)) {
 		shown = list[1]
 	}
 	return &shown.tls, nil
 }
 
-// makeWebCertificate returns a self-signed certificate of now, which has no monotonic reading. Browsers look at its hash only, so the name means nothing.
+// makeWebCertificate returns a self-signed certificate of now, which has no monotonic reading. Browsers look
+// at its hash only, so the name means nothing.
 func makeWebCertificate(now time.Time) (*madeCertificate, error) {
 	now = now.Round(0)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -12,8 +12,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/simnet/simtest"
 )
 
-// TestWebCertificates walks through two months: what browsers are shown is valid, was listed a day before, and stays
-// listed for as long as pages may know nothing else.
+// TestWebCertificates walks through two months: what browsers are shown is valid, was listed a day before,
+// and stays listed for as long as pages may know nothing else.
 func TestWebCertificates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ep := &Endpoint{web: &webServer{}}
@@ -80,9 +80,9 @@ func TestWebCertificatesAfterARest(t *testing.T) {
 	})
 }
 
-// TestWebCertificatesAfterTheClockIsSet has a relay that starts with a wrong clock, and one whose clock is set while it
-// runs: what browsers see then is valid by the clock of now, at once. The process's own time goes on meanwhile, which
-// is all that Go looks at when two times have a monotonic reading.
+// TestWebCertificatesAfterTheClockIsSet has a relay that starts with a wrong clock, and one whose clock is
+// set while it runs: what browsers see then is valid by the clock of now, at once. The process's own time
+// goes on meanwhile, which is all that Go looks at when two times have a monotonic reading.
 func TestWebCertificatesAfterTheClockIsSet(t *testing.T) {
 	start := time.Now() // not of synctest, whose times have no monotonic reading
 	for _, wrong := range []time.Duration{2 * day, -2 * day, 40 * day, -40 * day, 20000 * day, -20000 * day, 3 * time.Hour, -14 * day, 50 * time.Minute} {

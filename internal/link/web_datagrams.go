@@ -11,16 +11,17 @@ import (
 )
 
 const (
-	// datagramsWaiting is how many datagrams QUIC may have that it has not sent: it keeps up to 32, two thirds of a second of
-	// one talker, and what it has cannot be dropped any more.
+	// datagramsWaiting is how many datagrams QUIC may have that it has not sent: it keeps up to 32, two
+	// thirds of a second of one talker, and what it has cannot be dropped any more.
 	datagramsWaiting = 2
-	// datagramsLost is after how long those that QUIC does not send are taken for lost: it may drop what does not fit. At
-	// heavy loss congestion control alone holds them for seconds.
+	// datagramsLost is after how long those that QUIC does not send are taken for lost: it may drop what does
+	// not fit. At heavy loss congestion control alone holds them for seconds.
 	datagramsLost = 5 * time.Second
 )
 
-// datagrams counts what QUIC was given and what it sent, so that what congestion control holds back waits in our queue,
-// where it can be dropped. The library does not tell how many datagrams wait; its trace tells what it sends.
+// datagrams counts what QUIC was given and what it sent, so that what congestion control holds back waits in
+// our queue, where it can be dropped. The library does not tell how many datagrams wait; its trace tells what
+// it sends.
 //
 //	webConn.write ── ready ──> given ──> QUIC ── trace: packet sent ──> sent
 type datagrams struct {

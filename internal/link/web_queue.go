@@ -12,16 +12,17 @@ import (
 // webQueued is how many packets wait for one browser at most.
 const webQueued = 64
 
-// webQueue holds the packets that a browser's connection has not taken yet: QUIC datagrams and TCP wait where sealed
-// packets do not, and what waits too long is of no use (docs/protocol.md, section 8). Any number of goroutines put
-// packets in without waiting, one takes them out.
+// webQueue holds the packets that a browser's connection has not taken yet: QUIC datagrams and TCP wait where
+// sealed packets do not, and what waits too long is of no use (docs/protocol.md, section 8). Any number of
+// goroutines put packets in without waiting, one takes them out.
 //
 //	push ──> ring of 64 ──> pop: in turns between those whose media waits; media older than patience is dropped
 //	           | full: the oldest media of who has most in it is dropped, and without any the oldest packet
 //
-// Turns are those of self-clocked fair queueing (Golestani, INFOCOM 1994), among groups and within one among members: a
-// packet's turn is that of the one before it of the same group, or that of the packet popped last if none waits, and its
-// size more; the least is next. So a loud one does not push out a quiet one, and what is no media keeps its place.
+// Turns are those of self-clocked fair queueing (Golestani, INFOCOM 1994), among groups and within one among
+// members: a packet's turn is that of the one before it of the same group, or that of the packet popped last
+// if none waits, and its size more; the least is next. So a loud one does not push out a quiet one, and what
+// is no media keeps its place.
 //
 // The ring keeps the packets' memory, so that it allocates nothing once it has gone round.
 type webQueue struct {
@@ -33,7 +34,7 @@ type webQueue struct {
 	head   int // index of the oldest
 	n      int
 	turn   uint64 // the group's of the media popped last
-	mixed  bool   // media of several sources has come since the queue was empty; if not, nobody's turn is known, nor needed
+	mixed  bool   // media of several sources came since it was empty; if not, turns are not needed
 	closed bool
 }
 
@@ -93,8 +94,8 @@ func (q *webQueue) push(counter uint64, frames []byte, source budget.Source, at 
 // slot returns the i-th oldest packet's place. The caller holds q.mu.
 func (q *webQueue) slot(i int) *webPacket { return &q.ring[(q.head+i)%len(q.ring)] }
 
-// mix sets whose turn it is, if all media in the queue is of one source, and new media of another one. The caller holds
-// q.mu.
+// mix sets whose turn it is, if all media in the queue is of one source, and new media of another one. The
+// caller holds q.mu.
 func (q *webQueue) mix(source budget.Source) {
 	var sum uint64
 	for i := range q.n {
@@ -111,8 +112,8 @@ func (q *webQueue) mix(source budget.Source) {
 	}
 }
 
-// turnOf returns the turn of media of size bytes that is not in the queue yet. A member of whom nothing waits begins
-// where the others of its group are. The caller holds q.mu.
+// turnOf returns the turn of media of size bytes that is not in the queue yet. A member of whom nothing waits
+// begins where the others of its group are. The caller holds q.mu.
 func (q *webQueue) turnOf(source budget.Source, size int) turn {
 	group, mine, least := q.turn, uint64(0), uint64(math.MaxUint64)
 	for i := range q.n {
@@ -131,8 +132,8 @@ func (q *webQueue) turnOf(source budget.Source, size int) turn {
 	return turn{group + uint64(size), mine + uint64(size)}
 }
 
-// makeRoom drops a packet of a full queue for a new one. It reports false when the new one is media and all others
-// are worth more. The caller holds q.mu.
+// makeRoom drops a packet of a full queue for a new one. It reports false when the new one is media and all
+// others are worth more. The caller holds q.mu.
 func (q *webQueue) makeRoom(media bool) bool {
 	if !q.mixed {
 		return q.dropOldest(media)
@@ -167,17 +168,18 @@ func (q *webQueue) makeRoom(media bool) bool {
 func (q *webQueue) dropOldest(media bool) bool {
 	for i := range q.n {
 		if q.slot(i).media {
-			q.take(i)
+			q.pull(i)
 			return true
 		}
 	}
 	if !media {
-		q.take(0)
+		q.pull(0)
 	}
 	return !media
 }
 
-// remove drops the i-th oldest packet. Those of the same source that came later move up to its turn. The caller holds q.mu.
+// remove drops the i-th oldest packet. Those of the same source that came later move up to its turn. The
+// caller holds q.mu.
 func (q *webQueue) remove(i int) {
 	if gone := q.slot(i); gone.media && q.mixed {
 		free, source := gone.turn, gone.source
@@ -187,11 +189,12 @@ func (q *webQueue) remove(i int) {
 			}
 		}
 	}
-	q.take(i)
+	q.pull(i)
 }
 
-// take takes out the i-th oldest packet: its memory moves to the front, where it is free. The caller holds q.mu.
-func (q *webQueue) take(i int) {
+// pull removes the i-th oldest packet: its memory moves to the front, where it is free. The caller holds
+// q.mu.
+func (q *webQueue) pull(i int) {
 	for ; i > 0; i-- {
 		a, b := q.slot(i), q.slot(i-1)
 		*a, *b = *b, *a
@@ -200,8 +203,8 @@ func (q *webQueue) take(i int) {
 	q.n--
 }
 
-// next returns which packet is popped next: the media whose turn it is, unless something older is no media. The caller
-// holds q.mu; there is a packet.
+// next returns which packet is popped next: the media whose turn it is, unless something older is no media.
+// The caller holds q.mu; there is a packet.
 func (q *webQueue) next() int {
 	if !q.mixed {
 		return 0
@@ -217,7 +220,8 @@ func (q *webQueue) next() int {
 	}
 	best, f := first, q.slot(first)
 	for i := range q.n {
-		if e := q.slot(i); e.media && e.source.Group == f.source.Group && e.turn.member < q.slot(best).turn.member {
+		e := q.slot(i)
+		if e.media && e.source.Group == f.source.Group && e.turn.member < q.slot(best).turn.member {
 			best = i
 		}
 	}
@@ -231,8 +235,8 @@ func (q *webQueue) next() int {
 	return best
 }
 
-// pop appends the next packet to buf. stale is how much media it dropped that had waited too long at now. Without a
-// packet it returns nil; over: there will not be another.
+// pop appends the next packet to buf. stale is how much media it dropped that had waited too long at now.
+// Without a packet it returns nil; over: there will not be another.
 func (q *webQueue) pop(buf []byte, now time.Duration) (p []byte, stale uint64, over bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -248,7 +252,7 @@ func (q *webQueue) pop(buf []byte, now time.Duration) (p []byte, stale uint64, o
 			q.turn = e.turn.group
 		}
 		buf = append(buf, e.p...)
-		q.take(i)
+		q.pull(i)
 		return buf, stale, false
 	}
 	return nil, stale, q.closed

@@ -122,8 +122,8 @@ func TestWebQueueNeverMixes(t *testing.T) {
 	}
 }
 
-// TestWebQueueIsFair has a browser's connection take less than comes. Floods, from their own addresses or behind one, take
-// nothing from a quiet one, and equal ones get equally much.
+// TestWebQueueIsFair has a browser's connection take less than comes. Floods, from their own addresses or
+// behind one, take nothing from a quiet one, and equal ones get equally much.
 func TestWebQueueIsFair(t *testing.T) {
 	large := wire.AppendMedia(nil, &wire.Media{Alias: 1, Ciphertext: make([]byte, 1000)}, true)
 	for name, source := range map[string]func(i uint64) budget.Source{
@@ -214,8 +214,8 @@ func TestFanOutToBrowsersAllocatesNothing(t *testing.T) {
 	}
 }
 
-// BenchmarkWebFanOut is a relay's cost for a packet to each of n browsers, without what QUIC and TCP take; idle: the
-// writers have to be woken each time.
+// BenchmarkWebFanOut is a relay's cost for a packet to each of n browsers, without what QUIC and TCP take;
+// idle: the writers have to be woken each time.
 func BenchmarkWebFanOut(b *testing.B) {
 	for _, taken := range []bool{false, true} {
 		b.Run(fmt.Sprintf("200 taken %v", taken), func(b *testing.B) {

@@ -34,8 +34,9 @@ const (
 
 var errTextLong = &wire.FormatError{What: "control message", Err: wire.ErrLimit, Detail: "is too long"}
 
-// ServeWebSocket attaches a browser by WebSocket; it is the handler of /ws. It returns when the connection has ended,
-// and Close ends and waits for it. The client's address is r.RemoteAddr, what the browser calls the relay r.Host.
+// ServeWebSocket attaches a browser by WebSocket; it is the handler of /ws. It returns when the connection
+// has ended, and Close ends and waits for it. The client's address is r.RemoteAddr, what the browser calls
+// the relay r.Host.
 func (ep *Endpoint) ServeWebSocket(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case ep.web == nil:
@@ -91,8 +92,8 @@ func (ep *Endpoint) ServeWebSocket(w http.ResponseWriter, r *http.Request) {
 	served.serve()
 }
 
-// lists reports whether a header field of a request is a list that has a token in it, in whatever case (RFC 9110,
-// section 5.6.1).
+// lists reports whether a header field of a request is a list that has a token in it, in whatever case (RFC
+// 9110, section 5.6.1).
 func lists(r *http.Request, field, token string) bool {
 	for _, list := range r.Header.Values(field) {
 		for one := range strings.SplitSeq(list, ",") {
@@ -125,8 +126,8 @@ func RequestNames(r *http.Request) []string {
 	return names
 }
 
-// tunedWriter tunes the connection that is taken over from an http.Server, so that the kernel does not queue seconds
-// of media that this side could drop, and keeps it.
+// tunedWriter tunes the connection that is taken over from an http.Server, so that the kernel does not queue
+// seconds of media that this side could drop, and keeps it.
 type tunedWriter struct {
 	http.ResponseWriter
 	conn net.Conn
@@ -223,10 +224,13 @@ func (c *socketCarrier) finish() <-chan struct{} {
 	return done
 }
 
-// ready waits while the kernel has much that it cannot send yet: that would be seconds of a few talkers' media.
+// ready waits while the kernel has much that it cannot send yet: that would be seconds of a few talkers'
+// media.
 func (c *socketCarrier) ready() {
-	for poll := unsentPoll; c.kernel != nil && unsent(c.kernel) > unsentReady; poll = min(2*poll, unsentPollMost) {
+	poll := unsentPoll
+	for c.kernel != nil && unsent(c.kernel) > unsentReady {
 		time.Sleep(poll)
+		poll = min(2*poll, unsentPollMost)
 	}
 }
 
@@ -234,7 +238,7 @@ func (c *socketCarrier) send(p []byte) error {
 	return c.conn.Write(context.Background(), websocket.MessageBinary, p)
 }
 
-func (c *socketCarrier) receive(take func(packet []byte)) {
+func (c *socketCarrier) receive(accept func(packet []byte)) {
 	defer close(c.texts)
 	var buf bytes.Buffer
 	for {
@@ -247,7 +251,7 @@ func (c *socketCarrier) receive(take func(packet []byte)) {
 			return
 		}
 		if kind == websocket.MessageBinary {
-			take(buf.Bytes())
+			accept(buf.Bytes())
 			continue
 		}
 		select {

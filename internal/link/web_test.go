@@ -156,8 +156,9 @@ func TestWebHostNotOurs(t *testing.T) {
 	}
 }
 
-// TestWebSocketWithoutUpgrade has a proxy that takes the header fields of this hop away and adds none: the operator is
-// told, and a page that asks with POST what is wrong, which has its Origin then, can tell this from a refusal.
+// TestWebSocketWithoutUpgrade has a proxy that takes the header fields of this hop away and adds none: the
+// operator is told, and a page that asks with POST what is wrong, which has its Origin then, can tell this
+// from a refusal.
 func TestWebSocketWithoutUpgrade(t *testing.T) {
 	l := newWebLab(t, Config{})
 	var troubles []WebTrouble

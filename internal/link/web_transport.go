@@ -16,8 +16,8 @@ import (
 const (
 	transportPath     = "/wt"
 	transportPatience = 200 * time.Millisecond // how long media waits for QUIC
-	// lastWords is how long a connection stays open for what was given to QUIC last: it sends nothing more once it is
-	// closed.
+	// lastWords is how long a connection stays open for what was given to QUIC last: it sends nothing more
+	// once it is closed.
 	lastWords = 50 * time.Millisecond
 
 	// maxWebRequests is how many requests a browser may make on one connection; it makes one.
@@ -27,9 +27,9 @@ const (
 	maxWebUniStream = 8        // HTTP/3 has three; browsers open others to see whether we mind
 )
 
-// configure makes a listener take ALPN h3 beside wzp, and returns the TLS configuration for it. Streams and datagrams
-// are allowed to all then: which protocol is spoken is known too late. What a native client opens is not read: see
-// refuseDatagrams.
+// configure makes a listener take ALPN h3 beside wzp, and returns the TLS configuration for it. Streams and
+// datagrams are allowed to all then: which protocol is spoken is known too late. What a native client opens
+// is not read: see refuseDatagrams.
 func (web *webServer) configure(config *quic.Config) (h3 *tls.Config) {
 	config.Tracer = trace
 	config.EnableDatagrams = true
@@ -48,7 +48,8 @@ func (web *webServer) configure(config *quic.Config) (h3 *tls.Config) {
 
 // ofBrowser reports whether who says hello speaks HTTP/3 and not our protocol.
 func ofBrowser(hello *tls.ClientHelloInfo) bool {
-	return slices.Contains(hello.SupportedProtos, http3.NextProtoH3) && !slices.Contains(hello.SupportedProtos, alpn)
+	protocols := hello.SupportedProtos
+	return slices.Contains(protocols, http3.NextProtoH3) && !slices.Contains(protocols, alpn)
 }
 
 func (web *webServer) newTransport() *webtransport.Server {
@@ -153,7 +154,7 @@ func (c *transportCarrier) send(p []byte) error {
 }
 
 // receive also ends the session when the client opens a stream: there is one, which is ours.
-func (c *transportCarrier) receive(take func(packet []byte)) {
+func (c *transportCarrier) receive(accept func(packet []byte)) {
 	ctx := c.session.Context()
 	done := make(chan struct{}, 2)
 	go func() {
@@ -173,7 +174,7 @@ func (c *transportCarrier) receive(take func(packet []byte)) {
 		if err != nil {
 			break
 		}
-		take(p)
+		accept(p)
 	}
 	<-done
 	<-done

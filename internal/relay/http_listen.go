@@ -81,7 +81,7 @@ func (l *limitListener) report(conn net.Conn) {
 	}
 	l.mu.Lock()
 	most, held := l.places.MostText()
-	taken := l.places.Taken()
+	taken := l.places.Acquired()
 	l.mu.Unlock()
 	l.log.Warn("TCP connections are refused: there are too many, or too many of one address or network",
 		"connections", taken,
@@ -93,7 +93,7 @@ func (l *limitListener) enter(conn net.Conn) bool {
 	block := blockOf(addr)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if block.IsValid() && l.blocks[block] >= l.perBlock || !l.places.Take(addr) {
+	if block.IsValid() && l.blocks[block] >= l.perBlock || !l.places.Acquire(addr) {
 		return false
 	}
 	l.conns[conn] = &place{addr: addr}
@@ -127,9 +127,9 @@ func (l *limitListener) over(r *http.Request) {
 func (l *limitListener) leaveLocked(conn net.Conn, p *place) {
 	delete(l.conns, conn)
 	if p.hijacked {
-		l.places.Give(netip.Addr{})
+		l.places.Release(netip.Addr{})
 	} else {
-		l.places.Give(p.addr)
+		l.places.Release(p.addr)
 	}
 	block := blockOf(p.addr)
 	if l.blocks[block]--; l.blocks[block] == 0 {

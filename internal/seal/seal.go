@@ -45,9 +45,9 @@ func (Secret) LogValue() slog.Value { return slog.StringValue("[redacted]") }
 // that the hot path allocates nothing.
 type Nonce [nonceSize]byte
 
-// Key is one key generation: AES-128-GCM with a 12-byte tag, and the IV its nonces are made from. A fan-out copies
-// the key that it sends with to where it finds it with few loads; the copy is good while Covers says so. It never
-// prints.
+// Key is one key generation: AES-128-GCM with a 12-byte tag, and the IV its nonces are made from. A fan-out
+// copies the key that it sends with to where it finds it with few loads; the copy is good while Covers says
+// so. It never prints.
 type Key struct {
 	number uint64
 	aead   cipher.AEAD
@@ -66,8 +66,9 @@ func (k *Key) Covers(counter uint64) bool { return counter>>generationBits == k.
 // Touch loads k's memory ahead of its use; the result means nothing.
 func (k *Key) Touch() int { return k.aead.Overhead() }
 
-// Seal appends to header the sealed plaintext and its tag, len(plaintext)+TagSize bytes, and returns the whole
-// packet. The bytes of header are authenticated. A counter must never be used twice, and k must cover it.
+// Seal appends to header the sealed plaintext and its tag, len(plaintext)+TagSize bytes, and returns the
+// whole packet. The bytes of header are authenticated. A counter must never be used twice, and k must cover
+// it.
 func (k *Key) Seal(header, plaintext []byte, counter uint64, n *Nonce) []byte {
 	return k.aead.Seal(header, k.nonce(n, counter), plaintext, header)
 }
@@ -137,8 +138,8 @@ func NewSealer(secret Secret, first uint64) *Sealer {
 	return s
 }
 
-// Key returns the key for a packet with this counter, making it when it is new. It reports false when it is long
-// over: counters may come out of order by less than a generation.
+// Key returns the key for a packet with this counter, making it when it is new. It reports false when it is
+// long over: counters may come out of order by less than a generation.
 func (s *Sealer) Key(counter uint64) (Key, bool) {
 	want := counter >> generationBits
 	s.mu.Lock()

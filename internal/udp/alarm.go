@@ -5,12 +5,13 @@ import (
 	"time"
 )
 
-// Alarm calls a function once, some time after it was set, on a goroutine of its own. Set and Stop must not be called at
-// the same time as each other; the function may call neither Stop nor wait for who does.
+// Alarm calls a function once, some time after it was set, on a goroutine of its own. Set and Stop must not
+// be called at the same time as each other; the function may call neither Stop nor wait for who does.
 //
-// That of a Mux over sockets on Linux is the kernel's timer, whose end comes as packets do. One that is always moved on
-// before its end, as a backstop is, costs a system call. Go's timers cost more there: while one is due within
-// milliseconds, each wait for packets is a timed one, and threads wake each other to see to it.
+// That of a Mux over sockets on Linux is the kernel's timer, whose end comes as packets do. One that is
+// always moved on before its end, as a backstop is, costs a system call. Go's timers cost more there: while
+// one is due within milliseconds, each wait for packets is a timed one, and threads wake each other to see to
+// it.
 type Alarm interface {
 	// Set has the function called in d, and not at the time that was set before.
 	Set(d time.Duration)

@@ -36,7 +36,8 @@ func TestTimerAlarm(t *testing.T) {
 	})
 }
 
-// The alarm of sockets: called once, not before its time, and not after Stop, which waits for a call that runs.
+// The alarm of sockets: called once, not before its time, and not after Stop, which waits for a call that
+// runs.
 func TestAlarmOfSockets(t *testing.T) {
 	t.Parallel()
 	m := listen(t, "127.0.0.1:0", 1)

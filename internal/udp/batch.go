@@ -3,8 +3,8 @@ package udp
 // Batch collects packets to send, each to its own path, and sends up to 64 with one system call. It is not
 // safe for concurrent use. Its buffers are used again after each flush, so nothing is allocated.
 type Batch struct {
-	// Owner, unless nil, is who fills the batch. Serve calls its Finish when it has handled all packets that came
-	// together, before the flush.
+	// Owner, unless nil, is who fills the batch. Serve calls its Finish when it has handled all packets that
+	// came together, before the flush.
 	Owner interface{ Finish() }
 
 	out  sender
@@ -43,8 +43,8 @@ func newBatch(s socket) *Batch {
 }
 
 // Buffer returns the free buffer of the next packet, of length 0 and capacity MaxPacket, valid until the next
-// Flush. Called again without a Commit it returns the same one. It flushes first if 64 packets are waiting and the
-// batch is not held.
+// Flush. Called again without a Commit it returns the same one. It flushes first if 64 packets are waiting
+// and the batch is not held.
 func (b *Batch) Buffer() []byte {
 	if b.n == slots {
 		if b.held > 0 {
@@ -57,8 +57,8 @@ func (b *Batch) Buffer() []byte {
 	return b.buf[start : start : start+MaxPacket]
 }
 
-// Hold keeps the batch from sending until Release, however many packets come: for who has a lock, for sending may take
-// 2 ms. What there is no slot for is kept in memory of its own.
+// Hold keeps the batch from sending until Release, however many packets come: for who has a lock, for sending
+// may take 2 ms. What there is no slot for is kept in memory of its own.
 func (b *Batch) Hold() { b.held++ }
 
 // Release ends what Hold began. Holds may be nested.

@@ -116,8 +116,8 @@ func (s *udpSocket) setOptions(fd int) error {
 	return nil
 }
 
-// setBuffer asks for a large kernel buffer, and returns how large it is, 0 if that cannot be known: as much as
-// net.core.?mem_max allows, or all of it for root.
+// setBuffer asks for a large kernel buffer, and returns how large it is, 0 if that cannot be known: as much
+// as net.core.?mem_max allows, or all of it for root.
 func setBuffer(fd, option, force int) (got int) {
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, option, socketBuffer)
 	if got = bufferSize(fd, option); got < socketBuffer {
@@ -127,7 +127,8 @@ func setBuffer(fd, option, force int) (got int) {
 	return got
 }
 
-// bufferSize returns the size of a buffer as it is asked for: the kernel has twice that, and says so (socket(7)).
+// bufferSize returns the size of a buffer as it is asked for: the kernel has twice that, and says so
+// (socket(7)).
 func bufferSize(fd, option int) int {
 	doubled, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, option)
 	if err != nil {

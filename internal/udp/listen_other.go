@@ -18,8 +18,8 @@ func Listen(addr string, sockets int) (*Mux, error) {
 	return m, nil
 }
 
-// setBuffer asks for a large kernel buffer, and for smaller ones where the system refuses more than it has, and returns
-// how large it is; 0: none was taken. Smaller buffers work too: a burst then loses more.
+// setBuffer asks for a large kernel buffer, and for smaller ones where the system refuses more than it has,
+// and returns how large it is; 0: none was taken. Smaller buffers work too: a burst then loses more.
 func setBuffer(set func(bytes int) error) int {
 	for size := socketBuffer; size >= 64<<10; size /= 2 {
 		if set(size) == nil {

@@ -175,7 +175,8 @@ func TestBatchSendsInOrderAndFlushesWhenFull(t *testing.T) {
 	}
 }
 
-// TestHeldBatchSendsNothing has more packets than slots come while a batch is held: they wait, in order and within a bound.
+// TestHeldBatchSendsNothing has more packets than slots come while a batch is held: they wait, in order and
+// within a bound.
 func TestHeldBatchSendsNothing(t *testing.T) {
 	for _, kind := range kinds {
 		t.Run(kind.name, func(t *testing.T) {

@@ -4,8 +4,8 @@ import "net/netip"
 
 // Path is where one peer's packets come from and go to. It is comparable and can be a map key.
 type Path struct {
-	// Remote is the other side's address. An IPv4 address is never in its IPv4-mapped IPv6 form; only a link-local
-	// IPv6 address has a zone, which is then the interface's name.
+	// Remote is the other side's address. An IPv4 address is never in its IPv4-mapped IPv6 form; only a
+	// link-local IPv6 address has a zone, which is then the interface's name.
 	Remote netip.AddrPort
 	// Local is the address of ours that the packet was sent to. It is set only on sockets bound to an
 	// unspecified address (":4433") of Linux, where a host with several addresses would otherwise answer from
