@@ -217,7 +217,7 @@ func TestPageBehindProxies(t *testing.T) {
 }
 
 // TestPageGivesUp: UDP is blocked, and the proxy takes Upgrade away. The page says so, for how long it may
-// take see web/link/explain.test.js, and so does the relay's log.
+// take see web/link/dial-explain.test.js, and so does the relay's log.
 func TestPageGivesUp(t *testing.T) {
 	t.Parallel()
 	r := blockUDP(t)

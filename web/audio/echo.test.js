@@ -8,7 +8,6 @@ const FILE = '/usr/share/sounds/alsa/Front_Center.wav';
 
 /**
  * Noise with an echo in it.
- *
  * @param {number} seed @param {number} noise level @param {number} echo level @param {number} delay samples
  */
 function recording(seed, noise, echo, delay) {

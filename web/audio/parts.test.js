@@ -136,7 +136,9 @@ class Loop {
         this.queue.push(Float32Array.from({ length: 480 }, () => SOUND[this.media++ % PERIOD]));
       }
       this.queue.read(out.subarray(i * 128, i * 128 + 128));
-      for (let asked = this.queue.wanted(); asked > 0; asked--) this.answers.push(this.now + latency(this.now));
+      for (let asked = this.queue.wanted(); asked > 0; asked--) {
+        this.answers.push(this.now + latency(this.now));
+      }
       this.answers.sort((a, b) => a - b);
     }
     this.out = out;

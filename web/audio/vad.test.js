@@ -24,7 +24,11 @@ const files = skip ? [] : readdirSync(FOLDER).filter((name) => name !== 'Noise.w
 /** Every file, with a pause after each. @param {number} gain dB @param {number} pause s */
 function talk(gain, pause) {
   const parts = [new Float32Array(48_000)];
-  for (const pcm of files) parts.push(pcm.map((v) => v * 10 ** (gain / 20)), new Float32Array(48_000 * pause));
+  for (const pcm of files) {
+    parts.push(
+      pcm.map((v) => v * 10 ** (gain / 20)), new Float32Array(48_000 * pause),
+    );
+  }
   const out = new Float32Array(parts.reduce((n, part) => n + part.length, 0));
   let at = 0;
   for (const part of parts) {
@@ -34,7 +38,10 @@ function talk(gain, pause) {
   return out;
 }
 
-/** Noise at 0 dBFS, white and pink, of the greatest length that was asked for: making it takes longer than the tests. */
+/**
+ * Noise at 0 dBFS, white and pink, of the greatest length that was asked for: making it takes longer than the
+ * tests.
+ */
 const noises = { white: new Float64Array(0), pink: new Float64Array(0) };
 
 /** @param {number} length */
@@ -42,7 +49,9 @@ function makeNoises(length) {
   if (noises.white.length >= length) return noises;
   const rnd = random(7);
   let low = 0;
-  noises.white = Float64Array.from({ length }, () => Math.sqrt(-2 * Math.log(rnd() + 1e-12)) * Math.cos(2 * Math.PI * rnd()));
+  noises.white = Float64Array.from(
+    { length }, () => Math.sqrt(-2 * Math.log(rnd() + 1e-12)) * Math.cos(2 * Math.PI * rnd()),
+  );
   noises.pink = noises.white.map((v) => low = 0.98 * low + 0.2 * v);
   return noises;
 }
@@ -56,7 +65,6 @@ function withNoise(pcm, level, pink) {
 
 /**
  * Frame by frame: how loud the clean speech is, and whether the frame is sent.
- *
  * @param {Float32Array} clean @param {Float32Array} heard
  */
 function gate(clean, heard) {
@@ -66,7 +74,9 @@ function gate(clean, heard) {
     const was = vad.active;
     const sent = vad.process(heard.subarray(at, at + FRAME));
     const onset = vad.onset;
-    frames.push({ level: levelOf(clean.subarray(at, at + FRAME)), open: sent, sent, opened: sent && !was ? onset : 0 });
+    frames.push({
+      level: levelOf(clean.subarray(at, at + FRAME)), open: sent, sent, opened: sent && !was ? onset : 0,
+    });
   }
   frames.forEach(({ opened }, k) => {
     for (let j = Math.max(0, k - PRE_ROLL); opened > 0 && j < k; j++) frames[j].sent = true;
@@ -98,7 +108,9 @@ for (const gain of [0, -20, -30]) {
 
 test('the onset says how much of the pre-roll is worth sending', { skip }, () => {
   const clean = talk(0, 1.2);
-  const opened = gate(clean, withNoise(clean, -70, false)).map((frame) => frame.opened).filter((ms) => ms > 0);
+  const opened = gate(clean, withNoise(clean, -70, false))
+    .map((frame) => frame.opened)
+    .filter((ms) => ms > 0);
   assert.ok(opened.length >= 8);
   assert.ok(opened.every((ms) => ms >= 30 && ms <= 200));
   assert.ok(opened.reduce((a, b) => a + b, 0) / opened.length < 100, `${opened}`);
@@ -127,7 +139,9 @@ test('a fan that starts is learnt within seconds, and speech over it is found', 
   assert.ok(open < 48_000 * 8, `open until ${open / 48_000} s`);
   const heard = withNoise(clean, -50, true);
   let spoken = 0;
-  for (let at = 0; at + FRAME <= heard.length; at += FRAME) spoken += vad.process(heard.subarray(at, at + FRAME)) ? 1 : 0;
+  for (let at = 0; at + FRAME <= heard.length; at += FRAME) {
+    spoken += vad.process(heard.subarray(at, at + FRAME)) ? 1 : 0;
+  }
   assert.ok(spoken > 300);
 });
 

@@ -1,9 +1,8 @@
 /**
  * Rooms, their people and a relay in virtual time, for the tests of this folder. It holds no tests.
  *
- * A packet of the codec says whose it is and how many came before, so that what is decoded tells what was heard.
- *
- * @module
+ * A packet of the codec says whose it is and how many came before, so that what is decoded tells what was
+ * heard.
  */
 
 import assert from 'node:assert/strict';
@@ -22,7 +21,10 @@ const TOC = 0x78; // Opus, 20 ms, one frame
 // WebCrypto works on other threads: virtual time must wait for it.
 let working = 0;
 const waiting = []; // called when nothing works any more
-for (const name of ['sign', 'verify', 'digest', 'importKey', 'exportKey', 'deriveBits', 'deriveKey', 'encrypt', 'decrypt', 'generateKey']) {
+for (const name of [
+  'sign', 'verify', 'digest', 'importKey', 'exportKey', 'deriveBits', 'deriveKey', 'encrypt', 'decrypt',
+  'generateKey',
+]) {
   const real = crypto.subtle[name].bind(crypto.subtle);
   crypto.subtle[name] = (...args) => {
     working++;
@@ -222,7 +224,6 @@ export class Person {
   }
 }
 
-/** See the module. */
 export class Lab {
   clock = new VirtualClock();
   random = random(1);
@@ -300,7 +301,9 @@ export class Lab {
     for (const p of this.people) {
       const program = p.messages.filter((m) => m.code === 'program');
       assert.deepEqual(program, [], `${p.name} has a fault`);
-      assert.ok(p.encoders.every((e) => e.closed) && p.decoders.every((d) => d.closed), `${p.name} left codecs open`);
+      assert.ok(
+        p.encoders.every((e) => e.closed) && p.decoders.every((d) => d.closed), `${p.name} left codecs open`,
+      );
     }
   }
 }

@@ -1,24 +1,24 @@
-/**
- * The small parts of a room that know time and numbers only.
- */
+/** The small parts of a room that know time and numbers only. */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { KnownNames } from '../identity/names.js';
 import { Identity } from '../identity/identity.js';
-import { HeldBudget, HeldFrames } from './held-frames.js';
+import { HeldBudget, HeldFrames } from './held.js';
 import { VirtualClock, memory, settle } from './lab.test.js';
 import { MemberFetcher } from './members.js';
 import { Opening } from './opening.js';
-import { Outstanding } from './outstanding.js';
-import { StayStorage } from './name-check.js';
+import { Outstanding } from './hand-out.js';
+import { StayStorage } from './names.js';
 import { SafetyNumber } from './safety.js';
 import { soonest } from '../link/clock.js';
 import { Events } from './events.js';
 
 test('the sooner of two times, of which 0 is never', () => {
-  assert.deepEqual([soonest(0, 0), soonest(0, 5), soonest(5, 0), soonest(5, 7), soonest(7, 5)], [0, 5, 5, 5, 5]);
+  assert.deepEqual(
+    [soonest(0, 0), soonest(0, 5), soonest(5, 0), soonest(5, 7), soonest(7, 5)], [0, 5, 5, 5, 5],
+  );
 });
 
 test('opening: the list comes at once', () => {
@@ -37,7 +37,9 @@ test('opening: the list comes late, or never', () => {
   assert.equal(late.over, false);
   late.check({ complete: true, alone: false, now: 2500 });
   assert.equal(late.over, true);
-  assert.deepEqual([late.lasts(true, 2500), late.lasts(true, 4499), late.lasts(true, 4500)], [true, true, false]);
+  assert.deepEqual(
+    [late.lasts(true, 2500), late.lasts(true, 4499), late.lasts(true, 4500)], [true, true, false],
+  );
 
   const never = new Opening(1000);
   never.check({ complete: false, alone: false, now: 1300 });
@@ -70,7 +72,9 @@ test('outstanding: from the first message to the delivery', () => {
   assert.deepEqual([o.size, o.busy, o.reaching('bert', 3000)], [0, false, false]);
 });
 
-const frame = (ctr, at, size = 10) => ({ kid: 1n, ctr, at, ciphertext: new Uint8Array(size), bound: { next: 0 } });
+const frame = (ctr, at, size = 10) => ({
+  kid: 1n, ctr, at, ciphertext: new Uint8Array(size), bound: { next: 0 },
+});
 
 test('held frames: asked for after 1.5 s and every 2 s, hopeless after 10 s', () => {
   const held = new HeldFrames(new HeldBudget());
@@ -214,14 +218,18 @@ function fetcher(answer) {
   return { f, clock, over, calls };
 }
 
-const page = (next) => ({ name: 'MemberPage', entries: [], next: next === undefined ? undefined : Uint8Array.of(next, 0, 0, 0, 0, 0) });
+const page = (next) => ({
+  name: 'MemberPage', entries: [], next: next === undefined ? undefined : Uint8Array.of(next, 0, 0, 0, 0, 0),
+});
 
 test('the list is fetched page by page, and not faster than relays allow', async () => {
   const { f, clock, calls } = fetcher((after) => page(after < 40 ? after + 1 : undefined));
   f.fetch(0);
   f.fetch(0);
   await clock.run(1000);
-  assert.ok(calls.asked.length > 32 && calls.asked.length <= 38, `${calls.asked.length} requests in a second`);
+  assert.ok(
+    calls.asked.length > 32 && calls.asked.length <= 38, `${calls.asked.length} requests in a second`,
+  );
   await clock.run(30_000);
   assert.deepEqual(calls.finished, [true, true], 'once more, for it was asked for meanwhile');
   assert.equal(calls.done, 2);
@@ -230,9 +238,11 @@ test('the list is fetched page by page, and not faster than relays allow', async
 
 test('a list that goes in circles, is refused or does not come is tried again later', async () => {
   const answers = [
-    () => page(3), () => page(3), // in a circle
+    () => page(3),
+    () => page(3), // in a circle
     () => Promise.reject(Object.assign(new Error('rate'), { code: 'rate' })),
-    (_, signal) => new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+    (_, signal) =>
+      new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
     () => page(),
   ];
   const { f, clock, over, calls } = fetcher((after, signal) => answers.shift()(after, signal));
@@ -276,8 +286,7 @@ test('the page is told of members at most ten times a second, and nothing after 
 
 test('teller: that the relay drops what is said is told at once, until it is over or the relay says no more of it', async () => {
   const clock = new VirtualClock();
-  /** @type {any[]} */
-  const told = [];
+  /** @type {any[]} */ const told = [];
   const teller = new Events((m) => m.type === 'quality' && told.push(m), clock, {
     members: () => [],
     levels: () => ({ me: 0, talkers: {} }),
@@ -286,10 +295,14 @@ test('teller: that the relay drops what is said is told at once, until it is ove
   });
   teller.start();
   teller.dropped(3);
-  assert.deepEqual(told.map((m) => m.dropped), [3]);
+  assert.deepEqual(
+    told.map((m) => m.dropped), [3],
+  );
   await clock.run(4500);
   teller.dropped(0);
-  assert.deepEqual(told.map((m) => m.dropped), [3, 3, 3, 3, 3, 0]);
+  assert.deepEqual(
+    told.map((m) => m.dropped), [3, 3, 3, 3, 3, 0],
+  );
   teller.dropped(2);
   await clock.run(14_000);
   assert.deepEqual(told.map((m) => m.dropped).slice(6), [...Array(13).fill(2), 0, 0]);

@@ -1,6 +1,6 @@
 /**
- * What is said: pre-roll, push-to-talk, the gate of an open microphone, markers, order. Codec and keys are fakes that
- * answer later, and not in order.
+ * What is said: pre-roll, push-to-talk, the gate of an open microphone, markers, order. Codec and keys are
+ * fakes that answer later, and not in order.
  */
 
 import assert from 'node:assert/strict';
@@ -26,15 +26,24 @@ class Mic {
   constructor({ gated = false, ...config } = {}) {
     const { clock } = this;
     const mic = this;
-    this.publication = new Publication({ gated, ...config }, {
-      clock,
-      encoder: (options) => (this.encoder = new FakeEncoder(options, 1, clock)),
-      vad: { process: () => this.voice, get onset() { return mic.onset; } },
-      sealer: { seal: (plain) => this.seal(plain) },
-      send: (kid, ctr, ciphertext) => this.sent.push({ ctr, size: ciphertext.length, ...parsePayload(ciphertext) }),
-      transmitting: (on) => this.transmitting.push(on),
-      failed: (error) => this.failed.push(error.message),
-    });
+    this.publication = new Publication(
+      { gated, ...config },
+      {
+        clock,
+        encoder: (options) => (this.encoder = new FakeEncoder(options, 1, clock)),
+        vad: {
+          process: () => this.voice,
+          get onset() {
+            return mic.onset;
+          },
+        },
+        sealer: { seal: (plain) => this.seal(plain) },
+        send: (kid, ctr, ciphertext) =>
+          this.sent.push({ ctr, size: ciphertext.length, ...parsePayload(ciphertext) }),
+        transmitting: (on) => this.transmitting.push(on),
+        failed: (error) => this.failed.push(error.message),
+      },
+    );
   }
 
   async seal(plain) {
@@ -73,7 +82,10 @@ test('push-to-talk: nothing before, the pre-roll and all of the word, then marke
   mic.talk(false);
   await mic.capture(5000);
   assert.deepEqual(mic.sent.map(({ ctr }) => ctr), mic.sent.map((_, i) => i));
-  assert.deepEqual(mic.sent.slice(0, 35).map(({ timestamp }) => timestamp), Array.from({ length: 35 }, (_, i) => (800 + 20 * i) / 2.5));
+  assert.deepEqual(
+    mic.sent.slice(0, 35).map(({ timestamp }) => timestamp),
+    Array.from({ length: 35 }, (_, i) => (800 + 20 * i) / 2.5),
+  );
   assert.ok(mic.sent.every(({ size }) => size === 62), 'sizes tell nothing');
   assert.equal(mic.take(), `${'x'.repeat(10 + 25 + 1)}---`);
   assert.deepEqual(mic.transmitting, [true, false]);
@@ -86,7 +98,10 @@ test('the sound is what was said, in order, though keys are late now and then', 
   await mic.capture(1000);
   await mic.clock.run(100);
   assert.deepEqual(mic.sent.map(({ ctr }) => ctr), Array.from({ length: 50 }, (_, i) => i));
-  assert.deepEqual(mic.sent.map(({ codec }) => codec[4]), Array.from({ length: 50 }, (_, i) => Math.round(127 * Math.fround(i % 100 / 100))));
+  assert.deepEqual(
+    mic.sent.map(({ codec }) => codec[4]),
+    Array.from({ length: 50 }, (_, i) => Math.round(127 * Math.fround((i % 100) / 100))),
+  );
 });
 
 test('muting: the frame in which it happens is not sent, and nothing of before is said twice', async () => {
@@ -95,7 +110,9 @@ test('muting: the frame in which it happens is not sent, and nothing of before i
   await mic.capture(410);
   mic.talk(false); // in the middle of the 21st frame
   await mic.capture(90);
-  assert.deepEqual(mic.sent.map(({ codec }) => codec?.[4]).slice(18), [23, 24, 0, undefined, undefined, undefined]);
+  assert.deepEqual(mic.sent.map(({ codec }) => codec?.[4]).slice(18), [
+    23, 24, 0, undefined, undefined, undefined,
+  ]);
   assert.equal(mic.take(), `${'x'.repeat(21)}---`);
   mic.talk(true);
   await mic.capture(100);

@@ -1,13 +1,12 @@
 /**
- * A relay in memory, as a Room sees it through link.Client, for the tests of this folder. It does the relay's part of
- * docs/protocol.md, section 4.4: members and keys; media is forwarded. What it does wrong, tests tell it. It holds no tests.
+ * A relay in memory, as a Room sees it through link.Client, for the tests of this folder. It does the relay's
+ * part of docs/protocol.md, section 4.4: members and keys; media is forwarded. What it does wrong, tests tell
+ * it. It holds no tests.
  *
  *     Room -- FakeClient --delay, loss--> Relay --delay, loss--> FakeClient -- handler --> Room
- *
- * @module
  */
 
-import { OwnAliases } from '../link/aliases.js';
+import { OwnAliases } from '../link/session-aliases.js';
 import { compare, toHex } from '../wire/bytes.js';
 import { parse } from '../wire/entry.js';
 import * as urgent from '../wire/urgent.js';
@@ -22,15 +21,19 @@ export class Way {
   loss = 0;
 }
 
-/** See the module. */
 export class Relay {
-  /** @type {Map<string, FakeClient>} by member id */
-  members = new Map();
+  /** @type {Map<string, FakeClient>} by member id */ members = new Map();
   /** Whether a member is kept from another one. @type {(id: string, from: string) => boolean} */
   hides = () => false;
-  /** Whether an urgent message to a client is lost for good. @type {(to: FakeClient, kind: number, body: Uint8Array) => boolean} */
+  /**
+   * Whether an urgent message to a client is lost for good.
+   * @type {(to: FakeClient, kind: number, body: Uint8Array) => boolean}
+   */
   loses = () => false;
-  /** Whether a media frame to a client is lost. @type {(to: FakeClient, kid: bigint, ctr: number) => boolean} */
+  /**
+   * Whether a media frame to a client is lost.
+   * @type {(to: FakeClient, kid: bigint, ctr: number) => boolean}
+   */
   losesMedia = () => false;
   /** Whether the list is not given to a client. @type {(client: FakeClient) => boolean} */
   refusesList = () => false;
@@ -65,7 +68,9 @@ export class Relay {
   /** How long an urgent message takes, with its repeats. */
   urgently(way) {
     let ms = 0;
-    for (let took = this.took(way); ; took = this.took(way), ms += REPEAT) if (took !== Infinity) return ms + took;
+    for (let took = this.took(way); ; took = this.took(way), ms += REPEAT) {
+      if (took !== Infinity) return ms + took;
+    }
   }
 
   enter(client) {
@@ -84,7 +89,9 @@ export class Relay {
     if (this.members.get(client.id) !== client) return;
     this.members.delete(client.id);
     for (const other of this.members.values()) {
-      if (!this.hides(client.id, other.id)) this.tell(other, urgent.MEMBERS_LEFT, urgent.appendMembersLeft([client.id]));
+      if (!this.hides(client.id, other.id)) {
+        this.tell(other, urgent.MEMBERS_LEFT, urgent.appendMembersLeft([client.id]));
+      }
       for (const key of other.keys.values()) this.passed(other, key, client.id);
     }
   }
@@ -126,7 +133,9 @@ export class Relay {
         break;
       case urgent.MEMBERS_WANTED:
         for (const other of this.members.values()) {
-          if (other !== from && !from.told.has(other.id) && !this.hides(other.id, from.id)) this.joined(from, other);
+          if (other !== from && !from.told.has(other.id) && !this.hides(other.id, from.id)) {
+            this.joined(from, other);
+          }
         }
     }
   }
@@ -166,7 +175,8 @@ export class Relay {
 
   /** A page of the list, as a client may see it. */
   page(client, after) {
-    const entries = [...this.members.values()].filter(({ id }) => id === client.id || !this.hides(id, client.id))
+    const entries = [...this.members.values()]
+      .filter(({ id }) => id === client.id || !this.hides(id, client.id))
       .sort((a, b) => (a.id < b.id ? -1 : 1))
       .filter(({ bytes }) => after === undefined || compare(bytes, after) > 0);
     const next = entries.length > PAGE ? entries[PAGE - 1].bytes : undefined;
@@ -250,7 +260,10 @@ class FakeClient {
   }
 
   quality() {
-    return { lossUp: 0, lossDown: 0, rtt: 2 * this.way.delay, jitter: 0, bitrateUp: 0, bitrateDown: 0, path: 'websocket', since: 1000 };
+    return {
+      lossUp: 0, lossDown: 0, rtt: 2 * this.way.delay, jitter: 0, bitrateUp: 0, bitrateDown: 0,
+      path: 'websocket', since: 1000,
+    };
   }
 
   async leave() {

@@ -1,6 +1,4 @@
-/**
- * Rooms that talk over a relay, from end to end: who hears whom, from when on, and until when.
- */
+/** Rooms that talk over a relay, from end to end: who hears whom, from when on, and until when. */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -36,32 +34,41 @@ inLab('who publishes before the list is known is heard from the first frame on',
   assert.ok(anna.of(bert).length > 60, `${anna.of(bert).length} frames`);
 });
 
-inLab('three hear each other; a newcomer does not hear the past, even if a relay plays it again', async (lab) => {
-  const anna = await lab.join('anna');
-  const bert = await lab.join('bert');
-  await anna.publish();
-  await bert.publish();
-  const past = [];
-  const forward = lab.relay.forward.bind(lab.relay);
-  lab.relay.forward = (...frame) => {
-    past.push(frame);
-    forward(...frame);
-  };
-  await lab.run(3000);
-  const before = anna.encoders[0].frames;
-  const carl = await lab.join('carl', { wait: 60 });
-  await carl.publish();
-  await lab.run(3000);
-  const first = contiguous(carl.of(anna), 'anna at carl');
-  assert.ok(first >= before - 5 && first < before + 60, `carl hears anna from ${first} on, he joined at ${before}`);
-  for (const [from, alias, kid, ctr, ciphertext] of past.slice(0, 200)) carl.client.frame(from, alias + 100, kid, ctr, ciphertext);
-  await lab.run(3000);
-  assert.equal(contiguous(carl.of(anna), 'anna at carl, again'), first);
-  assert.equal(contiguous(anna.of(carl), 'carl at anna'), 0);
-  assert.equal(contiguous(bert.of(anna), 'anna at bert'), 0);
-  assert.deepEqual([anna, bert, carl].map((p) => p.warnings), [[], [], []]);
-  assert.equal(carl.last('stats').forged, 0);
-});
+inLab(
+  'three hear each other; a newcomer does not hear the past, even if a relay plays it again',
+  async (lab) => {
+    const anna = await lab.join('anna');
+    const bert = await lab.join('bert');
+    await anna.publish();
+    await bert.publish();
+    const past = [];
+    const forward = lab.relay.forward.bind(lab.relay);
+    lab.relay.forward = (...frame) => {
+      past.push(frame);
+      forward(...frame);
+    };
+    await lab.run(3000);
+    const before = anna.encoders[0].frames;
+    const carl = await lab.join('carl', { wait: 60 });
+    await carl.publish();
+    await lab.run(3000);
+    const first = contiguous(carl.of(anna), 'anna at carl');
+    assert.ok(
+      first >= before - 5 && first < before + 60, `carl hears anna from ${first} on, he joined at ${before}`,
+    );
+    for (const [from, alias, kid, ctr, ciphertext] of past.slice(0, 200)) {
+      carl.client.frame(from, alias + 100, kid, ctr, ciphertext);
+    }
+    await lab.run(3000);
+    assert.equal(contiguous(carl.of(anna), 'anna at carl, again'), first);
+    assert.equal(contiguous(anna.of(carl), 'carl at anna'), 0);
+    assert.equal(contiguous(bert.of(anna), 'anna at bert'), 0);
+    assert.deepEqual(
+      [anna, bert, carl].map((p) => p.warnings), [[], [], []],
+    );
+    assert.equal(carl.last('stats').forged, 0);
+  },
+);
 
 inLab('who was told to have left hears nothing after 10 s', async (lab) => {
   const anna = await lab.join('anna');
@@ -70,11 +77,15 @@ inLab('who was told to have left hears nothing after 10 s', async (lab) => {
   await anna.publish();
   await lab.run(2000);
   lab.relay.hides = (id) => id === carl.id; // he stays, and listens
-  for (const p of [anna, bert]) lab.relay.tell(p.client, urgent.MEMBERS_LEFT, urgent.appendMembersLeft([carl.id]));
+  for (const p of [anna, bert]) {
+    lab.relay.tell(p.client, urgent.MEMBERS_LEFT, urgent.appendMembersLeft([carl.id]));
+  }
   await lab.run(10_000);
   const { frames } = anna.encoders[0];
   await lab.run(4000);
-  assert.ok(Math.max(...carl.of(anna)) <= frames, `carl heard ${Math.max(...carl.of(anna))}, anna was at ${frames}`);
+  assert.ok(
+    Math.max(...carl.of(anna)) <= frames, `carl heard ${Math.max(...carl.of(anna))}, anna was at ${frames}`,
+  );
   assert.equal(contiguous(bert.of(anna), 'anna at bert'), 0);
   assert.ok(bert.of(anna).length > frames);
 });
@@ -208,7 +219,10 @@ inLab('loss, delay and reordering are survived', async (lab) => {
   for (const to of people) {
     for (const from of people.filter((p) => p !== to)) {
       const heard = to.of(from);
-      assert.ok(heard.length > 0.4 * from.encoders[0].frames, `${to.name} heard ${heard.length} of ${from.encoders[0].frames} of ${from.name}`);
+      assert.ok(
+        heard.length > 0.4 * from.encoders[0].frames,
+        `${to.name} heard ${heard.length} of ${from.encoders[0].frames} of ${from.name}`,
+      );
       assert.equal(new Set(heard).size, heard.length, 'a frame was heard twice');
       assert.deepEqual(heard, heard.toSorted((a, b) => a - b));
     }
@@ -228,7 +242,12 @@ inLab('an invite secret keeps others outside', async (lab) => {
   assert.deepEqual([eve.of(anna).length, anna.of(eve).length], [0, 0]);
   assert.deepEqual([anna, bert].map((p) => p.warnings), [['outside eve'], ['outside eve']]);
   assert.ok(eve.warnings.length === 1 && eve.warnings[0].startsWith('outside'), 'the first of them');
-  assert.deepEqual(anna.last('members').list.map(({ name, outside }) => [name, outside]), [['anna', false], ['bert', false], ['eve', true]]);
+  assert.deepEqual(
+    anna.last('members').list.map(({ name, outside }) => [name, outside]),
+    [
+      ['anna', false], ['bert', false], ['eve', true],
+    ],
+  );
   assert.equal(anna.last('safety').number, bert.last('safety').number);
   assert.notEqual(anna.last('safety').number, eve.last('safety').number);
 });
@@ -253,7 +272,8 @@ inLab('nothing is sent while muted, and before the button is pressed', async (la
   const anna = await lab.join('anna');
   const bert = await lab.join('bert');
   await anna.publish({ mode: 'radio', muted: false });
-  const sent = () => anna.client.sent.filter(({ kid }) => ((kid >> 8n) & 0xffn) === 0n).length; // without views
+  // Without views.
+  const sent = () => anna.client.sent.filter(({ kid }) => ((kid >> 8n) & 0xffn) === 0n).length;
   await lab.run(1000);
   assert.equal(anna.client.sent.length, 0);
   anna.room.setPressed(true);
@@ -294,7 +314,10 @@ inLab('a relay that was restarted changes nothing but for some seconds', async (
   await anna.publish();
   await lab.run(2000);
   for (const p of [anna, bert]) p.client.again(true);
-  assert.deepEqual(anna.messages.filter((m) => m.type === 'state').map((m) => m.state), ['joining', 'joined', 'reconnecting', 'joined']);
+  assert.deepEqual(
+    anna.messages.filter((m) => m.type === 'state').map((m) => m.state),
+    ['joining', 'joined', 'reconnecting', 'joined'],
+  );
   await lab.run(8000);
   assert.equal(contiguous(bert.of(anna), 'anna at bert'), 0);
   assert.ok(bert.of(anna).length > 480);
@@ -344,7 +367,9 @@ inLab('a stay that the relay ends, and one that it refuses', async (lab) => {
   await anna.publish();
   await lab.run(300);
   anna.client.end('replaced');
-  assert.deepEqual(anna.last('state'), { type: 'state', state: 'ended', error: { code: 'replaced', text: 'replaced' } });
+  assert.deepEqual(anna.last('state'), {
+    type: 'state', state: 'ended', error: { code: 'replaced', text: 'replaced' },
+  });
   const { length } = anna.messages;
   await lab.run(3000);
   assert.equal(anna.messages.length, length, 'something is told after the end');
@@ -375,7 +400,9 @@ inLab('whatever a relay says does no harm', async (lab) => {
     const kind = Math.floor(14 * lab.random());
     if (kind !== urgent.SHUTDOWN) anna.client.handler.urgent(kind, bytes);
     const kid = BigInt(`0x${bert.id}`) << 16n | BigInt(Math.floor(65536 * lab.random()));
-    anna.client.frame(bert.client, Math.floor(4096 * lab.random()), kid, Math.floor(1e6 * lab.random()), bytes);
+    anna.client.frame(
+      bert.client, Math.floor(4096 * lab.random()), kid, Math.floor(1e6 * lab.random()), bytes,
+    );
   }
   await lab.run(2000);
   assert.ok(Math.max(...anna.of(bert)) > 50, 'bert is not heard any more');

@@ -1,6 +1,4 @@
-/**
- * The list of members, as roster_test.go has it in Go.
- */
+/** The list of members, as roster_test.go has it in Go. */
 
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
@@ -86,7 +84,9 @@ test('oneself is not among the others, nor who is of another room, nor what is n
   forged[forged.length - 1] ^= 1;
   const others = [await entryOf({ room: 'q' })];
   const roster = newRoster(ids[0]);
-  const { news } = await roster.joined([entries[0], forged, ...others.map(({ entry }) => entry), new Uint8Array(3), entries[2]], EPOCH);
+  const { news } = await roster.joined(
+    [entries[0], forged, ...others.map(({ entry }) => entry), new Uint8Array(3), entries[2]], EPOCH,
+  );
   assert.deepEqual(news.map(({ joined }) => joined.id), [ids[2]]);
 });
 
@@ -142,7 +142,9 @@ test('what is read while others read the same', async () => {
   const roster = newRoster();
   const c = new Checker();
   roster.begin();
-  const results = await Promise.all([roster.page([entry]), roster.joined([entry], EPOCH), roster.joined([entry], EPOCH)]);
+  const results = await Promise.all([
+    roster.page([entry]), roster.joined([entry], EPOCH), roster.joined([entry], EPOCH),
+  ]);
   c.see(results[0]);
   c.see(results[1].news);
   c.see(results[2].news);
@@ -209,7 +211,9 @@ class Sim {
     const due = this.news.filter((n) => n.at <= this.now);
     this.news = this.news.filter((n) => n.at > this.now);
     for (const { i, joined } of due) {
-      const { news, doubt } = joined ? await this.roster.joined([all.entries[i]], this.now) : this.roster.leave([all.ids[i]], this.now);
+      const { news, doubt } = joined
+        ? await this.roster.joined([all.entries[i]], this.now)
+        : this.roster.leave([all.ids[i]], this.now);
       this.checker.see(news);
       if (doubt) this.fetch();
     }

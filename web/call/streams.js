@@ -26,7 +26,7 @@ const MAX_UNKNOWN = 64;
 const MAX_LIVE = 64; // that are decoded at once
 const FORGET_AFTER = 30_000; // ms after which a talker who left is forgotten: later than its keys
 
-/** @typedef {import('./held-frames.js').Frame} Frame */
+/** @typedef {import('./held.js').Frame} Frame */
 /**
  * @typedef {import('./talker.js').TalkerHooks & {
  *   decoder: import('./stream.js').MakeDecoder,

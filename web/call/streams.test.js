@@ -1,12 +1,13 @@
 /**
- * What is heard: frames become sound once, in order, when their keys are there; and how many streams there may be.
+ * What is heard: frames become sound once, in order, when their keys are there; and how many streams there
+ * may be.
  */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { VIEW_STREAM, appendPayload, appendSilence, appendView } from '../wire/payload.js';
-import { HeldBudget } from './held-frames.js';
+import { HeldBudget } from './held.js';
 import { ReplayWindows } from '../e2ee/windows.js';
 import { Mix } from './play.js';
 import { Streams } from './streams.js';
@@ -197,7 +198,9 @@ test('a decoder that cannot be had is told of once', async () => {
   ear.noDecoder = true;
   const stream = ['a', 0];
   await ear.speak(stream, 0, 10);
-  assert.deepEqual([ear.failed, ear.of(stream).playing, ear.streams.stats().unheard], [['no decoder'], false, 9]);
+  assert.deepEqual(
+    [ear.failed, ear.of(stream).playing, ear.streams.stats().unheard], [['no decoder'], false, 9],
+  );
 });
 
 test('frames that come faster than they can be decrypted are dropped', async () => {
@@ -258,7 +261,9 @@ test('who left is played to the end, then silent, then freed; and heard again if
   assert.equal(ear.of(stream), first);
   assert.equal(ear.streams.stats().received, received + 20, 'counters go on');
   ear.streams.close();
-  assert.deepEqual([ear.streams.sizes.live, ear.decoders.every((d) => d.closed), ear.budget.bytes], [0, true, 0]);
+  assert.deepEqual(
+    [ear.streams.sizes.live, ear.decoders.every((d) => d.closed), ear.budget.bytes], [0, true, 0],
+  );
   assert.equal(ear.streams.stats().received, received + 20);
 });
 
@@ -295,7 +300,10 @@ test('whichever of a member\'s streams sounds is heard, however many there were'
 
 test('what was said once is not said again, also after its member left and came back', async () => {
   const ear = new Ear();
-  const say = (ctr) => Promise.all([ear.frame(['a', VIEW_STREAM], ctr, appendView(new Uint8Array(32).fill(5))), ear.clock.run(5)]);
+  const say = (ctr) =>
+    Promise.all([
+      ear.frame(['a', VIEW_STREAM], ctr, appendView(new Uint8Array(32).fill(5))), ear.clock.run(5),
+    ]);
   await say(0);
   ear.streams.left('a', ear.clock.now());
   await ear.clock.run(60_000);
@@ -325,7 +333,7 @@ test('a silent stream gives its decoder up, and its next word is heard whole by 
   await silence(30, 20);
   assert.deepEqual([ear.of(stream).playing, ear.decoders[0].closed], [false, true]);
   ear.decoded = [];
-  assert.ok(await ear.speak(stream, 50, 80) > 0.2);
+  assert.ok((await ear.speak(stream, 50, 80)) > 0.2);
   await ear.speak(stream, 80, 82);
   assert.deepEqual(ear.decoded.slice(0, 30), [...range(22, 30), ...range(50, 72)]);
   const { received, played, lost = 0, late, concealed, unheard = 0 } = ear.streams.stats();
@@ -339,7 +347,9 @@ test('64 streams sound at once; those go on, and who is left out is told of and 
   for (const owner of owners) ear.members.add(owner);
   const speak = async (from, to, talkers) => {
     for (let i = from; i < to; i++) {
-      for (const owner of talkers) void ear.frame([owner, 0], i, appendPayload((8 * i) % 65_536, Uint8Array.of(0x78, i & 0xff)));
+      for (const owner of talkers) {
+        void ear.frame([owner, 0], i, appendPayload((8 * i) % 65_536, Uint8Array.of(0x78, i & 0xff)));
+      }
       await ear.clock.run(20);
     }
   };
@@ -347,8 +357,12 @@ test('64 streams sound at once; those go on, and who is left out is told of and 
   await speak(0, 10, owners);
   assert.deepEqual(live(), owners.slice(0, 64));
   assert.deepEqual([ear.crowded, ear.streams.stats().unheard], [['m64'], 20]);
-  await speak(10, 270, owners.filter((owner) => owner !== 'm3'));
-  assert.deepEqual(live(), owners.slice(0, 65).filter((owner) => owner !== 'm3'));
+  await speak(
+    10, 270, owners.filter((owner) => owner !== 'm3'),
+  );
+  assert.deepEqual(
+    live(), owners.slice(0, 65).filter((owner) => owner !== 'm3'),
+  );
 });
 
 test('no member is left out because others sound with many streams', async () => {

@@ -11,10 +11,10 @@
 
 import { FormatError } from '../wire/bytes.js';
 import { VIEW_STREAM, parsePayload, parseView } from '../wire/payload.js';
-import { HeldFrames } from './held-frames.js';
+import { HeldFrames } from './held.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
-/** @typedef {import('./held-frames.js').Frame} Frame */
+/** @typedef {import('./held.js').Frame} Frame */
 /** @typedef {import('./stream.js').Stream} Stream */
 
 /**
@@ -33,7 +33,7 @@ const MAX_OPENING = 256; // frames that are being decrypted: those that were hel
  * @property {(owner: string) => void} unseen that it does not say so
  * @property {() => void} wake has the keys look at what is held
  * @property {(owner: string) => boolean} known whether the relay has told of a member
- * @property {import('./held-frames.js').HeldBudget} budget
+ * @property {import('./held.js').HeldBudget} budget
  * @property {(error: unknown) => void} failed
  */
 

@@ -16,7 +16,7 @@ import { Encoder } from '../audio/encoder.js';
 import { Secret } from '../e2ee/secret.js';
 import { KnownNames } from '../identity/names.js';
 import { Store } from '../identity/store.js';
-import { StayStorage } from './name-check.js';
+import { StayStorage } from './names.js';
 import { Room } from './room.js';
 
 /** @typedef {import('./engine.js').EngineMessage} EngineMessage */

@@ -1,6 +1,6 @@
 /**
- * The Worker's side of the messages, as far as it can be had without a browser's database and codecs: what is answered
- * before, and instead of, a stay.
+ * The Worker's side of the messages, as far as it can be had without a browser's database and codecs: what is
+ * answered before, and instead of, a stay.
  */
 
 import assert from 'node:assert/strict';
@@ -17,17 +17,31 @@ test('without an identity the stay ends at once, the loudspeaker gets silence, t
     microphone.port2.onmessage = ({ data }) => back.push(data.back) + played.length === 4 && resolve();
   });
   const ports = { capture: microphone.port1, playback: speaker.port1 };
-  self.onmessage({ data: { type: 'join', connectUrl: '', room: 'r', name: 'n', publish: { mode: 'open', muted: false }, ports } });
+  self.onmessage({
+    data: {
+      type: 'join', connectUrl: '', room: 'r', name: 'n', publish: { mode: 'open', muted: false }, ports,
+    },
+  });
   speaker.port2.postMessage({ need: 3 });
   const pcm = new Float32Array(480);
   microphone.port2.postMessage({ pcm }, [pcm.buffer]);
   await answers;
-  assert.deepEqual(played.map((p) => [p.length, p.every((x) => x === 0)]), [[480, true], [480, true], [480, true]]);
+  assert.deepEqual(
+    played.map((p) => [p.length, p.every((x) => x === 0)]),
+    [
+      [480, true], [480, true], [480, true],
+    ],
+  );
   assert.equal(back[0].byteLength, 1920);
-  assert.deepEqual(told.map(({ type, state, error }) => [type, state, error.code]), [['state', 'ended', 'storage']]);
+  assert.deepEqual(
+    told.map(({ type, state, error }) => [type, state, error.code]), [['state', 'ended', 'storage']],
+  );
 
-  for (const data of [{ type: 'talk', on: true }, { type: 'mute', on: true }, { type: 'mode', mode: 'radio' },
-    { type: 'volume', member: 'x', gain: 1 }, { type: 'trust', member: 'x' }, { type: 'devices', ports: { capture: null } }, { type: 'else' }]) {
+  for (const data of [
+    { type: 'talk', on: true }, { type: 'mute', on: true }, { type: 'mode', mode: 'radio' },
+    { type: 'volume', member: 'x', gain: 1 }, { type: 'trust', member: 'x' },
+    { type: 'devices', ports: { capture: null } }, { type: 'else' },
+  ]) {
     self.onmessage({ data });
   }
   self.onmessage({ data: { type: 'leave' } });

@@ -14,11 +14,14 @@ test('what is sealed opens, for the recipient and its info only', async () => {
   assert.notDeepEqual(await hpke.seal(to.publicKey, INFO, TEXT), sealed);
   assert.deepEqual(await hpke.open(to.privateKey, to.publicKey, INFO, sealed), TEXT);
 
-  const fails = (/** @type {Promise<unknown>} */ opening) => assert.rejects(opening, {name: 'HpkeError', code: 'open'});
+  const fails = (/** @type {Promise<unknown>} */ opening) =>
+    assert.rejects(opening, {name: 'HpkeError', code: 'open'});
   await fails(hpke.open(other.privateKey, other.publicKey, INFO, sealed));
   await fails(hpke.open(to.privateKey, other.publicKey, INFO, sealed));
   await fails(hpke.open(to.privateKey, to.publicKey, INFO.subarray(1), sealed));
-  for (let n = 0; n < sealed.length; n++) await fails(hpke.open(to.privateKey, to.publicKey, INFO, sealed.subarray(0, n)));
+  for (let n = 0; n < sealed.length; n++) {
+    await fails(hpke.open(to.privateKey, to.publicKey, INFO, sealed.subarray(0, n)));
+  }
   for (let i = 0; i < sealed.length; i++) {
     const changed = sealed.slice();
     changed[i] ^= 1;

@@ -85,7 +85,9 @@ test('wrap', async () => {
     assert.deepEqual(await join.unwrap(SENDER, HEADER, RECIPIENT, again), before);
   }
   for (const n of [0, 15, 17, 31, 33, 64]) {
-    await assert.rejects(keys.wrapKey(join.publicKey, SENDER, HEADER, RECIPIENT, random(n)), {code: 'key-size'});
+    await assert.rejects(keys.wrapKey(join.publicKey, SENDER, HEADER, RECIPIENT, random(n)), {
+      code: 'key-size',
+    });
   }
 });
 
@@ -106,9 +108,13 @@ test('unwrap refuses', async () => {
   const encoded = wrap.slice();
   encoded[31] ^= 0x80; // X25519 ignores the bit, HPKE does not
   await fails(join.unwrap(SENDER, HEADER, RECIPIENT, encoded), 'wrap-open');
-  for (let n = 0; n < wrap.length; n++) await fails(join.unwrap(SENDER, HEADER, RECIPIENT, wrap.subarray(0, n)), 'wrap-size');
+  for (let n = 0; n < wrap.length; n++) {
+    await fails(join.unwrap(SENDER, HEADER, RECIPIENT, wrap.subarray(0, n)), 'wrap-size');
+  }
   await fails(join.unwrap(SENDER, HEADER, RECIPIENT, Uint8Array.of(...wrap, ...random(16))), 'wrap-open');
-  for (let round = 0; round < 50; round++) await fails(join.unwrap(SENDER, HEADER, RECIPIENT, random(round % 2 ? 64 : 80)), 'wrap-open');
+  for (let round = 0; round < 50; round++) {
+    await fails(join.unwrap(SENDER, HEADER, RECIPIENT, random(round % 2 ? 64 : 80)), 'wrap-open');
+  }
 
   const {publicKey} = join;
   join.erase();

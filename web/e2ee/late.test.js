@@ -62,8 +62,9 @@ test('accepted numbers are a set', () => {
 
 test("a talker's generations stay in order, and bounded, whatever comes late", async () => {
   const talker = new HeldTalker('00');
-  const header = async (/** @type {number} */ number, /** @type {number} */ generation, /** @type {number} */ first) =>
-    (await good(number, generation << 4, first, new Uint8Array(16))).header;
+  const header = async (
+    /** @type {number} */ number, /** @type {number} */ generation, /** @type {number} */ first,
+  ) => (await good(number, generation << 4, first, new Uint8Array(16))).header;
   for (let i = 0; i < 14; i++) {
     const h = await header(2 * i + 2, i, i);
     talker.add(h, new Uint8Array(16), at(0));

@@ -1,4 +1,7 @@
-/** What asynchrony must not change for a listener: things that happen while a key is checked or a frame opened. @module */
+/**
+ * What asynchrony must not change for a listener: things that happen while a key is checked or a frame
+ * opened. @module
+ */
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -15,10 +18,7 @@ const FRAME_KEY = 'SFrame 1.0 Secret key';
 
 /**
  * Lets meanwhile happen in the middle of what f waits for: at the first derivation with a label.
- * @template T
- * @param {string} label
- * @param {() => Promise<T>} f
- * @param {() => unknown} meanwhile
+ * @template T @param {string} label @param {() => Promise<T>} f @param {() => unknown} meanwhile
  * @returns {Promise<T>} what f returns
  */
 async function during(label, f, meanwhile) {
@@ -59,7 +59,9 @@ test('closing while keys are checked and frames opened', async () => {
   const [a, b] = [await party('a'), await party('b')];
   const w = await chain('one');
   await b.takes(a, await good(1, 0, 0, w[0]), at(0));
-  const frames = await Promise.all([0, 0, 3, 9].map(async (step, i) => (await good(0, step, 0, w[step])).frame(a, i, i)));
+  const frames = await Promise.all(
+    [0, 0, 3, 9].map(async (step, i) => (await good(0, step, 0, w[step])).frame(a, i, i)),
+  );
   const messages = await Promise.all([
     good(2, 0x10, 0, w[0]), good(3, 5, 0, w[5]),
   ].map(async (key) => (await key).message(a, b)));
@@ -67,7 +69,8 @@ test('closing while keys are checked and frames opened', async () => {
     b.listen();
     await b.takes(a, await good(1, 0, 0, w[0]), at(0));
     const results = [
-      ...frames.map((frame) => b.opens(frame, at(0))), ...messages.map((message) => b.accept(a, message, at(0))),
+      ...frames.map((frame) => b.opens(frame, at(0))),
+      ...messages.map((message) => b.accept(a, message, at(0))),
     ];
     for (let i = 0; i < turns; i++) await (i % 3 ? null : new Promise((resolve) => setImmediate(resolve)));
     b.listener.close();
@@ -85,7 +88,10 @@ test('keys are accepted in the order in which they came', async () => {
   const keys = await Promise.all([1, 2, 3, 4].map((n) => good(n, n - 1, 10 * n, w[n - 1])));
   const messages = await Promise.all([0, 1, 2, 3, 2].map((i) => keys[i].message(a, b)));
   const results = await Promise.allSettled(messages.map((message) => b.accept(a, message, at(0))));
-  assert.deepEqual(results.map((r) => r.status === 'fulfilled' ? r.value : r.reason.code), [true, true, true, true, 'known_key']);
+  assert.deepEqual(
+    results.map((r) => (r.status === 'fulfilled' ? r.value : r.reason.code)),
+    [true, true, true, true, 'known_key'],
+  );
 });
 
 test('a key that takes long to check is not overtaken by the next one', async () => {
@@ -112,18 +118,30 @@ test('closing while a key is followed', async () => {
   const w = await chain('one');
   await b.takes(a, await good(1, 0, 0, w[0]), at(0));
   const message = await (await good(2, 4, 0, w[4])).message(a, b);
-  await assert.rejects(during(RATCHET, () => b.accept(a, message, at(0)), () => b.listener.close()), {code: 'known_key'});
+  await assert.rejects(
+    during(
+      RATCHET, () => b.accept(a, message, at(0)), () => b.listener.close(),
+    ),
+    {code: 'known_key'},
+  );
   await unheard(await (await good(0, 4, 0, w[4])).frame(a, 0, 0), 'no_key', at(0), b);
 });
 
 test('closing while a frame is opened', async () => {
   const [a, b] = [await party('a'), await party('b')];
   const w = await chain('one');
-  for (const [step, label] of /** @type {[number, string][]} */ ([[0, FRAME_KEY], [3, RATCHET], [3, FRAME_KEY]])) {
+  for (const [step, label] of /** @type {[number, string][]} */ ([
+    [0, FRAME_KEY], [3, RATCHET], [3, FRAME_KEY],
+  ])) {
     b.listen();
     await b.takes(a, await good(1, 0, 0, w[0]), at(0));
     const frame = await (await good(0, step, 0, w[step])).frame(a, 0, 0);
-    await assert.rejects(during(label, () => b.opens(frame, at(0)), () => b.listener.close()), {code: 'no_key'});
+    await assert.rejects(
+      during(
+        label, () => b.opens(frame, at(0)), () => b.listener.close(),
+      ),
+      {code: 'no_key'},
+    );
   }
 });
 
@@ -133,7 +151,12 @@ test('a key whose generation goes while it is followed begins it again', async (
   await b.takes(a, await good(1, 0, 0, w[0]), at(0));
   await b.takes(a, await good(2, 0x10, 0, (await chain('two'))[0]), at(0));
   const message = await (await good(3, 4, 0, w[4])).message(a, b);
-  assert.equal(await during(RATCHET, () => b.accept(a, message, at(10)), () => b.listener.expire(at(10))), true);
+  assert.equal(
+    await during(
+      RATCHET, () => b.accept(a, message, at(10)), () => b.listener.expire(at(10)),
+    ),
+    true,
+  );
   await heard(await (await good(0, 4, 0, w[4])).frame(a, 0, 0), 'words', at(10), b);
   await unheard(await (await good(0, 3, 0, w[3])).frame(a, 0, 0), 'early', at(10), b);
 });
@@ -159,7 +182,12 @@ test('a frame that is opened while a header moves on counts from its first CTR',
   await b.takes(a, await good(1, 0, 0, w[0]), at(0));
   const message = await (await good(2, 4, 50, w[4])).message(a, b);
   const frame = await (await good(0, 6, 0, w[6])).frame(a, 0, 49);
-  await assert.rejects(during(RATCHET, () => b.opens(frame, at(0)), () => b.accept(a, message, at(0))), {code: 'early'});
+  await assert.rejects(
+    during(
+      RATCHET, () => b.opens(frame, at(0)), () => b.accept(a, message, at(0)),
+    ),
+    {code: 'early'},
+  );
 });
 
 test('a bad key does not hold up the next one', async () => {
@@ -184,7 +212,8 @@ test('keys that wait to be checked are bounded', async () => {
 test('frames of steps ahead that come at once all open, and the steps stay a chain', async () => {
   const [a, b] = [await party('a'), await party('b')];
   const w = await chain('one');
-  const frame = async (/** @type {number} */ step, /** @type {number} */ stream) => (await good(0, step, 0, w[step])).frame(a, stream, 20 + step);
+  const frame = async (/** @type {number} */ step, /** @type {number} */ stream) =>
+    (await good(0, step, 0, w[step])).frame(a, stream, 20 + step);
   await b.takes(a, await good(1, 0, 10, w[0]), at(0));
   const frames = await Promise.all([7, 7, 3, 12, 12, 5, 0, 15, 1, 15].map((step, i) => frame(step, i % 3)));
   const texts = await Promise.all(frames.map((f) => b.opens(f, at(0))));
@@ -199,7 +228,8 @@ test('frames of steps ahead that come at once all open, and the steps stay a cha
 test('a header that comes while frames of later steps are opened is not undone by them', async () => {
   const [a, b] = [await party('a'), await party('b')];
   const w = await chain('one');
-  const frame = async (/** @type {number} */ step, /** @type {number} */ ctr) => (await good(0, step, 0, w[step])).frame(a, 0, ctr);
+  const frame = async (/** @type {number} */ step, /** @type {number} */ ctr) =>
+    (await good(0, step, 0, w[step])).frame(a, 0, ctr);
   const [f8, f2] = [await frame(8, 100), await frame(2, 100)];
   const message = await (await good(2, 4, 50, w[4])).message(a, b);
   for (let i = 0; i < 8; i++) {
@@ -236,7 +266,9 @@ test('a frame that opens after its step is gone brings nothing back', async () =
   const [w, other] = [await chain('one'), await chain('two')];
   await b.takes(a, await good(1, 0, 0, w[0]), at(0));
   await b.takes(a, await good(2, 0x10, 0, other[0]), at(1));
-  const frames = await Promise.all([0, 2].map(async (step) => (await good(0, step, 0, w[step])).frame(a, 0, 5)));
+  const frames = await Promise.all(
+    [0, 2].map(async (step) => (await good(0, step, 0, w[step])).frame(a, 0, 5)),
+  );
   const opened = frames.map((f) => b.opens(f, at(10)));
   b.listener.expire(at(11));
   await Promise.allSettled(opened);
@@ -269,6 +301,8 @@ test('erased steps keep nothing, also of what comes after', async () => {
 
 test('what is no KID of ours has no key', async () => {
   const b = await party('b');
-  for (const kid of [0n, 1n, 2n ** 64n - 1n]) await unheard({kid, ctr: 0, ciphertext: new Uint8Array(9)}, 'no_key', at(0), b);
+  for (const kid of [0n, 1n, 2n ** 64n - 1n]) {
+    await unheard({kid, ctr: 0, ciphertext: new Uint8Array(9)}, 'no_key', at(0), b);
+  }
   assert.throws(() => urgent.parseKey(new Uint8Array(5)));
 });

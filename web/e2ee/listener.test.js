@@ -11,7 +11,11 @@ import {
 const good = MadeKey.good;
 const party = (/** @type {string} */ name) => Party.create(name);
 
-/** A frame of a step of a chain. @param {Party} from @param {Uint8Array[]} w @param {number} step @param {number} stream @param {number} ctr @param {number} [generation] */
+/**
+ * A frame of a step of a chain.
+ * @param {Party} from @param {Uint8Array[]} w @param {number} step @param {number} stream @param {number} ctr
+ * @param {number} [generation]
+ */
 async function frameOf(from, w, step, stream, ctr, generation = 0) {
   return (await good(0, (generation << 4) | step, 0, w[step])).frame(from, stream, ctr);
 }
@@ -93,7 +97,8 @@ test('a relay cannot give wraps to others, or put messages together anew', async
   const second = urgent.parseKey(await (await good(2, 0, 0, w)).message(a, b));
   await refuse('wrap', a, {...ofA, key: second.key}); // of the same key under another header
   const elsewhere = await Party.create('a', null, await hashEntry('a in another room'));
-  await refuse('signature', a, {...urgent.parseKey(await k.message(elsewhere, b)), sender: ofA.sender}); // of another stay
+  // Of another stay.
+  await refuse('signature', a, {...urgent.parseKey(await k.message(elsewhere, b)), sender: ofA.sender});
   await refuse('wrap', a, {...ofA, wrap: new Uint8Array(64)}); // enc of low order: everybody can make that
 
   await b.takes(a, k, at(0));
@@ -164,12 +169,15 @@ test('generations are bounded', async () => {
 
 test('steps and generations go 10 s after their successors came', async () => {
   const [a, b] = [await party('a'), await party('b')];
-  const expire = (/** @type {number} */ now, /** @type {number} */ next) => assert.equal(b.listener.expire(at(now)), next);
+  const expire = (/** @type {number} */ now, /** @type {number} */ next) =>
+    assert.equal(b.listener.expire(at(now)), next);
   expire(0, NEVER);
   const [one, two] = [await chain('one'), await chain('two')];
   await b.takes(a, await good(1, 0x00, 0, one[0]), at(0));
   expire(0, NEVER);
-  const frames = [await frameOf(a, one, 0, 0, 0), await frameOf(a, one, 1, 0, 1), await frameOf(a, one, 2, 0, 2)];
+  const frames = [
+    await frameOf(a, one, 0, 0, 0), await frameOf(a, one, 1, 0, 1), await frameOf(a, one, 2, 0, 2),
+  ];
   await heard(frames[2], 'words', at(1), b); // steps 0 and 1 are over
   await heard(frames[0], 'words', at(1), b);
   await b.takes(a, await good(2, 0x10, 0, two[0]), at(3)); // step 2 is over
@@ -218,7 +226,9 @@ test('an id belongs to one entry at a time', async () => {
   const hash = await hashEntry('c');
   hash.set(a.hash.subarray(0, 6)); // ids are short enough to be searched for
   const c = await Party.create('c', null, hash);
-  const [one, two] = [await good(5, 0, 50, (await chain('one'))[0]), await good(1, 0, 0, (await chain('two'))[0])];
+  const [one, two] = [
+    await good(5, 0, 50, (await chain('one'))[0]), await good(1, 0, 0, (await chain('two'))[0]),
+  ];
   await b.takes(a, one, at(0));
   await b.refuses(c, two, 'bad_key', "another member has the sender's id");
   b.syncs(at(0), c);
@@ -237,7 +247,9 @@ test('frames wait for their key', async () => {
   await unheard(f, 'no_key', at(0), b);
   await b.takes(a, k, at(1));
   await heard(f, 'words', at(1), b);
-  for (const epoch of [0x00, 0x0f, 0x20, 0xf0]) await unheard({...f, kid: makeKid(a.hash, 0, epoch)}, 'no_key', at(1), b);
+  for (const epoch of [0x00, 0x0f, 0x20, 0xf0]) {
+    await unheard({...f, kid: makeKid(a.hash, 0, epoch)}, 'no_key', at(1), b);
+  }
 });
 
 test('forged frames change nothing', async () => {
@@ -266,8 +278,8 @@ test('steps are of all streams, and late frames of steps that none reached open'
   await heard(await frameOf(a, w, 15, 3, 7), 'words', at(10), b);
 });
 
-// Whoever has a talker's key has all later steps, and with the help of a relay can say that the talker is there. What the
-// talker really says is mute when the steps before are over; its next header heals that.
+// Whoever has a talker's key has all later steps, and with the help of a relay can say that the talker is
+// there. What the talker really says is mute when the steps before are over; its next header heals that.
 test('a header heals a forged step', async () => {
   const [a, b] = [await party('a'), await party('b')];
   const w = await chain('one');
@@ -292,7 +304,8 @@ test('a header heals a forged step', async () => {
   await heard(await real(5002), 'words', at(105), b);
   assert.equal(b.listener.expire(at(111)), NEVER);
   await unheard(await real(5003), 'early', at(111), b);
-  for (const step of [4, 5, 15]) await heard(await frameOf(a, w, step, 0, 7000 + step), 'words', at(112), b); // it goes on from there
+  // It goes on from there.
+  for (const step of [4, 5, 15]) await heard(await frameOf(a, w, step, 0, 7000 + step), 'words', at(112), b);
   await b.takes(a, await good(4, 0x10, 7000, (await chain('two'))[0]), at(113));
 });
 
@@ -303,7 +316,8 @@ test('only a header whose wrap is on the chain brings a step back, and none befo
   await heard(await frameOf(a, w, 8, 0, 10), 'words', at(1), b);
   b.listener.expire(at(11));
   for (const bad of [
-    await good(1, 0x03, 20, w[3]), await good(2, 0x03, 9, w[3]), await good(2, 0x03, 20, other[3]), await good(2, 0x03, 20, w[4]),
+    await good(1, 0x03, 20, w[3]), await good(2, 0x03, 9, w[3]), await good(2, 0x03, 20, other[3]),
+    await good(2, 0x03, 20, w[4]),
   ]) {
     await assert.rejects(b.takes(a, bad, at(11)));
     await unheard(await frameOf(a, w, 3, 0, 20), 'early', at(11), b);
@@ -339,7 +353,9 @@ test('random headers', async () => {
     b.listen();
     await b.takes(a, key, at(0));
     const step = random(16);
-    const header = {...(await good(random(20), random(3) * 16 + step, random(20), w[step])).header, suite: 2 + random(2)};
+    const header = {
+      ...(await good(random(20), random(3) * 16 + step, random(20), w[step])).header, suite: 2 + random(2),
+    };
     let taken = false;
     try {
       taken = await b.takes(a, new MadeKey(header, w[step]), at(0));

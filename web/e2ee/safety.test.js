@@ -33,6 +33,10 @@ test('a secret is not taken for one more identity', async () => {
 });
 
 test('what is no room name or identity is refused', async () => {
-  for (const room of ['', 'x'.repeat(65), 'é'.repeat(33)]) await assert.rejects(safetyNumber(room, [key(1)], null), RangeError);
-  for (const n of [0, 31, 33]) await assert.rejects(safetyNumber('room', [new Uint8Array(n)], null), RangeError);
+  for (const room of ['', 'x'.repeat(65), 'é'.repeat(33)]) {
+    await assert.rejects(safetyNumber(room, [key(1)], null), RangeError);
+  }
+  for (const n of [0, 31, 33]) {
+    await assert.rejects(safetyNumber('room', [new Uint8Array(n)], null), RangeError);
+  }
 });

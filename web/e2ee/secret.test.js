@@ -29,8 +29,12 @@ test('parse refuses, and its errors show nothing of the text', async () => {
     await fails(text.slice(0, i) + (text[i] === 'a' ? 'b' : 'a') + text.slice(i + 1));
     await fails(text.slice(0, i));
   }
-  for (const bad of [text + '\n', ' ' + text, text + '=', text + 'A', text.slice(0, 30) + '\n' + text.slice(30), text.toUpperCase(),
-    'correct horse battery staple', 'wzp-' + 'é'.repeat(48), null, undefined, 7, 'x'.repeat(1 << 20)]) await fails(bad);
+  for (const bad of [
+    text + '\n', ' ' + text, text + '=', text + 'A', text.slice(0, 30) + '\n' + text.slice(30),
+    text.toUpperCase(), 'correct horse battery staple', 'wzp-' + 'é'.repeat(48), null, undefined, 7,
+    'x'.repeat(1 << 20),
+  ])
+    await fails(bad);
 });
 
 test('whatever is taken is exactly what text makes of it', async () => {
@@ -80,7 +84,9 @@ test('the keys of a room cannot be taken out', async () => {
 
 test('a secret shows itself by text only', async () => {
   const secret = await Secret.generate();
-  const printed = [String(secret), JSON.stringify({secret}), inspect(secret, {depth: 9, showHidden: true}), `${secret}`].join('\n');
+  const printed = [
+    String(secret), JSON.stringify({secret}), inspect(secret, {depth: 9, showHidden: true}), `${secret}`,
+  ].join('\n');
   assert.ok(!printed.includes(secret.text.slice(4, 12)), printed);
   const hidden = inspect(secret.revealTo((bytes) => bytes.slice(0, 4))).replace(/.*\[|\].*/gs, '').trim();
   assert.ok(!printed.includes(hidden));

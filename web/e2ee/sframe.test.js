@@ -15,7 +15,9 @@ test('round trip', async () => {
   for (const suite of [SUITE_TAG64, SUITE_TAG32]) {
     const sealer = await FrameKey.create(suite, KID, BASE);
     const opener = await FrameKey.create(suite, KID, BASE);
-    for (const ctr of [0, 7, 8, 0xffff, 0x10000, 2 ** 32 - 1, 2 ** 32, Number.MAX_SAFE_INTEGER, 2n ** 64n - 1n]) {
+    for (const ctr of [
+      0, 7, 8, 0xffff, 0x10000, 2 ** 32 - 1, 2 ** 32, Number.MAX_SAFE_INTEGER, 2n ** 64n - 1n,
+    ]) {
       for (const n of [0, 1, 15, 16, 17, 70, 1100]) {
         const sealed = await sealer.seal(ctr, payload(n));
         assert.equal(sealed.length, n + tagLength(suite));
@@ -33,7 +35,8 @@ test('a number and a bigint are the same CTR', async () => {
   }
 });
 
-// WebCrypto copies before it returns: what the callers do with their buffers then, and other calls, change nothing.
+// WebCrypto copies before it returns: what the callers do with their buffers then, and other calls, change
+// nothing.
 test('calls may overlap, and buffers are free at once', async () => {
   const key = await FrameKey.create(SUITE_TAG64, KID, BASE);
   const one = await key.seal(1, payload(100));
@@ -71,8 +74,12 @@ test('every bit flip fails', async () => {
       changed[bit >> 3] ^= 1 << (bit & 7);
       await assert.rejects(key.open(1000, changed), AuthError);
     }
-    for (let bit = 0n; bit < 64n; bit++) await assert.rejects(key.open(1000n ^ (1n << bit), sealed), AuthError);
-    for (let n = 0; n < sealed.length; n++) await assert.rejects(key.open(1000, sealed.subarray(0, n)), AuthError);
+    for (let bit = 0n; bit < 64n; bit++) {
+      await assert.rejects(key.open(1000n ^ (1n << bit), sealed), AuthError);
+    }
+    for (let n = 0; n < sealed.length; n++) {
+      await assert.rejects(key.open(1000, sealed.subarray(0, n)), AuthError);
+    }
     await assert.rejects(key.open(1000, Uint8Array.of(...sealed, 0)), AuthError);
     assert.deepEqual(await key.open(1000, sealed), payload(40));
   }
@@ -90,8 +97,12 @@ test('other keys fail', async () => {
 });
 
 test('what is no key, KID or CTR is refused', async () => {
-  for (const suite of [0, 1, 4, 5, 0xffff]) await assert.rejects(FrameKey.create(suite, 1n, BASE), RangeError);
-  for (let n = 0; n < 16; n++) await assert.rejects(FrameKey.create(SUITE_TAG64, 1n, new Uint8Array(n)), RangeError);
+  for (const suite of [0, 1, 4, 5, 0xffff]) {
+    await assert.rejects(FrameKey.create(suite, 1n, BASE), RangeError);
+  }
+  for (let n = 0; n < 16; n++) {
+    await assert.rejects(FrameKey.create(SUITE_TAG64, 1n, new Uint8Array(n)), RangeError);
+  }
   for (const kid of [-1n, 2n ** 64n]) {
     await assert.rejects(FrameKey.create(SUITE_TAG64, kid, BASE), RangeError);
     assert.throws(() => encodeHeader(kid, 0), RangeError);

@@ -1,4 +1,7 @@
-/** What is left of keys after they were replaced, and after the end; and what asynchrony must not change. @module */
+/**
+ * What is left of keys after they were replaced, and after the end; and what asynchrony must not change.
+ * @module
+ */
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -6,7 +9,9 @@ import test from 'node:test';
 import {concat} from '../wire/bytes.js';
 import {freshKey, ratchet} from './keys.js';
 import {MediaKey} from './media-key.js';
-import {NEVER, Party, SUITE32, SUITE64, armed, at, deliver, epochOf, heard, seal} from './talker-party.test.js';
+import {
+  NEVER, Party, SUITE32, SUITE64, armed, at, deliver, epochOf, heard, seal,
+} from './talker-party.test.js';
 
 const zeros = (/** @type {Uint8Array} */ w) => w.every((byte) => byte === 0);
 
@@ -18,8 +23,7 @@ const settle = () => new Promise((resolve) => setTimeout(resolve, 20));
  * @param {(keys: Uint8Array[]) => Promise<void>} f
  */
 async function watchingKeys(f) {
-  /** @type {Uint8Array[]} */
-  const keys = [];
+  /** @type {Uint8Array[]} */ const keys = [];
   const random = crypto.getRandomValues;
   crypto.getRandomValues = function (/** @type {any} */ array) {
     if (array.length === 16) keys.push(array);
@@ -49,8 +53,7 @@ test('an erased key has what was asked before, and nothing else', async () => {
   assert.deepEqual(await next.use((w) => w.slice()), await ratchet(copy));
   assert.deepEqual(await same.use((w) => w.slice()), copy);
   assert.deepEqual([next.epoch, next.first, next.suite], [0x31, 9, 2]);
-  /** @type {Uint8Array | undefined} */
-  let lent;
+  /** @type {Uint8Array | undefined} */ let lent;
   await next.use((w) => {
     lent = w;
   });
@@ -58,9 +61,10 @@ test('an erased key has what was asked before, and nothing else', async () => {
 });
 
 test('a key that is still being derived is erased when it is there', async () => {
-  /** @type {(w: Uint8Array<ArrayBuffer>) => void} */
-  let come = () => {};
-  const key = new MediaKey({suite: 2, generation: 0, step: 1, first: 0}, new Promise((resolve) => (come = resolve)));
+  /** @type {(w: Uint8Array<ArrayBuffer>) => void} */ let come = () => {};
+  const key = new MediaKey(
+    {suite: 2, generation: 0, step: 1, first: 0}, new Promise((resolve) => (come = resolve)),
+  );
   key.erase();
   const w = new Uint8Array(32).fill(7);
   come(w);

@@ -1,6 +1,5 @@
 /**
  * What the tests of talkers and listeners share: members who talk and listen, and the relay between them.
- * @module
  */
 
 import assert from 'node:assert/strict';
@@ -32,11 +31,7 @@ export async function hashEntry(entry) {
 
 /** One member: what it says and what it hears. */
 export class Party {
-  /**
-   * @param {string} name
-   * @param {import('./secret.js').Secret | null} [secret]
-   * @param {Uint8Array} [hash]
-   */
+  /** @param {string} name @param {import('./secret.js').Secret | null} [secret] @param {Uint8Array} [hash] */
   static async create(name, secret = null, hash = undefined) {
     const p = new Party();
     p.identity = await Identity.fromSeed(await sha256(`identity ${name}`));
@@ -47,7 +42,10 @@ export class Party {
     return p;
   }
 
-  /** Gives it a listener that has nothing. @param {string} [room] @param {import('./secret.js').Secret | null} [secret] */
+  /**
+   * Gives it a listener that has nothing.
+   * @param {string} [room] @param {import('./secret.js').Secret | null} [secret]
+   */
   listen(room = ROOM, secret = null) {
     this.listener = new Listener({self: this.hash, joinKey: this.joinKey, room, secret});
   }
@@ -69,7 +67,10 @@ export class Party {
     this.talker.setMembers(others.map((o) => o.recipient));
   }
 
-  /** talker.step, which has to distribute or not, and to say this next. @param {number} now @param {boolean} distributes @param {number} next */
+  /**
+   * talker.step, which has to distribute or not, and to say this next.
+   * @param {number} now @param {boolean} distributes @param {number} next
+   */
   step(now, distributes, next) {
     const got = this.talker.step(now);
     assert.deepEqual({distributes: got.distribution !== null, next: got.next}, {distributes, next});
@@ -91,7 +92,11 @@ export class Party {
     return this.accept(from, await key.message(from, this), now);
   }
 
-  /** Refuses a made key. @param {Party} from @param {MadeKey} key @param {string} code @param {string} [reason] @param {number} [now] */
+  /**
+   * Refuses a made key.
+   * @param {Party} from @param {MadeKey} key @param {string} code @param {string} [reason]
+   * @param {number} [now]
+   */
   async refuses(from, key, code, reason = '', now = at(0)) {
     const message = await key.message(from, this);
     await assert.rejects(this.accept(from, message, now), (error) => {
@@ -109,7 +114,10 @@ export class Party {
 
 /** @typedef {{kid: bigint, ctr: number, ciphertext: Uint8Array}} Frame */
 
-/** Seals a text. @param {import('./sealer.js').Sealer} sealer @param {string} text @returns {Promise<Frame>} */
+/**
+ * Seals a text.
+ * @param {import('./sealer.js').Sealer} sealer @param {string} text @returns {Promise<Frame>}
+ */
 export function seal(sealer, text) {
   return sealer.seal(toUtf8(text));
 }
@@ -124,8 +132,7 @@ export function makeKid(hash, stream, epoch) {
 
 /**
  * What a relay makes of a distribution: a message "key" for each recipient, by member id.
- * @param {Party} from
- * @param {import('./distribution.js').Distribution | null} distribution
+ * @param {Party} from @param {import('./distribution.js').Distribution | null} distribution
  * @returns {Promise<Map<string, Uint8Array>>}
  */
 export async function messages(from, distribution) {
@@ -152,7 +159,10 @@ export async function headerOf(distribution) {
   return urgent.parseSenderKey(await distribution.announce()).key;
 }
 
-/** Gives a distribution to those who are recipients. @param {Party} from @param {any} distribution @param {number} now @param {...Party} to */
+/**
+ * Gives a distribution to those who are recipients.
+ * @param {Party} from @param {any} distribution @param {number} now @param {...Party} to
+ */
 export async function deliver(from, distribution, now, ...to) {
   const keys = await messages(from, distribution);
   for (const p of to) {
@@ -161,12 +171,18 @@ export async function deliver(from, distribution, now, ...to) {
   }
 }
 
-/** Every party opens a frame. @param {Frame} frame @param {string} text @param {number} now @param {...Party} parties */
+/**
+ * Every party opens a frame.
+ * @param {Frame} frame @param {string} text @param {number} now @param {...Party} parties
+ */
 export async function heard(frame, text, now, ...parties) {
   for (const p of parties) assert.equal(await p.opens(frame, now), text);
 }
 
-/** No party opens a frame. @param {Frame} frame @param {string} code @param {number} now @param {...Party} parties */
+/**
+ * No party opens a frame.
+ * @param {Frame} frame @param {string} code @param {number} now @param {...Party} parties
+ */
 export async function unheard(frame, code, now, ...parties) {
   for (const p of parties) await assert.rejects(p.opens(frame, now), {code});
 }
@@ -185,7 +201,10 @@ export async function wantKey(from, distribution, [generation, step], others, ..
   assert.deepEqual([...keys.keys()].sort(), to.map((p) => p.id).sort());
 }
 
-/** A talker, armed, and two listeners who have its key, of generation 0, and its stream, which sealed one frame. */
+/**
+ * A talker, armed, and two listeners who have its key, of generation 0, and its stream, which sealed one
+ * frame.
+ */
 export async function armed() {
   const [a, b, c] = await Promise.all(['a', 'b', 'c'].map((name) => Party.create(name)));
   a.sees(b, c);
@@ -200,15 +219,24 @@ export async function armed() {
 
 /** A key as a talker may send it: whatever the header says, it is signed. */
 export class MadeKey {
-  /** @param {{suite: number, number: number, epoch: number, firstCtr: number, hash: Uint8Array, members: Uint8Array}} header @param {Uint8Array} w */
+  /**
+   * @param {{suite: number, number: number, epoch: number, firstCtr: number, hash: Uint8Array, members:
+   *   Uint8Array}} header
+   * @param {Uint8Array} w
+   */
   constructor(header, w) {
     this.header = header;
     this.w = w; // what is wrapped
   }
 
-  /** One that follows all rules. @param {number} number @param {number} epoch @param {number} firstCtr @param {Uint8Array} w */
+  /**
+   * One that follows all rules.
+   * @param {number} number @param {number} epoch @param {number} firstCtr @param {Uint8Array} w
+   */
   static async good(number, epoch, firstCtr, w) {
-    return new MadeKey({suite: SUITE64, number, epoch, firstCtr, hash: await hashKey(w), members: new Uint8Array(32)}, w);
+    return new MadeKey(
+      {suite: SUITE64, number, epoch, firstCtr, hash: await hashKey(w), members: new Uint8Array(32)}, w,
+    );
   }
 
   /** The key as from sends it to to. @param {Party} from @param {Party} to */
@@ -219,7 +247,10 @@ export class MadeKey {
     return urgent.appendKey({sender: from.hash.subarray(0, 6), key: {signed, signature}, wrap});
   }
 
-  /** A frame under the key. @param {Party} from @param {number} stream @param {number} ctr @returns {Promise<Frame>} */
+  /**
+   * A frame under the key.
+   * @param {Party} from @param {number} stream @param {number} ctr @returns {Promise<Frame>}
+   */
   async frame(from, stream, ctr) {
     const kid = makeKid(from.hash, stream, this.header.epoch);
     const key = await frameKey(this.header.suite, kid, null, ROOM, this.w);

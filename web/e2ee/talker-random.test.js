@@ -1,8 +1,7 @@
 /**
- * One talker and everybody who is ever in its room, in explicit time: members come and go, key messages are late, lost,
- * repeated and overtaken, frames are late. Whatever happens, this checks what docs/protocol.md, section 7.2, promises. A
- * smaller Go random_test.go.
- * @module
+ * One talker and everybody who is ever in its room, in explicit time: members come and go, key messages are
+ * late, lost, repeated and overtaken, frames are late. Whatever happens, this checks what docs/protocol.md,
+ * section 7.2, promises. A smaller Go random_test.go.
  */
 
 import assert from 'node:assert/strict';
@@ -25,20 +24,20 @@ function randomOf(seed) {
 }
 
 /** @typedef {{kid: bigint, ctr: number, ciphertext: Uint8Array, text: string, at: number}} Spoken */
-/** @typedef {{from: number, to: number}} Absence of frames sealed 10 s after from, and before frame to, a peer must hear none */
+/**
+ * @typedef {{from: number, to: number}} Absence of frames sealed 10 s after from, and before frame to, a peer
+ *   must hear none
+ */
 
 /** Another member. */
 class Peer {
   inside = true;
-  /** @type {{at: number, message: Uint8Array}[]} */
-  inbox = [];
-  /** @type {{frame: number, at: number, until: number}[]} frames that it tries */
-  wanted = [];
+  /** @type {{at: number, message: Uint8Array}[]} */ inbox = [];
+  /** @type {{frame: number, at: number, until: number}[]} frames that it tries */ wanted = [];
   floor = Infinity; // frames before this one are not for it
   from = Infinity; // it must hear the frames from this one on,
   fromTime = 0; // and from this time on
-  /** @type {Absence[]} */
-  deaf = [];
+  /** @type {Absence[]} */ deaf = [];
 
   /** @param {Party} party @param {boolean} lossy its key messages get lost and overtake each other */
   constructor(party, lossy) {
@@ -58,19 +57,16 @@ class World {
   next = 0; // of the talker
   armed = false;
   rearmed = false; // since the last distribution
-  /** @type {import('./sealer.js').Sealer[]} */
-  streams = [];
+  /** @type {import('./sealer.js').Sealer[]} */ streams = [];
   numbers = 0; // stream numbers used
-  /** @type {Peer[]} */
-  peers = [];
-  /** @type {Spoken[]} */
-  frames = [];
+  /** @type {Peer[]} */ peers = [];
+  /** @type {Spoken[]} */ frames = [];
   sealed = new Set();
   number = 0;
   changed = 0; // when the last distribution was made
-  /** @type {{at: number, number: number}[]} */
-  delivered = [];
-  untold = false; // there may be a key that nobody was told of, which is for whoever is there while nothing is sealed
+  /** @type {{at: number, number: number}[]} */ delivered = [];
+  // There may be a key that nobody was told of, which is for whoever is there while nothing is sealed.
+  untold = false;
   heard = 0;
   epochs = 0;
 
@@ -156,7 +152,9 @@ class World {
       this.armed = false;
       await this.input();
     } else if (n < 91 && this.numbers < 256) this.open();
-    else if (n < 93 && this.streams.length > 0) this.streams.splice(this.below(this.streams.length), 1)[0].close();
+    else if (n < 93 && this.streams.length > 0) {
+      this.streams.splice(this.below(this.streams.length), 1)[0].close();
+    }
     if (this.chance(0.5)) await this.advance(this.below(1500));
     else if (this.chance(0.03)) await this.advance(this.below(20_000));
   }
@@ -192,7 +190,11 @@ class World {
     const sealing = [];
     for (let i = 0; i < n; i++) { // all at once: what they get is settled in the call
       const text = `frame ${this.frames.length + i}`;
-      sealing.push(seal(this.streams[this.below(this.streams.length)], text).then((frame) => ({...frame, text, at: this.now})));
+      sealing.push(
+        seal(this.streams[this.below(this.streams.length)], text).then((frame) => ({
+          ...frame, text, at: this.now,
+        })),
+      );
     }
     if (!this.armed) {
       for (const refused of await Promise.allSettled(sealing)) assert.equal(refused.reason?.code, 'disarmed');
@@ -246,7 +248,8 @@ class World {
       p.from = this.frames.length;
       p.fromTime = this.now;
       if (this.next > 0) p.fromTime += SWITCH_AFTER; // a key may wait, which is not in use yet
-      else if (p.deaf.length > 0) p.fromTime += 1000; // until the key comes, an old one of the same generation may seem to be that of the frames
+      // Until the key comes, an old one of the same generation may seem to be that of the frames.
+      else if (p.deaf.length > 0) p.fromTime += 1000;
     }
     let arrives = this.now + this.below(400);
     if (!p.lossy) {
@@ -271,7 +274,9 @@ class World {
   }
 
   async arrive() {
-    for (const {number, at: when} of this.delivered) if (when <= this.now) this.talker.talker.delivered(number);
+    for (const {number, at: when} of this.delivered) {
+      if (when <= this.now) this.talker.talker.delivered(number);
+    }
     this.delivered = this.delivered.filter(({at: when}) => when > this.now);
     await this.input();
     await Promise.all(this.peers.map(async (p) => {
@@ -295,7 +300,10 @@ class World {
     }));
   }
 
-  /** Opens what arrived, all at once, and checks that a peer can what it should and no more. @param {Peer} p */
+  /**
+   * Opens what arrived, all at once, and checks that a peer can what it should and no more.
+   * @param {Peer} p
+   */
   async listen(p) {
     const arrived = p.wanted.filter((attempt) => attempt.at <= this.now);
     p.wanted = p.wanted.filter((attempt) => attempt.at > this.now);
@@ -305,25 +313,35 @@ class World {
       if (code === '') this.heard++;
       else if (code === 'no_key' && this.now < attempt.until) p.wanted.push(attempt);
       else if (!p.lossy && p.inside) {
-        assert.ok(attempt.frame < p.from || sealedAt < p.fromTime, `${p.party.id} does not hear frame ${attempt.frame}: ${code}`);
+        assert.ok(
+          attempt.frame < p.from || sealedAt < p.fromTime,
+          `${p.party.id} does not hear frame ${attempt.frame}: ${code}`,
+        );
       }
     }));
   }
 
-  /** Lets a peer open a frame, which it may have to fail. @param {Peer} p @param {number} number @returns {Promise<string>} code, empty: it opens */
+  /**
+   * Lets a peer open a frame, which it may have to fail.
+   * @param {Peer} p @param {number} number @returns {Promise<string>} code, empty: it opens
+   */
   async try(p, number) {
     const frame = this.frames[number];
     let text;
     try {
       text = await p.party.opens(frame, this.now);
     } catch (error) {
-      if (!['no_key', 'early', 'auth'].includes(error.code)) assert.fail(error.stack); // printing a stack is slow
+      // Printing a stack is slow.
+      if (!['no_key', 'early', 'auth'].includes(error.code)) assert.fail(error.stack);
       return error.code;
     }
     assert.equal(text, frame.text);
     assert.ok(number >= p.floor, `${p.party.id} hears frame ${number}, of before it joined`);
     for (const away of p.deaf) {
-      assert.ok(number >= away.to || frame.at - away.from < KEEP_OLD, `${p.party.id} hears frame ${number} after it left`);
+      assert.ok(
+        number >= away.to || frame.at - away.from < KEEP_OLD,
+        `${p.party.id} hears frame ${number} after it left`,
+      );
     }
     return '';
   }
@@ -332,7 +350,9 @@ class World {
   async finish() {
     await this.advance(5000);
     for (const p of this.peers) {
-      const some = Array.from({length: Math.min(30, this.frames.length)}, () => this.below(this.frames.length));
+      const some = Array.from({length: Math.min(30, this.frames.length)}, () =>
+        this.below(this.frames.length),
+      );
       await Promise.all(some.map((number) => this.try(p, number)));
     }
   }
@@ -344,7 +364,9 @@ for (const seed of [1, 2]) {
     await world.begin();
     for (let i = 0; i < 250; i++) await world.act();
     await world.finish();
-    t.diagnostic(`${world.epochs} keys, ${world.peers.length} peers, ${world.frames.length} frames, heard ${world.heard} times in ${(world.now - at(0)) / 1000} s`);
+    t.diagnostic(
+      `${world.epochs} keys, ${world.peers.length} peers, ${world.frames.length} frames, heard ${world.heard} times in ${(world.now - at(0)) / 1000} s`,
+    );
     assert.ok(world.epochs > 20 && world.heard > world.frames.length, 'not enough happened');
   });
 }

@@ -6,7 +6,8 @@ import test from 'node:test';
 import {lowOrder} from './keys.js';
 import {MAX_CTR} from './talker-state.js';
 import {
-  NEVER, Party, SUITE32, SUITE64, armed, at, deliver, epochOf, headerOf, heard, hashEntry, messages, seal, unheard, wantKey,
+  NEVER, Party, SUITE32, SUITE64, armed, at, deliver, epochOf, headerOf, heard, hashEntry, messages, seal,
+  unheard, wantKey,
 } from './talker-party.test.js';
 
 const party = (/** @type {string} */ name) => Party.create(name);

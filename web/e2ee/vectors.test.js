@@ -28,5 +28,7 @@ test('a vector that is wrong is told', async () => {
     return file;
   });
   const wrong = failed.map((text) => text.split(/[,:]/)[0]);
-  assert.deepEqual(wrong, ['e2ee.news', 'e2ee.ratchet', 'e2ee.members', 'e2ee.low_order', 'e2ee.safety_number']);
+  assert.deepEqual(wrong, [
+    'e2ee.news', 'e2ee.ratchet', 'e2ee.members', 'e2ee.low_order', 'e2ee.safety_number',
+  ]);
 });

@@ -21,7 +21,9 @@ const ONE = view(1);
 const TWO = view(2);
 const THREE = view(3);
 
-/** @param {Views} v @param {number} now @param {string[]} ask @param {string[]} warn @param {number} next */
+/**
+ * @param {Views} v @param {number} now @param {string[]} ask @param {string[]} warn @param {number} next
+ */
 function wantDue(v, now, ask, warn, next) {
   assert.deepEqual(v.due(now), {ask, warn, next}, `after ${(now - at(0)) / 1000} s`);
 }
@@ -79,8 +81,8 @@ test('views match later', () => {
   wantDue(v, at(41.5), [], [], NEVER);
 });
 
-// Two changes cross: the talker saw the one first and we the other, so its view was never ours. The answer to the
-// first question settles it.
+// Two changes cross: the talker saw the one first and we the other, so its view was never ours. The answer to
+// the first question settles it.
 test('views that cross', () => {
   const v = new Views();
   const [first, other, both] = [view(11), view(12), view(13)];

@@ -41,8 +41,10 @@ test('frames far ahead are refused and change nothing', () => {
   const windows = new ReplayWindows();
   const far = 2 ** 40;
   for (const [ctr, want] of /** @type {[number, string][]} */ ([
-    [far, 'new'], [far + MAX_JUMP + 1, 'ahead'], [far + MAX_JUMP, 'new'], [far + 1, 'replayed'], [far + MAX_JUMP, 'replayed'],
-  ])) assert.equal(windows.accept(0, ctr), want);
+    [far, 'new'], [far + MAX_JUMP + 1, 'ahead'], [far + MAX_JUMP, 'new'], [far + 1, 'replayed'],
+    [far + MAX_JUMP, 'replayed'],
+  ]))
+    assert.equal(windows.accept(0, ctr), want);
   windows.rest();
   const highest = far + MAX_JUMP;
   assert.equal(windows.accept(0, highest + MAX_JUMP + 1), 'ahead');
@@ -55,7 +57,11 @@ test('what was taken is not taken again when the talker, who never left, sends i
   const [a, b] = [await party('a'), await party('b')];
   const [w] = await chain('one');
   await b.takes(a, await good(1, 0, 0, w), at(0));
-  const frames = await Promise.all([[0, 5], [255, 7]].map(async ([stream, ctr]) => (await good(1, 0, 0, w)).frame(a, stream, ctr)));
+  const frames = await Promise.all(
+    [
+      [0, 5], [255, 7],
+    ].map(async ([stream, ctr]) => (await good(1, 0, 0, w)).frame(a, stream, ctr)),
+  );
   for (const f of frames) {
     await heard(f, 'words', at(0), b);
     assert.equal(b.listener.record(f.kid, f.ctr), 'new');
@@ -79,7 +85,8 @@ test('who was forgotten is heard again when it is back, and nothing of before is
   const [w] = await chain('one');
   const [other] = await chain('two');
   await b.takes(a, await good(7, 0, 3, w), at(0));
-  const frame = (/** @type {number} */ stream, /** @type {number} */ ctr) => good(7, 0, 3, w).then((k) => k.frame(a, stream, ctr));
+  const frame = (/** @type {number} */ stream, /** @type {number} */ ctr) =>
+    good(7, 0, 3, w).then((k) => k.frame(a, stream, ctr));
   const taken = await Promise.all([frame(0, 5), frame(255, 7)]);
   for (const f of taken) assert.equal(b.listener.record(f.kid, f.ctr), 'new');
   b.listener.sync(new Set(), at(1));

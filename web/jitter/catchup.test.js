@@ -48,12 +48,16 @@ for (const stall of [10, 25, 50, 100]) {
 test('repeated stalls are waited for', () => {
   const s = new Sim(tone);
   const tk = new Talker();
-  const end = s.talk(tk, 0, 3000, (i) => (i % 200 >= 150 && i % 200 < 170 ? 40 + (170 - (i % 200)) * 20 : 40));
+  const end = s.talk(tk, 0, 3000, (i) =>
+    i % 200 >= 150 && i % 200 < 170 ? 40 + (170 - (i % 200)) * 20 : 40,
+  );
   s.run(12_000);
   const before = s.player.stats();
   s.run(end);
   const st = s.player.stats();
-  assert.ok(st.concealed - before.concealed <= 5, `${st.concealed - before.concealed} concealed in 12 stalls`);
+  assert.ok(
+    st.concealed - before.concealed <= 5, `${st.concealed - before.concealed} concealed in 12 stalls`,
+  );
   assert.equal(st.late, 0);
   s.clicks();
 });

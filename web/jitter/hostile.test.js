@@ -64,7 +64,9 @@ class Wild {
     const before = this.player.stats().played;
     if (this.last.counter > 2 ** 52) this.last.counter = 0;
     for (let i = 0; i < 200; i++) {
-      const packet = { counter: this.last.counter + 1 + i, timestamp: i * 8, duration: 20, payload: new Uint8Array(1) };
+      const packet = {
+        counter: this.last.counter + 1 + i, timestamp: i * 8, duration: 20, payload: new Uint8Array(1),
+      };
       this.player.put(packet, this.now);
       for (; this.asked > 0; this.asked--) this.player.decoded(new Float32Array(960), this.now);
       this.read(960);

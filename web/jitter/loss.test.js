@@ -6,7 +6,8 @@ import { CLICK, random, Sim, steady, Talker, tone } from './sim.test.js';
 test('reordered packets play in order', () => {
   const s = new Sim(tone);
   const tk = new Talker();
-  // Every 10th packet is 50 ms late from the start: the buffer must learn to wait, and by then nothing is late.
+  // Every 10th packet is 50 ms late from the start: the buffer must learn to wait, and by then nothing is
+  // late.
   const end = s.talk(tk, 0, 1000, (i) => (i % 10 === 3 ? 90 : 40));
   s.run(5000);
   const before = s.player.stats();

@@ -96,7 +96,9 @@ test('times are bounded', () => {
 function voice(hz, n) {
   const out = new Float32Array(n);
   for (let i = 0; i < n; i++) {
-    for (let h = 1; h * hz < 4000; h++) out[i] += (0.2 / h) * Math.sin((2 * Math.PI * hz * h * i) / SECOND + h * h);
+    for (let h = 1; h * hz < 4000; h++) {
+      out[i] += (0.2 / h) * Math.sin((2 * Math.PI * hz * h * i) / SECOND + h * h);
+    }
   }
   return out;
 }
@@ -118,12 +120,18 @@ test('pitch periods are found, and cut or repeated without a step', () => {
       const { period, correlation } = longer ? f.backward(MAX_PERIOD) : f.forward(MAX_PERIOD);
       const cycles = (period * hz) / SECOND;
       assert.ok(correlation > 0.99, `${hz} Hz: correlation ${correlation}`);
-      assert.ok(Math.abs(cycles - Math.round(cycles)) <= 0.01 * Math.round(cycles) + 0.01, `${hz} Hz: ${cycles} cycles`);
+      assert.ok(
+        Math.abs(cycles - Math.round(cycles)) <= 0.01 * Math.round(cycles) + 0.01,
+        `${hz} Hz: ${cycles} cycles`,
+      );
       const want = f.unread + (longer ? period : -period);
       if (longer) f.repeat(period);
       else f.remove(period);
       assert.equal(f.unread, want);
-      assert.ok(steepest(f.buf.subarray(f.read - 1, f.write)) <= steepest(signal) * 1.05, `${hz} Hz, longer ${longer}`);
+      assert.ok(
+        steepest(f.buf.subarray(f.read - 1, f.write)) <= steepest(signal) * 1.05,
+        `${hz} Hz, longer ${longer}`,
+      );
     }
   }
 });

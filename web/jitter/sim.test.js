@@ -1,10 +1,8 @@
 /**
  * A talker, a network, a decoder and a reader in virtual time, for the tests of this folder. Not served.
  *
- * The simulated talker's codec packet is its media time, so that every sample that comes out tells what it was made
- * from. Times are ms, media time is samples.
- *
- * @module jitter/sim
+ * The simulated talker's codec packet is its media time, so that every sample that comes out tells what it
+ * was made from. Times are ms, media time is samples.
  */
 
 import assert from 'node:assert/strict';
@@ -20,7 +18,9 @@ export const TONE_STEP = (TONE_LEVEL * 2 * Math.PI) / TONE_PERIOD;
 /** A click is a step beyond the tone's own; fades over 5 ms and crossfades of two phases add a little. */
 export const CLICK = TONE_STEP * 1.6;
 
-const SINE = Float32Array.from({ length: TONE_PERIOD }, (_, i) => TONE_LEVEL * Math.sin((2 * Math.PI * i) / TONE_PERIOD));
+const SINE = Float32Array.from(
+  { length: TONE_PERIOD }, (_, i) => TONE_LEVEL * Math.sin((2 * Math.PI * i) / TONE_PERIOD),
+);
 
 /** A sine by media time. @param {number} media */
 export const tone = (media) => SINE[media % TONE_PERIOD];
@@ -52,7 +52,9 @@ export class Talker {
   frame() {
     const payload = new Uint8Array(8);
     new DataView(payload.buffer).setBigUint64(0, BigInt(this.media));
-    const packet = { counter: this.counter++, timestamp: this.#timestamp(), duration: this.duration, payload };
+    const packet = {
+      counter: this.counter++, timestamp: this.#timestamp(), duration: this.duration, payload,
+    };
     this.media += this.duration * 48;
     return packet;
   }
@@ -120,9 +122,8 @@ export class Sim {
   }
 
   /**
-   * Schedules n frames from time at on; each is delayed by delay(i), which may say lost by a negative number. Returns
-   * the end.
-   *
+   * Schedules n frames from time at on; each is delayed by delay(i), which may say lost by a negative number.
+   * Returns the end.
    * @param {Talker} talker @param {number} at @param {number} n @param {(i: number) => number} delay
    */
   talk(talker, at, n, delay) {

@@ -21,9 +21,10 @@ function speech(seconds) {
 }
 
 /**
- * Plays speech over a network; delay(i) is that of frame i, ms, negative: lost. The decoder only copies, after 1 ms.
- *
- * @param {Float32Array} pcm @param {(i: number) => number} delay @param {number} [ratio] reader's clock by the talker's
+ * Plays speech over a network; delay(i) is that of frame i, ms, negative: lost. The decoder only copies,
+ * after 1 ms.
+ * @param {Float32Array} pcm @param {(i: number) => number} delay
+ * @param {number} [ratio] reader's clock by the talker's
  */
 function play(pcm, delay, ratio = 1) {
   /** @type {{at: number, pcm: Float32Array | null}[]} */ const answers = [];
@@ -42,7 +43,9 @@ function play(pcm, delay, ratio = 1) {
     if (d < 0) continue;
     const payload = new Uint8Array(8);
     new DataView(payload.buffer).setUint32(0, i * 960);
-    events.push({ at: i * 20 + d, packet: { counter: i, timestamp: (i * 8) % 65_536, duration: 20, payload } });
+    events.push({
+      at: i * 20 + d, packet: { counter: i, timestamp: (i * 8) % 65_536, duration: 20, payload },
+    });
   }
   events.sort((a, b) => a.at - b.at);
   const out = new Float32Array(Math.ceil(pcm.length / 480) * 480 + 48_000);
@@ -69,7 +72,6 @@ function play(pcm, delay, ratio = 1) {
 
 /**
  * The best agreement of out[at, at + n) with the speech near there, dB.
- *
  * @param {Float32Array} pcm @param {Float32Array} out @param {number} at
  */
 function snr(pcm, out, at, n = 4800) {
@@ -105,7 +107,10 @@ test('lost and late frames of speech make no click', { skip: here }, () => {
     const rnd = random(loss * 100 + jitter);
     const { out, stats } = play(pcm, () => (rnd() < loss ? -1 : 30 + jitter * rnd()));
     assert.ok(stats.played > 0.6 * 1500);
-    assert.ok(steepest(out) <= steepest(pcm) * 1.25, `loss ${loss}, jitter ${jitter}: ${steepest(out)} of ${steepest(pcm)}`);
+    assert.ok(
+      steepest(out) <= steepest(pcm) * 1.25,
+      `loss ${loss}, jitter ${jitter}: ${steepest(out)} of ${steepest(pcm)}`,
+    );
   }
 });
 

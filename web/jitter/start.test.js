@@ -18,7 +18,9 @@ function play(startDelay) {
   const arrivals = Array.from({ length: 50 }, (_, i) => ({ i, at: 20 * i + 10 * random(10) }));
   for (; now < 2500; now += 10) {
     for (const { i, at } of arrivals) {
-      if (at === now) player.put({ counter: i, timestamp: 8 * i, duration: 20, payload: new Uint8Array(80) }, now);
+      if (at === now) {
+        player.put({ counter: i, timestamp: 8 * i, duration: 20, payload: new Uint8Array(80) }, now);
+      }
     }
     while (answers.shift() !== undefined) player.decoded(new Float32Array(960).fill(0.1), now);
     player.read(new Float32Array(480), now);
@@ -30,5 +32,8 @@ function play(startDelay) {
 test('who is heard again is heard as well as at the end, though the player is another one', () => {
   const first = play(0);
   const again = play(first.learned);
-  assert.ok(first.bad >= 2 && again.bad === 0, `${first.bad} late or concealed at first, ${again.bad} with ${first.learned} ms`);
+  assert.ok(
+    first.bad >= 2 && again.bad === 0,
+    `${first.bad} late or concealed at first, ${again.bad} with ${first.learned} ms`,
+  );
 });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { Identity } from '../identity/identity.js';
 import { toHex } from '../wire/bytes.js';
-import { parsePlace, fetchPlace } from './connect.js';
+import { parsePlace, fetchPlace } from './dial-resolve.js';
 import { VirtualClock } from './lab.test.js';
 import { PacketQueue, QUEUE_LIMIT } from './queue.js';
 import { openWebSocket } from './websocket.js';
@@ -50,7 +50,10 @@ async function openFake(clock) {
       Object.assign(this, { url, asked: protocol });
     }
   }
-  const open = openWebSocket({ relay: '', webtransport: null, websocket: 'wss://Relay.Example/ws' }, new AbortController().signal, { clock, WebSocket: Socket });
+  const open = openWebSocket(
+    { relay: '', webtransport: null, websocket: 'wss://Relay.Example/ws' }, new AbortController().signal,
+    { clock, WebSocket: Socket },
+  );
   socket.dispatchEvent(new Event('open'));
   return { carrier: await open, socket };
 }
@@ -132,27 +135,40 @@ test('connect.json says where', async () => {
   assert.equal(place.webtransport.url, 'https://relay.example:4433/wt');
   assert.equal(place.webtransport.hashes.length, 2);
   assert.equal(place.websocket, 'wss://relay.example:8443/ws');
-  assert.equal((await parsePlace(text, 'http://localhost:8080/connect.json', null)).websocket, 'ws://localhost:8080/ws');
-  const urls = await connectJson({ webtransport: { port: undefined, path: undefined, url: 'https://b.example/wt' }, top: { websocket: 'wss://c.example/ws' } });
+  assert.equal(
+    (await parsePlace(text, 'http://localhost:8080/connect.json', null)).websocket, 'ws://localhost:8080/ws',
+  );
+  const urls = await connectJson({
+    webtransport: { port: undefined, path: undefined, url: 'https://b.example/wt' },
+    top: { websocket: 'wss://c.example/ws' },
+  });
   const other = await parsePlace(urls.text, 'https://a.example/connect.json', null);
   assert.deepEqual([other.webtransport.url, other.websocket], ['https://b.example/wt', 'wss://c.example/ws']);
 });
 
 test('connect.json that is wrong is refused', async () => {
   const base = 'https://relay.example/connect.json';
-  await assert.rejects(parsePlace((await connectJson()).text, base, new Uint8Array(32)), { code: 'relay_key', final: true });
+  await assert.rejects(parsePlace((await connectJson()).text, base, new Uint8Array(32)), {
+    code: 'relay_key', final: true,
+  });
   const forged = await connectJson({ webtransport: { hashes: ['33'.repeat(32)] } });
   await assert.rejects(parsePlace(forged.text, base, null), { code: 'signature' });
   for (const change of [
-    { top: { relay: 'xx' } }, { top: { relay: undefined } }, { top: { websocket: 'javascript:alert(1)' } }, { top: { websocket: 5 } },
-    { top: { webtransport: null } }, { top: { webtransport: undefined, websocket: undefined } },
-    { webtransport: { hashes: [] } }, { webtransport: { hashes: new Array(9).fill('11'.repeat(32)) } }, { webtransport: { signature: '00' } },
-    { webtransport: { port: 0 } }, { webtransport: { port: '4433' } }, { webtransport: { path: '//evil.example/wt' } },
-    { webtransport: { url: 'ftp://x/' } },
+    { top: { relay: 'xx' } }, { top: { relay: undefined } }, { top: { websocket: 'javascript:alert(1)' } },
+    { top: { websocket: 5 } }, { top: { webtransport: null } },
+    { top: { webtransport: undefined, websocket: undefined } }, { webtransport: { hashes: [] } },
+    { webtransport: { hashes: new Array(9).fill('11'.repeat(32)) } }, { webtransport: { signature: '00' } },
+    { webtransport: { port: 0 } }, { webtransport: { port: '4433' } },
+    { webtransport: { path: '//evil.example/wt' } }, { webtransport: { url: 'ftp://x/' } },
   ]) {
-    await assert.rejects(parsePlace((await connectJson(change)).text, base, null), { name: 'FormatError' }, JSON.stringify(change));
+    await assert.rejects(
+      parsePlace((await connectJson(change)).text, base, null), { name: 'FormatError' },
+      JSON.stringify(change),
+    );
   }
-  for (const text of ['', '[]', 'null', '{', '"x"', '{"relay":{}}']) await assert.rejects(parsePlace(text, base, null));
+  for (const text of ['', '[]', 'null', '{', '"x"', '{"relay":{}}']) {
+    await assert.rejects(parsePlace(text, base, null));
+  }
 });
 
 test('fetching connect.json is bounded in size and time', async () => {
@@ -161,9 +177,14 @@ test('fetching connect.json is bounded in size and time', async () => {
   const { text } = await connectJson();
   const place = await fetchPlace('https://r.example/connect.json', { clock, fetch: fetch(text) });
   assert.equal(place.websocket, 'wss://r.example/ws');
-  await assert.rejects(fetchPlace('https://r.example/', { clock, fetch: fetch(' '.repeat(20_000)) }), { code: 'protocol' });
-  await assert.rejects(fetchPlace('https://r.example/', { clock, fetch: fetch('', 404) }), { code: 'connect' });
-  const hangs = (_url, { signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+  await assert.rejects(fetchPlace('https://r.example/', { clock, fetch: fetch(' '.repeat(20_000)) }), {
+    code: 'protocol',
+  });
+  await assert.rejects(fetchPlace('https://r.example/', { clock, fetch: fetch('', 404) }), {
+    code: 'connect',
+  });
+  const hangs = (_url, { signal }) =>
+    new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
   const late = assert.rejects(fetchPlace('https://r.example/', { clock, fetch: hangs }), { code: 'connect' });
   await clock.run(6000);
   await late;

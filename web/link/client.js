@@ -3,7 +3,7 @@
  *
  *          +--- carrier closed, answer overdue, goodbye, silence ---+
  *          v                                                        |
- *     attaching (reconnect.js, with back-off) ── first Welcome ──> attached ──> WebTransport again, at times
+ *     attaching (dial-reconnect.js, with back-off) ── first Welcome ──> attached ──> WebTransport, at times
  *          |                                                        |
  *          +── refused, or another relay key ──> ended <── leave ───+
  *
@@ -14,20 +14,20 @@ import { toHex } from '../wire/bytes.js';
 import { encode } from '../wire/control.js';
 import { CLOSE } from '../wire/frame.js';
 import { LEAVE } from '../wire/urgent.js';
-import { Attacher } from './attach.js';
-import { Refused, refusal } from './attempt.js';
+import { Attacher } from './dial.js';
+import { Refused, refusal } from './dial-attempt.js';
 import { LinkError, asLinkError } from './carrier.js';
 import { deadline, realClock, sleep } from './clock.js';
 import { Session } from './session.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
-/** @typedef {import('./attempt.js').Attempt} Attempt */
-/** @typedef {import('./attempt.js').Message} Message */
+/** @typedef {import('./dial-attempt.js').Attempt} Attempt */
+/** @typedef {import('./dial-attempt.js').Message} Message */
 /** @typedef {import('./clock.js').Clock} Clock */
 /** @typedef {import('./handler.js').ClientHandler} ClientHandler */
 
 /**
- * @typedef {import('./attach.js').AttachConfig & {
+ * @typedef {import('./dial.js').AttachConfig & {
  *   handler: ClientHandler,
  *   clock?: Clock,
  *   events?: EventTarget | null,

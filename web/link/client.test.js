@@ -78,7 +78,9 @@ test('media and urgent messages cross a path that loses, repeats and reorders', 
     await lab.talk(20, ctr);
   }
   await lab.clock.run(2000);
-  assert.deepEqual([...new Set(urgent.map((u) => u.body[0]))].sort((a, b) => a - b), Array.from({ length: 20 }, (_, i) => i));
+  assert.deepEqual(
+    [...new Set(urgent.map((u) => u.body[0]))].sort((a, b) => a - b), Array.from({ length: 20 }, (_, i) => i),
+  );
   assert.equal(urgent.length, 20, 'each once');
   assert.equal(lab.urgent.length, 20);
   assert.deepEqual(acked, new Array(20).fill(true));
@@ -87,7 +89,9 @@ test('media and urgent messages cross a path that loses, repeats and reorders', 
     assert.ok(got.length > 300 && got.length < 400, `${got.length} of 500 frames came`);
   }
   const quality = lab.client.quality();
-  assert.ok(Math.abs(quality.lossUp - 0.3) < 0.1 && Math.abs(quality.lossDown - 0.3) < 0.1, JSON.stringify(quality));
+  assert.ok(
+    Math.abs(quality.lossUp - 0.3) < 0.1 && Math.abs(quality.lossDown - 0.3) < 0.1, JSON.stringify(quality),
+  );
   assert.ok(quality.rtt >= 40 && quality.rtt < 200 && quality.jitter > 3, JSON.stringify(quality));
   assert.deepEqual(lab.told, ['fresh']);
 });
@@ -211,7 +215,9 @@ test('goodbye: shutting down attaches again, replaced ends', async () => {
 
 test('requests are answered in order, and sent again on another carrier', async () => {
   const lab = await (await Lab.make()).joined(1000);
-  const both = Promise.all([lab.client.request('Members'), lab.client.request('Members', { after: new Uint8Array(6) })]);
+  const both = Promise.all([
+    lab.client.request('Members'), lab.client.request('Members', { after: new Uint8Array(6) }),
+  ]);
   await lab.clock.run(500);
   assert.deepEqual((await both).map((m) => m.name), ['MemberPage', 'MemberPage']);
   lab.relay.answers = false;
@@ -228,7 +234,9 @@ test('join gives up when it is told to, and says what was wrong', async () => {
   const lab = await Lab.make();
   lab.failing.add('webtransport').add('websocket');
   const signal = new AbortController();
-  const join = assert.rejects(lab.client.join(signal.signal), { code: 'timeout', message: /does not answer: .* failed/ });
+  const join = assert.rejects(lab.client.join(signal.signal), {
+    code: 'timeout', message: /does not answer: .* failed/,
+  });
   await lab.clock.run(10_000);
   signal.abort();
   await join;

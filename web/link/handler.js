@@ -4,7 +4,7 @@
  */
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
-/** @typedef {import('./aliases.js').Bound} Bound */
+/** @typedef {import('./session-aliases.js').Bound} Bound */
 
 /**
  * A media frame that came. ciphertext stays valid.
@@ -30,7 +30,7 @@
 
 /**
  * @typedef {object} ClientEvents
- * @property {(joined: import('./attempt.js').Message, fresh: boolean) => void} attached the relay has
+ * @property {(joined: import('./dial-attempt.js').Message, fresh: boolean) => void} attached the relay has
  *   welcomed the client: the first time, or again. fresh: it knew nothing of the session, so urgent messages
  *   start from zero
  * @property {(cause: string) => void} detached the client tries to attach again; the session goes on

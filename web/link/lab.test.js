@@ -1,8 +1,6 @@
 /**
- * What tests of link/ share: a clock of virtual time, carriers that lose, delay, repeat and die, and a relay that speaks
- * the relay's side of docs/protocol.md, section 8. It holds no tests.
- *
- * @module
+ * What tests of link/ share: a clock of virtual time, carriers that lose, delay, repeat and die, and a relay
+ * that speaks the relay's side of docs/protocol.md, section 8. It holds no tests.
  */
 
 import { Identity } from '../identity/identity.js';
@@ -78,7 +76,10 @@ export function random(seed) {
   };
 }
 
-/** A path, of both directions: {delay, jitter (ms), loss, duplicates (0 to 1), dead}. It may be changed at any time. */
+/**
+ * A path, of both directions: {delay, jitter (ms), loss, duplicates (0 to 1), dead}. It may be changed at any
+ * time.
+ */
 export class Path {
   delay = 20;
   jitter = 0;
@@ -106,7 +107,9 @@ class End {
 
   #deliver(text) {
     const { path, clock, other } = this;
-    if (!path.dead && this.open) clock.setTimeout(() => other.open && !path.dead && other.control.onmessage(text), path.delay);
+    if (!path.dead && this.open) {
+      clock.setTimeout(() => other.open && !path.dead && other.control.onmessage(text), path.delay);
+    }
   }
 
   sendPacket(packet) {
@@ -114,7 +117,10 @@ class End {
     this.sent++;
     const copies = path.random() < path.loss ? 0 : path.random() < path.duplicates ? 2 : 1;
     for (let i = 0; i < copies && !path.dead; i++) {
-      clock.setTimeout(() => other.open && !path.dead && other.onpacket(packet.slice()), path.delay + path.random() * path.jitter);
+      clock.setTimeout(
+        () => other.open && !path.dead && other.onpacket(packet.slice()),
+        path.delay + path.random() * path.jitter,
+      );
     }
   }
 
@@ -127,7 +133,9 @@ class End {
 
   close() {
     this.#shut('closed here');
-    if (!this.path.dead) this.clock.setTimeout(() => this.other.#shut('closed by the other side'), this.path.delay);
+    if (!this.path.dead) {
+      this.clock.setTimeout(() => this.other.#shut('closed by the other side'), this.path.delay);
+    }
   }
 
   #shut(why) {
@@ -174,7 +182,9 @@ export class FakeRelay {
     const challenge = crypto.getRandomValues(new Uint8Array(32));
     const peer = { challenge };
     let queue = Promise.resolve();
-    carrier.control.onmessage = (text) => { queue = queue.then(() => this.#message(carrier, peer, decode(text))); };
+    carrier.control.onmessage = (text) => {
+      queue = queue.then(() => this.#message(carrier, peer, decode(text)));
+    };
     if (this.greetings) {
       carrier.control.send(encode('Greeting', { relay: this.identity.publicKey, challenge }));
     }
@@ -202,15 +212,21 @@ export class FakeRelay {
     const known = this.sessions.get(id);
     const fields = [value, hello.session, hello.identity];
     const signature = await this.identity.sign(this.proves ? 'web welcome' : 'hello', fields);
-    carrier.control.send(encode('Welcome', {
-      connectionId: 1, resetToken: new Uint8Array(16), incarnation: known.incarnation, relay: 'fake', features: [], signature,
-    }));
+    carrier.control.send(
+      encode('Welcome', {
+        connectionId: 1, resetToken: new Uint8Array(16), incarnation: known.incarnation, relay: 'fake',
+        features: [], signature,
+      }),
+    );
     known.session.install(carrier);
     carrier.control.send(encode('Joined', { room: join.room, member: new Uint8Array(6), members: 1 }));
   }
 
   #newSession() {
-    const known = { incarnation: crypto.getRandomValues(new Uint8Array(8)), media: [], urgent: [], takes: () => true, ended: null };
+    const known = {
+      incarnation: crypto.getRandomValues(new Uint8Array(8)), media: [], urgent: [], takes: () => true,
+      ended: null,
+    };
     known.session = new Session({
       bind: (kid) => ({ next: 0, kid }),
       media: (frame) => {
@@ -252,19 +268,29 @@ export class Lab {
     lab.relay = new FakeRelay(await Identity.fromSeed(new Uint8Array(32).fill(7)), lab.clock);
     lab.identity = await Identity.fromSeed(new Uint8Array(32).fill(8));
     const hash = new Uint8Array(32).fill(3);
-    lab.place = { relay: toHex(lab.relay.identity.publicKey), webtransport: { url: 'https://r/wt', hashes: [hash] }, websocket: 'wss://r/ws' };
+    lab.place = {
+      relay: toHex(lab.relay.identity.publicKey), webtransport: { url: 'https://r/wt', hashes: [hash] },
+      websocket: 'wss://r/ws',
+    };
     lab.client = new Client({
-      connectUrl: 'https://r/connect.json', identity: lab.identity, name: 'a', program: 'test', clock: lab.clock,
+      connectUrl: 'https://r/connect.json',
+      identity: lab.identity,
+      name: 'a',
+      program: 'test',
+      clock: lab.clock,
       makeJoin: async (relay) => {
         lab.joins = (lab.joins ?? 0) + 1;
         if (!equal(relay, lab.relay.identity.publicKey)) throw new Error('another relay');
         return { room: 'x', entry: crypto.getRandomValues(new Uint8Array(100)) };
       },
       handler: lab.#handler(),
-      random: random(5), events: lab.events,
-      place: (signal) => lab.find(signal), fetch: (...args) => lab.fetch(...args),
+      random: random(5),
+      events: lab.events,
+      place: (signal) => lab.find(signal),
+      fetch: (...args) => lab.fetch(...args),
       open: {
-        webtransport: (place, signal, { hash: i }) => lab.#open('webtransport', signal, place.webtransport.hashes[i]),
+        webtransport: (place, signal, { hash: i }) =>
+          lab.#open('webtransport', signal, place.webtransport.hashes[i]),
         websocket: (_place, signal) => lab.#open('websocket', signal, new Uint8Array([9])),
       },
       ...config,

@@ -11,11 +11,11 @@
 import { FormatError } from '../wire/bytes.js';
 import * as wire from '../wire/frame.js';
 import { appendReport } from '../wire/report.js';
-import { Aliases } from './aliases.js';
-import { IDLE_TICK, Liveness, TICK_EVERY, parsePing, pingData } from './liveness.js';
-import { REPORT_SLACK, ReceiveStats } from './receive-stats.js';
-import { PACKET_OVERHEAD, Sender } from './sender.js';
-import { UrgentIn, UrgentOut } from './urgent.js';
+import { Aliases } from './session-aliases.js';
+import { IDLE_TICK, Liveness, TICK_EVERY, parsePing, pingData } from './session-liveness.js';
+import { REPORT_SLACK, ReceiveStats } from './session-reports-out.js';
+import { PACKET_OVERHEAD, Sender } from './session-send.js';
+import { UrgentIn, UrgentOut } from './session-urgent.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 /** @typedef {import('./carrier.js').Carrier} Carrier */
@@ -352,7 +352,7 @@ export class Session {
     this.#callAll(this.#urgentOut.clear(), false);
   }
 
-  /** @param {import('./urgent.js').UrgentMessage[]} messages @param {boolean} acked */
+  /** @param {import('./session-urgent.js').UrgentMessage[]} messages @param {boolean} acked */
   #callAll(messages, acked) {
     for (const { done } of messages) this.#call(() => done?.(acked));
   }

@@ -1,8 +1,6 @@
 /**
- * The page without a relay: an engine, devices and an identity that do as a scene says, and all scenes by name. Not served;
- * scenes.test.js shows them in a browser, and Node runs their messages through the model.
- *
- * @module page/fake-engine.test
+ * The page without a relay: an engine, devices and an identity that do as a scene says, and all scenes by
+ * name. Not served; scenes.test.js shows them in a browser, and Node runs their messages through the model.
  */
 
 import { RoomModel } from './room-model.js';
@@ -94,7 +92,10 @@ export class FakeDevices {
 
   async list() {
     const device = (label) => ({ id: label, label });
-    return { microphones: ['Headset', 'Built-in microphone'].map(device), loudspeakers: ['Headset', 'Built-in loudspeaker'].map(device) };
+    return {
+      microphones: ['Headset', 'Built-in microphone'].map(device),
+      loudspeakers: ['Headset', 'Built-in loudspeaker'].map(device),
+    };
   }
 
   sound(name) {
@@ -112,8 +113,10 @@ export class FakeOwnIdentity {
 
   async ensure() {}
   async words() {
-    return ('abandon ability able about above absent absorb abstract absurd abuse access accident account accuse achieve acid '
-      + 'acoustic acquire across act action actor actress actual').split(' ');
+    return (
+      'abandon ability able about above absent absorb abstract absurd abuse access accident account accuse achieve acid '
+      + 'acoustic acquire across act action actor actress actual'
+    ).split(' ');
   }
 
   async import() {
@@ -139,7 +142,10 @@ const fingerprints = {
 
 /** @param {string} id @param {string} name @param {Partial<Member>} [more] @returns {Member} */
 function person(id, name, more = {}) {
-  return { id, name, fingerprint: fingerprints[id] ?? fingerprint(id), outside: false, known: 'same', self: false, ...more };
+  return {
+    id, name, fingerprint: fingerprints[id] ?? fingerprint(id), outside: false, known: 'same', self: false,
+    ...more,
+  };
 }
 
 /** Some fingerprint for an id. @param {string} id */
@@ -167,20 +173,27 @@ const quality = (more = {}) => ({
   path: 'webtransport', since: Date.now() - 12 * 60e3, codec: 'Opus, 20 ms, 24 kbit/s', ...more,
 });
 /** @param {string} code @param {string} [text] @returns {EngineMessage} */
-const ended = (code, text = 'text of the engine') => ({ type: 'state', state: 'ended', error: { code, text } });
+const ended = (code, text = 'text of the engine') => ({
+  type: 'state', state: 'ended', error: { code, text },
+});
 
 const number = /** @type {EngineMessage} */ ({ type: 'safety', number: safety });
 const on = /** @type {EngineMessage} */ ({ type: 'transmitting', on: true });
 const inside = [state('joined'), members(...four), number, quality()];
-const crowd = [ana, ...('Ben Cleo Dan Eve Finn Gül Hanna Ivo Jun Kofi Lea Mo Nadia Ömer Pia Qiang Rosa Sam Tove').split(' ')
-  .map((name) => person(name.toLowerCase(), name, { known: 'new' }))];
+const crowd = [
+  ana,
+  ...'Ben Cleo Dan Eve Finn Gül Hanna Ivo Jun Kofi Lea Mo Nadia Ömer Pia Qiang Rosa Sam Tove'
+    .split(' ')
+    .map((name) => person(name.toLowerCase(), name, { known: 'new' })),
+];
 
 /**
- * What a scene shows: `room` and `secret` of the address, `mic` and `prefs` as they are before, `messages` of the engine
- * after joining (none: the door), `click` selectors that are clicked in turn, `key` that is pressed, `later` messages after
- * that, and what else is so.
+ * What a scene shows: `room` and `secret` of the address, `mic` and `prefs` as they are before, `messages` of
+ * the engine after joining (none: the door), `click` selectors that are clicked in turn, `key` that is
+ * pressed, `later` messages after that, and what else is so.
  *
- * @typedef {{room?: string, secret?: string, mic?: Mic, prefs?: object, messages?: EngineMessage[], click?: string[], key?: string,
+ * @typedef {{room?: string, secret?: string, mic?: Mic, prefs?: object, messages?: EngineMessage[], click?:
+ * string[], key?: string,
  *   hold?: boolean, hasWords?: boolean, offline?: boolean, elsewhere?: boolean, paused?: boolean,
  *   lacking?: string[], rtl?: boolean, later?: EngineMessage[]}} Scene
  */
@@ -191,7 +204,7 @@ const privateTea = { ...tea, secret };
 /** Every screen and state, by name. @type {Record<string, Scene>} */
 export const scenes = {
   'door-first': { prefs: { name: '' } },
-  'door': {},
+  door: {},
   'door-fault': { prefs: { name: '' }, click: ['button[type=submit]'] },
   'door-bad-room': { ...tea, room: '_tea' },
   'door-long-room': { ...tea, room: 'x'.repeat(80) },
@@ -200,7 +213,9 @@ export const scenes = {
   'door-bad-secret': { ...tea, secret: 'wzp-short' },
   'door-bad-secret-kept': { ...tea, secret: 'wzp-short', prefs: { 'secret:tea': secret } },
   'door-other-invite': { ...privateTea, prefs: { 'secret:tea': secret.replace('7RJ2', '8RJ2') } },
-  'door-other-invite-chosen': { ...privateTea, prefs: { 'secret:tea': secret.replace('7RJ2', '8RJ2') }, click: ['input[value=link]'] },
+  'door-other-invite-chosen': {
+    ...privateTea, prefs: { 'secret:tea': secret.replace('7RJ2', '8RJ2') }, click: ['input[value=link]'],
+  },
   'door-mic-asking': { ...tea, mic: 'asking' },
   'door-mic-denied': { ...tea, mic: 'denied' },
   'door-mic-missing': { ...tea, mic: 'missing' },
@@ -208,66 +223,128 @@ export const scenes = {
   'door-offline': { ...tea, offline: true },
   'door-other-tab': { ...tea, elsewhere: true },
   'too-old': { lacking: ['codecs', 'crypto'] },
-  'insecure': { lacking: ['secure'] },
-  'joining': { ...tea, messages: [state('joining')] },
-  'alone': { ...privateTea, messages: [state('joined'), members(ana), number, quality()] },
-  'room': { ...privateTea, messages: inside },
+  insecure: { lacking: ['secure'] },
+  joining: { ...tea, messages: [state('joining')] },
+  alone: { ...privateTea, messages: [state('joined'), members(ana), number, quality()] },
+  room: { ...privateTea, messages: inside },
   'room-open': { ...tea, messages: inside },
   'room-transmitting': { ...privateTea, messages: [...inside, on, levels({}, -18)] },
   'room-talking': { ...privateTea, messages: [...inside, levels({ ben: -20 })] },
   'room-two-talking': { ...privateTea, messages: [...inside, levels({ ben: -26, cleo: -14 })] },
   'room-muted': { ...privateTea, messages: inside, click: ['.talk'] },
-  'room-crowd': { ...tea, messages: [state('joined'), members(...crowd), number, quality(), levels({ rosa: -18 })] },
+  'room-crowd': {
+    ...tea, messages: [state('joined'), members(...crowd), number, quality(), levels({ rosa: -18 })],
+  },
   'room-mic-asking': { ...privateTea, mic: 'asking', messages: inside },
   'room-mic-denied': { ...privateTea, mic: 'denied', messages: inside },
   'room-mic-busy': { ...privateTea, mic: 'busy', messages: inside },
   'room-mic-gone': { ...privateTea, mic: 'gone', messages: inside },
-  'radio': { ...privateTea, prefs: { mode: 'radio' }, messages: inside },
+  radio: { ...privateTea, prefs: { mode: 'radio' }, messages: inside },
   'radio-transmitting': { ...privateTea, prefs: { mode: 'radio' }, messages: inside, hold: true },
   'radio-talking': { ...privateTea, prefs: { mode: 'radio' }, messages: [...inside, levels({ cleo: -18 })] },
-  'reconnecting': { ...privateTea, messages: [...inside, state('reconnecting')] },
+  reconnecting: { ...privateTea, messages: [...inside, state('reconnecting')] },
   'room-offline': { ...privateTea, offline: true, messages: [...inside, state('reconnecting')] },
-  'weak': { ...privateTea, messages: [...inside, quality({ lossDown: 0.12 })] },
+  weak: { ...privateTea, messages: [...inside, quality({ lossDown: 0.12 })] },
   'very-weak': { ...privateTea, messages: [...inside, quality({ lossUp: 0.55 })] },
   'slow-way': { ...privateTea, messages: [...inside, quality({ path: 'websocket' })] },
-  'changed-key': { ...privateTea, messages: [state('joined'), members(ana, { ...ben, known: 'changed' }, cleo), number, quality()] },
-  'outside': { ...privateTea, messages: [state('joined'), members(ana, ben, person('eve', 'Eve', { outside: true, known: 'new' })), number,
-    quality(), { type: 'warning', code: 'outside', member: 'eve', text: '' }] },
-  'room-huge': { ...tea, messages: [state('joined'), members(ana, ...Array.from({ length: 5000 }, (_, i) => person('p' + i, 'Guest ' + i))), number,
-    quality(), levels({ p4321: -18 })] },
-  'many-warnings': { ...privateTea, messages: [...inside, ...['names', 'members', 'key', 'no_key', 'sound'].map((code) => (
-    /** @type {EngineMessage} */ ({ type: 'warning', code, member: 'cleo', text: '' }))),
-  ...Array.from({ length: 12 }, (_, i) => /** @type {EngineMessage} */ ({ type: 'warning', code: 'unknown_member', member: 'ghost' + i, text: '' }))] },
-  'other-view': { ...privateTea, messages: [...inside, { type: 'warning', code: 'members', member: 'cleo', text: '' }] },
-  'same-names': { ...tea, messages: [state('joined'), members(ana, ben, person('eve', 'Ben', { known: 'new' }), person('x', '')), number, quality()] },
-  'paused': { ...privateTea, messages: inside, paused: true },
-  'broken': { ...privateTea, messages: [...inside, { type: 'failed', text: 'the program of the room stopped' }] },
+  'changed-key': {
+    ...privateTea,
+    messages: [state('joined'), members(ana, { ...ben, known: 'changed' }, cleo), number, quality()],
+  },
+  outside: {
+    ...privateTea,
+    messages: [
+      state('joined'), members(ana, ben, person('eve', 'Eve', { outside: true, known: 'new' })), number,
+      quality(), { type: 'warning', code: 'outside', member: 'eve', text: '' },
+    ],
+  },
+  'room-huge': {
+    ...tea,
+    messages: [
+      state('joined'), members(ana, ...Array.from({ length: 5000 }, (_, i) => person('p' + i, 'Guest ' + i))),
+      number, quality(), levels({ p4321: -18 }),
+    ],
+  },
+  'many-warnings': {
+    ...privateTea,
+    messages: [
+      ...inside,
+      ...['names', 'members', 'key', 'no_key', 'sound'].map(
+        (code) => /** @type {EngineMessage} */ ({ type: 'warning', code, member: 'cleo', text: '' }),
+      ),
+      ...Array.from(
+        { length: 12 },
+        (_, i) =>
+          /** @type {EngineMessage} */ ({
+            type: 'warning', code: 'unknown_member', member: 'ghost' + i, text: '',
+          }),
+      ),
+    ],
+  },
+  'other-view': {
+    ...privateTea, messages: [...inside, { type: 'warning', code: 'members', member: 'cleo', text: '' }],
+  },
+  'same-names': {
+    ...tea,
+    messages: [
+      state('joined'), members(ana, ben, person('eve', 'Ben', { known: 'new' }), person('x', '')), number,
+      quality(),
+    ],
+  },
+  paused: { ...privateTea, messages: inside, paused: true },
+  broken: {
+    ...privateTea, messages: [...inside, { type: 'failed', text: 'the program of the room stopped' }],
+  },
   'sheet-person': { ...privateTea, messages: inside, click: ['[data-member=ben] button'] },
-  'sheet-person-changed': { ...privateTea, messages: [state('joined'), members(ana, { ...ben, known: 'changed' }, cleo), number, quality()],
-    click: ['[data-member=ben] button'] },
+  'sheet-person-changed': {
+    ...privateTea,
+    messages: [state('joined'), members(ana, { ...ben, known: 'changed' }, cleo), number, quality()],
+    click: ['[data-member=ben] button'],
+  },
   'sheet-safety': { ...privateTea, messages: inside, key: 'p' },
   'sheet-invite': { ...privateTea, messages: inside, key: 'i' },
   'sheet-invite-open': { ...tea, messages: inside, key: 'i' },
   'sheet-connection': { ...privateTea, messages: [...inside, quality({ lossDown: 0.12 })], click: ['.line'] },
-  'sheet-settings': { ...privateTea, messages: inside, click: ['[aria-label=Settings]'], hasWords: true, later: [levels({}, -22)] },
-  'sheet-words': { ...tea, click: ['[aria-label=Settings]', '[data-part=identity] .button:nth-child(1)'], hasWords: true },
+  'sheet-settings': {
+    ...privateTea, messages: inside, click: ['[aria-label=Settings]'], hasWords: true,
+    later: [levels({}, -22)],
+  },
+  'sheet-words': {
+    ...tea, click: ['[aria-label=Settings]', '[data-part=identity] .button:nth-child(1)'], hasWords: true,
+  },
   'sheet-import': { ...tea, click: ['[aria-label=Settings]', '[data-part=identity] .button:last-child'] },
-  'sheet-seal': { ...tea, click: ['[aria-label=Settings]', '[data-part=identity] .button:nth-child(2)'], hasWords: true },
+  'sheet-seal': {
+    ...tea, click: ['[aria-label=Settings]', '[data-part=identity] .button:nth-child(2)'], hasWords: true,
+  },
   'sheet-keys': { ...privateTea, messages: inside, key: '?' },
   'ended-left': { ...privateTea, messages: inside, click: ['.leave'] },
   'ended-full': { ...tea, messages: [ended('room_full')] },
   'ended-refused': { ...tea, messages: [ended('denied')] },
   'ended-shutting-down': { ...tea, messages: [ended('shutting_down')] },
   'ended-other-tab': { ...tea, messages: [ended('tab')] },
-  'ended-no-upgrade': { ...tea, messages: [ended('no_upgrade', 'WebTransport: Opening handshake failed.; WebSocket: it closed; '
-    + 'the WebSocket\'s address answers with status 426')], click: ['summary'] },
+  'ended-no-upgrade': {
+    ...tea,
+    messages: [
+      ended(
+        'no_upgrade',
+        'WebTransport: Opening handshake failed.; WebSocket: it closed; '
+          + "the WebSocket's address answers with status 426",
+      ),
+    ],
+    click: ['summary'],
+  },
   'ended-no-server': { ...tea, messages: [ended('no_server')] },
   'ended-origin': { ...tea, messages: [ended('origin')] },
   'ended-unknown': { ...tea, messages: [ended('something_new')] },
-  'rtl': { ...privateTea, rtl: true, messages: [...inside, levels({ ben: -20 })] },
+  rtl: { ...privateTea, rtl: true, messages: [...inside, levels({ ben: -20 })] },
   'rtl-door': { ...privateTea, rtl: true },
-  'rtl-settings': { ...privateTea, rtl: true, messages: inside, click: ['[aria-label=Settings]'], later: [levels({}, -22)] },
-  'rtl-changed-key': { ...privateTea, rtl: true, messages: [state('joined'), members(ana, { ...ben, known: 'changed' }, cleo), number, quality()] },
+  'rtl-settings': {
+    ...privateTea, rtl: true, messages: inside, click: ['[aria-label=Settings]'], later: [levels({}, -22)],
+  },
+  'rtl-changed-key': {
+    ...privateTea, rtl: true,
+    messages: [state('joined'), members(ana, { ...ben, known: 'changed' }, cleo), number, quality()],
+  },
 };
 
 if (typeof process !== 'undefined') {
@@ -276,7 +353,9 @@ if (typeof process !== 'undefined') {
   for (const [name, { messages = [] }] of Object.entries(scenes)) {
     test(`scene ${name} is one that the model takes`, () => {
       const model = new RoomModel('tea', { private: true });
-      for (const message of messages) assert.ok(model.apply(message, 0).length > 0 || message.type === 'warning', message.type);
+      for (const message of messages) {
+        assert.ok(model.apply(message, 0).length > 0 || message.type === 'warning', message.type);
+      }
       assert.equal(model.order.length, model.members.size);
     });
   }

@@ -1,4 +1,5 @@
-// The page's parts that need no browser: addresses, QR codes, the model, what the control says, and that the first paint stays small.
+// The page's parts that need no browser: addresses, QR codes, the model, what the control says, and that the
+// first paint stays small.
 
 import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
@@ -7,7 +8,9 @@ import { test } from 'node:test';
 import { talkButtonState } from './talk-button-state.js';
 import { draw } from './identicon.js';
 import { loudness } from './level-bar.js';
-import { excess, inviteLink, newRoomName, personName, readAddress, roomKey, roomName, roomPath } from './address.js';
+import {
+  excess, inviteLink, newRoomName, personName, readAddress, roomKey, roomName, roomPath,
+} from './address.js';
 import { Prefs } from './prefs.js';
 import { describe, numbers } from './quality.js';
 import { missing } from './support.js';
@@ -17,10 +20,15 @@ import { memberFault, normalize, roomFault } from '../wire/names.js';
 
 test('an invite is read as it was made', () => {
   for (const room of ['tea', 'two words', '茶', 'one/two', '50%', 'a?b#c', '🙂']) {
-    for (const home of [new URL('https://wzp.example/'), new URL('https://wzp.example:8443/voice/'), new URL('http://localhost/a%20b/c/')]) {
+    for (const home of [
+      new URL('https://wzp.example/'), new URL('https://wzp.example:8443/voice/'),
+      new URL('http://localhost/a%20b/c/'),
+    ]) {
       const url = new URL(inviteLink(room, 'wzp-AB_c-1', home));
       assert.deepEqual(readAddress(url, home), { room, fault: null, secret: 'wzp-AB_c-1' });
-      assert.deepEqual(readAddress(new URL(roomPath(room, home), home), home), { room, fault: null, secret: '' });
+      assert.deepEqual(readAddress(new URL(roomPath(room, home), home), home), {
+        room, fault: null, secret: '',
+      });
       assert.equal(url.search, '');
       assert.equal(new URL('.', url).href, home.href, 'what is relative to a room is relative to the page');
     }
@@ -31,23 +39,32 @@ test('a mangled address leads to a door, not to an error', () => {
   const home = new URL('https://wzp.example/');
   for (const path of ['/', '/%ff', '/%', '/a/b', '//']) {
     assert.equal(readAddress({ pathname: path, hash: '#nothing' }, home).room, '', path);
-    assert.equal(readAddress({ pathname: path, hash: '#nothing' }, home).fault, path === '/' || path === '//' ? null : 'address', path);
+    assert.equal(
+      readAddress({ pathname: path, hash: '#nothing' }, home).fault,
+      path === '/' || path === '//' ? null : 'address', path,
+    );
   }
   assert.equal(readAddress({ pathname: '/elsewhere', hash: '' }, new URL('voice/', home)).room, '');
-  assert.deepEqual(readAddress({ pathname: '/tea/', hash: '' }, home), { room: 'tea', fault: null, secret: '' });
+  assert.deepEqual(readAddress({ pathname: '/tea/', hash: '' }, home), {
+    room: 'tea', fault: null, secret: '',
+  });
 });
 
 test('what an address names that no room can be called is known before anybody joins', () => {
   const home = new URL('https://wzp.example/voice/');
-  for (const [name, fault] of [['_x', 'underscore'], ['x'.repeat(80), 'long'], ['%00', 'control'], ['a%1bb', 'control'], ['style.css', 'reserved'],
-    ['%20', 'empty'], ['cafe%CC%81', null]]) {
+  for (const [name, fault] of [
+    ['_x', 'underscore'], ['x'.repeat(80), 'long'], ['%00', 'control'], ['a%1bb', 'control'],
+    ['style.css', 'reserved'], ['%20', 'empty'], ['cafe%CC%81', null],
+  ]) {
     assert.equal(readAddress({ pathname: home.pathname + name, hash: '' }, home).fault, fault, name);
   }
   assert.equal(readAddress({ pathname: '/voice/cafe%CC%81', hash: '' }, home).room, 'caf\u00e9');
 });
 
 test('names are made of what people type as docs/protocol.md, section 5.2, says', async () => {
-  const examples = JSON.parse(await readFile(new URL('../../internal/wire/testdata/names.json', import.meta.url), 'utf8'));
+  const examples = JSON.parse(
+    await readFile(new URL('../../internal/wire/testdata/names.json', import.meta.url), 'utf8'),
+  );
   let checked = 0;
   for (const { kind, typed, name, fault } of examples) {
     const wrong = { room: roomFault, member: memberFault }[kind];
@@ -67,12 +84,16 @@ test('what is wrong with a name is said exactly', () => {
   assert.equal(excess('👩‍👩‍👧‍👦'.repeat(3)), 1, 'a family is one letter');
   assert.equal(excess('tea'), 0);
   assert.match(door.faults.room('control', 'a\u0007b', 0), /U\+0007/);
-  const faults = ['empty', 'underscore', 'reserved', 'address', 'long', 'control', 'utf8'].map((fault) => door.faults.room(fault, 'a\u0001', 3));
+  const faults = ['empty', 'underscore', 'reserved', 'address', 'long', 'control', 'utf8'].map((fault) =>
+    door.faults.room(fault, 'a\u0001', 3),
+  );
   assert.equal(new Set(faults).size, faults.length);
 });
 
 test('pages under different paths of a host keep their rooms apart', () => {
-  const keys = ['/', '/voice/', '/other/'].map((path) => roomKey('tea', new URL(path, 'https://wzp.example')));
+  const keys = ['/', '/voice/', '/other/'].map((path) =>
+    roomKey('tea', new URL(path, 'https://wzp.example')),
+  );
   assert.equal(new Set(keys).size, 3);
   assert.equal(keys[0], 'tea');
 });
@@ -80,8 +101,11 @@ test('pages under different paths of a host keep their rooms apart', () => {
 test('names that the protocol or an address cannot hold are told apart', () => {
   assert.deepEqual(roomName('  tea '), { room: 'tea', fault: null });
   assert.equal(roomName('e\u0301').room, '\u00e9');
-  for (const [name, fault] of [['', 'empty'], [' ', 'empty'], ['x'.repeat(65), 'long'], ['茶'.repeat(22), 'long'],
-    ['a\nb', 'control'], ['_x', 'underscore'], ['..', 'reserved'], ['style.css', 'reserved'], ['ws', 'reserved'], ['\ud800', 'utf8']]) {
+  for (const [name, fault] of [
+    ['', 'empty'], [' ', 'empty'], ['x'.repeat(65), 'long'], ['茶'.repeat(22), 'long'], ['a\nb', 'control'],
+    ['_x', 'underscore'], ['..', 'reserved'], ['style.css', 'reserved'], ['ws', 'reserved'],
+    ['\ud800', 'utf8'],
+  ]) {
     assert.equal(roomName(name).fault, fault, name);
   }
   assert.equal(roomName('v1.0').fault, null);
@@ -117,14 +141,24 @@ test('the connection line says the worst that is so', () => {
   const good = { type: 'quality', lossUp: 0, lossDown: 0.01, rtt: 80, path: 'webtransport' };
   assert.deepEqual(describe('joined', null, false).grade, 'good');
   assert.equal(describe('joined', good, false).text, 'Good');
-  assert.equal(describe('joined', { ...good, lossDown: 0.12 }, false).text, 'Weak - 12 % of packets lost, repaired');
+  assert.equal(
+    describe('joined', { ...good, lossDown: 0.12 }, false).text, 'Weak - 12 % of packets lost, repaired',
+  );
   assert.equal(describe('joined', { ...good, lossUp: 0.5 }, false).grade, 'bad');
-  assert.equal(describe('joined', { ...good, path: 'websocket' }, false).text, 'Using the slow way (web socket)');
+  assert.equal(
+    describe('joined', { ...good, path: 'websocket' }, false).text, 'Using the slow way (web socket)',
+  );
   assert.equal(describe('joined', { ...good, rtt: 1500 }, false).text, 'Slow - 1.5 s there and back');
   assert.equal(describe('joined', { ...good, rtt: NaN, lossUp: NaN }, false).text, 'Good');
   assert.equal(describe('joined', { ...good, stopped: true }, false).grade, 'bad');
-  assert.equal(describe('joined', { ...good, dropped: 3 }, false).text, 'The relay drops part of what you say: too many talk at once');
-  assert.equal(describe('joined', { ...good, dropped: 99 }, false).text, 'The relay drops part of what you say: ask who runs it');
+  assert.equal(
+    describe('joined', { ...good, dropped: 3 }, false).text,
+    'The relay drops part of what you say: too many talk at once',
+  );
+  assert.equal(
+    describe('joined', { ...good, dropped: 99 }, false).text,
+    'The relay drops part of what you say: ask who runs it',
+  );
   assert.deepEqual(describe('joined', { ...good, dropped: 0 }, false), { grade: 'good', text: 'Good' });
   assert.equal(describe('reconnecting', good, false).text, 'Reconnecting…');
   assert.equal(describe('reconnecting', good, true).text, 'No network on this device');
@@ -134,7 +168,9 @@ test('the connection line says the worst that is so', () => {
 });
 
 test('the control says what it does now', () => {
-  const base = { state: 'joined', mic: 'on', mode: 'open', held: false, muted: false, transmitting: false, loudMe: false };
+  const base = {
+    state: 'joined', mic: 'on', mode: 'open', held: false, muted: false, transmitting: false, loudMe: false,
+  };
   const label = (more, talkers = []) => talkButtonState({ ...base, ...more }, talkers).label;
   assert.equal(label({}), 'Microphone is on');
   assert.equal(label({ transmitting: true }), 'Transmitting');
@@ -171,14 +207,25 @@ test('settings are at hand, of the right kind, and kept; invites by room', async
 });
 
 test('a browser without secure page, codecs or curves is told what is missing, and nothing else', async () => {
-  assert.deepEqual(await missing({ isSecureContext: false, WebSocket: 1, Worker: 1, MessageChannel: 1, indexedDB: 1 }), ['secure']);
-  const scope = { isSecureContext: true, WebSocket: 1, Worker: 1, MessageChannel: 1, indexedDB: 1, AudioWorkletNode: 1,
-    navigator: { mediaDevices: { getUserMedia() {} } }, crypto };
+  assert.deepEqual(
+    await missing({ isSecureContext: false, WebSocket: 1, Worker: 1, MessageChannel: 1, indexedDB: 1 }),
+    ['secure'],
+  );
+  const scope = {
+    isSecureContext: true, WebSocket: 1, Worker: 1, MessageChannel: 1, indexedDB: 1, AudioWorkletNode: 1,
+    navigator: { mediaDevices: { getUserMedia() {} } }, crypto,
+  };
   assert.deepEqual(await missing(scope), ['codecs']);
   const codec = { isConfigSupported: async () => ({ supported: true }) };
   const complete = { ...scope, AudioEncoder: codec, AudioDecoder: codec };
   assert.deepEqual(await missing(complete), []);
-  const weak = { subtle: { generateKey: async () => { throw new Error('unknown'); } } };
+  const weak = {
+    subtle: {
+      generateKey: async () => {
+        throw new Error('unknown');
+      },
+    },
+  };
   assert.deepEqual(await missing({ ...complete, crypto: weak }), ['crypto']);
 });
 
@@ -188,7 +235,10 @@ test('times are told in words', () => {
     ['just now', '1 minute ago', '59 minutes ago', '1 hour ago', '47 hours ago', '3 days ago']);
 });
 
-/** The modules that one imports statically, with their own. @param {string} path @param {Set<string>} found */
+/**
+ * The modules that one imports statically, with their own.
+ * @param {string} path @param {Set<string>} found
+ */
 async function imports(path, found) {
   if (found.has(path)) return found;
   found.add(path);
@@ -217,8 +267,11 @@ test('all addresses of the page are relative, so that a proxy can put it under a
   const html = await readFile(new URL('../index.html', import.meta.url), 'utf8');
   for (const [, address] of html.matchAll(/(?:href|src)="([^"]*)"/g)) assert.match(address, /^[a-z]/);
   const manifest = JSON.parse(await readFile(new URL('../manifest.webmanifest', import.meta.url), 'utf8'));
-  const at = (/** @type {string} */ address) => new URL(address, 'https://wzp.example/voice/manifest.webmanifest').pathname;
-  assert.deepEqual([manifest.start_url, manifest.scope, manifest.icons[0].src].map(at), ['/voice/', '/voice/', '/voice/icon.svg']);
+  const at = (/** @type {string} */ address) =>
+    new URL(address, 'https://wzp.example/voice/manifest.webmanifest').pathname;
+  assert.deepEqual([manifest.start_url, manifest.scope, manifest.icons[0].src].map(at), [
+    '/voice/', '/voice/', '/voice/icon.svg',
+  ]);
   for (const name of await readdir(new URL('..', import.meta.url), { recursive: true })) {
     if (!/\.(js|css)$/.test(name) || name.includes('.test.')) continue;
     const text = await readFile(new URL('../' + name, import.meta.url), 'utf8');

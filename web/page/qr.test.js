@@ -38,7 +38,9 @@ const golden = `
 11111110111010010110110110010`.trim().split('\n');
 
 test('a code is, module by module, the one that another encoder makes', () => {
-  const rows = encode('https://wzp.example/tea#k=wzp-AAAA').map((row) => row.map((dark) => (dark ? '1' : '0')).join(''));
+  const rows = encode('https://wzp.example/tea#k=wzp-AAAA').map((row) =>
+    row.map((dark) => (dark ? '1' : '0')).join(''),
+  );
   assert.deepEqual(rows, golden);
 });
 
@@ -74,7 +76,9 @@ function read(modules, centres, blocks, check) {
       }
     }
   }
-  const words = Array.from({ length: bits.length >> 3 }, (_, i) => parseInt(bits.slice(8 * i, 8 * i + 8).join(''), 2));
+  const words = Array.from({ length: bits.length >> 3 }, (_, i) =>
+    parseInt(bits.slice(8 * i, 8 * i + 8).join(''), 2),
+  );
   const data = words.length - blocks * check;
   const short = Math.floor(data / blocks);
   const parts = Array.from({ length: blocks }, () => []);
@@ -89,12 +93,23 @@ function read(modules, centres, blocks, check) {
   return new TextDecoder().decode(new Uint8Array(bytes));
 }
 
-for (const [length, size, centres, blocks, check] of [ // version 1, 2, 3, 5, 7, 10, 14, 20, 25
-  [14, 21, [], 1, 10], [26, 25, [6, 18], 1, 16], [42, 29, [6, 22], 1, 26], [84, 37, [6, 30], 2, 24], [122, 45, [6, 22, 38], 4, 18],
-  [213, 57, [6, 28, 50], 5, 26], [362, 73, [6, 26, 46, 66], 9, 24], [666, 97, [6, 34, 62, 90], 16, 26],
-  [997, 117, [6, 32, 58, 84, 110], 21, 28]]) {
+for (const [length, size, centres, blocks, check] of [
+  // version 1, 2, 3, 5, 7, 10, 14, 20, 25
+  [14, 21, [], 1, 10],
+  [26, 25, [6, 18], 1, 16],
+  [42, 29, [6, 22], 1, 26],
+  [84, 37, [6, 30], 2, 24],
+  [122, 45, [6, 22, 38], 4, 18],
+  [213, 57, [6, 28, 50], 5, 26],
+  [362, 73, [6, 26, 46, 66], 9, 24],
+  [666, 97, [6, 34, 62, 90], 16, 26],
+  [997, 117, [6, 32, 58, 84, 110], 21, 28],
+]) {
   test(`${length} bytes fill a code of ${size} modules a side, and are read back`, () => {
-    const text = 'https://wzp.example/茶#k=wzp-'.padEnd(length - 2, 'aB3_-x').slice(0, length - 2).padEnd(length - 2, 'z');
+    const text = 'https://wzp.example/茶#k=wzp-'
+      .padEnd(length - 2, 'aB3_-x')
+      .slice(0, length - 2)
+      .padEnd(length - 2, 'z');
     const fitting = length > 30 ? text : 'x'.repeat(length);
     const modules = encode(fitting);
     assert.equal(modules.length, size);

@@ -1,11 +1,14 @@
-// What the page knows of a room: order of rows, who talks, warnings that stay, and what a hostile relay cannot do to it.
+// What the page knows of a room: order of rows, who talks, warnings that stay, and what a hostile relay
+// cannot do to it.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { RoomModel } from './room-model.js';
 
-const member = (id, more = {}) => ({ id, name: id, fingerprint: id, outside: false, known: 'same', self: id === 'me', ...more });
+const member = (id, more = {}) => ({
+  id, name: id, fingerprint: id, outside: false, known: 'same', self: id === 'me', ...more,
+});
 const list = (...members) => ({ type: 'members', list: members });
 const levels = (talkers, me = -90) => ({ type: 'levels', me, talkers });
 
@@ -86,7 +89,8 @@ test('many warnings do not wash away that a key has changed', () => {
 });
 
 const warn = (code, id = '') => ({ type: 'warning', code, member: id, text: '' });
-const told = (model) => model.warnings.map(({ code, name, fingerprint, count }) => [code, name, fingerprint, count]);
+const told = (model) =>
+  model.warnings.map(({ code, name, fingerprint, count }) => [code, name, fingerprint, count]);
 
 test('only a light warning goes with whom it is about', () => {
   const model = joined(member('me'), member('a'));
@@ -144,7 +148,9 @@ test('warnings of one code cannot push out another: light ones go first, then th
   for (const { code, count } of model.warnings) sum[code] = (sum[code] ?? 0) + count;
   assert.deepEqual(sum, { members: 1, key: 30, no_key: 30, names: 1, unknown_member: 1, name: 1 });
   for (const warning of [...model.warnings]) model.acknowledge(warning);
-  for (const { id } of crowd) assert.deepEqual(model.apply(warn('key', id), 0), [], 'all of them are acknowledged');
+  for (const { id } of crowd) {
+    assert.deepEqual(model.apply(warn('key', id), 0), [], 'all of them are acknowledged');
+  }
 });
 
 test('a warning that comes before its member gets the name when it is known', () => {

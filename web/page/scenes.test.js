@@ -1,8 +1,6 @@
 /**
- * Shows the scene that the address names, `scenes.test.html?scene=NAME`, with `theme=light|dark`; says that it is there with
- * `data-scene` on the root element. Not served; in Node it does nothing.
- *
- * @module page/scenes.test
+ * Shows the scene that the address names, `scenes.test.html?scene=NAME`, with `theme=light|dark`; says that
+ * it is there with `data-scene` on the root element. Not served; in Node it does nothing.
  */
 
 import { App } from './app.js';
@@ -34,12 +32,18 @@ async function show(scene, theme) {
     secrets: { generate: async () => 'wzp-', valid: async (text) => text.length > 40 },
     version: async () => 'wzp 0.1',
   }, root, bars);
-  await app.open({ ...(scene.room ? roomName(scene.room) : { room: '', fault: null }), secret: scene.secret ?? '' });
+  await app.open({
+    ...(scene.room ? roomName(scene.room) : { room: '', fault: null }), secret: scene.secret ?? '',
+  });
   if (scene.offline) window.dispatchEvent(new Event('offline'));
   if (scene.messages) await enter(scene, engine, devices);
   if (scene.offline) window.dispatchEvent(new Event('offline'));
   for (const selector of scene.click ?? []) await click(selector);
-  if (scene.key) document.body.dispatchEvent(new KeyboardEvent('keydown', { key: scene.key, code: 'Key' + scene.key.toUpperCase(), bubbles: true }));
+  if (scene.key) {
+    document.body.dispatchEvent(
+      new KeyboardEvent('keydown', { key: scene.key, code: 'Key' + scene.key.toUpperCase(), bubbles: true }),
+    );
+  }
   engine.say(...scene.later ?? []);
 }
 
@@ -57,13 +61,16 @@ async function enter(scene, engine, devices) {
   if (scene.paused) devices.onpaused(true);
   if (!scene.hold) return;
   const talk = document.querySelector('.talk');
-  talk.dispatchEvent(new PointerEvent('pointerdown', { pointerId: 1, button: 0, isPrimary: true, bubbles: true }));
+  talk.dispatchEvent(
+    new PointerEvent('pointerdown', { pointerId: 1, button: 0, isPrimary: true, bubbles: true }),
+  );
   engine.say({ type: 'transmitting', on: true }, { type: 'levels', me: -16, talkers: {} });
 }
 
 /** @param {string} selector */
 async function click(selector) {
-  const found = () => [...document.querySelectorAll(`dialog ${selector}`)][0] ?? document.querySelector(selector);
+  const found = () =>
+    [...document.querySelectorAll(`dialog ${selector}`)][0] ?? document.querySelector(selector);
   await settle(found);
   found().click();
   await settle(() => true);

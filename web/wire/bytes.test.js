@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  FormatError, MAX_NUMBER, Reader, Writer, compare, concat, equal, fromBase64, fromBase64Url, fromHex, fromUtf8, toBase64,
-  toBase64Url, toHex, toUtf8, varintLength,
+  FormatError, MAX_NUMBER, Reader, Writer, compare, concat, equal, fromBase64, fromBase64Url, fromHex,
+  fromUtf8, toBase64, toBase64Url, toHex, toUtf8, varintLength,
 } from './bytes.js';
 
 /** @param {string} s */
@@ -25,7 +25,9 @@ test('varints are those of RFC 9000, appendix A.1', () => {
 test('a varint above 2^53 - 1 is refused', () => {
   assert.equal(new Reader(unhex('c01fffffffffffff'), 'x').varint(), MAX_NUMBER);
   for (const hex of ['c020000000000000', 'c020000000000001', 'c2197c5eff14e88c', 'ffffffffffffffff']) {
-    assert.throws(() => new Reader(unhex(hex), 'x').varint(), { name: 'FormatError', code: 'limit', what: 'x' });
+    assert.throws(() => new Reader(unhex(hex), 'x').varint(), {
+      name: 'FormatError', code: 'limit', what: 'x',
+    });
   }
 });
 
@@ -40,16 +42,33 @@ test('varints are written in their shortest form', () => {
 });
 
 test('integers keep their bits', () => {
-  const bytes = new Writer().uint8(0xff).uint16(0x8001).uint32(0xfffefdfc).uint64(0xa1a2a3a4a5a60700n).bytes([1, 2]).done();
+  const bytes = new Writer()
+    .uint8(0xff)
+    .uint16(0x8001)
+    .uint32(0xfffefdfc)
+    .uint64(0xa1a2a3a4a5a60700n)
+    .bytes([1, 2])
+    .done();
   assert.equal(toHex(bytes), 'ff8001fffefdfca1a2a3a4a5a607000102');
   const r = new Reader(bytes, 'x');
-  assert.deepEqual([r.uint8(), r.uint16(), r.uint32(), r.uint64()], [0xff, 0x8001, 0xfffefdfc, 0xa1a2a3a4a5a60700n]);
+  assert.deepEqual(
+    [r.uint8(), r.uint16(), r.uint32(), r.uint64()], [0xff, 0x8001, 0xfffefdfc, 0xa1a2a3a4a5a60700n],
+  );
   assert.equal(r.offset, 15);
   assert.throws(() => r.end('goes on'), { code: 'invalid' });
   assert.deepEqual([...r.rest()], [1, 2]);
   r.end('goes on');
   assert.throws(() => r.uint8(), { code: 'truncated' });
-  assert.equal(toHex(new Writer().uint16(0x12345).uint32(2 ** 32 + 1).done()), '234500000001', 'only low bits are written');
+  assert.equal(
+    toHex(
+      new Writer()
+        .uint16(0x12345)
+        .uint32(2 ** 32 + 1)
+        .done(),
+    ),
+    '234500000001',
+    'only low bits are written',
+  );
 });
 
 test('a writer grows', () => {
@@ -62,7 +81,9 @@ test('a writer grows', () => {
 test('hexadecimal has one form', () => {
   assert.deepEqual([...fromHex('00ff1a')], [0, 255, 26]);
   assert.deepEqual([...fromHex('')], []);
-  for (const bad of ['0', 'FF', '0g', ' 00', 5, null, undefined]) assert.throws(() => fromHex(bad), { code: 'invalid' });
+  for (const bad of ['0', 'FF', '0g', ' 00', 5, null, undefined]) {
+    assert.throws(() => fromHex(bad), { code: 'invalid' });
+  }
   assert.throws(() => fromHex('00ff', 1), { code: 'invalid' });
 });
 
@@ -71,17 +92,26 @@ test('base64 has one form', () => {
   assert.equal(toBase64Url(unhex('fbff')), '-_8');
   assert.deepEqual([...fromBase64('AQ==')], [1]);
   assert.deepEqual([...fromBase64Url('-_8')], [0xfb, 0xff]);
-  for (const bad of ['AQ', 'AR==', 'AQ\n==', 'A', '-_8=', 'AQ==AQ==']) assert.throws(() => fromBase64(bad), FormatError, bad);
-  for (const bad of ['AQ==', '+/8', '-_9', 'A', ' AQ']) assert.throws(() => fromBase64Url(bad), FormatError, bad);
+  for (const bad of ['AQ', 'AR==', 'AQ\n==', 'A', '-_8=', 'AQ==AQ==']) {
+    assert.throws(() => fromBase64(bad), FormatError, bad);
+  }
+  for (const bad of ['AQ==', '+/8', '-_9', 'A', ' AQ']) {
+    assert.throws(() => fromBase64Url(bad), FormatError, bad);
+  }
 });
 
 test('text comes back as it was', () => {
   for (const text of ['', 'é', '\ufeffroom', '\u{1f3a4}', '\0']) assert.equal(fromUtf8(toUtf8(text)), text);
-  for (const bad of ['ff', 'c0af', 'eda080', 'c3']) assert.throws(() => fromUtf8(unhex(bad)), { code: 'invalid' });
+  for (const bad of ['ff', 'c0af', 'eda080', 'c3']) {
+    assert.throws(() => fromUtf8(unhex(bad)), { code: 'invalid' });
+  }
 });
 
 test('bytes are joined and compared', () => {
   assert.deepEqual([...concat([1], new Uint8Array([2, 3]), [])], [1, 2, 3]);
   assert.ok(equal([1, 2], [1, 2]) && !equal([1, 2], [1, 3]) && !equal([1], [1, 2]));
-  assert.ok(compare([1, 2], [1, 3]) < 0 && compare([2], [1, 9]) > 0 && compare([1], [1, 0]) < 0 && compare([1], [1]) === 0);
+  assert.ok(
+    compare([1, 2], [1, 3]) < 0
+      && compare([2], [1, 9]) > 0 && compare([1], [1, 0]) < 0 && compare([1], [1]) === 0,
+  );
 });

@@ -8,11 +8,13 @@ import { checkName, checkRoomName } from './names.js';
 import { appendMembersJoined } from './urgent.js';
 
 const filled = (/** @type {number} */ b) => Identity.fromSeed(new Uint8Array(32).fill(b));
-const count = (/** @type {number} */ n, /** @type {number} */ start) => Uint8Array.from({ length: n }, (_, i) => start + i);
+const count = (/** @type {number} */ n, /** @type {number} */ start) =>
+  Uint8Array.from({ length: n }, (_, i) => start + i);
 const many = (/** @type {string} */ s, /** @type {number} */ n) => s.repeat(n);
 const [ann, relay] = await Promise.all([filled(0x2a), filled(0x63)]);
 
-// Those of internal/wire/entry_test.go, made by another program from section 5.1 alone: without and with a proof.
+// Those of internal/wire/entry_test.go, made by another program from section 5.1 alone: without and with a
+// proof.
 const goldens = [
   {
     hex: '010005636166c3a903416e6ed335301856dc5f763fb71fbec9728840d3feb078855e184dce5b0769fcda04bcd12d3853'
@@ -32,14 +34,14 @@ const goldens = [
 ];
 
 const fields = {
-  room: 'café', name: 'Ann', identity: ann, homeRelay: relay.publicKey, joinKey: count(32, 0x40), nonce: count(16, 0),
+  room: 'café', name: 'Ann', identity: ann, homeRelay: relay.publicKey, joinKey: count(32, 0x40),
+  nonce: count(16, 0),
 };
 
 test('golden entries are built and read', async () => {
   for (const [i, golden] of goldens.entries()) {
     const bytes = fromHex(golden.hex);
-    /** @type {[string, string] | undefined} */
-    let proved;
+    /** @type {[string, string] | undefined} */ let proved;
     const secret = {
       async proof(/** @type {string} */ room, /** @type {any} */ b) {
         proved = [room, toHex(b)];
@@ -54,11 +56,14 @@ test('golden entries are built and read', async () => {
     const end = bytes.length - (i === 1 ? 96 : 64);
     const want = concat([1, 1], bytes.subarray(2, end)); // a proof covers that it is there
     assert.deepEqual(await parse(bytes), {
-      room: 'café', name: 'Ann', identity: ann.publicKey, fingerprint: ann.fingerprint, homeRelay: relay.publicKey, nonce: fields.nonce,
-      joinKey: fields.joinKey, proof: i === 1 ? count(32, 0x60) : undefined, proved: want, hash: built.hash, id: built.id,
+      room: 'café', name: 'Ann', identity: ann.publicKey, fingerprint: ann.fingerprint,
+      homeRelay: relay.publicKey, nonce: fields.nonce, joinKey: fields.joinKey,
+      proof: i === 1 ? count(32, 0x60) : undefined, proved: want, hash: built.hash, id: built.id,
     });
     if (i === 1) assert.deepEqual(proved, ['café', toHex(want)]);
-    for (let n = 0; n < bytes.length; n++) await assert.rejects(parse(bytes.subarray(0, n)), { name: 'FormatError', code: 'truncated' });
+    for (let n = 0; n < bytes.length; n++) {
+      await assert.rejects(parse(bytes.subarray(0, n)), { name: 'FormatError', code: 'truncated' });
+    }
   }
 });
 
@@ -84,10 +89,15 @@ async function resigned(change) {
 test('what breaks the rules is refused though it is signed', async () => {
   await parse(await resigned((b) => b));
   for (const [name, change, code] of /** @type {[string, (b: any) => any, string][]} */ ([
-    ['version 2', (b) => b.fill(2, 0, 1), 'unknown'], ['flag 2', (b) => b.fill(2, 1, 2), 'invalid'], ['no proof', (b) => b.fill(1, 1, 2), 'truncated'],
-    ['no room', (b) => concat([1, 0, 0], b.subarray(8)), 'invalid'], ['_room', (b) => b.fill(0x5f, 3, 4), 'invalid'],
-    ['room control', (b) => b.fill(7, 3, 4), 'invalid'], ['room UTF-8', (b) => b.fill(0xff, 3, 4), 'invalid'],
-    ['not NFC', (b) => concat([1, 0, 6], toUtf8('cafe\u0301'), b.subarray(8)), 'invalid'], ['name control', (b) => b.fill(7, 9, 10), 'invalid'],
+    ['version 2', (b) => b.fill(2, 0, 1), 'unknown'],
+    ['flag 2', (b) => b.fill(2, 1, 2), 'invalid'],
+    ['no proof', (b) => b.fill(1, 1, 2), 'truncated'],
+    ['no room', (b) => concat([1, 0, 0], b.subarray(8)), 'invalid'],
+    ['_room', (b) => b.fill(0x5f, 3, 4), 'invalid'],
+    ['room control', (b) => b.fill(7, 3, 4), 'invalid'],
+    ['room UTF-8', (b) => b.fill(0xff, 3, 4), 'invalid'],
+    ['not NFC', (b) => concat([1, 0, 6], toUtf8('cafe\u0301'), b.subarray(8)), 'invalid'],
+    ['name control', (b) => b.fill(7, 9, 10), 'invalid'],
     ['long room', (b) => concat([1, 0, 65], toUtf8(many('r', 65)), b.subarray(8)), 'limit'],
     ['long name', (b) => concat(b.subarray(0, 8), [65], toUtf8(many('n', 65)), b.subarray(12)), 'limit'],
     ['too long', (b) => concat(b, new Uint8Array(400)), 'limit'],
@@ -98,7 +108,9 @@ test('what breaks the rules is refused though it is signed', async () => {
 });
 
 test('entries of keys that anybody can sign for are refused', async () => {
-  const { low_order: keys } = JSON.parse(readFileSync(new URL('../../testdata/vectors/e2ee.json', import.meta.url), 'utf8'));
+  const { low_order: keys } = JSON.parse(
+    readFileSync(new URL('../../testdata/vectors/e2ee.json', import.meta.url), 'utf8'),
+  );
   for (const key of ['01' + many('00', 31), ...keys]) {
     const bytes = fromHex(goldens[0].hex);
     bytes.set(fromHex(key), 12);
@@ -109,7 +121,9 @@ test('entries of keys that anybody can sign for are refused', async () => {
 });
 
 test('entries of the vectors are read', async () => {
-  const vectors = JSON.parse(readFileSync(new URL('../../testdata/vectors/e2ee.json', import.meta.url), 'utf8'));
+  const vectors = JSON.parse(
+    readFileSync(new URL('../../testdata/vectors/e2ee.json', import.meta.url), 'utf8'),
+  );
   for (const v of vectors.kid) {
     const e = await parse(fromHex(v.entry));
     assert.deepEqual([toHex(e.hash), toHex(e.id)], [v.entry_hash, v.member]);
@@ -131,8 +145,12 @@ test('the result does not change with the bytes', async () => {
 
 test('build refuses what nobody would read, and draws a nonce', async () => {
   await assert.rejects(build({ ...fields, room: '_x' }), { name: 'FormatError', what: 'entry room' });
-  await assert.rejects(build({ ...fields, name: many('x', 65) }), { name: 'FormatError', what: 'entry name', code: 'limit' });
-  const [a, b] = await Promise.all([build({ ...fields, nonce: undefined }), build({ ...fields, nonce: undefined })]);
+  await assert.rejects(build({ ...fields, name: many('x', 65) }), {
+    name: 'FormatError', what: 'entry name', code: 'limit',
+  });
+  const [a, b] = await Promise.all([
+    build({ ...fields, nonce: undefined }), build({ ...fields, nonce: undefined }),
+  ]);
   assert.notEqual(toHex(a.id), toHex(b.id));
   const secret = { proof: async () => new Uint8Array(32) };
   const { entry } = await build({ ...fields, room: many('r', 64), name: many('n', 64), secret });
@@ -143,8 +161,9 @@ test('build refuses what nobody would read, and draws a nonce', async () => {
 test('names of rooms and members', () => {
   for (const good of ['a', 'café', many('x', 64), 'a_b', 'with space', '日本']) checkRoomName(good);
   for (const [bad, code] of [
-    ['', 'invalid'], ['_a', 'invalid'], [many('x', 65), 'limit'], ['cafe\u0301', 'invalid'], ['a\0', 'invalid'], ['a\n', 'invalid'],
-    ['a\x7f', 'invalid'], ['a\x85', 'invalid'], ['a\udc00', 'invalid'],
+    ['', 'invalid'], ['_a', 'invalid'], [many('x', 65), 'limit'], ['cafe\u0301', 'invalid'],
+    ['a\0', 'invalid'], ['a\n', 'invalid'], ['a\x7f', 'invalid'], ['a\x85', 'invalid'],
+    ['a\udc00', 'invalid'],
   ]) {
     assert.throws(() => checkRoomName(bad), { name: 'FormatError', code }, JSON.stringify(bad));
   }

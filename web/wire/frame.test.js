@@ -12,26 +12,64 @@ const unhex = (s) => fromHex(s.replaceAll(' ', ''));
 const list = (s) => [...wire.frames(unhex(s))];
 const many = (/** @type {string} */ s, /** @type {number} */ n) => s.repeat(n);
 
-// Those of internal/wire/golden_test.go: a packet of one frame, which is the last, what it says, and how it is written.
+// Those of internal/wire/golden_test.go: a packet of one frame, which is the last, what it says, and how it
+// is written.
 const goldens = [
-  ['05 1234 aabb', { kind: 'media', layer: 0, long: false, alias: 5, ctr: 0x1234, ciphertext: unhex('aabb') }],
+  [
+    '05 1234 aabb',
+    { kind: 'media', layer: 0, long: false, alias: 5, ctr: 0x1234, ciphertext: unhex('aabb') },
+  ],
   ['3b ffff aa', { kind: 'media', layer: 1, long: false, alias: 27, ctr: 0xffff, ciphertext: unhex('aa') }],
   ['1c 1c 0001 aa', { kind: 'media', layer: 0, long: false, alias: 28, ctr: 1, ciphertext: unhex('aa') }],
   ['3c 4fff 0001 aa', { kind: 'media', layer: 1, long: false, alias: 4095, ctr: 1, ciphertext: unhex('aa') }],
-  ['1d 05 a1a2a3a4a5a60700 80012345 aabb',
-    { kind: 'media', layer: 0, long: true, alias: 5, kid: 0xa1a2a3a4a5a60700n, ctr: 0x12345, ciphertext: unhex('aabb') }],
-  ['3d 4100 b1b2b3b4b5b600ff 00 aa',
-    { kind: 'media', layer: 1, long: true, alias: 256, kid: 0xb1b2b3b4b5b600ffn, ctr: 0, ciphertext: unhex('aa') }],
-  ['63 8000ffff 4400 0102 010203040506 08 00',
-    { kind: 'report', highest: 0xffff, received: 0x400, lost: 0x102, bursts: [1, 2, 3, 4, 5, 6], age: 2, samples: [] }],
-  ['63 05 04 0000 000000000000 00 02 01 4050 04 00', { kind: 'report', highest: 5, received: 4, lost: 0,
-    bursts: [0, 0, 0, 0, 0, 0], age: 0, samples: [{ counterBack: 1, arrivalBack: 20 }, { counterBack: 4, arrivalBack: 0 }] }],
+  [
+    '1d 05 a1a2a3a4a5a60700 80012345 aabb',
+    {
+      kind: 'media', layer: 0, long: true, alias: 5, kid: 0xa1a2a3a4a5a60700n, ctr: 0x12345,
+      ciphertext: unhex('aabb'),
+    },
+  ],
+  [
+    '3d 4100 b1b2b3b4b5b600ff 00 aa',
+    {
+      kind: 'media', layer: 1, long: true, alias: 256, kid: 0xb1b2b3b4b5b600ffn, ctr: 0,
+      ciphertext: unhex('aa'),
+    },
+  ],
+  [
+    '63 8000ffff 4400 0102 010203040506 08 00',
+    {
+      kind: 'report', highest: 0xffff, received: 0x400, lost: 0x102, bursts: [1, 2, 3, 4, 5, 6], age: 2,
+      samples: [],
+    },
+  ],
+  [
+    '63 05 04 0000 000000000000 00 02 01 4050 04 00',
+    {
+      kind: 'report',
+      highest: 5,
+      received: 4,
+      lost: 0,
+      bursts: [0, 0, 0, 0, 0, 0],
+      age: 0,
+      samples: [
+        { counterBack: 1, arrivalBack: 20 }, { counterBack: 4, arrivalBack: 0 },
+      ],
+    },
+  ],
   ['64 4123 01 010203', { kind: 'urgent', number: 0x123, type: 1, message: unhex('010203') }],
   ['64 00 05', { kind: 'urgent', number: 0, type: 5, message: unhex('') }],
   ['64 01 ff 00', { kind: 'urgent', number: 1, type: 255, message: unhex('00') }],
   ['65 07 8000000000000001', { kind: 'urgentAck', base: 7, bitmap: (1n << 63n) | 1n }],
-  ['66 05 a1a2a3a4a5a60100 4fff b1b2b3b4b5b60002',
-    { kind: 'aliasAck', pairs: [{ alias: 5, kid: 0xa1a2a3a4a5a60100n }, { alias: 4095, kid: 0xb1b2b3b4b5b60002n }] }],
+  [
+    '66 05 a1a2a3a4a5a60100 4fff b1b2b3b4b5b60002',
+    {
+      kind: 'aliasAck',
+      pairs: [
+        { alias: 5, kid: 0xa1a2a3a4a5a60100n }, { alias: 4095, kid: 0xb1b2b3b4b5b60002n },
+      ],
+    },
+  ],
   ['61 0102030405060708', { kind: 'ping', data: unhex('0102030405060708') }],
   ['62 0102030405060708', { kind: 'pong', data: unhex('0102030405060708') }],
   ['67 0102030405060708', { kind: 'challenge', data: unhex('0102030405060708') }],
@@ -74,7 +112,10 @@ test('every beginning of a golden frame is an error or a shorter meaning of its 
         assert.equal(/** @type {Error} */ (error).name, 'FormatError');
         continue;
       }
-      assert.ok(['media', 'urgent', 'aliasAck'].includes(/** @type {any} */ (want).kind), `${hex}: ${n} bytes are enough`);
+      assert.ok(
+        ['media', 'urgent', 'aliasAck'].includes(/** @type {any} */ (want).kind),
+        `${hex}: ${n} bytes are enough`,
+      );
       assert.equal(toHex(append(got[0], true)), toHex(bytes.subarray(0, n)));
     }
   }
@@ -82,16 +123,31 @@ test('every beginning of a golden frame is an error or a shorter meaning of its 
 
 test('what breaks the layout is refused', () => {
   for (const [hex, code] of [
-    ['05 1234', 'truncated'], ['1d 05 a1a2a3a4a5a60700 00', 'truncated'], // no ciphertext
-    ['1c 5000 0001 aa', 'limit'], ['1c ffffffffffffffff 0001 aa', 'limit'], ['05 1234' + many('00', 1101), 'limit'],
+    ['05 1234', 'truncated'],
+    ['1d 05 a1a2a3a4a5a60700 00', 'truncated'], // no ciphertext
+    ['1c 5000 0001 aa', 'limit'],
+    ['1c ffffffffffffffff 0001 aa', 'limit'],
+    ['05 1234' + many('00', 1101), 'limit'],
     ['63 05 04 0000 000000000000 00 09' + many('0000', 9), 'limit'],
-    ['63 05 04 0000 000000000000 00 01 00 00', 'invalid'], ['63 05 04 0000 000000000000 00 01 06 00', 'invalid'],
-    ['63 05 04 0000 000000000000 00 02 03 00 03 00', 'invalid'], ['63 05 04 0000 000000000000 00 00 00', 'invalid'],
-    ['63 05 04 0000 000000000000 c000000100000000 00', 'limit'], ['63 05 04 0000 000000000000 00 01 01 c000000100000000', 'limit'],
-    ['64 00 01' + many('00', 1025), 'limit'], ['64 00 03 00', 'invalid'], ['64 00 0b 00', 'invalid'],
-    ['65 07 000000000000000000', 'invalid'], ['66', 'truncated'], ['66 5000 a1a2a3a4a5a60100', 'limit'],
-    ['61 010203040506070809', 'invalid'], ['69 0000', 'invalid'], ['69', 'invalid'],
-    ['e1', 'truncated'], ['e1 40', 'truncated'], ['e1 02 00', 'truncated'], ['e1 c000000100000000 00', 'truncated'],
+    ['63 05 04 0000 000000000000 00 01 00 00', 'invalid'],
+    ['63 05 04 0000 000000000000 00 01 06 00', 'invalid'],
+    ['63 05 04 0000 000000000000 00 02 03 00 03 00', 'invalid'],
+    ['63 05 04 0000 000000000000 00 00 00', 'invalid'],
+    ['63 05 04 0000 000000000000 c000000100000000 00', 'limit'],
+    ['63 05 04 0000 000000000000 00 01 01 c000000100000000', 'limit'],
+    ['64 00 01' + many('00', 1025), 'limit'],
+    ['64 00 03 00', 'invalid'],
+    ['64 00 0b 00', 'invalid'],
+    ['65 07 000000000000000000', 'invalid'],
+    ['66', 'truncated'],
+    ['66 5000 a1a2a3a4a5a60100', 'limit'],
+    ['61 010203040506070809', 'invalid'],
+    ['69 0000', 'invalid'],
+    ['69', 'invalid'],
+    ['e1', 'truncated'],
+    ['e1 40', 'truncated'],
+    ['e1 02 00', 'truncated'],
+    ['e1 c000000100000000 00', 'truncated'],
   ]) {
     assert.throws(() => list(hex), { name: 'FormatError', code }, hex);
   }
@@ -100,8 +156,14 @@ test('what breaks the layout is refused', () => {
 test('frames of unknown kinds are skipped by their length', () => {
   assert.deepEqual(list('e1 08 0102030405060708 85 04 1234 aabb c0 00 ff 01 00 69 03').map((f) => f.kind),
     ['ping', 'media', 'unknown', 'unknown', 'close']);
-  assert.deepEqual(list('9e 03 1234aa 9f 00 e0 02 0000 69 00').map((f) => f.kind), ['unknown', 'unknown', 'padding', 'close']);
-  assert.deepEqual(list('9d 12 05 a1a2a3a4a5a60700 c020000000000000 aa 69 00').map((f) => f.kind), ['unknown', 'close'], 'a CTR of 2^53');
+  assert.deepEqual(
+    list('9e 03 1234aa 9f 00 e0 02 0000 69 00').map((f) => f.kind),
+    ['unknown', 'unknown', 'padding', 'close'],
+  );
+  assert.deepEqual(
+    list('9d 12 05 a1a2a3a4a5a60700 c020000000000000 aa 69 00').map((f) => f.kind), ['unknown', 'close'],
+    'a CTR of 2^53',
+  );
   assert.deepEqual(list(''), []);
 });
 
@@ -127,7 +189,10 @@ test('packets of browsers have a counter of 32 bits', () => {
 });
 
 test('the largest frames fit a packet', () => {
-  const media = { long: true, alias: 4095, kid: 2n ** 64n - 1n, ctr: MAX_NUMBER, ciphertext: new Uint8Array(wire.MAX_CIPHERTEXT) };
+  const media = {
+    long: true, alias: 4095, kid: 2n ** 64n - 1n, ctr: MAX_NUMBER,
+    ciphertext: new Uint8Array(wire.MAX_CIPHERTEXT),
+  };
   assert.ok(wire.makePacket(0, wire.appendMedia(media, false)).length <= wire.MAX_PACKET);
   const urgent = { number: MAX_NUMBER, type: 1, message: new Uint8Array(wire.MAX_URGENT) };
   assert.ok(wire.makePacket(0, wire.appendUrgent(urgent, false)).length <= wire.MAX_PACKET);
@@ -135,18 +200,35 @@ test('the largest frames fit a packet', () => {
 
 test('counters are rebuilt as in RFC 9000, appendix A.3', () => {
   for (const [low, bits, next, want] of [
-    [0x9b32, 16, 0xa82f30eb, 0xa82f9b32], [0, 16, 0, 0], [0xffff, 16, 0, 0xffff], [0xffff, 16, 1, 0xffff],
-    [0xffff, 16, 0x8000, 0xffff], [0xffff, 16, 0x10000, 0xffff], [0, 16, 0x8000, 0x10000], [0, 16, 0x7fff, 0],
-    [0, 16, 0xffff, 0x10000], [1, 16, 0x1ffff, 0x20001], [0xffffffff, 32, 0, 0xffffffff], [0xffffffff, 32, 2 ** 32, 0xffffffff],
-    [0, 32, 0xffffffff, 2 ** 32], [0, 16, MAX_NUMBER, MAX_NUMBER - 0xffff], [0xffff, 16, MAX_NUMBER, MAX_NUMBER],
+    [0x9b32, 16, 0xa82f30eb, 0xa82f9b32],
+    [0, 16, 0, 0],
+    [0xffff, 16, 0, 0xffff],
+    [0xffff, 16, 1, 0xffff],
+    [0xffff, 16, 0x8000, 0xffff],
+    [0xffff, 16, 0x10000, 0xffff],
+    [0, 16, 0x8000, 0x10000],
+    [0, 16, 0x7fff, 0],
+    [0, 16, 0xffff, 0x10000],
+    [1, 16, 0x1ffff, 0x20001],
+    [0xffffffff, 32, 0, 0xffffffff],
+    [0xffffffff, 32, 2 ** 32, 0xffffffff],
+    [0, 32, 0xffffffff, 2 ** 32],
+    [0, 16, MAX_NUMBER, MAX_NUMBER - 0xffff],
+    [0xffff, 16, MAX_NUMBER, MAX_NUMBER],
     [0, 32, MAX_NUMBER, MAX_NUMBER - 0xffffffff],
   ]) {
     assert.equal(wire.decodeCounter(low, bits, next), want, `${low}, ${bits}, ${next}`);
   }
-  const { ctr } = JSON.parse(readFileSync(new URL('../../testdata/vectors/e2ee.json', import.meta.url), 'utf8'));
-  const fit = ctr.filter((/** @type {any} */ v) => Number(v.next) <= MAX_NUMBER && Number(v.ctr) <= MAX_NUMBER);
+  const { ctr } = JSON.parse(
+    readFileSync(new URL('../../testdata/vectors/e2ee.json', import.meta.url), 'utf8'),
+  );
+  const fit = ctr.filter(
+    (/** @type {any} */ v) => Number(v.next) <= MAX_NUMBER && Number(v.ctr) <= MAX_NUMBER,
+  );
   assert.ok(fit.length > 10);
-  for (const v of fit) assert.equal(wire.decodeCounter(v.truncated, v.bits, Number(v.next)), Number(v.ctr), JSON.stringify(v));
+  for (const v of fit) {
+    assert.equal(wire.decodeCounter(v.truncated, v.bits, Number(v.next)), Number(v.ctr), JSON.stringify(v));
+  }
 });
 
 test('an urgent ack says what it acknowledges', () => {
@@ -160,7 +242,9 @@ test('an urgent ack says what it acknowledges', () => {
 
 test('times of a report that are out of range become the nearest in range', () => {
   const samples = Array.from({ length: 9 }, () => ({ counterBack: 1, arrivalBack: 1e15 }));
-  const report = appendReport({ highest: 99, received: 1, lost: 0x10005, bursts: [0, 0, 0, 0, 0, 300], age: -1, samples });
+  const report = appendReport({
+    highest: 99, received: 1, lost: 0x10005, bursts: [0, 0, 0, 0, 0, 300], age: -1, samples,
+  });
   const [got] = wire.frames(wire.appendReport(report, true));
   assert.ok(got.kind === 'report');
   assert.deepEqual([got.age, got.lost, got.bursts[5], got.samples.length], [0, 5, 300 % 256, 8]);
@@ -169,19 +253,25 @@ test('times of a report that are out of range become the nearest in range', () =
 
 test('payloads and views', () => {
   assert.equal(toHex(appendPayload(0x1234, unhex('08aabb'))), '123408aabb');
-  assert.deepEqual(parsePayload(unhex('123408aabb')), { timestamp: 0x1234, silence: false, codec: unhex('08aabb') });
+  assert.deepEqual(parsePayload(unhex('123408aabb')), {
+    timestamp: 0x1234, silence: false, codec: unhex('08aabb'),
+  });
   assert.deepEqual(parsePayload(unhex('ffffff00')), { timestamp: 0xffff, silence: true });
   assert.equal(toHex(appendSilence(0x102, 5)), '0102ff00000000');
   assert.equal(appendSilence(0, 0).length, 4);
   assert.deepEqual(parsePayload(appendSilence(7, 40)), { timestamp: 7, silence: true });
-  for (const [hex, code] of [['', 'truncated'], ['1234', 'truncated'], ['1234ff', 'truncated'], ['1234ff01', 'unknown']]) {
+  for (const [hex, code] of [
+    ['', 'truncated'], ['1234', 'truncated'], ['1234ff', 'truncated'], ['1234ff01', 'unknown'],
+  ]) {
     assert.throws(() => parsePayload(unhex(hex)), { name: 'FormatError', code });
   }
   const digest = unhex(many('ab', 32));
   assert.equal(toHex(appendView(digest)), '01' + many('ab', 32));
   assert.deepEqual(parseView(appendView(digest)), digest);
   assert.deepEqual(parseView(concat(appendView(digest), [9])), digest);
-  for (const [hex, code] of [['', 'truncated'], ['01' + many('ab', 31), 'truncated'], ['02' + many('ab', 32), 'unknown']]) {
+  for (const [hex, code] of [
+    ['', 'truncated'], ['01' + many('ab', 31), 'truncated'], ['02' + many('ab', 32), 'unknown'],
+  ]) {
     assert.throws(() => parseView(unhex(hex)), { name: 'FormatError', code });
   }
 });

@@ -24,8 +24,7 @@ function random(seed) {
 
 /**
  * Half of the inputs are random, half are seeds with some bytes changed, cut off, doubled or put in.
- * @param {import('./bytes.js').Bytes[]} seeds
- * @param {number} rounds
+ * @param {import('./bytes.js').Bytes[]} seeds @param {number} rounds
  */
 function* inputs(seeds, rounds) {
   const below = random(1);
@@ -50,7 +49,10 @@ function* inputs(seeds, rounds) {
   }
 }
 
-/** @param {string} name @param {import('./bytes.js').Bytes[]} seeds @param {(b: any) => unknown} parser @param {number} rounds */
+/**
+ * @param {string} name @param {import('./bytes.js').Bytes[]} seeds @param {(b: any) => unknown} parser
+ * @param {number} rounds
+ */
 function hostile(name, seeds, parser, rounds = ROUNDS) {
   test(name, async () => {
     let refused = 0;
@@ -59,7 +61,9 @@ function hostile(name, seeds, parser, rounds = ROUNDS) {
         await parser(b);
       } catch (error) {
         // The text is made only for a failure: a stack takes longer to print than all the rest.
-        if (!(error instanceof FormatError)) assert.fail(`${name}: ${Buffer.from(b).toString('hex')}: ${/** @type {Error} */ (error).stack}`);
+        if (!(error instanceof FormatError)) {
+          assert.fail(`${name}: ${Buffer.from(b).toString('hex')}: ${/** @type {Error} */ (error).stack}`);
+        }
         refused++;
       }
     }
@@ -69,15 +73,26 @@ function hostile(name, seeds, parser, rounds = ROUNDS) {
 
 const id = fromHex('a1a2a3a4a5a6');
 const report = appendReport({
-  highest: 70000, received: 60000, lost: 5, bursts: [1, 2, 3, 4, 5, 6], age: 3, samples: [{ counterBack: 1, arrivalBack: 20 }, { counterBack: 300, arrivalBack: 7 }],
+  highest: 70000,
+  received: 60000,
+  lost: 5,
+  bursts: [1, 2, 3, 4, 5, 6],
+  age: 3,
+  samples: [
+    { counterBack: 1, arrivalBack: 20 }, { counterBack: 300, arrivalBack: 7 },
+  ],
 });
-const header = urgent.appendKeyHeader({ suite: 2, number: 9, epoch: 0x10, firstCtr: 300, hash: new Uint8Array(32), members: new Uint8Array(32) });
+const header = urgent.appendKeyHeader({
+  suite: 2, number: 9, epoch: 0x10, firstCtr: 300, hash: new Uint8Array(32), members: new Uint8Array(32),
+});
 const key = { signed: header, signature: new Uint8Array(64) };
 const media = { alias: 300, ctr: 7, ciphertext: new Uint8Array(40) };
 const packet = concat(
-  wire.appendEcho('ping', new Uint8Array(8), false), wire.appendReport(report, false), wire.appendUrgentAck({ base: 5, bitmap: 9n }, false),
-  wire.appendAliasAck([{ alias: 5, kid: 7n }], false), wire.appendUrgent({ number: 70, type: 2, message: id }, false),
-  wire.appendMedia({ ...media, long: true, kid: 5n }, false), wire.appendMedia({ ...media, long: false }, true),
+  wire.appendEcho('ping', new Uint8Array(8), false), wire.appendReport(report, false),
+  wire.appendUrgentAck({ base: 5, bitmap: 9n }, false), wire.appendAliasAck([{ alias: 5, kid: 7n }], false),
+  wire.appendUrgent({ number: 70, type: 2, message: id }, false),
+  wire.appendMedia({ ...media, long: true, kid: 5n }, false),
+  wire.appendMedia({ ...media, long: false }, true),
 );
 
 hostile('frames', [packet, wire.appendClose(1, true)], (b) => [...wire.frames(b)]);
@@ -85,23 +100,39 @@ hostile('packets', [wire.makePacket(9, packet), new Uint8Array(1201)], (b) => wi
 hostile('reports', [report], parseReport);
 hostile('payloads', [fromHex('123408aabb'), fromHex('1234ff000000')], parsePayload);
 hostile('views', [concat([1], new Uint8Array(32))], parseView);
-hostile('members joined', [urgent.appendMembersJoined([new Uint8Array(200), new Uint8Array(7)])], urgent.parseMembersJoined);
+hostile(
+  'members joined', [urgent.appendMembersJoined([new Uint8Array(200), new Uint8Array(7)])],
+  urgent.parseMembersJoined,
+);
 hostile('relays', [urgent.appendRelays(new Map([['0102:0304:0506:0708', 'Oslo']]))], urgent.parseRelays);
-hostile('media dropped', [urgent.appendMediaDropped({ reason: 2, dropped: 250, sent: 500 })], urgent.parseMediaDropped);
+hostile(
+  'media dropped', [urgent.appendMediaDropped({ reason: 2, dropped: 250, sent: 500 })],
+  urgent.parseMediaDropped,
+);
 hostile('members left', [urgent.appendMembersLeft([id, id])], urgent.parseMembersLeft);
 hostile('sender keys', [urgent.appendSenderKey({ recipients: 3, key })], urgent.parseSenderKey);
-hostile('key wraps', [urgent.appendKeyWraps(1, 64, [{ id, wrap: new Uint8Array(64) }])], urgent.parseKeyWraps);
+hostile(
+  'key wraps', [urgent.appendKeyWraps(1, 64, [{ id, wrap: new Uint8Array(64) }])], urgent.parseKeyWraps,
+);
 hostile('keys', [urgent.appendKey({ sender: id, key, wrap: new Uint8Array(80) })], urgent.parseKey);
 hostile('keys wanted', [urgent.appendKeysWanted([id, id, id])], urgent.parseKeysWanted);
 hostile('key delivered', [urgent.appendKeyDelivered(7)], urgent.parseKeyDelivered);
 
 const messages = [
-  encode('Welcome', { connectionId: 1, resetToken: new Uint8Array(16), incarnation: new Uint8Array(8), relay: 'wzp', features: ['a', 'b'] }),
-  encode('MemberPage', { entries: [id, id], next: id }), encode('Joined', { room: 'café', member: id, members: 7 }), encode('Leave'),
-  encode('Refused', { code: 'rate', reason: '"\\' }), '{"X":[[{"a":-1.5e9,"b":[true,false,null,"\\u0041"]}]]}',
+  encode('Welcome', {
+    connectionId: 1, resetToken: new Uint8Array(16), incarnation: new Uint8Array(8), relay: 'wzp',
+    features: ['a', 'b'],
+  }),
+  encode('MemberPage', { entries: [id, id], next: id }),
+  encode('Joined', { room: 'café', member: id, members: 7 }),
+  encode('Leave'),
+  encode('Refused', { code: 'rate', reason: '"\\' }),
+  '{"X":[[{"a":-1.5e9,"b":[true,false,null,"\\u0041"]}]]}',
 ];
 hostile('control messages', messages.map(toUtf8), (b) => decode(new TextDecoder().decode(b)));
-hostile('control messages of strange characters', messages.map(toUtf8), (b) => decode(String.fromCharCode(...b, ...(b[0] & 1 ? [0xd800] : []))));
+hostile('control messages of strange characters', messages.map(toUtf8), (b) =>
+  decode(String.fromCharCode(...b, ...(b[0] & 1 ? [0xd800] : []))),
+);
 hostile('control streams', messages.map(frame), (b) => [...new Deframer().feed(b)].map(decode));
 hostile('texts', [toUtf8('café 🎤')], (b) => fromUtf8(b));
 hostile('hexadecimal', [toUtf8('00ff')], (b) => fromHex(new TextDecoder().decode(b)));
@@ -110,6 +141,8 @@ hostile('base64url', [toUtf8('-_8AAQ')], (b) => fromBase64Url(new TextDecoder().
 
 // A signature makes every changed entry an error; some stay as they are, so that both ends are seen.
 const ann = await Identity.fromSeed(new Uint8Array(32).fill(0x2a));
-const { entry } = await build({ room: 'café', name: 'Ann', identity: ann, homeRelay: ann.publicKey, joinKey: new Uint8Array(32) });
+const { entry } = await build({
+  room: 'café', name: 'Ann', identity: ann, homeRelay: ann.publicKey, joinKey: new Uint8Array(32),
+});
 let entries = 0;
 hostile('entries', [entry], (b) => parse(entries++ % 1000 === 0 ? entry : b));

@@ -11,15 +11,36 @@ const LAST = Number.MAX_SAFE_INTEGER;
 
 /** @type {Record<string, [number, 'new'|'replayed'|'old'][]>} */
 const CASES = {
-  'in order': [[0, 'new'], [1, 'new'], [2, 'new'], [1, 'replayed'], [2, 'replayed'], [0, 'replayed']],
-  'starts late': [[5000, 'new'], [5000, 'replayed'], [4999, 'new'], [4999, 'replayed'], [5000 - 1023, 'new'], [5000 - 1024, 'old'], [0, 'old']],
-  reordered: [[10, 'new'], [12, 'new'], [11, 'new'], [11, 'replayed'], [13, 'new']],
-  "window's edge": [[0, 'new'], [1023, 'new'], [0, 'replayed'], [1024, 'new'], [0, 'old'], [1, 'new'], [1, 'replayed']],
-  jump: [[1, 'new'], [2, 'new'], [1 + 1024, 'new'], [2, 'replayed'], [1, 'old'], [3, 'new']],
-  'jump of window': [[1, 'new'], [1 + 2 * 1024, 'new'], [1025, 'old'], [1026, 'new'], [1026, 'replayed']],
-  'reused bits': [[3, 'new'], [4, 'new'], [5, 'new'], [1030, 'new'], [1027, 'new'], [1028, 'new'], [1029, 'new'], [1027, 'replayed']],
-  'far jump': [[1, 'new'], [2 ** 40, 'new'], [2 ** 40, 'replayed'], [2 ** 40 - 1, 'new'], [1, 'old']],
-  'end of range': [[LAST - 1, 'new'], [LAST, 'new'], [LAST, 'replayed'], [0, 'old'], [LAST - 1023, 'new'], [LAST - 1024, 'old']],
+  'in order': [
+    [0, 'new'], [1, 'new'], [2, 'new'], [1, 'replayed'], [2, 'replayed'], [0, 'replayed'],
+  ],
+  'starts late': [
+    [5000, 'new'], [5000, 'replayed'], [4999, 'new'], [4999, 'replayed'], [5000 - 1023, 'new'],
+    [5000 - 1024, 'old'], [0, 'old'],
+  ],
+  reordered: [
+    [10, 'new'], [12, 'new'], [11, 'new'], [11, 'replayed'], [13, 'new'],
+  ],
+  "window's edge": [
+    [0, 'new'], [1023, 'new'], [0, 'replayed'], [1024, 'new'], [0, 'old'], [1, 'new'], [1, 'replayed'],
+  ],
+  jump: [
+    [1, 'new'], [2, 'new'], [1 + 1024, 'new'], [2, 'replayed'], [1, 'old'], [3, 'new'],
+  ],
+  'jump of window': [
+    [1, 'new'], [1 + 2 * 1024, 'new'], [1025, 'old'], [1026, 'new'], [1026, 'replayed'],
+  ],
+  'reused bits': [
+    [3, 'new'], [4, 'new'], [5, 'new'], [1030, 'new'], [1027, 'new'], [1028, 'new'], [1029, 'new'],
+    [1027, 'replayed'],
+  ],
+  'far jump': [
+    [1, 'new'], [2 ** 40, 'new'], [2 ** 40, 'replayed'], [2 ** 40 - 1, 'new'], [1, 'old'],
+  ],
+  'end of range': [
+    [LAST - 1, 'new'], [LAST, 'new'], [LAST, 'replayed'], [0, 'old'], [LAST - 1023, 'new'],
+    [LAST - 1024, 'old'],
+  ],
 };
 
 for (const [name, steps] of Object.entries(CASES)) {
@@ -67,7 +88,9 @@ test('how far ahead', () => {
 
 test('what is no CTR is refused', () => {
   const window = new ReplayWindow(REPLAY_WINDOW_SIZE);
-  for (const ctr of [-1, 0.5, NaN, Infinity, 2 ** 53, /** @type {any} */ (5n)]) assert.equal(window.accept(ctr), false);
+  for (const ctr of [-1, 0.5, NaN, Infinity, 2 ** 53, /** @type {any} */ (5n)]) {
+    assert.equal(window.accept(ctr), false);
+  }
   assert.ok(window.accept(0));
 });
 

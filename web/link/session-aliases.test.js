@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Aliases, OwnAliases } from './aliases.js';
+import { Aliases, OwnAliases } from './session-aliases.js';
 
 /** @typedef {import('../wire/frame.js').Media} Media */
 
@@ -11,13 +11,13 @@ class Table {
   binds = 0;
 
   /**
-   * @param {number} packet
-   * @param {number} alias
-   * @param {bigint} [kid] absent: the short form
+   * @param {number} packet @param {number} alias @param {bigint} [kid] absent: the short form
    * @returns {bigint | null} whose frame it is
    */
   hears(packet, alias, kid) {
-    const m = /** @type {Media} */ ({ kind: 'media', alias, ctr: 1, ciphertext: new Uint8Array(1), long: kid !== undefined, kid });
+    const m = /** @type {Media} */ ({
+      kind: 'media', alias, ctr: 1, ciphertext: new Uint8Array(1), long: kid !== undefined, kid,
+    });
     const bind = () => {
       this.binds++;
       return { next: 0 };
@@ -53,7 +53,9 @@ test('an announcement that was overtaken changes nothing', () => {
 test('a stream that is refused takes no alias from another', () => {
   const t = new Table();
   t.hears(1, 3, 2n);
-  const m = /** @type {Media} */ ({ kind: 'media', alias: 3, ctr: 1, ciphertext: new Uint8Array(1), long: true, kid: 4n });
+  const m = /** @type {Media} */ ({
+    kind: 'media', alias: 3, ctr: 1, ciphertext: new Uint8Array(1), long: true, kid: 4n,
+  });
   assert.equal(t.aliases.resolve(m, () => null, 0, 2), null);
   assert.equal(t.hears(3, 3), 2n);
 });

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { random } from './lab.test.js';
-import { PACE_BURST, PACE_FIRST, PACE_LEAST, PACE_MOST, PACE_PING, PACE_START, PING_SIZES, Pacer } from './pace.js';
+import {
+  PACE_BURST, PACE_FIRST, PACE_LEAST, PACE_MOST, PACE_PING, PACE_START, PING_SIZES, Pacer,
+} from './session-pace.js';
 
 const OVERHEAD = 46;
 
@@ -29,7 +31,9 @@ class Pacing {
 }
 
 test('it begins by the rate of media', () => {
-  for (const [media, want] of [[0, 4096], [10, 512], [1530, 512], [1800, 600], [5850, 3508], [90_000, 4096]]) {
+  for (const [media, want] of [
+    [0, 4096], [10, 512], [1530, 512], [1800, 600], [5850, 3508], [90_000, 4096],
+  ]) {
     assert.equal(new Pacing(media).p.rate, want, `with ${media} B/s of media`);
   }
 });
@@ -42,7 +46,9 @@ test('it grows while there is no queue', () => {
     [300, 20_000, PACE_MOST, PACE_MOST],
   ]) {
     const rate = new Pacing(0).run(ms, 1, rtt);
-    assert.ok(rate >= least && rate <= most, `round trip ${rtt}: ${rate} after ${ms} ms, want ${least} to ${most}`);
+    assert.ok(
+      rate >= least && rate <= most, `round trip ${rtt}: ${rate} after ${ms} ms, want ${least} to ${most}`,
+    );
   }
 });
 
@@ -89,7 +95,9 @@ test('it falls once a round trip', () => {
   assert.equal(g.run(400, 3, 800), before, 'because of samples that were sent before it fell');
   assert.equal(g.run(60_000, 3, 1000), PACE_LEAST);
   rate = g.run(1000, 3, 100);
-  assert.ok(rate > PACE_LEAST && rate <= 2 * PACE_LEAST, `${rate} B/s when the queue is gone: it grows, more slowly`);
+  assert.ok(
+    rate > PACE_LEAST && rate <= 2 * PACE_LEAST, `${rate} B/s when the queue is gone: it grows, more slowly`,
+  );
 });
 
 test('jitter is no queue', () => {

@@ -5,26 +5,37 @@ import { test } from 'node:test';
 
 import { ended } from '../page/words.js';
 import { LinkError } from './carrier.js';
-import { fetchPlace } from './connect.js';
+import { fetchPlace } from './dial-resolve.js';
 import { Lab } from './lab.test.js';
 
 const LIMIT = 20_000; // ms
 
 /** A server that answers all requests alike. */
 const server = (/** @type {number} */ status, body = '') => async () => new Response(body, { status });
-const silent = (/** @type {string} */ _url, /** @type {RequestInit} */ { signal }) => new Promise((_, reject) => {
-  signal?.addEventListener('abort', () => reject(signal.reason));
-});
+const silent = (/** @type {string} */ _url, /** @type {RequestInit} */ { signal }) =>
+  new Promise((_, reject) => {
+    signal?.addEventListener('abort', () => reject(signal.reason));
+  });
 
 /** The ways to fail: what is so, and the code. @type {Record<string, [(lab: Lab) => void, string]>} */
 const ways = {
   'connect.json: no answer': [noPlace(silent), 'no_server'],
-  'connect.json: no server, or a bad certificate': [noPlace(async () => { throw new TypeError('Failed to fetch'); }), 'no_server'],
+  'connect.json: no server, or a bad certificate': [
+    noPlace(async () => {
+      throw new TypeError('Failed to fetch');
+    }),
+    'no_server',
+  ],
   'connect.json: the relay behind a proxy is not there': [noPlace(server(502)), 'server'],
   'connect.json: not found': [noPlace(server(404)), 'server'],
   'connect.json: not by this name': [noPlace(server(421)), 'misdirected'],
   'connect.json: a page that wants a sign-in': [noPlace(server(200, '<!doctype html>')), 'no_relay'],
-  'both ways hang': [bothBlocked(async () => { throw new TypeError('x'); }), 'no_server'],
+  'both ways hang': [
+    bothBlocked(async () => {
+      throw new TypeError('x');
+    }),
+    'no_server',
+  ],
   'both ways hang, and so does the answer': [bothBlocked(silent), 'no_server'],
   'UDP is blocked, and Upgrade dropped': [webSocketFails(server(426)), 'no_upgrade'],
   'UDP is blocked, and a proxy has nothing at ws': [webSocketFails(server(404)), 'no_upgrade'],
@@ -32,34 +43,78 @@ const ways = {
   'UDP is blocked, and the origin refused': [webSocketFails(server(403)), 'origin'],
   'UDP is blocked, and the relay is full': [webSocketFails(server(503)), 'busy'],
   'UDP is blocked, and the relay is gone': [webSocketFails(server(502)), 'server'],
-  'UDP is blocked, and there is no WebSocket': [(lab) => {
-    lab.blocked.add('webtransport');
-    lab.place.websocket = null;
-  }, 'udp'],
-  'the WebSocket is of another origin, which browsers do not ask': [(lab) => {
-    webSocketFails(async () => assert.fail('it was asked'))(lab);
-    lab.place.websocket = 'wss://elsewhere.example/ws';
-  }, 'blocked'],
-  'the relay greets, and says no more': [(lab) => { lab.relay.accept = greetOnly(lab); }, 'stalled'],
-  'the relay does not even greet': [(lab) => {
-    lab.relay.greetings = false;
-    lab.fetch = server(426);
-  }, 'no_upgrade'],
-  'the WebSocket is refused for its name, and UDP is blocked': [(lab) => {
-    lab.blocked.add('webtransport');
-    lab.relay.refuse = { code: 'signature', reason: 'another name' };
-    lab.fetch = server(426);
-  }, 'signature'],
-  'the relay is full': [(lab) => { lab.relay.refuse = { code: 'too_many_sessions', reason: '' }; }, 'too_many_sessions'],
-  'the room is full': [(lab) => { lab.relay.refuse = { code: 'room_full', reason: '' }; }, 'room_full'],
-  'the relay shuts down': [(lab) => { lab.relay.refuse = { code: 'shutting_down', reason: '' }; }, 'shutting_down'],
-  'the relay refuses for a reason that is not known yet': [(lab) => { lab.relay.refuse = { code: 'something_new', reason: 'x' }; }, 'something_new'],
-  'the relay does not prove its key': [(lab) => { lab.relay.proves = false; }, 'signature'],
+  'UDP is blocked, and there is no WebSocket': [
+    (lab) => {
+      lab.blocked.add('webtransport');
+      lab.place.websocket = null;
+    },
+    'udp',
+  ],
+  'the WebSocket is of another origin, which browsers do not ask': [
+    (lab) => {
+      webSocketFails(async () => assert.fail('it was asked'))(lab);
+      lab.place.websocket = 'wss://elsewhere.example/ws';
+    },
+    'blocked',
+  ],
+  'the relay greets, and says no more': [
+    (lab) => {
+      lab.relay.accept = greetOnly(lab);
+    },
+    'stalled',
+  ],
+  'the relay does not even greet': [
+    (lab) => {
+      lab.relay.greetings = false;
+      lab.fetch = server(426);
+    },
+    'no_upgrade',
+  ],
+  'the WebSocket is refused for its name, and UDP is blocked': [
+    (lab) => {
+      lab.blocked.add('webtransport');
+      lab.relay.refuse = { code: 'signature', reason: 'another name' };
+      lab.fetch = server(426);
+    },
+    'signature',
+  ],
+  'the relay is full': [
+    (lab) => {
+      lab.relay.refuse = { code: 'too_many_sessions', reason: '' };
+    },
+    'too_many_sessions',
+  ],
+  'the room is full': [
+    (lab) => {
+      lab.relay.refuse = { code: 'room_full', reason: '' };
+    },
+    'room_full',
+  ],
+  'the relay shuts down': [
+    (lab) => {
+      lab.relay.refuse = { code: 'shutting_down', reason: '' };
+    },
+    'shutting_down',
+  ],
+  'the relay refuses for a reason that is not known yet': [
+    (lab) => {
+      lab.relay.refuse = { code: 'something_new', reason: 'x' };
+    },
+    'something_new',
+  ],
+  'the relay does not prove its key': [
+    (lab) => {
+      lab.relay.proves = false;
+    },
+    'signature',
+  ],
 };
 
 /** @param {(url: string, options: RequestInit) => Promise<any>} fetch */
 function noPlace(fetch) {
-  return (/** @type {Lab} */ lab) => { lab.find = (signal) => fetchPlace('https://r/connect.json', { clock: lab.clock, signal, fetch }); };
+  return (/** @type {Lab} */ lab) => {
+    lab.find = (signal) => fetchPlace('https://r/connect.json', { clock: lab.clock, signal, fetch });
+  };
 }
 
 /** @param {(url: string, options: RequestInit) => Promise<any>} fetch */

@@ -14,7 +14,7 @@
  * over a slow link is no queue, so samples are compared with those of packets of about the same size only.
  */
 
-import { MAX_SAMPLE } from './send-stats.js';
+import { MAX_SAMPLE } from './session-reports-in.js';
 
 /** Bytes a second, to begin with: a third of the rate of media, or more if that is high, but at most this. */
 export const PACE_START = 4096;

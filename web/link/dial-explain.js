@@ -2,16 +2,16 @@
  * Why joining came to nothing, in one code for which the page has words. Browsers do not tell scripts why a
  * WebSocket was not opened; the relay does, if the same address is asked otherwise (section 8).
  *
- *     Seen (reconnect.js) ──> askWhy: POST to the WebSocket's address ──> explain ──> LinkError
+ *     Seen (dial-reconnect.js) ──> askWhy: POST to the WebSocket's address ──> explain ──> LinkError
  */
 
 import { messageOf } from '../wire/bytes.js';
-import { Refused } from './attempt.js';
+import { Refused } from './dial-attempt.js';
 import { LinkError } from './carrier.js';
 import { deadline } from './clock.js';
 
 /** @typedef {import('./clock.js').Clock} Clock */
-/** @typedef {import('./reconnect.js').Seen} Seen */
+/** @typedef {import('./dial-reconnect.js').Seen} Seen */
 /** @typedef {{status: number} | null} Answer status 0: nothing answered; null: nobody was asked */
 
 const ASK_TIME = 3000; // ms

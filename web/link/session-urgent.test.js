@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { URGENT_UNDER_WAY, URGENT_WINDOW } from '../wire/frame.js';
-import { PACE_BURST, PACE_START } from './pace.js';
-import { TICK_EVERY } from './liveness.js';
-import { PING_FRAME, UrgentIn, UrgentOut } from './urgent.js';
+import { PACE_BURST, PACE_START } from './session-pace.js';
+import { TICK_EVERY } from './session-liveness.js';
+import { PING_FRAME, UrgentIn, UrgentOut } from './session-urgent.js';
 
 const OVERHEAD = 46;
 const JOINED = 1;
@@ -25,7 +25,9 @@ function sentNow(u, now) {
 
 test('a message is repeated until it is acknowledged', () => {
   const u = make(2);
-  for (const [after, want] of [[0, [0, 1]], [50, []], [100, [0, 1]], [150, []], [200, [0, 1]], [10_000, [0, 1]]]) {
+  for (const [after, want] of [
+    [0, [0, 1]], [50, []], [100, [0, 1]], [150, []], [200, [0, 1]], [10_000, [0, 1]],
+  ]) {
     assert.deepEqual(sentNow(u, after), want, `after ${after} ms`);
   }
   u.ack({ base: 0, bitmap: 1n }, 0); // 1, not 0
@@ -71,7 +73,8 @@ test('messages that are never acknowledged keep the budget and take turns', () =
   for (let now = 0; now < seconds * 1000; now += TICK_EVERY) {
     u.due(now, NOTHING, (m, ping) => {
       sent += m.body.length + OVERHEAD + (ping ? PING_FRAME : 0);
-      if (now > (seconds / 2) * 1000) counts.set(m.number, (counts.get(m.number) ?? 0) + 1); // all were sent once
+      // All were sent once.
+      if (now > (seconds / 2) * 1000) counts.set(m.number, (counts.get(m.number) ?? 0) + 1);
     });
   }
   const limit = PACE_BURST + seconds * PACE_START + 500 + OVERHEAD;

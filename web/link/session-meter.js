@@ -78,7 +78,7 @@ export class Traffic {
     if (media) this.#media += bytes;
   }
 
-  /** Looks at the counts. @param {import('./receive-stats.js').ReceiveStats} recv @param {number} now */
+  /** Samples them. @param {import('./session-reports-out.js').ReceiveStats} recv @param {number} now */
   sample(recv, now) {
     this.#up.sample(this.#sent, now);
     this.#down.sample(recv.bytes, now);
@@ -94,7 +94,7 @@ export class Traffic {
 
   /**
    * Returns bits a second, and the share of packets lost on the way here.
-   * @param {import('./receive-stats.js').ReceiveStats} recv @param {number} now
+   * @param {import('./session-reports-out.js').ReceiveStats} recv @param {number} now
    */
   rates(recv, now) {
     return {

@@ -1,6 +1,4 @@
-/**
- * Who the members are to us, where names cannot be kept.
- */
+/** Who the members are to us, where names cannot be kept. */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -8,7 +6,7 @@ import { test } from 'node:test';
 import { Identity } from '../identity/identity.js';
 import { KnownNames } from '../identity/names.js';
 import { memory } from './lab.test.js';
-import { NameCheck, StayStorage } from './name-check.js';
+import { NameCheck, StayStorage } from './names.js';
 
 /** People with a storage, and the codes that they warned of. */
 async function peopleWith(storage) {
@@ -19,7 +17,9 @@ async function peopleWith(storage) {
     names, identity, name: 'Ana', warn: (code) => codes.push(code), changed: () => {}, failed: assert.ifError,
   });
   const meet = async (count) => {
-    for (let i = 0; i < count; i++) people.check({ id: `${i}`, name: `member ${i}`, identity: other.publicKey, outside: false });
+    for (let i = 0; i < count; i++) {
+      people.check({ id: `${i}`, name: `member ${i}`, identity: other.publicKey, outside: false });
+    }
     const last = { id: 'last', name: 'member 0', identity: other.publicKey, outside: false };
     people.check(last);
     while (people.known('last') === 'new') await new Promise((resolve) => setTimeout(resolve, 1));

@@ -7,9 +7,9 @@
  */
 
 import { PACKET_HEADER, appendMedia, makePacket } from '../wire/frame.js';
-import { OwnAliases } from './aliases.js';
-import { SendStats, SentTimes } from './send-stats.js';
-import { Traffic } from './meter.js';
+import { OwnAliases } from './session-aliases.js';
+import { SendStats, SentTimes } from './session-reports-in.js';
+import { Traffic } from './session-meter.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 /** @typedef {import('./carrier.js').Carrier} Carrier */

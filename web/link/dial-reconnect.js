@@ -10,7 +10,7 @@
 
 import { LinkError, asLinkError } from './carrier.js';
 
-/** @typedef {import('./attempt.js').Attempt} Attempt */
+/** @typedef {import('./dial-attempt.js').Attempt} Attempt */
 /** @typedef {import('./carrier.js').Place} Place */
 /** @typedef {import('./clock.js').Clock} Clock */
 /** @typedef {'webtransport' | 'websocket'} Kind */

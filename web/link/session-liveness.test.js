@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { BREAK_AFTER, DOUBT_AFTER, Pinger, TICK_EVERY, parsePing, pingData } from './liveness.js';
+import { BREAK_AFTER, DOUBT_AFTER, Pinger, TICK_EVERY, parsePing, pingData } from './session-liveness.js';
 
 /** Runs a pinger every 50 ms and returns when it wanted a ping. */
 function pings(p, from, to, state) {
@@ -20,7 +20,9 @@ test('after 2 s without a packet it pings, and repeats that until there is an an
   const state = { sent: 0 };
   const at = pings(p, 0, 30_000, state);
   assert.equal(at[0], 2000);
-  for (let i = 1; i < at.length; i++) assert.equal(at[i] - at[i - 1], at[i] > 12_200 ? 1000 : 200, `at ${at[i]}`);
+  for (let i = 1; i < at.length; i++) {
+    assert.equal(at[i] - at[i - 1], at[i] > 12_200 ? 1000 : 200, `at ${at[i]}`);
+  }
   p.answered();
   assert.deepEqual(pings(p, 30_000, 31_000, state), []);
 });

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 
 import { appendReport, parseReport } from '../wire/report.js';
 import { random } from './lab.test.js';
-import { ReceiveStats } from './receive-stats.js';
-import { MAX_SAMPLE, SENT_RING, SendStats, SentTimes } from './send-stats.js';
+import { ReceiveStats } from './session-reports-out.js';
+import { MAX_SAMPLE, SENT_RING, SendStats, SentTimes } from './session-reports-in.js';
 
 const OVERHEAD = 46;
 
@@ -41,7 +41,8 @@ test('loss is counted in bursts', () => {
 test('reordering is not loss', () => {
   const r = new ReceiveStats(OVERHEAD);
   const next = random(2);
-  const place = upTo(0, 2000).map((c) => [c, c + Math.floor(next() * 64)]); // nobody is overtaken by more packets
+  // Nobody is overtaken by more packets.
+  const place = upTo(0, 2000).map((c) => [c, c + Math.floor(next() * 64)]);
   receiveAll(r, place.sort((a, b) => a[1] - b[1] || a[0] - b[0]).map(([c]) => c));
   assert.deepEqual([r.lost, r.received], [0, 2000]);
 });
@@ -56,7 +57,8 @@ test('a long outage', () => {
 
 test('samples go back in counter and time', () => {
   const r = new ReceiveStats(OVERHEAD);
-  for (const [counter, at] of [[5, 0], [7, 40], [6, 41], [9, 80]]) r.packet(counter, 100, at); // 6 is late: no sample
+  // 6 is late: no sample.
+  for (const [counter, at] of [[5, 0], [7, 40], [6, 41], [9, 80]]) r.packet(counter, 100, at);
   const p = r.report(100);
   assert.deepEqual([p.highest, p.age], [9, 20]);
   assert.deepEqual(p.samples, [{ counterBack: 2, arrivalBack: 40 }, { counterBack: 2, arrivalBack: 40 }]);
@@ -122,17 +124,21 @@ test('loss that is reported', () => {
   const s = new SendStats();
   const sent = new SentTimes();
   for (let i = 1; i <= 20; i++) { // 20 reports of 50 packets each, 30 lost
-    const p = report({ highest: i * 50 - 1, received: 20 * i, lost: (i * 5000) % 65536, bursts: [(i * 50) % 256, 0, 0, 0, 0, 0] });
+    const p = report({
+      highest: i * 50 - 1, received: 20 * i, lost: (i * 5000) % 65536,
+      bursts: [(i * 50) % 256, 0, 0, 0, 0, 0],
+    });
     s.report(p, i * 50, sent, 1000);
   }
   assert.ok(Math.abs(s.loss - 0.6) < 0.01, `${s.loss}`);
-  assert.deepEqual([s.residual, s.bursts[0]], [19 * 5000, 19 * 50]); // through their wrapping, but for the first report
+  // Through their wrapping, but for the first report.
+  assert.deepEqual([s.residual, s.bursts[0]], [19 * 5000, 19 * 50]);
 });
 
 test('hostile reports are not believed', () => {
   for (const p of [
-    { highest: 100, received: 90 }, { highest: Number.MAX_SAFE_INTEGER, received: 90 }, { highest: 99, received: 101 },
-    { highest: 98, received: 90 }, { highest: 99, received: 89 },
+    { highest: 100, received: 90 }, { highest: Number.MAX_SAFE_INTEGER, received: 90 },
+    { highest: 99, received: 101 }, { highest: 98, received: 90 }, { highest: 99, received: 89 },
   ]) {
     const s = new SendStats();
     const sent = sentAll(100);

@@ -6,7 +6,7 @@
  */
 
 import { URGENT_UNDER_WAY, URGENT_WINDOW, acknowledges } from '../wire/frame.js';
-import { Pacer, pingSize } from './pace.js';
+import { Pacer, pingSize } from './session-pace.js';
 
 /** @typedef {import('../wire/frame.js').UrgentAck} UrgentAck */
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
@@ -27,7 +27,7 @@ const ACK_BITS = 64;
  * @property {number} sent and last
  */
 
-/** @typedef {import('./pace.js').PathView} PathView */
+/** @typedef {import('./session-pace.js').PathView} PathView */
 
 /** Keeps the urgent messages of one direction until they are acknowledged. */
 export class UrgentOut {

@@ -7,12 +7,12 @@
  */
 
 import { messageOf, toHex } from '../wire/bytes.js';
-import { Attempt, Refused } from './attempt.js';
+import { Attempt, Refused } from './dial-attempt.js';
 import { LinkError, asLinkError } from './carrier.js';
 import { deadline, sleep } from './clock.js';
-import { fetchPlace } from './connect.js';
-import { askWhy, explain } from './explain.js';
-import { Race } from './reconnect.js';
+import { fetchPlace } from './dial-resolve.js';
+import { askWhy, explain } from './dial-explain.js';
+import { Race } from './dial-reconnect.js';
 import { openWebSocket } from './websocket.js';
 import { hasWebTransport, openWebTransport } from './webtransport.js';
 
@@ -20,7 +20,7 @@ import { hasWebTransport, openWebTransport } from './webtransport.js';
 /** @typedef {import('./carrier.js').Carrier} Carrier */
 /** @typedef {import('./carrier.js').Place} Place */
 /** @typedef {import('./clock.js').Clock} Clock */
-/** @typedef {import('./reconnect.js').Kind} Kind */
+/** @typedef {import('./dial-reconnect.js').Kind} Kind */
 /**
  * @typedef {(place: Place, signal: AbortSignal, options: {hash: number, clock: Clock}) => Promise<Carrier>}
  *   Open

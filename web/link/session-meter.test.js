@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { LossMeter, Meter } from './meter.js';
-import { TICK_EVERY } from './liveness.js';
+import { LossMeter, Meter } from './session-meter.js';
+import { TICK_EVERY } from './session-liveness.js';
 
 test('it tells the rate soon after media began, not the mean with the silence before', () => {
   const m = new Meter();
