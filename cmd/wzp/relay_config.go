@@ -41,8 +41,7 @@ type relayConfig struct {
 	federation relay.FederationConfig
 }
 
-// setting is a flag of wzp relay, a field of relay.Config, whose tag says all about it. Those with a key are
-// in the file, too.
+// setting is a flag of wzp relay: a field of relay.Config with its tag. One with a key is in the file, too.
 type setting struct {
 	flag, key   string
 	form        string // of a text, "" any

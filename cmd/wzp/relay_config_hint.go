@@ -5,8 +5,7 @@ import (
 	"strings"
 )
 
-// settingMeant returns the key of the setting that an unknown key seems to mean, "" if none: people try the
-// name of the flag, too.
+// settingMeant returns the key that an unknown one seems to mean, "" if none; it may be a flag's name.
 func settingMeant(unknown string) string {
 	for _, s := range settings {
 		if plainKey(unknown) == plainKey(s.flag) {
@@ -16,8 +15,7 @@ func settingMeant(unknown string) string {
 	return nearest(unknown, settingKeys())
 }
 
-// nearest returns which of keys is written most like an unknown one, "" if none is: one of three letters may
-// be wrong.
+// nearest returns which key is spelt most like an unknown one, "" if more than a third is wrong.
 func nearest(unknown string, keys []string) (meant string) {
 	word := plainKey(unknown)
 	if len(word) > 32 {
@@ -35,8 +33,7 @@ func nearest(unknown string, keys []string) (meant string) {
 // plainKey is a key without what is easily mixed up in it.
 func plainKey(key string) string { return strings.ReplaceAll(strings.ToLower(key), "-", "_") }
 
-// typos is how many bytes are wrong, missing, too many or swapped with the next one (optimal string
-// alignment).
+// typos counts bytes that are wrong, missing, extra or swapped (optimal string alignment).
 func typos(a, b string) int {
 	var before, last []int // the two rows of the table above this one
 	row := make([]int, len(b)+1)

@@ -182,8 +182,7 @@ func (t tableReader) address(seen map[string]string) string {
 	return address
 }
 
-// label reads what people are told a relay is; the default is its address, or the first half of its
-// fingerprint.
+// label reads what members see of a relay; default: its address, or half of its fingerprint.
 func (t tableReader) label(seen map[string]string, peer relay.FederationPeer) string {
 	label := peer.Address
 	if label == "" || wire.CheckName(label) != nil {

@@ -113,8 +113,7 @@ func (d *tomlDocument) readValueLines(p *unstable.Parser, e *unstable.Node, tabl
 	d.readListLines(p, e.Value(), path)
 }
 
-// readListLines notes the lines of what is inside of a value, which has the line of its path until it is
-// known better.
+// readListLines notes the lines of what is in a value, at first that of the value itself.
 func (d *tomlDocument) readListLines(p *unstable.Parser, value *unstable.Node, path []string) {
 	line := d.lines[pathKey(path)]
 	switch value.Kind {

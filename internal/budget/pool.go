@@ -32,8 +32,7 @@ func ID(b []byte) (id uint64) {
 // Config is what a Pool shares out.
 type Config struct {
 	Rate int // bytes a second, above 0
-	// Burst is how much may go through at once: what Rate gives in so long, in equal parts for those who are
-	// there.
+	// Burst is how much may go through at once, in time of Rate; whoever is there has an equal part.
 	Burst time.Duration
 	Least int // bytes that each may have at once, however many share Burst
 	// QuietFirst gives of what remains, when those within their share have all they want, more to who sends
@@ -51,16 +50,14 @@ const (
 	loudTime = 3 * time.Second
 	// loudLeast is what counts as next to nothing in that time, in bytes.
 	loudLeast = 100
-	// rounds bounds how often what one had no use for is offered to the others; what is left then waits for
-	// the next time.
+	// rounds bounds how often what one has no use for is offered to others at a time.
 	rounds = 4
 	// maxMembers bounds whom a pool knows at once; it forgets who has no queue.
 	maxMembers = 1 << 14
 	// most is how much of Burst may be in all queues: more than one, so that who comes to others who have
 	// theirs gets its part, too; but not one for each who comes.
 	most = 1.5
-	// levels is how many queues one member's media may be in: those of three prefixes, its address's and its
-	// own are 4.
+	// levels is how many queues a member is in: those of three prefixes or its link, and its own.
 	levels = 4
 )
 
@@ -158,8 +155,7 @@ func (p *Pool) Take(s Source, n int, now time.Duration) bool {
 	return true
 }
 
-// Spare is Take of what nobody else has a use for: while less than Rate goes through, whoever it comes from.
-// It takes no lock.
+// Spare is Take while less than Rate goes through, whoever it comes from. It takes no lock.
 func (p *Pool) Spare(n int, now time.Duration) bool {
 	return !p.config.QuietFirst && p.through.Take(n, p.config.Rate, slack, now)
 }
@@ -172,8 +168,7 @@ func (p *Pool) SetRate(rate int, now time.Duration) {
 	p.config.Rate = rate
 }
 
-// find returns the queues of a member and whom it is in, new ones if need be; 0: there are too many members.
-// The caller holds p.mu.
+// find returns a member's queues, new ones if need be; 0: too many members. The caller holds p.mu.
 func (p *Pool) find(s Source) (nodes [levels]*node, depth int) {
 	path, depth := s.path()
 	in := &p.all
@@ -218,8 +213,7 @@ func (p *Pool) isOver(nodes []*node, n float64) bool {
 	return size > part || p.all.bytes+n > most*p.burst()
 }
 
-// drain takes out of the queues what would have left them by now, and forgets those that have nothing. The
-// caller holds p.mu.
+// drain removes what would have left the queues by now, and who has nothing. The caller holds p.mu.
 func (p *Pool) drain(now time.Duration) {
 	past := now - p.drained
 	if past < drainEvery {

@@ -3,8 +3,7 @@
 //
 //	udp, link, room, federation, relay ── Add ──> Counters ──> /metrics: wzp_relay_dropped_total{what, reason}
 //
-// It is pure, takes no lock and allocates nothing. What is done about a drop, and who is told, is its
-// caller's.
+// It is pure, takes no lock and allocates nothing. Callers decide what to drop and whom to tell.
 package drops
 
 import (
@@ -68,8 +67,7 @@ const (
 	Reasons // how many there are
 )
 
-// table has the labels of each reason, and what it means. Where text goes to the event log it is said of one
-// frame.
+// table has the labels of each reason, and in words what it means for one frame or packet.
 var table = [Reasons]struct{ what, reason, text string }{
 	None: {"", "", "it was not dropped"},
 

@@ -17,8 +17,7 @@ const (
 	noticeEvery = 5 * time.Second
 	// noticeOver is after how long without that it is told that it is over.
 	noticeOver = 3 * time.Second
-	// noticeLeast is how many frames are dropped before anything is said: one or two are nothing that is
-	// heard.
+	// noticeLeast is how many frames are dropped before anything is said: nobody hears one or two.
 	noticeLeast = 5
 	// culpritEvery is how often the log names who sends too much, at most.
 	culpritEvery = 10 * time.Second

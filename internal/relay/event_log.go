@@ -10,11 +10,9 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// What members of this relay and their packets do, in the event log. Without one, all of this is a comparison
-// with nil.
+// What members here and their packets do, in the event log. Without one this is a comparison with nil.
 
-// memberLog counts the members of each room that are attached to this relay, for the event log. The zero
-// value has none.
+// memberLog counts the local members of each room, for the event log. The zero value has none.
 type memberLog struct {
 	mu    sync.Mutex // guards what follows; held while it is logged, for the order: that waits for no file
 	rooms map[string]int
@@ -86,8 +84,7 @@ func mediaEvent(kind eventlog.Kind, t *speech, m *wire.Media) eventlog.Event {
 	}
 }
 
-// loggedGroup is a group with an event log: it notes the packets that are not sent to a member, and does not
-// count them.
+// loggedGroup is a group with an event log, in which it notes packets that a member does not get.
 type loggedGroup struct {
 	relay    *Relay
 	sessions []*session

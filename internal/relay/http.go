@@ -88,8 +88,7 @@ func newSite(config Config, dropped *drops.Counters) (*site, error) {
 	return s, nil
 }
 
-// openRedirect opens port 80 for ACME. Without it certificates can still be had on the https port, so it is
-// no error.
+// openRedirect opens port 80 for ACME. Without it the https port serves for certificates, too.
 func (s *site) openRedirect(connections int) {
 	if s.config.Domain == "" {
 		return
@@ -146,9 +145,8 @@ func (s *site) start(r *Relay) {
 	}
 }
 
-// serves reports whether there is a page at a host, with or without a port. Plain http on loopback is for
-// this machine, and for the proxy whose name the operator gave: a page of elsewhere whose name leads here is
-// not the relay's.
+// serves reports whether there is a page at a host. On loopback, plain http is for this machine and the proxy
+// that the operator named: a page of elsewhere whose name leads here is not ours.
 func (s *site) serves(host string) bool {
 	return s.certs != nil || !s.addr().Addr().IsLoopback() || s.names.checkHost(host)
 }
@@ -259,8 +257,7 @@ func tlsConfig(get func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *tls.Co
 		"http/1.1"}}
 }
 
-// gate counts requests that are being answered, those that became WebSockets, too, so that close can wait for
-// them.
+// gate counts requests under way, also those that became WebSockets, so that close can wait.
 type gate struct {
 	mu     sync.Mutex // guards what follows: nothing may be added once somebody waits
 	closed bool

@@ -87,9 +87,8 @@ func originOf(text string) (origin, host string, ok bool) {
 	return u.Scheme + "://" + net.JoinHostPort(host, port), host, true
 }
 
-// checkOrigin reports whether the page that a request comes from may use the relay: one of the relay's own,
-// one of localhost, or one that the operator named. Browsers always say where a page is from; a request that
-// does not is refused.
+// checkOrigin reports whether a request's page may use the relay: one of its own, of localhost, or named by
+// the operator. Browsers always send an origin; a request without one is refused.
 func (n *hostNames) checkOrigin(r *http.Request) bool {
 	fields := r.Header.Values("Origin")
 	if len(fields) != 1 {
@@ -115,10 +114,9 @@ func (n *hostNames) checkOrigin(r *http.Request) bool {
 	return false
 }
 
-// called returns what the browser that made a request may call the relay, "host:port": what the request says,
-// what its page's origin says, and what the operator named. Proxies lose the port, or put their own way to
-// the relay in the place of the name. Whoever is in between can write all of it, so what counts is that the
-// host is the relay's own.
+// called returns what the requesting browser may call the relay, "host:port": what the request, the page's
+// origin and the operator say. Proxies lose the port, or put another name there. Anybody in between can write
+// it, so only hosts that are the relay's own count.
 func (n *hostNames) called(r *http.Request) []string {
 	names := link.RequestNames(r)
 	if fields := r.Header.Values("Origin"); len(fields) == 1 {
@@ -133,9 +131,8 @@ func (n *hostNames) called(r *http.Request) []string {
 	return slices.Compact(names)
 }
 
-// pageNames returns what the browser that asks for the page may call the relay, for what the page may connect
-// to: what the request says, and what the operator named, but for other names than the request's if that is
-// among them.
+// pageNames returns where the page may connect to: the host of its request, and what the operator named; only
+// that of the same host if there is one.
 func (n *hostNames) pageNames(r *http.Request) []string {
 	names := []string{strings.ToLower(r.Host)}
 	host := hostOnly(names[0])

@@ -154,8 +154,7 @@ func (d *certificateDesk) report(err error) {
 	}
 }
 
-// obtain asks for the certificate of the domain, so that the first visitor need not wait and errors show at
-// the start. close ends it.
+// obtain asks for the domain's certificate ahead of the first visitor, and shows errors at the start.
 func (d *certificateDesk) obtain() {
 	if d.fresh == nil {
 		return
@@ -182,8 +181,7 @@ func (d *certificateDesk) challenges(url string) http.Handler {
 			http.Error(w, "use https", http.StatusBadRequest)
 			return
 		}
-		// Only the path is the request's, and it stays one: url is of the configuration, with scheme, host
-		// and the slash.
+		// The target's path is the request's; scheme, host and slash are those of the configuration.
 		target := strings.TrimSuffix(url, "/") + "/" + strings.TrimLeft(r.URL.EscapedPath(), "/")
 		http.Redirect(w, r, target, http.StatusMovedPermanently) //nolint:gosec // G710: see above
 	})
@@ -281,8 +279,7 @@ func (f *certificateFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return f.current, nil
 }
 
-// review tells the operator what browsers have against the certificate: at once, and every day until it is
-// mended.
+// review logs what browsers have against the certificate: at once, then every day.
 func (f *certificateFiles) review(now time.Time) {
 	f.mu.Lock()
 	leaf := f.current.Leaf

@@ -20,8 +20,7 @@ const (
 	ownFiles = 64
 	// leastConnections is how many TCP connections there may be in any case.
 	leastConnections = 16
-	// adminReserve is what is kept for the admin port, and pageReserve for the page's, for when there are no
-	// others.
+	// adminReserve and pageReserve are kept for the two ports, for when there are no other files.
 	adminReserve, pageReserve = 8, 1
 	adminConnections          = 256 // at once
 

@@ -7,8 +7,7 @@ import (
 	"syscall"
 )
 
-// openFilesLimit is how many files the process may have open; 0: not known. Go has raised it as far as it may
-// already.
+// openFilesLimit is how many files may be open; 0: not known. Go has raised it already.
 func openFilesLimit() int {
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil || limit.Cur > math.MaxInt32 {

@@ -177,12 +177,10 @@ func (r *Relay) Run(ctx context.Context) error {
 	return err
 }
 
-// ReopenEventLog goes on in a new file if the event log's was moved away. Without an event log it does
-// nothing.
+// ReopenEventLog goes on in a new file if the event log's was moved away.
 func (r *Relay) ReopenEventLog() error { return r.events.Reopen() }
 
-// flushChanges tells members of joins and leaves, and does what else rooms have to do later, until ctx is done
-// or the port fails.
+// flushChanges does what rooms have to do later, until ctx is done or the port fails.
 func (r *Relay) flushChanges(ctx context.Context) error {
 	timer := time.NewTimer(flushEvery)
 	defer timer.Stop()

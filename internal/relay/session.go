@@ -70,8 +70,7 @@ func (r *Relay) Accept(s *link.Session, remote netip.Addr) (link.AcceptedHandler
 	return &session{Session: s, relay: r, group: groupOf(remote)}, nil
 }
 
-// sessionsOfNet is how many times the sessions of one address, an IPv6 /64, those of a /48 may be: one
-// customer may have that.
+// sessionsOfNet is how many times the sessions of one /64 those of a /48 may be, which is one customer.
 const sessionsOfNet = 4
 
 // countLocked counts the sessions of an address, and of the network that it is in. The caller holds r.mu.
@@ -268,8 +267,7 @@ func (s *session) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) (ac
 	return true // also what came after this version, and what is for clients
 }
 
-// key hands what a client says about sender keys to its room. Of keys nothing is logged but that there are
-// any.
+// key hands a message about sender keys to the room. Only that it came is logged.
 func (r *Relay) key(m *room.Member, kind wire.UrgentKind, body []byte) (taken bool) {
 	if m == nil {
 		return false // it may have overtaken Join

@@ -14,10 +14,9 @@ import (
 )
 
 // Who may enter a room. Nobody may fill one from one address, or over one link between relays; but many
-// honest people share an address, and nobody who is here is sent away for others who have the same right to
-// be. So local members, who would notice, are refused while there still are places for members from
-// elsewhere, and remote ones make way: they come back as soon as there is space, and what they are is their
-// relay's word.
+// honest people share an address, and no member is sent away for others with the same right. So local members
+// are refused while there still are places for those from elsewhere, and remote ones make way: they come back
+// as soon as there is space.
 
 // Errors of Join and JoinRemote.
 var (
@@ -28,9 +27,8 @@ var (
 	errNoHome       = errors.New("room: a member of another relay needs a home")
 )
 
-// Origin is where a member comes from, as far as it could not make that up: what there is a fixed number of
-// in a room is shared out by that (internal/share). The zero Origin is that of local members of whom nothing
-// is known.
+// Origin is where a member comes from, as far as it could not make that up: aliases and places are shared out
+// by it. The zero Origin is that of a local member of whom nothing is known.
 type Origin struct {
 	Home   wire.RelayID // which relay the member is attached to; zero: this one
 	Wide   Group        // a part of the network, or a peer
@@ -177,8 +175,7 @@ func (room *Room) remove(m *Member, now time.Time) {
 	room.keys.leave(m)
 }
 
-// thin has the one of a crowd who came first take the place of a member that leaves among the Few. The caller
-// holds room.mu.
+// thin puts the first of a crowd in the place of one of the Few that leaves. The caller holds room.mu.
 func (room *Room) thin(left *Member) {
 	if left.remote() || left.crowd {
 		return
@@ -219,10 +216,9 @@ func (room *Room) makePlace(r *Rooms, from Origin, now time.Time) (displaced *Me
 	return nil, nil
 }
 
-// perGroup returns how many local members of one Group a room with so many members may have. Of n places of
-// which f are left that is 2 f^2 / n: half of all if it is alone, and if k groups take all that they can,
-// they leave n / 2k, each of which is for who comes from elsewhere. (Were it f itself, eleven groups would
-// have all of 2000.)
+// perGroup returns how many local members of one Group a room may have. Of n places of which f are left that
+// is 2 f^2 / n: half of all if it is alone; k groups that take all they can leave n / 2k, each for who comes
+// from elsewhere. (Were it f itself, eleven groups would have all of 2000.)
 func (l *Limits) perGroup(members int) int {
 	if l.PerAddress > 0 {
 		return l.PerAddress
@@ -231,8 +227,8 @@ func (l *Limits) perGroup(members int) int {
 	return max(1, 2*left*left/l.Members)
 }
 
-// displace has the remote member leave that came last of those who give way to one from an Origin. The caller
-// holds Rooms.mu and room.mu.
+// displace removes, of the remote members who give way, the one that came last. The caller holds Rooms.mu and
+// room.mu.
 func (room *Room) displace(r *Rooms, from Origin, now time.Time) (displaced *Member, err error) {
 	path, tree := []Group{from.Wide, from.Narrow}, &room.places[1]
 	short := Shortage{

@@ -34,10 +34,9 @@ func (st *Stream) Source(by budget.Group) budget.Source {
 	return budget.Source{Group: by, Member: st.member.number}
 }
 
-// awayPart is the part of a room's rate that it sends to peers. To a peer all of it comes by one link, as one
-// group, in which it cannot tell a crowd that we know to be behind one address from those who sit alone. So
-// we choose, and send so little that the link gets all of it through there, beside a few others who send too
-// much.
+// awayPart is the part of a room's rate that it sends to peers. To a peer all of it comes by one link, in
+// which it cannot tell a crowd behind one address from single members. So we choose, and send so little that
+// all of it gets through there, beside a few others who send too much.
 const awayPart = 4
 
 // Audience is which local members get a frame.
@@ -45,8 +44,7 @@ type Audience uint8
 
 const (
 	Everybody Audience = iota
-	// Few are all but the crowds of one Group: of each the first fewOfGroup. It is for a relay that has too
-	// much to send.
+	// Few are those of no crowd: of each Group the first fewOfGroup, when the relay has too much to send.
 	Few
 )
 

@@ -34,6 +34,5 @@
 //	Room.mu
 //	exchange.mu
 //
-// Nothing is sent with one of them held, and no Receiver called, so a Receiver may call back, or have its
-// member leave, at any time.
+// Nothing is sent and no Receiver called with one of them held, so a Receiver may call back at any time.
 package room

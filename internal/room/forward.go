@@ -16,11 +16,9 @@ type Trunk interface {
 	SendStream(tx *link.Tx, st *Stream, m *wire.Media, from Trunk)
 }
 
-// Forward sends a media frame of a stream to the other local members of its room, of whom Admit says who gets
-// it, and to the trunks of the talker's part of it but the one that it came from (nil: from a local talker).
-// It returns how many of each those are. media has its full CTR; its KID, alias and form are replaced. short
-// and long are scratch memory, wire.MaxPlaintext bytes each, for the two forms of the frame that local
-// members get.
+// Forward sends a frame to the other local members, as Admit said, and to the trunks of the talker's part but
+// the one that it came from (nil: a local talker). It returns how many of each. media has its full CTR; KID,
+// alias and form are replaced. short and long are scratch memory of wire.MaxPlaintext bytes.
 func (st *Stream) Forward(
 	to Audience, media *wire.Media, tx *link.Tx, short, long []byte, from Trunk,
 ) (local, trunks int) {

@@ -23,8 +23,7 @@ const (
 	// patience is for how long an acknowledgement is waited for, also of a member that sends packets: one
 	// that does not acknowledge must not hold up the others' keys.
 	patience = 4 * time.Second
-	// watchTime is for how long after it was last passed on a key's recipients are watched. Talkers wait for
-	// 8 s.
+	// watchTime is how long a key's recipients are watched after it was passed on. Talkers wait for 8 s.
 	watchTime = 12 * time.Second
 	// maxLeft bounds how many recipients that left are remembered, lest they be counted again.
 	maxLeft = 64
@@ -43,8 +42,7 @@ const (
 //
 // What is known of a pair of members is one bit: members have slots, which are used again.
 type exchange struct {
-	// mu guards what follows, and all memberKeys and senderKeys. It is the last of a room's locks; nothing is
-	// sent under it.
+	// mu guards what follows, all memberKeys and senderKeys. It is a room's last lock.
 	mu      sync.Mutex
 	members []*Member    // by slot; nil: free
 	watched []*senderKey // some recipients have not acknowledged, or the sender was not told that all have
@@ -217,8 +215,7 @@ func (x *exchange) introduced(members []*Member, reached []int, messages []urgen
 	}
 }
 
-// introduce sends the member a talker's entry, as UrgentMembersJoined, once. It reports whether the link took
-// it.
+// introduce sends the member a talker's entry, once. It reports whether the link took it.
 func (m *Member) introduce(talker *Member, entry []byte) bool {
 	if m.receiver.SendUrgent(wire.UrgentMembersJoined, entry) != nil {
 		return false

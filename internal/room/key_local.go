@@ -53,8 +53,7 @@ func (m *Member) SenderKey(message []byte, now time.Time) (taken bool) {
 	return taken
 }
 
-// announceLocked makes a senderKey of what the member announces, nil if there is none to make. The caller
-// holds exchange.mu.
+// announceLocked makes a senderKey of an announcement, or nil. The caller holds exchange.mu.
 func (m *Member) announceLocked(msg *wire.SenderKey, now time.Time) (k *senderKey, taken bool) {
 	rooms, keys := m.rooms, &m.keys
 	i, found := slices.BinarySearchFunc(keys.newest, msg.Key.Number, byNumber)
@@ -201,8 +200,7 @@ func (k *senderKey) unclaim(to *Member, now time.Time) outcome {
 	return wrapFull
 }
 
-// send sends the key to its recipient. It reports whether the link took it. When a remote recipient has it,
-// Member.KeyReceived says so.
+// send sends the key, and reports whether the link took it. A remote recipient answers by KeyReceived.
 func (k *senderKey) send(to *Member, wrap []byte) bool {
 	msg := wire.Key{Sender: k.member.ID, Key: k.key, Wrap: wrap}
 	body := make([]byte, 0, len(msg.Sender)+len(msg.Key.Signed)+len(msg.Key.Signature)+len(wrap))
@@ -240,8 +238,8 @@ func (k *senderKey) forget(slot int, id wire.MemberID) {
 	}
 }
 
-// settle reports, once, that all wraps have come and nobody is waited for. The caller holds exchange.mu, and
-// calls deliver without it.
+// settle reports, once, that all wraps have come and nobody is waited for: then deliver, without exchange.mu,
+// which the caller holds.
 func (k *senderKey) settle() bool {
 	if k.delivered || k.count < k.recipients || !k.waiting.empty() || k.member.keys.slot == noSlot {
 		return false
@@ -295,8 +293,7 @@ func (m *Member) KeyReceived(number uint32, from wire.MemberID) {
 	}
 }
 
-// passedLocked returns the key with a number that may still be waited for, or nil. The caller holds
-// exchange.mu.
+// passedLocked returns a key that may be waited for still, or nil. The caller holds exchange.mu.
 func (m *Member) passedLocked(number uint32) *senderKey {
 	if k, _ := m.announcedLocked(number); k != nil {
 		return k

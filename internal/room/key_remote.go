@@ -140,8 +140,7 @@ func (c *copyOf) claimLocked(number uint32, now time.Time) (state copyState, int
 	return copyClaimed, !c.to.keys.told.has(talker)
 }
 
-// finish notes that the copy is not under way any more, unless its recipient has left and is forgotten as a
-// whole.
+// finish notes that the copy is not under way any more. Who has left is forgotten already.
 func (c *copyOf) finish(acked bool) {
 	x := &c.talker.room.keys
 	x.mu.Lock()

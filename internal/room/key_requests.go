@@ -33,8 +33,7 @@ func (m *Member) KeysWanted(message []byte, now time.Time) (taken bool) {
 	return true
 }
 
-// askLocked notes whose keys the member wants. It reports whether Flush has to tell them. The caller holds
-// exchange.mu.
+// askLocked notes whose keys the member wants, and reports if that is news. The caller holds exchange.mu.
 func (m *Member) askLocked(ids []wire.MemberID, now time.Time) (news bool) {
 	if m.keys.slot == noSlot {
 		return false

@@ -47,8 +47,7 @@ type memberList struct {
 	sizes   [2]int    // of these
 }
 
-// setMembers publishes a new list of a room. remote: it has the same local members as the one before. The caller holds
-// room.mu.
+// setMembers publishes a list. remote: its local members are the same. The caller holds room.mu.
 func (rooms *Rooms) setMembers(room *Room, all []*Member, remote bool) {
 	list := *room.members.Load()
 	if list.all = all; !remote {
@@ -135,9 +134,8 @@ func (r *Rooms) Local(name string) []*Member {
 	return nil
 }
 
-// maxCrowdAway is up to how many members of a room its crowds are shown to other relays: see Few. A peer has
-// places for so many of ours even when others behind us want all that they can get, and cannot tell who of
-// ours is of a crowd.
+// maxCrowdAway is up to how many members a room shows its crowds to other relays: a peer has places for so
+// many of ours even when others behind us want all, and cannot tell crowds.
 const maxCrowdAway = 500
 
 // Shown returns those of Local whom other relays are to know of: all of them, but of too many those who are

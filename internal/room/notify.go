@@ -23,8 +23,7 @@ const (
 	introduceBurst = 2
 )
 
-// changes are the joins and leaves that members have not been told of. The zero value is empty. Its Room
-// locks it.
+// changes are joins and leaves that members were not told of. The zero value is empty; its Room locks it.
 type changes struct {
 	joined []*Member
 	left   []wire.MemberID

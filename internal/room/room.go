@@ -22,8 +22,7 @@ type Receiver interface {
 	SendMedia(tx *link.Tx, alias uint16, short, long []byte)
 	// SetAliasKnown says whether the remote side has acknowledged what an alias stands for.
 	SetAliasKnown(alias uint16, known bool)
-	// SendUrgent sends a message that is repeated until it is acknowledged. It keeps body, and fails when too
-	// many are under way.
+	// SendUrgent repeats a message until it is acknowledged. It keeps body, and fails if too many wait.
 	SendUrgent(kind wire.UrgentKind, body []byte) error
 	// SendUrgentThen is SendUrgent which, if it does not fail, calls done once: when the message was
 	// acknowledged, or when the session has ended without that. It may do so before it returns; no lock that
@@ -33,11 +32,9 @@ type Receiver interface {
 	ReceivedWithin(d time.Duration) bool
 }
 
-// FanOut is some receivers, made when the members of a room change, so that nothing about them has to be found out when
-// a frame is forwarded.
+// FanOut is some receivers. It is made when members change, so that forwarding has nothing to find out.
 type FanOut interface {
-	// SendMedia sends a media frame to all of them but one, as SendMedia of each would, and returns how many
-	// those are.
+	// SendMedia sends a media frame to all but one, and returns how many those are.
 	SendMedia(tx *link.Tx, but Receiver, alias uint16, short, long []byte) (sent int)
 }
 

@@ -56,8 +56,7 @@ func (s *Speech) Received(now time.Time) *Stream {
 	return st
 }
 
-// renew asks for another stream, unless somebody else has since tried. It is apart, or now would always be
-// allocated.
+// renew asks for another stream, unless somebody else has. It is apart, or now would be allocated always.
 func (s *Speech) renew(tried *time.Time, now time.Time) bool {
 	return s.tried.CompareAndSwap(tried, &now) && s.bind(now)
 }

@@ -122,8 +122,7 @@ func (room *Room) assign(st *Stream, now time.Time) bool {
 	return ok
 }
 
-// displaceStream gives a stream the alias of whoever gives way, or reports that nobody does. The caller holds
-// room.mu.
+// displaceStream gives a stream the alias of whoever gives way. The caller holds room.mu.
 func (room *Room) displaceStream(path []holder, st *Stream, now time.Time) (alias int, ok bool) {
 	rooms := st.member.rooms
 	alias, displaced, from, ok := room.aliases.Take(path, st, now)
@@ -142,8 +141,7 @@ func (room *Room) displaceStream(path []holder, st *Stream, now time.Time) (alia
 	return alias, true
 }
 
-// dropIdle drops streams that were silent for long, of remote members or of all, at most once a second. The
-// caller holds room.mu.
+// dropIdle drops streams that were silent for long, once a second at most. The caller holds room.mu.
 func (room *Room) dropIdle(all bool, now time.Time) {
 	swept := &room.swept[0]
 	if all {
@@ -175,8 +173,7 @@ func (st *Stream) end() {
 	m.streams = slices.DeleteFunc(slices.Clone(m.streams), func(other *Stream) bool { return other == st })
 }
 
-// AliasAcked notes that the member's client knows what an alias stands for, if it still stands for that. The
-// member is a local one.
+// AliasAcked notes that a local member knows what an alias stands for, if it still does.
 func (m *Member) AliasAcked(pair wire.AliasPair) {
 	if m.remote() {
 		return

@@ -74,10 +74,9 @@ func (s *Slots[K, V]) Free(path []K, value V, now time.Time) (n int, ok bool) {
 	return n, true
 }
 
-// Take gives out a slot of whoever gives way, when there is none free: of its slots the one that was not used
-// for longest. If nobody has more than their share, that is one of the own; who has none gets one that was
-// not used for as long as slots rest. old is what it stood for, the zero V if it rested, and from is who had
-// it.
+// Take gives out a slot when none is free: the least recently used of whoever gives way, or of the own if
+// nobody has more than their share; who has none gets one not used for as long as slots rest. old is what it
+// stood for, the zero V if it rested, and from is who had it.
 func (s *Slots[K, V]) Take(path []K, value V, now time.Time) (n int, old V, from *Group[K], ok bool) {
 	_, found := s.tree.Ask(path)
 	n = s.oldest(!found)

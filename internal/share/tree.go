@@ -1,7 +1,6 @@
 package share
 
-// Tree counts who holds how much, by groups of groups. The zero value has nobody. All paths of a tree have
-// the same length.
+// Tree counts who holds how much, by groups of groups. All paths of a tree have the same length.
 type Tree[K comparable] struct {
 	root  Group[K]
 	asked uint64
@@ -67,9 +66,8 @@ func (t *Tree[K]) Held(path []K) int {
 	return g.held
 }
 
-// Ask finds who gives way to the holder with the path, when there is nothing left: whoever holds most in the
-// groups that hold most. own: nobody has more than its share, so it is the holder itself. ok is false if it
-// has nothing, either.
+// Ask finds who gives way to a holder when nothing is left: whoever holds most in the groups that hold most.
+// own: nobody has more than its share, so it is the holder; ok is false if it has nothing.
 func (t *Tree[K]) Ask(path []K) (own, ok bool) {
 	t.asked++
 	g := &t.root
