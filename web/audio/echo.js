@@ -1,7 +1,6 @@
 /**
  * Whether the microphone hears our own loudspeaker, and what to do then. The browser cancels the echo of what
- * it knows to be played; where it does not count an AudioContext among that, the sound takes the way of a
- * call's:
+ * it knows to be played; where an AudioContext is not among that, the sound goes as a call's:
  *
  *     node --> MediaStreamDestination --> RTCPeerConnection ==> RTCPeerConnection --> <audio>
  *
@@ -92,14 +91,12 @@ export function findEcho(recording) {
 }
 
 /**
- * heard: the microphone hears our loudspeaker; ratio: how clearly; delay: of loudspeaker and microphone
- * together, ms.
+ * heard: the microphone hears our loudspeaker; ratio: how clearly; delay: of both together, ms.
  * @typedef {{heard: boolean, ratio: number, delay: number}} EchoResult
  */
 
 /**
- * Plays two quiet chirps and listens for a second whether the microphone, echo canceller included, hears
- * them.
+ * Plays two quiet chirps and listens whether the microphone, echo canceller included, hears them.
  * @param {AudioContext} context running, at 48 kHz
  * @param {MessagePort} port of a Capture; it is given back without a listener
  * @param {AudioNode} [to] what the chirps are played into; absent: the loudspeaker

@@ -74,11 +74,11 @@ export class Events {
   #tick() {
     const now = this.#clock.now();
     if (now >= this.#next.levels) {
-      this.#next.levels = later(this.#next.levels, LEVELS_EVERY, now);
+      this.#next.levels = Math.max(this.#next.levels + LEVELS_EVERY, now); // what was missed is left out
       this.say({ type: 'levels', ...this.#sources.levels(now) });
     }
     if (now >= this.#next.quality) {
-      this.#next.quality = later(this.#next.quality, QUALITY_EVERY, now);
+      this.#next.quality = Math.max(this.#next.quality + QUALITY_EVERY, now);
       this.#quality(now);
     }
     this.#wait();
@@ -141,12 +141,4 @@ export class Events {
     this.#clock.clearTimeout(this.#timer);
     this.#clock.clearTimeout(this.#listing);
   }
-}
-
-/**
- * The next time of something regular: what was missed is not made up for.
- * @param {number} due @param {number} every @param {number} now
- */
-function later(due, every, now) {
-  return Math.max(due + every, now);
 }

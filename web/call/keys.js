@@ -48,27 +48,19 @@ const RETRY_AFTER = 1000; // ms after work that failed
  * @property {() => number} mediaAt when media was sent last, ms; -Infinity: never
  * @property {() => boolean} publishing whether a microphone is armed
  * @property {(id: string) => void} playHeld
- * @property {(now: number) => {ask: Set<string>, hopeless: Set<string>, next: number}} waiting streams
- *   without keys
+ * @property {(now: number) => {ask: Set<string>, hopeless: Set<string>, next: number}} waiting
  * @property {() => void} fetch the member list
  * @property {(code: string, id: string) => void} warn
  * @property {(number: string | null, people: number) => void} safety
  * @property {(error: unknown) => void} failed
  */
 
-/**
- * @typedef {{message: Bytes, since: number, fetched: boolean}} UnknownKey a key message whose sender is not
- *   in the list
- */
+/** @typedef {{message: Bytes, since: number, fetched: boolean}} UnknownKey its sender is not listed */
 
 export class Keys {
   /** Key messages that came faster than they could be checked. */
   dropped = 0;
-  /**
-   * @type {Promise<void>} resolved when we know who is there, or need not wait for it any longer, or it is
-   *   over
-   */
-  opened;
+  /** @type {Promise<void>} resolved when we know who is there, or wait no longer, or it is over */ opened;
   /** Opens frames. */
   listener;
 

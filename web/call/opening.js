@@ -30,8 +30,7 @@ export class Opening {
   lasts(complete, now) {
     if (complete) this.#listed ??= now;
     if (now >= this.#since + OPENING_MOST) return false;
-    // What was said before the list came, its members could not be given the keys of; if it came at once,
-    // nothing was said.
+    // Who is listed lacks the keys of what was said before; if the list came at once, nothing was.
     return this.#listed === null || (this.#asked && now < this.#listed + OPENING_REST);
   }
 

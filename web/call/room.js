@@ -48,10 +48,8 @@ const END_TIME = 500; // ms that the end of what is said may hold up leaving
  * @property {(message: import('./engine.js').EngineMessage) => void} tell
  * @property {import('./publish.js').MakeEncoder} encoder
  * @property {import('./stream.js').MakeDecoder} decoder
- * @property {() => {process(frame: Float32Array): boolean, readonly onset: number}} [vad] absent: that of
- *   web/audio
+ * @property {() => {process(frame: Float32Array): boolean, readonly onset: number}} [vad] absent: Vad
  * @property {new (config: import('../link/client.js').ClientConfig) => Pick<Client, keyof Client>} [client]
- *   in the place of link's
  * @property {import('../link/clock.js').Clock} [clock]
  */
 

@@ -122,10 +122,7 @@ export class Roster {
     }
   }
 
-  /**
-   * What people are told of a member's relay; undefined: it is ours.
-   * @param {Member} member @returns {string | undefined}
-   */
+  /** What people are told of a member's relay; undefined: it is ours. @param {Member} member */
   relayOf({ home }) {
     return this.#labels.get(home) || home || undefined;
   }
@@ -181,8 +178,7 @@ export class Roster {
   /**
    * Takes news of joins.
    * @param {Bytes[]} entries @param {number} now ms
-   * @returns {Promise<{news: News[], doubt: boolean}>} doubt: fetch the list, for somebody is said to have
-   *   left, too
+   * @returns {Promise<{news: News[], doubt: boolean}>} doubt: fetch the list
    */
   async joined(entries, now) {
     /** @type {News[]} */ const news = [];

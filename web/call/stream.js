@@ -29,21 +29,14 @@ const MAX_MISSING = 4096; // counters between two packets; what is further apart
 const NOTHING = new Float32Array(0);
 
 /** @typedef {import('../jitter/buffer.js').Packet} Packet */
-/**
- * @typedef {{decode(packet: Uint8Array | null): void, close(): void}} StreamDecoder null has a frame
- *   concealed
- */
+/** @typedef {{decode(packet: Uint8Array | null): void, close(): void}} StreamDecoder null: conceal */
 /**
  * @typedef {(options: {onpcm: (pcm: Float32Array | null) => void}) => StreamDecoder} MakeDecoder it answers
  *   each call of decode once, in order
  */
 
 export class Stream {
-  /**
-   * @type {number | null} since when it is not to be played, ms: its member left, or said other things; null:
-   *   it is
-   */
-  retiredAt = 0;
+  /** @type {number | null} since when it is not to be played, ms; null: it is */ retiredAt = 0;
   /** When a packet with sound came last, ms. */
   sounded = -Infinity;
 
@@ -185,10 +178,7 @@ export class Stream {
   }
 }
 
-/**
- * What of the statistics outlives a player: its delays do not.
- * @param {Record<string, number>} stats @returns {Record<string, number>}
- */
+/** What of the statistics outlives a player: its delays do not. @param {Record<string, number>} stats */
 export function counters(stats) {
   return Object.fromEntries(Object.entries(stats).filter(([name]) => !name.endsWith('Ms')));
 }

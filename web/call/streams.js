@@ -6,13 +6,12 @@
  *                          '-- does not open: counted               '-- silent for 5 s: not any more
  *
  * Whoever is on the way can send frames in anybody's name, so nothing but a frame that opens, and was not
- * taken before, makes a stream, or has another one give way. What others cost is bounded: a member who is in
- * the room has one Talker, whatever its frames say, and who is not has one of MAX_UNKNOWN, which give way to
- * each other only.
+ * taken before, makes a stream, or has another one give way. What others cost is bounded: a member has one
+ * Talker, whatever its frames say, and who is none has one of MAX_UNKNOWN.
  *
  * Nothing here decides what is a replay: what was taken is known to the Listener, for as long as a key of its
- * talker could come again. So all that is here may be forgotten at any time, and is made anew by the next
- * frame that opens.
+ * talker could come again. So all that is here may be forgotten at any time: the next frame that opens makes
+ * it anew.
  */
 
 import { soonest } from '../link/clock.js';
@@ -162,9 +161,8 @@ export class Streams {
   /**
    * Finds a place among those that are live, in this order: one is free; somebody has been silent for long; a
    * member has two more than the one whose stream it is, then the newest of those gives way. Otherwise those
-   * who sound go on, and who came last is not heard. So neither somebody who just fell silent nor somebody
-   * who comes can take anything from who talks, and one member with many streams takes no place that another
-   * one wants.
+   * who sound go on, and who came last is not heard. So nobody who falls silent or comes takes anything from
+   * who talks, and one member with many streams takes no place that another wants.
    * @param {Stream} stream
    */
   #place(stream) {

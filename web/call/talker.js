@@ -26,8 +26,7 @@ const MAX_OPENING = 256; // frames that are being decrypted: those that were hel
 /**
  * @typedef {object} TalkerHooks
  * @property {(kid: bigint, ctr: number, sealed: Bytes, now: number) => Promise<Bytes>} decrypt
- * @property {(kid: bigint, ctr: number) => 'new' | 'replayed' | 'ahead'} record notes what was opened:
- *   Listener.record
+ * @property {(kid: bigint, ctr: number) => 'new' | 'replayed' | 'ahead'} record of Listener
  * @property {() => number} now ms
  * @property {(owner: string, digest: Bytes) => void} seen what its member sees
  * @property {(owner: string) => void} unseen that it does not say so

@@ -3,7 +3,7 @@
  * background: takes the messages of engine.js, gives them to a Room, and connects it with the worklets'
  * ports, the codec and the store.
  *
- *     page -- engine.js messages --> take --> Room -- tell --> page
+ *     page -- engine.js messages --> commands --> Room -- tell --> page
  *     capture worklet -- {pcm} --> captured --> Room.captured    {back} when done: capturing makes no garbage
  *     playback worklet -- {need} --> play --> Room.play --> {pcm}
  *
@@ -124,37 +124,26 @@ function failed(error) {
   tell({ type: 'warning', code: 'program', text: messageOf(error) });
 }
 
-/** @param {any} message of engine.js */
-function take(message) {
-  switch (message.type) {
-    case 'join':
-      Object.assign(how, message.publish);
-      inTurn(() => join(message), ended);
-      break;
-    case 'talk':
-      room?.setPressed(message.on);
-      break;
-    case 'mute':
-      how.muted = message.on;
-      room?.setMuted(message.on);
-      break;
-    case 'mode':
-      how.mode = message.mode;
-      room?.setMode(message.mode);
-      break;
-    case 'volume':
-      room?.setVolume(message.member, message.gain);
-      break;
-    case 'trust':
-      room?.trust(message.member).catch(failed);
-      break;
-    case 'devices':
-      inTurn(() => devices(message.ports), failed);
-      break;
-    case 'leave':
-      leave();
-  }
-}
+/** What the page may ask for, by the type of its message. @type {Record<string, (message: any) => void>} */
+const commands = {
+  join(message) {
+    Object.assign(how, message.publish);
+    inTurn(() => join(message), ended);
+  },
+  talk: ({ on }) => room?.setPressed(on),
+  mute({ on }) {
+    how.muted = on;
+    room?.setMuted(on);
+  },
+  mode({ mode }) {
+    how.mode = mode;
+    room?.setMode(mode);
+  },
+  volume: ({ member, gain }) => room?.setVolume(member, gain),
+  trust: ({ member }) => void room?.trust(member).catch(failed),
+  devices: ({ ports }) => inTurn(() => devices(ports), failed),
+  leave,
+};
 
 function leave() {
   left = true;
@@ -162,7 +151,7 @@ function leave() {
   else tell({ type: 'state', state: 'ended' });
 }
 
-self.onmessage = ({ data }) => take(data);
+self.onmessage = ({ data }) => commands[data.type]?.(data);
 
 self.addEventListener('unhandledrejection', (event) => {
   event.preventDefault();

@@ -53,8 +53,7 @@ export class GoneTalkers {
   /**
    * Compares a header with the last one of who has an entry, if that is among them.
    * @param {string} hash in hexadecimal @param {KeyHeader} header
-   * @returns {'known' | 'back' | null} it is not to be taken: it is old, or its first CTR went back; null: it
-   *   may be
+   * @returns {'known' | 'back' | null} why not to take it: old, or its first CTR went back; null: it may be
    */
   check(hash, header) {
     const talker = this.#talkers.get(shortOf(hash));

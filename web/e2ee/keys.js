@@ -128,8 +128,7 @@ export function verifyHeader(publicKey, sender, header, signature) {
 
 /**
  * The X25519 key that a client makes for one join; what talkers wrap for the client is wrapped to it. As it
- * goes with the stay, an identity that is stolen later opens none of them. The private half cannot be taken
- * out.
+ * goes with the stay, an identity that is stolen later opens none of them.
  */
 export class JoinKey {
   /** @type {CryptoKey|null} */ #privateKey;

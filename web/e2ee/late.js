@@ -13,10 +13,7 @@ const MASK = 2 ** (MAX_OVERTAKEN + 1) - 1;
 
 /** @typedef {import('../wire/urgent.js').KeyHeader} KeyHeader */
 
-/**
- * Which of a talker's numbers were accepted: a bit for the last and each of the eight below. 0: before the
- * first.
- */
+/** Which of a talker's numbers were accepted: a bit for the last and each of the eight below. */
 export class AcceptedNumbers {
   #bits = 0;
 

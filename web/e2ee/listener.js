@@ -10,8 +10,7 @@
  * s after another one was accepted, all of a talker 10 s after it left.
  *
  * Keys are accepted one at a time, and frames opened meanwhile, any number at once. WebCrypto makes both
- * wait, so whatever was looked up before is looked up again after: nothing is kept that somebody replaced or
- * erased meanwhile.
+ * wait, so whatever was looked up before is looked up again after: somebody may have replaced or erased it.
  */
 
 import {equal, toHex} from '../wire/bytes.js';

@@ -122,8 +122,7 @@ export class Secret {
   }
 
   /**
-   * Returns what a room's base keys are salted with, as a key of HMAC-SHA256: HKDF-Extract(salt, W) is
-   * HMAC(salt, W).
+   * The salt of a room's base keys, as a key of HMAC-SHA256: HKDF-Extract(salt, W) is HMAC(salt, W).
    * @param {string} room @returns {Promise<CryptoKey>} not extractable
    */
   mediaKey(room) {

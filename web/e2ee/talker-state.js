@@ -1,7 +1,6 @@
 /**
  * What a Talker shares with its Sealers: the key in use, the open streams and their CTRs. All of it is
- * synchronous: a frame's key and CTR are settled in the call that seals it, whatever WebCrypto does
- * meanwhile.
+ * synchronous: a frame's key and CTR are settled in the call that seals it.
  *
  *     Talker -- install --> key in use          Sealer -- reserve --> KID, CTR, SFrame key (a promise)
  *                              '-- derived once a stream and key --------------'

@@ -1,7 +1,6 @@
 /**
  * Makes the sender keys of one member for one stay: decides when there is a new one and who gets it
- * ("Sending" of docs/protocol.md, section 7.2). As Talker in Go's internal/e2ee, with the same rules in the
- * same order.
+ * ("Sending" of docs/protocol.md, section 7.2). As Go's Talker, with the same rules in the same order.
  *
  *                arm: fresh                    leave: fresh, for all
  *     (no key) -------------> [key in use] ----------------------------> [key in use, fresh key waiting]
@@ -10,8 +9,7 @@
  *                    join: ratchet     +------------------------------------+--+
  *
  * Everything here is synchronous and keeps no clock: after each input, call step. Only what keys are made of
- * is waited for, in MediaKey, Sealer and Distribution. When messages travel and come again is not here
- * (web/call/keys.js).
+ * is waited for, in MediaKey, Sealer and Distribution. When messages travel, web/call/keys.js says.
  */
 
 import {toHex} from '../wire/bytes.js';
@@ -118,8 +116,7 @@ export class Talker {
 
   /**
    * Erases all keys and closes all Sealers; frames that were sealed before still come. No stream opens from
-   * then on, and step does nothing. Distributions keep their copies until nothing refers to them. Closing
-   * again does nothing.
+   * then on, and step does nothing. Distributions keep their copies until nothing refers to them.
    */
   close() {
     this.#state.close();
@@ -302,10 +299,7 @@ export class Talker {
     return change;
   }
 
-  /**
-   * Takes the newest key for a new header, and forgets who asked for it.
-   * @param {Member[]} to @returns {Change | null}
-   */
+  /** Takes the newest key for a new header, and forgets who asked for it. @param {Member[]} to */
   #announce(to) {
     const key = this.#waiting ?? this.#state.key;
     if (!key) return null; // not while it is armed

@@ -3,8 +3,7 @@
  *
  * It is as long-lived as what is known of the talker, not as a stream that is played, or as a key: a relay
  * that makes a listener forget a stream (by many others, or by saying that the talker left) and has the
- * talker send its key again could play the past once more. Only frames that authenticated make a window, so
- * forged ones cost nothing.
+ * talker send its key again could play the past once more. Forged frames make no window.
  *
  *     recent  at most 16, the one that had a frame last at the end    a ReplayWindow
  *     floors  the others, by stream                                   the highest CTR taken: none below it is

@@ -20,8 +20,7 @@ const unseen =
  */
 export function foldName(name) {
   name = fromUtf8(toUtf8(name)); // half a surrogate pair becomes U+FFFD
-  // What was taken out may have kept apart what composes, and case may compose differently: again, until
-  // nothing changes.
+  // What was taken out may have kept apart what composes, and so may case: until nothing changes.
   for (let i = 0; i < MAX_FOLDS; i++) {
     const before = name;
     name = name.normalize('NFKC').replace(/\p{White_Space}/gu, ' ').replace(unseen, '');

@@ -59,10 +59,7 @@ export class Identity {
     return new Identity(seedKey, signKey, publicKey, await fingerprintOf(publicKey));
   }
 
-  /**
-   * A new identity, and its seed to be kept by the caller.
-   * @returns {Promise<{identity: Identity, seed: Bytes}>}
-   */
+  /** A new identity, and its seed to be kept by the caller. */
   static async generate() {
     const seed = crypto.getRandomValues(new Uint8Array(SEED_SIZE));
     return { identity: await Identity.fromSeed(seed), seed };

@@ -67,8 +67,8 @@ export class KnownNames {
 
   /**
    * What is known of somebody who calls itself name and has this key. The key must have been proven, by a
-   * signature over the name. It does not reject: where the storage fails, names are known for this stay, and
-   * trouble says why.
+   * signature over the name. It does not reject: where storage fails, names are known for this stay: see
+   * trouble.
    * @param {string} name @param {Bytes} publicKey @returns {Promise<Verdict>}
    */
   check(name, publicKey) {
@@ -86,8 +86,7 @@ export class KnownNames {
 
   /**
    * Accepts a key for a name, beside those that are known for it: people may have several identities, and
-   * several people one name. It rejects with an IdentityError for the empty name and for keys that anybody
-   * can sign for.
+   * several people one name. It rejects for the empty name and for keys that anybody can sign for.
    * @param {string} name @param {Bytes} publicKey @returns {Promise<void>}
    */
   trust(name, publicKey) {
@@ -117,8 +116,7 @@ export class KnownNames {
   }
 
   /**
-   * What stands for a folded name, and for it with a key. No folded name has a zero byte, so none of one kind
-   * is one of the other.
+   * What stands for a folded name, and for it with a key. No folded name has a zero byte.
    * @param {string} folded @param {Bytes} publicKey
    */
   async #tags(folded, publicKey) {

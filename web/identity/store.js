@@ -28,10 +28,7 @@ export class Store {
     this.#db = db;
   }
 
-  /**
-   * Opens the database, which is made if there is none.
-   * @param {string} [name] of the database @returns {Promise<Store>}
-   */
+  /** Opens the database, which is made if there is none. @param {string} [name] of the database */
   static async open(name = DATABASE) {
     if (!globalThis.indexedDB) {
       throw new IdentityError(
@@ -127,10 +124,7 @@ export class Store {
     return this.#get(SETTINGS, key);
   }
 
-  /**
-   * Keeps a setting; undefined removes it.
-   * @param {string} key @param {any} value whatever can be cloned @returns {Promise<void>}
-   */
+  /** Keeps a setting; undefined removes it. @param {string} key @param {any} value whatever can be cloned */
   set(key, value) {
     return this.#change(SETTINGS, (store) =>
       value === undefined ? store.delete(key) : store.put(value, key),

@@ -4,8 +4,7 @@
  *     | entropy = seed, 256 bits                 | SHA-256(entropy)[0], 8 bits |
  *     | word 1, 11 bits | word 2, 11 bits | ...             | word 24, 11 bits |
  *
- * each word being an index, most significant bit first, into the list. The words are as secret as the seed:
- * no error shows one.
+ * each word being an index, most significant bit first, into the list. No error shows one: they are secret.
  */
 
 import { concat } from '../wire/bytes.js';

@@ -111,10 +111,7 @@ export class Buffer {
     this.#insert(slot);
   }
 
-  /**
-   * Null for a packet that cannot be played at all.
-   * @param {Packet} packet @param {number} now @returns {Slot | null}
-   */
+  /** Null for a packet that cannot be played at all. @param {Packet} packet @param {number} now */
   #slotOf({ counter, timestamp, payload, silence, duration }, now) {
     if (!Number.isSafeInteger(counter) || counter < 0 || !(timestamp >= 0 && timestamp <= 0xffff)) {
       return null;
@@ -134,8 +131,8 @@ export class Buffer {
   }
 
   /**
-   * Gives the packet its seq and its extended media time, and begins a new time line when its numbers cannot
-   * continue the old one.
+   * Gives the packet its seq and extended media time; a new time line where its numbers cannot continue the
+   * old.
    *
    *     no packet for 30 s, or media time ahead of the clock by more than the buffer, or back by more than
    *     100 frames (at least the greatest delay), or at all, but for a pre-roll, while the counter goes on

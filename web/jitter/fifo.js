@@ -67,8 +67,7 @@ export class Fifo {
   }
 
   /**
-   * Takes one period out: the first fades into the second, then play goes on. 2 x period samples must be
-   * unread.
+   * Takes one period out: the first fades into the second, then play goes on. Twice period must be unread.
    *
    *     before  |...A...|...B...|...C...      A and B are alike
    *     after   |.A->B..|...C...

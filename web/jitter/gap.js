@@ -24,8 +24,7 @@ function markerTime(n) {
  * rest was silence, whose markers got lost.
  *
  * f lost frames leave missing-f lost markers, which cover the rest of the gap until the next marker would
- * have been sent. The greatest f that fits is taken; when none fits (a talker with other habits) all of them
- * were frames.
+ * have been sent. The greatest f that fits is taken; when none fits all were frames.
  * @param {number} gap samples @param {number} missing packets @param {number} frame samples in a frame
  * @returns {number} samples, at most gap
  */

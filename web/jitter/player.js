@@ -69,12 +69,10 @@ const CLIP = 4; // decoders that emit more than this are broken
  * @property {number} resets new time lines: the talker restarted or was away for 30 s
  * @property {number} played frames decoded
  * @property {number} concealed frames filled by concealment while the talker was talking
- * @property {number} undecodable frames that the decoder refused, or answered too late; they are concealed
- *   too
+ * @property {number} undecodable frames that the decoder refused or answered late, concealed too
  * @property {number} accelerated pitch periods removed by time scaling
  * @property {number} decelerated pitch periods repeated by time scaling
- * @property {number} targetMs what play-out aims to add to the fastest packet: jitter, one read and the
- *   decoder
+ * @property {number} targetMs what play-out adds to the fastest packet: jitter, a read, the decoder
  * @property {number} delayMs from put of a frame to its first sample being played, mean of the last 16 or so
  * @property {number} lastDelayMs the same of the last frame
  * @property {number} jitterMs interarrival jitter, RFC 3550 section 6.4.1

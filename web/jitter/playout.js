@@ -133,8 +133,7 @@ export class Playout {
   }
 
   /**
-   * Plays silence until the next talkspurt is due: on schedule, or after a short pause when play-out is
-   * behind.
+   * Plays silence until the next talkspurt is due: on schedule, or soon when play-out is behind.
    * @param {number} want
    */
   #produceSilence(want) {

@@ -1,7 +1,6 @@
 /**
  * What a carrier is: one connection to a relay, by WebTransport or WebSocket, that carries control messages
- * in order and packets as they come (docs/protocol.md, section 8). Carriers know nothing of sessions or
- * frames.
+ * in order and packets as they come (docs/protocol.md, section 8). They know no sessions and no frames.
  */
 
 import { CodedError, messageOf } from '../wire/bytes.js';
@@ -54,10 +53,7 @@ export class LinkError extends CodedError {
   }
 }
 
-/**
- * Makes whatever was thrown a LinkError.
- * @param {unknown} error @param {string} [code] if it is none
- */
+/** Makes whatever was thrown a LinkError. @param {unknown} error @param {string} [code] if it is none */
 export function asLinkError(error, code = 'program') {
   return error instanceof LinkError ? error : new LinkError(code, messageOf(error), { cause: error });
 }

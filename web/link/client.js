@@ -271,8 +271,7 @@ export class Client {
   // What the room does.
 
   /**
-   * Sends a control message and returns the answer. When that is overdue the client attaches again, and the
-   * message is sent again.
+   * Sends a control message and returns the answer. When that is overdue the client attaches and asks again.
    * @param {string} name @param {Record<string, any>} [fields] @param {AbortSignal} [signal]
    * @returns {Promise<Message>} rejects with a LinkError: the relay refused, or the client has ended
    */

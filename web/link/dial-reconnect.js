@@ -201,8 +201,7 @@ export class Race {
     this.#last = error;
     this.#failures.set(kind ?? 'place', error);
     if (this.#config.final(error)) {
-      // A relay behind a proxy may refuse what was signed for another name, but only by one of the ways
-      // there.
+      // A relay behind a proxy may refuse what was signed for another name, but only by one way.
       const others = this.#kinds().some((k) => k !== kind);
       if (!kind || !others || !['signature', 'protocol'].includes(error.code)) {
         this.#fail(error);

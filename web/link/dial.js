@@ -151,8 +151,7 @@ export class Attacher {
   }
 
   /**
-   * Where the relay is to be reached. What is known already will do for a first try, and where nobody can be
-   * asked.
+   * Where the relay is to be reached. What is known will do for a first try, and where nobody can be asked.
    * @param {boolean} again @param {AbortSignal} signal @returns {Promise<Place>}
    */
   async #find(again, signal) {

@@ -39,10 +39,7 @@ export class PacketQueue {
     this.#waiting.push({ packet, media, at: now });
   }
 
-  /**
-   * Takes the next packet that is worth sending; null if there is none.
-   * @param {number} now @returns {Bytes | null}
-   */
+  /** Takes the next packet that is worth sending; null if there is none. @param {number} now */
   shift(now) {
     for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
       if (!next.media || now - next.at < this.#maxAge) return next.packet;

@@ -20,8 +20,7 @@ const ACK_EVERY = 50; // ms that bound how often one alias is acknowledged
 
 /**
  * The aliases of one direction; there are at most 4096. What they stand for is what the packet with the
- * highest counter says: one that was overtaken on its way changes nothing. However many aliases a stream has,
- * it is made once.
+ * highest counter says: one that was overtaken on its way changes nothing.
  */
 export class Aliases {
   /** @type {Map<number, Entry>} */ #table = new Map();
@@ -37,8 +36,7 @@ export class Aliases {
    * @param {Media} m
    * @param {(kid: bigint) => Bound | null | undefined} bind is asked about streams that are new
    * @param {number} now @param {number} packet counter of the packet that the frame came in
-   * @returns {{kid: bigint, ctr: number, bound: Bound, ack: boolean} | null} ack: the relay is to be told
-   *   that we know
+   * @returns {{kid: bigint, ctr: number, bound: Bound, ack: boolean} | null} ack: tell the relay
    */
   resolve(m, bind, now, packet) {
     const entry = this.#table.get(m.alias);

@@ -19,10 +19,7 @@ export class SentTimes {
     this.#times[counter % SENT_RING] = at;
   }
 
-  /**
-   * Returns when counter was sent, or null if that is not known any more.
-   * @param {number} counter @returns {number | null}
-   */
+  /** Returns when counter was sent, or null if that is not known any more. @param {number} counter */
   at(counter) {
     return counter >= 0 && this.#counters[counter % SENT_RING] === counter
       ? this.#times[counter % SENT_RING]
@@ -54,8 +51,7 @@ export class SendStats {
   }
 
   /**
-   * Takes a report that came now. An old one, or one that claims what was never sent (from next up), is
-   * ignored.
+   * Takes a report that came now. Old ones, and what claims counters from next up, are ignored.
    * @param {Report} p @param {number} next @param {SentTimes} sent @param {number} now
    * @returns {boolean} packets arrive over there
    */

@@ -111,10 +111,7 @@ export class ReceiveStats {
     return this.#reported + Math.max(this.interval, REPORT_OFTEN);
   }
 
-  /**
-   * Returns the report of now, and decides when the next one may follow.
-   * @param {number} now @returns {Report}
-   */
+  /** Returns the report of now, and decides when the next one may follow. @param {number} now */
   report(now) {
     const highest = this.window.next - 1;
     const samples = [];

@@ -1,7 +1,6 @@
 /**
  * The sending half of a session: the carrier in use, the counter of its packets, which aliases the relay
- * knows, and what became of what was sent (docs/protocol.md, sections 3 and 4). When to send what is decided
- * in session.js.
+ * knows, and what became of what was sent (docs/protocol.md, sections 3 and 4). Session decides when.
  *
  *     frames ── transmit ──> counter || frames ──> carrier
  */
@@ -14,10 +13,7 @@ import { Traffic } from './session-meter.js';
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 /** @typedef {import('./carrier.js').Carrier} Carrier */
 
-/**
- * What a packet costs beside its frames, about: IPv4 20, UDP 8, QUIC's header 6, frame 3, tag 16, and our
- * counter 4.
- */
+/** What a packet costs beside its frames: IPv4 20, UDP 8, QUIC's header 6, frame 3, tag 16, counter 4. */
 export const PACKET_OVERHEAD = 57;
 
 export class Sender {
@@ -75,10 +71,7 @@ export class Sender {
     return this.stats.report(report, this.packets, this.#times, now);
   }
 
-  /**
-   * What is known about the path, for the pacer.
-   * @param {number} now @returns {import('./pace.js').PathView}
-   */
+  /** What is known about the path, for the pacer. @param {number} now */
   path(now) {
     return { media: this.traffic.media(now), rtt: this.stats.rtt, jitter: this.stats.jitter };
   }

@@ -1,6 +1,6 @@
 /**
- * Urgent messages (docs/protocol.md, section 4.4): what is sent until it is acknowledged, and what came and
- * was taken. It is pure.
+ * Urgent messages (docs/protocol.md, section 4.4): what is sent until it is acknowledged, and what came.
+ * Pure.
  *
  *     add ──> waiting ──(due: first at once, then every 100 ms, at the pacer's rate)──> sent ──ack──> gone
  */
@@ -133,10 +133,7 @@ export class UrgentOut {
     return gone;
   }
 
-  /**
-   * Forgets all messages. The caller calls the done of what it returns, with false.
-   * @returns {UrgentMessage[]}
-   */
+  /** Forgets all messages. The caller calls the done of what it returns, with false. */
   clear() {
     const gone = this.pending.concat(this.waiting);
     this.pending = [];

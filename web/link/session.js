@@ -22,17 +22,7 @@ import { UrgentIn, UrgentOut } from './session-urgent.js';
 /** @typedef {import('./clock.js').Clock} Clock */
 /** @typedef {import('./handler.js').SessionHandler} SessionHandler */
 
-/** What a session counts. */
-class Counts {
-  mediaHeld = 0; // media frames not sent because of the circuit breaker
-  replayed = 0;
-  malformed = 0;
-  unbound = 0; // media frames of unknown or refused aliases
-}
-
 export class Session {
-  counts = new Counts();
-
   #clock;
   #handler;
   #ended = false;
@@ -84,10 +74,7 @@ export class Session {
     try {
       const { counter: low, frames } = wire.parsePacket(packet);
       const counter = wire.decodeCounter(low, 32, this.#recv.window.next);
-      if (this.#recv.window.judge(counter) !== 'new') {
-        this.counts.replayed++;
-        return;
-      }
+      if (this.#recv.window.judge(counter) !== 'new') return;
       this.#recv.packet(counter, packet.length + PACKET_OVERHEAD - wire.PACKET_HEADER, now);
       this.#live.heard();
       for (const frame of wire.frames(frames)) {
@@ -95,8 +82,7 @@ export class Session {
         if (this.#ended) return;
       }
     } catch (error) {
-      if (error instanceof FormatError) this.counts.malformed++;
-      else this.#handler.failed(error);
+      if (!(error instanceof FormatError)) this.#handler.failed(error);
     }
     this.#report(now, 0);
   }
@@ -145,10 +131,7 @@ export class Session {
    */
   #media(m, now, packet) {
     const known = this.#aliases.resolve(m, (kid) => this.#call(() => this.#handler.bind(kid)), now, packet);
-    if (!known) {
-      this.counts.unbound++;
-      return;
-    }
+    if (!known) return;
     const { kid, ctr, bound } = known;
     if (known.ack) this.#transmit(wire.appendAliasAck([{ alias: m.alias, kid }], true));
     this.#call(() => this.#handler.media({ kid, ctr, ciphertext: m.ciphertext, bound }));
@@ -199,9 +182,7 @@ export class Session {
    * @param {bigint} kid @param {number} ctr @param {Bytes} ciphertext 1 to 1100 bytes
    */
   sendMedia(kid, ctr, ciphertext) {
-    if (this.#live.stopped) {
-      this.counts.mediaHeld++;
-    } else if (this.#send.carrier) {
+    if (!this.#live.stopped && this.#send.carrier) {
       const now = this.#clock.now();
       this.#live.expect(now);
       this.#send.media(now, kid, ctr, ciphertext);
@@ -373,8 +354,8 @@ export class Session {
   // What it knows.
 
   /**
-   * How good the path is: shares of packets lost (0 to 1), ms, bits a second with headers; since: when the
-   * path in use was taken.
+   * How good the path is: shares of packets lost (0 to 1), ms, bits a second with headers; since: of the path
+   * in use.
    */
   quality() {
     const { carrier, since, stats, traffic } = this.#send;

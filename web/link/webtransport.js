@@ -59,10 +59,7 @@ export async function openWebTransport(place, signal, options = {}) {
   }
 }
 
-/**
- * Returns the stream that the relay opens.
- * @param {WebTransport} transport @returns {Promise<WebTransportBidirectionalStream>}
- */
+/** Returns the stream that the relay opens. @param {WebTransport} transport */
 async function firstStream(transport) {
   const streams = transport.incomingBidirectionalStreams.getReader();
   try {

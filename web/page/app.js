@@ -1,7 +1,6 @@
 /**
  * The page as a whole: reads the address, keeps the screens apart, and leads from the door into a call and
- * out of it. What touches the world (engine, devices, store) is handed in by main.js, and by the scenes with
- * fakes.
+ * out of it. What touches the world (engine, devices, store) is handed in, by main.js or the scenes.
  *
  *     address ──> Door ── join ──> Stay + RoomView ── leave, error ──> ended screen ──> Door
  *

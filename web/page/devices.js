@@ -103,10 +103,7 @@ export class Devices {
     }
   }
 
-  /**
-   * Starts the microphone that the settings name. Rejects with what faultOf understands.
-   * @returns {Promise<Microphone>}
-   */
+  /** Starts the microphone that the settings name. Rejects with what faultOf understands. */
   async microphone() {
     const context = this.#audio();
     void context.resume().catch(() => {});
@@ -120,19 +117,13 @@ export class Devices {
     return startCapture(context, { deviceId, noiseSuppression });
   }
 
-  /**
-   * What an error of the microphone is for the user.
-   * @param {unknown} error @returns {import('./room-model.js').Mic}
-   */
+  /** What an error of the microphone is for the user. @param {unknown} error */
   faultOf(error) {
     const code = error instanceof Error && Reflect.get(error, 'code');
     return faults.find((fault) => fault === code) ?? 'failed';
   }
 
-  /**
-   * The loudspeaker's port for the engine of a stay; the one before falls silent.
-   * @returns {Promise<MessagePort>}
-   */
+  /** The loudspeaker's port for the engine of a stay; the one before falls silent. */
   async playback() {
     const context = this.#audio();
     const { startPlayback } = await modules.playback();

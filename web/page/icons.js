@@ -41,11 +41,12 @@ export function icon(name) {
 }
 
 /**
- * A button that is an icon only: the label is for screen readers.
- * @param {IconName} name @param {string} label @param {() => void} onclick
+ * A button that is an icon only: the label is for screen readers, the title for pointers.
+ * @param {IconName} name @param {string} label @param {() => void} onclick @param {string} [title]
  */
-export function iconButton(name, label, onclick) {
-  return h('button', { type: 'button', class: 'icon-button', 'aria-label': label, onclick }, icon(name));
+export function iconButton(name, label, onclick, title) {
+  const names = { 'aria-label': label, title };
+  return h('button', { type: 'button', class: 'icon-button', ...names, onclick }, icon(name));
 }
 
 /** The mark of the product: three arcs of speech that pass a gap. @returns {SVGSVGElement} */

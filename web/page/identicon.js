@@ -13,8 +13,7 @@ const rows = 5;
 /**
  * Draws a fingerprint into path data; pure, so that it is tested without a page.
  * @param {string} fingerprint eight groups of four hexadecimal digits
- * @returns {{hues: [number, number], cells: [string, string]}} hues in degrees; SVG path data in a box of 5
- *   by 5
+ * @returns {{hues: [number, number], cells: [string, string]}} hues in degrees; path data, 5 by 5
  */
 export function draw(fingerprint) {
   const digits = fingerprint.replace(/[^0-9a-f]/gi, '').padEnd(32, '0');

@@ -1,7 +1,6 @@
 /**
  * What the page remembers between visits: small settings, and the invite of each room that was joined with
- * one. Read once, then at hand without waiting; writing happens behind. Who one is, is not here
- * (own-identity.js).
+ * one. Read once, then at hand without waiting; writing happens behind.
  */
 
 import { roomKey } from './address.js';

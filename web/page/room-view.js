@@ -81,10 +81,6 @@ export class RoomView {
 
   #head() {
     const { room } = this.#stay.model;
-    const titled = (/** @type {HTMLButtonElement} */ button) => {
-      button.title = button.ariaLabel ?? '';
-      return button;
-    };
     const leave = makeButton('small leave', this.#options.leave, icon('leave'), h('span', {}, words.leave));
     leave.ariaLabel = words.leaveName(room);
     this.#line.append(h('span', { class: 'dot' }), this.#lineWords, icon('chevron'));
@@ -93,8 +89,8 @@ export class RoomView {
     return h('header', { class: 'room-head' },
       h('div', { class: 'room-title' },
         h('h1', { dir: 'auto', title: room }, room),
-        titled(iconButton('invite', words.invite, () => this.#invite())),
-        titled(iconButton('settings', words.settings, () => this.#options.settings(() => this.#settled()))),
+        iconButton('invite', words.invite, () => this.#invite(), words.invite),
+        iconButton('settings', words.settings, () => this.#settings(), words.settings),
         leave),
       this.#line);
   }
@@ -175,6 +171,10 @@ export class RoomView {
 
   #invite() {
     openInvite({ room: this.#stay.model.room, secret: this.#options.secret }, () => this.#settled());
+  }
+
+  #settings() {
+    this.#options.settings(() => this.#settled());
   }
 
   #safety() {

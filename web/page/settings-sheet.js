@@ -21,8 +21,7 @@ import { mic as micWords } from './words.js';
  * @property {() => void} microphoneChanged
  * @property {(loudspeaker: string) => void} loudspeakerChanged
  * @property {() => void} themeChanged
- * @property {(show: (level: number) => void) => void} level calls show with the microphone's level while the
- *   sheet is open
+ * @property {(show: (level: number) => void) => void} level calls show with the microphone's level
  * @property {boolean} heard whether the microphone is in use
  * @property {() => void} test begins to use the microphone
  * @property {() => void} closed

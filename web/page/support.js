@@ -1,7 +1,4 @@
-/**
- * What a browser must have to join, and what this one lacks. No texts (words.js says them), no decisions
- * about what then.
- */
+/** What a browser must have to join, and what this one lacks. words.js has the texts. */
 
 /**
  * @typedef {'secure' | 'carrier' | 'codecs' | 'worklet' | 'crypto' | 'storage' | 'worker' | 'capture'}
@@ -9,8 +6,8 @@
  */
 
 /**
- * What is missing. The checks are attempts where names alone do not tell: browsers know X25519 by name before
- * they do it.
+ * What is missing. The checks are attempts where names do not tell: browsers know X25519 by name before they
+ * do it.
  * @param {any} [scope] the global object, another one in tests
  * @returns {Promise<Feature[]>} empty: this browser can join
  */

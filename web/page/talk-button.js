@@ -1,7 +1,7 @@
 /**
  * The big control in thumb reach: the microphone in open mode, the talk button in radio mode, with the switch
- * between them. It turns pointers and clicks into press, release and mute; what it says comes from
- * talk-button-state.js.
+ * between them. It turns pointers and clicks into press, release and mute; talk-button-state.js has the
+ * words.
  */
 
 import { talkButtonState } from './talk-button-state.js';

@@ -11,8 +11,7 @@
 
 /**
  * `member` is an id, '' for the room or for several; `name` and `fingerprint` are as they were first shown;
- * `count` is how many it stands for, more than 1 only where `member` is ''; `keys` are what the user
- * acknowledges with it.
+ * `count` is how many it stands for, more than 1 only where `member` is ''; `keys` are acknowledged with it.
  * @typedef {{code: string, member: string, text: string, name: string, fingerprint: string, count: number,
  *   keys: string[]}} Warning
  */
@@ -72,10 +71,7 @@ export class WarningList {
     return true;
   }
 
-  /**
-   * The list of members is another: light warnings go with whom they are about, and who was not known yet
-   * gets a name.
-   */
+  /** The list of members is another: light warnings go with whom they are about, others get a name. */
   membersChanged() {
     for (const warning of [...this.list]) {
       if (warning.member === '') continue;
@@ -105,8 +101,7 @@ export class WarningList {
 
   /**
    * Makes one of the last two entries of a code: who was warned of first keeps an entry of their own, and so
-   * does every other code. There are two wherever the list is too long, for there are fewer codes that last
-   * than entries.
+   * does every other code. There are two wherever the list is too long.
    * @param {string} code
    */
   #mergeInto(code) {

@@ -172,10 +172,7 @@ export const time = {
   days: (/** @type {number} */ n) => count(n, 'day', 'days') + ' ago',
 };
 
-/**
- * A time in the past, in words.
- * @param {number} then @param {number} now both ms since 1970 @returns {string}
- */
+/** A time in the past, in words. @param {number} then @param {number} now both ms since 1970 */
 export function ago(then, now) {
   const minutes = Math.floor((now - then) / 60000);
   if (minutes < 1) return time.now;

@@ -1,7 +1,6 @@
 /**
  * The texts that the page shows, with those of words-room.js and words-sheets.js, and nowhere else. Short,
- * plain, no blame: what happened, and what to do. Texts only: what depends on a number or a name is a
- * function of it.
+ * plain, no blame: what happened, and what to do. What depends on a number or a name is a function.
  */
 
 /** @param {number} n @param {string} one @param {string} many */
@@ -48,9 +47,7 @@ const roomFaults = {
   address: 'This address is not that of a room. Type the name of the room.',
 };
 
-/**
- * @param {string} fault @param {string} name @param {number} over letters that are too many @returns {string}
- */
+/** @param {string} fault @param {string} name @param {number} over letters that are too many */
 function nameFault(fault, name, over) {
   switch (fault) {
     case 'nobody':

@@ -160,8 +160,8 @@ const messages = new Map([
 
 /**
  * The JSON of a message. Fields have the names of docs/protocol.md in camel case; bytes are Uint8Array.
- * Fields that may be absent are left out or undefined. A FormatError if a field breaks its rules or the whole
- * is too long.
+ * Fields that may be absent are left out or undefined. A FormatError if a field breaks its rules, or the
+ * whole.
  * @param {string} name as 'Join' @param {Record<string, any>} [fields]
  * @returns {string} {"Join":{"room":"x",...}}, or "Leave" if no field is there
  */
@@ -183,7 +183,7 @@ function tooLong() {
 /**
  * Reads the JSON of a message. One of an unknown name is no error but {name, unknown: true}: skip it. The
  * field `name` of a Hello, which clients never get, is called `memberName` here; all others are called as
- * encode wants them.
+ * encode has them.
  * @param {string} text @returns {{name: string} & Record<string, any>}
  */
 export function decode(text) {

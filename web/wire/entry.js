@@ -53,8 +53,7 @@ export async function hashEntry(entry) {
  * @param {object} e @param {string} e.room @param {string} e.name @param {Identity} e.identity
  * @param {Bytes} e.homeRelay the relay's Ed25519 public key
  * @param {Bytes} e.joinKey X25519 public key, made for this join
- * @param {{proof(room: string, bytes: Bytes): Promise<Bytes>} | null} [e.secret] if the room has an invite
- *   secret
+ * @param {{proof(room: string, bytes: Bytes): Promise<Bytes>} | null} [e.secret] of the room
  * @param {Bytes} [e.nonce] 16 bytes; random if absent
  * @returns {Promise<{entry: Bytes, hash: Bytes, id: Bytes}>}
  */

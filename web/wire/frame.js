@@ -15,7 +15,7 @@
  *     +-+-----+-----------+
  */
 
-import { FormatError, MAX_NUMBER, Reader, Writer, concat, varintLength } from './bytes.js';
+import { FormatError, MAX_NUMBER, Reader, Writer, concat } from './bytes.js';
 import { parseReport } from './report.js';
 
 /** @typedef {import('./bytes.js').Bytes} Bytes */
@@ -81,9 +81,7 @@ const TYPE = Object.freeze({
  *
  *     counter (4, the low 32 bits) || frames
  *
- * @param {Bytes} packet
- * @returns {{counter: number, frames: Bytes}} the low 32 bits of the counter, for decodeCounter; frames alias
- *   packet
+ * @param {Bytes} packet @returns {{counter: number, frames: Bytes}} for decodeCounter; frames alias packet
  */
 export function parsePacket(packet) {
   if (packet.length > MAX_PACKET) throw new FormatError('packet', 'limit', 'at most 1200 bytes');
@@ -115,8 +113,8 @@ export function decodeCounter(low, bits, next) {
 
 /**
  * The frames of a packet, one after the other. Frames of unknown kind, alias code or type are {kind:
- * 'unknown'}: skip them. The first that cannot be parsed, and the one after the 64th, is a FormatError, after
- * which there are no more.
+ * 'unknown'}: skip them. The first that cannot be parsed, and the 65th, is a FormatError, and there are no
+ * more.
  * @param {Bytes} packet without its header; what is returned aliases it
  * @returns {Generator<Frame, void>}
  */
@@ -232,18 +230,11 @@ function parseAliasAck(body) {
   return pairs;
 }
 
-/**
- * @param {number} kind @param {number} type @param {Bytes} body @param {boolean} last @returns {Bytes}
- */
+/** @param {number} kind @param {number} type @param {Bytes} body @param {boolean} last */
 function frame(kind, type, body, last) {
   const w = new Writer().uint8((last ? 0 : MORE) | (kind << 5) | type);
   if (!last) w.varint(body.length);
   return w.bytes(body).done();
-}
-
-/** How many bytes a frame with a body of n bytes takes. @param {number} n @param {boolean} last */
-export function frameSize(n, last) {
-  return last ? 1 + n : 1 + varintLength(n) + n;
 }
 
 /**
@@ -290,9 +281,4 @@ export function appendAliasAck(pairs, last) {
 /** A close frame; it is sent three times. @param {number} code one of CLOSE @param {boolean} last */
 export function appendClose(code, last) {
   return frame(TYPED, TYPE.close, new Uint8Array([code]), last);
-}
-
-/** A padding frame that takes n bytes, at least 1, and is the last. @param {number} n */
-export function appendPadding(n) {
-  return frame(TYPED, TYPE.padding, new Uint8Array(n - 1), true);
 }

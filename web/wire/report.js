@@ -31,8 +31,7 @@ const MAX_UNITS = 2 ** 32 - 1;
 const PART = 'report';
 
 /**
- * Reads the body of a report. It was checked to be possible, not to be true: highest may never have been
- * sent.
+ * Reads the body of a report. It was checked to be possible, not to be true.
  * @param {Bytes} body @returns {Report}
  */
 export function parseReport(body) {

@@ -5,8 +5,8 @@
  *     message ── parseMembersJoined, parseMembersLeft, parseKey, ... ──> fields
  *     fields ── appendSenderKey, appendKeyWraps, ... ──> message
  *
- * Member ids come as 6 bytes and may be given as those or as twelve hexadecimal digits. What parsers return
- * aliases the message.
+ * Member ids come as 6 bytes and may be given as those or as twelve hexadecimal digits. Results alias the
+ * message.
  */
 
 import { FormatError, Reader, Writer, fromHex, fromUtf8, toHex, toUtf8 } from './bytes.js';
@@ -179,11 +179,7 @@ function appendMemberIds(ids) {
   return w.done();
 }
 
-/**
- * The 6 bytes of a member id.
- * @param {Bytes|string} id those bytes, or twelve hexadecimal digits
- * @returns {Bytes}
- */
+/** The 6 bytes of a member id. @param {Bytes|string} id those bytes, or twelve hexadecimal digits */
 export function memberId(id) {
   if (typeof id === 'string') return fromHex(id, MEMBER_ID_SIZE, 'member id');
   if (id.length !== MEMBER_ID_SIZE) throw new FormatError('member id', 'invalid', '6 bytes');
