@@ -25,12 +25,13 @@ deps: ## Install what the tests need beyond Go, when it is missing
 
 check: vet fmt tidy lint vuln ## Run the checks that need no tests
 
-# The scenarios in test run the program in processes of its own, without the race detector; with it they would only search
-# memory five times slower. Most of them wait for processes, so four run at once. The vet target has looked at all of it already.
-# The simulations of internal/jitter, which starts no goroutine, run without it, too, but for the one that starts some.
-# TestSiege, with a thousand attackers in one process, does the same as tests that run with it, only more of it; the others
-# beside it, of which loss decides, are tried a few times with it, and often without.
-# All others run with mutexes that know their place in the order of locks (CONTRIBUTING.md, "Locks").
+# Tests run with the race detector and with mutexes that know their place in the order of locks (CONTRIBUTING.md,
+# "Locks"), but for these. The vet target has seen all of them already.
+#   test             The program runs in processes of its own, where the detector would see nothing, and a search of
+#                    their memory would take five times as long. Most scenarios wait, so four run at once.
+#   internal/jitter  It starts no goroutine; the one test that does runs with the detector.
+#   TestSiege        A thousand attackers do what smaller tests do with the detector. The others beside it depend on
+#                    which packets are lost: they are tried a few times with it, and often without.
 unit: ## Run the tests with the race detector and the check of locks, and then the scenarios without
 	@$(GO) run ./test/locks >/dev/null
 	CGO_ENABLED=1 $(GO) test -vet=off -race $(LOCKS) -timeout 15m $$($(GO) list ./... | grep -v -e /test$$ -e /internal/jitter$$)

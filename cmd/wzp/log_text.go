@@ -24,11 +24,8 @@ type textLog struct {
 // lockedWriter keeps a record together: slog's handler writes it at once, and what follows it comes after it.
 type lockedWriter struct {
 	record sync.Mutex // held for a record and what follows it
-	w      io.Writer
+	io.Writer
 }
-
-// Write is called with record held.
-func (l *lockedWriter) Write(p []byte) (int, error) { return l.w.Write(p) }
 
 // newJSONLog returns the handler of --log-json: slog's own, but that times have their unit, as in the log for
 // people. slog would write nanoseconds, and not say so.
@@ -44,7 +41,7 @@ func newJSONLog(w io.Writer, options *slog.HandlerOptions) slog.Handler {
 }
 
 func newTextLog(w io.Writer, options *slog.HandlerOptions) *textLog {
-	out := &lockedWriter{w: w}
+	out := &lockedWriter{Writer: w}
 	return &textLog{slog.NewTextHandler(out, options), out}
 }
 

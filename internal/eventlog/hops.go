@@ -8,37 +8,6 @@ import (
 	"slices"
 )
 
-// Report says what the logs say together. Logs may be added afterwards, and another Report made.
-func (a *Analysis) Report() *Report {
-	for _, st := range a.streams {
-		for _, t := range st {
-			t.sort()
-		}
-	}
-	r := &Report{}
-	for _, l := range a.logs {
-		l := *l
-		l.Who = []Party{}
-		for _, id := range l.writers {
-			l.Who = append(l.Who, a.party(id))
-		}
-		r.Logs = append(r.Logs, l)
-	}
-	links := make(map[linkID]*Link)
-	for _, key := range slices.SortedFunc(maps.Keys(a.streams), a.compareStreams) {
-		st := a.streams[key]
-		r.Hops = append(r.Hops, a.hops(key, st)...)
-		r.Deliveries = append(r.Deliveries, a.deliveries(key, st)...)
-		a.addLinks(links, st)
-	}
-	for _, id := range slices.SortedFunc(maps.Keys(links), compareLinks) {
-		r.Links = append(r.Links, *links[id])
-	}
-	r.Drops = a.dropList()
-	r.Verdict = a.verdict(r)
-	return r
-}
-
 func (a *Analysis) compareStreams(x, y streamID) int {
 	return cmp.Or(cmp.Compare(a.roomName(x.room), a.roomName(y.room)), bytes.Compare(x.room[:], y.room[:]),
 		bytes.Compare(x.src[:], y.src[:]), cmp.Compare(x.number, y.number))
@@ -207,21 +176,4 @@ func (a *Analysis) addLinks(links map[linkID]*Link, st stream) {
 			l.Last = max(l.Last, Micros(s.at))
 		}
 	}
-}
-
-// dropList returns what relays dropped.
-func (a *Analysis) dropList() (drops []Drop) {
-	ids := slices.SortedFunc(maps.Keys(a.drops), func(x, y dropID) int {
-		return cmp.Or(compareNodes(x.relay, y.relay), cmp.Compare(x.kind, y.kind),
-			cmp.Compare(x.reason, y.reason), bytes.Compare(x.peer[:], y.peer[:]))
-	})
-	for _, id := range ids {
-		d := Drop{Relay: a.party(id.relay), Kind: id.kind, Reason: id.reason, Count: a.drops[id]}
-		if id.peer != (PeerID{}) {
-			peer := a.relay(id.peer)
-			d.Peer = &peer
-		}
-		drops = append(drops, d)
-	}
-	return drops
 }

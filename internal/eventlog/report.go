@@ -1,6 +1,10 @@
 package eventlog
 
 import (
+	"bytes"
+	"cmp"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -13,6 +17,96 @@ type Report struct {
 	Links      []Link
 	Drops      []Drop
 	Verdict    Verdict
+}
+
+// Report says what the logs say together. Logs may be added afterwards, and another Report made.
+func (a *Analysis) Report() *Report {
+	for _, st := range a.streams {
+		for _, t := range st {
+			t.sort()
+		}
+	}
+	r := &Report{}
+	for _, l := range a.logs {
+		l := *l
+		l.Who = []Party{}
+		for _, id := range l.writers {
+			l.Who = append(l.Who, a.party(id))
+		}
+		r.Logs = append(r.Logs, l)
+	}
+	links := make(map[linkID]*Link)
+	for _, key := range slices.SortedFunc(maps.Keys(a.streams), a.compareStreams) {
+		st := a.streams[key]
+		r.Hops = append(r.Hops, a.hops(key, st)...)
+		r.Deliveries = append(r.Deliveries, a.deliveries(key, st)...)
+		a.addLinks(links, st)
+	}
+	for _, id := range slices.SortedFunc(maps.Keys(links), compareLinks) {
+		r.Links = append(r.Links, *links[id])
+	}
+	r.Drops = a.dropList()
+	r.Verdict = a.verdict(r)
+	return r
+}
+
+// verdict sums up.
+func (a *Analysis) verdict(r *Report) (v Verdict) {
+	for _, d := range r.Deliveries {
+		v.Expected += d.Expected
+		v.Delivered += d.Delivered
+		v.Lost += d.Lost
+		v.Duplicated += d.Duplicated
+		v.Late += d.Late
+	}
+	talkers, listeners := make(map[MemberID]bool), make(map[MemberID]bool)
+	var sentLast, seenLast int64
+	for key, st := range a.streams {
+		if sent := st.sent(key.src); len(sent) > 0 {
+			v.Sent += len(match(sent, nil))
+			sentLast = max(sentLast, sent.newest())
+			talkers[key.src] = true
+			for _, listener := range a.listeners(key, st) {
+				listeners[listener] = true
+			}
+		}
+		for _, t := range st {
+			seenLast = max(seenLast, t.newest())
+		}
+	}
+	if sentLast != 0 {
+		v.TailMS = float64(seenLast-sentLast) / 1000
+	}
+	for _, l := range r.Links {
+		v.Twice += l.Twice
+	}
+	unattributed := 0
+	for _, l := range r.Logs {
+		v.Malformed += l.Malformed
+		v.Missing += l.Dropped
+		unattributed += l.Unattributed
+	}
+	v.Talkers, v.Listeners = len(talkers), len(listeners)
+	v.ExactlyOnce = v.Delivered > 0 && v.Lost == 0 && v.Duplicated == 0 && v.Twice == 0 &&
+		v.Malformed == 0 && v.Missing == 0 && unattributed == 0
+	return v
+}
+
+// dropList returns what relays dropped.
+func (a *Analysis) dropList() (drops []Drop) {
+	ids := slices.SortedFunc(maps.Keys(a.drops), func(x, y dropID) int {
+		return cmp.Or(compareNodes(x.relay, y.relay), cmp.Compare(x.kind, y.kind),
+			cmp.Compare(x.reason, y.reason), bytes.Compare(x.peer[:], y.peer[:]))
+	})
+	for _, id := range ids {
+		d := Drop{Relay: a.party(id.relay), Kind: id.kind, Reason: id.reason, Count: a.drops[id]}
+		if id.peer != (PeerID{}) {
+			peer := a.relay(id.peer)
+			d.Peer = &peer
+		}
+		drops = append(drops, d)
+	}
+	return drops
 }
 
 // Count is a number that may not be known, because there is no log of who could tell: then it is below 0, and
