@@ -313,8 +313,9 @@ func TestCheckEdges(t *testing.T) {
 		{
 			name: "unknown",
 			g:    importGraph{"wzp/util": {"fmt"}},
-			want: []string{"wzp/util is new: add it to mayImport in test/imports_test.go with what it may " +
-				"import"},
+			want: []string{
+				"wzp/util is new: add it to mayImport in test/imports_test.go with what it may import",
+			},
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -360,8 +361,8 @@ func TestCheckBarriers(t *testing.T) {
 				"wzp/internal/wire":  {"wzp/internal/e2ee"},
 			},
 			want: []string{
-				broken + "wzp/internal/e2ee (test): wzp/internal/relay -> wzp/internal/room -> " +
-					"wzp/internal/e2ee",
+				broken + "wzp/internal/e2ee (test): " +
+					"wzp/internal/relay -> wzp/internal/room -> wzp/internal/e2ee",
 			},
 		},
 		{

@@ -33,13 +33,15 @@ func (s *fakeStream) Origin() room.Origin { return s.from }
 func fakeStreams(n int) []*fakeStream {
 	list := make([]*fakeStream, n)
 	for i := range list {
-		list[i] = &fakeStream{kid: wire.MakeKID(wire.MemberID{4: byte(i >> 8), 5: byte(i)}, 0, 0), room: wire.HashRoom("lab")}
+		list[i] = &fakeStream{kid: wire.MakeKID(wire.MemberID{4: byte(i >> 8), 5: byte(i)}, 0, 0),
+			room: wire.HashRoom("lab")}
 	}
 	return list
 }
 
 // aliasOf returns the alias that a table gives a stream.
-func aliasOf(t *testing.T, table *aliasTable, st outStream, ctr uint64, at time.Duration) (alias uint16, short bool) {
+func aliasOf(t *testing.T, table *aliasTable, st outStream, ctr uint64, at time.Duration) (alias uint16,
+	short bool) {
 	t.Helper()
 	alias, short, ok := table.of(st, ctr, nil, mediaTime(at))
 	if !ok {
@@ -187,7 +189,8 @@ func TestAliasesAreSharedByLinks(t *testing.T) {
 	if n := len(streamsBy(&table, few, 200, 0)); n != 200 {
 		t.Errorf("%d of another link's 200 later streams have aliases", n)
 	}
-	if a, b, c := held(&table, many), held(&table, few), held(&table, nil); a != local+1-300 || b != 300 || c != local-1 {
+	if a, b, c := held(&table, many), held(&table, few), held(&table, nil); a != local+1-300 || b != 300 ||
+		c != local-1 {
 		t.Errorf("the links have %d and %d aliases, local talkers %d", a, b, c)
 	}
 	if n := len(table.used); n != wire.MaxAliases {
@@ -209,7 +212,10 @@ func TestAliasesAreSharedByAddresses(t *testing.T) {
 		p := netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, n}), 32)
 		return room.FromAddress(p, p)
 	}
-	behind := func(n byte) room.Origin { return room.FromPeer(wire.RelayID{n}, wire.RelayID{9}, wire.RelayID{n}) }
+	behind := func(n byte) room.Origin {
+		return room.FromPeer(wire.RelayID{n}, wire.RelayID{9},
+			wire.RelayID{n})
+	}
 	for name, test := range map[string]struct {
 		from      ingress
 		bad, good room.Origin

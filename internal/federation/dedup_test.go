@@ -24,8 +24,9 @@ func TestDedup(t *testing.T) {
 		"after 2 s": {
 			{5, 0, forwarded}, {5, 2000 * ms, forwarded}, {5, 2001 * ms, duplicate},
 		},
-		"a duplicate does not prolong": {{5, 0, forwarded}, {5, 1500 * ms, duplicate}, {5, 2000 * ms, forwarded}},
-		"zero":                         {{0, 0, forwarded}, {0, 0, duplicate}, {1, 0, forwarded}},
+		"a duplicate does not prolong": {{5, 0, forwarded}, {5, 1500 * ms, duplicate},
+			{5, 2000 * ms, forwarded}},
+		"zero": {{0, 0, forwarded}, {0, 0, duplicate}, {1, 0, forwarded}},
 		"late ones pass once": {
 			{100, 0, forwarded}, {99, 40 * ms, forwarded}, {101, 40 * ms, forwarded},
 			{99, 41 * ms, duplicate}, {98, 41 * ms, forwarded},

@@ -29,7 +29,9 @@ type inboundRoom struct {
 }
 
 func newInboundRoom(t testing.TB) *inboundRoom {
-	return &inboundRoom{t, room.NewRooms(room.Limits{Rooms: 10, Members: 100, MemberRate: 32_000, RoomRate: 250_000}), wire.HashRoom("lab")}
+	return &inboundRoom{t,
+		room.NewRooms(room.Limits{Rooms: 10, Members: 100, MemberRate: 32_000,
+			RoomRate: 250_000}), wire.HashRoom("lab")}
 }
 
 // join adds a member whose entry is a text.
@@ -159,7 +161,8 @@ func TestInboundFollowsItsTalker(t *testing.T) {
 	if after == nil || after == before || after != b.stream(mediaTime(2*time.Second)) {
 		t.Error("the talker's new stream was not found")
 	}
-	if newInbound(dedupKey{r.hash, 1}, newTestIntake(), newDedups(mediaEpoch), r.find(1, &looks), mediaEpoch) != nil {
+	if newInbound(dedupKey{r.hash, 1}, newTestIntake(), newDedups(mediaEpoch), r.find(1, &looks),
+		mediaEpoch) != nil {
 		t.Error("a stream of nobody was bound")
 	}
 }
@@ -264,7 +267,8 @@ func TestInboundConcurrently(t *testing.T) {
 func TestInboundAllocatesNothing(t *testing.T) {
 	r, looks := newInboundRoom(t), 0
 	kid := wire.MakeKID(r.join("someone").ID, 0, 0)
-	b := newInbound(dedupKey{r.hash, kid}, newTestIntake(), newDedups(mediaEpoch), r.find(kid, &looks), mediaEpoch)
+	b := newInbound(dedupKey{r.hash, kid}, newTestIntake(), newDedups(mediaEpoch), r.find(kid, &looks),
+		mediaEpoch)
 	now, ctr := mediaEpoch, uint64(0)
 	once := func() {
 		now = now.Add(20 * time.Millisecond)

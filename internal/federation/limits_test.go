@@ -56,12 +56,15 @@ func inRoom(in *intake, name string) func(now time.Time) bool {
 }
 
 func TestIntakeStandards(t *testing.T) {
-	want := intakeLimits{Media: 20_000, RoomMedia: 5_000, MemberMedia: 500, MediaBytes: 2_500_000, Urgent: 200, UrgentBurst: 2_000}
+	want := intakeLimits{Media: 20_000, RoomMedia: 5_000, MemberMedia: 500, MediaBytes: 2_500_000,
+		Urgent: 200, UrgentBurst: 2_000}
 	if d := cmp.Diff(want, intakeLimits{}.withDefaults()); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 	want = intakeLimits{Media: 1, RoomMedia: 2, MemberMedia: 5, MediaBytes: 7, Urgent: 3, UrgentBurst: 30}
-	if d := cmp.Diff(want, intakeLimits{Media: 1, RoomMedia: 2, MemberMedia: 5, MediaBytes: 7, Urgent: 3}.withDefaults()); d != "" {
+	if d := cmp.Diff(want,
+		intakeLimits{Media: 1, RoomMedia: 2, MemberMedia: 5, MediaBytes: 7,
+			Urgent: 3}.withDefaults()); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 }
@@ -164,7 +167,8 @@ func TestIntakeCutsAFlood(t *testing.T) {
 			if len(log.cuts) != 1 || log.cuts[0] != c.cut {
 				t.Fatalf("cuts %q, want %q", log.cuts, c.cut)
 			}
-			if late := mediaTime(time.Minute); in.allowMedia(wire.HashRoom("b"), late) || in.allowUrgent(late) {
+			if late := mediaTime(time.Minute); in.allowMedia(wire.HashRoom("b"), late) ||
+				in.allowUrgent(late) {
 				t.Error("something was taken after the cut")
 			}
 			offer(take, c.rate, mediaTime(2*time.Minute), 15*time.Second)
@@ -259,7 +263,10 @@ func TestIntakeOfOneMember(t *testing.T) {
 	in := newIntake(intakeLimits{RoomMedia: 1000}, log.reports())
 	hash := wire.HashRoom("a")
 	of := func(id byte) func(now time.Time) bool {
-		return func(now time.Time) bool { return in.allowFrame(memberKey{hash, wire.MemberID{id}}, now) == forwarded }
+		return func(now time.Time) bool {
+			return in.allowFrame(memberKey{hash, wire.MemberID{id}},
+				now) == forwarded
+		}
 	}
 	if n := offer(of(1), 5000, mediaEpoch, time.Second); n < 995 || n > 1000 {
 		t.Errorf("%d frames of one member in the first second, want 500 and 500", n)
@@ -290,7 +297,8 @@ func TestIntakeBoundsMembers(t *testing.T) {
 			t.Fatalf("member %d", i)
 		}
 	}
-	if in.allowFrame(key(maxIntakeMembers), mediaTime(intakeSweep)) != forwarded || len(in.members.busy) != 1 {
+	if in.allowFrame(key(maxIntakeMembers), mediaTime(intakeSweep)) != forwarded ||
+		len(in.members.busy) != 1 {
 		t.Errorf("%d members are busy", len(in.members.busy))
 	}
 }

@@ -19,8 +19,9 @@ import (
 func TestRoomNotGlobal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		logged := new(simtest.Log)
-		f := New(Options{Identity: identity.SeedFromBytes([identity.SeedSize]byte{1}).Identity(), Rooms: room.NewRooms(room.Limits{MemberRate: 32_000, RoomRate: 250_000}),
-			Log: slog.New(slog.NewTextHandler(logged, nil))})
+		f := New(Options{Identity: identity.SeedFromBytes([identity.SeedSize]byte{1}).Identity(),
+			Rooms: room.NewRooms(room.Limits{MemberRate: 32_000, RoomRate: 250_000}),
+			Log:   slog.New(slog.NewTextHandler(logged, nil))})
 		peer, other := wire.RelayID{1}, wire.RelayID{2}
 		f.live[peer] = &livePeer{label: "north"}
 		f.live[other] = &livePeer{label: "south"}
@@ -37,7 +38,8 @@ func TestRoomNotGlobal(t *testing.T) {
 			t.Fatalf("%q", lines)
 		}
 		for _, text := range []string{
-			"level=INFO", "room=Ops", "peer=north", "relay=" + peer.String(), `do="add it to [[global_rooms]] to bridge it"`,
+			"level=INFO", "room=Ops", "peer=north", "relay=" + peer.String(),
+			`do="add it to [[global_rooms]] to bridge it"`,
 		} {
 			if !strings.Contains(lines[0], text) {
 				t.Errorf("the log does not say %q: %q", text, lines[0])
@@ -51,7 +53,8 @@ func TestRoomNotGlobal(t *testing.T) {
 		for i := range 10_000 { // made up
 			says(peer, fmt.Sprint("room ", i))
 		}
-		if n := len(logged.Lines(text)); n != unsharedMost+1 || len(f.unshared[peer].named) != unsharedMost || len(logged.Lines("are not named for now")) != 1 {
+		if n := len(logged.Lines(text)); n != unsharedMost+1 ||
+			len(f.unshared[peer].named) != unsharedMost || len(logged.Lines("are not named for now")) != 1 {
 			t.Errorf("%d lines, %d are remembered", n, len(f.unshared[peer].named))
 		}
 		time.Sleep(unsharedEvery)

@@ -108,7 +108,7 @@ func (f *Federation) readNews(now time.Time) {
 func (f *Federation) decide(tell func()) {
 	f.mu.Lock()
 	tell()
-	effects := f.table.Take()
+	effects := f.table.Drain()
 	f.mu.Unlock()
 	for _, e := range effects {
 		f.carryOut(e)

@@ -86,7 +86,8 @@ func (r benchReceiver) Detached(string)                                    {}
 
 // startBenchRelay starts one on loopback.
 func startBenchRelay(b *testing.B, mute bool) *benchRelay {
-	r := &benchRelay{key: identity.NewSeed().Identity(), peers: make(chan *link.Session, 1), all: make(chan *link.Session, 100)}
+	r := &benchRelay{key: identity.NewSeed().Identity(), peers: make(chan *link.Session, 1),
+		all: make(chan *link.Session, 100)}
 	var mux *udp.Mux
 	var err error
 	if mute {
@@ -194,16 +195,21 @@ func BenchmarkPeerLink(b *testing.B) {
 }
 
 // overTrunk opens a peer link.
-func (r *benchRelay) overTrunk(b *testing.B, streams int, frames *atomic.Uint64) func(*link.Tx, int, *wire.Media, time.Time) {
+func (r *benchRelay) overTrunk(b *testing.B, streams int, frames *atomic.Uint64) func(*link.Tx, int,
+	*wire.Media, time.Time) {
 	tr := newTrunk(benchLink{r.dial(b, true, frames), r.ep})
 	b.Cleanup(tr.close)
 	r.trunk.Store(tr)
 	list := fakeStreams(streams)
-	return func(tx *link.Tx, stream int, m *wire.Media, now time.Time) { tr.put(tx, list[stream], m, nil, now) }
+	return func(tx *link.Tx, stream int, m *wire.Media,
+		now time.Time) {
+		tr.put(tx, list[stream], m, nil, now)
+	}
 }
 
 // toEach opens as many sessions as there are streams: each gets one.
-func (r *benchRelay) toEach(b *testing.B, streams int, frames *atomic.Uint64) func(*link.Tx, int, *wire.Media, time.Time) {
+func (r *benchRelay) toEach(b *testing.B, streams int, frames *atomic.Uint64) func(*link.Tx, int,
+	*wire.Media, time.Time) {
 	sessions := make([]*link.Session, streams)
 	for i := range sessions {
 		sessions[i] = r.dial(b, false, frames)
@@ -218,7 +224,8 @@ func (r *benchRelay) toEach(b *testing.B, streams int, frames *atomic.Uint64) fu
 }
 
 // measure sends rounds of a frame of each stream, on a clock of its own: time between frames costs nothing.
-func (r *benchRelay) measure(b *testing.B, send func(*link.Tx, int, *wire.Media, time.Time), streams, size int, together bool, frames *atomic.Uint64) {
+func (r *benchRelay) measure(b *testing.B, send func(*link.Tx, int, *wire.Media, time.Time), streams,
+	size int, together bool, frames *atomic.Uint64) {
 	m := wire.Media{Ciphertext: make([]byte, size)}
 	now := time.Now()
 	gap := 20 * time.Millisecond / time.Duration(streams)

@@ -193,11 +193,13 @@ func TestTrunkPutsStreamsTogether(t *testing.T) {
 				}
 			}
 			per := float64(n) / float64(l.sent())
-			t.Logf("%d talkers, %d bytes: %.1f frames a packet, %d of %d packets by the timer", c.talkers, c.size, per, l.timers, l.sent())
+			t.Logf("%d talkers, %d bytes: %.1f frames a packet, %d of %d packets by the timer", c.talkers,
+				c.size, per, l.timers, l.sent())
 			if per < c.perPacket {
 				t.Errorf("%d talkers, %d bytes: %.1f frames a packet", c.talkers, c.size, per)
 			}
-			if got := tr.total(); got.Frames != uint64(n+c.talkers) || got.Dropped+got.Unnamed != 0 || got.Packets < uint64(l.sent()) {
+			if got := tr.total(); got.Frames != uint64(n+c.talkers) || got.Dropped+got.Unnamed != 0 ||
+				got.Packets < uint64(l.sent()) {
 				t.Errorf("counted %+v", got)
 			}
 		})
@@ -230,8 +232,10 @@ func TestTrunkOfTalkersInStep(t *testing.T) {
 			}
 		}
 		t.Logf("%d frames in %d packets, %d by the alarm; %d waited", len(frames), l.sent(), l.timers, late)
-		if len(frames) != talkers*rounds || l.sent() > 2*rounds+100 || l.timers > 10 || late > 10*wire.MaxFrames {
-			t.Errorf("%d frames in %d packets, %d by the alarm; %d waited", len(frames), l.sent(), l.timers, late)
+		if len(frames) != talkers*rounds || l.sent() > 2*rounds+100 || l.timers > 10 ||
+			late > 10*wire.MaxFrames {
+			t.Errorf("%d frames in %d packets, %d by the alarm; %d waited", len(frames), l.sent(), l.timers,
+				late)
 		}
 	})
 }
@@ -269,7 +273,8 @@ func TestTrunkOfTalkersOutOfStep(t *testing.T) {
 			}
 		}
 		per := float64(len(frames)) / float64(l.sent())
-		t.Logf("%.1f frames a packet, %d of %d packets by the timer, %v on average", per, l.timers, l.sent(), waited/(talkers*each))
+		t.Logf("%.1f frames a packet, %d of %d packets by the timer, %v on average", per, l.timers,
+			l.sent(), waited/(talkers*each))
 		if per < 3 {
 			t.Errorf("%.1f frames a packet", per)
 		}

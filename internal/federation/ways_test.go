@@ -16,14 +16,17 @@ import (
 // received goes on.
 func TestReceivingWaitsForNobody(t *testing.T) {
 	f := New(Options{
-		Identity: identity.SeedFromBytes([identity.SeedSize]byte{1}).Identity(), Rooms: room.NewRooms(room.Limits{Rooms: 10, Members: 10, MemberRate: 32_000, RoomRate: 250_000}), Log: slog.New(slog.DiscardHandler),
-		Tell: func(*room.Member) {},
+		Identity: identity.SeedFromBytes([identity.SeedSize]byte{1}).Identity(),
+		Rooms:    room.NewRooms(room.Limits{Rooms: 10, Members: 10, MemberRate: 32_000, RoomRate: 250_000}),
+		Log:      slog.New(slog.DiscardHandler),
+		Tell:     func(*room.Member) {},
 	})
 	defer f.links.Close()
 	all := func(string) bool { return true }
 	f.isGlobal.Store(&all)
 	l := new(countingLink)
-	n := &livePeer{federation: f, id: wire.RelayID{1}, link: l, intake: newIntake(intakeLimits{}, intakeReports{})}
+	n := &livePeer{federation: f, id: wire.RelayID{1}, link: l,
+		intake: newIntake(intakeLimits{}, intakeReports{})}
 	f.live[n.id] = n
 	home := wire.RelayID{2}
 	f.bridgedRoom("r")
@@ -36,14 +39,16 @@ func TestReceivingWaitsForNobody(t *testing.T) {
 		if !n.Urgent(wire.UrgentFederationLeave, []byte{1}) {
 			t.Error("an announcement is not taken")
 		}
-		if st := n.Bind(&wire.Media{Room: wire.HashRoom("r"), KID: wire.MakeKID(wire.MemberID{9}, 0, 0)}); st == nil {
+		if st := n.Bind(&wire.Media{Room: wire.HashRoom("r"),
+			KID: wire.MakeKID(wire.MemberID{9}, 0, 0)}); st == nil {
 			t.Error("media of who is announced soon is not kept")
 		}
 		in := &incoming{Stream: link.Stream{Room: wire.HashRoom("r")}, federation: f, from: n}
 		if !in.mayCome(home, time.Now()) {
 			t.Error("media may not come")
 		}
-		if err := f.route(&wire.FederationMessage{Room: wire.HashRoom("r")}, home, nil); err != nil || l.sent != 1 {
+		if err := f.route(&wire.FederationMessage{Room: wire.HashRoom("r")}, home, nil); err != nil ||
+			l.sent != 1 {
 			t.Errorf("a message about keys: %v, %d are sent", err, l.sent)
 		}
 		f.Changed("r")
@@ -68,7 +73,8 @@ func (l *countingLink) Send(wire.UrgentKind, []byte, func()) { l.sent++ }
 func TestWays(t *testing.T) {
 	var w ways
 	now := time.Unix(1000, 0)
-	key, a, b := routing.PartKey{Home: wire.RelayID{1}, Room: wire.RoomHash{1}}, wire.RelayID{2}, wire.RelayID{3}
+	key, a, b := routing.PartKey{Home: wire.RelayID{1},
+		Room: wire.RoomHash{1}}, wire.RelayID{2}, wire.RelayID{3}
 	to := new(livePeer)
 	if p := w.passage(key.Home, key.Room); !p.over() || p.from(a, now) || w.next(key.Home, key.Room) != nil {
 		t.Error("there is a way to a part that nobody announced")

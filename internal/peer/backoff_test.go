@@ -13,7 +13,8 @@ func TestBackoff(t *testing.T) {
 		if got := b.failed(0); got != want {
 			t.Errorf("failure %d: %v, want %v", i+1, got, want)
 		}
-		if got, most := before.failed(0.999999), want*5/4; got <= want || got > most || got > 300*time.Second {
+		if got, most := before.failed(0.999999), want*5/4; got <= want || got > most ||
+			got > 300*time.Second {
 			t.Errorf("failure %d: at most %v, want up to %v", i+1, got, most)
 		}
 		if got := b.again(0); got != want || b.failures != i+1 {

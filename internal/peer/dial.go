@@ -124,7 +124,7 @@ type dialer struct {
 	address string
 	ctx     context.Context
 	hangUp  context.CancelFunc   // gives up the dial
-	stale   bool                 // the peer has another address now; guarded by links.mu
+	stale   bool                 // the peer has another address now; guarded by Links.mu
 	link    atomic.Pointer[Link] // of the newest session
 	once    sync.Once
 	done    chan struct{} // closed when the client has to end
@@ -135,7 +135,7 @@ type dialer struct {
 // quit has the client end.
 func (d *dialer) quit() { d.once.Do(func() { close(d.done) }) }
 
-// resolve looks the address up. The supervisor tries again if that fails.
+// resolve looks the address up. A dial that fails is repeated by run.
 func (d *dialer) resolve(ctx context.Context) (netip.AddrPort, error) {
 	addr, err := d.resolver.Resolve(ctx, d.address)
 	if err != nil {

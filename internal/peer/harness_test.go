@@ -83,7 +83,8 @@ var orderedIdentities = sync.OnceValue(func() (list [10]*identity.Identity) {
 // knows configures others as peers; it dials them.
 func (r *testRelay) knows(others ...*testRelay) *testRelay {
 	for _, o := range others {
-		r.peers = append(r.peers, Config{Address: o.addr.String(), Fingerprint: o.id.Fingerprint(), Label: o.name()})
+		r.peers = append(r.peers,
+			Config{Address: o.addr.String(), Fingerprint: o.id.Fingerprint(), Label: o.name()})
 	}
 	return r
 }
@@ -115,7 +116,8 @@ func (r *testRelay) up() *testRelay {
 	}
 	r.links.Configure(r.peers)
 	var err error
-	r.ep, err = link.NewEndpoint(udp.New(r.conn), link.Config{Identity: r.id, Version: "test relay", Accept: noClients{}, Peers: r.links})
+	r.ep, err = link.NewEndpoint(udp.New(r.conn),
+		link.Config{Identity: r.id, Version: "test relay", Accept: noClients{}, Peers: r.links})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +169,8 @@ func (l *linkLab) talk(a, b *testRelay) {
 	for _, way := range [][2]*testRelay{{a, b}, {b, a}} {
 		before := way[1].events.count("urgent")
 		way[0].to(way[1]).Send(wire.UrgentFederationRoom, []byte("hello"), nil)
-		l.eventually("an urgent message arrives", 3*time.Second, func() bool { return way[1].events.count("urgent") > before })
+		l.eventually("an urgent message arrives", 3*time.Second,
+			func() bool { return way[1].events.count("urgent") > before })
 	}
 }
 

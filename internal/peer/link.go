@@ -39,12 +39,12 @@ type Link struct {
 	// Held while an urgent message is handed on, which is put into a queue, so that none is after Down.
 	handing sync.Mutex
 
-	// Of the goroutine that runs links.run alone:
+	// Of the goroutine that runs Links.run alone:
 	live     liveness
 	measured time.Time // when the peer was asked to report last
 	over     time.Time // when its session was first seen to have ended for an unknown reason
 
-	since time.Time // when it was opened; guarded by links.mu
+	since time.Time // when it was opened; guarded by Links.mu
 }
 
 // verdict is why a link ends.
@@ -94,7 +94,7 @@ func (l *Link) TakesMedia() bool { return l.s.TakesMedia() }
 // NewAlarm returns an alarm that is not set, with f to call: see link.Endpoint.
 func (l *Link) NewAlarm(f func()) link.Alarm { return l.links.ep.NewAlarm(f) }
 
-// end has the link end soon, by links.run, for the first reason that is given. It reports whether this is
+// end has the link end soon, by Links.run, for the first reason that is given. It reports whether this is
 // that one. It waits for nothing, so it may be called from anywhere.
 func (l *Link) end(v verdict) (first bool) {
 	first = l.fate.CompareAndSwap(nil, &v)

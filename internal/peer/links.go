@@ -52,7 +52,7 @@ const (
 //	                                                          +─> is it alive, is it to end ──> Handler
 //	the peer dials ── CheckPeer, AcceptPeer ────> candidate ──+
 //
-// Only run dials, opens and ends links. All others say what they want by Link.end and wakeUp. So links.mu is
+// Only run dials, opens and ends links. All others say what they want by Link.end and wakeUp. So Links.mu is
 // never held when a Handler or a session's End are called.
 type Links struct {
 	log     *slog.Logger
@@ -82,7 +82,7 @@ type linkCounters struct {
 	unknown, barred, overflowed atomic.Uint64
 }
 
-// peer is what is known of one configured relay. links.mu guards it, but for what never changes.
+// peer is what is known of one configured relay. Links.mu guards it, but for what never changes.
 type peer struct {
 	fingerprint identity.Fingerprint
 	ctx         context.Context
@@ -189,7 +189,7 @@ func (ls *Links) addLocked(c Config) {
 }
 
 // moveLocked gives the peer another address, at which it is dialled at once: the failures, and the dial that
-// may be under way, were those of the old one. The caller holds links.mu.
+// may be under way, were those of the old one. The caller holds Links.mu.
 func (p *peer) moveLocked(address string) {
 	p.address, p.backoff, p.notBefore, p.answered = address, backoff{}, time.Time{}, identity.Fingerprint{}
 	if p.link == nil {
@@ -209,14 +209,14 @@ func (ls *Links) removeLocked(p *peer) {
 	p.end(verdict{code: wire.CloseRefused, why: "the peer is not configured any more"})
 }
 
-// end has all links with the peer end. The caller holds links.mu.
+// end has all links with the peer end. The caller holds Links.mu.
 func (p *peer) end(v verdict) {
 	for _, l := range p.all() {
 		l.end(v)
 	}
 }
 
-// all returns the links with the peer. The caller holds links.mu.
+// all returns the links with the peer. The caller holds Links.mu.
 func (p *peer) all() []*Link {
 	all := slices.Clone(p.candidates)
 	if p.link != nil {
@@ -225,12 +225,12 @@ func (p *peer) all() []*Link {
 	return all
 }
 
-// dropCandidate forgets a candidate. The caller holds links.mu.
+// dropCandidate forgets a candidate. The caller holds Links.mu.
 func (p *peer) dropCandidate(l *Link) {
 	p.candidates = slices.DeleteFunc(p.candidates, func(o *Link) bool { return o == l })
 }
 
-// stir has run look at what has changed.
+// wakeUp has run look at what has changed.
 func (ls *Links) wakeUp() {
 	select {
 	case ls.awake <- struct{}{}:
@@ -281,7 +281,7 @@ type Status struct {
 }
 
 // trouble returns why there is no link with the peer, as far as that is known; empty if there is one. The
-// caller holds links.mu.
+// caller holds Links.mu.
 func (p *peer) trouble() string {
 	switch {
 	case p.link != nil:

@@ -22,13 +22,15 @@ func TestOneDials(t *testing.T) {
 				b.trusts(a).up()
 				at := l.joined(a, b, 2*time.Second)
 				l.talk(a, b)
-				if bt := b.to(a); !at.dialled || bt.dialled || at.Label != b.name() || at.ID != wire.RelayIDOf(b.id.Public()) || !bt.s.Peer() {
+				if bt := b.to(a); !at.dialled || bt.dialled || at.Label != b.name() ||
+					at.ID != wire.RelayIDOf(b.id.Public()) || !bt.s.Peer() {
 					t.Errorf("%+v and %+v", at, bt)
 				}
 				time.Sleep(5 * time.Minute)
 				l.talk(a, b)
 				for _, r := range []*testRelay{a, b} {
-					if n := r.events.count("up"); n != 1 || r.events.count("down")+r.events.count("suspect") != 0 {
+					if n := r.events.count("up"); n != 1 ||
+						r.events.count("down")+r.events.count("suspect") != 0 {
 						t.Errorf("%s: %q", r.name(), r.events.list())
 					}
 				}
@@ -49,7 +51,8 @@ func TestMeasured(t *testing.T) {
 			l.net.SetDefault(simnet.Profile{Delay: way})
 			time.Sleep(2 * time.Minute)
 			for _, r := range []*testRelay{a, b} {
-				if rtt := r.links.Status()[0].RTT; rtt < 2*way-time.Millisecond || rtt > 2*way+20*time.Millisecond {
+				if rtt := r.links.Status()[0].RTT; rtt < 2*way-time.Millisecond ||
+					rtt > 2*way+20*time.Millisecond {
 					t.Errorf("%s takes a round trip of %v for %v", r.name(), 2*way, rtt)
 				}
 			}
@@ -61,12 +64,15 @@ func TestMeasured(t *testing.T) {
 func (l *linkLab) describe(a, b *testRelay) {
 	l.t.Helper()
 	info := a.links.Status()[0]
-	if info.Label != b.name() || info.Fingerprint != b.id.Fingerprint() || info.Address != b.addr.String() || !info.Up || info.Suspect || !info.Dialled ||
-		time.Since(*info.Since) < 5*time.Minute || info.RTT < 20*time.Millisecond || info.RTT > 40*time.Millisecond || info.Loss != 0 ||
+	if info.Label != b.name() || info.Fingerprint != b.id.Fingerprint() ||
+		info.Address != b.addr.String() || !info.Up || info.Suspect || !info.Dialled ||
+		time.Since(*info.Since) < 5*time.Minute || info.RTT < 20*time.Millisecond ||
+		info.RTT > 40*time.Millisecond || info.Loss != 0 ||
 		info.PacketsIn < 100 || info.PacketsOut < 100 || info.Problem != "" || info.Outbox.Acked != 2 {
 		l.t.Errorf("%+v", info)
 	}
-	if info := b.links.Status()[0]; !info.Up || info.Dialled || info.Address != "10.0.0."+fmt.Sprint(a.number) ||
+	if info := b.links.Status()[0]; !info.Up || info.Dialled ||
+		info.Address != "10.0.0."+fmt.Sprint(a.number) ||
 		info.RTT < 20*time.Millisecond || info.RTT > 40*time.Millisecond || info.Loss != 0 {
 		l.t.Errorf("%+v", info)
 	}
@@ -75,7 +81,8 @@ func (l *linkLab) describe(a, b *testRelay) {
 // TestBothDial has two relays dial each other, at the same time or one after the other.
 func TestBothDial(t *testing.T) {
 	for _, first := range []int{1, 2} {
-		for _, apart := range []time.Duration{0, 5 * time.Millisecond, 25 * time.Millisecond, 35 * time.Millisecond, 70 * time.Millisecond, time.Second} {
+		for _, apart := range []time.Duration{0, 5 * time.Millisecond, 25 * time.Millisecond,
+			35 * time.Millisecond, 70 * time.Millisecond, time.Second} {
 			t.Run(fmt.Sprintf("relay %d is %v earlier", first, apart), func(t *testing.T) {
 				inLinkLab(t, func(l *linkLab) {
 					a, b := l.relay(first), l.relay(3-first)
@@ -92,11 +99,14 @@ func TestBothDial(t *testing.T) {
 					}
 					for _, r := range []*testRelay{a, b} {
 						downs := r.logged.lines("a peer link is down")
-						if kept := r.logged.lines("one of two links is kept"); len(downs) > 0 || len(kept) != r.events.count("down") {
+						if kept := r.logged.lines("one of two links is kept"); len(downs) > 0 ||
+							len(kept) != r.events.count("down") {
 							t.Errorf("%s: of the two links the log says %q, %q", r.name(), downs, kept)
 						}
-						if n := len(r.ep.Sessions()); n != 1 || r.events.count("up") > 2 || r.links.Status()[0].Problem != "" {
-							t.Errorf("%s has %d sessions; %q, %+v", r.name(), n, r.events.list(), r.links.Status())
+						if n := len(r.ep.Sessions()); n != 1 || r.events.count("up") > 2 ||
+							r.links.Status()[0].Problem != "" {
+							t.Errorf("%s has %d sessions; %q, %+v", r.name(), n, r.events.list(),
+								r.links.Status())
 						}
 					}
 				})
@@ -110,7 +120,8 @@ func TestBothDial(t *testing.T) {
 func TestBothDialOverJitter(t *testing.T) {
 	for seed := range uint64(20) {
 		inLinkLab(t, func(l *linkLab) {
-			l.net.SetDefault(simnet.Profile{Delay: 20 * time.Millisecond, Jitter: 200 * time.Millisecond, Seed: seed})
+			l.net.SetDefault(simnet.Profile{Delay: 20 * time.Millisecond, Jitter: 200 * time.Millisecond,
+				Seed: seed})
 			a, b := l.relay(1), l.relay(2)
 			a.knows(b).up()
 			b.knows(a).up()
@@ -136,7 +147,8 @@ func TestBothDialAfterPartition(t *testing.T) {
 			l.cutOff(a, b, true)
 			time.Sleep(time.Duration(17+7*i) * time.Second)
 			l.cutOff(a, b, false)
-			l.joined(a, b, 6*time.Minute) // a link that is lost before a stable minute makes the next delay longer, up to 300 s
+			// a link that is lost before a stable minute makes the next delay longer, up to 300 s
+			l.joined(a, b, 6*time.Minute)
 			time.Sleep(10 * time.Second)
 			l.joined(a, b, 0)
 			l.talk(a, b)
@@ -152,9 +164,10 @@ func TestRestart(t *testing.T) {
 	for _, both := range []bool{false, true} {
 		for _, killed := range []int{1, 2} {
 			for _, away := range []time.Duration{100 * time.Millisecond, 10 * time.Second, 40 * time.Second} {
-				t.Run(fmt.Sprintf("both dial %v, relay %d was away for %v", both, killed, away), func(t *testing.T) {
-					inLinkLab(t, func(l *linkLab) { l.restart(both, killed, away) })
-				})
+				t.Run(fmt.Sprintf("both dial %v, relay %d was away for %v", both, killed, away),
+					func(t *testing.T) {
+						inLinkLab(t, func(l *linkLab) { l.restart(both, killed, away) })
+					})
 			}
 		}
 	}
@@ -270,7 +283,8 @@ func TestShortSilence(t *testing.T) {
 		time.Sleep(8 * time.Second)
 		l.cutOff(a, b, false)
 		healed := time.Now()
-		l.eventually("not suspect", 10*time.Second, func() bool { return !at.suspect.Load() && !b.to(a).suspect.Load() })
+		l.eventually("not suspect", 10*time.Second,
+			func() bool { return !at.suspect.Load() && !b.to(a).suspect.Load() })
 		if took := time.Since(healed); took < trustAfter {
 			t.Errorf("not suspect after %v", took)
 		}
@@ -312,8 +326,10 @@ func TestDeadAddress(t *testing.T) {
 		if n := len(lines); n < 8 || n > 10 {
 			t.Errorf("%d attempts: %q", n, lines)
 		}
-		if first := lines[0]; !strings.Contains(first, b.name()) || !strings.Contains(first, b.addr.String()) ||
-			!strings.Contains(first, b.id.Fingerprint().String()) || !strings.Contains(first, "check that the relay runs") {
+		if first := lines[0]; !strings.Contains(first, b.name()) ||
+			!strings.Contains(first, b.addr.String()) ||
+			!strings.Contains(first, b.id.Fingerprint().String()) ||
+			!strings.Contains(first, "check that the relay runs") {
 			t.Errorf("the log says %q", first)
 		}
 		if info := a.links.Status()[0]; info.Up || info.Problem == "" || info.Address != b.addr.String() {
@@ -328,7 +344,8 @@ func TestDeadAddress(t *testing.T) {
 // TestLossy has a path that loses a third of the packets, each way: the link stays.
 func TestLossy(t *testing.T) {
 	inLinkLab(t, func(l *linkLab) {
-		l.net.SetDefault(simnet.Profile{Delay: 50 * time.Millisecond, Jitter: 20 * time.Millisecond, Loss: 1. / 3, Seed: 7})
+		l.net.SetDefault(simnet.Profile{Delay: 50 * time.Millisecond, Jitter: 20 * time.Millisecond,
+			Loss: 1. / 3, Seed: 7})
 		a, b := l.relay(1), l.relay(2)
 		a.knows(b).up()
 		b.knows(a).up()
@@ -374,8 +391,10 @@ func TestMedia(t *testing.T) {
 		a.knows(b).up()
 		b.trusts(a).up()
 		at := l.joined(a, b, 2*time.Second)
-		m := &wire.Media{Tagged: true, Long: true, Alias: 7, Room: wire.HashRoom("ops"), KID: 5, CTR: 9, Ciphertext: []byte("ciphertext")}
+		m := &wire.Media{Tagged: true, Long: true, Alias: 7, Room: wire.HashRoom("ops"), KID: 5, CTR: 9,
+			Ciphertext: []byte("ciphertext")}
 		at.WithTx(func(tx *link.Tx) { at.SendPacket(tx, wire.AppendMedia(nil, m, true), 1) })
-		l.eventually("media", time.Second, func() bool { return b.events.count("media") == 1 && a.events.count("alias acked") == 1 })
+		l.eventually("media", time.Second,
+			func() bool { return b.events.count("media") == 1 && a.events.count("alias acked") == 1 })
 	})
 }

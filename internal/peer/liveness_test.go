@@ -19,10 +19,11 @@ func TestLiveness(t *testing.T) {
 		from, to float64 // suspect; 0: never
 		lost     float64 // 0: not within the 30 s
 	}{
-		"pings":           {heard: every(0, 30, 1)},
-		"a pause":         {heard: append(every(0, 10, 1), every(11.9, 30, 1)...)},
-		"silence":         {heard: append(every(0, 5.5, 1), every(12, 30, 1)...), from: 8, to: 14},
-		"half alive":      {heard: append(every(0, 5.5, 1), 12, 14, 16, 18, 20, 22, 24, 26, 28, 30), from: 8, to: 30},
+		"pings":   {heard: every(0, 30, 1)},
+		"a pause": {heard: append(every(0, 10, 1), every(11.9, 30, 1)...)},
+		"silence": {heard: append(every(0, 5.5, 1), every(12, 30, 1)...), from: 8, to: 14},
+		"half alive": {heard: append(every(0, 5.5, 1), 12, 14, 16, 18, 20, 22, 24, 26, 28, 30),
+			from: 8, to: 30},
 		"gone":            {heard: every(0, 5.5, 1), from: 8, to: 30, lost: 19},
 		"back at the end": {heard: append(every(0, 5.5, 1), every(18.5, 30, 0.5)...), from: 8, to: 20.5},
 	} {

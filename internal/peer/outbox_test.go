@@ -144,7 +144,8 @@ func TestOutboxOver(t *testing.T) {
 func TestOutboxTooLong(t *testing.T) {
 	s := &fakeSession{room: 1}
 	o := &outbox{send: s.send}
-	if !o.add(wire.UrgentFederationRoom, make([]byte, wire.MaxUrgent+1), nil) || len(s.taken) != 0 || o.total().Dropped != 1 {
+	if !o.add(wire.UrgentFederationRoom, make([]byte, wire.MaxUrgent+1), nil) || len(s.taken) != 0 ||
+		o.total().Dropped != 1 {
 		t.Errorf("a message that is too long: taken %d, %+v", len(s.taken), o.total())
 	}
 }

@@ -29,7 +29,8 @@ func TestWrongKey(t *testing.T) {
 		if n := len(lines); n < 2 || n > 4 {
 			t.Fatalf("%d attempts: %q", n, lines)
 		}
-		wantTexts(t, lines[0], b.id.Fingerprint().String(), c.id.Fingerprint().String(), "check the peer's url and fingerprint")
+		wantTexts(t, lines[0], b.id.Fingerprint().String(), c.id.Fingerprint().String(),
+			"check the peer's url and fingerprint")
 		if len(a.events.list())+len(b.events.list()) != 0 {
 			t.Errorf("%q, %q", a.events.list(), b.events.list())
 		}
@@ -50,8 +51,10 @@ func TestMistakenFingerprint(t *testing.T) {
 		if len(lines) != 1 {
 			t.Fatalf("%q", a.logged.lines(""))
 		}
-		wantTexts(t, lines[0], "url="+b.addr.String(), `label="relay 3"`, "configured="+c.id.Fingerprint().String(),
-			"fingerprint="+b.id.Fingerprint().String(), `do="correct the fingerprint if its operator confirms it"`)
+		wantTexts(t, lines[0], "url="+b.addr.String(), `label="relay 3"`,
+			"configured="+c.id.Fingerprint().String(),
+			"fingerprint="+b.id.Fingerprint().String(),
+			`do="correct the fingerprint if its operator confirms it"`)
 		time.Sleep(5 * time.Minute)
 		if again := a.logged.lines("refused a relay that is not configured"); len(again) > 1 {
 			t.Errorf("it is not known where the key belongs: %q", again)
@@ -59,7 +62,8 @@ func TestMistakenFingerprint(t *testing.T) {
 		// Another relay at another address is a stranger.
 		d := l.relay(4).knows(a).up()
 		time.Sleep(5 * time.Second)
-		if len(a.logged.lines("refused a relay that is not configured")) == 0 || len(d.logged.lines("may be wrong")) == 0 {
+		if len(a.logged.lines("refused a relay that is not configured")) == 0 ||
+			len(d.logged.lines("may be wrong")) == 0 {
 			t.Errorf("%q, %q", a.logged.lines("refused"), d.logged.lines("cannot reach"))
 		}
 	})
@@ -78,8 +82,10 @@ func TestUnknownRelay(t *testing.T) {
 		if len(refused) != 1 || b.links.counts.unknown.Load() < 3 {
 			t.Fatalf("%q for %d refusals", refused, b.links.counts.unknown.Load())
 		}
-		if lines := a.logged.lines("cannot reach a peer"); len(lines) < 3 || !strings.Contains(lines[0], "ask its operator to add this relay") ||
-			!strings.Contains(lines[0], a.id.Fingerprint().String()) || !strings.Contains(lines[0], "the fingerprint there may be wrong") {
+		if lines := a.logged.lines("cannot reach a peer"); len(lines) < 3 ||
+			!strings.Contains(lines[0], "ask its operator to add this relay") ||
+			!strings.Contains(lines[0], a.id.Fingerprint().String()) ||
+			!strings.Contains(lines[0], "the fingerprint there may be wrong") {
 			t.Errorf("the refused one's log says %q", lines)
 		}
 		peers := pasted(t, refused[0])
@@ -107,7 +113,8 @@ func pasted(t *testing.T, line string) []Config {
 	read := func(text string) {
 		t.Helper()
 		text = "listen_addr = ':4433'\n" + text
-		if err := toml.NewDecoder(strings.NewReader(text)).DisallowUnknownFields().Decode(&config); err != nil {
+		decoder := toml.NewDecoder(strings.NewReader(text)).DisallowUnknownFields()
+		if err := decoder.Decode(&config); err != nil {
 			t.Fatalf("%v in %q", err, text)
 		}
 	}
@@ -117,7 +124,8 @@ func pasted(t *testing.T, line string) []Config {
 	}
 	before, or, _ := strings.Cut(record.Add, "# [[trusted]]")
 	read(before + strings.ReplaceAll("# [[trusted]]"+or, "# ", ""))
-	if len(config.Peers) != 1 || len(config.Trusted) != 1 || config.Peers[0].Label == "" || config.Peers[0].URL != record.Address ||
+	if len(config.Peers) != 1 || len(config.Trusted) != 1 || config.Peers[0].Label == "" ||
+		config.Peers[0].URL != record.Address ||
 		config.Trusted[0] != (relay{Fingerprint: config.Peers[0].Fingerprint, Label: config.Peers[0].Label}) {
 		t.Fatalf("%+v", config)
 	}
@@ -136,19 +144,22 @@ func TestUnknownKeysBounded(t *testing.T) {
 	start := time.Now()
 	remote := netip.MustParseAddrPort("[2001:db8::1]:4433")
 	for i := range 1000 {
-		u.refused(log, identity.Fingerprint{byte(i), byte(i >> 8)}, remote, nil, start.Add(time.Duration(i)*time.Millisecond))
+		u.refused(log, identity.Fingerprint{byte(i), byte(i >> 8)}, remote, nil,
+			start.Add(time.Duration(i)*time.Millisecond))
 	}
 	if n := len(logged.lines("refused")); n != maxUnknown || len(u.logged) != maxUnknown {
 		t.Errorf("%d lines, %d kept", n, len(u.logged))
 	}
 	u.refused(log, identity.Fingerprint{}, remote, nil, start.Add(unknownEvery))
-	if lines := logged.lines("were refused than the log names"); len(lines) != 1 || !strings.Contains(lines[0], fmt.Sprint(1000-maxUnknown)) {
+	if lines := logged.lines("were refused than the log names"); len(lines) != 1 ||
+		!strings.Contains(lines[0], fmt.Sprint(1000-maxUnknown)) {
 		t.Errorf("%q", lines)
 	}
 	if n := len(logged.lines("refused a relay")); n != maxUnknown+1 {
 		t.Errorf("%d lines", n)
 	}
-	if text := relayTOML(identity.Fingerprint{}, remote); !strings.Contains(string(text), "url = '[2001:db8::1]:4433'\n") {
+	if text := relayTOML(identity.Fingerprint{}, remote); !strings.Contains(string(text),
+		"url = '[2001:db8::1]:4433'\n") {
 		t.Errorf("%q", text)
 	}
 }
@@ -160,13 +171,16 @@ func TestOwnKey(t *testing.T) {
 		a.knows(a).up()
 		twin := l.relay(2)
 		twin.id = a.id
-		twin.peers = []Config{{Address: a.addr.String(), Fingerprint: l.relay(3).id.Fingerprint(), Label: "a"}}
+		twin.peers = []Config{{Address: a.addr.String(), Fingerprint: l.relay(3).id.Fingerprint(),
+			Label: "a"}}
 		twin.up()
 		time.Sleep(30 * time.Second)
-		if len(a.logged.lines("own fingerprint")) != 1 || len(a.events.list())+len(a.logged.lines("cannot reach")) != 0 {
+		if len(a.logged.lines("own fingerprint")) != 1 ||
+			len(a.events.list())+len(a.logged.lines("cannot reach")) != 0 {
 			t.Errorf("%q", a.logged.lines(""))
 		}
-		if err := a.links.CheckPeer(a.id.Public(), twin.addr); err == nil || !strings.Contains(err.Error(), "own key") {
+		if err := a.links.CheckPeer(a.id.Public(), twin.addr); err == nil ||
+			!strings.Contains(err.Error(), "own key") {
 			t.Error(err)
 		}
 	})
@@ -190,7 +204,8 @@ func TestCut(t *testing.T) {
 				b.links.Cut(b.to(a), "it floods", time.Minute)
 				l.eventually("down", time.Second, func() bool { return a.to(b) == nil && b.to(a) == nil })
 				cut := time.Now()
-				if b.events.count("down "+a.name()+": it floods") != 1 || a.events.count("down "+b.name()+": the peer has cut this relay off") != 1 {
+				if b.events.count("down "+a.name()+": it floods") != 1 ||
+					a.events.count("down "+b.name()+": the peer has cut this relay off") != 1 {
 					t.Errorf("%q, %q", a.events.list(), b.events.list())
 				}
 				l.joined(a, b, 3*time.Minute)
@@ -265,7 +280,8 @@ func TestBurst(t *testing.T) {
 		for i := range many {
 			at.Send(wire.UrgentFederationRoom, fmt.Appendf(nil, "message %d", i), nil)
 		}
-		l.eventually("all arrive", time.Minute, func() bool { return b.events.count("urgent") == many && at.out.total().Acked == many })
+		l.eventually("all arrive", time.Minute,
+			func() bool { return b.events.count("urgent") == many && at.out.total().Acked == many })
 	})
 }
 
@@ -377,7 +393,8 @@ func TestBadAddress(t *testing.T) {
 	inLinkLab(t, func(l *linkLab) {
 		a, b := l.relay(1), l.relay(2)
 		for i, address := range []string{"no-port", "10.0.0.2:99999"} {
-			a.peers = append(a.peers, Config{Address: address, Fingerprint: identity.Fingerprint{byte(i + 1)}, Label: "bad"})
+			a.peers = append(a.peers,
+				Config{Address: address, Fingerprint: identity.Fingerprint{byte(i + 1)}, Label: "bad"})
 		}
 		a.trusts(b).up()
 		b.knows(a).up()

@@ -62,7 +62,8 @@ func TestAddressReloadedWrong(t *testing.T) {
 		a.peers[0].Address = "" // it is to dial
 		a.links.Configure(a.peers)
 		time.Sleep(time.Minute)
-		if got := problem(); got != "it has not connected; this relay does not dial it" || len(a.logged.lines("cannot reach a peer")) != len(lines) {
+		if got := problem(); got != "it has not connected; this relay does not dial it" ||
+			len(a.logged.lines("cannot reach a peer")) != len(lines) {
 			t.Errorf("the problem is %q, %q", got, a.logged.lines("cannot reach a peer"))
 		}
 	})
@@ -73,7 +74,10 @@ func TestProblem(t *testing.T) {
 	inLinkLab(t, func(l *linkLab) {
 		a, b, c := l.relay(1), l.relay(2), l.relay(3)
 		a.knows(b).trusts(c).up()
-		problems := func() [2]string { return [2]string{a.links.Status()[0].Problem, a.links.Status()[1].Problem} }
+		problems := func() [2]string {
+			return [2]string{a.links.Status()[0].Problem,
+				a.links.Status()[1].Problem}
+		}
 		const absent = "it has not connected; this relay does not dial it"
 		for _, step := range []struct {
 			after time.Duration
@@ -82,14 +86,16 @@ func TestProblem(t *testing.T) {
 			{time.Second, "dialling 10.0.0.2:4433, no answer yet"},
 			{18 * time.Second, "dialling 10.0.0.2:4433, no answer yet"},
 			{2 * time.Second, "the relay does not answer"},
-			{10 * time.Second, "dialling 10.0.0.2:4433, no answer yet; before that: the relay does not answer"},
+			{10 * time.Second, "dialling 10.0.0.2:4433, no answer yet; " +
+				"before that: the relay does not answer"},
 		} {
 			time.Sleep(step.after)
 			if got := problems(); got != [2]string{step.want, absent} {
 				t.Errorf("the problems are %q, want %q", got, step.want)
 			}
 		}
-		if lines := a.logged.lines("dialling a peer"); len(lines) != 1 || !strings.Contains(lines[0], "address=10.0.0.2:4433") {
+		if lines := a.logged.lines("dialling a peer"); len(lines) != 1 ||
+			!strings.Contains(lines[0], "address=10.0.0.2:4433") {
 			t.Errorf("%q", lines)
 		}
 		b.trusts(a).up()

@@ -155,7 +155,7 @@ func (ls *Links) checkCandidate(p *peer, l *Link, now time.Time) (judged bool) {
 	if current != nil {
 		ls.takeDown(p, current, now)
 	}
-	ls.open(p, l, now)
+	ls.bringUp(p, l, now)
 	return true
 }
 
@@ -182,8 +182,8 @@ func (ls *Links) survives(l *Link, newerDialled bool) bool {
 // duplicateTime is how long the link that should survive may be silent.
 const duplicateTime = 5 * time.Second
 
-// open takes a link into use.
-func (ls *Links) open(p *peer, l *Link, now time.Time) {
+// bringUp takes a link into use.
+func (ls *Links) bringUp(p *peer, l *Link, now time.Time) {
 	ls.mu.Lock()
 	p.link, p.problem, p.answered, l.since = l, "", identity.Fingerprint{}, now
 	if p.dial != nil && !l.dialled {

@@ -27,7 +27,8 @@ func TestCopiedIdentity(t *testing.T) {
 				if len(lines) < 2 || len(lines) > 3 {
 					t.Fatalf("in three minutes the log says %q", lines)
 				}
-				wantTexts(t, lines[0], "level=WARN", `label="relay 2"`, original.id.Fingerprint().String(), "10.0.0.2", "10.0.0.3",
+				wantTexts(t, lines[0], "level=WARN", `label="relay 2"`, original.id.Fingerprint().String(),
+					"10.0.0.2", "10.0.0.3",
 					`do="make a new identity on one of them"`)
 			})
 		})
@@ -44,11 +45,13 @@ func TestSwaps(t *testing.T) {
 		swaps []one
 		warns int
 	}{
-		"none":                {nil, 0},
-		"two":                 {[]one{{0, "a", "b"}, {5, "b", "a"}}, 0},
-		"in turn":             {[]one{{0, "a", "b"}, {5, "b", "a"}, {10, "a", "b"}}, 1},
-		"once a minute":       {[]one{{0, "a", "b"}, {5, "b", "a"}, {10, "a", "b"}, {15, "b", "a"}, {69, "a", "b"}}, 1},
-		"on and on":           {[]one{{0, "a", "b"}, {20, "b", "a"}, {40, "a", "b"}, {60, "b", "a"}, {80, "a", "b"}, {101, "b", "a"}}, 2},
+		"none":    {nil, 0},
+		"two":     {[]one{{0, "a", "b"}, {5, "b", "a"}}, 0},
+		"in turn": {[]one{{0, "a", "b"}, {5, "b", "a"}, {10, "a", "b"}}, 1},
+		"once a minute": {[]one{{0, "a", "b"}, {5, "b", "a"}, {10, "a", "b"}, {15, "b", "a"},
+			{69, "a", "b"}}, 1},
+		"on and on": {[]one{{0, "a", "b"}, {20, "b", "a"}, {40, "a", "b"}, {60, "b", "a"},
+			{80, "a", "b"}, {101, "b", "a"}}, 2},
 		"slowly":              {[]one{{0, "a", "b"}, {31, "b", "a"}, {62, "a", "b"}, {93, "b", "a"}}, 0},
 		"restarts":            {[]one{{0, "a", "a"}, {5, "a", "a"}, {10, "a", "a"}}, 0},
 		"attempts of a dial":  {[]one{{0, "a", "b"}, {2, "a", "b"}, {4, "a", "b"}, {5, "a", "b"}}, 0},

@@ -16,14 +16,18 @@ import (
 )
 
 func TestInWords(t *testing.T) {
-	alert := &quic.TransportError{Remote: true, ErrorCode: 0x100 + 120, ErrorMessage: "tls: no application protocol"}
+	alert := &quic.TransportError{Remote: true, ErrorCode: 0x100 + 120,
+		ErrorMessage: "tls: no application protocol"}
 	for want, err := range map[string]error{
-		wordsSilent:                  fmt.Errorf("the relay does not answer: %w", context.DeadlineExceeded),
-		wordsUnwelcome:               &link.FinalError{Err: fmt.Errorf("%w (%w)", link.ErrPeerRefused, alert)},
-		wordsForeign:                 fmt.Errorf("the relay does not answer: %w", alert),
-		wordsCut:                     &quic.ApplicationError{Remote: true, ErrorCode: 1},
-		"lookup north: no such host": &link.FinalError{Err: &net.DNSError{Name: "north", Err: "no such host", IsNotFound: true}},
-		(&wire.Refused{Code: wire.CodeRate, Reason: "too fast"}).Error(): &wire.Refused{Code: wire.CodeRate, Reason: "too fast"},
+		wordsSilent: fmt.Errorf("the relay does not answer: %w", context.DeadlineExceeded),
+		wordsUnwelcome: &link.FinalError{Err: fmt.Errorf("%w (%w)", link.ErrPeerRefused,
+			alert)},
+		wordsForeign: fmt.Errorf("the relay does not answer: %w", alert),
+		wordsCut:     &quic.ApplicationError{Remote: true, ErrorCode: 1},
+		"lookup north: no such host": &link.FinalError{Err: &net.DNSError{Name: "north",
+			Err: "no such host", IsNotFound: true}},
+		(&wire.Refused{Code: wire.CodeRate, Reason: "too fast"}).Error(): &wire.Refused{Code: wire.CodeRate,
+			Reason: "too fast"},
 		"something else": errors.New("something else"),
 	} {
 		if got := inWords(err); got != want {

@@ -31,7 +31,8 @@ const announced = 1000
 func BenchmarkLatencyWhileAPeerAnnounces(b *testing.B) {
 	var relay, far, peer = newBenchHost(b, 1), newBenchHost(b, 2), newBenchHost(b, 3)
 	relay.serve(FederationConfig{GlobalRooms: []string{"ops-*"}, Peers: []FederationPeer{
-		{Fingerprint: far.key.Fingerprint(), Label: "far"}, {Fingerprint: peer.key.Fingerprint(), Label: "peer"},
+		{Fingerprint: far.key.Fingerprint(), Label: "far"}, {Fingerprint: peer.key.Fingerprint(),
+			Label: "peer"},
 	}})
 	far.serve(FederationConfig{GlobalRooms: []string{globalRoom}, Peers: []FederationPeer{
 		{Address: relay.addr().String(), Fingerprint: relay.key.Fingerprint(), Label: "relay"},
@@ -121,7 +122,9 @@ func (h *benchHost) mux(sockets int) *udp.Mux {
 func (h *benchHost) serve(config FederationConfig) {
 	h.b.Helper()
 	var err error
-	if h.relay, err = NewOn(h.mux(1), Config{Identity: h.key, Version: "benchmark", Federation: config, MediaRate: 10_000, MaxRooms: 10_000}); err != nil {
+	if h.relay, err = NewOn(h.mux(1),
+		Config{Identity: h.key, Version: "benchmark", Federation: config, MediaRate: 10_000,
+			MaxRooms: 10_000}); err != nil {
 		h.b.Fatal(err)
 	}
 	h.b.Cleanup(run(h.b, h.relay))
@@ -153,7 +156,8 @@ func (h *benchHost) announcer(relay *benchHost) *announcer {
 	for i := range announced {
 		a.entries = append(a.entries, newEntry(h.b, h.key, fmt.Sprint("ops-many-", i), h.key.Public()))
 	}
-	ep, err := link.NewEndpoint(h.mux(1), link.Config{Identity: h.key, Version: "benchmark", Accept: noClients{}})
+	ep, err := link.NewEndpoint(h.mux(1),
+		link.Config{Identity: h.key, Version: "benchmark", Accept: noClients{}})
 	if err != nil {
 		h.b.Fatal(err)
 	}
@@ -179,9 +183,11 @@ func (a *announcer) round() (messages [][]byte) {
 	for i := range announced {
 		a.serial++
 		room := fmt.Sprint("ops-many-", i)
-		record := wire.RoomRecord{Room: room, Boot: a.boot, Sequence: a.sequence, Members: 1, Digest: wire.MemberDigest([]wire.EntryHash{wire.HashEntry(a.entries[i])})}
+		record := wire.RoomRecord{Room: room, Boot: a.boot, Sequence: a.sequence, Members: 1,
+			Digest: wire.MemberDigest([]wire.EntryHash{wire.HashEntry(a.entries[i])})}
 		record.Sign(a.host.key)
-		m := wire.FederationRoom{Record: record, Serial: a.serial, Path: []wire.RelayID{id}, Joined: [][]byte{a.entries[i]}}
+		m := wire.FederationRoom{Record: record, Serial: a.serial, Path: []wire.RelayID{id},
+			Joined: [][]byte{a.entries[i]}}
 		messages = append(messages, wire.Append(nil, &m))
 	}
 	return messages
@@ -289,6 +295,8 @@ func (t *benchTalker) talk(stop <-chan struct{}) {
 		case <-tick.C:
 		}
 		now := binary.BigEndian.AppendUint64(nil, uint64(time.Since(benchStart)))
-		t.client.Session().SendMediaNow(1, &wire.Media{KID: wire.MakeKID(t.member, 0, 0), CTR: t.ctr.Add(1) - 1, Ciphertext: append(now, 0, 0)})
+		t.client.Session().SendMediaNow(1,
+			&wire.Media{KID: wire.MakeKID(t.member, 0, 0), CTR: t.ctr.Add(1) - 1,
+				Ciphertext: append(now, 0, 0)})
 	}
 }

@@ -38,7 +38,8 @@ func TestIsGlobal(t *testing.T) {
 	} {
 		c := FederationConfig{GlobalRooms: []string{"elsewhere", test.pattern}}
 		if got := c.IsGlobal(test.room); got != test.want {
-			t.Errorf("with global room %q, IsGlobal(%q) = %v, want %v", test.pattern, test.room, got, test.want)
+			t.Errorf("with global room %q, IsGlobal(%q) = %v, want %v", test.pattern, test.room, got,
+				test.want)
 		}
 	}
 	if (FederationConfig{}).IsGlobal("ops") {

@@ -23,7 +23,8 @@ func TestInventedHomesFillNoRoom(t *testing.T) {
 			}
 			s.rogue.brings(h, globalRoom, entries, s.rogue.id(), h.id())
 			members := float64(min(2000, 1+700*(n+1)))
-			s.eventually("they are there", time.Minute, func() bool { return s.victim.metric("remote_members") == members })
+			s.eventually("they are there", time.Minute,
+				func() bool { return s.victim.metric("remote_members") == members })
 		}
 		heard := func(what string, p, q *person, stream uint8) {
 			t.Helper()
@@ -34,13 +35,15 @@ func TestInventedHomesFillNoRoom(t *testing.T) {
 			}
 		}
 		d := s.honest.joined(globalRoom)
-		s.eventually("who comes later is shown", 5*time.Second, func() bool { return slices.Contains(s.a.list(), d.member) })
+		s.eventually("who comes later is shown", 5*time.Second,
+			func() bool { return slices.Contains(s.a.list(), d.member) })
 		heard("who comes later", s.a, d, 0)
 		s.victim.says("a full room", "level=WARN", "members", "peer=rogue", "room="+globalRoom)
 
 		for n, id := range ghosts {
 			for stream := range uint8(3) {
-				s.rogue.media(uint16(n*3+int(stream))%wire.MaxAliases, globalRoom, wire.MakeKID(id, stream, 0), 0, 1)
+				s.rogue.media(uint16(n*3+int(stream))%wire.MaxAliases, globalRoom,
+					wire.MakeKID(id, stream, 0), 0, 1)
 			}
 			if n%300 == 0 {
 				time.Sleep(time.Second)
@@ -54,7 +57,8 @@ func TestInventedHomesFillNoRoom(t *testing.T) {
 			heard("a new key of a local talker, far away", s.c, s.a, 20+change)
 			time.Sleep(time.Second)
 		}
-		s.victim.says("all aliases", "level=WARN", "so many streams in a room", "peer=rogue", "room="+globalRoom)
+		s.victim.says("all aliases", "level=WARN", "so many streams in a room", "peer=rogue",
+			"room="+globalRoom)
 		s.blamed = true // to the honest relay it is the victim by whom they come
 	})
 }

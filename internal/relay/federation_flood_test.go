@@ -38,14 +38,17 @@ func TestMediaFlood(t *testing.T) {
 		entries := own.entries(globalRoom, 1)
 		s.rogue.announces(own, globalRoom, entries, s.rogue.id())
 		kid := wire.MakeKID(wire.EntryID(entries[0]), 0, 0)
-		s.eventually("it has a member", time.Second, func() bool { return s.victim.metric("remote_members") == 2 })
+		s.eventually("it has a member", time.Second,
+			func() bool { return s.victim.metric("remote_members") == 2 })
 		s.rogue.media(1, globalRoom, kid, 0, 1)
 		time.Sleep(100 * time.Millisecond)
 		ctr := 1
-		for start := time.Now(); time.Since(start) < 20*time.Second && s.victim.status("rogue").Up; time.Sleep(time.Millisecond) {
+		for start := time.Now(); time.Since(start) < 20*time.Second &&
+			s.victim.status("rogue").Up; time.Sleep(time.Millisecond) {
 			var frames []byte
 			for n := range 50 { // 50,000 a second
-				frames = wire.AppendMedia(frames, &wire.Media{Alias: 1, CTR: uint64(ctr), Ciphertext: []byte("x")}, n == 49)
+				frames = wire.AppendMedia(frames,
+					&wire.Media{Alias: 1, CTR: uint64(ctr), Ciphertext: []byte("x")}, n == 49)
 				ctr++
 			}
 			s.rogue.packet(frames, 50)
@@ -67,7 +70,8 @@ func TestUrgentFlood(t *testing.T) {
 		s.rogue.linked(s.victim)
 		fetch := wire.Append(nil, &wire.FederationFetch{Home: s.honest.id(), Room: wire.HashRoom(globalRoom)})
 		start := time.Now()
-		for n := 0; time.Since(start) < 30*time.Second && s.victim.status("rogue").Up; time.Sleep(time.Millisecond) {
+		for n := 0; time.Since(start) < 30*time.Second &&
+			s.victim.status("rogue").Up; time.Sleep(time.Millisecond) {
 			// 2000 are taken at first, then 200 a second. The rogue says the same numbers all the time, for
 			// what is 1024 above the lowest one that was not taken is ignored.
 			window := 2000 + 1024*int(time.Since(start)/(5300*time.Millisecond))
@@ -77,7 +81,9 @@ func TestUrgentFlood(t *testing.T) {
 				if n++; number >= 2000 {
 					number = window + n%1024
 				}
-				frames = wire.AppendUrgent(frames, &wire.Urgent{Number: uint64(number), Kind: wire.UrgentFederationFetch, Message: fetch}, i == 31)
+				frames = wire.AppendUrgent(frames,
+					&wire.Urgent{Number: uint64(number), Kind: wire.UrgentFederationFetch,
+						Message: fetch}, i == 31)
 			}
 			s.rogue.packet(frames, 0)
 		}
@@ -109,7 +115,8 @@ func TestTooManyRooms(t *testing.T) {
 			t.Errorf("the heap has grown by %d MiB", grown>>20)
 		}
 		s.victim.says("too many rooms", "level=WARN", "peer=rogue", "limit", "too many rooms")
-		s.victim.want("too many rooms", map[string]float64{"rooms": 1, "bridged_rooms": 1001, "remote_members": 1001, "peers_up": 2})
+		s.victim.want("too many rooms",
+			map[string]float64{"rooms": 1, "bridged_rooms": 1001, "remote_members": 1001, "peers_up": 2})
 		if got := s.victim.peerMetric("rooms", "rogue"); got != 1000 {
 			t.Errorf("%v rooms of the rogue", got)
 		}
@@ -122,7 +129,11 @@ func TestTooManyRooms(t *testing.T) {
 		d.client.Close()
 		e.client.Close()
 		s.rogue.client.Close()
-		s.eventually("all of them are gone", 20*time.Second, func() bool { return s.victim.metric("bridged_rooms") == 1 && s.honest.metric("bridged_rooms") == 1 })
+		s.eventually("all of them are gone", 20*time.Second,
+			func() bool {
+				return s.victim.metric("bridged_rooms") == 1 &&
+					s.honest.metric("bridged_rooms") == 1
+			})
 		s.unmoved("too many rooms")
 		s.blamed = true // the victim's own room and the rogue's are one more than the honest relay takes
 	})
@@ -135,7 +146,8 @@ func TestTooManyParticipants(t *testing.T) {
 		s.rogue.linked(s.victim)
 		own := s.home(s.rogue.key)
 		s.rogue.brings(own, globalRoom, own.entries(globalRoom, 1990), s.rogue.id())
-		s.eventually("they are there", time.Minute, func() bool { return s.victim.metric("remote_members") > 1900 })
+		s.eventually("they are there", time.Minute,
+			func() bool { return s.victim.metric("remote_members") > 1900 })
 		list := own.entries("ops-2", 3)
 		record := own.record("ops-2", list)
 		record.Members = 2001
@@ -146,7 +158,8 @@ func TestTooManyParticipants(t *testing.T) {
 			t.Errorf("%v participants", got)
 		}
 		s.rogue.client.Close()
-		s.eventually("all of them are gone", 20*time.Second, func() bool { return s.victim.metric("remote_members") == 1 })
+		s.eventually("all of them are gone", 20*time.Second,
+			func() bool { return s.victim.metric("remote_members") == 1 })
 		s.unmoved("too many participants")
 	})
 }
@@ -159,14 +172,16 @@ func TestFullRoom(t *testing.T) {
 			made := s.home(newIdentity(byte(240 + n))) // a relay that it made up
 			s.rogue.brings(made, globalRoom, made.entries(globalRoom, 1500), s.rogue.id(), made.id())
 		}
-		s.eventually("they are there", time.Minute, func() bool { return s.victim.metric("remote_members") > 1900 })
+		s.eventually("they are there", time.Minute,
+			func() bool { return s.victim.metric("remote_members") > 1900 })
 		if late := s.victim.person(); late.join(globalRoom) != nil {
 			t.Error("our own people are locked out")
 		} else {
 			late.client.Close()
 		}
 		s.rogue.client.Close()
-		s.eventually("all of them are gone", 20*time.Second, func() bool { return s.victim.metric("remote_members") == 1 })
+		s.eventually("all of them are gone", 20*time.Second,
+			func() bool { return s.victim.metric("remote_members") == 1 })
 		s.unmoved("a full room")
 	})
 }
@@ -177,16 +192,19 @@ func TestSilentPeers(t *testing.T) {
 		// One that is not there.
 		gone := s.mesh.rogue()
 		gone.conn.Close()
-		s.victim.peers = append(s.victim.peers, FederationPeer{Address: gone.addr.String(), Fingerprint: gone.key.Fingerprint(), Label: "gone"})
+		s.victim.peers = append(s.victim.peers,
+			FederationPeer{Address: gone.addr.String(), Fingerprint: gone.key.Fingerprint(), Label: "gone"})
 		s.victim.relay.Reload(s.victim.federation())
 		time.Sleep(time.Minute)
-		s.victim.says("not there", "level=WARN", "cannot reach a peer", "label=gone", gone.addr.String(), "check that the relay runs")
+		s.victim.says("not there", "level=WARN", "cannot reach a peer", "label=gone", gone.addr.String(),
+			"check that the relay runs")
 
 		// One that falls silent, with a member.
 		s.rogue.linked(s.victim)
 		own := s.home(s.rogue.key)
 		s.rogue.announces(own, globalRoom, own.entries(globalRoom, 1), s.rogue.id())
-		s.eventually("it has a member", time.Second, func() bool { return s.victim.metric("remote_members") == 2 })
+		s.eventually("it has a member", time.Second,
+			func() bool { return s.victim.metric("remote_members") == 2 })
 		s.net.Partition(s.rogue.addr.Addr(), s.victim.addr.Addr(), true)
 		s.agree("its member is gone", 15*time.Second, s.a, s.b, s.c)
 		s.victim.says("silent", "level=WARN", "a peer link is down", "label=rogue", "nothing was heard")
@@ -201,7 +219,8 @@ func TestPeerThatTakesNothing(t *testing.T) {
 		s.rogue.linked(s.victim)
 		s.rogue.setSilent(true)
 		noisy := s.mesh.rogue() // another peer, whose rooms are to be passed on
-		s.victim.peers = append(s.victim.peers, FederationPeer{Fingerprint: noisy.key.Fingerprint(), Label: "noisy"})
+		s.victim.peers = append(s.victim.peers,
+			FederationPeer{Fingerprint: noisy.key.Fingerprint(), Label: "noisy"})
 		s.victim.relay.Reload(s.victim.federation())
 		if err := noisy.dial(s.victim); err != nil {
 			t.Fatal(err)
@@ -234,7 +253,8 @@ func TestPeerThatTakesNothing(t *testing.T) {
 			}
 		}
 		noisy.client.Close()
-		s.eventually("noisy is gone", 20*time.Second, func() bool { return s.victim.metric("remote_members") == 1 })
+		s.eventually("noisy is gone", 20*time.Second,
+			func() bool { return s.victim.metric("remote_members") == 1 })
 		s.unmoved("takes nothing")
 		s.blamed = true // for a burst of changes, which were passed on
 	})
@@ -274,7 +294,8 @@ func TestManyStreams(t *testing.T) {
 			t.Errorf("%v frames were delivered", got)
 		}
 		if s.victim.dropped(drops.RoomNotFound) < 4000 || s.victim.dropped(drops.WrongPeer) < 10_000 {
-			t.Errorf("%v of unknown rooms, %v refused", s.victim.dropped(drops.RoomNotFound), s.victim.dropped(drops.WrongPeer))
+			t.Errorf("%v of unknown rooms, %v refused", s.victim.dropped(drops.RoomNotFound),
+				s.victim.dropped(drops.WrongPeer))
 		}
 		s.unmoved("many streams")
 	})
@@ -289,7 +310,8 @@ func TestGarbage(t *testing.T) {
 		own := s.home(s.rogue.key)
 		entries := own.entries(globalRoom, 2)
 		good := wire.Append(nil, &wire.FederationRoom{
-			Serial: 1, Record: own.record(globalRoom, entries), Path: []wire.RelayID{s.rogue.id()}, Joined: entries,
+			Serial: 1, Record: own.record(globalRoom,
+				entries), Path: []wire.RelayID{s.rogue.id()}, Joined: entries,
 		})
 		for n := range 3000 {
 			kind := wire.UrgentKind(random.IntN(256))
@@ -317,7 +339,8 @@ func TestGarbage(t *testing.T) {
 			t.Errorf("%d lines about it", n)
 		}
 		s.rogue.client.Close()
-		s.eventually("it is gone", 20*time.Second, func() bool { return s.victim.metric("remote_members") == 1 })
+		s.eventually("it is gone", 20*time.Second,
+			func() bool { return s.victim.metric("remote_members") == 1 })
 		s.unmoved("garbage")
 	})
 }

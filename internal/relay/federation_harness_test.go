@@ -91,7 +91,8 @@ func (m *mesh) running(n int, pairs string) []*node {
 
 // knows makes two relays peers, of which the first dials.
 func (n *node) knows(o *node) {
-	n.peers = append(n.peers, FederationPeer{Address: o.addr.String(), Fingerprint: o.key.Fingerprint(), Label: o.name})
+	n.peers = append(n.peers,
+		FederationPeer{Address: o.addr.String(), Fingerprint: o.key.Fingerprint(), Label: o.name})
 	o.peers = append(o.peers, FederationPeer{Fingerprint: n.key.Fingerprint(), Label: n.name})
 }
 
@@ -212,7 +213,8 @@ func (m *mesh) agree(what string, limit time.Duration, people ...*person) {
 	slices.SortFunc(want, wire.MemberID.Compare)
 	m.eventually(what+": the lists agree", limit, func() bool {
 		for i, p := range people {
-			if !slices.Equal(p.list(), want) || slices.ContainsFunc(people[i+1:], func(q *person) bool { return !p.told(q.member) }) {
+			if !slices.Equal(p.list(), want) ||
+				slices.ContainsFunc(people[i+1:], func(q *person) bool { return !p.told(q.member) }) {
 				return false
 			}
 		}
@@ -235,7 +237,8 @@ const callFrame = 100 * time.Millisecond
 // call has people talk to each other until end or stop, each in a stream of the given number.
 func (m *mesh) call(stream uint8, people ...*person) *call {
 	over := make(chan struct{})
-	c := &call{mesh: m, people: people, stop: sync.OnceFunc(func() { close(over) }), sent: make(map[*person]int)}
+	c := &call{mesh: m, people: people, stop: sync.OnceFunc(func() { close(over) }),
+		sent: make(map[*person]int)}
 	m.t.Cleanup(func() {
 		c.stop()
 		c.wg.Wait()
@@ -268,7 +271,8 @@ func (c *call) end(what string, stream uint8) {
 	for _, p := range c.people {
 		for _, q := range c.people {
 			if got := p.ears.heard(q.kid(stream)); p != q && (got != c.sent[q] || got == 0) {
-				c.mesh.t.Errorf("%s: %v heard %d of %d frames of %v", what, p.member, got, c.sent[q], q.member)
+				c.mesh.t.Errorf("%s: %v heard %d of %d frames of %v", what, p.member, got, c.sent[q],
+					q.member)
 			}
 		}
 	}

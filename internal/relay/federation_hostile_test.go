@@ -30,7 +30,8 @@ type siege struct {
 	a, b, c        *person
 	rogue          *rogue
 	talk           *call
-	blamed         bool // the two relays may complain of each other: they were parted, or one passes on what is too much
+	// the two relays may complain of each other: they were parted, or one passes on what is too much
+	blamed bool
 }
 
 // besiege runs f while the three talk. The rogue is configured, and has no link yet.
@@ -80,10 +81,12 @@ func (s *siege) unmoved(what string) {
 func TestWrongKey(t *testing.T) {
 	besiege(t, func(s *siege) {
 		expected := newIdentity(240).Fingerprint()
-		s.victim.peers = append(s.victim.peers, FederationPeer{Address: s.rogue.addr.String(), Fingerprint: expected, Label: "far"})
+		s.victim.peers = append(s.victim.peers,
+			FederationPeer{Address: s.rogue.addr.String(), Fingerprint: expected, Label: "far"})
 		s.victim.relay.Reload(s.victim.federation())
 		time.Sleep(3 * time.Minute)
-		s.victim.says("another key", "level=WARN", "label=far", "the relay that answers has the fingerprint "+s.rogue.key.Fingerprint().String(),
+		s.victim.says("another key", "level=WARN", "label=far",
+			"the relay that answers has the fingerprint "+s.rogue.key.Fingerprint().String(),
 			expected.String(), s.rogue.addr.String(), "check the peer's url and fingerprint")
 		if n := s.victim.logged.lines("label=far"); n > 8 {
 			t.Errorf("three minutes have %d lines", n)
@@ -102,7 +105,8 @@ func TestUnknownPeers(t *testing.T) {
 		if err := stranger.dial(s.victim); err == nil {
 			t.Fatal("it was taken")
 		}
-		s.victim.says("a stranger", "level=WARN", "refused a relay that is not configured", "[[peers]]", "[[trusted]]",
+		s.victim.says("a stranger", "level=WARN", "refused a relay that is not configured", "[[peers]]",
+			"[[trusted]]",
 			"fingerprint = '"+stranger.key.Fingerprint().String()+"'", stranger.addr.Addr().String())
 		if n := s.victim.logged.lines(stranger.key.Fingerprint().String()); n != 1 {
 			t.Errorf("it is named %d times", n)
@@ -198,13 +202,15 @@ func TestStolenFingerprint(t *testing.T) {
 		entries := forged.entries(globalRoom, 3)
 		s.rogue.announces(forged, globalRoom, entries, s.rogue.id(), s.honest.id())
 		time.Sleep(time.Second)
-		s.victim.says("a stolen key in a record", "level=WARN", "peer=rogue", "forged", "signature does not verify")
+		s.victim.says("a stolen key in a record", "level=WARN", "peer=rogue", "forged",
+			"signature does not verify")
 
 		// In a path: as if the honest relay had said it.
 		own := s.home(s.rogue.key)
 		s.rogue.announces(own, globalRoom, own.entries(globalRoom, 1), s.honest.id(), s.rogue.id())
 		time.Sleep(time.Second)
-		s.victim.says("a stolen id in a path", "level=WARN", "peer=rogue", "path", "does not begin with the peer")
+		s.victim.says("a stolen id in a path", "level=WARN", "peer=rogue", "path",
+			"does not begin with the peer")
 
 		// And as the victim itself.
 		self := s.home(s.rogue.key)
@@ -227,11 +233,13 @@ func TestEntriesOfOthers(t *testing.T) {
 		s.rogue.linked(s.victim)
 		own := s.home(s.rogue.key)
 		for name, entries := range map[string][][]byte{
-			"another relay's": {s.c.entry}, "the victim's": {s.a.entry}, "another room's": own.entries("ops-2", 1),
+			"another relay's": {s.c.entry}, "the victim's": {s.a.entry},
+			"another room's": own.entries("ops-2", 1),
 		} {
 			problems := s.victim.dropped(drops.BadAnnouncement)
 			s.rogue.announces(own, globalRoom, entries, s.rogue.id())
-			s.eventually(name+" member is refused", 2*time.Second, func() bool { return s.victim.dropped(drops.BadAnnouncement) > problems })
+			s.eventually(name+" member is refused", 2*time.Second,
+				func() bool { return s.victim.dropped(drops.BadAnnouncement) > problems })
 		}
 		s.victim.says("entries of others", "level=WARN", "peer=rogue", "content", "another room or relay")
 		s.unmoved("entries of others")
@@ -254,7 +262,8 @@ func TestReplayedAnnouncement(t *testing.T) {
 		s.agree("it has left", time.Second, s.a, s.b, s.c)
 		replay := func() {
 			s.rogue.says(&wire.FederationRoom{
-				Record: old.Record, Path: []wire.RelayID{s.rogue.id(), s.honest.id()}, Joined: [][]byte{s.c.entry, gone.entry},
+				Record: old.Record, Path: []wire.RelayID{s.rogue.id(),
+					s.honest.id()}, Joined: [][]byte{s.c.entry, gone.entry},
 			})
 			time.Sleep(500 * time.Millisecond)
 			s.agree("nobody comes back", time.Second, s.a, s.b, s.c)
@@ -270,7 +279,8 @@ func TestReplayedAnnouncement(t *testing.T) {
 		time.Sleep(12 * time.Second)
 		replays := s.victim.dropped(drops.BadAnnouncement)
 		s.rogue.says(&wire.FederationRoom{
-			Record: old.Record, Path: []wire.RelayID{s.rogue.id(), s.honest.id()}, Joined: [][]byte{s.c.entry, gone.entry},
+			Record: old.Record, Path: []wire.RelayID{s.rogue.id(),
+				s.honest.id()}, Joined: [][]byte{s.c.entry, gone.entry},
 		})
 		time.Sleep(time.Second)
 		s.agree("nobody comes back", time.Second, s.a, s.b)
@@ -307,7 +317,8 @@ func TestForeignMedia(t *testing.T) {
 			s.rogue.media(6, "ops-9", s.c.kid(0), 0, 10)
 			time.Sleep(time.Second)
 		}
-		if s.a.ears.heard(s.c.kid(7)) > 0 || s.b.ears.heard(s.a.kid(7)) > 0 || s.c.ears.heard(s.a.kid(7)) > 0 || private.ears.heard(private.kid(0)) > 0 {
+		if s.a.ears.heard(s.c.kid(7)) > 0 || s.b.ears.heard(s.a.kid(7)) > 0 ||
+			s.c.ears.heard(s.a.kid(7)) > 0 || private.ears.heard(private.kid(0)) > 0 {
 			t.Error("what the rogue said is heard")
 		}
 		s.victim.says("foreign media", "level=WARN", "peer=rogue", "is not the way")
@@ -344,9 +355,11 @@ func TestForeignMessages(t *testing.T) {
 	besiege(t, func(s *siege) {
 		s.rogue.linked(s.victim)
 		say := func(to wire.MemberID, kind wire.UrgentKind, body []byte) {
-			s.rogue.says(&wire.FederationMessage{Hops: wire.MaxHops, Room: wire.HashRoom(globalRoom), To: to, Kind: kind, Body: body})
+			s.rogue.says(&wire.FederationMessage{Hops: wire.MaxHops, Room: wire.HashRoom(globalRoom),
+				To: to, Kind: kind, Body: body})
 		}
-		for _, kind := range []wire.UrgentKind{wire.UrgentKey, wire.UrgentKeysWanted, wire.UrgentKeyReceived} {
+		for _, kind := range []wire.UrgentKind{wire.UrgentKey, wire.UrgentKeysWanted,
+			wire.UrgentKeyReceived} {
 			say(s.a.member, kind, []byte{1, 2, 3}) // it cannot be read
 		}
 		for _, talker := range []*person{s.a, s.c} { // of the victim, and beyond it
@@ -358,7 +371,8 @@ func TestForeignMessages(t *testing.T) {
 			talker.wraps(1, ids(others)...)
 			time.Sleep(500 * time.Millisecond)
 			for _, p := range others {
-				say(talker.member, wire.UrgentKeyReceived, wire.Append(nil, &wire.KeyReceived{From: p.member, Number: 1}))
+				say(talker.member, wire.UrgentKeyReceived,
+					wire.Append(nil, &wire.KeyReceived{From: p.member, Number: 1}))
 			}
 			say(talker.member, wire.UrgentKeysWanted, wire.AppendKeysWanted(nil, ids(others)...))
 			for n := range uint32(4) {
@@ -369,13 +383,15 @@ func TestForeignMessages(t *testing.T) {
 			time.Sleep(time.Second)
 			talker.ears.mu.Lock()
 			if len(talker.ears.told) > 0 || len(talker.ears.wanted) > 0 {
-				t.Errorf("%v was told that its keys %d are there, and asked by %v", talker.member, talker.ears.told, talker.ears.wanted)
+				t.Errorf("%v was told that its keys %d are there, and asked by %v", talker.member,
+					talker.ears.told, talker.ears.wanted)
 			}
 			talker.ears.mu.Unlock()
 			for _, p := range others { // what waits for them comes now
 				p.setDeaf(false)
 			}
-			s.eventually("the true key is delivered", 3*time.Second, func() bool { return talker.delivered(1) })
+			s.eventually("the true key is delivered", 3*time.Second,
+				func() bool { return talker.delivered(1) })
 			time.Sleep(time.Second)
 			wantKeys(t, "no others", talker, others, 1)
 		}
@@ -405,7 +421,8 @@ func TestShortPath(t *testing.T) {
 				known = s.rogue.about(n.key.Public(), globalRoom)
 				return known != nil
 			})
-			s.rogue.says(&wire.FederationRoom{Record: known.Record, Path: []wire.RelayID{s.rogue.id(), n.id()}})
+			s.rogue.says(&wire.FederationRoom{Record: known.Record,
+				Path: []wire.RelayID{s.rogue.id(), n.id()}})
 		}
 		time.Sleep(3 * time.Second)
 		s.agree("everybody is there", time.Second, s.a, s.b, s.c, d)

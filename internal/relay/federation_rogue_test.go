@@ -53,7 +53,8 @@ func (m *mesh) rogue() *rogue {
 	if r.conn, err = m.net.Listen(r.addr); err != nil {
 		m.t.Fatal(err)
 	}
-	r.ep, err = link.NewEndpoint(udp.New(r.conn), link.Config{Identity: r.key, Version: "rogue", Accept: noClients{}, Peers: r})
+	r.ep, err = link.NewEndpoint(udp.New(r.conn),
+		link.Config{Identity: r.key, Version: "rogue", Accept: noClients{}, Peers: r})
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -153,7 +154,8 @@ func (r *rogue) packet(frames []byte, media int) {
 func (r *rogue) media(alias uint16, room string, kid wire.KID, first, n int) {
 	for ctr := first; ctr < first+n; ctr++ {
 		r.packet(wire.AppendMedia(nil, &wire.Media{
-			Tagged: true, Alias: alias, Room: wire.HashRoom(room), KID: kid, CTR: uint64(ctr), Ciphertext: []byte("rogue"),
+			Tagged: true, Alias: alias, Room: wire.HashRoom(room), KID: kid, CTR: uint64(ctr),
+			Ciphertext: []byte("rogue"),
 		}, true), 1)
 	}
 }
@@ -310,7 +312,8 @@ func (r *rogue) brings(h *falseHome, room string, entries [][]byte, path ...wire
 	record := h.record(room, entries)
 	asked := func() (n int) {
 		for _, body := range r.got(wire.UrgentFederationFetch) {
-			if m, err := wire.Parse[wire.FederationFetch](body); err == nil && m.Home == h.id() && m.Room == wire.HashRoom(room) {
+			if m, err := wire.Parse[wire.FederationFetch](body); err == nil && m.Home == h.id() &&
+				m.Room == wire.HashRoom(room) {
 				n++
 			}
 		}
@@ -322,7 +325,8 @@ func (r *rogue) brings(h *falseHome, room string, entries [][]byte, path ...wire
 	sorted := slices.Clone(entries)
 	slices.SortFunc(sorted, func(a, b []byte) int { return wire.EntryID(a).Compare(wire.EntryID(b)) })
 	list := &wire.FederationMembers{
-		Home: h.id(), Room: wire.HashRoom(room), Boot: record.Boot, Sequence: record.Sequence, Total: record.Members,
+		Home: h.id(), Room: wire.HashRoom(room), Boot: record.Boot, Sequence: record.Sequence,
+		Total: record.Members,
 	}
 	for i, entry := range sorted {
 		if len(list.Entries) > 0 && !list.Fits(entry) {

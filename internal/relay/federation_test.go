@@ -19,7 +19,8 @@ func TestTwoRelays(t *testing.T) {
 		c.client.Close()
 		m.agree("one has left", time.Second, a, b)
 		for _, n := range n {
-			n.want(n.name, map[string]float64{"peer bad_announcement": 0, "peer wrong_peer": 0, "bridged_rooms": 1})
+			n.want(n.name, map[string]float64{"peer bad_announcement": 0, "peer wrong_peer": 0,
+				"bridged_rooms": 1})
 		}
 	})
 }
@@ -54,7 +55,8 @@ func TestPrivateRooms(t *testing.T) {
 			t.Errorf("they meet: %v, %v", a.list(), b.list())
 		}
 		for _, n := range n {
-			n.want(n.name, map[string]float64{"bridged_rooms": 0, "remote_members": 0, "federation_frames_out_total": 0})
+			n.want(n.name, map[string]float64{"bridged_rooms": 0, "remote_members": 0,
+				"federation_frames_out_total": 0})
 		}
 	})
 }
@@ -62,7 +64,8 @@ func TestPrivateRooms(t *testing.T) {
 // TestTopologies wants every member to hear every other one exactly once, whatever the links are.
 func TestTopologies(t *testing.T) {
 	for name, pairs := range map[string]string{
-		"chain": "AB BC", "chain of four": "AB BC CD", "triangle": "AB BC CA", "mesh of four": "AB AC AD BC BD CD",
+		"chain": "AB BC", "chain of four": "AB BC CD", "triangle": "AB BC CA",
+		"mesh of four": "AB AC AD BC BD CD",
 	} {
 		t.Run(name, func(t *testing.T) {
 			inMesh(t, func(m *mesh) {
@@ -224,11 +227,13 @@ func TestKeysCrossRelays(t *testing.T) {
 	inMesh(t, func(m *mesh) {
 		n := m.running(3, "AB BC")
 		talker := n[0].joined(globalRoom)
-		listeners := []*person{n[0].joined(globalRoom), n[1].joined(globalRoom), n[2].joined(globalRoom), n[2].joined(globalRoom)}
+		listeners := []*person{n[0].joined(globalRoom), n[1].joined(globalRoom), n[2].joined(globalRoom),
+			n[2].joined(globalRoom)}
 		m.agree("five", time.Second, append([]*person{talker}, listeners...)...)
 		talker.announce(1, len(listeners))
 		talker.wraps(1, ids(listeners)...)
-		took := m.eventually("the key is delivered", 3*time.Second, func() bool { return talker.delivered(1) })
+		took := m.eventually("the key is delivered", 3*time.Second,
+			func() bool { return talker.delivered(1) })
 		t.Logf("delivered after %v", took)
 		wantKeys(t, "across relays", talker, listeners, 1)
 
@@ -320,7 +325,8 @@ func TestReload(t *testing.T) {
 		time.Sleep(time.Second)
 		talk.end("reloads", 0)
 		local.end("reloads of its room", 2)
-		m.eventually("nothing is left of ops-2", 2*time.Second, func() bool { return b.metric("remote_members") == 2 && b.metric("bridged_rooms") == 1 })
+		m.eventually("nothing is left of ops-2", 2*time.Second,
+			func() bool { return b.metric("remote_members") == 2 && b.metric("bridged_rooms") == 1 })
 	})
 }
 

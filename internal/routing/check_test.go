@@ -62,14 +62,16 @@ func (net *tableNet) checkViews(i int, n *tableNode) {
 				net.t.Errorf("relay %d: %d of %d members of %d in %q are missing, and it has %d", i, missing,
 					len(entries), slices.Index(net.nodes, other), room, len(n.views[key]))
 			}
-			if pt := n.table.parts[PartKey{other.id, wire.HashRoom(room)}]; pt == nil || len(pt.way.path) != far {
+			if pt := n.table.parts[PartKey{other.id, wire.HashRoom(room)}]; pt == nil ||
+				len(pt.way.path) != far {
 				net.t.Errorf("relay %d: not the shortest way to %v", i, slices.Index(net.nodes, other))
 			}
 		}
 	}
 	for key, view := range n.views {
 		if want[key] == 0 {
-			net.t.Errorf("relay %d: %d members of %v in %q are left", i, len(view), wire.RelayIDOf(key.home), key.room)
+			net.t.Errorf("relay %d: %d members of %v in %q are left", i, len(view),
+				wire.RelayIDOf(key.home), key.room)
 		}
 	}
 }
@@ -100,7 +102,8 @@ func (net *tableNet) checkState(i int, n *tableNode) {
 		}
 	}
 	if t.members != total || t.pending != 0 || t.assembling != 0 || due != 0 {
-		net.t.Errorf("relay %d: counts %d of %d members, %d news, %d places, %d due", i, t.members, total, t.pending, t.assembling, due)
+		net.t.Errorf("relay %d: counts %d of %d members, %d news, %d places, %d due", i, t.members, total,
+			t.pending, t.assembling, due)
 	}
 	if parts := len(n.views) + own; len(t.parts) != parts {
 		net.t.Errorf("relay %d: %d parts, want %d", i, len(t.parts), parts)

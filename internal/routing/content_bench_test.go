@@ -70,7 +70,8 @@ func BenchmarkListOfBigPart(b *testing.B) {
 	var longest, last, all time.Duration
 	for b.Loop() {
 		b.StopTimer()
-		home.says(r.announce(home.record("ops", entries[:1]), entries[:1], home)) // what is known is not verified again
+		// what is known is not verified again
+		home.says(r.announce(home.record("ops", entries[:1]), entries[:1], home))
 		record := home.record("ops", entries)
 		home.says(r.announce(record, nil, home))
 		r.wait(2 * time.Second)
@@ -91,7 +92,8 @@ func BenchmarkListOfBigPart(b *testing.B) {
 			}
 		}
 		b.StopTimer()
-		if got := len(r.table.parts[PartKey{home.id, wire.HashRoom("ops")}].content.members); got != 2000 || len(r.problems) > 0 {
+		if got := len(r.table.parts[PartKey{home.id, wire.HashRoom("ops")}].content.members); got != 2000 ||
+			len(r.problems) > 0 {
 			b.Fatalf("%d members, %v", got, r.problems)
 		}
 		r.outbox = nil

@@ -100,7 +100,8 @@ func TestGapIsFetched(t *testing.T) {
 	next.says(pieces[1])
 	r.wantView(home, "ops", 6)
 	r.wait(time.Minute)
-	if len(r.outbox) > 0 && r.took(asked.id, wire.UrgentFederationFetch)+r.took(next.id, wire.UrgentFederationFetch) > 0 {
+	if len(r.outbox) > 0 &&
+		r.took(asked.id, wire.UrgentFederationFetch)+r.took(next.id, wire.UrgentFederationFetch) > 0 {
 		t.Error("somebody was asked for nothing")
 	}
 	r.wantProblem()

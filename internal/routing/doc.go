@@ -9,13 +9,13 @@
 //	         want ------------> wants ---------------+--> a want to the best peer, Trunks, Reach
 //	SetLocal: our members ----> own ----------------->
 //	Tick: the time
-//	                                   Take ---> effects: what to send, and whom to tell
+//	                                  Drain ---> effects: what to send, and whom to tell
 //
 // A part is one relay's own members of a room, ours included. Whatever changes ends in update, which makes
 // all that follows true again; so no path through this code has to remember what follows.
 //
 // The package is pure: it has no goroutine, no clock and no lock, and opens nothing. Time is an argument, and
-// what is to be done is returned by Take. Its owner has one goroutine at a time call it.
+// what is to be done is returned by Drain. Its owner has one goroutine at a time call it.
 //
 // Whatever peers say is hostile: nothing grows above the limits, records are signed by their homes and
 // entries by their members, and who brings what is not so is named in a Problem.

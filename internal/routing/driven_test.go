@@ -27,7 +27,7 @@ type effects interface {
 func drive(t *Table, on effects) *drivenTable { return &drivenTable{t, on} }
 
 func (d *drivenTable) carryOut() {
-	for _, e := range d.Take() {
+	for _, e := range d.Drain() {
 		switch e := e.(type) {
 		case Send:
 			if e.Receipt == nil {

@@ -97,7 +97,7 @@ func (w *Way) From(peer wire.RelayID, now time.Time) bool {
 	return false
 }
 
-// do adds an effect to those that Take returns.
+// do adds an effect to those that Drain returns.
 func (t *Table) do(e Effect) { t.effects = append(t.effects, e) }
 
 // send has a message sent of which nobody needs to know whether it arrived.
@@ -105,8 +105,8 @@ func (t *Table) send(to wire.RelayID, kind wire.UrgentKind, body []byte) {
 	t.do(Send{To: to, Kind: kind, Body: body})
 }
 
-// Take returns what follows from all calls since the last Take.
-func (t *Table) Take() []Effect {
+// Drain returns what follows from all calls since the last one of it.
+func (t *Table) Drain() []Effect {
 	effects := t.effects
 	t.effects = nil
 	return effects

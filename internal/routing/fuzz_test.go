@@ -13,13 +13,16 @@ import (
 // bytes.
 func FuzzTable(f *testing.F) {
 	f.Add([]byte("\x00\x04abcd\x11\x02zz\x22\x00\x33\x06012345\x44\x03abc"))
-	f.Add([]byte("\x08\x03\x00\x01\x02\x08\x03\x01\x01\x02\x09\x03\x00\x01\x02\x0a\x03\x00\x01\x02\x0b\x03\x01\x00\x00\x0c\x02\x01\x01"))
-	f.Add([]byte("\x08\x05\x00\x04\x00\x00\x00\x0d\x03\x00\x00\x03\x08\x05\x01\x02\x01\x01\x01\x08\x05\x00\x00\x02\x00\x03"))
+	f.Add([]byte("\x08\x03\x00\x01\x02\x08\x03\x01\x01\x02\x09\x03\x00\x01\x02\x0a\x03\x00\x01\x02" +
+		"\x0b\x03\x01\x00\x00\x0c\x02\x01\x01"))
+	f.Add([]byte("\x08\x05\x00\x04\x00\x00\x00\x0d\x03\x00\x00\x03" +
+		"\x08\x05\x01\x02\x01\x01\x01\x08\x05\x00\x00\x02\x00\x03"))
 	limits := defaultLimits()
 	limits.parts, limits.news, limits.newsTotal, limits.members, limits.total = 4, 3, 6, 5, 12
 	f.Fuzz(func(t *testing.T, input []byte) {
 		r := newTableRig(t, limits)
-		fz := &tableFuzz{tableRig: r, peers: []*rigHome{r.home(1).up(), r.home(2).up()}, homes: []*rigHome{r.home(1), r.home(3)}}
+		fz := &tableFuzz{tableRig: r, peers: []*rigHome{r.home(1).up(), r.home(2).up()},
+			homes: []*rigHome{r.home(1), r.home(3)}}
 		for len(input) >= 2 {
 			what, n := input[0], min(int(input[1]), len(input)-2)
 			fz.step(what, input[2:2+n])
@@ -66,13 +69,15 @@ func (f *tableFuzz) step(what byte, arg []byte) {
 	case 1:
 		peer.tell(&wire.FederationLeave{Serial: uint64(a[1]), Home: home.id, Room: wire.HashRoom(room)})
 	case 2:
-		peer.tell(&wire.FederationWant{Serial: uint64(a[1]), Home: home.id, Room: wire.HashRoom(room), Want: a[2]&1 == 1})
+		peer.tell(&wire.FederationWant{Serial: uint64(a[1]), Home: home.id, Room: wire.HashRoom(room),
+			Want: a[2]&1 == 1})
 	case 3:
 		peer.tell(&wire.FederationFetch{Home: home.id, Room: wire.HashRoom(room)})
 	case 4:
 		total := uint32(a[3]%4 + 1)
-		peer.tell(&wire.FederationMembers{Home: home.id, Room: wire.HashRoom(room), Boot: uint64(a[1] & 1), Sequence: uint64(a[2]),
-			First: uint32(a[4]) % total, Total: total, Entries: home.fixed(room, 1)})
+		peer.tell(&wire.FederationMembers{Home: home.id, Room: wire.HashRoom(room), Boot: uint64(a[1] & 1),
+			Sequence: uint64(a[2]),
+			First:    uint32(a[4]) % total, Total: total, Entries: home.fixed(room, 1)})
 	case 5:
 		f.wait(time.Duration(binary.BigEndian.Uint16(a[1:])) * time.Millisecond)
 	case 6:
@@ -117,7 +122,8 @@ func (h *rigHome) fixed(room string, n int) (list [][]byte) {
 	for i := range n {
 		key := fixedKey{h.id, room, i}
 		if fixedEntries[key] == nil {
-			entry, err := wire.SignEntry(testMember, wire.MemberEntry{Room: room, HomeRelay: h.identity.Public(), Nonce: [16]byte{byte(i)}})
+			entry, err := wire.SignEntry(testMember,
+				wire.MemberEntry{Room: room, HomeRelay: h.identity.Public(), Nonce: [16]byte{byte(i)}})
 			if err != nil {
 				panic(err)
 			}

@@ -212,7 +212,8 @@ func TestMillionRooms(t *testing.T) {
 	flood, peer, home := r.home(2).up(), r.home(3).up(), r.home(1)
 	for i := range 2000 {
 		room := fmt.Sprint("room ", i)
-		record := wire.RoomRecord{Home: home.identity.Public(), Room: room, Boot: 1, Sequence: uint64(i + 1), Members: 1}
+		record := wire.RoomRecord{Home: home.identity.Public(), Room: room, Boot: 1,
+			Sequence: uint64(i + 1), Members: 1}
 		if i < limits.parts {
 			record.Sign(home.identity)
 		}
@@ -296,7 +297,8 @@ func TestTooManyParticipants(t *testing.T) {
 	peers[0].says(r.announce(home.record("b", nil), nil, peers[0], home))
 	r.outbox = nil
 	r.wait(spacePause + time.Second)
-	if !slices.ContainsFunc(r.outbox, func(m rigMessage) bool { return m.kind == wire.UrgentFederationFetch }) {
+	if !slices.ContainsFunc(r.outbox,
+		func(m rigMessage) bool { return m.kind == wire.UrgentFederationFetch }) {
 		t.Error("what was refused is not asked for again")
 	}
 }
@@ -314,8 +316,9 @@ func TestListsAreBounded(t *testing.T) {
 		record := wire.RoomRecord{Room: room, Boot: 1, Sequence: uint64(i + 1), Members: 1800}
 		record.Sign(home.identity)
 		peer.says(r.announce(record, nil, peer, home))
-		peer.says(&wire.FederationMembers{Home: home.id, Room: wire.HashRoom(room), Boot: 1, Sequence: uint64(i + 1),
-			Total: 1800, Entries: [][]byte{entry}})
+		peer.says(&wire.FederationMembers{Home: home.id, Room: wire.HashRoom(room), Boot: 1,
+			Sequence: uint64(i + 1),
+			Total:    1800, Entries: [][]byte{entry}})
 		if r.table.assembling > limits.placesTotal {
 			t.Fatalf("%d places are held", r.table.assembling)
 		}
@@ -331,7 +334,8 @@ func TestListsAreBounded(t *testing.T) {
 	}
 	r.wait(time.Minute)
 	if r.table.assembling != 0 || r.table.pending != 0 || len(r.table.parts) != 0 || len(r.table.due) != 0 {
-		t.Errorf("%d places, %d news, %d parts are left", r.table.assembling, r.table.pending, len(r.table.parts))
+		t.Errorf("%d places, %d news, %d parts are left", r.table.assembling, r.table.pending,
+			len(r.table.parts))
 	}
 }
 

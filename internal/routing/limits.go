@@ -52,7 +52,7 @@ const (
 	tellAllPause   = time.Second      // between two tellings of everything
 )
 
-// What effects.problem is told.
+// What a Problem is.
 const (
 	problemMalformed = "malformed" // it cannot be parsed
 	problemPath      = "path"      // a path that cannot be

@@ -26,7 +26,8 @@ func TestEntriesAreCheckedAsTheyCome(t *testing.T) {
 	m := r.announce(home.record("ops", append(entries[:4:4], forged)), [][]byte{forged}, peer, home)
 	m.Base = home.sequence - 1
 	peer.says(m)
-	if len(pt.pending) != 1 || len(pt.pending[0].joined) != 1 || pt.pending[0].joined[0].refused != refusedEntry {
+	if len(pt.pending) != 1 || len(pt.pending[0].joined) != 1 ||
+		pt.pending[0].joined[0].refused != refusedEntry {
 		t.Error("an entry of news that wait was not checked")
 	}
 
@@ -41,7 +42,8 @@ func TestEntriesAreCheckedAsTheyCome(t *testing.T) {
 		for at, p := range pt.fetch.list[:have] {
 			known := slices.ContainsFunc(first, func(o member) bool { return o.hash == p.hash })
 			if p.refused != nil || known != slices.Contains(first, p) {
-				t.Errorf("after piece %d: entry %d: refused %v; the one that was known is not used again", i, at, p.refused)
+				t.Errorf("after piece %d: entry %d: refused %v; the one that was known is not used again",
+					i, at, p.refused)
 			}
 		}
 	}

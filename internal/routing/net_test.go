@@ -294,7 +294,8 @@ func (n *tableNode) deliver(p wire.RelayID, kind wire.UrgentKind, body []byte, a
 	net.after(net.random(net.delay), deliver)
 }
 
-func (n *tableNode) shown(home identity.PublicKey, label string, by Hop, room string, joined [][]byte, left []wire.MemberID) {
+func (n *tableNode) shown(home identity.PublicKey, label string, by Hop, room string, joined [][]byte,
+	left []wire.MemberID) {
 	key := tableView{home, room}
 	view := n.views[key]
 	if view == nil {
@@ -397,7 +398,8 @@ func (net *tableNet) settle() {
 		for _, q := range n.table.order {
 			o := &q.outgoing
 			if !net.link(i, net.index(q.id)).dead && (o.underWay != 0 || len(o.order)+len(o.waiting) != 0) {
-				net.t.Errorf("relay %d: %d messages are under way to a peer, of %d peers some wait", i, o.underWay, len(o.waiting))
+				net.t.Errorf("relay %d: %d messages are under way to a peer, of %d peers some wait", i,
+					o.underWay, len(o.waiting))
 			}
 		}
 	}

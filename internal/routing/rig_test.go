@@ -146,7 +146,8 @@ func (h *rigHome) entries(room string, n int) (list [][]byte) {
 func (h *rigHome) record(room string, entries [][]byte) wire.RoomRecord {
 	h.sequence++
 	list, _ := sortMembers(entries)
-	record := wire.RoomRecord{Room: room, Boot: h.boot, Sequence: h.sequence, Members: uint32(len(list)), Digest: digestOf(list)}
+	record := wire.RoomRecord{Room: room, Boot: h.boot, Sequence: h.sequence, Members: uint32(len(list)),
+		Digest: digestOf(list)}
 	record.Sign(h.identity)
 	return record
 }
@@ -203,8 +204,10 @@ func (h *rigHome) pieces(record wire.RoomRecord, entries [][]byte, k int) (list 
 	sorted, _ := sortMembers(entries)
 	for i := 0; i < len(sorted); i += k {
 		list = append(list, &wire.FederationMembers{
-			Home: wire.RelayIDOf(record.Home), Room: wire.HashRoom(record.Room), Boot: record.Boot, Sequence: record.Sequence,
-			First: uint32(i), Total: uint32(len(sorted)), Entries: entriesOf(sorted[i:min(i+k, len(sorted))]),
+			Home: wire.RelayIDOf(record.Home), Room: wire.HashRoom(record.Room), Boot: record.Boot,
+			Sequence: record.Sequence,
+			First:    uint32(i), Total: uint32(len(sorted)),
+			Entries: entriesOf(sorted[i:min(i+k, len(sorted))]),
 		})
 	}
 	return list

@@ -12,7 +12,8 @@ import (
 func (r *tableRig) askedAll(p *rigHome) (n int) {
 	for _, m := range r.outbox {
 		if m.to == p.id && m.kind == wire.UrgentFederationFetch {
-			if f, err := wire.Parse[wire.FederationFetch](m.body); err == nil && f == (wire.FederationFetch{}) {
+			if f, err := wire.Parse[wire.FederationFetch](m.body); err == nil &&
+				f == (wire.FederationFetch{}) {
 				n++
 			}
 		}
@@ -217,7 +218,8 @@ func TestOurLabelsAreOurs(t *testing.T) {
 		return r.labels[tableView{home.identity.Public(), "ops"}]
 	}
 	for label, want := range map[string]string{
-		"big relay": "", "BIG  RELAY": "", "Big\u200b Relay": "", "Bigger Relay": "Bigger Relay", "LABEL": "", "third": "third", "": "",
+		"big relay": "", "BIG  RELAY": "", "Big\u200b Relay": "", "Bigger Relay": "Bigger Relay",
+		"LABEL": "", "third": "third", "": "",
 	} {
 		if got := called(far, label, peer, far); got != want {
 			t.Errorf("a far relay that is called %q is shown as %q, want %q", label, got, want)

@@ -21,7 +21,8 @@ func (net *tableNet) hears(home *tableNode, room string) map[*tableNode]bool {
 		for _, p := range n.trunked[key] {
 			i := slices.IndexFunc(net.nodes, func(o *tableNode) bool { return o.id == p })
 			to := net.nodes[i]
-			if got[to] || net.link(slices.Index(net.nodes, n), i).dead || !to.parent(home.id, wire.HashRoom(room), n.id, net.now) {
+			if got[to] || net.link(slices.Index(net.nodes, n), i).dead ||
+				!to.parent(home.id, wire.HashRoom(room), n.id, net.now) {
 				continue
 			}
 			got[to] = true
@@ -65,7 +66,8 @@ func linkDies(t *testing.T, links [][2]int, dying [2]int) {
 		heard := net.hears(home, "ops")
 		for n := range net.distances(home) {
 			if !heard[n] {
-				t.Errorf("relay %d does not hear %d, 2 s after the link was suspect", slices.Index(net.nodes, n), i)
+				t.Errorf("relay %d does not hear %d, 2 s after the link was suspect",
+					slices.Index(net.nodes, n), i)
 			}
 		}
 	}
@@ -170,7 +172,8 @@ func TestNextHop(t *testing.T) {
 	if parts, members := net.nodes[2].table.Counts(net.nodes[1].id); parts != 1 || members != 1 {
 		t.Errorf("by 1 there are %d parts and %d members", parts, members)
 	}
-	if label := net.nodes[2].labels[tableView{net.nodes[0].identity.Public(), "ops"}]; label != fmt.Sprint("label ", net.nodes[0].id) {
+	if label := net.nodes[2].labels[tableView{net.nodes[0].identity.Public(),
+		"ops"}]; label != fmt.Sprint("label ", net.nodes[0].id) {
 		t.Errorf("relay 0 is called %q", label)
 	}
 }

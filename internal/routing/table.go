@@ -80,7 +80,7 @@ type part struct {
 	former    []Former  // peers that were best a moment ago
 	lingers   time.Time // without a route: until then its members stay
 	shown     []member
-	showed    string    // the label that effects.members was told
+	showed    string    // the label that Members had last
 	showedBy  Hop       // and the way
 	showNext  time.Time // when the next ones are shown, if not all are yet
 	trunks    []wire.RelayID
