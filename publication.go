@@ -30,14 +30,14 @@ func (r *Room) Publish(source Source, config PublishConfig) (*Publication, error
 	return &Publication{engine}, nil
 }
 
-// SetTalking opens or closes the microphone. When it opens, the 200 ms before are sent, too: first syllables.
+// SetTalking opens or closes the microphone. When it opens, the 200 ms before are sent, too.
 func (p *Publication) SetTalking(on bool) { p.engine.SetTalking(on) }
 
 // Talking reports whether the microphone is open.
 func (p *Publication) Talking() bool { return p.engine.Talking() }
 
-// Start returns when the first sample was captured, zero before that.
-func (p *Publication) Start() time.Time { return p.engine.Start() }
+// Started returns when the first sample was captured, zero before that.
+func (p *Publication) Started() time.Time { return p.engine.Start() }
 
 // Done is closed when the publication failed, or all was sent and can be decrypted, or 3 s after that.
 func (p *Publication) Done() <-chan struct{} { return p.engine.Done() }

@@ -319,8 +319,8 @@ func (o *joinOutput) summary() line {
 		RTT: ms(uplink.RTT), UplinkLoss: uplink.Loss, Talkers: []talker{},
 	}
 	o.mu.Lock()
-	if o.p != nil && !o.p.Start().IsZero() {
-		sum.SentFrom = stamp(o.p.Start())
+	if o.p != nil && !o.p.Started().IsZero() {
+		sum.SentFrom = stamp(o.p.Started())
 	}
 	if !o.played.IsZero() {
 		sum.PlayedFrom = stamp(o.played)

@@ -334,8 +334,7 @@ func (p *relayPage) fetchError(err error) error {
 func (p *relayPage) trust(a *relayAnswer) error {
 	if p.wanted != (identity.Fingerprint{}) {
 		if got := a.key.Fingerprint(); got != p.wanted {
-			return fmt.Errorf("relay %s has another key than was given: expected %s, it has %s; "+
-				"ask its operator which one is right", p.base.Host, p.wanted, got)
+			return &identity.RelayKeyChangedError{Addr: p.base.Host, Known: p.wanted, Got: got}
 		}
 		return nil
 	}

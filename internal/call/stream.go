@@ -7,7 +7,6 @@ import (
 
 	"github.com/wzp-voice/wzp/internal/jitter"
 	"github.com/wzp-voice/wzp/internal/opus"
-	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 const (
@@ -31,9 +30,8 @@ var errNoFEC = errors.New("wzp: the packet has no copy of the one before")
 // Live is some 310 KiB: a jitter buffer and a decoder. What is kept of them through a silence is what makes
 // the next word sound as if they were the same: the delay that was learned, and the last frames.
 type Stream struct {
-	of     *hearing
-	owner  wire.MemberID
-	number uint8
+	of *hearing
+	streamID
 
 	player  atomic.Pointer[jitter.Player] // nil: it is not live; set with the hearing's mu held
 	retired atomic.Bool                   // not to be played: its member left or said other things since

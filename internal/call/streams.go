@@ -132,7 +132,7 @@ func (h *hearing) streamLocked(t *talker, number uint8, n *news) *Stream {
 		if len(h.history) >= maxStreams {
 			h.forgetLocked()
 		}
-		st = &Stream{of: h, owner: t.id, number: number, member: Member{ID: t.id}, minDelay: minDelay}
+		st = &Stream{of: h, streamID: id, member: Member{ID: t.id}, minDelay: minDelay}
 		st.retired.Store(true)
 		h.streams[id] = st
 		h.history = append(h.history, st)
@@ -174,7 +174,7 @@ func (h *hearing) forgetLocked() {
 	if t := h.talkers[st.owner]; t != nil && !st.retired.Load() {
 		h.retireLocked(t, st)
 	}
-	delete(h.streams, streamID{st.owner, st.number})
+	delete(h.streams, st.streamID)
 	h.history = slices.DeleteFunc(h.history, func(o *Stream) bool { return o == st })
 }
 

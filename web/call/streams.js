@@ -1,6 +1,6 @@
 /**
  * What a room hears, bounded: whose frames come, which streams there are, and which of them are to be heard.
- * As hearing in Go's package wzp.
+ * As hearing in internal/call.
  *
  *     key id -- bind --> Talker -- opens, for the first time --> Stream -- sounds --> live, of at most 64
  *                          '-- does not open: counted               '-- silent for 5 s: not any more
