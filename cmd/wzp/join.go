@@ -233,8 +233,9 @@ func (s *stay) run(f func()) {
 // converse runs everything that goes on in the room, and joins it all at the end.
 func (s *stay) converse() error {
 	played, over := make(chan error, 1), make(chan error, 1)
+	var playedFrom time.Time
 	if s.play.Mix != nil || s.play.Each != nil {
-		s.out.playing()
+		playedFrom = time.Now()
 		s.run(func() { played <- s.room.Play(s.ctx, s.play) })
 	}
 	s.run(func() { over <- s.out.follow(s.room.Events()) })
@@ -245,7 +246,7 @@ func (s *stay) converse() error {
 	s.stop()
 	err = errors.Join(err, s.room.Leave())
 	s.wg.Wait()
-	s.out.print(s.out.summary())
+	s.out.print(s.out.summary(p, playedFrom))
 	return err
 }
 
@@ -260,7 +261,6 @@ func (s *stay) say() (*wzp.Publication, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.out.publication(p)
 	if s.PTT {
 		s.pushToTalk(p)
 	}

@@ -32,9 +32,7 @@ type joinOutput struct {
 	terminal atomic.Pointer[rawTerminal] // nil: lines need no carriage returns
 	close    func() error                // the client; set before anything of the room runs
 
-	mu     sync.Mutex // held for a line; guards what follows
-	p      *wzp.Publication
-	played time.Time
+	mu sync.Mutex // held for a line
 }
 
 // rescueTime is how long a program that crashes takes to leave the room.
@@ -176,20 +174,6 @@ func (o *joinOutput) joined(room *wzp.Room, f identity.Fingerprint) {
 	})
 }
 
-// publication notes what is being said, for the summary.
-func (o *joinOutput) publication(p *wzp.Publication) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.p = p
-}
-
-// playing notes when the first sample is played.
-func (o *joinOutput) playing() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.played = time.Now()
-}
-
 // follow prints events until the room is over, and returns why it is.
 func (o *joinOutput) follow(events iter.Seq[wzp.Event]) error {
 	var ended error
@@ -310,22 +294,20 @@ func (o *joinOutput) talking(on bool) {
 	o.print(line{Event: "talking", Talking: &on, human: human})
 }
 
-// summary counts everything so far.
-func (o *joinOutput) summary() line {
+// summary counts everything so far. p is nil if nothing was said, playedFrom zero if nothing was played.
+func (o *joinOutput) summary(p *wzp.Publication, playedFrom time.Time) line {
 	s, uplink := o.room.Stats(), o.room.Uplink()
 	sum := &summary{
 		PacketsSent: s.PacketsSent, PayloadBytesSent: s.PayloadBytesSent,
 		WireBytesSent: s.WireBytesSent, WireBytesReceived: s.WireBytesReceived,
 		RTT: ms(uplink.RTT), UplinkLoss: uplink.Loss, Talkers: []talker{},
 	}
-	o.mu.Lock()
-	if o.p != nil && !o.p.Started().IsZero() {
-		sum.SentFrom = stamp(o.p.Started())
+	if p != nil && !p.Started().IsZero() {
+		sum.SentFrom = stamp(p.Started())
 	}
-	if !o.played.IsZero() {
-		sum.PlayedFrom = stamp(o.played)
+	if !playedFrom.IsZero() {
+		sum.PlayedFrom = stamp(playedFrom)
 	}
-	o.mu.Unlock()
 	var lost, received uint64
 	for _, st := range o.room.Heard() {
 		m, t := st.Member(), st.Stats()

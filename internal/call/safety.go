@@ -50,11 +50,8 @@ func (k *keeper) makeNumber(complete bool, now time.Time) (next time.Time) {
 	if !complete || s.staleAt.IsZero() {
 		return time.Time{}
 	}
-	due, latest := s.since.Add(numberRest), s.staleAt.Add(numberLate)
-	if latest.Before(due) {
-		due = latest
-	}
-	if now.Before(due) {
+	latest := s.staleAt.Add(numberLate)
+	if due := soonest(s.since.Add(numberRest), latest); now.Before(due) {
 		return due
 	}
 	number := safetyNumber(k.room, s.identities, k.secret) // takes a while
