@@ -47,7 +47,7 @@ func TestExportedAPI(t *testing.T) {
 		a.values(typ.Consts, typ.Vars)
 		a.functions(typ.Funcs, typ.Methods)
 	}
-	want := []string{"audio", "call", "e2ee", "eventlog", "wire"}
+	want := []string{"audio", "call", "e2ee", "eventlog", "names", "wire"}
 	if imports := slices.Sorted(maps.Keys(a.internal)); !slices.Equal(imports, want) || a.names < 100 {
 		t.Errorf("the walk saw %d names, and imports of %v, want %v", a.names, imports, want)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/wzp-voice/wzp/internal/audio"
 	"github.com/wzp-voice/wzp/internal/call"
+	"github.com/wzp-voice/wzp/internal/names"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -49,7 +50,7 @@ func public(err error) error {
 	if errors.As(err, new(*call.UnreachableError)) {
 		return &kindError{err, ErrUnreachable}
 	}
-	if errors.As(err, new(*wire.NameError)) {
+	if errors.As(err, new(*names.Error)) {
 		return &kindError{err, ErrName}
 	}
 	for _, k := range kinds {

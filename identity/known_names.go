@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/wzp-voice/wzp/internal/names"
 )
 
 const (
@@ -32,7 +34,7 @@ const (
 //	hex(HMAC-SHA256(key, name)[:16]) hex(HMAC-SHA256(key, name || 0x00 || fingerprint (16))[:16])
 //
 //	key  = HKDF-SHA256(its owner's X25519 private key, salt = "", info = "wzp/1 known names"), 32 bytes
-//	name = in the form of FoldName
+//	name = in the form of names.Fold
 //
 // so the file alone does not tell whom its owner talks to; with the owner's seed, names can be guessed.
 // Several identities may share a file, for none sees the lines of another.
@@ -84,7 +86,7 @@ func (k *KnownNames) Trust(name string, f Fingerprint) error { return k.trust(na
 func (k *KnownNames) TrustOnly(name string, f Fingerprint) error { return k.trust(name, f, true) }
 
 func (k *KnownNames) trust(name string, f Fingerprint, only bool) error {
-	if name = FoldName(name); name == "" {
+	if name = names.Fold(name); name == "" {
 		return errors.New("the name is empty: give the one that they call themselves")
 	}
 	who, person := k.tags(name, f)

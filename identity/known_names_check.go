@@ -3,6 +3,8 @@ package identity
 import (
 	"fmt"
 	"slices"
+
+	"github.com/wzp-voice/wzp/internal/names"
 )
 
 // NamedKey is what somebody calls itself, and its key, which was proven by a signature over the name.
@@ -30,7 +32,7 @@ const (
 func (k *KnownNames) Check(people []NamedKey, limit int) ([]NameVerdict, error) {
 	c := nameCheck{lines: make([]knownName, len(people)), verdicts: make([]NameVerdict, len(people))}
 	for i, p := range people {
-		name := FoldName(p.Name)
+		name := names.Fold(p.Name)
 		switch {
 		case name == "":
 		case p.Key.smallOrder():

@@ -6,6 +6,8 @@ import (
 	"net"
 	"strconv"
 	"strings"
+
+	"github.com/wzp-voice/wzp/internal/names"
 )
 
 // maxKnownRelaysSize bounds the file: room for some ten thousand relays.
@@ -157,10 +159,10 @@ func addKnownRelay(relays map[string]PublicKey, words []string) error {
 	return nil
 }
 
-// normalizeAddr gives every spelling of host:port one form: that of HostName without the final dot, ports in
+// normalizeAddr gives every spelling of host:port one form: that of names.Host without the final dot, ports in
 // decimal.
 func normalizeAddr(addr string) (string, error) {
-	host, port, err := ParseAddress(addr)
+	host, port, err := names.ParseAddress(addr)
 	if err != nil {
 		return "", fmt.Errorf("relay address: %w", err)
 	}

@@ -30,13 +30,14 @@ const modulePath = "github.com/wzp-voice/wzp"
 //	below both: link ─ udp seal fec rate, wire ─ identity, eventlog
 var mayImport = map[string][]string{
 	// Leaves.
-	"wzp/identity":          {},
+	"wzp/identity":          {"wzp/internal/names"},
 	"wzp/web":               {},
 	"wzp/internal/budget":   {},
 	"wzp/internal/drops":    {},
 	"wzp/internal/eventlog": {},
 	"wzp/internal/fec":      {},
 	"wzp/internal/jitter":   {},
+	"wzp/internal/names":    {},
 	"wzp/internal/opus":     {},
 	"wzp/internal/rate":     {},
 	"wzp/internal/seal":     {},
@@ -45,7 +46,7 @@ var mayImport = map[string][]string{
 	"wzp/internal/udp":      {},
 
 	// Shared by both sides.
-	"wzp/internal/wire": {"wzp/identity"},
+	"wzp/internal/wire": {"wzp/identity", "wzp/internal/names"},
 	"wzp/internal/link": {
 		"wzp/identity", "wzp/internal/wire",
 		"wzp/internal/budget", "wzp/internal/drops", "wzp/internal/fec", "wzp/internal/rate",
@@ -58,11 +59,12 @@ var mayImport = map[string][]string{
 	"wzp": {
 		"wzp/identity", "wzp/internal/wire",
 		"wzp/internal/audio", "wzp/internal/call", "wzp/internal/e2ee", "wzp/internal/eventlog",
+		"wzp/internal/names",
 	},
 	"wzp/internal/call": {
 		"wzp/identity", "wzp/internal/wire",
 		"wzp/internal/audio", "wzp/internal/e2ee", "wzp/internal/eventlog", "wzp/internal/fec",
-		"wzp/internal/jitter", "wzp/internal/link", "wzp/internal/opus", "wzp/internal/rate",
+		"wzp/internal/jitter", "wzp/internal/link", "wzp/internal/names", "wzp/internal/opus", "wzp/internal/rate",
 		"wzp/internal/udp",
 	},
 
@@ -71,7 +73,7 @@ var mayImport = map[string][]string{
 		"wzp/internal/link", "wzp/internal/share"},
 	"wzp/internal/presence": {"wzp/identity", "wzp/internal/wire", "wzp/internal/eventlog"},
 	"wzp/internal/peer":     {"wzp/identity", "wzp/internal/wire", "wzp/internal/link"},
-	"wzp/internal/routing":  {"wzp/identity", "wzp/internal/wire"},
+	"wzp/internal/routing":  {"wzp/identity", "wzp/internal/wire", "wzp/internal/names"},
 	"wzp/internal/federation": {
 		"wzp/identity", "wzp/internal/wire",
 		"wzp/internal/budget", "wzp/internal/drops", "wzp/internal/eventlog", "wzp/internal/link",
@@ -81,7 +83,7 @@ var mayImport = map[string][]string{
 	"wzp/internal/relay": {
 		"wzp/identity", "wzp/internal/wire", "wzp/web",
 		"wzp/internal/budget", "wzp/internal/drops", "wzp/internal/eventlog", "wzp/internal/fec",
-		"wzp/internal/federation", "wzp/internal/link",
+		"wzp/internal/federation", "wzp/internal/link", "wzp/internal/names",
 		"wzp/internal/peer", "wzp/internal/presence", "wzp/internal/rate", "wzp/internal/room",
 		"wzp/internal/seal",
 		"wzp/internal/udp",
@@ -90,7 +92,7 @@ var mayImport = map[string][]string{
 	// The program. It takes the lower packages for its benchmark, the network lab and keys.
 	"wzp/cmd/wzp": {
 		"wzp", "wzp/identity", "wzp/internal/wire", "wzp/internal/relay",
-		"wzp/internal/eventlog", "wzp/internal/link", "wzp/internal/seal", "wzp/internal/simnet",
+		"wzp/internal/eventlog", "wzp/internal/link", "wzp/internal/names", "wzp/internal/seal", "wzp/internal/simnet",
 		"wzp/internal/udp", "wzp/web",
 	},
 

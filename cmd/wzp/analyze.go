@@ -13,8 +13,8 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/eventlog"
+	"github.com/wzp-voice/wzp/internal/names"
 )
 
 // analyzeCmd joins event logs and says what became of each packet.
@@ -139,7 +139,7 @@ func printTable[T any](w io.Writer, heading string, list []T, cells func(T) []an
 
 // printRow prints cells in columns. Names in them are what others wrote into logs, so they are escaped.
 func printRow(w io.Writer, cells ...any) {
-	escaped := func(cell any) string { return identity.EscapeHidden(fmt.Sprint(cell)) }
+	escaped := func(cell any) string { return names.EscapeHidden(fmt.Sprint(cell)) }
 	fmt.Fprintln(w, joined("\t", cells, escaped))
 }
 

@@ -14,7 +14,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/names"
 	"github.com/wzp-voice/wzp/internal/relay"
 )
 
@@ -57,7 +57,7 @@ func forTerminal(text string) string {
 	if len(text) > maxLine {
 		text = strings.ToValidUTF8(text[:maxLine], "") + "..."
 	}
-	return identity.EscapeHidden(text)
+	return names.EscapeHidden(text)
 }
 
 // parseError says what kong found wrong in the command line.

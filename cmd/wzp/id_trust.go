@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/wzp-voice/wzp/identity"
-	"github.com/wzp-voice/wzp/internal/wire"
+	"github.com/wzp-voice/wzp/internal/names"
 )
 
 // knownNamesFlag is for every command that knows people by name.
@@ -48,23 +48,23 @@ func (c idTrustCmd) Run() error {
 	if err != nil {
 		return usageError{err}
 	}
-	if _, err := wire.MemberName(c.Name); err != nil {
+	if _, err := names.Member(c.Name); err != nil {
 		return usageError{err}
 	}
-	if identity.FoldName(c.Name) == "" {
-		return usagef("the name %s is not allowed: nothing of it can be seen", identity.QuoteName(c.Name))
+	if names.Fold(c.Name) == "" {
+		return usagef("the name %s is not allowed: nothing of it can be seen", names.Quote(c.Name))
 	}
 	_, seed, err := c.identityFlag.load()
 	if err != nil {
 		return err
 	}
-	names, err := c.knownNamesFlag.open(seed.Identity())
+	known, err := c.knownNamesFlag.open(seed.Identity())
 	if err != nil {
 		return err
 	}
-	trust := names.Trust
+	trust := known.Trust
 	if c.Only {
-		trust = names.TrustOnly
+		trust = known.TrustOnly
 	}
 	if err := trust(c.Name, fingerprint); err != nil {
 		return err
@@ -77,14 +77,14 @@ func (c idTrustCmd) Run() error {
 	if c.Only {
 		also = "has only"
 	}
-	_, err = fmt.Printf("%s %s the fingerprint %s.\n", identity.QuoteName(c.Name), also, fingerprint)
+	_, err = fmt.Printf("%s %s the fingerprint %s.\n", names.Quote(c.Name), also, fingerprint)
 	return err
 }
 
 // shellName is shellQuote for a name that somebody else chose: with what cannot be seen spelled in octal,
 // which printf of any POSIX shell reads, so that people see whom they trust.
 func shellName(name string) string {
-	if identity.EscapeHidden(name) == name {
+	if names.EscapeHidden(name) == name {
 		return shellQuote(name)
 	}
 	var format strings.Builder
@@ -95,7 +95,7 @@ func shellName(name string) string {
 			format.WriteString("%%")
 		case r == '\\':
 			format.WriteString(`\\`)
-		case i == 0 && r == '-' || strings.ContainsRune("'\"!`$", r) || identity.EscapeHidden(text) != text:
+		case i == 0 && r == '-' || strings.ContainsRune("'\"!`$", r) || names.EscapeHidden(text) != text:
 			for _, b := range []byte(text) {
 				fmt.Fprintf(&format, `\%03o`, b)
 			}

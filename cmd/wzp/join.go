@@ -13,7 +13,7 @@ import (
 
 	"github.com/wzp-voice/wzp"
 	"github.com/wzp-voice/wzp/identity"
-	"github.com/wzp-voice/wzp/internal/wire"
+	"github.com/wzp-voice/wzp/internal/names"
 )
 
 // joinCmd is a member on the command line.
@@ -127,13 +127,13 @@ func (c *joinCmd) check() error {
 			"run it in one, or leave --ptt out, which talks at once")
 	}
 	var err error
-	if c.Room, err = wire.RoomName(c.Room); err != nil {
+	if c.Room, err = names.Room(c.Room); err != nil {
 		return usageError{err}
 	}
-	if c.Name, err = wire.MemberName(c.Name); err != nil {
+	if c.Name, err = names.Member(c.Name); err != nil {
 		return usagef("--name: %w", err)
 	}
-	if _, _, err := identity.ParseAddress(c.Relay); err != nil {
+	if _, _, err := names.ParseAddress(c.Relay); err != nil {
 		return usagef("--relay: %w", err)
 	}
 	return nil

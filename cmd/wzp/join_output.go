@@ -14,6 +14,7 @@ import (
 
 	"github.com/wzp-voice/wzp"
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/names"
 )
 
 // joinOutput prints what happens in a room, for people or as JSON.
@@ -206,7 +207,7 @@ func (o *joinOutput) follow(events iter.Seq[wzp.Event]) error {
 func (o *joinOutput) member(event string, m wzp.Member, what string) {
 	l := memberLine(event, m)
 	if m.Relay != "" {
-		what += " on " + identity.QuoteName(m.Relay)
+		what += " on " + names.Quote(m.Relay)
 	}
 	l.human = fmt.Sprintf("%s %s (%s)%s.", shownName(m.Name), what, l.Fingerprint, o.outside(m))
 	o.print(l)
@@ -260,7 +261,7 @@ func (o *joinOutput) warning(w wzp.Warning) {
 	}
 	l.human = kind + w.Text + "."
 	// Nobody is trusted with our own name, in whatever way it is written.
-	if name := w.Member.Name; w.Code == wzp.WarnName && identity.FoldName(name) != identity.FoldName(o.name) {
+	if name := w.Member.Name; w.Code == wzp.WarnName && names.Fold(name) != names.Fold(o.name) {
 		l.human += " If they tell you by another way that it is them: " + o.trust(name, w.Member.Identity.Fingerprint())
 	}
 	o.print(l)
@@ -282,7 +283,7 @@ func shownName(name string) string {
 	if name == "" {
 		return "(no name)"
 	}
-	return identity.QuoteName(name)
+	return names.Quote(name)
 }
 
 // talking says that push-to-talk was switched.

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp"
-	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/names"
 )
 
 // TestShellName wants commands that are suggested to mean the name, and to show all of it.
@@ -20,7 +20,7 @@ func TestShellName(t *testing.T) {
 		"Bo\u034fb", "Bob\u3164", "\u202e'boB\u2800", "-\u2060n", "%d \\101 $(id) `id` \"!!\" \u17b4", "\u00a0",
 	} {
 		word := shellName(name)
-		if identity.EscapeHidden(word) != word {
+		if names.EscapeHidden(word) != word {
 			t.Errorf("%+q: %+q does not show everything", name, word)
 		}
 		out, err := exec.Command("sh", "-c", "printf %s. "+word).Output() // the name and a dot
@@ -62,7 +62,7 @@ func TestPrintsNothingHidden(t *testing.T) {
 		t.Errorf("%d lines: %q", len(lines), lines)
 	}
 	for _, line := range lines {
-		if line != identity.EscapeHidden(line) || !strings.Contains(line, `\x1b]0;owned\a\x1b[2J\r\n\u009b2J\u202e\xff`) {
+		if line != names.EscapeHidden(line) || !strings.Contains(line, `\x1b]0;owned\a\x1b[2J\r\n\u009b2J\u202e\xff`) {
 			t.Errorf("%q", line)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/wzp-voice/wzp"
-	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/names"
 )
 
 // stdio stands for standard input or output.
@@ -153,7 +153,7 @@ func (c *joinCmd) openOut(words *joinOutput) (play wzp.PlayConfig, closeOut func
 func talkerFile(dir string, st wzp.Stream) string {
 	m := st.Member()
 	name := strings.Map(func(r rune) rune {
-		if strings.ContainsRune(`/\:*?"<>|.`, r) || identity.EscapeHidden(string(r)) != string(r) {
+		if strings.ContainsRune(`/\:*?"<>|.`, r) || names.EscapeHidden(string(r)) != string(r) {
 			return '_'
 		}
 		return r

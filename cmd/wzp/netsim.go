@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/names"
 	"github.com/wzp-voice/wzp/internal/simnet"
 )
 
@@ -85,7 +85,7 @@ func (c netsimCmd) Run(ctx context.Context) error {
 // asciiAddress is HOST:PORT as the resolver takes it, and other text as it is: the resolver says what is
 // wrong.
 func asciiAddress(text string) string {
-	host, port, err := identity.ParseAddress(text)
+	host, port, err := names.ParseAddress(text)
 	if err != nil {
 		return text
 	}

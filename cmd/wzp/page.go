@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/names"
 	"github.com/wzp-voice/wzp/internal/wire"
 	"github.com/wzp-voice/wzp/web"
 )
@@ -128,7 +129,7 @@ func parseRelayURL(text string) (*url.URL, error) {
 		return nil, bad
 	}
 	if _, err := netip.ParseAddr(host); err != nil {
-		if host, err = identity.HostName(strings.TrimSuffix(host, ".")); err != nil {
+		if host, err = names.Host(strings.TrimSuffix(host, ".")); err != nil {
 			return nil, usagef("--relay: the host of %q %w", text, err)
 		}
 	}

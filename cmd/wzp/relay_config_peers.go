@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/names"
 	"github.com/wzp-voice/wzp/internal/relay"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
@@ -192,7 +193,7 @@ func (t tableReader) label(seen map[string]string, peer relay.FederationPeer) st
 		return label
 	}
 	label, ok := t.text("label", "at most 64 bytes, or leave it out")
-	label, err := wire.MemberName(label)
+	label, err := names.Member(label)
 	switch {
 	case !ok:
 	case err != nil:
@@ -207,7 +208,7 @@ func (t tableReader) label(seen map[string]string, peer relay.FederationPeer) st
 
 // room reads the name of a room, or a pattern of such names. It is not ok if it is none, or was seen before.
 func (t tableReader) room(text string, seen map[string]string) (name string, ok bool) {
-	name, err := wire.RoomPattern(text)
+	name, err := names.RoomPattern(text)
 	switch {
 	case err != nil:
 		t.problem("name", "name is that of a room, in which * stands for any text: %w", err)
@@ -238,7 +239,7 @@ func parsePeerAddress(text string) (string, error) {
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 		return "", fmt.Errorf("a port is a number from 1 to 65535")
 	}
-	if host, err = identity.HostName(host); err != nil {
+	if host, err = names.Host(host); err != nil {
 		return "", fmt.Errorf("the host %w", err)
 	}
 	if ip, err := netip.ParseAddr(host); err == nil && (ip.IsUnspecified() || ip.IsMulticast()) {

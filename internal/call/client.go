@@ -14,8 +14,8 @@ import (
 
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/internal/names"
 	"github.com/wzp-voice/wzp/internal/udp"
-	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // Config is described in the package at the root.
@@ -42,7 +42,7 @@ func (e *UnreachableError) Unwrap() error { return e.Err }
 type Client struct {
 	config   Config
 	addr     string // host:port of the relay
-	host     string // as identity.HostName has it
+	host     string // as names.Host has it
 	typed    string // the address as it was given
 	endpoint *link.Endpoint
 	resolver link.Resolver
@@ -56,14 +56,14 @@ type Client struct {
 
 // NewClient returns a client of the relay at addr, HOST:PORT. Nothing is sent before Join.
 func NewClient(addr string, config Config) (*Client, error) {
-	host, port, err := identity.ParseAddress(addr)
+	host, port, err := names.ParseAddress(addr)
 	if err != nil {
 		return nil, fmt.Errorf("the relay's address: %w", err)
 	}
 	if config.KnownRelays == nil && config.RelayKey == (identity.Fingerprint{}) {
 		return nil, errors.New("no way to know the relay: give Config.RelayKey or Config.KnownRelays")
 	}
-	if config.Name, err = wire.MemberName(config.Name); err != nil {
+	if config.Name, err = names.Member(config.Name); err != nil {
 		return nil, err
 	}
 	if config.Identity == nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/wzp-voice/wzp/internal/e2ee"
 	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/internal/names"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -23,7 +24,7 @@ type JoinConfig struct {
 // failures that may pass are tried again until ctx is done. The room lives until Leave or a refusal: see
 // Ended.
 func (c *Client) Join(ctx context.Context, name string, config JoinConfig) (*Room, error) {
-	name, err := wire.RoomName(name)
+	name, err := names.Room(name)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/names"
 )
 
 // maxNewNames is how many names one stay may add to the known ones: the file is bounded, and one room full of
@@ -144,14 +145,14 @@ func (a *arrivals) warnUnkept(err error) {
 
 // isOwn reports whether somebody else calls itself what we do.
 func (b *nameBook) isOwn(m Member) bool {
-	name := identity.FoldName(m.Name)
-	return name != "" && name == identity.FoldName(b.own) && m.Identity != b.self
+	name := names.Fold(m.Name)
+	return name != "" && name == names.Fold(b.own) && m.Identity != b.self
 }
 
 // sameKey reports whether a member has the key of the first who came with its name since the client was made,
 // as far as that is remembered: for as many names as there may be members.
 func (b *nameBook) sameKey(m Member) (same, remembered bool) {
-	name := identity.FoldName(m.Name)
+	name := names.Fold(m.Name)
 	if name == "" {
 		return true, true
 	}
@@ -172,7 +173,7 @@ func (b *nameBook) sameKey(m Member) (same, remembered bool) {
 func called(m Member) string {
 	switch {
 	case m.Name != "":
-		return identity.QuoteName(m.Name)
+		return names.Quote(m.Name)
 	case m.Identity != (identity.PublicKey{}):
 		return m.Identity.Fingerprint().String()
 	}

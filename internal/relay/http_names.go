@@ -14,8 +14,8 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/internal/names"
 	"github.com/wzp-voice/wzp/web"
 )
 
@@ -66,7 +66,7 @@ func newHostNames(config Config, certs *certificateDesk) (*hostNames, error) {
 }
 
 // originOf reads a serialised origin (RFC 6454, section 6.2) and returns it without its scheme's own port,
-// and its host, as identity.HostName has it.
+// and its host, as names.Host has it.
 func originOf(text string) (origin, host string, ok bool) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.User != nil || u.Path != "" || u.RawQuery != "" ||
@@ -74,7 +74,7 @@ func originOf(text string) (origin, host string, ok bool) {
 		u.ForceQuery || strings.HasSuffix(text, "#") || u.Scheme != "http" && u.Scheme != "https" {
 		return "", "", false
 	}
-	if host, err = identity.HostName(u.Hostname()); err != nil {
+	if host, err = names.Host(u.Hostname()); err != nil {
 		return "", "", false
 	}
 	port := u.Port()

@@ -12,7 +12,7 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// Member is one client's presence in a room.
+// Member is one client in a room, for as long as it is there.
 type Member struct {
 	ID    wire.MemberID
 	Entry []byte // as the client signed it; never changed

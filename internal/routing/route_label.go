@@ -3,7 +3,7 @@ package routing
 import (
 	"time"
 
-	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/names"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -22,7 +22,7 @@ func (t *Table) notOurs(home wire.RelayID, label string) string {
 	if label == "" {
 		return ""
 	}
-	folded := identity.FoldName(label)
+	folded := names.Fold(label)
 	for id, ours := range t.named {
 		if id != home && ours == folded {
 			return ""
@@ -33,7 +33,7 @@ func (t *Table) notOurs(home wire.RelayID, label string) string {
 
 // nameTaken remembers a peer and what we call it, and takes that name from others.
 func (t *Table) nameTaken(p wire.RelayID, label string, now time.Time) {
-	folded := identity.FoldName(label)
+	folded := names.Fold(label)
 	if had, ok := t.named[p]; ok && had == folded {
 		return
 	}

@@ -1,4 +1,4 @@
-// Package seal protects the packets between two neighbours: it turns frames into sealed packets
+// Package seal protects the packets of one hop: it turns frames into sealed packets
 // and back (docs/protocol.md, section 3).
 //
 //	frames ──> Sealer.Seal(counter) ──> packet ~~~> Opener.Open ──> Window.Mark ──> frames

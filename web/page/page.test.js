@@ -63,7 +63,7 @@ test('what an address names that no room can be called is known before anybody j
 
 test('names are made of what people type as docs/protocol.md, section 5.2, says', async () => {
   const examples = JSON.parse(
-    await readFile(new URL('../../internal/wire/testdata/names.json', import.meta.url), 'utf8'),
+    await readFile(new URL('../../internal/names/testdata/names.json', import.meta.url), 'utf8'),
   );
   let checked = 0;
   for (const { kind, typed, name, fault } of examples) {

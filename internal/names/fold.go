@@ -1,4 +1,4 @@
-package identity
+package names
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// maxFolds bounds how often FoldName starts over. Three rounds are the most that any name is known to need.
+// maxFolds bounds how often Fold starts over. Three rounds are the most that any name is known to need.
 const maxFolds = 16
 
 // blank are characters that print nothing where most fonts show them, beside those that Unicode marks as
@@ -21,10 +21,10 @@ var blank = []rune{
 	0x1d159, // musical symbol null notehead
 }
 
-// FoldName gives names that people take for the same one form: compatibility form (Unicode NFKC), without
+// Fold gives names that people take for the same one form: compatibility form (Unicode NFKC), without
 // case, without characters that print nothing, with single spaces between words. The result is its own; it is
 // empty if the name shows nothing. Letters of different scripts that look alike stay different.
-func FoldName(name string) string {
+func Fold(name string) string {
 	name = strings.ToValidUTF8(name, "\ufffd")
 	// What was taken out may have kept apart what composes, and case may compose differently: again, until
 	// nothing changes.
@@ -57,11 +57,11 @@ func printsNothing(r rune) bool {
 			unicode.Other_Default_Ignorable_Code_Point)
 }
 
-// QuoteName quotes a name that somebody else chose, so that it cannot pass for other text: what prints
+// Quote quotes a name that somebody else chose, so that it cannot pass for other text: what prints
 // nothing or turns the text around shows as Go's escapes, as in "Bo\u200bb".
-func QuoteName(name string) string { return `"` + escape(name, `"\`) + `"` }
+func Quote(name string) string { return `"` + escape(name, `"\`) + `"` }
 
-// EscapeHidden is QuoteName for text that may hold quoted names: without quotes, and without escapes of what
+// EscapeHidden is Quote for text that may hold quoted names: without quotes, and without escapes of what
 // can be seen.
 func EscapeHidden(text string) string { return escape(text, "") }
 

@@ -1,4 +1,4 @@
-package wire
+package names
 
 import (
 	"encoding/json"
@@ -6,14 +6,12 @@ import (
 	"os"
 	"strings"
 	"testing"
-
-	"github.com/wzp-voice/wzp/identity"
 )
 
 // namesRule is how names of each kind are made of what people type, by the kinds of testdata/names.json,
 // which the page is tested with, too.
 var namesRule = map[string]func(string) (string, error){
-	"room": RoomName, "member": MemberName, "pattern": RoomPattern, "host": identity.HostName,
+	"room": Room, "member": Member, "pattern": RoomPattern, "host": Host,
 }
 
 // The examples of docs/protocol.md, section 5.2.
@@ -28,7 +26,7 @@ func TestNamesOfPeople(t *testing.T) {
 	}
 	for _, x := range examples {
 		name, err := namesRule[x.Kind](x.Typed)
-		var wrong *NameError
+		var wrong *Error
 		switch {
 		case x.Fault == "":
 			if err != nil || name != x.Name {
@@ -44,15 +42,15 @@ func TestNamesOfPeople(t *testing.T) {
 		if err != nil && strings.ContainsFunc(err.Error(), func(r rune) bool { return r < ' ' }) {
 			t.Errorf("%s %q: the error is not one line of text: %q", x.Kind, x.Typed, err)
 		}
-		if x.Kind == "room" && x.Fault == "" && checkRoom("room name", name) != nil {
+		if x.Kind == "room" && x.Fault == "" && RoomFault(name) != "" {
 			t.Errorf("room %q is made as %q, which is none on the wire: %v", x.Typed, name,
-				checkRoom("room name", name))
+				RoomFault(name))
 		}
 	}
-	if _, err := RoomName("a\xff"); err == nil || err.Error() != `the room name "a\xff" is not UTF-8` {
+	if _, err := Room("a\xff"); err == nil || err.Error() != `the room name "a\xff" is not UTF-8` {
 		t.Error(err)
 	}
-	if _, err := RoomName(strings.Repeat("x", 80)); err == nil || !strings.Contains(err.Error(), "80 bytes") {
+	if _, err := Room(strings.Repeat("x", 80)); err == nil || !strings.Contains(err.Error(), "80 bytes") {
 		t.Error(err)
 	}
 }
@@ -71,8 +69,8 @@ func FuzzNames(f *testing.F) {
 			if again, err := rule(name); again != name || err != nil {
 				t.Errorf("%s %q is made into %q, and that into %q, %v", kind, typed, name, again, err)
 			}
-			if kind == "room" && checkRoom("room name", name) != nil || kind == "member" &&
-				CheckName(name) != nil {
+			if kind == "room" && RoomFault(name) != "" || kind == "member" &&
+				TextFault(name, MaxLen) != "" {
 				t.Errorf("%s %q is made into %q, which the wire refuses", kind, typed, name)
 			}
 		}

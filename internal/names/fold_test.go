@@ -1,4 +1,4 @@
-package identity
+package names
 
 import (
 	"strconv"
@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-func TestFoldName(t *testing.T) {
+func TestFold(t *testing.T) {
 	for name, want := range map[string]string{
 		"":                  "",
 		"Bob":               "bob",
@@ -40,7 +40,7 @@ func TestFoldName(t *testing.T) {
 		"a\xffb":            "a\ufffdb",
 		"Anna\u3164Lena":    "annalena", // as it shows
 	} {
-		if got := FoldName(name); got != want {
+		if got := Fold(name); got != want {
 			t.Errorf("%+q folds to %+q, want %+q", name, got, want)
 		}
 	}
@@ -55,8 +55,8 @@ func TestFoldIsItsOwn(t *testing.T) {
 			continue
 		}
 		for _, name := range []string{string(r), "a" + string(r) + "\u0301I"} {
-			once := FoldName(name)
-			if again := FoldName(once); again != once {
+			once := Fold(name)
+			if again := Fold(once); again != once {
 				t.Errorf("%+q folds to %+q, and that to %+q", name, once, again)
 			}
 			for _, r := range once {
@@ -68,15 +68,15 @@ func TestFoldIsItsOwn(t *testing.T) {
 	}
 }
 
-func FuzzFoldName(f *testing.F) {
+func FuzzFold(f *testing.F) {
 	f.Add("Jose\u034f\u0301")
 	f.Add("\u1e9e \u0130\u3164\u0345")
 	f.Fuzz(func(t *testing.T, name string) {
-		once := FoldName(name)
-		if again := FoldName(once); again != once {
+		once := Fold(name)
+		if again := Fold(once); again != once {
 			t.Errorf("%+q folds to %+q, and that to %+q", name, once, again)
 		}
-		quoted := QuoteName(name)
+		quoted := Quote(name)
 		if back, err := strconv.Unquote(quoted); err != nil || back != name {
 			t.Errorf("%+q is quoted as %s, which says %+q, %v", name, quoted, back, err)
 		}
@@ -88,7 +88,7 @@ func FuzzFoldName(f *testing.F) {
 	})
 }
 
-func TestQuoteName(t *testing.T) {
+func TestQuote(t *testing.T) {
 	for name, want := range map[string]string{
 		`Ana "B" C:\`:     `"Ana \"B\" C:\\"`,
 		"José 🙂 日本":       `"José 🙂 日本"`,
@@ -97,7 +97,7 @@ func TestQuoteName(t *testing.T) {
 		"Bob\U000e0001\n": `"Bob\U000e0001\n"`,
 		"\x00\xff\ufffd":  `"\x00\xff` + "\ufffd\"",
 	} {
-		if got := QuoteName(name); got != want {
+		if got := Quote(name); got != want {
 			t.Errorf("%+q is quoted as %s, want %s", name, got, want)
 		}
 	}

@@ -1,4 +1,4 @@
-package identity
+package names
 
 import (
 	"errors"
@@ -16,13 +16,13 @@ import (
 var hostProfile = idna.New(
 	idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(false), idna.Transitional(false))
 
-// HostName gives every spelling of a host one form, which DNS and certificates know: IP addresses as RFC 5952
+// Host gives every spelling of a host one form, which DNS and certificates know: IP addresses as RFC 5952
 // has them (an IPv6 zone stays), names in lower case, and in their ASCII form (xn--) if they have letters of
 // other scripts. A final dot, which makes a name absolute, stays, too. Otherwise the error says what is
 // wrong.
 //
 // It is the one rule for hosts: docs/protocol.md, section 5.2.
-func HostName(host string) (string, error) {
+func Host(host string) (string, error) {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		if zone := ip.Zone(); zone != "" && !isName(zone) {
 			return "", errors.New("has no zone that an interface could have")
@@ -52,7 +52,7 @@ func HostName(host string) (string, error) {
 	return ascii, nil
 }
 
-// ParseAddress reads HOST:PORT; the host is in HostName's form.
+// ParseAddress reads HOST:PORT; the host is in Host's form.
 func ParseAddress(addr string) (host string, port uint16, err error) {
 	if scheme, rest, ok := strings.Cut(addr, "://"); ok {
 		return "", 0, fmt.Errorf("%q is the address of a page (%s); HOST:PORT is wanted, such as %s",
@@ -66,7 +66,7 @@ func ParseAddress(addr string) (host string, port uint16, err error) {
 	if err != nil || n == 0 {
 		return "", 0, fmt.Errorf("the port of %q is not a number from 1 to 65535", addr)
 	}
-	if host, err = HostName(host); err != nil {
+	if host, err = Host(host); err != nil {
 		return "", 0, fmt.Errorf("the host of %q %w", addr, err)
 	}
 	return host, uint16(n), nil
@@ -74,7 +74,7 @@ func ParseAddress(addr string) (host string, port uint16, err error) {
 
 // noPort says why addr is not HOST:PORT; mostly it has no port.
 func noPort(addr string) error {
-	if _, err := HostName(strings.Trim(addr, "[]")); err != nil {
+	if _, err := Host(strings.Trim(addr, "[]")); err != nil {
 		return fmt.Errorf("%q is not HOST:PORT", addr)
 	}
 	return fmt.Errorf("%q has no port; HOST:PORT is wanted, such as %s", addr, suggest(addr))
