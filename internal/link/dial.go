@@ -131,9 +131,6 @@ func (c *Client) Start(h ClientHandler) {
 	}
 }
 
-// Abandon takes the place of Start if there is no use for the client.
-func (c *Client) Abandon() { c.first.abort() }
-
 // Done is closed when the client has ended for good; Err then says why.
 func (c *Client) Done() <-chan struct{} { return c.done }
 
@@ -201,10 +198,7 @@ func (c *Client) reattach(cause string) {
 // relayRestarted notes a valid reset.
 func (c *Client) relayRestarted() {
 	c.reattach(causeReset)
-	select {
-	case c.restarted <- struct{}{}:
-	default:
-	}
+	wake(c.restarted)
 }
 
 // run keeps the client attached until ctx is done or the relay refuses it.
@@ -289,7 +283,8 @@ func (c *Client) install(next *attempt) (fresh bool) {
 		s.install(&attachment{session: s, local: t.local, retired: now}, &t.keys, udp.Path{}, now)
 	}
 	c.ep.WithTx(s.pingUntilAnswered) // so that the relay takes this attachment's keys
-	c.settled()
+	drain(c.wakeup)                  // what was wrong before
+	drain(c.restarted)
 	if !installed { // the session has just ended
 		c.reattach(causeSilence)
 	}
@@ -302,18 +297,6 @@ func (c *Client) install(next *attempt) (fresh bool) {
 		c.lost(next, err)
 	})
 	return fresh
-}
-
-// settled forgets what was wrong before the client was welcomed.
-func (c *Client) settled() {
-	select {
-	case <-c.wakeup:
-	default:
-	}
-	select {
-	case <-c.restarted:
-	default:
-	}
 }
 
 // lost notes that a connection has ended, and attaches again if it was the one in use.

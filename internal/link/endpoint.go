@@ -1,6 +1,7 @@
 package link
 
 import (
+	"cmp"
 	"context"
 	"crypto/hkdf"
 	"crypto/rand"
@@ -84,7 +85,7 @@ type Endpoint struct {
 	sessions map[[16]byte]*Session       // accepted ones, by id
 	asking   map[[16]byte]chan struct{}  // peer links that AcceptPeer is being asked about; closed then
 	all      map[*Session]struct{}
-	dialled  map[*Session]struct{} // those of Clients
+	dialled  map[*Session]struct{} // those of Clients: a few, so that a reset may look through them
 	closed   bool
 }
 
@@ -114,18 +115,10 @@ func NewEndpoint(mux *udp.Mux, config Config) (*Endpoint, error) {
 	if config.Drops == nil {
 		config.Drops = new(drops.Counters)
 	}
-	if config.MaxHandshakes == 0 {
-		config.MaxHandshakes = 1024
-	}
-	if config.HelloRate == 0 {
-		config.HelloRate = 20
-	}
-	if config.MaxMessage == 0 {
-		config.MaxMessage = 8 << 10
-	}
-	if config.ControlRate == 0 {
-		config.ControlRate = 10
-	}
+	config.MaxHandshakes = cmp.Or(config.MaxHandshakes, 1024)
+	config.HelloRate = cmp.Or(config.HelloRate, 20)
+	config.MaxMessage = cmp.Or(config.MaxMessage, 8<<10)
+	config.ControlRate = cmp.Or(config.ControlRate, 10)
 	known := &knownAddrs{}
 	seed := config.Identity.X25519().Bytes()
 	ep := &Endpoint{
@@ -380,4 +373,20 @@ func (ep *Endpoint) forget(s *Session, attachments []*attachment) {
 	}
 	delete(ep.all, s)
 	delete(ep.dialled, s)
+}
+
+// wake puts a token into a channel of capacity 1, unless there is one.
+func wake(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// drain empties a channel of capacity 1.
+func drain[T any](c chan T) {
+	select {
+	case <-c:
+	default:
+	}
 }

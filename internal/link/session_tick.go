@@ -108,10 +108,7 @@ func (ep *Endpoint) tick() time.Duration {
 func (s *sender) wake() {
 	s.idleUntil.Store(0)
 	if s.ep.resting.Load() && s.ep.resting.Swap(false) {
-		select {
-		case s.ep.woken <- struct{}{}:
-		default:
-		}
+		wake(s.ep.woken)
 	}
 }
 

@@ -66,10 +66,7 @@ func (d *datagrams) note(event qlogwriter.Event) {
 	for _, f := range packet.Frames {
 		if _, ok := f.Frame.(*qlog.DatagramFrame); ok {
 			d.sent.Add(1)
-			select {
-			case d.moved <- struct{}{}:
-			default:
-			}
+			wake(d.moved)
 		}
 	}
 }

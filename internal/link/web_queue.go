@@ -86,7 +86,7 @@ func (q *webQueue) push(counter uint64, frames []byte, source budget.Source, at 
 	first := q.n == 1
 	q.mu.Unlock()
 	if first {
-		q.wake()
+		wake(q.ready)
 	}
 	return dropped
 }
@@ -263,12 +263,5 @@ func (q *webQueue) close() {
 	q.mu.Lock()
 	q.closed = true
 	q.mu.Unlock()
-	q.wake()
-}
-
-func (q *webQueue) wake() {
-	select {
-	case q.ready <- struct{}{}:
-	default:
-	}
+	wake(q.ready)
 }
