@@ -70,7 +70,7 @@ export class HeldFrames {
   #since = null;
   #newest = 0; // the newest frame of those
   /** @type {number | null} */ #asked = null;
-  #told = -Infinity; // when the keys was
+  #told = -Infinity; // when the keys were woken
 
   /**
    * @param {HeldBudget} budget of the room
@@ -98,7 +98,7 @@ export class HeldFrames {
 
   /**
    * Keeps a frame.
-   * @param {Frame} frame @param {number} now @returns {boolean} whether the keys is to be told
+   * @param {Frame} frame @param {number} now @returns {boolean} whether to wake the keys
    */
   hold(frame, now) {
     const tell = this.doubt(frame.at);
@@ -113,8 +113,8 @@ export class HeldFrames {
   }
 
   /**
-   * Notes that a frame came that does not open. Somebody may send many, so the keys are not told of all.
-   * @param {number} at @returns {boolean} whether the keys is to be told
+   * Notes that a frame came that does not open. Somebody may send many, so not each is reason to wake them.
+   * @param {number} at @returns {boolean} whether to wake the keys
    */
   doubt(at) {
     this.#newest = Math.max(this.#newest, at);

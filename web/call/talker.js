@@ -2,7 +2,7 @@
  * Where the frames of one member come in, of all its streams and keys.
  *
  *     frame --> Listener.decrypt --> Listener.record: once --> Stream, or what its member sees
- *                  |-- no key yet: HeldFrames, until the keys has it
+ *                  |-- no key yet: HeldFrames, until it comes
  *                  '-- does not open: counted; it makes nothing, and has nothing give way
  *
  * Frames are decrypted at the same time, and then handled in the order in which they came: the jitter buffer
@@ -30,7 +30,7 @@ const MAX_OPENING = 256; // frames that are being decrypted: those that were hel
  * @property {() => number} now ms
  * @property {(owner: string, digest: Bytes) => void} seen what its member sees
  * @property {(owner: string) => void} unseen that it does not say so
- * @property {() => void} wake has the keys look at what is held
+ * @property {() => void} wake has Keys look at what is held
  * @property {(owner: string) => boolean} known whether the relay has told of a member
  * @property {import('./held.js').HeldBudget} budget
  * @property {(error: unknown) => void} failed

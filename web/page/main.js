@@ -6,8 +6,7 @@ import { Bars } from './bars.js';
 import { connectUrl } from './address.js';
 import { Devices } from './devices.js';
 import { Prefs } from './prefs.js';
-import { supportScreen } from './screens.js';
-import { missing } from './support.js';
+import { missing, supportScreen } from './screens.js';
 import { Store } from '../identity/store.js';
 
 const address = takeAddress(); // first of all: the secret must not stay in the address bar
@@ -47,7 +46,7 @@ async function start() {
   await app.open(address);
 }
 
-/** @param {import('./support.js').Feature[]} lacking */
+/** @param {import('./screens.js').Feature[]} lacking */
 function refuse(lacking) {
   document.documentElement.dataset.state = 'ended';
   root.replaceChildren(supportScreen(lacking));

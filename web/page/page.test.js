@@ -13,7 +13,7 @@ import {
 } from './address.js';
 import { Prefs } from './prefs.js';
 import { describe, numbers } from './quality.js';
-import { missing } from './support.js';
+import { missing } from './screens.js';
 import { ago } from './words-room.js';
 import { door } from './words.js';
 import { memberFault, normalize, roomFault } from '../wire/names.js';
