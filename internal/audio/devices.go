@@ -18,7 +18,8 @@ type DeviceInfo struct {
 	Monitor bool   // a microphone that hears what a loudspeaker plays
 }
 
-// Devices lists what a sound server has, the default first. It fails with *NoSoundServerError when there is none.
+// Devices lists what a sound server has, the default first. It fails with *NoSoundServerError when there is
+// none.
 func Devices(server string) (microphones, speakers []DeviceInfo, err error) {
 	link, err := dialPulse(server, func(any) {})
 	if err != nil {
@@ -60,8 +61,8 @@ func (d DeviceInfo) compare(other DeviceInfo) int {
 	return cmp.Compare(rank(d), rank(other))
 }
 
-// FindDevice returns the name of the device that people mean: by its name, its title, or a part of either that no other
-// has. kind is for errors.
+// FindDevice returns the name of the device that people mean: by its name, its title, or a part of either
+// that no other has. kind is for errors.
 func FindDevice(kind, meant string, devices []DeviceInfo) (name string, err error) {
 	for _, d := range devices {
 		if d.Name == meant {

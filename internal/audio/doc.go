@@ -1,5 +1,5 @@
-// Package audio is where sound enters and leaves wzp: files, tones, microphones
-// and loudspeakers, and the arithmetic on samples between them.
+// Package audio is where sound enters and leaves wzp: files, tones, microphones and loudspeakers, and the
+// arithmetic on samples between them.
 //
 //	   Source                                               Sink
 //	FileSource ───┐                                        ┌─> WAVWriter, OpusWriter
@@ -7,16 +7,15 @@
 //	ToneSource ───┼─> PreRoll ─> encoder ... decoders ─> Mixer ─> Speaker
 //	Microphone ───┘                                        └─> Discard
 //
-// PCM is everywhere mono float32, full scale [-1, 1], at SampleRate. A Source
-// sets the pace of what it captures; a Sink follows the pace of its caller (one
-// tick of the call engine a frame), and a Speaker makes up for the difference
-// between that clock and its device's.
+// PCM is everywhere mono float32, full scale [-1, 1], at SampleRate. A Source sets the pace of what it
+// captures; a Sink follows the pace of its caller (one tick of the call engine a frame), and a Speaker makes
+// up for the difference between that clock and its device's.
 //
 // What lives here: WAV and Ogg Opus files, resampling, mixing, levels, sound servers. What may not:
 // networking, jitter buffers; no server package imports this one.
 //
-// Microphone and Speaker end with their device; LastingMicrophone and LastingSpeaker
-// open it again when it is back.
+// Microphone and Speaker end with their device; LastingMicrophone and LastingSpeaker open it again when it is
+// back.
 //
 // No method on the path of a frame allocates, but for Ogg Opus files, which take a page at a time. Queues to
 // and from devices and pipes are bounded, drop the oldest sound and count it; a pipe that is read is not, its
@@ -40,32 +39,30 @@ import (
 // SampleRate of all PCM inside wzp, Hz.
 const SampleRate = 48000
 
-// A Source captures sound in real time. One goroutine reads at a time; Close may
-// come from another and unblocks it.
+// A Source captures sound in real time. One goroutine reads at a time; Close may come from another and
+// unblocks it.
 type Source interface {
-	// ReadFrame blocks until len(dst) more samples are captured and fills dst.
-	// n < len(dst) only when the source ended inside dst: the rest is silence. After
-	// the last sample it returns 0, io.EOF; when ctx ends, ctx's error; when a
-	// device is lost, an error that says so.
+	// ReadFrame blocks until len(dst) more samples are captured and fills dst. n < len(dst) only when the
+	// source ended inside dst: the rest is silence. After the last sample it returns 0, io.EOF; when ctx
+	// ends, ctx's error; when a device is lost, an error that says so.
 	ReadFrame(ctx context.Context, dst []float32) (n int, err error)
 
-	// Start is when sample 0 was captured (monotonic); zero until the first
-	// ReadFrame has returned. Sample k was captured at Start + k/SampleRate, by this machine's
-	// clock for files and tones, by the device's for microphones.
+	// Start is when sample 0 was captured (monotonic); zero until the first ReadFrame has returned. Sample k
+	// was captured at Start + k/SampleRate, by this machine's clock for files and tones, by the device's for
+	// microphones.
 	Start() time.Time
 
 	// Close ends the capture and frees what it holds. It may be called again.
 	Close() error
 }
 
-// A Sink takes sound at the caller's pace: the caller writes a frame whenever one
-// is due. It never waits for a device. One goroutine writes at a time.
+// A Sink takes sound at the caller's pace: the caller writes a frame whenever one is due. It never waits for
+// a device. One goroutine writes at a time.
 type Sink interface {
 	// WriteFrame takes len(pcm) samples; pcm is the caller's again afterwards.
 	WriteFrame(pcm []float32) error
 
-	// Close finishes what was written: files are complete afterwards. It may be
-	// called again.
+	// Close finishes what was written: files are complete afterwards. It may be called again.
 	Close() error
 }
 

@@ -5,8 +5,8 @@ import (
 	"math/bits"
 )
 
-// The loudspeakers of a channel mask, in the order of the channels (Microsoft, WAVEFORMATEXTENSIBLE), that count other
-// than those in front do.
+// The loudspeakers of a channel mask, in the order of the channels (Microsoft, WAVEFORMATEXTENSIBLE), that
+// count other than those in front do.
 const (
 	speakerCentre  = 1 << 2
 	speakerLFE     = 1 << 3
@@ -19,12 +19,13 @@ const (
 // usualMasks are the layouts of files that do not say theirs, by the number of channels.
 var usualMasks = [...]uint32{3: 0x7, 4: 0x33, 5: 0x37, 6: 0x3f, 7: 0x13f, 8: 0x63f}
 
-// downmix returns how much of each channel goes into one, by ITU-R BS.775, annex 4: the centre, which carries the voice,
-// whole; front left and right with 0.7071; surround with 0.5, or 0.7071 if there is one of it; effects (LFE) not at all. Nothing is
-// scaled down so that it fits: a limiter follows. It is nil for one channel.
+// downmix returns how much of each channel goes into one, by ITU-R BS.775, annex 4: the centre, which carries
+// the voice, whole; front left and right with 0.7071; surround with 0.5, or 0.7071 if there is one of it;
+// effects (LFE) not at all. Nothing is scaled down so that it fits: a limiter follows. It is nil for one
+// channel.
 //
-// Stereo is averaged instead, as everywhere: a voice in both of two channels is as loud as in one. Channels of which
-// nobody knows where they stand are taken for independent.
+// Stereo is averaged instead, as everywhere: a voice in both of two channels is as loud as in one. Channels
+// of which nobody knows where they stand are taken for independent.
 func downmix(channels int, mask uint32) []float32 {
 	if channels == 1 {
 		return nil

@@ -14,8 +14,8 @@ const (
 	reopenMost  = 2 * time.Second        // between attempts to open it again
 )
 
-// reopener holds a device, and opens it again when it was lost, until that succeeds or it is closed. Its goroutine ends
-// with close.
+// reopener holds a device, and opens it again when it was lost, until that succeeds or it is closed. Its
+// goroutine ends with close.
 type reopener[D interface {
 	comparable
 	io.Closer
@@ -127,12 +127,12 @@ func (r *reopener[D]) close() error {
 	return r.device.Close()
 }
 
-// LastingSpeaker is a Speaker that outlives its device: what is written while that is lost (unplugged, or the sound
-// server restarts) is not heard, and it plays on when the device is back.
+// LastingSpeaker is a Speaker that outlives its device: what is written while that is lost (unplugged, or the
+// sound server restarts) is not heard, and it plays on when the device is back.
 type LastingSpeaker struct{ *reopener[*Speaker] }
 
-// OpenLastingSpeaker is OpenSpeaker; changed, which may be nil, is called on another goroutine when the device is lost,
-// with the reason, and with nil when it is back.
+// OpenLastingSpeaker is OpenSpeaker; changed, which may be nil, is called on another goroutine when the
+// device is lost, with the reason, and with nil when it is back.
 func OpenLastingSpeaker(d Device, changed func(lost error)) (*LastingSpeaker, error) {
 	r, err := newReopener(func() (*Speaker, error) { return OpenSpeaker(d) }, changed)
 	if err != nil {

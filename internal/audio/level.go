@@ -5,8 +5,8 @@ import "math"
 // Silence is the level, dBFS, that digital silence and everything below it has.
 const Silence = -100.0
 
-// Level is the root mean square of pcm in dBFS: 0 for a full-scale square wave,
-// -3 for a full-scale sine, about -25 for speech, Silence for nothing.
+// Level is the root mean square of pcm in dBFS: 0 for a full-scale square wave, -3 for a full-scale sine,
+// about -25 for speech, Silence for nothing.
 func Level(pcm []float32) float64 {
 	if len(pcm) == 0 {
 		return Silence

@@ -32,8 +32,7 @@ type Microphone struct {
 	changed chan struct{} // one token: the queue grew, or err is set
 }
 
-// OpenMicrophone starts to record. It fails with *NoSoundServerError when there
-// is no sound server.
+// OpenMicrophone starts to record. It fails with *NoSoundServerError when there is no sound server.
 func OpenMicrophone(d Device) (*Microphone, error) {
 	m := &Microphone{
 		queue:   newRing(micQueue),
@@ -137,8 +136,7 @@ func (m *Microphone) ReadFrame(ctx context.Context, dst []float32) (n int, err e
 	}
 }
 
-// take fills dst if there is enough. What was recorded before a failure is still
-// delivered, in whole frames.
+// take fills dst if there is enough. What was recorded before a failure is still delivered, in whole frames.
 func (m *Microphone) take(dst []float32) (ok bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

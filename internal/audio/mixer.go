@@ -1,11 +1,11 @@
 package audio
 
 const (
-	// limiterHold keeps the gain down between the peaks of a loud tone: one period
-	// of 50 Hz, so that the limiter does not bend the waveform.
+	// limiterHold keeps the gain down between the peaks of a loud tone: one period of 50 Hz, so that the
+	// limiter does not bend the waveform.
 	limiterHold = SampleRate / 50
-	// limiterRelease is how much of the reduction is left after a sample: the gain
-	// comes back with a time constant of 100 ms.
+	// limiterRelease is how much of the reduction is left after a sample: the gain comes back with a time
+	// constant of 100 ms.
 	limiterRelease = 1 - 1.0/(0.100*SampleRate)
 	// limiterDone is the reduction that is dropped to exactly none: a step of -80 dB.
 	limiterDone = 1e-4
@@ -17,16 +17,16 @@ const (
 //	      └─> peak > 1 ? ─> gain    down at once, exactly as far as needed,
 //	                                up again slowly after limiterHold
 //
-// The gain falls as the wave itself rises above full scale, so that it makes no
-// step; and it is exactly 1 while the sum stays below, so that one talker passes
-// unchanged, bit for bit. The zero value is ready. One goroutine at a time.
+// The gain falls as the wave itself rises above full scale, so that it makes no step; and it is exactly 1
+// while the sum stays below, so that one talker passes unchanged, bit for bit. The zero value is ready. One
+// goroutine at a time.
 type Mixer struct {
 	reduction float32 // 1 - gain
 	hold      int     // samples before the gain may come back
 }
 
-// Mix overwrites dst with the sum of the talkers' frames. A shorter frame counts
-// as silent after its end. Samples that are no numbers count as silence.
+// Mix overwrites dst with the sum of the talkers' frames. A shorter frame counts as silent after its end.
+// Samples that are no numbers count as silence.
 func (m *Mixer) Mix(dst []float32, talkers ...[]float32) {
 	clear(dst)
 	for _, t := range talkers {

@@ -1,14 +1,14 @@
 package audio
 
-// playout is the queue between a caller that writes frames by its own clock and a
-// device that pulls by another. The two differ by some 0.01 %, and each is jerky.
+// playout is the queue between a caller that writes frames by its own clock and a device that pulls by
+// another. The two differ by some 0.01 %, and each is jerky.
 //
 //	caller ──20-60 ms──> ring ──(stretch by up to 0.5 %)──10 ms──> device
 //	                      |
 //	                      +-- lowest level of a second, steered to playoutMargin
 //
-// The lowest level is the slack that was not needed; it does not depend on the
-// frame length. Pure; not safe for concurrent use.
+// The lowest level is the slack that was not needed; it does not depend on the frame length. Pure; not safe
+// for concurrent use.
 type playout struct {
 	queue   ring
 	started bool // sound flows; false before the first frame and after an underrun
@@ -107,8 +107,7 @@ func (p *playout) observe(pulled int) {
 	p.lowest, p.window = playoutCapacity, 0
 }
 
-// stretch fits src to the length of dst, by linear interpolation; equal lengths
-// are copied.
+// stretch fits src to the length of dst, by linear interpolation; equal lengths are copied.
 func stretch(dst, src []float32) {
 	if len(dst) == len(src) || len(dst) < 2 {
 		copy(dst, src)

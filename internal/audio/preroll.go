@@ -2,12 +2,12 @@ package audio
 
 import "time"
 
-// DefaultPreRoll is how much sound before the key press push-to-talk sends:
-// people press the key as they start to speak, and sometimes after.
+// DefaultPreRoll is how much sound before the key press push-to-talk sends: people press the key as they
+// start to speak, and sometimes after.
 const DefaultPreRoll = 200 * time.Millisecond
 
-// PreRoll keeps the last sound captured, so that push-to-talk can send what was
-// said just before the key went down. It is a ring of fixed size:
+// PreRoll keeps the last sound captured, so that push-to-talk can send what was said just before the key went
+// down. It is a ring of fixed size:
 //
 //	Write ──> [ oldest ... newest ] ──> Drain, once, when the key goes down
 //
@@ -27,16 +27,14 @@ func (p *PreRoll) Write(pcm []float32) { p.push(pcm) }
 // Len is how many samples are kept at present.
 func (p *PreRoll) Len() int { return p.len() }
 
-// Drain moves the oldest samples into dst, as many as fit, and returns how many.
-// Called until it returns 0, it gives everything kept, in order, and leaves the
-// PreRoll empty, so that nothing is said twice.
+// Drain moves the oldest samples into dst, as many as fit, and returns how many. Called until it returns 0,
+// it gives everything kept, in order, and leaves the PreRoll empty, so that nothing is said twice.
 func (p *PreRoll) Drain(dst []float32) int { return p.pop(dst) }
 
 // Reset forgets everything, as when the microphone was muted.
 func (p *PreRoll) Reset() { p.drop(p.len()) }
 
-// ring is a bounded queue of samples that drops the oldest. Not safe for
-// concurrent use.
+// ring is a bounded queue of samples that drops the oldest. Not safe for concurrent use.
 type ring struct {
 	buf   []float32
 	read  int // place of the oldest sample

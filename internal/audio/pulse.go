@@ -15,9 +15,8 @@ import (
 	"github.com/jfreymuth/pulse/proto"
 )
 
-// Device names a microphone or loudspeaker of a PulseAudio server; PipeWire
-// speaks the same protocol. The zero value is the default device of the server
-// that PULSE_SERVER names, or of this user's session.
+// Device names a microphone or loudspeaker of a PulseAudio server; PipeWire speaks the same protocol. The
+// zero value is the default device of the server that PULSE_SERVER names, or of this user's session.
 type Device struct {
 	Server string // as PULSE_SERVER: "unix:/path", "tcp:host:port"; several by spaces
 	Name   string // a sink's or source's name, DeviceInfo.Name
@@ -43,8 +42,8 @@ type noDeviceError string
 func (e noDeviceError) Error() string { return string(e) }
 func (e noDeviceError) Unwrap() error { return ErrNoDevice }
 
-// ErrDeviceLost is wrapped by the errors of a microphone or loudspeaker that went
-// away while in use: unplugged, or its sound server ended.
+// ErrDeviceLost is wrapped by the errors of a microphone or loudspeaker that went away while in use:
+// unplugged, or its sound server ended.
 var ErrDeviceLost = errors.New("sound device lost")
 
 const (
@@ -59,17 +58,15 @@ const (
 
 // pulseLink is one connection to a sound server; each device has its own.
 //
-// The library's reading goroutine ends when the connection does, and then closes
-// gone; close waits for that.
+// The library's reading goroutine ends when the connection does, and then closes gone; close waits for that.
 type pulseLink struct {
 	*proto.Client
 	conn *pulseConn
 	gone chan struct{}
 }
 
-// dialPulse connects and authenticates. onMessage gets every message of the
-// server (pointers to the structs of package proto) on the reading goroutine; the
-// last is *proto.ConnectionClosed.
+// dialPulse connects and authenticates. onMessage gets every message of the server (pointers to the structs
+// of package proto) on the reading goroutine; the last is *proto.ConnectionClosed.
 func dialPulse(server string, onMessage func(message any)) (*pulseLink, error) {
 	var last error
 	for _, address := range pulseAddresses(server) {
@@ -123,8 +120,7 @@ func (l *pulseLink) close() {
 	<-l.gone
 }
 
-// streamProps describe a stream to the desktop: role "phone" makes it lower music
-// and pick the headset.
+// streamProps describe a stream to the desktop: role "phone" makes it lower music and pick the headset.
 func streamProps(name string) proto.PropList {
 	return proto.PropList{
 		"media.name": proto.PropListString(name),
@@ -132,8 +128,8 @@ func streamProps(name string) proto.PropList {
 	}
 }
 
-// pulseConn makes a failing connection end in one way: the proto package ignores
-// write errors and reports the end of a connection only for io.EOF.
+// pulseConn makes a failing connection end in one way: the proto package ignores write errors and reports the
+// end of a connection only for io.EOF.
 type pulseConn struct{ net.Conn }
 
 func (c *pulseConn) Read(b []byte) (int, error) {
@@ -144,8 +140,8 @@ func (c *pulseConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Write gives up on a server that takes nothing for pulseTimeout, by closing the
-// connection, since part of a message may have gone.
+// Write gives up on a server that takes nothing for pulseTimeout, by closing the connection, since part of a
+// message may have gone.
 func (c *pulseConn) Write(b []byte) (int, error) {
 	c.Conn.SetWriteDeadline(time.Now().Add(pulseTimeout))
 	n, err := c.Conn.Write(b)
@@ -183,8 +179,8 @@ func pulseAddresses(server string) []pulseAddress {
 	return addresses
 }
 
-// parsePulseServer reads a server string: entries by spaces, each optionally
-// bound to a host as in "{host}unix:/path"; what it does not know, it leaves out.
+// parsePulseServer reads a server string: entries by spaces, each optionally bound to a host as in
+// "{host}unix:/path"; what it does not know, it leaves out.
 // https://www.freedesktop.org/wiki/Software/PulseAudio/Documentation/User/ServerStrings/
 func parsePulseServer(server string) []pulseAddress {
 	var addresses []pulseAddress
@@ -219,8 +215,8 @@ func withPulsePort(host string) string {
 	return net.JoinHostPort(strings.Trim(host, "[]"), pulsePort)
 }
 
-// pulseCookie is the secret shared with servers that do not know us by our user
-// id. Without one, anonymous servers still want its length.
+// pulseCookie is the secret shared with servers that do not know us by our user id. Without one, anonymous
+// servers still want its length.
 func pulseCookie() []byte {
 	paths := []string{os.Getenv("PULSE_COOKIE")}
 	if home, err := os.UserHomeDir(); err == nil {

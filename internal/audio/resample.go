@@ -2,13 +2,11 @@ package audio
 
 import "math"
 
-// The resampler is a windowed sinc: output sample k is the input, read as the
-// band-limited signal that it stands for, at time k*from/to. The kernel is a sinc
-// cut off below the lower of both Nyquist rates, under a Kaiser window, tabled at
-// kernelPhases points between two input samples and interpolated linearly between
-// those. Positions are whole numbers in units of 1/to input samples, so that no
-// rate drifts, however long the file. Usual rates meet few positions between two
-// samples (8 kHz: 6, 44.1 kHz: 160), whose weights are kept.
+// The resampler is a windowed sinc: output sample k is the input, read as the band-limited signal that it
+// stands for, at time k*from/to. The kernel is a sinc cut off below the lower of both Nyquist rates, under a
+// Kaiser window, tabled at kernelPhases points between two input samples and interpolated linearly between
+// those. Positions are whole numbers in units of 1/to input samples, so that no rate drifts, however long the
+// file. Usual rates meet few positions between two samples (8 kHz: 6, 44.1 kHz: 160), whose weights are kept.
 const (
 	kernelZeros  = 32   // zero crossings on each side: sharpness of the cutoff
 	kernelPhases = 512  // table points per input sample
@@ -23,8 +21,8 @@ type Reader interface {
 	Read(dst []float32) (n int, err error)
 }
 
-// resampler converts a mono stream from one rate to another, without delay: the
-// output is aligned with the input. It implements Reader.
+// resampler converts a mono stream from one rate to another, without delay: the output is aligned with the
+// input. It implements Reader.
 type resampler struct {
 	in       Reader
 	from, to int
@@ -117,8 +115,8 @@ func (r *resampler) Read(dst []float32) (n int, err error) {
 	return n, nil
 }
 
-// fill makes the window cover the kernel at pos. It is false at the end, when no
-// input sample is left at or after pos.
+// fill makes the window cover the kernel at pos. It is false at the end, when no input sample is left at or
+// after pos.
 func (r *resampler) fill() bool {
 	for r.inErr == nil && r.base+int64(len(r.window)) < r.pos+int64(r.half)+1 {
 		r.dropPassed()

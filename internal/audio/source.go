@@ -13,14 +13,12 @@ import (
 	"time"
 )
 
-// maxLate is how far a paced source may fall behind (a stopped process, a paused
-// machine) and still catch up; beyond, the missed time is gone, as it would be
-// for a microphone, and no burst of old sound follows.
+// maxLate is how far a paced source may fall behind (a stopped process, a paused machine) and still catch up;
+// beyond, the missed time is gone, as it would be for a microphone, and no burst of old sound follows.
 const maxLate = time.Second
 
-// pacer releases samples at the instant at which they would have been captured.
-// The instant is computed from sample 0, never from the one before, so that no
-// error adds up.
+// pacer releases samples at the instant at which they would have been captured. The instant is computed from
+// sample 0, never from the one before, so that no error adds up.
 //
 //	start           start+k/48000                 now
 //	  |---------------|-----------------------------|-->
@@ -221,8 +219,8 @@ func (s *ToneSource) Close() error {
 	return nil
 }
 
-// fillTone writes samples first, first+1, ... of a sine. The phase is computed
-// from the sample number, whole cycles left out, so that it never drifts.
+// fillTone writes samples first, first+1, ... of a sine. The phase is computed from the sample number, whole
+// cycles left out, so that it never drifts.
 func fillTone(dst []float32, hz float64, first int64) {
 	seconds, rest := float64(first/SampleRate), float64(first%SampleRate)
 	cycles := math.Mod(math.Mod(hz, 1)*seconds+hz*rest/SampleRate, 1)

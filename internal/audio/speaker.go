@@ -18,9 +18,8 @@ const (
 	speakerDrain = 400 * time.Millisecond
 )
 
-// Speaker is a Sink that plays through a sound server. WriteFrame only queues;
-// a goroutine, owned by the Speaker and ended by Close, feeds the server with
-// what it asks for.
+// Speaker is a Sink that plays through a sound server. WriteFrame only queues; a goroutine, owned by the
+// Speaker and ended by Close, feeds the server with what it asks for.
 //
 //	WriteFrame ──> playout (200 ms, drops the oldest) ──> feed ──> server, 30 ms
 //	                                    requests: reading goroutine ──^
@@ -38,8 +37,8 @@ type Speaker struct {
 	done    chan struct{} // closed when feed has returned
 }
 
-// OpenSpeaker starts to play; silence until the first frame. It fails with
-// *NoSoundServerError when there is no sound server.
+// OpenSpeaker starts to play; silence until the first frame. It fails with *NoSoundServerError when there is
+// no sound server.
 func OpenSpeaker(d Device) (*Speaker, error) {
 	s := &Speaker{queue: newPlayout(), changed: make(chan struct{}, 1), done: make(chan struct{})}
 	link, err := dialPulse(d.Server, s.onMessage)
@@ -84,8 +83,7 @@ func (s *Speaker) onMessage(message any) {
 	}
 }
 
-// demand adds to what the server wants; a server cannot ask for more than it said
-// it would hold.
+// demand adds to what the server wants; a server cannot ask for more than it said it would hold.
 func (s *Speaker) demand(samples int) {
 	s.mu.Lock()
 	s.wanted = min(s.wanted+samples, 4*speakerBuffer)
@@ -102,8 +100,7 @@ func (s *Speaker) fail(err error) {
 	signal(s.changed)
 }
 
-// feed sends what the server asks for until the Speaker fails or is closed and
-// all is played.
+// feed sends what the server asks for until the Speaker fails or is closed and all is played.
 func (s *Speaker) feed() {
 	defer close(s.done)
 	pcm := make([]float32, deviceFragment)
@@ -129,8 +126,8 @@ func (s *Speaker) feed() {
 	}
 }
 
-// next takes the next sound to send: n samples, none if none is wanted. over
-// means that nothing is left to do.
+// next takes the next sound to send: n samples, none if none is wanted. over means that nothing is left to
+// do.
 func (s *Speaker) next(pcm []float32) (n int, over bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -145,8 +142,7 @@ func (s *Speaker) next(pcm []float32) (n int, over bool) {
 	return n, false
 }
 
-// WriteFrame queues sound to be played. It fails with ErrDeviceLost once the
-// device is gone.
+// WriteFrame queues sound to be played. It fails with ErrDeviceLost once the device is gone.
 func (s *Speaker) WriteFrame(pcm []float32) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,14 +10,16 @@ import (
 )
 
 const (
-	// streamSinkQueue is what a reader of a pipe may be behind: two seconds. Then the oldest sound is dropped.
+	// streamSinkQueue is what a reader of a pipe may be behind: two seconds. Then the oldest sound is
+	// dropped.
 	streamSinkQueue = 2 * SampleRate
 	// streamSinkDrain is how long Close waits for what is queued to be read.
 	streamSinkDrain = 2 * time.Second
 )
 
-// StreamSink is a Sink that writes a WAV file to a pipe, as sound comes: 16 bit, mono, 48 kHz, with sizes that say that it
-// has no known end. WriteFrame only queues; a goroutine, owned by the StreamSink and ended by Close, writes.
+// StreamSink is a Sink that writes a WAV file to a pipe, as sound comes: 16 bit, mono, 48 kHz, with sizes
+// that say that it has no known end. WriteFrame only queues; a goroutine, owned by the StreamSink and ended
+// by Close, writes.
 //
 //	WriteFrame ──> ring (2 s, drops the oldest) ──> writing goroutine ──> pipe
 type StreamSink struct {
@@ -119,8 +121,8 @@ func (s *StreamSink) copy(w io.Writer) error {
 	return nil
 }
 
-// Close waits for what is queued to be read, for at most 2 s, and ends. A write to standard output cannot be interrupted:
-// that goroutine may live until the process ends.
+// Close waits for what is queued to be read, for at most 2 s, and ends. A write to standard output cannot be
+// interrupted: that goroutine may live until the process ends.
 func (s *StreamSink) Close() error {
 	s.mu.Lock()
 	s.closed = true

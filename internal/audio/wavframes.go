@@ -63,8 +63,8 @@ func (r *frameReader) mono(frame []byte) float32 {
 	return sum
 }
 
-// sample decodes one stored sample. Floats that are no numbers become silence,
-// and wild ones are cut: a file is not trusted either.
+// sample decodes one stored sample. Floats that are no numbers become silence, and wild ones are cut: a file
+// is not trusted either.
 func (f WAVFormat) sample(b []byte) float32 {
 	switch {
 	case f.Bits == 8:
@@ -83,8 +83,7 @@ func (f WAVFormat) sample(b []byte) float32 {
 // maxSample is the loudest sample let in from outside: 18 dB above full scale.
 const maxSample = 8
 
-// sanitize cuts samples to +-maxSample and makes NaN silence, so that no input
-// can poison a sum or a filter.
+// sanitize cuts samples to +-maxSample and makes NaN silence, so that no input can poison a sum or a filter.
 func sanitize(x float32) float32 {
 	switch {
 	case x >= -maxSample && x <= maxSample:

@@ -9,8 +9,8 @@ import (
 	"math"
 )
 
-// A WAV file is chunks in a RIFF envelope (Multimedia Programming Interface and
-// Data Specifications 1.0), all numbers little-endian:
+// A WAV file is chunks in a RIFF envelope (Multimedia Programming Interface and Data Specifications 1.0), all
+// numbers little-endian:
 //
 //	"RIFF" size32 "WAVE"   { id[4] size32 body[size] pad to even } ...
 //
@@ -51,8 +51,8 @@ type WAVFormat struct {
 	Mask       uint32 // where the channels' loudspeakers stand, see downmix; 0: not said
 }
 
-// WAVReader streams a WAV file as mono PCM at SampleRate: channels are mixed down (see
-// downmix), other rates resampled. A file of 16-bit mono at 48 kHz comes out unchanged.
+// WAVReader streams a WAV file as mono PCM at SampleRate: channels are mixed down (see downmix), other rates
+// resampled. A file of 16-bit mono at 48 kHz comes out unchanged.
 type WAVReader struct {
 	name string
 	pcm  Reader // resampled
@@ -60,8 +60,8 @@ type WAVReader struct {
 
 // NewWAVReader reads the header from r. name is for errors.
 //
-// A damaged header is an error. A data chunk that is longer than the file, or of
-// length 0 or 0xFFFFFFFF (a program wrote to a pipe, or died), is read to its end.
+// A damaged header is an error. A data chunk that is longer than the file, or of length 0 or 0xFFFFFFFF (a
+// program wrote to a pipe, or died), is read to its end.
 func NewWAVReader(r io.Reader, name string) (*WAVReader, error) {
 	in := bufio.NewReaderSize(r, 16<<10)
 	format, data, err := readWAVHeader(in)

@@ -27,9 +27,9 @@ type outFile interface {
 	io.Closer
 }
 
-// WAVWriter streams PCM into a 16-bit mono WAV file at 48 kHz. It is a Sink.
-// Every quarter second the samples and then their count in the header go to the
-// file, so that it is whole and valid at any moment, even if the process is killed.
+// WAVWriter streams PCM into a 16-bit mono WAV file at 48 kHz. It is a Sink. Every quarter second the samples
+// and then their count in the header go to the file, so that it is whole and valid at any moment, even if the
+// process is killed.
 type WAVWriter struct {
 	name    string
 	file    outFile // nil when closed
@@ -60,8 +60,8 @@ func newWAVWriter(f outFile, name string) (*WAVWriter, error) {
 	return w, nil
 }
 
-// WriteFrame appends samples; what exceeds full scale is cut. The first failure
-// (disk full) is returned by every later call too, and the file stays valid.
+// WriteFrame appends samples; what exceeds full scale is cut. The first failure (disk full) is returned by
+// every later call too, and the file stays valid.
 func (w *WAVWriter) WriteFrame(pcm []float32) error {
 	if w.file == nil {
 		return fmt.Errorf("%s: %w", w.name, os.ErrClosed)
@@ -88,8 +88,7 @@ func toInt16(x float32) int16 {
 	return int16(max(math.MinInt16, min(scaled, math.MaxInt16)))
 }
 
-// flush writes the samples first and the header after: the header never promises
-// more than there is.
+// flush writes the samples first and the header after: the header never promises more than there is.
 func (w *WAVWriter) flush() error {
 	if len(w.pending) == 0 {
 		return nil
@@ -101,8 +100,8 @@ func (w *WAVWriter) flush() error {
 	w.written += int64(n &^ 1)
 	w.pending = w.pending[:0]
 	if err != nil {
-		// Overwriting the header needs no space, so that what fitted is kept; should
-		// that fail too, the first error is the one that says what to do.
+		// Overwriting the header needs no space, so that what fitted is kept; should that fail too, the first
+		// error is the one that says what to do.
 		_ = w.writeHeader()
 		return writeError(w.name, err)
 	}

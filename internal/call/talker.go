@@ -187,7 +187,8 @@ func (h *hearing) payloadLocked(t *talker, f frame, plain []byte, n *news) {
 		Counter: f.ctr, Timestamp: payload.Timestamp, Payload: payload.Codec, Silence: payload.Silence,
 	}
 	if !payload.Silence {
-		if packet.Duration, err = opus.PacketDuration(payload.Codec); err != nil {
+		parsed, err := opus.Parse(payload.Codec)
+		if packet.Duration = parsed.Duration(); err != nil {
 			return
 		}
 	}

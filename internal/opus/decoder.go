@@ -1,7 +1,6 @@
 package opus
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/thesyncim/gopus"
@@ -55,56 +54,39 @@ func (d *Decoder) DecodeFEC(dst []float32, next []byte) error {
 		return err
 	}
 	if !p.HasFEC() {
-		return d.Conceal(dst) // what gopus does, too, but not for every packet
+		next = nil // gopus would conceal, too, but refuses packets with an empty frame
 	}
-	if err := checkGap(dst); err != nil {
-		return err
-	}
-	n, err := d.codec.DecodeWithFEC(next, dst, true)
-	return finish(dst, n, err)
+	return d.fill(dst, next)
 }
 
 // Conceal fills dst with what may have been there (PLC): the sound goes on for a moment and fades to
 // background noise. len(dst) is a multiple of 2.5 ms.
-func (d *Decoder) Conceal(dst []float32) error {
-	if err := checkGap(dst); err != nil {
-		return err
-	}
-	n, err := d.codec.Decode(nil, dst)
-	return finish(dst, n, err)
-}
+func (d *Decoder) Conceal(dst []float32) error { return d.fill(dst, nil) }
 
-func checkGap(dst []float32) error {
-	if len(dst) == 0 || len(dst)%plcQuantum != 0 || len(dst) > MaxPacketSamples {
+func (d *Decoder) fill(dst []float32, next []byte) error {
+	const unit = SampleRate / 400
+	if len(dst) == 0 || len(dst)%unit != 0 || len(dst) > MaxPacketSamples {
 		return fmt.Errorf("opus: a gap of %d samples: use a multiple of %d up to %d",
-			len(dst), plcQuantum, MaxPacketSamples)
+			len(dst), unit, MaxPacketSamples)
 	}
-	return nil
+	n, err := d.codec.DecodeWithFEC(next, dst, next != nil)
+	return finish(dst, n, err)
 }
 
 // finish bounds the n samples that were decoded, and never lets old sound out.
 func finish(dst []float32, n int, err error) error {
 	clear(dst[n:])
 	for i, x := range dst[:n] {
-		if !(x >= -maxSample && x <= maxSample) { // NaN, too
-			dst[i] = bounded(x)
+		if x != x {
+			x = 0
 		}
+		dst[i] = max(-maxSample, min(x, maxSample))
 	}
-	if err == nil && n != len(dst) {
-		err = errors.New("fewer samples than it should have")
-	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return fmt.Errorf("opus: decode: %w", err)
+	case n != len(dst):
+		return fmt.Errorf("opus: decode: %d samples instead of %d", n, len(dst))
 	}
 	return nil
-}
-
-func bounded(x float32) float32 {
-	switch {
-	case x > 0:
-		return maxSample
-	case x < 0:
-		return -maxSample
-	}
-	return 0
 }

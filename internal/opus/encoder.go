@@ -1,16 +1,17 @@
 package opus
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
 	"github.com/thesyncim/gopus"
 )
 
-// Limits of Config.
+// Limits of Config.Bitrate.
 const (
-	MinBitrate = 6000  // bit/s
-	MaxBitrate = 64000 // bit/s
+	MinBitrate = 6000
+	MaxBitrate = 64000
 )
 
 // Config describes an encoder. The zero value is speech at 24 kbit/s in 20 ms frames.
@@ -35,20 +36,10 @@ type Encoder struct {
 
 // NewEncoder makes an encoder. Its error names the field that is out of range.
 func NewEncoder(c Config) (*Encoder, error) {
-	if c.Bitrate == 0 {
-		c.Bitrate = 24000
-	}
-	if c.FrameDuration == 0 {
-		c.FrameDuration = 20 * time.Millisecond
-	}
-	if c.Complexity == 0 {
-		c.Complexity = 9
-	}
-	if c.ExpectedLoss == 0 {
-		// On a path without loss that takes .001 of the intelligibility (STOI) at most; with 30 % lost it
-		// gives .01 to .03.
-		c.ExpectedLoss = 10
-	}
+	c.Complexity = cmp.Or(c.Complexity, 9)
+	// On a path without loss this takes .001 of the intelligibility (STOI) at most; with 30 % lost it gives
+	// .01 to .03.
+	c.ExpectedLoss = cmp.Or(c.ExpectedLoss, 10)
 	if c.Complexity < 1 || c.Complexity > 10 {
 		return nil, fmt.Errorf("opus: complexity %d: use 1 to 10", c.Complexity)
 	}
@@ -58,13 +49,14 @@ func NewEncoder(c Config) (*Encoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Encoder{codec: codec, dtx: c.DTX, bitrate: c.Bitrate}
+	e := &Encoder{codec: codec, dtx: c.DTX, bitrate: 24000, frame: 20 * time.Millisecond}
 	codec.SetVBR(false)
 	codec.SetDTX(c.DTX)
 	e.SetFEC(c.InbandFEC)
 	for _, err := range []error{
 		codec.SetComplexity(c.Complexity), codec.SetSignal(gopus.SignalVoice),
-		checkBitrate(c.Bitrate), e.SetFrameDuration(c.FrameDuration), e.SetExpectedLoss(c.ExpectedLoss),
+		e.SetFrameDuration(cmp.Or(c.FrameDuration, e.frame)), e.SetBitrate(cmp.Or(c.Bitrate, e.bitrate)),
+		e.SetExpectedLoss(c.ExpectedLoss),
 	} {
 		if err != nil {
 			return nil, err
@@ -98,17 +90,10 @@ func (e *Encoder) Encode(dst []byte, pcm []float32) (n int, dtx bool, err error)
 	return n, false, nil
 }
 
-func checkBitrate(bps int) error {
-	if bps < MinBitrate || bps > MaxBitrate {
-		return fmt.Errorf("opus: bitrate %d bit/s: use %d to %d", bps, MinBitrate, MaxBitrate)
-	}
-	return nil
-}
-
 // SetBitrate changes the rate, and PacketSize with it, from the next frame on.
 func (e *Encoder) SetBitrate(bps int) error {
-	if err := checkBitrate(bps); err != nil {
-		return err
+	if bps < MinBitrate || bps > MaxBitrate {
+		return fmt.Errorf("opus: bitrate %d bit/s: use %d to %d", bps, MinBitrate, MaxBitrate)
 	}
 	return e.resize(bps, e.frame)
 }

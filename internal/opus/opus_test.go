@@ -102,8 +102,8 @@ func checkCBR(t *testing.T, pcm []float32, c opus.Config) {
 		if len(p) != e.PacketSize() {
 			t.Fatalf("%+v: packet %d has %d bytes, not %d", c, i, len(p), e.PacketSize())
 		}
-		if got, err := opus.PacketDuration(p); err != nil || got != c.FrameDuration {
-			t.Fatalf("%+v: packet %d lasts %v, %v", c, i, got, err)
+		if got, err := opus.Parse(p); err != nil || got.Duration() != c.FrameDuration {
+			t.Fatalf("%+v: packet %d lasts %v, %v", c, i, got.Duration(), err)
 		}
 	}
 	if c.DTX && silent == 0 {

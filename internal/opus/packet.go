@@ -61,12 +61,6 @@ func (p Packet) HasFEC() bool {
 	return lbrr&1 != 0
 }
 
-// PacketDuration returns how much sound a packet holds, from its framing alone.
-func PacketDuration(packet []byte) (time.Duration, error) {
-	p, err := Parse(packet)
-	return p.Duration(), err
-}
-
 // Parse checks the framing of a packet against the requirements R1 to R7 of RFC 6716 section 3.4. It
 // allocates nothing when the packet is well formed and keeps no reference to it beyond the returned value.
 func Parse(packet []byte) (Packet, error) {
@@ -75,100 +69,74 @@ func Parse(packet []byte) (Packet, error) {
 	}
 	toc := gopus.ParseTOC(packet[0])
 	p := Packet{Mode: toc.Mode, Stereo: toc.Stereo, FrameLen: toc.FrameSize, Frames: 2}
-	body := packet[1:]
+	body, sized, err := packet[1:], toc.FrameCode == 2, error(nil)
 	switch toc.FrameCode {
 	case 0:
 		p.Frames = 1
-	case 2:
-		return p.sizedFrames(body)
 	case 3:
-		return p.countedFrames(body)
+		if body, sized, err = p.readCount(body); err != nil {
+			return Packet{}, err
+		}
 	}
-	return p.equalFrames(body)
+	first, last, longest := 0, len(body)/p.Frames, 0
+	if sized { // the lengths of all frames but the last; its own is what remains
+		sum := 0
+		for i := range p.Frames - 1 {
+			n, used := frameSize(body)
+			if used == 0 { // R4, R7
+				return Packet{}, malformed("cut short in its frame lengths")
+			}
+			body, sum, longest = body[used:], sum+n, max(longest, n)
+			if i == 0 {
+				first = n
+			}
+		}
+		last = len(body) - sum
+	} else if last*p.Frames != len(body) { // R3, R6
+		return Packet{}, malformed("%d bytes do not divide into %d frames", len(body), p.Frames)
+	}
+	if p.Frames == 1 || !sized {
+		first = last
+	}
+	if p.longest = max(longest, last); last < 0 || p.longest > MaxFrameBytes { // R2
+		return Packet{}, malformed("frames of %d to %d bytes", last, p.longest)
+	}
+	p.first = body[:first:first]
+	return p, nil
 }
 
 func malformed(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrMalformed}, args...)...)
 }
 
-// countedFrames reads a code 3 packet (RFC 6716 section 3.2.5):
+// readCount reads the beginning of a code 3 packet, and takes its padding away (RFC 6716 section 3.2.5):
 //
 //	 0 1 2 3 4 5 6 7
 //	+-+-+-+-+-+-+-+-+  v: frames have their own lengths   p: padding follows
 //	|v|p|     M     |  M: frames
 //	+-+-+-+-+-+-+-+-+
-func (p Packet) countedFrames(body []byte) (Packet, error) {
+func (p *Packet) readCount(body []byte) (rest []byte, sized bool, err error) {
 	if len(body) == 0 {
-		return Packet{}, malformed("no frame count")
+		return nil, false, malformed("no frame count")
 	}
 	count := body[0]
 	body = body[1:]
 	p.Frames = int(count & 0x3f)
 	if p.Frames == 0 || p.Samples() > MaxPacketSamples { // R5
-		return Packet{}, malformed("%d frames of %v", p.Frames, durationOf(p.FrameLen))
+		return nil, false, malformed("%d frames of %v", p.Frames, durationOf(p.FrameLen))
 	}
-	// The length of the padding: 255 means 254 bytes and another byte of length.
-	for pad, more := 0, count&0x40 != 0; more; {
+	pad := 0 // 255 means 254 bytes and another byte of length
+	for more := count&0x40 != 0; more; body = body[1:] {
 		if len(body) == 0 {
-			return Packet{}, malformed("cut short in its padding length")
+			return nil, false, malformed("cut short in its padding length")
 		}
 		more = body[0] == 255
 		pad += min(int(body[0]), 254)
-		body = body[1:]
-		if pad > len(body) { // R6, R7
-			return Packet{}, malformed("%d bytes of padding in %d", pad, len(body))
-		}
-		if !more {
-			body = body[:len(body)-pad]
-		}
 	}
-	if count&0x80 != 0 {
-		return p.sizedFrames(body)
+	if pad > len(body) { // R6, R7
+		return nil, false, malformed("%d bytes of padding in %d", pad, len(body))
 	}
-	return p.equalFrames(body)
-}
-
-// equalFrames divides the body evenly among the frames (codes 0, 1 and 3 CBR).
-func (p Packet) equalFrames(body []byte) (Packet, error) {
-	size := len(body) / p.Frames
-	if size*p.Frames != len(body) { // R3, R6
-		return Packet{}, malformed("%d bytes do not divide into %d frames", len(body), p.Frames)
-	}
-	return p.framed(body, size, size)
-}
-
-// sizedFrames reads the lengths of all frames but the last, whose length is what remains (codes 2 and 3 VBR).
-func (p Packet) sizedFrames(body []byte) (Packet, error) {
-	sum, first, longest := 0, -1, 0
-	for range p.Frames - 1 {
-		size, used := frameSize(body)
-		if used == 0 { // R4, R7
-			return Packet{}, malformed("cut short in its frame lengths")
-		}
-		body = body[used:]
-		if first < 0 {
-			first = size
-		}
-		sum += size
-		longest = max(longest, size)
-	}
-	last := len(body) - sum
-	if last < 0 {
-		return Packet{}, malformed("frames of %d bytes in %d", sum, len(body))
-	}
-	if first < 0 {
-		first = last
-	}
-	return p.framed(body, first, max(longest, last))
-}
-
-// framed completes p.
-func (p Packet) framed(body []byte, first, longest int) (Packet, error) {
-	if longest > MaxFrameBytes { // R2
-		return Packet{}, malformed("a frame of %d bytes", longest)
-	}
-	p.first, p.longest = body[:first:first], longest
-	return p, nil
+	return body[:len(body)-pad], count&0x80 != 0, nil
 }
 
 // frameSize reads one length of RFC 6716 section 3.2.1: one byte up to 251, two above (4*second + first, at

@@ -104,7 +104,7 @@ func TestParseEmpty(t *testing.T) {
 
 func TestParseDoesNotAllocate(t *testing.T) {
 	packet := append([]byte{31<<3 | 3, 0x83, 2, 3}, make([]byte, 9)...)
-	if n := testing.AllocsPerRun(100, func() { PacketDuration(packet) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { Parse(packet) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

@@ -6,14 +6,13 @@ import (
 	"math/cmplx"
 )
 
-// coarse is the factor by which signals are thinned for the search of the offset:
-// 12 kHz keeps all of speech that carries energy.
+// coarse is the factor by which signals are thinned for the search of the offset: 12 kHz keeps all of speech
+// that carries energy.
 const coarse = 4
 
-// Align finds where ref lies in got: got[i+offset] belongs to ref[i]. offset may
-// be negative (got starts late in ref). correlation is that of the two over their
-// overlap, -1 to 1: above 0.7 for what a speech codec makes of a signal, about 0
-// for unrelated sound or silence.
+// Align finds where ref lies in got: got[i+offset] belongs to ref[i]. offset may be negative (got starts late
+// in ref). correlation is that of the two over their overlap, -1 to 1: above 0.7 for what a speech codec
+// makes of a signal, about 0 for unrelated sound or silence.
 func Align(ref, got []float32) (offset int, correlation float64) {
 	a, b := decimate(ref, coarse), decimate(got, coarse)
 	if len(a) == 0 || len(b) == 0 {
@@ -76,7 +75,8 @@ func (t transform) spectrum(pcm []float32) []complex128 {
 	return x
 }
 
-// run transforms in place. With the race detector it would take ten times as long, and nothing here is shared.
+// run transforms in place. With the race detector it would take ten times as long, and nothing here is
+// shared.
 //
 //go:norace
 func (t transform) run(x []complex128) {

@@ -12,9 +12,8 @@ const (
 	activeFloor     = -55.0 // dBFS below which nothing is speech
 )
 
-// Active marks the 20 ms frames of pcm in which somebody speaks: those within
-// 25 dB of the recording's loud frames (its 95th percentile). A last part of a
-// frame does not count.
+// Active marks the 20 ms frames of pcm in which somebody speaks: those within 25 dB of the recording's loud
+// frames (its 95th percentile). A last part of a frame does not count.
 func Active(pcm []float32) []bool {
 	levels := make([]float64, len(pcm)/FrameSamples)
 	for i := range levels {
@@ -40,9 +39,9 @@ type Report struct {
 	Missing     []int   // numbers of the active frames of ref that are not in got
 }
 
-// Compare aligns got with ref and lists the active 20 ms frames of ref whose sound
-// is not in got. It follows the shifts of a jitter buffer, forgives what a codec
-// does from 8 kbit/s up, a different volume, and other sound on top.
+// Compare aligns got with ref and lists the active 20 ms frames of ref whose sound is not in got. It follows
+// the shifts of a jitter buffer, forgives what a codec does from 8 kbit/s up, a different volume, and other
+// sound on top.
 func Compare(ref, got []float32) Report {
 	offset, correlation := Align(ref, got)
 	r := Report{Offset: offset, Correlation: correlation}
@@ -95,8 +94,7 @@ type heard struct{ ref, got levels }
 
 func (h heard) gain() float64 { return h.got.total - h.ref.total }
 
-// pair is a frame, and its two halves: what was cut out of got need not lie on
-// ref's frame grid.
+// pair is a frame, and its two halves: what was cut out of got need not lie on ref's frame grid.
 type pair struct {
 	whole  heard
 	halves [2]heard
@@ -111,8 +109,7 @@ func measure(ref, got []float32, at, lag int) pair {
 	}
 }
 
-// bandLevels measures n samples from at, under a Hann window; outside pcm is
-// silence.
+// bandLevels measures n samples from at, under a Hann window; outside pcm is silence.
 func bandLevels(pcm []float32, at, n int) levels {
 	var x [bandFFT]complex128
 	for i := range n {
@@ -142,8 +139,7 @@ func binOf(hz float64) int { return int(math.Round(hz * bandFFT / audio.SampleRa
 
 func powerDB(x float64) float64 { return 10 * math.Log10(x+1e-12) }
 
-// volumeOf is by how many dB got is louder than ref: the median, within what a
-// mixer does.
+// volumeOf is by how many dB got is louder than ref: the median, within what a mixer does.
 func volumeOf(gains []float64) float64 {
 	if len(gains) == 0 {
 		return 0
@@ -152,8 +148,8 @@ func volumeOf(gains []float64) float64 {
 	return max(-12, min(gains[len(gains)/2], 3))
 }
 
-// present tells whether the frame's sound is there: its energy is, in both halves
-// unless one is faint anyway, and so are its strong bands. Extra sound does no harm.
+// present tells whether the frame's sound is there: its energy is, in both halves unless one is faint anyway,
+// and so are its strong bands. Extra sound does no harm.
 func (p pair) present(volume float64) bool {
 	if p.whole.gain() < volume-bandMissing {
 		return false

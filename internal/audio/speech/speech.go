@@ -1,6 +1,5 @@
-// Package speech helps tests to prove that somebody was heard: it finds real
-// recorded speech, and tells which parts of it are missing from what came out at
-// the other end.
+// Package speech helps tests to prove that somebody was heard: it finds real recorded speech, and tells which
+// parts of it are missing from what came out at the other end.
 //
 //	Load("demo-congrats") ──> ref ──> encoder, network, jitter buffer ──> got
 //	                           │                                          │
@@ -11,12 +10,10 @@
 //	                                          v
 //	                          Report{Offset, Correlation, Active, Missing}
 //
-// The recordings are those of Debian's asterisk-core-sounds-en-wav (8 kHz, long
-// sentences) and alsa-utils (48 kHz, two words each); `make test` installs both.
-// PCM is mono float32 at 48 kHz; a frame is 20 ms.
+// The recordings are those of Debian's asterisk-core-sounds-en-wav (8 kHz, long sentences) and alsa-utils (48
+// kHz, two words each); `make test` installs both. PCM is mono float32 at 48 kHz; a frame is 20 ms.
 //
-// What may not live here: anything that the program itself needs. Only tests
-// import this package.
+// What may not live here: anything that the program itself needs. Only tests import this package.
 package speech
 
 import (

@@ -20,8 +20,8 @@ const (
 	trackBetter  = 0.05                             // by how much another place must match better
 )
 
-// tracker follows the lag of got behind ref through all of ref: a jitter buffer
-// that grows or shrinks shifts what follows.
+// tracker follows the lag of got behind ref through all of ref: a jitter buffer that grows or shrinks shifts
+// what follows.
 type tracker struct {
 	ref, got []float32
 	energy   []float64 // of got[:i]
@@ -31,9 +31,8 @@ type tracker struct {
 	matches []float64 // correlation at that lag
 }
 
-// track starts from the segment that best fits the offset of the whole and works
-// outwards from there. Where a segment is silent or missing, the lag of its
-// neighbour goes on, with a match below trackTrust.
+// track starts from the segment that best fits the offset of the whole and works outwards from there. Where a
+// segment is silent or missing, the lag of its neighbour goes on, with a match below trackTrust.
 func track(ref, got []float32, offset int) *tracker {
 	t := &tracker{ref: decimate(ref, trackThin), got: decimate(got, trackThin)}
 	t.energy = make([]float64, len(t.got)+1)
@@ -103,8 +102,7 @@ func (t *tracker) search(from, to, lag, reach, step int) (found int, best float6
 	return found, best
 }
 
-// match correlates ref[from:to] with got at a lag; 0 where most of it would lie
-// outside got.
+// match correlates ref[from:to] with got at a lag; 0 where most of it would lie outside got.
 //
 //go:norace
 func (t *tracker) match(from, to, lag int) float64 {
@@ -132,9 +130,8 @@ const (
 	wordJitter = audio.SampleRate / trackThin / 1000 // 1 ms
 )
 
-// places lists the lags, in samples at 48 kHz, at which a 20 ms frame of ref may
-// be: those of its segment and the neighbours. Where no segment was found, the
-// frame with its surroundings has to be recognised by itself.
+// places lists the lags, in samples at 48 kHz, at which a 20 ms frame of ref may be: those of its segment and
+// the neighbours. Where no segment was found, the frame with its surroundings has to be recognised by itself.
 func (t *tracker) places(frame int) []int {
 	from := frame * FrameSamples / trackThin
 	own := from / trackSegment
