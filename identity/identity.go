@@ -12,10 +12,10 @@
 //
 // Derivation and fingerprint are those of featherChat, so that one mnemonic is one identity in both.
 //
-// Here live long-term keys and what is done with them directly, and the one form of the names and hosts that
-// are known by a key. Keys that live shorter (sender keys, join keys, hop keys) and everything that goes over
-// the network belong elsewhere: this package opens no connection and knows no message. Secrets never print:
-// every secret type renders as "[redacted]" in fmt, log/slog and encoding/json.
+// Here live long-term keys and what is done with them directly, and who was met under which key. Keys that
+// live shorter (sender keys, join keys, hop keys), the form of names and everything that goes over the
+// network belong elsewhere: this package opens no connection and knows no message. Secrets never print: every
+// secret type renders as "[redacted]" in fmt, log/slog and encoding/json.
 //
 // Locks, in the order in which they are taken:
 //

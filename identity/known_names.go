@@ -34,7 +34,7 @@ const (
 //	hex(HMAC-SHA256(key, name)[:16]) hex(HMAC-SHA256(key, name || 0x00 || fingerprint (16))[:16])
 //
 //	key  = HKDF-SHA256(its owner's X25519 private key, salt = "", info = "wzp/1 known names"), 32 bytes
-//	name = in the form of names.Fold
+//	name = in Unicode NFKC, without case and what cannot be seen
 //
 // so the file alone does not tell whom its owner talks to; with the owner's seed, names can be guessed.
 // Several identities may share a file, for none sees the lines of another.
