@@ -9,7 +9,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/audio/speech"
 )
 
-// TestOpusFiles: an Ogg Opus file is said, and what is heard goes into such files: one of all, and one a talker.
+// TestOpusFiles: an Ogg Opus file is said, and what is heard goes into such files: one of all, and one a
+// talker.
 func TestOpusFiles(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)

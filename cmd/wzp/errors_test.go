@@ -87,7 +87,8 @@ func TestValuesOfFlags(t *testing.T) {
 		"relay --member-rate":                `--member-rate needs a value`,
 		"relay --data --log-json":            `--data needs a value`,
 		"relay --log-level":                  `--log-level needs a value`,
-		"relay --room-rate -1":               `--room-rate needs a value; if that is -1, write --room-rate=-1`,
+		"relay --room-rate -1":               `--room-rate needs a value; ` +
+			`if that is -1, write --room-rate=-1`,
 		"join a --for -1s --relay a.example": `--for needs a value; if that is -1s, write --for=-1s`,
 	} {
 		var c cli

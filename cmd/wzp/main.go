@@ -49,7 +49,8 @@ var longHelp = kong.Vars{
 	"netsim_rebind": "Move clients to new ports, as the target sees them, this often.",
 	"page_relay": "The relay: HOST or HOST:PORT of its https page, or its whole address, " +
 		"such as http://localhost:8080 or https://example.org/voice/.",
-	"page_key": "The relay's; without it, that of the first visit is kept and expected.",
+	"page_listen": "TCP address of the page; port 0 means any.",
+	"page_key":    "The relay's; without it, that of the first visit is kept and expected.",
 }
 
 func main() {

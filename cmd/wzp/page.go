@@ -44,7 +44,7 @@ const (
 //	   └───────── WebTransport, WebSocket ────────────────────> the relay
 type pageCmd struct {
 	Relay  string `required:"" placeholder:"HOST" help:"${page_relay}"`
-	Listen string `default:"127.0.0.1:8081" placeholder:"ADDR" help:"TCP address of the page; port 0 means any."`
+	Listen string `default:"127.0.0.1:8081" placeholder:"ADDR" help:"${page_listen}"`
 
 	RelayKey    string `placeholder:"FINGERPRINT" help:"${page_key}"`
 	KnownRelays string `type:"home" placeholder:"FILE" help:"Where relays' keys are kept."`

@@ -14,8 +14,9 @@ import (
 
 var listeningAt = regexp.MustCompile(`msg=listening .*http=(\S+) admin=(\S+)`)
 
-// scriptFlood opens COUNT connections to the page of the relay NAME, keeps them open, and waits until the relay has closed
-// all but LEFT of them. What /metrics of the admin port says then goes to the file NAME.metrics.
+// scriptFlood opens COUNT connections to the page of the relay NAME, keeps them open, and waits until the
+// relay has closed all but LEFT of them. What /metrics of the admin port says then goes to the file
+// NAME.metrics.
 func scriptFlood(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 || backgrounds(ts)[args[0]] == nil {
 		ts.Fatalf("usage: flood NAME COUNT LEFT")
@@ -40,7 +41,8 @@ func scriptFlood(ts *testscript.TestScript, neg bool, args []string) {
 			ended <- struct{}{}
 		}()
 	}
-	// Within the time that a server waits for the first request: connections that it closes then are not those meant.
+	// Within the time that a server waits for the first request: connections that it closes then are not
+	// those meant.
 	over := time.After(15 * time.Second)
 	for n := range count - left {
 		select {

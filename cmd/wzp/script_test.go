@@ -19,9 +19,9 @@ import (
 // The commands for scripts in which several members meet:
 //
 //	relay                     runs a relay until the script ends; its address is $RELAY
-//	start NAME WZP-ARG...     runs wzp in the background; what it prints goes to the file NAME.out. With $OPEN_FILES it
-//	                          may have so many files open
-//	await NAME PATTERN...     waits until lines of NAME.out match, each pattern after what the last one matched
+//	start NAME WZP-ARG...     runs wzp in the background; what it prints goes to the file NAME.out.
+//	                          With $OPEN_FILES it may have so many files open
+//	await NAME PATTERN...     waits until lines of NAME.out match, each after what the one before matched
 //	stop NAME                 interrupts it, which must end it with exit status 0
 //	flood NAME COUNT LEFT     see scriptFlood
 //	hangup NAME               sends it SIGHUP
@@ -74,13 +74,15 @@ func scriptStart(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	cmd := exec.Command("wzp", args[1:]...)
 	if files := ts.Getenv("OPEN_FILES"); files != "" {
-		cmd = exec.Command("sh", append([]string{"-c", "ulimit -n " + files + ` && exec wzp "$@"`, "sh"}, args[1:]...)...)
+		cmd = exec.Command("sh", append([]string{"-c", "ulimit -n " + files + ` && exec wzp "$@"`, "sh"},
+			args[1:]...)...)
 	}
 	b := &background{cmd: cmd, out: ts.MkAbs(args[0] + ".out"), done: make(chan struct{})}
 	out, err := os.Create(b.out)
 	ts.Check(err)
 	b.cmd.Stdout, b.cmd.Stderr, b.cmd.Dir = out, out, ts.MkAbs(".")
-	b.cmd.Env = append(os.Environ(), "HOME="+ts.Getenv("HOME"), "XDG_CONFIG_HOME="+ts.Getenv("XDG_CONFIG_HOME"))
+	b.cmd.Env = append(os.Environ(), "HOME="+ts.Getenv("HOME"),
+		"XDG_CONFIG_HOME="+ts.Getenv("XDG_CONFIG_HOME"))
 	if secret := ts.Getenv(envSecret); secret != "" {
 		b.cmd.Env = append(b.cmd.Env, envSecret+"="+secret)
 	}
