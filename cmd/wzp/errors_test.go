@@ -81,13 +81,13 @@ func TestHintsFit(t *testing.T) {
 // TestValuesOfFlags: a value that is none, or is missing, is said in words of people, whatever its type.
 func TestValuesOfFlags(t *testing.T) {
 	for args, want := range map[string]string{
-		"relay --member-rate abc":            `--member-rate: want a whole number, not "abc"`,
-		"relay --max-sessions 1.5":           `--max-sessions: want a whole number, not "1.5"`,
-		"relay --hello-rate many":            `--hello-rate: want a number, not "many"`,
-		"relay --member-rate":                `--member-rate needs a value`,
-		"relay --data --log-json":            `--data needs a value`,
-		"relay --log-level":                  `--log-level needs a value`,
-		"relay --room-rate -1":               `--room-rate needs a value; ` +
+		"relay --member-rate abc":  `--member-rate: want a whole number, not "abc"`,
+		"relay --max-sessions 1.5": `--max-sessions: want a whole number, not "1.5"`,
+		"relay --hello-rate many":  `--hello-rate: want a number, not "many"`,
+		"relay --member-rate":      `--member-rate needs a value`,
+		"relay --data --log-json":  `--data needs a value`,
+		"relay --log-level":        `--log-level needs a value`,
+		"relay --room-rate -1": `--room-rate needs a value; ` +
 			`if that is -1, write --room-rate=-1`,
 		"join a --for -1s --relay a.example": `--for needs a value; if that is -1s, write --for=-1s`,
 	} {
