@@ -2,9 +2,8 @@
 // arithmetic on samples between them.
 //
 //	   Source                                               Sink
-//	FileSource ───┐                                        ┌─> WAVWriter, OpusWriter
-//	StreamSource ─┤                                        ├─> StreamSink
-//	ToneSource ───┼─> PreRoll ─> encoder ... decoders ─> Mixer ─> Speaker
+//	PacedSource ──┐                                        ┌─> WAVWriter, OpusWriter
+//	StreamSource ─┼─> PreRoll ─> encoder ... decoders ─> Mixer ─> StreamSink, Speaker
 //	Microphone ───┘                                        └─> Discard
 //
 // PCM is everywhere mono float32, full scale [-1, 1], at SampleRate. A Source sets the pace of what it
@@ -23,7 +22,7 @@
 //
 // Locks, in the order in which they are taken:
 //
-//	FileSource.mu    (I/O) Close waits for a read of the file, which is a plain one
+//	PacedSource.mu    (I/O) Close waits for a read of the file, which is a plain one
 //	StreamSource.mu
 //	StreamSink.mu
 //	reopener.mu

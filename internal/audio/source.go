@@ -91,15 +91,15 @@ func (p *pacer) close() { p.closeOnce.Do(func() { close(p.closed) }) }
 // errSourceClosed is what a reader gets whose source was closed.
 var errSourceClosed = fmt.Errorf("audio source is closed: %w", io.ErrClosedPipe)
 
-// FileSource plays a WAV or Ogg Opus file once, in real time, from the first ReadFrame on.
-type FileSource struct {
+// PacedSource plays a file once, or a tone, in real time, from the first ReadFrame on.
+type PacedSource struct {
 	*pacer
 	next int64 // sample to be read next
 
-	mu   sync.Mutex // guards what follows: Close may come from elsewhere
-	file *os.File
-	pcm  Reader
-	err  error // what ended the file
+	mu    sync.Mutex // guards what follows: Close may come from elsewhere
+	file  *os.File   // nil: there is none
+	sound Reader
+	err   error // what ended the sound
 
 	first   [1]float32 // read when the file was opened
 	pending []float32  // the part of first that is not played yet
@@ -107,14 +107,14 @@ type FileSource struct {
 
 // OpenFile opens a WAV or Ogg Opus file as a source. Errors name the file and what is wrong. A file without a
 // single sample is refused: whoever plays it would wonder why nothing is heard.
-func OpenFile(path string) (*FileSource, error) {
+func OpenFile(path string) (*PacedSource, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err // already names the file
 	}
-	s := &FileSource{pacer: newPacer(), file: f}
-	if s.pcm, err = NewFileReader(f, path); err == nil {
-		_, err = s.pcm.Read(s.first[:])
+	s := &PacedSource{pacer: newPacer(), file: f}
+	if s.sound, err = NewFileReader(f, path); err == nil {
+		_, err = s.sound.Read(s.first[:])
 	}
 	if err == nil {
 		s.pending = s.first[:]
@@ -137,7 +137,7 @@ func NewFileReader(r io.Reader, name string) (Reader, error) {
 }
 
 // ReadFrame returns the next samples when they are due; see Source.
-func (s *FileSource) ReadFrame(ctx context.Context, dst []float32) (n int, err error) {
+func (s *PacedSource) ReadFrame(ctx context.Context, dst []float32) (n int, err error) {
 	s.begin()
 	if n, err = s.read(dst); err != nil {
 		return 0, err
@@ -151,14 +151,14 @@ func (s *FileSource) ReadFrame(ctx context.Context, dst []float32) (n int, err e
 }
 
 // read returns an error only with n == 0.
-func (s *FileSource) read(dst []float32) (n int, err error) {
+func (s *PacedSource) read(dst []float32) (n int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err == nil {
 		n = copy(dst, s.pending)
 		s.pending = s.pending[n:]
 		var more int
-		more, s.err = s.pcm.Read(dst[n:])
+		more, s.err = s.sound.Read(dst[n:])
 		n += more
 	}
 	if n == 0 {
@@ -168,55 +168,39 @@ func (s *FileSource) read(dst []float32) (n int, err error) {
 }
 
 // Close ends the source and closes the file.
-func (s *FileSource) Close() error {
+func (s *PacedSource) Close() error {
 	s.close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if errors.Is(s.err, errSourceClosed) {
+	closed := errors.Is(s.err, errSourceClosed)
+	s.err = errSourceClosed
+	if closed || s.file == nil {
 		return nil
 	}
-	s.err = errSourceClosed
 	return s.file.Close()
 }
 
-const (
-	// DefaultTone is the frequency of `--in tone`, Hz.
-	DefaultTone = 440
+// toneLevel is the amplitude of a tone: -12 dB of full scale, a comfortable level.
+const toneLevel = 0.25
 
-	// toneLevel is the tone's amplitude: -12 dB of full scale, a comfortable level.
-	toneLevel = 0.25
-)
-
-// ToneSource is a sine that never ends, paced like a microphone.
-type ToneSource struct {
-	*pacer
+// tone is a sine that never ends.
+type tone struct {
 	hz   float64
 	next int64
 }
 
-// NewTone makes a tone source; hz lies above 0 and below 24000.
-func NewTone(hz float64) (*ToneSource, error) {
+// NewTone returns a source that plays a sine without end; hz lies above 0 and below 24000.
+func NewTone(hz float64) (*PacedSource, error) {
 	if !(hz > 0 && hz < SampleRate/2) {
 		return nil, fmt.Errorf("tone of %g Hz: use more than 0 and less than %d", hz, SampleRate/2)
 	}
-	return &ToneSource{pacer: newPacer(), hz: hz}, nil
+	return &PacedSource{pacer: newPacer(), sound: &tone{hz: hz}}, nil
 }
 
-// ReadFrame returns the next samples of the tone when they are due.
-func (s *ToneSource) ReadFrame(ctx context.Context, dst []float32) (n int, err error) {
-	s.begin()
-	fillTone(dst, s.hz, s.next)
-	s.next += int64(len(dst))
-	if err := s.wait(ctx, s.next); err != nil {
-		return 0, err
-	}
+func (t *tone) Read(dst []float32) (n int, err error) {
+	fillTone(dst, t.hz, t.next)
+	t.next += int64(len(dst))
 	return len(dst), nil
-}
-
-// Close ends the tone.
-func (s *ToneSource) Close() error {
-	s.close()
-	return nil
 }
 
 // fillTone writes samples first, first+1, ... of a sine. The phase is computed from the sample number, whole

@@ -111,7 +111,7 @@ func TestToneFrequency(t *testing.T) {
 		}
 	}
 	synctest.Test(t, func(t *testing.T) {
-		s, err := NewTone(DefaultTone)
+		s, err := NewTone(440)
 		if err != nil {
 			t.Fatal(err)
 		}
