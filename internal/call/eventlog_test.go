@@ -35,6 +35,7 @@ func TestEventLog(t *testing.T) {
 			}
 			people = append(people, p)
 		}
+		time.Sleep(time.Second) // until all know of carl: who comes while anna talks gets no keys of before
 		for _, p := range people[:2] {
 			if err := p.say(&samples{pcm: tone(2 * time.Second)}, PublishConfig{}).Err(); err != nil {
 				t.Error(err)
@@ -61,7 +62,7 @@ func TestEventLog(t *testing.T) {
 	r := a.Report()
 	v := r.Verdict
 	if !v.ExactlyOnce || v.Talkers != 2 || v.Listeners != 3 || v.Sent < 200 || v.Expected != 2*v.Sent || v.Late != 0 {
-		t.Errorf("%+v", v)
+		t.Errorf("%+v\n%+v", v, r.Deliveries)
 	}
 	for _, d := range r.Deliveries {
 		if d.Talker.Name != "anna" && d.Talker.Name != "bert" || d.Room != "r" {
