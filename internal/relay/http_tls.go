@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -22,7 +21,7 @@ import (
 )
 
 const (
-	// how often the certificate's files are looked at, while somebody connects
+	// how often the certificate's files are read, while somebody connects
 	certCheckEvery = 5 * time.Second
 	certWarnEvery  = 24 * time.Hour // how often it is logged that browsers refuse the certificate
 	acmeTimeout    = time.Minute    // of one request to the certificate authority
@@ -66,7 +65,7 @@ func newCertificateDesk(config Config) (*certificateDesk, error) {
 		return nil, ConfigError("--tls-cert and --tls-key go together: give both")
 	}
 	d.files = &certificateFiles{log: config.Log, cert: config.TLSCert, key: config.TLSKey}
-	return d, d.files.load(d.files.stamp())
+	return d, d.files.load()
 }
 
 // useACME prepares for certificates of one domain. Nothing is asked for yet.
@@ -235,48 +234,43 @@ type certificateFiles struct {
 
 	mu      sync.Mutex // guards what follows, not the files
 	current *tls.Certificate
-	looked  time.Time // at the files
-	seen    [2]fileStamp
+	read    time.Time // when the files were, last
+	failed  string    // why that failed; "": it did not
 	problem string    // with the certificate; "": none
 	told    time.Time // when the operator was told of it
-}
-
-// fileStamp is what of a file tells that it has changed.
-type fileStamp struct {
-	modified time.Time
-	size     int64
-}
-
-// stamp looks at the files; one that is not there has the zero stamp.
-func (f *certificateFiles) stamp() (stamps [2]fileStamp) {
-	for i, path := range []string{f.cert, f.key} {
-		if info, err := os.Stat(path); err == nil {
-			stamps[i] = fileStamp{info.ModTime(), info.Size()}
-		}
-	}
-	return stamps
 }
 
 // get implements tls.Config.GetCertificate.
 func (f *certificateFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	now := time.Now()
 	f.mu.Lock()
-	look, seen := now.Sub(f.looked) >= certCheckEvery, f.seen
-	if look {
-		f.looked = now // the others go on with what there is
+	due := now.Sub(f.read) >= certCheckEvery
+	if due {
+		f.read = now // the others go on with what there is
 	}
 	f.mu.Unlock()
-	if look {
-		if stamps := f.stamp(); stamps != seen {
-			if err := f.load(stamps); err != nil {
-				f.log.Warn("the new certificate cannot be used; the old one still is", "err", err)
-			}
-		}
+	if due {
+		f.reload()
 		f.review(now)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.current, nil
+}
+
+// reload reads the files again, and logs why that fails: once for each reason.
+func (f *certificateFiles) reload() {
+	err, why := f.load(), ""
+	if err != nil {
+		why = err.Error()
+	}
+	f.mu.Lock()
+	again := f.failed == why
+	f.failed = why
+	f.mu.Unlock()
+	if err != nil && !again {
+		f.log.Warn("the new certificate cannot be used; the old one still is", "err", err)
+	}
 }
 
 // review logs what browsers have against the certificate: at once, then every day.
@@ -310,30 +304,24 @@ func certificateProblem(leaf *x509.Certificate, now time.Time) string {
 	return ""
 }
 
-// load reads the files. An error changes nothing but that they are not read again until they change.
-func (f *certificateFiles) load(stamps [2]fileStamp) error {
-	f.mu.Lock()
-	f.seen = stamps
-	f.mu.Unlock()
+// load reads the files. An error changes nothing.
+func (f *certificateFiles) load() error {
 	cert, err := tls.LoadX509KeyPair(f.cert, f.key)
-	if err != nil {
-		if path := (*fs.PathError)(nil); errors.As(err, &path) {
-			return fmt.Errorf("cannot read --tls-cert or --tls-key %s: %w", path.Path, path.Err)
-		}
-		return fmt.Errorf("--tls-cert %s and --tls-key %s: %s: give a PEM certificate with its chain, and "+
-			"its key",
-			f.cert, f.key, strings.TrimPrefix(err.Error(), "tls: "))
-	}
-	if cert.Leaf == nil {
-		if cert.Leaf, err = x509.ParseCertificate(cert.Certificate[0]); err != nil {
-			return fmt.Errorf("--tls-cert %s: %w", f.cert, err)
-		}
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {
+		return fmt.Errorf("cannot read --tls-cert or --tls-key %s: %w", path.Path, path.Err)
+	} else if err != nil {
+		const wrong = "--tls-cert %s and --tls-key %s: %s: give a PEM certificate with its chain, and its key"
+		return fmt.Errorf(wrong, f.cert, f.key, strings.TrimPrefix(err.Error(), "tls: "))
 	}
 	f.mu.Lock()
+	same := f.current != nil && f.current.Leaf.Equal(cert.Leaf)
 	f.current = &cert
 	f.mu.Unlock()
-	f.log.Info("certificate loaded", "file", f.cert, "names", cert.Leaf.DNSNames, "until", cert.Leaf.NotAfter)
-	f.review(time.Now())
+	if !same {
+		f.log.Info("certificate loaded", "file", f.cert, "names", cert.Leaf.DNSNames,
+			"until", cert.Leaf.NotAfter)
+		f.review(time.Now())
+	}
 	return nil
 }
 
