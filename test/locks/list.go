@@ -38,12 +38,12 @@ func parseList(doc string) (locks []lock, before []string) {
 
 // doesIO are the functions in which a lock that is not marked must not be held, by package, and what they do.
 var doesIO = map[string]string{
-	"udp.mmsgSender.send":          "sealed packets",
-	"udp.plainSender.send":         "sealed packets",
-	"udp.quicConn.WriteTo":         "packets of QUIC",
-	"udp.quicUDPConn.WriteMsgUDP":  "packets of QUIC",
-	"identity.KnownNames.read":     "a file",
-	"identity.replaceFile":         "a file",
-	"relay.certificateFiles.stamp": "a file",
-	"eventlog.file.write":          "the event log",
+	"udp.mmsgSender.send":         "sealed packets",
+	"udp.plainSender.send":        "sealed packets",
+	"udp.quicConn.WriteTo":        "packets of QUIC",
+	"udp.quicUDPConn.WriteMsgUDP": "packets of QUIC",
+	"identity.KnownNames.read":    "a file",
+	"identity.replaceFile":        "a file",
+	"relay.certificateFiles.load": "a file",
+	"eventlog.file.write":         "the event log",
 }
