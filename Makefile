@@ -29,15 +29,15 @@ check: vet fmt tidy lint vuln ## Run the checks that need no tests
 # "Locks"), but for these. The vet target has seen all of them already.
 #   test             The program runs in processes of its own, where the detector would see nothing, and a search of
 #                    their memory would take five times as long. Most scenarios wait, so four run at once.
-#   internal/jitter  It starts no goroutine; the one test that does runs with the detector.
+#   internal/jitter, internal/opus  They start no goroutine; the tests that do run with the detector.
 #   TestSiege        A thousand attackers do what smaller tests do with the detector. The others beside it depend on
 #                    which packets are lost: they are tried a few times with it, and often without.
 unit: ## Run the tests with the race detector and the check of locks, and then the scenarios without
 	@$(GO) run ./test/locks >/dev/null
-	CGO_ENABLED=1 $(GO) test -vet=off -race $(LOCKS) -timeout 15m $$($(GO) list ./... | grep -v -e /test$$ -e /internal/jitter$$)
-	CGO_ENABLED=1 $(GO) test -vet=off -race $(LOCKS) -run Concurrent ./internal/jitter
+	CGO_ENABLED=1 $(GO) test -vet=off -race $(LOCKS) -timeout 15m $$($(GO) list ./... | grep -v -e /test$$ -e /internal/jitter$$ -e /internal/opus$$)
+	CGO_ENABLED=1 $(GO) test -vet=off -race $(LOCKS) -run 'Concurrent|SideBySide' ./internal/jitter ./internal/opus
 	$(GO) test -vet=off -timeout 15m -run '^Test(Siege|NewcomerHearsSoon|FirstWord|FirstWordsOfACrowd)$$' ./internal/call
-	$(GO) test -vet=off -timeout 15m -parallel 4 ./internal/jitter ./test
+	$(GO) test -vet=off -timeout 15m -parallel 4 ./internal/jitter ./internal/opus ./test
 
 js: ## Check the types of the page's JavaScript and run its tests, if there is Node.js 20
 	@bash tools/js.sh

@@ -108,7 +108,8 @@ func (r *oggReader) nextPage() error {
 		return err
 	}
 	switch {
-	case page.IsBOS() && bytes.HasPrefix(page.Payload, []byte("OpusHead")) && !r.header: // else it is beside the first
+	case page.IsBOS() && bytes.HasPrefix(page.Payload, []byte("OpusHead")) && !r.header:
+		// One that comes before the comments of the first is of a stream beside it.
 		return r.begin(page.SerialNumber, page.Payload)
 	case r.decoder == nil && !page.IsBOS():
 		return errors.New("an Ogg file without Opus: convert it to Ogg Opus or WAV")
@@ -126,7 +127,7 @@ func (r *oggReader) begin(serial uint32, packet []byte) error {
 		return errors.New("damaged Ogg Opus file: its head is not valid")
 	}
 	if head.MappingFamily != ogg.MappingFamilyRTP && head.StreamCount != 1 {
-		return fmt.Errorf("Ogg Opus with %d channels is not supported: use 1 or 2", head.Channels)
+		return fmt.Errorf("an Ogg Opus file with %d channels is not supported: use 1 or 2", head.Channels)
 	}
 	if r.decoder, err = opus.NewDecoder(); err != nil {
 		return err
@@ -180,7 +181,7 @@ func (r *oggReader) readPage() (*ogg.Page, error) {
 			if at < 0 {
 				at = pageHead - 3 // the rest may be the beginning of one
 			}
-			r.in.Discard(at)
+			_, _ = r.in.Discard(at) // it was peeked at
 			continue
 		}
 		size := pageHead + int(head[26])
@@ -194,9 +195,9 @@ func (r *oggReader) readPage() (*ogg.Page, error) {
 		}
 		page, n, err := ogg.ParsePage(whole) // checks the CRC
 		if err == nil {
-			r.in.Discard(n)
+			_, _ = r.in.Discard(n)
 			return page, nil
 		}
-		r.in.Discard(1)
+		_, _ = r.in.Discard(1)
 	}
 }

@@ -69,11 +69,12 @@ func Parse(packet []byte) (Packet, error) {
 	}
 	toc := gopus.ParseTOC(packet[0])
 	p := Packet{Mode: toc.Mode, Stereo: toc.Stereo, FrameLen: toc.FrameSize, Frames: 2}
-	body, sized, err := packet[1:], toc.FrameCode == 2, error(nil)
+	body, sized := packet[1:], toc.FrameCode == 2
 	switch toc.FrameCode {
 	case 0:
 		p.Frames = 1
 	case 3:
+		var err error
 		if body, sized, err = p.readCount(body); err != nil {
 			return Packet{}, err
 		}
