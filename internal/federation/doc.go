@@ -35,7 +35,6 @@
 //
 // Locks, in the order in which they are taken:
 //
-//	Federation.configuring  (I/O) one configuration is taken at a time
 //	incoming.mu
 //	Federation.mu           around the table; never taken where packets are received
 //	inbox.mu
@@ -45,5 +44,5 @@
 //	intake.mu
 //	dedups.mu
 //
-// With none of them held, but the first, is anything sent, logged or done to a room.
+// With none of them held is anything sent, logged or done to a room.
 package federation

@@ -51,8 +51,6 @@ type Federation struct {
 	ways     ways // what of the table and the rooms is asked where packets are received
 	news     news
 
-	configuring sync.Mutex // held by Configure, while peers are configured
-
 	// Guards what follows, which run alone changes. Nobody who receives packets takes it, and nothing is
 	// sent, logged or done to a room with it held.
 	mu    sync.Mutex
@@ -120,10 +118,9 @@ func (f *Federation) Close() {
 	f.wg.Wait()
 }
 
-// Configure takes a new configuration. Links with peers that stay are not touched.
+// Configure replaces the configuration. Links with peers that stay are not touched. It is called by one
+// goroutine at a time.
 func (f *Federation) Configure(c Config) {
-	f.configuring.Lock()
-	defer f.configuring.Unlock()
 	f.isGlobal.Store(&c.IsGlobal)
 	f.later(func(now time.Time) {
 		clear(f.unshared) // what the operator has not mended is said again

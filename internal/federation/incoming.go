@@ -121,7 +121,7 @@ func (in *incoming) forward(b *inbound, m *wire.Media, tx *link.Tx) {
 // no lock, and looks the way up only when the one that it knows has ended.
 func (in *incoming) mayCome(home wire.RelayID, now time.Time) bool {
 	way := in.passage.Load()
-	if way.over() {
+	if way.way() == nil {
 		way = in.federation.ways.passage(home, in.Room)
 		in.passage.Store(way)
 	}

@@ -30,47 +30,25 @@ type wayTo struct {
 // set says by which peer a part is reached, and by which it was; by none: that ends its passage. Only run
 // calls it.
 func (w *ways) set(key routing.PartKey, way routing.Way, to *livePeer) {
-	known, ok := w.parts.Load(key)
-	if way.Best == (wire.RelayID{}) && len(way.Former) == 0 {
-		if ok {
-			w.parts.Delete(key)
-			known.(*passage).now.Store(nil)
-		}
-		return
-	}
-	if !ok {
-		known = new(passage)
-	}
-	known.(*passage).now.Store(&wayTo{way, to})
-	if !ok {
-		w.parts.Store(key, known)
+	p := w.passage(key.Home, key.Room)
+	switch ends := way.Best == (wire.RelayID{}) && len(way.Former) == 0; {
+	case !ends && p != nil:
+		p.now.Store(&wayTo{way, to})
+	case !ends:
+		p = new(passage)
+		p.now.Store(&wayTo{way, to})
+		w.parts.Store(key, p)
+	case p != nil:
+		w.parts.Delete(key)
+		p.now.Store(nil)
 	}
 }
 
 // passage returns that of home's part of a room, nil if nobody reaches it.
 func (w *ways) passage(home wire.RelayID, room wire.RoomHash) *passage {
-	if p, ok := w.parts.Load(routing.PartKey{Home: home, Room: room}); ok {
-		return p.(*passage)
-	}
-	return nil
-}
-
-// way returns what is so now; nil: the passage has ended. A nil one has.
-func (p *passage) way() *wayTo {
-	if p == nil {
-		return nil
-	}
-	return p.now.Load()
-}
-
-// over reports whether the passage has ended, so that there may be another one for the part.
-func (p *passage) over() bool { return p.way() == nil }
-
-// from reports whether media of the part may come from a peer: it is the best one, or was within the last two
-// seconds.
-func (p *passage) from(peer wire.RelayID, now time.Time) bool {
-	way := p.way()
-	return way != nil && way.From(peer, now)
+	p, _ := w.parts.Load(routing.PartKey{Home: home, Room: room})
+	known, _ := p.(*passage)
+	return known
 }
 
 // next returns the peer by which home's part of a room is reached, nil if nobody reaches it.
@@ -79,6 +57,21 @@ func (w *ways) next(home wire.RelayID, room wire.RoomHash) *livePeer {
 		return way.to
 	}
 	return nil
+}
+
+// way returns what is so now; nil: the passage has ended, so that there may be another one for the part. A
+// nil one has.
+func (p *passage) way() *wayTo {
+	if p == nil {
+		return nil
+	}
+	return p.now.Load()
+}
+
+// from reports whether media of the part may come from a peer: it is the best one, or was a moment ago.
+func (p *passage) from(peer wire.RelayID, now time.Time) bool {
+	way := p.way()
+	return way != nil && way.From(peer, now)
 }
 
 // room returns the name of a bridged room.

@@ -76,24 +76,25 @@ func TestWays(t *testing.T) {
 	key, a, b := routing.PartKey{Home: wire.RelayID{1},
 		Room: wire.RoomHash{1}}, wire.RelayID{2}, wire.RelayID{3}
 	to := new(livePeer)
-	if p := w.passage(key.Home, key.Room); !p.over() || p.from(a, now) || w.next(key.Home, key.Room) != nil {
+	if p := w.passage(key.Home, key.Room); p.way() != nil || p.from(a, now) ||
+		w.next(key.Home, key.Room) != nil {
 		t.Error("there is a way to a part that nobody announced")
 	}
 	w.set(key, routing.Way{Best: a}, to)
 	p := w.passage(key.Home, key.Room)
-	if p.over() || !p.from(a, now) || p.from(b, now) || w.next(key.Home, key.Room) != to {
+	if p.way() == nil || !p.from(a, now) || p.from(b, now) || w.next(key.Home, key.Room) != to {
 		t.Error("not by the best peer alone")
 	}
 	w.set(key, routing.Way{Best: b, Former: []routing.Former{{Peer: a, Until: now.Add(time.Second)}}}, to)
-	if p.over() || !p.from(a, now) || !p.from(b, now) || p.from(a, now.Add(time.Second)) {
+	if p.way() == nil || !p.from(a, now) || !p.from(b, now) || p.from(a, now.Add(time.Second)) {
 		t.Error("the former way is not one for a second")
 	}
 	w.set(key, routing.Way{Former: []routing.Former{{Peer: b, Until: now.Add(time.Second)}}}, nil)
-	if p.over() || !p.from(b, now) || p.from(wire.RelayID{}, now) || w.next(key.Home, key.Room) != nil {
+	if p.way() == nil || !p.from(b, now) || p.from(wire.RelayID{}, now) || w.next(key.Home, key.Room) != nil {
 		t.Error("unreached, media of the former peer may not come for a second")
 	}
 	w.set(key, routing.Way{}, nil)
-	if !p.over() || p.from(b, now) || w.passage(key.Home, key.Room) != nil {
+	if p.way() != nil || p.from(b, now) || w.passage(key.Home, key.Room) != nil {
 		t.Error("the passage has not ended")
 	}
 	w.set(key, routing.Way{Best: a}, to)

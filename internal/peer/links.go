@@ -277,7 +277,6 @@ type Status struct {
 	Loss       float64       `json:"loss"` // share of what we send
 	PacketsOut uint64        `json:"packets_out"`
 	PacketsIn  uint64        `json:"packets_in"`
-	Outbox     OutboxCounts  `json:"-"`
 }
 
 // trouble returns why there is no link with the peer, as far as that is known; empty if there is one. The
@@ -311,7 +310,6 @@ func (ls *Links) Status() []Status {
 			info.Relay, info.Address = l.ID.String(), l.address()
 			info.RTT, info.Loss = quality.RTT, quality.Loss
 			info.PacketsOut, info.PacketsIn = counts.PacketsSent, counts.PacketsReceived
-			info.Outbox = l.out.total()
 		}
 		list = append(list, info)
 	}

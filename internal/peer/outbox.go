@@ -29,7 +29,7 @@ type outbox struct {
 	feeding bool // somebody gives the session what it has room for: one goroutine, so that the order is kept
 	again   bool // there may be room now
 	closed  bool
-	counts  OutboxCounts
+	counts  outboxCounts
 }
 
 type outMessage struct {
@@ -38,8 +38,8 @@ type outMessage struct {
 	then func()
 }
 
-// OutboxCounts are an outbox's totals.
-type OutboxCounts struct {
+// outboxCounts are an outbox's totals.
+type outboxCounts struct {
 	Acked   uint64 // messages that the peer has acknowledged
 	Dropped uint64 // messages that did not get so far before the link ended, or that no message can hold
 	Waiting int    // in the queue now
@@ -129,7 +129,7 @@ func (o *outbox) closeLocked() {
 }
 
 // total returns the totals so far.
-func (o *outbox) total() OutboxCounts {
+func (o *outbox) total() outboxCounts {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.counts.Waiting = len(o.queue)

@@ -62,7 +62,7 @@ func TestOutboxOrder(t *testing.T) {
 	if want := []string{"a", "b", "c", "d", "e", "f"}; !slices.Equal(s.taken, want) {
 		t.Errorf("%q, want %q", s.taken, want)
 	}
-	if got, want := o.total(), (OutboxCounts{Acked: 5}); got != want {
+	if got, want := o.total(), (outboxCounts{Acked: 5}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }
@@ -92,7 +92,7 @@ func TestOutboxPut(t *testing.T) {
 	if o.feed(); !slices.Equal(s.taken, []string{"a", "b"}) {
 		t.Errorf("sent %q", s.taken)
 	}
-	if got, want := o.total(), (OutboxCounts{}); got != want {
+	if got, want := o.total(), (outboxCounts{}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 	o.send = func(wire.UrgentKind, []byte, func(bool)) error {
@@ -100,7 +100,7 @@ func TestOutboxPut(t *testing.T) {
 		return nil
 	}
 	o.add(wire.UrgentFederationRoom, []byte("c"), nil)
-	if o.done(false, nil); o.total() != (OutboxCounts{Dropped: 1}) {
+	if o.done(false, nil); o.total() != (outboxCounts{Dropped: 1}) {
 		t.Errorf("closed while it is sent: %+v", o.total())
 	}
 }
@@ -116,7 +116,7 @@ func TestOutboxFull(t *testing.T) {
 	if o.add(wire.UrgentFederationRoom, nil, nil) {
 		t.Error("room for one too many")
 	}
-	if got, want := o.total(), (OutboxCounts{Waiting: maxOutbox, Dropped: 1}); got != want {
+	if got, want := o.total(), (outboxCounts{Waiting: maxOutbox, Dropped: 1}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 	o.close()
@@ -124,7 +124,7 @@ func TestOutboxFull(t *testing.T) {
 	if len(s.taken) != 1 || !o.add(wire.UrgentFederationRoom, nil, nil) {
 		t.Error("it goes on after it was closed")
 	}
-	if got, want := o.total(), (OutboxCounts{Acked: 1, Dropped: maxOutbox + 2}); got != want {
+	if got, want := o.total(), (outboxCounts{Acked: 1, Dropped: maxOutbox + 2}); got != want {
 		t.Errorf("closed: %+v, want %+v", got, want)
 	}
 }
@@ -136,7 +136,7 @@ func TestOutboxOver(t *testing.T) {
 	o.add(wire.UrgentFederationRoom, nil, nil)
 	s.over = true
 	s.done[0](false)
-	if got, want := o.total(), (OutboxCounts{Dropped: 2}); got != want {
+	if got, want := o.total(), (outboxCounts{Dropped: 2}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }
