@@ -158,8 +158,10 @@ func (f *Federation) join(h *home, entry []byte, now time.Time) {
 	m, displaced, err := f.rooms.JoinRemote(b.name, entry, h.origin(), to, now)
 	if err != nil {
 		f.setAside(h, entry, now)
-		// Of a full room it says itself who fills it.
-		if !errors.Is(err, room.ErrRoomFull) && f.once("unplaced", now) {
+		if errors.Is(err, room.ErrRoomFull) {
+			return // it says itself who fills it
+		}
+		if name, _ := f.warned.note("unplaced", now); name {
 			f.log.Warn("a member finds no place in a room; it is tried again",
 				"room", b.name, "home", h.id.String(), "why", err)
 		}

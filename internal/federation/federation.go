@@ -59,12 +59,12 @@ type Federation struct {
 
 	// Owned by run:
 	bridged  map[wire.RoomHash]*bridged
-	dirty    agenda[string]    // global rooms whose local members have changed: when to announce that
-	untold   agenda[*bridged]  // of which our members have to be told something
-	unplaced agenda[*home]     // those of whose members some found no place: when to try again
-	parked   agenda[*livePeer] // likewise, of whose messages some wait
-	warned   map[string]time.Time
-	unshared map[wire.RelayID]*unshared // of peers that were ever up
+	dirty    agenda[string]           // global rooms whose local members have changed: when to announce that
+	untold   agenda[*bridged]         // of which our members have to be told something
+	unplaced agenda[*home]            // those of whose members some found no place: when to try again
+	parked   agenda[*livePeer]        // likewise, of whose messages some wait
+	warned   seldom                   // what peers did wrong
+	unshared map[wire.RelayID]*seldom // rooms of peers that were ever up that are not bridged here
 }
 
 // counters are the totals that are not a link's own.
@@ -90,8 +90,8 @@ func New(o Options) *Federation {
 		untold:   make(agenda[*bridged]),
 		unplaced: make(agenda[*home]),
 		parked:   make(agenda[*livePeer]),
-		warned:   make(map[string]time.Time),
-		unshared: make(map[wire.RelayID]*unshared),
+		warned:   seldom{every: problemEvery, most: maxProblems},
+		unshared: make(map[wire.RelayID]*seldom),
 	}
 	none := func(string) bool { return false }
 	f.isGlobal.Store(&none)

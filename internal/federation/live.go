@@ -89,7 +89,7 @@ func (p *livePeer) Suspect(suspect bool) {
 
 // Urgent implements peer.Handler. It only takes the message; run reads it.
 func (p *livePeer) Urgent(kind wire.UrgentKind, body []byte) (taken bool) {
-	if !p.intake.allowUrgent(time.Now()) || !p.inbox.put(kind, body) {
+	if p.down.Load() || !p.intake.allowUrgent(time.Now()) || !p.inbox.put(kind, body) {
 		return false
 	}
 	p.federation.wakeUp()

@@ -21,29 +21,10 @@ func (f *Federation) problem(p wire.RelayID, what, reason string) {
 	f.rooms.Drops.Add(drops.BadAnnouncement, 1)
 	event := eventlog.Event{Kind: eventlog.FederationIngressMalformed, Peer: p, Action: what, Reason: reason}
 	f.packets.Log(event)
-	if !f.once(label+what, time.Now()) {
+	if name, _ := f.warned.note(label+what, time.Now()); !name {
 		return
 	}
 	f.log.Warn("a peer misbehaves", "what", what, "peer", label, "relay", p.String(), "why", reason)
-}
-
-// once reports whether something is to be logged now: the same not more than once a minute.
-func (f *Federation) once(what string, now time.Time) bool {
-	if last, known := f.warned[what]; known && now.Sub(last) < problemEvery {
-		return false
-	}
-	if len(f.warned) >= maxProblems {
-		for known, at := range f.warned {
-			if now.Sub(at) >= problemEvery {
-				delete(f.warned, known)
-			}
-		}
-	}
-	if len(f.warned) >= maxProblems {
-		return false
-	}
-	f.warned[what] = now
-	return true
 }
 
 // refusedOften is from how much on that came a wrong way within a minute a peer is named in the log: while
@@ -71,22 +52,25 @@ const (
 	unsharedMost  = 16        // rooms of a peer that are named in so long: a peer may make them up
 )
 
-// unshared is which rooms of a peer that are not bridged here were named in the log. The zero value is ready.
-type unshared struct {
+// seldom is what was named in the log of late: each thing once in a while, and not more than a few things.
+type seldom struct {
+	every time.Duration
+	most  int
+
 	begun time.Time
 	named map[string]struct{}
 }
 
-// note reports whether to name a room now, and whether it is the last one for a while.
-func (u *unshared) note(room string, now time.Time) (name, last bool) {
-	if now.Sub(u.begun) >= unsharedEvery {
-		u.begun, u.named = now, make(map[string]struct{})
+// note reports whether to name something now, and whether it is the last that is named for a while.
+func (s *seldom) note(what string, now time.Time) (name, last bool) {
+	if now.Sub(s.begun) >= s.every {
+		s.begun, s.named = now, make(map[string]struct{})
 	}
-	if _, done := u.named[room]; done || len(u.named) >= unsharedMost {
+	if _, done := s.named[what]; done || len(s.named) >= s.most {
 		return false, false
 	}
-	u.named[room] = struct{}{}
-	return true, len(u.named) == unsharedMost
+	s.named[what] = struct{}{}
+	return true, len(s.named) == s.most
 }
 
 // notGlobal names a room of a peer in the log, unless too many were. It is no misbehaviour, so it is not in
@@ -96,7 +80,7 @@ func (f *Federation) notGlobal(p wire.RelayID, room string) {
 	label := f.label(p)
 	seen := f.unshared[p]
 	if seen == nil {
-		seen = new(unshared)
+		seen = &seldom{every: unsharedEvery, most: unsharedMost}
 		f.unshared[p] = seen
 	}
 	name, last := seen.note(room, time.Now())

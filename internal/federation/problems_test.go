@@ -62,8 +62,9 @@ func TestRoomNotGlobal(t *testing.T) {
 		if n := len(logged.Lines("room=Ops")); n != 3 {
 			t.Errorf("an hour later %d lines", n)
 		}
-		if f.once("complaint", time.Now()); len(f.warned) != 1 || len(logged.Lines("misbehaves")) > 0 {
-			t.Errorf("%d complaints are remembered: %q", len(f.warned), logged.Lines("misbehaves"))
+		f.warned.note("complaint", time.Now())
+		if len(f.warned.named) != 1 || len(logged.Lines("misbehaves")) > 0 {
+			t.Errorf("%d complaints are remembered: %q", len(f.warned.named), logged.Lines("misbehaves"))
 		}
 		f.links.Close()
 	})

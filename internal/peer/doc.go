@@ -20,10 +20,9 @@
 //
 // Locks, in the order in which they are taken:
 //
-//	Link.handing    while an urgent message is handed on, which is put into a queue
 //	Links.mu        the peers and their links; sessions' locks are taken under it
 //	outbox.mu
 //	unknownKeys.mu
 //
-// With none of them held is anything sent or logged, or a Handler called but for Urgent.
+// With none of them held is anything sent or logged, or a Handler called.
 package peer

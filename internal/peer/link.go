@@ -1,7 +1,6 @@
 package peer
 
 import (
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -35,9 +34,6 @@ type Link struct {
 	suspect atomic.Bool
 	fate    atomic.Pointer[verdict] // why it has to end; nil: it does not
 	tooLong atomic.Int64            // kind of a message that no message can hold, to be logged; 0: none
-
-	// Held while an urgent message is handed on, which is put into a queue, so that none is after Down.
-	handing sync.Mutex
 
 	// Of the goroutine that runs Links.run alone:
 	live     liveness
@@ -135,19 +131,10 @@ func (l *Link) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) (taken
 	case kind < wire.UrgentFederationRoom: // of clients' sessions
 		return true
 	}
-	l.handing.Lock()
-	defer l.handing.Unlock()
 	if !l.open.Load() {
 		return false
 	}
 	return l.handler.Urgent(kind, body)
-}
-
-// shut stops handing on what comes. No urgent message is being handed on when it returns.
-func (l *Link) shut() {
-	l.handing.Lock()
-	defer l.handing.Unlock()
-	l.open.Store(false)
 }
 
 // farewell is why a link is over that the peer has ended.

@@ -26,8 +26,8 @@ type Config struct {
 
 // Handler is who uses a Link: what the function given to New has returned for it. Its Down comes last; it and
 // Suspect come on the goroutine that has called that function, with no lock held. Urgent messages come one at
-// a time, none after Down. Bind and AliasAcked come concurrently, and some may still be running after Down,
-// as may frames of media.
+// a time, Bind and AliasAcked concurrently; what has begun before Down may still be running after it, as may
+// frames of media.
 //
 // They may call all methods of all links, and of Links but its Close.
 type Handler interface {

@@ -198,7 +198,7 @@ func (ls *Links) bringUp(p *peer, l *Link, now time.Time) {
 // takeDown ends the link in use, which has a fate.
 func (ls *Links) takeDown(p *peer, l *Link, now time.Time) {
 	v := l.fate.Load()
-	l.shut()
+	l.open.Store(false)
 	ls.finish(l)
 	ls.mu.Lock()
 	p.link, p.problem = nil, v.why
