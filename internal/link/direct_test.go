@@ -75,10 +75,17 @@ func (c *counting) Bind(s *Session, m *wire.Media) Inbound {
 		return nil
 	}
 	c.binds++
-	return InboundFunc(m, c.hear)
+	return &countingStream{Stream{KID: m.KID, Room: m.Room}, c}
 }
 
-func (c *counting) hear(st *Stream, m *wire.Media, _ *Tx) {
+// countingStream is a stream of a counting session.
+type countingStream struct {
+	Stream
+	*counting
+}
+
+func (st *countingStream) Media(m *wire.Media, _ *Tx) {
+	c := st.counting
 	st.Seen(m.CTR)
 	c.media++
 	c.last = m.KID

@@ -291,7 +291,7 @@ func (ep *Endpoint) sealed(b *udp.Batch, p []byte, from udp.Path) {
 		ep.mu.RUnlock()
 		switch {
 		case a != nil:
-			a.session.receive(tx, a, packet{h.Counter, h.CounterBits(), p, n, len(p) + udpHeaders, from})
+			a.session.receive(tx, a, h.Counter, h.CounterBits(), p, n, from)
 		case reserved: // it overtook the Welcome
 			ep.drops.Add(drops.UnknownID, 1)
 		default:

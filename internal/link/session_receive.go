@@ -9,61 +9,44 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// packet is one that came: sealed, or of a browser, whose connection has authenticated it.
-type packet struct {
-	counter uint32 // its low bits
-	bits    int    // how many those are
-	data    []byte // of a browser: the frames
-	header  int    // bytes of data before what is sealed
-	size    int    // on the wire, with the headers of UDP and IP
-	from    udp.Path
-}
-
-// receive opens a packet of attachment a and handles its frames.
-func (s *Session) receive(tx *Tx, a *attachment, p packet) {
-	counter, frames, dropped := s.decrypt(tx, a, &p)
-	if dropped != drops.None {
-		s.ep.drops.Add(dropped, 1)
-		return
-	}
-	if frames == nil {
-		return
-	}
-	tx.packet = counter
-	s.frames(tx, frames, p.from)
-	s.reportAfterPacket(tx)
-}
-
-// decrypt returns what is in a packet, nil if the session is over, or why it is dropped. It follows the
-// remote to the keys and the address of its newest packet.
-func (s *Session) decrypt(
-	tx *Tx, a *attachment, p *packet,
-) (counter uint64, frames []byte, dropped drops.Reason) {
+// receive opens packet p of attachment a and handles its frames: sealed, or of a browser, whose connection has
+// authenticated it. low are the low bits of its counter, header is what p has before the frames.
+func (s *Session) receive(tx *Tx, a *attachment, low uint32, bits int, p []byte, header int, from udp.Path) {
+	size := len(p) + udpHeaders
 	tx.Lock(&s.mu)
-	defer tx.Unlock(&s.mu)
 	if s.ended {
-		return 0, nil, drops.None
+		tx.Unlock(&s.mu)
+		return
 	}
-	counter = wire.DecodeCounter(p.counter, p.bits, s.recv.window.Next())
+	counter := wire.DecodeCounter(low, bits, s.recv.window.Next())
 	if !s.recv.window.Fresh(counter) {
-		return 0, nil, drops.Replayed
+		tx.Unlock(&s.mu)
+		s.ep.drops.Add(drops.Replayed, 1)
+		return
 	}
-	frames = p.data
-	if !a.ofBrowser() {
+	var frames []byte
+	if a.web == nil {
 		var err error
-		if frames, err = a.opener.Open(p.data, p.header, counter, &tx.nonce); err != nil {
-			return 0, nil, drops.Forged
+		if frames, err = a.opener.Open(p, header, counter, &tx.nonce); err != nil {
+			tx.Unlock(&s.mu)
+			s.ep.drops.Add(drops.Forged, 1)
+			return
 		}
+	} else {
+		frames, size = p[header:], len(p)+packetOverhead
 	}
-	if s.recv.packet(counter, p.size, tx.now) {
-		s.newestLocked(tx, a, p)
+	if s.recv.packet(counter, size, tx.now) {
+		s.newestLocked(tx, a, from, len(p))
 	}
-	return counter, frames, drops.None
+	tx.Unlock(&s.mu)
+	tx.packet = counter
+	s.frames(tx, frames, from)
+	s.reportAfterPacket(tx)
 }
 
 // newestLocked follows the remote to the keys and the address of its newest packet, or to the connection of a
 // browser. The caller holds s.mu.
-func (s *Session) newestLocked(tx *Tx, a *attachment, p *packet) {
+func (s *Session) newestLocked(tx *Tx, a *attachment, from udp.Path, size int) {
 	if s.client == nil && s.out.Load() != a && a.usable() && slices.Contains(s.attachments, a) {
 		s.setOutLocked(a)
 		s.attachments.retire(a, tx.now)
@@ -75,7 +58,7 @@ func (s *Session) newestLocked(tx *Tx, a *attachment, p *packet) {
 		return
 	}
 	before := s.roaming.current
-	s.roaming.newest(p.from, len(p.data), tx.now)
+	s.roaming.newest(from, size, tx.now)
 	if s.roaming.current != before {
 		s.setPathLocked(s.roaming.current)
 	}

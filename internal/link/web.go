@@ -195,11 +195,11 @@ type webCarrier interface {
 //	packets ── receivePackets ──> Session.receive
 //	Session.transmit ──> queue ── sendPackets ──> packets
 type webConn struct {
-	controlChannel // the carrier's
+	queue          webQueue // first: a fan-out looks for it
+	controlChannel          // the carrier's
 	carrier        webCarrier
 	ep             *Endpoint
 	remote         netip.Addr
-	queue          webQueue
 	proved         func() // to be called once the Hello was valid
 	unknown        func() // to be called if it was signed for another binding
 
@@ -315,7 +315,7 @@ func (w *webConn) received(tx *Tx, a *attachment, p []byte) {
 		w.ep.drops.Add(drops.BadHeader, 1)
 		return
 	}
-	a.session.receive(tx, a, packet{counter: low, bits: 32, data: frames, size: len(p) + packetOverhead})
+	a.session.receive(tx, a, low, 32, p, len(p)-len(frames), udp.Path{})
 }
 
 // sendPackets sends what is in the queue until it is closed and empty, or the connection ends; then it ends
