@@ -25,7 +25,7 @@ type Options struct {
 // Writer appends events to a file. Its methods are safe for concurrent use, and a nil Writer does nothing.
 type Writer struct {
 	events    chan entry
-	lost      atomic.Uint64 // events since the last one that found a place
+	lost      atomic.Uint64 // events so far that found no place, or could not be written
 	full      chan struct{} // a quarter of events is full
 	reopening chan chan error
 	closed    atomic.Bool
@@ -37,6 +37,7 @@ type Writer struct {
 	start   Event // the newest Start without a Stop; its Kind is empty: none
 	buf     []byte
 	pending uint64 // events in buf, and those that it says are missing
+	told    uint64 // of lost: those that the log says are missing
 	failed  func(error)
 	failing bool
 	err     error // the first of writing
@@ -45,7 +46,7 @@ type Writer struct {
 // entry is an event that waits to be written.
 type entry struct {
 	Event
-	lost uint64 // events that found no place just before it
+	lost uint64 // Writer.lost when it came
 }
 
 // Open opens the log at path, which is made if it does not exist and continued if it does. The first event to
@@ -88,11 +89,10 @@ func (w *Writer) add(e *Event) {
 	if e.Time == 0 {
 		e.Time = time.Now().UnixMicro()
 	}
-	lost := w.lost.Swap(0)
 	select {
-	case w.events <- entry{*e, lost}:
+	case w.events <- entry{*e, w.lost.Load()}:
 	default:
-		w.lost.Add(lost + 1)
+		w.lost.Add(1)
 	}
 	if len(w.events) >= cap(w.events)/4 {
 		select {
@@ -160,22 +160,24 @@ func (w *Writer) run() {
 // drain writes what is waiting until nothing is.
 func (w *Writer) drain() {
 	for {
+		lost := w.lost.Load() // first: what found a place before those were lost is written when nothing waits
 		select {
 		case e := <-w.events:
 			w.encode(&e)
 		default:
-			w.missing(w.lost.Swap(0), time.Now().UnixMicro()) // nothing comes after those
+			w.missing(lost, time.Now().UnixMicro())
 			w.flush()
 			return
 		}
 	}
 }
 
-// missing notes that events were dropped, if some were.
-func (w *Writer) missing(n uint64, at int64) {
-	if n > 0 {
-		w.buf = appendLine(w.buf, &Event{Time: at, Kind: Dropped, Count: n})
-		w.pending += n
+// missing notes that so many events were lost until now, unless the log says so already.
+func (w *Writer) missing(lost uint64, at int64) {
+	if lost > w.told {
+		w.buf = appendLine(w.buf, &Event{Time: at, Kind: Dropped, Count: lost - w.told})
+		w.pending += lost - w.told
+		w.told = lost
 	}
 }
 
