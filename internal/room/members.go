@@ -48,7 +48,7 @@ type memberList struct {
 }
 
 // setMembers publishes a list. remote: its local members are the same. The caller holds room.mu.
-func (rooms *Rooms) setMembers(room *Room, all []*Member, remote bool) {
+func (r *Rooms) setMembers(room *Room, all []*Member, remote bool) {
 	list := *room.members.Load()
 	if list.all = all; !remote {
 		list.local = nil
@@ -64,7 +64,7 @@ func (rooms *Rooms) setMembers(room *Room, all []*Member, remote bool) {
 			}
 		}
 		for to := range receivers {
-			list.fanOuts[to], list.sizes[to] = rooms.FanOut(receivers[to]), len(receivers[to])
+			list.fanOuts[to], list.sizes[to] = r.FanOut(receivers[to]), len(receivers[to])
 		}
 	}
 	room.members.Store(&list)
