@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Checks the types of the page's JavaScript, and runs those of its tests that need no browser. Both need Node.js 20,
-# which not every system packages: without it they are left out, and what the browser tests run must do.
+# Checks the types of the page's JavaScript, and runs those of its tests that need no browser. Both need
+# Node.js 20, which not every system packages: without it they are left out, and what the browser tests run
+# must do.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if ! command -v node >/dev/null || (($(node -p 'process.versions.node.split(".")[0]') < 20)); then

@@ -10,16 +10,17 @@ import (
 	"strings"
 )
 
-// contentSecurityPolicy lets the page run its own modules and reach its own relay, and nothing else. Whatever script an
-// attacker could have run would find no other place to send to.
+// contentSecurityPolicy lets the page run its own modules and reach its own relay, and nothing else. Whatever
+// script an attacker could have run would find no other place to send to.
 func contentSecurityPolicy(connect []string) string {
 	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
 		"connect-src " + strings.Join(connect, " ") + "; worker-src 'self'; manifest-src 'self'; " +
 		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }
 
-// connectSources returns what the page may connect to: whence it came, and the two addresses that /connect.json names.
-// names are "host" or "host:port", as browsers may call this server: of a proxy it is not always known which is right.
+// connectSources returns what the page may connect to: whence it came, and the two addresses that
+// /connect.json names. names are "host" or "host:port", as browsers may call this server: of a proxy it is
+// not always known which is right.
 func connectSources(r *http.Request, connect Connect, names []string) []string {
 	sources := []string{"'self'"}
 	add := func(scheme, host, port, path string) {
@@ -61,12 +62,14 @@ func splitName(name string) (host, port string) {
 	return strings.TrimSuffix(strings.TrimPrefix(name, "["), "]"), ""
 }
 
-// sourceOf returns a host-source (CSP Level 3, section 2.3.1); "" if it cannot be one, for names come from requests. Of
-// an IPv6 address, which the grammar lacks, only port and path can be said.
+const hostLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
+
+// sourceOf returns a host-source (CSP Level 3, section 2.3.1); "" if it cannot be one, for names come from
+// requests. Of an IPv6 address, which the grammar lacks, only port and path can be said.
 func sourceOf(scheme, host, port, path string) string {
 	if ip, err := netip.ParseAddr(host); err == nil && ip.Is6() {
 		host = "*"
-	} else if host == "" || strings.Trim(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") != "" {
+	} else if host == "" || strings.Trim(host, hostLetters) != "" {
 		return ""
 	}
 	if port != "" {
@@ -78,9 +81,10 @@ func sourceOf(scheme, host, port, path string) string {
 	return scheme + "://" + host + strings.NewReplacer(";", "%3B", ",", "%2C", " ", "%20").Replace(path)
 }
 
-// permissionsPolicy turns off what the page never needs. What it may need and is not named keeps its default, this
-// origin only: autoplay, the clipboard, the screen's wake lock, the choice of a loudspeaker.
-const permissionsPolicy = "microphone=(self), camera=(), display-capture=(), geolocation=(), accelerometer=(), gyroscope=(), " +
+// permissionsPolicy turns off what the page never needs. What it may need and is not named keeps its default,
+// this origin only: autoplay, the clipboard, the screen's wake lock, the choice of a loudspeaker.
+const permissionsPolicy = "microphone=(self), camera=(), display-capture=(), geolocation=(), " +
+	"accelerometer=(), gyroscope=(), " +
 	"magnetometer=(), midi=(), usb=(), serial=(), hid=(), payment=(), publickey-credentials-get=(), " +
 	"idle-detection=(), local-fonts=(), xr-spatial-tracking=()"
 

@@ -18,9 +18,10 @@ func (e *LocalhostError) Error() string {
 // Unwrap returns the cause.
 func (e *LocalhostError) Unwrap() error { return e.Err }
 
-// Listen opens a TCP port for a page. On 127.0.0.1 it opens the same port of [::1], too: browsers try that first for
-// localhost, and another program there would be of the page's origin. A system without [::1] has nobody there. The
-// listener's Addr is the first one's. Errors are of net.Listen, those of [::1] in a *LocalhostError.
+// Listen opens a TCP port for a page. On 127.0.0.1 it opens the same port of [::1], too: browsers try that
+// first for localhost, and another program there would be of the page's origin. A system without [::1] has
+// nobody there. The listener's Addr is the first one's. Errors are of net.Listen, those of [::1] in a
+// *LocalhostError.
 func Listen(addr string) (net.Listener, error) {
 	for tries := 1; ; tries++ {
 		first, err := net.Listen("tcp", addr)
@@ -86,7 +87,9 @@ type accepted struct {
 }
 
 func newPairListener(first, second net.Listener) *pairListener {
-	l := &pairListener{Listener: first, second: second, accepted: make(chan accepted), closed: make(chan struct{})}
+	l := &pairListener{
+		Listener: first, second: second, accepted: make(chan accepted), closed: make(chan struct{}),
+	}
 	l.close = sync.OnceValue(func() error {
 		close(l.closed)
 		err := l.Listener.Close()

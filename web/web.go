@@ -6,9 +6,9 @@
 //	                              ^
 //	                   Connect, from the relay or wzp page
 //
-// The page is plain ES modules, which are served as they are; its folders are named as the Go packages are. All of its
-// addresses are relative, so that a proxy can put it under a path. What may not live here: anything that knows sessions,
-// rooms or keys in Go. The package imports nothing of this module.
+// The page is plain ES modules, which are served as they are; its folders are named as the Go packages are.
+// All of its addresses are relative, so that a proxy can put it under a path. What may not live here:
+// anything that knows sessions, rooms or keys in Go. The package imports nothing of this module.
 package web
 
 import (
@@ -38,8 +38,8 @@ const ConnectPath = "/connect.json"
 // SocketPath is where a relay takes WebSockets, beside what Handler serves.
 const SocketPath = "/ws"
 
-// files are those of the page and, as patterns cannot leave them out, its tests and this package. What is served of
-// them, isAsset says.
+// files are those of the page and, as patterns cannot leave them out, its tests and this package. What is
+// served of them, isAsset says.
 //
 //go:embed *.* */*.js
 var files embed.FS
@@ -55,7 +55,7 @@ var contentTypes = map[string]string{
 }
 
 // folders are those with modules of the page.
-var folders = []string{"identity", "wire", "e2ee", "link", "jitter", "audio", "call", "page"}
+var folders = []string{"names", "identity", "wire", "e2ee", "link", "jitter", "audio", "call", "page"}
 
 // isAsset reports whether a file is served.
 func isAsset(name string) bool {
@@ -71,7 +71,8 @@ type asset struct {
 	plain, gzip body // gzip has no bytes where it would save nothing
 }
 
-// body is one representation of an asset, with the strong validator (RFC 9110, section 8.8.3) that is its own.
+// body is one representation of an asset, with the strong validator (RFC 9110, section 8.8.3) that is its
+// own.
 type body struct {
 	bytes []byte
 	etag  string
@@ -139,7 +140,8 @@ func (a *asset) serve(w http.ResponseWriter, r *http.Request) {
 	b.send(w, r)
 }
 
-// send answers with the bytes, or for HEAD with how many there are. Ranges are not served: the files are small.
+// send answers with the bytes, or for HEAD with how many there are. Ranges are not served: the files are
+// small.
 func (b body) send(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(b.bytes)))
 	w.WriteHeader(http.StatusOK)
@@ -184,10 +186,11 @@ type Connect struct {
 	Relay        string        `json:"relay"` // identity key, 64 lower-case hexadecimal digits
 	Version      string        `json:"version"`
 	WebTransport *WebTransport `json:"webtransport,omitempty"` // nil: none
-	WebSocket    string        `json:"websocket,omitempty"`    // relative to the address of this, or a whole URL; empty: none
+	WebSocket    string        `json:"websocket,omitempty"`    // relative to this, or a whole URL; or empty
 }
 
-// WebTransport is the part of Connect about WebTransport. It has either port and path, at the host of the page, or a URL.
+// WebTransport is the part of Connect about WebTransport. It has either port and path, at the host of the
+// page, or a URL.
 type WebTransport struct {
 	Port      int      `json:"port,omitempty"`
 	Path      string   `json:"path,omitempty"`
@@ -203,10 +206,11 @@ type handler struct {
 	names   func(r *http.Request) []string
 }
 
-// Handler serves the page: its files, itself for / and for /{room}, which is any one segment that is not a file, and
-// what connect returns as /connect.json. Everything else is not found. It answers GET and HEAD, holds no state, and sets
-// the security headers on every answer. names returns what the browser that makes a request may call this server,
-// "host:port"; nil: what the request says. Both functions are called from many goroutines at once, for each request.
+// Handler serves the page: its files, itself for / and for /{room}, which is any one segment that is not a
+// file, and what connect returns as /connect.json. Everything else is not found. It answers GET and HEAD,
+// holds no state, and sets the security headers on every answer. names returns what the browser that makes a
+// request may call this server, "host:port"; nil: what the request says. Both functions are called from many
+// goroutines at once, for each request.
 func Handler(connect func() Connect, names func(r *http.Request) []string) http.Handler {
 	assets, err := pageAssets()
 	if err != nil {
@@ -247,9 +251,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.Error(w, "there is nothing here", http.StatusNotFound)
 }
 
-// isRoom reports whether a path, as it was sent, is / or /{room}. Whether a room may be called so, the page says. Names
-// of files of the kinds that the page is made of are no rooms, so that a missing file is missed, not answered with a page;
-// neither is what browsers and crawlers ask every site for.
+// isRoom reports whether a path, as it was sent, is / or /{room}. Whether a room may be called so, the page
+// says. Names of files of the kinds that the page is made of are no rooms, so that a missing file is missed,
+// not answered with a page; neither is what browsers and crawlers ask every site for.
 func isRoom(escaped string) bool {
 	name, ok := strings.CutPrefix(escaped, "/")
 	if !ok || strings.Contains(name, "/") {
@@ -266,8 +270,8 @@ func isRoom(escaped string) bool {
 	return contentTypes[strings.ToLower(path.Ext(name))] == ""
 }
 
-// redirectToRoom sends /{room}/ to /{room}. The address is relative: the path that the browser sees may have more before
-// it, which a proxy took away. What is after # goes along.
+// redirectToRoom sends /{room}/ to /{room}. The address is relative: the path that the browser sees may have
+// more before it, which a proxy took away. What is after # goes along.
 func redirectToRoom(w http.ResponseWriter, r *http.Request, escaped string) {
 	to := "../" + strings.TrimPrefix(escaped, "/")
 	if r.URL.RawQuery != "" {
@@ -289,8 +293,8 @@ func serveConnect(w http.ResponseWriter, r *http.Request, connect Connect) {
 	body{bytes: append(b, '\n')}.send(w, r)
 }
 
-// IsLocal reports whether a host, with or without a port, names the machine itself: localhost, 127.0.0.0/8 or ::1.
-// Browsers take pages from there for as safe as https.
+// IsLocal reports whether a host, with or without a port, names the machine itself: localhost, 127.0.0.0/8 or
+// ::1. Browsers take pages from there for as safe as https.
 func IsLocal(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -303,8 +307,9 @@ func IsLocal(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// LocalOnly lets only requests to h through whose Host is this machine's own name. It is for servers on loopback: a page
-// of elsewhere whose name was made to lead here (DNS rebinding) would else be of the same origin as this one.
+// LocalOnly lets only requests to h through whose Host is this machine's own name. It is for servers on
+// loopback: a page of elsewhere whose name was made to lead here (DNS rebinding) would else be of the same
+// origin as this one.
 func LocalOnly(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !IsLocal(r.Host) {
@@ -315,8 +320,9 @@ func LocalOnly(h http.Handler) http.Handler {
 	})
 }
 
-// NewServer returns a server for h with limits on what one connection may cost. Connections that h hijacks, which
-// WebSockets are, are free of its time limits from then on. What it reports, such as failed handshakes, is for debugging.
+// NewServer returns a server for h with limits on what one connection may cost. Connections that h hijacks,
+// which WebSockets are, are free of its time limits from then on. What it reports, such as failed handshakes,
+// is for debugging.
 func NewServer(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           h,

@@ -136,8 +136,8 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-// TestSlashAfterRoom: the address of a room may end in a slash. The answer is relative, so that it is right under a path
-// that a proxy took away.
+// TestSlashAfterRoom: the address of a room may end in a slash. The answer is relative, so that it is right
+// under a path that a proxy took away.
 func TestSlashAfterRoom(t *testing.T) {
 	h := testHandler(t)
 	for target, want := range map[string]string{
@@ -404,7 +404,8 @@ func FuzzConnectSources(f *testing.F) {
 	})
 }
 
-// FuzzPath looks for paths that are answered with anything but their own file, the page, or that nothing is there.
+// FuzzPath looks for paths that are answered with anything but their own file, the page, or that nothing is
+// there.
 func FuzzPath(f *testing.F) {
 	for _, seed := range []string{"/", "/tea", "/%E8%8C%B6", "/../web.go", "/%2e%2e%2fweb.go", "/a%2Fb", "/%", "/index.html", ConnectPath} {
 		f.Add(seed)

@@ -9,7 +9,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Identity } from '../identity/identity.js';
-import { KnownNames } from '../identity/names.js';
+import { KnownNames } from '../identity/known-names.js';
 import { realClock } from '../link/clock.js';
 import { Relay } from './relay.test.js';
 import { Room } from './room.js';

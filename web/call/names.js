@@ -7,11 +7,11 @@
  * Names are kept in a database, so this takes a while; who left meanwhile is not looked at.
  */
 
-import { foldName } from '../identity/names.js';
+import { foldName } from '../names/fold.js';
 import { equal } from '../wire/bytes.js';
 
 /** @typedef {import('./roster.js').Member} Member */
-/** @typedef {import('../identity/names.js').Verdict} Verdict */
+/** @typedef {import('../identity/known-names.js').Verdict} Verdict */
 
 /**
  * How many new names one stay may add to the known ones: a room full of strangers must not fill the store.
@@ -20,7 +20,7 @@ const MAX_NEW = 256;
 
 const KIND = 'name:'; // of the keys that KnownNames keeps people under
 
-/** @typedef {import('../identity/names.js').Storage} Storage */
+/** @typedef {import('../identity/known-names.js').Storage} Storage */
 
 /**
  * The storage of known names as one stay may use it: after MAX_NEW new names it takes no more, and KnownNames
@@ -60,7 +60,7 @@ export class NameCheck {
   #forgetful = false; // it was told that names are not kept
 
   /**
-   * @param {object} at @param {import('../identity/names.js').KnownNames} at.names
+   * @param {object} at @param {import('../identity/known-names.js').KnownNames} at.names
    * @param {import('../identity/identity.js').Identity} at.identity ours
    * @param {string} at.name what we call ourselves @param {(code: string, member: Member) => void} at.warn
    * @param {() => void} at.changed what known returns is another

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Identity } from '../identity/identity.js';
-import { KnownNames } from '../identity/names.js';
+import { KnownNames } from '../identity/known-names.js';
 import { memory } from './lab.test.js';
 import { NameCheck, StayStorage } from './names.js';
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { KnownNames } from '../identity/names.js';
+import { KnownNames } from '../identity/known-names.js';
 import { Identity } from '../identity/identity.js';
 import { HeldBudget, HeldFrames } from './held.js';
 import { VirtualClock, memory, settle } from './lab.test.js';

@@ -44,7 +44,7 @@ const END_TIME = 500; // ms that the end of what is said may hold up leaving
  * @property {string} name what we call ourselves
  * @property {import('../e2ee/secret.js').Secret | null} secret
  * @property {import('../identity/identity.js').Identity} identity
- * @property {import('../identity/names.js').KnownNames} names
+ * @property {import('../identity/known-names.js').KnownNames} names
  * @property {(message: import('./engine.js').EngineMessage) => void} tell
  * @property {import('./publish.js').MakeEncoder} encoder
  * @property {import('./stream.js').MakeDecoder} decoder

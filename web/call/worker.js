@@ -14,7 +14,7 @@ import { messageOf } from '../wire/bytes.js';
 import { Decoder } from '../audio/decoder.js';
 import { Encoder } from '../audio/encoder.js';
 import { Secret } from '../e2ee/secret.js';
-import { KnownNames } from '../identity/names.js';
+import { KnownNames } from '../identity/known-names.js';
 import { Store } from '../identity/store.js';
 import { StayStorage } from './names.js';
 import { Room } from './room.js';

@@ -3,7 +3,7 @@
  *
  *     identity:  "seed"   -> {seedKey, publicKey}   a CryptoKey that derives and cannot be read
  *                "sealed" -> {salt, iv, rounds, sealed, publicKey}   AES-256-GCM(PBKDF2-SHA256(passphrase))
- *     settings:  name, microphone, theme, ...; known names (names.js)
+ *     settings:  name, microphone, theme, ...; known names (known-names.js)
  *
  * The words of an identity can be shown once, when it is made, and later only from the sealed copy.
  */

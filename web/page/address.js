@@ -5,7 +5,7 @@
  */
 
 import { toUtf8 } from '../wire/bytes.js';
-import { MAX_NAME, memberFault, normalize, roomFault } from '../wire/names.js';
+import { MAX_NAME, memberFault, normalize, roomFault } from '../names/names.js';
 
 /**
  * Where the page was loaded from, which ends in a slash: `/` of a host, or a path that a proxy leads here.
@@ -19,7 +19,7 @@ export const connectUrl = new URL('connect.json', home).href;
 const reserved =
   /^(\.{1,2}|favicon\.ico|robots\.txt|connect\.json|ws|.*\.(html|css|js|svg|png|webmanifest))$/i;
 
-/** @typedef {import('../wire/names.js').NameFault | 'reserved' | 'nobody' | 'address'} NameFault */
+/** @typedef {import('../names/names.js').NameFault | 'reserved' | 'nobody' | 'address'} NameFault */
 
 /**
  * What the user typed as a room, as docs/protocol.md, section 5.2, wants it, or what is wrong with it.

@@ -6,7 +6,7 @@
 import { fill, h, makeButton, setAttribute, setText } from './dom.js';
 import { icon } from './icons.js';
 import { identicon } from './identicon.js';
-import { foldName } from '../identity/fold.js';
+import { foldName } from '../names/fold.js';
 import { person as words, room as roomWords } from './words-room.js';
 
 /** @typedef {import('../call/engine.js').Member} Member */

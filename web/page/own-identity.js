@@ -51,13 +51,13 @@ export class OwnIdentity {
   /** @returns {Promise<string[]>} the 24 words, none if they cannot be shown any more */
   async words() {
     if (!this.#seed) return [];
-    const { toWords } = await import('../identity/words.js'); // the list is large, and rarely needed
+    const { toWords } = await import('../identity/mnemonic.js'); // the list is large, and rarely needed
     return toWords(this.#seed);
   }
 
   /** Takes an identity from its words. Throws an Error that says which word is wrong. @param {string} text */
   async import(text) {
-    const { fromWords } = await import('../identity/words.js');
+    const { fromWords } = await import('../identity/mnemonic.js');
     const seed = await fromWords(text);
     this.fingerprint = (await this.#store.saveIdentity(seed)).fingerprint;
     this.sealed = await this.#store.hasSealed(); // one of another seed is gone

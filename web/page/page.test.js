@@ -16,7 +16,7 @@ import { describe, numbers } from './quality.js';
 import { missing } from './screens.js';
 import { ago } from './words-room.js';
 import { door } from './words.js';
-import { memberFault, normalize, roomFault } from '../wire/names.js';
+import { memberFault, normalize, roomFault } from '../names/names.js';
 
 test('an invite is read as it was made', () => {
   for (const room of ['tea', 'two words', '茶', 'one/two', '50%', 'a?b#c', '🙂']) {

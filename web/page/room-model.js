@@ -7,7 +7,7 @@
  *     user's choice ───> RoomModel's mode, muted, held, mic
  */
 
-import { foldName } from '../identity/fold.js';
+import { foldName } from '../names/fold.js';
 import { loudness } from './level-bar.js';
 import { WarningList } from './warning-list.js';
 

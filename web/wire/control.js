@@ -10,7 +10,7 @@
 
 import { FormatError, concat, fromBase64, fromHex, fromUtf8, toBase64, toHex, toUtf8 } from './bytes.js';
 import { JsonNumber, parseJson } from './json.js';
-import { MAX_NAME, checkRoomName, checkText } from './names.js';
+import { MAX_NAME, checkRoomName, checkText } from '../names/names.js';
 import { MAX_ENTRY, MEMBER_ID_SIZE, memberId } from './urgent.js';
 
 /** @typedef {import('./bytes.js').Bytes} Bytes */

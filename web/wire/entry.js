@@ -11,7 +11,7 @@
 
 import { SIGNATURE_SIZE, fingerprintOf, verify } from '../identity/identity.js';
 import { FormatError, Reader, Writer, concat, fromUtf8, toUtf8 } from './bytes.js';
-import { checkName, checkRoomName } from './names.js';
+import { checkName, checkRoomName } from '../names/names.js';
 import { MAX_ENTRY, MEMBER_ID_SIZE } from './urgent.js';
 
 /** @typedef {import('./bytes.js').Bytes} Bytes */

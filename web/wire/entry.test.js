@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { Identity } from '../identity/identity.js';
 import { concat, fromHex, toHex, toUtf8 } from './bytes.js';
 import { build, hashEntry, parse } from './entry.js';
-import { checkName, checkRoomName } from './names.js';
+import { checkName, checkRoomName } from '../names/names.js';
 import { appendMembersJoined } from './urgent.js';
 
 const filled = (/** @type {number} */ b) => Identity.fromSeed(new Uint8Array(32).fill(b));

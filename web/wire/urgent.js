@@ -10,7 +10,7 @@
  */
 
 import { FormatError, Reader, Writer, fromHex, fromUtf8, toHex, toUtf8 } from './bytes.js';
-import { checkText } from './names.js';
+import { checkText } from '../names/names.js';
 
 /** @typedef {import('./bytes.js').Bytes} Bytes */
 

@@ -1,6 +1,6 @@
 /** Rules for texts that people see: names, room names, reasons (docs/protocol.md, sections 5 to 5.2). */
 
-import { FormatError, toUtf8 } from './bytes.js';
+import { FormatError, toUtf8 } from '../wire/bytes.js';
 
 // Limits in bytes of UTF-8.
 export const MAX_ROOM_NAME = 64;

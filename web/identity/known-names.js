@@ -13,10 +13,8 @@
  */
 
 import { concat, messageOf, toHex, toUtf8 } from '../wire/bytes.js';
-import { foldName } from './fold.js';
+import { foldName } from '../names/fold.js';
 import { IdentityError, usableKey } from './identity.js';
-
-export { foldName };
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 /** @typedef {import('./identity.js').Identity} Identity */

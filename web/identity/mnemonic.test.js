@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fromHex, toHex } from '../wire/bytes.js';
 import { words as list } from './wordlist.js';
-import { fromWords, toWords } from './words.js';
+import { fromWords, toWords } from './mnemonic.js';
 
 // Those of BIP39's reference implementation (github.com/trezor/python-mnemonic, vectors.json) that have 24
 // words.

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Identity } from './identity.js';
-import { KnownNames, MAX_NAMES, foldName } from './names.js';
+import { KnownNames, MAX_NAMES } from './known-names.js';
+import { foldName } from '../names/fold.js';
 
 const repeated = (/** @type {number} */ b) => Identity.fromSeed(new Uint8Array(32).fill(b));
 const [me, other, ...people] = await Promise.all([0x2a, 0x63, 1, 2, 3].map(repeated));

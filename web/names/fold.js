@@ -1,4 +1,4 @@
-/** Names that people take for the same, in one form. As FoldName of package identity in Go. */
+/** Names that people take for the same, in one form. As Fold of package names in Go. */
 
 import { fromUtf8, toUtf8 } from '../wire/bytes.js';
 
