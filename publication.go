@@ -11,7 +11,7 @@ type PublishConfig struct {
 	Bitrate       int           // of the codec, 6000 to 64000 bit/s, constant; 0: 24000
 	FrameDuration time.Duration // 20, 40 or 60 ms; 0: 20 ms
 	FEC           bool          // Opus in-band FEC, for lossy paths
-	ExpectedLoss  int           // percent, what FEC is made for; 0: 20
+	ExpectedLoss  int           // percent, what frames are made for; 0: 10, with FEC 20
 	NoDTX         bool          // send silence as sound instead of stopping
 	PushToTalk    bool          // start muted: nothing is sent before SetTalking(true)
 }
