@@ -160,7 +160,7 @@ func (w *Writer) run() {
 // drain writes what is waiting until nothing is.
 func (w *Writer) drain() {
 	for {
-		lost := w.lost.Load() // first: what found a place before those were lost is written when nothing waits
+		lost := w.lost.Load() // first: what was in time before those is written when nothing waits
 		select {
 		case e := <-w.events:
 			w.encode(&e)
