@@ -10,9 +10,9 @@
 // A join is a straight line (join.go): the handshake with the relay returns who is told of what, and the room
 // is built from that, whole. A Room puts parts together that do not know it:
 //
-//	roster    who is in the room, as signed entries say (roster.go, fetch.go)
+//	roster    who is in the room, as signed entries say (roster.go, roster_fetch.go)
 //	keeper    our keys, the others', what all see, safety number (keys.go, hand_out.go, view.go, safety.go)
-//	hearing   what is heard: talkers, streams, frames without keys (streams.go, talker.go, held.go, live.go)
+//	hearing   what is heard: talkers, streams, frames without keys (streams.go, talker.go, held.go, decoders.go)
 //	sender    what is sent (send.go)
 //	arrivals  whether names are known (names.go)
 //
@@ -21,7 +21,7 @@
 //	Source ─ Publication: Opus ─ sender: SFrame ─> internal/link ~~~ relay ~~~> internal/link
 //	         (publish.go)        (send.go)                                           |
 //	Sink <─ Play: mixer <─ Stream: jitter buffer, Opus <─ hearing: SFrame <──────────+
-//	        (play.go)      (stream.go, live.go)           (talker.go)
+//	        (play.go)      (stream.go, decoders.go)           (talker.go)
 //
 // Everything is encrypted between the members; relays forward ciphertext. Keys go another way than sound:
 //

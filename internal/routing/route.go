@@ -234,42 +234,6 @@ func (t *Table) acceptRoute(q *peer, a *adjacency, m *wire.FederationRoom) {
 	}
 }
 
-// choose finds the best route of a foreign part.
-func (t *Table) choose(pt *part, now time.Time) {
-	if pt.own {
-		return
-	}
-	var best *peer
-	var worth routeWorth
-	for _, q := range t.order {
-		if t.disowns(pt.key, q, now) {
-			continue
-		}
-		if w, ok := t.worth(pt.key, q); ok && (best == nil || w.less(worth)) {
-			best, worth = q, w
-		}
-	}
-	if best != pt.best {
-		pt.former = slices.DeleteFunc(pt.former, func(f Former) bool {
-			return !now.Before(f.Until) || best != nil && f.Peer == best.id
-		})
-		if pt.best != nil {
-			if len(pt.former) == mostFormer {
-				pt.former = slices.Delete(pt.former, 0, 1)
-			}
-			pt.former = append(pt.former, Former{pt.best.id, now.Add(formerFor)})
-		}
-		pt.lingers = time.Time{}
-		if best == nil && !pt.shaky {
-			pt.lingers = now.Add(lingerFor)
-		}
-	}
-	pt.best, pt.way = best, nil
-	if best != nil {
-		pt.way, pt.shaky = best.parts[pt.key].route, worth.shaky
-	}
-}
-
 // forget ends a part that nobody reaches any more. Its version is remembered.
 func (t *Table) forget(pt *part, now time.Time) {
 	if pt.forgotten {

@@ -18,25 +18,25 @@
 //	                                     │ entries
 //	                                  ParseEntry: layout, limits and signature, or an error
 //
-// Each message has a file of its own:
+// Each message has a file of its own, control_*.go, urgent_*.go or, between relays, federation_*.go:
 //
 //	header.go, frame.go, varint.go             sealed packets and the frames in them
 //	media.go, payload.go, view.go              what talkers send, outside and inside of the encryption
 //	report.go, ping.go, aliasack.go, close.go  other frames
 //	urgent.go                                  urgent frames, and a list of their messages, which layout.go codes
-//	message.go                                 the control stream, and a list of its messages, which codec.go codes
+//	control.go                                 the control stream, and a list of its messages, which codec.go codes
 //	entry.go, member.go, relayid.go, names.go  who is in a room, and what things are called
 //
 // # To add a message
 //
 // A control message (reliable, in order, JSON): a file with its struct and a method fields, which names its
-// fields in order, as join.go has; a line in the list in message.go.
+// fields in order, as control_join.go has; a line in the list in control.go.
 //
 // An urgent message (repeated until it is acknowledged, in any order, at most 1024 bytes): a file with its
-// struct and the methods kind and fields, as key_received.go has; a kind and its name in the lists in
+// struct and the methods kind and fields, as urgent_key_received.go has; a kind and its name in the lists in
 // urgent.go.
 //
-// Both: docs/protocol.md first, then golden bytes in golden_test.go or message_test.go, a fuzz target, and
+// Both: docs/protocol.md first, then golden bytes in golden_test.go or control_test.go, a fuzz target, and
 // who handles it. Old programs skip what they do not know, so a field can be added to a control message, but
 // not to an urgent one.
 //

@@ -7,7 +7,7 @@ import { KnownNames } from '../identity/known-names.js';
 import { Identity } from '../identity/identity.js';
 import { HeldBudget, HeldFrames } from './held.js';
 import { VirtualClock, memory, settle } from './lab.test.js';
-import { MemberFetcher } from './members.js';
+import { MemberFetcher } from './roster-fetch.js';
 import { Opening } from './opening.js';
 import { Outstanding } from './hand-out.js';
 import { StayStorage } from './names.js';

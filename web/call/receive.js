@@ -10,7 +10,7 @@
 
 import { FormatError, toHex } from '../wire/bytes.js';
 import * as urgent from '../wire/urgent.js';
-import { crowdPause, crowdWait } from './members.js';
+import { crowdPause, crowdWait } from './roster-fetch.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 
@@ -20,7 +20,7 @@ const MAX_WAITING = 256; // news of members
  * @typedef {object} ReceiverHooks
  * @property {import('./roster.js').Roster} roster
  * @property {import('./keys.js').Keys} keys
- * @property {import('./members.js').MemberFetcher} fetcher
+ * @property {import('./roster-fetch.js').MemberFetcher} fetcher
  * @property {(news: import('./roster.js').News[]) => void} announce
  * @property {(ids: string[]) => void} gone who was said to have left, whether it had been told of or not
  * @property {() => void} renamed the relays of members are called otherwise

@@ -17,7 +17,7 @@ import { toHex } from '../wire/bytes.js';
 import { build as buildEntry } from '../wire/entry.js';
 import { HeldBudget } from './held.js';
 import { Keys } from './keys.js';
-import { MemberFetcher, crowdWait } from './members.js';
+import { MemberFetcher, crowdWait } from './roster-fetch.js';
 import { Receiver } from './receive.js';
 import { Mix } from './play.js';
 import { NameCheck } from './names.js';

@@ -3,7 +3,7 @@
  * lateness, duplicates and restarts; and the delay estimate. It knows nothing of sound.
  */
 
-import { Estimator } from './estimator.js';
+import { Estimator } from './target-delay.js';
 import { packetSamples } from './opus.js';
 import { MAX_PAYLOAD, MS, NO_GAP, SECOND, toSamples, UNIT } from './units.js';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { driftRate, MAX_RATE, speed } from './control.js';
-import { slewTarget, Stalls } from './estimator.js';
+import { driftRate, MAX_RATE, speed } from './speed.js';
+import { slewTarget, Stalls } from './target-delay.js';
 import { Expander } from './expand.js';
 import { Fifo } from './fifo.js';
 import { lostMedia } from './gap.js';

@@ -19,7 +19,7 @@
  * when its packet's x <= A.
  *
  *     A      = base + target + lead          base: the least x of late
- *     target = max(q98(2 s), q98(10 s)) - base + guard     (see estimator.js)
+ *     target = max(q98(2 s), q98(10 s)) - base + guard     (see target-delay.js)
  *
  * The reader is measured in the same way. A read at time r that brings the number of samples ever read to N
  * has z = r - N, and the least z of the last two seconds tells how early this reader asks. With O = (media
@@ -46,7 +46,7 @@
 
 import { Ahead } from './ahead.js';
 import { Buffer } from './buffer.js';
-import { AHEAD_LIMIT, driftRate, LATE_LIMIT, likeness, pause, speed } from './control.js';
+import { AHEAD_LIMIT, driftRate, LATE_LIMIT, likeness, pause, speed } from './speed.js';
 import { MAX_PERIOD, MIN_PERIOD, QUIET } from './pitch.js';
 import { Playout } from './playout.js';
 import { Resampler } from './resample.js';

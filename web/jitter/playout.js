@@ -11,7 +11,7 @@
  * waiting is credit > 0: concealment is played, media time stands still.
  */
 
-import { concealGain, FADE_CONCEAL, FADE_IN } from './control.js';
+import { concealGain, FADE_CONCEAL, FADE_IN } from './speed.js';
 import { Expander } from './expand.js';
 import { Fifo } from './fifo.js';
 import { lostMedia } from './gap.js';

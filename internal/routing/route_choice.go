@@ -124,3 +124,39 @@ func laterOf(a, b time.Time) time.Time {
 	}
 	return a
 }
+
+// choose finds the best route of a foreign part.
+func (t *Table) choose(pt *part, now time.Time) {
+	if pt.own {
+		return
+	}
+	var best *peer
+	var worth routeWorth
+	for _, q := range t.order {
+		if t.disowns(pt.key, q, now) {
+			continue
+		}
+		if w, ok := t.worth(pt.key, q); ok && (best == nil || w.less(worth)) {
+			best, worth = q, w
+		}
+	}
+	if best != pt.best {
+		pt.former = slices.DeleteFunc(pt.former, func(f Former) bool {
+			return !now.Before(f.Until) || best != nil && f.Peer == best.id
+		})
+		if pt.best != nil {
+			if len(pt.former) == mostFormer {
+				pt.former = slices.Delete(pt.former, 0, 1)
+			}
+			pt.former = append(pt.former, Former{pt.best.id, now.Add(formerFor)})
+		}
+		pt.lingers = time.Time{}
+		if best == nil && !pt.shaky {
+			pt.lingers = now.Add(lingerFor)
+		}
+	}
+	pt.best, pt.way = best, nil
+	if best != nil {
+		pt.way, pt.shaky = best.parts[pt.key].route, worth.shaky
+	}
+}

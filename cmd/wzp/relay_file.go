@@ -24,12 +24,12 @@ import (
 
 // The configuration file of wzp relay, TOML 1.0. What lives where:
 //
-//	FILE -- relay_config_toml.go: values and the line of each, problems
+//	FILE -- relay_file_toml.go: values and the line of each, problems
 //	          |
-//	          |-- relay_config.go: keys that flags override ---------------> relayCmd
-//	          '-- relay_config_peers.go: peers, trusted, global rooms -----> relay.FederationConfig
+//	          |-- relay_file.go: keys that flags override ---------------> relayCmd
+//	          '-- relay_file_peers.go: peers, trusted, global rooms -----> relay.FederationConfig
 //	                                                                            |
-//	SIGHUP -- relay_config_reload.go: reads again, logs what changed -----------'
+//	SIGHUP -- relay_file_reload.go: reads again, logs what changed -----------'
 
 // maxConfigFile is how long a configuration may be, in bytes: room for thousands of peers.
 const maxConfigFile = 1 << 20
