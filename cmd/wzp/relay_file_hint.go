@@ -8,7 +8,7 @@ import (
 // settingMeant returns the key that an unknown one seems to mean, "" if none; it may be a flag's name.
 func settingMeant(unknown string) string {
 	for _, s := range settings {
-		if plainKey(unknown) == plainKey(s.flag) {
+		if s.key != "" && plainKey(unknown) == plainKey(s.flag) {
 			return s.key
 		}
 	}

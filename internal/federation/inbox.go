@@ -69,6 +69,8 @@ func (f *Federation) readInboxes(now time.Time) (more bool) {
 		live = slices.DeleteFunc(live, func(p *livePeer) bool {
 			m, ok, left := p.inbox.next()
 			switch {
+			case f.live[p.id] != p:
+				return true // another link took its place: what this one had to say, that one says anew
 			case !ok:
 			case m.kind == wire.UrgentFederationMessage:
 				f.message(p, m.body, now)

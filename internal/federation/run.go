@@ -123,7 +123,8 @@ func (a agenda[K]) do(now time.Time, one func(K) time.Time) (next time.Time) {
 	for key, due := range a {
 		if !now.Before(due) {
 			delete(a, key)
-			if due = soonest(one(key), a[key]); due.IsZero() {
+			again := one(key)
+			if due = soonest(again, a[key]); due.IsZero() {
 				continue
 			}
 			a[key] = due

@@ -140,12 +140,13 @@ func (ep *Endpoint) served(a *attachment) {
 // answers. The error is a *wire.Refused if the remote should be told.
 func (ep *Endpoint) hello(c newcomer, remote netip.Addr) (*attachment, error) {
 	m, err := c.read(ep.config.MaxMessage)
+	now := time.Now()
+	said := err == nil || errors.As(err, new(*wire.FormatError)) // a connection that says nothing costs nothing
+	if said && !ep.helloRate.allow(remote, now) {
+		return nil, &wire.Refused{Code: wire.CodeRate}
+	}
 	if err != nil {
 		return nil, refusedFor(err)
-	}
-	now := time.Now()
-	if !ep.helloRate.allow(remote, now) {
-		return nil, &wire.Refused{Code: wire.CodeRate}
 	}
 	hello, ok := m.(*wire.Hello)
 	if !ok {

@@ -43,7 +43,8 @@ type Client struct {
 	config  ClientConfig
 	handler ClientHandler // from Start on
 	id      [16]byte
-	first   *attempt    // that Dial made, for Start
+	first   *attempt // that Dial made, for Start; nil after it
+	said    Handshake
 	wakeup  chan string // cap 1: why to attach again
 	// restarted, cap 1, holds a token when the relay has shown that it is there and does not know us.
 	restarted chan struct{}
@@ -102,6 +103,7 @@ func (ep *Endpoint) Dial(ctx context.Context, config ClientConfig) (*Client, err
 	if c.first, err = c.attach(ctx); err != nil {
 		return nil, err
 	}
+	c.said = Handshake{c.first.relay, c.join, c.first.joined}
 	return c, nil
 }
 
@@ -113,7 +115,7 @@ type Handshake struct {
 }
 
 // Handshake returns what was said in Dial.
-func (c *Client) Handshake() Handshake { return Handshake{c.first.relay, c.join, c.first.joined} }
+func (c *Client) Handshake() Handshake { return c.said }
 
 // Start opens the session. It is called once, after Dial. The client lives until Close, or until a refusal:
 // see Done.
@@ -122,6 +124,7 @@ func (c *Client) Start(h ClientHandler) {
 	var ctx context.Context
 	ctx, c.cancel = context.WithCancelCause(c.ep.ctx)
 	c.install(c.first)
+	c.first = nil // it can be replaced
 	if !c.ep.background(func() {
 		defer close(c.done)
 		c.err = c.run(ctx)
@@ -147,14 +150,15 @@ func (c *Client) Session() *Session {
 	return c.session
 }
 
-// Close leaves: the relay is told until it acknowledges, for at most leaveTime. Not before Start.
+// Close leaves: the relay is told until it acknowledges that and what was sent before, for at most leaveTime.
+// Not before Start.
 func (c *Client) Close() error {
 	if c.leaving.Swap(true) {
 		<-c.done
 		return nil
 	}
 	told := make(chan struct{})
-	if c.Session().SendUrgentThen(wire.UrgentLeave, nil, func(bool) { close(told) }) == nil {
+	if c.Session().SendLast(wire.UrgentLeave, func(bool) { close(told) }) == nil {
 		select {
 		case <-told:
 		case <-time.After(leaveTime):
@@ -203,14 +207,16 @@ func (c *Client) relayRestarted() {
 
 // run keeps the client attached until ctx is done or the relay refuses it.
 func (c *Client) run(ctx context.Context) error {
+	defer func() {
+		c.mu.Lock()
+		current := c.current
+		c.mu.Unlock()
+		current.close("left")
+	}()
 	for {
 		var cause string
 		select {
 		case <-ctx.Done():
-			c.mu.Lock()
-			current := c.current
-			c.mu.Unlock()
-			current.close("left")
 			return ended(ctx)
 		case cause = <-c.wakeup:
 		}
@@ -285,7 +291,8 @@ func (c *Client) install(next *attempt) (fresh bool) {
 	c.ep.WithTx(s.pingUntilAnswered) // so that the relay takes this attachment's keys
 	drain(c.wakeup)                  // what was wrong before
 	drain(c.restarted)
-	if !installed { // the session has just ended
+	if !installed { // the session has just ended, maybe before it was in the tables
+		c.ep.forget(s, nil)
 		c.reattach(causeSilence)
 	}
 	if old != nil {

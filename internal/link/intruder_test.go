@@ -330,12 +330,13 @@ func TestHelloRate(t *testing.T) {
 	inLab(t, simnet.Profile{Delay: 5 * time.Millisecond}, Config{HelloRate: 0.5}, func(l *lab) {
 		s := l.stranger(attacker)
 		refused := 0
-		for range 20 {
+		for i := range 20 {
 			conn, err := s.dial(time.Second)
 			if err != nil {
 				l.t.Fatal(err)
 			}
-			answer := s.say(conn, append(binary.BigEndian.AppendUint32(nil, 7), `"Leave"`...))
+			words := []string{`"Leave"`, `{{{{{{{`}[i%2] // no Hello, and no message at all
+			answer := s.say(conn, append(binary.BigEndian.AppendUint32(nil, 7), words...))
 			m, err := wire.ReadMessage(&reader{answer})
 			if err != nil {
 				l.t.Fatal(err)

@@ -1,12 +1,14 @@
 package link
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/simnet"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 func TestJoinTakesTwoRoundTrips(t *testing.T) {
@@ -85,4 +87,41 @@ func TestJoinThroughNarrowPaths(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A session that is ended as soon as it is shown is in no table afterwards.
+func TestSessionEndsWhileItOpens(t *testing.T) {
+	inLab(t, simnet.Profile{Delay: 5 * time.Millisecond}, Config{}, func(l *lab) {
+		p := l.person()
+		ctx, cancel := context.WithTimeout(l.t.Context(), time.Minute)
+		defer cancel()
+		c, err := p.ep.Dial(ctx, p.config)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		h := &endsFirst{ears: p.ears}
+		c.Start(h)
+		if slices.Contains(p.ep.Sessions(), h.ended) {
+			l.t.Error("the session that ended is in the tables")
+		}
+		l.eventually("a session in the place of the one that ended", time.Minute, func() bool {
+			s := p.ep.Sessions()
+			return len(s) == 1 && s[0] != h.ended && c.Session() == s[0]
+		})
+		c.Close()
+	})
+}
+
+// endsFirst ends the first session that it is shown.
+type endsFirst struct {
+	*ears
+	ended *Session
+}
+
+func (h *endsFirst) Opened(s *Session) Handler {
+	if h.ended == nil {
+		h.ended = s
+		s.End(wire.CloseLost)
+	}
+	return h
 }

@@ -26,6 +26,8 @@ type urgentOut struct {
 	pending []urgentMessage // sent, the longest ago first
 	repeat  bool            // it is a repeat's turn
 	pace    pacer
+
+	whenEmpty []func(acked bool) // called once neither waits nor is pending
 }
 
 type urgentMessage struct {
@@ -116,6 +118,9 @@ func (u *urgentOut) ack(ack wire.UrgentAck, now time.Time) (done []func(acked bo
 		done = appendDone(done, m)
 		return true
 	})
+	if u.size() == 0 {
+		done, u.whenEmpty = append(done, u.whenEmpty...), nil
+	}
 	return done
 }
 
@@ -127,7 +132,8 @@ func (u *urgentOut) clear() (done []func(acked bool)) {
 	for _, m := range u.waiting {
 		done = appendDone(done, m)
 	}
-	u.pending, u.waiting = nil, nil
+	done = append(done, u.whenEmpty...)
+	u.pending, u.waiting, u.whenEmpty = nil, nil, nil
 	return done
 }
 
@@ -210,18 +216,38 @@ func (s *Session) SendUrgent(kind wire.UrgentKind, body []byte) error {
 // message (acked), or when the session has ended or the relay has forgotten it before that: on the goroutine
 // that receives the acknowledgement, or that ends the session, with no lock of this package held that matters
 // to it: it may do all that Handler.Urgent may. When SendUrgentThen fails, done is not called.
-func (s *Session) SendUrgentThen(kind wire.UrgentKind, body []byte, done func(acked bool)) error {
-	var err error
+func (s *Session) SendUrgentThen(kind wire.UrgentKind, body []byte, done func(acked bool)) (err error) {
 	s.ep.WithTx(func(tx *Tx) {
 		tx.Lock(&s.mu)
 		defer tx.Unlock(&s.mu)
-		if s.ended {
-			err = ErrOver
-		} else if err = s.urgentOut.add(kind, body, done); err == nil {
-			s.wake()
-			s.urgentLocked(tx)
+		err = s.addUrgentLocked(tx, kind, body, done)
+	})
+	return err
+}
+
+// SendLast sends an urgent message without a body, and calls done as SendUrgentThen does once neither that
+// message nor any before it waits for its acknowledgement. Then the session can be ended.
+func (s *Session) SendLast(kind wire.UrgentKind, done func(acked bool)) (err error) {
+	s.ep.WithTx(func(tx *Tx) {
+		tx.Lock(&s.mu)
+		defer tx.Unlock(&s.mu)
+		if err = s.addUrgentLocked(tx, kind, nil, nil); err == nil {
+			s.urgentOut.whenEmpty = append(s.urgentOut.whenEmpty, done)
 		}
 	})
+	return err
+}
+
+// addUrgentLocked sends a message as soon as its turn comes. The caller holds s.mu.
+func (s *Session) addUrgentLocked(tx *Tx, kind wire.UrgentKind, body []byte, done func(acked bool)) error {
+	if s.ended {
+		return ErrOver
+	}
+	err := s.urgentOut.add(kind, body, done)
+	if err == nil {
+		s.wake()
+		s.urgentLocked(tx)
+	}
 	return err
 }
 

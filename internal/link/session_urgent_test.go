@@ -220,3 +220,26 @@ func TestUrgentWindowSlides(t *testing.T) {
 		}
 	}
 }
+
+func TestUrgentLastWaitsForWhatWasBefore(t *testing.T) {
+	var u urgentOut
+	now := time.Now()
+	calls := 0
+	u.add(wire.UrgentKey, nil, nil)
+	u.add(wire.UrgentLeave, nil, nil)
+	u.whenEmpty = append(u.whenEmpty, func(acked bool) {
+		if calls++; !acked {
+			t.Error("not acknowledged")
+		}
+	})
+	sentNow(&u, now)
+	callAll(u.ack(wire.UrgentAck{Base: 0, Bitmap: 1}, now), true) // number 1, not yet 0
+	if calls != 0 {
+		t.Error("called while an earlier message waits")
+	}
+	callAll(u.ack(wire.UrgentAck{Base: 2}, now), true)
+	callAll(u.ack(wire.UrgentAck{Base: 2}, now), true)
+	if calls != 1 {
+		t.Errorf("called %d times", calls)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -121,8 +122,27 @@ type cutTransport struct{ ctx context.Context }
 // RoundTrip implements http.RoundTripper.
 func (t cutTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancel(r.Context())
-	context.AfterFunc(t.ctx, cancel)
-	return http.DefaultTransport.RoundTrip(r.WithContext(ctx))
+	stop := context.AfterFunc(t.ctx, cancel)
+	answer, err := http.DefaultTransport.RoundTrip(r.WithContext(ctx))
+	if err != nil {
+		stop()
+		cancel()
+		return nil, err
+	}
+	answer.Body = &cutBody{answer.Body, func() { stop(); cancel() }}
+	return answer, nil
+}
+
+// cutBody frees what ends a request when its answer is closed.
+type cutBody struct {
+	io.ReadCloser
+	done func()
+}
+
+// Close implements io.Closer.
+func (b *cutBody) Close() error {
+	defer b.done()
+	return b.ReadCloser.Close()
 }
 
 // config is the server's, which takes every certificate from the desk.

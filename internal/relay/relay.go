@@ -236,7 +236,7 @@ func (r *Relay) drain() {
 	acked := make(chan struct{}, len(sessions))
 	done := func(bool) { acked <- struct{}{} }
 	for _, s := range sessions {
-		if err := s.SendUrgentThen(wire.UrgentShutdown, nil, done); err != nil {
+		if err := s.SendLast(wire.UrgentShutdown, done); err != nil {
 			r.log.Debug("cannot say that the relay shuts down; the close frames must do", "err", err)
 			done(false)
 		}
