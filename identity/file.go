@@ -150,8 +150,9 @@ func appendLine(data []byte, header, line string) []byte {
 	return append(data, line+"\n"...)
 }
 
-// readFile reads a file of at most limit bytes. info is of the file that was opened, since a path can change between
-// two looks at it, and from before reading, so that what is appended meanwhile makes a difference to it.
+// readFile reads a file of at most limit bytes. info is of the file that was opened, since a path can change
+// between two looks at it, and from before reading, so that what is appended meanwhile makes a difference to
+// it.
 func readFile(path string, limit int) (data []byte, info fs.FileInfo, err error) {
 	f, err := os.Open(path)
 	if err != nil {

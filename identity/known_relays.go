@@ -159,8 +159,8 @@ func addKnownRelay(relays map[string]PublicKey, words []string) error {
 	return nil
 }
 
-// normalizeAddr gives every spelling of host:port one form: that of names.Host without the final dot, ports in
-// decimal.
+// normalizeAddr gives every spelling of host:port one form: that of names.Host without the final dot, ports
+// in decimal.
 func normalizeAddr(addr string) (string, error) {
 	host, port, err := names.ParseAddress(addr)
 	if err != nil {

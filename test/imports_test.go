@@ -64,7 +64,8 @@ var mayImport = map[string][]string{
 	"wzp/internal/call": {
 		"wzp/identity", "wzp/internal/wire",
 		"wzp/internal/audio", "wzp/internal/e2ee", "wzp/internal/eventlog", "wzp/internal/fec",
-		"wzp/internal/jitter", "wzp/internal/link", "wzp/internal/names", "wzp/internal/opus", "wzp/internal/rate",
+		"wzp/internal/jitter", "wzp/internal/link", "wzp/internal/names", "wzp/internal/opus",
+		"wzp/internal/rate",
 		"wzp/internal/udp",
 	},
 
@@ -92,7 +93,8 @@ var mayImport = map[string][]string{
 	// The program. It takes the lower packages for its benchmark, the network lab and keys.
 	"wzp/cmd/wzp": {
 		"wzp", "wzp/identity", "wzp/internal/wire", "wzp/internal/relay",
-		"wzp/internal/eventlog", "wzp/internal/link", "wzp/internal/names", "wzp/internal/seal", "wzp/internal/simnet",
+		"wzp/internal/eventlog", "wzp/internal/link", "wzp/internal/names", "wzp/internal/seal",
+		"wzp/internal/simnet",
 		"wzp/internal/udp", "wzp/web",
 	},
 

@@ -123,7 +123,8 @@ func newAsset(contentType string, b []byte) (*asset, error) {
 func (a *asset) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", a.contentType)
-	h.Set("Cache-Control", "no-cache") // may be kept, but is asked for: the page and its modules change together
+	// may be kept, but is asked for: the page and its modules change together
+	h.Set("Cache-Control", "no-cache")
 	h.Add("Vary", "Accept-Encoding")
 	b := a.plain
 	if len(a.gzip.bytes) > 0 && acceptsGzip(r.Header) {

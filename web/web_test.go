@@ -24,8 +24,9 @@ import (
 
 var connect = Connect{
 	Relay: strings.Repeat("2a", 32), Version: "wzp test",
-	WebTransport: &WebTransport{Port: 4433, Path: "/wt", Hashes: []string{strings.Repeat("ab", 32)}, Signature: strings.Repeat("cd", 64)},
-	WebSocket:    "ws",
+	WebTransport: &WebTransport{Port: 4433, Path: "/wt", Hashes: []string{strings.Repeat("ab", 32)},
+		Signature: strings.Repeat("cd", 64)},
+	WebSocket: "ws",
 }
 
 // testHandler serves a page of a few files.
@@ -50,7 +51,8 @@ func testHandler(t *testing.T) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &handler{assets: assets, connect: func() Connect { return connect }, names: func(r *http.Request) []string { return []string{r.Host} }}
+	return &handler{assets: assets, connect: func() Connect { return connect },
+		names: func(r *http.Request) []string { return []string{r.Host} }}
 }
 
 // ask makes a request with header fields: name, value, and so on.
@@ -141,7 +143,8 @@ func TestPaths(t *testing.T) {
 func TestSlashAfterRoom(t *testing.T) {
 	h := testHandler(t)
 	for target, want := range map[string]string{
-		"/tea/": "/tea", "/%E8%8C%B6/": "/%E8%8C%B6", "/one%2Ftwo/": "/one%2Ftwo", "/page/": "/page", "/a:b/": "/a:b", "/tea/?a=b": "/tea?a=b",
+		"/tea/": "/tea", "/%E8%8C%B6/": "/%E8%8C%B6", "/one%2Ftwo/": "/one%2Ftwo", "/page/": "/page",
+		"/a:b/": "/a:b", "/tea/?a=b": "/tea?a=b",
 		"/https:%2F%2Fevil.example/": "/https:%2F%2Fevil.example", "/\\evil.example/": "/%5Cevil.example",
 		"/../": "", "/%2e%2e/": "", "//": "", "/tea/cup/": "", "/style.css/": "", "//evil.example/": "",
 	} {
@@ -169,28 +172,35 @@ func TestSlashAfterRoom(t *testing.T) {
 // TestConnectSources: a page may connect to where it came from and to its relay, and nowhere else.
 func TestConnectSources(t *testing.T) {
 	part := &WebTransport{Port: 4433, Path: "/wt"}
-	whole := Connect{WebTransport: &WebTransport{URL: "https://relay.example:4433/wt?a;b"}, WebSocket: "wss://relay.example/a;b/ws"}
+	whole := Connect{WebTransport: &WebTransport{URL: "https://relay.example:4433/wt?a;b"},
+		WebSocket: "wss://relay.example/a;b/ws"}
 	for _, test := range []struct {
 		connect Connect
 		names   []string
 		tls     bool
 		want    string
 	}{
-		{Connect{WebTransport: part, WebSocket: "ws"}, []string{"relay.example"}, true, "https://relay.example:4433/wt wss://relay.example"},
+		{Connect{WebTransport: part, WebSocket: "ws"}, []string{"relay.example"}, true,
+			"https://relay.example:4433/wt wss://relay.example"},
 		{Connect{WebTransport: part, WebSocket: "ws"}, []string{"relay.example:8443"}, false,
 			"https://relay.example:4433/wt wss://relay.example:8443 ws://relay.example:8443"},
-		{Connect{WebTransport: part}, []string{"127.0.0.1:8080", "relay.example:8443"}, false, "https://127.0.0.1:4433/wt https://relay.example:4433/wt"},
+		{Connect{WebTransport: part}, []string{"127.0.0.1:8080", "relay.example:8443"}, false,
+			"https://127.0.0.1:4433/wt https://relay.example:4433/wt"},
 		{Connect{WebSocket: "ws"}, []string{"localhost:8080"}, true, "wss://localhost:8080"},
-		{Connect{WebTransport: part, WebSocket: "ws"}, []string{"[::1]:8080"}, true, "https://*:4433/wt wss://*:8080"},
-		{whole, []string{"localhost:8081"}, false, "https://relay.example:4433/wt wss://relay.example/a%3Bb/ws"},
+		{Connect{WebTransport: part, WebSocket: "ws"}, []string{"[::1]:8080"}, true,
+			"https://*:4433/wt wss://*:8080"},
+		{whole, []string{"localhost:8081"}, false,
+			"https://relay.example:4433/wt wss://relay.example/a%3Bb/ws"},
 		{Connect{}, []string{"localhost:8081"}, false, ""},
-		{Connect{WebTransport: part, WebSocket: "ws"}, []string{"a;script-src *", "a b", "*", "a:0", "a:99999", "", ":80", "a,b", "a'b", "\u2028"}, false, "https://a:4433/wt"},
+		{Connect{WebTransport: part, WebSocket: "ws"}, []string{"a;script-src *", "a b", "*", "a:0",
+			"a:99999", "", ":80", "a,b", "a'b", "\u2028"}, false, "https://a:4433/wt"},
 	} {
 		r := &http.Request{}
 		if test.tls {
 			r.TLS = &tls.ConnectionState{}
 		}
-		if got, want := strings.Join(connectSources(r, test.connect, test.names), " "), strings.TrimSpace("'self' "+test.want); got != want {
+		if got, want := strings.Join(connectSources(r, test.connect, test.names), " "),
+			strings.TrimSpace("'self' "+test.want); got != want {
 			t.Errorf("%+v at %q: %q, want %q", test.connect, test.names, got, want)
 		}
 	}
@@ -198,7 +208,8 @@ func TestConnectSources(t *testing.T) {
 
 func TestSecurityHeaders(t *testing.T) {
 	h := testHandler(t)
-	policy := contentSecurityPolicy([]string{"'self'", "https://example.com:4433/wt", "wss://example.com", "ws://example.com"})
+	policy := contentSecurityPolicy([]string{"'self'", "https://example.com:4433/wt", "wss://example.com",
+		"ws://example.com"})
 	for _, target := range []string{"/", "/tea", "/page/main.js", ConnectPath, "/no/thing"} {
 		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
 			got := ask(h, method, target).Header
@@ -221,7 +232,8 @@ func TestSecurityHeaders(t *testing.T) {
 	if strings.Contains(policy, "unsafe") {
 		t.Error("the policy allows what is unsafe")
 	}
-	for host, want := range map[string]bool{"relay.example:8443": true, "localhost:8443": false, "127.0.0.1": false, "[::1]:8443": false} {
+	for host, want := range map[string]bool{"relay.example:8443": true, "localhost:8443": false,
+		"127.0.0.1": false, "[::1]:8443": false} {
 		r := httptest.NewRequest(http.MethodGet, "https://"+host+"/", nil)
 		r.TLS = &tls.ConnectionState{}
 		w := httptest.NewRecorder()
@@ -234,7 +246,8 @@ func TestSecurityHeaders(t *testing.T) {
 
 func TestMethods(t *testing.T) {
 	h := testHandler(t)
-	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions, "BREW"} {
+	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions,
+		"BREW"} {
 		r := ask(h, method, "/")
 		if r.StatusCode != http.StatusMethodNotAllowed || r.Header.Get("Allow") != "GET, HEAD" {
 			t.Errorf("%s: %d, Allow %q", method, r.StatusCode, r.Header.Get("Allow"))
@@ -245,7 +258,8 @@ func TestMethods(t *testing.T) {
 		if body := read(t, r); r.StatusCode != http.StatusOK || body != "" {
 			t.Errorf("HEAD %s: %d %q", target, r.StatusCode, body)
 		}
-		if got, want := r.Header.Get("Content-Length"), strconv.Itoa(len(read(t, ask(h, http.MethodGet, target)))); got != want {
+		if got, want := r.Header.Get("Content-Length"),
+			strconv.Itoa(len(read(t, ask(h, http.MethodGet, target)))); got != want {
 			t.Errorf("HEAD %s: Content-Length %s, want %s", target, got, want)
 		}
 	}
@@ -255,7 +269,8 @@ func TestGzip(t *testing.T) {
 	h := testHandler(t)
 	for accept, want := range map[string]bool{
 		"gzip": true, "deflate, gzip;q=0.5": true, "GZIP": true, "br,gzip": true, "gzip; q=1.0": true,
-		"": false, "identity": false, "gzip;q=0": false, "gzip; q=0.0": false, "br": false, "gzipped": false, "gzip;q=x": false,
+		"": false, "identity": false, "gzip;q=0": false, "gzip; q=0.0": false, "br": false, "gzipped": false,
+		"gzip;q=x": false,
 	} {
 		r := ask(h, http.MethodGet, "/page/main.js", "Accept-Encoding", accept)
 		if got := r.Header.Get("Content-Encoding") == "gzip"; got != want {
@@ -280,7 +295,8 @@ func TestGzip(t *testing.T) {
 			t.Errorf("Accept-Encoding %q: got %q", accept, text)
 		}
 	}
-	if r := ask(h, http.MethodGet, "/style.css", "Accept-Encoding", "gzip"); r.Header.Get("Content-Encoding") != "" {
+	if r := ask(h, http.MethodGet, "/style.css", "Accept-Encoding",
+		"gzip"); r.Header.Get("Content-Encoding") != "" {
 		t.Error("three bytes were compressed to more")
 	}
 }
@@ -291,7 +307,8 @@ func TestETag(t *testing.T) {
 	small := ask(h, http.MethodGet, "/page/main.js", "Accept-Encoding", "gzip")
 	tag, smallTag := plain.Header.Get("Etag"), small.Header.Get("Etag")
 	if tag == smallTag || !strings.HasPrefix(tag, `"`) || plain.Header.Get("Cache-Control") != "no-cache" {
-		t.Errorf("ETag %s and with gzip %s, Cache-Control %q", tag, smallTag, plain.Header.Get("Cache-Control"))
+		t.Errorf("ETag %s and with gzip %s, Cache-Control %q", tag, smallTag,
+			plain.Header.Get("Cache-Control"))
 	}
 	if ask(h, http.MethodGet, "/style.css").Header.Get("Etag") == tag {
 		t.Error("two files have the same ETag")
@@ -308,7 +325,8 @@ func TestETag(t *testing.T) {
 			t.Error("no security headers")
 		}
 	}
-	if r := ask(h, http.MethodGet, "/page/main.js", "If-None-Match", smallTag, "Accept-Encoding", "gzip"); r.StatusCode != http.StatusNotModified {
+	if r := ask(h, http.MethodGet, "/page/main.js", "If-None-Match", smallTag, "Accept-Encoding",
+		"gzip"); r.StatusCode != http.StatusNotModified {
 		t.Errorf("gzip: %d, want 304", r.StatusCode)
 	}
 }
@@ -355,7 +373,8 @@ func TestEmbedded(t *testing.T) {
 		case found:
 			served++
 		}
-		if isAsset(name) && path.Ext(name) == ".html" && (bytes.Contains(want, []byte("<script>")) || bytes.Contains(want, []byte(" style="))) {
+		if isAsset(name) && path.Ext(name) == ".html" &&
+			(bytes.Contains(want, []byte("<script>")) || bytes.Contains(want, []byte(" style="))) {
 			t.Errorf("%s has inline script or style, which the Content-Security-Policy forbids", name)
 		}
 		return nil
@@ -370,8 +389,10 @@ func TestEmbedded(t *testing.T) {
 
 func TestIsLocal(t *testing.T) {
 	for host, want := range map[string]bool{
-		"localhost": true, "LOCALHOST:80": true, "127.0.0.1": true, "127.8.7.6:80": true, "[::1]": true, "[::1]:80": true, "::1": true,
-		"localhost.example": false, "127.0.0.1.example": false, "10.0.0.1": false, "[::2]:80": false, "": false, ":80": false, "0.0.0.0": false,
+		"localhost": true, "LOCALHOST:80": true, "127.0.0.1": true, "127.8.7.6:80": true, "[::1]": true,
+		"[::1]:80": true, "::1": true,
+		"localhost.example": false, "127.0.0.1.example": false, "10.0.0.1": false, "[::2]:80": false,
+		"": false, ":80": false, "0.0.0.0": false,
 	} {
 		if got := IsLocal(host); got != want {
 			t.Errorf("%q: %v, want %v", host, got, want)
@@ -382,22 +403,26 @@ func TestIsLocal(t *testing.T) {
 // TestServer wants limits on everything that a connection can take.
 func TestServer(t *testing.T) {
 	s := NewServer(testHandler(t), slog.New(slog.DiscardHandler))
-	if s.ReadHeaderTimeout == 0 || s.ReadTimeout == 0 || s.WriteTimeout == 0 || s.IdleTimeout == 0 || s.MaxHeaderBytes == 0 || s.ErrorLog == nil {
+	if s.ReadHeaderTimeout == 0 || s.ReadTimeout == 0 || s.WriteTimeout == 0 || s.IdleTimeout == 0 ||
+		s.MaxHeaderBytes == 0 || s.ErrorLog == nil {
 		t.Errorf("something has no limit: %+v", s)
 	}
 }
 
 // FuzzConnectSources: no Host ends its directive of the policy, or adds a source to it.
 func FuzzConnectSources(f *testing.F) {
-	for _, seed := range []string{"relay.example:8443", "[::1]:8080", "a;script-src *", "*", "a b", "'none'", "//a/b"} {
+	for _, seed := range []string{"relay.example:8443", "[::1]:8080", "a;script-src *", "*", "a b", "'none'",
+		"//a/b"} {
 		f.Add(seed, "/wt")
 	}
 	f.Add("relay.example", "/a;b,c d")
 	f.Fuzz(func(t *testing.T, host, path string) {
-		connect := Connect{WebTransport: &WebTransport{Port: 4433, Path: "/wt"}, WebSocket: "wss://" + host + path}
+		connect := Connect{WebTransport: &WebTransport{Port: 4433, Path: "/wt"},
+			WebSocket: "wss://" + host + path}
 		for _, source := range connectSources(&http.Request{}, connect, []string{host})[1:] {
 			u, err := url.Parse(strings.Replace(source, "*", "any", 1))
-			if err != nil || u.Host == "" || strings.ContainsAny(source, "; ,\"\t\r\n") || !slices.Contains([]string{"https", "wss", "ws"}, u.Scheme) {
+			if err != nil || u.Host == "" || strings.ContainsAny(source, "; ,\"\t\r\n") ||
+				!slices.Contains([]string{"https", "wss", "ws"}, u.Scheme) {
 				t.Errorf("%q makes the source %q", host, source)
 			}
 		}
@@ -407,7 +432,8 @@ func FuzzConnectSources(f *testing.F) {
 // FuzzPath looks for paths that are answered with anything but their own file, the page, or that nothing is
 // there.
 func FuzzPath(f *testing.F) {
-	for _, seed := range []string{"/", "/tea", "/%E8%8C%B6", "/../web.go", "/%2e%2e%2fweb.go", "/a%2Fb", "/%", "/index.html", ConnectPath} {
+	for _, seed := range []string{"/", "/tea", "/%E8%8C%B6", "/../web.go", "/%2e%2e%2fweb.go", "/a%2Fb", "/%",
+		"/index.html", ConnectPath} {
 		f.Add(seed)
 	}
 	h := Handler(func() Connect { return connect }, nil).(*handler)
@@ -415,11 +441,13 @@ func FuzzPath(f *testing.F) {
 		r := ask(h, http.MethodGet, target)
 		switch tag := r.Header.Get("Etag"); {
 		case r.StatusCode == http.StatusBadRequest || r.StatusCode == http.StatusNotFound:
-		case r.StatusCode == http.StatusPermanentRedirect && strings.HasPrefix(r.Header.Get("Location"), "../"):
+		case r.StatusCode == http.StatusPermanentRedirect &&
+			strings.HasPrefix(r.Header.Get("Location"), "../"):
 		case r.StatusCode != http.StatusOK:
 			t.Errorf("%q: %d", target, r.StatusCode)
 		case tag != "" && tag != h.assets["index.html"].plain.etag:
-			if u, err := url.ParseRequestURI(target); err != nil || h.assets[strings.TrimPrefix(u.Path, "/")].plain.etag != tag {
+			if u, err := url.ParseRequestURI(target); err != nil ||
+				h.assets[strings.TrimPrefix(u.Path, "/")].plain.etag != tag {
 				t.Errorf("%q is answered with another file", target)
 			}
 		}

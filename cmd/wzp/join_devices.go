@@ -33,7 +33,8 @@ func (c *joinCmd) listDevices() error {
 		}
 		for _, d := range list.devices {
 			if c.JSON {
-				if err := json.NewEncoder(os.Stdout).Encode(deviceLine{"device", list.kind, d.Name, d.Title, d.Default, d.Monitor}); err != nil {
+				if err := json.NewEncoder(os.Stdout).Encode(deviceLine{"device", list.kind, d.Name, d.Title,
+					d.Default, d.Monitor}); err != nil {
 					return err
 				}
 				continue
@@ -54,7 +55,8 @@ func (o *joinOutput) device(kind string, lost error) {
 	l := line{Event: "device", Device: kind, Lost: &gone, human: fmt.Sprintf("The %s is back.", kind)}
 	if gone {
 		l.Cause = lost.Error()
-		l.human = fmt.Sprintf("The %s is gone (%s). You stay in the room, and it is taken again when it is back.", kind, lost)
+		l.human = fmt.Sprintf("The %s is gone (%s). You stay in the room, and it is taken again when it is "+
+			"back.", kind, lost)
 	}
 	o.print(l)
 }

@@ -123,8 +123,9 @@ func (o *joinOutput) print(l line) {
 // restoreTerminal ends raw mode.
 func (o *joinOutput) restoreTerminal() { o.terminal.Swap(nil).restore() }
 
-// rescue is deferred by every goroutine of a call: one that panics gives the terminal back and leaves before the program
-// crashes, for others would see us for another minute, and who sits here would see nothing of what is typed.
+// rescue is deferred by every goroutine of a call: one that panics gives the terminal back and leaves before
+// the program crashes, for others would see us for another minute, and who sits here would see nothing of
+// what is typed.
 func (o *joinOutput) rescue() {
 	p := recover()
 	if p == nil {
@@ -143,8 +144,8 @@ func (o *joinOutput) rescue() {
 	panic(p)
 }
 
-// written notes that nobody reads what we print: the program at the other end of the pipe has ended, or the terminal was
-// closed. The call is over then, for whoever started it has gone.
+// written notes that nobody reads what we print: the program at the other end of the pipe has ended, or the
+// terminal was closed. The call is over then, for whoever started it has gone.
 func (o *joinOutput) written(_ int, err error) {
 	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.EIO) {
 		select {
@@ -160,7 +161,8 @@ func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.0000
 // identityMade says that there was no identity yet; show is the command that prints the words of the new one.
 func (o *joinOutput) identityMade(file, show string, f identity.Fingerprint) {
 	o.print(line{Event: "identity_made", File: file, Fingerprint: f.String(),
-		human: fmt.Sprintf("Made a new identity for you in %s. For the words that restore it: %s", file, show)})
+		human: fmt.Sprintf("Made a new identity for you in %s. For the words that restore it: %s", file,
+			show)})
 }
 
 func (o *joinOutput) joined(room *wzp.Room, f identity.Fingerprint) {
@@ -170,7 +172,8 @@ func (o *joinOutput) joined(room *wzp.Room, f identity.Fingerprint) {
 		with = ", with an invite secret"
 	}
 	o.print(line{
-		Event: "joined", Room: room.Name(), Relay: o.relay, Member: room.ID().String(), Fingerprint: f.String(), Secret: o.secret,
+		Event: "joined", Room: room.Name(), Relay: o.relay, Member: room.ID().String(),
+		Fingerprint: f.String(), Secret: o.secret,
 		human: fmt.Sprintf("You are in %q on %s%s. Your fingerprint is %s.", room.Name(), o.relay, with, f),
 	})
 }
@@ -242,7 +245,8 @@ func (o *joinOutput) safetyNumber(number string) {
 	l := line{Event: "safety_number", Number: number}
 	members := o.room.Members()
 	if slices.ContainsFunc(members, func(m wzp.Member) bool { return !m.Outside }) {
-		l.human = fmt.Sprintf("Safety number: %s. Compare it with the others by another way, e.g. a call you trust.", number)
+		l.human = fmt.Sprintf("Safety number: %s. Compare it with the others by another way, e.g. a call "+
+			"you trust.", number)
 	} else if len(members) == 0 && !o.met {
 		l.human = "Nobody else is here yet."
 	}
@@ -262,23 +266,26 @@ func (o *joinOutput) warning(w wzp.Warning) {
 	l.human = kind + w.Text + "."
 	// Nobody is trusted with our own name, in whatever way it is written.
 	if name := w.Member.Name; w.Code == wzp.WarnName && names.Fold(name) != names.Fold(o.name) {
-		l.human += " If they tell you by another way that it is them: " + o.trust(name, w.Member.Identity.Fingerprint())
+		l.human += " If they tell you by another way that it is them: " +
+			o.trust(name, w.Member.Identity.Fingerprint())
 	}
 	o.print(l)
 }
 
 // mediaDropped says that the relay drops part of what we say, or does not any more.
 func (o *joinOutput) mediaDropped(e wzp.MediaDropped) {
-	l := line{Event: "media_dropped", Over: e.Over, Code: e.Code, Text: e.Text, Dropped: e.Dropped, Sent: e.Sent}
+	l := line{Event: "media_dropped", Over: e.Over, Code: e.Code, Text: e.Text, Dropped: e.Dropped,
+		Sent: e.Sent}
 	l.human = "Note: the relay passes on all that you say again."
 	if !e.Over {
-		l.human = fmt.Sprintf("Warning: the relay drops part of what you say: %s (%d of %d packets).", e.Text, e.Dropped, e.Sent)
+		l.human = fmt.Sprintf("Warning: the relay drops part of what you say: %s (%d of %d packets).", e.Text,
+			e.Dropped, e.Sent)
 	}
 	o.print(l)
 }
 
-// shownName is a name that somebody else chose, so that it cannot pass for a line of ours, or for another name with what
-// prints nothing.
+// shownName is a name that somebody else chose, so that it cannot pass for a line of ours, or for another
+// name with what prints nothing.
 func shownName(name string) string {
 	if name == "" {
 		return "(no name)"
@@ -313,14 +320,16 @@ func (o *joinOutput) summary(p *wzp.Publication, playedFrom time.Time) line {
 	for _, st := range o.room.Heard() {
 		m, t := st.Member(), st.Stats()
 		sum.Talkers = append(sum.Talkers, talker{
-			Member: m.ID.String(), Name: m.Name, Fingerprint: m.Identity.Fingerprint().String(), Stream: st.Number(),
+			Member: m.ID.String(), Name: m.Name, Fingerprint: m.Identity.Fingerprint().String(),
+			Stream:   st.Number(),
 			Received: t.Received, Lost: t.Lost, Recovered: t.Recovered, Late: t.Late, Concealed: t.Concealed,
 			Forged: t.Forged, Jitter: ms(t.Jitter), Delay: ms(t.Delay),
 		})
 		lost, received = lost+t.Lost, received+t.Received
 	}
 	return line{Event: "summary", summary: sum,
-		human: fmt.Sprintf("Sent %d packets; talkers heard: %d, packets %d, lost %d.", s.PacketsSent, len(sum.Talkers), received, lost)}
+		human: fmt.Sprintf("Sent %d packets; talkers heard: %d, packets %d, lost %d.", s.PacketsSent,
+			len(sum.Talkers), received, lost)}
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

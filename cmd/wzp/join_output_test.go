@@ -17,7 +17,8 @@ import (
 func TestShellName(t *testing.T) {
 	for _, name := range []string{
 		"Bob", "Ana B", "O'Neil", "-x", "José", "$(id) `id` \\101 %d", "!!",
-		"Bo\u034fb", "Bob\u3164", "\u202e'boB\u2800", "-\u2060n", "%d \\101 $(id) `id` \"!!\" \u17b4", "\u00a0",
+		"Bo\u034fb", "Bob\u3164", "\u202e'boB\u2800", "-\u2060n", "%d \\101 $(id) `id` \"!!\" \u17b4",
+		"\u00a0",
 	} {
 		word := shellName(name)
 		if names.EscapeHidden(word) != word {
@@ -45,14 +46,16 @@ func TestShownName(t *testing.T) {
 	}
 }
 
-// TestPrintsNothingHidden: what others wrote, and what a relay says as a connection ends, reaches the terminal as text.
+// TestPrintsNothingHidden: what others wrote, and what a relay says as a connection ends, reaches the
+// terminal as text.
 func TestPrintsNothingHidden(t *testing.T) {
 	const orders = "\x1b]0;owned\a\x1b[2J\r\n\u009b2J\u202e\xff"
 	var text strings.Builder
 	out := &joinOutput{w: &text}
 	events := []wzp.Event{
 		wzp.Detached{Cause: orders}, wzp.Warning{Code: wzp.WarnRelay, Text: orders},
-		wzp.MemberJoined{Member: wzp.Member{Name: orders, Relay: orders}}, wzp.MemberLeft{Member: wzp.Member{Name: orders, Relay: orders}},
+		wzp.MemberJoined{Member: wzp.Member{Name: orders, Relay: orders}},
+		wzp.MemberLeft{Member: wzp.Member{Name: orders, Relay: orders}},
 	}
 	if err := out.follow(slices.Values(events)); err != nil {
 		t.Fatal(err)
@@ -62,7 +65,8 @@ func TestPrintsNothingHidden(t *testing.T) {
 		t.Errorf("%d lines: %q", len(lines), lines)
 	}
 	for _, line := range lines {
-		if line != names.EscapeHidden(line) || !strings.Contains(line, `\x1b]0;owned\a\x1b[2J\r\n\u009b2J\u202e\xff`) {
+		if line != names.EscapeHidden(line) || !strings.Contains(line,
+			`\x1b]0;owned\a\x1b[2J\r\n\u009b2J\u202e\xff`) {
 			t.Errorf("%q", line)
 		}
 	}

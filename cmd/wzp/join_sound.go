@@ -21,7 +21,8 @@ const stdio = "-"
 // openIn opens what --in names; nil for none.
 func (c *joinCmd) openIn(out *joinOutput) (wzp.Source, error) {
 	if c.In == "mic" {
-		source, err := wzp.OpenMicrophone(wzp.SoundConfig{Name: c.Mic, Changed: func(lost error) { out.device("microphone", lost) }})
+		source, err := wzp.OpenMicrophone(wzp.SoundConfig{Name: c.Mic,
+			Changed: func(lost error) { out.device("microphone", lost) }})
 		return source, soundError(c.Mic, err)
 	}
 	return openSource(c.In)
@@ -43,7 +44,8 @@ func openSource(in string) (wzp.Source, error) {
 		}
 		return wzp.NewTone(f)
 	case in == stdio && term.IsTerminal(int(os.Stdin.Fd())):
-		return nil, usagef("--in - says what comes on standard input, which is a terminal here: send it from a program or a file")
+		return nil, usagef("--in - says what comes on standard input, which is a terminal here: send it " +
+			"from a program or a file")
 	case in == stdio, missing == nil && isStream(info):
 		source, err := wzp.OpenStream(in)
 		return source, inError(in, err)
@@ -70,7 +72,8 @@ func isStream(info fs.FileInfo) bool {
 // a device has some.
 func soundError(chosen string, err error) error {
 	if err != nil && chosen == "" {
-		err = fmt.Errorf("%w; without any sound device, say a tone and play nothing: --in tone:440 --out none", err)
+		err = fmt.Errorf("%w; without any sound device, say a tone and play nothing: --in tone:440 --out "+
+			"none", err)
 	}
 	return err
 }
@@ -104,7 +107,8 @@ func (c *joinCmd) openOut(words *joinOutput) (play wzp.PlayConfig, closeOut func
 	case out == "none":
 		// Nothing is decoded then.
 	case out == "speaker":
-		play.Mix, err = wzp.OpenSpeaker(wzp.SoundConfig{Name: c.Speaker, Changed: func(lost error) { words.device("loudspeaker", lost) }})
+		play.Mix, err = wzp.OpenSpeaker(wzp.SoundConfig{Name: c.Speaker,
+			Changed: func(lost error) { words.device("loudspeaker", lost) }})
 		err = soundError(c.Speaker, err)
 	case c.soundOnStdout() && term.IsTerminal(int(os.Stdout.Fd())):
 		return play, nil, usagef("--out %s is a terminal here: send it to a program or a file", out)

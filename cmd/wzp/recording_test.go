@@ -43,7 +43,8 @@ func TestRecordingThatCannotBeWritten(t *testing.T) {
 	if err := os.Remove(filepath.Dir(r.path)); err != nil { // since then
 		t.Fatal(err)
 	}
-	if err := r.WriteFrame(make([]float32, 480)); err == nil || !strings.HasPrefix(err.Error(), "cannot write --out "+r.path) {
+	if err := r.WriteFrame(make([]float32, 480)); err == nil ||
+		!strings.HasPrefix(err.Error(), "cannot write --out "+r.path) {
 		t.Errorf("a sample for a file that cannot be made: %v", err)
 	}
 	if err := r.Close(); err != nil {

@@ -199,7 +199,8 @@ func (t tableReader) label(seen map[string]string, peer relay.FederationPeer) st
 	case err != nil:
 		t.problem("label", "label: %w", err)
 	case seen[label] != "":
-		t.problem("label", "%s has the label %q already: people could not tell them apart", seen[label], label)
+		t.problem("label", "%s has the label %q already: people could not tell them apart", seen[label],
+			label)
 	default:
 		seen[label] = t.where("label")
 	}

@@ -68,17 +68,22 @@ const (
 )
 
 func TestReload(t *testing.T) {
-	lab := newReloadLab(t, "max_rooms = 3\nmax_members = 4\n"+peerA+opsIs, map[string]bool{"max-members": true})
+	lab := newReloadLab(t, "max_rooms = 3\nmax_members = 4\n"+peerA+opsIs,
+		map[string]bool{"max-members": true})
 
-	log := lab.again("max_rooms = 5\nmax_members = 6\n" + peerA + "label = \"north\"\n[[trusted]]\nfingerprint = \"" + fingerprintB + "\"\n[[global_rooms]]\nname = \"dev-*\"\n")
+	log := lab.again("max_rooms = 5\nmax_members = 6\n" + peerA +
+		"label = \"north\"\n[[trusted]]\nfingerprint = \"" + fingerprintB +
+		"\"\n[[global_rooms]]\nname = \"dev-*\"\n")
 	wantLog(t, log,
 		`level=INFO msg="a relay was changed" kind=peer label=north address=a:1 fingerprint=`+fingerprintA,
 		`level=INFO msg="a relay was added" kind=trusted label=52f3:6a13:9e50:27c1 address="" fingerprint=`+fingerprintB,
 		`level=INFO msg="a global room was added" room=dev-*`,
 		`level=INFO msg="a global room was removed" room=ops`,
-		`level=WARN msg="a setting changed that takes a restart" key=max_rooms`, // not max_members: a flag overrides it
+		// not max_members: a flag overrides it
+		`level=WARN msg="a setting changed that takes a restart" key=max_rooms`,
 		`level=INFO msg="configuration reloaded" file=wzp.toml changes=4 peers=1 trusted=1 global_rooms=1`)
-	if len(lab.reloaded) != 1 || len(lab.reloaded[0].Peers) != 2 || !lab.reloaded[0].IsGlobal("dev-1") || lab.reloaded[0].IsGlobal("ops") {
+	if len(lab.reloaded) != 1 || len(lab.reloaded[0].Peers) != 2 || !lab.reloaded[0].IsGlobal("dev-1") ||
+		lab.reloaded[0].IsGlobal("ops") {
 		t.Fatalf("the relay got %+v", lab.reloaded)
 	}
 
@@ -95,7 +100,8 @@ func TestReload(t *testing.T) {
 	log = lab.again("max_rooms = 5\n" + peerA + "label = \"north\"\n")
 	wantLog(t, log,
 		`msg="a relay was removed" kind=trusted`, `msg="a global room was removed" room=dev-*`,
-		`msg="a setting changed that takes a restart" key=max_rooms`, `msg="configuration reloaded" file=wzp.toml changes=2 peers=1 trusted=0 global_rooms=0`,
+		`msg="a setting changed that takes a restart" key=max_rooms`,
+		`msg="configuration reloaded" file=wzp.toml changes=2 peers=1 trusted=0 global_rooms=0`,
 		`level=WARN msg="there are relays to bridge rooms with, but no rooms: add [[global_rooms]]"`)
 
 	log = lab.again("max_rooms = 3\n" + opsIs)
@@ -111,7 +117,8 @@ func TestReloadMissingFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	lab.configReloader.again()
-	if log := lab.log.String(); !strings.Contains(log, "all stays as it was") || !strings.Contains(log, "no such file") || len(lab.reloaded) != 0 {
+	if log := lab.log.String(); !strings.Contains(log, "all stays as it was") ||
+		!strings.Contains(log, "no such file") || len(lab.reloaded) != 0 {
 		t.Errorf("the log is %s, the relay got %+v", log, lab.reloaded)
 	}
 }

@@ -41,7 +41,10 @@ func readConfig(t testing.TB, text string) (c *relayConfig, problems []string) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, err := readRelayConfig(file, func(*relayConfig) (identity.Fingerprint, bool) { return fingerprint(t, fingerprintC), true })
+	c, err := readRelayConfig(file, func(*relayConfig) (identity.Fingerprint,
+		bool) {
+		return fingerprint(t, fingerprintC), true
+	})
 	if all := (configErrors{}); errors.As(err, &all) {
 		for _, line := range all.lines() {
 			if strings.Contains(line, "\n") {
@@ -56,7 +59,8 @@ func readConfig(t testing.TB, text string) (c *relayConfig, problems []string) {
 }
 
 func TestRelayConfigExample(t *testing.T) {
-	c, err := readRelayConfig("../../docs/wzp.example.toml", func(*relayConfig) (f identity.Fingerprint, known bool) { return f, false })
+	c, err := readRelayConfig("../../docs/wzp.example.toml",
+		func(*relayConfig) (f identity.Fingerprint, known bool) { return f, false })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,14 +82,16 @@ func TestRelayConfigExample(t *testing.T) {
 	var cmd relayCmd
 	cmd.keys = make(map[string]string)
 	c.apply(&cmd, nil)
-	if cmd.Listen != ":4433" || cmd.HTTP != "127.0.0.1:8080" || cmd.Admin != "127.0.0.1:9090" || cmd.Data != "../../docs/data" ||
+	if cmd.Listen != ":4433" || cmd.HTTP != "127.0.0.1:8080" || cmd.Admin != "127.0.0.1:9090" ||
+		cmd.Data != "../../docs/data" ||
 		cmd.EventLog != "" || cmd.MaxSessions != 20000 || cmd.MaxRooms != 10000 || cmd.MaxMembers != 2000 {
 		t.Errorf("the example means %+v", cmd)
 	}
 	for _, s := range settings { // numbers of the example are the defaults
 		f := reflect.TypeFor[relay.Config]().Field(s.field)
 		value := reflect.ValueOf(cmd.Config).Field(s.field)
-		if s.key != "" && value.Kind() == reflect.Int && strconv.FormatInt(value.Int(), 10) != f.Tag.Get("default") {
+		if s.key != "" && value.Kind() == reflect.Int &&
+			strconv.FormatInt(value.Int(), 10) != f.Tag.Get("default") {
 			t.Errorf("%s is %v in the example, and %s by default", s.key, value, f.Tag.Get("default"))
 		}
 	}
@@ -93,7 +99,8 @@ func TestRelayConfigExample(t *testing.T) {
 
 func TestRelayConfigEmpty(t *testing.T) {
 	c, problems := readConfig(t, "")
-	if problems != nil || len(c.settings) != 0 || len(c.federation.Peers) != 0 || len(c.federation.GlobalRooms) != 0 {
+	if problems != nil || len(c.settings) != 0 || len(c.federation.Peers) != 0 ||
+		len(c.federation.GlobalRooms) != 0 {
 		t.Errorf("an empty file means %+v, problems %q", c, problems)
 	}
 }
@@ -115,15 +122,18 @@ fingerprint = '`+fingerprintA+`'
 		t.Fatal(problems)
 	}
 	want := []relay.FederationPeer{
-		{Address: "[2001:db8::1]:4433", Fingerprint: fingerprint(t, fingerprintA), Label: "[2001:db8::1]:4433"},
+		{Address: "[2001:db8::1]:4433", Fingerprint: fingerprint(t, fingerprintA),
+			Label: "[2001:db8::1]:4433"},
 		{Fingerprint: fingerprint(t, fingerprintB), Label: "52f3:6a13:9e50:27c1"},
 	}
 	if diff := cmp.Diff(want, c.federation.Peers); diff != "" {
 		t.Error(diff)
 	}
-	cmd := relayCmd{Config: relay.Config{Listen: ":1", HTTP: "before", MaxRooms: 1, MaxMembers: 2}, keys: make(map[string]string)}
+	cmd := relayCmd{Config: relay.Config{Listen: ":1", HTTP: "before", MaxRooms: 1, MaxMembers: 2},
+		keys: make(map[string]string)}
 	c.apply(&cmd, map[string]bool{"listen": true, "event-log": true})
-	if cmd.Listen != ":1" || cmd.HTTP != "" || cmd.Admin != "127.0.0.1:9100" || cmd.Data != filepath.Join(filepath.Dir(c.file), "keep") ||
+	if cmd.Listen != ":1" || cmd.HTTP != "" || cmd.Admin != "127.0.0.1:9100" ||
+		cmd.Data != filepath.Join(filepath.Dir(c.file), "keep") ||
 		cmd.EventLog != "" || cmd.MaxRooms != 7 || cmd.MaxMembers != 2 {
 		t.Errorf("with --listen and --event-log given, the file makes %+v", cmd)
 	}
@@ -142,47 +152,82 @@ func TestRelayConfigProblems(t *testing.T) {
 	}{
 		{"no TOML", "listen_addr = \":1\"\nmax_rooms = = 3\n", []string{"2: this is not TOML: ..."}},
 		{"a key twice", "max_rooms = 1\nmax_rooms = 2\n", []string{"2: this is not TOML: ..."}},
-		{"unknown key", "\nlisten = \":1\"\n", []string{`2: there is no key "listen"; keys are listen_addr, http_addr, admin_addr, metrics_port, data_dir, event_log, max_sessions, max_rooms, max_members, member_rate, room_rate, send_rate, peers, trusted, global_rooms; did you mean listen_addr?`}},
-		{"unknown table", "[[peer]]\nurl = \"a:1\"\n", []string{`1: there is no key "peer"; ...; did you mean peers?`}},
-		{"nothing like a key", "colour = 1\n", []string{`1: there is no key "colour"; keys are ..., global_rooms`}},
-		{"unknown key of a peer", peer("addr = 5\n"), []string{`4: [[peers]] has no key "addr"; its keys are url, fingerprint, label`}},
-		{"dialling who is trusted", "[[trusted]]\nfingerprint = \"" + fingerprintA + "\"\nurl = \"a:1\"\n", []string{`3: [[trusted]] has no key "url"; its keys are fingerprint, label`}},
-		{"a setting below a table", peer("max_rooms = 5\n"), []string{`4: [[peers]] has no key "max_rooms"; ...; max_rooms is a setting of the relay itself, and stands above the first [[`}},
-		{"a misspelt setting below a table", "[[global_rooms]]\nname = \"ops\"\ndata = \"/var/lib/wzp\"\nadmin_adr = \"\"\n", []string{
+		{"unknown key", "\nlisten = \":1\"\n",
+			[]string{`2: there is no key "listen"; keys are listen_addr, http_addr, admin_addr, metrics_port, data_dir, event_log, max_sessions, max_rooms, max_members, member_rate, room_rate, send_rate, peers, trusted, global_rooms; did you mean listen_addr?`}},
+		{"unknown table", "[[peer]]\nurl = \"a:1\"\n",
+			[]string{`1: there is no key "peer"; ...; did you mean peers?`}},
+		{"nothing like a key", "colour = 1\n",
+			[]string{`1: there is no key "colour"; keys are ..., global_rooms`}},
+		{"unknown key of a peer", peer("addr = 5\n"),
+			[]string{`4: [[peers]] has no key "addr"; its keys are url, fingerprint, label`}},
+		{"dialling who is trusted", "[[trusted]]\nfingerprint = \"" + fingerprintA + "\"\nurl = \"a:1\"\n",
+			[]string{`3: [[trusted]] has no key "url"; its keys are fingerprint, label`}},
+		{"a setting below a table", peer("max_rooms = 5\n"),
+			[]string{`4: [[peers]] has no key "max_rooms"; ...; max_rooms is a setting of the relay itself, and stands above the first [[`}},
+		{"a misspelt setting below a table", "[[global_rooms]]\nname = \"ops\"\ndata = " +
+			"\"/var/lib/wzp\"\nadmin_adr = \"\"\n", []string{
 			`3: [[global_rooms]] has no key "data"; its keys are name; data_dir is a setting of the relay itself, ...`, `4: ...; admin_addr is a setting of ...`}},
-		{"types", "listen_addr = 4433\nmax_rooms = \"many\"\ndata_dir = []\nevent_log = 2026-01-01\nmax_members = 1.5\n", []string{
-			"1: listen_addr is text in quotes, not 4433", `2: max_rooms is a number from 1 to 2147483647, not the text "many"`,
+		{"types", "listen_addr = 4433\nmax_rooms = \"many\"\ndata_dir = []\nevent_log = " +
+			"2026-01-01\nmax_members = 1.5\n", []string{
+			"1: listen_addr is text in quotes, not 4433",
+			`2: max_rooms is a number from 1 to 2147483647, not the text "many"`,
 			"3: data_dir is text in quotes, not a list", "4: event_log is text in quotes, not a date or time",
 			"5: max_members is a number from 1 to 2147483647, not 1.5"}},
-		{"numbers", "max_sessions = 0\nmetrics_port = 65536\nmax_rooms = -1\nmax_members = 3000000000\n", []string{
-			"1: max_sessions is a number ...", "2: metrics_port is a number from 1 to 65535, not 65536", "3: max_rooms is ...", "4: max_members is ..."}},
-		{"addresses", "listen_addr = \"nowhere\"\nhttp_addr = \"127.0.0.1:http\"\nadmin_addr = \":70000\"\n", []string{
-			`1: listen_addr is HOST:PORT, such as "0.0.0.0:4433", or ":PORT", not "nowhere"`, `2: http_addr is HOST:PORT...; "" is for none`, `3: admin_addr is HOST:PORT, ...`}},
-		{"no address to listen on", "listen_addr = \"\"\ndata_dir = \"\"\n", []string{"1: listen_addr is HOST:PORT, ...", "2: data_dir is empty: ..."}},
-		{"two admin addresses", "metrics_port = 1\nadmin_addr = \"\"\n", []string{"1: metrics_port is short for admin_addr ...: give one of them"}},
-		{"tokens", "auth_url = \"https://auth.example.org\"\n", []string{"1: auth_url is not supported by this version, which lets everybody join: leave it out"}},
-		{"tokens of another kind", "auth_url = true\n", []string{"1: auth_url is not supported by this version, ..."}},
+		{"numbers", "max_sessions = 0\nmetrics_port = 65536\nmax_rooms = -1\nmax_members = 3000000000\n",
+			[]string{
+				"1: max_sessions is a number ...", "2: metrics_port is a number from 1 to 65535, not 65536",
+				"3: max_rooms is ...", "4: max_members is ..."}},
+		{"addresses", "listen_addr = \"nowhere\"\nhttp_addr = \"127.0.0.1:http\"\nadmin_addr = \":70000\"\n",
+			[]string{
+				`1: listen_addr is HOST:PORT, such as "0.0.0.0:4433", or ":PORT", not "nowhere"`,
+				`2: http_addr is HOST:PORT...; "" is for none`, `3: admin_addr is HOST:PORT, ...`}},
+		{"no address to listen on", "listen_addr = \"\"\ndata_dir = \"\"\n",
+			[]string{"1: listen_addr is HOST:PORT, ...", "2: data_dir is empty: ..."}},
+		{"two admin addresses", "metrics_port = 1\nadmin_addr = \"\"\n",
+			[]string{"1: metrics_port is short for admin_addr ...: give one of them"}},
+		{"tokens", "auth_url = \"https://auth.example.org\"\n",
+			[]string{"1: auth_url is not supported by this version, which lets everybody join: leave it out"}},
+		{"tokens of another kind", "auth_url = true\n",
+			[]string{"1: auth_url is not supported by this version, ..."}},
 		{"a table that is none", "peers = 5\nglobal_rooms = [\"ops\",\n  \"dev\"]\n[trusted]\n", []string{
 			"1: peers is a list of tables, not 5: write [[peers]] above each",
 			`2: global_rooms is a list of tables, and has the text "ops" in it: write [[global_rooms]] above each`,
-			`3: global_rooms is a list of tables, and has the text "dev" in it: ...`, "4: trusted is a list of tables, not a table: write [[trusted]] above each"}},
+			`3: global_rooms is a list of tables, and has the text "dev" in it: ...`,
+			"4: trusted is a list of tables, not a table: write [[trusted]] above each"}},
 		{"missing keys", "[[peers]]\n\n[[trusted]]\n[[global_rooms]]\n", []string{
-			"1: [[peers]] needs fingerprint: the other relay logs its own when it starts, ...wzp id show...", "1: [[peers]] needs url: HOST:PORT of its --listen, ...",
+			"1: [[peers]] needs fingerprint: the other relay logs its own when it starts, ...wzp id show...",
+			"1: [[peers]] needs url: HOST:PORT of its --listen, ...",
 			"3: [[trusted]] needs fingerprint: ...", "4: [[global_rooms]] needs name: ..."}},
-		{"inline", "trusted = [\n  {fingerprint = \"x\"},\n  {\n    fingerprint = \"" + fingerprintA + "\", lable = 1 },\n]\n", []string{
-			"2: a fingerprint has 39 characters, not 1: ...", `4: [[trusted]] has no key "lable"; its keys are fingerprint, label; did you mean label?`}},
-		{"fingerprints", "[[trusted]]\nfingerprint = \"" + strings.ToUpper(fingerprintA) + "\"\n[[trusted]]\nfingerprint = 5\n", []string{
-			"2: character 6 of the fingerprint is ...wzp id show...", "4: fingerprint is text in quotes, not 5: ..."}},
-		{"one relay twice", peer("[[peers]]\nurl = \"b:1\"\nfingerprint = \"" + fingerprintA + "\"\n[[trusted]]\nfingerprint = \"" + fingerprintA + "\"\n"), []string{
-			"6: [[peers]] in line 3 has this fingerprint already: ...", "8: [[peers]] in line 3 has this fingerprint already: ..."}},
-		{"itself", "[[trusted]]\nfingerprint = \"" + fingerprintC + "\"\n", []string{`2: this is the relay's own fingerprint: ...; if both relays show the same, the identity was copied: there "wzp id new --force ...`}},
-		{"halves", "[[trusted]]\nfingerprint = \"" + fingerprintC[:38] + "2\"\n" + peer("[[trusted]]\nfingerprint = \""+fingerprintA[:38]+"d\"\n"), []string{
+		{"inline", "trusted = [\n  {fingerprint = \"x\"},\n  {\n    fingerprint = \"" + fingerprintA +
+			"\", lable = 1 },\n]\n", []string{
+			"2: a fingerprint has 39 characters, not 1: ...",
+			`4: [[trusted]] has no key "lable"; its keys are fingerprint, label; did you mean label?`}},
+		{"fingerprints", "[[trusted]]\nfingerprint = \"" + strings.ToUpper(fingerprintA) +
+			"\"\n[[trusted]]\nfingerprint = 5\n", []string{
+			"2: character 6 of the fingerprint is ...wzp id show...",
+			"4: fingerprint is text in quotes, not 5: ..."}},
+		{"one relay twice", peer("[[peers]]\nurl = \"b:1\"\nfingerprint = \"" + fingerprintA +
+			"\"\n[[trusted]]\nfingerprint = \"" + fingerprintA + "\"\n"), []string{
+			"6: [[peers]] in line 3 has this fingerprint already: ...",
+			"8: [[peers]] in line 3 has this fingerprint already: ..."}},
+		{"itself", "[[trusted]]\nfingerprint = \"" + fingerprintC + "\"\n",
+			[]string{`2: this is the relay's own fingerprint: ...; if both relays show the same, the identity was copied: there "wzp id new --force ...`}},
+		{"halves", "[[trusted]]\nfingerprint = \"" + fingerprintC[:38] + "2\"\n" +
+			peer("[[trusted]]\nfingerprint = \""+fingerprintA[:38]+"d\"\n"), []string{
 			"2: its first half is that of another relay, ...", "7: its first half is ..."}},
-		{"one address twice", peer("[[peers]]\nurl = \"wzp://A:1\"\nfingerprint = \"" + fingerprintB + "\"\n"), []string{"5: [[peers]] in line 2 has this url already: ..."}},
-		{"one label twice", peer("label = \"x\"\n[[trusted]]\nfingerprint = \"" + fingerprintB + "\"\nlabel = \"x\"\n"), []string{`7: [[peers]] in line 4 has the label "x" already: ...`}},
-		{"labels", peer("label = \"a\\nb\"\n[[trusted]]\nfingerprint = \"" + fingerprintB + "\"\nlabel = \"" + strings.Repeat("x", 65) + "\"\n"), []string{`4: label: the name "a\nb" contains the control character U+000A`, `7: label: the name "xxx... has 65 bytes in UTF-8; 64 bytes are the most`}},
-		{"rooms", "[[global_rooms]]\nname = \"_x\"\n[[global_rooms]]\nname = \"" + strings.Repeat("*", 65) + "\"\n[[global_rooms]]\nname = \"e\\u0007\"\n[[global_rooms]]\nname = \"a\"\n[[global_rooms]]\nname = \"a\"\n", []string{
-			"2: name is that of a room, ...", "4: name is ...", "6: name is ...", "10: [[global_rooms]] in line 8 has this name already"}},
+		{"one address twice", peer("[[peers]]\nurl = \"wzp://A:1\"\nfingerprint = \"" + fingerprintB +
+			"\"\n"), []string{"5: [[peers]] in line 2 has this url already: ..."}},
+		{"one label twice", peer("label = \"x\"\n[[trusted]]\nfingerprint = \"" + fingerprintB +
+			"\"\nlabel = \"x\"\n"), []string{`7: [[peers]] in line 4 has the label "x" already: ...`}},
+		{"labels", peer("label = \"a\\nb\"\n[[trusted]]\nfingerprint = \"" + fingerprintB + "\"\nlabel = \"" +
+			strings.Repeat("x", 65) + "\"\n"),
+			[]string{`4: label: the name "a\nb" contains the control character U+000A`,
+				`7: label: the name "xxx... has 65 bytes in UTF-8; 64 bytes are the most`}},
+		{"rooms", "[[global_rooms]]\nname = \"_x\"\n[[global_rooms]]\nname = \"" + strings.Repeat("*", 65) +
+			"\"\n[[global_rooms]]\nname = \"e\\u0007\"\n[[global_rooms]]\nname = " +
+			"\"a\"\n[[global_rooms]]\nname = \"a\"\n", []string{
+			"2: name is that of a room, ...", "4: name is ...", "6: name is ...",
+			"10: [[global_rooms]] in line 8 has this name already"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, problems := readConfig(t, test.text)
@@ -217,15 +262,18 @@ func like(text, want string) bool {
 
 func TestNearestKey(t *testing.T) {
 	for unknown, want := range map[string]string{
-		"listen_adr": "listen_addr", "Listen-Addr": "listen_addr", "listenAddr": "listen_addr", "listen": "listen_addr",
-		"data": "data_dir", "event-log": "event_log", "max_rums": "max_rooms", "metric_port": "metrics_port", "max-members": "max_members",
-		"auth_ulr": "", "tls_cert": "", "": "", "x": "", "max": "", strings.Repeat("data_dir", 1000): "",
+		"listen_adr": "listen_addr", "Listen-Addr": "listen_addr", "listenAddr": "listen_addr",
+		"listen": "listen_addr",
+		"data":   "data_dir", "event-log": "event_log", "max_rums": "max_rooms", "metric_port": "metrics_port",
+		"max-members": "max_members",
+		"auth_ulr":    "", "tls_cert": "", "": "", "x": "", "max": "", strings.Repeat("data_dir", 1000): "",
 	} {
 		if got := settingMeant(unknown); got != want {
 			t.Errorf("%.20q is taken for %q, want %q", unknown, got, want)
 		}
 	}
-	for word, want := range map[string]int{"": 5, "label": 0, "lable": 1, "labl": 1, "labels": 1, "libel": 1, "al": 3, "elbal": 3} {
+	for word, want := range map[string]int{"": 5, "label": 0, "lable": 1, "labl": 1, "labels": 1, "libel": 1,
+		"al": 3, "elbal": 3} {
 		if got := typos(word, "label"); got != want {
 			t.Errorf("%q has %d typos, want %d", word, got, want)
 		}
@@ -264,9 +312,11 @@ func TestPeerAddress(t *testing.T) {
 
 // TestConfigNames wants names to be what people meant, however their editor writes them.
 func TestConfigNames(t *testing.T) {
-	c, problems := readConfig(t, "[[peers]]\nurl = \"Bu\u0308cher.example:4433\"\nfingerprint = \""+fingerprintA+"\"\nlabel = \" Ku\u0308ste \"\n"+
-		"[[global_rooms]]\nname = \" cafe\u0301-* \"\n[[global_rooms]]\nname = \"caf\u00e9-*\"\n")
-	if want := []string{"8: [[global_rooms]] in line 6 has this name already"}; !slices.Equal(problems, want) {
+	c, problems := readConfig(t,
+		"[[peers]]\nurl = \"Bu\u0308cher.example:4433\"\nfingerprint = \""+fingerprintA+"\"\nlabel = \" Ku\u0308ste \"\n"+
+			"[[global_rooms]]\nname = \" cafe\u0301-* \"\n[[global_rooms]]\nname = \"caf\u00e9-*\"\n")
+	if want := []string{"8: [[global_rooms]] in line 6 has this name already"}; !slices.Equal(problems,
+		want) {
 		t.Fatalf("problems:\n%s", strings.Join(problems, "\n"))
 	}
 	if p := c.federation.Peers[0]; p.Address != "xn--bcher-kva.example:4433" || p.Label != "K\u00fcste" {

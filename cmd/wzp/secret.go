@@ -24,7 +24,8 @@ func (secretNewCmd) Run() error {
 		return err
 	}
 	if term.IsTerminal(int(os.Stderr.Fd())) {
-		fmt.Fprintln(os.Stderr, "Give it to those who may join, by a way that you trust and not by the relay. They join with "+
+		fmt.Fprintln(os.Stderr, "Give it to those who may join, by a way that you trust and not by the "+
+			"relay. They join with "+
 			"--secret-file, or with "+envSecret+" set. Who has it can hear; a new secret is a new invite.")
 	}
 	return nil
@@ -36,8 +37,8 @@ const envSecret = "WZP_SECRET"
 // maxSecretFile bounds a file with an invite secret.
 const maxSecretFile = 4096
 
-// secretFlags are the ways to give an invite secret. Pointers tell an empty value, such as an unset shell variable,
-// from no flag: somebody who meant to give a secret must not join without one.
+// secretFlags are the ways to give an invite secret. Pointers tell an empty value, such as an unset shell
+// variable, from no flag: somebody who meant to give a secret must not join without one.
 type secretFlags struct {
 	Secret     *string `placeholder:"SECRET" help:"The room's invite secret, made by wzp secret new: who lacks it is outside and hears nothing. Other users of the machine see arguments; WZP_SECRET and --secret-file are better."`
 	SecretFile *string `type:"home" placeholder:"FILE" help:"File with the invite secret, which only its owner may read."`
@@ -80,8 +81,9 @@ func (f secretFlags) secret() (*wzp.Secret, error) {
 	return secret, nil
 }
 
-// readSecret reads a file with an invite secret. As identity.LoadFile and ssh do, it refuses one that other users may
-// read or write, except on Windows, where the mode says nothing, and for pipes, which have no other readers.
+// readSecret reads a file with an invite secret. As identity.LoadFile and ssh do, it refuses one that other
+// users may read or write, except on Windows, where the mode says nothing, and for pipes, which have no other
+// readers.
 func readSecret(path string) (string, error) {
 	const what = "read --secret-file"
 	f, err := os.Open(path)
@@ -94,14 +96,16 @@ func readSecret(path string) (string, error) {
 		return "", fileError(what, path, err)
 	}
 	if mode := info.Mode(); mode.IsRegular() && mode.Perm()&0o077 != 0 && runtime.GOOS != "windows" {
-		return "", fmt.Errorf("--secret-file is open to other users (mode %04o): run chmod 600 %s", mode.Perm(), shellQuote(path))
+		return "", fmt.Errorf("--secret-file is open to other users (mode %04o): run chmod 600 %s",
+			mode.Perm(), shellQuote(path))
 	}
 	b, err := io.ReadAll(io.LimitReader(f, maxSecretFile+1))
 	if err != nil {
 		return "", fileError(what, path, err)
 	}
 	if len(b) > maxSecretFile {
-		return "", usagef("--secret-file %s is larger than %d bytes: it holds an invite secret and nothing else", path, maxSecretFile)
+		return "", usagef("--secret-file %s is larger than %d bytes: it holds an invite secret and nothing "+
+			"else", path, maxSecretFile)
 	}
 	text, err := plainText(b)
 	if err != nil {
@@ -113,7 +117,8 @@ func readSecret(path string) (string, error) {
 // shellQuote returns s as one word of a POSIX shell, for commands that people are told to run.
 func shellQuote(s string) string {
 	plain := func(r rune) bool {
-		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("/._-+:@%", r)
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' ||
+			strings.ContainsRune("/._-+:@%", r)
 	}
 	if s != "" && s[0] != '-' && strings.TrimLeftFunc(s, plain) == "" {
 		return s

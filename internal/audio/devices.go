@@ -38,10 +38,12 @@ func Devices(server string) (microphones, speakers []DeviceInfo, err error) {
 		return nil, nil, fmt.Errorf("the sound server does not list its devices: %w", err)
 	}
 	for _, s := range sources {
-		microphones = append(microphones, DeviceInfo{s.SourceName, s.Device, s.SourceName == defaults.DefaultSourceName, s.MonitorSourceIndex != proto.Undefined})
+		microphones = append(microphones, DeviceInfo{s.SourceName, s.Device,
+			s.SourceName == defaults.DefaultSourceName, s.MonitorSourceIndex != proto.Undefined})
 	}
 	for _, s := range sinks {
-		speakers = append(speakers, DeviceInfo{s.SinkName, s.Device, s.SinkName == defaults.DefaultSinkName, false})
+		speakers = append(speakers, DeviceInfo{s.SinkName, s.Device, s.SinkName == defaults.DefaultSinkName,
+			false})
 	}
 	slices.SortStableFunc(microphones, DeviceInfo.compare)
 	slices.SortStableFunc(speakers, DeviceInfo.compare)
@@ -83,12 +85,14 @@ func FindDevice(kind, meant string, devices []DeviceInfo) (name string, err erro
 		case len(found) == 1:
 			return found[0].Name, nil
 		case len(found) > 1:
-			return "", fmt.Errorf("%q fits %d %ss, such as %s and %s: give the whole name", meant, len(found), kind, found[0].Name, found[1].Name)
+			return "", fmt.Errorf("%q fits %d %ss, such as %s and %s: give the whole name", meant, len(found),
+				kind, found[0].Name, found[1].Name)
 		}
 	}
 	return "", noDevice(kind, meant)
 }
 
 func noDevice(kind, name string) error {
-	return noDeviceError(fmt.Sprintf("no %s named %q: `wzp join --devices` lists those that are there", kind, name))
+	return noDeviceError(fmt.Sprintf("no %s named %q: `wzp join --devices` lists those that are there", kind,
+		name))
 }

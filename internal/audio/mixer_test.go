@@ -171,7 +171,8 @@ func TestMixLengths(t *testing.T) {
 		t.Errorf("nobody talks: %v", dst)
 	}
 	m.Mix(dst, []float32{0.1}, []float32{0.2, 0.2, 0.2, 0.2}, nil)
-	if want := []float32{0.1 + float32(0.2), 0.2, 0.2}; dst[0] != want[0] || dst[1] != want[1] || dst[2] != want[2] {
+	if want := []float32{0.1 + float32(0.2), 0.2, 0.2}; dst[0] != want[0] || dst[1] != want[1] ||
+		dst[2] != want[2] {
 		t.Errorf("got %v, want %v", dst, want)
 	}
 }

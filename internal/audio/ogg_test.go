@@ -97,7 +97,8 @@ func alike(t *testing.T, what string, want, got []float32) {
 // What is written is read with the same samples, whatever their number and the frames; and opusinfo has
 // nothing to say against it.
 func TestOggOpus(t *testing.T) {
-	for _, samples := range []int{1, 648, 649, 960, 12 * 960, 12*960 - 312, 12*960 - 311, 24 * 960, 50000, 200000} {
+	for _, samples := range []int{1, 648, 649, 960, 12 * 960, 12*960 - 312, 12*960 - 311, 24 * 960, 50000,
+		200000} {
 		path, pcm := filepath.Join(t.TempDir(), "hum.opus"), hum(samples)
 		writeOpus(t, path, pcm, 441)
 		got, err := readOgg(t, mustRead(t, path))
@@ -118,7 +119,8 @@ func TestOggOpus(t *testing.T) {
 func opusinfo(t *testing.T, path string, length time.Duration) {
 	t.Helper()
 	out, err := exec.Command("opusinfo", path).CombinedOutput()
-	if err != nil || bytes.Contains(bytes.ToUpper(out), []byte("WARNING")) || bytes.Contains(out, []byte("ERROR")) {
+	if err != nil || bytes.Contains(bytes.ToUpper(out), []byte("WARNING")) ||
+		bytes.Contains(out, []byte("ERROR")) {
 		t.Errorf("%v: %v\n%s", length, err, out)
 	}
 	var minutes, seconds float64
@@ -192,7 +194,8 @@ func TestOggOpusOnAFullDisk(t *testing.T) {
 	for err == nil {
 		err = w.WriteFrame(pcm)
 	}
-	if !strings.Contains(err.Error(), "disk is full") || !errors.Is(w.WriteFrame(pcm), err) || !errors.Is(w.Close(), err) {
+	if !strings.Contains(err.Error(), "disk is full") || !errors.Is(w.WriteFrame(pcm), err) ||
+		!errors.Is(w.Close(), err) {
 		t.Error(err)
 	}
 	if got, err := readOgg(t, d.Bytes()); err != nil || len(got) < SampleRate/4 {
@@ -217,7 +220,8 @@ func TestOggOpusOfOthers(t *testing.T) {
 	dir := t.TempDir()
 	pcm := hum(2 * SampleRate)
 	stereo := filepath.Join(dir, "in.wav")
-	data := []byte("RIFF\xff\xff\xff\xffWAVEfmt \x10\x00\x00\x00\x01\x00\x02\x00\x80\xbb\x00\x00\x00\xee\x02\x00\x04\x00\x10\x00data\xff\xff\xff\xff")
+	data := []byte("RIFF\xff\xff\xff\xffWAVEfmt " +
+		"\x10\x00\x00\x00\x01\x00\x02\x00\x80\xbb\x00\x00\x00\xee\x02\x00\x04\x00\x10\x00data\xff\xff\xff\xff")
 	for _, x := range pcm {
 		data = binary.LittleEndian.AppendUint16(data, uint16(toInt16(x)))
 		data = binary.LittleEndian.AppendUint16(data, uint16(toInt16(x)))
@@ -227,7 +231,8 @@ func TestOggOpusOfOthers(t *testing.T) {
 	}
 	made := func(args ...string) []byte {
 		out := filepath.Join(dir, "out.opus")
-		if text, err := exec.Command("opusenc", append(args, "--quiet", "--ignorelength", stereo, out)...).CombinedOutput(); err != nil {
+		if text, err := exec.Command("opusenc", append(args, "--quiet", "--ignorelength", stereo,
+			out)...).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, text)
 		}
 		return mustRead(t, out)
@@ -235,8 +240,10 @@ func TestOggOpusOfOthers(t *testing.T) {
 	much := "X=" + strings.Repeat("x", 100_000)
 	long := made("--framesize", "60", "--bitrate", "64")
 	for name, data := range map[string][]byte{
-		"stereo": made("--bitrate", "96"), "short frames": made("--framesize", "5", "--bitrate", "96"), "long frames": long,
-		"mono, much said of it": made("--downmix-mono", "--bitrate", "48", "--comment", much, "--comment", much),
+		"stereo": made("--bitrate", "96"), "short frames": made("--framesize", "5", "--bitrate", "96"),
+		"long frames": long,
+		"mono, much said of it": made("--downmix-mono", "--bitrate", "48", "--comment", much, "--comment",
+			much),
 	} {
 		got, err := readOgg(t, data)
 		if err != nil {
@@ -271,11 +278,17 @@ func TestOggOpusDamaged(t *testing.T) {
 	writeOpus(t, path, hum(4*SampleRate), 480)
 	whole := mustRead(t, path)
 	for name, damage := range map[string]func(b []byte) []byte{
-		"cut off":          func(b []byte) []byte { return b[:len(b)/2] },
-		"a page damaged":   func(b []byte) []byte { b[len(b)/2] ^= 0x40; return b },
-		"a hole":           func(b []byte) []byte { return append(b[:len(b)/2], b[len(b)*2/3:]...) },
-		"noise inside":     func(b []byte) []byte { return slices.Insert(b, len(b)/2, []byte("OggS, this is OggS noise OOOO")...) },
-		"noise at the end": func(b []byte) []byte { return append(b, bytes.Repeat([]byte("OggS\xff"), 100)...) },
+		"cut off":        func(b []byte) []byte { return b[:len(b)/2] },
+		"a page damaged": func(b []byte) []byte { b[len(b)/2] ^= 0x40; return b },
+		"a hole":         func(b []byte) []byte { return append(b[:len(b)/2], b[len(b)*2/3:]...) },
+		"noise inside": func(b []byte) []byte {
+			return slices.Insert(b, len(b)/2,
+				[]byte("OggS, this is OggS noise OOOO")...)
+		},
+		"noise at the end": func(b []byte) []byte {
+			return append(b,
+				bytes.Repeat([]byte("OggS\xff"), 100)...)
+		},
 	} {
 		got, err := readOgg(t, damage(slices.Clone(whole)))
 		if err != nil || len(got) < SampleRate {
@@ -305,7 +318,8 @@ func TestOggOpusDamaged(t *testing.T) {
 			p.Payload[9], p.Segments = 6, []byte{27}
 		}), "6 channels"},
 	} {
-		if _, err := readOgg(t, test.data); err == nil || !strings.Contains(err.Error(), test.want) || !strings.HasPrefix(err.Error(), "file: ") {
+		if _, err := readOgg(t, test.data); err == nil || !strings.Contains(err.Error(), test.want) ||
+			!strings.HasPrefix(err.Error(), "file: ") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -364,9 +378,11 @@ func repaired(data []byte, at int) []byte {
 	}
 	head := data[at : at+size]
 	page := ogg.Page{
-		HeaderType: head[5], GranulePos: binary.LittleEndian.Uint64(head[6:]), SerialNumber: binary.LittleEndian.Uint32(head[14:]),
-		PageSequence: binary.LittleEndian.Uint32(head[18:]), Segments: head[pageHead : pageHead+int(head[26])],
-		Payload: head[pageHead+int(head[26]):],
+		HeaderType: head[5], GranulePos: binary.LittleEndian.Uint64(head[6:]),
+		SerialNumber: binary.LittleEndian.Uint32(head[14:]),
+		PageSequence: binary.LittleEndian.Uint32(head[18:]),
+		Segments:     head[pageHead : pageHead+int(head[26])],
+		Payload:      head[pageHead+int(head[26]):],
 	}
 	data = slices.Clone(data)
 	copy(data[at:], page.Encode())

@@ -220,7 +220,8 @@ func withPulsePort(host string) string {
 func pulseCookie() []byte {
 	paths := []string{os.Getenv("PULSE_COOKIE")}
 	if home, err := os.UserHomeDir(); err == nil {
-		paths = append(paths, filepath.Join(home, ".config/pulse/cookie"), filepath.Join(home, ".pulse-cookie"))
+		paths = append(paths, filepath.Join(home, ".config/pulse/cookie"),
+			filepath.Join(home, ".pulse-cookie"))
 	}
 	for _, p := range paths {
 		if p == "" {

@@ -32,9 +32,11 @@ func startPulseIn(t *testing.T, dir string) (server string, stop func()) {
 	os.Remove(socket) // of one that was killed
 	daemon := exec.Command(program, "-n", "--daemonize=no", "--system=false", "--use-pid-file=no",
 		"--exit-idle-time=-1", "--disallow-exit", "--realtime=no", "--high-priority=no",
-		"-L", "module-null-sink sink_name=speaker rate=48000 channels=1 sink_properties=device.description=Desk",
+		"-L", "module-null-sink sink_name=speaker rate=48000 channels=1 "+
+			"sink_properties=device.description=Desk",
 		"-L", "module-native-protocol-unix auth-anonymous=1 socket="+socket)
-	daemon.Env = []string{"HOME=" + dir, "XDG_RUNTIME_DIR=" + dir, "PULSE_RUNTIME_PATH=" + dir, "PULSE_STATE_PATH=" + dir, "PATH=" + os.Getenv("PATH")}
+	daemon.Env = []string{"HOME=" + dir, "XDG_RUNTIME_DIR=" + dir, "PULSE_RUNTIME_PATH=" + dir,
+		"PULSE_STATE_PATH=" + dir, "PATH=" + os.Getenv("PATH")}
 	var log bytes.Buffer
 	daemon.Stdout, daemon.Stderr = &log, &log
 	if err := daemon.Start(); err != nil {
@@ -193,23 +195,27 @@ func TestClosedDevices(t *testing.T) {
 func TestNoSuchDevice(t *testing.T) {
 	server, _ := startPulse(t)
 	d := Device{Server: server, Name: "nothing-of-this-name"}
-	if _, err := OpenMicrophone(d); err == nil || !strings.Contains(err.Error(), `no microphone named "nothing-of-this-name"`) {
+	if _, err := OpenMicrophone(d); err == nil || !strings.Contains(err.Error(),
+		`no microphone named "nothing-of-this-name"`) {
 		t.Errorf("microphone: %v", err)
 	}
-	if _, err := OpenSpeaker(d); err == nil || !strings.Contains(err.Error(), `no loudspeaker named "nothing-of-this-name"`) {
+	if _, err := OpenSpeaker(d); err == nil || !strings.Contains(err.Error(),
+		`no loudspeaker named "nothing-of-this-name"`) {
 		t.Errorf("loudspeaker: %v", err)
 	}
 }
 
 func TestNoSoundServer(t *testing.T) {
 	dir := t.TempDir()
-	for _, server := range []string{"unix:" + filepath.Join(dir, "none"), "tcp:127.0.0.1:1", "nonsense://", "{elsewhere}unix:/x"} {
+	for _, server := range []string{"unix:" + filepath.Join(dir, "none"), "tcp:127.0.0.1:1", "nonsense://",
+		"{elsewhere}unix:/x"} {
 		_, err := OpenMicrophone(Device{Server: server})
 		var missing *NoSoundServerError
 		if !errors.As(err, &missing) {
 			t.Fatalf("%s: %v", server, err)
 		}
-		if want := "no sound server found: start PulseAudio or PipeWire, or use --in FILE.wav / --out FILE.wav"; err.Error() != want {
+		if want := "no sound server found: start PulseAudio or PipeWire, or use --in FILE.wav / --out " +
+			"FILE.wav"; err.Error() != want {
 			t.Errorf("%s: %v", server, err)
 		}
 		if _, err := OpenSpeaker(Device{Server: server}); !errors.As(err, &missing) {
@@ -223,9 +229,11 @@ func TestPulseServerStrings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := parsePulseServer("/run/a unix:/run/b tcp:h:1 tcp6:[::1] {" + host + "}tcp:h {other}/run/c {broken plain what:ever")
+	got := parsePulseServer("/run/a unix:/run/b tcp:h:1 tcp6:[::1] {" + host +
+		"}tcp:h {other}/run/c {broken plain what:ever")
 	want := []pulseAddress{
-		{"unix", "/run/a"}, {"unix", "/run/b"}, {"tcp", "h:1"}, {"tcp6", "[::1]:4713"}, {"tcp", "h:4713"}, {"tcp", "plain:4713"},
+		{"unix", "/run/a"}, {"unix", "/run/b"}, {"tcp", "h:1"}, {"tcp6", "[::1]:4713"}, {"tcp", "h:4713"},
+		{"tcp", "plain:4713"},
 	}
 	if len(got) != len(want) {
 		t.Fatalf("got %v", got)

@@ -41,7 +41,8 @@ func newReopener[D interface {
 	if err != nil {
 		return nil, err
 	}
-	r := &reopener[D]{open: open, changed: changed, device: device, failed: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
+	r := &reopener[D]{open: open, changed: changed, device: device, failed: make(chan struct{}, 1),
+		stop: make(chan struct{}), done: make(chan struct{})}
 	go r.run()
 	return r, nil
 }

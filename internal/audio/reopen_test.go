@@ -66,7 +66,8 @@ func (l *lasting) play(t *testing.T, lost bool) {
 			return
 		}
 		if _, err := tone.ReadFrame(ctx, played); err != nil {
-			t.Fatalf("the tone is not heard, or the loss not told (%v): %v; the loudest was %.0f dB", lost, err, loudest)
+			t.Fatalf("the tone is not heard, or the loss not told (%v): %v; the loudest was %.0f dB", lost,
+				err, loudest)
 		}
 		if err := l.speaker.WriteFrame(played); err != nil {
 			t.Fatal(err)
@@ -74,8 +75,8 @@ func (l *lasting) play(t *testing.T, lost bool) {
 		if n, err := l.mic.ReadFrame(ctx, heard); n != frame20 || err != nil {
 			t.Fatal(n, err)
 		}
-		// On a busy machine the sound has gaps, so it is not looked at whether all of it comes: a sink that nothing plays to is
-		// silent.
+		// On a busy machine the sound has gaps, so it is not looked at whether all of it comes: a sink that
+		// nothing plays to is silent.
 		if loudest = max(loudest, float64(Level(heard))); !lost && loudest > -40 {
 			return
 		}
@@ -117,10 +118,12 @@ func pactl(t *testing.T, server string, args ...string) string {
 func TestDeviceUnplugged(t *testing.T) {
 	server, _ := startPulse(t)
 	plug := func() string {
-		return pactl(t, server, "load-module", "module-null-sink", "sink_name=headset", "rate=48000", "channels=1", "sink_properties=device.description=Blue_Headset")
+		return pactl(t, server, "load-module", "module-null-sink", "sink_name=headset", "rate=48000",
+			"channels=1", "sink_properties=device.description=Blue_Headset")
 	}
 	module := plug()
-	l := openLasting(t, Device{Server: server, Name: "headset.monitor"}, Device{Server: server, Name: "headset"})
+	l := openLasting(t, Device{Server: server, Name: "headset.monitor"},
+		Device{Server: server, Name: "headset"})
 	l.play(t, false)
 	pactl(t, server, "unload-module", module)
 	l.play(t, true)
@@ -142,7 +145,8 @@ func TestLostDeviceCloses(t *testing.T) {
 	begin := time.Now()
 	const frames = 25
 	for range frames {
-		if n, err := l.mic.ReadFrame(t.Context(), frame); n != frame20 || err != nil || Level(frame) != Silence {
+		if n, err := l.mic.ReadFrame(t.Context(), frame); n != frame20 || err != nil ||
+			Level(frame) != Silence {
 			t.Fatal(n, err)
 		}
 	}
@@ -166,7 +170,8 @@ func TestLostDeviceCloses(t *testing.T) {
 
 func TestDevices(t *testing.T) {
 	server, _ := startPulse(t)
-	pactl(t, server, "load-module", "module-null-sink", "sink_name=headset", "sink_properties=device.description=Blue_Headset")
+	pactl(t, server, "load-module", "module-null-sink", "sink_name=headset",
+		"sink_properties=device.description=Blue_Headset")
 	mics, speakers, err := Devices(server)
 	if err != nil {
 		t.Fatal(err)
@@ -179,10 +184,12 @@ func TestDevices(t *testing.T) {
 		t.Errorf("microphones %+v", mics)
 	}
 	for meant, want := range map[string]string{
-		"speaker": "speaker", "headset": "headset", "BLUE_HEADSET": "headset", "blue": "headset", "desk": "speaker", "Head": "headset",
+		"speaker": "speaker", "headset": "headset", "BLUE_HEADSET": "headset", "blue": "headset",
+		"desk": "speaker", "Head": "headset",
 		"e": "", "ship": "", "": "",
 	} {
-		if got, err := FindDevice("loudspeaker", meant, speakers); got != want || (err == nil) != (want != "") {
+		if got, err := FindDevice("loudspeaker", meant, speakers); got != want ||
+			(err == nil) != (want != "") {
 			t.Errorf("%q is %q, %v; want %q", meant, got, err, want)
 		}
 	}

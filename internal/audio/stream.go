@@ -57,7 +57,8 @@ func OpenStream(path string) (*StreamSource, error) {
 }
 
 func newStream(path string, open func() (io.ReadCloser, error)) *StreamSource {
-	return &StreamSource{pacer: newPacer(), path: path, open: open, queue: newRing(streamQueue), done: make(chan struct{}),
+	return &StreamSource{pacer: newPacer(), path: path, open: open, queue: newRing(streamQueue),
+		done: make(chan struct{}),
 		grew: make(chan struct{}, 1), space: make(chan struct{}, 1)}
 }
 
@@ -191,7 +192,8 @@ func streamReader(r io.Reader, name string) (Reader, error) {
 		return newOggReader(in, name)
 	}
 	if kind := packed(head); kind != "" {
-		return nil, fmt.Errorf("%s: this is %s: give WAV, Ogg Opus, or raw 16 bit mono 48 kHz, such as ffmpeg -i FILE -f wav - makes", name, kind)
+		return nil, fmt.Errorf("%s: this is %s: give WAV, Ogg Opus, or raw 16 bit mono 48 kHz, such as "+
+			"ffmpeg -i FILE -f wav - makes", name, kind)
 	}
 	return newFrameReader(in, WAVFormat{Channels: 1, SampleRate: SampleRate, Bits: 16}), nil
 }
@@ -199,7 +201,8 @@ func streamReader(r io.Reader, name string) (Reader, error) {
 // packed names the format of a file that begins so, if it is one that people send into pipes by mistake. As
 // raw samples it would be noise, as loud as can be. What begins with zeros or arbitrary bytes may be raw.
 func packed(head []byte) string {
-	for begin, kind := range map[string]string{"ID3": "MP3", "fLaC": "FLAC", "FORM": "AIFF", "caff": "CAF", "\x1aE\xdf\xa3": "Matroska or WebM"} {
+	for begin, kind := range map[string]string{"ID3": "MP3", "fLaC": "FLAC", "FORM": "AIFF", "caff": "CAF",
+		"\x1aE\xdf\xa3": "Matroska or WebM"} {
 		if bytes.HasPrefix(head, []byte(begin)) {
 			return kind
 		}

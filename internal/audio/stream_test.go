@@ -116,9 +116,12 @@ func TestStreamSourceEnds(t *testing.T) {
 	}{
 		"empty":   {nil, "pipe: there is no sound in it"},
 		"no data": {riff(fmtChunk(formatPCM, mono16)), "pipe: damaged WAV header"},
-		"MP3":     {[]byte("ID3\x04\x00\x00\x00\x00\x00\x21TSSE"), "pipe: this is MP3: give WAV, Ogg Opus, or raw"},
-		"M4A":     {[]byte("\x00\x00\x00\x20ftypM4A \x00\x00"), "pipe: this is MP4: give WAV, Ogg Opus, or raw"},
-		"FLAC":    {[]byte("fLaC\x00\x00\x00\x22\x10\x00\x10\x00"), "pipe: this is FLAC: give WAV, Ogg Opus, or raw"},
+		"MP3": {[]byte("ID3\x04\x00\x00\x00\x00\x00\x21TSSE"),
+			"pipe: this is MP3: give WAV, Ogg Opus, or raw"},
+		"M4A": {[]byte("\x00\x00\x00\x20ftypM4A \x00\x00"),
+			"pipe: this is MP4: give WAV, Ogg Opus, or raw"},
+		"FLAC": {[]byte("fLaC\x00\x00\x00\x22\x10\x00\x10\x00"),
+			"pipe: this is FLAC: give WAV, Ogg Opus, or raw"},
 		"nothing": {riff(fmtChunk(formatPCM, mono16), chunk("data", nil)), "pipe: there is no sound in it"},
 	} {
 		s, w := piped()
@@ -126,7 +129,8 @@ func TestStreamSourceEnds(t *testing.T) {
 			w.Write(test.file)
 			w.Close()
 		}()
-		if n, err := s.ReadFrame(t.Context(), make([]float32, frame20)); n != 0 || err == nil || !strings.HasPrefix(err.Error(), test.want) {
+		if n, err := s.ReadFrame(t.Context(), make([]float32, frame20)); n != 0 || err == nil ||
+			!strings.HasPrefix(err.Error(), test.want) {
 			t.Errorf("%s: %d, %v", name, n, err)
 		}
 		s.Close()
@@ -258,7 +262,8 @@ func TestStreamSink(t *testing.T) {
 func TestFileOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "in.wav")
 	want := []float64{0.5, 0.25, -0.5}
-	if err := os.WriteFile(path, riff(fmtChunk(formatPCM, mono16), chunk("data", store(mono16, want))), 0o600); err != nil {
+	if err := os.WriteFile(path, riff(fmtChunk(formatPCM, mono16), chunk("data", store(mono16, want))),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	s, err := OpenFile(path)

@@ -43,7 +43,8 @@ func CreateStream(path string) (*StreamSink, error) {
 			return nil, err
 		}
 	}
-	s := &StreamSink{path: path, queue: newRing(streamSinkQueue), done: make(chan struct{}), changed: make(chan struct{}, 1)}
+	s := &StreamSink{path: path, queue: newRing(streamSinkQueue), done: make(chan struct{}),
+		changed: make(chan struct{}, 1)}
 	go s.write()
 	return s, nil
 }

@@ -19,7 +19,8 @@ type frameReader struct {
 const framesAtOnce = 1024
 
 func newFrameReader(in io.Reader, f WAVFormat) *frameReader {
-	return &frameReader{in: in, format: f, weights: downmix(f.Channels, f.Mask), buf: make([]byte, framesAtOnce*f.frameBytes())}
+	return &frameReader{in: in, format: f, weights: downmix(f.Channels, f.Mask),
+		buf: make([]byte, framesAtOnce*f.frameBytes())}
 }
 
 // Read fills dst unless the data ends; a cut-off last frame is left out.

@@ -224,7 +224,8 @@ func readFormat(in io.Reader, size int64) (WAVFormat, error) {
 		return WAVFormat{}, err
 	}
 	if align := int(le.Uint16(body[12:])); align != f.frameBytes() {
-		return WAVFormat{}, fmt.Errorf("damaged WAV header: %d bytes a frame for %d channels of %d bits", align, f.Channels, f.Bits)
+		return WAVFormat{}, fmt.Errorf("damaged WAV header: %d bytes a frame for %d channels of %d bits",
+			align, f.Channels, f.Bits)
 	}
 	return f, nil
 }

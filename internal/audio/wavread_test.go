@@ -117,7 +117,8 @@ func TestReadFormats(t *testing.T) {
 				}
 			}
 			for _, header := range [][]byte{fmtChunk(codeOf(f), f), extensible(f)} {
-				got := parseWAV(t, riff(chunk("LIST", []byte("odd")), header, chunk("fact", make([]byte, 4)), chunk("data", store(f, stored))))
+				got := parseWAV(t, riff(chunk("LIST", []byte("odd")), header, chunk("fact", make([]byte, 4)),
+					chunk("data", store(f, stored))))
 				if len(got) != 4800 {
 					t.Fatalf("%+v: %d samples", f, len(got))
 				}
@@ -137,7 +138,8 @@ func TestReadFormats(t *testing.T) {
 }
 
 // usualWeights are of one voice, of stereo and of 5.1 (left, right, centre, LFE, two of surround).
-var usualWeights = map[int][]float64{1: {1}, 2: {0.5, 0.5}, 6: {math.Sqrt2 / 2, math.Sqrt2 / 2, 1, 0, 0.5, 0.5}}
+var usualWeights = map[int][]float64{1: {1}, 2: {0.5, 0.5},
+	6: {math.Sqrt2 / 2, math.Sqrt2 / 2, 1, 0, 0.5, 0.5}}
 
 // TestReadSurround wants a voice to be as loud as its place says, wherever the file has it.
 func TestReadSurround(t *testing.T) {
@@ -159,7 +161,8 @@ func TestReadSurround(t *testing.T) {
 		{"stereo", 0x3, []float64{0.5, 0.5}},
 		{"centre and LFE", 0xc, []float64{1, 0}},
 		{"more channels than places", 0x7, []float64{front, front, 1, 0.5}},
-		{"nowhere", 0, []float64{0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25}},
+		{"nowhere", 0, []float64{0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25,
+			0.25, 0.25, 0.25}},
 		{"effects alone", 0x8, []float64{1}},
 	} {
 		f := WAVFormat{Channels: len(test.want), SampleRate: SampleRate, Bits: 16, Mask: test.mask}
@@ -220,17 +223,22 @@ func TestReadLargeFiles(t *testing.T) {
 			t.Errorf("%s, longer than can be: %d samples of 100 at least", id, len(got))
 		}
 	}
-	if got := parseWAV(t, append([]byte("RF64"), riff(fmtChunk(formatPCM, mono16), chunk("data", sound), chunk("LIST", sound))[4:]...)); len(got) != 100 {
+	if got := parseWAV(t, append([]byte("RF64"), riff(fmtChunk(formatPCM, mono16), chunk("data", sound),
+		chunk("LIST", sound))[4:]...)); len(got) != 100 {
 		t.Errorf("RF64 without sizes: %d samples", len(got))
 	}
 	for name, file := range map[string][]byte{
-		"short":     append([]byte("RF64\x00\x00\x00\x00WAVE"), chunk("ds64", make([]byte, sizesHead-1))...),
-		"long":      append([]byte("RF64\x00\x00\x00\x00WAVE"), chunk("ds64", make([]byte, maxSizes+1))...),
-		"cut":       append([]byte("RF64\x00\x00\x00\x00WAVE"), chunk("ds64", make([]byte, sizesHead))[:20]...),
-		"no table":  append([]byte("RF64\x00\x00\x00\x00WAVE"), chunk("ds64", append(make([]byte, sizesHead-4), 1, 0, 0, 0))...),
-		"many more": append([]byte("RF64\x00\x00\x00\x00WAVE"), chunk("ds64", append(make([]byte, sizesHead-4), 255, 255, 255, 255))...),
+		"short": append([]byte("RF64\x00\x00\x00\x00WAVE"), chunk("ds64", make([]byte, sizesHead-1))...),
+		"long":  append([]byte("RF64\x00\x00\x00\x00WAVE"), chunk("ds64", make([]byte, maxSizes+1))...),
+		"cut": append([]byte("RF64\x00\x00\x00\x00WAVE"),
+			chunk("ds64", make([]byte, sizesHead))[:20]...),
+		"no table": append([]byte("RF64\x00\x00\x00\x00WAVE"),
+			chunk("ds64", append(make([]byte, sizesHead-4), 1, 0, 0, 0))...),
+		"many more": append([]byte("RF64\x00\x00\x00\x00WAVE"),
+			chunk("ds64", append(make([]byte, sizesHead-4), 255, 255, 255, 255))...),
 	} {
-		if _, err := NewWAVReader(bytes.NewReader(file), name); err == nil || !strings.Contains(err.Error(), "chunk of sizes") {
+		if _, err := NewWAVReader(bytes.NewReader(file), name); err == nil ||
+			!strings.Contains(err.Error(), "chunk of sizes") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -337,7 +345,8 @@ func TestReadDamagedHeaders(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := OpenFile(path)
-		if err == nil || !strings.Contains(err.Error(), test.says) || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.Contains(err.Error(), test.says) || !strings.Contains(err.Error(), path) ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v; want one line with %q and the file's name", test.name, err, test.says)
 		}
 	}
@@ -367,7 +376,8 @@ func FuzzWAVReader(f *testing.F) {
 	stereo := WAVFormat{Channels: 2, SampleRate: 44100, Bits: 24}
 	f.Add(riff(fmtChunk(formatPCM, mono16), chunk("data", make([]byte, 32))))
 	f.Add(riff(extensible(stereo), chunk("LIST", []byte("abc")), chunk("data", make([]byte, 60))))
-	f.Add(riff(fmtChunk(formatFloat, WAVFormat{Channels: 1, SampleRate: 8000, Bits: 32, Float: true}), chunk("data", make([]byte, 40))))
+	f.Add(riff(fmtChunk(formatFloat, WAVFormat{Channels: 1, SampleRate: 8000, Bits: 32, Float: true}),
+		chunk("data", make([]byte, 40))))
 	f.Add(large("RF64", make([]byte, 32), 32, binary.LittleEndian.AppendUint64([]byte("junk"), 8)))
 	f.Add([]byte("RIFF\x00\x00\x00\x00WAVEdata\xff\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, file []byte) {

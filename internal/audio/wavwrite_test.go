@@ -90,7 +90,8 @@ func checkWhole(t *testing.T, path string) (samples int) {
 		t.Fatalf("%d bytes: no header", len(file))
 	}
 	data := int(binary.LittleEndian.Uint32(file[40:]))
-	if total := int(binary.LittleEndian.Uint32(file[4:])); total != data+wavHeaderSize-8 || data > len(file)-wavHeaderSize {
+	if total := int(binary.LittleEndian.Uint32(file[4:])); total != data+wavHeaderSize-8 ||
+		data > len(file)-wavHeaderSize {
 		t.Fatalf("header says %d and %d, file has %d bytes", total, data, len(file))
 	}
 	return data / 2
@@ -189,7 +190,8 @@ func TestFullDisk(t *testing.T) {
 	for i := 0; first == nil && i < 10; i++ {
 		first = w.WriteFrame(tone)
 	}
-	if first == nil || !strings.Contains(first.Error(), path+": the disk is full: free some space") || strings.Contains(first.Error(), "\n") {
+	if first == nil || !strings.Contains(first.Error(), path+": the disk is full: free some space") ||
+		strings.Contains(first.Error(), "\n") {
 		t.Fatalf("got %v", first)
 	}
 	if err := w.WriteFrame(tone); err != first {
@@ -204,7 +206,8 @@ func TestFullDisk(t *testing.T) {
 }
 
 func TestCreateFails(t *testing.T) {
-	if _, err := CreateWAV(filepath.Join(t.TempDir(), "no", "out.wav")); err == nil || !strings.Contains(err.Error(), "out.wav") {
+	if _, err := CreateWAV(filepath.Join(t.TempDir(), "no", "out.wav")); err == nil ||
+		!strings.Contains(err.Error(), "out.wav") {
 		t.Errorf("no folder: %v", err)
 	}
 	if _, err := os.Stat("/dev/full"); err == nil {
@@ -222,7 +225,8 @@ func TestSizeLimit(t *testing.T) {
 	}
 	defer w.Close()
 	w.written = maxDataBytes - 1000
-	if err := w.WriteFrame(make([]float32, SampleRate)); err == nil || !strings.Contains(err.Error(), "4 GB limit") {
+	if err := w.WriteFrame(make([]float32, SampleRate)); err == nil ||
+		!strings.Contains(err.Error(), "4 GB limit") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -114,9 +114,12 @@ func TestMaxMin(t *testing.T) {
 		for i, s := range all {
 			got := float64(s.taken) / 20
 			if math.Abs(got-want[i]) > 0.05*want[i]+200 {
-				t.Errorf("round %d, %v of %.0f B/s: got %.0f, want %.0f", round, s.source, s.rate, got, want[i])
+				t.Errorf("round %d, %v of %.0f B/s: got %.0f, want %.0f", round, s.source, s.rate, got,
+					want[i])
 			}
-			if want[i] >= s.rate*.999 && want[i] < 0.9*roomRate/float64(len(groups)*len(members[s.source.Group.ID])) && s.taken != s.offered {
+			if want[i] >= s.rate*.999 &&
+				want[i] < 0.9*roomRate/float64(len(groups)*len(members[s.source.Group.ID])) &&
+				s.taken != s.offered {
 				t.Errorf("round %d: a quiet one lost %d of %d bytes", round, s.offered-s.taken, s.offered)
 			}
 		}
@@ -134,7 +137,8 @@ func TestQuietLosesNothing(t *testing.T) {
 	for name, all := range map[string][]*sender{
 		"40 addresses":       flood(40, func(i uint64) Source { return local(1000+i, i) }),
 		"300 of one address": flood(300, func(i uint64) Source { return local(1000, i) }),
-		"300 behind a link":  flood(300, func(i uint64) Source { return Source{Group{Link: true, ID: 1}, i} }),
+		"300 behind a link": flood(300,
+			func(i uint64) Source { return Source{Group{Link: true, ID: 1}, i} }),
 	} {
 		p := newRoomPool()
 		quiet := &sender{source: local(1, 1), size: 150, rate: 5500}
@@ -146,29 +150,37 @@ func TestQuietLosesNothing(t *testing.T) {
 		for _, s := range all {
 			sum += s.taken
 		}
-		// Each begins with what Burst has for as many as were there before: ln(n) times Burst, and Least each at least.
-		if most := 10*roomRate + int(slack.Seconds()*roomRate) + int(math.Log(float64(len(all)))+1)*roomRate/4 + len(all)*1200; sum > most {
+		// Each begins with what Burst has for as many as were there before: ln(n) times Burst, and Least each
+		// at least.
+		if most := 10*roomRate + int(slack.Seconds()*roomRate) +
+			int(math.Log(float64(len(all)))+1)*roomRate/4 + len(all)*1200; sum > most {
 			t.Errorf("%s: %d bytes went through, want %d at most", name, sum, most)
 		}
 		if sum < 9*roomRate {
-			t.Errorf("%s: only %d bytes of the loud ones went through: what the quiet one leaves is theirs", name, sum)
+			t.Errorf("%s: only %d bytes of the loud ones went through: what the quiet one leaves is theirs",
+				name, sum)
 		}
 	}
 }
 
-// TestManyNetworksOfOne has one customer send from many networks, one or many members in each. It takes as much from others as
-// from a single one.
+// TestManyNetworksOfOne has one customer send from many networks, one or many members in each. It takes as
+// much from others as from a single one.
 func TestManyNetworksOfOne(t *testing.T) {
 	address := func(id uint64) Source { return Source{Group{Address: true, ID: id}, id} }
 	for name, test := range map[string]struct {
 		quiet Source
 		loud  func(i uint64) Source
 	}{
-		"/64s of a /48, other provider": {address(0x2a00_0000_0001_0000), func(i uint64) Source { return address(0x2001_0db8_0001_0000 + i) }},
-		"/64s of a /56, same /48":       {address(0x2001_0db8_0001_ff00), func(i uint64) Source { return address(0x2001_0db8_0001_0000 + i) }},
-		"/64s of a /56, IPv4":           {address(0xc000_0201), func(i uint64) Source { return address(0x2001_0db8_0001_0000 + i) }},
-		"IPv4 /24, IPv6":                {address(0x2001_0db8_0001_ff00), func(i uint64) Source { return address(0xc000_0200 + i) }},
-		"IPv4 /24, next /24":            {address(0xc000_0301), func(i uint64) Source { return address(0xc000_0200 + i) }},
+		"/64s of a /48, other provider": {address(0x2a00_0000_0001_0000),
+			func(i uint64) Source { return address(0x2001_0db8_0001_0000 + i) }},
+		"/64s of a /56, same /48": {address(0x2001_0db8_0001_ff00),
+			func(i uint64) Source { return address(0x2001_0db8_0001_0000 + i) }},
+		"/64s of a /56, IPv4": {address(0xc000_0201),
+			func(i uint64) Source { return address(0x2001_0db8_0001_0000 + i) }},
+		"IPv4 /24, IPv6": {address(0x2001_0db8_0001_ff00),
+			func(i uint64) Source { return address(0xc000_0200 + i) }},
+		"IPv4 /24, next /24": {address(0xc000_0301),
+			func(i uint64) Source { return address(0xc000_0200 + i) }},
 	} {
 		p := newRoomPool()
 		quiet := &sender{source: test.quiet, size: 150, rate: 7500}
@@ -197,7 +209,8 @@ func TestAllAtOnce(t *testing.T) {
 	}
 }
 
-// TestQuietFirst wants a link that is too narrow for anybody to carry the quietest one, and equal ones equally.
+// TestQuietFirst wants a link that is too narrow for anybody to carry the quietest one, and equal ones
+// equally.
 func TestQuietFirst(t *testing.T) {
 	const rate = 1250 // 10 kbit/s
 	p := NewPool(Config{Rate: rate, Burst: 500 * time.Millisecond, Least: 600, QuietFirst: true})
@@ -223,7 +236,8 @@ func TestQuietFirst(t *testing.T) {
 func TestBucket(t *testing.T) {
 	var b Bucket
 	taken := 0
-	for at := time.Duration(0); at < 10*time.Second; at += 2 * time.Millisecond { // 500 packets of 1150 bytes a second
+	// 500 packets of 1150 bytes a second
+	for at := time.Duration(0); at < 10*time.Second; at += 2 * time.Millisecond {
 		if b.Take(1150, 32_000, 500*time.Millisecond, at) {
 			taken += 1150
 		}
@@ -253,7 +267,8 @@ func TestPoolForgets(t *testing.T) {
 			p.Take(local(1, 1), 100, at*time.Second)
 			p.Take(local(1, 1), 3000, at*time.Second)
 		}
-		if all := &p.all; len(all.nodes) != 1 || p.members != 1 || len(all.index) != 1 || len(all.nodes[0].index) != 1 {
+		if all := &p.all; len(all.nodes) != 1 || p.members != 1 || len(all.index) != 1 ||
+			len(all.nodes[0].index) != 1 {
 			t.Errorf("quiet first %v: %d groups, %d members", quietFirst, len(p.all.nodes), p.members)
 		}
 	}
@@ -262,7 +277,8 @@ func TestPoolForgets(t *testing.T) {
 // TestPoolConcurrent is for the race detector.
 func TestPoolConcurrent(t *testing.T) {
 	for _, quietFirst := range []bool{false, true} {
-		p := NewPool(Config{Rate: 100_000, Burst: 100 * time.Millisecond, Least: 1200, QuietFirst: quietFirst})
+		p := NewPool(Config{Rate: 100_000, Burst: 100 * time.Millisecond, Least: 1200,
+			QuietFirst: quietFirst})
 		var wg sync.WaitGroup
 		var mu sync.Mutex
 		sum := 0

@@ -47,11 +47,13 @@ func TestFirstWordsOfACrowd(t *testing.T) {
 			for i, p := range crowd {
 				s, up, sent := got[p.room.ID()], hops[i].seen(), p.room.Stats().PacketsSent
 				// All that the channel passes is there, and in time, and that is most of what it may be.
-				if s.Received > 0 && s.Received+2 >= up.passed && 10*s.Late <= s.Received+10 && 5*s.Received >= sent {
+				if s.Received > 0 && s.Received+2 >= up.passed && 10*s.Late <= s.Received+10 &&
+					5*s.Received >= sent {
 					heard++
 				} else {
 					unheard++
-					t.Logf("round %d: %s sent %d packets, the channel passed %d: %+v", round, p.client.config.Name, sent, up.passed, s)
+					t.Logf("round %d: %s sent %d packets, the channel passed %d: %+v", round,
+						p.client.config.Name, sent, up.passed, s)
 				}
 			}
 			listener.leave()

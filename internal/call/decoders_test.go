@@ -53,7 +53,8 @@ func (e *ear) member(n int, number uint8) *sayer {
 
 // say has a member say a frame: nil: silence.
 func (e *ear) say(m *sayer, pcm []float32) *Stream {
-	packet := jitter.Packet{Counter: m.ctr, Timestamp: uint16(e.room.hearing.clock.now() / (2500 * time.Microsecond)), Silence: pcm == nil}
+	packet := jitter.Packet{Counter: m.ctr,
+		Timestamp: uint16(e.room.hearing.clock.now() / (2500 * time.Microsecond)), Silence: pcm == nil}
 	if pcm != nil {
 		b := make([]byte, opus.MaxFrameBytes)
 		n, _, err := m.codec.Encode(b, pcm)
@@ -245,7 +246,8 @@ func TestManySoundAtOnce(t *testing.T) {
 			}
 			time.Sleep(20 * time.Millisecond)
 		}
-		if got := e.live(); slices.Contains(got, 3) || !slices.Contains(got, maxLive) || slices.Contains(got, maxLive+1) {
+		if got := e.live(); slices.Contains(got, 3) || !slices.Contains(got, maxLive) ||
+			slices.Contains(got, maxLive+1) {
 			t.Errorf("live: %d", got)
 		}
 		if s := late.Stats(); s.Received != 350 || s.Lost != 0 {
@@ -325,7 +327,8 @@ func TestHeardAgainAfterASilence(t *testing.T) {
 					t.Errorf("%d of 1000 ms were heard", ms)
 				}
 				want := m.ctr
-				if s := st.Stats(); s.Received != want || s.Played < 148 || s.Lost+s.Late+s.Concealed+s.Unheard+s.Resets != 0 {
+				if s := st.Stats(); s.Received != want || s.Played < 148 ||
+					s.Lost+s.Late+s.Concealed+s.Unheard+s.Resets != 0 {
 					t.Errorf("of %d packets: %+v", want, s)
 				}
 			})

@@ -61,7 +61,8 @@ func TestEventLog(t *testing.T) {
 	}
 	r := a.Report()
 	v := r.Verdict
-	if !v.ExactlyOnce || v.Talkers != 2 || v.Listeners != 3 || v.Sent < 200 || v.Expected != 2*v.Sent || v.Late != 0 {
+	if !v.ExactlyOnce || v.Talkers != 2 || v.Listeners != 3 || v.Sent < 200 || v.Expected != 2*v.Sent ||
+		v.Late != 0 {
 		t.Errorf("%+v\n%+v", v, r.Deliveries)
 	}
 	for _, d := range r.Deliveries {

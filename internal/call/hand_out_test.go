@@ -44,7 +44,8 @@ func TestEndWaitsForKeys(t *testing.T) {
 	t.Run("alone", func(t *testing.T) {
 		inSpied(t, func(l *lab, _ *spy) {
 			begin := time.Now()
-			p, err := l.joined("anna", "r").room.Publish(&samples{pcm: tone(400 * time.Millisecond)}, PublishConfig{})
+			p, err := l.joined("anna", "r").room.Publish(&samples{pcm: tone(400 * time.Millisecond)},
+				PublishConfig{})
 			if err != nil {
 				t.Fatal(err)
 			}

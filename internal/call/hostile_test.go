@@ -234,7 +234,8 @@ func TestForgedMedia(t *testing.T) {
 		}
 		h.talk(3, frames)
 		h.send(4, wire.Media{KID: 12345, CTR: 1, Ciphertext: []byte("x")})
-		h.send(5, wire.Media{KID: frames[0].KID + 256, CTR: 1 << 61, Ciphertext: make([]byte, wire.MaxCiphertext)})
+		h.send(5, wire.Media{KID: frames[0].KID + 256, CTR: 1 << 61,
+			Ciphertext: make([]byte, wire.MaxCiphertext)})
 		time.Sleep(time.Second)
 		if s := a.room.Stats(); s.Forged != 51 { // the keys of nobody may come yet
 			t.Errorf("%d forged, want 51", s.Forged)
@@ -321,7 +322,8 @@ func TestBogusStreams(t *testing.T) {
 				id = wire.MemberID{2}
 			}
 			bogus := make([]byte, 1000)
-			h.send(uint16(i%wire.MaxAliases), wire.Media{KID: wire.MakeKID(id, uint8(i>>8), uint8(i)), CTR: 1, Ciphertext: bogus})
+			h.send(uint16(i%wire.MaxAliases), wire.Media{KID: wire.MakeKID(id, uint8(i>>8), uint8(i)), CTR: 1,
+				Ciphertext: bogus})
 			if i%50 == 0 {
 				time.Sleep(10 * time.Millisecond)
 			}
@@ -333,9 +335,12 @@ func TestBogusStreams(t *testing.T) {
 		for _, t := range hearing.talkers {
 			held += t.held.bytes
 		}
-		if held != hearing.heldBytes || held > maxHeldBytes || len(hearing.streams)+len(hearing.history) > 0 || len(hearing.unknown) != maxUnknown ||
-			len(hearing.talkers) != maxUnknown+1 || len(hearing.talkers[wire.MemberID{2}].held.frames) > maxHeldOfTalker {
-			t.Errorf("%d bytes held, counted as %d, %d streams, %d talkers", held, hearing.heldBytes, len(hearing.streams), len(hearing.talkers))
+		if held != hearing.heldBytes || held > maxHeldBytes ||
+			len(hearing.streams)+len(hearing.history) > 0 || len(hearing.unknown) != maxUnknown ||
+			len(hearing.talkers) != maxUnknown+1 ||
+			len(hearing.talkers[wire.MemberID{2}].held.frames) > maxHeldOfTalker {
+			t.Errorf("%d bytes held, counted as %d, %d streams, %d talkers", held, hearing.heldBytes,
+				len(hearing.streams), len(hearing.talkers))
 		}
 		if n := len(hearing.talkers[s.id].held.frames); n != len(first) {
 			t.Errorf("%d frames of who is in the room are held, want %d", n, len(first))
@@ -353,7 +358,8 @@ func TestBogusStreams(t *testing.T) {
 		hearing.mu.Lock()
 		defer hearing.mu.Unlock()
 		if len(hearing.talkers) != 1 || hearing.heldBytes != 0 {
-			t.Errorf("%d talkers and %d bytes are left after a minute", len(hearing.talkers), hearing.heldBytes)
+			t.Errorf("%d talkers and %d bytes are left after a minute", len(hearing.talkers),
+				hearing.heldBytes)
 		}
 	})
 }
@@ -418,7 +424,8 @@ func TestGarbageNews(t *testing.T) {
 			case *wire.Join:
 				return &wire.Joined{Room: m.Room, Member: wire.EntryID(m.Entry), Members: 1}
 			case *wire.Members:
-				return &wire.MemberPage{Entries: entries, Next: &wire.MemberID{byte(pages.Add(1))}} // without end
+				// without end
+				return &wire.MemberPage{Entries: entries, Next: &wire.MemberID{byte(pages.Add(1))}}
 			}
 			return nil
 		}
@@ -497,7 +504,8 @@ func TestRelayEndsTheSession(t *testing.T) {
 		}
 		a.end()
 		got := a.news()
-		if len(got) > 0 && got[0] == "detached" { // the end of the connection may come before the packet that says why
+		// the end of the connection may come before the packet that says why
+		if len(got) > 0 && got[0] == "detached" {
 			got = got[1:]
 		}
 		if len(got) != 1 || !strings.HasPrefix(got[0], "ended the relay ended the session") {

@@ -169,7 +169,8 @@ func (l *lab) person(name string) *person {
 	p.conn = l.conn(p.addr)
 	config := Config{Identity: newIdentity(byte(l.hosts)), Name: name, RelayKey: l.key.Fingerprint()}
 	var err error
-	if p.client, err = newClient(l.addr.String(), l.addr.Addr().String(), udp.New(l.before(p.conn)), config); err != nil {
+	if p.client, err = newClient(l.addr.String(), l.addr.Addr().String(), udp.New(l.before(p.conn)),
+		config); err != nil {
 		l.t.Fatal(err)
 	}
 	l.t.Cleanup(func() {

@@ -21,7 +21,10 @@ func TestGhostWithoutALeave(t *testing.T) {
 				before := b.room.SafetyNumber()
 				g := l.ghost(newIdentity(201), "ghost", "r", nil)
 				to := s.of(b)
-				h := hooks{shows: func(p *tapped, entry []byte) bool { return p == to || !slices.Equal(entry, g.entry) }}
+				h := hooks{shows: func(p *tapped, entry []byte) bool {
+					return p == to ||
+						!slices.Equal(entry, g.entry)
+				}}
 				if stall { // each page comes after 1.5 s and is followed by another one
 					h.answer = func(p *tapped, _, answer wire.Message) wire.Message {
 						page, ok := answer.(*wire.MemberPage)
@@ -39,12 +42,14 @@ func TestGhostWithoutALeave(t *testing.T) {
 					time.Sleep(time.Second)
 				}
 				s.haunt(g, to)
-				time.Sleep(17 * time.Second) // 3 s until anna says what she sees, after 3 s that may differ, 10 s
+				// 3 s until anna says what she sees, after 3 s that may differ, 10 s
+				time.Sleep(17 * time.Second)
 				if len(a.warned(differing...)) == 0 || len(b.warned(differing...)) == 0 {
 					t.Errorf("anna was warned %v, bert %v", a.warned(differing...), b.warned(differing...))
 				}
 				if now := b.room.SafetyNumber(); now == before || now == a.room.SafetyNumber() {
-					t.Errorf("bert's safety number %q was %q, anna's is %q", now, before, a.room.SafetyNumber())
+					t.Errorf("bert's safety number %q was %q, anna's is %q", now, before,
+						a.room.SafetyNumber())
 				}
 			})
 		})
@@ -73,8 +78,10 @@ func TestForgedFramesOfManyStreams(t *testing.T) {
 		hearing := a.room.hearing
 		hearing.mu.Lock()
 		defer hearing.mu.Unlock()
-		if len(hearing.streams) != 1 || len(hearing.history) != 1 || len(hearing.talkers) != 1 || hearing.heldBytes != 0 {
-			t.Errorf("%d streams, %d talkers, %d bytes", len(hearing.streams), len(hearing.talkers), hearing.heldBytes)
+		if len(hearing.streams) != 1 || len(hearing.history) != 1 || len(hearing.talkers) != 1 ||
+			hearing.heldBytes != 0 {
+			t.Errorf("%d streams, %d talkers, %d bytes", len(hearing.streams), len(hearing.talkers),
+				hearing.heldBytes)
 		}
 		if n := hearing.forged; n != 5000 {
 			t.Errorf("%d forged frames were counted", n)
@@ -132,10 +139,13 @@ func TestFullHistory(t *testing.T) {
 			defer hearing.mu.Unlock()
 			var n news
 			for i := range maxStreams / 2 {
-				hearing.streamLocked(&talker{id: wire.MemberID{9, byte(i >> 8), byte(i)}}, 1, &n).sounded = a.room.hearing.clock.now()
-				hearing.streamLocked(&talker{id: wire.MemberID{9, byte(i >> 8), byte(i)}}, 2, &n).sounded = a.room.hearing.clock.now()
+				hearing.streamLocked(&talker{id: wire.MemberID{9, byte(i >> 8), byte(i)}}, 1,
+					&n).sounded = a.room.hearing.clock.now()
+				hearing.streamLocked(&talker{id: wire.MemberID{9, byte(i >> 8), byte(i)}}, 2,
+					&n).sounded = a.room.hearing.clock.now()
 			}
-			if len(hearing.streams) != maxStreams || len(hearing.history) != maxStreams || hearing.streams[streamID{s.id, 0}] != nil {
+			if len(hearing.streams) != maxStreams || len(hearing.history) != maxStreams ||
+				hearing.streams[streamID{s.id, 0}] != nil {
 				t.Errorf("%d streams are remembered", len(hearing.streams))
 			}
 		}

@@ -25,7 +25,8 @@ func loneRoom(t *testing.T) *Room {
 	listener := e2ee.NewListener(self, key, r.name, nil)
 	r.hearing = newHearing(self.Member(), r.roster, listener, packetLog{}, r.tell)
 	r.keeper = newKeeper(keeperConfig{
-		room: r.name, self: self, identity: newIdentity(1), joinKey: key, listener: listener, frames: r.hearing,
+		room: r.name, self: self, identity: newIdentity(1), joinKey: key, listener: listener,
+		frames: r.hearing,
 		roster: r.roster, sender: &sender{}, events: r.events, fetch: r.fetch,
 	})
 	t.Cleanup(func() {

@@ -104,7 +104,8 @@ func (c *audience) addHost() {
 	if err := c.l.net.SetPaths(addr.Addr(), relayAddr.Addr(), far); err != nil {
 		c.l.t.Fatal(err)
 	}
-	ep, err := link.NewEndpoint(c.l.mux(addr), link.Config{Identity: newIdentity(100 + host), Version: "onlooker"})
+	ep, err := link.NewEndpoint(c.l.mux(addr), link.Config{Identity: newIdentity(100 + host),
+		Version: "onlooker"})
 	if err != nil {
 		c.l.t.Fatal(err)
 	}
@@ -123,7 +124,8 @@ func (c *audience) dial(host int) *onlooker {
 		CheckRelay: func(identity.PublicKey) error { return nil },
 		Join: func(relay identity.PublicKey) (*wire.Join, error) {
 			id := newIdentity(100 + byte(host))
-			entry := wire.MemberEntry{Room: c.room, HomeRelay: relay, Identity: id.Public(), JoinKey: c.joinKey}
+			entry := wire.MemberEntry{Room: c.room, HomeRelay: relay, Identity: id.Public(),
+				JoinKey: c.joinKey}
 			rand.Read(entry.Nonce[:])
 			b, err := wire.SignEntry(id, entry)
 			o.id = wire.EntryID(b)
@@ -177,7 +179,8 @@ func (c *audience) generation(talker wire.MemberID) (generation uint8, newest ti
 
 // settle waits until all have keys of one generation of each talker, other than the one before, if there was
 // one, and returns when the last of them came.
-func (c *audience) settle(talkers []*person, limit time.Duration, before []uint8) (generations []uint8, last time.Time) {
+func (c *audience) settle(talkers []*person, limit time.Duration, before []uint8) (generations []uint8,
+	last time.Time) {
 	c.l.t.Helper()
 	for i, p := range talkers {
 		var generation uint8
@@ -306,7 +309,8 @@ func (s *steady) ReadFrame(ctx context.Context, dst []float32) (int, error) {
 
 // talkers brings real clients into the crowd's room, whose microphones are armed and whose uplinks have a
 // rate (0: any).
-func (l *lab) talkers(room string, n int, uplink int64, config PublishConfig) (list []*person, said []*Publication) {
+func (l *lab) talkers(room string, n int, uplink int64, config PublishConfig) (list []*person,
+	said []*Publication) {
 	l.t.Helper()
 	for i := range n {
 		p := l.person(fmt.Sprint("talker ", i))
@@ -365,20 +369,23 @@ func TestCostOfJoinAndLeave(t *testing.T) {
 			cost := up.take(p)
 			t.Logf("talker %d: a join into a room of %d costs %d bytes", i, members, cost)
 			if cost == 0 || cost > signedBytes+wrapBytes {
-				t.Errorf("talker %d: a join costs %d bytes, want at most %d and one wrap", i, cost, signedBytes)
+				t.Errorf("talker %d: a join costs %d bytes, want at most %d and one wrap", i, cost,
+					signedBytes)
 			}
 		}
 
 		left := c.leave()
 		_, last := c.settle(talkers, time.Minute, before)
-		t.Logf("all of %d have the fresh keys of %d talkers %v after a leave", members, talking, last.Sub(left).Round(time.Millisecond))
+		t.Logf("all of %d have the fresh keys of %d talkers %v after a leave", members, talking,
+			last.Sub(left).Round(time.Millisecond))
 		time.Sleep(10 * time.Second)
 		for i, p := range talkers {
 			cost := up.take(p)
 			a := float64(cost-signedBytes) / float64(members)
 			t.Logf("talker %d: a leave costs %d bytes, %.1f a member beside the signature", i, cost, a)
 			if a > 80 || cost < 60*members {
-				t.Errorf("talker %d: a leave costs %d bytes, want at most %d and 80 for each of %d members", i, cost, signedBytes, members)
+				t.Errorf("talker %d: a leave costs %d bytes, want at most %d and 80 for each of %d members",
+					i, cost, signedBytes, members)
 			}
 		}
 	})
@@ -414,11 +421,13 @@ func TestMediaDuringKeys(t *testing.T) {
 		left := c.leave()
 		_, last := c.settle(talkers, 2*time.Minute, before)
 		took := time.Since(left)
-		t.Logf("all of %d have the fresh keys of %d talkers %v after a leave", members, talking, last.Sub(left).Round(time.Millisecond))
+		t.Logf("all of %d have the fresh keys of %d talkers %v after a leave", members, talking,
+			last.Sub(left).Round(time.Millisecond))
 		for i, p := range talkers {
 			came := ear.heard(p.room.ID())
 			share := float64(came.n) / (took.Seconds() / config.FrameDuration.Seconds())
-			t.Logf("talker %d: %.0f %% of its media arrived meanwhile, the longest pause was %v", i, 100*share, came.pause.Round(time.Millisecond))
+			t.Logf("talker %d: %.0f %% of its media arrived meanwhile, the longest pause was %v", i,
+				100*share, came.pause.Round(time.Millisecond))
 			if share < 0.75 {
 				t.Errorf("talker %d: only %.0f %% of its media arrived", i, 100*share)
 			}
@@ -447,7 +456,10 @@ func TestLeaveReachesEverybody(t *testing.T) {
 	} {
 		for _, members := range sizes {
 			t.Run(fmt.Sprintf("%s, %d members", path.name, members), func(t *testing.T) {
-				inLab(t, func(l *lab) { leaveReachesEverybody(l, members, path.rate, path.muted, path.PublishConfig) })
+				inLab(t, func(l *lab) {
+					leaveReachesEverybody(l, members, path.rate, path.muted,
+						path.PublishConfig)
+				})
 			})
 		}
 	}
@@ -469,8 +481,10 @@ func leaveReachesEverybody(l *lab, members int, rate int64, muted bool, config P
 	_, last := c.settle(talkers, 10*time.Minute, before)
 	took := time.Since(left)
 	came := ear.heard(id)
-	l.t.Logf("all have the fresh key after %.1f s; %d of %.0f frames arrived meanwhile, the longest pause was %v", last.Sub(left).Seconds(),
-		came.n, took.Seconds()/max(config.FrameDuration, 20*time.Millisecond).Seconds(), came.pause.Round(time.Millisecond))
+	l.t.Logf("all have the fresh key after %.1f s; %d of %.0f frames arrived meanwhile, the longest pause "+
+		"was %v", last.Sub(left).Seconds(),
+		came.n, took.Seconds()/max(config.FrameDuration, 20*time.Millisecond).Seconds(),
+		came.pause.Round(time.Millisecond))
 	if members <= 20 && last.Sub(left) > 10*time.Second {
 		l.t.Errorf("a leave reached all of %d only after %v", members, last.Sub(left))
 	}

@@ -62,14 +62,17 @@ func TestNamesLookedAt(t *testing.T) {
 		g := stay(t, file)
 		ben := Member{Name: "Ben", Identity: newIdentity(2).Public()}
 		other := Member{Name: "BE\u034fN\u3164", Identity: newIdentity(3).Public()}
-		wantWarned(t, "first", g.meets(ben, Member{Identity: newIdentity(3).Public()}, Member{Name: "\u2800", Identity: newIdentity(4).Public()}))
+		wantWarned(t, "first", g.meets(ben, Member{Identity: newIdentity(3).Public()},
+			Member{Name: "\u2800", Identity: newIdentity(4).Public()}))
 		wantWarned(t, "again", g.meets(ben))
 		wantWarned(t, "another", g.meets(other), "name "+other.Name)
 		wantWarned(t, "our device", g.meets(Member{Name: "ana", Identity: newIdentity(1).Public()}))
-		wantWarned(t, "our name", g.meets(Member{Name: "A\u200dna", Identity: newIdentity(3).Public()}), "name A\u200dna")
+		wantWarned(t, "our name", g.meets(Member{Name: "A\u200dna", Identity: newIdentity(3).Public()}),
+			"name A\u200dna")
 		other.Outside = true
 		wantWarned(t, "outside", g.meets(other, other), "outside "+other.Name)
-		both := []Member{{Name: "Eve", Identity: newIdentity(5).Public()}, {Name: "eve", Identity: newIdentity(6).Public()}}
+		both := []Member{{Name: "Eve", Identity: newIdentity(5).Public()},
+			{Name: "eve", Identity: newIdentity(6).Public()}}
 		wantWarned(t, "at once", g.meets(both...), "name eve")
 	}
 }
@@ -92,7 +95,8 @@ func TestOneStayAddsFewNames(t *testing.T) {
 	if n := lines(); n != maxNewNames {
 		t.Errorf("%d names are kept, want %d", n, maxNewNames)
 	}
-	wantWarned(t, "somebody posing", g.meets(Member{Name: "member 1000", Identity: newIdentity(3).Public()}), "name member 1000")
+	wantWarned(t, "somebody posing", g.meets(Member{Name: "member 1000", Identity: newIdentity(3).Public()}),
+		"name member 1000")
 
 	// The next stay begins anew, and known names do not count.
 	g = stay(t, file)
@@ -115,7 +119,8 @@ func TestUnusableNamesFile(t *testing.T) {
 		t.Errorf("warned of %v", w)
 	}
 	wantWarned(t, "again", g.meets(strangers(1, 2)...))
-	wantWarned(t, "somebody posing", g.meets(Member{Name: "MEMBER 1", Identity: newIdentity(3).Public()}), "name MEMBER 1")
+	wantWarned(t, "somebody posing", g.meets(Member{Name: "MEMBER 1", Identity: newIdentity(3).Public()}),
+		"name MEMBER 1")
 }
 
 func TestCalled(t *testing.T) {

@@ -15,7 +15,8 @@ func TestKeyOvertaken(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		to := s.of(b)
 		s.set(hooks{down: func(p *tapped, m message) []message {
-			if key, err := wire.Parse[wire.Key](m.body); m.kind == wire.UrgentKey && p == to && err == nil && key.Key.Number == 1 {
+			if key, err := wire.Parse[wire.Key](m.body); m.kind == wire.UrgentKey && p == to && err == nil &&
+				key.Key.Number == 1 {
 				time.AfterFunc(1500*time.Millisecond, func() { p.tell(m.kind, m.body) })
 				return nil
 			}
@@ -27,7 +28,8 @@ func TestKeyOvertaken(t *testing.T) {
 		b.mix.take()
 		time.Sleep(4 * time.Second)
 		received := receivedBy(b)
-		if sent := len(s.notes.framesOf(a, time.Time{}, time.Now().Add(-500*time.Millisecond))); received < uint64(sent) {
+		if sent := len(s.notes.framesOf(a, time.Time{},
+			time.Now().Add(-500*time.Millisecond))); received < uint64(sent) {
 			t.Errorf("%d of %d frames were heard, though both keys came within 3 s", received, sent)
 		}
 	})

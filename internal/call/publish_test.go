@@ -32,7 +32,8 @@ func TestPushToTalk(t *testing.T) {
 	inLab(t, func(l *lab) {
 		a, b := l.joined("anna", "r"), l.joined("bert", "r")
 		// Anna speaks from 1.85 s on, and presses the key at 2.0 s.
-		p := a.say(&samples{pcm: append(silence(1850*time.Millisecond), tone(time.Minute)...)}, PublishConfig{PushToTalk: true})
+		p := a.say(&samples{pcm: append(silence(1850*time.Millisecond), tone(time.Minute)...)},
+			PublishConfig{PushToTalk: true})
 		time.Sleep(time.Second) // her keys go out at once
 		count, _ := a.countMedia()
 		time.Sleep(1005 * time.Millisecond)
@@ -45,7 +46,8 @@ func TestPushToTalk(t *testing.T) {
 		time.Sleep(time.Second)
 		sent := count.Load()
 		if want := uint64(10 + 50 + 1 + markers); a.room.Stats().PacketsSent != want || sent < int64(want) {
-			t.Errorf("%d packets, %d on the network, want pre-roll 10, speech 50, its end 1, markers %d", a.room.Stats().PacketsSent, sent, markers)
+			t.Errorf("%d packets, %d on the network, want pre-roll 10, speech 50, its end 1, markers %d",
+				a.room.Stats().PacketsSent, sent, markers)
 		}
 		// The pre-roll comes at once and is played a little faster, until the listener has caught up.
 		if ms := sounding(b.mix.take()); ms < 1000 || ms > 1200 {
@@ -69,7 +71,8 @@ func TestPushToTalk(t *testing.T) {
 func TestMute(t *testing.T) {
 	inLab(t, func(l *lab) {
 		a, b := l.joined("anna", "r"), l.joined("bert", "r")
-		said := slices.Concat(tone(time.Second), silence(3*time.Second), tone(time.Second), silence(time.Second))
+		said := slices.Concat(tone(time.Second), silence(3*time.Second), tone(time.Second),
+			silence(time.Second))
 		p := a.say(&samples{pcm: said}, PublishConfig{NoDTX: true})
 		time.Sleep(1005 * time.Millisecond)
 		p.SetTalking(false)
@@ -95,7 +98,8 @@ func TestMute(t *testing.T) {
 func TestSilenceIsNotSent(t *testing.T) {
 	inLab(t, func(l *lab) {
 		a, b := l.joined("anna", "r"), l.joined("bert", "r")
-		said := slices.Concat(silence(time.Second), tone(time.Second), silence(10*time.Second), tone(time.Second))
+		said := slices.Concat(silence(time.Second), tone(time.Second), silence(10*time.Second),
+			tone(time.Second))
 		p := a.say(&samples{pcm: said}, PublishConfig{})
 		time.Sleep(500 * time.Millisecond) // her keys go out at once
 		count, sizes := a.countMedia()
@@ -142,7 +146,8 @@ func TestPublishTwice(t *testing.T) {
 			t.Errorf("%d packets of the first publication, %d of both", sent, n)
 		}
 		streams := b.room.Streams()
-		if len(streams) != 2 || streams[0].Number() != 0 || streams[1].Number() != 1 || !streams[1].Talking() {
+		if len(streams) != 2 || streams[0].Number() != 0 || streams[1].Number() != 1 ||
+			!streams[1].Talking() {
 			t.Errorf("%d streams", len(streams))
 		}
 	})
@@ -151,7 +156,8 @@ func TestPublishTwice(t *testing.T) {
 func TestPublishErrors(t *testing.T) {
 	inLab(t, func(l *lab) {
 		a := l.joined("anna", "r")
-		for _, config := range []PublishConfig{{Bitrate: 5000}, {Bitrate: 65_000}, {FrameDuration: 30 * time.Millisecond}, {FEC: true, ExpectedLoss: 101}} {
+		for _, config := range []PublishConfig{{Bitrate: 5000}, {Bitrate: 65_000},
+			{FrameDuration: 30 * time.Millisecond}, {FEC: true, ExpectedLoss: 101}} {
 			if _, err := a.room.Publish(&samples{}, config); err == nil {
 				t.Errorf("%+v was taken", config)
 			}
@@ -197,7 +203,8 @@ func TestPlayErrors(t *testing.T) {
 		if err := b.room.Play(context.Background(), PlayConfig{Each: failing}); !errors.Is(err, full) {
 			t.Errorf("a sink that cannot be made: %v", err)
 		}
-		if err := b.room.Play(context.Background(), PlayConfig{Mix: brokenSink{full}}); !errors.Is(err, full) {
+		if err := b.room.Play(context.Background(), PlayConfig{Mix: brokenSink{full}}); !errors.Is(err,
+			full) {
 			t.Errorf("a sink that fails: %v", err)
 		}
 	})

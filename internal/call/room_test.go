@@ -18,7 +18,8 @@ func TestSpeechIsHeard(t *testing.T) {
 	anna, bert := speech.Must(t, speech.Keywords, 4*time.Second), speech.Must(t, speech.Review, 4*time.Second)
 	inLab(t, func(l *lab) {
 		a, b := l.joined("anna", "r"), l.joined("bert", "r")
-		said := []*Publication{a.say(&samples{pcm: anna}, PublishConfig{}), b.say(&samples{pcm: bert}, PublishConfig{})}
+		said := []*Publication{a.say(&samples{pcm: anna}, PublishConfig{}),
+			b.say(&samples{pcm: bert}, PublishConfig{})}
 		for _, p := range said {
 			if err := p.Err(); err != nil {
 				t.Error(err)
@@ -41,11 +42,13 @@ func TestSpeechIsHeard(t *testing.T) {
 func checkTotals(t *testing.T, a, b *person) {
 	t.Helper()
 	s := a.room.Stats()
-	if s.PacketsSent < 100 || s.PayloadBytesSent != 60*s.PacketsSent || s.WireBytesSent < 100*s.PacketsSent || s.Forged != 0 || s.EventsDropped != 0 {
+	if s.PacketsSent < 100 || s.PayloadBytesSent != 60*s.PacketsSent || s.WireBytesSent < 100*s.PacketsSent ||
+		s.Forged != 0 || s.EventsDropped != 0 {
 		t.Errorf("%+v", s)
 	}
 	heard := b.room.Heard()
-	if len(heard) != 1 || heard[0].Member().Name != "anna" || heard[0].Member().Identity != a.client.Identity().Public() {
+	if len(heard) != 1 || heard[0].Member().Name != "anna" ||
+		heard[0].Member().Identity != a.client.Identity().Public() {
 		t.Fatalf("heard %d streams", len(heard))
 	}
 	if got := heard[0].Stats(); got.Received != s.PacketsSent || got.Lost != 0 || got.Forged != 0 {
@@ -240,7 +243,8 @@ func TestRefusedJoins(t *testing.T) {
 		p.client.config.RelayKey = newIdentity(3).Fingerprint()
 		start := time.Now()
 		err := p.join("r")
-		if err == nil || !strings.Contains(err.Error(), l.key.Fingerprint().String()) || !strings.Contains(err.Error(), "another key") {
+		if err == nil || !strings.Contains(err.Error(), l.key.Fingerprint().String()) ||
+			!strings.Contains(err.Error(), "another key") {
 			t.Errorf("another relay: %v", err)
 		}
 		if took := time.Since(start); took > 5*time.Second {
@@ -248,7 +252,8 @@ func TestRefusedJoins(t *testing.T) {
 		}
 	})
 	inNetwork(t, func(l *lab) {
-		if err := l.person("anna").join("r"); err == nil || !strings.Contains(err.Error(), "does not answer") {
+		if err := l.person("anna").join("r"); err == nil ||
+			!strings.Contains(err.Error(), "does not answer") {
 			t.Errorf("no relay: %v", err)
 		}
 	})
@@ -270,7 +275,8 @@ func TestKnownRelays(t *testing.T) {
 		l.stop()
 		l.key = newIdentity(201)
 		l.startRelay()
-		if err := p.join("r"); err == nil || !strings.Contains(err.Error(), newIdentity(200).Fingerprint().String()) {
+		if err := p.join("r"); err == nil || !strings.Contains(err.Error(),
+			newIdentity(200).Fingerprint().String()) {
 			t.Errorf("another relay at the same address: %v", err)
 		}
 	})

@@ -18,7 +18,8 @@ var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 func crew(t testing.TB, n int) (entries [][]byte, ids []wire.MemberID) {
 	t.Helper()
 	for i := range n {
-		e := wire.MemberEntry{Room: "r", Name: fmt.Sprint("m", i), HomeRelay: newIdentity(200).Public(), Nonce: [16]byte{byte(i >> 8), byte(i)}}
+		e := wire.MemberEntry{Room: "r", Name: fmt.Sprint("m", i), HomeRelay: newIdentity(200).Public(),
+			Nonce: [16]byte{byte(i >> 8), byte(i)}}
 		b, err := wire.SignEntry(newIdentity(byte(i)), e)
 		if err != nil {
 			t.Fatal(err)
@@ -232,7 +233,8 @@ func (s *rosterSim) change(i int) {
 	} else {
 		delete(s.truth, i)
 	}
-	s.news = append(s.news, rosterNews{i, joined, s.now.Add(time.Duration(s.rng.IntN(3000)) * time.Millisecond)})
+	s.news = append(s.news, rosterNews{i, joined,
+		s.now.Add(time.Duration(s.rng.IntN(3000)) * time.Millisecond)})
 }
 
 // fetch starts a fetch, if none is under way.
@@ -314,7 +316,8 @@ func TestEventsAreBounded(t *testing.T) {
 	for e := range q.out {
 		got = append(got, e)
 	}
-	if len(got) != maxEvents || got[len(got)-1] != (Ended{}) || got[0] != (MemberLeft{Member{Name: fmt.Sprint(2*maxEvents + 1)}}) {
+	if len(got) != maxEvents || got[len(got)-1] != (Ended{}) ||
+		got[0] != (MemberLeft{Member{Name: fmt.Sprint(2*maxEvents + 1)}}) {
 		t.Errorf("%d events, from %v to %v", len(got), got[0], got[len(got)-1])
 	}
 	if n := q.lost(); n != 2*maxEvents+1 {
@@ -357,17 +360,20 @@ func TestLargeRoom(t *testing.T) {
 		h.answer = func(m wire.Message) wire.Message {
 			switch m := m.(type) {
 			case *wire.Join:
-				return &wire.Joined{Room: m.Room, Member: wire.EntryID(m.Entry), Members: uint32(len(entries))}
+				return &wire.Joined{Room: m.Room, Member: wire.EntryID(m.Entry),
+					Members: uint32(len(entries))}
 			case *wire.Members:
 				return pageOf(sorted, byID, m.After)
 			}
 			return nil
 		}
 		a := l.joined("anna", "r")
-		l.eventually("all are listed", 20*time.Second, func() bool { return len(a.room.Members()) == len(entries) })
+		l.eventually("all are listed", 20*time.Second,
+			func() bool { return len(a.room.Members()) == len(entries) })
 		sorted = sorted[250:]
 		h.tell(wire.UrgentRefetch, nil)
-		l.eventually("half have gone", 20*time.Second, func() bool { return len(a.room.Members()) == len(entries)-250 })
+		l.eventually("half have gone", 20*time.Second,
+			func() bool { return len(a.room.Members()) == len(entries)-250 })
 	})
 }
 
@@ -393,7 +399,8 @@ func TestRosterOfManyRelays(t *testing.T) {
 	ro := newRoster()
 	other := newIdentity(201).Public()
 	entry := func(nonce byte, home identity.PublicKey) []byte {
-		b, err := wire.SignEntry(newIdentity(7), wire.MemberEntry{Room: "r", Name: "anna", HomeRelay: home, Nonce: [16]byte{nonce}})
+		b, err := wire.SignEntry(newIdentity(7), wire.MemberEntry{Room: "r", Name: "anna", HomeRelay: home,
+			Nonce: [16]byte{nonce}})
 		if err != nil {
 			t.Fatal(err)
 		}

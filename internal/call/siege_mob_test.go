@@ -42,13 +42,15 @@ type mobster struct {
 
 func newMob(s *siege) *mob {
 	s.t.Helper()
-	ep, err := link.NewEndpoint(s.mux(mobAddr), link.Config{Identity: newIdentity(mobIdentity), Version: "mob"})
+	ep, err := link.NewEndpoint(s.mux(mobAddr), link.Config{Identity: newIdentity(mobIdentity),
+		Version: "mob"})
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { ep.Close() })
 	// What it sends does not all arrive in the same instants, which would be more than any socket holds.
-	if err := s.net.SetPaths(mobAddr.Addr(), s.addr.Addr(), simnet.Profile{Delay: 20 * time.Millisecond, Jitter: 20 * time.Millisecond}); err != nil {
+	if err := s.net.SetPaths(mobAddr.Addr(), s.addr.Addr(),
+		simnet.Profile{Delay: 20 * time.Millisecond, Jitter: 20 * time.Millisecond}); err != nil {
 		s.t.Fatal(err)
 	}
 	return &mob{s: s, ep: ep}
@@ -87,7 +89,8 @@ func (m *mob) enter(ctx context.Context) {
 			Name:       "mob",
 			CheckRelay: func(identity.PublicKey) error { return nil },
 			Join: func(relay identity.PublicKey) (*wire.Join, error) {
-				entry, err := wire.SignEntry(newIdentity(mobIdentity), wire.MemberEntry{Room: room, Name: "mob", HomeRelay: relay, Nonce: nonce()})
+				entry, err := wire.SignEntry(newIdentity(mobIdentity),
+					wire.MemberEntry{Room: room, Name: "mob", HomeRelay: relay, Nonce: nonce()})
 				b.id = wire.EntryID(entry)
 				return &wire.Join{Room: room, Entry: entry}, err
 			},
@@ -131,7 +134,8 @@ func (m *mob) harm(n int) {
 // say sends one frame in the long form.
 func (b *mobster) say(alias uint16, stream, epoch uint8, ciphertext []byte) {
 	if s := b.client.Session(); s != nil {
-		s.SendMediaNow(alias, &wire.Media{KID: wire.MakeKID(b.id, stream, epoch), CTR: uint64(epoch) + 1, Ciphertext: ciphertext})
+		s.SendMediaNow(alias, &wire.Media{KID: wire.MakeKID(b.id, stream, epoch), CTR: uint64(epoch) + 1,
+			Ciphertext: ciphertext})
 	}
 }
 

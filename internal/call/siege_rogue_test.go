@@ -45,7 +45,8 @@ func newRogue(s *siege) *rogue {
 	s.t.Helper()
 	r := &rogue{s: s, key: newIdentity(rogueIdentity)}
 	var err error
-	if r.ep, err = link.NewEndpoint(s.mux(netip.MustParseAddrPort("10.0.2.1:4433")), link.Config{Identity: r.key, Version: "rogue"}); err != nil {
+	if r.ep, err = link.NewEndpoint(s.mux(netip.MustParseAddrPort("10.0.2.1:4433")),
+		link.Config{Identity: r.key, Version: "rogue"}); err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { r.ep.Close() })
@@ -60,7 +61,8 @@ func (s *siege) falseHome(key *identity.Identity, members int) *falseHome {
 	h := &falseHome{key: key, id: wire.RelayIDOf(key.Public())}
 	var hashes []wire.EntryHash
 	for range members {
-		entry, err := wire.SignEntry(key, wire.MemberEntry{Room: siegeRoom, Name: "made up", HomeRelay: key.Public(), Nonce: nonce()})
+		entry, err := wire.SignEntry(key, wire.MemberEntry{Room: siegeRoom, Name: "made up",
+			HomeRelay: key.Public(), Nonce: nonce()})
 		if err != nil {
 			s.t.Fatal(err)
 		}
@@ -70,7 +72,8 @@ func (s *siege) falseHome(key *identity.Identity, members int) *falseHome {
 	slices.SortFunc(h.entries, func(a, b []byte) int { return wire.EntryID(a).Compare(wire.EntryID(b)) })
 	slices.SortFunc(hashes, func(a, b wire.EntryHash) int { return bytes.Compare(a[:], b[:]) })
 	h.record = wire.RoomRecord{
-		Room: siegeRoom, Boot: uint64(time.Now().UnixMilli()), Sequence: 1, Members: uint32(members), Digest: wire.MemberDigest(hashes),
+		Room: siegeRoom, Boot: uint64(time.Now().UnixMilli()), Sequence: 1, Members: uint32(members),
+		Digest: wire.MemberDigest(hashes),
 	}
 	h.record.Sign(key)
 	h.record.Home = key.Public()
@@ -121,7 +124,8 @@ func (r *rogue) bring(ctx context.Context) {
 			continue
 		}
 		list := &wire.FederationMembers{
-			Home: h.id, Room: wire.HashRoom(siegeRoom), Boot: h.record.Boot, Sequence: h.record.Sequence, Total: h.record.Members,
+			Home: h.id, Room: wire.HashRoom(siegeRoom), Boot: h.record.Boot, Sequence: h.record.Sequence,
+			Total: h.record.Members,
 		}
 		for i, entry := range h.entries {
 			if len(list.Entries) > 0 && !list.Fits(entry) {
@@ -148,12 +152,15 @@ func (r *rogue) harm(n int) {
 	for i := range 6 {
 		h := r.homes[i%3]
 		member := wire.EntryID(h.entries[(n*2+i/3)%len(h.entries)])
-		frames = append(frames, wire.Media{KID: wire.MakeKID(member, uint8(n/350), uint8(n)), Ciphertext: []byte("made up")})
+		frames = append(frames, wire.Media{KID: wire.MakeKID(member, uint8(n/350), uint8(n)),
+			Ciphertext: []byte("made up")})
 		p := r.s.people[(n+i)%10]
-		frames = append(frames, wire.Media{KID: wire.MakeKID(p.room.ID(), uint8(n), uint8(i)), Ciphertext: make([]byte, 1000)})
+		frames = append(frames, wire.Media{KID: wire.MakeKID(p.room.ID(), uint8(n), uint8(i)),
+			Ciphertext: make([]byte, 1000)})
 	}
 	for i, m := range frames {
-		m.Tagged, m.Room, m.Alias, m.CTR = true, wire.HashRoom(siegeRoom), uint16((n*12+i)%wire.MaxAliases), uint64(n)
+		m.Tagged, m.Room, m.Alias, m.CTR = true, wire.HashRoom(siegeRoom), uint16((n*12+i)%wire.MaxAliases),
+			uint64(n)
 		r.ep.WithTx(func(tx *link.Tx) { r.now().SendPacket(tx, wire.AppendMedia(nil, &m, true), 1) })
 	}
 }

@@ -85,9 +85,10 @@ func newSiege(l *lab) *siege {
 			{Fingerprint: newIdentity(rogueIdentity).Fingerprint(), Label: "rogue"},
 		}},
 	}
-	s.east.config = relay.Config{Federation: relay.FederationConfig{GlobalRooms: global, Peers: []relay.FederationPeer{
-		{Address: s.addr.String(), Fingerprint: s.key.Fingerprint(), Label: "west"},
-	}}}
+	s.east.config = relay.Config{Federation: relay.FederationConfig{GlobalRooms: global,
+		Peers: []relay.FederationPeer{
+			{Address: s.addr.String(), Fingerprint: s.key.Fingerprint(), Label: "west"},
+		}}}
 	for _, side := range []*lab{s.lab, s.east} {
 		side.startRelay()
 		s.t.Cleanup(func() { side.stop() })
@@ -177,7 +178,8 @@ func (s *siege) heard(what string, here []*person) {
 				}
 			}
 			if want := q.room.Stats().PacketsSent - s.before[p][q]; got.Received != want || got.Lost > 0 {
-				s.t.Errorf("%s: %s heard %d of %d frames of %s, %d lost", what, p.name(), got.Received, want, q.name(), got.Lost)
+				s.t.Errorf("%s: %s heard %d of %d frames of %s, %d lost", what, p.name(), got.Received, want,
+					q.name(), got.Lost)
 			}
 		}
 	}

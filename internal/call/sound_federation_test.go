@@ -45,7 +45,8 @@ func inUnion(t *testing.T, n int, pairs [][2]int, paths simnet.Profile, f func(u
 			a.config.Federation.Peers = append(a.config.Federation.Peers, relay.FederationPeer{
 				Fingerprint: b.key.Fingerprint(), Label: fmt.Sprint("relay", pair[1])})
 			b.config.Federation.Peers = append(b.config.Federation.Peers, relay.FederationPeer{
-				Address: a.addr.String(), Fingerprint: a.key.Fingerprint(), Label: fmt.Sprint("relay", pair[0])})
+				Address: a.addr.String(), Fingerprint: a.key.Fingerprint(),
+				Label: fmt.Sprint("relay", pair[0])})
 			if err := l.net.SetPaths(a.addr.Addr(), b.addr.Addr(), paths); err != nil {
 				t.Fatal(err)
 			}
@@ -186,7 +187,8 @@ func onceEach(t *testing.T, paths []string, n int) {
 		}
 		seen++
 		if d.Delivered != d.Expected || d.Duplicated > 0 || d.Expected < 50 {
-			t.Errorf("of %d packets of %s, %s got %d, %d twice: lost %+v", d.Expected, d.Talker.Name, d.Listener.Name, d.Delivered, d.Duplicated, d.Where)
+			t.Errorf("of %d packets of %s, %s got %d, %d twice: lost %+v", d.Expected, d.Talker.Name,
+				d.Listener.Name, d.Delivered, d.Duplicated, d.Where)
 		}
 	}
 	if seen != n*n {
@@ -199,7 +201,8 @@ func TestSixInTurn(t *testing.T) {
 	inUnion(t, 2, chain(2), simnet.Profile{Delay: 20 * time.Millisecond}, func(u *union) {
 		ear := u.relays[1].listener("listener", "room of six", "")
 		for i := range 6 {
-			s := u.speaker(fmt.Sprint("speaker", i), speech.Must(t, voices[i], 2*time.Second)).speaks("room of six")
+			s := u.speaker(fmt.Sprint("speaker", i), speech.Must(t, voices[i],
+				2*time.Second)).speaks("room of six")
 			ended(s)
 			ear.whole(s)
 		}
@@ -247,7 +250,8 @@ func TestFederationChaos(t *testing.T) {
 				t.Logf("all lists agree after %v", c.agree("after", 5*time.Minute, people...))
 				time.Sleep(time.Minute) // what was is forgotten
 				if g, h := use(); g > goroutines+10 || h > 2*heap {
-					t.Errorf("%d goroutines, before %d; heap %.1f MB, before %.1f", g, goroutines, float64(h)/1e6, float64(heap)/1e6)
+					t.Errorf("%d goroutines, before %d; heap %.1f MB, before %.1f", g, goroutines,
+						float64(h)/1e6, float64(heap)/1e6)
 				}
 				c.speechFlows(people)
 			})
@@ -317,7 +321,10 @@ func (c *chaos) die(victim int, away time.Duration) {
 
 // pairsOf returns those that a relay is in.
 func (c *chaos) pairsOf(relay int) [][2]int {
-	return slices.DeleteFunc(slices.Clone(c.pairs), func(pair [2]int) bool { return pair[0] != relay && pair[1] != relay })
+	return slices.DeleteFunc(slices.Clone(c.pairs), func(pair [2]int) bool {
+		return pair[0] != relay &&
+			pair[1] != relay
+	})
 }
 
 // cut lets nothing pass between pairs of relays for a while, in whose midst something happens.

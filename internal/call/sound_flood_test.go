@@ -80,7 +80,8 @@ func TestConnectionFlood(t *testing.T) {
 			for range 300 {
 				wg.Go(func() {
 					to := net.UDPAddrFromAddrPort(relayAddr)
-					conn, err := transport.Dial(ctx, to, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"wzp"}}, nil)
+					conn, err := transport.Dial(ctx, to,
+						&tls.Config{InsecureSkipVerify: true, NextProtos: []string{"wzp"}}, nil)
 					if err != nil {
 						return // refused
 					}
@@ -105,7 +106,8 @@ func TestMalformedPackets(t *testing.T) {
 		l.startRelay()
 		ear := l.listener("bert", "r", "")
 		callThrough(l, ear, said, func(context.Context) {})
-		if d := ear.client.endpoint.Drops(); d.Count(drops.Replayed) < 200 || d.Count(drops.Forged) < 200 || d.Count(drops.BadHeader) == 0 {
+		if d := ear.client.endpoint.Drops(); d.Count(drops.Replayed) < 200 || d.Count(drops.Forged) < 200 ||
+			d.Count(drops.BadHeader) == 0 {
 			t.Errorf("little was altered: %s", d)
 		}
 	})

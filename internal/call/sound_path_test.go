@@ -22,7 +22,8 @@ const (
 )
 
 func isMedia(b []byte) bool {
-	return len(b) > 0 && b[0] < 0x40 && (len(b) == shortBytes || len(b) >= longBytes && len(b) <= longestBytes)
+	return len(b) > 0 && b[0] < 0x40 && (len(b) == shortBytes || len(b) >= longBytes &&
+		len(b) <= longestBytes)
 }
 
 // hop counts what goes from one host to another.
@@ -37,8 +38,9 @@ type hop struct {
 
 // passage is what went over a hop.
 type passage struct {
-	sent, passed uint64        // packets with media
-	media, bytes int           // bytes of those that were sent, and of all sealed packets, with IP and UDP headers
+	sent, passed uint64 // packets with media
+	// bytes of those that were sent, and of all sealed packets, with IP and UDP headers
+	media, bytes int
 	pause        time.Duration // the longest between two with media that passed
 	run          int           // the most that were lost in a row
 }
@@ -110,7 +112,8 @@ func TestHeavyLoss(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		s, sent, up, down := b.stats("anna"), a.room.Stats().PacketsSent, first.seen(), last.seen()
-		t.Logf("%d of %d packets came, the first %v after the microphone was opened; longest pause %v, %d lost in a row; %+v",
+		t.Logf("%d of %d packets came, the first %v after the microphone was opened; longest pause %v, %d "+
+			"lost in a row; %+v",
 			s.Received, sent, opening, down.pause, up.run, s.Stats)
 		// Nothing is said before it is known who is there, for at most 3 s: then there is a frame.
 		if opening > 3*time.Second+2*20*time.Millisecond || sent < uint64(length/(20*time.Millisecond)*9/10) {
@@ -150,10 +153,12 @@ func TestLossBothWays(t *testing.T) {
 		for i, way := range []struct{ talker, ear *person }{{a, b}, {b, a}} {
 			name := way.talker.client.config.Name
 			s, up, down := way.ear.stats(name), hops[2*i].seen(), hops[2*i+1].seen()
-			t.Logf("%s: %d of %d packets came; passed %d of %d and %d of %d", name, s.Received, way.talker.room.Stats().PacketsSent,
+			t.Logf("%s: %d of %d packets came; passed %d of %d and %d of %d", name, s.Received,
+				way.talker.room.Stats().PacketsSent,
 				up.passed, up.sent, down.passed, down.sent)
 			if down.sent != up.passed || s.Received != down.passed || s.Forged != 0 {
-				t.Errorf("%s: %d packets came, the channels passed %d and %d: %+v", name, s.Received, up.passed, down.passed, s)
+				t.Errorf("%s: %d packets came, the channels passed %d and %d: %+v", name, s.Received,
+					up.passed, down.passed, s)
 			}
 		}
 	})
@@ -178,7 +183,8 @@ func TestBytesOnTheWire(t *testing.T) {
 			t.Errorf("%d packets with media are on the wire, %d are counted", up.sent, sent)
 		}
 		overhead := float64(up.media)/float64(up.sent) - codecBytes
-		t.Logf("beside the codec's %d bytes a media packet has %.2f; with everything else that is sent, %.2f", codecBytes, overhead,
+		t.Logf("beside the codec's %d bytes a media packet has %.2f; with everything else that is sent, %.2f",
+			codecBytes, overhead,
 			float64(up.bytes)/float64(up.sent)-codecBytes)
 		if overhead > 60 {
 			t.Errorf("a media packet has %.2f bytes beside the codec's, want at most 60", overhead)

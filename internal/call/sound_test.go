@@ -83,8 +83,10 @@ type speaker struct {
 // speaker returns somebody who has not joined yet.
 func (l *lab) speaker(name string, said []float32) *speaker {
 	l.t.Helper()
-	pcm := append(slices.Clone(said), silence(100*time.Millisecond)...) // what the codec holds back comes out, too
-	return &speaker{person: l.person(name), name: name, said: said, source: &samples{pcm: pcm}, over: make(chan struct{})}
+	// what the codec holds back comes out, too
+	pcm := append(slices.Clone(said), silence(100*time.Millisecond)...)
+	return &speaker{person: l.person(name), name: name, said: said, source: &samples{pcm: pcm},
+		over: make(chan struct{})}
 }
 
 // speaks has them join, say it and leave.
@@ -125,7 +127,8 @@ func (ear *listener) whole(s *speaker) speech.Report {
 	}
 	report := speech.Compare(s.said, ear.of(s.name).take())
 	if report.Active < 20 || len(report.Missing) > int(st.Accelerated+st.Decelerated) {
-		t.Errorf("%s to %s: %d of %d spoken frames are missing: %v; %+v", s.name, ear.client.config.Name, len(report.Missing), report.Active,
+		t.Errorf("%s to %s: %d of %d spoken frames are missing: %v; %+v", s.name, ear.client.config.Name,
+			len(report.Missing), report.Active,
 			report.Missing, st)
 	}
 	return report
@@ -141,8 +144,10 @@ func TestOneTalker(t *testing.T) {
 		rec := ear.of("anna")
 		report := ear.whole(s)
 		took := rec.from.Add(time.Duration(report.Offset) * time.Second / audio.SampleRate).Sub(s.source.start)
-		t.Logf("mouth to ear %v; delay %v, correlation %.2f", took, ear.stats("anna").Delay, report.Correlation)
-		if limit := 40*time.Millisecond + 60*time.Millisecond; report.Active < 50 || took < 40*time.Millisecond || took > limit {
+		t.Logf("mouth to ear %v; delay %v, correlation %.2f", took, ear.stats("anna").Delay,
+			report.Correlation)
+		if limit := 40*time.Millisecond + 60*time.Millisecond; report.Active < 50 ||
+			took < 40*time.Millisecond || took > limit {
 			t.Errorf("mouth to ear takes %v, want at most %v, of which the path has 40 ms", took, limit)
 		}
 	})
@@ -162,7 +167,8 @@ func TestManyTalkers(t *testing.T) {
 				ear := l.listener("listener", "r", "")
 				var speakers []*speaker
 				for i := range n {
-					speakers = append(speakers, l.speaker(fmt.Sprint("talker ", i), speech.Must(t, voices[i], 4*time.Second)).speaks("r"))
+					speakers = append(speakers, l.speaker(fmt.Sprint("talker ", i),
+						speech.Must(t, voices[i], 4*time.Second)).speaks("r"))
 				}
 				ended(speakers...)
 				if heard := len(ear.room.Heard()); heard != n {

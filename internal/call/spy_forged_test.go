@@ -54,7 +54,8 @@ var forgeries = []forgery{
 	{name: "altered epoch", forge: func(f *forged) []byte { return altered(f, 6+5) }},
 	{name: "altered number", forge: func(f *forged) []byte { return altered(f, 6+2) }},
 	{name: "altered digest", forge: func(f *forged) []byte { return altered(f, 6+len(f.key.Key.Signed)-1) }},
-	{name: "altered signature", forge: func(f *forged) []byte { return altered(f, 6+len(f.key.Key.Signed)+10) }},
+	{name: "altered signature",
+		forge: func(f *forged) []byte { return altered(f, 6+len(f.key.Key.Signed)+10) }},
 	{name: "altered wrap", forge: func(f *forged) []byte { return altered(f, len(f.body)-1) }},
 	{name: "in another's name", forge: func(f *forged) []byte {
 		f.key.Sender = f.other
@@ -112,7 +113,8 @@ func tryForgery(s *spy, test forgery, a, talker, named *person) {
 	rand.Read(w)
 	var tries atomic.Int64
 	s.set(hooks{down: func(to *tapped, m message) []message {
-		if key, err := wire.Parse[wire.Key](m.body); m.kind == wire.UrgentKey && err == nil && to == s.of(a) && key.Sender == talker.room.ID() {
+		if key, err := wire.Parse[wire.Key](m.body); m.kind == wire.UrgentKey && err == nil &&
+			to == s.of(a) && key.Sender == talker.room.ID() {
 			tries.Add(1)
 			f := &forged{t: t, a: a, talker: talker, other: named.room.ID(), key: key, body: m.body, w: w}
 			return []message{{m.kind, test.forge(f)}, m} // the genuine one comes after it, maybe
@@ -170,7 +172,8 @@ func (s *spy) sayForged(to *person, from wire.MemberID, w []byte) {
 		}
 		payload := wire.AppendPayload(nil, timestamp(int64(i*len(frame))), packet[:n])
 		for epoch, key := range keys {
-			m := wire.Media{KID: wire.MakeKID(from, 200, uint8(epoch)), CTR: 1<<40 + uint64(i), Ciphertext: key.Seal(nil, 1<<40+uint64(i), payload)}
+			m := wire.Media{KID: wire.MakeKID(from, 200, uint8(epoch)), CTR: 1<<40 + uint64(i),
+				Ciphertext: key.Seal(nil, 1<<40+uint64(i), payload)}
 			s.of(to).SendMediaNow(uint16(4000+epoch), &m)
 		}
 	}
@@ -179,12 +182,14 @@ func (s *spy) sayForged(to *person, from wire.MemberID, w []byte) {
 // TestSwappedWraps has the relay give everybody the wrap of somebody else.
 func TestSwappedWraps(t *testing.T) {
 	inSpied(t, func(l *lab, s *spy) {
-		a, b, c, d := l.joined("anna", "r"), l.joined("bert", "r"), l.joined("carl", "r"), l.joined("dora", "r")
+		a, b, c, d := l.joined("anna", "r"), l.joined("bert", "r"), l.joined("carl", "r"),
+			l.joined("dora", "r")
 		b.hum(berts)
 		time.Sleep(2 * time.Second)
 		var swapped atomic.Int64
 		s.set(hooks{up: func(_ *tapped, m message) []message {
-			if wraps, err := wire.ParseKeyWraps(m.body); m.kind == wire.UrgentKeyWraps && err == nil && wraps.Len() > 1 {
+			if wraps, err := wire.ParseKeyWraps(m.body); m.kind == wire.UrgentKeyWraps && err == nil &&
+				wraps.Len() > 1 {
 				swapped.Add(1)
 				m.body = swapWraps(wraps)
 			}
@@ -247,7 +252,8 @@ func TestReplayedKeys(t *testing.T) {
 		time.Sleep(time.Second)
 		now := a.room.Heard()[0].Stats().Received
 		if new := uint64(len(frames)*2/20 + 50 + 10); now-received > new {
-			t.Errorf("%d frames were taken while %d old ones were replayed, want %d new ones", now-received, len(frames), new)
+			t.Errorf("%d frames were taken while %d old ones were replayed, want %d new ones", now-received,
+				len(frames), new)
 		}
 		a.mustHear("after replays", berts, time.Second)
 		c.mustHear("after replays", berts, time.Second)

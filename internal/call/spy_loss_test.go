@@ -75,7 +75,8 @@ func TestNewcomerHearsSoon(t *testing.T) {
 
 // newcomer has somebody join through a path, and leave. It returns when the talker was heard, since the join.
 // The talker's microphone is open for that time only: encoding is what these tests take long for.
-func newcomer(l *lab, s *spy, talker *Publication, path simnet.Profile, choke bool) (first time.Duration, ok bool) {
+func newcomer(l *lab, s *spy, talker *Publication, path simnet.Profile, choke bool) (first time.Duration,
+	ok bool) {
 	b := l.device("bert", newIdentity(2))
 	l.setPaths(path, b)
 	for b.join("r") != nil {
@@ -151,7 +152,8 @@ func TestFirstWord(t *testing.T) {
 						swallowed++
 					case w.heard == 0 || w.first > 3300*time.Millisecond:
 						unheard++
-						t.Logf("trial %d: %d frames of the beginning came through, %d ms were heard, first after %v", i, w.through, w.heard, w.first)
+						t.Logf("trial %d: %d frames of the beginning came through, %d ms were heard, first "+
+							"after %v", i, w.through, w.heard, w.first)
 					default:
 						times = append(times, w.first)
 					}

@@ -147,9 +147,11 @@ func TestLeaverHearsNothingLater(t *testing.T) {
 				}
 				checkLeaver(s, c, before, s.notes.framesOf(a, left.Add(10*time.Second), time.Now()))
 				if test.rearm {
-					again := slices.DeleteFunc(s.notes.framesOf(a, left, time.Now()), func(f notedFrame) bool { return f.KID.Stream() == 0 })
+					again := slices.DeleteFunc(s.notes.framesOf(a, left, time.Now()),
+						func(f notedFrame) bool { return f.KID.Stream() == 0 })
 					if n := s.notes.hoard(c).opens(again); n > 0 || len(again) < 500 {
-						t.Errorf("%d of %d frames of a publication after the leave can be opened", n, len(again))
+						t.Errorf("%d of %d frames of a publication after the leave can be opened", n,
+							len(again))
 					}
 				}
 				b.mustNotWarn()

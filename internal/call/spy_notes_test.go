@@ -55,7 +55,8 @@ func (n *notes) frame(m *wire.Media) {
 		n.t.Errorf("KID %v, CTR %d came twice", m.KID, m.CTR)
 	}
 	n.seen[name] = struct{}{}
-	n.frames = append(n.frames, notedFrame{wire.Media{KID: m.KID, CTR: m.CTR, Ciphertext: bytes.Clone(m.Ciphertext)}, time.Now()})
+	n.frames = append(n.frames,
+		notedFrame{wire.Media{KID: m.KID, CTR: m.CTR, Ciphertext: bytes.Clone(m.Ciphertext)}, time.Now()})
 }
 
 func (n *notes) urgent(p *tapped, up bool, m message) {

@@ -125,14 +125,16 @@ func (n *notes) haul(frames []notedFrame) *haul {
 		}
 		for i := range list.Len() {
 			to, wrap := list.Wrap(i)
-			h.wraps = append(h.wraps, wrapped{wire.HashEntry(h.entries[m.member]), wire.HashEntry(h.entries[to]), headers[m.member][list.Number], wrap})
+			h.wraps = append(h.wraps, wrapped{wire.HashEntry(h.entries[m.member]),
+				wire.HashEntry(h.entries[to]), headers[m.member][list.Number], wrap})
 		}
 	}
 	for i, f := range n.frames {
 		if !measuring && i%10 > 0 {
 			continue // they are all alike
 		}
-		h.bytes = append(h.bytes, wire.AppendMedia(nil, &wire.Media{Long: true, KID: f.KID, CTR: f.CTR, Ciphertext: f.Ciphertext}, true))
+		h.bytes = append(h.bytes, wire.AppendMedia(nil,
+			&wire.Media{Long: true, KID: f.KID, CTR: f.CTR, Ciphertext: f.Ciphertext}, true))
 	}
 	return h
 }
@@ -141,7 +143,8 @@ func (n *notes) haul(frames []notedFrame) *haul {
 func (h *haul) stealSeed(n byte) {
 	seed := bytes.Repeat([]byte{n}, identity.SeedSize)
 	h.derived = append(h.derived, seed)
-	for _, info := range []string{"warzone-ed25519", "warzone-x25519", "wzp/1 media", "wzp/1 mediar", "wzp/1 member", "wzp/1 memberr",
+	for _, info := range []string{"warzone-ed25519", "warzone-x25519", "wzp/1 media", "wzp/1 mediar",
+		"wzp/1 member", "wzp/1 memberr",
 		"wzp/1 reset key", "wzp/1 key", "wzp/1 next", "wzp/1 wrap", "sender key", "SFrame 1.0 Ratchet"} {
 		key, err := hkdf.Key(sha256.New, seed, nil, info, 32)
 		if err != nil {
@@ -163,7 +166,8 @@ func (h *haul) stealSeed(n byte) {
 		}
 		h.privates = append(h.privates, private)
 	}
-	if !slices.ContainsFunc(h.privates, func(k *ecdh.PrivateKey) bool { return newIdentity(n).X25519().Equal(k) }) {
+	if !slices.ContainsFunc(h.privates,
+		func(k *ecdh.PrivateKey) bool { return newIdentity(n).X25519().Equal(k) }) {
 		h.t.Error("the keys of a seed are derived in another way")
 	}
 }

@@ -80,12 +80,14 @@ func (l *lab) spy(n *notes) *spy {
 		l.t.Fatal(err)
 	}
 	s := &spy{
-		lab: l, notes: n, port: &port{Conn: conn}, soon: make(chan struct{}, 1), present: make(map[wire.MemberID]*tapped),
-		rooms: room.NewRooms(room.Limits{Rooms: 10, Members: 1000, MemberRate: 32_000, RoomRate: 250_000}),
+		lab: l, notes: n, port: &port{Conn: conn}, soon: make(chan struct{}, 1),
+		present: make(map[wire.MemberID]*tapped),
+		rooms:   room.NewRooms(room.Limits{Rooms: 10, Members: 1000, MemberRate: 32_000, RoomRate: 250_000}),
 	}
 	s.hooks.Store(&hooks{})
 	s.rooms.Soon = s.stir
-	if s.endpoint, err = link.NewEndpoint(udp.New(s.port), link.Config{Identity: l.key, Version: "spy", Accept: s, HelloRate: 1000}); err != nil {
+	if s.endpoint, err = link.NewEndpoint(udp.New(s.port),
+		link.Config{Identity: l.key, Version: "spy", Accept: s, HelloRate: 1000}); err != nil {
 		l.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -224,7 +226,8 @@ func (s *spy) page(p *tapped, after *wire.MemberID) wire.Message {
 	s.mu.Unlock()
 	h := s.hooks.Load()
 	list = slices.DeleteFunc(list, func(entry []byte) bool {
-		return h.shows != nil && !h.shows(p, entry) || after != nil && wire.EntryID(entry).Compare(*after) <= 0
+		return h.shows != nil && !h.shows(p, entry) || after != nil &&
+			wire.EntryID(entry).Compare(*after) <= 0
 	})
 	slices.SortFunc(list, func(a, b []byte) int { return wire.EntryID(a).Compare(wire.EntryID(b)) })
 	page := &wire.MemberPage{Entries: list}

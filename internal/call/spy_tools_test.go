@@ -31,7 +31,8 @@ func (l *lab) ghost(id *identity.Identity, name, room string, proof *[32]byte) *
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	e := wire.MemberEntry{Room: room, Name: name, HomeRelay: l.key.Public(), JoinKey: [32]byte(join.PublicKey().Bytes()), Proof: proof}
+	e := wire.MemberEntry{Room: room, Name: name, HomeRelay: l.key.Public(),
+		JoinKey: [32]byte(join.PublicKey().Bytes()), Proof: proof}
 	rand.Read(e.Nonce[:])
 	entry, err := wire.SignEntry(id, e)
 	if err != nil {
@@ -78,7 +79,8 @@ func (n *notes) wrapsFor(id wire.MemberID, from time.Time) (wraps [][]byte) {
 }
 
 // unwrap opens a wrap as docs/protocol.md, section 7.2, says, with a private key of any kind.
-func unwrap(private *ecdh.PrivateKey, sender wire.EntryHash, header []byte, recipient wire.EntryHash, wrap []byte) ([]byte, error) {
+func unwrap(private *ecdh.PrivateKey, sender wire.EntryHash, header []byte, recipient wire.EntryHash,
+	wrap []byte) ([]byte, error) {
 	key, err := hpke.NewDHKEMPrivateKey(private)
 	if err != nil {
 		return nil, err
@@ -87,7 +89,8 @@ func unwrap(private *ecdh.PrivateKey, sender wire.EntryHash, header []byte, reci
 }
 
 // wrapUp is what unwrap opens.
-func wrapUp(t testing.TB, to [32]byte, sender wire.EntryHash, header []byte, recipient wire.EntryHash, w []byte) []byte {
+func wrapUp(t testing.TB, to [32]byte, sender wire.EntryHash, header []byte, recipient wire.EntryHash,
+	w []byte) []byte {
 	t.Helper()
 	key, err := hpke.DHKEM(ecdh.X25519()).NewPublicKey(to[:])
 	if err != nil {
@@ -162,7 +165,8 @@ func (l *lab) device(name string, id *identity.Identity) *person {
 	}
 	config := Config{Identity: id, Name: name, RelayKey: l.key.Fingerprint()}
 	var err error
-	if p.client, err = newClient(relayAddr.String(), relayAddr.Addr().String(), l.mux(addr), config); err != nil {
+	if p.client, err = newClient(relayAddr.String(), relayAddr.Addr().String(), l.mux(addr),
+		config); err != nil {
 		l.t.Fatal(err)
 	}
 	return p

@@ -43,7 +43,8 @@ func (s *spy) mustDiffer(loud *person, people ...*person) {
 		case len(keys) == 0:
 			s.lab.t.Errorf("%s: no key came", p.client.config.Name)
 		case at[i].IsZero() || at[i].Sub(keys[0].at) > warnIn:
-			s.lab.t.Errorf("%s: not warned within %v of the next key: %q", p.client.config.Name, warnIn, p.log())
+			s.lab.t.Errorf("%s: not warned within %v of the next key: %q", p.client.config.Name, warnIn,
+				p.log())
 		default:
 			s.lab.t.Logf("%s: warned %v after the next key", p.client.config.Name, at[i].Sub(keys[0].at))
 		}
@@ -52,7 +53,8 @@ func (s *spy) mustDiffer(loud *person, people ...*person) {
 
 // pair is two people who hum at each other, and a third one whose leave makes the next keys.
 func pair(l *lab, secret *e2ee.Secret) (a, b, leaver *person) {
-	a, b, leaver = l.joinedWith(secret, "anna", "r"), l.joinedWith(secret, "bert", "r"), l.joinedWith(secret, "lea", "r")
+	a, b, leaver = l.joinedWith(secret, "anna", "r"), l.joinedWith(secret, "bert", "r"),
+		l.joinedWith(secret, "lea", "r")
 	a.hum(annas)
 	b.hum(berts)
 	muted(12*time.Second, a, b) // until views of before are forgotten
@@ -76,9 +78,13 @@ func TestHiddenJoin(t *testing.T) {
 				known := map[wire.MemberID]bool{a.room.ID(): true, b.room.ID(): true, lea.room.ID(): true}
 				to := s.of(a)
 				s.set(hooks{
-					shows: func(p *tapped, entry []byte) bool { return p != to || known[wire.EntryID(entry)] },
+					shows: func(p *tapped, entry []byte) bool {
+						return p != to ||
+							known[wire.EntryID(entry)]
+					},
 					down: func(p *tapped, m message) []message {
-						if silenced && p == to && m.kind == wire.UrgentKey && !known[wire.MemberID(m.body[:6])] {
+						if silenced && p == to && m.kind == wire.UrgentKey &&
+							!known[wire.MemberID(m.body[:6])] {
 							return nil
 						}
 						return []message{m}
@@ -98,7 +104,8 @@ func TestHiddenJoin(t *testing.T) {
 				b.mustHear("who is hidden from anna only", carls, time.Second)
 				c.mustHear("who is not hidden", berts, time.Second)
 				if len(a.room.Members()) != 1 || a.room.SafetyNumber() == b.room.SafetyNumber() {
-					t.Errorf("anna sees %d others, her safety number is %s, bert's %s", len(a.room.Members()), a.room.SafetyNumber(), b.room.SafetyNumber())
+					t.Errorf("anna sees %d others, her safety number is %s, bert's %s", len(a.room.Members()),
+						a.room.SafetyNumber(), b.room.SafetyNumber())
 				}
 				if wraps := s.notes.wrapsFor(a.room.ID(), time.Time{}); len(wraps) < 3 {
 					t.Errorf("%d wraps for anna", len(wraps))
@@ -114,7 +121,10 @@ func TestGhost(t *testing.T) {
 		a, b, lea := pair(l, nil)
 		g := l.ghost(newIdentity(200), "ghost", "r", nil)
 		to := s.of(b)
-		s.set(hooks{shows: func(p *tapped, entry []byte) bool { return p == to || !slices.Equal(entry, g.entry) }})
+		s.set(hooks{shows: func(p *tapped, entry []byte) bool {
+			return p == to ||
+				!slices.Equal(entry, g.entry)
+		}})
 		s.haunt(g, to)
 		time.Sleep(3 * time.Second)
 		lea.leave()
@@ -123,7 +133,8 @@ func TestGhost(t *testing.T) {
 			t.Error("the safety numbers are the same")
 		}
 		for _, m := range s.notes.sent(wire.UrgentKeyWraps, true, nil, time.Time{}) {
-			if wraps, _ := wire.ParseKeyWraps(m.body); m.member == a.room.ID() && hasWrap(wraps, g.hash.Member()) {
+			if wraps, _ := wire.ParseKeyWraps(m.body); m.member == a.room.ID() &&
+				hasWrap(wraps, g.hash.Member()) {
 				t.Error("anna, who was not told of the ghost, made a key for it")
 			}
 		}
@@ -199,7 +210,10 @@ func TestReplayedEntry(t *testing.T) {
 		c.leave()
 		time.Sleep(doubtTime + time.Second)
 		to := s.of(b)
-		s.set(hooks{shows: func(p *tapped, entry []byte) bool { return p == to || !slices.Equal(entry, old.entry) }})
+		s.set(hooks{shows: func(p *tapped, entry []byte) bool {
+			return p == to ||
+				!slices.Equal(entry, old.entry)
+		}})
 		s.haunt(old, to)
 		time.Sleep(2 * time.Second)
 		if !slices.ContainsFunc(b.room.Members(), func(m Member) bool { return m.ID == old.hash.Member() }) {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestEveryReasonIsListed wants each reason to have labels and words of its own, and a line of docs/operations.md that has
-// both labels.
+// TestEveryReasonIsListed wants each reason to have labels and words of its own, and a line of
+// docs/operations.md that has both labels.
 func TestEveryReasonIsListed(t *testing.T) {
 	text, err := os.ReadFile("../../docs/operations.md")
 	if err != nil {
@@ -22,7 +22,8 @@ func TestEveryReasonIsListed(t *testing.T) {
 		seen[name] = true
 		listed := false
 		for line := range strings.Lines(string(text)) {
-			listed = listed || strings.HasPrefix(line, "| "+r.What()+" |") && strings.Contains(line, "`"+r.Label()+"`")
+			listed = listed || strings.HasPrefix(line, "| "+r.What()+" |") &&
+				strings.Contains(line, "`"+r.Label()+"`")
 		}
 		if !listed {
 			t.Errorf("docs/operations.md does not list %s", name)

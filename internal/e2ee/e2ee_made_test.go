@@ -21,9 +21,11 @@ func makeE2EEVectors(t *testing.T) e2eeVectors {
 	headers := makeHeaderVectors(t)
 	wraps := makeWrapVectors(t, headers)
 	return e2eeVectors{
-		Source: "made for wzp (docs/protocol.md, sections 4.1, 5.1 and 7.1 to 7.4), by TestE2EEVectors of its Go package internal/e2ee, " +
+		Source: "made for wzp (docs/protocol.md, sections 4.1, 5.1 and 7.1 to 7.4), by TestE2EEVectors of " +
+			"its Go package internal/e2ee, " +
 			"checked with a second implementation that was written from the document",
-		Format: "bytes in hexadecimal; kid, ctr, next and first_ctr are decimal strings, for they exceed the integers of JavaScript numbers; " +
+		Format: "bytes in hexadecimal; kid, ctr, next and first_ctr are decimal strings, for they exceed " +
+			"the integers of JavaScript numbers; " +
 			"what is called bad must be refused",
 		KID:       makeKIDVectors(t),
 		CTR:       makeCTRVectors(),

@@ -52,7 +52,8 @@ func TestE2EEVectors(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff(made, loadE2EEVectors(t), cmpopts.EquateEmpty()); diff != "" {
-		t.Errorf("%s differs from what the code makes (-code +file); if that is meant, run the test with -update:\n%s", e2eeFile, diff)
+		t.Errorf("%s differs from what the code makes (-code +file); if that is meant, run the test with "+
+			"-update:\n%s", e2eeFile, diff)
 	}
 }
 

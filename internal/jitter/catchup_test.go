@@ -69,7 +69,8 @@ func TestStallIsPlayedAndCaughtUp(t *testing.T) {
 			t.Errorf("stall of %d frames: %+v", stall, st)
 		}
 		if st.Delay > 20*time.Millisecond {
-			t.Errorf("stall of %d frames: delay is still %v at the end, target %v", stall, st.Delay, st.Target)
+			t.Errorf("stall of %d frames: delay is still %v at the end, target %v", stall, st.Delay,
+				st.Target)
 		}
 		if most := uint64(stall); st.Concealed > most || st.Concealed < most/2 {
 			t.Errorf("stall of %d frames: %d concealed", stall, st.Concealed)

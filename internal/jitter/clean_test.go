@@ -55,7 +55,8 @@ func TestCleanNetworkAddsAboutTenMilliseconds(t *testing.T) {
 				if mean := sum / time.Duration(count); mean > 15*time.Millisecond {
 					t.Errorf("mean delay %v, worst %v, stats %+v", mean, worst, st)
 				} else {
-					t.Logf("mean delay %v, worst %v, by stats %v, target %v", mean, worst, st.Delay, st.Target)
+					t.Logf("mean delay %v, worst %v, by stats %v, target %v", mean, worst, st.Delay,
+						st.Target)
 				}
 			})
 		}

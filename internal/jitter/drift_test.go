@@ -31,7 +31,8 @@ func TestClockDrift(t *testing.T) {
 			tk := newTalker()
 			end := s.talk(tk, 0, n, func(i int) time.Duration {
 				lag := -float64(i) * float64(20*time.Millisecond) * c.talker / (1 + c.talker)
-				return 240*time.Millisecond + time.Duration(lag) + uniform(rng, -2*time.Millisecond, 2*time.Millisecond)
+				return 240*time.Millisecond + time.Duration(lag) +
+					uniform(rng, -2*time.Millisecond, 2*time.Millisecond)
 			})
 			var delays []time.Duration
 			for at := 30 * time.Second; at < end-time.Second; at += 30 * time.Second {

@@ -1,8 +1,9 @@
 package jitter
 
 const (
-	fifoSize = 1 << 14 // samples: the most that is ever unread (about 8000), the history, and room to shift seldom
-	history  = 1024    // samples kept before the read position: a pitch period, and the resampler's past
+	// samples: the most that is ever unread (about 8000), the history, and room to shift seldom
+	fifoSize = 1 << 14
+	history  = 1024 // samples kept before the read position: a pitch period, and the resampler's past
 )
 
 // fifo holds decoded samples until they are read. buf[read:write] is unread,

@@ -15,8 +15,8 @@ type slot struct {
 
 func (s *slot) payload() []byte { return s.data }
 
-// list keeps slots in the order of their seq: at most a number of them, of which memory is taken for as many, and for
-// payloads as long, as there ever were at once. Free slots are a stack.
+// list keeps slots in the order of their seq: at most a number of them, of which memory is taken for as many,
+// and for payloads as long, as there ever were at once. Free slots are a stack.
 type list struct {
 	slots []slot
 	free  []int16 // indexes of unused slots

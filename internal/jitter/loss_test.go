@@ -144,13 +144,16 @@ func TestSixtyPercentLoss(t *testing.T) {
 				t.Errorf("%d ms, fec %v: played %d of %d that came, %+v", duration, fec, st.Played, sent, st)
 			}
 			if missing := 1500 - sent; int(st.Concealed+st.Recovered) < missing*9/10 {
-				t.Errorf("%d ms, fec %v: filled %d + %d of %d", duration, fec, st.Concealed, st.Recovered, missing)
+				t.Errorf("%d ms, fec %v: filled %d + %d of %d", duration, fec, st.Concealed, st.Recovered,
+					missing)
 			}
 			if next := uint64(0.4 * 0.6 * 1500); fec && st.Recovered < next*9/10 {
-				t.Errorf("%d ms: %d frames recovered; about %d were followed by a packet that came", duration, st.Recovered, next)
+				t.Errorf("%d ms: %d frames recovered; about %d were followed by a packet that came", duration,
+					st.Recovered, next)
 			}
 			if st.Delay > limit {
-				t.Errorf("%d ms, fec %v: loss raised the delay: %v, target %v", duration, fec, st.Delay, st.Target)
+				t.Errorf("%d ms, fec %v: loss raised the delay: %v, target %v", duration, fec, st.Delay,
+					st.Target)
 			}
 		}
 	}

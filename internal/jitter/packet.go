@@ -13,10 +13,11 @@ const (
 )
 
 const (
-	ms          = SampleRate / 1000      // samples in a millisecond
-	second      = SampleRate             // samples in a second
-	unit        = 5 * ms / 2             // samples in one step of Packet.Timestamp
-	concealStep = 10 * ms                // samples made by one call of Decoder.Conceal: SILK conceals whole 10 ms
+	ms     = SampleRate / 1000 // samples in a millisecond
+	second = SampleRate        // samples in a second
+	unit   = 5 * ms / 2        // samples in one step of Packet.Timestamp
+	// samples made by one call of Decoder.Conceal: SILK conceals whole 10 ms
+	concealStep = 10 * ms
 	maxFrame    = 60 * ms                // samples in the longest frame
 	maxTime     = int64(1) << 53         // times are clamped to this many samples, so sums stay exact
 	clip        = float32(4)             // decoders that emit more than this are broken

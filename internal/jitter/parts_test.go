@@ -171,7 +171,8 @@ func TestPitchPeriodsAreFoundAndCutWithoutAStep(t *testing.T) {
 			period, correlation, _ := find(maxPeriod)
 			cycles := float64(period) * hz / SampleRate
 			if correlation < 0.99 || math.Abs(cycles-math.Round(cycles)) > 0.01*math.Round(cycles)+0.01 {
-				t.Errorf("%g Hz: period of %d samples is %.2f cycles, correlation %.3f", hz, period, cycles, correlation)
+				t.Errorf("%g Hz: period of %d samples is %.2f cycles, correlation %.3f", hz, period, cycles,
+					correlation)
 			}
 			want := f.unread() - period
 			if longer {

@@ -24,11 +24,12 @@ type Decoder interface {
 type Config struct {
 	MinDelay time.Duration // least target delay; default none: what the network needs
 	MaxDelay time.Duration // greatest target delay; default 2 s
-	// StartDelay is the target delay of the first frames, until enough have come to know: what the player before this one of
-	// the same stream had Learned. Default: 6.5 ms.
+	// StartDelay is the target delay of the first frames, until enough have come to know: what the player
+	// before this one of the same stream had Learned. Default: 6.5 ms.
 	StartDelay time.Duration
-	Past       Stats         // of the players before this one, to which it adds its counters
-	MaxBuffer  time.Duration // most media held, e.g. after a stall; then the oldest is dropped; default 3.5 s, at most 10 s
+	Past       Stats // of the players before this one, to which it adds its counters
+	// most media held, e.g. after a stall; then the oldest is dropped; default 3.5 s, at most 10 s
+	MaxBuffer time.Duration
 }
 
 func (c Config) withDefaults() Config {

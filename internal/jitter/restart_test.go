@@ -11,10 +11,12 @@ func TestTalkerRestarts(t *testing.T) {
 		restart func(tk *talker)
 	}{
 		{"media time back by 101 frames", func(tk *talker) { tk.media -= 101 * 960 }},
-		{"media time back by a minute, counter from 0", func(tk *talker) { tk.media -= 60 * second; tk.counter = 0 }},
+		{"media time back by a minute, counter from 0",
+			func(tk *talker) { tk.media -= 60 * second; tk.counter = 0 }},
 		{"media time back by half a second", func(tk *talker) { tk.media -= second / 2 }},
 		{"media time ahead by 10 s", func(tk *talker) { tk.media += 10 * second }},
-		{"media time ahead by a minute, counter from 0", func(tk *talker) { tk.media += 60 * second; tk.counter = 0 }},
+		{"media time ahead by a minute, counter from 0",
+			func(tk *talker) { tk.media += 60 * second; tk.counter = 0 }},
 		{"counter from 0", func(tk *talker) { tk.counter = 0 }},
 		{"counter far ahead", func(tk *talker) { tk.counter += 1 << 40 }},
 		{"counter to its end", func(tk *talker) { tk.counter = 1<<64 - 100 }},

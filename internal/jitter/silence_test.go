@@ -151,7 +151,8 @@ func TestShortPauseStaysWhenBehind(t *testing.T) {
 // pressAndTalk schedules one press of push-to-talk: n frames, of which the first
 // ten are sound from before the press and leave together with the eleventh, then
 // the markers, then a pause. A frame is delayed by delay(i) beyond that.
-func (s *sim) pressAndTalk(tk *talker, at time.Duration, n int, pause time.Duration, delay func(i int) time.Duration) (end time.Duration) {
+func (s *sim) pressAndTalk(tk *talker, at time.Duration, n int, pause time.Duration,
+	delay func(i int) time.Duration) (end time.Duration) {
 	end = s.talk(tk, at, n, func(i int) time.Duration {
 		return max(0, time.Duration(10-i)*20*time.Millisecond) + delay(i)
 	})
@@ -202,7 +203,8 @@ func TestPreRollIsNotAStall(t *testing.T) {
 			}
 			s.run(end)
 			st = s.player.Stats()
-			if int(st.Played+st.Late) != frames+250 || st.Late > c.late || st.Lost+st.Dropped+st.Resets+st.Concealed != 0 {
+			if int(st.Played+st.Late) != frames+250 || st.Late > c.late ||
+				st.Lost+st.Dropped+st.Resets+st.Concealed != 0 {
 				t.Errorf("%+v", st)
 			}
 			s.clicks(clickLimit)

@@ -207,7 +207,8 @@ func (s *sim) inspect(pcm []float32) {
 func (s *sim) clicks(limit float64) {
 	s.t.Helper()
 	if float64(s.maxStep) > limit {
-		s.t.Errorf("step of %.4f at sample %d (%.3f s), limit %.4f", s.maxStep, s.maxStepN, float64(s.maxStepN)/SampleRate, limit)
+		s.t.Errorf("step of %.4f at sample %d (%.3f s), limit %.4f", s.maxStep, s.maxStepN,
+			float64(s.maxStepN)/SampleRate, limit)
 	}
 }
 

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// lateOf plays 50 frames that come up to 100 ms late, by a player that begins with a target delay, and returns how many came after
-// their time, and what the delay came to.
+// lateOf plays 50 frames that come up to 100 ms late, by a player that begins with a target delay, and
+// returns how many came after their time, and what the delay came to.
 func lateOf(start time.Duration) (late uint64, learned time.Duration) {
 	random := rand.New(rand.NewPCG(3, 4))
 	p := New(freeDecoder{}, Config{StartDelay: start})
@@ -20,7 +20,8 @@ func lateOf(start time.Duration) (late uint64, learned time.Duration) {
 	for step := range 250 {
 		now := time.Duration(step) * 10 * time.Millisecond
 		for _, i := range arrivals[step] {
-			p.Put(Packet{Counter: i, Timestamp: uint16(8 * i), Duration: 20 * time.Millisecond, Payload: make([]byte, 80)}, now)
+			p.Put(Packet{Counter: i, Timestamp: uint16(8 * i), Duration: 20 * time.Millisecond,
+				Payload: make([]byte, 80)}, now)
 		}
 		p.Read(dst, now)
 	}
@@ -28,12 +29,14 @@ func lateOf(start time.Duration) (late uint64, learned time.Duration) {
 	return s.Late + s.Concealed, p.Learned()
 }
 
-// TestStartDelay wants who is heard again after a silence to be heard as well as at its end, though the player is another one.
+// TestStartDelay wants who is heard again after a silence to be heard as well as at its end, though the
+// player is another one.
 func TestStartDelay(t *testing.T) {
 	late, learned := lateOf(0)
 	again, _ := lateOf(learned)
 	if late < 2 || again > 0 {
-		t.Errorf("%d frames were late or concealed at first, %d with a delay of %v from the start", late, again, learned)
+		t.Errorf("%d frames were late or concealed at first, %d with a delay of %v from the start", late,
+			again, learned)
 	}
 }
 

@@ -141,7 +141,8 @@ func (ep *Endpoint) served(a *attachment) {
 func (ep *Endpoint) hello(c newcomer, remote netip.Addr) (*attachment, error) {
 	m, err := c.read(ep.config.MaxMessage)
 	now := time.Now()
-	said := err == nil || errors.As(err, new(*wire.FormatError)) // a connection that says nothing costs nothing
+	// a connection that says nothing costs nothing
+	said := err == nil || errors.As(err, new(*wire.FormatError))
 	if said && !ep.helloRate.allow(remote, now) {
 		return nil, &wire.Refused{Code: wire.CodeRate}
 	}

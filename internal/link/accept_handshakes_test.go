@@ -44,7 +44,8 @@ func TestSilentHandshakes(t *testing.T) {
 			l.t.Error("the flood is none")
 		}
 		p := l.person()
-		if err := l.net.SetPaths(p.addr.Addr(), relayAddr.Addr(), simnet.Profile{Delay: 400 * time.Millisecond, Loss: 0.4}); err != nil {
+		if err := l.net.SetPaths(p.addr.Addr(), relayAddr.Addr(),
+			simnet.Profile{Delay: 400 * time.Millisecond, Loss: 0.4}); err != nil {
 			l.t.Fatal(err)
 		}
 		if err := p.join(2 * time.Minute); err != nil {
@@ -74,13 +75,15 @@ func TestKeptHandshakes(t *testing.T) {
 		if err := moved.conn.Rebind(moved.addr); err != nil {
 			l.t.Fatal(err)
 		}
-		l.eventually("its new address is proved", time.Minute, func() bool { return l.sessionOf(moved).Addr().Addr() == moved.addr.Addr() })
+		l.eventually("its new address is proved", time.Minute,
+			func() bool { return l.sessionOf(moved).Addr().Addr() == moved.addr.Addr() })
 		talk.stop()
 		l.relay.pending.fill()
 		for _, p := range []*person{stayed, moved} {
 			before := p.client.Session()
 			p.dropConnection()
-			l.eventually("it is attached again", time.Minute, func() bool { return len(p.ears.attachments()) >= 2 })
+			l.eventually("it is attached again", time.Minute,
+				func() bool { return len(p.ears.attachments()) >= 2 })
 			if p.client.Session() != before {
 				l.t.Error("its session is another")
 			}

@@ -169,7 +169,8 @@ func (l *lab) otherRelay() *otherRelay {
 	l.t.Helper()
 	o := &otherRelay{lab: l, id: newIdentity(150), sfu: newSFU(), gate: newGate(l.key), side: newTrunkSide()}
 	o.addr = netip.MustParseAddrPort("10.0.2.1:4433")
-	o.conn, o.ep = l.endpoint(o.addr, Config{Identity: o.id, Version: "other relay", Accept: o.sfu, Peers: o.gate})
+	o.conn, o.ep = l.endpoint(o.addr, Config{Identity: o.id, Version: "other relay", Accept: o.sfu,
+		Peers: o.gate})
 	l.t.Cleanup(func() { o.ep.Close() })
 	o.config = ClientConfig{
 		Resolve:    resolveTo(relayAddr),

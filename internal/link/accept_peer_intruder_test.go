@@ -80,7 +80,8 @@ func TestPeerWithoutProofIsRefused(t *testing.T) {
 				}
 				time.Sleep(5 * time.Second)
 				opened, _ := g.links()
-				if n := len(g.questions()); n != test.asked || len(opened) != 0 || l.sfu.live() != 0 || len(l.relay.Sessions()) != 0 {
+				if n := len(g.questions()); n != test.asked || len(opened) != 0 || l.sfu.live() != 0 ||
+					len(l.relay.Sessions()) != 0 {
 					l.t.Errorf("%d keys were checked, %d links, %d clients", n, len(opened), l.sfu.live())
 				}
 				if n := l.relay.pending.total(); n != 0 {
@@ -105,16 +106,21 @@ func TestStolenCertificate(t *testing.T) {
 		stolen.PrivateKey = own.PrivateKey
 		s := l.stranger(attacker)
 		config := clientTLS(PeerServerName, func(identity.PublicKey) error { return nil })
-		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &stolen, nil }
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate,
+			error) {
+			return &stolen, nil
+		}
 		ctx, cancel := context.WithTimeout(l.t.Context(), 2*time.Second)
 		defer cancel()
-		if conn, err := s.transport.Dial(ctx, net.UDPAddrFromAddrPort(relayAddr), config, quicConfig()); err == nil {
+		if conn, err := s.transport.Dial(ctx, net.UDPAddrFromAddrPort(relayAddr), config,
+			quicConfig()); err == nil {
 			if answer := s.say(conn, s.hello(conn, newIdentity(66), [16]byte{1})); len(answer) > 0 {
 				l.t.Errorf("answered %q", answer)
 			}
 		}
 		time.Sleep(time.Second)
-		if opened, _ := g.links(); len(opened) != 0 || len(l.relay.Sessions()) != 0 || len(g.questions()) != 1 {
+		if opened, _ := g.links(); len(opened) != 0 || len(l.relay.Sessions()) != 0 ||
+			len(g.questions()) != 1 {
 			l.t.Errorf("%d links, %d keys were checked", len(opened), len(g.questions()))
 		}
 	})
@@ -164,7 +170,8 @@ func peerSession(l *lab) [16]byte { return l.linked().client.id }
 func TestClientsAreNotAskedForCertificates(t *testing.T) {
 	peerLab(t, trunkProfile, func(l *lab, g *gate) {
 		s := l.stranger(attacker)
-		for _, serverName := range []string{"", "_FEDERATION", "_federation.example.org", "relay.example.org"} {
+		for _, serverName := range []string{"", "_FEDERATION", "_federation.example.org",
+			"relay.example.org"} {
 			config := clientTLS(serverName, func(identity.PublicKey) error { return nil })
 			asked := false
 			config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
@@ -204,14 +211,18 @@ func TestOtherFormsOfMedia(t *testing.T) {
 		tagged := wire.AppendMedia(nil, trunkMedia(false, 0, "lab", p.kid, 0), true)
 		plain := *trunkMedia(false, 0, "lab", p.kid, 0)
 		plain.Tagged = false
-		o.ep.WithTx(func(tx *Tx) { o.client.Session().SendPacket(tx, wire.AppendMedia(nil, &plain, true), 1) })
+		o.ep.WithTx(func(tx *Tx) {
+			o.client.Session().SendPacket(tx, wire.AppendMedia(nil, &plain, true),
+				1)
+		})
 		p.ep.WithTx(func(tx *Tx) { p.client.Session().SendPacket(tx, tagged, 1) })
 		time.Sleep(time.Second)
 		if frames, bound := g.arrived(); len(frames) != 0 || bound != 0 {
 			l.t.Errorf("%d untagged frames came over a peer link", len(frames))
 		}
 		if h := l.sfu.of(p.kid); len(h.at) != 0 || l.relay.Drops().Count(drops.NotBound) != 2 {
-			l.t.Errorf("%d tagged frames came from a client; %d unbound", len(h.at), l.relay.Drops().Count(drops.NotBound))
+			l.t.Errorf("%d tagged frames came from a client; %d unbound", len(h.at),
+				l.relay.Drops().Count(drops.NotBound))
 		}
 	})
 }
@@ -228,7 +239,8 @@ func TestAliasOfAnotherRoom(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 			frames, bound := g.arrived()
 			room := wire.HashRoom([]string{"one", "two"}[ctr/2])
-			if len(frames) != ctr+1 || bound != 1+ctr/2 || frames[ctr].room != room || frames[ctr].ctr != uint64(ctr) {
+			if len(frames) != ctr+1 || bound != 1+ctr/2 || frames[ctr].room != room ||
+				frames[ctr].ctr != uint64(ctr) {
 				l.t.Fatalf("frame %d: %v, %d streams were bound", ctr, frames, bound)
 			}
 		}

@@ -68,7 +68,8 @@ func TestPeerLink(t *testing.T) {
 		if a := o.side.ears.attachments(); len(a) != 1 || !a[0].fresh {
 			l.t.Errorf("attached %v", a)
 		}
-		if p := l.joined(); l.sessionOf(p).Peer() || p.client.Session().Peer() || l.sfu.live() != 1 || o.sfu.live() != 0 {
+		if p := l.joined(); l.sessionOf(p).Peer() || p.client.Session().Peer() || l.sfu.live() != 1 ||
+			o.sfu.live() != 0 {
 			l.t.Error("clients and peers are mixed up")
 		}
 	})
@@ -104,8 +105,10 @@ func TestUnknownPeerIsRefused(t *testing.T) {
 			l.t.Errorf("it took %v", took)
 		}
 		time.Sleep(time.Second)
-		if n := l.relay.Drops().Count(drops.UnknownPeer); n != 1 || len(l.relay.Sessions()) != 0 || l.relay.pending.total() != 0 {
-			l.t.Errorf("%d refused, %d sessions, %d handshakes", n, len(l.relay.Sessions()), l.relay.pending.total())
+		if n := l.relay.Drops().Count(drops.UnknownPeer); n != 1 || len(l.relay.Sessions()) != 0 ||
+			l.relay.pending.total() != 0 {
+			l.t.Errorf("%d refused, %d sessions, %d handshakes", n, len(l.relay.Sessions()),
+				l.relay.pending.total())
 		}
 	})
 }
@@ -158,8 +161,10 @@ func TestPeerEndsWhileItIsAccepted(t *testing.T) {
 			l.t.Error("a link is up")
 		}
 		opened, over := g.links()
-		if len(opened) == 0 || len(over) != len(opened) || len(l.relay.Sessions()) != 0 || idsOf(l.relay) != 0 {
-			l.t.Errorf("%d links, %d have ended, %d sessions, %d connection ids", len(opened), len(over), len(l.relay.Sessions()), idsOf(l.relay))
+		if len(opened) == 0 || len(over) != len(opened) || len(l.relay.Sessions()) != 0 ||
+			idsOf(l.relay) != 0 {
+			l.t.Errorf("%d links, %d have ended, %d sessions, %d connection ids", len(opened), len(over),
+				len(l.relay.Sessions()), idsOf(l.relay))
 		}
 	})
 }
@@ -206,7 +211,8 @@ func TestPeerEndsOnce(t *testing.T) {
 		s := l.acceptedBy(g)
 		o.client.Close()
 		time.Sleep(time.Second)
-		if _, over := g.links(); len(over) != 1 || over[0].s != s || over[0].code != wire.CloseLeft || len(l.sfu.endings()) != 0 {
+		if _, over := g.links(); len(over) != 1 || over[0].s != s || over[0].code != wire.CloseLeft ||
+			len(l.sfu.endings()) != 0 {
 			l.t.Errorf("ended %v, as a client %v", over, l.sfu.endings())
 		}
 		if len(l.relay.Sessions()) != 0 || len(o.ep.Sessions()) != 0 {
@@ -253,8 +259,10 @@ func TestPeerRestarts(t *testing.T) {
 		l.killRelay()
 		again := newGate(o.id)
 		l.startRelay(Config{Peers: again})
-		l.eventually("attached again", 10*time.Second, func() bool { return len(o.side.ears.attachments()) == 2 })
-		if a := o.side.ears.attachments(); !a[1].fresh || o.client.Session() == before || !o.client.Session().Peer() {
+		l.eventually("attached again", 10*time.Second,
+			func() bool { return len(o.side.ears.attachments()) == 2 })
+		if a := o.side.ears.attachments(); !a[1].fresh || o.client.Session() == before ||
+			!o.client.Session().Peer() {
 			l.t.Errorf("attached %v", a)
 		}
 		l.checkUrgentBothWays(again, o)
@@ -284,7 +292,8 @@ func TestPeerIsHeardEverySecond(t *testing.T) {
 		sent := o.client.Session().Counts().PacketsSent
 		for range 600 {
 			time.Sleep(100 * time.Millisecond)
-			if !s.ReceivedWithin(1700*time.Millisecond) || !o.client.Session().ReceivedWithin(1700*time.Millisecond) {
+			if !s.ReceivedWithin(1700*time.Millisecond) ||
+				!o.client.Session().ReceivedWithin(1700*time.Millisecond) {
 				l.t.Fatal("nothing was heard for 1.7 s")
 			}
 		}
@@ -356,7 +365,10 @@ func TestPeerBreaker(t *testing.T) {
 			l.t.Errorf("%d packets sent, %d frames held back", c.MediaSent, c.MediaHeld)
 		}
 		before := c.PacketsSent
-		o.ep.WithTx(func(tx *Tx) { s.SendPacket(tx, wire.AppendFrame(nil, wire.FramePadding, make([]byte, 2), true), 0) })
+		o.ep.WithTx(func(tx *Tx) {
+			s.SendPacket(tx, wire.AppendFrame(nil, wire.FramePadding, make([]byte, 2),
+				true), 0)
+		})
 		if s.Counts().PacketsSent != before+1 {
 			l.t.Error("the breaker held back what is no media")
 		}
@@ -389,7 +401,8 @@ func TestUrgentIsFasterOnPeerLinks(t *testing.T) {
 func TestRequestsOnPeerLinks(t *testing.T) {
 	peerLab(t, trunkProfile, func(l *lab, g *gate) {
 		o := l.linked()
-		if _, err := o.client.Request(l.t.Context(), &wire.Join{Room: "lab"}); !errors.Is(err, ErrPeerRequest) {
+		if _, err := o.client.Request(l.t.Context(), &wire.Join{Room: "lab"}); !errors.Is(err,
+			ErrPeerRequest) {
 			l.t.Errorf("the request: %v", err)
 		}
 		o.client.mu.Lock()
@@ -402,7 +415,8 @@ func TestRequestsOnPeerLinks(t *testing.T) {
 			l.t.Errorf("the client ended with %v", err)
 		}
 		opened, over := g.links()
-		if len(over) != 1 || over[0].code != wire.CloseRefused || over[0].s != opened[0] || l.sfu.live() != 0 {
+		if len(over) != 1 || over[0].code != wire.CloseRefused || over[0].s != opened[0] ||
+			l.sfu.live() != 0 {
 			l.t.Errorf("ended %v", over)
 		}
 	})

@@ -94,7 +94,8 @@ func (p *Places) Release(addr netip.Addr) {
 // holds any.
 func (p *Places) Most() (most netip.Prefix, held int) {
 	for prefix, n := range p.held {
-		order := cmp.Or(cmp.Compare(n, held), cmp.Compare(prefix.Bits(), most.Bits()), most.Addr().Compare(prefix.Addr()))
+		order := cmp.Or(cmp.Compare(n, held), cmp.Compare(prefix.Bits(), most.Bits()),
+			most.Addr().Compare(prefix.Addr()))
 		if order > 0 {
 			most, held = prefix, n
 		}

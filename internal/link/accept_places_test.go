@@ -33,19 +33,30 @@ func TestPlacesForNewcomers(t *testing.T) {
 		from  func(i int) netip.Addr
 		too   []netip.Addr // newcomers, beside those who share nothing
 	}{
-		"one address":                 {1, func(int) netip.Addr { return v6(1, 1, 1, 1) }, []netip.Addr{v6(1, 1, 1, 2), v6(1, 1, 2, 1), v6(1, 2, 1, 1)}},
-		"16 /64s of one /56":          {16, func(i int) netip.Addr { return v6(1, 1, 1, uint8(i)) }, []netip.Addr{v6(1, 1, 2, 1), v6(1, 2, 1, 1)}},
-		"all /64s of a /56":           {256, func(i int) netip.Addr { return v6(1, 1, 1, uint8(i)) }, []netip.Addr{v6(1, 1, 2, 1), v6(1, 2, 1, 1)}},
-		"all /64s of a /48":           {1 << 16, func(i int) netip.Addr { return v6(1, 1, uint8(i>>8), uint8(i)) }, []netip.Addr{v6(1, 2, 1, 1)}},
-		"all /48s of a /32":           {1 << 16, func(i int) netip.Addr { return v6(1, uint16(i), 1, 1) }, []netip.Addr{v6(2, 1, 1, 1)}},
-		"16 /64s of 16 providers":     {16, func(i int) netip.Addr { return v6(uint32(i), 1, 1, 1) }, []netip.Addr{v6(3, 1, 1, 2), v6(3, 2, 1, 1)}},
-		"all of 16 providers":         {1 << 16, func(i int) netip.Addr { return v6(uint32(i%16), uint16(i), 1, 1) }, nil},
-		"80 providers, one by one":    {1 << 16, func(i int) netip.Addr { return v6(uint32(i*80>>16), uint16(i), 1, 1) }, nil},
-		"80 providers":                {80, func(i int) netip.Addr { return v6(uint32(i), 1, 1, 1) }, nil},
-		"a /24 of IPv4":               {256, func(i int) netip.Addr { return v4(1, 1, uint8(i)) }, []netip.Addr{v4(1, 2, 1)}},
-		"a /16 of IPv4":               {1 << 16, func(i int) netip.Addr { return v4(1, uint8(i>>8), uint8(i)) }, []netip.Addr{v4(2, 1, 1)}},
+		"one address": {1, func(int) netip.Addr { return v6(1, 1, 1, 1) },
+			[]netip.Addr{v6(1, 1, 1, 2), v6(1, 1, 2, 1), v6(1, 2, 1, 1)}},
+		"16 /64s of one /56": {16, func(i int) netip.Addr { return v6(1, 1, 1, uint8(i)) },
+			[]netip.Addr{v6(1, 1, 2, 1), v6(1, 2, 1, 1)}},
+		"all /64s of a /56": {256, func(i int) netip.Addr { return v6(1, 1, 1, uint8(i)) },
+			[]netip.Addr{v6(1, 1, 2, 1), v6(1, 2, 1, 1)}},
+		"all /64s of a /48": {1 << 16,
+			func(i int) netip.Addr { return v6(1, 1, uint8(i>>8), uint8(i)) }, []netip.Addr{v6(1, 2, 1, 1)}},
+		"all /48s of a /32": {1 << 16, func(i int) netip.Addr { return v6(1, uint16(i), 1, 1) },
+			[]netip.Addr{v6(2, 1, 1, 1)}},
+		"16 /64s of 16 providers": {16, func(i int) netip.Addr { return v6(uint32(i), 1, 1, 1) },
+			[]netip.Addr{v6(3, 1, 1, 2), v6(3, 2, 1, 1)}},
+		"all of 16 providers": {1 << 16,
+			func(i int) netip.Addr { return v6(uint32(i%16), uint16(i), 1, 1) }, nil},
+		"80 providers, one by one": {1 << 16,
+			func(i int) netip.Addr { return v6(uint32(i*80>>16), uint16(i), 1, 1) }, nil},
+		"80 providers": {80, func(i int) netip.Addr { return v6(uint32(i), 1, 1, 1) }, nil},
+		"a /24 of IPv4": {256, func(i int) netip.Addr { return v4(1, 1, uint8(i)) },
+			[]netip.Addr{v4(1, 2, 1)}},
+		"a /16 of IPv4": {1 << 16,
+			func(i int) netip.Addr { return v4(1, uint8(i>>8), uint8(i)) }, []netip.Addr{v4(2, 1, 1)}},
 		"80 addresses of 80 networks": {80, func(i int) netip.Addr { return v4(uint16(i), 1, 1) }, nil},
-		"80 mapped ones":              {80, func(i int) netip.Addr { return netip.AddrFrom16(v4(uint16(i), 1, 1).As16()) }, nil},
+		"80 mapped ones": {80,
+			func(i int) netip.Addr { return netip.AddrFrom16(v4(uint16(i), 1, 1).As16()) }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const limit = 1024
@@ -65,7 +76,8 @@ func TestPlacesForNewcomers(t *testing.T) {
 				}
 				for _, addr := range append(test.too, honest6, honest4) {
 					if !p.Acquire(addr) {
-						t.Errorf("round %d: no place for %v; %d of %d are taken", round, addr, p.Acquired(), limit)
+						t.Errorf("round %d: no place for %v; %d of %d are taken", round, addr, p.Acquired(),
+							limit)
 					} else {
 						p.Release(addr)
 					}
@@ -149,7 +161,8 @@ func TestKnownPeersAreBounded(t *testing.T) {
 		k.addPeer(v4(uint16(i), 1, 1), epoch.Add(time.Duration(i)*time.Second))
 	}
 	if len(k.peers) != maxPeerBlocks || k.peer(v4(0, 1, 1)) || !k.peer(v4(2*maxPeerBlocks-1, 1, 1)) {
-		t.Errorf("%d are known; the first: %v, the last: %v", len(k.peers), k.peer(v4(0, 1, 1)), k.peer(v4(2*maxPeerBlocks-1, 1, 1)))
+		t.Errorf("%d are known; the first: %v, the last: %v", len(k.peers), k.peer(v4(0, 1, 1)),
+			k.peer(v4(2*maxPeerBlocks-1, 1, 1)))
 	}
 }
 

@@ -176,7 +176,8 @@ func TestRefusedJoinIsFinal(t *testing.T) {
 	inLab(t, simnet.Profile{Delay: 50 * time.Millisecond}, Config{}, func(l *lab) {
 		l.sfu.refuse.Store(&wire.Refused{Code: wire.CodeRoomFull, Reason: "no room"})
 		p, start := l.person(), time.Now()
-		if err := p.join(time.Minute); refusedCode(err) != wire.CodeRoomFull || time.Since(start) > 250*time.Millisecond {
+		if err := p.join(time.Minute); refusedCode(err) != wire.CodeRoomFull ||
+			time.Since(start) > 250*time.Millisecond {
 			l.t.Errorf("%v after %v", err, time.Since(start))
 		}
 		time.Sleep(5 * time.Second)
@@ -210,7 +211,8 @@ func TestReplacedClientDoesNotComeBack(t *testing.T) {
 	inLab(t, simnet.Profile{Delay: 50 * time.Millisecond}, Config{}, func(l *lab) {
 		p := l.joined()
 		l.sessionOf(p).End(wire.CloseReplaced)
-		if err := p.client.Err(); err == nil || err.Error() != (&wire.Goodbye{Code: wire.CodeReplaced}).Error() {
+		if err := p.client.Err(); err == nil ||
+			err.Error() != (&wire.Goodbye{Code: wire.CodeReplaced}).Error() {
 			l.t.Errorf("ended with %v", err)
 		}
 		time.Sleep(time.Minute)
@@ -322,7 +324,8 @@ func (l *lab) checkMessages(where string, got []message, sent map[string]time.Ti
 		l.t.Fatalf("%s: %d messages came, %d different ones, of %d", where, len(got), len(seen), len(sent))
 	}
 	n := len(took)
-	l.t.Logf("%s: median %v, 95%% %v, 99%% %v, all %v", where, took[n/2], took[n*95/100], took[n*99/100], took[n-1])
+	l.t.Logf("%s: median %v, 95%% %v, 99%% %v, all %v", where, took[n/2], took[n*95/100], took[n*99/100],
+		took[n-1])
 	if took[n*95/100] > 1200*time.Millisecond || took[n*99/100] > 1500*time.Millisecond {
 		l.t.Errorf("%s: 95%% took up to %v, 99%% up to %v", where, took[n*95/100], took[n*99/100])
 	}
@@ -377,7 +380,8 @@ func TestRaceLosesNoMedia(t *testing.T) {
 		if joins.Load() != 2 || attachmentsOf(l.sessionOf(p)) != 2 {
 			l.t.Errorf("%d attempts, %d attachments", joins.Load(), attachmentsOf(l.sessionOf(p)))
 		}
-		if pause, _ := heard.longestPause(); len(heard.times) == 0 || heard.times[0].Sub(start) > 30*time.Millisecond || pause > 30*time.Millisecond {
+		if pause, _ := heard.longestPause(); len(heard.times) == 0 ||
+			heard.times[0].Sub(start) > 30*time.Millisecond || pause > 30*time.Millisecond {
 			l.t.Errorf("first heard after %v, pause of %v", heard.firstAfter(start).Sub(start), pause)
 		}
 		l.checkAlone(p, other)

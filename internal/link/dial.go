@@ -282,7 +282,8 @@ func (c *Client) install(next *attempt) (fresh bool) {
 	}
 	now := time.Now()
 	a := &attachment{
-		session: s, local: next.local, remote: next.welcome.ConnID, reset: next.welcome.ResetToken, conn: next.conn,
+		session: s, local: next.local, remote: next.welcome.ConnID, reset: next.welcome.ResetToken,
+		conn: next.conn,
 	}
 	installed := s.install(a, &next.keys, udp.Path{Remote: next.remote}, now)
 	for _, t := range next.losers {

@@ -89,7 +89,8 @@ func (st *countingStream) Media(m *wire.Media, _ *Tx) {
 	st.Seen(m.CTR)
 	c.media++
 	c.last = m.KID
-	if m.KID != st.KID || m.Room != st.Room || len(m.Ciphertext) == 0 || len(m.Ciphertext) > wire.MaxCiphertext || m.Alias >= wire.MaxAliases {
+	if m.KID != st.KID || m.Room != st.Room || len(m.Ciphertext) == 0 ||
+		len(m.Ciphertext) > wire.MaxCiphertext || m.Alias >= wire.MaxAliases {
 		c.t.Errorf("media %+v of stream %v", m, st.KID)
 	}
 }
@@ -124,7 +125,8 @@ func newSide(tb testing.TB, client bool) *side {
 	tb.Helper()
 	s := &side{conn: newNullConn(), handler: &counting{t: tb}, path: pathOf("192.0.2.1:1")}
 	var err error
-	if s.ep, err = NewEndpoint(udp.New(s.conn), Config{Identity: newIdentity(1), Accept: s.handler, Peers: s.handler}); err != nil {
+	if s.ep, err = NewEndpoint(udp.New(s.conn), Config{Identity: newIdentity(1), Accept: s.handler,
+		Peers: s.handler}); err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { s.ep.Close() })
@@ -224,13 +226,16 @@ func everyFrame() (frames [][]byte) {
 	m := wire.Media{Alias: 2000, CTR: 9, Ciphertext: []byte{1}}
 	frames = append(frames, wire.AppendMedia(nil, &m, false))
 	frames = append(frames, wire.AppendMedia(nil, trunkMedia(false, 3, "lab", 4, 9), false))
-	for _, t := range []wire.FrameType{wire.FramePing, wire.FramePong, wire.FrameChallenge, wire.FrameResponse} {
+	for _, t := range []wire.FrameType{wire.FramePing, wire.FramePong, wire.FrameChallenge,
+		wire.FrameResponse} {
 		frames = append(frames, wire.AppendEcho(nil, t, [8]byte{1}, false))
 	}
-	report := wire.Report{Highest: 5, Received: 4, N: 1, Samples: [wire.MaxSamples]wire.Sample{{CounterBack: 1, ArrivalBack: time.Second}}}
+	report := wire.Report{Highest: 5, Received: 4, N: 1,
+		Samples: [wire.MaxSamples]wire.Sample{{CounterBack: 1, ArrivalBack: time.Second}}}
 	frames = append(frames,
 		wire.AppendReport(nil, &report, false),
-		wire.AppendUrgent(nil, &wire.Urgent{Number: 3, Kind: wire.UrgentMembersLeft, Message: []byte("x")}, false),
+		wire.AppendUrgent(nil, &wire.Urgent{Number: 3, Kind: wire.UrgentMembersLeft, Message: []byte("x")},
+			false),
 		wire.AppendUrgentAck(nil, wire.UrgentAck{Base: 2, Bitmap: 5}, false),
 		wire.AppendAliasAck(nil, []wire.AliasPair{{Alias: 1, KID: 2}, {Alias: 4095, KID: 4}}, false),
 		wire.AppendFrame(nil, wire.FramePadding, make([]byte, 8), true),
@@ -257,8 +262,10 @@ func TestFramesGoOnAfterWhatIsUnknown(t *testing.T) {
 		before := relay.ep.Drops().Count(drops.Malformed)
 		count := relay.session.counter.Load()
 		relay.session.frames(relay.tx, append(append([]byte(nil), test.before...), ping...), relay.path)
-		if got := relay.session.counter.Load() > count; got != test.answered || relay.ep.Drops().Count(drops.Malformed)-before != test.malformed {
-			t.Errorf("%s: answered %v, %d malformed", name, got, relay.ep.Drops().Count(drops.Malformed)-before)
+		if got := relay.session.counter.Load() > count; got != test.answered ||
+			relay.ep.Drops().Count(drops.Malformed)-before != test.malformed {
+			t.Errorf("%s: answered %v, %d malformed", name, got,
+				relay.ep.Drops().Count(drops.Malformed)-before)
 		}
 	}
 	var many []byte
@@ -315,7 +322,8 @@ func (s *side) checkFrames(t *testing.T, p []byte, client, peer bool) {
 		t.Errorf("quality %+v", q)
 	}
 	if len(session.aliases.aliases) > wire.MaxFrames || session.acked.Load() > session.counter.Load() {
-		t.Errorf("%d aliases, %d of %d acknowledged", len(session.aliases.aliases), session.acked.Load(), session.counter.Load())
+		t.Errorf("%d aliases, %d of %d acknowledged", len(session.aliases.aliases), session.acked.Load(),
+			session.counter.Load())
 	}
 	session.tick(s.tx)
 	s.tx.batch.Flush()

@@ -232,7 +232,8 @@ func (ep *Endpoint) Stats() Stats {
 	c := &ep.stats
 	return Stats{
 		UDP: ep.mux.Stats(), ResetsSent: c.resetsSent.Load(), Moved: c.moved.Load(),
-		Handshakes: ep.pending.all() + ep.web.handshakes(), WebSessions: c.webAttached.Load(), WebOpen: ep.web.open(),
+		Handshakes: ep.pending.all() + ep.web.handshakes(), WebSessions: c.webAttached.Load(),
+		WebOpen: ep.web.open(),
 	}
 }
 

@@ -16,8 +16,10 @@ func crowd(tb testing.TB, n int) (*side, []*Session) {
 	sessions := make([]*Session, n)
 	for i := range sessions {
 		s := relay.ep.newSession(relay.handler, [16]byte{2, byte(i >> 8), byte(i)}, newIdentity(2).Public())
-		keys := exported{toRelay: seal.Secret{1, byte(i >> 8), byte(i)}, toClient: seal.Secret{2, byte(i >> 8), byte(i)}}
-		s.install(&attachment{session: s, local: wire.ConnID(i + 2), remote: wire.ConnID(i + 2)}, &keys, relay.path, time.Now())
+		keys := exported{toRelay: seal.Secret{1, byte(i >> 8), byte(i)},
+			toClient: seal.Secret{2, byte(i >> 8), byte(i)}}
+		s.install(&attachment{session: s, local: wire.ConnID(i + 2), remote: wire.ConnID(i + 2)}, &keys,
+			relay.path, time.Now())
 		sessions[i] = s
 	}
 	return relay, sessions

@@ -205,10 +205,11 @@ func TestBadFirstMessages(t *testing.T) {
 		p    []byte
 		code wire.Code
 	}{
-		"too long":      {binary.BigEndian.AppendUint32(nil, wire.MaxMessage+1), wire.CodeProtocol},
-		"not JSON":      {append(binary.BigEndian.AppendUint32(nil, 5), "xxxxx"...), wire.CodeProtocol},
-		"not a Hello":   {append(binary.BigEndian.AppendUint32(nil, 7), `"Leave"`...), wire.CodeProtocol},
-		"another field": {append(binary.BigEndian.AppendUint32(nil, 12), `{"Hello":{}}`...), wire.CodeProtocol},
+		"too long":    {binary.BigEndian.AppendUint32(nil, wire.MaxMessage+1), wire.CodeProtocol},
+		"not JSON":    {append(binary.BigEndian.AppendUint32(nil, 5), "xxxxx"...), wire.CodeProtocol},
+		"not a Hello": {append(binary.BigEndian.AppendUint32(nil, 7), `"Leave"`...), wire.CodeProtocol},
+		"another field": {append(binary.BigEndian.AppendUint32(nil, 12), `{"Hello":{}}`...),
+			wire.CodeProtocol},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -259,11 +260,13 @@ func TestNoHello(t *testing.T) {
 		for _, conn := range conns {
 			<-conn.Context().Done()
 		}
-		if took := time.Since(start); took < handshakeTimeout-time.Second || took > handshakeTimeout+time.Second {
+		if took := time.Since(start); took < handshakeTimeout-time.Second ||
+			took > handshakeTimeout+time.Second {
 			l.t.Errorf("closed after %v", took)
 		}
 		time.Sleep(5 * time.Second)
-		if n := l.relay.Drops().Count(drops.Hello); n != 3 || l.relay.pending.total() != 0 || l.sfu.live() != 0 {
+		if n := l.relay.Drops().Count(drops.Hello); n != 3 || l.relay.pending.total() != 0 ||
+			l.sfu.live() != 0 {
 			l.t.Errorf("%d refused, %d handshakes", n, l.relay.pending.total())
 		}
 	})
@@ -288,7 +291,8 @@ func TestHandshakeFlood(t *testing.T) {
 			s := l.stranger(addr)
 			for i := range 50 {
 				wg.Go(func() {
-					time.Sleep(time.Duration(4*i+host) * 7 * time.Millisecond) // quic-go drops what comes at one instant
+					// quic-go drops what comes at one instant
+					time.Sleep(time.Duration(4*i+host) * 7 * time.Millisecond)
 					if conn, err := s.dial(5 * time.Second); err == nil {
 						<-conn.Context().Done()
 					}
@@ -305,7 +309,8 @@ func TestHandshakeFlood(t *testing.T) {
 		l.t.Logf("%d handshakes at most; dropped: %s", most.Load(), l.relay.Drops())
 		const bound = limit/4 + 1 + 2*(limit/handshakeShare)
 		if most.Load() > bound || most.Load() < limit/4 || l.relay.Drops().Count(drops.Handshakes) == 0 {
-			l.t.Errorf("%d handshakes, the flood may have %d; dropped: %s", most.Load(), bound, l.relay.Drops())
+			l.t.Errorf("%d handshakes, the flood may have %d; dropped: %s", most.Load(), bound,
+				l.relay.Drops())
 		}
 		wg.Wait()
 		time.Sleep(time.Minute)
@@ -363,7 +368,8 @@ func TestControlRate(t *testing.T) {
 				l.t.Fatalf("request %d: %v", i, err)
 			}
 		}
-		if _, err := p.client.Request(context.Background(), &wire.Members{}); refusedCode(err) != wire.CodeRate {
+		if _, err := p.client.Request(context.Background(),
+			&wire.Members{}); refusedCode(err) != wire.CodeRate {
 			l.t.Errorf("one more: %v", err)
 		}
 		if n := l.relay.Drops().Count(drops.ControlRate); n != 1 {

@@ -38,7 +38,8 @@ func TestJoinThroughLoss(t *testing.T) {
 		inLab(t, profile, Config{}, func(l *lab) {
 			took := l.joinAll(60, test.limit)
 			if n := len(took); n > 0 {
-				l.t.Logf("loss %v: %d of 60 joined; median %v, 90%% %v, all %v", test.loss, n, took[n/2], took[n*9/10], took[n-1])
+				l.t.Logf("loss %v: %d of 60 joined; median %v, 90%% %v, all %v", test.loss, n, took[n/2],
+					took[n*9/10], took[n-1])
 			}
 			if n := len(l.sfu.sessions()); n != len(took) {
 				l.t.Errorf("%d sessions at the relay, %d joined", n, len(took))
@@ -78,10 +79,12 @@ func TestJoinThroughNarrowPaths(t *testing.T) {
 	}{{8_000, 20 * time.Second}, {16_000, 10 * time.Second}, {32_000, 5 * time.Second}} {
 		for _, loss := range []float64{0, 0.2} {
 			for _, queue := range []int{8 << 10, simnet.DefaultQueue} {
-				profile := simnet.Profile{Rate: test.rate, Queue: queue, Loss: loss, Delay: 150 * time.Millisecond, Seed: 1}
+				profile := simnet.Profile{Rate: test.rate, Queue: queue, Loss: loss,
+					Delay: 150 * time.Millisecond, Seed: 1}
 				inLab(t, profile, Config{}, func(l *lab) {
 					if took := l.joinAll(1, test.limit); len(took) == 1 {
-						l.t.Logf("%d bit/s, loss %v, a queue of %d bytes: %v", test.rate, loss, queue, took[0])
+						l.t.Logf("%d bit/s, loss %v, a queue of %d bytes: %v", test.rate, loss, queue,
+							took[0])
 					}
 				})
 			}

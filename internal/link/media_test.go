@@ -60,7 +60,8 @@ func TestMediaLosesOnlyWhatTheChannelLoses(t *testing.T) {
 					l.t.Fatal(err)
 				}
 				relay := relayAddr.Addr()
-				hops := map[string]*hop{"a to relay": l.watch(a.addr.Addr(), relay), "relay to b": l.watch(relay, b.addr.Addr()),
+				hops := map[string]*hop{"a to relay": l.watch(a.addr.Addr(), relay),
+					"relay to b": l.watch(relay, b.addr.Addr()),
 					"b to relay": l.watch(b.addr.Addr(), relay), "relay to a": l.watch(relay, a.addr.Addr())}
 				talk := b.talk(20*time.Millisecond, mediaSize)
 				said := a.talkFor(60*time.Second, mediaSize)
@@ -79,7 +80,8 @@ func TestMediaLosesOnlyWhatTheChannelLoses(t *testing.T) {
 					l.t.Errorf("%d packets were held back", held)
 				}
 				for ctr, at := range b.ears.of(a.kid).at {
-					if late := at.Sub(said.sent[ctr]) - 2*profile.Delay; late > 20*time.Millisecond || late < 0 {
+					if late := at.Sub(said.sent[ctr]) - 2*profile.Delay; late > 20*time.Millisecond ||
+						late < 0 {
 						l.t.Fatalf("packet %d took %v longer than the channel", ctr, late)
 					}
 				}
@@ -93,7 +95,8 @@ func (l *lab) checkHop(h *hop, got heard, loss float64) {
 	l.t.Helper()
 	sent, arrived := h.sent.Load(), h.arrived.Load()
 	if int(arrived) != len(got.at) || got.twice > 0 {
-		l.t.Errorf("the channel delivered %d of %d media packets, the handler got %d, %d twice", arrived, sent, len(got.at), got.twice)
+		l.t.Errorf("the channel delivered %d of %d media packets, the handler got %d, %d twice", arrived,
+			sent, len(got.at), got.twice)
 	}
 	if share := float64(arrived) / float64(sent); sent < 1000 || share < 1-loss-0.1 || share > 1-loss+0.1 {
 		l.t.Errorf("the channel delivered %.2f of %d packets", share, sent)
@@ -128,7 +131,8 @@ func (l *lab) checkPause(where string, got heard, channel *pause) {
 	longest, from := got.longestPause()
 	l.t.Logf("%s: longest pause %v, of the channel %v", where, longest, channel.longest())
 	if longest > channel.longest()+20*time.Millisecond {
-		l.t.Errorf("%s: heard nothing for %v from %v on, the channel's longest pause is %v", where, longest, from, channel.longest())
+		l.t.Errorf("%s: heard nothing for %v from %v on, the channel's longest pause is %v", where, longest,
+			from, channel.longest())
 	}
 	if n := len(got.at); n < 1000 || got.twice > 0 {
 		l.t.Errorf("%s: heard %d packets, %d twice", where, n, got.twice)
@@ -164,9 +168,11 @@ func TestReportsAreCheap(t *testing.T) {
 			size    int // of ciphertext: Opus, timestamp and tag
 			talkers int
 		}{{60 + 10, 1}, {mediaSize + 10, 1}, {60 + 10, 20}} {
-			t.Run(fmt.Sprintf("loss %v, %d talkers, %d bytes", loss, test.talkers, test.size), func(t *testing.T) {
-				inLab(t, simnet.Profile{Delay: 50 * time.Millisecond}, Config{}, func(l *lab) { reportsAreCheap(l, loss, test.size, test.talkers) })
-			})
+			t.Run(fmt.Sprintf("loss %v, %d talkers, %d bytes", loss, test.talkers, test.size),
+				func(t *testing.T) {
+					inLab(t, simnet.Profile{Delay: 50 * time.Millisecond}, Config{},
+						func(l *lab) { reportsAreCheap(l, loss, test.size, test.talkers) })
+				})
 		}
 	}
 }
@@ -199,7 +205,8 @@ func reportsAreCheap(l *lab, loss float64, size, talkers int) {
 	const seconds = 20
 	time.Sleep(seconds * time.Second)
 	share := float64(up.Load()) / float64(down.Load())
-	l.t.Logf("%.2f packets and %.0f bytes a second back, %.2f%% of what arrived", float64(packets.Load())/seconds, float64(up.Load())/seconds, 100*share)
+	l.t.Logf("%.2f packets and %.0f bytes a second back, %.2f%% of what arrived",
+		float64(packets.Load())/seconds, float64(up.Load())/seconds, 100*share)
 	if share > 0.05 && packets.Load() > seconds*11/10 {
 		l.t.Errorf("%d packets, %.1f%% of what arrived", packets.Load(), 100*share)
 	}

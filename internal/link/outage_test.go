@@ -39,7 +39,8 @@ func (l *lab) restart(away time.Duration, loss float64) {
 	if loss > 0 {
 		limit = 8 * time.Second
 	}
-	took := l.eventually("heard again", limit, func() bool { return !b.ears.of(a.kid).firstAfter(back).IsZero() })
+	took := l.eventually("heard again", limit,
+		func() bool { return !b.ears.of(a.kid).firstAfter(back).IsZero() })
 	l.t.Logf("heard again %v after the relay was back", took)
 	time.Sleep(5 * time.Second)
 	talk.stop()
@@ -85,7 +86,8 @@ func TestAddressChange(t *testing.T) {
 			inLab(t, simnet.Profile{Delay: delay}, Config{}, func(l *lab) {
 				a, b := l.joined(), l.joined()
 				l.net.SetDefault(simnet.Profile{Loss: test.loss, Delay: delay, Seed: 4})
-				talks := []*talker{a.talk(20*time.Millisecond, mediaSize), b.talk(20*time.Millisecond, mediaSize)}
+				talks := []*talker{a.talk(20*time.Millisecond, mediaSize),
+					b.talk(20*time.Millisecond, mediaSize)}
 				time.Sleep(5 * time.Second)
 				moved := time.Now()
 				if err := a.conn.Rebind(netip.MustParseAddrPort("10.0.9.9:777")); err != nil {
@@ -96,13 +98,15 @@ func TestAddressChange(t *testing.T) {
 					k.stop()
 				}
 				// What a says is taken from the new address at once.
-				if pause, from := b.ears.of(a.kid).longestPause(); from.After(moved.Add(-time.Second)) && pause > test.limit {
+				if pause, from := b.ears.of(a.kid).longestPause(); from.After(moved.Add(-time.Second)) &&
+					pause > test.limit {
 					l.t.Errorf("a was not heard for %v", pause)
 				}
 				// What a hears goes to the old one until the challenge is answered.
 				pause, from := a.ears.of(b.kid).longestPause()
 				l.t.Logf("a heard nothing for %v", pause)
-				if pause > test.limit || test.loss == 0 && (pause < 4*delay || from.Before(moved.Add(-time.Second))) {
+				if pause > test.limit || test.loss == 0 &&
+					(pause < 4*delay || from.Before(moved.Add(-time.Second))) {
 					l.t.Errorf("a heard nothing for %v from %v on, it moved at %v", pause, from, moved)
 				}
 				if s := l.relay.Stats(); s.Moved != 1 || l.sfu.live() != 2 {
@@ -145,7 +149,8 @@ func TestOneWayBlackout(t *testing.T) {
 
 				limit := pingSlow + 4*delay + 2*tickEvery
 				for i := range 20 {
-					if first := p.ears.of(wire.KID(i)).firstAfter(back); first.IsZero() || first.Sub(back) > limit {
+					if first := p.ears.of(wire.KID(i)).firstAfter(back); first.IsZero() ||
+						first.Sub(back) > limit {
 						l.t.Errorf("talker %d was heard at %v, back at %v", i, first, back)
 					}
 				}
@@ -156,7 +161,8 @@ func TestOneWayBlackout(t *testing.T) {
 					l.t.Error("the session has ended")
 				}
 				if l.relay.Drops().Count(drops.Forged)+p.ep.Drops().Count(drops.Forged) > 0 {
-					l.t.Errorf("packets did not authenticate: relay %s, client %s", l.relay.Drops(), p.ep.Drops())
+					l.t.Errorf("packets did not authenticate: relay %s, client %s", l.relay.Drops(),
+						p.ep.Drops())
 				}
 			})
 		})
@@ -173,7 +179,8 @@ func (l *lab) talkTo(s *Session, n int) (stop func()) {
 		defer ticker.Stop()
 		for ctr := uint64(0); ; ctr++ {
 			for i := range n {
-				s.SendMediaNow(uint16(i), &wire.Media{KID: wire.KID(i), CTR: ctr, Ciphertext: make([]byte, mediaSize)})
+				s.SendMediaNow(uint16(i), &wire.Media{KID: wire.KID(i), CTR: ctr,
+					Ciphertext: make([]byte, mediaSize)})
 			}
 			select {
 			case <-quit:
@@ -216,7 +223,8 @@ func TestSessionEndsAfterSilence(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		cut := time.Now()
 		l.net.Partition(a.addr.Addr(), relayAddr.Addr(), true)
-		time.Sleep(56 * time.Second) // an idle client pings at 2 s: the last packet may be from before the cut
+		// an idle client pings at 2 s: the last packet may be from before the cut
+		time.Sleep(56 * time.Second)
 		if n := len(l.sfu.endings()); n != 0 {
 			l.t.Fatalf("a session ended after %v", l.sfu.endings()[0].at.Sub(cut))
 		}
@@ -227,7 +235,8 @@ func TestSessionEndsAfterSilence(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		l.net.Partition(a.addr.Addr(), relayAddr.Addr(), false)
 		back := time.Now()
-		took := l.eventually("attached again", 6*time.Second, func() bool { return len(a.ears.attachments()) == 2 })
+		took := l.eventually("attached again", 6*time.Second,
+			func() bool { return len(a.ears.attachments()) == 2 })
 		l.t.Logf("attached again %v after the network was back", took)
 		if !a.ears.attachments()[1].fresh {
 			l.t.Error("the session went on")
@@ -253,7 +262,8 @@ func TestShortOutageKeepsTheSession(t *testing.T) {
 		time.Sleep(40 * time.Second)
 		l.net.Partition(a.addr.Addr(), relayAddr.Addr(), false)
 		back := time.Now()
-		l.eventually("heard again", 2*time.Second, func() bool { return !b.ears.of(a.kid).firstAfter(back).IsZero() })
+		l.eventually("heard again", 2*time.Second,
+			func() bool { return !b.ears.of(a.kid).firstAfter(back).IsZero() })
 		l.eventually("attached again", 10*time.Second, func() bool { return len(a.ears.attachments()) == 2 })
 		talk.stop()
 		if a.client.Session() != s || a.ears.attachments()[1].fresh || l.sfu.live() != 2 {

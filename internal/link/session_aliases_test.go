@@ -10,13 +10,15 @@ import (
 
 // announce returns a packet of the client's with the long form of a frame.
 func (s *side) announce(alias uint16, kid wire.KID, ctr uint64) []byte {
-	s.session.SendPacket(s.tx, wire.AppendMedia(nil, &wire.Media{Alias: alias, Long: true, KID: kid, CTR: ctr, Ciphertext: []byte{1}}, true), 1)
+	s.session.SendPacket(s.tx, wire.AppendMedia(nil,
+		&wire.Media{Alias: alias, Long: true, KID: kid, CTR: ctr, Ciphertext: []byte{1}}, true), 1)
 	return s.sent()
 }
 
 // short returns a packet with the short form.
 func (s *side) short(alias uint16, ctr uint64) []byte {
-	s.session.SendPacket(s.tx, wire.AppendMedia(nil, &wire.Media{Alias: alias, CTR: ctr, Ciphertext: []byte{1}}, true), 1)
+	s.session.SendPacket(s.tx, wire.AppendMedia(nil,
+		&wire.Media{Alias: alias, CTR: ctr, Ciphertext: []byte{1}}, true), 1)
 	return s.sent()
 }
 
@@ -68,10 +70,13 @@ func TestAliasesOfAClient(t *testing.T) {
 	for i := range 1000 {
 		relay.hears(client.announce(uint16(1+i), wire.KID(4+2*i), 1))
 	}
-	if n := len(relay.session.aliases.aliases); n != clientAliases || len(relay.session.aliases.streams) != n {
-		t.Errorf("%d aliases of %d streams are held, want %d", n, len(relay.session.aliases.streams), clientAliases)
+	if n := len(relay.session.aliases.aliases); n != clientAliases ||
+		len(relay.session.aliases.streams) != n {
+		t.Errorf("%d aliases of %d streams are held, want %d", n, len(relay.session.aliases.streams),
+			clientAliases)
 	}
-	for back, want := range map[int]wire.KID{0: 2002, clientAliases - 1: 2002 - 2*(clientAliases-1), clientAliases: 0} {
+	for back, want := range map[int]wire.KID{0: 2002, clientAliases - 1: 2002 - 2*(clientAliases-1),
+		clientAliases: 0} {
 		if got := relay.hears(client.short(uint16(1000-back), 2)); got != want {
 			t.Errorf("%d before the last: %d, want %d", back, got, want)
 		}
@@ -87,7 +92,8 @@ func TestClientsAliasesAreFew(t *testing.T) {
 	})
 	peerLab(t, trunkProfile, func(l *lab, g *gate) {
 		o := l.linked()
-		if a, b := l.acceptedBy(g).aliases.limit, o.client.Session().aliases.limit; a != wire.MaxAliases || b != wire.MaxAliases {
+		if a, b := l.acceptedBy(g).aliases.limit, o.client.Session().aliases.limit; a != wire.MaxAliases ||
+			b != wire.MaxAliases {
 			t.Errorf("peers may have %d and %d aliases", a, b)
 		}
 	})
@@ -99,7 +105,8 @@ func TestOvertakenAnnouncements(t *testing.T) {
 	client, relay := newSide(t, true), newSide(t, false)
 	relay.hears(client.announce(3, 2, 1))
 	late, lateShort := client.announce(3, 2, 2), client.short(3, 3)
-	moved := client.announce(5, 2, 4) // the stream gets another alias, and the first one is given to another stream
+	// the stream gets another alias, and the first one is given to another stream
+	moved := client.announce(5, 2, 4)
 	taken := client.announce(3, 4, 1)
 	if relay.hears(moved) != 2 || relay.hears(taken) != 4 {
 		t.Fatal("an announcement is lost")
@@ -144,7 +151,8 @@ func TestAliasesInAnyOrder(t *testing.T) {
 			underWay = slices.Delete(underWay, i, i+1)
 			var st *Stream
 			if f.long {
-				to, bound, _ := b.announced(streamID{kid: f.kid}, f.alias, f.packet, &inboundFunc{Stream: Stream{KID: f.kid}})
+				to, bound, _ := b.announced(streamID{kid: f.kid}, f.alias, f.packet,
+					&inboundFunc{Stream: Stream{KID: f.kid}})
 				if to != nil {
 					st = to.stream()
 				}
@@ -155,7 +163,8 @@ func TestAliasesInAnyOrder(t *testing.T) {
 				st = known.Stream
 			}
 			if st != nil && st.KID != f.kid {
-				t.Fatalf("seed %d: packet %d by alias %d is of %d and was taken for %v", seed, f.packet, f.alias, f.kid, st.KID)
+				t.Fatalf("seed %d: packet %d by alias %d is of %d and was taken for %v", seed, f.packet,
+					f.alias, f.kid, st.KID)
 			}
 			if st != nil {
 				heard++

@@ -47,7 +47,8 @@ func (p *pipe) run(seconds int, offered, size float64) (rate int) {
 		}
 		if p.at%(500*time.Millisecond) == 0 {
 			rate = p.narrow.judge(narrowLook{
-				at: p.at, rtt: p.last, sent: p.sent, received: p.got, bytes: p.bytes & countBytes, packets: p.sent, refused: p.refused,
+				at: p.at, rtt: p.last, sent: p.sent, received: p.got, bytes: p.bytes & countBytes,
+				packets: p.sent, refused: p.refused,
 			})
 		}
 	}
@@ -119,7 +120,8 @@ func TestNarrowBounds(t *testing.T) {
 			l.rtt = time.Duration(rng.Int64N(int64(maxSample)))
 			l.jitter = time.Duration(rng.Int64N(int64(maxSample)))
 			sent := rng.Uint64N(1000)
-			l.sent, l.packets, l.bytes = l.sent+sent, l.packets+sent, (l.bytes+uint32(rng.Uint64N(1<<23)))&countBytes
+			l.sent, l.packets, l.bytes = l.sent+sent, l.packets+sent,
+				(l.bytes+uint32(rng.Uint64N(1<<23)))&countBytes
 			l.received += rng.Uint64N(1000)
 			l.refused += rng.Uint64N(3)
 			if rate := w.judge(l); rate != 0 && rate < narrowLeast {

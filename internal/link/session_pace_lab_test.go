@@ -25,8 +25,10 @@ type crossing struct {
 }
 
 func (c crossing) String() string {
-	return fmt.Sprintf("%6.2fs to the last ack; media: %3.0f%% arrived, %5.0f B/s, worst 2s %5.0f B/s, delay +%v mean, +%v p95; urgent up to %5.0f B/s",
-		c.took.Seconds(), 100*c.share, c.arrived, c.slowest, c.mean.Round(time.Millisecond), c.delay.Round(time.Millisecond), c.rate)
+	return fmt.Sprintf("%6.2fs to the last ack; media: %3.0f%% arrived, %5.0f B/s, worst 2s %5.0f B/s, "+
+		"delay +%v mean, +%v p95; urgent up to %5.0f B/s",
+		c.took.Seconds(), 100*c.share, c.arrived, c.slowest, c.mean.Round(time.Millisecond),
+		c.delay.Round(time.Millisecond), c.rate)
 }
 
 // urgentBytes notes when urgent packets of at least size bytes are sent.
@@ -75,7 +77,8 @@ func cross(t *testing.T, profile simnet.Profile, every time.Duration, frame, n, 
 				l.t.Fatal(err)
 			}
 		}
-		c.took = l.eventually("the last is acknowledged", time.Hour, func() bool { return s.UrgentPending() == 0 })
+		c.took = l.eventually("the last is acknowledged", time.Hour,
+			func() bool { return s.UrgentPending() == 0 })
 		end := time.Now()
 		time.Sleep(5 * time.Second)
 		if profile.Rate > 0 {
@@ -158,7 +161,8 @@ func TestUrgentLeavesMediaThreeQuarters(t *testing.T) {
 		c := cross(t, p, test.every, test.frame, 70, 1000)
 		t.Logf("%v: %v", p, c)
 		media := float64(test.frame) / test.every.Seconds()
-		if least := 0.75 * min(media, float64(test.rate)/8); c.arrived < least || c.share < 0.98 || c.slowest < 0.6*least {
+		if least := 0.75 * min(media, float64(test.rate)/8); c.arrived < least || c.share < 0.98 ||
+			c.slowest < 0.6*least {
 			t.Errorf("%v: media came at %.0f B/s, 3/4 are %.0f", p, c.arrived, least)
 		}
 		if c.delay > test.delay || c.took > test.took {
@@ -174,15 +178,18 @@ func TestUrgentIsNotSlowedByLoss(t *testing.T) {
 	for _, test := range []struct {
 		frame, n, seeds int
 		limit           time.Duration // for the median, until the last message is there
-	}{{0, 1, 41, 600 * ms}, {117, 1, 41, 600 * ms}, {0, 5, 15, 3 * time.Second}, {117, 20, 15, 5 * time.Second}, {0, 70, 15, 7 * time.Second}} {
+	}{{0, 1, 41, 600 * ms}, {117, 1, 41, 600 * ms}, {0, 5, 15, 3 * time.Second},
+		{117, 20, 15, 5 * time.Second}, {0, 70, 15, 7 * time.Second}} {
 		var there, took []time.Duration
 		for seed := range uint64(test.seeds) {
-			c := cross(t, simnet.Profile{Loss: 0.6, Delay: 150 * ms, Seed: seed}, 20*ms, test.frame, test.n, 300)
+			c := cross(t, simnet.Profile{Loss: 0.6, Delay: 150 * ms, Seed: seed}, 20*ms, test.frame, test.n,
+				300)
 			there, took = append(there, c.there), append(took, c.took)
 		}
 		slices.Sort(there)
 		slices.Sort(took)
-		t.Logf("%d messages, media %d: there after %v, acknowledged after %v", test.n, test.frame, there[test.seeds/2], took[test.seeds/2])
+		t.Logf("%d messages, media %d: there after %v, acknowledged after %v", test.n, test.frame,
+			there[test.seeds/2], took[test.seeds/2])
 		if median := there[test.seeds/2]; median > test.limit {
 			t.Errorf("%d messages took %v, want %v", test.n, median, test.limit)
 		}

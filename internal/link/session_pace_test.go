@@ -38,7 +38,8 @@ func (g *pacing) run(d time.Duration, kind int, rtt func() time.Duration) {
 func always(d time.Duration) func() time.Duration { return func() time.Duration { return d } }
 
 func TestPaceBeginsByTheRateOfMedia(t *testing.T) {
-	for media, want := range map[float64]float64{0: 4096, 10: 512, 1530: 512, 1800: 600, 5850: 3508, 90_000: 4096} {
+	for media, want := range map[float64]float64{0: 4096, 10: 512, 1530: 512, 1800: 600, 5850: 3508,
+		90_000: 4096} {
 		if got := newPacing(media).p.rate; got != want {
 			t.Errorf("with %v B/s of media it begins with %v B/s, want %v", media, got, want)
 		}
@@ -53,13 +54,15 @@ func TestPaceGrowsWhileThereIsNoQueue(t *testing.T) {
 	}{
 		{20 * ms, 450 * ms, 4096 * 1.5 * 1.5, 4096 * 1.5 * 1.5},
 		{20 * ms, 3 * time.Second, paceMost, paceMost},
-		{400 * ms, 2 * time.Second, 4096 * 1.5 * 1.5 * 1.5, 4096 * 1.5 * 1.5 * 1.5 * 1.5}, // once a round trip
+		// once a round trip
+		{400 * ms, 2 * time.Second, 4096 * 1.5 * 1.5 * 1.5, 4096 * 1.5 * 1.5 * 1.5 * 1.5},
 		{300 * ms, 20 * time.Second, paceMost, paceMost},
 	} {
 		g := newPacing(0)
 		g.run(test.d, 1, always(test.rtt))
 		if g.p.rate < test.want || g.p.rate > test.most {
-			t.Errorf("round trip %v: %v B/s after %v, want %v to %v", test.rtt, g.p.rate, test.d, test.want, test.most)
+			t.Errorf("round trip %v: %v B/s after %v, want %v to %v", test.rtt, g.p.rate, test.d, test.want,
+				test.most)
 		}
 	}
 }
@@ -213,7 +216,8 @@ func TestPaceAfterARest(t *testing.T) {
 		}
 		return p.rate
 	}
-	if a, b, c := later(9*time.Second), later(21*time.Second), later(10*time.Minute); a != learned || b != learned/4 || c != 1000 {
+	if a, b, c := later(9*time.Second), later(21*time.Second), later(10*time.Minute); a != learned ||
+		b != learned/4 || c != 1000 {
 		t.Errorf("of %v B/s, %v are left after 9 s, %v after 21 s, %v after 10 min", learned, a, b, c)
 	}
 	g.p.forget()
@@ -250,7 +254,8 @@ func TestPacePeers(t *testing.T) {
 		g := &pacing{p: pacer{limits: &peerPace}, now: epoch, path: pathView{media: media}}
 		g.run(pacePing, 3, always(0))
 		if g.p.rate != 32<<10 || g.p.budget != 9600 {
-			t.Errorf("with %v B/s of media it begins with %v B/s and %v bytes at once", media, g.p.rate, g.p.budget)
+			t.Errorf("with %v B/s of media it begins with %v B/s and %v bytes at once", media, g.p.rate,
+				g.p.budget)
 		}
 		g.run(3*time.Second, 3, always(80*ms))
 		if g.p.rate != 1<<20 || g.p.budget > g.p.rate/16 {

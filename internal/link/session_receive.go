@@ -9,8 +9,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// receive opens packet p of attachment a and handles its frames: sealed, or of a browser, whose connection has
-// authenticated it. low are the low bits of its counter, header is what p has before the frames.
+// receive opens packet p of attachment a and handles its frames: sealed, or of a browser, whose connection
+// has authenticated it. low are the low bits of its counter, header is what p has before the frames.
 func (s *Session) receive(tx *Tx, a *attachment, low uint32, bits int, p []byte, header int, from udp.Path) {
 	size := len(p) + udpHeaders
 	tx.Lock(&s.mu)

@@ -114,7 +114,8 @@ func (r *receiveStats) report(now time.Time) wire.Report {
 		p.Age = now.Sub(prev.at)
 		for i := r.recents - 2; i >= 0 && p.N < 4; i-- {
 			a := r.recent[i]
-			p.Samples[p.N] = wire.Sample{CounterBack: prev.counter - a.counter, ArrivalBack: prev.at.Sub(a.at)}
+			p.Samples[p.N] = wire.Sample{CounterBack: prev.counter - a.counter,
+				ArrivalBack: prev.at.Sub(a.at)}
 			p.N++
 			prev = a
 		}

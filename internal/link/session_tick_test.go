@@ -51,7 +51,8 @@ func TestPeersPingSooner(t *testing.T) {
 func TestNoPingWhileSending(t *testing.T) {
 	var p pinger
 	for i := range 200 {
-		if p.due(epoch.Add(time.Duration(i)*tickEvery), uint64(i/20), pingIdle, false, false) { // a packet a second
+		// a packet a second
+		if p.due(epoch.Add(time.Duration(i)*tickEvery), uint64(i/20), pingIdle, false, false) {
 			t.Fatalf("ping after %v", time.Duration(i)*tickEvery)
 		}
 	}

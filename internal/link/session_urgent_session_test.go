@@ -24,7 +24,8 @@ type picky struct {
 }
 
 func newPicky(t *testing.T, refuse func(body string) bool) *picky {
-	return &picky{counting: &counting{t: t}, refuse: refuse, calls: make(map[string]int), taken: make(map[string]int)}
+	return &picky{counting: &counting{t: t}, refuse: refuse, calls: make(map[string]int),
+		taken: make(map[string]int)}
 }
 
 func (p *picky) Urgent(_ *Session, _ wire.UrgentKind, body []byte) bool {
@@ -103,7 +104,9 @@ func TestUrgentDuplicatesAtOnce(t *testing.T) {
 			relay.ep.stamp(tx)
 			for range 40 {
 				for n := range uint64(messages) {
-					s.frames(tx, wire.AppendUrgent(nil, &wire.Urgent{Number: n, Kind: wire.UrgentKey, Message: fmt.Append(nil, n)}, true), relay.path)
+					s.frames(tx, wire.AppendUrgent(nil,
+						&wire.Urgent{Number: n, Kind: wire.UrgentKey, Message: fmt.Append(nil, n)}, true),
+						relay.path)
 				}
 				tx.batch.Flush()
 				h.checkTaken(s, messages)
@@ -143,7 +146,8 @@ func TestUrgentHandlerMayEndTheSession(t *testing.T) {
 		if acked.Load() != 0 || lost.Load() != 3 {
 			l.t.Errorf("%d messages acknowledged, %d lost", acked.Load(), lost.Load())
 		}
-		if err := s.SendUrgentThen(wire.UrgentKey, nil, func(bool) { l.t.Error("done, though it failed") }); err != ErrOver {
+		if err := s.SendUrgentThen(wire.UrgentKey, nil,
+			func(bool) { l.t.Error("done, though it failed") }); err != ErrOver {
 			l.t.Errorf("a message for a session that is over: %v", err)
 		}
 	})

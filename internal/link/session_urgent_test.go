@@ -56,7 +56,8 @@ func TestUrgentAcknowledgementOfWhatWasNeverSent(t *testing.T) {
 	u.add(wire.UrgentLeave, nil, nil)
 	sentNow(&u, epoch)
 	u.ack(wire.UrgentAck{Base: 1 << 40, Bitmap: ^uint64(0)}, epoch)
-	if err := u.add(wire.UrgentLeave, nil, nil); err != nil || len(u.waiting) != 1 || u.waiting[0].number != 1 {
+	if err := u.add(wire.UrgentLeave, nil, nil); err != nil || len(u.waiting) != 1 ||
+		u.waiting[0].number != 1 {
 		t.Errorf("waiting %v, %v", u.waiting, err)
 	}
 }
@@ -98,7 +99,8 @@ func TestUrgentKeepsItsBudget(t *testing.T) {
 			}
 		})
 	}
-	if limit := paceBurst + seconds*paceStart + len(body) + packetOverhead; sent > limit || sent < limit*9/10 {
+	if limit := paceBurst + seconds*paceStart + len(body) + packetOverhead; sent > limit ||
+		sent < limit*9/10 {
 		t.Errorf("sent %d bytes in %d s, the budget is %d", sent, seconds, limit)
 	}
 	least, most := counts[0], counts[0]
@@ -169,7 +171,8 @@ func TestUrgentIsReceivedOnceInAnyOrder(t *testing.T) {
 	for i, s := range steps {
 		fresh, ok := receive(&u, s.number)
 		if fresh != s.fresh || ok != s.ok || u.ack() != s.ack {
-			t.Errorf("step %d, number %d: fresh %v, ok %v, ack %+v; want %+v", i, s.number, fresh, ok, u.ack(), s)
+			t.Errorf("step %d, number %d: fresh %v, ok %v, ack %+v; want %+v", i, s.number, fresh, ok,
+				u.ack(), s)
 		}
 	}
 }

@@ -46,7 +46,8 @@ func (r *recorder) of(kid wire.KID) heard {
 	if h == nil {
 		return heard{}
 	}
-	c := heard{at: make(map[uint64]time.Time, len(h.at)), twice: h.twice, times: append([]time.Time(nil), h.times...)}
+	c := heard{at: make(map[uint64]time.Time, len(h.at)), twice: h.twice,
+		times: append([]time.Time(nil), h.times...)}
 	for ctr, at := range h.at {
 		c.at[ctr] = at
 	}

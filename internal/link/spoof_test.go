@@ -86,7 +86,8 @@ func TestRacedPacketsDoNotMoveTheSession(t *testing.T) {
 			})
 			other := l.joined()
 			got := l.drawnBy(attacker)
-			talks := []*talker{p.talk(20*time.Millisecond, mediaSize), other.talk(20*time.Millisecond, mediaSize)}
+			talks := []*talker{p.talk(20*time.Millisecond, mediaSize),
+				other.talk(20*time.Millisecond, mediaSize)}
 			time.Sleep(5 * time.Second)
 			on.Store(true)
 			time.Sleep(20 * time.Second)
@@ -106,7 +107,8 @@ func TestRacedPacketsDoNotMoveTheSession(t *testing.T) {
 			if pause, _ := heard.longestPause(); pause > 70*time.Millisecond || heard.twice > 0 {
 				l.t.Errorf("the client was not heard for %v, %d packets twice", pause, heard.twice)
 			}
-			l.t.Logf("one in %d: %d bytes sent, %d bytes and %d packets drawn", share, got.sent.Load(), got.got.Load(), got.packets.Load())
+			l.t.Logf("one in %d: %d bytes sent, %d bytes and %d packets drawn", share, got.sent.Load(),
+				got.got.Load(), got.packets.Load())
 			if sent, drew := got.sent.Load(), got.got.Load(); sent == 0 || drew > 3*sent {
 				l.t.Errorf("%d bytes drew %d", sent, drew)
 			}
@@ -143,13 +145,15 @@ func TestReplayedPacketsChangeNothing(t *testing.T) {
 		time.Sleep(time.Second)
 		h := other.ears.of(p.kid)
 		if h.twice > 0 || len(h.at) != heard || len(l.sfu.messages()) != 1 {
-			l.t.Errorf("heard %d then %d, %d twice, messages %d", heard, len(h.at), h.twice, len(l.sfu.messages()))
+			l.t.Errorf("heard %d then %d, %d twice, messages %d", heard, len(h.at), h.twice,
+				len(l.sfu.messages()))
 		}
 		if n := l.relay.Drops().Count(drops.Replayed); n != uint64(2*len(replay)) {
 			l.t.Errorf("%d of %d packets were counted as replayed", n, 2*len(replay))
 		}
 		after := l.sessionOf(p).Counts()
-		if l.sessionOf(p).path.Load().Remote != p.addr || got.got.Load() > 0 || after.PacketsReceived > counts.PacketsReceived+30 {
+		if l.sessionOf(p).path.Load().Remote != p.addr || got.got.Load() > 0 ||
+			after.PacketsReceived > counts.PacketsReceived+30 {
 			l.t.Errorf("drew %d bytes, counts %+v, then %+v", got.got.Load(), counts, after)
 		}
 	})
@@ -188,12 +192,15 @@ func TestGarbageDrawsLittle(t *testing.T) {
 		time.Sleep(time.Second)
 		talk.stop()
 		s := l.relay.Stats()
-		l.t.Logf("%d bytes drew %d in %d packets; stats %+v", got.sent.Load(), got.got.Load(), got.packets.Load(), s)
-		if got.got.Load() > got.sent.Load() || got.packets.Load() != int64(s.ResetsSent) || s.ResetsSent == 0 {
+		l.t.Logf("%d bytes drew %d in %d packets; stats %+v", got.sent.Load(), got.got.Load(),
+			got.packets.Load(), s)
+		if got.got.Load() > got.sent.Load() || got.packets.Load() != int64(s.ResetsSent) ||
+			s.ResetsSent == 0 {
 			l.t.Errorf("%d bytes drew %d", got.sent.Load(), got.got.Load())
 		}
 		d := l.relay.Drops()
-		if d.Count(drops.UnknownID) == 0 || d.Count(drops.BadHeader) == 0 || d.Count(drops.Forged, drops.Replayed) == 0 || a.ep.Stats().ResetsSent > 0 {
+		if d.Count(drops.UnknownID) == 0 || d.Count(drops.BadHeader) == 0 ||
+			d.Count(drops.Forged, drops.Replayed) == 0 || a.ep.Stats().ResetsSent > 0 {
 			l.t.Errorf("stats %+v, %s", s, d)
 		}
 		if pause, _ := b.ears.of(a.kid).longestPause(); pause > 20*time.Millisecond {
@@ -218,7 +225,8 @@ func TestResetsAreNotAmplified(t *testing.T) {
 			}
 			l.net.Inject(from, relayAddr, p)
 			time.Sleep(10 * time.Millisecond)
-			if drew := got.got.Load(); drew >= int64(size) || (size > wire.ResetSize) != (drew == wire.ResetSize) {
+			if drew := got.got.Load(); drew >= int64(size) ||
+				(size > wire.ResetSize) != (drew == wire.ResetSize) {
 				l.t.Errorf("%d bytes drew %d", size, drew)
 			}
 		}

@@ -53,8 +53,10 @@ func TestLossIsCountedInBursts(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var r receiveStats
 			receiveAll(&r, upTo(0, 500, test.lost...)...)
-			if r.lost != uint64(len(test.lost)) || r.bursts != test.bursts || r.received != 500-uint64(len(test.lost)) {
-				t.Errorf("received %d, lost %d in bursts %v; want %d, %v", r.received, r.lost, r.bursts, len(test.lost), test.bursts)
+			if r.lost != uint64(len(test.lost)) || r.bursts != test.bursts ||
+				r.received != 500-uint64(len(test.lost)) {
+				t.Errorf("received %d, lost %d in bursts %v; want %d, %v", r.received, r.lost, r.bursts,
+					len(test.lost), test.bursts)
 			}
 		})
 	}
@@ -99,7 +101,8 @@ func TestReportSamplesGoBackInCounterAndTime(t *testing.T) {
 	if p.Highest != 9 || p.Age != 20*time.Millisecond || p.N != 2 {
 		t.Fatalf("report %+v", p)
 	}
-	want := [2]wire.Sample{{CounterBack: 2, ArrivalBack: 40 * time.Millisecond}, {CounterBack: 2, ArrivalBack: 40 * time.Millisecond}}
+	want := [2]wire.Sample{{CounterBack: 2, ArrivalBack: 40 * time.Millisecond},
+		{CounterBack: 2, ArrivalBack: 40 * time.Millisecond}}
 	if [2]wire.Sample(p.Samples[:2]) != want {
 		t.Errorf("samples %v", p.Samples[:p.N])
 	}
@@ -166,7 +169,8 @@ func TestReportsAreMoreFrequentWithLoss(t *testing.T) {
 			}
 		}
 		if reports < test.least || reports > test.most {
-			t.Errorf("loss %v, %d bytes: %d reports in 20 s, want %d to %d", test.loss, test.size, reports, test.least, test.most)
+			t.Errorf("loss %v, %d bytes: %d reports in 20 s, want %d to %d", test.loss, test.size, reports,
+				test.least, test.most)
 		}
 	}
 }
@@ -179,7 +183,8 @@ func sendAll(t *sentTimes, n uint64, start time.Duration) {
 }
 
 func TestReportTellsRoundTripAndJitter(t *testing.T) {
-	for _, start := range []time.Duration{time.Second, 12*24*time.Hour + 17*time.Hour + 25*time.Minute, 400 * 24 * time.Hour} {
+	for _, start := range []time.Duration{time.Second, 12*24*time.Hour + 17*time.Hour + 25*time.Minute,
+		400 * 24 * time.Hour} {
 		var sent sentTimes
 		var s sendStats
 		sendAll(&sent, 100, start)
@@ -225,7 +230,8 @@ func TestReportOfManyUnderWay(t *testing.T) {
 			highest := next - 1 - uint64(test.trip/apart) - back
 			trip := test.trip + time.Duration(back)*apart
 			s.report(&wire.Report{Highest: highest, Received: 1}, next, &sent, now)
-			if exact := highest+sentRing >= next; s.trip > trip || s.trip < test.least || s.atLeast == exact || exact && s.trip != trip {
+			if exact := highest+sentRing >= next; s.trip > trip || s.trip < test.least ||
+				s.atLeast == exact || exact && s.trip != trip {
 				t.Fatalf("%v: told %v, at least %v", trip, s.trip, s.atLeast)
 			}
 			if s.atLeast && s.sample != 0 {
@@ -241,7 +247,8 @@ func TestReportedLoss(t *testing.T) {
 	received := uint64(0)
 	for i := uint64(1); i <= 20; i++ { // 20 reports of 50 packets each, 30 lost
 		received += 20
-		p := wire.Report{Highest: i*50 - 1, Received: received, Lost: uint16(i * 5000), Bursts: [6]uint8{uint8(i * 50)}}
+		p := wire.Report{Highest: i*50 - 1, Received: received, Lost: uint16(i * 5000),
+			Bursts: [6]uint8{uint8(i * 50)}}
 		s.report(&p, i*50, &sent, time.Second)
 	}
 	q := s.quality
@@ -311,7 +318,8 @@ func TestSentTimesForgetsWhatWasOverwritten(t *testing.T) {
 	if _, ok := sent.ago(1000-sentRing-1, time.Hour); ok {
 		t.Error("knows what was overwritten")
 	}
-	if ago, ok := sent.ago(1000-sentRing, time.Hour); !ok || ago != time.Hour-time.Second-744*20*time.Millisecond {
+	if ago, ok := sent.ago(1000-sentRing, time.Hour); !ok ||
+		ago != time.Hour-time.Second-744*20*time.Millisecond {
 		t.Errorf("sent %v ago, %v", ago, ok)
 	}
 	if _, ok := sent.ago(1000, time.Hour); ok {

@@ -23,7 +23,8 @@ func peers(tb testing.TB) (dialled, accepted *side) {
 	dialled.session.makePeer()
 	accepted.session.makePeer()
 	for i := range uint16(32) {
-		m := wire.Media{Tagged: true, Alias: i, Room: wire.HashRoom("r"), KID: 2 + 2*wire.KID(i), Ciphertext: []byte{1}}
+		m := wire.Media{Tagged: true, Alias: i, Room: wire.HashRoom("r"), KID: 2 + 2*wire.KID(i),
+			Ciphertext: []byte{1}}
 		dialled.session.SendPacket(dialled.tx, wire.AppendMedia(nil, &m, true), 1)
 		accepted.ep.sealed(accepted.tx.batch, dialled.sent(), accepted.path)
 	}
@@ -47,7 +48,8 @@ func TestSendPacketAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations a packet", n)
 	}
 	if accepted.handler.media != 32+10*501 || dialled.session.Counts().MediaSent != 32+501 {
-		t.Errorf("%d frames came, %d packets were sent", accepted.handler.media, dialled.session.Counts().MediaSent)
+		t.Errorf("%d frames came, %d packets were sent", accepted.handler.media,
+			dialled.session.Counts().MediaSent)
 	}
 }
 

@@ -73,7 +73,8 @@ func TestWebCertificatesAfterARest(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if leaf, err := x509.ParseCertificate(cert.Certificate[0]); err != nil || time.Until(leaf.NotAfter) < webClockSkew {
+			if leaf, err := x509.ParseCertificate(cert.Certificate[0]); err != nil ||
+				time.Until(leaf.NotAfter) < webClockSkew {
 				t.Errorf("after %v: ends in %v, %v", rest, time.Until(leaf.NotAfter), err)
 			}
 		}
@@ -85,7 +86,8 @@ func TestWebCertificatesAfterARest(t *testing.T) {
 // goes on meanwhile, which is all that Go looks at when two times have a monotonic reading.
 func TestWebCertificatesAfterTheClockIsSet(t *testing.T) {
 	start := time.Now() // not of synctest, whose times have no monotonic reading
-	for _, wrong := range []time.Duration{2 * day, -2 * day, 40 * day, -40 * day, 20000 * day, -20000 * day, 3 * time.Hour, -14 * day, 50 * time.Minute} {
+	for _, wrong := range []time.Duration{2 * day, -2 * day, 40 * day, -40 * day, 20000 * day, -20000 * day,
+		3 * time.Hour, -14 * day, 50 * time.Minute} {
 		var c webCertificates
 		if _, err := c.show(simtest.WrongClock(t, start, wrong)); err != nil {
 			t.Fatal(err)
@@ -117,6 +119,7 @@ func checkValid(t *testing.T, wrong time.Duration, der []byte, now time.Time, sp
 		t.Fatal(err)
 	}
 	if now.Add(-spare).Before(leaf.NotBefore) || now.Add(spare).After(leaf.NotAfter) {
-		t.Errorf("a clock that was wrong by %v: valid from %v to %v, and it is %v", wrong, leaf.NotBefore, leaf.NotAfter, now)
+		t.Errorf("a clock that was wrong by %v: valid from %v to %v, and it is %v", wrong, leaf.NotBefore,
+			leaf.NotAfter, now)
 	}
 }

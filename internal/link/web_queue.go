@@ -57,7 +57,8 @@ func carriesMedia(frames []byte) bool {
 }
 
 // push adds a packet; source is whose media it is, if it is media. dropped: one was dropped, this or another.
-func (q *webQueue) push(counter uint64, frames []byte, source budget.Source, at time.Duration) (dropped bool) {
+func (q *webQueue) push(counter uint64, frames []byte, source budget.Source,
+	at time.Duration) (dropped bool) {
 	media := carriesMedia(frames)
 	q.mu.Lock()
 	if q.closed {

@@ -115,7 +115,8 @@ func TestWebQueueNeverMixes(t *testing.T) {
 		if c%3 == 0 {
 			p, _, _ := q.pop(nil, 0)
 			counter, got, err := wire.ParseWebPacket(p)
-			if err != nil || (counter%7 == 0) == carriesMedia(got) || counter%7 == 0 && got[1] != byte(counter) {
+			if err != nil || (counter%7 == 0) == carriesMedia(got) || counter%7 == 0 &&
+				got[1] != byte(counter) {
 				t.Fatalf("%d: %x, %v", counter, got, err)
 			}
 		}
@@ -127,8 +128,14 @@ func TestWebQueueNeverMixes(t *testing.T) {
 func TestWebQueueIsFair(t *testing.T) {
 	large := wire.AppendMedia(nil, &wire.Media{Alias: 1, Ciphertext: make([]byte, 1000)}, true)
 	for name, source := range map[string]func(i uint64) budget.Source{
-		"one address":    func(i uint64) budget.Source { return budget.Source{Group: budget.Group{ID: 9}, Member: i} },
-		"many addresses": func(i uint64) budget.Source { return budget.Source{Group: budget.Group{ID: 10 + i}, Member: i} },
+		"one address": func(i uint64) budget.Source {
+			return budget.Source{Group: budget.Group{ID: 9},
+				Member: i}
+		},
+		"many addresses": func(i uint64) budget.Source {
+			return budget.Source{Group: budget.Group{ID: 10 + i},
+				Member: i}
+		},
 		"its own address": func(i uint64) budget.Source {
 			return budget.Source{Group: budget.Group{ID: 1}, Member: 10 + i}
 		},
@@ -141,7 +148,8 @@ func TestWebQueueIsFair(t *testing.T) {
 			counter++
 		}
 		sent := 0
-		for at := time.Duration(0); at < 20*time.Second; at += 5 * time.Millisecond { // 4 floods of 200 packets a second
+		// 4 floods of 200 packets a second
+		for at := time.Duration(0); at < 20*time.Second; at += 5 * time.Millisecond {
 			for i := range uint64(4) {
 				push(i, large, source(i), at)
 			}
@@ -201,7 +209,8 @@ func TestFanOutToBrowsersAllocatesNothing(t *testing.T) {
 	for range 2 * webQueued { // the rings get their memory
 		SendMediaAll(relay.tx, sessions, 3, short, long)
 	}
-	if allocs := testing.AllocsPerRun(100, func() { SendMediaAll(relay.tx, sessions, 3, short, long) }); allocs > 0 {
+	if allocs := testing.AllocsPerRun(100,
+		func() { SendMediaAll(relay.tx, sessions, 3, short, long) }); allocs > 0 {
 		t.Errorf("%v allocations for %d packets", allocs, len(sessions))
 	}
 	for i, s := range sessions {

@@ -65,7 +65,8 @@ func (ep *Endpoint) ServeWebSocket(w http.ResponseWriter, r *http.Request) {
 		}
 		w.Header().Set("Connection", "Upgrade")
 		w.Header().Set("Upgrade", "websocket")
-		http.Error(w, "this is for WebSockets, and the request does not ask for one", http.StatusUpgradeRequired)
+		http.Error(w, "this is for WebSockets, and the request does not ask for one",
+			http.StatusUpgradeRequired)
 		return
 	case !lists(r, "Sec-WebSocket-Protocol", socketProtocol):
 		http.Error(w, "the subprotocol is "+socketProtocol, http.StatusBadRequest)

@@ -37,7 +37,8 @@ func TestBrowserAndNativeTalk(t *testing.T) {
 func TestBrowserUrgentMessages(t *testing.T) {
 	eachCarrier(t, Config{}, func(l *webLab, b *browser) {
 		b.join()
-		b.sendFrames(wire.AppendUrgent(nil, &wire.Urgent{Kind: wire.UrgentKeysWanted, Message: []byte("abcdef")}, true))
+		b.sendFrames(wire.AppendUrgent(nil, &wire.Urgent{Kind: wire.UrgentKeysWanted,
+			Message: []byte("abcdef")}, true))
 		l.eventually("an acknowledgement", func() bool { return b.got(wire.FrameUrgentAck) > 0 })
 		if got := l.sfu.messages(); len(got) != 1 || got[0].body != "abcdef" {
 			l.t.Errorf("the relay got %+v", got)
@@ -58,7 +59,10 @@ func TestBrowserLeaves(t *testing.T) {
 	eachCarrier(t, Config{}, func(l *webLab, b *browser) {
 		b.join()
 		b.sendFrames(wire.AppendClose(nil, wire.CloseLeft, true))
-		l.eventually("the end", func() bool { return len(l.sfu.endings()) == 1 && l.relay.Stats().WebOpen == 0 })
+		l.eventually("the end", func() bool {
+			return len(l.sfu.endings()) == 1 &&
+				l.relay.Stats().WebOpen == 0
+		})
 		<-b.gone
 	})
 }
@@ -127,7 +131,8 @@ func TestWebBindingRefused(t *testing.T) {
 	eachCarrier(t, Config{}, func(l *webLab, b *browser) {
 		b.binding[0] ^= 1
 		m, err := b.hello()
-		if refused := new(wire.Refused); err != nil || !errors.As(m.(error), &refused) || refused.Code != wire.CodeSignature {
+		if refused := new(wire.Refused); err != nil || !errors.As(m.(error), &refused) ||
+			refused.Code != wire.CodeSignature {
 			l.t.Errorf("%+v, %v", m, err)
 		}
 		b.close()
@@ -171,7 +176,8 @@ func TestWebSocketWithoutUpgrade(t *testing.T) {
 		l.relay.ServeWebSocket(w, r)
 		return w.Code
 	}
-	if got := ask(http.MethodGet, goodOrigin); got != http.StatusUpgradeRequired || !slices.Equal(troubles, []WebTrouble{TroubleUpgrade}) {
+	if got := ask(http.MethodGet, goodOrigin); got != http.StatusUpgradeRequired ||
+		!slices.Equal(troubles, []WebTrouble{TroubleUpgrade}) {
 		t.Errorf("the browser is answered %d, the operator told %v", got, troubles)
 	}
 	if got := ask(http.MethodPost, goodOrigin); got != http.StatusUpgradeRequired || len(troubles) != 1 {
@@ -225,9 +231,13 @@ func TestBrowserSwitchesCarrier(t *testing.T) {
 	}
 	k := p.talk(5*time.Millisecond, 80)
 	defer k.stop()
-	l.eventually("media by the one with the newest packet", func() bool { return len(first.of(p.kid).at) > 5 })
+	l.eventually("media by the one with the newest packet",
+		func() bool { return len(first.of(p.kid).at) > 5 })
 	second.say(5, 5)
-	l.eventually("media by WebSocket", func() bool { return len(second.of(p.kid).at) > 5 && len(p.ears.of(first.kid()).at) == 10 })
+	l.eventually("media by WebSocket", func() bool {
+		return len(second.of(p.kid).at) > 5 &&
+			len(p.ears.of(first.kid()).at) == 10
+	})
 
 	// A packet that was overtaken changes nothing.
 	first.counter = 3
@@ -261,7 +271,8 @@ func TestNativeSessionOfABrowser(t *testing.T) {
 		t.Error("another session")
 	}
 	b.ping()
-	l.eventually("a pong", func() bool { return b.got(wire.FramePong) == 1 }) // before that it has the other's aliases
+	// before that it has the other's aliases
+	l.eventually("a pong", func() bool { return b.got(wire.FramePong) == 1 })
 	k := talker.talk(5*time.Millisecond, 80)
 	defer k.stop()
 	l.eventually("media to the browser", func() bool { return len(b.of(talker.kid).at) > 5 })

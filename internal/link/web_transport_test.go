@@ -44,7 +44,8 @@ func TestOtherRequestsOnH3(t *testing.T) {
 	defer transport.Close()
 	url := strings.TrimSuffix(l.transportURL(), "wt")
 	var conns []*quic.Conn
-	transport.Dial = func(ctx context.Context, addr string, tlsConfig *tls.Config, config *quic.Config) (*quic.Conn, error) {
+	transport.Dial = func(ctx context.Context, addr string, tlsConfig *tls.Config,
+		config *quic.Config) (*quic.Conn, error) {
 		conn, err := quic.DialAddrEarly(ctx, addr, tlsConfig, config)
 		conns = append(conns, conn)
 		return conn, err

@@ -292,8 +292,8 @@ func TestWrongUse(t *testing.T) {
 	}
 }
 
-// Nothing is allocated for a frame. Concealment of speech and in-band FEC are exceptions of gopus: some pieces for each
-// 20 ms.
+// Nothing is allocated for a frame. Concealment of speech and in-band FEC are exceptions of gopus: some
+// pieces for each 20 ms.
 func TestAllocations(t *testing.T) {
 	pcm := speech.Must(t, speech.Review, 4*time.Second)
 	for _, c := range []opus.Config{
@@ -308,9 +308,16 @@ func TestAllocations(t *testing.T) {
 		packets := encodeAll(t, newEncoder(t, c), pcm)
 		dst, out, i := make([]byte, opus.MaxFrameBytes), make([]float32, size), 0
 		for what, step := range map[string]func(packet []byte) error{
-			"encode":  func([]byte) (err error) { _, _, err = e.Encode(dst, pcm[i*size:][:size]); return err },
-			"decode":  func(packet []byte) (err error) { _, err = d.Decode(out, packet); return err },
-			"conceal": func(packet []byte) error { return errors.Join(d.Conceal(out), d.DecodeFEC(out, packet)) },
+			"encode": func([]byte) (err error) {
+				_, _,
+					err = e.Encode(dst, pcm[i*size:][:size])
+				return err
+			},
+			"decode": func(packet []byte) (err error) { _, err = d.Decode(out, packet); return err },
+			"conceal": func(packet []byte) error {
+				return errors.Join(d.Conceal(out),
+					d.DecodeFEC(out, packet))
+			},
 		} {
 			next := func() {
 				for i = (i + 1) % len(packets); len(packets[i]) == 0; i = (i + 1) % len(packets) {

@@ -8,12 +8,13 @@ import (
 	"testing"
 )
 
-// TestAdminHost asks a relay's admin port by names of this machine, and by one that somebody made to lead to it: its
-// browser believes that page and port are of one origin.
+// TestAdminHost asks a relay's admin port by names of this machine, and by one that somebody made to lead to
+// it: its browser believes that page and port are of one origin.
 func TestAdminHost(t *testing.T) {
 	for _, listen := range []string{"127.0.0.1:0", ":0"} {
 		var log logText
-		config := Config{Identity: newIdentity(1), Listen: "127.0.0.1:0", Sockets: 1, Admin: listen, Log: slog.New(slog.NewTextHandler(&log, nil))}
+		config := Config{Identity: newIdentity(1), Listen: "127.0.0.1:0", Sockets: 1, Admin: listen,
+			Log: slog.New(slog.NewTextHandler(&log, nil))}
 		r, err := New(config)
 		if err != nil {
 			t.Fatal(err)
@@ -25,14 +26,18 @@ func TestAdminHost(t *testing.T) {
 		}
 		port := addr.String()[strings.LastIndexByte(addr.String(), ':'):]
 		for host, want := range map[string]int{
-			"": http.StatusOK, "localhost": http.StatusOK, "LOCALHOST" + port: http.StatusOK, "127.0.0.1" + port: http.StatusOK,
-			"[::1]" + port: http.StatusOK, "127.1.2.3": http.StatusOK,
-			"evil.example": http.StatusMisdirectedRequest, "evil.example" + port: http.StatusMisdirectedRequest,
-			"localhost.evil.example" + port: http.StatusMisdirectedRequest, "192.0.2.1" + port: http.StatusMisdirectedRequest,
-			"0.0.0.0" + port: http.StatusMisdirectedRequest,
+			"": http.StatusOK, "localhost": http.StatusOK, "LOCALHOST" + port: http.StatusOK,
+			"127.0.0.1" + port: http.StatusOK,
+			"[::1]" + port:     http.StatusOK, "127.1.2.3": http.StatusOK,
+			"evil.example":                  http.StatusMisdirectedRequest,
+			"evil.example" + port:           http.StatusMisdirectedRequest,
+			"localhost.evil.example" + port: http.StatusMisdirectedRequest,
+			"192.0.2.1" + port:              http.StatusMisdirectedRequest,
+			"0.0.0.0" + port:                http.StatusMisdirectedRequest,
 		} {
 			for _, path := range []string{"/healthz", "/readyz", "/peers", "/metrics", "/"} {
-				q, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addr.String()+path, nil)
+				q, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
+					"http://"+addr.String()+path, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -52,7 +57,8 @@ func TestAdminHost(t *testing.T) {
 		}
 		http.DefaultClient.CloseIdleConnections()
 		stop()
-		if said, wide := strings.Contains(log.String(), "the admin port is open to other machines"), listen == ":0"; said != wide {
+		if said, wide := strings.Contains(log.String(), "the admin port is open to other machines"),
+			listen == ":0"; said != wide {
 			t.Errorf("on %s, that it is open to others is said: %v", listen, said)
 		}
 	}

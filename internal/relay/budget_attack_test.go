@@ -9,8 +9,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// stalled has somebody talk whose network holds packets back for so long, and then lets all of them through at once; others talk
-// meanwhile.
+// stalled has somebody talk whose network holds packets back for so long, and then lets all of them through
+// at once; others talk meanwhile.
 func stalled(held *talker, hold time.Duration, rounds int, others ...*talker) {
 	n := int(hold / (2 * time.Millisecond))
 	for range rounds {
@@ -35,12 +35,13 @@ func stalled(held *talker, hold time.Duration, rounds int, others ...*talker) {
 
 // say sends the next frame.
 func (t *talker) say() {
-	t.person.client.Session().SendMediaNow(t.alias, &wire.Media{KID: t.person.kid(0), CTR: t.sent, Ciphertext: make([]byte, t.size)})
+	t.person.client.Session().SendMediaNow(t.alias, &wire.Media{KID: t.person.kid(0), CTR: t.sent,
+		Ciphertext: make([]byte, t.size)})
 	t.sent++
 }
 
-// TestStalledTalker wants somebody whose network holds a second of speech back, and then lets it through at once, to lose
-// nothing, whatever others do: its jitter buffer has adapted to that.
+// TestStalledTalker wants somebody whose network holds a second of speech back, and then lets it through at
+// once, to lose nothing, whatever others do: its jitter buffer has adapted to that.
 func TestStalledTalker(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -50,12 +51,15 @@ func TestStalledTalker(t *testing.T) {
 	}{
 		{"alone", 70, 0, nil},
 		{"alone, 64 kbit/s, the most of our clients", 180, 0, nil},
-		{"beside floods of many addresses", 70, 30, func(i int) string { return fmt.Sprintf("10.0.9.%d:1000", i+1) }},
-		{"beside floods of its own address", 70, 30, func(i int) string { return fmt.Sprintf("10.0.8.1:%d", 1000+i) }},
+		{"beside floods of many addresses", 70, 30,
+			func(i int) string { return fmt.Sprintf("10.0.9.%d:1000", i+1) }},
+		{"beside floods of its own address", 70, 30,
+			func(i int) string { return fmt.Sprintf("10.0.8.1:%d", 1000+i) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inLab(t, Config{HelloRate: 1000}, func(l *lab) {
-				speech, listener := &talker{person: l.at("10.0.8.1:2000"), size: test.size, every: 10}, l.at("10.0.7.1:1")
+				speech, listener := &talker{person: l.at("10.0.8.1:2000"), size: test.size, every: 10},
+					l.at("10.0.7.1:1")
 				var floods []*talker
 				for i := range test.floods {
 					floods = append(floods, full(l.at(test.addr(i))))
@@ -85,8 +89,8 @@ func TestFloodOfManyNetworks(t *testing.T) {
 	})
 }
 
-// TestCountsOfToldTalker wants what a talker is told to be of the time since frames began to be dropped: not of the hour before, in which
-// nothing was.
+// TestCountsOfToldTalker wants what a talker is told to be of the time since frames began to be dropped: not
+// of the hour before, in which nothing was.
 func TestCountsOfToldTalker(t *testing.T) {
 	inLab(t, Config{}, func(l *lab) {
 		speech := quiet(l.joined("r"))
@@ -96,7 +100,8 @@ func TestCountsOfToldTalker(t *testing.T) {
 		news := func(kind wire.UrgentKind, body []byte) {
 			mu.Lock()
 			defer mu.Unlock()
-			if m, err := wire.Parse[wire.MediaDropped](body); kind == wire.UrgentMediaDropped && err == nil && m.Reason != wire.DropNone {
+			if m, err := wire.Parse[wire.MediaDropped](body); kind == wire.UrgentMediaDropped && err == nil &&
+				m.Reason != wire.DropNone {
 				told = append(told, m)
 			}
 		}

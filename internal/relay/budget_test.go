@@ -56,15 +56,16 @@ func (l *lab) at(addr string) *person {
 	return p
 }
 
-// TestFloodOfBytes wants one who sends 4.5 Mbit/s to have no more than a member's rate passed on, and nothing of a quiet
-// one to be lost.
+// TestFloodOfBytes wants one who sends 4.5 Mbit/s to have no more than a member's rate passed on, and nothing
+// of a quiet one to be lost.
 func TestFloodOfBytes(t *testing.T) {
 	inLab(t, Config{}, func(l *lab) {
 		flood, speech, listener := loud(l.joined("r")), quiet(l.joined("r")), l.joined("r")
 		talk(10, flood, speech)
 		bytes := listener.ears.heard(flood.person.kid(0)) * (wire.MaxCiphertext + mediaOverhead)
 		if most := 10*256_000/8 + 256_000/8/2 + 1200; bytes > most || bytes < 9*256_000/8 {
-			t.Errorf("%d bytes of the flood reached a listener, of %d sent; want %d at most", bytes, flood.sent*(wire.MaxCiphertext+mediaOverhead), most)
+			t.Errorf("%d bytes of the flood reached a listener, of %d sent; want %d at most", bytes,
+				flood.sent*(wire.MaxCiphertext+mediaOverhead), most)
 		}
 		if n := listener.ears.heard(speech.person.kid(0)); n != int(speech.sent) {
 			t.Errorf("%d of %d frames of the quiet one arrived", n, speech.sent)
@@ -72,8 +73,8 @@ func TestFloodOfBytes(t *testing.T) {
 	})
 }
 
-// TestFloodsAndOneQuiet wants a quiet one to lose nothing to many who send all that they may, wherever they come from,
-// and a listener to get no more than the room's rate.
+// TestFloodsAndOneQuiet wants a quiet one to lose nothing to many who send all that they may, wherever they
+// come from, and a listener to get no more than the room's rate.
 func TestFloodsAndOneQuiet(t *testing.T) {
 	for name, addr := range map[string]func(i int) string{
 		"many addresses":   func(i int) string { return fmt.Sprintf("10.0.9.%d:1000", i+1) },
@@ -86,7 +87,8 @@ func TestFloodsAndOneQuiet(t *testing.T) {
 				if strings.HasPrefix(addr(0), "[") {
 					l.second("[2001:db8::1]:4433")
 				}
-				speech, listener := quiet(l.at(strings.Replace(addr(200), "10.0.9.", "10.0.8.", 1))), l.at(addr(201))
+				speech, listener := quiet(l.at(strings.Replace(addr(200), "10.0.9.", "10.0.8.", 1))),
+					l.at(addr(201))
 				if strings.HasPrefix(name, "many") {
 					speech.person = l.at("10.0.7.1:1")
 				}
@@ -113,7 +115,8 @@ func TestFloodsAndOneQuiet(t *testing.T) {
 	}
 }
 
-// TestTalkerIsTold wants who sends too much to be told so, and when it is over, and nobody else; and the log to name it.
+// TestTalkerIsTold wants who sends too much to be told so, and when it is over, and nobody else; and the log
+// to name it.
 func TestTalkerIsTold(t *testing.T) {
 	var logged logText
 	inLab(t, Config{Log: slog.New(slog.NewTextHandler(&logged, nil))}, func(l *lab) {
@@ -147,14 +150,16 @@ func TestTalkerIsTold(t *testing.T) {
 			t.Fatalf("told %+v", got)
 		}
 		for i, m := range got[:3] {
-			if m.Reason != wire.DropMemberRate || m.Dropped < 5 || i > 0 && (m.Dropped < 2000 || m.Sent < 2400 || m.Sent > 2600) {
+			if m.Reason != wire.DropMemberRate || m.Dropped < 5 || i > 0 &&
+				(m.Dropped < 2000 || m.Sent < 2400 || m.Sent > 2600) {
 				t.Errorf("message %d: %+v", i, m)
 			}
 		}
 		if got[3] != (wire.MediaDropped{}) {
 			t.Errorf("at the end: %+v", got[3])
 		}
-		for _, want := range []string{"members send more media than is passed on", "room=r", flood.person.member.String(), flood.person.addr.Addr().String()} {
+		for _, want := range []string{"members send more media than is passed on", "room=r",
+			flood.person.member.String(), flood.person.addr.Addr().String()} {
 			if !strings.Contains(logged.String(), want) {
 				t.Errorf("the log does not have %q:\n%s", want, logged.String())
 			}
@@ -171,8 +176,8 @@ func TestTalkerIsTold(t *testing.T) {
 	})
 }
 
-// TestPeerFloodOfBytes has a peer's members send more than a room passes on. Those of other relays lose nothing, nor does
-// anybody at the next relay, to which all of it comes by one link.
+// TestPeerFloodOfBytes has a peer's members send more than a room passes on. Those of other relays lose
+// nothing, nor does anybody at the next relay, to which all of it comes by one link.
 func TestPeerFloodOfBytes(t *testing.T) {
 	besiege(t, func(s *siege) {
 		const members = 60
@@ -180,12 +185,14 @@ func TestPeerFloodOfBytes(t *testing.T) {
 		own := s.home(s.rogue.key)
 		entries := own.entries(globalRoom, members)
 		s.rogue.brings(own, globalRoom, entries, s.rogue.id())
-		s.eventually("it has members", 5*time.Second, func() bool { return s.victim.metric("remote_members") == members+1 })
+		s.eventually("it has members", 5*time.Second,
+			func() bool { return s.victim.metric("remote_members") == members+1 })
 		time.Sleep(time.Second)
 		for ctr := range 300 { // 30 a second of each
 			for i, entry := range entries {
 				s.rogue.packet(wire.AppendMedia(nil, &wire.Media{
-					Tagged: true, Long: true, Alias: uint16(i), Room: wire.HashRoom(globalRoom), KID: wire.MakeKID(wire.EntryID(entry), 0, 0),
+					Tagged: true, Long: true, Alias: uint16(i), Room: wire.HashRoom(globalRoom),
+					KID: wire.MakeKID(wire.EntryID(entry), 0, 0),
 					CTR: uint64(ctr), Ciphertext: make([]byte, 1000),
 				}, true), 1)
 			}
@@ -198,7 +205,8 @@ func TestPeerFloodOfBytes(t *testing.T) {
 		if most := 12 * 62_500 / 1049; heard == 0 || heard > most {
 			t.Errorf("%d of its frames reached a member of the next relay, want %d at most", heard, most)
 		}
-		if s.victim.logged.lines("level=WARN", "a peer sends too much", "peer=rogue", "bytes of media a second of one room") != 1 {
+		if s.victim.logged.lines("level=WARN", "a peer sends too much", "peer=rogue",
+			"bytes of media a second of one room") != 1 {
 			t.Errorf("A's log does not name the peer once:\n%s", s.victim.logged.String())
 		}
 		s.honest.quiet("under attack", "A")
@@ -206,8 +214,9 @@ func TestPeerFloodOfBytes(t *testing.T) {
 	})
 }
 
-// TestNarrowListener wants a listener whose path carries 10 kbit/s to hear the quiet one of 16 kbit/s, beside floods, as
-// well as the path allows, and soon after these began; whether it was there before them or joins in their middle.
+// TestNarrowListener wants a listener whose path carries 10 kbit/s to hear the quiet one of 16 kbit/s, beside
+// floods, as well as the path allows, and soon after these began; whether it was there before them or joins
+// in their middle.
 func TestNarrowListener(t *testing.T) {
 	for _, late := range []bool{false, true} {
 		t.Run(fmt.Sprintf("joins late %v", late), func(t *testing.T) {
@@ -220,7 +229,8 @@ func TestNarrowListener(t *testing.T) {
 				speech := &talker{person: l.joined("r"), size: 71, every: 30} // 120 bytes each 60 ms
 				talkers := []*talker{speech}
 				for i := range 4 { // small packets take the places of other small ones in the queue
-					talkers = append(talkers, &talker{person: l.joined("r"), size: []int{71, 71, 71, wire.MaxCiphertext}[i], every: []int{2, 2, 2, 17}[i]})
+					talkers = append(talkers, &talker{person: l.joined("r"),
+						size: []int{71, 71, 71, wire.MaxCiphertext}[i], every: []int{2, 2, 2, 17}[i]})
 				}
 				if late {
 					talk(5, talkers...)
@@ -236,7 +246,8 @@ func TestNarrowListener(t *testing.T) {
 				talk(30, talkers...)
 				heard := float64(narrow.ears.heard(speech.person.kid(0))-before) * 120 * 8 / 30
 				if heard < 6000 {
-					t.Errorf("%.0f bit/s of the quiet one's %d reached a listener of 10 kbit/s", heard, (speech.sent-sent)*120*8/30)
+					t.Errorf("%.0f bit/s of the quiet one's %d reached a listener of 10 kbit/s", heard,
+						(speech.sent-sent)*120*8/30)
 				}
 				if l.dropped(drops.ListenerPath) == 0 {
 					t.Error("nothing is counted")
@@ -246,14 +257,17 @@ func TestNarrowListener(t *testing.T) {
 	}
 }
 
-// TestLossyListener wants nothing to be kept back from a listener whose path loses and jitters a lot and is wide.
+// TestLossyListener wants nothing to be kept back from a listener whose path loses and jitters a lot and is
+// wide.
 func TestLossyListener(t *testing.T) {
 	for _, loss := range []float64{.1, .3, .6} {
 		inLab(t, Config{}, func(l *lab) {
 			lossy := l.person()
-			path := simnet.Profile{Delay: 200 * time.Millisecond, Jitter: 100 * time.Millisecond, Loss: loss, Seed: 7}
+			path := simnet.Profile{Delay: 200 * time.Millisecond, Jitter: 100 * time.Millisecond, Loss: loss,
+				Seed: 7}
 			for _, err := range []error{
-				l.net.SetPath(relayAddr.Addr(), lossy.addr.Addr(), path), l.net.SetPath(lossy.addr.Addr(), relayAddr.Addr(), path), lossy.join("r"),
+				l.net.SetPath(relayAddr.Addr(), lossy.addr.Addr(), path),
+				l.net.SetPath(lossy.addr.Addr(), relayAddr.Addr(), path), lossy.join("r"),
 			} {
 				if err != nil {
 					t.Fatal(err)

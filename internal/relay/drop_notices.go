@@ -53,7 +53,8 @@ type sessionDrops struct {
 // dropReasons are what talkers are told.
 var dropReasons = map[drops.Reason]wire.DropReason{
 	drops.PacketRate: wire.DropPacketRate, drops.MemberRate: wire.DropMemberRate,
-	drops.SendRate: wire.DropSendRate, drops.RoomRate: wire.DropRoomRate, drops.RoomRateToPeers: wire.DropRoomRate,
+	drops.SendRate: wire.DropSendRate, drops.RoomRate: wire.DropRoomRate,
+	drops.RoomRateToPeers: wire.DropRoomRate,
 }
 
 // notify has a session's client told that a frame of its media was dropped.

@@ -52,7 +52,8 @@ func TestEventLogRooms(t *testing.T) {
 		time.Sleep(time.Second)
 		l.stop() // that the relay ends is an end for the last one, too
 		var got []string
-		for _, e := range readEvents(t, file, "room_active", "room_inactive", "member_joined", "member_left") {
+		for _, e := range readEvents(t, file, "room_active", "room_inactive", "member_joined",
+			"member_left") {
 			got = append(got, e.Event+" "+e.Room)
 		}
 		want := []string{
@@ -88,7 +89,8 @@ func TestEventLogUndelivered(t *testing.T) {
 			t.Errorf("%d packets were held back from a member who is gone", held)
 		}
 		for _, e := range readEvents(t, file, "local_deliver_error") {
-			if e.Room != "r" || e.Src != a.member.String() || e.Seq < 100 || !strings.Contains(e.Reason, c.member.String()) {
+			if e.Room != "r" || e.Src != a.member.String() || e.Seq < 100 ||
+				!strings.Contains(e.Reason, c.member.String()) {
 				t.Fatalf("%+v", e)
 			}
 		}
@@ -97,8 +99,10 @@ func TestEventLogUndelivered(t *testing.T) {
 			delivered += e.ToCount
 		}
 		limited := readEvents(t, file, "rate_limit_drop")
-		if in := len(readEvents(t, file, "media_in")); delivered+held != 2*(in-len(limited)) || len(limited) < 40 {
-			t.Errorf("%d packets came, %d of them were dropped, %d delivered, %d held back", in, len(limited), delivered, held)
+		if in := len(readEvents(t, file, "media_in")); delivered+held != 2*(in-len(limited)) ||
+			len(limited) < 40 {
+			t.Errorf("%d packets came, %d of them were dropped, %d delivered, %d held back", in, len(limited),
+				delivered, held)
 		}
 		if n := b.ears.heard(a.kid(0)); n < 50*seconds {
 			t.Errorf("the other member heard %d", n)

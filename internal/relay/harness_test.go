@@ -75,7 +75,8 @@ func (l *lab) startAt(addr netip.AddrPort, config Config) {
 // run runs a relay, and returns what ends it.
 func run(t testing.TB, r *Relay) (stop func()) { return simtest.Start(t, r.Run) }
 
-// metric returns the value of one of the relay's own metrics, without the prefix; "media late" is that of what was dropped.
+// metric returns the value of one of the relay's own metrics, without the prefix; "media late" is that of
+// what was dropped.
 func (l *lab) metric(name string) float64 {
 	if what, reason, labelled := strings.Cut(name, " "); labelled {
 		return l.metricOf("dropped_total", what, reason)
@@ -100,7 +101,8 @@ func (l *lab) metricOf(name, what, reason string) float64 {
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
 			labels := m.GetLabel() // by name
-			if f.GetName() == "wzp_relay_"+name && (len(labels) == 0 || labels[0].GetValue() == reason && labels[1].GetValue() == what) {
+			if f.GetName() == "wzp_relay_"+name && (len(labels) == 0 || labels[0].GetValue() == reason &&
+				labels[1].GetValue() == what) {
 				return m.GetGauge().GetValue() + m.GetCounter().GetValue()
 			}
 		}
@@ -236,7 +238,8 @@ func (l *lab) person(addr ...netip.AddrPort) *person {
 	if p.conn, err = l.net.Listen(p.addr); err != nil {
 		l.t.Fatal(err)
 	}
-	if p.ep, err = link.NewEndpoint(udp.New(p.conn), link.Config{Identity: p.id, Version: "test client"}); err != nil {
+	if p.ep, err = link.NewEndpoint(udp.New(p.conn), link.Config{Identity: p.id,
+		Version: "test client"}); err != nil {
 		l.t.Fatal(err)
 	}
 	l.t.Cleanup(func() { p.ep.Close() })
@@ -302,7 +305,8 @@ func (p *person) kid(stream uint8) wire.KID { return wire.MakeKID(p.member, stre
 // say sends n frames with some key id, from CTR first on.
 func (p *person) say(kid wire.KID, alias uint16, first, n int) {
 	for ctr := first; ctr < first+n; ctr++ {
-		p.client.Session().SendMediaNow(alias, &wire.Media{KID: kid, CTR: uint64(ctr), Ciphertext: []byte("ciphertext")})
+		p.client.Session().SendMediaNow(alias, &wire.Media{KID: kid, CTR: uint64(ctr),
+			Ciphertext: []byte("ciphertext")})
 	}
 }
 
@@ -335,7 +339,8 @@ func (l *lab) raw(id *identity.Identity) *raw {
 	})
 	config := &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"wzp"}, MinVersion: tls.VersionTLS13}
 	r := &raw{lab: l, id: id}
-	if r.conn, err = transport.Dial(context.Background(), net.UDPAddrFromAddrPort(relayAddr), config, nil); err != nil {
+	if r.conn, err = transport.Dial(context.Background(), net.UDPAddrFromAddrPort(relayAddr), config,
+		nil); err != nil {
 		l.t.Fatal(err)
 	}
 	if r.stream, err = r.conn.OpenStreamSync(context.Background()); err != nil {

@@ -27,7 +27,8 @@ func newTestNames(t *testing.T, log *slog.Logger, origins ...string) *hostNames 
 }
 
 func TestCheckOrigin(t *testing.T) {
-	n := newTestNames(t, slog.New(slog.DiscardHandler), "https://front.example.org", "http://plain.example.org:8080/")
+	n := newTestNames(t, slog.New(slog.DiscardHandler), "https://front.example.org",
+		"http://plain.example.org:8080/")
 	for _, test := range []struct {
 		host, origin string
 		want         bool
@@ -75,7 +76,8 @@ func TestCheckOrigin(t *testing.T) {
 	if n.checkOrigin(&http.Request{Host: "voice.example.org", Header: http.Header{}}) {
 		t.Error("a request without Origin may use the relay")
 	}
-	if n.checkOrigin(&http.Request{Host: "localhost", Header: http.Header{"Origin": {"http://localhost", "http://evil.example"}}}) {
+	if n.checkOrigin(&http.Request{Host: "localhost",
+		Header: http.Header{"Origin": {"http://localhost", "http://evil.example"}}}) {
 		t.Error("a request with two origins may use the relay")
 	}
 }
@@ -83,9 +85,12 @@ func TestCheckOrigin(t *testing.T) {
 func TestCheckHost(t *testing.T) {
 	n := newTestNames(t, slog.New(slog.DiscardHandler), "https://front.example.org:8443")
 	for host, want := range map[string]bool{
-		"voice.example.org:443": true, "voice.example.org": true, "VOICE.example.org:8080": true, "a.wild.example.org:443": true,
-		"front.example.org:443": true, "localhost:8080": true, "127.0.0.1:8080": true, "[::1]:8080": true, "[::1]": true,
-		"evil.example:443": false, "192.0.2.1:443": false, "[2001:db8::1]:443": false, "": false, ":443": false,
+		"voice.example.org:443": true, "voice.example.org": true, "VOICE.example.org:8080": true,
+		"a.wild.example.org:443": true,
+		"front.example.org:443":  true, "localhost:8080": true, "127.0.0.1:8080": true, "[::1]:8080": true,
+		"[::1]":            true,
+		"evil.example:443": false, "192.0.2.1:443": false, "[2001:db8::1]:443": false, "": false,
+		":443":                               false,
 		"voice.example.org.evil.example:443": false, "b.a.wild.example.org:443": false,
 	} {
 		if got := n.checkHost(host); got != want {
@@ -101,29 +106,43 @@ func TestCheckHost(t *testing.T) {
 	}
 }
 
-// TestCalled has browsers that come straight, or through proxies that lose the port or the whole Host: what they signed is
-// found if, and only if, the host is the relay's own.
+// TestCalled has browsers that come straight, or through proxies that lose the port or the whole Host: what
+// they signed is found if, and only if, the host is the relay's own.
 func TestCalled(t *testing.T) {
 	for name, test := range map[string]struct {
 		origins              []string
 		host, origin, signed string
 		want                 bool
 	}{
-		"straight":                     {nil, "voice.example.org:8443", "https://voice.example.org:8443", "voice.example.org:8443", true},
-		"straight, usual port":         {nil, "voice.example.org", "https://voice.example.org", "voice.example.org:443", true},
-		"no port in Host":              {nil, "voice.example.org", "https://voice.example.org:8443", "voice.example.org:8443", true},
-		"another name in Host":         {[]string{"https://front.example.org:8443"}, "127.0.0.1:8080", "https://front.example.org:8443", "front.example.org:8443", true},
-		"wzp page, no port in Host":    {[]string{"https://front.example.org:8443"}, "front.example.org", "http://localhost:8081", "front.example.org:8443", true},
-		"wzp page, the port unknown":   {nil, "voice.example.org", "http://localhost:8081", "voice.example.org:8443", false},
-		"a server in the middle":       {nil, "evil.example", "https://evil.example", "evil.example:443", false},
-		"which keeps Host":             {nil, "evil.example:8443", "https://voice.example.org", "evil.example:8443", false},
-		"which changes Host":           {nil, "voice.example.org", "https://voice.example.org", "evil.example:443", false},
-		"and Origin":                   {nil, "voice.example.org", "https://evil.example", "evil.example:443", false},
-		"with a name as ours":          {nil, "voice.example.org", "https://voice.example.org.evil.example", "voice.example.org.evil.example:443", false},
-		"with our name as user":        {nil, "voice.example.org@evil.example", "https://voice.example.org", "voice.example.org@evil.example:443", false},
-		"where others have been named": {[]string{"https://front.example.org"}, "127.0.0.1:8080", "https://evil.example", "evil.example:443", false},
+		"straight": {nil, "voice.example.org:8443", "https://voice.example.org:8443",
+			"voice.example.org:8443", true},
+		"straight, usual port": {nil, "voice.example.org", "https://voice.example.org",
+			"voice.example.org:443", true},
+		"no port in Host": {nil, "voice.example.org", "https://voice.example.org:8443",
+			"voice.example.org:8443", true},
+		"another name in Host": {[]string{"https://front.example.org:8443"}, "127.0.0.1:8080",
+			"https://front.example.org:8443", "front.example.org:8443", true},
+		"wzp page, no port in Host": {[]string{"https://front.example.org:8443"}, "front.example.org",
+			"http://localhost:8081", "front.example.org:8443", true},
+		"wzp page, the port unknown": {nil, "voice.example.org", "http://localhost:8081",
+			"voice.example.org:8443", false},
+		"a server in the middle": {nil, "evil.example", "https://evil.example", "evil.example:443",
+			false},
+		"which keeps Host": {nil, "evil.example:8443", "https://voice.example.org",
+			"evil.example:8443", false},
+		"which changes Host": {nil, "voice.example.org", "https://voice.example.org",
+			"evil.example:443", false},
+		"and Origin": {nil, "voice.example.org", "https://evil.example", "evil.example:443",
+			false},
+		"with a name as ours": {nil, "voice.example.org", "https://voice.example.org.evil.example",
+			"voice.example.org.evil.example:443", false},
+		"with our name as user": {nil, "voice.example.org@evil.example", "https://voice.example.org",
+			"voice.example.org@evil.example:443", false},
+		"where others have been named": {[]string{"https://front.example.org"}, "127.0.0.1:8080",
+			"https://evil.example", "evil.example:443", false},
 	} {
-		r := &http.Request{Host: test.host, Header: http.Header{"Origin": {test.origin}, "X-Forwarded-Host": {test.signed}}}
+		r := &http.Request{Host: test.host, Header: http.Header{"Origin": {test.origin},
+			"X-Forwarded-Host": {test.signed}}}
 		names := newTestNames(t, slog.New(slog.DiscardHandler), test.origins...).called(r)
 		if got := slices.Contains(names, test.signed); got != test.want {
 			t.Errorf("%s: %q is among %q: %v, want %v", name, test.signed, names, got, test.want)
@@ -131,9 +150,11 @@ func TestCalled(t *testing.T) {
 	}
 }
 
-// TestPageNames is about what a page may connect to, where a proxy keeps Host, loses the port, or puts another in its place.
+// TestPageNames is about what a page may connect to, where a proxy keeps Host, loses the port, or puts
+// another in its place.
 func TestPageNames(t *testing.T) {
-	n := newTestNames(t, slog.New(slog.DiscardHandler), "https://front.example.org:8443", "https://other.example.org")
+	n := newTestNames(t, slog.New(slog.DiscardHandler), "https://front.example.org:8443",
+		"https://other.example.org")
 	for host, want := range map[string]string{
 		"front.example.org:8443": "front.example.org:8443 front.example.org:8443",
 		"front.example.org":      "front.example.org front.example.org:8443",
@@ -145,17 +166,20 @@ func TestPageNames(t *testing.T) {
 	}
 }
 
-// TestSpoiltWebSocketIsLogged: what a proxy does wrong is said at a level that operators see, each kind once a minute.
+// TestSpoiltWebSocketIsLogged: what a proxy does wrong is said at a level that operators see, each kind once
+// a minute.
 func TestSpoiltWebSocketIsLogged(t *testing.T) {
 	var log strings.Builder
 	n := newTestNames(t, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelInfo})))
 	for range 100 {
-		r := &http.Request{Host: "voice.example.org", Header: http.Header{"Origin": {"http://localhost:8081"}}}
+		r := &http.Request{Host: "voice.example.org",
+			Header: http.Header{"Origin": {"http://localhost:8081"}}}
 		n.trouble(r, link.TroubleName)
 		n.trouble(r, link.TroubleUpgrade)
 		n.checkHost("evil.example")
 	}
-	for _, hint := range []string{"proxy_set_header Host $http_host", "have it pass Upgrade", "a browser used a name"} {
+	for _, hint := range []string{"proxy_set_header Host $http_host", "have it pass Upgrade",
+		"a browser used a name"} {
 		if got := strings.Count(log.String(), hint); got != 1 {
 			t.Errorf("%q is said %d times:\n%s", hint, got, log.String())
 		}
@@ -167,15 +191,18 @@ func TestRefusedOriginIsLogged(t *testing.T) {
 	var log strings.Builder
 	n := newTestNames(t, slog.New(slog.NewTextHandler(&log, nil)))
 	for range 100 {
-		n.checkOrigin(&http.Request{Host: "voice.example.org", Header: http.Header{"Origin": {"https://front.example.org"}}})
+		n.checkOrigin(&http.Request{Host: "voice.example.org",
+			Header: http.Header{"Origin": {"https://front.example.org"}}})
 	}
-	if got := strings.Count(log.String(), "--web-origin"); got != 1 || !strings.Contains(log.String(), "https://front.example.org") {
+	if got := strings.Count(log.String(), "--web-origin"); got != 1 ||
+		!strings.Contains(log.String(), "https://front.example.org") {
 		t.Errorf("%d lines:\n%s", got, log.String())
 	}
 }
 
 func FuzzOrigin(f *testing.F) {
-	for _, seed := range []string{"https://voice.example.org", "http://[::1]:8080", "null", "", "https://a:b@c", "https://a:99999", "http://%41"} {
+	for _, seed := range []string{"https://voice.example.org", "http://[::1]:8080", "null", "",
+		"https://a:b@c", "https://a:99999", "http://%41"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -54,14 +54,19 @@ func TestHTTP(t *testing.T) {
 		t.Errorf("the page is at %s, want %s", r.PageURL(), want)
 	}
 	for _, path := range []string{"/", "/tea"} {
-		policy := "connect-src 'self' https://127.0.0.1:" + strconv.Itoa(int(r.Addr().Port())) + "/wt wss://" + r.HTTPAddr().String() + " ws://" +
+		policy := "connect-src 'self' https://127.0.0.1:" + strconv.Itoa(int(r.Addr().Port())) +
+			"/wt wss://" + r.HTTPAddr().String() + " ws://" +
 			r.HTTPAddr().String() + ";"
-		if answer, _ := fetch(t, nil, url+path); !strings.Contains(answer.Header.Get("Content-Security-Policy"), policy) {
-			t.Errorf("%s: the policy is %q, without %q", path, answer.Header.Get("Content-Security-Policy"), policy)
+		if answer, _ := fetch(t, nil,
+			url+path); !strings.Contains(answer.Header.Get("Content-Security-Policy"), policy) {
+			t.Errorf("%s: the policy is %q, without %q", path, answer.Header.Get("Content-Security-Policy"),
+				policy)
 		}
 		answer, body := fetch(t, nil, url+path)
-		if answer.StatusCode != http.StatusOK || !strings.Contains(strings.ToLower(body), "<!doctype html>") ||
-			answer.Header.Get("Content-Security-Policy") == "" || answer.Header.Get("Strict-Transport-Security") != "" {
+		if answer.StatusCode != http.StatusOK || !strings.Contains(strings.ToLower(body),
+			"<!doctype html>") ||
+			answer.Header.Get("Content-Security-Policy") == "" ||
+			answer.Header.Get("Strict-Transport-Security") != "" {
 			t.Errorf("%s: %s %v", path, answer.Status, answer.Header)
 		}
 	}
@@ -74,8 +79,10 @@ func TestHTTP(t *testing.T) {
 		t.Fatal(err)
 	}
 	key := r.config.Identity.Public()
-	if connect.Relay != key.String() || connect.Version != "wzp test" || connect.WebSocket != "ws" || connect.WebTransport == nil ||
-		connect.WebTransport.Port != int(r.Addr().Port()) || connect.WebTransport.Path != "/wt" || connect.WebTransport.URL != "" {
+	if connect.Relay != key.String() || connect.Version != "wzp test" || connect.WebSocket != "ws" ||
+		connect.WebTransport == nil ||
+		connect.WebTransport.Port != int(r.Addr().Port()) || connect.WebTransport.Path != "/wt" ||
+		connect.WebTransport.URL != "" {
 		t.Fatalf("connect.json: %s", body)
 	}
 	var hashes [][32]byte
@@ -92,22 +99,27 @@ func TestHTTP(t *testing.T) {
 	}
 }
 
-// TestHTTPHost: at plain http on loopback a name that leads here is not the relay's, but that of its proxy is.
+// TestHTTPHost: at plain http on loopback a name that leads here is not the relay's, but that of its proxy
+// is.
 func TestHTTPHost(t *testing.T) {
 	files := newTestCertificate(t, "voice.example.org")
 	for name, test := range map[string]struct {
 		config Config
 		want   map[string]int
 	}{
-		"loopback": {Config{HTTP: "127.0.0.1:0", WebOrigins: []string{"https://front.example.org"}}, map[string]int{
-			"localhost:8080": 200, "127.0.0.1": 200, "[::1]:8080": 200, "front.example.org": 200, "FRONT.example.org:443": 200,
-			"evil.example": 421, "evil.example:8080": 421, "localhost.evil.example": 421,
-		}},
-		"international": {Config{HTTP: "127.0.0.1:0", WebOrigins: []string{"https://B\u00fccher.example"}}, map[string]int{
-			"xn--bcher-kva.example": 200, "xn--bcher-kva.example:443": 200, "xn--bucher-kva.example": 421,
-		}},
+		"loopback": {Config{HTTP: "127.0.0.1:0", WebOrigins: []string{"https://front.example.org"}},
+			map[string]int{
+				"localhost:8080": 200, "127.0.0.1": 200, "[::1]:8080": 200, "front.example.org": 200,
+				"FRONT.example.org:443": 200,
+				"evil.example":          421, "evil.example:8080": 421, "localhost.evil.example": 421,
+			}},
+		"international": {Config{HTTP: "127.0.0.1:0", WebOrigins: []string{"https://B\u00fccher.example"}},
+			map[string]int{
+				"xn--bcher-kva.example": 200, "xn--bcher-kva.example:443": 200, "xn--bucher-kva.example": 421,
+			}},
 		"everywhere": {Config{HTTP: ":0"}, map[string]int{"voice.example.org": 200}},
-		"https":      {Config{HTTP: "127.0.0.1:0", TLSCert: files.cert, TLSKey: files.key}, map[string]int{"other.example.org": 200}},
+		"https": {Config{HTTP: "127.0.0.1:0", TLSCert: files.cert, TLSKey: files.key},
+			map[string]int{"other.example.org": 200}},
 	} {
 		r, stop := start(t, test.config)
 		for host, want := range test.want {
@@ -162,7 +174,8 @@ func TestPageURL(t *testing.T) {
 	}
 }
 
-// TestWebSocketIsServed wants /ws to lead to the endpoint, only for pages that may, and its place to be given back.
+// TestWebSocketIsServed wants /ws to lead to the endpoint, only for pages that may, and its place to be given
+// back.
 func TestWebSocketIsServed(t *testing.T) {
 	r, stop := start(t, Config{HTTP: "127.0.0.1:0"})
 	defer stop()
@@ -214,8 +227,10 @@ func TestShutdownEndsWebSockets(t *testing.T) {
 	r, stop := start(t, Config{HTTP: "127.0.0.1:0"})
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
-	conn, answer, err := websocket.Dial(t.Context(), "ws://"+r.HTTPAddr().String()+web.SocketPath, &websocket.DialOptions{
-		Subprotocols: []string{"wzp"}, HTTPHeader: http.Header{"Origin": {"http://localhost"}}, HTTPClient: client})
+	conn, answer, err := websocket.Dial(t.Context(), "ws://"+r.HTTPAddr().String()+web.SocketPath,
+		&websocket.DialOptions{
+			Subprotocols: []string{"wzp"}, HTTPHeader: http.Header{"Origin": {"http://localhost"}},
+			HTTPClient: client})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,23 +255,31 @@ func TestHTTPErrors(t *testing.T) {
 		want   string // in the text
 		usage  bool   // whether it is a ConfigError
 	}{
-		"in use":        {Config{HTTP: r.HTTPAddr().String()}, "in use", false},
-		"no address":    {Config{HTTP: "nowhere"}, "nowhere", false},
-		"no files":      {Config{HTTP: "127.0.0.1:0", TLSCert: "no.crt", TLSKey: "no.key"}, "cannot read --tls-cert", false},
-		"one file":      {Config{HTTP: "127.0.0.1:0", TLSCert: "no.crt"}, "together", true},
-		"both":          {Config{HTTP: "127.0.0.1:0", TLSCert: "a", TLSKey: "b", Domain: "voice.example.org"}, "not both", true},
-		"IP address":    {Config{HTTP: "127.0.0.1:0", Domain: "192.0.2.1", ACMECache: "x"}, "--domain", true},
-		"local domain":  {Config{HTTP: "127.0.0.1:0", Domain: "localhost", ACMECache: "x"}, "--domain", true},
-		"bad domain":    {Config{HTTP: "127.0.0.1:0", Domain: "voice example.org", ACMECache: "x"}, "--domain", true},
-		"no cache":      {Config{HTTP: "127.0.0.1:0", Domain: "voice.example.org"}, "ACMECache", true},
-		"no origin":     {Config{HTTP: "127.0.0.1:0", WebOrigins: []string{"voice.example.org"}}, "--web-origin", true},
-		"origin's path": {Config{HTTP: "127.0.0.1:0", WebOrigins: []string{"https://voice.example.org/room"}}, "--web-origin", true},
-		"origin's port": {Config{HTTP: "127.0.0.1:0", WebOrigins: []string{"https://voice.example.org:99999"}}, "--web-origin", true},
-		"any origin":    {Config{HTTP: "127.0.0.1:0", WebOrigins: []string{"https://*"}}, "--web-origin", true},
+		"in use":     {Config{HTTP: r.HTTPAddr().String()}, "in use", false},
+		"no address": {Config{HTTP: "nowhere"}, "nowhere", false},
+		"no files": {Config{HTTP: "127.0.0.1:0", TLSCert: "no.crt", TLSKey: "no.key"},
+			"cannot read --tls-cert", false},
+		"one file": {Config{HTTP: "127.0.0.1:0", TLSCert: "no.crt"}, "together", true},
+		"both": {Config{HTTP: "127.0.0.1:0", TLSCert: "a", TLSKey: "b", Domain: "voice.example.org"},
+			"not both", true},
+		"IP address":   {Config{HTTP: "127.0.0.1:0", Domain: "192.0.2.1", ACMECache: "x"}, "--domain", true},
+		"local domain": {Config{HTTP: "127.0.0.1:0", Domain: "localhost", ACMECache: "x"}, "--domain", true},
+		"bad domain": {Config{HTTP: "127.0.0.1:0", Domain: "voice example.org", ACMECache: "x"},
+			"--domain", true},
+		"no cache": {Config{HTTP: "127.0.0.1:0", Domain: "voice.example.org"}, "ACMECache", true},
+		"no origin": {Config{HTTP: "127.0.0.1:0", WebOrigins: []string{"voice.example.org"}},
+			"--web-origin", true},
+		"origin's path": {Config{HTTP: "127.0.0.1:0", WebOrigins: []string{"https://voice.example.org/room"}},
+			"--web-origin", true},
+		"origin's port": {Config{HTTP: "127.0.0.1:0",
+			WebOrigins: []string{"https://voice.example.org:99999"}}, "--web-origin", true},
+		"any origin": {Config{HTTP: "127.0.0.1:0", WebOrigins: []string{"https://*"}}, "--web-origin",
+			true},
 	} {
 		test.config.Identity, test.config.Listen, test.config.Sockets = newIdentity(2), "127.0.0.1:0", 1
 		_, err := New(test.config)
-		if http := (*HTTPError)(nil); !errors.As(err, &http) || !strings.Contains(err.Error(), test.want) || errors.As(err, new(ConfigError)) != test.usage {
+		if http := (*HTTPError)(nil); !errors.As(err, &http) || !strings.Contains(err.Error(), test.want) ||
+			errors.As(err, new(ConfigError)) != test.usage {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -349,8 +372,9 @@ func TestLimitListener(t *testing.T) {
 	}
 }
 
-// TestLimitListenerPrefixes has 30 IPv6 /64s of one customer open all connections that they can get, and keep them. Others
-// still find a place; and WebSockets, whose sessions are limited, do not count against those who open a page.
+// TestLimitListenerPrefixes has 30 IPv6 /64s of one customer open all connections that they can get, and keep
+// them. Others still find a place; and WebSockets, whose sessions are limited, do not count against those who
+// open a page.
 func TestLimitListenerPrefixes(t *testing.T) {
 	l := newLimitListener(nil, new(drops.Counters), 21_000, 1000)
 	from := func(addr string) *addrConn { return &addrConn{remote: netip.MustParseAddrPort(addr)} }
@@ -370,7 +394,8 @@ func TestLimitListenerPrefixes(t *testing.T) {
 			t.Errorf("no place for %s", addr)
 		}
 	}
-	sockets := newLimitListener(nil, new(drops.Counters), 21_000, 20_000) // of a proxy that is another machine
+	// of a proxy that is another machine
+	sockets := newLimitListener(nil, new(drops.Counters), 21_000, 20_000)
 	for range 15_000 {
 		conn := from("198.51.100.1:1")
 		if !sockets.enter(conn) {

@@ -54,8 +54,9 @@ func (c *testCertificate) makeValid(from, until time.Time, names ...string) (cer
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: names, IsCA: true, BasicConstraintsValid: true,
-		Subject: pkix.Name{CommonName: "voice.example.org"}, NotBefore: from, NotAfter: until}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: names, IsCA: true,
+		BasicConstraintsValid: true,
+		Subject:               pkix.Name{CommonName: "voice.example.org"}, NotBefore: from, NotAfter: until}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
 	if err != nil {
 		c.t.Fatal(err)
@@ -67,7 +68,8 @@ func (c *testCertificate) makeValid(from, until time.Time, names ...string) (cer
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})
 }
 
 // write changes a file, at another time than before: clocks of file systems are coarse.
@@ -88,7 +90,8 @@ func TestCertificateReload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
 		c := newTestCertificate(t, "one.example.org")
-		desk, err := newCertificateDesk(Config{TLSCert: c.cert, TLSKey: c.key, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		desk, err := newCertificateDesk(Config{TLSCert: c.cert, TLSKey: c.key,
+			Log: slog.New(slog.NewTextHandler(&log, nil))})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -112,7 +115,8 @@ func TestCertificateReload(t *testing.T) {
 		want("when the key is still the old one", "one.example.org", 1)
 		c.write(c.key, key)
 		want("when both were replaced", "two.example.org", 1)
-		if !desk.covers("two.example.org") || desk.covers("one.example.org") || desk.name() != "two.example.org" {
+		if !desk.covers("two.example.org") || desk.covers("one.example.org") ||
+			desk.name() != "two.example.org" {
 			t.Error("the names are still those of the old certificate")
 		}
 		c.write(c.cert, []byte("nonsense"))
@@ -131,13 +135,14 @@ func TestCertificateReload(t *testing.T) {
 	})
 }
 
-// TestCertificateProblems wants the operator to be told of a certificate that browsers refuse: when it is loaded, when it
-// expires while it is in use, and once a day.
+// TestCertificateProblems wants the operator to be told of a certificate that browsers refuse: when it is
+// loaded, when it expires while it is in use, and once a day.
 func TestCertificateProblems(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
 		c := newTestCertificate(t, "one.example.org")
-		desk, err := newCertificateDesk(Config{TLSCert: c.cert, TLSKey: c.key, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		desk, err := newCertificateDesk(Config{TLSCert: c.cert, TLSKey: c.key,
+			Log: slog.New(slog.NewTextHandler(&log, nil))})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -149,7 +154,8 @@ func TestCertificateProblems(t *testing.T) {
 		}
 		said := func(when, what string, times int) {
 			t.Helper()
-			if got := strings.Count(log.String(), "level=WARN msg=\"browsers refuse the certificate\" why=\""+what); got != times {
+			if got := strings.Count(log.String(),
+				"level=WARN msg=\"browsers refuse the certificate\" why=\""+what); got != times {
 				t.Errorf("%s: said %d times, want %d:\n%s", when, got, times, log.String())
 			}
 			log.Reset()
@@ -181,10 +187,11 @@ func TestCertificateProblems(t *testing.T) {
 	})
 }
 
-// TestACMEFollowsTheWallClock wants renewals to be planned anew when the clock is set, and when the machine has slept:
-// timers do not know of either.
+// TestACMEFollowsTheWallClock wants renewals to be planned anew when the clock is set, and when the machine
+// has slept: timers do not know of either.
 func TestACMEFollowsTheWallClock(t *testing.T) {
-	desk, err := newCertificateDesk(Config{Domain: "voice.example.org", ACMECache: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
+	desk, err := newCertificateDesk(Config{Domain: "voice.example.org", ACMECache: t.TempDir(),
+		Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,10 +219,12 @@ func TestACMEFollowsTheWallClock(t *testing.T) {
 	}
 }
 
-// TestACMEPolicy asks for certificates of names that are not the relay's. The network is cut: whoever asks for it fails.
+// TestACMEPolicy asks for certificates of names that are not the relay's. The network is cut: whoever asks
+// for it fails.
 func TestACMEPolicy(t *testing.T) {
 	var log strings.Builder
-	config := Config{Domain: "voice.example.org", ACMECache: t.TempDir(), Log: slog.New(slog.NewTextHandler(&log, nil))}
+	config := Config{Domain: "voice.example.org", ACMECache: t.TempDir(),
+		Log: slog.New(slog.NewTextHandler(&log, nil))}
 	desk, err := newCertificateDesk(config)
 	if err != nil {
 		t.Fatal(err)
@@ -225,8 +234,10 @@ func TestACMEPolicy(t *testing.T) {
 		t.Error("TLS-ALPN challenges cannot be answered")
 	}
 	get := desk.config().GetCertificate
-	for _, name := range []string{"", "localhost", "192.0.2.1", "evil.example", "www.voice.example.org", "voice.example.org.evil.example", "../../x.y"} {
-		if _, err := get(&tls.ClientHelloInfo{ServerName: name}); err == nil || strings.Contains(err.Error(), "context canceled") {
+	for _, name := range []string{"", "localhost", "192.0.2.1", "evil.example", "www.voice.example.org",
+		"voice.example.org.evil.example", "../../x.y"} {
+		if _, err := get(&tls.ClientHelloInfo{ServerName: name}); err == nil ||
+			strings.Contains(err.Error(), "context canceled") {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
@@ -237,7 +248,8 @@ func TestACMEPolicy(t *testing.T) {
 	if log.Len() != 0 {
 		t.Errorf("strangers, and the end of the relay, are logged:\n%s", log.String())
 	}
-	if desk.name() != "voice.example.org" || !desk.covers("Voice.example.org") || desk.covers("evil.example") {
+	if desk.name() != "voice.example.org" || !desk.covers("Voice.example.org") ||
+		desk.covers("evil.example") {
 		t.Error("the names are wrong")
 	}
 }
@@ -245,7 +257,8 @@ func TestACMEPolicy(t *testing.T) {
 func TestACMEFailureIsLoggedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
-		d := &certificateDesk{log: slog.New(slog.NewTextHandler(&log, nil)), domain: "voice.example.org", reported: everyMinute()}
+		d := &certificateDesk{log: slog.New(slog.NewTextHandler(&log, nil)), domain: "voice.example.org",
+			reported: everyMinute()}
 		for range 100 {
 			d.report(http.ErrHandlerTimeout)
 			time.Sleep(time.Second)
@@ -258,7 +271,8 @@ func TestACMEFailureIsLoggedOnce(t *testing.T) {
 
 // TestRedirect is about port 80 of a relay with a domain.
 func TestRedirect(t *testing.T) {
-	desk, err := newCertificateDesk(Config{Domain: "voice.example.org", ACMECache: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
+	desk, err := newCertificateDesk(Config{Domain: "voice.example.org", ACMECache: t.TempDir(),
+		Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,8 +284,10 @@ func TestRedirect(t *testing.T) {
 		location       string
 	}{
 		{http.MethodGet, "/", http.StatusMovedPermanently, "https://voice.example.org:8443/"},
-		{http.MethodGet, "/two%20words", http.StatusMovedPermanently, "https://voice.example.org:8443/two%20words"},
-		{http.MethodHead, "//evil.example/x", http.StatusMovedPermanently, "https://voice.example.org:8443/evil.example/x"},
+		{http.MethodGet, "/two%20words", http.StatusMovedPermanently,
+			"https://voice.example.org:8443/two%20words"},
+		{http.MethodHead, "//evil.example/x", http.StatusMovedPermanently,
+			"https://voice.example.org:8443/evil.example/x"},
 		{http.MethodPost, "/", http.StatusBadRequest, ""},
 		{http.MethodGet, "/.well-known/acme-challenge/token", http.StatusForbidden, ""}, // of another host
 	} {
@@ -292,7 +308,8 @@ func TestRedirect(t *testing.T) {
 
 // TestDomain runs a relay with a domain whose certificate cannot be had, and ends it.
 func TestDomain(t *testing.T) {
-	config := Config{HTTP: "127.0.0.1:0", Domain: "voice.example.org", ACMECache: t.TempDir(), ACMEListen: "127.0.0.1:0"}
+	config := Config{HTTP: "127.0.0.1:0", Domain: "voice.example.org", ACMECache: t.TempDir(),
+		ACMEListen: "127.0.0.1:0"}
 	config.Identity, config.Listen, config.Sockets = newIdentity(1), "127.0.0.1:0", 1
 	r, err := New(config)
 	if err != nil {
@@ -302,10 +319,12 @@ func TestDomain(t *testing.T) {
 	stop := run(t, r)
 	defer stop()
 	answer, _ := fetch(t, nil, "http://"+r.site.redirectListen.Addr().String()+"/tea")
-	if got, want := answer.Header.Get("Location"), r.PageURL()+"tea"; answer.StatusCode != http.StatusMovedPermanently || got != want {
+	if got, want := answer.Header.Get("Location"),
+		r.PageURL()+"tea"; answer.StatusCode != http.StatusMovedPermanently || got != want {
 		t.Errorf("%s to %q, want %q", answer.Status, got, want)
 	}
-	if conn, err := tls.Dial("tcp", r.HTTPAddr().String(), &tls.Config{ServerName: "voice.example.org", MinVersion: tls.VersionTLS12}); err == nil {
+	if conn, err := tls.Dial("tcp", r.HTTPAddr().String(),
+		&tls.Config{ServerName: "voice.example.org", MinVersion: tls.VersionTLS12}); err == nil {
 		conn.Close()
 		t.Error("a certificate without network")
 	}

@@ -17,11 +17,17 @@ func TestJoinChecks(t *testing.T) {
 		edit   func(p *person, j *wire.Join)
 		reason string
 	}{
-		{"another room", func(p *person, j *wire.Join) { j.Entry = newEntry(p.lab.t, p.id, "other", p.lab.key.Public()) }, "another room"},
+		{"another room", func(p *person, j *wire.Join) {
+			j.Entry = newEntry(p.lab.t, p.id, "other",
+				p.lab.key.Public())
+		}, "another room"},
 		{"another identity", func(p *person, j *wire.Join) {
 			j.Entry = newEntry(p.lab.t, newIdentity(99), "r", p.lab.key.Public())
 		}, "another identity"},
-		{"another home relay", func(p *person, j *wire.Join) { j.Entry = newEntry(p.lab.t, p.id, "r", newIdentity(98).Public()) }, "another relay"},
+		{"another home relay", func(p *person, j *wire.Join) {
+			j.Entry = newEntry(p.lab.t, p.id, "r",
+				newIdentity(98).Public())
+		}, "another relay"},
 		{"bad signature", func(_ *person, j *wire.Join) { j.Entry[len(j.Entry)-1] ^= 1 }, "signature"},
 		{"garbage", func(_ *person, j *wire.Join) { j.Entry = []byte("garbage") }, ""},
 	} {
@@ -33,7 +39,8 @@ func TestJoinChecks(t *testing.T) {
 				if code(err) != wire.CodeEntry || !strings.Contains(err.Error(), test.reason) {
 					t.Errorf("%v, want %q because of %q", err, wire.CodeEntry, test.reason)
 				}
-				l.eventually("the session ends", 5*time.Second, func() bool { return l.metric("sessions") == 0 })
+				l.eventually("the session ends", 5*time.Second,
+					func() bool { return l.metric("sessions") == 0 })
 				l.want("afterwards", map[string]float64{"members": 0, "rooms": 0, "joins_total": 0})
 			})
 		})
@@ -104,7 +111,8 @@ func TestTwoConnectionsJoinAtOnce(t *testing.T) {
 			t.Errorf("%d joined, %d refused", joined, refused)
 		}
 		l.eventually("nobody stays behind", 5*time.Second, func() bool { return l.metric("members") == 0 })
-		l.want("in the end", map[string]float64{"sessions": 0, "rooms": 0, "joins_total": 1, "leaves_total": 1})
+		l.want("in the end", map[string]float64{"sessions": 0, "rooms": 0, "joins_total": 1,
+			"leaves_total": 1})
 	})
 }
 

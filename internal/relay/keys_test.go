@@ -188,7 +188,8 @@ func TestKeysUnderLoss(t *testing.T) {
 	for _, loss := range []float64{0.3, 0.6} {
 		inLab(t, Config{}, func(l *lab) {
 			talker, listeners := l.party(5)
-			profile := simnet.Profile{Delay: 50 * time.Millisecond, Loss: loss, Reorder: 0.3, Duplicate: 0.1, Seed: 7}
+			profile := simnet.Profile{Delay: 50 * time.Millisecond, Loss: loss, Reorder: 0.3, Duplicate: 0.1,
+				Seed: 7}
 			if err := l.net.SetDefault(profile); err != nil {
 				t.Fatal(err)
 			}
@@ -199,7 +200,8 @@ func TestKeysUnderLoss(t *testing.T) {
 				talker.wraps(n, ids(listeners[2:])...)
 			}
 			for n := uint32(1); n <= 4; n++ {
-				l.eventually(fmt.Sprintf("key %d", n), 30*time.Second, func() bool { return talker.delivered(n) })
+				l.eventually(fmt.Sprintf("key %d", n), 30*time.Second,
+					func() bool { return talker.delivered(n) })
 			}
 			t.Logf("%v lost: four keys for five after %v", loss, time.Since(start))
 			wantKeys(t, "loss", talker, listeners, 1, 2, 3, 4)
@@ -229,14 +231,15 @@ func (l *lab) answering() *person {
 	return p
 }
 
-// TestNewcomerGetsKeyAtOnce wants nothing between a join and the talker's key to wait for the control stream, or for
-// a tick: 10 ms to the talker, 10 ms back, 10 ms to the newcomer.
+// TestNewcomerGetsKeyAtOnce wants nothing between a join and the talker's key to wait for the control stream,
+// or for a tick: 10 ms to the talker, 10 ms back, 10 ms to the newcomer.
 func TestNewcomerGetsKeyAtOnce(t *testing.T) {
 	inLab(t, Config{}, func(l *lab) {
 		talker := l.answering()
 		newcomer := l.joined("r")
 		start := time.Now()
-		l.eventually("the key", time.Second, func() bool { return len(newcomer.ears.keysOf(talker.member)) > 0 })
+		l.eventually("the key", time.Second,
+			func() bool { return len(newcomer.ears.keysOf(talker.member)) > 0 })
 		if took := time.Since(start); took > 60*time.Millisecond {
 			t.Errorf("it took %v", took)
 		}
@@ -406,7 +409,8 @@ func TestKeyFloods(t *testing.T) {
 		talker.wraps(1, ids(listeners)...)
 		talker.say(talker.kid(0), 0, 0, 50)
 		l.eventually("delivered", 5*time.Second, func() bool { return talker.delivered(1) })
-		l.eventually("the flood is over", time.Minute, func() bool { return mallory.client.Session().UrgentPending() == 0 })
+		l.eventually("the flood is over", time.Minute,
+			func() bool { return mallory.client.Session().UrgentPending() == 0 })
 		wantKeys(t, "flood", talker, listeners, 1)
 		if got := victim.ears.keysOf(mallory.member); len(got) != 1 {
 			t.Errorf("the victim got %v", got)
@@ -433,7 +437,10 @@ func TestTooManyKeys(t *testing.T) {
 		for n := uint32(1); n <= 12; n++ {
 			talker.announce(n, 0)
 		}
-		l.eventually("all", 10*time.Second, func() bool { return talker.delivered(12) && talker.client.Session().UrgentPending() == 0 })
+		l.eventually("all", 10*time.Second, func() bool {
+			return talker.delivered(12) &&
+				talker.client.Session().UrgentPending() == 0
+		})
 		if took := time.Since(start); took < 1500*time.Millisecond {
 			t.Errorf("12 keys were taken within %v", took)
 		}
@@ -468,7 +475,8 @@ func TestKeysWantedAreTold(t *testing.T) {
 // TestKeysBeforeJoin wants what overtakes a Join to come again.
 func TestKeysBeforeJoin(t *testing.T) {
 	inLab(t, Config{}, func(l *lab) {
-		for _, kind := range []wire.UrgentKind{wire.UrgentSenderKey, wire.UrgentKeyWraps, wire.UrgentKeysWanted} {
+		for _, kind := range []wire.UrgentKind{wire.UrgentSenderKey, wire.UrgentKeyWraps,
+			wire.UrgentKeysWanted} {
 			if l.relay.key(nil, kind, keyMessage(1, 1)) {
 				t.Errorf("%v of no member was taken", kind)
 			}
@@ -493,7 +501,8 @@ func TestNoKeysInLog(t *testing.T) {
 		}
 	}
 	for _, secret := range [][]byte{bytes.Repeat([]byte{0xd1}, 6), bytes.Repeat([]byte{0xe1}, 6), {0xc1, 1}} {
-		forms := []string{string(secret), hex.EncodeToString(secret), fmt.Sprint(secret[:2]), fmt.Sprintf("%q", secret)}
+		forms := []string{string(secret), hex.EncodeToString(secret), fmt.Sprint(secret[:2]),
+			fmt.Sprintf("%q", secret)}
 		if len(secret) > 2 {
 			forms = append(forms, base64.StdEncoding.EncodeToString(secret))
 		} else {

@@ -34,7 +34,8 @@ func TestMaxSessions(t *testing.T) {
 func TestMaxPerAddress(t *testing.T) {
 	for _, test := range []struct{ relay, first, same, other string }{
 		{"10.0.0.1:4433", "10.0.9.1:1000", "10.0.9.1:1001", "10.0.9.2:1000"},
-		{"[2001:db8::1]:4433", "[2001:db8:1:2::1]:1000", "[2001:db8:1:2:ffff::9]:1000", "[2001:db8:1:3::1]:1000"},
+		{"[2001:db8::1]:4433", "[2001:db8:1:2::1]:1000", "[2001:db8:1:2:ffff::9]:1000",
+			"[2001:db8:1:3::1]:1000"},
 	} {
 		inLab(t, Config{MaxPerAddress: 1}, func(l *lab) {
 			if test.relay != relayAddr.String() {
@@ -64,7 +65,8 @@ func TestMaxPerNetwork(t *testing.T) {
 	inLab(t, Config{MaxPerAddress: 2, HelloRate: 1000}, func(l *lab) {
 		l.second("[2001:db8::1]:4433")
 		from := func(net, block int) error {
-			return l.person(netip.MustParseAddrPort(fmt.Sprintf("[2001:db8:%x:%x::1]:1000", net, block))).join("r")
+			return l.person(netip.MustParseAddrPort(fmt.Sprintf("[2001:db8:%x:%x::1]:1000", net,
+				block))).join("r")
 		}
 		for block := range 8 {
 			if err := from(1, block); err != nil {
@@ -120,7 +122,8 @@ func TestForeignKID(t *testing.T) {
 		if n := victim.ears.heard(victim.kid(0)); n != 0 {
 			t.Errorf("the talker got %d of its own frames", n)
 		}
-		l.want("genuine", map[string]float64{"media_in_packets_total": 10, "media_out_packets_total": 20, "streams": 1})
+		l.want("genuine", map[string]float64{"media_in_packets_total": 10, "media_out_packets_total": 20,
+			"streams": 1})
 	})
 }
 
@@ -163,10 +166,12 @@ func TestSilentSessionsEnd(t *testing.T) {
 		time.Sleep(50 * time.Second)
 		l.want("not yet", map[string]float64{"sessions": 2, "members": 2, "streams": 1})
 		time.Sleep(15 * time.Second)
-		l.want("after a minute", map[string]float64{"sessions": 1, "members": 1, "streams": 0, "leaves_total": 1})
+		l.want("after a minute", map[string]float64{"sessions": 1, "members": 1, "streams": 0,
+			"leaves_total": 1})
 		b.client.Close()
 		l.want("both gone", map[string]float64{"sessions": 0, "members": 0, "rooms": 0})
-		for member, want := range map[wire.MemberID]string{a.member: "msg=lost room=r member=%v why=lost", b.member: "msg=left room=r member=%v why=left"} {
+		for member, want := range map[wire.MemberID]string{a.member: "msg=lost room=r member=%v why=lost",
+			b.member: "msg=left room=r member=%v why=left"} {
 			if want = fmt.Sprintf(want, member); !strings.Contains(log.String(), want) {
 				t.Errorf("the log lacks %q:\n%s", want, log.String())
 			}
@@ -188,37 +193,40 @@ func (p *person) bindOne() {
 // TestMembersOfOneAddress wants one address to leave places in a room to others, and the log to name it.
 func TestMembersOfOneAddress(t *testing.T) {
 	text := new(logText)
-	inLab(t, Config{MaxMembers: 20, HelloRate: 1000, Log: slog.New(slog.NewTextHandler(text, nil))}, func(l *lab) {
-		crowd := func(n int) *person {
-			return l.person(netip.AddrPortFrom(netip.MustParseAddr("192.0.2.7"), uint16(1000+n)))
-		}
-		for n := range 10 {
-			if err := crowd(n).join("r"); err != nil {
-				t.Fatalf("member %d of the address: %v", n, err)
+	inLab(t, Config{MaxMembers: 20, HelloRate: 1000, Log: slog.New(slog.NewTextHandler(text, nil))},
+		func(l *lab) {
+			crowd := func(n int) *person {
+				return l.person(netip.AddrPortFrom(netip.MustParseAddr("192.0.2.7"), uint16(1000+n)))
 			}
-		}
-		for n := range 3 {
-			if err := crowd(10 + n).join("r"); code(err) != wire.CodeRoomFull || !strings.Contains(err.Error(), "your address") {
-				t.Errorf("another of the address: %v", err)
+			for n := range 10 {
+				if err := crowd(n).join("r"); err != nil {
+					t.Fatalf("member %d of the address: %v", n, err)
+				}
 			}
-		}
-		for n := range 10 {
-			if err := l.person().join("r"); err != nil {
-				t.Fatalf("member %d of other addresses: %v", n, err)
+			for n := range 3 {
+				if err := crowd(10 + n).join("r"); code(err) != wire.CodeRoomFull ||
+					!strings.Contains(err.Error(), "your address") {
+					t.Errorf("another of the address: %v", err)
+				}
 			}
-		}
-		if err := l.person().join("r"); code(err) != wire.CodeRoomFull {
-			t.Errorf("beyond the last place: %v", err)
-		}
-		l.want("full", map[string]float64{"members": 20, "member address_places": 3})
-		if n := text.lines("level=WARN", "members", "address=192.0.2.7/32", "room=r", "has=10", "of=20"); n != 1 {
-			t.Errorf("the address is named %d times:\n%s", n, text)
-		}
-	})
+			for n := range 10 {
+				if err := l.person().join("r"); err != nil {
+					t.Fatalf("member %d of other addresses: %v", n, err)
+				}
+			}
+			if err := l.person().join("r"); code(err) != wire.CodeRoomFull {
+				t.Errorf("beyond the last place: %v", err)
+			}
+			l.want("full", map[string]float64{"members": 20, "member address_places": 3})
+			if n := text.lines("level=WARN", "members", "address=192.0.2.7/32", "room=r", "has=10",
+				"of=20"); n != 1 {
+				t.Errorf("the address is named %d times:\n%s", n, text)
+			}
+		})
 }
 
-// TestDroppedStreamIsHeardAgain has a talker whose stream had to make way while it was silent: it is heard from its first
-// frame on, by who knew the stream, and who came meanwhile.
+// TestDroppedStreamIsHeardAgain has a talker whose stream had to make way while it was silent: it is heard
+// from its first frame on, by who knew the stream, and who came meanwhile.
 func TestDroppedStreamIsHeardAgain(t *testing.T) {
 	inLab(t, Config{}, func(l *lab) {
 		a, b := l.joined("r"), l.joined("r")
@@ -239,8 +247,8 @@ func TestDroppedStreamIsHeardAgain(t *testing.T) {
 	})
 }
 
-// TestStreamIsRenewedWhenTheClockIsSet has the wall clock set back between two times that a stream is made again: the second one
-// does not wait until the clock is there again.
+// TestStreamIsRenewedWhenTheClockIsSet has the wall clock set back between two times that a stream is made
+// again: the second one does not wait until the clock is there again.
 func TestStreamIsRenewedWhenTheClockIsSet(t *testing.T) {
 	start := time.Now()
 	rooms := room.NewRooms(room.Limits{Rooms: 1, Members: 10, MemberRate: 32_000, RoomRate: 250_000})

@@ -16,10 +16,12 @@ import (
 
 func TestConnectionsFor(t *testing.T) {
 	for _, test := range []struct{ want, files, sockets, got int }{
-		{21_000, 0, 2, 21_000}, {21_000, 1 << 20, 2, 21_000}, {21_000, 1024, 2, 956}, {21_000, 1024, 0, 944}, {21_000, 64, 2, leastConnections},
+		{21_000, 0, 2, 21_000}, {21_000, 1 << 20, 2, 21_000}, {21_000, 1024, 2, 956}, {21_000, 1024, 0, 944},
+		{21_000, 64, 2, leastConnections},
 	} {
 		if got := connectionsFor(test.want, test.files, test.sockets); got != test.got {
-			t.Errorf("%d wanted with %d files and %d sockets: %d, want %d", test.want, test.files, test.sockets, got, test.got)
+			t.Errorf("%d wanted with %d files and %d sockets: %d, want %d", test.want, test.files,
+				test.sockets, got, test.got)
 		}
 	}
 	for _, test := range []struct {
@@ -70,8 +72,8 @@ func (c *hungryConn) Close() error {
 	return nil
 }
 
-// TestFileGuard has more connections than descriptors. Those of the page are closed, and do not wait; those of the admin port
-// are served from the reserve; both are counted and logged, at a limited rate.
+// TestFileGuard has more connections than descriptors. Those of the page are closed, and do not wait; those
+// of the admin port are served from the reserve; both are counted and logged, at a limited rate.
 func TestFileGuard(t *testing.T) {
 	for _, keeps := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -100,7 +102,8 @@ func TestFileGuard(t *testing.T) {
 				want = 4
 			}
 			if len(served) != want || dropped.Count(drops.NoFiles) == 0 {
-				t.Errorf("keeps %v: %d are served, want %d; none left %d times", keeps, len(served), want, dropped.Count(drops.NoFiles))
+				t.Errorf("keeps %v: %d are served, want %d; none left %d times", keeps, len(served), want,
+					dropped.Count(drops.NoFiles))
 			}
 			if !keeps && (dropped.Count(drops.HTTPConnections) != 4 || hungry.waiting != 0) {
 				t.Errorf("%d were closed, %d wait", dropped.Count(drops.HTTPConnections), hungry.waiting)

@@ -91,7 +91,8 @@ func NewOn(mux *udp.Mux, config Config) (*Relay, error) {
 		log:    config.Log,
 		rooms: room.NewRooms(room.Limits{
 			Rooms: config.MaxRooms, Members: config.MaxMembers, PerAddress: config.MaxMembersPerAddress,
-			SendRate: config.SendRate, MemberRate: config.MemberRate * 1000 / 8, RoomRate: config.RoomRate * 1000 / 8,
+			SendRate: config.SendRate, MemberRate: config.MemberRate * 1000 / 8,
+			RoomRate: config.RoomRate * 1000 / 8,
 		}),
 		changed:   make(chan *room.Member, maxChanged),
 		soon:      make(chan struct{}, 1),

@@ -37,7 +37,8 @@ func TestShutdown(t *testing.T) {
 		if ready() != http.StatusServiceUnavailable {
 			t.Errorf("/readyz: %d while shutting down", ready())
 		}
-		if err := l.person().join("r"); code(err) != wire.CodeShuttingDown && !strings.Contains(err.Error(), "does not answer") {
+		if err := l.person().join("r"); code(err) != wire.CodeShuttingDown &&
+			!strings.Contains(err.Error(), "does not answer") {
 			t.Errorf("joining a relay that shuts down: %v", err)
 		}
 		<-stopped
@@ -102,7 +103,8 @@ func TestMetricsAreClean(t *testing.T) {
 func TestAdmin(t *testing.T) {
 	r, stop := start(t, Config{Admin: "127.0.0.1:0"})
 	defer stop()
-	for path, want := range map[string]string{"/healthz": "ok\n", "/readyz": "ok\n", "/metrics": "wzp_relay_sessions 0"} {
+	for path, want := range map[string]string{"/healthz": "ok\n", "/readyz": "ok\n",
+		"/metrics": "wzp_relay_sessions 0"} {
 		status, body := get(t, r, path)
 		if status != http.StatusOK || !strings.Contains(body, want) {
 			t.Errorf("%s: %d %q", path, status, body)
@@ -155,10 +157,12 @@ func TestPortsInUse(t *testing.T) {
 		t.Errorf("UDP port in use: %v", err)
 	}
 	config.Listen, config.Admin = "127.0.0.1:0", r.AdminAddr().String()
-	if _, err := New(config); err == nil || !strings.Contains(err.Error(), "--admin") || !strings.Contains(err.Error(), "in use") {
+	if _, err := New(config); err == nil || !strings.Contains(err.Error(), "--admin") ||
+		!strings.Contains(err.Error(), "in use") {
 		t.Errorf("admin port in use: %v", err)
 	}
-	if _, err := New(Config{Listen: "127.0.0.1:0"}); err == nil || !strings.Contains(err.Error(), "identity") {
+	if _, err := New(Config{Listen: "127.0.0.1:0"}); err == nil ||
+		!strings.Contains(err.Error(), "identity") {
 		t.Errorf("no identity: %v", err)
 	}
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/udp"
 )
 
-// TestSmallBuffersAreSaid wants the operator to learn what the system gave, and what to do; and nothing where it gave all.
+// TestSmallBuffersAreSaid wants the operator to learn what the system gave, and what to do; and nothing where
+// it gave all.
 func TestSmallBuffersAreSaid(t *testing.T) {
 	for _, test := range []struct {
 		buffers udp.Buffers
@@ -17,7 +18,8 @@ func TestSmallBuffersAreSaid(t *testing.T) {
 		{udp.Buffers{Asked: 4 << 20, Receive: 4 << 20, Send: 4 << 20}, nil},
 		{udp.Buffers{Asked: 4 << 20, Receive: 7 << 20, Send: 4 << 20}, nil},
 		{udp.Buffers{}, nil}, // not known
-		{udp.Buffers{Asked: 4 << 20, Receive: 212992, Send: 4 << 20}, []string{"level=WARN", "asked_bytes=4194304", "receive_bytes=212992", "sysctl"}},
+		{udp.Buffers{Asked: 4 << 20, Receive: 212992, Send: 4 << 20},
+			[]string{"level=WARN", "asked_bytes=4194304", "receive_bytes=212992", "sysctl"}},
 		{udp.Buffers{Asked: 4 << 20, Receive: 4 << 20, Send: 425984}, []string{"send_bytes=425984"}},
 	} {
 		var log strings.Builder

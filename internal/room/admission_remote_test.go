@@ -85,7 +85,8 @@ func TestJoinRemoteAgain(t *testing.T) {
 		{"a local one as remote", homeB, a, a.ears, ErrIDTaken},
 		{"without home", wire.RelayID{}, b, b.ears, errNoHome},
 	} {
-		if _, _, err := h.rooms.JoinRemote("r", test.g.Entry, direct(test.home), test.to, epoch); !errors.Is(err, test.want) {
+		if _, _, err := h.rooms.JoinRemote("r", test.g.Entry, direct(test.home), test.to,
+			epoch); !errors.Is(err, test.want) {
 			t.Errorf("%s: %v, want %v", test.what, err, test.want)
 		}
 	}
@@ -97,7 +98,8 @@ func TestJoinRemoteAgain(t *testing.T) {
 	}
 }
 
-// TestTransitRooms wants a room to be there while it has members of any kind, and limits to hold for each kind.
+// TestTransitRooms wants a room to be there while it has members of any kind, and limits to hold for each
+// kind.
 func TestTransitRooms(t *testing.T) {
 	rooms := NewRooms(Limits{Rooms: 1, RemoteRooms: 2, Members: 2, MemberRate: 32_000, RoomRate: 250_000})
 	var members []*Member
@@ -107,7 +109,8 @@ func TestTransitRooms(t *testing.T) {
 		want error
 	}{
 		{"x", homeB, nil}, {"y", homeB, nil}, {"z", homeB, ErrTooManyRooms}, {"x", homeC, nil},
-		{"x", wire.RelayID{}, nil}, {"y", wire.RelayID{}, ErrTooManyRooms}, {"z", wire.RelayID{}, ErrTooManyRooms},
+		{"x", wire.RelayID{}, nil}, {"y", wire.RelayID{}, ErrTooManyRooms},
+		{"z", wire.RelayID{}, ErrTooManyRooms},
 		{"x", homeC, ErrRoomFull}, {"x", wire.RelayID{}, nil}, {"x", wire.RelayID{}, ErrRoomFull},
 	} {
 		var m *Member
@@ -152,7 +155,8 @@ func TestRemoteRoomsByDefault(t *testing.T) {
 	if _, _, err := rooms.JoinRemote("x", entry(1), direct(homeB), new(receiver), epoch); err != nil {
 		t.Error(err)
 	}
-	if _, _, err := rooms.JoinRemote("y", entry(2), direct(homeB), new(receiver), epoch); !errors.Is(err, ErrTooManyRooms) {
+	if _, _, err := rooms.JoinRemote("y", entry(2), direct(homeB), new(receiver), epoch); !errors.Is(err,
+		ErrTooManyRooms) {
 		t.Errorf("a second room: %v", err)
 	}
 	if _, err := rooms.Join("y", entry(2), Origin{}, new(receiver), epoch); err != nil {
@@ -160,7 +164,8 @@ func TestRemoteRoomsByDefault(t *testing.T) {
 	}
 }
 
-// TestOnlyLocalMembersAreTold wants local members to be told of remote ones as of others, and remote ones nothing.
+// TestOnlyLocalMembersAreTold wants local members to be told of remote ones as of others, and remote ones
+// nothing.
 func TestOnlyLocalMembersAreTold(t *testing.T) {
 	h := newHouse(t)
 	b := h.joinRemote("r", homeB)
@@ -197,8 +202,8 @@ func TestOnlyLocalMembersAreTold(t *testing.T) {
 	}
 }
 
-// TestBackBetweenFlushes wants of who left and came back only the coming to be told: in no order both would have every
-// client fetch the list.
+// TestBackBetweenFlushes wants of who left and came back only the coming to be told: in no order both would
+// have every client fetch the list.
 func TestBackBetweenFlushes(t *testing.T) {
 	h := newHouse(t)
 	a, b := h.join("r"), h.joinRemote("r", homeB)
@@ -218,7 +223,8 @@ func TestBackBetweenFlushes(t *testing.T) {
 	a.wantTold(t, "gone", minus(b))
 }
 
-// TestKeyToRemote wants a local talker's key at a remote recipient without introduction, and KeyReceived to count.
+// TestKeyToRemote wants a local talker's key at a remote recipient without introduction, and KeyReceived to
+// count.
 func TestKeyToRemote(t *testing.T) {
 	h := newHouse(t)
 	b, a := h.joinRemote("r", homeB), h.join("r")
@@ -228,7 +234,8 @@ func TestKeyToRemote(t *testing.T) {
 		t.Fatal("not taken")
 	}
 	b.ears.mu.Lock()
-	if k, err := wire.Parse[wire.Key](b.ears.news[0].body); err != nil || !bytes.Equal(k.Wrap, wrap(1, b.ID)) {
+	if k, err := wire.Parse[wire.Key](b.ears.news[0].body); err != nil ||
+		!bytes.Equal(k.Wrap, wrap(1, b.ID)) {
 		t.Errorf("b got the wrap %x, %v", k.Wrap, err)
 	}
 	b.ears.mu.Unlock()
@@ -296,7 +303,8 @@ func TestRemoteIsGivenUp(t *testing.T) {
 	}
 }
 
-// TestRemoteTalkersAnnounceNothing wants what only a member's own home takes from it not to be taken elsewhere.
+// TestRemoteTalkersAnnounceNothing wants what only a member's own home takes from it not to be taken
+// elsewhere.
 func TestRemoteTalkersAnnounceNothing(t *testing.T) {
 	h := newHouse(t)
 	a, b := h.join("r"), h.joinRemote("r", homeB)
@@ -355,7 +363,8 @@ func TestKeysWantedByRemote(t *testing.T) {
 	}
 }
 
-// TestRemoteIsIntroducedToTalker wants a talker to know who wants its key, though it was not told of the joining.
+// TestRemoteIsIntroducedToTalker wants a talker to know who wants its key, though it was not told of the
+// joining.
 func TestRemoteIsIntroducedToTalker(t *testing.T) {
 	h := newHouse(t)
 	b := h.joinRemote("r", homeB)

@@ -41,8 +41,8 @@ func (h *house) fill(from Origin, want error) (n int) {
 	}
 }
 
-// TestNoAddressFillsARoom wants one address to have half of the places when nobody else is there, more of them to leave
-// enough for others, and those to have all that are left.
+// TestNoAddressFillsARoom wants one address to have half of the places when nobody else is there, more of
+// them to leave enough for others, and those to have all that are left.
 func TestNoAddressFillsARoom(t *testing.T) {
 	h := newHouse(t)
 	h.rooms.limits.Members = 2000
@@ -50,7 +50,8 @@ func TestNoAddressFillsARoom(t *testing.T) {
 		t.Errorf("one address has %d of 2000 places", n)
 	}
 	short := h.shortages()
-	if len(short) != 1 || short[0].What != ShortPlaces || short[0].Group != address(1).Wide || short[0].Holds != 1000 {
+	if len(short) != 1 || short[0].What != ShortPlaces || short[0].Group != address(1).Wide ||
+		short[0].Holds != 1000 {
 		t.Errorf("said: %+v", short)
 	}
 	for n := range 19 {
@@ -94,7 +95,8 @@ func TestOneCustomersAddresses(t *testing.T) {
 	}
 }
 
-// TestPlacesOfAnAddress wants the operator's number to be what counts, and a place that is left to be had again.
+// TestPlacesOfAnAddress wants the operator's number to be what counts, and a place that is left to be had
+// again.
 func TestPlacesOfAnAddress(t *testing.T) {
 	h := newHouse(t)
 	h.rooms.limits = Limits{Rooms: 10, Members: 10, PerAddress: 10}
@@ -117,8 +119,8 @@ func TestPlacesOfAnAddress(t *testing.T) {
 	}
 }
 
-// TestRemotePlacesMakeWay has a peer fill a room with members of homes that it made up. Those of another peer find places,
-// as many as are its share, and who made way is who came last of the peer that has most.
+// TestRemotePlacesMakeWay has a peer fill a room with members of homes that it made up. Those of another peer
+// find places, as many as are its share, and who made way is who came last of the peer that has most.
 func TestRemotePlacesMakeWay(t *testing.T) {
 	h := newHouse(t)
 	h.rooms.limits.Members = 2000
@@ -134,27 +136,32 @@ func TestRemotePlacesMakeWay(t *testing.T) {
 	h.rooms.Flush(epoch)
 	a.ears.quiet(t)
 	m, displaced, err := h.tryFrom("r", direct(homeB))
-	if err != nil || displaced == nil || displaced.origin.Load().Wide.Relay != rogue || displaced.turn != 2001 {
+	if err != nil || displaced == nil || displaced.origin.Load().Wide.Relay != rogue ||
+		displaced.turn != 2001 {
 		t.Fatalf("%v made way, %v", displaced, err)
 	}
 	h.rooms.Flush(seconds(1))
 	a.wantTold(t, "who came and who went", plus(&guest{Member: m}), minus(&guest{Member: displaced}))
-	if h.rooms.Find("r", displaced.ID) != nil || displaced.Bind(wire.MakeKID(displaced.ID, 0, 0), epoch) != nil || displaced.Leave(epoch) {
+	if h.rooms.Find("r", displaced.ID) != nil || displaced.Bind(wire.MakeKID(displaced.ID, 0, 0),
+		epoch) != nil || displaced.Leave(epoch) {
 		t.Error("who made way is there")
 	}
 	for n := range 999 {
-		if _, displaced, err := h.tryFrom("r", direct(homeB)); err != nil || displaced == nil || displaced.home[0] != 66 {
+		if _, displaced, err := h.tryFrom("r", direct(homeB)); err != nil || displaced == nil ||
+			displaced.home[0] != 66 {
 			t.Fatalf("member %d: %v, %v made way", n, err, displaced)
 		}
 	}
 	if _, displaced, err := h.tryFrom("r", direct(homeB)); !errors.Is(err, ErrRoomFull) || displaced != nil {
 		t.Errorf("beyond the share: %v, %v made way", err, displaced)
 	}
-	if _, displaced, err := h.tryFrom("r", invented(3)); err != nil || displaced == nil || displaced.home[0] != 66 {
+	if _, displaced, err := h.tryFrom("r", invented(3)); err != nil || displaced == nil ||
+		displaced.home[0] != 66 {
 		t.Errorf("a new home of the first peer: %v, %v made way", err, displaced)
 	}
 	d := h.rooms.Drops
-	if s := h.rooms.Stats(); s.RemoteMembers != 2000 || d.Count(drops.PeerPlaceTaken) != 1001 || d.Count(drops.PeerPlaces) != 2 {
+	if s := h.rooms.Stats(); s.RemoteMembers != 2000 || d.Count(drops.PeerPlaceTaken) != 1001 ||
+		d.Count(drops.PeerPlaces) != 2 {
 		t.Errorf("%+v, %s", s, d)
 	}
 	short := h.shortages()

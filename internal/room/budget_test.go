@@ -10,10 +10,11 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// TestCrowdsAreLeftOutFirst has a crowd of one address listen to everybody, and talk as much as it may, at a relay that cannot
-// send all of that. Two people at other addresses, who talk, hear each other all the time.
+// TestCrowdsAreLeftOutFirst has a crowd of one address listen to everybody, and talk as much as it may, at a
+// relay that cannot send all of that. Two people at other addresses, who talk, hear each other all the time.
 func TestCrowdsAreLeftOutFirst(t *testing.T) {
-	h := &house{t: t, rooms: NewRooms(Limits{Rooms: 100, Members: 4000, SendRate: 20_000, MemberRate: 32_000, RoomRate: 250_000})}
+	h := &house{t: t, rooms: NewRooms(Limits{Rooms: 100, Members: 4000, SendRate: 20_000, MemberRate: 32_000,
+		RoomRate: 250_000})}
 	a, b := h.joinFrom("r", address(1)), h.joinFrom("r", address(2))
 	crowd := make([]*guest, 500)
 	for i := range crowd {
@@ -57,7 +58,8 @@ func TestCrowdsAreLeftOutFirst(t *testing.T) {
 	}
 }
 
-// TestFew wants the first 64 of an address to be none of a crowd, and the next ones to follow when they leave.
+// TestFew wants the first 64 of an address to be none of a crowd, and the next ones to follow when they
+// leave.
 func TestFew(t *testing.T) {
 	h := newHouse(t)
 	list := make([]*guest, fewOfGroup+2)
@@ -89,7 +91,8 @@ func TestFew(t *testing.T) {
 	}
 }
 
-// TestCrowdsAreHiddenFromPeers wants other relays to hear of all members but those of a crowd that is too large.
+// TestCrowdsAreHiddenFromPeers wants other relays to hear of all members but those of a crowd that is too
+// large.
 func TestCrowdsAreHiddenFromPeers(t *testing.T) {
 	h := newHouse(t)
 	trunk := new(rail)
@@ -101,7 +104,8 @@ func TestCrowdsAreHiddenFromPeers(t *testing.T) {
 	}
 	last := h.joinFrom("r", address(3))
 	list := h.rooms.Shown("r")
-	if len(list) != maxCrowdAway || !slices.Contains(list, first.Member) || !slices.Contains(list, last.Member) {
+	if len(list) != maxCrowdAway || !slices.Contains(list, first.Member) ||
+		!slices.Contains(list, last.Member) {
 		t.Errorf("%d are shown", len(list))
 	}
 	for i, g := range crowd {
@@ -109,10 +113,12 @@ func TestCrowdsAreHiddenFromPeers(t *testing.T) {
 			t.Fatalf("number %d of the crowd is shown: %v", i, shown)
 		}
 	}
-	if _, trunks := crowd[599].bind(t, 0, 0, epoch).Forward(Everybody, media(1), nil, scratch(), scratch(), nil); trunks != 0 {
+	if _, trunks := crowd[599].bind(t, 0, 0, epoch).Forward(Everybody, media(1), nil, scratch(), scratch(),
+		nil); trunks != 0 {
 		t.Error("one who is hidden is sent on")
 	}
-	if _, trunks := last.bind(t, 0, 0, epoch).Forward(Everybody, media(1), nil, scratch(), scratch(), nil); trunks != 1 {
+	if _, trunks := last.bind(t, 0, 0, epoch).Forward(Everybody, media(1), nil, scratch(), scratch(),
+		nil); trunks != 1 {
 		t.Error("who is no crowd is not sent on")
 	}
 	for _, g := range crowd[:200] {
@@ -121,7 +127,8 @@ func TestCrowdsAreHiddenFromPeers(t *testing.T) {
 	if n := len(h.rooms.Shown("r")); n != 402 {
 		t.Errorf("%d are shown", n)
 	}
-	if _, trunks := crowd[599].bind(t, 0, 0, epoch).Forward(Everybody, media(1), nil, scratch(), scratch(), nil); trunks != 1 {
+	if _, trunks := crowd[599].bind(t, 0, 0, epoch).Forward(Everybody, media(1), nil, scratch(), scratch(),
+		nil); trunks != 1 {
 		t.Error("who is shown again is not sent on")
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// TestConcurrentRemote has links come and go, with their members, trunks and keys, while a local talker and a remote one
-// talk: for the race detector. Who stays must get every frame and every key once.
+// TestConcurrentRemote has links come and go, with their members, trunks and keys, while a local talker and a
+// remote one talk: for the race detector. Who stays must get every frame and every key once.
 func TestConcurrentRemote(t *testing.T) {
 	h := newHouse(t)
 	local, listener := h.join("r"), h.join("r")
@@ -112,8 +112,8 @@ func TestConcurrentRemote(t *testing.T) {
 	}
 }
 
-// BenchmarkLink1000 is what comes of a link with 1,000 members behind it that goes and comes back, in a room of
-// 1,000 others.
+// BenchmarkLink1000 is what comes of a link with 1,000 members behind it that goes and comes back, in a room
+// of 1,000 others.
 func BenchmarkLink1000(b *testing.B) {
 	rooms := NewRooms(Limits{Rooms: 1, Members: 2000, MemberRate: 32_000, RoomRate: 250_000})
 	for i := range 1000 {

@@ -84,7 +84,8 @@ func TestBind(t *testing.T) {
 	}
 }
 
-// TestOldestStreamGoes wants the alias of a stream that made room for newer ones never to carry its frames again.
+// TestOldestStreamGoes wants the alias of a stream that made room for newer ones never to carry its frames
+// again.
 func TestOldestStreamGoes(t *testing.T) {
 	h := newHouse(t)
 	a, b := h.join("r"), h.join("r")
@@ -99,7 +100,8 @@ func TestOldestStreamGoes(t *testing.T) {
 	if theirs.alias != streams[0].alias {
 		t.Fatalf("alias %d is used again as %d", streams[0].alias, theirs.alias)
 	}
-	if n, _ := streams[0].Forward(Everybody, media(1), nil, scratch(), scratch(), nil); n != 0 || len(b.ears.read()) != 0 {
+	if n, _ := streams[0].Forward(Everybody, media(1), nil, scratch(), scratch(), nil); n != 0 ||
+		len(b.ears.read()) != 0 {
 		t.Error("a dropped stream is forwarded, under an alias that is another's by now")
 	}
 	for _, st := range streams[1:] {
@@ -113,7 +115,8 @@ func TestOldestStreamGoes(t *testing.T) {
 	}
 }
 
-// TestOneMemberCannotTakeAllAliases wants everyone else to have aliases while one member makes stream after stream.
+// TestOneMemberCannotTakeAllAliases wants everyone else to have aliases while one member makes stream after
+// stream.
 func TestOneMemberCannotTakeAllAliases(t *testing.T) {
 	h := newHouse(t)
 	a, b := h.join("r"), h.join("r")

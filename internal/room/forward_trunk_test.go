@@ -69,7 +69,8 @@ func TestForwardToTrunks(t *testing.T) {
 		st := test.who.bind(t, 0, 0, epoch)
 		local, trunks := forward(st, 70_000, test.from)
 		if local != test.local || trunks != test.trunks {
-			t.Errorf("%v: to %d and %d trunks, want %d and %d", test.who.Home(), local, trunks, test.local, test.trunks)
+			t.Errorf("%v: to %d and %d trunks, want %d and %d", test.who.Home(), local, trunks, test.local,
+				test.trunks)
 		}
 		for i, got := range [][]railFrame{one.read(), two.read()} {
 			if want := []int{test.one, test.two}[i]; len(got) != want {
@@ -170,7 +171,8 @@ func TestRemoteStreamsAreDropped(t *testing.T) {
 		t.Error("dropped at once")
 	}
 	b.Leave(seconds(10))
-	if local, trunks := forward(st, 1, nil); !st.Dropped() || local != 0 || trunks != 0 || len(out.read()) != 0 {
+	if local, trunks := forward(st, 1, nil); !st.Dropped() || local != 0 || trunks != 0 ||
+		len(out.read()) != 0 {
 		t.Error("media of who has left goes on")
 	}
 }
@@ -217,7 +219,8 @@ func TestForwardToTrunksWaitsForNobody(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 	}
-	if local, trunks := st.Forward(Everybody, media(1), nil, scratch(), scratch(), nil); local != 1 || trunks != 1 {
+	if local, trunks := st.Forward(Everybody, media(1), nil, scratch(), scratch(), nil); local != 1 ||
+		trunks != 1 {
 		t.Errorf("to %d and %d trunks", local, trunks)
 	}
 }

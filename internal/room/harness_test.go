@@ -109,8 +109,8 @@ func (r *receiver) read() []frame {
 	return frames
 }
 
-// told returns the news since the last call, in words and sorted: "+" and "-" with ids, "refetch", and of keys what
-// keyWord says.
+// told returns the news since the last call, in words and sorted: "+" and "-" with ids, "refetch", and of
+// keys what keyWord says.
 func (r *receiver) told(t testing.TB) (words []string) {
 	t.Helper()
 	r.mu.Lock()
@@ -167,7 +167,8 @@ type house struct {
 }
 
 func newHouse(t testing.TB) *house {
-	return &house{t: t, rooms: NewRooms(Limits{Rooms: 100, Members: 4000, MemberRate: 32_000, RoomRate: 250_000})}
+	return &house{t: t, rooms: NewRooms(Limits{Rooms: 100, Members: 4000, MemberRate: 32_000,
+		RoomRate: 250_000})}
 }
 
 // entry returns the n-th of as many entries as are wanted, as long as real ones. The rooms do not read them.

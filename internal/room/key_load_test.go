@@ -75,8 +75,8 @@ func TestNothingStaysOfKeys(t *testing.T) {
 	}
 }
 
-// TestKeysConcurrently has talkers change keys while listeners come, acknowledge from other goroutines, ask and go,
-// for the race detector; who stays must get every key once.
+// TestKeysConcurrently has talkers change keys while listeners come, acknowledge from other goroutines, ask
+// and go, for the race detector; who stays must get every key once.
 func TestKeysConcurrently(t *testing.T) {
 	h := newHouse(t)
 	talkers := h.acquainted(3)
@@ -163,8 +163,8 @@ func (l *later) SendUrgentThen(_ wire.UrgentKind, _ []byte, done func(bool)) err
 	return nil
 }
 
-// BenchmarkKeyTo1000 is what a room does to pass a fresh key on to 1,000 members, and to hear from each that it came.
-// First means that the talker has to be introduced to each.
+// BenchmarkKeyTo1000 is what a room does to pass a fresh key on to 1,000 members, and to hear from each that
+// it came. First means that the talker has to be introduced to each.
 func BenchmarkKeyTo1000(b *testing.B) {
 	for _, first := range []bool{false, true} {
 		name := map[bool]string{false: "known", true: "first"}[first]
@@ -224,7 +224,8 @@ func benchmarkKey(b *testing.B, n int, first bool) {
 		}
 		pass()
 	}
-	if delivered, passed := rooms.Keys.Delivered.Load(), rooms.Keys.Passed.Load(); delivered != uint64(number) || passed != uint64(n)*uint64(number) {
+	if delivered, passed := rooms.Keys.Delivered.Load(),
+		rooms.Keys.Passed.Load(); delivered != uint64(number) || passed != uint64(n)*uint64(number) {
 		b.Errorf("%d delivered, %d passed of %d keys", delivered, passed, number)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/recipient")

@@ -251,7 +251,8 @@ func (k *senderKey) settle() bool {
 // deliver tells the sender that all have its key.
 func (k *senderKey) deliver() {
 	m := k.member
-	if m.receiver.SendUrgent(wire.UrgentKeyDelivered, wire.Append(nil, &wire.KeyDelivered{Number: k.number})) == nil {
+	if m.receiver.SendUrgent(wire.UrgentKeyDelivered, wire.Append(nil,
+		&wire.KeyDelivered{Number: k.number})) == nil {
 		m.rooms.Keys.Delivered.Add(1)
 		return
 	}

@@ -13,7 +13,8 @@ import (
 
 // signedKey returns the n-th key of a talker, as long as real ones. Rooms understand its number alone.
 func signedKey(n uint32) wire.SignedKey {
-	k := wire.SignedKey{KeyHeader: wire.KeyHeader{Suite: 2, Number: n, Epoch: uint8(n), FirstCTR: uint64(n) * 100}}
+	k := wire.SignedKey{KeyHeader: wire.KeyHeader{Suite: 2, Number: n, Epoch: uint8(n),
+		FirstCTR: uint64(n) * 100}}
 	k.Signed = wire.AppendKeyHeader(nil, &k.KeyHeader)
 	k.Signature = bytes.Repeat([]byte{byte(n)}, identity.SignatureSize)
 	return k
@@ -152,7 +153,8 @@ func TestKeyIsPassedOn(t *testing.T) {
 	h.wantKeys("in the end", keyStats{Keys: 2, Passed: 4, Introduced: 1, Delivered: 1})
 }
 
-// TestIntroducedAfterRefetch wants an entry for who was told to fetch the list instead, and for who was told late.
+// TestIntroducedAfterRefetch wants an entry for who was told to fetch the list instead, and for who was told
+// late.
 func TestIntroducedAfterRefetch(t *testing.T) {
 	h := newHouse(t)
 	a, b := h.join("r"), h.join("r")
@@ -235,7 +237,8 @@ func TestKeyRate(t *testing.T) {
 	if n != keyBurst {
 		t.Errorf("%d keys at once, want %d", n, keyBurst)
 	}
-	if a.announce(n+1, 1, 0.4) || !a.announce(n+1, 1, 0.6) || a.announce(n+2, 1, 0.7) || !a.announce(n+2, 1, 1.1) {
+	if a.announce(n+1, 1, 0.4) || !a.announce(n+1, 1, 0.6) || a.announce(n+2, 1, 0.7) ||
+		!a.announce(n+2, 1, 1.1) {
 		t.Error("later not two a second")
 	}
 	if got := h.rooms.Drops.Count(drops.KeyRate); got != 3 {
@@ -262,7 +265,8 @@ func TestHostileWraps(t *testing.T) {
 	h.rooms.Flush(seconds(5))
 	mallory.wantTold(t, "there are more recipients")
 	for _, garbage := range [][]byte{nil, {1}, bytes.Repeat([]byte{255}, wire.MaxUrgent)} {
-		if !mallory.SenderKey(garbage, epoch) || !mallory.KeyWraps(garbage, epoch) || !mallory.KeysWanted(garbage, epoch) {
+		if !mallory.SenderKey(garbage, epoch) || !mallory.KeyWraps(garbage, epoch) ||
+			!mallory.KeysWanted(garbage, epoch) {
 			t.Errorf("%d bytes of garbage come again", len(garbage))
 		}
 	}
@@ -279,14 +283,25 @@ func TestDelivered(t *testing.T) {
 		want bool
 	}{
 		{"nothing", func(_, _, _ *guest) {}, false},
-		{"acknowledged", func(a, b, c *guest) { a.wrapFor(1, 0, b, c); b.ears.ack(true); c.ears.ack(true) }, true},
+		{"acknowledged", func(a, b, c *guest) { a.wrapFor(1, 0, b, c); b.ears.ack(true); c.ears.ack(true) },
+			true},
 		{"one of two", func(a, b, c *guest) { a.wrapFor(1, 0, b, c); b.ears.ack(true) }, false},
 		{"one wrap has not come", func(a, b, _ *guest) { a.wrapFor(1, 0, b); b.ears.ack(true) }, false},
-		{"left before", func(a, b, c *guest) { c.Leave(epoch); a.wrapFor(1, 0, b, c); b.ears.ack(true) }, true},
-		{"left after", func(a, b, c *guest) { a.wrapFor(1, 0, b, c); b.ears.ack(true); c.Leave(epoch) }, true},
-		{"session ended", func(a, b, c *guest) { a.wrapFor(1, 0, b, c); b.ears.ack(true); c.ears.ack(false) }, true},
-		{"left, then ended", func(a, b, c *guest) { a.wrapFor(1, 0, b, c); b.Leave(epoch); b.ears.ack(false); c.ears.ack(true) }, true},
-		{"silent", func(a, b, c *guest) { a.wrapFor(1, 0, b, c); b.ears.ack(true); c.ears.gone.Store(true) }, true},
+		{"left before", func(a, b, c *guest) { c.Leave(epoch); a.wrapFor(1, 0, b, c); b.ears.ack(true) },
+			true},
+		{"left after", func(a, b, c *guest) { a.wrapFor(1, 0, b, c); b.ears.ack(true); c.Leave(epoch) },
+			true},
+		{"session ended", func(a, b, c *guest) { a.wrapFor(1, 0, b, c); b.ears.ack(true); c.ears.ack(false) },
+			true},
+		{"left, then ended", func(a, b, c *guest) {
+			a.wrapFor(1, 0, b,
+				c)
+			b.Leave(epoch)
+			b.ears.ack(false)
+			c.ears.ack(true)
+		}, true},
+		{"silent", func(a, b, c *guest) { a.wrapFor(1, 0, b, c); b.ears.ack(true); c.ears.gone.Store(true) },
+			true},
 		{"silent and full", func(a, b, c *guest) {
 			c.ears.gone.Store(true)
 			c.ears.full.Store(true)
@@ -321,7 +336,12 @@ func TestDelivered(t *testing.T) {
 			c.ears.full.Store(false)
 			a.wrapFor(1, 0.2, b, c)
 		}, false}, // c has not acknowledged
-		{"the same twice", func(a, b, _ *guest) { a.wrapFor(1, 0, b, b); a.wrapFor(1, 0, b); b.ears.ack(true) }, false},
+		{"the same twice", func(a, b, _ *guest) {
+			a.wrapFor(1, 0, b, b)
+			a.wrapFor(1, 0,
+				b)
+			b.ears.ack(true)
+		}, false},
 	} {
 		h := newHouse(t)
 		list := h.acquainted(3)
@@ -330,7 +350,8 @@ func TestDelivered(t *testing.T) {
 		test.f(a, b, c)
 		h.rooms.Flush(seconds(1))
 		a.ears.mu.Lock()
-		told := slices.ContainsFunc(a.ears.news, func(u urgent) bool { return u.kind == wire.UrgentKeyDelivered })
+		told := slices.ContainsFunc(a.ears.news,
+			func(u urgent) bool { return u.kind == wire.UrgentKeyDelivered })
 		a.ears.mu.Unlock()
 		if told != test.want {
 			t.Errorf("%s: delivered %v", test.name, told)
@@ -342,8 +363,8 @@ func TestDelivered(t *testing.T) {
 	}
 }
 
-// TestDeliveredWithoutAcknowledgement wants nobody to be waited for longer than 4 s after the key was passed to it, though
-// it is heard of.
+// TestDeliveredWithoutAcknowledgement wants nobody to be waited for longer than 4 s after the key was passed
+// to it, though it is heard of.
 func TestDeliveredWithoutAcknowledgement(t *testing.T) {
 	h := newHouse(t)
 	list := h.acquainted(5)
@@ -408,7 +429,8 @@ func TestWaiting(t *testing.T) {
 	}
 }
 
-// TestLeftBetweenTriesIsCountedOnce wants the wrap for who left while the message was put off not to count twice.
+// TestLeftBetweenTriesIsCountedOnce wants the wrap for who left while the message was put off not to count
+// twice.
 func TestLeftBetweenTriesIsCountedOnce(t *testing.T) {
 	h := newHouse(t)
 	list := h.acquainted(4)

@@ -114,7 +114,8 @@ func TestPassKeyToWhomItIsNot(t *testing.T) {
 	for _, g := range []*guest{a, other} {
 		g.wantTold(t, "no keys")
 	}
-	if passed, dropped := h.rooms.Keys.Passed.Load(), h.rooms.Drops.Count(drops.KeyUnusable); passed != 0 || dropped != 9 {
+	if passed, dropped := h.rooms.Keys.Passed.Load(), h.rooms.Drops.Count(drops.KeyUnusable); passed != 0 ||
+		dropped != 9 {
 		t.Errorf("%d passed, %d dropped", passed, dropped)
 	}
 }
@@ -182,7 +183,8 @@ func TestPassKeyWhenSessionsEnd(t *testing.T) {
 	other.want(t, "the talker has left meanwhile", 1)
 }
 
-// TestPassKeyBounds wants a peer that repeats keys, or makes up many, to cost little and to keep no true key out.
+// TestPassKeyBounds wants a peer that repeats keys, or makes up many, to cost little and to keep no true key
+// out.
 func TestPassKeyBounds(t *testing.T) {
 	h := newHouse(t)
 	a, talker := h.join("r"), h.joinRemote("r", homeB)
@@ -244,8 +246,8 @@ func (g *guest) passWrap(n uint32, wrap []byte, to *guest, at float64) (taken bo
 	return g.PassKey(key, to.ID, func() { *got++ }, seconds(at)), got
 }
 
-// TestPassKeyMadeUp wants a made-up message with a key's number not to keep the true one out, before it is acknowledged
-// or after.
+// TestPassKeyMadeUp wants a made-up message with a key's number not to keep the true one out, before it is
+// acknowledged or after.
 func TestPassKeyMadeUp(t *testing.T) {
 	for _, acked := range []bool{false, true} {
 		h := newHouse(t)
@@ -275,7 +277,8 @@ func TestPassKeyMadeUp(t *testing.T) {
 	}
 }
 
-// TestPassKeyManyMadeUp wants made-up messages with one number to be bounded, and the true one to come all the same.
+// TestPassKeyManyMadeUp wants made-up messages with one number to be bounded, and the true one to come all
+// the same.
 func TestPassKeyManyMadeUp(t *testing.T) {
 	h := newHouse(t)
 	a, b, talker := h.join("r"), h.join("r"), h.joinRemote("r", homeB)

@@ -2,7 +2,8 @@ package room
 
 import "testing"
 
-// A newcomer asks who is there: it is told of those of whom it was not told before, not too often, and of no more than it can take.
+// A newcomer asks who is there: it is told of those of whom it was not told before, not too often, and of no
+// more than it can take.
 func TestMembersWanted(t *testing.T) {
 	h := newHouse(t)
 	a, b := h.join("r"), h.join("r")

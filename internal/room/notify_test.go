@@ -42,7 +42,8 @@ func TestLargeRoomIsToldOnceASecond(t *testing.T) {
 	a.wantTold(t, "at once", plus(d))
 }
 
-// TestJoinAndLeaveInBetween wants the join untold, and the leave told: a page of the list may have shown the member.
+// TestJoinAndLeaveInBetween wants the join untold, and the leave told: a page of the list may have shown the
+// member.
 func TestJoinAndLeaveInBetween(t *testing.T) {
 	h := newHouse(t)
 	a := h.join("r")
@@ -88,8 +89,8 @@ func TestManyLeavesAreListed(t *testing.T) {
 	a.wantTold(t, "all left", want...)
 }
 
-// TestFullReceiver wants a member whose link took no more messages to be told to fetch the list, and only that,
-// once it takes them again.
+// TestFullReceiver wants a member whose link took no more messages to be told to fetch the list, and only
+// that, once it takes them again.
 func TestFullReceiver(t *testing.T) {
 	h := newHouse(t)
 	a, b := h.join("r"), h.join("r")

@@ -54,8 +54,8 @@ const sendRate = 200_000
 
 // Rooms are the rooms of a relay. A room is made by its first member and goes with its last.
 type Rooms struct {
-	// FanOut, if set before the first Join, makes a FanOut of the receivers of each list of members: who knows
-	// what they are may be faster than their SendMedia. It is called with a room's lock held.
+	// FanOut, if set before the first Join, makes a FanOut of the receivers of each list of members: who
+	// knows what they are may be faster than their SendMedia. It is called with a room's lock held.
 	FanOut func([]Receiver) FanOut
 	// Soon, if set before the first Join, is called when there is something for a Flush to do within 100 ms.
 	// It must not block, nor call back.

@@ -30,19 +30,21 @@ const (
 
 // Stream is one member's stream of media in a room. All members know it by the same alias.
 type Stream struct {
-	member   *Member
-	kid      wire.KID
-	alias    uint16
-	made     time.Time    // by Bind
-	dropped  atomic.Bool  // its alias was taken back, and may stand for another's stream
-	received atomic.Int64 // when Received was called last, in ns after made: the wall clock may be set meanwhile
+	member  *Member
+	kid     wire.KID
+	alias   uint16
+	made    time.Time   // by Bind
+	dropped atomic.Bool // its alias was taken back, and may stand for another's stream
+	// when Received was called last, in ns after made: the wall clock may be set meanwhile
+	received atomic.Int64
 }
 
-// receivedEvery is how far apart the times are that Received keeps, at least: others read what it would write.
+// receivedEvery is how far apart the times are that Received keeps, at least: others read what it would
+// write.
 const receivedEvery = time.Second
 
-// Received says that a frame of the stream came. One of which none comes for long is dropped when another needs
-// its alias, and so are those of who has more than others; Bind makes it again.
+// Received says that a frame of the stream came. One of which none comes for long is dropped when another
+// needs its alias, and so are those of who has more than others; Bind makes it again.
 func (st *Stream) Received(now time.Time) {
 	if at := int64(now.Sub(st.made)); at-st.received.Load() >= int64(receivedEvery) {
 		st.received.Store(at)

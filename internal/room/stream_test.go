@@ -40,7 +40,8 @@ func (h *house) deafFrom(name string, from Origin) *Member {
 	return m
 }
 
-// crowdStreams has n new members from somewhere make maxStreams streams each, and returns those that they got.
+// crowdStreams has n new members from somewhere make maxStreams streams each, and returns those that they
+// got.
 func (h *house) crowdStreams(from Origin, n int, at float64) (streams []*Stream) {
 	for range n {
 		ghost := h.joinFrom("r", from)
@@ -63,8 +64,8 @@ func alive(streams []*Stream) (n int) {
 	return n
 }
 
-// TestStrangersLeaveAliases has 512 sessions of one address make eight streams each. Who was in the room talks on after a
-// change of its key, and so does who comes later.
+// TestStrangersLeaveAliases has 512 sessions of one address make eight streams each. Who was in the room
+// talks on after a change of its key, and so does who comes later.
 func TestStrangersLeaveAliases(t *testing.T) {
 	h := newHouse(t)
 	a := h.joinFrom("r", address(1))
@@ -97,7 +98,8 @@ func TestStrangersLeaveAliases(t *testing.T) {
 	}
 	want := Group{Block: address(9).Wide.Block}
 	short := h.shortages()
-	if len(short) != 2 || short[0].Group != want || short[0].Room != "r" || short[0].What != ShortAliases || short[0].Holds < 4000 {
+	if len(short) != 2 || short[0].Group != want || short[0].Room != "r" || short[0].What != ShortAliases ||
+		short[0].Holds < 4000 {
 		t.Errorf("said in a minute: %+v, want whose address has most", short)
 	}
 	if d := h.rooms.Drops; d.Count(drops.AliasTaken) == 0 || d.Count(drops.NoAlias) != 0 {
@@ -105,8 +107,8 @@ func TestStrangersLeaveAliases(t *testing.T) {
 	}
 }
 
-// TestInventedHomesLeaveAliases has a peer make up three homes. Members of another peer, and local ones, have aliases, and
-// each of what is behind that other one.
+// TestInventedHomesLeaveAliases has a peer make up three homes. Members of another peer, and local ones, have
+// aliases, and each of what is behind that other one.
 func TestInventedHomesLeaveAliases(t *testing.T) {
 	h := newHouse(t)
 	rogue, honest := wire.RelayID{66}, homeB
@@ -124,7 +126,8 @@ func TestInventedHomesLeaveAliases(t *testing.T) {
 			}
 		}
 	}
-	h.crowdStreams(FromPeer(wire.RelayID{5}, honest, wire.RelayID{4}), 500, 1) // a bad one behind the honest peer
+	// a bad one behind the honest peer
+	h.crowdStreams(FromPeer(wire.RelayID{5}, honest, wire.RelayID{4}), 500, 1)
 	late := h.joinFrom("r", FromPeer(homeC, honest, homeC))
 	local := h.joinFrom("r", address(1))
 	for i := range maxStreams {
@@ -160,8 +163,8 @@ func TestRestingAliasesCount(t *testing.T) {
 	}
 }
 
-// TestIdleStreamsGiveWay wants streams that are silent, local ones too, to leave their aliases to others before anybody who
-// talks does, and to come back.
+// TestIdleStreamsGiveWay wants streams that are silent, local ones too, to leave their aliases to others
+// before anybody who talks does, and to come back.
 func TestIdleStreamsGiveWay(t *testing.T) {
 	h := newHouse(t)
 	streams := h.crowdStreams(address(7), wire.MaxAliases/2/maxStreams, 0)
@@ -181,8 +184,8 @@ func TestIdleStreamsGiveWay(t *testing.T) {
 	}
 }
 
-// TestIdleStreamsStay wants streams to keep their aliases while there are others. Low ones travel shortest, so remote ones
-// leave theirs to others like them.
+// TestIdleStreamsStay wants streams to keep their aliases while there are others. Low ones travel shortest,
+// so remote ones leave theirs to others like them.
 func TestIdleStreamsStay(t *testing.T) {
 	h := newHouse(t)
 	st, far := h.join("r").bind(t, 0, 0, epoch), h.joinFrom("r", direct(homeB)).bind(t, 0, 0, epoch)
@@ -196,7 +199,8 @@ func TestIdleStreamsStay(t *testing.T) {
 	}
 }
 
-// TestStreamsWhenTheClockIsSet has the wall clock set while streams are silent: that makes them neither idle nor busy.
+// TestStreamsWhenTheClockIsSet has the wall clock set while streams are silent: that makes them neither idle
+// nor busy.
 func TestStreamsWhenTheClockIsSet(t *testing.T) {
 	for _, test := range []struct {
 		silent, set time.Duration
@@ -214,8 +218,8 @@ func TestStreamsWhenTheClockIsSet(t *testing.T) {
 	}
 }
 
-// TestMoreTalkersThanAliases has as many talkers as the table is long, all at their own addresses. Another one takes what
-// is silent; when nothing is it is refused, and takes nothing from anybody.
+// TestMoreTalkersThanAliases has as many talkers as the table is long, all at their own addresses. Another
+// one takes what is silent; when nothing is it is refused, and takes nothing from anybody.
 func TestMoreTalkersThanAliases(t *testing.T) {
 	h := newHouse(t)
 	h.rooms.limits.Members = 2 * wire.MaxAliases
@@ -236,18 +240,21 @@ func TestMoreTalkersThanAliases(t *testing.T) {
 			st.Received(seconds(4))
 		}
 	}
-	if st := one.bind(t, 0, 0, seconds(5)); !streams[77].Dropped() || st.alias != 77 || alive(streams) != wire.MaxAliases-1 {
+	if st := one.bind(t, 0, 0, seconds(5)); !streams[77].Dropped() || st.alias != 77 ||
+		alive(streams) != wire.MaxAliases-1 {
 		t.Errorf("alias %d, want that of who was silent", st.alias)
 	}
 	busy := streams[5].member
-	if st := busy.Bind(wire.MakeKID(busy.ID, 0, 1), seconds(5)); st == nil || !streams[5].Dropped() || st.alias != streams[5].alias {
+	if st := busy.Bind(wire.MakeKID(busy.ID, 0, 1), seconds(5)); st == nil || !streams[5].Dropped() ||
+		st.alias != streams[5].alias {
 		t.Error("who changes its key gets its own alias again")
 	}
 }
 
-// TestAliasesBelowTheShare has hostile members at many addresses and behind a peer do at random what they can. Whatever
-// that is, talkers at addresses of their own, and at other relays, change their keys every second, in streams of media and of
-// views, and none of these has to make way, also not for those of others like them.
+// TestAliasesBelowTheShare has hostile members at many addresses and behind a peer do at random what they
+// can. Whatever that is, talkers at addresses of their own, and at other relays, change their keys every
+// second, in streams of media and of views, and none of these has to make way, also not for those of others
+// like them.
 func TestAliasesBelowTheShare(t *testing.T) {
 	for seed := range uint64(4) {
 		random := rand.New(rand.NewPCG(seed, 7))
@@ -255,7 +262,8 @@ func TestAliasesBelowTheShare(t *testing.T) {
 		join := func(from Origin) *Member { return h.deafFrom("r", from) }
 		hostile := []Origin{direct(wire.RelayID{66})}
 		for n := range 1 + random.IntN(100) {
-			hostile = append(hostile, address(1000+n), FromPeer(wire.RelayID{66, byte(n)}, wire.RelayID{67}, wire.RelayID{byte(n)}))
+			hostile = append(hostile, address(1000+n), FromPeer(wire.RelayID{66, byte(n)}, wire.RelayID{67},
+				wire.RelayID{byte(n)}))
 		}
 		var bad, good []*Member
 		for range 600 {
@@ -280,7 +288,8 @@ func TestAliasesBelowTheShare(t *testing.T) {
 			}
 			for i, m := range good {
 				if change := uint8(step/10 + 1); step%10 == i%10 {
-					talks[i] = [2]*Stream{m.Bind(wire.MakeKID(m.ID, 0, change), now), m.Bind(wire.MakeKID(m.ID, 255, change), now)}
+					talks[i] = [2]*Stream{m.Bind(wire.MakeKID(m.ID, 0, change), now),
+						m.Bind(wire.MakeKID(m.ID, 255, change), now)}
 				}
 				for _, st := range talks[i] {
 					if step >= 10 && (st == nil || st.Dropped()) {

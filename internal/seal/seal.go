@@ -177,7 +177,8 @@ func (o *Opener) Open(packet []byte, header int, counter uint64, n *Nonce) ([]by
 	if g == nil {
 		return nil, ErrOpen
 	}
-	plaintext, err := g.aead.Open(packet[header:header], g.nonce(n, counter), packet[header:], packet[:header])
+	plaintext, err := g.aead.Open(packet[header:header], g.nonce(n, counter), packet[header:],
+		packet[:header])
 	if err != nil {
 		return nil, ErrOpen
 	}

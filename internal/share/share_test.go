@@ -129,7 +129,8 @@ func TestWhoHoldsMostGivesWay(t *testing.T) {
 	r.check()
 }
 
-// TestNobodyToGiveWay has as many holders as slots: who comes later gets what was not used for long, or nothing.
+// TestNobodyToGiveWay has as many holders as slots: who comes later gets what was not used for long, or
+// nothing.
 func TestNobodyToGiveWay(t *testing.T) {
 	r := newRig(t, 8)
 	for i := range 8 {
@@ -144,8 +145,9 @@ func TestNobodyToGiveWay(t *testing.T) {
 	r.check()
 }
 
-// TestShares has holders of many groups, all of whom use what they have, ask and give back at random. Whoever has less than
-// the guarantee of the package's comment takes a slot of another, and only who has more than that gives way.
+// TestShares has holders of many groups, all of whom use what they have, ask and give back at random. Whoever
+// has less than the guarantee of the package's comment takes a slot of another, and only who has more than
+// that gives way.
 func TestShares(t *testing.T) {
 	const limit, groups, subgroups, holders = 256, 5, 3, 4
 	const share = limit / (groups * subgroups * holders)
@@ -168,7 +170,8 @@ func TestShares(t *testing.T) {
 			had := r.slots.Held(path)
 			_, loser, ok := r.get(now, path...)
 			if path[0] != "0" && (!ok || loser == path[2] && had <= share-3) {
-				t.Fatalf("seed %d, step %d: one with %d gets nothing of others, but of %q", seed, step, had, loser)
+				t.Fatalf("seed %d, step %d: one with %d gets nothing of others, but of %q", seed, step, had,
+					loser)
 			}
 			if loser != "" && loser != path[2] && r.paths[loser][0] != "0" {
 				if has := r.slots.Held(r.paths[loser]); has < share {

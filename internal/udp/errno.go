@@ -9,7 +9,8 @@ func sendErrorOf(e syscall.Errno) sendError {
 	switch e {
 	case syscall.EAGAIN, syscall.ENOBUFS, syscall.ENOMEM:
 		return sendNoBuffer
-	case syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.ENETDOWN, syscall.EADDRNOTAVAIL,
+	case syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.ENETDOWN,
+		syscall.EADDRNOTAVAIL,
 		syscall.EAFNOSUPPORT:
 		return sendUnreachable
 	case syscall.ECONNREFUSED:

@@ -51,10 +51,12 @@ func networkFor(addr string) string {
 func listenError(addr string, err error) error {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("udp: cannot listen on %q: %w (stop the program that has this port, or choose another)",
+		return fmt.Errorf("udp: cannot listen on %q: %w (stop the program that has this port, or choose "+
+			"another)",
 			addr, err)
 	case errors.Is(err, syscall.EACCES):
 		return fmt.Errorf("udp: cannot listen on %q: %w (choose a port above 1023)", addr, err)
 	}
-	return fmt.Errorf("udp: cannot listen on %q: %w (give HOST:PORT with an address of this machine)", addr, err)
+	return fmt.Errorf("udp: cannot listen on %q: %w (give HOST:PORT with an address of this machine)", addr,
+		err)
 }

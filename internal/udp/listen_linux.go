@@ -36,7 +36,8 @@ func Listen(addr string, sockets int) (*Mux, error) {
 		// Only now: with SO_REUSEPORT before its bind, the first socket would share the port of a program
 		// that is there already, and each would get half of the peers.
 		if err := first.control(reusePort); err != nil {
-			return fail(fmt.Errorf("udp: cannot share a port between sockets: %w (listen with one socket)", err))
+			return fail(fmt.Errorf("udp: cannot share a port between sockets: %w (listen with one socket)",
+				err))
 		}
 	}
 	for len(socks) < sockets {

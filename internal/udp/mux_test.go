@@ -131,7 +131,8 @@ func TestEchoToEveryPeer(t *testing.T) {
 			for i := range 32 {
 				c := listenPacket(t, "127.0.0.1:0")
 				send(t, c, m.LocalAddr(), []byte{1, byte(i)})
-				if p, from := receive(t, c); !bytes.Equal(p, []byte{1, byte(i)}) || from != addrOf(m.LocalAddr()) {
+				if p, from := receive(t, c); !bytes.Equal(p, []byte{1, byte(i)}) ||
+					from != addrOf(m.LocalAddr()) {
 					t.Errorf("peer %d got %x from %v", i, p, from)
 				}
 			}
@@ -212,7 +213,8 @@ func TestHeldBatchSendsNothing(t *testing.T) {
 				add(i)
 			}
 			b.Release()
-			if s := m.Stats(); s.SealedOutPackets != packets || s.SendErrors != (SendErrors{TooBig: 1}) || s.SendDropped != 5 {
+			if s := m.Stats(); s.SealedOutPackets != packets || s.SendErrors != (SendErrors{TooBig: 1}) ||
+				s.SendDropped != 5 {
 				t.Errorf("stats: %+v", s)
 			}
 		})
@@ -261,7 +263,8 @@ func TestOversizedAreDroppedAndCounted(t *testing.T) {
 				t.Errorf("QUIC got %d bytes", len(p))
 			}
 			stop()
-			if s := m.Stats(); s.Oversized != 3 || s.Truncated != 3 || s.SealedInPackets != 1 || s.QUICIn != 1 {
+			if s := m.Stats(); s.Oversized != 3 || s.Truncated != 3 || s.SealedInPackets != 1 ||
+				s.QUICIn != 1 {
 				t.Errorf("stats: %+v", s)
 			}
 		})

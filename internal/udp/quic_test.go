@@ -179,7 +179,8 @@ func TestQUICAndSealedInVirtualTime(t *testing.T) {
 		network := simnet.Simnet{Router: &simnet.PerfectRouter{}}
 		settings := simnet.NodeBiDiLinkSettings{Latency: 100 * time.Millisecond}
 		node := func(ip string) *Mux {
-			return New(network.NewEndpoint(net.UDPAddrFromAddrPort(netip.MustParseAddrPort(ip+":4433")), settings))
+			return New(network.NewEndpoint(net.UDPAddrFromAddrPort(netip.MustParseAddrPort(ip+":4433")),
+				settings))
 		}
 		server, client := node("192.0.2.1"), node("192.0.2.2")
 		if err := network.Start(); err != nil {
@@ -215,7 +216,8 @@ func TestServeGivesUpOnABrokenConnection(t *testing.T) {
 // simulated returns a connection without a network.
 func simulated() net.PacketConn {
 	network := simnet.Simnet{Router: &simnet.PerfectRouter{}}
-	return network.NewEndpoint(&net.UDPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1}, simnet.NodeBiDiLinkSettings{})
+	return network.NewEndpoint(&net.UDPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1},
+		simnet.NodeBiDiLinkSettings{})
 }
 
 func TestReadDeadline(t *testing.T) {

@@ -149,7 +149,8 @@ func TestLocalAddressOfTheAnswer(t *testing.T) {
 	}
 	b.Flush()
 	for i, test := range tests {
-		if p, from := receive(t, test.peer); !bytes.Equal(p, []byte{1, byte(i)}) || from.Addr().String() != test.want {
+		if p, from := receive(t, test.peer); !bytes.Equal(p, []byte{1, byte(i)}) ||
+			from.Addr().String() != test.want {
 			t.Errorf("%s: %x came from %v, want %s", test.local, p, from, test.want)
 		}
 	}
@@ -168,7 +169,8 @@ func TestBuffers(t *testing.T) {
 	want := Buffers{Asked: socketBuffer, Receive: math.MaxInt, Send: math.MaxInt}
 	for _, s := range m.socks {
 		err := s.(*udpSocket).control(func(fd int) error {
-			for option, size := range map[int]*int{unix.SO_RCVBUF: &want.Receive, unix.SO_SNDBUF: &want.Send} {
+			for option, size := range map[int]*int{unix.SO_RCVBUF: &want.Receive,
+				unix.SO_SNDBUF: &want.Send} {
 				doubled, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, option)
 				if err != nil {
 					return err
@@ -241,9 +243,11 @@ func TestSocketAddressesRoundTrip(t *testing.T) {
 		{"[::ffff:192.0.2.1]:443", false, "192.0.2.1:443", unix.SizeofSockaddrInet4},
 		{"[2001:db8::1]:4433", true, "[2001:db8::1]:4433", unix.SizeofSockaddrInet6},
 		{"[2001:db8::1]:4433", false, "", 0},
-		{"[2001:db8::1%eth0]:1", true, "[2001:db8::1]:1", unix.SizeofSockaddrInet6}, // zones are for link-local only
+		// zones are for link-local only
+		{"[2001:db8::1%eth0]:1", true, "[2001:db8::1]:1", unix.SizeofSockaddrInet6},
 		{"[fe80::1%" + ifi.Name + "]:1", true, "[fe80::1%" + ifi.Name + "]:1", unix.SizeofSockaddrInet6},
-		{fmt.Sprintf("[fe80::1%%%d]:1", ifi.Index), true, "[fe80::1%" + ifi.Name + "]:1", unix.SizeofSockaddrInet6},
+		{fmt.Sprintf("[fe80::1%%%d]:1", ifi.Index), true, "[fe80::1%" + ifi.Name + "]:1",
+			unix.SizeofSockaddrInet6},
 		{"[fe80::1%4294967295]:1", true, "[fe80::1%4294967295]:1", unix.SizeofSockaddrInet6},
 		{"[fe80::1%no such]:1", true, "[fe80::1]:1", unix.SizeofSockaddrInet6},
 	}

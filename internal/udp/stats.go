@@ -12,8 +12,9 @@ type Stats struct {
 	QUICIn, QUICInBytes   uint64 // put into quic-go's queue
 	QUICOut, QUICOutBytes uint64 // sent by quic-go; what it sends with one call counts as one packet
 	QUICDropped           uint64 // QUIC packets dropped because that queue was full
-	Truncated             uint64 // QUIC packets dropped because they were larger than MaxPacket or than the reader's buffer
-	Oversized             uint64 // sealed packets dropped because they were larger than MaxPacket
+	// QUIC packets dropped because they were larger than MaxPacket or than the reader's buffer
+	Truncated uint64
+	Oversized uint64 // sealed packets dropped because they were larger than MaxPacket
 	// ReceiveErrors are failed receive calls (on some systems an earlier packet's ICMP error ends up here)
 	// and packets whose source address could not be understood.
 	ReceiveErrors uint64

@@ -53,8 +53,9 @@ type UnknownMessage struct {
 func (m *UnknownMessage) fields(c *codec) { c.err = errMessageUnknown }
 
 var (
-	errMessageEmpty   = &FormatError{"control message", ErrInvalid, "is empty"}
-	errMessageLimit   = &FormatError{"control message", ErrLimit, "at most 65536 bytes, or what the receiver takes"}
+	errMessageEmpty = &FormatError{"control message", ErrInvalid, "is empty"}
+	errMessageLimit = &FormatError{"control message", ErrLimit,
+		"at most 65536 bytes, or what the receiver takes"}
 	errMessageUnknown = &FormatError{"control message", ErrUnknown, "cannot be sent"}
 	errMessageTag     = &FormatError{"control message", ErrInvalid, `is a name, or an object of one field`}
 )

@@ -53,10 +53,11 @@ func (h Header) CounterBits() int {
 
 var (
 	errHeaderShort   = &FormatError{"sealed packet header", ErrTruncated, ""}
-	errHeaderVersion = &FormatError{"sealed packet header", ErrInvalid, "of another version, or with reserved bits"}
-	errHeaderID      = &FormatError{"sealed packet header", ErrInvalid, "connection id 0 is never used"}
-	errPacketSize    = &FormatError{"sealed packet", ErrLimit, "at most 1200 bytes"}
-	errReset         = &FormatError{"reset", ErrInvalid, "is 20 bytes, the first 0x14"}
+	errHeaderVersion = &FormatError{"sealed packet header", ErrInvalid,
+		"of another version, or with reserved bits"}
+	errHeaderID   = &FormatError{"sealed packet header", ErrInvalid, "connection id 0 is never used"}
+	errPacketSize = &FormatError{"sealed packet", ErrLimit, "at most 1200 bytes"}
+	errReset      = &FormatError{"reset", ErrInvalid, "is 20 bytes, the first 0x14"}
 )
 
 // ParseHeader reads the header of the sealed packet p (the whole packet, as it came) and returns

@@ -60,7 +60,8 @@ func Path(name string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("no recording %s.wav: run `make test`, which installs the packages asterisk-core-sounds-en-wav and alsa-utils", name)
+	return "", fmt.Errorf("no recording %s.wav: run `make test`, which installs the packages "+
+		"asterisk-core-sounds-en-wav and alsa-utils", name)
 }
 
 // Load reads at most limit of a recording, as PCM at 48 kHz; 0 means all of it.

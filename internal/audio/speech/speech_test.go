@@ -48,7 +48,8 @@ func coded(t *testing.T, pcm []float32, bitrate int, drop ...int) []float32 {
 func TestRecordings(t *testing.T) {
 	for name, seconds := range map[string]float64{
 		speech.Congrats: 8, speech.Options: 8, speech.MoreInfo: 8, speech.Message: 8, speech.AboutToTry: 8,
-		speech.Review: 7, speech.Keywords: 6, speech.Center: 1.4, speech.RearLeft: 1.3, speech.SideRight: 1.35,
+		speech.Review: 7, speech.Keywords: 6, speech.Center: 1.4, speech.RearLeft: 1.3,
+		speech.SideRight: 1.35,
 	} {
 		pcm := speech.Must(t, name, 8*time.Second)
 		if got := float64(len(pcm)) / audio.SampleRate; math.Abs(got-seconds) > 1.2 {
@@ -67,7 +68,8 @@ func TestRecordings(t *testing.T) {
 	if pcm := speech.Must(t, speech.Congrats, 1500*time.Millisecond); len(pcm) != 72000 {
 		t.Errorf("1.5 s have %d samples", len(pcm))
 	}
-	if _, err := speech.Load("no-such-recording", 0); err == nil || !strings.Contains(err.Error(), "make test") {
+	if _, err := speech.Load("no-such-recording", 0); err == nil ||
+		!strings.Contains(err.Error(), "make test") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -109,7 +111,8 @@ func TestAlign(t *testing.T) {
 
 func TestNothingMissingAfterOpus(t *testing.T) {
 	for name, bitrates := range map[string][]int{
-		speech.Review: {12000, 24000}, speech.Message: {16000}, speech.Center: {12000, 16000}, speech.SideRight: {24000},
+		speech.Review: {12000, 24000}, speech.Message: {16000}, speech.Center: {12000, 16000},
+		speech.SideRight: {24000},
 	} {
 		pcm := speech.Must(t, name, 5*time.Second)
 		for _, bitrate := range bitrates {
@@ -138,7 +141,8 @@ func checkMissing(t *testing.T, name string, r speech.Report, removed []int, rea
 		}
 	}
 	if unseen > len(removed)/10 {
-		t.Errorf("%s: %d of %d removed frames go unseen: removed %v, missing %v", name, unseen, len(removed), removed, r.Missing)
+		t.Errorf("%s: %d of %d removed frames go unseen: removed %v, missing %v", name, unseen, len(removed),
+			removed, r.Missing)
 	}
 	for _, i := range r.Missing {
 		if !near(removed, i, reach) {
@@ -199,7 +203,8 @@ func TestShiftedWordsAreNotMissing(t *testing.T) {
 	}
 	r := speech.Compare(pcm, shifted)
 	if shifts < 3 || len(r.Missing) > r.Active/50 {
-		t.Errorf("after %d shifts %d of %d active frames are missing: %v", shifts, len(r.Missing), r.Active, r.Missing)
+		t.Errorf("after %d shifts %d of %d active frames are missing: %v", shifts, len(r.Missing), r.Active,
+			r.Missing)
 	}
 }
 
@@ -250,7 +255,8 @@ func TestAllMissingInSilenceAndOtherWords(t *testing.T) {
 			t.Errorf("%d samples of silence: %d of %d missing", len(got), len(r.Missing), r.Active)
 		}
 	}
-	if r := speech.Compare(pcm, speech.Must(t, speech.MoreInfo, 5*time.Second)); len(r.Missing) < r.Active/3 || r.Correlation > 0.4 {
+	if r := speech.Compare(pcm, speech.Must(t, speech.MoreInfo,
+		5*time.Second)); len(r.Missing) < r.Active/3 || r.Correlation > 0.4 {
 		t.Errorf("other words: %d of %d missing, correlation %.2f", len(r.Missing), r.Active, r.Correlation)
 	}
 }

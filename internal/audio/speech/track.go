@@ -16,8 +16,9 @@ const (
 	trackTrust   = 0.35                             // correlation of a segment that is there
 	trackSure    = 0.75                             // of one that is there, far from where it should be
 	trackStep    = 3                                // samples: how coarsely far places are searched first
-	trackFaint   = 0.02                             // of the mean energy: a segment too faint to be searched far away
-	trackBetter  = 0.05                             // by how much another place must match better
+	// of the mean energy: a segment too faint to be searched far away
+	trackFaint  = 0.02
+	trackBetter = 0.05 // by how much another place must match better
 )
 
 // tracker follows the lag of got behind ref through all of ref: a jitter buffer that grows or shrinks shifts
