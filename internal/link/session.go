@@ -129,6 +129,13 @@ func (s *Session) Counts() Counts {
 	}
 }
 
+// Closed returns whether the session has ended, and how: CloseLeft also of one that the relay has forgotten.
+func (s *Session) Closed() (code wire.CloseCode, over bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.code, s.ended
+}
+
 // Over reports whether the session has ended.
 func (s *Session) Over() bool {
 	s.mu.Lock()

@@ -96,7 +96,10 @@ func (ls *Links) AcceptPeer(s *link.Session) (link.PeerHandler, *wire.Refused) {
 }
 
 // Ended implements link.PeerHandler.
-func (l *Link) Ended(_ *link.Session, code wire.CloseCode) {
+func (l *Link) Ended(_ *link.Session, code wire.CloseCode) { l.end(l.verdictOf(code)) }
+
+// verdictOf is why a link is over whose session has ended with code.
+func (l *Link) verdictOf(code wire.CloseCode) verdict {
 	v := verdict{code: code, why: l.farewell()}
 	switch code {
 	case wire.CloseReplaced:
@@ -106,7 +109,7 @@ func (l *Link) Ended(_ *link.Session, code wire.CloseCode) {
 	case wire.CloseRefused:
 		v.why = whyRefused
 	}
-	l.end(v)
+	return v
 }
 
 // newLink makes a link of a session that is with p. The caller holds ls.mu.

@@ -197,9 +197,11 @@ func (d *dialer) label() string {
 // does not: run decides when the peer is dialled again.
 func (d *dialer) Detached(cause string) {
 	l := d.link.Load()
-	if l != nil && l.s.Over() {
-		l.end(verdict{code: wire.CloseLeft, why: l.farewell()})
-		return
+	if l != nil {
+		if code, over := l.s.Closed(); over {
+			l.end(l.verdictOf(code))
+			return
+		}
 	}
 	d.links.log.Info("a peer link needs a new connection",
 		"label", d.label(), "fingerprint", d.peer.fingerprint, "address", d.address, "why", cause)

@@ -108,13 +108,13 @@ func (l *Link) measure(now time.Time) {
 
 // dead reports whether the link has to end.
 func (l *Link) dead(now time.Time) bool {
-	if l.fate.Load() == nil && l.s.Over() {
+	if code, over := l.s.Closed(); over && l.fate.Load() == nil {
 		// Who knows why says so at once; but for a session that is over nothing is to be waited for.
 		if l.over.IsZero() {
 			l.over = now
 		}
 		if now.Sub(l.over) >= endedGrace {
-			l.end(verdict{code: wire.CloseLeft, why: l.farewell()})
+			l.end(l.verdictOf(code))
 		}
 	}
 	return l.fate.Load() != nil
