@@ -135,6 +135,45 @@ func TestDeviceUnplugged(t *testing.T) {
 	l.play(t, false)
 }
 
+// A loudspeaker that was held up, as by a machine that is busy or was asleep, is heard again: the server has
+// played on meanwhile, and takes what comes for late until it got all that it asked for.
+func TestSpeakerIsHeldUp(t *testing.T) {
+	server, _ := startPulse(t)
+	l := openLasting(t, Device{Server: server}, Device{Server: server})
+	l.play(t, false)
+	speaker, _ := l.speaker.current()
+	for range 3 {
+		speaker.mu.Lock()
+		time.Sleep(time.Second)
+		speaker.mu.Unlock()
+		l.play(t, false)
+	}
+}
+
+// What a server asks for, it gets, whatever has become late.
+func TestSpeakerServesAllDemand(t *testing.T) {
+	s := &Speaker{queue: newPlayout(), changed: make(chan struct{}, 1)}
+	if err := s.WriteFrame(make([]float32, frame20)); err != nil {
+		t.Fatal(err)
+	}
+	pcm, sum := make([]float32, deviceFragment), 0
+	for _, samples := range []int{480, SampleRate, 7} {
+		s.demand(samples)
+		for {
+			n, over := s.next(pcm)
+			if sum += n; over || n == 0 {
+				break
+			}
+		}
+	}
+	if want := 480 + SampleRate + 7; sum != want {
+		t.Errorf("got %d of %d samples", sum, want)
+	}
+	if s.demand(speakerBehind + 1); !errors.Is(s.err, ErrDeviceLost) {
+		t.Errorf("after more than %d samples: %v", speakerBehind, s.err)
+	}
+}
+
 // A device that is lost for good holds nobody up.
 func TestLostDeviceCloses(t *testing.T) {
 	server, stop := startPulse(t)

@@ -16,6 +16,8 @@ const (
 	speakerBuffer = 3 * deviceFragment
 	// speakerDrain is how long Close waits for the last words to be played.
 	speakerDrain = 400 * time.Millisecond
+	// speakerBehind is what the server may have gone without: after more it is opened anew.
+	speakerBehind = 10 * SampleRate
 )
 
 // Speaker is a Sink that plays through a sound server. WriteFrame only queues; a goroutine, owned by the
@@ -83,10 +85,14 @@ func (s *Speaker) onMessage(message any) {
 	}
 }
 
-// demand adds to what the server wants; a server cannot ask for more than it said it would hold.
+// demand adds to what the server wants. While we are held up it plays on, and asks for all of that: what it
+// does not get, everything that follows is late by, and so is not played.
 func (s *Speaker) demand(samples int) {
 	s.mu.Lock()
-	s.wanted = min(s.wanted+samples, 4*speakerBuffer)
+	s.wanted += samples
+	if s.wanted > speakerBehind && s.err == nil {
+		s.err = fmt.Errorf("%w: the loudspeaker was not served for too long", ErrDeviceLost)
+	}
 	s.mu.Unlock()
 	signal(s.changed)
 }
@@ -134,11 +140,13 @@ func (s *Speaker) next(pcm []float32) (n int, over bool) {
 	if s.err != nil || (s.closed && s.queue.queue.len() == 0) {
 		return 0, true
 	}
-	n = min(s.wanted, len(pcm))
-	if n > 0 {
+	if late := s.wanted - 4*speakerBuffer; late > 0 { // its time is over
+		n = min(late, len(pcm))
+		clear(pcm[:n])
+	} else if n = min(s.wanted, len(pcm)); n > 0 {
 		s.queue.pull(pcm[:n])
-		s.wanted -= n
 	}
+	s.wanted -= n
 	return n, false
 }
 
