@@ -62,7 +62,7 @@ func (k *keeper) step(in keeperInputs, opening, busy bool, now time.Time) (*e2ee
 	}
 	k.talker.Hold(busy)
 	d, next := k.talker.Step(now)
-	return d, soonest(next, k.ends)
+	return d, e2ee.Soonest(next, k.ends)
 }
 
 // handOut sends a key to the relay, for its recipients.

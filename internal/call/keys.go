@@ -252,28 +252,20 @@ func (k *keeper) work(now time.Time) (next time.Time) {
 		k.talker.SetMembers(recipients(members))
 		k.talking.Unlock()
 	}
-	next = soonest(next, k.checkKeys(in.keys, now))
+	next = e2ee.Soonest(next, k.checkKeys(in.keys, now))
 	k.noteViews(in, now)
 	if !k.opening.over {
 		return next
 	}
-	next = soonest(next, k.distribute(in, opening, now))
+	next = e2ee.Soonest(next, k.distribute(in, opening, now))
 	if !opened {
 		close(k.opened) // now that the first key went to all: sealing earlier makes newcomers of them
 	}
-	next = soonest(next, k.sayView(now))
-	next = soonest(next, k.compareViews(now))
-	next = soonest(next, k.askForMissing(k.frames.waiting(now)))
-	next = soonest(next, k.makeNumber(complete, now))
-	return soonest(next, k.listener.Expire(now))
-}
-
-// soonest returns the earlier of two times, of which zero ones mean never.
-func soonest(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
+	next = e2ee.Soonest(next, k.sayView(now))
+	next = e2ee.Soonest(next, k.compareViews(now))
+	next = e2ee.Soonest(next, k.askForMissing(k.frames.waiting(now)))
+	next = e2ee.Soonest(next, k.makeNumber(complete, now))
+	return e2ee.Soonest(next, k.listener.Expire(now))
 }
 
 // rosterChanged tells all that follow the members who is inside now.
@@ -313,7 +305,7 @@ func (k *keeper) checkKeys(messages [][]byte, now time.Time) (next time.Time) {
 		}
 		switch sender, known := k.roster.member(key.Sender); {
 		case !known:
-			next = soonest(next, k.storeUnknown(u, key.Sender, now))
+			next = e2ee.Soonest(next, k.storeUnknown(u, key.Sender, now))
 		case !sender.Outside:
 			k.acceptKey(sender, &key, now)
 		}
@@ -395,7 +387,7 @@ func (k *keeper) compareViews(now time.Time) (next time.Time) {
 func (k *keeper) askForMissing(talkers []waitingTalker) (next time.Time) {
 	var ask []wire.MemberID
 	for _, w := range talkers {
-		next = soonest(next, w.next)
+		next = e2ee.Soonest(next, w.next)
 		m, known := k.roster.member(w.id)
 		switch {
 		case !known || m.Outside:

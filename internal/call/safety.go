@@ -51,7 +51,7 @@ func (k *keeper) makeNumber(complete bool, now time.Time) (next time.Time) {
 		return time.Time{}
 	}
 	latest := s.staleAt.Add(numberLate)
-	if due := soonest(s.since.Add(numberRest), latest); now.Before(due) {
+	if due := e2ee.Soonest(s.since.Add(numberRest), latest); now.Before(due) {
 		return due
 	}
 	number := safetyNumber(k.room, s.identities, k.secret) // takes a while

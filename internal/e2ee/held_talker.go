@@ -83,7 +83,7 @@ func (t *heldTalker) expire(now time.Time) (next time.Time) {
 		case !now.Before(end):
 			return true
 		}
-		next = soonest(next, end)
+		next = Soonest(next, end)
 		return false
 	}
 	if len(t.generations) == 0 {

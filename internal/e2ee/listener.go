@@ -225,7 +225,7 @@ func (l *Listener) Expire(now time.Time) (next time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, talker := range l.talkers {
-		next = soonest(next, talker.expire(now))
+		next = Soonest(next, talker.expire(now))
 	}
 	return next
 }

@@ -243,10 +243,10 @@ func (t *Talker) next(due due, now time.Time) (next time.Time) {
 	}
 	ripe := t.ripe(due, now)
 	if t.mayChange(ripe) {
-		next = soonest(next, t.last.Add(t.pause()))
+		next = Soonest(next, t.last.Add(t.pause()))
 	}
 	if due.leavers && !ripe.leavers {
-		next = soonest(next, t.left.Add(leavesWait))
+		next = Soonest(next, t.left.Add(leavesWait))
 	}
 	return next
 }
@@ -437,8 +437,8 @@ func (t *Talker) memberSet() map[wire.EntryHash]struct{} {
 	return set
 }
 
-// soonest returns the earlier of two times, of which zero means never.
-func soonest(a, b time.Time) time.Time {
+// Soonest returns the earlier of two times, of which zero means never.
+func Soonest(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
 	}

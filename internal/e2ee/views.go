@@ -168,9 +168,9 @@ func (v *Views) Due(now time.Time) (ask, warn []wire.MemberID, next time.Time) {
 		}
 		switch {
 		case talker.asked < len(askAfter):
-			next = soonest(next, since.Add(askAfter[talker.asked]))
+			next = Soonest(next, since.Add(askAfter[talker.asked]))
 		case !talker.warned:
-			next = soonest(next, since.Add(viewSpan))
+			next = Soonest(next, since.Add(viewSpan))
 		}
 	}
 	slices.SortFunc(ask, wire.MemberID.Compare)

@@ -188,7 +188,7 @@ func (f *Federation) setAside(h *home, entry []byte, now time.Time) {
 		h.unplaced = make(map[wire.MemberID][]byte)
 	}
 	h.unplaced[wire.EntryID(entry)] = entry
-	f.unplaced[h] = soonest(f.unplaced[h], now.Add(unplacedEvery))
+	f.unplaced[h] = routing.Soonest(f.unplaced[h], now.Add(unplacedEvery))
 }
 
 // retryUnplaced tries to find a place for those who found none.

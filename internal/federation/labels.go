@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/room"
+	"github.com/wzp-voice/wzp/internal/routing"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -35,7 +36,7 @@ func (f *Federation) tellRoom(b *bridged, now time.Time) (next time.Time) {
 	}
 	if b.changed != nil {
 		if due := b.toldAt.Add(changeRest); now.Before(due) {
-			next = soonest(next, due)
+			next = routing.Soonest(next, due)
 		} else {
 			f.tell(b.changed)
 			b.changed, b.toldAt = nil, now

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/routing"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -71,7 +72,7 @@ func (b *bridged) keepLeaving(
 		if due := m.left.Add(lastWord); now.Before(due) {
 			b.ours[id] = m
 			entries = append(entries, m.entry)
-			next = soonest(next, due)
+			next = routing.Soonest(next, due)
 		}
 	}
 	if !maps.EqualFunc(before, b.ours, func(ourMember, ourMember) bool { return true }) {

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/routing"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -80,13 +81,13 @@ func (f *Federation) work(now time.Time) (next time.Time) {
 		f.wakeUp() // but not before the others had their turn
 	}
 	next = f.dirty.do(now, func(name string) time.Time { return f.announceLocal(name, now) })
-	f.decide(func() { next = soonest(next, f.table.Tick(now)) })
-	next = soonest(next, f.unplaced.do(now, func(h *home) (again time.Time) {
+	f.decide(func() { next = routing.Soonest(next, f.table.Tick(now)) })
+	next = routing.Soonest(next, f.unplaced.do(now, func(h *home) (again time.Time) {
 		f.retryUnplaced(h, now) // which notes those that are left
 		return again
 	}))
-	next = soonest(next, f.untold.do(now, func(b *bridged) time.Time { return f.tellRoom(b, now) }))
-	return soonest(next, f.parked.do(now, func(p *livePeer) time.Time { return f.retryParked(p, now) }))
+	next = routing.Soonest(next, f.untold.do(now, func(b *bridged) time.Time { return f.tellRoom(b, now) }))
+	return routing.Soonest(next, f.parked.do(now, func(p *livePeer) time.Time { return f.retryParked(p, now) }))
 }
 
 // readNews does what was given to later, and notes which rooms have changed.
@@ -124,20 +125,12 @@ func (a agenda[K]) do(now time.Time, one func(K) time.Time) (next time.Time) {
 		if !now.Before(due) {
 			delete(a, key)
 			again := one(key)
-			if due = soonest(again, a[key]); due.IsZero() {
+			if due = routing.Soonest(again, a[key]); due.IsZero() {
 				continue
 			}
 			a[key] = due
 		}
-		next = soonest(next, due)
+		next = routing.Soonest(next, due)
 	}
 	return next
-}
-
-// soonest returns the earlier of two times, of which zero is never.
-func soonest(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
 }

@@ -262,7 +262,7 @@ func (ep *Endpoint) sessionFor(hello *wire.Hello, remote netip.Addr, peer bool) 
 		if fresh.aliases.limit = clientAliases; peer {
 			fresh.makePeer()
 		}
-		fresh.name, fresh.remote = hello.Name, remote
+		fresh.remote = remote
 		rand.Read(fresh.incarnation[:])
 		if refused := ep.accepts(fresh, remote); refused != nil {
 			return nil, refused

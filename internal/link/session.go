@@ -34,7 +34,6 @@ type Session struct {
 	id          [16]byte
 	incarnation [8]byte
 	identity    identity.PublicKey // the remote's, proved
-	name        string             // what the remote calls itself; of accepted sessions only
 	remote      netip.Addr         // where the first attachment came from
 
 	mu          sync.Mutex // guards what follows; no other lock of this package is taken under it
@@ -64,9 +63,6 @@ func (s *Session) Identity() identity.PublicKey { return s.identity }
 
 // Handler returns what handles the session.
 func (s *Session) Handler() Handler { return s.handler }
-
-// Name returns what the client, or the relay that dialled, calls itself.
-func (s *Session) Name() string { return s.name }
 
 // Remote returns the address that the session was opened from.
 func (s *Session) Remote() netip.Addr { return s.remote }
@@ -138,9 +134,8 @@ func (s *Session) Closed() (code wire.CloseCode, over bool) {
 
 // Over reports whether the session has ended.
 func (s *Session) Over() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.ended
+	_, over := s.Closed()
+	return over
 }
 
 // End closes the session: the remote is told, connections are closed, the handler learns it.

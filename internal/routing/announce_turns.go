@@ -105,7 +105,7 @@ func (o *outgoing) hold(key PartKey, until time.Time) {
 		o.held = make(map[PartKey]time.Time)
 	}
 	o.held[key] = until
-	o.nextHeld = soonest(o.nextHeld, until)
+	o.nextHeld = Soonest(o.nextHeld, until)
 }
 
 // mayTell reports whether something may be told now. If not, it is told when it has its turn, which is
@@ -233,7 +233,7 @@ func (t *Table) checkHeld(q *peer, now time.Time) (next time.Time) {
 			due = append(due, key)
 			delete(o.held, key)
 		} else {
-			o.nextHeld = soonest(o.nextHeld, until)
+			o.nextHeld = Soonest(o.nextHeld, until)
 		}
 	}
 	slices.SortFunc(due, PartKey.compare)

@@ -76,7 +76,7 @@ func (t *Table) startFetch(pt *part, now time.Time) {
 		if !now.Before(at) {
 			ready = append(ready, q)
 		} else {
-			f.due = soonest(f.due, at)
+			f.due = Soonest(f.due, at)
 		}
 	}
 	if len(ready) == 0 {
@@ -148,7 +148,7 @@ func (t *Table) checkFetch(pt *part, now time.Time) {
 
 // expires returns when a fetch that is under way is given up.
 func (f *fetching) expires() time.Time {
-	return soonest(f.heard.Add(fetchSilence), f.begun.Add(fetchMost))
+	return Soonest(f.heard.Add(fetchSilence), f.begun.Add(fetchMost))
 }
 
 // membersMessage takes a piece of a list that was asked for.

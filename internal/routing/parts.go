@@ -81,8 +81,8 @@ func (q *peer) sweepOf(age time.Duration, now time.Time) {
 	}
 }
 
-// soonest returns the earlier of two times, of which zero is never.
-func soonest(a, b time.Time) time.Time {
+// Soonest returns the earlier of two times, of which zero is never.
+func Soonest(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
 	}
@@ -95,7 +95,7 @@ func (t *Table) plan(pt *part, now time.Time) {
 		return
 	}
 	pt.next = pt.showNext
-	due := func(at time.Time) { pt.next = soonest(pt.next, at) }
+	due := func(at time.Time) { pt.next = Soonest(pt.next, at) }
 	if pt.best == nil && pt.lingering(now) {
 		due(pt.lingers)
 	}
@@ -141,13 +141,13 @@ func (t *Table) Tick(now time.Time) (next time.Time) {
 	for _, q := range t.order {
 		t.checkAskedAll(q, now)
 		if q.askedAll {
-			next = soonest(next, q.told.Add(tellAllPause))
+			next = Soonest(next, q.told.Add(tellAllPause))
 		}
-		next = soonest(next, t.checkTurnedAway(q, now))
-		next = soonest(next, t.checkHeld(q, now))
+		next = Soonest(next, t.checkTurnedAway(q, now))
+		next = Soonest(next, t.checkHeld(q, now))
 	}
 	for _, pt := range t.due {
-		next = soonest(next, pt.next)
+		next = Soonest(next, pt.next)
 	}
 	return next
 }
