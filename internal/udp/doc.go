@@ -30,6 +30,5 @@
 // Locks, in the order in which they are taken:
 //
 //	queue.mu
-//	deadline.mu
 //	zones.mu
 package udp

@@ -31,18 +31,12 @@ type Mux struct {
 
 	buffers Buffers // of sockets that Listen opened
 
-	quicOut, quicOutBytes atomic.Uint64
+	quicOut atomic.Uint64 // what quic-go sends
 
 	serving   atomic.Bool
 	batches   atomic.Uint32 // made by NewBatch, so that they take turns on the sockets
 	closeOnce sync.Once
 	closeErr  error // written within closeOnce
-}
-
-// countQUIC counts what quic-go sends.
-func (m *Mux) countQUIC(bytes int) {
-	m.quicOut.Add(1)
-	m.quicOutBytes.Add(uint64(bytes))
 }
 
 // socket is one socket of a Mux.
@@ -130,8 +124,7 @@ func (m *Mux) Stats() Stats {
 	for _, sock := range m.socks {
 		sock.counters().addTo(&s)
 	}
-	s.QUICIn, s.QUICInBytes = m.queue.in.Load(), m.queue.inBytes.Load()
-	s.QUICOut, s.QUICOutBytes = m.quicOut.Load(), m.quicOutBytes.Load()
+	s.QUICIn, s.QUICOut = m.queue.in.Load(), m.quicOut.Load()
 	s.QUICDropped = m.queue.dropped.Load()
 	s.Truncated += m.queue.truncated.Load()
 	return s

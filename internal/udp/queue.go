@@ -1,6 +1,8 @@
 package udp
 
 import (
+	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"os"
@@ -21,16 +23,20 @@ const (
 // queue is a bounded FIFO of QUIC packets from the receive loops to quic-go's reader. It copies, and keeps
 // its buffers.
 type queue struct {
-	in, inBytes, dropped, truncated atomic.Uint64
+	in, dropped, truncated atomic.Uint64
 
-	more     chan struct{} // holds one token while there may be packets
-	closed   chan struct{}
-	deadline deadline
+	more chan struct{}   // holds one token while there may be packets
+	open context.Context // until close
+
+	closeWith context.CancelCauseFunc
 
 	mu    sync.Mutex // guards the fields below, for the time of one copy
 	ring  [queueLen]queued
 	first int // index of the oldest
 	n     int
+
+	reading context.Context // until the read deadline, or close; canceled when another deadline is set
+	renew   context.CancelFunc
 }
 
 // queued is one packet.
@@ -43,11 +49,10 @@ type queued struct {
 }
 
 func newQueue() *queue {
-	return &queue{
-		more:     make(chan struct{}, 1),
-		closed:   make(chan struct{}),
-		deadline: deadline{passed: make(chan struct{})},
-	}
+	q := &queue{more: make(chan struct{}, 1)}
+	q.open, q.closeWith = context.WithCancelCause(context.Background())
+	q.reading, q.renew = context.WithCancel(q.open)
+	return q
 }
 
 // push appends a copy of p, at most MaxPacket bytes, and of its control messages, or drops it if the queue is
@@ -68,7 +73,6 @@ func (q *queue) push(p, oob []byte, from netip.AddrPort, addr net.Addr) {
 	e.from, e.addr = from, addr
 	q.n++
 	q.in.Add(1)
-	q.inBytes.Add(uint64(len(p)))
 	q.mu.Unlock()
 	q.wake()
 }
@@ -83,24 +87,20 @@ func (q *queue) wake() {
 // wait blocks until there may be packets. It fails with os.ErrDeadlineExceeded after the deadline and with
 // net.ErrClosed after close, even while packets are left.
 func (q *queue) wait() error {
-	deadline := q.deadline.wait()
-	select {
-	case <-q.closed:
-		return net.ErrClosed
-	default:
-	}
-	select {
-	case <-deadline:
-		return os.ErrDeadlineExceeded
-	default:
-	}
-	select {
-	case <-q.more:
-		return nil
-	case <-q.closed:
-		return net.ErrClosed
-	case <-deadline:
-		return os.ErrDeadlineExceeded
+	for {
+		q.mu.Lock()
+		reading := q.reading
+		q.mu.Unlock()
+		if reading.Err() == nil {
+			select {
+			case <-q.more:
+				return nil
+			case <-reading.Done():
+			}
+		}
+		if cause := context.Cause(reading); !errors.Is(cause, context.Canceled) {
+			return cause
+		} // else another deadline was set
 	}
 }
 
@@ -128,53 +128,22 @@ func (q *queue) pop(limit int, take func(i int, e *queued)) (int, error) {
 	}
 }
 
-// close fails all reads. It is called once.
-func (q *queue) close() {
-	close(q.closed)
-	q.deadline.set(time.Time{}) // stops the timer
-}
-
-// deadline is a read deadline, as net.Conn has one.
-type deadline struct {
-	mu     sync.Mutex // guards the fields below
-	timer  *time.Timer
-	passed chan struct{} // closed when the deadline passes
-}
-
-// wait returns a channel that is closed when the present deadline passes. A deadline set later reaches those
-// who wait on it already, unless it was over.
-func (d *deadline) wait() <-chan struct{} {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.passed
-}
-
-// set sets the deadline; the zero time is none.
-func (d *deadline) set(t time.Time) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.timer != nil && !d.timer.Stop() {
-		<-d.passed // the timer fired: wait until it has closed the channel
+// setDeadline sets when reads fail, also those that wait already; the zero time: never.
+func (q *queue) setDeadline(t time.Time) error {
+	if q.open.Err() != nil {
+		return net.ErrClosed
 	}
-	d.timer = nil
-	over := false
-	select {
-	case <-d.passed:
-		over = true
-	default:
-	}
-	left := time.Until(t)
-	switch {
-	case !t.IsZero() && left <= 0:
-		if !over {
-			close(d.passed)
-		}
-		return
-	case over:
-		d.passed = make(chan struct{})
-	}
+	reading, renew := context.WithCancel(q.open)
 	if !t.IsZero() {
-		passed := d.passed
-		d.timer = time.AfterFunc(left, func() { close(passed) })
+		renew()
+		reading, renew = context.WithDeadlineCause(q.open, t, os.ErrDeadlineExceeded)
 	}
+	q.mu.Lock()
+	q.reading, q.renew, renew = reading, renew, q.renew
+	q.mu.Unlock()
+	renew() // of the deadline before
+	return nil
 }
+
+// close fails all reads.
+func (q *queue) close() { q.closeWith(net.ErrClosed) }

@@ -1,6 +1,7 @@
 package udp
 
 import (
+	"errors"
 	"net"
 	"time"
 )
@@ -24,7 +25,7 @@ func (c *quicConn) ReadFrom(p []byte) (n int, from net.Addr, err error) {
 
 // WriteTo sends through the first socket.
 func (c *quicConn) WriteTo(p []byte, to net.Addr) (int, error) {
-	c.m.countQUIC(len(p))
+	c.m.quicOut.Add(1)
 	return c.w.WriteTo(p, to)
 }
 
@@ -33,46 +34,17 @@ func (c *quicConn) LocalAddr() net.Addr                { return c.w.LocalAddr() 
 func (c *quicConn) SetWriteDeadline(t time.Time) error { return c.w.SetWriteDeadline(t) }
 
 // SetReadDeadline concerns only reads of QUIC packets; Serve goes on.
-func (c *quicConn) SetReadDeadline(t time.Time) error {
-	select {
-	case <-c.m.queue.closed:
-		return net.ErrClosed
-	default:
-	}
-	c.m.queue.deadline.set(t)
-	return nil
-}
+func (c *quicConn) SetReadDeadline(t time.Time) error { return c.m.queue.setDeadline(t) }
 
 func (c *quicConn) SetDeadline(t time.Time) error {
-	if err := c.SetReadDeadline(t); err != nil {
-		return err
-	}
-	return c.SetWriteDeadline(t)
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
 }
 
-// SetReadBuffer sets the kernel's receive buffer of every socket that has one, in bytes.
-func (c *quicConn) SetReadBuffer(bytes int) error {
-	for _, s := range c.m.socks {
-		if u, ok := s.conn().(interface{ SetReadBuffer(int) error }); ok {
-			if err := u.SetReadBuffer(bytes); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
+// SetReadBuffer does nothing: Listen has set the buffers of all sockets.
+func (c *quicConn) SetReadBuffer(int) error { return nil }
 
-// SetWriteBuffer sets the kernel's send buffer of every socket that has one, in bytes.
-func (c *quicConn) SetWriteBuffer(bytes int) error {
-	for _, s := range c.m.socks {
-		if u, ok := s.conn().(interface{ SetWriteBuffer(int) error }); ok {
-			if err := u.SetWriteBuffer(bytes); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
+// SetWriteBuffer does nothing, either.
+func (c *quicConn) SetWriteBuffer(int) error { return nil }
 
 func (c *quicConn) copyData(p []byte, e *queued) int {
 	if len(p) < len(e.data) {

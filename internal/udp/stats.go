@@ -1,17 +1,15 @@
 package udp
 
-import (
-	"sync/atomic"
-)
+import "sync/atomic"
 
 // Stats counts what a Mux did since it was made. Bytes are UDP payload.
 type Stats struct {
 	SealedInPackets, SealedInBytes   uint64 // given to the Handler
 	SealedOutPackets, SealedOutBytes uint64 // taken by the kernel
 
-	QUICIn, QUICInBytes   uint64 // put into quic-go's queue
-	QUICOut, QUICOutBytes uint64 // sent by quic-go; what it sends with one call counts as one packet
-	QUICDropped           uint64 // QUIC packets dropped because that queue was full
+	QUICIn      uint64 // put into quic-go's queue
+	QUICOut     uint64 // sent by quic-go; what it sends with one call counts as one packet
+	QUICDropped uint64 // QUIC packets dropped because that queue was full
 	// QUIC packets dropped because they were larger than MaxPacket or than the reader's buffer
 	Truncated uint64
 	Oversized uint64 // sealed packets dropped because they were larger than MaxPacket
