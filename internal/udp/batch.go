@@ -10,11 +10,10 @@ type Batch struct {
 	out  sender
 	buf  []byte // slots buffers of MaxPacket bytes
 	n    int    // committed packets, in slots 0 to n-1
-	open bool   // Buffer was called and not yet Commit
+	next []byte // what Buffer returned; nil after Commit
 
-	held  int       // calls of Hold without their Release
-	spare []byte    // the last Buffer, if it was not a slot's
-	more  []spilled // what was committed beyond the slots while the batch was held, at most maxSpilled
+	held int       // calls of Hold without their Release
+	more []spilled // what was committed beyond the slots while the batch was held, at most maxSpilled
 }
 
 // maxSpilled bounds what a batch takes beyond its slots: no lock is held for as long as so much takes.
@@ -46,15 +45,16 @@ func newBatch(s socket) *Batch {
 // Flush. Called again without a Commit it returns the same one. It flushes first if 64 packets are waiting
 // and the batch is not held.
 func (b *Batch) Buffer() []byte {
-	if b.n == slots {
-		if b.held > 0 {
-			return b.spill()
-		}
+	switch start := b.n * MaxPacket; {
+	case b.n == slots && b.held == 0:
 		b.Flush()
+		b.next = b.buf[:0:MaxPacket]
+	case b.n < slots:
+		b.next = b.buf[start : start : start+MaxPacket]
+	case b.next == nil:
+		b.next = make([]byte, 0, MaxPacket)
 	}
-	b.open = true
-	start := b.n * MaxPacket
-	return b.buf[start : start : start+MaxPacket]
+	return b.next
 }
 
 // Hold keeps the batch from sending until Release, however many packets come: for who has a lock, for sending
@@ -64,41 +64,23 @@ func (b *Batch) Hold() { b.held++ }
 // Release ends what Hold began. Holds may be nested.
 func (b *Batch) Release() { b.held-- }
 
-// spill is Buffer without a slot.
-func (b *Batch) spill() []byte {
-	if b.spare == nil {
-		b.spare = make([]byte, 0, MaxPacket)
-	}
-	b.open = true
-	return b.spare
-}
-
 // Commit makes the first n bytes of the last Buffer, 1 to MaxPacket, a packet that goes to a path with the
 // next flush. Other lengths drop it. Without a new Buffer before it, Commit does nothing.
 func (b *Batch) Commit(n int, to Path) {
-	if !b.open {
-		return
-	}
-	b.open = false
-	if b.n == slots {
-		b.commitSpilled(n, to)
-		return
-	}
-	if n > 0 && b.out.put(b.n, n, to) {
-		b.n++
-	}
-}
-
-func (b *Batch) commitSpilled(n int, to Path) {
+	p := b.next
+	b.next = nil
 	switch {
-	case n <= 0:
+	case p == nil || n <= 0:
+	case b.n < slots:
+		if b.out.put(b.n, n, to) {
+			b.n++
+		}
 	case n > MaxPacket:
 		b.out.put(0, n, to) // which counts it
 	case len(b.more) == maxSpilled:
 		b.out.drop()
 	default:
-		b.more = append(b.more, spilled{b.spare[:n], to})
-		b.spare = nil
+		b.more = append(b.more, spilled{p[:n], to})
 	}
 }
 
@@ -118,7 +100,7 @@ func (b *Batch) Flush() {
 		return
 	}
 	n := b.n
-	b.n, b.open = 0, false
+	b.n, b.next = 0, nil
 	b.out.send(n)
 	for len(b.more) > 0 {
 		b.flushSpilled()
