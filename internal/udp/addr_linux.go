@@ -11,23 +11,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// addrPort returns a kernel's socket address. Its zone, if any, is the interface's name, as package net has
+// addrPortOf returns a kernel's socket address. Its zone, if any, is the interface's name, as package net has
 // it.
-func (z *zones) addrPort(sa *unix.RawSockaddrInet6) netip.AddrPort {
+func addrPortOf(sa *unix.RawSockaddrInet6) netip.AddrPort {
 	if sa.Family == unix.AF_INET {
 		sa4 := (*unix.RawSockaddrInet4)(unsafe.Pointer(sa))
 		return netip.AddrPortFrom(netip.AddrFrom4(sa4.Addr), hostOrder(sa4.Port))
 	}
 	a := netip.AddrFrom16(sa.Addr).Unmap()
 	if sa.Scope_id != 0 && a.IsLinkLocalUnicast() {
-		a = a.WithZone(z.name(sa.Scope_id))
+		a = a.WithZone(zoneName(sa.Scope_id))
 	}
 	return netip.AddrPortFrom(a, hostOrder(sa.Port))
 }
 
 // putSockaddr writes an address for a socket of family AF_INET6 (v6) or AF_INET, and returns its length: 0 if
 // that family does not have it.
-func (z *zones) putSockaddr(sa *unix.RawSockaddrInet6, to netip.AddrPort, v6 bool) uint32 {
+func putSockaddr(sa *unix.RawSockaddrInet6, to netip.AddrPort, v6 bool) uint32 {
 	a := to.Addr()
 	if !v6 {
 		a = a.Unmap()
@@ -40,7 +40,7 @@ func (z *zones) putSockaddr(sa *unix.RawSockaddrInet6, to netip.AddrPort, v6 boo
 	}
 	*sa = unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: hostOrder(to.Port()), Addr: a.As16()}
 	if a.IsLinkLocalUnicast() && a.Is6() {
-		sa.Scope_id = z.id(a.Zone())
+		sa.Scope_id = zoneID(a.Zone())
 	}
 	return unix.SizeofSockaddrInet6
 }
@@ -52,64 +52,34 @@ func hostOrder(port uint16) uint16 {
 	return binary.NativeEndian.Uint16(b[:])
 }
 
-// maxZones bounds each map of zones: a host with more interfaces looks them up more often.
-const maxZones = 64
+// interfaces remembers names and numbers of interfaces, by each other. Only link-local addresses ask for them.
+var interfaces sync.Map
 
-// zones remembers names and numbers of interfaces. Only link-local addresses ask for them.
-type zones struct {
-	mu    sync.Mutex // guards the maps, not the look-ups
-	names map[uint32]string
-	ids   map[string]uint32
-}
-
-func newZones() *zones {
-	return &zones{names: make(map[uint32]string), ids: make(map[string]uint32)}
-}
-
-// name returns the name of interface id, or its number if it has none.
-func (z *zones) name(id uint32) string {
-	z.mu.Lock()
-	name, ok := z.names[id]
-	z.mu.Unlock()
-	if ok {
-		return name
+// zoneName returns the name of interface id, or its number if it has none.
+func zoneName(id uint32) string {
+	if name, ok := interfaces.Load(id); ok {
+		return name.(string)
 	}
 	ifi, err := net.InterfaceByIndex(int(id))
 	if err != nil {
 		return strconv.FormatUint(uint64(id), 10)
 	}
-	z.mu.Lock()
-	defer z.mu.Unlock()
-	if len(z.names) >= maxZones {
-		clear(z.names)
-	}
-	z.names[id] = ifi.Name
+	interfaces.Store(id, ifi.Name)
 	return ifi.Name
 }
 
-// id returns the number of an interface given its name or number, 0 if there is none.
-func (z *zones) id(name string) uint32 {
-	if name == "" {
-		return 0
-	}
+// zoneID returns the number of an interface given its name or number, 0 if there is none.
+func zoneID(name string) uint32 {
 	if n, err := strconv.ParseUint(name, 10, 32); err == nil {
 		return uint32(n)
 	}
-	z.mu.Lock()
-	id, ok := z.ids[name]
-	z.mu.Unlock()
-	if ok {
-		return id
+	if id, ok := interfaces.Load(name); ok {
+		return id.(uint32)
 	}
-	ifi, err := net.InterfaceByName(name)
+	ifi, err := net.InterfaceByName(name) // which has no ""
 	if err != nil {
 		return 0
 	}
-	z.mu.Lock()
-	defer z.mu.Unlock()
-	if len(z.ids) >= maxZones {
-		clear(z.ids)
-	}
-	z.ids[name] = uint32(ifi.Index)
+	interfaces.Store(name, uint32(ifi.Index))
 	return uint32(ifi.Index)
 }

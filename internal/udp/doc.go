@@ -30,5 +30,4 @@
 // Locks, in the order in which they are taken:
 //
 //	queue.mu
-//	zones.mu
 package udp

@@ -20,8 +20,7 @@ func Listen(addr string, sockets int) (*Mux, error) {
 	if sockets <= 0 {
 		sockets = min(runtime.GOMAXPROCS(0), maxDefaultSockets)
 	}
-	zones := newZones()
-	first, err := openSocket(networkFor(addr), addr, false, zones)
+	first, err := openSocket(networkFor(addr), addr, false)
 	if err != nil {
 		return nil, listenError(addr, err)
 	}
@@ -42,7 +41,7 @@ func Listen(addr string, sockets int) (*Mux, error) {
 	}
 	for len(socks) < sockets {
 		bound := first.c.LocalAddr().String()
-		s, err := openSocket(networkFor(addr), bound, true, zones)
+		s, err := openSocket(networkFor(addr), bound, true)
 		if err != nil {
 			return fail(listenError(bound, err))
 		}
@@ -57,7 +56,7 @@ func Listen(addr string, sockets int) (*Mux, error) {
 }
 
 // openSocket binds one socket, shared with those bound before if reuse is set, and sets its options.
-func openSocket(network, addr string, reuse bool, zones *zones) (*udpSocket, error) {
+func openSocket(network, addr string, reuse bool) (*udpSocket, error) {
 	var lc net.ListenConfig
 	if reuse {
 		lc.Control = func(_, _ string, rc syscall.RawConn) error {
@@ -72,7 +71,7 @@ func openSocket(network, addr string, reuse bool, zones *zones) (*udpSocket, err
 	if err != nil {
 		return nil, err
 	}
-	s := &udpSocket{c: c.(*net.UDPConn), zones: zones}
+	s := &udpSocket{c: c.(*net.UDPConn)}
 	if s.rc, err = s.c.SyscallConn(); err == nil {
 		err = s.control(s.setOptions)
 	}

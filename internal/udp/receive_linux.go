@@ -99,13 +99,13 @@ func (r *receiver) deliver(q *queue, h Handler, b *Batch) {
 		case p[0] >= firstQUIC && cut:
 			truncated++
 		case p[0] >= firstQUIC:
-			q.push(p, r.control(i), r.s.zones.addrPort(&r.names[i]), nil)
+			q.push(p, r.control(i), addrPortOf(&r.names[i]), nil)
 		case cut:
 			oversized++
 		default:
 			sealed++
 			bytes += uint64(len(p))
-			from := Path{Remote: r.s.zones.addrPort(&r.names[i])}
+			from := Path{Remote: addrPortOf(&r.names[i])}
 			if r.s.wildcard {
 				from.Local = localAddr(r.control(i), from.Remote.Addr().Is4())
 			}

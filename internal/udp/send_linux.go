@@ -54,7 +54,7 @@ func (w *mmsgSender) put(i, n int, to Path) bool {
 		return false
 	}
 	h := &w.hdrs[i].Hdr
-	h.Namelen = w.s.zones.putSockaddr(&w.names[i], to.Remote, w.s.v6)
+	h.Namelen = putSockaddr(&w.names[i], to.Remote, w.s.v6)
 	if h.Namelen == 0 {
 		w.s.count.sendErrors[sendUnreachable].Add(1)
 		return false

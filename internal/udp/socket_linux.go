@@ -7,9 +7,8 @@ import (
 
 // udpSocket is one UDP socket that is read with recvmmsg and written with sendmmsg.
 type udpSocket struct {
-	c     *net.UDPConn
-	rc    syscall.RawConn
-	zones *zones // shared by the sockets of one Mux
+	c  *net.UDPConn
+	rc syscall.RawConn
 	// v6 is whether the socket is AF_INET6; its IPv4 addresses are mapped then.
 	v6 bool
 	// wildcard is whether it is bound to an unspecified address, so that packets carry the local one.

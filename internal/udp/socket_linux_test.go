@@ -198,7 +198,7 @@ func TestFullSocketDrops(t *testing.T) {
 	near, far := os.NewFile(uintptr(fds[0]), "near"), os.NewFile(uintptr(fds[1]), "far")
 	defer near.Close()
 	defer far.Close()
-	s := &udpSocket{zones: newZones()}
+	s := new(udpSocket)
 	if s.rc, err = near.SyscallConn(); err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +230,6 @@ func TestSocketAddressesRoundTrip(t *testing.T) {
 	if err != nil || len(interfaces) == 0 {
 		t.Fatalf("interfaces: %v, %v", interfaces, err)
 	}
-	z := newZones()
 	ifi := interfaces[0]
 	tests := []struct {
 		give   string
@@ -254,9 +253,9 @@ func TestSocketAddressesRoundTrip(t *testing.T) {
 	for range 2 { // again, from the cache
 		for _, test := range tests {
 			var sa unix.RawSockaddrInet6
-			if n := z.putSockaddr(&sa, netip.MustParseAddrPort(test.give), test.v6); n != test.length {
+			if n := putSockaddr(&sa, netip.MustParseAddrPort(test.give), test.v6); n != test.length {
 				t.Errorf("%s: length %d, want %d", test.give, n, test.length)
-			} else if got := z.addrPort(&sa); n != 0 && got != netip.MustParseAddrPort(test.want) {
+			} else if got := addrPortOf(&sa); n != 0 && got != netip.MustParseAddrPort(test.want) {
 				t.Errorf("%s came back as %v, want %s", test.give, got, test.want)
 			}
 		}
