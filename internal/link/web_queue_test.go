@@ -90,8 +90,8 @@ func TestWebQueueWakes(t *testing.T) {
 	<-q.ready
 	q.close()
 	<-q.ready
-	if q.push(2, queuedMedia, budget.Source{}, 0) || q.n != 2 {
-		t.Errorf("%d after the end", q.n)
+	if q.push(2, queuedMedia, budget.Source{}, 0) || len(q.waiting) != 2 {
+		t.Errorf("%d after the end", len(q.waiting))
 	}
 	for range 2 {
 		if _, _, over := q.pop(nil, 0); over {
@@ -214,7 +214,7 @@ func TestFanOutToBrowsersAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations for %d packets", allocs, len(sessions))
 	}
 	for i, s := range sessions {
-		if got := s.route.Load().web.queue.n; got != webQueued {
+		if got := len(s.route.Load().web.queue.waiting); got != webQueued {
 			t.Errorf("%d packets wait for browser %d", got, i)
 		}
 	}
