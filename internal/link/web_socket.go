@@ -72,8 +72,8 @@ func (ep *Endpoint) ServeWebSocket(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the subprotocol is "+socketProtocol, http.StatusBadRequest)
 		return
 	}
-	tuned := &tunedWriter{ResponseWriter: w}
-	conn, err := websocket.Accept(tuned, r, &websocket.AcceptOptions{
+	taken := &hijacked{ResponseWriter: w}
+	conn, err := websocket.Accept(taken, r, &websocket.AcceptOptions{
 		Subprotocols:       []string{socketProtocol},
 		InsecureSkipVerify: true, // CheckOrigin was asked
 		CompressionMode:    websocket.CompressionDisabled,
@@ -82,7 +82,7 @@ func (ep *Endpoint) ServeWebSocket(w http.ResponseWriter, r *http.Request) {
 		ep.log.Debug("no WebSocket", "remote", remote, "err", err)
 		return
 	}
-	c := newSocketCarrier(ep, conn, tuned.conn, ep.web.names(r))
+	c := newSocketCarrier(ep, conn, taken.conn, ep.web.names(r))
 	deadline := time.AfterFunc(handshakeTimeout, c.abort)
 	defer deadline.Stop()
 	served := newWebConn(ep, c, remote.Addr().Unmap(), socketPatience, func() {
@@ -127,37 +127,20 @@ func RequestNames(r *http.Request) []string {
 	return names
 }
 
-// tunedWriter tunes the connection that is taken over from an http.Server, so that the kernel does not queue
-// seconds of media that this side could drop, and keeps it.
-type tunedWriter struct {
+// hijacked keeps the connection that is taken over from an http.Server.
+type hijacked struct {
 	http.ResponseWriter
 	conn net.Conn
 }
 
 // Hijack implements http.Hijacker.
-func (t *tunedWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, rw, err := http.NewResponseController(t.ResponseWriter).Hijack()
-	if err == nil {
-		t.conn = conn
-		if plain := tcpOf(conn); plain != nil {
-			limitUnsent(plain)
-		}
-	}
-	return conn, rw, err
-}
-
-// tcpOf returns the connection of TCP that conn is, with or without TLS; nil if it is something else.
-func tcpOf(conn net.Conn) *net.TCPConn {
-	if secure, ok := conn.(*tls.Conn); ok {
-		conn = secure.NetConn()
-	}
-	plain, _ := conn.(*net.TCPConn)
-	return plain
+func (h *hijacked) Hijack() (conn net.Conn, rw *bufio.ReadWriter, err error) {
+	h.conn, rw, err = http.NewResponseController(h.ResponseWriter).Hijack()
+	return h.conn, rw, err
 }
 
 // socketCarrier is a WebSocket as webCarrier: control messages are texts, packets binary messages.
 type socketCarrier struct {
-	ep     *Endpoint
 	conn   *websocket.Conn
 	raw    net.Conn        // below it
 	kernel syscall.RawConn // of TCP below that; nil: not known
@@ -170,19 +153,16 @@ type socketCarrier struct {
 
 func newSocketCarrier(ep *Endpoint, conn *websocket.Conn, raw net.Conn, names [][]byte) *socketCarrier {
 	conn.SetReadLimit(int64(max(ep.config.MaxMessage, wire.MaxPacketSize)))
-	var kernel syscall.RawConn
-	if plain := tcpOf(raw); plain != nil {
-		kernel, _ = plain.SyscallConn() // nil if it fails
+	c := &socketCarrier{
+		conn: conn, raw: raw, names: names, texts: make(chan []byte, socketTexts), ended: make(chan struct{}),
 	}
-	return &socketCarrier{
-		kernel: kernel,
-		ep:     ep,
-		conn:   conn,
-		raw:    raw,
-		names:  names,
-		texts:  make(chan []byte, socketTexts),
-		ended:  make(chan struct{}),
+	if secure, ok := raw.(*tls.Conn); ok {
+		raw = secure.NetConn()
 	}
+	if plain, ok := raw.(*net.TCPConn); ok {
+		c.kernel, _ = plain.SyscallConn() // nil if it fails
+	}
+	return c
 }
 
 func (c *socketCarrier) read(limit int) (wire.Message, error) {
