@@ -115,12 +115,11 @@ func (to *metricSet) packets(stats *link.Stats) {
 
 // dropped is what was dropped, by what it is and why; and what of that is media in bytes.
 func (to *metricSet) dropped(r *Relay, stats *link.Stats) {
-	failed := stats.UDP.SendErrors
 	ofSockets := map[drops.Reason]uint64{
 		drops.BadHeader:  stats.UDP.Oversized,
 		drops.QUICQueue:  stats.UDP.QUICDropped,
 		drops.NoBuffer:   stats.UDP.SendDropped,
-		drops.SendFailed: failed.Unreachable + failed.Refused + failed.Denied + failed.TooBig + failed.Other,
+		drops.SendFailed: stats.UDP.SendErrors,
 	}
 	for why := drops.None + 1; why < drops.Reasons; why++ {
 		by := metricSet{to.out, to.prefix, []string{"what", "reason"}, []string{why.What(), why.Label()}}

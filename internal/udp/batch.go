@@ -8,9 +8,10 @@ type Batch struct {
 	Owner interface{ Finish() }
 
 	out  sender
-	buf  []byte // slots buffers of MaxPacket bytes
-	n    int    // committed packets, in slots 0 to n-1
-	next []byte // what Buffer returned; nil after Commit
+	lost *counters // counts what is not put into it
+	buf  []byte    // slots buffers of MaxPacket bytes
+	n    int       // committed packets, in slots 0 to n-1
+	next []byte    // what Buffer returned; nil after Commit
 
 	held int       // calls of Hold without their Release
 	more []spilled // what was committed beyond the slots while the batch was held, at most maxSpilled
@@ -27,18 +28,15 @@ type spilled struct {
 
 // sender sends the packets of one Batch on one socket.
 type sender interface {
-	// put makes the first n bytes of slot i go to a path. It reports false, and has counted why, if they
-	// cannot.
+	// put makes the first n bytes of slot i, at most MaxPacket, go to a path. It reports false if they cannot.
 	put(i, n int, to Path) bool
 	// send sends slots 0 to n-1 and counts them. It does not block (see Flush).
 	send(n int)
-	// drop counts a packet for which there was no memory.
-	drop()
 }
 
 func newBatch(s socket) *Batch {
 	buf := make([]byte, slots*MaxPacket)
-	return &Batch{out: s.newSender(buf), buf: buf}
+	return &Batch{out: s.newSender(buf), lost: s.counters(), buf: buf}
 }
 
 // Buffer returns the free buffer of the next packet, of length 0 and capacity MaxPacket, valid until the next
@@ -71,17 +69,24 @@ func (b *Batch) Commit(n int, to Path) {
 	b.next = nil
 	switch {
 	case p == nil || n <= 0:
-	case b.n < slots:
-		if b.out.put(b.n, n, to) {
-			b.n++
-		}
 	case n > MaxPacket:
-		b.out.put(0, n, to) // which counts it
+		b.lost.sendErrors.Add(1)
+	case b.n < slots:
+		b.n = b.put(b.n, n, to)
 	case len(b.more) == maxSpilled:
-		b.out.drop()
+		b.lost.sendDropped.Add(1)
 	default:
 		b.more = append(b.more, spilled{p[:n], to})
 	}
+}
+
+// put fills slot i, and returns the next one to fill.
+func (b *Batch) put(i, n int, to Path) (next int) {
+	if !b.out.put(i, n, to) {
+		b.lost.sendErrors.Add(1)
+		return i
+	}
+	return i + 1
 }
 
 // Finish lets the owner add its last packets and flushes.
@@ -114,9 +119,7 @@ func (b *Batch) flushSpilled() {
 		p := b.more[0]
 		b.more[0] = spilled{}
 		b.more = b.more[1:]
-		if b.out.put(n, copy(b.buf[n*MaxPacket:(n+1)*MaxPacket], p.packet), p.to) {
-			n++
-		}
+		n = b.put(n, copy(b.buf[n*MaxPacket:(n+1)*MaxPacket], p.packet), p.to)
 	}
 	if len(b.more) == 0 {
 		b.more = nil

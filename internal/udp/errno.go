@@ -4,21 +4,10 @@ package udp
 
 import "syscall"
 
-// sendErrorOf says why the kernel refused a packet.
-func sendErrorOf(e syscall.Errno) sendError {
-	switch e {
-	case syscall.EAGAIN, syscall.ENOBUFS, syscall.ENOMEM:
-		return sendNoBuffer
-	case syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.ENETDOWN,
-		syscall.EADDRNOTAVAIL,
-		syscall.EAFNOSUPPORT:
-		return sendUnreachable
-	case syscall.ECONNREFUSED:
-		return sendRefused
-	case syscall.EPERM, syscall.EACCES:
-		return sendDenied
-	case syscall.EMSGSIZE:
-		return sendTooBig
-	}
-	return sendOther
+// tooLong is the error of a packet that is larger than what it is read into, where that is one.
+const tooLong = syscall.EMSGSIZE
+
+// isFull reports whether the kernel had no buffer for a packet.
+func isFull(e syscall.Errno) bool {
+	return e == syscall.EAGAIN || e == syscall.ENOBUFS || e == syscall.ENOMEM
 }

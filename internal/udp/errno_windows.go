@@ -6,20 +6,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// sendErrorOf says why the kernel refused a packet.
-func sendErrorOf(e syscall.Errno) sendError {
-	switch e {
-	case windows.WSAEWOULDBLOCK, windows.WSAENOBUFS:
-		return sendNoBuffer
-	case windows.WSAEHOSTUNREACH, windows.WSAENETUNREACH, windows.WSAEHOSTDOWN, windows.WSAENETDOWN,
-		windows.WSAEADDRNOTAVAIL, windows.WSAEAFNOSUPPORT:
-		return sendUnreachable
-	case windows.WSAECONNREFUSED, windows.WSAECONNRESET:
-		return sendRefused
-	case windows.WSAEACCES:
-		return sendDenied
-	case windows.WSAEMSGSIZE:
-		return sendTooBig
-	}
-	return sendOther
-}
+// tooLong is the error of a packet that is larger than what it is read into.
+const tooLong = windows.WSAEMSGSIZE
+
+// isFull reports whether the kernel had no buffer for a packet.
+func isFull(e syscall.Errno) bool { return e == windows.WSAEWOULDBLOCK || e == windows.WSAENOBUFS }

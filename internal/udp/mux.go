@@ -31,8 +31,6 @@ type Mux struct {
 
 	buffers Buffers // of sockets that Listen opened
 
-	quicOut atomic.Uint64 // what quic-go sends
-
 	serving   atomic.Bool
 	batches   atomic.Uint32 // made by NewBatch, so that they take turns on the sockets
 	closeOnce sync.Once
@@ -124,8 +122,7 @@ func (m *Mux) Stats() Stats {
 	for _, sock := range m.socks {
 		sock.counters().addTo(&s)
 	}
-	s.QUICIn, s.QUICOut = m.queue.in.Load(), m.quicOut.Load()
-	s.QUICDropped = m.queue.dropped.Load()
+	s.QUICIn, s.QUICDropped = m.queue.in.Load(), m.queue.dropped.Load()
 	s.Truncated += m.queue.truncated.Load()
 	return s
 }

@@ -36,7 +36,7 @@ func (s *plainSocket) serve(q *queue, h Handler, b *Batch) error {
 	var failed failures
 	for {
 		n, from, addr, err := s.receive(p)
-		if err != nil && errorKind(err) == sendTooBig {
+		if err != nil && errors.Is(err, tooLong) {
 			n, err = len(p), nil // Windows reports packets larger than the buffer as an error
 		}
 		if err != nil {
@@ -97,15 +97,9 @@ type plainSender struct {
 }
 
 func (w *plainSender) put(i, n int, to Path) bool {
-	if n > MaxPacket {
-		w.s.count.sendErrors[sendTooBig].Add(1)
-		return false
-	}
 	w.pkts[i].n, w.pkts[i].to = n, to.Remote
 	return true
 }
-
-func (w *plainSender) drop() { w.s.count.sendErrors[sendNoBuffer].Add(1) }
 
 func (w *plainSender) send(n int) {
 	for i := range n {
@@ -123,16 +117,11 @@ func (w *plainSender) send(n int) {
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:
-			w.s.count.sendErrors[errorKind(err)].Add(1)
+			if e := syscall.Errno(0); errors.As(err, &e) && isFull(e) {
+				w.s.count.sendDropped.Add(1)
+			} else {
+				w.s.count.sendErrors.Add(1)
+			}
 		}
 	}
-}
-
-// errorKind says why sending failed.
-func errorKind(err error) sendError {
-	var e syscall.Errno
-	if errors.As(err, &e) {
-		return sendErrorOf(e)
-	}
-	return sendOther
 }

@@ -24,10 +24,7 @@ func (c *quicConn) ReadFrom(p []byte) (n int, from net.Addr, err error) {
 }
 
 // WriteTo sends through the first socket.
-func (c *quicConn) WriteTo(p []byte, to net.Addr) (int, error) {
-	c.m.quicOut.Add(1)
-	return c.w.WriteTo(p, to)
-}
+func (c *quicConn) WriteTo(p []byte, to net.Addr) (int, error) { return c.w.WriteTo(p, to) }
 
 func (c *quicConn) Close() error                       { return c.m.Close() }
 func (c *quicConn) LocalAddr() net.Addr                { return c.w.LocalAddr() }

@@ -45,7 +45,6 @@ func (c *quicUDPConn) ReadMsgUDP(b, oob []byte) (n, oobn, flags int, from *net.U
 
 // WriteMsgUDP sends through the first socket. See net.UDPConn.
 func (c *quicUDPConn) WriteMsgUDP(b, oob []byte, to *net.UDPAddr) (n, oobn int, err error) {
-	c.m.quicOut.Add(1)
 	return c.first.c.WriteMsgUDP(b, oob, to)
 }
 

@@ -1,6 +1,7 @@
 package udp
 
 import (
+	"slices"
 	"syscall"
 	"time"
 	"unsafe"
@@ -15,6 +16,12 @@ const (
 	sendPauses = 4
 )
 
+// ofLocal are the errors of a packet that cannot leave from where it is to leave from.
+var ofLocal = []syscall.Errno{
+	syscall.EINVAL, syscall.EADDRNOTAVAIL, syscall.EAFNOSUPPORT,
+	syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.ENETDOWN,
+}
+
 // mmsgSender is the memory of one Batch for sendmmsg, linked once as that of receiver is.
 type mmsgSender struct {
 	s     *udpSocket
@@ -28,7 +35,6 @@ type mmsgSender struct {
 	retried   bool // slot next was refused once
 	// Counted since the last Flush began.
 	sent, sentBytes uint64
-	refused         [sendErrorKinds]uint64
 
 	// write is writeReady, bound once, to allocate nothing.
 	write func(fd uintptr)
@@ -49,22 +55,15 @@ func newMmsgSender(s *udpSocket, buf []byte) *mmsgSender {
 }
 
 func (w *mmsgSender) put(i, n int, to Path) bool {
-	if n > MaxPacket {
-		w.s.count.sendErrors[sendTooBig].Add(1)
-		return false
-	}
 	h := &w.hdrs[i].Hdr
 	h.Namelen = putSockaddr(&w.names[i], to.Remote, w.s.v6)
 	if h.Namelen == 0 {
-		w.s.count.sendErrors[sendUnreachable].Add(1)
 		return false
 	}
 	w.iovs[i].SetLen(n)
 	h.SetControllen(w.info[i].put(to, w.names[i].Scope_id))
 	return true
 }
-
-func (w *mmsgSender) drop() { w.s.count.sendErrors[sendNoBuffer].Add(1) }
 
 // send sends slots 0 to n-1. It uses RawConn.Control, not Write, which would wait for other senders on the
 // socket, and for ever for one that is full.
@@ -78,7 +77,7 @@ func (w *mmsgSender) send(n int) {
 			break
 		}
 		if pauses == sendPauses {
-			w.refused[sendNoBuffer] += uint64(w.end - w.next)
+			w.s.count.sendDropped.Add(uint64(w.end - w.next))
 			break
 		}
 		time.Sleep(sendPause)
@@ -100,19 +99,19 @@ func (w *mmsgSender) writeReady(fd uintptr) {
 			w.sent += uint64(n)
 			w.retried = false
 		case errno == syscall.EINTR:
-		case sendErrorOf(errno) == sendNoBuffer:
+		case isFull(errno):
 			return
 		case !w.retried:
 			// The error may be an older packet's, reported late and once, or the spurious EPERM that a new
 			// socket can start with (golang/go#63322).
 			w.retried = true
-			if errno == syscall.EINVAL || sendErrorOf(errno) == sendUnreachable {
+			if slices.Contains(ofLocal, errno) {
 				// The local address may no longer be ours: let the kernel pick one, or a host that moves
 				// to another network would stay silent.
 				w.hdrs[w.next].Hdr.SetControllen(0)
 			}
 		default:
-			w.refused[sendErrorOf(errno)]++
+			w.s.count.sendErrors.Add(1)
 			w.retried = false
 			w.next++
 		}
@@ -125,10 +124,4 @@ func (w *mmsgSender) count() {
 	c.sealedOut.Add(w.sent)
 	c.sealedOutBytes.Add(w.sentBytes)
 	w.sent, w.sentBytes, w.retried = 0, 0, false
-	for kind, n := range w.refused {
-		if n > 0 {
-			c.sendErrors[kind].Add(n)
-			w.refused[kind] = 0
-		}
-	}
 }

@@ -154,7 +154,7 @@ func TestLocalAddressOfTheAnswer(t *testing.T) {
 			t.Errorf("%s: %x came from %v, want %s", test.local, p, from, test.want)
 		}
 	}
-	if s := m.Stats(); s.SealedOutPackets != uint64(len(tests)) || s.SendErrors != (SendErrors{}) {
+	if s := m.Stats(); s.SealedOutPackets != uint64(len(tests)) || s.SendErrors != 0 {
 		t.Errorf("stats: %+v", s)
 	}
 }
