@@ -273,8 +273,8 @@ func (c *Client) install(next *attempt) (fresh bool) {
 	c.mu.Unlock()
 
 	if fresh {
-		if previous != nil {
-			previous.abandon()
+		if previous != nil { // the relay has forgotten it
+			c.ep.WithTx(func(tx *Tx) { previous.end(tx, wire.CloseLost, false) })
 		}
 		c.ep.mu.Lock()
 		c.ep.all[s], c.ep.dialled[s] = struct{}{}, struct{}{}

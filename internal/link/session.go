@@ -185,19 +185,6 @@ func (s *Session) end(tx *Tx, code wire.CloseCode, tell bool) {
 	}
 }
 
-// abandon forgets a session that the relay has forgotten, without a word to anyone.
-func (s *Session) abandon() {
-	s.mu.Lock()
-	s.ended = true
-	attachments := s.attachments
-	s.attachments = nil
-	s.setOutLocked(nil)
-	unacked := s.urgentOut.clear()
-	s.mu.Unlock()
-	s.ep.forget(s, attachments)
-	callAll(unacked, false)
-}
-
 // Peer reports whether the session is a peer link.
 func (s *Session) Peer() bool { return s.peer }
 
