@@ -22,17 +22,14 @@ func (c *mediaCount) packets() uint64 { return c.v.Load() & (1<<countBits - 1) }
 func (c *mediaCount) bytes() uint32 { return uint32(c.v.Load() >> countBits) }
 
 const (
-	meterEvery = 500 * time.Millisecond // how far apart the counts that a mediaMeter keeps are, at least
+	meterMost  = time.Second            // of which a mediaMeter tells the mean; at least it is half of it
 	meterRest  = time.Second            // after so long without media its rate is measured anew
 	meterFirst = 200 * time.Millisecond // for so long nothing is known of it then
 )
 
 // mediaMeter tells the rate of media of about the last second, or since it began, from what ticks see of a
 // mediaCount. It is pure; its Session locks it. The zero value has seen nothing.
-type mediaMeter struct {
-	before, last countedAt
-	began, moved countedAt // when media began after a rest, and when there was some last
-}
+type mediaMeter struct{ from, moved countedAt } // since when it tells the rate, and when there was media last
 
 // countedAt is the count at a time on the Endpoint's clock.
 type countedAt struct {
@@ -42,32 +39,23 @@ type countedAt struct {
 
 // note keeps the count now.
 func (m *mediaMeter) note(bytes uint32, at time.Duration) {
-	now := countedAt{at, bytes}
-	if m.last.at == 0 || at-m.last.at >= meterEvery {
-		m.before, m.last = m.last, now
-	}
-	if bytes == m.moved.bytes {
-		return
-	}
 	if m.moved.at == 0 || at-m.moved.at > meterRest {
-		m.began = now
+		m.from = countedAt{at, bytes} // what was before would make it too low
 	}
-	m.moved = now
+	if bytes != m.moved.bytes {
+		m.moved = countedAt{at, bytes}
+	}
+	if past := at - m.from.at; past > meterMost {
+		m.from.at += past / 2
+		m.from.bytes += (bytes - m.from.bytes) & countBytes / 2
+	}
 }
 
 // rate returns bytes a second; 0 in the first moments of media.
 func (m *mediaMeter) rate(bytes uint32, now time.Duration) float64 {
-	from := m.before
-	if from.at == 0 {
-		from = m.last
-	}
-	if m.began.at > from.at { // what was before would make it too low
-		if from = m.began; now-from.at < meterFirst {
-			return 0
-		}
-	}
-	if from.at == 0 || now <= from.at {
+	past := now - m.from.at
+	if past < meterFirst {
 		return 0
 	}
-	return float64((bytes-from.bytes)&countBytes) / (now - from.at).Seconds()
+	return float64((bytes-m.from.bytes)&countBytes) / past.Seconds()
 }
