@@ -115,12 +115,10 @@ type knownAddrs struct {
 // session reports whether somebody with a session was at the address, or in its block, a moment ago.
 func (k *knownAddrs) session(addr netip.Addr, now time.Time) bool {
 	k.mu.Lock()
-	look := k.sessions == nil || now.Sub(k.looked) >= knownFor
-	if look {
+	defer k.mu.Unlock()
+	if now.Sub(k.looked) >= knownFor {
 		k.looked = now
-	}
-	k.mu.Unlock()
-	if look {
+		k.mu.Unlock()
 		blocks := make(map[netip.Prefix]struct{})
 		for _, s := range k.list() {
 			for _, at := range s.provenAddrs() {
@@ -129,10 +127,7 @@ func (k *knownAddrs) session(addr netip.Addr, now time.Time) bool {
 		}
 		k.mu.Lock()
 		k.sessions = blocks
-		k.mu.Unlock()
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	_, known := k.sessions[AddressBlock(addr)]
 	return known
 }

@@ -13,15 +13,6 @@ import (
 // forgets a quarter of them, whichever: that many proven addresses are not stopped by a limit for each.
 const maxLimited = 1 << 16
 
-// limitLevels4 and limitLevels6 are prefixes with a limit of their own, the coarsest first, and how many
-// times that of one address, or IPv6 /64, it is: one customer has many of those.
-var (
-	limitLevels4 = []limitLevel{{24, 8}, {32, 1}}
-	limitLevels6 = []limitLevel{{32, 64}, {48, 16}, {56, 4}, {64, 1}}
-)
-
-type limitLevel struct{ bits, times int }
-
 // addressLimiter limits the rate of something for each address, or each IPv6 /64, and for all in a coarser
 // prefix.
 type addressLimiter struct {
@@ -40,33 +31,31 @@ func newAddressLimiter(limit rate.Limit, burst int) *addressLimiter {
 // allow takes one token of addr's bucket, and of those of the prefixes that it is in. It takes none if one of
 // them is empty: who exceeds its own limit takes nothing from its neighbours.
 func (l *addressLimiter) allow(addr netip.Addr, now time.Time) bool {
-	addr = addr.Unmap().WithZone("")
-	levels := limitLevels4
-	if addr.Is6() {
-		levels = limitLevels6
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.buckets) >= maxLimited || now.Sub(l.swept) > time.Minute {
 		l.sweep(now)
 	}
-	var buckets [4]*rate.Limiter
-	for i, level := range levels {
-		prefix, _ := addr.Prefix(level.bits)
+	var buckets []*rate.Limiter
+	allowed := true
+	eachPrefix(addr, func(prefix netip.Prefix, level prefixLevel) {
+		if level.times == 0 || !allowed {
+			return
+		}
 		b := l.buckets[prefix]
 		if b == nil {
 			b = rate.NewLimiter(l.limit*rate.Limit(level.times), l.burst*level.times)
 			l.buckets[prefix] = b
 		}
-		if b.TokensAt(now) < 1 {
-			return false
+		allowed = b.TokensAt(now) >= 1
+		buckets = append(buckets, b)
+	})
+	for _, b := range buckets {
+		if allowed {
+			b.AllowN(now, 1)
 		}
-		buckets[i] = b
 	}
-	for _, b := range buckets[:len(levels)] {
-		b.AllowN(now, 1)
-	}
-	return true
+	return allowed
 }
 
 // sweep forgets the buckets that are full again, and if that is not enough others, too.

@@ -31,18 +31,19 @@ type Places struct {
 // placesLight is the part of the free places from which on a prefix is not light any more.
 const placesLight = 64
 
-// placeLevel is a length of prefixes that are bounded.
-type placeLevel struct {
+// prefixLevel is a length of prefixes that are bounded.
+type prefixLevel struct {
 	bits  int
 	most  float64 // the part of all places that a prefix may have
 	light float64 // the part of all places that are free from which on it has to be light
+	times int     // how many times the limit of one address an addressLimiter lets it have; 0: any number
 }
 
 // The coarsest prefixes are about what one provider has; the finest are AddressBlocks.
 var (
-	placeLevels4 = []placeLevel{{16, 1. / 2, 1. / 8}, {24, 1. / 4, 1. / 4}, {32, 1. / 16, 1. / 2}}
-	placeLevels6 = []placeLevel{
-		{32, 1. / 2, 1. / 8}, {48, 1. / 4, 1. / 4}, {56, 1. / 8, 3. / 8}, {64, 1. / 16, 1. / 2},
+	prefixLevels4 = []prefixLevel{{16, 1. / 2, 1. / 8, 0}, {24, 1. / 4, 1. / 4, 8}, {32, 1. / 16, 1. / 2, 1}}
+	prefixLevels6 = []prefixLevel{
+		{32, 1. / 2, 1. / 8, 64}, {48, 1. / 4, 1. / 4, 16}, {56, 1. / 8, 3. / 8, 4}, {64, 1. / 16, 1. / 2, 1},
 	}
 )
 
@@ -62,7 +63,7 @@ func (p *Places) Acquire(addr netip.Addr) bool {
 		return false
 	}
 	fits := true
-	eachPrefix(addr, func(prefix netip.Prefix, level placeLevel) {
+	eachPrefix(addr, func(prefix netip.Prefix, level prefixLevel) {
 		held, total := float64(p.held[prefix]), float64(p.total)
 		scarce := float64(free) <= total*level.light
 		fits = fits && held < max(1, total*level.most) && (!scarce || held < float64(free)/placesLight)
@@ -71,13 +72,13 @@ func (p *Places) Acquire(addr netip.Addr) bool {
 		return false
 	}
 	p.taken++
-	eachPrefix(addr, func(prefix netip.Prefix, _ placeLevel) { p.held[prefix]++ })
+	eachPrefix(addr, func(prefix netip.Prefix, _ prefixLevel) { p.held[prefix]++ })
 	return true
 }
 
 // Settle makes a place of an address nobody's: it stays taken, and is not held against the address any more.
 func (p *Places) Settle(addr netip.Addr) {
-	eachPrefix(addr, func(prefix netip.Prefix, _ placeLevel) {
+	eachPrefix(addr, func(prefix netip.Prefix, _ prefixLevel) {
 		if p.held[prefix]--; p.held[prefix] == 0 {
 			delete(p.held, prefix)
 		}
@@ -112,16 +113,16 @@ func (p *Places) MostText() (most string, held int) {
 	return prefix.String(), held
 }
 
-// eachPrefix calls f with the prefixes of an address that share places, the coarsest first; with none for the
+// eachPrefix calls f with the prefixes of an address that are bounded, the coarsest first; with none for the
 // zero Addr.
-func eachPrefix(addr netip.Addr, f func(prefix netip.Prefix, level placeLevel)) {
+func eachPrefix(addr netip.Addr, f func(prefix netip.Prefix, level prefixLevel)) {
 	if !addr.IsValid() {
 		return
 	}
 	addr = addr.Unmap().WithZone("")
-	levels := placeLevels4
+	levels := prefixLevels4
 	if addr.Is6() {
-		levels = placeLevels6
+		levels = prefixLevels6
 	}
 	for _, level := range levels {
 		prefix, _ := addr.Prefix(level.bits)
