@@ -206,7 +206,9 @@ func (ep *Endpoint) Close() error {
 	for _, s := range ep.Sessions() {
 		s.End(wire.CloseShuttingDown)
 	}
-	ep.web.close()
+	if ep.web != nil {
+		ep.web.close()
+	}
 	ep.cancel()
 	err := ep.transport.Close()
 	if muxErr := ep.mux.Close(); !errors.Is(muxErr, net.ErrClosed) {
@@ -230,11 +232,15 @@ func (ep *Endpoint) Sessions() []*Session {
 // Stats returns the totals so far.
 func (ep *Endpoint) Stats() Stats {
 	c := &ep.stats
-	return Stats{
+	stats := Stats{
 		UDP: ep.mux.Stats(), ResetsSent: c.resetsSent.Load(), Moved: c.moved.Load(),
-		Handshakes: ep.pending.all() + ep.web.handshakes(), WebSessions: c.webAttached.Load(),
-		WebOpen: ep.web.open(),
+		Handshakes: ep.pending.all(), WebSessions: c.webAttached.Load(),
 	}
+	if ep.web != nil {
+		stats.Handshakes += ep.web.pending.all()
+		stats.WebOpen = ep.web.open()
+	}
+	return stats
 }
 
 // Drops are the totals of what was dropped.

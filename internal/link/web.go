@@ -7,9 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -22,16 +20,15 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// WebConfig says which browsers may attach (docs/protocol.md, section 8).
+// WebConfig says which browsers may attach (docs/protocol.md, section 8). No function may be nil.
 type WebConfig struct {
-	// CheckOrigin is asked about each request for WebTransport and WebSocket. nil: the page must come from
-	// the host that it asks, or the request from a program that is no browser.
+	// CheckOrigin is asked about each request for WebTransport and WebSocket.
 	CheckOrigin func(r *http.Request) bool
 	// Names returns what a browser that asks for a WebSocket may call the relay, "host:port" in lower case:
-	// it signs the one that it opened, and others are refused. nil: what the request says (RequestNames).
+	// it signs the one that it opened, and others are refused. What the request says is RequestNames.
 	Names func(r *http.Request) []string
 	// Trouble is told of requests for a WebSocket that came to nothing because of what is between browser and
-	// relay. Anybody can cause it. nil: nobody is told.
+	// relay. Anybody can cause it.
 	Trouble func(r *http.Request, what WebTrouble)
 }
 
@@ -72,32 +69,9 @@ type webServer struct {
 func newWebServer(ep *Endpoint, config *WebConfig) (*webServer, error) {
 	web := &webServer{ep: ep, config: *config, conns: make(map[*webConn]struct{})}
 	web.pending = newHandshakes(ep.config.MaxHandshakes, ep.known, ep.log)
-	if web.config.CheckOrigin == nil {
-		web.config.CheckOrigin = sameHost
-	}
-	if web.config.Names == nil {
-		web.config.Names = RequestNames
-	}
-	if web.config.Trouble == nil {
-		web.config.Trouble = func(*http.Request, WebTrouble) {}
-	}
-	if _, err := web.certificates.at(time.Now()); err != nil {
-		return nil, err
-	}
 	web.transport = web.newTransport()
-	return web, nil
-}
-
-// sameHost reports whether a request comes from a page of the host that it asks, on whichever port, or from
-// no page.
-func sameHost(r *http.Request) bool {
-	origin := r.Header.Get("Origin")
-	if origin == "" {
-		return true
-	}
-	u, err := url.Parse(origin)
-	asked := url.URL{Host: r.Host}
-	return err == nil && u.Hostname() != "" && strings.EqualFold(u.Hostname(), asked.Hostname())
+	_, err := web.certificates.at(time.Now())
+	return web, err
 }
 
 // WebCertificates returns the certificates that browsers may be shown by WebTransport, newest first; nil
@@ -111,11 +85,7 @@ func (ep *Endpoint) WebCertificates() []WebCertificate {
 		ep.log.Warn("cannot make a certificate for browsers", "err", err)
 		return nil
 	}
-	list := make([]WebCertificate, len(made))
-	for i, m := range made {
-		list[i] = m.WebCertificate
-	}
-	return list
+	return made
 }
 
 // add counts a connection until remove. It reports false when the endpoint is closing.
@@ -136,30 +106,15 @@ func (web *webServer) remove(w *webConn) {
 	web.wg.Done()
 }
 
-// open returns how many connections there are; 0 for a nil webServer.
+// open returns how many connections there are.
 func (web *webServer) open() int {
-	if web == nil {
-		return 0
-	}
 	web.mu.Lock()
 	defer web.mu.Unlock()
 	return len(web.conns)
 }
 
-// handshakes returns how many WebSockets have not said a valid Hello yet; 0 for a nil webServer.
-func (web *webServer) handshakes() int {
-	if web == nil {
-		return 0
-	}
-	return web.pending.all()
-}
-
-// close ends all connections, after what they were still to be told, and waits for them. It does nothing for
-// a nil webServer.
+// close ends all connections, after what they were still to be told, and waits for them.
 func (web *webServer) close() {
-	if web == nil {
-		return
-	}
 	web.mu.Lock()
 	web.closed = true
 	conns := slices.Collect(maps.Keys(web.conns))

@@ -29,6 +29,9 @@ const (
 type WebCertificate struct {
 	Hash     [32]byte // SHA-256 of its DER encoding
 	NotAfter time.Time
+
+	made time.Time // by the wall clock
+	tls  *tls.Certificate
 }
 
 // webCertificates makes the certificates that browsers see, in memory, when they are asked for:
@@ -40,24 +43,18 @@ type WebCertificate struct {
 // here are without their monotonic reading, by which Go would compare them else: that knows nothing of a
 // clock that is set.
 type webCertificates struct {
-	mu   sync.Mutex         // guards list
-	list []*madeCertificate // newest first, at most webCertificatesKept
-}
-
-type madeCertificate struct {
-	WebCertificate
-	made time.Time // by the wall clock
-	tls  tls.Certificate
+	mu   sync.Mutex       // guards list
+	list []WebCertificate // newest first, at most webCertificatesKept; never changed, only replaced
 }
 
 // usable reports whether browsers whose clock is about right take the certificate.
-func (m *madeCertificate) usable(now time.Time) bool {
+func (m *WebCertificate) usable(now time.Time) bool {
 	return !now.Before(m.made.Add(-webClockBack)) && m.NotAfter.After(now)
 }
 
 // at returns those of now, newest first, and makes one if the newest is old, or of no use after the clock was
 // set.
-func (c *webCertificates) at(now time.Time) ([]*madeCertificate, error) {
+func (c *webCertificates) at(now time.Time) ([]WebCertificate, error) {
 	now = now.Round(0)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -66,7 +63,7 @@ func (c *webCertificates) at(now time.Time) ([]*madeCertificate, error) {
 		if err != nil {
 			return nil, err
 		}
-		list := []*madeCertificate{fresh}
+		list := []WebCertificate{fresh}
 		for _, old := range c.list {
 			if len(list) < webCertificatesKept && old.usable(now) {
 				list = append(list, old)
@@ -79,30 +76,28 @@ func (c *webCertificates) at(now time.Time) ([]*madeCertificate, error) {
 
 // show returns the one that a connection is to see.
 func (c *webCertificates) show(now time.Time) (*tls.Certificate, error) {
-	now = now.Round(0)
 	list, err := c.at(now)
 	if err != nil {
 		return nil, err
 	}
-	shown := list[0]
+	shown, now := list[0], now.Round(0)
 	if len(list) > 1 && now.Sub(shown.made) < webCertificateShown &&
 		list[1].NotAfter.After(now.Add(webClockSkew)) {
 		shown = list[1]
 	}
-	return &shown.tls, nil
+	return shown.tls, nil
 }
 
 // makeWebCertificate returns a self-signed certificate of now, which has no monotonic reading. Browsers look
 // at its hash only, so the name means nothing.
-func makeWebCertificate(now time.Time) (*madeCertificate, error) {
-	now = now.Round(0)
+func makeWebCertificate(now time.Time) (c WebCertificate, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, err
+		return c, err
 	}
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
 	if err != nil {
-		return nil, err
+		return c, err
 	}
 	template := &x509.Certificate{
 		SerialNumber: serial,
@@ -115,11 +110,8 @@ func makeWebCertificate(now time.Time) (*madeCertificate, error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
-		return nil, err
+		return c, err
 	}
-	return &madeCertificate{
-		WebCertificate: WebCertificate{Hash: sha256.Sum256(der), NotAfter: template.NotAfter},
-		made:           now,
-		tls:            tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key},
-	}, nil
+	made := &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	return WebCertificate{Hash: sha256.Sum256(der), NotAfter: template.NotAfter, made: now, tls: made}, nil
 }

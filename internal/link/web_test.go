@@ -101,21 +101,6 @@ func TestWebOriginRefused(t *testing.T) {
 	l.eventually("nobody is pending", func() bool { return l.relay.pending.total() == 0 })
 }
 
-func TestSameHost(t *testing.T) {
-	for origin, want := range map[string]bool{
-		"": true, "https://relay.example": true, "http://RELAY.example:8080": true,
-		"https://evil.example": false, "null": false, "https://": false, "::": false,
-	} {
-		r := &http.Request{Host: "relay.example:443", Header: http.Header{}}
-		if origin != "" {
-			r.Header.Set("Origin", origin)
-		}
-		if got := sameHost(r); got != want {
-			t.Errorf("%q: %v", origin, got)
-		}
-	}
-}
-
 func TestWebHosts(t *testing.T) {
 	for host, want := range map[string]string{
 		"Relay.example": "relay.example:443 relay.example:80", "relay.example:8080": "relay.example:8080",
