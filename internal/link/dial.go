@@ -199,12 +199,6 @@ func (c *Client) reattach(cause string) {
 	}
 }
 
-// relayRestarted notes a valid reset.
-func (c *Client) relayRestarted() {
-	c.reattach(causeReset)
-	wake(c.restarted)
-}
-
 // run keeps the client attached until ctx is done or the relay refuses it.
 func (c *Client) run(ctx context.Context) error {
 	defer func() {
@@ -309,11 +303,14 @@ func (c *Client) install(next *attempt) (fresh bool) {
 
 // lost notes that a connection has ended, and attaches again if it was the one in use.
 func (c *Client) lost(t *attempt, err error) {
-	if !c.isCurrent(t) {
+	c.mu.Lock()
+	current := c.current
+	c.mu.Unlock()
+	if current != t {
 		return
 	}
 	c.ep.log.Debug("control connection ended", "err", err)
-	switch bye := t.farewell(); {
+	switch bye := t.goodbye; {
 	case bye == nil && saysShutdown(err):
 		c.reattach(causeShutdown)
 	case bye == nil:
@@ -333,12 +330,6 @@ func saysShutdown(err error) bool {
 		closed.ErrorMessage == wire.CloseShuttingDown.String()
 }
 
-func (c *Client) isCurrent(t *attempt) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.current == t
-}
-
 // Request sends a control message and returns the answer. When that is overdue the client attaches again,
 // and the message is sent again, until ctx is done. On a peer link it fails with ErrPeerRequest.
 func (c *Client) Request(ctx context.Context, m wire.Message) (wire.Message, error) {
@@ -352,8 +343,12 @@ func (c *Client) Request(ctx context.Context, m wire.Message) (wire.Message, err
 		t, changed := c.current, c.changed
 		c.mu.Unlock()
 		if err := writeMessage(t.stream, m); err == nil {
-			if answer := c.await(ctx, t, changed); answer != nil {
-				return answered(answer)
+			switch answer := c.await(ctx, t, changed).(type) {
+			case nil:
+			case *wire.Refused:
+				return nil, answer
+			default:
+				return answer, nil
 			}
 		} else if errors.As(err, new(*wire.FormatError)) {
 			return nil, err
@@ -389,12 +384,4 @@ func (c *Client) await(ctx context.Context, t *attempt, changed <-chan struct{})
 			return nil
 		}
 	}
-}
-
-// answered makes a refusal an error.
-func answered(m wire.Message) (wire.Message, error) {
-	if refused, ok := m.(*wire.Refused); ok {
-		return nil, refused
-	}
-	return m, nil
 }

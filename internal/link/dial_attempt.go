@@ -31,9 +31,10 @@ type attempt struct {
 	losers []*attempt
 	said   bool // Hello
 
+	goodbye *wire.Goodbye // that the relay sent, or nil; valid once read has returned
+
 	mu      sync.Mutex // guards what follows
 	unasked int        // answers to come that nobody waits for any more
-	goodbye *wire.Goodbye
 }
 
 // try makes one attempt: handshake, Hello and Join in one flight, Welcome and Joined (a peer says Hello only
@@ -79,21 +80,16 @@ func (t *attempt) handshake(ctx context.Context, c *Client, trip *roundTrip) err
 	}
 	stop := context.AfterFunc(ctx, func() { conn.CloseWithError(quicEnded, "") })
 	defer stop()
-	if err = t.flight(ctx, c); c.config.Peer {
+	if t.stream, err = t.conn.OpenStreamSync(ctx); err == nil {
+		err = t.sendFlight(c)
+	}
+	if err == nil {
+		err = t.readFlight(c.config.Peer)
+	}
+	if c.config.Peer {
 		err = refusedPeer(err)
 	}
 	return err
-}
-
-// flight opens the control stream, says Hello and what follows it, and reads the answers.
-func (t *attempt) flight(ctx context.Context, c *Client) (err error) {
-	if t.stream, err = t.conn.OpenStreamSync(ctx); err != nil {
-		return err
-	}
-	if err := t.sendFlight(c); err != nil {
-		return err
-	}
-	return t.readFlight(c.config.Peer)
 }
 
 // sendFlight writes Hello, and Join but for a peer.
@@ -155,9 +151,7 @@ func (t *attempt) read() error {
 		switch m := m.(type) {
 		case *wire.UnknownMessage:
 		case *wire.Goodbye:
-			t.mu.Lock()
 			t.goodbye = m
-			t.mu.Unlock()
 		default:
 			t.answer(m)
 		}
@@ -189,20 +183,13 @@ func (t *attempt) giveUp() {
 	}
 }
 
-// farewell returns the Goodbye that the relay sent, or nil.
-func (t *attempt) farewell() *wire.Goodbye {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.goodbye
-}
-
-// lost ends the connection of an attempt that did not win.
-func (t *attempt) lost() { t.close("another attempt won") }
+// lost is why the connection of an attempt ends that did not win.
+const lost = "another attempt won"
 
 // abort forgets an attempt that did not win, and what lost to it.
 func (t *attempt) abort() {
 	t.ep.release(t.local)
-	t.lost()
+	t.close(lost)
 	for _, l := range t.losers {
 		t.ep.release(l.local)
 	}

@@ -91,7 +91,7 @@ func (r *race) finish(res result) {
 	case !t.said:
 		t.abort()
 	default:
-		t.lost()
+		t.close(lost)
 		if len(r.losers) == maxAttempts {
 			r.losers[0].abort()
 			r.losers = r.losers[1:]

@@ -330,7 +330,8 @@ func (ep *Endpoint) reset(p []byte) {
 	defer ep.mu.RUnlock()
 	for s := range ep.dialled {
 		if a := s.out.Load(); a != nil && a.remote == id && a.reset.Equal(token) {
-			s.client.relayRestarted()
+			s.client.reattach(causeReset)
+			wake(s.client.restarted)
 		}
 	}
 }
