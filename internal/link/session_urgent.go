@@ -115,7 +115,7 @@ func (u *urgentOut) ack(ack wire.UrgentAck, now time.Time) (done []func(acked bo
 			return false
 		}
 		u.pace.acked(now, pingSize(len(m.body)), m.first)
-		done = appendDone(done, m)
+		done = append(done, m.done)
 		return true
 	})
 	if u.size() == 0 {
@@ -126,28 +126,20 @@ func (u *urgentOut) ack(ack wire.UrgentAck, now time.Time) (done []func(acked bo
 
 // clear forgets all messages. The caller calls what it returns with false, without locks.
 func (u *urgentOut) clear() (done []func(acked bool)) {
-	for _, m := range u.pending {
-		done = appendDone(done, m)
-	}
-	for _, m := range u.waiting {
-		done = appendDone(done, m)
+	for _, m := range slices.Concat(u.pending, u.waiting) {
+		done = append(done, m.done)
 	}
 	done = append(done, u.whenEmpty...)
 	u.pending, u.waiting, u.whenEmpty = nil, nil, nil
 	return done
 }
 
-func appendDone(list []func(bool), m urgentMessage) []func(bool) {
-	if m.done == nil {
-		return list
-	}
-	return append(list, m.done)
-}
-
-// callAll calls each of done.
+// callAll calls those of done that are not nil.
 func callAll(done []func(acked bool), acked bool) {
 	for _, f := range done {
-		f(acked)
+		if f != nil {
+			f(acked)
+		}
 	}
 }
 
@@ -216,38 +208,31 @@ func (s *Session) SendUrgent(kind wire.UrgentKind, body []byte) error {
 // message (acked), or when the session has ended or the relay has forgotten it before that: on the goroutine
 // that receives the acknowledgement, or that ends the session, with no lock of this package held that matters
 // to it: it may do all that Handler.Urgent may. When SendUrgentThen fails, done is not called.
-func (s *Session) SendUrgentThen(kind wire.UrgentKind, body []byte, done func(acked bool)) (err error) {
-	s.ep.WithTx(func(tx *Tx) {
-		tx.Lock(&s.mu)
-		defer tx.Unlock(&s.mu)
-		err = s.addUrgentLocked(tx, kind, body, done)
-	})
-	return err
+func (s *Session) SendUrgentThen(kind wire.UrgentKind, body []byte, done func(acked bool)) error {
+	return s.sendUrgent(kind, body, done, nil)
 }
 
 // SendLast sends an urgent message without a body, and calls done as SendUrgentThen does once neither that
 // message nor any before it waits for its acknowledgement. Then the session can be ended.
-func (s *Session) SendLast(kind wire.UrgentKind, done func(acked bool)) (err error) {
+func (s *Session) SendLast(kind wire.UrgentKind, done func(acked bool)) error {
+	return s.sendUrgent(kind, nil, nil, done)
+}
+
+// sendUrgent sends a message as soon as its turn comes.
+func (s *Session) sendUrgent(kind wire.UrgentKind, body []byte, done, whenEmpty func(acked bool)) (err error) {
 	s.ep.WithTx(func(tx *Tx) {
 		tx.Lock(&s.mu)
 		defer tx.Unlock(&s.mu)
-		if err = s.addUrgentLocked(tx, kind, nil, nil); err == nil {
-			s.urgentOut.whenEmpty = append(s.urgentOut.whenEmpty, done)
+		if s.ended {
+			err = ErrOver
+		} else if err = s.urgentOut.add(kind, body, done); err == nil {
+			if whenEmpty != nil {
+				s.urgentOut.whenEmpty = append(s.urgentOut.whenEmpty, whenEmpty)
+			}
+			s.wake()
+			s.urgentLocked(tx)
 		}
 	})
-	return err
-}
-
-// addUrgentLocked sends a message as soon as its turn comes. The caller holds s.mu.
-func (s *Session) addUrgentLocked(tx *Tx, kind wire.UrgentKind, body []byte, done func(acked bool)) error {
-	if s.ended {
-		return ErrOver
-	}
-	err := s.urgentOut.add(kind, body, done)
-	if err == nil {
-		s.wake()
-		s.urgentLocked(tx)
-	}
 	return err
 }
 
