@@ -88,12 +88,8 @@ var ErrClosed = errors.New("link: the client has left")
 // else is received before Start, and the relay sends it again.
 func (ep *Endpoint) Dial(ctx context.Context, config ClientConfig) (*Client, error) {
 	c := &Client{
-		ep:        ep,
-		config:    config,
-		wakeup:    make(chan string, 1),
-		restarted: make(chan struct{}, 1),
-		done:      make(chan struct{}),
-		changed:   make(chan struct{}),
+		ep: ep, config: config, wakeup: make(chan string, 1), restarted: make(chan struct{}, 1),
+		done: make(chan struct{}), changed: make(chan struct{}),
 	}
 	rand.Read(c.id[:])
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -122,24 +122,13 @@ func NewEndpoint(mux *udp.Mux, config Config) (*Endpoint, error) {
 	known := &knownAddrs{}
 	seed := config.Identity.X25519().Bytes()
 	ep := &Endpoint{
-		config:    config,
-		log:       config.Log,
-		drops:     config.Drops,
-		mux:       mux,
-		cert:      identityCertificate{cert: cert},
-		resetKey:  seal.NewResetKey(seed),
-		resets:    rate.NewLimiter(resetRate, resetRate),
+		config: config, log: config.Log, drops: config.Drops, mux: mux, cert: identityCertificate{cert: cert},
+		resetKey: seal.NewResetKey(seed), resets: rate.NewLimiter(resetRate, resetRate),
 		helloRate: newAddressLimiter(rate.Limit(config.HelloRate), int(10*config.HelloRate)+1),
-		pending:   newHandshakes(config.MaxHandshakes, known, config.Log),
-		known:     known,
-		start:     time.Now(),
-		woken:     make(chan struct{}, 1),
-		failed:    make(chan struct{}),
-		conns:     make(map[wire.ConnID]*attachment),
-		sessions:  make(map[[16]byte]*Session),
-		asking:    make(map[[16]byte]chan struct{}),
-		all:       make(map[*Session]struct{}),
-		dialled:   make(map[*Session]struct{}),
+		pending:   newHandshakes(config.MaxHandshakes, known, config.Log), known: known, start: time.Now(),
+		woken: make(chan struct{}, 1), failed: make(chan struct{}), conns: make(map[wire.ConnID]*attachment),
+		sessions: make(map[[16]byte]*Session), asking: make(map[[16]byte]chan struct{}),
+		all: make(map[*Session]struct{}), dialled: make(map[*Session]struct{}),
 	}
 	known.list = ep.Sessions
 	ep.ctx, ep.cancel = context.WithCancel(context.Background())
@@ -173,10 +162,8 @@ func NewEndpoint(mux *udp.Mux, config Config) (*Endpoint, error) {
 
 func newTx(b *udp.Batch) *Tx {
 	tx := &Tx{
-		batch: b,
-		plain: make([]byte, 0, wire.MaxPacketSize),
-		Short: make([]byte, 0, wire.MaxPacketSize),
-		Long:  make([]byte, 0, wire.MaxPacketSize),
+		batch: b, plain: make([]byte, 0, wire.MaxPacketSize), Short: make([]byte, 0, wire.MaxPacketSize),
+		Long: make([]byte, 0, wire.MaxPacketSize),
 	}
 	b.Owner = tx
 	return tx

@@ -116,12 +116,8 @@ func (s *Session) Counts() Counts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return Counts{
-		PacketsSent:     s.counter.Load(),
-		PacketsReceived: s.recv.received,
-		PacketsLost:     s.recv.lost,
-		BytesReceived:   s.recv.bytes,
-		MediaSent:       s.mediaSent.packets(),
-		MediaHeld:       s.mediaHeld.Load(),
+		PacketsSent: s.counter.Load(), PacketsReceived: s.recv.received, PacketsLost: s.recv.lost,
+		BytesReceived: s.recv.bytes, MediaSent: s.mediaSent.packets(), MediaHeld: s.mediaHeld.Load(),
 	}
 }
 

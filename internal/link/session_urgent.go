@@ -250,8 +250,7 @@ func (s *Session) urgentLocked(tx *Tx) {
 	}
 	s.meter.note(s.mediaSent.bytes(), tx.at)
 	path := pathView{
-		media:  s.meter.rate(s.mediaSent.bytes(), tx.at),
-		rtt:    s.send.quality.RTT,
+		media: s.meter.rate(s.mediaSent.bytes(), tx.at), rtt: s.send.quality.RTT,
 		jitter: s.send.quality.Jitter,
 	}
 	s.urgentOut.due(tx.now, path, func(m *urgentMessage, ping int) {

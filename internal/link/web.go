@@ -171,15 +171,10 @@ func newWebConn(
 	ep *Endpoint, carrier webCarrier, remote netip.Addr, patience time.Duration, proved func(),
 ) *webConn {
 	return &webConn{
-		controlChannel: carrier,
-		carrier:        carrier,
-		ep:             ep,
-		remote:         remote,
-		queue:          webQueue{patience: patience, ready: make(chan struct{}, 1)},
-		proved:         proved,
-		unknown:        func() {},
-		greeting:       &wire.Greeting{Relay: ep.config.Identity.Public()},
-		attachment:     make(chan *attachment, 1),
+		controlChannel: carrier, carrier: carrier, ep: ep, remote: remote,
+		queue: webQueue{patience: patience, ready: make(chan struct{}, 1)}, proved: proved,
+		unknown: func() {}, greeting: &wire.Greeting{Relay: ep.config.Identity.Public()},
+		attachment: make(chan *attachment, 1),
 	}
 }
 

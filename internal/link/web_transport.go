@@ -121,11 +121,8 @@ func (web *webServer) serveTransport(conn *quic.Conn, session *webtransport.Sess
 		return
 	}
 	c := &transportCarrier{
-		streamChannel: streamChannel{stream, conn.Context()},
-		conn:          conn,
-		session:       session,
-		certificates:  &web.certificates,
-		datagrams:     h.datagrams,
+		streamChannel: streamChannel{stream, conn.Context()}, conn: conn, session: session,
+		certificates: &web.certificates, datagrams: h.datagrams,
 	}
 	newWebConn(web.ep, c, addrPort(conn.RemoteAddr()).Addr(), transportPatience, func() {
 		h.web.deadline.Stop()
