@@ -59,3 +59,22 @@ func (m *mediaMeter) rate(bytes uint32, now time.Duration) float64 {
 	}
 	return float64((bytes-m.from.bytes)&countBytes) / past.Seconds()
 }
+
+// leastTrip is the least round trip since the last turn, and in the turn before; 0: there was none.
+type leastTrip [2]time.Duration
+
+func (l *leastTrip) add(trip time.Duration) {
+	if l[0] == 0 || trip < l[0] {
+		l[0] = trip
+	}
+}
+
+func (l *leastTrip) turn() { l[0], l[1] = 0, l[0] }
+
+// least returns the least of both.
+func (l *leastTrip) least() time.Duration {
+	if l[0] == 0 || l[1] > 0 && l[1] < l[0] {
+		return l[1]
+	}
+	return l[0]
+}

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/budget"
@@ -68,7 +69,7 @@ type narrowLook struct {
 //	                                       path that has become longer, or loses much
 type narrow struct {
 	rate  float64 // bytes a second; 0: wide
-	least [2]time.Duration
+	least leastTrip
 	since time.Duration // when least[0] began
 	looks [narrowLooks + 1]narrowLook
 	n     int // looks that there are: one without a queue, and those with one since
@@ -88,8 +89,8 @@ type narrow struct {
 
 // handshake takes a round trip that was measured before there was any media.
 func (w *narrow) handshake(rtt time.Duration) {
-	if rtt > 0 && (w.least[0] == 0 || rtt < w.least[0]) {
-		w.least[0] = rtt
+	if rtt > 0 {
+		w.least.add(rtt)
 	}
 }
 
@@ -126,23 +127,16 @@ func (w *narrow) judge(l narrowLook) int {
 // leastOf returns the least round trip of late, that of l included if it is known. It is not forgotten while
 // there may be a queue.
 func (w *narrow) leastOf(l narrowLook) time.Duration {
-	known := w.least[0]
-	if known == 0 || w.least[1] > 0 && w.least[1] < known {
-		known = w.least[1]
-	}
-	if known == 0 {
-		known = l.rtt
-	}
+	known := cmp.Or(w.least.least(), l.rtt)
 	if l.atLeast { // a queue may show in it, the lack of one does not
 		return known
 	}
 	least := min(known, l.rtt)
 	if l.at-w.since > narrowTurn && w.rate == 0 && l.rtt-least <= narrowQueue {
-		w.since, w.least[1], w.least[0] = l.at, w.least[0], 0
+		w.since = l.at
+		w.least.turn()
 	}
-	if w.least[0] == 0 || l.rtt < w.least[0] {
-		w.least[0] = l.rtt
-	}
+	w.least.add(l.rtt)
 	return least
 }
 
@@ -200,7 +194,7 @@ func (w *narrow) adjust(l narrowLook, over, queue time.Duration) {
 		w.tries++
 		w.set(l, over, part)
 	default: // it was no queue of ours
-		*w = narrow{least: [2]time.Duration{l.rtt}, since: l.at, paused: l.at + narrowPause}
+		*w = narrow{least: leastTrip{l.rtt}, since: l.at, paused: l.at + narrowPause}
 	}
 }
 

@@ -90,11 +90,11 @@ type pacer struct {
 		at   time.Time
 		over time.Duration
 	}
-	next   int              // in recent
-	small  [2]time.Duration // least round trip of other packets, in the last 10 s and before; 0: none
-	turned time.Time        // when that began
-	path   float64          // bytes a second that the path takes at least
-	queue  time.Duration    // delay that counts as a queue
+	next   int           // in recent
+	small  leastTrip     // of other packets, in the last 10 s and before
+	turned time.Time     // when that began
+	path   float64       // bytes a second that the path takes at least
+	queue  time.Duration // delay that counts as a queue
 }
 
 // pingSizes is how many kinds of pings are told apart by the first two of their 64 bits: 0 is one that
@@ -203,15 +203,13 @@ func (p *pacer) alone(now, sent time.Time, rtt time.Duration) {
 	if rtt <= 0 || rtt > maxSample {
 		return
 	}
-	if least := p.leastSmall(); least > 0 && rtt <= least+p.queue/2 {
+	if least := p.small.least(); least > 0 && rtt <= least+p.queue/2 {
 		p.grow(now, sent)
 	}
 	if !p.wait && now.Sub(p.turned) > paceRest { // what urgent messages add to it must not become the least
 		p.turn(now)
 	}
-	if p.small[0] == 0 || rtt < p.small[0] {
-		p.small[0] = rtt
-	}
+	p.small.add(rtt)
 }
 
 // turn begins another time for the least round trip, since that of a path may change while its address does
@@ -222,26 +220,19 @@ func (p *pacer) turn(now time.Time) {
 		clear(p.recent[:])
 	}
 	clear(p.least[:])
-	p.turned, p.small[1], p.small[0] = now, p.small[0], 0
+	p.turned = now
+	p.small.turn()
 }
 
 // allowed returns the most that the round trip of a packet with a ping of a kind can be where there is no
 // queue: the first of them may have met one.
 func (p *pacer) allowed(kind int) time.Duration {
-	small := p.leastSmall()
+	small := p.small.least()
 	if small == 0 {
 		return maxSample
 	}
 	size := min(kind*pingStep, wire.MaxUrgent) + packetOverhead
 	return small + time.Duration(float64(size)/p.path*float64(time.Second))
-}
-
-// leastSmall returns the least round trip of packets that carried no ping for pacing; 0 if there was none.
-func (p *pacer) leastSmall() time.Duration {
-	if p.small[0] == 0 || p.small[1] > 0 && p.small[1] < p.small[0] {
-		return p.small[1]
-	}
-	return p.small[0]
 }
 
 // sample takes the round trip of a ping of a kind from 1 up.

@@ -163,13 +163,13 @@ func (s *Session) frame(tx *Tx, f wire.Frame, from udp.Path) error {
 // echo handles the four frames that are answered by, or answer with, the same 8 bytes.
 func (s *Session) echo(tx *Tx, t wire.FrameType, data [8]byte, from udp.Path) {
 	switch t {
-	case wire.FramePing:
+	case wire.FramePing, wire.FrameChallenge:
+		answer := wire.FramePong
+		if t == wire.FrameChallenge {
+			answer = wire.FrameResponse
+		}
 		s.elicit()
-		tx.plain = wire.AppendEcho(tx.plain[:0], wire.FramePong, data, true)
-		s.transmit(tx, tx.plain)
-	case wire.FrameChallenge:
-		s.elicit()
-		tx.plain = wire.AppendEcho(tx.plain[:0], wire.FrameResponse, data, true)
+		tx.plain = wire.AppendEcho(tx.plain[:0], answer, data, true)
 		s.transmit(tx, tx.plain)
 	case wire.FramePong:
 		sent, kind := parsePing(data)

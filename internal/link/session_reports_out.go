@@ -1,6 +1,7 @@
 package link
 
 import (
+	"math/bits"
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/seal"
@@ -83,21 +84,10 @@ func (r *receiveStats) judge(end uint64) {
 }
 
 func (r *receiveStats) endBurst() {
-	switch {
-	case r.run == 0:
-		return
-	case r.run <= 2:
-		r.bursts[r.run-1]++
-	case r.run <= 4:
-		r.bursts[2]++
-	case r.run <= 8:
-		r.bursts[3]++
-	case r.run <= 16:
-		r.bursts[4]++
-	default:
-		r.bursts[5]++
+	if r.run > 0 { // of 1, 2, 3-4, 5-8, 9-16, or more
+		r.bursts[min(bits.Len64(r.run-1), len(r.bursts)-1)]++
+		r.run = 0
 	}
-	r.run = 0
 }
 
 // due reports whether it is time for a report, or was time slack ago.
