@@ -170,12 +170,12 @@ type webConn struct {
 func newWebConn(
 	ep *Endpoint, carrier webCarrier, remote netip.Addr, patience time.Duration, proved func(),
 ) *webConn {
-	return &webConn{
-		controlChannel: carrier, carrier: carrier, ep: ep, remote: remote,
-		queue: webQueue{patience: patience, ready: make(chan struct{}, 1)}, proved: proved,
-		unknown: func() {}, greeting: &wire.Greeting{Relay: ep.config.Identity.Public()},
-		attachment: make(chan *attachment, 1),
+	w := &webConn{
+		controlChannel: carrier, carrier: carrier, ep: ep, remote: remote, proved: proved, unknown: func() {},
+		greeting: &wire.Greeting{Relay: ep.config.Identity.Public()}, attachment: make(chan *attachment, 1),
 	}
+	w.queue.init(patience)
+	return w
 }
 
 // CloseWithError ends the connection when what waits in its queue has been sent, or after closeGrace. It does

@@ -30,11 +30,25 @@ type webQueue struct {
 
 	mu      sync.Mutex // guards what follows
 	packets [webQueued]webPacket
-	waiting []*webPacket // oldest first
-	free    []*webPacket // those that waited; their memory is used again, so that nothing is allocated later
-	turn    uint64       // the group's of the media popped last
+	order   [webQueued]uint8 // indices of packets: n that wait, oldest first, and the others, which are free
+	n       int
+	turn    uint64        // the group's of the media popped last
+	newest  uint64        // and of the media pushed last
+	source  budget.Source // of that
+	mixed   bool          // media of several sources came since it was empty; if not, it needs no turns
 	closed  bool
 }
+
+// init readies an empty queue.
+func (q *webQueue) init(patience time.Duration) {
+	q.patience, q.ready = patience, make(chan struct{}, 1)
+	for i := range q.order {
+		q.order[i] = uint8(i)
+	}
+}
+
+// at returns the i-th oldest packet that waits. The caller holds q.mu.
+func (q *webQueue) at(i int) *webPacket { return &q.packets[q.order[i]] }
 
 // webPacket is a packet that waits.
 type webPacket struct {
@@ -59,21 +73,19 @@ func (q *webQueue) push(counter uint64, frames []byte, source budget.Source, at 
 	if q.closed {
 		return false
 	}
-	if len(q.waiting) == webQueued {
+	if q.n == webQueued {
 		if dropped = true; !q.makeRoom(media) {
 			return true
 		}
 	}
-	e := &q.packets[len(q.waiting)]
-	if last := len(q.free) - 1; last >= 0 {
-		e, q.free = q.free[last], q.free[:last]
-	}
+	e := q.at(q.n) // the first that is free
 	e.at, e.media, e.source = at, media, source
 	e.p = wire.AppendWebPacket(e.p[:0], counter, frames)
 	if media {
 		e.group, e.member = q.turnOf(source, uint64(len(e.p)))
+		q.newest, q.source = e.group, source
 	}
-	if q.waiting = append(q.waiting, e); len(q.waiting) == 1 {
+	if q.n++; q.n == 1 {
 		wake(q.ready)
 	}
 	return dropped
@@ -82,11 +94,15 @@ func (q *webQueue) push(counter uint64, frames []byte, source budget.Source, at 
 // turnOf returns the turn of media of a size that is not in the queue yet. A member of whom nothing waits
 // begins where the others of its group are. The caller holds q.mu.
 func (q *webQueue) turnOf(source budget.Source, size uint64) (group, member uint64) {
-	if len(q.waiting) == 0 {
-		q.turn = 0
+	if q.n == 0 {
+		q.turn, q.newest, q.mixed = 0, 0, false
+	}
+	if q.mixed = q.mixed || q.newest > 0 && q.source != source; !q.mixed {
+		return q.newest + size, q.newest + size
 	}
 	group, least := q.turn, uint64(math.MaxUint64)
-	for _, e := range q.waiting {
+	for i := range q.n {
+		e := q.at(i)
 		if !e.media || e.source.Group != source.Group {
 			continue
 		}
@@ -101,17 +117,24 @@ func (q *webQueue) turnOf(source budget.Source, size uint64) (group, member uint
 	return group + size, member + size
 }
 
+// index returns the oldest packet of which f is true; -1: there is none. The caller holds q.mu.
+func (q *webQueue) index(f func(e *webPacket) bool) int {
+	return slices.IndexFunc(q.order[:q.n], func(slot uint8) bool { return f(&q.packets[slot]) })
+}
+
 // extreme returns the media whose turn comes first, and last for a negative sign: of its group, and within
 // that of its member; nil if no media waits. The caller holds q.mu.
 func (q *webQueue) extreme(sign int) (group, member *webPacket) {
 	before := func(a, b uint64) bool { return sign < 0 && a > b || sign > 0 && a < b }
-	for _, e := range q.waiting {
+	for i := range q.n {
+		e := q.at(i)
 		if e.media && (group == nil || before(e.group, group.group)) {
 			group = e
 		}
 	}
 	member = group
-	for _, e := range q.waiting {
+	for i := range q.n {
+		e := q.at(i)
 		if e.media && e.source.Group == group.source.Group && before(e.member, member.member) {
 			member = e
 		}
@@ -122,24 +145,36 @@ func (q *webQueue) extreme(sign int) (group, member *webPacket) {
 // makeRoom drops a packet of a full queue for a new one. It reports false when the new one is media and all
 // others are worth more. The caller holds q.mu.
 func (q *webQueue) makeRoom(media bool) bool {
-	_, last := q.extreme(-1) // it is of who has most, or sends most
-	if last == nil {
-		if !media {
-			q.pull(0)
+	source := q.source
+	if q.mixed {
+		if _, last := q.extreme(-1); last != nil { // it is of who has most, or sends most
+			source = last.source
 		}
-		return !media
 	}
-	q.drop(slices.IndexFunc(q.waiting, func(e *webPacket) bool { return e.media && e.source == last.source }))
+	i := q.index(func(e *webPacket) bool { return e.media && e.source == source })
+	switch {
+	case i >= 0:
+		q.drop(i)
+	case media:
+		return false
+	default:
+		q.pull(0)
+	}
 	return true
 }
 
 // drop drops the i-th oldest packet, which is media. Those of the same source that came later move up to its
 // turn. The caller holds q.mu.
 func (q *webQueue) drop(i int) {
-	gone := q.waiting[i]
+	gone := q.at(i)
 	group, member := gone.group, gone.member
-	for _, e := range q.waiting[i+1:] {
-		if e.media && e.source == gone.source {
+	if !q.mixed { // others begin behind it
+		q.turn = group
+		q.pull(i)
+		return
+	}
+	for j := i + 1; j < q.n; j++ {
+		if e := q.at(j); e.media && e.source == gone.source {
 			e.group, e.member, group, member = group, member, e.group, e.member
 		}
 	}
@@ -148,16 +183,21 @@ func (q *webQueue) drop(i int) {
 
 // pull removes the i-th oldest packet. The caller holds q.mu.
 func (q *webQueue) pull(i int) {
-	q.free = append(q.free, q.waiting[i])
-	q.waiting = slices.Delete(q.waiting, i, i+1)
+	free := q.order[i]
+	q.n--
+	copy(q.order[i:q.n], q.order[i+1:])
+	q.order[q.n] = free
 }
 
 // next returns which packet is popped next: the media whose turn it is, unless something older is no media.
 // The caller holds q.mu; there is a packet.
 func (q *webQueue) next() int {
+	if !q.mixed {
+		return 0
+	}
 	group, member := q.extreme(1)
-	i := slices.IndexFunc(q.waiting, func(e *webPacket) bool { return !e.media || e == member })
-	if e := q.waiting[i]; e.media { // the group's turn is taken, by whichever member
+	i := q.index(func(e *webPacket) bool { return !e.media || e == member })
+	if e := q.at(i); e.media { // the group's turn is taken, by whichever member
 		e.group, group.group = group.group, e.group
 	}
 	return i
@@ -168,9 +208,9 @@ func (q *webQueue) next() int {
 func (q *webQueue) pop(buf []byte, now time.Duration) (p []byte, stale uint64, over bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.waiting) > 0 {
+	for q.n > 0 {
 		i := q.next()
-		e := q.waiting[i]
+		e := q.at(i)
 		if e.media && now-e.at > q.patience {
 			q.drop(i)
 			stale++

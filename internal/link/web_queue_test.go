@@ -18,7 +18,9 @@ var (
 )
 
 func newTestQueue() *webQueue {
-	return &webQueue{patience: 200 * time.Millisecond, ready: make(chan struct{}, 1)}
+	q := new(webQueue)
+	q.init(200 * time.Millisecond)
+	return q
 }
 
 // drain pops everything at a time and returns the counters, and how much was stale.
@@ -90,8 +92,8 @@ func TestWebQueueWakes(t *testing.T) {
 	<-q.ready
 	q.close()
 	<-q.ready
-	if q.push(2, queuedMedia, budget.Source{}, 0) || len(q.waiting) != 2 {
-		t.Errorf("%d after the end", len(q.waiting))
+	if q.push(2, queuedMedia, budget.Source{}, 0) || q.n != 2 {
+		t.Errorf("%d after the end", q.n)
 	}
 	for range 2 {
 		if _, _, over := q.pop(nil, 0); over {
@@ -214,7 +216,7 @@ func TestFanOutToBrowsersAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations for %d packets", allocs, len(sessions))
 	}
 	for i, s := range sessions {
-		if got := len(s.route.Load().web.queue.waiting); got != webQueued {
+		if got := s.route.Load().web.queue.n; got != webQueued {
 			t.Errorf("%d packets wait for browser %d", got, i)
 		}
 	}
