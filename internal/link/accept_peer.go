@@ -41,7 +41,7 @@ var (
 // serverTLS returns the configuration of a listener: peers are asked for a certificate, and nobody else is.
 // h3 is for browsers; nil: there are none.
 func (ep *Endpoint) serverTLS(h3 *tls.Config) *tls.Config {
-	config := ep.cert.server()
+	config := relayTLS(ep.cert)
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		switch {
 		case hello.ServerName == PeerServerName:
@@ -61,7 +61,7 @@ func (ep *Endpoint) peerTLS(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		return nil, errNoPeers
 	}
 	remote := addrPort(hello.Conn.RemoteAddr())
-	config := ep.cert.server()
+	config := relayTLS(ep.cert)
 	config.ClientAuth = tls.RequireAnyClientCert
 	config.VerifyConnection = func(state tls.ConnectionState) error {
 		key, err := shownKey(state)
@@ -79,7 +79,7 @@ func (ep *Endpoint) peerTLS(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 // peerDialTLS makes a client's configuration that of a relay that dials a peer.
 func (ep *Endpoint) peerDialTLS(config *tls.Config) {
 	config.ServerName = PeerServerName
-	config.Certificates = []tls.Certificate{ep.cert.cert}
+	config.Certificates = []tls.Certificate{ep.cert}
 }
 
 // refusedPeer makes it final when the other relay has refused our certificate. It does that after our

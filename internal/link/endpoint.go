@@ -6,6 +6,7 @@ import (
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -59,7 +60,7 @@ type Endpoint struct {
 	log       *slog.Logger
 	mux       *udp.Mux
 	transport *quic.Transport
-	cert      identityCertificate
+	cert      tls.Certificate
 	resetKey  seal.ResetKey
 	resets    *rate.Limiter
 	helloRate *addressLimiter
@@ -122,7 +123,7 @@ func NewEndpoint(mux *udp.Mux, config Config) (*Endpoint, error) {
 	known := &knownAddrs{}
 	seed := config.Identity.X25519().Bytes()
 	ep := &Endpoint{
-		config: config, log: config.Log, drops: config.Drops, mux: mux, cert: identityCertificate{cert: cert},
+		config: config, log: config.Log, drops: config.Drops, mux: mux, cert: cert,
 		resetKey: seal.NewResetKey(seed), resets: rate.NewLimiter(resetRate, resetRate),
 		helloRate: newAddressLimiter(rate.Limit(config.HelloRate), int(10*config.HelloRate)+1),
 		pending:   newHandshakes(config.MaxHandshakes, known, config.Log), known: known, start: time.Now(),

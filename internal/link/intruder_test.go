@@ -70,7 +70,7 @@ func TestForwardedHelloIsRefused(t *testing.T) {
 			l.t.Fatal(err)
 		}
 		s := l.stranger(evilAddr)
-		ln, err := s.transport.Listen((&identityCertificate{cert}).server(), quicConfig())
+		ln, err := s.transport.Listen(relayTLS(cert), quicConfig())
 		if err != nil {
 			l.t.Fatal(err)
 		}

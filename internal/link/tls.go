@@ -43,12 +43,10 @@ func quicConfig() *quic.Config {
 	}
 }
 
-// identityCertificate is a TLS certificate made of an identity.
-type identityCertificate struct{ cert tls.Certificate }
-
-func (c *identityCertificate) server() *tls.Config {
+// relayTLS returns a relay's configuration, with a certificate made of its identity.
+func relayTLS(cert tls.Certificate) *tls.Config {
 	return &tls.Config{
-		Certificates:           []tls.Certificate{c.cert},
+		Certificates:           []tls.Certificate{cert},
 		NextProtos:             []string{alpn},
 		MinVersion:             tls.VersionTLS13,
 		SessionTicketsDisabled: true,

@@ -39,8 +39,8 @@ type Mux struct {
 
 // socket is one socket of a Mux.
 type socket interface {
-	// serve receives until the socket fails or is closed.
-	serve(q *queue, h Handler, b *Batch) error
+	// reader returns a function that receives once, and gives what came to q or h.
+	reader(q *queue, h Handler, b *Batch) func() error
 	// newSender returns the sender of a Batch, whose slot i starts at buf[i*MaxPacket].
 	newSender(buf []byte) sender
 	counters() *counters
@@ -81,7 +81,7 @@ func (m *Mux) Serve(h Handler) error {
 	var wg sync.WaitGroup
 	for i, s := range m.socks {
 		wg.Go(func() {
-			errs[i] = s.serve(m.queue, h, newBatch(s))
+			errs[i] = m.serve(s, h)
 			m.Close() // one loop that fails ends the others: half a port would lose half the peers
 		})
 	}
@@ -136,20 +136,20 @@ const (
 	failurePause  = time.Millisecond
 )
 
-// failures counts receive calls that failed in a row.
-type failures int
-
-// tolerate returns nil if the loop should go on after err.
-func (f *failures) tolerate(err error) error {
-	if errors.Is(err, net.ErrClosed) {
-		return net.ErrClosed
+// serve receives until a socket fails or is closed.
+func (m *Mux) serve(s socket, h Handler) error {
+	read := s.reader(m.queue, h, newBatch(s))
+	for failures := 0; ; {
+		switch err := read(); {
+		case err == nil:
+			failures = 0
+		case errors.Is(err, net.ErrClosed) || failures == maxFailures:
+			return err
+		default:
+			s.counters().receiveErrors.Add(1)
+			if failures++; failures > quickFailures {
+				time.Sleep(failurePause)
+			}
+		}
 	}
-	*f++
-	if *f > maxFailures {
-		return err
-	}
-	if *f > quickFailures {
-		time.Sleep(failurePause)
-	}
-	return nil
 }

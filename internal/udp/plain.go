@@ -31,24 +31,15 @@ func (s *plainSocket) newSender(buf []byte) sender {
 	return &plainSender{s: s, buf: buf}
 }
 
-func (s *plainSocket) serve(q *queue, h Handler, b *Batch) error {
+func (s *plainSocket) reader(q *queue, h Handler, b *Batch) func() error {
 	p := make([]byte, MaxPacket+1) // one more, to know what was larger
-	var failed failures
-	for {
+	return func() error {
 		n, from, addr, err := s.receive(p)
-		if err != nil && errors.Is(err, tooLong) {
-			n, err = len(p), nil // Windows reports packets larger than the buffer as an error
+		if errors.Is(err, tooLong) {
+			n, err = len(p), nil
 		}
-		if err != nil {
-			if err := failed.tolerate(err); err != nil {
-				return err
-			}
-			s.count.receiveErrors.Add(1)
-			continue
-		}
-		failed = 0
 		switch {
-		case n == 0:
+		case err != nil || n == 0:
 		case p[0] >= firstQUIC && n > MaxPacket:
 			s.count.truncated.Add(1)
 		case p[0] >= firstQUIC:
@@ -61,6 +52,7 @@ func (s *plainSocket) serve(q *queue, h Handler, b *Batch) error {
 			h(b, p[:n], Path{Remote: from})
 			b.Finish()
 		}
+		return err
 	}
 }
 

@@ -33,20 +33,14 @@ func (s *udpSocket) control(f func(fd int) error) error {
 	return err
 }
 
-func (s *udpSocket) serve(q *queue, h Handler, b *Batch) error {
+func (s *udpSocket) reader(q *queue, h Handler, b *Batch) func() error {
 	r := newReceiver(s)
-	var failed failures
-	for {
+	return func() error {
 		err := r.receive()
-		if err != nil {
-			if err := failed.tolerate(err); err != nil {
-				return err
-			}
-			s.count.receiveErrors.Add(1)
-			continue
+		if err == nil {
+			r.deliver(q, h, b)
+			b.Finish()
 		}
-		failed = 0
-		r.deliver(q, h, b)
-		b.Finish()
+		return err
 	}
 }
