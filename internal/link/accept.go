@@ -337,6 +337,5 @@ func (ep *Endpoint) add(s *Session) *Session {
 		return old
 	}
 	ep.sessions[s.id] = s
-	ep.all[s] = struct{}{}
 	return s
 }

@@ -267,7 +267,7 @@ func (c *Client) install(next *attempt) (fresh bool) {
 			c.ep.WithTx(func(tx *Tx) { previous.end(tx, wire.CloseLost, false) })
 		}
 		c.ep.mu.Lock()
-		c.ep.all[s], c.ep.dialled[s] = struct{}{}, struct{}{}
+		c.ep.dialled[s] = struct{}{}
 		c.ep.mu.Unlock()
 	}
 	now := time.Now()

@@ -9,7 +9,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -73,9 +75,10 @@ type Endpoint struct {
 	woken   chan struct{} // cap 1: it must not be
 	failed  chan struct{} // closed when the port has ended
 	err     error         // why; valid after failed
-	stats   counters
 	drops   *drops.Counters
 	senders sync.Pool // *Tx with a batch of their own
+
+	resetsSent, moved, webAttached atomic.Uint64 // see Stats
 
 	wg     sync.WaitGroup // every goroutine of the endpoint
 	cancel context.CancelFunc
@@ -85,13 +88,9 @@ type Endpoint struct {
 	conns    map[wire.ConnID]*attachment // nil values are reserved ids
 	sessions map[[16]byte]*Session       // accepted ones, by id
 	asking   map[[16]byte]chan struct{}  // peer links that AcceptPeer is being asked about; closed then
-	all      map[*Session]struct{}
-	dialled  map[*Session]struct{} // those of Clients: a few, so that a reset may look through them
+	dialled  map[*Session]struct{}       // those of Clients: a few, so that a reset may look through them
 	closed   bool
 }
-
-// counters are an Endpoint's totals, beside what was dropped.
-type counters struct{ resetsSent, moved, webAttached atomic.Uint64 }
 
 // Stats are an Endpoint's totals since it was made, beside what was dropped.
 type Stats struct {
@@ -129,7 +128,7 @@ func NewEndpoint(mux *udp.Mux, config Config) (*Endpoint, error) {
 		pending:   newHandshakes(config.MaxHandshakes, known, config.Log), known: known, start: time.Now(),
 		woken: make(chan struct{}, 1), failed: make(chan struct{}), conns: make(map[wire.ConnID]*attachment),
 		sessions: make(map[[16]byte]*Session), asking: make(map[[16]byte]chan struct{}),
-		all: make(map[*Session]struct{}), dialled: make(map[*Session]struct{}),
+		dialled: make(map[*Session]struct{}),
 	}
 	known.list = ep.Sessions
 	ep.ctx, ep.cancel = context.WithCancel(context.Background())
@@ -210,19 +209,15 @@ func (ep *Endpoint) Close() error {
 func (ep *Endpoint) Sessions() []*Session {
 	ep.mu.RLock()
 	defer ep.mu.RUnlock()
-	list := make([]*Session, 0, len(ep.all))
-	for s := range ep.all {
-		list = append(list, s)
-	}
-	return list
+	list := make([]*Session, 0, len(ep.sessions)+len(ep.dialled))
+	return slices.AppendSeq(slices.AppendSeq(list, maps.Values(ep.sessions)), maps.Keys(ep.dialled))
 }
 
 // Stats returns the totals so far.
 func (ep *Endpoint) Stats() Stats {
-	c := &ep.stats
 	stats := Stats{
-		UDP: ep.mux.Stats(), ResetsSent: c.resetsSent.Load(), Moved: c.moved.Load(),
-		Handshakes: ep.pending.all(), WebSessions: c.webAttached.Load(),
+		UDP: ep.mux.Stats(), ResetsSent: ep.resetsSent.Load(), Moved: ep.moved.Load(),
+		Handshakes: ep.pending.all(), WebSessions: ep.webAttached.Load(),
 	}
 	if ep.web != nil {
 		stats.Handshakes += ep.web.pending.all()
@@ -301,7 +296,7 @@ func (ep *Endpoint) unknown(tx *Tx, id wire.ConnID, size int, from udp.Path) {
 	if ep.config.Accept == nil || size < wire.MinResetCause || !ep.resets.AllowN(tx.now, 1) {
 		return
 	}
-	ep.stats.resetsSent.Add(1)
+	ep.resetsSent.Add(1)
 	p := wire.AppendReset(tx.batch.Buffer(), id, ep.resetKey.Token(uint32(id)))
 	tx.batch.Commit(len(p), from)
 }
@@ -367,7 +362,6 @@ func (ep *Endpoint) forget(s *Session, attachments []*attachment) {
 	if ep.sessions[s.id] == s {
 		delete(ep.sessions, s.id)
 	}
-	delete(ep.all, s)
 	delete(ep.dialled, s)
 }
 

@@ -185,7 +185,7 @@ func (s *Session) echo(tx *Tx, t wire.FrameType, data [8]byte, from udp.Path) {
 		s.mu.Lock()
 		if s.roaming.response(from, data) {
 			s.setPathLocked(from)
-			s.ep.stats.moved.Add(1)
+			s.ep.moved.Add(1)
 		}
 		s.mu.Unlock()
 	}

@@ -232,7 +232,7 @@ func (w *webConn) attach(s *Session, _ *wire.Hello, now time.Time) *attachment {
 	if !s.install(a, nil, udp.Path{}, now) {
 		return nil
 	}
-	w.ep.stats.webAttached.Add(1)
+	w.ep.webAttached.Add(1)
 	w.attachment <- a
 	return a
 }
