@@ -26,22 +26,20 @@ import (
 // dual-stack socket an IPv4 packet (v4) has both kinds; the IPv4 one tells the address to answer from also
 // for a broadcast.
 func localAddr(b []byte, v4 bool) netip.Addr {
-	for len(b) >= unix.SizeofCmsghdr {
-		h := (*unix.Cmsghdr)(unsafe.Pointer(unsafe.SliceData(b)))
-		if uint64(h.Len) < unix.SizeofCmsghdr || uint64(h.Len) > uint64(len(b)) {
-			return netip.Addr{}
-		}
-		size := int(h.Len) - unix.SizeofCmsghdr
-		data := b[unix.CmsgLen(0):][:size]
-		is4 := h.Level == unix.IPPROTO_IP && h.Type == unix.IP_PKTINFO && size >= unix.SizeofInet4Pktinfo
-		is6 := h.Level == unix.IPPROTO_IPV6 && h.Type == unix.IPV6_PKTINFO && size >= unix.SizeofInet6Pktinfo
+	for len(b) > 0 {
+		h, data, rest, err := unix.ParseOneSocketControlMessage(b)
+		is4 := h.Level == unix.IPPROTO_IP && h.Type == unix.IP_PKTINFO && len(data) >= unix.SizeofInet4Pktinfo
+		is6 := h.Level == unix.IPPROTO_IPV6 && h.Type == unix.IPV6_PKTINFO &&
+			len(data) >= unix.SizeofInet6Pktinfo
 		switch {
+		case err != nil:
+			return netip.Addr{}
 		case v4 && is4:
 			return netip.AddrFrom4([4]byte(data[4:8]))
 		case !v4 && is6:
 			return netip.AddrFrom16([16]byte(data[:16]))
 		}
-		b = b[min(unix.CmsgSpace(size), len(b)):]
+		b = rest
 	}
 	return netip.Addr{}
 }

@@ -33,8 +33,6 @@ type mmsgSender struct {
 	// The packets yet to be sent are next to end-1.
 	next, end int
 	retried   bool // slot next was refused once
-	// Counted since the last Flush began.
-	sent, sentBytes uint64
 
 	// write is writeReady, bound once, to allocate nothing.
 	write func(fd uintptr)
@@ -68,21 +66,20 @@ func (w *mmsgSender) put(i, n int, to Path) bool {
 // send sends slots 0 to n-1. It uses RawConn.Control, not Write, which would wait for other senders on the
 // socket, and for ever for one that is full.
 func (w *mmsgSender) send(n int) {
-	w.next, w.end = 0, n
+	w.next, w.end, w.retried = 0, n, false
 	for pauses := 0; ; pauses++ {
 		if err := w.s.rc.Control(w.write); err != nil {
 			w.next = w.end // closed
 		}
 		if w.next == w.end {
-			break
+			return
 		}
 		if pauses == sendPauses {
 			w.s.count.sendDropped.Add(uint64(w.end - w.next))
-			break
+			return
 		}
 		time.Sleep(sendPause)
 	}
-	w.count()
 }
 
 // writeReady sends until all is sent or the socket is full.
@@ -92,11 +89,13 @@ func (w *mmsgSender) writeReady(fd uintptr) {
 			uintptr(w.end-w.next), unix.MSG_DONTWAIT, 0, 0)
 		switch {
 		case errno == 0:
+			bytes := uint64(0)
 			for range int(n) {
-				w.sentBytes += uint64(w.iovs[w.next].Len)
+				bytes += uint64(w.iovs[w.next].Len)
 				w.next++
 			}
-			w.sent += uint64(n)
+			w.s.count.sealedOut.Add(uint64(n))
+			w.s.count.sealedOutBytes.Add(bytes)
 			w.retried = false
 		case errno == syscall.EINTR:
 		case isFull(errno):
@@ -116,12 +115,4 @@ func (w *mmsgSender) writeReady(fd uintptr) {
 			w.next++
 		}
 	}
-}
-
-// count adds to the socket's counters.
-func (w *mmsgSender) count() {
-	c := &w.s.count
-	c.sealedOut.Add(w.sent)
-	c.sealedOutBytes.Add(w.sentBytes)
-	w.sent, w.sentBytes, w.retried = 0, 0, false
 }
