@@ -110,7 +110,10 @@ func (s *Session) install(a *attachment, keys *exported, path udp.Path, now time
 	var dropped *attachment
 	if !ended {
 		if keys != nil {
-			send, receive := keys.secrets(s.client != nil)
+			send, receive := keys.toClient, keys.toRelay
+			if s.client != nil {
+				send, receive = receive, send
+			}
 			a.sealer = seal.NewSealer(send, s.counter.Load())
 			a.opener = seal.NewOpener(receive, s.recv.window.Next())
 		}
@@ -189,12 +192,4 @@ func export(state tls.ConnectionState) (e exported, err error) {
 	e.toRelay, e.toClient = seal.Secret(keys[:seal.SecretSize]), seal.Secret(keys[seal.SecretSize:])
 	e.hello, err = state.ExportKeyingMaterial(wire.ExporterLabel, nil, wire.ExporterSize)
 	return e, err
-}
-
-// secrets returns those of our sending and receiving direction.
-func (e *exported) secrets(client bool) (send, receive seal.Secret) {
-	if client {
-		return e.toRelay, e.toClient
-	}
-	return e.toClient, e.toRelay
 }

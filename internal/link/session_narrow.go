@@ -94,9 +94,6 @@ func (w *narrow) handshake(rtt time.Duration) {
 	}
 }
 
-// forget notes that the path is another one.
-func (w *narrow) forget() { *w = narrow{} }
-
 // judge is told what is known now. It returns the rate to keep to, in bytes a second; 0: none.
 func (w *narrow) judge(l narrowLook) int {
 	if l.rtt <= 0 || w.n > 0 && l.at-w.looks[w.n-1].at < narrowApart {
@@ -208,7 +205,7 @@ func (s *Session) measured(rtt time.Duration) {
 
 // widenLocked notes that the path is another one, of which nothing is known. The caller holds s.mu.
 func (s *Session) widenLocked() {
-	s.narrow.forget()
+	s.narrow = narrow{}
 	s.share.Store(nil)
 }
 

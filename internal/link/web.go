@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
 	"github.com/quic-go/webtransport-go"
 
 	"github.com/wzp-voice/wzp/internal/budget"
@@ -69,7 +70,10 @@ type webServer struct {
 func newWebServer(ep *Endpoint, config *WebConfig) (*webServer, error) {
 	web := &webServer{ep: ep, config: *config, conns: make(map[*webConn]struct{})}
 	web.pending = newHandshakes(ep.config.MaxHandshakes, ep.known, ep.log)
-	web.transport = web.newTransport()
+	web.transport = &webtransport.Server{
+		H3:          &http3.Server{Handler: web, MaxHeaderBytes: maxWebHeader},
+		CheckOrigin: func(*http.Request) bool { return true }, // ServeHTTP has asked
+	}
 	_, err := web.certificates.at(time.Now())
 	return web, err
 }
@@ -137,7 +141,7 @@ type webCarrier interface {
 	// receive calls accept with each packet until the connection ends. accept keeps nothing of it.
 	receive(accept func(packet []byte))
 	// bindings returns what a Hello on this connection may be bound to.
-	bindings() [][]byte
+	bindings() []string
 	// close ends the connection in good order; it may wait for the network.
 	close(reason string)
 	// abort ends it at once, and all other calls with it.
@@ -213,7 +217,7 @@ func (w *webConn) serve() {
 // verify implements newcomer: the Hello has to be signed for one of the connection's bindings.
 func (w *webConn) verify(hello *wire.Hello) (peer bool, err error) {
 	for _, binding := range w.carrier.bindings() {
-		w.signed = wire.WebHelloValue(w.greeting.Challenge, binding)
+		w.signed = wire.WebHelloValue(w.greeting.Challenge, []byte(binding))
 		if hello.Verify(w.signed[:], w.greeting.Relay) {
 			w.proved()
 			return false, nil

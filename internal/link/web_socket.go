@@ -82,7 +82,7 @@ func (ep *Endpoint) ServeWebSocket(w http.ResponseWriter, r *http.Request) {
 		ep.log.Debug("no WebSocket", "remote", remote, "err", err)
 		return
 	}
-	c := newSocketCarrier(ep, conn, taken.conn, ep.web.names(r))
+	c := newSocketCarrier(ep, conn, taken.conn, ep.web.config.Names(r))
 	deadline := time.AfterFunc(handshakeTimeout, c.abort)
 	defer deadline.Stop()
 	served := newWebConn(ep, c, remote.Addr().Unmap(), socketPatience, func() {
@@ -104,14 +104,6 @@ func lists(r *http.Request, field, token string) bool {
 		}
 	}
 	return false
-}
-
-// names returns what a Hello of a browser that made request r may be bound to.
-func (web *webServer) names(r *http.Request) (list [][]byte) {
-	for _, name := range web.config.Names(r) {
-		list = append(list, []byte(name))
-	}
-	return list
 }
 
 // RequestNames returns what a request says that the browser calls the relay: "host:port", in lower case.
@@ -144,14 +136,14 @@ type socketCarrier struct {
 	conn   *websocket.Conn
 	raw    net.Conn        // below it
 	kernel syscall.RawConn // of TCP below that; nil: not known
-	names  [][]byte
+	names  []string
 	until  time.Time     // of read
 	texts  chan []byte   // from receive to read; closed when receive has ended
 	ended  chan struct{} // closed when nobody reads texts any more
 	once   sync.Once     // closes ended
 }
 
-func newSocketCarrier(ep *Endpoint, conn *websocket.Conn, raw net.Conn, names [][]byte) *socketCarrier {
+func newSocketCarrier(ep *Endpoint, conn *websocket.Conn, raw net.Conn, names []string) *socketCarrier {
 	conn.SetReadLimit(int64(max(ep.config.MaxMessage, wire.MaxPacketSize)))
 	c := &socketCarrier{
 		conn: conn, raw: raw, names: names, texts: make(chan []byte, socketTexts), ended: make(chan struct{}),
@@ -243,7 +235,7 @@ func (c *socketCarrier) receive(accept func(packet []byte)) {
 	}
 }
 
-func (c *socketCarrier) bindings() [][]byte { return c.names }
+func (c *socketCarrier) bindings() []string { return c.names }
 
 func (c *socketCarrier) close(reason string) {
 	c.once.Do(func() { close(c.ended) })

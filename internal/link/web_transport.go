@@ -52,13 +52,6 @@ func ofBrowser(hello *tls.ClientHelloInfo) bool {
 	return slices.Contains(protocols, http3.NextProtoH3) && !slices.Contains(protocols, alpn)
 }
 
-func (web *webServer) newTransport() *webtransport.Server {
-	return &webtransport.Server{
-		H3:          &http3.Server{Handler: web, MaxHeaderBytes: maxWebHeader},
-		CheckOrigin: func(*http.Request) bool { return true }, // ServeHTTP has asked
-	}
-}
-
 // webQUIC is a connection with ALPN h3.
 type webQUIC struct {
 	conn     *quic.Conn
@@ -178,13 +171,13 @@ func (c *transportCarrier) receive(accept func(packet []byte)) {
 }
 
 // bindings returns the hashes of the certificates that the client can have been shown.
-func (c *transportCarrier) bindings() (list [][]byte) {
+func (c *transportCarrier) bindings() (list []string) {
 	made, err := c.certificates.at(time.Now())
 	if err != nil {
 		return nil
 	}
 	for _, m := range made {
-		list = append(list, m.Hash[:])
+		list = append(list, string(m.Hash[:]))
 	}
 	return list
 }
