@@ -163,7 +163,7 @@ func (ep *Endpoint) hello(c newcomer, remote netip.Addr) (*attachment, error) {
 	}
 	a := c.attach(s, hello, now)
 	if a == nil {
-		ep.forget(s, nil) // it may have ended before it was in the tables
+		ep.forget(s) // it may have ended before it was in the tables
 		return nil, &wire.Refused{Code: wire.CodeShuttingDown}
 	}
 	welcome := &wire.Welcome{

@@ -283,7 +283,7 @@ func (c *Client) install(next *attempt) (fresh bool) {
 	drain(c.wakeup)                  // what was wrong before
 	drain(c.restarted)
 	if !installed { // the session has just ended, maybe before it was in the tables
-		c.ep.forget(s, nil)
+		c.ep.forget(s)
 		c.reattach(causeSilence)
 	}
 	if old != nil {

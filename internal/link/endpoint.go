@@ -352,13 +352,10 @@ func (ep *Endpoint) release(id wire.ConnID) {
 	delete(ep.conns, id)
 }
 
-// forget removes a session and its attachments from the tables.
-func (ep *Endpoint) forget(s *Session, attachments []*attachment) {
+// forget removes a session from the tables.
+func (ep *Endpoint) forget(s *Session) {
 	ep.mu.Lock()
 	defer ep.mu.Unlock()
-	for _, a := range attachments {
-		delete(ep.conns, a.local)
-	}
 	if ep.sessions[s.id] == s {
 		delete(ep.sessions, s.id)
 	}

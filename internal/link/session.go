@@ -150,12 +150,6 @@ func (s *Session) end(tx *Tx, code wire.CloseCode, tell bool) {
 	accepted := s.accepted
 	attachments := s.attachments
 	s.attachments = nil
-	var conns []connection
-	for _, a := range attachments {
-		if a.conn != nil {
-			conns = append(conns, a.conn)
-		}
-	}
 	unacked := s.urgentOut.clear()
 	s.mu.Unlock()
 
@@ -168,11 +162,8 @@ func (s *Session) end(tx *Tx, code wire.CloseCode, tell bool) {
 	s.mu.Lock()
 	s.setOutLocked(nil) // nothing is sent any more
 	s.mu.Unlock()
-	s.ep.forget(s, attachments)
-	for _, conn := range conns {
-		// Not here: closing waits for the connection's own goroutine.
-		s.ep.background(func() { conn.CloseWithError(quicEnded, code.String()) })
-	}
+	s.ep.forget(s)
+	s.drop(code.String(), attachments...)
 	callAll(unacked, false)
 	if s.client != nil {
 		s.client.sessionEnded(s, code, tell)

@@ -19,6 +19,9 @@ const labelSealed = "EXPORTER-wzp/1 sealed"
 // retireAfter is how long the keys of a superseded attachment still open packets.
 const retireAfter = 10 * time.Second
 
+// superseded is why the connection of an attachment ends that the remote should have ended.
+const superseded = "superseded"
+
 // maxAttachments bounds what one session may hold; the oldest one not in use goes first.
 const maxAttachments = 8
 
@@ -128,7 +131,7 @@ func (s *Session) install(a *attachment, keys *exported, path udp.Path, now time
 		s.ep.bind(a, !ended)
 	}
 	if dropped != nil {
-		s.drop(dropped)
+		s.drop(superseded, dropped)
 	}
 	return !ended
 }
@@ -165,15 +168,15 @@ func (s *Session) detach(a *attachment) {
 	}
 }
 
-// drop gives up attachments that the session does not hold any more.
-func (s *Session) drop(gone ...*attachment) {
+// drop gives up attachments that the session does not hold any more, and ends their connections.
+func (s *Session) drop(why string, gone ...*attachment) {
 	for _, a := range gone {
 		s.ep.release(a.local)
 		s.mu.Lock()
 		conn := a.conn
 		s.mu.Unlock()
-		if conn != nil { // the remote should have closed it
-			s.ep.background(func() { conn.CloseWithError(quicEnded, "superseded") })
+		if conn != nil { // not here: closing waits for the connection's own goroutine
+			s.ep.background(func() { conn.CloseWithError(quicEnded, why) })
 		}
 	}
 }

@@ -81,7 +81,7 @@ func (s *Session) tick(tx *Tx) {
 	if stopped {
 		s.ep.log.Debug("media stopped: nothing is reported to arrive", "remote", s.identity.Fingerprint())
 	}
-	s.drop(gone...)
+	s.drop(superseded, gone...)
 	if over {
 		s.end(tx, wire.CloseLost, true)
 	}

@@ -286,7 +286,7 @@ func TestSupersededBrowserIsClosed(t *testing.T) {
 	s.mu.Lock()
 	gone := s.attachments.expire(time.Now().Add(retireAfter + time.Second))
 	s.mu.Unlock()
-	s.drop(gone...)
+	s.drop(superseded, gone...)
 	<-first.gone
 	if n := attachmentsOf(s); n != 1 {
 		t.Errorf("%d attachments", n)

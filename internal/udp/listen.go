@@ -23,17 +23,6 @@ func (b Buffers) Small() bool {
 	return b.Receive > 0 && b.Receive < b.Asked || b.Send > 0 && b.Send < b.Asked
 }
 
-// with returns the smaller of both, in each direction.
-func (b Buffers) with(receive, send int) Buffers {
-	least := func(a, b int) int {
-		if a == 0 {
-			return b
-		}
-		return min(a, b)
-	}
-	return Buffers{Asked: socketBuffer, Receive: least(b.Receive, receive), Send: least(b.Send, send)}
-}
-
 // networkFor returns package net's name of the network: "0.0.0.0:1" means IPv4 only, which net would
 // otherwise make dual-stack.
 func networkFor(addr string) string {

@@ -48,8 +48,10 @@ func Listen(addr string, sockets int) (*Mux, error) {
 		socks = append(socks, s)
 	}
 	m := newMux(socks)
+	m.buffers = Buffers{socketBuffer, first.receiveBuffer, first.sendBuffer}
 	for _, s := range socks {
-		m.buffers = m.buffers.with(s.(*udpSocket).receiveBuffer, s.(*udpSocket).sendBuffer)
+		m.buffers.Receive = min(m.buffers.Receive, s.(*udpSocket).receiveBuffer)
+		m.buffers.Send = min(m.buffers.Send, s.(*udpSocket).sendBuffer)
 	}
 	m.quic = &quicUDPConn{quicConn: newQUICConn(m), first: first}
 	return m, nil

@@ -13,7 +13,7 @@ func Listen(addr string, sockets int) (*Mux, error) {
 	}
 	m := New(c)
 	if u, ok := c.(*net.UDPConn); ok {
-		m.buffers = m.buffers.with(setBuffer(u.SetReadBuffer), setBuffer(u.SetWriteBuffer))
+		m.buffers = Buffers{socketBuffer, setBuffer(u.SetReadBuffer), setBuffer(u.SetWriteBuffer)}
 	}
 	return m, nil
 }
