@@ -123,7 +123,7 @@ func (m *Mux) Stats() Stats {
 		sock.counters().addTo(&s)
 	}
 	s.QUICIn, s.QUICDropped = m.queue.in.Load(), m.queue.dropped.Load()
-	s.Truncated += m.queue.truncated.Load()
+	s.Oversized += m.queue.truncated.Load()
 	return s
 }
 

@@ -263,7 +263,7 @@ func TestOversizedAreDroppedAndCounted(t *testing.T) {
 				t.Errorf("QUIC got %d bytes", len(p))
 			}
 			stop()
-			if s := m.Stats(); s.Oversized != 3 || s.Truncated != 3 || s.SealedInPackets != 1 ||
+			if s := m.Stats(); s.Oversized != 6 || s.SealedInPackets != 1 ||
 				s.QUICIn != 1 {
 				t.Errorf("stats: %+v", s)
 			}

@@ -40,12 +40,10 @@ func (s *plainSocket) reader(q *queue, h Handler, b *Batch) func() error {
 		}
 		switch {
 		case err != nil || n == 0:
-		case p[0] >= firstQUIC && n > MaxPacket:
-			s.count.truncated.Add(1)
-		case p[0] >= firstQUIC:
-			q.push(p[:n], nil, from, addr)
 		case n > MaxPacket:
 			s.count.oversized.Add(1)
+		case p[0] >= firstQUIC:
+			q.push(p[:n], nil, from, addr)
 		default:
 			s.count.sealedIn.Add(1)
 			s.count.sealedInBytes.Add(uint64(n))

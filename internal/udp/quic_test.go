@@ -136,7 +136,7 @@ func share(t *testing.T, server, client *Mux, bytesOverQUIC, sealedPackets int) 
 	stopClient()
 	for name, m := range map[string]*Mux{"server": server, "client": client} {
 		s, n := m.Stats(), uint64(sealedPackets)
-		if s.SealedInPackets < n || s.SealedOutPackets < n || s.QUICIn == 0 || s.Truncated != 0 {
+		if s.SealedInPackets < n || s.SealedOutPackets < n || s.QUICIn == 0 || s.Oversized != 0 {
 			t.Errorf("%s: %+v", name, s)
 		}
 	}
@@ -275,7 +275,7 @@ func TestShortReadsAreCounted(t *testing.T) {
 	if n, _, err := c.ReadFrom(make([]byte, 4)); n != 4 || err != nil {
 		t.Errorf("%d bytes, %v", n, err)
 	}
-	if s := m.Stats(); s.Truncated != 1 {
+	if s := m.Stats(); s.Oversized != 1 {
 		t.Errorf("stats: %+v", s)
 	}
 }

@@ -89,19 +89,16 @@ func (r *receiver) readReady(fd uintptr) bool {
 
 // deliver gives the received packets to the handler and to quic-go's queue.
 func (r *receiver) deliver(q *queue, h Handler, b *Batch) {
-	var sealed, bytes, truncated, oversized uint64
+	var sealed, bytes uint64
 	for i := range r.n {
 		hdr := &r.hdrs[i].Hdr
 		p := r.buf[i*MaxPacket:][:r.hdrs[i].Len]
-		cut := hdr.Flags&unix.MSG_TRUNC != 0
 		switch {
 		case len(p) == 0:
-		case p[0] >= firstQUIC && cut:
-			truncated++
+		case hdr.Flags&unix.MSG_TRUNC != 0:
+			r.s.count.oversized.Add(1)
 		case p[0] >= firstQUIC:
 			q.push(p, r.control(i), addrPortOf(&r.names[i]), nil)
-		case cut:
-			oversized++
 		default:
 			sealed++
 			bytes += uint64(len(p))
@@ -112,13 +109,8 @@ func (r *receiver) deliver(q *queue, h Handler, b *Batch) {
 			h(b, p, from)
 		}
 	}
-	c := &r.s.count
-	c.sealedIn.Add(sealed)
-	c.sealedInBytes.Add(bytes)
-	if truncated > 0 || oversized > 0 {
-		c.truncated.Add(truncated)
-		c.oversized.Add(oversized)
-	}
+	r.s.count.sealedIn.Add(sealed)
+	r.s.count.sealedInBytes.Add(bytes)
 }
 
 // control returns the control messages of slot i.

@@ -8,9 +8,9 @@ type Stats struct {
 	SealedOutPackets, SealedOutBytes uint64 // taken by the kernel
 
 	QUICIn, QUICDropped uint64 // put into quic-go's queue, and dropped because that was full
-	// QUIC packets dropped because they were larger than MaxPacket or than the reader's buffer
-	Truncated uint64
-	Oversized uint64 // sealed packets dropped because they were larger than MaxPacket
+	// Oversized are packets dropped because they were larger than MaxPacket, and those of QUIC that were cut
+	// because they were larger than the reader's buffer.
+	Oversized uint64
 	// ReceiveErrors are failed receive calls (on some systems an earlier packet's ICMP error ends up here)
 	// and packets whose source address could not be understood.
 	ReceiveErrors uint64
@@ -23,8 +23,7 @@ type Stats struct {
 type counters struct {
 	sealedIn, sealedInBytes   atomic.Uint64
 	sealedOut, sealedOutBytes atomic.Uint64
-	truncated, oversized      atomic.Uint64
-	receiveErrors             atomic.Uint64
+	oversized, receiveErrors  atomic.Uint64
 	sendDropped, sendErrors   atomic.Uint64
 }
 
@@ -33,7 +32,6 @@ func (c *counters) addTo(s *Stats) {
 	s.SealedInBytes += c.sealedInBytes.Load()
 	s.SealedOutPackets += c.sealedOut.Load()
 	s.SealedOutBytes += c.sealedOutBytes.Load()
-	s.Truncated += c.truncated.Load()
 	s.Oversized += c.oversized.Load()
 	s.ReceiveErrors += c.receiveErrors.Load()
 	s.SendDropped += c.sendDropped.Load()
