@@ -241,7 +241,12 @@ func (c *quicNewcomer) attach(s *Session, hello *wire.Hello, now time.Time) *att
 	if !s.install(a, &c.keys, udp.Path{Remote: remote}, now) {
 		return nil
 	}
-	s.measured(c.conn.ConnectionStats().MinRTT)
+	if rtt := c.conn.ConnectionStats().MinRTT; rtt > 0 {
+		// Who joins in the middle of a flood has a path on which it was never shorter since.
+		s.mu.Lock()
+		s.narrow.least.add(rtt)
+		s.mu.Unlock()
+	}
 	return a
 }
 

@@ -76,12 +76,6 @@ func (ep *Endpoint) peerTLS(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	return config, nil
 }
 
-// peerDialTLS makes a client's configuration that of a relay that dials a peer.
-func (ep *Endpoint) peerDialTLS(config *tls.Config) {
-	config.ServerName = PeerServerName
-	config.Certificates = []tls.Certificate{ep.cert}
-}
-
 // refusedPeer makes it final when the other relay has refused our certificate. It does that after our
 // handshake is complete, so that nobody on the way can say it in its place.
 func refusedPeer(err error) error {

@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/netip"
 	"sync"
@@ -59,7 +60,7 @@ func (t *attempt) handshake(ctx context.Context, c *Client, trip *roundTrip) err
 		return refused
 	})
 	if c.config.Peer {
-		t.ep.peerDialTLS(config)
+		config.ServerName, config.Certificates = PeerServerName, []tls.Certificate{t.ep.cert}
 	}
 	quicConfig := quicConfig()
 	quicConfig.Tracer = trip.trace

@@ -87,13 +87,6 @@ type narrow struct {
 	paused time.Duration // until when no rate is set
 }
 
-// handshake takes a round trip that was measured before there was any media.
-func (w *narrow) handshake(rtt time.Duration) {
-	if rtt > 0 {
-		w.least.add(rtt)
-	}
-}
-
 // judge is told what is known now. It returns the rate to keep to, in bytes a second; 0: none.
 func (w *narrow) judge(l narrowLook) int {
 	if l.rtt <= 0 || w.n > 0 && l.at-w.looks[w.n-1].at < narrowApart {
@@ -193,14 +186,6 @@ func (w *narrow) adjust(l narrowLook, over, queue time.Duration) {
 	default: // it was no queue of ours
 		*w = narrow{least: leastTrip{l.rtt}, since: l.at, paused: l.at + narrowPause}
 	}
-}
-
-// measured notes a round trip that the handshake took: who joins in the middle of a flood has a path on which
-// it was never shorter since.
-func (s *Session) measured(rtt time.Duration) {
-	s.mu.Lock()
-	s.narrow.handshake(rtt)
-	s.mu.Unlock()
 }
 
 // widenLocked notes that the path is another one, of which nothing is known. The caller holds s.mu.

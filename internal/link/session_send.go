@@ -98,20 +98,16 @@ func (s *sender) sendMedia(tx *Tx, r *route, alias uint16, short, long []byte) U
 	if !s.AliasKnown(alias) {
 		frame = long
 	}
-	if share := s.share.Load(); share != nil && !share.Take(tx.source, len(frame)+packetOverhead, tx.at) {
-		s.refuseMedia(len(frame) + packetOverhead)
+	size := len(frame) + packetOverhead
+	if share := s.share.Load(); share != nil && !share.Take(tx.source, size, tx.at) {
+		s.mediaRefused.Add(1)
+		s.ep.drops.AddBytes(drops.ListenerPath, size)
 		return UnsentShare
 	}
-	s.mediaSent.add(len(frame) + packetOverhead)
+	s.mediaSent.add(size)
 	s.expect(tx)
 	s.transmitOn(tx, r, &r.path, frame)
 	return Sent
-}
-
-// refuseMedia counts a media packet that exceeds its talker's share of a path that is too narrow for all.
-func (s *sender) refuseMedia(size int) {
-	s.mediaRefused.Add(1)
-	s.ep.drops.AddBytes(drops.ListenerPath, size)
 }
 
 // SendPacket sends frames, which are whole and whose last one ends with the packet, as one packet. media is
@@ -219,7 +215,9 @@ func (s *sender) transmitOn(tx *Tx, r *route, path *udp.Path, frames []byte) {
 	counter := s.counter.Add(1) - 1
 	if r.web != nil {
 		s.sent.put(counter, tx.at)
-		r.web.enqueue(counter, frames, tx.source, tx.at)
+		if r.web.queue.push(counter, frames, tx.source, tx.at) {
+			s.ep.drops.Add(drops.BrowserQueue, 1)
+		}
 		return
 	}
 	long := counter-s.acked.Load() >= longAfter

@@ -15,7 +15,6 @@ import (
 	"github.com/quic-go/quic-go/http3"
 	"github.com/quic-go/webtransport-go"
 
-	"github.com/wzp-voice/wzp/internal/budget"
 	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/udp"
 	"github.com/wzp-voice/wzp/internal/wire"
@@ -296,13 +295,6 @@ func (w *webConn) sendPackets() {
 		}
 	}
 	w.carrier.close(w.reason)
-}
-
-// enqueue gives the connection a packet; source is whose media it is, if it is media. It never waits.
-func (w *webConn) enqueue(counter uint64, frames []byte, source budget.Source, at time.Duration) {
-	if w.queue.push(counter, frames, source, at) {
-		w.ep.drops.Add(drops.BrowserQueue, 1)
-	}
 }
 
 // refuseDatagrams ends a connection that is no browser's and sends datagrams: they would fill memory, and the
