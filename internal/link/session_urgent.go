@@ -219,15 +219,15 @@ func (s *Session) SendLast(kind wire.UrgentKind, done func(acked bool)) error {
 }
 
 // sendUrgent sends a message as soon as its turn comes.
-func (s *Session) sendUrgent(kind wire.UrgentKind, body []byte, done, whenEmpty func(acked bool)) (err error) {
+func (s *Session) sendUrgent(kind wire.UrgentKind, body []byte, done, atLast func(acked bool)) (err error) {
 	s.ep.WithTx(func(tx *Tx) {
 		tx.Lock(&s.mu)
 		defer tx.Unlock(&s.mu)
 		if s.ended {
 			err = ErrOver
 		} else if err = s.urgentOut.add(kind, body, done); err == nil {
-			if whenEmpty != nil {
-				s.urgentOut.whenEmpty = append(s.urgentOut.whenEmpty, whenEmpty)
+			if atLast != nil {
+				s.urgentOut.whenEmpty = append(s.urgentOut.whenEmpty, atLast)
 			}
 			s.wake()
 			s.urgentLocked(tx)

@@ -44,8 +44,10 @@ func newWebLab(t testing.TB, config Config) *webLab {
 	config.Identity, config.Version, config.Accept = l.key, "test relay", l.sfu
 	config.Web = &WebConfig{
 		CheckOrigin: func(r *http.Request) bool { return r.Header.Get("Origin") == goodOrigin },
-		Names:       func(*http.Request) []string { return []string{strings.TrimPrefix(l.http.URL, "http://")} },
-		Trouble:     func(*http.Request, WebTrouble) {},
+		Names: func(*http.Request) []string {
+			return []string{strings.TrimPrefix(l.http.URL, "http://")}
+		},
+		Trouble: func(*http.Request, WebTrouble) {},
 	}
 	if l.relay, err = NewEndpoint(mux, config); err != nil {
 		t.Fatal(err)

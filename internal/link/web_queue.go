@@ -65,8 +65,8 @@ func carriesMedia(frames []byte) bool {
 	return err == nil && f.IsMedia()
 }
 
-// push adds a packet; source is whose media it is, if it is media. dropped: one was dropped, this or another.
-func (q *webQueue) push(counter uint64, frames []byte, source budget.Source, at time.Duration) (dropped bool) {
+// push adds a packet; of is whose media it is, if it is media. dropped: one was dropped, this or another.
+func (q *webQueue) push(counter uint64, frames []byte, of budget.Source, at time.Duration) (dropped bool) {
 	media := carriesMedia(frames)
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -79,11 +79,11 @@ func (q *webQueue) push(counter uint64, frames []byte, source budget.Source, at 
 		}
 	}
 	e := q.at(q.n) // the first that is free
-	e.at, e.media, e.source = at, media, source
+	e.at, e.media, e.source = at, media, of
 	e.p = wire.AppendWebPacket(e.p[:0], counter, frames)
 	if media {
-		e.group, e.member = q.turnOf(source, uint64(len(e.p)))
-		q.newest, q.source = e.group, source
+		e.group, e.member = q.turnOf(of, uint64(len(e.p)))
+		q.newest, q.source = e.group, of
 	}
 	if q.n++; q.n == 1 {
 		wake(q.ready)

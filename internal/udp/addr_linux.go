@@ -52,7 +52,7 @@ func hostOrder(port uint16) uint16 {
 	return binary.NativeEndian.Uint16(b[:])
 }
 
-// interfaces remembers names and numbers of interfaces, by each other. Only link-local addresses ask for them.
+// interfaces has names and numbers of interfaces, by each other. Only link-local addresses ask for them.
 var interfaces sync.Map
 
 // zoneName returns the name of interface id, or its number if it has none.

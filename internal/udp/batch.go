@@ -28,7 +28,7 @@ type spilled struct {
 
 // sender sends the packets of one Batch on one socket.
 type sender interface {
-	// put makes the first n bytes of slot i, at most MaxPacket, go to a path. It reports false if they cannot.
+	// put makes the first n bytes of slot i, at most MaxPacket, go to a path; false: they cannot.
 	put(i, n int, to Path) bool
 	// send sends slots 0 to n-1 and counts them. It does not block (see Flush).
 	send(n int)
