@@ -72,10 +72,8 @@ type outHolder struct {
 // outPath returns the steps for a stream that comes by an ingress.
 func outPath(st outStream, from ingress) [4]outHolder {
 	origin := st.Origin()
-	path := [4]outHolder{
-		{local: from == nil}, {from: from}, {group: origin.Narrow},
-		{room: st.Room(), member: st.KID().Member()},
-	}
+	path := [4]outHolder{{local: from == nil}, {from: from}, {group: origin.Narrow},
+		{room: st.Room(), member: st.KID().Member()}}
 	if from == nil {
 		path[1].group = origin.Wide
 	}
@@ -84,9 +82,8 @@ func outPath(st outStream, from ingress) [4]outHolder {
 
 // of returns the alias of a stream, which it gets if it has none yet, and whether its frame with this CTR may
 // travel short. ok is false if there is no alias for it.
-func (t *aliasTable) of(
-	st outStream, ctr uint64, from ingress, now time.Time,
-) (alias uint16, short, ok bool) {
+func (t *aliasTable) of(st outStream, ctr uint64, from ingress,
+	now time.Time) (alias uint16, short, ok bool) {
 	alias, found := t.used[st]
 	if !found {
 		if alias, ok = t.assign(st, ctr, from, now); !ok {
@@ -102,9 +99,7 @@ func (t *aliasTable) of(
 
 // assign gives a stream the lowest alias that is free and has rested, or else one of whoever gives way: what
 // frames of that under way may lose is theirs.
-func (t *aliasTable) assign(
-	st outStream, ctr uint64, from ingress, now time.Time,
-) (alias uint16, ok bool) {
+func (t *aliasTable) assign(st outStream, ctr uint64, from ingress, now time.Time) (alias uint16, ok bool) {
 	path := outPath(st, from)
 	group := [3]outHolder(path[:])
 	if until, barred := t.barred[group]; barred && now.Before(until) && t.slots.Held(path[:]) == 0 {

@@ -202,9 +202,8 @@ func (f *Federation) retryUnplaced(h *home, now time.Time) {
 
 // logMembers notes in the event log who came and went.
 func (f *Federation) logMembers(h *home, joined [][]byte, left []wire.MemberID) {
-	event := eventlog.Event{
-		Kind: eventlog.MemberJoined, Room: h.room.name, Peer: h.id, Members: len(h.members),
-	}
+	event := eventlog.Event{Kind: eventlog.MemberJoined, Room: h.room.name, Peer: h.id,
+		Members: len(h.members)}
 	for _, entry := range joined {
 		event.Src = wire.EntryID(entry)
 		f.packets.Log(event)

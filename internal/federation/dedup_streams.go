@@ -44,9 +44,8 @@ type streamDedup struct {
 }
 
 func newDedups(now time.Time) *dedups {
-	return &dedups{
-		streams: make(map[dedupKey]*streamDedup), made: make(map[*intake]int), start: now.Add(-dedupFor),
-	}
+	return &dedups{streams: make(map[dedupKey]*streamDedup), made: make(map[*intake]int),
+		start: now.Add(-dedupFor)}
 }
 
 // add finds the dedup of a stream, or makes it. It reports false if there are too many, or too many that its

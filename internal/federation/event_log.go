@@ -8,13 +8,10 @@ import (
 // What becomes of packets with media, in the event log. Without one, all of this is a comparison with nil.
 
 // packet returns the event of a kind about a packet that comes or goes over a link with a peer.
-func packet(
-	kind eventlog.Kind, peer wire.RelayID, hash wire.RoomHash, kid wire.KID, m *wire.Media,
-) eventlog.Event {
-	return eventlog.Event{
-		Kind: kind, Peer: peer, RoomHash: hash,
-		Src: kid.Member(), Stream: kid.Stream(), Epoch: kid.Epoch(), Seq: m.CTR, Len: len(m.Ciphertext),
-	}
+func packet(kind eventlog.Kind, peer wire.RelayID, hash wire.RoomHash, kid wire.KID,
+	m *wire.Media) eventlog.Event {
+	return eventlog.Event{Kind: kind, Peer: peer, RoomHash: hash, Src: kid.Member(), Stream: kid.Stream(),
+		Epoch: kid.Epoch(), Seq: m.CTR, Len: len(m.Ciphertext)}
 }
 
 // log notes something about a packet that came.

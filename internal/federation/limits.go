@@ -132,12 +132,9 @@ func newIntake(limits intakeLimits, report intakeReports) *intake {
 		bytes:  budget.NewPool(budget.Config{Rate: limits.MediaBytes, Burst: bytesBurst, Least: bytesLeast}),
 		media:  meter{rate: rate{limits.Media, limits.Media}, far: farMedia},
 		urgent: meter{rate: rate{limits.Urgent, limits.UrgentBurst}, far: farUrgent},
-		rooms: buckets[wire.RoomHash]{
-			rate: rate{limits.RoomMedia, limits.RoomMedia}, most: maxIntakeRooms,
-		},
-		members: buckets[memberKey]{
-			rate: rate{limits.MemberMedia, limits.MemberMedia}, most: maxIntakeMembers,
-		},
+		rooms:  buckets[wire.RoomHash]{rate: rate{limits.RoomMedia, limits.RoomMedia}, most: maxIntakeRooms},
+		members: buckets[memberKey]{rate: rate{limits.MemberMedia, limits.MemberMedia},
+			most: maxIntakeMembers},
 	}
 }
 

@@ -41,10 +41,8 @@ const cutFor = 5 * time.Minute
 
 // linkUp begins to use a link.
 func (f *Federation) linkUp(l *peer.Link) peer.Handler {
-	p := &livePeer{
-		federation: f, id: l.ID, label: l.Label, link: l, trunk: newTrunk(l),
-		group: budget.Group{Link: true, ID: budget.ID(l.ID[:])},
-	}
+	p := &livePeer{federation: f, id: l.ID, label: l.Label, link: l, trunk: newTrunk(l),
+		group: budget.Group{Link: true, ID: budget.ID(l.ID[:])}}
 	p.trunk.peer, p.trunk.events = p.id, f.packets
 	p.intake = newIntake(intakeLimits{}, intakeReports{
 		throttled: func(why string, dropped uint64) {

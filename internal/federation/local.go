@@ -59,9 +59,8 @@ func (f *Federation) announceLocal(name string, now time.Time) (again time.Time)
 
 // keepLeaving adds to our members those who were there before and have just left. It returns their entries,
 // and when the next of them is announced as gone.
-func (b *bridged) keepLeaving(
-	before map[wire.MemberID]ourMember, now time.Time,
-) (entries [][]byte, next time.Time) {
+func (b *bridged) keepLeaving(before map[wire.MemberID]ourMember,
+	now time.Time) (entries [][]byte, next time.Time) {
 	for id, m := range before {
 		if _, here := b.ours[id]; here {
 			continue

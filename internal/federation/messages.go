@@ -80,9 +80,8 @@ func speakers(m *wire.FederationMessage) ([]wire.MemberID, error) {
 // handle delivers a message to a local member, or sends it on; done: or drops and counts it, else it cannot
 // be used yet. Both only if it came the way that the media of those comes in whose names it speaks: a relay
 // that is not on that way cannot speak for them.
-func (f *Federation) handle(
-	n *livePeer, m *wire.FederationMessage, by []wire.MemberID, now time.Time,
-) (done bool) {
+func (f *Federation) handle(n *livePeer, m *wire.FederationMessage, by []wire.MemberID,
+	now time.Time) (done bool) {
 	b := f.bridged[m.Room]
 	if b == nil {
 		f.rooms.Drops.Add(drops.RoomNotFound, 1)
@@ -116,9 +115,8 @@ func (f *Federation) handle(
 }
 
 // deliver gives a message to a local member.
-func (f *Federation) deliver(
-	name string, to *room.Member, m *wire.FederationMessage, by []wire.MemberID, now time.Time,
-) (done bool) {
+func (f *Federation) deliver(name string, to *room.Member, m *wire.FederationMessage, by []wire.MemberID,
+	now time.Time) (done bool) {
 	switch m.Kind {
 	case wire.UrgentKey:
 		if talker := f.rooms.Find(name, by[0]); talker == nil || !f.key(talker, to, m, now) {

@@ -87,9 +87,8 @@ func (f *Federation) notGlobal(p wire.RelayID, room string) {
 	if !name {
 		return
 	}
-	f.log.Info("a peer bridges a room that is not global here",
-		"room", shownRoom(room), "peer", label, "relay", p.String(),
-		"do", "add it to [[global_rooms]] to bridge it")
+	f.log.Info("a peer bridges a room that is not global here", "room", shownRoom(room), "peer", label,
+		"relay", p.String(), "do", "add it to [[global_rooms]] to bridge it")
 	if last {
 		f.log.Info("more rooms of a peer that are not global here are not named for now",
 			"peer", label, "relay", p.String(), "within", unsharedEvery)

@@ -36,9 +36,8 @@ func (f *Federation) Peers() []PeerStatus {
 			out, in := p.trunk.total(), p.intake
 			s.FramesOut, s.FramesIn = out.Frames, in.count(forwarded, duplicate, late)
 			s.Duplicates, s.Late = in.count(duplicate), in.count(late)
-			s.Limited = p.inbox.limited() +
-				in.count(overMedia, overRoom, overMember, overUrgent, overBytes, overRoomBytes,
-					overMemberBytes)
+			s.Limited = p.inbox.limited() + in.count(overMedia, overRoom, overMember, overUrgent, overBytes,
+				overRoomBytes, overMemberBytes)
 			s.AliasesTaken, s.Unnamed = out.Taken, out.Unnamed
 			s.Rooms, s.Participants = f.table.Counts(id)
 		}
@@ -79,8 +78,6 @@ func (f *Federation) Totals() Totals {
 		sent += n.trunk.total().Frames
 	}
 	f.mu.Unlock()
-	return Totals{
-		PeersUp: up, Rooms: rooms, Sent: sent,
-		Delivered: f.stats.local.Load(), Taken: f.stats.ingress.Load(), Messages: f.stats.messages.Load(),
-	}
+	return Totals{PeersUp: up, Rooms: rooms, Sent: sent, Delivered: f.stats.local.Load(),
+		Taken: f.stats.ingress.Load(), Messages: f.stats.messages.Load()}
 }

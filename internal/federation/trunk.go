@@ -104,9 +104,8 @@ func (t *trunk) put(tx *link.Tx, st outStream, m *wire.Media, from ingress, now 
 }
 
 // add is put. ending says that ended is to be called at the end.
-func (t *trunk) add(
-	tx *link.Tx, st outStream, m *wire.Media, from ingress, now time.Time,
-) (refused string, ending bool) {
+func (t *trunk) add(tx *link.Tx, st outStream, m *wire.Media, from ingress,
+	now time.Time) (refused string, ending bool) {
 	tx.Lock(&t.mu)
 	defer tx.Unlock(&t.mu)
 	if t.closed || st.Dropped() {

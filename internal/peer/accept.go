@@ -76,9 +76,8 @@ func (ls *Links) AcceptPeer(s *link.Session) (link.PeerHandler, *wire.Refused) {
 		if here, there := p.link.s.Remote(), s.Remote(); here != there {
 			say = ls.swappedLocked(p, here.String(), there.String(), time.Now())
 		}
-		return nil, &wire.Refused{
-			Code: wire.CodeReplaced, Reason: "the link that was dialled from here is used",
-		}
+		return nil, &wire.Refused{Code: wire.CodeReplaced,
+			Reason: "the link that was dialled from here is used"}
 	}
 	waiting := 0
 	for _, l := range p.candidates {

@@ -74,9 +74,7 @@ func (l *Link) Send(kind wire.UrgentKind, body []byte, then func()) {
 }
 
 // SendPacket sends whole frames as one packet, of which media are media: see link.Session.
-func (l *Link) SendPacket(tx *link.Tx, frames []byte, media int) {
-	l.s.SendPacket(tx, frames, media)
-}
+func (l *Link) SendPacket(tx *link.Tx, frames []byte, media int) { l.s.SendPacket(tx, frames, media) }
 
 // AtEnd has f called when what came together with the packet that tx handles has been handled.
 func (l *Link) AtEnd(tx *link.Tx, f func(tx *link.Tx)) { tx.AtEnd(f) }

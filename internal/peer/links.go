@@ -109,12 +109,7 @@ func New(log *slog.Logger, up func(l *Link) Handler) *Links {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	ls := &Links{
-		log:   log,
-		up:    up,
-		awake: make(chan struct{}, 1),
-		peers: make(map[identity.Fingerprint]*peer),
-	}
+	ls := &Links{log: log, up: up, awake: make(chan struct{}, 1), peers: make(map[identity.Fingerprint]*peer)}
 	ls.ctx, ls.cancel = context.WithCancel(context.Background())
 	return ls
 }

@@ -56,9 +56,8 @@ func (ls *Links) swappedLocked(p *peer, old, new string, now time.Time) (say fun
 	addresses, label := p.swaps.note(old, new, now), p.label
 	return func() {
 		if addresses != nil {
-			ls.log.Warn("two relays seem to run with the same identity",
-				"label", label, "fingerprint", p.fingerprint, "addresses", addresses,
-				"do", "make a new identity on one of them")
+			ls.log.Warn("two relays seem to run with the same identity", "label", label, "fingerprint",
+				p.fingerprint, "addresses", addresses, "do", "make a new identity on one of them")
 		}
 	}
 }

@@ -32,10 +32,8 @@ type unknownKey struct {
 
 // refused notes a refusal. The key is not proved: whoever shows it may not have it. But who is let in has to.
 // mistaken is the peer at whose address that key answered, where another one is configured; nil: none.
-func (u *unknownKeys) refused(
-	log *slog.Logger, fingerprint identity.Fingerprint, remote netip.AddrPort, mistaken *Config,
-	now time.Time,
-) {
+func (u *unknownKeys) refused(log *slog.Logger, fingerprint identity.Fingerprint, remote netip.AddrPort,
+	mistaken *Config, now time.Time) {
 	name, silent := u.note(unknownKey{fingerprint, mistaken != nil}, now)
 	if silent > 0 {
 		log.Warn("more relays that are not configured were refused than the log names",
@@ -45,11 +43,10 @@ func (u *unknownKeys) refused(
 		return
 	}
 	if mistaken != nil {
-		log.Warn("refused the relay at the url of a peer: "+
-			"it is configured with another fingerprint, and wants in",
-			"label", mistaken.Label, "url", mistaken.Address, "configured", mistaken.Fingerprint,
-			"fingerprint", fingerprint, "address", remote,
-			"do", "correct the fingerprint if its operator confirms it")
+		log.Warn("refused the relay at the url of a peer: it is configured with another fingerprint, and "+
+			"wants in", "label", mistaken.Label, "url", mistaken.Address, "configured", mistaken.Fingerprint,
+			"fingerprint", fingerprint, "address", remote, "do",
+			"correct the fingerprint if its operator confirms it")
 		return
 	}
 	log.Warn("refused a relay that is not configured; if you know it, add to wzp.toml what is under add, "+

@@ -155,9 +155,8 @@ func (r *Relay) nameCulprit(listed []*session) bool {
 		return false
 	}
 	r.log.Warn("members send more media than is passed on; the rest is dropped", "room", worst.room,
-		"address", worst.block.String(), "frames", dropped[worst],
-		"loudest", loudest.member.Load().ID.String(), "of", loudest.Remote().String(),
-		"addresses", len(dropped))
+		"address", worst.block.String(), "frames", dropped[worst], "loudest",
+		loudest.member.Load().ID.String(), "of", loudest.Remote().String(), "addresses", len(dropped))
 	for _, s := range listed {
 		s.drops.unnamed = 0
 	}

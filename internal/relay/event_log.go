@@ -32,8 +32,7 @@ func (r *Relay) logJoin(m *room.Member) {
 	if l.rooms[m.Room()]++; l.rooms[m.Room()] == 1 {
 		r.events.Log(eventlog.Event{Kind: eventlog.RoomActive, Room: m.Room(), Members: m.Members()})
 	}
-	r.events.Log(eventlog.Event{Kind: eventlog.MemberJoined, Room: m.Room(), Src: m.ID,
-		Members: m.Members()})
+	r.events.Log(eventlog.Event{Kind: eventlog.MemberJoined, Room: m.Room(), Src: m.ID, Members: m.Members()})
 }
 
 // logLeave notes that a member of ours went.
@@ -44,8 +43,7 @@ func (r *Relay) logLeave(m *room.Member) {
 	l := &r.members
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	r.events.Log(eventlog.Event{Kind: eventlog.MemberLeft, Room: m.Room(), Src: m.ID,
-		Members: m.Members()})
+	r.events.Log(eventlog.Event{Kind: eventlog.MemberLeft, Room: m.Room(), Src: m.ID, Members: m.Members()})
 	if l.rooms[m.Room()]--; l.rooms[m.Room()] == 0 {
 		delete(l.rooms, m.Room())
 		r.events.Log(eventlog.Event{Kind: eventlog.RoomInactive, Room: m.Room(), Members: m.Members()})
@@ -77,11 +75,8 @@ func (r *Relay) dropped(t *speech, m *wire.Media, why drops.Reason) {
 }
 
 func mediaEvent(kind eventlog.Kind, t *speech, m *wire.Media) eventlog.Event {
-	return eventlog.Event{
-		Kind: kind, RoomHash: t.out.Stream().Room(),
-		Src: t.KID.Member(), Stream: t.KID.Stream(), Epoch: t.KID.Epoch(), Seq: m.CTR,
-		Len: len(m.Ciphertext),
-	}
+	return eventlog.Event{Kind: kind, RoomHash: t.out.Stream().Room(), Src: t.KID.Member(),
+		Stream: t.KID.Stream(), Epoch: t.KID.Epoch(), Seq: m.CTR, Len: len(m.Ciphertext)}
 }
 
 // loggedGroup is a group with an event log, in which it notes packets that a member does not get.

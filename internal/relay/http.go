@@ -96,8 +96,7 @@ func (s *site) openRedirect(connections int) {
 	ln, err := net.Listen("tcp", s.config.ACMEListen)
 	if err != nil {
 		s.log.Warn("port 80 cannot be opened: certificates can be had only if the https port is 443 from "+
-			"outside, "+
-			"and http addresses lead nowhere", "address", s.config.ACMEListen, "err", err)
+			"outside, and http addresses lead nowhere", "address", s.config.ACMEListen, "err", err)
 		return
 	}
 	files := guardFiles(ln, "port 80", s.log, s.drops, pageReserve, false)
@@ -109,9 +108,8 @@ func (s *site) openRedirect(connections int) {
 // warnAboutPlain says what does not work where strangers are let in without TLS.
 func (s *site) warnAboutPlain() {
 	if s.certs == nil && !s.addr().Addr().IsLoopback() {
-		s.log.Warn("browsers give the microphone only to pages from https or localhost: "+
-			"use --domain or --tls-cert, or a reverse proxy with TLS, or listen on "+
-			"127.0.0.1", "http", s.addr().String())
+		s.log.Warn("browsers give the microphone only to pages from https or localhost: use --domain or "+
+			"--tls-cert, or a reverse proxy with TLS, or listen on 127.0.0.1", "http", s.addr().String())
 	}
 }
 
@@ -121,8 +119,7 @@ func (s *site) start(r *Relay) {
 		return
 	}
 	s.connect = connectAnswer{identity: r.config.Identity, version: r.config.Version,
-		port:         int(r.Addr().Port()),
-		certificates: r.endpoint.WebCertificates}
+		port: int(r.Addr().Port()), certificates: r.endpoint.WebCertificates}
 	if udp, tcp := r.Addr().Addr(), s.addr().Addr(); udp.IsLoopback() && (tcp == udp || tcp.IsUnspecified()) {
 		s.local = udp.String() // browsers try WebTransport at the first address of localhost only
 	}

@@ -84,8 +84,7 @@ func (l *limitListener) report(conn net.Conn) {
 	taken := l.places.Acquired()
 	l.mu.Unlock()
 	l.log.Warn("TCP connections are refused: there are too many, or too many of one address or network",
-		"connections", taken,
-		"last", conn.RemoteAddr().String(), "most_from", most, "its_connections", held)
+		"connections", taken, "last", conn.RemoteAddr().String(), "most_from", most, "its_connections", held)
 }
 
 func (l *limitListener) enter(conn net.Conn) bool {

@@ -154,10 +154,9 @@ func (n *hostNames) trouble(r *http.Request, what link.WebTrouble) {
 			"(docs/operations.md, Behind a reverse proxy)", "name", shortName(r.Host))
 	case what == link.TroubleName && n.reported[refusedProof].Allow():
 		n.log.Warn("a browser opened a WebSocket by a name or port that this relay does not know for its "+
-			"own: have the proxy leave Host "+
-			"as it is (nginx: proxy_set_header Host $http_host), or name the page with --web-origin, port "+
-			"included",
-			"name", shortName(r.Host), "page", shortName(r.Header.Get("Origin")))
+			"own: have the proxy leave Host as it is (nginx: proxy_set_header Host $http_host), or name the "+
+			"page with --web-origin, port included", "name", shortName(r.Host), "page",
+			shortName(r.Header.Get("Origin")))
 	}
 }
 
@@ -168,8 +167,7 @@ func (n *hostNames) checkHost(host string) bool {
 	}
 	if n.reported[refusedName].Allow() {
 		n.log.Warn("a browser used a name that is not known to be this relay's: if it is, name its page "+
-			"with --web-origin",
-			"name", shortName(host))
+			"with --web-origin", "name", shortName(host))
 	}
 	return false
 }

@@ -88,11 +88,8 @@ func (d *certificateDesk) useACME(config Config) error {
 			Prompt:     autocert.AcceptTOS,
 			Cache:      autocert.DirCache(config.ACMECache),
 			HostPolicy: autocert.HostWhitelist(name),
-			Client: &acme.Client{
-				DirectoryURL: autocert.DefaultACMEDirectory,
-				UserAgent:    "wzp",
-				HTTPClient:   &http.Client{Timeout: acmeTimeout, Transport: cutTransport{ctx}},
-			},
+			Client: &acme.Client{DirectoryURL: autocert.DefaultACMEDirectory, UserAgent: "wzp",
+				HTTPClient: &http.Client{Timeout: acmeTimeout, Transport: cutTransport{ctx}}},
 		}
 	}
 	d.manager()
@@ -167,9 +164,8 @@ func (d *certificateDesk) fromACME(hello *tls.ClientHelloInfo) (*tls.Certificate
 
 func (d *certificateDesk) report(err error) {
 	if d.reported.Allow() {
-		d.log.Warn("no certificate for --domain: does its name lead to this machine, and can port 80 or "+
-			"443 be reached from the internet?",
-			"domain", d.domain, "err", err)
+		d.log.Warn("no certificate for --domain: does its name lead to this machine, and can port 80 or 443 "+
+			"be reached from the internet?", "domain", d.domain, "err", err)
 	}
 }
 

@@ -44,10 +44,9 @@ func connectionsFor(want, files, sockets int) int {
 // Sessions of browsers may all be WebSockets, of which each takes one.
 func warnAboutFiles(log *slog.Logger, connections, maxSessions, files int) {
 	if files > 0 && connections < maxSessions/2 {
-		log.Warn("the limit on open files is far below --max-sessions: each browser by WebSocket takes "+
-			"one; "+RaiseFiles+
-			", or lower --max-sessions",
-			"open_files", files, "max_sessions", maxSessions, "connections", connections)
+		log.Warn("the limit on open files is far below --max-sessions: each browser by WebSocket takes one; "+
+			RaiseFiles+", or lower --max-sessions", "open_files", files, "max_sessions", maxSessions,
+			"connections", connections)
 	}
 }
 

@@ -75,8 +75,7 @@ func warnAboutBuffers(log *slog.Logger, b udp.Buffers) {
 		advice = "let it: see the limit on buffers of sockets, such as sysctl kern.ipc.maxsockbuf"
 	}
 	log.Warn("the system gives UDP sockets smaller buffers than asked for: bursts of packets are lost in "+
-		"them",
-		"asked_bytes", b.Asked, "receive_bytes", b.Receive, "send_bytes", b.Send, "do", advice)
+		"them", "asked_bytes", b.Asked, "receive_bytes", b.Receive, "send_bytes", b.Send, "do", advice)
 }
 
 // NewOn is New on a port that is open already, such as one of a simulated network. It takes the Mux over.
@@ -141,9 +140,7 @@ func (r *Relay) open(mux *udp.Mux) (err error) {
 }
 
 // Addr returns the UDP address that the relay listens on.
-func (r *Relay) Addr() netip.AddrPort {
-	return r.endpoint.LocalAddr().(*net.UDPAddr).AddrPort()
-}
+func (r *Relay) Addr() netip.AddrPort { return r.endpoint.LocalAddr().(*net.UDPAddr).AddrPort() }
 
 // AdminAddr returns the TCP address of the admin interface, or nil.
 func (r *Relay) AdminAddr() net.Addr {

@@ -74,9 +74,8 @@ func (r *Rooms) Join(name string, entry []byte, from Origin, to Receiver, now ti
 // SendUrgent for UrgentKeysWanted. That the former was acknowledged means little, for the next relay did
 // that; see KeyReceived. Joining again over the same receiver returns the same member. displaced is a member
 // that had to leave for it, or nil.
-func (r *Rooms) JoinRemote(
-	name string, entry []byte, from Origin, to Receiver, now time.Time,
-) (m, displaced *Member, err error) {
+func (r *Rooms) JoinRemote(name string, entry []byte, from Origin, to Receiver,
+	now time.Time) (m, displaced *Member, err error) {
 	if from.kind() == 0 {
 		return nil, nil, errNoHome
 	}
@@ -84,9 +83,8 @@ func (r *Rooms) JoinRemote(
 }
 
 // join is Join and JoinRemote.
-func (r *Rooms) join(
-	name string, entry []byte, from Origin, to Receiver, now time.Time,
-) (m, displaced *Member, err error) {
+func (r *Rooms) join(name string, entry []byte, from Origin, to Receiver,
+	now time.Time) (m, displaced *Member, err error) {
 	id := wire.EntryID(entry)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -110,10 +108,8 @@ func (r *Rooms) join(
 		return nil, nil, err
 	}
 	room.joins++
-	m = &Member{
-		ID: id, Entry: entry, rooms: r, room: room, receiver: to, home: from.Home, number: budget.ID(id[:]),
-		turn: room.joins, binds: rate.NewLimiter(bindRate, bindBurst),
-	}
+	m = &Member{ID: id, Entry: entry, rooms: r, room: room, receiver: to, home: from.Home,
+		number: budget.ID(id[:]), turn: room.joins, binds: rate.NewLimiter(bindRate, bindBurst)}
 	m.occupy(from)
 	m.crowd = kind == 0 && from.Wide.Block.IsValid() && room.places[0].Held([]Group{from.Wide}) > fewOfGroup
 	room.keys.join(m)
@@ -231,9 +227,8 @@ func (l *Limits) perGroup(members int) int {
 // room.mu.
 func (room *Room) displace(r *Rooms, from Origin, now time.Time) (displaced *Member, err error) {
 	path, tree := []Group{from.Wide, from.Narrow}, &room.places[1]
-	short := Shortage{
-		What: ShortRemotePlaces, Group: from.Wide, Holds: tree.Held(path[:1]), Of: r.limits.Members,
-	}
+	short := Shortage{What: ShortRemotePlaces, Group: from.Wide, Holds: tree.Held(path[:1]),
+		Of: r.limits.Members}
 	if own, ok := tree.Ask(path); own || !ok {
 		r.Drops.Add(drops.PeerPlaces, 1)
 		room.short(r, short, now)

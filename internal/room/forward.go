@@ -19,9 +19,8 @@ type Trunk interface {
 // Forward sends a frame to the other local members, as Admit said, and to the trunks of the talker's part but
 // the one that it came from (nil: a local talker). It returns how many of each. media has its full CTR; KID,
 // alias and form are replaced. short and long are scratch memory of wire.MaxPlaintext bytes.
-func (st *Stream) Forward(
-	to Audience, media *wire.Media, tx *link.Tx, short, long []byte, from Trunk,
-) (local, trunks int) {
+func (st *Stream) Forward(to Audience, media *wire.Media, tx *link.Tx, short, long []byte,
+	from Trunk) (local, trunks int) {
 	if st.dropped.Load() {
 		return 0, 0
 	}

@@ -183,10 +183,8 @@ func (m *Member) remoteKeyLocked(number uint32, now time.Time) *remoteKey {
 	if len(keys.remote) == maxRemoteKeys {
 		keys.remote = append(keys.remote[:0:0], keys.remote[1:]...)
 	}
-	k := &remoteKey{
-		number: number, came: now, entry: wire.AppendMembersJoined(nil, m.Entry),
-		passed: make(map[int]keyDigest), pending: make(map[int][]keyDigest),
-	}
+	k := &remoteKey{number: number, came: now, entry: wire.AppendMembersJoined(nil, m.Entry),
+		passed: make(map[int]keyDigest), pending: make(map[int][]keyDigest)}
 	keys.remote = append(keys.remote, k)
 	return k
 }

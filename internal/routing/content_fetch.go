@@ -255,10 +255,8 @@ func (t *Table) fetchMessage(q *peer, m *wire.FederationFetch, now time.Time) {
 	}
 	// It gets what it was told of: of what is newer it has no record yet.
 	a.served, a.servedVersion = now, a.out.version
-	list := &wire.FederationMembers{
-		Home: key.Home, Room: key.Room, Boot: a.servedVersion.boot, Sequence: a.servedVersion.sequence,
-		Total: uint32(len(a.out.members)),
-	}
+	list := &wire.FederationMembers{Home: key.Home, Room: key.Room, Boot: a.servedVersion.boot,
+		Sequence: a.servedVersion.sequence, Total: uint32(len(a.out.members))}
 	for i, p := range a.out.members {
 		if len(list.Entries) > 0 && !list.Fits(p.entry) {
 			t.send(q.id, wire.UrgentFederationMembers, wire.Append(nil, list))

@@ -23,10 +23,8 @@ type limits struct {
 
 // defaultLimits returns the limits of docs/protocol.md, section 10, and those that only this table knows.
 func defaultLimits() limits {
-	return limits{
-		parts: 1000, members: 2000, fromPeer: 25_000, total: 50_000, hops: 8,
-		news: 64, newsTotal: 4096, fetches: 4, places: 4000, placesTotal: 16_000,
-	}
+	return limits{parts: 1000, members: 2000, fromPeer: 25_000, total: 50_000, hops: 8, news: 64,
+		newsTotal: 4096, fetches: 4, places: 4000, placesTotal: 16_000}
 }
 
 // Times of the table.
@@ -90,6 +88,4 @@ var (
 	refusedTotal   = &refusal{problemContent, "the pieces of a list contradict each other"}
 )
 
-func (t *Table) refuse(p wire.RelayID, r *refusal) {
-	t.do(Problem{p, r.what, r.reason})
-}
+func (t *Table) refuse(p wire.RelayID, r *refusal) { t.do(Problem{p, r.what, r.reason}) }

@@ -114,10 +114,8 @@ func (t *Table) SetLocal(room string, entries [][]byte, now time.Time) {
 // publish makes a version of our own part, signs it and announces it.
 func (t *Table) publish(pt *part, members []member, now time.Time) {
 	t.sequence++
-	record := wire.RoomRecord{
-		Room: pt.room, Boot: t.boot, Sequence: t.sequence,
-		Members: uint32(len(members)), Digest: digestOf(members),
-	}
+	record := wire.RoomRecord{Room: pt.room, Boot: t.boot, Sequence: t.sequence,
+		Members: uint32(len(members)), Digest: digestOf(members)}
 	record.Sign(t.identity)
 	t.setContent(pt, nil, &record, members, now)
 }

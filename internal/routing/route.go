@@ -228,10 +228,8 @@ func (t *Table) leaveMessage(q *peer, m *wire.FederationLeave, now time.Time) {
 // acceptRoute stores the route of a message that is newer than what was known.
 func (t *Table) acceptRoute(q *peer, a *adjacency, m *wire.FederationRoom) {
 	a.routeSerial, a.away = m.Serial, false
-	a.route = &route{
-		path: m.Path, length: pathLength(t.self, m.Path), label: t.labelOf(q, m),
-		version: versionOf(&m.Record), shaky: isShaky(m),
-	}
+	a.route = &route{path: m.Path, length: pathLength(t.self, m.Path), label: t.labelOf(q, m),
+		version: versionOf(&m.Record), shaky: isShaky(m)}
 }
 
 // forget ends a part that nobody reaches any more. Its version is remembered.

@@ -167,9 +167,8 @@ func (t *Table) hideSome(q *peer, pt *part, from *peer, excess, more int, now ti
 }
 
 // gives reports whether p, which came from q, makes way for pt, which comes from a peer.
-func (t *Table) gives(
-	q *peer, pt *part, from *peer, p *passenger, loads map[wire.RelayID]int, more int,
-) bool {
+func (t *Table) gives(q *peer, pt *part, from *peer, p *passenger, loads map[wire.RelayID]int,
+	more int) bool {
 	if q != from {
 		return true // own parts of q have no load, and are the last
 	}

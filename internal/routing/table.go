@@ -173,10 +173,8 @@ func (t *Table) Up(p wire.RelayID, label string, now time.Time) {
 		return
 	}
 	t.Down(p, now)
-	q := &peer{
-		id: p, label: label, parts: map[PartKey]*adjacency{},
-		swept: now, upSince: now, settledAt: now.Add(settleFor),
-	}
+	q := &peer{id: p, label: label, parts: map[PartKey]*adjacency{}, swept: now, upSince: now,
+		settledAt: now.Add(settleFor)}
 	t.peers[p] = q
 	t.nameTaken(p, label, now)
 	t.order = append(t.order, q)
@@ -297,9 +295,7 @@ func (t *Table) tellWay(pt *part) {
 }
 
 // present reports whether the part has members and a way to them.
-func (pt *part) present() bool {
-	return len(pt.content.members) > 0 && (pt.own || pt.best != nil)
-}
+func (pt *part) present() bool { return len(pt.content.members) > 0 && (pt.own || pt.best != nil) }
 
 // lingering reports whether members without a route stay for a moment, as another route may be on its way.
 func (pt *part) lingering(now time.Time) bool {
