@@ -34,11 +34,9 @@ func (ls *Links) CheckPeer(key identity.PublicKey, remote netip.AddrPort) error 
 		return fmt.Errorf("federation: a relay at %v has this relay's own key; "+
 			"each relay needs an identity of its own", remote)
 	case p == nil:
-		ls.counts.unknown.Add(1)
 		ls.unknown.refused(ls.log, fingerprint, remote, mistaken, time.Now())
 		return fmt.Errorf("federation: the relay %v is not configured here", fingerprint)
 	case barred > 0:
-		ls.counts.barred.Add(1)
 		return fmt.Errorf("federation: the relay %v is refused for %v more: %s",
 			fingerprint, barred.Round(time.Second), why)
 	}

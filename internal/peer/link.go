@@ -67,8 +67,8 @@ func (l *Link) Send(kind wire.UrgentKind, body []byte, then func()) {
 	if len(body) > wire.MaxUrgent {
 		l.tooLong.Store(int64(kind))
 	}
-	if !l.out.put(kind, body, then) && l.end(verdict{code: wire.CloseLeft, why: whyOverflow}) {
-		l.links.counts.overflowed.Add(1)
+	if !l.out.put(kind, body, then) {
+		l.end(verdict{code: wire.CloseLeft, why: whyOverflow})
 	}
 	l.out.feed()
 }
@@ -88,14 +88,12 @@ func (l *Link) TakesMedia() bool { return l.s.TakesMedia() }
 // NewAlarm returns an alarm that is not set, with f to call: see link.Endpoint.
 func (l *Link) NewAlarm(f func()) link.Alarm { return l.links.ep.NewAlarm(f) }
 
-// end has the link end soon, by Links.run, for the first reason that is given. It reports whether this is
-// that one. It waits for nothing, so it may be called from anywhere.
-func (l *Link) end(v verdict) (first bool) {
-	first = l.fate.CompareAndSwap(nil, &v)
-	if first {
+// end has the link end soon, by Links.run, for the first reason that is given. It waits for nothing, so it may
+// be called from anywhere.
+func (l *Link) end(v verdict) {
+	if l.fate.CompareAndSwap(nil, &v) {
 		l.links.wakeUp()
 	}
-	return first
 }
 
 // heard reports whether the peer has shown that it uses the session: it is welcome on ours, or has sent a

@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
@@ -59,8 +58,7 @@ type Links struct {
 	up      func(l *Link) Handler
 	unknown unknownKeys
 	lookup  func(ctx context.Context, host string) ([]netip.Addr, error) // nil: the system's
-	counts  linkCounters
-	awake   chan struct{} // cap 1: run has something to do
+	awake   chan struct{}                                                // cap 1: run has something to do
 
 	// Set by start, before anything runs:
 	ep   *link.Endpoint
@@ -75,11 +73,6 @@ type Links struct {
 	removed []*peer // those that still have links
 	started bool
 	closed  bool
-}
-
-// linkCounters are totals of links.
-type linkCounters struct {
-	unknown, barred, overflowed atomic.Uint64
 }
 
 // peer is what is known of one configured relay. Links.mu guards it, but for what never changes.

@@ -68,8 +68,7 @@ func (l *linkLab) describe(a, b *testRelay) {
 		info.Address != b.addr.String() || !info.Up || info.Suspect || !info.Dialled ||
 		time.Since(*info.Since) < 5*time.Minute || info.RTT < 20*time.Millisecond ||
 		info.RTT > 40*time.Millisecond || info.Loss != 0 ||
-		info.PacketsIn < 100 || info.PacketsOut < 100 || info.Problem != "" ||
-		a.to(b).out.total().Acked != 2 {
+		info.PacketsIn < 100 || info.PacketsOut < 100 || info.Problem != "" {
 		l.t.Errorf("%+v", info)
 	}
 	if info := b.links.Status()[0]; !info.Up || info.Dialled ||

@@ -29,20 +29,12 @@ type outbox struct {
 	feeding bool // somebody gives the session what it has room for: one goroutine, so that the order is kept
 	again   bool // there may be room now
 	closed  bool
-	counts  outboxCounts
 }
 
 type outMessage struct {
 	kind wire.UrgentKind
 	body []byte
 	then func()
-}
-
-// outboxCounts are an outbox's totals.
-type outboxCounts struct {
-	Acked   uint64 // messages that the peer has acknowledged
-	Dropped uint64 // messages that did not get so far before the link ended, or that no message can hold
-	Waiting int    // in the queue now
 }
 
 // put puts a message at the end of the queue; body is kept. It reports false when there is no room for it.
@@ -52,11 +44,9 @@ func (o *outbox) put(kind wire.UrgentKind, body []byte, then func()) (ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed || len(body) > wire.MaxUrgent {
-		o.counts.Dropped++
 		return true // more room would not help
 	}
 	if len(o.queue) >= maxOutbox {
-		o.counts.Dropped++
 		return false
 	}
 	o.queue = append(o.queue, outMessage{kind, body, then})
@@ -77,7 +67,11 @@ func (o *outbox) feed() {
 		m := o.queue[0]
 		o.again = false
 		o.mu.Unlock()
-		err := o.send(m.kind, m.body, func(acked bool) { o.done(acked, m.then) })
+		err := o.send(m.kind, m.body, func(acked bool) {
+			if o.feed(); acked && m.then != nil {
+				m.then()
+			}
+		})
 		o.mu.Lock()
 		o.sentLocked(err)
 	}
@@ -88,30 +82,12 @@ func (o *outbox) feed() {
 func (o *outbox) sentLocked(err error) {
 	switch {
 	case o.closed:
-		if err == nil {
-			o.counts.Dropped-- // with all that waited; it did not any more
-		}
 	case err == nil:
 		o.queue[0] = outMessage{}
 		o.queue = o.queue[1:]
 		o.again = true
 	case !errors.Is(err, link.ErrUrgentFull): // the session is over, and soon the link
 		o.closeLocked()
-	}
-}
-
-// done is told what became of a message that the session took.
-func (o *outbox) done(acked bool, then func()) {
-	o.mu.Lock()
-	if acked {
-		o.counts.Acked++
-	} else {
-		o.counts.Dropped++
-	}
-	o.mu.Unlock()
-	o.feed()
-	if acked && then != nil {
-		then()
 	}
 }
 
@@ -124,14 +100,5 @@ func (o *outbox) close() {
 
 func (o *outbox) closeLocked() {
 	o.closed = true
-	o.counts.Dropped += uint64(len(o.queue))
 	o.queue = nil
-}
-
-// total returns the totals so far.
-func (o *outbox) total() outboxCounts {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.counts.Waiting = len(o.queue)
-	return o.counts
 }

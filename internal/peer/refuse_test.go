@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -79,8 +80,8 @@ func TestUnknownRelay(t *testing.T) {
 		a.knows(b).up()
 		time.Sleep(58 * time.Second)
 		refused := b.logged.lines("refused a relay")
-		if len(refused) != 1 || b.links.counts.unknown.Load() < 3 {
-			t.Fatalf("%q for %d refusals", refused, b.links.counts.unknown.Load())
+		if len(refused) != 1 {
+			t.Fatalf("%q", refused)
 		}
 		if lines := a.logged.lines("cannot reach a peer"); len(lines) < 3 ||
 			!strings.Contains(lines[0], "ask its operator to add this relay") ||
@@ -212,9 +213,6 @@ func TestCut(t *testing.T) {
 				if took := time.Since(cut); took < 59*time.Second {
 					t.Errorf("a link again after %v", took)
 				}
-				if b.links.counts.barred.Load() == 0 {
-					t.Error("nothing was refused")
-				}
 				l.talk(a, b)
 			})
 		})
@@ -252,13 +250,13 @@ func TestOverflow(t *testing.T) {
 			at.Send(wire.UrgentFederationRoom, []byte("message"), nil)
 		}
 		time.Sleep(time.Second)
-		if a.to(b) != at || at.out.total().Waiting != maxOutbox {
-			t.Fatalf("%+v", at.out.total())
+		if a.to(b) != at || at.out.waiting() != maxOutbox {
+			t.Fatalf("%d wait", at.out.waiting())
 		}
 		at.Send(wire.UrgentFederationRoom, []byte("one too many"), nil)
 		at.Send(wire.UrgentFederationRoom, []byte("and another"), nil)
 		l.eventually("down", 2*time.Second, func() bool { return a.to(b) == nil && b.to(a) == nil })
-		if len(a.logged.lines("too many waited")) != 1 || a.links.counts.overflowed.Load() != 1 {
+		if len(a.logged.lines("too many waited")) != 1 {
 			t.Errorf("%q", a.logged.lines(""))
 		}
 		b.events.mu.Lock()
@@ -277,11 +275,12 @@ func TestBurst(t *testing.T) {
 		b.trusts(a).up()
 		at := l.joined(a, b, 2*time.Second)
 		const many = 3000
+		var acked atomic.Int64
 		for i := range many {
-			at.Send(wire.UrgentFederationRoom, fmt.Appendf(nil, "message %d", i), nil)
+			at.Send(wire.UrgentFederationRoom, fmt.Appendf(nil, "message %d", i), func() { acked.Add(1) })
 		}
 		l.eventually("all arrive", time.Minute,
-			func() bool { return b.events.count("urgent") == many && at.out.total().Acked == many })
+			func() bool { return b.events.count("urgent") == many && acked.Load() == many })
 	})
 }
 
