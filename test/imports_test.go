@@ -73,7 +73,7 @@ var mayImport = map[string][]string{
 	"wzp/internal/room": {"wzp/internal/wire", "wzp/internal/budget", "wzp/internal/drops",
 		"wzp/internal/link", "wzp/internal/share"},
 	"wzp/internal/presence": {"wzp/identity", "wzp/internal/wire", "wzp/internal/eventlog"},
-	"wzp/internal/peer":     {"wzp/identity", "wzp/internal/wire", "wzp/internal/link"},
+	"wzp/internal/peer":     {"wzp/identity", "wzp/internal/wire", "wzp/internal/drops", "wzp/internal/link"},
 	"wzp/internal/routing":  {"wzp/identity", "wzp/internal/wire", "wzp/internal/names"},
 	"wzp/internal/federation": {
 		"wzp/identity", "wzp/internal/wire",

@@ -3,6 +3,8 @@
 //
 //	udp, link, room, federation, relay ── Add ──> Counters ──> /metrics: wzp_relay_dropped_total{what, reason}
 //
+// Seldom bounds what the log says of it.
+//
 // It is pure, takes no lock and allocates nothing. Callers decide what to drop and whom to tell.
 package drops
 

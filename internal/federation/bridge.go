@@ -161,7 +161,7 @@ func (f *Federation) join(h *home, entry []byte, now time.Time) {
 		if errors.Is(err, room.ErrRoomFull) {
 			return // it says itself who fills it
 		}
-		if name, _ := f.warned.note("unplaced", now); name {
+		if name, _ := f.warned.Note("unplaced", now); name {
 			f.log.Warn("a member finds no place in a room; it is tried again",
 				"room", b.name, "home", h.id.String(), "why", err)
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/peer"
@@ -59,12 +60,12 @@ type Federation struct {
 
 	// Owned by run:
 	bridged  map[wire.RoomHash]*bridged
-	dirty    agenda[string]           // global rooms whose local members have changed: when to announce that
-	untold   agenda[*bridged]         // of which our members have to be told something
-	unplaced agenda[*home]            // those of whose members some found no place: when to try again
-	parked   agenda[*livePeer]        // likewise, of whose messages some wait
-	warned   seldom                   // what peers did wrong
-	unshared map[wire.RelayID]*seldom // rooms of peers that were ever up that are not bridged here
+	dirty    agenda[string]                         // global rooms whose local members have changed: when to announce that
+	untold   agenda[*bridged]                       // of which our members have to be told something
+	unplaced agenda[*home]                          // those of whose members some found no place: when to try again
+	parked   agenda[*livePeer]                      // likewise, of whose messages some wait
+	warned   drops.Seldom[string]                   // what peers did wrong
+	unshared map[wire.RelayID]*drops.Seldom[string] // rooms of peers that were ever up that are not bridged here
 }
 
 // counters are the totals that are not a link's own.
@@ -90,8 +91,8 @@ func New(o Options) *Federation {
 		untold:   make(agenda[*bridged]),
 		unplaced: make(agenda[*home]),
 		parked:   make(agenda[*livePeer]),
-		warned:   seldom{every: problemEvery, most: maxProblems},
-		unshared: make(map[wire.RelayID]*seldom),
+		warned:   drops.Seldom[string]{Every: problemEvery, Most: maxProblems},
+		unshared: make(map[wire.RelayID]*drops.Seldom[string]),
 	}
 	none := func(string) bool { return false }
 	f.isGlobal.Store(&none)

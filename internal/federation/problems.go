@@ -21,7 +21,7 @@ func (f *Federation) problem(p wire.RelayID, what, reason string) {
 	f.rooms.Drops.Add(drops.BadAnnouncement, 1)
 	event := eventlog.Event{Kind: eventlog.FederationIngressMalformed, Peer: p, Action: what, Reason: reason}
 	f.packets.Log(event)
-	if name, _ := f.warned.note(label+what, time.Now()); !name {
+	if name, _ := f.warned.Note(label+what, time.Now()); !name {
 		return
 	}
 	f.log.Warn("a peer misbehaves", "what", what, "peer", label, "relay", p.String(), "why", reason)
@@ -52,27 +52,6 @@ const (
 	unsharedMost  = 16        // rooms of a peer that are named in so long: a peer may make them up
 )
 
-// seldom is what was named in the log of late: each thing once in a while, and not more than a few things.
-type seldom struct {
-	every time.Duration
-	most  int
-
-	begun time.Time
-	named map[string]struct{}
-}
-
-// note reports whether to name something now, and whether it is the last that is named for a while.
-func (s *seldom) note(what string, now time.Time) (name, last bool) {
-	if now.Sub(s.begun) >= s.every {
-		s.begun, s.named = now, make(map[string]struct{})
-	}
-	if _, done := s.named[what]; done || len(s.named) >= s.most {
-		return false, false
-	}
-	s.named[what] = struct{}{}
-	return true, len(s.named) == s.most
-}
-
 // notGlobal names a room of a peer in the log, unless too many were. It is no misbehaviour, so it is not in
 // the way of complaints about that.
 func (f *Federation) notGlobal(p wire.RelayID, room string) {
@@ -80,10 +59,10 @@ func (f *Federation) notGlobal(p wire.RelayID, room string) {
 	label := f.label(p)
 	seen := f.unshared[p]
 	if seen == nil {
-		seen = &seldom{every: unsharedEvery, most: unsharedMost}
+		seen = &drops.Seldom[string]{Every: unsharedEvery, Most: unsharedMost}
 		f.unshared[p] = seen
 	}
-	name, last := seen.note(room, time.Now())
+	name, last := seen.Note(room, time.Now())
 	if !name {
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/drops"
 )
 
 const (
@@ -18,10 +19,8 @@ const (
 // unknownKeys says in the log which relays were refused because they are not configured, and what to write
 // into the configuration to let them in. The zero value is ready.
 type unknownKeys struct {
-	mu     sync.Mutex // guards what follows
-	begun  time.Time  // of the time in which each key is logged once
-	logged map[unknownKey]struct{}
-	silent int // refusals of further keys, which were not logged
+	mu     sync.Mutex // guards logged
+	logged drops.Seldom[unknownKey]
 }
 
 // unknownKey is what is logged once: when it is found out where a key belongs, it is logged again.
@@ -34,10 +33,12 @@ type unknownKey struct {
 // mistaken is the peer at whose address that key answered, where another one is configured; nil: none.
 func (u *unknownKeys) refused(log *slog.Logger, fingerprint identity.Fingerprint, remote netip.AddrPort,
 	mistaken *Config, now time.Time) {
-	name, silent := u.note(unknownKey{fingerprint, mistaken != nil}, now)
-	if silent > 0 {
-		log.Warn("more relays that are not configured were refused than the log names",
-			"refused", silent, "within", unknownEvery)
+	u.mu.Lock()
+	u.logged.Every, u.logged.Most = unknownEvery, maxUnknown
+	name, last := u.logged.Note(unknownKey{fingerprint, mistaken != nil}, now)
+	u.mu.Unlock()
+	if last {
+		log.Warn("more relays that are not configured are refused than the log names", "within", unknownEvery)
 	}
 	if !name {
 		return
@@ -52,25 +53,6 @@ func (u *unknownKeys) refused(log *slog.Logger, fingerprint identity.Fingerprint
 	log.Warn("refused a relay that is not configured; if you know it, add to wzp.toml what is under add, "+
 		"and reload (from a log of JSON, jq -r '.add // empty' prints it)",
 		"address", remote, "fingerprint", fingerprint, "add", relayTOML(fingerprint, remote))
-}
-
-// note reports whether to name a key, and how many were not named in a time that has just ended.
-func (u *unknownKeys) note(key unknownKey, now time.Time) (name bool, silent int) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if now.Sub(u.begun) >= unknownEvery {
-		silent = u.silent
-		u.begun, u.logged, u.silent = now, make(map[unknownKey]struct{}), 0
-	}
-	if _, done := u.logged[key]; done {
-		return false, silent
-	}
-	if len(u.logged) >= maxUnknown {
-		u.silent++
-		return false, silent
-	}
-	u.logged[key] = struct{}{}
-	return true, silent
 }
 
 // toPaste is text of several lines, ready to be copied from a log: a handler that can show it so knows it by

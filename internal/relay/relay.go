@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/federation"
 	"github.com/wzp-voice/wzp/internal/link"
@@ -183,7 +184,7 @@ func (r *Relay) flushChanges(ctx context.Context) error {
 	timer := time.NewTimer(flushEvery)
 	defer timer.Stop()
 	armed := true
-	told := make(map[culprit]time.Time)
+	told := drops.Seldom[culprit]{Every: shortageEvery, Most: maxTold}
 	for {
 		var left bool
 		select {
@@ -196,7 +197,7 @@ func (r *Relay) flushChanges(ctx context.Context) error {
 		case <-r.soon:
 			left = true
 		case s := <-r.rooms.Shortages:
-			r.logShortage(s, told, time.Now())
+			r.logShortage(s, &told, time.Now())
 		case now := <-timer.C:
 			armed = false
 			left = r.rooms.Flush(now)

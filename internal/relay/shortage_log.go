@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
@@ -21,16 +22,11 @@ type culprit struct {
 	who  room.Group
 }
 
-// logShortage names who takes what others need. told is when that was last done.
-func (r *Relay) logShortage(s room.Shortage, told map[culprit]time.Time, now time.Time) {
-	key := culprit{s.What, s.Group}
-	if last, known := told[key]; known && now.Sub(last) < shortageEvery {
+// logShortage names who takes what others need.
+func (r *Relay) logShortage(s room.Shortage, told *drops.Seldom[culprit], now time.Time) {
+	if name, _ := told.Note(culprit{s.What, s.Group}, now); !name {
 		return
 	}
-	if len(told) >= maxTold {
-		clear(told)
-	}
-	told[key] = now
 	who := []any{"address", s.Group.Block.String()}
 	if s.Group.Relay != (wire.RelayID{}) {
 		who = []any{"peer", r.federation.Label(s.Group.Relay), "relay", s.Group.Relay.String()}
