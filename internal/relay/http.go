@@ -52,7 +52,6 @@ type site struct {
 	names   *hostNames
 	connect connectAnswer
 	local   string // what people on this machine call it
-	gate    gate
 	drops   *drops.Counters
 
 	redirect       *http.Server // nil: no port 80
@@ -124,7 +123,7 @@ func (s *site) start(r *Relay) {
 		s.local = udp.String() // browsers try WebTransport at the first address of localhost only
 	}
 	page := web.Handler(s.connect.get, s.names.pageNames)
-	s.server = web.NewServer(s.gate.guard(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+	s.server = web.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		if !s.serves(q.Host) {
 			http.Error(w, "this relay does not know this name for its own", http.StatusMisdirectedRequest)
 			return
@@ -135,7 +134,7 @@ func (s *site) start(r *Relay) {
 			return
 		}
 		page.ServeHTTP(w, q)
-	})), s.log)
+	}), s.log)
 	s.ln.attach(s.server)
 	if s.certs != nil {
 		s.server.TLSConfig = s.certs.config()
@@ -172,8 +171,8 @@ func (s *site) report(err error) {
 	}
 }
 
-// close ends serve: requests get shutdownTime, and it waits for all of them. WebSockets must have been closed
-// before. It may be called when start was not.
+// close ends serve: requests get shutdownTime. WebSockets must have been closed before, by the endpoint, which
+// waits for them. It may be called when start was not.
 func (s *site) close() {
 	if s == nil {
 		return
@@ -191,7 +190,6 @@ func (s *site) close() {
 			ln.Close()
 		}
 	}
-	s.gate.close()
 }
 
 // webConfig is what the endpoint asks about browsers; nil if there are none.
@@ -252,36 +250,4 @@ func localhostIs(addr netip.Addr) bool {
 func tlsConfig(get func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: get, NextProtos: []string{"h2",
 		"http/1.1"}}
-}
-
-// gate counts requests under way, also those that became WebSockets, so that close can wait.
-type gate struct {
-	mu     sync.Mutex // guards what follows: nothing may be added once somebody waits
-	closed bool
-	wg     sync.WaitGroup
-}
-
-// guard lets requests to h through until the gate is closed.
-func (g *gate) guard(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		g.mu.Lock()
-		closed := g.closed
-		if !closed {
-			g.wg.Add(1)
-		}
-		g.mu.Unlock()
-		if closed {
-			http.Error(w, "the relay shuts down", http.StatusServiceUnavailable)
-			return
-		}
-		defer g.wg.Done()
-		h.ServeHTTP(w, r)
-	})
-}
-
-func (g *gate) close() {
-	g.mu.Lock()
-	g.closed = true
-	g.mu.Unlock()
-	g.wg.Wait()
 }
