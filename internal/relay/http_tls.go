@@ -19,6 +19,8 @@ import (
 	"golang.org/x/crypto/acme/autocert"
 	"golang.org/x/net/idna"
 	"golang.org/x/time/rate"
+
+	"github.com/wzp-voice/wzp/internal/drops"
 )
 
 const (
@@ -251,9 +253,7 @@ type certificateFiles struct {
 	mu      sync.Mutex // guards what follows, not the files
 	current *tls.Certificate
 	read    time.Time // when the files were, last
-	failed  string    // why that failed; "": it did not
-	problem string    // with the certificate; "": none
-	told    time.Time // when the operator was told of it
+	said    drops.Seldom[string]
 }
 
 // get implements tls.Config.GetCertificate.
@@ -266,7 +266,9 @@ func (f *certificateFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	}
 	f.mu.Unlock()
 	if due {
-		f.reload()
+		if err := f.load(); err != nil {
+			f.warn(err.Error(), now, "the new certificate cannot be used; the old one still is", "err", err)
+		}
 		f.review(now)
 	}
 	f.mu.Lock()
@@ -274,35 +276,22 @@ func (f *certificateFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return f.current, nil
 }
 
-// reload reads the files again, and logs why that fails: once for each reason.
-func (f *certificateFiles) reload() {
-	err, why := f.load(), ""
-	if err != nil {
-		why = err.Error()
-	}
-	f.mu.Lock()
-	again := f.failed == why
-	f.failed = why
-	f.mu.Unlock()
-	if err != nil && !again {
-		f.log.Warn("the new certificate cannot be used; the old one still is", "err", err)
+// review logs what browsers have against the certificate.
+func (f *certificateFiles) review(now time.Time) {
+	leaf := f.leaf()
+	if problem := certificateProblem(leaf, now); problem != "" {
+		f.warn(problem, now, "browsers refuse the certificate", "why", problem, "file", f.cert, "from",
+			leaf.NotBefore, "until", leaf.NotAfter)
 	}
 }
 
-// review logs what browsers have against the certificate: at once, then every day.
-func (f *certificateFiles) review(now time.Time) {
+// warn logs what is wrong: each thing at once, then every day, or with another certificate.
+func (f *certificateFiles) warn(what string, now time.Time, text string, args ...any) {
 	f.mu.Lock()
-	leaf := f.current.Leaf
-	problem := certificateProblem(leaf, now)
-	tell := problem != "" && (problem != f.problem || now.Sub(f.told) >= certWarnEvery)
-	if tell {
-		f.told = now
-	}
-	f.problem = problem
+	name, _ := f.said.Note(what, now)
 	f.mu.Unlock()
-	if tell {
-		f.log.Warn("browsers refuse the certificate", "why", problem, "file", f.cert, "from", leaf.NotBefore,
-			"until", leaf.NotAfter)
+	if name {
+		f.log.Warn(text, args...)
 	}
 }
 
@@ -331,7 +320,9 @@ func (f *certificateFiles) load() error {
 	}
 	f.mu.Lock()
 	same := f.current != nil && f.current.Leaf.Equal(cert.Leaf)
-	f.current = &cert
+	if f.current = &cert; !same {
+		f.said = drops.Seldom[string]{Every: certWarnEvery, Most: 16}
+	}
 	f.mu.Unlock()
 	if !same {
 		f.log.Info("certificate loaded", "file", f.cert, "names", cert.Leaf.DNSNames,
