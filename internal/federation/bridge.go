@@ -72,7 +72,13 @@ func (f *Federation) carryOut(e routing.Effect) {
 	case routing.Members:
 		f.membersChanged(e)
 	case routing.Trunks:
-		f.setTrunks(e)
+		var list []room.Trunk
+		for _, id := range e.To {
+			if p := f.live[id]; p != nil {
+				list = append(list, p.trunk)
+			}
+		}
+		f.rooms.SetTrunks(e.Room, e.Home, list)
 	case routing.Problem:
 		f.problem(e.Peer, e.What, e.Reason)
 	case routing.NotGlobal:
@@ -97,16 +103,6 @@ func (f *Federation) acked(p *livePeer, r routing.Receipt, now time.Time) {
 	if f.live[p.id] == p {
 		f.decide(func() { f.table.Acked(p.id, r, now) })
 	}
-}
-
-func (f *Federation) setTrunks(e routing.Trunks) {
-	var list []room.Trunk
-	for _, id := range e.To {
-		if p := f.live[id]; p != nil {
-			list = append(list, p.trunk)
-		}
-	}
-	f.rooms.SetTrunks(e.Room, e.Home, list)
 }
 
 // membersChanged changes a home's part of a room.
@@ -189,15 +185,6 @@ func (f *Federation) setAside(h *home, entry []byte, now time.Time) {
 	}
 	h.unplaced[wire.EntryID(entry)] = entry
 	f.unplaced[h] = routing.Soonest(f.unplaced[h], now.Add(unplacedEvery))
-}
-
-// retryUnplaced tries to find a place for those who found none.
-func (f *Federation) retryUnplaced(h *home, now time.Time) {
-	list := h.unplaced
-	h.unplaced = nil
-	for _, entry := range list {
-		f.join(h, entry, now)
-	}
 }
 
 // logMembers notes in the event log who came and went.

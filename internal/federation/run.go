@@ -83,7 +83,11 @@ func (f *Federation) work(now time.Time) (next time.Time) {
 	next = f.dirty.do(now, func(name string) time.Time { return f.announceLocal(name, now) })
 	f.decide(func() { next = routing.Soonest(next, f.table.Tick(now)) })
 	next = routing.Soonest(next, f.unplaced.do(now, func(h *home) (again time.Time) {
-		f.retryUnplaced(h, now) // which notes those that are left
+		list := h.unplaced
+		h.unplaced = nil
+		for _, entry := range list {
+			f.join(h, entry, now) // which notes those that are left
+		}
 		return again
 	}))
 	next = routing.Soonest(next, f.untold.do(now, func(b *bridged) time.Time { return f.tellRoom(b, now) }))

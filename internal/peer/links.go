@@ -141,7 +141,10 @@ func (ls *Links) Configure(list []Config) {
 	}
 	for fingerprint, p := range ls.peers {
 		if _, ok := wanted[fingerprint]; !ok {
-			ls.removeLocked(p)
+			delete(ls.peers, fingerprint)
+			ls.removed = append(ls.removed, p)
+			p.cancel()
+			p.end(verdict{code: wire.CloseRefused, why: "the peer is not configured any more"})
 		}
 	}
 	ls.wakeUp()
@@ -187,14 +190,6 @@ func (p *peer) moveLocked(address string) {
 		p.dial.stale = true
 		p.dial.hangUp()
 	}
-}
-
-// removeLocked forgets a peer whose links run ends. The caller holds ls.mu.
-func (ls *Links) removeLocked(p *peer) {
-	delete(ls.peers, p.fingerprint)
-	ls.removed = append(ls.removed, p)
-	p.cancel()
-	p.end(verdict{code: wire.CloseRefused, why: "the peer is not configured any more"})
 }
 
 // end has all links with the peer end. The caller holds Links.mu.

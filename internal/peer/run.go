@@ -17,7 +17,12 @@ func (ls *Links) run() {
 	for {
 		select {
 		case <-ls.ctx.Done():
-			ls.endAll()
+			for _, p := range ls.snapshot() {
+				ls.mu.Lock()
+				p.end(verdict{code: wire.CloseShuttingDown, why: "this relay is shutting down"})
+				ls.mu.Unlock()
+				ls.check(p, time.Now())
+			}
 			return
 		case <-ls.awake:
 		case <-timer.C:
@@ -169,16 +174,6 @@ func (ls *Links) finish(l *Link) {
 	l.s.End(v.code)
 	if l.dialer != nil && l.dialer.link.Load() == l {
 		l.dialer.quit()
-	}
-}
-
-// endAll ends everything, when links close.
-func (ls *Links) endAll() {
-	for _, p := range ls.snapshot() {
-		ls.mu.Lock()
-		p.end(verdict{code: wire.CloseShuttingDown, why: "this relay is shutting down"})
-		ls.mu.Unlock()
-		ls.check(p, time.Now())
 	}
 }
 

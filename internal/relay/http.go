@@ -83,7 +83,10 @@ func newSite(config Config, dropped *drops.Counters) (*site, error) {
 		config.MaxPerAddress)
 	s.ln.log = s.log
 	s.openRedirect(min(spareConnections, max(leastConnections, all/8)))
-	s.warnAboutPlain()
+	if s.certs == nil && !s.addr().Addr().IsLoopback() {
+		s.log.Warn("browsers give the microphone only to pages from https or localhost: use --domain or "+
+			"--tls-cert, or a reverse proxy with TLS, or listen on 127.0.0.1", "http", s.addr().String())
+	}
 	return s, nil
 }
 
@@ -102,14 +105,6 @@ func (s *site) openRedirect(connections int) {
 	s.redirectListen = newLimitListener(files, s.drops, connections, s.config.MaxPerAddress)
 	s.redirect = web.NewServer(s.certs.challenges(s.url()), s.log)
 	s.redirectListen.attach(s.redirect)
-}
-
-// warnAboutPlain says what does not work where strangers are let in without TLS.
-func (s *site) warnAboutPlain() {
-	if s.certs == nil && !s.addr().Addr().IsLoopback() {
-		s.log.Warn("browsers give the microphone only to pages from https or localhost: use --domain or "+
-			"--tls-cert, or a reverse proxy with TLS, or listen on 127.0.0.1", "http", s.addr().String())
-	}
 }
 
 // start makes the server, when the endpoint that it leads to is there.

@@ -111,7 +111,10 @@ func (t *Table) tellNow(key PartKey, pt *part, q *peer, a *adjacency, now time.T
 		t.sendRooms(q, key, a, []*wire.FederationRoom{a.ending}, false)
 		a.out = nil
 	default:
-		t.sendLeave(q, key, a)
+		q.serial++
+		t.tell(q, a, wire.UrgentFederationLeave,
+			wire.Append(nil, &wire.FederationLeave{Serial: q.serial, Home: key.Home, Room: key.Room}),
+			Receipt{key: key})
 		a.out = nil
 	}
 	a.afresh, a.ending = false, nil
@@ -192,21 +195,4 @@ func (t *Table) sendRooms(q *peer, key PartKey, a *adjacency, list []*wire.Feder
 	if shaky {
 		q.serial++
 	}
-}
-
-func (t *Table) sendLeave(q *peer, key PartKey, a *adjacency) {
-	q.serial++
-	t.tell(q, a, wire.UrgentFederationLeave,
-		wire.Append(nil, &wire.FederationLeave{Serial: q.serial, Home: key.Home, Room: key.Room}),
-		Receipt{key: key})
-}
-
-// tellAll tells q everything again, as it does when a peer asks with the zero home and room, because rooms
-// became global there.
-func (t *Table) tellAll(q *peer, now time.Time) {
-	q.askedAll, q.told = false, now
-	for _, a := range q.parts {
-		a.afresh = a.out != nil
-	}
-	t.announceAll(q, now)
 }

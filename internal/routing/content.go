@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -102,13 +103,7 @@ func (t *Table) queue(pt *part, n *news) bool {
 }
 
 func compareNews(n *news, v version) int {
-	switch {
-	case n.version.less(v):
-		return -1
-	case v.less(n.version):
-		return 1
-	}
-	return 0
+	return cmp.Or(cmp.Compare(n.version.boot, v.boot), cmp.Compare(n.version.sequence, v.sequence))
 }
 
 // dropOld removes the news that the content has overtaken.

@@ -267,9 +267,15 @@ func (t *Table) fetchMessage(q *peer, m *wire.FederationFetch, now time.Time) {
 	t.send(q.id, wire.UrgentFederationMembers, wire.Append(nil, list))
 }
 
-// checkAskedAll tells q everything, if it asked and was not told just now.
+// checkAskedAll tells q everything again, if it asked, since rooms became global there, and was not told just
+// now.
 func (t *Table) checkAskedAll(q *peer, now time.Time) {
-	if q.askedAll && now.Sub(q.told) >= tellAllPause {
-		t.tellAll(q, now)
+	if !q.askedAll || now.Sub(q.told) < tellAllPause {
+		return
 	}
+	q.askedAll, q.told = false, now
+	for _, a := range q.parts {
+		a.afresh = a.out != nil
+	}
+	t.announceAll(q, now)
 }

@@ -45,7 +45,12 @@ func (t *Table) roomMessage(q *peer, m *wire.FederationRoom, now time.Time) {
 		t.tooMany(q, pt, &m.Record, now)
 		return
 	}
-	if r := t.checkRecord(q, pt, a, m, now); r != nil {
+	if (a == nil || a.route == nil) && !t.fits(q, m.Path, false, now) {
+		q.turnAway(now)
+		t.refuse(q.id, refusedParts)
+		return
+	}
+	if r := t.authentic(pt, &m.Record); r != nil { // which is dear, so it comes last
 		t.refuse(q.id, r)
 		return
 	}
@@ -107,15 +112,6 @@ func (t *Table) tooMany(q *peer, pt *part, r *wire.RoomRecord, now time.Time) {
 	t.update(pt, now)
 }
 
-// checkRecord checks limits and, last, the signature.
-func (t *Table) checkRecord(q *peer, pt *part, a *adjacency, m *wire.FederationRoom, now time.Time) *refusal {
-	if (a == nil || a.route == nil) && !t.fits(q, m.Path, false, now) {
-		q.turnAway(now)
-		return refusedParts
-	}
-	return t.authentic(pt, &m.Record)
-}
-
 // least returns the least version of a part that is taken.
 func (t *Table) least(key PartKey, pt *part) version {
 	var least version
@@ -151,22 +147,17 @@ func (t *Table) staleMessage(q *peer, key PartKey, m *wire.FederationRoom, newer
 		}
 		return
 	}
-	if since := t.knownSince(key); now.Sub(since) > lateFor {
+	_, since := t.floors.least(key)
+	if pt := t.parts[key]; pt != nil {
+		since = pt.content.since
+	}
+	if now.Sub(since) > lateFor {
 		t.refuse(q.id, refusedReplay)
 		return
 	}
 	if a = q.adjacency(t, key, now); a != nil {
 		a.routeSerial = m.Serial
 	}
-}
-
-// knownSince returns since when the version of a part that [Table.least] returns is known.
-func (t *Table) knownSince(key PartKey) time.Time {
-	if pt := t.parts[key]; pt != nil {
-		return pt.content.since
-	}
-	_, since := t.floors.least(key)
-	return since
 }
 
 // newPart makes a part, which a verified record names.
@@ -228,7 +219,11 @@ func (t *Table) leaveMessage(q *peer, m *wire.FederationLeave, now time.Time) {
 // acceptRoute stores the route of a message that is newer than what was known.
 func (t *Table) acceptRoute(q *peer, a *adjacency, m *wire.FederationRoom) {
 	a.routeSerial, a.away = m.Serial, false
-	a.route = &route{path: m.Path, length: pathLength(t.self, m.Path), label: t.labelOf(q, m),
+	label := q.label // of its own parts we use our label
+	if len(m.Path) > 1 {
+		label = t.notOurs(m.Path[len(m.Path)-1], m.Label)
+	}
+	a.route = &route{path: m.Path, length: pathLength(t.self, m.Path), label: label,
 		version: versionOf(&m.Record), shaky: isShaky(m)}
 }
 

@@ -7,14 +7,6 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// labelOf returns the label that a message gives its home: that of a peer is ours.
-func (t *Table) labelOf(q *peer, m *wire.FederationRoom) string {
-	if len(m.Path) == 1 {
-		return q.label
-	}
-	return t.notOurs(m.Path[len(m.Path)-1], m.Label)
-}
-
 // notOurs returns the label of a home that relays on the way gave it, or none if it is what we call a peer:
 // who reads it could not tell an invented relay from one that our operator named. People take names for the
 // same whose folded forms are.
