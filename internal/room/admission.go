@@ -113,7 +113,8 @@ func (r *Rooms) join(name string, entry []byte, from Origin, to Receiver,
 	m.occupy(from)
 	m.crowd = kind == 0 && from.Wide.Block.IsValid() && room.places[0].Held([]Group{from.Wide}) > fewOfGroup
 	room.keys.join(m)
-	room.share(m)
+	m.trunks = r.trunkSet(part{name, m.home})
+	m.trunks.members++
 	all := room.members.Load().all
 	i, _ := search(all, id)
 	m.rooms.setMembers(room, slices.Insert(slices.Clone(all), i, m), m.remote())
@@ -162,7 +163,8 @@ func (room *Room) remove(m *Member, now time.Time) {
 	if room.size(kind) == 0 {
 		m.rooms.with[kind]--
 	}
-	room.unshare(m)
+	m.trunks.members--
+	m.rooms.tidyTrunks(part{room.name, m.home})
 	room.places[kind].Remove(m.place)
 	for _, st := range m.streams {
 		room.drop(st, now)
