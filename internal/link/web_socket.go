@@ -151,7 +151,7 @@ func newSocketCarrier(ep *Endpoint, conn *websocket.Conn, raw net.Conn, names []
 	if secure, ok := raw.(*tls.Conn); ok {
 		raw = secure.NetConn()
 	}
-	if plain, ok := raw.(*net.TCPConn); ok {
+	if plain, ok := raw.(syscall.Conn); ok { // a *net.TCPConn, or what has one
 		c.kernel, _ = plain.SyscallConn() // nil if it fails
 	}
 	return c

@@ -46,7 +46,6 @@ func newAdmin(r *Relay, addr string) (*admin, error) {
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(r.log.Handler(), slog.LevelDebug),
 	}}
-	limited.attach(a.server)
 	return a, nil
 }
 

@@ -104,7 +104,6 @@ func (s *site) openRedirect(connections int) {
 	files := guardFiles(ln, "port 80", s.log, s.drops, pageReserve, false)
 	s.redirectListen = newLimitListener(files, s.drops, connections, s.config.MaxPerAddress)
 	s.redirect = web.NewServer(s.certs.challenges(s.url()), s.log)
-	s.redirectListen.attach(s.redirect)
 }
 
 // start makes the server, when the endpoint that it leads to is there.
@@ -124,13 +123,12 @@ func (s *site) start(r *Relay) {
 			return
 		}
 		if q.URL.Path == web.SocketPath {
-			defer s.ln.over(q)
 			r.endpoint.ServeWebSocket(w, q)
 			return
 		}
 		page.ServeHTTP(w, q)
 	}), s.log)
-	s.ln.attach(s.server)
+	s.server.ConnState = settle
 	if s.certs != nil {
 		s.server.TLSConfig = s.certs.config()
 	}

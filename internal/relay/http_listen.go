@@ -1,13 +1,13 @@
 package relay
 
 import (
-	"context"
 	"crypto/tls"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -20,9 +20,7 @@ import (
 func everyMinute() *rate.Limiter { return rate.NewLimiter(rate.Every(time.Minute), 1) }
 
 // limitListener closes the connections that are too many, at once: one that waited for a place would be let
-// in when its browser has given up, and a flood of them would keep everybody else waiting. It does not wrap
-// those that it lets in, whose socket options the WebSocket sets; the http.Server says when they have ended,
-// and over says so of those that the server gave away.
+// in when its browser has given up, and a flood of them would keep everybody else waiting.
 type limitListener struct {
 	net.Listener
 	perBlock int
@@ -30,43 +28,38 @@ type limitListener struct {
 	log      *slog.Logger // nil: nobody is told of refusals
 	told     *rate.Limiter
 
-	mu    sync.Mutex // guards what follows
-	conns map[net.Conn]*place
+	mu sync.Mutex // guards what follows, and the fields of its connections
 	// connections of an address, or IPv6 /64; of the zero Prefix there may be any number
 	blocks map[netip.Prefix]int
 	// of all; those of WebSockets, whose sessions have limits of their own, are nobody's
 	places *link.Places
 }
 
-// place is one connection's.
-type place struct {
+// limitedConn is a connection that has a place until it is closed.
+type limitedConn struct {
+	*net.TCPConn
+	of       *limitListener
 	addr     netip.Addr // the zero Addr: it counts for nobody
 	hijacked bool
+	left     bool
 }
 
 func newLimitListener(ln net.Listener, dropped *drops.Counters, total, perBlock int) *limitListener {
 	return &limitListener{Listener: ln, drops: dropped, told: everyMinute(), perBlock: perBlock,
 		places: link.NewPlaces(total, perBlock),
-		conns:  make(map[net.Conn]*place), blocks: make(map[netip.Prefix]int)}
+		blocks: make(map[netip.Prefix]int)}
 }
-
-// attach has a server tell when connections end.
-func (l *limitListener) attach(server *http.Server) {
-	server.ConnState = func(conn net.Conn, state http.ConnState) { l.changed(rawConn(conn), state) }
-	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
-		return context.WithValue(ctx, connKey{}, rawConn(conn))
-	}
-}
-
-// connKey is where a request's context has its connection.
-type connKey struct{}
 
 // Accept implements net.Listener.
 func (l *limitListener) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.Listener.Accept()
-		if err != nil || l.enter(conn) {
-			return conn, err
+		if err != nil {
+			return nil, err
+		}
+		if c := l.enter(addrOf(conn)); c != nil {
+			c.TCPConn = conn.(*net.TCPConn)
+			return c, nil
 		}
 		l.drops.Add(drops.HTTPConnections, 1)
 		l.report(conn)
@@ -87,52 +80,55 @@ func (l *limitListener) report(conn net.Conn) {
 		"connections", taken, "last", conn.RemoteAddr().String(), "most_from", most, "its_connections", held)
 }
 
-func (l *limitListener) enter(conn net.Conn) bool {
-	addr := addrOf(conn)
+// enter gives a connection from an address its place; nil: there is none.
+func (l *limitListener) enter(addr netip.Addr) *limitedConn {
 	block := blockOf(addr)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if block.IsValid() && l.blocks[block] >= l.perBlock || !l.places.Acquire(addr) {
-		return false
+		return nil
 	}
-	l.conns[conn] = &place{addr: addr}
 	l.blocks[block]++
-	return true
+	return &limitedConn{of: l, addr: addr}
 }
 
-func (l *limitListener) changed(conn net.Conn, state http.ConnState) {
+var _ syscall.Conn = (*limitedConn)(nil) // for the socket options of WebSockets
+
+// Close implements net.Conn.
+func (c *limitedConn) Close() error {
+	c.leave()
+	return c.TCPConn.Close()
+}
+
+// leave gives the place back, once.
+func (c *limitedConn) leave() {
+	l := c.of
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch p := l.conns[conn]; {
-	case p == nil:
-	case state == http.StateHijacked:
-		p.hijacked = true
-		l.places.Settle(p.addr)
-	case state == http.StateClosed:
-		l.leaveLocked(conn, p)
+	if c.left {
+		return
 	}
-}
-
-// over gives the place of a request's connection back, if the request has taken the connection over.
-func (l *limitListener) over(r *http.Request) {
-	conn, _ := r.Context().Value(connKey{}).(net.Conn)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if p := l.conns[conn]; p != nil && p.hijacked {
-		l.leaveLocked(conn, p)
-	}
-}
-
-func (l *limitListener) leaveLocked(conn net.Conn, p *place) {
-	delete(l.conns, conn)
-	if p.hijacked {
+	if c.left = true; c.hijacked {
 		l.places.Release(netip.Addr{})
 	} else {
-		l.places.Release(p.addr)
+		l.places.Release(c.addr)
 	}
-	block := blockOf(p.addr)
+	block := blockOf(c.addr)
 	if l.blocks[block]--; l.blocks[block] == 0 {
 		delete(l.blocks, block)
+	}
+}
+
+// settle is a http.Server's ConnState: a connection that becomes a WebSocket's is nobody's.
+func settle(conn net.Conn, state http.ConnState) {
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	if c, ok := conn.(*limitedConn); ok && state == http.StateHijacked {
+		c.of.mu.Lock()
+		defer c.of.mu.Unlock()
+		c.hijacked = true
+		c.of.places.Settle(c.addr)
 	}
 }
 
@@ -152,12 +148,4 @@ func blockOf(addr netip.Addr) netip.Prefix {
 		return netip.Prefix{}
 	}
 	return link.AddressBlock(addr)
-}
-
-// rawConn returns what is below TLS.
-func rawConn(conn net.Conn) net.Conn {
-	if secure, ok := conn.(*tls.Conn); ok {
-		return secure.NetConn()
-	}
-	return conn
 }

@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
@@ -213,7 +212,7 @@ func TestWebSocketIsServed(t *testing.T) {
 	places := func() int {
 		r.site.ln.mu.Lock()
 		defer r.site.ln.mu.Unlock()
-		return len(r.site.ln.conns)
+		return r.site.ln.places.Acquired()
 	}
 	for deadline := time.Now().Add(time.Minute); places() > 0; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -327,46 +326,43 @@ func TestHTTPS(t *testing.T) {
 func TestLimitListener(t *testing.T) {
 	const total = 64
 	l := newLimitListener(nil, new(drops.Counters), total, 2)
-	from := func(addr string) *addrConn { return &addrConn{remote: netip.MustParseAddrPort(addr)} }
-	conns := []*addrConn{from("192.0.2.1:1"), from("192.0.2.1:2"), from("192.0.2.1:3")}
-	if !l.enter(conns[0]) || !l.enter(conns[1]) || l.enter(conns[2]) {
+	enter := func(addr string) *limitedConn { return l.enter(netip.MustParseAddr(addr)) }
+	first := enter("192.0.2.1")
+	if first == nil || enter("192.0.2.1") == nil || enter("192.0.2.1") != nil {
 		t.Error("one address has not exactly 2 places")
 	}
-	l.changed(conns[0], http.StateActive)
-	l.changed(conns[0], http.StateClosed)
-	l.changed(conns[0], http.StateClosed)
-	if !l.enter(conns[2]) || l.enter(conns[0]) {
+	settle(first, http.StateActive)
+	first.leave()
+	first.leave()
+	if enter("192.0.2.1") == nil || enter("192.0.2.1") != nil {
 		t.Error("a place was not given back, or twice")
 	}
-	v6 := []*addrConn{from("[2001:db8::1]:1"), from("[2001:db8::ffff:1]:1"), from("[2001:db8::2]:1")}
-	if !l.enter(v6[0]) || !l.enter(v6[1]) || l.enter(v6[2]) {
+	socket := enter("2001:db8::1")
+	if socket == nil || enter("2001:db8::ffff:1") == nil || enter("2001:db8::2") != nil {
 		t.Error("an IPv6 /64 has not exactly 2 places")
 	}
+	proxy := func(l *limitListener) *limitedConn { return l.enter(netip.Addr{}) }
 	for range total - 4 {
-		if !l.enter(from("[::1]:1")) {
+		if proxy(l) == nil {
 			t.Fatal("there are fewer places than there should be")
 		}
 	}
-	if l.enter(from("[::1]:1")) {
+	if proxy(l) != nil {
 		t.Error("there are more places than there should be")
 	}
-	request := func(conn net.Conn) *http.Request {
-		return new(http.Request).WithContext(context.WithValue(t.Context(), connKey{}, conn))
-	}
-	l.over(request(v6[0])) // was not taken over: the connection lives on
-	if l.enter(from("[::1]:1")) {
+	settle(socket, http.StateHijacked)
+	if proxy(l) != nil {
 		t.Error("a place was given back too early")
 	}
-	l.changed(v6[0], http.StateHijacked)
-	l.over(request(v6[0]))
-	l.over(request(v6[0]))
-	l.over(new(http.Request))
-	if !l.enter(from("127.0.0.1:1")) || l.enter(from("127.0.0.1:2")) {
+	socket.leave()
+	socket.leave()
+	if proxy(l) == nil || proxy(l) != nil {
 		t.Error("the place of a WebSocket was not given back, or twice")
 	}
 	local := newLimitListener(nil, new(drops.Counters), 100, 1)
 	for range 50 {
-		if !local.enter(from("127.0.0.1:1")) || !local.enter(from("[::1]:1")) {
+		if local.enter(addrOf(&addrConn{remote: netip.MustParseAddrPort("127.0.0.1:1")})) == nil ||
+			local.enter(addrOf(&addrConn{remote: netip.MustParseAddrPort("[::1]:1")})) == nil {
 			t.Fatal("a proxy on this machine is limited as one browser is")
 		}
 	}
@@ -377,11 +373,10 @@ func TestLimitListener(t *testing.T) {
 // open a page.
 func TestLimitListenerPrefixes(t *testing.T) {
 	l := newLimitListener(nil, new(drops.Counters), 21_000, 1000)
-	from := func(addr string) *addrConn { return &addrConn{remote: netip.MustParseAddrPort(addr)} }
 	held := 0
 	for subnet := range 30 {
 		for range 1000 {
-			if l.enter(from(fmt.Sprintf("[2001:db8:1:%x::1]:1", subnet))) {
+			if l.enter(netip.MustParseAddr(fmt.Sprintf("2001:db8:1:%x::1", subnet))) != nil {
 				held++
 			}
 		}
@@ -389,19 +384,19 @@ func TestLimitListenerPrefixes(t *testing.T) {
 	if held > 21_000/8 {
 		t.Errorf("a /56 has %d of 21,000 places", held)
 	}
-	for _, addr := range []string{"192.0.2.1:1", "[2001:db8:2::1]:1", "[2001:db9::1]:1"} {
-		if !l.enter(from(addr)) {
+	for _, addr := range []string{"192.0.2.1", "2001:db8:2::1", "2001:db9::1"} {
+		if l.enter(netip.MustParseAddr(addr)) == nil {
 			t.Errorf("no place for %s", addr)
 		}
 	}
 	// of a proxy that is another machine
 	sockets := newLimitListener(nil, new(drops.Counters), 21_000, 20_000)
 	for range 15_000 {
-		conn := from("198.51.100.1:1")
-		if !sockets.enter(conn) {
+		conn := sockets.enter(netip.MustParseAddr("198.51.100.1"))
+		if conn == nil {
 			t.Fatal("WebSockets of a proxy are limited by prefix")
 		}
-		sockets.changed(conn, http.StateHijacked)
+		settle(conn, http.StateHijacked)
 	}
 }
 
