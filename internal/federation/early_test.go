@@ -20,7 +20,8 @@ func TestEarlyIsBounded(t *testing.T) {
 			t.Fatalf("stream %d is kept: %t, want %t", i, got, want)
 		}
 	}
-	if first.expired(now.Add(earlyFor-1)) || !first.expired(now.Add(earlyFor)) || !new(incoming).expired(now) {
+	if first.expired(now.Add(earlyFor-1)) || !first.expired(now.Add(earlyFor)) ||
+		!new(incoming).expired(now) {
 		t.Error("a stream is not kept for as long as it should be")
 	}
 	if !e.add(new(incoming), now.Add(earlyFor)) {

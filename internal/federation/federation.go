@@ -60,12 +60,12 @@ type Federation struct {
 
 	// Owned by run:
 	bridged  map[wire.RoomHash]*bridged
-	dirty    agenda[string]                         // global rooms whose local members have changed: when to announce that
+	dirty    agenda[string]                         // global rooms with news of our members: when to announce it
 	untold   agenda[*bridged]                       // of which our members have to be told something
-	unplaced agenda[*home]                          // those of whose members some found no place: when to try again
+	unplaced agenda[*home]                          // with members without a place: when to try again
 	parked   agenda[*livePeer]                      // likewise, of whose messages some wait
 	warned   drops.Seldom[string]                   // what peers did wrong
-	unshared map[wire.RelayID]*drops.Seldom[string] // rooms of peers that were ever up that are not bridged here
+	unshared map[wire.RelayID]*drops.Seldom[string] // rooms of peers that are not bridged here
 }
 
 // counters are the totals that are not a link's own.

@@ -18,9 +18,11 @@ func (ls *Links) CheckPeer(key identity.PublicKey, remote netip.AddrPort) error 
 	fingerprint := key.Fingerprint()
 	ls.mu.Lock()
 	p := ls.peers[fingerprint]
-	var mistaken *Config
-	if p == nil {
-		mistaken = ls.mistakenLocked(fingerprint)
+	var mistaken *Config // at whose address this key answered, though another one is configured
+	for _, o := range ls.peers {
+		if p == nil && o.answered == fingerprint {
+			mistaken = &Config{Address: o.address, Fingerprint: o.fingerprint, Label: o.label}
+		}
 	}
 	self := ls.started && key == ls.self
 	var barred time.Duration
@@ -39,17 +41,6 @@ func (ls *Links) CheckPeer(key identity.PublicKey, remote netip.AddrPort) error 
 	case barred > 0:
 		return fmt.Errorf("federation: the relay %v is refused for %v more: %s",
 			fingerprint, barred.Round(time.Second), why)
-	}
-	return nil
-}
-
-// mistakenLocked returns the peer at whose address a relay with that fingerprint answered, though another one
-// is configured; nil: none. The caller holds ls.mu.
-func (ls *Links) mistakenLocked(fingerprint identity.Fingerprint) *Config {
-	for _, p := range ls.peers {
-		if p.answered == fingerprint {
-			return &Config{Address: p.address, Fingerprint: p.fingerprint, Label: p.label}
-		}
 	}
 	return nil
 }

@@ -88,8 +88,8 @@ func (l *Link) TakesMedia() bool { return l.s.TakesMedia() }
 // NewAlarm returns an alarm that is not set, with f to call: see link.Endpoint.
 func (l *Link) NewAlarm(f func()) link.Alarm { return l.links.ep.NewAlarm(f) }
 
-// end has the link end soon, by Links.run, for the first reason that is given. It waits for nothing, so it may
-// be called from anywhere.
+// end has the link end soon, by Links.run, for the first reason that is given. It waits for nothing, so it
+// may be called from anywhere.
 func (l *Link) end(v verdict) {
 	if l.fate.CompareAndSwap(nil, &v) {
 		l.links.wakeUp()

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -74,7 +75,12 @@ func (r *Relay) adminHandler() http.Handler {
 		}
 		io.WriteString(w, "ok\n")
 	})
-	mux.HandleFunc("GET /peers", r.servePeers)
+	mux.HandleFunc("GET /peers", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if err := json.NewEncoder(w).Encode(r.federation.Peers()); err != nil {
+			r.log.Debug("the list of peers was not sent", "err", err)
+		}
+	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(r.registry(), promhttp.HandlerOpts{
 		// those of the process need files, of which there may be none left
 		ErrorHandling: promhttp.ContinueOnError,

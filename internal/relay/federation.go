@@ -1,9 +1,7 @@
 package relay
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -44,14 +42,6 @@ func nextBoot(dir string, now time.Time) (uint64, error) {
 		return 0, err
 	}
 	return boot, os.Rename(path+".new", path)
-}
-
-// servePeers answers GET /peers of the admin interface.
-func (r *Relay) servePeers(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
-	if err := json.NewEncoder(w).Encode(r.federation.Peers()); err != nil {
-		r.log.Debug("the list of peers was not sent", "err", err)
-	}
 }
 
 // bridge makes the relay's federation, without peers, and its event log.

@@ -164,8 +164,8 @@ func (s *site) report(err error) {
 	}
 }
 
-// close ends serve: requests get shutdownTime. WebSockets must have been closed before, by the endpoint, which
-// waits for them. It may be called when start was not.
+// close ends serve: requests get shutdownTime. The endpoint has to have closed WebSockets before, and to have
+// waited for them. It may be called when start was not.
 func (s *site) close() {
 	if s == nil {
 		return
@@ -210,6 +210,9 @@ func (s *site) logAddr() string {
 	return s.addr().String()
 }
 
+// localhost4 is, with that of IPv6, where browsers find localhost.
+var localhost4 = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+
 // url is where people open the page.
 func (s *site) url() string {
 	if s == nil {
@@ -222,7 +225,7 @@ func (s *site) url() string {
 	switch addr := s.addr().Addr(); {
 	case s.certs.name() != "":
 		host = s.certs.name()
-	case !addr.IsUnspecified() && !addr.IsLoopback(), addr.IsLoopback() && !localhostIs(addr):
+	case !addr.IsUnspecified() && addr != localhost4 && addr != netip.IPv6Loopback():
 		host = addr.String()
 	}
 	if own := int(s.addr().Port()); own != port {
@@ -232,11 +235,6 @@ func (s *site) url() string {
 		host = "[" + host + "]"
 	}
 	return fmt.Sprintf("%s://%s/", scheme, host)
-}
-
-// localhostIs reports whether browsers find addr as localhost.
-func localhostIs(addr netip.Addr) bool {
-	return addr == netip.AddrFrom4([4]byte{127, 0, 0, 1}) || addr == netip.IPv6Loopback()
 }
 
 // tlsConfig is the server's for certificates from get.

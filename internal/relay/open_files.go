@@ -93,7 +93,7 @@ func (g *fileGuard) Accept() (net.Conn, error) {
 			g.drops.Add(drops.HTTPConnections, 1)
 			g.refill()
 			lent = false
-		case outOfFiles(err):
+		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE): // of the process, or the system
 			g.drops.Add(drops.NoFiles, 1)
 			g.report(err)
 			if !g.lend() {
@@ -104,11 +104,6 @@ func (g *fileGuard) Accept() (net.Conn, error) {
 			return nil, err
 		}
 	}
-}
-
-// outOfFiles reports whether there is no descriptor left, in the process or in the system.
-func outOfFiles(err error) bool {
-	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
 }
 
 // report logs that there is none left.

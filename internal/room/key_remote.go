@@ -16,8 +16,8 @@ const (
 	// maxCopies is of how many messages with keys of a remote talker to one recipient it is known what became
 	// of them. What is forgotten only costs a second copy, which clients ignore.
 	maxCopies = 16
-	// copyRate and copyBurst bound these messages. The talker's home holds it to keyRate, but a talker encrypts
-	// its key once more for who asks again, and what a broken path held up may come at once.
+	// copyRate and copyBurst bound these messages. The talker's home holds it to keyRate, but a talker
+	// encrypts its key once more for who asks again, and what a broken path held up may come at once.
 	copyRate  = 2 * keyRate
 	copyBurst = 2 * keyBurst
 )

@@ -52,18 +52,17 @@ func bootKey(home wire.RelayID) PartKey { return PartKey{Home: home} }
 // A home that is a peer needs no other account than its own, but that q has it too does no harm. An account
 // of the home cannot be filled by others, as only the home signs its parts.
 func (t *Table) account(pt *part, q *peer) {
-	t.accountTo(pt, floorOwner{peer: q.id, home: q.id == pt.key.Home})
+	owners := []floorOwner{{peer: q.id, home: q.id == pt.key.Home}}
 	if _, known := t.named[pt.key.Home]; known {
-		t.accountTo(pt, floorOwner{peer: pt.key.Home, home: true})
+		owners = append(owners, floorOwner{peer: pt.key.Home, home: true})
 	}
-}
-
-func (t *Table) accountTo(pt *part, owner floorOwner) {
-	if !slices.Contains(pt.owners, owner) {
-		pt.owners = append(pt.owners, owner)
-	}
-	if home := t.homes[pt.key.Home]; home != nil && !slices.Contains(home.owners, owner) {
-		home.owners = append(home.owners, owner)
+	for _, owner := range owners {
+		if !slices.Contains(pt.owners, owner) {
+			pt.owners = append(pt.owners, owner)
+		}
+		if home := t.homes[pt.key.Home]; home != nil && !slices.Contains(home.owners, owner) {
+			home.owners = append(home.owners, owner)
+		}
 	}
 }
 
