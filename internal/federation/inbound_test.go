@@ -241,11 +241,12 @@ func TestDedupsAreBounded(t *testing.T) {
 }
 
 func TestInboundConcurrently(t *testing.T) {
-	r, looks := newInboundRoom(t), 0
+	r := newInboundRoom(t)
 	m := r.join("someone")
 	kid := wire.MakeKID(m.ID, 0, 0)
 	d, in := newDedups(mediaEpoch), newIntake(intakeLimits{MemberMedia: 5000}, new(intakeLog).reports())
-	b := newInbound(dedupKey{r.hash, kid}, in, d, r.find(kid, &looks), mediaEpoch)
+	find := func() *room.Member { return r.rooms.Find("lab", kid.Member()) }
+	b := newInbound(dedupKey{r.hash, kid}, in, d, find, mediaEpoch)
 	var wg sync.WaitGroup
 	for range 3 {
 		wg.Go(func() {
