@@ -1,16 +1,13 @@
-// Package e2ee encrypts media between the members of a room, so that relays
-// forward what they cannot hear: SFrame (RFC 9605) with a sender key of each
-// talker, as docs/protocol.md, sections 7.1 to 7.4, uses it.
+// Package e2ee encrypts media between the members of a room, so that relays forward what they cannot hear:
+// SFrame (RFC 9605) with a sender key of each talker, as docs/protocol.md, sections 7.1 to 7.4, uses it.
 //
-// Here lives what needs a media key or makes one: cipher suites, the SFrame
-// header, keys and replay windows; the sender keys of a [Talker] and who gets
-// them when, and those that a [Listener] holds; the room's invite [Secret]; and what
-// members compare to know that they see the same room: [Views] on their own,
-// [SafetyNumber] by people. Not here: what a message looks like on the wire and
-// how CTR is rebuilt from its low 16 bits (package wire), when messages travel and
-// come again (internal/link), sealed packets (internal/seal, a hop's own encryption
-// around this one), who is in the room (the member list is the caller's), codecs. No
-// package of the relay may import this one.
+// Here lives what needs a media key or makes one: cipher suites, the SFrame header, keys and replay windows;
+// the sender keys of a [Talker] and who gets them when, and those that a [Listener] holds; the room's invite
+// [Secret]; and what members compare to know that they see the same room: [Views] on their own,
+// [SafetyNumber] by people. Not here: what a message looks like on the wire and how CTR is rebuilt from its
+// low 16 bits (package wire), when messages travel and come again (internal/link), sealed packets
+// (internal/seal, a hop's own encryption around this one), who is in the room (the member list is the
+// caller's), codecs. No package of the relay may import this one.
 //
 // The talker's side. A key goes to every member inside, wrapped to the join key
 // that its entry names; a join moves it on by a ratchet step, a leave replaces it:
@@ -52,10 +49,9 @@
 // The header is rebuilt by both ends instead of being sent: what is not the
 // KID and CTR that the sender used does not authenticate.
 //
-// Nothing here starts a goroutine or reads a clock: whoever calls says what time it
-// is, and is told when to call again. Sealing and opening do not allocate when dst
-// has room, but for a frame that brings a new key. Types that hold secrets print as
-// a word, whatever prints them.
+// Nothing here starts a goroutine or reads a clock: whoever calls says what time it is, and is told when to
+// call again. Sealing and opening do not allocate when dst has room, but for a frame that brings a new key.
+// Types that hold secrets print as a word, whatever prints them.
 //
 // Files are named as those of web/e2ee that do the same work.
 //

@@ -15,9 +15,8 @@ var (
 	ErrTooOld = errors.New("e2ee: frame is older than the replay window, drop it")
 )
 
-// ReplayWindow lets each CTR of a stream through once (RFC 9605, section
-// 9.3). It is bounded; its zero value is ready. A stream has one for
-// all its keys: CTR goes on.
+// ReplayWindow lets each CTR of a stream through once (RFC 9605, section 9.3). It is bounded; its zero value
+// is ready. A stream has one for all its keys: CTR goes on.
 //
 //	highest-1023                      highest
 //	     |  seen, or still welcome  |    |
@@ -29,9 +28,8 @@ type ReplayWindow struct {
 	seen    [ReplayWindowSize / 64]uint64 // bit CTR mod ReplayWindowSize, for CTRs in the window
 }
 
-// Accept notes ctr and returns nil the first time, otherwise [ErrReplayed]
-// or [ErrTooOld]. Call it only for a frame that [Key.Open] has authenticated: a
-// forged CTR would move the window past the frames to come.
+// Accept notes ctr and returns nil the first time, otherwise [ErrReplayed] or [ErrTooOld]. Call it only for a
+// frame that [Key.Open] has authenticated: a forged CTR would move the window past the frames to come.
 func (w *ReplayWindow) Accept(ctr uint64) error {
 	word, bit := position(ctr)
 	switch {

@@ -24,9 +24,8 @@ const (
 	// bytes: the suite of every stream that does not ask for another.
 	AES128CTRHMACSHA256Tag64 Suite = 0x0002
 
-	// AES128CTRHMACSHA256Tag32 is AES_128_CTR_HMAC_SHA256_32, with tags of 4
-	// bytes: for profiles under 8 kbit/s, where 4 bytes a packet are heard. One
-	// forged frame in 2^32 passes (RFC 9605, section 7.5).
+	// AES128CTRHMACSHA256Tag32 is AES_128_CTR_HMAC_SHA256_32, with tags of 4 bytes: for profiles under 8
+	// kbit/s, where 4 bytes a packet are heard. One forged frame in 2^32 passes (RFC 9605, section 7.5).
 	AES128CTRHMACSHA256Tag32 Suite = 0x0003
 )
 
@@ -57,9 +56,8 @@ func (s Suite) TagLen() int {
 //	|X|  K  |Y|  C  |   KID...   |   CTR...   |
 //	+-+-+-+-+-+-+-+-+------------+------------+
 //
-// X = 0: K is the KID (0-7) and no KID bytes follow. X = 1: K is the number of
-// KID bytes less one, big-endian, as few as possible. Y and C are the same
-// for the CTR.
+// X = 0: K is the KID (0-7) and no KID bytes follow. X = 1: K is the number of KID bytes less one,
+// big-endian, as few as possible. Y and C are the same for the CTR.
 
 // maxHeaderLen is the length in bytes of the longest SFrame header.
 const maxHeaderLen = 1 + 8 + 8
@@ -156,8 +154,7 @@ func (k *Key) Open(dst []byte, ctr uint64, sealed []byte) ([]byte, error) {
 	return k.aead.open(dst, k.prepare(ctr), sealed)
 }
 
-// prepare sets the nonce for ctr and returns the header, valid until the next
-// call.
+// prepare sets the nonce for ctr and returns the header, valid until the next call.
 func (k *Key) prepare(ctr uint64) (header []byte) {
 	k.aead.setNonce(ctr)
 	return appendHeader(k.header[:0], k.kid, ctr)
@@ -170,10 +167,9 @@ const prefixSize = 3*8 + nonceSize
 // ctrHMAC is the AEAD of RFC 9605, section 4.5.1: AES-CTR, then HMAC-SHA256
 // over the ciphertext, cut to tagLen bytes.
 //
-// It keeps its HMAC and all buffers between calls: cipher.NewCTR would
-// allocate a stream per frame, and buffers handed to the interfaces hash.Hash
-// and cipher.Block escape to the heap, so they cannot be local variables.
-// Therefore it serves one call at a time.
+// It keeps its HMAC and all buffers between calls: cipher.NewCTR would allocate a stream per frame, and
+// buffers handed to the interfaces hash.Hash and cipher.Block escape to the heap, so they cannot be local
+// variables. Therefore it serves one call at a time.
 type ctrHMAC struct {
 	tagLen int
 	block  cipher.Block // keyed with the encryption subkey
@@ -203,8 +199,7 @@ func newCTRHMAC(key, salt []byte, tagLen int) *ctrHMAC {
 	}
 }
 
-// setNonce sets the nonce of the next call, salt XOR CTR (RFC 9605, section
-// 4.4.3).
+// setNonce sets the nonce of the next call, salt XOR CTR (RFC 9605, section 4.4.3).
 func (c *ctrHMAC) setNonce(ctr uint64) {
 	c.nonce = c.salt
 	low := c.nonce[nonceSize-8:]
@@ -221,8 +216,7 @@ func (c *ctrHMAC) seal(dst, aad, plaintext []byte) []byte {
 	return append(dst, c.tag(aad, ciphertext)...)
 }
 
-// open reverses seal: it appends the plaintext to dst, or returns ErrAuth and
-// writes nothing.
+// open reverses seal: it appends the plaintext to dst, or returns ErrAuth and writes nothing.
 func (c *ctrHMAC) open(dst, aad, sealed []byte) ([]byte, error) {
 	n := len(sealed) - c.tagLen
 	if n < 0 {
@@ -238,9 +232,8 @@ func (c *ctrHMAC) open(dst, aad, sealed []byte) ([]byte, error) {
 	return dst, nil
 }
 
-// tag returns the tag for c.nonce, in memory that the next call overwrites.
-// The lengths in front keep bytes from moving between additional data and
-// ciphertext, and a short tag from being the start of a long one.
+// tag returns the tag for c.nonce, in memory that the next call overwrites. The lengths in front keep bytes
+// from moving between additional data and ciphertext, and a short tag from being the start of a long one.
 func (c *ctrHMAC) tag(aad, ciphertext []byte) []byte {
 	binary.BigEndian.PutUint64(c.prefix[0:], uint64(len(aad)))
 	binary.BigEndian.PutUint64(c.prefix[8:], uint64(len(ciphertext)))
@@ -254,10 +247,9 @@ func (c *ctrHMAC) tag(aad, ciphertext []byte) []byte {
 	return c.mac.Sum(c.sum[:0])[:c.tagLen]
 }
 
-// xorKeyStream encrypts or decrypts buf in place with AES-CTR from the initial
-// counter block c.nonce || 0 (RFC 9605, section 4.5.1). It is cipher.NewCTR
-// without the allocation. The 32-bit block number limits buf to 64 GiB, far
-// above any frame.
+// xorKeyStream encrypts or decrypts buf in place with AES-CTR from the initial counter block c.nonce || 0
+// (RFC 9605, section 4.5.1). It is cipher.NewCTR without the allocation. The 32-bit block number limits buf
+// to 64 GiB, far above any frame.
 func (c *ctrHMAC) xorKeyStream(buf []byte) {
 	copy(c.counter[:], c.nonce[:])
 	for number := uint32(0); len(buf) > 0; number++ {

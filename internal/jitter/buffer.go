@@ -11,9 +11,8 @@ const (
 	firstSeq      = 1 << 20     // leaves room below for packets sent before the first to arrive
 )
 
-// buffer is the decision core without sound: it puts packets in order on one
-// time line, tells loss from lateness, duplicates and restarts, and holds the
-// delay estimate. Not safe for concurrent use.
+// buffer is the decision core without sound: it puts packets in order on one time line, tells loss from
+// lateness, duplicates and restarts, and holds the delay estimate. Not safe for concurrent use.
 type buffer struct {
 	list     list
 	est      estimator
@@ -199,8 +198,7 @@ func (b *buffer) late(s *slot) {
 	}
 }
 
-// missing returns how many packets between the last one that left and s have
-// not come.
+// missing returns how many packets between the last one that left and s have not come.
 func (b *buffer) missing(s *slot) int64 {
 	if b.lastSeq == 0 {
 		return 0

@@ -1,11 +1,9 @@
-// Package jitter is the jitter buffer and play-out of one received stream of
-// speech: packets go in as the network delivers them, PCM comes out as the
-// sound device asks for it. PCM is mono float32 at 48 kHz.
+// Package jitter is the jitter buffer and play-out of one received stream of speech: packets go in as the
+// network delivers them, PCM comes out as the sound device asks for it. PCM is mono float32 at 48 kHz.
 //
-// The package is pure: it starts no goroutine and reads no clock. Every call
-// carries the time of one monotonic clock of the caller, so every behaviour is
-// tested in virtual time. Networking, keys, the codec and mixing of several
-// streams live elsewhere; the codec is seen only through [Decoder].
+// The package is pure: it starts no goroutine and reads no clock. Every call carries the time of one
+// monotonic clock of the caller, so every behaviour is tested in virtual time. Networking, keys, the codec
+// and mixing of several streams live elsewhere; the codec is seen only through [Decoder].
 //
 //	Put(packet, now)                                  Read(dst, now)
 //	      |                                                 ^
@@ -21,26 +19,22 @@
 //
 // # The schedule
 //
-// All times are counted in samples. Packet k holds the media from time m(k) on
-// and arrives at a(k); x(k) = a(k) - m(k) is its transit time on an unknown
-// offset. The estimator turns the recent x into one number, A: a frame is
-// played in time when its packet's x <= A. A is the least x seen lately plus
-// the target delay:
+// All times are counted in samples. Packet k holds the media from time m(k) on and arrives at a(k); x(k) =
+// a(k) - m(k) is its transit time on an unknown offset. The estimator turns the recent x into one number, A:
+// a frame is played in time when its packet's x <= A. A is the least x seen lately plus the target delay:
 //
 //	A      = base + target
 //	target = max(q98(short), q98(long)) - base + guard     (see estimator)
 //
-// The reader is measured in the same way. A call at time r that brings the
-// number of samples ever read to N has z = r - N, and the least z of the last
-// two seconds tells how early this reader asks. With O = (media time at the
-// output) - (samples read), all samples are there in time when O <= z - x, so
-// the play-out aims at
+// The reader is measured in the same way. A call at time r that brings the number of samples ever read to N
+// has z = r - N, and the least z of the last two seconds tells how early this reader asks. With O = (media
+// time at the output) - (samples read), all samples are there in time when O <= z - x, so the play-out aims
+// at
 //
 //	O* = min z - A,    e = O* - O    (e > 0: behind, e < 0: ahead)
 //
-// which covers the length of the reads, reads in bursts, and any phase between
-// packets and reads, without knowing them. On a clean path a frame leaves about
-// one read length plus 1-2 ms after it came.
+// which covers the length of the reads, reads in bursts, and any phase between packets and reads, without
+// knowing them. On a clean path a frame leaves about one read length plus 1-2 ms after it came.
 //
 // # How e is closed
 //

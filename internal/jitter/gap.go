@@ -21,10 +21,9 @@ func markerTime(n int64) int64 {
 // lostMedia says how much of a gap of media time was speech that got lost, when
 // missing packets belonged there: the rest was silence, whose markers got lost.
 //
-// f lost frames leave missing-f lost markers, which cover the rest of the gap
-// until the next marker would have been sent. The greatest f that fits is
-// taken; when none fits (a talker with other habits) all of them were frames.
-// The result is at most the gap.
+// f lost frames leave missing-f lost markers, which cover the rest of the gap until the next marker would
+// have been sent. The greatest f that fits is taken; when none fits (a talker with other habits) all of them
+// were frames. The result is at most the gap.
 func lostMedia(gap, missing, frame int64) int64 {
 	if gap <= 0 || missing <= 0 || frame <= 0 {
 		return 0

@@ -30,13 +30,11 @@ type Packet struct {
 	// Counter counts the talker's packets, markers included, without gaps:
 	// a number that never comes was lost.
 	Counter uint64
-	// Timestamp is the media time of the frame's first sample in units of
-	// 2.5 ms; it wraps every 164 s.
+	// Timestamp is the media time of the frame's first sample in units of 2.5 ms; it wraps every 164 s.
 	Timestamp uint16
 	// Duration is the frame's length: 10, 20, 40 or 60 ms. Ignored in a marker.
 	Duration time.Duration
-	// Payload is the codec's packet, 1 to MaxPayload bytes; it is copied. Ignored
-	// in a marker.
+	// Payload is the codec's packet, 1 to MaxPayload bytes; it is copied. Ignored in a marker.
 	Payload []byte
 	// Silence marks a packet without a frame: the talker is silent from
 	// Timestamp on (DTX, or push-to-talk released). Markers may be repeated.

@@ -10,9 +10,8 @@ const (
 	quiet     = 1e-6       // mean square below which any period will do (-60 dB)
 )
 
-// alike returns the lag in [low, high] at which a[0:] and b[lag:] are most
-// alike, their normalised correlation there (-1 to 1), and the mean square of a.
-// b must hold high + len(a) samples.
+// alike returns the lag in [low, high] at which a[0:] and b[lag:] are most alike, their normalised
+// correlation there (-1 to 1), and the mean square of a. b must hold high + len(a) samples.
 func alike(a, b []float32, low, high int) (lag int, correlation, power float64) {
 	best := math.Inf(-1)
 	for l := low; l <= high; l += coarse {
@@ -49,8 +48,7 @@ func correlate(a, b []float32, step int) float64 {
 	return float64(ab) / math.Sqrt(float64(aa)*float64(bb))
 }
 
-// forward finds the period to remove at the read position: 2 x maxPeriod
-// samples must be unread.
+// forward finds the period to remove at the read position: 2 x maxPeriod samples must be unread.
 func (f *fifo) forward(high int) (period int, correlation, power float64) {
 	return alike(f.buf[f.read:f.read+compare], f.buf[f.read:f.write], minPeriod, high)
 }

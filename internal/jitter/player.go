@@ -8,13 +8,11 @@ import (
 // Decoder is the codec of one stream, with its state. All PCM is mono float32
 // at 48 kHz. It is called by Read only, one call at a time.
 type Decoder interface {
-	// Decode decodes one packet into dst, whose length is the packet's Duration,
-	// and returns the number of samples made. An error or a wrong number has the
-	// frame concealed.
+	// Decode decodes one packet into dst, whose length is the packet's Duration, and returns the number of
+	// samples made. An error or a wrong number has the frame concealed.
 	Decode(dst []float32, payload []byte) (n int, err error)
-	// DecodeFEC rebuilds the frame before the one in nextPayload from the
-	// redundancy in there (Opus LBRR). An error says that there is none, and
-	// leaves dst and the decoder's state alone.
+	// DecodeFEC rebuilds the frame before the one in nextPayload from the redundancy in there (Opus LBRR). An
+	// error says that there is none, and leaves dst and the decoder's state alone.
 	DecodeFEC(dst []float32, nextPayload []byte) error
 	// Conceal makes up the next len(dst) samples, always 10 ms, after a loss.
 	Conceal(dst []float32)
@@ -236,8 +234,7 @@ func (p *Player) linger(e float64) {
 	})
 }
 
-// rescale changes the length if the signal allows it here, and sets when the
-// next change may be.
+// rescale changes the length if the signal allows it here, and sets when the next change may be.
 func (p *Player) rescale(e float64, period int, correlation, power float64, change func()) {
 	if correlation < likeness(e) && power > quiet {
 		p.scale = p.out + chunk

@@ -75,9 +75,8 @@ func (p *Player) produceSpeech(s *slot) {
 	}
 }
 
-// settle decides, once for every packet that becomes the front, how much of the
-// media time before it was lost speech, and what the concealment played while
-// waiting for it stood for:
+// settle decides, once for every packet that becomes the front, how much of the media time before it was lost
+// speech, and what the concealment played while waiting for it stood for:
 //
 //	credit <= gap   it filled the gap, or its beginning
 //	credit >  gap   the packet was late, so the delay grew by the difference
@@ -134,16 +133,14 @@ func (p *Player) recover(s *slot) bool {
 	return true
 }
 
-// wait plays concealment while nothing is there. Media time stands still: what
-// comes late is still played.
+// wait plays concealment while nothing is there. Media time stands still: what comes late is still played.
 func (p *Player) wait() {
 	p.conceal()
 	p.line.credit += concealStep
 }
 
-// endTalkspurt becomes silent before s, which is a marker or, after a pause, the
-// first frame of the next talkspurt. The last sound is faded out over 10 ms of
-// concealment.
+// endTalkspurt becomes silent before s, which is a marker or, after a pause, the first frame of the next
+// talkspurt. The last sound is faded out over 10 ms of concealment.
 func (p *Player) endTalkspurt(s *slot) {
 	l := &p.line
 	p.countConcealed()
@@ -187,8 +184,7 @@ func fade(pcm []float32, from, to float32) {
 	}
 }
 
-// playFrame decodes s into the fifo and takes it from the buffer. line.end is
-// its media time.
+// playFrame decodes s into the fifo and takes it from the buffer. line.end is its media time.
 func (p *Player) playFrame(s *slot) {
 	l := &p.line
 	joined := l.join && l.run < fadeConceal

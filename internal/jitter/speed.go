@@ -18,9 +18,8 @@ const (
 	fastestAt  = 1 * second // ... when so far behind
 )
 
-// driftRate is the resampling rate, minus 1, for small errors: proportional,
-// outside a dead band in which samples pass unchanged. Being ahead is corrected
-// more firmly, for that makes frames late.
+// driftRate is the resampling rate, minus 1, for small errors: proportional, outside a dead band in which
+// samples pass unchanged. Being ahead is corrected more firmly, for that makes frames late.
 func driftRate(e float64) float64 {
 	switch {
 	case e > lateBand:
@@ -46,8 +45,7 @@ func speed(e float64) float64 {
 	return fast + (fastest-fast)*(e-fastFrom)/(fastestAt-fastFrom)
 }
 
-// pause is how many samples have to be played after one period was removed or
-// repeated, to keep to a speed.
+// pause is how many samples have to be played after one period was removed or repeated, to keep to a speed.
 func pause(period int, speed float64) int64 {
 	return int64(float64(period) / max(speed-1, 1-speed))
 }

@@ -17,14 +17,12 @@ const (
 // transit time of a packet, arrival - media time, on an unknown but constant
 // offset; see the package comment for the schedule made of it.
 //
-// Observations are taken per release, not per packet: packets that arrive in
-// order within half a frame of each other were held up together, and count
-// once, with the transit time of the first (the longest). So one stall of the
-// network, or one talkspurt held until its key came, is one observation, and
-// stays outside the 98 %: it is caught up with, not waited for. Stalls that
-// repeat are waited for: the second-longest of the last 30 s is a floor. A
-// release that opens a talkspurt counts not at all: it is sound from before the
-// key was pressed (the pre-roll), which is late by intention and every time.
+// Observations are taken per release, not per packet: packets that arrive in order within half a frame of
+// each other were held up together, and count once, with the transit time of the first (the longest). So one
+// stall of the network, or one talkspurt held until its key came, is one observation, and stays outside the
+// 98 %: it is caught up with, not waited for. Stalls that repeat are waited for: the second-longest of the
+// last 30 s is a floor. A release that opens a talkspurt counts not at all: it is sound from before the key
+// was pressed (the pre-roll), which is late by intention and every time.
 type estimator struct {
 	lower, upper int64 // bounds of the target
 	start        int64 // target until there is evidence
@@ -68,8 +66,7 @@ func (e *estimator) reset() {
 	e.stalls = stalls{}
 }
 
-// due is A: a frame of media time m that is played no earlier than m + due has
-// nearly always arrived.
+// due is A: a frame of media time m that is played no earlier than m + due has nearly always arrived.
 func (e *estimator) due() int64 { return e.anchor + e.base + e.target }
 
 // observe takes in the arrival of a frame, late ones too, duplicates not.
@@ -144,9 +141,8 @@ func (e *estimator) wanted(now int64) int64 {
 	return max(e.lower, min(want, e.upper))
 }
 
-// guard is what is added to the 98 % for the tail beyond it: half a millisecond
-// and a sixth of the distance from the median to the 98 %, which for normally
-// distributed jitter makes it 99.2 %.
+// guard is what is added to the 98 % for the tail beyond it: half a millisecond and a sixth of the distance
+// from the median to the 98 %, which for normally distributed jitter makes it 99.2 %.
 func guard(spread int64) int64 { return ms/2 + max(0, spread)/6 }
 
 // slewTarget moves the target to what is wanted: up at once, down by 25 ms and
@@ -162,8 +158,7 @@ func slewTarget(target, wanted, elapsed int64) int64 {
 
 const noStall = int64(-1) << 62
 
-// stalls remembers the transit times of the last stalls, not relative to an
-// anchor.
+// stalls remembers the transit times of the last stalls, not relative to an anchor.
 type stalls struct {
 	next int
 	x    [8]int64

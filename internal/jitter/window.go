@@ -82,9 +82,8 @@ func (w *quantileWindow) remove(v int64) {
 	w.sorted = slices.Delete(w.sorted, i, i+1)
 }
 
-// high returns the value that no more than one in perOne of the values exceeds.
-// With fewer than atLeast values, the missing ones count as floor, so that an
-// odd one at the start does not decide.
+// high returns the value that no more than one in perOne of the values exceeds. With fewer than atLeast
+// values, the missing ones count as floor, so that an odd one at the start does not decide.
 func (w *quantileWindow) high(perOne, atLeast int, floor int64) int64 {
 	n := len(w.sorted)
 	above := max(n, atLeast) / perOne
