@@ -103,10 +103,7 @@ type pair struct {
 func measure(ref, got []float32, at, lag int) pair {
 	const half = FrameSamples / 2
 	piece := func(at, n int) heard { return heard{bandLevels(ref, at, n), bandLevels(got, at+lag, n)} }
-	return pair{
-		whole:  piece(at, FrameSamples),
-		halves: [2]heard{piece(at, half), piece(at+half, half)},
-	}
+	return pair{whole: piece(at, FrameSamples), halves: [2]heard{piece(at, half), piece(at+half, half)}}
 }
 
 // bandLevels measures n samples from at, under a Hann window; outside pcm is silence.
