@@ -2,9 +2,9 @@
 // arithmetic on samples between them.
 //
 //	   Source                                               Sink
-//	PacedSource ──┐                                        ┌─> WAVWriter, OpusWriter
-//	StreamSource ─┼─> PreRoll ─> encoder ... decoders ─> Mixer ─> StreamSink, Speaker
-//	Microphone ───┘                                        └─> Discard
+//	PacedSource ──┐                                         ┌─> WAVWriter, OpusWriter
+//	StreamSource ─┼─> pre-roll ─> encoder ... decoders ─> Mixer ─> StreamSink, Speaker
+//	Microphone ───┘                                         └─> Discard
 //
 // PCM is everywhere mono float32, full scale [-1, 1], at SampleRate. A Source sets the pace of what it
 // captures; a Sink follows the pace of its caller (one tick of the call engine a frame), and a Speaker makes
@@ -71,9 +71,6 @@ func durationOf(samples int64) time.Duration {
 	rest := samples % SampleRate
 	return time.Duration(seconds)*time.Second + time.Duration(rest)*time.Second/SampleRate
 }
-
-// samplesIn converts a duration to samples.
-func samplesIn(d time.Duration) int { return int(d * SampleRate / time.Second) }
 
 // Discard is the Sink that throws sound away (`--out none`).
 type Discard struct{}

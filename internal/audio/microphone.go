@@ -24,7 +24,7 @@ type Microphone struct {
 	link *pulseLink
 
 	mu      sync.Mutex // guards all below
-	queue   ring
+	queue   Ring
 	start   time.Time
 	err     error // why no more sound will come
 	scratch []float32
@@ -35,7 +35,7 @@ type Microphone struct {
 // OpenMicrophone starts to record. It fails with *NoSoundServerError when there is no sound server.
 func OpenMicrophone(d Device) (*Microphone, error) {
 	m := &Microphone{
-		queue:   newRing(micQueue),
+		queue:   NewRing(micQueue),
 		scratch: make([]float32, micQueue),
 		changed: make(chan struct{}, 1),
 	}
@@ -99,7 +99,7 @@ func (m *Microphone) receive(data []byte) {
 		for i := range m.scratch[:n] {
 			m.scratch[i] = sanitize(math.Float32frombits(binary.LittleEndian.Uint32(data[i*bytesPerSample:])))
 		}
-		m.queue.push(m.scratch[:n])
+		m.queue.Push(m.scratch[:n])
 		data = data[n*bytesPerSample:]
 	}
 	m.mu.Unlock()
@@ -140,8 +140,8 @@ func (m *Microphone) ReadFrame(ctx context.Context, dst []float32) (n int, err e
 func (m *Microphone) take(dst []float32) (ok bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.queue.len() >= len(dst) {
-		m.queue.pop(dst)
+	if m.queue.Len() >= len(dst) {
+		m.queue.Pop(dst)
 		return true, nil
 	}
 	return false, m.err

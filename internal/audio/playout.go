@@ -10,7 +10,7 @@ package audio
 // The lowest level is the slack that was not needed; it does not depend on the frame length. Pure; not safe
 // for concurrent use.
 type playout struct {
-	queue   ring
+	queue   Ring
 	started bool // sound flows; false before the first frame and after an underrun
 	lead    int  // samples of silence to play before the queue
 
@@ -40,19 +40,19 @@ const (
 
 func newPlayout() playout {
 	return playout{
-		queue:   newRing(playoutCapacity),
+		queue:   NewRing(playoutCapacity),
 		scratch: make([]float32, playoutMaxPull+playoutMaxPull/playoutStep+1),
 	}
 }
 
 func (p *playout) write(pcm []float32) {
-	p.stats.Dropped += int64(p.queue.push(pcm))
+	p.stats.Dropped += int64(p.queue.Push(pcm))
 }
 
 // pull fills dst, at most playoutMaxPull samples, with silence where need be.
 func (p *playout) pull(dst []float32) {
 	if !p.started {
-		if p.queue.len() == 0 {
+		if p.queue.Len() == 0 {
 			clear(dst)
 			return
 		}
@@ -70,8 +70,8 @@ func (p *playout) pull(dst []float32) {
 func (p *playout) play(dst []float32) {
 	p.observe(len(dst))
 	take := len(dst) + p.steer*(len(dst)/playoutStep)
-	if p.queue.len() < take {
-		n := p.queue.pop(dst)
+	if p.queue.Len() < take {
+		n := p.queue.Pop(dst)
 		clear(dst[n:])
 		p.started = false
 		p.stats.Underruns++
@@ -80,21 +80,21 @@ func (p *playout) play(dst []float32) {
 	p.stats.Shrunk += int64(max(0, take-len(dst)))
 	p.stats.Stretched += int64(max(0, len(dst)-take))
 	src := p.scratch[:take]
-	p.queue.pop(src)
+	p.queue.Pop(src)
 	stretch(dst, src)
 }
 
 // observe notes the level and decides once a second how to steer.
 func (p *playout) observe(pulled int) {
-	p.lowest = min(p.lowest, p.queue.len()-pulled)
+	p.lowest = min(p.lowest, p.queue.Len()-pulled)
 	p.window += pulled
 	if p.window < playoutWindow {
 		return
 	}
 	switch {
 	case p.lowest > playoutTooMuch:
-		excess := min(p.lowest-playoutMargin, p.queue.len())
-		p.queue.drop(excess)
+		excess := min(p.lowest-playoutMargin, p.queue.Len())
+		p.queue.Drop(excess)
 		p.stats.Dropped += int64(excess)
 		p.steer = 0
 	case p.lowest > playoutMargin*3/2:

@@ -56,8 +56,8 @@ func TestPlayoutFollowsTheDevice(t *testing.T) {
 		if s.Underruns > 0 || s.Dropped > 0 || s.Stretched+s.Shrunk == 0 {
 			t.Errorf("%d ppm, frames of %d: %+v", ppm, frame, s)
 		}
-		if most := frame + 3*playoutMargin; p.queue.len() > most {
-			t.Errorf("%d ppm, frames of %d: %d samples wait", ppm, frame, p.queue.len())
+		if most := frame + 3*playoutMargin; p.queue.Len() > most {
+			t.Errorf("%d ppm, frames of %d: %d samples wait", ppm, frame, p.queue.Len())
 		}
 		if c := clickiness(heard[SampleRate:]); c > -80 {
 			t.Errorf("%d ppm, frames of %d: clicks of %.0f dBFS", ppm, frame, c)
@@ -99,8 +99,8 @@ func TestPlayoutAfterAPause(t *testing.T) {
 func TestPlayoutBoundsABurst(t *testing.T) {
 	p := newPlayout()
 	simulate(&p, 5, 960, 0, func(k int) int { return -min(k, 1) * SampleRate }) // a second at once
-	if p.stats.Dropped == 0 || p.queue.len() > 960+3*playoutMargin {
-		t.Errorf("%+v, %d samples wait", p.stats, p.queue.len())
+	if p.stats.Dropped == 0 || p.queue.Len() > 960+3*playoutMargin {
+		t.Errorf("%+v, %d samples wait", p.stats, p.queue.Len())
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -14,37 +13,32 @@ const (
 	reopenMost  = 2 * time.Second        // between attempts to open it again
 )
 
-// reopener holds a device, and opens it again when it was lost, until that succeeds or it is closed. Its
-// goroutine ends with close.
-type reopener[D interface {
+// device is a Microphone or Speaker.
+type device interface {
 	comparable
 	io.Closer
-}] struct {
+}
+
+// reopener holds a device, and opens it again when it was lost, until that succeeds or it is closed.
+type reopener[D device] struct {
 	open    func() (D, error)
-	changed func(lost error) // nil: it is back. Called on the goroutine; may be nil
+	changed func(lost error) // nil: it is back. Called on a goroutine that Close waits for
 
 	mu     sync.Mutex // guards what follows
 	device D
 	lost   error // why device is closed; nil: it works
 	closed bool
 
-	failed chan struct{} // one token: lost is set
 	stop   chan struct{}
-	done   chan struct{}
+	reopen sync.WaitGroup // the goroutine, while the device is lost
 }
 
-func newReopener[D interface {
-	comparable
-	io.Closer
-}](open func() (D, error), changed func(lost error)) (*reopener[D], error) {
-	device, err := open()
-	if err != nil {
-		return nil, err
+func newReopener[D device](open func() (D, error), changed func(lost error)) (*reopener[D], error) {
+	if changed == nil {
+		changed = func(error) {}
 	}
-	r := &reopener[D]{open: open, changed: changed, device: device, failed: make(chan struct{}, 1),
-		stop: make(chan struct{}), done: make(chan struct{})}
-	go r.run()
-	return r, nil
+	device, err := open()
+	return &reopener[D]{open: open, changed: changed, device: device, stop: make(chan struct{})}, err
 }
 
 // current returns the device; ok tells whether it works.
@@ -61,70 +55,42 @@ func (r *reopener[D]) fail(device D, err error) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.device == device && r.lost == nil {
+	if r.device == device && r.lost == nil && !r.closed {
 		r.lost = err
-		signal(r.failed)
+		r.reopen.Go(func() { r.replace(device, err) })
 	}
 	return true
 }
 
-func (r *reopener[D]) run() {
-	defer close(r.done)
-	for {
-		select {
-		case <-r.failed:
-		case <-r.stop:
-			return
-		}
-		r.mu.Lock()
-		device, lost := r.device, r.lost
-		r.mu.Unlock()
-		r.tell(lost)
-		device.Close()
-		if !r.reopen() {
-			return
-		}
-		r.tell(nil)
-	}
-}
-
-func (r *reopener[D]) tell(lost error) {
-	if r.changed != nil {
-		r.changed(lost)
-	}
-}
-
-// reopen reports false if it was told to stop.
-func (r *reopener[D]) reopen() bool {
-	wait := time.NewTimer(reopenFirst)
-	defer wait.Stop()
+// replace opens a device in place of one that was lost.
+func (r *reopener[D]) replace(device D, lost error) {
+	r.changed(lost)
+	device.Close()
 	for pause := reopenFirst; ; pause = min(2*pause, reopenMost) {
 		select {
-		case <-wait.C:
+		case <-time.After(pause):
 		case <-r.stop:
-			return false
+			return
 		}
-		device, err := r.open()
-		if err == nil {
+		if device, err := r.open(); err == nil {
+			r.changed(nil) // before it can be lost again
 			r.mu.Lock()
+			defer r.mu.Unlock()
 			r.device, r.lost = device, nil
-			r.mu.Unlock()
-			return true
+			return
 		}
-		wait.Reset(pause)
 	}
 }
 
-// close ends the goroutine and closes the device.
-func (r *reopener[D]) close() error {
+// Close ends the device: a loudspeaker plays what is queued first, for at most 0.4 s.
+func (r *reopener[D]) Close() error {
 	r.mu.Lock()
-	again := r.closed
-	r.closed = true
-	r.mu.Unlock()
-	if !again {
+	if !r.closed {
+		r.closed = true
 		close(r.stop)
 	}
-	<-r.done
+	r.mu.Unlock()
+	r.reopen.Wait()
 	return r.device.Close()
 }
 
@@ -136,10 +102,7 @@ type LastingSpeaker struct{ *reopener[*Speaker] }
 // device is lost, with the reason, and with nil when it is back.
 func OpenLastingSpeaker(d Device, changed func(lost error)) (*LastingSpeaker, error) {
 	r, err := newReopener(func() (*Speaker, error) { return OpenSpeaker(d) }, changed)
-	if err != nil {
-		return nil, err
-	}
-	return &LastingSpeaker{r}, nil
+	return &LastingSpeaker{r}, err
 }
 
 // WriteFrame queues sound to be played.
@@ -154,35 +117,24 @@ func (s *LastingSpeaker) WriteFrame(pcm []float32) error {
 	return nil
 }
 
-// Close plays what is queued, for at most 0.4 s, and ends.
-func (s *LastingSpeaker) Close() error { return s.close() }
-
 // LastingMicrophone is a Microphone that outlives its device: while that is lost it is silent.
 type LastingMicrophone struct {
 	*reopener[*Microphone]
-
-	start atomic.Pointer[time.Time] // set once
-
-	// Owned by ReadFrame: the silence in place of the device.
-	since time.Time
-	quiet int64 // samples of it so far; 0: the device works
-	timer *time.Timer
+	beginning
+	quiet *pacer // owned by ReadFrame: of the silence in place of the device; nil: that works
 }
 
 // OpenLastingMicrophone is OpenMicrophone; changed is that of OpenLastingSpeaker.
 func OpenLastingMicrophone(d Device, changed func(lost error)) (*LastingMicrophone, error) {
 	r, err := newReopener(func() (*Microphone, error) { return OpenMicrophone(d) }, changed)
-	if err != nil {
-		return nil, err
-	}
-	return &LastingMicrophone{reopener: r}, nil
+	return &LastingMicrophone{reopener: r}, err
 }
 
 // ReadFrame waits for len(dst) samples, at most half a second of them; see Source.
 func (m *LastingMicrophone) ReadFrame(ctx context.Context, dst []float32) (n int, err error) {
 	mic, ok := m.current()
 	if ok {
-		m.quiet = 0
+		m.quiet = nil
 		n, err = mic.ReadFrame(ctx, dst)
 		if err == nil {
 			m.begin(mic.Start())
@@ -197,41 +149,12 @@ func (m *LastingMicrophone) ReadFrame(ctx context.Context, dst []float32) (n int
 
 // silence takes as long as it would to record it, so that time goes on for whoever listens.
 func (m *LastingMicrophone) silence(ctx context.Context, dst []float32) (n int, err error) {
-	if m.quiet == 0 {
-		m.since = time.Now()
+	if m.quiet == nil {
+		m.quiet = newPacer()
+		m.quiet.closed = m.stop
+		m.quiet.begin(time.Now())
 	}
-	m.begin(m.since)
-	m.quiet += int64(len(dst))
-	delay := time.Until(m.since.Add(durationOf(m.quiet)))
-	if m.timer == nil {
-		m.timer = time.NewTimer(delay)
-	} else {
-		m.timer.Reset(delay)
-	}
-	select {
-	case <-m.timer.C:
-		clear(dst)
-		return len(dst), nil
-	case <-m.stop:
-		return 0, errSourceClosed
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	}
+	m.begin(m.quiet.Start())
+	clear(dst)
+	return m.quiet.pace(ctx, dst, len(dst))
 }
-
-func (m *LastingMicrophone) begin(at time.Time) {
-	if m.start.Load() == nil {
-		m.start.Store(&at)
-	}
-}
-
-// Start is when the first sample was captured; see Source.
-func (m *LastingMicrophone) Start() time.Time {
-	if t := m.start.Load(); t != nil {
-		return *t
-	}
-	return time.Time{}
-}
-
-// Close ends the recording.
-func (m *LastingMicrophone) Close() error { return m.close() }

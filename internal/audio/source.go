@@ -24,64 +24,62 @@ const maxLate = time.Second
 //	  |---------------|-----------------------------|-->
 //	sample 0        sample k is released          sample k would be late
 type pacer struct {
-	start   atomic.Pointer[time.Time] // when sample 0 was captured; set once
-	skipped time.Duration             // given up by falling behind
+	beginning
+	next    int64         // sample to be read next
+	skipped time.Duration // given up by falling behind
 	timer   *time.Timer
 
 	closed    chan struct{}
 	closeOnce sync.Once
 }
 
-func newPacer() *pacer { return &pacer{closed: make(chan struct{})} }
+func newPacer() *pacer { return &pacer{timer: time.NewTimer(0), closed: make(chan struct{})} }
 
-// begin starts the clock at the first call.
-func (p *pacer) begin() {
-	if p.start.Load() == nil {
-		now := time.Now()
-		p.start.Store(&now)
-	}
-}
-
-// wait blocks until sample number end (the first not yet asked for) is reached.
-func (p *pacer) wait(ctx context.Context, end int64) error {
+// pace returns n when the samples of dst, of which it makes those after n silent, have been captured.
+func (p *pacer) pace(ctx context.Context, dst []float32, n int) (int, error) {
+	clear(dst[n:])
+	p.next += int64(len(dst))
 	select {
 	case <-p.closed:
-		return errSourceClosed
+		return 0, errSourceClosed
 	default:
 	}
-	delay := time.Until(p.due(end))
+	delay := time.Until(p.due())
 	if delay < -maxLate {
 		p.skipped -= delay
 	}
-	if delay <= 0 {
-		return ctx.Err()
-	}
-	if p.timer == nil {
-		p.timer = time.NewTimer(delay)
-	} else {
+	if delay > 0 {
 		p.timer.Reset(delay)
+		select {
+		case <-p.timer.C:
+		case <-ctx.Done():
+		case <-p.closed:
+			return 0, errSourceClosed
+		}
 	}
-	select {
-	case <-p.timer.C:
-		return nil
-	case <-ctx.Done():
-		p.timer.Stop()
-		return ctx.Err()
-	case <-p.closed:
-		p.timer.Stop()
-		return errSourceClosed
+	if err := ctx.Err(); err != nil {
+		return 0, err
 	}
+	return n, nil
 }
 
-// due is when a sample is released.
-func (p *pacer) due(sample int64) time.Time {
-	return p.start.Load().Add(durationOf(sample) + p.skipped)
+// due is when the next sample is released.
+func (p *pacer) due() time.Time { return p.Start().Add(durationOf(p.next) + p.skipped) }
+
+// beginning is when sample 0 was captured, which is set once.
+type beginning struct{ at atomic.Pointer[time.Time] }
+
+func (b *beginning) begin(at time.Time) {
+	if b.at.Load() == nil {
+		first := at // so that only this allocates
+		b.at.Store(&first)
+	}
 }
 
 // Start is when sample 0 was captured; zero before the first ReadFrame.
-func (p *pacer) Start() time.Time {
-	if t := p.start.Load(); t != nil {
-		return *t
+func (b *beginning) Start() time.Time {
+	if at := b.at.Load(); at != nil {
+		return *at
 	}
 	return time.Time{}
 }
@@ -94,7 +92,6 @@ var errSourceClosed = fmt.Errorf("audio source is closed: %w", io.ErrClosedPipe)
 // PacedSource plays a file once, or a tone, in real time, from the first ReadFrame on.
 type PacedSource struct {
 	*pacer
-	next int64 // sample to be read next
 
 	mu    sync.Mutex // guards what follows: Close may come from elsewhere
 	file  *os.File   // nil: there is none
@@ -138,16 +135,11 @@ func NewFileReader(r io.Reader, name string) (Reader, error) {
 
 // ReadFrame returns the next samples when they are due; see Source.
 func (s *PacedSource) ReadFrame(ctx context.Context, dst []float32) (n int, err error) {
-	s.begin()
+	s.begin(time.Now())
 	if n, err = s.read(dst); err != nil {
 		return 0, err
 	}
-	clear(dst[n:])
-	s.next += int64(len(dst))
-	if err := s.wait(ctx, s.next); err != nil {
-		return 0, err
-	}
-	return n, nil
+	return s.pace(ctx, dst, n)
 }
 
 // read returns an error only with n == 0.

@@ -137,7 +137,7 @@ func (s *Speaker) feed() {
 func (s *Speaker) next(pcm []float32) (n int, over bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err != nil || (s.closed && s.queue.queue.len() == 0) {
+	if s.err != nil || (s.closed && s.queue.queue.Len() == 0) {
 		return 0, true
 	}
 	if late := s.wanted - 4*speakerBuffer; late > 0 { // its time is over

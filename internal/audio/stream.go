@@ -32,13 +32,12 @@ type StreamSource struct {
 	*pacer
 	path string
 	open func() (io.ReadCloser, error)
-	next int64         // sample to be read next
 	late *time.Timer   // for the sound that is due
 	done chan struct{} // closed when the reading goroutine has returned
 	once sync.Once     // starts it
 
 	mu    sync.Mutex // guards what follows
-	queue ring
+	queue Ring
 	file  io.Closer // nil until it is open
 	err   error     // why no more will come
 
@@ -57,8 +56,8 @@ func OpenStream(path string) (*StreamSource, error) {
 }
 
 func newStream(path string, open func() (io.ReadCloser, error)) *StreamSource {
-	return &StreamSource{pacer: newPacer(), path: path, open: open, queue: newRing(streamQueue),
-		done: make(chan struct{}),
+	return &StreamSource{pacer: newPacer(), path: path, open: open, queue: NewRing(streamQueue),
+		late: time.NewTimer(0), done: make(chan struct{}),
 		grew: make(chan struct{}, 1), space: make(chan struct{}, 1)}
 }
 
@@ -71,13 +70,8 @@ func (s *StreamSource) ReadFrame(ctx context.Context, dst []float32) (n int, err
 	if n, err = s.await(ctx, dst); err != nil {
 		return 0, err
 	}
-	s.begin()
-	clear(dst[n:])
-	s.next += int64(len(dst))
-	if err := s.wait(ctx, s.next); err != nil {
-		return 0, err
-	}
-	return n, nil
+	s.begin(time.Now())
+	return s.pace(ctx, dst, n)
 }
 
 // await takes len(dst) samples, or what is left at the end. Once the stream has begun, it takes silence for
@@ -89,7 +83,8 @@ func (s *StreamSource) await(ctx context.Context, dst []float32) (n int, err err
 			return n, err
 		}
 		if late == nil && s.next > 0 {
-			late = s.lateAfter(time.Until(s.due(s.next)) + streamGrace)
+			s.late.Reset(time.Until(s.due()) + streamGrace)
+			late = s.late.C
 		}
 		select {
 		case <-s.grew:
@@ -102,25 +97,16 @@ func (s *StreamSource) await(ctx context.Context, dst []float32) (n int, err err
 	}
 }
 
-func (s *StreamSource) lateAfter(d time.Duration) <-chan time.Time {
-	if s.late == nil {
-		s.late = time.NewTimer(d)
-	} else {
-		s.late.Reset(d)
-	}
-	return s.late.C
-}
-
 var errNotYet = errors.New("not enough sound so far")
 
 // take returns errNotYet unless there is enough, or the end.
 func (s *StreamSource) take(dst []float32) (n int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.queue.len() < len(dst) && s.err == nil {
+	if s.queue.Len() < len(dst) && s.err == nil {
 		return 0, errNotYet
 	}
-	if n = s.queue.pop(dst); n == 0 {
+	if n = s.queue.Pop(dst); n == 0 {
 		return 0, s.err
 	}
 	signal(s.space)
@@ -218,9 +204,9 @@ func (s *StreamSource) put(pcm []float32) bool {
 	for {
 		s.mu.Lock()
 		closed := s.err != nil
-		fits := s.queue.len()+len(pcm) <= streamQueue
+		fits := s.queue.Len()+len(pcm) <= streamQueue
 		if fits && !closed {
-			s.queue.push(pcm)
+			s.queue.Push(pcm)
 		}
 		s.mu.Unlock()
 		switch {

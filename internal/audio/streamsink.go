@@ -27,7 +27,7 @@ type StreamSink struct {
 	done chan struct{} // closed when the writing goroutine has returned
 
 	mu      sync.Mutex // guards what follows
-	queue   ring
+	queue   Ring
 	dropped int64
 	file    *os.File // nil until it is open
 	err     error    // why nothing more will be written
@@ -43,7 +43,7 @@ func CreateStream(path string) (*StreamSink, error) {
 			return nil, err
 		}
 	}
-	s := &StreamSink{path: path, queue: newRing(streamSinkQueue), done: make(chan struct{}),
+	s := &StreamSink{path: path, queue: NewRing(streamSinkQueue), done: make(chan struct{}),
 		changed: make(chan struct{}, 1)}
 	go s.write()
 	return s, nil
@@ -59,7 +59,7 @@ func (s *StreamSink) WriteFrame(pcm []float32) error {
 	case s.err != nil:
 		return s.err
 	}
-	s.dropped += int64(s.queue.push(pcm))
+	s.dropped += int64(s.queue.Push(pcm))
 	signal(s.changed)
 	return nil
 }
@@ -102,7 +102,7 @@ func (s *StreamSink) copy(w io.Writer) error {
 	for range s.changed {
 		for {
 			s.mu.Lock()
-			n, closed := s.queue.pop(pcm), s.closed
+			n, closed := s.queue.Pop(pcm), s.closed
 			s.mu.Unlock()
 			if n == 0 && closed {
 				return nil

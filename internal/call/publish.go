@@ -18,6 +18,9 @@ const (
 	markers      = 3                      // silence payloads at the start of a silence
 	markersEvery = 400 * time.Millisecond // later ones, while the microphone is open
 	unitSamples  = audio.SampleRate / 400 // samples in a unit of a payload's timestamp
+	// preroll is how many samples of before the key press push-to-talk sends: people press the key as they
+	// start to speak, and sometimes after.
+	preroll = audio.SampleRate / 5
 
 	shortTagBelow = 8000 // bit/s of the codec, below which 4 bytes of tag a packet are heard
 )
@@ -55,7 +58,7 @@ type Publication struct {
 
 	// Owned by run.
 	samples  int64 // captured so far
-	preroll  *audio.PreRoll
+	preroll  audio.Ring
 	frame    []float32
 	packet   []byte
 	plain    []byte
@@ -84,9 +87,8 @@ func (r *Room) Publish(source audio.Source, config PublishConfig) (*Publication,
 		keeper: r.keeper, sender: r.sender, source: source, config: config, encoder: encoder,
 		done: make(chan struct{}),
 	}
-	frames := (audio.DefaultPreRoll + encoder.FrameDuration() - 1) / encoder.FrameDuration()
-	p.preroll = audio.NewPreRoll(frames * encoder.FrameDuration())
 	p.frame = make([]float32, encoder.FrameSamples())
+	p.preroll = audio.NewRing((preroll + len(p.frame) - 1) / len(p.frame) * len(p.frame))
 	p.packet = make([]byte, opus.MaxFrameBytes)
 	p.talking.Store(!config.PushToTalk)
 	p.wasMuted = config.PushToTalk
@@ -208,9 +210,9 @@ func (p *Publication) capture() error {
 	p.samples += int64(len(p.frame))
 	if !p.talking.Load() {
 		if !p.wasMuted {
-			p.preroll.Reset()
+			p.preroll.Drop(p.preroll.Len()) // it is of before the microphone was open
 		}
-		p.preroll.Write(p.frame)
+		p.preroll.Push(p.frame)
 		return p.muted(start)
 	}
 	if p.wasMuted {
@@ -243,7 +245,7 @@ func (p *Publication) muted(start int64) error {
 func (p *Publication) sendPreRoll(end int64) error {
 	start := end - int64(p.preroll.Len())
 	frame := make([]float32, len(p.frame))
-	for p.preroll.Drain(frame) == len(frame) {
+	for p.preroll.Pop(frame) == len(frame) {
 		if err := p.sendFrame(frame, start); err != nil {
 			return err
 		}

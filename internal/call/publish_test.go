@@ -263,7 +263,7 @@ func TestPlayEach(t *testing.T) {
 
 // TestPreRollIsThatOfTheSource holds the figure that users are told.
 func TestPreRollIsThatOfTheSource(t *testing.T) {
-	if audio.DefaultPreRoll != 200*time.Millisecond {
-		t.Errorf("the pre-roll is %v", audio.DefaultPreRoll)
+	if keeps := preroll * time.Second / audio.SampleRate; keeps != 200*time.Millisecond {
+		t.Errorf("the pre-roll is %v", keeps)
 	}
 }

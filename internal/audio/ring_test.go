@@ -2,24 +2,26 @@ package audio_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/wzp-voice/wzp/internal/audio"
 	"github.com/wzp-voice/wzp/internal/audio/speech"
 )
 
-// push feeds speech frame by frame to a PreRoll, presses the key at a sample, and
+// preRoll is what push-to-talk keeps, samples.
+const preRoll = audio.SampleRate / 5
+
+// push feeds speech frame by frame to a Ring, presses the key at a sample, and
 // returns what is sent from then on.
-func push(pcm []float32, pressed int, keep time.Duration) []float32 {
-	pre := audio.NewPreRoll(keep)
+func push(pcm []float32, pressed int, keep int) []float32 {
+	pre := audio.NewRing(keep)
 	var sent []float32
 	buf := make([]float32, 960)
 	for at := 0; at+960 <= len(pcm); at += 960 {
 		if at < pressed {
-			pre.Write(pcm[at : at+960])
+			pre.Push(pcm[at : at+960])
 			continue
 		}
-		for n := pre.Drain(buf); n > 0; n = pre.Drain(buf) {
+		for n := pre.Pop(buf); n > 0; n = pre.Pop(buf) {
 			sent = append(sent, buf[:n]...)
 		}
 		sent = append(sent, pcm[at:at+960]...)
@@ -39,17 +41,17 @@ func TestFirstSyllableIsWhole(t *testing.T) {
 		}
 	}
 	pressed := onset + 180*audio.SampleRate/1000
-	if r := speech.Compare(pcm, push(pcm, pressed, audio.DefaultPreRoll)); len(r.Missing) > 0 {
+	if r := speech.Compare(pcm, push(pcm, pressed, preRoll)); len(r.Missing) > 0 {
 		t.Errorf("with pre-roll, active frames are missing: %v of %d", r.Missing, r.Active)
 	}
-	r := speech.Compare(pcm, push(pcm, pressed, time.Millisecond))
+	r := speech.Compare(pcm, push(pcm, pressed, audio.SampleRate/1000))
 	if len(r.Missing) < 7 || r.Missing[0] != onset/speech.FrameSamples {
 		t.Errorf("without pre-roll, only these are missing: %v", r.Missing)
 	}
 }
 
-func TestPreRollKeepsTheNewest(t *testing.T) {
-	pre := audio.NewPreRoll(10 * time.Millisecond) // 480 samples
+func TestRingKeepsTheNewest(t *testing.T) {
+	pre := audio.NewRing(480)
 	next := float32(0)
 	for _, n := range []int{1, 100, 479, 480, 481, 2000, 7} {
 		pcm := make([]float32, n)
@@ -57,14 +59,14 @@ func TestPreRollKeepsTheNewest(t *testing.T) {
 			pcm[i] = next
 			next++
 		}
-		pre.Write(pcm)
+		pre.Push(pcm)
 	}
 	if pre.Len() != 480 {
 		t.Fatalf("keeps %d samples", pre.Len())
 	}
 	want := next - 480
 	buf := make([]float32, 100)
-	for n := pre.Drain(buf); n > 0; n = pre.Drain(buf) {
+	for n := pre.Pop(buf); n > 0; n = pre.Pop(buf) {
 		for _, x := range buf[:n] {
 			if x != want {
 				t.Fatalf("got sample %v, want %v", x, want)
@@ -75,18 +77,18 @@ func TestPreRollKeepsTheNewest(t *testing.T) {
 	if want != next || pre.Len() != 0 {
 		t.Errorf("ended at %v of %v, %d left", want, next, pre.Len())
 	}
-	pre.Write(buf)
-	pre.Reset()
-	if n := pre.Drain(buf); n != 0 {
-		t.Errorf("%d samples after Reset", n)
+	pre.Push(buf)
+	pre.Drop(pre.Len())
+	if n := pre.Pop(buf); n != 0 {
+		t.Errorf("%d samples after all were dropped", n)
 	}
 }
 
-func BenchmarkPreRoll(b *testing.B) {
-	pre := audio.NewPreRoll(audio.DefaultPreRoll)
+func BenchmarkRing(b *testing.B) {
+	pre := audio.NewRing(preRoll)
 	frame := make([]float32, 960)
 	b.ReportAllocs()
 	for b.Loop() {
-		pre.Write(frame)
+		pre.Push(frame)
 	}
 }
