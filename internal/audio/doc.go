@@ -45,24 +45,15 @@ type Source interface {
 	// source ended inside dst: the rest is silence. After the last sample it returns 0, io.EOF; when ctx
 	// ends, ctx's error; when a device is lost, an error that says so.
 	ReadFrame(ctx context.Context, dst []float32) (n int, err error)
-
-	// Start is when sample 0 was captured (monotonic); zero until the first ReadFrame has returned. Sample k
-	// was captured at Start + k/SampleRate, by this machine's clock for files and tones, by the device's for
-	// microphones.
-	Start() time.Time
-
-	// Close ends the capture and frees what it holds. It may be called again.
-	Close() error
+	Start() time.Time // when sample 0 was captured; zero until the first ReadFrame has returned
+	Close() error     // ends the capture and frees what it holds. It may be called again
 }
 
 // A Sink takes sound at the caller's pace: the caller writes a frame whenever one is due. It never waits for
 // a device. One goroutine writes at a time.
 type Sink interface {
-	// WriteFrame takes len(pcm) samples; pcm is the caller's again afterwards.
-	WriteFrame(pcm []float32) error
-
-	// Close finishes what was written: files are complete afterwards. It may be called again.
-	Close() error
+	WriteFrame(pcm []float32) error // pcm is the caller's again afterwards
+	Close() error                   // finishes what was written; it may be called again
 }
 
 // durationOf converts samples to a duration, without rounding until the last.

@@ -37,18 +37,7 @@ type OpusWriter struct {
 }
 
 // CreateOpus creates or empties the file and writes its head.
-func CreateOpus(path string) (*OpusWriter, error) {
-	f, err := os.Create(path)
-	if err != nil {
-		return nil, err // already names the file
-	}
-	w, err := newOpusWriter(f, path)
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	return w, nil
-}
+func CreateOpus(path string) (*OpusWriter, error) { return create(path, newOpusWriter) }
 
 func newOpusWriter(f outFile, name string) (*OpusWriter, error) {
 	e, err := opus.NewEncoder(opus.Config{Bitrate: oggBitrate, DTX: true, ExpectedLoss: 1})

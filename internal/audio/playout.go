@@ -18,15 +18,6 @@ type playout struct {
 	window  int // samples pulled in this window
 	steer   int // samples more (or, below 0, fewer) to take per 200
 	scratch []float32
-	stats   PlayoutStats
-}
-
-// PlayoutStats counts what a listener may have heard.
-type PlayoutStats struct {
-	Underruns int64 // times that the device wanted sound and there was none
-	Dropped   int64 // samples thrown away because the caller ran ahead
-	Stretched int64 // samples added to follow the device's clock
-	Shrunk    int64 // samples left out to follow the device's clock
 }
 
 const (
@@ -45,9 +36,7 @@ func newPlayout() playout {
 	}
 }
 
-func (p *playout) write(pcm []float32) {
-	p.stats.Dropped += int64(p.queue.Push(pcm))
-}
+func (p *playout) write(pcm []float32) { p.queue.Push(pcm) }
 
 // pull fills dst, at most playoutMaxPull samples, with silence where need be.
 func (p *playout) pull(dst []float32) {
@@ -74,11 +63,8 @@ func (p *playout) play(dst []float32) {
 		n := p.queue.Pop(dst)
 		clear(dst[n:])
 		p.started = false
-		p.stats.Underruns++
 		return
 	}
-	p.stats.Shrunk += int64(max(0, take-len(dst)))
-	p.stats.Stretched += int64(max(0, len(dst)-take))
 	src := p.scratch[:take]
 	p.queue.Pop(src)
 	stretch(dst, src)
@@ -93,9 +79,7 @@ func (p *playout) observe(pulled int) {
 	}
 	switch {
 	case p.lowest > playoutTooMuch:
-		excess := min(p.lowest-playoutMargin, p.queue.Len())
-		p.queue.Drop(excess)
-		p.stats.Dropped += int64(excess)
+		p.queue.Drop(min(p.lowest-playoutMargin, p.queue.Len()))
 		p.steer = 0
 	case p.lowest > playoutMargin*3/2:
 		p.steer = 1

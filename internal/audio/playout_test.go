@@ -30,13 +30,24 @@ func simulate(p *playout, seconds, frame, ppm int, late func(k int) int) []float
 
 func onTime(int) int { return 0 }
 
+// gaps counts the silences of a millisecond and more.
+func gaps(heard []float32) (n int) {
+	run := 0
+	for _, x := range heard {
+		if run++; x != 0 {
+			run = 0
+		}
+		if run == SampleRate/1000 {
+			n++
+		}
+	}
+	return n
+}
+
 func TestPlayoutPassesSoundUnchanged(t *testing.T) {
 	for _, frame := range []int{480, 960, 1920, 2880} {
 		p := newPlayout()
 		heard := simulate(&p, 10, frame, 0, onTime)
-		if p.stats != (PlayoutStats{}) {
-			t.Errorf("frames of %d: %+v", frame, p.stats)
-		}
 		want := sine(len(heard), 300, toneLevel)
 		for i := playoutMargin; i < len(heard); i++ {
 			if math.Abs(float64(heard[i]-want[i-playoutMargin])) > 1e-5 {
@@ -52,9 +63,8 @@ func TestPlayoutFollowsTheDevice(t *testing.T) {
 	for ppm, frame := range map[int]int{-400: 960, 400: 2880} {
 		p := newPlayout()
 		heard := simulate(&p, 120, frame, ppm, onTime)
-		s := p.stats
-		if s.Underruns > 0 || s.Dropped > 0 || s.Stretched+s.Shrunk == 0 {
-			t.Errorf("%d ppm, frames of %d: %+v", ppm, frame, s)
+		if n := gaps(heard[SampleRate:]); n > 0 {
+			t.Errorf("%d ppm, frames of %d: %d gaps", ppm, frame, n)
 		}
 		if most := frame + 3*playoutMargin; p.queue.Len() > most {
 			t.Errorf("%d ppm, frames of %d: %d samples wait", ppm, frame, p.queue.Len())
@@ -67,9 +77,9 @@ func TestPlayoutFollowsTheDevice(t *testing.T) {
 
 func TestPlayoutBearsJerkyCallers(t *testing.T) {
 	p := newPlayout()
-	simulate(&p, 60, 960, 0, func(k int) int { return k % 3 * SampleRate / 200 }) // up to 10 ms late
-	if p.stats.Underruns > 0 || p.stats.Dropped > 0 {
-		t.Errorf("%+v", p.stats)
+	heard := simulate(&p, 60, 960, 0, func(k int) int { return k % 3 * SampleRate / 200 }) // up to 10 ms late
+	if n, c := gaps(heard[SampleRate:]), clickiness(heard[SampleRate:]); n > 0 || c > -80 {
+		t.Errorf("%d gaps, clicks of %.0f dBFS", n, c)
 	}
 }
 
@@ -83,8 +93,8 @@ func TestPlayoutAfterAPause(t *testing.T) {
 		}
 		return 0
 	})
-	if p.stats.Underruns != 1 {
-		t.Errorf("%+v", p.stats)
+	if n := gaps(heard[SampleRate/2:]); n != 1 {
+		t.Errorf("%d gaps", n)
 	}
 	if l := Level(heard[SampleRate*3/2 : SampleRate*19/10]); l != Silence {
 		t.Errorf("%.0f dBFS in the pause", l)
@@ -94,13 +104,13 @@ func TestPlayoutAfterAPause(t *testing.T) {
 	}
 }
 
-// A burst is bounded: the oldest sound goes, it is counted, and the delay is gone
-// within two seconds.
+// A burst is bounded: the oldest sound goes, and the delay is gone within two
+// seconds.
 func TestPlayoutBoundsABurst(t *testing.T) {
 	p := newPlayout()
 	simulate(&p, 5, 960, 0, func(k int) int { return -min(k, 1) * SampleRate }) // a second at once
-	if p.stats.Dropped == 0 || p.queue.Len() > 960+3*playoutMargin {
-		t.Errorf("%+v, %d samples wait", p.stats, p.queue.Len())
+	if p.queue.Len() > 960+3*playoutMargin {
+		t.Errorf("%d samples wait", p.queue.Len())
 	}
 }
 

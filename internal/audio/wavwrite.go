@@ -39,17 +39,19 @@ type WAVWriter struct {
 }
 
 // CreateWAV creates or empties the file and writes its header.
-func CreateWAV(path string) (*WAVWriter, error) {
+func CreateWAV(path string) (*WAVWriter, error) { return create(path, newWAVWriter) }
+
+// create creates or empties a file and begins it.
+func create[W any](path string, begin func(f outFile, name string) (*W, error)) (*W, error) {
 	f, err := os.Create(path)
 	if err != nil {
 		return nil, err // already names the file
 	}
-	w, err := newWAVWriter(f, path)
+	w, err := begin(f, path)
 	if err != nil {
 		f.Close()
-		return nil, err
 	}
-	return w, nil
+	return w, err
 }
 
 func newWAVWriter(f outFile, name string) (*WAVWriter, error) {
