@@ -33,21 +33,17 @@ const (
 // It is pure; its Listener locks it. The zero value is empty.
 type goneTalkers struct {
 	talkers map[uint64]goneTalker
-	order   []goneOrder // the same, those that were put first first; also some that are not there any more
-	puts    uint64      // counts them
-	refused []uint64    // the filter; nil: empty
+	order   []uint64 // the same, those that were put first first
+	refused []uint64 // the filter; nil: empty
 }
 
 // goneTalker is what is remembered of one.
 type goneTalker struct {
-	place  uint64 // of its order
 	number uint32
 	first  uint64
 	above  uint64 // of its windows
 	floors []streamFloor
 }
-
-type goneOrder struct{ id, place uint64 }
 
 // shortOf is by what an entry is found.
 func shortOf(hash wire.EntryHash) uint64 { return binary.BigEndian.Uint64(hash[:]) }
@@ -58,21 +54,14 @@ func (g *goneTalkers) put(t *heldTalker) {
 		g.talkers = make(map[uint64]goneTalker)
 	}
 	id := shortOf(t.hash)
-	g.puts++
 	t.windows.rest(maxGoneFloors)
-	g.talkers[id] = goneTalker{g.puts, t.number, t.first, t.windows.above, t.windows.floors}
-	g.order = append(g.order, goneOrder{id, g.puts})
-	for len(g.talkers) > maxGone {
+	g.talkers[id] = goneTalker{t.number, t.first, t.windows.above, t.windows.floors}
+	g.order = append(g.order, id)
+	if len(g.order) > maxGone {
 		oldest := g.order[0]
 		g.order = g.order[1:]
-		if g.talkers[oldest.id].place == oldest.place {
-			delete(g.talkers, oldest.id)
-			g.refuse(oldest.id)
-		}
-	}
-	if len(g.order) > 2*maxGone { // of those who are back
-		isBack := func(o goneOrder) bool { return g.talkers[o.id].place != o.place }
-		g.order = slices.DeleteFunc(g.order, isBack)
+		delete(g.talkers, oldest)
+		g.refuse(oldest)
 	}
 }
 
@@ -96,6 +85,8 @@ func (g *goneTalkers) back(hash wire.EntryHash) *heldTalker {
 		return nil
 	}
 	delete(g.talkers, id)
+	i := slices.Index(g.order, id) // takes less than the signature that comes with who is back
+	g.order = slices.Delete(g.order, i, i+1)
 	return &heldTalker{
 		hash: hash, number: t.number, first: t.first,
 		accepted: ^acceptedNumbers(0), // whatever is below its number

@@ -72,7 +72,7 @@ func TestNewcomersAfterManyCrowds(t *testing.T) {
 	if n := len(b.listener.gone.talkers); n != maxGone {
 		t.Errorf("%d are remembered, want %d", n, maxGone)
 	}
-	if n := len(b.listener.gone.order); n > 2*maxGone {
+	if n := len(b.listener.gone.order); n != maxGone {
 		t.Errorf("%d are in the order", n)
 	}
 	k.header.Number = 99
