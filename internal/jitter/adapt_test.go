@@ -66,7 +66,8 @@ func TestRouteChange(t *testing.T) {
 func TestBoundsOfTheTarget(t *testing.T) {
 	rng := newRand(11)
 	s := newSim(t, tone)
-	s.player = New(s.dec, Config{MinDelay: 100 * time.Millisecond, MaxDelay: 300 * time.Millisecond})
+	s.player = New(s.dec, Config{MinDelay: 100 * time.Millisecond})
+	s.player.buf.est.upper = 300 * ms
 	tk := newTalker()
 	s.talk(tk, 0, 1000, func(i int) time.Duration {
 		if i < 300 {

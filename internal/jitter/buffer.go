@@ -3,22 +3,22 @@ package jitter
 import "time"
 
 const (
-	resetAfter    = 30 * second // no packet for so long: the 16-bit timestamp says nothing any more
-	backFrames    = 100         // media time further back than this many frames: the talker restarted
-	preRoll       = second / 5  // a talkspurt may begin this much before the marker that it follows
-	counterWindow = 4096        // a counter further away than this belongs to another count
-	seenWindow    = 1024        // packets back to which duplicates are recognised
-	firstSeq      = 1 << 20     // leaves room below for packets sent before the first to arrive
+	maxDelay      = 2 * second     // greatest target delay
+	maxHeld       = 7 * second / 2 // media held, e.g. after a stall; then the oldest is dropped
+	resetAfter    = 30 * second    // no packet for so long: the 16-bit timestamp says nothing any more
+	backFrames    = 100            // media time further back than this many frames: the talker restarted
+	preRoll       = second / 5     // a talkspurt may begin this much before the marker that it follows
+	counterWindow = 4096           // a counter further away than this belongs to another count
+	seenWindow    = 1024           // packets back to which duplicates are recognised
+	firstSeq      = 1 << 20        // leaves room below for packets sent before the first to arrive
 )
 
 // buffer is the decision core without sound: it puts packets in order on one time line, tells loss from
 // lateness, duplicates and restarts, and holds the delay estimate. Not safe for concurrent use.
 type buffer struct {
-	list     list
-	est      estimator
-	maxHeld  int64 // samples of media held at most
-	maxDelay int64
-	stats    Stats // the counters of arrival
+	list  list
+	est   estimator
+	stats Stats // the counters of arrival
 
 	started     bool
 	first       int64  // least seq of the stream
@@ -40,13 +40,9 @@ type buffer struct {
 }
 
 func newBuffer(cfg Config) buffer {
-	lower, upper := toSamples(cfg.MinDelay), toSamples(cfg.MaxDelay)
-	held := toSamples(cfg.MaxBuffer)
 	return buffer{
-		list:     newList(int(held/(10*ms)) + 16), // room for the shortest frames, and for markers
-		est:      newEstimator(lower, upper, toSamples(cfg.StartDelay)),
-		maxHeld:  held,
-		maxDelay: upper,
+		list: list{most: maxHeld/(10*ms) + 16}, // room for the shortest frames, and for markers
+		est:  newEstimator(toSamples(cfg.MinDelay), toSamples(cfg.StartDelay)),
 	}
 }
 
@@ -94,9 +90,9 @@ func (b *buffer) place(s *slot, p Packet, now int64) {
 	count := int64(p.Counter - b.counter)
 	elapsed := max(0, now-b.lastArrival)
 	restart := !b.started || elapsed > resetAfter ||
-		step-b.length < -max(backFrames*b.length, b.maxDelay) ||
+		step-b.length < -max(backFrames*b.length, maxDelay) ||
 		step < -preRoll && count > 0 ||
-		step > elapsed+b.maxHeld
+		step > elapsed+maxHeld
 	recount := count > counterWindow || count < -counterWindow ||
 		count <= 0 && (restart || step >= max(b.length, 1))
 	if !b.started {
@@ -170,7 +166,7 @@ func (b *buffer) measure(s slot, now int64) {
 
 // makeRoom drops the oldest packets until s fits.
 func (b *buffer) makeRoom(s *slot) {
-	for b.list.full() || b.list.front() != nil && b.list.held+s.length > b.maxHeld {
+	for b.list.full() || b.list.front() != nil && b.list.held+s.length > maxHeld {
 		if !b.list.front().silence {
 			b.stats.Dropped++
 		}

@@ -44,7 +44,7 @@
 //	e > 12 ms           one pitch period is removed, speed 1.1 up to 1.5
 //
 // Speech that arrived is never thrown away to catch up; only the bound of the
-// buffer (Config.MaxBuffer) drops packets, the oldest first.
+// buffer (3.5 s) drops packets, the oldest first.
 //
 // # What a gap is
 //

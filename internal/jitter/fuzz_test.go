@@ -92,7 +92,7 @@ func (w *wildRun) operate(t *testing.T, op []byte) {
 	if used := len(l.order) + len(l.free); used != len(l.slots) {
 		t.Fatalf("%d of %d slots accounted for", used, len(l.slots))
 	}
-	if l.held > w.player.buf.maxHeld+maxFrame || l.held < 0 {
+	if l.held > maxHeld+maxFrame || l.held < 0 {
 		t.Fatalf("%d samples held", l.held)
 	}
 }

@@ -13,8 +13,6 @@ type slot struct {
 	data    []byte
 }
 
-func (s *slot) payload() []byte { return s.data }
-
 // list keeps slots in the order of their seq: at most a number of them, of which memory is taken for as many,
 // and for payloads as long, as there ever were at once. Free slots are a stack.
 type list struct {
@@ -24,8 +22,6 @@ type list struct {
 	most  int
 	held  int64 // samples in all used slots
 }
-
-func newList(n int) list { return list{most: n} }
 
 func (l *list) full() bool { return len(l.order) == l.most }
 

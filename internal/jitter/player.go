@@ -18,29 +18,13 @@ type Decoder interface {
 	Conceal(dst []float32)
 }
 
-// Config bounds a Player. The zero value is ready to use.
+// Config begins a Player. The zero value is ready to use.
 type Config struct {
 	MinDelay time.Duration // least target delay; default none: what the network needs
-	MaxDelay time.Duration // greatest target delay; default 2 s
 	// StartDelay is the target delay of the first frames, until enough have come to know: what the player
 	// before this one of the same stream had Learned. Default: 6.5 ms.
 	StartDelay time.Duration
 	Past       Stats // of the players before this one, to which it adds its counters
-	// most media held, e.g. after a stall; then the oldest is dropped; default 3.5 s, at most 10 s
-	MaxBuffer time.Duration
-}
-
-func (c Config) withDefaults() Config {
-	if c.MaxDelay <= 0 {
-		c.MaxDelay = 2 * time.Second
-	}
-	if c.MaxBuffer <= 0 {
-		c.MaxBuffer = 3500 * time.Millisecond
-	}
-	c.MaxBuffer = max(200*time.Millisecond, min(c.MaxBuffer, 10*time.Second))
-	c.MaxDelay = min(c.MaxDelay, c.MaxBuffer)
-	c.MinDelay = max(0, min(c.MinDelay, c.MaxDelay))
-	return c
 }
 
 const (
@@ -102,7 +86,7 @@ type timeline struct {
 // New makes a player for one stream.
 func New(dec Decoder, cfg Config) *Player {
 	p := &Player{
-		dec: dec, buf: newBuffer(cfg.withDefaults()), pcm: newFIFO(),
+		dec: dec, buf: newBuffer(cfg), pcm: newFIFO(),
 		reader: minWindow{width: readerBucket},
 		line:   timeline{silent: true},
 		stats:  cfg.Past,
@@ -158,7 +142,7 @@ func (p *Player) Active() bool {
 func (p *Player) SetMinDelay(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.buf.est.lower = max(0, min(toSamples(d), p.buf.est.upper))
+	p.buf.est.lower = toSamples(d)
 }
 
 // Learned returns what the target delay has come to.

@@ -42,7 +42,7 @@ func (p *Player) produceSilence(s *slot, want int) {
 	outEnd := p.out + int64(p.pcm.unread())
 	start := s.media - (p.z - p.buf.est.due()) - outEnd
 	start = max(start, min(s.media-l.end, shortPause)-l.quiet)
-	start = min(start, p.buf.maxDelay+shortPause-l.waited) // whatever the clocks say
+	start = min(start, maxDelay+shortPause-l.waited) // whatever the clocks say
 	if start > 0 {
 		n := min(int64(want), start)
 		l.quiet += n
@@ -124,7 +124,7 @@ func (p *Player) fillHole(s *slot) {
 func (p *Player) recover(s *slot) bool {
 	l := &p.line
 	dst := p.frame[:s.length]
-	if p.dec.DecodeFEC(dst, s.payload()) != nil {
+	if p.dec.DecodeFEC(dst, s.data) != nil {
 		return false
 	}
 	p.stats.Recovered++
@@ -193,7 +193,7 @@ func (p *Player) playFrame(s *slot) {
 	}
 	l.join = false
 	dst := p.frame[:s.length]
-	n, err := p.dec.Decode(dst, s.payload())
+	n, err := p.dec.Decode(dst, s.data)
 	l.frame = s.length
 	l.end += s.length
 	p.countConcealed()

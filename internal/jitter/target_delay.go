@@ -49,9 +49,9 @@ type release struct {
 	opening bool  // it opens a talkspurt
 }
 
-func newEstimator(lower, upper, start int64) estimator {
+func newEstimator(lower, start int64) estimator {
 	return estimator{
-		lower: lower, upper: upper, start: max(startTarget, start),
+		lower: lower, upper: maxDelay, start: max(startTarget, start),
 		bases: minWindow{width: baseBucket},
 		short: newQuantileWindow(shortWindow), long: newQuantileWindow(longWindow),
 	}
