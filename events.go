@@ -56,7 +56,6 @@ const (
 	WarnUnknownMember WarningCode = "unknown_member" // a key came of whom the relay does not show
 	WarnOutside       WarningCode = "outside"        // somebody lacks the invite secret, or we do
 	WarnRelay         WarningCode = "relay"          // the relay shuts down
-	WarnSound         WarningCode = "sound"          // the member cannot be decoded
 	WarnCrowd         WarningCode = "crowd"          // more talk at once than are decoded: this one is not
 )
 

@@ -260,7 +260,7 @@ func (o *joinOutput) warning(w wzp.Warning) {
 	l.Code, l.Text = string(w.Code), w.Text
 	kind := "Warning: "
 	switch w.Code {
-	case wzp.WarnRelay, wzp.WarnSound, wzp.WarnOutside:
+	case wzp.WarnRelay, wzp.WarnOutside:
 		kind = "Note: "
 	}
 	l.human = kind + w.Text + "."

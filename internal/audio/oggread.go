@@ -129,9 +129,7 @@ func (r *oggReader) begin(serial uint32, packet []byte) error {
 	if head.MappingFamily != ogg.MappingFamilyRTP && head.StreamCount != 1 {
 		return fmt.Errorf("an Ogg Opus file with %d channels is not supported: use 1 or 2", head.Channels)
 	}
-	if r.decoder, err = opus.NewDecoder(); err != nil {
-		return err
-	}
+	r.decoder = opus.NewDecoder()
 	r.serial, r.skip, r.header, r.end = serial, int(head.PreSkip), true, 0
 	r.gain = float32(math.Pow(10, float64(head.OutputGain)/256/20))
 	r.packet, r.packets = r.packet[:0], nil

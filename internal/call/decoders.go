@@ -45,9 +45,6 @@ func (h *hearing) soundLocked(st *Stream, packet jitter.Packet, at time.Duration
 
 // startPlayerLocked makes a stream live with the first frame that sounds; nil: it cannot be.
 func (h *hearing) startPlayerLocked(st *Stream, ctr uint64, n *news) *jitter.Player {
-	if st.failed {
-		return nil
-	}
 	if !h.makePlaceLocked(st) {
 		if !h.crowded {
 			h.crowded = true
@@ -59,14 +56,8 @@ func (h *hearing) startPlayerLocked(st *Stream, ctr uint64, n *news) *jitter.Pla
 		}
 		return nil
 	}
-	decoder, err := st.newDecoder()
-	if err != nil {
-		n.events = append(n.events, Warning{Code: WarnSound, Text: err.Error()})
-		st.failed = true
-		return nil
-	}
 	st.missedLocked(ctr)
-	player := jitter.New(playDecoder{decoder}, jitter.Config{
+	player := jitter.New(playDecoder{st.newDecoder()}, jitter.Config{
 		MinDelay: st.minDelay, StartDelay: st.delay, Past: st.past,
 	})
 	st.player.Store(player)
@@ -75,18 +66,15 @@ func (h *hearing) startPlayerLocked(st *Stream, ctr uint64, n *news) *jitter.Pla
 }
 
 // newDecoder returns a decoder that goes on where the one before it ended.
-func (st *Stream) newDecoder() (*opus.Decoder, error) {
-	decoder, err := opus.NewDecoder()
-	if err != nil {
-		return nil, err
-	}
+func (st *Stream) newDecoder() *opus.Decoder {
+	decoder := opus.NewDecoder()
 	scratch := make([]float32, opus.MaxPacketSamples)
 	for _, packet := range st.last {
 		if len(packet) > 0 {
 			_, _ = decoder.Decode(scratch, packet) // if it fails the next ones sound a little worse
 		}
 	}
-	return decoder, nil
+	return decoder
 }
 
 // makePlaceLocked finds a place among those that are live: a free one; that of a stream silent for restAfter;

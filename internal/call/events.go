@@ -67,7 +67,6 @@ const (
 	WarnUnknownMember WarningCode = "unknown_member"
 	WarnOutside       WarningCode = "outside"
 	WarnRelay         WarningCode = "relay"
-	WarnSound         WarningCode = "sound"
 	WarnCrowd         WarningCode = "crowd"
 )
 

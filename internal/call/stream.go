@@ -47,7 +47,6 @@ type Stream struct {
 	delay     time.Duration       // that the last player learned
 	minDelay  time.Duration       // of players
 	fec       bool                // the talker sends in-band FEC
-	failed    bool                // there is no decoder
 	last      [primeFrames][]byte // packets with sound, the oldest first
 }
 

@@ -15,7 +15,7 @@ const maxSample = 8
 type Decoder struct{ codec *gopus.Decoder }
 
 // NewDecoder makes a decoder, of some 220 KiB.
-func NewDecoder() (*Decoder, error) {
+func NewDecoder() *Decoder {
 	codec, err := gopus.NewDecoder(gopus.DecoderConfig{
 		SampleRate: SampleRate,
 		Channels:   1,
@@ -24,9 +24,9 @@ func NewDecoder() (*Decoder, error) {
 		MaxPacketBytes:   maxPacketBytes,
 	})
 	if err != nil {
-		return nil, err
+		panic(err) // of another configuration
 	}
-	return &Decoder{codec}, nil
+	return &Decoder{codec}
 }
 
 // Decode decodes one packet into dst and returns how many samples it held. dst needs room for the packet's

@@ -20,10 +20,7 @@ func coded(t *testing.T, pcm []float32, bitrate int, drop ...int) []float32 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dec, err := opus.NewDecoder()
-	if err != nil {
-		t.Fatal(err)
-	}
+	dec := opus.NewDecoder()
 	var out []float32
 	packet, frame := make([]byte, enc.PacketSize()), make([]float32, enc.FrameSamples())
 	pcm = append(slices.Clone(pcm), make([]float32, len(frame))...) // flushes the encoder's delay
