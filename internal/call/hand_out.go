@@ -97,9 +97,8 @@ func (k *keeper) handOut(d *e2ee.Distribution) {
 //
 //	handing out ──> under way ──the relay has all its messages──> being passed on ──key delivered──> gone
 type outstanding struct {
-	mu      sync.Mutex // guards what follows
-	keys    []*outKey  // ascending by number, at most maxOutstanding
-	waiting chan struct{}
+	mu   sync.Mutex // guards keys
+	keys []*outKey  // ascending by number, at most maxOutstanding
 }
 
 // outKey is a header of a key that was handed out.
@@ -174,36 +173,22 @@ func (o *outstanding) delivered(numbers []uint32) {
 	o.keys = slices.DeleteFunc(o.keys, func(key *outKey) bool {
 		return slices.Contains(numbers, key.Number())
 	})
-	o.emptyLocked()
 }
 
-// none returns a channel that is closed when there are none.
-func (o *outstanding) none() <-chan struct{} {
+// none reports whether there are none.
+func (o *outstanding) none() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.waiting == nil {
-		o.waiting = make(chan struct{})
-	}
-	done := o.waiting
-	o.emptyLocked()
-	return done
+	return len(o.keys) == 0
 }
 
-// emptyLocked tells who waits that there are none, if so.
-func (o *outstanding) emptyLocked() {
-	if len(o.keys) == 0 && o.waiting != nil {
-		close(o.waiting)
-		o.waiting = nil
-	}
-}
-
-// wait returns when there are none, after deliveryTime, or when ctx ends.
+// wait returns when there are none, after deliveryTime, or when ctx ends. It looks now and then: a source ends
+// once.
 func (o *outstanding) wait(ctx context.Context) {
-	timer := time.NewTimer(deliveryTime)
-	defer timer.Stop()
-	select {
-	case <-o.none():
-	case <-timer.C:
-	case <-ctx.Done():
+	for end := time.Now().Add(deliveryTime); !o.none() && ctx.Err() == nil && time.Now().Before(end); {
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+		}
 	}
 }
