@@ -27,7 +27,8 @@ func (h *hearing) soundLocked(st *Stream, packet jitter.Packet, at time.Duration
 		st.storeLocked(packet.Payload)
 	}
 	if player == nil {
-		st.countLocked(packet.Counter)
+		st.past.Received++
+		st.missedLocked(packet.Counter)
 		if !packet.Silence {
 			st.unheard++
 			h.unheard++

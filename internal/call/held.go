@@ -121,20 +121,18 @@ func (h *hearing) greediestLocked() *talker {
 // playHeld implements undecrypted.
 func (h *hearing) playHeld(id wire.MemberID) {
 	var n news
+	defer h.passOn(&n)
 	h.mu.Lock()
-	if t := h.talkers[id]; t != nil {
-		h.playHeldLocked(t, time.Now(), &n)
+	defer h.mu.Unlock()
+	t := h.talkers[id]
+	if t == nil {
+		return
 	}
-	h.mu.Unlock()
-	h.passOn(&n)
-}
-
-func (h *hearing) playHeldLocked(t *talker, now time.Time, n *news) {
-	h.expireHeldLocked(t, now)
+	h.expireHeldLocked(t, time.Now())
 	frames := t.held.frames
 	t.held.frames = nil
 	for _, f := range frames {
-		if h.decryptLocked(t, f, n) {
+		if h.decryptLocked(t, f, &n) {
 			t.held.frames = append(t.held.frames, f) // it is another key's
 			continue
 		}

@@ -107,12 +107,6 @@ func (st *Stream) storeLocked(packet []byte) {
 	st.last[primeFrames-1] = append(oldest[:0], packet...)
 }
 
-// countLocked counts a packet that no player does, and, through times without a player, what is missing.
-func (st *Stream) countLocked(ctr uint64) {
-	st.past.Received++
-	st.missedLocked(ctr)
-}
-
 // missedLocked counts what is missing between a packet and those before it.
 func (st *Stream) missedLocked(ctr uint64) {
 	switch {

@@ -24,14 +24,12 @@ type talker struct {
 	held    heldFrames
 	unseen  int           // frames since it last said what it sees
 	leftAt  time.Duration // when it was told to have left, on the room's clock; 0: it has not
-	dropped bool          // another one takes its frames
 }
 
 // keyed is what a key id stands for: a talker's stream under one of its keys. The hearing's mu guards it.
 type keyed struct {
 	link.Stream
 	hearing *hearing
-	talker  *talker
 	opener  *e2ee.Opener
 }
 
@@ -39,11 +37,10 @@ type keyed struct {
 func (h *hearing) bind(kid wire.KID) *keyed {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	t := h.talkerLocked(kid.Member())
-	if t == nil {
+	if h.talkerLocked(kid.Member()) == nil {
 		return nil
 	}
-	return &keyed{Stream: link.Stream{KID: kid}, hearing: h, talker: t, opener: h.listener.Opener(kid)}
+	return &keyed{link.Stream{KID: kid}, h, h.listener.Opener(kid)}
 }
 
 // talkerLocked returns the talker with an id, which is made if it is new; nil: it is not heard.
@@ -82,7 +79,6 @@ func (h *hearing) dropLocked(t *talker) {
 		h.retireLocked(t, st)
 	}
 	h.unknown = slices.DeleteFunc(h.unknown, func(o *talker) bool { return o == t })
-	t.dropped = true
 	delete(h.talkers, t.id)
 }
 
@@ -110,13 +106,8 @@ func (e *keyed) Media(m *wire.Media, _ *link.Tx) {
 	var n news
 	h := e.hearing
 	h.mu.Lock()
-	if e.talker.dropped {
-		e.talker = h.talkerLocked(e.KID.Member())
-	}
 	f := frame{e, m.CTR, m.Ciphertext, time.Now()}
-	if t := e.talker; t == nil {
-		e.talker = &talker{dropped: true} // look again with the next frame
-	} else if h.decryptLocked(t, f, &n) {
+	if t := h.talkerLocked(e.KID.Member()); t != nil && h.decryptLocked(t, f, &n) {
 		e.Seen(m.CTR) // a guess that the low bits of later ones are read by
 		h.holdLocked(t, f, &n)
 	}
