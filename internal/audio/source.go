@@ -127,7 +127,7 @@ func OpenFile(path string) (*PacedSource, error) {
 // NewFileReader reads a WAV or Ogg Opus file from r. name is for errors.
 func NewFileReader(r io.Reader, name string) (Reader, error) {
 	in := bufio.NewReaderSize(r, 4<<10)
-	if head, err := in.Peek(4); err == nil && string(head) == "OggS" {
+	if head, _ := in.Peek(4); string(head) == "OggS" {
 		return newOggReader(in, name)
 	}
 	return NewWAVReader(in, name)

@@ -177,16 +177,13 @@ func (s *Speaker) Close() error {
 	case <-s.done:
 	case <-timeout.C: // the server asks for nothing
 	}
-	if s.alive() && !again {
+	s.mu.Lock()
+	alive := s.err == nil
+	s.mu.Unlock()
+	if alive && !again {
 		time.Sleep(durationOf(speakerBuffer)) // what the server still holds
 	}
 	s.link.close()
 	<-s.done
 	return nil
-}
-
-func (s *Speaker) alive() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.err == nil
 }

@@ -21,7 +21,7 @@ import (
 // Files beyond 4 GiB (EBU Tech 3306, ITU-R BS.2088) begin with "RF64" or "BW64", and their first chunk has
 // the sizes of those chunks whose own is 0xFFFFFFFF:
 //
-//	"ds64" body: riffSize64 dataSize64 samples64 count32   { id[4] size64 }[count]
+//	"ds64" body: riffSize64 dataSize64 samples64 count32 and those of chunks which no file of sound has
 const (
 	formatPCM        = 1
 	formatFloat      = 3
@@ -34,9 +34,8 @@ const (
 	maxFormatChunk  = 4096
 	unknownDataSize = 0xFFFFFFFF // written by programs that cannot seek back
 
-	sizesHead  = 28
-	sizesEntry = 12
-	maxSizes   = sizesHead + 64*sizesEntry // of which more than a few never occur
+	sizesHead = 28
+	maxSizes  = sizesHead + 64*12
 )
 
 // waveGUID is what follows the format code in an extensible format's GUID.
@@ -124,14 +123,11 @@ type wavHeader struct {
 	in     *bufio.Reader
 	large  bool // RF64 or BW64
 	format *WAVFormat
-	sizes  map[string]int64 // of chunks that are too large for their own size
+	long   int64 // size of the data, if it is too large for its own
 }
 
 // chunk reads a chunk that is not the data.
 func (h *wavHeader) chunk(id string, size int64) error {
-	if long, ok := h.sizes[id]; ok && size == unknownDataSize {
-		size = long
-	}
 	switch {
 	case id == "fmt ":
 		f, err := readFormat(h.in, size)
@@ -139,7 +135,7 @@ func (h *wavHeader) chunk(id string, size int64) error {
 			return err
 		}
 		h.format = &f
-	case id == "ds64" && h.large && h.sizes == nil:
+	case id == "ds64" && h.large:
 		return h.readSizes(size)
 	default:
 		if _, err := io.CopyN(io.Discard, h.in, padded(size)); err != nil {
@@ -158,29 +154,17 @@ func (h *wavHeader) readSizes(size int64) error {
 	if _, err := io.ReadFull(h.in, body); err != nil {
 		return headerError(err, "damaged WAV header: cut off in its chunk of sizes")
 	}
-	le := binary.LittleEndian
-	h.sizes = map[string]int64{"data": long(le.Uint64(body[8:]))}
-	table := body[sizesHead:size]
-	for range le.Uint32(body[24:]) {
-		if len(table) < sizesEntry {
-			return errors.New("damaged WAV header: its chunk of sizes is shorter than it says")
-		}
-		h.sizes[string(table[:4])] = long(le.Uint64(table[4:]))
-		table = table[sizesEntry:]
-	}
+	h.long = int64(min(binary.LittleEndian.Uint64(body[8:]), math.MaxInt64))
 	return nil
 }
-
-// long is a size as a number that can be added to: no file is longer than half of it.
-func long(size uint64) int64 { return int64(min(size, math.MaxInt64/2)) }
 
 // data reads the chunk of that name. What comes after it is no sound; but a program that wrote to a pipe, or
 // died, left a size that is not true, and then all that is there belongs to it.
 func (h *wavHeader) data(size int64) io.Reader {
-	if long, ok := h.sizes["data"]; ok && size == unknownDataSize {
-		size = long
+	if size == unknownDataSize {
+		size = h.long
 	}
-	if size == 0 || size == unknownDataSize {
+	if size == 0 {
 		return h.in
 	}
 	return io.LimitReader(h.in, size)

@@ -193,13 +193,13 @@ func TestReadLoudSurround(t *testing.T) {
 }
 
 // large is a file whose sizes are in its chunk "ds64".
-func large(id string, data []byte, size uint64, table []byte, more ...[]byte) []byte {
+func large(id string, data []byte, size uint64) []byte {
 	le := binary.LittleEndian
 	sizes := le.AppendUint64(nil, 1<<33)
 	sizes = le.AppendUint64(sizes, size)
 	sizes = le.AppendUint64(sizes, size/2)
-	sizes = le.AppendUint32(sizes, uint32(len(table)/sizesEntry))
-	file := riff(chunk("ds64", append(sizes, table...)), bytes.Join(more, nil), fmtChunk(formatPCM, mono16),
+	sizes = le.AppendUint32(sizes, 0)
+	file := riff(chunk("ds64", sizes), fmtChunk(formatPCM, mono16),
 		append([]byte("data\xff\xff\xff\xff"), data...), chunk("LIST", make([]byte, 50)))
 	return append([]byte(id+"\xff\xff\xff\xff"), file[8:]...)
 }
@@ -207,19 +207,14 @@ func large(id string, data []byte, size uint64, table []byte, more ...[]byte) []
 // What follows the sound of a file with 64-bit sizes is not played.
 func TestReadLargeFiles(t *testing.T) {
 	sound := store(mono16, make([]float64, 100))
-	junk := append([]byte("junk\xff\xff\xff\xff"), make([]byte, 8)...)
-	table := binary.LittleEndian.AppendUint64([]byte("junk"), 8)
 	for _, id := range []string{"RF64", "BW64"} {
-		if got := parseWAV(t, large(id, sound, 200, nil)); len(got) != 100 {
+		if got := parseWAV(t, large(id, sound, 200)); len(got) != 100 {
 			t.Errorf("%s: %d samples of 100", id, len(got))
 		}
-		if got := parseWAV(t, large(id, sound, 200, table, junk)); len(got) != 100 {
-			t.Errorf("%s, another large chunk: %d samples of 100", id, len(got))
-		}
-		if got := parseWAV(t, large(id, sound, 0, nil)); len(got) < 100 {
+		if got := parseWAV(t, large(id, sound, 0)); len(got) < 100 {
 			t.Errorf("%s, written to a pipe: %d samples of 100 at least", id, len(got))
 		}
-		if got := parseWAV(t, large(id, sound, math.MaxUint64, nil)); len(got) < 100 {
+		if got := parseWAV(t, large(id, sound, math.MaxUint64)); len(got) < 100 {
 			t.Errorf("%s, longer than can be: %d samples of 100 at least", id, len(got))
 		}
 	}
@@ -232,10 +227,6 @@ func TestReadLargeFiles(t *testing.T) {
 		"long":  append([]byte("RF64\x00\x00\x00\x00WAVE"), chunk("ds64", make([]byte, maxSizes+1))...),
 		"cut": append([]byte("RF64\x00\x00\x00\x00WAVE"),
 			chunk("ds64", make([]byte, sizesHead))[:20]...),
-		"no table": append([]byte("RF64\x00\x00\x00\x00WAVE"),
-			chunk("ds64", append(make([]byte, sizesHead-4), 1, 0, 0, 0))...),
-		"many more": append([]byte("RF64\x00\x00\x00\x00WAVE"),
-			chunk("ds64", append(make([]byte, sizesHead-4), 255, 255, 255, 255))...),
 	} {
 		if _, err := NewWAVReader(bytes.NewReader(file), name); err == nil ||
 			!strings.Contains(err.Error(), "chunk of sizes") {
@@ -378,7 +369,7 @@ func FuzzWAVReader(f *testing.F) {
 	f.Add(riff(extensible(stereo), chunk("LIST", []byte("abc")), chunk("data", make([]byte, 60))))
 	f.Add(riff(fmtChunk(formatFloat, WAVFormat{Channels: 1, SampleRate: 8000, Bits: 32, Float: true}),
 		chunk("data", make([]byte, 40))))
-	f.Add(large("RF64", make([]byte, 32), 32, binary.LittleEndian.AppendUint64([]byte("junk"), 8)))
+	f.Add(large("RF64", make([]byte, 32), 32))
 	f.Add([]byte("RIFF\x00\x00\x00\x00WAVEdata\xff\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		r, err := NewWAVReader(bytes.NewReader(file), "fuzz.wav")
