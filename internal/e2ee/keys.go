@@ -58,8 +58,7 @@ func freshKey() []byte {
 
 // ratchet returns W[s+1] of key = W[s], 32 bytes (RFC 9605, section 5.1). It does not change key.
 func ratchet(key []byte) []byte {
-	prk := mustDerive(hkdf.Extract(sha256.New, key, nil))
-	return mustDerive(hkdf.Expand(sha256.New, prk, "SFrame 1.0 Ratchet", ratchetedSize))
+	return mustDerive(hkdf.Key(sha256.New, key, nil, "SFrame 1.0 Ratchet", ratchetedSize))
 }
 
 // baseKey returns what SFrame derives its keys from. Without a secret that is a copy of wrapped = W[s]
@@ -94,7 +93,6 @@ const (
 )
 
 var (
-	errWrapSize   = errors.New("e2ee: a wrap has 64 or 80 bytes")
 	errWrapOpen   = errors.New("e2ee: the wrap is for another member or header, or was changed")
 	errJoinKey    = errors.New("e2ee: the recipient's join key is a point of low order: wrap nothing for it")
 	errJoinErased = errors.New("e2ee: the join key was erased: join again")
@@ -162,7 +160,7 @@ func (k *JoinKey) unwrap(
 ) ([]byte, error) {
 	switch {
 	case len(wrap) != wire.WrapFresh && len(wrap) != wire.WrapRatcheted:
-		return nil, errWrapSize
+		return nil, errWrapOpen
 	case k.reveal == nil:
 		return nil, errJoinErased
 	}
