@@ -142,6 +142,12 @@ func BenchmarkHeardStream(b *testing.B) {
 		members := make([]*sayer, streams)
 		for i := range members {
 			members[i] = e.member(i, 0)
+			// An encoder is whole after its first frames only.
+			for range 10 {
+				if _, _, err := members[i].codec.Encode(make([]byte, opus.MaxFrameBytes), pcm); err != nil {
+					b.Fatal(err)
+				}
+			}
 		}
 		encoders := heap() - before
 		for range 10 {
