@@ -182,8 +182,8 @@ func (o *outstanding) none() bool {
 	return len(o.keys) == 0
 }
 
-// wait returns when there are none, after deliveryTime, or when ctx ends. It looks now and then: a source ends
-// once.
+// wait returns when there are none, after deliveryTime, or when ctx ends. It looks now and then, for a source
+// ends once.
 func (o *outstanding) wait(ctx context.Context) {
 	for end := time.Now().Add(deliveryTime); !o.none() && ctx.Err() == nil && time.Now().Before(end); {
 		select {

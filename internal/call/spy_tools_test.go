@@ -146,7 +146,7 @@ func (n *notes) hoard(p *person) *hoard {
 func (h *hoard) opens(frames []notedFrame) (opened int) {
 	for _, f := range frames {
 		if slices.ContainsFunc(h.keys, func(k hoarded) bool {
-			_, err := k.listener.Opener(f.KID).Open(nil, f.CTR, f.Ciphertext, time.Now())
+			_, err := k.listener.Open(f.KID, nil, f.CTR, f.Ciphertext, time.Now())
 			return err == nil
 		}) {
 			opened++

@@ -30,7 +30,6 @@ type talker struct {
 type keyed struct {
 	link.Stream
 	hearing *hearing
-	opener  *e2ee.Opener
 }
 
 // bind returns what a key id stands for; nil: nobody whom we hear.
@@ -40,7 +39,7 @@ func (h *hearing) bind(kid wire.KID) *keyed {
 	if h.talkerLocked(kid.Member()) == nil {
 		return nil
 	}
-	return &keyed{link.Stream{KID: kid}, h, h.listener.Opener(kid)}
+	return &keyed{link.Stream{KID: kid}, h}
 }
 
 // talkerLocked returns the talker with an id, which is made if it is new; nil: it is not heard.
@@ -117,7 +116,7 @@ func (e *keyed) Media(m *wire.Media, _ *link.Tx) {
 
 // decryptLocked decrypts a frame and plays it. It reports whether its key is missing.
 func (h *hearing) decryptLocked(t *talker, f frame, n *news) (noKey bool) {
-	plain, err := f.of.opener.Open(h.buf[:0], f.ctr, f.ciphertext, time.Now())
+	plain, err := h.listener.Open(f.of.KID, h.buf[:0], f.ctr, f.ciphertext, time.Now())
 	switch {
 	case err == nil:
 		h.buf = plain
@@ -135,7 +134,7 @@ func (h *hearing) decryptLocked(t *talker, f frame, n *news) (noKey bool) {
 // acceptLocked handles a frame that was decrypted, unless it came before.
 func (h *hearing) acceptLocked(t *talker, f frame, plain []byte, n *news) {
 	e := f.of
-	err := e.opener.Accept(f.ctr)
+	err := h.listener.AcceptFrame(e.KID, f.ctr)
 	if errors.Is(err, e2ee.ErrAhead) {
 		h.countForgedLocked(e) // one frame of a member with that key must not make all later ones too old
 		return

@@ -28,10 +28,10 @@
 //	urgent message 8, by the relay                 ciphertext || tag    KID, CTR <- wire: rebuilt
 //	     |                                              |                |
 //	     v                                              v                v
-//	[Listener.Accept]: signature, number,  -- W --> [Opener.Open]: tag first, then AES-CTR;
+//	[Listener.Accept]: signature, number,  -- W --> [Listener.Open]: tag first, then AES-CTR;
 //	  wrap, hash                                        |             ratchets when the KID is ahead
 //	     |                                              v
-//	     v                                         [Opener.Accept]: once only
+//	     v                                         [Listener.AcceptFrame]: once only
 //	member digest -> [Views.Theirs]: do we              |
 //	  see the same room?                                v
 //	                                               codec packet with its timestamp

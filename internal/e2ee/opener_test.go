@@ -10,12 +10,11 @@ func TestOpenWithoutAKey(t *testing.T) {
 	a, b := newParty(t, "a"), newParty(t, "b")
 	k := goodKey(1, 0x10, 0, chain("one")[0])
 	f := k.frame(t, a, 0, 0)
-	opener := b.listener.Opener(f.kid) // before the key came
-	if _, err := opener.Open(nil, f.ctr, f.ciphertext, at(0)); err != ErrNoKey {
+	if _, err := b.listener.Open(f.kid, nil, f.ctr, f.ciphertext, at(0)); err != ErrNoKey {
 		t.Fatalf("Open: %v, want ErrNoKey", err)
 	}
 	b.wantAccept(t, a, k, at(1))
-	if got, err := opener.Open([]byte("dst "), f.ctr, f.ciphertext, at(1)); err != nil ||
+	if got, err := b.listener.Open(f.kid, []byte("dst "), f.ctr, f.ciphertext, at(1)); err != nil ||
 		string(got) != "dst words" {
 		t.Fatalf("Open: %q, %v", got, err)
 	}
@@ -80,7 +79,7 @@ func TestOpenInPlace(t *testing.T) {
 	a, b, _, s := armed(t)
 	for range 2 { // at first the key is derived
 		f := s.frame(t, "words")
-		got, err := b.listener.Opener(f.kid).Open(f.ciphertext[:0], f.ctr, f.ciphertext, at(0))
+		got, err := b.listener.Open(f.kid, f.ciphertext[:0], f.ctr, f.ciphertext, at(0))
 		if err != nil || string(got) != "words" || &got[0] != &f.ciphertext[0] {
 			t.Fatalf("Open: %q, %v", got, err)
 		}
@@ -93,10 +92,9 @@ func BenchmarkOpener(b *testing.B) {
 	k := goodKey(1, 0, 0, chain("one")[0])
 	to.wantAccept(b, from, k, at(0))
 	f, buf, now := k.frame(b, from, 0, 9), make([]byte, 0, 100), at(1)
-	opener := to.listener.Opener(f.kid)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := opener.Open(buf, f.ctr, f.ciphertext, now); err != nil {
+		if _, err := to.listener.Open(f.kid, buf, f.ctr, f.ciphertext, now); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -106,11 +104,11 @@ func BenchmarkOpener(b *testing.B) {
 func BenchmarkOpenForgedStep(b *testing.B) {
 	from, to := newParty(b, "a"), newParty(b, "b")
 	to.wantAccept(b, from, goodKey(1, 0, 0, chain("one")[0]), at(0))
-	opener := to.listener.Opener(wire.MakeKID(from.hash.Member(), 0, 15))
+	kid := wire.MakeKID(from.hash.Member(), 0, 15)
 	forged, now := make([]byte, 80), at(1)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := opener.Open(nil, 0, forged, now); err != ErrAuth {
+		if _, err := to.listener.Open(kid, nil, 0, forged, now); err != ErrAuth {
 			b.Fatal(err)
 		}
 	}

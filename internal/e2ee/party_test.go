@@ -134,7 +134,7 @@ func (s *Sealer) frame(t testing.TB, plaintext string) sealed {
 
 // opens returns the plaintext of f.
 func (p *party) opens(f sealed, now time.Time) (string, error) {
-	plaintext, err := p.listener.Opener(f.kid).Open(nil, f.ctr, f.ciphertext, now)
+	plaintext, err := p.listener.Open(f.kid, nil, f.ctr, f.ciphertext, now)
 	return string(plaintext), err
 }
 

@@ -200,11 +200,11 @@ func TestSealWithAKeyDoesNotAllocate(t *testing.T) {
 	}
 	f := s.frame(t, string(plaintext))
 	wantHeard(t, f, string(plaintext), at(0), b)
-	opener := b.listener.Opener(f.kid)
 	now := at(1)
 	for what, sealed := range map[string][]byte{"Open": f.ciphertext,
 		"Open of a forged frame": make([]byte, 100)} {
-		if n := testing.AllocsPerRun(100, func() { opener.Open(buf, f.ctr, sealed, now) }); n != 0 {
+		open := func() { b.listener.Open(f.kid, buf, f.ctr, sealed, now) }
+		if n := testing.AllocsPerRun(100, open); n != 0 {
 			t.Errorf("%s: %v allocations", what, n)
 		}
 	}
@@ -217,7 +217,7 @@ func TestTalkersAndListenersDoNotPrintKeys(t *testing.T) {
 	a.sees(b)
 	d, _ := a.talker.Step(at(10))
 	deliver(t, a, d, at(10), b)
-	f := s.frame(t, "x")
+	s.frame(t, "x")
 	keys := [][]byte{*a.talker.key.w, *a.talker.waiting.w, *d.key.w}
 	talker := b.listener.talkers[a.hash.Member()]
 	generation := talker.generations[0]
@@ -239,7 +239,7 @@ func TestTalkersAndListenersDoNotPrintKeys(t *testing.T) {
 		generation, *generation, step, *step, *step, step,
 	}
 	for _, value := range []any{
-		a.talker, s, d, b.listener, c.listener, b.listener.Opener(f.kid), &outer, outer.c, *d,
+		a.talker, s, d, b.listener, c.listener, &outer, outer.c, *d,
 		talker, *talker, talker.generations, generation, *generation, generation.steps, step, *step,
 		[]heldStep{*step},
 	} {

@@ -119,7 +119,7 @@ func TestSameKeyAfterALeave(t *testing.T) {
 }
 
 // takes notes that a frame came.
-func (p *party) takes(f sealed) error { return p.listener.Opener(f.kid).Accept(f.ctr) }
+func (p *party) takes(f sealed) error { return p.listener.AcceptFrame(f.kid, f.ctr) }
 
 // TestKeysOfManyStreams wants a talker of 256 streams to bind no more keys than those that it may need at
 // once.
