@@ -1,5 +1,7 @@
 package jitter
 
+import "slices"
+
 // slot holds one packet that waits to be played.
 type slot struct {
 	seq     int64 // position in the stream: the counter, unwrapped over restarts
@@ -14,13 +16,12 @@ type slot struct {
 }
 
 // list keeps slots in the order of their seq: at most a number of them, of which memory is taken for as many,
-// and for payloads as long, as there ever were at once. Free slots are a stack.
+// and for payloads as long, as there ever were at once.
 type list struct {
-	slots []slot
-	free  []int16 // indexes of unused slots
-	order []int16 // indexes of used slots, by rising seq
+	order []*slot // by rising seq
+	free  []*slot
 	most  int
-	held  int64 // samples in all used slots
+	held  int64 // samples in order
 }
 
 func (l *list) full() bool { return len(l.order) == l.most }
@@ -29,37 +30,31 @@ func (l *list) front() *slot {
 	if len(l.order) == 0 {
 		return nil
 	}
-	return &l.slots[l.order[0]]
+	return l.order[0]
 }
 
-// insert copies s and payload into a free slot; the list must not be full. The
-// search starts at the newest, where packets nearly always belong.
+// insert copies s and payload into a free slot; the list must not be full. The search starts at the newest,
+// where packets nearly always belong.
 func (l *list) insert(s slot, payload []byte) {
 	if len(l.free) == 0 {
-		l.free = append(l.free, int16(len(l.slots)))
-		l.slots = append(l.slots, slot{})
+		l.free = append(l.free, new(slot))
 	}
-	index := l.free[len(l.free)-1]
-	l.free = l.free[:len(l.free)-1]
-	to := &l.slots[index]
-	to.data = append(to.data[:0], payload...)
-	s.data = to.data
+	last := len(l.free) - 1
+	to := l.free[last]
+	l.free = l.free[:last]
+	s.data = append(to.data[:0], payload...)
 	*to = s
 	at := len(l.order)
-	for at > 0 && l.slots[l.order[at-1]].seq > s.seq {
+	for at > 0 && l.order[at-1].seq > s.seq {
 		at--
 	}
-	l.order = append(l.order, 0)
-	copy(l.order[at+1:], l.order[at:])
-	l.order[at] = index
+	l.order = slices.Insert(l.order, at, to)
 	l.held += s.length
 }
 
 // pop frees the front slot. Its content stays readable until the next insert.
 func (l *list) pop() {
-	index := l.order[0]
-	l.held -= l.slots[index].length
-	copy(l.order, l.order[1:])
-	l.order = l.order[:len(l.order)-1]
-	l.free = append(l.free, index)
+	l.held -= l.order[0].length
+	l.free = append(l.free, l.order[0])
+	l.order = slices.Delete(l.order, 0, 1)
 }
