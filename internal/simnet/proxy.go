@@ -21,7 +21,7 @@ type ProxyConfig struct {
 
 	MaxClients    int           // more are refused; 0 for 256
 	Idle          time.Duration // after so long without a packet a client is forgotten; 0: 2 minutes
-	InFlightBytes int           // buffers of packets under way, both directions; 0 for 64 MiB
+	InFlightBytes int           // of packets under way, both directions; 0 for 64 MiB
 }
 
 // ProxyStats counts since the start.
@@ -58,7 +58,7 @@ type Proxy struct {
 	target   *net.UDPAddr
 
 	stop    chan struct{} // closed by Close
-	wake    chan struct{} // capacity 1: an earlier packet came than the writer waits for
+	wake    chan struct{} // capacity 1: a packet came, which may be due before those that the writer waits for
 	running sync.WaitGroup
 
 	mu          sync.Mutex // guards all below
@@ -67,9 +67,7 @@ type Proxy struct {
 	blocked     Direction
 	clients     map[netip.AddrPort]*client
 	flight      schedule[outgoing]
-	flightBytes int       // of buffers under way
-	free        [][]byte  // buffers of pooledSize bytes, as many as were under way at most
-	writerUntil time.Time // when the writer goes on by itself; zero while it works
+	flightBytes int // of packets under way
 	counts      [2]ProxyDirectionStats
 	stats       ProxyStats // without those, and without the channels of present clients
 }

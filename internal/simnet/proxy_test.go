@@ -128,7 +128,7 @@ func TestProxyKeepsOrderAndSizes(t *testing.T) {
 	to := target(t)
 	p := newProxy(t, to, ProxyConfig{Up: Profile{Delay: 5 * time.Millisecond, Jitter: 5 * time.Millisecond}})
 	c := dialProxy(t, p)
-	sizes := []int{0, 1, pooledSize - 1, pooledSize, pooledSize + 1, 9000, 60_000}
+	sizes := []int{0, 1, leastSize - 1, leastSize, leastSize + 1, 9000, 60_000}
 	const under = 10 // packets are under way: more may not fit into small socket buffers
 	for i := range 200 + under {
 		if i < 200 {
@@ -280,7 +280,7 @@ func TestProxyBoundsAndForgetsClients(t *testing.T) {
 
 func TestProxyBoundsMemory(t *testing.T) {
 	to := target(t)
-	p := newProxy(t, to, ProxyConfig{Up: Profile{Delay: time.Minute}, InFlightBytes: 10 * pooledSize})
+	p := newProxy(t, to, ProxyConfig{Up: Profile{Delay: time.Minute}, InFlightBytes: 10 * leastSize})
 	c := dialProxy(t, p)
 	for range 15 {
 		transmit(t, c, "x")

@@ -3,16 +3,13 @@ package simnet
 import (
 	"errors"
 	"net"
+	"slices"
 	"syscall"
 	"time"
 )
 
-const (
-	// pooledSize is the room in a reused buffer: any packet that is not fragmented on Ethernet.
-	pooledSize = 2048
-	// writeBatch is how many packets the writer takes out under one lock.
-	writeBatch = 64
-)
+// leastSize is as how many bytes a packet under way counts at least, for its buffer and all that belongs to it.
+const leastSize = 2048
 
 // outgoing is a packet under way.
 type outgoing struct {
@@ -20,10 +17,10 @@ type outgoing struct {
 	direction Direction
 	copies    int
 	payload   []byte
-
-	upstream *net.UDPConn // the client's when the packet is due
-	failed   int          // copies that the socket refused
 }
+
+// size is as how many bytes the packet counts.
+func (o *outgoing) size() int { return max(len(o.payload), leastSize) }
 
 // forward puts a packet that was read at now through the client's channel.
 func (p *Proxy) forward(c *client, d Direction, payload []byte, now time.Time) {
@@ -37,26 +34,17 @@ func (p *Proxy) forward(c *client, d Direction, payload []byte, now time.Time) {
 	if v.Copies == 0 {
 		return
 	}
-	count := &p.counts[d.index()]
-	if p.flightBytes+max(len(payload), pooledSize) > p.config.InFlightBytes {
+	count, o := &p.counts[d.index()], outgoing{c, d, v.Copies, slices.Clone(payload)}
+	if p.flightBytes+o.size() > p.config.InFlightBytes {
 		count.Overflow += uint64(v.Copies)
 		return
 	}
-	var buf []byte
-	if n := len(p.free) - 1; n >= 0 && len(payload) <= pooledSize {
-		buf, p.free = p.free[n], p.free[:n]
-	} else {
-		buf = make([]byte, 0, max(len(payload), pooledSize))
-	}
-	p.flightBytes += cap(buf)
+	p.flightBytes += o.size()
 	count.InFlight += uint64(v.Copies)
-	p.flight.push(v.At, outgoing{client: c, direction: d, copies: v.Copies, payload: append(buf, payload...)})
-	if !p.writerUntil.IsZero() && v.At.Before(p.writerUntil) {
-		p.writerUntil = time.Time{} // one wake-up is enough
-		select {
-		case p.wake <- struct{}{}:
-		default:
-		}
+	p.flight.push(v.At, o)
+	select {
+	case p.wake <- struct{}{}:
+	default:
 	}
 }
 
@@ -64,96 +52,65 @@ func (p *Proxy) forward(c *client, d Direction, payload []byte, now time.Time) {
 func (p *Proxy) write() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	batch := make([]outgoing, 0, writeBatch)
 	for {
+		timer.Reset(p.sendDue())
 		select {
 		case <-p.stop:
 			return
-		default:
-		}
-		var wait time.Duration
-		if batch, wait = p.due(batch[:0]); len(batch) > 0 {
-			for i := range batch {
-				p.send(&batch[i])
-			}
-			p.release(batch)
-			continue
-		}
-		timer.Reset(wait)
-		select {
-		case <-p.stop:
 		case <-p.wake:
 		case <-timer.C:
 		}
 	}
 }
 
-// due appends what is due to batch. If that is nothing, it returns how long the writer may wait.
-func (p *Proxy) due(batch []outgoing) ([]outgoing, time.Duration) {
+// sendDue sends what is due, and returns how long the writer may wait for more.
+func (p *Proxy) sendDue() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := time.Now()
-	p.writerUntil = time.Time{}
-	for len(batch) < cap(batch) {
+	for !p.closed {
+		now := time.Now()
 		o, ok := p.flight.pop(now)
+		if !ok && p.flight.len() > 0 {
+			return p.flight.next().Sub(now)
+		}
 		if !ok {
 			break
 		}
-		o.upstream = o.client.upstream
-		batch = append(batch, o)
-	}
-	if len(batch) > 0 {
-		return batch, 0
-	}
-	p.writerUntil = now.Add(time.Hour)
-	if p.flight.len() > 0 {
-		p.writerUntil = p.flight.next()
-	}
-	return batch, p.writerUntil.Sub(now)
-}
-
-// send writes all copies of a packet.
-func (p *Proxy) send(o *outgoing) {
-	for range o.copies {
-		if p.sendCopy(o) != nil {
-			o.failed++
+		upstream := o.client.upstream
+		p.mu.Unlock() // while it is written
+		failed := 0
+		for range o.copies {
+			if p.send(&o, upstream) != nil {
+				failed++
+			}
 		}
+		p.mu.Lock()
+		count, sent := &p.counts[o.direction.index()], uint64(o.copies-failed)
+		count.InFlight -= uint64(o.copies)
+		count.Failed += uint64(failed)
+		count.Out += sent
+		count.BytesOut += sent * uint64(len(o.payload)+HeaderBytes)
+		p.flightBytes -= o.size()
 	}
+	return time.Hour
 }
 
-func (p *Proxy) sendCopy(o *outgoing) error {
+// send writes one copy of a packet. upstream is the client's when the packet was due.
+func (p *Proxy) send(o *outgoing, upstream *net.UDPConn) error {
 	if o.direction == Down {
 		_, err := p.listener.WriteToUDPAddrPort(o.payload, o.client.addr)
 		return err
 	}
-	_, err := o.upstream.Write(o.payload)
+	_, err := upstream.Write(o.payload)
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		// That is the answer to an earlier packet, and this one was not sent.
-		_, err = o.upstream.Write(o.payload)
+		_, err = upstream.Write(o.payload)
 	case errors.Is(err, net.ErrClosed): // Rebind came between
 		p.mu.Lock()
-		o.upstream = o.client.upstream
+		upstream = o.client.upstream
 		p.mu.Unlock()
-		_, err = o.upstream.Write(o.payload)
+		_, err = upstream.Write(o.payload)
 	}
 	return err
-}
-
-// release counts the packets of a batch, and gives their buffers back.
-func (p *Proxy) release(batch []outgoing) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for i, o := range batch {
-		count, sent := &p.counts[o.direction.index()], uint64(o.copies-o.failed)
-		count.InFlight -= uint64(o.copies)
-		count.Failed += uint64(o.failed)
-		count.Out += sent
-		count.BytesOut += sent * uint64(len(o.payload)+HeaderBytes)
-		p.flightBytes -= cap(o.payload)
-		if cap(o.payload) == pooledSize {
-			p.free = append(p.free, o.payload[:0])
-		}
-		batch[i] = outgoing{}
-	}
 }
