@@ -99,8 +99,7 @@ func (k *KnownNames) trust(name string, f Fingerprint, only bool) error {
 			data = withoutName(data, who)
 			delete(names, who)
 		}
-		data, _, err := addKnownNames(data, names, []knownName{{who, person}})
-		return data, err
+		return addKnownName(data, names, names.count(), knownName{who, person})
 	})
 }
 
@@ -204,26 +203,26 @@ func parseKnownName(words []string) (pair knownName, err error) {
 	return pair, nil
 }
 
-// addKnownNames returns data with more lines, as many of the first as fit; the error says why not all did.
-func addKnownNames(data []byte, names knownNames, more []knownName) (after []byte, added int, err error) {
-	count := 0
-	for _, people := range names {
+// count returns how many names there are, with each fingerprint of a name.
+func (n knownNames) count() (count int) {
+	for _, people := range n {
 		count += len(people)
 	}
-	data = slices.Clone(data)
-	for _, pair := range more {
-		after = appendLine(data, knownNamesHeader, fmt.Sprintf("%x %x", pair.who[:], pair.person[:]))
-		if count+added >= maxKnownNames {
-			return data, added, fmt.Errorf("there are %d names already: "+
-				"remove lines from the file of known names, or the file", maxKnownNames)
-		}
-		if len(after) > maxKnownNamesSize {
-			return data, added, errors.New("the file of known names is full: remove comments from it")
-		}
-		data = after
-		added++
+	return count
+}
+
+// addKnownName adds a line to data and names, of which there are count. The error says why it does not fit.
+func addKnownName(data []byte, names knownNames, count int, pair knownName) ([]byte, error) {
+	after := appendLine(data, knownNamesHeader, fmt.Sprintf("%x %x", pair.who[:], pair.person[:]))
+	switch {
+	case count >= maxKnownNames:
+		return data, fmt.Errorf("there are %d names already: "+
+			"remove lines from the file of known names, or the file", maxKnownNames)
+	case len(after) > maxKnownNamesSize:
+		return data, errors.New("the file of known names is full: remove comments from it")
 	}
-	return data, added, nil
+	names[pair.who] = append(names[pair.who], pair.person)
+	return after, nil
 }
 
 // withoutName returns data without the lines of a name.

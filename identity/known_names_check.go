@@ -30,80 +30,56 @@ const (
 // given, also with an error: then new names were not remembered, or not all, or, if the file cannot be read,
 // nobody is known. It reads and writes files: call it where that may take some milliseconds.
 func (k *KnownNames) Check(people []NamedKey, limit int) ([]NameVerdict, error) {
-	c := nameCheck{lines: make([]knownName, len(people)), verdicts: make([]NameVerdict, len(people))}
+	lines, verdicts := make([]knownName, len(people)), make([]NameVerdict, len(people))
+	known, err := k.load()
 	for i, p := range people {
 		name := names.Fold(p.Name)
 		switch {
 		case name == "":
 		case p.Key.smallOrder():
-			c.verdicts[i] = NameOther // anybody can sign with it
+			verdicts[i] = NameOther // anybody can sign with it
 		default:
-			c.lines[i].who, c.lines[i].person = k.tags(name, p.Key.Fingerprint())
-			c.verdicts[i] = NameNotKept
+			lines[i].who, lines[i].person = k.tags(name, p.Key.Fingerprint())
+			verdicts[i] = known.verdict(lines[i])
 		}
 	}
-	names, err := k.load()
-	if err != nil {
-		return c.verdicts, err
+	if err != nil || limit <= 0 || !slices.Contains(verdicts, NameNotKept) {
+		return verdicts, err
 	}
-	if c.lookUp(names); limit <= 0 || !slices.Contains(c.verdicts, NameNotKept) {
-		return c.verdicts, nil
-	}
-	var kept []int
+	after := slices.Clone(verdicts)
 	var full error
 	err = k.change(func(data []byte, names knownNames) ([]byte, error) {
-		c.lookUp(names) // another process may have been faster
-		var more []knownName
-		kept, more = c.newNames(limit)
-		after, added, err := addKnownNames(data, names, more)
-		kept, full = kept[:added], err
-		return after, nil
+		count := names.count()
+		for i, line := range lines {
+			if after[i] != NameNotKept {
+				continue
+			}
+			// Another process may have been faster, or somebody before may have the same name.
+			if after[i] = names.verdict(line); after[i] != NameNotKept || limit == 0 || full != nil {
+				continue
+			}
+			if data, full = addKnownName(data, names, count, line); full == nil {
+				after[i], count, limit = NameKept, count+1, limit-1
+			}
+		}
+		return data, nil
 	})
 	if err != nil {
-		return c.verdicts, err
-	}
-	remembered := make(knownNames)
-	for _, i := range kept {
-		remembered[c.lines[i].who] = []nameTag{c.lines[i].person}
-	}
-	c.lookUp(remembered) // whoever else has the same names
-	for _, i := range kept {
-		c.verdicts[i] = NameKept
+		return verdicts, err
 	}
 	if full != nil {
 		full = fmt.Errorf("cannot remember a name: %w", full)
 	}
-	return c.verdicts, full
+	return after, full
 }
 
-// nameCheck is a Check under way.
-type nameCheck struct {
-	lines    []knownName   // by person
-	verdicts []NameVerdict // NameNotKept: not known so far
-}
-
-// lookUp finds the verdicts on those whose names are known.
-func (c *nameCheck) lookUp(names knownNames) {
-	for i, line := range c.lines {
-		known, found := names[line.who]
-		if c.verdicts[i] != NameNotKept || !found {
-			continue
-		}
-		c.verdicts[i] = NameOther
-		if slices.Contains(known, line.person) {
-			c.verdicts[i] = NameKnown
-		}
+// verdict is what names tell of a line; NameNotKept: nobody is known by the name.
+func (n knownNames) verdict(line knownName) NameVerdict {
+	switch people, known := n[line.who]; {
+	case !known:
+		return NameNotKept
+	case slices.Contains(people, line.person):
+		return NameKnown
 	}
-}
-
-// newNames returns the first who has each name that is not known, at most limit of them, and their lines.
-func (c *nameCheck) newNames(limit int) (first []int, lines []knownName) {
-	seen := make(map[nameTag]bool)
-	for i, line := range c.lines {
-		if c.verdicts[i] == NameNotKept && !seen[line.who] && len(first) < limit {
-			seen[line.who] = true
-			first, lines = append(first, i), append(lines, line)
-		}
-	}
-	return first, lines
+	return NameOther
 }
