@@ -27,20 +27,12 @@ type idCmd struct {
 
 // identityFlag is for every command that acts as somebody.
 type identityFlag struct {
-	// Identity is a pointer to tell an empty value, such as an unset shell variable, from no flag: it must
-	// not mean somebody's own identity by accident.
 	Identity *string `type:"home" placeholder:"FILE" help:"Identity file (default: wzp/identity in your configuration directory)."`
 }
 
 // path returns the identity file to use.
 func (f identityFlag) path() (string, error) {
-	if f.Identity == nil {
-		return identity.DefaultFile()
-	}
-	if *f.Identity == "" {
-		return "", usagef("--identity is empty: give the name of a file")
-	}
-	return *f.Identity, nil
+	return fileOr(f.Identity, "--identity", identity.DefaultFile)
 }
 
 // load returns the identity that must be there, and its file.

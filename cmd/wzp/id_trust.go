@@ -17,21 +17,46 @@ type knownNamesFlag struct {
 
 // open opens the known names of id.
 func (f knownNamesFlag) open(id *identity.Identity) (*identity.KnownNames, error) {
-	path, err := f.path()
+	path, err := fileOr(f.KnownNames, "--known-names", identity.DefaultKnownNamesFile)
 	if err != nil {
 		return nil, err
 	}
 	return identity.OpenKnownNames(path, id)
 }
 
-func (f knownNamesFlag) path() (string, error) {
-	if f.KnownNames == nil {
-		return identity.DefaultKnownNamesFile()
+// fileOr is the file that a flag names, or else the usual one. A pointer tells an empty value, such as an
+// unset shell variable, from no flag: it must not mean somebody's own file by accident.
+func fileOr(given *string, flag string, usual func() (string, error)) (string, error) {
+	switch {
+	case given == nil:
+		return usual()
+	case *given == "":
+		return "", usagef("%s is empty: give the name of a file", flag)
 	}
-	if *f.KnownNames == "" {
-		return "", usagef("--known-names is empty: give the name of a file")
+	return *given, nil
+}
+
+// relayKeyFlags say by which key a relay is known.
+type relayKeyFlags struct {
+	RelayKey    string `placeholder:"FINGERPRINT" help:"The relay's; without it, that of the first visit is kept and expected."`
+	KnownRelays string `type:"home" placeholder:"FILE" help:"Where relays' keys are kept."`
+}
+
+// open returns the fingerprint that was given, or the known relays.
+func (f relayKeyFlags) open() (wanted identity.Fingerprint, known *identity.KnownRelays, err error) {
+	if f.RelayKey != "" {
+		if wanted, err = identity.ParseFingerprint(f.RelayKey); err != nil {
+			err = usagef("--relay-key: %w", err)
+		}
+		return wanted, nil, err
 	}
-	return *f.KnownNames, nil
+	if f.KnownRelays == "" {
+		f.KnownRelays, err = identity.DefaultKnownRelaysFile()
+	}
+	if err == nil {
+		known, err = identity.OpenKnownRelays(f.KnownRelays)
+	}
+	return wanted, known, err
 }
 
 type idTrustCmd struct {

@@ -32,9 +32,8 @@ type joinCmd struct {
 	PTT  bool   `name:"ptt" help:"Push to talk: start muted; the space bar opens and closes the microphone."`
 	Name string `placeholder:"NAME" help:"Shown to others."`
 
-	RelayKey    string        `placeholder:"FINGERPRINT" help:"The relay's; without it, that of the first visit is kept and expected."`
-	KnownRelays string        `type:"home" placeholder:"FILE" help:"Where relays' keys are kept."`
-	Timeout     time.Duration `default:"60s" help:"How long to try to join."`
+	relayKeyFlags
+	Timeout time.Duration `default:"60s" help:"How long to try to join."`
 
 	Bitrate int           `default:"24000" placeholder:"BPS" help:"Codec bits a second, 6000 to 64000."`
 	Frame   time.Duration `default:"20ms" help:"Frame length: 20ms, 40ms or 60ms."`
@@ -142,19 +141,8 @@ func (c *joinCmd) check() error {
 // clientConfig says who we are and which relay we believe.
 func (c *joinCmd) clientConfig(out *joinOutput) (config wzp.Config, err error) {
 	config = wzp.Config{Name: c.Name, Program: "wzp " + buildVersion()}
-	if c.RelayKey != "" {
-		if config.RelayKey, err = identity.ParseFingerprint(c.RelayKey); err != nil {
-			return config, usagef("--relay-key: %w", err)
-		}
-	} else {
-		if c.KnownRelays == "" {
-			if c.KnownRelays, err = identity.DefaultKnownRelaysFile(); err != nil {
-				return config, err
-			}
-		}
-		if config.KnownRelays, err = identity.OpenKnownRelays(c.KnownRelays); err != nil {
-			return config, err
-		}
+	if config.RelayKey, config.KnownRelays, err = c.relayKeyFlags.open(); err != nil {
+		return config, err
 	}
 	seed, made, err := c.loadOrCreate()
 	if err != nil {

@@ -50,7 +50,6 @@ var longHelp = kong.Vars{
 	"page_relay": "The relay: HOST or HOST:PORT of its https page, or its whole address, " +
 		"such as http://localhost:8080 or https://example.org/voice/.",
 	"page_listen": "TCP address of the page; port 0 means any.",
-	"page_key":    "The relay's; without it, that of the first visit is kept and expected.",
 }
 
 func main() {

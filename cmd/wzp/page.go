@@ -45,9 +45,7 @@ const (
 type pageCmd struct {
 	Relay  string `required:"" placeholder:"HOST" help:"${page_relay}"`
 	Listen string `default:"127.0.0.1:8081" placeholder:"ADDR" help:"${page_listen}"`
-
-	RelayKey    string `placeholder:"FINGERPRINT" help:"${page_key}"`
-	KnownRelays string `type:"home" placeholder:"FILE" help:"Where relays' keys are kept."`
+	relayKeyFlags
 }
 
 // Run implements the command.
@@ -82,22 +80,10 @@ func (c *pageCmd) page() (*relayPage, error) {
 		return nil, err
 	}
 	p := &relayPage{base: base, client: pageClient()}
-	if c.RelayKey != "" {
-		if p.wanted, err = identity.ParseFingerprint(c.RelayKey); err != nil {
-			return nil, usagef("--relay-key: %w", err)
-		}
-		return p, nil
-	}
-	file := c.KnownRelays
-	if file == "" {
-		if file, err = identity.DefaultKnownRelaysFile(); err != nil {
-			return nil, err
-		}
-	}
-	if p.known, err = identity.OpenKnownRelays(file); err != nil {
+	if p.wanted, p.known, err = c.relayKeyFlags.open(); err != nil {
 		return nil, err
 	}
-	if base.Scheme == "http" && !web.IsLocal(base.Host) {
+	if p.known != nil && base.Scheme == "http" && !web.IsLocal(base.Host) {
 		warn("over http, whoever is between can pose as the relay on the first visit: give --relay-key")
 	}
 	return p, nil

@@ -27,6 +27,12 @@ import (
 	"github.com/wzp-voice/wzp/web"
 )
 
+func byKey(n byte) relayKeyFlags {
+	return relayKeyFlags{RelayKey: testIdentity(n).Fingerprint().String()}
+}
+
+func inFile(known string) relayKeyFlags { return relayKeyFlags{KnownRelays: known} }
+
 // testIdentity returns one of 256 identities.
 func testIdentity(n byte) *identity.Identity {
 	return identity.SeedFromBytes([identity.SeedSize]byte{0: n}).Identity()
@@ -94,7 +100,7 @@ func TestPage(t *testing.T) {
 	t.Cleanup(func() { goleak.VerifyNone(t, ignore) })
 	r, stop := newPageRelay(t, testIdentity(1), "127.0.0.1:0")
 	known := filepath.Join(t.TempDir(), "known_relays")
-	cmd := pageCmd{Relay: "http://" + r.HTTPAddr().String(), KnownRelays: known}
+	cmd := pageCmd{Relay: "http://" + r.HTTPAddr().String(), relayKeyFlags: inFile(known)}
 	p, err := cmd.page()
 	if err != nil {
 		t.Fatal(err)
@@ -166,8 +172,8 @@ func (p *relayPage) expire(by time.Duration) {
 
 func TestPageKey(t *testing.T) {
 	r, _ := newPageRelay(t, testIdentity(1), "127.0.0.1:0")
-	cmd := pageCmd{Relay: "http://" + r.HTTPAddr().String(), RelayKey: testIdentity(1).Fingerprint().String(),
-		KnownRelays: t.TempDir()}
+	cmd := pageCmd{Relay: "http://" + r.HTTPAddr().String(), relayKeyFlags: byKey(1)}
+	cmd.KnownRelays = t.TempDir()
 	p, err := cmd.page()
 	if err != nil {
 		t.Fatal(err)
@@ -197,7 +203,7 @@ func TestPageKnownToJoin(t *testing.T) {
 	if err := relays.Check(r.Addr().String(), testIdentity(9).Public()); err != nil {
 		t.Fatal(err)
 	}
-	p, err := (&pageCmd{Relay: "http://" + r.HTTPAddr().String(), KnownRelays: known}).page()
+	p, err := (&pageCmd{Relay: "http://" + r.HTTPAddr().String(), relayKeyFlags: inFile(known)}).page()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +227,7 @@ func TestPageKeepsOnlyItsHost(t *testing.T) {
 			_ = json.NewEncoder(w).Encode(c)
 		}))
 		known := filepath.Join(t.TempDir(), "known_relays")
-		p, err := (&pageCmd{Relay: server.URL, KnownRelays: known}).page()
+		p, err := (&pageCmd{Relay: server.URL, relayKeyFlags: inFile(known)}).page()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -293,7 +299,7 @@ func TestPageIsLocal(t *testing.T) {
 		_ = json.NewEncoder(w).Encode(goodConnect(testIdentity(1)))
 	}))
 	defer server.Close()
-	p, err := (&pageCmd{Relay: server.URL, RelayKey: testIdentity(1).Fingerprint().String()}).page()
+	p, err := (&pageCmd{Relay: server.URL, relayKeyFlags: byKey(1)}).page()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -333,7 +339,7 @@ func TestTakenLocalhost(t *testing.T) {
 	for _, host := range []string{"127.0.0.1", "localhost"} {
 		addr := host + ":" + port
 		page := &pageCmd{Relay: "http://127.0.0.1:1", Listen: addr,
-			RelayKey: testIdentity(1).Fingerprint().String()}
+			relayKeyFlags: byKey(1)}
 		want := "cannot listen on --listen " + addr + ": on [::1], where browsers look for localhost " +
 			"first, a program has this port already"
 		if err := page.Run(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
@@ -502,7 +508,8 @@ func TestHostileRelayPage(t *testing.T) {
 		}, "does not prove its key"},
 	} {
 		answer.Store(&test.serve)
-		p, err := (&pageCmd{Relay: server.URL, KnownRelays: filepath.Join(t.TempDir(), "known")}).page()
+		known := filepath.Join(t.TempDir(), "known")
+		p, err := (&pageCmd{Relay: server.URL, relayKeyFlags: inFile(known)}).page()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -523,7 +530,7 @@ func TestPageOverHTTPS(t *testing.T) {
 	server.StartTLS()
 	defer server.Close()
 	cmd := &pageCmd{Relay: strings.TrimPrefix(server.URL, "https://"),
-		RelayKey: testIdentity(1).Fingerprint().String()}
+		relayKeyFlags: byKey(1)}
 	p, err := cmd.page()
 	if err != nil {
 		t.Fatal(err)
