@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -75,8 +76,8 @@ func parseLine(line []byte) (Event, error) {
 	return r.event, err
 }
 
-// set sets a field of the event to its value in JSON.
-func (r *Reader) set(name string, value []byte) (err error) {
+// set sets a field of the event to its value in JSON. An id may be empty.
+func (r *Reader) set(name string, value []byte) error {
 	e := &r.event
 	switch name {
 	case "stream":
@@ -93,23 +94,12 @@ func (r *Reader) set(name string, value []byte) (err error) {
 		return parseNumber(&e.ToCount, value, 32)
 	case "participants":
 		return parseNumber(&e.Members, value, 32)
-	case "ts", "event", "room", "room_hash", "src", "peer", "reason", "action", "relay", "name":
-		text, err := unquote(value)
-		if err != nil {
-			return err
-		}
-		return r.setText(name, text)
 	}
-	return errUnknown
-}
-
-// setText sets a field that is text in JSON. An id may be empty.
-func (r *Reader) setText(name string, text []byte) (err error) {
-	e := &r.event
+	text, err := unquote(value)
 	switch name {
 	case "ts":
 		var at time.Time
-		if at.UnmarshalText(text) != nil {
+		if err == nil && at.UnmarshalText(text) != nil {
 			return fmt.Errorf("is not a time: %q", text)
 		}
 		e.Time = at.UnixMicro()
@@ -124,15 +114,17 @@ func (r *Reader) setText(name string, text []byte) (err error) {
 	case "name":
 		e.Name = r.once(text)
 	case "room_hash":
-		return parseHex(e.RoomHash[:], text)
+		err = cmp.Or(err, parseHex(e.RoomHash[:], text))
 	case "src":
-		return parseHex(e.Src[:], text)
+		err = cmp.Or(err, parseHex(e.Src[:], text))
 	case "peer":
-		return parseHex(e.Peer[:], text)
+		err = cmp.Or(err, parseHex(e.Peer[:], text))
 	case "relay":
-		return parseHex(e.Relay[:], text)
+		err = cmp.Or(err, parseHex(e.Relay[:], text))
+	default:
+		return errUnknown
 	}
-	return nil
+	return err
 }
 
 // once returns text as a string that is shared with those of other lines.
@@ -173,21 +165,19 @@ func parseNumber[T uint8 | uint64 | int](into *T, value []byte, bits int) error 
 
 // parseHex reads an id, which may be in groups between colons, or empty.
 func parseHex(into, text []byte) error {
-	var digits [17]byte // one more than there may be
-	n := 0
-	for _, c := range text {
-		if c != ':' && n < len(digits) {
-			digits[n] = c
-			n++
-		}
-	}
 	if len(text) == 0 {
 		return nil
 	}
-	if n == 2*len(into) {
-		if _, err := hex.Decode(into, digits[:n]); err == nil {
-			return nil
+	var room [32]byte // more than any id takes
+	digits := room[:0]
+	for _, c := range text {
+		if c != ':' && len(digits) < len(room) {
+			digits = append(digits, c)
 		}
 	}
-	return fmt.Errorf("is not %d hexadecimal digits", 2*len(into))
+	if n, err := hex.Decode(room[:], digits); err != nil || n != len(into) {
+		return fmt.Errorf("is not %d hexadecimal digits", 2*len(into))
+	}
+	copy(into, room[:])
+	return nil
 }
