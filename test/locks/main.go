@@ -16,10 +16,12 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 )
 
 func main() {
@@ -58,37 +60,27 @@ func makeOverlay(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	out := filepath.Join(cache, "wzp-locks", fmt.Sprintf("%x", hash(root)))
+	out := filepath.Join(cache, "wzp-locks", strings.ReplaceAll(root, string(filepath.Separator), "-"))
 	replace := make(map[string]string)
 	for _, s := range sources {
 		for name, text := range s.rewritten() {
 			path := filepath.Join(out, s.pkg.ImportPath, name)
-			if err := write(path, text); err != nil {
-				return "", err
-			}
 			replace[filepath.Join(s.pkg.Dir, name)] = path
+			err = errors.Join(err, write(path, text))
 		}
 	}
-	timers, text, err := mendTimers()
-	if err != nil {
-		return "", err
-	}
-	if timers == "" {
+	timers, text, failed := mendTimers()
+	if timers == "" && failed == nil {
 		fmt.Fprintln(os.Stderr, "locks: this Go is a module: its race detector may end tests with SIGSEGV "+
 			"(https://go.dev/issue/78156). Install Go itself")
 	}
 	if text != nil {
 		replace[timers] = filepath.Join(out, "runtime", "time.go")
-		if err := write(replace[timers], text); err != nil {
-			return "", err
-		}
+		err = errors.Join(err, write(replace[timers], text))
 	}
-	description, err := json.Marshal(map[string]any{"Replace": replace})
-	if err != nil {
-		return "", err
-	}
+	description, _ := json.Marshal(map[string]any{"Replace": replace}) // texts only
 	path := filepath.Join(out, "overlay.json")
-	return path, write(path, description)
+	return path, errors.Join(err, failed, write(path, description))
 }
 
 // write leaves a file alone that is as wanted.

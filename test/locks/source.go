@@ -8,7 +8,6 @@ import (
 	"go/parser"
 	"go/token"
 	"go/types"
-	"hash/fnv"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,12 +18,6 @@ const (
 	modulePath  = "github.com/wzp-voice/wzp"
 	orderedPath = modulePath + "/test/locks/ordered"
 )
-
-func hash(s string) uint64 {
-	h := fnv.New64a()
-	h.Write([]byte(s))
-	return h.Sum64()
-}
 
 // source is a package as it is read: its files, and its locks in their order.
 type source struct {
