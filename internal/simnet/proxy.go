@@ -20,7 +20,7 @@ type ProxyConfig struct {
 	Up, Down Profile // client to target, and back
 
 	MaxClients    int           // more are refused; 0 for 256
-	Idle          time.Duration // after so long without a packet a client is forgotten; 0: 2 minutes
+	Idle          time.Duration // after so long without a packet a client makes room for another; 0: 2 minutes
 	InFlightBytes int           // of packets under way, both directions; 0 for 64 MiB
 }
 
@@ -50,15 +50,15 @@ type ProxyDirectionStats struct {
 // Sizes of datagrams do. A packet may arrive a millisecond later than the channel says: Go's timers are no
 // more precise.
 //
-// Four kinds of goroutine, all waited for by Close: one reads the listening socket, one per client
-// reads its upstream socket, one writes what is due, one forgets idle clients.
+// Three kinds of goroutine, all waited for by Close: one reads the listening socket, one per client reads its
+// upstream socket, one writes what is due.
 type Proxy struct {
 	config   ProxyConfig
 	listener *net.UDPConn
 	target   *net.UDPAddr
 
 	stop    chan struct{} // closed by Close
-	wake    chan struct{} // capacity 1: a packet came, which may be due before those that the writer waits for
+	wake    chan struct{} // capacity 1: a packet came, for which the writer may have to wake up earlier
 	running sync.WaitGroup
 
 	mu          sync.Mutex // guards all below
@@ -101,7 +101,6 @@ func ListenProxy(cfg ProxyConfig) (*Proxy, error) {
 	p.config, p.listener, p.target = cfg, listener, target
 	p.running.Go(func() { p.receive(listener, Up, p.clientAt) })
 	p.running.Go(p.write)
-	p.running.Go(p.expire)
 	return p, nil
 }
 

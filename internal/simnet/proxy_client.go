@@ -116,22 +116,7 @@ func (p *Proxy) serve(c *client) {
 	})
 }
 
-// expire forgets idle clients now and then.
-func (p *Proxy) expire() {
-	ticker := time.NewTicker(max(p.config.Idle/4, time.Millisecond))
-	defer ticker.Stop()
-	for {
-		select {
-		case <-p.stop:
-			return
-		case now := <-ticker.C:
-			p.mu.Lock()
-			p.expireLocked(now)
-			p.mu.Unlock()
-		}
-	}
-}
-
+// expireLocked forgets idle clients.
 func (p *Proxy) expireLocked(now time.Time) {
 	for addr, c := range p.clients {
 		if now.Sub(c.last) < p.config.Idle {

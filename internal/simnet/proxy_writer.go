@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// leastSize is as how many bytes a packet under way counts at least, for its buffer and all that belongs to it.
+// leastSize is as how many bytes a packet under way counts at least.
 const leastSize = 2048
 
 // outgoing is a packet under way.
