@@ -20,11 +20,10 @@ type Conn struct {
 	timer    *time.Timer // set to the read deadline
 
 	// Guarded by network.mu.
-	addr          netip.AddrPort
-	queue         []packet // at most receiveQueue
-	closed        bool
-	readDeadline  time.Time // on the monotonic clock; zero for none
-	writeDeadline time.Time
+	addr     netip.AddrPort
+	queue    []packet // at most receiveQueue
+	closed   bool
+	deadline time.Time // of reading, on the monotonic clock; zero for none
 }
 
 var _ net.PacketConn = (*Conn)(nil)
@@ -59,7 +58,7 @@ func (c *Conn) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
 		switch {
 		case c.closed:
 			return 0, netip.AddrPort{}, opError("read", c.addr, net.ErrClosed)
-		case passed(c.readDeadline):
+		case !c.deadline.IsZero() && !time.Now().Before(c.deadline):
 			return 0, netip.AddrPort{}, opError("read", c.addr, os.ErrDeadlineExceeded)
 		case len(c.queue) > 0:
 			p := c.queue[0]
@@ -89,8 +88,6 @@ func (c *Conn) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	switch {
 	case c.closed:
 		err = net.ErrClosed
-	case passed(c.writeDeadline):
-		err = os.ErrDeadlineExceeded
 	case len(b) > maxPayload:
 		err = fmt.Errorf("message of %d bytes is too long: at most %d", len(b), maxPayload)
 	}
@@ -149,34 +146,25 @@ func (c *Conn) AddrPort() netip.AddrPort {
 	return c.addr
 }
 
-// SetDeadline sets both deadlines.
-func (c *Conn) SetDeadline(t time.Time) error { return c.setDeadline(t, true, true) }
+// SetDeadline is SetReadDeadline.
+func (c *Conn) SetDeadline(t time.Time) error { return c.SetReadDeadline(t) }
+
+// SetWriteDeadline does nothing: WriteTo never waits.
+func (c *Conn) SetWriteDeadline(time.Time) error { return nil }
 
 // SetReadDeadline makes ReadFrom fail from t on, waiting calls included; zero for never.
-func (c *Conn) SetReadDeadline(t time.Time) error { return c.setDeadline(t, true, false) }
-
-// SetWriteDeadline makes WriteTo, which never waits, fail from t on; zero for never.
-func (c *Conn) SetWriteDeadline(t time.Time) error { return c.setDeadline(t, false, true) }
-
-func (c *Conn) setDeadline(t time.Time, read, write bool) error {
+func (c *Conn) SetReadDeadline(t time.Time) error {
 	c.network.mu.Lock()
 	defer c.network.mu.Unlock()
 	if c.closed {
 		return opError("set", c.addr, net.ErrClosed)
 	}
-	if !t.IsZero() { // on the monotonic clock, which the timer follows
+	if c.timer.Stop(); !t.IsZero() {
 		now := time.Now()
-		t = now.Add(t.Sub(now))
+		t = now.Add(t.Sub(now)) // on the monotonic clock, which the timer follows
+		c.timer.Reset(t.Sub(now))
 	}
-	if write {
-		c.writeDeadline = t
-	}
-	if read {
-		c.readDeadline = t
-		if c.timer.Stop(); !t.IsZero() {
-			c.timer.Reset(time.Until(t))
-		}
-	}
+	c.deadline = t
 	return nil
 }
 
@@ -189,8 +177,4 @@ func (c *Conn) SetWriteBuffer(int) error { return nil }
 
 func opError(op string, addr netip.AddrPort, err error) error {
 	return &net.OpError{Op: op, Net: "udp", Source: net.UDPAddrFromAddrPort(addr), Err: err}
-}
-
-func passed(deadline time.Time) bool {
-	return !deadline.IsZero() && !time.Now().Before(deadline)
 }

@@ -304,8 +304,8 @@ func TestDeadlines(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		a.SetDeadline(time.Now().Add(-time.Second))
-		if _, err := a.WriteTo(buf, net.UDPAddrFromAddrPort(bob)); !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("late write: %v", err)
+		if _, _, err := a.ReadFrom(buf); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("late read: %v", err)
 		}
 		a.SetDeadline(time.Time{})
 		write(t, a, alice, "to myself")
