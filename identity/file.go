@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -128,16 +129,39 @@ func wordsByLine(data []byte) iter.Seq2[int, []string] {
 	}
 }
 
-// readList is readFile for a list of what is known. Without a file there is nothing in it.
-func readList(path, what string, limit int) ([]byte, fs.FileInfo, error) {
-	data, info, err := readFile(path, limit)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, nil
+// list is a text file of what is known; T is what it says.
+type list[T any] struct {
+	path, what string
+	limit      int // bytes
+	parse      func([]byte) (T, error)
+}
+
+// read returns the file, what it says, and what it was when it was read. Without a file it says nothing.
+func (l *list[T]) read() (data []byte, says T, info fs.FileInfo, err error) {
+	data, info, err = readFile(l.path, l.limit)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, says, nil, fmt.Errorf("cannot read the %s in %s: %w", l.what, l.path, err)
 	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("cannot read the %s in %s: %w", what, path, err)
+	if says, err = l.parse(data); err != nil {
+		return nil, says, nil, fmt.Errorf("%s, %w", l.path, err)
 	}
-	return data, info, nil
+	return data, says, info, nil
+}
+
+// change lets f turn the text into another, while no other process changes it. What it returns is written if
+// it differs.
+func (l *list[T]) change(f func(data []byte, says T) ([]byte, error)) error {
+	return withLock(l.path, func() error {
+		before, says, _, err := l.read()
+		if err != nil {
+			return err
+		}
+		after, err := f(before, says)
+		if err != nil || bytes.Equal(before, after) {
+			return err
+		}
+		return replaceFile(l.path, after)
+	})
 }
 
 // appendLine appends a line to the text of a list, which begins with a header.

@@ -43,7 +43,7 @@ const (
 // once. It never prints its key.
 type KnownNames struct {
 	redacted
-	path string
+	list list[knownNames]
 	key  hidden[[]byte]
 
 	mu    sync.Mutex  // guards what follows, not the file; what names was is never changed
@@ -71,7 +71,8 @@ func OpenKnownNames(path string, id *Identity) (*KnownNames, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot derive the key of the known names: %w", err)
 	}
-	k := &KnownNames{path: path, key: hide(key)}
+	k := &KnownNames{key: hide(key)}
+	k.list = list[knownNames]{path, "known names", maxKnownNamesSize, parseKnownNames}
 	if _, err := k.load(); err != nil {
 		return nil, err
 	}
@@ -117,7 +118,7 @@ func (k *KnownNames) tags(name string, f Fingerprint) (who, person nameTag) {
 // load returns what the file says. It reads it only when it is another than before, or changed: a big room
 // asks thousands of questions.
 func (k *KnownNames) load() (knownNames, error) {
-	info, err := os.Stat(k.path)
+	info, err := os.Stat(k.list.path)
 	k.mu.Lock()
 	seen, names := k.seen, k.names
 	k.mu.Unlock()
@@ -125,7 +126,7 @@ func (k *KnownNames) load() (knownNames, error) {
 		info.Size() == seen.Size() && info.ModTime().Equal(seen.ModTime()) {
 		return names, nil
 	}
-	_, names, info, err = k.read()
+	_, names, info, err = k.list.read()
 	if err != nil {
 		return nil, err
 	}
@@ -135,37 +136,11 @@ func (k *KnownNames) load() (knownNames, error) {
 	return names, nil
 }
 
-// change lets f turn the file's text into another, while no other process changes it. What it returns is
-// written only if it differs.
 func (k *KnownNames) change(f func(data []byte, names knownNames) ([]byte, error)) error {
-	err := withLock(k.path, func() error {
-		before, names, _, err := k.read()
-		if err != nil {
-			return err
-		}
-		after, err := f(before, names)
-		if err != nil || bytes.Equal(before, after) {
-			return err
-		}
-		return replaceFile(k.path, after)
-	})
-	if err != nil {
+	if err := k.list.change(f); err != nil {
 		return fmt.Errorf("cannot remember a name: %w", err)
 	}
 	return nil
-}
-
-// read returns the file, what it says, and what it was when it was read; all nil if there is none.
-func (k *KnownNames) read() ([]byte, knownNames, fs.FileInfo, error) {
-	data, info, err := readList(k.path, "known names", maxKnownNamesSize)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	names, err := parseKnownNames(data)
-	if err != nil {
-		return nil, nil, nil, fmt.Errorf("%s, %w", k.path, err)
-	}
-	return data, names, info, nil
 }
 
 // parseKnownNames reads the text of a known names file. A pair may be listed again, as in merged files.

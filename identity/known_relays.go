@@ -19,7 +19,7 @@ const knownRelaysHeader = "# wzp known relays: address and public key\n"
 // file: a line "host:port key" a relay, the key being PublicKey's 64 hexadecimal digits, and comment
 // lines that start with '#'. The file is read anew for every question, so any number of processes and
 // goroutines may use it, and edit it, at once.
-type KnownRelays struct{ path string }
+type KnownRelays struct{ list[map[string]PublicKey] }
 
 // RelayKeyChangedError says that a relay showed another key than the one that is known for it, or was given.
 type RelayKeyChangedError struct {
@@ -45,8 +45,8 @@ func DefaultKnownRelaysFile() (string, error) { return configFile("known_relays"
 // OpenKnownRelays checks that the file at path can be used. A missing file knows no relay; it is
 // created with the first one.
 func OpenKnownRelays(path string) (*KnownRelays, error) {
-	k := &KnownRelays{path: path}
-	if _, _, err := k.read(); err != nil {
+	k := &KnownRelays{list[map[string]PublicKey]{path, "known relays", maxKnownRelaysSize, parseKnownRelays}}
+	if _, _, _, err := k.read(); err != nil {
 		return nil, err
 	}
 	return k, nil
@@ -62,7 +62,7 @@ func (k *KnownRelays) Verify(addr string, key PublicKey) (known bool, err error)
 	if err != nil {
 		return false, err
 	}
-	_, relays, err := k.read()
+	_, relays, _, err := k.read()
 	if err != nil {
 		return false, err
 	}
@@ -90,19 +90,15 @@ func (k *KnownRelays) Check(addr string, key PublicKey) error {
 
 // store adds a line, unless another process did so meanwhile.
 func (k *KnownRelays) store(addr string, key PublicKey) error {
-	return withLock(k.path, func() error {
-		data, relays, err := k.read()
-		if err != nil {
-			return err
-		}
+	return k.change(func(data []byte, relays map[string]PublicKey) ([]byte, error) {
 		if known, err := k.compare(relays, addr, key); err != nil || known {
-			return err
+			return data, err
 		}
 		data = appendLine(data, knownRelaysHeader, addr+" "+key.String())
 		if len(data) > maxKnownRelaysSize {
-			return fmt.Errorf("%s is full: remove lines from it", k.path)
+			return nil, fmt.Errorf("%s is full: remove lines from it", k.path)
 		}
-		return replaceFile(k.path, data)
+		return data, nil
 	})
 }
 
@@ -113,19 +109,6 @@ func (k *KnownRelays) compare(relays map[string]PublicKey, addr string, key Publ
 		return true, &RelayKeyChangedError{addr, k.path, want.Fingerprint(), key.Fingerprint()}
 	}
 	return known, nil
-}
-
-// read returns the file and what it says.
-func (k *KnownRelays) read() ([]byte, map[string]PublicKey, error) {
-	data, _, err := readList(k.path, "known relays", maxKnownRelaysSize)
-	if err != nil {
-		return nil, nil, err
-	}
-	relays, err := parseKnownRelays(data)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s, %w", k.path, err)
-	}
-	return data, relays, nil
 }
 
 // parseKnownRelays reads the text of a known relays file. A relay may be listed again with the same key,

@@ -104,7 +104,7 @@ func TestKnownRelaysProcesses(t *testing.T) {
 		}
 		return addrs
 	})
-	_, got, err := relays.read()
+	_, got, _, err := relays.read()
 	if err != nil || len(got) != processes*each+1 {
 		t.Errorf("%d relays are known, %v; want %d", len(got), err, processes*each+1)
 	}

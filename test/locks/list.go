@@ -42,7 +42,7 @@ var doesIO = map[string]string{
 	"udp.plainSender.send":        "sealed packets",
 	"udp.quicConn.WriteTo":        "packets of QUIC",
 	"udp.quicUDPConn.WriteMsgUDP": "packets of QUIC",
-	"identity.KnownNames.read":    "a file",
+	"identity.readFile":           "a file",
 	"identity.replaceFile":        "a file",
 	"relay.certificateFiles.load": "a file",
 	"eventlog.file.write":         "the event log",
