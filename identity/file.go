@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"github.com/wzp-voice/wzp/internal/names"
 )
 
 // A seed file is text: comment lines, and one line with the seed as 64 hexadecimal digits.
@@ -43,7 +45,7 @@ func LoadFile(path string) (Seed, error) {
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
 		return Seed{}, fmt.Errorf("the identity file is open to other users (mode %04o): run chmod 600 %s",
-			mode, shellQuote(path))
+			mode, names.ShellQuote(path))
 	}
 	seed, err := parseSeedFile(data)
 	if err != nil {
@@ -191,16 +193,4 @@ func readFile(path string, limit int) (data []byte, info fs.FileInfo, err error)
 		err = fmt.Errorf("the file is larger than %d bytes", limit)
 	}
 	return data, info, err
-}
-
-// shellQuote returns s as one word of a POSIX shell, for commands that the user is told to run.
-func shellQuote(s string) string {
-	plain := func(r rune) bool {
-		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' ||
-			strings.ContainsRune("/._-+:@%", r)
-	}
-	if s != "" && strings.TrimLeftFunc(s, plain) == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

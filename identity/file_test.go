@@ -207,15 +207,6 @@ func TestLoadRefusesOpenModes(t *testing.T) {
 	}
 }
 
-func TestShellQuote(t *testing.T) {
-	for s, want := range map[string]string{"": "''", "/a/b-c_1.x": "/a/b-c_1.x", "a b": "'a b'",
-		"a'b": `'a'\''b'`, "$(x)": "'$(x)'", "ä": "'ä'"} {
-		if got := shellQuote(s); got != want {
-			t.Errorf("%q is quoted as %s, want %s", s, got, want)
-		}
-	}
-}
-
 func TestLoadOrCreateRace(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "dir", "identity")
 	keys := runOthers(t, 8, envLoadOrCreate+"="+path, func(int) []string { return nil })

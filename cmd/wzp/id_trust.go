@@ -106,11 +106,11 @@ func (c idTrustCmd) Run() error {
 	return err
 }
 
-// shellName is shellQuote for a name that somebody else chose: with what cannot be seen spelled in octal,
-// which printf of any POSIX shell reads, so that people see whom they trust.
+// shellName is names.ShellQuote for a name that somebody else chose: with what cannot be seen spelled in
+// octal, which printf of any POSIX shell reads, so that people see whom they trust.
 func shellName(name string) string {
 	if names.EscapeHidden(name) == name {
-		return shellQuote(name)
+		return names.ShellQuote(name)
 	}
 	var format strings.Builder
 	for i, r := range name {

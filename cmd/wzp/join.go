@@ -152,7 +152,7 @@ func (c *joinCmd) clientConfig(out *joinOutput) (config wzp.Config, err error) {
 	if made != "" {
 		show := "wzp id show --words"
 		if c.Identity != nil {
-			show += " --identity " + shellQuote(made)
+			show += " --identity " + names.ShellQuote(made)
 		}
 		out.identityMade(made, show, config.Identity.Fingerprint())
 	}
@@ -164,10 +164,10 @@ func (c *joinCmd) clientConfig(out *joinOutput) (config wzp.Config, err error) {
 func (c *joinCmd) trustCommand(name string, f identity.Fingerprint) string {
 	command := "wzp id trust"
 	if c.KnownNames != nil {
-		command += " --known-names " + shellQuote(*c.KnownNames)
+		command += " --known-names " + names.ShellQuote(*c.KnownNames)
 	}
 	if c.Identity != nil {
-		command += " --identity " + shellQuote(*c.Identity)
+		command += " --identity " + names.ShellQuote(*c.Identity)
 	}
 	return command + " -- " + shellName(name) + " " + f.String()
 }

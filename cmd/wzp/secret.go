@@ -10,6 +10,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/wzp-voice/wzp"
+	"github.com/wzp-voice/wzp/internal/names"
 )
 
 // secretCmd makes invite secrets.
@@ -97,7 +98,7 @@ func readSecret(path string) (string, error) {
 	}
 	if mode := info.Mode(); mode.IsRegular() && mode.Perm()&0o077 != 0 && runtime.GOOS != "windows" {
 		return "", fmt.Errorf("--secret-file is open to other users (mode %04o): run chmod 600 %s",
-			mode.Perm(), shellQuote(path))
+			mode.Perm(), names.ShellQuote(path))
 	}
 	b, err := io.ReadAll(io.LimitReader(f, maxSecretFile+1))
 	if err != nil {
@@ -112,16 +113,4 @@ func readSecret(path string) (string, error) {
 		return "", usagef("--secret-file %s: %w", path, err)
 	}
 	return string(text), nil
-}
-
-// shellQuote returns s as one word of a POSIX shell, for commands that people are told to run.
-func shellQuote(s string) string {
-	plain := func(r rune) bool {
-		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' ||
-			strings.ContainsRune("/._-+:@%", r)
-	}
-	if s != "" && s[0] != '-' && strings.TrimLeftFunc(s, plain) == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -2,7 +2,7 @@
 // (docs/protocol.md, section 5.2).
 //
 //	typed ──> Room, RoomPattern, Member, Host ──> the name, or what is wrong with it
-//	shown <── Quote, EscapeHidden                 what cannot be seen is spelled out
+//	shown <── Quote, EscapeHidden, ShellQuote     what cannot be seen is spelled out
 //	Fold ── what two names have in common that people take for the same
 //
 // What a name means, who has it, and what it looks like on the wire is not here. The page has the same rule;

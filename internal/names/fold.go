@@ -84,3 +84,15 @@ func escape(text, special string) string {
 	}
 	return b.String()
 }
+
+// ShellQuote returns s as one word of a POSIX shell, for commands that people are told to run.
+func ShellQuote(s string) string {
+	plain := func(r rune) bool {
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' ||
+			strings.ContainsRune("/._-+:@%", r)
+	}
+	if s != "" && s[0] != '-' && strings.TrimLeftFunc(s, plain) == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

@@ -106,3 +106,12 @@ func TestQuote(t *testing.T) {
 		t.Errorf("shown as %s, want %s", got, want)
 	}
 }
+
+func TestShellQuote(t *testing.T) {
+	for s, want := range map[string]string{"": "''", "/a/b-c_1.x": "/a/b-c_1.x", "a b": "'a b'",
+		"a'b": `'a'\''b'`, "$(x)": "'$(x)'", "ä": "'ä'", "-x": "'-x'"} {
+		if got := ShellQuote(s); got != want {
+			t.Errorf("%q is quoted as %s, want %s", s, got, want)
+		}
+	}
+}

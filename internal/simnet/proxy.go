@@ -20,7 +20,7 @@ type ProxyConfig struct {
 	Up, Down Profile // client to target, and back
 
 	MaxClients    int           // more are refused; 0 for 256
-	Idle          time.Duration // after so long without a packet a client makes room for another; 0: 2 minutes
+	Idle          time.Duration // so long without a packet, a client may make room for another; 0: 2 min
 	InFlightBytes int           // of packets under way, both directions; 0 for 64 MiB
 }
 
