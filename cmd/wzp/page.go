@@ -65,7 +65,7 @@ func (c *pageCmd) Run(ctx context.Context) error {
 		}
 		return err
 	}
-	fmt.Printf("Relay %s, fingerprint %s\n", p.base.Host, p.answer.key.Fingerprint())
+	fmt.Printf("Relay %s, fingerprint %s\n", p.base.Host, p.latest.Load().key.Fingerprint())
 	fmt.Println("Open in a browser: " + localURL(ln.Addr()))
 	if addr := ln.Addr().(*net.TCPAddr); !addr.IP.IsLoopback() {
 		warn("browsers give the microphone only to pages from localhost here: others cannot use this page")
@@ -149,13 +149,12 @@ type relayPage struct {
 	wanted identity.Fingerprint // the relay's, if it was given, else
 	known  *identity.KnownRelays
 	client *http.Client
-	latest atomic.Pointer[web.Connect] // of answer, for who must not wait for mu
+	latest atomic.Pointer[relayAnswer] // which serves; nil: none was there yet
 
 	mu     sync.Mutex // guards what follows; held while the relay is asked, so that it is asked once
-	answer relayAnswer
-	tried  time.Time // when the relay was last asked, and
-	err    error     // what came of it; nil if the answer serves
-	failed string    // what was last said about a failure
+	tried  time.Time  // when the relay was last asked, and
+	err    error      // what came of it; nil if the answer serves
+	failed string     // what was last said about a failure
 }
 
 // relayAnswer is a checked /connect.json of a relay.
@@ -197,8 +196,8 @@ func (p *relayPage) serve(ctx context.Context, ln net.Listener) error {
 // that gives up does not end it for the others that wait.
 func (p *relayPage) handler(ctx context.Context) http.Handler {
 	page := web.Handler(func() web.Connect {
-		if connect := p.latest.Load(); connect != nil {
-			return *connect
+		if answer := p.latest.Load(); answer != nil {
+			return answer.connect
 		}
 		return web.Connect{}
 	}, nil)
@@ -222,38 +221,34 @@ func (p *relayPage) refresh(ctx context.Context) error {
 	if !p.tried.IsZero() && time.Since(p.tried) < connectFresh {
 		return p.err
 	}
-	err := p.refreshLocked(ctx)
-	p.tried, p.err = time.Now(), err
-	return err
-}
-
-func (p *relayPage) refreshLocked(ctx context.Context) error {
-	now := time.Now()
-	serves := !p.answer.at.IsZero() && now.Sub(p.answer.at) < connectStale
-	patience := connectLast
+	now, last := time.Now(), p.latest.Load()
+	serves := last != nil && now.Sub(last.at) < connectStale
+	patience := connectTimeout
 	switch {
-	case p.answer.at.IsZero():
-		patience = connectTimeout
 	case serves:
 		patience = connectAgain
+	case last != nil:
+		patience = connectLast
 	}
 	asking, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	answer, err := p.ask(asking)
 	if err == nil {
-		if err = p.trust(answer); err == nil {
-			p.answer, p.answer.at, p.failed = *answer, now, ""
-			p.latest.Store(&answer.connect)
-			return nil
+		err = p.trust(answer)
+	}
+	switch {
+	case err == nil:
+		answer.at, p.failed = now, ""
+		p.latest.Store(answer)
+	case serves && errors.As(err, new(*unreachableError)):
+		err = nil
+	case last != nil && ctx.Err() == nil:
+		if text := oneLine(err); p.failed != text {
+			p.failed = text
+			warn(text)
 		}
 	}
-	if errors.As(err, new(*unreachableError)) && serves {
-		return nil
-	}
-	if text := oneLine(err); ctx.Err() == nil && p.failed != text && !p.answer.at.IsZero() {
-		p.failed = text
-		warn(text)
-	}
+	p.tried, p.err = time.Now(), err
 	return err
 }
 

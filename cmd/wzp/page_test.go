@@ -167,7 +167,10 @@ func TestPage(t *testing.T) {
 func (p *relayPage) expire(by time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.answer.at, p.tried = p.answer.at.Add(-by), time.Time{}
+	p.tried = time.Time{}
+	if answer := p.latest.Load(); answer != nil {
+		answer.at = answer.at.Add(-by)
+	}
 }
 
 func TestPageKey(t *testing.T) {
@@ -264,8 +267,8 @@ func TestPageOfSilentRelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		transport := new(swallow)
 		p := &relayPage{base: &url.URL{Scheme: "https", Host: "voice.example.org"},
-			client: &http.Client{Transport: transport},
-			answer: relayAnswer{connect: *goodConnect(testIdentity(1)), at: time.Now()}}
+			client: &http.Client{Transport: transport}}
+		p.latest.Store(&relayAnswer{connect: *goodConnect(testIdentity(1)), at: time.Now()})
 		h := p.handler(t.Context())
 		round := func(status, asked int, patience time.Duration) {
 			t.Helper()
@@ -540,8 +543,9 @@ func TestPageOverHTTPS(t *testing.T) {
 	}
 	p.client = server.Client()
 	p.expire(0)
-	if err := p.refresh(t.Context()); err != nil || p.answer.connect.WebSocket != "wss://"+cmd.Relay+"/ws" {
-		t.Errorf("%+v, %v", p.answer, err)
+	err = p.refresh(t.Context())
+	if got := p.latest.Load(); err != nil || got.connect.WebSocket != "wss://"+cmd.Relay+"/ws" {
+		t.Errorf("%+v, %v", got, err)
 	}
 	w := httptest.NewRecorder()
 	p.handler(t.Context()).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/call/worker.js", nil))
