@@ -173,7 +173,7 @@ func (t tableReader) address(seen map[string]string) string {
 	}
 	address, err := parsePeerAddress(text)
 	if err != nil {
-		t.problem("url", "url is %s, not %q: %w", want, text, err)
+		t.problem("url", "url is %s: %w", want, err)
 		return ""
 	}
 	if seen[address] != "" {
@@ -223,28 +223,12 @@ func (t tableReader) room(text string, seen map[string]string) (name string, ok 
 
 // parsePeerAddress reads HOST:PORT, also as wzp://HOST:PORT, and returns HOST:PORT.
 func parsePeerAddress(text string) (string, error) {
-	scheme, address, ok := strings.Cut(text, "://")
-	switch {
-	case !ok:
-		address = text
-	case scheme != "wzp":
-		return "", fmt.Errorf("relays speak wzp:// to each other, not %s://", scheme)
-	}
-	host, port, err := net.SplitHostPort(address)
+	host, port, err := names.ParseAddress(strings.TrimPrefix(text, "wzp://"))
 	if err != nil {
-		if !strings.ContainsAny(address, ":/") {
-			return "", fmt.Errorf("the port is missing")
-		}
-		return "", fmt.Errorf("it has no HOST:PORT; an IPv6 address stands in [ ]")
-	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return "", fmt.Errorf("a port is a number from 1 to 65535")
-	}
-	if host, err = names.Host(host); err != nil {
-		return "", fmt.Errorf("the host %w", err)
+		return "", err
 	}
 	if ip, err := netip.ParseAddr(host); err == nil && (ip.IsUnspecified() || ip.IsMulticast()) {
-		return "", fmt.Errorf("this is no address of one machine")
+		return "", fmt.Errorf("%s is no address of one machine", host)
 	}
-	return net.JoinHostPort(host, port), nil
+	return net.JoinHostPort(host, strconv.Itoa(int(port))), nil
 }
