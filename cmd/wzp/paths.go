@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -57,4 +59,23 @@ func plainText(b []byte) ([]byte, error) {
 		return nil, errors.New("this is UTF-16: save it as UTF-8")
 	}
 	return bytes.TrimPrefix(b, []byte("\ufeff")), nil
+}
+
+// readSmall reads a file of at most limit bytes. The mode is that of the file that was opened: between two
+// looks at a path it can change.
+func readSmall(path string, limit int64) (text []byte, mode fs.FileMode, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, err
+	}
+	text, err = io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(text)) > limit {
+		err = fmt.Errorf("it has more than %d bytes", limit)
+	}
+	return text, info.Mode(), err
 }

@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"net"
-	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -136,7 +134,7 @@ func (s *setting) read(value any, dir string) (any, error) {
 // asked after the settings are read, for they may say where it is. All problems are found, each with its
 // line: the error is then a configErrors.
 func readRelayConfig(file string, own func(*relayConfig) (identity.Fingerprint, bool)) (*relayConfig, error) {
-	text, err := readConfigFile(file)
+	text, _, err := readSmall(file, maxConfigFile)
 	if err != nil {
 		return nil, fileError("read --config", file, err)
 	}
@@ -205,19 +203,6 @@ func (c *relayCmd) ownFingerprint() (identity.Fingerprint, bool) {
 		return identity.Fingerprint{}, false
 	}
 	return seed.Identity().Fingerprint(), true
-}
-
-func readConfigFile(file string) ([]byte, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxConfigFile+1))
-	if err == nil && len(text) > maxConfigFile {
-		err = fmt.Errorf("it has more than %d bytes", maxConfigFile)
-	}
-	return text, err
 }
 
 // readSettings reads all keys that are not tables, and refuses those that do not exist.

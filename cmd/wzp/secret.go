@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"runtime"
 	"strings"
@@ -86,27 +85,13 @@ func (f secretFlags) secret() (*wzp.Secret, error) {
 // users may read or write, except on Windows, where the mode says nothing, and for pipes, which have no other
 // readers.
 func readSecret(path string) (string, error) {
-	const what = "read --secret-file"
-	f, err := os.Open(path)
-	if err != nil {
-		return "", fileError(what, path, err)
-	}
-	defer f.Close()
-	info, err := f.Stat() // the open file is asked: between two looks at a path it can change
-	if err != nil {
-		return "", fileError(what, path, err)
-	}
-	if mode := info.Mode(); mode.IsRegular() && mode.Perm()&0o077 != 0 && runtime.GOOS != "windows" {
+	b, mode, err := readSmall(path, maxSecretFile)
+	if mode.IsRegular() && mode.Perm()&0o077 != 0 && runtime.GOOS != "windows" {
 		return "", fmt.Errorf("--secret-file is open to other users (mode %04o): run chmod 600 %s",
 			mode.Perm(), names.ShellQuote(path))
 	}
-	b, err := io.ReadAll(io.LimitReader(f, maxSecretFile+1))
 	if err != nil {
-		return "", fileError(what, path, err)
-	}
-	if len(b) > maxSecretFile {
-		return "", usagef("--secret-file %s is larger than %d bytes: it holds an invite secret and nothing "+
-			"else", path, maxSecretFile)
+		return "", fileError("read --secret-file", path, err)
 	}
 	text, err := plainText(b)
 	if err != nil {
