@@ -76,21 +76,24 @@ func parseError(err error) error {
 // hyphen.
 var noValue = regexp.MustCompile(`^(--[\w-]+): expected \w+ value but got "(?:EOL|([^"]*))" \(`)
 
-// checkRepeated refuses flags that were given more than once and have one value: kong takes the last one, and
-// whoever wrote two of them meant both, or does not know of the first.
-func checkRepeated(k *kong.Context) error {
-	given := make(map[*kong.Flag]bool)
+// givenFlags are the names of the flags of the command line, without those that have their default.
+type givenFlags map[string]bool
+
+// findGiven finds them. It refuses flags that were given more than once and have one value: kong takes the
+// last one, and whoever wrote two of them meant both, or does not know of the first.
+func findGiven(k *kong.Context) (givenFlags, error) {
+	given := make(givenFlags)
 	for _, at := range k.Path {
 		f := at.Flag
-		if f == nil || at.Resolved || f.IsCumulative() || f.IsCounter() {
+		if f == nil || at.Resolved {
 			continue
 		}
-		if given[f] {
-			return usagef("--%s is given more than once: give it once", f.Name)
+		if given[f.Name] && !f.IsCumulative() && !f.IsCounter() {
+			return nil, usagef("--%s is given more than once: give it once", f.Name)
 		}
-		given[f] = true
+		given[f.Name] = true
 	}
-	return nil
+	return given, nil
 }
 
 // fileError says what is wrong with the file or directory that a flag names.

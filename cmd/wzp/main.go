@@ -83,10 +83,11 @@ func run(ctx context.Context, args []string) int {
 	if err != nil {
 		return fail(parseError(err))
 	}
-	if err := checkRepeated(k); err != nil {
-		return fail(err)
+	given, err := findGiven(k)
+	if err == nil {
+		err = k.Run(given)
 	}
-	if err := k.Run(); err != nil {
+	if err != nil {
 		return fail(err)
 	}
 	return 0

@@ -15,8 +15,6 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/alecthomas/kong"
-
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/relay"
 	"github.com/wzp-voice/wzp/web"
@@ -35,8 +33,7 @@ type relayCmd struct {
 	keys map[string]string // flags that the file sets, and the key of each
 }
 
-func (c *relayCmd) Run(ctx context.Context, k *kong.Context) error {
-	given := givenFlags(k)
+func (c *relayCmd) Run(ctx context.Context, given givenFlags) error {
 	config, err := c.readConfig(given)
 	if err != nil {
 		return err

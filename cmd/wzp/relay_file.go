@@ -13,8 +13,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/alecthomas/kong"
-
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/relay"
 	"github.com/wzp-voice/wzp/internal/wire"
@@ -153,20 +151,9 @@ func readRelayConfig(file string, own func(*relayConfig) (identity.Fingerprint, 
 	return c, doc.err()
 }
 
-// givenFlags are the flags of the command line, without those that have their default.
-func givenFlags(k *kong.Context) map[string]bool {
-	given := make(map[string]bool)
-	for _, at := range k.Path {
-		if at.Flag != nil && !at.Resolved {
-			given[at.Flag.Name] = true
-		}
-	}
-	return given
-}
-
 // readConfig sets what --config says, but for flags that were given; nil if there is no --config. Of several
 // mistakes it prints all but the last, which is the error.
-func (c *relayCmd) readConfig(given map[string]bool) (*relayConfig, error) {
+func (c *relayCmd) readConfig(given givenFlags) (*relayConfig, error) {
 	switch {
 	case given["config"] && c.File == "":
 		return nil, usagef("--config is empty: give the name of a file")
@@ -251,7 +238,7 @@ func settingKeys() (keys []string) {
 }
 
 // apply sets what the file says in cmd, but for flags that were given.
-func (c *relayConfig) apply(cmd *relayCmd, given map[string]bool) {
+func (c *relayConfig) apply(cmd *relayCmd, given givenFlags) {
 	for _, s := range settings {
 		if value, there := c.settings[s.key]; there && !given[s.flag] {
 			reflect.ValueOf(&cmd.Config).Elem().Field(s.field).Set(reflect.ValueOf(value))
@@ -261,7 +248,7 @@ func (c *relayConfig) apply(cmd *relayCmd, given map[string]bool) {
 }
 
 // changedSettings names the settings in which next differs, but for those that flags override.
-func (c *relayConfig) changedSettings(next *relayConfig, given map[string]bool) (keys []string) {
+func (c *relayConfig) changedSettings(next *relayConfig, given givenFlags) (keys []string) {
 	for _, s := range settings {
 		if s.key != "" && c.settings[s.key] != next.settings[s.key] && !given[s.flag] {
 			keys = append(keys, s.key)

@@ -13,8 +13,8 @@ import (
 // configReloader reads the configuration file again on SIGHUP. One goroutine uses it.
 type configReloader struct {
 	log    *slog.Logger
-	config *relayConfig    // in use
-	given  map[string]bool // flags of the command line, which override settings
+	config *relayConfig // in use
+	given  givenFlags   // which override settings
 	own    identity.Fingerprint
 	reload func(relay.FederationConfig)
 }
