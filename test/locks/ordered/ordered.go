@@ -137,10 +137,18 @@ func drop(mutex uintptr) {
 	quiet()
 	defer loud()
 	if h := find(false); h != nil && h.remove(mutex) {
-		release(h)
 		return
 	}
-	dropElsewhere(mutex)
+	for i := range table {
+		slot := &table[i]
+		slot.mu.Lock()
+		for h := slot.first; h != nil; h = h.next {
+			if h.remove(mutex) {
+				break
+			}
+		}
+		slot.mu.Unlock()
+	}
 }
 
 // holder is what one goroutine holds, in the order in which it was taken.
@@ -170,16 +178,15 @@ func (h *holder) remove(mutex uintptr) bool {
 	return false
 }
 
-// table has the holders that hold something, by a hash of their g. It is no map: the race detector watches
-// those.
+// table has the holders, by a hash of their g: one for each that ever held something, for the runtime uses
+// them again. It is no map: the race detector watches those.
 var table [1 << 10]struct {
-	mu    sync.Mutex // guards the lists below; nothing is taken under it
-	first *holder    // who holds something
-	spare *holder
+	mu    sync.Mutex // guards the list; nothing is taken under it
+	first *holder
 }
 
-// find returns what the goroutine holds; if that is nothing, nil or a new list. Only the goroutine itself
-// changes what it returns, but for dropElsewhere.
+// find returns what the goroutine holds; if there is no list, nil or a new one. Only the goroutine itself
+// changes what it returns, but for drop.
 //
 //go:norace
 func find(make bool) *holder {
@@ -191,51 +198,11 @@ func find(make bool) *holder {
 	for h != nil && h.g != g {
 		h = h.next
 	}
-	if h != nil || !make {
-		return h
+	if h == nil && make {
+		h = &holder{g: g, next: slot.first}
+		slot.first = h
 	}
-	if h = slot.spare; h != nil {
-		slot.spare = h.next
-	} else {
-		h = new(holder)
-	}
-	h.g, h.n, h.next = g, 0, slot.first
-	slot.first = h
 	return h
-}
-
-// release takes a list away that has become empty.
-//
-//go:norace
-func release(h *holder) {
-	if h.n > 0 {
-		return
-	}
-	slot := &table[(h.g>>7)*2654435761%uintptr(len(table))]
-	slot.mu.Lock()
-	defer slot.mu.Unlock()
-	for at := &slot.first; *at != nil; at = &(*at).next {
-		if *at == h {
-			*at = h.next
-			h.next = slot.spare
-			slot.spare = h
-			return
-		}
-	}
-}
-
-//go:norace
-func dropElsewhere(mutex uintptr) {
-	for i := range table {
-		slot := &table[i]
-		slot.mu.Lock()
-		for h := slot.first; h != nil; h = h.next {
-			if h.remove(mutex) {
-				break
-			}
-		}
-		slot.mu.Unlock()
-	}
 }
 
 // fail ends the tests: it is no panic, which a server of HTTP would catch.
