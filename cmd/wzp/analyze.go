@@ -19,9 +19,9 @@ import (
 
 // analyzeCmd joins event logs and says what became of each packet.
 type analyzeCmd struct {
-	Files []string      `arg:"" name:"file" help:"${analyze_files}"`
-	Late  time.Duration `default:"100ms" placeholder:"DURATION" help:"${analyze_late}"`
-	Grace time.Duration `default:"1s" placeholder:"DURATION" help:"${analyze_grace}"`
+	Files []string      `arg:"" name:"file" help:"Event logs of relays and clients; what was rotated away from them (FILE.1, ...) is read with them."`
+	Late  time.Duration `default:"100ms" placeholder:"DURATION" help:"A packet is late that takes this much longer than the fastest of its stream."`
+	Grace time.Duration `default:"1s" placeholder:"DURATION" help:"What is sent this long before a listener leaves may not reach it."`
 	JSON  bool          `name:"json" help:"Print one JSON object a line; the last is the summary."`
 }
 

@@ -104,12 +104,10 @@ func fileError(what, path string, err error) error {
 	return fmt.Errorf("cannot %s %s: %s", what, path, strings.TrimPrefix(err.Error(), path+": "))
 }
 
-// plainMappers read flags whose errors would otherwise be those of the library that reads them, and know
-// their long help.
+// plainMappers read flags whose errors would otherwise be those of the library that reads them.
 func plainMappers() []kong.Option {
 	return []kong.Option{
 		kong.Vars(relay.Help),
-		longHelp,
 		kong.KindMapper(reflect.String, kong.MapperFunc(textMapper)),
 		kong.KindMapper(reflect.Int, mapper(strconv.Atoi, "a whole number")),
 		kong.KindMapper(reflect.Float64, mapper(parseFloat, "a number")),

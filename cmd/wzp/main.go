@@ -37,21 +37,6 @@ type cli struct {
 	VersionFlag kong.VersionFlag `name:"version" help:"Print the version."`
 }
 
-// longHelp is what flags say in --help for which their line is too short.
-var longHelp = kong.Vars{
-	"analyze_files": "Event logs of relays and clients; what was rotated away from them (FILE.1, ...) " +
-		"is read with them.",
-	"analyze_late":  "A packet is late that takes this much longer than the fastest of its stream.",
-	"analyze_grace": "What is sent this long before a listener leaves may not reach it.",
-	"netsim_jitter": "Vary the delay by up to this much either way; keeps the order.",
-	"netsim_up":     "Other values from clients to the target, such as loss=0.6,delay=150ms.",
-	"netsim_block":  "Let nothing through for a while, such as both@10s+55s; repeatable.",
-	"netsim_rebind": "Move clients to new ports, as the target sees them, this often.",
-	"page_relay": "The relay: HOST or HOST:PORT of its https page, or its whole address, " +
-		"such as http://localhost:8080 or https://example.org/voice/.",
-	"page_listen": "TCP address of the page; port 0 means any.",
-}
-
 func main() {
 	// The QUIC library wants buffers of its own size and says so on standard error, in words that no user of
 	// ours knows: what the system gives is said by who needs it.

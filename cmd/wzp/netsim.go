@@ -26,18 +26,18 @@ type netsimCmd struct {
 	Burst     *string `placeholder:"PACKETS" help:"Mean length of a run of lost packets."`
 	BurstTime *string `placeholder:"DURATION" help:"Mean duration of a loss burst, instead of --burst."`
 	Delay     *string `placeholder:"DURATION" help:"One-way delay."`
-	Jitter    *string `placeholder:"DURATION" help:"${netsim_jitter}"`
+	Jitter    *string `placeholder:"DURATION" help:"Vary the delay by up to this much either way; keeps the order."`
 	Rate      *string `placeholder:"BIT/S" help:"Capacity with IP and UDP headers, such as 32k or 1.5M."`
 	Queue     *string `placeholder:"BYTES" help:"Queue in front of --rate, such as 16k (default: 64k)."`
 	Reorder   *string `placeholder:"P" help:"Probability that a packet skips the delay and overtakes others."`
 	Duplicate *string `placeholder:"P" help:"Probability that a packet arrives twice."`
 	Seed      string  `default:"1" placeholder:"N" help:"The same seed loses the same packets (default: 1)."`
-	Up        *string `placeholder:"NAME=VALUE,..." help:"${netsim_up}"`
+	Up        *string `placeholder:"NAME=VALUE,..." help:"Other values from clients to the target, such as loss=0.6,delay=150ms."`
 	Down      *string `placeholder:"NAME=VALUE,..." help:"Other values from the target to clients."`
 
-	Block []string `sep:"none" placeholder:"up|down|both@START+DURATION" help:"${netsim_block}"`
+	Block []string `sep:"none" placeholder:"up|down|both@START+DURATION" help:"Let nothing through for a while, such as both@10s+55s; repeatable."`
 
-	RebindEvery time.Duration `placeholder:"DURATION" help:"${netsim_rebind}"`
+	RebindEvery time.Duration `placeholder:"DURATION" help:"Move clients to new ports, as the target sees them, this often."`
 	For         time.Duration `placeholder:"DURATION" help:"End after this time (default: when interrupted)."`
 	JSON        bool          `help:"Print one JSON object per line."`
 }

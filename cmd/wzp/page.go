@@ -43,8 +43,8 @@ const (
 //	   |            /connect.json    ──> relayPage ── https ──> the relay's, checked with its pinned key
 //	   └───────── WebTransport, WebSocket ────────────────────> the relay
 type pageCmd struct {
-	Relay  string `required:"" placeholder:"HOST" help:"${page_relay}"`
-	Listen string `default:"127.0.0.1:8081" placeholder:"ADDR" help:"${page_listen}"`
+	Relay  string `required:"" placeholder:"HOST" help:"The relay: HOST or HOST:PORT of its https page, or its whole address, such as http://localhost:8080 or https://example.org/voice/."`
+	Listen string `default:"127.0.0.1:8081" placeholder:"ADDR" help:"TCP address of the page; port 0 means any."`
 	relayKeyFlags
 }
 
