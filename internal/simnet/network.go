@@ -266,7 +266,7 @@ func (n *Network) send(from, to netip.AddrPort, payload []byte) error {
 		seen = append(seen, sighting{p, false})
 	}
 	for range v.Copies {
-		if n.flight.len() >= maxInFlight {
+		if n.flight.Len() >= maxInFlight {
 			path.stats.Overflow++
 			seen = append(seen, sighting{p, false})
 			continue
@@ -296,7 +296,7 @@ func (n *Network) deliverAndUnlock(seen []sighting) {
 		}
 		seen = append(seen, sighting{p, n.handOverLocked(p)})
 	}
-	if n.flight.len() > 0 {
+	if n.flight.Len() > 0 {
 		if next := n.flight.next(); n.timerAt.IsZero() || next.Before(n.timerAt) {
 			n.stopTimerLocked()
 			n.delivering.Add(1)

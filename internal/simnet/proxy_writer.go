@@ -70,7 +70,7 @@ func (p *Proxy) sendDue() time.Duration {
 	for !p.closed {
 		now := time.Now()
 		o, ok := p.flight.pop(now)
-		if !ok && p.flight.len() > 0 {
+		if !ok && p.flight.Len() > 0 {
 			return p.flight.next().Sub(now)
 		}
 		if !ok {

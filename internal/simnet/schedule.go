@@ -1,11 +1,13 @@
 package simnet
 
-import "time"
+import (
+	"container/heap"
+	"time"
+)
 
-// schedule is a binary heap of things due at a time; equal times keep the order of push. Its
-// owner bounds it. container/heap would allocate for every packet.
+// schedule is a heap of things due at a time; equal times keep the order of push. Its owner bounds it.
 type schedule[T any] struct {
-	heap []scheduled[T]
+	heap []*scheduled[T]
 	seq  uint64
 }
 
@@ -15,22 +17,12 @@ type scheduled[T any] struct {
 	value T
 }
 
-func (s *schedule[T]) len() int { return len(s.heap) }
-
-// next returns when the first thing is due; only if len is not 0.
+// next returns when the first thing is due; only if Len is not 0.
 func (s *schedule[T]) next() time.Time { return s.heap[0].at }
 
 func (s *schedule[T]) push(at time.Time, value T) {
-	s.heap = append(s.heap, scheduled[T]{at: at, seq: s.seq, value: value})
+	heap.Push(s, &scheduled[T]{at, s.seq, value})
 	s.seq++
-	for i := len(s.heap) - 1; i > 0; {
-		parent := (i - 1) / 2
-		if !s.before(i, parent) {
-			return
-		}
-		s.heap[i], s.heap[parent] = s.heap[parent], s.heap[i]
-		i = parent
-	}
 }
 
 // pop removes the first thing, if it is due.
@@ -38,35 +30,24 @@ func (s *schedule[T]) pop(now time.Time) (value T, ok bool) {
 	if len(s.heap) == 0 || s.heap[0].at.After(now) {
 		return value, false
 	}
-	value = s.heap[0].value
+	return heap.Pop(s).(*scheduled[T]).value, true
+}
+
+// Len, Less, Swap, Push and Pop implement heap.Interface.
+func (s *schedule[T]) Len() int { return len(s.heap) }
+
+func (s *schedule[T]) Less(i, j int) bool {
+	a, b := s.heap[i], s.heap[j]
+	return a.at.Before(b.at) || a.at.Equal(b.at) && a.seq < b.seq
+}
+
+func (s *schedule[T]) Swap(i, j int) { s.heap[i], s.heap[j] = s.heap[j], s.heap[i] }
+func (s *schedule[T]) Push(x any)    { s.heap = append(s.heap, x.(*scheduled[T])) }
+
+func (s *schedule[T]) Pop() any {
 	last := len(s.heap) - 1
-	s.heap[0] = s.heap[last]
-	s.heap[last] = scheduled[T]{} // releases the payload
+	x := s.heap[last]
+	s.heap[last] = nil // releases the payload
 	s.heap = s.heap[:last]
-	s.sink()
-	return value, true
-}
-
-func (s *schedule[T]) sink() {
-	for i := 0; ; {
-		first := i
-		for child := 2*i + 1; child <= 2*i+2 && child < len(s.heap); child++ {
-			if s.before(child, first) {
-				first = child
-			}
-		}
-		if first == i {
-			return
-		}
-		s.heap[i], s.heap[first] = s.heap[first], s.heap[i]
-		i = first
-	}
-}
-
-func (s *schedule[T]) before(i, j int) bool {
-	a, b := &s.heap[i], &s.heap[j]
-	if a.at.Equal(b.at) {
-		return a.seq < b.seq
-	}
-	return a.at.Before(b.at)
+	return x
 }

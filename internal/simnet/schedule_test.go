@@ -29,7 +29,7 @@ func TestScheduleIsStableAndOrdered(t *testing.T) {
 		}
 		last = got
 	}
-	if _, ok := s.pop(epoch.Add(time.Hour)); ok || s.len() != 0 {
+	if _, ok := s.pop(epoch.Add(time.Hour)); ok || s.Len() != 0 {
 		t.Error("not empty")
 	}
 }
