@@ -91,18 +91,15 @@ func (c *benchRelayCmd) counts() (counts []int, err error) {
 func (c *benchRelayCmd) measure(ctx context.Context, listeners int) (result benchResult, err error) {
 	result.Listeners = listeners
 	before, err := c.floor(ctx, listeners)
-	if err != nil {
-		return result, err
+	if err == nil {
+		err = c.relay(ctx, listeners, &result)
 	}
-	if err := c.relay(ctx, listeners, &result); err != nil {
+	if err != nil {
 		return result, err
 	}
 	after, err := c.floor(ctx, listeners)
-	if err != nil {
-		return result, err
-	}
 	result.FloorUS = (before + after) / 2
-	return result, nil
+	return result, err
 }
 
 // pace calls send rate times a second for d, by an absolute clock.

@@ -80,13 +80,12 @@ func (d *tomlDocument) readLines(text []byte) {
 			table = d.readKey(&p, e, nil, count)
 		case unstable.ArrayTable:
 			table = d.readKey(&p, e, nil, count)
-			n := count[pathKey(table)]
-			count[pathKey(table)]++
-			line := d.lines[pathKey(table)]
-			table = append(table, strconv.Itoa(n))
-			d.lines[pathKey(table)] = line
+			key := pathKey(table)
+			table = append(table, strconv.Itoa(count[key]))
+			count[key]++
+			d.lines[pathKey(table)] = d.lines[key]
 		case unstable.KeyValue:
-			d.readValueLines(&p, e, table)
+			d.readValue(&p, e.Value(), d.readKey(&p, e, table, nil))
 		}
 	}
 }
@@ -107,29 +106,21 @@ func (d *tomlDocument) readKey(
 	return path
 }
 
-// readValueLines notes the lines of a key and of what its value holds.
-func (d *tomlDocument) readValueLines(p *unstable.Parser, e *unstable.Node, table []string) {
-	path := d.readKey(p, e, table, nil)
-	d.readListLines(p, e.Value(), path)
-}
-
-// readListLines notes the lines of what is in a value, at first that of the value itself.
-func (d *tomlDocument) readListLines(p *unstable.Parser, value *unstable.Node, path []string) {
+// readValue notes the lines of what is in a value, at first that of the value itself.
+func (d *tomlDocument) readValue(p *unstable.Parser, value *unstable.Node, path []string) {
 	line := d.lines[pathKey(path)]
-	switch value.Kind {
-	case unstable.InlineTable:
-		for it := value.Children(); it.Next(); {
-			d.readValueLines(p, it.Node(), path)
-		}
-	case unstable.Array:
-		n := 0
-		for it := value.Children(); it.Next(); n++ {
+	n := 0
+	for it := value.Children(); it.Next(); n++ {
+		switch node := it.Node(); value.Kind {
+		case unstable.InlineTable:
+			d.readValue(p, node.Value(), d.readKey(p, node, path, nil))
+		case unstable.Array:
 			element := append(slices.Clone(path), strconv.Itoa(n))
-			if raw := it.Node().Raw; raw.Length > 0 {
-				line = p.Shape(raw).Start.Line
+			if node.Raw.Length > 0 {
+				line = p.Shape(node.Raw).Start.Line
 			}
 			d.lines[pathKey(element)] = line
-			d.readListLines(p, it.Node(), element)
+			d.readValue(p, node, element)
 		}
 	}
 }
