@@ -11,9 +11,7 @@ import (
 
 // createFile writes a new file with mode 0600 which appears complete or not at all. When path exists,
 // also when another process creates it at this moment, the error is fs.ErrExist.
-func createFile(path string, data []byte) error {
-	return createFileWith(os.Link, path, data)
-}
+func createFile(path string, data []byte) error { return createFileWith(os.Link, path, data) }
 
 // createFileWith is createFile with the call that gives a file a second name, os.Link but in tests.
 func createFileWith(link func(from, to string) error, path string, data []byte) error {

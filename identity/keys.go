@@ -14,9 +14,8 @@ import (
 // comparable and works as a map key. Its text form is 64 lower-case hexadecimal digits.
 type PublicKey [ed25519.PublicKeySize]byte
 
-// Fingerprint is the first 16 bytes of SHA-256 of a PublicKey: what people read out and compare, and
-// what a call is addressed to. Its text form is eight groups of four lower-case hexadecimal digits
-// joined by colons.
+// Fingerprint is the first 16 bytes of SHA-256 of a PublicKey: what people read out and compare, and what a
+// call is addressed to. Its text form is eight groups of four lower-case hexadecimal digits joined by colons.
 type Fingerprint [16]byte
 
 // errSmallOrder: see smallOrder.
@@ -75,8 +74,7 @@ func parseDigits(dst []byte, what, s, form, want string) error {
 	return err
 }
 
-// String returns the fingerprint as people see it, such as
-// 9983:c2ce:87f9:61b7:7931:d7c1:fd7f:864c.
+// String returns the fingerprint as people see it, such as 9983:c2ce:87f9:61b7:7931:d7c1:fd7f:864c.
 func (f Fingerprint) String() string {
 	var text []byte
 	for pair := range slices.Chunk(f[:], 2) {

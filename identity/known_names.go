@@ -28,8 +28,7 @@ const (
 )
 
 // KnownNames remembers which fingerprints the people had who called themselves by a name: trust on first use.
-// It is a text file with a line for each pair of name and fingerprint, and comment lines that start
-// with '#':
+// It is a text file with a line for each pair of name and fingerprint, and comment lines that start with '#':
 //
 //	hex(HMAC-SHA256(key, name)[:16]) hex(HMAC-SHA256(key, name || 0x00 || fingerprint (16))[:16])
 //

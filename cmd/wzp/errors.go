@@ -24,9 +24,7 @@ type usageError struct{ error }
 func (e usageError) Unwrap() error { return e.error }
 
 // usagef is fmt.Errorf for wrong usage.
-func usagef(format string, args ...any) error {
-	return usageError{fmt.Errorf(format, args...)}
-}
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 // fail prints err as one line and returns the exit status that it stands for.
 func fail(err error) int {

@@ -12,9 +12,8 @@ import (
 // MaxLen is how long a name may be, in bytes of UTF-8.
 const MaxLen = 64
 
-// Room makes a room name of what a person typed, or what stands in a file or link: in Unicode NFC,
-// without the white space around it (docs/protocol.md, section 5.2). If that is none, the error is a
-// [*Error].
+// Room makes a room name of what a person typed, or what stands in a file or link: in Unicode NFC, without
+// the white space around it (docs/protocol.md, section 5.2). If that is none, the error is a [*Error].
 func Room(typed string) (string, error) {
 	name := normalize(typed)
 	return name, nameError("room name", name, RoomFault(name))

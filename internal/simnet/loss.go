@@ -15,9 +15,7 @@ const (
 	streamDuplicate
 )
 
-func newStream(seed uint64, stream uint64) *rand.Rand {
-	return rand.New(rand.NewPCG(seed, stream))
-}
+func newStream(seed uint64, stream uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, stream)) }
 
 // mixSeed returns a seed for one of several things that share a profile.
 func mixSeed(seed uint64, parts ...uint64) uint64 {

@@ -21,9 +21,8 @@ const (
 	firstEphemeralPort = 49152
 )
 
-// Stats counts what happened on one direction of a path of a [Network]. Of the copies that the
-// channel lets through, Arrived reached a receive queue; the others are named below or still under
-// way.
+// Stats counts what happened on one direction of a path of a [Network]. Of the copies that the channel lets
+// through, Arrived reached a receive queue; the others are named below or still under way.
 type Stats struct {
 	Counters
 	Arrived         uint64
@@ -339,6 +338,4 @@ func (n *Network) handOverLocked(p packet) bool {
 }
 
 // unmap makes ::ffff:10.0.0.1 and 10.0.0.1 one address.
-func unmap(a netip.AddrPort) netip.AddrPort {
-	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
-}
+func unmap(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }

@@ -179,6 +179,4 @@ func ParseBlackout(s string) (Blackout, error) {
 }
 
 // String returns what [ParseBlackout] reads.
-func (b Blackout) String() string {
-	return fmt.Sprintf("%v@%v+%v", b.Direction, b.At, b.For)
-}
+func (b Blackout) String() string { return fmt.Sprintf("%v@%v+%v", b.Direction, b.At, b.For) }

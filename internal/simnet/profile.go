@@ -55,9 +55,8 @@ type Profile struct {
 	// Rate is the capacity in bit/s, IP and UDP headers included; 0 for no limit.
 	Rate int64
 
-	// Queue bounds the FIFO in front of the rate limit, in bytes with headers and with the packet
-	// being transmitted; 0 for [DefaultQueue]. It drops at its tail. An idle link takes a packet
-	// of any size.
+	// Queue bounds the FIFO in front of the rate limit, in bytes with headers and with the packet being
+	// transmitted; 0 for [DefaultQueue]. It drops at its tail. An idle link takes a packet of any size.
 	Queue int
 
 	// Seed decides every random choice. [Network] and [Proxy] mix in which path it is, so that

@@ -129,9 +129,7 @@ func setBuffers(conn *net.UDPConn) {
 }
 
 // Addr returns the address that clients send to.
-func (p *Proxy) Addr() netip.AddrPort {
-	return unmap(p.listener.LocalAddr().(*net.UDPAddr).AddrPort())
-}
+func (p *Proxy) Addr() netip.AddrPort { return unmap(p.listener.LocalAddr().(*net.UDPAddr).AddrPort()) }
 
 // Target returns the resolved address that packets are forwarded to.
 func (p *Proxy) Target() netip.AddrPort { return unmap(p.target.AddrPort()) }
@@ -176,8 +174,7 @@ func (p *Proxy) SetProfile(up, down Profile) error {
 	return nil
 }
 
-// Block makes a direction, or both, refuse every packet, or ends that. What is under way still
-// arrives.
+// Block makes a direction, or both, refuse every packet, or ends that. What is under way still arrives.
 func (p *Proxy) Block(d Direction, on bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -83,8 +83,7 @@ func AppendMessage(dst []byte, m Message) ([]byte, error) {
 	return c.out, nil
 }
 
-// ReadMessage reads one control message. A message of an unknown name is no error but an
-// [*UnknownMessage].
+// ReadMessage reads one control message. A message of an unknown name is no error but an [*UnknownMessage].
 //
 // At the end of the stream it returns [io.EOF], inside of a message [io.ErrUnexpectedEOF], and
 // otherwise the error of r or a [*FormatError], after which the stream is of no use. Memory is taken

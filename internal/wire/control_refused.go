@@ -89,8 +89,7 @@ func (c *codec) code(v *Code) {
 	})
 }
 
-// CodeOf returns the code with which a relay refuses a message that [ReadMessage] or [ParseEntry]
-// failed on.
+// CodeOf returns the code with which a relay refuses a message that [ReadMessage] or [ParseEntry] failed on.
 func CodeOf(err error) Code {
 	var f *FormatError
 	if !errors.As(err, &f) {

@@ -43,8 +43,7 @@ func (t FrameType) String() string {
 	return "frame type " + strconv.Itoa(int(t))
 }
 
-// Frame is one frame of a sealed packet's plaintext. Body aliases the packet: copy what has to live
-// longer.
+// Frame is one frame of a sealed packet's plaintext. Body aliases the packet: copy what has to live longer.
 type Frame struct {
 	Kind Kind
 	Type FrameType

@@ -42,8 +42,7 @@ type Header struct {
 	Reset   bool // no sealed packet at all: give it to ParseReset
 }
 
-// CounterBits is how many bits of the counter the header carries: 16 or 32, as [DecodeCounter]
-// wants to know.
+// CounterBits is how many bits of the counter the header carries: 16 or 32, as [DecodeCounter] wants to know.
 func (h Header) CounterBits() int {
 	if h.Long {
 		return 32

@@ -43,9 +43,7 @@ var (
 )
 
 // reportUnits rounds down to what travels. Out of range values become the nearest in range.
-func reportUnits(d time.Duration) uint64 {
-	return uint64(min(max(d/ReportUnit, 0), maxReportUnits))
-}
+func reportUnits(d time.Duration) uint64 { return uint64(min(max(d/ReportUnit, 0), maxReportUnits)) }
 
 // AppendReport appends r as a frame.
 //

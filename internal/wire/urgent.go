@@ -85,9 +85,8 @@ func (u *Urgent) Size(last bool) int { return FrameSize(u.bodySize(), last) }
 
 func (u *Urgent) bodySize() int { return varintLen(u.Number) + 1 + len(u.Message) }
 
-// ParseUrgent reads the body of an urgent frame, of a known kind or not. The message itself is read
-// by [ParseMembersJoined] and the like; of the kinds that have none it was checked to be
-// empty.
+// ParseUrgent reads the body of an urgent frame, of a known kind or not. The message itself is read by
+// [ParseMembersJoined] and the like; of the kinds that have none it was checked to be empty.
 func ParseUrgent(body []byte) (Urgent, error) {
 	r := reader{b: body}
 	u := Urgent{Number: r.varint(), Kind: UrgentKind(r.uint8())}

@@ -125,9 +125,7 @@ func Log[T any](log T) T {
 }
 
 //go:norace
-func before(a, b *Lock) bool {
-	return a.Level > b.Level || a.Level == b.Level && a.Place < b.Place
-}
+func before(a, b *Lock) bool { return a.Level > b.Level || a.Level == b.Level && a.Place < b.Place }
 
 // drop notes that a lock is held no more. Another goroutine may have taken it: then that one's list is looked
 // for.
