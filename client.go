@@ -108,7 +108,7 @@ type EventLog struct{ writer *eventlog.Writer }
 
 // OpenEventLog opens or continues the log at path. PATH.1 to PATH.3 are the parts before, of 128 MiB each.
 func OpenEventLog(path string) (*EventLog, error) {
-	writer, err := eventlog.Open(path, eventlog.Options{})
+	writer, err := eventlog.Open(path, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,7 @@ import (
 // logging has a person who has not joined yet note what happens in a file.
 func (p *person) logging(path string) {
 	p.lab.t.Helper()
-	log, err := eventlog.Open(path, eventlog.Options{})
+	log, err := eventlog.Open(path, nil)
 	if err != nil {
 		p.lab.t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package eventlog
 
 import (
 	"bufio"
-	"cmp"
 	"errors"
 	"io"
 	"io/fs"
@@ -20,8 +19,8 @@ const fileMode = 0o600
 //	FILE.2 -> FILE.3 (the one before is deleted), FILE.1 -> FILE.2, FILE -> FILE.1, a new FILE
 type file struct {
 	path string
-	max  int64
-	keep int
+	max  int64 // bytes, roughly
+	keep int   // rotated files, FILE.1 being the newest
 
 	f       *os.File // nil: it could not be opened again
 	size    int64
@@ -29,8 +28,8 @@ type file struct {
 	cut     bool // the last line has no end
 }
 
-func openFile(path string, options Options) (*file, error) {
-	f := &file{path: path, max: cmp.Or(options.MaxBytes, 128<<20), keep: cmp.Or(options.Keep, 3)}
+func openFile(path string) (*file, error) {
+	f := &file{path: path, max: 128 << 20, keep: 3}
 	return f, f.open()
 }
 

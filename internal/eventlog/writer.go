@@ -11,17 +11,6 @@ const (
 	flushAt = 64 << 10              // bytes that are written at once
 )
 
-// Options say how a log is kept. The zero value is good.
-type Options struct {
-	MaxBytes int64 // of one file, roughly; 0: 128 MiB
-	Keep     int   // rotated files, FILE.1 being the newest; 0: 3
-
-	// Failed is called with the first of errors that follow each other, of writing or rotating; nil: nobody
-	// is told. Events that cannot be written count as dropped. It is called on the Writer's goroutine, and
-	// must not call Close.
-	Failed func(error)
-}
-
 // Writer appends events to a file. Its methods are safe for concurrent use, and a nil Writer does nothing.
 type Writer struct {
 	events    chan entry
@@ -51,10 +40,12 @@ type entry struct {
 
 // Open opens the log at path, which is made if it does not exist and continued if it does. The first event to
 // log is a Start. The caller closes it.
-func Open(path string, options Options) (*Writer, error) { return open(path, options, waiting) }
-
-func open(path string, options Options, size int) (*Writer, error) {
-	w, err := newWriter(path, options, size)
+//
+// failed is called with the first of errors that follow each other, of writing or rotating; nil: nobody is
+// told. Events that cannot be written count as dropped. It is called on the Writer's goroutine, and must not
+// call Close.
+func Open(path string, failed func(error)) (*Writer, error) {
+	w, err := newWriter(path, failed, waiting)
 	if err == nil {
 		go w.run()
 	}
@@ -62,15 +53,15 @@ func open(path string, options Options, size int) (*Writer, error) {
 }
 
 // newWriter returns a Writer that nothing runs yet, with places for size events.
-func newWriter(path string, options Options, size int) (*Writer, error) {
-	f, err := openFile(path, options)
+func newWriter(path string, failed func(error), size int) (*Writer, error) {
+	f, err := openFile(path)
 	if err != nil {
 		return nil, err
 	}
 	return &Writer{
 		events: make(chan entry, size), full: make(chan struct{}, 1), reopening: make(chan chan error),
 		quit: make(chan struct{}), done: make(chan struct{}),
-		file: f, buf: make([]byte, 0, flushAt+4096), failed: options.Failed,
+		file: f, buf: make([]byte, 0, flushAt+4096), failed: failed,
 	}, nil
 }
 

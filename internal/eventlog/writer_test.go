@@ -55,12 +55,26 @@ func readAll(t *testing.T, path string) (all []Event) {
 	return all
 }
 
-func mustOpen(t *testing.T, path string, options Options, size int) *Writer {
+// options are what is another than usual; 0: nothing is.
+type options struct {
+	MaxBytes int64
+	Keep     int
+	Failed   func(error)
+}
+
+func mustOpen(t *testing.T, path string, o options, size int) *Writer {
 	t.Helper()
-	w, err := open(path, options, size)
+	w, err := newWriter(path, o.Failed, size)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if o.MaxBytes > 0 {
+		w.file.max = o.MaxBytes
+	}
+	if o.Keep > 0 {
+		w.file.keep = o.Keep
+	}
+	go w.run()
 	t.Cleanup(func() { w.Close() })
 	return w
 }
@@ -117,7 +131,7 @@ func TestLine(t *testing.T) {
 func TestManyWriters(t *testing.T) {
 	const goroutines, each = 8, 2000
 	path := filepath.Join(t.TempDir(), "log")
-	w := mustOpen(t, path, Options{}, waiting)
+	w := mustOpen(t, path, options{}, waiting)
 	var wg sync.WaitGroup
 	for g := range goroutines {
 		wg.Go(func() {
@@ -145,7 +159,7 @@ func TestManyWriters(t *testing.T) {
 // What finds no place is counted where it is missing, also at the end.
 func TestOverflow(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
-	w, err := newWriter(path, Options{}, 4)
+	w, err := newWriter(path, nil, 4)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +200,7 @@ func TestOverflow(t *testing.T) {
 
 func TestOverflowCounts(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
-	w := mustOpen(t, path, Options{}, 64)
+	w := mustOpen(t, path, options{}, 64)
 	const n = 50_000
 	for i := range n {
 		w.Log(Event{Kind: MediaIn, Src: ana, Seq: uint64(i)})
@@ -214,7 +228,7 @@ func TestOverflowCounts(t *testing.T) {
 
 func TestAfterClose(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
-	w := mustOpen(t, path, Options{}, 64)
+	w := mustOpen(t, path, options{}, 64)
 	w.Log(Event{Kind: Start, Relay: north})
 	mustClose(t, w)
 	mustClose(t, w)
@@ -228,7 +242,7 @@ func TestAfterClose(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Close()
-	w = mustOpen(t, path, Options{}, 64)
+	w = mustOpen(t, path, options{}, 64)
 	w.Log(Event{Kind: Start, Relay: south})
 	w.Log(Event{Kind: Stop})
 	mustClose(t, w)
@@ -263,7 +277,7 @@ func TestRotation(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	const limit, keep, n = 4000, 2, 200
 	synctest.Test(t, func(t *testing.T) {
-		w := mustOpen(t, path, Options{MaxBytes: limit, Keep: keep}, 64)
+		w := mustOpen(t, path, options{MaxBytes: limit, Keep: keep}, 64)
 		w.Log(Event{Kind: Start, Relay: north, Name: "north"})
 		for i := range n {
 			w.Log(Event{Kind: MediaIn, Src: ana, Seq: uint64(i)})
@@ -313,7 +327,7 @@ func TestReopen(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "log")
 	synctest.Test(t, func(t *testing.T) {
-		w := mustOpen(t, path, Options{}, 64)
+		w := mustOpen(t, path, options{}, 64)
 		seq := uint64(0)
 		log := func() {
 			seq++
@@ -376,7 +390,7 @@ func TestWriteFails(t *testing.T) {
 			t.Fatal(err)
 		}
 		var failures []error
-		w := mustOpen(t, filepath.Join(dir, "log"), Options{MaxBytes: 1,
+		w := mustOpen(t, filepath.Join(dir, "log"), options{MaxBytes: 1,
 			Failed: func(err error) { failures = append(failures, err) }}, 64)
 		one := func(seq uint64) {
 			w.Log(Event{Kind: MediaIn, Src: ana, Seq: seq})
@@ -412,7 +426,7 @@ func TestWriteFails(t *testing.T) {
 }
 
 func TestOpenFails(t *testing.T) {
-	if _, err := Open(t.TempDir(), Options{}); err == nil {
+	if _, err := Open(t.TempDir(), nil); err == nil {
 		t.Error("a directory is no log")
 	}
 }
@@ -446,7 +460,7 @@ func TestOpenOtherFiles(t *testing.T) {
 			if err := os.WriteFile(path, []byte(tc.content), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			w, err := Open(path, Options{})
+			w, err := Open(path, nil)
 			if err == nil {
 				mustClose(t, w)
 			}
@@ -466,14 +480,14 @@ func TestOpenMode(t *testing.T) {
 	if err := os.WriteFile(path, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	mustClose(t, mustOpen(t, path, Options{}, 64))
+	mustClose(t, mustOpen(t, path, options{}, 64))
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v (%v), want 600", info.Mode(), err)
 	}
 }
 
 func TestLogAllocatesNothing(t *testing.T) {
-	w := mustOpen(t, filepath.Join(t.TempDir(), "log"), Options{}, waiting)
+	w := mustOpen(t, filepath.Join(t.TempDir(), "log"), options{}, waiting)
 	var off *Writer
 	seq := uint64(0)
 	if n := testing.AllocsPerRun(1000, func() {
@@ -487,7 +501,7 @@ func TestLogAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkLog(b *testing.B) {
-	w, err := Open(filepath.Join(b.TempDir(), "log"), Options{})
+	w, err := Open(filepath.Join(b.TempDir(), "log"), nil)
 	if err != nil {
 		b.Fatal(err)
 	}

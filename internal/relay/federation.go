@@ -53,9 +53,9 @@ func (r *Relay) bridge() error {
 	}
 	id := r.config.Identity.Public()
 	if r.config.EventLog != "" {
-		r.events, err = eventlog.Open(r.config.EventLog, eventlog.Options{Failed: func(err error) {
+		r.events, err = eventlog.Open(r.config.EventLog, func(err error) {
 			r.log.Error("the event log cannot be written", "err", err)
-		}})
+		})
 		if err != nil {
 			return err
 		}
