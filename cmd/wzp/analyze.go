@@ -33,7 +33,7 @@ func (c *analyzeCmd) Run() error {
 	if err != nil {
 		return readError(err)
 	}
-	analysis := eventlog.NewAnalysis(eventlog.AnalysisOptions{Late: c.Late, Grace: c.Grace})
+	analysis := eventlog.NewAnalysis(c.Late, c.Grace)
 	for _, events := range logs {
 		if err := analysis.AddLog(events); err != nil {
 			return readError(err)

@@ -53,7 +53,7 @@ func TestEventLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := eventlog.NewAnalysis(eventlog.AnalysisOptions{})
+	a := eventlog.NewAnalysis(100*time.Millisecond, time.Second)
 	for _, log := range logs {
 		if err := a.AddLog(log); err != nil {
 			t.Fatal(err)

@@ -171,7 +171,7 @@ func onceEach(t *testing.T, paths []string, n int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := eventlog.NewAnalysis(eventlog.AnalysisOptions{})
+	a := eventlog.NewAnalysis(100*time.Millisecond, time.Second)
 	for _, log := range logs {
 		if err := a.AddLog(log); err != nil {
 			t.Fatal(err)

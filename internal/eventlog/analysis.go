@@ -9,15 +9,6 @@ import (
 	"time"
 )
 
-// AnalysisOptions say what counts as what. The zero value is good.
-type AnalysisOptions struct {
-	// Late is by how much longer than the fastest packet of its stream a packet takes that is late; 0: 100
-	// ms. Clocks of machines may differ, but must not drift apart by as much.
-	Late time.Duration
-	// Grace is for how long before a listener leaves what is sent may not reach it any more; 0: 1 s.
-	Grace time.Duration
-}
-
 // Analysis joins the logs of relays and clients. It holds 24 bytes for each packet and place where it was
 // seen. It is not safe for concurrent use.
 //
@@ -25,7 +16,8 @@ type AnalysisOptions struct {
 //	                                                                                             |
 //	                                                         listener ── media_in <~~~ local_deliver
 type Analysis struct {
-	options AnalysisOptions
+	late    int64 // microseconds, as grace
+	grace   int64
 	logs    []*LogReport
 	nodes   map[nodeID]*node
 	streams map[streamID]stream
@@ -67,13 +59,13 @@ type dropID struct {
 	peer   PeerID
 }
 
-// NewAnalysis returns one of no logs.
-func NewAnalysis(options AnalysisOptions) *Analysis {
-	options.Late = cmp.Or(options.Late, 100*time.Millisecond)
-	options.Grace = cmp.Or(options.Grace, time.Second)
+// NewAnalysis returns one of no logs. A packet is late that takes longer than the fastest of its stream by
+// more than late: clocks of machines may differ, but must not drift apart by as much. What is sent less than
+// grace before a listener leaves may not reach it any more.
+func NewAnalysis(late, grace time.Duration) *Analysis {
 	return &Analysis{
-		options: options,
-		nodes:   make(map[nodeID]*node), streams: make(map[streamID]stream), drops: make(map[dropID]uint64),
+		late: late.Microseconds(), grace: grace.Microseconds(),
+		nodes: make(map[nodeID]*node), streams: make(map[streamID]stream), drops: make(map[dropID]uint64),
 		rooms: make(map[[8]byte]string), hashes: make(map[string][8]byte), names: make(map[MemberID]string),
 	}
 }

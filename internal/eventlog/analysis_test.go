@@ -93,10 +93,10 @@ func (m *madeUp) packet(seq uint64, epoch uint8, at int64, what map[string]strin
 }
 
 // analyze writes the logs and reads them.
-func (m *madeUp) analyze(t *testing.T, options AnalysisOptions) *Report {
+func (m *madeUp) analyze(t *testing.T, grace time.Duration) *Report {
 	t.Helper()
 	dir := t.TempDir()
-	a := NewAnalysis(options)
+	a := NewAnalysis(100*time.Millisecond, grace)
 	var paths []string
 	for name, events := range m.logs {
 		var b []byte
@@ -165,7 +165,7 @@ func TestAllIsWell(t *testing.T) {
 		m.packet(uint64(i), uint8(i/50), 5*second+int64(i)*20_000, nil)
 	}
 	m.stop(20 * second)
-	r := m.analyze(t, AnalysisOptions{})
+	r := m.analyze(t, time.Second)
 	want := []string{
 		"up 0: Ana-north 50 50 0 0 0 0", "link 0: north-south 50 50 0 0 0 0",
 		"link 0: south-west 50 50 0 0 0 0",
@@ -222,7 +222,7 @@ func TestTroubleIsLocated(t *testing.T) {
 	m.log("west", Event{Time: 9 * second, Kind: DedupDrop, Room: "tea", Src: ana, Seq: 71, Peer: south},
 		Event{Time: 9 * second, Kind: FederationIngressMalformed, Peer: south, Len: 3})
 	m.stop(20 * second)
-	r := m.analyze(t, AnalysisOptions{})
+	r := m.analyze(t, time.Second)
 	want := []string{
 		"up 0: Ana-north 100 99 1 0 0 0",
 		"link 0: north-south 99 97 2 1 0 1",
@@ -296,7 +296,7 @@ func TestEqualCounters(t *testing.T) {
 	delete(m.logs, "Ben")
 	delete(m.logs, "Cy")
 	m.stop(20 * second)
-	r := m.analyze(t, AnalysisOptions{})
+	r := m.analyze(t, time.Second)
 	if v := r.Verdict; !v.ExactlyOnce || v.Talkers != 6 || v.Listeners != 1 || v.Delivered != 60 {
 		t.Errorf("%+v", v)
 	}
@@ -335,7 +335,7 @@ func TestComesAndGoes(t *testing.T) {
 				}
 			}
 			m.log("Ben", Event{Time: tc.left * second, Kind: Stop})
-			r := m.analyze(t, AnalysisOptions{Grace: 100 * time.Millisecond})
+			r := m.analyze(t, 100*time.Millisecond)
 			got := strings.Join(deliveryTexts(r), ";")
 			got, _, _ = strings.Cut(got, " [")
 			if got != tc.want {
@@ -355,7 +355,7 @@ func TestWhatIsNotKnown(t *testing.T) {
 	delete(m.logs, "south")
 	m.logs["Cy"] = slices.DeleteFunc(m.logs["Cy"], func(e Event) bool { return e.Kind == MediaIn })
 	m.stop(20 * second)
-	r := m.analyze(t, AnalysisOptions{})
+	r := m.analyze(t, time.Second)
 	want := []string{
 		"up 0: Ana-north 10 10 0 0 0 0", "link 0: north-0002:0000 10 - - 0 - -",
 		"link 0: 0002:0000-west - 10 - - 0 -",
@@ -386,9 +386,9 @@ func TestNothingComes(t *testing.T) {
 				m.packet(uint64(i), 0, 5*second, map[string]string{tc.way: tc.fate})
 			}
 			m.stop(20 * second)
-			last := deliveryTexts(m.analyze(t, AnalysisOptions{}))[1]
+			last := deliveryTexts(m.analyze(t, time.Second))[1]
 			if tc.way == "north south" {
-				last = deliveryTexts(m.analyze(t, AnalysisOptions{}))[0]
+				last = deliveryTexts(m.analyze(t, time.Second))[0]
 			}
 			if !strings.HasSuffix(last, tc.want) {
 				t.Errorf("%q, want %s", last, tc.want)
@@ -414,7 +414,7 @@ func TestHoles(t *testing.T) {
 				m.log("north", hole)
 			}
 			m.stop(20 * second)
-			r := m.analyze(t, AnalysisOptions{})
+			r := m.analyze(t, time.Second)
 			if want := name == "no hole"; r.Verdict.ExactlyOnce != want {
 				t.Errorf("%+v", r.Verdict)
 			}
@@ -431,7 +431,7 @@ func TestMalformedLinesAreInTheReport(t *testing.T) {
 	if err := os.WriteFile(path, append(start, "x\ny\n{"...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	a := NewAnalysis(AnalysisOptions{})
+	a := NewAnalysis(100*time.Millisecond, time.Second)
 	if err := a.AddLog(Log{path, []string{path}}); err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ func (a *Analysis) deliveries(key streamID, st stream) (list []Delivery) {
 		delivered := 0
 		var t tally
 		for _, p := range pairs {
-			t.add(p, quickest, a.options.Late.Microseconds())
+			t.add(p, quickest, a.late)
 			if p.arrived == 0 {
 				places[a.locate(key, st, listener, p.packetID)]++
 			} else if p.sent > 0 {

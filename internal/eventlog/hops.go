@@ -69,7 +69,7 @@ func (a *Analysis) expected(listener MemberID, sent, got track) window {
 	if n.joined == 0 {
 		sent = nil
 	}
-	return expect(sent, got, n.joined, cmp.Or(n.left, n.last)-a.options.Grace.Microseconds())
+	return expect(sent, got, n.joined, cmp.Or(n.left, n.last)-a.grace)
 }
 
 // way is a hop of one stream, and what was seen of the stream at both of its ends.
@@ -136,7 +136,7 @@ func (a *Analysis) byEpoch(hop Hop, pairs []pair, sent, arrived bool) (hops []Ho
 		if tallies[p.epoch] == nil {
 			tallies[p.epoch] = new(tally)
 		}
-		tallies[p.epoch].add(p, quickest, a.options.Late.Microseconds())
+		tallies[p.epoch].add(p, quickest, a.late)
 	}
 	count := func(n int, known bool) Count {
 		if !known {
