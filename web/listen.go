@@ -1,6 +1,8 @@
 package web
 
 import (
+	"errors"
+	"fmt"
 	"net"
 	"sync"
 )
@@ -8,20 +10,13 @@ import (
 // listenTries is how many free ports are tried for one that is free at both addresses.
 const listenTries = 20
 
-// LocalhostError says that a port is free on 127.0.0.1, but cannot be had on [::1].
-type LocalhostError struct{ Err error }
-
-func (e *LocalhostError) Error() string {
-	return "on [::1], where browsers look for localhost first: " + e.Err.Error()
-}
-
-// Unwrap returns the cause.
-func (e *LocalhostError) Unwrap() error { return e.Err }
+// ErrLocalhost says that a port is free on 127.0.0.1, but cannot be had on [::1].
+var ErrLocalhost = errors.New("on [::1], where browsers look for localhost first")
 
 // Listen opens a TCP port for a page. On 127.0.0.1 it opens the same port of [::1], too: browsers try that
 // first for localhost, and another program there would be of the page's origin. A system without [::1] has
-// nobody there. The listener's Addr is the first one's. Errors are of net.Listen, those of [::1] in a
-// *LocalhostError.
+// nobody there. The listener's Addr is the first one's. Errors are of net.Listen, those of [::1] with
+// ErrLocalhost.
 func Listen(addr string) (net.Listener, error) {
 	for tries := 1; ; tries++ {
 		first, err := net.Listen("tcp", addr)
@@ -41,7 +36,7 @@ func Listen(addr string) (net.Listener, error) {
 		}
 		first.Close()
 		if !anyPort(addr) || tries == listenTries {
-			return nil, &LocalhostError{err}
+			return nil, fmt.Errorf("%w: %w", ErrLocalhost, err)
 		}
 	}
 }
@@ -92,10 +87,7 @@ func newPairListener(first, second net.Listener) *pairListener {
 	}
 	l.close = sync.OnceValue(func() error {
 		close(l.closed)
-		err := l.Listener.Close()
-		if other := l.second.Close(); err == nil {
-			err = other
-		}
+		err := errors.Join(l.Listener.Close(), l.second.Close())
 		l.wg.Wait()
 		return err
 	})

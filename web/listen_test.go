@@ -77,7 +77,7 @@ func TestListenTaken(t *testing.T) {
 	}
 	defer other.Close()
 	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(other.Addr().(*net.TCPAddr).Port))
-	if ln, err := Listen(addr); !errors.As(err, new(*LocalhostError)) {
+	if ln, err := Listen(addr); !errors.Is(err, ErrLocalhost) {
 		t.Errorf("%v, %v", ln, err)
 	}
 	if conn, err := net.Dial("tcp", addr); err == nil {

@@ -195,8 +195,8 @@ func listenError(flag, addr, otherwise string, err error) error {
 	case errors.Is(err, syscall.EACCES):
 		reason = "not permitted: choose a port from 1024 on"
 	}
-	if errors.As(err, new(*web.LocalhostError)) {
-		reason = "on [::1], where browsers look for localhost first, " + reason
+	if errors.Is(err, web.ErrLocalhost) {
+		reason = web.ErrLocalhost.Error() + ", " + reason
 	}
 	return fmt.Errorf("cannot listen on %s %s: %s%s", flag, addr, reason, otherwise)
 }
