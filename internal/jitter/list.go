@@ -42,7 +42,8 @@ func (l *list) insert(s slot, payload []byte) {
 	last := len(l.free) - 1
 	to := l.free[last]
 	l.free = l.free[:last]
-	s.data = append(to.data[:0], payload...)
+	to.data = append(to.data[:0], payload...)
+	s.data = to.data
 	*to = s
 	at := len(l.order)
 	for at > 0 && l.order[at-1].seq > s.seq {

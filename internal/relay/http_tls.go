@@ -267,7 +267,9 @@ func (f *certificateFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	f.mu.Unlock()
 	if due {
 		if err := f.load(); err != nil {
-			f.warn(err.Error(), now, "the new certificate cannot be used; the old one still is", "err", err)
+			if f.isNews(err.Error(), now) {
+				f.log.Warn("the new certificate cannot be used; the old one still is", "err", err)
+			}
 		}
 		f.review(now)
 	}
@@ -279,20 +281,19 @@ func (f *certificateFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 // review logs what browsers have against the certificate.
 func (f *certificateFiles) review(now time.Time) {
 	leaf := f.leaf()
-	if problem := certificateProblem(leaf, now); problem != "" {
-		f.warn(problem, now, "browsers refuse the certificate", "why", problem, "file", f.cert, "from",
-			leaf.NotBefore, "until", leaf.NotAfter)
+	if problem := certificateProblem(leaf, now); problem != "" && f.isNews(problem, now) {
+		f.log.Warn("browsers refuse the certificate", "why", problem, "file", f.cert, "from", leaf.NotBefore,
+			"until", leaf.NotAfter)
 	}
 }
 
-// warn logs what is wrong: each thing at once, then every day, or with another certificate.
-func (f *certificateFiles) warn(what string, now time.Time, text string, args ...any) {
+// isNews reports whether what is wrong shall be logged: each thing at once, then every day, or with another
+// certificate.
+func (f *certificateFiles) isNews(problem string, now time.Time) bool {
 	f.mu.Lock()
-	name, _ := f.said.Note(what, now)
-	f.mu.Unlock()
-	if name {
-		f.log.Warn(text, args...)
-	}
+	defer f.mu.Unlock()
+	news, _ := f.said.Note(problem, now)
+	return news
 }
 
 // certificateProblem says why browsers refuse a certificate, whatever its issuer; "" if they need not.
