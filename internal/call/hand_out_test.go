@@ -35,7 +35,8 @@ func TestEndWaitsForKeys(t *testing.T) {
 					t.Fatal(err)
 				}
 				<-p.Done()
-				if after := time.Since(begin) - 400*time.Millisecond; (after - test.wanted).Abs() > 300*time.Millisecond {
+				after := time.Since(begin) - 400*time.Millisecond
+				if (after - test.wanted).Abs() > 300*time.Millisecond {
 					t.Errorf("ended %v after the word, want %v", after, test.wanted)
 				}
 			})

@@ -143,7 +143,8 @@ func TestOneTalker(t *testing.T) {
 		ended(s)
 		rec := ear.of("anna")
 		report := ear.whole(s)
-		took := rec.from.Add(time.Duration(report.Offset) * time.Second / audio.SampleRate).Sub(s.source.start)
+		heard := rec.from.Add(time.Duration(report.Offset) * time.Second / audio.SampleRate)
+		took := heard.Sub(s.source.start)
 		t.Logf("mouth to ear %v; delay %v, correlation %.2f", took, ear.stats("anna").Delay,
 			report.Correlation)
 		if limit := 40*time.Millisecond + 60*time.Millisecond; report.Active < 50 ||

@@ -131,8 +131,8 @@ func TestLeaverHearsNothingLater(t *testing.T) {
 					a.hum(annas)
 				}
 				b.mix.take()
-				deaf := time.Now()
-				for received := uint64(0); time.Since(left) < 14*time.Second; time.Sleep(50 * time.Millisecond) {
+				deaf, received := time.Now(), uint64(0)
+				for ; time.Since(left) < 14*time.Second; time.Sleep(50 * time.Millisecond) {
 					if n := receivedBy(c); n > received {
 						received, deaf = n, time.Now()
 					}

@@ -60,7 +60,7 @@ type Federation struct {
 
 	// Owned by run:
 	bridged  map[wire.RoomHash]*bridged
-	dirty    agenda[string]                         // global rooms with news of our members: when to announce it
+	dirty    agenda[string]                         // rooms with news of our members: when to announce it
 	untold   agenda[*bridged]                       // of which our members have to be told something
 	unplaced agenda[*home]                          // with members without a place: when to try again
 	parked   agenda[*livePeer]                      // likewise, of whose messages some wait

@@ -91,7 +91,8 @@ func (f *Federation) work(now time.Time) (next time.Time) {
 		return again
 	}))
 	next = routing.Soonest(next, f.untold.do(now, func(b *bridged) time.Time { return f.tellRoom(b, now) }))
-	return routing.Soonest(next, f.parked.do(now, func(p *livePeer) time.Time { return f.retryParked(p, now) }))
+	next = routing.Soonest(next, f.parked.do(now, func(p *livePeer) time.Time { return f.retryParked(p, now) }))
+	return next
 }
 
 // readNews does what was given to later, and notes which rooms have changed.

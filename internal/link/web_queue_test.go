@@ -220,8 +220,9 @@ func TestFanOutToBrowsersAllocatesNothing(t *testing.T) {
 			t.Errorf("%d packets wait for browser %d", got, i)
 		}
 	}
-	if want := uint64(len(sessions)*(2*webQueued+101) - len(sessions)*webQueued); relay.ep.Drops().Count(drops.BrowserQueue) != want {
-		t.Errorf("%d dropped, want %d", relay.ep.Drops().Count(drops.BrowserQueue), want)
+	want := uint64(len(sessions)*(2*webQueued+101) - len(sessions)*webQueued)
+	if got := relay.ep.Drops().Count(drops.BrowserQueue); got != want {
+		t.Errorf("%d dropped, want %d", got, want)
 	}
 }
 

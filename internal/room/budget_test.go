@@ -24,7 +24,8 @@ func TestCrowdsAreLeftOutFirst(t *testing.T) {
 		m := media(uint64(ctr))
 		m.Ciphertext = make([]byte, 70)
 		st := g.bind(t, 0, 0, epoch)
-		why, to := st.Admit(budget.Source{Group: budget.Group{ID: uint64(g.origin.Load().Wide.Block.Addr().As4()[3])}, Member: g.number}, m, at)
+		group := budget.Group{ID: uint64(g.origin.Load().Wide.Block.Addr().As4()[3])}
+		why, to := st.Admit(budget.Source{Group: group, Member: g.number}, m, at)
 		if why == drops.None {
 			st.Forward(to, m, nil, scratch(), scratch(), nil)
 		}
