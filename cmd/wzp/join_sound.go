@@ -139,8 +139,8 @@ func (c *joinCmd) openOut(words *joinOutput) (play wzp.PlayConfig, closeOut func
 			return sink, nil
 		}
 	default:
-		err = usagef("--out is speaker, none, FILE.wav, FILE.opus, -, or DIR/ with a slash at the end, not %q",
-			out)
+		err = usagef("--out is speaker, none, FILE.wav, FILE.opus, -, or DIR/ with a slash at the end, "+
+			"not %q", out)
 	}
 	if err != nil {
 		return play, nil, err

@@ -91,8 +91,8 @@ func (f *Federation) work(now time.Time) (next time.Time) {
 		return again
 	}))
 	next = routing.Soonest(next, f.untold.do(now, func(b *bridged) time.Time { return f.tellRoom(b, now) }))
-	next = routing.Soonest(next, f.parked.do(now, func(p *livePeer) time.Time { return f.retryParked(p, now) }))
-	return next
+	parked := f.parked.do(now, func(p *livePeer) time.Time { return f.retryParked(p, now) })
+	return routing.Soonest(next, parked)
 }
 
 // readNews does what was given to later, and notes which rooms have changed.

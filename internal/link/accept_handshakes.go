@@ -116,7 +116,7 @@ type knownAddrs struct {
 func (k *knownAddrs) session(addr netip.Addr, now time.Time) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if now.Sub(k.looked) >= knownFor {
+	if k.sessions == nil || now.Sub(k.looked) >= knownFor {
 		k.looked = now
 		k.mu.Unlock()
 		blocks := make(map[netip.Prefix]struct{})

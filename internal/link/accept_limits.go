@@ -29,8 +29,11 @@ func newAddressLimiter(limit rate.Limit, burst int) *addressLimiter {
 }
 
 // allow takes one token of addr's bucket, and of those of the prefixes that it is in. It takes none if one of
-// them is empty: who exceeds its own limit takes nothing from its neighbours.
+// them is empty: who exceeds its own limit takes nothing from its neighbours. No address is not allowed.
 func (l *addressLimiter) allow(addr netip.Addr, now time.Time) bool {
+	if !addr.IsValid() {
+		return false
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.buckets) >= maxLimited || now.Sub(l.swept) > time.Minute {

@@ -340,7 +340,7 @@ func (ep *Endpoint) bind(a *attachment, use bool) {
 	defer ep.mu.Unlock()
 	if use {
 		ep.conns[a.local] = a
-	} else {
+	} else if now := ep.conns[a.local]; now == nil || now == a {
 		delete(ep.conns, a.local)
 	}
 }

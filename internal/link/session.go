@@ -121,7 +121,7 @@ func (s *Session) Counts() Counts {
 	}
 }
 
-// Closed returns whether the session has ended, and how: CloseLeft also of one that the relay has forgotten.
+// Closed returns whether the session has ended, and how: CloseLost also of one that the relay has forgotten.
 func (s *Session) Closed() (code wire.CloseCode, over bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

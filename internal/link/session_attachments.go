@@ -129,6 +129,9 @@ func (s *Session) install(a *attachment, keys *exported, path udp.Path, now time
 	s.mu.Unlock()
 	if !a.ofBrowser() {
 		s.ep.bind(a, !ended)
+		if !ended && s.Over() { // it ended meanwhile, and gave the connection id back before it was bound
+			s.ep.bind(a, false)
+		}
 	}
 	if dropped != nil {
 		s.drop(superseded, dropped)

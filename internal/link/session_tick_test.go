@@ -115,6 +115,9 @@ func TestAddressLimiter(t *testing.T) {
 	if n := allowed("2001:db8:0:1::1", 100, epoch); n != 10 {
 		t.Errorf("%d for another /64, want 10", n)
 	}
+	if l.allow(netip.Addr{}, epoch) {
+		t.Error("what has no address is not limited")
+	}
 }
 
 // TestAddressLimiterPrefixes has one customer use all addresses that it has.

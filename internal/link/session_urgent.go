@@ -115,7 +115,9 @@ func (u *urgentOut) ack(ack wire.UrgentAck, now time.Time) (done []func(acked bo
 			return false
 		}
 		u.pace.acked(now, pingSize(len(m.body)), m.first)
-		done = append(done, m.done)
+		if m.done != nil {
+			done = append(done, m.done)
+		}
 		return true
 	})
 	if u.size() == 0 {

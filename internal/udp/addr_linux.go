@@ -65,6 +65,7 @@ func zoneName(id uint32) string {
 		return strconv.FormatUint(uint64(id), 10)
 	}
 	interfaces.Store(id, ifi.Name)
+	interfaces.Store(ifi.Name, id) // one that went away and came back has another number
 	return ifi.Name
 }
 

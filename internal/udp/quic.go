@@ -37,7 +37,7 @@ func (c *quicConn) SetDeadline(t time.Time) error {
 	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
 }
 
-// SetReadBuffer does nothing: Listen has set the buffers of all sockets.
+// SetReadBuffer does nothing: the buffers are set by who opens the sockets.
 func (c *quicConn) SetReadBuffer(int) error { return nil }
 
 // SetWriteBuffer does nothing, either.

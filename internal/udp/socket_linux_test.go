@@ -303,3 +303,17 @@ func FuzzLocalAddr(f *testing.F) {
 func bytesOf(info *packetInfo) []byte {
 	return (*[unsafe.Sizeof(*info)]byte)(unsafe.Pointer(info))[:]
 }
+
+// TestZoneComesBack has an interface that had another number before.
+func TestZoneComesBack(t *testing.T) {
+	lo, err := net.InterfaceByName("lo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := uint32(lo.Index)
+	interfaces.Store("lo", id+1000)
+	interfaces.Delete(id)
+	if name := zoneName(id); name != "lo" || zoneID(name) != id {
+		t.Errorf("interface %d is %q, which is %d", id, name, zoneID(name))
+	}
+}

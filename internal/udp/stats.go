@@ -19,7 +19,7 @@ type Stats struct {
 	SendErrors  uint64 // packets that are larger than MaxPacket, or that the kernel refused for where they go
 }
 
-// counters are those of one socket. Its loop adds to them once a batch, anyone may read.
+// counters are those of one socket. Anyone may add to them, and read.
 type counters struct {
 	sealedIn, sealedInBytes   atomic.Uint64
 	sealedOut, sealedOutBytes atomic.Uint64
