@@ -92,24 +92,31 @@ func loadAssets(from fs.FS) (map[string]*asset, error) {
 		if err != nil {
 			return err
 		}
-		assets[name] = newAsset(contentTypes[path.Ext(name)], b)
-		return nil
+		assets[name], err = newAsset(contentTypes[path.Ext(name)], b)
+		return err
 	})
 	return assets, err
 }
 
-func newAsset(contentType string, b []byte) *asset {
+func newAsset(contentType string, b []byte) (*asset, error) {
 	hash := sha256.Sum256(b)
 	tag := hex.EncodeToString(hash[:16])
 	a := &asset{contentType: contentType, plain: body{b, `"` + tag + `"`}}
-	var small bytes.Buffer // takes all, so none of this fails
-	z, _ := gzip.NewWriterLevel(&small, gzip.BestCompression)
-	_, _ = z.Write(b)
-	_ = z.Close()
+	var small bytes.Buffer
+	z, err := gzip.NewWriterLevel(&small, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := z.Write(b); err != nil {
+		return nil, err
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
 	if small.Len() < len(b) {
 		a.gzip = body{small.Bytes(), `"` + tag + `-gzip"`}
 	}
-	return a
+	return a, nil
 }
 
 // serve answers a GET or HEAD with the asset, or with 304 if the browser has it.
@@ -125,13 +132,35 @@ func (a *asset) serve(w http.ResponseWriter, r *http.Request) {
 		h.Set("Content-Encoding", "gzip")
 	}
 	h.Set("Etag", b.etag)
+	if matches(r.Header, b.etag) {
+		h.Del("Content-Type")
+		h.Del("Content-Encoding")
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
 	b.send(w, r)
 }
 
-// send answers with the bytes, or for HEAD with how many there are, or with 304.
+// send answers with the bytes, or for HEAD with how many there are. Ranges are not served: the files are
+// small.
 func (b body) send(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Length", strconv.Itoa(len(b.bytes))) // which ServeContent leaves out with gzip
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(b.bytes))
+	w.Header().Set("Content-Length", strconv.Itoa(len(b.bytes)))
+	w.WriteHeader(http.StatusOK)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(b.bytes) // whoever asked may have gone
+	}
+}
+
+// matches reads If-None-Match (RFC 9110, section 13.1.2), which compares weakly.
+func matches(h http.Header, etag string) bool {
+	for _, field := range h.Values("If-None-Match") {
+		for tag := range strings.SplitSeq(field, ",") {
+			if tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/"); tag == etag || tag == "*" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // acceptsGzip reads Accept-Encoding (RFC 9110, section 12.5.3).
@@ -255,7 +284,11 @@ func redirectToRoom(w http.ResponseWriter, r *http.Request, escaped string) {
 }
 
 func serveConnect(w http.ResponseWriter, r *http.Request, connect Connect) {
-	b, _ := json.Marshal(connect) // strings and numbers only
+	b, err := json.Marshal(connect)
+	if err != nil {
+		http.Error(w, "the relay does not know how it can be reached", http.StatusInternalServerError)
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store") // certificates are replaced
 	body{bytes: append(b, '\n')}.send(w, r)
