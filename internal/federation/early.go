@@ -26,24 +26,42 @@ type heldFrame struct {
 // early are the streams of one link whose talkers were not announced yet. The zero value has none.
 type early struct {
 	mu      sync.Mutex // guards streams
-	streams []*incoming
+	streams []earlyStream
 }
+
+type earlyStream struct {
+	*incoming
+	since time.Time
+}
+
+func (s *earlyStream) expired(now time.Time) bool { return now.Sub(s.since) >= earlyFor }
 
 // add begins to keep a stream. It reports false when there are too many.
 func (e *early) add(in *incoming, now time.Time) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.streams = slices.DeleteFunc(e.streams, func(s *incoming) bool { return s.expired(now) })
+	e.streams = slices.DeleteFunc(e.streams, func(s earlyStream) bool { return s.expired(now) })
 	if len(e.streams) >= maxEarly {
 		return false
 	}
-	in.since = now
-	e.streams = append(e.streams, in)
+	e.streams = append(e.streams, earlyStream{in, now})
 	return true
 }
 
+// has reports whether a stream is kept still.
+func (e *early) has(in *incoming, now time.Time) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range e.streams {
+		if s.incoming == in {
+			return !s.expired(now)
+		}
+	}
+	return false
+}
+
 // list returns the streams.
-func (e *early) list() []*incoming {
+func (e *early) list() []earlyStream {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return slices.Clone(e.streams)
@@ -53,11 +71,8 @@ func (e *early) list() []*incoming {
 func (e *early) remove(in *incoming) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.streams = slices.DeleteFunc(e.streams, func(s *incoming) bool { return s == in })
+	e.streams = slices.DeleteFunc(e.streams, func(s earlyStream) bool { return s.incoming == in })
 }
-
-// expired reports whether nothing of the stream is kept any more. Then it still looks for its talker.
-func (in *incoming) expired(now time.Time) bool { return now.Sub(in.since) >= earlyFor }
 
 // hold keeps a frame until its talker is announced.
 func (in *incoming) hold(m *wire.Media, tx *link.Tx) {
@@ -65,13 +80,14 @@ func (in *incoming) hold(m *wire.Media, tx *link.Tx) {
 	if !in.from.intake.allowMedia(in.Room, now) {
 		return
 	}
+	known := in.from.early.has(in, now) // a stream that is not kept any more still looks for its talker
 	in.mu.Lock()
 	if b := in.found.Load(); b != nil { // only just
 		in.mu.Unlock()
 		in.forward(b, m, tx)
 		return
 	}
-	if !in.expired(now) && len(in.held) < maxEarlyFrames {
+	if known && len(in.held) < maxEarlyFrames {
 		in.Seen(m.CTR) // or the next short frames could not be read
 		in.held = append(in.held, heldFrame{m.Layer, m.CTR, slices.Clone(m.Ciphertext)})
 	}
@@ -119,7 +135,7 @@ func (f *Federation) releaseEarly(now time.Time) {
 				default:
 					continue
 				}
-				p.early.remove(s)
+				p.early.remove(s.incoming)
 			}
 		})
 	}

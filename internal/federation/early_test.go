@@ -20,8 +20,7 @@ func TestEarlyIsBounded(t *testing.T) {
 			t.Fatalf("stream %d is kept: %t, want %t", i, got, want)
 		}
 	}
-	if first.expired(now.Add(earlyFor-1)) || !first.expired(now.Add(earlyFor)) ||
-		!new(incoming).expired(now) {
+	if !e.has(first, now.Add(earlyFor-1)) || e.has(first, now.Add(earlyFor)) || e.has(new(incoming), now) {
 		t.Error("a stream is not kept for as long as it should be")
 	}
 	if !e.add(new(incoming), now.Add(earlyFor)) {
@@ -36,7 +35,7 @@ func TestEarlyIsBounded(t *testing.T) {
 	if e.add(new(incoming), now) {
 		t.Error("not as many are kept as may be")
 	}
-	if e.remove(first); len(e.list()) != 1 || !e.add(new(incoming), now) {
+	if e.remove(first); len(e.list()) != 1 || e.has(first, now.Add(earlyFor)) || !e.add(new(incoming), now) {
 		t.Error("one that is not kept any more takes a place")
 	}
 }

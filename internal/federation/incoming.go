@@ -22,7 +22,6 @@ type incoming struct {
 	from       *livePeer
 	found      atomic.Pointer[inbound] // nil: the talker is not known yet
 	passage    atomic.Pointer[passage] // of the talker's part, as it was found last
-	since      time.Time               // of early; zero: it was never there
 
 	mu    sync.Mutex // guards what follows
 	held  []heldFrame

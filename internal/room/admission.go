@@ -113,8 +113,7 @@ func (r *Rooms) join(name string, entry []byte, from Origin, to Receiver,
 	m.occupy(from)
 	m.crowd = kind == 0 && from.Wide.Block.IsValid() && room.places[0].Held([]Group{from.Wide}) > fewOfGroup
 	room.keys.join(m)
-	m.trunks = r.trunkSet(part{name, m.home})
-	m.trunks.members++
+	room.share(m)
 	all := room.members.Load().all
 	i, _ := search(all, id)
 	m.rooms.setMembers(room, slices.Insert(slices.Clone(all), i, m), m.remote())
@@ -163,8 +162,7 @@ func (room *Room) remove(m *Member, now time.Time) {
 	if room.size(kind) == 0 {
 		m.rooms.with[kind]--
 	}
-	m.trunks.members--
-	m.rooms.tidyTrunks(part{room.name, m.home})
+	room.unshare(m)
 	room.places[kind].Remove(m.place)
 	for _, st := range m.streams {
 		room.drop(st, now)

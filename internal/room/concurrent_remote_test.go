@@ -107,8 +107,8 @@ func TestConcurrentRemote(t *testing.T) {
 	if s := h.rooms.Stats(); s.Rooms != 1 || s.Members != 2 || s.RemoteMembers != 0 {
 		t.Errorf("in the end: %+v", s)
 	}
-	if len(h.rooms.trunks) != 1 {
-		t.Errorf("%d homes have trunks in the end", len(h.rooms.trunks))
+	if len(local.room.trunks) != 1 {
+		t.Errorf("%d homes have trunks in the end", len(local.room.trunks))
 	}
 }
 

@@ -84,24 +84,6 @@ type trunkSet struct {
 	members int                     // guarded by Rooms.mu
 }
 
-// trunkSet returns that of a part, which is there while it has members or trunks. The caller holds r.mu.
-func (r *Rooms) trunkSet(key part) *trunkSet {
-	set := r.trunks[key]
-	if set == nil {
-		set = new(trunkSet)
-		set.list.Store(new([]Trunk))
-		r.trunks[key] = set
-	}
-	return set
-}
-
-// tidyTrunks forgets the set of a part without members or trunks. The caller holds r.mu.
-func (r *Rooms) tidyTrunks(key part) {
-	if set := r.trunks[key]; set.members == 0 && len(*set.list.Load()) == 0 {
-		delete(r.trunks, key)
-	}
-}
-
 // SetTrunks says where the media of home's members of the room called name goes besides local members; the
 // zero home is that of local ones. It replaces what was said before; no trunks are the same as never having
 // said any. The room need not exist: what is said holds for every room of that name to come. The caller
@@ -109,7 +91,34 @@ func (r *Rooms) tidyTrunks(key part) {
 func (r *Rooms) SetTrunks(name string, home wire.RelayID, trunks []Trunk) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	key, list := part{name, home}, slices.Clone(trunks)
-	r.trunkSet(key).list.Store(&list)
-	r.tidyTrunks(key)
+	key := part{name, home}
+	if len(trunks) == 0 {
+		delete(r.trunks, key)
+	} else {
+		r.trunks[key] = slices.Clone(trunks)
+	}
+	if room := r.rooms[name]; room != nil && room.trunks[home] != nil {
+		list := r.trunks[key]
+		room.trunks[home].list.Store(&list)
+	}
+}
+
+// share gives a new member the trunks of its part. The caller holds Rooms.mu.
+func (room *Room) share(m *Member) {
+	set := room.trunks[m.home]
+	if set == nil {
+		set = new(trunkSet)
+		list := m.rooms.trunks[part{room.name, m.home}]
+		set.list.Store(&list)
+		room.trunks[m.home] = set
+	}
+	set.members++
+	m.trunks = set
+}
+
+// unshare forgets the trunks of a part with its last member. The caller holds Rooms.mu.
+func (room *Room) unshare(m *Member) {
+	if m.trunks.members--; m.trunks.members == 0 {
+		delete(room.trunks, m.home)
+	}
 }

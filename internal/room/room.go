@@ -74,8 +74,8 @@ type Rooms struct {
 
 	mu     sync.Mutex // guards what follows; taken before a Room's mu
 	rooms  map[string]*Room
-	trunks map[part]*trunkSet // also of rooms that do not exist, if SetTrunks said so
-	with   [2]int             // how many rooms have local members, and remote ones
+	trunks map[part][]Trunk // what SetTrunks said last, also of rooms that do not exist
+	with   [2]int           // how many rooms have local members, and remote ones
 }
 
 // NewRooms returns a relay's rooms.
@@ -89,7 +89,7 @@ func NewRooms(limits Limits) *Rooms {
 	short := make(chan Shortage, maxShortages)
 	return &Rooms{
 		FanOut: newOneByOne, Soon: func() {}, Shortages: short, short: short, limits: limits,
-		Drops: new(drops.Counters), rooms: make(map[string]*Room), trunks: make(map[part]*trunkSet),
+		Drops: new(drops.Counters), rooms: make(map[string]*Room), trunks: make(map[part][]Trunk),
 		send: budget.NewPool(budget.Config{Rate: limits.SendRate, Burst: roomBurst, Least: sendLeast}),
 	}
 }
@@ -101,6 +101,8 @@ type Room struct {
 	members atomic.Pointer[memberList]
 	media   *budget.Pool // what members may bring, together
 	away    *budget.Pool // and what of that goes to peers
+
+	trunks map[wire.RelayID]*trunkSet // by home, of those who have members here; guarded by Rooms.mu
 
 	mu      sync.Mutex // guards what follows, and every change of members; never held across I/O
 	aliases *share.Slots[holder, *Stream]
@@ -116,7 +118,7 @@ type Room struct {
 
 // newRoom returns a room without members, which forwards so many bytes of media a second.
 func newRoom(name string, mediaRate int) *Room {
-	room := &Room{name: name, hash: wire.HashRoom(name)}
+	room := &Room{name: name, hash: wire.HashRoom(name), trunks: make(map[wire.RelayID]*trunkSet)}
 	room.aliases = share.NewSlots[holder](wire.MaxAliases, aliasRest, (*Stream).last)
 	room.media = budget.NewPool(budget.Config{Rate: mediaRate, Burst: roomBurst, Least: roomLeast})
 	room.away = budget.NewPool(budget.Config{Rate: mediaRate / awayPart, Burst: roomBurst, Least: roomLeast})
