@@ -17,6 +17,7 @@
 //	session.joining      while the session's member is made: two of its connections may ask at once
 //	memberLog.mu         while it is noted in the event log, which waits for no file
 //	Relay.mu
+//	gate.mu
 //	limitListener.mu
 //	connectAnswer.mu
 //	certificateDesk.mu

@@ -52,6 +52,7 @@ type site struct {
 	names   *hostNames
 	connect connectAnswer
 	local   string // what people on this machine call it
+	gate    gate
 	drops   *drops.Counters
 
 	redirect       *http.Server // nil: no port 80
@@ -117,7 +118,7 @@ func (s *site) start(r *Relay) {
 		s.local = udp.String() // browsers try WebTransport at the first address of localhost only
 	}
 	page := web.Handler(s.connect.get, s.names.pageNames)
-	s.server = web.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+	s.server = web.NewServer(s.gate.guard(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		if !s.serves(q.Host) {
 			http.Error(w, "this relay does not know this name for its own", http.StatusMisdirectedRequest)
 			return
@@ -127,7 +128,7 @@ func (s *site) start(r *Relay) {
 			return
 		}
 		page.ServeHTTP(w, q)
-	}), s.log)
+	})), s.log)
 	s.server.ConnState = settle
 	if s.certs != nil {
 		s.server.TLSConfig = s.certs.config()
@@ -164,8 +165,8 @@ func (s *site) report(err error) {
 	}
 }
 
-// close ends serve: requests get shutdownTime. The endpoint has to have closed WebSockets before, and to have
-// waited for them. It may be called when start was not.
+// close ends serve: requests get shutdownTime, and it waits for all of them. WebSockets must have been closed
+// before. It may be called when start was not.
 func (s *site) close() {
 	if s == nil {
 		return
@@ -183,6 +184,7 @@ func (s *site) close() {
 			ln.Close()
 		}
 	}
+	s.gate.close()
 }
 
 // webConfig is what the endpoint asks about browsers; nil if there are none.
@@ -241,4 +243,36 @@ func (s *site) url() string {
 func tlsConfig(get func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: get, NextProtos: []string{"h2",
 		"http/1.1"}}
+}
+
+// gate counts requests under way, also those that became WebSockets, so that close can wait.
+type gate struct {
+	mu     sync.Mutex // guards what follows: nothing may be added once somebody waits
+	closed bool
+	wg     sync.WaitGroup
+}
+
+// guard lets requests to h through until the gate is closed.
+func (g *gate) guard(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		g.mu.Lock()
+		closed := g.closed
+		if !closed {
+			g.wg.Add(1)
+		}
+		g.mu.Unlock()
+		if closed {
+			http.Error(w, "the relay shuts down", http.StatusServiceUnavailable)
+			return
+		}
+		defer g.wg.Done()
+		h.ServeHTTP(w, r)
+	})
+}
+
+func (g *gate) close() {
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
+	g.wg.Wait()
 }
