@@ -55,10 +55,11 @@ const noSlot = -1
 // memberKeys is what a room's exchange knows of one member, and guards.
 type memberKeys struct {
 	slot     int
-	told     slots              // of whom the member was told by UrgentMembersJoined; empty: it is remote
-	newest   []*senderKey       // of a local talker, at most maxKeys, by number
-	announce *rate.Limiter      // of a local talker; for allow, as all of them
-	copies   map[int]*keyCopies // of a remote talker, by recipient's slot
+	told     slots                 // of whom the member was told by UrgentMembersJoined; empty: it is remote
+	newest   []*senderKey          // of a local talker, at most maxKeys, by number
+	remote   []*remoteKey          // of a remote talker, at most maxRemoteKeys, by when they came
+	announce *rate.Limiter         // of both; for allow, as all of them
+	variants map[int]*rate.Limiter // of a remote talker, by recipient's slot
 	ask      *rate.Limiter
 	list     *rate.Limiter // of answers to MembersWanted
 	wantedBy slots         // who asked, and was not named to the member yet
@@ -117,7 +118,11 @@ func (x *exchange) leave(m *Member) {
 		for _, k := range other.keys.newest {
 			k.forget(slot, m.ID)
 		}
-		delete(other.keys.copies, slot) // who waits learns it when the recipient's session ends
+		delete(other.keys.variants, slot)
+		for _, k := range other.keys.remote { // who waits learns it when the recipient's session ends
+			delete(k.passed, slot)
+			delete(k.pending, slot)
+		}
 	}
 	x.members = x.members[:last]
 }

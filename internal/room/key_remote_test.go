@@ -140,13 +140,19 @@ func TestPassKeyLinkFull(t *testing.T) {
 	again.want(t, "taken", 1)
 
 	a.ears.full.Store(true)
+	talker.pass(2, a, 1)
+	taken, got = talker.pass(2, a, 5.1)
+	if !taken {
+		t.Error("a key comes again for ever")
+	}
+	got.want(t, "full for long", 0)
 	a.ears.gone.Store(true)
 	taken, got = talker.pass(3, a, 6)
 	if !taken {
 		t.Error("a key for who is silent comes again")
 	}
 	got.want(t, "full and silent", 0)
-	if n := h.rooms.Drops.Count(drops.KeyUnusable); n != 1 {
+	if n := h.rooms.Drops.Count(drops.KeyUnusable); n != 2 {
 		t.Errorf("%d dropped", n)
 	}
 }
@@ -162,8 +168,8 @@ func TestPassKeyWhenSessionsEnd(t *testing.T) {
 	_, again := talker.pass(1, a, 0)
 	a.wantTold(t, "twice, for it has not come", keyOf(talker, 1), keyOf(talker, 1))
 	a.Leave(epoch)
-	if n := len(talker.keys.copies); n != 0 {
-		t.Errorf("kept of who has left: %d", n)
+	if k := talker.keys.remote[0]; len(k.pending) != 0 || len(k.passed) != 0 {
+		t.Errorf("kept of who has left: %+v", k)
 	}
 	b := h.join("r") // in a's slot
 	_, other := talker.pass(1, b, 0)
@@ -197,7 +203,7 @@ func TestPassKeyBounds(t *testing.T) {
 			taken++
 		}
 	}
-	if taken != copyBurst-1 {
+	if taken != remoteKeyBurst-1 {
 		t.Errorf("%d keys at once", taken)
 	}
 	if len(a.ears.told(t)) != taken {
@@ -211,7 +217,7 @@ func TestPassKeyBounds(t *testing.T) {
 	if ok, _ := talker.pass(2, a, 102); !ok || !slices.Contains(a.ears.told(t), keyOf(talker, 2)) {
 		t.Error("higher numbers keep lower ones out")
 	}
-	if n := len(talker.keys.copies[a.keys.slot].list); n != maxCopies {
+	if n := len(talker.keys.remote); n != maxRemoteKeys {
 		t.Errorf("%d keys are remembered", n)
 	}
 }
@@ -285,10 +291,10 @@ func TestPassKeyManyMadeUp(t *testing.T) {
 			sent++
 		}
 	}
-	if sent != copyBurst || len(a.ears.told(t)) != sent {
-		t.Errorf("%d made-up messages were sent at once, want %d", sent, copyBurst)
+	if sent != 1+variantBurst || len(a.ears.told(t)) != sent {
+		t.Errorf("%d made-up messages were sent at once, want %d", sent, 1+variantBurst)
 	}
-	if n := len(talker.keys.copies[a.keys.slot].list); n != maxCopies {
+	if n := len(talker.keys.remote[0].pending[a.keys.slot]); n != maxVariants {
 		t.Errorf("%d messages are remembered", n)
 	}
 	if taken, _ := talker.pass(1, b, 0); !taken {
@@ -298,10 +304,7 @@ func TestPassKeyManyMadeUp(t *testing.T) {
 		t.Error("the true key does not come a second later")
 	}
 	a.ears.ack(true)
-	waits := func(c keyCopy) bool { return !c.acked }
-	for g, want := range map[*guest]bool{a: false, b: true} {
-		if slices.ContainsFunc(talker.keys.copies[g.keys.slot].list, waits) != want {
-			t.Errorf("%v is waited for: %v", g.ID, !want)
-		}
+	if n := len(talker.keys.remote[0].pending); n != 1 { // b's
+		t.Errorf("%d recipients are waited for", n)
 	}
 }
