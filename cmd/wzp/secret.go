@@ -90,6 +90,10 @@ func readSecret(path string) (string, error) {
 		return "", fmt.Errorf("--secret-file is open to other users (mode %04o): run chmod 600 %s",
 			mode.Perm(), names.ShellQuote(path))
 	}
+	if len(b) > maxSecretFile {
+		return "", usagef("--secret-file %s is larger than %d bytes: it holds an invite secret and nothing "+
+			"else", path, maxSecretFile)
+	}
 	if err != nil {
 		return "", fileError("read --secret-file", path, err)
 	}
