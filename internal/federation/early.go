@@ -36,16 +36,26 @@ type earlyStream struct {
 
 func (s *earlyStream) expired(now time.Time) bool { return now.Sub(s.since) >= earlyFor }
 
-// add begins to keep a stream. It reports false when there are too many.
+// add begins to keep a stream, in the place of those whose time is up. It reports false when there are too
+// many.
 func (e *early) add(in *incoming, now time.Time) bool {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.streams = slices.DeleteFunc(e.streams, func(s earlyStream) bool { return s.expired(now) })
-	if len(e.streams) >= maxEarly {
-		return false
+	var over []earlyStream
+	e.streams = slices.DeleteFunc(e.streams, func(s earlyStream) bool {
+		if s.expired(now) {
+			over = append(over, s)
+		}
+		return s.expired(now)
+	})
+	ok := len(e.streams) < maxEarly
+	if ok {
+		e.streams = append(e.streams, earlyStream{in, now})
 	}
-	e.streams = append(e.streams, earlyStream{in, now})
-	return true
+	e.mu.Unlock()
+	for _, s := range over {
+		s.forget()
+	}
+	return ok
 }
 
 // has reports whether a stream is kept still.
@@ -98,6 +108,13 @@ func (in *incoming) hold(m *wire.Media, tx *link.Tx) {
 	}
 }
 
+// forget lets go of what is held.
+func (in *incoming) forget() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.held = nil
+}
+
 // release forwards what is held, if the talker is known by now. It reports whether it is, or cannot be.
 func (in *incoming) release(tx *link.Tx) (done bool) {
 	tx.Lock(&in.mu)
@@ -129,9 +146,7 @@ func (f *Federation) releaseEarly(now time.Time) {
 				switch {
 				case s.release(tx):
 				case s.expired(now):
-					s.mu.Lock()
-					s.held = nil
-					s.mu.Unlock()
+					s.forget()
 				default:
 					continue
 				}

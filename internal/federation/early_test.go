@@ -23,8 +23,12 @@ func TestEarlyIsBounded(t *testing.T) {
 	if !e.has(first, now.Add(earlyFor-1)) || e.has(first, now.Add(earlyFor)) || e.has(new(incoming), now) {
 		t.Error("a stream is not kept for as long as it should be")
 	}
+	first.held = make([]heldFrame, maxEarlyFrames)
 	if !e.add(new(incoming), now.Add(earlyFor)) {
 		t.Error("those whose time is up make no room")
+	}
+	if first.held != nil {
+		t.Error("a stream whose place is another's holds frames")
 	}
 	if n := len(e.list()); n != 1 {
 		t.Errorf("%d streams are kept", n)
