@@ -2,8 +2,8 @@ package drops
 
 import "time"
 
-// Seldom says what to name in the log of what strangers bring about, and may make up: each thing once in
-// Every, and at most Most things in that time. Its owner locks it.
+// Seldom says what to name in the log of what strangers bring about, and may make up: each thing once in a
+// period of Every, and at most Most things in that. Its owner locks it.
 type Seldom[K comparable] struct {
 	Every time.Duration
 	Most  int

@@ -152,7 +152,7 @@ func TestUnknownKeysBounded(t *testing.T) {
 		t.Errorf("%d lines", n)
 	}
 	u.refused(log, identity.Fingerprint{}, remote, nil, start.Add(unknownEvery))
-	if lines := logged.lines("are refused than the log names"); len(lines) != 1 {
+	if lines := logged.lines("are refused without a line here"); len(lines) != 1 {
 		t.Errorf("%q", lines)
 	}
 	if n := len(logged.lines("refused a relay")); n != maxUnknown+1 {

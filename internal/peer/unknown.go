@@ -37,11 +37,12 @@ func (u *unknownKeys) refused(log *slog.Logger, fingerprint identity.Fingerprint
 	u.logged.Every, u.logged.Most = unknownEvery, maxUnknown
 	name, last := u.logged.Note(unknownKey{fingerprint, mistaken != nil}, now)
 	u.mu.Unlock()
-	if last {
-		log.Warn("more relays that are not configured are refused than the log names", "within", unknownEvery)
-	}
 	if !name {
 		return
+	}
+	if last {
+		defer log.Warn("further relays that are not configured are refused without a line here", "for",
+			unknownEvery)
 	}
 	if mistaken != nil {
 		log.Warn("refused the relay at the url of a peer: it is configured with another fingerprint, and "+

@@ -119,7 +119,7 @@ func TestUnknownPeers(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		s.raw(newIdentity(250), newIdentity(250))
-		s.victim.says("there are more", "level=WARN", "more relays that are not configured are refused")
+		s.victim.says("there are more", "level=WARN", "further relays that are not configured are refused")
 		s.unmoved("strangers")
 		s.victim.want("strangers", map[string]float64{"peers_up": 1, "sessions": 2})
 	})

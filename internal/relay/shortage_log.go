@@ -24,8 +24,12 @@ type culprit struct {
 
 // logShortage names who takes what others need.
 func (r *Relay) logShortage(s room.Shortage, told *drops.Seldom[culprit], now time.Time) {
-	if name, _ := told.Note(culprit{s.What, s.Group}, now); !name {
+	name, last := told.Note(culprit{s.What, s.Group}, now)
+	if !name {
 		return
+	}
+	if last {
+		defer r.log.Warn("further ones who take what others need are not named", "for", shortageEvery)
 	}
 	who := []any{"address", s.Group.Block.String()}
 	if s.Group.Relay != (wire.RelayID{}) {
