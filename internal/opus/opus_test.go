@@ -123,6 +123,43 @@ func TestSpeechSurvives(t *testing.T) {
 	}
 }
 
+// Rate, frame length and FEC change between frames without losing sound.
+func TestChangesBetweenFrames(t *testing.T) {
+	pcm := speech.Must(t, speech.Review, 8*time.Second)
+	e, d := newEncoder(t, opus.Config{}), newDecoder(t)
+	rates := []int{32000, 16000, 64000, 24000}
+	buf, out := make([]byte, opus.MaxFrameBytes), make([]float32, opus.MaxPacketSamples)
+	var got []float32
+	rest := pcm
+	for i := 0; ; i++ {
+		if i%10 == 0 {
+			step := i / 10
+			e.SetFEC(step%2 == 0)
+			err := errors.Join(e.SetBitrate(rates[step%4]), e.SetFrameDuration(frameDurations[step%3+1]),
+				e.SetExpectedLoss(step%3*5))
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(rest) < e.FrameSamples() {
+			break
+		}
+		n, _, err := e.Encode(buf, rest[:e.FrameSamples()])
+		if err != nil || n != e.PacketSize() {
+			t.Fatalf("frame %d: %d bytes, %v; want %d", i, n, err, e.PacketSize())
+		}
+		rest = rest[e.FrameSamples():]
+		n, err = d.Decode(out, buf[:n])
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, out[:n]...)
+	}
+	if r := speech.Compare(pcm[:len(got)], got); len(r.Missing) > r.Active/50 {
+		t.Errorf("%d of %d active frames missing: %v", len(r.Missing), r.Active, r.Missing)
+	}
+}
+
 // With every fifth packet lost, the in-band copy brings back more of the speech
 // than concealment does, and concealment more than silence.
 func TestLossRecovery(t *testing.T) {
