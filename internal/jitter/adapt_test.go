@@ -110,7 +110,8 @@ func TestJitterIsThatOfRFC3550(t *testing.T) {
 	s := newSim(t, tone)
 	tk := newTalker()
 	// Transit alternates by 8 ms, so |D| is always 8 ms and J converges to it.
-	end := s.talk(tk, 0, 500, func(i int) time.Duration { return time.Duration(40+8*(i%2)) * ms })
+	transit := func(i int) time.Duration { return time.Duration(40+8*(i%2)) * time.Millisecond }
+	end := s.talk(tk, 0, 500, transit)
 	s.run(end)
 	if j := s.player.Stats().Jitter; j < 7900*time.Microsecond || j > 8*time.Millisecond {
 		t.Errorf("jitter %v", j)

@@ -133,7 +133,9 @@ func TestShortPauseStaysWhenBehind(t *testing.T) {
 	// Two talkspurts with 2 s of silence in between come in one burst: both are
 	// played, and the silence is cut short.
 	for range 2 {
-		s.talk(tk, 0, 25, func(i int) time.Duration { return time.Second - time.Duration(i)*20*ms })
+		s.talk(tk, 0, 25, func(i int) time.Duration {
+			return time.Second - time.Duration(i)*20*time.Millisecond
+		})
 		s.send(time.Second, tk.marker())
 		tk.media += 2 * second
 	}
