@@ -334,13 +334,18 @@ func (ep *Endpoint) reserve() wire.ConnID {
 	}
 }
 
-// bind makes packets with the attachment's id reach it, or gives the id back.
-func (ep *Endpoint) bind(a *attachment, use bool) {
+// bind makes packets with the attachment's id reach it.
+func (ep *Endpoint) bind(a *attachment) {
 	ep.mu.Lock()
 	defer ep.mu.Unlock()
-	if use {
-		ep.conns[a.local] = a
-	} else if now := ep.conns[a.local]; now == nil || now == a {
+	ep.conns[a.local] = a
+}
+
+// unbind gives the attachment's id back, unless it is another's by now.
+func (ep *Endpoint) unbind(a *attachment) {
+	ep.mu.Lock()
+	defer ep.mu.Unlock()
+	if now := ep.conns[a.local]; now == nil || now == a {
 		delete(ep.conns, a.local)
 	}
 }

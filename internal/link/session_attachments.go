@@ -128,9 +128,11 @@ func (s *Session) install(a *attachment, keys *exported, path udp.Path, now time
 	}
 	s.mu.Unlock()
 	if !a.ofBrowser() {
-		s.ep.bind(a, !ended)
-		if !ended && s.Over() { // it ended meanwhile, and gave the connection id back before it was bound
-			s.ep.bind(a, false)
+		if !ended {
+			s.ep.bind(a)
+		}
+		if s.Over() { // also if it ended just now, and gave the connection id back before that was bound
+			s.ep.unbind(a)
 		}
 	}
 	if dropped != nil {

@@ -115,9 +115,7 @@ func (u *urgentOut) ack(ack wire.UrgentAck, now time.Time) (done []func(acked bo
 			return false
 		}
 		u.pace.acked(now, pingSize(len(m.body)), m.first)
-		if m.done != nil {
-			done = append(done, m.done)
-		}
+		done = append(done, m.done)
 		return true
 	})
 	if u.size() == 0 {

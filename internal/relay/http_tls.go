@@ -266,10 +266,8 @@ func (f *certificateFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	}
 	f.mu.Unlock()
 	if due {
-		if err := f.load(); err != nil {
-			if f.isNews(err.Error(), now) {
-				f.log.Warn("the new certificate cannot be used; the old one still is", "err", err)
-			}
+		if err := f.load(); err != nil && f.isNews(err.Error(), now) {
+			f.log.Warn("the new certificate cannot be used; the old one still is", "err", err)
 		}
 		f.review(now)
 	}
