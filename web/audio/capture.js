@@ -79,6 +79,7 @@ export class Capture {
   #stream;
   #source;
   #over = false;
+  #heard = 0; // times that the audio thread told the level
 
   /** @param {AudioContext} context @param {MediaStream} stream */
   constructor(context, stream) {
@@ -93,10 +94,18 @@ export class Capture {
       channelCountMode: 'explicit',
     });
     this.node.port.postMessage({ port: port2 }, [port2]);
-    this.node.port.onmessage = ({ data }) => this.onlevel?.(data.level);
+    this.node.port.onmessage = ({ data }) => {
+      this.#heard++;
+      this.onlevel?.(data.level);
+    };
     this.#source = context.createMediaStreamSource(stream);
     this.#source.connect(this.node).connect(context.destination);
     this.#track.addEventListener('ended', () => this.#lost());
+  }
+
+  /** What passes, for SoundWatch; null when it was given back. */
+  get flow() {
+    return this.#over ? null : { count: this.#heard, muted: this.#track.muted };
   }
 
   get #track() {

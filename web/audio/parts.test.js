@@ -180,8 +180,10 @@ test('a Worker that is gone is asked again, and floods are dropped', () => {
   loop.answers = [];
   loop.run(400, () => Infinity);
   assert.equal(loop.out.at(-1), 0);
+  assert.equal(loop.queue.starved, true);
   loop.answers = [];
   loop.run(1000, () => 100); // another Worker
+  assert.equal(loop.queue.starved, false);
   assert.ok(loop.out.subarray(100_000).some((v) => v !== 0));
   for (let i = 0; i < 100; i++) loop.queue.push(new Float32Array(480));
   assert.ok(loop.queue.dropped > 30_000 && loop.queue.level <= 16 * 480);

@@ -28,6 +28,8 @@ export class PlayQueue {
   underruns = 0;
   /** Samples thrown away because more came than was asked for. */
   dropped = 0;
+  /** What was asked for last was not answered. */
+  starved = false;
   /** Samples that queue and requests together aim at. */
   depth = START_DEPTH;
 
@@ -50,6 +52,7 @@ export class PlayQueue {
   push(pcm) {
     this.#asked = Math.max(0, this.#asked - 1);
     this.#waited = 0;
+    this.starved = false;
     const n = Math.min(pcm.length, CAPACITY);
     const over = Math.max(0, this.#count + n - CAPACITY);
     this.dropped += over + pcm.length - n;
@@ -72,7 +75,10 @@ export class PlayQueue {
   /** Fills out, at most QUANTUM samples, with what is heard next. @param {Float32Array} out */
   read(out) {
     this.#waited += out.length;
-    if (this.#waited > ANSWER_WITHIN) this.#asked = this.#waited = 0;
+    if (this.#waited > ANSWER_WITHIN) {
+      this.starved = this.#asked > 0;
+      this.#asked = this.#waited = 0;
+    }
     if (this.#dry && this.#count < this.depth - BLOCK / 2) {
       out.fill(0);
       return;

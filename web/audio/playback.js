@@ -24,6 +24,7 @@ export class Playback {
   #context;
   /** @type {import('./echo.js').LoopbackRoute | null} */ #route = null;
   #sink = '';
+  #flow = { count: 0, starved: false };
 
   /** @param {AudioContext} context */
   constructor(context) {
@@ -37,7 +38,16 @@ export class Playback {
       outputChannelCount: [1],
     });
     this.node.port.postMessage({ port: port2 }, [port2]);
+    this.node.port.onmessage = ({ data }) => {
+      this.#flow.count++;
+      this.#flow.starved = data.starved;
+    };
     this.node.connect(context.destination);
+  }
+
+  /** What passes, for SoundWatch. */
+  get flow() {
+    return this.#flow;
   }
 
   /**
@@ -73,5 +83,6 @@ export class Playback {
     this.#route = null;
     this.node.disconnect();
     this.node.port.postMessage({ stop: true });
+    this.node.port.onmessage = null;
   }
 }

@@ -3,16 +3,19 @@
  * The loudspeaker on the audio thread: asks whoever has the other end of its port for blocks, by the sound
  * card's clock, and plays them.
  *
- *     node.port  in:  {port: MessagePort}
+ *     node.port  in:  {port: MessagePort}           out: {starved}, four times a second: nobody answers
  *     port       in:  {pcm: Float32Array(480)}      out: {need: blocks}
  */
 
 import { PlayQueue } from './play-queue.js';
 
+const TELL_EVERY = 94; // quanta, a quarter of a second
+
 class PlaybackProcessor extends AudioWorkletProcessor {
   /** @type {MessagePort | null} */ #from = null;
   #queue = new PlayQueue();
   #ended = false;
+  #quanta = 0;
 
   /** @param {any} options */
   constructor(options) {
@@ -34,6 +37,7 @@ class PlaybackProcessor extends AudioWorkletProcessor {
     this.#queue.read(outputs[0][0]);
     const need = this.#from ? this.#queue.wanted() : 0;
     if (need > 0) this.#from?.postMessage({ need });
+    if (this.#quanta++ % TELL_EVERY === 0) this.port.postMessage({ starved: this.#queue.starved });
     return !this.#ended;
   }
 }

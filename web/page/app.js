@@ -78,6 +78,7 @@ export class App {
     this.#bars = bars;
     world.version().then((version) => (this.#version = version), () => {}); // shown in the settings only
     world.devices.onpaused = (paused) => this.#paused(paused);
+    world.devices.onsound = (sound) => this.#stay?.setSound(sound);
     world.devices.onlevel = (level) => this.#level?.(level);
     window.addEventListener('online', () => this.#network());
     window.addEventListener('offline', () => this.#network());

@@ -3,7 +3,11 @@
  * and ports for the Worker. How samples are captured and played is web/audio's; nothing of the DOM.
  */
 
+import { SoundWatch } from '../audio/sound-watch.js';
+import { realClock } from '../link/clock.js';
+
 /** @typedef {import('../audio/sounds.js').SoundName} SoundName */
+/** @typedef {import('../audio/sound-watch.js').Sound} Sound */
 /** @typedef {{id: string, label: string}} Device */
 /** @typedef {import('./prefs.js').Prefs} Prefs */
 /** @typedef {import('../audio/capture.js').Capture} Capture */
@@ -50,6 +54,11 @@ export class Microphone {
     return port;
   }
 
+  /** What passes, for SoundWatch. */
+  get flow() {
+    return this.#capture.flow;
+  }
+
   stop() {
     this.ended = true;
     this.onended = this.onlevel = () => {};
@@ -61,9 +70,12 @@ export class Devices {
   /** @type {(paused: boolean) => void} the browser holds the sound back, or not any more */
   onpaused = () => {};
   /** @type {(level: number) => void} */ onlevel = () => {};
+  /** @type {(sound: Sound) => void} it does not run any more, or does again */ onsound = () => {};
   #prefs;
   /** @type {AudioContext | null} */ #context = null;
   /** @type {import('../audio/playback.js').Playback | null} */ #playback = null;
+  /** @type {Microphone | null} the last one */ #microphone = null;
+  #watch = new SoundWatch(realClock, () => this.#flows(), (sound) => this.onsound(sound));
 
   /** @param {Prefs} prefs */
   constructor(prefs) {
@@ -84,6 +96,16 @@ export class Devices {
     context.onstatechange = () => this.onpaused(context.state !== 'running' && context.state !== 'closed');
     this.#context = context;
     return context;
+  }
+
+  /** Whether sound runs. @returns {Sound} */
+  get running() {
+    return this.#watch.sound;
+  }
+
+  #flows() {
+    const { state, currentTime: time } = this.#audio();
+    return { state, time, capture: this.#microphone?.flow ?? null, playback: this.#playback?.flow ?? null };
   }
 
   /** Lets sound begin; to be called while the browser still knows that the user did something. */
@@ -107,7 +129,10 @@ export class Devices {
   async microphone() {
     const context = this.#audio();
     void context.resume().catch(() => {});
-    return new Microphone(await this.#capture(context));
+    const microphone = new Microphone(await this.#capture(context));
+    this.#microphone = microphone;
+    this.#watch.start();
+    return microphone;
   }
 
   /** @param {AudioContext} context */
@@ -130,6 +155,7 @@ export class Devices {
     this.#playback?.stop();
     const playback = await startPlayback(context, { sinkId: this.#prefs.get('loudspeaker') });
     this.#playback = playback;
+    this.#watch.start();
     if (this.#prefs.get('echo')) await playback.cancelEcho().catch(() => this.#prefs.set('echo', false));
     return playback.port;
   }

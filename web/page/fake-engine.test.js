@@ -57,6 +57,8 @@ class FakeMicrophone {
 export class FakeDevices {
   onpaused = () => {};
   onlevel = () => {};
+  onsound = () => {};
+  running = { playing: true, capturing: true, cause: '' };
   choosesLoudspeaker = true;
   sounds = [];
   #mic;

@@ -7,6 +7,7 @@
  *     user's choice ───> RoomModel's mode, muted, held, mic
  */
 
+import { SOUND_RUNS } from '../audio/sound-watch.js';
 import { foldName } from '../names/fold.js';
 import { loudness } from './level-bar.js';
 import { WarningList } from './warning-list.js';
@@ -24,7 +25,8 @@ import { WarningList } from './warning-list.js';
 
 /**
  * Which parts of the page a message changes.
- * @typedef {'state' | 'members' | 'levels' | 'control' | 'quality' | 'safety' | 'warnings' | 'error'} Part
+ * @typedef {'state' | 'members' | 'levels' | 'control' | 'quality' | 'safety' | 'warnings' | 'error' |
+ *   'sound'} Part
  */
 
 // ms that somebody counts as talking after the last sound, so that rows do not flicker.
@@ -42,6 +44,7 @@ export class RoomModel {
   /** @type {string} '' while there is none */ safety = '';
   #warnings = new WarningList((id) => this.members.get(id));
   /** @type {string} what broke, '' if nothing did */ broken = '';
+  /** Whether sound runs on this device: it goes out, and comes in. */ sound = SOUND_RUNS;
   me = 0; // our own level, 0 to 1
   loudMe = false;
   held = false; // the talk button is down
@@ -96,6 +99,15 @@ export class RoomModel {
       default:
         return [];
     }
+  }
+
+  /**
+   * What the devices say of sound.
+   * @param {import('../audio/sound-watch.js').Sound} sound @returns {Part[]} what must be shown again
+   */
+  setSound(sound) {
+    this.sound = sound;
+    return ['sound', 'control', 'quality', 'levels'];
   }
 
   /** @param {import('../call/engine.js').StateMessage} message @returns {Part[]} */
@@ -179,7 +191,7 @@ export class RoomModel {
 
   /** Whether speech is on its way to the others. */
   get transmitting() {
-    return this.#sending && this.state === 'joined';
+    return this.#sending && this.state === 'joined' && this.sound.capturing;
   }
 
   /** @returns {string[]} ids of the others who talk now, who began first */

@@ -68,6 +68,17 @@ test('without a connection nobody talks and nothing is transmitted; afterwards i
   assert.deepEqual(model.warnings, []);
 });
 
+test('without sound from the microphone nothing is transmitted, whatever the engine says', () => {
+  const model = joined(member('me'), member('a'));
+  assert.deepEqual(model.sound, { playing: true, capturing: true, cause: '' });
+  model.apply({ type: 'transmitting', on: true }, 0);
+  const parts = model.setSound({ playing: true, capturing: false, cause: 'muted' });
+  assert.ok(parts.includes('control') && parts.includes('quality'), parts.join());
+  assert.equal(model.transmitting, false);
+  model.setSound({ playing: true, capturing: true, cause: '' });
+  assert.equal(model.transmitting, true);
+});
+
 test('a changed key warns until it is acknowledged, and not again for the same key', () => {
   const changed = member('a', { known: 'changed' });
   const model = joined(member('me'), changed);

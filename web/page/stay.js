@@ -53,6 +53,7 @@ export class Stay {
     this.#devices = options.devices;
     this.#microphone = options.microphone;
     this.model = new RoomModel(options.room, { private: options.secret !== '', mode: options.mode });
+    this.model.setSound(options.devices.running);
     this.#engine.listen((message) => this.#receive(message));
   }
 
@@ -223,6 +224,11 @@ export class Stay {
   acknowledge(warning) {
     this.model.acknowledge(warning);
     this.#options.changed(['warnings']);
+  }
+
+  /** @param {import('../audio/sound-watch.js').Sound} sound whether it runs on this device */
+  setSound(sound) {
+    if (!this.#over) this.#options.changed(this.model.setSound(sound));
   }
 
   /** @param {boolean} offline the device says that it has no network */
