@@ -51,6 +51,11 @@ export class RoomModel {
   muted = false;
   offline = false;
   private;
+  /**
+   * Whether we came without the key of a private room: all who are here have one, and we have none. Nobody
+   * hears us, and we hear nobody.
+   */
+  lacksKey = false;
   /** @type {'open' | 'radio'} */ mode;
   /** @type {Mic} */ mic = 'none';
   /** @type {Map<string, number>} when each talker was last heard, ms */ #heard = new Map();
@@ -129,6 +134,8 @@ export class RoomModel {
     // New ones go below.
     for (const { id } of list) if (!this.#rank.has(id)) this.#rank.set(id, -(++this.#arrivals));
     this.#countNames();
+    const others = list.filter(({ self }) => !self);
+    this.lacksKey = !this.private && others.length > 0 && others.every(({ outside }) => outside);
     this.#warnings.membersChanged();
     for (const member of list) if (member.known === 'changed') this.#warnings.add('name', member.id, '');
     this.#sort();
@@ -235,7 +242,9 @@ export class RoomModel {
 
   /** @returns {readonly Warning[]} oldest first */
   get warnings() {
-    return this.#warnings.list;
+    const { list } = this.#warnings;
+    return this.lacksKey ? list.filter(({ code }) => code !== 'outside') : list; // it is said of all
+
   }
 
   /** @param {string} code @param {string} member @param {string} text @returns {Part[]} */

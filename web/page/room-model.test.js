@@ -179,6 +179,24 @@ test('who wears a name that another wears too is ambiguous, whatever cannot be s
   assert.deepEqual(ambiguous, ['a', 'b', 'f', 'g']);
 });
 
+test('a link lacks its key where all the others have one, and that is said once, of all', () => {
+  const has = { outside: true };
+  const model = joined(member('me'), member('a', has), member('b', has));
+  model.private = false;
+  for (const [list_, lacks] of [
+    [[member('me')], false], [[member('me'), member('a', has), member('b', has)], true],
+    [[member('me'), member('a', has), member('c')], false],
+  ]) {
+    model.apply(list(...list_), 0);
+    if (list_.length > 1) model.apply(warn('outside', 'a'), 0);
+    assert.equal(model.lacksKey, lacks);
+    assert.equal(model.warnings.length, !lacks && list_.length > 1 ? 1 : 0);
+  }
+  model.private = true;
+  model.apply(list(member('me'), member('a', has)), 0);
+  assert.equal(model.lacksKey, false, 'it is they who lack it');
+});
+
 test('speech into a muted microphone is noticed', () => {
   const model = joined(member('me'));
   model.apply(levels({}, -20), 0);
