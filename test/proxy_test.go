@@ -237,7 +237,7 @@ func TestPageGivesUp(t *testing.T) {
 	t.Cleanup(server.CloseClientConnections)
 	p := openPage(t, server.URL+"/tea", look{})
 	shown := p.failsToEnter("anna")
-	if !strings.HasPrefix(shown, "no_upgrade: The connection is not let through") ||
+	if !strings.HasPrefix(shown, "no_upgrade: The connection is blocked") ||
 		!strings.Contains(shown, "status 426") {
 		t.Errorf("the page says %q", shown)
 	}

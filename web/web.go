@@ -55,7 +55,7 @@ var contentTypes = map[string]string{
 }
 
 // folders are those with modules of the page.
-var folders = []string{"names", "identity", "wire", "e2ee", "link", "jitter", "audio", "call", "page"}
+var folders = []string{"names", "identity", "wire", "e2ee", "link", "jitter", "audio", "call", "words", "page"}
 
 // isAsset reports whether a file is served.
 func isAsset(name string) bool {

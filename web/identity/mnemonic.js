@@ -36,25 +36,36 @@ export async function toWords(seed) {
   });
 }
 
+/** What is wrong with words: how many there are, which one (the first is 1) is not in the list, or the sum. */
+export class WordsError extends IdentityError {
+  /** @param {'wordCount' | 'unknownWord' | 'checksum'} fault @param {number} n @param {string} message */
+  constructor(fault, n, message) {
+    super('words', message);
+    this.fault = fault;
+    this.n = n;
+  }
+}
+
 /**
- * The seed of 24 words, in any case and with any white space around and between them. The IdentityError, of
- * code 'words', says whether the count is wrong, which word (by its position) is not in the list, or that the
- * checksum fails.
+ * The seed of 24 words, in any case and with any white space around and between them. It rejects with a
+ * WordsError.
  * @param {string} text @returns {Promise<Bytes>}
  */
 export async function fromWords(text) {
   const list = await wordList();
   const words = text.toLowerCase().split(/\s+/).filter((w) => w !== '');
   if (words.length !== WORDS) {
-    throw new IdentityError(
-      'words', `there are ${WORDS} words, not ${words.length}: give all of them, in order`,
+    throw new WordsError(
+      'wordCount', words.length, `there are ${WORDS} words, not ${words.length}: give all of them, in order`,
     );
   }
   const bits = new Uint8Array(SEED_SIZE + 1);
   words.forEach((word, i) => {
     const index = list.indexOf(word);
     if (index < 0) {
-      throw new IdentityError('words', `word ${i + 1} is not in the BIP39 English list: check its spelling`);
+      throw new WordsError(
+        'unknownWord', i + 1, `word ${i + 1} is not in the BIP39 English list: check its spelling`,
+      );
     }
     for (let b = 0; b < WORD_BITS; b++) {
       const bit = i * WORD_BITS + b;
@@ -63,7 +74,9 @@ export async function fromWords(text) {
   });
   const seed = bits.slice(0, SEED_SIZE);
   if ((await checksum(seed)) !== bits[SEED_SIZE]) {
-    throw new IdentityError('words', 'the checksum of the words fails: one is wrong, or two are swapped');
+    throw new WordsError(
+      'checksum', WORDS, 'the checksum of the words fails: one is wrong, or two are swapped',
+    );
   }
   return seed;
 }

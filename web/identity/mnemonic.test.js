@@ -65,7 +65,7 @@ test('errors say what is wrong, and show no word', async () => {
     [put(0, 'zoo'), /checksum/],
   ])) {
     await assert.rejects(fromWords(text), (/** @type {any} */ error) => {
-      assert.deepEqual([error.name, error.code], ['IdentityError', 'words']);
+      assert.deepEqual([error.name, error.code], ['WordsError', 'words']);
       assert.match(error.message, want);
       return (
         !good.some((word) => word.length > 4 && error.message.includes(word))

@@ -30,7 +30,10 @@ export function roomName(typed) {
   return { room, fault: roomFault(room) ?? (reserved.test(room) ? 'reserved' : null) };
 }
 
-/** Likewise for a person, who must have a name here. @param {string} typed */
+/**
+ * Likewise for a person, who must have a name here.
+ * @param {string} typed @returns {{name: string, fault: NameFault | null}}
+ */
 export function personName(typed) {
   const name = normalize(typed);
   return { name, fault: memberFault(name) ?? (name === '' ? 'nobody' : null) };

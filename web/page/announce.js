@@ -3,9 +3,24 @@
  */
 
 import { h } from './dom.js';
-import { announce as words } from './words-room.js';
+import { say } from '../words/say.js';
 
 const pause = 4000; // ms between two announcements
+const named = 3; // more people who come or go at once are only counted
+
+/** @param {'announce.came' | 'announce.went'} key @param {Set<string>} names @returns {string} */
+function people(key, names) {
+  const n = names.size;
+  return n > named ? say(`${key}Many`, { n }) : say(key, { n, names: [...names] });
+}
+
+/**
+ * Who talks, in one sentence.
+ * @param {'control.talks' | 'control.mutedTalks'} key @param {string[]} names not empty @returns {string}
+ */
+export function talkersText(key, [name, ...others]) {
+  return others.length === 0 ? say(key, { name }) : say(`${key}More`, { name, n: others.length });
+}
 
 /** A live region, and what waits to be said in it. */
 export class Announcer {
@@ -53,10 +68,10 @@ export class Announcer {
     this.#timer = undefined;
     const sentences = [];
     if (this.#state) sentences.push(this.#state);
-    if (this.#came.size > 0) sentences.push(words.came([...this.#came]));
-    if (this.#went.size > 0) sentences.push(words.went([...this.#went]));
+    if (this.#came.size > 0) sentences.push(people('announce.came', this.#came));
+    if (this.#went.size > 0) sentences.push(people('announce.went', this.#went));
     const talking = this.#talking.join();
-    if (talking !== '' && talking !== this.#said) sentences.push(words.talking(this.#talking));
+    if (talking !== '' && talking !== this.#said) sentences.push(talkersText('control.talks', this.#talking));
     this.#said = talking;
     this.#state = '';
     this.#came.clear();

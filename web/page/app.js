@@ -14,7 +14,7 @@ import { connectUrl, readAddress, roomPath } from './address.js';
 import { CallClaim } from './call-claim.js';
 import { endedScreen } from './screens.js';
 import { closeSheets } from './sheet.js';
-import { bar as barWords } from './words.js';
+import { say } from '../words/say.js';
 
 /** @typedef {import('./door.js').Wish} Wish */
 /** @typedef {import('./stay.js').Stay} Stay */
@@ -30,6 +30,7 @@ import { bar as barWords } from './words.js';
  *   import('../call/engine.js').Engine>>} engine makes one for a stay
  * @property {{generate: () => Promise<string>, valid: (text: string) => Promise<boolean>}} secrets
  * @property {() => Promise<string>} version of the relay
+ * @property {(language: string) => Promise<void>} speak a language, '' for the browser's
  */
 
 /** Takes the address, and the secret out of it before anything else may see it. @returns {Address} */
@@ -252,6 +253,7 @@ export class App {
       microphoneChanged: () => this.#stay ? void this.#stay.askMicrophone() : this.#door?.devicesChanged(),
       loudspeakerChanged: (id) => void this.#loudspeaker(id),
       themeChanged: () => this.theme(),
+      languageChanged: () => void this.#languageChanged(),
       level: (show) => (this.#level = show),
       heard: this.#stay ? this.#stay.model.mic === 'on' : this.#door?.heard ?? false,
       test: () => this.#stay ? void this.#stay.askMicrophone() : this.#door?.check(),
@@ -265,7 +267,26 @@ export class App {
   /** @param {string} id */
   async #loudspeaker(id) {
     const { devices } = this.#world;
-    if (!(await devices.loudspeaker(id))) this.#bars.show('device', { text: barWords.devicesFailed });
+    if (!(await devices.loudspeaker(id))) this.#bars.show('device', { text: say('bar.device') });
+  }
+
+  /** Says everything again, in another language. */
+  async #languageChanged() {
+    const { prefs, speak } = this.#world;
+    try {
+      await speak(prefs.get('language'));
+    } catch (error) {
+      return this.#bars.error(error);
+    }
+    const old = this.#view;
+    if (old) {
+      this.#view = old.again();
+      old.element.replaceWith(this.#view.element);
+      old.close();
+    } else {
+      await this.open(takeAddress());
+    }
+    this.#settings(() => {});
   }
 
   /** Follows the setting, or the system. */
@@ -279,7 +300,7 @@ export class App {
     const offline = !navigator.onLine;
     this.#door?.setOffline(offline);
     this.#stay?.setOffline(offline);
-    if (offline && this.#stay) this.#bars.show('offline', { text: barWords.offline, fixed: true });
+    if (offline && this.#stay) this.#bars.show('offline', { text: say('bar.offline'), fixed: true });
     else this.#bars.hide('offline');
   }
 
@@ -287,7 +308,8 @@ export class App {
   #paused(paused) {
     if (!paused || !this.#stay) return this.#bars.hide('paused');
     this.#bars.show('paused', {
-      text: barWords.paused, action: barWords.resume, act: () => void this.#world.devices.wake(), fixed: true,
+      text: say('bar.paused'), action: say('bar.resume'), fixed: true,
+      act: () => void this.#world.devices.wake(),
     });
   }
 }

@@ -6,13 +6,14 @@
 import { messageOf } from '../wire/bytes.js';
 import { h, makeButton } from './dom.js';
 import { icon, iconButton } from './icons.js';
-import { bar as words } from './words.js';
+import { say } from '../words/say.js';
 
 const most = 3;
 
 /**
- * @typedef {{text: string, kind?: 'danger' | 'note', action?: string, act?: () => void, fixed?: boolean}} Bar
- *   `fixed`: without a button to dismiss it
+ * @typedef {{text: string, detail?: string, kind?: 'danger' | 'note', action?: string, act?: () => void,
+ *   fixed?: boolean}} Bar
+ *   `detail`: what the program says, for who has to mend it; `fixed`: without a button to dismiss it
  */
 
 /** The place of the bars. */
@@ -21,11 +22,12 @@ export class Bars {
   /** @type {Map<string, HTMLElement>} by key */ #shown = new Map();
 
   /** @param {string} key one bar of a key at a time @param {Bar} bar */
-  show(key, { text, kind = 'note', action, act, fixed = false }) {
+  show(key, { text, detail, kind = 'note', action, act, fixed = false }) {
     const button = action && makeButton('small', act, action);
-    const dismiss = !fixed && iconButton('close', words.dismiss, () => this.hide(key));
+    const dismiss = !fixed && iconButton('close', say('bar.dismiss'), () => this.hide(key));
     const made = h('div', { class: 'bar', 'data-bar': key, 'data-kind': kind },
-      icon(kind === 'danger' ? 'warning' : 'info'), h('p', { dir: 'auto' }, text), button, dismiss);
+      icon(kind === 'danger' ? 'warning' : 'info'), 
+      h('p', { dir: 'auto' }, text, detail && h('small', { dir: 'ltr' }, detail)), button, dismiss);
     const old = this.#shown.get(key);
     if (old?.textContent === made.textContent) return; // not said twice to screen readers
     if (old) old.replaceWith(made);
@@ -44,7 +46,7 @@ export class Bars {
   error(error) {
     const what = messageOf(error);
     this.show('error', {
-      text: words.error(what.slice(0, 200)), kind: 'danger', action: words.reload,
+      text: say('bar.error'), detail: what.slice(0, 200), kind: 'danger', action: say('bar.reload'),
       act: () => location.reload(),
     });
   }

@@ -3,11 +3,11 @@
 import { fill, h } from './dom.js';
 import { describe, numbers } from './quality.js';
 import { Sheet } from './sheet.js';
-import { ago, connection as words } from './words-room.js';
+import { say } from '../words/say.js';
 
 /** @param {import('./room-model.js').RoomModel} model @param {() => void} closed */
 export function openConnection(model, closed) {
-  const sheet = new Sheet(words.title, { name: 'connection', closed });
+  const sheet = new Sheet(say('connection.title'), { name: 'connection', closed });
   const line = h('p', { class: 'known' });
   const table = h('dl', { class: 'numbers' });
   const why = h('p', { class: 'hint' });
@@ -16,10 +16,11 @@ export function openConnection(model, closed) {
     const { grade, text } = describe(model.state, model.quality, model.offline);
     line.dataset.grade = grade;
     line.textContent = text;
-    const rows = model.quality ? numbers(model.quality, (then) => ago(then, Date.now())) : [];
+    const rows = model.quality ? numbers(model.quality, Date.now()) : [];
     fill(table, ...rows.map(([label, value]) => h('div', {}, h('dt', {}, label), h('dd', {}, value))));
-    const lost = (grade === 'bad' && !model.quality?.dropped) || (grade === 'weak' && text !== words.slowWay);
-    why.textContent = text === words.slowWay ? words.slowExplain : lost ? words.lossExplain : '';
+    const slow = text === say('connection.slowWay');
+    const lost = (grade === 'bad' && !model.quality?.dropped) || (grade === 'weak' && !slow);
+    why.textContent = slow ? say('connection.slowExplain') : lost ? say('connection.lossExplain') : '';
   };
   sheet.update();
 }

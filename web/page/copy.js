@@ -4,7 +4,7 @@
 
 import { fill, h } from './dom.js';
 import { icon } from './icons.js';
-import { invite as words } from './words-sheets.js';
+import { say } from '../words/say.js';
 
 const shown = 2000; // ms
 
@@ -18,11 +18,11 @@ export function copyButton(label, text, look = '') {
     clearTimeout(timer);
     try {
       await navigator.clipboard.writeText(text());
-      face('check', words.copied);
-      status.textContent = words.copied;
+      face('check', say('invite.copied'));
+      status.textContent = say('invite.copied');
     } catch {
-      face('warning', words.copyFailed);
-      status.textContent = words.copyFailed;
+      face('warning', say('invite.copyFailed'));
+      status.textContent = say('invite.copyFailed');
     }
     timer = setTimeout(() => {
       face('copy', label);

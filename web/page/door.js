@@ -4,7 +4,7 @@ import { fill, h, labelled, makeButton, setAttribute, setText, smallPrint } from
 import { icon, iconButton, mark } from './icons.js';
 import { excess, newRoomName, personName, roomName } from './address.js';
 import { MicCheck } from './mic-check.js';
-import { bar, door as words } from './words.js';
+import { say } from '../words/say.js';
 
 /**
  * @typedef {object} DoorOptions
@@ -40,10 +40,10 @@ export class Door {
   #room;
   #name;
   #form;
-  #join = h('button', { type: 'submit', class: 'button primary large' }, words.join);
+  #join = h('button', { type: 'submit', class: 'button primary large' }, say('door.join'));
   #openly = h('div', { class: 'stack tight', 'data-part': 'openly' },
-    makeButton('quiet', () => this.#enter(''), icon('unlock'), words.enterOpen),
-    smallPrint(words.enterOpenHint));
+    makeButton('quiet', () => this.#enter(''), icon('unlock'), say('door.enterPublic')),
+    smallPrint(say('door.enterPublicHint')));
   #fault = h('span');
   #offline = h('p', { class: 'note', role: 'status' });
 
@@ -54,8 +54,8 @@ export class Door {
     this.#secret = this.#two ? '' : options.secret; // of two, neither before the user has chosen
     this.#mic = new MicCheck(options.devices);
     const { typed, name } = options;
-    this.#room = new Field('room', words.room, typed, words.roomHint, (text) => roomWords(roomName(text)));
-    this.#name = new Field('name', words.name, name, words.nameHint, (text) => nameWords(personName(text)));
+    this.#room = new Field('room', typed, (text) => roomWords(roomName(text)));
+    this.#name = new Field('name', name, (text) => nameWords(personName(text)));
     if (options.fault) this.#room.fault(roomWords({ room: options.typed, fault: options.fault }));
     this.#name.input.setAttribute('autocomplete', 'nickname');
     this.#form = this.#makeForm();
@@ -70,7 +70,7 @@ export class Door {
     this.#join.disabled = this.#two && this.#secret === '';
     this.#join.hidden = this.#cutOff();
     this.#openly.hidden = !this.#join.hidden;
-    setText(this.#fault, this.#cutOff() ? words.badSecret : words.badSecretKept);
+    setText(this.#fault, this.#cutOff() ? say('door.badSecret') : say('door.badSecretKept'));
   }
 
   #cutOff() {
@@ -104,7 +104,7 @@ export class Door {
 
   /** @param {boolean} offline */
   setOffline(offline) {
-    setText(this.#offline, offline ? bar.offlineDoor : '');
+    setText(this.#offline, offline ? say('door.offline') : '');
     this.#offline.hidden = !offline;
   }
 
@@ -116,8 +116,8 @@ export class Door {
   #head() {
     const name = h(this.#options.room ? 'p' : 'h1', { class: 'brand-name' }, 'wzp');
     return h('header', { class: 'door-head' },
-      h('div', { class: 'brand' }, mark(), h('div', {}, name, smallPrint(words.tagline))),
-      iconButton('settings', words.settings, this.#options.settings));
+      h('div', { class: 'brand' }, mark(), h('div', {}, name, smallPrint(say('door.tagline')))),
+      iconButton('settings', say('door.settings'), this.#options.settings));
   }
 
   #makeForm() {
@@ -128,7 +128,7 @@ export class Door {
       badSecret && h('p', { class: 'trouble', role: 'alert', 'data-note': 'secret' },
         icon('warning'), this.#fault),
       this.#two && this.#choice(),
-      elsewhere && h('p', { class: 'note', role: 'status', 'data-note': 'tab' }, bar.otherTab),
+      elsewhere && h('p', { class: 'note', role: 'status', 'data-note': 'tab' }, say('door.otherTab')),
       this.#name.element, this.#mic.element, this.#offline, this.#join, this.#openly);
   }
 
@@ -141,11 +141,12 @@ export class Door {
       };
       return h('label', { class: 'invite-choice' },
         h('input', { type: 'radio', name: 'invite', value: which, onchange }),
-        h('span', {}, words.invites[which][0], h('span', { class: 'hint' }, words.invites[which][1])));
+        h('span', {}, say(`door.${which}Invite`),
+          h('span', { class: 'hint' }, say(`door.${which}InviteHint`))));
     };
     const { kept, secret } = this.#options;
     return h('fieldset', { class: 'stack tight', 'data-note': 'invites' },
-      h('legend', { class: 'note' }, words.otherInvite), one('kept', kept), one('link', secret));
+      h('legend', { class: 'note' }, say('door.otherInvite')), one('kept', kept), one('link', secret));
   }
 
   #title() {
@@ -153,7 +154,7 @@ export class Door {
     const render = () => {
       const locked = this.#two || this.#secret !== '';
       setAttribute(lock, 'data-private', locked);
-      const text = locked ? words.privateRoom : words.openRoom;
+      const text = locked ? say('door.privateRoom') : say('door.publicRoom');
       fill(lock, icon(locked ? 'lock' : 'unlock'), h('span', {}, text));
       forget.hidden = this.#two || !locked;
       lock.hidden = this.#cutOff(); // it is not known what the room is
@@ -164,7 +165,7 @@ export class Door {
       render();
       this.#arm();
     };
-    const forget = h('button', { type: 'button', class: 'link', onclick }, words.forget);
+    const forget = h('button', { type: 'button', class: 'link', onclick }, say('door.forget'));
     render();
     return h('div', { class: 'door-title' }, h('h1', { dir: 'auto' }, this.#options.room), lock, forget);
   }
@@ -172,11 +173,11 @@ export class Door {
   #foot() {
     const { room, other } = this.#options;
     return h('footer', { class: 'door-foot' },
-      room ? h('button', { type: 'button', class: 'link', onclick: other }, words.otherRoom)
+      room ? h('button', { type: 'button', class: 'link', onclick: other }, say('door.otherRoom'))
         : h('div', { class: 'stack tight' },
-          makeButton('quiet', () => void this.#openPrivate(), icon('lock'), words.private),
-          smallPrint(words.privateHint)),
-      smallPrint(words.safe));
+          makeButton('quiet', () => void this.#openPrivate(), icon('lock'), say('door.private')),
+          smallPrint(say('door.privateHint'))),
+      smallPrint(say('door.safe')));
   }
 
   async #openPrivate() {
@@ -221,10 +222,25 @@ export class Door {
  * What is wrong with a room's name.
  * @param {ReturnType<typeof roomName>} asked @returns {string} '' if nothing is
  */
-const roomWords = ({ room, fault }) => (fault ? words.faults.room(fault, room, excess(room)) : '');
+const roomWords = ({ room, fault }) => (fault ? faultText(fault, room) : '');
 
 /** Likewise with a person's. @param {ReturnType<typeof personName>} called @returns {string} */
-const nameWords = ({ name, fault }) => (fault ? words.faults.name(fault, name, excess(name)) : '');
+const nameWords = ({ name, fault }) => (fault ? faultText(fault, name) : '');
+
+/**
+ * What is wrong with a name, and what to do.
+ * @param {import('./address.js').NameFault} fault @param {string} name @returns {string}
+ */
+export function faultText(fault, name) {
+  if (fault === 'long') return say('fault.long', { n: excess(name) });
+  if (fault === 'control') return say('fault.control', { code: codeOf(name.match(/\p{Cc}/u)?.[0]) });
+  return say(fault === 'nfc' ? 'fault.utf8' : `fault.${fault}`);
+}
+
+/** @param {string} [character] @returns {string} as Unicode numbers it */
+function codeOf(character = '') {
+  return 'U+' + (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
+}
 
 /**
  * A labelled text field with a hint, which gives way to what is wrong. It takes whatever is typed or pasted,
@@ -237,18 +253,17 @@ class Field {
   #hintText;
 
   /**
-   * @param {string} id @param {string} label @param {string} value @param {string} hint
-   * @param {(typed: string) => string} check
+   * @param {'room' | 'name'} id @param {string} value @param {(typed: string) => string} check
    */
-  constructor(id, label, value, hint, check) {
-    this.#hintText = hint;
-    this.#hint = h('p', { class: 'hint', id: id + '-hint' }, hint);
+  constructor(id, value, check) {
+    this.#hintText = say(`door.${id}Hint`);
+    this.#hint = h('p', { class: 'hint', id: id + '-hint' }, this.#hintText);
     this.input = h('input', {
       id, value, type: 'text', autocomplete: 'off', autocapitalize: 'off', spellcheck: false, dir: 'auto',
       enterKeyHint: 'go', 'aria-describedby': id + '-hint',
       oninput: () => this.fault(this.input.value.trim() === '' ? '' : check(this.input.value)),
     });
-    this.element = labelled(id, label, this.input, this.#hint);
+    this.element = labelled(id, say(`door.${id}`), this.input, this.#hint);
   }
 
   /** @param {string} text '' if all is well */

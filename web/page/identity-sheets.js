@@ -3,7 +3,9 @@
 import { fill, h, labelled, makeButton, setText, smallPrint } from './dom.js';
 import { icon } from './icons.js';
 import { Sheet } from './sheet.js';
-import { identity as words } from './words-sheets.js';
+import { IdentityError } from '../identity/identity.js';
+import { WordsError } from '../identity/mnemonic.js';
+import { say } from '../words/say.js';
 
 /** @typedef {import('./own-identity.js').OwnIdentity} OwnIdentity */
 
@@ -13,10 +15,10 @@ const shortest = 12; // characters of a passphrase
 export async function openWords(identity, closed) {
   const list = await identity.words();
   if (list.length === 0) return;
-  const sheet = new Sheet(words.wordsTitle, { name: 'words', closed });
-  sheet.body.append(h('p', {}, words.wordsExplain),
+  const sheet = new Sheet(say('identity.wordsTitle'), { name: 'words', closed });
+  sheet.body.append(h('p', {}, say('identity.wordsExplain')),
     h('ol', { class: 'mnemonic', dir: 'ltr', translate: false }, ...list.map((word) => h('li', {}, word))),
-    makeButton('primary', () => sheet.close(), words.wordsDone));
+    makeButton('primary', () => sheet.close(), say('identity.wordsDone')));
 }
 
 /** Text that a form says in answer: what is wrong, or that it is done. */
@@ -24,9 +26,9 @@ function answer() {
   const element = h('p', { class: 'trouble', role: 'alert', hidden: true });
   return {
     element,
-    wrong: (/** @type {unknown} */ error) => {
+    /** @param {string} text */
+    wrong: (text) => {
       element.hidden = false;
-      const text = error instanceof Error ? sentence(error.message) : String(error);
       fill(element, icon('warning'), h('span', {}, text));
     },
     clear: () => (element.hidden = true),
@@ -38,14 +40,16 @@ function done(text) {
   return h('p', { class: 'known', role: 'status', 'data-known': 'same' }, icon('check'), h('span', {}, text));
 }
 
-/** Errors begin small; on the page they are sentences. @param {string} text */
-function sentence(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1) + (text.endsWith('.') ? '' : '.');
+/** What went wrong with an identity, and what to do. @param {unknown} error @returns {string} */
+function trouble(error) {
+  if (error instanceof WordsError) return say(`identity.${error.fault}`, { n: error.n });
+  if (!(error instanceof IdentityError)) return say('bar.error');
+  return say(error.code === 'passphrase' ? 'identity.wrongPassphrase' : 'identity.notKept');
 }
 
 /** @param {OwnIdentity} identity @param {boolean} inCall @param {() => void} closed */
 export function openImport(identity, inCall, closed) {
-  const sheet = new Sheet(words.importTitle, { name: 'import', closed });
+  const sheet = new Sheet(say('identity.importTitle'), { name: 'import', closed });
   const said = answer();
   const input = h('textarea', {
     id: 'import-words', rows: 5, dir: 'ltr', autocomplete: 'off', autocapitalize: 'off', spellcheck: false,
@@ -56,17 +60,17 @@ export function openImport(identity, inCall, closed) {
     try {
       await identity.import(input.value);
     } catch (error) {
-      said.wrong(error);
+      said.wrong(trouble(error));
       input.focus();
       return;
     }
     input.value = '';
-    fill(sheet.body, done(words.importDone), inCall && smallPrint(words.importInCall));
+    fill(sheet.body, done(say('identity.importDone')), inCall && smallPrint(say('identity.importInCall')));
   } },
-  h('p', { class: 'note danger' }, words.importWarning),
-  identity.fingerprint !== '' && smallPrint(words.importReplace),
-  labelled('import-words', words.importLabel, input), said.element,
-  h('button', { type: 'submit', class: 'button primary' }, words.importDo));
+  h('p', { class: 'note danger' }, say('identity.importWarning')),
+  identity.fingerprint !== '' && smallPrint(say('identity.importReplace')),
+  labelled('import-words', say('identity.importLabel'), input), said.element,
+  h('button', { type: 'submit', class: 'button primary' }, say('identity.importDo')));
   sheet.body.append(form);
 }
 
@@ -78,45 +82,44 @@ function passwordField(id, label, autocomplete) {
 
 /** Keeps a sealed copy. @param {OwnIdentity} identity @param {() => void} closed */
 export function sealWords(identity, closed) {
-  const sheet = new Sheet(words.sealTitle, { name: 'seal', closed });
+  const sheet = new Sheet(say('identity.sealTitle'), { name: 'seal', closed });
   const said = answer();
-  const first = passwordField('passphrase', words.passphrase, 'new-password');
-  const second = passwordField('passphrase-again', words.passphraseAgain, 'new-password');
-  const submit = h('button', { type: 'submit', class: 'button primary' }, words.sealDo);
+  const first = passwordField('passphrase', say('identity.passphrase'), 'new-password');
+  const second = passwordField('passphrase-again', say('identity.passphraseAgain'), 'new-password');
+  const submit = h('button', { type: 'submit', class: 'button primary' }, say('identity.sealDo'));
   const seal = async (/** @type {Event} */ event) => {
     event.preventDefault();
     const passphrase = first.input.value;
-    if (passphrase.length < shortest) return said.wrong(words.passphraseShort);
-    if (passphrase !== second.input.value) return said.wrong(words.passphraseDiffers);
-    setBusy(submit, true, words.sealing);
+    if (passphrase.length < shortest) return said.wrong(say('identity.passphraseShort', { n: shortest }));
+    if (passphrase !== second.input.value) return said.wrong(say('identity.passphraseDiffers'));
+    setBusy(submit, true, say('identity.sealing'));
     try {
       await identity.seal(passphrase);
-      fill(sheet.body, done(words.sealed));
+      fill(sheet.body, done(say('identity.sealed')));
     } catch (error) {
-      said.wrong(error);
-      setBusy(submit, false, words.sealDo);
+      said.wrong(trouble(error));
+      setBusy(submit, false, say('identity.sealDo'));
     }
   };
   sheet.body.append(h('form', { class: 'stack', onsubmit: seal },
-    h('p', {}, words.sealExplain), first.field, second.field, said.element, submit));
+    h('p', {}, say('identity.sealExplain')), first.field, second.field, said.element, submit));
 }
 
 /** Opens the sealed copy, and shows the words. @param {OwnIdentity} identity @param {() => void} closed */
 export function openSealed(identity, closed) {
-  const sheet = new Sheet(words.openTitle, { name: 'sealed', closed });
+  const sheet = new Sheet(say('identity.unsealTitle'), { name: 'sealed', closed });
   const said = answer();
-  const { input, field } = passwordField('passphrase', words.passphrase, 'current-password');
-  const submit = h('button', { type: 'submit', class: 'button primary' }, words.openDo);
+  const { input, field } = passwordField('passphrase', say('identity.passphrase'), 'current-password');
+  const submit = h('button', { type: 'submit', class: 'button primary' }, say('identity.unsealDo'));
   const open = async (/** @type {Event} */ event) => {
     event.preventDefault();
-    setBusy(submit, true, words.opening);
+    setBusy(submit, true, say('identity.unsealing'));
     try {
       await identity.openSealed(input.value);
       await openWords(identity, closed);
     } catch (error) {
-      const other = error instanceof Error && Reflect.get(error, 'code') !== 'passphrase';
-      said.wrong(other ? error : words.openFailed);
-      setBusy(submit, false, words.openDo);
+      said.wrong(trouble(error));
+      setBusy(submit, false, say('identity.unsealDo'));
     }
   };
   sheet.body.append(h('form', { class: 'stack', onsubmit: open }, field, said.element, submit));

@@ -6,26 +6,26 @@ import { icon } from './icons.js';
 import { inviteLink } from './address.js';
 import { encode } from './qr.js';
 import { Sheet } from './sheet.js';
-import { invite as words } from './words-sheets.js';
+import { say } from '../words/say.js';
 
 const quiet = 4; // modules around the code that stay light
 
 /** @param {{room: string, secret: string}} where @param {() => void} closed */
 export function openInvite({ room, secret }, closed) {
   const link = inviteLink(room, secret);
-  const sheet = new Sheet(words.title, { name: 'invite', closed });
+  const sheet = new Sheet(say('invite.title'), { name: 'invite', closed });
   const field = h('input', {
     type: 'text', id: 'invite-link', readOnly: true, value: link, dir: 'ltr', onfocus: () => field.select(),
   });
   const share = 'share' in navigator && h('button', { type: 'button', class: 'button', onclick: () => {
     navigator.share({ url: link }).catch(() => {}); // the user thought better of it
-  } }, icon('share'), words.share);
+  } }, icon('share'), say('invite.share'));
   sheet.body.append(
-    h('p', {}, secret ? words.secretExplain : words.openExplain),
-    h('div', { class: 'qr', role: 'img', 'aria-label': words.qr }, drawCode(link)),
-    labelled('invite-link', words.link, field),
-    h('div', { class: 'buttons' }, copyButton(words.copy, () => link, 'primary'), share));
-  if (secret) sheet.body.append(smallPrint(words.caution));
+    h('p', {}, secret ? say('invite.secretExplain') : say('invite.publicExplain')),
+    h('div', { class: 'qr', role: 'img', 'aria-label': say('invite.qr') }, drawCode(link)),
+    labelled('invite-link', say('invite.link'), field),
+    h('div', { class: 'buttons' }, copyButton(say('invite.copy'), () => link, 'primary'), share));
+  if (secret) sheet.body.append(smallPrint(say('invite.caution')));
 }
 
 /** @param {string} text @returns {SVGSVGElement} dark on light in either theme, as readers want it */

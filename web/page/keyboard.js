@@ -2,7 +2,7 @@
 
 import { h } from './dom.js';
 import { Sheet, openSheet } from './sheet.js';
-import { keys as words } from './words-sheets.js';
+import { say } from '../words/say.js';
 
 /**
  * @typedef {object} Actions
@@ -80,7 +80,11 @@ export class Keyboard {
 
 /** The sheet that lists them. @param {() => void} closed */
 export function openKeys(closed) {
-  const sheet = new Sheet(words.title, { name: 'keys', closed });
+  const sheet = new Sheet(say('keys.title'), { name: 'keys', closed });
+  /** @type {[string, import('../words/say.js').Key][]} */ const list = [
+    [say('keys.space'), 'keys.talk'], ['M', 'keys.mute'], ['R', 'keys.mode'], ['I', 'keys.invite'],
+    ['P', 'keys.people'], [say('keys.escape'), 'keys.close'], ['?', 'keys.list'],
+  ];
   sheet.body.append(h('dl', { class: 'numbers' },
-    ...words.list.map(([key, does]) => h('div', {}, h('dt', {}, h('kbd', {}, key)), h('dd', {}, does)))));
+    ...list.map(([key, does]) => h('div', {}, h('dt', {}, h('kbd', {}, key)), h('dd', {}, say(does))))));
 }

@@ -1,7 +1,7 @@
 /** Levels of sound as something to look at: from dBFS to a share of a bar or a ring, and the bar. */
 
 import { h, setAttribute } from './dom.js';
-import { mic as words } from './words.js';
+import { say } from '../words/say.js';
 
 const floor = -60; // dBFS: shown as nothing
 const ceiling = -6; // dBFS: shown as full
@@ -16,7 +16,7 @@ export class LevelBar {
   #fill = h('span', { class: 'level-fill' });
   element = h('div',
     {
-      class: 'level', role: 'meter', 'aria-label': words.level, 'aria-valuemin': 0, 'aria-valuemax': 100,
+      class: 'level', role: 'meter', 'aria-label': say('mic.level'), 'aria-valuemin': 0, 'aria-valuemax': 100,
       'aria-valuenow': 0,
     },
     this.#fill);

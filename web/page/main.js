@@ -8,6 +8,7 @@ import { Devices } from './devices.js';
 import { Prefs } from './prefs.js';
 import { missing, supportScreen } from './screens.js';
 import { Store } from '../identity/store.js';
+import { load } from '../words/load.js';
 
 const address = takeAddress(); // first of all: the secret must not stay in the address bar
 const root = /** @type {HTMLElement} */ (document.getElementById('app'));
@@ -36,13 +37,15 @@ async function version() {
 }
 
 async function start() {
+  await load(); // the browser's language, until it is known which one the user chose
   const lacking = await missing();
   if (lacking.length > 0) return refuse(lacking);
   const store = await Store.open().catch(() => null);
   if (!store) return refuse(['storage']);
   const prefs = await Prefs.load(store, (error) => bars.error(error));
+  await load(prefs.get('language'));
   const identity = await OwnIdentity.open(store);
-  const app = new App({ prefs, identity, devices: new Devices(prefs), engine, secrets, version }, root, bars);
+  const app = new App({ prefs, identity, devices: new Devices(prefs), engine, secrets, version, speak: load }, root, bars);
   await app.open(address);
 }
 

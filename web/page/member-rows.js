@@ -7,7 +7,7 @@ import { fill, h, makeButton, setAttribute, setText } from './dom.js';
 import { icon } from './icons.js';
 import { identicon } from './identicon.js';
 import { foldName } from '../names/fold.js';
-import { person as words, room as roomWords } from './words-room.js';
+import { percent, say } from '../words/say.js';
 
 /** @typedef {import('../call/engine.js').Member} Member */
 /** @typedef {import('./room-model.js').RoomModel} RoomModel */
@@ -24,7 +24,7 @@ const directions = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
  */
 export function nameOf({ name, fingerprint }) {
   if (foldName(name) !== '') return name.replace(directions, '').trim();
-  return fingerprint.slice(0, 9) || words.noName;
+  return fingerprint.slice(0, 9) || say('person.noName');
 }
 
 /**
@@ -49,14 +49,14 @@ function noteOf(member, model, volume) {
   const notes = [];
   let kind = '';
   if (member.known === 'changed' && !member.self) {
-    notes.push(words.changed);
+    notes.push(say('person.keyChanged'));
     kind = 'danger';
   }
-  if (member.outside) notes.push(words.outside);
-  if (member.self) notes.push(words.you);
-  if (member.relay) notes.push(words.relay(member.relay));
+  if (member.outside) notes.push(say('person.outside'));
+  if (member.self) notes.push(say('person.you'));
+  if (member.relay) notes.push(say('person.relay', { relay: member.relay }));
   if (model.ambiguous(member)) notes.push(member.fingerprint.slice(0, 9));
-  if (volume !== 1) notes.push(words.volumeValue(Math.round(volume * 100)));
+  if (volume !== 1) notes.push(percent(volume));
   return { text: notes.join(' · '), kind };
 }
 
@@ -99,8 +99,9 @@ class Row {
     const sign = muted ? 'micOff' : member.outside ? 'outside' : talking ? 'talk' : '';
     if (sign !== this.#signed) fill(this.#sign, sign !== '' && icon(sign));
     this.#signed = sign;
-    const state = muted ? words.muted : talking ? words.talking : '';
-    const label = [words.open(nameOf(member)), this.#note.textContent, state].filter(Boolean).join(', ');
+    const state = muted ? say('person.muted') : talking ? say('person.talking') : '';
+    const about = say('person.open', { name: nameOf(member) });
+    const label = [about, this.#note.textContent, state].filter(Boolean).join(', ');
     setAttribute(this.#button, 'aria-label', label);
   }
 }
@@ -108,7 +109,7 @@ class Row {
 /** The list. */
 export class MemberRows {
   #list = h('ul', { class: 'people', role: 'list' });
-  #outsideTitle = h('h3', {}, roomWords.outsideGroup);
+  #outsideTitle = h('h3', {}, say('room.outside'));
   #outsideNote = h('p', { class: 'hint' });
   #outsideList = h('ul', { class: 'people', role: 'list' });
   #outside = h('section', { class: 'outside' }, this.#outsideTitle, this.#outsideNote, this.#outsideList);
@@ -123,8 +124,8 @@ export class MemberRows {
   constructor({ open, volume, invite }) {
     this.#open = open;
     this.#volume = volume;
-    this.#alone.append(h('p', {}, roomWords.alone),
-      makeButton('primary', invite, icon('invite'), roomWords.invite));
+    this.#alone.append(h('p', {}, say('room.alone')),
+      makeButton('primary', invite, icon('invite'), say('room.invite')));
   }
 
   /** Who is there, in which order. @param {RoomModel} model */
@@ -135,7 +136,7 @@ export class MemberRows {
     if (waiting) return this.#skeleton();
     for (const old of this.#list.querySelectorAll('.skeleton')) old.remove();
     this.#arrange(model);
-    setText(this.#outsideNote, model.private ? roomWords.outsideNote : roomWords.outsideNoteOpen);
+    setText(this.#outsideNote, model.private ? say('room.outsideNote') : say('room.outsideNotePublic'));
     this.#setLevels(model);
   }
 
@@ -156,7 +157,7 @@ export class MemberRows {
     this.#outside.hidden = outside.length === 0;
     const more = model.members.size - shown.length;
     this.#more.hidden = more === 0;
-    setText(this.#more, more === 0 ? '' : roomWords.more(more));
+    setText(this.#more, more === 0 ? '' : say('room.more', { n: more }));
   }
 
   /** @param {Member} member @param {RoomModel} model @returns {Row} */
@@ -170,7 +171,7 @@ export class MemberRows {
   #skeleton() {
     this.#outside.hidden = this.#more.hidden = true;
     if (this.#list.childElementCount > 0) return;
-    fill(this.#list, h('li', { class: 'unseen' }, roomWords.waiting));
+    fill(this.#list, h('li', { class: 'unseen' }, say('room.waiting')));
     for (let i = 0; i < skeletons; i++) {
       this.#list.append(h('li', { class: 'person skeleton', 'aria-hidden': 'true' },
         h('span', { class: 'person-button' }, h('span', { class: 'face' }), h('span', { class: 'who' }))));

@@ -3,23 +3,24 @@
 import { fill, h, makeButton, setAttribute, smallPrint } from './dom.js';
 import { icon } from './icons.js';
 import { LevelBar, loudness } from './level-bar.js';
-import { mic as words } from './words.js';
+import { say } from '../words/say.js';
 
 /** @typedef {import('./devices.js').Devices} Devices */
 /** @typedef {import('./devices.js').Microphone} Microphone */
 
 /**
  * What is wrong with the microphone, and what to do; '' if nothing is.
- * @param {import('./room-model.js').Mic} mic @returns {string}
+ * @param {import('./room-model.js').Mic} mic @param {'' | 'Door' | 'Room'} [where] one is told of it
+ * @returns {string}
  */
-export function micTrouble(mic) {
+export function micTrouble(mic, where = '') {
   switch (mic) {
     case 'denied':
     case 'missing':
     case 'busy':
     case 'gone':
     case 'failed':
-      return words[mic];
+      return say(`mic.${mic}${where}`);
     default:
       return '';
   }
@@ -98,16 +99,16 @@ export class MicCheck {
     const check = (/** @type {string} */ label) =>
       makeButton('quiet', () => void this.check(), icon('mic'),
         label);
-    if (this.state === 'none') return fill(this.element, check(words.check));
+    if (this.state === 'none') return fill(this.element, check(say('mic.check')));
     if (this.state === 'asking') {
-      return fill(this.element, h('p', { class: 'note', role: 'status' }, words.asking));
+      return fill(this.element, h('p', { class: 'note', role: 'status' }, say('mic.asking')));
     }
     if (this.state === 'on') {
       return fill(this.element, h('div', { class: 'mic-line' }, icon('mic'), this.#bar.element),
-        smallPrint(words.on));
+        smallPrint(say('mic.on')));
     }
     return fill(this.element, h('p', { class: 'trouble', role: 'alert' }, icon('micOff'),
-        h('span', {}, `${micTrouble(this.state)} ${words.listen}`)),
-      check(words.retry));
+        h('span', {}, micTrouble(this.state, 'Door'))),
+      check(say('mic.retry')));
   }
 }

@@ -19,6 +19,7 @@ const defaults = {
   echo: false, // the microphone hears the loudspeaker, so that the sound takes another way
   sounds: true,
   theme: /** @type {'system' | 'light' | 'dark'} */ ('system'),
+  language: '', // as words/say.js has it, '' is the browser's
 };
 
 /** @typedef {typeof defaults} Values */

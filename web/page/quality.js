@@ -1,6 +1,7 @@
 /** What numbers of the connection mean in words. Pure. */
 
-import { connection as words } from './words-room.js';
+import { ago, measure, percent, say } from '../words/say.js';
+
 
 /** @typedef {'good' | 'weak' | 'bad' | 'off'} Grade the colour of the dot */
 /** @typedef {import('../call/engine.js').QualityMessage} Quality */
@@ -15,40 +16,53 @@ const lateRtt = 800; // ms: people begin to talk into each other
  * @param {boolean} offline @returns {{grade: Grade, text: string}}
  */
 export function describe(state, quality, offline) {
-  if (state === 'joining') return { grade: 'off', text: words.joining };
-  if (state === 'reconnecting') return { grade: 'off', text: offline ? words.offline : words.reconnecting };
-  if (!quality) return { grade: 'good', text: words.measuring };
+  if (state === 'joining') return { grade: 'off', text: say('connection.joining') };
+  if (state === 'reconnecting') {
+    return { grade: 'off', text: say(offline ? 'connection.offline' : 'connection.reconnecting') };
+  }
+  if (!quality) return { grade: 'good', text: say('connection.measuring') };
   const loss = Math.max(quality.lossUp || 0, quality.lossDown || 0);
-  const percent = Math.round(loss * 100);
-  if (quality.stopped) return { grade: 'bad', text: words.stopped };
-  if (quality.dropped) return { grade: 'bad', text: words.dropped(quality.dropped) };
-  if (loss >= badLoss) return { grade: 'bad', text: words.bad(percent) };
-  if (loss >= weakLoss) return { grade: 'weak', text: words.weak(percent) };
-  if (quality.rtt >= lateRtt) return { grade: 'weak', text: words.late((quality.rtt / 1000).toFixed(1)) };
-  if (quality.path === 'websocket') return { grade: 'weak', text: words.slowWay };
-  return { grade: 'good', text: words.good };
+  if (quality.stopped) return { grade: 'bad', text: say('connection.stopped') };
+  if (quality.dropped) return { grade: 'bad', text: droppedText(quality.dropped) };
+  if (loss >= badLoss) return { grade: 'bad', text: say('connection.bad', { loss: percent(loss) }) };
+  if (loss >= weakLoss) return { grade: 'weak', text: say('connection.weak', { loss: percent(loss) }) };
+  if (quality.rtt >= lateRtt) {
+    const time = measure(quality.rtt / 1000, 'second', 1);
+    return { grade: 'weak', text: say('connection.late', { time }) };
+  }
+  if (quality.path === 'websocket') return { grade: 'weak', text: say('connection.slowWay') };
+  return { grade: 'good', text: say('connection.good') };
 }
 
 /**
  * The numbers behind it that are known: label and value.
- * @param {Quality} quality @param {(then: number) => string} ago says a time in the past
+ * @param {Quality} quality @param {number} now ms since 1970
  * @returns {[string, string][]}
  */
-export function numbers(quality, ago) {
+export function numbers(quality, now) {
   /** @type {[string, string][]} */ const rows = [];
-  /** @param {string} label @param {number | undefined} value @param {(value: number) => string} say */
-  const row = (label, value, say) => {
-    if (value !== undefined && Number.isFinite(value)) rows.push([label, say(value)]);
+  /** @param {string} label @param {number | undefined} value @param {(value: number) => string} write */
+  const row = (label, value, write) => {
+    if (value !== undefined && Number.isFinite(value)) rows.push([label, write(value)]);
   };
-  row(words.lossUp, quality.lossUp, words.percent);
-  row(words.lossDown, quality.lossDown, words.percent);
-  row(words.rtt, quality.rtt, words.ms);
-  row(words.jitter, quality.jitter, words.ms);
-  row(words.delay, quality.delay, words.ms);
-  row(words.up, quality.bitrateUp, words.kbit);
-  row(words.down, quality.bitrateDown, words.kbit);
-  if (quality.path) rows.push([words.path, words.paths[quality.path] ?? quality.path]);
-  rows.push([words.codec, quality.codec ?? 'Opus']);
-  row(words.since, quality.since, ago);
+  row(say('connection.lossUp'), quality.lossUp, share);
+  row(say('connection.lossDown'), quality.lossDown, share);
+  row(say('connection.rtt'), quality.rtt, ms);
+  row(say('connection.jitter'), quality.jitter, ms);
+  row(say('connection.delay'), quality.delay, ms);
+  row(say('connection.up'), quality.bitrateUp, kbit);
+  row(say('connection.down'), quality.bitrateDown, kbit);
+  if (quality.path) rows.push([say('connection.path'), say(`connection.${quality.path}`)]);
+  rows.push([say('connection.codec'), quality.codec ?? 'Opus']);
+  row(say('connection.since'), quality.since, (then) => ago(then, now));
   return rows;
+}
+
+const ms = (/** @type {number} */ value) => measure(value, 'millisecond');
+const kbit = (/** @type {number} */ bits) => measure(bits / 1000, 'kilobit-per-second', bits < 9950 ? 1 : 0);
+const share = (/** @type {number} */ value) => percent(value, value < 0.1 ? 1 : 0);
+
+/** @param {number} why as docs/protocol.md, section 4.5, numbers it */
+function droppedText(why) {
+  return say(`connection.dropped${why === 3 ? 'Many' : why < 3 ? 'Much' : 'Other'}`);
 }

@@ -16,8 +16,7 @@ import { describe } from './quality.js';
 import { closeSheets, openSheet } from './sheet.js';
 import { openConnection } from './connection-sheet.js';
 import { Warnings } from './warnings.js';
-import { announce, connection, room as words } from './words-room.js';
-import { mic as micWords } from './words.js';
+import { say } from '../words/say.js';
 
 /** @typedef {import('./stay.js').Stay} Stay */
 /** @typedef {import('./room-model.js').Part} Part */
@@ -30,8 +29,8 @@ export class RoomView {
   #warnings;
   #keyboard;
   #announcer = new Announcer();
-  #lock = h('button', { type: 'button', class: 'lock', title: words.codeName });
-  #line = h('button', { type: 'button', class: 'line', title: connection.numbers });
+  #lock = h('button', { type: 'button', class: 'lock', title: say('room.codeName') });
+  #line = h('button', { type: 'button', class: 'line', title: say('connection.numbers') });
   #lineWords = h('span');
   #count = h('h2', {});
   #mic = h('p', { class: 'trouble', role: 'alert' });
@@ -81,16 +80,17 @@ export class RoomView {
 
   #head() {
     const { room } = this.#stay.model;
-    const leave = makeButton('small leave', this.#options.leave, icon('leave'), h('span', {}, words.leave));
-    leave.ariaLabel = words.leaveName(room);
+    const leave = makeButton('small leave', this.#options.leave,
+      icon('leave'), h('span', {}, say('room.leave')));
+    leave.ariaLabel = say('room.leaveName', { room });
     this.#line.append(h('span', { class: 'dot' }), this.#lineWords, icon('chevron'));
     this.#lock.onclick = () => this.#safety();
     this.#line.onclick = () => openConnection(this.#stay.model, () => this.#settled());
     return h('header', { class: 'room-head' },
       h('div', { class: 'room-title' },
         h('h1', { dir: 'auto', title: room }, room),
-        iconButton('invite', words.invite, () => this.#invite(), words.invite),
-        iconButton('settings', words.settings, () => this.#settings(), words.settings),
+        iconButton('invite', say('room.invite'), () => this.#invite(), say('room.invite')),
+        iconButton('settings', say('room.settings'), () => this.#settings(), say('room.settings')),
         leave),
       this.#line);
   }
@@ -109,6 +109,11 @@ export class RoomView {
     setAttribute(this.element, 'data-state', model.state);
   }
 
+  /** The same room once more, in the words of another language. */
+  again() {
+    return new RoomView(this.#stay, this.#options);
+  }
+
   /** @param {string[]} came @param {string[]} went names */
   news(came, went) {
     this.#announcer.people(came, went);
@@ -118,16 +123,17 @@ export class RoomView {
     const { state } = this.#stay.model;
     if (state === this.#state) return;
     if (state === 'joined') {
-      this.#announcer.state(this.#state === 'reconnecting' ? announce.back : announce.joined);
+      this.#announcer.state(this.#state === 'reconnecting' ? say('announce.back') : say('announce.joined'));
     }
-    if (state === 'reconnecting') this.#announcer.state(announce.reconnecting);
+    if (state === 'reconnecting') this.#announcer.state(say('announce.reconnecting'));
     this.#state = state;
   }
 
   #showMembers() {
     const { model } = this.#stay;
     this.#people.show(model);
-    setText(this.#count, model.members.size === 0 ? words.people : words.peopleCount(model.others() + 1));
+    const n = model.others() + 1;
+    setText(this.#count, model.members.size === 0 ? say('room.people') : say('room.peopleCount', { n }));
   }
 
   #showLevels() {
@@ -140,10 +146,9 @@ export class RoomView {
     const names = model.talkers().flatMap((id) => model.members.get(id) ?? []).map(nameOf);
     this.#control.show(names);
     this.#announcer.talkers(names);
-    const trouble = micTrouble(model.mic);
-    this.#mic.hidden = trouble === '';
+    const text = micTrouble(model.mic, 'Room');
+    this.#mic.hidden = text === '';
     setAttribute(this.#mic, 'data-mic', model.mic);
-    const text = trouble && `${trouble} ${micWords.silent}`;
     if (this.#mic.textContent !== text) fill(this.#mic, text && icon('micOff'), text && h('span', {}, text));
   }
 
@@ -156,8 +161,9 @@ export class RoomView {
 
   #showLock() {
     const { model } = this.#stay;
-    const plain = model.private ? words.private : words.open;
-    const text = model.safety ? (model.private ? words.code : words.openCode)(model.safety) : plain;
+    const code = model.safety && `${model.safety.slice(0, 4)} ${model.safety.slice(4, 5)}…`;
+    const kind = model.private ? 'private' : 'public';
+    const text = code ? say(model.private ? 'room.code' : 'room.publicCode', { code }) : say(`room.${kind}`);
     if (text === this.#lockText) return;
     this.#lockText = text;
     setAttribute(this.#lock, 'data-private', model.private);

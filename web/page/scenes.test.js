@@ -10,6 +10,7 @@ import { roomName } from './address.js';
 import { Prefs } from './prefs.js';
 import { CallClaim } from './call-claim.js';
 import { supportScreen } from './screens.js';
+import '../words/english.test.js';
 
 /** @param {import('./fake-engine.test.js').Scene} scene @param {string} theme */
 async function show(scene, theme) {
@@ -30,7 +31,7 @@ async function show(scene, theme) {
     identity: new FakeOwnIdentity(scene.hasWords ?? false),
     devices, engine: async () => engine,
     secrets: { generate: async () => 'wzp-', valid: async (text) => text.length > 40 },
-    version: async () => 'wzp 0.1',
+    version: async () => 'wzp 0.1', speak: async () => {},
   }, root, bars);
   await app.open({
     ...(scene.room ? roomName(scene.room) : { room: '', fault: null }), secret: scene.secret ?? '',

@@ -2,7 +2,9 @@
 
 import { h, makeButton } from './dom.js';
 import { icon } from './icons.js';
-import { ended as endedWords, support as supportWords } from './words.js';
+import { has, say } from '../words/say.js';
+
+/** @typedef {import('../words/say.js').Key} Key */
 
 const maxDetails = 600; // characters
 
@@ -11,16 +13,18 @@ const maxDetails = 600; // characters
  * @param {{again: () => void, door: () => void}} actions
  */
 export function endedScreen(error, { again, door }) {
-  const [title, what] = error ? endedWords.codes[error.code] ?? endedWords.other : endedWords.left;
-  const known = error === null || error.code in endedWords.codes;
+  const known = error === null || has(`ended.${error.code}.title`);
+  const key = error === null ? 'left' : known ? error.code : 'other';
+  const title = say(/** @type {Key} */ (`ended.${key}.title`));
+  const what = error === null ? '' : say(/** @type {Key} */ (`ended.${key}.what`));
   return h('main', { class: 'screen', 'data-ended': error?.code ?? 'left' },
     icon(error ? 'warning' : 'check'),
     h('h1', { tabIndex: -1 }, title),
     what !== '' && h('p', {}, what),
     error && error.text !== '' && details(known, error.text),
     h('div', { class: 'buttons' },
-      makeButton('primary large', again, endedWords.again),
-      makeButton('large', door, endedWords.door)));
+      makeButton('primary large', again, say('ended.again')),
+      makeButton('large', door, say('ended.door'))));
 }
 
 /**
@@ -30,7 +34,7 @@ export function endedScreen(error, { again, door }) {
  */
 function details(known, text) {
   const said = h('p', { class: 'hint', dir: 'auto' }, text.slice(0, maxDetails));
-  return known ? h('details', {}, h('summary', { class: 'hint' }, endedWords.details), said) : said;
+  return known ? h('details', {}, h('summary', { class: 'hint' }, say('ended.details')), said) : said;
 }
 
 /** @param {Feature[]} lacking */
@@ -38,10 +42,10 @@ export function supportScreen(lacking) {
   const insecure = lacking.includes('secure');
   return h('main', { class: 'screen', 'data-ended': 'support' },
     icon('warning'),
-    h('h1', {}, supportWords.title),
-    h('p', {}, supportWords.what),
-    h('ul', {}, ...lacking.map((feature) => h('li', {}, supportWords.missing[feature]))),
-    h('p', {}, insecure ? supportWords.secure : supportWords.use));
+    h('h1', {}, say('support.title')),
+    h('p', {}, say('support.what')),
+    h('ul', {}, ...lacking.map((feature) => h('li', {}, say(`support.${feature}`)))),
+    h('p', {}, insecure ? say('support.open') : say('support.use')));
 }
 
 // What a browser must have to join, and what this one lacks.

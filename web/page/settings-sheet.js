@@ -8,8 +8,7 @@ import { LevelBar } from './level-bar.js';
 import { micTrouble } from './mic-check.js';
 import { Sheet } from './sheet.js';
 import { openKeys } from './keyboard.js';
-import { identity as identityWords, settings as words } from './words-sheets.js';
-import { mic as micWords } from './words.js';
+import { languages, say } from '../words/say.js';
 
 /**
  * @typedef {object} SettingsOptions
@@ -21,6 +20,7 @@ import { mic as micWords } from './words.js';
  * @property {() => void} microphoneChanged
  * @property {(loudspeaker: string) => void} loudspeakerChanged
  * @property {() => void} themeChanged
+ * @property {() => void} languageChanged
  * @property {(show: (level: number) => void) => void} level calls show with the microphone's level
  * @property {boolean} heard whether the microphone is in use
  * @property {() => void} test begins to use the microphone
@@ -29,7 +29,7 @@ import { mic as micWords } from './words.js';
 
 /** @param {SettingsOptions} options */
 export function openSettings(options) {
-  const sheet = new Sheet(words.title, { name: 'settings', closed: options.closed });
+  const sheet = new Sheet(say('settings.title'), { name: 'settings', closed: options.closed });
   const again = () => openSettings(options);
   sheet.body.append(soundPart(options), lookPart(options));
   sheet.body.append(identityPart(options, again), aboutPart(options, again));
@@ -54,23 +54,25 @@ function select(id, label, choices, value, choose) {
 }
 
 /**
- * @param {string} id @param {string} label @param {string} hint @param {boolean} on
- * @param {(on: boolean) => void} turn
+ * @param {'noise' | 'sounds'} name @param {boolean} on @param {(on: boolean) => void} turn
  */
-function toggle(id, label, hint, on, turn) {
+function toggle(name, on, turn) {
+  const id = 'setting-' + name;
   const describedBy = { 'aria-describedby': id + '-hint', onchange: () => turn(input.checked) };
   const input = h('input', { type: 'checkbox', id, checked: on, role: 'switch', ...describedBy });
-  const text = h('p', { class: 'hint', id: id + '-hint' }, hint);
-  return h('div', { class: 'switch' }, h('div', {}, h('label', { for: id }, label), text), input);
+  const label = h('label', { for: id }, say(`settings.${name}`));
+  const hint = h('p', { class: 'hint', id: id + '-hint' }, say(`settings.${name}Hint`));
+  return h('div', { class: 'switch' }, h('div', {}, label, hint), input);
 }
 
 /** @param {SettingsOptions} options */
 function soundPart({ prefs, devices, microphoneChanged, loudspeakerChanged, level, heard, test }) {
-  const microphone = select('setting-microphone', words.microphone, [['', words.standard]], '', (id) => {
+  /** @type {[string, string][]} */ const standard = [['', say('settings.standard')]];
+  const microphone = select('setting-microphone', say('settings.microphone'), standard, '', (id) => {
     prefs.set('microphone', id);
     microphoneChanged();
   });
-  const loudspeaker = select('setting-loudspeaker', words.loudspeaker, [['', words.standard]], '', (id) => {
+  const loudspeaker = select('setting-loudspeaker', say('settings.loudspeaker'), standard, '', (id) => {
     prefs.set('loudspeaker', id);
     loudspeakerChanged(id);
   });
@@ -81,77 +83,87 @@ function soundPart({ prefs, devices, microphoneChanged, loudspeakerChanged, leve
   const bar = new LevelBar();
   const echo = echoTest(devices);
   level((value) => bar.show(value));
-  const noise = toggle('setting-noise', words.noise, words.noiseHint, prefs.get('noise'), (on) => {
+  const noise = toggle('noise', prefs.get('noise'), (on) => {
     prefs.set('noise', on);
     microphoneChanged();
   });
-  const sounds = toggle('setting-sounds', words.sounds, words.soundsHint, prefs.get('sounds'),
-    (on) => prefs.set('sounds', on));
+  const sounds = toggle('sounds', prefs.get('sounds'), (on) => prefs.set('sounds', on));
   const play = () => void devices.wake().then(() => devices.sound('back'));
-  return part('sound', words.sound, microphone.field,
+  return part('sound', say('settings.sound'), microphone.field,
     h('div', { class: 'mic-line' }, icon('mic'), bar.element,
-      !heard && makeButton('small', test, micWords.test)),
+      !heard && makeButton('small', test, say('mic.test'))),
     devices.choosesLoudspeaker && loudspeaker.field,
-    h('div', { class: 'buttons' }, makeButton('', play, icon('listen'), words.testSound), echo.button),
+    h('div', { class: 'buttons' },
+      makeButton('', play, icon('listen'), say('settings.testSound')), echo.button),
     echo.said, noise, sounds);
 }
 
 /** @param {import('./devices.js').Devices} devices */
 function echoTest(devices) {
   const said = h('p', { class: 'hint', role: 'status', hidden: true });
-  const say = (/** @type {string} */ text) => {
+  const answer = (/** @type {string} */ text) => {
     said.hidden = false;
     setText(said, text);
   };
   const test = async () => {
     button.disabled = true;
-    say(words.echoTesting);
+    answer(say('settings.echoTesting'));
     try {
-      say(await devices.testEcho() ? words.echoHeard : words.echoNone);
+      answer(say(await devices.testEcho() ? 'settings.echoHeard' : 'settings.echoNone'));
     } catch (error) {
-      say(micTrouble(devices.faultOf(error)));
+      answer(micTrouble(devices.faultOf(error)));
     }
     button.disabled = false;
   };
-  const button = makeButton('', test, icon('mic'), words.echo);
+  const button = makeButton('', test, icon('mic'), say('settings.echo'));
   return { button, said };
 }
 
 /** @param {HTMLSelectElement} element @param {{id: string, label: string}[]} list @param {string} chosen */
 function fillDevices(element, list, chosen) {
   const named = list.filter(({ id }) => id !== '' && id !== 'default');
-  fill(element, h('option', { value: '' }, words.standard), ...named.map(({ id, label }, i) =>
-    h('option', { value: id, selected: id === chosen }, label || words.device(i + 1))));
+  fill(element, h('option', { value: '' }, say('settings.standard')), ...named.map(({ id, label }, i) =>
+    h('option', { value: id, selected: id === chosen }, label || say('settings.device', { n: i + 1 }))));
 }
 
 /** @param {SettingsOptions} options */
-function lookPart({ prefs, themeChanged }) {
-  const themes = /** @type {[string, string][]} */ (Object.entries(words.themes));
-  const chosen = select('setting-theme', words.theme, themes, prefs.get('theme'), (theme) => {
+function lookPart({ prefs, themeChanged, languageChanged }) {
+  /** @type {[string, string][]} */ const themes = [
+    ['system', say('settings.system')], ['light', say('settings.light')], ['dark', say('settings.dark')],
+  ];
+  const chosen = select('setting-theme', say('settings.theme'), themes, prefs.get('theme'), (theme) => {
     prefs.set('theme', /** @type {'system' | 'light' | 'dark'} */ (theme));
     themeChanged();
   });
-  return part('look', words.look, chosen.field);
+  /** @type {[string, string][]} */
+  const all = [['', say('settings.languageBrowser')], ...Object.entries(languages)];
+  const language = select('setting-language', say('settings.language'), all, prefs.get('language'), (code) => {
+    prefs.set('language', code);
+    languageChanged();
+  });
+  return part('look', say('settings.look'), chosen.field, language.field);
 }
 
 /** @param {SettingsOptions} options @param {() => void} again opens the settings once more */
 function identityPart({ identity, inCall }, again) {
   const button = (/** @type {string} */ label, /** @type {() => void} */ act) => makeButton('', act, label);
   const made = identity.fingerprint !== '';
-  return part('identity', words.identity,
-    made ? fingerprintBlock(identity.fingerprint) : h('p', { class: 'note' }, identityWords.none),
-    smallPrint(words.identityHint),
-    identity.hasWords && h('p', { class: 'note' }, words.wordsOnce),
-    made && !identity.hasWords && smallPrint(words.wordsGone),
+  return part('identity', say('settings.identity'),
+    made ? fingerprintBlock(identity.fingerprint) : h('p', { class: 'note' }, say('identity.none')),
+    smallPrint(say('settings.identityHint')),
+    identity.hasWords && h('p', { class: 'note' }, say('settings.wordsOnce')),
+    made && !identity.hasWords && smallPrint(say('settings.wordsGone')),
     h('div', { class: 'buttons' },
-      identity.hasWords && button(words.words, () => void openWords(identity, again)),
-      identity.hasWords && !identity.sealed && button(words.seal, () => sealWords(identity, again)),
-      identity.sealed && !identity.hasWords && button(words.openSealed, () => openSealed(identity, again)),
-      button(words.import, () => openImport(identity, inCall, again))));
+      identity.hasWords && button(say('settings.words'), () => void openWords(identity, again)),
+      identity.hasWords && !identity.sealed && button(say('settings.seal'), () => sealWords(identity, again)),
+      identity.sealed && !identity.hasWords
+        && button(say('settings.unseal'), () => openSealed(identity, again)),
+      button(say('settings.import'), () => openImport(identity, inCall, again))));
 }
 
 /** @param {SettingsOptions} options @param {() => void} again */
 function aboutPart({ version }, again) {
-  return part('about', words.about, version !== '' && smallPrint(`${words.version}: ${version}`),
-    makeButton('', () => openKeys(again), icon('keyboard'), words.keys));
+  return part('about', say('settings.about'),
+    version !== '' && smallPrint(say('settings.version', { version })),
+    makeButton('', () => openKeys(again), icon('keyboard'), say('settings.keys')));
 }

@@ -5,7 +5,7 @@
 
 import { h } from './dom.js';
 import { iconButton } from './icons.js';
-import { sheet as words } from './words.js';
+import { say } from '../words/say.js';
 
 let made = 0;
 /** @type {Sheet | null} */ let current = null;
@@ -25,7 +25,7 @@ export class Sheet {
     current = this;
     this.#closed = closed;
     const id = `sheet-title-${++made}`;
-    const close = iconButton('close', words.close, () => this.close());
+    const close = iconButton('close', say('sheet.close'), () => this.close());
     const heading = h('h2', { id, tabIndex: -1, dir: 'auto' }, title);
     this.#dialog = h('dialog', { class: 'sheet', 'data-sheet': name, 'aria-labelledby': id },
       h('header', { class: 'sheet-head' }, heading, close), this.body);

@@ -1,6 +1,8 @@
 /** What the big control says and does, from the model alone. Its first line is what it does now. Pure. */
 
-import { control as words } from './words-room.js';
+import { talkersText } from './announce.js';
+import { say } from '../words/say.js';
+
 
 /**
  * `kind` is for the looks; `live` alone means that speech is on its way.
@@ -13,6 +15,12 @@ import { control as words } from './words-room.js';
 const troubles = /** @type {const} */ (['denied', 'missing', 'busy', 'gone', 'failed', 'none']);
 
 /**
+ * @param {TalkButtonState['kind']} kind @param {TalkButtonState['icon']} icon @param {boolean} pressed
+ * @param {string} label @param {string} hint @returns {TalkButtonState}
+ */
+const shown = (kind, icon, pressed, label, hint) => ({ kind, icon, label, hint, pressed });
+
+/**
  * @param {import('./room-model.js').RoomModel} model @param {string[]} talkers names of the others who talk
  * @param {{locked?: boolean, keyboard?: boolean}} [how] locked: the button was pressed without a pointer, and
  *   is pressed again to stop; keyboard: there seems to be one
@@ -20,19 +28,15 @@ const troubles = /** @type {const} */ (['denied', 'missing', 'busy', 'gone', 'fa
  */
 export function talkButtonState(model, talkers, how = {}) {
   const { state, mic, held } = model;
-  if (mic === 'asking') {
-    return { kind: 'none', icon: 'mic', label: words.asking, hint: words.askingHint, pressed: false };
-  }
+  if (mic === 'asking') return shown('none', 'mic', false, say('control.asking'), say('control.askingHint'));
   if (troubles.some((trouble) => trouble === mic)) {
-    return { kind: 'none', icon: 'micOff', label: words.none, hint: words.noneHint, pressed: false };
+    return shown('none', 'micOff', false, say('control.none'), say('control.noneHint'));
   }
   if (state === 'joining') {
-    return { kind: 'off', icon: 'mic', label: words.joining, hint: words.joiningHint, pressed: held };
+    return shown('off', 'mic', held, say('control.joining'), say('control.joiningHint'));
   }
   if (state !== 'joined') {
-    return {
-      kind: 'off', icon: 'offline', label: words.reconnecting, hint: words.reconnectingHint, pressed: held,
-    };
+    return shown('off', 'offline', held, say('control.reconnecting'), say('control.reconnectingHint'));
   }
   return model.mode === 'radio' ? radioState(model, talkers, how) : openState(model, talkers);
 }
@@ -42,31 +46,26 @@ export function talkButtonState(model, talkers, how = {}) {
  * @param {{locked?: boolean, keyboard?: boolean}} how @returns {TalkButtonState}
  */
 function radioState({ transmitting, held }, talkers, { locked, keyboard }) {
-  const stop = locked ? words.again : words.release;
-  if (transmitting && held) {
-    return { kind: 'live', icon: 'talk', label: words.transmitting, hint: stop, pressed: true };
-  }
-  if (held) return { kind: 'idle', icon: 'mic', label: words.starting, hint: stop, pressed: true };
+  const stop = say(locked ? 'control.again' : 'control.release');
+  if (transmitting && held) return shown('live', 'talk', true, say('control.transmitting'), stop);
+  if (held) return shown('idle', 'mic', true, say('control.starting'), stop);
   if (talkers.length > 0) {
-    return { kind: 'idle', icon: 'listen', label: words.talks(talkers), hint: words.hold, pressed: false };
+    return shown('idle', 'listen', false, talkersText('control.talks', talkers), say('control.hold'));
   }
-  return {
-    kind: 'idle', icon: 'mic', label: words.hold, hint: keyboard ? words.holdKey : words.holdHint,
-    pressed: false,
-  };
+  const hint = say(keyboard ? 'control.holdKey' : 'control.holdHint');
+  return shown('idle', 'mic', false, say('control.hold'), hint);
 }
 
 /** @param {import('./room-model.js').RoomModel} model @param {string[]} talkers @returns {TalkButtonState} */
 function openState({ transmitting, muted, loudMe }, talkers) {
   if (muted) {
-    const hint = loudMe ? words.mutedLoud : talkers.length > 0 ? words.mutedTalks(talkers) : words.mutedHint;
-    return { kind: 'muted', icon: 'micOff', label: words.muted, hint, pressed: false };
+    const nobody = say(loudMe ? 'control.mutedLoud' : 'control.mutedHint');
+    const hint = loudMe || talkers.length === 0 ? nobody : talkersText('control.mutedTalks', talkers);
+    return shown('muted', 'micOff', false, say('control.muted'), hint);
   }
-  if (transmitting) {
-    return { kind: 'live', icon: 'talk', label: words.transmitting, hint: words.muteHint, pressed: true };
-  }
+  if (transmitting) return shown('live', 'talk', true, say('control.transmitting'), say('control.muteHint'));
   if (talkers.length > 0) {
-    return { kind: 'idle', icon: 'listen', label: words.talks(talkers), hint: words.onHint, pressed: true };
+    return shown('idle', 'listen', true, talkersText('control.talks', talkers), say('control.onHint'));
   }
-  return { kind: 'idle', icon: 'mic', label: words.on, hint: words.muteHint, pressed: true };
+  return shown('idle', 'mic', true, say('control.on'), say('control.muteHint'));
 }

@@ -8,7 +8,7 @@ import { talkButtonState } from './talk-button-state.js';
 import { fill, h, setAttribute, setText } from './dom.js';
 import { icon } from './icons.js';
 import { LevelBar } from './level-bar.js';
-import { room as words } from './words-room.js';
+import { say } from '../words/say.js';
 
 /** @typedef {import('./stay.js').Stay} Stay */
 
@@ -35,7 +35,8 @@ export class TalkButton {
     this.#bar.element.setAttribute('aria-hidden', 'true');
     this.#modes = { open: this.#choice('open'), radio: this.#choice('radio') };
     this.element = h('footer', { class: 'dock' },
-      h('fieldset', { class: 'segments' }, h('legend', { class: 'unseen' }, words.mode), ...this.#segments()),
+      h('fieldset', { class: 'segments' },
+        h('legend', { class: 'unseen' }, say('room.mode')), ...this.#segments()),
       this.#button);
     this.#listen();
   }
@@ -49,8 +50,8 @@ export class TalkButton {
 
   #segments() {
     return /** @type {const} */ (['open', 'radio']).map((mode) =>
-      h('label', { for: 'mode-' + mode, title: words.modeHints[mode] }, this.#modes[mode],
-        h('span', {}, words.modes[mode])),
+      h('label', { for: 'mode-' + mode, title: say(`room.${mode}Hint`) }, this.#modes[mode],
+        h('span', {}, say(`room.${mode}`))),
     );
   }
 

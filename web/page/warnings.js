@@ -3,9 +3,10 @@
 import { fill, h, makeButton, smallPrint } from './dom.js';
 import { icon } from './icons.js';
 import { nameOf } from './member-rows.js';
-import { warnings as words } from './words-room.js';
+import { has, say } from '../words/say.js';
 
 /** @typedef {import('./stay.js').Stay} Stay */
+/** @typedef {import('../words/say.js').Key} Key */
 /** @typedef {import('./room-model.js').Warning} Warning */
 
 export class Warnings {
@@ -40,18 +41,18 @@ export class Warnings {
 
   /** @param {Warning} warning */
   #changed(warning) {
-    const name = warning.fingerprint ? nameOf(warning) : words.somebody;
-    const trust = button(words.trust, '', () => this.#stay.trust(warning.member));
+    const name = warning.fingerprint ? nameOf(warning) : say('person.somebody');
+    const trust = button(say('warnings.trust'), '', () => this.#stay.trust(warning.member));
     this.#trusts.set(warning, trust);
     return h('section', { class: 'warning danger', 'data-warning': 'name' }, icon('warning'),
       h('div', { class: 'warning-words' },
-        h('h2', {}, words.changedTitle(name)),
-        h('p', {}, words.changedText(name)),
+        h('h2', {}, say('warnings.changedTitle', { name })),
+        h('p', {}, say('warnings.changedText', { name })),
         smallPrint(h('bdi', {}, warning.fingerprint)),
         h('div', { class: 'buttons' },
-          button(words.look, 'primary', () => this.#compare(warning.member)),
+          button(say('warnings.look'), 'primary', () => this.#compare(warning.member)),
           trust,
-          button(words.keep, '', () => this.#stay.acknowledge(warning)))));
+          button(say('warnings.keep'), '', () => this.#stay.acknowledge(warning)))));
   }
 
   /** Who is away has no sheet. @param {string} member */
@@ -63,14 +64,16 @@ export class Warnings {
   /** @param {Warning} warning */
   #other(warning) {
     const { code, count } = warning;
-    const name = count > 1 ? words.several(count) : warning.fingerprint ? nameOf(warning) : '';
-    const text = words.texts[code]?.(name, count) ?? (warning.text || words.unknown(code));
+    const name = warning.fingerprint ? nameOf(warning) : say('person.somebody');
+    const key = `warnings.${code}.${count > 1 ? 'several' : 'one'}`;
+    const text = has(key)
+      ? say(/** @type {Key} */ (key), { name, n: count }) : say('warnings.unknown', { code });
     const compare = ['members', 'unknown_member', 'name'].includes(code);
     return h('section', { class: 'warning', 'data-warning': warning.code }, icon('warning'),
       h('div', { class: 'warning-words' }, h('p', {}, text),
         h('div', { class: 'buttons' },
-          compare && button(words.look, '', () => this.#safety()),
-          button(words.understood, '', () => this.#stay.acknowledge(warning)))));
+          compare && button(say('warnings.look'), '', () => this.#safety()),
+          button(say('warnings.understood'), '', () => this.#stay.acknowledge(warning)))));
   }
 }
 

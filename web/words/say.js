@@ -1,0 +1,117 @@
+/**
+ * The page's texts in the language that is spoken now: one catalogue a language, and numbers, lists and times
+ * by its rules. No DOM: what a text depends on is handed in.
+ *
+ *     en.js, ar.js ... ── speak(language, catalogue) ──> say(key, values) ──> text
+ *
+ * Names and other texts of people are isolated where they may be of the other direction (Unicode UAX #9), so
+ * that they do not reorder the sentence around them.
+ */
+
+/** @typedef {keyof typeof import('./en.js').door | keyof typeof import('./en.js').rest} Key */
+/** @typedef {string | Partial<Record<Intl.LDMLPluralRule, string>>} Entry a form for each category of {n} */
+/** @typedef {Record<string, Entry>} Catalogue */
+/** @typedef {Record<string, string | number | string[]>} Values */
+
+/** What there is, each in its own words. */
+export const languages = /** @type {const} */ ({
+  en: 'English',
+});
+
+/** @typedef {keyof typeof languages} Language */
+
+const rightToLeft = new Set(['ar', 'fa']);
+
+/** Letters that are written from right to left: Hebrew, Arabic and their like. */
+const rtlLetter = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+
+/** @type {Catalogue} */ let texts = {};
+let language = 'en';
+let plurals = new Intl.PluralRules(language);
+
+/**
+ * Speaks a language from now on. What was made before is not said again.
+ * @param {string} code as BCP 47 has it @param {...Catalogue} catalogues its texts, or a part of them
+ */
+export function speak(code, ...catalogues) {
+  if (code !== language) texts = {};
+  language = code;
+  plurals = new Intl.PluralRules(code);
+  texts = Object.assign({}, texts, ...catalogues);
+}
+
+/** The language that is spoken. */
+export const spoken = () => language;
+
+/** @param {string} code @returns {'ltr' | 'rtl'} */
+export const directionOf = (code) => (rightToLeft.has(code.split('-')[0] ?? '') ? 'rtl' : 'ltr');
+
+/**
+ * The first of those that are wanted which there is, English if there is none.
+ * @param {readonly string[]} wanted as BCP 47 has them, the dearest first
+ * @param {Record<string, string>} [from] @returns {Language}
+ */
+export function choose(wanted, from = languages) {
+  for (const code of wanted) {
+    const base = code.toLowerCase().split('-')[0] ?? '';
+    if (Object.hasOwn(from, base)) return /** @type {Language} */ (base);
+  }
+  return 'en';
+}
+
+/** Whether there is such a text: for keys that are made of a code of the relay. @param {string} key */
+export const has = (key) => Object.hasOwn(texts, key);
+
+/**
+ * A text. {n} of the values chooses its form; numbers and lists are written as the language does.
+ * @param {Key} key @param {Values} [values] for its placeholders @returns {string}
+ */
+export function say(key, values = {}) {
+  const entry = texts[key] ?? key;
+  const category = plurals.select(Number(values.n ?? 0));
+  const form = typeof entry === 'string' ? entry : entry[category] ?? entry.other ?? key;
+  return form.replace(/\{(\w+)\}/g, (_, name) => written(values[name] ?? ''));
+}
+
+/** @param {string | number | string[]} value */
+function written(value) {
+  if (typeof value === 'number') return number(value);
+  return typeof value === 'string' ? isolated(value) : list(value);
+}
+
+/** @param {string} text of people */
+function isolated(text) {
+  return directionOf(language) === 'rtl' || rtlLetter.test(text) ? `\u2068${text}\u2069` : text;
+}
+
+/** @param {string[]} items @returns {string} "a, b and c" */
+export const list = (items) => new Intl.ListFormat(language).format(items.map(isolated));
+
+/** @param {number} value @param {number} [digits] after the point, at most */
+export function number(value, digits = 0) {
+  return new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(value);
+}
+
+/** @param {number} share from 0 to 1 @param {number} [digits] after the point */
+export function percent(share, digits = 0) {
+  return new Intl.NumberFormat(language, {
+    style: 'percent', minimumFractionDigits: digits, maximumFractionDigits: digits,
+  }).format(share);
+}
+
+/** @param {number} value @param {string} unit as ECMA-402 has it @param {number} [digits] at most */
+export function measure(value, unit, digits = 0) {
+  return new Intl.NumberFormat(language, {
+    style: 'unit', unit, unitDisplay: 'short', maximumFractionDigits: digits,
+  }).format(value);
+}
+
+/** A time in the past, in words. @param {number} then @param {number} now both ms since 1970 */
+export function ago(then, now) {
+  const minutes = Math.floor((now - then) / 60_000);
+  if (minutes < 1) return say('time.now');
+  const relative = new Intl.RelativeTimeFormat(language);
+  if (minutes < 60) return relative.format(-minutes, 'minute');
+  if (minutes < 48 * 60) return relative.format(-Math.floor(minutes / 60), 'hour');
+  return relative.format(-Math.floor(minutes / 1440), 'day');
+}
