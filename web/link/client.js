@@ -51,7 +51,7 @@ const CLOSE_GRACE = 100; // ms for the last packets to get out
 /** What quality() says before there is a session. */
 const NO_QUALITY = Object.freeze({
   lossUp: 0, rtt: 0, jitter: 0, bitrateUp: 0, bitrateDown: 0, lossDown: 0, path: null, since: 0, queued: 0,
-  stopped: false,
+  stopped: false, up: /** @type {const} */ ('measuring'), down: /** @type {const} */ ('measuring'),
 });
 
 export class Client {
@@ -131,7 +131,7 @@ export class Client {
     next.closed.then((why) => this.#lost(next, why));
     if (old) this.#retire(old);
     this.#call(() => this.#config.handler.attached(/** @type {Message} */ (next.joined), fresh));
-    for (const packet of next.takeEarly()) session.receive(packet);
+    for (const packet of next.takeEarly()) session.receive(packet, next.carrier);
     this.#planUpgrade(next);
   }
 

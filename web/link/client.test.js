@@ -96,6 +96,32 @@ test('media and urgent messages cross a path that loses, repeats and reorders', 
   assert.deepEqual(lab.told, ['fresh']);
 });
 
+test('what was measured of a path is not said of the next one', async () => {
+  const lab = await Lab.make();
+  await lab.joined(1000);
+  Object.assign(lab.paths.webtransport, { loss: 0.6 });
+  const both = async (ms) => {
+    for (let at = 0; at < ms; at += 20) {
+      lab.relay.only.session.sendMedia(0x0a0b0c0d0e0f0000n, lab.ctr = (lab.ctr ?? 0) + 1, new Uint8Array([1]));
+      await lab.talk(20, lab.ctr);
+    }
+    return lab.client.quality();
+  };
+  const lossy = await both(4000);
+  assert.ok(lossy.lossUp > 0.4 && lossy.lossDown > 0.4 && lossy.up === 'alive', JSON.stringify(lossy));
+  lab.paths.webtransport.dead = true;
+  const dead = await both(3000);
+  assert.deepEqual([dead.up, dead.down, dead.stopped], ['lost', 'lost', false]);
+  let switched = dead;
+  while (switched.path !== 'websocket') switched = await both(20);
+  assert.deepEqual([switched.up, switched.lossUp, switched.lossDown, switched.rtt], ['measuring', 0, 0, 0]);
+  for (let i = 0; i < 100; i++) {
+    const now = await both(20);
+    assert.ok(now.lossUp < 0.01 && now.lossDown < 0.01, `${20 * i} ms after the switch: ${JSON.stringify(now)}`);
+    if (i > 75) assert.deepEqual([now.up, now.down], ['alive', 'alive']);
+  }
+});
+
 test('an urgent message that cannot be used yet comes again, and is handed over once when it can', async () => {
   const lab = await (await Lab.make()).joined(1000);
   let refused = 0;
