@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { CLOSE } from '../wire/frame.js';
+import { LinkError } from './carrier.js';
 import { Lab } from './lab.test.js';
 
 const KEY = 6; // a kind of urgent message
@@ -340,4 +341,28 @@ test('random bytes from a relay change nothing', async () => {
   carrier.control.send('{"MemberPage":{"entries":[');
   await lab.clock.run(3000);
   assert.equal(lab.told.at(-1), 'attached', 'what cannot be read costs the carrier only');
+});
+
+test('while it is away it says since when, when it tries again, and why it takes long', async () => {
+  const lab = await (await Lab.make()).joined(2000);
+  assert.equal(lab.client.away(), null);
+  lab.failing.add('webtransport').add('websocket');
+  lab.find = async () => { throw new LinkError('connect', 'nobody answers'); };
+  const from = lab.clock.now();
+  lab.relay.restart();
+  await lab.clock.run(4000);
+  const away = lab.client.away();
+  assert.ok(away.since <= from && away.since > from - 1000 && away.rounds >= 3, JSON.stringify(away));
+  assert.ok(away.nextAt === null || away.nextAt <= lab.clock.now() + 5000);
+  assert.equal(away.why, 'silent');
+  lab.find = async () => lab.place;
+  await lab.clock.run(10_000);
+  assert.equal(lab.client.away().why, 'blocked', 'only the page answers');
+  lab.failing.clear();
+  lab.relay.refuse = { code: 'shutting_down', reason: '' };
+  await lab.clock.run(10_000);
+  assert.equal(lab.client.away().why, 'restart');
+  lab.relay.refuse = null;
+  await lab.clock.run(10_000);
+  assert.equal(lab.client.away(), null);
 });

@@ -38,9 +38,10 @@ const HURRY_AFTER = 1000; // ms, and four round trips, of silence that are enoug
 export class Liveness {
   /** The circuit breaker is open: no media. */
   stopped = false;
+  /** When something came last. */
+  heardAt = -Infinity;
 
   #signs = new Signs();
-  #heardAt = -Infinity; // when something came last
   /** When the first of the pings was sent that nothing answered. @type {number | null} */ #asked = null;
   #pinged = -Infinity; // when the last one was sent
   /** Since when sent packets have shown no sign of arriving. @type {number | null} */ #waiting = null;
@@ -64,7 +65,7 @@ export class Liveness {
   /** The path is another one. @param {number} now */
   moved(now) {
     this.#signs.reset(now);
-    this.#heardAt = now; // a handshake is as good as a packet
+    this.heardAt = now; // a handshake is as good as a packet
     this.#hurried = null;
   }
 
@@ -82,7 +83,7 @@ export class Liveness {
 
   /** Notes that something came. @param {number} now */
   heard(now) {
-    this.#heardAt = now;
+    this.heardAt = now;
     this.#hurried = null;
     this.#signs.heard(now);
   }
@@ -111,7 +112,7 @@ export class Liveness {
     this.#signs.judge(now, path);
     if (this.#asked === null) return false;
     const hurried = this.#hurried !== null && now - this.#hurried > HURRY_AFTER + 4 * path.rtt;
-    return hurried || now - this.#heardAt > SILENT_AFTER;
+    return hurried || now - this.heardAt > SILENT_AFTER;
   }
 
   /**
@@ -126,7 +127,7 @@ export class Liveness {
       const wait = Math.max(SIGN_EVERY - path.rtt, ASK_LEAST);
       return talks
         ? arrivedAt + wait
-        : Math.min(Math.max(arrivedAt, this.#heardAt) + wait, arrivedAt + ASK_LATE);
+        : Math.min(Math.max(arrivedAt, this.heardAt) + wait, arrivedAt + ASK_LATE);
     }
     const overdue = this.#asked + patience(path);
     return Math.max(overdue, this.#pinged + this.#repeat(path, talks, now - this.#asked));

@@ -375,6 +375,11 @@ export class Session {
 
   // What it knows.
 
+  /** When something came last. */
+  get heardAt() {
+    return this.#live.heardAt;
+  }
+
   /**
    * How good the path is: shares of packets lost (0 to 1), ms, bits a second with headers; since: of the path
    * in use; up, down: whether anything gets through.
