@@ -3,7 +3,6 @@ package test
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -26,11 +25,10 @@ type screen struct {
 var screens = []screen{{"phone", 390, 844, true}, {"desktop", 1280, 800, false}}
 
 // TestScreenshots opens every screen and state of the page, with a fake in the place of the engine: each has
-// to fit a narrow phone, and to have a name for whatever can be pressed. With a folder in WZP_SCREENSHOTS it
-// takes their pictures, for docs/screenshots.
+// to fit a narrow phone in either direction of reading, and axe finds nothing. With a folder in WZP_SCREENSHOTS it takes their pictures, for docs/screenshots.
 func TestScreenshots(t *testing.T) {
 	t.Parallel()
-	files := httptest.NewServer(http.FileServer(http.Dir(filepath.Join("..", "web"))))
+	files := httptest.NewServer(webFiles())
 	defer files.Close()
 	p := openPage(t, files.URL+"/page/scenes.test.html?scene=door", look{})
 	var scenes []string
@@ -40,19 +38,23 @@ func TestScreenshots(t *testing.T) {
 	}
 	folder := os.Getenv("WZP_SCREENSHOTS")
 	for _, scene := range scenes {
-		p.open(files.URL, scene, "light", screen{"narrow", 320, 568, true})
-		p.fits(scene)
-		if folder == "" {
-			continue
-		}
-		for _, s := range screens {
-			for _, theme := range []string{"light", "dark"} {
-				p.open(files.URL, scene, theme, s)
-				p.picture(filepath.Join(folder, scene+"-"+s.name+"-"+theme+".webp"))
+		t.Run(scene, func(t *testing.T) {
+			p.open(files.URL, scene, "light", screen{"narrow", 320, 568, true})
+			p.fits(t)
+			p.axe(t)
+			p.fitsTurned(t)
+			if folder == "" {
+				return
 			}
-		}
+			for _, s := range screens {
+				for _, theme := range []string{"light", "dark"} {
+					p.open(files.URL, scene, theme, s)
+					p.picture(filepath.Join(folder, scene+"-"+s.name+"-"+theme+".webp"))
+				}
+			}
+		})
 	}
-	for _, line := range p.said() {
+	for _, line := range p.log {
 		if strings.HasPrefix(line, "exception") || strings.HasPrefix(line, "error") {
 			t.Error(line)
 		}
@@ -66,28 +68,6 @@ func (p *page) open(origin, scene, theme string, s screen) {
 		emulation.SetTouchEmulationEnabled(s.touch),
 		chromedp.Navigate(fmt.Sprintf("%s/page/scenes.test.html?scene=%s&theme=%s", origin, scene, theme)))
 	p.until("scene "+scene, "document.documentElement.dataset.scene", 20*time.Second)
-}
-
-// fits fails the test if something sticks out sideways, or can be pressed and has no name.
-func (p *page) fits(scene string) {
-	p.t.Helper()
-	var problems []string
-	p.eval(`(() => {
-		const problems = [];
-		const { scrollWidth, clientWidth } = document.documentElement;
-		if (scrollWidth > clientWidth) problems.push('it is ' + scrollWidth + ' px wide');
-		for (const element of document.querySelectorAll('button, a[href], input, select')) {
-			const named = element.getAttribute('aria-label') || element.getAttribute('aria-labelledby') ||
-				element.innerText?.trim() || element.title || element.labels?.length;
-			if (element.checkVisibility() && !named) {
-				problems.push('no name: ' + element.outerHTML.slice(0, 120));
-			}
-		}
-		return problems;
-	})()`, &problems)
-	for _, problem := range problems {
-		p.t.Errorf("scene %s: %s", scene, problem)
-	}
 }
 
 // picture takes a picture of the window.

@@ -3,6 +3,7 @@
 # missing. It looks for the things and not for the packages, so it is content on any system
 # that has them.
 set -euo pipefail
+cd "$(dirname "$0")/.."
 PATH="$PATH:/usr/sbin:/sbin" # ldconfig, nginx
 
 missing=()
@@ -13,9 +14,8 @@ grep -q 'libopus\.so\.0 ' <<<"$(ldconfig -p 2>/dev/null || true)" || missing+=(l
 # A sound server with null devices, and the programs that play to it and record from it.
 command -v pulseaudio >/dev/null || missing+=(pulseaudio)
 command -v aplay >/dev/null || missing+=(alsa-utils)
-# The browsers that the page is tested in.
+# The browser that the page is tested in.
 command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium)
-command -v firefox-esr >/dev/null || command -v firefox >/dev/null || missing+=(firefox-esr)
 # The reverse proxies that docs/operations.md has blocks for.
 command -v nginx >/dev/null || missing+=(nginx-light)
 command -v caddy >/dev/null || missing+=(caddy)
@@ -23,8 +23,15 @@ command -v caddy >/dev/null || missing+=(caddy)
 command -v opusinfo >/dev/null || missing+=(opus-tools)
 # Recorded speech to measure the codec and the jitter buffer with.
 [[ -d /usr/share/asterisk/sounds/en_US_f_Allison ]] || missing+=(asterisk-core-sounds-en-wav)
+# npm brings axe, which looks for mistakes in accessibility.
+axe=tools/web/node_modules/axe-core/axe.min.js
+[[ -f $axe ]] || command -v npm >/dev/null || missing+=(npm)
 
+fetch_axe() {
+	[[ -f $axe ]] || npm ci --prefix tools/web --no-audit --no-fund --silent
+}
 if ((${#missing[@]} == 0)); then
+	fetch_axe
 	exit 0
 fi
 if ! command -v apt-get >/dev/null; then
@@ -51,3 +58,4 @@ for service in nginx caddy; do
 		"${as_root[@]}" systemctl disable --quiet --now "$service" || true
 	fi
 done
+fetch_axe

@@ -262,12 +262,8 @@ class FakeClient {
   quality() {
     return {
       lossUp: 0, lossDown: 0, rtt: 2 * this.way.delay, jitter: 0, bitrateUp: 0, bitrateDown: 0,
-      path: 'websocket', since: 1000, up: 'alive', down: 'alive',
+      path: 'websocket', since: 1000,
     };
-  }
-
-  away() {
-    return null;
   }
 
   async leave() {

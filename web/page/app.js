@@ -175,6 +175,7 @@ export class App {
       settings: (closed) => this.#settings(closed),
     });
     this.#root.append(this.#view.element);
+    this.#view.focus();
     this.#claim = new CallClaim(wish.room, {
       taken: () => stay.leave('tab'), mute: () => stay.mute(), leave: () => stay.leave(),
     });

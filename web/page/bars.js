@@ -4,7 +4,7 @@
  */
 
 import { messageOf } from '../wire/bytes.js';
-import { h, makeButton } from './dom.js';
+import { h, keepFocus, makeButton } from './dom.js';
 import { icon, iconButton } from './icons.js';
 import { say } from '../words/say.js';
 
@@ -38,7 +38,8 @@ export class Bars {
 
   /** @param {string} key */
   hide(key) {
-    this.#shown.get(key)?.remove();
+    keepFocus(this.element, () => this.#shown.get(key)?.remove(), 
+      () => document.querySelector('#app :is(.talk, [type=submit])'));
     this.#shown.delete(key);
   }
 

@@ -70,6 +70,23 @@ export function fill(parent, ...children) {
   parent.replaceChildren(...children.filter(isNode));
 }
 
+/** What takes the focus by itself. */
+const focusable = 'button:enabled, a[href], input:enabled, select:enabled, textarea:enabled, summary, [tabindex]';
+
+/**
+ * Changes what an element holds. If the focus was in it and is lost by that, whoever uses a keyboard or a screen
+ * reader goes on with the first thing in it that can be focused, or with `other`, not at the top of the page.
+ * @param {Element} element @param {() => void} change @param {() => Element | null | undefined | void} [other]
+ */
+export function keepFocus(element, change, other) {
+  const focused = element.contains(document.activeElement);
+  change();
+  if (!focused || element.contains(document.activeElement)) return;
+  const inside = [...element.querySelectorAll(focusable)].find((one) => one.checkVisibility());
+  const next = inside ?? other?.();
+  if (next instanceof HTMLElement) next.focus({ preventScroll: true });
+}
+
 /** @param {Child} child @returns {child is Node | string} */
 function isNode(child) {
   return child !== false && child !== null && child !== undefined && child !== '';

@@ -83,7 +83,9 @@ export class Door {
       ({ input }) => input.isConnected && (input.value === '' || input.ariaInvalid === 'true'),
     );
     // A keyboard that jumps up hides half of a phone: only where there is room for it.
-    if (matchMedia('(hover: hover)').matches) (empty?.input ?? this.#join).focus();
+    const types = matchMedia('(hover: hover)').matches;
+    const first = types ? empty?.input ?? this.#join : this.element.querySelector('h1');
+    first?.focus({ preventScroll: true });
     void this.#mic.begin();
   }
 
@@ -114,7 +116,7 @@ export class Door {
   }
 
   #head() {
-    const name = h(this.#options.room ? 'p' : 'h1', { class: 'brand-name' }, 'wzp');
+    const name = h(this.#options.room ? 'div' : 'h1', { class: 'brand-name', tabIndex: -1 }, 'wzp');
     return h('header', { class: 'door-head' },
       h('div', { class: 'brand' }, mark(), h('div', {}, name, smallPrint(say('door.tagline')))),
       iconButton('settings', say('door.settings'), this.#options.settings));
@@ -167,7 +169,8 @@ export class Door {
     };
     const forget = h('button', { type: 'button', class: 'link', onclick }, say('door.forget'));
     render();
-    return h('div', { class: 'door-title' }, h('h1', { dir: 'auto' }, this.#options.room), lock, forget);
+    const title = h('h1', { dir: 'auto', tabIndex: -1 }, this.#options.room);
+    return h('div', { class: 'door-title' }, title, lock, forget);
   }
 
   #foot() {

@@ -182,6 +182,13 @@ const ended = (code, text = 'text of the engine') => ({
 const number = /** @type {EngineMessage} */ ({ type: 'safety', number: safety });
 const on = /** @type {EngineMessage} */ ({ type: 'transmitting', on: true });
 const inside = [state('joined'), members(...four), number, quality()];
+const longRoom = 'Freiwillige Feuerwehr Niederoberkirchen an der Unterschnabelach';
+const long = [
+  state('joined'), members(ana,
+    { ...ben, name: 'Wolfeschlegelsteinhausenbergerdorff Hubert Blaine the third, Sr.', known: 'changed' },
+    { ...cleo, name: 'Cleopatra Philopator of Alexandria and Tyre', relay: 'relay-of-the-fire-brigade.example.org' }),
+  number, quality(), levels({ ben: -20 }),
+];
 const crowd = [
   ana,
   ...'Ben Cleo Dan Eve Finn Gül Hanna Ivo Jun Kofi Lea Mo Nadia Ömer Pia Qiang Rosa Sam Tove'
@@ -293,6 +300,9 @@ export const scenes = {
       quality(),
     ],
   },
+  'long-names': { ...privateTea, room: longRoom, messages: long },
+  'long-names-person': { ...privateTea, room: longRoom, messages: long, click: ['[data-member=ben] button'] },
+  'long-names-safety': { ...privateTea, room: longRoom, messages: long, key: 'p' },
   paused: { ...privateTea, messages: inside, paused: true },
   broken: {
     ...privateTea, messages: [...inside, { type: 'failed', text: 'the program of the room stopped' }],
@@ -308,15 +318,15 @@ export const scenes = {
   'sheet-invite-open': { ...tea, messages: inside, key: 'i' },
   'sheet-connection': { ...privateTea, messages: [...inside, quality({ lossDown: 0.12 })], click: ['.line'] },
   'sheet-settings': {
-    ...privateTea, messages: inside, click: ['[aria-label=Settings]'], hasWords: true,
+    ...privateTea, messages: inside, click: ['[data-icon=settings]'], hasWords: true,
     later: [levels({}, -22)],
   },
   'sheet-words': {
-    ...tea, click: ['[aria-label=Settings]', '[data-part=identity] .button:nth-child(1)'], hasWords: true,
+    ...tea, click: ['[data-icon=settings]', '[data-part=identity] .button:nth-child(1)'], hasWords: true,
   },
-  'sheet-import': { ...tea, click: ['[aria-label=Settings]', '[data-part=identity] .button:last-child'] },
+  'sheet-import': { ...tea, click: ['[data-icon=settings]', '[data-part=identity] .button:last-child'] },
   'sheet-seal': {
-    ...tea, click: ['[aria-label=Settings]', '[data-part=identity] .button:nth-child(2)'], hasWords: true,
+    ...tea, click: ['[data-icon=settings]', '[data-part=identity] .button:nth-child(2)'], hasWords: true,
   },
   'sheet-keys': { ...privateTea, messages: inside, key: '?' },
   'ended-left': { ...privateTea, messages: inside, click: ['.leave'] },
@@ -341,7 +351,7 @@ export const scenes = {
   rtl: { ...privateTea, rtl: true, messages: [...inside, levels({ ben: -20 })] },
   'rtl-door': { ...privateTea, rtl: true },
   'rtl-settings': {
-    ...privateTea, rtl: true, messages: inside, click: ['[aria-label=Settings]'], later: [levels({}, -22)],
+    ...privateTea, rtl: true, messages: inside, click: ['[data-icon=settings]'], later: [levels({}, -22)],
   },
   'rtl-changed-key': {
     ...privateTea, rtl: true,

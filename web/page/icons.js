@@ -45,7 +45,7 @@ export function icon(name) {
  * @param {IconName} name @param {string} label @param {() => void} onclick @param {string} [title]
  */
 export function iconButton(name, label, onclick, title) {
-  const names = { 'aria-label': label, title };
+  const names = { 'aria-label': label, title, 'data-icon': name };
   return h('button', { type: 'button', class: 'icon-button', ...names, onclick }, icon(name));
 }
 

@@ -1,6 +1,6 @@
 /** The sheets of one's own identity: the 24 words, giving other words, and the sealed copy. */
 
-import { fill, h, labelled, makeButton, setText, smallPrint } from './dom.js';
+import { fill, h, keepFocus, labelled, makeButton, setText, smallPrint } from './dom.js';
 import { icon } from './icons.js';
 import { Sheet } from './sheet.js';
 import { IdentityError } from '../identity/identity.js';
@@ -65,7 +65,9 @@ export function openImport(identity, inCall, closed) {
       return;
     }
     input.value = '';
-    fill(sheet.body, done(say('identity.importDone')), inCall && smallPrint(say('identity.importInCall')));
+    keepFocus(sheet.body,
+      () => fill(sheet.body, done(say('identity.importDone')), inCall && smallPrint(say('identity.importInCall'))),
+      () => sheet.heading);
   } },
   h('p', { class: 'note danger' }, say('identity.importWarning')),
   identity.fingerprint !== '' && smallPrint(say('identity.importReplace')),
@@ -95,7 +97,7 @@ export function sealWords(identity, closed) {
     setBusy(submit, true, say('identity.sealing'));
     try {
       await identity.seal(passphrase);
-      fill(sheet.body, done(say('identity.sealed')));
+      keepFocus(sheet.body, () => fill(sheet.body, done(say('identity.sealed'))), () => sheet.heading);
     } catch (error) {
       said.wrong(trouble(error));
       setBusy(submit, false, say('identity.sealDo'));

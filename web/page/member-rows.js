@@ -66,17 +66,17 @@ class Row {
   #name = h('bdi');
   #note = h('span', { class: 'person-note' });
   #sign = h('span', { class: 'sign' });
+  #state = h('span', { class: 'unseen' }); // what the sign says, for screen readers
   #signed = '';
   #fingerprint = '';
-  #button;
   element;
 
   /** @param {string} id @param {(id: string) => void} open */
   constructor(id, open) {
-    this.#button = h('button', { type: 'button', class: 'person-button', onclick: () => open(id) },
-      this.#face, h('span', { class: 'who' }, h('span', { class: 'name' }, this.#name), this.#note),
-      this.#sign);
-    this.element = h('li', { class: 'person', 'data-member': id, 'data-talking': false }, this.#button);
+    const props = { type: 'button', class: 'person-button', 'aria-haspopup': 'dialog', onclick: () => open(id) };
+    const button = h('button', props, this.#face,
+      h('span', { class: 'who' }, h('span', { class: 'name' }, this.#name), this.#note), this.#sign, this.#state);
+    this.element = h('li', { class: 'person', 'data-member': id, 'data-talking': false }, button);
   }
 
   /** @param {Member} member @param {RoomModel} model @param {number} volume */
@@ -99,10 +99,7 @@ class Row {
     const sign = muted ? 'micOff' : member.outside ? 'outside' : talking ? 'talk' : '';
     if (sign !== this.#signed) fill(this.#sign, sign !== '' && icon(sign));
     this.#signed = sign;
-    const state = muted ? say('person.muted') : talking ? say('person.talking') : '';
-    const about = say('person.open', { name: nameOf(member) });
-    const label = [about, this.#note.textContent, state].filter(Boolean).join(', ');
-    setAttribute(this.#button, 'aria-label', label);
+    setText(this.#state, muted ? say('person.muted') : talking ? say('person.talking') : '');
   }
 }
 
@@ -200,13 +197,18 @@ export class MemberRows {
 }
 
 /**
- * Puts the rows into this order, moving only those that are elsewhere, so that focus stays.
+ * Puts the rows into this order, moving only those that are elsewhere. Focus stays where it is, also when it is in
+ * a row that moves.
  * @param {Element} list @param {Element[]} rows
  */
 function arrange(list, rows) {
+  const focused = document.activeElement;
   let at = list.firstElementChild;
   for (const row of rows) {
     if (row === at) at = at.nextElementSibling;
     else list.insertBefore(row, at);
+  }
+  if (focused instanceof HTMLElement && focused.isConnected && focused !== document.activeElement) {
+    focused.focus({ preventScroll: true });
   }
 }

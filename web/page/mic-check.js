@@ -1,6 +1,6 @@
 /** The microphone at the door and in the settings: a bar that moves, or what is wrong and what to do. */
 
-import { fill, h, makeButton, setAttribute, smallPrint } from './dom.js';
+import { fill, h, keepFocus, makeButton, setAttribute, smallPrint } from './dom.js';
 import { icon } from './icons.js';
 import { LevelBar, loudness } from './level-bar.js';
 import { say } from '../words/say.js';
@@ -28,7 +28,7 @@ export function micTrouble(mic, where = '') {
 
 /** The check before joining. It keeps the microphone that it opened, for the call to take. */
 export class MicCheck {
-  element = h('div', { class: 'mic-check' });
+  element = h('div', { class: 'mic-check', tabIndex: -1 });
   #devices;
   #bar = new LevelBar();
   /** @type {Microphone | null} */ #microphone = null;
@@ -91,7 +91,7 @@ export class MicCheck {
   /** @param {import('./room-model.js').Mic} state */
   #set(state) {
     this.state = state;
-    if (!this.#closed) this.#render();
+    if (!this.#closed) keepFocus(this.element, () => this.#render(), () => this.element);
   }
 
   #render() {

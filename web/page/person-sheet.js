@@ -1,7 +1,7 @@
 /** The sheet of one person: who they are for sure, how loud they are here; the sheet of the safety number. */
 
 import { copyButton } from './copy.js';
-import { fill, h, makeButton, setText, smallPrint } from './dom.js';
+import { fill, h, keepFocus, makeButton, setText, smallPrint } from './dom.js';
 import { fingerprintBlock, numberBlock } from './fingerprint.js';
 import { icon } from './icons.js';
 import { identicon } from './identicon.js';
@@ -35,7 +35,9 @@ export function openPerson(stay, id, closed) {
     const changed = now.known === 'changed' && !now.self;
     if (changed === (trust.childElementCount > 0)) return;
     if (!changed) setText(trusted, say('person.trusted'));
-    fill(trust, changed && makeButton('danger', () => stay.trust(id), say('person.trust')));
+    keepFocus(trust,
+      () => fill(trust, changed && makeButton('danger', () => stay.trust(id), say('person.trust'))),
+      () => sheet.heading);
   };
   sheet.update();
 }

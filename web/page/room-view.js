@@ -51,7 +51,7 @@ export class RoomView {
     });
     this.#control = new TalkButton(stay);
     this.#warnings = new Warnings(stay, {
-      person: (id) => openPerson(stay, id, () => this.#settled()), safety: () => this.#safety(),
+      person: (id) => openPerson(stay, id, () => this.#settled()), safety: () => this.#safety(), after: () => this.focus(),
     });
     this.#keyboard = new Keyboard(this.#actions());
     this.element = h('div', { class: 'room' },
@@ -95,6 +95,11 @@ export class RoomView {
       this.#line);
   }
 
+  /** Puts the keyboard where one acts: on the big control. */
+  focus() {
+    this.#control.focus();
+  }
+
   /** Shows what changed. @param {Part[]} parts */
   changed(parts) {
     const { model } = this.#stay;
@@ -123,7 +128,9 @@ export class RoomView {
     const { state } = this.#stay.model;
     if (state === this.#state) return;
     if (state === 'joined') {
-      this.#announcer.state(this.#state === 'reconnecting' ? say('announce.back') : say('announce.joined'));
+      const { room } = this.#stay.model;
+      const back = this.#state === 'reconnecting';
+      this.#announcer.state(back ? say('announce.back') : say('announce.joined', { room }));
     }
     if (state === 'reconnecting') this.#announcer.state(say('announce.reconnecting'));
     this.#state = state;

@@ -14,6 +14,7 @@ let made = 0;
 export class Sheet {
   /** @type {(() => void) | null} called when the model changed while the sheet is open */ update = null;
   body = h('div', { class: 'sheet-body' });
+  heading;
   #dialog;
   #closed;
 
@@ -26,9 +27,9 @@ export class Sheet {
     this.#closed = closed;
     const id = `sheet-title-${++made}`;
     const close = iconButton('close', say('sheet.close'), () => this.close());
-    const heading = h('h2', { id, tabIndex: -1, dir: 'auto' }, title);
+    this.heading = h('h2', { id, tabIndex: -1, dir: 'auto' }, title);
     this.#dialog = h('dialog', { class: 'sheet', 'data-sheet': name, 'aria-labelledby': id },
-      h('header', { class: 'sheet-head' }, heading, close), this.body);
+      h('header', { class: 'sheet-head' }, this.heading, close), this.body);
     this.#dialog.addEventListener('close', () => this.#gone());
     this.#dialog.addEventListener('pointerdown', (event) => {
       if (event.target === this.#dialog) this.close(); // the backdrop: what is inside covers the rest
@@ -36,7 +37,7 @@ export class Sheet {
     document.body.append(this.#dialog);
     this.#dialog.showModal();
     // Screen readers begin with the title; no button is armed by accident.
-    heading.focus({ preventScroll: true });
+    this.heading.focus({ preventScroll: true });
   }
 
   get open() {

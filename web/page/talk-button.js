@@ -63,6 +63,8 @@ export class TalkButton {
       button.addEventListener(type, (event) => event.pointerId === this.#pointer && this.release());
     }
     button.addEventListener('click', (event) => this.#click(event));
+    // Enter that is still down from the door, or is held, is one press.
+    button.addEventListener('keydown', (event) => event.repeat && event.key === 'Enter' && event.preventDefault());
     // A long press opens it on phones.
     button.addEventListener('contextmenu', (event) => event.preventDefault());
     const { signal } = this.#listeners;
@@ -132,7 +134,8 @@ export class TalkButton {
     this.#icons = state.icon;
     setAttribute(this.#button, 'data-kind', state.kind);
     setAttribute(this.#button, 'data-mode', model.mode);
-    setAttribute(this.#button, 'aria-pressed', state.pressed);
+    // Not aria-pressed: the name says what it does, and a name that changes is not pressed as well.
+    setAttribute(this.#button, 'data-pressed', state.pressed);
     for (const [mode, input] of Object.entries(this.#modes)) input.checked = mode === model.mode;
   }
 
@@ -140,6 +143,11 @@ export class TalkButton {
   level() {
     const { model } = this.#stay;
     this.#bar.show(model.mic === 'on' && (model.mode === 'radio' ? model.held : !model.muted) ? model.me : 0);
+  }
+
+  /** Puts the keyboard on it. */
+  focus() {
+    this.#button.focus({ preventScroll: true });
   }
 
   close() {

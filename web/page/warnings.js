@@ -1,6 +1,6 @@
 /** Warnings across the full width of the room. Which stay, and with which name, is warning-list.js's. */
 
-import { fill, h, makeButton, smallPrint } from './dom.js';
+import { fill, h, keepFocus, makeButton, smallPrint } from './dom.js';
 import { icon } from './icons.js';
 import { nameOf } from './member-rows.js';
 import { has, say } from '../words/say.js';
@@ -17,9 +17,16 @@ export class Warnings {
   #shown = '';
   /** @type {Map<Warning, HTMLElement>} */ #trusts = new Map();
 
-  /** @param {Stay} stay @param {{person: (id: string) => void, safety: () => void}} open */
-  constructor(stay, { person, safety }) {
+  #after;
+
+  /**
+   * @param {Stay} stay
+   * @param {{person: (id: string) => void, safety: () => void, after: () => void}} options `after` takes the focus
+   *   when the last warning is gone
+   */
+  constructor(stay, { person, safety, after }) {
     this.#stay = stay;
+    this.#after = after;
     this.#person = person;
     this.#safety = safety;
   }
@@ -32,8 +39,9 @@ export class Warnings {
     if (key !== this.#shown) { // or screen readers would say them again
       this.#shown = key;
       this.#trusts.clear();
-      fill(this.element, ...warnings.map((warning) => (
-        warning.code === 'name' && warning.member !== '' ? this.#changed(warning) : this.#other(warning))));
+      keepFocus(this.element, () => fill(this.element, ...warnings.map((warning) => (
+        warning.code === 'name' && warning.member !== '' ? this.#changed(warning) : this.#other(warning)))),
+      this.#after);
     }
     // Who is away cannot be trusted.
     for (const [warning, trust] of this.#trusts) trust.hidden = !members.has(warning.member);

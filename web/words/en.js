@@ -233,7 +233,6 @@ export const rest = {
   'person.outside': 'Outside',
   'person.keyChanged': 'Key CHANGED',
   'person.relay': 'on {relay}',
-  'person.open': 'About {name}',
   'person.same': 'Same as last time',
   'person.sameSince': 'Same as last time ({ago})',
   'person.new': 'New: this device has not met them before',
@@ -318,7 +317,7 @@ export const rest = {
   'announce.cameMany': { one: '{n} person came in', other: '{n} people came in' },
   'announce.went': { one: '{names} left', other: '{names} left' },
   'announce.wentMany': { one: '{n} person left', other: '{n} people left' },
-  'announce.joined': 'You are in the room',
+  'announce.joined': 'You are in the room {room}',
   'announce.reconnecting': 'The connection is lost. Reconnecting',
   'announce.back': 'The connection is back',
 
