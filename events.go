@@ -49,6 +49,7 @@ type WarningCode string
 // The kinds of Warning.
 const (
 	WarnName          WarningCode = "name"           // a known name came with another key
+	WarnAlike         WarningCode = "alike"          // people who are here at the same time have one name
 	WarnNames         WarningCode = "names"          // names cannot be remembered
 	WarnMembers       WarningCode = "members"        // another member sees other members than we do
 	WarnKey           WarningCode = "key"            // a key of the member does not verify

@@ -87,44 +87,36 @@ func (p *page) path() (path string) {
 	return path
 }
 
-// TestPageIsHeard: what a browser's microphone picks up is heard at a native client.
-func TestPageIsHeard(t *testing.T) {
+// TestPageTalks: what a browser's microphone picks up is heard at a native client, and what is said there is
+// heard in the browser.
+func TestPageTalks(t *testing.T) {
 	for carrier, start := range carriers {
 		t.Run(carrier, func(t *testing.T) {
 			r := start(t)
-			out := filepath.Join(t.TempDir(), "heard.wav")
-			ear := newTap(t, r.addr)
-			listener := join(t, ear.addr(), "room", "--in", "none", "--out", out)
-			p := openPage(t, r.page+"room", look{})
-			p.enter("anna")
-			if path := p.path(); path != carrier {
-				t.Errorf("the page takes %s", path)
-			}
-			listener.hears("anna")
-			flows(t, ear, time.Now(), 100, patience) // some beeps
-			got := listener.leave().talker(t, "anna")
-			if got.Received == 0 || got.Forged != 0 {
-				t.Errorf("heard %+v", got)
-			}
-			if loud(heard(t, out)) == 0 {
-				t.Error("the recording has nothing but silence")
-			}
+			talkWith(t, r, carrier, openPage(t, r.page+"room", look{}))
 		})
 	}
 }
 
-// TestPageHears: what is said into a native client is heard in a browser.
-func TestPageHears(t *testing.T) {
-	for carrier, start := range carriers {
-		t.Run(carrier, func(t *testing.T) {
-			r := start(t)
-			p := openPage(t, r.page+"room", look{})
-			p.enter("anna")
-			talking := startJoin(t, r.addr, "room", "--in", "tone", "--out", "none", "--no-dtx", "--name",
-				"bert")
-			p.hears(time.Second)
-			talking.leave()
-		})
+// talkWith goes in and has the page and a native client hear each other.
+func talkWith(t *testing.T, r *relay, carrier string, p *page) {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "heard.wav")
+	ear := newTap(t, r.addr)
+	client := startJoin(t, ear.addr(), "room", "--in", "tone", "--no-dtx", "--name", "bert", "--out", out)
+	client.await("joined", soon)
+	p.enter("anna")
+	if path := p.path(); path != carrier {
+		t.Errorf("the page takes %s", path)
+	}
+	client.hears("anna")
+	p.hears(time.Second)
+	flows(t, ear, time.Now(), 100, patience) // some beeps
+	if got := client.leave().talker(t, "anna"); got.Received == 0 || got.Forged != 0 {
+		t.Errorf("heard %+v", got)
+	}
+	if loud(heard(t, out)) == 0 {
+		t.Error("the recording has nothing but silence")
 	}
 }
 
@@ -178,7 +170,11 @@ func TestPageSpeech(t *testing.T) {
 		t.Errorf("%d packets of %d bytes, %d uneven, %d failures", result.Packets, result.Size, result.Uneven,
 			result.Failures)
 	}
-	report := speech.Compare(said, samplesOf(t, result.PCM))
+	got, err := samplesOf(result.PCM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := speech.Compare(said, got)
 	t.Logf("%d of %d spoken frames are missing; correlation %.2f", len(report.Missing), report.Active,
 		report.Correlation)
 	if report.Active < 50 || len(report.Missing) > report.Active/50 { // it is another encoder than ours
@@ -206,10 +202,8 @@ func TestPagesTalk(t *testing.T) {
 var hold = map[string]func(p *page) (release func()){
 	"mouse": func(p *page) func() {
 		x, y := p.middle(".talk")
-		p.do(input.DispatchMouseEvent(input.MousePressed, x, y).WithButton(input.Left).WithClickCount(1))
-		return func() {
-			p.do(input.DispatchMouseEvent(input.MouseReleased, x, y).WithButton(input.Left).WithClickCount(1))
-		}
+		p.mouse(input.MousePressed, x, y)
+		return func() { p.mouse(input.MouseReleased, x, y) }
 	},
 	"touch": func(p *page) func() {
 		x, y := p.middle(".talk")
@@ -240,36 +234,43 @@ func TestPagePushToTalk(t *testing.T) {
 	r := startRelay(t)
 	for way, press := range hold {
 		t.Run(way, func(t *testing.T) {
-			listener := join(t, r.addr, way, "--in", "none", "--out", "none")
 			// Chromium's own fake microphone beeps each second
 			p := openPage(t, r.page+way, look{phone: way == "touch", before: watchTalk})
 			p.enter("anna")
-			p.key(input.KeyRawDown, "r", "KeyR", false)
-			p.key(input.KeyUp, "r", "KeyR", false)
-			p.until("radio mode", "document.querySelector('#mode-radio').checked", soon)
-			before := r.settled("media_in_packets_total")
-			time.Sleep(2 * time.Second)
-			if sent := r.metric("media_in_packets_total") - before; sent != 0 {
-				t.Errorf("%v packets left the page before the button was pressed", sent)
-			}
-			release := press(p)
-			p.until("transmitting", "document.documentElement.dataset.transmitting === 'true'", soon)
-			listener.hears("anna")
-			release()
-			p.until("silence", "document.documentElement.dataset.transmitting === 'false'", soon)
-			during := r.settled("media_in_packets_total") - before // the end is told, too
-			// Besides the time of the press there are 200 ms of pre-roll, and 80 ms of the end, if the
-			// browser has time for all of it: web/call/publish.test.js has the pre-roll.
-			var held float64
-			p.eval("wzpHeld", &held)
-			t.Logf("%v packets left the page in %.0f ms", during, held)
-			time.Sleep(2 * time.Second)
-			if sent := r.metric("media_in_packets_total") - before - during; sent != 0 {
-				t.Errorf("%v packets left the page after the button was released", sent)
-			}
-			if s := listener.leave().talker(t, "anna"); s.Received == 0 || s.Forged > 0 {
-				t.Errorf("heard %+v", s)
-			}
+			holdToTalk(t, r, way, p, press)
 		})
+	}
+}
+
+// holdToTalk has a page that is alone in a room talk by holding the button.
+func holdToTalk(t *testing.T, r *relay, room string, p *page, press func(*page) (release func())) {
+	t.Helper()
+	listener := join(t, r.addr, room, "--in", "none", "--out", "none")
+	p.members(2)
+	p.key(input.KeyRawDown, "r", "KeyR", false)
+	p.key(input.KeyUp, "r", "KeyR", false)
+	p.until("radio mode", "document.querySelector('#mode-radio').checked", soon)
+	before := r.settled("media_in_packets_total")
+	time.Sleep(2 * time.Second)
+	if sent := r.metric("media_in_packets_total") - before; sent != 0 {
+		t.Errorf("%v packets left the page before the button was pressed", sent)
+	}
+	release := press(p)
+	p.until("transmitting", "document.documentElement.dataset.transmitting === 'true'", soon)
+	listener.hears("anna")
+	release()
+	p.until("silence", "document.documentElement.dataset.transmitting === 'false'", soon)
+	during := r.settled("media_in_packets_total") - before // the end is told, too
+	// Besides the time of the press there are 200 ms of pre-roll, and 80 ms of the end, if the
+	// browser has time for all of it: web/call/publish.test.js has the pre-roll.
+	var held float64
+	p.eval("wzpHeld", &held)
+	t.Logf("%v packets left the page in %.0f ms", during, held)
+	time.Sleep(2 * time.Second)
+	if sent := r.metric("media_in_packets_total") - before - during; sent != 0 {
+		t.Errorf("%v packets left the page after the button was released", sent)
+	}
+	if s := listener.leave().talker(t, "anna"); s.Received == 0 || s.Forged > 0 {
+		t.Errorf("heard %+v", s)
 	}
 }

@@ -54,7 +54,7 @@ func TestScreenshots(t *testing.T) {
 			}
 		})
 	}
-	for _, line := range p.log {
+	for _, line := range p.said() {
 		if strings.HasPrefix(line, "exception") || strings.HasPrefix(line, "error") {
 			t.Error(line)
 		}

@@ -24,7 +24,26 @@ import (
 //	file.wav ──> fake microphone ──> page ──> relay ──> page or wzp join
 //	                                  '── what it plays ──> ear (ear.js) ──> heard
 type page struct {
-	t   *testing.T
+	t *testing.T
+	driver
+	tab *chromium // null in Firefox
+}
+
+// driver drives the tab of a page: by Chromium's own protocol, or by WebDriver BiDi.
+type driver interface {
+	// evaluate runs a script, and waits for the promise that it returns, if it does.
+	evaluate(script string, result any) error
+	stroke(kind input.KeyType, key, code string, repeat bool) error
+	pointer(kind input.MouseType, x, y float64) error
+	// played returns what was heard since the last call, at 48 kHz.
+	played() ([]float32, error)
+	screenshot() ([]byte, error)
+	// said returns what was said in the console.
+	said() []string
+}
+
+// chromium is a driver.
+type chromium struct {
 	ctx context.Context
 	log []string // of the console: errors and warnings
 }
@@ -72,10 +91,11 @@ const ear = `(() => {
 
 // look is how a page is opened.
 type look struct {
-	say    string   // WAV file of the microphone; "": silence
-	phone  bool     // a small screen with touch
+	say    string   // Chromium: WAV file of the microphone; "": beeps
+	phone  bool     // Chromium: a small screen with touch
 	before string   // script that runs before those of the page
-	flags  []string // of the browser
+	flags  []string // of Chromium; of Firefox preferences, as `"name", value`
+	mute   bool     // Firefox: there is no sound device
 }
 
 // openPage opens a page in a browser of its own.
@@ -102,8 +122,9 @@ func openPage(t *testing.T, address string, how look) *page {
 	// it is about events that it does not know
 	ctx, cancel = chromedp.NewContext(ctx, chromedp.WithErrorf(func(string, ...any) {}))
 	t.Cleanup(cancel)
-	p := &page{t: t, ctx: ctx}
-	chromedp.ListenTarget(ctx, p.event)
+	tab := &chromium{ctx: ctx}
+	p := &page{t: t, driver: tab, tab: tab}
+	chromedp.ListenTarget(ctx, tab.event)
 	actions := []chromedp.Action{chromedp.ActionFunc(func(ctx context.Context) error {
 		_, err := cdppage.AddScriptToEvaluateOnNewDocument(ear + ";" + how.before).Do(ctx)
 		return err
@@ -122,58 +143,80 @@ func openPage(t *testing.T, address string, how look) *page {
 }
 
 // event keeps what the page says in its console.
-func (p *page) event(event any) {
+func (c *chromium) event(event any) {
 	switch e := event.(type) {
 	case *runtime.EventExceptionThrown:
-		p.log = append(p.log, "exception: "+e.ExceptionDetails.Error())
+		c.log = append(c.log, "exception: "+e.ExceptionDetails.Error())
 	case *runtime.EventConsoleAPICalled:
 		line := string(e.Type) + ":"
 		for _, arg := range e.Args {
 			line += " " + string(arg.Value) + arg.Description
 		}
-		p.log = append(p.log, line)
+		c.log = append(c.log, line)
 	}
 }
 
 // show logs what a failed test's page looked like.
 func (p *page) show() {
 	var text string
-	var shot []byte
-	ctx, cancel := context.WithTimeout(p.ctx, 10*time.Second)
-	defer cancel()
-	if err := chromedp.Run(ctx,
-		chromedp.Evaluate(`JSON.stringify(document.documentElement.dataset) + "\n" + document.body.innerText`,
-			&text)); err != nil {
+	if err := p.evaluate(
+		`JSON.stringify(document.documentElement.dataset) + "\n" + document.body.innerText`, &text); err != nil {
 		text = err.Error()
 	}
-	p.t.Logf("the page shows: %s\nconsole: %s", text, strings.Join(p.log, "\n"))
-	if dir := os.Getenv("WZP_SCREENSHOTS"); dir != "" &&
-		chromedp.Run(ctx, chromedp.CaptureScreenshot(&shot)) == nil {
-		name := strings.ReplaceAll(p.t.Name(), "/", "-") + ".png"
-		os.WriteFile(filepath.Join(dir, name), shot, 0o600)
+	p.t.Logf("the page shows: %s\nconsole: %s", text, strings.Join(p.said(), "\n"))
+	if dir := os.Getenv("WZP_SCREENSHOTS"); dir != "" {
+		if shot, err := p.screenshot(); err == nil {
+			name := strings.ReplaceAll(p.t.Name(), "/", "-") + ".png"
+			os.WriteFile(filepath.Join(dir, name), shot, 0o600)
+		}
 	}
 }
 
 // do runs actions, which may take a while on a busy machine.
 func (p *page) do(actions ...chromedp.Action) {
 	p.t.Helper()
-	// The first Run starts the browser, and its context ends it: that one must not time out.
-	if err := chromedp.Run(p.ctx); err != nil {
-		p.t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
-	defer cancel()
-	if err := chromedp.Run(ctx, actions...); err != nil {
+	if err := p.tab.run(actions...); err != nil {
 		p.t.Fatal(err)
 	}
 }
 
+// run is do.
+func (c *chromium) run(actions ...chromedp.Action) error {
+	// The first Run starts the browser, and its context ends it: that one must not time out.
+	if err := chromedp.Run(c.ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, patience)
+	defer cancel()
+	return chromedp.Run(ctx, actions...)
+}
+
+func (c *chromium) evaluate(script string, result any) error {
+	await := func(params *runtime.EvaluateParams) *runtime.EvaluateParams { return params.WithAwaitPromise(true) }
+	return c.run(chromedp.Evaluate(script, result, await))
+}
+
+func (c *chromium) stroke(kind input.KeyType, key, code string, repeat bool) error {
+	event := input.DispatchKeyEvent(kind).WithKey(key).WithCode(code).WithAutoRepeat(repeat)
+	return c.run(event.WithWindowsVirtualKeyCode(int64(key[0])))
+}
+
+func (c *chromium) pointer(kind input.MouseType, x, y float64) error {
+	return c.run(input.DispatchMouseEvent(kind, x, y).WithButton(input.Left).WithClickCount(1))
+}
+
+func (c *chromium) screenshot() (shot []byte, err error) {
+	return shot, c.run(chromedp.CaptureScreenshot(&shot))
+}
+
+func (c *chromium) said() []string { return c.log }
+
 // eval returns what a script returns, or what the promise that it returns is resolved with.
 func (p *page) eval(script string, result any) {
 	p.t.Helper()
-	p.do(chromedp.Evaluate(script, result, func(params *runtime.EvaluateParams) *runtime.EvaluateParams {
-		return params.WithAwaitPromise(true)
-	}))
+	if err := p.evaluate(script, result); err != nil {
+		p.t.Fatal(err)
+	}
 }
 
 // until waits until a script returns true.
@@ -209,36 +252,51 @@ func (p *page) members(n int) {
 // recorded returns what the page has played so far, at 48 kHz.
 func (p *page) recorded() []float32 {
 	p.t.Helper()
+	pcm, err := p.played()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return pcm
+}
+
+func (c *chromium) played() ([]float32, error) {
 	var sound struct {
 		Rate float64 `json:"rate"`
 		PCM  string  `json:"pcm"`
 	}
-	p.eval("wzpEar.take()", &sound)
-	if sound.Rate != 48_000 {
-		p.t.Fatalf("the page plays at %v Hz", sound.Rate)
+	if err := c.evaluate("wzpEar.take()", &sound); err != nil {
+		return nil, err
 	}
-	return samplesOf(p.t, sound.PCM)
+	if sound.Rate != 48_000 {
+		return nil, fmt.Errorf("the page plays at %v Hz", sound.Rate)
+	}
+	return samplesOf(sound.PCM)
 }
 
 // samplesOf reads 16 bit samples in base64.
-func samplesOf(t *testing.T, text string) []float32 {
-	t.Helper()
+func samplesOf(text string) ([]float32, error) {
 	b, err := base64.StdEncoding.DecodeString(text)
-	if err != nil {
-		t.Fatal(err)
-	}
 	pcm := make([]float32, len(b)/2)
 	for i := range pcm {
 		pcm[i] = float32(int16(binary.LittleEndian.Uint16(b[2*i:]))) / math.MaxInt16
 	}
-	return pcm
+	return pcm, err
 }
 
 // key presses or releases a key.
 func (p *page) key(kind input.KeyType, key, code string, repeat bool) {
 	p.t.Helper()
-	event := input.DispatchKeyEvent(kind).WithKey(key).WithCode(code).WithAutoRepeat(repeat)
-	p.do(event.WithWindowsVirtualKeyCode(int64(key[0])))
+	if err := p.stroke(kind, key, code, repeat); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// mouse presses or releases its left button at a place of the window.
+func (p *page) mouse(kind input.MouseType, x, y float64) {
+	p.t.Helper()
+	if err := p.pointer(kind, x, y); err != nil {
+		p.t.Fatal(err)
+	}
 }
 
 // middle returns the middle of an element, in CSS pixels of the window.

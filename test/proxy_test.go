@@ -207,7 +207,7 @@ func TestPageBehindProxies(t *testing.T) {
 			if n := under.metric("web_connections"); n != 1 {
 				t.Errorf("%v browsers are connected to the relay under the path", n)
 			}
-			for _, line := range p.log {
+			for _, line := range p.said() {
 				if strings.HasPrefix(line, "exception") || strings.Contains(line, "Content Security Policy") {
 					t.Error(line)
 				}

@@ -11,16 +11,16 @@ import (
 )
 
 // startSoundServer runs a sound server in dir, whose one loudspeaker goes nowhere; what that plays is the
-// microphone.
-func startSoundServer(t *testing.T, dir string) (server string, stop func()) {
+// microphone. It may be given more modules.
+func startSoundServer(t *testing.T, dir string, more ...string) (server string, stop func()) {
 	t.Helper()
 	socket := filepath.Join(dir, "native")
 	os.Remove(socket) // of one that was killed
-	daemon := exec.Command("pulseaudio", "-n", "--daemonize=no", "--system=false", "--use-pid-file=no",
+	daemon := exec.Command("pulseaudio", append([]string{"-n", "--daemonize=no", "--system=false", "--use-pid-file=no",
 		"--exit-idle-time=-1",
 		"--disallow-exit", "--realtime=no", "--high-priority=no",
 		"-L", "module-null-sink sink_name=desk rate=48000 channels=1 sink_properties=device.description=Desk",
-		"-L", "module-native-protocol-unix auth-anonymous=1 socket="+socket)
+		"-L", "module-native-protocol-unix auth-anonymous=1 socket=" + socket}, more...)...)
 	daemon.Env = []string{"HOME=" + dir, "XDG_RUNTIME_DIR=" + dir, "PULSE_RUNTIME_PATH=" + dir,
 		"PULSE_STATE_PATH=" + dir, "PATH=" + os.Getenv("PATH")}
 	if err := daemon.Start(); err != nil {

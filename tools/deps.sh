@@ -14,8 +14,9 @@ grep -q 'libopus\.so\.0 ' <<<"$(ldconfig -p 2>/dev/null || true)" || missing+=(l
 # A sound server with null devices, and the programs that play to it and record from it.
 command -v pulseaudio >/dev/null || missing+=(pulseaudio)
 command -v aplay >/dev/null || missing+=(alsa-utils)
-# The browser that the page is tested in.
+# The browsers that the page is tested in.
 command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium)
+command -v firefox-esr >/dev/null || command -v firefox >/dev/null || missing+=(firefox-esr)
 # The reverse proxies that docs/operations.md has blocks for.
 command -v nginx >/dev/null || missing+=(nginx-light)
 command -v caddy >/dev/null || missing+=(caddy)

@@ -62,7 +62,7 @@ func (c *joinCmd) Run(ctx context.Context) (err error) {
 	}
 	out := &joinOutput{
 		w: os.Stdout, gone: make(chan error, 1), json: c.JSON, relay: c.Relay,
-		secret: secret != nil, name: c.Name, trust: c.trustCommand,
+		secret: secret != nil, trust: c.trustCommand,
 	}
 	if c.soundOnStdout() {
 		out.w = os.Stderr

@@ -23,8 +23,7 @@ type joinOutput struct {
 	gone   chan error // one: nobody reads w any more
 	json   bool
 	relay  string
-	secret bool   // the room is joined with an invite secret
-	name   string // our own
+	secret bool // the room is joined with an invite secret
 	trust  func(name string, f identity.Fingerprint) (command string)
 
 	room *wzp.Room // set by joined
@@ -260,14 +259,13 @@ func (o *joinOutput) warning(w wzp.Warning) {
 	l.Code, l.Text = string(w.Code), w.Text
 	kind := "Warning: "
 	switch w.Code {
-	case wzp.WarnRelay, wzp.WarnOutside:
+	case wzp.WarnRelay, wzp.WarnOutside, wzp.WarnAlike:
 		kind = "Note: "
 	}
 	l.human = kind + w.Text + "."
-	// Nobody is trusted with our own name, in whatever way it is written.
-	if name := w.Member.Name; w.Code == wzp.WarnName && names.Fold(name) != names.Fold(o.name) {
+	if w.Code == wzp.WarnName {
 		l.human += " If they tell you by another way that it is them: " +
-			o.trust(name, w.Member.Identity.Fingerprint())
+			o.trust(w.Member.Name, w.Member.Identity.Fingerprint())
 	}
 	o.print(l)
 }

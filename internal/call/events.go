@@ -60,6 +60,7 @@ type WarningCode string
 // The kinds of Warning.
 const (
 	WarnName          WarningCode = "name"
+	WarnAlike         WarningCode = "alike"
 	WarnNames         WarningCode = "names"
 	WarnMembers       WarningCode = "members"
 	WarnKey           WarningCode = "key"

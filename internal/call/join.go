@@ -115,7 +115,7 @@ func (c *Client) newRoom(name string, conn *link.Client, key *e2ee.JoinKey, conf
 	})
 	r.arrivals = &arrivals{
 		book: &c.names, secret: config.Secret != nil, events: r.events, log: c.config.Log,
-		wake: make(chan struct{}, 1),
+		here: r.roster.has, wake: make(chan struct{}, 1),
 	}
 	r.eventLog.note(eventlog.Event{Kind: eventlog.Joined, Src: r.id, Members: int(told.Joined.Members)})
 	return r

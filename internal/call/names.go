@@ -3,10 +3,12 @@ package call
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/names"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // maxNewNames is how many names one stay may add to the known ones: the file is bounded, and one room full of
@@ -34,15 +36,18 @@ type arrivals struct {
 	secret bool // we have an invite secret
 	events *events
 	log    *slog.Logger
+	here   func(wire.MemberID) bool // whether somebody is in the room now
 
 	wake chan struct{}
 	mu   sync.Mutex // guards new
 	new  []Member
 
 	// Owned by run.
-	kept      int  // new names that this stay has added to the file
-	outsiders bool // somebody who is outside was told of
-	unkept    bool // and that names are not kept
+	kept      int                   // new names that this stay has added to the file
+	named     map[string]*namesakes // by folded name, with our own; at most maxMembers
+	alike     int                   // namesakes that this stay has added to the file
+	outsiders bool                  // somebody who is outside was told of
+	unkept    bool                  // and that names are not kept
 }
 
 // add queues somebody who joined.
@@ -95,8 +100,10 @@ func (a *arrivals) warnOutside(m Member) {
 	a.events.warn(WarnOutside, m, what)
 }
 
-// checkNames warns of who has a name that somebody else had before, and once if names are not kept.
+// checkNames warns of who has a name that somebody else had before, says which names several have who are
+// here, and once if names are not kept. Other devices of ours are nothing to be said of.
 func (a *arrivals) checkNames(members []Member) {
+	members = slices.DeleteFunc(members, func(m Member) bool { return m.Identity == a.book.self })
 	verdicts := make([]identity.NameVerdict, len(members))
 	var err error
 	if a.book.file != nil {
@@ -112,13 +119,16 @@ func (a *arrivals) checkNames(members []Member) {
 		if verdict == identity.NameKept {
 			a.kept++
 		}
-		known := verdict != identity.NameOther && !a.book.isOwn(m)
+		known := verdict != identity.NameOther
 		if known && (verdict == identity.NameNotKept || a.book.file == nil) {
 			var remembered bool
 			known, remembered = a.book.sameKey(m)
 			unkept = unkept || verdict == identity.NameNotKept || !remembered
 		}
-		if !known {
+		n := a.namesakesOf(m, known, verdict)
+		if known || a.believe(m, n) {
+			a.meet(m, n)
+		} else {
 			a.events.warn(WarnName, m, " has another key than who called itself that before: "+
 				"it may be somebody else; its fingerprint is "+m.Identity.Fingerprint().String())
 		}
@@ -141,12 +151,6 @@ func (a *arrivals) warnUnkept(err error) {
 	a.log.Warn("names are not kept", "err", err)
 	a.events.put(Warning{Code: WarnNames, Text: "names cannot be remembered, " +
 		"so you will not be warned when they come with another key later: " + why})
-}
-
-// isOwn reports whether somebody else calls itself what we do.
-func (b *nameBook) isOwn(m Member) bool {
-	name := names.Fold(m.Name)
-	return name != "" && name == names.Fold(b.own) && m.Identity != b.self
 }
 
 // sameKey reports whether a member has the key of the first who came with its name since the client was made,

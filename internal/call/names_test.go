@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // stay returns what checks the names in a room of a client that keeps them in a file, "" for none.
@@ -23,7 +24,8 @@ func stay(t *testing.T, file string) *arrivals {
 			t.Fatal(err)
 		}
 	}
-	return &arrivals{book: book, events: newEvents(), log: slog.New(slog.DiscardHandler)}
+	return &arrivals{book: book, events: newEvents(), log: slog.New(slog.DiscardHandler),
+		here: func(wire.MemberID) bool { return true }}
 }
 
 // strangers are n people with names of their own.
@@ -65,15 +67,41 @@ func TestNamesLookedAt(t *testing.T) {
 		wantWarned(t, "first", g.meets(ben, Member{Identity: newIdentity(3).Public()},
 			Member{Name: "\u2800", Identity: newIdentity(4).Public()}))
 		wantWarned(t, "again", g.meets(ben))
-		wantWarned(t, "another", g.meets(other), "name "+other.Name)
+		here := g.here
+		g.here = func(wire.MemberID) bool { return false }
+		wantWarned(t, "another, the first has left", g.meets(other), "name "+other.Name)
+		g.here = here
 		wantWarned(t, "our device", g.meets(Member{Name: "ana", Identity: newIdentity(1).Public()}))
 		wantWarned(t, "our name", g.meets(Member{Name: "A\u200dna", Identity: newIdentity(3).Public()}),
-			"name A\u200dna")
+			"alike A\u200dna")
 		other.Outside = true
 		wantWarned(t, "outside", g.meets(other, other), "outside "+other.Name)
 		both := []Member{{Name: "Eve", Identity: newIdentity(5).Public()},
 			{Name: "eve", Identity: newIdentity(6).Public()}}
-		wantWarned(t, "at once", g.meets(both...), "name eve")
+		wantWarned(t, "at once", g.meets(both...), "alike eve")
+		wantWarned(t, "at once, again", g.meets(both...))
+		if file == "" {
+			continue
+		}
+		g = stay(t, file)
+		wantWarned(t, "another stay", g.meets(both...), "alike eve")
+		wantWarned(t, "a third", g.meets(Member{Name: "Eve", Identity: newIdentity(7).Public()}), "name Eve")
+		wantWarned(t, "another, again", g.meets(Member{Name: "Ben", Identity: other.Identity}), "name Ben")
+	}
+}
+
+// TestCrowdOfOneName wants many strangers with one name to be no alarm, and not to fill the file.
+func TestCrowdOfOneName(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "known_names")
+	g := stay(t, file)
+	var crowd []Member
+	for i := range byte(20) {
+		crowd = append(crowd, Member{Name: "Ben", Identity: newIdentity(10 + i).Public()})
+	}
+	wantWarned(t, "a crowd", g.meets(crowd...), "alike Ben")
+	text, err := os.ReadFile(file)
+	if n := strings.Count(string(text), "\n") - 1; err != nil || n != maxNamesakes {
+		t.Errorf("%d names are kept, want %d (%v)", n, maxNamesakes, err)
 	}
 }
 
@@ -95,6 +123,7 @@ func TestOneStayAddsFewNames(t *testing.T) {
 	if n := lines(); n != maxNewNames {
 		t.Errorf("%d names are kept, want %d", n, maxNewNames)
 	}
+	g.here = func(wire.MemberID) bool { return false }
 	wantWarned(t, "somebody posing", g.meets(Member{Name: "member 1000", Identity: newIdentity(3).Public()}),
 		"name member 1000")
 
@@ -119,6 +148,7 @@ func TestUnusableNamesFile(t *testing.T) {
 		t.Errorf("warned of %v", w)
 	}
 	wantWarned(t, "again", g.meets(strangers(1, 2)...))
+	g.here = func(wire.MemberID) bool { return false }
 	wantWarned(t, "somebody posing", g.meets(Member{Name: "MEMBER 1", Identity: newIdentity(3).Public()}),
 		"name MEMBER 1")
 }

@@ -10,6 +10,7 @@
  */
 
 /** @typedef {'open' | 'radio'} Mode */
+/** @typedef {import('../link/session-signs.js').Verdict} Verdict */
 
 /** @typedef {'joining' | 'joined' | 'reconnecting' | 'ended'} CallState */
 
@@ -40,12 +41,20 @@
 /**
  * Losses are shares from 0 to 1, before repair; times are ms, bit rates bit/s; `since` is the time of the
  * attachment in ms since 1970. `stopped`: nothing arrives, so that no speech is sent for now. `delay`: how
- * long what comes is kept here before it is heard.
+ * long what comes is kept here before it is heard. `up`, `down`: whether what we send arrives at the relay,
+ * and what it sends here.
  *
  * @typedef {{type: 'quality', lossUp: number, lossDown: number, rtt: number, jitter?: number, bitrateUp?:
  * number,
  *   bitrateDown?: number, path: 'webtransport' | 'websocket' | null, since?: number,
- *   stopped?: boolean, delay?: number, dropped?: number, codec?: string}} QualityMessage
+ *   stopped?: boolean, up?: Verdict, down?: Verdict, delay?: number, dropped?: number, codec?: string}} QualityMessage
+ */
+/**
+ * The connection is being made again: `since` when nothing came, `next` when it is tried again (both ms since
+ * 1970; null: it is tried now), how often it was, and why it takes long, as far as that is known.
+ *
+ * @typedef {{type: 'away', since: number, next: number | null, tries: number,
+ *   why: import('../link/dial-explain.js').AwayCode}} AwayMessage
  */
 /** @typedef {{type: 'safety', number: string | null}} SafetyMessage */
 /** @typedef {{type: 'warning', code: string, member?: string, text: string}} WarningMessage */
@@ -57,7 +66,7 @@
 
 /**
  * @typedef {StateMessage | MembersMessage | LevelsMessage | TransmittingMessage | QualityMessage |
- * SafetyMessage |
+ * AwayMessage | SafetyMessage |
  *   WarningMessage | StatsMessage | FailedMessage} EngineMessage
  */
 

@@ -7,9 +7,10 @@ import { messageOf } from '../wire/bytes.js';
 
 /** @typedef {import('./engine.js').EngineMessage} EngineMessage */
 /** @typedef {import('./engine.js').Member} Member */
+/** @typedef {ReturnType<import('../link/client.js').Client['quality']>} Quality */
 
 const LEVELS_EVERY = 100; // ms
-const QUALITY_EVERY = 1000;
+const QUALITY_EVERY = 500; // or at once when something does not get through any more, or does again
 const MEMBERS_EVERY = 100; // at most
 // ms after which it is over if the relay does not say so again: it may be another one.
 const DROPPED_FOR = 12_000;
@@ -19,7 +20,8 @@ const DROPPED_FOR = 12_000;
  * @typedef {object} EventSources
  * @property {() => Member[]} members
  * @property {(now: number) => {me: number, talkers: Record<string, number>}} levels
- * @property {() => Record<string, any>} quality of the link
+ * @property {() => Quality} quality of the link
+ * @property {() => ReturnType<import('../link/client.js').Client['away']>} away
  * @property {() => Record<string, number>} stats
  */
 
@@ -33,6 +35,7 @@ export class Events {
   /** @type {any} */ #listing = null; // the timer of a list that waits
   #listed = -Infinity;
   #dropped = { reason: 0, until: -Infinity };
+  #verdict = ''; // that was told last
   /** @type {Set<string>} warnings that were told */ #warned = new Set();
 
   /**
@@ -77,8 +80,8 @@ export class Events {
       this.#next.levels = Math.max(this.#next.levels + LEVELS_EVERY, now); // what was missed is left out
       this.say({ type: 'levels', ...this.#sources.levels(now) });
     }
-    if (now >= this.#next.quality) {
-      this.#next.quality = Math.max(this.#next.quality + QUALITY_EVERY, now);
+    if (now >= this.#next.quality || this.#verdict !== verdictOf(this.#sources.quality())) {
+      this.#next.quality = now + QUALITY_EVERY;
       this.#quality(now);
     }
     this.#wait();
@@ -86,8 +89,10 @@ export class Events {
 
   /** @param {number} now */
   #quality(now) {
-    const { lossUp, lossDown, rtt, jitter, bitrateUp, bitrateDown, path, since, stopped } =
-      this.#sources.quality();
+    const quality = this.#sources.quality();
+    const { lossUp, lossDown, rtt, jitter, bitrateUp, bitrateDown, path, since, stopped, up, down } = quality;
+    this.#verdict = verdictOf(quality);
+    this.#away(now);
     const stats = this.#sources.stats();
     if (path) { // else there is no connection to tell of
       const began = Date.now() - (now - since);
@@ -95,10 +100,20 @@ export class Events {
       const dropped = now < this.#dropped.until ? this.#dropped.reason : 0;
       this.say({
         type: 'quality', lossUp, lossDown, rtt, jitter, bitrateUp, bitrateDown, path, since: began, stopped,
-        delay, dropped,
+        up, down, delay, dropped,
       });
     }
     this.say({ type: 'stats', ...stats });
+  }
+
+  /** @param {number} now */
+  #away(now) {
+    const away = this.#sources.away();
+    if (!away) return;
+    const { since, nextAt, rounds: tries, why } = away;
+    const epoch = Date.now() - now;
+    const next = nextAt === null ? null : epoch + nextAt;
+    this.say({ type: 'away', since: epoch + since, next, tries, why });
   }
 
   /** The member list is another: it is told soon. */
@@ -141,4 +156,9 @@ export class Events {
     this.#clock.clearTimeout(this.#timer);
     this.#clock.clearTimeout(this.#listing);
   }
+}
+
+/** What must be told at once, in one text. @param {Quality} quality */
+function verdictOf({ path, up, down, stopped }) {
+  return `${path} ${up} ${down} ${stopped}`;
 }

@@ -1,15 +1,21 @@
 /**
  * Who the members are to us: whether their names came with another key before.
  *
- *     meet --> one after the other --> KnownNames.check --> 'changed': warn
+ *     meet --> one after the other --> KnownNames.check --> 'changed', and no namesake: warn
  *                                                       '--> names are not kept: warn, once
+ *
+ * Who shares a name that is new with somebody who is here is a namesake, not a change: which of them had the
+ * name first is chance. Both are remembered. So it is with our own name, which we always have.
  *
  * Names are kept in a database, so this takes a while; who left meanwhile is not looked at.
  */
 
 import { foldName } from '../names/fold.js';
+import { usableKey } from '../identity/identity.js';
+import { MAX_NAMES } from '../identity/known-names.js';
 import { equal } from '../wire/bytes.js';
 
+/** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 /** @typedef {import('./roster.js').Member} Member */
 /** @typedef {import('../identity/known-names.js').Verdict} Verdict */
 
@@ -17,6 +23,8 @@ import { equal } from '../wire/bytes.js';
  * How many new names one stay may add to the known ones: a room full of strangers must not fill the store.
  */
 const MAX_NEW = 256;
+
+const MAX_NAMESAKES = 4; // of one name that one stay remembers
 
 const KIND = 'name:'; // of the keys that KnownNames keeps people under
 
@@ -51,9 +59,16 @@ export class StayStorage {
   }
 }
 
+/**
+ * Who came with a name in this stay, and is believed. `fresh`: nobody was known by it before.
+ * @typedef {{fresh: boolean, people: {id: string, identity: Bytes}[]}} Namesakes
+ */
+
 export class NameCheck {
   #at;
   /** @type {Map<string, Verdict>} by member id, of who is here */ #known = new Map();
+  /** @type {Map<string, Namesakes>} by folded name; at most MAX_NAMES */ #named = new Map();
+  #kept = 0; // namesakes that were remembered
   /** @type {Set<string>} who waits to be looked at */ #waiting = new Set();
   /** @type {Promise<void>} */ #last = Promise.resolve();
   #outside = false; // somebody who is outside was told of
@@ -68,6 +83,8 @@ export class NameCheck {
    */
   constructor(at) {
     this.#at = at;
+    const own = { id: '', identity: at.identity.publicKey };
+    this.#named.set(foldName(at.name), { fresh: true, people: [own] });
   }
 
   /** Looks at somebody who joined. @param {Member} m */
@@ -81,6 +98,11 @@ export class NameCheck {
     this.#last = this.#last.then(() => this.#checkOne(m)).catch((error) => this.#at.failed(error));
   }
 
+  /** Resolves when all who joined have been looked at. */
+  settled() {
+    return this.#last;
+  }
+
   /** Forgets who left. @param {string} id */
   left(id) {
     this.#waiting.delete(id);
@@ -90,7 +112,7 @@ export class NameCheck {
   /** @param {Member} m */
   async #checkOne(m) {
     if (!this.#waiting.has(m.id)) return;
-    const known = this.#isOurName(m) ? 'changed' : await this.#at.names.check(m.name, m.identity);
+    const known = await this.#verdict(m);
     this.#warnOfTrouble(m);
     if (!this.#waiting.delete(m.id)) return;
     this.#known.set(m.id, known);
@@ -108,11 +130,36 @@ export class NameCheck {
     this.#at.warn('names', m);
   }
 
-  /** Whether somebody else calls itself what we do. @param {Member} m */
-  #isOurName(m) {
-    const { name, identity } = this.#at;
+  /** What is known of somebody, and of who else has the name. @param {Member} m @returns {Promise<Verdict>} */
+  async #verdict(m) {
     const folded = foldName(m.name);
-    return folded !== '' && folded === foldName(name) && !equal(m.identity, identity.publicKey);
+    if (equal(m.identity, this.#at.identity.publicKey)) return 'same'; // another device of ours
+    const found = await this.#at.names.check(m.name, m.identity);
+    if (folded === '' || !usableKey(m.identity)) return found;
+    const named = this.#named.get(folded);
+    if (!named) {
+      if (found !== 'changed' && this.#named.size < MAX_NAMES) {
+        this.#named.set(folded, { fresh: found === 'new', people: [{ id: m.id, identity: m.identity }] });
+      }
+      return found;
+    }
+    const before = named.people.find(({ identity }) => equal(identity, m.identity));
+    if (before) before.id = m.id;
+    if (found === 'changed' && !before && !(await this.#believe(m, named))) return 'changed';
+    if (!before && named.people.length <= MAX_NAMESAKES) {
+      named.people.push({ id: m.id, identity: m.identity });
+    }
+    return found === 'changed' ? 'new' : found;
+  }
+
+  /** Whether somebody is a namesake, who is remembered then. @param {Member} m @param {Namesakes} named */
+  async #believe(m, { fresh, people }) {
+    const here = people.some(({ id }) => id === '' || this.#known.has(id));
+    if (!fresh || !here) return false;
+    if (people.length > MAX_NAMESAKES || this.#kept === MAX_NEW) return true; // for this stay
+    await this.#at.names.trust(m.name, m.identity);
+    this.#kept++;
+    return true;
   }
 
   /** The user says that a changed key is right. @param {Member} m */

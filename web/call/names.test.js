@@ -42,3 +42,52 @@ test('more new names than a stay keeps are warned of once, and fewer are not', a
   await more.meet(300);
   assert.deepEqual(more.codes, ['names']);
 });
+
+/** A stay, and what comes of somebody who joins it. */
+async function stayOf(identity, storage) {
+  const names = await KnownNames.open(identity, new StayStorage(storage));
+  const people = new NameCheck({ names, identity, name: 'Ana', warn() {}, changed() {}, failed: assert.fail });
+  let id = 0;
+  const meet = async (name, { publicKey }) => {
+    const member = { id: String(id++), name, identity: publicKey, outside: false };
+    people.check(member);
+    await people.settled();
+    return [people.known(member.id), member.id];
+  };
+  return { meet, left: (id) => people.left(id) };
+}
+
+test('a change is warned of; people who are called alike at the same time are not', async () => {
+  const [me, a, b, c, d] = await Promise.all(
+    Array.from({ length: 5 }, async () => (await Identity.generate()).identity),
+  );
+  const storage = memory();
+  const first = await stayOf(me, storage);
+  assert.equal((await first.meet('ana', a))[0], 'new', 'our own name');
+  assert.equal((await first.meet('Ana', me))[0], 'same', 'our own key');
+  const [, ben] = await first.meet('Ben', b);
+  const [verdict, namesake] = await first.meet('BEN', c);
+  assert.equal(verdict, 'new');
+  first.left(ben);
+  assert.equal((await first.meet('Ben', b))[0], 'same', 'the first of them is back');
+  first.left(ben);
+  first.left(namesake);
+  const [, cleo] = await first.meet('Cleo', b);
+  first.left(cleo);
+  assert.equal((await first.meet('Cleo', c))[0], 'changed', 'the first had left');
+
+  const second = await stayOf(me, storage);
+  assert.equal((await second.meet('Ben', c))[0], 'same', 'both are remembered');
+  assert.equal((await second.meet('Ben', d))[0], 'changed', 'Ben was known before');
+  assert.equal((await second.meet('Ben', b))[0], 'same');
+});
+
+test('a crowd of one name is no alarm, and does not fill the store', async () => {
+  const { identity } = await Identity.generate();
+  const storage = memory();
+  const { meet } = await stayOf(identity, storage);
+  for (let i = 0; i < 20; i++) {
+    assert.equal((await meet('Ben', (await Identity.generate()).identity))[0], 'new');
+  }
+  assert.equal(storage.map.get('names'), 5);
+});

@@ -263,6 +263,7 @@ test('the page is told of members at most ten times a second, and nothing after 
     members: () => [],
     levels: () => ({ me: 0, talkers: {} }),
     quality: () => ({ path: null, since: 0 }),
+    away: () => null,
     stats: () => ({}),
   });
   teller.start();
@@ -272,7 +273,7 @@ test('the page is told of members at most ten times a second, and nothing after 
   }
   const count = (type) => told.filter((t) => t === type).length;
   assert.ok(count('members') >= 9 && count('members') <= 11, `${count('members')} lists`);
-  assert.deepEqual([count('levels'), count('stats'), count('quality')], [10, 1, 0]);
+  assert.deepEqual([count('levels'), count('stats'), count('quality')], [10, 2, 0]);
   for (let i = 0; i < 100; i++) teller.failed(new Error(`fault ${i % 2}`));
   assert.equal(count('warning'), 2);
   teller.members();
@@ -287,24 +288,31 @@ test('the page is told of members at most ten times a second, and nothing after 
 test('teller: that the relay drops what is said is told at once, until it is over or the relay says no more of it', async () => {
   const clock = new VirtualClock();
   /** @type {any[]} */ const told = [];
-  const teller = new Events((m) => m.type === 'quality' && told.push(m), clock, {
+  let now = {};
+  const teller = new Events((m) => m.type === 'quality' && told.push({ ...m, at: clock.now() }), clock, {
     members: () => [],
     levels: () => ({ me: 0, talkers: {} }),
-    quality: () => ({ path: 'webtransport', since: 0 }),
+    quality: () => ({ path: 'webtransport', since: 0, ...now }),
+    away: () => null,
     stats: () => ({}),
   });
   teller.start();
   teller.dropped(3);
-  assert.deepEqual(
-    told.map((m) => m.dropped), [3],
-  );
+  assert.deepEqual(told.map((m) => m.dropped), [3]);
   await clock.run(4500);
+  assert.ok(told.every((m) => m.dropped === 3) && told.length >= 9, 'it is told every half second');
   teller.dropped(0);
-  assert.deepEqual(
-    told.map((m) => m.dropped), [3, 3, 3, 3, 3, 0],
-  );
+  assert.equal(told.at(-1).dropped, 0);
   teller.dropped(2);
+  const from = clock.now();
   await clock.run(14_000);
-  assert.deepEqual(told.map((m) => m.dropped).slice(6), [...Array(13).fill(2), 0, 0]);
+  for (const { at, dropped } of told) {
+    if (at > from) assert.equal(dropped, at - from < 12_000 ? 2 : 0, `after ${at - from} ms`);
+  }
+  await clock.run(200);
+  now = { up: 'doubt' };
+  const before = told.length;
+  await clock.run(100);
+  assert.deepEqual([told.length - before, told.at(-1).up], [1, 'doubt'], 'and what gets through is, at once');
   teller.end({ code: 'x', text: 'y' });
 });

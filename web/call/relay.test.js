@@ -262,8 +262,12 @@ class FakeClient {
   quality() {
     return {
       lossUp: 0, lossDown: 0, rtt: 2 * this.way.delay, jitter: 0, bitrateUp: 0, bitrateDown: 0,
-      path: 'websocket', since: 1000,
+      path: 'websocket', since: 1000, up: 'alive', down: 'alive',
     };
+  }
+
+  away() {
+    return null;
   }
 
   async leave() {

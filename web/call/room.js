@@ -105,6 +105,7 @@ export class Room {
       members: () => this.#members(),
       levels: (at) => this.#levels(at),
       quality: () => this.#link.quality(),
+      away: () => this.#link.away(),
       stats: () => ({ sent: this.#sent, keysDropped: this.#keys?.dropped ?? 0, ...this.#streams.stats() }),
     });
     this.#names = new NameCheck({

@@ -51,7 +51,7 @@ const CLOSE_GRACE = 100; // ms for the last packets to get out
 /** What quality() says before there is a session. */
 const NO_QUALITY = Object.freeze({
   lossUp: 0, rtt: 0, jitter: 0, bitrateUp: 0, bitrateDown: 0, lossDown: 0, path: null, since: 0, queued: 0,
-  stopped: false,
+  stopped: false, up: /** @type {const} */ ('measuring'), down: /** @type {const} */ ('measuring'),
 });
 
 export class Client {
@@ -64,6 +64,8 @@ export class Client {
 
   /** @type {Session | null} */ #session = null;
   /** @type {string | null} */ #incarnation = null;
+  /** Since when, and why, it is away; null: it is not. @type {{since: number, cause: string} | null} */
+  #away = null;
   /** @type {Attempt | null} */ #current = null;
   #changed = new AbortController(); // aborted, and replaced, when #current changes
   /** @type {AbortController | null} */ #upgrade = null;
@@ -124,6 +126,7 @@ export class Client {
     const session = /** @type {Session} */ (this.#session);
     this.#incarnation = incarnation;
     this.#current = next;
+    this.#away = null;
     this.#changed.abort();
     this.#changed = new AbortController();
     session.install(next.carrier);
@@ -131,7 +134,7 @@ export class Client {
     next.closed.then((why) => this.#lost(next, why));
     if (old) this.#retire(old);
     this.#call(() => this.#config.handler.attached(/** @type {Message} */ (next.joined), fresh));
-    for (const packet of next.takeEarly()) session.receive(packet);
+    for (const packet of next.takeEarly()) session.receive(packet, next.carrier);
     this.#planUpgrade(next);
   }
 
@@ -170,6 +173,7 @@ export class Client {
   async #reattach(cause) {
     // Before the handler may ask for the same.
     const attached = this.#attacher.attach(this.#life.signal, false);
+    this.#away = { since: this.#session?.heardAt ?? this.#clock.now(), cause };
     this.#call(() => this.#config.handler.detached(cause));
     const attempt = await attached;
     if (this.#life.signal.aborted || this.#leaving) attempt.close();
@@ -320,6 +324,17 @@ export class Client {
   /** How good the path is; see Session. */
   quality() {
     return this.#session?.quality() ?? NO_QUALITY;
+  }
+
+  /**
+   * How attaching again goes; null: it does not.
+   * @returns {(import('./dial.js').Attaching & {since: number}) | null} since: when something came last
+   */
+  away() {
+    const progress = this.#attacher.progress;
+    if (!this.#away || !progress) return null;
+    const { since, cause } = this.#away;
+    return { ...progress, since, why: cause === CAUSE.shutdown ? 'restart' : progress.why };
   }
 
   /** Leaves: the relay is told until it acknowledges, for at most a second. It never rejects. */

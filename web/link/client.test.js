@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { CLOSE } from '../wire/frame.js';
+import { LinkError } from './carrier.js';
 import { Lab } from './lab.test.js';
 
 const KEY = 6; // a kind of urgent message
@@ -94,6 +95,32 @@ test('media and urgent messages cross a path that loses, repeats and reorders', 
   );
   assert.ok(quality.rtt >= 40 && quality.rtt < 200 && quality.jitter > 3, JSON.stringify(quality));
   assert.deepEqual(lab.told, ['fresh']);
+});
+
+test('what was measured of a path is not said of the next one', async () => {
+  const lab = await Lab.make();
+  await lab.joined(1000);
+  Object.assign(lab.paths.webtransport, { loss: 0.6 });
+  const both = async (ms) => {
+    for (let at = 0; at < ms; at += 20) {
+      lab.relay.only.session.sendMedia(0x0a0b0c0d0e0f0000n, lab.ctr = (lab.ctr ?? 0) + 1, new Uint8Array([1]));
+      await lab.talk(20, lab.ctr);
+    }
+    return lab.client.quality();
+  };
+  const lossy = await both(4000);
+  assert.ok(lossy.lossUp > 0.4 && lossy.lossDown > 0.4 && lossy.up === 'alive', JSON.stringify(lossy));
+  lab.paths.webtransport.dead = true;
+  const dead = await both(3000);
+  assert.deepEqual([dead.up, dead.down, dead.stopped], ['lost', 'lost', false]);
+  let switched = dead;
+  while (switched.path !== 'websocket') switched = await both(20);
+  assert.deepEqual([switched.up, switched.lossUp, switched.lossDown, switched.rtt], ['measuring', 0, 0, 0]);
+  for (let i = 0; i < 100; i++) {
+    const now = await both(20);
+    assert.ok(now.lossUp < 0.01 && now.lossDown < 0.01, `${20 * i} ms after the switch: ${JSON.stringify(now)}`);
+    if (i > 75) assert.deepEqual([now.up, now.down], ['alive', 'alive']);
+  }
 });
 
 test('an urgent message that cannot be used yet comes again, and is handed over once when it can', async () => {
@@ -314,4 +341,28 @@ test('random bytes from a relay change nothing', async () => {
   carrier.control.send('{"MemberPage":{"entries":[');
   await lab.clock.run(3000);
   assert.equal(lab.told.at(-1), 'attached', 'what cannot be read costs the carrier only');
+});
+
+test('while it is away it says since when, when it tries again, and why it takes long', async () => {
+  const lab = await (await Lab.make()).joined(2000);
+  assert.equal(lab.client.away(), null);
+  lab.failing.add('webtransport').add('websocket');
+  lab.find = async () => { throw new LinkError('connect', 'nobody answers'); };
+  const from = lab.clock.now();
+  lab.relay.restart();
+  await lab.clock.run(4000);
+  const away = lab.client.away();
+  assert.ok(away.since <= from && away.since > from - 1000 && away.rounds >= 3, JSON.stringify(away));
+  assert.ok(away.nextAt === null || away.nextAt <= lab.clock.now() + 5000);
+  assert.equal(away.why, 'silent');
+  lab.find = async () => lab.place;
+  await lab.clock.run(10_000);
+  assert.equal(lab.client.away().why, 'blocked', 'only the page answers');
+  lab.failing.clear();
+  lab.relay.refuse = { code: 'shutting_down', reason: '' };
+  await lab.clock.run(10_000);
+  assert.equal(lab.client.away().why, 'restart');
+  lab.relay.refuse = null;
+  await lab.clock.run(10_000);
+  assert.equal(lab.client.away(), null);
 });

@@ -50,6 +50,24 @@ export function explain({ place, failures, greeted }, answer) {
   return new LinkError(codeOf({ place, failures, greeted }, answer), all.join('; ') || 'nothing answers');
 }
 
+/**
+ * Why somebody who was welcome once does not get in: the relay says no for now, answers slowly, answers
+ * but not here, or nothing does.
+ * @typedef {'restart' | 'busy' | 'slow' | 'blocked' | 'silent'} AwayCode
+ */
+
+/**
+ * Why attaching again takes long, as far as that shows.
+ * @param {Seen} seen @param {boolean} found connect.json came when it was last asked for
+ * @returns {AwayCode}
+ */
+export function whyAway({ failures, greeted }, found) {
+  const refused = [...failures.values()].find((error) => error instanceof Refused);
+  if (refused) return refused.code === 'shutting_down' ? 'restart' : 'busy';
+  if (greeted) return 'slow';
+  return found && failures.size > 0 ? 'blocked' : 'silent';
+}
+
 /** @param {Seen} seen @param {Answer} answer @returns {string} */
 function codeOf({ place, failures, greeted }, answer) {
   if (!place) return placeCode(failures.get('place'));

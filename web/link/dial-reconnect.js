@@ -53,6 +53,9 @@ export class Race {
   /** @type {Place | null} */ #place = null;
   #asking = false; // for the place
   #backoff = FIRST_BACKOFF;
+  /** Rounds of attempts that began. */
+  rounds = 0;
+  /** When the next round begins; null: one is under way. @type {number | null} */ nextAt = null;
   /** @type {any} */ #timer = null;
   /** @type {LinkError | null} */ #last = null;
   /** @type {Map<Kind | 'place', LinkError>} */ #failures = new Map();
@@ -121,6 +124,8 @@ export class Race {
   #round(again) {
     this.#set(null, 0);
     this.#asking = true;
+    this.rounds++;
+    this.nextAt = null;
     this.#tried.clear();
     this.#config.place(again, this.#signal).then((place) => {
       this.#asking = false;
@@ -214,6 +219,7 @@ export class Race {
     } else if (this.#running.length === 0) {
       const delay = this.#backoff / 2 + (this.#config.random() * this.#backoff) / 2;
       this.#backoff = Math.min(2 * this.#backoff, MAX_BACKOFF);
+      this.nextAt = this.#config.clock.now() + delay;
       this.#set(() => this.#round(true), delay);
     }
   }

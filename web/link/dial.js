@@ -11,7 +11,7 @@ import { Attempt, Refused } from './dial-attempt.js';
 import { LinkError, asLinkError } from './carrier.js';
 import { deadline, sleep } from './clock.js';
 import { fetchPlace } from './dial-resolve.js';
-import { askWhy, explain } from './dial-explain.js';
+import { askWhy, explain, whyAway } from './dial-explain.js';
 import { Race } from './dial-reconnect.js';
 import { openWebSocket } from './websocket.js';
 import { hasWebTransport, openWebTransport } from './webtransport.js';
@@ -24,6 +24,11 @@ import { hasWebTransport, openWebTransport } from './webtransport.js';
 /**
  * @typedef {(place: Place, signal: AbortSignal, options: {hash: number, clock: Clock}) => Promise<Carrier>}
  *   Open
+ */
+
+/**
+ * nextAt: when the next round of attempts begins, null while one is under way.
+ * @typedef {{rounds: number, nextAt: number | null, why: import('./dial-explain.js').AwayCode}} Attaching
  */
 
 /**
@@ -61,6 +66,7 @@ export class Attacher {
   /** What worked last: it is tried first. @type {{kind: Kind | null, hash: string | null}} */
   #worked = { kind: null, hash: null };
   /** @type {Race | null} */ #race = null;
+  /** Whether connect.json came when it was last asked for. */ #found = true;
 
   /** @param {AttachConfig} config @param {Clock} clock */
   constructor(config, clock) {
@@ -75,6 +81,14 @@ export class Attacher {
   /** Whether attempts are under way. */
   get racing() {
     return this.#race !== null;
+  }
+
+  /** How attaching goes; null: nothing is under way. @returns {Attaching | null} */
+  get progress() {
+    const race = this.#race;
+    return race && {
+      rounds: race.rounds, nextAt: race.nextAt, why: whyAway(race.seen, this.#found),
+    };
   }
 
   /** Whether it is of use to try WebTransport. */
@@ -162,7 +176,9 @@ export class Attacher {
         ? place(signal)
         : fetchPlace(connectUrl, { clock: this.#clock, signal, relayKey, fetch: this.#config.fetch });
       this.#place = await found;
+      this.#found = true;
     } catch (error) {
+      this.#found = false;
       if (!this.#place || (error instanceof LinkError && error.final)) throw error;
     }
     return this.#place;

@@ -237,7 +237,7 @@ export class FakeRelay {
       ended: (code) => { known.ended = code; },
       silent: () => {},
       failed: (error) => { throw error; },
-    }, this.clock);
+    }, this.clock, { asks: false });
     return known;
   }
 

@@ -1,154 +1,147 @@
 /**
- * Whether a session lives: the circuit breaker, the pings while there is doubt, and when silence has lasted
- * too long (docs/protocol.md, section 6). It is pure.
+ * Whether a session lives: when it asks for signs of life, the circuit breaker, and when silence has lasted too
+ * long (docs/protocol.md, section 6). It is pure.
  *
- *     expect ──(1.5 s)──> doubt: pings ──(5 s)──> stopped: no media
- *        ^                   |                       |
- *        +──── progress <────+───────────────────────+     a report with more packets, a pong, an urgent ack
+ *     expect ──(5 s without a sign)──> stopped: no media
+ *        ^                                |
+ *        +──────────── progress <─────────+     a report with more packets, a pong, an urgent ack
  */
+
+import { Signs, patience } from './session-signs.js';
 
 /** ms between two ticks of a session that has something to do. */
 export const TICK_EVERY = 50;
 /** ms between two ticks while nothing is due. */
 export const IDLE_TICK = 500;
-/** ms, and a round trip, without a sign that what we send arrives, from which there is doubt. */
-export const DOUBT_AFTER = 1500;
-/** ms without such a sign after which no more media is sent (RFC 8083). */
+/** ms without a sign that what we send arrives after which no more media is sent (RFC 8083). */
 export const BREAK_AFTER = 5000;
 /** ms of silence after which a client attaches anew. */
 const SILENT_AFTER = 4000;
 
-const PING_IDLE = 2000; // a client that sent nothing for so long pings
-const PING_REPEAT = 200; // while there is doubt
-const PING_SLOW = 1000; // after PING_LONG of doubt
+const SIGN_EVERY = 500; // ms between two signs of life: a ping is sent so that its answer comes by then
+const ASK_LEAST = 100; // ms after a sign that no ping is sent
+const ASK_LATE = 2000; // while we send no media and others are heard: only the way out is not known
+/** ms after which a ping is repeated at least, and at most, while it is not known whether the path works. */
+const REPEAT = Object.freeze({ least: 20, most: 100, share: 1 / 8 }); // share: of the round trip
+const TALKS = 1000; // ms after media was sent that it counts as talking
+const IDLE_FACTOR = 2; // who does not talk repeats pings less often
+const PING_REPEAT = 200; // after BREAK_AFTER
+const PING_SLOW = 1000; // after PING_LONG
 const PING_LONG = 10_000;
 const HURRY_AFTER = 1000; // ms, and four round trips, of silence that are enough after hurry()
 
 /**
- * What a look needs to know of a session.
- * @typedef {object} Signs
- * @property {number} sent packets, ever
- * @property {number} rtt ms
- * @property {number} heardAt when something came last
+ * What a look needs to know of a session's path.
+ * @typedef {import('./session-signs.js').PathSigns & {mediaAt: number}} Path mediaAt: when media was sent last
  */
 
 export class Liveness {
   /** The circuit breaker is open: no media. */
   stopped = false;
+  /** When something came last. */
+  heardAt = -Infinity;
 
-  #pinger = new Pinger();
+  #signs = new Signs();
+  /** When the first of the pings was sent that nothing answered. @type {number | null} */ #asked = null;
+  #pinged = -Infinity; // when the last one was sent
   /** Since when sent packets have shown no sign of arriving. @type {number | null} */ #waiting = null;
   /** When hurry was called last, until something is heard. @type {number | null} */ #hurried = null;
+
+  /** Whether what we send arrives. */
+  get up() {
+    return this.stopped ? 'lost' : this.#signs.up;
+  }
+
+  /** Whether anything comes. */
+  get down() {
+    return this.#signs.down;
+  }
+
+  /** Whether a ping is not answered. */
+  get asking() {
+    return this.#asked !== null;
+  }
+
+  /** The path is another one. @param {number} now */
+  moved(now) {
+    this.#signs.reset(now);
+    this.heardAt = now; // a handshake is as good as a packet
+    this.#hurried = null;
+  }
 
   /** Notes that something is sent that the relay will report. @param {number} now */
   expect(now) {
     this.#waiting ??= now;
   }
 
-  /** Notes that what is sent arrives. */
-  progress() {
-    this.#waiting = null;
+  /** Notes that what is sent arrives. @param {number} now */
+  progress(now) {
+    this.#waiting = this.#asked = null;
     this.stopped = false;
+    this.#signs.arrived(now);
   }
 
-  /** Notes that something came. */
-  heard() {
+  /** Notes that something came. @param {number} now */
+  heard(now) {
+    this.heardAt = now;
     this.#hurried = null;
+    this.#signs.heard(now);
   }
 
-  /** Notes a pong. */
-  answered() {
-    this.#pinger.answered();
-    this.progress();
-  }
-
-  /** Notes that a ping is sent whose answer matters. @param {number} now */
-  ask(now) {
-    this.#pinger.ask(now);
+  /** Notes that a ping is sent. @param {number} now */
+  pinged(now) {
+    this.#asked ??= now;
+    this.#pinged = now;
+    this.expect(now);
+    this.#signs.asked(now);
   }
 
   /** Makes silence noticed sooner, since the network may be another one. @param {number} now */
   hurry(now) {
     this.#hurried = now;
+    this.#asked = null; // asked anew
   }
 
   /**
-   * Tells what is to be done now.
-   * @param {number} now @param {Signs} signs
-   * @returns {{ping: boolean, silent: boolean}} silent: nothing is heard though it was asked
+   * Judges the silence so far.
+   * @param {number} now @param {Path} path
+   * @returns {boolean} nothing is heard though it was asked: the path is to be given up
    */
-  check(now, { sent, rtt, heardAt }) {
-    const unsure = this.#waiting === null ? 0 : now - this.#waiting;
-    if (unsure > BREAK_AFTER) this.stopped = true;
-    const doubt = unsure > DOUBT_AFTER + rtt;
-    const ping = this.#pinger.due(now, sent, doubt, doubt && unsure <= BREAK_AFTER);
-    const hurried = this.#hurried !== null && now - this.#hurried > HURRY_AFTER + 4 * rtt;
-    return { ping, silent: this.#pinger.asked !== null && (hurried || now - heardAt > SILENT_AFTER) };
+  check(now, path) {
+    if (this.#waiting !== null && now - this.#waiting > BREAK_AFTER) this.stopped = true;
+    this.#signs.judge(now, path);
+    if (this.#asked === null) return false;
+    const hurried = this.#hurried !== null && now - this.#hurried > HURRY_AFTER + 4 * path.rtt;
+    return hurried || now - this.heardAt > SILENT_AFTER;
   }
-
-  /** Whether a ping is not answered. */
-  get asking() {
-    return this.#pinger.asked !== null;
-  }
-
-  /** Returns when there will be doubt if nothing shows that what was sent arrives. @param {number} rtt */
-  doubtAt(rtt) {
-    return this.#waiting === null ? Infinity : this.#waiting + DOUBT_AFTER + rtt;
-  }
-}
-
-/** Decides when to ping. */
-export class Pinger {
-  /**
-   * When the first of the pings was sent that were not answered; null: none is open.
-   * @type {number | null}
-   */
-  asked = null;
-
-  #last = -Infinity;
-  #count = -1; // packets sent, at the last look
-  #sentAt = 0;
 
   /**
-   * Tells whether to ping now.
-   * @param {number} now @param {number} sent how many packets were ever sent
-   * @param {boolean} doubt it is not sure that they arrive
-   * @param {boolean} hurry and the circuit breaker is about to open
+   * Returns when the next ping is due. One asks after a while without a sign; when its answer is overdue, many
+   * follow, so that it is known soon whether that is loss or the end of the path.
+   * @param {Path} path @param {number} now
    */
-  due(now, sent, doubt, hurry) {
-    if (sent !== this.#count) {
-      this.#count = sent;
-      this.#sentAt = now;
+  pingAt(path, now) {
+    const talks = now - path.mediaAt < TALKS;
+    if (this.#asked === null) {
+      const { arrivedAt } = this.#signs;
+      const wait = Math.max(SIGN_EVERY - path.rtt, ASK_LEAST);
+      return talks
+        ? arrivedAt + wait
+        : Math.min(Math.max(arrivedAt, this.heardAt) + wait, arrivedAt + ASK_LATE);
     }
-    if (this.asked !== null || doubt) {
-      if (now - this.#last < this.#every(now, hurry)) return false;
-    } else if (now - this.#sentAt < PING_IDLE) {
-      return false;
-    }
-    this.asked ??= now;
-    this.#last = now;
-    return true;
+    const overdue = this.#asked + patience(path);
+    return Math.max(overdue, this.#pinged + this.#repeat(path, talks, now - this.#asked));
   }
 
   /**
-   * Returns the time between two pings. In a hurry it is a tick: many must be lost in a row, there or back,
-   * for loss alone to open the breaker.
-   * @param {number} now @param {boolean} hurry
+   * @param {Path} path @param {boolean} talks @param {number} asking for how many ms
+   * @returns {number} ms between two pings
    */
-  #every(now, hurry) {
-    if (hurry) return TICK_EVERY;
-    return this.asked !== null && now - this.asked > PING_LONG ? PING_SLOW : PING_REPEAT;
-  }
-
-  /** Notes that a ping is sent whose answer matters: until one comes it is repeated. @param {number} now */
-  ask(now) {
-    this.asked = now;
-    this.#last = now;
-  }
-
-  /** Notes a pong. */
-  answered() {
-    this.asked = null;
+  #repeat({ rtt }, talks, asking) {
+    if (asking > PING_LONG) return PING_SLOW;
+    if (asking > BREAK_AFTER) return PING_REPEAT;
+    const { least, most, share } = REPEAT;
+    return Math.min(Math.max(rtt * share, least), most) * (talks ? 1 : IDLE_FACTOR);
   }
 }
 

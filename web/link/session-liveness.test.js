@@ -1,50 +1,208 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { BREAK_AFTER, DOUBT_AFTER, Pinger, TICK_EVERY, parsePing, pingData } from './session-liveness.js';
+import { random } from './lab.test.js';
+import { BREAK_AFTER, Liveness, parsePing, pingData } from './session-liveness.js';
+import { LOOK_EVERY } from './session-signs.js';
 
-/** Runs a pinger every 50 ms and returns when it wanted a ping. */
-function pings(p, from, to, state) {
-  const at = [];
-  for (let now = from; now < to; now += TICK_EVERY) {
-    if (p.due(now, state.sent, false, false)) {
-      at.push(now);
-      state.sent++;
+/** A client and a relay that answers pings and reports once a second, over a path; time goes by in looks. */
+class Life {
+  live = new Liveness();
+  now = 1000;
+  pings = [];
+  #under = []; // what is under way: {at, what}
+  #reported = 0;
+
+  constructor({ delay = 20, loss = 0, talks = true, seed = 1, jitter = 0 } = {}) {
+    Object.assign(this, { delay, loss, talks, jitter, dead: false, believed: 1 - (1 - loss) ** 2 });
+    this.random = random(seed);
+    this.live.moved(this.now);
+    this.#ping();
+  }
+
+  get path() {
+    const { delay, talks, now, believed, jitter } = this;
+    return { rtt: 2 * delay, spread: jitter / 2, loss: believed, mediaAt: talks ? now : -Infinity };
+  }
+
+  #send(what) {
+    if (this.dead || this.random() < this.loss) return;
+    this.#under.push({ at: this.now + this.delay + this.random() * this.jitter, what });
+  }
+
+  #ping() {
+    this.pings.push(this.now);
+    this.live.pinged(this.now);
+    this.#send('ping');
+  }
+
+  /** Lets ms pass; look is called after each look. Returns whether it was told of silence. */
+  run(ms, look = () => {}) {
+    let silent = false;
+    for (const end = this.now + ms; this.now < end; ) {
+      this.now += LOOK_EVERY;
+      this.#arrive();
+      if (this.talks && this.now - this.#reported >= 1000) {
+        this.#reported = this.now;
+        this.#send('report');
+      }
+      if (this.live.pingAt(this.path, this.now) <= this.now) this.#ping();
+      silent = this.live.check(this.now, this.path) || silent;
+      look();
+    }
+    return silent;
+  }
+
+  #arrive() {
+    const here = this.#under.filter(({ at }) => at <= this.now);
+    this.#under = this.#under.filter(({ at }) => at > this.now);
+    for (const { what } of here) {
+      if (what === 'ping') {
+        this.#send('answer');
+      } else {
+        this.live.heard(this.now);
+        this.live.progress(this.now);
+      }
     }
   }
-  return at;
+
+  /** Returns after how many ms the verdict is one of these, within limit. */
+  until(verdicts, limit = 20_000) {
+    const from = this.now;
+    while (!verdicts.includes(this.live.up)) {
+      this.run(LOOK_EVERY);
+      assert.ok(this.now - from <= limit, `it is ${this.live.up} after ${limit} ms, not ${verdicts}`);
+    }
+    return this.now - from;
+  }
 }
 
-test('after 2 s without a packet it pings, and repeats that until there is an answer', () => {
-  const p = new Pinger();
-  const state = { sent: 0 };
-  const at = pings(p, 0, 30_000, state);
-  assert.equal(at[0], 2000);
-  for (let i = 1; i < at.length; i++) {
-    assert.equal(at[i] - at[i - 1], at[i] > 12_200 ? 1000 : 200, `at ${at[i]}`);
-  }
-  p.answered();
-  assert.deepEqual(pings(p, 30_000, 31_000, state), []);
+test('nothing is said of a path before it was measured', () => {
+  const life = new Life();
+  assert.equal(life.live.up, 'measuring');
+  assert.ok(life.until(['alive']) <= 1200);
+  life.live.moved(life.now);
+  assert.deepEqual([life.live.up, life.live.down], ['measuring', 'measuring']);
+  const never = new Life();
+  never.dead = true;
+  assert.ok(never.until(['doubt']) < 4000, 'a path that never worked');
 });
 
-test('who sends does not ping', () => {
-  const p = new Pinger();
-  for (let i = 0; i < 200; i++) assert.equal(p.due(i * TICK_EVERY, Math.floor(i / 20), false, false), false);
+/** The greatest of the times until a verdict after the path died, over 100 moments. */
+function slowest(how, verdicts) {
+  let most = 0;
+  for (let seed = 1; seed <= 100; seed++) {
+    const life = new Life({ ...how, seed });
+    life.run(10_000 + 20 * seed);
+    while (life.live.up !== 'alive') life.run(100);
+    life.dead = true;
+    most = Math.max(most, life.until(verdicts));
+  }
+  return most;
+}
+
+test('the end of a path is in doubt within a second, and known soon after', (t) => {
+  for (const [how, doubt, lost] of [
+    [{}, 800, 1560], // ms after which it is in doubt, and known, at the latest
+    [{ talks: false }, 880, 1840],
+    [{ delay: 50 }, 900, 1600],
+    [{ delay: 150 }, 1280, 2240],
+    [{ loss: 0.05 }, 800, 1560],
+    [{ loss: 0.3 }, 880, 1560],
+    [{ loss: 0.6 }, 1400, 1660],
+    [{ loss: 0.3, delay: 150 }, 1440, 2240],
+    [{ loss: 0.6, delay: 150 }, 2500, 3000],
+    [{ loss: 0.6, delay: 400 }, 5540, 5540], // by the breaker
+  ]) {
+    const times = [slowest(how, ['doubt', 'lost']), slowest(how, ['lost'])];
+    t.diagnostic(`${JSON.stringify(how)}: doubt ${times[0]} ms, lost ${times[1]} ms`);
+    assert.ok(times[0] <= doubt && times[1] <= lost, `${JSON.stringify(how)}: ${times} ms`);
+  }
 });
 
-test('pings before the breaker opens are many', () => {
-  const p = new Pinger();
-  const second = new Array(20).fill(0);
-  let sent = 0;
-  for (let now = 0; now < 20_000; now += TICK_EVERY) {
-    if (p.due(now, sent, now > DOUBT_AFTER, now > DOUBT_AFTER && now <= BREAK_AFTER)) {
-      second[Math.floor(now / 1000)]++;
-      sent++;
-    }
+test('loss and delay are no doubt', () => {
+  for (const [how, most] of [ // most: shares of the time in doubt, and lost
+    [{}, [0, 0]], [{ loss: 0.1 }, [0, 0]], [{ loss: 0.3, delay: 100 }, [0.001, 0]],
+    [{ loss: 0.6 }, [0.01, 0.0005]], [{ loss: 0.6, delay: 400 }, [0.01, 0.0005]],
+    [{ loss: 0.6, delay: 400, jitter: 200 }, [0.01, 0.0005]], [{ delay: 800, jitter: 300 }, [0, 0]],
+    [{ loss: 0.6, talks: false }, [0.01, 0.0005]],
+  ]) {
+    const life = new Life(how);
+    const count = { all: 0, doubt: 0, lost: 0, alive: 0, measuring: 0 };
+    life.run(20_000);
+    let stopped = false;
+    life.run(600_000, () => {
+      count.all++;
+      count[life.live.up]++;
+      stopped ||= life.live.stopped;
+    });
+    const shares = [count.doubt / count.all, count.lost / count.all];
+    assert.ok(shares[0] <= most[0] && shares[1] <= most[1], `${JSON.stringify(how)}: ${shares}`);
+    assert.equal(stopped, false, 'the breaker');
   }
-  [0, 9, 20, 20, 20, 5, 5, 5, 5, 5, 5, 3, 1, 1, 1, 1, 1, 1, 1, 1].forEach((want, i) => {
-    assert.ok(Math.abs(second[i] - want) <= 2, `${second[i]} pings in second ${i}: ${second}`);
-  });
+});
+
+test('loss that begins is seldom taken for the end', () => {
+  let lost = 0;
+  for (let seed = 1; seed <= 300; seed++) {
+    const life = new Life({ seed });
+    life.run(5000 + 20 * seed);
+    life.loss = 0.6; // and is not known yet
+    life.run(3000, () => { lost += life.live.up === 'lost' ? 1 : 0; });
+  }
+  assert.ok(lost < 300 * 3 * 50 * 0.002, `${lost} looks of 45000`);
+});
+
+test('it lives again with the first sign', () => {
+  const life = new Life();
+  life.run(5000);
+  life.dead = true;
+  assert.equal(life.run(10_000), true, 'the silence was not told');
+  assert.deepEqual([life.live.up, life.live.down, life.live.stopped], ['lost', 'lost', true]);
+  life.dead = false;
+  assert.ok(life.until(['alive']) <= 400);
+  assert.equal(life.live.stopped, false);
+});
+
+test('only the way out is dead', () => {
+  const life = new Life();
+  life.run(5000);
+  life.dead = true;
+  life.run(2000, () => life.live.heard(life.now));
+  assert.deepEqual([life.live.up, life.live.down], ['lost', 'alive']);
+});
+
+test('what came while the program stood still is handled before anything is judged', () => {
+  const life = new Life();
+  life.run(5000);
+  life.run(560); // a ping may be open
+  life.now += 3000;
+  life.live.check(life.now, life.path);
+  life.live.check(life.now + 1, life.path);
+  assert.equal(life.live.up, 'alive');
+});
+
+test('pings: how many, and what that costs', () => {
+  /** Pings a second. */
+  const rate = (how, change = () => {}) => {
+    const life = new Life(how);
+    life.run(10_000);
+    life.pings = [];
+    life.run(60_000, () => change(life));
+    return life.pings.length / 60;
+  };
+  assert.ok(rate({}) <= 2, 'between reports, while we talk');
+  assert.ok(rate({ talks: false }) <= 2);
+  assert.ok(rate({ talks: false }, (life) => life.live.heard(life.now)) <= 0.5, 'others are heard');
+  const life = new Life();
+  life.run(10_000);
+  life.dead = true;
+  life.pings = [];
+  life.run(20_000);
+  const from = life.now - 20_000;
+  const between = (a, b) => life.pings.filter((at) => at - from >= a && at - from < b).length;
+  assert.ok(between(0, BREAK_AFTER) <= 250 && between(1000, BREAK_AFTER) >= 50, 'before the breaker opens');
+  assert.ok(between(7000, 10_000) <= 16 && between(12_000, 20_000) <= 9, 'after it');
 });
 
 test('what a ping holds comes back', () => {

@@ -5,6 +5,7 @@ const METER_REST = 1000; // after so long without media its rate is measured ane
 const METER_FIRST = 200; // for so long nothing is known of it then
 
 /** @typedef {{at: number, bytes: number}} Look the count at a time */
+/** @typedef {import('./session-reports-out.js').ReceiveStats} ReceiveStats */
 
 /** Tells the rate of about the last second, or since it began after a rest. */
 export class Meter {
@@ -36,8 +37,10 @@ export class Meter {
   }
 }
 
-const LOSS_EVERY = 1000; // ms over which the share of lost packets is taken, at least
-const LOSS_PACKETS = 100; // about so many of the last packets count
+const LOSS_EVERY = 200; // ms over which the share of lost packets is taken, at least,
+const LOSS_LEAST = 10; // and packets, but
+const LOSS_LONG = 1000; // ms are enough
+const LOSS_PACKETS = 50; // about so many of the last packets count
 
 /** Tells the share of packets lost on the way here, of what the window and the count of packets say. */
 export class LossMeter {
@@ -49,12 +52,24 @@ export class LossMeter {
   #received = 0;
 
   /**
+   * What comes from now on goes another way: what was measured says nothing of it.
+   * @param {number} next as for sample @param {number} received @param {number} now
+   */
+  reset(next, received, now) {
+    this.loss = 0;
+    this.#at = now;
+    this.#next = next;
+    this.#received = received;
+  }
+
+  /**
    * Notes one above the highest counter received, and how many packets came.
    * @param {number} next @param {number} received @param {number} now
    */
   sample(next, received, now) {
     const expected = next - this.#next;
-    if (now - this.#at < LOSS_EVERY || expected === 0) return;
+    const enough = expected >= LOSS_LEAST && now - this.#at >= LOSS_EVERY;
+    if (!enough && (expected === 0 || now - this.#at < LOSS_LONG)) return;
     const lost = Math.min(Math.max(1 - (received - this.#received) / expected, 0), 1);
     this.loss += Math.min(1, expected / LOSS_PACKETS) * (lost - this.loss);
     this.#at = now;
@@ -78,12 +93,30 @@ export class Traffic {
     if (media) this.#media += bytes;
   }
 
-  /** Samples them. @param {import('./session-reports-out.js').ReceiveStats} recv @param {number} now */
+  /** Samples them. @param {ReceiveStats} recv @param {number} now */
   sample(recv, now) {
     this.#up.sample(this.#sent, now);
     this.#down.sample(recv.bytes, now);
     this.#loss.sample(recv.window.next, recv.received, now);
     this.#mediaUp.sample(this.#media, now);
+  }
+
+  /** Samples what was lost on the way here. @param {ReceiveStats} recv @param {number} now */
+  heard(recv, now) {
+    this.#loss.sample(recv.window.next, recv.received, now);
+  }
+
+  /**
+   * The packets from counter next on come another way.
+   * @param {ReceiveStats} recv @param {number} next @param {number} now
+   */
+  moved(recv, next, now) {
+    this.#loss.reset(next, recv.received, now);
+  }
+
+  /** Share of packets lost on the way here. */
+  get lossDown() {
+    return this.#loss.loss;
   }
 
   /** Returns bytes a second of media sent lately. @param {number} now */
@@ -94,7 +127,7 @@ export class Traffic {
 
   /**
    * Returns bits a second, and the share of packets lost on the way here.
-   * @param {import('./session-reports-out.js').ReceiveStats} recv @param {number} now
+   * @param {ReceiveStats} recv @param {number} now
    */
   rates(recv, now) {
     return {

@@ -5,6 +5,8 @@
 /** How many of the newest packets a sender knows the sending time of. */
 export const SENT_RING = 256;
 
+const LOSS_PACKETS = 50; // about so many of the newest packets count
+
 /** Bounds what one sample of a relay may claim, in ms. */
 export const MAX_SAMPLE = 60_000;
 
@@ -30,6 +32,8 @@ export class SentTimes {
 export class SendStats {
   /** ms, smoothed as in RFC 6298; 0: not measured yet. */
   rtt = 0;
+  /** How much round trips differ, in ms: RTTVAR of RFC 6298. */
+  spread = 0;
   /** Interarrival jitter, RFC 3550, section 6.4.1, in ms. */
   jitter = 0;
   /** Share of packets lost, smoothed over some seconds. */
@@ -44,6 +48,13 @@ export class SendStats {
   sampled = 0;
 
   /** @type {Report | null} */ #last = null;
+  #from = 0; // the first counter that went the present way
+
+  /** The packets from next on go another way: what was measured says nothing of it. @param {number} next */
+  reset(next) {
+    this.rtt = this.spread = this.jitter = this.loss = this.sample = 0;
+    this.#from = next;
+  }
 
   /** One above the highest counter that was reported. */
   get acked() {
@@ -80,7 +91,13 @@ export class SendStats {
   roundTrip(sample) {
     if (!(sample > 0 && sample <= MAX_SAMPLE)) return;
     this.sample = sample;
-    this.rtt = this.rtt === 0 ? sample : this.rtt + (sample - this.rtt) / 8;
+    if (this.rtt === 0) {
+      this.rtt = sample;
+      this.spread = sample / 2;
+    } else {
+      this.spread += (Math.abs(sample - this.rtt) - this.spread) / 4;
+      this.rtt += (sample - this.rtt) / 8;
+    }
   }
 
   /**
@@ -114,9 +131,11 @@ export class SendStats {
         this.bursts[i] += (n - last.bursts[i] + 256) % 256;
       });
     }
+    const known = last && last.highest >= this.#from;
+    if (!known) expected = Math.max(0, p.highest + 1 - this.#from); // of what went before nothing is told
     if (expected === 0) return;
     const loss = 1 - Math.min(1, got / expected);
-    const weight = last ? Math.min(1, expected / 100) : 1; // about the last 100 packets count
+    const weight = known ? Math.min(1, expected / LOSS_PACKETS) : 1;
     this.loss += weight * (loss - this.loss);
   }
 }

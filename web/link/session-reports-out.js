@@ -31,8 +31,6 @@ export class ReceiveStats {
   /** @type {number[]} */ bursts = [0, 0, 0, 0, 0, 0];
   /** Something came since the last report that wants one. */
   eliciting = false;
-  /** When the newest packet came. */
-  heardAt = -Infinity;
   /** ms between reports. */
   interval = 0;
 
@@ -59,7 +57,6 @@ export class ReceiveStats {
     this.window.accept(counter);
     this.received++;
     this.bytes += size;
-    this.heardAt = now;
     if (newest) {
       if (this.#recent.length > REPORT_SAMPLES) this.#recent.shift();
       this.#recent.push({ counter, at: now });

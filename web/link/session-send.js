@@ -20,6 +20,8 @@ export class Sender {
   /** @type {Carrier | null} */ carrier = null;
   /** When `carrier` was installed. */
   since = 0;
+  /** When media was sent last. */
+  mediaAt = -Infinity;
   /** Packets sent: the counter of the next one. */
   packets = 0;
   aliases = new OwnAliases();
@@ -37,6 +39,7 @@ export class Sender {
     const other = this.carrier?.kind !== carrier.kind;
     this.carrier = carrier;
     this.since = now;
+    this.stats.reset(this.packets);
     return other;
   }
 
@@ -56,10 +59,12 @@ export class Sender {
   /**
    * Sends a media frame, in its short form once the relay has acknowledged the alias.
    * @param {number} now @param {bigint} kid @param {number} ctr @param {Bytes} ciphertext
+   * @param {...Bytes} before frames that are sent in front of it
    */
-  media(now, kid, ctr, ciphertext) {
+  media(now, kid, ctr, ciphertext, ...before) {
     const { alias, known } = this.aliases.of(kid);
-    this.transmit(now, true, appendMedia({ alias, kid, ctr, ciphertext, long: !known }, true));
+    this.mediaAt = now;
+    this.transmit(now, true, ...before, appendMedia({ alias, kid, ctr, ciphertext, long: !known }, true));
   }
 
   /**
@@ -69,6 +74,12 @@ export class Sender {
    */
   report(report, now) {
     return this.stats.report(report, this.packets, this.#times, now);
+  }
+
+  /** What is known about the path, for who asks whether it works. */
+  get signs() {
+    const { rtt, spread, loss } = this.stats;
+    return { rtt, spread, loss: 1 - (1 - loss) * (1 - this.traffic.lossDown), mediaAt: this.mediaAt };
   }
 
   /** What is known about the path, for the pacer. @param {number} now */

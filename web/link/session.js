@@ -13,6 +13,7 @@ import * as wire from '../wire/frame.js';
 import { appendReport } from '../wire/report.js';
 import { Aliases } from './session-aliases.js';
 import { IDLE_TICK, Liveness, TICK_EVERY, parsePing, pingData } from './session-liveness.js';
+import { LOOK_EVERY } from './session-signs.js';
 import { REPORT_SLACK, ReceiveStats } from './session-reports-out.js';
 import { PACKET_OVERHEAD, Sender } from './session-send.js';
 import { UrgentIn, UrgentOut } from './session-urgent.js';
@@ -35,10 +36,17 @@ export class Session {
   /** @type {any} */ #timer = null;
   #timerAt = Infinity;
 
-  /** @param {SessionHandler} handler @param {Clock} clock */
-  constructor(handler, clock) {
+  #asks;
+  /** The carrier in use, until something came on it. @type {Carrier | null} */ #unheard = null;
+
+  /**
+   * @param {SessionHandler} handler @param {Clock} clock
+   * @param {{asks?: boolean}} [how] asks: for signs of life, as clients do
+   */
+  constructor(handler, clock, { asks = true } = {}) {
     this.#handler = handler;
     this.#clock = clock;
+    this.#asks = asks;
   }
 
   /** Whether the session has ended. */
@@ -54,9 +62,10 @@ export class Session {
     if (this.#ended) return;
     const now = this.#clock.now();
     if (this.#send.install(carrier, now)) this.#urgentOut.pace.forget();
-    this.#recv.heardAt = now; // a handshake is as good as a packet
-    this.#live.heard();
-    carrier.onpacket = (packet) => this.receive(packet);
+    this.#live.moved(now);
+    this.#send.traffic.moved(this.#recv, this.#recv.window.next, now);
+    this.#unheard = carrier;
+    carrier.onpacket = (packet) => this.receive(packet, carrier);
     this.ask();
   }
 
@@ -67,8 +76,8 @@ export class Session {
 
   // Receiving.
 
-  /** Handles a packet. @param {Bytes} packet */
-  receive(packet) {
+  /** Handles a packet that came on a carrier. @param {Bytes} packet @param {Carrier} carrier */
+  receive(packet, carrier) {
     if (this.#ended) return;
     const now = this.#clock.now();
     try {
@@ -76,7 +85,7 @@ export class Session {
       const counter = wire.decodeCounter(low, 32, this.#recv.window.next);
       if (this.#recv.window.judge(counter) !== 'new') return;
       this.#recv.packet(counter, packet.length + PACKET_OVERHEAD - wire.PACKET_HEADER, now);
-      this.#live.heard();
+      this.#heard(counter, carrier, now);
       for (const frame of wire.frames(frames)) {
         this.#frame(frame, now, counter);
         if (this.#ended) return;
@@ -85,6 +94,16 @@ export class Session {
       if (!(error instanceof FormatError)) this.#handler.failed(error);
     }
     this.#report(now, 0);
+  }
+
+  /** Notes that a packet came. @param {number} counter @param {Carrier} carrier @param {number} now */
+  #heard(counter, carrier, now) {
+    if (this.#unheard === carrier) {
+      this.#send.traffic.moved(this.#recv, counter + 1, now);
+      this.#unheard = null;
+    }
+    if (this.#send.carrier === carrier) this.#live.heard(now); // another one says nothing of the way in use
+    this.#send.traffic.heard(this.#recv, now);
   }
 
   /** @param {wire.Frame} frame @param {number} now @param {number} packet its counter */
@@ -111,7 +130,7 @@ export class Session {
       case 'urgentAck': {
         const done = this.#urgentOut.ack(frame, now);
         this.#sendDue(now);
-        this.#live.progress();
+        this.#live.progress(now);
         this.#callAll(done, true);
         break;
       }
@@ -158,14 +177,14 @@ export class Session {
       this.#send.stats.roundTrip(now - at);
       this.#urgentOut.pace.pong(now, kind, now - at);
     }
-    this.#live.answered();
+    this.#live.progress(now);
   }
 
   /** Takes the relay's report. @param {wire.Report} report @param {number} now */
   #reported(report, now) {
     if (this.#send.report(report, now)) {
       this.#urgentOut.pace.alone(now, this.#send.stats.sampled, this.#send.stats.sample);
-      this.#live.progress();
+      this.#live.progress(now);
     }
   }
 
@@ -178,14 +197,15 @@ export class Session {
   // Sending.
 
   /**
-   * Sends a media frame, the only one of its packet. It never blocks.
+   * Sends a media frame, and in front of it a ping that is due. It never blocks.
    * @param {bigint} kid @param {number} ctr @param {Bytes} ciphertext 1 to 1100 bytes
    */
   sendMedia(kid, ctr, ciphertext) {
     if (!this.#live.stopped && this.#send.carrier) {
       const now = this.#clock.now();
       this.#live.expect(now);
-      this.#send.media(now, kid, ctr, ciphertext);
+      const ping = this.#pingDue(now) ? [this.#makePing(now, false)] : [];
+      this.#send.media(now, kid, ctr, ciphertext, ...ping);
     }
   }
 
@@ -220,9 +240,8 @@ export class Session {
 
   /** Pings until there is an answer. */
   ask() {
-    const now = this.#clock.now();
-    this.#live.ask(now);
-    this.#ping(now);
+    if (!this.#asks) return;
+    this.#ping(this.#clock.now());
     this.#wakeSoon();
   }
 
@@ -236,10 +255,18 @@ export class Session {
 
   /** @param {number} now */
   #ping(now) {
-    if (this.#send.carrier) {
-      this.#live.expect(now);
-      this.#transmit(wire.appendEcho('ping', pingData(now, 0), true));
-    }
+    if (this.#send.carrier) this.#transmit(this.#makePing(now, true));
+  }
+
+  /** @param {number} now @param {boolean} last frame of its packet */
+  #makePing(now, last) {
+    this.#live.pinged(now);
+    return wire.appendEcho('ping', pingData(now, 0), last);
+  }
+
+  /** @param {number} now */
+  #pingDue(now) {
+    return this.#asks && this.#live.pingAt(this.#send.signs, now) <= now;
   }
 
   /** @param {...Bytes} frames sent as one packet, without media */
@@ -276,10 +303,10 @@ export class Session {
 
   /** @param {number} now */
   #nextTick(now) {
-    if (this.#urgentOut.size > 0 || this.#live.asking) return now + TICK_EVERY;
     const report = this.#recv.eliciting ? this.#recv.dueAt + REPORT_SLACK : Infinity;
-    const next = Math.min(now + IDLE_TICK, report, this.#live.doubtAt(this.#send.stats.rtt));
-    return Math.max(next, now + TICK_EVERY);
+    const ping = this.#asks ? this.#live.pingAt(this.#send.signs, now) : Infinity;
+    const soon = this.#urgentOut.size > 0 || this.#live.asking ? TICK_EVERY : IDLE_TICK;
+    return Math.max(Math.min(Math.max(Math.min(now + soon, report), now + TICK_EVERY), ping), now + LOOK_EVERY);
   }
 
   /**
@@ -293,15 +320,10 @@ export class Session {
     }
   }
 
-  /**
-   * Pings while it is not sure that the path works, and tells of the silence when that lasts.
-   * @param {number} now
-   */
+  /** Pings if it is time to, and tells of the silence when that lasts. @param {number} now */
   #doubt(now) {
-    const signs = { sent: this.#send.packets, rtt: this.#send.stats.rtt, heardAt: this.#recv.heardAt };
-    const { ping, silent } = this.#live.check(now, signs);
-    if (ping) this.#ping(now);
-    if (silent) this.#call(() => this.#handler.silent());
+    if (this.#pingDue(now)) this.#ping(now);
+    if (this.#live.check(now, this.#send.signs)) this.#call(() => this.#handler.silent());
   }
 
   // The end.
@@ -353,9 +375,14 @@ export class Session {
 
   // What it knows.
 
+  /** When something came last. */
+  get heardAt() {
+    return this.#live.heardAt;
+  }
+
   /**
    * How good the path is: shares of packets lost (0 to 1), ms, bits a second with headers; since: of the path
-   * in use.
+   * in use; up, down: whether anything gets through.
    */
   quality() {
     const { carrier, since, stats, traffic } = this.#send;
@@ -368,6 +395,8 @@ export class Session {
       since,
       queued: carrier?.queued() ?? 0,
       stopped: this.#live.stopped,
+      up: this.#live.up,
+      down: this.#live.down,
     };
   }
 }

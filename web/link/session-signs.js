@@ -1,0 +1,129 @@
+/**
+ * Whether what we send arrives, and whether anything comes: judged by the pings that nothing answers, as soon
+ * as loss alone hardly explains that (docs/protocol.md, section 6). It is pure.
+ *
+ *     measuring ──some signs──> alive ──silence, hardly chance──> doubt ──and for longer──> lost
+ *                                 ^                                |                         |
+ *                                 +───────────── a sign ───────────+─────────────────────────+
+ *
+ * A sign is, on the way out, what says that packets arrive over there; on the way in, any packet.
+ */
+
+/** @typedef {'measuring' | 'alive' | 'doubt' | 'lost'} Verdict */
+
+/**
+ * What is known of the path.
+ * @typedef {object} PathSigns
+ * @property {number} rtt ms; 0: unknown
+ * @property {number} spread of the round trip, ms
+ * @property {number} loss share of round trips of which a packet was lost, lately; 0 to 1
+ */
+
+/** Signs that must have come before anything is said of a path. */
+export const MEASURE_SIGNS = 3;
+/** ms of silence before a path is called lost: a delay that grew must not be taken for that. */
+export const LOST_AFTER = 1500;
+
+const UNKNOWN_RTT = 500; // ms
+const LATE = 50; // ms, and four times its spread, that an answer may take longer than a round trip
+const DOUBT_CHANCE = 0.002; // that loss alone explains the silence, below which there is doubt
+const LOST_CHANCE = 0.0002;
+// Loss may have grown a moment ago: less than this is not believed, of round trips.
+const DOUBT_LOSS = 0.3;
+const LOST_LOSS = 0.75;
+const NEW_LOSS = 0.85; // of a path of which nothing is known
+const MOST_LOSS = 0.95;
+/** ms between two looks. */
+export const LOOK_EVERY = 20;
+const MAX_OPEN = 512;
+
+/** Returns how long an answer to a ping may take, in ms. @param {PathSigns} path */
+export function patience({ rtt, spread }) {
+  return (rtt || UNKNOWN_RTT) + Math.max(LATE, 4 * spread);
+}
+
+/** One direction. */
+class Way {
+  /** @type {Verdict} */ verdict = 'measuring';
+  at = -Infinity; // when the last sign came
+  #signs = 0;
+
+  /** @param {number} now */
+  sign(now) {
+    this.at = now;
+    this.#signs = Math.min(this.#signs + 1, MEASURE_SIGNS);
+    if (this.#signs >= MEASURE_SIGNS) this.verdict = 'alive';
+  }
+
+  /** The path is another one, of which this moment is the first sign. @param {number} now */
+  reset(now) {
+    this.at = now;
+    this.#signs = 0;
+    this.verdict = 'measuring';
+  }
+
+  /** @param {number} now @param {number} silent pings that should have been answered @param {number} loss */
+  judge(now, silent, loss) {
+    const share = Math.min(this.#signs < MEASURE_SIGNS ? Math.max(loss, NEW_LOSS) : loss, MOST_LOSS);
+    if (now - this.at > LOST_AFTER && Math.max(share, LOST_LOSS) ** silent < LOST_CHANCE) {
+      this.verdict = 'lost';
+    } else if (this.verdict !== 'lost' && Math.max(share, DOUBT_LOSS) ** silent < DOUBT_CHANCE) {
+      this.verdict = 'doubt';
+    }
+  }
+}
+
+export class Signs {
+  #up = new Way();
+  #down = new Way();
+  /** When pings were sent that nothing answered, the oldest first. @type {number[]} */ #open = [];
+  // The last two looks. What came while this program stood still is handled after the first look that follows.
+  #look = { now: -Infinity, before: -Infinity };
+
+  /** @returns {Verdict} whether what we send arrives */
+  get up() {
+    return this.#up.verdict;
+  }
+
+  /** @returns {Verdict} whether anything comes */
+  get down() {
+    return this.#down.verdict;
+  }
+
+  /** When it last was sure that what we send arrives. */
+  get arrivedAt() {
+    return this.#up.at;
+  }
+
+  /** The path is another one. @param {number} now */
+  reset(now) {
+    this.#up.reset(now);
+    this.#down.reset(now);
+    this.#open = [];
+  }
+
+  /** Notes a sign that what we send arrives. @param {number} now */
+  arrived(now) {
+    this.#up.sign(now);
+    this.#open = [];
+  }
+
+  /** Notes that a packet came. @param {number} now */
+  heard(now) {
+    this.#down.sign(now);
+  }
+
+  /** Notes that a ping is sent. @param {number} now */
+  asked(now) {
+    if (this.#open.length < MAX_OPEN) this.#open.push(now);
+  }
+
+  /** Judges the silence so far. @param {number} now @param {PathSigns} path */
+  judge(now, path) {
+    if (now - this.#look.now >= LOOK_EVERY) this.#look = { now, before: this.#look.now };
+    const due = this.#look.before - patience(path); // what was sent by then should have been answered
+    const silent = this.#open.filter((at) => at <= due);
+    this.#up.judge(now, silent.length, path.loss);
+    this.#down.judge(now, silent.filter((at) => at > this.#down.at).length, path.loss);
+  }
+}
