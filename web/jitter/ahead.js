@@ -59,6 +59,7 @@ export class Ahead {
   #end = 0; // its end
   #feeding = false;
   #started = false; // something was asked for: before, nobody knows which packet is the first
+  /** When the first answer came, samples: before, the decoder was starting. */ #answered = Infinity;
 
   /**
    * @param {import('./buffer.js').Buffer} buffer
@@ -174,6 +175,8 @@ export class Ahead {
     item.pcm = pcm;
     item.done = true;
     item.slot.payload = NOTHING;
+    this.#answered = Math.min(this.#answered, now);
+    if (at < this.#answered) return; // that it took to start says nothing of later ones
     this.#latencies.add(Math.max(0, now - at));
     const wanted = clamp(this.#latencies.high(50, 50, 0) + MS, LEAST_LEAD, MOST_LEAD);
     const start = this.#latencies.count < 50 ? START_LEAD : 0;

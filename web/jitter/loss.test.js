@@ -149,6 +149,22 @@ test('a slow decoder is waited for by the lead, not by gaps', () => {
   }
 });
 
+test('a decoder that starts slowly is not taken for a slow one', () => {
+  for (const start of [30, 60, 120, 300]) {
+    const s = new Sim(tone);
+    let asked = 0;
+    s.latency = () => (asked++ === 0 ? start : 2); // what is asked for meanwhile waits for that
+    const tk = new Talker();
+    const end = s.talk(tk, 0, 250, steady);
+    s.run(end);
+    const st = s.player.stats();
+    assert.equal(st.concealed, 0, `${start} ms`);
+    assert.ok(st.leadMs < 5, `${start} ms: lead ${st.leadMs}`);
+    assert.ok(st.delayMs < 25, `${start} ms: delay ${st.delayMs}`);
+    s.clicks();
+  }
+});
+
 test('invalid packets are counted', () => {
   const player = new Player({ decode: () => {} });
   const payload = new Uint8Array([1]);
