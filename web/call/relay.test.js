@@ -188,6 +188,8 @@ export class Relay {
 /** What link.Client is to a Room. */
 class FakeClient {
   way = new Way();
+  path = 'websocket'; // null: it has no connection
+  up = 'alive'; // whether what it sends arrives, as it says
   over = false;
   told = new Set();
   keys = new Map();
@@ -262,7 +264,7 @@ class FakeClient {
   quality() {
     return {
       lossUp: 0, lossDown: 0, rtt: 2 * this.way.delay, jitter: 0, bitrateUp: 0, bitrateDown: 0,
-      path: 'websocket', since: 1000, up: 'alive', down: 'alive',
+      path: this.path, since: 1000, up: this.up, down: this.up,
     };
   }
 
@@ -284,6 +286,7 @@ class FakeClient {
 
   /** The connection was lost, and is back; fresh: with a relay that knows nothing. */
   again(fresh) {
+    this.path = null;
     this.handler.detached('lost');
     if (fresh) {
       this.aliases = new OwnAliases();
@@ -292,6 +295,7 @@ class FakeClient {
       this.relay.members.delete(this.id);
       this.relay.enter(this);
     }
+    this.path = 'websocket';
     this.handler.attached({ name: 'Joined', members: this.relay.members.size }, fresh);
   }
 }

@@ -69,6 +69,11 @@ export class Room {
   /** @type {Receiver | null} */ #receiver = null;
   #self = ''; // our member id
   #joined = false;
+  /**
+   * While the link attaches again: why, and whether that was told.
+   * @type {{cause: string, told: boolean} | null}
+   */
+  #lost = null;
   #opened = false; // something may be said
   /** @type {Promise<void> | null} */ #leaving = null;
   /** @type {Published | null} */ #published = null;
@@ -127,7 +132,7 @@ export class Room {
       makeJoin: (relay) => this.#request(relay),
       handler: {
         attached: (joined, fresh) => this.#attached(joined.members, fresh),
-        detached: (cause) => this.#events.say({ type: 'state', state: 'reconnecting', cause }),
+        detached: (cause) => this.#detached(cause),
         bind: (kid) => this.#bind(kid),
         media: (frame) => this.#media(frame),
         urgent: (kind, body) => this.#receiver?.receive(kind, body) ?? true,
@@ -220,9 +225,30 @@ export class Room {
     let wait = crowdWait(members);
     if (this.#joined) wait += RESTART_GRACE;
     else this.#begin(members === 1);
+    this.#lost = null;
     this.#events.say({ type: 'state', state: 'joined' });
     this.#events.members();
     if (fresh) this.#fetcher?.fetch(wait);
+  }
+
+  /** @param {string} cause */
+  #detached(cause) {
+    this.#lost = { cause, told: false };
+    this.#tellLost();
+  }
+
+  /**
+   * Tells that the connection is lost, or is there, while the link attaches again: as long as packets get
+   * through it is not lost, whatever became of the control stream.
+   */
+  #tellLost() {
+    if (!this.#lost) return;
+    const { path, up } = this.#link.quality();
+    const lost = path === null || up !== 'alive';
+    if (lost === this.#lost.told) return;
+    this.#lost.told = lost;
+    const { cause } = this.#lost;
+    this.#events.say({ type: 'state', ...(lost ? { state: 'reconnecting', cause } : { state: 'joined' }) });
   }
 
   /** @param {boolean} alone */
@@ -396,6 +422,7 @@ export class Room {
 
   /** @param {number} now */
   #levels(now) {
+    this.#tellLost();
     this.#streams.prune(now);
     return { me: this.#meter.at(now), talkers: this.#mix.levels() };
   }

@@ -308,6 +308,27 @@ inLab('another microphone goes on, on a stream of its own', async (lab) => {
   assert.ok(anna.client.sent.filter(({ kid }) => ((kid >> 8n) & 0xffn) === 1n).length > 40);
 });
 
+inLab('as long as packets get through the connection is not lost', async (lab) => {
+  const anna = await lab.join('anna');
+  const states = () => anna.messages.filter((m) => m.type === 'state').map((m) => m.state).slice(2);
+  anna.client.handler.detached('the relay does not answer');
+  await lab.run(500);
+  assert.deepEqual(states(), []);
+  anna.client.up = 'doubt';
+  await lab.run(100);
+  assert.deepEqual(states(), ['reconnecting']);
+  assert.equal(anna.last('quality').up, 'doubt');
+  anna.client.up = 'alive';
+  await lab.run(200);
+  assert.deepEqual(states(), ['reconnecting', 'joined']);
+  anna.client.path = null;
+  await lab.run(200);
+  anna.client.path = 'websocket';
+  anna.client.handler.attached({ name: 'Joined', members: 1 }, false);
+  await lab.run(2000);
+  assert.deepEqual(states(), ['reconnecting', 'joined', 'reconnecting', 'joined']);
+});
+
 inLab('a relay that was restarted changes nothing but for some seconds', async (lab) => {
   const anna = await lab.join('anna');
   const bert = await lab.join('bert');

@@ -1,6 +1,6 @@
 /**
- * Whether a session lives: when it asks for signs of life, the circuit breaker, and when silence has lasted too
- * long (docs/protocol.md, section 6). It is pure.
+ * Whether a session lives: when it asks for signs of life, the circuit breaker, and when silence has lasted
+ * too long (docs/protocol.md, section 6). It is pure.
  *
  *     expect ──(5 s without a sign)──> stopped: no media
  *        ^                                |
@@ -19,7 +19,7 @@ export const BREAK_AFTER = 5000;
 const SILENT_AFTER = 4000;
 
 const SIGN_EVERY = 500; // ms between two signs of life: a ping is sent so that its answer comes by then
-const ASK_LEAST = 100; // ms after a sign that no ping is sent
+const ASK_LEAST = 100; // ms after a sign without a ping: while nothing is known yet they come so often
 const ASK_LATE = 2000; // while we send no media and others are heard: only the way out is not known
 /** ms after which a ping is repeated at least, and at most, while it is not known whether the path works. */
 const REPEAT = Object.freeze({ least: 20, most: 100, share: 1 / 8 }); // share: of the round trip
@@ -32,7 +32,7 @@ const HURRY_AFTER = 1000; // ms, and four round trips, of silence that are enoug
 
 /**
  * What a look needs to know of a session's path.
- * @typedef {import('./session-signs.js').PathSigns & {mediaAt: number}} Path mediaAt: when media was sent last
+ * @typedef {import('./session-signs.js').PathSigns & {mediaAt: number}} Path when media was sent last
  */
 
 export class Liveness {
@@ -116,15 +116,16 @@ export class Liveness {
   }
 
   /**
-   * Returns when the next ping is due. One asks after a while without a sign; when its answer is overdue, many
-   * follow, so that it is known soon whether that is loss or the end of the path.
+   * Returns when the next ping is due. One asks after a while without a sign; when its answer is overdue,
+   * many follow, so that it is known soon whether that is loss or the end of the path.
    * @param {Path} path @param {number} now
    */
   pingAt(path, now) {
     const talks = now - path.mediaAt < TALKS;
     if (this.#asked === null) {
       const { arrivedAt } = this.#signs;
-      const wait = Math.max(SIGN_EVERY - path.rtt, ASK_LEAST);
+      const measuring = this.#signs.up === 'measuring';
+      const wait = measuring ? ASK_LEAST : Math.max(SIGN_EVERY - path.rtt, ASK_LEAST);
       return talks
         ? arrivedAt + wait
         : Math.min(Math.max(arrivedAt, this.heardAt) + wait, arrivedAt + ASK_LATE);

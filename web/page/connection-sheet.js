@@ -1,26 +1,33 @@
-/** The sheet of the connection: how good it is, in words and in numbers. */
+/** The sheet of the connection: whether one is heard and hears, in words and in numbers. */
 
-import { fill, h } from './dom.js';
-import { describe, numbers } from './quality.js';
+import { fill, h, setText } from './dom.js';
+import { gradeOf, hearOf, hearText, heardOf, heardText, isOne } from './hearing.js';
+import { awayTexts, explain, numbers, tries } from './quality.js';
 import { Sheet } from './sheet.js';
 import { say } from '../words/say.js';
 
-/** @param {import('./room-model.js').RoomModel} model @param {() => void} closed */
+/** @typedef {import('./room-model.js').RoomModel} RoomModel */
+
+/** @param {RoomModel} model @param {() => void} closed */
 export function openConnection(model, closed) {
   const sheet = new Sheet(say('connection.title'), { name: 'connection', closed });
-  const line = h('p', { class: 'known' });
+  const answers = h('div', { class: 'answers' });
   const table = h('dl', { class: 'numbers' });
   const why = h('p', { class: 'hint' });
-  sheet.body.append(line, table, why);
+  sheet.body.append(answers, why, table);
   sheet.update = () => {
-    const { grade, text } = describe(model.state, model.quality, model.offline);
-    line.dataset.grade = grade;
-    line.textContent = text;
-    const rows = model.quality ? numbers(model.quality, Date.now()) : [];
+    const now = Date.now();
+    const [heard, hear] = [heardOf(model), hearOf(model)];
+    fill(answers, answer(heard, heardText(heard)), !isOne(heard, hear) && answer(hear, hearText(hear)));
+    const away = model.state === 'reconnecting' ? model.away : null;
+    setText(why, away ? [...awayTexts(model, now), ...tries(away, now)].join(' ') : explain(model));
+    const rows = model.quality && model.state === 'joined' ? numbers(model.quality, now) : [];
     fill(table, ...rows.map(([label, value]) => h('div', {}, h('dt', {}, label), h('dd', {}, value))));
-    const slow = text === say('connection.slowWay');
-    const lost = (grade === 'bad' && !model.quality?.dropped) || (grade === 'weak' && !slow);
-    why.textContent = slow ? say('connection.slowExplain') : lost ? say('connection.lossExplain') : '';
   };
   sheet.update();
+}
+
+/** @param {import('./hearing.js').Heard} code @param {string} text */
+function answer(code, text) {
+  return h('p', { class: 'known', 'data-grade': gradeOf(code) }, h('span', { class: 'dot' }), text);
 }

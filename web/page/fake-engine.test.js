@@ -172,7 +172,12 @@ const levels = (talkers, me = -70) => ({ type: 'levels', me, talkers });
 /** @param {object} [more] @returns {EngineMessage} */
 const quality = (more = {}) => ({
   type: 'quality', lossUp: 0.004, lossDown: 0.011, rtt: 84, jitter: 6, bitrateUp: 28400, bitrateDown: 31800,
-  path: 'webtransport', since: Date.now() - 12 * 60e3, codec: 'Opus, 20 ms, 24 kbit/s', ...more,
+  path: 'webtransport', since: Date.now() - 12 * 60e3, codec: 'Opus, 20 ms, 24 kbit/s',
+  up: 'alive', down: 'alive', ...more,
+});
+/** @param {string} why @param {number} seconds since the connection was lost @returns {EngineMessage} */
+const away = (why, seconds) => ({
+  type: 'away', since: Date.now() - 1000 * seconds, next: Date.now() + 4000, tries: 7, why,
 });
 /** @param {string} code @param {string} [text] @returns {EngineMessage} */
 const ended = (code, text = 'text of the engine') => ({
@@ -252,7 +257,24 @@ export const scenes = {
   'radio-transmitting': { ...privateTea, prefs: { mode: 'radio' }, messages: inside, hold: true },
   'radio-talking': { ...privateTea, prefs: { mode: 'radio' }, messages: [...inside, levels({ cleo: -18 })] },
   reconnecting: { ...privateTea, messages: [...inside, state('reconnecting')] },
-  'room-offline': { ...privateTea, offline: true, messages: [...inside, state('reconnecting')] },
+  away: { ...privateTea, messages: [...inside, state('reconnecting'), away('silent', 45)] },
+  'away-restart': { ...privateTea, messages: [...inside, state('reconnecting'), away('restart', 3)] },
+  'room-offline': {
+    ...privateTea, offline: true, messages: [...inside, state('reconnecting'), away('silent', 45)],
+  },
+  unheard: {
+    ...privateTea, messages: [...inside, on, quality({ up: 'lost', down: 'lost' }), levels({}, -18)],
+  },
+  unsure: {
+    ...privateTea, messages: [...inside, on, quality({ up: 'doubt', down: 'doubt' }), levels({}, -18)],
+  },
+  measuring: { ...privateTea, messages: [...inside.slice(0, -1)] },
+  'all-outside': {
+    ...privateTea, messages: [
+      state('joined'), members(ana, person('eve', 'Eve', { outside: true, known: 'new' })), number,
+      quality(), on,
+    ],
+  },
   weak: { ...privateTea, messages: [...inside, quality({ lossDown: 0.12 })] },
   'very-weak': { ...privateTea, messages: [...inside, quality({ lossUp: 0.55 })] },
   'slow-way': { ...privateTea, messages: [...inside, quality({ path: 'websocket' })] },
@@ -317,6 +339,9 @@ export const scenes = {
   'sheet-invite': { ...privateTea, messages: inside, key: 'i' },
   'sheet-invite-open': { ...tea, messages: inside, key: 'i' },
   'sheet-connection': { ...privateTea, messages: [...inside, quality({ lossDown: 0.12 })], click: ['.line'] },
+  'sheet-connection-away': {
+    ...privateTea, messages: [...inside, state('reconnecting'), away('silent', 45)], click: ['.line'],
+  },
   'sheet-settings': {
     ...privateTea, messages: inside, click: ['[data-icon=settings]'], hasWords: true,
     later: [levels({}, -22)],

@@ -5,14 +5,12 @@ import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
 import { test } from 'node:test';
 
-import { talkButtonState } from './talk-button-state.js';
 import { draw } from './identicon.js';
 import { loudness } from './level-bar.js';
 import {
   excess, inviteLink, newRoomName, personName, readAddress, roomKey, roomName, roomPath,
 } from './address.js';
 import { Prefs } from './prefs.js';
-import { describe, numbers } from './quality.js';
 import { missing } from './screens.js';
 import '../words/english.test.js';
 import { faultText } from './door.js';
@@ -135,56 +133,6 @@ test('a picture of a fingerprint is mirrored, stays in its box and differs by fi
     }
   }
   assert.ok(draw('').cells.every((path) => !path.includes('NaN')));
-});
-
-test('the connection line says the worst that is so', () => {
-  const good = { type: 'quality', lossUp: 0, lossDown: 0.01, rtt: 80, path: 'webtransport' };
-  assert.deepEqual(describe('joined', null, false).grade, 'good');
-  assert.equal(describe('joined', good, false).text, 'Good');
-  assert.equal(
-    describe('joined', { ...good, lossDown: 0.12 }, false).text, 'Weak - 12% of packets lost',
-  );
-  assert.equal(describe('joined', { ...good, lossUp: 0.5 }, false).grade, 'bad');
-  assert.equal(
-    describe('joined', { ...good, path: 'websocket' }, false).text, 'The fast way is blocked: speech may arrive late',
-  );
-  assert.equal(describe('joined', { ...good, rtt: 1500 }, false).text, 'Slow - 1.5 sec there and back');
-  assert.equal(describe('joined', { ...good, rtt: NaN, lossUp: NaN }, false).text, 'Good');
-  assert.equal(describe('joined', { ...good, stopped: true }, false).grade, 'bad');
-  assert.equal(
-    describe('joined', { ...good, dropped: 3 }, false).text,
-    'The relay drops part of what you say: too many people talk at once',
-  );
-  assert.equal(
-    describe('joined', { ...good, dropped: 99 }, false).text,
-    'The relay drops part of what you say: tell its operator',
-  );
-  assert.deepEqual(describe('joined', { ...good, dropped: 0 }, false), { grade: 'good', text: 'Good' });
-  assert.equal(describe('reconnecting', good, false).text, 'Reconnecting…');
-  assert.equal(describe('reconnecting', good, true).text, 'No network on this device');
-  const rows = numbers({ ...good, bitrateUp: 28400 }, 0);
-  assert.deepEqual(rows.find(([label]) => label === 'Sending'), ['Sending', '28 kb/s']);
-  assert.ok(!rows.some(([label]) => label === 'Receiving'));
-});
-
-test('the control says what it does now', () => {
-  const base = {
-    state: 'joined', mic: 'on', mode: 'open', held: false, muted: false, transmitting: false, loudMe: false,
-  };
-  const label = (more, talkers = []) => talkButtonState({ ...base, ...more }, talkers).label;
-  assert.equal(label({}), 'Microphone is on');
-  assert.equal(label({ transmitting: true }), 'Transmitting');
-  assert.equal(label({ muted: true }), 'Muted - tap to talk');
-  assert.equal(label({ muted: true, transmitting: true }), 'Muted - tap to talk');
-  assert.equal(label({}, ['Ana']), 'Ana is talking');
-  assert.equal(label({ mode: 'radio' }), 'Hold to talk');
-  assert.equal(label({ mode: 'radio' }, ['Ana', 'Ben', 'Cleo']), 'Ana and 2 others are talking');
-  assert.equal(label({ mode: 'radio', held: true, transmitting: true }, ['Ana']), 'Transmitting');
-  assert.notEqual(label({ mode: 'radio', held: true }), 'Transmitting');
-  assert.notEqual(label({ state: 'reconnecting', transmitting: true }), 'Transmitting');
-  assert.equal(label({ mic: 'denied' }), 'No microphone');
-  const muted = talkButtonState({ ...base, muted: true, loudMe: true }, ['Ana']);
-  assert.equal(muted.hint, 'You are talking, but nobody hears you');
 });
 
 test('levels are shares', () => {

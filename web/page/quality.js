@@ -1,37 +1,51 @@
 /** What numbers of the connection mean in words. Pure. */
 
-import { ago, measure, percent, say } from '../words/say.js';
+import { ago, clockTime, measure, percent, say } from '../words/say.js';
 
-
-/** @typedef {'good' | 'weak' | 'bad' | 'off'} Grade the colour of the dot */
 /** @typedef {import('../call/engine.js').QualityMessage} Quality */
+/** @typedef {import('./room-model.js').RoomModel} RoomModel */
 
-const weakLoss = 0.03; // below, repair is not noticed
-const badLoss = 0.4; // above, repair does not suffice
-const lateRtt = 800; // ms: people begin to talk into each other
+const ADVICE_AFTER = 30_000; // ms without a connection after which it is said what people can do
 
 /**
- * The line under the title.
- * @param {import('../call/engine.js').CallState} state @param {Quality | null} quality
- * @param {boolean} offline @returns {{grade: Grade, text: string}}
+ * What one must know about how it is, in sentences; '' if there is nothing.
+ * @param {RoomModel} model @returns {string}
  */
-export function describe(state, quality, offline) {
-  if (state === 'joining') return { grade: 'off', text: say('connection.joining') };
-  if (state === 'reconnecting') {
-    return { grade: 'off', text: say(offline ? 'connection.offline' : 'connection.reconnecting') };
-  }
-  if (!quality) return { grade: 'good', text: say('connection.measuring') };
-  const loss = Math.max(quality.lossUp || 0, quality.lossDown || 0);
-  if (quality.stopped) return { grade: 'bad', text: say('connection.stopped') };
-  if (quality.dropped) return { grade: 'bad', text: droppedText(quality.dropped) };
-  if (loss >= badLoss) return { grade: 'bad', text: say('connection.bad', { loss: percent(loss) }) };
-  if (loss >= weakLoss) return { grade: 'weak', text: say('connection.weak', { loss: percent(loss) }) };
-  if (quality.rtt >= lateRtt) {
-    const time = measure(quality.rtt / 1000, 'second', 1);
-    return { grade: 'weak', text: say('connection.late', { time }) };
-  }
-  if (quality.path === 'websocket') return { grade: 'weak', text: say('connection.slowWay') };
-  return { grade: 'good', text: say('connection.good') };
+export function explain({ up, down, quality, state }) {
+  if (state !== 'joined' || !quality) return '';
+  const is = (/** @type {import('./hearing.js').Level[]} */ ...levels) =>
+    levels.includes(up) || levels.includes(down);
+  if (is('lost', 'doubt')) return say('connection.lostExplain');
+  if (quality.dropped) return droppedText(quality.dropped);
+  if (is('bad', 'gaps')) return say('connection.lossExplain');
+  if (is('late')) return say('connection.lateExplain', { time: measure(quality.rtt / 1000, 'second', 1) });
+  return quality.path === 'websocket' ? say('connection.slowExplain') : '';
+}
+
+/**
+ * What is said while there is no connection: since when, why as far as that is known, and what to do. Nothing
+ * if there is one.
+ * @param {RoomModel} model @param {number} now ms since 1970 @returns {string[]} sentences
+ */
+export function awayTexts({ state, away, offline }, now) {
+  if (state !== 'reconnecting' || !away) return [];
+  const texts = [say('away.since', { time: clockTime(away.since) })];
+  if (offline) return [...texts, say('away.offline')];
+  texts.push(say(`away.${away.why}`));
+  if (now - away.since >= ADVICE_AFTER && away.why !== 'restart') texts.push(say('away.advice'));
+  return texts;
+}
+
+/**
+ * The numbers that are known of making the connection again: sentences.
+ * @param {import('./room-model.js').Away} away @param {number} now ms since 1970
+ */
+export function tries({ tries: n, next }, now) {
+  const wait = next === null ? 0 : Math.ceil((next - now) / 1000);
+  return [
+    say('connection.tries', { n }),
+    wait > 0 ? say('connection.nextTry', { n: wait }) : say('connection.trying'),
+  ];
 }
 
 /**

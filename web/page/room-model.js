@@ -9,12 +9,14 @@
 
 import { SOUND_RUNS } from '../audio/sound-watch.js';
 import { foldName } from '../names/fold.js';
+import { PathLevel, heardOf, isAudible } from './hearing.js';
 import { loudness } from './level-bar.js';
 import { WarningList } from './warning-list.js';
 
 /** @typedef {import('../call/engine.js').EngineMessage} EngineMessage */
 /** @typedef {import('../call/engine.js').Member} Member */
 /** @typedef {import('../call/engine.js').QualityMessage} Quality */
+/** @typedef {import('../call/engine.js').AwayMessage} Away */
 
 /**
  * How the microphone is.
@@ -41,6 +43,9 @@ export class RoomModel {
   /** @type {string[]} ids as they are shown: oneself, then the others, then who is outside */ order = [];
   /** @type {Map<string, number>} 0 to 1, of who talks */ levels = new Map();
   /** @type {Quality | null} */ quality = null;
+  #up = new PathLevel();
+  #down = new PathLevel();
+  /** How the connection is made again; null: there is one. @type {Away | null} */ away = null;
   /** @type {string} '' while there is none */ safety = '';
   #warnings = new WarningList((id) => this.members.get(id));
   /** @type {string} what broke, '' if nothing did */ broken = '';
@@ -91,8 +96,10 @@ export class RoomModel {
         this.#sending = message.on;
         return ['control'];
       case 'quality':
-        this.quality = message;
-        return ['quality'];
+        return this.#setQuality(message, now);
+      case 'away':
+        this.away = message;
+        return ['quality', 'control'];
       case 'safety':
         this.safety = message.number ?? '';
         return ['safety'];
@@ -118,6 +125,11 @@ export class RoomModel {
   /** @param {import('../call/engine.js').StateMessage} message @returns {Part[]} */
   #setState({ state, error }) {
     this.state = state;
+    if (state === 'joined') this.away = null;
+    if (state !== 'joined') {
+      this.#up.reset(); // what was measured says nothing of the next connection
+      this.#down.reset();
+    }
     if (state === 'joined') this.#warnings.drop('relay'); // it is back
     if (state === 'ended') this.error = error ?? null;
     if (state !== 'joined') {
@@ -125,6 +137,17 @@ export class RoomModel {
       this.#heard.clear();
     }
     return ['state', 'control', 'quality', 'levels', 'warnings'];
+  }
+
+  /** @param {Quality} quality @param {number} now @returns {Part[]} */
+  #setQuality(quality, now) {
+    this.quality = quality;
+    if (this.state !== 'joined') return ['quality'];
+    const { up = 'measuring', down = 'measuring', lossUp, lossDown, rtt } = quality;
+    const before = heardOf(this);
+    this.#up.update(up, lossUp || 0, rtt || 0, now);
+    this.#down.update(down, lossDown || 0, rtt || 0, now);
+    return before === heardOf(this) ? ['quality'] : ['quality', 'control', 'levels'];
   }
 
   /** @param {Member[]} list @returns {Part[]} */
@@ -139,7 +162,7 @@ export class RoomModel {
     this.#warnings.membersChanged();
     for (const member of list) if (member.known === 'changed') this.#warnings.add('name', member.id, '');
     this.#sort();
-    return ['members', 'warnings', 'control', 'safety'];
+    return ['members', 'warnings', 'control', 'safety', 'quality'];
   }
 
   /** Orders the rows: oneself, who is inside by rank, who is outside. */
@@ -196,9 +219,24 @@ export class RoomModel {
     return true;
   }
 
-  /** Whether speech is on its way to the others. */
+  /** How the way to the relay is. */
+  get up() {
+    return this.#up.level;
+  }
+
+  /** How the way from the relay is. */
+  get down() {
+    return this.#down.level;
+  }
+
+  /** Whether the microphone takes up speech that is sent, for whoever is there. */
+  get sending() {
+    return this.#sending;
+  }
+
+  /** Whether what is said is on its way to somebody who can hear it. */
   get transmitting() {
-    return this.#sending && this.state === 'joined' && this.sound.capturing;
+    return this.#sending && isAudible(heardOf(this));
   }
 
   /** @returns {string[]} ids of the others who talk now, who began first */

@@ -10,6 +10,9 @@ const member = (id, more = {}) => ({
   id, name: id, fingerprint: id, outside: false, known: 'same', self: id === 'me', ...more,
 });
 const list = (...members) => ({ type: 'members', list: members });
+const alive = {
+  type: 'quality', lossUp: 0, lossDown: 0, rtt: 50, path: 'webtransport', up: 'alive', down: 'alive',
+};
 const levels = (talkers, me = -90) => ({ type: 'levels', me, talkers });
 
 /** A model that has joined with these members. */
@@ -56,6 +59,8 @@ test('levels of nobody who is there change nothing', () => {
 
 test('without a connection nobody talks and nothing is transmitted; afterwards it goes on', () => {
   const model = joined(member('me'), member('a'));
+  model.mic = 'on';
+  model.apply(alive, 0);
   model.apply(levels({ a: -20 }), 0);
   model.apply({ type: 'transmitting', on: true }, 0);
   model.apply({ type: 'state', state: 'reconnecting' }, 10);
@@ -64,6 +69,8 @@ test('without a connection nobody talks and nothing is transmitted; afterwards i
   assert.equal(model.members.size, 2);
   model.apply({ type: 'warning', code: 'relay', text: '' }, 10);
   model.apply({ type: 'state', state: 'joined' }, 20);
+  assert.equal(model.transmitting, false, 'it is not known yet whether that is heard');
+  assert.ok(model.apply(alive, 30).includes('control'));
   assert.equal(model.transmitting, true);
   assert.deepEqual(model.warnings, []);
 });
@@ -71,6 +78,8 @@ test('without a connection nobody talks and nothing is transmitted; afterwards i
 test('without sound from the microphone nothing is transmitted, whatever the engine says', () => {
   const model = joined(member('me'), member('a'));
   assert.deepEqual(model.sound, { playing: true, capturing: true, cause: '' });
+  model.mic = 'on';
+  model.apply(alive, 0);
   model.apply({ type: 'transmitting', on: true }, 0);
   const parts = model.setSound({ playing: true, capturing: false, cause: 'muted' });
   assert.ok(parts.includes('control') && parts.includes('quality'), parts.join());

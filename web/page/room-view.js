@@ -12,7 +12,8 @@ import { Keyboard, openKeys } from './keyboard.js';
 import { micTrouble } from './mic-check.js';
 import { MemberRows, nameOf } from './member-rows.js';
 import { openPerson, openSafety } from './person-sheet.js';
-import { describe } from './quality.js';
+import { gradeOf, hearOf, hearText, heardOf, heardText, isOne } from './hearing.js';
+import { awayTexts } from './quality.js';
 import { closeSheets, openSheet } from './sheet.js';
 import { openConnection } from './connection-sheet.js';
 import { Warnings } from './warnings.js';
@@ -20,6 +21,9 @@ import { say } from '../words/say.js';
 
 /** @typedef {import('./stay.js').Stay} Stay */
 /** @typedef {import('./room-model.js').Part} Part */
+
+/** @type {ReadonlySet<Part>} */
+const lineParts = new Set(['quality', 'state', 'members', 'control', 'sound']);
 
 export class RoomView {
   #stay;
@@ -31,7 +35,9 @@ export class RoomView {
   #announcer = new Announcer();
   #lock = h('button', { type: 'button', class: 'lock', title: say('room.codeName') });
   #line = h('button', { type: 'button', class: 'line', title: say('connection.numbers') });
-  #lineWords = h('span');
+  #heard = h('span', { class: 'answer' });
+  #hear = h('span', { class: 'answer' });
+  #away = h('p', { class: 'away' });
   #count = h('h2', {});
   #mic = h('p', { class: 'trouble', role: 'alert' });
   #state = '';
@@ -83,7 +89,7 @@ export class RoomView {
     const leave = makeButton('small leave', this.#options.leave,
       icon('leave'), h('span', {}, say('room.leave')));
     leave.ariaLabel = say('room.leaveName', { room });
-    this.#line.append(h('span', { class: 'dot' }), this.#lineWords, icon('chevron'));
+    this.#line.append(h('span', { class: 'answers' }, this.#heard, this.#hear), icon('chevron'));
     this.#lock.onclick = () => this.#safety();
     this.#line.onclick = () => openConnection(this.#stay.model, () => this.#settled());
     return h('header', { class: 'room-head' },
@@ -92,7 +98,7 @@ export class RoomView {
         iconButton('invite', say('room.invite'), () => this.#invite(), say('room.invite')),
         iconButton('settings', say('room.settings'), () => this.#settings(), say('room.settings')),
         leave),
-      this.#line);
+      this.#line, this.#away);
   }
 
   /** Puts the keyboard where one acts: on the big control. */
@@ -107,7 +113,7 @@ export class RoomView {
     if (parts.includes('members')) this.#showMembers();
     if (parts.includes('levels')) this.#showLevels();
     if (parts.includes('control') || parts.includes('members')) this.#showControl();
-    if (parts.includes('quality') || parts.includes('state')) this.#showLine();
+    if (parts.some((part) => lineParts.has(part))) this.#showLine();
     if (parts.includes('safety')) this.#showLock();
     if (parts.includes('warnings')) this.#warnings.show();
     if (!parts.every((part) => part === 'levels')) openSheet()?.update?.();
@@ -161,9 +167,20 @@ export class RoomView {
 
   #showLine() {
     const { model } = this.#stay;
-    const { grade, text } = describe(model.state, model.quality, model.offline);
-    setAttribute(this.#line, 'data-grade', grade);
-    setText(this.#lineWords, text);
+    const [heard, hear] = [heardOf(model), hearOf(model)];
+    this.#answer(this.#heard, heard, heardText(heard));
+    this.#answer(this.#hear, hear, hearText(hear));
+    this.#hear.hidden = isOne(heard, hear);
+    const away = awayTexts(model, Date.now()).join(' ');
+    this.#away.hidden = away === '';
+    setText(this.#away, away);
+  }
+
+  /** @param {HTMLElement} element @param {import('./hearing.js').Heard} code @param {string} text */
+  #answer(element, code, text) {
+    setAttribute(element, 'data-grade', gradeOf(code));
+    setAttribute(element, 'data-is', code);
+    if (element.textContent !== text) fill(element, h('span', { class: 'dot' }), h('span', {}, text));
   }
 
   #showLock() {

@@ -1,16 +1,19 @@
 /** What the big control says and does, from the model alone. Its first line is what it does now. Pure. */
 
 import { talkersText } from './announce.js';
+import { heardOf, heardText, isAudible } from './hearing.js';
 import { say } from '../words/say.js';
 
-
 /**
- * `kind` is for the looks; `live` alone means that speech is on its way.
+ * `kind` is for the looks; `live` alone means that speech is on its way to somebody who can hear it.
  *
  * @typedef {{kind: 'live' | 'idle' | 'muted' | 'off' | 'none', icon: import('./icons.js').IconName, label:
  * string,
  *   hint: string, pressed: boolean}} TalkButtonState
  */
+
+/** @typedef {import('./hearing.js').Heard} Heard */
+/** @typedef {import('../words/say.js').Key} Key */
 
 const troubles = /** @type {const} */ (['denied', 'missing', 'busy', 'gone', 'failed', 'none']);
 
@@ -41,29 +44,45 @@ export function talkButtonState(model, talkers, how = {}) {
   return model.mode === 'radio' ? radioState(model, talkers, how) : openState(model, talkers);
 }
 
+/** What the control says where nobody hears, or may not, what is said. @type {Partial<Record<Heard, Key>>} */
+const unheard = {
+  lost: 'control.unheard', outside: 'control.unheard', noKey: 'control.unheard', noSound: 'control.unheard',
+  doubt: 'control.unsure',
+};
+
 /**
  * @param {import('./room-model.js').RoomModel} model @param {string[]} talkers
  * @param {{locked?: boolean, keyboard?: boolean}} how @returns {TalkButtonState}
  */
-function radioState({ transmitting, held }, talkers, { locked, keyboard }) {
+function radioState(model, talkers, { locked, keyboard }) {
+  const { transmitting, held } = model;
+  const heard = heardOf(model);
   const stop = say(locked ? 'control.again' : 'control.release');
   if (transmitting && held) return shown('live', 'talk', true, say('control.transmitting'), stop);
-  if (held) return shown('idle', 'mic', true, say('control.starting'), stop);
+  if (held) {
+    const label = unheard[heard] ?? (heard === 'alone' ? 'control.unheard' : 'control.starting');
+    return shown('idle', 'mic', true, say(label), stop);
+  }
   if (talkers.length > 0) {
     return shown('idle', 'listen', false, talkersText('control.talks', talkers), say('control.hold'));
   }
   const hint = say(keyboard ? 'control.holdKey' : 'control.holdHint');
-  return shown('idle', 'mic', false, say('control.hold'), hint);
+  return shown('idle', 'mic', false, say('control.hold'), isAudible(heard) ? hint : heardText(heard));
 }
 
 /** @param {import('./room-model.js').RoomModel} model @param {string[]} talkers @returns {TalkButtonState} */
-function openState({ transmitting, muted, loudMe }, talkers) {
+function openState(model, talkers) {
+  const { transmitting, muted, loudMe } = model;
   if (muted) {
     const nobody = say(loudMe ? 'control.mutedLoud' : 'control.mutedHint');
     const hint = loudMe || talkers.length === 0 ? nobody : talkersText('control.mutedTalks', talkers);
     return shown('muted', 'micOff', false, say('control.muted'), hint);
   }
   if (transmitting) return shown('live', 'talk', true, say('control.transmitting'), say('control.muteHint'));
+  const heard = heardOf(model);
+  if (!isAudible(heard)) {
+    return shown('idle', 'mic', true, say(unheard[heard] ?? 'control.on'), heardText(heard));
+  }
   if (talkers.length > 0) {
     return shown('idle', 'listen', true, talkersText('control.talks', talkers), say('control.onHint'));
   }

@@ -5,6 +5,7 @@
  */
 
 import { talkButtonState } from './talk-button-state.js';
+import { canSend } from './hearing.js';
 import { fill, h, setAttribute, setText } from './dom.js';
 import { icon } from './icons.js';
 import { LevelBar } from './level-bar.js';
@@ -142,7 +143,8 @@ export class TalkButton {
   /** Our own level. */
   level() {
     const { model } = this.#stay;
-    this.#bar.show(model.mic === 'on' && (model.mode === 'radio' ? model.held : !model.muted) ? model.me : 0);
+    const sent = (model.mode === 'radio' ? model.held : !model.muted) && canSend(model);
+    this.#bar.show(sent ? model.me : 0);
   }
 
   /** Puts the keyboard on it. */

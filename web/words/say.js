@@ -106,6 +106,11 @@ export function measure(value, unit, digits = 0) {
   }).format(value);
 }
 
+/** When something was, today. @param {number} at ms since 1970 */
+export function clockTime(at) {
+  return new Intl.DateTimeFormat(language, { hour: 'numeric', minute: '2-digit' }).format(at);
+}
+
 /** A time in the past, in words. @param {number} then @param {number} now both ms since 1970 */
 export function ago(then, now) {
   const minutes = Math.floor((now - then) / 60_000);
