@@ -110,7 +110,8 @@ export class MemberRows {
   #outsideNote = h('p', { class: 'hint' });
   #outsideList = h('ul', { class: 'people', role: 'list' });
   #outside = h('section', { class: 'outside' }, this.#outsideTitle, this.#outsideNote, this.#outsideList);
-  #alone = h('div', { class: 'alone' });
+  #aloneText = h('p');
+  #alone = h('div', { class: 'alone' }, this.#aloneText);
   #more = h('p', { class: 'hint', 'data-note': 'more' });
   element = h('div', { class: 'people-area' }, this.#list, this.#alone, this.#outside, this.#more);
   /** @type {Map<string, Row>} */ #rows = new Map();
@@ -121,8 +122,7 @@ export class MemberRows {
   constructor({ open, volume, invite }) {
     this.#open = open;
     this.#volume = volume;
-    this.#alone.append(h('p', {}, say('room.alone')),
-      makeButton('primary', invite, icon('invite'), say('room.invite')));
+    this.#alone.append(makeButton('primary', invite, icon('invite'), say('room.invite')));
   }
 
   /** Who is there, in which order. @param {RoomModel} model */
@@ -130,6 +130,7 @@ export class MemberRows {
     const waiting = model.members.size === 0;
     setAttribute(this.#list, 'aria-busy', waiting);
     this.#alone.hidden = waiting || model.others() > 0;
+    setText(this.#aloneText, say(model.members.size > 1 ? 'room.aloneInside' : 'room.alone'));
     if (waiting) return this.#skeleton();
     for (const old of this.#list.querySelectorAll('.skeleton')) old.remove();
     this.#arrange(model);

@@ -30,7 +30,7 @@ export function explain({ up, down, quality, state }) {
 export function awayTexts({ state, away, offline }, now) {
   if (state !== 'reconnecting' || !away) return [];
   const texts = [say('away.since', { time: clockTime(away.since) })];
-  if (offline) return [...texts, say('away.offline')];
+  if (offline) return texts; // which a bar says
   texts.push(say(`away.${away.why}`));
   if (now - away.since >= ADVICE_AFTER && away.why !== 'restart') texts.push(say('away.advice'));
   return texts;

@@ -1,8 +1,8 @@
 /** What the big control says and does, from the model alone. Its first line is what it does now. Pure. */
 
 import { talkersText } from './announce.js';
-import { heardOf, heardText, isAudible } from './hearing.js';
-import { say } from '../words/say.js';
+import { heardOf, isAudible } from './hearing.js';
+import { has, say } from '../words/say.js';
 
 /**
  * `kind` is for the looks; `live` alone means that speech is on its way to somebody who can hear it.
@@ -50,6 +50,12 @@ const unheard = {
   doubt: 'control.unsure',
 };
 
+/** Why nobody hears, or may not. @param {Heard} heard */
+function whyNot(heard) {
+  const key = `control.${heard}Hint`;
+  return has(key) ? say(/** @type {Key} */ (key)) : '';
+}
+
 /**
  * @param {import('./room-model.js').RoomModel} model @param {string[]} talkers
  * @param {{locked?: boolean, keyboard?: boolean}} how @returns {TalkButtonState}
@@ -67,7 +73,7 @@ function radioState(model, talkers, { locked, keyboard }) {
     return shown('idle', 'listen', false, talkersText('control.talks', talkers), say('control.hold'));
   }
   const hint = say(keyboard ? 'control.holdKey' : 'control.holdHint');
-  return shown('idle', 'mic', false, say('control.hold'), isAudible(heard) ? hint : heardText(heard));
+  return shown('idle', 'mic', false, say('control.hold'), isAudible(heard) ? hint : whyNot(heard));
 }
 
 /** @param {import('./room-model.js').RoomModel} model @param {string[]} talkers @returns {TalkButtonState} */
@@ -81,7 +87,7 @@ function openState(model, talkers) {
   if (transmitting) return shown('live', 'talk', true, say('control.transmitting'), say('control.muteHint'));
   const heard = heardOf(model);
   if (!isAudible(heard)) {
-    return shown('idle', 'mic', true, say(unheard[heard] ?? 'control.on'), heardText(heard));
+    return shown('idle', 'mic', true, say(unheard[heard] ?? 'control.on'), whyNot(heard));
   }
   if (talkers.length > 0) {
     return shown('idle', 'listen', true, talkersText('control.talks', talkers), say('control.onHint'));
