@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test deps check unit js vet fmt tidy lint vuln build screenshots fuzz bench clean
+.PHONY: help run test deps check unit js page stale vet fmt tidy lint vuln build screenshots fuzz bench clean
 
 export GO ?= go
 TOOL      := $(GO) tool -modfile=tools/go.mod
@@ -25,7 +25,7 @@ test: deps check js unit ## Run all checks and tests; installs what they need on
 deps: ## Install what the tests need beyond Go, when it is missing
 	@bash tools/deps.sh
 
-check: vet fmt tidy lint vuln ## Run the checks that need no tests
+check: vet fmt tidy stale lint vuln ## Run the checks that need no tests
 
 # Tests run with the race detector and with mutexes that know their place in the order of locks (CONTRIBUTING.md,
 # "Locks"), but for these. The vet target has seen all of them already.
@@ -45,8 +45,15 @@ unit: ## Run the tests with the race detector and the check of locks, and then t
 js: ## Check the types of the page's JavaScript and run its tests, if there is Node.js 20
 	@bash tools/js.sh
 
+page: ## Build web/dist, the page that is embedded, from the sources in web/
+	@bash tools/page.sh
+
+stale: ## Fail when web/dist is not what the sources in web/ make
+	@bash tools/page.sh --check
+
 vet: ## Run go vet
 	$(GO) vet ./...
+	cd tools && $(GO) vet ./...
 
 fmt: ## Fail when a file is not formatted
 	@files="$$(gofmt -l .)"; \

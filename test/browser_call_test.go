@@ -124,10 +124,8 @@ func talkWith(t *testing.T, r *relay, carrier string, p *page) {
 // a clock; how the page's jitter buffer plays speech is tested in virtual time, in web/jitter.
 func TestPageSpeech(t *testing.T) {
 	t.Parallel()
-	r := startRelay(t)
 	said := speech.Must(t, speech.Keywords, 0)
-	p := openPage(t, r.page, look{})
-	p.state("door", soon)
+	p := openPage(t, sources(t)+"/page/scenes.test.html", look{})
 	bytes := make([]byte, 4*len(said))
 	for i, v := range said {
 		binary.LittleEndian.PutUint32(bytes[4*i:], math.Float32bits(v))

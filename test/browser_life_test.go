@@ -34,7 +34,7 @@ func TestPageWithout(t *testing.T) {
 	r := startRelay(t)
 	t.Run("WebTransport", func(t *testing.T) {
 		const script = "delete globalThis.WebTransport"
-		p := openPage(t, alter(t, r, "/call/worker.js",
+		p := openPage(t, alter(t, r, "/worker-*.js",
 			func(text string) string { return script + ";" + text })+"room", look{before: script})
 		p.enter("anna")
 		if path := p.path(); path != "websocket" {
@@ -62,9 +62,7 @@ func TestPageWithout(t *testing.T) {
 // TestPageVectors runs the vectors that Go's packages are tested with in a real browser.
 func TestPageVectors(t *testing.T) {
 	t.Parallel()
-	r := startRelay(t)
-	p := openPage(t, r.page, look{})
-	p.state("door", soon)
+	p := openPage(t, sources(t)+"/page/scenes.test.html", look{})
 	vectors := make(map[string]json.RawMessage)
 	for _, name := range []string{"sframe", "hpke", "e2ee"} {
 		b, err := os.ReadFile(filepath.Join("..", "testdata", "vectors", name+".json"))

@@ -9,6 +9,7 @@ import (
 	"net/http/httputil"
 	"net/netip"
 	"net/url"
+	"path"
 	"strings"
 	"testing"
 	"time"
@@ -16,8 +17,9 @@ import (
 	"github.com/wzp-voice/wzp/internal/simnet"
 )
 
-// alter passes the page of a relay on, with one of its files altered. It returns the address.
-func alter(t *testing.T, r *relay, path string, change func(string) string) string {
+// alter passes the page of a relay on, with one of its files altered, whose path fits a pattern. It returns the
+// address.
+func alter(t *testing.T, r *relay, pattern string, change func(string) string) string {
 	t.Helper()
 	to, err := url.Parse(r.page)
 	if err != nil {
@@ -32,8 +34,8 @@ func alter(t *testing.T, r *relay, path string, change func(string) string) stri
 		ModifyResponse: func(response *http.Response) error {
 			// The page may connect to nothing but its relay, and so not to what stands before that.
 			response.Header.Del("Content-Security-Policy")
-			if response.Request.URL.Path != path {
-				return nil
+			if fits, err := path.Match(pattern, response.Request.URL.Path); !fits {
+				return err
 			}
 			b, err := io.ReadAll(response.Body)
 			if err != nil {

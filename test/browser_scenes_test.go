@@ -28,9 +28,8 @@ var screens = []screen{{"phone", 390, 844, true}, {"desktop", 1280, 800, false}}
 // to fit a narrow phone in either direction of reading, and axe finds nothing. With a folder in WZP_SCREENSHOTS it takes their pictures, for docs/screenshots.
 func TestScreenshots(t *testing.T) {
 	t.Parallel()
-	files := httptest.NewServer(webFiles())
-	defer files.Close()
-	p := openPage(t, files.URL+"/page/scenes.test.html?scene=door", look{})
+	origin := sources(t)
+	p := openPage(t, origin+"/page/scenes.test.html?scene=door", look{})
 	var scenes []string
 	p.eval(`import('/page/fake-engine.test.js').then(({ scenes }) => Object.keys(scenes))`, &scenes)
 	if len(scenes) < 40 {
@@ -39,7 +38,7 @@ func TestScreenshots(t *testing.T) {
 	folder := os.Getenv("WZP_SCREENSHOTS")
 	for _, scene := range scenes {
 		t.Run(scene, func(t *testing.T) {
-			p.open(files.URL, scene, "light", screen{"narrow", 320, 568, true})
+			p.open(origin, scene, "light", screen{"narrow", 320, 568, true})
 			p.fits(t)
 			p.axe(t)
 			p.fitsTurned(t)
@@ -48,7 +47,7 @@ func TestScreenshots(t *testing.T) {
 			}
 			for _, s := range screens {
 				for _, theme := range []string{"light", "dark"} {
-					p.open(files.URL, scene, theme, s)
+					p.open(origin, scene, theme, s)
 					p.picture(filepath.Join(folder, scene+"-"+s.name+"-"+theme+".webp"))
 				}
 			}
@@ -59,6 +58,14 @@ func TestScreenshots(t *testing.T) {
 			t.Error(line)
 		}
 	}
+}
+
+// sources serves the sources of the page, of which tests use some as they are, and returns the origin.
+func sources(t *testing.T) string {
+	t.Helper()
+	files := httptest.NewServer(webFiles())
+	t.Cleanup(files.Close)
+	return files.URL
 }
 
 // open shows a scene.

@@ -1,4 +1,4 @@
-// The linters' own module, so that none of what they need gets into the product's go.mod.
+// The module of the linters and of the page's build, so that none of what they need gets into the product's go.mod.
 // Use: go tool -modfile=tools/go.mod golangci-lint run
 module github.com/wzp-voice/wzp/tools
 
@@ -7,6 +7,11 @@ go 1.26.8
 tool (
 	github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	golang.org/x/vuln/cmd/govulncheck
+)
+
+require (
+	github.com/andybalholm/brotli v1.3.0
+	github.com/evanw/esbuild v0.28.1
 )
 
 require (

@@ -548,7 +548,7 @@ func TestPageOverHTTPS(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	w := httptest.NewRecorder()
-	p.handler(t.Context()).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/call/worker.js", nil))
+	p.handler(t.Context()).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/tea", nil))
 	want := "connect-src 'self' https://127.0.0.1:4433/wt wss://" + cmd.Relay + "/ws;"
 	if policy := w.Header().Get("Content-Security-Policy"); !strings.Contains(policy, want) {
 		t.Errorf("the policy is %q, without %q", policy, want)

@@ -37,16 +37,17 @@ export function captureFault(error) {
  * @typedef {object} CaptureOptions
  * @property {string} [deviceId] absent, empty or gone: the default
  * @property {boolean} [noiseSuppression]
+ * @property {string} worklet address of worklet.js
  */
 
 /**
  * Opens the microphone. It throws CaptureError.
- * @param {AudioContext} context at 48 kHz @param {CaptureOptions} [options]
+ * @param {AudioContext} context at 48 kHz @param {CaptureOptions} options
  */
-export async function startCapture(context, { deviceId = '', noiseSuppression = true } = {}) {
+export async function startCapture(context, { deviceId = '', noiseSuppression = true, worklet }) {
   const stream = await openMicrophone(deviceId, noiseSuppression);
   try {
-    await context.audioWorklet.addModule(new URL('./capture.worklet.js', import.meta.url));
+    await context.audioWorklet.addModule(worklet);
     return new Capture(context, stream);
   } catch (error) {
     for (const track of stream.getTracks()) track.stop();

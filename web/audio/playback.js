@@ -10,10 +10,11 @@ import { loopbackRoute } from './echo.js';
 
 /**
  * Starts to play.
- * @param {AudioContext} context at 48 kHz @param {{sinkId?: string}} [options] sinkId: which loudspeaker
+ * @param {AudioContext} context at 48 kHz
+ * @param {{sinkId?: string, worklet: string}} options sinkId: which loudspeaker; worklet: address of worklet.js
  */
-export async function startPlayback(context, { sinkId = '' } = {}) {
-  await context.audioWorklet.addModule(new URL('./playback.worklet.js', import.meta.url));
+export async function startPlayback(context, { sinkId = '', worklet }) {
+  await context.audioWorklet.addModule(worklet);
   const playback = new Playback(context);
   if (sinkId) await playback.setSink(sinkId);
   return playback;

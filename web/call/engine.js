@@ -58,6 +58,10 @@
  */
 /** @typedef {{type: 'safety', number: string | null}} SafetyMessage */
 /** @typedef {{type: 'warning', code: string, member?: string, text: string}} WarningMessage */
+/**
+ * The Worker runs.
+ * @typedef {{type: 'ready'}} ReadyMessage
+ */
 /** @typedef {{type: 'stats'} & Record<string, unknown>} StatsMessage */
 /**
  * The Worker itself broke: nothing more will come.
@@ -66,8 +70,7 @@
 
 /**
  * @typedef {StateMessage | MembersMessage | LevelsMessage | TransmittingMessage | QualityMessage |
- * AwayMessage | SafetyMessage |
- *   WarningMessage | StatsMessage | FailedMessage} EngineMessage
+ * AwayMessage | SafetyMessage | WarningMessage | StatsMessage | ReadyMessage | FailedMessage} EngineMessage
  */
 
 /**
@@ -80,15 +83,37 @@ export class Engine {
   /** @type {Worker} */ #worker;
   /** @type {((message: EngineMessage) => void) | null} */ #listener = null;
   #closed = false;
+  /** @type {{resolve: () => void, reject: (error: Error) => void} | null} */ #starting = null;
 
-  constructor() {
-    this.#worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'wzp room' });
+  /** Use start. @param {string} url of worker.js */
+  constructor(url) {
+    this.#worker = new Worker(url, { type: 'module', name: 'wzp room' });
     this.#worker.onmessage = (event) => this.#deliver(event.data);
     this.#worker.onmessageerror = () => this.#fail('a message could not be read');
     this.#worker.onerror = (event) => {
       event.preventDefault?.();
       this.#fail(event.message || 'the program of the room did not load');
     };
+  }
+
+  /**
+   * Starts a Worker. Rejects if it does not load.
+   * @param {string} url of worker.js @param {number} patience ms @returns {Promise<Engine>}
+   */
+  static async start(url, patience) {
+    const engine = new Engine(url);
+    /** @type {ReturnType<typeof setTimeout>} */ let timer;
+    try {
+      await new Promise((resolve, reject) => {
+        timer = setTimeout(() => reject(new Error('the program of the room takes too long')), patience);
+        engine.#starting = { resolve: () => resolve(undefined), reject };
+      }).finally(() => clearTimeout(timer));
+    } catch (error) {
+      engine.close();
+      throw error;
+    }
+    engine.#starting = null;
+    return engine;
   }
 
   /**
@@ -157,11 +182,14 @@ export class Engine {
   /** @param {unknown} message */
   #deliver(message) {
     if (this.#closed || typeof message !== 'object' || message === null) return;
-    this.#listener?.(/** @type {EngineMessage} */ (message));
+    const said = /** @type {EngineMessage} */ (message);
+    if (said.type === 'ready') this.#starting?.resolve();
+    else this.#listener?.(said);
   }
 
   /** @param {string} text */
   #fail(text) {
+    this.#starting?.reject(new Error(text));
     if (!this.#closed) this.#listener?.({ type: 'failed', text });
   }
 }

@@ -157,3 +157,5 @@ self.addEventListener('unhandledrejection', (event) => {
   event.preventDefault();
   failed(event.reason);
 });
+
+tell({ type: 'ready' });

@@ -34,7 +34,8 @@ test('without an identity the stay ends at once, the loudspeaker gets silence, t
   );
   assert.equal(back[0].byteLength, 1920);
   assert.deepEqual(
-    told.map(({ type, state, error }) => [type, state, error.code]), [['state', 'ended', 'storage']],
+    told.map(({ type, state, error }) => [type, state, error?.code]),
+    [['ready', undefined, undefined], ['state', 'ended', 'storage']],
   );
 
   for (const data of [

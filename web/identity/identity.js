@@ -19,6 +19,16 @@ export const SIGNATURE_SIZE = 64;
 /** Why a seed or key cannot be used. */
 export class IdentityError extends CodedError {}
 
+/** What is wrong with words: how many there are, which one (the first is 1) is not in the list, or the sum. */
+export class WordsError extends IdentityError {
+  /** @param {'wordCount' | 'unknownWord' | 'checksum'} fault @param {number} n @param {string} message */
+  constructor(fault, n, message) {
+    super('words', message);
+    this.fault = fault;
+    this.n = n;
+  }
+}
+
 /** The keys of one seed. */
 export class Identity {
   #seedKey;

@@ -8,7 +8,7 @@
  */
 
 import { concat } from '../wire/bytes.js';
-import { IdentityError, SEED_SIZE } from './identity.js';
+import { IdentityError, SEED_SIZE, WordsError } from './identity.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 
@@ -34,16 +34,6 @@ export async function toWords(seed) {
     }
     return list[index];
   });
-}
-
-/** What is wrong with words: how many there are, which one (the first is 1) is not in the list, or the sum. */
-export class WordsError extends IdentityError {
-  /** @param {'wordCount' | 'unknownWord' | 'checksum'} fault @param {number} n @param {string} message */
-  constructor(fault, n, message) {
-    super('words', message);
-    this.fault = fault;
-    this.n = n;
-  }
 }
 
 /**

@@ -5,12 +5,8 @@
  */
 
 import { toUtf8 } from '../wire/bytes.js';
+import { home } from './files.js';
 import { MAX_NAME, memberFault, normalize, roomFault } from '../names/names.js';
-
-/**
- * Where the page was loaded from, which ends in a slash: `/` of a host, or a path that a proxy leads here.
- */
-const home = new URL('../', import.meta.url);
 
 /** Where the relay says how it is reached. */
 export const connectUrl = new URL('connect.json', home).href;

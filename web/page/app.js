@@ -12,6 +12,7 @@ import { Bars } from './bars.js';
 import { Door } from './door.js';
 import { connectUrl, readAddress, roomPath } from './address.js';
 import { CallClaim } from './call-claim.js';
+import { OldPageError, within } from './part.js';
 import { endedScreen } from './screens.js';
 import { closeSheets } from './sheet.js';
 import { say } from '../words/say.js';
@@ -26,11 +27,11 @@ import { say } from '../words/say.js';
  * @property {import('./prefs.js').Prefs} prefs
  * @property {import('./own-identity.js').OwnIdentity} identity
  * @property {import('./devices.js').Devices} devices
- * @property {() => Promise<Pick<import('../call/engine.js').Engine, keyof
- *   import('../call/engine.js').Engine>>} engine makes one for a stay
+ * @property {import('./parts.js').Parts} parts
  * @property {{generate: () => Promise<string>, valid: (text: string) => Promise<boolean>}} secrets
  * @property {() => Promise<string>} version of the relay
- * @property {(language: string) => Promise<void>} speak a language, '' for the browser's
+ * @property {(language: string) => Promise<void>} speak a language, '' for the browser's, as the door needs it
+ * @property {() => Promise<void>} allWords resolves when all words of that language are here
  */
 
 /** Takes the address, and the secret out of it before anything else may see it. @returns {Address} */
@@ -40,25 +41,7 @@ export function takeAddress() {
   return address;
 }
 
-/** The room's modules, which the door does without: they are loaded while people type. */
-async function loadRoom() {
-  const [{ Stay }, { RoomView }] = await Promise.all([import('./stay.js'), import('./room-view.js')]);
-  return { Stay, RoomView };
-}
-
-const loadTime = 15_000; // ms that the room's modules may take: then it is said that they do not come
-
-/**
- * Rejects when something takes too long.
- * @template T @param {number} ms @param {Promise<T>} promise @returns {Promise<T>}
- */
-function within(ms, promise) {
-  /** @type {ReturnType<typeof setTimeout>} */ let timer;
-  const limit = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error('the network is slow')), ms);
-  });
-  return Promise.race([promise, /** @type {Promise<never>} */ (limit)]).finally(() => clearTimeout(timer));
-}
+const loadTime = 45_000; // ms that the parts of the page may take: then it is said that they do not come
 
 export class App {
   #world;
@@ -125,7 +108,13 @@ export class App {
     this.#door = door;
     this.#root.append(door.element);
     door.begin();
-    loadRoom().catch(() => {}); // joining tries again, and says what is wrong
+    this.#loadParts().catch(() => {}); // joining tries again, and says what is wrong
+  }
+
+  /** What a stay needs. It is loaded while people type. */
+  #loadParts() {
+    const { room, engine, worklet } = this.#world.parts;
+    return Promise.all([room.load(), engine.load(), worklet.load(), this.#world.allWords()]);
   }
 
   #toFirstDoor() {
@@ -135,7 +124,7 @@ export class App {
 
   /** Goes in. It begins in the click, so that the browser lets sound begin. @param {Wish} wish */
   #join(wish) {
-    const { prefs, devices, engine } = this.#world;
+    const { prefs, devices, parts } = this.#world;
     void devices.wake();
     this.#wish = { ...wish, microphone: null };
     prefs.set('name', wish.name);
@@ -143,16 +132,20 @@ export class App {
     if (roomPath(wish.room) !== location.pathname) history.pushState(null, '', roomPath(wish.room));
     document.title = `${wish.room} - wzp`;
     this.#tell('joining');
-    within(loadTime, Promise.all([loadRoom(), engine()]))
-      .then(([room, made]) => this.#enter(room, made, wish))
+    within(loadTime, this.#loadParts())
+      .then(([room, engine]) => {
+        parts.engine.forget();
+        this.#enter(room, engine, wish);
+      })
       .catch((error) => {
         wish.microphone?.stop();
-        this.#showEnded({ code: 'loading', text: messageOf(error) });
+        const code = error instanceof OldPageError ? 'old' : 'loading';
+        this.#showEnded({ code, text: messageOf(error) });
       });
   }
 
   /**
-   * @param {Awaited<ReturnType<typeof loadRoom>>} modules
+   * @param {typeof import('./room.js')} modules
    * @param {import('./stay.js').StayOptions['engine']} engine @param {Wish} wish
    */
   #enter({ Stay, RoomView }, engine, wish) {
@@ -247,7 +240,8 @@ export class App {
 
   /** @param {() => void} closed */
   #settings(closed) {
-    void import('./settings-sheet.js').then(({ openSettings }) => openSettings({
+    const { parts, allWords } = this.#world;
+    within(loadTime, Promise.all([parts.room.load(), allWords()])).then(([{ openSettings }]) => openSettings({
       ...this.#world,
       inCall: this.#stay !== null,
       version: this.#version,

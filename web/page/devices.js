@@ -5,20 +5,16 @@
 
 import { SoundWatch } from '../audio/sound-watch.js';
 import { realClock } from '../link/clock.js';
+import { within } from './part.js';
 
 /** @typedef {import('../audio/sounds.js').SoundName} SoundName */
 /** @typedef {import('../audio/sound-watch.js').Sound} Sound */
 /** @typedef {{id: string, label: string}} Device */
 /** @typedef {import('./prefs.js').Prefs} Prefs */
+/** @typedef {import('./parts.js').Parts} Parts */
 /** @typedef {import('../audio/capture.js').Capture} Capture */
 
-/** The modules of sound, which the door is shown without. */
-const modules = {
-  capture: () => import('../audio/capture.js'),
-  echo: () => import('../audio/echo.js'),
-  playback: () => import('../audio/playback.js'),
-  sounds: () => import('../audio/sounds.js'),
-};
+const loadTime = 30_000; // ms that the modules of sound may take, which the door is shown without
 
 /** Of what web/audio says is wrong with a microphone, what the user can do something about. */
 const faults = /** @type {const} */ (['denied', 'missing', 'busy', 'gone']);
@@ -72,14 +68,16 @@ export class Devices {
   /** @type {(level: number) => void} */ onlevel = () => {};
   /** @type {(sound: Sound) => void} it does not run any more, or does again */ onsound = () => {};
   #prefs;
+  #parts;
   /** @type {AudioContext | null} */ #context = null;
   /** @type {import('../audio/playback.js').Playback | null} */ #playback = null;
   /** @type {Microphone | null} the last one */ #microphone = null;
   #watch = new SoundWatch(realClock, () => this.#flows(), (sound) => this.onsound(sound));
 
-  /** @param {Prefs} prefs */
-  constructor(prefs) {
+  /** @param {Prefs} prefs @param {Pick<Parts, 'room' | 'worklet'>} parts */
+  constructor(prefs, parts) {
     this.#prefs = prefs;
+    this.#parts = parts;
     document.addEventListener('visibilitychange', () => {
       if (!document.hidden && this.#playback) void this.wake();
     });
@@ -137,9 +135,16 @@ export class Devices {
 
   /** @param {AudioContext} context */
   async #capture(context) {
-    const { startCapture } = await modules.capture();
+    const { startCapture, worklet } = await this.#load();
     const [deviceId, noiseSuppression] = [this.#prefs.get('microphone'), this.#prefs.get('noise')];
-    return startCapture(context, { deviceId, noiseSuppression });
+    return startCapture(context, { deviceId, noiseSuppression, worklet });
+  }
+
+  /** What sound needs. */
+  async #load() {
+    const both = Promise.all([this.#parts.room.load(), this.#parts.worklet.load()]);
+    const [room, worklet] = await within(loadTime, both);
+    return { ...room, worklet };
   }
 
   /** What an error of the microphone is for the user. @param {unknown} error */
@@ -151,9 +156,9 @@ export class Devices {
   /** The loudspeaker's port for the engine of a stay; the one before falls silent. */
   async playback() {
     const context = this.#audio();
-    const { startPlayback } = await modules.playback();
+    const { startPlayback, worklet } = await this.#load();
     this.#playback?.stop();
-    const playback = await startPlayback(context, { sinkId: this.#prefs.get('loudspeaker') });
+    const playback = await startPlayback(context, { sinkId: this.#prefs.get('loudspeaker'), worklet });
     this.#playback = playback;
     this.#watch.start();
     if (this.#prefs.get('echo')) await playback.cancelEcho().catch(() => this.#prefs.set('echo', false));
@@ -183,7 +188,7 @@ export class Devices {
   /** @param {SoundName} name */
   sound(name) {
     const context = this.#audio();
-    modules.sounds().then(({ playSound }) => playSound(context, name), () => {}); // silence harms nobody
+    this.#parts.room.load().then(({ playSound }) => playSound(context, name), () => {}); // silence harms nobody
   }
 
   /**
@@ -194,7 +199,7 @@ export class Devices {
   async testEcho() {
     const context = this.#audio();
     await this.wake();
-    const { testEcho } = await modules.echo();
+    const { testEcho } = await this.#load();
     const capture = await this.#capture(context);
     try {
       const { heard } = await testEcho(context, capture.port);

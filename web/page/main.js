@@ -5,10 +5,11 @@ import { App, takeAddress } from './app.js';
 import { Bars } from './bars.js';
 import { connectUrl } from './address.js';
 import { Devices } from './devices.js';
+import { allWords, speakLanguage } from './language.js';
+import { pageParts } from './parts.js';
 import { Prefs } from './prefs.js';
 import { missing, supportScreen } from './screens.js';
 import { Store } from '../identity/store.js';
-import { load } from '../words/load.js';
 
 const address = takeAddress(); // first of all: the secret must not stay in the address bar
 const root = /** @type {HTMLElement} */ (document.getElementById('app'));
@@ -17,18 +18,15 @@ document.body.prepend(bars.element);
 window.addEventListener('error', (event) => bars.error(event.error ?? event.message));
 window.addEventListener('unhandledrejection', (event) => bars.error(event.reason));
 
+const parts = pageParts();
+
 const secrets = { // loaded when there is one
-  generate: async () => (await (await import('../e2ee/secret.js')).Secret.generate()).text,
+  generate: async () => (await (await parts.room.load()).Secret.generate()).text,
   valid: async (/** @type {string} */ text) => {
-    const { Secret } = await import('../e2ee/secret.js');
+    const { Secret } = await parts.room.load();
     return Secret.parse(text).then(() => true, () => false);
   },
 };
-
-async function engine() {
-  const { Engine } = await import('../call/engine.js');
-  return new Engine();
-}
 
 /** @returns {Promise<string>} */
 async function version() {
@@ -37,20 +35,23 @@ async function version() {
 }
 
 async function start() {
-  await load(); // the browser's language, until it is known which one the user chose
   const lacking = await missing();
   if (lacking.length > 0) return refuse(lacking);
   const store = await Store.open().catch(() => null);
   if (!store) return refuse(['storage']);
   const prefs = await Prefs.load(store, (error) => bars.error(error));
-  await load(prefs.get('language'));
-  const identity = await OwnIdentity.open(store);
-  const app = new App({ prefs, identity, devices: new Devices(prefs), engine, secrets, version, speak: load }, root, bars);
+  await speakLanguage(prefs.get('language'));
+  const identity = await OwnIdentity.open(store, () => parts.mnemonic.load());
+  const devices = new Devices(prefs, parts);
+  const world = { prefs, identity, devices, parts, secrets, version, speak: speakLanguage, allWords };
+  const app = new App(world, root, bars);
   await app.open(address);
 }
 
 /** @param {import('./screens.js').Feature[]} lacking */
-function refuse(lacking) {
+async function refuse(lacking) {
+  await speakLanguage();
+  await allWords();
   document.documentElement.dataset.state = 'ended';
   root.replaceChildren(supportScreen(lacking));
 }

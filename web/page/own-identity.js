@@ -6,6 +6,7 @@
 import { Identity } from '../identity/identity.js';
 
 /** @typedef {import('../identity/store.js').Store} Store */
+/** @typedef {typeof import('../identity/mnemonic.js')} Mnemonic */
 
 export class OwnIdentity {
   /** @type {Store} */ #store;
@@ -15,15 +16,17 @@ export class OwnIdentity {
   fingerprint = '';
   /** Whether a sealed copy of the words is in this browser. */
   sealed = false;
+  #mnemonic;
 
-  /** @param {Store} store */
-  constructor(store) {
+  /** @param {Store} store @param {() => Promise<Mnemonic>} mnemonic which is large, and rarely needed */
+  constructor(store, mnemonic) {
     this.#store = store;
+    this.#mnemonic = mnemonic;
   }
 
-  /** @param {Store} store @returns {Promise<OwnIdentity>} */
-  static async open(store) {
-    const identity = new OwnIdentity(store);
+  /** @param {Store} store @param {() => Promise<Mnemonic>} mnemonic @returns {Promise<OwnIdentity>} */
+  static async open(store, mnemonic) {
+    const identity = new OwnIdentity(store, mnemonic);
     identity.fingerprint = (await store.loadIdentity())?.fingerprint ?? '';
     identity.sealed = await store.hasSealed();
     return identity;
@@ -51,13 +54,13 @@ export class OwnIdentity {
   /** @returns {Promise<string[]>} the 24 words, none if they cannot be shown any more */
   async words() {
     if (!this.#seed) return [];
-    const { toWords } = await import('../identity/mnemonic.js'); // the list is large, and rarely needed
+    const { toWords } = await this.#mnemonic();
     return toWords(this.#seed);
   }
 
   /** Takes an identity from its words. Throws an Error that says which word is wrong. @param {string} text */
   async import(text) {
-    const { fromWords } = await import('../identity/mnemonic.js');
+    const { fromWords } = await this.#mnemonic();
     const seed = await fromWords(text);
     this.fingerprint = (await this.#store.saveIdentity(seed)).fingerprint;
     this.sealed = await this.#store.hasSealed(); // one of another seed is gone

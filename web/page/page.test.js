@@ -177,34 +177,6 @@ test('a browser without secure page, codecs or curves is told what is missing, a
   assert.deepEqual(await missing({ ...complete, crypto: weak }), ['crypto']);
 });
 
-/**
- * The modules that one imports statically, with their own.
- * @param {string} path @param {Set<string>} found
- */
-async function imports(path, found) {
-  if (found.has(path)) return found;
-  found.add(path);
-  const text = await readFile(new URL('..' + path, import.meta.url), 'utf8');
-  for (const [, name] of text.matchAll(/^(?:import|export)\b[^;]*? from '(\.[^']+)';/gms)) {
-    await imports(new URL(name, 'http://host' + path).pathname, found);
-  }
-  return found;
-}
-
-test('index.html names every module of the first paint, so that they come in one round trip; together they are small', async () => {
-  const html = await readFile(new URL('../index.html', import.meta.url), 'utf8');
-  const preloaded = [...html.matchAll(/rel="modulepreload" href="([^"]+)"/g)].map(([, href]) => '/' + href);
-  const needed = await imports('/page/main.js', new Set());
-  needed.delete('/page/main.js');
-  assert.deepEqual(preloaded.toSorted(), [...needed].toSorted());
-  let bytes = 0;
-  for (const path of ['/index.html', '/style.css', '/page/main.js', ...needed]) {
-    if (!/^\/(page\/|[^/]*$)/.test(path)) continue;
-    bytes += (await readFile(new URL('..' + path, import.meta.url))).length;
-  }
-  assert.ok(bytes < 100_000, `${bytes} bytes`);
-});
-
 test('all addresses of the page are relative, so that a proxy can put it under a path', async () => {
   const html = await readFile(new URL('../index.html', import.meta.url), 'utf8');
   for (const [, address] of html.matchAll(/(?:href|src)="([^"]*)"/g)) assert.match(address, /^[a-z]/);

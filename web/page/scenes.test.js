@@ -7,6 +7,8 @@ import { App } from './app.js';
 import { Bars } from './bars.js';
 import { FakeOwnIdentity, FakeDevices, FakeEngine, scenes } from './fake-engine.test.js';
 import { roomName } from './address.js';
+import { Part } from './part.js';
+import { pageParts } from './parts.js';
 import { Prefs } from './prefs.js';
 import { CallClaim } from './call-claim.js';
 import { supportScreen } from './screens.js';
@@ -29,9 +31,9 @@ async function show(scene, theme) {
   const app = new App({
     prefs: await prefsOf({ name: 'Ana', theme, ...scene.prefs }),
     identity: new FakeOwnIdentity(scene.hasWords ?? false),
-    devices, engine: async () => engine,
+    devices, parts: partsWith(engine),
     secrets: { generate: async () => 'wzp-', valid: async (text) => text.length > 40 },
-    version: async () => 'wzp 0.1', speak: async () => {},
+    version: async () => 'wzp 0.1', speak: async () => {}, allWords: async () => {},
   }, root, bars);
   await app.open({
     ...(scene.room ? roomName(scene.room) : { room: '', fault: null }), secret: scene.secret ?? '',
@@ -46,6 +48,11 @@ async function show(scene, theme) {
     );
   }
   engine.say(...scene.later ?? []);
+}
+
+/** The parts of the page, with a fake for the engine. */
+function partsWith(engine) {
+  return { ...pageParts(), engine: new Part(async () => engine), worklet: new Part(async () => '') };
 }
 
 /** @param {object} values @returns {Promise<Prefs>} */

@@ -76,6 +76,8 @@ export const door = {
   'ended.other.what': 'Something went wrong. Join again.',
   'ended.loading.title': 'The page did not load completely',
   'ended.loading.what': 'Check the network, then join again. If that does not help, reload the page.',
+  'ended.old.title': 'This page is out of date',
+  'ended.old.what': 'The relay has a newer one. Reload the page, then join.',
   'ended.offline.title': 'No network',
   'ended.offline.what': 'Join again when this device has a network.',
 

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/evanw/esbuild/pkg/api"
+)
+
+// build makes all of web/dist from the sources: files by name.
+func build(web string) (map[string][]byte, error) {
+	d := newDist()
+	b, err := newBundler(web)
+	if err != nil {
+		return nil, err
+	}
+	names := make(map[string]string)
+	entries := maps.Clone(otherWorld)
+	maps.Copy(entries, parts)
+	for _, part := range slices.Sorted(maps.Keys(entries)) {
+		var script []byte
+		if parts[part] != "" {
+			script, err = b.script(entries[part], b.plugin())
+		} else {
+			script, err = b.script(entries[part])
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", part, err)
+		}
+		if names[part], err = d.addHashed(part+".js", script); err != nil {
+			return nil, err
+		}
+	}
+	// What the Worker may connect to, its own answer says, and browsers keep that with it: it is asked for anew.
+	worker := d.list.Files[names["worker"]]
+	worker.Keep = false
+	d.list.Files[names["worker"]] = worker
+	if err := addManifest(d, web); err != nil {
+		return nil, err
+	}
+	page, err := readTemplate(web)
+	if err != nil {
+		return nil, err
+	}
+	languages, err := catalogues(web)
+	if err != nil {
+		return nil, err
+	}
+	for _, language := range languages {
+		script, err := minify(web, "words/"+language+".js", api.FormatESModule)
+		if err != nil {
+			return nil, err
+		}
+		if names["words-"+language], err = d.addHashed("words-"+language+".js", script); err != nil {
+			return nil, err
+		}
+	}
+	for _, language := range languages {
+		script, err := b.doorScript(builtFiles(names, language))
+		if err != nil {
+			return nil, err
+		}
+		if err := page.add(d, language, script); err != nil {
+			return nil, err
+		}
+	}
+	return d.finish()
+}
+
+// catalogues returns the languages that the page speaks.
+func catalogues(web string) (languages []string, err error) {
+	paths, err := filepath.Glob(filepath.Join(web, "words", "[a-z][a-z].js"))
+	for _, path := range paths { // sorted
+		languages = append(languages, strings.TrimSuffix(filepath.Base(path), ".js"))
+	}
+	return languages, err
+}
+
+// builtFiles is filesModule in the built page, in a language. A page is one segment below its home.
+func builtFiles(names map[string]string, language string) string {
+	list, err := json.Marshal(names) // sorted
+	if err != nil {
+		panic(err) // of strings
+	}
+	return "export const home = new URL('./', location.href);\nconst names = " + string(list) +
+		";\nexport const fileUrl = (part) => new URL(names[part], home).href;\n" +
+		"export { door as documentWords } from '../words/" + language + ".js';\n" +
+		"export const documentLanguage = '" + language + "';\n"
+}
+
+// inputs returns the modules in a metafile of esbuild.
+func inputs(metafile string) []string {
+	var meta struct {
+		Inputs map[string]json.RawMessage `json:"inputs"`
+	}
+	if err := json.Unmarshal([]byte(metafile), &meta); err != nil {
+		panic(err) // esbuild made it
+	}
+	return slices.Sorted(maps.Keys(meta.Inputs))
+}
+
+// template is index.html, where style and scripts are named, and in the built page stand.
+type template struct {
+	html            string
+	style, nomodule []byte
+	icon            string // as a data: URL, so that it is no request
+}
+
+func readTemplate(web string) (*template, error) {
+	var t template
+	html, err := os.ReadFile(filepath.Join(web, "index.html"))
+	if err != nil {
+		return nil, err
+	}
+	t.html = string(html)
+	if t.style, err = minify(web, "style.css", api.FormatDefault); err != nil {
+		return nil, err
+	}
+	if t.nomodule, err = minify(web, "page/nomodule.js", api.FormatIIFE); err != nil {
+		return nil, err
+	}
+	icon, err := os.ReadFile(filepath.Join(web, "icon.svg"))
+	t.icon = "data:image/svg+xml," + strings.NewReplacer("#", "%23", `"`, "'", "\n", "").Replace(string(icon))
+	return &t, err
+}
+
+var newlines = regexp.MustCompile(`>\s*\n\s*<`)
+
+// add makes the document of a language.
+func (t *template) add(d *dist, language string, script []byte) error {
+	html := t.html
+	for _, change := range [][2]string{
+		{`lang="en"`, `lang="` + language + `"`},
+		{`href="icon.svg"`, `href="` + t.icon + `"`},
+		{`<link rel="stylesheet" href="style.css">`, "<style>" + string(t.style) + "</style>"},
+		{`<script type="module" src="page/main.js"></script>`, ""},
+		{`<script nomodule src="page/nomodule.js"></script>`, "<script nomodule>" + string(t.nomodule) + "</script>" +
+			`<script type="module">` + string(script) + "</script>"},
+	} {
+		if strings.Count(html, change[0]) != 1 {
+			return fmt.Errorf("index.html does not have %q once", change[0])
+		}
+		html = strings.Replace(html, change[0], change[1], 1)
+	}
+	html = newlines.ReplaceAllString(html, "><")
+	name, err := d.addHashed("door-"+language+".html", []byte(html))
+	if err != nil {
+		return err
+	}
+	entry := d.list.Files[name]
+	entry.Scripts, entry.Styles = []string{policyHash(t.nomodule), policyHash(script)}, []string{policyHash(t.style)}
+	d.list.Files[name] = entry
+	d.list.Documents[language] = name
+	return nil
+}
+
+// minify bundles and minifies one file of the sources.
+func minify(web, name string, format api.Format) ([]byte, error) {
+	b := &bundler{web: web}
+	options := b.options(api.EntryPoint{InputPath: name})
+	options.Format = format
+	result := api.Build(options)
+	if err := failed(result); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSpace(result.OutputFiles[0].Contents), nil
+}

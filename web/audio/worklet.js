@@ -1,0 +1,4 @@
+/** Both processors of the audio thread, in one file. */
+
+import './capture.worklet.js';
+import './playback.worklet.js';

@@ -1,0 +1,10 @@
+/** What comes after the door, in one file: the room, its sheets and the settings, the sound, the invites. */
+
+export { startCapture } from '../audio/capture.js';
+export { testEcho } from '../audio/echo.js';
+export { startPlayback } from '../audio/playback.js';
+export { playSound } from '../audio/sounds.js';
+export { Secret } from '../e2ee/secret.js';
+export { RoomView } from './room-view.js';
+export { openSettings } from './settings-sheet.js';
+export { Stay } from './stay.js';
