@@ -21,17 +21,19 @@
 
 /**
  * Somebody in the room, oneself included. `relay` is a label, set for who is on another relay; `muted` where
- * it is known; `firstSeen` in ms since 1970, for who was met before.
+ * it is known; `compared`: when the user compared their key, in ms since 1970; `volume`: how loud they are
+ * played here, absent as 1 is.
  *
  * @typedef {{id: string, name: string, fingerprint: string, outside: boolean, known: 'new' | 'same' |
  * 'changed',
- *   self: boolean, relay?: string, muted?: boolean, firstSeen?: number}} Member
+ *   self: boolean, relay?: string, muted?: boolean, compared?: number, volume?: number}} Member
  */
 
 /**
- * @typedef {{type: 'state', state: CallState, cause?: string, error?: {code: string, text: string}}}
- *   StateMessage
+ * Why it ended. `keys`: those of 'relay_key', which the relay had and which it shows.
+ * @typedef {{code: string, text: string, keys?: import('../link/carrier.js').RelayKeys}} CallError
  */
+/** @typedef {{type: 'state', state: CallState, cause?: string, error?: CallError}} StateMessage */
 /** @typedef {{type: 'members', list: Member[]}} MembersMessage */
 /**
  * Levels are dBFS (-100 to 0). Only those whose speech is being played are among the talkers.
@@ -75,7 +77,7 @@
 
 /**
  * @typedef {{connectUrl: string, room: string, name: string, secret?: string, mode: Mode, muted?: boolean,
- *   ports: Ports}} JoinOptions
+ *   relayKey?: string, ports: Ports}} JoinOptions relayKey: which the user accepts in the place of the kept one
  */
 
 /** One stay in one room at a time. A new Engine for every stay keeps stays apart. */
@@ -125,8 +127,8 @@ export class Engine {
   }
 
   /** @param {JoinOptions} options */
-  join({ connectUrl, room, name, secret, mode, muted = false, ports }) {
-    const message = { type: 'join', connectUrl, room, name, secret, publish: { mode, muted }, ports };
+  join({ mode, muted = false, ports, ...how }) {
+    const message = { type: 'join', ...how, publish: { mode, muted }, ports };
     this.#post(message, transferable(ports));
   }
 
@@ -156,6 +158,11 @@ export class Engine {
   /** The user says that a changed key is right. @param {string} member */
   trust(member) {
     this.#post({ type: 'trust', member });
+  }
+
+  /** The user compared somebody's key, or takes that back. @param {string} member @param {boolean} on */
+  compare(member, on) {
+    this.#post({ type: 'compare', member, on });
   }
 
   /** Another microphone or loudspeaker, or none. @param {Ports} ports */

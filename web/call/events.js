@@ -148,7 +148,7 @@ export class Events {
 
   /**
    * Tells that the stay is over; nothing follows.
-   * @param {{code: string, text: string} | null} error why, if the user did not want it
+   * @param {import('./engine.js').CallError | null} error why, if the user did not want it
    */
   end(error) {
     this.say({ type: 'state', state: 'ended', ...(error ? { error } : {}) });

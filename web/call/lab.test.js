@@ -10,6 +10,7 @@ import { test } from 'node:test';
 
 import { Identity } from '../identity/identity.js';
 import { KnownNames } from '../identity/known-names.js';
+import { Notes } from '../identity/notes.js';
 import { realClock } from '../link/clock.js';
 import { Relay } from './relay.test.js';
 import { Room } from './room.js';
@@ -255,6 +256,7 @@ export class Lab {
       connectUrl: '', room: 'kitchen', name: called, secret, clock,
       identity: p.identity,
       names: await KnownNames.open(p.identity, storage),
+      notes: await Notes.open(p.identity, storage),
       tell: (message) => p.messages.push(message),
       client: Client,
       encoder: (options) => {

@@ -64,9 +64,17 @@ export class StayStorage {
  * @typedef {{fresh: boolean, people: {id: string, identity: Bytes}[]}} Namesakes
  */
 
+/**
+ * @typedef {{known: Verdict} & import('../identity/notes.js').Note} Known what was compared counts only for a
+ *   key that is no other one
+ */
+
+/** @type {Readonly<Known>} */
+const stranger = Object.freeze({ known: 'new' });
+
 export class NameCheck {
   #at;
-  /** @type {Map<string, Verdict>} by member id, of who is here */ #known = new Map();
+  /** @type {Map<string, Known>} by member id, of who is here */ #known = new Map();
   /** @type {Map<string, Namesakes>} by folded name; at most MAX_NAMES */ #named = new Map();
   #kept = 0; // namesakes that were remembered
   /** @type {Set<string>} who waits to be looked at */ #waiting = new Set();
@@ -76,8 +84,10 @@ export class NameCheck {
 
   /**
    * @param {object} at @param {import('../identity/known-names.js').KnownNames} at.names
+   * @param {import('../identity/notes.js').Notes} at.notes
    * @param {import('../identity/identity.js').Identity} at.identity ours
    * @param {string} at.name what we call ourselves @param {(code: string, member: Member) => void} at.warn
+   * @param {(id: string, volume: number) => void} at.volume somebody is not to be played as loud as they send
    * @param {() => void} at.changed what known returns is another
    * @param {(error: unknown) => void} at.failed
    */
@@ -114,10 +124,12 @@ export class NameCheck {
     if (!this.#waiting.has(m.id)) return;
     const known = await this.#verdict(m);
     this.#warnOfTrouble(m);
+    const { compared, volume } = await this.#at.notes.of(m.name, m.identity);
     if (!this.#waiting.delete(m.id)) return;
-    this.#known.set(m.id, known);
+    this.#known.set(m.id, { known, volume, compared: known === 'changed' ? undefined : compared });
     if (known === 'changed') this.#at.warn('name', m);
-    if (known !== 'new') this.#at.changed();
+    if (volume !== undefined) this.#at.volume(m.id, volume);
+    if (known !== 'new' || compared !== undefined || volume !== undefined) this.#at.changed();
   }
 
   /**
@@ -166,13 +178,33 @@ export class NameCheck {
   async trust(m) {
     await this.#at.names.trust(m.name, m.identity);
     this.#warnOfTrouble(m);
-    if (!this.#known.has(m.id)) return; // it left
-    this.#known.set(m.id, 'same');
+    this.#note(m, { known: 'same' });
+  }
+
+  /** The user compared somebody's key, or takes that back. @param {Member} m @param {boolean} on */
+  async compare(m, on) {
+    const compared = on ? Date.now() : undefined;
+    if (on) await this.trust(m).catch(() => {}); // who has no name has a key all the same
+    this.#note(m, { compared });
+    await this.#at.notes.setCompared(m.name, m.identity, compared);
+  }
+
+  /** @param {Member} m @param {number} volume */
+  async setVolume(m, volume) {
+    this.#note(m, { volume });
+    await this.#at.notes.setVolume(m.identity, volume);
+  }
+
+  /** Changes what is known of somebody who is here. @param {Member} m @param {Partial<Known>} more */
+  #note(m, more) {
+    const known = this.#known.get(m.id);
+    if (!known) return;
+    this.#known.set(m.id, { ...known, ...more });
     this.#at.changed();
   }
 
-  /** @param {string} id of a member @returns {Verdict} */
+  /** @param {string} id of a member @returns {Readonly<Known>} */
   known(id) {
-    return this.#known.get(id) ?? 'new';
+    return this.#known.get(id) ?? stranger;
   }
 }

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 
 import { Identity } from '../identity/identity.js';
 import { KnownNames } from '../identity/known-names.js';
+import { Notes } from '../identity/notes.js';
 import { memory } from './lab.test.js';
 import { NameCheck, StayStorage } from './names.js';
 
@@ -14,7 +15,7 @@ async function peopleWith(storage) {
   const names = await KnownNames.open(identity, storage);
   const codes = [];
   const people = new NameCheck({
-    names, identity, name: 'Ana', warn: (code) => codes.push(code), changed: () => {}, failed: assert.ifError,
+    names, identity, name: 'Ana', notes: await Notes.open(identity, storage), volume() {}, warn: (code) => codes.push(code), changed: () => {}, failed: assert.ifError,
   });
   const meet = async (count) => {
     for (let i = 0; i < count; i++) {
@@ -22,7 +23,7 @@ async function peopleWith(storage) {
     }
     const last = { id: 'last', name: 'member 0', identity: other.publicKey, outside: false };
     people.check(last);
-    while (people.known('last') === 'new') await new Promise((resolve) => setTimeout(resolve, 1));
+    while (people.known('last').known === 'new') await new Promise((resolve) => setTimeout(resolve, 1));
   };
   return { codes, meet };
 }
@@ -46,13 +47,16 @@ test('more new names than a stay keeps are warned of once, and fewer are not', a
 /** A stay, and what comes of somebody who joins it. */
 async function stayOf(identity, storage) {
   const names = await KnownNames.open(identity, new StayStorage(storage));
-  const people = new NameCheck({ names, identity, name: 'Ana', warn() {}, changed() {}, failed: assert.fail });
+  const people = new NameCheck({
+    names, identity, name: 'Ana', notes: await Notes.open(identity, storage), volume() {}, warn() {},
+    changed() {}, failed: assert.fail,
+  });
   let id = 0;
   const meet = async (name, { publicKey }) => {
     const member = { id: String(id++), name, identity: publicKey, outside: false };
     people.check(member);
     await people.settled();
-    return [people.known(member.id), member.id];
+    return [people.known(member.id).known, member.id];
   };
   return { meet, left: (id) => people.left(id) };
 }

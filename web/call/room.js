@@ -45,6 +45,8 @@ const END_TIME = 500; // ms that the end of what is said may hold up leaving
  * @property {import('../e2ee/secret.js').Secret | null} secret
  * @property {import('../identity/identity.js').Identity} identity
  * @property {import('../identity/known-names.js').KnownNames} names
+ * @property {import('../identity/notes.js').Notes} notes
+ * @property {(place: import('../link/carrier.js').Place) => Promise<void>} [checkRelay] as AttachConfig has it
  * @property {(message: import('./engine.js').EngineMessage) => void} tell
  * @property {import('./publish.js').MakeEncoder} encoder
  * @property {import('./stream.js').MakeDecoder} decoder
@@ -88,7 +90,7 @@ export class Room {
   constructor(config) {
     this.#config = config;
     this.#clock = config.clock ?? realClock;
-    const { identity, names, name } = config;
+    const { identity, names, notes, name } = config;
     const now = () => this.#clock.now();
     const failed = (/** @type {unknown} */ error) => this.#events.failed(error);
     this.#streams = new Streams({
@@ -114,19 +116,21 @@ export class Room {
       stats: () => ({ sent: this.#sent, keysDropped: this.#keys?.dropped ?? 0, ...this.#streams.stats() }),
     });
     this.#names = new NameCheck({
-      names, identity, name, failed,
+      names, notes, identity, name, failed,
       warn: (code, m) => this.#events.warn(code, m.id),
+      volume: (id, volume) => this.#mix.setGain(id, volume),
       changed: () => this.#events.members(),
     });
     this.#link = this.#makeLink();
   }
 
   #makeLink() {
-    const { connectUrl, identity, name, client = Client } = this.#config;
+    const { connectUrl, identity, name, checkRelay, client = Client } = this.#config;
     return new client({
       connectUrl,
       identity,
       name,
+      checkRelay,
       program: PROGRAM,
       clock: this.#clock,
       makeJoin: (relay) => this.#request(relay),
@@ -392,12 +396,20 @@ export class Room {
   /** @param {string} member id @param {number} gain 1 as sent, 0 not at all */
   setVolume(member, gain) {
     this.#mix.setGain(member, gain);
+    const m = this.#roster?.member(member);
+    if (m) this.#names.setVolume(m, gain).catch((error) => this.#events.failed(error));
   }
 
   /** The user says that a changed key is right. @param {string} member id */
   async trust(member) {
     const m = this.#roster?.member(member);
     if (m) await this.#names.trust(m);
+  }
+
+  /** The user compared a key, or takes that back. @param {string} member id @param {boolean} on */
+  async compare(member, on) {
+    const m = this.#roster?.member(member);
+    if (m && !m.outside) await this.#names.compare(m, on);
   }
 
   // What the page is told now and then.
@@ -413,7 +425,7 @@ export class Room {
         name: m.name,
         fingerprint: m.fingerprint,
         outside: m.outside,
-        known: this.#names.known(m.id),
+        ...this.#names.known(m.id),
         self: false,
         relay: this.#roster?.relayOf(m),
       })),
@@ -456,7 +468,15 @@ export class Room {
     this.#published = null;
     this.#streams.close();
     this.#keys?.close();
-    const { code, message } = /** @type {{code?: string, message?: string}} */ (error ?? {});
-    this.#events.end(error ? { code: code ?? 'program', text: message ?? String(error) } : null);
+    this.#events.end(error ? endOf(error) : null);
   }
+}
+
+/**
+ * Why a stay ended, as the page is told. @param {unknown} error @returns {import('./engine.js').CallError}
+ */
+export function endOf(error) {
+  const { code = 'program', message = String(error), keys } =
+    /** @type {{code?: string, message?: string, keys?: import('../link/carrier.js').RelayKeys}} */ (error);
+  return { code, text: message, ...(keys ? { keys } : {}) };
 }

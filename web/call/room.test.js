@@ -268,6 +268,36 @@ inLab('a known name with another key is warned of, until it is trusted', async (
   assert.deepEqual(known(), ['same', 'same', 'new']);
 });
 
+inLab('what the user noted of somebody is so when they are back, for that key only', async (lab) => {
+  const storage = memory();
+  const anna = await lab.join('anna', { storage });
+  const bert = await lab.join('bert');
+  const { identity } = bert;
+  anna.room.setVolume(bert.id, 0.3);
+  await anna.room.compare(bert.id, true);
+  const noted = () => anna.last('members').list.slice(1).map(({ known, volume, compared }) =>
+    [known, volume, compared > 0]);
+  await lab.run(200);
+  assert.deepEqual(noted(), [['same', 0.3, true]]);
+  await Promise.all([anna.room.leave(), bert.room.leave(), lab.run(500)]);
+  assert.ok([...storage.map.keys()].every((key) => !key.includes('bert')), 'names are not kept');
+  assert.ok(!JSON.stringify([...storage.map]).includes(identity.fingerprint.replaceAll(':', '')));
+
+  const again = await lab.join('again', { storage, identity: anna.identity, called: 'anna' });
+  await lab.join('back', { identity, called: 'Bert' });
+  await lab.join('renamed', { identity, called: 'Bertha' });
+  await lab.join('other', { called: 'bert' });
+  const list = again.last('members').list.slice(1);
+  const of = (name) => list.filter((m) => m.name === name)
+    .map(({ known, volume, compared }) => [known, volume, compared > 0])[0];
+  assert.deepEqual(of('Bert'), ['same', 0.3, true]);
+  assert.deepEqual(of('Bertha'), ['new', 0.3, false], 'it was Bert whose key it is');
+  assert.deepEqual(of('bert'), ['changed', undefined, false]);
+  await again.room.compare(list.find(({ name }) => name === 'Bert').id, false);
+  await lab.run(200);
+  assert.equal(again.last('members').list.find(({ name }) => name === 'Bert').compared, undefined);
+});
+
 inLab('nothing is sent while muted, and before the button is pressed', async (lab) => {
   const anna = await lab.join('anna');
   const bert = await lab.join('bert');

@@ -15,9 +15,11 @@ import { Decoder } from '../audio/decoder.js';
 import { Encoder } from '../audio/encoder.js';
 import { Secret } from '../e2ee/secret.js';
 import { KnownNames } from '../identity/known-names.js';
+import { Notes } from '../identity/notes.js';
 import { Store } from '../identity/store.js';
 import { StayStorage } from './names.js';
-import { Room } from './room.js';
+import { RelayPin } from './relay-pin.js';
+import { Room, endOf } from './room.js';
 
 /** @typedef {import('./engine.js').EngineMessage} EngineMessage */
 /** @typedef {import('./engine.js').Mode} Mode */
@@ -43,21 +45,23 @@ function tell(message) {
 /** @param {unknown} error that ends the stay */
 function ended(error) {
   if (left || room?.over) return; // the room has said so
-  const { code, message } = /** @type {{code?: string, message?: string}} */ (error);
-  tell({ type: 'state', state: 'ended', error: { code: code ?? 'program', text: message ?? String(error) } });
+  tell({ type: 'state', state: 'ended', error: endOf(error) });
 }
 
 /** @param {any} message */
-async function join({ connectUrl, room: name, name: called, secret, ports }) {
+async function join({ connectUrl, room: name, name: called, secret, relayKey, ports }) {
   listen(ports); // until we are in, what is said is thrown away, and what is heard is silence
   const store = await Store.open();
   const identity = await store.loadIdentity();
   if (!identity) throw Object.assign(new Error('there is no identity yet'), { code: 'identity' });
   const names = await KnownNames.open(identity, new StayStorage(store));
+  const notes = await Notes.open(identity, store);
+  const pin = new RelayPin(store, connectUrl, relayKey);
   const shared = secret ? await Secret.parse(secret) : null;
   if (left) return;
   room = new Room({
-    connectUrl, identity, names, tell,
+    connectUrl, identity, names, notes, tell,
+    checkRelay: (place) => pin.check(place),
     room: name,
     name: called,
     secret: shared,
@@ -65,6 +69,7 @@ async function join({ connectUrl, room: name, name: called, secret, ports }) {
     decoder: (options) => new Decoder(options),
   });
   await room.join();
+  await pin.keep();
   if (capture) await room.publish(how);
 }
 
@@ -141,6 +146,7 @@ const commands = {
   },
   volume: ({ member, gain }) => room?.setVolume(member, gain),
   trust: ({ member }) => void room?.trust(member).catch(failed),
+  compare: ({ member, on }) => void room?.compare(member, on).catch(failed),
   devices: ({ ports }) => inTurn(() => devices(ports), failed),
   leave,
 };

@@ -114,18 +114,14 @@ export class KnownNames {
   }
 
   /**
-   * What stands for a folded name, and for it with a key. No folded name has a zero byte.
+   * What stands for a folded name, and for it with a key.
    * @param {string} folded @param {Bytes} publicKey
    */
   async #tags(folded, publicKey) {
-    const name = toUtf8(folded);
-    const fingerprint = new Uint8Array(await crypto.subtle.digest('SHA-256', publicKey)).subarray(0, 16);
-    return { who: await this.#tag(name), person: await this.#tag(concat(name, [0], fingerprint)) };
-  }
-
-  /** @param {Bytes} bytes */
-  async #tag(bytes) {
-    return toHex(new Uint8Array(await crypto.subtle.sign('HMAC', this.#key, bytes)).subarray(0, 16));
+    const [who, person] = await Promise.all([
+      tagOf(this.#key, toUtf8(folded)), personTag(this.#key, folded, publicKey),
+    ]);
+    return { who, person };
   }
 
   /** Who is known for a name. @param {string} who @returns {Promise<string[]>} */
@@ -165,4 +161,18 @@ export class KnownNames {
       'names', `names ${what} (${why}): you are not warned when they come with another key later`,
     );
   }
+}
+
+/**
+ * What stands for somebody's folded name with a key. No folded name has a zero byte.
+ * @param {CryptoKey} key of whose names they are @param {string} folded @param {Bytes} publicKey
+ */
+export async function personTag(key, folded, publicKey) {
+  const fingerprint = new Uint8Array(await crypto.subtle.digest('SHA-256', publicKey)).subarray(0, 16);
+  return tagOf(key, concat(toUtf8(folded), [0], fingerprint));
+}
+
+/** @param {CryptoKey} key @param {Bytes} bytes */
+async function tagOf(key, bytes) {
+  return toHex(new Uint8Array(await crypto.subtle.sign('HMAC', key, bytes)).subarray(0, 16));
 }

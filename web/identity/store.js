@@ -149,6 +149,7 @@ export class Store {
     try {
       const transaction = this.#db.transaction(name, 'readwrite', { durability: 'strict' });
       change(transaction.objectStore(name));
+      transaction.commit(); // at once: the page may be about to go
       await new Promise((resolve, reject) => {
         transaction.oncomplete = () => resolve(undefined);
         transaction.onabort = () => reject(transaction.error);

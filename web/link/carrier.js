@@ -35,7 +35,10 @@ import { CodedError, messageOf } from '../wire/bytes.js';
  * @property {string} relay identity key, 64 hexadecimal digits
  * @property {{url: string, hashes: Bytes[]} | null} webtransport
  * @property {string | null} websocket its URL
+ * @property {string} page address of the relay's own page, '' if it is not told
  */
+
+/** Of 'relay_key', 64 hexadecimal digits each. @typedef {{known: string, shown: string}} RelayKeys */
 
 /** Why something of link/ failed. `code` is for programs, the message for people. */
 export class LinkError extends CodedError {
@@ -43,13 +46,14 @@ export class LinkError extends CodedError {
    * @param {string} code 'connect', 'protocol', 'signature', 'relay_key', 'closed', 'refused' ..., or a code
    *   of the relay
    * @param {string} message
-   * @param {{cause?: unknown, final?: boolean, status?: number}} [options] final: trying again does not mend
-   *   it; status: of the HTTP answer, if there was one
+   * @param {{cause?: unknown, final?: boolean, status?: number, keys?: RelayKeys}} [options] final: trying
+   *   again does not mend it; status: of the HTTP answer, if there was one
    */
   constructor(code, message, options = {}) {
     super(code, message, { cause: options.cause });
     this.final = options.final ?? false;
     this.status = options.status ?? 0;
+    this.keys = options.keys;
   }
 }
 

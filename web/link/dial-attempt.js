@@ -6,7 +6,7 @@
  *                    '── another relay key: over         '── Refused, Goodbye, closed: over
  */
 
-import { equal, fromHex } from '../wire/bytes.js';
+import { equal, fromHex, toHex } from '../wire/bytes.js';
 import { decode, encode } from '../wire/control.js';
 import { signHello, verifyWelcome, webHelloValue } from '../wire/hello.js';
 import { LinkError, asLinkError } from './carrier.js';
@@ -103,7 +103,9 @@ export class Attempt {
     }
     const key = fromHex(relay, 32);
     if (!equal(greeting.relay, key)) {
-      throw new LinkError('relay_key', 'the relay has another key than it should have', { final: true });
+      throw new LinkError('relay_key', 'the relay has another key than it should have', {
+        final: true, keys: { known: relay, shown: toHex(greeting.relay) },
+      });
     }
     const value = await webHelloValue(greeting.challenge, this.carrier.binding);
     const request = await join(key);

@@ -78,6 +78,7 @@ export async function parsePlace(text, url, relayKey) {
     relay: toHex(key),
     webtransport: json.webtransport === undefined ? null : await webTransportOf(json.webtransport, url, key),
     websocket: json.websocket === undefined ? null : webSocketOf(json.websocket, url),
+    page: pageOf(json.page),
   };
   if (!place.webtransport && !place.websocket) {
     throw new FormatError(PART, 'invalid', 'it names neither webtransport nor websocket');
@@ -145,6 +146,21 @@ function webSocketOf(v, base) {
   }
   return url.href;
 }
+
+/**
+ * The address of the relay's own page, '' if there is none that could be given to others. It is a hint: what is
+ * wrong with it is as if it were not there.
+ * @param {unknown} v @returns {string}
+ */
+export function pageOf(v) {
+  if (typeof v !== 'string' || v.length > MAX_URL || !URL.canParse(v)) return '';
+  const url = new URL(v);
+  const fit = /^https?:$/.test(url.protocol) && url.href === url.origin + url.pathname && v.endsWith('/');
+  return fit && !isLocal(url.hostname) ? url.href : '';
+}
+
+/** Whether a host is this machine, wherever it is said. @param {string} hostname as URLs have it */
+export const isLocal = (hostname) => /(^|\.)localhost$|^127\.|^\[::1\]$|^0\.0\.0\.0$/.test(hostname);
 
 /** @param {unknown} v @param {string} base @param {string} what */
 function urlOf(v, base, what) {

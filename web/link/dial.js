@@ -39,6 +39,7 @@ import { hasWebTransport, openWebTransport } from './webtransport.js';
  * @property {string} program and version; likewise
  * @property {(relay: Bytes) => Promise<{room: string, entry: Bytes}>} makeJoin called once
  * @property {Bytes} [relayKey] which the relay must have; absent: the one that connect.json says
+ * @property {(place: Place) => Promise<void>} [checkRelay] rejects with 'relay_key' if it is not to be used
  * @property {() => number} [random]
  * @property {{webtransport?: Open, websocket?: Open}} [open] in place of the browser's carriers
  * @property {(signal: AbortSignal) => Promise<Place>} [place] in the place of fetching connectUrl
@@ -170,12 +171,13 @@ export class Attacher {
    */
   async #find(again, signal) {
     if (this.#place && !again) return this.#place;
-    const { connectUrl, relayKey, place } = this.#config;
+    const { connectUrl, relayKey, place, checkRelay } = this.#config;
     try {
-      const found = place
+      const found = await (place
         ? place(signal)
-        : fetchPlace(connectUrl, { clock: this.#clock, signal, relayKey, fetch: this.#config.fetch });
-      this.#place = await found;
+        : fetchPlace(connectUrl, { clock: this.#clock, signal, relayKey, fetch: this.#config.fetch }));
+      await checkRelay?.(found);
+      this.#place = found;
       this.#found = true;
     } catch (error) {
       this.#found = false;

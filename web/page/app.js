@@ -53,6 +53,7 @@ export class App {
   /** @type {Wish | null} the last one, to join again */ #wish = null;
   /** @type {CallClaim | null} */ #claim = null;
   /** @type {((level: number) => void) | null} */ #level = null;
+  /** @type {typeof import('./room.js') | null} from the first join on */ #modules = null;
   #version = '';
 
   /** @param {World} world @param {HTMLElement} root @param {Bars} bars */
@@ -97,7 +98,7 @@ export class App {
     const door = new Door({
       room, typed, fault, kept, badSecret, elsewhere, devices,
       secret: badSecret || secret === '' ? kept : secret,
-      name: prefs.get('name'),
+      name: prefs.get('name'), muted: prefs.get('muted'), mode: prefs.get('mode'),
       offline: !navigator.onLine,
       newSecret: () => secrets.generate(),
       join: (wish) => this.#join(wish),
@@ -128,6 +129,7 @@ export class App {
     void devices.wake();
     this.#wish = { ...wish, microphone: null };
     prefs.set('name', wish.name);
+    prefs.set('muted', wish.muted);
     if (wish.secret && !wish.replaces) prefs.setSecret(wish.room, wish.secret);
     if (roomPath(wish.room) !== location.pathname) history.pushState(null, '', roomPath(wish.room));
     document.title = `${wish.room} - wzp`;
@@ -148,13 +150,14 @@ export class App {
    * @param {typeof import('./room.js')} modules
    * @param {import('./stay.js').StayOptions['engine']} engine @param {Wish} wish
    */
-  #enter({ Stay, RoomView }, engine, wish) {
+  #enter(modules, engine, wish) {
+    const { Stay, RoomView } = (this.#modules = modules);
     const { prefs, identity, devices } = this.#world;
     this.#clear();
     const stay = new Stay({
       connectUrl,
       room: wish.room, name: wish.name, secret: wish.secret, microphone: wish.microphone,
-      mode: prefs.get('mode'),
+      mode: prefs.get('mode'), muted: wish.muted, relayKey: wish.relayKey,
       engine, devices,
       ready: () => identity.ensure(),
       sounds: () => prefs.get('sounds'),
@@ -186,10 +189,18 @@ export class App {
     this.#view?.changed(parts);
     this.#tell(model.state, model);
     if (parts.includes('control')) {
-      this.#world.prefs.set('mode', model.mode);
+      this.#remember(model);
       this.#claim?.show(model.mic === 'on' && !model.muted);
     }
     if (parts.includes('levels')) this.#level?.(model.me);
+  }
+
+  /** How the user talks: so they do when they join again. @param {import('./room-model.js').RoomModel} model */
+  #remember({ mode, muted }) {
+    const { prefs } = this.#world;
+    prefs.set('mode', mode);
+    prefs.set('muted', muted);
+    if (this.#wish) this.#wish.muted = muted;
   }
 
   /** The user is in with the invite that they chose over the kept one. */
@@ -200,16 +211,18 @@ export class App {
     this.#world.prefs.setSecret(wish.room, wish.secret);
   }
 
-  /** @param {{code: string, text: string} | null} error */
+  /** @param {import('../call/engine.js').CallError | null} error */
   #showEnded(error) {
     this.#clear();
     this.#tell('ended');
     const wish = this.#wish;
     const room = wish?.room ?? '';
-    const screen = endedScreen(error, {
-      again: () => wish && this.#join(wish),
-      door: () => void this.open({ room, fault: null, secret: wish?.replaces ? wish.secret : '' }),
-    });
+    const keys = error?.keys;
+    const otherKey = this.#modules?.relayKeyScreen;
+    const door = () => void this.open({ room, fault: null, secret: wish?.replaces ? wish.secret : '' });
+    const screen = keys && otherKey
+      ? otherKey(keys, { door, accept: () => wish && this.#join({ ...wish, relayKey: keys.shown }) })
+      : endedScreen(error, { door, again: () => wish && this.#join(wish) });
     this.#root.append(screen);
     screen.querySelector('h1')?.focus();
   }

@@ -12,6 +12,8 @@ import { say } from '../words/say.js';
  * @property {string} typed likewise, also if no room can be called so
  * @property {import('./address.js').NameFault | null} fault what is wrong with that
  * @property {string} name as last time
+ * @property {boolean} muted as last time
+ * @property {'open' | 'radio'} mode likewise
  * @property {string} secret of the address, or the kept one; '' if there is none
  * @property {string} kept the secret of this room from before, '' if there is none
  * @property {boolean} badSecret the address had one that cannot be right
@@ -26,8 +28,9 @@ import { say } from '../words/say.js';
  */
 
 /**
- * `replaces`: the user chose this secret over the kept one, which is given up once they are in.
- * @typedef {{room: string, name: string, secret: string, replaces?: boolean, microphone:
+ * `replaces`: the user chose this secret over the kept one, which is given up once they are in; `relayKey`: the
+ * other key of the relay, which they accepted.
+ * @typedef {{room: string, name: string, secret: string, replaces?: boolean, relayKey?: string, muted: boolean, microphone:
  *   import('./devices.js').Microphone | null}} Wish
  */
 
@@ -40,7 +43,9 @@ export class Door {
   #room;
   #name;
   #form;
-  #join = h('button', { type: 'submit', class: 'button primary large' }, say('door.join'));
+  #join = h('button', { type: 'submit', class: 'button primary large' });
+  #muted;
+  #talk;
   #openly = h('div', { class: 'stack tight', 'data-part': 'openly' },
     makeButton('quiet', () => this.#enter(''), icon('unlock'), say('door.enterPublic')),
     smallPrint(say('door.enterPublicHint')));
@@ -53,6 +58,8 @@ export class Door {
     this.#two = options.kept !== '' && options.secret !== '' && options.kept !== options.secret;
     this.#secret = this.#two ? '' : options.secret; // of two, neither before the user has chosen
     this.#mic = new MicCheck(options.devices);
+    this.#muted = options.muted;
+    this.#talk = this.#talkPart();
     const { typed, name } = options;
     this.#room = new Field('room', typed, (text) => roomWords(roomName(text)));
     this.#name = new Field('name', name, (text) => nameWords(personName(text)));
@@ -67,6 +74,8 @@ export class Door {
 
   /** Offers only what the user can mean: a cut-off link opens no open room, of two invites one is chosen. */
   #arm() {
+    const quiet = this.#muted && this.#options.mode === 'open';
+    setText(this.#join, say(quiet ? 'door.joinMuted' : 'door.join'));
     this.#join.disabled = this.#two && this.#secret === '';
     this.#join.hidden = this.#cutOff();
     this.#openly.hidden = !this.#join.hidden;
@@ -131,7 +140,19 @@ export class Door {
         icon('warning'), this.#fault),
       this.#two && this.#choice(),
       elsewhere && h('p', { class: 'note', role: 'status', 'data-note': 'tab' }, say('door.otherTab')),
-      this.#name.element, this.#mic.element, this.#offline, this.#join, this.#openly);
+      this.#name.element, this.#mic.element, this.#talk, this.#offline, this.#join, this.#openly);
+  }
+
+  /** How one joins: hands-free, muted or not, or with the button to be held. */
+  #talkPart() {
+    const { mode, muted } = this.#options;
+    if (mode === 'radio') return h('p', { class: 'note', 'data-note': 'radio' }, say('door.radio'));
+    const box = h('input', { type: 'checkbox', id: 'join-muted', role: 'switch', checked: muted, onchange: () => {
+      this.#muted = box.checked;
+      this.#arm();
+    } });
+    return h('div', { class: 'switch', 'data-note': 'muted' },
+      h('div', {}, h('label', { for: box.id }, say('door.muted')), muted && smallPrint(say('door.wereMuted'))), box);
   }
 
   /** Which of two invites. */
@@ -214,10 +235,10 @@ export class Door {
     return null;
   }
 
-  /** @param {Omit<Wish, 'microphone'>} wish */
+  /** @param {Omit<Wish, 'microphone' | 'muted'>} wish */
   #go(wish) {
     this.#join.disabled = true;
-    this.#options.join({ ...wish, microphone: this.#mic.handOver() });
+    this.#options.join({ ...wish, muted: this.#muted, microphone: this.#mic.handOver() });
   }
 }
 

@@ -23,7 +23,7 @@ export class FakeEngine {
     for (const message of messages) this.#listener?.(message);
   }
 }
-for (const name of ['join', 'talk', 'mute', 'mode', 'volume', 'trust', 'devices', 'leave', 'close']) {
+for (const name of ['join', 'talk', 'mute', 'mode', 'volume', 'trust', 'compare', 'devices', 'leave', 'close']) {
   FakeEngine.prototype[name] = function ask(...args) {
     this.asked.push([name, ...args]);
   };
@@ -158,7 +158,7 @@ function fingerprint(id) {
 }
 
 const ana = person('ana', 'Ana', { self: true });
-const ben = person('ben', 'Ben', { firstSeen: Date.now() - 40 * 86400e3 });
+const ben = person('ben', 'Ben', { compared: Date.now() - 40 * 86400e3 });
 const cleo = person('cleo', 'Cleo', { known: 'new' });
 const dan = person('dan', 'Dan', { relay: 'relay two' });
 const four = [ana, ben, cleo, dan];
@@ -184,6 +184,10 @@ const ended = (code, text = 'text of the engine') => ({
   type: 'state', state: 'ended', error: { code, text },
 });
 
+const otherKey = /** @type {EngineMessage} */ ({
+  type: 'state', state: 'ended',
+  error: { code: 'relay_key', text: '', keys: { known: '17'.repeat(32), shown: '42'.repeat(32) } },
+});
 const number = /** @type {EngineMessage} */ ({ type: 'safety', number: safety });
 const on = /** @type {EngineMessage} */ ({ type: 'transmitting', on: true });
 const inside = [state('joined'), members(...four), number, quality()];
@@ -335,6 +339,11 @@ export const scenes = {
     messages: [state('joined'), members(ana, { ...ben, known: 'changed' }, cleo), number, quality()],
     click: ['[data-member=ben] button'],
   },
+  'sheet-person-same': { ...privateTea, messages: inside, click: ['[data-member=dan] button'] },
+  'sheet-person-alike': {
+    ...tea, click: ['[data-member=eve] button'],
+    messages: [state('joined'), members(ana, ben, person('eve', 'Ben', { known: 'new' })), number, quality()],
+  },
   'sheet-safety': { ...privateTea, messages: inside, key: 'p' },
   'sheet-invite': { ...privateTea, messages: inside, key: 'i' },
   'sheet-invite-open': { ...tea, messages: inside, key: 'i' },
@@ -357,6 +366,7 @@ export const scenes = {
   'ended-left': { ...privateTea, messages: inside, click: ['.leave'] },
   'ended-full': { ...tea, messages: [ended('room_full')] },
   'ended-refused': { ...tea, messages: [ended('denied')] },
+  'ended-relay-key': { ...tea, messages: [otherKey], click: ['summary'] },
   'ended-shutting-down': { ...tea, messages: [ended('shutting_down')] },
   'ended-other-tab': { ...tea, messages: [ended('tab')] },
   'ended-no-upgrade': {

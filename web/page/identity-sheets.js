@@ -36,7 +36,7 @@ function answer() {
 
 /** @param {string} text */
 function done(text) {
-  return h('p', { class: 'known', role: 'status', 'data-known': 'same' }, icon('check'), h('span', {}, text));
+  return h('p', { class: 'known', role: 'status' }, icon('check'), h('span', {}, text));
 }
 
 /** What went wrong with an identity, and what to do. @param {unknown} error @returns {string} */

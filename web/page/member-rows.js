@@ -51,6 +51,9 @@ function noteOf(member, model, volume) {
   if (member.known === 'changed' && !member.self) {
     notes.push(say('person.keyChanged'));
     kind = 'danger';
+  } else if (member.compared !== undefined && !member.outside) {
+    notes.push(say('person.comparedNote'));
+    kind = 'good';
   }
   if (member.outside) notes.push(say('person.outside'));
   if (member.self) notes.push(say('person.you'));
@@ -64,6 +67,7 @@ function noteOf(member, model, volume) {
 class Row {
   #face = h('span', { class: 'face' });
   #name = h('bdi');
+  #compared = h('span', { class: 'compared' }, icon('check'));
   #note = h('span', { class: 'person-note' });
   #sign = h('span', { class: 'sign' });
   #state = h('span', { class: 'unseen' }); // what the sign says, for screen readers
@@ -74,8 +78,9 @@ class Row {
   /** @param {string} id @param {(id: string) => void} open */
   constructor(id, open) {
     const props = { type: 'button', class: 'person-button', 'aria-haspopup': 'dialog', onclick: () => open(id) };
+    const name = h('span', { class: 'name' }, this.#name, this.#compared);
     const button = h('button', props, this.#face,
-      h('span', { class: 'who' }, h('span', { class: 'name' }, this.#name), this.#note), this.#sign, this.#state);
+      h('span', { class: 'who' }, name, this.#note), this.#sign, this.#state);
     this.element = h('li', { class: 'person', 'data-member': id, 'data-talking': false }, button);
   }
 
@@ -85,6 +90,7 @@ class Row {
     this.#fingerprint = member.fingerprint;
     const { text, kind } = noteOf(member, model, volume);
     setText(this.#name, nameOf(member));
+    this.#compared.hidden = kind !== 'good';
     setText(this.#note, text);
     setAttribute(this.#note, 'data-kind', kind || null);
     setAttribute(this.element, 'data-known', member.known);

@@ -20,38 +20,63 @@ export function openPerson(stay, id, closed) {
   if (!member) return;
   const sheet = new Sheet(nameOf(member), { name: 'person', closed });
   const known = h('p', { class: 'known' });
-  const trusted = h('p', { class: 'hint', role: 'status' });
-  const trust = h('div', { class: 'stack tight' });
+  const alike = h('p', { class: 'note', role: 'status' });
+  const said = h('p', { class: 'hint', role: 'status' });
+  const act = h('div', { class: 'stack tight', 'data-part': 'compare' });
   sheet.body.append(
     h('div', { class: 'person-head' }, identicon(member.fingerprint),
       h('div', {}, known, fingerprintBlock(member.fingerprint))),
-    smallPrint(member.self ? say('safety.yours') : say('person.compareHint')), trust, trusted);
+    alike, smallPrint(member.self ? say('safety.yours') : say('person.compareHint')), act, said);
   if (!member.self) sheet.body.append(volumeField(stay, id));
   sheet.body.append(makeButton('', () => openSafety(stay, closed), icon('lock'), say('person.compare')));
+  let shown = '';
   sheet.update = () => {
     const now = stay.model.members.get(id);
     if (!now) return; // left while one looks: what was shown stays
     showKnown(known, now);
-    const changed = now.known === 'changed' && !now.self;
-    if (changed === (trust.childElementCount > 0)) return;
-    if (!changed) setText(trusted, say('person.trusted'));
-    keepFocus(trust,
-      () => fill(trust, changed && makeButton('danger', () => stay.trust(id), say('person.trust'))),
-      () => sheet.heading);
+    const n = now.outside ? 1 : stay.model.wearers(now);
+    alike.hidden = n < 2;
+    setText(alike, n < 2 ? '' : say('person.alike', { n, name: nameOf(now) }));
+    const kind = kindOf(now);
+    if (kind === shown) return;
+    if (shown === 'changed' && kind === 'same') setText(said, say('person.trusted'));
+    shown = kind;
+    keepFocus(act, () => fill(act, ...actsOf(kind, stay, id)), () => sheet.heading);
   };
   sheet.update();
 }
 
+/** What this device knows of somebody. @param {Member} member */
+function kindOf({ self, outside, known, compared }) {
+  if (self) return 'self';
+  if (outside) return 'outside';
+  return known !== 'changed' && compared !== undefined ? 'compared' : known;
+}
+
+/**
+ * What the user may say of somebody's key.
+ * @param {ReturnType<typeof kindOf>} kind @param {Stay} stay @param {string} id
+ */
+function actsOf(kind, stay, id) {
+  if (kind === 'self' || kind === 'outside') return [];
+  if (kind === 'compared') {
+    return [makeButton('quiet', () => stay.compare(id, false), say('person.uncompare'))];
+  }
+  return [
+    makeButton('', () => stay.compare(id, true), icon('check'), say('person.compareDone')),
+    kind === 'changed' && makeButton('danger', () => stay.trust(id), say('person.trust')),
+  ];
+}
+
 /** @param {HTMLElement} element @param {Member} member */
 function showKnown(element, member) {
-  const kind = member.self ? 'self' : member.outside ? 'outside' : member.known;
-  const since = kind === 'same' && member.firstSeen ? ago(member.firstSeen, Date.now()) : '';
+  const kind = kindOf(member);
   element.dataset.known = kind;
   const plain = kind === 'outside' ? 'person.isOutside' : /** @type {const} */ (`person.${kind}`);
-  const text = since ? say('person.sameSince', { ago: since }) : say(plain);
+  const text = say(plain, { ago: ago(member.compared ?? 0, Date.now()) });
   if (element.textContent === text) return;
   const icons = /** @type {const} */ ({
-    same: 'check', changed: 'warning', outside: 'outside', new: 'info', self: 'info',
+    compared: 'check', same: 'info', changed: 'warning', outside: 'outside', new: 'info', self: 'info',
   });
   fill(element, icon(icons[kind]), h('span', {}, text));
 }
@@ -93,10 +118,22 @@ export function openSafety(stay, closed) {
     copy.hidden = safety === '';
     const people = new Set(inside.map(({ fingerprint }) => fingerprint)).size;
     setText(covers, safety ? say('safety.covers', { n: people }) : '');
-    fill(list, ...inside.map((member) => h('li', {}, identicon(member.fingerprint), h('div', {},
-      h('span', { class: 'name' }, member.self
-        ? say('person.youNamed', { name: nameOf(member) }) : h('bdi', {}, nameOf(member))),
-      fingerprintBlock(member.fingerprint)))));
+    const focused = document.activeElement?.id ?? '';
+    fill(list, ...inside.map((member) => safetyRow(stay, member)));
+    if (focused.startsWith('compared-')) document.getElementById(focused)?.focus();
   };
   sheet.update();
+}
+
+/** One person of the safety number, and whether the user compared with them. @param {Stay} stay @param {Member} m */
+function safetyRow(stay, m) {
+  const name = m.self ? say('person.youNamed', { name: nameOf(m) }) : nameOf(m);
+  const id = 'compared-' + m.id;
+  const kind = kindOf(m);
+  const onchange = () => stay.compare(m.id, box.checked);
+  const box = h('input', { type: 'checkbox', id, checked: kind === 'compared', onchange });
+  return h('li', { 'data-known': kind }, identicon(m.fingerprint), h('div', {},
+    h('span', { class: 'name' }, h('bdi', {}, name)), fingerprintBlock(m.fingerprint),
+    !m.self && h('label', { class: 'check', for: id }, box,
+      h('span', {}, say('safety.compared', { name: nameOf(m) })))));
 }

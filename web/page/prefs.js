@@ -13,6 +13,7 @@ const defaults = {
   name: '',
   room: '',
   mode: /** @type {'open' | 'radio'} */ ('open'),
+  muted: false, // as the user left it: who was muted does not transmit when they join again
   microphone: '', // a device id, '' is the system's choice
   loudspeaker: '',
   noise: true,

@@ -38,7 +38,7 @@ const loud = -40; // dBFS: speech into a muted microphone
 
 export class RoomModel {
   /** @type {import('../call/engine.js').CallState} */ state = 'joining';
-  /** @type {{code: string, text: string} | null} */ error = null;
+  /** @type {import('../call/engine.js').CallError | null} */ error = null;
   /** @type {Map<string, Member>} by id, in no order; empty until the engine has told */ members = new Map();
   /** @type {string[]} ids as they are shown: oneself, then the others, then who is outside */ order = [];
   /** @type {Map<string, number>} 0 to 1, of who talks */ levels = new Map();
@@ -274,8 +274,13 @@ export class RoomModel {
    * @param {Member} member @returns {boolean}
    */
   ambiguous(member) {
+    return this.wearers(member) > 1;
+  }
+
+  /** How many wear the name of a member, with them. @param {Member} member @returns {number} */
+  wearers(member) {
     const fold = this.#folded.get(member.name) ?? '';
-    return fold !== '' && (this.#wearers.get(fold) ?? 0) > 1;
+    return fold === '' ? 1 : this.#wearers.get(fold) ?? 1;
   }
 
   /** @returns {readonly Warning[]} oldest first */

@@ -65,7 +65,7 @@ export class RoomView {
       h('main', { class: 'room-main' }, h('div', { class: 'people-head' }, this.#count, this.#lock),
         this.#people.element, this.#mic),
       this.#control.element, this.#announcer.element);
-    this.changed(['state', 'members', 'quality', 'safety', 'warnings', 'control', 'levels']);
+    this.changed(['state', 'members', 'quality', 'warnings', 'control', 'levels']);
   }
 
   /** @returns {import('./keyboard.js').Actions} */
@@ -114,7 +114,7 @@ export class RoomView {
     if (parts.includes('levels')) this.#showLevels();
     if (parts.includes('control') || parts.includes('members')) this.#showControl();
     if (parts.some((part) => lineParts.has(part))) this.#showLine();
-    if (parts.includes('safety')) this.#showLock();
+    if (parts.includes('members')) this.#showLock();
     if (parts.includes('warnings')) this.#warnings.show();
     if (!parts.every((part) => part === 'levels')) openSheet()?.update?.();
     setAttribute(this.element, 'data-state', model.state);
@@ -185,9 +185,7 @@ export class RoomView {
 
   #showLock() {
     const { model } = this.#stay;
-    const code = model.safety && `${model.safety.slice(0, 4)} ${model.safety.slice(4, 5)}…`;
-    const kind = model.private ? 'private' : 'public';
-    const text = code ? say(model.private ? 'room.code' : 'room.publicCode', { code }) : say(`room.${kind}`);
+    const text = say(model.private ? 'room.private' : model.lacksKey ? 'room.noKey' : 'room.public');
     if (text === this.#lockText) return;
     this.#lockText = text;
     setAttribute(this.#lock, 'data-private', model.private);

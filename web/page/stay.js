@@ -21,6 +21,8 @@ import { RoomModel } from './room-model.js';
  * @property {string} name
  * @property {string} secret '' for an open room
  * @property {'open' | 'radio'} mode
+ * @property {boolean} muted from the first moment
+ * @property {string} [relayKey] which the user accepts in the place of the kept one
  * @property {Pick<Engine, keyof Engine>} engine
  * @property {Devices} devices
  * @property {Microphone | null} microphone one that runs already, from the door
@@ -42,6 +44,7 @@ export class Stay {
   /** @type {Map<string, string>} */ #names = new Map();
   /** @type {Map<string, number>} by member */ #volumes = new Map();
   #joinedOnce = false;
+  #told; // how the engine was told to begin
   #over = false;
   #begun = false; // the engine has said something
   #asked = 0; // numbers the requests for a microphone, so that a late answer is known
@@ -53,19 +56,24 @@ export class Stay {
     this.#devices = options.devices;
     this.#microphone = options.microphone;
     this.model = new RoomModel(options.room, { private: options.secret !== '', mode: options.mode });
+    this.model.muted = options.muted;
+    this.#told = { mode: options.mode, muted: options.muted };
     this.model.setSound(options.devices.running);
     this.#engine.listen((message) => this.#receive(message));
   }
 
   /** Joins, and asks for the microphone meanwhile: neither waits for the other. */
   async start() {
-    const { connectUrl, room, name, secret, mode, ready } = this.#options;
+    const { connectUrl, room, name, secret, relayKey, ready } = this.#options;
     const microphone = this.#microphone ? this.#useMicrophone(this.#microphone) : this.askMicrophone();
     setTimeout(() => this.#begun || this.#fail('loading', ''), startTime);
     try {
       const [playback] = await Promise.all([this.#devices.playback(), ready()]);
       if (this.#over) return;
-      this.#engine.join({ connectUrl, room, name, secret: secret || undefined, mode, ports: { playback } });
+      const { mode, muted } = (this.#told = { mode: this.model.mode, muted: this.model.muted });
+      this.#engine.join({
+        connectUrl, room, name, secret: secret || undefined, mode, muted, relayKey, ports: { playback },
+      });
     } catch (error) {
       this.#fail('page', messageOf(error));
     }
@@ -139,8 +147,8 @@ export class Stay {
     if (state === 'joined' && !this.#joinedOnce) {
       this.#joinedOnce = true;
       if (this.#microphone) this.#handOver(this.#microphone);
-      if (this.model.muted) this.#engine.mute(true);
-      if (this.model.mode !== this.#options.mode) this.#engine.mode(this.model.mode);
+      if (this.model.muted !== this.#told.muted) this.#engine.mute(this.model.muted);
+      if (this.model.mode !== this.#told.mode) this.#engine.mode(this.model.mode);
     }
     if (state === 'reconnecting' && before === 'joined') this.#sound('lost');
     if (state === 'joined' && before === 'reconnecting') this.#sound('back');
@@ -202,7 +210,7 @@ export class Stay {
 
   /** @param {string} member @returns {number} 1 as sent */
   volumeOf(member) {
-    return this.#volumes.get(member) ?? 1;
+    return this.#volumes.get(member) ?? this.model.members.get(member)?.volume ?? 1;
   }
 
   /** @param {string} member @param {number} gain */
@@ -215,9 +223,20 @@ export class Stay {
   /** The user says that a changed key is right. @param {string} member */
   trust(member) {
     this.#engine.trust(member);
+    this.#settle(member);
+  }
+
+  /** Takes away what warned of a key that is right. @param {string} member */
+  #settle(member) {
     for (const warning of [...this.model.warnings]) {
       if (warning.code === 'name' && warning.member === member) this.acknowledge(warning);
     }
+  }
+
+  /** The user compared somebody's key, or takes that back. @param {string} member @param {boolean} on */
+  compare(member, on) {
+    this.#engine.compare(member, on);
+    if (on) this.#settle(member);
   }
 
   /** @param {import('./room-model.js').Warning} warning */
