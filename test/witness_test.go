@@ -97,7 +97,7 @@ func (in *witness) request(relay identity.PublicKey) (*wire.Join, error) {
 		Room: in.room, Name: "witness", HomeRelay: relay, Identity: in.id.Public(),
 		JoinKey: [32]byte(in.join.PublicKey().Bytes()),
 	}
-	rand.Read(entry.Nonce[:])
+	rand.Read(entry.Commitment[:])
 	if in.secret != nil {
 		mac := hmac.New(sha256.New, memberKey(in.secret, in.room))
 		mac.Write(entry.Proved())

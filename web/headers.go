@@ -26,8 +26,8 @@ func contentSecurityPolicy(connect, scripts, styles []string) string {
 		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }
 
-// connectSources returns what the page may connect to: whence it came, and the two addresses that
-// /connect.json names. names are "host" or "host:port", as browsers may call this server: of a proxy it is
+// connectSources returns what the page may connect to: whence it came, and the addresses that /connect.json
+// names. names are "host" or "host:port", as browsers may call this server: of a proxy it is
 // not always known which is right.
 func connectSources(r *http.Request, connect Connect, names []string) []string {
 	sources := []string{"'self'"}
@@ -50,6 +50,7 @@ func connectSources(r *http.Request, connect Connect, names []string) []string {
 			add("https", host, strconv.Itoa(t.Port), t.Path)
 		}
 	}
+	whole(connect.Leave, "https", "http") // else it is of 'self'
 	if connect.WebSocket != "" && !whole(connect.WebSocket, "wss", "ws") {
 		for _, name := range names { // 'self' has WebSockets in it, but not in every browser
 			host, port := splitName(name)

@@ -30,6 +30,9 @@ const ConnectPath = "/connect.json"
 // SocketPath is where a relay takes WebSockets, beside what Handler serves.
 const SocketPath = "/ws"
 
+// LeavePath is where a relay takes, by POST, that a page was closed.
+const LeavePath = "/leave"
+
 // contentTypes are those of the files that the page is made of.
 var contentTypes = map[string]string{
 	".html":        "text/html; charset=utf-8",
@@ -46,6 +49,7 @@ type Connect struct {
 	Version      string        `json:"version"`
 	WebTransport *WebTransport `json:"webtransport,omitempty"` // nil: none
 	WebSocket    string        `json:"websocket,omitempty"`    // relative to this, or a whole URL; or empty
+	Leave        string        `json:"leave,omitempty"`        // likewise
 }
 
 // WebTransport is the part of Connect about WebTransport. It has either port and path, at the host of the

@@ -195,7 +195,7 @@ func TestSlashAfterRoom(t *testing.T) {
 func TestConnectSources(t *testing.T) {
 	part := &WebTransport{Port: 4433, Path: "/wt"}
 	whole := Connect{WebTransport: &WebTransport{URL: "https://relay.example:4433/wt?a;b"},
-		WebSocket: "wss://relay.example/a;b/ws"}
+		WebSocket: "wss://relay.example/a;b/ws", Leave: "https://relay.example/a;b/leave"}
 	for _, test := range []struct {
 		connect Connect
 		names   []string
@@ -212,7 +212,8 @@ func TestConnectSources(t *testing.T) {
 		{Connect{WebTransport: part, WebSocket: "ws"}, []string{"[::1]:8080"}, true,
 			"https://*:4433/wt wss://*:8080"},
 		{whole, []string{"localhost:8081"}, false,
-			"https://relay.example:4433/wt wss://relay.example/a%3Bb/ws"},
+			"https://relay.example:4433/wt https://relay.example/a%3Bb/leave wss://relay.example/a%3Bb/ws"},
+		{Connect{Leave: "leave"}, []string{"localhost:8081"}, false, ""},
 		{Connect{}, []string{"localhost:8081"}, false, ""},
 		{Connect{WebTransport: part, WebSocket: "ws"}, []string{"a;script-src *", "a b", "*", "a:0",
 			"a:99999", "", ":80", "a,b", "a'b", "\u2028"}, false, "https://a:4433/wt"},

@@ -174,7 +174,7 @@ func (r *benchRoom) join(ctx context.Context, endpoint int) (*benchMember, error
 		CheckRelay: func(identity.PublicKey) error { return nil }, // our own child
 		Join: func(key identity.PublicKey) (*wire.Join, error) {
 			e := wire.MemberEntry{Room: room, HomeRelay: key}
-			rand.Read(e.Nonce[:])
+			rand.Read(e.Commitment[:])
 			entry, err := wire.SignEntry(ep.id, e)
 			m.id = wire.EntryID(entry)
 			return &wire.Join{Room: room, Entry: entry}, err

@@ -370,6 +370,11 @@ func parseConnect(base *url.URL, b []byte) (*relayAnswer, error) {
 			return nil, err
 		}
 	}
+	if a.connect.Leave != "" {
+		if a.connect.Leave, _, err = wholeURL(base, a.connect.Leave, base.Scheme); err != nil {
+			return nil, err
+		}
+	}
 	if a.connect.WebTransport == nil && a.connect.WebSocket == "" {
 		return nil, errors.New("it has neither WebTransport nor WebSocket")
 	}

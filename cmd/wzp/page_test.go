@@ -120,6 +120,7 @@ func TestPage(t *testing.T) {
 	}
 	if connect.Relay != testIdentity(1).Public().String() ||
 		connect.WebSocket != "ws://"+r.HTTPAddr().String()+"/ws" ||
+		connect.Leave != "http://"+r.HTTPAddr().String()+"/leave" ||
 		connect.WebTransport == nil || connect.WebTransport.URL != "https://"+r.Addr().String()+"/wt" ||
 		connect.WebTransport.Port != 0 {
 		t.Errorf("got %s", text)

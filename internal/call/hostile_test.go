@@ -122,7 +122,7 @@ func (h *hostile) stranger(n byte, name, room string) *stranger {
 	t.Helper()
 	s := new(stranger)
 	var err error
-	e := wire.MemberEntry{Room: room, Name: name, HomeRelay: h.lab.key.Public(), Nonce: [16]byte{n}}
+	e := wire.MemberEntry{Room: room, Name: name, HomeRelay: h.lab.key.Public(), Commitment: [32]byte{n}}
 	if s.entry, err = wire.SignEntry(newIdentity(n), e); err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package call
 
 import (
 	"context"
-	"crypto/rand"
 
 	"golang.org/x/time/rate"
 
@@ -17,6 +16,7 @@ import (
 // JoinConfig says how a room is joined. The zero value is a room without invite secret.
 type JoinConfig struct {
 	Secret   *e2ee.Secret
+	Replaces *wire.StayProof  // a stay of this identity in the room that is over, see Room.Stay; nil: none
 	EventLog *eventlog.Writer // notes what becomes of each packet; nil: nothing does. The caller closes it
 }
 
@@ -32,13 +32,14 @@ func (c *Client) Join(ctx context.Context, name string, config JoinConfig) (*Roo
 	if err != nil {
 		return nil, err
 	}
+	stay := wire.NewStaySecret()
 	conn, err := c.endpoint.Dial(ctx, link.ClientConfig{
 		Resolve:    c.resolve,
 		ServerName: c.host,
 		Name:       c.config.Name,
 		CheckRelay: c.checkRelay,
 		Join: func(relay identity.PublicKey) (*wire.Join, error) {
-			return c.request(relay, name, key, config)
+			return c.request(relay, name, key, stay, config)
 		},
 	})
 	if err != nil {
@@ -52,7 +53,7 @@ func (c *Client) Join(ctx context.Context, name string, config JoinConfig) (*Roo
 		}
 		return nil, err
 	}
-	r := c.newRoom(name, conn, key, config)
+	r := c.newRoom(name, conn, key, stay, config)
 	conn.Start((*roomHandler)(r))
 	r.start()
 	c.add(r)
@@ -61,19 +62,20 @@ func (c *Client) Join(ctx context.Context, name string, config JoinConfig) (*Roo
 
 // request returns what the relay, whose key is proved, is asked with our member entry.
 func (c *Client) request(
-	relay identity.PublicKey, room string, key *e2ee.JoinKey, config JoinConfig,
+	relay identity.PublicKey, room string, key *e2ee.JoinKey, stay wire.StaySecret, config JoinConfig,
 ) (*wire.Join, error) {
 	if err := c.rememberRelay(relay); err != nil {
 		return nil, err
 	}
 	entry := wire.MemberEntry{
-		Room:      room,
-		Name:      c.config.Name,
-		HomeRelay: relay,
-		Identity:  c.config.Identity.Public(),
-		JoinKey:   key.Public(),
+		Room:       room,
+		Name:       c.config.Name,
+		HomeRelay:  relay,
+		Identity:   c.config.Identity.Public(),
+		Commitment: stay.Commitment(),
+		JoinKey:    key.Public(),
+		Replaces:   config.Replaces,
 	}
-	rand.Read(entry.Nonce[:])
 	if config.Secret != nil {
 		proof := config.Secret.Proof(room, entry.Proved())
 		entry.Proof = &proof
@@ -91,18 +93,23 @@ func (c *Client) request(
 }
 
 // newRoom returns the room that the relay has let us into.
-func (c *Client) newRoom(name string, conn *link.Client, key *e2ee.JoinKey, config JoinConfig) *Room {
+func (c *Client) newRoom(
+	name string, conn *link.Client, key *e2ee.JoinKey, stay wire.StaySecret, config JoinConfig,
+) *Room {
 	told := conn.Handshake()
 	self := wire.HashEntry(told.Join.Entry)
+	_, before := wire.StaysOf(told.Join.Entry, self)
 	r := &Room{
 		client:   c,
 		name:     name,
 		id:       self.Member(),
+		stay:     wire.StayProof{Entry: self, Secret: stay},
 		events:   newEvents(),
 		eventLog: packetLog{config.EventLog, name},
 		link:     conn,
-		roster:   &roster{room: name, relay: told.Relay, self: self.Member(), secret: config.Secret},
-		pages:    rate.NewLimiter(pageRate, pageBurst),
+		roster: &roster{room: name, relay: told.Relay, self: self.Member(), before: before,
+			secret: config.Secret},
+		pages: rate.NewLimiter(pageRate, pageBurst),
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	listener := e2ee.NewListener(self, key, name, config.Secret)

@@ -126,7 +126,7 @@ func (c *audience) dial(host int) *onlooker {
 			id := newIdentity(100 + byte(host))
 			entry := wire.MemberEntry{Room: c.room, HomeRelay: relay, Identity: id.Public(),
 				JoinKey: c.joinKey}
-			rand.Read(entry.Nonce[:])
+			rand.Read(entry.Commitment[:])
 			b, err := wire.SignEntry(id, entry)
 			o.id = wire.EntryID(b)
 			return &wire.Join{Room: c.room, Entry: b}, err

@@ -27,15 +27,20 @@ const (
 // A member id stands for one stay in the room. Who comes back to a relay that forgot it (after a restart, or
 // an outage of more than a minute) has the same one again, so of "joined" and "left" close to each other
 // nobody knows which one is true: then the list is fetched, which is the truth of the moment.
+//
+// Who comes back by a new entry that replaces its old one is not shown twice: the old one leaves with the news
+// of the new one, and what is still said of it contradicts nothing.
 type roster struct {
 	room   string
 	relay  identity.PublicKey
 	self   wire.MemberID
+	before wire.Stay    // our own that we replace; zero: none
 	secret *e2ee.Secret // nil: the room has none, for us
 
 	mu       sync.Mutex // guards what follows
 	complete bool       // the whole list came once
 	members  map[wire.MemberID]member
+	replaced map[wire.Stay]int       // stays that members replace, and how many of them do
 	labels   map[wire.RelayID]string // what our relay calls others
 	gone     recent                  // who was told to have left
 	absent   recent                  // who was not in a list any more
@@ -49,9 +54,11 @@ type roster struct {
 // member is somebody who is there, as keys are wrapped for it.
 type member struct {
 	Member
-	hash    wire.EntryHash
-	joinKey [32]byte
-	home    identity.PublicKey // the relay that it is attached to
+	hash     wire.EntryHash
+	joinKey  [32]byte
+	home     identity.PublicKey // the relay that it is attached to
+	stay     wire.Stay
+	replaces wire.Stay // zero: none
 }
 
 // recent remembers when something was said of members, for doubtTime.
@@ -137,6 +144,8 @@ func (ro *roster) parse(entry []byte) (m member, ok bool) {
 	}
 	m.Member = Member{ID: id, Name: e.Name, Identity: e.Identity, Outside: outside}
 	m.hash, m.joinKey, m.home = hash, e.JoinKey, e.HomeRelay
+	m.stay = e.Stay(hash)
+	m.replaces, _ = e.Replaced()
 	return m, true
 }
 
@@ -165,6 +174,10 @@ func (ro *roster) addJoined(entries [][]byte, now time.Time) (news []Event, doub
 			continue
 		}
 		ro.mu.Lock()
+		if ro.isReplacedLocked(m) {
+			ro.mu.Unlock()
+			continue
+		}
 		gone := ro.gone.has(m.ID, now)
 		if _, known := ro.members[m.ID]; known || gone || ro.absent.has(m.ID, now) {
 			ro.twice.add(m.ID, now)
@@ -182,17 +195,40 @@ func (ro *roster) addJoined(entries [][]byte, now time.Time) (news []Event, doub
 	return news, doubt
 }
 
-// addLocked adds a member.
+// addLocked adds a member, in the place of the one that it replaces.
 func (ro *roster) addLocked(news []Event, m member) []Event {
-	if _, known := ro.members[m.ID]; known || len(ro.members) >= maxMembers {
+	if _, known := ro.members[m.ID]; known || ro.isReplacedLocked(m) {
+		return news
+	}
+	if old, here := ro.members[m.replaces.Entry.Member()]; here && old.stay == m.replaces {
+		news = ro.removeLocked(news, old)
+	}
+	if len(ro.members) >= maxMembers {
 		return news
 	}
 	if ro.members == nil {
-		ro.members = make(map[wire.MemberID]member)
+		ro.members, ro.replaced = make(map[wire.MemberID]member), make(map[wire.Stay]int)
 	}
 	m.Relay = ro.relayNameLocked(m.home)
 	ro.members[m.ID] = m
+	if m.replaces != (wire.Stay{}) {
+		ro.replaced[m.replaces]++
+	}
 	return append(news, MemberJoined{m.Member})
+}
+
+// isReplacedLocked reports whether somebody who is here has taken m's place.
+func (ro *roster) isReplacedLocked(m member) bool {
+	return m.stay == ro.before || ro.replaced[m.stay] > 0
+}
+
+// removeLocked removes a member who is here.
+func (ro *roster) removeLocked(news []Event, m member) []Event {
+	delete(ro.members, m.ID)
+	if ro.replaced[m.replaces]--; ro.replaced[m.replaces] <= 0 {
+		delete(ro.replaced, m.replaces)
+	}
+	return append(news, MemberLeft{m.Member})
 }
 
 // removeLeft removes who is said to have left and returns what is new. doubt is as with addJoined.
@@ -207,8 +243,7 @@ func (ro *roster) removeLeft(ids []wire.MemberID, now time.Time) (news []Event, 
 			delete(ro.listed, id)
 		}
 		if m, known := ro.members[id]; known {
-			delete(ro.members, id)
-			news = append(news, MemberLeft{m.Member})
+			news = ro.removeLocked(news, m)
 		}
 	}
 	return news, doubt
@@ -234,9 +269,8 @@ func (ro *roster) finishFetch(complete bool, now time.Time) (news []Event, again
 	if complete && !ro.again {
 		for id, m := range ro.members {
 			if _, listed := ro.listed[id]; !listed {
-				delete(ro.members, id)
 				ro.absent.add(id, now)
-				news = append(news, MemberLeft{m.Member})
+				news = ro.removeLocked(news, m)
 			}
 		}
 		slices.SortFunc(news, func(a, b Event) int {

@@ -19,7 +19,7 @@ func crew(t testing.TB, n int) (entries [][]byte, ids []wire.MemberID) {
 	t.Helper()
 	for i := range n {
 		e := wire.MemberEntry{Room: "r", Name: fmt.Sprint("m", i), HomeRelay: newIdentity(200).Public(),
-			Nonce: [16]byte{byte(i >> 8), byte(i)}}
+			Commitment: [32]byte{byte(i >> 8), byte(i)}}
 		b, err := wire.SignEntry(newIdentity(byte(i)), e)
 		if err != nil {
 			t.Fatal(err)
@@ -400,7 +400,7 @@ func TestRosterOfManyRelays(t *testing.T) {
 	other := newIdentity(201).Public()
 	entry := func(nonce byte, home identity.PublicKey) []byte {
 		b, err := wire.SignEntry(newIdentity(7), wire.MemberEntry{Room: "r", Name: "anna", HomeRelay: home,
-			Nonce: [16]byte{nonce}})
+			Commitment: [32]byte{nonce}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -90,7 +90,7 @@ func (m *mob) enter(ctx context.Context) {
 			CheckRelay: func(identity.PublicKey) error { return nil },
 			Join: func(relay identity.PublicKey) (*wire.Join, error) {
 				entry, err := wire.SignEntry(newIdentity(mobIdentity),
-					wire.MemberEntry{Room: room, Name: "mob", HomeRelay: relay, Nonce: nonce()})
+					wire.MemberEntry{Room: room, Name: "mob", HomeRelay: relay, Commitment: nonce()})
 				b.id = wire.EntryID(entry)
 				return &wire.Join{Room: room, Entry: entry}, err
 			},

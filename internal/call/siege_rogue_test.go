@@ -62,7 +62,7 @@ func (s *siege) falseHome(key *identity.Identity, members int) *falseHome {
 	var hashes []wire.EntryHash
 	for range members {
 		entry, err := wire.SignEntry(key, wire.MemberEntry{Room: siegeRoom, Name: "made up",
-			HomeRelay: key.Public(), Nonce: nonce()})
+			HomeRelay: key.Public(), Commitment: nonce()})
 		if err != nil {
 			s.t.Fatal(err)
 		}

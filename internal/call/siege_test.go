@@ -14,6 +14,7 @@ import (
 	"github.com/wzp-voice/wzp/internal/e2ee"
 	"github.com/wzp-voice/wzp/internal/relay"
 	"github.com/wzp-voice/wzp/internal/simnet/simtest"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 const (
@@ -222,7 +223,7 @@ func (s *siege) judge() {
 	}
 }
 
-func nonce() (n [16]byte) {
+func nonce() (n wire.Commitment) {
 	rand.Read(n[:])
 	return n
 }

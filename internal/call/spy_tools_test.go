@@ -33,7 +33,7 @@ func (l *lab) ghost(id *identity.Identity, name, room string, proof *[32]byte) *
 	}
 	e := wire.MemberEntry{Room: room, Name: name, HomeRelay: l.key.Public(),
 		JoinKey: [32]byte(join.PublicKey().Bytes()), Proof: proof}
-	rand.Read(e.Nonce[:])
+	rand.Read(e.Commitment[:])
 	entry, err := wire.SignEntry(id, e)
 	if err != nil {
 		l.t.Fatal(err)

@@ -64,6 +64,7 @@ const (
 	UnknownPeer
 	ControlRate
 	HTTPConnections
+	LeaveRate
 	NoFiles
 
 	Reasons // how many there are
@@ -127,7 +128,9 @@ var table = [Reasons]struct{ what, reason, text string }{
 	UnknownPeer:     {"connection", "unknown_peer", "the relay is not configured as a peer"},
 	ControlRate:     {"connection", "control_rate", "it sends too many control messages"},
 	HTTPConnections: {"connection", "http_connections", "there are too many TCP connections"},
-	NoFiles:         {"connection", "no_files", "there is no file descriptor left"},
+	LeaveRate: {"connection", "leave_rate",
+		"too many requests of pages that were closed come from its address, or in all"},
+	NoFiles: {"connection", "no_files", "there is no file descriptor left"},
 }
 
 // What says what was dropped: the first label of the metric.

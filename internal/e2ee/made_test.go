@@ -39,9 +39,9 @@ func testEntry(t testing.TB, room, name string, proved *Secret) []byte {
 		Name:      name,
 		Identity:  id.Public(),
 		HomeRelay: testIdentity(t, "relay").Public(),
-		Nonce:     [16]byte(made("nonce "+name, 16)),
 		JoinKey:   joinKeyFromBytes(t, made("join key "+name, 32)).Public(),
 	}
+	e.Commitment = wire.StaySecret(made("stay "+name, 32)).Commitment()
 	if proved != nil {
 		proof := proved.Proof(room, e.Proved())
 		e.Proof = &proof

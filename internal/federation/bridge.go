@@ -152,6 +152,9 @@ func (f *Federation) join(h *home, entry []byte, now time.Time) {
 	b := h.room
 	to := &remoteMember{federation: f, room: b, home: h.id, id: wire.EntryID(entry)}
 	m, displaced, err := f.rooms.JoinRemote(b.name, entry, h.origin(), to, now)
+	if errors.Is(err, room.ErrReplaced) {
+		return // its home will hear of that, too
+	}
 	if err != nil {
 		f.setAside(h, entry, now)
 		if errors.Is(err, room.ErrRoomFull) {

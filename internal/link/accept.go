@@ -143,7 +143,7 @@ func (ep *Endpoint) hello(c newcomer, remote netip.Addr) (*attachment, error) {
 	now := time.Now()
 	// a connection that says nothing costs nothing
 	said := err == nil || errors.As(err, new(*wire.FormatError))
-	if said && !ep.helloRate.allow(remote, now) {
+	if said && !ep.helloRate.Allow(remote, now) {
 		return nil, &wire.Refused{Code: wire.CodeRate}
 	}
 	if err != nil {

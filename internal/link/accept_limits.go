@@ -13,9 +13,9 @@ import (
 // forgets a quarter of them, whichever: that many proven addresses are not stopped by a limit for each.
 const maxLimited = 1 << 16
 
-// addressLimiter limits the rate of something for each address, or each IPv6 /64, and for all in a coarser
+// AddressLimiter limits the rate of something for each address, or each IPv6 /64, and for all in a coarser
 // prefix.
-type addressLimiter struct {
+type AddressLimiter struct {
 	limit rate.Limit
 	burst int
 
@@ -24,13 +24,14 @@ type addressLimiter struct {
 	swept   time.Time
 }
 
-func newAddressLimiter(limit rate.Limit, burst int) *addressLimiter {
-	return &addressLimiter{limit: limit, burst: burst, buckets: make(map[netip.Prefix]*rate.Limiter)}
+// NewAddressLimiter returns one that allows limit a second to each address, and burst at once.
+func NewAddressLimiter(limit rate.Limit, burst int) *AddressLimiter {
+	return &AddressLimiter{limit: limit, burst: burst, buckets: make(map[netip.Prefix]*rate.Limiter)}
 }
 
-// allow takes one token of addr's bucket, and of those of the prefixes that it is in. It takes none if one of
+// Allow takes one token of addr's bucket, and of those of the prefixes that it is in. It takes none if one of
 // them is empty: who exceeds its own limit takes nothing from its neighbours. No address is not allowed.
-func (l *addressLimiter) allow(addr netip.Addr, now time.Time) bool {
+func (l *AddressLimiter) Allow(addr netip.Addr, now time.Time) bool {
 	if !addr.IsValid() {
 		return false
 	}
@@ -62,7 +63,7 @@ func (l *addressLimiter) allow(addr netip.Addr, now time.Time) bool {
 }
 
 // sweep forgets the buckets that are full again, and if that is not enough others, too.
-func (l *addressLimiter) sweep(now time.Time) {
+func (l *AddressLimiter) sweep(now time.Time) {
 	l.swept = now
 	for key, b := range l.buckets {
 		if b.TokensAt(now) >= float64(b.Burst()) {

@@ -36,7 +36,7 @@ type prefixLevel struct {
 	bits  int
 	most  float64 // the part of all places that a prefix may have
 	light float64 // the part of all places that are free from which on it has to be light
-	times int     // how many times the limit of one address an addressLimiter lets it have; 0: any number
+	times int     // how many times the limit of one address an AddressLimiter lets it have; 0: any number
 }
 
 // The coarsest prefixes are about what one provider has; the finest are AddressBlocks.

@@ -54,7 +54,7 @@
 //	roundTrip.mu
 //	handshakes.mu
 //	knownAddrs.mu
-//	addressLimiter.mu
+//	AddressLimiter.mu
 //
 // A Handler or Acceptor is called with none of them held. What has to be sent under one is put into the batch
 // of a Tx, which does not leave meanwhile (Tx.Lock).

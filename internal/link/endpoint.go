@@ -65,7 +65,7 @@ type Endpoint struct {
 	cert      tls.Certificate
 	resetKey  seal.ResetKey
 	resets    *rate.Limiter
-	helloRate *addressLimiter
+	helloRate *AddressLimiter
 	start     time.Time // of the endpoint's clock
 
 	web     *webServer  // nil: browsers may not attach
@@ -124,7 +124,7 @@ func NewEndpoint(mux *udp.Mux, config Config) (*Endpoint, error) {
 	ep := &Endpoint{
 		config: config, log: config.Log, drops: config.Drops, mux: mux, cert: cert,
 		resetKey: seal.NewResetKey(seed), resets: rate.NewLimiter(resetRate, resetRate),
-		helloRate: newAddressLimiter(rate.Limit(config.HelloRate), int(10*config.HelloRate)+1),
+		helloRate: NewAddressLimiter(rate.Limit(config.HelloRate), int(10*config.HelloRate)+1),
 		pending:   newHandshakes(config.MaxHandshakes, known, config.Log), known: known, start: time.Now(),
 		woken: make(chan struct{}, 1), failed: make(chan struct{}), conns: make(map[wire.ConnID]*attachment),
 		sessions: make(map[[16]byte]*Session), asking: make(map[[16]byte]chan struct{}),

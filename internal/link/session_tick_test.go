@@ -88,10 +88,10 @@ func TestPingsBeforeTheBreaker(t *testing.T) {
 }
 
 func TestAddressLimiter(t *testing.T) {
-	l := newAddressLimiter(2, 10)
+	l := NewAddressLimiter(2, 10)
 	allowed := func(addr string, n int, now time.Time) (ok int) {
 		for range n {
-			if l.allow(netip.MustParseAddr(addr), now) {
+			if l.Allow(netip.MustParseAddr(addr), now) {
 				ok++
 			}
 		}
@@ -115,7 +115,7 @@ func TestAddressLimiter(t *testing.T) {
 	if n := allowed("2001:db8:0:1::1", 100, epoch); n != 10 {
 		t.Errorf("%d for another /64, want 10", n)
 	}
-	if l.allow(netip.Addr{}, epoch) {
+	if l.Allow(netip.Addr{}, epoch) {
 		t.Error("what has no address is not limited")
 	}
 }
@@ -131,25 +131,25 @@ func TestAddressLimiterPrefixes(t *testing.T) {
 		"/32": {func(i int) netip.Addr { return v6(1, uint16(i), 1, 1) }, 640},
 		"/24": {func(i int) netip.Addr { return v4(1, 1, uint8(i)) }, 80},
 	} {
-		l, got := newAddressLimiter(2, 10), 0
+		l, got := NewAddressLimiter(2, 10), 0
 		for i := range 1 << 16 {
-			if l.allow(test.addr(i), epoch) {
+			if l.Allow(test.addr(i), epoch) {
 				got++
 			}
 		}
 		if got != test.want {
 			t.Errorf("%s: %d, want %d", name, got, test.want)
 		}
-		if !l.allow(v6(9, 9, 9, 9), epoch) || !l.allow(v4(9, 9, 9), epoch) {
+		if !l.Allow(v6(9, 9, 9, 9), epoch) || !l.Allow(v4(9, 9, 9), epoch) {
 			t.Errorf("%s: others are limited, too", name)
 		}
 	}
 	// Who exceeds its own limit takes nothing from its neighbours.
-	l := newAddressLimiter(2, 10)
+	l := NewAddressLimiter(2, 10)
 	for range 1000 {
-		l.allow(v4(1, 1, 1), epoch)
+		l.Allow(v4(1, 1, 1), epoch)
 	}
-	if !l.allow(v4(1, 1, 2), epoch) {
+	if !l.Allow(v4(1, 1, 2), epoch) {
 		t.Error("a neighbour is limited")
 	}
 }
@@ -157,9 +157,9 @@ func TestAddressLimiterPrefixes(t *testing.T) {
 // TestAddressLimiterFull has more addresses at once than are remembered: those that used up their limit
 // lately are not all forgiven for it.
 func TestAddressLimiterFull(t *testing.T) {
-	l := newAddressLimiter(1, 1)
+	l := NewAddressLimiter(1, 1)
 	for i := range maxLimited + 10 {
-		l.allow(v4(uint16(i), uint8(i>>16), 1), epoch)
+		l.Allow(v4(uint16(i), uint8(i>>16), 1), epoch)
 	}
 	remembered := 0
 	for prefix := range l.buckets {
@@ -173,16 +173,16 @@ func TestAddressLimiterFull(t *testing.T) {
 }
 
 func TestAddressLimiterForgets(t *testing.T) {
-	l := newAddressLimiter(rate.Limit(1), 1)
+	l := NewAddressLimiter(rate.Limit(1), 1)
 	for i := range 1000 {
-		l.allow(netip.AddrFrom4([4]byte{192, 0, byte(i >> 8), byte(i)}), epoch)
+		l.Allow(netip.AddrFrom4([4]byte{192, 0, byte(i >> 8), byte(i)}), epoch)
 	}
-	l.allow(netip.MustParseAddr("192.0.2.1"), epoch.Add(2*time.Minute))
+	l.Allow(netip.MustParseAddr("192.0.2.1"), epoch.Add(2*time.Minute))
 	if n := len(l.buckets); n != 2 { // and its /24
 		t.Errorf("%d addresses are remembered after two minutes", n)
 	}
 	for i := range maxLimited + 10 {
-		l.allow(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), epoch.Add(2*time.Minute))
+		l.Allow(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), epoch.Add(2*time.Minute))
 	}
 	if n := len(l.buckets); n > maxLimited {
 		t.Errorf("%d addresses are remembered, at most %d", n, maxLimited)

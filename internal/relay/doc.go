@@ -23,5 +23,6 @@
 //	certificateDesk.mu
 //	certificateFiles.mu
 //	notices.mu
+//	replaced.mu
 //	fileGuard.mu
 package relay

@@ -229,11 +229,14 @@ type person struct {
 // person returns somebody who has not joined, at a host of their own or at addr.
 func (l *lab) person(addr ...netip.AddrPort) *person {
 	l.t.Helper()
-	p := &person{lab: l, addr: l.host(), ears: new(ears)}
-	p.id = newIdentity(byte(l.hosts))
-	if len(addr) > 0 {
-		p.addr = addr[0]
-	}
+	addr = append(addr, l.host())
+	return l.personAt(addr[0], newIdentity(byte(l.hosts)))
+}
+
+// personAt is person with an identity, at a host.
+func (l *lab) personAt(addr netip.AddrPort, id *identity.Identity) *person {
+	l.t.Helper()
+	p := &person{lab: l, addr: addr, id: id, ears: new(ears)}
 	var err error
 	if p.conn, err = l.net.Listen(p.addr); err != nil {
 		l.t.Fatal(err)
@@ -276,7 +279,7 @@ func newEntry(t testing.TB, id *identity.Identity, room string, relay identity.P
 	e := wire.MemberEntry{Room: room, Name: "somebody", HomeRelay: relay}
 	entryMu.Lock()
 	entryCount++
-	e.Nonce[0], e.Nonce[1] = byte(entryCount>>8), byte(entryCount)
+	e.Commitment[0], e.Commitment[1] = byte(entryCount>>8), byte(entryCount)
 	entryMu.Unlock()
 	b, err := wire.SignEntry(id, e)
 	if err != nil {

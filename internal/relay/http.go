@@ -41,6 +41,7 @@ func (e *HTTPError) Unwrap() error { return e.Err }
 // site is what the relay has for browsers on TCP: the page, /connect.json and the WebSocket.
 //
 //	port ─ fileGuard ─ limitListener ─ [TLS] ─ http.Server ─┬─ /ws ─> link.Endpoint.ServeWebSocket
+//	                                            ├─ POST /leave ─> leaveDesk (http_leave.go)
 //	                                            └─ web.Handler, with connect (http_connect.go)
 //	port 80 ─ http-01 of ACME, else a redirect  (only with Config.Domain)
 type site struct {
@@ -118,6 +119,7 @@ func (s *site) start(r *Relay) {
 		s.local = udp.String() // browsers try WebTransport at the first address of localhost only
 	}
 	page := web.Handler(s.connect.get, s.names.pageNames)
+	leave := newLeaveDesk(s.names.checkOrigin, r)
 	s.server = web.NewServer(s.gate.guard(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		if !s.serves(q.Host) {
 			http.Error(w, "this relay does not know this name for its own", http.StatusMisdirectedRequest)
@@ -125,6 +127,10 @@ func (s *site) start(r *Relay) {
 		}
 		if q.URL.Path == web.SocketPath {
 			r.endpoint.ServeWebSocket(w, q)
+			return
+		}
+		if q.URL.Path == web.LeavePath && q.Method == http.MethodPost {
+			leave.ServeHTTP(w, q)
 			return
 		}
 		page.ServeHTTP(w, q)

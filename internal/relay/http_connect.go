@@ -33,6 +33,7 @@ func (c *connectAnswer) get() web.Connect {
 		Version:      c.version,
 		WebTransport: c.webTransport(),
 		WebSocket:    strings.TrimPrefix(web.SocketPath, "/"), // a proxy may put it under a path
+		Leave:        strings.TrimPrefix(web.LeavePath, "/"),
 	}
 }
 

@@ -44,6 +44,7 @@ type Relay struct {
 	missed     atomic.Bool       // changed was full
 	soon       chan struct{}     // something waits for the next flush
 	notices    notices
+	replaced   replaced
 
 	mu        sync.Mutex // guards what follows
 	sessions  int
@@ -98,7 +99,7 @@ func NewOn(mux *udp.Mux, config Config) (*Relay, error) {
 		soon:      make(chan struct{}, 1),
 		addresses: make(map[netip.Prefix]int),
 	}
-	r.rooms.FanOut, r.rooms.Soon = newGroup, r.flushSoon
+	r.rooms.FanOut, r.rooms.Soon, r.rooms.Replaced = newGroup, r.flushSoon, r.noteReplaced
 	if err := r.open(mux); err != nil {
 		r.admin.close()
 		r.site.close()
@@ -195,6 +196,7 @@ func (r *Relay) flushChanges(ctx context.Context) error {
 		case m := <-r.changed:
 			left = m.Flush(time.Now())
 		case <-r.soon:
+			r.endReplaced()
 			left = true
 		case s := <-r.rooms.Shortages:
 			r.logShortage(s, &told, time.Now())
@@ -263,6 +265,8 @@ func refusal(err error) *wire.Refused {
 		return &wire.Refused{Code: wire.CodeRoomFull}
 	case errors.Is(err, room.ErrTooManyRooms):
 		return &wire.Refused{Code: wire.CodeTooManyRooms}
+	case errors.Is(err, room.ErrReplaced):
+		return &wire.Refused{Code: wire.CodeReplaced}
 	default:
 		return &wire.Refused{Code: wire.CodeEntry, Reason: fmt.Sprint(err)}
 	}

@@ -99,17 +99,22 @@ func (s *session) Ended(_ *link.Session, code wire.CloseCode) {
 // leave removes the session's member from its room, if there is one.
 func (r *Relay) leave(s *session, code wire.CloseCode) {
 	if m := s.member.Load(); m != nil && m.Leave(time.Now()) {
-		r.stats.leaves.Add(1)
-		log := r.log.With("room", m.Room(), "member", m.ID.String(), "why", code.String())
-		if code == wire.CloseLost { // nobody said goodbye: a crash, a dead battery, a network that is gone
-			log.Info("lost")
-		} else {
-			log.Info("left")
-		}
-		r.notifyRoom(m)
-		r.federation.Changed(m.Room())
-		r.logLeave(m)
+		r.left(m, code)
 	}
+}
+
+// left tells whom it concerns of a member who has left.
+func (r *Relay) left(m *room.Member, code wire.CloseCode) {
+	r.stats.leaves.Add(1)
+	log := r.log.With("room", m.Room(), "member", m.ID.String(), "why", code.String())
+	if code == wire.CloseLost { // nobody said goodbye: a crash, a dead battery, a network that is gone
+		log.Info("lost")
+	} else {
+		log.Info("left")
+	}
+	r.notifyRoom(m)
+	r.federation.Changed(m.Room())
+	r.logLeave(m)
 }
 
 // Control implements link.AcceptedHandler.

@@ -23,6 +23,7 @@ var (
 	ErrRoomFull     = errors.New("room: the room has as many members as are allowed")
 	ErrTooManyRooms = errors.New("room: there are as many rooms as are allowed")
 	ErrIDTaken      = errors.New("room: another session has a member with this entry")
+	ErrReplaced     = errors.New("room: there is a member who took the place of this one")
 	ErrCrowded      = errors.New("room: the room keeps its places for members from other addresses")
 	errNoHome       = errors.New("room: a member of another relay needs a home")
 )
@@ -63,7 +64,8 @@ func (o *Origin) kind() int {
 }
 
 // Join adds a member with a verified entry to the room called name. Joining again over the same receiver
-// returns the same member. A receiver joins one room in its life. from says that it is local.
+// returns the same member. A receiver joins one room in its life. from says that it is local. The member that
+// the entry replaces, of whichever relay, leaves in the same step, even if there is no place for the new one.
 func (r *Rooms) Join(name string, entry []byte, from Origin, to Receiver, now time.Time) (*Member, error) {
 	m, _, err := r.join(name, entry, from, to, now)
 	return m, err
@@ -85,7 +87,19 @@ func (r *Rooms) JoinRemote(name string, entry []byte, from Origin, to Receiver,
 // join is Join and JoinRemote.
 func (r *Rooms) join(name string, entry []byte, from Origin, to Receiver,
 	now time.Time) (m, displaced *Member, err error) {
-	id := wire.EntryID(entry)
+	m, replaced, displaced, err := r.enter(name, entry, from, to, now)
+	if replaced != nil && !replaced.remote() {
+		r.Replaced(replaced)
+	}
+	return m, displaced, err
+}
+
+// enter is join but for what is called with no lock held.
+func (r *Rooms) enter(name string, entry []byte, from Origin, to Receiver,
+	now time.Time) (m, replaced, displaced *Member, err error) {
+	hash := wire.HashEntry(entry)
+	id := hash.Member()
+	own, replaces := wire.StaysOf(entry, hash)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	room := r.rooms[name]
@@ -96,20 +110,28 @@ func (r *Rooms) join(name string, entry []byte, from Origin, to Receiver,
 	defer room.mu.Unlock()
 	if m = room.find(id); m != nil {
 		if m.receiver == to && m.home == from.Home {
-			return m, nil, nil
+			return m, nil, nil, nil
 		}
-		return nil, nil, ErrIDTaken
+		return nil, nil, nil, ErrIDTaken
+	}
+	if room.replaced[own] > 0 {
+		return nil, nil, nil, ErrReplaced
+	}
+	if replaced = room.stay(replaces); replaced != nil {
+		room.remove(replaced, now)
+		defer r.forget(room)
 	}
 	kind := from.kind()
 	if room.size(kind) == 0 && r.with[kind] >= [2]int{r.limits.Rooms, r.limits.RemoteRooms}[kind] {
-		return nil, nil, ErrTooManyRooms
+		return nil, replaced, nil, ErrTooManyRooms
 	}
 	if displaced, err = room.makePlace(r, from, now); err != nil {
-		return nil, nil, err
+		return nil, replaced, nil, err
 	}
 	room.joins++
-	m = &Member{ID: id, Entry: entry, rooms: r, room: room, receiver: to, home: from.Home,
-		number: budget.ID(id[:]), turn: room.joins, binds: rate.NewLimiter(bindRate, bindBurst)}
+	m = &Member{ID: id, Entry: entry, rooms: r, room: room, receiver: to, home: from.Home, stay: own,
+		replaces: replaces, number: budget.ID(id[:]), turn: room.joins,
+		binds: rate.NewLimiter(bindRate, bindBurst)}
 	m.occupy(from)
 	m.crowd = kind == 0 && from.Wide.Block.IsValid() && room.places[0].Held([]Group{from.Wide}) > fewOfGroup
 	room.keys.join(m)
@@ -120,9 +142,10 @@ func (r *Rooms) join(name string, entry []byte, from Origin, to Receiver,
 	if room.size(kind) == 1 {
 		r.with[kind]++
 	}
+	room.noteReplaced(m, 1)
 	room.changes.join(m)
 	r.rooms[name] = room
-	return m, displaced, nil
+	return m, replaced, displaced, nil
 }
 
 // size returns how many members of a kind the room has.
@@ -145,10 +168,15 @@ func (m *Member) Leave(now time.Time) bool {
 		return false
 	}
 	room.remove(m, now)
-	if m.Members() == 0 {
-		delete(m.rooms.rooms, room.name)
-	}
+	m.rooms.forget(room)
 	return true
+}
+
+// forget forgets a room in which nobody is any more. The caller holds r.mu.
+func (r *Rooms) forget(room *Room) {
+	if len(room.members.Load().all) == 0 {
+		delete(r.rooms, room.name)
+	}
 }
 
 // remove is Leave of a member that is there. The caller holds Rooms.mu and room.mu.
@@ -167,6 +195,7 @@ func (room *Room) remove(m *Member, now time.Time) {
 	for _, st := range m.streams {
 		room.drop(st, now)
 	}
+	room.noteReplaced(m, -1)
 	room.changes.leave(m)
 	room.keys.leave(m)
 }

@@ -21,6 +21,8 @@ type Member struct {
 	room     *Room
 	receiver Receiver
 	home     wire.RelayID // zero: local
+	stay     wire.Stay
+	replaces wire.Stay // zero: none
 	origin   atomic.Pointer[Origin]
 	trunks   *trunkSet
 	number   uint64        // the ID, for budgets

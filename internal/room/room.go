@@ -61,6 +61,10 @@ type Rooms struct {
 	// It must not block, nor call back.
 	Soon func()
 
+	// Replaced, if set before the first Join, is called when a local member has left because another one, whose
+	// entry replaces its own, has joined. It is called within that Join, must not block, and gets the old one.
+	Replaced func(*Member)
+
 	// Shortages says when somebody has so much of a room that others go short: once a minute for each room at
 	// most. What nobody receives from it is only counted.
 	Shortages <-chan Shortage
@@ -88,7 +92,7 @@ func NewRooms(limits Limits) *Rooms {
 	}
 	short := make(chan Shortage, maxShortages)
 	return &Rooms{
-		FanOut: newOneByOne, Soon: func() {}, Shortages: short, short: short, limits: limits,
+		FanOut: newOneByOne, Soon: func() {}, Replaced: func(*Member) {}, Shortages: short, short: short, limits: limits,
 		Drops: new(drops.Counters), rooms: make(map[string]*Room), trunks: make(map[part][]Trunk),
 		send: budget.NewPool(budget.Config{Rate: limits.SendRate, Burst: roomBurst, Least: sendLeast}),
 	}
@@ -109,9 +113,11 @@ type Room struct {
 	swept   [2]time.Time         // when dropIdle was called last, for streams of remote members and for all
 	places  [2]share.Tree[Group] // who has those of local and remote members: a Group in a Group
 	joins   uint64
-	shorted [shortKinds]*rate.Limiter // for allow
-	changes changes
-	telling bool // somebody is telling the members of changes, one at a time
+	// replaced are the stays that members replace, and how many of them do. Who is of one is not let in.
+	replaced map[wire.Stay]int
+	shorted  [shortKinds]*rate.Limiter // for allow
+	changes  changes
+	telling  bool // somebody is telling the members of changes, one at a time
 
 	keys exchange // its own lock is taken after mu
 }

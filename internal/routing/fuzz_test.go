@@ -123,7 +123,7 @@ func (h *rigHome) fixed(room string, n int) (list [][]byte) {
 		key := fixedKey{h.id, room, i}
 		if fixedEntries[key] == nil {
 			entry, err := wire.SignEntry(testMember,
-				wire.MemberEntry{Room: room, HomeRelay: h.identity.Public(), Nonce: [16]byte{byte(i)}})
+				wire.MemberEntry{Room: room, HomeRelay: h.identity.Public(), Commitment: [32]byte{byte(i)}})
 			if err != nil {
 				panic(err)
 			}

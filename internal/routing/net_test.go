@@ -360,8 +360,8 @@ var testMember = testIdentity(9999)
 
 func (net *tableNet) entry(home identity.PublicKey, room string) []byte {
 	e := wire.MemberEntry{Room: room, Name: "somebody", HomeRelay: home}
-	for i := range e.Nonce {
-		e.Nonce[i] = byte(net.rng.Uint32())
+	for i := range e.Commitment {
+		e.Commitment[i] = byte(net.rng.Uint32())
 	}
 	entry, err := wire.SignEntry(testMember, e)
 	if err != nil {

@@ -193,7 +193,7 @@ func (c *codec) entryText(what, s string, b *[]byte) (err error) {
 	}
 	switch {
 	case len(*b) > MaxEntry || len(s) > base64.StdEncoding.EncodedLen(MaxEntry):
-		return &FormatError{what, ErrLimit, "an entry has at most 400 bytes"}
+		return &FormatError{what, ErrLimit, "an entry has at most 420 bytes"}
 	case err != nil || len(*b) == 0 || strictBase64.EncodedLen(len(*b)) != len(s): // it skips line ends
 		return &FormatError{what, ErrInvalid, "an entry is base64 with padding, and not empty"}
 	}

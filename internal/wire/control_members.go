@@ -1,7 +1,7 @@
 package wire
 
 // MaxPage is how many entries a MemberPage holds at most.
-const MaxPage = 128
+const MaxPage = 112
 
 // Members asks for a page of the member list:
 //

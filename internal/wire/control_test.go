@@ -165,8 +165,8 @@ func TestMessagesRefused(t *testing.T) {
 		`{"Join":{"room":"a","entry":"AQ"}}`:         {"Join.entry", ErrInvalid},
 		`{"Join":{"room":"a","entry":"AR=="}}`:       {"Join.entry", ErrInvalid}, // bits beyond the last byte
 		`{"Join":{"room":"a","entry":"AQ\n=="}}`:     {"Join.entry", ErrInvalid},
-		// 402 bytes
-		`{"Join":{"room":"a","entry":"` + strings.Repeat("AAAA", 134) +
+		// 423 bytes
+		`{"Join":{"room":"a","entry":"` + strings.Repeat("AAAA", 141) +
 			`"}}`: {"Join.entry", ErrLimit},
 		`{"Join":{"room":"a","entry":"` + strings.Repeat("A", 40000) +
 			`"}}`: {"Join.entry", ErrLimit},
@@ -275,10 +275,6 @@ func TestMessagesInARow(t *testing.T) {
 }
 
 func TestAppendMessageRefuses(t *testing.T) {
-	tooMany := &MemberPage{}
-	for range MaxPage {
-		tooMany.Entries = append(tooMany.Entries, make([]byte, MaxEntry))
-	}
 	for what, m := range map[string]Message{
 		"Join.room":             &Join{Room: "_a", Entry: []byte{1}},
 		"Join.entry":            &Join{Room: "a"},
@@ -286,9 +282,8 @@ func TestAppendMessageRefuses(t *testing.T) {
 		"Welcome.relay":         &Welcome{ConnID: 1, Relay: "a\n"},
 		"Welcome.connection_id": &Welcome{ConnID: MaxConnID + 1},
 		"Welcome.features":      &Welcome{ConnID: 1, Features: make([]string, 33)},
-		"MemberPage.entries":    &MemberPage{Entries: [][]byte{{1}, make([]byte, 401)}},
+		"MemberPage.entries":    &MemberPage{Entries: [][]byte{{1}, make([]byte, MaxEntry+1)}},
 		"Refused.code":          &Refused{},
-		"control message":       tooMany,
 	} {
 		b, err := AppendMessage([]byte("x"), m)
 		var f *FormatError
@@ -303,12 +298,12 @@ func TestAppendMessageRefuses(t *testing.T) {
 
 // Writing changes nothing of the message, so that it may be shared.
 func TestAppendMessageLeavesItAlone(t *testing.T) {
-	j := &Join{Room: "a", Entry: make([]byte, 401)}
-	if _, err := AppendMessage(nil, j); err == nil || len(j.Entry) != 401 {
+	j := &Join{Room: "a", Entry: make([]byte, MaxEntry+1)}
+	if _, err := AppendMessage(nil, j); err == nil || len(j.Entry) != MaxEntry+1 {
 		t.Errorf("%d bytes of entry are left, %v", len(j.Entry), err)
 	}
-	p := &MemberPage{Entries: [][]byte{make([]byte, 401)}}
-	if _, err := AppendMessage(nil, p); err == nil || len(p.Entries[0]) != 401 {
+	p := &MemberPage{Entries: [][]byte{make([]byte, MaxEntry+1)}}
+	if _, err := AppendMessage(nil, p); err == nil || len(p.Entries[0]) != MaxEntry+1 {
 		t.Errorf("%d bytes of entry are left, %v", len(p.Entries[0]), err)
 	}
 }

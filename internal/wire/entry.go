@@ -6,25 +6,28 @@ import (
 	"github.com/wzp-voice/wzp/identity"
 )
 
-// MaxEntry is the length limit of a member entry in bytes. Version 1 makes at most 340 of them.
-const MaxEntry = 400
+// MaxEntry is the length limit of a member entry in bytes, which version 1 reaches.
+const MaxEntry = 420
 
 const (
-	entryVersion   = 1
-	entryFlagProof = 0x01
-	entryKind      = "member" // of its signature
+	entryVersion      = 1
+	entryFlagProof    = 0x01
+	entryFlagReplaces = 0x02
+	entryFlags        = entryFlagProof | entryFlagReplaces
+	entryKind         = "member" // of its signature
 )
 
 // MemberEntry is what a client says about itself for one stay in one room. Whatever [ParseEntry]
 // returned is signed by Identity; there is no way to read an entry without checking that.
 type MemberEntry struct {
-	Room      string
-	Name      string             // may be empty
-	Identity  identity.PublicKey // who it is
-	HomeRelay identity.PublicKey // the relay that the client is attached to
-	Nonce     [16]byte           // random, new for every join
-	JoinKey   [32]byte           // X25519 public key, made for this join
-	Proof     *[32]byte          // room proof, nil if the room has no invite secret
+	Room       string
+	Name       string             // may be empty
+	Identity   identity.PublicKey // who it is
+	HomeRelay  identity.PublicKey // the relay that the client is attached to
+	Commitment Commitment         // of a secret that is drawn for this join
+	JoinKey    [32]byte           // X25519 public key, made for this join
+	Replaces   *StayProof         // an earlier stay in the room, which ends with this entry; nil: none
+	Proof      *[32]byte          // room proof, nil if the room has no invite secret
 }
 
 var errEntrySign = &FormatError{"entry signature", ErrInvalid, ""}
@@ -51,20 +54,29 @@ func (h EntryHash) Member() MemberID { return MemberID(h[:len(MemberID{})]) }
 // fields names all of e before its proof, which the caller adds, and signature.
 //
 //	version (1) = 1 || flags (1) || room length (1) || room || name length (1) || name
-//	|| identity key, Ed25519 (32) || home relay's key, Ed25519 (32) || nonce (16) || join key, X25519 (32)
+//	|| identity key, Ed25519 (32) || home relay's key, Ed25519 (32) || stay commitment (32)
+//	|| join key, X25519 (32) || hash of the replaced entry (32) || its stay secret (32), if flag 0x02 is set
 //	|| room proof (32), if flag 0x01 is set || signature (64)
 func (e *MemberEntry) fields(l *layout, flags *uint8) {
 	version := uint8(entryVersion)
 	l.uint8(&version)
 	l.uint8(flags)
 	l.require(version == entryVersion, ErrUnknown, "its version is not 1")
-	l.require(*flags&^entryFlagProof == 0, ErrInvalid, "unknown flags are set")
+	l.require(*flags&^entryFlags == 0, ErrInvalid, "unknown flags are set")
 	l.text("entry room", &e.Room, checkRoom)
 	l.text("entry name", &e.Name, checkName)
 	l.bytes(e.Identity[:])
 	l.bytes(e.HomeRelay[:])
-	l.bytes(e.Nonce[:])
+	l.bytes(e.Commitment[:])
 	l.bytes(e.JoinKey[:])
+	if *flags&entryFlagReplaces == 0 {
+		return
+	}
+	if !l.writing {
+		e.Replaces = new(StayProof)
+	}
+	l.bytes(e.Replaces.Entry[:])
+	l.bytes(e.Replaces.Secret[:])
 }
 
 // SignEntry returns the bytes of e, signed by id, whose public key stands in for e.Identity. It fails
@@ -91,7 +103,10 @@ func (e *MemberEntry) Proved() []byte { return e.body(true) }
 func (e *MemberEntry) body(proof bool) []byte {
 	flags := uint8(0)
 	if proof {
-		flags = entryFlagProof
+		flags |= entryFlagProof
+	}
+	if e.Replaces != nil {
+		flags |= entryFlagReplaces
 	}
 	l := layout{out: make([]byte, 0, MaxEntry), writing: true}
 	e.fields(&l, &flags)
@@ -100,19 +115,11 @@ func (e *MemberEntry) body(proof bool) []byte {
 
 // ParseEntry reads an entry and checks all that can be checked of it alone: layout, limits, names and
 // signature. It does not say that the entry is fresh, nor that room and home relay are those that the
-// caller expects. The result does not alias b.
+// caller expects, nor that it may replace another. The result does not alias b.
 func ParseEntry(b []byte) (*MemberEntry, error) {
-	l := layout{what: "entry", in: reader{b: b}}
-	l.require(len(b) <= MaxEntry, ErrLimit, "at most 400 bytes")
-	e, flags := new(MemberEntry), uint8(0)
-	e.fields(&l, &flags)
-	if flags&entryFlagProof != 0 {
-		e.Proof = new([32]byte)
-		l.bytes(e.Proof[:])
-	}
-	signed := b[:len(b)-len(l.in.b)]
+	e, l, signed := readEntry(b)
 	var signature [identity.SignatureSize]byte
-	l.bytes(signature[:])
+	copy(signature[:], b[len(signed):])
 	if err := l.end(); err != nil {
 		return nil, err
 	}
@@ -120,4 +127,19 @@ func ParseEntry(b []byte) (*MemberEntry, error) {
 		return nil, errEntrySign
 	}
 	return e, nil
+}
+
+// readEntry reads an entry, as far as l.end says that it is one, and returns its bytes before the signature.
+func readEntry(b []byte) (e *MemberEntry, l layout, signed []byte) {
+	l = layout{what: "entry", in: reader{b: b}}
+	l.require(len(b) <= MaxEntry, ErrLimit, "at most 420 bytes")
+	e, flags := new(MemberEntry), uint8(0)
+	e.fields(&l, &flags)
+	if flags&entryFlagProof != 0 {
+		e.Proof = new([32]byte)
+		l.bytes(e.Proof[:])
+	}
+	signed = b[:len(b)-len(l.in.b)]
+	l.in.take(identity.SignatureSize)
+	return e, l, signed
 }

@@ -200,8 +200,8 @@ func TestFederationRefused(t *testing.T) {
 		{"federation room", head + "01" + hop + "00 00 00 02 aa", ErrTruncated},
 		// entry
 		{"federation room", head + "01" + hop + "00 00 00 ffffffffffffffff aa", ErrTruncated},
-		// entry of 401
-		{"federation room", head + "01" + hop + "00 00 00 4191" + many("00", 401), ErrInvalid},
+		// entry of 421
+		{"federation room", head + "01" + hop + "00 00 00 41a5" + many("00", MaxEntry+1), ErrInvalid},
 		// more than 1024
 		{"federation room", head + "01" + hop + "00 00 00" + many("4164"+many("00", 356), 3), ErrLimit},
 		{"federation leave", "05" + part + "00", ErrInvalid},
@@ -217,10 +217,10 @@ func TestFederationRefused(t *testing.T) {
 		{"federation members", parts + "01 01 01 01 aa", ErrInvalid}, // first above the last
 		// the second above the last
 		{"federation members", parts + "01 01 02 01 aa 01 bb", ErrInvalid},
-		{"federation members", parts + "01 00 c000000100000000 01 aa", ErrLimit},      // total
-		{"federation members", parts + "01 ffffffffffffffff 02 01 aa", ErrInvalid},    // first
-		{"federation members", parts + "01 00 01 00", ErrInvalid},                     // an empty entry
-		{"federation members", parts + "01 00 01 4191" + many("00", 401), ErrInvalid}, // entry of 401
+		{"federation members", parts + "01 00 c000000100000000 01 aa", ErrLimit},             // total
+		{"federation members", parts + "01 ffffffffffffffff 02 01 aa", ErrInvalid},           // first
+		{"federation members", parts + "01 00 01 00", ErrInvalid},                            // an empty entry
+		{"federation members", parts + "01 00 01 41a5" + many("00", MaxEntry+1), ErrInvalid}, // entry of 421
 		{"federation members", parts + "01 00 01 02 aa", ErrTruncated},
 		{"federation members", parts + "01 00 04" + many("4164"+many("00", 356), 4), ErrLimit},
 		{"federation message", "00 4b5dc076e7b9c122 a1a2a3a4a5a6 08", ErrInvalid},

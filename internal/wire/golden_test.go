@@ -305,7 +305,7 @@ func TestRefused(t *testing.T) {
 		{"joined", "", ErrTruncated},
 		{"joined", "00", ErrInvalid},
 		{"joined", "ffffffffffffffff 00", ErrTruncated},
-		{"joined", "4191" + many("00", 401), ErrInvalid},
+		{"joined", "41a5" + many("00", MaxEntry+1), ErrInvalid},
 		{"left", "", ErrInvalid},
 		{"media dropped", "", ErrTruncated},
 		{"media dropped", "02 05", ErrTruncated},

@@ -173,7 +173,7 @@ func (l *layout) entries(list *[][]byte) {
 	for len(l.in.b) > 0 && l.err == nil {
 		n := l.in.varint()
 		l.require(n <= uint64(len(l.in.b)), ErrTruncated, "")
-		l.require(0 < n && n <= MaxEntry, ErrInvalid, "an entry has 1 to 400 bytes")
+		l.require(0 < n && n <= MaxEntry, ErrInvalid, "an entry has 1 to 420 bytes")
 		if l.err == nil {
 			*list = append(*list, l.in.take(int(n)))
 		}

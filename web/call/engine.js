@@ -58,6 +58,10 @@
  * @typedef {{type: 'away', since: number, next: number | null, tries: number,
  *   why: import('../link/dial-explain.js').AwayCode}} AwayMessage
  */
+/**
+ * We are about to join: with this the page has us leave when it is closed.
+ * @typedef {{type: 'stay', leave: {url: string, body: Uint8Array<ArrayBuffer>}}} StayMessage
+ */
 /** @typedef {{type: 'safety', number: string | null}} SafetyMessage */
 /** @typedef {{type: 'warning', code: string, member?: string, text: string}} WarningMessage */
 /**
@@ -72,12 +76,14 @@
 
 /**
  * @typedef {StateMessage | MembersMessage | LevelsMessage | TransmittingMessage | QualityMessage |
- * AwayMessage | SafetyMessage | WarningMessage | StatsMessage | ReadyMessage | FailedMessage} EngineMessage
+ * AwayMessage | StayMessage | SafetyMessage | WarningMessage | StatsMessage | ReadyMessage | FailedMessage}
+ *   EngineMessage
  */
 
 /**
- * @typedef {{connectUrl: string, room: string, name: string, secret?: string, mode: Mode, muted?: boolean,
- *   relayKey?: string, ports: Ports}} JoinOptions relayKey: which the user accepts in the place of the kept one
+ * @typedef {{connectUrl: string, room: string, roomKey: string, name: string, secret?: string, mode: Mode,
+ *   muted?: boolean, relayKey?: string, ports: Ports}} JoinOptions roomKey: names what is kept of the room in
+ *   this browser; relayKey: which the user accepts in the place of the kept one
  */
 
 /** One stay in one room at a time. A new Engine for every stay keeps stays apart. */

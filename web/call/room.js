@@ -14,7 +14,7 @@ import { JoinKey } from '../e2ee/keys.js';
 import { Client } from '../link/client.js';
 import { realClock, sleep } from '../link/clock.js';
 import { toHex } from '../wire/bytes.js';
-import { build as buildEntry } from '../wire/entry.js';
+import { STAY_SECRET_SIZE, build as buildEntry, replacedBy } from '../wire/entry.js';
 import { HeldBudget } from './held.js';
 import { Keys } from './keys.js';
 import { MemberFetcher, crowdWait } from './roster-fetch.js';
@@ -25,6 +25,7 @@ import { Publication } from './publish.js';
 import { Roster } from './roster.js';
 import { Streams } from './streams.js';
 import { Events } from './events.js';
+import { OwnStay } from './own-stay.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 /** @typedef {import('./engine.js').Mode} Mode */
@@ -47,6 +48,8 @@ const END_TIME = 500; // ms that the end of what is said may hold up leaving
  * @property {import('../identity/known-names.js').KnownNames} names
  * @property {import('../identity/notes.js').Notes} notes
  * @property {(place: import('../link/carrier.js').Place) => Promise<void>} [checkRelay] as AttachConfig has it
+ * @property {import('./stays.js').Stays} [stays] our own in this room; absent: none are kept
+ * @property {typeof globalThis.fetch} [fetch] in the place of the browser's
  * @property {(message: import('./engine.js').EngineMessage) => void} tell
  * @property {import('./publish.js').MakeEncoder} encoder
  * @property {import('./stream.js').MakeDecoder} decoder
@@ -70,6 +73,7 @@ export class Room {
   /** @type {MemberFetcher | null} */ #fetcher = null;
   /** @type {Receiver | null} */ #receiver = null;
   #self = ''; // our member id
+  #stay;
   #joined = false;
   /**
    * While the link attaches again: why, and whether that was told.
@@ -121,6 +125,11 @@ export class Room {
       volume: (id, volume) => this.#mix.setGain(id, volume),
       changed: () => this.#events.members(),
     });
+    this.#stay = new OwnStay({
+      room: config.room, stays: config.stays, fetch: config.fetch,
+      tell: (message) => this.#events.say(message),
+      leaveUrl: () => this.#link.leaveUrl,
+    });
     this.#link = this.#makeLink();
   }
 
@@ -167,14 +176,18 @@ export class Room {
   async #request(relay) {
     const { room, name, identity, secret } = this.#config;
     const joinKey = await JoinKey.create();
+    const staySecret = crypto.getRandomValues(new Uint8Array(STAY_SECRET_SIZE));
+    const { replaces } = this.#stay;
     const { entry, hash, id } = await buildEntry({
-      room, name, identity, homeRelay: relay, joinKey: joinKey.publicKey, secret,
+      room, name, identity, homeRelay: relay, joinKey: joinKey.publicKey, secret, staySecret, replaces,
     });
     this.#self = toHex(id);
+    await this.#stay.begin({ hash, secret: staySecret });
     const now = () => this.#clock.now();
     const failed = (/** @type {unknown} */ error) => this.#events.failed(error);
     const announce = (/** @type {import('./roster.js').News[]} */ news) => this.#announce(news);
-    const roster = new Roster({ room, relay, self: this.#self, secret });
+    const before = replaces ? await replacedBy(identity.publicKey, replaces) : '';
+    const roster = new Roster({ room, relay, self: this.#self, before, secret });
     const keys = new Keys(this.#surroundings(roster, hash, joinKey));
     const fetcher = new MemberFetcher({
       roster, announce, failed,
@@ -258,6 +271,7 @@ export class Room {
   /** @param {boolean} alone */
   #begin(alone) {
     this.#joined = true;
+    this.#stay.joined();
     this.#keys?.start(alone);
     this.#keys?.opened.then(() => {
       this.#opened = true;
@@ -456,7 +470,7 @@ export class Room {
     const sent = new AbortController();
     const done = this.unpublish().then(() => sent.abort());
     await Promise.race([done, sleep(this.#clock, END_TIME, AbortSignal.any([signal, sent.signal]))]);
-    await this.#link.leave();
+    await this.#stay.left(await this.#link.leave());
     this.#end(null);
   }
 

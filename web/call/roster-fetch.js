@@ -10,7 +10,7 @@ import { deadline, sleep } from '../link/clock.js';
 
 const CROWD = 64; // members from which a list is fetched after a random pause,
 const CROWD_PAUSE = 2000; // ms, so that not all ask at once
-const MAX_PAGES = 160; // of 128 members
+const MAX_PAGES = 180; // of 112 members
 const PAGE_EVERY = 200; // ms between two requests, below what relays allow,
 const PAGE_BURST = 32; // but for so many that may follow each other at once
 const FETCH_TIME = 120_000; // ms for a whole list

@@ -7,7 +7,9 @@
  *
  * A member id stands for one stay in the room. Who comes back to a relay that forgot it has the same one
  * again, so of "joined" and "left" close to each other nobody knows which one is true: then the list is
- * fetched, which is the truth of the moment. Nothing here sends, and nothing waits but for the signatures of
+ * fetched, which is the truth of the moment. Who comes back by a new entry that replaces its old one is not shown
+ * twice: the old one leaves with the news of the new one, and what is still said of it contradicts nothing.
+ * Nothing here sends, and nothing waits but for the signatures of
  * entries: what was looked up before is looked up again after.
  */
 
@@ -29,6 +31,8 @@ import { MEMBER_ID_SIZE } from '../wire/urgent.js';
  * @property {boolean} outside without the room's invite secret, or with one when we have none
  * @property {Bytes} hash of its entry
  * @property {Bytes} joinKey X25519 public key
+ * @property {string} stay of its entry
+ * @property {string} replaces the stay that it replaces, or ''
  * @property {string} home id of the relay that it is on, half of its fingerprint; empty: ours
  */
 
@@ -75,8 +79,10 @@ export class Roster {
   #room;
   #relay;
   #self;
+  #before;
   #secret;
   /** @type {Map<string, Member>} */ #members = new Map();
+  /** @type {Map<string, number>} stays that members replace, and how many of them do */ #replaced = new Map();
   #gone = new Recent();
   #absent = new Recent();
   #twice = new Recent();
@@ -87,12 +93,14 @@ export class Roster {
   /** @type {Set<string>} while fetching: who is there */ #listed = new Set();
 
   /**
-   * @param {{room: string, relay: Bytes, self: string, secret: Secret | null}} config self is our member id
+   * @param {{room: string, relay: Bytes, self: string, before?: string, secret: Secret | null}} config self is
+   *   our member id, before the stay of our own that we replace
    */
-  constructor({ room, relay, self, secret }) {
+  constructor({ room, relay, self, before = '', secret }) {
     this.#room = room;
     this.#relay = relay;
     this.#self = self;
+    this.#before = before;
     this.#secret = secret;
   }
 
@@ -156,11 +164,11 @@ export class Roster {
     if (e.room !== this.#room) return null;
     const proved = e.proof !== undefined;
     const outside = this.#secret ? !(await this.#secret.check(e.room, e.proved, e.proof)) : proved;
-    const { name, identity, fingerprint, hash, joinKey } = e;
+    const { name, identity, fingerprint, hash, joinKey, stay, replaces } = e;
     const home = equal(e.homeRelay, this.#relay)
       ? ''
       : (await fingerprintOf(e.homeRelay)).slice(0, RELAY_ID_LENGTH);
-    return { id: toHex(e.id), name, identity, fingerprint, outside, hash, joinKey, home };
+    return { id: toHex(e.id), name, identity, fingerprint, outside, hash, joinKey, stay, replaces, home };
   }
 
   /** Takes a page of the list. @param {Bytes[]} entries @returns {Promise<News[]>} what is new */
@@ -185,7 +193,7 @@ export class Roster {
     let doubt = false;
     for (const entry of entries) {
       const m = await this.#read(entry);
-      if (!m) continue;
+      if (!m || this.#isReplaced(m)) continue;
       const gone = this.#gone.has(m.id, now);
       if (gone || this.#members.has(m.id) || this.#absent.has(m.id, now)) this.#twice.add(m.id, now);
       if (gone) {
@@ -198,11 +206,29 @@ export class Roster {
     return { news, doubt };
   }
 
-  /** @param {News[]} news @param {Member} m */
+  /** Adds a member, in the place of the one that it replaces. @param {News[]} news @param {Member} m */
   #add(news, m) {
-    if (this.#members.has(m.id) || this.#members.size >= MAX_MEMBERS) return;
+    if (this.#members.has(m.id) || this.#isReplaced(m)) return;
+    const old = m.replaces && this.#members.get(m.replaces.slice(0, m.id.length)); // it begins with the hash
+    if (old && old.stay === m.replaces) this.#remove(news, old);
+    if (this.#members.size >= MAX_MEMBERS) return;
     this.#members.set(m.id, m);
+    if (m.replaces) this.#replaced.set(m.replaces, (this.#replaced.get(m.replaces) ?? 0) + 1);
     news.push({ joined: m });
+  }
+
+  /** Whether somebody who is here, or we, took the place of a member. @param {Member} m */
+  #isReplaced(m) {
+    return m.stay === this.#before || this.#replaced.has(m.stay);
+  }
+
+  /** @param {News[]} news @param {Member} m who is here */
+  #remove(news, m) {
+    this.#members.delete(m.id);
+    const others = (this.#replaced.get(m.replaces) ?? 0) - 1;
+    if (others > 0) this.#replaced.set(m.replaces, others);
+    else this.#replaced.delete(m.replaces);
+    news.push({ left: m });
   }
 
   /**
@@ -221,10 +247,7 @@ export class Roster {
         this.#listed.delete(id);
       }
       const m = this.#members.get(id);
-      if (m) {
-        this.#members.delete(id);
-        news.push({ left: m });
-      }
+      if (m) this.#remove(news, m);
     }
     return { news, doubt };
   }
@@ -252,9 +275,8 @@ export class Roster {
     if (complete && !again) {
       for (const [id, m] of this.#members) {
         if (this.#listed.has(id)) continue;
-        this.#members.delete(id);
         this.#absent.add(id, now);
-        news.push({ left: m });
+        this.#remove(news, m);
       }
     }
     this.complete ||= complete;

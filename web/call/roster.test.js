@@ -5,7 +5,7 @@ import { before, test } from 'node:test';
 
 import { Secret } from '../e2ee/secret.js';
 import { Identity, fingerprintOf } from '../identity/identity.js';
-import { build } from '../wire/entry.js';
+import { build, replacedBy } from '../wire/entry.js';
 import { toHex } from '../wire/bytes.js';
 import { random } from './lab.test.js';
 import { Recent, Roster } from './roster.js';
@@ -21,8 +21,30 @@ before(async () => {
   all = await crew(12);
 });
 
-async function entryOf({ room = 'r', relay = RELAY, secret = null, name = '' } = {}) {
-  return build({ room, name, identity, homeRelay: relay, joinKey: new Uint8Array(32).fill(9), secret });
+async function entryOf({ room = 'r', relay = RELAY, secret = null, name = '', by = identity, ...stay } = {}) {
+  return build({
+    room, name, identity: by, homeRelay: relay, joinKey: new Uint8Array(32).fill(9), secret,
+    staySecret: crypto.getRandomValues(new Uint8Array(32)),
+    ...stay,
+  });
+}
+
+/** Entries of n stays of one identity, of which each replaces the one before. */
+async function successors(n) {
+  const made = [];
+  let replaces = null;
+  for (let i = 0; i < n; i++) {
+    const staySecret = new Uint8Array(32).fill(i + 1);
+    const { entry, hash, id } = await entryOf({ staySecret, replaces });
+    made.push({ entry, id: toHex(id), proof: { hash, secret: staySecret } });
+    replaces = { hash, secret: staySecret };
+  }
+  return made;
+}
+
+function permutations(list) {
+  if (list.length < 2) return [list];
+  return list.flatMap((one, i) => permutations(list.toSpliced(i, 1)).map((rest) => [one, ...rest]));
 }
 
 async function crew(n) {
@@ -244,4 +266,63 @@ test('news in any order, and lists: in the end client and relay agree', async ()
     await sim.run(400);
     sim.checker.want(sim.roster, `seed ${seed}`, [...sim.truth].map((i) => all.ids[i]));
   }
+});
+
+test('who replaces an old stay is never shown beside it, in whatever order the news come', async () => {
+  const [old, fresh] = await successors(2);
+  for (const order of permutations(['old joined', 'new joined', 'old left', 'list'])) {
+    const roster = newRoster();
+    const c = new Checker();
+    let now = EPOCH;
+    let knownToLeave = false;
+    for (const what of order) {
+      now += 100;
+      /** @type {any} */ let result = { news: [], doubt: false };
+      if (what === 'old joined') {
+        result = await roster.joined([old.entry], now);
+        if (knownToLeave) result.doubt = false; // then it is not known that it was replaced
+      }
+      if (what === 'new joined') result = await roster.joined([fresh.entry], now);
+      if (what === 'old left') {
+        result = roster.leave([old.id], now);
+        knownToLeave = true;
+      }
+      if (what === 'list') { // from just before the first left
+        roster.begin();
+        const news = await roster.page([old.entry, fresh.entry]);
+        result = { news: [...news, ...roster.finish(true, now).news], doubt: false };
+      }
+      c.see(result.news);
+      assert.ok(!result.doubt, `${order}: doubt at ${what}`);
+      assert.ok(c.present.size <= 1, `${order}: both are shown at ${what}`);
+    }
+    c.want(roster, 'at the end', [fresh.id]);
+  }
+});
+
+test('our own stay before this one is not shown', async () => {
+  const [old, own, next] = await successors(3);
+  const before = await replacedBy(identity.publicKey, old.proof);
+  const roster = new Roster({ room: 'r', relay: RELAY, self: own.id, before, secret: null });
+  const c = new Checker();
+  roster.begin();
+  c.see(await roster.page([old.entry, own.entry]));
+  c.see(roster.finish(true, EPOCH).news);
+  c.see((await roster.joined([old.entry], EPOCH)).news);
+  c.want(roster, 'nobody else', []);
+  c.see((await roster.joined([next.entry], EPOCH)).news);
+  c.want(roster, 'who replaces us', [next.id]);
+});
+
+test('without the secret, and by somebody else, nobody is replaced', async () => {
+  const [old] = await successors(1);
+  const { identity: thief } = await Identity.generate();
+  const wrong = { ...old.proof, secret: new Uint8Array(32).fill(99) };
+  const made = [await entryOf({ replaces: wrong }), await entryOf({ by: thief, replaces: old.proof })];
+  const roster = newRoster();
+  const c = new Checker();
+  for (const entry of [made[0].entry, old.entry, made[1].entry]) {
+    c.see((await roster.joined([entry], EPOCH)).news);
+  }
+  c.want(roster, 'all', [old.id, ...made.map(({ id }) => toHex(id))]);
 });

@@ -20,6 +20,7 @@ import { Store } from '../identity/store.js';
 import { StayStorage } from './names.js';
 import { RelayPin } from './relay-pin.js';
 import { Room, endOf } from './room.js';
+import { Stays } from './stays.js';
 
 /** @typedef {import('./engine.js').EngineMessage} EngineMessage */
 /** @typedef {import('./engine.js').Mode} Mode */
@@ -49,7 +50,7 @@ function ended(error) {
 }
 
 /** @param {any} message */
-async function join({ connectUrl, room: name, name: called, secret, relayKey, ports }) {
+async function join({ connectUrl, room: name, roomKey, name: called, secret, relayKey, ports }) {
   listen(ports); // until we are in, what is said is thrown away, and what is heard is silence
   const store = await Store.open();
   const identity = await store.loadIdentity();
@@ -57,10 +58,11 @@ async function join({ connectUrl, room: name, name: called, secret, relayKey, po
   const names = await KnownNames.open(identity, new StayStorage(store));
   const notes = await Notes.open(identity, store);
   const pin = new RelayPin(store, connectUrl, relayKey);
+  const stays = await Stays.open(store, roomKey, identity.fingerprint);
   const shared = secret ? await Secret.parse(secret) : null;
   if (left) return;
   room = new Room({
-    connectUrl, identity, names, notes, tell,
+    connectUrl, identity, names, notes, stays, tell,
     checkRelay: (place) => pin.check(place),
     room: name,
     name: called,

@@ -36,6 +36,7 @@ import { CodedError, messageOf } from '../wire/bytes.js';
  * @property {{url: string, hashes: Bytes[]} | null} webtransport
  * @property {string | null} websocket its URL
  * @property {string} page address of the relay's own page, '' if it is not told
+ * @property {string | null} leave where the relay is asked to end a stay, a URL
  */
 
 /** Of 'relay_key', 64 hexadecimal digits each. @typedef {{known: string, shown: string}} RelayKeys */

@@ -337,14 +337,28 @@ export class Client {
     return { ...progress, since, why: cause === CAUSE.shutdown ? 'restart' : progress.why };
   }
 
-  /** Leaves: the relay is told until it acknowledges, for at most a second. It never rejects. */
+  /**
+   * Leaves: the relay is told until it acknowledges, for at most a second. It never rejects.
+   * @returns {Promise<boolean>} whether the relay knows
+   */
   async leave() {
-    if (this.#leaving || this.#life.signal.aborted) return;
+    if (this.#leaving || this.#life.signal.aborted) return false;
     this.#leaving = true;
+    let told = false;
     const limit = deadline(this.#clock, LEAVE_TIME);
-    if (this.#session?.sendUrgent(LEAVE, new Uint8Array(0), () => limit.abort())) await aborted(limit.signal);
+    const done = (/** @type {boolean} */ acked) => {
+      told = acked || this.#session?.over === true; // for its answer is the session's end
+      limit.abort();
+    };
+    if (this.#session?.sendUrgent(LEAVE, new Uint8Array(0), done)) await aborted(limit.signal);
     limit.finish();
     this.#stop(new LinkError('closed', 'the client has left'));
+    return told;
+  }
+
+  /** See Attacher. */
+  get leaveUrl() {
+    return this.#attacher.leaveUrl;
   }
 
   /** @param {() => void} f */

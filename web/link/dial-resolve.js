@@ -79,6 +79,7 @@ export async function parsePlace(text, url, relayKey) {
     webtransport: json.webtransport === undefined ? null : await webTransportOf(json.webtransport, url, key),
     websocket: json.websocket === undefined ? null : webSocketOf(json.websocket, url),
     page: pageOf(json.page),
+    leave: json.leave === undefined ? null : leaveOf(json.leave, url),
   };
   if (!place.webtransport && !place.websocket) {
     throw new FormatError(PART, 'invalid', 'it names neither webtransport nor websocket');
@@ -161,6 +162,16 @@ export function pageOf(v) {
 
 /** Whether a host is this machine, wherever it is said. @param {string} hostname as URLs have it */
 export const isLocal = (hostname) => /(^|\.)localhost$|^127\.|^\[::1\]$|^0\.0\.0\.0$/.test(hostname);
+
+/** @param {unknown} v @param {string} base */
+function leaveOf(v, base) {
+  const what = `${PART}: leave`;
+  const url = urlOf(v, base, what);
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+    throw new FormatError(what, 'invalid', 'it is a path, or a url that begins with https:');
+  }
+  return url.href;
+}
 
 /** @param {unknown} v @param {string} base @param {string} what */
 function urlOf(v, base, what) {

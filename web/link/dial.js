@@ -92,6 +92,11 @@ export class Attacher {
     };
   }
 
+  /** Where the relay is asked to end a stay by other means than a session; null: nowhere, or not known yet. */
+  get leaveUrl() {
+    return this.#place?.leave ?? null;
+  }
+
   /** Whether it is of use to try WebTransport. */
   get hasWebTransport() {
     return this.#open.webtransport !== undefined;

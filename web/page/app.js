@@ -69,7 +69,7 @@ export class App {
     window.addEventListener('offline', () => this.#network());
     window.addEventListener('hashchange', () => this.#visit());
     window.addEventListener('popstate', () => this.#visit());
-    window.addEventListener('pagehide', () => this.#stay?.leave());
+    window.addEventListener('pagehide', () => this.#stay?.hide());
     this.theme();
   }
 

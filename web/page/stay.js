@@ -7,6 +7,8 @@
  */
 
 import { messageOf } from '../wire/bytes.js';
+import { sendLeave } from '../call/leave.js';
+import { roomKey } from './address.js';
 import { RoomModel } from './room-model.js';
 
 /** @typedef {import('./room-model.js').Part} Part */
@@ -47,6 +49,7 @@ export class Stay {
   #told; // how the engine was told to begin
   #over = false;
   #begun = false; // the engine has said something
+  /** What ends it at the relay. @type {import('../call/engine.js').StayMessage['leave'] | null} */ #leave = null;
   #asked = 0; // numbers the requests for a microphone, so that a late answer is known
 
   /** @param {StayOptions} options */
@@ -72,7 +75,8 @@ export class Stay {
       if (this.#over) return;
       const { mode, muted } = (this.#told = { mode: this.model.mode, muted: this.model.muted });
       this.#engine.join({
-        connectUrl, room, name, secret: secret || undefined, mode, muted, relayKey, ports: { playback },
+        connectUrl, room, roomKey: roomKey(room), name, secret: secret || undefined, mode, muted, relayKey,
+        ports: { playback },
       });
     } catch (error) {
       this.#fail('page', messageOf(error));
@@ -130,6 +134,7 @@ export class Stay {
   #receive(message) {
     if (this.#over) return;
     this.#begun = true;
+    if (message.type === 'stay') this.#leave = message.leave;
     const { state, transmitting } = this.model;
     if (message.type === 'failed' && state === 'joining') return this.#fail('loading', message.text);
     const parts = this.model.apply(message, performance.now());
@@ -266,6 +271,12 @@ export class Stay {
     const error = code ? { code, text: '' } : undefined;
     this.model.apply({ type: 'state', state: 'ended', error }, performance.now());
     this.#options.changed(['state']);
+  }
+
+  /** The page goes away, and with it the engine: the browser sends on what ends the stay. */
+  hide() {
+    if (!this.#over && this.#leave) sendLeave(this.#leave);
+    this.leave();
   }
 
   /** @param {boolean} [close] the engine as well */

@@ -21,7 +21,7 @@ export const MAX_MESSAGE = 65536;
 export const PROTOCOL_VERSION = 1;
 export const MAX_FEATURES = 32;
 export const MAX_FEATURE = 32; // bytes of each
-export const MAX_PAGE = 128; // entries
+export const MAX_PAGE = 112; // entries
 const MAX_REASON = 256;
 const MAX_UNKNOWN = 64; // bytes that are kept of an unknown name
 const PART = 'control message';
@@ -96,7 +96,7 @@ const entry = {
   read(v, what) {
     if (typeof v !== 'string') throw new FormatError(what, 'invalid', 'is a string');
     if (v.length > Math.ceil(MAX_ENTRY / 3) * 4) {
-      throw new FormatError(what, 'limit', 'an entry has at most 400 bytes');
+      throw new FormatError(what, 'limit', 'an entry has at most 420 bytes');
     }
     return checkEntry(fromBase64(v, what), what);
   },
@@ -106,7 +106,7 @@ const entry = {
 /** @param {Bytes} b @param {string} what */
 function checkEntry(b, what) {
   if (b.length === 0) throw new FormatError(what, 'invalid', 'an entry is not empty');
-  if (b.length > MAX_ENTRY) throw new FormatError(what, 'limit', 'an entry has at most 400 bytes');
+  if (b.length > MAX_ENTRY) throw new FormatError(what, 'limit', 'an entry has at most 420 bytes');
   return b;
 }
 

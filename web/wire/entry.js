@@ -2,7 +2,8 @@
  * Member entries (docs/protocol.md, section 5.1): what a client signs about itself for one stay in a room.
  *
  *     version (1) = 1 || flags (1) || room length (1) || room || name length (1) || name
- *     || identity key, Ed25519 (32) || home relay's key, Ed25519 (32) || nonce (16) || join key, X25519 (32)
+ *     || identity key, Ed25519 (32) || home relay's key, Ed25519 (32) || stay commitment (32)
+ *     || join key, X25519 (32) || hash of the replaced entry (32) || its stay secret (32), if flag 0x02 is set
  *     || room proof (32), if flag 0x01 is set || signature (64)
  *
  * There is no way to read an entry without checking its signature. Whether it is fresh, and of the room and
@@ -10,7 +11,7 @@
  */
 
 import { SIGNATURE_SIZE, fingerprintOf, verify } from '../identity/identity.js';
-import { FormatError, Reader, Writer, concat, fromUtf8, toUtf8 } from './bytes.js';
+import { FormatError, Reader, Writer, concat, fromUtf8, toHex, toUtf8 } from './bytes.js';
 import { checkName, checkRoomName } from '../names/names.js';
 import { MAX_ENTRY, MEMBER_ID_SIZE } from './urgent.js';
 
@@ -20,15 +21,18 @@ import { MAX_ENTRY, MEMBER_ID_SIZE } from './urgent.js';
 /**
  * What an entry says. identity: Ed25519 public key; homeRelay: of the relay that the client is attached to;
  * joinKey: X25519 public key; proof: room proof, if there is one; proved: the bytes that it covers; hash:
- * SHA-256("wzp/1 member" || entry), id: its first 6 bytes.
+ * SHA-256("wzp/1 member" || entry), id: its first 6 bytes. stay: names the stay whose entry it is; replaces:
+ * the stay that ends with this entry, '' if there is none. They are equal texts, if the entries are of one
+ * room, when the newer one has proved with the secret that the older one is its own.
  * @typedef {object} Entry
  * @property {string} room
  * @property {string} name may be empty
  * @property {Bytes} identity
  * @property {string} fingerprint of identity
  * @property {Bytes} homeRelay
- * @property {Bytes} nonce
  * @property {Bytes} joinKey
+ * @property {string} stay
+ * @property {string} replaces
  * @property {Bytes} [proof]
  * @property {Bytes} proved
  * @property {Bytes} hash
@@ -37,6 +41,9 @@ import { MAX_ENTRY, MEMBER_ID_SIZE } from './urgent.js';
 
 const VERSION = 1;
 const FLAG_PROOF = 1;
+const FLAG_REPLACES = 2;
+/** Bytes of a stay's secret, which is drawn anew for each stay. */
+export const STAY_SECRET_SIZE = 32;
 const KIND = 'member'; // of its signature
 
 /**
@@ -49,26 +56,46 @@ export async function hashEntry(entry) {
 }
 
 /**
+ * What an entry says in the place of a stay's secret.
+ * @param {Bytes} secret @returns {Promise<Bytes>} 32 bytes
+ */
+async function commit(secret) {
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', concat(toUtf8('wzp/1 stay'), secret)));
+}
+
+/**
+ * A stay as a text, for maps: what has to be equal for one entry to replace another.
+ * @param {Bytes} hash of the entry @param {Bytes} identity @param {Bytes} commitment
+ */
+function stayName(hash, identity, commitment) {
+  return toHex(concat(hash, identity, commitment));
+}
+
+/**
+ * A stay, and the secret that proves that it is one's own. Whoever has it can end that stay, and do nothing
+ * else with it.
+ * @typedef {{hash: Bytes, secret: Bytes}} StayProof hash: of its entry
+ */
+
+/**
  * Makes the client's entry for a join; a FormatError if room or name break their rules.
  * @param {object} e @param {string} e.room @param {string} e.name @param {Identity} e.identity
  * @param {Bytes} e.homeRelay the relay's Ed25519 public key
  * @param {Bytes} e.joinKey X25519 public key, made for this join
  * @param {{proof(room: string, bytes: Bytes): Promise<Bytes>} | null} [e.secret] of the room
- * @param {Bytes} [e.nonce] 16 bytes; random if absent
+ * @param {Bytes} e.staySecret 32 random bytes, drawn for this join
+ * @param {StayProof | null} [e.replaces] a stay of this identity in the room, which is over
  * @returns {Promise<{entry: Bytes, hash: Bytes, id: Bytes}>}
  */
-export async function build({ room, name, identity, homeRelay, joinKey, secret, nonce }) {
+export async function build({ room, name, identity, homeRelay, joinKey, secret, staySecret, replaces }) {
   checkRoomName(room, 'entry room');
   checkName(name, 'entry name');
   const roomBytes = toUtf8(room);
   const nameBytes = toUtf8(name);
-  const body = new Writer().uint8(VERSION).uint8(secret ? FLAG_PROOF : 0);
+  const body = new Writer().uint8(VERSION).uint8((secret ? FLAG_PROOF : 0) | (replaces ? FLAG_REPLACES : 0));
   body.uint8(roomBytes.length).bytes(roomBytes).uint8(nameBytes.length).bytes(nameBytes);
-  body
-    .bytes(identity.publicKey)
-    .bytes(homeRelay)
-    .bytes(nonce ?? crypto.getRandomValues(new Uint8Array(16)))
-    .bytes(joinKey);
+  body.bytes(identity.publicKey).bytes(homeRelay).bytes(await commit(staySecret)).bytes(joinKey);
+  if (replaces) body.bytes(replaces.hash).bytes(replaces.secret);
   if (secret) body.bytes(await secret.proof(room, body.done()));
   const signed = body.done();
   const entry = concat(signed, await identity.sign(KIND, [signed]));
@@ -82,16 +109,27 @@ export async function build({ room, name, identity, homeRelay, joinKey, secret, 
  * @returns {Promise<Entry>} or it rejects with a FormatError
  */
 export async function parse(bytes) {
-  if (bytes.length > MAX_ENTRY) throw new FormatError('entry', 'limit', 'at most 400 bytes');
+  if (bytes.length > MAX_ENTRY) throw new FormatError('entry', 'limit', 'at most 420 bytes');
   const b = bytes.slice(); // the caller may reuse its bytes while the signature is checked
-  const { signature, signed, ...entry } = readLayout(b);
+  const { signature, signed, commitment, before, ...entry } = readLayout(b);
   checkRoomName(entry.room, 'entry room');
   checkName(entry.name, 'entry name');
   if (!(await verify(entry.identity, KIND, [signed], signature))) {
     throw new FormatError('entry signature', 'invalid');
   }
-  const [hash, fingerprint] = await Promise.all([hashEntry(b), fingerprintOf(entry.identity)]);
-  return { ...entry, fingerprint, hash, id: hash.subarray(0, MEMBER_ID_SIZE) };
+  const [hash, fingerprint, replaces] = await Promise.all([
+    hashEntry(b), fingerprintOf(entry.identity), before ? replacedBy(entry.identity, before) : '',
+  ]);
+  const stay = stayName(hash, entry.identity, commitment);
+  return { ...entry, fingerprint, hash, id: hash.subarray(0, MEMBER_ID_SIZE), stay, replaces };
+}
+
+/**
+ * The name of the stay that an identity replaces by a proof.
+ * @param {Bytes} identity @param {StayProof} proof
+ */
+export async function replacedBy(identity, { hash, secret }) {
+  return stayName(hash, identity, await commit(secret));
 }
 
 /** @param {Bytes} b */
@@ -100,16 +138,17 @@ function readLayout(b) {
   const version = r.uint8();
   const flags = r.uint8();
   if (version !== VERSION) throw new FormatError('entry', 'unknown', 'its version is not 1');
-  if (flags & ~FLAG_PROOF) throw new FormatError('entry', 'invalid', 'unknown flags are set');
+  if (flags & ~(FLAG_PROOF | FLAG_REPLACES)) throw new FormatError('entry', 'invalid', 'unknown flags are set');
   const room = r.take(r.uint8());
   const name = r.take(r.uint8());
-  const keys = { identity: r.take(32), homeRelay: r.take(32), nonce: r.take(16), joinKey: r.take(32) };
+  const keys = { identity: r.take(32), homeRelay: r.take(32), commitment: r.take(32), joinKey: r.take(32) };
+  const before = flags & FLAG_REPLACES ? { hash: r.take(32), secret: r.take(STAY_SECRET_SIZE) } : null;
   const proved = r.since(0).slice();
-  proved[1] = FLAG_PROOF;
+  proved[1] = flags | FLAG_PROOF;
   const proof = flags & FLAG_PROOF ? r.take(32) : undefined;
   const signed = r.since(0);
   const signature = r.take(SIGNATURE_SIZE);
   r.end('goes on after its signature');
   const texts = { room: fromUtf8(room, 'entry room'), name: fromUtf8(name, 'entry name') };
-  return { ...texts, ...keys, proof, proved, signed, signature };
+  return { ...texts, ...keys, before, proof, proved, signed, signature };
 }

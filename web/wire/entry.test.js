@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Identity } from '../identity/identity.js';
 import { concat, fromHex, toHex, toUtf8 } from './bytes.js';
-import { build, hashEntry, parse } from './entry.js';
+import { build, hashEntry, parse, replacedBy } from './entry.js';
 import { checkName, checkRoomName } from '../names/names.js';
-import { appendMembersJoined } from './urgent.js';
+import { MAX_ENTRY, appendMembersJoined } from './urgent.js';
 
 const filled = (/** @type {number} */ b) => Identity.fromSeed(new Uint8Array(32).fill(b));
 const count = (/** @type {number} */ n, /** @type {number} */ start) =>
@@ -13,29 +13,48 @@ const count = (/** @type {number} */ n, /** @type {number} */ start) =>
 const many = (/** @type {string} */ s, /** @type {number} */ n) => s.repeat(n);
 const [ann, relay] = await Promise.all([filled(0x2a), filled(0x63)]);
 
-// Those of internal/wire/entry_test.go, made by another program from section 5.1 alone: without and with a
-// proof.
+// Those of internal/wire/entry_test.go, made by another program from section 5.1 alone: 1 and 3 have a proof,
+// 2 and 3 replace 0 and 1.
 const goldens = [
   {
     hex: '010005636166c3a903416e6ed335301856dc5f763fb71fbec9728840d3feb078855e184dce5b0769fcda04bcd12d3853'
-      + '31068c9e45882abba6a8c6b34115bc4331d1067616c2d3a837acfe50000102030405060708090a0b0c0d0e0f40414243'
-      + '4445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f29c24e632af6e733acef23f01907a7e73277001e'
-      + 'a754c85020e6ff60413e0daef9f843be9be3ca01dc50796fa70b400faba906084b774243f216b7e695d80204',
-    hash: '3e0068cb598f2e864d435052b809bfe5d8a55abc0a2d44f0cc101e09fd9307f9',
+      + '31068c9e45882abba6a8c6b34115bc4331d1067616c2d3a837acfe50baecf96553874381fb31a6bf5497754da3ea4906'
+      + '7a6e2299f36a355983a0f18f404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5fdd48fc52'
+      + '58d778d6d1e97d9ddbc12573f8fcb0f8efedaa2016543bca9746c85e29e2632627b264ba6da816349cb7b3ebd8756b4c'
+      + '53c15d3d058e101cf4c8e80a',
+    hash: '668375b311257b3fb3e71aa21f0465b84ffa33104104df25037b5c10635cab19',
   },
   {
     hex: '010105636166c3a903416e6ed335301856dc5f763fb71fbec9728840d3feb078855e184dce5b0769fcda04bcd12d3853'
-      + '31068c9e45882abba6a8c6b34115bc4331d1067616c2d3a837acfe50000102030405060708090a0b0c0d0e0f40414243'
-      + '4445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f606162636465666768696a6b6c6d6e6f70717273'
-      + '7475767778797a7b7c7d7e7f0b92038b29d5528dd86cec5404d8ab69a415147e470281cdaeb867fa148883550740c074'
-      + '3e61a6b5b033e65b2116c5bb383d4da3e40c3b9c5d9b2a685326390b',
-    hash: '7a9402c3507c58583203f8a080a47d44ac0f2f76fb01d49f3a78d638046b0119',
+      + '31068c9e45882abba6a8c6b34115bc4331d1067616c2d3a837acfe50baecf96553874381fb31a6bf5497754da3ea4906'
+      + '7a6e2299f36a355983a0f18f404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f60616263'
+      + '6465666768696a6b6c6d6e6f707172737475767778797a7b7c7d7e7f89764d8224f225109337960063ebbb267e4e39e2'
+      + '15a9f22d4ccaf2c0350af121d9b48198dd24b1b2dd56c502cb4038260b7ffd9946155a39cf41f188dbafe701',
+    hash: '4e9e9f2ffdbc53f6c13b825d723fde1dffabf7a2ca3e2f161ce135c9e8bce386',
+  },
+  {
+    hex: '010205636166c3a903416e6ed335301856dc5f763fb71fbec9728840d3feb078855e184dce5b0769fcda04bcd12d3853'
+      + '31068c9e45882abba6a8c6b34115bc4331d1067616c2d3a837acfe507a7866cf14fdac6c7cb59f70754d08ae6fededea'
+      + '9092995f7ad7c456c1f007d0404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f668375b3'
+      + '11257b3fb3e71aa21f0465b84ffa33104104df25037b5c10635cab19000102030405060708090a0b0c0d0e0f10111213'
+      + '1415161718191a1b1c1d1e1f41ffc47b28ba4f85ffba501832203f899e49035ca6fbcd27b124f780d962e83f0cf8d845'
+      + '838a29c06878b655dd9992add42b1f0bffdaedf4b935f7ea19a43e0e',
+    hash: '8837416ca5626951388bd1157700f9332ea993151044a01d30ed712c91bbf4ec',
+  },
+  {
+    hex: '010305636166c3a903416e6ed335301856dc5f763fb71fbec9728840d3feb078855e184dce5b0769fcda04bcd12d3853'
+      + '31068c9e45882abba6a8c6b34115bc4331d1067616c2d3a837acfe507a7866cf14fdac6c7cb59f70754d08ae6fededea'
+      + '9092995f7ad7c456c1f007d0404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f4e9e9f2f'
+      + 'fdbc53f6c13b825d723fde1dffabf7a2ca3e2f161ce135c9e8bce386000102030405060708090a0b0c0d0e0f10111213'
+      + '1415161718191a1b1c1d1e1f606162636465666768696a6b6c6d6e6f707172737475767778797a7b7c7d7e7f362c47bc'
+      + 'd3410a54a8e849178f0a2891bef1402ac1cb8d89b69cbda43776aec8819492ee1e9e57fd2cc9c28361490edf28f9b7c7'
+      + '7744988b70e8ffa4e00c080a',
+    hash: 'c99809695c164c57b0fd5a10f8712802f89de6018164a03a05e5dbe2dd0695d5',
   },
 ];
 
 const fields = {
   room: 'café', name: 'Ann', identity: ann, homeRelay: relay.publicKey, joinKey: count(32, 0x40),
-  nonce: count(16, 0),
 };
 
 test('golden entries are built and read', async () => {
@@ -48,23 +67,40 @@ test('golden entries are built and read', async () => {
         return count(32, 0x60);
       },
     };
-    const built = await build({ ...fields, secret: i === 1 ? secret : null });
+    const built = await build({
+      ...fields,
+      secret: i % 2 === 1 ? secret : null,
+      staySecret: count(32, i < 2 ? 0 : 0x80),
+      replaces: i < 2 ? null : { hash: fromHex(goldens[i - 2].hash), secret: count(32, 0) },
+    });
     assert.equal(toHex(built.entry), golden.hex);
     assert.equal(toHex(built.hash), golden.hash);
     assert.equal(toHex(built.id), golden.hash.slice(0, 12));
 
-    const end = bytes.length - (i === 1 ? 96 : 64);
-    const want = concat([1, 1], bytes.subarray(2, end)); // a proof covers that it is there
-    assert.deepEqual(await parse(bytes), {
+    const end = bytes.length - (i % 2 === 1 ? 96 : 64);
+    const want = concat([1, bytes[1] | 1], bytes.subarray(2, end)); // a proof covers that it is there
+    const { stay, replaces, ...parsed } = await parse(bytes);
+    assert.deepEqual(parsed, {
       room: 'café', name: 'Ann', identity: ann.publicKey, fingerprint: ann.fingerprint,
-      homeRelay: relay.publicKey, nonce: fields.nonce, joinKey: fields.joinKey,
-      proof: i === 1 ? count(32, 0x60) : undefined, proved: want, hash: built.hash, id: built.id,
+      homeRelay: relay.publicKey, joinKey: fields.joinKey,
+      proof: i % 2 === 1 ? count(32, 0x60) : undefined, proved: want, hash: built.hash, id: built.id,
     });
-    if (i === 1) assert.deepEqual(proved, ['café', toHex(want)]);
+    assert.equal(replaces, i < 2 ? '' : (await parse(fromHex(goldens[i - 2].hex))).stay);
+    assert.ok(stay.startsWith(golden.hash));
+    if (i % 2 === 1) assert.deepEqual(proved, ['café', toHex(want)]);
     for (let n = 0; n < bytes.length; n++) {
       await assert.rejects(parse(bytes.subarray(0, n)), { name: 'FormatError', code: 'truncated' });
     }
   }
+});
+
+test('an entry replaces what it names and proves, and nothing else', async () => {
+  const old = await parse(fromHex(goldens[0].hex));
+  const proof = { hash: fromHex(goldens[0].hash), secret: count(32, 0) };
+  assert.equal(await replacedBy(ann.publicKey, proof), old.stay);
+  assert.notEqual(await replacedBy(relay.publicKey, proof), old.stay);
+  assert.notEqual(await replacedBy(ann.publicKey, { ...proof, secret: count(32, 1) }), old.stay);
+  assert.notEqual(await replacedBy(ann.publicKey, { ...proof, hash: fromHex(goldens[1].hash) }), old.stay);
 });
 
 test('no byte of an entry can change without its being refused', async () => {
@@ -90,7 +126,8 @@ test('what breaks the rules is refused though it is signed', async () => {
   await parse(await resigned((b) => b));
   for (const [name, change, code] of /** @type {[string, (b: any) => any, string][]} */ ([
     ['version 2', (b) => b.fill(2, 0, 1), 'unknown'],
-    ['flag 2', (b) => b.fill(2, 1, 2), 'invalid'],
+    ['flag 4', (b) => b.fill(4, 1, 2), 'invalid'],
+    ['no stay', (b) => b.fill(2, 1, 2), 'truncated'],
     ['no proof', (b) => b.fill(1, 1, 2), 'truncated'],
     ['no room', (b) => concat([1, 0, 0], b.subarray(8)), 'invalid'],
     ['_room', (b) => b.fill(0x5f, 3, 4), 'invalid'],
@@ -100,7 +137,7 @@ test('what breaks the rules is refused though it is signed', async () => {
     ['name control', (b) => b.fill(7, 9, 10), 'invalid'],
     ['long room', (b) => concat([1, 0, 65], toUtf8(many('r', 65)), b.subarray(8)), 'limit'],
     ['long name', (b) => concat(b.subarray(0, 8), [65], toUtf8(many('n', 65)), b.subarray(12)), 'limit'],
-    ['too long', (b) => concat(b, new Uint8Array(400)), 'limit'],
+    ['too long', (b) => concat(b, new Uint8Array(420)), 'limit'],
   ])) {
     const entry = await resigned(change);
     await assert.rejects(parse(entry), { name: 'FormatError', code }, name);
@@ -143,18 +180,16 @@ test('the result does not change with the bytes', async () => {
   assert.deepEqual([e.room, toHex(e.identity)], ['café', toHex(ann.publicKey)]);
 });
 
-test('build refuses what nobody would read, and draws a nonce', async () => {
-  await assert.rejects(build({ ...fields, room: '_x' }), { name: 'FormatError', what: 'entry room' });
-  await assert.rejects(build({ ...fields, name: many('x', 65) }), {
+test('build refuses what nobody would read', async () => {
+  const whole = { ...fields, staySecret: count(32, 0) };
+  await assert.rejects(build({ ...whole, room: '_x' }), { name: 'FormatError', what: 'entry room' });
+  await assert.rejects(build({ ...whole, name: many('x', 65) }), {
     name: 'FormatError', what: 'entry name', code: 'limit',
   });
-  const [a, b] = await Promise.all([
-    build({ ...fields, nonce: undefined }), build({ ...fields, nonce: undefined }),
-  ]);
-  assert.notEqual(toHex(a.id), toHex(b.id));
   const secret = { proof: async () => new Uint8Array(32) };
-  const { entry } = await build({ ...fields, room: many('r', 64), name: many('n', 64), secret });
-  assert.equal(entry.length, 340);
+  const replaces = { hash: count(32, 0), secret: count(32, 0) };
+  const { entry } = await build({ ...whole, room: many('r', 64), name: many('n', 64), secret, replaces });
+  assert.equal(entry.length, MAX_ENTRY);
   assert.ok(appendMembersJoined([entry, entry]).length <= 1024);
 });
 

@@ -143,6 +143,8 @@ hostile('base64url', [toUtf8('-_8AAQ')], (b) => fromBase64Url(new TextDecoder().
 const ann = await Identity.fromSeed(new Uint8Array(32).fill(0x2a));
 const { entry } = await build({
   room: 'café', name: 'Ann', identity: ann, homeRelay: ann.publicKey, joinKey: new Uint8Array(32),
+  staySecret: new Uint8Array(32),
+  replaces: { hash: new Uint8Array(32), secret: new Uint8Array(32) },
 });
 let entries = 0;
 hostile('entries', [entry], (b) => parse(entries++ % 1000 === 0 ? entry : b));

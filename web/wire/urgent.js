@@ -30,7 +30,7 @@ export const RELAYS = 13; // from the relay: parseRelays
 export const MEDIA_DROPPED = 14; // from the relay: parseMediaDropped
 
 export const MEMBER_ID_SIZE = 6;
-export const MAX_ENTRY = 400;
+export const MAX_ENTRY = 420;
 export const MAX_LABEL = 64; // bytes of a relay's label
 export const MAX_WANTED = 32; // member ids in a "keys wanted"
 export const WRAP_FRESH = 64; // bytes of a wrap of a fresh key, of 16 bytes
@@ -72,7 +72,7 @@ export function parseMembersJoined(message) {
     const n = r.varint();
     if (n > r.left) throw new FormatError('members joined', 'truncated');
     if (n === 0 || n > MAX_ENTRY) {
-      throw new FormatError('members joined', 'invalid', 'an entry has 1 to 400 bytes');
+      throw new FormatError('members joined', 'invalid', 'an entry has 1 to 420 bytes');
     }
     entries.push(r.take(n));
   } while (r.left > 0);

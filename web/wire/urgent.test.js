@@ -106,7 +106,7 @@ test('every beginning of a golden message is an error or a shorter meaning of it
 test('what breaks the layout is refused', () => {
   for (const [name, hex, code] of [
     ['joined', '', 'truncated'], ['joined', '00', 'invalid'], ['joined', 'c000000100000000 00', 'truncated'],
-    ['joined', '4191' + many('00', 401), 'invalid'], ['left', '', 'invalid'], ['left', 'a1', 'invalid'],
+    ['joined', '41a5' + many('00', 421), 'invalid'], ['left', '', 'invalid'], ['left', 'a1', 'invalid'],
     ['senderKey', '', 'truncated'], ['senderKey', '03' + headerHex + signatureHex + '00', 'invalid'],
     ['senderKey', 'c000000100000000' + headerHex + signatureHex, 'limit'],
     ['senderKey', '0304' + headerHex.slice(2) + signatureHex, 'unknown'],
@@ -177,7 +177,7 @@ test('an urgent message takes 14 fresh or 11 ratcheted wraps, the largest key, a
   );
   const ids = Array.from({ length: urgent.MAX_WANTED }, (_, i) => (i % 2 ? idA : 'b1b2b3b4b5b6'));
   assert.equal(urgent.parseKeysWanted(urgent.appendKeysWanted(ids)).length, urgent.MAX_WANTED);
-  assert.ok(urgent.appendMembersJoined([new Uint8Array(400), new Uint8Array(400)]).length <= MAX_URGENT);
+  assert.ok(urgent.appendMembersJoined([new Uint8Array(420), new Uint8Array(420)]).length <= MAX_URGENT);
 });
 
 test('a member id is 6 bytes or twelve hexadecimal digits', () => {
