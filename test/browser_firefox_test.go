@@ -1,6 +1,7 @@
 package test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -36,6 +37,63 @@ func TestFirefox(t *testing.T) {
 			p.muteIsSilence(r)
 		})
 	}
+}
+
+// TestFirefoxWithoutSound: a browser that has no loudspeaker plays and records nothing. The page says so. (That
+// there is one later Firefox learns only when it is started again.)
+func TestFirefoxWithoutSound(t *testing.T) {
+	t.Parallel()
+	r := startRelay(t)
+	fake := []string{`"media.navigator.streams.fake", true`} // a microphone, of a browser without sound
+	p := openFirefox(t, r.page+"room", look{mute: true, flags: fake})
+	p.state("door", soon)
+	p.eval("document.querySelector('input[autocomplete=nickname]').value = 'anna'", nil)
+	p.tap("button[type=submit]") // a real one: else the browser may wait for that
+	p.state("joined", soon)
+	begin := time.Now()
+	p.until("why there is no sound", "document.documentElement.dataset.sound === 'clock'", soon)
+	t.Logf("it is said %v after joining", time.Since(begin))
+	p.until("words for it", "document.querySelector('[data-bar=sound]').innerText.includes('loudspeaker')", soon)
+	join(t, r.addr, "room", "--in", "none", "--out", "none")
+	p.members(2)
+	p.until("that nobody hears", "/Nobody hears/.test(document.querySelector('.talk').innerText)", soon)
+	var transmitting string
+	if p.eval("document.documentElement.dataset.transmitting", &transmitting); transmitting != "false" {
+		t.Error("the page says that it transmits")
+	}
+}
+
+// TestPageSoundStops: sound that the browser holds back, or whose clock stands still, is said to have stopped,
+// and begins again when people ask for it.
+func TestPageSoundStops(t *testing.T) {
+	t.Parallel()
+	r := startRelay(t)
+	p := openPage(t, r.page+"room", look{before: `const Real = AudioContext;
+		globalThis.AudioContext = class extends Real {
+			constructor(...args) { super(...args); globalThis.wzpContext = this; }
+			get currentTime() { return this.stands ? 1 : super.currentTime; }
+		};`})
+	p.enter("anna")
+	listener := join(t, r.addr, "room", "--in", "none", "--out", "none")
+	listener.hears("anna")
+	listener.leave()
+	for cause, stop := range map[string]string{"paused": "wzpContext.suspend()", "clock": "wzpContext.stands = true"} {
+		p.eval(stop, nil)
+		p.until(cause+" said", fmt.Sprintf("document.documentElement.dataset.sound === %q", cause), soon)
+		p.tap("[data-bar=sound] button")
+		p.until("sound", "document.documentElement.dataset.sound === ''", soon)
+		listener := join(t, r.addr, "room", "--in", "none", "--out", "none")
+		listener.hears("anna")
+		listener.leave()
+	}
+}
+
+// tap clicks on an element as people do.
+func (p *page) tap(selector string) {
+	p.t.Helper()
+	x, y := p.middle(selector)
+	p.mouse(input.MousePressed, x, y)
+	p.mouse(input.MouseReleased, x, y)
 }
 
 // reload loads the page anew.

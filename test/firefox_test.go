@@ -28,6 +28,7 @@ import (
 type firefox struct {
 	conn *websocket.Conn
 	tab  string // its browsing context
+	dir  string // of its profile and its sound server
 
 	mu      sync.Mutex // guards all below
 	last    int        // number of the last command
@@ -75,13 +76,11 @@ var voice = []string{
 func openFirefox(t *testing.T, address string, how look) *page {
 	t.Helper()
 	dir := t.TempDir()
-	f := &firefox{waiting: make(map[int]chan bidiMessage)}
-	server := "unix:" + filepath.Join(dir, "nowhere")
+	f := &firefox{dir: dir, waiting: make(map[int]chan bidiMessage)}
 	if !how.mute {
-		server, _ = startSoundServer(t, dir, voice...)
-		f.connectSound(t, server)
+		f.plugIn(t)
 	}
-	f.start(t, dir, server, how)
+	f.start(t, how)
 	p := &page{t: t, driver: f}
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -94,9 +93,9 @@ func openFirefox(t *testing.T, address string, how look) *page {
 }
 
 // start runs the browser, and attaches to its tab.
-func (f *firefox) start(t *testing.T, dir, server string, how look) {
+func (f *firefox) start(t *testing.T, how look) {
 	t.Helper()
-	profile := filepath.Join(dir, "profile")
+	dir, profile := f.dir, filepath.Join(f.dir, "profile")
 	if err := os.Mkdir(profile, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +111,7 @@ func (f *firefox) start(t *testing.T, dir, server string, how look) {
 		name = "firefox"
 	}
 	cmd := exec.Command(name, "--headless", "--no-remote", "--profile", profile, "--remote-debugging-port", "0")
-	cmd.Env = []string{"HOME=" + dir, "XDG_RUNTIME_DIR=" + dir, "TMPDIR=" + dir, "PULSE_SERVER=" + server,
+	cmd.Env = []string{"HOME=" + dir, "XDG_RUNTIME_DIR=" + dir, "TMPDIR=" + dir, "PULSE_SERVER=unix:" + filepath.Join(dir, "native"),
 		"PATH=" + os.Getenv("PATH"), "MOZ_CRASHREPORTER_DISABLE=1"}
 	p := launch(t, cmd)
 	const says = "WebDriver BiDi listening on "
@@ -296,9 +295,11 @@ func (f *firefox) played() ([]float32, error) {
 	return heard, nil
 }
 
-// connectSound beeps into the microphone, as Chromium's fake one does, and records the loudspeaker.
-func (f *firefox) connectSound(t *testing.T, server string) {
+// plugIn starts the sound server, beeps into the microphone, as Chromium's fake one does, and records the
+// loudspeaker.
+func (f *firefox) plugIn(t *testing.T) {
 	t.Helper()
+	server, _ := startSoundServer(t, f.dir, voice...)
 	mouth, err := audio.OpenSpeaker(audio.Device{Server: server, Name: "mouth"})
 	if err != nil {
 		t.Fatal(err)

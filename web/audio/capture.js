@@ -80,7 +80,7 @@ export class Capture {
   #stream;
   #source;
   #over = false;
-  #heard = 0; // times that the audio thread told the level
+  #flow = { count: 0, sounding: 0 };
 
   /** @param {AudioContext} context @param {MediaStream} stream */
   constructor(context, stream) {
@@ -96,7 +96,8 @@ export class Capture {
     });
     this.node.port.postMessage({ port: port2 }, [port2]);
     this.node.port.onmessage = ({ data }) => {
-      this.#heard++;
+      this.#flow.count++;
+      if (data.sounds) this.#flow.sounding++;
       this.onlevel?.(data.level);
     };
     this.#source = context.createMediaStreamSource(stream);
@@ -106,7 +107,7 @@ export class Capture {
 
   /** What passes, for SoundWatch; null when it was given back. */
   get flow() {
-    return this.#over ? null : { count: this.#heard, muted: this.#track.muted };
+    return this.#over ? null : { ...this.#flow, muted: this.#track.muted };
   }
 
   get #track() {

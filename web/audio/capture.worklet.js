@@ -3,7 +3,7 @@
  * The microphone on the audio thread: sends blocks of 10 ms to whoever has the other end of the port that it
  * is given, and the level to the page. Nothing is decided here.
  *
- *     node.port  in:  {port: MessagePort}           out: {level: dBFS}, ten times a second
+ *     node.port  in:  {port: MessagePort}           out: {level: dBFS, sounds: not all zeros}, ten times a second
  *     port       in:  {back: ArrayBuffer}           out: {pcm: Float32Array(480), frame: its first sample}
  */
 
@@ -16,6 +16,7 @@ class CaptureProcessor extends AudioWorkletProcessor {
   /** @type {MessagePort | null} */ #to = null;
   #level = new Level();
   #count = 0;
+  #sounds = false;
   #blocks = new Blocks((pcm, frame) => this.#emit(pcm, frame));
   #ended = false;
   #silence = new Float32Array(128);
@@ -38,7 +39,11 @@ class CaptureProcessor extends AudioWorkletProcessor {
   /** @param {Float32Array<ArrayBuffer>} pcm @param {number} frame */
   #emit(pcm, frame) {
     this.#level.write(pcm);
-    if (++this.#count % LEVEL_EVERY === 0) this.port.postMessage({ level: this.#level.dbfs });
+    this.#sounds ||= pcm.some((v) => v !== 0);
+    if (++this.#count % LEVEL_EVERY === 0) {
+      this.port.postMessage({ level: this.#level.dbfs, sounds: this.#sounds });
+      this.#sounds = false;
+    }
     if (this.#to) this.#to.postMessage({ pcm, frame }, [pcm.buffer]);
     else this.#blocks.recycle(pcm.buffer);
   }

@@ -12,10 +12,11 @@
 /**
  * Why sound does not run, the first in this order that is so: the browser holds it back until the user does
  * something; the clock of the sound card stands still, as without a loudspeaker; nobody asks for what is to be
- * played; the Worker does not answer; no blocks come from the microphone; the system has muted it; the codec
- * takes frames and gives none back.
+ * played; the Worker does not answer; no blocks come from the microphone; the system has muted it; it gives
+ * nothing but zeros, which no room is as quiet as; the codec takes frames and gives none back.
  *
- * @typedef {'paused' | 'clock' | 'player' | 'worker' | 'capture' | 'muted' | 'decoder' | 'encoder'} SoundCause
+ * @typedef {'paused' | 'clock' | 'player' | 'worker' | 'capture' | 'muted' | 'silent' | 'decoder' |
+ *   'encoder'} SoundCause
  */
 
 /**
@@ -24,12 +25,13 @@
  */
 
 /**
- * What there is to see. `count` rises while blocks pass; null: no microphone, or nothing to be played.
+ * What there is to see. `count` rises while blocks pass, `sounding` with those that are not all zeros; null:
+ * no microphone, or nothing to be played.
  *
  * @typedef {object} Flows
- * @property {string} state of the AudioContext
+ * @property {boolean} paused the browser waits for the user
  * @property {number} time of its clock
- * @property {{count: number, muted: boolean} | null} capture
+ * @property {{count: number, sounding: number, muted: boolean} | null} capture
  * @property {{count: number, starved: boolean} | null} playback
  */
 
@@ -37,6 +39,7 @@
 
 const EVERY = 500; // ms
 const LIMIT = 1900; // ms: with the time between looks, it is said within 3 s
+const SILENT_LIMIT = 6000; // ms, of a microphone that has given sound: a headset may cut off the quiet
 
 /** @type {Sound} */
 export const SOUND_RUNS = Object.freeze({ playing: true, capturing: true, cause: '' });
@@ -46,11 +49,14 @@ class Still {
   /** @type {unknown} */ #value = undefined;
   #ms = 0;
 
-  /** @param {unknown} value that moves while all is well @param {number} passed ms @returns {boolean} too long */
-  stands(value, passed) {
+  /**
+   * @param {unknown} value that moves while all is well @param {number} passed ms @param {number} [limit] ms
+   * @returns {boolean} too long
+   */
+  stands(value, passed, limit = LIMIT) {
     this.#ms = Object.is(value, this.#value) ? this.#ms + passed : 0;
     this.#value = value;
-    return this.#ms >= LIMIT;
+    return this.#ms >= limit;
   }
 
   /** @param {boolean} wrong @param {number} passed ms @returns {boolean} too long */
@@ -69,7 +75,7 @@ export class SoundWatch {
   #last = 0;
   #still = {
     paused: new Still(), clock: new Still(), player: new Still(), worker: new Still(), capture: new Still(),
-    muted: new Still(),
+    muted: new Still(), silent: new Still(),
   };
 
   /**
@@ -107,19 +113,21 @@ export class SoundWatch {
 
   /** @param {number} passed ms since the look before */
   #look(passed) {
-    const { state, time, capture, playback } = this.#flows();
+    const { paused: waits, time, capture, playback } = this.#flows();
     if (!capture && !playback) return this.stop();
     const still = this.#still;
-    const paused = still.paused.lasts(state !== 'running', passed);
+    const paused = still.paused.lasts(waits, passed);
     const clock = still.clock.stands(time, passed);
     const player = still.player.stands(playback?.count ?? {}, passed);
     const worker = still.worker.lasts(playback?.starved ?? false, passed);
-    const silent = still.capture.stands(capture?.count ?? {}, passed);
+    const stopped = still.capture.stands(capture?.count ?? {}, passed);
     const muted = still.muted.lasts(capture?.muted ?? false, passed);
+    const limit = capture?.sounding ? SILENT_LIMIT : LIMIT;
+    const silent = still.silent.stands(capture?.sounding ?? {}, passed, limit);
     this.#say({
       playing: !(playback && (paused || clock || player || worker)),
-      capturing: !(capture && (paused || clock || silent || muted)),
-      cause: first({ paused, clock, player, worker, capture: silent, muted }),
+      capturing: !(capture && (paused || clock || stopped || muted || silent)),
+      cause: first({ paused, clock, player, worker, capture: stopped, muted, silent }),
     });
   }
 

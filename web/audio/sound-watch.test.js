@@ -10,7 +10,7 @@ class Page {
   now = 0;
   #due = Infinity;
   #callback = () => {};
-  #flow = { time: 0, captured: 0, asked: 0 };
+  #flow = { time: 0, captured: 0, sounding: 0, asked: 0 };
   broken = {};
   microphone = true;
   loudspeaker = true;
@@ -27,20 +27,22 @@ class Page {
   flows() {
     const { paused, muted, worker } = this.broken;
     return {
-      state: paused ? 'suspended' : 'running',
+      paused: Boolean(paused),
       time: this.#flow.time,
-      capture: this.microphone ? { count: this.#flow.captured, muted: Boolean(muted) } : null,
+      capture: this.microphone
+        ? { count: this.#flow.captured, sounding: this.#flow.sounding, muted: Boolean(muted) } : null,
       playback: this.loudspeaker ? { count: this.#flow.asked, starved: Boolean(worker) } : null,
     };
   }
 
   run(ms) {
     for (const end = this.now + ms; this.now < end; this.now += 100) {
-      const { paused, clock, player, capture } = this.broken;
+      const { paused, clock, player, capture, silent } = this.broken;
       if (!paused && !clock) {
         this.#flow.time += 0.1;
         if (!player) this.#flow.asked++;
         if (!capture) this.#flow.captured++;
+        if (!capture && !silent) this.#flow.sounding++;
       }
       if (this.now >= this.#due) this.#callback();
     }
@@ -76,6 +78,22 @@ test('a sound card that never moves is told of, too', () => {
   page.watch.start();
   page.run(3000);
   assert.deepEqual(page.told.map(([, { cause }]) => cause), ['clock']);
+});
+
+test('a microphone that gives nothing but zeros is told of at once, one that was heard before later', () => {
+  const page = new Page();
+  page.broken = { silent: true };
+  page.watch.start();
+  page.run(3000);
+  assert.deepEqual(page.told.map(([, sound]) => sound), [{ playing: true, capturing: false, cause: 'silent' }]);
+  page.broken = {};
+  page.run(1000);
+  assert.equal(page.watch.sound.cause, '');
+  page.broken = { silent: true };
+  page.run(5000);
+  assert.equal(page.watch.sound.cause, '', 'a pause');
+  page.run(3000);
+  assert.equal(page.watch.sound.cause, 'silent');
 });
 
 test('who has no microphone is not told that it gives nothing', () => {

@@ -62,6 +62,10 @@
  * We are about to join: with this the page has us leave when it is closed.
  * @typedef {{type: 'stay', leave: {url: string, body: Uint8Array<ArrayBuffer>}}} StayMessage
  */
+/**
+ * Whether the browser's codec works in each direction; it does until this says otherwise.
+ * @typedef {{type: 'codec', encoding: boolean, decoding: boolean}} CodecMessage
+ */
 /** @typedef {{type: 'safety', number: string | null}} SafetyMessage */
 /** @typedef {{type: 'warning', code: string, member?: string, text: string}} WarningMessage */
 /**
@@ -76,8 +80,8 @@
 
 /**
  * @typedef {StateMessage | MembersMessage | LevelsMessage | TransmittingMessage | QualityMessage |
- * AwayMessage | StayMessage | SafetyMessage | WarningMessage | StatsMessage | ReadyMessage | FailedMessage}
- *   EngineMessage
+ * AwayMessage | StayMessage | SafetyMessage | WarningMessage | StatsMessage | ReadyMessage | CodecMessage |
+ * FailedMessage} EngineMessage
  */
 
 /**

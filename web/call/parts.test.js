@@ -5,6 +5,7 @@ import { test } from 'node:test';
 
 import { KnownNames } from '../identity/known-names.js';
 import { Identity } from '../identity/identity.js';
+import { CodecWatch } from './codec-watch.js';
 import { HeldBudget, HeldFrames } from './held.js';
 import { VirtualClock, memory, settle } from './lab.test.js';
 import { MemberFetcher } from './roster-fetch.js';
@@ -315,4 +316,22 @@ test('teller: that the relay drops what is said is told at once, until it is ove
   await clock.run(100);
   assert.deepEqual([told.length - before, told.at(-1).up], [1, 'doubt'], 'and what gets through is, at once');
   teller.end({ code: 'x', text: 'y' });
+});
+
+test('a decoder that gives nothing back is told of within 3 s, one that errs at times is not', () => {
+  const told = [];
+  const watch = new CodecWatch((codec) => told.push(codec));
+  watch.stats({ played: 0, undecodable: 0 });
+  watch.stats({ played: 20, undecodable: 30 });
+  watch.stats({ played: 20, undecodable: 30 }); // a pause
+  watch.stats({ played: 20, undecodable: 40 });
+  assert.deepEqual(told, []);
+  watch.stats({ played: 20, undecodable: 90 });
+  watch.stats({ played: 20, undecodable: 140 });
+  watch.stats({ played: 20, undecodable: 140 });
+  assert.deepEqual(told, [{ encoding: true, decoding: false }]);
+  watch.encoding(false);
+  watch.encoding(false);
+  watch.stats({ played: 70, undecodable: 140 });
+  assert.deepEqual(told.slice(1), [{ encoding: false, decoding: false }, { encoding: false, decoding: true }]);
 });

@@ -42,6 +42,7 @@ const FLUSH_TIME = 200; // ms that the codec gets for the last frames
  * @property {{seal(plain: Bytes): Promise<{kid: bigint, ctr: number, ciphertext: Bytes}>}} sealer
  * @property {(kid: bigint, ctr: number, ciphertext: Bytes) => void} send
  * @property {(on: boolean) => void} transmitting sound goes out, or does not any more
+ * @property {(on: boolean) => void} [encoding] the codec answers, or has not for so long that frames are lost
  * @property {(error: unknown) => void} failed
  * @property {import('../link/clock.js').Clock} clock
  */
@@ -183,8 +184,9 @@ export class Publication {
   /** @param {Item} item */
   #push(item) {
     if (this.#queue.length >= MAX_WAITING) {
-      this.#queue.shift(); // the oldest is worth least
+      const oldest = this.#queue.shift(); // which is worth least
       this.dropped++;
+      if (oldest && !oldest.silence) this.#hooks.encoding?.(false);
     }
     this.#queue.push(item);
     this.#drain();
@@ -198,6 +200,7 @@ export class Publication {
     const item = this.#queue.find((waiting) => waiting.tag === tag);
     if (!item || this.#stopped) return;
     item.packet = packet;
+    this.#hooks.encoding?.(true);
     this.#size = packet.length;
     const lost = (/** @type {Item} */ { silence, packet, tag: other }) =>
       !silence && packet === null && other < tag;

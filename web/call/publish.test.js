@@ -15,6 +15,7 @@ class Mic {
   clock = new VirtualClock();
   sent = [];
   transmitting = [];
+  encoding = [];
   failed = [];
   voice = true;
   onset = 60;
@@ -41,6 +42,7 @@ class Mic {
         send: (kid, ctr, ciphertext) =>
           this.sent.push({ ctr, size: ciphertext.length, ...parsePayload(ciphertext) }),
         transmitting: (on) => this.transmitting.push(on),
+        encoding: (on) => this.encoding.at(-1) !== on && this.encoding.push(on),
         failed: (error) => this.failed.push(error.message),
       },
     );
@@ -191,9 +193,15 @@ test('frames that the codec drops hold nothing up', async () => {
   await mic.capture(100);
   assert.equal(mic.take(), 'x'.repeat(10));
   assert.equal(mic.publication.dropped, 5);
+  assert.deepEqual(mic.encoding, [true]);
   mic.encoder.encode = () => {}; // for good
-  await mic.capture(10_000);
+  await mic.capture(2500);
+  assert.deepEqual(mic.encoding, [true, false], 'within 3 s');
+  await mic.capture(7500);
   assert.equal(mic.publication.dropped, 5 + 400);
+  mic.encoder.encode = encode;
+  await mic.capture(100);
+  assert.equal(mic.encoding.at(-1), true);
 });
 
 test('keys that do not come hold up a bounded number of payloads', async () => {

@@ -15,6 +15,7 @@ import { Client } from '../link/client.js';
 import { realClock, sleep } from '../link/clock.js';
 import { toHex } from '../wire/bytes.js';
 import { STAY_SECRET_SIZE, build as buildEntry, replacedBy } from '../wire/entry.js';
+import { CodecWatch } from './codec-watch.js';
 import { HeldBudget } from './held.js';
 import { Keys } from './keys.js';
 import { MemberFetcher, crowdWait } from './roster-fetch.js';
@@ -67,6 +68,7 @@ export class Room {
   #mix;
   #names;
   #meter = new LiveLevel();
+  #codec = new CodecWatch((codec) => this.#events.say({ type: 'codec', ...codec }));
   #ended = new AbortController();
   /** @type {Roster | null} null until the relay's key is known; as the next three */ #roster = null;
   /** @type {Keys | null} */ #keys = null;
@@ -117,7 +119,7 @@ export class Room {
       levels: (at) => this.#levels(at),
       quality: () => this.#link.quality(),
       away: () => this.#link.away(),
-      stats: () => ({ sent: this.#sent, keysDropped: this.#keys?.dropped ?? 0, ...this.#streams.stats() }),
+      stats: () => this.#stats(),
     });
     this.#names = new NameCheck({
       names, notes, identity, name, failed,
@@ -345,6 +347,7 @@ export class Room {
         this.#link.sendMedia(kid, ctr, ciphertext);
       },
       transmitting: (on) => this.#events.say({ type: 'transmitting', on }),
+      encoding: (on) => this.#codec.encoding(on),
       failed: (error) => this.#events.failed(error),
     });
     this.#published = { publication, sealer };
@@ -444,6 +447,12 @@ export class Room {
         relay: this.#roster?.relayOf(m),
       })),
     ];
+  }
+
+  #stats() {
+    const stats = this.#streams.stats();
+    this.#codec.stats(stats);
+    return { sent: this.#sent, keysDropped: this.#keys?.dropped ?? 0, ...stats };
   }
 
   /** @param {number} now */

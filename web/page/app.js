@@ -4,7 +4,7 @@
  *
  *     address ──> Door ── join ──> Stay + RoomView ── leave, error ──> ended screen ──> Door
  *
- * Tests read `data-state`, `data-transmitting` and `data-members` of the root element.
+ * Tests read `data-state`, `data-transmitting`, `data-members` and `data-sound` of the root element.
  */
 
 import { messageOf } from '../wire/bytes.js';
@@ -62,8 +62,7 @@ export class App {
     this.#root = root;
     this.#bars = bars;
     world.version().then((version) => (this.#version = version), () => {}); // shown in the settings only
-    world.devices.onpaused = (paused) => this.#paused(paused);
-    world.devices.onsound = (sound) => this.#stay?.setSound(sound);
+    world.devices.onsound = (sound) => this.#sound(sound);
     world.devices.onlevel = (level) => this.#level?.(level);
     window.addEventListener('online', () => this.#network());
     window.addEventListener('offline', () => this.#network());
@@ -193,6 +192,7 @@ export class App {
       this.#claim?.show(model.mic === 'on' && !model.muted);
     }
     if (parts.includes('levels')) this.#level?.(model.me);
+    if (parts.includes('sound')) this.#soundBar(model.sound);
   }
 
   /** How the user talks: so they do when they join again. @param {import('./room-model.js').RoomModel} model */
@@ -248,6 +248,7 @@ export class App {
       members: String(model?.members.size ?? 0),
       path: model?.quality?.path ?? '',
       delay: String(Math.round(model?.quality?.delay ?? 0)),
+      sound: model?.sound.cause ?? '',
     });
   }
 
@@ -312,12 +313,30 @@ export class App {
     else this.#bars.hide('offline');
   }
 
-  /** @param {boolean} paused the browser plays nothing until the user does something */
-  #paused(paused) {
-    if (!paused || !this.#stay) return this.#bars.hide('paused');
-    this.#bars.show('paused', {
-      text: say('bar.paused'), action: say('bar.resume'), fixed: true,
-      act: () => void this.#world.devices.wake(),
+  /** Says why sound does not run, and what to do. @param {import('../audio/sound-watch.js').Sound} sound */
+  #sound(sound) {
+    this.#stay?.setSound(sound);
+    this.#soundBar(this.#stay?.model.sound ?? sound);
+  }
+
+  /** @param {import('../audio/sound-watch.js').Sound} sound */
+  #soundBar({ cause }) {
+    const loading = cause === 'worker' && this.#stay?.model.state !== 'joined';
+    if (cause === '' || loading) return this.#bars.hide('sound');
+    const can = cause === 'paused' ? say('sound.resume') : say('sound.again');
+    this.#bars.show('sound', {
+      text: say(`sound.${cause}`), fixed: true, act: () => void this.#soundAgain(cause),
+      action: ['paused', 'clock', 'player', 'capture'].includes(cause) ? can : '',
     });
+  }
+
+  /** @param {import('../audio/sound-watch.js').SoundCause} cause of its not running */
+  async #soundAgain(cause) {
+    const { devices } = this.#world;
+    if (cause === 'paused') return devices.wake();
+    devices.renew();
+    void devices.wake();
+    if (this.#stay) await this.#stay.renewSound();
+    else this.#door?.devicesChanged();
   }
 }

@@ -4,7 +4,7 @@
  */
 
 import { SoundWatch } from '../audio/sound-watch.js';
-import { realClock } from '../link/clock.js';
+import { realClock, sleep } from '../link/clock.js';
 import { within } from './part.js';
 
 /** @typedef {import('../audio/sounds.js').SoundName} SoundName */
@@ -18,6 +18,8 @@ const loadTime = 30_000; // ms that the modules of sound may take, which the doo
 
 /** Of what web/audio says is wrong with a microphone, what the user can do something about. */
 const faults = /** @type {const} */ (['denied', 'missing', 'busy', 'gone']);
+
+const MOST_WAIT = 2000; // ms for sound to begin
 
 /** A microphone that runs. */
 export class Microphone {
@@ -63,8 +65,6 @@ export class Microphone {
 }
 
 export class Devices {
-  /** @type {(paused: boolean) => void} the browser holds the sound back, or not any more */
-  onpaused = () => {};
   /** @type {(level: number) => void} */ onlevel = () => {};
   /** @type {(sound: Sound) => void} it does not run any more, or does again */ onsound = () => {};
   #prefs;
@@ -81,6 +81,11 @@ export class Devices {
     document.addEventListener('visibilitychange', () => {
       if (!document.hidden && this.#playback) void this.wake();
     });
+    for (const gesture of ['pointerup', 'keydown']) { // which browsers may wait for
+      document.addEventListener(gesture, () => {
+        if (this.#context && this.#context.state !== 'running') void this.wake();
+      });
+    }
   }
 
   /** Whether the user can choose a loudspeaker here. */
@@ -90,10 +95,8 @@ export class Devices {
 
   #audio() {
     if (this.#context) return this.#context;
-    const context = new AudioContext({ sampleRate: 48000, latencyHint: 'interactive' });
-    context.onstatechange = () => this.onpaused(context.state !== 'running' && context.state !== 'closed');
-    this.#context = context;
-    return context;
+    this.#context = new AudioContext({ sampleRate: 48000, latencyHint: 'interactive' });
+    return this.#context;
   }
 
   /** Whether sound runs. @returns {Sound} */
@@ -103,14 +106,30 @@ export class Devices {
 
   #flows() {
     const { state, currentTime: time } = this.#audio();
-    return { state, time, capture: this.#microphone?.flow ?? null, playback: this.#playback?.flow ?? null };
+    // A browser that was told to begin by the user, and has not, lacks a loudspeaker.
+    const tried = time === 0 && state === 'suspended' && navigator.userActivation?.hasBeenActive;
+    return {
+      paused: state !== 'running' && !tried,
+      time,
+      capture: this.#microphone?.flow ?? null,
+      playback: this.#playback?.flow ?? null,
+    };
   }
 
   /** Lets sound begin; to be called while the browser still knows that the user did something. */
   async wake() {
     const context = this.#audio();
-    await context.resume().catch(() => {});
-    this.onpaused(context.state !== 'running');
+    const begun = context.resume().catch(() => {});
+    await Promise.race([begun, sleep(realClock, MOST_WAIT)]); // without a loudspeaker it never begins
+  }
+
+  /** Gives up what plays and records: what is asked for next begins anew. */
+  renew() {
+    this.rest();
+    this.#microphone?.stop();
+    this.#microphone = null;
+    void this.#context?.close().catch(() => {});
+    this.#context = null;
   }
 
   /** @returns {Promise<boolean>} whether the microphone may be used without a question */

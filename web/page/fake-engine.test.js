@@ -55,7 +55,6 @@ class FakeMicrophone {
 
 /** Devices as a scene wants them. */
 export class FakeDevices {
-  onpaused = () => {};
   onlevel = () => {};
   onsound = () => {};
   running = { playing: true, capturing: true, cause: '' };
@@ -69,6 +68,7 @@ export class FakeDevices {
   }
 
   async wake() {}
+  renew() {}
   rest() {}
   async playback() {
     return new MessageChannel().port1;
@@ -212,7 +212,7 @@ const crowd = [
  *
  * @typedef {{room?: string, secret?: string, mic?: Mic, prefs?: object, messages?: EngineMessage[], click?:
  * string[], key?: string,
- *   hold?: boolean, hasWords?: boolean, offline?: boolean, elsewhere?: boolean, paused?: boolean,
+ *   hold?: boolean, hasWords?: boolean, offline?: boolean, elsewhere?: boolean, sound?: string,
  *   lacking?: string[], rtl?: boolean, later?: EngineMessage[]}} Scene
  */
 
@@ -329,7 +329,8 @@ export const scenes = {
   'long-names': { ...privateTea, room: longRoom, messages: long },
   'long-names-person': { ...privateTea, room: longRoom, messages: long, click: ['[data-member=ben] button'] },
   'long-names-safety': { ...privateTea, room: longRoom, messages: long, key: 'p' },
-  paused: { ...privateTea, messages: inside, paused: true },
+  paused: { ...privateTea, messages: inside, sound: 'paused' },
+  'sound-clock': { ...privateTea, messages: inside, sound: 'clock' },
   broken: {
     ...privateTea, messages: [...inside, { type: 'failed', text: 'the program of the room stopped' }],
   },

@@ -50,6 +50,8 @@ export class RoomModel {
   #warnings = new WarningList((id) => this.members.get(id));
   /** @type {string} what broke, '' if nothing did */ broken = '';
   /** Whether sound runs on this device: it goes out, and comes in. */ sound = SOUND_RUNS;
+  #devices = SOUND_RUNS; // what they say of it
+  #codec = { encoding: true, decoding: true };
   me = 0; // our own level, 0 to 1
   loudMe = false;
   held = false; // the talk button is down
@@ -100,6 +102,9 @@ export class RoomModel {
       case 'away':
         this.away = message;
         return ['quality', 'control'];
+      case 'codec':
+        this.#codec = message;
+        return this.#setSound();
       case 'safety':
         this.safety = message.number ?? '';
         return ['safety'];
@@ -118,7 +123,19 @@ export class RoomModel {
    * @param {import('../audio/sound-watch.js').Sound} sound @returns {Part[]} what must be shown again
    */
   setSound(sound) {
-    this.sound = sound;
+    this.#devices = sound;
+    return this.#setSound();
+  }
+
+  /** @returns {Part[]} */
+  #setSound() {
+    const { playing, capturing, cause } = this.#devices;
+    const { encoding, decoding } = this.#codec;
+    this.sound = {
+      playing: playing && decoding,
+      capturing: capturing && encoding,
+      cause: cause || (decoding ? encoding ? '' : 'encoder' : 'decoder'),
+    };
     return ['sound', 'control', 'quality', 'levels'];
   }
 

@@ -88,6 +88,19 @@ test('without sound from the microphone nothing is transmitted, whatever the eng
   assert.equal(model.transmitting, true);
 });
 
+test('a codec that stopped is why sound does not run, unless the devices know of something', () => {
+  const model = joined(member('me'), member('a'));
+  assert.ok(model.apply({ type: 'codec', encoding: false, decoding: true }, 0).includes('sound'));
+  assert.deepEqual(model.sound, { playing: true, capturing: false, cause: 'encoder' });
+  model.apply({ type: 'codec', encoding: true, decoding: false }, 0);
+  assert.deepEqual(model.sound, { playing: false, capturing: true, cause: 'decoder' });
+  model.setSound({ playing: true, capturing: false, cause: 'silent' });
+  assert.deepEqual(model.sound, { playing: false, capturing: false, cause: 'silent' });
+  model.apply({ type: 'codec', encoding: true, decoding: true }, 0);
+  model.setSound({ playing: true, capturing: true, cause: '' });
+  assert.deepEqual(model.sound, { playing: true, capturing: true, cause: '' });
+});
+
 test('a changed key warns until it is acknowledged, and not again for the same key', () => {
   const changed = member('a', { known: 'changed' });
   const model = joined(member('me'), changed);

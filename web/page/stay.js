@@ -250,6 +250,18 @@ export class Stay {
     this.#options.changed(['warnings']);
   }
 
+  /** Loudspeaker and microphone begin anew. */
+  async renewSound() {
+    try {
+      const playback = await this.#devices.playback();
+      if (this.#over) return this.#devices.rest();
+      this.#engine.devices({ playback });
+    } catch {
+      return; // it goes on being said that no sound runs
+    }
+    await this.askMicrophone();
+  }
+
   /** @param {import('../audio/sound-watch.js').Sound} sound whether it runs on this device */
   setSound(sound) {
     if (!this.#over) this.#options.changed(this.model.setSound(sound));
