@@ -12,6 +12,7 @@ import { foldName } from '../names/fold.js';
 import { personTag } from './known-names.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
+/** @typedef {import('./known-names.js').Storage} Storage */
 /** @typedef {{compared?: number, volume?: number}} Note */
 
 export const MAX_NOTES = 1000; // the oldest make way
@@ -22,17 +23,18 @@ export class Notes {
   #key;
   #storage;
   /** @type {Map<string, Note>} by tag, the oldest first */ #notes;
-  /** @type {Map<string, Note>} what is not written yet; an empty one is to be removed */ #changed = new Map();
+  /** @type {Map<string, Note>} what is not written yet; an empty one goes */ #changed = new Map();
   /** @type {Promise<void> | null} */ #writing = null;
+  /** @type {Promise<unknown>} */ #last = Promise.resolve();
 
-  /** Use open. @param {CryptoKey} key @param {import('./known-names.js').Storage} storage @param {unknown} kept */
+  /** Use open. @param {CryptoKey} key @param {Storage} storage @param {unknown} kept */
   constructor(key, storage, kept) {
     this.#key = key;
     this.#storage = storage;
     this.#notes = read(kept);
   }
 
-  /** @param {import('./identity.js').Identity} identity @param {import('./known-names.js').Storage} storage */
+  /** @param {import('./identity.js').Identity} identity @param {Storage} storage */
   static async open(identity, storage) {
     return new Notes(await identity.namesKey(), storage, await storage.get(KEY));
   }
@@ -48,12 +50,12 @@ export class Notes {
    * @param {string} name @param {Bytes} publicKey @param {number | undefined} compared ms since 1970
    */
   async setCompared(name, publicKey, compared) {
-    await this.#change(await this.#tag(name, publicKey), { compared });
+    await this.#change(this.#tag(name, publicKey), { compared });
   }
 
   /** @param {Bytes} publicKey @param {number} volume 1 as sent, which needs no note */
   async setVolume(publicKey, volume) {
-    await this.#change(await this.#tag('', publicKey), { volume: volume === 1 ? undefined : volume });
+    await this.#change(this.#tag('', publicKey), { volume: volume === 1 ? undefined : volume });
   }
 
   /** @param {string} name @param {Bytes} publicKey */
@@ -61,8 +63,12 @@ export class Notes {
     return personTag(this.#key, foldName(name), publicKey);
   }
 
-  /** @param {string} tag @param {Note} part */
-  async #change(tag, part) {
+  /** In the order in which it was asked for. @param {Promise<string>} tagged @param {Note} part */
+  async #change(tagged, part) {
+    const before = this.#last;
+    this.#last = Promise.all([tagged, before]);
+    await before;
+    const tag = await tagged;
     const note = { ...this.#notes.get(tag), ...part };
     apply(this.#notes, tag, note);
     this.#changed.set(tag, note);
@@ -96,7 +102,7 @@ function apply(notes, tag, note) {
   }
 }
 
-/** What the storage holds, without what cannot be right. @param {unknown} kept @returns {Map<string, Note>} */
+/** The notes of the storage, without what cannot be right. @param {unknown} kept */
 function read(kept) {
   const number = (/** @type {unknown} */ v, /** @type {number} */ most) =>
     typeof v === 'number' && v >= 0 && v <= most ? v : undefined;
