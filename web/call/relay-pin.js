@@ -9,7 +9,7 @@
  */
 
 import { LinkError } from '../link/carrier.js';
-import { isLocal } from '../link/dial-resolve.js';
+import { isLocal } from '../link/relay-page.js';
 
 /** @typedef {import('../identity/known-names.js').Storage} Storage */
 /** @typedef {import('../link/carrier.js').Place} Place */

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { pageOf } from '../link/dial-resolve.js';
+import { pageOf } from '../link/relay-page.js';
 import { memory } from './lab.test.js';
 import { RelayPin } from './relay-pin.js';
 

@@ -14,7 +14,8 @@ import { connectUrl, readAddress, roomPath } from './address.js';
 import { CallClaim } from './call-claim.js';
 import { OldPageError, within } from './part.js';
 import { endedScreen } from './screens.js';
-import { closeSheets } from './sheet.js';
+import { closeSheets, openSheet } from './sheet.js';
+import { TabSign } from './tab-sign.js';
 import { say } from '../words/say.js';
 
 /** @typedef {import('./door.js').Wish} Wish */
@@ -29,7 +30,7 @@ import { say } from '../words/say.js';
  * @property {import('./devices.js').Devices} devices
  * @property {import('./parts.js').Parts} parts
  * @property {{generate: () => Promise<string>, valid: (text: string) => Promise<boolean>}} secrets
- * @property {() => Promise<string>} version of the relay
+ * @property {() => Promise<{version: string, page: string}>} relay page: the address of its own, '' for none
  * @property {(language: string) => Promise<void>} speak a language, '' for the browser's, as the door needs it
  * @property {() => Promise<void>} allWords resolves when all words of that language are here
  */
@@ -43,6 +44,18 @@ export function takeAddress() {
 
 const loadTime = 45_000; // ms that the parts of the page may take: then it is said that they do not come
 
+/** The entry of the history that a call is in: the one before it is the way back, which is asked for. */
+const inCall = { call: true };
+
+/** @param {unknown} state of the history */
+const isCall = (state) => /** @type {{call?: boolean} | null} */ (state)?.call === true;
+
+/** @param {import('./room-model.js').RoomModel} model @returns {import('./tab-sign.js').Sign} */
+function signOf({ state, mic, mode, muted, held }) {
+  if (state !== 'joined') return 'here';
+  return mic === 'on' && (mode === 'open' ? !muted : held) ? 'live' : 'muted';
+}
+
 export class App {
   #world;
   #root;
@@ -55,19 +68,26 @@ export class App {
   /** @type {((level: number) => void) | null} */ #level = null;
   /** @type {typeof import('./room.js') | null} from the first join on */ #modules = null;
   #version = '';
+  #page = ''; // of the relay, for those who cannot open this one
+  #room = ''; // whose door or call is shown
+  #sign = new TabSign();
 
   /** @param {World} world @param {HTMLElement} root @param {Bars} bars */
   constructor(world, root, bars) {
     this.#world = world;
     this.#root = root;
     this.#bars = bars;
-    world.version().then((version) => (this.#version = version), () => {}); // shown in the settings only
+    world.relay().then(({ version, page }) => {
+      this.#version = version; // shown in the settings only
+      this.#page = page;
+    }, () => {});
     world.devices.onsound = (sound) => this.#sound(sound);
     world.devices.onlevel = (level) => this.#level?.(level);
     window.addEventListener('online', () => this.#network());
     window.addEventListener('offline', () => this.#network());
     window.addEventListener('hashchange', () => this.#visit());
     window.addEventListener('popstate', () => this.#visit());
+    CallClaim.watch(() => void this.#callsChanged());
     window.addEventListener('pagehide', () => this.#stay?.hide());
     this.theme();
   }
@@ -75,9 +95,24 @@ export class App {
   /** The address was changed by the user: another invite was pasted, or it is the way back. */
   #visit() {
     const address = takeAddress();
-    if (this.#stay && address.room === this.#stay.model.room && address.secret === '') return;
-    this.#stay?.leave();
+    const stay = this.#stay;
+    if (stay && address.secret === '') {
+      if (isCall(history.state)) return;
+      if (openSheet()?.name !== 'leave') return this.#askToLeave();
+    }
+    stay?.leave();
     void this.open(address);
+  }
+
+  /** The way back out of a call is asked for: going it twice leaves. */
+  #askToLeave() {
+    const { room } = /** @type {Stay} */ (this.#stay).model;
+    this.#modules?.openLeave(room, {
+      leave: () => this.#stay?.leave(),
+      stay: () => {
+        if (this.#stay && this.#stay.model.state !== 'ended') history.pushState(inCall, '', roomPath(room));
+      },
+    });
   }
 
   /**
@@ -86,23 +121,27 @@ export class App {
    */
   async open({ room: typed, fault, secret }) {
     const room = fault ? '' : typed;
-    const { prefs, secrets } = this.#world;
+    const { prefs, secrets, devices } = this.#world;
     const badSecret = secret !== '' && !(await secrets.valid(secret));
     const kept = room === '' ? '' : await prefs.secret(room);
-    const elsewhere = room !== '' && await CallClaim.elsewhere(room);
-    const { devices } = this.#world;
+    const elsewhere = await CallClaim.elsewhere(room);
+    const rooms = await prefs.rooms();
     this.#clear();
     this.#tell('door');
-    document.title = room ? `${room} - wzp` : 'wzp';
+    this.#room = room;
+    this.#sign.show(elsewhere.length > 0 ? 'elsewhere' : 'here', room);
     const door = new Door({
-      room, typed, fault, kept, badSecret, elsewhere, devices,
+      room, typed, fault, kept, badSecret, elsewhere, devices, rooms,
+      wasPrivate: rooms.some((entry) => entry.room === room && entry.private),
       secret: badSecret || secret === '' ? kept : secret,
       name: prefs.get('name'), muted: prefs.get('muted'), mode: prefs.get('mode'),
       offline: !navigator.onLine,
       newSecret: () => secrets.generate(),
+      valid: (text) => secrets.valid(text),
       join: (wish) => this.#join(wish),
-      forget: () => prefs.setSecret(room, ''),
-      other: () => this.#toFirstDoor(),
+      keep: (secret) => void prefs.setSecret(room, secret),
+      recent: { open: (room) => this.#toDoor(room), forget: (rooms) => prefs.forgetRooms(rooms) },
+      other: () => this.#toDoor(''),
       settings: () => this.#settings(() => {}),
     });
     this.#door = door;
@@ -111,15 +150,25 @@ export class App {
     this.#loadParts().catch(() => {}); // joining tries again, and says what is wrong
   }
 
+  /** A call began or ended in another tab. */
+  async #callsChanged() {
+    if (this.#stay) return;
+    const calls = await CallClaim.elsewhere(this.#room);
+    if (this.#stay) return;
+    this.#door?.setElsewhere(calls);
+    this.#sign.show(calls.length > 0 ? 'elsewhere' : 'here', this.#room);
+  }
+
   /** What a stay needs. It is loaded while people type. */
   #loadParts() {
     const { room, engine, worklet } = this.#world.parts;
     return Promise.all([room.load(), engine.load(), worklet.load(), this.#world.allWords()]);
   }
 
-  #toFirstDoor() {
-    if (roomPath('') !== location.pathname) history.pushState(null, '', roomPath(''));
-    void this.open({ room: '', fault: null, secret: '' });
+  /** @param {string} room '' for the first door */
+  #toDoor(room) {
+    if (roomPath(room) !== location.pathname) history.pushState(null, '', roomPath(room));
+    void this.open({ room, fault: null, secret: '' });
   }
 
   /** Goes in. It begins in the click, so that the browser lets sound begin. @param {Wish} wish */
@@ -129,9 +178,11 @@ export class App {
     this.#wish = { ...wish, microphone: null };
     prefs.set('name', wish.name);
     prefs.set('muted', wish.muted);
-    if (wish.secret && !wish.replaces) prefs.setSecret(wish.room, wish.secret);
+    if (wish.secret && !wish.replaces) void prefs.setSecret(wish.room, wish.secret);
     if (roomPath(wish.room) !== location.pathname) history.pushState(null, '', roomPath(wish.room));
-    document.title = `${wish.room} - wzp`;
+    if (!isCall(history.state)) history.pushState(inCall, '', roomPath(wish.room)); // for the way back
+    this.#room = wish.room;
+    this.#sign.show('here', wish.room);
     this.#tell('joining');
     within(loadTime, this.#loadParts())
       .then(([room, engine]) => {
@@ -166,12 +217,16 @@ export class App {
     this.#stay = stay;
     this.#view = new RoomView(stay, {
       secret: wish.secret,
+      page: () => this.#page,
+      valid: (secret) => this.#world.secrets.valid(secret),
+      useSecret: (secret) => this.#rejoin(secret),
       leave: () => stay.leave(),
       settings: (closed) => this.#settings(closed),
     });
     this.#root.append(this.#view.element);
     this.#view.focus();
     this.#claim = new CallClaim(wish.room, {
+      both: wish.both,
       taken: () => stay.leave('tab'), mute: () => stay.mute(), leave: () => stay.leave(),
     });
     stay.setOffline(!navigator.onLine);
@@ -182,7 +237,7 @@ export class App {
   #changed(stay, parts) {
     if (stay !== this.#stay) return;
     const { model } = stay;
-    if (parts.includes('state') && model.state === 'joined') this.#replaceSecret();
+    if (parts.includes('state') && model.state === 'joined') this.#joined();
     if (parts.includes('error')) this.#bars.error(model.broken);
     if (model.state === 'ended') return this.#showEnded(model.error);
     this.#view?.changed(parts);
@@ -190,6 +245,7 @@ export class App {
     if (parts.includes('control')) {
       this.#remember(model);
       this.#claim?.show(model.mic === 'on' && !model.muted);
+      this.#sign.show(signOf(model), model.room);
     }
     if (parts.includes('levels')) this.#level?.(model.me);
     if (parts.includes('sound')) this.#soundBar(model.sound);
@@ -203,18 +259,31 @@ export class App {
     if (this.#wish) this.#wish.muted = muted;
   }
 
-  /** The user is in with the invite that they chose over the kept one. */
-  #replaceSecret() {
+  /** The user is in: the room is remembered, and the invite that they chose over the kept one. */
+  #joined() {
     const wish = this.#wish;
-    if (!wish?.replaces) return;
+    if (!wish) return;
+    const { prefs } = this.#world;
+    prefs.noteRoom({ room: wish.room, at: Date.now(), private: wish.secret !== '' });
+    if (!wish.replaces) return;
     wish.replaces = false;
-    this.#world.prefs.setSecret(wish.room, wish.secret);
+    void prefs.setSecret(wish.room, wish.secret);
+  }
+
+  /** Joins the same room again, with its key. @param {string} secret */
+  #rejoin(secret) {
+    const [wish, stay] = [this.#wish, this.#stay];
+    if (!wish || !stay) return;
+    this.#stay = null; // what it says of its end is not shown
+    stay.leave();
+    this.#join({ ...wish, secret, replaces: false });
   }
 
   /** @param {import('../call/engine.js').CallError | null} error */
   #showEnded(error) {
     this.#clear();
     this.#tell('ended');
+    this.#sign.show(error?.code === 'tab' ? 'elsewhere' : 'here', this.#room);
     const wish = this.#wish;
     const room = wish?.room ?? '';
     const keys = error?.keys;
@@ -296,6 +365,13 @@ export class App {
       await this.open(takeAddress());
     }
     this.#settings(() => {});
+  }
+
+  /** Another tab set something: who is muted there is so when they join here. */
+  settingsChanged() {
+    const { prefs } = this.#world;
+    this.#door?.setTalk(prefs.get('mode'), prefs.get('muted'));
+    this.theme();
   }
 
   /** Follows the setting, or the system. */

@@ -1,48 +1,83 @@
 /**
- * What the browser and the system know of a call: that the screen stays on, that one tab has this room, that
- * there is a call to mute or to end from outside the page.
+ * What the browser and the system know of a call: which tabs have one, that the screen stays on, that there is
+ * a call to mute or to end from outside the page.
+ *
+ * One microphone is in one room over all tabs of a profile, unless the user says otherwise. Each call holds a
+ * lock whose name says which room it is of; who joins steals those of the others, whose calls end then. They do
+ * so one after the other, so that two that join at once do not end each other.
+ *
+ *     lock "wzp call {id} {room}" ── stolen ──> the call ends, and its tab says so
+ *     channel "wzp call" ── "something changed" ──> the doors of other tabs look again
  */
 
 import { roomKey } from './address.js';
 
-/** @param {string} room */
-const lockName = (room) => 'wzp room ' + roomKey(room);
+const prefix = 'wzp call ';
+const change = 'wzp call';
+
+/** A call in another tab; `here`: of the room that was asked for. @typedef {{room: string, here: boolean}} Call */
 
 /** From the joining to the end of one stay. */
 export class CallClaim {
+  #id = crypto.randomUUID();
   #stop = new AbortController();
   /** @type {WakeLockSentinel | null} */ #wake = null;
   /** @type {() => void} */ #release = () => {};
 
-  /** @param {string} room @param {{taken: () => void, mute: () => void, leave: () => void}} actions */
-  constructor(room, { taken, mute, leave }) {
+  /**
+   * @param {string} room
+   * @param {{both: boolean, taken: () => void, mute: () => void, leave: () => void}} options both: calls of
+   *   other rooms go on in their tabs
+   */
+  constructor(room, { both, taken, mute, leave }) {
     const { signal } = this.#stop;
     document.addEventListener('visibilitychange', () => void this.#stayAwake(), { signal });
     void this.#stayAwake();
-    this.#claim(room, taken);
+    if ('locks' in navigator) {
+      navigator.locks.request('wzp calls', () => this.#claim(room, both, taken)).catch(() => {});
+    }
     this.#describe(room, mute, leave);
   }
 
-  /** @param {string} room @returns {Promise<boolean>} whether another tab of this browser is in the room */
+  /** @param {string} room of the address, '' for none @returns {Promise<Call[]>} of other tabs */
   static async elsewhere(room) {
-    try {
-      const { held = [] } = await navigator.locks.query();
-      return held.some(({ name }) => name === lockName(room));
-    } catch {
-      return false; // a browser without locks
-    }
+    const calls = (await heldLocks()).map((name) => keyOf(name));
+    return calls.map((key) => ({ room: key.slice(key.indexOf('\0') + 1), here: key === roomKey(room) }));
+  }
+
+  /** Calls back when calls in other tabs may have begun or ended. @param {() => void} changed */
+  static watch(changed) {
+    new BroadcastChannel(change).onmessage = changed;
+    document.addEventListener('visibilitychange', () => document.hidden || changed());
   }
 
   /**
-   * Takes the room from another tab, and notices when one takes it from here.
-   * @param {string} room @param {() => void} taken
+   * Takes the call from other tabs, and notices when one takes it from here.
+   * @param {string} room @param {boolean} both @param {() => void} taken
    */
-  #claim(room, taken) {
-    if (!('locks' in navigator)) return;
-    const held = new Promise((resolve) => (this.#release = () => resolve(undefined)));
-    navigator.locks.request(lockName(room), { steal: true }, () => held).catch(() => {
-      if (!this.#stop.signal.aborted) taken();
+  async #claim(room, both, taken) {
+    const { signal } = this.#stop;
+    const say = () => channel.postMessage('');
+    const channel = new BroadcastChannel(change);
+    for (const name of await heldLocks()) {
+      if (both && keyOf(name) !== roomKey(room)) continue;
+      await navigator.locks.request(name, { steal: true }, () => {});
+    }
+    if (signal.aborted) return;
+    await new Promise((granted) => {
+      const held = new Promise((release) => (this.#release = () => release(undefined)));
+      const hold = () => {
+        granted(undefined);
+        return held;
+      };
+      navigator.locks.request(`${prefix}${this.#id} ${roomKey(room)}`, hold).catch(() => {
+        if (!signal.aborted) taken();
+      }).then(() => {
+        say();
+        channel.close();
+      });
     });
+    say();
   }
 
   /** @param {string} room @param {() => void} mute @param {() => void} leave */
@@ -93,3 +128,16 @@ export class CallClaim {
     }
   }
 }
+
+/** @returns {Promise<string[]>} names of the locks of calls; none in a browser without locks */
+async function heldLocks() {
+  try {
+    const { held = [] } = await navigator.locks.query();
+    return held.flatMap(({ name = '' }) => (name.startsWith(prefix) ? [name] : []));
+  } catch {
+    return [];
+  }
+}
+
+/** The roomKey in a lock's name. @param {string} name */
+const keyOf = (name) => name.slice(name.indexOf(' ', prefix.length) + 1);

@@ -3,7 +3,9 @@
 import { fill, h, labelled, makeButton, setAttribute, setText, smallPrint } from './dom.js';
 import { icon, iconButton, mark } from './icons.js';
 import { excess, newRoomName, personName, roomName } from './address.js';
+import { DoorInvite } from './door-invite.js';
 import { MicCheck } from './mic-check.js';
+import { RecentRooms } from './recent-rooms.js';
 import { say } from '../words/say.js';
 
 /**
@@ -17,20 +19,24 @@ import { say } from '../words/say.js';
  * @property {string} secret of the address, or the kept one; '' if there is none
  * @property {string} kept the secret of this room from before, '' if there is none
  * @property {boolean} badSecret the address had one that cannot be right
- * @property {boolean} elsewhere this room is open in another tab
+ * @property {boolean} wasPrivate one was in this room with an invite
+ * @property {import('./call-claim.js').Call[]} elsewhere calls in other tabs
+ * @property {import('./prefs.js').RecentRoom[]} rooms that one was in, for the first door
  * @property {boolean} offline
  * @property {import('./devices.js').Devices} devices
  * @property {() => Promise<string>} newSecret
  * @property {(wish: Wish) => void} join
- * @property {() => void} forget the invite of this room
+ * @property {(secret: string) => Promise<boolean>} valid whether it can be one
+ * @property {(secret: string) => void} keep the invite of this room, '' forgets it
+ * @property {ConstructorParameters<typeof RecentRooms>[1]} recent what is done with the rooms
  * @property {() => void} other another room
  * @property {() => void} settings
  */
 
 /**
  * `replaces`: the user chose this secret over the kept one, which is given up once they are in; `relayKey`: the
- * other key of the relay, which they accepted.
- * @typedef {{room: string, name: string, secret: string, replaces?: boolean, relayKey?: string, muted: boolean, microphone:
+ * other key of the relay, which they accepted; `both`: calls of other rooms go on in their tabs.
+ * @typedef {{room: string, name: string, secret: string, replaces?: boolean, relayKey?: string, muted: boolean, both: boolean, microphone:
  *   import('./devices.js').Microphone | null}} Wish
  */
 
@@ -38,28 +44,27 @@ export class Door {
   element;
   #options;
   #mic;
-  #two;
-  #secret;
+  #invite;
   #room;
   #name;
   #form;
   #join = h('button', { type: 'submit', class: 'button primary large' });
-  #muted;
-  #talk;
+  #muted = false;
+  #mode = /** @type {'open' | 'radio'} */ ('open');
+  #talk = h('div', {});
   #openly = h('div', { class: 'stack tight', 'data-part': 'openly' },
     makeButton('quiet', () => this.#enter(''), icon('unlock'), say('door.enterPublic')),
     smallPrint(say('door.enterPublicHint')));
-  #fault = h('span');
+  #tabs = h('div', { class: 'note stack tight', role: 'status', 'data-note': 'tab' });
+  #both = false;
   #offline = h('p', { class: 'note', role: 'status' });
 
   /** @param {DoorOptions} options */
   constructor(options) {
     this.#options = options;
-    this.#two = options.kept !== '' && options.secret !== '' && options.kept !== options.secret;
-    this.#secret = this.#two ? '' : options.secret; // of two, neither before the user has chosen
+    this.#invite = new DoorInvite(options, () => this.#arm());
     this.#mic = new MicCheck(options.devices);
-    this.#muted = options.muted;
-    this.#talk = this.#talkPart();
+    this.#talk.append(this.#talkPart(options.mode, options.muted));
     const { typed, name } = options;
     this.#room = new Field('room', typed, (text) => roomWords(roomName(text)));
     this.#name = new Field('name', name, (text) => nameWords(personName(text)));
@@ -69,21 +74,17 @@ export class Door {
     const main = h('main', { class: 'card' }, this.#form);
     this.element = h('div', { class: 'door' }, this.#head(), main, this.#foot());
     this.setOffline(options.offline);
+    this.setElsewhere(options.elsewhere);
     this.#arm();
   }
 
-  /** Offers only what the user can mean: a cut-off link opens no open room, of two invites one is chosen. */
+  /** Offers only what the user can mean: without a key that there should be, nobody joins by habit. */
   #arm() {
-    const quiet = this.#muted && this.#options.mode === 'open';
+    const quiet = this.#muted && this.#mode === 'open';
     setText(this.#join, say(quiet ? 'door.joinMuted' : 'door.join'));
-    this.#join.disabled = this.#two && this.#secret === '';
-    this.#join.hidden = this.#cutOff();
+    this.#join.disabled = this.#invite.two && this.#invite.secret === '';
+    this.#join.hidden = this.#options.room !== '' && this.#invite.lacksKey;
     this.#openly.hidden = !this.#join.hidden;
-    setText(this.#fault, this.#cutOff() ? say('door.badSecret') : say('door.badSecretKept'));
-  }
-
-  #cutOff() {
-    return this.#options.badSecret && this.#secret === '';
   }
 
   /** What must wait until the door is on the page. */
@@ -132,71 +133,60 @@ export class Door {
   }
 
   #makeForm() {
-    const { room, badSecret, elsewhere } = this.#options;
+    const { room } = this.#options;
     const onsubmit = (/** @type {Event} */ event) => this.#submit(event);
     return h('form', { class: 'stack', noValidate: true, onsubmit },
       room ? this.#title() : this.#room.element,
-      badSecret && h('p', { class: 'trouble', role: 'alert', 'data-note': 'secret' },
-        icon('warning'), this.#fault),
-      this.#two && this.#choice(),
-      elsewhere && h('p', { class: 'note', role: 'status', 'data-note': 'tab' }, say('door.otherTab')),
+      this.#tabs,
       this.#name.element, this.#mic.element, this.#talk, this.#offline, this.#join, this.#openly);
   }
 
-  /** How one joins: hands-free, muted or not, or with the button to be held. */
-  #talkPart() {
-    const { mode, muted } = this.#options;
-    if (mode === 'radio') return h('p', { class: 'note', 'data-note': 'radio' }, say('door.radio'));
-    const box = h('input', { type: 'checkbox', id: 'join-muted', role: 'switch', checked: muted, onchange: () => {
-      this.#muted = box.checked;
-      this.#arm();
-    } });
-    return h('div', { class: 'switch', 'data-note': 'muted' },
-      h('div', {}, h('label', { for: box.id }, say('door.muted')), muted && smallPrint(say('door.wereMuted'))), box);
+  /** Another tab has changed how one talks. @param {'open' | 'radio'} mode @param {boolean} muted */
+  setTalk(mode, muted) {
+    if (mode !== this.#mode || muted !== this.#muted) fill(this.#talk, this.#talkPart(mode, muted));
+    this.#arm();
   }
 
-  /** Which of two invites. */
-  #choice() {
-    const one = (/** @type {'kept' | 'link'} */ which, /** @type {string} */ secret) => {
-      const onchange = () => {
-        this.#secret = secret;
-        this.#arm();
-      };
-      return h('label', { class: 'invite-choice' },
-        h('input', { type: 'radio', name: 'invite', value: which, onchange }),
-        h('span', {}, say(`door.${which}Invite`),
-          h('span', { class: 'hint' }, say(`door.${which}InviteHint`))));
+  /**
+   * How one joins: hands-free, muted or not, or with the button to be held.
+   * @param {'open' | 'radio'} mode @param {boolean} muted
+   */
+  #talkPart(mode, muted) {
+    this.#mode = mode;
+    this.#muted = muted;
+    if (mode === 'radio') return h('p', { class: 'note', 'data-note': 'radio' }, say('door.radio'));
+    const box = h('input', { type: 'checkbox', id: 'join-muted', role: 'switch', checked: muted });
+    box.onchange = () => {
+      this.#muted = box.checked;
+      this.#arm();
     };
-    const { kept, secret } = this.#options;
-    return h('fieldset', { class: 'stack tight', 'data-note': 'invites' },
-      h('legend', { class: 'note' }, say('door.otherInvite')), one('kept', kept), one('link', secret));
+    return h('div', { class: 'switch', 'data-note': 'muted' },
+      h('div', {}, h('label', { for: box.id }, say('door.muted')), muted && smallPrint(say('door.wereMuted'))),
+      box);
+  }
+
+  /** There are calls in other tabs, or not any more. @param {import('./call-claim.js').Call[]} calls */
+  setElsewhere(calls) {
+    const others = calls.filter(({ here }) => !here).map(({ room }) => room);
+    const box = h('input', { type: 'checkbox', id: 'join-both', checked: this.#both });
+    box.onchange = () => (this.#both = box.checked);
+    this.#tabs.hidden = calls.length === 0;
+    fill(this.#tabs,
+      others.length < calls.length && h('p', {}, say('door.otherTab')),
+      others.length > 0 && h('p', {}, say('door.otherRoomTab', { rooms: others })),
+      others.length > 0 && h('label', { class: 'check', for: box.id }, box, h('span', {}, say('door.both'))));
   }
 
   #title() {
-    const lock = h('p', { class: 'lock' });
-    const render = () => {
-      const locked = this.#two || this.#secret !== '';
-      setAttribute(lock, 'data-private', locked);
-      const text = locked ? say('door.privateRoom') : say('door.publicRoom');
-      fill(lock, icon(locked ? 'lock' : 'unlock'), h('span', {}, text));
-      forget.hidden = this.#two || !locked;
-      lock.hidden = this.#cutOff(); // it is not known what the room is
-    };
-    const onclick = () => {
-      this.#secret = '';
-      this.#options.forget();
-      render();
-      this.#arm();
-    };
-    const forget = h('button', { type: 'button', class: 'link', onclick }, say('door.forget'));
-    render();
     const title = h('h1', { dir: 'auto', tabIndex: -1 }, this.#options.room);
-    return h('div', { class: 'door-title' }, title, lock, forget);
+    return h('div', { class: 'door-title' }, title, this.#invite.element);
   }
 
   #foot() {
     const { room, other } = this.#options;
+    const { rooms, recent } = this.#options;
     return h('footer', { class: 'door-foot' },
+      !room && new RecentRooms(rooms, recent).element,
       room ? h('button', { type: 'button', class: 'link', onclick: other }, say('door.otherRoom'))
         : h('div', { class: 'stack tight' },
           makeButton('quiet', () => void this.#openPrivate(), icon('lock'), say('door.private')),
@@ -213,17 +203,17 @@ export class Door {
   /** @param {Event} event */
   #submit(event) {
     event.preventDefault();
-    if (!this.#join.disabled && !this.#join.hidden) this.#enter(this.#secret);
+    if (!this.#join.disabled && !this.#join.hidden) this.#enter(this.#invite.secret);
   }
 
   /** @param {string} secret '' to enter openly */
   #enter(secret) {
-    const { room, kept } = this.#options;
+    const { room } = this.#options;
     const asked = room ? { room, fault: null } : roomName(this.#room.input.value);
     this.#room.fault(roomWords(asked));
     const name = this.#checkedName();
     if (asked.fault) return this.#room.input.focus();
-    if (name !== null) this.#go({ room: asked.room, name, secret, replaces: this.#two && secret !== kept });
+    if (name !== null) this.#go({ room: asked.room, name, secret, replaces: secret !== '' && this.#invite.replaces });
   }
 
   /** @returns {string | null} null if there is none: the field says so */
@@ -235,10 +225,10 @@ export class Door {
     return null;
   }
 
-  /** @param {Omit<Wish, 'microphone' | 'muted'>} wish */
+  /** @param {Omit<Wish, 'microphone' | 'muted' | 'both'>} wish */
   #go(wish) {
     this.#join.disabled = true;
-    this.#options.join({ ...wish, muted: this.#muted, microphone: this.#mic.handOver() });
+    this.#options.join({ ...wish, muted: this.#muted, both: this.#both, microphone: this.#mic.handOver() });
   }
 }
 

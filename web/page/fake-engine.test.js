@@ -212,10 +212,13 @@ const crowd = [
  *
  * @typedef {{room?: string, secret?: string, mic?: Mic, prefs?: object, messages?: EngineMessage[], click?:
  * string[], key?: string,
- *   hold?: boolean, hasWords?: boolean, offline?: boolean, elsewhere?: boolean, sound?: string,
+ *   hold?: boolean, hasWords?: boolean, offline?: boolean, elsewhere?: {room: string, here: boolean}[],
+ *   sound?: string, page?: string, back?: boolean,
  *   lacking?: string[], rtl?: boolean, later?: EngineMessage[]}} Scene
  */
 
+const rooms = 'tea,tavo-miru-pesa,coffee,a room with a very long name that goes on and on,x,y,z'.split(',')
+  .map((room, i) => ({ room, at: Date.now() - i * 7e7, private: i % 2 === 1 }));
 const tea = { room: 'tea', mic: /** @type {Mic} */ ('on') };
 const privateTea = { ...tea, secret };
 
@@ -239,7 +242,14 @@ export const scenes = {
   'door-mic-missing': { ...tea, mic: 'missing' },
   'door-mic-busy': { ...tea, mic: 'busy' },
   'door-offline': { ...tea, offline: true },
-  'door-other-tab': { ...tea, elsewhere: true },
+  'door-other-tab': { ...tea, elsewhere: [{ room: 'tea', here: true }] },
+  'door-other-room-tab': { ...tea, elsewhere: [{ room: 'coffee', here: false }] },
+  'door-recent': { prefs: { 'rooms:': rooms } },
+  'door-muted': { ...tea, prefs: { muted: true } },
+  'door-radio': { ...tea, prefs: { mode: 'radio' } },
+  'door-lacks-key': { ...tea, room: 'tavo-miru-pesa' },
+  'door-paste': { ...tea, click: ['[data-part=have]'] },
+  'door-forgotten': { ...privateTea, click: ['[data-part=forget]'] },
   'too-old': { lacking: ['codecs', 'crypto'] },
   insecure: { lacking: ['secure'] },
   joining: { ...tea, messages: [state('joining')] },
@@ -291,6 +301,13 @@ export const scenes = {
     messages: [
       state('joined'), members(ana, ben, person('eve', 'Eve', { outside: true, known: 'new' })), number,
       quality(), { type: 'warning', code: 'outside', member: 'eve', text: '' },
+    ],
+  },
+  'lacks-key': {
+    ...tea,
+    messages: [
+      state('joined'), members(ana, ...[ben, cleo].map((m) => ({ ...m, outside: true }))), number, quality(),
+      { type: 'warning', code: 'outside', member: 'ben', text: '' },
     ],
   },
   'room-huge': {
@@ -348,6 +365,8 @@ export const scenes = {
   'sheet-safety': { ...privateTea, messages: inside, key: 'p' },
   'sheet-invite': { ...privateTea, messages: inside, key: 'i' },
   'sheet-invite-open': { ...tea, messages: inside, key: 'i' },
+  'sheet-invite-local': { ...privateTea, messages: inside, key: 'i', page: '' },
+  'sheet-leave': { ...privateTea, messages: inside, back: true },
   'sheet-connection': { ...privateTea, messages: [...inside, quality({ lossDown: 0.12 })], click: ['.line'] },
   'sheet-connection-away': {
     ...privateTea, messages: [...inside, state('reconnecting'), away('silent', 45)], click: ['.line'],

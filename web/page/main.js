@@ -10,6 +10,7 @@ import { pageParts } from './parts.js';
 import { Prefs } from './prefs.js';
 import { missing, supportScreen } from './screens.js';
 import { Store } from '../identity/store.js';
+import { pageOf } from '../link/relay-page.js';
 
 const address = takeAddress(); // first of all: the secret must not stay in the address bar
 const root = /** @type {HTMLElement} */ (document.getElementById('app'));
@@ -19,6 +20,7 @@ window.addEventListener('error', (event) => bars.error(event.error ?? event.mess
 window.addEventListener('unhandledrejection', (event) => bars.error(event.reason));
 
 const parts = pageParts();
+/** @type {App | null} */ let app = null;
 
 const secrets = { // loaded when there is one
   generate: async () => (await (await parts.room.load()).Secret.generate()).text,
@@ -28,10 +30,10 @@ const secrets = { // loaded when there is one
   },
 };
 
-/** @returns {Promise<string>} */
-async function version() {
-  const response = await fetch(connectUrl);
-  return String((await response.json()).version ?? '');
+/** What the relay says of itself. */
+async function relay() {
+  const { version, page } = await (await fetch(connectUrl)).json();
+  return { version: String(version ?? ''), page: pageOf(page) };
 }
 
 async function start() {
@@ -40,11 +42,12 @@ async function start() {
   const store = await Store.open().catch(() => null);
   if (!store) return refuse(['storage']);
   const prefs = await Prefs.load(store, (error) => bars.error(error));
+  prefs.follow(new BroadcastChannel('wzp settings'), () => app?.settingsChanged());
   await speakLanguage(prefs.get('language'));
   const identity = await OwnIdentity.open(store, () => parts.mnemonic.load());
   const devices = new Devices(prefs, parts);
-  const world = { prefs, identity, devices, parts, secrets, version, speak: speakLanguage, allWords };
-  const app = new App(world, root, bars);
+  const world = { prefs, identity, devices, parts, secrets, relay, speak: speakLanguage, allWords };
+  app = new App(world, root, bars);
   await app.open(address);
 }
 

@@ -135,11 +135,12 @@ export class MemberRows {
   show(model) {
     const waiting = model.members.size === 0;
     setAttribute(this.#list, 'aria-busy', waiting);
-    this.#alone.hidden = waiting || model.others() > 0;
+    this.#alone.hidden = waiting || model.others() > 0 || model.lacksKey;
     setText(this.#aloneText, say(model.members.size > 1 ? 'room.aloneInside' : 'room.alone'));
     if (waiting) return this.#skeleton();
     for (const old of this.#list.querySelectorAll('.skeleton')) old.remove();
     this.#arrange(model);
+    this.#outsideNote.hidden = model.lacksKey; // it is said of the room
     setText(this.#outsideNote, model.private ? say('room.outsideNote') : say('room.outsideNotePublic'));
     this.#setLevels(model);
   }

@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { draw } from './identicon.js';
 import { loudness } from './level-bar.js';
 import {
-  excess, inviteLink, newRoomName, personName, readAddress, roomKey, roomName, roomPath,
+  excess, inviteLink, isMadeName, newRoomName, personName, readAddress, readInvite, roomKey, roomName, roomPath,
 } from './address.js';
 import { Prefs } from './prefs.js';
 import { missing } from './screens.js';
@@ -116,6 +116,7 @@ test('made room names are rooms, and differ', () => {
   assert.equal(names.size, 200);
   for (const name of names) {
     assert.match(name, /^[a-z]{4}-[a-z]{4}-[a-z]{4}$/);
+    assert.ok(isMadeName(name) && !isMadeName(name + '-') && !isMadeName(name + '-tavo'));
     assert.equal(roomName(name).fault, null);
   }
 });
@@ -152,6 +153,58 @@ test('settings are at hand, of the right kind, and kept; invites by room', async
   assert.equal(await prefs.secret('coffee'), '');
   prefs.setSecret('tea', '');
   assert.equal(await prefs.secret('tea'), '');
+});
+
+test('rooms are remembered, the newest first, so many at most; forgetting them has a way back', async () => {
+  const kept = new Map([['rooms:' + roomKey(''), [{ room: 7 }, null, { room: 'old', at: 1, private: false }]]]);
+  const shelf = {
+    get: async (key) => structuredClone(kept.get(key)),
+    set: async (key, value) => void (value === undefined ? kept.delete(key) : kept.set(key, value)),
+  };
+  const prefs = await Prefs.load(shelf, assert.fail);
+  for (let i = 0; i < 50; i++) prefs.noteRoom({ room: 'room ' + i, at: 10 + i, private: false });
+  prefs.setSecret('tea', 'wzp-x');
+  prefs.noteRoom({ room: 'tea', at: 100, private: true });
+  prefs.noteRoom({ room: 'room 49', at: 101, private: false });
+  const names = async () => (await prefs.rooms()).map(({ room }) => room);
+  await prefs.forgetRooms([]); // when all is written
+  const before = await names();
+  assert.deepEqual(before.slice(0, 3), ['room 49', 'tea', 'room 48']);
+  assert.equal(before.length, 30);
+  const restore = await prefs.forgetRooms(['tea']);
+  assert.ok(!(await names()).includes('tea'));
+  assert.equal(await prefs.secret('tea'), '');
+  await restore();
+  assert.deepEqual(await names(), before);
+  assert.equal(await prefs.secret('tea'), 'wzp-x');
+  await prefs.forgetRooms(before);
+  assert.deepEqual([...kept], [], 'nothing is left');
+});
+
+test('a tab follows what another one sets', async () => {
+  const shelf = { get: async () => undefined, set: async () => {} };
+  const [a, b] = [await Prefs.load(shelf, assert.fail), await Prefs.load(shelf, assert.fail)];
+  const [one, two] = [{ postMessage: (data) => two.onmessage({ data }) }, { postMessage() {} }];
+  let changes = 0;
+  a.follow(one, () => {});
+  b.follow(two, () => changes++);
+  a.set('muted', true);
+  assert.equal(b.get('muted'), true);
+  two.onmessage({ data: ['muted', 'yes'] });
+  two.onmessage({ data: ['constructor', 1] });
+  assert.equal(changes, 1);
+  assert.equal(b.get('muted'), true);
+});
+
+test('what is pasted for an invite is a link or its key, of this room', () => {
+  const link = inviteLink('two words', 'wzp-x', new URL('https://a.example/voice/'));
+  assert.deepEqual(readInvite(` ${link}\n`, 'two words'), { secret: 'wzp-x', other: '' });
+  assert.deepEqual(readInvite(link, 'tea'), { secret: 'wzp-x', other: 'two words' });
+  assert.deepEqual(readInvite('wzp-x', 'tea'), { secret: 'wzp-x', other: '' });
+  assert.deepEqual(readInvite('#k=wzp-x', 'tea'), { secret: 'wzp-x', other: '' });
+  for (const bad of ['', 'https://a.example/tea', 'https://a.example/tea#', 'https://a.example/%ff#k=wzp-x']) {
+    assert.equal(readInvite(bad, 'tea').secret, '', bad);
+  }
 });
 
 test('a browser without secure page, codecs or curves is told what is missing, and nothing else', async () => {

@@ -24,11 +24,18 @@ const defaults = {
 };
 
 /** @typedef {typeof defaults} Values */
+/** A room that one was in, when (ms since 1970), and whether with an invite. */
+/** @typedef {{room: string, at: number, private: boolean}} RecentRoom */
+
+const maxRooms = 30;
+const roomsKey = 'rooms:' + roomKey('');
 
 export class Prefs {
   #shelf;
   #failed;
   /** @type {Values} */ #values = { ...defaults };
+  /** @type {BroadcastChannel | null} */ #channel = null;
+  /** @type {Promise<void>} */ #last = Promise.resolve();
 
   /** @param {Shelf} shelf @param {(error: unknown) => void} failed what could not be kept */
   constructor(shelf, failed) {
@@ -55,7 +62,59 @@ export class Prefs {
   set(key, value) {
     if (this.#values[key] === value) return;
     this.#values[key] = value;
+    this.#channel?.postMessage([key, value]);
     this.#shelf.set(key, value).catch(this.#failed);
+  }
+
+  /** Follows what other tabs set. @param {BroadcastChannel} channel @param {() => void} changed */
+  follow(channel, changed) {
+    this.#channel = channel;
+    channel.onmessage = ({ data: [key, value] }) => {
+      if (typeof value !== typeof Reflect.get(defaults, key)) return;
+      Reflect.set(this.#values, key, value);
+      changed();
+    };
+  }
+
+  /** @returns {Promise<RecentRoom[]>} the rooms that one was in, the newest first */
+  async rooms() {
+    const kept = await this.#shelf.get(roomsKey);
+    return Array.isArray(kept) ? kept.filter(isRoom).slice(0, maxRooms) : [];
+  }
+
+  /** Notes that one is in a room. @param {RecentRoom} entry */
+  noteRoom(entry) {
+    this.#changeRooms((rooms) => [entry, ...rooms.filter(({ room }) => room !== entry.room)])
+      .catch(this.#failed);
+  }
+
+  /**
+   * Forgets rooms, and the invites kept for them.
+   * @param {string[]} names @returns {Promise<() => Promise<void>>} the way back
+   */
+  async forgetRooms(names) {
+    await this.#last;
+    const before = await this.rooms();
+    const secrets = await Promise.all(names.map((room) => this.secret(room)));
+    await this.#changeRooms((rooms) => rooms.filter(({ room }) => !names.includes(room)));
+    await Promise.all(names.map((room) => this.setSecret(room, '')));
+    return async () => {
+      await Promise.all(names.map((room, i) => this.setSecret(room, secrets[i] ?? '')));
+      const gone = before.filter(({ room }) => names.includes(room));
+      await this.#changeRooms((rooms) => [
+        ...rooms, ...gone.filter(({ room }) => !rooms.some((other) => other.room === room)),
+      ].sort((a, b) => b.at - a.at));
+    };
+  }
+
+  /** One after the other. @param {(rooms: RecentRoom[]) => RecentRoom[]} change */
+  #changeRooms(change) {
+    const changed = this.#last.then(async () => {
+      const rooms = change(await this.rooms()).slice(0, maxRooms);
+      await this.#shelf.set(roomsKey, rooms.length > 0 ? rooms : undefined);
+    });
+    this.#last = changed.catch(() => {});
+    return changed;
   }
 
   /** @param {string} room @returns {Promise<string>} its invite secret, '' if it was never joined with one */
@@ -64,8 +123,14 @@ export class Prefs {
     return typeof value === 'string' ? value : '';
   }
 
-  /** @param {string} room @param {string} secret '' to forget it */
+  /** @param {string} room @param {string} secret '' to forget it @returns {Promise<unknown>} */
   setSecret(room, secret) {
-    this.#shelf.set('secret:' + roomKey(room), secret || undefined).catch(this.#failed);
+    return this.#shelf.set('secret:' + roomKey(room), secret || undefined).catch(this.#failed);
   }
+}
+
+/** @param {unknown} entry @returns {entry is RecentRoom} */
+function isRoom(entry) {
+  const { room, at, private: locked } = /** @type {Partial<RecentRoom>} */ (entry ?? {});
+  return typeof room === 'string' && room !== '' && typeof at === 'number' && typeof locked === 'boolean';
 }

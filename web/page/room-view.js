@@ -8,6 +8,7 @@ import { TalkButton } from './talk-button.js';
 import { fill, h, makeButton, setAttribute, setText } from './dom.js';
 import { icon, iconButton } from './icons.js';
 import { openInvite } from './invite-sheet.js';
+import { lacksKeySection } from './lacks-key.js';
 import { Keyboard, openKeys } from './keyboard.js';
 import { micTrouble } from './mic-check.js';
 import { MemberRows, nameOf } from './member-rows.js';
@@ -40,13 +41,16 @@ export class RoomView {
   #away = h('p', { class: 'away' });
   #count = h('h2', {});
   #mic = h('p', { class: 'trouble', role: 'alert' });
+  #lacks = h('div', { class: 'warnings' });
   #state = '';
   #lockText = '';
   element;
 
   /**
    * @param {Stay} stay
-   * @param {{secret: string, leave: () => void, settings: (closed: () => void) => void}} options
+   * @param {{secret: string, leave: () => void, settings: (closed: () => void) => void,
+   *   page: () => string, valid: (secret: string) => Promise<boolean>, useSecret: (secret: string) => void}} options
+   *   page: the address of the relay's own; useSecret: joins again with it
    */
   constructor(stay, options) {
     this.#stay = stay;
@@ -61,7 +65,7 @@ export class RoomView {
     });
     this.#keyboard = new Keyboard(this.#actions());
     this.element = h('div', { class: 'room' },
-      this.#head(), this.#warnings.element,
+      this.#head(), this.#lacks, this.#warnings.element,
       h('main', { class: 'room-main' }, h('div', { class: 'people-head' }, this.#count, this.#lock),
         this.#people.element, this.#mic),
       this.#control.element, this.#announcer.element);
@@ -185,6 +189,10 @@ export class RoomView {
 
   #showLock() {
     const { model } = this.#stay;
+    if (model.lacksKey !== this.#lacks.childElementCount > 0) {
+      const { valid, useSecret: use } = this.#options;
+      fill(this.#lacks, model.lacksKey && lacksKeySection(model.room, { valid, use }));
+    }
     const text = say(model.private ? 'room.private' : model.lacksKey ? 'room.noKey' : 'room.public');
     if (text === this.#lockText) return;
     this.#lockText = text;
@@ -198,7 +206,8 @@ export class RoomView {
   }
 
   #invite() {
-    openInvite({ room: this.#stay.model.room, secret: this.#options.secret }, () => this.#settled());
+    const { secret, page } = this.#options;
+    openInvite({ room: this.#stay.model.room, secret, page: page() }, () => this.#settled());
   }
 
   #settings() {

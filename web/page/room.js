@@ -5,6 +5,7 @@ export { testEcho } from '../audio/echo.js';
 export { startPlayback } from '../audio/playback.js';
 export { playSound } from '../audio/sounds.js';
 export { Secret } from '../e2ee/secret.js';
+export { openLeave } from './leave-sheet.js';
 export { relayKeyScreen } from './relay-key-screen.js';
 export { RoomView } from './room-view.js';
 export { openSettings } from './settings-sheet.js';

@@ -24,7 +24,7 @@ async function show(scene, theme) {
   }
   if (scene.rtl) document.documentElement.dir = 'rtl';
   if (scene.offline) Object.defineProperty(navigator, 'onLine', { value: false });
-  if (scene.elsewhere) CallClaim.elsewhere = async () => true;
+  if (scene.elsewhere) CallClaim.elsewhere = async () => scene.elsewhere;
   if (scene.lacking) return root.replaceChildren(supportScreen(scene.lacking));
   const engine = new FakeEngine();
   const devices = new FakeDevices(scene.mic ?? 'none');
@@ -33,7 +33,7 @@ async function show(scene, theme) {
     identity: new FakeOwnIdentity(scene.hasWords ?? false),
     devices, parts: partsWith(engine),
     secrets: { generate: async () => 'wzp-', valid: async (text) => text.length > 40 },
-    version: async () => 'wzp 0.1', speak: async () => {}, allWords: async () => {},
+    relay: async () => ({ version: 'wzp 0.1', page: scene.page ?? 'https://voice.example.org/' }), speak: async () => {}, allWords: async () => {},
   }, root, bars);
   await app.open({
     ...(scene.room ? roomName(scene.room) : { room: '', fault: null }), secret: scene.secret ?? '',
@@ -42,6 +42,10 @@ async function show(scene, theme) {
   if (scene.messages) await enter(scene, engine, devices);
   if (scene.offline) window.dispatchEvent(new Event('offline'));
   for (const selector of scene.click ?? []) await click(selector);
+  if (scene.back) {
+    history.back();
+    await settle(() => document.querySelector('dialog'));
+  }
   if (scene.key) {
     document.body.dispatchEvent(
       new KeyboardEvent('keydown', { key: scene.key, code: 'Key' + scene.key.toUpperCase(), bubbles: true }),

@@ -25,6 +25,7 @@ export class Sheet {
     current?.close();
     current = this;
     this.#closed = closed;
+    this.name = name;
     const id = `sheet-title-${++made}`;
     const close = iconButton('close', say('sheet.close'), () => this.close());
     this.heading = h('h2', { id, tabIndex: -1, dir: 'auto' }, title);
