@@ -50,6 +50,8 @@ type Connect struct {
 	WebTransport *WebTransport `json:"webtransport,omitempty"` // nil: none
 	WebSocket    string        `json:"websocket,omitempty"`    // relative to this, or a whole URL; or empty
 	Leave        string        `json:"leave,omitempty"`        // likewise
+	// Page is the address of the relay's own page, for invites from pages that others cannot open; or empty.
+	Page string `json:"page,omitempty"`
 }
 
 // WebTransport is the part of Connect about WebTransport. It has either port and path, at the host of the

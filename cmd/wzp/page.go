@@ -356,6 +356,11 @@ func parseConnect(base *url.URL, b []byte) (*relayAnswer, error) {
 	if a.key, err = identity.ParsePublicKey(a.connect.Relay); err != nil {
 		return nil, err
 	}
+	// Invites lead to where the user has found the relay's page: what that says of itself counts only where
+	// others cannot follow.
+	if !web.IsLocal(base.Host) {
+		a.connect.Page = base.JoinPath("/").String()
+	}
 	if wire.CheckName(a.connect.Version) != nil {
 		return nil, errors.New("its version is longer than 64 bytes, or has control characters")
 	}

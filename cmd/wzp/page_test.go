@@ -437,16 +437,25 @@ func TestParseConnect(t *testing.T) {
 	} {
 		a, err := parse(test.edit)
 		if err != nil || a.connect.WebTransport.URL != test.transport || a.connect.WebSocket != test.socket ||
-			a.addr != test.addrUDP || a.key != testIdentity(1).Public() {
+			a.addr != test.addrUDP || a.key != testIdentity(1).Public() ||
+			a.connect.Page != "https://voice.example.org/" {
 			t.Errorf("%s: %+v, %v", name, a, err)
 		}
 	}
 	base = &url.URL{Scheme: "https", Host: "example.org:8443", Path: "/voice/"}
 	a, err := parse(func(c *web.Connect) { c.WebSocket = "ws" })
 	if err != nil || a.connect.WebTransport.URL != "https://example.org:4433/wt" ||
-		a.connect.WebSocket != "wss://example.org:8443/voice/ws" {
+		a.connect.WebSocket != "wss://example.org:8443/voice/ws" ||
+		a.connect.Page != "https://example.org:8443/voice/" {
 		t.Errorf("under a path: %+v, %v", a, err)
 	}
+	here := base
+	base = &url.URL{Scheme: "http", Host: "localhost:8080"}
+	a, err = parse(func(c *web.Connect) { c.Page = "https://voice.example.org/" })
+	if err != nil || a.connect.Page != "https://voice.example.org/" {
+		t.Errorf("of a relay on this machine: %+v, %v", a, err)
+	}
+	base = here
 	for name, edit := range map[string]func(c *web.Connect){
 		"no key":              func(c *web.Connect) { c.Relay = "" },
 		"another key":         func(c *web.Connect) { c.Relay = testIdentity(2).Public().String() },

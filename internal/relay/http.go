@@ -114,7 +114,8 @@ func (s *site) start(r *Relay) {
 		return
 	}
 	s.connect = connectAnswer{identity: r.config.Identity, version: r.config.Version,
-		port: int(r.Addr().Port()), certificates: r.endpoint.WebCertificates}
+		page: pageAddress(r.config, s.addr().Port()), port: int(r.Addr().Port()),
+		certificates: r.endpoint.WebCertificates}
 	if udp, tcp := r.Addr().Addr(), s.addr().Addr(); udp.IsLoopback() && (tcp == udp || tcp.IsUnspecified()) {
 		s.local = udp.String() // browsers try WebTransport at the first address of localhost only
 	}

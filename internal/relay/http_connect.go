@@ -2,7 +2,10 @@ package relay
 
 import (
 	"encoding/hex"
+	"net"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -19,7 +22,8 @@ const webTransportPath = "/wt"
 type connectAnswer struct {
 	identity     *identity.Identity
 	version      string
-	port         int // UDP
+	page         string // address of the page, as others have it; empty: not known
+	port         int    // UDP
 	certificates func() []link.WebCertificate
 
 	mu     sync.Mutex // guards what follows, so that not every request makes a signature
@@ -31,10 +35,31 @@ func (c *connectAnswer) get() web.Connect {
 	return web.Connect{
 		Relay:        c.identity.Public().String(),
 		Version:      c.version,
+		Page:         c.page,
 		WebTransport: c.webTransport(),
 		WebSocket:    strings.TrimPrefix(web.SocketPath, "/"), // a proxy may put it under a path
 		Leave:        strings.TrimPrefix(web.LeavePath, "/"),
 	}
+}
+
+// pageAddress returns where others open the page of a relay whose http port this is, as far as its operator
+// has said: at its domain, or at one of the named origins, best by https. It is empty if that is not known.
+func pageAddress(config Config, port uint16) string {
+	if config.Domain != "" {
+		host := config.Domain
+		if port != 443 {
+			host = net.JoinHostPort(host, strconv.Itoa(int(port)))
+		}
+		return "https://" + host + "/"
+	}
+	best := ""
+	for _, text := range config.WebOrigins {
+		u, err := url.Parse(strings.TrimSuffix(text, "/"))
+		if err == nil && !web.IsLocal(u.Host) && (best == "" || u.Scheme == "https" && best[:5] != "https") {
+			best = u.Scheme + "://" + u.Host + "/"
+		}
+	}
+	return best
 }
 
 // webTransport returns nil if there is no certificate for it.

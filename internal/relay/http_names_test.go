@@ -215,3 +215,24 @@ func FuzzOrigin(f *testing.F) {
 		}
 	})
 }
+
+// TestPageAddress: invites from pages that others cannot open lead to where the operator says that the page is.
+func TestPageAddress(t *testing.T) {
+	for _, test := range []struct {
+		config Config
+		want   string
+	}{
+		{Config{}, ""},
+		{Config{Domain: "voice.example.org"}, "https://voice.example.org:8443/"},
+		{Config{WebOrigins: []string{"http://localhost:8080"}}, ""},
+		{Config{WebOrigins: []string{"http://a.example:8080/", "https://b.example", "https://c.example"}},
+			"https://b.example/"},
+	} {
+		if got := pageAddress(test.config, 8443); got != test.want {
+			t.Errorf("%v: %q, want %q", test.config.WebOrigins, got, test.want)
+		}
+	}
+	if got := pageAddress(Config{Domain: "voice.example.org"}, 443); got != "https://voice.example.org/" {
+		t.Errorf("at 443: %q", got)
+	}
+}

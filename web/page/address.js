@@ -107,22 +107,3 @@ export function newRoomName() {
 export function isMadeName(room) {
   return /^(?:(?:[bdfghklmnprstvz][aeiou]){2}(?:-|$)){3}$/.test(room) && !room.endsWith('-');
 }
-
-/**
- * What somebody pasted for an invite of a room: a link, or its key alone.
- * @param {string} typed @param {string} room
- * @returns {{secret: string, other: string}} other: the room that it is of, if that is another one
- */
-export function readInvite(typed, room) {
-  const text = typed.trim();
-  const [before = '', hash] = text.split('#', 2);
-  if (hash === undefined) return { secret: text.includes('/') ? '' : text, other: '' };
-  const secret = new URLSearchParams(hash).get('k') ?? '';
-  const part = before.replace(/[?].*/, '').replace(/\/$/, '').split('/').at(-1) ?? '';
-  try {
-    const named = normalize(decodeURIComponent(part));
-    return { secret, other: before.includes('/') && named !== room ? named : '' };
-  } catch {
-    return { secret: '', other: '' };
-  }
-}

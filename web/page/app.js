@@ -11,11 +11,10 @@ import { messageOf } from '../wire/bytes.js';
 import { Bars } from './bars.js';
 import { Door } from './door.js';
 import { connectUrl, readAddress, roomPath } from './address.js';
-import { CallClaim } from './call-claim.js';
+import { callsElsewhere, watchCalls } from './calls.js';
 import { OldPageError, within } from './part.js';
 import { endedScreen } from './screens.js';
 import { closeSheets, openSheet } from './sheet.js';
-import { TabSign } from './tab-sign.js';
 import { say } from '../words/say.js';
 
 /** @typedef {import('./door.js').Wish} Wish */
@@ -64,13 +63,13 @@ export class App {
   /** @type {RoomView | null} */ #view = null;
   /** @type {Stay | null} */ #stay = null;
   /** @type {Wish | null} the last one, to join again */ #wish = null;
-  /** @type {CallClaim | null} */ #claim = null;
+  /** @type {import('./call-claim.js').CallClaim | null} */ #claim = null;
   /** @type {((level: number) => void) | null} */ #level = null;
-  /** @type {typeof import('./room.js') | null} from the first join on */ #modules = null;
+  /** @type {typeof import('./room.js') | null} when they are loaded */ #modules = null;
   #version = '';
   #page = ''; // of the relay, for those who cannot open this one
   #room = ''; // whose door or call is shown
-  #sign = new TabSign();
+  /** @type {import('./tab-sign.js').TabSign | null} */ #sign = null;
 
   /** @param {World} world @param {HTMLElement} root @param {Bars} bars */
   constructor(world, root, bars) {
@@ -87,7 +86,7 @@ export class App {
     window.addEventListener('offline', () => this.#network());
     window.addEventListener('hashchange', () => this.#visit());
     window.addEventListener('popstate', () => this.#visit());
-    CallClaim.watch(() => void this.#callsChanged());
+    watchCalls(() => void this.#callsChanged());
     window.addEventListener('pagehide', () => this.#stay?.hide());
     this.theme();
   }
@@ -124,23 +123,25 @@ export class App {
     const { prefs, secrets, devices } = this.#world;
     const badSecret = secret !== '' && !(await secrets.valid(secret));
     const kept = room === '' ? '' : await prefs.secret(room);
-    const elsewhere = await CallClaim.elsewhere(room);
+    const elsewhere = await callsElsewhere(room);
     const rooms = await prefs.rooms();
     this.#clear();
     this.#tell('door');
     this.#room = room;
-    this.#sign.show(elsewhere.length > 0 ? 'elsewhere' : 'here', room);
+    this.#showSign(elsewhere.length > 0 ? 'elsewhere' : 'here', room);
     const door = new Door({
-      room, typed, fault, kept, badSecret, elsewhere, devices, rooms,
+      room, typed, fault, kept, badSecret, elsewhere, devices,
       wasPrivate: rooms.some((entry) => entry.room === room && entry.private),
       secret: badSecret || secret === '' ? kept : secret,
       name: prefs.get('name'), muted: prefs.get('muted'), mode: prefs.get('mode'),
       offline: !navigator.onLine,
       newSecret: () => secrets.generate(),
-      valid: (text) => secrets.valid(text),
+      paste: async (use) => {
+        const { PasteInvite } = await this.#world.parts.room.load();
+        return new PasteInvite(room, { use, valid: (text) => secrets.valid(text) }).element;
+      },
       join: (wish) => this.#join(wish),
       keep: (secret) => void prefs.setSecret(room, secret),
-      recent: { open: (room) => this.#toDoor(room), forget: (rooms) => prefs.forgetRooms(rooms) },
       other: () => this.#toDoor(''),
       settings: () => this.#settings(() => {}),
     });
@@ -148,21 +149,41 @@ export class App {
     this.#root.append(door.element);
     door.begin();
     this.#loadParts().catch(() => {}); // joining tries again, and says what is wrong
+    if (room !== '') return;
+    const { RecentRooms } = await this.#world.parts.room.load();
+    door.setRecent(new RecentRooms(rooms, {
+      open: (room) => this.#toDoor(room), forget: (rooms) => prefs.forgetRooms(rooms),
+    }).element);
   }
 
   /** A call began or ended in another tab. */
   async #callsChanged() {
     if (this.#stay) return;
-    const calls = await CallClaim.elsewhere(this.#room);
+    const calls = await callsElsewhere(this.#room);
     if (this.#stay) return;
     this.#door?.setElsewhere(calls);
-    this.#sign.show(calls.length > 0 ? 'elsewhere' : 'here', this.#room);
+    this.#showSign(calls.length > 0 ? 'elsewhere' : 'here', this.#room);
   }
 
   /** What a stay needs. It is loaded while people type. */
-  #loadParts() {
+  async #loadParts() {
     const { room, engine, worklet } = this.#world.parts;
+    void Promise.all([room.load(), this.#world.allWords()]).then(([modules]) => this.#loaded(modules), () => {});
     return Promise.all([room.load(), engine.load(), worklet.load(), this.#world.allWords()]);
+  }
+
+  /** @param {typeof import('./room.js')} modules */
+  #loaded(modules) {
+    this.#modules = modules;
+    if (this.#sign) return;
+    this.#sign = new modules.TabSign();
+    void this.#callsChanged();
+  }
+
+  /** @param {import('./tab-sign.js').Sign} sign @param {string} room */
+  #showSign(sign, room) {
+    if (this.#sign) this.#sign.show(sign, room);
+    else document.title = room === '' ? 'wzp' : `${room} - wzp`;
   }
 
   /** @param {string} room '' for the first door */
@@ -182,7 +203,7 @@ export class App {
     if (roomPath(wish.room) !== location.pathname) history.pushState(null, '', roomPath(wish.room));
     if (!isCall(history.state)) history.pushState(inCall, '', roomPath(wish.room)); // for the way back
     this.#room = wish.room;
-    this.#sign.show('here', wish.room);
+    this.#showSign('here', wish.room);
     this.#tell('joining');
     within(loadTime, this.#loadParts())
       .then(([room, engine]) => {
@@ -201,7 +222,7 @@ export class App {
    * @param {import('./stay.js').StayOptions['engine']} engine @param {Wish} wish
    */
   #enter(modules, engine, wish) {
-    const { Stay, RoomView } = (this.#modules = modules);
+    const { CallClaim, Stay, RoomView } = modules;
     const { prefs, identity, devices } = this.#world;
     this.#clear();
     const stay = new Stay({
@@ -245,7 +266,7 @@ export class App {
     if (parts.includes('control')) {
       this.#remember(model);
       this.#claim?.show(model.mic === 'on' && !model.muted);
-      this.#sign.show(signOf(model), model.room);
+      this.#showSign(signOf(model), model.room);
     }
     if (parts.includes('levels')) this.#level?.(model.me);
     if (parts.includes('sound')) this.#soundBar(model.sound);
@@ -283,7 +304,7 @@ export class App {
   #showEnded(error) {
     this.#clear();
     this.#tell('ended');
-    this.#sign.show(error?.code === 'tab' ? 'elsewhere' : 'here', this.#room);
+    this.#showSign(error?.code === 'tab' ? 'elsewhere' : 'here', this.#room);
     const wish = this.#wish;
     const room = wish?.room ?? '';
     const keys = error?.keys;

@@ -1,21 +1,10 @@
 /**
- * What the browser and the system know of a call: which tabs have one, that the screen stays on, that there is
- * a call to mute or to end from outside the page.
- *
- * One microphone is in one room over all tabs of a profile, unless the user says otherwise. Each call holds a
- * lock whose name says which room it is of; who joins steals those of the others, whose calls end then. They do
- * so one after the other, so that two that join at once do not end each other.
- *
- *     lock "wzp call {id} {room}" ── stolen ──> the call ends, and its tab says so
- *     channel "wzp call" ── "something changed" ──> the doors of other tabs look again
+ * What the browser and the system know of a call: that this tab has it (calls.js), that the screen stays on,
+ * that there is a call to mute or to end from outside the page.
  */
 
 import { roomKey } from './address.js';
-
-const prefix = 'wzp call ';
-const change = 'wzp call';
-
-/** A call in another tab; `here`: of the room that was asked for. @typedef {{room: string, here: boolean}} Call */
+import { change, heldLocks, keyOf, prefix } from './calls.js';
 
 /** From the joining to the end of one stay. */
 export class CallClaim {
@@ -37,18 +26,6 @@ export class CallClaim {
       navigator.locks.request('wzp calls', () => this.#claim(room, both, taken)).catch(() => {});
     }
     this.#describe(room, mute, leave);
-  }
-
-  /** @param {string} room of the address, '' for none @returns {Promise<Call[]>} of other tabs */
-  static async elsewhere(room) {
-    const calls = (await heldLocks()).map((name) => keyOf(name));
-    return calls.map((key) => ({ room: key.slice(key.indexOf('\0') + 1), here: key === roomKey(room) }));
-  }
-
-  /** Calls back when calls in other tabs may have begun or ended. @param {() => void} changed */
-  static watch(changed) {
-    new BroadcastChannel(change).onmessage = changed;
-    document.addEventListener('visibilitychange', () => document.hidden || changed());
   }
 
   /**
@@ -128,16 +105,3 @@ export class CallClaim {
     }
   }
 }
-
-/** @returns {Promise<string[]>} names of the locks of calls; none in a browser without locks */
-async function heldLocks() {
-  try {
-    const { held = [] } = await navigator.locks.query();
-    return held.flatMap(({ name = '' }) => (name.startsWith(prefix) ? [name] : []));
-  } catch {
-    return [];
-  }
-}
-
-/** The roomKey in a lock's name. @param {string} name */
-const keyOf = (name) => name.slice(name.indexOf(' ', prefix.length) + 1);

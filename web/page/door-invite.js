@@ -8,7 +8,6 @@
 import { fill, h, keepFocus, makeButton, setAttribute } from './dom.js';
 import { icon } from './icons.js';
 import { isMadeName } from './address.js';
-import { PasteInvite } from './paste-invite.js';
 import { say } from '../words/say.js';
 
 /** @typedef {import('./door.js').DoorOptions} DoorOptions */
@@ -22,16 +21,15 @@ export class DoorInvite {
   #forgotten = ''; // for the way back
   #asked = false; // the user says that they have an invite
   #lock = h('p', { class: 'lock' });
-  #paste;
+  #paste = h('div', {});
 
   /** @param {DoorOptions} options @param {() => void} changed what can be done at the door is another */
   constructor(options, changed) {
-    const { room, kept, secret } = options;
+    const { kept, secret } = options;
     this.#options = options;
     this.#changed = changed;
     this.two = kept !== '' && secret !== '' && kept !== secret;
     this.secret = this.two ? '' : secret;
-    this.#paste = new PasteInvite(room, { valid: options.valid, use: (secret) => this.#use(secret) });
     this.#render();
   }
 
@@ -61,6 +59,8 @@ export class DoorInvite {
     fill(this.#lock, icon(locked ? 'lock' : this.lacksKey ? 'key' : 'unlock'), h('span', {}, say(what)));
     const link = (/** @type {string} */ text, /** @type {() => void} */ onclick, /** @type {string} */ part) =>
       h('button', { type: 'button', class: 'link', 'data-part': part, onclick }, text);
+    const pastes = !locked && (this.lacksKey || this.#asked);
+    if (pastes) void this.#showPaste();
     keepFocus(this.element, () => fill(this.element,
       !(badSecret && !locked) && this.#lock,
       badSecret && !this.#forgotten && h('p', { class: 'trouble', role: 'alert', 'data-note': 'secret' },
@@ -68,14 +68,20 @@ export class DoorInvite {
       this.two && this.#choice(),
       this.#forgotten !== '' && this.#undo(),
       !this.two && this.secret !== '' && link(say('door.forget'), () => this.#forget(), 'forget'),
-      !locked && !this.lacksKey && !this.#asked && link(say('paste.have'), () => this.#ask(), 'have'),
-      !locked && (this.lacksKey || this.#asked) && this.#paste.element));
+      !locked && !this.lacksKey && !this.#asked && link(say('door.haveInvite'), () => this.#ask(), 'have'),
+      pastes && this.#paste));
   }
 
   #ask() {
     this.#asked = true;
     this.#render();
-    this.#paste.element.querySelector('input')?.focus();
+    void this.#showPaste().then(() => this.#paste.querySelector('input')?.focus());
+  }
+
+  /** The field is one of the parts that come after the door. */
+  async #showPaste() {
+    const field = await this.#options.paste((secret) => this.#use(secret)).catch(() => null);
+    if (field && this.#paste.childElementCount === 0) this.#paste.append(field);
   }
 
   #forget() {

@@ -5,7 +5,6 @@ import { icon, iconButton, mark } from './icons.js';
 import { excess, newRoomName, personName, roomName } from './address.js';
 import { DoorInvite } from './door-invite.js';
 import { MicCheck } from './mic-check.js';
-import { RecentRooms } from './recent-rooms.js';
 import { say } from '../words/say.js';
 
 /**
@@ -20,15 +19,13 @@ import { say } from '../words/say.js';
  * @property {string} kept the secret of this room from before, '' if there is none
  * @property {boolean} badSecret the address had one that cannot be right
  * @property {boolean} wasPrivate one was in this room with an invite
- * @property {import('./call-claim.js').Call[]} elsewhere calls in other tabs
- * @property {import('./prefs.js').RecentRoom[]} rooms that one was in, for the first door
+ * @property {import('./calls.js').Call[]} elsewhere calls in other tabs
  * @property {boolean} offline
  * @property {import('./devices.js').Devices} devices
  * @property {() => Promise<string>} newSecret
  * @property {(wish: Wish) => void} join
- * @property {(secret: string) => Promise<boolean>} valid whether it can be one
+ * @property {(use: (secret: string) => void) => Promise<HTMLElement>} paste makes a field for an invite
  * @property {(secret: string) => void} keep the invite of this room, '' forgets it
- * @property {ConstructorParameters<typeof RecentRooms>[1]} recent what is done with the rooms
  * @property {() => void} other another room
  * @property {() => void} settings
  */
@@ -57,6 +54,7 @@ export class Door {
     smallPrint(say('door.enterPublicHint')));
   #tabs = h('div', { class: 'note stack tight', role: 'status', 'data-note': 'tab' });
   #both = false;
+  #recent = h('div', { class: 'recent-place' });
   #offline = h('p', { class: 'note', role: 'status' });
 
   /** @param {DoorOptions} options */
@@ -165,7 +163,12 @@ export class Door {
       box);
   }
 
-  /** There are calls in other tabs, or not any more. @param {import('./call-claim.js').Call[]} calls */
+  /** The rooms that one was in. @param {HTMLElement} list */
+  setRecent(list) {
+    fill(this.#recent, list);
+  }
+
+  /** There are calls in other tabs, or not any more. @param {import('./calls.js').Call[]} calls */
   setElsewhere(calls) {
     const others = calls.filter(({ here }) => !here).map(({ room }) => room);
     const box = h('input', { type: 'checkbox', id: 'join-both', checked: this.#both });
@@ -184,9 +187,8 @@ export class Door {
 
   #foot() {
     const { room, other } = this.#options;
-    const { rooms, recent } = this.#options;
     return h('footer', { class: 'door-foot' },
-      !room && new RecentRooms(rooms, recent).element,
+      this.#recent,
       room ? h('button', { type: 'button', class: 'link', onclick: other }, say('door.otherRoom'))
         : h('div', { class: 'stack tight' },
           makeButton('quiet', () => void this.#openPrivate(), icon('lock'), say('door.private')),

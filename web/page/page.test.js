@@ -8,8 +8,9 @@ import { test } from 'node:test';
 import { draw } from './identicon.js';
 import { loudness } from './level-bar.js';
 import {
-  excess, inviteLink, isMadeName, newRoomName, personName, readAddress, readInvite, roomKey, roomName, roomPath,
+  excess, inviteLink, isMadeName, newRoomName, personName, readAddress, roomKey, roomName, roomPath,
 } from './address.js';
+import { readInvite } from './paste-invite.js';
 import { Prefs } from './prefs.js';
 import { missing } from './screens.js';
 import '../words/english.test.js';

@@ -1,7 +1,7 @@
 /** A field for an invite that came without its key: the whole link, or the key alone. */
 
 import { h, labelled, makeButton, setAttribute, setText } from './dom.js';
-import { readInvite } from './address.js';
+import { normalize } from '../names/names.js';
 import { say } from '../words/say.js';
 
 export class PasteInvite {
@@ -47,5 +47,24 @@ export class PasteInvite {
     const shown = asked || (whole && other !== '') ? wrong : '';
     setAttribute(this.#input, 'aria-invalid', shown !== '' || null);
     setText(this.#fault, shown);
+  }
+}
+
+/**
+ * What somebody pasted for an invite of a room: a link, or its key alone.
+ * @param {string} typed @param {string} room
+ * @returns {{secret: string, other: string}} other: the room that it is of, if that is another one
+ */
+export function readInvite(typed, room) {
+  const text = typed.trim();
+  const [before = '', hash] = text.split('#', 2);
+  if (hash === undefined) return { secret: text.includes('/') ? '' : text, other: '' };
+  const secret = new URLSearchParams(hash).get('k') ?? '';
+  const part = before.replace(/[?].*/, '').replace(/\/$/, '').split('/').at(-1) ?? '';
+  try {
+    const named = normalize(decodeURIComponent(part));
+    return { secret, other: before.includes('/') && named !== room ? named : '' };
+  } catch {
+    return { secret: '', other: '' };
   }
 }

@@ -10,7 +10,6 @@ import { roomName } from './address.js';
 import { Part } from './part.js';
 import { pageParts } from './parts.js';
 import { Prefs } from './prefs.js';
-import { CallClaim } from './call-claim.js';
 import { supportScreen } from './screens.js';
 import '../words/english.test.js';
 
@@ -24,7 +23,10 @@ async function show(scene, theme) {
   }
   if (scene.rtl) document.documentElement.dir = 'rtl';
   if (scene.offline) Object.defineProperty(navigator, 'onLine', { value: false });
-  if (scene.elsewhere) CallClaim.elsewhere = async () => scene.elsewhere;
+  if (scene.elsewhere) {
+    const held = scene.elsewhere.map(({ room }) => ({ name: `wzp call id ${room}` }));
+    navigator.locks.query = async () => ({ held });
+  }
   if (scene.lacking) return root.replaceChildren(supportScreen(scene.lacking));
   const engine = new FakeEngine();
   const devices = new FakeDevices(scene.mic ?? 'none');

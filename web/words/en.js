@@ -44,21 +44,7 @@ export const door = {
   'door.both': 'Stay in both: the microphone is then in use in both',
   'door.otherTab': 'You are in this room in another tab. If you join here, you leave it there.',
 
-  'paste.have': 'I have an invite',
-  'paste.label': 'The whole link, or its key',
-  'paste.use': 'Use it',
-  'paste.fault': 'This is no invite, or not all of it. Copy the whole link.',
-  'paste.other': 'This invite is for another room: {room}. Open the link itself.',
-
-  'recent.title': 'Recent rooms',
-  'recent.all': 'All',
-  'recent.clear': 'Clear the list',
-  'recent.forget': 'Forget {room}',
-  'recent.forgotten': 'Forgotten, with the invite.',
-
-  'tab.live': 'Live - {room}',
-  'tab.muted': 'Muted - {room}',
-  'tab.elsewhere': 'In another tab - {room}',
+  'door.haveInvite': 'I have an invite',
 
   'fault.empty': 'Type the name of the room.',
   'fault.underscore': 'Names that begin with an underscore are for relays only. Remove the underscore.',
@@ -232,6 +218,21 @@ export const rest = {
   'room.openHint': 'The microphone stays on',
   'room.radioHint': 'Hold the button to talk',
   'room.more': 'and {n} more',
+
+  'paste.label': 'The whole link, or its key',
+  'paste.use': 'Use it',
+  'paste.fault': 'This is no invite, or not all of it. Copy the whole link.',
+  'paste.other': 'This invite is for another room: {room}. Open the link itself.',
+
+  'recent.title': 'Recent rooms',
+  'recent.all': 'All',
+  'recent.clear': 'Clear the list',
+  'recent.forget': 'Forget {room}',
+  'recent.forgotten': 'Forgotten, with the invite.',
+
+  'tab.live': 'Live - {room}',
+  'tab.muted': 'Muted - {room}',
+  'tab.elsewhere': 'In another tab - {room}',
 
   'lacksKey.title': 'This link lacks its key',
   'lacksKey.what': 'The people here talk with a key that you do not have: they do not hear you, and you do not hear them. Ask for the whole link, or paste it here.',
