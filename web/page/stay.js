@@ -43,13 +43,14 @@ export class Stay {
   #devices;
   /** @type {Microphone | null} */ #microphone;
   /** @type {Set<string> | null} ids of who was there, null before the first list */ #members = null;
-  /** @type {Map<string, string>} */ #names = new Map();
+  /** @type {Map<string, import('../call/engine.js').Member>} as #members */ #people = new Map();
   /** @type {Map<string, number>} by member */ #volumes = new Map();
   #joinedOnce = false;
   #told; // how the engine was told to begin
   #over = false;
   #begun = false; // the engine has said something
-  /** What ends it at the relay. @type {import('../call/engine.js').StayMessage['leave'] | null} */ #leave = null;
+  /** @type {import('../call/engine.js').StayMessage['leave'] | null} what ends it at the relay */
+  #leave = null;
   #asked = 0; // numbers the requests for a microphone, so that a late answer is known
 
   /** @param {StayOptions} options */
@@ -165,16 +166,22 @@ export class Stay {
     const now = new Set(list.filter(({ self }) => !self).map(({ id }) => id));
     const before = this.#members;
     this.#members = now;
-    const names = new Map(list.map(({ id, name }) => [id, name]));
-    const came = before ? [...now].filter((id) => !before.has(id)) : [];
-    const went = before ? [...before].filter((id) => !now.has(id)) : [];
-    for (const id of went) this.#volumes.delete(id);
-    if (came.length + went.length > 0) {
-      const namesOf = (/** @type {string[]} */ ids, all = names) => ids.map((id) => all.get(id) ?? '');
-      this.#options.people(namesOf(came), namesOf(went, this.#names));
-      if (now.size + 1 <= quietAbove) this.#sound(came.length > 0 ? 'joined' : 'left');
-    }
-    this.#names = names;
+    const people = new Map(list.map((member) => [member.id, member]));
+    const known = this.#people;
+    this.#people = people;
+    const arrived = before ? [...now].filter((id) => !before.has(id)) : [];
+    const gone = before ? [...before].filter((id) => !now.has(id)) : [];
+    for (const id of gone) this.#volumes.delete(id);
+    // Who takes the place of an old stay, as by reloading the page, was not away.
+    const keysOf = (/** @type {string[]} */ ids, all = people) => ids.map((id) => all.get(id)?.fingerprint);
+    const arrivedKeys = keysOf(arrived);
+    const goneKeys = keysOf(gone, known);
+    const came = arrived.filter((_, i) => !goneKeys.includes(arrivedKeys[i]));
+    const went = gone.filter((_, i) => !arrivedKeys.includes(goneKeys[i]));
+    if (came.length + went.length === 0) return;
+    const namesOf = (/** @type {string[]} */ ids, all = people) => ids.map((id) => all.get(id)?.name ?? '');
+    this.#options.people(namesOf(came), namesOf(went, known));
+    if (now.size + 1 <= quietAbove) this.#sound(came.length > 0 ? 'joined' : 'left');
   }
 
   /** Plays a sound, but not over speech. @param {import('./devices.js').SoundName} name */
