@@ -18,8 +18,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/simnet"
 )
 
-// lossyTCP passes connections on as TCP does over a path that loses packets, once it is told to: of what is sent
-// each segment may be lost, and then all that follows waits for it to be sent again, longer each time.
+// lossyTCP passes connections on as TCP does over a path that loses packets, once it is told to: of what is
+// sent each segment may be lost, and then all that follows waits for it to be sent again, longer each time.
 //
 //	browser ── segments ──> lossyTCP ── as they get through ──> server
 type lossyTCP struct {
@@ -35,8 +35,9 @@ type lossyTCP struct {
 
 const (
 	segment     = 1460
-	segmentTime = 20 * time.Millisecond  // one way
-	resendAfter = 240 * time.Millisecond // the first time: RFC 6298 says 1 s, systems take 200 ms and a round trip
+	segmentTime = 20 * time.Millisecond // one way
+	// resendAfter is for the first time: RFC 6298 says 1 s, systems take 200 ms and a round trip.
+	resendAfter = 240 * time.Millisecond
 )
 
 func newLossyTCP(t *testing.T, to string) *lossyTCP {
@@ -159,9 +160,9 @@ func (c *client) seesAgain(name string, before []seenStay) string {
 	return e.Member
 }
 
-// TestPageIsSeenOnce: somebody reloads the page, goes elsewhere, closes the tab or has the browser killed, over a
-// network that loses 30 % of all packets, and joins again. Nobody ever sees them twice, and who closes the page
-// is gone without coming back, by a word of its own.
+// TestPageIsSeenOnce: somebody reloads the page, goes elsewhere, closes the tab or has the browser killed,
+// over a network that loses 30 % of all packets, and joins again. Nobody ever sees them twice, and who closes
+// the page is gone without coming back, by a word of its own.
 func TestPageIsSeenOnce(t *testing.T) {
 	t.Parallel()
 	rounds := 1
