@@ -48,7 +48,7 @@ const END_TIME = 500; // ms that the end of what is said may hold up leaving
  * @property {import('../identity/identity.js').Identity} identity
  * @property {import('../identity/known-names.js').KnownNames} names
  * @property {import('../identity/notes.js').Notes} notes
- * @property {(place: import('../link/carrier.js').Place) => Promise<void>} [checkRelay] as AttachConfig has it
+ * @property {import('../link/dial.js').AttachConfig['checkRelay']} [checkRelay]
  * @property {import('./stays.js').Stays} [stays] our own in this room; absent: none are kept
  * @property {typeof globalThis.fetch} [fetch] in the place of the browser's
  * @property {(message: import('./engine.js').EngineMessage) => void} tell

@@ -5,6 +5,8 @@ import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
 import { test } from 'node:test';
 
+import { FakeDevices, FakeEngine } from './fake-engine.test.js';
+import { Stay } from './stay.js';
 import { draw } from './identicon.js';
 import { loudness } from './level-bar.js';
 import {
@@ -154,6 +156,27 @@ test('settings are at hand, of the right kind, and kept; invites by room', async
   assert.equal(await prefs.secret('coffee'), '');
   prefs.setSecret('tea', '');
   assert.equal(await prefs.secret('tea'), '');
+});
+
+test('a stay begins as it was left: muted from the first moment, and as the user changes it meanwhile', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const begin = async (muted, act = () => {}) => {
+    const engine = new FakeEngine();
+    const stay = new Stay({
+      connectUrl: '', room: 'tea', name: 'Ana', secret: '', mode: 'open', muted, engine, microphone: null,
+      devices: new FakeDevices('on'), ready: async () => {}, sounds: () => false, changed() {}, people() {},
+    });
+    const started = stay.start();
+    act(stay);
+    await started;
+    engine.say({ type: 'state', state: 'joined' });
+    stay.leave();
+    return engine.asked.filter(([what]) => ['join', 'mute'].includes(what))
+      .map(([what, how]) => (what === 'join' ? how.muted : how));
+  };
+  assert.deepEqual(await begin(true), [true], 'nothing unmutes it, not for a moment');
+  assert.deepEqual(await begin(false), [false]);
+  assert.deepEqual((await begin(false, (stay) => stay.mute(true))).at(-1), true);
 });
 
 test('rooms are remembered, the newest first, so many at most; forgetting them has a way back', async () => {

@@ -125,7 +125,7 @@ export function openSafety(stay, closed) {
   sheet.update();
 }
 
-/** One person of the safety number, and whether the user compared with them. @param {Stay} stay @param {Member} m */
+/** One person of the safety number, and whether they were compared. @param {Stay} stay @param {Member} m */
 function safetyRow(stay, m) {
   const name = m.self ? say('person.youNamed', { name: nameOf(m) }) : nameOf(m);
   const id = 'compared-' + m.id;

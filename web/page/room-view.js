@@ -49,8 +49,8 @@ export class RoomView {
   /**
    * @param {Stay} stay
    * @param {{secret: string, leave: () => void, settings: (closed: () => void) => void,
-   *   page: () => string, valid: (secret: string) => Promise<boolean>, useSecret: (secret: string) => void}} options
-   *   page: the address of the relay's own; useSecret: joins again with it
+   *   page: () => string, valid: (secret: string) => Promise<boolean>, useSecret: (secret: string) => void}}
+   *   options page: the address of the relay's own; useSecret: joins again with it
    */
   constructor(stay, options) {
     this.#stay = stay;
