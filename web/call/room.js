@@ -119,7 +119,9 @@ export class Room {
       levels: (at) => this.#levels(at),
       quality: () => this.#link.quality(),
       away: () => this.#link.away(),
-      stats: () => this.#stats(),
+      stats: () => this.#codec.stats({
+        sent: this.#sent, keysDropped: this.#keys?.dropped ?? 0, ...this.#streams.stats(),
+      }),
     });
     this.#names = new NameCheck({
       names, notes, identity, name, failed,
@@ -338,8 +340,7 @@ export class Room {
     const sealer = this.#keys.arm(SUITE, this.#streamsUsed++);
     const { encoder, vad } = this.#config;
     const publication = new Publication({ gated: this.#how.mode === 'open' }, {
-      encoder, sealer,
-      vad: vad?.(),
+      encoder, sealer, vad: vad?.(),
       clock: this.#clock,
       send: (kid, ctr, ciphertext) => {
         this.#sent++;
@@ -447,12 +448,6 @@ export class Room {
         relay: this.#roster?.relayOf(m),
       })),
     ];
-  }
-
-  #stats() {
-    const stats = this.#streams.stats();
-    this.#codec.stats(stats);
-    return { sent: this.#sent, keysDropped: this.#keys?.dropped ?? 0, ...stats };
   }
 
   /** @param {number} now */

@@ -94,7 +94,7 @@ export const door = {
 
   'support.title': 'This browser cannot join',
   'support.what': 'What is missing:',
-  'support.use': 'Use a current Chrome or Edge (133 or later), Firefox (130 or later) on a computer, or Safari 26.',
+  'support.use': 'Use a current Chrome or Edge (137 or later), Firefox (130 or later) on a computer, or Safari (26 or later).',
   'support.open': 'This page was opened without encryption, and browsers allow no microphone then. Open it with https://.',
   'support.secure': 'a secure page (https)',
   'support.carrier': 'WebTransport or WebSocket (to reach the relay)',
