@@ -238,6 +238,7 @@ export class App {
       engine, devices,
       ready: () => identity.ensure(),
       sounds: () => prefs.get('sounds'),
+      talkKey: () => ({ code: prefs.get('talkKey'), label: prefs.get('talkKeyLabel') }),
       changed: (parts) => this.#changed(stay, parts),
       people: (came, went) => this.#view?.news(came, went),
     });

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 
 import { FakeDevices, FakeEngine } from './fake-engine.test.js';
 import { Stay } from './stay.js';
+import { canTalk } from './talk-key.js';
 import { draw } from './identicon.js';
 import { loudness } from './level-bar.js';
 import {
@@ -137,6 +138,18 @@ test('a picture of a fingerprint is mirrored, stays in its box and differs by fi
     }
   }
   assert.ok(draw('').cells.every((path) => !path.includes('NaN')));
+});
+
+test('a key that means something else cannot be held to talk, whatever the keyboard has on it', () => {
+  for (const [code, key, can] of [
+    ['KeyV', 'v', true], ['F8', 'F8', true], ['Numpad0', '0', true], ['Backquote', '`', true], ['KeyV', 'м', true],
+    ['KeyM', 'm', false], ['Semicolon', 'm', false], ['KeyM', 'ь', false], ['Slash', '?', false],
+    ['Tab', 'Tab', false], ['Enter', 'Enter', false], ['Escape', 'Escape', false], ['F5', 'F5', false],
+    ['ControlLeft', 'Control', false], ['ArrowUp', 'ArrowUp', false], ['NumpadEnter', 'Enter', false],
+    ['F21', 'F21', true], ['', 'Process', false],
+  ]) {
+    assert.equal(canTalk({ code, key }), can, `${code} ${key}`);
+  }
 });
 
 test('levels are shares', () => {

@@ -30,11 +30,13 @@ import { RoomModel } from './room-model.js';
  * @property {Microphone | null} microphone one that runs already, from the door
  * @property {() => Promise<unknown>} ready resolves when the identity is in the store
  * @property {() => boolean} sounds whether the user wants them
+ * @property {() => {code: string, label: string}} talkKey held to talk, besides the space bar: '' if none
  * @property {(parts: Part[]) => void} changed
  * @property {(came: string[], went: string[]) => void} people names of who came and went
  */
 
 const startTime = 20_000; // ms that devices, the identity and the Worker's modules may take before joining
+const explainTime = 4000; // ms that it is said why something does nothing
 const quietAbove = 8; // people, for whose coming and going no sound is made
 
 export class Stay {
@@ -45,6 +47,7 @@ export class Stay {
   /** @type {Set<string> | null} ids of who was there, null before the first list */ #members = null;
   /** @type {Map<string, import('../call/engine.js').Member>} as #members */ #people = new Map();
   /** @type {Map<string, number>} by member */ #volumes = new Map();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #refusing;
   #joinedOnce = false;
   #told; // how the engine was told to begin
   #over = false;
@@ -192,6 +195,11 @@ export class Stay {
     if (this.#options.sounds() && (own || !speech)) this.#devices.sound(name);
   }
 
+  /** The key that is held to talk, besides the space bar, and what is written on it: '' if there is none. */
+  get talkKey() {
+    return this.#options.talkKey;
+  }
+
   /** @param {boolean} on the talk button is held */
   press(on) {
     const can = this.model.mode === 'radio' && this.model.mic === 'on' && this.model.state !== 'ended';
@@ -202,13 +210,26 @@ export class Stay {
     this.#options.changed(['control']);
   }
 
-  /** @param {boolean} [on] */
+  /**
+   * When hands-free. In radio mode nothing is sent until the user wants it, and that is said.
+   * @param {boolean} [on]
+   */
   mute(on = !this.model.muted) {
+    if (this.model.mode === 'radio') return this.#refuseMute();
     this.model.muted = on;
     this.model.loudMe = false;
-    if (this.model.mode === 'radio') this.press(false);
     this.#engine.mute(on);
     this.#options.changed(['control', 'levels']);
+  }
+
+  #refuseMute() {
+    clearTimeout(this.#refusing);
+    this.#refusing = setTimeout(() => {
+      this.model.muteRefused = false;
+      this.#options.changed(['control']);
+    }, explainTime);
+    this.model.muteRefused = true;
+    this.#options.changed(['control']);
   }
 
   /** @param {'open' | 'radio'} mode */
