@@ -28,7 +28,9 @@ func (ep *Endpoint) listen() error {
 	if ep.web != nil {
 		h3 = ep.web.configure(config)
 	}
-	ln, err := ep.transport.Listen(ep.serverTLS(h3), config)
+	// Early, for browsers: they wait for the settings of HTTP/3 before they ask for WebTransport, and get them with
+	// the handshake, not a round trip after it. Nothing but these is said before the handshake is complete.
+	ln, err := ep.transport.ListenEarly(ep.serverTLS(h3), config)
 	if err != nil {
 		return err
 	}
@@ -41,8 +43,12 @@ func (ep *Endpoint) listen() error {
 			ep.background(func() {
 				if ep.web != nil && conn.ConnectionState().TLS.NegotiatedProtocol == http3.NextProtoH3 {
 					ep.web.serveQUIC(conn)
-				} else {
+					return
+				}
+				select {
+				case <-conn.HandshakeComplete():
 					ep.serveQUIC(conn)
+				case <-conn.Context().Done(): // the handshake failed
 				}
 			})
 		}

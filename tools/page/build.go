@@ -127,8 +127,13 @@ func readTemplate(web string) (*template, error) {
 		return nil, err
 	}
 	icon, err := os.ReadFile(filepath.Join(web, "icon.svg"))
-	t.icon = "data:image/svg+xml," + strings.NewReplacer("#", "%23", `"`, "'", "\n", "").Replace(string(icon))
+	t.icon = dataURL(icon)
 	return &t, err
+}
+
+// dataURL is an address that is the drawing itself, and so no request.
+func dataURL(svg []byte) string {
+	return "data:image/svg+xml," + strings.NewReplacer("#", "%23", `"`, "'", "\n", "").Replace(string(svg))
 }
 
 var newlines = regexp.MustCompile(`>\s*\n\s*<`)

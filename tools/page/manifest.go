@@ -39,9 +39,8 @@ func addManifest(d *dist, web string) error {
 		return err
 	}
 	manifest.Icons = nil
-	if err := add("icon.svg", svg, manifestIcon{Sizes: "any", Type: "image/svg+xml", Purpose: "any"}); err != nil {
-		return err
-	}
+	manifest.Icons = append(manifest.Icons, manifestIcon{Src: dataURL(svg), Sizes: "any", Type: "image/svg+xml",
+		Purpose: "any"})
 	for _, size := range []int{192, 512} {
 		for _, purpose := range []string{"any", "maskable"} {
 			if purpose == "maskable" && size == 192 {

@@ -86,8 +86,9 @@
 
 /**
  * @typedef {{connectUrl: string, room: string, roomKey: string, name: string, secret?: string, mode: Mode,
- *   muted?: boolean, relayKey?: string, ports: Ports}} JoinOptions roomKey: names what is kept of the room in
- *   this browser; relayKey: which the user accepts in the place of the kept one
+ *   muted?: boolean, relayKey?: string, prepared?: import('./prepared.js').Answer, ports: Ports}} JoinOptions
+ *   roomKey: names what is kept of the room in this browser; relayKey: which the user accepts in the place of the
+ *   kept one; prepared: what connectUrl said a while ago
  */
 
 /** One stay in one room at a time. A new Engine for every stay keeps stays apart. */

@@ -17,6 +17,7 @@ import { Secret } from '../e2ee/secret.js';
 import { KnownNames } from '../identity/known-names.js';
 import { Notes } from '../identity/notes.js';
 import { Store } from '../identity/store.js';
+import { fetchPrepared } from './prepared.js';
 import { StayStorage } from './names.js';
 import { RelayPin } from './relay-pin.js';
 import { Room, endOf } from './room.js';
@@ -50,7 +51,7 @@ function ended(error) {
 }
 
 /** @param {any} message */
-async function join({ connectUrl, room: name, roomKey, name: called, secret, relayKey, ports }) {
+async function join({ connectUrl, room: name, roomKey, name: called, secret, relayKey, prepared, ports }) {
   listen(ports); // until we are in, what is said is thrown away, and what is heard is silence
   const store = await Store.open();
   const identity = await store.loadIdentity();
@@ -63,6 +64,8 @@ async function join({ connectUrl, room: name, roomKey, name: called, secret, rel
   if (left) return;
   room = new Room({
     connectUrl, identity, names, notes, stays, tell,
+    fetch: fetchPrepared(connectUrl, prepared),
+    roundTrip: prepared?.took,
     checkRelay: (place) => pin.check(place),
     room: name,
     name: called,

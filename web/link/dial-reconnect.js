@@ -2,6 +2,8 @@
  * Several attempts to attach, of which the first to be welcomed wins (docs/protocol.md, sections 6 and 8).
  *
  *     start ──0.6 s──> the other kind ──2 s──> start ... three at most; when one fails, the other at once
+ *           at least four, and twelve, times what it took to ask where the relay is: on a slow link, an attempt
+ *           beside another one takes its bandwidth
  *       |                  |                    |
  *       +──────────────────+────────────────────+──> the winner; the others are given up
  *
@@ -21,7 +23,9 @@ import { LinkError, asLinkError } from './carrier.js';
  * @typedef {{place: Place | null, failures: Map<Kind | 'place', LinkError>, greeted: boolean}} Seen
  */
 
-const HEAD_START = 600; // ms that the first kind has
+const HEAD_START = 600; // ms that the first kind has, and
+const MAX_HEAD_START = 3000; // on links with a long round trip
+const HANDSHAKE = 4; // round trips, rather more than fewer, that WebTransport takes until it is welcomed
 const RACE_AFTER = 2000; // an attempt that is not welcomed by then is joined by another
 const MAX_ATTEMPTS = 3; // at once
 const FIRST_BACKOFF = 500;
@@ -38,6 +42,7 @@ const STALE_ATTEMPT = 5000;
  * @property {(place: Place) => Kind[]} kinds in the order in which they are to be tried
  * @property {(kind: Kind, place: Place, signal: AbortSignal, heard: () => void) => Promise<Attempt>} attempt
  *   heard: to be called when the relay says something
+ * @property {number} [roundTrip] at most, ms, if something is known
  * @property {(error: LinkError) => boolean} final whether trying again is useless
  */
 
@@ -53,6 +58,7 @@ export class Race {
   /** @type {Place | null} */ #place = null;
   #asking = false; // for the place
   #backoff = FIRST_BACKOFF;
+  #slow = 1; // how much longer than the constants it waits
   /** Rounds of attempts that began. */
   rounds = 0;
   /** When the next round begins; null: one is under way. @type {number | null} */ nextAt = null;
@@ -127,8 +133,12 @@ export class Race {
     this.rounds++;
     this.nextAt = null;
     this.#tried.clear();
+    const asked = this.#config.clock.now();
     this.#config.place(again, this.#signal).then((place) => {
       this.#asking = false;
+      const took = this.#config.clock.now() - asked;
+      const headStart = Math.min(Math.max(took, this.#config.roundTrip ?? 0) * HANDSHAKE, MAX_HEAD_START);
+      this.#slow = Math.max(1, headStart / HEAD_START);
       if (this.#over) return;
       this.#place = place;
       if (this.#kinds().length === 0) {
@@ -149,7 +159,7 @@ export class Race {
     const kind = this.#nextKind();
     if (kind && this.#running.length < MAX_ATTEMPTS) this.#start(kind);
     const untried = this.#kinds().some((k) => !this.#tried.has(k));
-    this.#set(() => this.#another(), untried ? HEAD_START : RACE_AFTER);
+    this.#set(() => this.#another(), (untried ? HEAD_START : RACE_AFTER) * this.#slow);
   }
 
   /** @returns {Kind[]} */

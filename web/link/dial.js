@@ -44,6 +44,7 @@ import { hasWebTransport, openWebTransport } from './webtransport.js';
  * @property {{webtransport?: Open, websocket?: Open}} [open] in place of the browser's carriers
  * @property {(signal: AbortSignal) => Promise<Place>} [place] in the place of fetching connectUrl
  * @property {typeof globalThis.fetch} [fetch] in the place of the browser's
+ * @property {number} [roundTrip] to the relay at most, ms, if something is known
  */
 
 // ms after which it is asked why nothing came of joining, which takes ASK_TIME at most.
@@ -115,6 +116,7 @@ export class Attacher {
       random: this.#config.random ?? Math.random,
       place: (again, signal) => this.#find(again, signal),
       kinds: (place) => this.#kinds(place),
+      roundTrip: this.#config.roundTrip,
       attempt: (kind, place, signal, heard) => this.#attempt(kind, place, signal, heard),
       final: (error) => error.final || (error instanceof Refused && (first || !PASSING.has(error.code))),
     }, AbortSignal.any([signal, patience.signal]));

@@ -29,7 +29,8 @@ import { say } from '../words/say.js';
  * @property {import('./devices.js').Devices} devices
  * @property {import('./parts.js').Parts} parts
  * @property {{generate: () => Promise<string>, valid: (text: string) => Promise<boolean>}} secrets
- * @property {() => Promise<{version: string, page: string}>} relay page: the address of its own, '' for none
+ * @property {() => Promise<{version: string, page: string, prepared?: import('../call/prepared.js').Answer}>}
+ *   relay what it says of itself; page: the address of its own, '' for none
  * @property {(language: string) => Promise<void>} speak a language, '' for the browser's, as the door needs it
  * @property {() => Promise<void>} allWords resolves when all words of that language are here
  */
@@ -41,6 +42,8 @@ export function takeAddress() {
   return address;
 }
 
+const askAgain = 5000; // ms between questions to a relay that does not answer
+const optimism = 100; // ms that the check of an invite may take, before the door is shown as if it were right
 const loadTime = 45_000; // ms that the parts of the page may take: then it is said that they do not come
 
 /** The entry of the history that a call is in: the one before it is the way back, which is asked for. */
@@ -66,8 +69,8 @@ export class App {
   /** @type {import('./call-claim.js').CallClaim | null} */ #claim = null;
   /** @type {((level: number) => void) | null} */ #level = null;
   /** @type {typeof import('./room.js') | null} when they are loaded */ #modules = null;
-  #version = '';
-  #page = ''; // of the relay, for those who cannot open this one
+  /** @type {Partial<Awaited<ReturnType<World['relay']>>>} what the relay said last */ #relay = {};
+  /** @type {ReturnType<typeof setTimeout>} */ #again = 0;
   #room = ''; // whose door or call is shown
   /** @type {import('./tab-sign.js').TabSign | null} */ #sign = null;
 
@@ -76,10 +79,6 @@ export class App {
     this.#world = world;
     this.#root = root;
     this.#bars = bars;
-    world.relay().then(({ version, page }) => {
-      this.#version = version; // shown in the settings only
-      this.#page = page;
-    }, () => {});
     world.devices.onsound = (sound) => this.#sound(sound);
     world.devices.onlevel = (level) => this.#level?.(level);
     window.addEventListener('online', () => this.#network());
@@ -96,13 +95,8 @@ export class App {
     const address = takeAddress();
     const stay = this.#stay;
     if (stay && address.secret === '') {
-      const sheet = openSheet();
       if (isCall(history.state)) return;
-      if (!sheet) return this.#askToLeave();
-      if (sheet.name !== 'leave') { // phones go back to close it
-        sheet.close();
-        return history.pushState(inCall, '', roomPath(stay.model.room));
-      }
+      if (openSheet()?.name !== 'leave') return this.#askToLeave();
     }
     stay?.leave();
     void this.open(address);
@@ -126,7 +120,9 @@ export class App {
   async open({ room: typed, fault, secret }) {
     const room = fault ? '' : typed;
     const { prefs, secrets, devices } = this.#world;
-    const badSecret = secret !== '' && !(await secrets.valid(secret));
+    const checked = secret === '' ? Promise.resolve(true) : secrets.valid(secret);
+    const hoped = new Promise((resolve) => setTimeout(() => resolve(true), optimism));
+    const badSecret = !(await Promise.race([checked, hoped]));
     const kept = room === '' ? '' : await prefs.secret(room);
     const elsewhere = await callsElsewhere(room);
     const rooms = await prefs.rooms();
@@ -153,12 +149,30 @@ export class App {
     this.#door = door;
     this.#root.append(door.element);
     door.begin();
+    void checked.then((good) => { // the check came with the room's part
+      if (!good && !badSecret && this.#door === door) void this.open({ room: typed, fault, secret });
+    });
     this.#loadParts().catch(() => {}); // joining tries again, and says what is wrong
+    this.#askRelay();
     if (room !== '') return;
     const { RecentRooms } = await this.#world.parts.room.load();
     door.setRecent(new RecentRooms(rooms, {
       open: (room) => this.#toDoor(room), forget: (rooms) => prefs.forgetRooms(rooms),
     }).element);
+  }
+
+  /** Asks the relay about itself, while the door is there until it answers. */
+  #askRelay() {
+    clearTimeout(this.#again);
+    const door = this.#door;
+    this.#world.relay().then((relay) => {
+      this.#relay = relay;
+      door?.setUnreachable(false);
+    }, () => {
+      if (!door || door !== this.#door) return;
+      door.setUnreachable(true);
+      this.#again = setTimeout(() => this.#askRelay(), askAgain);
+    });
   }
 
   /** A call began or ended in another tab. */
@@ -173,9 +187,8 @@ export class App {
   /** What a stay needs. It is loaded while people type. */
   async #loadParts() {
     const { room, engine, worklet } = this.#world.parts;
-    const words = this.#world.allWords();
-    Promise.all([room.load(), words]).then(([modules]) => this.#loaded(modules), () => {});
-    return Promise.all([room.load(), engine.load(), worklet.load(), words]);
+    void Promise.all([room.load(), this.#world.allWords()]).then(([modules]) => this.#loaded(modules), () => {});
+    return Promise.all([room.load(), engine.load(), worklet.load(), this.#world.allWords()]);
   }
 
   /** @param {typeof import('./room.js')} modules */
@@ -234,18 +247,17 @@ export class App {
     const stay = new Stay({
       connectUrl,
       room: wish.room, name: wish.name, secret: wish.secret, microphone: wish.microphone,
-      mode: prefs.get('mode'), muted: wish.muted, relayKey: wish.relayKey,
+      mode: prefs.get('mode'), muted: wish.muted, relayKey: wish.relayKey, prepared: this.#relay.prepared,
       engine, devices,
       ready: () => identity.ensure(),
       sounds: () => prefs.get('sounds'),
-      talkKey: () => ({ code: prefs.get('talkKey'), label: prefs.get('talkKeyLabel') }),
       changed: (parts) => this.#changed(stay, parts),
       people: (came, went) => this.#view?.news(came, went),
     });
     this.#stay = stay;
     this.#view = new RoomView(stay, {
       secret: wish.secret,
-      page: () => this.#page,
+      page: () => this.#relay.page ?? '',
       valid: (secret) => this.#world.secrets.valid(secret),
       useSecret: (secret) => this.#rejoin(secret),
       leave: () => stay.leave(),
@@ -279,7 +291,7 @@ export class App {
     if (parts.includes('sound')) this.#soundBar(model.sound);
   }
 
-  /** So the user talks when they join again. @param {import('./room-model.js').RoomModel} model */
+  /** How the user talks: so they do when they join again. @param {import('./room-model.js').RoomModel} model */
   #remember({ mode, muted }) {
     const { prefs } = this.#world;
     prefs.set('mode', mode);
@@ -355,7 +367,7 @@ export class App {
     within(loadTime, Promise.all([parts.room.load(), allWords()])).then(([{ openSettings }]) => openSettings({
       ...this.#world,
       inCall: this.#stay !== null,
-      version: this.#version,
+      version: this.#relay.version ?? '',
       microphoneChanged: () => this.#stay ? void this.#stay.askMicrophone() : this.#door?.devicesChanged(),
       loudspeakerChanged: (id) => void this.#loudspeaker(id),
       themeChanged: () => this.theme(),
@@ -412,6 +424,7 @@ export class App {
   #network() {
     const offline = !navigator.onLine;
     this.#door?.setOffline(offline);
+    if (!offline && this.#door) this.#askRelay();
     this.#stay?.setOffline(offline);
     if (offline && this.#stay) this.#bars.show('offline', { text: say('bar.offline'), fixed: true });
     else this.#bars.hide('offline');

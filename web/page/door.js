@@ -31,8 +31,8 @@ import { say } from '../words/say.js';
  */
 
 /**
- * `replaces`: the user chose this secret over the kept one, which is given up once they are in; `relayKey`:
- * the other key of the relay, which they accepted; `both`: calls of other rooms go on in their tabs.
+ * `replaces`: the user chose this secret over the kept one, which is given up once they are in; `relayKey`: the
+ * other key of the relay, which they accepted; `both`: calls of other rooms go on in their tabs.
  * @typedef {{room: string, name: string, secret: string, replaces?: boolean, relayKey?: string, muted: boolean, both: boolean, microphone:
  *   import('./devices.js').Microphone | null}} Wish
  */
@@ -55,7 +55,8 @@ export class Door {
   #tabs = h('div', { class: 'note stack tight', role: 'status', 'data-note': 'tab' });
   #both = false;
   #recent = h('div', { class: 'recent-place' });
-  #offline = h('p', { class: 'note', role: 'status' });
+  #offline = h('p', { class: 'note', role: 'status', 'data-note': 'away' });
+  #away = { offline: false, unreachable: false };
 
   /** @param {DoorOptions} options */
   constructor(options) {
@@ -114,8 +115,20 @@ export class Door {
 
   /** @param {boolean} offline */
   setOffline(offline) {
-    setText(this.#offline, offline ? say('door.offline') : '');
-    this.#offline.hidden = !offline;
+    this.#away = { ...this.#away, offline };
+    this.#showAway();
+  }
+
+  /** @param {boolean} unreachable the relay does not answer */
+  setUnreachable(unreachable) {
+    this.#away = { ...this.#away, unreachable };
+    this.#showAway();
+  }
+
+  #showAway() {
+    const { offline, unreachable } = this.#away;
+    setText(this.#offline, offline ? say('door.offline') : unreachable ? say('door.unreachable') : '');
+    this.#offline.hidden = !offline && !unreachable;
   }
 
   close() {
@@ -159,8 +172,7 @@ export class Door {
       this.#arm();
     };
     return h('div', { class: 'switch', 'data-note': 'muted' },
-      h('div', {}, h('label', { for: box.id }, say('door.muted')),
-        muted && smallPrint(say('door.wereMuted'))),
+      h('div', {}, h('label', { for: box.id }, say('door.muted')), muted && smallPrint(say('door.wereMuted'))),
       box);
   }
 
@@ -216,8 +228,7 @@ export class Door {
     this.#room.fault(roomWords(asked));
     const name = this.#checkedName();
     if (asked.fault) return this.#room.input.focus();
-    const replaces = secret !== '' && this.#invite.replaces;
-    if (name !== null) this.#go({ room: asked.room, name, secret, replaces });
+    if (name !== null) this.#go({ room: asked.room, name, secret, replaces: secret !== '' && this.#invite.replaces });
   }
 
   /** @returns {string | null} null if there is none: the field says so */

@@ -19,6 +19,8 @@ document.body.prepend(bars.element);
 window.addEventListener('error', (event) => bars.error(event.error ?? event.message));
 window.addEventListener('unhandledrejection', (event) => bars.error(event.reason));
 
+const askTime = 10_000; // ms that the relay may take to say how it is reached
+
 const parts = pageParts();
 /** @type {App | null} */ let app = null;
 
@@ -32,8 +34,13 @@ const secrets = { // loaded when there is one
 
 /** What the relay says of itself. */
 async function relay() {
-  const { version, page } = await (await fetch(connectUrl)).json();
-  return { version: String(version ?? ''), page: pageOf(page) };
+  const asked = Date.now();
+  const signal = AbortSignal.timeout(askTime);
+  const response = await fetch(connectUrl, { cache: 'no-store', credentials: 'omit', signal });
+  const text = await response.text();
+  const { version, page } = JSON.parse(text);
+  const prepared = { text, at: Date.now(), took: Date.now() - asked };
+  return { version: String(version ?? ''), page: pageOf(page), prepared };
 }
 
 async function start() {

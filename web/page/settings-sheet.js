@@ -7,7 +7,6 @@ import { openImport, openSealed, openWords, sealWords } from './identity-sheets.
 import { LevelBar } from './level-bar.js';
 import { micTrouble } from './mic-check.js';
 import { Sheet } from './sheet.js';
-import { TalkKeyField } from './talk-key.js';
 import { openKeys } from './keyboard.js';
 import { languages, say } from '../words/say.js';
 
@@ -96,8 +95,7 @@ function soundPart({ prefs, devices, microphoneChanged, loudspeakerChanged, leve
     devices.choosesLoudspeaker && loudspeaker.field,
     h('div', { class: 'buttons' },
       makeButton('', play, icon('listen'), say('settings.testSound')), echo.button),
-    echo.said, noise, sounds,
-    new TalkKeyField(prefs).element);
+    echo.said, noise, sounds);
 }
 
 /** @param {import('./devices.js').Devices} devices */
@@ -164,8 +162,8 @@ function identityPart({ identity, inCall }, again) {
 }
 
 /** @param {SettingsOptions} options @param {() => void} again */
-function aboutPart({ version, prefs }, again) {
+function aboutPart({ version }, again) {
   return part('about', say('settings.about'),
     version !== '' && smallPrint(say('settings.version', { version })),
-    makeButton('', () => openKeys(prefs.get('talkKeyLabel'), again), icon('keyboard'), say('settings.keys')));
+    makeButton('', () => openKeys(again), icon('keyboard'), say('settings.keys')));
 }

@@ -1,0 +1,167 @@
+package test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/wzp-voice/wzp/internal/simnet"
+)
+
+// farSite is a relay's page far away: TLS and HTTP/2 before it, and all that a browser sends goes over a link
+// with a round trip and a rate, TCP and UDP each.
+//
+//	Chromium ── https://voice.test ──> slowLink ──> TLS, h2 ──> wzp relay, --http
+//	         └─ WebTransport ────────> simnet.Proxy ──────────> wzp relay, --listen
+type farSite struct {
+	origin string
+	link   *slowLink
+	trust  string // a flag of Chromium
+
+	mu    sync.Mutex // guards asked
+	asked []string   // paths, with the bytes of their answers
+	bytes int
+}
+
+func newFarSite(t *testing.T, roundTrip time.Duration, rate int64) *farSite {
+	t.Helper()
+	dir := t.TempDir()
+	certificate(t, dir)
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "voice.crt"), filepath.Join(dir, "voice.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &farSite{link: newSlowLink(t, ln.Addr().String(), roundTrip, rate)}
+	spki := sha256.Sum256(pair.Leaf.RawSubjectPublicKeyInfo)
+	s.trust = "ignore-certificate-errors-spki-list=" + base64.StdEncoding.EncodeToString(spki[:])
+	s.origin = "https://" + net.JoinHostPort(proxied, strconv.Itoa(int(netip.MustParseAddrPort(s.link.addr).Port())))
+	r := startRelay(t, "--web-origin", s.origin)
+	path := simnet.Profile{Delay: roundTrip / 2, Rate: rate}
+	road, err := simnet.ListenProxy(simnet.ProxyConfig{Listen: "127.0.0.1:0", To: r.addr, Up: path, Down: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { road.Close() })
+	server := &http.Server{Handler: s.pass(t, r, road.Addr().String()), ReadHeaderTimeout: soon,
+		ErrorLog: log.New(io.Discard, "", 0), TLSConfig: &tls.Config{Certificates: []tls.Certificate{pair}}}
+	t.Cleanup(func() { server.Close() })
+	go server.ServeTLS(ln, "", "")
+	return s
+}
+
+// pass is the proxy, which notes what is asked for, and has browsers come by the slow road.
+func (s *farSite) pass(t *testing.T, r *relay, road string) http.Handler {
+	t.Helper()
+	to, err := url.Parse(r.page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	real, slow := netip.MustParseAddrPort(r.addr).Port(), netip.MustParseAddrPort(road).Port()
+	return &httputil.ReverseProxy{
+		Rewrite: func(request *httputil.ProxyRequest) {
+			request.SetURL(to)
+			request.Out.Host = request.In.Host
+			request.SetXForwarded()
+		},
+		ModifyResponse: func(response *http.Response) error {
+			const policy = "Content-Security-Policy"
+			response.Header.Set(policy, strings.ReplaceAll(response.Header.Get(policy),
+				fmt.Sprintf(":%d/wt", real), fmt.Sprintf(":%d/wt", slow)))
+			b, err := io.ReadAll(response.Body)
+			if err != nil {
+				return err
+			}
+			if response.Request.URL.Path == "/connect.json" {
+				b = bytes.Replace(b, fmt.Appendf(nil, `"port":%d`, real), fmt.Appendf(nil, `"port":%d`, slow), 1)
+				if !json.Valid(b) {
+					return fmt.Errorf("connect.json: %s", b)
+				}
+			}
+			response.Body = io.NopCloser(bytes.NewReader(b))
+			response.ContentLength = int64(len(b))
+			response.Header.Set("Content-Length", strconv.Itoa(len(b)))
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.asked = append(s.asked, fmt.Sprintf("%s %s %d", response.Request.Method, response.Request.URL.Path, len(b)))
+			s.bytes += len(b)
+			return nil
+		},
+	}
+}
+
+// sofar returns what was asked for, and how many bytes the answers had.
+func (s *farSite) sofar() (asked []string, bytes int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append(asked, s.asked...), s.bytes
+}
+
+// stopwatch notes in the page when what happened: ms since the navigation began.
+const stopwatch = `globalThis.wzpTimes = {};
+	new MutationObserver(() => {
+		const { state } = document.documentElement.dataset;
+		globalThis.wzpTimes[state] ??= performance.now();
+	}).observe(document, { subtree: true, attributes: true, attributeFilter: ['data-state'], childList: true });
+	addEventListener('click', () => { globalThis.wzpTimes.click ??= performance.now(); }, true);`
+
+// look is how a browser comes to the site.
+func (s *farSite) look() look {
+	return look{before: stopwatch, flags: []string{s.trust, "host-resolver-rules=MAP " + proxied + " 127.0.0.1"}}
+}
+
+// times are those of a visit.
+type times struct{ Door, Click, Joined float64 }
+
+func (t times) toDoor() time.Duration { return time.Duration(t.Door * 1e6) }
+func (t times) toRoom() time.Duration { return time.Duration((t.Joined - t.Click) * 1e6) }
+
+// TestPageFirstVisit: a first visit by a slow link takes few requests and few bytes, and so not long.
+func TestPageFirstVisit(t *testing.T) {
+	t.Parallel()
+	const most, requests = 110_000, 8
+	for _, path := range []struct {
+		roundTrip    time.Duration
+		rate         int64
+		typing       time.Duration
+		door, joined time.Duration
+	}{
+		{800 * time.Millisecond, 64_000, 10 * time.Second, 5 * time.Second, 5 * time.Second},
+		{400 * time.Millisecond, 400_000, 3 * time.Second, 2 * time.Second, 2 * time.Second},
+	} {
+		s := newFarSite(t, path.roundTrip, path.rate)
+		p := openPage(t, s.origin+"/tea", s.look())
+		p.state("door", soon)
+		down := s.link.down.bytes.Load()
+		time.Sleep(path.typing)
+		p.press("anna")
+		p.state("joined", patience)
+		asked, size := s.sofar()
+		var took times
+		p.eval("wzpTimes", &took)
+		t.Logf("%v at %v bit/s: door after %v, %d bytes; joined %v after the click; %d requests, %d bytes:\n%s", path.roundTrip,
+			path.rate, took.toDoor(), down, took.toRoom(), len(asked), size, strings.Join(asked, "\n"))
+		if len(asked) > requests || size > most {
+			t.Errorf("%d requests with %d bytes", len(asked), size)
+		}
+	}
+}
