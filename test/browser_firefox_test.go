@@ -39,8 +39,8 @@ func TestFirefox(t *testing.T) {
 	}
 }
 
-// TestFirefoxWithoutSound: a browser that has no loudspeaker plays and records nothing. The page says so. (That
-// there is one later Firefox learns only when it is started again.)
+// TestFirefoxWithoutSound: a browser that has no loudspeaker plays and records nothing. The page says so.
+// (That there is one later Firefox learns only when it is started again.)
 func TestFirefoxWithoutSound(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
@@ -63,8 +63,8 @@ func TestFirefoxWithoutSound(t *testing.T) {
 	}
 }
 
-// TestPageSoundStops: sound that the browser holds back, or whose clock stands still, is said to have stopped,
-// and begins again when people ask for it.
+// TestPageSoundStops: sound that the browser holds back, or whose clock stands still, is said to have
+// stopped, and begins again when people ask for it.
 func TestPageSoundStops(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)

@@ -16,7 +16,7 @@ import { loopbackRoute } from './echo.js';
 export async function startPlayback(context, { sinkId = '', worklet }) {
   await context.audioWorklet.addModule(worklet);
   const playback = new Playback(context);
-  if (sinkId) await playback.setSink(sinkId);
+  if (sinkId) await playback.beginSink(sinkId);
   return playback;
 }
 
@@ -25,7 +25,7 @@ export class Playback {
   #context;
   /** @type {import('./echo.js').LoopbackRoute | null} */ #route = null;
   #sink = '';
-  #flow = { count: 0, starved: false };
+  #flow = { count: 0, starved: false, astray: false };
 
   /** @param {AudioContext} context */
   constructor(context) {
@@ -63,10 +63,16 @@ export class Playback {
       else if (context.setSinkId) await context.setSinkId(sinkId);
       else return false;
       this.#sink = sinkId;
+      this.#flow.astray = false;
       return true;
     } catch {
       return false;
     }
+  }
+
+  /** Begins with the loudspeaker that was chosen before; it may not be there today. @param {string} sinkId */
+  async beginSink(sinkId) {
+    this.#flow.astray = !(await this.setSink(sinkId));
   }
 
   /** Plays by way of a peer connection, so that the browser's echo canceller knows our sound. */

@@ -25,13 +25,13 @@ class Page {
   }, () => this.flows(), (sound) => this.told.push([this.now, sound]));
 
   flows() {
-    const { paused, muted, worker } = this.broken;
+    const { paused, muted, worker, sink } = this.broken;
     return {
       paused: Boolean(paused),
       time: this.#flow.time,
       capture: this.microphone
         ? { count: this.#flow.captured, sounding: this.#flow.sounding, muted: Boolean(muted) } : null,
-      playback: this.loudspeaker ? { count: this.#flow.asked, starved: Boolean(worker) } : null,
+      playback: this.loudspeaker ? { count: this.#flow.asked, starved: Boolean(worker), astray: Boolean(sink) } : null,
     };
   }
 
@@ -52,7 +52,7 @@ class Page {
 test('each cause is told within 3 s, and that it is over within 1 s', () => {
   const wanted = {
     paused: [false, false], clock: [false, false], player: [false, true], worker: [false, true],
-    capture: [true, false], muted: [true, false],
+    capture: [true, false], muted: [true, false], sink: [true, true],
   };
   for (const [cause, [playing, capturing]] of Object.entries(wanted)) {
     const page = new Page();

@@ -442,7 +442,7 @@ export class App {
     if (cause === '' || loading) return this.#bars.hide('sound');
     const can = cause === 'paused' ? say('sound.resume') : say('sound.again');
     this.#bars.show('sound', {
-      text: say(`sound.${cause}`), fixed: true, act: () => void this.#soundAgain(cause),
+      text: say(`sound.${cause}`), fixed: cause !== 'sink', act: () => void this.#soundAgain(cause),
       action: ['paused', 'clock', 'player', 'capture'].includes(cause) ? can : '',
     });
   }
@@ -450,7 +450,7 @@ export class App {
   /** @param {import('../audio/sound-watch.js').SoundCause} cause of its not running */
   async #soundAgain(cause) {
     const { devices } = this.#world;
-    if (cause === 'paused') return devices.wake();
+    if (cause === 'paused' && await devices.wake()) return;
     devices.renew();
     void devices.wake();
     if (this.#stay) await this.#stay.renewSound();

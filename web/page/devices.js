@@ -116,11 +116,15 @@ export class Devices {
     };
   }
 
-  /** Lets sound begin; to be called while the browser still knows that the user did something. */
+  /**
+   * Lets sound begin; to be called while the browser still knows that the user did something.
+   * @returns {Promise<boolean>} whether it has
+   */
   async wake() {
     const context = this.#audio();
     const begun = context.resume().catch(() => {});
     await Promise.race([begun, sleep(realClock, MOST_WAIT)]); // without a loudspeaker it never begins
+    return context.state === 'running';
   }
 
   /** Gives up what plays and records: what is asked for next begins anew. */

@@ -348,6 +348,7 @@ export const scenes = {
   'long-names-safety': { ...privateTea, room: longRoom, messages: long, key: 'p' },
   paused: { ...privateTea, messages: inside, sound: 'paused' },
   'sound-clock': { ...privateTea, messages: inside, sound: 'clock' },
+  'sound-silent': { ...privateTea, messages: inside, sound: 'silent' },
   broken: {
     ...privateTea, messages: [...inside, { type: 'failed', text: 'the program of the room stopped' }],
   },

@@ -72,7 +72,9 @@ async function enter(scene, engine, devices) {
   await click('button[type=submit]');
   await settle(() => document.querySelector('.room'));
   engine.say(...scene.messages);
-  if (scene.sound) devices.onsound({ playing: false, capturing: false, cause: scene.sound });
+  if (scene.sound) {
+    devices.onsound({ playing: scene.sound === 'silent', capturing: false, cause: scene.sound });
+  }
   if (!scene.hold) return;
   const talk = document.querySelector('.talk');
   talk.dispatchEvent(

@@ -121,6 +121,7 @@ export const door = {
   'sound.silent': 'The microphone gives no sound at all. It may be turned off on this device, or be the wrong one.',
   'sound.encoder': 'This browser no longer passes on what you say. If it stays like that, leave and join again.',
   'sound.decoder': 'This browser cannot play what the others say. If it stays like that, leave and join again.',
+  'sound.sink': 'The loudspeaker that you chose is not there. You hear the others by another one.',
   'sound.again': 'Try again',
   'sound.resume': 'Continue',
   'bar.device': 'This device cannot be used. You stay on the one you had.',
