@@ -109,6 +109,15 @@ func TestPageRemembersMute(t *testing.T) {
 	q.eval("history.back()", nil)
 	q.click("dialog[data-sheet=leave] .danger")
 	q.until("left", "document.querySelector('[data-ended=left]') && location.pathname === '/other'", soon)
+
+	p.click("[data-ended] .primary")
+	p.state("joined", soon)
+	q.click("[data-ended] .buttons button:last-child")
+	q.click("#join-both")
+	q.join()
+	p.state("joined", soon)
+	p.says("the tab", "document.title", "Muted - room")
+	q.says("the tab", "document.title", "Muted - other") // as the last one was
 }
 
 // TestPageRelayKey: another key of the relay stops a call and whoever wants to join, until the new one is

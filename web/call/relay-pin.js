@@ -18,7 +18,7 @@ export class RelayPin {
   #storage;
   #connectUrl;
   #accepted;
-  /** @type {{address: string, relay: string} | null} what was checked last */ #checked = null;
+  /** @type {{address: string, relay: string} | null} what is to be kept */ #checked = null;
 
   /**
    * @param {Storage} storage @param {string} connectUrl of the relay's connect.json
@@ -40,7 +40,7 @@ export class RelayPin {
         final: true, keys: { known, shown: relay },
       });
     }
-    this.#checked = { address, relay };
+    this.#checked = known === relay ? null : { address, relay };
   }
 
   /** Keeps the key that was checked, when the relay has proved that it is its own. */

@@ -74,7 +74,7 @@ async function join({ connectUrl, room: name, roomKey, name: called, secret, rel
     decoder: (options) => new Decoder(options),
   });
   await room.join();
-  await pin.keep();
+  pin.keep().catch(failed);
   if (capture) await room.publish(how);
 }
 

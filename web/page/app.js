@@ -10,7 +10,7 @@
 import { messageOf } from '../wire/bytes.js';
 import { Bars } from './bars.js';
 import { Door } from './door.js';
-import { connectUrl, readAddress, roomPath } from './address.js';
+import { connectUrl, isMadeName, readAddress, roomPath } from './address.js';
 import { callsElsewhere, watchCalls } from './calls.js';
 import { OldPageError, within } from './part.js';
 import { endedScreen } from './screens.js';
@@ -141,7 +141,7 @@ export class App {
         const { PasteInvite } = await this.#world.parts.room.load();
         return new PasteInvite(room, { use, valid: (text) => secrets.valid(text) }).element;
       },
-      join: (wish) => this.#join(wish),
+      join: (wish) => this.#joinFrom(room, rooms, wish),
       keep: (secret) => void prefs.setSecret(room, secret),
       other: () => this.#toDoor(''),
       settings: () => this.#settings(() => {}),
@@ -209,6 +209,18 @@ export class App {
   #toDoor(room) {
     if (roomPath(room) !== location.pathname) history.pushState(null, '', roomPath(room));
     void this.open({ room, fault: null, secret: '' });
+  }
+
+  /**
+   * Somebody wants to join. A room that was typed and has a key, as far as is known, has a door of its own.
+   * @param {string} room of the door @param {import('./prefs.js').RecentRoom[]} rooms @param {Wish} wish
+   */
+  #joinFrom(room, rooms, wish) {
+    const hasKey = isMadeName(wish.room) || rooms.some((one) => one.room === wish.room && one.private);
+    if (room !== '' || wish.secret !== '' || !hasKey) return this.#join(wish);
+    wish.microphone?.stop();
+    this.#world.prefs.set('name', wish.name);
+    this.#toDoor(wish.room);
   }
 
   /** Goes in. It begins in the click, so that the browser lets sound begin. @param {Wish} wish */
