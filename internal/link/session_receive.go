@@ -35,8 +35,12 @@ func (s *Session) receive(tx *Tx, a *attachment, low uint32, bits int, p []byte,
 	} else {
 		frames, size = p[header:], len(p)+packetOverhead
 	}
+	interval := s.recv.interval
 	if s.recv.packet(counter, size, tx.now) {
 		s.newestLocked(tx, a, from, len(p))
+	}
+	if s.recv.interval != interval {
+		s.reportAt.Add(int64(s.recv.interval - interval))
 	}
 	tx.Unlock(&s.mu)
 	tx.packet = counter

@@ -12,6 +12,7 @@ const (
 	reportEvery = time.Second
 	reportOften = 300 * time.Millisecond // while more than reportLossy of the packets is lost
 	reportLossy = 0.1
+	reportJudge = 16                     // packets since the last report that are enough to see that
 	reportSlack = 100 * time.Millisecond // how long a report that is due waits for a packet to follow
 	reportShare = 0.045                  // of the received bytes; with acks and pongs it stays below 0.05
 	judgeAfter  = 64                     // a counter that is missing so far below the highest is lost
@@ -47,6 +48,7 @@ type arrival struct {
 // packet notes an authentic, fresh packet. newest: its counter is the highest so far.
 func (r *receiveStats) packet(counter uint64, size int, now time.Time) (newest bool) {
 	newest = counter >= r.window.Next()
+	gap := counter > r.window.Next()
 	if counter >= judgeAfter {
 		r.judge(counter - judgeAfter)
 	}
@@ -61,6 +63,10 @@ func (r *receiveStats) packet(counter uint64, size int, now time.Time) (newest b
 		}
 		r.recent[r.recents] = arrival{counter, now}
 		r.recents++
+	}
+	// the path may have become lossy since the last report: then the next one comes sooner
+	if gap && r.interval == reportEvery && r.window.Next()-r.lastCounts[0] >= reportJudge {
+		r.interval = r.every(now)
 	}
 	return newest
 }
@@ -110,24 +116,24 @@ func (r *receiveStats) report(now time.Time) wire.Report {
 			prev = a
 		}
 	}
-	r.schedule(highest, now)
-	return p
-}
-
-// schedule sets the time to the next report: often while the path is lossy, but within its share of what
-// arrives.
-func (r *receiveStats) schedule(highest uint64, now time.Time) {
-	expected, got := highest+1-r.lastCounts[0], r.received-r.lastCounts[1]
-	rate := float64(r.bytes-r.lastBytes) / max(now.Sub(r.reported).Seconds(), 0.001)
-	r.interval = reportEvery
-	if expected > 0 && float64(got) < (1-reportLossy)*float64(expected) && rate > 0 {
-		share := time.Duration(float64(reportSize) / (reportShare * rate) * float64(time.Second))
-		r.interval = min(max(share, reportOften), reportEvery)
-	}
+	r.interval = r.every(now)
 	r.lastCounts = [2]uint64{highest + 1, r.received}
 	r.lastBytes = r.bytes
 	r.reported = now
 	r.eliciting = false
+	return p
+}
+
+// every returns the time from one report to the next: short while the path is lossy, but within its share of
+// what arrives.
+func (r *receiveStats) every(now time.Time) time.Duration {
+	expected, got := r.window.Next()-r.lastCounts[0], r.received-r.lastCounts[1]
+	rate := float64(r.bytes-r.lastBytes) / max(now.Sub(r.reported).Seconds(), 0.001)
+	if expected == 0 || float64(got) >= (1-reportLossy)*float64(expected) || rate <= 0 {
+		return reportEvery
+	}
+	share := time.Duration(float64(reportSize) / (reportShare * rate) * float64(time.Second))
+	return min(max(share, reportOften), reportEvery)
 }
 
 // reportSize is about what a report takes on the wire, in bytes, headers of UDP and IP included.

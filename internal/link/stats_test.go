@@ -139,6 +139,31 @@ func TestReportsComeWhenWanted(t *testing.T) {
 	}
 }
 
+// TestLossThatBeginsIsReportedSoon: not only with the report that would have come anyway.
+func TestLossThatBeginsIsReportedSoon(t *testing.T) {
+	for seed := range uint64(100) {
+		var r receiveStats
+		rng := rand.New(rand.NewPCG(seed, 1))
+		var took time.Duration
+		for i := range uint64(200) {
+			now := epoch.Add(time.Duration(i) * 20 * time.Millisecond)
+			if i < 60 || rng.Float64() >= 0.4 { // the last report before was at 1 s
+				r.packet(i, 120, now)
+				r.eliciting = true
+			}
+			if r.due(now, 0) {
+				r.report(now)
+				if took = now.Sub(epoch.Add(1200 * time.Millisecond)); took > 0 {
+					break
+				}
+			}
+		}
+		if took <= 0 || took > 520*time.Millisecond {
+			t.Errorf("seed %d: reported after %v", seed, took)
+		}
+	}
+}
+
 // TestReportsAreMoreFrequentWithLoss feeds streams of several rates and losses, and counts what is reported.
 func TestReportsAreMoreFrequentWithLoss(t *testing.T) {
 	tests := []struct {
@@ -148,7 +173,7 @@ func TestReportsAreMoreFrequentWithLoss(t *testing.T) {
 		most  int
 	}{
 		{0, 120, 20, 22},
-		{0.05, 120, 20, 23},
+		{0.05, 120, 20, 30},
 		{0.3, 120, 45, 67}, // 4.2 kB/s arrive: 210 B/s for reports
 		{0.6, 120, 20, 38},
 		{0.3, 1200, 55, 67},
