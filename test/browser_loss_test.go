@@ -53,9 +53,15 @@ func alter(t *testing.T, r *relay, pattern string, change func(string) string) s
 	return server.URL + "/"
 }
 
-// slowPage returns the address of a relay's page whose WebTransport goes through a network that can be made
-// bad.
+// slowPage returns the address of a relay's page whose only way to it is WebTransport, through a network that
+// can be made bad.
 func slowPage(t *testing.T, r *relay) (address string, road *simnet.Proxy) {
+	t.Helper()
+	return pageBehind(t, r, false)
+}
+
+// pageBehind is slowPage, with WebSocket as well if that is wanted.
+func pageBehind(t *testing.T, r *relay, websocket bool) (address string, road *simnet.Proxy) {
 	t.Helper()
 	road, err := simnet.ListenProxy(simnet.ProxyConfig{Listen: "127.0.0.1:0", To: r.addr})
 	if err != nil {
@@ -69,7 +75,9 @@ func slowPage(t *testing.T, r *relay) (address string, road *simnet.Proxy) {
 			t.Error(err)
 		}
 		connect["webtransport"].(map[string]any)["port"] = port
-		delete(connect, "websocket")
+		if !websocket {
+			delete(connect, "websocket")
+		}
 		b, err := json.Marshal(connect)
 		if err != nil {
 			t.Error(err)

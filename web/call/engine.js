@@ -41,15 +41,15 @@
  */
 /** @typedef {{type: 'transmitting', on: boolean}} TransmittingMessage */
 /**
- * Losses are shares from 0 to 1, before repair; times are ms, bit rates bit/s; `since` is the time of the
- * attachment in ms since 1970. `stopped`: nothing arrives, so that no speech is sent for now. `delay`: how
- * long what comes is kept here before it is heard. `up`, `down`: whether what we send arrives at the relay,
- * and what it sends here.
+ * Losses are shares from 0 to 1, before repair, measured of so many packets; times are ms, bit rates bit/s;
+ * `since` is the time of the attachment in ms since 1970. `stopped`: nothing arrives, so that no speech is
+ * sent for now. `delay`: how long what comes is kept here before it is heard. `up`, `down`: whether what we
+ * send arrives at the relay, and what it sends here.
  *
- * @typedef {{type: 'quality', lossUp: number, lossDown: number, rtt: number, jitter?: number, bitrateUp?:
- * number,
- *   bitrateDown?: number, path: 'webtransport' | 'websocket' | null, since?: number,
- *   stopped?: boolean, up?: Verdict, down?: Verdict, delay?: number, dropped?: number, codec?: string}} QualityMessage
+ * @typedef {{type: 'quality', lossUp: number, lossDown: number, measuredUp?: number, measuredDown?: number,
+ *   rtt: number, jitter?: number, bitrateUp?: number, bitrateDown?: number,
+ *   path: 'webtransport' | 'websocket' | null, since?: number, stopped?: boolean, up?: Verdict,
+ *   down?: Verdict, delay?: number, dropped?: number, codec?: string}} QualityMessage
  */
 /**
  * The connection is being made again: `since` when nothing came, `next` when it is tried again (both ms since

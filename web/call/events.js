@@ -12,6 +12,7 @@ import { messageOf } from '../wire/bytes.js';
 const LEVELS_EVERY = 100; // ms
 const QUALITY_EVERY = 500; // or at once when something does not get through any more, or does again
 const MEMBERS_EVERY = 100; // at most
+const LOSSY = 0.04; // share of packets lost from which that shows in what is said
 // ms after which it is over if the relay does not say so again: it may be another one.
 const DROPPED_FOR = 12_000;
 
@@ -90,7 +91,7 @@ export class Events {
   /** @param {number} now */
   #quality(now) {
     const quality = this.#sources.quality();
-    const { lossUp, lossDown, rtt, jitter, bitrateUp, bitrateDown, path, since, stopped, up, down } = quality;
+    const { path, since, queued: _, ...numbers } = quality;
     this.#verdict = verdictOf(quality);
     this.#away(now);
     const stats = this.#sources.stats();
@@ -98,10 +99,7 @@ export class Events {
       const began = Date.now() - (now - since);
       const delay = stats.delayMs;
       const dropped = now < this.#dropped.until ? this.#dropped.reason : 0;
-      this.say({
-        type: 'quality', lossUp, lossDown, rtt, jitter, bitrateUp, bitrateDown, path, since: began, stopped,
-        up, down, delay, dropped,
-      });
+      this.say({ type: 'quality', ...numbers, path, since: began, delay, dropped });
     }
     this.say({ type: 'stats', ...stats });
   }
@@ -159,6 +157,6 @@ export class Events {
 }
 
 /** What must be told at once, in one text. @param {Quality} quality */
-function verdictOf({ path, up, down, stopped }) {
-  return `${path} ${up} ${down} ${stopped}`;
+function verdictOf({ path, up, down, stopped, lossUp, lossDown }) {
+  return `${path} ${up} ${down} ${stopped} ${lossUp >= LOSSY} ${lossDown >= LOSSY}`;
 }

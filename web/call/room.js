@@ -266,7 +266,7 @@ export class Room {
   #tellLost() {
     if (!this.#lost) return;
     const { path, up } = this.#link.quality();
-    const lost = path === null || up !== 'alive';
+    const lost = path === null || (up !== 'alive' && up !== 'faint');
     if (lost === this.#lost.told) return;
     this.#lost.told = lost;
     const { cause } = this.#lost;

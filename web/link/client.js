@@ -50,7 +50,8 @@ const CLOSE_GRACE = 100; // ms for the last packets to get out
 
 /** What quality() says before there is a session. */
 const NO_QUALITY = Object.freeze({
-  lossUp: 0, rtt: 0, jitter: 0, bitrateUp: 0, bitrateDown: 0, lossDown: 0, path: null, since: 0, queued: 0,
+  lossUp: 0, lossDown: 0, measuredUp: 0, measuredDown: 0, rtt: 0, jitter: 0, bitrateUp: 0, bitrateDown: 0,
+  path: null, since: 0, queued: 0,
   stopped: false, up: /** @type {const} */ ('measuring'), down: /** @type {const} */ ('measuring'),
 });
 

@@ -4,6 +4,8 @@ const METER_EVERY = 500; // ms between the looks of a meter, at least
 const METER_REST = 1000; // after so long without media its rate is measured anew
 const METER_FIRST = 200; // for so long nothing is known of it then
 
+import { RecentLoss } from './session-loss.js';
+
 /** @typedef {{at: number, bytes: number}} Look the count at a time */
 /** @typedef {import('./session-reports-out.js').ReceiveStats} ReceiveStats */
 
@@ -40,12 +42,11 @@ export class Meter {
 const LOSS_EVERY = 200; // ms over which the share of lost packets is taken, at least,
 const LOSS_LEAST = 10; // and packets, but
 const LOSS_LONG = 1000; // ms are enough
-const LOSS_PACKETS = 50; // about so many of the last packets count
 
 /** Tells the share of packets lost on the way here, of what the window and the count of packets say. */
 export class LossMeter {
-  /** From 0 to 1. */
-  loss = 0;
+  /** What of the newest packets got lost. */
+  recent = new RecentLoss();
 
   #at = -Infinity;
   #next = 0;
@@ -56,7 +57,7 @@ export class LossMeter {
    * @param {number} next as for sample @param {number} received @param {number} now
    */
   reset(next, received, now) {
-    this.loss = 0;
+    this.recent.reset();
     this.#at = now;
     this.#next = next;
     this.#received = received;
@@ -70,8 +71,7 @@ export class LossMeter {
     const expected = next - this.#next;
     const enough = expected >= LOSS_LEAST && now - this.#at >= LOSS_EVERY;
     if (!enough && (expected === 0 || now - this.#at < LOSS_LONG)) return;
-    const lost = Math.min(Math.max(1 - (received - this.#received) / expected, 0), 1);
-    this.loss += Math.min(1, expected / LOSS_PACKETS) * (lost - this.loss);
+    this.recent.add(expected, expected - (received - this.#received), now);
     this.#at = now;
     this.#next = next;
     this.#received = received;
@@ -114,9 +114,9 @@ export class Traffic {
     this.#loss.reset(next, recv.received, now);
   }
 
-  /** Share of packets lost on the way here. */
-  get lossDown() {
-    return this.#loss.loss;
+  /** What of the newest packets got lost on the way here. */
+  get lost() {
+    return this.#loss.recent;
   }
 
   /** Returns bytes a second of media sent lately. @param {number} now */
@@ -126,14 +126,13 @@ export class Traffic {
   }
 
   /**
-   * Returns bits a second, and the share of packets lost on the way here.
+   * Returns bits a second.
    * @param {ReceiveStats} recv @param {number} now
    */
   rates(recv, now) {
     return {
       bitrateUp: 8 * this.#up.rate(this.#sent, now),
       bitrateDown: 8 * this.#down.rate(recv.bytes, now),
-      lossDown: this.#loss.loss,
     };
   }
 }

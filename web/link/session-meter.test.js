@@ -37,5 +37,5 @@ test('loss is the share of what did not come', () => {
     received += 4;
     m.sample(next, received, at);
   }
-  assert.ok(Math.abs(m.loss - 0.2) < 0.01, `${m.loss}`);
+  assert.ok(Math.abs(m.recent.share - 0.2) < 0.01, `${m.recent.share}`);
 });

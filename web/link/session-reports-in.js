@@ -1,11 +1,11 @@
 /** What the relay's reports say of the packets that were sent to it (docs/protocol.md, section 4.3). Pure. */
 
+import { RecentLoss } from './session-loss.js';
+
 /** @typedef {import('../wire/report.js').Report} Report */
 
 /** How many of the newest packets a sender knows the sending time of. */
 export const SENT_RING = 256;
-
-const LOSS_PACKETS = 50; // about so many of the newest packets count
 
 /** Bounds what one sample of a relay may claim, in ms. */
 export const MAX_SAMPLE = 60_000;
@@ -36,8 +36,8 @@ export class SendStats {
   spread = 0;
   /** Interarrival jitter, RFC 3550, section 6.4.1, in ms. */
   jitter = 0;
-  /** Share of packets lost, smoothed over some seconds. */
-  loss = 0;
+  /** What of the newest packets got lost. */
+  recent = new RecentLoss();
   /** Packets lost for good, since the session began. */
   residual = 0;
   /** @type {number[]} bursts of loss: of 1, 2, 3-4, 5-8, 9-16, 17 or more packets */
@@ -52,7 +52,13 @@ export class SendStats {
 
   /** The packets from next on go another way: what was measured says nothing of it. @param {number} next */
   reset(next) {
-    this.rtt = this.spread = this.jitter = this.loss = this.sample = 0;
+    this.rtt = this.spread = this.jitter = this.sample = 0;
+    this.resetLoss(next);
+  }
+
+  /** What became of the packets before next says nothing of those that follow. @param {number} next */
+  resetLoss(next) {
+    this.recent.reset();
     this.#from = next;
   }
 
@@ -82,7 +88,7 @@ export class SendStats {
       }
       this.#jitter(p, sent);
     }
-    this.#loss(p);
+    this.#loss(p, now);
     this.#last = p;
     return progress;
   }
@@ -118,8 +124,8 @@ export class SendStats {
     }
   }
 
-  /** @param {Report} p */
-  #loss(p) {
+  /** @param {Report} p @param {number} now */
+  #loss(p, now) {
     const last = this.#last;
     let expected = p.highest + 1;
     let got = p.received;
@@ -133,9 +139,6 @@ export class SendStats {
     }
     const known = last && last.highest >= this.#from;
     if (!known) expected = Math.max(0, p.highest + 1 - this.#from); // of what went before nothing is told
-    if (expected === 0) return;
-    const loss = 1 - Math.min(1, got / expected);
-    const weight = known ? Math.min(1, expected / LOSS_PACKETS) : 1;
-    this.loss += weight * (loss - this.loss);
+    if (expected > 0) this.recent.add(expected, expected - got, now);
   }
 }

@@ -10,6 +10,7 @@ const WINDOW_SIZE = 4096; // counters below the highest that are told apart
 const REPORT_EVERY = 1000; // ms
 const REPORT_OFTEN = 300; // while more than REPORT_LOSSY of the packets is lost
 const REPORT_LOSSY = 0.1;
+const REPORT_JUDGE = 16; // packets since the last report that are enough to see that
 const REPORT_SHARE = 0.045; // of the bytes received a second: with acks and pongs it is to stay below 0.05
 const REPORT_BODY = 28; // bytes of a report, about
 const REPORT_SAMPLES = 4; // more of them tell the sender little more
@@ -53,6 +54,7 @@ export class ReceiveStats {
    */
   packet(counter, size, now) {
     const newest = counter >= this.window.next;
+    const gap = counter > this.window.next;
     this.#judge(counter - JUDGE_AFTER);
     this.window.accept(counter);
     this.received++;
@@ -61,6 +63,7 @@ export class ReceiveStats {
       if (this.#recent.length > REPORT_SAMPLES) this.#recent.shift();
       this.#recent.push({ counter, at: now });
     }
+    if (gap) this.#hasten(now);
     return newest;
   }
 
@@ -130,19 +133,32 @@ export class ReceiveStats {
     };
   }
 
+  /** Makes the next report come sooner if the path became lossy since the last one. @param {number} now */
+  #hasten(now) {
+    if (this.interval !== REPORT_EVERY || this.window.next - this.#last.next < REPORT_JUDGE) return;
+    this.interval = this.#interval(now);
+  }
+
   /**
-   * Sets the time to the next report: often while the path is lossy, but within its share of what arrives.
+   * Returns the time from one report to the next: short while the path is lossy, but within its share of what
+   * arrives.
+   * @param {number} now
+   */
+  #interval(now) {
+    const expected = this.window.next - this.#last.next;
+    const got = this.received - this.#last.received;
+    const rate = (this.bytes - this.#last.bytes) / Math.max((now - this.#reported) / 1000, 0.001);
+    if (expected === 0 || got >= (1 - REPORT_LOSSY) * expected || rate <= 0) return REPORT_EVERY;
+    const share = (this.#reportSize / (REPORT_SHARE * rate)) * 1000;
+    return Math.min(Math.max(share, REPORT_OFTEN), REPORT_EVERY);
+  }
+
+  /**
+   * Sets the time to the next report.
    * @param {number} highest @param {number} now
    */
   #schedule(highest, now) {
-    const expected = highest + 1 - this.#last.next;
-    const got = this.received - this.#last.received;
-    const rate = (this.bytes - this.#last.bytes) / Math.max((now - this.#reported) / 1000, 0.001);
-    this.interval = REPORT_EVERY;
-    if (expected > 0 && got < (1 - REPORT_LOSSY) * expected && rate > 0) {
-      const share = (this.#reportSize / (REPORT_SHARE * rate)) * 1000;
-      this.interval = Math.min(Math.max(share, REPORT_OFTEN), REPORT_EVERY);
-    }
+    this.interval = this.#interval(now);
     this.#last = { bytes: this.bytes, next: highest + 1, received: this.received };
     this.#reported = now;
     this.eliciting = false;

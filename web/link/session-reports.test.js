@@ -78,9 +78,27 @@ test('reports come when they are wanted', () => {
   assert.equal(r.due(10_000, 0), true);
 });
 
+test('loss that begins is reported soon', () => {
+  for (let seed = 1; seed <= 100; seed++) {
+    const r = new ReceiveStats(OVERHEAD);
+    const next = random(seed);
+    let took = 0;
+    for (let i = 0; took <= 0; i++) {
+      if (i < 60 || next() >= 0.4) { // the last report before was at 1 s
+        r.packet(i, 120, i * 20);
+        r.eliciting = true;
+      }
+      if (!r.due(i * 20, 0)) continue;
+      r.report(i * 20);
+      took = i * 20 - 1200;
+    }
+    assert.ok(took <= 520, `seed ${seed}: after ${took} ms`);
+  }
+});
+
 test('reports are more frequent with loss, within their share', () => {
   for (const [loss, size, least, most] of [
-    [0, 120, 20, 22], [0.05, 120, 20, 23], [0.3, 120, 45, 67], [0.6, 120, 20, 38], [0.3, 1200, 55, 67],
+    [0, 120, 20, 22], [0.05, 120, 20, 30], [0.3, 120, 45, 67], [0.6, 120, 20, 38], [0.3, 1200, 55, 67],
   ]) {
     const r = new ReceiveStats(OVERHEAD);
     const next = random(2);
@@ -116,7 +134,7 @@ test('a report tells round trip and jitter', () => {
       { counterBack: 3, arrivalBack: 60 },
     ] });
     assert.equal(s.report(p, 100, sentAll(100, start), start + 99 * 20 + 350), true);
-    assert.deepEqual([s.rtt, s.jitter, s.loss], [300, 15 / 16, 0]); // 16 ms / 16, then decayed once
+    assert.deepEqual([s.rtt, s.jitter, s.recent.share], [300, 15 / 16, 0]); // 16 ms / 16, then decayed once
   }
 });
 
@@ -128,9 +146,9 @@ test('loss that is reported', () => {
       highest: i * 50 - 1, received: 20 * i, lost: (i * 5000) % 65536,
       bursts: [(i * 50) % 256, 0, 0, 0, 0, 0],
     });
-    s.report(p, i * 50, sent, 1000);
+    s.report(p, i * 50, sent, i * 1000);
   }
-  assert.ok(Math.abs(s.loss - 0.6) < 0.01, `${s.loss}`);
+  assert.ok(Math.abs(s.recent.share - 0.6) < 0.01, `${s.recent.share}`);
   // Through their wrapping, but for the first report.
   assert.deepEqual([s.residual, s.bursts[0]], [19 * 5000, 19 * 50]);
 });

@@ -78,8 +78,9 @@ export class Sender {
 
   /** What is known about the path, for who asks whether it works. */
   get signs() {
-    const { rtt, spread, loss } = this.stats;
-    return { rtt, spread, loss: 1 - (1 - loss) * (1 - this.traffic.lossDown), mediaAt: this.mediaAt };
+    const { rtt, spread, recent } = this.stats;
+    const loss = 1 - (1 - recent.share) * (1 - this.traffic.lost.share);
+    return { rtt, spread, loss, mediaAt: this.mediaAt };
   }
 
   /** What is known about the path, for the pacer. @param {number} now */

@@ -9,7 +9,7 @@
  * A sign is, on the way out, what says that packets arrive over there; on the way in, any packet.
  */
 
-/** @typedef {'measuring' | 'alive' | 'doubt' | 'lost'} Verdict */
+/** @typedef {'measuring' | 'alive' | 'faint' | 'doubt' | 'lost'} Verdict faint: pings get lost */
 
 /**
  * What is known of the path.
@@ -24,6 +24,7 @@ export const MEASURE_SIGNS = 3;
 /** ms of silence before a path is called lost: a delay that grew must not be taken for that. */
 export const LOST_AFTER = 1500;
 
+const FAINT = 3; // unanswered pings in a row that are no accident
 const UNKNOWN_RTT = 500; // ms
 const LATE = 50; // ms, and four times its spread, that an answer may take longer than a round trip
 const DOUBT_CHANCE = 0.002; // that loss alone explains the silence, below which there is doubt
@@ -69,6 +70,8 @@ class Way {
       this.verdict = 'lost';
     } else if (this.verdict !== 'lost' && Math.max(share, DOUBT_LOSS) ** silent < DOUBT_CHANCE) {
       this.verdict = 'doubt';
+    } else if (this.verdict === 'alive' && silent >= FAINT) {
+      this.verdict = 'faint';
     }
   }
 }
@@ -77,7 +80,7 @@ export class Signs {
   #up = new Way();
   #down = new Way();
   /** When pings were sent that nothing answered, the oldest first. @type {number[]} */ #open = [];
-  // The last two looks. What came while this program stood still is handled after the first look that follows.
+  // The last two looks. What came while this program stood still is handled after the first that follows.
   #look = { now: -Infinity, before: -Infinity };
 
   /** @returns {Verdict} whether what we send arrives */

@@ -98,12 +98,18 @@ export class Session {
 
   /** Notes that a packet came. @param {number} counter @param {Carrier} carrier @param {number} now */
   #heard(counter, carrier, now) {
-    if (this.#unheard === carrier) {
+    if (this.#unheard === carrier || this.#live.down === 'lost') { // of an outage no share of loss is told
       this.#send.traffic.moved(this.#recv, counter + 1, now);
       this.#unheard = null;
     }
     if (this.#send.carrier === carrier) this.#live.heard(now); // another one says nothing of the way in use
     this.#send.traffic.heard(this.#recv, now);
+  }
+
+  /** Notes a sign that what we send arrives. @param {number} now */
+  #arrived(now) {
+    if (this.#live.up === 'lost') this.#send.stats.resetLoss(this.#send.packets);
+    this.#live.progress(now);
   }
 
   /** @param {wire.Frame} frame @param {number} now @param {number} packet its counter */
@@ -130,7 +136,7 @@ export class Session {
       case 'urgentAck': {
         const done = this.#urgentOut.ack(frame, now);
         this.#sendDue(now);
-        this.#live.progress(now);
+        this.#arrived(now);
         this.#callAll(done, true);
         break;
       }
@@ -177,14 +183,14 @@ export class Session {
       this.#send.stats.roundTrip(now - at);
       this.#urgentOut.pace.pong(now, kind, now - at);
     }
-    this.#live.progress(now);
+    this.#arrived(now);
   }
 
   /** Takes the relay's report. @param {wire.Report} report @param {number} now */
   #reported(report, now) {
     if (this.#send.report(report, now)) {
       this.#urgentOut.pace.alone(now, this.#send.stats.sampled, this.#send.stats.sample);
-      this.#live.progress(now);
+      this.#arrived(now);
     }
   }
 
@@ -306,7 +312,8 @@ export class Session {
     const report = this.#recv.eliciting ? this.#recv.dueAt + REPORT_SLACK : Infinity;
     const ping = this.#asks ? this.#live.pingAt(this.#send.signs, now) : Infinity;
     const soon = this.#urgentOut.size > 0 || this.#live.asking ? TICK_EVERY : IDLE_TICK;
-    return Math.max(Math.min(Math.max(Math.min(now + soon, report), now + TICK_EVERY), ping), now + LOOK_EVERY);
+    const next = Math.max(Math.min(now + soon, report), now + TICK_EVERY);
+    return Math.max(Math.min(next, ping), now + LOOK_EVERY);
   }
 
   /**
@@ -381,13 +388,16 @@ export class Session {
   }
 
   /**
-   * How good the path is: shares of packets lost (0 to 1), ms, bits a second with headers; since: of the path
-   * in use; up, down: whether anything gets through.
+   * How good the path is: shares of packets lost (0 to 1) and of how many that was measured, ms, bits a second
+   * with headers; since: of the path in use; up, down: whether anything gets through.
    */
   quality() {
     const { carrier, since, stats, traffic } = this.#send;
     return {
-      lossUp: stats.loss,
+      lossUp: stats.recent.share,
+      lossDown: traffic.lost.share,
+      measuredUp: stats.recent.measured,
+      measuredDown: traffic.lost.measured,
       rtt: stats.rtt,
       jitter: stats.jitter,
       ...traffic.rates(this.#recv, this.#clock.now()),

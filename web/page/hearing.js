@@ -39,6 +39,7 @@ import { say } from '../words/say.js';
 const GAPS = Object.freeze({ from: 0.04, until: 0.02 });
 const BAD = Object.freeze({ from: 0.45, until: 0.35 });
 const LATE = Object.freeze({ from: 800, until: 600 }); // ms of the round trip: people talk into each other
+const SURE = 30; // packets: a share that was measured of fewer is not believed to the full
 const BETTER_AFTER = 2000; // ms that it must have been better
 
 const worse = /** @type {const} */ (['well', 'late', 'gaps', 'bad']); // the best first
@@ -58,21 +59,23 @@ export class PathLevel {
 
   /**
    * Takes what is known of the path now.
-   * @param {Verdict} verdict @param {number} loss @param {number} rtt @param {number} now ms, monotonic
+   * @param {Verdict} verdict @param {number} share of packets lost @param {number} measured of so many
+   * @param {number} rtt ms @param {number} now ms, monotonic
    */
-  update(verdict, loss, rtt, now) {
+  update(verdict, share, measured, rtt, now) {
     if (verdict === 'measuring') {
       // Else it moved from a path that was well.
       if (this.level !== 'well' && this.level !== 'late') this.reset();
       return;
     }
-    if (verdict !== 'alive') {
+    if (verdict === 'doubt' || verdict === 'lost') {
       this.level = verdict;
       this.#measured = 'gaps'; // if it lives again, there was one
       this.#better = null;
       return;
     }
-    this.#measure(this.#of(loss, rtt), now);
+    const loss = share * Math.min(1, measured / SURE);
+    this.#measure(this.#of(verdict === 'faint' ? Math.max(loss, GAPS.from) : loss, rtt), now);
     this.level = this.#measured;
   }
 

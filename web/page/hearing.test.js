@@ -41,7 +41,7 @@ test('loss is worse at once, and better after a while, without a flicker', () =>
   const feed = (ms, loss, verdict = 'alive', rtt = 50) => {
     for (const end = (path.at ?? 0) + ms; (path.at ?? 0) < end; ) {
       path.at = (path.at ?? 0) + 500;
-      path.update(verdict, typeof loss === 'function' ? loss() : loss, rtt, path.at);
+      path.update(verdict, typeof loss === 'function' ? loss() : loss, 100, rtt, path.at);
       if (told.at(-1) !== path.level) told.push(path.level);
     }
     return told.splice(0);

@@ -161,9 +161,10 @@ export class RoomModel {
     this.quality = quality;
     if (this.state !== 'joined') return ['quality'];
     const { up = 'measuring', down = 'measuring', lossUp, lossDown, rtt } = quality;
+    const { measuredUp = Infinity, measuredDown = Infinity } = quality;
     const before = heardOf(this);
-    this.#up.update(up, lossUp || 0, rtt || 0, now);
-    this.#down.update(down, lossDown || 0, rtt || 0, now);
+    this.#up.update(up, lossUp || 0, measuredUp, rtt || 0, now);
+    this.#down.update(down, lossDown || 0, measuredDown, rtt || 0, now);
     return before === heardOf(this) ? ['quality'] : ['quality', 'control', 'levels'];
   }
 
