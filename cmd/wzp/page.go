@@ -204,7 +204,11 @@ func (p *relayPage) handler(ctx context.Context) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == web.ConnectPath {
 			if err := p.refresh(ctx); err != nil {
-				http.Error(w, oneLine(err), http.StatusBadGateway)
+				status := http.StatusBadGateway
+				if errors.As(err, new(*identity.RelayKeyChangedError)) {
+					status = http.StatusConflict // the page says so, too
+				}
+				http.Error(w, oneLine(err), status)
 				return
 			}
 		}

@@ -152,13 +152,13 @@ func TestPage(t *testing.T) {
 		t.Errorf("a moment after the relay was asked: %d %q", status, text)
 	}
 	p.expire(0)
-	if status, text := getText(t, address+web.ConnectPath); status != 502 ||
+	if status, text := getText(t, address+web.ConnectPath); status != 409 ||
 		!strings.Contains(text, "another key") {
 		t.Errorf("another relay in its place: %d %q", status, text)
 	}
 	p.expire(-connectStale) // what is in memory is new enough, but somebody poses as the relay
 	p.expire(connectFresh)
-	if status, text := getText(t, address+web.ConnectPath); status != 502 ||
+	if status, text := getText(t, address+web.ConnectPath); status != 409 ||
 		!strings.Contains(text, "another key") {
 		t.Errorf("another relay in its place of a moment ago: %d %q", status, text)
 	}

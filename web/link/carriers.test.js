@@ -183,6 +183,10 @@ test('fetching connect.json is bounded in size and time', async () => {
   await assert.rejects(fetchPlace('https://r.example/', { clock, fetch: fetch('', 404) }), {
     code: 'connect',
   });
+  const changed = 'relay r has another key than before: known 1, now 2';
+  await assert.rejects(fetchPlace('https://r.example/', { clock, fetch: fetch(changed, 409) }), {
+    code: 'relay_key', message: changed, final: true,
+  });
   const hangs = (_url, { signal }) =>
     new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
   const late = assert.rejects(fetchPlace('https://r.example/', { clock, fetch: hangs }), { code: 'connect' });

@@ -23,7 +23,7 @@ export function endedScreen(error, { again, door }) {
     what !== '' && h('p', {}, what),
     error && error.text !== '' && details(known, error.text),
     h('div', { class: 'buttons' },
-      makeButton('primary large', again, say('ended.again')),
+      error?.code !== 'relay_key' && makeButton('primary large', again, say('ended.again')),
       makeButton('large', door, say('ended.door'))));
 }
 
