@@ -15,7 +15,11 @@ func TestFirefox(t *testing.T) {
 		t.Run(carrier, func(t *testing.T) {
 			t.Parallel()
 			r := start(t)
-			p := openFirefox(t, r.page+"room", look{before: watchTalk})
+			how := look{before: watchTalk}
+			if carrier == "websocket" { // in a private window, where browsers keep less
+				how.flags = []string{`"browser.privatebrowsing.autostart", true`}
+			}
+			p := openFirefox(t, r.page+"room", how)
 			talkWith(t, r, carrier, p)
 			if carrier != "webtransport" {
 				return
@@ -106,6 +110,7 @@ func (p *page) reload() {
 // muteIsSilence mutes a page that was talking: nothing more leaves it.
 func (p *page) muteIsSilence(r *relay) {
 	p.t.Helper()
+	listener := join(p.t, r.addr, "room", "--in", "none", "--out", "none")
 	p.until("transmitting", "document.documentElement.dataset.transmitting === 'true'", patience)
 	p.key(input.KeyRawDown, "m", "KeyM", false)
 	p.key(input.KeyUp, "m", "KeyM", false)
@@ -115,4 +120,5 @@ func (p *page) muteIsSilence(r *relay) {
 	if sent := r.metric("media_in_packets_total") - before; sent != 0 {
 		p.t.Errorf("%v packets left the page while it was muted", sent)
 	}
+	listener.leave()
 }

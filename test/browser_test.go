@@ -192,8 +192,8 @@ func (c *chromium) run(actions ...chromedp.Action) error {
 }
 
 func (c *chromium) evaluate(script string, result any) error {
-	await := func(params *runtime.EvaluateParams) *runtime.EvaluateParams { return params.WithAwaitPromise(true) }
-	return c.run(chromedp.Evaluate(script, result, await))
+	type params = runtime.EvaluateParams
+	return c.run(chromedp.Evaluate(script, result, func(p *params) *params { return p.WithAwaitPromise(true) }))
 }
 
 func (c *chromium) stroke(kind input.KeyType, key, code string, repeat bool) error {

@@ -159,8 +159,8 @@ func TestPageRelayKey(t *testing.T) {
 	p.join()
 }
 
-// TestPageLacksKey: in a room whose people have its key, a link without it says so and nothing else, and takes
-// the key.
+// TestPageLacksKey: in a room whose people have its key, a link without it says so and nothing else, and
+// takes the key.
 func TestPageLacksKey(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)

@@ -16,25 +16,18 @@ import (
 
 	"github.com/chromedp/cdproto/input"
 	"github.com/coder/websocket"
-
-	"github.com/wzp-voice/wzp/internal/audio"
 )
 
-// firefox drives a tab of a real Firefox by WebDriver BiDi, which that speaks itself. Nothing of its sound is
-// faked:
-//
-//	beeps ──> sink "mouth" ── its monitor, as source "voice" ──> page ──> relay ──> page or wzp join
-//	                                                              '──> sink "desk" ── its monitor ──> played
+// firefox drives a tab of a real Firefox by WebDriver BiDi, which that speaks itself.
 type firefox struct {
+	soundCard
 	conn *websocket.Conn
 	tab  string // its browsing context
-	dir  string // of its profile and its sound server
 
 	mu      sync.Mutex // guards all below
 	last    int        // number of the last command
 	waiting map[int]chan bidiMessage
 	console []string
-	heard   []float32
 	err     error // why nothing more is answered
 }
 
@@ -66,17 +59,10 @@ user_pref("dom.ipc.processPrelaunch.enabled", false);
 user_pref("fission.autostart", false);
 `
 
-// voice is what a sound server needs besides a loudspeaker: a microphone that hears what "mouth" plays.
-var voice = []string{
-	"-L", "module-null-sink sink_name=mouth rate=48000 channels=1",
-	"-L", "module-remap-source master=mouth.monitor source_name=voice source_properties=device.description=Voice",
-}
-
 // openFirefox opens a page in a Firefox of its own, with a sound server of its own.
 func openFirefox(t *testing.T, address string, how look) *page {
 	t.Helper()
-	dir := t.TempDir()
-	f := &firefox{dir: dir, waiting: make(map[int]chan bidiMessage)}
+	f := &firefox{soundCard: soundCard{dir: t.TempDir()}, waiting: make(map[int]chan bidiMessage)}
 	if !how.mute {
 		f.plugIn(t)
 	}
@@ -95,7 +81,7 @@ func openFirefox(t *testing.T, address string, how look) *page {
 // start runs the browser, and attaches to its tab.
 func (f *firefox) start(t *testing.T, how look) {
 	t.Helper()
-	dir, profile := f.dir, filepath.Join(f.dir, "profile")
+	profile := filepath.Join(f.dir, "profile")
 	if err := os.Mkdir(profile, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -111,8 +97,7 @@ func (f *firefox) start(t *testing.T, how look) {
 		name = "firefox"
 	}
 	cmd := exec.Command(name, "--headless", "--no-remote", "--profile", profile, "--remote-debugging-port", "0")
-	cmd.Env = []string{"HOME=" + dir, "XDG_RUNTIME_DIR=" + dir, "TMPDIR=" + dir, "PULSE_SERVER=unix:" + filepath.Join(dir, "native"),
-		"PATH=" + os.Getenv("PATH"), "MOZ_CRASHREPORTER_DISABLE=1"}
+	cmd.Env = append(f.environment(), "MOZ_CRASHREPORTER_DISABLE=1")
 	p := launch(t, cmd)
 	const says = "WebDriver BiDi listening on "
 	listens := func(line string) bool { return strings.Contains(line, says) }
@@ -245,28 +230,41 @@ func (f *firefox) evaluate(script string, result any) error {
 	return json.Unmarshal([]byte(said.Result.Value), result)
 }
 
-// perform does one thing with the keyboard or the mouse.
-func (f *firefox) perform(source map[string]any, actions ...map[string]any) error {
-	source["actions"] = actions
+// perform does things with the keyboard or the mouse.
+func (f *firefox) perform(source map[string]any) error {
 	_, err := f.command("input.performActions", "context", f.tab, "actions", []any{source})
 	return err
 }
 
 func (f *firefox) stroke(kind input.KeyType, key, _ string, _ bool) error {
+	return f.perform(keyActions(kind, key))
+}
+
+func (f *firefox) pointer(kind input.MouseType, x, y float64) error {
+	return f.perform(mouseActions(kind, x, y))
+}
+
+// keyActions is a key going down or up, as both kinds of WebDriver say it.
+func keyActions(kind input.KeyType, key string) map[string]any {
 	what := "keyDown"
 	if kind == input.KeyUp {
 		what = "keyUp"
 	}
-	return f.perform(map[string]any{"type": "key", "id": "keys"}, map[string]any{"type": what, "value": key})
+	return map[string]any{"type": "key", "id": "keys", "actions": []any{
+		map[string]any{"type": what, "value": key},
+	}}
 }
 
-func (f *firefox) pointer(kind input.MouseType, x, y float64) error {
+// mouseActions is its left button going down or up at a place.
+func mouseActions(kind input.MouseType, x, y float64) map[string]any {
 	what := "pointerDown"
 	if kind == input.MouseReleased {
 		what = "pointerUp"
 	}
-	move := map[string]any{"type": "pointerMove", "x": math.Round(x), "y": math.Round(y)}
-	return f.perform(map[string]any{"type": "pointer", "id": "mouse"}, move, map[string]any{"type": what, "button": 0})
+	return map[string]any{"type": "pointer", "id": "mouse", "actions": []any{
+		map[string]any{"type": "pointerMove", "x": math.Round(x), "y": math.Round(y)},
+		map[string]any{"type": what, "button": 0},
+	}}
 }
 
 func (f *firefox) screenshot() ([]byte, error) {
@@ -285,62 +283,4 @@ func (f *firefox) said() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return append([]string(nil), f.console...)
-}
-
-func (f *firefox) played() ([]float32, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	heard := f.heard
-	f.heard = nil
-	return heard, nil
-}
-
-// plugIn starts the sound server, beeps into the microphone, as Chromium's fake one does, and records the
-// loudspeaker.
-func (f *firefox) plugIn(t *testing.T) {
-	t.Helper()
-	server, _ := startSoundServer(t, f.dir, voice...)
-	mouth, err := audio.OpenSpeaker(audio.Device{Server: server, Name: "mouth"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	desk, err := audio.OpenMicrophone(audio.Device{Server: server, Name: "desk.monitor"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	// What is recorded is the clock of what is said, too.
-	running.Go(func() {
-		frame := make([]float32, audio.SampleRate/50)
-		for at := 0; ; at += len(frame) {
-			n, err := desk.ReadFrame(ctx, frame)
-			if err != nil {
-				return
-			}
-			f.mu.Lock()
-			f.heard = append(f.heard, frame[:n]...)
-			f.mu.Unlock()
-			if mouth.WriteFrame(beep(at, n)) != nil {
-				return
-			}
-		}
-	})
-	t.Cleanup(func() {
-		cancel()
-		running.Wait()
-		mouth.Close()
-		desk.Close()
-	})
-}
-
-// beep returns n samples from one on: 200 ms of a tone in each second.
-func beep(at, n int) []float32 {
-	pcm := make([]float32, n)
-	for i := range pcm {
-		if second := (at + i) % audio.SampleRate; second < audio.SampleRate/5 {
-			pcm[i] = 0.3 * float32(math.Sin(2*math.Pi*440*float64(at+i)/audio.SampleRate))
-		}
-	}
-	return pcm
 }

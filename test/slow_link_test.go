@@ -36,8 +36,7 @@ type lane struct {
 }
 
 const (
-	segment     = 1460 // bytes of TCP in a packet
-	packetExtra = 40   // of IP and TCP
+	packetExtra = 40 // of IP and TCP
 )
 
 // leave takes a place in the lane for so many bytes, and returns when they have left.

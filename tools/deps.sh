@@ -17,6 +17,8 @@ command -v aplay >/dev/null || missing+=(alsa-utils)
 # The browsers that the page is tested in.
 command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium)
 command -v firefox-esr >/dev/null || command -v firefox >/dev/null || missing+=(firefox-esr)
+command -v WebKitWebDriver >/dev/null || missing+=(webkit2gtk-driver)
+command -v Xvfb >/dev/null || missing+=(xvfb)
 # The reverse proxies that docs/operations.md has blocks for.
 command -v nginx >/dev/null || missing+=(nginx-light)
 command -v caddy >/dev/null || missing+=(caddy)

@@ -64,8 +64,8 @@ func (r *Room) Name() string { return r.name }
 // ID returns this client's own member id.
 func (r *Room) ID() wire.MemberID { return r.id }
 
-// Stay names and proves this stay, so that a later one may replace it, at whichever relay: if it was not left,
-// the others see it no more as soon as they see the new one. It must be kept to oneself until then.
+// Stay names and proves this stay, so that a later one may replace it, at whichever relay: if it was not
+// left, the others see it no more as soon as they see the new one. It must be kept to oneself until then.
 func (r *Room) Stay() wire.StayProof { return r.stay }
 
 // Events returns what happens in the room, in order. The channel is closed after Ended.

@@ -28,8 +28,8 @@ const (
 // an outage of more than a minute) has the same one again, so of "joined" and "left" close to each other
 // nobody knows which one is true: then the list is fetched, which is the truth of the moment.
 //
-// Who comes back by a new entry that replaces its old one is not shown twice: the old one leaves with the news
-// of the new one, and what is still said of it contradicts nothing.
+// Who comes back by a new entry that replaces its old one is not shown twice: the old one leaves with the
+// news of the new one, and what is still said of it contradicts nothing.
 type roster struct {
 	room   string
 	relay  identity.PublicKey

@@ -65,8 +65,8 @@ func TestLeaveByHTTP(t *testing.T) {
 	})
 }
 
-// TestLeaveFlood: who sends too many requests keeps nobody else from leaving, until all together are too many;
-// then members leave as they would without.
+// TestLeaveFlood: who sends too many requests keeps nobody else from leaving, until all together are too
+// many; then members leave as they would without.
 func TestLeaveFlood(t *testing.T) {
 	inLab(t, Config{}, func(l *lab) {
 		desk := newLeaveDesk(func(*http.Request) bool { return true }, l.relay)
@@ -104,7 +104,8 @@ func TestLeaveFlood(t *testing.T) {
 	})
 }
 
-// TestLeavePath: the relay's port takes requests to leave from pages that may use it; a room may be called so.
+// TestLeavePath: the relay's port takes requests to leave from pages that may use it; a room may be called
+// so.
 func TestLeavePath(t *testing.T) {
 	r, stop := start(t, Config{HTTP: "127.0.0.1:0"})
 	defer stop()

@@ -216,7 +216,7 @@ func FuzzOrigin(f *testing.F) {
 	})
 }
 
-// TestPageAddress: invites from pages that others cannot open lead to where the operator says that the page is.
+// TestPageAddress: invites from pages that others cannot open lead to where the operator says that it is.
 func TestPageAddress(t *testing.T) {
 	for _, test := range []struct {
 		config Config

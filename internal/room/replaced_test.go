@@ -12,7 +12,8 @@ import (
 // ann is whose stays replace each other.
 var ann = identity.SeedFromBytes([32]byte{1}).Identity()
 
-// stay returns a signed entry of id's n-th stay, which replaces another one unless that is nil, and its proof.
+// stay returns a signed entry of id's n-th stay, which replaces another one unless that is nil, and its
+// proof.
 func stay(t testing.TB, id *identity.Identity, n byte, old *wire.StayProof) ([]byte, *wire.StayProof) {
 	t.Helper()
 	secret := wire.StaySecret{n}

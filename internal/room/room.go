@@ -61,8 +61,8 @@ type Rooms struct {
 	// It must not block, nor call back.
 	Soon func()
 
-	// Replaced, if set before the first Join, is called when a local member has left because another one, whose
-	// entry replaces its own, has joined. It is called within that Join, must not block, and gets the old one.
+	// Replaced, if set before the first Join, is called with a local member who has left because another one,
+	// whose entry replaces its own, has come. It is called within the other's Join, and must not block.
 	Replaced func(*Member)
 
 	// Shortages says when somebody has so much of a room that others go short: once a minute for each room at
@@ -92,7 +92,8 @@ func NewRooms(limits Limits) *Rooms {
 	}
 	short := make(chan Shortage, maxShortages)
 	return &Rooms{
-		FanOut: newOneByOne, Soon: func() {}, Replaced: func(*Member) {}, Shortages: short, short: short, limits: limits,
+		FanOut: newOneByOne, Soon: func() {}, Replaced: func(*Member) {},
+		Shortages: short, short: short, limits: limits,
 		Drops: new(drops.Counters), rooms: make(map[string]*Room), trunks: make(map[part][]Trunk),
 		send: budget.NewPool(budget.Config{Rate: limits.SendRate, Burst: roomBurst, Least: sendLeast}),
 	}

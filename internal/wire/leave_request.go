@@ -1,7 +1,7 @@
 package wire
 
-// LeaveRequest asks a relay, by other means than the session, to have a member leave. Whoever has the secret of
-// its stay may.
+// LeaveRequest asks a relay, by other means than the session, to have a member leave. Whoever has the secret
+// of its stay may.
 //
 //	room length (1) || room || entry hash (32) || stay secret (32)
 type LeaveRequest struct {

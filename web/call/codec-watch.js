@@ -28,16 +28,22 @@ export class CodecWatch {
     this.#say();
   }
 
-  /** Takes the counters of all streams, once a second. @param {Record<string, number>} stats */
-  stats({ played = 0, undecodable = 0 }) {
+  /**
+   * Takes the counters of all streams, once a second, and returns them.
+   * @param {Record<string, number>} stats
+   */
+  stats(stats) {
+    const { played = 0, undecodable = 0 } = stats;
     const failed = undecodable - this.#last.undecodable;
     const decoded = played - this.#last.played;
     this.#last = { played, undecodable };
     if (decoded > 0) this.#bad = 0;
     else if (failed >= FRAMES) this.#bad++;
-    if ((this.#bad < SECONDS) === this.#decoding) return;
-    this.#decoding = !this.#decoding;
-    this.#say();
+    if ((this.#bad < SECONDS) !== this.#decoding) {
+      this.#decoding = !this.#decoding;
+      this.#say();
+    }
+    return stats;
   }
 
   #say() {

@@ -142,7 +142,10 @@ export class NameCheck {
     this.#at.warn('names', m);
   }
 
-  /** What is known of somebody, and of who else has the name. @param {Member} m @returns {Promise<Verdict>} */
+  /**
+   * What is known of somebody, and of who else has the name.
+   * @param {Member} m @returns {Promise<Verdict>}
+   */
   async #verdict(m) {
     const folded = foldName(m.name);
     if (equal(m.identity, this.#at.identity.publicKey)) return 'same'; // another device of ours

@@ -48,7 +48,7 @@ const END_TIME = 500; // ms that the end of what is said may hold up leaving
  * @property {import('../identity/identity.js').Identity} identity
  * @property {import('../identity/known-names.js').KnownNames} names
  * @property {import('../identity/notes.js').Notes} notes
- * @property {(place: import('../link/carrier.js').Place) => Promise<void>} [checkRelay] as AttachConfig has it
+ * @property {import('../link/dial.js').AttachConfig['checkRelay']} [checkRelay]
  * @property {import('./stays.js').Stays} [stays] our own in this room; absent: none are kept
  * @property {typeof globalThis.fetch} [fetch] in the place of the browser's
  * @property {number} [roundTrip] to the relay at most, ms, if something is known
@@ -120,7 +120,9 @@ export class Room {
       levels: (at) => this.#levels(at),
       quality: () => this.#link.quality(),
       away: () => this.#link.away(),
-      stats: () => this.#stats(),
+      stats: () => this.#codec.stats({
+        sent: this.#sent, keysDropped: this.#keys?.dropped ?? 0, ...this.#streams.stats(),
+      }),
     });
     this.#names = new NameCheck({
       names, notes, identity, name, failed,
@@ -341,8 +343,7 @@ export class Room {
     const sealer = this.#keys.arm(SUITE, this.#streamsUsed++);
     const { encoder, vad } = this.#config;
     const publication = new Publication({ gated: this.#how.mode === 'open' }, {
-      encoder, sealer,
-      vad: vad?.(),
+      encoder, sealer, vad: vad?.(),
       clock: this.#clock,
       send: (kid, ctr, ciphertext) => {
         this.#sent++;
@@ -450,12 +451,6 @@ export class Room {
         relay: this.#roster?.relayOf(m),
       })),
     ];
-  }
-
-  #stats() {
-    const stats = this.#streams.stats();
-    this.#codec.stats(stats);
-    return { sent: this.#sent, keysDropped: this.#keys?.dropped ?? 0, ...stats };
   }
 
   /** @param {number} now */

@@ -10,7 +10,9 @@
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 /** @typedef {import('../wire/entry.js').StayProof} StayProof */
 /** @typedef {StayProof & {joined?: boolean}} Kept */
-/** @typedef {{get(key: string): Promise<any>, set(key: string, value: any): Promise<unknown>}} Shelf of Store */
+/**
+ * @typedef {{get(key: string): Promise<any>, set(key: string, value: any): Promise<unknown>}} Shelf of Store
+ */
 
 const MAX_KEPT = 4; // the newest; of those before them the relay will hear nothing for a minute
 

@@ -1,11 +1,11 @@
 /**
- * What the user noted of people: that they compared a key, and how loud somebody is played. As known names, it
- * is kept under keyed hashes, so that the storage alone does not tell of whom.
+ * What the user noted of people: that they compared a key, and how loud somebody is played. As known names,
+ * it is kept under keyed hashes, so that the storage alone does not tell of whom.
  *
  *     "notes" -> {hex(tag): {compared: ms since 1970} | {volume: 0 to 4}}
  *
- * What was compared is noted of a name with a key, for it was that person whose key it is; a volume of the key
- * alone, which is the tag of the empty name. Only the user makes notes, so strangers cannot fill the storage.
+ * What was compared is noted of a name with a key, for it was that person whose key it is; a volume of the
+ * key alone, which is the tag of the empty name. Only the user makes notes: strangers cannot fill the storage.
  */
 
 import { foldName } from '../names/fold.js';

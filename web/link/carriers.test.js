@@ -123,7 +123,7 @@ async function connectJson(change = {}) {
   const json = {
     relay: toHex(relay.publicKey), version: '1',
     webtransport: { port: 4433, path: '/wt', hashes: hashes.map(toHex), signature, ...change.webtransport },
-    websocket: '/ws',
+    websocket: '/ws', leave: 'leave',
     ...change.top,
   };
   return { relay, text: JSON.stringify(json) };
@@ -135,15 +135,19 @@ test('connect.json says where', async () => {
   assert.equal(place.webtransport.url, 'https://relay.example:4433/wt');
   assert.equal(place.webtransport.hashes.length, 2);
   assert.equal(place.websocket, 'wss://relay.example:8443/ws');
+  assert.equal(place.leave, 'https://relay.example:8443/leave');
   assert.equal(
     (await parsePlace(text, 'http://localhost:8080/connect.json', null)).websocket, 'ws://localhost:8080/ws',
   );
   const urls = await connectJson({
     webtransport: { port: undefined, path: undefined, url: 'https://b.example/wt' },
-    top: { websocket: 'wss://c.example/ws' },
+    top: { websocket: 'wss://c.example/ws', leave: 'https://d.example/leave' },
   });
   const other = await parsePlace(urls.text, 'https://a.example/connect.json', null);
   assert.deepEqual([other.webtransport.url, other.websocket], ['https://b.example/wt', 'wss://c.example/ws']);
+  assert.equal(other.leave, 'https://d.example/leave');
+  const without = await connectJson({ top: { leave: undefined } });
+  assert.equal((await parsePlace(without.text, 'https://a.example/connect.json', null)).leave, null);
 });
 
 test('connect.json that is wrong is refused', async () => {
@@ -155,7 +159,7 @@ test('connect.json that is wrong is refused', async () => {
   await assert.rejects(parsePlace(forged.text, base, null), { code: 'signature' });
   for (const change of [
     { top: { relay: 'xx' } }, { top: { relay: undefined } }, { top: { websocket: 'javascript:alert(1)' } },
-    { top: { websocket: 5 } }, { top: { webtransport: null } },
+    { top: { websocket: 5 } }, { top: { leave: 'javascript:alert(1)' } }, { top: { webtransport: null } },
     { top: { webtransport: undefined, websocket: undefined } }, { webtransport: { hashes: [] } },
     { webtransport: { hashes: new Array(9).fill('11'.repeat(32)) } }, { webtransport: { signature: '00' } },
     { webtransport: { port: 0 } }, { webtransport: { port: '4433' } },

@@ -348,7 +348,8 @@ export class Client {
     let told = false;
     const limit = deadline(this.#clock, LEAVE_TIME);
     const done = (/** @type {boolean} */ acked) => {
-      told = acked || this.#session?.over === true; // for its answer is the session's end
+      // Its answer may be the session's end; when the time is up we end it ourselves.
+      told ||= acked || (this.#session?.over === true && !limit.signal.aborted);
       limit.abort();
     };
     if (this.#session?.sendUrgent(LEAVE, new Uint8Array(0), done)) await aborted(limit.signal);

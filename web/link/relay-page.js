@@ -3,8 +3,8 @@
 const MAX_URL = 2048; // characters
 
 /**
- * The address of the relay's own page, '' if there is none that could be given to others. It is a hint: what is
- * wrong with it is as if it were not there.
+ * The address of the relay's own page, '' if there is none that could be given to others. It is a hint: what
+ * is wrong with it is as if it were not there.
  * @param {unknown} v @returns {string}
  */
 export function pageOf(v) {

@@ -25,6 +25,7 @@ export function talkersText(key, [name, ...others]) {
 /** A live region, and what waits to be said in it. */
 export class Announcer {
   element = h('div', { class: 'unseen', role: 'status', 'aria-live': 'polite' });
+  /** @type {Element | null} */ #home = null;
   /** @type {Set<string>} */ #came = new Set();
   /** @type {Set<string>} */ #went = new Set();
   /** @type {string[]} */ #talking = [];
@@ -32,6 +33,12 @@ export class Announcer {
   #state = '';
   #at = -Infinity;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #timer;
+
+  /** @param {Element} home where it lives while no sheet is open */
+  live(home) {
+    this.#home = home;
+    home.append(this.element);
+  }
 
   /** @param {string[]} came @param {string[]} went names */
   people(came, went) {
@@ -78,6 +85,13 @@ export class Announcer {
     this.#went.clear();
     if (sentences.length === 0) return;
     this.#at = performance.now();
-    this.element.textContent = sentences.join('. ') + '.';
+    this.#tell(sentences.join('. ') + '.');
+  }
+
+  /** What is under a sheet is not read: then it is said in the sheet. @param {string} text */
+  #tell(text) {
+    const place = document.querySelector('dialog[open]') ?? this.#home;
+    if (place && this.element.parentElement !== place) place.append(this.element);
+    setTimeout(() => (this.element.textContent = text), 50); // once it is seen that it is a live region
   }
 }

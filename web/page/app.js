@@ -95,8 +95,13 @@ export class App {
     const address = takeAddress();
     const stay = this.#stay;
     if (stay && address.secret === '') {
+      const sheet = openSheet();
       if (isCall(history.state)) return;
-      if (openSheet()?.name !== 'leave') return this.#askToLeave();
+      if (!sheet) return this.#askToLeave();
+      if (sheet.name !== 'leave') { // phones go back to close it
+        sheet.close();
+        return history.pushState(inCall, '', roomPath(stay.model.room));
+      }
     }
     stay?.leave();
     void this.open(address);
@@ -187,8 +192,9 @@ export class App {
   /** What a stay needs. It is loaded while people type. */
   async #loadParts() {
     const { room, engine, worklet } = this.#world.parts;
-    void Promise.all([room.load(), this.#world.allWords()]).then(([modules]) => this.#loaded(modules), () => {});
-    return Promise.all([room.load(), engine.load(), worklet.load(), this.#world.allWords()]);
+    const words = this.#world.allWords();
+    Promise.all([room.load(), words]).then(([modules]) => this.#loaded(modules), () => {});
+    return Promise.all([room.load(), engine.load(), worklet.load(), words]);
   }
 
   /** @param {typeof import('./room.js')} modules */
@@ -263,6 +269,7 @@ export class App {
       engine, devices,
       ready: () => identity.ensure(),
       sounds: () => prefs.get('sounds'),
+      talkKey: () => ({ code: prefs.get('talkKey'), label: prefs.get('talkKeyLabel') }),
       changed: (parts) => this.#changed(stay, parts),
       people: (came, went) => this.#view?.news(came, went),
     });
@@ -303,7 +310,7 @@ export class App {
     if (parts.includes('sound')) this.#soundBar(model.sound);
   }
 
-  /** How the user talks: so they do when they join again. @param {import('./room-model.js').RoomModel} model */
+  /** So the user talks when they join again. @param {import('./room-model.js').RoomModel} model */
   #remember({ mode, muted }) {
     const { prefs } = this.#world;
     prefs.set('mode', mode);

@@ -1,7 +1,7 @@
 /**
  * Which tabs have a call. One microphone is in one room over all tabs of a profile, unless the user says
- * otherwise. Each call holds a lock whose name says which room it is of; who joins steals those of the others,
- * whose calls end then. They do so one after the other, so that two that join at once do not end each other.
+ * otherwise. Each call holds a lock whose name says which room it is of; who joins steals those of the
+ * others, whose calls end then: one after the other, so that two that join at once do not end each other.
  *
  *     lock "wzp call {id} {room}" ── stolen ──> the call ends, and its tab says so
  *     channel "wzp call" ── "something changed" ──> the doors of other tabs look again
@@ -12,7 +12,10 @@ import { roomKey } from './address.js';
 export const prefix = 'wzp call ';
 export const change = 'wzp call';
 
-/** A call in another tab; `here`: of the room that was asked for. @typedef {{room: string, here: boolean}} Call */
+/**
+ * A call in another tab; `here`: of the room that was asked for.
+ * @typedef {{room: string, here: boolean}} Call
+ */
 
 /** @param {string} room of the address, '' for none @returns {Promise<Call[]>} of other tabs */
 export async function callsElsewhere(room) {

@@ -10,7 +10,7 @@ import { say } from '../words/say.js';
 
 /** @param {RoomModel} model @param {() => void} closed */
 export function openConnection(model, closed) {
-  const sheet = new Sheet(say('connection.title'), { name: 'connection', closed });
+  const sheet = new Sheet(say('connection.title'), { name: 'connection', closed, text: true });
   const answers = h('div', { class: 'answers' });
   const table = h('dl', { class: 'numbers' });
   const why = h('p', { class: 'hint' });

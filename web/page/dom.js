@@ -71,12 +71,14 @@ export function fill(parent, ...children) {
 }
 
 /** What takes the focus by itself. */
-const focusable = 'button:enabled, a[href], input:enabled, select:enabled, textarea:enabled, summary, [tabindex]';
+const focusable =
+  'button:enabled, a[href], input:enabled, select:enabled, textarea:enabled, summary, [tabindex]';
 
 /**
- * Changes what an element holds. If the focus was in it and is lost by that, whoever uses a keyboard or a screen
- * reader goes on with the first thing in it that can be focused, or with `other`, not at the top of the page.
- * @param {Element} element @param {() => void} change @param {() => Element | null | undefined | void} [other]
+ * Changes what an element holds. If the focus was in it and is lost by that, whoever uses a keyboard or a
+ * screen reader goes on with the first thing in it that can be focused, or with `other`, not at the top.
+ * @param {Element} element @param {() => void} change
+ * @param {() => Element | null | undefined | void} [other]
  */
 export function keepFocus(element, change, other) {
   const focused = element.contains(document.activeElement);

@@ -57,7 +57,7 @@ export class DoorInvite {
     const what = locked ? 'door.privateRoom' : this.lacksKey ? 'door.lacksKey' : 'door.publicRoom';
     setAttribute(this.#lock, 'data-private', locked);
     fill(this.#lock, icon(locked ? 'lock' : this.lacksKey ? 'key' : 'unlock'), h('span', {}, say(what)));
-    const link = (/** @type {string} */ text, /** @type {() => void} */ onclick, /** @type {string} */ part) =>
+    const link = (/** @type {string} */ part, /** @type {string} */ text, /** @type {() => void} */ onclick) =>
       h('button', { type: 'button', class: 'link', 'data-part': part, onclick }, text);
     const pastes = !locked && (this.lacksKey || this.#asked);
     if (pastes) void this.#showPaste();
@@ -67,8 +67,8 @@ export class DoorInvite {
         icon('warning'), h('span', {}, say(kept && locked ? 'door.badSecretKept' : 'door.badSecret'))),
       this.two && this.#choice(),
       this.#forgotten !== '' && this.#undo(),
-      !this.two && this.secret !== '' && link(say('door.forget'), () => this.#forget(), 'forget'),
-      !locked && !this.lacksKey && !this.#asked && link(say('door.haveInvite'), () => this.#ask(), 'have'),
+      !this.two && this.secret !== '' && link('forget', say('door.forget'), () => this.#forget()),
+      !locked && !this.lacksKey && !this.#asked && link('have', say('door.haveInvite'), () => this.#ask()),
       pastes && this.#paste));
   }
 
@@ -114,7 +114,9 @@ export class DoorInvite {
         this.#changed();
       };
       return h('label', { class: 'invite-choice' },
-        h('input', { type: 'radio', name: 'invite', value: which, checked: this.secret === secret, onchange }),
+        h('input', {
+          type: 'radio', name: 'invite', value: which, checked: this.secret === secret, onchange,
+        }),
         h('span', {}, say(`door.${which}Invite`),
           h('span', { class: 'hint' }, say(`door.${which}InviteHint`))));
     };

@@ -31,8 +31,8 @@ import { say } from '../words/say.js';
  */
 
 /**
- * `replaces`: the user chose this secret over the kept one, which is given up once they are in; `relayKey`: the
- * other key of the relay, which they accepted; `both`: calls of other rooms go on in their tabs.
+ * `replaces`: the user chose this secret over the kept one, which is given up once they are in; `relayKey`:
+ * the other key of the relay, which they accepted; `both`: calls of other rooms go on in their tabs.
  * @typedef {{room: string, name: string, secret: string, replaces?: boolean, relayKey?: string, muted: boolean, both: boolean, microphone:
  *   import('./devices.js').Microphone | null}} Wish
  */
@@ -172,7 +172,8 @@ export class Door {
       this.#arm();
     };
     return h('div', { class: 'switch', 'data-note': 'muted' },
-      h('div', {}, h('label', { for: box.id }, say('door.muted')), muted && smallPrint(say('door.wereMuted'))),
+      h('div', {}, h('label', { for: box.id }, say('door.muted')),
+        muted && smallPrint(say('door.wereMuted'))),
       box);
   }
 
@@ -228,7 +229,8 @@ export class Door {
     this.#room.fault(roomWords(asked));
     const name = this.#checkedName();
     if (asked.fault) return this.#room.input.focus();
-    if (name !== null) this.#go({ room: asked.room, name, secret, replaces: secret !== '' && this.#invite.replaces });
+    const replaces = secret !== '' && this.#invite.replaces;
+    if (name !== null) this.#go({ room: asked.room, name, secret, replaces });
   }
 
   /** @returns {string | null} null if there is none: the field says so */

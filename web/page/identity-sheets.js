@@ -64,8 +64,8 @@ export function openImport(identity, inCall, closed) {
       return;
     }
     input.value = '';
-    keepFocus(sheet.body,
-      () => fill(sheet.body, done(say('identity.importDone')), inCall && smallPrint(say('identity.importInCall'))),
+    const inThisCall = inCall && smallPrint(say('identity.importInCall'));
+    keepFocus(sheet.body, () => fill(sheet.body, done(say('identity.importDone')), inThisCall),
       () => sheet.heading);
   } },
   h('p', { class: 'note danger' }, say('identity.importWarning')),

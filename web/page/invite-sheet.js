@@ -12,8 +12,8 @@ import { say } from '../words/say.js';
 const quiet = 4; // modules around the code that stay light
 
 /**
- * @param {{room: string, secret: string, page: string}} where page: the relay's own, for where this page is one
- *   that nobody else can open
+ * @param {{room: string, secret: string, page: string}} where page: the relay's own, for where this page is
+ *   one that nobody else can open
  * @param {() => void} closed
  */
 export function openInvite({ room, secret, page }, closed) {
@@ -24,7 +24,7 @@ export function openInvite({ room, secret, page }, closed) {
   if (secret) sheet.body.append(smallPrint(say('invite.caution')));
 }
 
-/** A field with what can be given to others. @param {string} name @param {string} label @param {string} value */
+/** What can be given to others. @param {string} name @param {string} label @param {string} value */
 function shownField(name, label, value) {
   const field = h('input', {
     type: 'text', id: 'invite-' + name, readOnly: true, value, dir: 'ltr', onfocus: () => field.select(),
@@ -51,7 +51,8 @@ function withoutLink(room, secret) {
   const parts = [h('p', {}, say(secret ? 'invite.localSecret' : 'invite.local')),
     shownField('room', say('invite.room'), room)];
   if (!secret) return parts;
-  return [...parts, shownField('key', say('invite.key'), secret), copyButton(say('invite.copyKey'), () => secret)];
+  const copy = copyButton(say('invite.copyKey'), () => secret);
+  return [...parts, shownField('key', say('invite.key'), secret), copy];
 }
 
 /** @param {string} text @returns {SVGSVGElement} dark on light in either theme, as readers want it */

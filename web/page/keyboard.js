@@ -2,11 +2,12 @@
 
 import { h } from './dom.js';
 import { Sheet, openSheet } from './sheet.js';
+import { letterOf } from './talk-key.js';
 import { say } from '../words/say.js';
 
 /**
  * @typedef {object} Actions
- * @property {(down: boolean) => void} space
+ * @property {(down: boolean) => void} talk
  * @property {() => void} mute
  * @property {() => void} mode
  * @property {() => void} invite
@@ -20,18 +21,26 @@ const text =
 /** What the space bar does something to by itself. */
 const active = 'button, a[href], summary, input:not([type=radio]:checked), select';
 
-/** Listens until it is closed. */
+/** Listens until it is closed. In a sheet, only the keys of one's own voice work. */
 export class Keyboard {
   #actions;
+  #talkKey;
   #stop = new AbortController();
-  #spaceDown = false;
+  #held = ''; // the code of the key that talks now
 
-  /** @param {Actions} actions */
-  constructor(actions) {
+  /**
+   * @param {Actions} actions
+   * @param {() => string} talkKey the code of the key that talks, besides the space bar; '' if there is none
+   */
+  constructor(actions, talkKey) {
     this.#actions = actions;
+    this.#talkKey = talkKey;
     const { signal } = this.#stop;
     document.addEventListener('keydown', (event) => this.#down(event), { signal });
     document.addEventListener('keyup', (event) => this.#up(event), { signal });
+    // Nobody tells the page that a key went up elsewhere.
+    window.addEventListener('blur', () => this.#release(), { signal });
+    document.addEventListener('visibilitychange', () => document.hidden && this.#release(), { signal });
   }
 
   close() {
@@ -40,19 +49,16 @@ export class Keyboard {
 
   /** @param {KeyboardEvent} event */
   #down(event) {
-    if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing || openSheet()) return;
+    if (event.metaKey) this.#release(); // macOS tells of no key that goes up meanwhile
+    if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
     const target = event.target instanceof Element ? event.target : document.body;
     if (target.matches(text)) return;
-    if (event.code === 'Space') return this.#space(event, target);
+    if (event.code === 'Space' || event.code === this.#talkKey()) return this.#talk(event, target);
     if (event.repeat) return;
     const { mute, mode, invite, people, keys } = this.#actions;
     /** @type {Record<string, () => void>} */
-    const actions = { m: mute, r: mode, i: invite, p: people, '?': keys };
-    // By letter, so that it is the key with that letter; by place where the keyboard has other letters.
-    const key =
-      event.key.length === 1 && event.key < '\x7f'
-        ? event.key.toLowerCase()
-        : event.code.replace('Key', '').toLowerCase();
+    const actions = openSheet() ? { m: mute } : { m: mute, r: mode, i: invite, p: people, '?': keys };
+    const key = letterOf(event.key, event.code);
     const action = Object.hasOwn(actions, key) ? actions[key] : undefined;
     if (!action) return;
     event.preventDefault();
@@ -60,30 +66,41 @@ export class Keyboard {
   }
 
   /** @param {KeyboardEvent} event @param {Element} target */
-  #space(event, target) {
+  #talk(event, target) {
     // Who came to a button by keyboard means that button; who clicked one and presses space wants to talk.
-    if (target.matches(active) && target.matches(':focus-visible') && !target.matches('.talk')) return;
+    const meant = target.matches(active) && target.matches(':focus-visible') && !target.matches('.talk');
+    if (event.code === 'Space' && meant) return;
     event.preventDefault(); // no scrolling, no click
-    if (event.repeat || this.#spaceDown) return;
-    this.#spaceDown = true;
-    this.#actions.space(true);
+    if (event.repeat || this.#held !== '') return;
+    this.#held = event.code;
+    this.#actions.talk(true);
   }
 
   /** @param {KeyboardEvent} event */
   #up(event) {
-    if (event.code !== 'Space' || !this.#spaceDown) return;
-    this.#spaceDown = false;
+    if (event.code !== this.#held) return;
     event.preventDefault();
-    this.#actions.space(false);
+    this.#release();
+  }
+
+  #release() {
+    if (this.#held === '') return;
+    this.#held = '';
+    this.#actions.talk(false);
   }
 }
 
-/** The sheet that lists them. @param {() => void} closed */
-export function openKeys(closed) {
-  const sheet = new Sheet(say('keys.title'), { name: 'keys', closed });
+/**
+ * The sheet that lists them.
+ * @param {string} talkKey what is written on the chosen one, '' if there is none @param {() => void} closed
+ */
+export function openKeys(talkKey, closed) {
+  const space = say('keys.space');
+  const sheet = new Sheet(say('keys.title'), { name: 'keys', closed, text: true });
+  const talk = talkKey ? say('keys.talkKeys', { space, key: talkKey }) : space;
   /** @type {[string, import('../words/say.js').Key][]} */ const list = [
-    [say('keys.space'), 'keys.talk'], ['M', 'keys.mute'], ['R', 'keys.mode'], ['I', 'keys.invite'],
-    ['P', 'keys.people'], [say('keys.escape'), 'keys.close'], ['?', 'keys.list'],
+    [talk, 'keys.talk'], ['M', 'keys.mute'], ['R', 'keys.mode'], ['I', 'keys.invite'], ['P', 'keys.people'],
+    [say('keys.escape'), 'keys.close'], ['?', 'keys.list'],
   ];
   sheet.body.append(h('dl', { class: 'numbers' },
     ...list.map(([key, does]) => h('div', {}, h('dt', {}, h('kbd', {}, key)), h('dd', {}, say(does))))));

@@ -27,6 +27,11 @@ export function nameOf({ name, fingerprint }) {
   return fingerprint.slice(0, 9) || say('person.noName');
 }
 
+/** The others who talk now, who began first. @param {RoomModel} model @returns {string[]} */
+export function talkerNames(model) {
+  return model.talkers().flatMap((id) => model.members.get(id) ?? []).map(nameOf);
+}
+
 /**
  * Who gets a row: at most maxRows, and whoever talks is among them.
  * @param {RoomModel} model @returns {Member[]} in the order of the model
@@ -77,9 +82,9 @@ class Row {
 
   /** @param {string} id @param {(id: string) => void} open */
   constructor(id, open) {
-    const props = { type: 'button', class: 'person-button', 'aria-haspopup': 'dialog', onclick: () => open(id) };
+    const opens = { 'aria-haspopup': 'dialog', onclick: () => open(id) };
     const name = h('span', { class: 'name' }, this.#name, this.#compared);
-    const button = h('button', props, this.#face,
+    const button = h('button', { type: 'button', class: 'person-button', ...opens }, this.#face,
       h('span', { class: 'who' }, name, this.#note), this.#sign, this.#state);
     this.element = h('li', { class: 'person', 'data-member': id, 'data-talking': false }, button);
   }
@@ -205,8 +210,8 @@ export class MemberRows {
 }
 
 /**
- * Puts the rows into this order, moving only those that are elsewhere. Focus stays where it is, also when it is in
- * a row that moves.
+ * Puts the rows into this order, moving only those that are elsewhere. Focus stays where it is, also when it
+ * is in a row that moves.
  * @param {Element} list @param {Element[]} rows
  */
 function arrange(list, rows) {

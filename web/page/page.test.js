@@ -5,6 +5,9 @@ import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
 import { test } from 'node:test';
 
+import { FakeDevices, FakeEngine } from './fake-engine.test.js';
+import { Stay } from './stay.js';
+import { canTalk } from './talk-key.js';
 import { draw } from './identicon.js';
 import { loudness } from './level-bar.js';
 import {
@@ -137,6 +140,18 @@ test('a picture of a fingerprint is mirrored, stays in its box and differs by fi
   assert.ok(draw('').cells.every((path) => !path.includes('NaN')));
 });
 
+test('a key that means something else cannot be held to talk, whatever the keyboard has on it', () => {
+  for (const [code, key, can] of [
+    ['KeyV', 'v', true], ['F8', 'F8', true], ['Numpad0', '0', true], ['Backquote', '`', true], ['KeyV', 'м', true],
+    ['KeyM', 'm', false], ['Semicolon', 'm', false], ['KeyM', 'ь', false], ['Slash', '?', false],
+    ['Tab', 'Tab', false], ['Enter', 'Enter', false], ['Escape', 'Escape', false], ['F5', 'F5', false],
+    ['ControlLeft', 'Control', false], ['ArrowUp', 'ArrowUp', false], ['NumpadEnter', 'Enter', false],
+    ['F21', 'F21', true], ['', 'Process', false],
+  ]) {
+    assert.equal(canTalk({ code, key }), can, `${code} ${key}`);
+  }
+});
+
 test('levels are shares', () => {
   assert.deepEqual([-100, -60, -6, 0, NaN, -Infinity].map(loudness), [0, 0, 1, 1, 0, 0]);
 });
@@ -154,6 +169,27 @@ test('settings are at hand, of the right kind, and kept; invites by room', async
   assert.equal(await prefs.secret('coffee'), '');
   prefs.setSecret('tea', '');
   assert.equal(await prefs.secret('tea'), '');
+});
+
+test('a stay begins as it was left: muted from the first moment, and as the user changes it meanwhile', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const begin = async (muted, act = () => {}) => {
+    const engine = new FakeEngine();
+    const stay = new Stay({
+      connectUrl: '', room: 'tea', name: 'Ana', secret: '', mode: 'open', muted, engine, microphone: null,
+      devices: new FakeDevices('on'), ready: async () => {}, sounds: () => false, changed() {}, people() {},
+    });
+    const started = stay.start();
+    act(stay);
+    await started;
+    engine.say({ type: 'state', state: 'joined' });
+    stay.leave();
+    return engine.asked.filter(([what]) => ['join', 'mute'].includes(what))
+      .map(([what, how]) => (what === 'join' ? how.muted : how));
+  };
+  assert.deepEqual(await begin(true), [true], 'nothing unmutes it, not for a moment');
+  assert.deepEqual(await begin(false), [false]);
+  assert.deepEqual((await begin(false, (stay) => stay.mute(true))).at(-1), true);
 });
 
 test('rooms are remembered, the newest first, so many at most; forgetting them has a way back', async () => {

@@ -14,16 +14,16 @@ export class PasteInvite {
 
   /**
    * @param {string} room which it must be of
-   * @param {{valid: (secret: string) => Promise<boolean>, use: (secret: string) => void}} options use: is called
-   *   with a secret that can be one
+   * @param {{valid: (secret: string) => Promise<boolean>, use: (secret: string) => void}} options use: is
+   *   called with a secret that can be one
    */
   constructor(room, { valid, use }) {
     this.#room = room;
     this.#valid = valid;
     this.#use = use;
     this.#input = h('input', {
-      type: 'text', id: 'paste-invite', dir: 'ltr', autocomplete: 'off', autocapitalize: 'off', spellcheck: false,
-      'aria-describedby': 'paste-hint', oninput: () => void this.#read(false),
+      type: 'text', id: 'paste-invite', dir: 'ltr', autocomplete: 'off', autocapitalize: 'off',
+      spellcheck: false, 'aria-describedby': 'paste-hint', oninput: () => void this.#read(false),
       onkeydown: (/** @type {KeyboardEvent} */ event) => {
         if (event.key !== 'Enter') return;
         event.preventDefault(); // it is in the door's form

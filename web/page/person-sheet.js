@@ -5,8 +5,9 @@ import { fill, h, keepFocus, makeButton, setText, smallPrint } from './dom.js';
 import { fingerprintBlock, numberBlock } from './fingerprint.js';
 import { icon } from './icons.js';
 import { identicon } from './identicon.js';
-import { nameOf } from './member-rows.js';
+import { nameOf, talkerNames } from './member-rows.js';
 import { Sheet } from './sheet.js';
+import { TalkButton } from './talk-button.js';
 import { ago, percent, say } from '../words/say.js';
 
 /** @typedef {import('./stay.js').Stay} Stay */
@@ -43,7 +44,7 @@ export function openPerson(stay, id, closed) {
     shown = kind;
     keepFocus(act, () => fill(act, ...actsOf(kind, stay, id)), () => sheet.heading);
   };
-  sheet.update();
+  dockTalkButton(sheet, stay);
 }
 
 /** What this device knows of somebody. @param {Member} member */
@@ -122,10 +123,25 @@ export function openSafety(stay, closed) {
     fill(list, ...inside.map((member) => safetyRow(stay, member)));
     if (focused.startsWith('compared-')) document.getElementById(focused)?.focus();
   };
+  dockTalkButton(sheet, stay);
+}
+
+/**
+ * Gives a sheet the big control, which is out of reach below it: people read aloud here what they compare.
+ * @param {Sheet} sheet @param {Stay} stay
+ */
+function dockTalkButton(sheet, stay) {
+  const control = new TalkButton(stay, { inSheet: true });
+  sheet.dock(control.element, () => control.close());
+  const { update } = sheet;
+  sheet.update = () => {
+    update?.();
+    control.show(talkerNames(stay.model));
+  };
   sheet.update();
 }
 
-/** One person of the safety number, and whether the user compared with them. @param {Stay} stay @param {Member} m */
+/** One person of the safety number, and whether they were compared. @param {Stay} stay @param {Member} m */
 function safetyRow(stay, m) {
   const name = m.self ? say('person.youNamed', { name: nameOf(m) }) : nameOf(m);
   const id = 'compared-' + m.id;

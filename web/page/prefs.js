@@ -14,6 +14,8 @@ const defaults = {
   room: '',
   mode: /** @type {'open' | 'radio'} */ ('open'),
   muted: false, // as the user left it: who was muted does not transmit when they join again
+  talkKey: '', // held to talk, besides the space bar: its code (KeyboardEvent.code)
+  talkKeyLabel: '', // what is written on it
   microphone: '', // a device id, '' is the system's choice
   loudspeaker: '',
   noise: true,

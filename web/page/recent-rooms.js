@@ -39,7 +39,8 @@ export class RecentRooms {
     keepFocus(this.element, () => fill(this.element,
       h('h2', { tabIndex: -1 }, say('recent.title')),
       h('ul', { class: 'rooms', role: 'list' }, ...shown.map((room) => this.#row(room))),
-      this.#restore && h('p', { class: 'note between', role: 'status' }, h('span', {}, say('recent.forgotten')),
+      this.#restore && h('p', { class: 'note between', role: 'status' },
+        h('span', {}, say('recent.forgotten')),
         makeButton('small', () => void this.#undo(), say('door.undo'))),
       h('div', { class: 'between' },
         more > 0 && link(say('recent.all'), all),
@@ -52,7 +53,8 @@ export class RecentRooms {
     const label = say('recent.forget', { room });
     return h('li', { class: 'room-row', 'data-room': room },
       h('button', { type: 'button', class: 'room-open', onclick: () => this.#options.open(room) },
-        icon(entry.private ? 'lock' : 'unlock'), h('span', {}, h('span', { class: 'name' }, h('bdi', {}, room)),
+        icon(entry.private ? 'lock' : 'unlock'),
+        h('span', {}, h('span', { class: 'name' }, h('bdi', {}, room)),
           h('span', { class: 'hint' }, ago(at, Date.now())))),
       iconButton('close', label, () => void this.#forget([entry]), label));
   }

@@ -23,7 +23,8 @@ export function relayKeyScreen({ known, shown }, { door, accept }) {
     spellcheck: false, oninput: () => (button.disabled = !right()),
   });
   const right = () => wanted !== '' && input.value.trim().toLowerCase() === wanted;
-  const button = h('button', { type: 'submit', class: 'button danger', disabled: true }, say('relayKey.accept'));
+  const button = h('button', { type: 'submit', class: 'button danger', disabled: true },
+    say('relayKey.accept'));
   const onsubmit = (/** @type {Event} */ event) => {
     event.preventDefault();
     if (right()) accept();

@@ -55,7 +55,8 @@ export class RoomModel {
   me = 0; // our own level, 0 to 1
   loudMe = false;
   held = false; // the talk button is down
-  muted = false;
+  muted = false; // when hands-free
+  muteRefused = false; // the user wanted that in radio mode, a moment ago
   offline = false;
   private;
   /**

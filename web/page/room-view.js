@@ -11,7 +11,7 @@ import { openInvite } from './invite-sheet.js';
 import { lacksKeySection } from './lacks-key.js';
 import { Keyboard, openKeys } from './keyboard.js';
 import { micTrouble } from './mic-check.js';
-import { MemberRows, nameOf } from './member-rows.js';
+import { MemberRows, talkerNames } from './member-rows.js';
 import { openPerson, openSafety } from './person-sheet.js';
 import { gradeOf, hearOf, hearText, heardOf, heardText, isOne } from './hearing.js';
 import { awayTexts } from './quality.js';
@@ -43,14 +43,15 @@ export class RoomView {
   #mic = h('p', { class: 'trouble', role: 'alert' });
   #lacks = h('div', { class: 'warnings' });
   #state = '';
+  #refused = false; // that there is nothing to mute was said
   #lockText = '';
   element;
 
   /**
    * @param {Stay} stay
    * @param {{secret: string, leave: () => void, settings: (closed: () => void) => void,
-   *   page: () => string, valid: (secret: string) => Promise<boolean>, useSecret: (secret: string) => void}} options
-   *   page: the address of the relay's own; useSecret: joins again with it
+   *   page: () => string, valid: (secret: string) => Promise<boolean>, useSecret: (secret: string) => void}}
+   *   options page: the address of the relay's own; useSecret: joins again with it
    */
   constructor(stay, options) {
     this.#stay = stay;
@@ -61,14 +62,16 @@ export class RoomView {
     });
     this.#control = new TalkButton(stay);
     this.#warnings = new Warnings(stay, {
-      person: (id) => openPerson(stay, id, () => this.#settled()), safety: () => this.#safety(), after: () => this.focus(),
+      person: (id) => openPerson(stay, id, () => this.#settled()), safety: () => this.#safety(),
+      after: () => this.focus(),
     });
-    this.#keyboard = new Keyboard(this.#actions());
+    this.#keyboard = new Keyboard(this.#actions(), () => stay.talkKey().code);
     this.element = h('div', { class: 'room' },
       this.#head(), this.#lacks, this.#warnings.element,
       h('main', { class: 'room-main' }, h('div', { class: 'people-head' }, this.#count, this.#lock),
         this.#people.element, this.#mic),
-      this.#control.element, this.#announcer.element);
+      this.#control.element);
+    this.#announcer.live(this.element);
     this.changed(['state', 'members', 'quality', 'warnings', 'control', 'levels']);
   }
 
@@ -76,7 +79,7 @@ export class RoomView {
   #actions() {
     const stay = this.#stay;
     return {
-      space: (down) => {
+      talk: (down) => {
         if (stay.model.mode === 'radio') stay.press(down);
         else if (down && stay.model.mic === 'on') stay.mute();
       },
@@ -84,7 +87,7 @@ export class RoomView {
       mode: () => stay.setMode(stay.model.mode === 'open' ? 'radio' : 'open'),
       invite: () => this.#invite(),
       people: () => this.#safety(),
-      keys: () => openKeys(() => this.#settled()),
+      keys: () => openKeys(stay.talkKey().label, () => this.#settled()),
     };
   }
 
@@ -160,9 +163,11 @@ export class RoomView {
 
   #showControl() {
     const { model } = this.#stay;
-    const names = model.talkers().flatMap((id) => model.members.get(id) ?? []).map(nameOf);
+    const names = talkerNames(model);
     this.#control.show(names);
     this.#announcer.talkers(names);
+    if (model.muteRefused && !this.#refused) this.#announcer.state(say('control.radioMute'));
+    this.#refused = model.muteRefused;
     const text = micTrouble(model.mic, 'Room');
     this.#mic.hidden = text === '';
     setAttribute(this.#mic, 'data-mic', model.mic);

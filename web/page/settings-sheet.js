@@ -7,6 +7,7 @@ import { openImport, openSealed, openWords, sealWords } from './identity-sheets.
 import { LevelBar } from './level-bar.js';
 import { micTrouble } from './mic-check.js';
 import { Sheet } from './sheet.js';
+import { TalkKeyField } from './talk-key.js';
 import { openKeys } from './keyboard.js';
 import { languages, say } from '../words/say.js';
 
@@ -95,7 +96,8 @@ function soundPart({ prefs, devices, microphoneChanged, loudspeakerChanged, leve
     devices.choosesLoudspeaker && loudspeaker.field,
     h('div', { class: 'buttons' },
       makeButton('', play, icon('listen'), say('settings.testSound')), echo.button),
-    echo.said, noise, sounds);
+    echo.said, noise, sounds,
+    new TalkKeyField(prefs).element);
 }
 
 /** @param {import('./devices.js').Devices} devices */
@@ -162,8 +164,8 @@ function identityPart({ identity, inCall }, again) {
 }
 
 /** @param {SettingsOptions} options @param {() => void} again */
-function aboutPart({ version }, again) {
+function aboutPart({ version, prefs }, again) {
   return part('about', say('settings.about'),
     version !== '' && smallPrint(say('settings.version', { version })),
-    makeButton('', () => openKeys(again), icon('keyboard'), say('settings.keys')));
+    makeButton('', () => openKeys(prefs.get('talkKeyLabel'), again), icon('keyboard'), say('settings.keys')));
 }

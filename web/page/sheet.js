@@ -3,7 +3,7 @@
  * closes on Esc and gives the focus back. One at a time; what is in them is others' business.
  */
 
-import { h } from './dom.js';
+import { h, setAttribute } from './dom.js';
 import { iconButton } from './icons.js';
 import { say } from '../words/say.js';
 
@@ -17,16 +17,23 @@ export class Sheet {
   heading;
   #dialog;
   #closed;
+  #undock = () => {};
 
   /**
-   * @param {string} title @param {{name: string, closed?: () => void}} options `name` is for styles and tests
+   * @param {string} title @param {{name: string, closed?: () => void, text?: boolean}} options `name` is for
+   *   styles and tests; `text`: there is nothing in it that takes the focus, so that it does, to be scrolled
    */
-  constructor(title, { name, closed }) {
+  constructor(title, { name, closed, text = false }) {
     current?.close();
     current = this;
     this.#closed = closed;
     this.name = name;
     const id = `sheet-title-${++made}`;
+    if (text) {
+      this.body.tabIndex = 0;
+      setAttribute(this.body, 'role', 'region');
+      setAttribute(this.body, 'aria-labelledby', id);
+    }
     const close = iconButton('close', say('sheet.close'), () => this.close());
     this.heading = h('h2', { id, tabIndex: -1, dir: 'auto' }, title);
     this.#dialog = h('dialog', { class: 'sheet', 'data-sheet': name, 'aria-labelledby': id },
@@ -41,6 +48,15 @@ export class Sheet {
     this.heading.focus({ preventScroll: true });
   }
 
+  /**
+   * Puts something below the body that stays in reach.
+   * @param {HTMLElement} element @param {() => void} closed
+   */
+  dock(element, closed) {
+    this.#dialog.append(element);
+    this.#undock = closed;
+  }
+
   get open() {
     return this.#dialog.open;
   }
@@ -53,6 +69,7 @@ export class Sheet {
   #gone() {
     if (!this.#dialog.isConnected) return;
     this.#dialog.remove();
+    this.#undock();
     if (current === this) current = null;
     this.#closed?.();
   }
@@ -60,7 +77,7 @@ export class Sheet {
 
 /** @returns {Sheet | null} the one that is open */
 export function openSheet() {
-  return current;
+  return current?.open ? current : null; // one that closes is told of it later
 }
 
 /** Closes what is open, when the view under it goes. */

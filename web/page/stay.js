@@ -31,11 +31,13 @@ import { RoomModel } from './room-model.js';
  * @property {Microphone | null} microphone one that runs already, from the door
  * @property {() => Promise<unknown>} ready resolves when the identity is in the store
  * @property {() => boolean} sounds whether the user wants them
+ * @property {() => {code: string, label: string}} talkKey held to talk, besides the space bar: '' if none
  * @property {(parts: Part[]) => void} changed
  * @property {(came: string[], went: string[]) => void} people names of who came and went
  */
 
 const startTime = 20_000; // ms that devices, the identity and the Worker's modules may take before joining
+const explainTime = 4000; // ms that it is said why something does nothing
 const quietAbove = 8; // people, for whose coming and going no sound is made
 
 export class Stay {
@@ -44,13 +46,15 @@ export class Stay {
   #devices;
   /** @type {Microphone | null} */ #microphone;
   /** @type {Set<string> | null} ids of who was there, null before the first list */ #members = null;
-  /** @type {Map<string, string>} */ #names = new Map();
+  /** @type {Map<string, import('../call/engine.js').Member>} as #members */ #people = new Map();
   /** @type {Map<string, number>} by member */ #volumes = new Map();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #refusing;
   #joinedOnce = false;
   #told; // how the engine was told to begin
   #over = false;
   #begun = false; // the engine has said something
-  /** What ends it at the relay. @type {import('../call/engine.js').StayMessage['leave'] | null} */ #leave = null;
+  /** @type {import('../call/engine.js').StayMessage['leave'] | null} what ends it at the relay */
+  #leave = null;
   #asked = 0; // numbers the requests for a microphone, so that a late answer is known
 
   /** @param {StayOptions} options */
@@ -167,16 +171,22 @@ export class Stay {
     const now = new Set(list.filter(({ self }) => !self).map(({ id }) => id));
     const before = this.#members;
     this.#members = now;
-    const names = new Map(list.map(({ id, name }) => [id, name]));
-    const came = before ? [...now].filter((id) => !before.has(id)) : [];
-    const went = before ? [...before].filter((id) => !now.has(id)) : [];
-    for (const id of went) this.#volumes.delete(id);
-    if (came.length + went.length > 0) {
-      const namesOf = (/** @type {string[]} */ ids, all = names) => ids.map((id) => all.get(id) ?? '');
-      this.#options.people(namesOf(came), namesOf(went, this.#names));
-      if (now.size + 1 <= quietAbove) this.#sound(came.length > 0 ? 'joined' : 'left');
-    }
-    this.#names = names;
+    const people = new Map(list.map((member) => [member.id, member]));
+    const known = this.#people;
+    this.#people = people;
+    const arrived = before ? [...now].filter((id) => !before.has(id)) : [];
+    const gone = before ? [...before].filter((id) => !now.has(id)) : [];
+    for (const id of gone) this.#volumes.delete(id);
+    // Who takes the place of an old stay, as by reloading the page, was not away.
+    const keysOf = (/** @type {string[]} */ ids, all = people) => ids.map((id) => all.get(id)?.fingerprint);
+    const arrivedKeys = keysOf(arrived);
+    const goneKeys = keysOf(gone, known);
+    const came = arrived.filter((_, i) => !goneKeys.includes(arrivedKeys[i]));
+    const went = gone.filter((_, i) => !arrivedKeys.includes(goneKeys[i]));
+    if (came.length + went.length === 0) return;
+    const namesOf = (/** @type {string[]} */ ids, all = people) => ids.map((id) => all.get(id)?.name ?? '');
+    this.#options.people(namesOf(came), namesOf(went, known));
+    if (now.size + 1 <= quietAbove) this.#sound(came.length > 0 ? 'joined' : 'left');
   }
 
   /** Plays a sound, but not over speech. @param {import('./devices.js').SoundName} name */
@@ -185,6 +195,11 @@ export class Stay {
     const speech = model.talkers().length > 0 || (model.mode === 'open' && model.transmitting);
     const own = name === 'granted' || name === 'ended';
     if (this.#options.sounds() && (own || !speech)) this.#devices.sound(name);
+  }
+
+  /** The key that is held to talk, besides the space bar, and what is written on it: '' if there is none. */
+  get talkKey() {
+    return this.#options.talkKey;
   }
 
   /** @param {boolean} on the talk button is held */
@@ -197,13 +212,26 @@ export class Stay {
     this.#options.changed(['control']);
   }
 
-  /** @param {boolean} [on] */
+  /**
+   * When hands-free. In radio mode nothing is sent until the user wants it, and that is said.
+   * @param {boolean} [on]
+   */
   mute(on = !this.model.muted) {
+    if (this.model.mode === 'radio') return this.#refuseMute();
     this.model.muted = on;
     this.model.loudMe = false;
-    if (this.model.mode === 'radio') this.press(false);
     this.#engine.mute(on);
     this.#options.changed(['control', 'levels']);
+  }
+
+  #refuseMute() {
+    clearTimeout(this.#refusing);
+    this.#refusing = setTimeout(() => {
+      this.model.muteRefused = false;
+      this.#options.changed(['control']);
+    }, explainTime);
+    this.model.muteRefused = true;
+    this.#options.changed(['control']);
   }
 
   /** @param {'open' | 'radio'} mode */

@@ -1,20 +1,25 @@
 /**
- * What the tab says of itself where tabs are listed: its title, and its icon. So it shows which of them has the
- * open microphone.
+ * What the tab says of itself where tabs are listed: its title, and its icon. So it shows which of them has
+ * the open microphone.
  */
 
 import { say } from '../words/say.js';
 
-/** `here`: nothing to say; `elsewhere`: the call is in another tab. @typedef {'here' | 'live' | 'muted' | 'elsewhere'} Sign */
+/**
+ * `here`: nothing to say; `elsewhere`: the call is in another tab.
+ * @typedef {'here' | 'live' | 'muted' | 'elsewhere'} Sign
+ */
+
+const microphone = '<rect x="25" y="13" width="14" height="25" rx="7"/>'
+  + '<path d="M17 31a15 15 0 0 0 30 0M32 46v7" fill="none" stroke-width="5"/>';
 
 /** On a square of 64 by 64, as icon.svg. @type {Record<Exclude<Sign, 'here'>, string>} */
 const drawings = {
-  live: '<circle cx="32" cy="32" r="30" fill="#ffb733"/><rect x="25" y="13" width="14" height="25" rx="7"/>'
-    + '<path d="M17 31a15 15 0 0 0 30 0M32 46v7" fill="none" stroke="#000" stroke-width="5"/>',
-  muted: '<circle cx="32" cy="32" r="30" fill="#6b6862"/><g fill="#fff"><rect x="25" y="13" width="14" height="25" '
-    + 'rx="7"/></g><path d="M17 31a15 15 0 0 0 30 0M32 46v7M14 14l36 36" fill="none" stroke="#fff" stroke-width="5"/>',
-  elsewhere: '<circle cx="32" cy="32" r="28" fill="#fff" stroke="#6b6862" stroke-width="7" stroke-dasharray="12 8"/>'
-    + '<path d="M20 44 44 20M27 20h17v17" fill="none" stroke="#6b6862" stroke-width="6"/>',
+  live: `<circle cx="32" cy="32" r="30" fill="#ffb733"/><g stroke="#000">${microphone}</g>`,
+  muted: `<circle cx="32" cy="32" r="30" fill="#6b6862"/><g fill="#fff" stroke="#fff">${microphone}</g>`
+    + '<path d="M14 14l36 36" stroke="#fff" stroke-width="5"/>',
+  elsewhere: '<g fill="#fff" stroke="#6b6862" stroke-width="7">'
+    + '<circle cx="32" cy="32" r="28" stroke-dasharray="12 8"/><path d="M20 44 44 20M27 20h17v17"/></g>',
 };
 
 export class TabSign {

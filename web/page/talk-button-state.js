@@ -25,8 +25,9 @@ const shown = (kind, icon, pressed, label, hint) => ({ kind, icon, label, hint, 
 
 /**
  * @param {import('./room-model.js').RoomModel} model @param {string[]} talkers names of the others who talk
- * @param {{locked?: boolean, keyboard?: boolean}} [how] locked: the button was pressed without a pointer, and
- *   is pressed again to stop; keyboard: there seems to be one
+ * @param {{locked?: boolean, keyboard?: boolean, key?: string}} [how] locked: the button was pressed without
+ *   a pointer, and is pressed again to stop; keyboard: there seems to be one; key: what is written on the one
+ *   that was chosen to talk, '' if it is the space bar
  * @returns {TalkButtonState}
  */
 export function talkButtonState(model, talkers, how = {}) {
@@ -58,10 +59,10 @@ function whyNot(heard) {
 
 /**
  * @param {import('./room-model.js').RoomModel} model @param {string[]} talkers
- * @param {{locked?: boolean, keyboard?: boolean}} how @returns {TalkButtonState}
+ * @param {{locked?: boolean, keyboard?: boolean, key?: string}} how @returns {TalkButtonState}
  */
-function radioState(model, talkers, { locked, keyboard }) {
-  const { transmitting, held } = model;
+function radioState(model, talkers, { locked, keyboard, key }) {
+  const { transmitting, held, muteRefused } = model;
   const heard = heardOf(model);
   const stop = say(locked ? 'control.again' : 'control.release');
   if (transmitting && held) return shown('live', 'talk', true, say('control.transmitting'), stop);
@@ -69,11 +70,14 @@ function radioState(model, talkers, { locked, keyboard }) {
     const label = unheard[heard] ?? (heard === 'alone' ? 'control.unheard' : 'control.starting');
     return shown('idle', 'mic', true, say(label), stop);
   }
+  const explained = muteRefused && say('control.radioMute');
   if (talkers.length > 0) {
-    return shown('idle', 'listen', false, talkersText('control.talks', talkers), say('control.hold'));
+    const text = talkersText('control.talks', talkers);
+    return shown('idle', 'listen', false, text, explained || say('control.hold'));
   }
-  const hint = say(keyboard ? 'control.holdKey' : 'control.holdHint');
-  return shown('idle', 'mic', false, say('control.hold'), isAudible(heard) ? hint : whyNot(heard));
+  const keys = key ? say('control.holdOther', { key }) : say('control.holdKey');
+  const hint = keyboard ? keys : say('control.holdHint');
+  return shown('idle', 'mic', false, say('control.hold'), explained || (isAudible(heard) ? hint : whyNot(heard)));
 }
 
 /** @param {import('./room-model.js').RoomModel} model @param {string[]} talkers @returns {TalkButtonState} */

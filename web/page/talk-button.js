@@ -23,21 +23,21 @@ export class TalkButton {
   #bar = new LevelBar();
   #button = h('button', { type: 'button', class: 'talk' }, this.#icon,
     h('span', { class: 'talk-words' }, this.#label, this.#hint), this.#bar.element);
-  /** @type {Record<'open' | 'radio', HTMLInputElement>} */ #modes;
+  /** @type {Record<'open' | 'radio', HTMLInputElement> | null} */ #modes = null;
   element;
   #locked = false; // pressed by a click without a pointer, as screen readers do: the next click ends it
   #icons = '';
   /** @type {number | null} the pointer that holds the button */ #pointer = null;
   /** @type {AbortController} */ #listeners = new AbortController();
 
-  /** @param {Stay} stay */
-  constructor(stay) {
+  /** @param {Stay} stay @param {{inSheet?: boolean}} [where] in a sheet it is the button alone */
+  constructor(stay, { inSheet = false } = {}) {
     this.#stay = stay;
     this.#bar.element.setAttribute('aria-hidden', 'true');
-    this.#modes = { open: this.#choice('open'), radio: this.#choice('radio') };
-    this.element = h('footer', { class: 'dock' },
-      h('fieldset', { class: 'segments' },
-        h('legend', { class: 'unseen' }, say('room.mode')), ...this.#segments()),
+    if (!inSheet) this.#modes = { open: this.#choice('open'), radio: this.#choice('radio') };
+    this.element = h('footer', { class: inSheet ? 'sheet-dock' : 'dock' },
+      this.#modes && h('fieldset', { class: 'segments' },
+        h('legend', { class: 'unseen' }, say('room.mode')), ...this.#segments(this.#modes)),
       this.#button);
     this.#listen();
   }
@@ -49,9 +49,10 @@ export class TalkButton {
     });
   }
 
-  #segments() {
+  /** @param {Record<'open' | 'radio', HTMLInputElement>} modes */
+  #segments(modes) {
     return /** @type {const} */ (['open', 'radio']).map((mode) =>
-      h('label', { for: 'mode-' + mode, title: say(`room.${mode}Hint`) }, this.#modes[mode],
+      h('label', { for: 'mode-' + mode, title: say(`room.${mode}Hint`) }, modes[mode],
         h('span', {}, say(`room.${mode}`))),
     );
   }
@@ -65,7 +66,9 @@ export class TalkButton {
     }
     button.addEventListener('click', (event) => this.#click(event));
     // Enter that is still down from the door, or is held, is one press.
-    button.addEventListener('keydown', (event) => event.repeat && event.key === 'Enter' && event.preventDefault());
+    button.addEventListener('keydown', (event) => {
+      if (event.repeat && event.key === 'Enter') event.preventDefault();
+    });
     // A long press opens it on phones.
     button.addEventListener('contextmenu', (event) => event.preventDefault());
     const { signal } = this.#listeners;
@@ -128,6 +131,7 @@ export class TalkButton {
     const { model } = this.#stay;
     const state = talkButtonState(model, talkers, {
       locked: this.#locked, keyboard: matchMedia('(hover: hover)').matches,
+      key: this.#stay.talkKey().label,
     });
     setText(this.#label, state.label);
     setText(this.#hint, state.hint);
@@ -137,7 +141,7 @@ export class TalkButton {
     setAttribute(this.#button, 'data-mode', model.mode);
     // Not aria-pressed: the name says what it does, and a name that changes is not pressed as well.
     setAttribute(this.#button, 'data-pressed', state.pressed);
-    for (const [mode, input] of Object.entries(this.#modes)) input.checked = mode === model.mode;
+    for (const [mode, input] of Object.entries(this.#modes ?? {})) input.checked = mode === model.mode;
   }
 
   /** Our own level. */

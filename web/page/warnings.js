@@ -21,8 +21,8 @@ export class Warnings {
 
   /**
    * @param {Stay} stay
-   * @param {{person: (id: string) => void, safety: () => void, after: () => void}} options `after` takes the focus
-   *   when the last warning is gone
+   * @param {{person: (id: string) => void, safety: () => void, after: () => void}} options `after` takes the
+   *   focus when the last warning is gone
    */
   constructor(stay, { person, safety, after }) {
     this.#stay = stay;
