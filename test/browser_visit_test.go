@@ -21,6 +21,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
+
 	"github.com/wzp-voice/wzp/internal/simnet"
 )
 
@@ -34,9 +36,17 @@ type farSite struct {
 	link   *slowLink
 	trust  string // a flag of Chromium
 
-	mu    sync.Mutex // guards asked
-	asked []string   // paths, with the bytes of their answers
-	bytes int
+	mu     sync.Mutex // guards what follows
+	asked  []string   // paths, with the bytes of their answers
+	bytes  int
+	worker func(*http.Response, []byte) []byte // what becomes of the service worker; nil: nothing
+}
+
+// alterWorker has the site serve another service worker from now on.
+func (s *farSite) alterWorker(change func(*http.Response, []byte) []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.worker = change
 }
 
 func newFarSite(t *testing.T, roundTrip time.Duration, rate int64) *farSite {
@@ -82,6 +92,10 @@ func (s *farSite) pass(t *testing.T, r *relay, road string) http.Handler {
 			request.SetURL(to)
 			request.Out.Host = request.In.Host
 			request.SetXForwarded()
+			if request.In.URL.Path == "/sw.js" {
+				request.Out.Header.Del("Accept-Encoding")
+				request.Out.Header.Del("If-None-Match")
+			}
 		},
 		ModifyResponse: func(response *http.Response) error {
 			const policy = "Content-Security-Policy"
@@ -97,11 +111,14 @@ func (s *farSite) pass(t *testing.T, r *relay, road string) http.Handler {
 					return fmt.Errorf("connect.json: %s", b)
 				}
 			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if response.Request.URL.Path == "/sw.js" && s.worker != nil {
+				b = s.worker(response, b)
+			}
 			response.Body = io.NopCloser(bytes.NewReader(b))
 			response.ContentLength = int64(len(b))
 			response.Header.Set("Content-Length", strconv.Itoa(len(b)))
-			s.mu.Lock()
-			defer s.mu.Unlock()
 			s.asked = append(s.asked, fmt.Sprintf("%s %s %d", response.Request.Method, response.Request.URL.Path, len(b)))
 			s.bytes += len(b)
 			return nil
@@ -135,10 +152,12 @@ type times struct{ Door, Click, Joined float64 }
 func (t times) toDoor() time.Duration { return time.Duration(t.Door * 1e6) }
 func (t times) toRoom() time.Duration { return time.Duration((t.Joined - t.Click) * 1e6) }
 
+// What a first visit may take, all in all, compressed.
+const mostRequests, mostBytes = 8, 110_000
+
 // TestPageFirstVisit: a first visit by a slow link takes few requests and few bytes, and so not long.
 func TestPageFirstVisit(t *testing.T) {
 	t.Parallel()
-	const most, requests = 110_000, 8
 	for _, path := range []struct {
 		roundTrip    time.Duration
 		rate         int64
@@ -160,8 +179,72 @@ func TestPageFirstVisit(t *testing.T) {
 		p.eval("wzpTimes", &took)
 		t.Logf("%v at %v bit/s: door after %v, %d bytes; joined %v after the click; %d requests, %d bytes:\n%s", path.roundTrip,
 			path.rate, took.toDoor(), down, took.toRoom(), len(asked), size, strings.Join(asked, "\n"))
-		if len(asked) > requests || size > most {
+		if len(asked) > mostRequests || size > mostBytes {
 			t.Errorf("%d requests with %d bytes", len(asked), size)
+		}
+	}
+}
+
+// TestPageOffline: who was here once has the page. Without a network its door opens, says that the relay cannot
+// be reached until it can, and joins then; a call goes on while a new build waits; and a server without the
+// service worker ends it all.
+func TestPageOffline(t *testing.T) {
+	t.Parallel()
+	s := newFarSite(t, 20*time.Millisecond, 100_000_000)
+	p := openPage(t, s.origin+"/tea", s.look())
+	p.state("door", soon)
+	p.until("the page is kept", "navigator.serviceWorker.controller", patience)
+	asked, size := s.sofar()
+	if len(asked) > mostRequests || size > mostBytes {
+		t.Errorf("with keeping the page, a visit takes %d requests, %d bytes:\n%s", len(asked), size,
+			strings.Join(asked, "\n"))
+	}
+	s.link.kill()
+	p.do(chromedp.Navigate(s.origin + "/two%20words#k=not-a-secret"))
+	p.state("door", soon)
+	var took times
+	p.eval("wzpTimes", &took)
+	t.Logf("without a network the door is there after %v", took.toDoor())
+	p.until("the door says that the relay is away", "document.querySelector('[data-note=away]')?.hidden === false", patience)
+	p.until("the whole page", "document.querySelector('[data-note=secret]')", patience) // by its check of the invite
+	p.do(chromedp.Navigate(s.origin + "/tea/"))
+	p.until("the slash is taken away", "location.pathname === '/tea'", patience)
+	s.link.dead.Store(false)
+	p.until("the relay is back", "document.querySelector('[data-note=away]')?.hidden", patience)
+	p.enter("anna")
+
+	s.alterWorker(func(_ *http.Response, b []byte) []byte { return append(b, "// another build"...) })
+	p.eval(`(async () => {
+		const { serviceWorker } = navigator;
+		globalThis.registration = await serviceWorker.ready;
+		globalThis.kept = serviceWorker.controller;
+		await registration.update();
+	})()`, nil)
+	p.until("another build waits", "registration.waiting?.state === 'installed'", patience)
+	var same bool
+	p.eval("navigator.serviceWorker.controller === kept", &same)
+	if !same {
+		t.Error("the page took another build in a call")
+	}
+	p.eval("document.querySelector('.leave').click()", nil)
+	p.state("ended", soon)
+	p.eval("[...document.querySelectorAll('.screen button')].at(-1).click()", nil) // to the door
+	p.until("another build is taken between calls", "navigator.serviceWorker.controller !== kept", patience)
+
+	s.alterWorker(func(response *http.Response, _ []byte) []byte {
+		response.StatusCode = http.StatusNotFound
+		return nil
+	})
+	p.do(chromedp.Reload())
+	p.eval(`(async () => { // until nothing is kept any more
+		while ((await navigator.serviceWorker.getRegistrations()).length + (await caches.keys()).length > 0) {
+			await new Promise((resolve) => setTimeout(resolve, 20));
+		}
+	})()`, nil)
+	p.enter("anna")
+	for _, line := range p.said() {
+		if strings.HasPrefix(line, "exception") || strings.Contains(line, "Content Security Policy") {
+			t.Error(line)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -71,7 +72,48 @@ func build(web string) (map[string][]byte, error) {
 			return nil, err
 		}
 	}
+	if err := addKeeper(d, web, names); err != nil {
+		return nil, err
+	}
 	return d.finish()
+}
+
+// addKeeper adds the service worker, which knows all names: what is in it changes with every build.
+func addKeeper(d *dist, web string, names map[string]string) error {
+	type language struct {
+		Words    string `json:"words"`
+		Document string `json:"document"`
+		Hash     string `json:"hash"`
+	}
+	var files []string
+	for name := range names {
+		if !strings.HasPrefix(name, "words-") && name != "mnemonic" { // kept when it was used: few ever do
+			files = append(files, names[name])
+		}
+	}
+	slices.Sort(files)
+	languages := make(map[string]language)
+	for code, document := range d.list.Documents {
+		languages[code] = language{names["words-"+code], document, d.list.Files[document].Hash}
+	}
+	all, err := json.Marshal([]any{files, languages})
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(all)
+	list := fmt.Sprintf("export const version = '%x';\nexport const [files, languages] = %s;\n", sum[:4], all)
+	b := &bundler{web: web}
+	options := b.options(api.EntryPoint{InputPath: "keep/sw.js"}, api.Plugin{Name: "kept", Setup: func(build api.PluginBuild) {
+		build.OnLoad(api.OnLoadOptions{Filter: `/keep/kept-files\.js$`}, func(api.OnLoadArgs) (api.OnLoadResult, error) {
+			return api.OnLoadResult{Contents: &list}, nil
+		})
+	}})
+	options.Format = api.FormatIIFE
+	result := api.Build(options)
+	if err := failed(result); err != nil {
+		return err
+	}
+	return d.add("sw.js", "sw.js", result.OutputFiles[0].Contents)
 }
 
 // catalogues returns the languages that the page speaks.

@@ -7,13 +7,10 @@
 import { toUtf8 } from '../wire/bytes.js';
 import { home } from './files.js';
 import { MAX_NAME, memberFault, normalize, roomFault } from '../names/names.js';
+import { reserved } from './reserved.js';
 
 /** Where the relay says how it is reached. */
 export const connectUrl = new URL('connect.json', home).href;
-
-/** Names that addresses cannot hold, or that the server answers with something else (web.go, isRoom). */
-const reserved =
-  /^(\.{1,2}|favicon\.ico|robots\.txt|connect\.json|ws|.*\.(html|css|js|svg|png|webmanifest))$/i;
 
 /** @typedef {import('../names/names.js').NameFault | 'reserved' | 'nobody' | 'address'} NameFault */
 

@@ -157,7 +157,9 @@ export class App {
     void checked.then((good) => { // the check came with the room's part
       if (!good && !badSecret && this.#door === door) void this.open({ room: typed, fault, secret });
     });
-    this.#loadParts().catch(() => {}); // joining tries again, and says what is wrong
+    this.#loadParts().then(
+      ([{ keepPage }]) => keepPage(document.documentElement.lang, () => this.#busy()), () => {}, // joining tries again
+    );
     this.#askRelay();
     if (room !== '') return;
     const { RecentRooms } = await this.#world.parts.room.load();
@@ -178,6 +180,11 @@ export class App {
       door.setUnreachable(true);
       this.#again = setTimeout(() => this.#askRelay(), askAgain);
     });
+  }
+
+  /** Whether there is a call, in this tab or another one. */
+  async #busy() {
+    return this.#stay !== null || (await callsElsewhere('')).length > 0;
   }
 
   /** A call began or ended in another tab. */
@@ -347,10 +354,11 @@ export class App {
     const room = wish?.room ?? '';
     const keys = error?.keys;
     const otherKey = this.#modules?.relayKeyScreen;
+    const old = error?.code === 'old';
     const door = () => void this.open({ room, fault: null, secret: wish?.replaces ? wish.secret : '' });
     const screen = keys && otherKey
       ? otherKey(keys, { door, accept: () => wish && this.#join({ ...wish, relayKey: keys.shown }) })
-      : endedScreen(error, { door, again: () => wish && this.#join(wish) });
+      : endedScreen(error, { door, again: () => old ? location.reload() : wish && this.#join(wish) });
     this.#root.append(screen);
     screen.querySelector('h1')?.focus();
   }

@@ -22,7 +22,10 @@ export function pageParts() {
   return {
     room: scriptPart(fileUrl('room')),
     mnemonic: scriptPart(fileUrl('mnemonic')),
-    engine: new Part(() => Engine.start(worker, workerTime)),
+    engine: new Part(() => Engine.start(worker, workerTime).catch(async (error) => {
+      await fetchFile(worker); // which says it when the page is old
+      throw error;
+    })),
     worklet: new Part(async () => {
       await fetchFile(worklet);
       return worklet;

@@ -14,3 +14,4 @@ export { RoomView } from './room-view.js';
 export { openSettings } from './settings-sheet.js';
 export { Stay } from './stay.js';
 export { TabSign } from './tab-sign.js';
+export { keepPage } from './keep.js';

@@ -1,0 +1,44 @@
+/**
+ * The service worker's entry: see keeper.js. It takes the place of the one before when the page says so, which
+ * it does between calls (page/keep.js), or when no tab is open.
+ */
+
+import { files, languages, version } from './kept-files.js';
+import { Keeper } from './keeper.js';
+
+/**
+ * What is used of ServiceWorkerGlobalScope (Service Workers, section 4.1), which the types of pages lack.
+ * @typedef {{request: Request, data: unknown, waitUntil: (done: Promise<unknown>) => void,
+ *   respondWith: (answer: Promise<Response>) => void}} WorkerEvent
+ * @typedef {object} Scope
+ * @property {{scope: string}} registration
+ * @property {{claim: () => Promise<void>, matchAll: (options: object) => Promise<{url: string}[]>}} clients
+ * @property {() => Promise<void>} skipWaiting
+ * @property {(type: string, listener: (event: WorkerEvent) => void) => void} addEventListener
+ */
+
+const scope = /** @type {Scope} */ (/** @type {unknown} */ (self));
+const home = new URL(scope.registration.scope);
+const language = new URL(location.href).searchParams.get('lang') ?? '';
+
+const keeper = new Keeper({ version, files, languages }, {
+  home, language, caches,
+  fetch: (url, options) => fetch(url, options),
+  open: async () =>
+    (await scope.clients.matchAll({ type: 'window', includeUncontrolled: true })).map(({ url }) => url),
+});
+
+scope.addEventListener('install', (event) => event.waitUntil(keeper.install()));
+scope.addEventListener('activate', (event) =>
+  event.waitUntil(keeper.activate().then(() => scope.clients.claim())));
+scope.addEventListener('message', ({ data }) => data === 'take over' && void scope.skipWaiting());
+scope.addEventListener('fetch', (event) => {
+  const { request } = event;
+  const answer = keeper.answer(request);
+  if (answer) event.respondWith(answer);
+  else if (request.url === new URL('connect.json', home).href) { // from the relay, always
+    const response = fetch(request);
+    event.respondWith(response);
+    event.waitUntil(response.then((response) => keeper.learn(response), () => {}));
+  }
+});
