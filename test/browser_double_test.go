@@ -162,7 +162,7 @@ func (c *client) seesAgain(name string, before []seenStay) string {
 
 // TestPageIsSeenOnce: somebody reloads the page, goes elsewhere, closes the tab or has the browser killed,
 // over a network that loses 30 % of all packets, and joins again. Nobody ever sees them twice, and who closes
-// the page is gone without coming back, by a word of its own.
+// the page is gone without coming back, by a word of its own, also when UDP gets nothing out just then.
 func TestPageIsSeenOnce(t *testing.T) {
 	t.Parallel()
 	rounds := 1
@@ -192,10 +192,12 @@ func TestPageIsSeenOnce(t *testing.T) {
 			before := other.sightings("anna")
 			stay := other.seesAgain("anna", before[:max(0, len(before)-1)])
 			ended := time.Now()
+			road.Block(simnet.Up|simnet.Down, how == "close")
 			p = device.leaves(p, how, func() { // once the page is gone, and before it is back
 				if how != "kill" && round%2 == 0 && !r.logged(soon, `"msg":"left"`, `"member":"`+stay+`"`) {
 					t.Errorf("%s: %s does not leave", how, stay)
 				}
+				road.Block(simnet.Up|simnet.Down, false)
 			})
 			p.enter("anna")
 			other.seesAgain("anna", other.sightings("anna")[:len(before)])
@@ -271,5 +273,39 @@ func (d *device) leaves(p *page, how string, gone func()) *page {
 		d.browser = nil
 		gone()
 		return d.open()
+	}
+}
+
+// muteLeaving keeps a page's session from saying that it leaves.
+const muteLeaving = `const post = Worker.prototype.postMessage;
+	Worker.prototype.postMessage = function (message, ...rest) {
+		if (message?.type !== 'leave') post.call(this, message, ...rest);
+	};`
+
+// TestOwnPageLeaves: a page that wzp page serves is of another origin than its relay, which hears from it all
+// the same when it goes away.
+func TestOwnPageLeaves(t *testing.T) {
+	t.Parallel()
+	r := startRelay(t)
+	const open = "Open in a browser: "
+	server := launch(t, command(t, "", "page", "--relay", strings.TrimSuffix(r.page, "/"), "--listen",
+		"127.0.0.1:0"))
+	isOpen := func(line string) bool { return strings.HasPrefix(line, open) }
+	n, ok := server.stdout.after(0, isOpen, server.done, soon)
+	if !ok {
+		t.Fatalf("there is no page:\n%s", server.stderr.tail(10))
+	}
+	address := strings.TrimPrefix(server.stdout.line(n), open)
+	p := openPage(t, address+"room", look{before: muteLeaving})
+	p.enter("anna")
+	stay := r.newestStay("anna")
+	p.do(chromedp.Navigate("about:blank"))
+	if !r.logged(soon, `"msg":"left"`, `"member":"`+stay+`"`) {
+		t.Error("it does not leave")
+	}
+	for _, line := range p.said() {
+		if strings.Contains(line, "Content Security Policy") {
+			t.Error(line)
+		}
 	}
 }

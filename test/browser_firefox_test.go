@@ -34,7 +34,11 @@ func TestFirefox(t *testing.T) {
 			other.eval("document.querySelector('.leave').click()", nil)
 			p.members(1)
 			holdToTalk(t, r, "room", p, hold["space"])
+			stay := r.newestStay("anna")
 			p.reload()
+			if !r.logged(soon, `"msg":"left"`, `"member":"`+stay+`"`) {
+				t.Error("it does not leave when it is reloaded")
+			}
 			p.enter("anna")
 			p.key(input.KeyRawDown, "r", "KeyR", false) // it remembers the mode
 			p.key(input.KeyUp, "r", "KeyR", false)

@@ -95,6 +95,21 @@ func (r *relay) logged(timeout time.Duration, parts ...string) bool {
 	return ok
 }
 
+// newestStay returns the member id of who joined last with a name.
+func (r *relay) newestStay(name string) (id string) {
+	r.t.Helper()
+	for _, line := range r.stderr.lines() {
+		var log struct{ Msg, Member, Name string }
+		if json.Unmarshal([]byte(line), &log) == nil && log.Msg == "joined" && log.Name == name {
+			id = log.Member
+		}
+	}
+	if id == "" {
+		r.t.Fatalf("the relay has seen nobody called %s", name)
+	}
+	return id
+}
+
 // metric reads one of the relay's counters.
 func (r *relay) metric(name string) float64 {
 	r.t.Helper()

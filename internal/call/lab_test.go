@@ -164,10 +164,16 @@ type person struct {
 // person returns somebody with a client at a host of their own, who has not joined yet.
 func (l *lab) person(name string) *person {
 	l.t.Helper()
+	return l.personOf(name, newIdentity(byte(l.hosts+1)))
+}
+
+// personOf is person with an identity.
+func (l *lab) personOf(name string, id *identity.Identity) *person {
+	l.t.Helper()
 	l.hosts++
 	p := &person{lab: l, addr: simtest.Host(l.hosts)}
 	p.conn = l.conn(p.addr)
-	config := Config{Identity: newIdentity(byte(l.hosts)), Name: name, RelayKey: l.key.Fingerprint()}
+	config := Config{Identity: id, Name: name, RelayKey: l.key.Fingerprint()}
 	var err error
 	if p.client, err = newClient(l.addr.String(), l.addr.Addr().String(), udp.New(l.before(p.conn)),
 		config); err != nil {
