@@ -63,7 +63,9 @@ function noteOf(member, model, volume) {
   if (member.outside) notes.push(say('person.outside'));
   if (member.self) notes.push(say('person.you'));
   if (member.relay) notes.push(say('person.relay', { relay: member.relay }));
-  if (model.ambiguous(member)) notes.push(member.fingerprint.slice(0, 9));
+  if (model.ambiguous(member)) {
+    notes.push(say('person.alikeNote', { n: model.wearers(member) }), member.fingerprint.slice(0, 9));
+  }
   if (volume !== 1) notes.push(percent(volume));
   return { text: notes.join(' · '), kind };
 }

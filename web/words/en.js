@@ -300,6 +300,7 @@ export const rest = {
   'person.comparedNote': 'Compared',
   'person.compareDone': 'I compared it: it is theirs',
   'person.uncompare': 'I did not compare it',
+  'person.alikeNote': { one: '{n} person has this name', other: '{n} people have this name' },
   'person.alike': {
     one: '{n} person here is called {name}.',
     other: '{n} people here are called {name}. Look at the fingerprints to know who is who.',
