@@ -16,7 +16,8 @@ export function endedScreen(error, { again, door }) {
   const known = error === null || has(`ended.${error.code}.title`);
   const key = error === null ? 'left' : known ? error.code : 'other';
   const title = say(/** @type {Key} */ (`ended.${key}.title`));
-  const what = error === null ? '' : say(/** @type {Key} */ (`ended.${key}.what`));
+  const values = { option: '--web-origin' };
+  const what = error === null ? '' : say(/** @type {Key} */ (`ended.${key}.what`), values);
   return h('main', { class: 'screen', 'data-ended': error?.code ?? 'left' },
     icon(error ? 'warning' : 'check'),
     h('h1', { tabIndex: -1 }, title),
@@ -45,7 +46,7 @@ export function supportScreen(lacking) {
     h('h1', {}, say('support.title')),
     h('p', {}, say('support.what')),
     h('ul', {}, ...lacking.map((feature) => h('li', {}, say(`support.${feature}`)))),
-    h('p', {}, insecure ? say('support.open') : say('support.use')));
+    h('p', {}, insecure ? say('support.open', { scheme: 'https://' }) : say('support.use')));
 }
 
 // What a browser must have to join, and what this one lacks.
