@@ -144,6 +144,12 @@ func (p *page) opensByKeys() {
 	p.tabTo("#volume")
 	p.strike(kb.ArrowLeft)
 	p.until("another volume", "document.querySelector('output').textContent === '95%'", soon)
+	p.tabTo("#silence")
+	note := "document.querySelector('[data-self=false] .person-note').textContent"
+	p.strike(kb.Enter)
+	p.until("nothing of them is heard", note+".includes('Muted for you')", soon)
+	p.strike(kb.Enter)
+	p.until("they are heard as before", note+" === '95%'", soon)
 	p.strike(kb.Escape)
 	p.focused(row)
 }

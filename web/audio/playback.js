@@ -2,8 +2,8 @@
  * The loudspeaker, on the page's side. What is played comes from the engine's Worker by a MessagePort, asked
  * for by the sound card's clock.
  *
- *     the engine's Worker <--port--> playback.worklet --> context.destination
- *                                          '--> loopbackRoute (echo.js), where our own sound would be heard
+ *     the engine's Worker <--port--> playback.worklet --> volume --> context.destination
+ *                                                            '--> loopbackRoute (echo.js), where our own sound would be heard
  */
 
 import { loopbackRoute } from './echo.js';
@@ -11,11 +11,13 @@ import { loopbackRoute } from './echo.js';
 /**
  * Starts to play.
  * @param {AudioContext} context at 48 kHz
- * @param {{sinkId?: string, worklet: string}} options sinkId: which loudspeaker; worklet: address of worklet.js
+ * @param {{sinkId?: string, volume?: number, worklet: string}} options sinkId: which loudspeaker; worklet:
+ *   address of worklet.js
  */
-export async function startPlayback(context, { sinkId = '', worklet }) {
+export async function startPlayback(context, { sinkId = '', volume = 1, worklet }) {
   await context.audioWorklet.addModule(worklet);
   const playback = new Playback(context);
+  playback.setVolume(volume);
   if (sinkId) await playback.beginSink(sinkId);
   return playback;
 }
@@ -23,6 +25,7 @@ export async function startPlayback(context, { sinkId = '', worklet }) {
 /** Sound on its way out. */
 export class Playback {
   #context;
+  #loudness;
   /** @type {import('./echo.js').LoopbackRoute | null} */ #route = null;
   #sink = '';
   #flow = { count: 0, starved: false, astray: false };
@@ -43,7 +46,13 @@ export class Playback {
       this.#flow.count++;
       this.#flow.starved = data.starved;
     };
-    this.node.connect(context.destination);
+    this.#loudness = context.createGain();
+    this.node.connect(this.#loudness).connect(context.destination);
+  }
+
+  /** How loud everything is played: 1 as it is. @param {number} volume */
+  setVolume(volume) {
+    this.#loudness.gain.setTargetAtTime(volume, this.#context.currentTime, 0.01); // s: it does not click
   }
 
   /** What passes, for SoundWatch. */
@@ -78,8 +87,8 @@ export class Playback {
   /** Plays by way of a peer connection, so that the browser's echo canceller knows our sound. */
   async cancelEcho() {
     if (this.#route) return;
-    const route = await loopbackRoute(this.#context, this.node);
-    this.node.disconnect(this.#context.destination);
+    const route = await loopbackRoute(this.#context, this.#loudness);
+    this.#loudness.disconnect(this.#context.destination);
     this.#route = route;
     if (this.#sink) await this.setSink(this.#sink);
   }
@@ -89,6 +98,7 @@ export class Playback {
     this.#route?.close();
     this.#route = null;
     this.node.disconnect();
+    this.#loudness.disconnect();
     this.node.port.postMessage({ stop: true });
     this.node.port.onmessage = null;
   }

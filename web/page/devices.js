@@ -181,7 +181,8 @@ export class Devices {
     const context = this.#audio();
     const { startPlayback, worklet } = await this.#load();
     this.#playback?.stop();
-    const playback = await startPlayback(context, { sinkId: this.#prefs.get('loudspeaker'), worklet });
+    const [sinkId, volume] = [this.#prefs.get('loudspeaker'), this.#prefs.get('volume')];
+    const playback = await startPlayback(context, { sinkId, volume, worklet });
     this.#playback = playback;
     this.#watch.start();
     if (this.#prefs.get('echo')) await playback.cancelEcho().catch(() => this.#prefs.set('echo', false));
@@ -197,6 +198,11 @@ export class Devices {
   /** @param {string} id '' is the system's choice @returns {Promise<boolean>} whether it will be used */
   async loudspeaker(id) {
     return this.#playback ? this.#playback.setSink(id) : true;
+  }
+
+  /** How loud the people are played, all of them: 1 as they are. @param {number} volume */
+  setVolume(volume) {
+    this.#playback?.setVolume(volume);
   }
 
   /** Labels are empty until the microphone was allowed. */

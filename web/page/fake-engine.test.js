@@ -214,7 +214,7 @@ const crowd = [
  * string[], key?: string,
  *   hold?: boolean, hasWords?: boolean, offline?: boolean, elsewhere?: {room: string, here: boolean}[],
  *   sound?: string, page?: string, back?: boolean,
- *   lacking?: string[], rtl?: boolean, later?: EngineMessage[]}} Scene
+ *   lacking?: string[], rtl?: boolean, wait?: number, later?: EngineMessage[]}} Scene
  */
 
 const rooms = 'tea,tavo-miru-pesa,coffee,a room with a very long name that goes on and on,x,y,z'.split(',')
@@ -258,6 +258,14 @@ export const scenes = {
   'room-open': { ...tea, messages: inside },
   'room-transmitting': { ...privateTea, messages: [...inside, on, levels({}, -18)] },
   'room-talking': { ...privateTea, messages: [...inside, levels({ ben: -20 })] },
+  'room-talked': {
+    ...privateTea, messages: [...inside, levels({ ben: -26, cleo: -14 }), levels({ ben: -20 })], wait: 500,
+    later: [levels({}), levels({ dan: -20 })],
+  },
+  'room-silenced': {
+    ...privateTea, messages: [...inside, levels({ ben: -20 })], 
+    click: ['[data-member=ben] button', '#silence', '[data-icon=close]'],
+  },
   'room-two-talking': { ...privateTea, messages: [...inside, levels({ ben: -26, cleo: -14 })] },
   'room-muted': { ...privateTea, messages: inside, click: ['.talk'] },
   'room-crowd': {

@@ -9,6 +9,7 @@ const paths = {
   talk: 'M12 3a3 3 0 0 0-3 3v6a3 3 0 0 0 6 0V6a3 3 0 0 0-3-3zM5.5 11.5a6.5 6.5 0 0 0 13 0M12 18v3M2.5 9v5'
     + 'M21.5 9v5',
   listen: 'M4 10v4h4l5 4V6L8 10zM16.5 9a4.5 4.5 0 0 1 0 6M19 6.5a8 8 0 0 1 0 11',
+  silent: 'M4 10v4h4l5 4V6L8 10zM16.5 9.5l5 5M21.5 9.5l-5 5',
   lock: 'M6 11h12v9H6zM8.5 11V8a3.5 3.5 0 0 1 7 0v3',
   unlock: 'M6 11h12v9H6zM8.5 11V7a3.5 3.5 0 0 1 6.8-1',
   invite:
@@ -33,7 +34,7 @@ const paths = {
 /** @typedef {keyof typeof paths} IconName */
 
 /** Those that point along the line of reading. @type {Set<IconName>} */
-const directed = new Set(/** @type {IconName[]} */ (['chevron', 'leave', 'listen']));
+const directed = new Set(/** @type {IconName[]} */ (['chevron', 'leave', 'listen', 'silent']));
 
 /** @param {IconName} name @returns {SVGSVGElement} */
 export function icon(name) {

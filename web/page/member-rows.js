@@ -66,7 +66,7 @@ function noteOf(member, model, volume) {
   if (model.ambiguous(member)) {
     notes.push(say('person.alikeNote', { n: model.wearers(member) }), member.fingerprint.slice(0, 9));
   }
-  if (volume !== 1) notes.push(percent(volume));
+  if (volume !== 1) notes.push(volume === 0 ? say('person.silenced') : percent(volume));
   return { text: notes.join(' · '), kind };
 }
 
@@ -105,14 +105,19 @@ class Row {
     setAttribute(this.element, 'data-self', member.self);
   }
 
-  /** @param {Member} member @param {boolean} talking @param {number} level @param {boolean} muted */
-  level(member, talking, level, muted) {
+  /**
+   * @param {Member} member @param {{talking: boolean, level: number, muted: boolean, talked: boolean}} now
+   *   `talked`: a moment ago
+   */
+  level(member, { talking, level, muted, talked }) {
     setAttribute(this.element, 'data-talking', talking);
     this.#face.style.setProperty('--level', talking ? level.toFixed(2) : '0');
-    const sign = muted ? 'micOff' : member.outside ? 'outside' : talking ? 'talk' : '';
+    setAttribute(this.element, 'data-talked', talked && !talking);
+    const sign = muted ? 'micOff' : member.outside ? 'outside' : talking || talked ? 'talk' : '';
     if (sign !== this.#signed) fill(this.#sign, sign !== '' && icon(sign));
     this.#signed = sign;
-    setText(this.#state, muted ? say('person.muted') : talking ? say('person.talking') : '');
+    const heard = talking ? say('person.talking') : talked ? say('person.talked') : '';
+    setText(this.#state, muted ? say('person.muted') : heard);
   }
 }
 
@@ -206,7 +211,8 @@ export class MemberRows {
       if (!member) continue;
       const talking = member.self ? model.transmitting : model.levels.has(id);
       const muted = member.self ? model.muted && model.mode === 'open' : member.muted === true;
-      row.level(member, talking, member.self ? model.me : model.levels.get(id) ?? 0, muted);
+      const level = member.self ? model.me : model.levels.get(id) ?? 0;
+      row.level(member, { talking, level, muted, talked: model.justTalked(id) });
     }
   }
 }

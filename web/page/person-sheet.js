@@ -1,19 +1,18 @@
 /** The sheet of one person: who they are for sure, how loud they are here; the sheet of the safety number. */
 
 import { copyButton } from './copy.js';
-import { fill, h, keepFocus, makeButton, setText, smallPrint } from './dom.js';
+import { fill, h, keepFocus, makeButton, setAttribute, setText, smallPrint } from './dom.js';
 import { fingerprintBlock, numberBlock } from './fingerprint.js';
 import { icon } from './icons.js';
 import { identicon } from './identicon.js';
 import { nameOf, talkerNames } from './member-rows.js';
 import { Sheet } from './sheet.js';
 import { TalkButton } from './talk-button.js';
-import { ago, percent, say } from '../words/say.js';
+import { volumeField } from './volume-field.js';
+import { ago, say } from '../words/say.js';
 
 /** @typedef {import('./stay.js').Stay} Stay */
 /** @typedef {import('../call/engine.js').Member} Member */
-
-const loudest = 200; // per cent
 
 /** @param {Stay} stay @param {string} id @param {() => void} closed */
 export function openPerson(stay, id, closed) {
@@ -28,13 +27,15 @@ export function openPerson(stay, id, closed) {
     h('div', { class: 'person-head' }, identicon(member.fingerprint),
       h('div', {}, known, fingerprintBlock(member.fingerprint))),
     alike, smallPrint(member.self ? say('safety.yours') : say('person.compareHint')), act, said);
-  if (!member.self) sheet.body.append(volumeField(stay, id));
+  const loud = member.self ? null : loudness(stay, id);
+  if (loud) sheet.body.append(loud.element);
   sheet.body.append(makeButton('', () => openSafety(stay, closed), icon('lock'), say('person.compare')));
   let shown = '';
   sheet.update = () => {
     const now = stay.model.members.get(id);
     if (!now) return; // left while one looks: what was shown stays
     showKnown(known, now);
+    loud?.show();
     const n = now.outside ? 1 : stay.model.wearers(now);
     alike.hidden = n < 2;
     setText(alike, n < 2 ? '' : say('person.alike', { n, name: nameOf(now) }));
@@ -82,20 +83,16 @@ function showKnown(element, member) {
   fill(element, icon(icons[kind]), h('span', {}, text));
 }
 
-/** @param {Stay} stay @param {string} id */
-function volumeField(stay, id) {
-  const value = h('output', { for: 'volume' });
-  const show = () => setText(value, percent(input.valueAsNumber / 100));
-  const oninput = () => {
-    stay.setVolume(id, input.valueAsNumber / 100);
-    show();
+/** How loud somebody is here, and whether at all. @param {Stay} stay @param {string} id */
+function loudness(stay, id) {
+  const volume = volumeField('volume', say('person.volume'), (value) => stay.setVolume(id, value));
+  const silence = makeButton('small', () => stay.silence(id), icon('silent'), say('person.silence'));
+  silence.id = 'silence';
+  const show = () => {
+    volume.show(stay.volumeOf(id));
+    setAttribute(silence, 'aria-pressed', stay.volumeOf(id) === 0);
   };
-  const value100 = String(Math.round(stay.volumeOf(id) * 100));
-  const range = { min: '0', max: String(loudest), step: '5', value: value100 };
-  const input = h('input', { type: 'range', id: 'volume', ...range, oninput });
-  show();
-  return h('div', { class: 'field' },
-    h('div', { class: 'between' }, h('label', { for: 'volume' }, say('person.volume')), value), input);
+  return { element: h('div', { class: 'stack tight' }, volume.element, h('div', {}, silence)), show };
 }
 
 /** All people, and the safety number that covers them. @param {Stay} stay @param {() => void} closed */

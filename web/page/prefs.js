@@ -18,6 +18,7 @@ const defaults = {
   talkKeyLabel: '', // what is written on it
   microphone: '', // a device id, '' is the system's choice
   loudspeaker: '',
+  volume: 1, // of everybody
   noise: true,
   echo: false, // the microphone hears the loudspeaker, so that the sound takes another way
   sounds: true,

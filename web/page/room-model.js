@@ -11,6 +11,7 @@ import { SOUND_RUNS } from '../audio/sound-watch.js';
 import { foldName } from '../names/fold.js';
 import { PathLevel, heardOf, isAudible } from './hearing.js';
 import { loudness } from './level-bar.js';
+import { Talked } from './talked.js';
 import { WarningList } from './warning-list.js';
 
 /** @typedef {import('../call/engine.js').EngineMessage} EngineMessage */
@@ -47,6 +48,8 @@ export class RoomModel {
   #down = new PathLevel();
   /** How the connection is made again; null: there is one. @type {Away | null} */ away = null;
   /** @type {string} '' while there is none */ safety = '';
+  #talked = new Talked();
+  #now = 0; // of the last levels, ms
   #warnings = new WarningList((id) => this.members.get(id));
   /** @type {string} what broke, '' if nothing did */ broken = '';
   /** Whether sound runs on this device: it goes out, and comes in. */ sound = SOUND_RUNS;
@@ -195,8 +198,11 @@ export class RoomModel {
   /** @param {import('../call/engine.js').LevelsMessage} message @param {number} now @returns {Part[]} */
   #setLevels({ me, talkers }, now) {
     const before = this.talkers().join();
+    this.#now = now;
     for (const [id, dbfs] of Object.entries(talkers)) {
-      if (!this.members.has(id)) continue;
+      const member = this.members.get(id);
+      if (!member) continue;
+      if (!member.self) this.#talked.heard(member, now);
       this.levels.set(id, loudness(dbfs));
       this.#heard.set(id, now);
     }
@@ -236,6 +242,16 @@ export class RoomModel {
     this.#rank.set(this.#rising, 1 + Math.max(0, ...this.#rank.values()));
     this.#sort();
     return true;
+  }
+
+  /** Whether somebody talked a moment ago. @param {string} id */
+  justTalked(id) {
+    return this.#talked.isMarked(id, this.#now);
+  }
+
+  /** Others who talked in the last minutes and do not now, the latest first. */
+  talkedLast() {
+    return this.#talked.list(this.talkers(), this.#now);
   }
 
   /** How the way to the relay is. */

@@ -31,6 +31,30 @@ test('oneself comes first, who is outside last, newcomers below', () => {
   assert.equal(model.others(), 3);
 });
 
+test('who talked is marked for 10 s, and in a list for minutes, the latest first', () => {
+  const model = joined(member('me'), member('a'), member('b'), member('c'));
+  const names = () => model.talkedLast().map(({ name }) => name);
+  model.apply(levels({ a: -20, me: -20 }), 0);
+  assert.deepEqual([names(), model.justTalked('a')], [[], true], 'who talks now did not talk last');
+  model.apply(levels({ b: -20 }), 1000);
+  assert.deepEqual(names(), ['a']);
+  model.apply(levels({}), 2000);
+  assert.deepEqual(names(), ['b', 'a'], 'not oneself');
+  model.apply(list(member('me'), member('b')), 2000);
+  assert.deepEqual(names(), ['b', 'a'], 'who left meanwhile, too');
+  model.apply(levels({}), 10_500);
+  assert.deepEqual([model.justTalked('a'), model.justTalked('b')], [false, true]);
+  model.apply(levels({}), 11_500);
+  assert.equal(model.justTalked('b'), false);
+  assert.deepEqual(names(), ['b', 'a']);
+  model.apply(levels({}), 182_000);
+  assert.deepEqual(names(), []);
+  model.apply(list(member('me'), ...Array.from({ length: 100 }, (_, i) => member('p' + i))), 190_000);
+  for (let i = 0; i < 100; i++) model.apply(levels({ ['p' + i]: -20 }), 190_000 + 500 * i);
+  model.apply(levels({}), 250_000);
+  assert.deepEqual(names(), ['p99', 'p98', 'p97', 'p96']);
+});
+
 test('a talker moves to the top only after the others are quiet', () => {
   const model = joined(member('me'), member('a'), member('b'));
   for (let now = 0; now < 2000; now += 100) model.apply(levels({ a: -20, b: -20 }), now);

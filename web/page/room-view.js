@@ -11,7 +11,7 @@ import { openInvite } from './invite-sheet.js';
 import { lacksKeySection } from './lacks-key.js';
 import { Keyboard, openKeys } from './keyboard.js';
 import { micTrouble } from './mic-check.js';
-import { MemberRows, talkerNames } from './member-rows.js';
+import { MemberRows, nameOf, talkerNames } from './member-rows.js';
 import { openPerson, openSafety } from './person-sheet.js';
 import { gradeOf, hearOf, hearText, heardOf, heardText, isOne } from './hearing.js';
 import { awayTexts } from './quality.js';
@@ -40,6 +40,7 @@ export class RoomView {
   #hear = h('span', { class: 'answer' });
   #away = h('p', { class: 'away' });
   #count = h('h2', {});
+  #talked = h('p', { class: 'talked' });
   #mic = h('p', { class: 'trouble', role: 'alert' });
   #lacks = h('div', { class: 'warnings' });
   #state = '';
@@ -69,6 +70,7 @@ export class RoomView {
     this.element = h('div', { class: 'room' },
       this.#head(), this.#lacks, this.#warnings.element,
       h('main', { class: 'room-main' }, h('div', { class: 'people-head' }, this.#count, this.#lock),
+        this.#talked,
         this.#people.element, this.#mic),
       this.#control.element);
     this.#announcer.live(this.element);
@@ -157,6 +159,8 @@ export class RoomView {
   }
 
   #showLevels() {
+    const last = this.#stay.model.talkedLast().map(nameOf);
+    setText(this.#talked, last.length === 0 ? '' : say('room.talked', { names: last }));
     this.#people.levels(this.#stay.model);
     this.#control.level();
   }

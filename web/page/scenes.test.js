@@ -53,6 +53,7 @@ async function show(scene, theme) {
       new KeyboardEvent('keydown', { key: scene.key, code: 'Key' + scene.key.toUpperCase(), bubbles: true }),
     );
   }
+  await new Promise((resolve) => setTimeout(resolve, scene.wait ?? 0));
   engine.say(...scene.later ?? []);
 }
 

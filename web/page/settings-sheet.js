@@ -8,6 +8,7 @@ import { LevelBar } from './level-bar.js';
 import { micTrouble } from './mic-check.js';
 import { Sheet } from './sheet.js';
 import { TalkKeyField } from './talk-key.js';
+import { volumeField } from './volume-field.js';
 import { openKeys } from './keyboard.js';
 import { languages, say } from '../words/say.js';
 
@@ -81,6 +82,11 @@ function soundPart({ prefs, devices, microphoneChanged, loudspeakerChanged, leve
     fillDevices(microphone.element, microphones, prefs.get('microphone'));
     fillDevices(loudspeaker.element, loudspeakers, prefs.get('loudspeaker'));
   });
+  const volume = volumeField('setting-volume', say('settings.volume'), (value) => {
+    prefs.set('volume', value);
+    devices.setVolume(value);
+  });
+  volume.show(prefs.get('volume'));
   const bar = new LevelBar();
   const echo = echoTest(devices);
   level((value) => bar.show(value));
@@ -93,7 +99,7 @@ function soundPart({ prefs, devices, microphoneChanged, loudspeakerChanged, leve
   return part('sound', say('settings.sound'), microphone.field,
     h('div', { class: 'mic-line' }, icon('mic'), bar.element,
       !heard && makeButton('small', test, say('mic.test'))),
-    devices.choosesLoudspeaker && loudspeaker.field,
+    devices.choosesLoudspeaker && loudspeaker.field, volume.element,
     h('div', { class: 'buttons' },
       makeButton('', play, icon('listen'), say('settings.testSound')), echo.button),
     echo.said, noise, sounds,

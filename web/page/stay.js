@@ -48,6 +48,7 @@ export class Stay {
   /** @type {Set<string> | null} ids of who was there, null before the first list */ #members = null;
   /** @type {Map<string, import('../call/engine.js').Member>} as #members */ #people = new Map();
   /** @type {Map<string, number>} by member */ #volumes = new Map();
+  /** @type {Map<string, number>} volumes of those who were silenced here, by member */ #before = new Map();
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #refusing;
   #joinedOnce = false;
   #told; // how the engine was told to begin
@@ -176,7 +177,7 @@ export class Stay {
     this.#people = people;
     const arrived = before ? [...now].filter((id) => !before.has(id)) : [];
     const gone = before ? [...before].filter((id) => !now.has(id)) : [];
-    for (const id of gone) this.#volumes.delete(id);
+    for (const id of gone) this.#volumes.delete(id) && this.#before.delete(id);
     // Who takes the place of an old stay, as by reloading the page, was not away.
     const keysOf = (/** @type {string[]} */ ids, all = people) => ids.map((id) => all.get(id)?.fingerprint);
     const arrivedKeys = keysOf(arrived);
@@ -253,6 +254,13 @@ export class Stay {
     this.#volumes.set(member, gain);
     this.#engine.volume(member, gain);
     this.#options.changed(['members']);
+  }
+
+  /** Hears somebody no more, or again as before. @param {string} member */
+  silence(member) {
+    const volume = this.volumeOf(member);
+    this.setVolume(member, volume === 0 ? this.#before.get(member) ?? 1 : 0);
+    this.#before.set(member, volume);
   }
 
   /** The user says that a changed key is right. @param {string} member */

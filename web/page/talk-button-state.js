@@ -77,7 +77,8 @@ function radioState(model, talkers, { locked, keyboard, key }) {
   }
   const keys = key ? say('control.holdOther', { key }) : say('control.holdKey');
   const hint = keyboard ? keys : say('control.holdHint');
-  return shown('idle', 'mic', false, say('control.hold'), explained || (isAudible(heard) ? hint : whyNot(heard)));
+  const why = isAudible(heard) ? hint : whyNot(heard);
+  return shown('idle', 'mic', false, say('control.hold'), explained || why);
 }
 
 /** @param {import('./room-model.js').RoomModel} model @param {string[]} talkers @returns {TalkButtonState} */

@@ -1,6 +1,7 @@
 /**
- * The key that is held to talk, besides the space bar: which keys can be chosen, and the place in the settings
- * where that is done. Keys are told apart by place (KeyboardEvent.code), and called by what is written on them.
+ * The key that is held to talk, besides the space bar: which keys can be chosen, and the place in the
+ * settings where that is done. Keys are told apart by place (KeyboardEvent.code), and called by what is
+ * written on them.
  */
 
 import { h, keepFocus, makeButton, setText } from './dom.js';
@@ -8,7 +9,8 @@ import { say } from '../words/say.js';
 
 /** Keys that write text, and those that do nothing by themselves in browsers. */
 const usable = new RegExp('^((Key|Digit|Numpad|Intl)\\w+|F(2|4|8|9|1[3-9]|2[0-4])'
-  + '|Backquote|Minus|Equal|Bracket(Left|Right)|Backslash|Semicolon|Quote|Comma|Period|Insert|Pause|ScrollLock)$');
+  + '|Backquote|Minus|Equal|Bracket(Left|Right)|Backslash|Semicolon|Quote|Comma|Period|Insert|Pause'
+  + '|ScrollLock)$');
 
 /** The letters of the room's other keys. */
 const others = ['m', 'r', 'i', 'p', '?'];
