@@ -23,6 +23,7 @@ const GIVE_UP = SECOND / 2; // a request without an answer has failed
 const LATENCIES = 250; // answers that the lead is made of
 const LEAST_LEAD = 2 * MS;
 const MOST_LEAD = 80 * MS;
+const DOWN = 250; // answers in which the lead comes down by two thirds of what is too much
 const START_LEAD = 3 * MS; // until answers have come; a browser takes half a millisecond
 
 /**
@@ -180,8 +181,9 @@ export class Ahead {
     this.#latencies.add(Math.max(0, now - at));
     const wanted = clamp(this.#latencies.high(50, 50, 0) + MS, LEAST_LEAD, MOST_LEAD);
     const start = this.#latencies.count < 50 ? START_LEAD : 0;
-    // Up at once; down by 1 ms in 50 frames, or the play-out would chase every change.
-    this.lead = Math.max(wanted, start, this.lead - 1);
+    // Up at once; down slowly, or the play-out would chase every change.
+    const down = Math.max(1, (this.lead - wanted) / DOWN);
+    this.lead = Math.max(wanted, start, this.lead - down);
   }
 }
 

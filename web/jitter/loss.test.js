@@ -165,6 +165,24 @@ test('a decoder that starts slowly is not taken for a slow one', () => {
   }
 });
 
+test('what a busy machine did to the decoder is forgotten soon after, without a gap', () => {
+  const s = new Sim(tone);
+  let busy = true;
+  s.latency = () => (busy ? 60 : 2);
+  const tk = new Talker();
+  const end = s.talk(tk, 0, 1500, steady);
+  s.run(10_000);
+  assert.ok(s.player.stats().delayMs > 60);
+  busy = false;
+  const before = s.player.stats().concealed;
+  s.run(25_000);
+  const st = s.player.stats();
+  assert.ok(st.delayMs < 30, `delay ${st.delayMs}`);
+  s.run(end);
+  assert.equal(s.player.stats().concealed, before);
+  s.clicks();
+});
+
 test('invalid packets are counted', () => {
   const player = new Player({ decode: () => {} });
   const payload = new Uint8Array([1]);
