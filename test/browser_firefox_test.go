@@ -21,6 +21,7 @@ func TestFirefox(t *testing.T) {
 			}
 			p := openFirefox(t, r.page+"room", how)
 			talkWith(t, r, carrier, p)
+			p.until("no fault", "document.querySelector('[data-bar=error]') === null", time.Second)
 			if carrier != "webtransport" {
 				return
 			}
