@@ -74,6 +74,8 @@ func TestPageByKeys(t *testing.T) {
 	p.opensByKeys()
 	p.choosesKey()
 
+	p.plugsIn()
+
 	p.tabTo(".leave")
 	p.strike(kb.Enter)
 	p.state("ended", soon)
@@ -177,4 +179,35 @@ func (p *page) choosesKey() {
 		soon)
 	p.strike(kb.Escape)
 	p.until("no sheet", "!document.querySelector('dialog')", soon)
+}
+
+// plugsIn connects a headset while the settings are open: the lists have it at once, and a bar offers it.
+func (p *page) plugsIn() {
+	p.t.Helper()
+	p.tabTo("[data-icon=settings]")
+	p.strike(kb.Enter)
+	chosen := func(what string) string {
+		return fmt.Sprintf("document.querySelector('#setting-%s')?.selectedOptions[0]?.text", what)
+	}
+	p.until("settings", "document.querySelector('#setting-microphone')?.options.length > 1", soon)
+	p.eval(`(() => {
+		const list = navigator.mediaDevices.enumerateDevices.bind(navigator.mediaDevices);
+		const part = (kind) => ({ kind, deviceId: 'headset ' + kind, groupId: 'headset', label: 'Headset X' });
+		navigator.mediaDevices.enumerateDevices = async () =>
+			[...await list(), part('audioinput'), part('audiooutput')];
+		navigator.mediaDevices.dispatchEvent(new Event('devicechange'));
+	})()`, nil)
+	p.until("the list has it",
+		"[...document.querySelectorAll('#setting-microphone option')].some(({ text }) => text === 'Headset X')", soon)
+	p.strike(kb.Escape)
+	p.until("it is offered", "document.querySelector('[data-bar=added]')?.innerText.includes('Headset X')", soon)
+	p.tabTo("[data-bar=added] .button")
+	p.strike(kb.Enter)
+	p.until("the offer is taken", "!document.querySelector('[data-bar=added]')", soon)
+	p.focused(".dock .talk")
+	p.tabTo("[data-icon=settings]")
+	p.strike(kb.Enter)
+	p.until("it is used", chosen("microphone")+" === 'Headset X' && "+chosen("loudspeaker")+" === 'Headset X'", soon)
+	p.strike(kb.Escape)
+	p.focused("[data-icon=settings]")
 }

@@ -9,6 +9,7 @@
 
 import { messageOf } from '../wire/bytes.js';
 import { Bars } from './bars.js';
+import { offerDevice } from './device-offer.js';
 import { Door } from './door.js';
 import { connectUrl, isMadeName, readAddress, roomPath } from './address.js';
 import { callsElsewhere, watchCalls } from './calls.js';
@@ -80,6 +81,9 @@ export class App {
     this.#root = root;
     this.#bars = bars;
     world.devices.onsound = (sound) => this.#sound(sound);
+    world.devices.onadded = (added) => offerDevice(bars, world, added, {
+      microphone: () => this.#microphoneChanged(), loudspeaker: (id) => void this.#loudspeaker(id),
+    });
     world.devices.onlevel = (level) => this.#level?.(level);
     window.addEventListener('online', () => this.#network());
     window.addEventListener('offline', () => this.#network());
@@ -395,7 +399,7 @@ export class App {
       ...this.#world,
       inCall: this.#stay !== null,
       version: this.#relay.version ?? '',
-      microphoneChanged: () => this.#stay ? void this.#stay.askMicrophone() : this.#door?.devicesChanged(),
+      microphoneChanged: () => this.#microphoneChanged(),
       loudspeakerChanged: (id) => void this.#loudspeaker(id),
       themeChanged: () => this.theme(),
       languageChanged: () => void this.#languageChanged(),
@@ -407,6 +411,11 @@ export class App {
         closed();
       },
     })).catch((error) => this.#bars.error(error));
+  }
+
+  #microphoneChanged() {
+    if (this.#stay) void this.#stay.askMicrophone();
+    else this.#door?.devicesChanged();
   }
 
   /** @param {string} id */

@@ -5,11 +5,11 @@
 
 import { SoundWatch } from '../audio/sound-watch.js';
 import { realClock, sleep } from '../link/clock.js';
+import { KnownDevices } from './device-list.js';
 import { within } from './part.js';
 
 /** @typedef {import('../audio/sounds.js').SoundName} SoundName */
 /** @typedef {import('../audio/sound-watch.js').Sound} Sound */
-/** @typedef {{id: string, label: string}} Device */
 /** @typedef {import('./prefs.js').Prefs} Prefs */
 /** @typedef {import('./parts.js').Parts} Parts */
 /** @typedef {import('../audio/capture.js').Capture} Capture */
@@ -67,6 +67,10 @@ export class Microphone {
 export class Devices {
   /** @type {(level: number) => void} */ onlevel = () => {};
   /** @type {(sound: Sound) => void} it does not run any more, or does again */ onsound = () => {};
+  /** @type {(lists: import('./device-list.js').DeviceLists) => void} there are others now */
+  onlist = () => {};
+  /** @type {(added: import('./device-list.js').Added) => void} one was plugged in */ onadded = () => {};
+  #known = new KnownDevices();
   #prefs;
   #parts;
   /** @type {AudioContext | null} */ #context = null;
@@ -81,6 +85,7 @@ export class Devices {
     document.addEventListener('visibilitychange', () => {
       if (!document.hidden && this.#playback) void this.wake();
     });
+    navigator.mediaDevices?.addEventListener?.('devicechange', () => void this.#devicesChanged());
     for (const gesture of ['pointerup', 'keydown']) { // which browsers may wait for
       document.addEventListener(gesture, () => {
         if (this.#context && this.#context.state !== 'running') void this.wake();
@@ -153,6 +158,7 @@ export class Devices {
     const microphone = new Microphone(await this.#capture(context));
     this.#microphone = microphone;
     this.#watch.start();
+    void this.list().then((lists) => this.#known.update(lists)); // now they have names
     return microphone;
   }
 
@@ -208,10 +214,16 @@ export class Devices {
   /** Labels are empty until the microphone was allowed. */
   async list() {
     const devices = await navigator.mediaDevices.enumerateDevices().catch(() => []);
-    /** @param {MediaDeviceKind} kind @returns {Device[]} */
-    const of = (kind) => devices.filter((device) => device.kind === kind)
-      .map(({ deviceId, label }) => ({ id: deviceId, label }));
+    const of = (/** @type {MediaDeviceKind} */ kind) => devices.filter((device) => device.kind === kind)
+      .map(({ deviceId, label, groupId }) => ({ id: deviceId, label, group: groupId }));
     return { microphones: of('audioinput'), loudspeakers: of('audiooutput') };
+  }
+
+  async #devicesChanged() {
+    const lists = await this.list();
+    this.onlist(lists);
+    const added = this.#known.update(lists);
+    if (added) this.onadded(added);
   }
 
   /** @param {SoundName} name */

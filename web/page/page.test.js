@@ -7,6 +7,7 @@ import { test } from 'node:test';
 
 import { FakeDevices, FakeEngine } from './fake-engine.test.js';
 import { Stay } from './stay.js';
+import { KnownDevices } from './device-list.js';
 import { canTalk } from './talk-key.js';
 import { draw } from './identicon.js';
 import { loudness } from './level-bar.js';
@@ -138,6 +139,20 @@ test('a picture of a fingerprint is mirrored, stays in its box and differs by fi
     }
   }
   assert.ok(draw('').cells.every((path) => !path.includes('NaN')));
+});
+
+test('a headset that is plugged in is known with both of its parts; what has no name tells nothing', () => {
+  const device = (id, group = id) => ({ id, label: id === '' ? '' : `the ${id}`, group });
+  const lists = (microphones, loudspeakers) => ({ microphones, loudspeakers });
+  const known = new KnownDevices();
+  const [mic, out] = [device('mic'), device('out')];
+  assert.equal(known.update(lists([device('')], [device('')])), null);
+  assert.equal(known.update(lists([mic], [out])), null, 'the first that are known are not new');
+  const [input, output] = [device('in', 'headset'), device('ear', 'headset')];
+  assert.deepEqual(known.update(lists([device('default'), input, mic], [out, device('tv'), output])),
+    { label: 'the in', microphone: 'in', loudspeaker: 'ear' });
+  assert.equal(known.update(lists([mic], [out])), null, 'pulled out again');
+  assert.deepEqual(known.update(lists([mic], [out, output])), { label: 'the ear', microphone: '', loudspeaker: 'ear' });
 });
 
 test('a key that means something else cannot be held to talk, whatever the keyboard has on it', () => {

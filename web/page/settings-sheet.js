@@ -78,10 +78,11 @@ function soundPart({ prefs, devices, microphoneChanged, loudspeakerChanged, leve
     prefs.set('loudspeaker', id);
     loudspeakerChanged(id);
   });
-  void devices.list().then(({ microphones, loudspeakers }) => {
+  devices.onlist = ({ microphones, loudspeakers }) => {
     fillDevices(microphone.element, microphones, prefs.get('microphone'));
     fillDevices(loudspeaker.element, loudspeakers, prefs.get('loudspeaker'));
-  });
+  };
+  void devices.list().then(devices.onlist);
   const volume = volumeField('setting-volume', say('settings.volume'), (value) => {
     prefs.set('volume', value);
     devices.setVolume(value);

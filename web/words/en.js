@@ -124,6 +124,8 @@ export const door = {
   'sound.sink': 'The loudspeaker that you chose is not there. You hear the others from another one.',
   'sound.again': 'Try again',
   'sound.resume': 'Continue',
+  'bar.added': '{device} was connected.',
+  'bar.use': 'Use it',
   'bar.device': 'This loudspeaker cannot be used. The one before stays in use.',
 };
 
