@@ -33,6 +33,21 @@ var (
 // filesModule says where the parts are. In the built page it is written anew, with their names.
 const filesModule = "page/files.js"
 
+// applyStyle is what room-style.js is in the built page, after its text.
+const applyStyle = `let applied = false;
+export function applyRoomStyle() {
+  if (applied) return;
+  applied = true;
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(text);
+  document.adoptedStyleSheets.push(sheet);
+}
+`
+
+// copied are modules that may be in several scripts: they have no state, and their classes are told apart by
+// what is in them. The door needs little of them, and the others much.
+var copied = map[string]bool{"wire/bytes.js": true}
+
 // bundler makes scripts of the modules in a folder.
 type bundler struct {
 	web     string
@@ -53,6 +68,7 @@ func newBundler(web string) (*bundler, error) {
 	if b.door, err = b.modules(doorEntry); err != nil {
 		return nil, err
 	}
+	maps.DeleteFunc(b.door, func(module string, _ bool) bool { return copied[module] })
 	in := make(map[string]string)
 	for _, part := range slices.Sorted(maps.Keys(parts)) {
 		if b.door[parts[part]] {
@@ -63,7 +79,7 @@ func newBundler(web string) (*bundler, error) {
 			return nil, err
 		}
 		for _, module := range slices.Sorted(maps.Keys(modules)) {
-			if other := in[module]; other != "" {
+			if other := in[module]; other != "" && !copied[module] {
 				return nil, fmt.Errorf("%s would be in %s and in %s: let the door import it, or one of the two only",
 					module, other, part)
 			}
@@ -202,6 +218,11 @@ func (b *bundler) plugin() api.Plugin {
 		build.OnLoad(api.OnLoadOptions{Filter: ".*", Namespace: "taken"}, func(args api.OnLoadArgs) (api.OnLoadResult, error) {
 			text := b.taken(args.Path)
 			return api.OnLoadResult{Contents: &text}, nil
+		})
+		build.OnLoad(api.OnLoadOptions{Filter: `/page/room-style\.js$`}, func(api.OnLoadArgs) (api.OnLoadResult, error) {
+			style, err := minify(b.web, "room.css", api.FormatDefault)
+			text := "const text = " + strconv.Quote(string(style)) + ";\n" + applyStyle
+			return api.OnLoadResult{Contents: &text}, err
 		})
 		build.OnLoad(api.OnLoadOptions{Filter: `/page/files\.js$`}, func(args api.OnLoadArgs) (api.OnLoadResult, error) {
 			if b.files == "" || args.Path != filepath.Join(b.web, filesModule) {

@@ -9,25 +9,13 @@
  * here opens a connection or knows a message. (docs/protocol.md, section 2.)
  */
 
-import { CodedError, concat, equal, fromBase64Url, fromHex, toHex, toUtf8, Writer } from '../wire/bytes.js';
+import { concat, equal, fromBase64Url, fromHex, toHex, toUtf8, Writer } from '../wire/bytes.js';
+import { IdentityError } from './errors.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 
 export const SEED_SIZE = 32;
 export const SIGNATURE_SIZE = 64;
-
-/** Why a seed or key cannot be used. */
-export class IdentityError extends CodedError {}
-
-/** What is wrong with words: how many there are, which one (the first is 1) is not in the list, or the sum. */
-export class WordsError extends IdentityError {
-  /** @param {'wordCount' | 'unknownWord' | 'checksum'} fault @param {number} n @param {string} message */
-  constructor(fault, n, message) {
-    super('words', message);
-    this.fault = fault;
-    this.n = n;
-  }
-}
 
 /** The keys of one seed. */
 export class Identity {

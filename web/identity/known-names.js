@@ -14,7 +14,8 @@
 
 import { concat, messageOf, toHex, toUtf8 } from '../wire/bytes.js';
 import { foldName } from '../names/fold.js';
-import { IdentityError, usableKey } from './identity.js';
+import { IdentityError } from './errors.js';
+import { usableKey } from './identity.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 /** @typedef {import('./identity.js').Identity} Identity */

@@ -8,12 +8,13 @@
  */
 
 import { concat } from '../wire/bytes.js';
-import { IdentityError, SEED_SIZE, WordsError } from './identity.js';
+import { IdentityError, WordsError } from './errors.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 
 export const WORDS = 24;
 const WORD_BITS = 11;
+const SEED_SIZE = (WORDS * WORD_BITS - 8) / 8; // bytes: the checksum has 8 bits
 
 /** The list, which is read when it is needed first. */
 async function wordList() {

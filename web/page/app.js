@@ -26,14 +26,13 @@ import { say } from '../words/say.js';
 /**
  * @typedef {object} World
  * @property {import('./prefs.js').Prefs} prefs
- * @property {import('./own-identity.js').OwnIdentity} identity
+ * @property {() => Promise<import('./own-identity.js').OwnIdentity>} identity
  * @property {import('./devices.js').Devices} devices
  * @property {import('./parts.js').Parts} parts
  * @property {{generate: () => Promise<string>, valid: (text: string) => Promise<boolean>}} secrets
  * @property {() => Promise<{version: string, page: string, prepared?: import('../call/prepared.js').Answer}>}
  *   relay what it says of itself; page: the address of its own, '' for none
  * @property {(language: string) => Promise<void>} speak a language, '' for the browser's, as the door needs it
- * @property {() => Promise<void>} allWords resolves when all words of that language are here
  */
 
 /** Takes the address, and the secret out of it before anything else may see it. @returns {Address} */
@@ -203,9 +202,8 @@ export class App {
   /** What a stay needs. It is loaded while people type. */
   async #loadParts() {
     const { room, engine, worklet } = this.#world.parts;
-    const words = this.#world.allWords();
-    Promise.all([room.load(), words]).then(([modules]) => this.#loaded(modules), () => {});
-    return Promise.all([room.load(), engine.load(), worklet.load(), words]);
+    room.load().then((modules) => this.#loaded(modules), () => {});
+    return Promise.all([room.load(), engine.load(), worklet.load()]);
   }
 
   /** @param {typeof import('./room.js')} modules */
@@ -278,7 +276,7 @@ export class App {
       room: wish.room, name: wish.name, secret: wish.secret, microphone: wish.microphone,
       mode: prefs.get('mode'), muted: wish.muted, relayKey: wish.relayKey, prepared: this.#relay.prepared,
       engine, devices,
-      ready: () => identity.ensure(),
+      ready: async () => (await identity()).ensure(),
       sounds: () => prefs.get('sounds'),
       talkKey: () => ({ code: prefs.get('talkKey'), label: prefs.get('talkKeyLabel') }),
       changed: (parts) => this.#changed(stay, parts),
@@ -394,9 +392,10 @@ export class App {
 
   /** @param {() => void} closed */
   #settings(closed) {
-    const { parts, allWords } = this.#world;
-    within(loadTime, Promise.all([parts.room.load(), allWords()])).then(([{ openSettings }]) => openSettings({
+    const { parts, identity } = this.#world;
+    within(loadTime, Promise.all([parts.room.load(), identity()])).then(([{ openSettings }, own]) => openSettings({
       ...this.#world,
+      identity: own,
       inCall: this.#stay !== null,
       version: this.#relay.version ?? '',
       microphoneChanged: () => this.#microphoneChanged(),

@@ -3,7 +3,6 @@
  * and ports for the Worker. How samples are captured and played is web/audio's; nothing of the DOM.
  */
 
-import { SoundWatch } from '../audio/sound-watch.js';
 import { realClock, sleep } from '../link/clock.js';
 import { KnownDevices } from './device-list.js';
 import { within } from './part.js';
@@ -76,7 +75,7 @@ export class Devices {
   /** @type {AudioContext | null} */ #context = null;
   /** @type {import('../audio/playback.js').Playback | null} */ #playback = null;
   /** @type {Microphone | null} the last one */ #microphone = null;
-  #watch = new SoundWatch(realClock, () => this.#flows(), (sound) => this.onsound(sound));
+  /** @type {import('../audio/sound-watch.js').SoundWatch | null} */ #watch = null;
 
   /** @param {Prefs} prefs @param {Pick<Parts, 'room' | 'worklet'>} parts */
   constructor(prefs, parts) {
@@ -106,7 +105,7 @@ export class Devices {
 
   /** Whether sound runs. @returns {Sound} */
   get running() {
-    return this.#watch.sound;
+    return this.#watch?.sound ?? { playing: true, capturing: true, cause: '' };
   }
 
   #flows() {
@@ -157,7 +156,7 @@ export class Devices {
     void context.resume().catch(() => {});
     const microphone = new Microphone(await this.#capture(context));
     this.#microphone = microphone;
-    this.#watch.start();
+    this.#watch?.start();
     void this.list().then((lists) => this.#known.update(lists)); // now they have names
     return microphone;
   }
@@ -173,6 +172,7 @@ export class Devices {
   async #load() {
     const both = Promise.all([this.#parts.room.load(), this.#parts.worklet.load()]);
     const [room, worklet] = await within(loadTime, both);
+    this.#watch ??= new room.SoundWatch(realClock, () => this.#flows(), (sound) => this.onsound(sound));
     return { ...room, worklet };
   }
 
@@ -190,7 +190,7 @@ export class Devices {
     const [sinkId, volume] = [this.#prefs.get('loudspeaker'), this.#prefs.get('volume')];
     const playback = await startPlayback(context, { sinkId, volume, worklet });
     this.#playback = playback;
-    this.#watch.start();
+    this.#watch?.start();
     if (this.#prefs.get('echo')) await playback.cancelEcho().catch(() => this.#prefs.set('echo', false));
     return playback.port;
   }

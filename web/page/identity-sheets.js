@@ -3,7 +3,7 @@
 import { fill, h, keepFocus, labelled, makeButton, setText, smallPrint } from './dom.js';
 import { icon } from './icons.js';
 import { Sheet } from './sheet.js';
-import { IdentityError, WordsError } from '../identity/identity.js';
+import { IdentityError, WordsError } from '../identity/errors.js';
 import { say } from '../words/say.js';
 
 /** @typedef {import('./own-identity.js').OwnIdentity} OwnIdentity */

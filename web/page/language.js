@@ -29,7 +29,7 @@ function wordsOf(code) {
  */
 export async function speakLanguage(wish = '') {
   chosen = choose(wish === '' ? navigator.languages : [wish]);
-  if (chosen === documentLanguage) speak(chosen, documentWords);
+  if (chosen === documentLanguage && !parts.has(chosen)) speak(chosen, documentWords);
   else {
     try {
       await within(patience, allWords());

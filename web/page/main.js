@@ -1,15 +1,14 @@
 /** The entry of the page: hands the real world to the App, and says what goes wrong before there is one. */
 
-import { OwnIdentity } from './own-identity.js';
 import { App, takeAddress } from './app.js';
 import { Bars } from './bars.js';
 import { connectUrl } from './address.js';
 import { Devices } from './devices.js';
-import { allWords, speakLanguage } from './language.js';
+import { speakLanguage } from './language.js';
 import { pageParts } from './parts.js';
 import { Prefs } from './prefs.js';
-import { missing, supportScreen } from './screens.js';
-import { Store } from '../identity/store.js';
+import { missing } from './screens.js';
+import { Shelf } from '../identity/shelf.js';
 import { pageOf } from '../link/relay-page.js';
 
 const address = takeAddress(); // first of all: the secret must not stay in the address bar
@@ -43,17 +42,28 @@ async function relay() {
   return { version: String(version ?? ''), page: pageOf(page), prepared };
 }
 
+/** @type {Promise<import('./own-identity.js').OwnIdentity> | null} */ let opened = null;
+
+/** Who the user is; it is opened when it is asked for first. */
+async function identity() {
+  const { OwnIdentity, Store } = await parts.room.load();
+  opened ??= Store.open().then((store) => OwnIdentity.open(store, () => parts.mnemonic.load()));
+  return opened.catch((error) => {
+    opened = null;
+    throw error;
+  });
+}
+
 async function start() {
   const lacking = await missing();
   if (lacking.length > 0) return refuse(lacking);
-  const store = await Store.open().catch(() => null);
+  const store = await Shelf.open().catch(() => null);
   if (!store) return refuse(['storage']);
   const prefs = await Prefs.load(store, (error) => bars.error(error));
   prefs.follow(new BroadcastChannel('wzp settings'), () => app?.settingsChanged());
   await speakLanguage(prefs.get('language'));
-  const identity = await OwnIdentity.open(store, () => parts.mnemonic.load());
   const devices = new Devices(prefs, parts);
-  const world = { prefs, identity, devices, parts, secrets, relay, speak: speakLanguage, allWords };
+  const world = { prefs, identity, devices, parts, secrets, relay, speak: speakLanguage };
   app = new App(world, root, bars);
   await app.open(address);
 }
@@ -61,7 +71,7 @@ async function start() {
 /** @param {import('./screens.js').Feature[]} lacking */
 async function refuse(lacking) {
   await speakLanguage();
-  await allWords();
+  const { supportScreen } = await parts.room.load();
   document.documentElement.dataset.state = 'ended';
   root.replaceChildren(supportScreen(lacking));
 }

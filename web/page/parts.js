@@ -2,6 +2,7 @@
 
 import { Engine } from '../call/engine.js';
 import { fileUrl } from './files.js';
+import { allWords } from './language.js';
 import { fetchFile, Part, scriptPart } from './part.js';
 
 const workerTime = 60_000; // ms that the Worker may take, which has the largest of the files
@@ -10,7 +11,7 @@ const workerTime = 60_000; // ms that the Worker may take, which has the largest
 
 /**
  * @typedef {object} Parts
- * @property {Part<typeof import('./room.js')>} room
+ * @property {Part<typeof import('./room.js')>} room with all words of the language
  * @property {Part<typeof import('../identity/mnemonic.js')>} mnemonic
  * @property {Part<AnyEngine>} engine used up by a stay
  * @property {Part<string>} worklet its address, when it is in the browser's cache
@@ -19,8 +20,13 @@ const workerTime = 60_000; // ms that the Worker may take, which has the largest
 /** @returns {Parts} */
 export function pageParts() {
   const [worker, worklet] = [fileUrl('worker'), fileUrl('worklet')];
+  const room = scriptPart(fileUrl('room'));
   return {
-    room: scriptPart(fileUrl('room')),
+    room: new Part(async () => {
+      const [modules] = await Promise.all([room.load(), allWords()]);
+      modules.applyRoomStyle();
+      return modules;
+    }),
     mnemonic: scriptPart(fileUrl('mnemonic')),
     engine: new Part(() => Engine.start(worker, workerTime).catch(async (error) => {
       await fetchFile(worker); // which says it when the page is old

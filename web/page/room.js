@@ -15,3 +15,8 @@ export { openSettings } from './settings-sheet.js';
 export { Stay } from './stay.js';
 export { TabSign } from './tab-sign.js';
 export { keepPage } from './keep.js';
+export { Store } from '../identity/store.js';
+export { SoundWatch } from '../audio/sound-watch.js';
+export { OwnIdentity } from './own-identity.js';
+export { supportScreen } from './support-screen.js';
+export { applyRoomStyle } from './room-style.js';

@@ -10,7 +10,7 @@ import { roomName } from './address.js';
 import { Part } from './part.js';
 import { pageParts } from './parts.js';
 import { Prefs } from './prefs.js';
-import { supportScreen } from './screens.js';
+import { supportScreen } from './support-screen.js';
 import '../words/english.test.js';
 
 /** @param {import('./fake-engine.test.js').Scene} scene @param {string} theme */
@@ -28,14 +28,15 @@ async function show(scene, theme) {
     navigator.locks.query = async () => ({ held });
   }
   if (scene.lacking) return root.replaceChildren(supportScreen(scene.lacking));
+  const identity = new FakeOwnIdentity(scene.hasWords ?? false);
   const engine = new FakeEngine();
   const devices = new FakeDevices(scene.mic ?? 'none');
   const app = new App({
     prefs: await prefsOf({ name: 'Ana', theme, ...scene.prefs }),
-    identity: new FakeOwnIdentity(scene.hasWords ?? false),
+    identity: async () => identity,
     devices, parts: partsWith(engine),
     secrets: { generate: async () => 'wzp-', valid: async (text) => text.length > 40 },
-    relay: async () => ({ version: 'wzp 0.1', page: scene.page ?? 'https://voice.example.org/' }), speak: async () => {}, allWords: async () => {},
+    relay: async () => ({ version: 'wzp 0.1', page: scene.page ?? 'https://voice.example.org/' }), speak: async () => {},
   }, root, bars);
   await app.open({
     ...(scene.room ? roomName(scene.room) : { room: '', fault: null }), secret: scene.secret ?? '',

@@ -1,4 +1,4 @@
-/** The screens without a control: a stay that ended, and a browser that cannot join, and why it cannot. */
+/** The screen of a stay that ended, and whether a browser can join (if not: support-screen.js). */
 
 import { h, makeButton } from './dom.js';
 import { icon } from './icons.js';
@@ -36,17 +36,6 @@ export function endedScreen(error, { again, door }) {
 function details(known, text) {
   const said = h('p', { class: 'hint', dir: 'auto' }, text.slice(0, maxDetails));
   return known ? h('details', {}, h('summary', { class: 'hint' }, say('ended.details')), said) : said;
-}
-
-/** @param {Feature[]} lacking */
-export function supportScreen(lacking) {
-  const insecure = lacking.includes('secure');
-  return h('main', { class: 'screen', 'data-ended': 'support' },
-    icon('warning'),
-    h('h1', {}, say('support.title')),
-    h('p', {}, say('support.what')),
-    h('ul', {}, ...lacking.map((feature) => h('li', {}, say(`support.${feature}`)))),
-    h('p', {}, insecure ? say('support.open', { scheme: 'https://' }) : say('support.use')));
 }
 
 // What a browser must have to join, and what this one lacks.

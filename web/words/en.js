@@ -60,26 +60,10 @@ export const door = {
   'fault.utf8': 'This name contains half a character. Type it again.',
 
   'mic.check': 'Check the microphone',
-  'mic.test': 'Test',
   'mic.level': 'Level of your microphone',
   'mic.asking': 'The browser asks whether this page may use the microphone. Choose Allow.',
   'mic.on': 'Say something: the bar should move.',
-  'mic.denied': 'The browser does not let this page use the microphone. Allow it beside the address of the page, then try again.',
-  'mic.missing': 'No microphone was found. Connect one, then try again.',
-  'mic.busy': 'Another program is using the microphone. Close it, then try again.',
-  'mic.gone': 'The microphone was unplugged. Connect it again, then try again.',
-  'mic.failed': 'The microphone does not start. Try again, or choose another one in the settings.',
   'mic.retry': 'Try again',
-  'mic.deniedDoor': 'The browser does not let this page use the microphone. Allow it beside the address of the page, then try again. You can also join without it, and listen.',
-  'mic.missingDoor': 'No microphone was found. Connect one, then try again, or join without it and listen.',
-  'mic.busyDoor': 'Another program is using the microphone. Close it, then try again, or join without it and listen.',
-  'mic.goneDoor': 'The microphone was unplugged. Connect it again, or join without it and listen.',
-  'mic.failedDoor': 'The microphone does not start. Try again, choose another one in the settings, or join without it and listen.',
-  'mic.deniedRoom': 'You hear the others, but they do not hear you: the browser does not let this page use the microphone. Allow it beside the address of the page, then try again.',
-  'mic.missingRoom': 'You hear the others, but they do not hear you: no microphone was found. Connect one, then try again.',
-  'mic.busyRoom': 'You hear the others, but they do not hear you: another program is using the microphone. Close it, then try again.',
-  'mic.goneRoom': 'You hear the others, but they do not hear you: the microphone was unplugged. Connect it again, then try again.',
-  'mic.failedRoom': 'You hear the others, but they do not hear you: the microphone does not start. Try again, or choose another one in the settings.',
 
   'ended.details': 'Details',
   'ended.again': 'Join again',
@@ -93,6 +77,35 @@ export const door = {
   'ended.offline.title': 'No network',
   'ended.offline.what': 'Join again when this device has a network.',
 
+  'sheet.close': 'Close',
+
+  'bar.error': 'Something went wrong. If it goes on, reload the page.',
+  'bar.reload': 'Reload',
+  'bar.dismiss': 'Dismiss',
+  'bar.offline': 'This device has no network. You stay in the room, and the call goes on when it is back.',
+  'bar.added': '{device} was connected.',
+  'bar.use': 'Use it',
+  'bar.device': 'This loudspeaker cannot be used. The one before stays in use.',
+};
+
+/** Everything else: it is loaded while people type their name. */
+export const rest = {
+  'mic.test': 'Test',
+  'mic.denied': 'The browser does not let this page use the microphone. Allow it beside the address of the page, then try again.',
+  'mic.missing': 'No microphone was found. Connect one, then try again.',
+  'mic.busy': 'Another program is using the microphone. Close it, then try again.',
+  'mic.gone': 'The microphone was unplugged. Connect it again, then try again.',
+  'mic.failed': 'The microphone does not start. Try again, or choose another one in the settings.',
+  'mic.deniedDoor': 'The browser does not let this page use the microphone. Allow it beside the address of the page, then try again. You can also join without it, and listen.',
+  'mic.missingDoor': 'No microphone was found. Connect one, then try again, or join without it and listen.',
+  'mic.busyDoor': 'Another program is using the microphone. Close it, then try again, or join without it and listen.',
+  'mic.goneDoor': 'The microphone was unplugged. Connect it again, or join without it and listen.',
+  'mic.failedDoor': 'The microphone does not start. Try again, choose another one in the settings, or join without it and listen.',
+  'mic.deniedRoom': 'You hear the others, but they do not hear you: the browser does not let this page use the microphone. Allow it beside the address of the page, then try again.',
+  'mic.missingRoom': 'You hear the others, but they do not hear you: no microphone was found. Connect one, then try again.',
+  'mic.busyRoom': 'You hear the others, but they do not hear you: another program is using the microphone. Close it, then try again.',
+  'mic.goneRoom': 'You hear the others, but they do not hear you: the microphone was unplugged. Connect it again, then try again.',
+  'mic.failedRoom': 'You hear the others, but they do not hear you: the microphone does not start. Try again, or choose another one in the settings.',
   'support.title': 'This browser cannot join',
   'support.what': 'What is missing:',
   'support.use': 'Use a current Chrome or Edge (137 or later), Firefox (130 or later) on a computer, or Safari (26 or later).',
@@ -105,13 +118,6 @@ export const door = {
   'support.storage': 'IndexedDB (to keep who you are)',
   'support.worker': 'module workers',
   'support.capture': 'access to microphones',
-
-  'sheet.close': 'Close',
-
-  'bar.error': 'Something went wrong. If it goes on, reload the page.',
-  'bar.reload': 'Reload',
-  'bar.dismiss': 'Dismiss',
-  'bar.offline': 'This device has no network. You stay in the room, and the call goes on when it is back.',
   'sound.paused': 'The browser has paused the sound.',
   'sound.clock': 'No sound can be played or picked up: the loudspeaker of this device does not run. Connect one, then try again. If that does not help, start the browser again.',
   'sound.player': 'The sound has stopped: you do not hear the others.',
@@ -124,13 +130,7 @@ export const door = {
   'sound.sink': 'The loudspeaker that you chose is not there. You hear the others from another one.',
   'sound.again': 'Try again',
   'sound.resume': 'Continue',
-  'bar.added': '{device} was connected.',
-  'bar.use': 'Use it',
-  'bar.device': 'This loudspeaker cannot be used. The one before stays in use.',
-};
 
-/** Everything else: it is loaded while people type their name. */
-export const rest = {
   'ended.left.title': 'You left the room',
   'ended.room_full.title': 'The room is full',
   'ended.room_full.what': 'Try again when somebody has left.',
