@@ -6,13 +6,16 @@
  *     joined, left --> Stays; POST to leaveUrl for what no entry replaces
  */
 
+import { STAY_SECRET_SIZE, replacedBy } from '../wire/entry.js';
 import { leaveRequest } from '../wire/leave.js';
 import { leaveOptions } from './leave.js';
 
+/** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 /** @typedef {import('../wire/entry.js').StayProof} StayProof */
 
 export class OwnStay {
   #at;
+  #secret = crypto.getRandomValues(new Uint8Array(STAY_SECRET_SIZE));
   /** @type {StayProof | null} */ #stay = null;
 
   /**
@@ -27,14 +30,20 @@ export class OwnStay {
     this.#at = at;
   }
 
-  /** The stay that our entry replaces, or null. */
-  get replaces() {
-    return this.#at.stays?.last ?? null;
+  /** What our entry says of it, and which stay it replaces, if it does one. */
+  get fields() {
+    return { staySecret: this.#secret, replaces: this.#at.stays?.last ?? null };
   }
 
-  /** The relay is about to be asked for it. @param {StayProof} stay */
-  async begin(stay) {
-    this.#stay = stay;
+  /** The name of the stay that our entry replaces, or ''. @param {Bytes} identity our public key */
+  async before(identity) {
+    const { replaces } = this.fields;
+    return replaces ? replacedBy(identity, replaces) : '';
+  }
+
+  /** The relay is about to be asked for it. @param {Bytes} hash of our entry */
+  async begin(hash) {
+    const stay = (this.#stay = { hash, secret: this.#secret });
     await this.#at.stays?.begin(stay);
     const url = this.#at.leaveUrl();
     if (url) this.#at.tell({ type: 'stay', leave: { url, body: leaveRequest(this.#at.room, stay) } });

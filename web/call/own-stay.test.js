@@ -52,20 +52,21 @@ class World {
 
   /** Names what the next stay would replace. */
   async next() {
-    return (await this.open()).replaces?.hash[0] ?? null;
+    return (await this.open()).fields.replaces?.hash[0] ?? null;
   }
 }
 
 const settled = () => new Promise((resolve) => setTimeout(resolve));
-const requestOf = (/** @type {number} */ n) => toHex(leaveRequest('tea', stayOf(n)));
+const requestOf = (/** @type {OwnStay} */ own, /** @type {number} */ n) =>
+  leaveRequest('tea', { hash: filled(n), secret: own.fields.staySecret });
 
 test('a stay is kept before the relay is asked for it, until the relay knows that it is over', async () => {
   const world = new World();
   const first = await world.open();
-  assert.equal(first.replaces, null);
-  await first.begin(stayOf(1));
+  assert.equal(first.fields.replaces, null);
+  await first.begin(filled(1));
   assert.equal(await world.next(), 1);
-  const body = leaveRequest('tea', stayOf(1));
+  const body = requestOf(first, 1);
   assert.deepEqual(world.told, [{ type: 'stay', leave: { url: URL_OF_LEAVE, body } }]);
   first.joined();
   await settled();
@@ -78,33 +79,35 @@ test('a stay is kept before the relay is asked for it, until the relay knows tha
 
 test('rooms and identities have stays of their own', async () => {
   const world = new World();
-  await (await world.open()).begin(stayOf(1));
-  assert.equal((await world.open('coffee')).replaces, null);
-  assert.equal((await world.open('tea', 'bert')).replaces, null);
+  await (await world.open()).begin(filled(1));
+  assert.equal((await world.open('coffee')).fields.replaces, null);
+  assert.equal((await world.open('tea', 'bert')).fields.replaces, null);
 });
 
 test('the last stay that came to be is replaced; of others the relay is asked to end them', async () => {
   const world = new World();
   const first = await world.open();
-  await first.begin(stayOf(1));
+  await first.begin(filled(1));
   first.joined();
   await settled(); // the browser is killed
-  await (await world.open()).begin(stayOf(2)); // nobody answers, and again
-  await (await world.open()).begin(stayOf(3));
+  const second = await world.open();
+  await second.begin(filled(2)); // nobody answers, and again
+  const third = await world.open();
+  await third.begin(filled(3));
   const last = await world.open();
-  assert.equal(last.replaces?.hash[0], 1);
-  await last.begin(stayOf(4));
+  assert.equal(last.fields.replaces?.hash[0], 1);
+  await last.begin(filled(4));
   assert.deepEqual(world.requests, []);
   last.joined();
   await settled();
-  assert.deepEqual(world.requests, [requestOf(2), requestOf(3)]);
+  assert.deepEqual(world.requests, [requestOf(second, 2), requestOf(third, 3)].map(toHex));
   assert.equal(await world.next(), 4);
   assert.deepEqual((await Stays.open(world.storage(), 'tea', 'anna')).others, []);
 });
 
 test('who never joined names the last that it asked for, and few are kept', async () => {
   const world = new World();
-  for (let n = 1; n <= 20; n++) await (await world.open()).begin(stayOf(n));
+  for (let n = 1; n <= 20; n++) await (await world.open()).begin(filled(n));
   assert.equal(await world.next(), 20);
   assert.ok([...world.shelf.values()][0].length <= 4);
 });
@@ -112,23 +115,23 @@ test('who never joined names the last that it asked for, and few are kept', asyn
 test('a relay that was not told is asked by a request; if that fails, the stay is remembered', async () => {
   const world = new World();
   const stay = await world.open();
-  await stay.begin(stayOf(1));
+  await stay.begin(filled(1));
   world.reachable = false;
   await stay.left(false);
   assert.equal(await world.next(), 1);
   world.reachable = true;
   await stay.left(false);
-  assert.deepEqual(world.requests, [requestOf(1)]);
+  assert.deepEqual(world.requests, [toHex(requestOf(stay, 1))]);
   assert.equal(await world.next(), null);
 });
 
 test('who left does not take away what another tab has begun', async () => {
   const world = new World();
   const [old, fresh] = [await world.open(), await world.open()];
-  await old.begin(stayOf(1));
+  await old.begin(filled(1));
   old.joined();
   await settled();
-  await fresh.begin(stayOf(2));
+  await fresh.begin(filled(2));
   fresh.joined();
   await settled();
   await old.left(true);
@@ -139,7 +142,7 @@ test('a storage that fails, or holds something else, keeps nobody from joining',
   const world = new World();
   world.broken = true;
   const stay = await world.open();
-  await stay.begin(stayOf(1));
+  await stay.begin(filled(1));
   stay.joined();
   await stay.left(true);
   world.broken = false;

@@ -14,7 +14,7 @@ import { JoinKey } from '../e2ee/keys.js';
 import { Client } from '../link/client.js';
 import { realClock, sleep } from '../link/clock.js';
 import { toHex } from '../wire/bytes.js';
-import { STAY_SECRET_SIZE, build as buildEntry, replacedBy } from '../wire/entry.js';
+import { build as buildEntry } from '../wire/entry.js';
 import { CodecWatch } from './codec-watch.js';
 import { HeldBudget } from './held.js';
 import { Keys } from './keys.js';
@@ -131,9 +131,7 @@ export class Room {
       changed: () => this.#events.members(),
     });
     this.#stay = new OwnStay({
-      room: config.room, stays: config.stays, fetch: config.fetch,
-      tell: (message) => this.#events.say(message),
-      leaveUrl: () => this.#link.leaveUrl,
+      ...config, tell: (message) => this.#events.say(message), leaveUrl: () => this.#link.leaveUrl,
     });
     this.#link = this.#makeLink();
   }
@@ -183,17 +181,15 @@ export class Room {
   async #request(relay) {
     const { room, name, identity, secret } = this.#config;
     const joinKey = await JoinKey.create();
-    const staySecret = crypto.getRandomValues(new Uint8Array(STAY_SECRET_SIZE));
-    const { replaces } = this.#stay;
     const { entry, hash, id } = await buildEntry({
-      room, name, identity, homeRelay: relay, joinKey: joinKey.publicKey, secret, staySecret, replaces,
+      room, name, identity, homeRelay: relay, joinKey: joinKey.publicKey, secret, ...this.#stay.fields,
     });
     this.#self = toHex(id);
-    await this.#stay.begin({ hash, secret: staySecret });
+    await this.#stay.begin(hash);
     const now = () => this.#clock.now();
     const failed = (/** @type {unknown} */ error) => this.#events.failed(error);
     const announce = (/** @type {import('./roster.js').News[]} */ news) => this.#announce(news);
-    const before = replaces ? await replacedBy(identity.publicKey, replaces) : '';
+    const before = await this.#stay.before(identity.publicKey);
     const roster = new Roster({ room, relay, self: this.#self, before, secret });
     const keys = new Keys(this.#surroundings(roster, hash, joinKey));
     const fetcher = new MemberFetcher({
