@@ -63,6 +63,7 @@ func TestPageByKeys(t *testing.T) {
 		}).observe(document, { subtree: true, childList: true, characterData: true });`})
 	p.state("door", soon)
 	p.focused("h1") // where there is no mouse, or the input
+	p.testsConnection()
 	p.tabTo("input[autocomplete=nickname]")
 	p.strike("a", "n", "n", "a", kb.Enter)
 	p.state("joined", soon)
@@ -208,6 +209,21 @@ func (p *page) plugsIn() {
 	p.tabTo("[data-icon=settings]")
 	p.strike(kb.Enter)
 	p.until("it is used", chosen("microphone")+" === 'Headset X' && "+chosen("loudspeaker")+" === 'Headset X'", soon)
+	p.strike(kb.Escape)
+	p.focused("[data-icon=settings]")
+}
+
+// testsConnection asks at the door whether the relay is reached; nobody is in a room by that.
+func (p *page) testsConnection() {
+	p.t.Helper()
+	p.tabTo("[data-icon=settings]")
+	p.strike(kb.Enter)
+	p.until("settings", "document.querySelector('[data-sheet=settings]')", soon)
+	p.tabTo("#test-connection")
+	p.strike(kb.Enter)
+	p.until("an answer", "document.querySelector('[data-part=connection]').innerText.includes('Nothing is in the way')",
+		soon)
+	p.focused("#test-connection")
 	p.strike(kb.Escape)
 	p.focused("[data-icon=settings]")
 }

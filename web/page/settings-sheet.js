@@ -1,6 +1,8 @@
 /** The settings: sound, looks, who one is, and what this is. */
 
 import { fill, h, labelled, makeButton, setText, smallPrint } from './dom.js';
+import { connectUrl } from './address.js';
+import { testConnection } from './connection-test.js';
 import { fingerprintBlock } from './fingerprint.js';
 import { icon } from './icons.js';
 import { openImport, openSealed, openWords, sealWords } from './identity-sheets.js';
@@ -10,7 +12,7 @@ import { Sheet } from './sheet.js';
 import { TalkKeyField } from './talk-key.js';
 import { volumeField } from './volume-field.js';
 import { openKeys } from './keyboard.js';
-import { languages, say } from '../words/say.js';
+import { languages, measure, say } from '../words/say.js';
 
 /**
  * @typedef {object} SettingsOptions
@@ -34,6 +36,7 @@ export function openSettings(options) {
   const sheet = new Sheet(say('settings.title'), { name: 'settings', closed: options.closed });
   const again = () => openSettings(options);
   sheet.body.append(soundPart(options), lookPart(options));
+  if (!options.inCall) sheet.body.append(connectionPart());
   sheet.body.append(identityPart(options, again), aboutPart(options, again));
 }
 
@@ -126,6 +129,22 @@ function echoTest(devices) {
   };
   const button = makeButton('', test, icon('mic'), say('settings.echo'));
   return { button, said };
+}
+
+/** What is at the door only: in a call the connection line tells it. */
+function connectionPart() {
+  const said = h('p', { class: 'hint', role: 'status' });
+  const test = async () => {
+    button.disabled = true;
+    setText(said, say('settings.connectionTesting'));
+    const { way, delay } = await testConnection(connectUrl);
+    setText(said, say(`settings.connection.${way}`, { time: measure(Math.round(delay), 'millisecond') }));
+    button.disabled = false;
+    button.focus({ preventScroll: true });
+  };
+  const button = makeButton('', test, say('settings.connectionTest'));
+  button.id = 'test-connection';
+  return part('connection', say('connection.title'), h('div', { class: 'buttons' }, button), said);
 }
 
 /** @param {HTMLSelectElement} element @param {{id: string, label: string}[]} list @param {string} chosen */
