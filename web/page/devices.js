@@ -4,7 +4,6 @@
  */
 
 import { realClock, sleep } from '../link/clock.js';
-import { KnownDevices } from './device-list.js';
 import { within } from './part.js';
 
 /** @typedef {import('../audio/sounds.js').SoundName} SoundName */
@@ -69,7 +68,7 @@ export class Devices {
   /** @type {(lists: import('./device-list.js').DeviceLists) => void} there are others now */
   onlist = () => {};
   /** @type {(added: import('./device-list.js').Added) => void} one was plugged in */ onadded = () => {};
-  #known = new KnownDevices();
+  /** @type {import('./device-list.js').KnownDevices | null} */ #known = null;
   #prefs;
   #parts;
   /** @type {AudioContext | null} */ #context = null;
@@ -157,7 +156,7 @@ export class Devices {
     const microphone = new Microphone(await this.#capture(context));
     this.#microphone = microphone;
     this.#watch?.start();
-    void this.list().then((lists) => this.#known.update(lists)); // now they have names
+    void this.list().then((lists) => this.#known?.update(lists)); // now they have names
     return microphone;
   }
 
@@ -172,6 +171,7 @@ export class Devices {
   async #load() {
     const both = Promise.all([this.#parts.room.load(), this.#parts.worklet.load()]);
     const [room, worklet] = await within(loadTime, both);
+    this.#known ??= new room.KnownDevices();
     this.#watch ??= new room.SoundWatch(realClock, () => this.#flows(), (sound) => this.onsound(sound));
     return { ...room, worklet };
   }
@@ -222,7 +222,7 @@ export class Devices {
   async #devicesChanged() {
     const lists = await this.list();
     this.onlist(lists);
-    const added = this.#known.update(lists);
+    const added = this.#known?.update(lists);
     if (added) this.onadded(added);
   }
 

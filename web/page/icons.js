@@ -2,43 +2,36 @@
 
 import { h, svg } from './dom.js';
 
-const paths = {
+const doorPaths = {
   mic: 'M12 3a3 3 0 0 0-3 3v6a3 3 0 0 0 6 0V6a3 3 0 0 0-3-3zM5.5 11.5a6.5 6.5 0 0 0 13 0M12 18v3',
   micOff: 'M15 11.5V6a3 3 0 0 0-5.7-1.3M9 9v3a3 3 0 0 0 4.6 2.5M5.5 11.5a6.5 6.5 0 0 0 10.2 5.3'
     + 'M18.5 11.5a6.5 6.5 0 0 1-.6 2.7M12 18v3M4 4l16 16',
-  talk: 'M12 3a3 3 0 0 0-3 3v6a3 3 0 0 0 6 0V6a3 3 0 0 0-3-3zM5.5 11.5a6.5 6.5 0 0 0 13 0M12 18v3M2.5 9v5'
-    + 'M21.5 9v5',
-  listen: 'M4 10v4h4l5 4V6L8 10zM16.5 9a4.5 4.5 0 0 1 0 6M19 6.5a8 8 0 0 1 0 11',
-  silent: 'M4 10v4h4l5 4V6L8 10zM16.5 9.5l5 5M21.5 9.5l-5 5',
   lock: 'M6 11h12v9H6zM8.5 11V8a3.5 3.5 0 0 1 7 0v3',
   unlock: 'M6 11h12v9H6zM8.5 11V7a3.5 3.5 0 0 1 6.8-1',
-  invite:
-    'M14 19v-1a4 4 0 0 0-4-4H7a4 4 0 0 0-4 4v1M8.5 10.5a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zM18 8v6M15 11h6',
   settings: 'M4 7h9M17 7h3M4 17h3M11 17h9M15 9.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5z'
     + 'M9 19.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5z',
-  leave: 'M14 4H6v16h8M11 12h10M17.5 8.5 21 12l-3.5 3.5',
   close: 'M6 6l12 12M18 6 6 18',
-  copy: 'M9 9h11v11H9zM5 15H4V4h11v1',
-  share: 'M12 15V3.5M8 7l4-3.5L16 7M5 12v8h14v-8',
   check: 'M5 12.5 10 17.5 19.5 7',
   warning: 'M12 4 2.5 20h19zM12 10v5M12 17.4v.2',
   info: 'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM12 11v5.5M12 7.6v.2',
   key: 'M14.5 14a5 5 0 1 0-4.6-3L3 18v3h3.5v-2.5H9V16h2.2l1-1.2c.7.3 1.5.4 2.3.2zM16 8.2v.1',
-  keyboard: 'M3 6h18v12H3zM7 10v.1M11 10v.1M15 10v.1M7 14h10M18 10v.1',
-  outside: 'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM5.7 5.7l12.6 12.6',
-  offline: 'M3 9a13 13 0 0 1 4.5-2.8M11 5.1A13 13 0 0 1 21 9M6.3 12.6A8.5 8.5 0 0 1 10 10.6'
-    + 'M14.6 10.8a8.5 8.5 0 0 1 3.1 1.8M9.5 16a4 4 0 0 1 5 0M12 19.4v.2M4 4l16 16',
-  chevron: 'M9 6l6 6-6 6',
 };
 
-/** @typedef {keyof typeof paths} IconName */
+/** @typedef {keyof typeof doorPaths | keyof typeof import('./icons-room.js').roomPaths} IconName */
+
+/** @type {Partial<Record<IconName, string>>} */ let paths = doorPaths;
+
+/** Adds those that the door does without. @param {typeof import('./icons-room.js').roomPaths} more */
+export function addIcons(more) {
+  paths = { ...doorPaths, ...more };
+}
 
 /** Those that point along the line of reading. @type {Set<IconName>} */
 const directed = new Set(/** @type {IconName[]} */ (['chevron', 'leave', 'listen', 'silent']));
 
 /** @param {IconName} name @returns {SVGSVGElement} */
 export function icon(name) {
-  return svg('0 0 24 24', [{ d: paths[name] }], directed.has(name) ? 'icon flip' : 'icon');
+  return svg('0 0 24 24', [{ d: paths[name] ?? '' }], directed.has(name) ? 'icon flip' : 'icon');
 }
 
 /**

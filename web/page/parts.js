@@ -2,6 +2,7 @@
 
 import { Engine } from '../call/engine.js';
 import { fileUrl } from './files.js';
+import { addIcons } from './icons.js';
 import { allWords } from './language.js';
 import { fetchFile, Part, scriptPart } from './part.js';
 
@@ -25,6 +26,7 @@ export function pageParts() {
     room: new Part(async () => {
       const [modules] = await Promise.all([room.load(), allWords()]);
       modules.applyRoomStyle();
+      addIcons(modules.roomPaths);
       return modules;
     }),
     mnemonic: scriptPart(fileUrl('mnemonic')),

@@ -20,3 +20,5 @@ export { SoundWatch } from '../audio/sound-watch.js';
 export { OwnIdentity } from './own-identity.js';
 export { supportScreen } from './support-screen.js';
 export { applyRoomStyle } from './room-style.js';
+export { roomPaths } from './icons-room.js';
+export { KnownDevices } from './device-list.js';
