@@ -6,8 +6,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/call"
 )
 
-// Event is something that happened in a room: a [MemberJoined], [MemberLeft], [StreamStarted], [Detached],
-// [Attached], [SafetyNumber], [MediaDropped], [Warning] or [Ended].
+// Event is something that happened in a room: a [MemberJoined], [MemberLeft], [StreamStarted],
+// [MicrophoneChanged], [Detached], [Attached], [SafetyNumber], [MediaDropped], [Warning] or [Ended].
 type Event interface{ event() }
 
 // MemberJoined says that somebody is in the room: at once for those who were there already.
@@ -18,6 +18,13 @@ type MemberLeft struct{ Member Member }
 
 // StreamStarted says that a member is heard for the first time on a stream, as far as is remembered.
 type StreamStarted struct{ Stream Stream }
+
+// MicrophoneChanged says how the microphone of somebody who has talked is now, as they say: open, muted,
+// released (the button to talk is up), or none.
+type MicrophoneChanged struct {
+	Member Member
+	State  string
+}
 
 // Detached says that the connection to the relay was lost. The room tries to get back; media may still pass.
 type Detached struct{ Cause string }
@@ -70,15 +77,16 @@ type Warning struct {
 // Ended says that the room is over. Err is nil after Leave, and otherwise as Join returns it.
 type Ended struct{ Err error }
 
-func (MemberJoined) event()  {}
-func (MemberLeft) event()    {}
-func (StreamStarted) event() {}
-func (Detached) event()      {}
-func (Attached) event()      {}
-func (SafetyNumber) event()  {}
-func (MediaDropped) event()  {}
-func (Warning) event()       {}
-func (Ended) event()         {}
+func (MemberJoined) event()      {}
+func (MemberLeft) event()        {}
+func (StreamStarted) event()     {}
+func (MicrophoneChanged) event() {}
+func (Detached) event()          {}
+func (Attached) event()          {}
+func (SafetyNumber) event()      {}
+func (MediaDropped) event()      {}
+func (Warning) event()           {}
+func (Ended) event()             {}
 
 // Events returns what happens in the room, in order and each once. A loop over it waits for the next event
 // and ends after Ended. Whoever does not read loses the oldest of more than 512.
@@ -101,6 +109,8 @@ func event(e call.Event) Event {
 		return MemberLeft{member(e.Member)}
 	case call.StreamStarted:
 		return StreamStarted{Stream{e.Stream}}
+	case call.MicrophoneChanged:
+		return MicrophoneChanged{member(e.Member), e.State}
 	case call.Detached:
 		return Detached(e)
 	case call.Attached:

@@ -58,6 +58,7 @@ type line struct {
 	Device      string `json:"device,omitempty"`
 	Lost        *bool  `json:"lost,omitempty"`
 	Restarted   *bool  `json:"restarted,omitempty"`
+	Microphone  string `json:"microphone,omitempty"`
 	Talking     *bool  `json:"talking,omitempty"`
 	Over        bool   `json:"over,omitempty"`
 	Dropped     uint64 `json:"frames_dropped,omitempty"`
@@ -189,6 +190,10 @@ func (o *joinOutput) follow(events iter.Seq[wzp.Event]) error {
 		case wzp.StreamStarted:
 			m, n := e.Stream.Member(), e.Stream.Number()
 			o.print(line{Event: "talker", Member: m.ID.String(), Name: m.Name, Stream: &n})
+		case wzp.MicrophoneChanged:
+			l := memberLine("microphone", e.Member)
+			l.Microphone = e.State
+			o.print(l)
 		case wzp.Detached:
 			o.print(line{Event: "detached", Cause: e.Cause, human: "Reconnecting: " + e.Cause + "."})
 		case wzp.Attached:

@@ -20,6 +20,11 @@ type (
 	MemberLeft struct{ Member Member }
 	// StreamStarted says that a stream is heard for the first time.
 	StreamStarted struct{ Stream *Stream }
+	// MicrophoneChanged says how a member's microphone is: open, muted, released or none.
+	MicrophoneChanged struct {
+		Member Member
+		State  string
+	}
 	// Detached says that the connection was lost.
 	Detached struct{ Cause string }
 	// Attached says that it is back.
@@ -71,15 +76,16 @@ const (
 	WarnCrowd         WarningCode = "crowd"
 )
 
-func (MemberJoined) event()  {}
-func (MemberLeft) event()    {}
-func (StreamStarted) event() {}
-func (Detached) event()      {}
-func (Attached) event()      {}
-func (SafetyNumber) event()  {}
-func (Warning) event()       {}
-func (MediaDropped) event()  {}
-func (Ended) event()         {}
+func (MemberJoined) event()      {}
+func (MemberLeft) event()        {}
+func (StreamStarted) event()     {}
+func (MicrophoneChanged) event() {}
+func (Detached) event()          {}
+func (Attached) event()          {}
+func (SafetyNumber) event()      {}
+func (Warning) event()           {}
+func (MediaDropped) event()      {}
+func (Ended) event()             {}
 
 // events is a bounded queue of events between the room and its reader. Putting never blocks.
 type events struct {

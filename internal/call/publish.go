@@ -236,7 +236,7 @@ func (p *Publication) muted(start int64) error {
 	}
 	p.silent++
 	if p.begun && p.silent <= markers {
-		return p.sendSilence(start)
+		return p.sendSilence(start, p.closed())
 	}
 	return nil
 }
@@ -273,7 +273,7 @@ func (p *Publication) sayEnd() error {
 		return nil
 	}
 	for range markers {
-		if err := p.sendSilence(p.samples); err != nil {
+		if err := p.sendSilence(p.samples, wire.MicNone); err != nil {
 			return err
 		}
 	}
@@ -292,7 +292,7 @@ func (p *Publication) sendFrame(pcm []float32, start int64) error {
 	}
 	p.silent++
 	if p.silent <= markers || p.silent%int64(markersEvery/p.encoder.FrameDuration()) == 0 {
-		return p.sendSilence(start)
+		return p.sendSilence(start, wire.MicOpen)
 	}
 	return nil
 }
@@ -303,9 +303,17 @@ func voiced(packet []byte) bool {
 	return err != nil || p.Voiced()
 }
 
-func (p *Publication) sendSilence(start int64) error {
+func (p *Publication) sendSilence(start int64, mic wire.Mic) error {
 	size := p.encoder.PacketSize()
-	return p.send(wire.AppendSilence(p.plain[:0], timestamp(start), size), size)
+	return p.send(wire.AppendSilence(p.plain[:0], timestamp(start), size, mic), size)
+}
+
+// closed is how the microphone is while it is not open.
+func (p *Publication) closed() wire.Mic {
+	if p.config.PushToTalk {
+		return wire.MicReleased
+	}
+	return wire.MicMuted
 }
 
 // timestamp is the media time of a sample.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/audio"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // countMedia counts the packets on the network that are large enough to be media of a person, by their size.
@@ -63,6 +64,11 @@ func TestPushToTalk(t *testing.T) {
 		if st := b.room.Streams()[0]; st.Talking() {
 			t.Errorf("after the end: talking %v, %+v", st.Talking(), st.Stats().Stats)
 		}
+		p.Stop()
+		time.Sleep(time.Second)
+		if got := b.microphones(); !slices.Equal(got, []string{"released"}) {
+			t.Errorf("her microphone was told to be %v", got)
+		}
 	})
 }
 
@@ -91,7 +97,44 @@ func TestMute(t *testing.T) {
 		if ms := sounding(b.mix.take()); ms < 850 || ms > 1100 { // a part of it a little faster
 			t.Errorf("heard %d of 1000 ms after the mute", ms)
 		}
+		time.Sleep(2 * time.Second) // what she says is over
+		if got := b.microphones(); !slices.Equal(got, []string{"muted", "open", "none"}) {
+			t.Errorf("her microphone was told to be %v", got)
+		}
 	})
+}
+
+// microphones returns how somebody was told that the microphone of others is, one after the other.
+func (p *person) microphones() (states []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, e := range p.events {
+		if e, ok := e.(MicrophoneChanged); ok {
+			states = append(states, e.State)
+		}
+	}
+	return states
+}
+
+// TestMicrophoneIsToldSeldom: who says again and again that it is another fills no queue, and what was
+// overtaken says nothing.
+func TestMicrophoneIsToldSeldom(t *testing.T) {
+	var m micTold
+	told := 0
+	now := time.Now()
+	for i := range uint64(1000) {
+		if m.tell(1+wire.Mic(i%2), 0, i, now.Add(time.Duration(i)*2*time.Millisecond)) {
+			told++
+		}
+	}
+	if told != maxMicChanges {
+		t.Errorf("%d changes in 2 s", told)
+	}
+	now = now.Add(time.Minute)
+	if m.tell(wire.MicNone, 0, 5, now) || m.tell(wire.MicUnknown, 1, 0, now) ||
+		!m.tell(wire.MicNone, 1, 0, now) {
+		t.Error("the newest frame that says so decides")
+	}
 }
 
 // TestSilenceIsNotSent wants a few markers instead of silence, of the size of speech.

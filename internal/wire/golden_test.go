@@ -152,7 +152,7 @@ var layouts = map[string]format{
 			if p := v.(Payload); !p.Silence {
 				return AppendPayload(dst, p.Timestamp, p.Codec)
 			}
-			return AppendSilence(dst, v.(Payload).Timestamp, 2)
+			return AppendSilence(dst, v.(Payload).Timestamp, 2, MicUnknown)
 		},
 	},
 }
@@ -362,14 +362,14 @@ func TestLargest(t *testing.T) {
 }
 
 func TestSilencePadding(t *testing.T) {
-	if got, want := AppendSilence(nil, 0x102, 5), unhex(t, "0102 ff00 000000"); !bytes.Equal(got, want) {
+	if got, want := AppendSilence(nil, 0x102, 5, MicUnknown), unhex(t, "0102 ff00 000000"); !bytes.Equal(got, want) {
 		t.Errorf("%x, want %x", got, want)
 	}
-	if p, err := ParsePayload(AppendSilence(nil, 7, 40)); err != nil || !p.Silence || p.Timestamp != 7 ||
+	if p, err := ParsePayload(AppendSilence(nil, 7, 40, MicMuted)); err != nil || !p.Silence || p.Timestamp != 7 ||
 		p.Codec != nil {
 		t.Errorf("%+v, %v", p, err)
 	}
-	if got := AppendSilence(nil, 0, 0); len(got) != 4 {
+	if got := AppendSilence(nil, 0, 0, MicMuted); len(got) != 4 {
 		t.Errorf("the shortest silence has %d bytes", len(got))
 	}
 }

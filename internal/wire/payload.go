@@ -17,7 +17,27 @@ const (
 type Payload struct {
 	Timestamp uint16 // PayloadUnits, wraps
 	Silence   bool   // from Timestamp on the talker is silent; there is no codec packet
+	Mic       Mic    // of a silence: how the microphone is
 	Codec     []byte // an Opus packet, RFC 6716 section 3, at least its TOC byte; aliases the input
+}
+
+// Mic is how the microphone of a talker is that is silent.
+type Mic uint8
+
+// The states of a microphone.
+const (
+	MicUnknown  Mic = 0 // it is not said
+	MicOpen     Mic = 1
+	MicMuted    Mic = 2
+	MicReleased Mic = 3 // the button to talk is up
+	MicNone     Mic = 4 // there is none any more
+)
+
+func (m Mic) String() string {
+	if m > MicNone {
+		m = MicUnknown
+	}
+	return [...]string{"unknown", "open", "muted", "released", "none"}[m]
 }
 
 var (
@@ -34,13 +54,18 @@ func AppendPayload(dst []byte, timestamp uint16, codec []byte) []byte {
 }
 
 // AppendSilence appends a silence payload. Size is the length in bytes of the stream's Opus packets,
-// to which it is padded so that its length tells nothing (at least 2).
+// to which it is padded so that its length tells nothing. One of less than 3 does not say how the
+// microphone is.
 //
-//	timestamp (2) || 0xff 0x00 || zeros
-func AppendSilence(dst []byte, timestamp uint16, size int) []byte {
+//	timestamp (2) || 0xff 0x00 || microphone (1) || zeros
+func AppendSilence(dst []byte, timestamp uint16, size int, mic Mic) []byte {
 	dst = append(binary.BigEndian.AppendUint16(dst, timestamp), payloadEscape, payloadSilence)
-	for range size - 2 {
-		dst = append(dst, 0)
+	for i := range size - 2 {
+		if i == 0 {
+			dst = append(dst, byte(mic))
+		} else {
+			dst = append(dst, 0)
+		}
 	}
 	return dst
 }
@@ -60,6 +85,10 @@ func ParsePayload(p []byte) (Payload, error) {
 	case codec[1] != payloadSilence:
 		return Payload{}, errPayloadUnknown
 	default:
-		return Payload{Timestamp: t, Silence: true}, nil
+		p := Payload{Timestamp: t, Silence: true}
+		if len(codec) > 2 && Mic(codec[2]) <= MicNone { // else it is of a later version
+			p.Mic = Mic(codec[2])
+		}
+		return p, nil
 	}
 }

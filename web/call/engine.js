@@ -20,13 +20,14 @@
  */
 
 /**
- * Somebody in the room, oneself included. `relay` is a label, set for who is on another relay; `muted` where
- * it is known; `compared`: when the user compared their key, in ms since 1970; `volume`: how loud they are
+ * Somebody in the room, oneself included. `relay` is a label, set for who is on another relay; `microphone`
+ * as far as they have said; `compared`: when the user compared their key, in ms since 1970; `volume`: how loud they are
  * played here, absent as 1 is.
  *
  * @typedef {{id: string, name: string, fingerprint: string, outside: boolean, known: 'new' | 'same' |
  * 'changed',
- *   self: boolean, relay?: string, muted?: boolean, compared?: number, volume?: number}} Member
+ *   self: boolean, relay?: string, compared?: number, volume?: number,
+ *   microphone?: import('../wire/payload.js').MicState}} Member
  */
 
 /**

@@ -16,6 +16,7 @@ import { appendPayload, appendSilence } from '../wire/payload.js';
 import { isOver } from './view.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
+/** @typedef {import('../wire/payload.js').MicState} MicState */
 
 const MS = 48; // samples
 const UNIT = 120; // samples in a unit of a payload's timestamp
@@ -49,7 +50,7 @@ const FLUSH_TIME = 200; // ms that the codec gets for the last frames
 
 /**
  * A payload on its way through the codec: a marker, or a frame whose packet is null until it comes.
- * @typedef {{timestamp: number, tag: number, packet: Bytes | null, silence: boolean}} Item
+ * @typedef {{timestamp: number, tag: number, packet: Bytes | null, silence: boolean, mic: MicState}} Item
  */
 
 export class Publication {
@@ -67,6 +68,7 @@ export class Publication {
   #vad;
   #gated;
   #talking = false;
+  /** @type {MicState} what is told of the microphone while it is silent */ #mic = '';
   #sending = false; // a talkspurt is under way
   #silent = 0; // frames since the last one that was sent
   #size; // bytes of an Opus packet
@@ -100,10 +102,12 @@ export class Publication {
 
   /**
    * Opens or closes the microphone. The 200 ms before it opens are sent too: first syllables are whole.
-   * @param {boolean} on
+   * @param {boolean} on @param {MicState} [mic] what others are told, also in a silence
    */
-  setTalking(on) {
+  setTalking(on, mic = on ? 'open' : 'muted') {
     this.#talking = on;
+    if (mic !== this.#mic) this.#silent = 0; // it is told anew
+    this.#mic = mic;
   }
 
   /** Whether silence is kept back while the microphone is open. @param {boolean} on */
@@ -171,13 +175,13 @@ export class Publication {
 
   /** @param {number} start sample from which on there is silence */
   #mark(start) {
-    this.#push({ timestamp: timestampOf(start), tag: -1, packet: null, silence: true });
+    this.#push({ timestamp: timestampOf(start), tag: -1, packet: null, silence: true, mic: this.#mic });
   }
 
   /** @param {Float32Array} frame is copied @param {number} start sample */
   #encode(frame, start) {
     const tag = this.#encoded++ * frame.length; // rises, though pre-rolls go back in time
-    this.#push({ timestamp: timestampOf(start), tag, packet: null, silence: false });
+    this.#push({ timestamp: timestampOf(start), tag, packet: null, silence: false, mic: '' });
     this.#encoder.encode(frame, tag);
   }
 
@@ -220,7 +224,7 @@ export class Publication {
     for (let [item] = this.#queue; item && (item.silence || item.packet); [item] = this.#queue) {
       this.#queue.shift();
       const { timestamp, packet } = item;
-      this.#seal(packet ? appendPayload(timestamp, packet) : appendSilence(timestamp, this.#size));
+      this.#seal(packet ? appendPayload(timestamp, packet) : appendSilence(timestamp, this.#size, item.mic));
     }
   }
 
@@ -250,15 +254,18 @@ export class Publication {
 
   /**
    * Ends it: what was said is sent, with the news that this is the end. It never rejects.
+   * @param {{gone?: boolean}} [why] gone: the stay goes on without a microphone, which others are told
    * @returns {Promise<void>} when that is done
    */
-  close() {
-    return (this.#closing ??= this.#finish());
+  close({ gone = false } = {}) {
+    return (this.#closing ??= this.#finish(gone));
   }
 
-  async #finish() {
-    if (this.#sending) {
-      this.#pause(this.#samples);
+  /** @param {boolean} gone */
+  async #finish(gone) {
+    if (gone) this.#mic = 'none';
+    if (this.#sending || (gone && this.#begun)) {
+      if (this.#sending) this.#pause(this.#samples);
       for (let i = 0; i < MARKERS; i++) this.#mark(this.#samples + this.#frame.length);
     }
     if (this.#queue.length > 0) await this.#flush();

@@ -109,6 +109,7 @@ export class Room {
       known: (owner) => this.#roster?.member(owner)?.outside === false,
       seen: (owner, digest) => this.#keys?.seen(owner, digest),
       crowded: (owner) => this.#events.warn('crowd', owner),
+      microphone: () => this.#events.members(),
       unseen: (owner) => this.#keys?.unseen(owner),
       wake: () => this.#keys?.wake(),
       decoder: config.decoder,
@@ -360,7 +361,7 @@ export class Room {
       if (!this.#published) return;
       const { publication, sealer } = this.#published;
       this.#published = null;
-      await publication.close();
+      await publication.close({ gone: !this.#leaving });
       this.#keys?.disarm(sealer);
     });
   }
@@ -407,7 +408,8 @@ export class Room {
     const { mode, pressed, muted } = this.#how;
     publication.setGated(mode === 'open'); // who holds the button means it
     // What is said before has no listeners.
-    publication.setTalking(this.#opened && (mode === 'open' ? !muted : pressed));
+    const on = this.#opened && (mode === 'open' ? !muted : pressed);
+    publication.setTalking(on, on ? 'open' : mode === 'open' ? 'muted' : 'released');
   }
 
   /** @param {string} member id @param {number} gain 1 as sent, 0 not at all */
@@ -445,6 +447,7 @@ export class Room {
         ...this.#names.known(m.id),
         self: false,
         relay: this.#roster?.relayOf(m),
+        microphone: this.#streams.microphone(m.id),
       })),
     ];
   }

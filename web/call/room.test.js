@@ -317,11 +317,19 @@ inLab('nothing is sent while muted, and before the button is pressed', async (la
   assert.deepEqual(anna.messages.filter((m) => m.type === 'transmitting').map((m) => m.on), [true, false]);
   anna.room.setMode('open');
   anna.room.setMuted(true);
-  await lab.run(1000);
-  assert.equal(sent(), 64);
+  const microphone = () => bert.last('members').list.find((m) => !m.self).microphone;
+  assert.equal(microphone(), 'released');
+  await lab.run(3000);
+  assert.equal(sent(), 64 + 3, 'that it is muted is told');
+  assert.equal(microphone(), 'muted');
   anna.room.setMuted(false);
   await lab.run(1000);
-  assert.ok(sent() > 64 + 45);
+  assert.ok(sent() > 67 + 45);
+  assert.equal(microphone(), 'open');
+  const gone = anna.unpublish();
+  await lab.run(1000);
+  await gone;
+  assert.equal(microphone(), 'none');
 });
 
 inLab('another microphone goes on, on a stream of its own', async (lab) => {

@@ -30,7 +30,9 @@ const FORGET_AFTER = 30_000; // ms after which a talker who left is forgotten: l
  * @typedef {import('./talker.js').TalkerHooks & {
  *   decoder: import('./stream.js').MakeDecoder,
  *   crowded: (owner: string) => void,
- * }} StreamsHooks crowded: somebody is not heard, for too many sound; told once
+ *   microphone: (owner: string) => void,
+ * }} StreamsHooks crowded: somebody is not heard, for too many sound; told once;
+ *   microphone: what is known of one has changed
  */
 /** @typedef {{owner: string, next: number}} Bound what a key id stands for */
 
@@ -104,6 +106,8 @@ export class Streams {
    */
   #sound(talker, number, frame, payload) {
     if (this.#closed) return;
+    const mic = payload.silence ? payload.mic : 'open';
+    if (talker.tellsMicrophone(mic, number, frame.ctr)) this.#hooks.microphone(talker.id);
     let stream = this.stream(talker.id, number);
     if (talker.leftAt === null) stream = this.#current(talker, number);
     if (!stream || (talker.leftAt !== null && !stream.playing)) return; // else it is the end of what was said
@@ -113,6 +117,14 @@ export class Streams {
     };
     stream.put(packet, frame.at, () => this.#place(stream));
     if (stream.playing) this.#live.add(stream);
+  }
+
+  /**
+   * How the microphone of a member is, as far as it has said so.
+   * @param {string} owner @returns {import('../wire/payload.js').MicState}
+   */
+  microphone(owner) {
+    return this.#talkers.get(owner)?.microphone ?? '';
   }
 
   /** A stream that is remembered. @param {string} owner @param {number} number */

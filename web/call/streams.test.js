@@ -41,6 +41,7 @@ class Ear {
       record: (kid, ctr) => this.take(kid, ctr),
       known: (owner) => this.members.has(owner),
       crowded: (owner) => this.crowded.push(owner),
+      microphone: () => {},
       seen: (owner, digest) => this.seen.push([owner, digest[0]]),
       unseen: (owner) => this.unseen.push(owner),
       wake: () => this.woken++,

@@ -15,6 +15,7 @@ import { HeldFrames } from './held.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 /** @typedef {import('./held.js').Frame} Frame */
+/** @typedef {import('../wire/payload.js').MicState} MicState */
 /** @typedef {import('./stream.js').Stream} Stream */
 
 /**
@@ -57,6 +58,8 @@ export class Talker {
   #opening = 0; // frames that are being decrypted
   /** @type {Promise<void>} the last of them was handled; it does not reject */ #last = Promise.resolve();
   #unseen = 0;
+  /** How its microphone is, as far as it has said so. @type {MicState} */ microphone = '';
+  #newest = { number: -1, ctr: -1 }; // the frame that said so
 
   /**
    * @param {string} id of the member @param {TalkerHooks} hooks
@@ -142,6 +145,22 @@ export class Talker {
   #payload(number, frame, plain) {
     if (++this.#unseen === MAX_UNSEEN) this.#hooks.unseen(this.id);
     this.#outlet.sound(this, number, frame, parsePayload(plain));
+  }
+
+  /**
+   * Notes how its microphone is, unless that was overtaken.
+   * @param {MicState} mic '': a frame does not say so
+   * @param {number} number of the stream @param {number} ctr
+   * @returns {boolean} it was something else before
+   */
+  tellsMicrophone(mic, number, ctr) {
+    const { number: stream, ctr: last } = this.#newest;
+    const overtaken = number < stream || (number === stream && ctr < last);
+    if (mic === '' || this.leftAt !== null || overtaken) return false;
+    this.#newest = { number, ctr };
+    if (mic === this.microphone) return false;
+    this.microphone = mic;
+    return true;
   }
 
   /** Plays what was held, for its key has come. */

@@ -255,6 +255,12 @@ export const scenes = {
   joining: { ...tea, messages: [state('joining')] },
   alone: { ...privateTea, messages: [state('joined'), members(ana), number, quality()] },
   room: { ...privateTea, messages: inside },
+  'others-muted': {
+    ...privateTea, messages: [
+      state('joined'), number, quality(),
+      members(ana, { ...ben, microphone: 'muted' }, { ...cleo, microphone: 'none' }, dan),
+    ],
+  },
   'room-open': { ...tea, messages: inside },
   'room-transmitting': { ...privateTea, messages: [...inside, on, levels({}, -18)] },
   'room-talking': { ...privateTea, messages: [...inside, levels({ ben: -20 })] },

@@ -106,10 +106,12 @@ class Row {
   }
 
   /**
-   * @param {Member} member @param {{talking: boolean, level: number, muted: boolean, talked: boolean}} now
+   * @param {Member} member
+   * @param {{talking: boolean, level: number, talked: boolean, mic: import('../wire/payload.js').MicState}} now
    *   `talked`: a moment ago
    */
-  level(member, { talking, level, muted, talked }) {
+  level(member, { talking, level, talked, mic }) {
+    const muted = mic === 'muted' || mic === 'none';
     setAttribute(this.element, 'data-talking', talking);
     this.#face.style.setProperty('--level', talking ? level.toFixed(2) : '0');
     setAttribute(this.element, 'data-talked', talked && !talking);
@@ -117,7 +119,8 @@ class Row {
     if (sign !== this.#signed) fill(this.#sign, sign !== '' && icon(sign));
     this.#signed = sign;
     const heard = talking ? say('person.talking') : talked ? say('person.talked') : '';
-    setText(this.#state, muted ? say('person.muted') : heard);
+    const silent = muted && say(mic === 'none' ? 'person.noMic' : 'person.muted');
+    setText(this.#state, silent || heard);
   }
 }
 
@@ -210,9 +213,10 @@ export class MemberRows {
       const member = model.members.get(id);
       if (!member) continue;
       const talking = member.self ? model.transmitting : model.levels.has(id);
-      const muted = member.self ? model.muted && model.mode === 'open' : member.muted === true;
+      const own = model.mic !== 'on' && model.mic !== 'asking' ? 'none' : model.muted ? 'muted' : 'open';
+      const mic = member.self ? (model.mode === 'open' ? own : 'released') : member.microphone ?? '';
       const level = member.self ? model.me : model.levels.get(id) ?? 0;
-      row.level(member, { talking, level, muted, talked: model.justTalked(id) });
+      row.level(member, { talking, level, talked: model.justTalked(id), mic });
     }
   }
 }

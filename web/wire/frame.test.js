@@ -256,10 +256,18 @@ test('payloads and views', () => {
   assert.deepEqual(parsePayload(unhex('123408aabb')), {
     timestamp: 0x1234, silence: false, codec: unhex('08aabb'),
   });
-  assert.deepEqual(parsePayload(unhex('ffffff00')), { timestamp: 0xffff, silence: true });
+  assert.deepEqual(parsePayload(unhex('ffffff00')), { timestamp: 0xffff, silence: true, mic: '' });
   assert.equal(toHex(appendSilence(0x102, 5)), '0102ff00000000');
   assert.equal(appendSilence(0, 0).length, 4);
-  assert.deepEqual(parsePayload(appendSilence(7, 40)), { timestamp: 7, silence: true });
+  assert.deepEqual(parsePayload(appendSilence(7, 40)), { timestamp: 7, silence: true, mic: '' });
+  assert.equal(toHex(appendSilence(0x102, 5, 'muted')), '0102ff00020000');
+  for (const mic of ['', 'open', 'muted', 'released', 'none']) {
+    assert.deepEqual(parsePayload(appendSilence(7, 40, mic)), { timestamp: 7, silence: true, mic });
+    assert.equal(parsePayload(appendSilence(7, 2, mic)).mic, '', 'no space for it');
+  }
+  const later = appendSilence(7, 40, 'muted');
+  later[4] = 200;
+  assert.equal(parsePayload(later).mic, '', 'of a later version');
   for (const [hex, code] of [
     ['', 'truncated'], ['1234', 'truncated'], ['1234ff', 'truncated'], ['1234ff01', 'unknown'],
   ]) {

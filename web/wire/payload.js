@@ -2,7 +2,7 @@
  * What is inside a media frame's ciphertext (docs/protocol.md, sections 7.2 and 7.5).
  *
  *     audio:   timestamp (2, units of 2.5 ms) || Opus packet
- *     silence: timestamp (2) || 0xff 0x00 || zeros
+ *     silence: timestamp (2) || 0xff 0x00 || microphone (1) || zeros
  *     view (stream 255): 1 || member digest (32)
  */
 
@@ -22,6 +22,13 @@ const SILENCE = 0;
 const VIEW_MEMBERS = 1;
 
 /**
+ * How the microphone of a talker is that is silent. By number on the wire; 0: it does not say.
+ * @typedef {'' | 'open' | 'muted' | 'released' | 'none'} MicState released: the button to talk is up
+ */
+/** @type {readonly MicState[]} */
+const MIC_STATES = Object.freeze(['', 'open', 'muted', 'released', 'none']);
+
+/**
  * A mono Opus packet, which never begins with 0xff, with its timestamp (16 bits, wraps).
  * @param {number} timestamp @param {Bytes} codec
  */
@@ -30,22 +37,21 @@ export function appendPayload(timestamp, codec) {
 }
 
 /**
- * A silence payload, padded to the length of the stream's Opus packets (size, at least 2).
- * @param {number} timestamp @param {number} size
+ * A silence payload, padded to the length of the stream's Opus packets (size). One of less than 3 bytes does
+ * not say how the microphone is.
+ * @param {number} timestamp @param {number} size @param {MicState} [mic]
  */
-export function appendSilence(timestamp, size) {
-  return new Writer()
-    .uint16(timestamp)
-    .bytes([ESCAPE, SILENCE])
-    .bytes(new Uint8Array(Math.max(size - 2, 0)))
-    .done();
+export function appendSilence(timestamp, size, mic = '') {
+  const rest = new Uint8Array(Math.max(size - 2, 0));
+  if (rest.length > 0) rest[0] = MIC_STATES.indexOf(mic);
+  return new Writer().uint16(timestamp).bytes([ESCAPE, SILENCE]).bytes(rest).done();
 }
 
 /**
  * Reads a decrypted payload. An unknown kind is a FormatError of code 'unknown': ignore it.
  * @param {Bytes} plain
- * @returns {{timestamp: number, silence: true} | {timestamp: number, silence: false, codec: Bytes}} codec has
- *   at least its TOC byte, and aliases the input
+ * @returns {{timestamp: number, silence: true, mic: MicState} | {timestamp: number, silence: false, codec:
+ *   Bytes}} codec has at least its TOC byte, and aliases the input
  */
 export function parsePayload(plain) {
   if (plain.length < 3) throw new FormatError('payload', 'truncated');
@@ -53,7 +59,7 @@ export function parsePayload(plain) {
   if (plain[2] !== ESCAPE) return { timestamp, silence: false, codec: plain.subarray(2) };
   if (plain.length < 4) throw new FormatError('payload', 'truncated');
   if (plain[3] !== SILENCE) throw new FormatError('payload', 'unknown');
-  return { timestamp, silence: true };
+  return { timestamp, silence: true, mic: MIC_STATES[plain[4]] ?? '' };
 }
 
 /** The plaintext of a frame of the view stream. @param {Bytes} members the member digest, 32 bytes */

@@ -298,6 +298,7 @@ export const rest = {
   'person.silenced': 'Muted for you',
   'person.silence': 'Mute for me',
   'person.muted': 'Muted',
+  'person.noMic': 'No microphone',
   'person.outside': 'Outside',
   'person.keyChanged': 'Key CHANGED',
   'person.relay': 'on {relay}',
