@@ -362,7 +362,8 @@ func (in *witness) handOut(d *e2ee.Distribution) {
 func (in *witness) say(frames int) {
 	in.t.Helper()
 	for i := range frames {
-		kid, ctr, ciphertext, err := in.sealer.Seal(nil, wire.AppendSilence(nil, uint16(8*i), 60, wire.MicOpen))
+		silence := wire.AppendSilence(nil, uint16(8*i), 60, wire.MicOpen)
+		kid, ctr, ciphertext, err := in.sealer.Seal(nil, silence)
 		if err != nil {
 			in.t.Fatal(err)
 		}

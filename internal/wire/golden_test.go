@@ -365,7 +365,8 @@ func TestSilencePadding(t *testing.T) {
 	if got, want := AppendSilence(nil, 0x102, 5, MicUnknown), unhex(t, "0102 ff00 000000"); !bytes.Equal(got, want) {
 		t.Errorf("%x, want %x", got, want)
 	}
-	if p, err := ParsePayload(AppendSilence(nil, 7, 40, MicMuted)); err != nil || !p.Silence || p.Timestamp != 7 ||
+	p, err := ParsePayload(AppendSilence(nil, 7, 40, MicMuted))
+	if err != nil || !p.Silence || p.Mic != MicMuted || p.Timestamp != 7 ||
 		p.Codec != nil {
 		t.Errorf("%+v, %v", p, err)
 	}
