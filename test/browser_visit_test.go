@@ -92,7 +92,9 @@ func (s *farSite) pass(t *testing.T, r *relay, road string) http.Handler {
 			request.SetURL(to)
 			request.Out.Host = request.In.Host
 			request.SetXForwarded()
-			if request.In.URL.Path == "/sw.js" {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if request.In.URL.Path == "/sw.js" && s.worker != nil {
 				request.Out.Header.Del("Accept-Encoding")
 				request.Out.Header.Del("If-None-Match")
 			}

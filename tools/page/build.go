@@ -55,12 +55,15 @@ func build(web string) (map[string][]byte, error) {
 		return nil, err
 	}
 	for _, language := range languages {
-		script, err := minify(web, "words/"+language+".js", api.FormatESModule)
-		if err != nil {
-			return nil, err
-		}
-		if names["words-"+language], err = d.addHashed("words-"+language+".js", script); err != nil {
-			return nil, err
+		for _, part := range []string{"door", "rest"} { // of the door, only for documents in another language
+			script, err := words(web, language, part)
+			if err != nil {
+				return nil, err
+			}
+			name := "words-" + part + "-" + language
+			if names[name], err = d.addHashed(name+".js", script); err != nil {
+				return nil, err
+			}
 		}
 	}
 	for _, language := range languages {
@@ -94,7 +97,7 @@ func addKeeper(d *dist, web string, names map[string]string) error {
 	slices.Sort(files)
 	languages := make(map[string]language)
 	for code, document := range d.list.Documents {
-		languages[code] = language{names["words-"+code], document, d.list.Files[document].Hash}
+		languages[code] = language{names["words-rest-"+code], document, d.list.Files[document].Hash}
 	}
 	all, err := json.Marshal([]any{files, languages})
 	if err != nil {
@@ -123,6 +126,20 @@ func catalogues(web string) (languages []string, err error) {
 		languages = append(languages, strings.TrimSuffix(filepath.Base(path), ".js"))
 	}
 	return languages, err
+}
+
+// words makes a script of one of the two parts of a catalogue.
+func words(web, language, part string) ([]byte, error) {
+	b := &bundler{web: web}
+	options := b.options(api.EntryPoint{InputPath: "unused"})
+	options.EntryPointsAdvanced = nil
+	options.Stdin = &api.StdinOptions{ResolveDir: web,
+		Contents: "export { " + part + " } from './words/" + language + ".js';"}
+	result := api.Build(options)
+	if err := failed(result); err != nil {
+		return nil, err
+	}
+	return result.OutputFiles[0].Contents, nil
 }
 
 // builtFiles is filesModule in the built page, in a language. A page is one segment below its home.

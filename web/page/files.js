@@ -15,7 +15,9 @@ const names = {
   worker: 'call/worker.js',
   worklet: 'audio/worklet.js',
 };
-for (const code of Object.keys(languages)) names['words-' + code] = `words/${code}.js`;
+for (const code of Object.keys(languages)) {
+  names['words-door-' + code] = names['words-rest-' + code] = `words/${code}.js`;
+}
 
 /** @param {string} part @returns {string} */
 export const fileUrl = (part) => new URL(names[part], home).href;

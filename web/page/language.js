@@ -8,17 +8,19 @@ import { documentLanguage, documentWords, fileUrl } from './files.js';
 import { scriptPart, within } from './part.js';
 
 /** @typedef {import('../words/say.js').Language} Language */
-/** @typedef {import('./part.js').Part<typeof import('../words/en.js')>} Words */
-
 const patience = 5_000; // ms for another language than the document's, before that is spoken
 
-/** @type {Map<Language, Words>} */ const parts = new Map();
+/** @typedef {import('../words/say.js').Catalogue} Catalogue */
 
-/** @param {Language} code */
-function wordsOf(code) {
-  const part = parts.get(code) ?? scriptPart(fileUrl('words-' + code));
-  parts.set(code, part);
-  return part.load();
+/** @type {Map<string, import('./part.js').Part<Record<string, Catalogue>>>} */ const parts = new Map();
+
+/** @param {'door' | 'rest'} which @param {Language} code @returns {Promise<Catalogue>} */
+async function wordsOf(which, code) {
+  if (which === 'door' && code === documentLanguage) return documentWords;
+  const name = `words-${which}-${code}`;
+  const part = parts.get(name) ?? scriptPart(fileUrl(name));
+  parts.set(name, part);
+  return (await part.load())[which] ?? {};
 }
 
 /** @type {Language} */ let chosen = 'en';
@@ -29,7 +31,7 @@ function wordsOf(code) {
  */
 export async function speakLanguage(wish = '') {
   chosen = choose(wish === '' ? navigator.languages : [wish]);
-  if (chosen === documentLanguage && !parts.has(chosen)) speak(chosen, documentWords);
+  if (chosen === documentLanguage && !parts.has('words-rest-' + chosen)) speak(chosen, documentWords);
   else {
     try {
       await within(patience, allWords());
@@ -45,6 +47,6 @@ export async function speakLanguage(wish = '') {
 /** Resolves when all words of the language that is spoken are here. */
 export async function allWords() {
   const code = chosen;
-  const { door, rest } = await wordsOf(code);
+  const [door, rest] = await Promise.all([wordsOf('door', code), wordsOf('rest', code)]);
   if (code === chosen) speak(code, door, rest);
 }
