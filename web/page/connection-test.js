@@ -3,8 +3,7 @@
  * anything is said in them, so that nobody sees who tries.
  */
 
-import { realClock } from '../link/clock.js';
-import { fetchPlace } from '../link/dial-resolve.js';
+import { fromHex } from '../wire/bytes.js';
 import { within } from './part.js';
 
 const mostTime = 6000; // ms that a way may take to open
@@ -16,14 +15,15 @@ const mostTime = 6000; // ms that a way may take to open
 
 /** @param {string} url of connect.json @returns {Promise<Reached>} */
 export async function testConnection(url) {
-  const fetched = () => fetchPlace(url, { clock: realClock });
+  const options = /** @type {RequestInit} */ ({ cache: 'no-store', credentials: 'omit' });
+  const fetched = () => within(mostTime, fetch(url, options).then((response) => response.json()));
   try {
     await fetched(); // the second one has a connection, and takes one way there and back
     const began = performance.now();
     const { webtransport, websocket } = await fetched();
     const delay = performance.now() - began;
-    if (webtransport && await opens(() => openTransport(webtransport))) return { way: 'fast', delay };
-    return { way: websocket && await opens(() => openSocket(websocket)) ? 'slow' : 'blocked', delay };
+    if (webtransport && await opens(() => openTransport(webtransport, url))) return { way: 'fast', delay };
+    return { way: websocket && await opens(() => openSocket(websocket, url)) ? 'slow' : 'blocked', delay };
   } catch {
     return { way: 'none', delay: 0 };
   }
@@ -32,10 +32,12 @@ export async function testConnection(url) {
 /** @param {() => Promise<unknown>} open @returns {Promise<boolean>} */
 const opens = (open) => within(mostTime, open()).then(() => true, () => false);
 
-/** @param {{url: string, hashes: import('../wire/bytes.js').Bytes[]}} place */
-async function openTransport({ url, hashes }) {
-  const transport = new WebTransport(url, {
-    serverCertificateHashes: hashes.map((value) => ({ algorithm: 'sha-256', value })),
+/** @param {{hashes: string[], url?: string, path?: string, port?: number}} place @param {string} base */
+async function openTransport({ hashes, url, path = '', port }, base) {
+  const address = new URL(url ?? path, base);
+  if (url === undefined) Object.assign(address, { protocol: 'https:', port: String(port) });
+  const transport = new WebTransport(address.href, {
+    serverCertificateHashes: hashes.map((hash) => ({ algorithm: 'sha-256', value: fromHex(hash, 32, 'hash') })),
   });
   transport.closed.catch(() => {}); // that it does not open is said by ready
   setTimeout(() => transport.close(), mostTime);
@@ -43,9 +45,11 @@ async function openTransport({ url, hashes }) {
   transport.close();
 }
 
-/** @param {string} url */
-async function openSocket(url) {
-  const socket = new WebSocket(url, 'wzp');
+/** @param {string} place a path, or a url @param {string} base */
+async function openSocket(place, base) {
+  const address = new URL(place, base);
+  address.protocol = address.protocol.replace('http', 'ws');
+  const socket = new WebSocket(address.href, 'wzp');
   await new Promise((done, failed) => Object.assign(socket, { onopen: done, onerror: failed }));
   socket.close();
 }
