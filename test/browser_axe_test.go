@@ -25,8 +25,11 @@ func (p *page) axe(t *testing.T) {
 	var problems []string
 	p.eval(`(async () => {
 		if (!globalThis.axe) {
-			await new Promise((done, failed) => document.head.append(
-				Object.assign(document.createElement('script'), { src: '/axe.js', onload: done, onerror: failed })));
+			const script = Object.assign(document.createElement('script'), { src: '/axe.js' });
+			await new Promise((done, failed) => {
+				Object.assign(script, { onload: done, onerror: failed });
+				document.head.append(script);
+			});
 		}
 		const rules = Object.fromEntries(axe.getRules().map(({ ruleId }) => [ruleId, { enabled: true }]));
 		delete rules['color-contrast-enhanced']; // of level AAA
@@ -86,7 +89,8 @@ var fits = fmt.Sprintf(`(() => {
 		const box = (element.closest('dialog, .card, .person') ?? document.body).getBoundingClientRect();
 		if (width > 0 && (left < box.left - %[1]d || right > box.right + %[1]d))
 			problems.push(dir + ': sticks out: ' + element.outerHTML.slice(0, 120));
-		const cut = element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).overflowX !== 'visible';
+		const clips = getComputedStyle(element).overflowX !== 'visible';
+		const cut = clips && element.scrollWidth > element.clientWidth + 1;
 		if (cut && element.matches('.name, h1, h2, .talk-label, .talk-hint, .person-note'))
 			problems.push(dir + ': cut off: ' + element.outerHTML.slice(0, 160));
 	}

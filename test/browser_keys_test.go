@@ -193,7 +193,8 @@ func (p *page) plugsIn() {
 	p.until("settings", "document.querySelector('#setting-microphone')?.options.length > 1", soon)
 	p.eval(`(() => {
 		const list = navigator.mediaDevices.enumerateDevices.bind(navigator.mediaDevices);
-		const part = (kind) => ({ kind, deviceId: 'headset ' + kind, groupId: 'headset', label: 'Headset X' });
+		const label = 'Headset X';
+		const part = (kind) => ({ kind, deviceId: 'headset ' + kind, groupId: 'headset', label });
 		navigator.mediaDevices.enumerateDevices = async () =>
 			[...await list(), part('audioinput'), part('audiooutput')];
 		navigator.mediaDevices.dispatchEvent(new Event('devicechange'));

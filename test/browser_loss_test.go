@@ -17,8 +17,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/simnet"
 )
 
-// alter passes the page of a relay on, with one of its files altered, whose path fits a pattern. It returns the
-// address.
+// alter passes the page of a relay on, with one of its files altered, whose path fits a pattern. It returns
+// the address.
 func alter(t *testing.T, r *relay, pattern string, change func(string) string) string {
 	t.Helper()
 	to, err := url.Parse(r.page)

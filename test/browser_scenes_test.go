@@ -25,7 +25,8 @@ type screen struct {
 var screens = []screen{{"phone", 390, 844, true}, {"desktop", 1280, 800, false}}
 
 // TestScreenshots opens every screen and state of the page, with a fake in the place of the engine: each has
-// to fit a narrow phone in either direction of reading, and axe finds nothing. With a folder in WZP_SCREENSHOTS it takes their pictures, for docs/screenshots.
+// to fit a narrow phone in either direction of reading, and axe finds nothing. With a folder in
+// WZP_SCREENSHOTS it takes their pictures, for docs/screenshots.
 func TestScreenshots(t *testing.T) {
 	t.Parallel()
 	origin := sources(t)

@@ -193,7 +193,8 @@ func (c *chromium) run(actions ...chromedp.Action) error {
 
 func (c *chromium) evaluate(script string, result any) error {
 	type params = runtime.EvaluateParams
-	return c.run(chromedp.Evaluate(script, result, func(p *params) *params { return p.WithAwaitPromise(true) }))
+	wait := func(p *params) *params { return p.WithAwaitPromise(true) }
+	return c.run(chromedp.Evaluate(script, result, wait))
 }
 
 func (c *chromium) stroke(kind input.KeyType, key, code string, repeat bool) error {

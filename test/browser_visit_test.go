@@ -140,7 +140,9 @@ const stopwatch = `globalThis.wzpTimes = {};
 	new MutationObserver(() => {
 		const { state } = document.documentElement.dataset;
 		globalThis.wzpTimes[state] ??= performance.now();
-	}).observe(document, { subtree: true, attributes: true, attributeFilter: ['data-state'], childList: true });
+	}).observe(document, {
+		subtree: true, attributes: true, attributeFilter: ['data-state'], childList: true,
+	});
 	addEventListener('click', () => { globalThis.wzpTimes.click ??= performance.now(); }, true);`
 
 // look is how a browser comes to the site.
@@ -187,9 +189,9 @@ func TestPageFirstVisit(t *testing.T) {
 	}
 }
 
-// TestPageOffline: who was here once has the page. Without a network its door opens, says that the relay cannot
-// be reached until it can, and joins then; a call goes on while a new build waits; and a server without the
-// service worker ends it all.
+// TestPageOffline: who was here once has the page. Without a network its door opens, says that the relay
+// cannot be reached until it can, and joins then; a call goes on while a new build waits; and a server without
+// the service worker ends it all.
 func TestPageOffline(t *testing.T) {
 	t.Parallel()
 	s := newFarSite(t, 20*time.Millisecond, 100_000_000)

@@ -249,8 +249,8 @@ func TestPageGivesUp(t *testing.T) {
 	}
 }
 
-// TestPageWithoutItsParts: nothing that comes after the door gets through, so that joining ends after a while.
-// Once it does, after some more failures, joining again works and nothing is said of what was. Pauses
+// TestPageWithoutItsParts: nothing that comes after the door gets through, so that joining ends after a
+// while. Once it does, after some more failures, joining again works and nothing is said of what was. Pauses
 // are shortened.
 func TestPageWithoutItsParts(t *testing.T) {
 	t.Parallel()

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// slowLink is a link of TCP connections with a round trip and a rate, which they share, each direction its own.
-// A connection is there one round trip after the browser asked for it, as a real one would be: what it sends at
-// once is held so long. Slow start is there as well: so much is under way as was acknowledged, and ten segments
-// (RFC 6928). Segments are not lost.
+// slowLink is a link of TCP connections with a round trip and a rate, which they share, each direction its
+// own. A connection is there one round trip after the browser asked for it, as a real one would be: what it
+// sends at once is held so long. Slow start is there as well: so much is under way as was acknowledged, and
+// ten segments (RFC 6928). Segments are not lost.
 //
 //	browser ── accept, +1 round trip ──> lane up   ── rate, half a round trip ──> server
 //	        <── half a round trip, rate, window ── lane down <──────────────────
@@ -58,8 +58,8 @@ func newSlowLink(t *testing.T, to string, roundTrip time.Duration, rate int64) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &slowLink{addr: ln.Addr().String(), roundTrip: roundTrip, up: lane{rate: rate}, down: lane{rate: rate},
-		conns: make(map[net.Conn]bool)}
+	l := &slowLink{addr: ln.Addr().String(), roundTrip: roundTrip,
+		up: lane{rate: rate}, down: lane{rate: rate}, conns: make(map[net.Conn]bool)}
 	var wg sync.WaitGroup
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(func() {
@@ -144,7 +144,8 @@ func (l *slowLink) pass(ctx context.Context, from, to net.Conn, lane *lane, begi
 		b := make([]byte, segment)
 		n, err := from.Read(b)
 		if n > 0 {
-			for under+n > window && len(flight) > 0 { // the oldest is acknowledged half a round trip after it arrived
+			// The oldest is acknowledged half a round trip after it arrived.
+			for under+n > window && len(flight) > 0 {
 				if !wait(ctx, flight[0].arrives.Add(l.roundTrip/2)) {
 					return
 				}

@@ -11,8 +11,8 @@ import (
 )
 
 // contentSecurityPolicy lets the page run its own modules and reach its own relay, and nothing else. Whatever
-// script an attacker could have run would find no other place to send to. Of what stands in the document, only
-// the scripts and styles with these hashes are taken.
+// script an attacker could have run would find no other place to send to. Of what stands in the document,
+// only the scripts and styles with these hashes are taken.
 func contentSecurityPolicy(connect, scripts, styles []string) string {
 	own := func(hashes []string) string {
 		sources := "'self'"
@@ -21,7 +21,8 @@ func contentSecurityPolicy(connect, scripts, styles []string) string {
 		}
 		return sources
 	}
-	return "default-src 'none'; script-src " + own(scripts) + "; style-src " + own(styles) + "; img-src 'self' data:; " +
+	return "default-src 'none'; script-src " + own(scripts) + "; style-src " + own(styles) + "; " +
+		"img-src 'self' data:; " +
 		"connect-src " + strings.Join(connect, " ") + "; worker-src 'self'; manifest-src 'self'; " +
 		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }
@@ -97,8 +98,8 @@ const permissionsPolicy = "microphone=(self), camera=(), display-capture=(), geo
 	"magnetometer=(), midi=(), usb=(), serial=(), hid=(), payment=(), publickey-credentials-get=(), " +
 	"idle-detection=(), local-fonts=(), xr-spatial-tracking=()"
 
-// secure sets the headers that every answer has. connect is what the page may connect to, a is what is sent, if
-// it is a file.
+// secure sets the headers that every answer has. connect is what the page may connect to, a is what is sent,
+// if it is a file.
 func secure(h http.Header, r *http.Request, connect []string, a *asset) {
 	var scripts, styles []string
 	if a != nil {

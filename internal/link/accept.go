@@ -28,8 +28,8 @@ func (ep *Endpoint) listen() error {
 	if ep.web != nil {
 		h3 = ep.web.configure(config)
 	}
-	// Early, for browsers: they wait for the settings of HTTP/3 before they ask for WebTransport, and get them with
-	// the handshake, not a round trip after it. Nothing but these is said before the handshake is complete.
+	// Early, for browsers: they wait for the settings of HTTP/3 before they ask for WebTransport, and get
+	// them with the handshake, not a round trip after it. Nothing but these is said before it is complete.
 	ln, err := ep.transport.ListenEarly(ep.serverTLS(h3), config)
 	if err != nil {
 		return err
