@@ -375,9 +375,9 @@ func (s *statePages) restart() {
 }
 
 // TestPageStates: pages say what docs/page-states.md has, while their network gets bad, dies and comes back.
-// With WZP_MEASURE=1 there are pages in all situations, and it is dead for 2 s and for a minute. The times of
-// the tables are those of a machine that is not busy, and are compared exactly in virtual time
-// (web/page/states.test.js); here there is some slack.
+// With WZP_MEASURE=1 there are pages in all situations, and it is dead for a minute. Two seconds of that are for
+// virtual time alone: pages that share a busy processor may need as long to see it. The tables have times of a
+// machine that is not busy; web/page/states.test.js compares them exactly, and here there is some slack.
 func TestPageStates(t *testing.T) {
 	t.Parallel()
 	s := openStates(t)
@@ -387,10 +387,6 @@ func TestPageStates(t *testing.T) {
 	}
 	s.follow("60 % lost", s.lose(0.6))
 	s.follow("good", s.lose(0))
-	if measuring {
-		s.follow("dead for 2 s", s.die(true))
-		s.follow("dead for 2 s: back", s.die(false))
-	}
 	for _, p := range s.pages { // where UDP did not get through for long enough, pages went elsewhere
 		p.until("WebTransport", "document.documentElement.dataset.path === 'webtransport'", patience)
 	}
