@@ -167,7 +167,8 @@ func (p *page) choosesKey() {
 	p.strike(kb.Enter)
 	p.until("a question", "document.querySelector('#talk-key-hint').textContent.includes('Esc')", soon)
 	p.strike("m")
-	p.until("a refusal", "document.querySelector('#talk-key-hint').textContent.includes('something else')", soon)
+	p.until("a refusal", "document.querySelector('#talk-key-hint').textContent.includes('something else')",
+		soon)
 	p.strike(kb.F8)
 	p.until("the key", "document.querySelector('.field kbd').textContent === 'F8'", soon)
 	p.focused("#talk-key-change")
@@ -200,7 +201,8 @@ func (p *page) plugsIn() {
 		navigator.mediaDevices.dispatchEvent(new Event('devicechange'));
 	})()`, nil)
 	p.until("the list has it",
-		"[...document.querySelectorAll('#setting-microphone option')].some(({ text }) => text === 'Headset X')", soon)
+		"[...document.querySelectorAll('#setting-microphone option')].some(({ text }) => text === 'Headset X')",
+		soon)
 	p.strike(kb.Escape)
 	p.until("it is offered", "document.querySelector('[data-bar=added]')?.innerText.includes('Headset X')", soon)
 	p.tabTo("[data-bar=added] .button")
@@ -209,7 +211,8 @@ func (p *page) plugsIn() {
 	p.focused(".dock .talk")
 	p.tabTo("[data-icon=settings]")
 	p.strike(kb.Enter)
-	p.until("it is used", chosen("microphone")+" === 'Headset X' && "+chosen("loudspeaker")+" === 'Headset X'", soon)
+	p.until("it is used", chosen("microphone")+" === 'Headset X' && "+chosen("loudspeaker")+" === 'Headset X'",
+		soon)
 	p.strike(kb.Escape)
 	p.focused("[data-icon=settings]")
 }
@@ -222,8 +225,8 @@ func (p *page) testsConnection() {
 	p.until("settings", "document.querySelector('[data-sheet=settings]')", soon)
 	p.tabTo("#test-connection")
 	p.strike(kb.Enter)
-	p.until("an answer", "document.querySelector('[data-part=connection]').innerText.includes('Nothing is in the way')",
-		soon)
+	p.until("an answer",
+		"document.querySelector('[data-part=connection]').innerText.includes('Nothing is in the way')", soon)
 	p.focused("#test-connection")
 	p.strike(kb.Escape)
 	p.focused("[data-icon=settings]")
