@@ -375,9 +375,9 @@ func (s *statePages) restart() {
 }
 
 // TestPageStates: pages say what docs/page-states.md has, while their network gets bad, dies and comes back.
-// With WZP_MEASURE=1 there are pages in all situations, and it is dead for a minute. Two seconds of that are for
-// virtual time alone: pages that share a busy processor may need as long to see it. The tables have times of a
-// machine that is not busy; web/page/states.test.js compares them exactly, and here there is some slack.
+// With WZP_MEASURE=1 there are pages in all situations, and it is dead for a minute. Two seconds of that are
+// for virtual time alone: pages that share a busy processor may need as long to see it. The tables have times
+// of a machine that is not busy; web/page/states.test.js compares them exactly, and here there is some slack.
 func TestPageStates(t *testing.T) {
 	t.Parallel()
 	s := openStates(t)
