@@ -195,13 +195,21 @@ func dataURL(svg []byte) string {
 	return "data:image/svg+xml," + strings.NewReplacer("#", "%23", `"`, "'", "\n", "").Replace(string(svg))
 }
 
+// direction is the attribute of a language that is not written from left to right.
+func direction(language string) string {
+	if language == "ar" || language == "fa" {
+		return ` dir="rtl"`
+	}
+	return ""
+}
+
 var newlines = regexp.MustCompile(`>\s*\n\s*<`)
 
 // add makes the document of a language.
 func (t *template) add(d *dist, language string, script []byte) error {
 	html := t.html
 	for _, change := range [][2]string{
-		{`lang="en"`, `lang="` + language + `"`},
+		{`lang="en"`, `lang="` + language + `"` + direction(language)},
 		{`href="icon.svg"`, `href="` + t.icon + `"`},
 		{`<link rel="stylesheet" href="style.css">`, "<style>" + string(t.style) + "</style>"},
 		{`<script type="module" src="page/main.js"></script>`, ""},

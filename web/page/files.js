@@ -15,7 +15,7 @@ const names = {
   worker: 'call/worker.js',
   worklet: 'audio/worklet.js',
 };
-for (const code of Object.keys(languages)) {
+for (const code of languages) {
   names['words-door-' + code] = names['words-rest-' + code] = `words/${code}.js`;
 }
 

@@ -154,6 +154,12 @@ function fillDevices(element, list, chosen) {
     h('option', { value: id, selected: id === chosen }, label || say('settings.device', { n: i + 1 }))));
 }
 
+/** What a language calls itself. @param {string} code @returns {string} */
+function ownName(code) {
+  const name = new Intl.DisplayNames([code], { type: 'language' }).of(code) ?? code;
+  return name.charAt(0).toLocaleUpperCase(code) + name.slice(1);
+}
+
 /** @param {SettingsOptions} options */
 function lookPart({ prefs, themeChanged, languageChanged }) {
   /** @type {[string, string][]} */ const themes = [
@@ -164,7 +170,8 @@ function lookPart({ prefs, themeChanged, languageChanged }) {
     themeChanged();
   });
   /** @type {[string, string][]} */
-  const all = [['', say('settings.languageBrowser')], ...Object.entries(languages)];
+  const all = [['', say('settings.languageBrowser')]];
+  for (const code of languages) all.push([code, ownName(code)]);
   const language = select('setting-language', say('settings.language'), all, prefs.get('language'), (code) => {
     prefs.set('language', code);
     languageChanged();

@@ -13,12 +13,10 @@
 /** @typedef {Record<string, Entry>} Catalogue */
 /** @typedef {Record<string, string | number | string[]>} Values */
 
-/** What there is, each in its own words. */
-export const languages = /** @type {const} */ ({
-  en: 'English',
-});
+/** What there is, as BCP 47 has it. */
+export const languages = /** @type {const} */ (['en', 'ar', 'fa', 'uk', 'es', 'fr']);
 
-/** @typedef {keyof typeof languages} Language */
+/** @typedef {typeof languages[number]} Language */
 
 const rightToLeft = new Set(['ar', 'fa']);
 
@@ -49,12 +47,12 @@ export const directionOf = (code) => (rightToLeft.has(code.split('-')[0] ?? '') 
 /**
  * The first of those that are wanted which there is, English if there is none.
  * @param {readonly string[]} wanted as BCP 47 has them, the dearest first
- * @param {Record<string, string>} [from] @returns {Language}
+ * @param {readonly string[]} [from] @returns {Language}
  */
 export function choose(wanted, from = languages) {
   for (const code of wanted) {
     const base = code.toLowerCase().split('-')[0] ?? '';
-    if (Object.hasOwn(from, base)) return /** @type {Language} */ (base);
+    if (from.includes(base)) return /** @type {Language} */ (base);
   }
   return 'en';
 }
