@@ -190,8 +190,8 @@ func TestPageFirstVisit(t *testing.T) {
 }
 
 // TestPageOffline: who was here once has the page. Without a network its door opens, says that the relay
-// cannot be reached until it can, and joins then; a call goes on while a new build waits; and a server without
-// the service worker ends it all.
+// cannot be reached until it can, and joins then; a call goes on while a new build waits; and a server
+// without the service worker ends it all.
 func TestPageOffline(t *testing.T) {
 	t.Parallel()
 	s := newFarSite(t, 20*time.Millisecond, 100_000_000)
