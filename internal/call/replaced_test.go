@@ -3,6 +3,7 @@ package call
 import (
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/simnet"
@@ -37,12 +38,16 @@ func TestComesBack(t *testing.T) {
 				}
 				l.eventually("all see each other", 5*time.Second, func() bool { return sees(2) })
 				for _, p := range people {
+					l.eventually("it is told", 5*time.Second, func() bool {
+						return slices.Contains(p.log(), "+anna")
+					})
 					p.news()
 				}
 				fresh := old.comesBack(l, "room")
 				l.eventually("the others see the new one", 5*time.Second, func() bool {
 					return sees(2) && here.has(fresh) && there.has(fresh)
 				})
+				synctest.Wait()
 				for _, p := range people {
 					if got, want := p.news(), []string{"-anna", "+anna"}; !slices.Equal(got, want) {
 						t.Errorf("%s was told %v, want %v", p.client.config.Name, got, want)
