@@ -5,7 +5,8 @@
  *
  *     install:  files of this build ── from the browser's own cache, else from the relay ──> cache
  *     activate: caches of builds before the last two are deleted
- *     answer:   a room, or the first door ──> document     a file of a build ──> file     all else: the network
+ *     answer:   a room, or the first door ──> the network, or soon the document     a file of a build ──> file
+ *               all else: the network
  *
  * No DOM and no globals: sw.js hands in what it needs.
  */
@@ -19,15 +20,19 @@ import { reserved } from '../page/reserved.js';
  * @property {Record<string, {words: string, document: string, hash: string}>} languages
  */
 
+/** @typedef {{url: string, method: string, mode: string}} NavigationRequest */
+
 /**
  * @typedef {object} World
  * @property {URL} home where the page is, which ends in a slash
  * @property {string} language
  * @property {CacheStorage} caches
- * @property {(url: string, options?: RequestInit) => Promise<Response>} fetch
+ * @property {(request: string | NavigationRequest, options?: RequestInit) => Promise<Response>} fetch
+ * @property {(ms: number) => Promise<void>} pause
  * @property {() => Promise<string[]>} open addresses of the page that are open in tabs
  */
 
+const PATIENCE = 400; // ms that the network may take for a document, before what is kept is shown
 const MOST_BUILDS = 2; // pages that are open may still need files of the one before
 const POLICY = 'content-security-policy';
 const CONNECT = /connect-src [^;]*/;
@@ -89,18 +94,30 @@ export class Keeper {
 
   /**
    * The answer to a request; null: it is none of ours, and the browser makes it.
-   * @param {{url: string, method: string, mode: string}} request @returns {Promise<Response> | null}
+   * @param {NavigationRequest} request @returns {Promise<Response> | null}
    */
-  answer({ url, method, mode }) {
+  answer(request) {
+    const { url, method, mode } = request;
     const { origin, pathname } = new URL(url);
     const { home } = this.#world;
     if (method !== 'GET' || origin !== home.origin || !pathname.startsWith(home.pathname)) return null;
     const path = pathname.slice(home.pathname.length);
     if (mode === 'navigate') {
-      if (isDoor(path)) return this.#kept(this.#language.document, url);
-      return isDoor(path.replace(/\/$/, '')) && path !== '/' ? Promise.resolve(redirect(url)) : null;
+      if (isDoor(path)) return this.#soon(request, () => this.#kept(this.#language.document, url));
+      if (path === '/' || !isDoor(path.replace(/\/$/, ''))) return null;
+      return this.#soon(request, async () => redirect(url));
     }
     return /-[0-9a-f]{8}\.\w+$/.test(path) ? this.#kept(path, url) : null;
+  }
+
+  /**
+   * What the network says, for the host may have something else there; what is kept if that fails or takes long.
+   * @param {NavigationRequest} request @param {() => Promise<Response>} kept
+   */
+  async #soon(request, kept) {
+    const { fetch, pause } = this.#world;
+    const fresh = fetch(request).then((response) => (response.status >= 500 ? kept() : response), kept);
+    return Promise.race([fresh, pause(PATIENCE).then(kept)]);
   }
 
   /** @param {string} path @param {string} url to be asked for if the path is not kept */

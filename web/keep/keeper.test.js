@@ -36,7 +36,7 @@ function site() {
   const caches = new Caches();
   const asked = [];
   const served = new Map();
-  const dead = { is: false };
+  const [dead, slow] = [{ is: false }, { is: false }];
   const build = (n) => {
     const [document, words, room] = [`door-en-0000000${n}.html`, `words-en-0000000${n}.js`, `room-0000000${n}.js`];
     for (const path of [document, words, room]) served.set(path, `${path} ${n}`);
@@ -45,16 +45,19 @@ function site() {
   };
   const keeper = (n, open = []) => new Keeper(build(n), {
     home, language: 'en', caches: /** @type {any} */ (caches), open: async () => open,
-    fetch: async (url, options) => {
+    pause: () => slow.is ? Promise.resolve() : new Promise(() => {}),
+    fetch: async (request, options) => {
+      const url = typeof request === 'string' ? request : request.url;
       const path = url.slice(home.href.length);
       asked.push(path);
       if (dead.is) throw new TypeError('Failed to fetch');
+      if (slow.is) await new Promise(() => {});
       assert.ok(!options || options.cache === 'force-cache');
       const status = served.has(path) ? 200 : 404;
       return new Response(served.get(path), { status, headers: { 'content-security-policy': policy(4433) } });
     },
   });
-  return { caches, asked, served, dead, keeper };
+  return { caches, asked, served, dead, slow, keeper };
 }
 
 const get = (path, mode = 'navigate', method = 'GET') => ({ url: home.href + path, mode, method });
@@ -83,6 +86,19 @@ test('what says how the relay is reached, and all that is not of the page, is no
   }
 });
 
+test('what the host has at an address goes before what is kept, unless it takes long or is broken', async () => {
+  const { keeper, served, slow } = site();
+  const one = keeper(1);
+  await one.install();
+  served.set('about', 'another page of the host');
+  assert.equal(await (await one.answer(get('about')))?.text(), 'another page of the host');
+  served.set('shop/', 'a folder of the host');
+  assert.equal(await (await one.answer(get('shop/')))?.text(), 'a folder of the host');
+  slow.is = true;
+  assert.equal(await (await one.answer(get('tea')))?.text(), 'door-en-00000001.html 1');
+  assert.equal((await one.answer(get('tea/')))?.status, 308);
+});
+
 test('nothing is kept unless all of it came, and what was kept before is as it was', async () => {
   const { keeper, served, dead } = site();
   const one = keeper(1);
@@ -95,12 +111,13 @@ test('nothing is kept unless all of it came, and what was kept before is as it w
 });
 
 test('a tab has the document already, unless it is of another build', async () => {
-  const { keeper, served, asked } = site();
+  const { keeper, served, asked, dead } = site();
   const open = keeper(1, [home.href + 'tea', home.href + 'cup']);
   served.set('tea', 'of another build');
   served.set('cup', served.get('door-en-00000001.html'));
   await open.install();
   assert.ok(!asked.includes('door-en-00000001.html'));
+  dead.is = true;
   assert.equal(await (await open.answer(get('')))?.text(), 'door-en-00000001.html 1');
 });
 
@@ -119,9 +136,10 @@ test('of builds before only the last is kept, for pages that are open', async ()
 });
 
 test('the page may connect to where the relay is now', async () => {
-  const { keeper } = site();
+  const { keeper, dead } = site();
   const one = keeper(1);
   await one.install();
+  dead.is = true;
   const allowed = async () => (await one.answer(get('tea')))?.headers.get('content-security-policy');
   assert.equal(await allowed(), policy(4433));
   await one.learn(new Response('{}', { headers: { 'content-security-policy': policy(5544) } }));

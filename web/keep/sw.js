@@ -23,7 +23,8 @@ const language = new URL(location.href).searchParams.get('lang') ?? '';
 
 const keeper = new Keeper({ version, files, languages }, {
   home, language, caches,
-  fetch: (url, options) => fetch(url, options),
+  fetch: (asked, options) => fetch(typeof asked === 'string' ? asked : /** @type {Request} */ (asked), options),
+  pause: (ms) => new Promise((resolve) => { setTimeout(resolve, ms); }),
   open: async () =>
     (await scope.clients.matchAll({ type: 'window', includeUncontrolled: true })).map(({ url }) => url),
 });
