@@ -157,12 +157,18 @@ func (p *page) opensByKeys() {
 	p.focused(row)
 }
 
-// choosesKey gives talking another key: none that does something else already, and it is remembered.
-func (p *page) choosesKey() {
+// opensSettings goes there by keys, at the door or in the room.
+func (p *page) opensSettings() {
 	p.t.Helper()
 	p.tabTo("[data-icon=settings]")
 	p.strike(kb.Enter)
 	p.until("settings", "document.querySelector('[data-sheet=settings]')", soon)
+}
+
+// choosesKey gives talking another key: none that does something else already, and it is remembered.
+func (p *page) choosesKey() {
+	p.t.Helper()
+	p.opensSettings()
 	p.tabTo("#talk-key-change")
 	p.strike(kb.Enter)
 	p.until("a question", "document.querySelector('#talk-key-hint').textContent.includes('Esc')", soon)
@@ -186,8 +192,7 @@ func (p *page) choosesKey() {
 // plugsIn connects a headset while the settings are open: the lists have it at once, and a bar offers it.
 func (p *page) plugsIn() {
 	p.t.Helper()
-	p.tabTo("[data-icon=settings]")
-	p.strike(kb.Enter)
+	p.opensSettings()
 	chosen := func(what string) string {
 		return fmt.Sprintf("document.querySelector('#setting-%s')?.selectedOptions[0]?.text", what)
 	}
@@ -209,8 +214,7 @@ func (p *page) plugsIn() {
 	p.strike(kb.Enter)
 	p.until("the offer is taken", "!document.querySelector('[data-bar=added]')", soon)
 	p.focused(".dock .talk")
-	p.tabTo("[data-icon=settings]")
-	p.strike(kb.Enter)
+	p.opensSettings()
 	p.until("it is used", chosen("microphone")+" === 'Headset X' && "+chosen("loudspeaker")+" === 'Headset X'",
 		soon)
 	p.strike(kb.Escape)
@@ -220,9 +224,7 @@ func (p *page) plugsIn() {
 // testsConnection asks at the door whether the relay is reached; nobody is in a room by that.
 func (p *page) testsConnection() {
 	p.t.Helper()
-	p.tabTo("[data-icon=settings]")
-	p.strike(kb.Enter)
-	p.until("settings", "document.querySelector('[data-sheet=settings]')", soon)
+	p.opensSettings()
 	p.tabTo("#test-connection")
 	p.strike(kb.Enter)
 	p.until("an answer",

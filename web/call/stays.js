@@ -7,7 +7,8 @@
  *        └── begin (before we ask to join), joined, ended
  */
 
-/** @typedef {import('../wire/bytes.js').Bytes} Bytes */
+import { equal } from '../wire/bytes.js';
+
 /** @typedef {import('../wire/entry.js').StayProof} StayProof */
 /** @typedef {StayProof & {joined?: boolean}} Kept */
 /**
@@ -58,7 +59,7 @@ export class Stays {
   /** The relay knows that it is over. Another page may have begun the next one. @param {StayProof} stay */
   async ended({ hash }) {
     const kept = await this.#shelf.get(this.#key).catch(() => null);
-    if (Array.isArray(kept)) await this.#save(kept.filter((stay) => isStay(stay) && !same(stay.hash, hash)));
+    if (Array.isArray(kept)) await this.#save(kept.filter((stay) => isStay(stay) && !equal(stay.hash, hash)));
   }
 
   /** @param {Kept[]} kept */
@@ -71,9 +72,4 @@ export class Stays {
 /** @param {any} value @returns {value is Kept} */
 function isStay(value) {
   return [value?.hash, value?.secret].every((b) => b instanceof Uint8Array && b.length === 32);
-}
-
-/** @param {Bytes} a @param {Bytes} b */
-function same(a, b) {
-  return a.every((byte, i) => byte === b[i]);
 }

@@ -12,6 +12,7 @@
  */
 
 import { reserved } from '../page/reserved.js';
+import { toHex } from '../wire/bytes.js';
 
 /**
  * @typedef {object} Build what is kept
@@ -70,7 +71,8 @@ export class Keeper {
       try {
         const response = await this.#fetched(url);
         const bytes = await response.clone().arrayBuffer();
-        if (hex(await crypto.subtle.digest('SHA-256', bytes)) === this.#language.hash) return response;
+        const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+        if (toHex(hash) === this.#language.hash) return response;
       } catch {
         // Then from the relay.
       }
@@ -185,6 +187,3 @@ function withPolicy(response, connect) {
   headers.set(POLICY, policy.replace(CONNECT, connect));
   return new Response(response.body, { status: response.status, headers });
 }
-
-/** @param {ArrayBuffer} bytes */
-const hex = (bytes) => Array.from(new Uint8Array(bytes), (b) => b.toString(16).padStart(2, '0')).join('');
