@@ -50,7 +50,7 @@
  * @typedef {{type: 'quality', lossUp: number, lossDown: number, measuredUp?: number, measuredDown?: number,
  *   rtt: number, jitter?: number, bitrateUp?: number, bitrateDown?: number,
  *   path: 'webtransport' | 'websocket' | null, since?: number, stopped?: boolean, up?: Verdict,
- *   down?: Verdict, delay?: number, dropped?: number, codec?: string}} QualityMessage
+ *   down?: Verdict, delay?: number, dropped?: number}} QualityMessage
  */
 /**
  * The connection is being made again: `since` when nothing came, `next` when it is tried again (both ms since

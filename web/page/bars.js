@@ -27,7 +27,7 @@ export class Bars {
     const dismiss = !fixed && iconButton('close', say('bar.dismiss'), () => this.hide(key));
     const made = h('div', { class: 'bar', 'data-bar': key, 'data-kind': kind },
       icon(kind === 'danger' ? 'warning' : 'info'), 
-      h('p', { dir: 'auto' }, text, detail && h('small', { dir: 'ltr' }, detail)), button, dismiss);
+      h('p', {}, text, detail && h('small', { dir: 'ltr', lang: 'en' }, detail)), button, dismiss);
     const old = this.#shown.get(key);
     if (old?.textContent === made.textContent) return; // not said twice to screen readers
     if (old) old.replaceWith(made);

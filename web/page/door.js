@@ -195,7 +195,7 @@ export class Door {
   }
 
   #title() {
-    const title = h('h1', { dir: 'auto', tabIndex: -1 }, this.#options.room);
+    const title = h('h1', { tabIndex: -1 }, h('bdi', {}, this.#options.room));
     return h('div', { class: 'door-title' }, title, this.#invite.element);
   }
 

@@ -172,7 +172,7 @@ const levels = (talkers, me = -70) => ({ type: 'levels', me, talkers });
 /** @param {object} [more] @returns {EngineMessage} */
 const quality = (more = {}) => ({
   type: 'quality', lossUp: 0.004, lossDown: 0.011, rtt: 84, jitter: 6, bitrateUp: 28400, bitrateDown: 31800,
-  path: 'webtransport', since: Date.now() - 12 * 60e3, codec: 'Opus, 20 ms, 24 kbit/s',
+  path: 'webtransport', since: Date.now() - 12 * 60e3,
   up: 'alive', down: 'alive', ...more,
 });
 /** @param {string} why @param {number} seconds since the connection was lost @returns {EngineMessage} */
@@ -214,7 +214,7 @@ const crowd = [
  * string[], key?: string,
  *   hold?: boolean, hasWords?: boolean, offline?: boolean, elsewhere?: {room: string, here: boolean}[],
  *   sound?: string, page?: string, back?: boolean,
- *   lacking?: string[], rtl?: boolean, wait?: number, later?: EngineMessage[]}} Scene
+ *   lacking?: string[], wait?: number, later?: EngineMessage[]}} Scene
  */
 
 const rooms = 'tea,tavo-miru-pesa,coffee,a room with a very long name that goes on and on,x,y,z'.split(',')
@@ -418,15 +418,6 @@ export const scenes = {
   'ended-no-server': { ...tea, messages: [ended('no_server')] },
   'ended-origin': { ...tea, messages: [ended('origin')] },
   'ended-unknown': { ...tea, messages: [ended('something_new')] },
-  rtl: { ...privateTea, rtl: true, messages: [...inside, levels({ ben: -20 })] },
-  'rtl-door': { ...privateTea, rtl: true },
-  'rtl-settings': {
-    ...privateTea, rtl: true, messages: inside, click: ['[data-icon=settings]'], later: [levels({}, -22)],
-  },
-  'rtl-changed-key': {
-    ...privateTea, rtl: true,
-    messages: [state('joined'), members(ana, { ...ben, known: 'changed' }, cleo), number, quality()],
-  },
 };
 
 if (typeof process !== 'undefined') {

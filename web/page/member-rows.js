@@ -7,7 +7,7 @@ import { fill, h, makeButton, setAttribute, setText } from './dom.js';
 import { icon } from './icons.js';
 import { identicon } from './identicon.js';
 import { foldName } from '../names/fold.js';
-import { percent, say } from '../words/say.js';
+import { isolated, percent, say } from '../words/say.js';
 
 /** @typedef {import('../call/engine.js').Member} Member */
 /** @typedef {import('./room-model.js').RoomModel} RoomModel */
@@ -64,10 +64,10 @@ function noteOf(member, model, volume) {
   if (member.self) notes.push(say('person.you'));
   if (member.relay) notes.push(say('person.relay', { relay: member.relay }));
   if (model.ambiguous(member)) {
-    notes.push(say('person.alikeNote', { n: model.wearers(member) }), member.fingerprint.slice(0, 9));
+    notes.push(say('person.alikeNote', { n: model.wearers(member) }), isolated(member.fingerprint.slice(0, 9)));
   }
   if (volume !== 1) notes.push(volume === 0 ? say('person.silenced') : percent(volume));
-  return { text: notes.join(' · '), kind };
+  return { text: notes.join('\u00a0· '), kind };
 }
 
 /** One row. */

@@ -9,7 +9,7 @@ import { nameOf, talkerNames } from './member-rows.js';
 import { Sheet } from './sheet.js';
 import { TalkButton } from './talk-button.js';
 import { volumeField } from './volume-field.js';
-import { ago, say } from '../words/say.js';
+import { ago, isolated, say } from '../words/say.js';
 
 /** @typedef {import('./stay.js').Stay} Stay */
 /** @typedef {import('../call/engine.js').Member} Member */
@@ -18,7 +18,7 @@ import { ago, say } from '../words/say.js';
 export function openPerson(stay, id, closed) {
   const member = stay.model.members.get(id);
   if (!member) return;
-  const sheet = new Sheet(nameOf(member), { name: 'person', closed });
+  const sheet = new Sheet(isolated(nameOf(member)), { name: 'person', closed });
   const known = h('p', { class: 'known' });
   const alike = h('p', { class: 'note', role: 'status' });
   const said = h('p', { class: 'hint', role: 'status' });

@@ -67,7 +67,7 @@ export function numbers(quality, now) {
   row(say('connection.up'), quality.bitrateUp, kbit);
   row(say('connection.down'), quality.bitrateDown, kbit);
   if (quality.path) rows.push([say('connection.path'), say(`connection.${quality.path}`)]);
-  rows.push([say('connection.codec'), quality.codec ?? 'Opus']);
+  rows.push([say('connection.codec'), 'Opus']);
   row(say('connection.since'), quality.since, (then) => ago(then, now));
   return rows;
 }

@@ -103,7 +103,7 @@ export class RoomView {
     this.#line.onclick = () => openConnection(this.#stay.model, () => this.#settled());
     return h('header', { class: 'room-head' },
       h('div', { class: 'room-title' },
-        h('h1', { dir: 'auto', title: room }, room),
+        h('h1', {}, h('bdi', {}, room)),
         iconButton('invite', say('room.invite'), () => this.#invite(), say('room.invite')),
         iconButton('settings', say('room.settings'), () => this.#settings(), say('room.settings')),
         leave),

@@ -1,43 +1,66 @@
 /**
- * Shows the scene that the address names, `scenes.test.html?scene=NAME`, with `theme=light|dark`; says that
- * it is there with `data-scene` on the root element. Not served; in Node it does nothing.
+ * Shows the scene that the address names, `scenes.test.html?scene=NAME`, with `theme=light|dark` and
+ * `lang=CODE`; says that it is there with `data-scene` on the root element. showScene(name, theme, language)
+ * shows another one in its place. Not served; in Node it does nothing.
  */
 
 import { App } from './app.js';
 import { Bars } from './bars.js';
+import { h } from './dom.js';
 import { FakeOwnIdentity, FakeDevices, FakeEngine, scenes } from './fake-engine.test.js';
 import { roomName } from './address.js';
+import { speakLanguage } from './language.js';
 import { Part } from './part.js';
 import { pageParts } from './parts.js';
 import { Prefs } from './prefs.js';
 import { supportScreen } from './support-screen.js';
-import '../words/english.test.js';
 
-/** @param {import('./fake-engine.test.js').Scene} scene @param {string} theme */
-async function show(scene, theme) {
-  const root = document.getElementById('app');
+let goes = new AbortController(); // what is shown goes
+
+/** @param {string} name @param {string} theme @param {string} language */
+async function show(name, theme, language) {
+  goes.abort();
+  goes = new AbortController();
+  const scene = scenes[name];
+  await speakLanguage(language);
+  const root = h('div', { id: 'app' });
   const bars = new Bars();
+  for (const old of document.querySelectorAll('dialog, .bars')) old.remove();
+  document.getElementById('app').replaceWith(root);
   document.body.prepend(bars.element);
+  document.documentElement.dataset.theme = theme; // of screens without an App
   for (const type of ['error', 'unhandledrejection']) {
     window.addEventListener(type, (event) => bars.error(event.reason ?? event.error ?? event.message));
   }
-  if (scene.rtl) document.documentElement.dir = 'rtl';
-  if (scene.offline) Object.defineProperty(navigator, 'onLine', { value: false });
+  if (scene.lacking) root.append(supportScreen(scene.lacking));
+  else await play(scene, theme, root, bars);
+  await settle(() => true);
+  document.documentElement.dataset.scene = name;
+}
+
+/**
+ * Opens the page, and does in it what a scene says.
+ * @param {import('./fake-engine.test.js').Scene} scene @param {string} theme
+ * @param {HTMLElement} root @param {Bars} bars
+ */
+async function play(scene, theme, root, bars) {
+  if (scene.offline) Object.defineProperty(navigator, 'onLine', { value: false, configurable: true });
   if (scene.elsewhere) {
     const held = scene.elsewhere.map(({ room }) => ({ name: `wzp call id ${room}` }));
     navigator.locks.query = async () => ({ held });
   }
-  if (scene.lacking) return root.replaceChildren(supportScreen(scene.lacking));
   const identity = new FakeOwnIdentity(scene.hasWords ?? false);
   const engine = new FakeEngine();
   const devices = new FakeDevices(scene.mic ?? 'none');
+  const page = scene.page ?? 'https://voice.example.org/';
   const app = new App({
     prefs: await prefsOf({ name: 'Ana', theme, ...scene.prefs }),
     identity: async () => identity,
     devices, parts: partsWith(engine),
     secrets: { generate: async () => 'wzp-', valid: async (text) => text.length > 40 },
-    relay: async () => ({ version: 'wzp 0.1', page: scene.page ?? 'https://voice.example.org/' }), speak: async () => {},
+    relay: async () => ({ version: 'wzp 0.1', page }), speak: async () => {},
   }, root, bars);
+  goes.signal.addEventListener('abort', () => engine.say({ type: 'state', state: 'ended' }));
   await app.open({
     ...(scene.room ? roomName(scene.room) : { room: '', fault: null }), secret: scene.secret ?? '',
   });
@@ -94,16 +117,23 @@ async function click(selector) {
   await settle(() => true);
 }
 
-/** Waits until something is there, and a little more. @param {() => unknown} there */
+/** Waits until something is there, and shown. @param {() => unknown} there */
 async function settle(there) {
-  for (let i = 0; i < 100 && !there(); i++) await new Promise((resolve) => setTimeout(resolve, 20));
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  const end = Date.now() + 10_000;
+  while (!there() && Date.now() < end) await frame();
+  await frame();
 }
 
+const frame = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+
 if (typeof document !== 'undefined') {
+  const add = window.addEventListener.bind(window);
+  window.addEventListener = (type, listener, options) => {
+    const signals = [goes.signal, ...options?.signal ? [options.signal] : []];
+    add(type, listener, { ...options, signal: AbortSignal.any(signals) });
+  };
   const wanted = new URLSearchParams(location.search);
-  const name = wanted.get('scene') ?? 'door';
-  await show(scenes[name], wanted.get('theme') ?? 'system');
-  await settle(() => true);
-  document.documentElement.dataset.scene = name;
+  const of = (key, fallback) => wanted.get(key) ?? fallback;
+  Object.assign(globalThis, { showScene: show });
+  await show(of('scene', 'door'), of('theme', 'system'), of('lang', 'en'));
 }

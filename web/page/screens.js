@@ -34,7 +34,7 @@ export function endedScreen(error, { again, door }) {
  * @param {string} text
  */
 function details(known, text) {
-  const said = h('p', { class: 'hint', dir: 'auto' }, text.slice(0, maxDetails));
+  const said = h('p', { class: 'hint', dir: 'ltr', lang: 'en' }, text.slice(0, maxDetails));
   return known ? h('details', {}, h('summary', { class: 'hint' }, say('ended.details')), said) : said;
 }
 

@@ -35,7 +35,7 @@ export class Sheet {
       setAttribute(this.body, 'aria-labelledby', id);
     }
     const close = iconButton('close', say('sheet.close'), () => this.close());
-    this.heading = h('h2', { id, tabIndex: -1, dir: 'auto' }, title);
+    this.heading = h('h2', { id, tabIndex: -1 }, title);
     this.#dialog = h('dialog', { class: 'sheet', 'data-sheet': name, 'aria-labelledby': id },
       h('header', { class: 'sheet-head' }, this.heading, close), this.body);
     this.#dialog.addEventListener('close', () => this.#gone());

@@ -1,6 +1,7 @@
 /** Warnings across the full width of the room. Which stay, and with which name, is warning-list.js's. */
 
-import { fill, h, keepFocus, makeButton, smallPrint } from './dom.js';
+import { fill, h, keepFocus, makeButton } from './dom.js';
+import { fingerprintBlock } from './fingerprint.js';
 import { icon } from './icons.js';
 import { nameOf } from './member-rows.js';
 import { has, say } from '../words/say.js';
@@ -56,7 +57,7 @@ export class Warnings {
       h('div', { class: 'warning-words' },
         h('h2', {}, say('warnings.changedTitle', { name })),
         h('p', {}, say('warnings.changedText', { name })),
-        smallPrint(h('bdi', {}, warning.fingerprint)),
+        warning.fingerprint !== '' && fingerprintBlock(warning.fingerprint),
         h('div', { class: 'buttons' },
           button(say('warnings.look'), 'primary', () => this.#compare(warning.member)),
           trust,

@@ -10,6 +10,9 @@ import { ago, choose, directionOf, languages, list, measure, number, percent, sa
 const catalogues = (await readdir(new URL('.', import.meta.url)))
   .filter((name) => /^[a-z]{2}\.js$/.test(name)).map((name) => name.slice(0, 2));
 const placeholders = (text) => [...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort();
+const western = (text) => text.replace(/[۰-۹]/g, (digit) => String(digit.codePointAt(0) - 0x6f0));
+/** The numbers in a text: versions, amounts. */
+const figures = (text) => [...western(text).matchAll(/\d+/g)].map(([digits]) => digits).sort();
 const forms = (entry) => (typeof entry === 'string' ? [entry] : Object.values(entry));
 
 test('every language that can be chosen has a catalogue, and every catalogue can be chosen', () => {
@@ -38,6 +41,7 @@ for (const code of catalogues) {
         }
         const other = typeof entry === 'object' ? entry.other ?? '' : entry;
         assert.ok(!all.has('n') || other.includes('{n}') || key.startsWith('announce.'), `${key}: {n}`);
+        assert.deepEqual(figures(other), figures(typeof model === 'object' ? model.other : model), key);
         if (code !== 'en') assert.doesNotMatch(forms(entry).join(), /\b(the|you|and) /, `${key} is English`);
       }
     }

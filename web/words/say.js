@@ -77,8 +77,8 @@ function written(value) {
   return typeof value === 'string' ? isolated(value) : list(value);
 }
 
-/** @param {string} text of people */
-function isolated(text) {
+/** @param {string} text of people, or a value in letters @returns {string} that does not reorder what is around it */
+export function isolated(text) {
   return directionOf(language) === 'rtl' || rtlLetter.test(text) ? `\u2068${text}\u2069` : text;
 }
 
