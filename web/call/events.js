@@ -70,9 +70,8 @@ export class Events {
 
   #wait() {
     const { levels, quality } = this.#next;
-    this.#timer = this.#clock.setTimeout(
-      () => this.#tick(), Math.max(0, Math.min(levels, quality) - this.#clock.now()),
-    );
+    const wait = Math.min(levels, quality) - this.#clock.now();
+    this.#timer = this.#clock.setTimeout(() => this.#tick(), Math.max(0, Math.ceil(wait))); // never too early
   }
 
   #tick() {

@@ -79,6 +79,7 @@ class Row {
   #sign = h('span', { class: 'sign' });
   #state = h('span', { class: 'unseen' }); // what the sign says, for screen readers
   #signed = '';
+  #level = '';
   #fingerprint = '';
   element;
 
@@ -113,7 +114,9 @@ class Row {
   level(member, { talking, level, talked, mic }) {
     const muted = mic === 'muted' || mic === 'none';
     setAttribute(this.element, 'data-talking', talking);
-    this.#face.style.setProperty('--level', talking ? level.toFixed(2) : '0');
+    const loud = talking ? level.toFixed(2) : '0';
+    if (loud !== this.#level) this.#face.style.setProperty('--level', loud);
+    this.#level = loud;
     setAttribute(this.element, 'data-talked', talked && !talking);
     const sign = muted ? 'micOff' : member.outside ? 'outside' : talking || talked ? 'talk' : '';
     if (sign !== this.#signed) fill(this.#sign, sign !== '' && icon(sign));

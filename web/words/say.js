@@ -26,6 +26,7 @@ const rtlLetter = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u
 /** @type {Catalogue} */ let texts = {};
 let language = 'en';
 let plurals = new Intl.PluralRules(language);
+let lists = new Intl.ListFormat(language); // to make one takes long
 
 /**
  * Speaks a language from now on. What was made before is not said again.
@@ -35,6 +36,7 @@ export function speak(code, ...catalogues) {
   if (code !== language) texts = {};
   language = code;
   plurals = new Intl.PluralRules(code);
+  lists = new Intl.ListFormat(code);
   texts = Object.assign({}, texts, ...catalogues);
 }
 
@@ -66,8 +68,8 @@ export const has = (key) => Object.hasOwn(texts, key);
  */
 export function say(key, values = {}) {
   const entry = texts[key] ?? key;
-  const category = plurals.select(Number(values.n ?? 0));
-  const form = typeof entry === 'string' ? entry : entry[category] ?? entry.other ?? key;
+  const category = () => plurals.select(Number(values.n ?? 0));
+  const form = typeof entry === 'string' ? entry : entry[category()] ?? entry.other ?? key;
   return form.replace(/\{(\w+)\}/g, (_, name) => written(values[name] ?? ''));
 }
 
@@ -83,7 +85,7 @@ export function isolated(text) {
 }
 
 /** @param {string[]} items @returns {string} "a, b and c" */
-export const list = (items) => new Intl.ListFormat(language).format(items.map(isolated));
+export const list = (items) => lists.format(items.map(isolated));
 
 /** @param {number} value @param {number} [digits] after the point, at most */
 export function number(value, digits = 0) {
