@@ -154,6 +154,11 @@ export class Engine {
     this.#post({ type: 'mute', on });
   }
 
+  /** Whether somebody looks at the page. @param {boolean} on */
+  watched(on) {
+    this.#post({ type: 'watched', on });
+  }
+
   /** @param {Mode} mode */
   mode(mode) {
     this.#post({ type: 'mode', mode });

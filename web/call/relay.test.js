@@ -189,6 +189,7 @@ export class Relay {
 class FakeClient {
   way = new Way();
   path = 'websocket'; // null: it has no connection
+  watched = true;
   up = 'alive'; // whether what it sends arrives, as it says
   over = false;
   told = new Set();

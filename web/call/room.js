@@ -383,6 +383,11 @@ export class Room {
     this.#mix.mix(pcm);
   }
 
+  /** @param {boolean} on somebody looks at the page */
+  setWatched(on) {
+    this.#link.watched = on;
+  }
+
   /** @param {boolean} on push-to-talk is held */
   setPressed(on) {
     this.#how.pressed = on;

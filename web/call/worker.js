@@ -36,6 +36,8 @@ const MAX_BLOCKS = 16; // that the loudspeaker may ask for at once
 let left = false; // the user does not want to join any more
 /** @type {Promise<void>} */ let last = Promise.resolve();
 
+let watched = true; // somebody looks at the page
+
 /** How to publish with the next microphone. @type {{mode: Mode, muted: boolean}} */
 const how = { mode: 'open', muted: false };
 
@@ -73,6 +75,7 @@ async function join({ connectUrl, room: name, roomKey, name: called, secret, rel
     encoder: (options) => new Encoder(options),
     decoder: (options) => new Decoder(options),
   });
+  room.setWatched(watched);
   await room.join();
   pin.keep().catch(failed);
   if (capture) await room.publish(how);
@@ -148,6 +151,10 @@ const commands = {
   mode({ mode }) {
     how.mode = mode;
     room?.setMode(mode);
+  },
+  watched({ on }) {
+    watched = on;
+    room?.setWatched(on);
   },
   volume: ({ member, gain }) => room?.setVolume(member, gain),
   trust: ({ member }) => void room?.trust(member).catch(failed),

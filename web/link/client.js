@@ -73,6 +73,7 @@ export class Client {
   /** @type {Set<Attempt>} */ #retired = new Set();
   /** @type {Promise<unknown>} */ #requests = Promise.resolve(); // one at a time
   #online = () => this.#hurry();
+  #watched = true;
 
   /** @param {ClientConfig} config */
   constructor(config) {
@@ -148,6 +149,7 @@ export class Client {
       silent: () => this.#wake(CAUSE.silence),
       failed: (error) => this.#failed(error),
     }, this.#clock);
+    session.watched = this.#watched;
     return session;
   }
 
@@ -320,6 +322,12 @@ export class Client {
    */
   sendUrgent(kind, body, done) {
     return this.#session?.sendUrgent(kind, body, done) ?? false;
+  }
+
+  /** Whether somebody looks at what quality() says: see Session. @param {boolean} on */
+  set watched(on) {
+    this.#watched = on;
+    if (this.#session) this.#session.watched = on;
   }
 
   /** How good the path is; see Session. */

@@ -7,7 +7,7 @@
  *        +──────────── progress <─────────+     a report with more packets, a pong, an urgent ack
  */
 
-import { Signs, patience } from './session-signs.js';
+import { Signs, enough, patience } from './session-signs.js';
 
 /** ms between two ticks of a session that has something to do. */
 export const TICK_EVERY = 50;
@@ -18,13 +18,20 @@ export const BREAK_AFTER = 5000;
 /** ms of silence after which a client attaches anew. */
 const SILENT_AFTER = 4000;
 
-const SIGN_EVERY = 500; // ms between two signs of life: a ping is sent so that its answer comes by then
+/** ms between two signs of life: a ping is sent so that its answer comes by then. */
+const SIGN_EVERY = Object.freeze({ watched: 350, flows: 700, unwatched: 2000 });
 const ASK_LEAST = 100; // ms after a sign without a ping: while nothing is known yet they come so often
 const ASK_LATE = 2000; // while we send no media and others are heard: only the way out is not known
-/** ms after which a ping is repeated at least, and at most, while it is not known whether the path works. */
-const REPEAT = Object.freeze({ least: 20, most: 100, share: 1 / 8 }); // share: of the round trip
+const FLOW = 60; // ms: packets that come more often than that are speech,
+const FLOW_ENDS = 150; // of which a gap of so many ms makes one ask
+/**
+ * ms between two pings when an answer is overdue: until there are enough for doubt, as far as media carries
+ * them; until their answers are due; in doubt, until there are enough to be certain; and then.
+ */
+const REPEAT = Object.freeze({ first: 20, more: 40, doubt: 10, known: 100 });
+const REPEAT_FIRST = 6; // do not wait for media
+const REPEATS = 60; // pings without an answer that may come as often as that, and as many `more` of them
 const TALKS = 1000; // ms after media was sent that it counts as talking
-const IDLE_FACTOR = 2; // who does not talk repeats pings less often
 const PING_REPEAT = 200; // after BREAK_AFTER
 const PING_SLOW = 1000; // after PING_LONG
 const PING_LONG = 10_000;
@@ -40,16 +47,19 @@ export class Liveness {
   stopped = false;
   /** When something came last. */
   heardAt = -Infinity;
+  /** Whether somebody looks at what is said of the path. */
+  watched = true;
 
   #signs = new Signs();
-  /** When the first of the pings was sent that nothing answered. @type {number | null} */ #asked = null;
-  #pinged = -Infinity; // when the last one was sent
+  #pinged = -Infinity; // when the last ping was sent
+  #between = Infinity; // ms between two packets that come, smoothed
   /** Since when sent packets have shown no sign of arriving. @type {number | null} */ #waiting = null;
   /** When hurry was called last, until something is heard. @type {number | null} */ #hurried = null;
 
   /** Whether what we send arrives. */
   get up() {
-    return this.stopped ? 'lost' : this.#signs.up;
+    const { up } = this.#signs;
+    return this.stopped && up !== 'measuring' ? 'lost' : up; // of another path nothing is known yet
   }
 
   /** Whether anything comes. */
@@ -59,13 +69,14 @@ export class Liveness {
 
   /** Whether a ping is not answered. */
   get asking() {
-    return this.#asked !== null;
+    return this.#signs.askedAt !== null;
   }
 
   /** The path is another one. @param {number} now */
   moved(now) {
     this.#signs.reset(now);
     this.heardAt = now; // a handshake is as good as a packet
+    this.#between = Infinity;
     this.#hurried = null;
   }
 
@@ -74,15 +85,20 @@ export class Liveness {
     this.#waiting ??= now;
   }
 
-  /** Notes that what is sent arrives. @param {number} now */
-  progress(now) {
-    this.#waiting = this.#asked = null;
+  /**
+   * Notes that what is sent arrives: what was sent until a time needs no answer any more.
+   * @param {number} now @param {number} [sent]
+   */
+  progress(now, sent = now) {
+    this.#waiting = null;
     this.stopped = false;
-    this.#signs.arrived(now);
+    this.#signs.arrived(now, sent);
   }
 
   /** Notes that something came. @param {number} now */
   heard(now) {
+    const between = Math.min(now - this.heardAt, SIGN_EVERY.watched);
+    this.#between = Math.min(this.#between, SIGN_EVERY.watched) * 0.9 + between * 0.1;
     this.heardAt = now;
     this.#hurried = null;
     this.#signs.heard(now);
@@ -90,7 +106,6 @@ export class Liveness {
 
   /** Notes that a ping is sent. @param {number} now */
   pinged(now) {
-    this.#asked ??= now;
     this.#pinged = now;
     this.expect(now);
     this.#signs.asked(now);
@@ -99,7 +114,7 @@ export class Liveness {
   /** Makes silence noticed sooner, since the network may be another one. @param {number} now */
   hurry(now) {
     this.#hurried = now;
-    this.#asked = null; // asked anew
+    this.#signs.forget(); // asked anew
   }
 
   /**
@@ -110,39 +125,55 @@ export class Liveness {
   check(now, path) {
     if (this.#waiting !== null && now - this.#waiting > BREAK_AFTER) this.stopped = true;
     this.#signs.judge(now, path);
-    if (this.#asked === null) return false;
+    if (!this.asking) return false;
     const hurried = this.#hurried !== null && now - this.#hurried > HURRY_AFTER + 4 * path.rtt;
     return hurried || now - this.heardAt > SILENT_AFTER;
   }
 
   /**
-   * Returns when the next ping is due. One asks after a while without a sign; when its answer is overdue,
-   * many follow, so that it is known soon whether that is loss or the end of the path.
+   * Returns when the next ping is due. One asks after a while without a sign, or when speech does not go on;
+   * when the answer is overdue, many follow, so that it is known soon whether that is loss or the end of the
+   * path.
    * @param {Path} path @param {number} now
    */
   pingAt(path, now) {
     const talks = now - path.mediaAt < TALKS;
-    if (this.#asked === null) {
-      const { arrivedAt } = this.#signs;
-      const measuring = this.#signs.up === 'measuring';
-      const wait = measuring ? ASK_LEAST : Math.max(SIGN_EVERY - path.rtt, ASK_LEAST);
-      return talks
-        ? arrivedAt + wait
-        : Math.min(Math.max(arrivedAt, this.heardAt) + wait, arrivedAt + ASK_LATE);
+    const certain = talks || this.watched;
+    const flows = certain && this.#between < FLOW; // then a gap tells sooner
+    const every = flows ? SIGN_EVERY.flows : certain ? SIGN_EVERY.watched : SIGN_EVERY.unwatched;
+    const { askedAt } = this.#signs;
+    if (askedAt === null) {
+      const next = this.#askAt(path, talks, every);
+      return flows ? Math.min(next, Math.max(this.heardAt, this.#pinged) + FLOW_ENDS) : next;
     }
-    const overdue = this.#asked + patience(path);
-    return Math.max(overdue, this.#pinged + this.#repeat(path, talks, now - this.#asked));
+    const overdue = askedAt + patience(path);
+    if (now < overdue) return Math.min(overdue, this.#pinged + every);
+    return Math.max(overdue, this.#pinged + this.#repeat(path, talks, now - askedAt));
+  }
+
+  /** @param {Path} path @param {boolean} talks @param {number} every ms @returns {number} when to ask */
+  #askAt({ rtt }, talks, every) {
+    const { arrivedAt, up } = this.#signs;
+    const wait = up === 'measuring' ? ASK_LEAST : Math.max(every - rtt, ASK_LEAST);
+    const due = talks
+      ? arrivedAt + wait
+      : Math.min(Math.max(arrivedAt, this.heardAt) + wait, arrivedAt + ASK_LATE);
+    return up === 'measuring' ? due : Math.max(due, this.#pinged + every); // it may not be answered yet
   }
 
   /**
    * @param {Path} path @param {boolean} talks @param {number} asking for how many ms
    * @returns {number} ms between two pings
    */
-  #repeat({ rtt }, talks, asking) {
+  #repeat({ loss }, talks, asking) {
     if (asking > PING_LONG) return PING_SLOW;
     if (asking > BREAK_AFTER) return PING_REPEAT;
-    const { least, most, share } = REPEAT;
-    return Math.min(Math.max(rtt * share, least), most) * (talks ? 1 : IDLE_FACTOR);
+    const { doubt, lost } = enough(loss);
+    const { asks } = this.#signs;
+    if (asks >= 2 * REPEATS) return REPEAT.known;
+    if (this.up === 'lost' || asks >= Math.min(lost, REPEATS)) return REPEAT.more;
+    if (this.up === 'doubt') return REPEAT.doubt;
+    return asks < (talks ? doubt : REPEAT_FIRST) ? REPEAT.first : REPEAT.more;
   }
 }
 

@@ -22,25 +22,37 @@
 /** Signs that must have come before anything is said of a path. */
 export const MEASURE_SIGNS = 3;
 /** ms of silence before a path is called lost: a delay that grew must not be taken for that. */
-export const LOST_AFTER = 1500;
+export const LOST_AFTER = 850;
 
 const FAINT = 3; // unanswered pings in a row that are no accident
 const UNKNOWN_RTT = 500; // ms
 const LATE = 50; // ms, and four times its spread, that an answer may take longer than a round trip
 const DOUBT_CHANCE = 0.002; // that loss alone explains the silence, below which there is doubt
-const LOST_CHANCE = 0.0002;
+const LOST_CHANCE = 0.0001;
 // Loss may have grown a moment ago: less than this is not believed, of round trips.
 const DOUBT_LOSS = 0.3;
 const LOST_LOSS = 0.75;
 const NEW_LOSS = 0.85; // of a path of which nothing is known
 const MOST_LOSS = 0.95;
 /** ms between two looks. */
-export const LOOK_EVERY = 20;
+export const LOOK_EVERY = 10;
 const MAX_OPEN = 512;
 
 /** Returns how long an answer to a ping may take, in ms. @param {PathSigns} path */
 export function patience({ rtt, spread }) {
   return (rtt || UNKNOWN_RTT) + Math.max(LATE, 4 * spread);
+}
+
+/**
+ * Returns how many unanswered pings make one doubt, and how many make it certain, by what is known of loss.
+ * @param {number} loss share of round trips of which a packet was lost
+ */
+export function enough(loss) {
+  const share = Math.min(loss, MOST_LOSS);
+  return {
+    doubt: Math.ceil(Math.log(DOUBT_CHANCE) / Math.log(Math.max(share, DOUBT_LOSS))),
+    lost: Math.ceil(Math.log(LOST_CHANCE) / Math.log(Math.max(share, LOST_LOSS))),
+  };
 }
 
 /** One direction. */
@@ -65,10 +77,10 @@ class Way {
 
   /** @param {number} now @param {number} silent pings that should have been answered @param {number} loss */
   judge(now, silent, loss) {
-    const share = Math.min(this.#signs < MEASURE_SIGNS ? Math.max(loss, NEW_LOSS) : loss, MOST_LOSS);
-    if (now - this.at > LOST_AFTER && Math.max(share, LOST_LOSS) ** silent < LOST_CHANCE) {
+    const { doubt, lost } = enough(this.#signs < MEASURE_SIGNS ? Math.max(loss, NEW_LOSS) : loss);
+    if (now - this.at > LOST_AFTER && silent >= lost) {
       this.verdict = 'lost';
-    } else if (this.verdict !== 'lost' && Math.max(share, DOUBT_LOSS) ** silent < DOUBT_CHANCE) {
+    } else if (this.verdict !== 'lost' && silent >= doubt) {
       this.verdict = 'doubt';
     } else if (this.verdict === 'alive' && silent >= FAINT) {
       this.verdict = 'faint';
@@ -105,9 +117,27 @@ export class Signs {
     this.#open = [];
   }
 
-  /** Notes a sign that what we send arrives. @param {number} now */
-  arrived(now) {
+  /** When the first of the pings was sent that nothing answered; null: all are answered. */
+  get askedAt() {
+    return this.#open[0] ?? null;
+  }
+
+  /** How many of them there are. */
+  get asks() {
+    return this.#open.length;
+  }
+
+  /**
+   * Notes a sign that what we send arrives: what was sent until a time needs no answer any more.
+   * @param {number} now @param {number} sent
+   */
+  arrived(now, sent) {
     this.#up.sign(now);
+    this.#open = this.#open.filter((at) => at > sent);
+  }
+
+  /** What was asked so far needs no answer. */
+  forget() {
     this.#open = [];
   }
 

@@ -106,10 +106,13 @@ export class Session {
     this.#send.traffic.heard(this.#recv, now);
   }
 
-  /** Notes a sign that what we send arrives. @param {number} now */
-  #arrived(now) {
+  /**
+   * Notes a sign that what we send arrives: what was sent until a time needs no answer any more.
+   * @param {number} now @param {number} sent
+   */
+  #arrived(now, sent) {
     if (this.#live.up === 'lost') this.#send.stats.resetLoss(this.#send.packets);
-    this.#live.progress(now);
+    this.#live.progress(now, sent);
   }
 
   /** @param {wire.Frame} frame @param {number} now @param {number} packet its counter */
@@ -136,7 +139,7 @@ export class Session {
       case 'urgentAck': {
         const done = this.#urgentOut.ack(frame, now);
         this.#sendDue(now);
-        this.#arrived(now);
+        this.#arrived(now, now - this.#send.stats.rtt);
         this.#callAll(done, true);
         break;
       }
@@ -179,18 +182,20 @@ export class Session {
   /** @param {Bytes} data @param {number} now */
   #pong(data, now) {
     const { at, kind } = parsePing(data);
-    if (at > 0 && at <= now) {
+    const ours = at > 0 && at <= now;
+    if (ours) {
       this.#send.stats.roundTrip(now - at);
       this.#urgentOut.pace.pong(now, kind, now - at);
     }
-    this.#arrived(now);
+    this.#arrived(now, ours ? at : now);
   }
 
   /** Takes the relay's report. @param {wire.Report} report @param {number} now */
   #reported(report, now) {
     if (this.#send.report(report, now)) {
-      this.#urgentOut.pace.alone(now, this.#send.stats.sampled, this.#send.stats.sample);
-      this.#arrived(now);
+      const { sampled, sample } = this.#send.stats;
+      this.#urgentOut.pace.alone(now, sampled, sample);
+      this.#arrived(now, sampled);
     }
   }
 
@@ -257,6 +262,16 @@ export class Session {
       this.#live.hurry(this.#clock.now());
       this.ask();
     }
+  }
+
+  /**
+   * Whether somebody looks at what quality() says: while nobody does there are fewer pings.
+   * @param {boolean} on
+   */
+  set watched(on) {
+    const looks = on && !this.#live.watched;
+    this.#live.watched = on;
+    if (looks && !this.#ended) this.ask();
   }
 
   /** @param {number} now */

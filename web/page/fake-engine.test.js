@@ -23,7 +23,8 @@ export class FakeEngine {
     for (const message of messages) this.#listener?.(message);
   }
 }
-for (const name of ['join', 'talk', 'mute', 'mode', 'volume', 'trust', 'compare', 'devices', 'leave', 'close']) {
+for (const name of ['join', 'talk', 'mute', 'mode', 'watched', 'volume', 'trust', 'compare', 'devices', 'leave',
+  'close']) {
   FakeEngine.prototype[name] = function ask(...args) {
     this.asked.push([name, ...args]);
   };

@@ -46,6 +46,7 @@ export class RoomView {
   #state = '';
   #refused = false; // that there is nothing to mute was said
   #lockText = '';
+  #watched = () => this.#stay.watched(!document.hidden);
   element;
 
   /**
@@ -74,6 +75,7 @@ export class RoomView {
         this.#people.element, this.#mic),
       this.#control.element);
     this.#announcer.live(this.element);
+    document.addEventListener('visibilitychange', this.#watched);
     this.changed(['state', 'members', 'quality', 'warnings', 'control', 'levels']);
   }
 
@@ -232,6 +234,7 @@ export class RoomView {
     this.#keyboard.close();
     this.#control.close();
     this.#announcer.close();
+    document.removeEventListener('visibilitychange', this.#watched);
     this.element.remove();
   }
 }

@@ -203,6 +203,11 @@ export class Stay {
     return this.#options.talkKey;
   }
 
+  /** @param {boolean} on somebody looks at the page */
+  watched(on) {
+    this.#engine.watched(on);
+  }
+
   /** @param {boolean} on the talk button is held */
   press(on) {
     const can = this.model.mode === 'radio' && this.model.mic === 'on' && this.model.state !== 'ended';
