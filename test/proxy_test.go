@@ -250,8 +250,8 @@ func TestPageGivesUp(t *testing.T) {
 }
 
 // TestPageWithoutItsParts: nothing that comes after the door gets through, so that joining ends after a
-// while. Once it does, after some more failures, joining again works and nothing is said of what was. Pauses
-// are shortened.
+// while. Once it does, after some more failures, joining again works and nothing is said of what was. A sheet
+// that has not come says so, and opens when it has. Pauses are shortened.
 func TestPageWithoutItsParts(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
@@ -259,8 +259,9 @@ func TestPageWithoutItsParts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var dead atomic.Bool
+	var dead, noSheets atomic.Bool
 	dead.Store(true)
+	noSheets.Store(true)
 	var failures sync.Map // by path: how many more there are
 	pass := &httputil.ReverseProxy{Rewrite: func(request *httputil.ProxyRequest) {
 		request.SetURL(to)
@@ -268,7 +269,8 @@ func TestPageWithoutItsParts(t *testing.T) {
 	}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		left, _ := failures.LoadOrStore(q.URL.Path, new(atomic.Int32))
-		if path.Ext(q.URL.Path) == ".js" && (dead.Load() || left.(*atomic.Int32).Add(1) < 2) {
+		late := noSheets.Load() && strings.HasPrefix(q.URL.Path, "/sheets-")
+		if path.Ext(q.URL.Path) == ".js" && (late || dead.Load() || left.(*atomic.Int32).Add(1) < 2) {
 			panic(http.ErrAbortHandler) // the connection ends
 		}
 		pass.ServeHTTP(w, q)
@@ -290,6 +292,11 @@ func TestPageWithoutItsParts(t *testing.T) {
 	if said != "" {
 		t.Errorf("a bar is left: %q", said)
 	}
+	p.eval("document.querySelector('[data-icon=settings]').click()", nil)
+	p.until("it is said that the sheet has not come", "document.querySelector('[data-bar=sheet]')", soon)
+	noSheets.Store(false)
+	p.until("the sheet opens, and that is not said any more",
+		"document.querySelector('dialog[open]') && !document.querySelector('.bar')", patience)
 }
 
 // failsToEnter presses Join, and returns the code and the text of how it ended.

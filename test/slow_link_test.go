@@ -29,10 +29,9 @@ type slowLink struct {
 
 // lane is one direction.
 type lane struct {
-	rate  int64 // bit/s
-	bytes atomic.Int64
-	mu    sync.Mutex // guards free
-	free  time.Time  // when what was sent before has left
+	rate int64      // bit/s
+	mu   sync.Mutex // guards free
+	free time.Time  // when what was sent before has left
 }
 
 const (
@@ -41,7 +40,6 @@ const (
 
 // leave takes a place in the lane for so many bytes, and returns when they have left.
 func (l *lane) leave(bytes int) time.Time {
-	l.bytes.Add(int64(bytes))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if now := time.Now(); l.free.Before(now) {

@@ -23,19 +23,21 @@ func build(web string) (map[string][]byte, error) {
 		return nil, err
 	}
 	names := make(map[string]string)
-	entries := maps.Clone(otherWorld)
-	maps.Copy(entries, parts)
-	for _, part := range slices.Sorted(maps.Keys(entries)) {
-		var script []byte
-		if parts[part] != "" {
-			script, err = b.script(entries[part], b.plugin())
-		} else {
-			script, err = b.script(entries[part])
-		}
+	for _, world := range slices.Sorted(maps.Keys(otherWorld)) {
+		script, err := b.script(otherWorld[world])
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", part, err)
+			return nil, fmt.Errorf("%s: %w", world, err)
 		}
-		if names[part], err = d.addHashed(part+".js", script); err != nil {
+		if names[world], err = d.addHashed(world+".js", script); err != nil {
+			return nil, err
+		}
+	}
+	for i, s := range stages[1:] {
+		script, err := b.stageScript(i+1, "")
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", s.name, err)
+		}
+		if names[s.name], err = d.addHashed(s.name+".js", script); err != nil {
 			return nil, err
 		}
 	}
@@ -55,7 +57,7 @@ func build(web string) (map[string][]byte, error) {
 		return nil, err
 	}
 	for _, language := range languages {
-		for _, part := range []string{"door", "rest"} { // of the door, only for documents in another language
+		for _, part := range wordStages { // of the door, only for documents in another language
 			script, err := words(web, language, part)
 			if err != nil {
 				return nil, err
@@ -67,11 +69,11 @@ func build(web string) (map[string][]byte, error) {
 		}
 	}
 	for _, language := range languages {
-		script, err := b.doorScript(builtFiles(names, language))
+		script, err := b.stageScript(0, builtFiles(names, language))
 		if err != nil {
 			return nil, err
 		}
-		if err := page.add(d, language, script); err != nil {
+		if err := page.add(d, language, script, names["room"]); err != nil {
 			return nil, err
 		}
 	}
@@ -84,9 +86,9 @@ func build(web string) (map[string][]byte, error) {
 // addKeeper adds the service worker, which knows all names: what is in it changes with every build.
 func addKeeper(d *dist, web string, names map[string]string) error {
 	type language struct {
-		Words    string `json:"words"`
-		Document string `json:"document"`
-		Hash     string `json:"hash"`
+		Words    []string `json:"words"`
+		Document string   `json:"document"`
+		Hash     string   `json:"hash"`
 	}
 	var files []string
 	for name := range names {
@@ -97,7 +99,8 @@ func addKeeper(d *dist, web string, names map[string]string) error {
 	slices.Sort(files)
 	languages := make(map[string]language)
 	for code, document := range d.list.Documents {
-		languages[code] = language{names["words-rest-"+code], document, d.list.Files[document].Hash}
+		all := []string{names["words-room-"+code], names["words-sheets-"+code]}
+		languages[code] = language{all, document, d.list.Files[document].Hash}
 	}
 	all, err := json.Marshal([]any{files, languages})
 	if err != nil {
@@ -128,7 +131,10 @@ func catalogues(web string) (languages []string, err error) {
 	return languages, err
 }
 
-// words makes a script of one of the two parts of a catalogue.
+// wordStages are the parts of a catalogue: each comes with what says it.
+var wordStages = []string{"door", "room", "sheets"}
+
+// words makes a script of one part of a catalogue.
 func words(web, language, part string) ([]byte, error) {
 	b := &bundler{web: web}
 	options := b.options(api.EntryPoint{InputPath: "unused"})
@@ -205,14 +211,15 @@ func direction(language string) string {
 
 var newlines = regexp.MustCompile(`>\s*\n\s*<`)
 
-// add makes the document of a language.
-func (t *template) add(d *dist, language string, script []byte) error {
+// add makes the document of a language. What comes next is asked for while the document is still under way, so that
+// the line does not lie idle for a round trip.
+func (t *template) add(d *dist, language string, script []byte, next string) error {
 	html := t.html
 	for _, change := range [][2]string{
 		{`lang="en"`, `lang="` + language + `"` + direction(language)},
 		{`href="icon.svg"`, `href="` + t.icon + `"`},
 		{`<link rel="stylesheet" href="style.css">`, "<style>" + string(t.style) + "</style>"},
-		{`<script type="module" src="page/main.js"></script>`, ""},
+		{`<script type="module" src="page/main.js"></script>`, `<link rel="preload" as="fetch" crossorigin href="` + next + `">`},
 		{`<script nomodule src="page/nomodule.js"></script>`, "<script nomodule>" + string(t.nomodule) + "</script>" +
 			`<script type="module">` + string(script) + "</script>"},
 	} {

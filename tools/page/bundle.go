@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,21 +13,25 @@ import (
 	"github.com/evanw/esbuild/pkg/api"
 )
 
-// A module of the door is in no other script of the page: what the others need of it, the door hands over.
-// So each module is there once, with one state.
+// Each script of the page comes after the ones before it in stages, and a module is in the first that needs it
+// alone: what later ones need of it, that one hands over. So each module is there once, with one state.
 //
 //	door:  handover (below) + page/main.js      globalThis.wzpDoor = [h, fill, Sheet, ...]
 //	room:  import { h } from './dom.js'   ──>   const h = globalThis.wzpDoor[0]
 //
 // The Worker and the worklet are worlds of their own, which have their own copies.
 
-const doorEntry = "page/main.js"
+// stages are the scripts that share the page's world, in the order in which they come.
+var stages = []stage{
+	{"door", "page/main.js"},
+	{"room", "page/room.js"},
+	{"sheets", "page/sheets.js"},
+	{"mnemonic", "identity/mnemonic.js"},
+}
 
-// parts are the entries of the scripts that come after the door, and those that share its world.
-var (
-	parts      = map[string]string{"room": "page/room.js", "mnemonic": "identity/mnemonic.js"}
-	otherWorld = map[string]string{"worker": "call/worker.js", "worklet": "audio/worklet.js"}
-)
+type stage struct{ name, entry string }
+
+var otherWorld = map[string]string{"worker": "call/worker.js", "worklet": "audio/worklet.js"}
 
 // filesModule says where the parts are. In the built page it is written anew, with their names.
 const filesModule = "page/files.js"
@@ -50,40 +53,36 @@ var copied = map[string]bool{"wire/bytes.js": true}
 
 // bundler makes scripts of the modules in a folder.
 type bundler struct {
-	web     string
-	door    map[string]bool // the modules of the door, by path from web
-	handed  []handed        // what the door hands over, by its place
-	files   string          // what filesModule is in the built page; "": as it is
-	written map[string]int  // by module and name: the place
-	known   bool            // handed is whole
+	web    string
+	stage  int                 // the one that is being made
+	owner  map[string]int      // the stage that a module is in, by path from web
+	handed [][]handed          // what each stage hands over, by its place
+	known  bool                // handed is whole
+	files  string              // what filesModule is in the built page; "": as it is
+	places map[handed]struct{} // what is in handed already
 }
 
-// handed is one export of a module of the door.
+// handed is one export of a module.
 type handed struct{ module, name string }
 
-// newBundler finds out what is the door's, and what of it the parts need.
+// newBundler finds out which stage each module is in, and what of it the later ones need.
 func newBundler(web string) (*bundler, error) {
-	b := &bundler{web: web, written: make(map[string]int)}
-	var err error
-	if b.door, err = b.modules(doorEntry); err != nil {
-		return nil, err
-	}
-	maps.DeleteFunc(b.door, func(module string, _ bool) bool { return copied[module] })
-	in := make(map[string]string)
-	for _, part := range slices.Sorted(maps.Keys(parts)) {
-		if b.door[parts[part]] {
-			return nil, fmt.Errorf("%s is in the door, which is to load it later", parts[part])
+	b := &bundler{web: web, owner: make(map[string]int), handed: make([][]handed, len(stages)), places: make(map[handed]struct{})}
+	for i, s := range stages {
+		if owner, ok := b.owner[s.entry]; ok {
+			return nil, fmt.Errorf("%s is in the %s, which is to load it later", s.entry, stages[owner].name)
 		}
-		modules, err := b.modules(parts[part])
+		b.stage = i
+		modules, err := b.modules(s.entry)
 		if err != nil {
 			return nil, err
 		}
-		for _, module := range slices.Sorted(maps.Keys(modules)) {
-			if other := in[module]; other != "" && !copied[module] {
-				return nil, fmt.Errorf("%s would be in %s and in %s: let the door import it, or one of the two only",
-					module, other, part)
+		for _, module := range modules {
+			if _, ok := b.owner[module]; !ok && !copied[module] {
+				b.owner[module] = i
 			}
-			in[module] = part
+		}
+		for _, module := range modules {
 			if err := b.need(module); err != nil {
 				return nil, err
 			}
@@ -93,21 +92,17 @@ func newBundler(web string) (*bundler, error) {
 	return b, nil
 }
 
-// modules returns those that an entry is made of, without the door's once they are known.
-func (b *bundler) modules(entry string) (map[string]bool, error) {
+// modules returns those that an entry is made of, without those of the stages before.
+func (b *bundler) modules(entry string) ([]string, error) {
 	options := b.options(api.EntryPoint{InputPath: entry}, b.plugin())
 	options.Metafile = true
 	result := api.Build(options)
 	if err := failed(result); err != nil {
 		return nil, err
 	}
-	found := make(map[string]bool)
-	for _, name := range inputs(result.Metafile) {
-		if !strings.Contains(name, ":") { // of the plugin
-			found[name] = true
-		}
-	}
-	return found, nil
+	return slices.DeleteFunc(inputs(result.Metafile), func(name string) bool {
+		return strings.Contains(name, ":") // of the plugin
+	}), nil
 }
 
 var (
@@ -115,7 +110,7 @@ var (
 	exportLet    = regexp.MustCompile(`(?m)^export let\b`)
 )
 
-// need notes what a module of a part imports from the door's.
+// need notes what a module imports from the stages before its own.
 func (b *bundler) need(module string) error {
 	text, err := os.ReadFile(filepath.Join(b.web, module))
 	if err != nil {
@@ -123,12 +118,13 @@ func (b *bundler) need(module string) error {
 	}
 	for _, clause := range importClause.FindAllStringSubmatch(string(text), -1) {
 		from := filepath.ToSlash(filepath.Join(filepath.Dir(module), clause[2]))
-		if !b.door[from] {
+		owner, ok := b.owner[from]
+		if !ok || owner == b.stage {
 			continue
 		}
 		names := strings.TrimSpace(clause[1])
 		if !strings.HasPrefix(names, "{") || !strings.HasSuffix(names, "}") {
-			return fmt.Errorf("%s: import { names } from %s, which is the door's", module, from)
+			return fmt.Errorf("%s: import { names } from %s, which is in the %s", module, from, stages[owner].name)
 		}
 		source, err := os.ReadFile(filepath.Join(b.web, from))
 		if err != nil {
@@ -139,36 +135,42 @@ func (b *bundler) need(module string) error {
 		}
 		for name := range strings.SplitSeq(strings.Trim(names, "{}"), ",") {
 			name, _, _ = strings.Cut(strings.TrimSpace(name), " as ")
-			if key := from + " " + name; name != "" {
-				if _, ok := b.written[key]; !ok {
-					b.written[key] = len(b.handed)
-					b.handed = append(b.handed, handed{from, name})
-				}
+			one := handed{from, name}
+			if _, ok := b.places[one]; !ok && name != "" {
+				b.places[one] = struct{}{}
+				b.handed[owner] = append(b.handed[owner], one)
 			}
 		}
 	}
 	return nil
 }
 
-// handover is the door's first module.
+// global is where a stage puts what it hands over.
+func global(stage int) string {
+	name := stages[stage].name
+	return "globalThis.wzp" + strings.ToUpper(name[:1]) + name[1:]
+}
+
+// handover is a stage's first module.
 func (b *bundler) handover() string {
 	var text strings.Builder
-	for i, h := range b.handed {
+	for i, h := range b.handed[b.stage] {
 		fmt.Fprintf(&text, "import { %s as d%d } from './%s';\n", h.name, i, h.module)
 	}
-	text.WriteString("globalThis.wzpDoor = [")
-	for i := range b.handed {
+	fmt.Fprintf(&text, "%s = [", global(b.stage))
+	for i := range b.handed[b.stage] {
 		fmt.Fprintf(&text, "d%d,", i)
 	}
 	return text.String() + "];\n"
 }
 
-// taken is what stands for a module of the door in a part.
+// taken is what stands for a module of a stage before.
 func (b *bundler) taken(module string) string {
 	var text strings.Builder
-	for i, h := range b.handed {
+	owner := b.owner[module]
+	for i, h := range b.handed[owner] {
 		if h.module == module {
-			fmt.Fprintf(&text, "export const %s = globalThis.wzpDoor[%d];\n", h.name, i)
+			fmt.Fprintf(&text, "export const %s = %s[%d];\n", h.name, global(owner), i)
 		}
 	}
 	return text.String()
@@ -183,31 +185,36 @@ func (b *bundler) script(entry string, plugins ...api.Plugin) ([]byte, error) {
 	return result.OutputFiles[0].Contents, nil
 }
 
-// doorScript is the script of the door. files is what filesModule says in it.
-func (b *bundler) doorScript(files string) ([]byte, error) {
-	b.files = files
-	return b.script("door:entry", b.plugin(), api.Plugin{Name: "entry", Setup: func(build api.PluginBuild) {
-		build.OnResolve(api.OnResolveOptions{Filter: "^door:"}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
+// stageScript is the script of a stage. files is what filesModule says in it.
+func (b *bundler) stageScript(i int, files string) ([]byte, error) {
+	b.stage, b.files = i, files
+	entry := stages[i].entry
+	if len(b.handed[i]) == 0 {
+		return b.script(entry, b.plugin())
+	}
+	return b.script("stage:entry", b.plugin(), api.Plugin{Name: "entry", Setup: func(build api.PluginBuild) {
+		build.OnResolve(api.OnResolveOptions{Filter: "^stage:"}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
 			return api.OnResolveResult{Path: args.Path, Namespace: "entry"}, nil
 		})
 		build.OnLoad(api.OnLoadOptions{Filter: ".*", Namespace: "entry"}, func(args api.OnLoadArgs) (api.OnLoadResult, error) {
 			text := b.handover()
-			if args.Path == "door:entry" {
-				text = "import 'door:handover';\nimport './" + doorEntry + "';\n"
+			if args.Path == "stage:entry" {
+				text = "import 'stage:handover';\nexport * from './" + entry + "';\n"
 			}
 			return api.OnLoadResult{Contents: &text, ResolveDir: b.web}, nil
 		})
 	}})
 }
 
-// plugin puts what the door hands over in the place of its modules, once they are known, and the names of
+// plugin puts what earlier stages hand over in the place of their modules, once that is known, and the names of
 // what was built in the place of filesModule.
 func (b *bundler) plugin() api.Plugin {
 	return api.Plugin{Name: "door", Setup: func(build api.PluginBuild) {
 		build.OnResolve(api.OnResolveOptions{Filter: `^\.`}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
 			module, err := filepath.Rel(b.web, filepath.Join(args.ResolveDir, args.Path))
 			module = filepath.ToSlash(module)
-			if err != nil || b.files != "" || !b.door[module] {
+			owner, ok := b.owner[module]
+			if err != nil || !ok || owner == b.stage {
 				return api.OnResolveResult{}, err
 			}
 			if !b.known {

@@ -1,7 +1,7 @@
 // Command page builds what the relay serves as its page, from the sources in web/, into web/dist, which is
 // committed and embedded: so the program is built, and installed, without this tool.
 //
-//	web/*/*.js ── esbuild ──> door, room, mnemonic, worker, worklet ─┐
+//	web/*/*.js ── esbuild ──> door, room, sheets, worker, worklet ───┐
 //	style.css, index.html, words/*.js ─────────────> door-LANG.html ─┼─> brotli, gzip ──> web/dist/*, list.json
 //	icon.svg ───────── drawn ──────────────────────> icon-*.png     ─┘
 //

@@ -3,10 +3,10 @@
  * for by the sound card's clock.
  *
  *     the engine's Worker <--port--> playback.worklet --> volume --> context.destination
- *                                                            '--> loopbackRoute (echo.js), where our own sound would be heard
+ *                                                            '--> loopbackRoute (loopback.js), where our own sound would be heard
  */
 
-import { loopbackRoute } from './echo.js';
+import { loopbackRoute } from './loopback.js';
 
 /**
  * Starts to play.
@@ -26,7 +26,7 @@ export async function startPlayback(context, { sinkId = '', volume = 1, worklet 
 export class Playback {
   #context;
   #loudness;
-  /** @type {import('./echo.js').LoopbackRoute | null} */ #route = null;
+  /** @type {import('./loopback.js').LoopbackRoute | null} */ #route = null;
   #sink = '';
   #flow = { count: 0, starved: false, astray: false };
 

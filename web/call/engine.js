@@ -1,5 +1,5 @@
 /**
- * The page's side of the engine: starts the Worker, sends it what the user wants, hands out what it says. No
+ * The page's side of the engine: sends the Worker what the user wants, hands out what it says. No
  * rules of the room live here (they are the Worker's), and nothing of the DOM (that is page/).
  *
  *     page/stay.js -> Engine.join, talk, mute ... -> postMessage -> worker.js
@@ -70,7 +70,7 @@
 /** @typedef {{type: 'safety', number: string | null}} SafetyMessage */
 /** @typedef {{type: 'warning', code: string, member?: string, text: string}} WarningMessage */
 /**
- * The Worker runs.
+ * The Worker runs: the first of all, which whoever starts it waits for.
  * @typedef {{type: 'ready'}} ReadyMessage
  */
 /** @typedef {{type: 'stats'} & Record<string, unknown>} StatsMessage */
@@ -97,37 +97,16 @@ export class Engine {
   /** @type {Worker} */ #worker;
   /** @type {((message: EngineMessage) => void) | null} */ #listener = null;
   #closed = false;
-  /** @type {{resolve: () => void, reject: (error: Error) => void} | null} */ #starting = null;
 
-  /** Use start. @param {string} url of worker.js */
-  constructor(url) {
-    this.#worker = new Worker(url, { type: 'module', name: 'wzp room' });
+  /** @param {Worker} worker of worker.js, which has said that it runs */
+  constructor(worker) {
+    this.#worker = worker;
     this.#worker.onmessage = (event) => this.#deliver(event.data);
     this.#worker.onmessageerror = () => this.#fail('a message could not be read');
     this.#worker.onerror = (event) => {
       event.preventDefault?.();
-      this.#fail(event.message || 'the program of the room did not load');
+      this.#fail(event.message || 'the program of the room broke');
     };
-  }
-
-  /**
-   * Starts a Worker. Rejects if it does not load.
-   * @param {string} url of worker.js @param {number} patience ms @returns {Promise<Engine>}
-   */
-  static async start(url, patience) {
-    const engine = new Engine(url);
-    /** @type {ReturnType<typeof setTimeout>} */ let timer;
-    try {
-      await new Promise((resolve, reject) => {
-        timer = setTimeout(() => reject(new Error('the program of the room takes too long')), patience);
-        engine.#starting = { resolve: () => resolve(undefined), reject };
-      }).finally(() => clearTimeout(timer));
-    } catch (error) {
-      engine.close();
-      throw error;
-    }
-    engine.#starting = null;
-    return engine;
   }
 
   /**
@@ -206,14 +185,11 @@ export class Engine {
   /** @param {unknown} message */
   #deliver(message) {
     if (this.#closed || typeof message !== 'object' || message === null) return;
-    const said = /** @type {EngineMessage} */ (message);
-    if (said.type === 'ready') this.#starting?.resolve();
-    else this.#listener?.(said);
+    this.#listener?.(/** @type {EngineMessage} */ (message));
   }
 
   /** @param {string} text */
   #fail(text) {
-    this.#starting?.reject(new Error(text));
     if (!this.#closed) this.#listener?.({ type: 'failed', text });
   }
 }

@@ -18,7 +18,7 @@ import { toHex } from '../wire/bytes.js';
  * @typedef {object} Build what is kept
  * @property {string} version
  * @property {string[]} files
- * @property {Record<string, {words: string, document: string, hash: string}>} languages
+ * @property {Record<string, {words: string[], document: string, hash: string}>} languages
  */
 
 /** @typedef {{url: string, method: string, mode: string}} NavigationRequest */
@@ -59,7 +59,7 @@ export class Keeper {
   async install() {
     const cache = await this.#world.caches.open(this.#name);
     const { words, document } = this.#language;
-    const files = [...this.#build.files, words].map(async (path) => {
+    const files = [...this.#build.files, ...words].map(async (path) => {
       await cache.put(this.#url(path), await this.#fetched(this.#url(path)));
     });
     await Promise.all([...files, this.#document().then((response) => cache.put(this.#url(document), response))]);

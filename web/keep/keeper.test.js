@@ -41,7 +41,7 @@ function site() {
     const [document, words, room] = [`door-en-0000000${n}.html`, `words-en-0000000${n}.js`, `room-0000000${n}.js`];
     for (const path of [document, words, room]) served.set(path, `${path} ${n}`);
     const hash = createHash('sha256').update(served.get(document)).digest('hex');
-    return { version: String(n), files: [room], languages: { en: { words, document, hash } } };
+    return { version: String(n), files: [room], languages: { en: { words: [words], document, hash } } };
   };
   const keeper = (n, open = []) => new Keeper(build(n), {
     home, language: 'en', caches: /** @type {any} */ (caches), open: async () => open,

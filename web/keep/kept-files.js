@@ -3,7 +3,7 @@
 /** Says what is in all of it. */ export const version = '';
 /** Paths from the page's home, for every language. @type {string[]} */ export const files = [];
 /**
- * By language: the path of its words, and that of the door's document, with its SHA-256, hexadecimal.
- * @type {Record<string, {words: string, document: string, hash: string}>}
+ * By language: the paths of its words, and that of the door's document, with its SHA-256, hexadecimal.
+ * @type {Record<string, {words: string[], document: string, hash: string}>}
  */
 export const languages = {};

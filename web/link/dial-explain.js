@@ -31,7 +31,7 @@ export async function askWhy({ place }, connectUrl, { clock, signal, fetch: ask 
   const limit = deadline(clock, ASK_TIME, signal);
   try { // by POST, for browsers then say which page asks
     const { status } = await ask(url.href, {
-      method: 'POST', credentials: 'omit', cache: 'no-store', redirect: 'manual', signal: limit.signal,
+      method: 'POST', credentials: 'same-origin', cache: 'no-store', redirect: 'manual', signal: limit.signal,
     });
     return { status };
   } catch {

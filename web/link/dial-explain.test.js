@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { door, rest } from '../words/en.js';
+import { door, room, sheets } from '../words/en.js';
 import { LinkError } from './carrier.js';
 import { fetchPlace } from './dial-resolve.js';
 import { Lab } from './lab.test.js';
@@ -156,7 +156,7 @@ for (const [way, [make, code]] of Object.entries(ways)) {
     assert.ok(error instanceof LinkError, 'it still joins');
     assert.equal(error.code, code, error.message);
     assert.notEqual(error.message, '');
-    assert.ok(`ended.${code}.title` in { ...door, ...rest } || code === 'something_new', `the page has no words for ${code}`);
+    assert.ok(`ended.${code}.title` in { ...door, ...room, ...sheets } || code === 'something_new', `the page has no words for ${code}`);
     lab.relay.restart(); // what it keeps goes on
     await lab.clock.run(60_000);
     assert.equal(lab.clock.pending, 0, 'something goes on');

@@ -29,7 +29,7 @@ const PART = 'connect.json';
 export async function fetchPlace(url, { clock, signal, relayKey = null, fetch: get = globalThis.fetch }) {
   const limit = deadline(clock, FETCH_TIME, signal);
   try {
-    const response = await get(url, { cache: 'no-store', credentials: 'omit', signal: limit.signal });
+    const response = await get(url, { cache: 'no-store', credentials: 'same-origin', signal: limit.signal });
     if (response.status === 409) { // whoever serves the page for the relay keeps its key, and says what is wrong
       throw new LinkError('relay_key', await bodyOf(response), { final: true });
     }

@@ -2,36 +2,39 @@
  * The page as a whole: reads the address, keeps the screens apart, and leads from the door into a call and
  * out of it. What touches the world (engine, devices, store) is handed in, by main.js or the scenes.
  *
- *     address ──> Door ── join ──> Stay + RoomView ── leave, error ──> ended screen ──> Door
+ *     address ──> Door ── join ──> Call ── leave, error ──> ended screen ──> Door
  *
  * Tests read `data-state`, `data-transmitting`, `data-members` and `data-sound` of the root element.
  */
 
 import { messageOf } from '../wire/bytes.js';
 import { Bars } from './bars.js';
-import { offerDevice } from './device-offer.js';
+import { newAudioContext } from './audio-context.js';
 import { Door } from './door.js';
-import { connectUrl, isMadeName, readAddress, roomPath } from './address.js';
+import { isMadeName, readAddress, roomPath } from './address.js';
 import { callsElsewhere, watchCalls } from './calls.js';
 import { OldPageError, within } from './part.js';
 import { endedScreen } from './screens.js';
-import { closeSheets, openSheet } from './sheet.js';
 import { say } from '../words/say.js';
 
 /** @typedef {import('./door.js').Wish} Wish */
-/** @typedef {import('./stay.js').Stay} Stay */
-/** @typedef {import('./room-view.js').RoomView} RoomView */
+/** @typedef {import('./call.js').Call} Call */
 /** @typedef {ReturnType<typeof readAddress>} Address */
+
+/**
+ * What the relay says of itself; page: the address of its own, '' for none.
+ * @typedef {{version?: string, page?: string, prepared?: import('../call/prepared.js').Answer}} RelayWord
+ */
 
 /**
  * @typedef {object} World
  * @property {import('./prefs.js').Prefs} prefs
  * @property {() => Promise<import('./own-identity.js').OwnIdentity>} identity
- * @property {import('./devices.js').Devices} devices
+ * @property {(modules: typeof import('./room.js'), context: AudioContext | null) => import('./devices.js').Devices} devices
+ *   makes them, with an AudioContext that begun before they came
  * @property {import('./parts.js').Parts} parts
  * @property {{generate: () => Promise<string>, valid: (text: string) => Promise<boolean>}} secrets
- * @property {() => Promise<{version: string, page: string, prepared?: import('../call/prepared.js').Answer}>}
- *   relay what it says of itself; page: the address of its own, '' for none
+ * @property {() => Promise<RelayWord>} relay asks it
  * @property {(language: string) => Promise<void>} speak a language, '' for the browser's, as the door needs it
  */
 
@@ -45,80 +48,45 @@ export function takeAddress() {
 const askAgain = 5000; // ms between questions to a relay that does not answer
 const optimism = 100; // ms that the check of an invite may take, before the door is shown as if it were right
 const loadTime = 45_000; // ms that the parts of the page may take: then it is said that they do not come
-
-/** The entry of the history that a call is in: the one before it is the way back, which is asked for. */
-const inCall = { call: true };
-
-/** @param {unknown} state of the history */
-const isCall = (state) => /** @type {{call?: boolean} | null} */ (state)?.call === true;
-
-/** @param {import('./room-model.js').RoomModel} model @returns {import('./tab-sign.js').Sign} */
-function signOf({ state, mic, mode, muted, held }) {
-  if (state !== 'joined') return 'here';
-  return mic === 'on' && (mode === 'open' ? !muted : held) ? 'live' : 'muted';
-}
+const sheetPatience = 500; // ms that a sheet may take, before it is said that it is still loading
 
 export class App {
   #world;
   #root;
   #bars;
   /** @type {Door | null} */ #door = null;
-  /** @type {RoomView | null} */ #view = null;
-  /** @type {Stay | null} */ #stay = null;
+  /** @type {Call | null} */ #call = null;
   /** @type {Wish | null} the last one, to join again */ #wish = null;
-  /** @type {import('./call-claim.js').CallClaim | null} */ #claim = null;
-  /** @type {((level: number) => void) | null} */ #level = null;
+  #joining = 0; // numbers the ways in, so that one that was given up is known
+  #asked = 0; // numbers the sheets that were asked for, so that only the last one opens
   /** @type {typeof import('./room.js') | null} when they are loaded */ #modules = null;
-  /** @type {Partial<Awaited<ReturnType<World['relay']>>>} what the relay said last */ #relay = {};
+  /** @type {RelayWord} said last */ #relay = {};
   /** @type {ReturnType<typeof setTimeout>} */ #again = 0;
   #room = ''; // whose door or call is shown
-  /** @type {import('./tab-sign.js').TabSign | null} */ #sign = null;
+  /** @type {import('./tab-sign.js').TabSign | null} when it is loaded */ #sign = null;
+  /** @type {import('./page-sound.js').PageSound | null} likewise */ #sound = null;
+  /** @type {AudioContext | null} begun by a click before the devices were loaded */ #context = null;
 
   /** @param {World} world @param {HTMLElement} root @param {Bars} bars */
   constructor(world, root, bars) {
     this.#world = world;
     this.#root = root;
     this.#bars = bars;
-    world.devices.onsound = (sound) => this.#sound(sound);
-    world.devices.onadded = (added) => offerDevice(bars, world, added, {
-      microphone: () => this.#microphoneChanged(), loudspeaker: (id) => void this.#loudspeaker(id),
-    });
-    world.devices.onlevel = (level) => this.#level?.(level);
     window.addEventListener('online', () => this.#network());
     window.addEventListener('offline', () => this.#network());
     window.addEventListener('hashchange', () => this.#visit());
     window.addEventListener('popstate', () => this.#visit());
     watchCalls(() => void this.#callsChanged());
-    window.addEventListener('pagehide', () => this.#stay?.hide());
+    window.addEventListener('pagehide', () => this.#call?.stay.hide());
     this.theme();
   }
 
   /** The address was changed by the user: another invite was pasted, or it is the way back. */
   #visit() {
     const address = takeAddress();
-    const stay = this.#stay;
-    if (stay && address.secret === '') {
-      const sheet = openSheet();
-      if (isCall(history.state)) return;
-      if (!sheet) return this.#askToLeave();
-      if (sheet.name !== 'leave') { // phones go back to close it
-        sheet.close();
-        return history.pushState(inCall, '', roomPath(stay.model.room));
-      }
-    }
-    stay?.leave();
+    if (address.secret === '' && this.#call?.goBack()) return;
+    this.#call?.stay.leave();
     void this.open(address);
-  }
-
-  /** The way back out of a call is asked for: going it twice leaves. */
-  #askToLeave() {
-    const { room } = /** @type {Stay} */ (this.#stay).model;
-    this.#modules?.openLeave(room, {
-      leave: () => this.#stay?.leave(),
-      stay: () => {
-        if (this.#stay && this.#stay.model.state !== 'ended') history.pushState(inCall, '', roomPath(room));
-      },
-    });
   }
 
   /**
@@ -127,7 +95,7 @@ export class App {
    */
   async open({ room: typed, fault, secret }) {
     const room = fault ? '' : typed;
-    const { prefs, secrets, devices } = this.#world;
+    const { prefs, secrets } = this.#world;
     const checked = secret === '' ? Promise.resolve(true) : secrets.valid(secret);
     const hoped = new Promise((resolve) => setTimeout(() => resolve(true), optimism));
     const badSecret = !(await Promise.race([checked, hoped]));
@@ -139,7 +107,7 @@ export class App {
     this.#room = room;
     this.#showSign(elsewhere.length > 0 ? 'elsewhere' : 'here', room);
     const door = new Door({
-      room, typed, fault, kept, badSecret, elsewhere, devices,
+      room, typed, fault, kept, badSecret, elsewhere,
       wasPrivate: rooms.some((entry) => entry.room === room && entry.private),
       secret: badSecret || secret === '' ? kept : secret,
       name: prefs.get('name'), muted: prefs.get('muted'), mode: prefs.get('mode'),
@@ -157,12 +125,11 @@ export class App {
     this.#door = door;
     this.#root.append(door.element);
     door.begin();
+    if (this.#sound) door.setMicCheck(this.#sound.atDoor());
     void checked.then((good) => { // the check came with the room's part
       if (!good && !badSecret && this.#door === door) void this.open({ room: typed, fault, secret });
     });
-    this.#loadParts().then(
-      ([{ keepPage }]) => keepPage(document.documentElement.lang, () => this.#busy()), () => {}, // joining tries again
-    );
+    this.#loadAll().catch(() => {}); // joining tries again
     this.#askRelay();
     if (room !== '') return;
     const { RecentRooms } = await this.#world.parts.room.load();
@@ -187,16 +154,23 @@ export class App {
 
   /** Whether there is a call, in this tab or another one. */
   async #busy() {
-    return this.#stay !== null || (await callsElsewhere('')).length > 0;
+    return this.#call !== null || (await callsElsewhere('')).length > 0;
   }
 
   /** A call began or ended in another tab. */
   async #callsChanged() {
-    if (this.#stay) return;
+    if (this.#call) return;
     const calls = await callsElsewhere(this.#room);
-    if (this.#stay) return;
+    if (this.#call) return;
     this.#door?.setElsewhere(calls);
     this.#showSign(calls.length > 0 ? 'elsewhere' : 'here', this.#room);
+  }
+
+  /** Loads what one can join with, then the rest. */
+  async #loadAll() {
+    const [{ keepPage }] = await this.#loadParts();
+    await this.#world.parts.sheets.load().catch(() => {}); // which who opens one is told
+    await keepPage(document.documentElement.lang, () => this.#busy());
   }
 
   /** What a stay needs. It is loaded while people type. */
@@ -208,8 +182,11 @@ export class App {
 
   /** @param {typeof import('./room.js')} modules */
   #loaded(modules) {
+    if (this.#modules) return;
     this.#modules = modules;
-    if (this.#sign) return;
+    const { prefs, devices } = this.#world;
+    this.#sound = new modules.PageSound(devices(modules, this.#context), prefs, this.#bars);
+    this.#door?.setMicCheck(this.#sound.atDoor());
     this.#sign = new modules.TabSign();
     void this.#callsChanged();
   }
@@ -238,26 +215,34 @@ export class App {
     this.#toDoor(wish.room);
   }
 
+  /** Lets sound begin, also before there is what uses it. */
+  async #wake() {
+    if (this.#sound) await this.#sound.devices.wake();
+    else this.#context ??= newAudioContext();
+  }
+
   /** Goes in. It begins in the click, so that the browser lets sound begin. @param {Wish} wish */
   #join(wish) {
-    const { prefs, devices, parts } = this.#world;
-    void devices.wake();
+    const { prefs, parts } = this.#world;
+    void this.#wake();
     this.#wish = { ...wish, microphone: null };
     prefs.set('name', wish.name);
     prefs.set('muted', wish.muted);
     if (wish.secret && !wish.replaces) void prefs.setSecret(wish.room, wish.secret);
     if (roomPath(wish.room) !== location.pathname) history.pushState(null, '', roomPath(wish.room));
-    if (!isCall(history.state)) history.pushState(inCall, '', roomPath(wish.room)); // for the way back
     this.#room = wish.room;
     this.#showSign('here', wish.room);
     this.#tell('joining');
+    const joining = ++this.#joining;
     within(loadTime, this.#loadParts())
       .then(([room, engine]) => {
+        if (joining !== this.#joining) return wish.microphone?.stop();
         parts.engine.forget();
-        this.#enter(room, engine, wish);
+        this.#enter(room, engine, wish.microphone);
       })
       .catch((error) => {
         wish.microphone?.stop();
+        if (joining !== this.#joining) return;
         const code = error instanceof OldPageError ? 'old' : 'loading';
         this.#showEnded({ code, text: messageOf(error) });
       });
@@ -265,86 +250,27 @@ export class App {
 
   /**
    * @param {typeof import('./room.js')} modules
-   * @param {import('./stay.js').StayOptions['engine']} engine @param {Wish} wish
+   * @param {import('./stay.js').StayOptions['engine']} engine @param {Wish['microphone']} microphone
    */
-  #enter(modules, engine, wish) {
-    const { CallClaim, Stay, RoomView } = modules;
-    const { prefs, identity, devices } = this.#world;
+  #enter(modules, engine, microphone) {
+    this.#loaded(modules);
+    const { Call, enterHistory } = modules;
+    const sound = /** @type {import('./page-sound.js').PageSound} */ (this.#sound);
     this.#clear();
-    const stay = new Stay({
-      connectUrl,
-      room: wish.room, name: wish.name, secret: wish.secret, microphone: wish.microphone,
-      mode: prefs.get('mode'), muted: wish.muted, relayKey: wish.relayKey, prepared: this.#relay.prepared,
-      engine, devices,
-      ready: async () => (await identity()).ensure(),
-      sounds: () => prefs.get('sounds'),
-      talkKey: () => ({ code: prefs.get('talkKey'), label: prefs.get('talkKeyLabel') }),
-      changed: (parts) => this.#changed(stay, parts),
-      people: (came, went) => this.#view?.news(came, went),
-    });
-    this.#stay = stay;
-    this.#view = new RoomView(stay, {
-      secret: wish.secret,
-      page: () => this.#relay.page ?? '',
-      valid: (secret) => this.#world.secrets.valid(secret),
-      useSecret: (secret) => this.#rejoin(secret),
-      leave: () => stay.leave(),
+    const wish = /** @type {Wish} */ (this.#wish);
+    enterHistory(wish.room);
+    this.#call = new Call({
+      world: this.#world, root: this.#root, bars: this.#bars, sound, wish, microphone, engine,
+      relay: () => this.#relay,
+      sign: (sign) => this.#showSign(sign, wish.room),
+      tell: (model) => this.#tell(model.state, model),
+      join: (other) => this.#join(other),
       settings: (closed) => this.#settings(closed),
+      sheet: (open) => this.#openSheet(open),
+      ended: (error) => this.#showEnded(error),
     });
-    this.#root.append(this.#view.element);
-    this.#view.focus();
-    this.#claim = new CallClaim(wish.room, {
-      both: wish.both,
-      taken: () => stay.leave('tab'), mute: () => stay.mute(), leave: () => stay.leave(),
-    });
-    stay.setOffline(!navigator.onLine);
-    void stay.start();
-  }
-
-  /** @param {Stay} stay @param {import('./room-model.js').Part[]} parts */
-  #changed(stay, parts) {
-    if (stay !== this.#stay) return;
-    const { model } = stay;
-    if (parts.includes('state') && model.state === 'joined') this.#joined();
-    if (parts.includes('error')) this.#bars.error(model.broken);
-    if (model.state === 'ended') return this.#showEnded(model.error);
-    this.#view?.changed(parts);
-    this.#tell(model.state, model);
-    if (parts.includes('control')) {
-      this.#remember(model);
-      this.#claim?.show(model.mic === 'on' && !model.muted);
-      this.#showSign(signOf(model), model.room);
-    }
-    if (parts.includes('levels')) this.#level?.(model.me);
-    if (parts.includes('sound')) this.#soundBar(model.sound);
-  }
-
-  /** So the user talks when they join again. @param {import('./room-model.js').RoomModel} model */
-  #remember({ mode, muted }) {
-    const { prefs } = this.#world;
-    prefs.set('mode', mode);
-    prefs.set('muted', muted);
-    if (this.#wish) this.#wish.muted = muted;
-  }
-
-  /** The user is in: the room is remembered, and the invite that they chose over the kept one. */
-  #joined() {
-    const wish = this.#wish;
-    if (!wish) return;
-    const { prefs } = this.#world;
-    prefs.noteRoom({ room: wish.room, at: Date.now(), private: wish.secret !== '' });
-    if (!wish.replaces) return;
-    wish.replaces = false;
-    void prefs.setSecret(wish.room, wish.secret);
-  }
-
-  /** Joins the same room again, with its key. @param {string} secret */
-  #rejoin(secret) {
-    const [wish, stay] = [this.#wish, this.#stay];
-    if (!wish || !stay) return;
-    this.#stay = null; // what it says of its end is not shown
-    stay.leave();
-    this.#join({ ...wish, secret, replaces: false });
+    sound.inCall(this.#call);
+    this.#call.start();
   }
 
   /** @param {import('../call/engine.js').CallError | null} error */
@@ -367,11 +293,13 @@ export class App {
 
   /** Takes away what is shown. */
   #clear() {
-    closeSheets();
+    this.#asked++; // what was asked for and is still loading does not open here
+    this.#bars.hide('sheet');
+    this.#modules?.closeSheets();
+    this.#sound?.rest();
     this.#door?.close();
-    this.#view?.close();
-    this.#claim?.close();
-    this.#door = this.#view = this.#claim = this.#stay = null;
+    this.#call?.close();
+    this.#door = this.#call = null;
     this.#root.replaceChildren();
   }
 
@@ -390,37 +318,38 @@ export class App {
     });
   }
 
+  /**
+   * Opens a sheet, when the sheets are there: the last one that was asked for.
+   * @param {(sheets: typeof import('./sheets.js')) => unknown} open
+   */
+  async #openSheet(open) {
+    const asked = ++this.#asked;
+    const bars = this.#bars;
+    const late = setTimeout(() => bars.show('sheet', { text: say('bar.sheet'), fixed: true }), sheetPatience);
+    try {
+      const sheets = await within(loadTime, this.#world.parts.sheets.load());
+      if (asked === this.#asked) await open(sheets);
+    } catch (error) {
+      if (asked === this.#asked) bars.error(error);
+    }
+    clearTimeout(late);
+    if (asked === this.#asked) bars.hide('sheet');
+  }
+
   /** @param {() => void} closed */
   #settings(closed) {
-    const { parts, identity } = this.#world;
-    within(loadTime, Promise.all([parts.room.load(), identity()])).then(([{ openSettings }, own]) => openSettings({
-      ...this.#world,
-      identity: own,
-      inCall: this.#stay !== null,
-      version: this.#relay.version ?? '',
-      microphoneChanged: () => this.#microphoneChanged(),
-      loudspeakerChanged: (id) => void this.#loudspeaker(id),
-      themeChanged: () => this.theme(),
-      languageChanged: () => void this.#languageChanged(),
-      level: (show) => (this.#level = show),
-      heard: this.#stay ? this.#stay.model.mic === 'on' : this.#door?.heard ?? false,
-      test: () => this.#stay ? void this.#stay.askMicrophone() : this.#door?.check(),
-      closed: () => {
-        this.#level = null;
-        closed();
-      },
-    })).catch((error) => this.#bars.error(error));
-  }
-
-  #microphoneChanged() {
-    if (this.#stay) void this.#stay.askMicrophone();
-    else this.#door?.devicesChanged();
-  }
-
-  /** @param {string} id */
-  async #loudspeaker(id) {
-    const { devices } = this.#world;
-    if (!(await devices.loudspeaker(id))) this.#bars.show('device', { text: say('bar.device') });
+    void this.#openSheet(async ({ openSettings }) => {
+      const { prefs, identity } = this.#world;
+      const own = await identity();
+      if (!this.#sound) return;
+      openSettings({
+        prefs, identity: own, sound: this.#sound, closed,
+        inCall: this.#call !== null,
+        version: this.#relay.version ?? '',
+        themeChanged: () => this.theme(),
+        languageChanged: () => void this.#languageChanged(),
+      });
+    });
   }
 
   /** Says everything again, in another language. */
@@ -431,14 +360,8 @@ export class App {
     } catch (error) {
       return this.#bars.error(error);
     }
-    const old = this.#view;
-    if (old) {
-      this.#view = old.again();
-      old.element.replaceWith(this.#view.element);
-      old.close();
-    } else {
-      await this.open(takeAddress());
-    }
+    if (this.#call) this.#call.speakAgain();
+    else await this.open(takeAddress());
     this.#settings(() => {});
   }
 
@@ -460,35 +383,8 @@ export class App {
     const offline = !navigator.onLine;
     this.#door?.setOffline(offline);
     if (!offline && this.#door) this.#askRelay();
-    this.#stay?.setOffline(offline);
-    if (offline && this.#stay) this.#bars.show('offline', { text: say('bar.offline'), fixed: true });
+    this.#call?.setOffline(offline);
+    if (offline && this.#call) this.#bars.show('offline', { text: say('bar.offline'), fixed: true });
     else this.#bars.hide('offline');
-  }
-
-  /** Says why sound does not run, and what to do. @param {import('../audio/sound-watch.js').Sound} sound */
-  #sound(sound) {
-    this.#stay?.setSound(sound);
-    this.#soundBar(this.#stay?.model.sound ?? sound);
-  }
-
-  /** @param {import('../audio/sound-watch.js').Sound} sound */
-  #soundBar({ cause }) {
-    const loading = cause === 'worker' && this.#stay?.model.state !== 'joined';
-    if (cause === '' || loading) return this.#bars.hide('sound');
-    const can = cause === 'paused' ? say('sound.resume') : say('sound.again');
-    this.#bars.show('sound', {
-      text: say(`sound.${cause}`), fixed: cause !== 'sink', act: () => void this.#soundAgain(cause),
-      action: ['paused', 'clock', 'player', 'capture'].includes(cause) ? can : '',
-    });
-  }
-
-  /** @param {import('../audio/sound-watch.js').SoundCause} cause of its not running */
-  async #soundAgain(cause) {
-    const { devices } = this.#world;
-    if (cause === 'paused' && await devices.wake()) return;
-    devices.renew();
-    void devices.wake();
-    if (this.#stay) await this.#stay.renewSound();
-    else this.#door?.devicesChanged();
   }
 }

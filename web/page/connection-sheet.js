@@ -1,8 +1,9 @@
 /** The sheet of the connection: whether one is heard and hears, in words and in numbers. */
 
+import { awayTexts } from './away.js';
 import { fill, h, setText } from './dom.js';
 import { gradeOf, hearOf, hearText, heardOf, heardText, isOne } from './hearing.js';
-import { awayTexts, explain, numbers, tries } from './quality.js';
+import { explain, numbers, tries } from './quality.js';
 import { Sheet } from './sheet.js';
 import { say } from '../words/say.js';
 

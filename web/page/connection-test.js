@@ -15,7 +15,7 @@ const mostTime = 6000; // ms that a way may take to open
 
 /** @param {string} url of connect.json @returns {Promise<Reached>} */
 export async function testConnection(url) {
-  const options = /** @type {RequestInit} */ ({ cache: 'no-store', credentials: 'omit' });
+  const options = /** @type {RequestInit} */ ({ cache: 'no-store', credentials: 'same-origin' });
   const fetched = () => within(mostTime, fetch(url, options).then((response) => response.json()));
   try {
     await fetched(); // the second one has a connection, and takes one way there and back

@@ -3,21 +3,20 @@
 import { say } from '../words/say.js';
 
 /**
- * @param {import('./bars.js').Bars} bars @param {Pick<import('./app.js').World, 'prefs' | 'devices'>} world
- * @param {import('./device-list.js').Added} added
- * @param {{microphone: () => void, loudspeaker: (id: string) => void}} changed what uses the one that was chosen
+ * @param {import('./bars.js').Bars} bars @param {import('./prefs.js').Prefs} prefs
+ * @param {import('./page-sound.js').PageSound} sound which is to use it @param {import('./device-list.js').Added} added
  */
-export function offerDevice(bars, { prefs, devices }, { label, microphone, loudspeaker }, changed) {
-  const plays = loudspeaker !== '' && devices.choosesLoudspeaker;
+export function offerDevice(bars, prefs, sound, { label, microphone, loudspeaker }) {
+  const plays = loudspeaker !== '' && sound.devices.choosesLoudspeaker;
   if (microphone === '' && !plays) return;
   bars.show('added', { text: say('bar.added', { device: label }), action: say('bar.use'), act: () => {
     bars.hide('added');
     if (plays) {
       prefs.set('loudspeaker', loudspeaker);
-      changed.loudspeaker(loudspeaker);
+      void sound.loudspeakerChanged(loudspeaker);
     }
     if (microphone === '') return;
     prefs.set('microphone', microphone);
-    changed.microphone();
+    sound.microphoneChanged();
   } });
 }

@@ -3,7 +3,13 @@
  * and ports for the Worker. How samples are captured and played is web/audio's; nothing of the DOM.
  */
 
+import { startCapture } from '../audio/capture.js';
+import { startPlayback } from '../audio/playback.js';
+import { playSound } from '../audio/sounds.js';
+import { SoundWatch } from '../audio/sound-watch.js';
 import { realClock, sleep } from '../link/clock.js';
+import { newAudioContext } from './audio-context.js';
+import { KnownDevices } from './device-list.js';
 import { within } from './part.js';
 
 /** @typedef {import('../audio/sounds.js').SoundName} SoundName */
@@ -12,7 +18,7 @@ import { within } from './part.js';
 /** @typedef {import('./parts.js').Parts} Parts */
 /** @typedef {import('../audio/capture.js').Capture} Capture */
 
-const loadTime = 30_000; // ms that the modules of sound may take, which the door is shown without
+const loadTime = 30_000; // ms that what sound needs may take
 
 /** Of what web/audio says is wrong with a microphone, what the user can do something about. */
 const faults = /** @type {const} */ (['denied', 'missing', 'busy', 'gone']);
@@ -68,18 +74,22 @@ export class Devices {
   /** @type {(lists: import('./device-list.js').DeviceLists) => void} there are others now */
   onlist = () => {};
   /** @type {(added: import('./device-list.js').Added) => void} one was plugged in */ onadded = () => {};
-  /** @type {import('./device-list.js').KnownDevices | null} */ #known = null;
+  #known = new KnownDevices();
   #prefs;
   #parts;
-  /** @type {AudioContext | null} */ #context = null;
+  #context;
   /** @type {import('../audio/playback.js').Playback | null} */ #playback = null;
   /** @type {Microphone | null} the last one */ #microphone = null;
-  /** @type {import('../audio/sound-watch.js').SoundWatch | null} */ #watch = null;
+  #watch = new SoundWatch(realClock, () => this.#flows(), (sound) => this.onsound(sound));
 
-  /** @param {Prefs} prefs @param {Pick<Parts, 'room' | 'worklet'>} parts */
-  constructor(prefs, parts) {
+  /**
+   * @param {Prefs} prefs @param {Pick<Parts, 'worklet' | 'sheets'>} parts
+   * @param {AudioContext | null} [context] that was made before, in a click
+   */
+  constructor(prefs, parts, context = null) {
     this.#prefs = prefs;
     this.#parts = parts;
+    this.#context = context;
     document.addEventListener('visibilitychange', () => {
       if (!document.hidden && this.#playback) void this.wake();
     });
@@ -97,14 +107,12 @@ export class Devices {
   }
 
   #audio() {
-    if (this.#context) return this.#context;
-    this.#context = new AudioContext({ sampleRate: 48000, latencyHint: 'interactive' });
-    return this.#context;
+    return (this.#context ??= newAudioContext());
   }
 
   /** Whether sound runs. @returns {Sound} */
   get running() {
-    return this.#watch?.sound ?? { playing: true, capturing: true, cause: '' };
+    return this.#watch.sound;
   }
 
   #flows() {
@@ -155,25 +163,21 @@ export class Devices {
     void context.resume().catch(() => {});
     const microphone = new Microphone(await this.#capture(context));
     this.#microphone = microphone;
-    this.#watch?.start();
-    void this.list().then((lists) => this.#known?.update(lists)); // now they have names
+    this.#watch.start();
+    void this.list().then((lists) => this.#known.update(lists)); // now they have names
     return microphone;
   }
 
   /** @param {AudioContext} context */
   async #capture(context) {
-    const { startCapture, worklet } = await this.#load();
+    const worklet = await this.#worklet();
     const [deviceId, noiseSuppression] = [this.#prefs.get('microphone'), this.#prefs.get('noise')];
     return startCapture(context, { deviceId, noiseSuppression, worklet });
   }
 
-  /** What sound needs. */
-  async #load() {
-    const both = Promise.all([this.#parts.room.load(), this.#parts.worklet.load()]);
-    const [room, worklet] = await within(loadTime, both);
-    this.#known ??= new room.KnownDevices();
-    this.#watch ??= new room.SoundWatch(realClock, () => this.#flows(), (sound) => this.onsound(sound));
-    return { ...room, worklet };
+  /** The address of the processors of sound. */
+  #worklet() {
+    return within(loadTime, this.#parts.worklet.load());
   }
 
   /** What an error of the microphone is for the user. @param {unknown} error */
@@ -185,12 +189,12 @@ export class Devices {
   /** The loudspeaker's port for the engine of a stay; the one before falls silent. */
   async playback() {
     const context = this.#audio();
-    const { startPlayback, worklet } = await this.#load();
+    const worklet = await this.#worklet();
     this.#playback?.stop();
     const [sinkId, volume] = [this.#prefs.get('loudspeaker'), this.#prefs.get('volume')];
     const playback = await startPlayback(context, { sinkId, volume, worklet });
     this.#playback = playback;
-    this.#watch?.start();
+    this.#watch.start();
     if (this.#prefs.get('echo')) await playback.cancelEcho().catch(() => this.#prefs.set('echo', false));
     return playback.port;
   }
@@ -222,14 +226,13 @@ export class Devices {
   async #devicesChanged() {
     const lists = await this.list();
     this.onlist(lists);
-    const added = this.#known?.update(lists);
+    const added = this.#known.update(lists);
     if (added) this.onadded(added);
   }
 
   /** @param {SoundName} name */
   sound(name) {
-    const context = this.#audio();
-    this.#parts.room.load().then(({ playSound }) => playSound(context, name), () => {}); // silence harms nobody
+    playSound(this.#audio(), name);
   }
 
   /**
@@ -240,7 +243,7 @@ export class Devices {
   async testEcho() {
     const context = this.#audio();
     await this.wake();
-    const { testEcho } = await this.#load();
+    const { testEcho } = await this.#parts.sheets.load();
     const capture = await this.#capture(context);
     try {
       const { heard } = await testEcho(context, capture.port);

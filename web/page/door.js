@@ -4,7 +4,6 @@ import { fill, h, labelled, makeButton, setAttribute, setText, smallPrint } from
 import { icon, iconButton, mark } from './icons.js';
 import { excess, newRoomName, personName, roomName } from './address.js';
 import { DoorInvite } from './door-invite.js';
-import { MicCheck } from './mic-check.js';
 import { say } from '../words/say.js';
 
 /**
@@ -21,7 +20,6 @@ import { say } from '../words/say.js';
  * @property {boolean} wasPrivate one was in this room with an invite
  * @property {import('./calls.js').Call[]} elsewhere calls in other tabs
  * @property {boolean} offline
- * @property {import('./devices.js').Devices} devices
  * @property {() => Promise<string>} newSecret
  * @property {(wish: Wish) => void} join
  * @property {(use: (secret: string) => void) => Promise<HTMLElement>} paste makes a field for an invite
@@ -40,7 +38,8 @@ import { say } from '../words/say.js';
 export class Door {
   element;
   #options;
-  #mic;
+  #micPlace = h('div', { class: 'mic-place' });
+  /** @type {import('./mic-check.js').MicCheck | null} when it is loaded */ #mic = null;
   #invite;
   #room;
   #name;
@@ -62,7 +61,6 @@ export class Door {
   constructor(options) {
     this.#options = options;
     this.#invite = new DoorInvite(options, () => this.#arm());
-    this.#mic = new MicCheck(options.devices);
     this.#talk.append(this.#talkPart(options.mode, options.muted));
     const { typed, name } = options;
     this.#room = new Field('room', typed, (text) => roomWords(roomName(text)));
@@ -95,22 +93,13 @@ export class Door {
     const types = matchMedia('(hover: hover)').matches;
     const first = types ? empty?.input ?? this.#join : this.element.querySelector('h1');
     first?.focus({ preventScroll: true });
-    void this.#mic.begin();
   }
 
-  /** The settings have another microphone now. */
-  devicesChanged() {
-    void this.#mic.again();
-  }
-
-  /** Whether the microphone is in use. */
-  get heard() {
-    return this.#mic.state === 'on';
-  }
-
-  /** Begins to use the microphone, for the settings' test. */
-  check() {
-    void this.#mic.check();
+  /** The check of the microphone, which comes with the parts after the door. @param {import('./mic-check.js').MicCheck} check */
+  setMicCheck(check) {
+    this.#mic = check;
+    this.#micPlace.append(check.element);
+    void check.begin();
   }
 
   /** @param {boolean} offline */
@@ -132,7 +121,7 @@ export class Door {
   }
 
   close() {
-    this.#mic.close();
+    this.#mic?.close();
     this.element.remove();
   }
 
@@ -149,7 +138,7 @@ export class Door {
     return h('form', { class: 'stack', noValidate: true, onsubmit },
       room ? this.#title() : this.#room.element,
       this.#tabs,
-      this.#name.element, this.#mic.element, this.#talk, this.#offline, this.#join, this.#openly);
+      this.#name.element, this.#micPlace, this.#talk, this.#offline, this.#join, this.#openly);
   }
 
   /** Another tab has changed how one talks. @param {'open' | 'radio'} mode @param {boolean} muted */
@@ -245,7 +234,7 @@ export class Door {
   /** @param {Omit<Wish, 'microphone' | 'muted' | 'both'>} wish */
   #go(wish) {
     this.#join.disabled = true;
-    this.#options.join({ ...wish, muted: this.#muted, both: this.#both, microphone: this.#mic.handOver() });
+    this.#options.join({ ...wish, muted: this.#muted, both: this.#both, microphone: this.#mic?.handOver() ?? null });
   }
 }
 

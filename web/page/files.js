@@ -11,12 +11,13 @@ export const home = new URL('../', import.meta.url);
 /** @type {Record<string, string>} */
 const names = {
   room: 'page/room.js',
+  sheets: 'page/sheets.js',
   mnemonic: 'identity/mnemonic.js',
   worker: 'call/worker.js',
   worklet: 'audio/worklet.js',
 };
 for (const code of languages) {
-  names['words-door-' + code] = names['words-rest-' + code] = `words/${code}.js`;
+  for (const stage of ['door', 'room', 'sheets']) names[`words-${stage}-${code}`] = `words/${code}.js`;
 }
 
 /** @param {string} part @returns {string} */

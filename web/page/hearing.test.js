@@ -6,7 +6,8 @@ import { test } from 'node:test';
 import {
   PathLevel, canSend, gradeOf, hearOf, hearText, heardOf, heardText, isAudible, isOne,
 } from './hearing.js';
-import { awayTexts, explain, numbers, tries } from './quality.js';
+import { awayTexts } from './away.js';
+import { explain, numbers, tries } from './quality.js';
 import { RoomModel } from './room-model.js';
 import { talkButtonState } from './talk-button-state.js';
 import '../words/english.test.js';

@@ -1,8 +1,10 @@
 /**
  * Has the browser keep the page, so that it opens without a network (keep/): registers the service worker once
- * the page is there, takes a new one between calls, and gives it up when the server has none any more.
+ * the page is there, takes a new one between calls, and gives it up when the server has none any more. And lets
+ * it install the page, by a manifest that comes late: it must not hold up the door.
  */
 
+import { h } from './dom.js';
 import { documentLanguage, home } from './files.js';
 
 /**
@@ -11,8 +13,13 @@ import { documentLanguage, home } from './files.js';
  * @param {() => Promise<boolean>} busy whether a tab has a call
  */
 export async function keepPage(language, busy) {
+  if (documentLanguage === '') return; // not built
+  if (!document.querySelector('link[rel=manifest]')) { // with the page's own connection
+    const href = new URL('manifest.webmanifest', home).href;
+    document.head.append(h('link', { rel: 'manifest', crossOrigin: 'use-credentials', href }));
+  }
   const { serviceWorker } = navigator;
-  if (!serviceWorker || documentLanguage === '') return; // not built
+  if (!serviceWorker) return;
   const script = new URL('sw.js', home);
   try {
     const old = await serviceWorker.getRegistration(home.href);

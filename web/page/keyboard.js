@@ -1,9 +1,6 @@
-/** The keys of the room: which key does what, and when a key belongs to something else; the sheet of them. */
+/** The keys of the room: which key does what, and when a key belongs to something else. */
 
-import { h } from './dom.js';
-import { Sheet, openSheet } from './sheet.js';
-import { letterOf } from './talk-key.js';
-import { say } from '../words/say.js';
+import { openSheet } from './sheet.js';
 
 /**
  * @typedef {object} Actions
@@ -91,17 +88,9 @@ export class Keyboard {
 }
 
 /**
- * The sheet that lists them.
- * @param {string} talkKey what is written on the chosen one, '' if there is none @param {() => void} closed
+ * The letter that a key stands for: the one that it writes; by its place where the keyboard has others.
+ * @param {string} key @param {string} code
  */
-export function openKeys(talkKey, closed) {
-  const space = say('keys.space');
-  const sheet = new Sheet(say('keys.title'), { name: 'keys', closed, text: true });
-  const talk = talkKey ? say('keys.talkKeys', { space, key: talkKey }) : space;
-  /** @type {[string, import('../words/say.js').Key][]} */ const list = [
-    [talk, 'keys.talk'], ['M', 'keys.mute'], ['R', 'keys.mode'], ['I', 'keys.invite'], ['P', 'keys.people'],
-    [say('keys.escape'), 'keys.close'], ['?', 'keys.list'],
-  ];
-  sheet.body.append(h('dl', { class: 'numbers' },
-    ...list.map(([key, does]) => h('div', {}, h('dt', {}, h('kbd', {}, key)), h('dd', {}, say(does))))));
+export function letterOf(key, code) {
+  return key.length === 1 && key < '\x7f' ? key.toLowerCase() : code.replace('Key', '').toLowerCase();
 }

@@ -1,6 +1,6 @@
 /**
  * Which language the page speaks: the user's choice, or the browser's. The words of the door are in the document,
- * if it is in that language; all others come later.
+ * if it is in that language; all others come later, with what says them.
  */
 
 import { choose, directionOf, speak } from '../words/say.js';
@@ -14,39 +14,54 @@ const patience = 5_000; // ms for another language than the document's, before t
 
 /** @type {Map<string, import('./part.js').Part<Record<string, Catalogue>>>} */ const parts = new Map();
 
-/** @param {'door' | 'rest'} which @param {Language} code @returns {Promise<Catalogue>} */
-async function wordsOf(which, code) {
-  if (which === 'door' && code === documentLanguage) return documentWords;
-  const name = `words-${which}-${code}`;
+/** The parts of a catalogue, in the order in which they are needed. */
+const stages = /** @type {const} */ (['door', 'room', 'sheets']);
+
+/** @typedef {typeof stages[number]} Stage */
+
+/** @param {Stage} stage @param {Language} code @returns {Promise<Catalogue>} */
+async function wordsOf(stage, code) {
+  if (stage === 'door' && code === documentLanguage) return documentWords;
+  const name = `words-${stage}-${code}`;
   const part = parts.get(name) ?? scriptPart(fileUrl(name));
   parts.set(name, part);
-  return (await part.load())[which] ?? {};
+  return (await part.load())[stage] ?? {};
 }
 
 /** @type {Language} */ let chosen = 'en';
+let needed = 1; // of the stages: the door's
+let speaking = false; // a language, since the start
 
 /**
- * Speaks a language from now on, as far as the door needs it, and tells the document so.
+ * Speaks a language from now on, as far as it is needed by now, and tells the document so.
  * @param {string} [wish] '': what the browser wants
  */
 export async function speakLanguage(wish = '') {
+  const before = chosen;
   chosen = choose(wish === '' ? navigator.languages : [wish]);
-  if (chosen === documentLanguage && !parts.has('words-rest-' + chosen)) speak(chosen, documentWords);
-  else {
-    try {
-      await within(patience, allWords());
-    } catch (error) {
-      if (documentLanguage === '') throw error;
-      chosen = choose([documentLanguage]);
-      speak(chosen, documentWords);
+  try {
+    await within(patience, allWords());
+  } catch (error) {
+    if (speaking || documentLanguage === '') { // what was spoken is spoken on
+      chosen = before;
+      throw error;
     }
+    chosen = choose([documentLanguage]);
+    speak(chosen, documentWords);
   }
+  speaking = true;
   Object.assign(document.documentElement, { lang: chosen, dir: directionOf(chosen) });
 }
 
-/** Resolves when all words of the language that is spoken are here. */
-export async function allWords() {
+/** Resolves when the words of a stage are here, in the language that is spoken. @param {Stage} stage */
+export async function wordsFor(stage) {
+  needed = Math.max(needed, stages.indexOf(stage) + 1);
+  await allWords();
+}
+
+/** All that are needed by now. */
+async function allWords() {
   const code = chosen;
-  const [door, rest] = await Promise.all([wordsOf('door', code), wordsOf('rest', code)]);
-  if (code === chosen) speak(code, door, rest);
+  const catalogues = await Promise.all(stages.slice(0, needed).map((stage) => wordsOf(stage, code)));
+  if (code === chosen) speak(code, ...catalogues);
 }

@@ -3,7 +3,6 @@
 import { App, takeAddress } from './app.js';
 import { Bars } from './bars.js';
 import { connectUrl } from './address.js';
-import { Devices } from './devices.js';
 import { speakLanguage } from './language.js';
 import { pageParts } from './parts.js';
 import { Prefs } from './prefs.js';
@@ -35,7 +34,7 @@ const secrets = { // loaded when there is one
 async function relay() {
   const asked = Date.now();
   const signal = AbortSignal.timeout(askTime);
-  const response = await fetch(connectUrl, { cache: 'no-store', credentials: 'omit', signal });
+  const response = await fetch(connectUrl, { cache: 'no-store', credentials: 'same-origin', signal });
   const text = await response.text();
   const { version, page } = JSON.parse(text);
   const prepared = { text, at: Date.now(), took: Date.now() - asked };
@@ -62,7 +61,8 @@ async function start() {
   const prefs = await Prefs.load(store, (error) => bars.error(error));
   prefs.follow(new BroadcastChannel('wzp settings'), () => app?.settingsChanged());
   await speakLanguage(prefs.get('language'));
-  const devices = new Devices(prefs, parts);
+  /** @type {import('./app.js').World['devices']} */
+  const devices = ({ Devices }, context) => new Devices(prefs, parts, context);
   const world = { prefs, identity, devices, parts, secrets, relay, speak: speakLanguage };
   app = new App(world, root, bars);
   await app.open(address);

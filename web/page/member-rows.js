@@ -7,7 +7,8 @@ import { fill, h, makeButton, setAttribute, setText } from './dom.js';
 import { icon } from './icons.js';
 import { identicon } from './identicon.js';
 import { foldName } from '../names/fold.js';
-import { isolated, percent, say } from '../words/say.js';
+import { percent } from '../words/formats.js';
+import { isolated, say } from '../words/say.js';
 
 /** @typedef {import('../call/engine.js').Member} Member */
 /** @typedef {import('./room-model.js').RoomModel} RoomModel */

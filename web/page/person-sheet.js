@@ -9,7 +9,8 @@ import { nameOf, talkerNames } from './member-rows.js';
 import { Sheet } from './sheet.js';
 import { TalkButton } from './talk-button.js';
 import { volumeField } from './volume-field.js';
-import { ago, isolated, say } from '../words/say.js';
+import { ago } from '../words/formats.js';
+import { isolated, say } from '../words/say.js';
 
 /** @typedef {import('./stay.js').Stay} Stay */
 /** @typedef {import('../call/engine.js').Member} Member */

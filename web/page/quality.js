@@ -1,11 +1,10 @@
 /** What numbers of the connection mean in words. Pure. */
 
-import { ago, clockTime, measure, percent, say } from '../words/say.js';
+import { ago, measure, percent } from '../words/formats.js';
+import { say } from '../words/say.js';
 
 /** @typedef {import('../call/engine.js').QualityMessage} Quality */
 /** @typedef {import('./room-model.js').RoomModel} RoomModel */
-
-const ADVICE_AFTER = 30_000; // ms without a connection after which it is said what people can do
 
 /**
  * What one must know about how it is, in sentences; '' if there is nothing.
@@ -20,20 +19,6 @@ export function explain({ up, down, quality, state }) {
   if (is('bad', 'gaps')) return say('connection.lossExplain');
   if (is('late')) return say('connection.lateExplain', { time: measure(quality.rtt / 1000, 'second', 1) });
   return quality.path === 'websocket' ? say('connection.slowExplain') : '';
-}
-
-/**
- * What is said while there is no connection: since when, why as far as that is known, and what to do. Nothing
- * if there is one.
- * @param {RoomModel} model @param {number} now ms since 1970 @returns {string[]} sentences
- */
-export function awayTexts({ state, away, offline }, now) {
-  if (state !== 'reconnecting' || !away) return [];
-  const texts = [say('away.since', { time: clockTime(away.since) })];
-  if (offline) return texts; // which a bar says
-  texts.push(say(`away.${away.why}`));
-  if (now - away.since >= ADVICE_AFTER && away.why !== 'restart') texts.push(say('away.advice'));
-  return texts;
 }
 
 /**

@@ -2,7 +2,8 @@
 
 import { fill, h, keepFocus, makeButton } from './dom.js';
 import { icon, iconButton } from './icons.js';
-import { ago, say } from '../words/say.js';
+import { ago } from '../words/formats.js';
+import { say } from '../words/say.js';
 
 /** @typedef {import('./prefs.js').RecentRoom} RecentRoom */
 /** Takes back what was forgotten. @typedef {() => Promise<void>} Restore */

@@ -7,16 +7,13 @@ import { Announcer } from './announce.js';
 import { TalkButton } from './talk-button.js';
 import { fill, h, makeButton, setAttribute, setText } from './dom.js';
 import { icon, iconButton } from './icons.js';
-import { openInvite } from './invite-sheet.js';
 import { lacksKeySection } from './lacks-key.js';
-import { Keyboard, openKeys } from './keyboard.js';
+import { Keyboard } from './keyboard.js';
 import { micTrouble } from './mic-check.js';
 import { MemberRows, nameOf, talkerNames } from './member-rows.js';
-import { openPerson, openSafety } from './person-sheet.js';
 import { gradeOf, hearOf, hearText, heardOf, heardText, isOne } from './hearing.js';
-import { awayTexts } from './quality.js';
+import { awayTexts } from './away.js';
 import { closeSheets, openSheet } from './sheet.js';
-import { openConnection } from './connection-sheet.js';
 import { Warnings } from './warnings.js';
 import { say } from '../words/say.js';
 
@@ -52,19 +49,20 @@ export class RoomView {
   /**
    * @param {Stay} stay
    * @param {{secret: string, leave: () => void, settings: (closed: () => void) => void,
-   *   page: () => string, valid: (secret: string) => Promise<boolean>, useSecret: (secret: string) => void}}
-   *   options page: the address of the relay's own; useSecret: joins again with it
+   *   page: () => string, valid: (secret: string) => Promise<boolean>, useSecret: (secret: string) => void,
+   *   sheet: (open: (sheets: typeof import('./sheets.js')) => void) => void}}
+   *   options page: the address of the relay's own; useSecret: joins again with it; sheet: opens one of them
    */
   constructor(stay, options) {
     this.#stay = stay;
     this.#options = options;
     this.#people = new MemberRows({
-      open: (id) => openPerson(stay, id, () => this.#settled()), volume: (id) => stay.volumeOf(id),
+      open: (id) => this.#person(id), volume: (id) => stay.volumeOf(id),
       invite: () => this.#invite(),
     });
     this.#control = new TalkButton(stay);
     this.#warnings = new Warnings(stay, {
-      person: (id) => openPerson(stay, id, () => this.#settled()), safety: () => this.#safety(),
+      person: (id) => this.#person(id), safety: () => this.#safety(),
       after: () => this.focus(),
     });
     this.#keyboard = new Keyboard(this.#actions(), () => stay.talkKey().code);
@@ -91,7 +89,7 @@ export class RoomView {
       mode: () => stay.setMode(stay.model.mode === 'open' ? 'radio' : 'open'),
       invite: () => this.#invite(),
       people: () => this.#safety(),
-      keys: () => openKeys(stay.talkKey().label, () => this.#settled()),
+      keys: () => this.#sheet(({ openKeys }) => openKeys(stay.talkKey().label, () => this.#settled())),
     };
   }
 
@@ -102,7 +100,8 @@ export class RoomView {
     leave.ariaLabel = say('room.leaveName', { room });
     this.#line.append(h('span', { class: 'answers' }, this.#heard, this.#hear), icon('chevron'));
     this.#lock.onclick = () => this.#safety();
-    this.#line.onclick = () => openConnection(this.#stay.model, () => this.#settled());
+    this.#line.onclick = () => this.#sheet(
+      ({ openConnection }) => openConnection(this.#stay.model, () => this.#settled()));
     return h('header', { class: 'room-head' },
       h('div', { class: 'room-title' },
         h('h1', {}, h('bdi', {}, room)),
@@ -129,11 +128,6 @@ export class RoomView {
     if (parts.includes('warnings')) this.#warnings.show();
     if (!parts.every((part) => part === 'levels')) openSheet()?.update?.();
     setAttribute(this.element, 'data-state', model.state);
-  }
-
-  /** The same room once more, in the words of another language. */
-  again() {
-    return new RoomView(this.#stay, this.#options);
   }
 
   /** @param {string[]} came @param {string[]} went names */
@@ -218,7 +212,13 @@ export class RoomView {
 
   #invite() {
     const { secret, page } = this.#options;
-    openInvite({ room: this.#stay.model.room, secret, page: page() }, () => this.#settled());
+    const invite = { room: this.#stay.model.room, secret, page: page() };
+    this.#sheet(({ openInvite }) => openInvite(invite, () => this.#settled()));
+  }
+
+  /** @param {string} id */
+  #person(id) {
+    this.#sheet(({ openPerson }) => openPerson(this.#stay, id, () => this.#settled()));
   }
 
   #settings() {
@@ -226,7 +226,12 @@ export class RoomView {
   }
 
   #safety() {
-    openSafety(this.#stay, () => this.#settled());
+    this.#sheet(({ openSafety }) => openSafety(this.#stay, () => this.#settled()));
+  }
+
+  /** @param {(sheets: typeof import('./sheets.js')) => void} open */
+  #sheet(open) {
+    this.#options.sheet(open);
   }
 
   close() {

@@ -56,7 +56,7 @@ async function play(scene, theme, root, bars) {
   const app = new App({
     prefs: await prefsOf({ name: 'Ana', theme, ...scene.prefs }),
     identity: async () => identity,
-    devices, parts: partsWith(engine),
+    devices: () => devices, parts: partsWith(engine),
     secrets: { generate: async () => 'wzp-', valid: async (text) => text.length > 40 },
     relay: async () => ({ version: 'wzp 0.1', page }), speak: async () => {},
   }, root, bars);

@@ -11,29 +11,29 @@ import { micTrouble } from './mic-check.js';
 import { Sheet } from './sheet.js';
 import { TalkKeyField } from './talk-key.js';
 import { volumeField } from './volume-field.js';
-import { openKeys } from './keyboard.js';
-import { languages, measure, say } from '../words/say.js';
+import { openKeys } from './keys-sheet.js';
+import { measure } from '../words/formats.js';
+import { languages, say } from '../words/say.js';
 
 /**
  * @typedef {object} SettingsOptions
  * @property {import('./prefs.js').Prefs} prefs
  * @property {import('./own-identity.js').OwnIdentity} identity
- * @property {import('./devices.js').Devices} devices
+ * @property {import('./page-sound.js').PageSound} sound
  * @property {boolean} inCall
  * @property {string} version '' while it is not known
- * @property {() => void} microphoneChanged
- * @property {(loudspeaker: string) => void} loudspeakerChanged
  * @property {() => void} themeChanged
  * @property {() => void} languageChanged
- * @property {(show: (level: number) => void) => void} level calls show with the microphone's level
- * @property {boolean} heard whether the microphone is in use
- * @property {() => void} test begins to use the microphone
  * @property {() => void} closed
  */
 
 /** @param {SettingsOptions} options */
 export function openSettings(options) {
-  const sheet = new Sheet(say('settings.title'), { name: 'settings', closed: options.closed });
+  const { sound, closed } = options;
+  const sheet = new Sheet(say('settings.title'), { name: 'settings', closed: () => {
+    sound.onlevel = null;
+    closed();
+  } });
   const again = () => openSettings(options);
   sheet.body.append(soundPart(options), lookPart(options));
   if (!options.inCall) sheet.body.append(connectionPart());
@@ -71,15 +71,16 @@ function toggle(name, on, turn) {
 }
 
 /** @param {SettingsOptions} options */
-function soundPart({ prefs, devices, microphoneChanged, loudspeakerChanged, level, heard, test }) {
+function soundPart({ prefs, sound }) {
+  const { devices } = sound;
   /** @type {[string, string][]} */ const standard = [['', say('settings.standard')]];
   const microphone = select('setting-microphone', say('settings.microphone'), standard, '', (id) => {
     prefs.set('microphone', id);
-    microphoneChanged();
+    sound.microphoneChanged();
   });
   const loudspeaker = select('setting-loudspeaker', say('settings.loudspeaker'), standard, '', (id) => {
     prefs.set('loudspeaker', id);
-    loudspeakerChanged(id);
+    void sound.loudspeakerChanged(id);
   });
   devices.onlist = ({ microphones, loudspeakers }) => {
     fillDevices(microphone.element, microphones, prefs.get('microphone'));
@@ -93,16 +94,16 @@ function soundPart({ prefs, devices, microphoneChanged, loudspeakerChanged, leve
   volume.show(prefs.get('volume'));
   const bar = new LevelBar();
   const echo = echoTest(devices);
-  level((value) => bar.show(value));
+  sound.onlevel = (value) => bar.show(value);
   const noise = toggle('noise', prefs.get('noise'), (on) => {
     prefs.set('noise', on);
-    microphoneChanged();
+    sound.microphoneChanged();
   });
   const sounds = toggle('sounds', prefs.get('sounds'), (on) => prefs.set('sounds', on));
   const play = () => void devices.wake().then(() => devices.sound('back'));
   return part('sound', say('settings.sound'), microphone.field,
     h('div', { class: 'mic-line' }, icon('mic'), bar.element,
-      !heard && makeButton('small', test, say('mic.test'))),
+      !sound.heard && makeButton('small', () => sound.test(), say('mic.test'))),
     devices.choosesLoudspeaker && loudspeaker.field, volume.element,
     h('div', { class: 'buttons' },
       makeButton('', play, icon('listen'), say('settings.testSound')), echo.button),

@@ -5,6 +5,7 @@
  */
 
 import { h, keepFocus, makeButton, setText } from './dom.js';
+import { letterOf } from './keyboard.js';
 import { say } from '../words/say.js';
 
 /** Keys that write text, and those that do nothing by themselves in browsers. */
@@ -18,14 +19,6 @@ const others = ['m', 'r', 'i', 'p', '?'];
 /** Whether a key can be held to talk. @param {Pick<KeyboardEvent, 'code' | 'key'>} event */
 export function canTalk({ code, key }) {
   return usable.test(code) && code !== 'NumpadEnter' && !others.includes(letterOf(key, code));
-}
-
-/**
- * The letter that a key stands for: the one that it writes; by its place where the keyboard has others.
- * @param {string} key @param {string} code
- */
-export function letterOf(key, code) {
-  return key.length === 1 && key < '\x7f' ? key.toLowerCase() : code.replace('Key', '').toLowerCase();
 }
 
 /** What is written on it. @param {Pick<KeyboardEvent, 'code' | 'key'>} event */

@@ -1,7 +1,7 @@
 /** A volume: a slider, and how loud that is. */
 
 import { h, setText } from './dom.js';
-import { percent } from '../words/say.js';
+import { percent } from '../words/formats.js';
 
 const loudest = 200; // per cent
 

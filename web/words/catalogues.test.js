@@ -5,10 +5,12 @@ import { readFile, readdir } from 'node:fs/promises';
 import { test } from 'node:test';
 
 import * as english from './en.js';
-import { ago, choose, directionOf, languages, list, measure, number, percent, say, speak } from './say.js';
+import { ago, measure, percent } from './formats.js';
+import { choose, directionOf, languages, list, number, say, speak } from './say.js';
 
 const catalogues = (await readdir(new URL('.', import.meta.url)))
   .filter((name) => /^[a-z]{2}\.js$/.test(name)).map((name) => name.slice(0, 2));
+const stages = /** @type {const} */ (['door', 'room', 'sheets']);
 const placeholders = (text) => [...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort();
 const western = (text) => text.replace(/[۰-۹]/g, (digit) => String(digit.codePointAt(0) - 0x6f0));
 /** The numbers in a text: versions, amounts. */
@@ -22,9 +24,9 @@ test('every language that can be chosen has a catalogue, and every catalogue can
 for (const code of catalogues) {
   test(`${code} is complete: the same texts, placeholders, and a form for each kind of number`, async () => {
     const own = await import(`./${code}.js`);
-    assert.deepEqual(Object.keys(own).toSorted(), ['door', 'rest']);
+    assert.deepEqual(Object.keys(own).toSorted(), [...stages].toSorted());
     const categories = new Intl.PluralRules(code).resolvedOptions().pluralCategories;
-    for (const part of /** @type {const} */ (['door', 'rest'])) {
+    for (const part of stages) {
       assert.deepEqual(Object.keys(own[part]), Object.keys(english[part]), 'the same keys in the same order');
       for (const [key, entry] of Object.entries(own[part])) {
         const model = english[part][key];
@@ -49,13 +51,13 @@ for (const code of catalogues) {
 }
 
 test('the page says nothing that is in no catalogue, and no catalogue says what nobody uses', async () => {
-  const known = { ...english.door, ...english.rest };
+  const known = { ...english.door, ...english.room, ...english.sheets };
   const used = new Set();
   const folder = new URL('../page/', import.meta.url);
   const sources = (await readdir(folder)).filter((name) => name.endsWith('.js') && !name.includes('.test.'));
   const texts = await Promise.all([
     ...sources.map((name) => readFile(new URL(name, folder), 'utf8')),
-    readFile(new URL('say.js', import.meta.url), 'utf8'),
+    readFile(new URL('formats.js', import.meta.url), 'utf8'),
   ]);
   for (const text of texts) {
     for (const [, key] of text.matchAll(/'([a-z]+\.[\w.]+)'/gi)) used.add(key);
@@ -70,6 +72,35 @@ test('the page says nothing that is in no catalogue, and no catalogue says what 
   }
   const unused = Object.keys(known).filter((key) => !used.has(key));
   assert.deepEqual(unused, []);
+});
+
+/**
+ * The modules that one is made of, by static imports: their texts, by address.
+ * @param {URL} module @param {Map<string, string>} found
+ */
+async function modulesOf(module, found = new Map()) {
+  if (found.has(module.href)) return found;
+  const text = await readFile(module, 'utf8');
+  found.set(module.href, text);
+  for (const [, from] of text.matchAll(/^(?:import|export)\b[^;']*?'(\.[^']+)';/gm)) {
+    await modulesOf(new URL(from, module), found);
+  }
+  return found;
+}
+
+test('a text comes with what says it first, not after it and not long before', async () => {
+  const entries = { door: 'main', room: 'room', sheets: 'sheets' };
+  /** @type {Map<string, string>} the stage of each key */ const first = new Map();
+  for (const stage of stages) {
+    const modules = await modulesOf(new URL(`../page/${entries[stage]}.js`, import.meta.url));
+    for (const text of modules.values()) {
+      for (const [, key] of text.matchAll(/'([a-z]+\.[\w.]+)'/gi)) if (!first.has(key)) first.set(key, stage);
+    }
+  }
+  for (const stage of stages) {
+    // what is named by a pattern is not looked for
+    for (const key of Object.keys(english[stage])) assert.equal(stage, first.get(key) ?? stage, key);
+  }
 });
 
 test('texts take values by the rules of their language', () => {
@@ -87,12 +118,12 @@ test('texts take values by the rules of their language', () => {
   assert.equal(say('talks', { name: 'Ana' }), 'talks', 'a language says nothing of another one');
   speak('ar', { talks: 'يتحدث {name} الآن' });
   assert.equal(say('talks', { name: 'Ana' }), 'يتحدث \u2068Ana\u2069 الآن');
-  speak('en', english.door, english.rest);
+  speak('en', english.door, english.room, english.sheets);
   assert.equal(say('fault.long', { n: 1 }), 'This name is 1 letter too long. Shorten it.');
 });
 
 test('numbers and times are told in words', () => {
-  speak('en', english.door, english.rest);
+  speak('en', english.door, english.room, english.sheets);
   assert.equal(percent(0.123), '12%');
   assert.equal(percent(0.0123, 1), '1.2%');
   assert.equal(number(1.26, 1), '1.3');

@@ -1,6 +1,6 @@
 /** Tests that import this see the page's texts in English. */
 
-import { door, rest } from './en.js';
+import { door, room, sheets } from './en.js';
 import { speak } from './say.js';
 
-speak('en', door, rest);
+speak('en', door, room, sheets);

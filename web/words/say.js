@@ -8,7 +8,7 @@
  * that they do not reorder the sentence around them.
  */
 
-/** @typedef {keyof typeof import('./en.js').door | keyof typeof import('./en.js').rest} Key */
+/** @typedef {keyof (typeof import('./en.js').door & typeof import('./en.js').room & typeof import('./en.js').sheets)} Key */
 /** @typedef {string | Partial<Record<Intl.LDMLPluralRule, string>>} Entry a form for each category of {n} */
 /** @typedef {Record<string, Entry>} Catalogue */
 /** @typedef {Record<string, string | number | string[]>} Values */
@@ -90,33 +90,4 @@ export const list = (items) => lists.format(items.map(isolated));
 /** @param {number} value @param {number} [digits] after the point, at most */
 export function number(value, digits = 0) {
   return new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(value);
-}
-
-/** @param {number} share from 0 to 1 @param {number} [digits] after the point */
-export function percent(share, digits = 0) {
-  return new Intl.NumberFormat(language, {
-    style: 'percent', minimumFractionDigits: digits, maximumFractionDigits: digits,
-  }).format(share);
-}
-
-/** @param {number} value @param {string} unit as ECMA-402 has it @param {number} [digits] at most */
-export function measure(value, unit, digits = 0) {
-  return new Intl.NumberFormat(language, {
-    style: 'unit', unit, unitDisplay: 'short', maximumFractionDigits: digits,
-  }).format(value);
-}
-
-/** When something was, today. @param {number} at ms since 1970 */
-export function clockTime(at) {
-  return new Intl.DateTimeFormat(language, { hour: 'numeric', minute: '2-digit' }).format(at);
-}
-
-/** A time in the past, in words. @param {number} then @param {number} now both ms since 1970 */
-export function ago(then, now) {
-  const minutes = Math.floor((now - then) / 60_000);
-  if (minutes < 1) return say('time.now');
-  const relative = new Intl.RelativeTimeFormat(language);
-  if (minutes < 60) return relative.format(-minutes, 'minute');
-  if (minutes < 48 * 60) return relative.format(-Math.floor(minutes / 60), 'hour');
-  return relative.format(-Math.floor(minutes / 1440), 'day');
 }
