@@ -9,7 +9,7 @@ import { Bars } from './bars.js';
 import { h } from './dom.js';
 import { FakeOwnIdentity, FakeDevices, FakeEngine, scenes } from './fake-engine.test.js';
 import { roomName } from './address.js';
-import { speakLanguage } from './language.js';
+import { speakLanguage, wordsFor } from './language.js';
 import { Part } from './part.js';
 import { pageParts } from './parts.js';
 import { Prefs } from './prefs.js';
@@ -32,6 +32,7 @@ async function show(name, theme, language) {
   for (const type of ['error', 'unhandledrejection']) {
     window.addEventListener(type, (event) => bars.error(event.reason ?? event.error ?? event.message));
   }
+  await wordsFor('room');
   if (scene.lacking) root.append(supportScreen(scene.lacking));
   else await play(scene, theme, root, bars);
   await settle(() => true);
