@@ -74,8 +74,7 @@ func (c *call) startRelay(ctx context.Context, program, home string) (addr, page
 	}
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		var log struct{ Msg, UDP, HTTP string }
-		json.Unmarshal(lines.Bytes(), &log) // other lines are none of ours
-		if log.Msg == "listening" {
+		if json.Unmarshal(lines.Bytes(), &log) == nil && log.Msg == "listening" {
 			return log.UDP, "http://" + log.HTTP + "/", nil
 		}
 	}
@@ -111,7 +110,8 @@ func (c *call) open(ctx context.Context, address, mic string, hidden bool) error
 
 // rest ends the service worker.
 func (c *call) rest() error {
-	return chromedp.Run(c.browser, serviceworker.Enable(), serviceworker.StopAllWorkers(), serviceworker.Disable())
+	return chromedp.Run(c.browser, serviceworker.Enable(), serviceworker.StopAllWorkers(),
+		serviceworker.Disable())
 }
 
 // end ends all three.
@@ -119,8 +119,8 @@ func (c *call) end() {
 	c.close()
 	for _, cmd := range []*exec.Cmd{c.join, c.relay} {
 		if cmd != nil && cmd.Process != nil {
-			cmd.Process.Kill()
-			cmd.Wait() // it was killed
+			_ = cmd.Process.Kill() // or it has ended
+			_ = cmd.Wait()
 		}
 	}
 }
@@ -166,7 +166,8 @@ func (c *cost) addBrowser(pid int) error {
 			return err
 		}
 		kind := "browser"
-		for _, arg := range strings.FieldsFunc(string(line), func(r rune) bool { return r == 0 || r == ' ' }) {
+		between := func(r rune) bool { return r == 0 || r == ' ' }
+		for _, arg := range strings.FieldsFunc(string(line), between) {
 			if value, ok := strings.CutPrefix(arg, "--type="); ok {
 				kind = value
 			}

@@ -6,10 +6,10 @@
 //	speech.wav ──> page ──> relay <── wzp join <── speech.wav      talk: the page pauses half of the time
 //	silence.wav ──> page ──> relay <── wzp join, listens           quiet: nobody looks at the page, either
 //
-// CPU time is what the kernel counted for the processes (and threads, in the renderer), in ms a second, without
-// the start of the call; memory is their share (PSS), at its end, after the page has collected its garbage. The
-// service worker is ended before: by itself it goes after half a minute, but not while it is debugged. It needs
-// Linux, Chromium, and the recordings that tests use.
+// CPU time is what the kernel counted for the processes (and threads, in the renderer), in ms a second,
+// without the start of the call; memory is their share (PSS), at its end, after the page has collected its
+// garbage. The service worker is ended before: by itself it goes after half a minute, but not while it is
+// debugged. It needs Linux, Chromium, and the recordings that tests use.
 package main
 
 import (
@@ -147,7 +147,8 @@ func makeSounds(dir string, length time.Duration) (sounds, error) {
 	if err := writeWAV(s.speech, all); err != nil {
 		return s, err
 	}
-	if err := writeWAV(s.pauses, append(said, make([]float32, len(said))...)); err != nil { // Chromium repeats it
+	pauses := slices.Concat(said, make([]float32, len(said))) // Chromium repeats it
+	if err := writeWAV(s.pauses, pauses); err != nil {
 		return s, err
 	}
 	return s, writeWAV(s.silence, make([]float32, audio.SampleRate))
