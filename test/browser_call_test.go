@@ -93,7 +93,12 @@ func TestPageTalks(t *testing.T) {
 	for carrier, start := range carriers {
 		t.Run(carrier, func(t *testing.T) {
 			r := start(t)
-			talkWith(t, r, carrier, openPage(t, r.page+"room", look{}))
+			p := openPage(t, r.page+"room", look{})
+			talkWith(t, r, carrier, p)
+			if carrier == "websocket" {
+				join(t, r.addr, "room", "--in", "tone", "--no-dtx", "--out", "none")
+				p.playsMoreQuietly()
+			}
 		})
 	}
 }
@@ -117,6 +122,48 @@ func talkWith(t *testing.T, r *relay, carrier string, p *page) {
 	}
 	if loud(heard(t, out)) == 0 {
 		t.Error("the recording has nothing but silence")
+	}
+}
+
+// playsMoreQuietly sets the volume of everybody to a half: that is heard, and remembered.
+func (p *page) playsMoreQuietly() {
+	p.t.Helper()
+	const slider = "document.querySelector('#setting-volume')"
+	last := audio.Silence
+	before := p.level(func(level float64) bool { // of a tone that has begun
+		steady := math.Abs(level-last) < 0.5
+		last = level
+		return steady
+	})
+	half := func(level float64) bool { return math.Abs(level-(before-6)) < 1.5 }
+	p.click("[data-icon=settings]")
+	p.until("the volume", slider+"?.value === '100'", soon)
+	p.eval("{ const s = "+slider+"; s.value = '50'; s.dispatchEvent(new Event('input')); }", nil)
+	p.level(half)
+	p.reload()
+	p.enter("anna")
+	p.level(half)
+	p.click("[data-icon=settings]")
+	p.until("the volume", slider+"?.value === '50'", soon)
+}
+
+// level waits until the page plays something loud enough, and returns how loud that is, in dBFS.
+func (p *page) level(enough func(float64) bool) float64 {
+	p.t.Helper()
+	for deadline := time.Now().Add(patience); ; {
+		p.recorded() // what was played before
+		time.Sleep(300 * time.Millisecond)
+		level := audio.Silence
+		const step = audio.SampleRate / 50
+		for pcm := p.recorded(); len(pcm) >= step; pcm = pcm[step:] {
+			level = max(level, audio.Level(pcm[:step]))
+		}
+		if level > -50 && enough(level) {
+			return level
+		}
+		if time.Now().After(deadline) {
+			p.t.Fatalf("the page plays at %.1f dBFS", level)
+		}
 	}
 }
 
