@@ -52,8 +52,15 @@ func (p *page) join() {
 	p.state("joined", soon)
 }
 
+// breaks has something in the page fail.
+func (p *page) breaks() {
+	p.t.Helper()
+	p.eval("dispatchEvent(new ErrorEvent('error', { message: 'a part is missing' }))", nil)
+	p.shows("[data-bar=error]", "a part is missing")
+}
+
 // TestPageRemembersMute: who was muted does not transmit when they join again, or after a reload; one tab has
-// the call, and says so; going back is asked for.
+// the call, and says so; going back, and the Reload of a bar, are asked for.
 func TestPageRemembersMute(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
@@ -62,7 +69,9 @@ func TestPageRemembersMute(t *testing.T) {
 	p.state("door", soon)
 	p.eval("document.querySelector('#join-muted').click()", nil)
 	p.shows(joinButton, "Join muted")
+	p.breaks()
 	p.enter("anna")
+	p.until("what broke before is over", "!document.querySelector('[data-bar=error]')", soon)
 	quiet := func(q *page) {
 		t.Helper()
 		// the microphone works: what it hears does not go out
@@ -78,7 +87,13 @@ func TestPageRemembersMute(t *testing.T) {
 	p.click("[data-ended] .primary")
 	p.state("joined", soon)
 	quiet(p)
-	p.do(chromedp.Reload())
+	p.breaks()
+	p.click("[data-bar=error] .button")
+	p.click("dialog[data-sheet=leave] .primary")
+	p.until("no sheet", "!document.querySelector('dialog')", soon)
+	quiet(p)
+	p.click("[data-bar=error] .button")
+	p.click("dialog[data-sheet=leave] .danger")
 	p.until("the door again", "document.querySelector('#join-muted')?.checked", soon)
 	p.shows("[data-note=muted]", "You were muted")
 	p.join()

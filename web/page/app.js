@@ -329,11 +329,11 @@ export class App {
     try {
       const sheets = await within(loadTime, this.#world.parts.sheets.load());
       if (asked === this.#asked) await open(sheets);
+      if (asked === this.#asked) bars.hide('sheet');
     } catch (error) {
-      if (asked === this.#asked) bars.error(error);
+      if (asked === this.#asked) bars.error(error, 'sheet');
     }
     clearTimeout(late);
-    if (asked === this.#asked) bars.hide('sheet');
   }
 
   /** @param {() => void} closed */
@@ -358,7 +358,7 @@ export class App {
     try {
       await speak(prefs.get('language'));
     } catch (error) {
-      return this.#bars.error(error);
+      return this.#bars.error(error, 'sheet');
     }
     if (this.#call) this.#call.speakAgain();
     else await this.open(takeAddress());

@@ -19,6 +19,7 @@ const most = 3;
 /** The place of the bars. */
 export class Bars {
   element = h('div', { class: 'bars', role: 'alert' });
+  /** @type {((leave: () => void) => void) | null} asks before a call is left */ ask = null;
   /** @type {Map<string, HTMLElement>} by key */ #shown = new Map();
 
   /** @param {string} key one bar of a key at a time @param {Bar} bar */
@@ -43,12 +44,13 @@ export class Bars {
     this.#shown.delete(key);
   }
 
-  /** Something broke: says what, and offers to reload. @param {unknown} error */
-  error(error) {
+  /** Something broke: says what, and offers to reload. @param {unknown} error @param {string} [key] */
+  error(error, key = 'error') {
     const what = messageOf(error);
-    this.show('error', {
+    const reload = () => location.reload();
+    this.show(key, {
       text: say('bar.error'), detail: what.slice(0, 200), kind: 'danger', action: say('bar.reload'),
-      act: () => location.reload(),
+      act: () => (this.ask ? this.ask(reload) : reload()),
     });
   }
 }

@@ -61,6 +61,10 @@ export class Call {
       both: wish.both,
       taken: () => stay.leave('tab'), mute: () => stay.mute(), leave: () => stay.leave(),
     });
+    options.bars.ask = (then) => this.#askToLeave(() => {
+      stay.leave();
+      then();
+    }, () => {});
     stay.setOffline(!navigator.onLine);
   }
 
@@ -125,7 +129,8 @@ export class Call {
 
   /** The user is in: the room is remembered, and the invite that they chose over the kept one. */
   #joined() {
-    const { world: { prefs }, wish } = this.#options;
+    const { world: { prefs }, wish, bars } = this.#options;
+    bars.hide('error'); // of what is overcome
     prefs.noteRoom({ room: wish.room, at: Date.now(), private: wish.secret !== '' });
     if (!wish.replaces) return;
     wish.replaces = false;
@@ -165,10 +170,9 @@ export class Call {
    */
   goBack() {
     if (isCall(history.state)) return true;
-    const { room } = this.stay.model;
     const sheet = openSheet();
     if (!sheet) {
-      openLeave(room, { leave: () => this.stay.leave(), stay: () => this.#stayHere() });
+      this.#askToLeave(() => this.stay.leave(), () => this.#stayHere());
     } else if (sheet.name !== 'leave') { // phones go back to close it
       sheet.close();
       this.#stayHere();
@@ -176,6 +180,11 @@ export class Call {
       return false;
     }
     return true;
+  }
+
+  /** @param {() => void} leave @param {() => void} stay */
+  #askToLeave(leave, stay) {
+    openLeave(this.stay.model.room, { leave, stay });
   }
 
   #stayHere() {
@@ -194,6 +203,7 @@ export class Call {
   /** Takes away what is shown of it. */
   close() {
     this.#over = true;
+    this.#options.bars.ask = null;
     this.#view.close();
     this.#claim.close();
   }
