@@ -7,7 +7,8 @@ import (
 )
 
 // Event is something that happened in a room: a [MemberJoined], [MemberLeft], [StreamStarted],
-// [MicrophoneChanged], [Detached], [Attached], [SafetyNumber], [MediaDropped], [Warning] or [Ended].
+// [MicrophoneChanged], [HandChanged], [Detached], [Attached], [SafetyNumber], [MediaDropped], [Warning] or
+// [Ended].
 type Event interface{ event() }
 
 // MemberJoined says that somebody is in the room: at once for those who were there already.
@@ -24,6 +25,13 @@ type StreamStarted struct{ Stream Stream }
 type MicrophoneChanged struct {
 	Member Member
 	State  string
+}
+
+// HandChanged says that a member raised or lowered its hand. It stays up until they lower it or leave, or
+// nothing has come of them for 90 s.
+type HandChanged struct {
+	Member Member
+	Raised bool
 }
 
 // Detached says that the connection to the relay was lost. The room tries to get back; media may still pass.
@@ -81,6 +89,7 @@ func (MemberJoined) event()      {}
 func (MemberLeft) event()        {}
 func (StreamStarted) event()     {}
 func (MicrophoneChanged) event() {}
+func (HandChanged) event()       {}
 func (Detached) event()          {}
 func (Attached) event()          {}
 func (SafetyNumber) event()      {}
@@ -111,6 +120,8 @@ func event(e call.Event) Event {
 		return StreamStarted{Stream{e.Stream}}
 	case call.MicrophoneChanged:
 		return MicrophoneChanged{member(e.Member), e.State}
+	case call.HandChanged:
+		return HandChanged{member(e.Member), e.Raised}
 	case call.Detached:
 		return Detached(e)
 	case call.Attached:

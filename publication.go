@@ -36,6 +36,13 @@ func (p *Publication) SetTalking(on bool) { p.engine.SetTalking(on) }
 // Talking reports whether the microphone is open.
 func (p *Publication) Talking() bool { return p.engine.Talking() }
 
+// SetHand raises or lowers the hand, which others are told of ([HandChanged]), whether the microphone is open
+// or not. It stays up until it is lowered, or the publication ends.
+func (p *Publication) SetHand(up bool) { p.engine.SetHand(up) }
+
+// Hand reports whether the hand is up.
+func (p *Publication) Hand() bool { return p.engine.Hand() }
+
 // Started returns when the first sample was captured, zero before that.
 func (p *Publication) Started() time.Time { return p.engine.Start() }
 

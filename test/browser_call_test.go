@@ -241,6 +241,42 @@ func TestPagesTalk(t *testing.T) {
 	b.until("where anna is", "document.body.innerText.includes('on relay0')", soon)
 	a.hears(300 * time.Millisecond)
 	b.hears(300 * time.Millisecond)
+	raiseHands(t, a, b, u.relays[1].addr)
+}
+
+// raiseHands has two pages raise their hands, one after the other, each in another way: both show who was
+// first, and say so of the other; who joins at addr then is told of both. One is lowered again.
+func raiseHands(t *testing.T, a, b *page, addr string) {
+	t.Helper()
+	const button, own, other = "[data-icon=hand]", ".person[data-self=true]", ".person[data-self=false]"
+	hand := func(p *page, of, n, says string) {
+		t.Helper()
+		p.until("a hand", fmt.Sprintf("document.querySelector('%s').dataset.hand === '%s'", of, n), soon)
+		p.says("the row", fmt.Sprintf("document.querySelector('%s').textContent", of), says)
+	}
+	a.key(input.KeyRawDown, "h", "KeyH", false)
+	a.key(input.KeyUp, "h", "KeyH", false)
+	hand(a, own, "1", "Hand raised")
+	hand(b, other, "1", "Hand raised")
+	b.says("its tab", "document.title", "✋ 1 · ")
+	b.says("it", "document.querySelector('.room > [aria-live]').textContent", "anna raised a hand")
+	b.tap(button)
+	hand(b, own, "2", "Hand raised, number 2 in line")
+	hand(a, other, "2", "Hand raised, number 2 in line")
+	hand(a, own, "1", "Hand raised, number 1 in line")
+	late := join(t, addr, "room", "--in", "none", "--out", "none")
+	for _, name := range []string{"anna", "bert"} {
+		if _, ok := late.find(soon, func(e event) bool {
+			return e.Event == "hand" && e.Name == name && e.Raised != nil && *e.Raised
+		}); !ok {
+			t.Errorf("who came later is not told that %s has a hand up", name)
+		}
+	}
+	late.leave()
+	a.tap(button)
+	hand(b, other, "0", "")
+	hand(b, own, "1", "Hand raised")
+	a.says("the button", "document.querySelector('"+button+"').ariaPressed", "false")
 }
 
 // hold presses the talk button in a way that people do, and returns how to release it.

@@ -149,6 +149,7 @@ type event struct {
 	Lost      *bool
 	Restarted *bool
 	Talking   *bool
+	Raised    *bool // a hand
 
 	PacketsSent       uint64    `json:"packets_sent"`
 	PayloadBytesSent  uint64    `json:"payload_bytes_sent"`

@@ -29,8 +29,8 @@ func (c *client) press(keys io.Writer, key string) {
 	}
 }
 
-// pushToTalk switches the microphone on and off, and checks that something is sent only while it is on. How
-// much, and how it sounds, is TestPushToTalk in the root package.
+// pushToTalk switches the microphone on and off, and checks that something is sent only while it is on; then
+// it raises the hand. How much is sent, and how it sounds, is TestPushToTalk in internal/call.
 func pushToTalk(t *testing.T, r *relay, c *client, keys io.Writer) {
 	t.Helper()
 	listener := join(t, r.addr, "room", "--in", "none", "--out", "none")
@@ -50,8 +50,18 @@ func pushToTalk(t *testing.T, r *relay, c *client, keys io.Writer) {
 	if more := r.metric("media_in_packets_total") - sent; more > 0 {
 		t.Errorf("%v packets were sent after the microphone was closed", more)
 	}
-	if s := listener.leave().talker(t, "anna"); s.Received == 0 || float64(s.Received) > sent ||
-		s.Forged > 0 {
+	c.press(keys, "h")
+	for _, told := range []struct {
+		to    *client
+		event string
+	}{{c, "own_hand"}, {listener, "hand"}} {
+		if e := told.to.await(told.event, soon); e.Raised == nil || !*e.Raised {
+			t.Errorf("of a hand that is up: %+v", e)
+		}
+	}
+	s := listener.leave().talker(t, "anna")
+	sent = r.metric("media_in_packets_total")
+	if s.Received == 0 || float64(s.Received) > sent || s.Forged > 0 {
 		t.Errorf("the relay got %v packets, the listener %+v", sent, s)
 	}
 }

@@ -362,7 +362,7 @@ func (in *witness) handOut(d *e2ee.Distribution) {
 func (in *witness) say(frames int) {
 	in.t.Helper()
 	for i := range frames {
-		silence := wire.AppendSilence(nil, uint16(8*i), 60, wire.MicOpen)
+		silence := wire.AppendSilence(nil, uint16(8*i), 60, wire.MicOpen, false)
 		kid, ctr, ciphertext, err := in.sealer.Seal(nil, silence)
 		if err != nil {
 			in.t.Fatal(err)

@@ -29,7 +29,7 @@ type joinCmd struct {
 	Speaker string        `placeholder:"NAME" help:"The loudspeaker to take, likewise."`
 	Devices bool          `help:"List microphones and loudspeakers, and join nothing."`
 
-	PTT  bool   `name:"ptt" help:"Push to talk: start muted; the space bar opens and closes the microphone."`
+	PTT  bool   `name:"ptt" help:"Push to talk: start muted; the space bar opens and closes the microphone, H raises and lowers your hand."`
 	Name string `placeholder:"NAME" help:"Shown to others."`
 
 	relayKeyFlags

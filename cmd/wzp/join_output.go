@@ -60,6 +60,7 @@ type line struct {
 	Restarted   *bool  `json:"restarted,omitempty"`
 	Microphone  string `json:"microphone,omitempty"`
 	Talking     *bool  `json:"talking,omitempty"`
+	Raised      *bool  `json:"raised,omitempty"`
 	Over        bool   `json:"over,omitempty"`
 	Dropped     uint64 `json:"frames_dropped,omitempty"`
 	Sent        uint64 `json:"frames_sent,omitempty"`
@@ -194,6 +195,8 @@ func (o *joinOutput) follow(events iter.Seq[wzp.Event]) error {
 			l := memberLine("microphone", e.Member)
 			l.Microphone = e.State
 			o.print(l)
+		case wzp.HandChanged:
+			o.hand(e)
 		case wzp.Detached:
 			o.print(line{Event: "detached", Cause: e.Cause, human: "Reconnecting: " + e.Cause + "."})
 		case wzp.Attached:
@@ -303,6 +306,26 @@ func (o *joinOutput) talking(on bool) {
 		human = "Transmitting. Press space to stop."
 	}
 	o.print(line{Event: "talking", Talking: &on, human: human})
+}
+
+// hand says that somebody raised or lowered a hand.
+func (o *joinOutput) hand(e wzp.HandChanged) {
+	l := memberLine("hand", e.Member)
+	l.Raised = &e.Raised
+	l.human = shownName(e.Member.Name) + " lowered their hand."
+	if e.Raised {
+		l.human = shownName(e.Member.Name) + " raised a hand."
+	}
+	o.print(l)
+}
+
+// ownHand says that our own hand is up, or is not any more.
+func (o *joinOutput) ownHand(up bool) {
+	human := "Your hand is down. Press h to raise it."
+	if up {
+		human = "Your hand is up. Press h to lower it."
+	}
+	o.print(line{Event: "own_hand", Raised: &up, human: human})
 }
 
 // summary counts everything so far. p is nil if nothing was said, playedFrom zero if nothing was played.

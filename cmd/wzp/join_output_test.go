@@ -56,12 +56,13 @@ func TestPrintsNothingHidden(t *testing.T) {
 		wzp.Detached{Cause: orders}, wzp.Warning{Code: wzp.WarnRelay, Text: orders},
 		wzp.MemberJoined{Member: wzp.Member{Name: orders, Relay: orders}},
 		wzp.MemberLeft{Member: wzp.Member{Name: orders, Relay: orders}},
+		wzp.HandChanged{Member: wzp.Member{Name: orders}, Raised: true},
 	}
 	if err := out.follow(slices.Values(events)); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSuffix(text.String(), "\n"), "\n")
-	if len(lines) != 4 {
+	if len(lines) != 5 {
 		t.Errorf("%d lines: %q", len(lines), lines)
 	}
 	for _, line := range lines {

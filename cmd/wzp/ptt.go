@@ -23,9 +23,9 @@ func (t *rawTerminal) restore() {
 	}
 }
 
-// pushToTalk lets the space bar open and close the microphone, and q, Ctrl-C or Ctrl-\ leave. A terminal does
-// not tell when a key is released, so each press switches. When the terminal is gone the stay ends, for
-// nobody can talk.
+// pushToTalk lets the space bar open and close the microphone, h raise and lower the hand, and q, Ctrl-C or
+// Ctrl-\ leave. A terminal does not tell when a key is released, so each press switches. When the terminal is
+// gone the stay ends, for nobody can talk.
 func (s *stay) pushToTalk(p *wzp.Publication) {
 	fd := int(os.Stdin.Fd())
 	if state, err := term.MakeRaw(fd); err == nil {
@@ -50,6 +50,10 @@ func (s *stay) pushToTalk(p *wzp.Publication) {
 				on := !p.Talking()
 				p.SetTalking(on)
 				s.out.talking(on)
+			case 'h', 'H':
+				up := !p.Hand()
+				p.SetHand(up)
+				s.out.ownHand(up)
 			case 'q', 0x03, 0x1c: // Ctrl-C and Ctrl-\ do not raise signals in raw mode
 				return
 			}

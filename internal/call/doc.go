@@ -12,14 +12,15 @@
 //
 //	roster    who is in the room, as signed entries say (roster.go, roster_fetch.go)
 //	keeper    our keys, the others', what all see, safety number (keys.go, hand_out.go, view.go, safety.go)
-//	hearing   what is heard: talkers, streams, frames without keys (streams.go, talker.go, held.go, decoders.go)
+//	hearing   what is heard: talkers, streams, frames without keys (streams.go, talker.go, told.go, held.go,
+//	          decoders.go)
 //	sender    what is sent (send.go)
 //	arrivals  whether names are known (names.go)
 //
 // How sound flows:
 //
 //	Source ─ Publication: Opus ─ sender: SFrame ─> internal/link ~~~ relay ~~~> internal/link
-//	         (publish.go)        (send.go)                                           |
+//	         (publish.go, hand.go) (send.go)                                           |
 //	Sink <─ Play: mixer <─ Stream: jitter buffer, Opus <─ hearing: SFrame <──────────+
 //	        (play.go)      (stream.go, decoders.go)           (talker.go)
 //

@@ -25,6 +25,11 @@ type (
 		Member Member
 		State  string
 	}
+	// HandChanged says that a member raised or lowered its hand.
+	HandChanged struct {
+		Member Member
+		Raised bool
+	}
 	// Detached says that the connection was lost.
 	Detached struct{ Cause string }
 	// Attached says that it is back.
@@ -80,6 +85,7 @@ func (MemberJoined) event()      {}
 func (MemberLeft) event()        {}
 func (StreamStarted) event()     {}
 func (MicrophoneChanged) event() {}
+func (HandChanged) event()       {}
 func (Detached) event()          {}
 func (Attached) event()          {}
 func (SafetyNumber) event()      {}

@@ -43,6 +43,7 @@ type keeper struct {
 	ends    time.Time // when our keys stop following the members; zero: not yet, or no longer
 
 	opened  chan struct{} // closed when we know who is there, or need not wait for it any longer
+	hand    atomic.Uint32 // what a publication says of it, a wire.Hand
 	dropped atomic.Uint64 // key messages
 	out     outstanding
 
@@ -170,6 +171,13 @@ func (k *keeper) heard(n news) {
 		}
 		enqueue(&in.blind, maxKeysQueued, n.blind...)
 	})
+}
+
+// handIs notes what is to be said of the hand.
+func (k *keeper) handIs(hand wire.Hand) {
+	if k.hand.Swap(uint32(hand)) != uint32(hand) {
+		signal(k.wake)
+	}
 }
 
 // enqueue appends to a list, unless that has limit elements already.

@@ -256,7 +256,9 @@ func (p *person) log() (words []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, e := range p.events {
-		if _, mic := e.(MicrophoneChanged); !mic { // whose tests ask for them
+		switch e.(type) {
+		case MicrophoneChanged, HandChanged: // whose tests ask for them
+		default:
 			words = append(words, word(e))
 		}
 	}
@@ -269,7 +271,7 @@ func (p *person) news() (words []string) {
 	defer p.mu.Unlock()
 	for _, e := range p.events {
 		switch e.(type) {
-		case SafetyNumber, MicrophoneChanged:
+		case SafetyNumber, MicrophoneChanged, HandChanged:
 		default:
 			words = append(words, word(e))
 		}

@@ -85,7 +85,7 @@ func TestReplayedViews(t *testing.T) {
 			t.Fatal(err)
 		}
 		say := func(digest [32]byte) wire.Media {
-			kid, ctr, ciphertext, err := views.Seal(nil, wire.AppendView(nil, digest))
+			kid, ctr, ciphertext, err := views.Seal(nil, wire.AppendView(nil, wire.View{Members: digest}))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -49,7 +49,7 @@ type Publication struct {
 	config  PublishConfig
 	encoder *opus.Encoder
 
-	talking atomic.Bool
+	talking, raised atomic.Bool
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -66,6 +66,7 @@ type Publication struct {
 	silent   int64 // frames of silence so far; 0: talking
 	wasMuted bool
 	begun    bool // something was sent
+	hand     hand
 }
 
 // Publish sends what source captures until it ends, the room does, or Stop. It closes the source.
@@ -105,6 +106,7 @@ func (r *Room) Publish(source audio.Source, config PublishConfig) (*Publication,
 	go func() {
 		defer r.wg.Done()
 		p.err = p.run()
+		r.keeper.handIs(wire.HandUnknown)
 		r.keeper.disarm(p.outlet.sealer)
 		source.Close()
 		close(p.done)
@@ -148,6 +150,12 @@ func (p *Publication) SetTalking(on bool) { p.talking.Store(on) }
 
 // Talking reports whether the microphone is open.
 func (p *Publication) Talking() bool { return p.talking.Load() }
+
+// SetHand raises or lowers the hand. It is down when the publication ends.
+func (p *Publication) SetHand(up bool) { p.raised.Store(up) }
+
+// Hand reports whether the hand is up.
+func (p *Publication) Hand() bool { return p.raised.Load() }
 
 // Start returns when the first sample was captured, zero before that.
 func (p *Publication) Start() time.Time { return p.source.Start() }
@@ -208,6 +216,8 @@ func (p *Publication) run() error {
 func (p *Publication) capture() error {
 	start := p.samples
 	p.samples += int64(len(p.frame))
+	p.hand.set(p.raised.Load(), start)
+	p.keeper.handIs(p.hand.says(start))
 	if !p.talking.Load() {
 		if !p.wasMuted {
 			p.preroll.Drop(p.preroll.Len()) // it is of before the microphone was open
@@ -225,7 +235,7 @@ func (p *Publication) capture() error {
 }
 
 // muted sends what the encoder still holds of what was said, then tells a few times that the talker has
-// stopped, and then nothing. The frame's own sound only goes to the pre-roll.
+// stopped, and then nothing but that the hand is up. The frame's own sound only goes to the pre-roll.
 func (p *Publication) muted(start int64) error {
 	if !p.wasMuted {
 		p.wasMuted = true
@@ -235,7 +245,7 @@ func (p *Publication) muted(start int64) error {
 		}
 	}
 	p.silent++
-	if p.begun && p.silent <= markers {
+	if p.begun && p.silent <= markers || p.hand.due(start) {
 		return p.sendSilence(start, p.closed())
 	}
 	return nil
@@ -256,22 +266,22 @@ func (p *Publication) sendPreRoll(end int64) error {
 
 // finish sends what the encoder still holds, and tells that this is the end.
 func (p *Publication) finish() error {
-	if !p.talking.Load() || !p.begun {
-		return nil
+	if p.begun && p.talking.Load() {
+		clear(p.frame)
+		if err := p.sendFrame(p.frame, p.samples); err != nil {
+			return err
+		}
+		p.samples += int64(len(p.frame))
 	}
-	clear(p.frame)
-	if err := p.sendFrame(p.frame, p.samples); err != nil {
-		return err
-	}
-	p.samples += int64(len(p.frame))
 	return p.sayEnd()
 }
 
 // sayEnd tells that nothing more comes, so that nobody waits for it, unless that was said before.
 func (p *Publication) sayEnd() error {
-	if !p.begun || p.wasMuted {
+	if !p.begun || p.wasMuted && !p.hand.up {
 		return nil
 	}
+	p.hand.set(false, p.samples)
 	for range markers {
 		if err := p.sendSilence(p.samples, wire.MicNone); err != nil {
 			return err
@@ -291,7 +301,8 @@ func (p *Publication) sendFrame(pcm []float32, start int64) error {
 		return p.send(wire.AppendPayload(p.plain[:0], timestamp(start), p.packet[:n]), n)
 	}
 	p.silent++
-	if p.silent <= markers || p.silent%int64(markersEvery/p.encoder.FrameDuration()) == 0 {
+	again := p.silent%int64(markersEvery/p.encoder.FrameDuration()) == 0
+	if p.silent <= markers || again || p.hand.due(start) {
 		return p.sendSilence(start, wire.MicOpen)
 	}
 	return nil
@@ -305,7 +316,8 @@ func voiced(packet []byte) bool {
 
 func (p *Publication) sendSilence(start int64, mic wire.Mic) error {
 	size := p.encoder.PacketSize()
-	return p.send(wire.AppendSilence(p.plain[:0], timestamp(start), size, mic), size)
+	p.hand.told(start)
+	return p.send(wire.AppendSilence(p.plain[:0], timestamp(start), size, mic, p.hand.up), size)
 }
 
 // closed is how the microphone is while it is not open.

@@ -116,24 +116,40 @@ func (p *person) microphones() (states []string) {
 	return states
 }
 
-// TestMicrophoneIsToldSeldom: who says again and again that it is another fills no queue, and what was
+// TestToldSeldom: who says again and again that microphone and hand are others fills no queue, and what was
 // overtaken says nothing.
-func TestMicrophoneIsToldSeldom(t *testing.T) {
-	var m micTold
-	told := 0
+func TestToldSeldom(t *testing.T) {
+	var m told
+	changes := 0
 	now := time.Now()
 	for i := range uint64(1000) {
-		if m.tell(1+wire.Mic(i%2), 0, i, now.Add(time.Duration(i)*2*time.Millisecond)) {
-			told++
+		mic, hand := m.tell(wire.MicUnknown, wire.HandDown+wire.Hand(i%3/2), 0, 2*i,
+			now.Add(time.Duration(i)*2*time.Millisecond))
+		muted, _ := m.tell(wire.MicOpen+wire.Mic(i%2), wire.HandUnknown, 0, 2*i+1,
+			now.Add(time.Duration(i)*2*time.Millisecond))
+		for _, changed := range []bool{mic, hand, muted} {
+			if changed {
+				changes++
+			}
 		}
 	}
-	if told != maxMicChanges {
-		t.Errorf("%d changes in 2 s", told)
+	if changes != maxChanges {
+		t.Errorf("%d changes in 2 s", changes)
 	}
 	now = now.Add(time.Minute)
-	if m.tell(wire.MicNone, 0, 5, now) || m.tell(wire.MicUnknown, 1, 0, now) ||
-		!m.tell(wire.MicNone, 1, 0, now) {
-		t.Error("the newest frame that says so decides")
+	tell := func(mic wire.Mic, hand wire.Hand, stream uint8, ctr uint64) [2]bool {
+		mics, hands := m.tell(mic, hand, stream, ctr, now)
+		return [2]bool{mics, hands}
+	}
+	m.forget()
+	for i, got := range [][2]bool{
+		tell(wire.MicNone, wire.HandUp, 0, 5), tell(wire.MicUnknown, wire.HandUnknown, 1, 0),
+		tell(wire.MicNone, wire.HandUp, 1, 0), tell(wire.MicOpen, wire.HandUnknown, 1, 1),
+		tell(wire.MicOpen, wire.HandDown, 1, 0), tell(wire.MicMuted, wire.HandDown, 1, 2),
+	} {
+		if want := [...][2]bool{{}, {}, {true, true}, {true, false}, {}, {true, true}}[i]; got != want {
+			t.Errorf("%d: %v, want %v: the newest frame that says so decides", i, got, want)
+		}
 	}
 }
 

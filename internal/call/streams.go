@@ -187,6 +187,7 @@ func (h *hearing) forgetStreams(m Member) {
 		return
 	}
 	t.leftAt = max(1, h.clock.now())
+	t.told.hand = false
 	h.dropHeldLocked(t, len(t.held.frames))
 	t.held.keyCame()
 	for _, st := range t.current {
@@ -210,11 +211,18 @@ func (h *hearing) pruneStreams(done <-chan struct{}) {
 }
 
 func (h *hearing) prune() {
+	var n news
 	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.pruneLocked(&n)
+	h.mu.Unlock()
+	h.passOn(&n)
+}
+
+func (h *hearing) pruneLocked(n *news) {
 	now := h.clock.now()
 	h.releaseSilentLocked(now)
 	for _, t := range h.talkers {
+		h.lowerLocked(t, time.Now(), n)
 		if t.leftAt != 0 && now-t.leftAt > forgetAfter {
 			h.dropLocked(t)
 		}

@@ -23,43 +23,9 @@ type talker struct {
 	current []*Stream // that are to be played, at most maxStreamsOfMember
 	held    heldFrames
 	unseen  int // frames since it last said what it sees
-	mic     micTold
+	told    told
+	heardAt time.Time     // when a frame came that it sealed
 	leftAt  time.Duration // when it was told to have left, on the room's clock; 0: it has not
-}
-
-// micTold is how a talker's microphone is, as the newest frame says that said so.
-type micTold struct {
-	mic     wire.Mic
-	stream  uint8
-	ctr     uint64
-	changes [maxMicChanges]time.Time // the last ones
-	next    int                      // in changes
-}
-
-// Nobody changes their microphone more often than so often in so long; who says so only fills the queue of
-// events.
-const (
-	maxMicChanges = 8
-	micChangesIn  = 8 * time.Second
-)
-
-// tell notes what a frame says that came now, and reports whether it was something else before.
-func (m *micTold) tell(mic wire.Mic, stream uint8, ctr uint64, now time.Time) bool {
-	overtaken := stream < m.stream || stream == m.stream && ctr < m.ctr
-	if mic == wire.MicUnknown || m.mic != wire.MicUnknown && overtaken {
-		return false
-	}
-	m.stream, m.ctr = stream, ctr
-	if mic == m.mic || now.Sub(m.changes[m.next]) < micChangesIn {
-		return false
-	}
-	if m.mic == wire.MicUnknown && mic == wire.MicOpen { // as that of who talks
-		m.mic = mic
-		return false
-	}
-	m.mic, m.changes[m.next] = mic, now
-	m.next = (m.next + 1) % maxMicChanges
-	return true
 }
 
 // keyed is what a key id stands for: a talker's stream under one of its keys. The hearing's mu guards it.
@@ -183,9 +149,10 @@ func (h *hearing) acceptLocked(t *talker, f frame, plain []byte, n *news) {
 	h.eventLog.noteReceived(f, "")
 	t.held.keyCame()
 	if e.KID.Stream() == wire.ViewStream {
-		if digest, err := wire.ParseView(plain); err == nil && h.hereLocked(t) {
+		if v, err := wire.ParseView(plain); err == nil && h.hereLocked(t) {
 			t.unseen = 0
-			n.views = append(n.views, viewOf{t.id, digest})
+			n.views = append(n.views, viewOf{t.id, v.Members})
+			h.handInViewLocked(t, f, v.Hand, n)
 		}
 		return
 	}
@@ -219,18 +186,8 @@ func (h *hearing) payloadLocked(t *talker, f frame, plain []byte, n *news) {
 		}
 	}
 	number, at := f.of.KID.Stream(), f.at.Sub(h.clock.start)
-	mic := wire.MicOpen
-	if payload.Silence {
-		mic = payload.Mic
-	}
 	if h.hereLocked(t) {
-		if t.mic.tell(mic, number, f.ctr, f.at) {
-			if m, known := h.roster.member(t.id); known {
-				n.events = append(n.events, MicrophoneChanged{m.Member, mic.String()})
-			} else {
-				t.mic.mic = wire.MicUnknown // it is told with a later frame
-			}
-		}
+		h.toldLocked(t, f, payload, n)
 		h.soundLocked(h.streamLocked(t, number, n), packet, at, n)
 	} else if st := h.streams[streamID{t.id, number}]; st != nil && st.player.Load() != nil {
 		h.soundLocked(st, packet, at, n) // it is the end of what was said

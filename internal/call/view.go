@@ -14,11 +14,12 @@ const (
 )
 
 // view says what this member sees to whoever hears it, so that a relay cannot show somebody to one of them
-// only: a digest of the members, in a stream of its own. A new key says the same to who gets it. It belongs
-// to keeper.run.
+// only: a digest of the members, in a stream of its own. A new key says the same to who gets it. Who talks
+// without a silence also says there that the hand is up. It belongs to keeper.run.
 type view struct {
 	outlet // its sealer is set once, with keeper.talking held
 
+	hand   wire.Hand // as it was said last
 	known  bool
 	digest [32]byte
 	since  time.Time // of the digest
@@ -54,6 +55,11 @@ func (k *keeper) sayView(now time.Time) (next time.Time) {
 	if !armed || !v.known {
 		return time.Time{}
 	}
+	if hand := wire.Hand(k.hand.Load()); hand != v.hand {
+		if v.hand = hand; hand != wire.HandUnknown {
+			v.said = 0
+		}
+	}
 	if due := v.due(); now.Before(due) {
 		return due
 	}
@@ -62,7 +68,7 @@ func (k *keeper) sayView(now time.Time) (next time.Time) {
 	}
 	v.last = now
 	v.said++
-	if k.sender.send(&v.outlet, wire.AppendView(nil, v.digest)) != nil {
+	if k.sender.send(&v.outlet, wire.AppendView(nil, wire.View{Members: v.digest, Hand: v.hand})) != nil {
 		return now.Add(viewAgain) // the microphone was closed just now, or the room is over
 	}
 	return v.due()

@@ -137,7 +137,7 @@ var layouts = map[string]format{
 	"key delivered": structure[KeyDelivered](),
 	"view": {
 		func(b []byte) (any, error) { return ParseView(b) },
-		func(dst []byte, v any) []byte { return AppendView(dst, v.([32]byte)) },
+		func(dst []byte, v any) []byte { return AppendView(dst, v.(View)) },
 	},
 	"federation room":    structure[FederationRoom](),
 	"federation leave":   structure[FederationLeave](),
@@ -149,10 +149,16 @@ var layouts = map[string]format{
 	"payload": {
 		func(b []byte) (any, error) { return ParsePayload(b) },
 		func(dst []byte, v any) []byte {
-			if p := v.(Payload); !p.Silence {
+			switch p := v.(Payload); {
+			case !p.Silence:
 				return AppendPayload(dst, p.Timestamp, p.Codec)
+			case p.Hand == HandUnknown:
+				return AppendSilence(dst, p.Timestamp, 2, MicUnknown, false)
+			case p.Mic == MicUnknown && p.Hand == HandDown: // a microphone of a later version
+				return AppendSilence(dst, p.Timestamp, 3, micMask, false)
+			default:
+				return AppendSilence(dst, p.Timestamp, 3, p.Mic, p.Hand == HandUp)
 			}
-			return AppendSilence(dst, v.(Payload).Timestamp, 2, MicUnknown)
 		},
 	},
 }
@@ -221,7 +227,7 @@ var goldens = []golden{
 	{"keys wanted", "a1a2a3a4a5a6", []MemberID{memberA}},
 	{"keys wanted", "a1a2a3a4a5a6 b1b2b3b4b5b6", []MemberID{memberA, memberB}},
 	{"key delivered", "01020304", KeyDelivered{0x01020304}},
-	{"view", "01" + strings.Repeat("ab", 32), [32]byte(bytes.Repeat([]byte{0xab}, 32))},
+	{"view", "01" + strings.Repeat("ab", 32), View{Members: [32]byte(bytes.Repeat([]byte{0xab}, 32))}},
 	{"payload", "1234 08aabb", Payload{Timestamp: 0x1234, Codec: []byte{8, 0xaa, 0xbb}}},
 	{"payload", "ffff ff00", Payload{Timestamp: 0xffff, Silence: true}},
 }
@@ -361,17 +367,56 @@ func TestLargest(t *testing.T) {
 	}
 }
 
-func TestSilencePadding(t *testing.T) {
-	if got, want := AppendSilence(nil, 0x102, 5, MicUnknown), unhex(t, "0102 ff00 000000"); !bytes.Equal(got, want) {
-		t.Errorf("%x, want %x", got, want)
+// TestSilence: it has the size of speech, and says how the microphone is and whether the hand is up, if there
+// is space for that. What a later version says is not misread.
+func TestSilence(t *testing.T) {
+	for _, tc := range []struct {
+		size int
+		mic  Mic
+		hand bool
+		hex  string
+	}{
+		{5, MicUnknown, false, "0102 ff00 000000"},
+		{5, MicMuted, false, "0102 ff00 020000"},
+		{5, MicMuted, true, "0102 ff00 820000"},
+		{3, MicUnknown, true, "0102 ff00 80"},
+		{0, MicMuted, true, "0102 ff00"},
+	} {
+		if got := AppendSilence(nil, 0x102, tc.size, tc.mic, tc.hand); !bytes.Equal(got, unhex(t, tc.hex)) {
+			t.Errorf("%+v: %x", tc, got)
+		}
 	}
-	p, err := ParsePayload(AppendSilence(nil, 7, 40, MicMuted))
-	if err != nil || !p.Silence || p.Mic != MicMuted || p.Timestamp != 7 ||
-		p.Codec != nil {
-		t.Errorf("%+v, %v", p, err)
+	for told, want := range map[byte]Payload{
+		0x00: {},
+		0x01: {Mic: MicOpen, Hand: HandDown},
+		0x82: {Mic: MicMuted, Hand: HandUp},
+		0x80: {Hand: HandUp},
+		0xf4: {Mic: MicNone, Hand: HandUp}, // and what only later versions know
+		0x73: {Mic: MicReleased, Hand: HandDown},
+		0x05: {Hand: HandDown},
+		0x8f: {Hand: HandUp},
+	} {
+		want.Timestamp, want.Silence = 7, true
+		p := AppendSilence(nil, 7, 40, MicUnknown, false)
+		p[4] = told
+		if got, err := ParsePayload(p); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%#x: %+v, %v; want %+v", told, got, err, want)
+		}
 	}
-	if got := AppendSilence(nil, 0, 0, MicMuted); len(got) != 4 {
-		t.Errorf("the shortest silence has %d bytes", len(got))
+}
+
+// TestViewOfHand: a view may say of a hand, in a byte that others do not have.
+func TestViewOfHand(t *testing.T) {
+	digest := [32]byte(bytes.Repeat([]byte{0xab}, 32))
+	for more, want := range map[string]Hand{"": HandUnknown, "01": HandDown, "02": HandUp, "03": HandUnknown,
+		"0207": HandUp} {
+		b := unhex(t, "01"+strings.Repeat("ab", 32)+more)
+		if v, err := ParseView(b); err != nil || v != (View{digest, want}) {
+			t.Errorf("%s: %+v, %v", more, v, err)
+		}
+	}
+	if b := AppendView(nil, View{digest, HandUp}); len(b) != 34 || b[33] != 2 {
+		t.Errorf("%x", b)
 	}
 }
 

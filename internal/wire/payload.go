@@ -18,6 +18,7 @@ type Payload struct {
 	Timestamp uint16 // PayloadUnits, wraps
 	Silence   bool   // from Timestamp on the talker is silent; there is no codec packet
 	Mic       Mic    // of a silence: how the microphone is
+	Hand      Hand   // of a silence: whether the talker raises a hand
 	Codec     []byte // an Opus packet, RFC 6716 section 3, at least its TOC byte; aliases the input
 }
 
@@ -40,6 +41,22 @@ func (m Mic) String() string {
 	return [...]string{"unknown", "open", "muted", "released", "none"}[m]
 }
 
+// Hand is whether a member raises a hand, as silence payloads say, and frames of the view stream.
+type Hand uint8
+
+// What can be said of a hand.
+const (
+	HandUnknown Hand = 0 // it is not said
+	HandDown    Hand = 1
+	HandUp      Hand = 2
+)
+
+// The byte of a silence payload that tells of the member: what it says of a microphone, and of a hand.
+const (
+	micMask = 0x0f
+	handBit = 0x80
+)
+
 var (
 	errPayloadShort   = &FormatError{"payload", ErrTruncated, ""}
 	errPayloadUnknown = &FormatError{"payload", ErrUnknown, ""}
@@ -54,20 +71,35 @@ func AppendPayload(dst []byte, timestamp uint16, codec []byte) []byte {
 }
 
 // AppendSilence appends a silence payload. Size is the length in bytes of the stream's Opus packets,
-// to which it is padded so that its length tells nothing. One of less than 3 does not say how the
-// microphone is.
+// to which it is padded so that its length tells nothing. One of less than 3 says neither how the
+// microphone is nor whether the hand is up.
 //
-//	timestamp (2) || 0xff 0x00 || microphone (1) || zeros
-func AppendSilence(dst []byte, timestamp uint16, size int, mic Mic) []byte {
+//	timestamp (2) || 0xff 0x00 || hand (1 bit) 0 (3) microphone (4) || zeros
+func AppendSilence(dst []byte, timestamp uint16, size int, mic Mic, hand bool) []byte {
 	dst = append(binary.BigEndian.AppendUint16(dst, timestamp), payloadEscape, payloadSilence)
-	for i := range size - 2 {
-		if i == 0 {
-			dst = append(dst, byte(mic))
-		} else {
-			dst = append(dst, 0)
-		}
+	told := byte(mic)
+	if hand {
+		told |= handBit
+	}
+	for range size - 2 {
+		dst, told = append(dst, told), 0
 	}
 	return dst
+}
+
+// parseTold reads the byte that tells of the member: 0 says nothing, nor does a microphone that only later
+// versions know, and the bits in between are theirs.
+func parseTold(told byte) (mic Mic, hand Hand) {
+	if m := Mic(told & micMask); m <= MicNone {
+		mic = m
+	}
+	switch {
+	case told&handBit != 0:
+		hand = HandUp
+	case told != 0:
+		hand = HandDown
+	}
+	return mic, hand
 }
 
 // ParsePayload reads a decrypted payload. An unknown kind is [ErrUnknown]: ignore it. Padding is
@@ -86,8 +118,8 @@ func ParsePayload(p []byte) (Payload, error) {
 		return Payload{}, errPayloadUnknown
 	default:
 		p := Payload{Timestamp: t, Silence: true}
-		if len(codec) > 2 && Mic(codec[2]) <= MicNone { // else it is of a later version
-			p.Mic = Mic(codec[2])
+		if len(codec) > 2 {
+			p.Mic, p.Hand = parseTold(codec[2])
 		}
 		return p, nil
 	}

@@ -213,7 +213,7 @@ func TestRoundTripLayouts(t *testing.T) {
 		},
 		"keys wanted":   func() any { return []MemberID{r.member(), r.member()} },
 		"key delivered": func() any { return KeyDelivered{r.Uint32()} },
-		"view":          func() any { return [32]byte(r.bytes(32, 32)) },
+		"view":          func() any { return View{[32]byte(r.bytes(32, 32)), Hand(r.IntN(3))} },
 
 		"federation room": func() any { return *r.federationRoom() },
 		"federation leave": func() any {

@@ -11,23 +11,36 @@ var (
 	errViewUnknown = &FormatError{"view", ErrUnknown, ""}
 )
 
-// AppendView appends the plaintext of a frame of the view stream.
-//
-//	1 || member digest (32)
-func AppendView(dst []byte, members [32]byte) []byte {
-	return append(append(dst, viewMembers), members[:]...)
+// View is what a frame of the view stream says.
+type View struct {
+	Members [32]byte // the member digest
+	Hand    Hand     // for who talks without a silence to say it in
 }
 
-// ParseView reads it. An unknown kind is [ErrUnknown]: ignore it. What follows the digest is of later
-// versions.
-func ParseView(p []byte) (members [32]byte, err error) {
+// AppendView appends the plaintext of a frame of the view stream.
+//
+//	1 || member digest (32), and, if something is said of it: || hand (1): 1 down, 2 up
+func AppendView(dst []byte, v View) []byte {
+	dst = append(append(dst, viewMembers), v.Members[:]...)
+	if v.Hand == HandUnknown {
+		return dst
+	}
+	return append(dst, byte(v.Hand))
+}
+
+// ParseView reads it. An unknown kind is [ErrUnknown]: ignore it. What follows is of later versions.
+func ParseView(p []byte) (v View, err error) {
 	switch {
 	case len(p) == 0:
-		return members, errViewShort
+		return v, errViewShort
 	case p[0] != viewMembers:
-		return members, errViewUnknown
-	case len(p) < 1+len(members):
-		return members, errViewShort
+		return v, errViewUnknown
+	case len(p) < 1+len(v.Members):
+		return v, errViewShort
 	}
-	return [32]byte(p[1:]), nil
+	rest := p[1+copy(v.Members[:], p[1:]):]
+	if len(rest) > 0 && Hand(rest[0]) <= HandUp {
+		v.Hand = Hand(rest[0])
+	}
+	return v, nil
 }

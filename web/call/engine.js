@@ -21,13 +21,14 @@
 
 /**
  * Somebody in the room, oneself included. `relay` is a label, set for who is on another relay; `microphone`
- * as far as they have said; `compared`: when the user compared their key, in ms since 1970; `volume`: how loud they are
- * played here, absent as 1 is.
+ * as far as they have said; `hand`: when it went up, ms of the Worker's clock, absent while it is down;
+ * `compared`: when the user compared their key, in ms since 1970; `volume`: how loud they are played here,
+ * absent as 1 is.
  *
  * @typedef {{id: string, name: string, fingerprint: string, outside: boolean, known: 'new' | 'same' |
  * 'changed',
  *   self: boolean, relay?: string, compared?: number, volume?: number,
- *   microphone?: import('../wire/payload.js').MicState}} Member
+ *   microphone?: import('../wire/payload.js').MicState, hand?: number}} Member
  */
 
 /**
@@ -136,6 +137,11 @@ export class Engine {
   /** Whether somebody looks at the page. @param {boolean} on */
   watched(on) {
     this.#post({ type: 'watched', on });
+  }
+
+  /** Raises our hand, or lowers it. @param {boolean} on */
+  hand(on) {
+    this.#post({ type: 'hand', on });
   }
 
   /** @param {Mode} mode */

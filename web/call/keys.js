@@ -44,6 +44,7 @@ const RETRY_AFTER = 1000; // ms after work that failed
  * @property {import('../e2ee/keys.js').JoinKey} joinKey which the keys erases in the end
  * @property {import('../link/clock.js').Clock} clock
  * @property {(kind: number, body: Bytes, done?: (acked: boolean) => void) => boolean} sendUrgent
+ * @property {() => boolean | null} hand what there is to say of it, null: nothing
  * @property {(kid: bigint, ctr: number, ciphertext: Bytes) => void} sendView
  * @property {() => number} mediaAt when media was sent last, ms; -Infinity: never
  * @property {() => boolean} publishing whether a microphone is armed

@@ -4,15 +4,16 @@
  *     block (10 ms) --> frame --talking, and a voice if gated--> Encoder --> payload --> Sealer --> send
  *                          '-- else --> PreRoll: sent first when that changes
  *
- * Silence is told by markers of the size of a packet, and then nothing is sent (docs/protocol.md, section
- * 7.5). The codec answers later, and so does the Sealer: what was asked for first is sent first, and what
- * they do not answer is not waited for.
+ * Silence is told by markers of the size of a packet, and then nothing is sent but that a hand is up
+ * (docs/protocol.md, section 7.5). The codec answers later, and so does the Sealer: what was asked for first
+ * is sent first, and what they do not answer is not waited for.
  */
 
 import { PreRoll } from '../audio/preroll.js';
 import { Vad } from '../audio/vad.js';
 import { sleep } from '../link/clock.js';
 import { appendPayload, appendSilence } from '../wire/payload.js';
+import { Hand } from './hand.js';
 import { isOver } from './view.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
@@ -50,7 +51,8 @@ const FLUSH_TIME = 200; // ms that the codec gets for the last frames
 
 /**
  * A payload on its way through the codec: a marker, or a frame whose packet is null until it comes.
- * @typedef {{timestamp: number, tag: number, packet: Bytes | null, silence: boolean, mic: MicState}} Item
+ * @typedef {{timestamp: number, tag: number, packet: Bytes | null, silence: boolean, mic: MicState,
+ *   hand: boolean}} Item
  */
 
 export class Publication {
@@ -69,6 +71,7 @@ export class Publication {
   #gated;
   #talking = false;
   /** @type {MicState} what is told of the microphone while it is silent */ #mic = '';
+  #hand = new Hand();
   #sending = false; // a talkspurt is under way
   #silent = 0; // frames since the last one that was sent
   #size; // bytes of an Opus packet
@@ -110,6 +113,16 @@ export class Publication {
     this.#mic = mic;
   }
 
+  /** @param {boolean} up whether the hand is, which is told however the microphone is */
+  setHand(up) {
+    this.#hand.set(up, this.#samples);
+  }
+
+  /** What there is to say of the hand, null: nothing. */
+  get hand() {
+    return this.#hand.says(this.#samples);
+  }
+
   /** Whether silence is kept back while the microphone is open. @param {boolean} on */
   setGated(on) {
     this.#gated = on;
@@ -140,7 +153,7 @@ export class Publication {
       return;
     }
     if (this.#sending) this.#pause(start);
-    else if (this.#begun) this.#stillSilent(start);
+    else if (this.#begun || this.#hand.due(start)) this.#stillSilent(start);
     this.#preroll.write(frame);
   }
 
@@ -170,18 +183,22 @@ export class Publication {
   #stillSilent(start) {
     this.#silent++;
     const again = this.#talking && this.#silent % (MARKERS_EVERY / this.#frameMs) === 0;
-    if (this.#silent <= MARKERS || again) this.#mark(start);
+    const first = this.#begun && this.#silent <= MARKERS;
+    if (first || again || this.#hand.due(start)) this.#mark(start);
   }
 
   /** @param {number} start sample from which on there is silence */
   #mark(start) {
-    this.#push({ timestamp: timestampOf(start), tag: -1, packet: null, silence: true, mic: this.#mic });
+    this.#begun = true;
+    this.#hand.told(start);
+    const said = { mic: this.#mic, hand: this.#hand.up };
+    this.#push({ timestamp: timestampOf(start), tag: -1, packet: null, silence: true, ...said });
   }
 
   /** @param {Float32Array} frame is copied @param {number} start sample */
   #encode(frame, start) {
     const tag = this.#encoded++ * frame.length; // rises, though pre-rolls go back in time
-    this.#push({ timestamp: timestampOf(start), tag, packet: null, silence: false, mic: '' });
+    this.#push({ timestamp: timestampOf(start), tag, packet: null, silence: false, mic: '', hand: false });
     this.#encoder.encode(frame, tag);
   }
 
@@ -223,8 +240,8 @@ export class Publication {
   #drain() {
     for (let [item] = this.#queue; item && (item.silence || item.packet); [item] = this.#queue) {
       this.#queue.shift();
-      const { timestamp, packet } = item;
-      this.#seal(packet ? appendPayload(timestamp, packet) : appendSilence(timestamp, this.#size, item.mic));
+      const { timestamp, packet, mic, hand } = item;
+      this.#seal(packet ? appendPayload(timestamp, packet) : appendSilence(timestamp, this.#size, mic, hand));
     }
   }
 
@@ -264,6 +281,7 @@ export class Publication {
   /** @param {boolean} gone */
   async #finish(gone) {
     if (gone) this.#mic = 'none';
+    this.#hand.set(false, this.#samples);
     if (this.#sending || (gone && this.#begun)) {
       if (this.#sending) this.#pause(this.#samples);
       for (let i = 0; i < MARKERS; i++) this.#mark(this.#samples + this.#frame.length);

@@ -152,6 +152,28 @@ test('markers come every 400 ms only while the microphone is open', async () => 
   assert.equal(mic.take(), '---', 'that it is muted is told, and then nothing');
 });
 
+test('a hand is told by who has said nothing, every 2 s; speech does not give way', async () => {
+  const mic = new Mic();
+  mic.publication.setHand(true);
+  await mic.capture(5100);
+  assert.ok(mic.sent.every(({ hand, size }) => hand === true && size === 62));
+  assert.equal(mic.take(), '-----');
+  mic.talk(true);
+  await mic.capture(3000);
+  mic.voice = false;
+  await mic.capture(100);
+  assert.ok(!mic.take().includes('-'));
+  mic.publication.setHand(false);
+  assert.equal(mic.publication.hand, false, 'it is said beside what is said');
+  mic.talk(false);
+  await mic.capture(30_000);
+  assert.equal(mic.take().length, 1 + 3 + 14);
+  await mic.capture(32_000);
+  mic.take();
+  await mic.capture(10_000);
+  assert.deepEqual([mic.take(), mic.publication.hand], ['', null], 'in the end nothing is');
+});
+
 test('ending: what the codec holds is sent, and that it is the end', async () => {
   const mic = new Mic();
   mic.talk(true);

@@ -2,7 +2,7 @@
  * One stay in one room: what the Worker is for. It puts together the link to the relay, the keys, the streams
  * that are heard and the one that is said; each of these knows nothing of the others.
  *
- *     capture --> Publication --> Keys's Sealer --> link.Client --> relay
+ *     capture --> OwnVoice --> Keys's Sealer --> link.Client --> relay
  *     relay --> link.Client --media--> Streams --> Mix, when the loudspeaker asks
  *                    '-- urgent --> Receiver --> Roster, Keys
  *
@@ -22,20 +22,17 @@ import { MemberFetcher, crowdWait } from './roster-fetch.js';
 import { Receiver } from './receive.js';
 import { Mix } from './play.js';
 import { NameCheck } from './names.js';
-import { Publication } from './publish.js';
 import { Roster } from './roster.js';
 import { Streams } from './streams.js';
 import { Events } from './events.js';
 import { OwnStay } from './own-stay.js';
+import { OwnVoice } from './own-voice.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 /** @typedef {import('./engine.js').Mode} Mode */
 /** @typedef {import('../link/handler.js').MediaFrame} MediaFrame */
-/** @typedef {{publication: Publication, sealer: import('../e2ee/sealer.js').Sealer}} Published */
 
 const PROGRAM = 'wzp web';
-const SUITE = 2; // AES_128_CTR_HMAC_SHA256_64
-const MAX_PUBLISHED = 255; // stream numbers; the last one is that of views
 const RESTART_GRACE = 5000; // ms that others have to come back to a relay that was restarted
 const END_TIME = 500; // ms that the end of what is said may hold up leaving
 
@@ -83,15 +80,8 @@ export class Room {
    * @type {{cause: string, told: boolean} | null}
    */
   #lost = null;
-  #opened = false; // something may be said
   /** @type {Promise<void> | null} */ #leaving = null;
-  /** @type {Published | null} */ #published = null;
-  #streamsUsed = 0;
-  #sent = 0; // packets of media
-  #sentAt = -Infinity; // when the last of them was, ms
-  /** @type {Promise<void>} publications begin and end one after the other */ #publishing = Promise.resolve();
-  /** @type {{mode: Mode, pressed: boolean, muted: boolean}} */
-  #how = { mode: 'open', pressed: false, muted: false };
+  #voice;
 
   /** @param {RoomConfig} config */
   constructor(config) {
@@ -109,7 +99,7 @@ export class Room {
       known: (owner) => this.#roster?.member(owner)?.outside === false,
       seen: (owner, digest) => this.#keys?.seen(owner, digest),
       crowded: (owner) => this.#events.warn('crowd', owner),
-      microphone: () => this.#events.members(),
+      told: () => this.#events.members(),
       unseen: (owner) => this.#keys?.unseen(owner),
       wake: () => this.#keys?.wake(),
       decoder: config.decoder,
@@ -122,7 +112,7 @@ export class Room {
       quality: () => this.#link.quality(),
       away: () => this.#link.away(),
       stats: () => this.#codec.stats({
-        sent: this.#sent, keysDropped: this.#keys?.dropped ?? 0, ...this.#streams.stats(),
+        sent: this.#voice.sent, keysDropped: this.#keys?.dropped ?? 0, ...this.#streams.stats(),
       }),
     });
     this.#names = new NameCheck({
@@ -133,6 +123,15 @@ export class Room {
     });
     this.#stay = new OwnStay({
       ...config, tell: (message) => this.#events.say(message), leaveUrl: () => this.#link.leaveUrl,
+    });
+    this.#voice = new OwnVoice({
+      ...config, failed,
+      clock: this.#clock,
+      keys: () => this.#keys,
+      send: (kid, ctr, ciphertext) => this.#link.sendMedia(kid, ctr, ciphertext),
+      transmitting: (on) => this.#events.say({ type: 'transmitting', on }),
+      encoding: (on) => this.#codec.encoding(on),
+      told: () => this.#keys?.wake(),
     });
     this.#link = this.#makeLink();
   }
@@ -225,8 +224,9 @@ export class Room {
       clock: this.#clock,
       sendUrgent: (kind, body, done) => this.#link.sendUrgent(kind, body, done),
       sendView: (kid, ctr, ciphertext) => this.#link.sendMedia(kid, ctr, ciphertext),
-      mediaAt: () => this.#sentAt,
-      publishing: () => this.#published !== null,
+      mediaAt: () => this.#voice.sentAt,
+      publishing: () => this.#voice.publishing,
+      hand: () => this.#voice.hand,
       playHeld: (id) => this.#streams.playHeld(id),
       waiting: (now) => this.#streams.waiting(now),
       fetch: () => this.#fetcher?.fetch(crowdWait(roster.size)),
@@ -277,10 +277,7 @@ export class Room {
     this.#joined = true;
     this.#stay.joined();
     this.#keys?.start(alone);
-    this.#keys?.opened.then(() => {
-      this.#opened = true;
-      this.#talk();
-    });
+    this.#keys?.opened.then(() => this.#voice.open());
   }
 
   /**
@@ -329,53 +326,18 @@ export class Room {
    * @param {{mode: Mode, muted: boolean}} how @returns {Promise<void>}
    */
   publish({ mode, muted }) {
-    this.#how = { mode, muted, pressed: false };
-    return this.#inTurn(async () => this.#publish());
-  }
-
-  #publish() {
-    this.#talk();
-    if (this.#published || !this.#keys || this.#leaving || this.#ended.signal.aborted) return;
-    if (this.#streamsUsed === MAX_PUBLISHED) throw new Error('too many microphones in one stay: join again');
-    const sealer = this.#keys.arm(SUITE, this.#streamsUsed++);
-    const { encoder, vad } = this.#config;
-    const publication = new Publication({ gated: this.#how.mode === 'open' }, {
-      encoder, sealer, vad: vad?.(),
-      clock: this.#clock,
-      send: (kid, ctr, ciphertext) => {
-        this.#sent++;
-        this.#sentAt = this.#clock.now();
-        this.#link.sendMedia(kid, ctr, ciphertext);
-      },
-      transmitting: (on) => this.#events.say({ type: 'transmitting', on }),
-      encoding: (on) => this.#codec.encoding(on),
-      failed: (error) => this.#events.failed(error),
-    });
-    this.#published = { publication, sealer };
-    this.#talk();
+    return this.#voice.publish({ mode, muted });
   }
 
   /** Ends what publish began, when the microphone is gone. @returns {Promise<void>} */
   unpublish() {
-    return this.#inTurn(async () => {
-      if (!this.#published) return;
-      const { publication, sealer } = this.#published;
-      this.#published = null;
-      await publication.close({ gone: !this.#leaving });
-      this.#keys?.disarm(sealer);
-    });
-  }
-
-  /** @param {() => Promise<void>} task @returns {Promise<void>} */
-  #inTurn(task) {
-    this.#publishing = this.#publishing.then(task).catch((error) => this.#events.failed(error));
-    return this.#publishing;
+    return this.#voice.unpublish();
   }
 
   /** Takes 10 ms of the microphone. @param {Float32Array} block is copied */
   captured(block) {
     this.#meter.writeAt(block, this.#clock.now());
-    this.#published?.publication.write(block);
+    this.#voice.captured(block);
   }
 
   /** Fills pcm with what is to be heard next. @param {Float32Array} pcm 480 samples */
@@ -390,31 +352,23 @@ export class Room {
 
   /** @param {boolean} on push-to-talk is held */
   setPressed(on) {
-    this.#how.pressed = on;
-    this.#talk();
+    this.#voice.set({ pressed: on });
   }
 
   /** @param {boolean} on */
   setMuted(on) {
-    this.#how.muted = on;
-    this.#talk();
+    this.#voice.set({ muted: on });
   }
 
   /** @param {Mode} mode */
   setMode(mode) {
-    this.#how.mode = mode;
-    this.#how.pressed = false;
-    this.#talk();
+    this.#voice.set({ mode, pressed: false });
   }
 
-  #talk() {
-    if (!this.#published) return;
-    const { publication } = this.#published;
-    const { mode, pressed, muted } = this.#how;
-    publication.setGated(mode === 'open'); // who holds the button means it
-    // What is said before has no listeners.
-    const on = this.#opened && (mode === 'open' ? !muted : pressed);
-    publication.setTalking(on, on ? 'open' : mode === 'open' ? 'muted' : 'released');
+  /** Raises our hand, or lowers it. @param {boolean} on */
+  setHand(on) {
+    this.#voice.setHand(on);
+    this.#events.members();
   }
 
   /** @param {string} member id @param {number} gain 1 as sent, 0 not at all */
@@ -442,8 +396,12 @@ export class Room {
   #members() {
     const { name, identity } = this.#config;
     const others = this.#roster?.members() ?? [];
+    const hand = (/** @type {number | null} */ at) => (at === null ? {} : { hand: at });
     return [
-      { id: this.#self, name, fingerprint: identity.fingerprint, outside: false, known: 'same', self: true },
+      {
+        id: this.#self, name, fingerprint: identity.fingerprint, outside: false, known: 'same', self: true,
+        ...hand(this.#voice.raisedAt),
+      },
       ...others.map((m) => ({
         id: m.id,
         name: m.name,
@@ -453,6 +411,7 @@ export class Room {
         self: false,
         relay: this.#roster?.relayOf(m),
         microphone: this.#streams.microphone(m.id),
+        ...hand(this.#streams.hand(m.id)),
       })),
     ];
   }
@@ -479,7 +438,7 @@ export class Room {
   async #leave() {
     const { signal } = this.#ended;
     const sent = new AbortController();
-    const done = this.unpublish().then(() => sent.abort());
+    const done = this.#voice.end().then(() => sent.abort());
     await Promise.race([done, sleep(this.#clock, END_TIME, AbortSignal.any([signal, sent.signal]))]);
     await this.#stay.left(await this.#link.leave());
     this.#end(null);
@@ -489,8 +448,7 @@ export class Room {
   #end(error) {
     if (this.#ended.signal.aborted) return;
     this.#ended.abort();
-    this.#published?.publication.stop();
-    this.#published = null;
+    this.#voice.stop();
     this.#streams.close();
     this.#keys?.close();
     this.#events.end(error ? endOf(error) : null);

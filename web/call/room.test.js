@@ -332,6 +332,58 @@ inLab('nothing is sent while muted, and before the button is pressed', async (la
   assert.equal(microphone(), 'none');
 });
 
+inLab('a hand goes up without a microphone too, is seen by who comes later, is gone with its owner', async (lab) => {
+  const [anna, bert] = [await lab.join('anna'), await lab.join('bert')];
+  const hands = (p) => p.last('members').list.filter((m) => m.hand !== undefined)
+    .sort((a, b) => a.hand - b.hand).map((m) => m.name);
+  bert.room.setHand(true); // he has no microphone
+  await lab.run(500);
+  assert.deepEqual([hands(anna), hands(bert)], [['bert'], ['bert']]);
+  await anna.publish({ muted: true });
+  anna.room.setHand(true);
+  await lab.run(500);
+  assert.deepEqual([hands(anna), hands(bert)], [['bert', 'anna'], ['bert', 'anna']]);
+  const carl = await lab.join('carl');
+  await lab.run(2500);
+  assert.deepEqual(hands(carl).sort(), ['anna', 'bert']);
+  assert.equal(carl.last('members').list.find((m) => m.name === 'bert').microphone, 'none');
+  anna.room.setMuted(false);
+  await lab.run(1000);
+  const gone = anna.unpublish();
+  await lab.run(1000);
+  await gone;
+  assert.deepEqual([hands(bert), carl.of(anna).length > 40], [['bert', 'anna'], true]);
+  anna.room.setHand(false);
+  await lab.run(500);
+  assert.deepEqual([hands(anna), hands(carl)], [['bert'], ['bert']]);
+  await lab.run(61_000);
+  const sent = anna.client.sent.length;
+  await lab.run(10_000);
+  assert.equal(anna.client.sent.length, sent, 'a hand that is down costs nothing');
+  await anna.publish();
+  await lab.run(500);
+  assert.equal(anna.last('transmitting').on, true);
+  bert.room.leave();
+  await lab.run(1000);
+  assert.deepEqual(hands(carl), []);
+});
+
+inLab('a hand of who talks without a pause is told as well', async (lab) => {
+  const [anna, bert] = [await lab.join('anna'), await lab.join('bert')];
+  const up = (p) => p.last('members').list.some((m) => m.name === 'anna' && m.hand !== undefined);
+  await anna.publish();
+  await lab.run(5000);
+  anna.room.setHand(true);
+  await lab.run(1000);
+  const carl = await lab.join('carl');
+  await lab.run(4000);
+  assert.deepEqual([up(bert), up(carl)], [true, true]);
+  anna.room.setHand(false);
+  await lab.run(1000);
+  assert.deepEqual([up(bert), up(carl)], [false, false]);
+  assert.equal(contiguous(bert.of(anna), 'anna at bert'), 0);
+});
+
 inLab('another microphone goes on, on a stream of its own', async (lab) => {
   const anna = await lab.join('anna');
   const bert = await lab.join('bert');

@@ -30,9 +30,7 @@ const FORGET_AFTER = 30_000; // ms after which a talker who left is forgotten: l
  * @typedef {import('./talker.js').TalkerHooks & {
  *   decoder: import('./stream.js').MakeDecoder,
  *   crowded: (owner: string) => void,
- *   microphone: (owner: string) => void,
- * }} StreamsHooks crowded: somebody is not heard, for too many sound; told once;
- *   microphone: what is known of one has changed
+ * }} StreamsHooks crowded: somebody is not heard, for too many sound; told once
  */
 /** @typedef {{owner: string, next: number}} Bound what a key id stands for */
 
@@ -106,8 +104,7 @@ export class Streams {
    */
   #sound(talker, number, frame, payload) {
     if (this.#closed) return;
-    const mic = payload.silence ? payload.mic : 'open';
-    if (talker.tellsMicrophone(mic, number, frame.ctr)) this.#hooks.microphone(talker.id);
+    if (talker.told(payload, number, frame)) this.#hooks.told(talker.id);
     let stream = this.stream(talker.id, number);
     if (talker.leftAt === null) stream = this.#current(talker, number);
     if (!stream || (talker.leftAt !== null && !stream.playing)) return; // else it is the end of what was said
@@ -125,6 +122,11 @@ export class Streams {
    */
   microphone(owner) {
     return this.#talkers.get(owner)?.microphone ?? '';
+  }
+
+  /** When somebody's hand went up, ms; null: it is down. @param {string} owner */
+  hand(owner) {
+    return this.#talkers.get(owner)?.hand ?? null;
   }
 
   /** A stream that is remembered. @param {string} owner @param {number} number */
@@ -218,6 +220,7 @@ export class Streams {
       return;
     }
     talker.leftAt ??= now;
+    talker.hand = null;
     talker.held.drop();
     for (const stream of [...talker.current]) this.#retire(talker, stream);
   }
@@ -244,6 +247,7 @@ export class Streams {
     this.#rest(now);
     for (const talker of [...this.#talkers.values()]) {
       if (talker.leftAt !== null && now - talker.leftAt > FORGET_AFTER) this.#dropTalker(talker);
+      if (talker.lowerHand(now)) this.#hooks.told(talker.id);
     }
     this.#know();
     for (const talker of [...this.#unknown]) {

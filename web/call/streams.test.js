@@ -41,7 +41,7 @@ class Ear {
       record: (kid, ctr) => this.take(kid, ctr),
       known: (owner) => this.members.has(owner),
       crowded: (owner) => this.crowded.push(owner),
-      microphone: () => {},
+      told: () => {},
       seen: (owner, digest) => this.seen.push([owner, digest[0]]),
       unseen: (owner) => this.unseen.push(owner),
       wake: () => this.woken++,
@@ -146,6 +146,37 @@ test('gain and level of a member', async () => {
     ear.output.mix(pcm);
   }
   assert.deepEqual([ear.output.levels(), Math.max(...pcm)], [{}, 0]);
+});
+
+test('a hand is down when that is said, its member left, or nothing came of it for 90 s', async () => {
+  const ear = new Ear();
+  const say = async (stream, ctr, plain) => {
+    await Promise.all([ear.frame(stream, ctr, plain), ear.clock.run(5)]);
+    return ear.streams.hand('a');
+  };
+  const digest = new Uint8Array(32);
+  const first = ear.clock.now();
+  const [a, view] = [['a', 0], ['a', VIEW_STREAM]];
+  assert.equal(await say(a, 10, appendSilence(0, 60, 'muted', true)), first);
+  assert.equal(await say(a, 9, appendSilence(0, 60, 'muted', false)), first, 'it was overtaken');
+  assert.equal(await say(a, 11, appendSilence(0, 60)), first, 'it says nothing');
+  assert.equal(await say(a, 12, appendPayload(8, Uint8Array.of(0x78, 1))), first, 'speech says nothing');
+  assert.equal(await say(a, 13, appendSilence(0, 60, 'open', false)), null);
+  assert.equal(await say(view, 1, appendView(digest, true)), null, 'a silence payload has just said more');
+  await ear.clock.run(1000);
+  const raised = ear.clock.now();
+  assert.equal(await say(view, 3, appendView(digest, true)), raised);
+  assert.equal(await say(view, 2, appendView(digest, false)), raised, 'it was overtaken');
+  assert.equal(await say(view, 4, appendView(digest)), raised);
+  await ear.clock.run(89_000);
+  ear.streams.prune(ear.clock.now());
+  assert.equal(ear.streams.hand('a'), raised);
+  await ear.clock.run(2000);
+  ear.streams.prune(ear.clock.now());
+  assert.equal(ear.streams.hand('a'), null);
+  assert.notEqual(await say(a, 14, appendSilence(0, 60, 'muted', true)), null);
+  ear.streams.left('a', ear.clock.now());
+  assert.equal(ear.streams.hand('a'), null);
 });
 
 test('frames wait for their key, and are heard when it comes', async () => {

@@ -22,6 +22,12 @@ import { HeldFrames } from './held.js';
  * After how many frames without a word of what their member sees a relay is suspected of keeping that back.
  */
 const MAX_UNSEEN = 12 * 150;
+/**
+ * ms without a frame of a member after which its hand is down: who raises one says so every few seconds, and
+ * a stay without a connection ends sooner.
+ */
+const HAND_LIFE = 90_000;
+const VIEW_AFTER = 500; // ms
 const MAX_OPENING = 256; // frames that are being decrypted: those that were held, and what comes meanwhile
 
 /**
@@ -31,6 +37,7 @@ const MAX_OPENING = 256; // frames that are being decrypted: those that were hel
  * @property {() => number} now ms
  * @property {(owner: string, digest: Bytes) => void} seen what its member sees
  * @property {(owner: string) => void} unseen that it does not say so
+ * @property {(owner: string) => void} told what is known of its microphone or hand has changed
  * @property {() => void} wake has Keys look at what is held
  * @property {(owner: string) => boolean} known whether the relay has told of a member
  * @property {import('./held.js').HeldBudget} budget
@@ -59,7 +66,11 @@ export class Talker {
   /** @type {Promise<void>} the last of them was handled; it does not reject */ #last = Promise.resolve();
   #unseen = 0;
   /** How its microphone is, as far as it has said so. @type {MicState} */ microphone = '';
+  /** When its hand went up, ms; null: it is down. @type {number | null} */ hand = null;
   #newest = { number: -1, ctr: -1 }; // the frame that said so
+  #viewCtr = -1; // likewise, of the view stream
+  #toldAt = -Infinity; // when a silence payload said something of the hand, ms
+  #heardAt = 0; // when a frame came that it sealed, ms
 
   /**
    * @param {string} id of the member @param {TalkerHooks} hooks
@@ -126,19 +137,39 @@ export class Talker {
     this.held.keyCame();
     const number = Number((frame.kid >> 8n) & 0xffn);
     try {
-      if (number === VIEW_STREAM) this.#view(plain);
+      if (number === VIEW_STREAM) this.#view(frame, plain);
       else this.#payload(number, frame, plain);
     } catch (error) {
       if (!(error instanceof FormatError)) throw error; // of a later version
     }
   }
 
-  /** @param {Bytes} plain */
-  #view(plain) {
-    const digest = parseView(plain);
+  /** @param {Frame} frame @param {Bytes} plain */
+  #view(frame, plain) {
+    const { members, hand } = parseView(plain);
     if (this.leftAt !== null) return;
     this.#unseen = 0;
-    this.#hooks.seen(this.id, digest);
+    this.#hooks.seen(this.id, members);
+    if (this.#handInView(hand, frame)) this.#hooks.told(this.id);
+  }
+
+  /**
+   * Notes what a frame of the view stream says of the hand, which comes on its own: what a silence payload
+   * has just said is newer, or the same.
+   * @param {boolean | null} hand @param {Frame} frame @returns {boolean} it was something else before
+   */
+  #handInView(hand, { ctr, at }) {
+    this.#heardAt = at;
+    if (hand === null || ctr < this.#viewCtr || at - this.#toldAt < VIEW_AFTER) return false;
+    this.#viewCtr = ctr;
+    return this.#handIs(hand, at);
+  }
+
+  /** @param {boolean} hand @param {number} at @returns {boolean} it was something else before */
+  #handIs(hand, at) {
+    if (hand === (this.hand !== null)) return false;
+    this.hand = hand ? at : null;
+    return true;
   }
 
   /** @param {number} number @param {Frame} frame @param {Bytes} plain */
@@ -148,18 +179,31 @@ export class Talker {
   }
 
   /**
-   * Notes how its microphone is, unless that was overtaken.
-   * @param {MicState} mic '': a frame does not say so
-   * @param {number} number of the stream @param {number} ctr
-   * @returns {boolean} it was something else before
+   * Notes how its microphone is and whether its hand is up, unless that was overtaken.
+   * @param {ReturnType<typeof parsePayload>} payload @param {number} number of the stream
+   * @param {Frame} frame @returns {boolean} something was else before
    */
-  tellsMicrophone(mic, number, ctr) {
+  told(payload, number, { ctr, at }) {
+    this.#heardAt = at;
+    const { mic, hand } = payload.silence ? payload : { mic: /** @type {MicState} */ ('open'), hand: null };
     const { number: stream, ctr: last } = this.#newest;
     const overtaken = number < stream || (number === stream && ctr < last);
-    if (mic === '' || this.leftAt !== null || overtaken) return false;
+    if ((mic === '' && hand === null) || this.leftAt !== null || overtaken) return false;
     this.#newest = { number, ctr };
-    if (mic === this.microphone) return false;
-    this.microphone = mic;
+    const micNew = mic !== '' && mic !== this.microphone;
+    if (micNew) this.microphone = mic;
+    if (hand === null) return micNew;
+    this.#toldAt = at;
+    return this.#handIs(hand, at) || micNew;
+  }
+
+  /**
+   * Lowers its hand if nothing has come of it for long: that it did so itself was lost.
+   * @param {number} now @returns {boolean} whether it was up
+   */
+  lowerHand(now) {
+    if (this.hand === null || now - this.#heardAt < HAND_LIFE) return false;
+    this.hand = null;
     return true;
   }
 

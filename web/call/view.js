@@ -2,6 +2,8 @@
  * Tells who hears this member what it sees, so that a relay cannot show somebody to one of them only: a
  * digest of the members, in a stream of its own, encrypted as media is (docs/protocol.md, section 7.2).
  *
+ * Who talks without a silence also says there that the hand is up.
+ *
  *     members changed --500 ms--> sent --500 ms--> --500 ms--> --3 s--> --3 s--> ...   each only after media
  */
 
@@ -20,6 +22,7 @@ const VIEW_EVERY = 3000; // and then as often as that while it talks
  * @typedef {object} ViewHooks
  * @property {() => number} mediaAt when media was sent last, ms; -Infinity: never
  * @property {() => boolean} publishing whether a microphone is armed
+ * @property {() => boolean | null} hand what there is to say of it, null: nothing
  * @property {(kid: bigint, ctr: number, ciphertext: Bytes) => void} sendView
  * @property {(error: unknown) => void} failed
  */
@@ -29,6 +32,7 @@ export class ViewSender {
   #at;
   /** @type {Sealer | null} null: nothing was ever said */ #sealer = null;
   /** @type {Bytes | null} */ #digest = null;
+  /** @type {boolean | null} */ #hand = null; // as it was said last
   #since = 0;
   #said = 0;
   #last = -Infinity;
@@ -63,20 +67,23 @@ export class ViewSender {
    */
   send(now) {
     if (!this.#sealer || !this.#digest || !this.#at.publishing()) return 0;
+    const hand = this.#at.hand();
+    if (hand !== null && hand !== this.#hand) this.#said = 0;
+    this.#hand = hand;
     if (now < this.#due()) return this.#due();
     // Silent: who does not talk has no secrets.
     if (now - this.#at.mediaAt() > VIEW_AGAIN) return now + VIEW_AGAIN;
     this.#last = now;
     this.#said++;
-    this.#seal(this.#sealer, this.#digest).catch((error) => {
+    this.#seal(this.#sealer, appendView(this.#digest, hand)).catch((error) => {
       if (!isOver(error)) this.#at.failed(error);
     });
     return this.#due();
   }
 
-  /** @param {Sealer} sealer @param {Bytes} digest */
-  async #seal(sealer, digest) {
-    const { kid, ctr, ciphertext } = await sealer.seal(appendView(digest));
+  /** @param {Sealer} sealer @param {Bytes} view */
+  async #seal(sealer, view) {
+    const { kid, ctr, ciphertext } = await sealer.seal(view);
     this.#at.sendView(kid, ctr, ciphertext);
   }
 }

@@ -156,6 +156,7 @@ const commands = {
     watched = on;
     room?.setWatched(on);
   },
+  hand: ({ on }) => room?.setHand(on),
   volume: ({ member, gain }) => room?.setVolume(member, gain),
   trust: ({ member }) => void room?.trust(member).catch(failed),
   compare: ({ member, on }) => void room?.compare(member, on).catch(failed),

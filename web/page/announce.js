@@ -8,7 +8,7 @@ import { say } from '../words/say.js';
 const pause = 4000; // ms between two announcements
 const named = 3; // more people who come or go at once are only counted
 
-/** @param {'announce.came' | 'announce.went'} key @param {Set<string>} names @returns {string} */
+/** @param {'announce.came' | 'announce.went' | 'announce.hand'} key @param {Set<string>} names @returns {string} */
 function people(key, names) {
   const n = names.size;
   return n > named ? say(`${key}Many`, { n }) : say(key, { n, names: [...names] });
@@ -28,6 +28,7 @@ export class Announcer {
   /** @type {Element | null} */ #home = null;
   /** @type {Set<string>} */ #came = new Set();
   /** @type {Set<string>} */ #went = new Set();
+  /** @type {Set<string>} */ #raised = new Set();
   /** @type {string[]} */ #talking = [];
   #said = ''; // the talkers who were said last
   #state = '';
@@ -45,6 +46,13 @@ export class Announcer {
     for (const name of came) this.#went.delete(name) || this.#came.add(name);
     for (const name of went) this.#came.delete(name) || this.#went.add(name);
     this.#soon();
+  }
+
+  /** @param {string[]} up @param {string[]} down names of others who raised a hand, and lowered it */
+  hands(up, down) {
+    for (const name of up) this.#raised.add(name);
+    for (const name of down) this.#raised.delete(name);
+    if (up.length > 0) this.#soon();
   }
 
   /** @param {string[]} names of who talks now */
@@ -77,12 +85,14 @@ export class Announcer {
     if (this.#state) sentences.push(this.#state);
     if (this.#came.size > 0) sentences.push(people('announce.came', this.#came));
     if (this.#went.size > 0) sentences.push(people('announce.went', this.#went));
+    if (this.#raised.size > 0) sentences.push(people('announce.hand', this.#raised));
     const talking = this.#talking.join();
     if (talking !== '' && talking !== this.#said) sentences.push(talkersText('control.talks', this.#talking));
     this.#said = talking;
     this.#state = '';
     this.#came.clear();
     this.#went.clear();
+    this.#raised.clear();
     if (sentences.length === 0) return;
     this.#at = performance.now();
     this.#tell(sentences.join('. ') + '.');

@@ -191,9 +191,9 @@ export class App {
     void this.#callsChanged();
   }
 
-  /** @param {import('./tab-sign.js').Sign} sign @param {string} room */
-  #showSign(sign, room) {
-    if (this.#sign) this.#sign.show(sign, room);
+  /** @param {import('./tab-sign.js').Sign} sign @param {string} room @param {number} [hands] */
+  #showSign(sign, room, hands) {
+    if (this.#sign) this.#sign.show(sign, room, hands);
     else document.title = room === '' ? 'wzp' : `${room} - wzp`;
   }
 
@@ -262,7 +262,7 @@ export class App {
     this.#call = new Call({
       world: this.#world, root: this.#root, bars: this.#bars, sound, wish, microphone, engine,
       relay: () => this.#relay,
-      sign: (sign) => this.#showSign(sign, wish.room),
+      sign: (sign, hands) => this.#showSign(sign, wish.room, hands),
       tell: (model) => this.#tell(model.state, model),
       join: (other) => this.#join(other),
       settings: (closed) => this.#settings(closed),

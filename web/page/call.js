@@ -25,7 +25,7 @@ import { Stay } from './stay.js';
  * @property {Wish['microphone']} microphone one that runs already
  * @property {import('./stay.js').StayOptions['engine']} engine
  * @property {() => import('./app.js').RelayWord} relay what it said of itself last
- * @property {(sign: import('./tab-sign.js').Sign) => void} sign of the tab
+ * @property {(sign: import('./tab-sign.js').Sign, hands: number) => void} sign of the tab
  * @property {(model: import('./room-model.js').RoomModel) => void} tell tests and the style sheet
  * @property {(wish: Wish) => void} join again, with another wish; this call is over
  * @property {(closed: () => void) => void} settings
@@ -113,7 +113,7 @@ export class Call {
     if (parts.includes('control')) {
       this.#remember(model);
       this.#claim?.show(model.mic === 'on' && !model.muted);
-      sign(signOf(model));
+      sign(signOf(model), model.hands);
     }
     if (parts.includes('levels')) sound.onlevel?.(model.me);
     if (parts.includes('sound')) this.#showSound();

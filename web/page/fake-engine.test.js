@@ -23,8 +23,8 @@ export class FakeEngine {
     for (const message of messages) this.#listener?.(message);
   }
 }
-for (const name of ['join', 'talk', 'mute', 'mode', 'watched', 'volume', 'trust', 'compare', 'devices', 'leave',
-  'close']) {
+for (const name of ['join', 'talk', 'mute', 'hand', 'mode', 'watched', 'volume', 'trust', 'compare', 'devices',
+  'leave', 'close']) {
   FakeEngine.prototype[name] = function ask(...args) {
     this.asked.push([name, ...args]);
   };
@@ -260,6 +260,14 @@ export const scenes = {
     ...privateTea, messages: [
       state('joined'), number, quality(),
       members(ana, { ...ben, microphone: 'muted' }, { ...cleo, microphone: 'none' }, dan),
+    ],
+  },
+  hands: {
+    ...privateTea, click: ['[data-icon=hand]'], messages: [
+      state('joined'), number, quality(), levels({ dan: -20 }),
+      members(
+        { ...ana, hand: 3 }, ben, { ...cleo, hand: 2, microphone: 'muted' }, { ...dan, hand: 1 },
+      ),
     ],
   },
   'room-open': { ...tea, messages: inside },

@@ -7,6 +7,7 @@ import { openSheet } from './sheet.js';
  * @property {(down: boolean) => void} talk
  * @property {() => void} mute
  * @property {() => void} mode
+ * @property {() => void} hand
  * @property {() => void} invite
  * @property {() => void} people
  * @property {() => void} keys
@@ -52,9 +53,10 @@ export class Keyboard {
     if (target.matches(text)) return;
     if (event.code === 'Space' || event.code === this.#talkKey()) return this.#talk(event, target);
     if (event.repeat) return;
-    const { mute, mode, invite, people, keys } = this.#actions;
+    const { mute, mode, hand, invite, people, keys } = this.#actions;
+    const own = { m: mute, h: hand };
     /** @type {Record<string, () => void>} */
-    const actions = openSheet() ? { m: mute } : { m: mute, r: mode, i: invite, p: people, '?': keys };
+    const actions = openSheet() ? own : { ...own, r: mode, i: invite, p: people, '?': keys };
     const key = letterOf(event.key, event.code);
     const action = Object.hasOwn(actions, key) ? actions[key] : undefined;
     if (!action) return;

@@ -12,8 +12,8 @@ export function openKeys(talkKey, closed) {
   const sheet = new Sheet(say('keys.title'), { name: 'keys', closed, text: true });
   const talk = talkKey ? say('keys.talkKeys', { space, key: talkKey }) : space;
   /** @type {[string, import('../words/say.js').Key][]} */ const list = [
-    [talk, 'keys.talk'], ['M', 'keys.mute'], ['R', 'keys.mode'], ['I', 'keys.invite'], ['P', 'keys.people'],
-    [say('keys.escape'), 'keys.close'], ['?', 'keys.list'],
+    [talk, 'keys.talk'], ['M', 'keys.mute'], ['H', 'keys.hand'], ['R', 'keys.mode'], ['I', 'keys.invite'],
+    ['P', 'keys.people'], [say('keys.escape'), 'keys.close'], ['?', 'keys.list'],
   ];
   sheet.body.append(h('dl', { class: 'numbers' },
     ...list.map(([key, does]) => h('div', {}, h('dt', {}, h('kbd', {}, key)), h('dd', {}, say(does))))));

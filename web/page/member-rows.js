@@ -8,7 +8,7 @@ import { icon } from './icons.js';
 import { identicon } from './identicon.js';
 import { foldName } from '../names/fold.js';
 import { percent } from '../words/formats.js';
-import { isolated, say } from '../words/say.js';
+import { isolated, number, say } from '../words/say.js';
 
 /** @typedef {import('../call/engine.js').Member} Member */
 /** @typedef {import('./room-model.js').RoomModel} RoomModel */
@@ -77,6 +77,9 @@ class Row {
   #name = h('bdi');
   #compared = h('span', { class: 'compared' }, icon('check'));
   #note = h('span', { class: 'person-note' });
+  #place = h('span', { 'aria-hidden': 'true' });
+  #raised = h('span', { class: 'unseen' });
+  #hand = h('span', { class: 'sign hand', hidden: true }, icon('hand'), this.#place, this.#raised);
   #sign = h('span', { class: 'sign' });
   #state = h('span', { class: 'unseen' }); // what the sign says, for screen readers
   #signed = '';
@@ -89,7 +92,8 @@ class Row {
     const opens = { 'aria-haspopup': 'dialog', onclick: () => open(id) };
     const name = h('span', { class: 'name' }, this.#name, this.#compared);
     const button = h('button', { type: 'button', class: 'person-button', ...opens }, this.#face,
-      h('span', { class: 'who' }, name, this.#note), this.#sign, this.#state);
+      h('span', { class: 'who' }, name, this.#note), this.#hand, this.#sign,
+      this.#state);
     this.element = h('li', { class: 'person', 'data-member': id, 'data-talking': false }, button);
   }
 
@@ -101,10 +105,20 @@ class Row {
     setText(this.#name, nameOf(member));
     this.#compared.hidden = kind !== 'good';
     setText(this.#note, text);
+    this.#showHand(model.raised.indexOf(member.id) + 1, model.raised.length);
     setAttribute(this.#note, 'data-kind', kind || null);
     setAttribute(this.element, 'data-known', member.known);
     setAttribute(this.element, 'data-outside', member.outside);
     setAttribute(this.element, 'data-self', member.self);
+  }
+
+  /** @param {number} n which hand went up, 0: it is down @param {number} all how many are up */
+  #showHand(n, all) {
+    this.#hand.hidden = n === 0;
+    setAttribute(this.element, 'data-hand', n);
+    const several = n > 0 && all > 1;
+    setText(this.#place, several ? number(n) : '');
+    setText(this.#raised, several ? say('person.handPlace', { n }) : n > 0 ? say('person.hand') : '');
   }
 
   /**

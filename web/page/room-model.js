@@ -42,6 +42,7 @@ export class RoomModel {
   /** @type {import('../call/engine.js').CallError | null} */ error = null;
   /** @type {Map<string, Member>} by id, in no order; empty until the engine has told */ members = new Map();
   /** @type {string[]} ids as they are shown: oneself, then the others, then who is outside */ order = [];
+  /** @type {string[]} ids of whose hand is up, oneself included, as they went up */ raised = [];
   /** @type {Map<string, number>} 0 to 1, of who talks */ levels = new Map();
   /** @type {Quality | null} */ quality = null;
   #up = new PathLevel();
@@ -59,6 +60,7 @@ export class RoomModel {
   loudMe = false;
   held = false; // the talk button is down
   muted = false; // when hands-free
+  hand = false; // ours is up
   muteRefused = false; // the user wanted that in radio mode, a moment ago
   offline = false;
   private;
@@ -179,6 +181,8 @@ export class RoomModel {
     // New ones go below.
     for (const { id } of list) if (!this.#rank.has(id)) this.#rank.set(id, -(++this.#arrivals));
     this.#countNames();
+    this.raised = list.filter(({ hand }) => hand !== undefined)
+      .sort((a, b) => (a.hand ?? 0) - (b.hand ?? 0)).map(({ id }) => id);
     const others = list.filter(({ self }) => !self);
     this.lacksKey = !this.private && others.length > 0 && others.every(({ outside }) => outside);
     this.#warnings.membersChanged();
@@ -187,12 +191,21 @@ export class RoomModel {
     return ['members', 'warnings', 'control', 'safety', 'quality'];
   }
 
-  /** Orders the rows: oneself, who is inside by rank, who is outside. */
+  /** Orders the rows: oneself, raised hands, who else is inside by rank, who is outside. */
   #sort() {
-    const key = (/** @type {Member} */ m) => (m.self ? 0 : m.outside ? 2 : 1);
+    const { raised } = this;
+    const place = new Map(raised.map((id, i) => [id, i - raised.length]));
+    const key = (/** @type {Member} */ m) => (m.self ? -Infinity : m.outside ? 1 : place.get(m.id) ?? 0);
+    const rank = (/** @type {Member} */ m) => this.#rank.get(m.id) ?? 0;
     this.order = [...this.members.values()]
-      .sort((a, b) => key(a) - key(b) || (this.#rank.get(b.id) ?? 0) - (this.#rank.get(a.id) ?? 0))
+      .map((m) => ({ id: m.id, key: key(m), rank: rank(m) }))
+      .sort((a, b) => (a.key === b.key ? b.rank - a.rank : a.key < b.key ? -1 : 1))
       .map(({ id }) => id);
+  }
+
+  /** How many others have their hand up. */
+  get hands() {
+    return this.raised.filter((id) => !this.members.get(id)?.self).length;
   }
 
   /** @param {import('../call/engine.js').LevelsMessage} message @param {number} now @returns {Part[]} */
@@ -235,10 +248,10 @@ export class RoomModel {
       this.#rising = talkers.length === 1 ? talkers[0] : '';
       return false;
     }
-    const first = this.order.find((id) => !this.members.get(id)?.self);
-    if (now - this.#othersAt < calm || first === this.#rising || this.members.get(this.#rising)?.outside) {
-      return false;
-    }
+    const stays = (/** @type {string} */ id) => this.members.get(id)?.self || this.raised.includes(id);
+    const first = this.order.find((id) => !stays(id));
+    if (now - this.#othersAt < calm || first === this.#rising || stays(this.#rising)) return false;
+    if (this.members.get(this.#rising)?.outside) return false;
     this.#rank.set(this.#rising, 1 + Math.max(0, ...this.#rank.values()));
     this.#sort();
     return true;

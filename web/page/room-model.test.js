@@ -31,6 +31,26 @@ test('oneself comes first, who is outside last, newcomers below', () => {
   assert.equal(model.others(), 3);
 });
 
+test('raised hands come next, as they went up, and who talks does not move among them', () => {
+  const model = joined(member('me'), member('a'), member('b'), member('c'), member('d'));
+  const talk = (id, from) => {
+    for (let now = from; now < from + 4000; now += 100) model.apply(levels({ [id]: -20 }), now);
+  };
+  const others = (hands) => [...'abcd'].map((id) => member(id, id in hands ? { hand: hands[id] } : {}));
+  model.apply(list(member('me', { hand: 8 }), ...others({ c: 9, b: 7 })), 0);
+  assert.deepEqual(
+    [model.order, model.raised, model.hands], [['me', 'b', 'c', 'a', 'd'], ['b', 'me', 'c'], 2],
+  );
+  talk('c', 0);
+  assert.deepEqual(model.order, ['me', 'b', 'c', 'a', 'd'], 'a hand has its place');
+  talk('d', 10_000);
+  assert.deepEqual(model.order, ['me', 'b', 'c', 'd', 'a'], 'others come to the top below them');
+  model.apply(list(member('me'), ...others({ c: 9 })), 15_000);
+  assert.deepEqual([model.order, model.raised, model.hands], [['me', 'c', 'd', 'a', 'b'], ['c'], 1]);
+  model.apply(list(member('me'), member('a')), 15_000);
+  assert.deepEqual([model.raised, model.hands], [[], 0], 'they are gone with who leaves');
+});
+
 test('who talked is marked for 10 s, and in a list for minutes, the latest first', () => {
   const model = joined(member('me'), member('a'), member('b'), member('c'));
   const names = () => model.talkedLast().map(({ name }) => name);

@@ -44,6 +44,8 @@ export class RoomView {
   #refused = false; // that there is nothing to mute was said
   #lockText = '';
   #watched = () => this.#stay.watched(!document.hidden);
+  /** @type {Map<string, string>} names of others whose hand is up, by id */ #raised = new Map();
+  #hand = false; // that our own is was said
   element;
 
   /**
@@ -86,6 +88,7 @@ export class RoomView {
         else if (down && stay.model.mic === 'on') stay.mute();
       },
       mute: () => stay.mute(),
+      hand: () => stay.setHand(),
       mode: () => stay.setMode(stay.model.mode === 'open' ? 'radio' : 'open'),
       invite: () => this.#invite(),
       people: () => this.#safety(),
@@ -150,8 +153,20 @@ export class RoomView {
   #showMembers() {
     const { model } = this.#stay;
     this.#people.show(model);
+    this.#showHands();
     const n = model.others() + 1;
     setText(this.#count, model.members.size === 0 ? say('room.people') : say('room.peopleCount', { n }));
+  }
+
+  /** Says of others who raised a hand. */
+  #showHands() {
+    const { members, raised } = this.#stay.model;
+    const others = raised.flatMap((id) => members.get(id) ?? []).filter(({ self }) => !self);
+    const now = new Map(others.map((member) => [member.id, nameOf(member)]));
+    const but = (/** @type {Map<string, string>} */ a, /** @type {Map<string, string>} */ b) =>
+      [...a].flatMap(([id, name]) => (b.has(id) ? [] : name));
+    this.#announcer.hands(but(now, this.#raised), but(this.#raised, now));
+    this.#raised = now;
   }
 
   #showLevels() {
@@ -168,6 +183,10 @@ export class RoomView {
     this.#announcer.talkers(names);
     if (model.muteRefused && !this.#refused) this.#announcer.state(say('control.radioMute'));
     this.#refused = model.muteRefused;
+    if (model.hand !== this.#hand) {
+      this.#announcer.state(say(model.hand ? 'announce.handUp' : 'announce.handDown'));
+    }
+    this.#hand = model.hand;
     const text = micTrouble(model.mic, 'Room');
     this.#mic.hidden = text === '';
     setAttribute(this.#mic, 'data-mic', model.mic);

@@ -161,6 +161,7 @@ export class Stay {
       if (this.#microphone) this.#handOver(this.#microphone);
       if (this.model.muted !== this.#told.muted) this.#engine.mute(this.model.muted);
       if (this.model.mode !== this.#told.mode) this.#engine.mode(this.model.mode);
+      if (this.model.hand) this.#engine.hand(true);
     }
     if (state === 'reconnecting' && before === 'joined') this.#sound('lost');
     if (state === 'joined' && before === 'reconnecting') this.#sound('back');
@@ -228,6 +229,13 @@ export class Stay {
     this.model.loudMe = false;
     this.#engine.mute(on);
     this.#options.changed(['control', 'levels']);
+  }
+
+  /** Raises our hand, or lowers it. @param {boolean} [on] */
+  setHand(on = !this.model.hand) {
+    this.model.hand = on;
+    this.#engine.hand(on);
+    this.#options.changed(['control']);
   }
 
   #refuseMute() {

@@ -52,6 +52,17 @@ test('a page that goes away says so by a request of its own, if there is a stay 
   assert.equal(sent.length, 2);
 });
 
+test('a hand that goes up before the engine has joined is told then, and stays up', () => {
+  const { stay, asked, say } = makeStay();
+  stay.setHand();
+  say({ type: 'state', state: 'joined' });
+  say({ type: 'state', state: 'reconnecting' });
+  say({ type: 'state', state: 'joined' });
+  assert.deepEqual([asked, stay.model.hand], [['hand', 'hand'], true]);
+  stay.setHand();
+  assert.deepEqual([asked.length, stay.model.hand], [3, false]);
+});
+
 test('who takes the place of an old stay was not away: nothing is told of it', () => {
   const { say, news, sounds } = makeStay();
   /** @param {[string, string][]} list ids and names, which are keys as well */

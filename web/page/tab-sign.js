@@ -26,10 +26,14 @@ export class TabSign {
   #link = /** @type {HTMLLinkElement | null} */ (document.querySelector('link[rel=icon]'));
   #own = this.#link?.href ?? '';
 
-  /** @param {Sign} sign @param {string} room '' at the first door */
-  show(sign, room) {
+  /**
+   * @param {Sign} sign @param {string} room '' at the first door
+   * @param {number} [hands] that others have up
+   */
+  show(sign, room, hands = 0) {
     const plain = room === '' ? 'wzp' : `${room} - wzp`;
-    const title = sign === 'here' ? plain : say(`tab.${sign}`, { room: room === '' ? 'wzp' : room });
+    const calm = sign === 'here' ? plain : say(`tab.${sign}`, { room: room === '' ? 'wzp' : room });
+    const title = hands === 0 ? calm : say('tab.hands', { n: hands, title: calm });
     if (document.title !== title) document.title = title;
     const href = sign === 'here' ? this.#own : pictureOf(drawings[sign]);
     if (this.#link && this.#link.href !== href) this.#link.href = href;

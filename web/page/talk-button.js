@@ -7,7 +7,7 @@
 import { talkButtonState } from './talk-button-state.js';
 import { canSend } from './hearing.js';
 import { fill, h, setAttribute, setText } from './dom.js';
-import { icon } from './icons.js';
+import { icon, iconButton } from './icons.js';
 import { LevelBar } from './level-bar.js';
 import { say } from '../words/say.js';
 
@@ -24,6 +24,7 @@ export class TalkButton {
   #button = h('button', { type: 'button', class: 'talk' }, this.#icon,
     h('span', { class: 'talk-words' }, this.#label, this.#hint), this.#bar.element);
   /** @type {Record<'open' | 'radio', HTMLInputElement> | null} */ #modes = null;
+  #hand = iconButton('hand', say('control.hand'), () => this.#stay.setHand(), say('control.hand'));
   element;
   #locked = false; // pressed by a click without a pointer, as screen readers do: the next click ends it
   #icons = '';
@@ -36,8 +37,10 @@ export class TalkButton {
     this.#bar.element.setAttribute('aria-hidden', 'true');
     if (!inSheet) this.#modes = { open: this.#choice('open'), radio: this.#choice('radio') };
     this.element = h('footer', { class: inSheet ? 'sheet-dock' : 'dock' },
-      this.#modes && h('fieldset', { class: 'segments' },
-        h('legend', { class: 'unseen' }, say('room.mode')), ...this.#segments(this.#modes)),
+      this.#modes && h('div', { class: 'choices' },
+        h('fieldset', { class: 'segments' },
+          h('legend', { class: 'unseen' }, say('room.mode')), ...this.#segments(this.#modes)),
+        this.#hand),
       this.#button);
     this.#listen();
   }
@@ -141,6 +144,7 @@ export class TalkButton {
     setAttribute(this.#button, 'data-mode', model.mode);
     // Not aria-pressed: the name says what it does, and a name that changes is not pressed as well.
     setAttribute(this.#button, 'data-pressed', state.pressed);
+    setAttribute(this.#hand, 'aria-pressed', model.hand);
     for (const [mode, input] of Object.entries(this.#modes ?? {})) input.checked = mode === model.mode;
   }
 

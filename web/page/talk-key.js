@@ -14,7 +14,7 @@ const usable = new RegExp('^((Key|Digit|Numpad|Intl)\\w+|F(2|4|8|9|1[3-9]|2[0-4]
   + '|ScrollLock)$');
 
 /** The letters of the room's other keys. */
-const others = ['m', 'r', 'i', 'p', '?'];
+const others = ['m', 'h', 'r', 'i', 'p', '?'];
 
 /** Whether a key can be held to talk. @param {Pick<KeyboardEvent, 'code' | 'key'>} event */
 export function canTalk({ code, key }) {

@@ -256,18 +256,25 @@ test('payloads and views', () => {
   assert.deepEqual(parsePayload(unhex('123408aabb')), {
     timestamp: 0x1234, silence: false, codec: unhex('08aabb'),
   });
-  assert.deepEqual(parsePayload(unhex('ffffff00')), { timestamp: 0xffff, silence: true, mic: '' });
+  const silence = (mic, hand) => ({ timestamp: 7, silence: true, mic, hand });
+  assert.deepEqual(parsePayload(unhex('0007ff00')), silence('', null));
   assert.equal(toHex(appendSilence(0x102, 5)), '0102ff00000000');
   assert.equal(appendSilence(0, 0).length, 4);
-  assert.deepEqual(parsePayload(appendSilence(7, 40)), { timestamp: 7, silence: true, mic: '' });
+  assert.deepEqual(parsePayload(appendSilence(7, 40)), silence('', null));
   assert.equal(toHex(appendSilence(0x102, 5, 'muted')), '0102ff00020000');
+  assert.equal(toHex(appendSilence(0x102, 5, 'muted', true)), '0102ff00820000');
   for (const mic of ['', 'open', 'muted', 'released', 'none']) {
-    assert.deepEqual(parsePayload(appendSilence(7, 40, mic)), { timestamp: 7, silence: true, mic });
-    assert.equal(parsePayload(appendSilence(7, 2, mic)).mic, '', 'no space for it');
+    assert.deepEqual(parsePayload(appendSilence(7, 40, mic)), silence(mic, mic === '' ? null : false));
+    assert.deepEqual(parsePayload(appendSilence(7, 3, mic, true)), silence(mic, true));
+    assert.deepEqual(parsePayload(appendSilence(7, 2, mic, true)), silence('', null), 'no space for it');
   }
-  const later = appendSilence(7, 40, 'muted');
-  later[4] = 200;
-  assert.equal(parsePayload(later).mic, '', 'of a later version');
+  for (const [told, mic, hand] of [
+    [0xf4, 'none', true], [0x73, 'released', false], [0x05, '', false], [0x8f, '', true],
+  ]) {
+    const later = appendSilence(7, 40);
+    later[4] = told;
+    assert.deepEqual(parsePayload(later), silence(mic, hand), 'of a later version');
+  }
   for (const [hex, code] of [
     ['', 'truncated'], ['1234', 'truncated'], ['1234ff', 'truncated'], ['1234ff01', 'unknown'],
   ]) {
@@ -275,8 +282,10 @@ test('payloads and views', () => {
   }
   const digest = unhex(many('ab', 32));
   assert.equal(toHex(appendView(digest)), '01' + many('ab', 32));
-  assert.deepEqual(parseView(appendView(digest)), digest);
-  assert.deepEqual(parseView(concat(appendView(digest), [9])), digest);
+  assert.equal(toHex(appendView(digest, true)), '01' + many('ab', 32) + '02');
+  for (const hand of [null, true, false]) {
+    assert.deepEqual(parseView(concat(appendView(digest, hand), [9])), { members: digest, hand });
+  }
   for (const [hex, code] of [
     ['', 'truncated'], ['01' + many('ab', 31), 'truncated'], ['02' + many('ab', 32), 'unknown'],
   ]) {

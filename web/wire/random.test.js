@@ -98,8 +98,8 @@ const packet = concat(
 hostile('frames', [packet, wire.appendClose(1, true)], (b) => [...wire.frames(b)]);
 hostile('packets', [wire.makePacket(9, packet), new Uint8Array(1201)], (b) => wire.parsePacket(b));
 hostile('reports', [report], parseReport);
-hostile('payloads', [fromHex('123408aabb'), fromHex('1234ff000000')], parsePayload);
-hostile('views', [concat([1], new Uint8Array(32))], parseView);
+hostile('payloads', [fromHex('123408aabb'), fromHex('1234ff008200')], parsePayload);
+hostile('views', [concat([1], new Uint8Array(32), [2])], parseView);
 hostile(
   'members joined', [urgent.appendMembersJoined([new Uint8Array(200), new Uint8Array(7)])],
   urgent.parseMembersJoined,

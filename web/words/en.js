@@ -235,6 +235,7 @@ export const room = {
 
   'tab.live': 'Live - {room}',
   'tab.muted': 'Muted - {room}',
+  'tab.hands': '✋ {n} · {title}',
   'tab.elsewhere': 'In another tab - {room}',
 
   'lacksKey.title': 'This link lacks its key',
@@ -244,6 +245,7 @@ export const room = {
   'leave.what': 'The others do not hear you any more then.',
   'leave.stay': 'Stay',
 
+  'control.hand': 'Raise hand',
   'control.hold': 'Hold to talk',
   'control.holdHint': 'Nobody hears you until then',
   'control.holdKey': 'or hold the space bar',
@@ -295,6 +297,8 @@ export const room = {
   'person.silenced': 'Muted for you',
   'person.muted': 'Muted',
   'person.noMic': 'No microphone',
+  'person.hand': 'Hand raised',
+  'person.handPlace': 'Hand raised, number {n} in line',
   'person.outside': 'Outside',
   'person.keyChanged': 'Key CHANGED',
   'person.relay': 'on {relay}',
@@ -388,6 +392,10 @@ export const room = {
   'announce.cameMany': { one: '{n} person came in', other: '{n} people came in' },
   'announce.went': { one: '{names} left', other: '{names} left' },
   'announce.wentMany': { one: '{n} person left', other: '{n} people left' },
+  'announce.hand': { one: '{names} raised a hand', other: '{names} raised their hands' },
+  'announce.handMany': { one: '{n} person raised a hand', other: '{n} people raised their hands' },
+  'announce.handUp': 'Your hand is up',
+  'announce.handDown': 'Your hand is down',
   'announce.joined': 'You are in the room {room}',
   'announce.reconnecting': 'The connection is lost. Reconnecting',
   'announce.back': 'The connection is back',
@@ -550,6 +558,7 @@ export const sheets = {
   'keys.talk': 'Hold to talk; hands-free: mute or unmute',
   'keys.mute': 'Mute or unmute, when hands-free',
   'keys.mode': 'Hands-free or radio',
+  'keys.hand': 'Raise or lower your hand',
   'keys.invite': 'Invite',
   'keys.people': 'People and safety number',
   'keys.close': 'Close what is open',

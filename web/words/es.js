@@ -241,6 +241,7 @@ export const room = {
 
   'tab.live': 'Transmitiendo - {room}',
   'tab.muted': 'Micrófono silenciado - {room}',
+  'tab.hands': '✋ {n} · {title}',
   'tab.elsewhere': 'En otra pestaña - {room}',
 
   'lacksKey.title': 'A este enlace le falta la clave',
@@ -250,6 +251,7 @@ export const room = {
   'leave.what': 'Después ya no te oirán.',
   'leave.stay': 'Quedarme',
 
+  'control.hand': 'Levantar la mano',
   'control.hold': 'Mantén presionado para hablar',
   'control.holdHint': 'Hasta entonces nadie te oye',
   'control.holdKey': 'o mantén presionada la barra espaciadora',
@@ -303,6 +305,8 @@ export const room = {
   'person.silenced': 'En silencio para ti',
   'person.muted': 'Micrófono silenciado',
   'person.noMic': 'Sin micrófono',
+  'person.hand': 'Mano levantada',
+  'person.handPlace': 'Mano levantada, turno {n}',
   'person.outside': 'Fuera',
   'person.keyChanged': 'La clave CAMBIÓ',
   'person.relay': 'en {relay}',
@@ -421,6 +425,18 @@ export const room = {
     many: 'Salen {n} de personas',
     other: 'Salen {n} personas',
   },
+  'announce.hand': {
+    one: 'Levanta la mano {names}',
+    many: 'Levantan la mano {names}',
+    other: 'Levantan la mano {names}',
+  },
+  'announce.handMany': {
+    one: 'Levanta la mano {n} persona',
+    many: 'Levantan la mano {n} de personas',
+    other: 'Levantan la mano {n} personas',
+  },
+  'announce.handUp': 'Tienes la mano levantada',
+  'announce.handDown': 'Tienes la mano bajada',
   'announce.joined': 'Estás en la sala {room}',
   'announce.reconnecting': 'Se perdió la conexión. Reconectando',
   'announce.back': 'Conexión restablecida',
@@ -604,6 +620,7 @@ export const sheets = {
   'keys.talk': 'Mantener para hablar; en manos libres: silenciar o volver a hablar',
   'keys.mute': 'Silenciar o volver a hablar, en manos libres',
   'keys.mode': 'Manos libres o radio',
+  'keys.hand': 'Levantar o bajar la mano',
   'keys.invite': 'Invitación',
   'keys.people': 'Personas y número de seguridad',
   'keys.close': 'Cerrar lo que está abierto',

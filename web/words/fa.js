@@ -237,6 +237,7 @@ export const room = {
 
   'tab.live': 'میکروفون باز - {room}',
   'tab.muted': 'میکروفون بسته - {room}',
+  'tab.hands': '✋ {n} · {title}',
   'tab.elsewhere': 'در برگهٔ دیگر - {room}',
 
   'lacksKey.title': 'این لینک کلید ندارد',
@@ -246,6 +247,7 @@ export const room = {
   'leave.what': 'دیگران بعد از آن صدایتان را نمی‌شنوند.',
   'leave.stay': 'ماندن',
 
+  'control.hand': 'بالا بردن دست',
   'control.hold': 'برای صحبت نگه دارید',
   'control.holdHint': 'تا آن وقت کسی صدایتان را نمی‌شنود',
   'control.holdKey': 'یا کلید فاصله را نگه دارید',
@@ -297,6 +299,8 @@ export const room = {
   'person.silenced': 'برای شما بی‌صدا',
   'person.muted': 'میکروفون بسته',
   'person.noMic': 'بدون میکروفون',
+  'person.hand': 'دست بالا',
+  'person.handPlace': 'دست بالا، نوبت {n}',
   'person.outside': 'بیرون از گفت‌وگو',
   'person.keyChanged': 'هشدار: کلید عوض شده',
   'person.relay': 'روی سرور {relay}',
@@ -405,6 +409,16 @@ export const room = {
     one: '{n} نفر خارج شد',
     other: '{n} نفر خارج شدند',
   },
+  'announce.hand': {
+    one: '{names} دستش را بالا برد',
+    other: '{names} دستشان را بالا بردند',
+  },
+  'announce.handMany': {
+    one: '{n} نفر دستش را بالا برد',
+    other: '{n} نفر دستشان را بالا بردند',
+  },
+  'announce.handUp': 'دست شما بالاست',
+  'announce.handDown': 'دست شما پایین است',
   'announce.joined': 'در اتاق {room} هستید',
   'announce.reconnecting': 'اتصال قطع شد. در حال اتصال دوباره',
   'announce.back': 'اتصال برگشت',
@@ -582,6 +596,7 @@ export const sheets = {
   'keys.talk': 'برای صحبت نگه دارید؛ بدون دکمه: بستن یا باز کردن میکروفون',
   'keys.mute': 'بستن یا باز کردن میکروفون',
   'keys.mode': 'بدون دکمه یا بی‌سیم',
+  'keys.hand': 'بالا بردن یا پایین آوردن دست',
   'keys.invite': 'دعوت‌نامه',
   'keys.people': 'افراد و شمارهٔ امنیتی',
   'keys.close': 'بستن آنچه باز است',

@@ -241,6 +241,7 @@ export const room = {
 
   'tab.live': 'Micro ouvert - {room}',
   'tab.muted': 'Micro coupé - {room}',
+  'tab.hands': '✋ {n} · {title}',
   'tab.elsewhere': 'Dans un autre onglet - {room}',
 
   'lacksKey.title': 'Il manque la clé dans ce lien',
@@ -250,6 +251,7 @@ export const room = {
   'leave.what': 'Ensuite, les autres ne vous entendront plus.',
   'leave.stay': 'Rester',
 
+  'control.hand': 'Lever la main',
   'control.hold': 'Maintenez pour parler',
   'control.holdHint': 'D’ici là, personne ne vous entend',
   'control.holdKey': 'ou maintenez la barre d’espace',
@@ -303,6 +305,8 @@ export const room = {
   'person.silenced': 'Son coupé pour vous',
   'person.muted': 'Micro coupé',
   'person.noMic': 'Pas de micro',
+  'person.hand': 'Main levée',
+  'person.handPlace': 'Main levée, numéro {n}',
   'person.outside': 'Dehors',
   'person.keyChanged': 'La clé a CHANGÉ',
   'person.relay': 'sur {relay}',
@@ -421,6 +425,18 @@ export const room = {
     many: '{n} de personnes viennent de partir',
     other: '{n} personnes viennent de partir',
   },
+  'announce.hand': {
+    one: '{names} lève la main',
+    many: '{names} lèvent la main',
+    other: '{names} lèvent la main',
+  },
+  'announce.handMany': {
+    one: '{n} personne lève la main',
+    many: '{n} de personnes lèvent la main',
+    other: '{n} personnes lèvent la main',
+  },
+  'announce.handUp': 'Votre main est levée',
+  'announce.handDown': 'Votre main est baissée',
   'announce.joined': 'Vous êtes dans le salon {room}',
   'announce.reconnecting': 'La connexion est perdue. Reconnexion',
   'announce.back': 'La connexion est rétablie',
@@ -604,6 +620,7 @@ export const sheets = {
   'keys.talk': 'Maintenir pour parler ; en mains libres : couper ou rouvrir le micro',
   'keys.mute': 'Couper ou rouvrir le micro, en mains libres',
   'keys.mode': 'Mains libres ou talkie-walkie',
+  'keys.hand': 'Lever ou baisser la main',
   'keys.invite': 'Invitation',
   'keys.people': 'Personnes et numéro de sécurité',
   'keys.close': 'Fermer ce qui est ouvert',

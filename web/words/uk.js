@@ -245,6 +245,7 @@ export const room = {
 
   'tab.live': 'В ефірі – {room}',
   'tab.muted': 'Мікрофон вимкнено – {room}',
+  'tab.hands': '✋ {n} · {title}',
   'tab.elsewhere': 'В іншій вкладці – {room}',
 
   'lacksKey.title': 'У цьому посиланні бракує ключа',
@@ -254,6 +255,7 @@ export const room = {
   'leave.what': 'Після цього інші вас не чутимуть.',
   'leave.stay': 'Лишитися',
 
+  'control.hand': 'Підняти руку',
   'control.hold': 'Тримайте, щоб говорити',
   'control.holdHint': 'До того вас ніхто не чує',
   'control.holdKey': 'або тримайте пробіл',
@@ -309,6 +311,8 @@ export const room = {
   'person.silenced': 'Заглушено для вас',
   'person.muted': 'Мікрофон вимкнено',
   'person.noMic': 'Немає мікрофона',
+  'person.hand': 'Руку піднято',
+  'person.handPlace': 'Руку піднято, номер у черзі: {n}',
   'person.outside': 'Ззовні',
   'person.keyChanged': 'Ключ ЗМІНИВСЯ',
   'person.relay': 'ретранслятор {relay}',
@@ -437,6 +441,20 @@ export const room = {
     many: 'Виходять {n} людей',
     other: 'Виходять {n} людини',
   },
+  'announce.hand': {
+    one: 'Піднято руку: {names}',
+    few: 'Піднято руку: {names}',
+    many: 'Піднято руку: {names}',
+    other: 'Піднято руку: {names}',
+  },
+  'announce.handMany': {
+    one: '{n} людина підняла руку',
+    few: '{n} людини підняли руку',
+    many: '{n} людей підняли руку',
+    other: '{n} людини підняли руку',
+  },
+  'announce.handUp': 'Вашу руку піднято',
+  'announce.handDown': 'Вашу руку опущено',
   'announce.joined': 'Ви в кімнаті {room}',
   'announce.reconnecting': 'З’єднання втрачено. Відновлюємо',
   'announce.back': 'З’єднання відновлено',
@@ -626,6 +644,7 @@ export const sheets = {
   'keys.talk': 'Тримати, щоб говорити; «Вільні руки»: вимкнути або ввімкнути мікрофон',
   'keys.mute': 'Вимкнути або ввімкнути мікрофон («Вільні руки»)',
   'keys.mode': '«Вільні руки» або «Рація»',
+  'keys.hand': 'Підняти або опустити руку',
   'keys.invite': 'Запрошення',
   'keys.people': 'Люди й номер безпеки',
   'keys.close': 'Закрити те, що відкрито',
