@@ -426,6 +426,11 @@ func TestEmbedded(t *testing.T) {
 		}
 	}
 	for language, a := range page.documents {
+		english := strings.Contains(string(a.plain()), "too old to join") ||
+			strings.Contains(string(a.plain()), "This page needs JavaScript")
+		if english != (language == "en") {
+			t.Errorf("the document in %s speaks another language where no script runs", language)
+		}
 		// At 64 kbit/s, 15 KB come in 1.9 s; three round trips of 800 ms before that take 2.4 s.
 		if len(a.brotli) > 15_000 {
 			t.Errorf("the door in %s has %d bytes, which is too much for a slow network", language, len(a.brotli))

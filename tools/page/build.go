@@ -175,7 +175,8 @@ func inputs(metafile string) []string {
 type template struct {
 	html            string
 	style, nomodule []byte
-	icon            string // as a data: URL, so that it is no request
+	icon            string                       // as a data: URL, so that it is no request
+	plain           map[string]map[string]string // by language and key: what it says where no script runs
 }
 
 func readTemplate(web string) (*template, error) {
@@ -193,7 +194,33 @@ func readTemplate(web string) (*template, error) {
 	}
 	icon, err := os.ReadFile(filepath.Join(web, "icon.svg"))
 	t.icon = dataURL(icon)
+	if err != nil {
+		return nil, err
+	}
+	t.plain, err = plainTexts(web)
 	return &t, err
+}
+
+var plainText = regexp.MustCompile(`(?m)^  'plain\.(\w+)': '([^'<&\\]+)',$`)
+
+// plainTexts reads what documents say where no script runs.
+func plainTexts(web string) (map[string]map[string]string, error) {
+	languages, err := catalogues(web)
+	texts := make(map[string]map[string]string)
+	for _, language := range languages {
+		source, err := os.ReadFile(filepath.Join(web, "words", language+".js"))
+		if err != nil {
+			return nil, err
+		}
+		texts[language] = make(map[string]string)
+		for _, match := range plainText.FindAllStringSubmatch(string(source), -1) {
+			texts[language][match[1]] = match[2]
+		}
+		if len(texts[language]) != 2 {
+			return nil, fmt.Errorf("words/%s.js: the two texts for browsers without a script must be plain", language)
+		}
+	}
+	return texts, err
 }
 
 // dataURL is an address that is the drawing itself, and so no request.
@@ -215,14 +242,18 @@ var newlines = regexp.MustCompile(`>\s*\n\s*<`)
 // the line does not lie idle for a round trip.
 func (t *template) add(d *dist, language string, script []byte, next string) error {
 	html := t.html
-	for _, change := range [][2]string{
+	changes := [][2]string{
 		{`lang="en"`, `lang="` + language + `"` + direction(language)},
 		{`href="icon.svg"`, `href="` + t.icon + `"`},
 		{`<link rel="stylesheet" href="style.css">`, "<style>" + string(t.style) + "</style>"},
 		{`<script type="module" src="page/main.js"></script>`, `<link rel="preload" as="fetch" crossorigin href="` + next + `">`},
 		{`<script nomodule src="page/nomodule.js"></script>`, "<script nomodule>" + string(t.nomodule) + "</script>" +
 			`<script type="module">` + string(script) + "</script>"},
-	} {
+	}
+	for key, text := range t.plain["en"] {
+		changes = append(changes, [2]string{text, t.plain[language][key]})
+	}
+	for _, change := range changes {
 		if strings.Count(html, change[0]) != 1 {
 			return fmt.Errorf("index.html does not have %q once", change[0])
 		}

@@ -1,5 +1,11 @@
 /** What the page says, in Arabic: see en.js. */
 
+/** What the document says by itself, where no script runs: the build puts it in. */
+export const plain = {
+  'plain.old': 'هذا المتصفح قديم ولا يمكن الانضمام به. يرجى استخدام إصدار حديث من Chrome أو Edge أو Firefox أو Safari.',
+  'plain.noScript': 'تحتاج هذه الصفحة إلى JavaScript لتشفير الصوت ونقله. يرجى السماح به لهذه الصفحة، ثم إعادة تحميلها.',
+};
+
 /** What the door shows: it is loaded with it. */
 export const door = {
   'door.tagline': 'مكالمات صوتية للشبكات الضعيفة',

@@ -7,6 +7,12 @@
  * together from pieces.
  */
 
+/** What the document says by itself, where no script runs: the build puts it in. */
+export const plain = {
+  'plain.old': 'This browser is too old to join. Use a current Chrome, Edge, Firefox or Safari.',
+  'plain.noScript': 'This page needs JavaScript to encrypt and carry speech. Allow it for this page, then reload.',
+};
+
 /** What the door shows: it is loaded with it. */
 export const door = {
   'door.tagline': 'Voice for bad networks',

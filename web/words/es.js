@@ -1,5 +1,11 @@
 /** What the page says, in Spanish: see en.js. */
 
+/** What the document says by itself, where no script runs: the build puts it in. */
+export const plain = {
+  'plain.old': 'Este navegador es demasiado antiguo para entrar. Usa una versión actual de Chrome, Edge, Firefox o Safari.',
+  'plain.noScript': 'Esta página necesita JavaScript para cifrar y transmitir la voz. Permítelo en esta página y recárgala.',
+};
+
 /** What the door shows: it is loaded with it. */
 export const door = {
   'door.tagline': 'Voz para redes malas',

@@ -1,5 +1,11 @@
 /** What the page says, in Persian: see en.js. */
 
+/** What the document says by itself, where no script runs: the build puts it in. */
+export const plain = {
+  'plain.old': 'این مرورگر قدیمی است و با آن نمی‌توانید بپیوندید. از Chrome، Edge، Firefox یا Safari به‌روز استفاده کنید.',
+  'plain.noScript': 'این صفحه برای رمزگذاری و رساندن صدا به JavaScript نیاز دارد. آن را برای این صفحه مجاز کنید، بعد صفحه را دوباره بارگذاری کنید.',
+};
+
 /** What the door shows: it is loaded with it. */
 export const door = {
   'door.tagline': 'گفت‌وگوی صوتی برای اینترنت ضعیف',

@@ -1,5 +1,11 @@
 /** What the page says, in French: see en.js. */
 
+/** What the document says by itself, where no script runs: the build puts it in. */
+export const plain = {
+  'plain.old': 'Ce navigateur est trop ancien pour entrer. Utilisez une version récente de Chrome, Edge, Firefox ou Safari.',
+  'plain.noScript': 'Cette page a besoin de JavaScript pour chiffrer et transmettre la voix. Autorisez-le sur cette page, puis rechargez-la.',
+};
+
 /** What the door shows: it is loaded with it. */
 export const door = {
   'door.tagline': 'Se parler sur un mauvais réseau',

@@ -1,5 +1,11 @@
 /** What the page says, in Ukrainian: see en.js. */
 
+/** What the document says by itself, where no script runs: the build puts it in. */
+export const plain = {
+  'plain.old': 'Цей браузер застарий, щоб увійти. Візьміть сучасний Chrome, Edge, Firefox чи Safari.',
+  'plain.noScript': 'Щоб шифрувати й передавати голос, цій сторінці потрібен JavaScript. Дозвольте його тут і перезавантажте сторінку.',
+};
+
 /** What the door shows: it is loaded with it. */
 export const door = {
   'door.tagline': 'Голос у поганих мережах',
