@@ -59,6 +59,7 @@ page: ## Build web/dist, the page that is embedded, from the sources in web/
 
 stale: ## Fail when web/dist is not what the sources in web/ make
 	@bash tools/page.sh --check
+	cd tools && $(GO) test -vet=off ./page
 
 vet: ## Run go vet
 	$(GO) vet ./...

@@ -42,7 +42,7 @@ func TestPageWithout(t *testing.T) {
 		}
 	})
 	for what, script := range map[string]string{
-		"WebCodecs": "delete globalThis.AudioEncoder",
+		"WebCodecs": "delete globalThis.AudioEncoder; delete globalThis.CSSStyleSheet; delete Document.prototype.adoptedStyleSheets",
 		"X25519": `const make = SubtleCrypto.prototype.generateKey;
 			SubtleCrypto.prototype.generateKey = function (algorithm, ...rest) {
 				if ((algorithm.name ?? algorithm) === 'X25519') {

@@ -41,6 +41,7 @@ const applyStyle = `let applied = false;
 export function applyRoomStyle() {
   if (applied) return;
   applied = true;
+  if (!document.adoptedStyleSheets) return; // a browser that is told that it is too old
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(text);
   document.adoptedStyleSheets.push(sheet);
@@ -107,7 +108,7 @@ func (b *bundler) modules(entry string) ([]string, error) {
 
 var (
 	importClause = regexp.MustCompile(`(?ms)^(?:import|export)\b([^;']*?)\bfrom '(\.[^']+)';`)
-	exportLet    = regexp.MustCompile(`(?m)^export let\b`)
+	exportLate   = regexp.MustCompile(`(?m)^export\s+(let\b|var\b|\{[^}]*\}\s*;)`)
 )
 
 // need notes what a module imports from the stages before its own.
@@ -115,6 +116,9 @@ func (b *bundler) need(module string) error {
 	text, err := os.ReadFile(filepath.Join(b.web, module))
 	if err != nil {
 		return err
+	}
+	if exportLate.Match(text) {
+		return fmt.Errorf("%s exports what may become another: export const, function or class", module)
 	}
 	for _, clause := range importClause.FindAllStringSubmatch(string(text), -1) {
 		from := filepath.ToSlash(filepath.Join(filepath.Dir(module), clause[2]))
@@ -125,13 +129,6 @@ func (b *bundler) need(module string) error {
 		names := strings.TrimSpace(clause[1])
 		if !strings.HasPrefix(names, "{") || !strings.HasSuffix(names, "}") {
 			return fmt.Errorf("%s: import { names } from %s, which is in the %s", module, from, stages[owner].name)
-		}
-		source, err := os.ReadFile(filepath.Join(b.web, from))
-		if err != nil {
-			return err
-		}
-		if exportLet.Match(source) {
-			return fmt.Errorf("%s exports a variable, which cannot be handed to %s: export a function", from, module)
 		}
 		for name := range strings.SplitSeq(strings.Trim(names, "{}"), ",") {
 			name, _, _ = strings.Cut(strings.TrimSpace(name), " as ")
@@ -216,6 +213,10 @@ func (b *bundler) plugin() api.Plugin {
 			owner, ok := b.owner[module]
 			if err != nil || !ok || owner == b.stage {
 				return api.OnResolveResult{}, err
+			}
+			if args.Kind == api.ResolveJSDynamicImport {
+				return api.OnResolveResult{}, fmt.Errorf("import() of %s, which is in the %s: import it as others do",
+					module, stages[owner].name)
 			}
 			if !b.known {
 				return api.OnResolveResult{Path: args.Path, External: true}, nil

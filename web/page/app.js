@@ -13,7 +13,7 @@ import { newAudioContext } from './audio-context.js';
 import { Door } from './door.js';
 import { isMadeName, readAddress, roomPath } from './address.js';
 import { callsElsewhere, watchCalls } from './calls.js';
-import { OldPageError, within } from './part.js';
+import { hurry, OldPageError, within } from './part.js';
 import { endedScreen } from './screens.js';
 import { say } from '../words/say.js';
 
@@ -48,7 +48,7 @@ export function takeAddress() {
 const askAgain = 5000; // ms between questions to a relay that does not answer
 const optimism = 100; // ms that the check of an invite may take, before the door is shown as if it were right
 const loadTime = 45_000; // ms that the parts of the page may take: then it is said that they do not come
-const sheetPatience = 500; // ms that a sheet may take, before it is said that it is still loading
+const patience = 500; // ms that a sheet, or the way in, may take, before it is said that it is still loading
 
 export class App {
   #world;
@@ -57,12 +57,13 @@ export class App {
   /** @type {Door | null} */ #door = null;
   /** @type {Call | null} */ #call = null;
   /** @type {Wish | null} the last one, to join again */ #wish = null;
-  #joining = 0; // numbers the ways in, so that one that was given up is known
+  #giveUp = () => {}; // the way in, if somebody is on it
   #asked = 0; // numbers the sheets that were asked for, so that only the last one opens
   /** @type {typeof import('./room.js') | null} when they are loaded */ #modules = null;
   /** @type {RelayWord} said last */ #relay = {};
   /** @type {ReturnType<typeof setTimeout>} */ #again = 0;
   #room = ''; // whose door or call is shown
+  /** @type {Address} of the door that was opened last */ #address = { room: '', fault: null, secret: '' };
   /** @type {import('./tab-sign.js').TabSign | null} when it is loaded */ #sign = null;
   /** @type {import('./page-sound.js').PageSound | null} likewise */ #sound = null;
   /** @type {AudioContext | null} begun by a click before the devices were loaded */ #context = null;
@@ -91,12 +92,16 @@ export class App {
 
   /**
    * Goes to a room's door, or to the first one, also with a name that no room can have.
-   * @param {Address} address
+   * @param {Address} address @param {string} [name] of who comes
    */
-  async open({ room: typed, fault, secret }) {
+  async open(address, name = this.#world.prefs.get('name')) {
+    this.#giveUp();
+    this.#address = address;
+    const { room: typed, fault, secret } = address;
     const room = fault ? '' : typed;
     const { prefs, secrets } = this.#world;
-    const checked = secret === '' ? Promise.resolve(true) : secrets.valid(secret);
+    // If it cannot be checked, Join says why.
+    const checked = secret === '' ? Promise.resolve(true) : secrets.valid(secret).catch(() => true);
     const hoped = new Promise((resolve) => setTimeout(() => resolve(true), optimism));
     const badSecret = !(await Promise.race([checked, hoped]));
     const kept = room === '' ? '' : await prefs.secret(room);
@@ -110,9 +115,8 @@ export class App {
       room, typed, fault, kept, badSecret, elsewhere,
       wasPrivate: rooms.some((entry) => entry.room === room && entry.private),
       secret: badSecret || secret === '' ? kept : secret,
-      name: prefs.get('name'), muted: prefs.get('muted'), mode: prefs.get('mode'),
+      name, muted: prefs.get('muted'), mode: prefs.get('mode'),
       offline: !navigator.onLine,
-      newSecret: () => secrets.generate(),
       paste: async (use) => {
         const { PasteInvite } = await this.#world.parts.room.load();
         return new PasteInvite(room, { use, valid: (text) => secrets.valid(text) }).element;
@@ -126,16 +130,18 @@ export class App {
     this.#root.append(door.element);
     door.begin();
     if (this.#sound) door.setMicCheck(this.#sound.atDoor());
-    void checked.then((good) => { // the check came with the room's part
-      if (!good && !badSecret && this.#door === door) void this.open({ room: typed, fault, secret });
+    void checked.then(async (good) => { // the check came with the room's part
+      if (good || badSecret) return;
+      // Who joined meanwhile had it kept.
+      if ((await prefs.secret(room)) === secret) await prefs.setSecret(room, kept);
+      if (this.#door === door) await this.open(address, door.name);
     });
     this.#loadAll().catch(() => {}); // joining tries again
     this.#askRelay();
     if (room !== '') return;
-    const { RecentRooms } = await this.#world.parts.room.load();
-    door.setRecent(new RecentRooms(rooms, {
+    this.#world.parts.room.load().then(({ RecentRooms }) => door.setRecent(new RecentRooms(rooms, {
       open: (room) => this.#toDoor(room), forget: (rooms) => prefs.forgetRooms(rooms),
-    }).element);
+    }).element), () => {});
   }
 
   /** Asks the relay about itself, while the door is there until it answers. */
@@ -209,7 +215,7 @@ export class App {
    */
   #joinFrom(room, rooms, wish) {
     const hasKey = isMadeName(wish.room) || rooms.some((one) => one.room === wish.room && one.private);
-    if (room !== '' || wish.secret !== '' || !hasKey) return this.#join(wish);
+    if (room !== '' || wish.fresh || wish.secret !== '' || !hasKey) return this.#join(wish);
     wish.microphone?.stop();
     this.#world.prefs.set('name', wish.name);
     this.#toDoor(wish.room);
@@ -218,34 +224,49 @@ export class App {
   /** Lets sound begin, also before there is what uses it. */
   async #wake() {
     if (this.#sound) await this.#sound.devices.wake();
-    else this.#context ??= newAudioContext();
+    else await (this.#context ??= newAudioContext()).resume();
   }
 
   /** Goes in. It begins in the click, so that the browser lets sound begin. @param {Wish} wish */
   #join(wish) {
     const { prefs, parts } = this.#world;
-    void this.#wake();
-    this.#wish = { ...wish, microphone: null };
+    this.#giveUp();
+    let over = false;
+    this.#giveUp = () => {
+      if (!over) wish.microphone?.stop();
+      over = true;
+    };
+    this.#wake().catch(() => {}); // who plays or records says why not
+    hurry();
+    const mine = this.#wish = { ...wish, microphone: null };
     prefs.set('name', wish.name);
     prefs.set('muted', wish.muted);
-    if (wish.secret && !wish.replaces) void prefs.setSecret(wish.room, wish.secret);
     if (roomPath(wish.room) !== location.pathname) history.pushState(null, '', roomPath(wish.room));
     this.#room = wish.room;
     this.#showSign('here', wish.room);
     this.#tell('joining');
-    const joining = ++this.#joining;
-    within(loadTime, this.#loadParts())
-      .then(([room, engine]) => {
-        if (joining !== this.#joining) return wish.microphone?.stop();
+    setTimeout(() => over || this.#bars.show('sheet', { text: say('bar.joining'), fixed: true }), patience);
+    within(loadTime, Promise.all([this.#loadParts(), this.#keepInvite(mine)]))
+      .then(([[room, engine]]) => {
+        if (over) return;
         parts.engine.forget();
         this.#enter(room, engine, wish.microphone);
+        over = true;
       })
       .catch((error) => {
-        wish.microphone?.stop();
-        if (joining !== this.#joining) return;
+        if (over) return;
+        this.#giveUp();
         const code = error instanceof OldPageError ? 'old' : 'loading';
         this.#showEnded({ code, text: messageOf(error) });
       });
+  }
+
+  /** Keeps the invite that one goes in with; that of a new room is made. @param {Wish} wish */
+  async #keepInvite(wish) {
+    const { prefs, secrets } = this.#world;
+    if (wish.fresh) wish.secret = await secrets.generate();
+    wish.fresh = false;
+    if (wish.secret && !wish.replaces) void prefs.setSecret(wish.room, wish.secret);
   }
 
   /**
@@ -320,15 +341,17 @@ export class App {
 
   /**
    * Opens a sheet, when the sheets are there: the last one that was asked for.
-   * @param {(sheets: typeof import('./sheets.js')) => unknown} open
+   * @param {(sheets: typeof import('./sheets.js')) => unknown} open @param {Promise<unknown>} [needed] by it
    */
-  async #openSheet(open) {
+  async #openSheet(open, needed) {
     const asked = ++this.#asked;
     const bars = this.#bars;
-    const late = setTimeout(() => bars.show('sheet', { text: say('bar.sheet'), fixed: true }), sheetPatience);
+    hurry();
+    const late = setTimeout(() => asked === this.#asked
+      && bars.show('sheet', { text: say('bar.sheet'), fixed: true }), patience);
     try {
-      const sheets = await within(loadTime, this.#world.parts.sheets.load());
-      if (asked === this.#asked) await open(sheets);
+      const [sheets] = await within(loadTime, Promise.all([this.#world.parts.sheets.load(), needed]));
+      if (asked === this.#asked) open(sheets);
       if (asked === this.#asked) bars.hide('sheet');
     } catch (error) {
       if (asked === this.#asked) bars.error(error, 'sheet');
@@ -338,18 +361,18 @@ export class App {
 
   /** @param {() => void} closed */
   #settings(closed) {
+    const { prefs } = this.#world;
+    const identity = this.#world.identity();
     void this.#openSheet(async ({ openSettings }) => {
-      const { prefs, identity } = this.#world;
-      const own = await identity();
       if (!this.#sound) return;
       openSettings({
-        prefs, identity: own, sound: this.#sound, closed,
+        prefs, identity: await identity, sound: this.#sound, closed,
         inCall: this.#call !== null,
         version: this.#relay.version ?? '',
         themeChanged: () => this.theme(),
         languageChanged: () => void this.#languageChanged(),
       });
-    });
+    }, identity);
   }
 
   /** Says everything again, in another language. */
@@ -360,8 +383,9 @@ export class App {
     } catch (error) {
       return this.#bars.error(error, 'sheet');
     }
+    const [address, door] = [this.#address, this.#door];
     if (this.#call) this.#call.speakAgain();
-    else await this.open(takeAddress());
+    else await this.open({ ...address, secret: door?.secret || address.secret }, door?.name);
     this.#settings(() => {});
   }
 

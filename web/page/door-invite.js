@@ -5,7 +5,7 @@
  *     none: public, or, where the room was private before or is called as made ones are, "lacks its key"
  */
 
-import { fill, h, keepFocus, makeButton, setAttribute } from './dom.js';
+import { fill, h, keepFocus, makeButton, setAttribute, smallPrint } from './dom.js';
 import { icon } from './icons.js';
 import { isMadeName } from './address.js';
 import { say } from '../words/say.js';
@@ -75,13 +75,16 @@ export class DoorInvite {
   #ask() {
     this.#asked = true;
     this.#render();
-    void this.#showPaste().then(() => this.#paste.querySelector('input')?.focus());
+    void this.#showPaste().then(() => { // who went on with something else goes on with that
+      if (document.activeElement === document.body) this.#paste.querySelector('input')?.focus();
+    });
   }
 
   /** The field is one of the parts that come after the door. */
   async #showPaste() {
+    if (!this.#paste.hasChildNodes()) this.#paste.append(smallPrint(say('bar.sheet')));
     const field = await this.#options.paste((secret) => this.#use(secret)).catch(() => null);
-    if (field && this.#paste.childElementCount === 0) this.#paste.append(field);
+    if (field && !this.#paste.querySelector('input')) fill(this.#paste, field);
   }
 
   #forget() {

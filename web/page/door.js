@@ -20,7 +20,6 @@ import { say } from '../words/say.js';
  * @property {boolean} wasPrivate one was in this room with an invite
  * @property {import('./calls.js').Call[]} elsewhere calls in other tabs
  * @property {boolean} offline
- * @property {() => Promise<string>} newSecret
  * @property {(wish: Wish) => void} join
  * @property {(use: (secret: string) => void) => Promise<HTMLElement>} paste makes a field for an invite
  * @property {(secret: string) => void} keep the invite of this room, '' forgets it
@@ -29,10 +28,11 @@ import { say } from '../words/say.js';
  */
 
 /**
- * `replaces`: the user chose this secret over the kept one, which is given up once they are in; `relayKey`:
- * the other key of the relay, which they accepted; `both`: calls of other rooms go on in their tabs.
- * @typedef {{room: string, name: string, secret: string, replaces?: boolean, relayKey?: string, muted: boolean, both: boolean, microphone:
- *   import('./devices.js').Microphone | null}} Wish
+ * `fresh`: the secret of a new room is still to be made; `replaces`: the user chose this secret over the kept
+ * one, which is given up once they are in; `relayKey`: the other key of the relay, which they accepted; `both`:
+ * calls of other rooms go on in their tabs.
+ * @typedef {{room: string, name: string, secret: string, fresh?: boolean, replaces?: boolean, relayKey?: string,
+ *   muted: boolean, both: boolean, microphone: import('./devices.js').Microphone | null}} Wish
  */
 
 export class Door {
@@ -45,6 +45,7 @@ export class Door {
   #name;
   #form;
   #join = h('button', { type: 'submit', class: 'button primary large' });
+  #gone = false; // the user has pressed Join
   #muted = false;
   #mode = /** @type {'open' | 'radio'} */ ('open');
   #talk = h('div', {});
@@ -79,7 +80,7 @@ export class Door {
   #arm() {
     const quiet = this.#muted && this.#mode === 'open';
     setText(this.#join, say(quiet ? 'door.joinMuted' : 'door.join'));
-    this.#join.disabled = this.#invite.two && this.#invite.secret === '';
+    this.#join.disabled = this.#gone || (this.#invite.two && this.#invite.secret === '');
     this.#join.hidden = this.#options.room !== '' && this.#invite.lacksKey;
     this.#openly.hidden = !this.#join.hidden;
   }
@@ -98,6 +99,7 @@ export class Door {
   /** The check of the microphone, which comes with the parts after the door. @param {import('./mic-check.js').MicCheck} check */
   setMicCheck(check) {
     this.#mic = check;
+    if (this.#gone) return; // the call will ask
     this.#micPlace.append(check.element);
     void check.begin();
   }
@@ -118,6 +120,16 @@ export class Door {
     const { offline, unreachable } = this.#away;
     setText(this.#offline, offline ? say('door.offline') : unreachable ? say('door.unreachable') : '');
     this.#offline.hidden = !offline && !unreachable;
+  }
+
+  /** What is typed. */
+  get name() {
+    return this.#name.input.value;
+  }
+
+  /** The invite to go in with, '' for none. */
+  get secret() {
+    return this.#invite.secret;
   }
 
   close() {
@@ -194,15 +206,14 @@ export class Door {
       this.#recent,
       room ? h('button', { type: 'button', class: 'link', onclick: other }, say('door.otherRoom'))
         : h('div', { class: 'stack tight' },
-          makeButton('quiet', () => void this.#openPrivate(), icon('lock'), say('door.private')),
+          makeButton('quiet', () => this.#openPrivate(), icon('lock'), say('door.private')),
           smallPrint(say('door.privateHint'))),
       smallPrint(say('door.safe')));
   }
 
-  async #openPrivate() {
+  #openPrivate() {
     const name = this.#checkedName();
-    if (name === null) return;
-    this.#go({ room: newRoomName(), name, secret: await this.#options.newSecret() });
+    if (name !== null) this.#go({ room: newRoomName(), name, secret: '', fresh: true });
   }
 
   /** @param {Event} event */
@@ -233,7 +244,8 @@ export class Door {
 
   /** @param {Omit<Wish, 'microphone' | 'muted' | 'both'>} wish */
   #go(wish) {
-    this.#join.disabled = true;
+    if (this.#gone) return;
+    this.#gone = this.#join.disabled = true;
     this.#options.join({ ...wish, muted: this.#muted, both: this.#both, microphone: this.#mic?.handOver() ?? null });
   }
 }

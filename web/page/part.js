@@ -1,7 +1,7 @@
 /**
  * A part of the page that comes after the door: fetched again and again until it is there.
  *
- *     load() ──> attempt ── fails ──> 1, 2, 4 ... 15 s ──> attempt ...     at once: load(), 'online'
+ *     load() ──> attempt ── fails ──> 1, 2, 4 ... 15 s ──> attempt ...     at once: load(), hurry(), 'online'
  */
 
 import { CodedError } from '../wire/bytes.js';
@@ -11,6 +11,13 @@ const patience = 20_000; // ms without a byte, after which a request is made ane
 
 /** The server does not have the file: this page is from before an update, and has to be loaded anew. */
 export class OldPageError extends CodedError {}
+
+/** @type {Set<() => void>} */ const paused = new Set();
+
+/** Cuts all pauses short: the user waits for a part, which may wait for others. */
+export function hurry() {
+  for (const go of paused) go();
+}
 
 /** @template T */
 export class Part {
@@ -61,8 +68,10 @@ export class Part {
         resolve(undefined);
       };
       globalThis.addEventListener('online', this.#hurry);
+      paused.add(this.#hurry);
     });
     globalThis.removeEventListener('online', this.#hurry);
+    paused.delete(this.#hurry);
     this.#hurry = () => {};
   }
 }

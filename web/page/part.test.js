@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 
-import { fetchFile, OldPageError, Part, within } from './part.js';
+import { fetchFile, hurry, OldPageError, Part, within } from './part.js';
 
 /** Lets promises settle. */
 const settle = async () => {
@@ -58,16 +58,14 @@ test('a pause is cut short when somebody asks, and when the network is back', ()
     if (++attempts < 5) throw new Error('no network');
     return 'there';
   });
-  const loaded = part.load();
-  for (const hurry of [() => part.load(), () => target.dispatchEvent(new Event('online'))]) {
+  const loaded = new Part(() => part.load()).load(); // one that waits for another
+  for (const act of [() => part.load(), hurry, () => target.dispatchEvent(new Event('online'))]) {
     await settle();
     const before = attempts;
-    void hurry();
+    void act();
     await settle();
     assert.equal(attempts, before + 1);
   }
-  void part.load();
-  await settle();
   void part.load();
   assert.equal(await loaded, 'there');
 }));

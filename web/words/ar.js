@@ -79,6 +79,7 @@ export const door = {
   'bar.dismiss': 'إخفاء',
   'bar.offline': 'لا شبكة على هذا الجهاز. مكانك في الغرفة محفوظ، وتستمر المكالمة عند عودة الشبكة.',
   'bar.sheet': 'ما زال يُحمَّل. سيُفتح حالما يصل.',
+  'bar.joining': 'ما زال يُحمَّل. ستنضم حالما يصل.',
 };
 
 /** What joining and talking say: it is loaded while people type their name. */

@@ -82,6 +82,7 @@ export const door = {
   'bar.dismiss': 'Dismiss',
   'bar.offline': 'This device has no network. You stay in the room, and the call goes on when it is back.',
   'bar.sheet': 'Still loading. It opens as soon as it is here.',
+  'bar.joining': 'Still loading. You join as soon as it is here.',
 };
 
 /** What joining and talking say: it is loaded while people type their name. */

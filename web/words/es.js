@@ -76,6 +76,7 @@ export const door = {
   'bar.dismiss': 'Descartar',
   'bar.offline': 'Este dispositivo no tiene red. Sigues en la sala, y la llamada continúa cuando vuelva.',
   'bar.sheet': 'Aún se está cargando. Se abrirá en cuanto llegue.',
+  'bar.joining': 'Aún se está cargando. Entrarás en cuanto llegue.',
 };
 
 /** What joining and talking say: it is loaded while people type their name. */

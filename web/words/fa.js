@@ -75,6 +75,7 @@ export const door = {
   'bar.dismiss': 'پنهان کردن',
   'bar.offline': 'این دستگاه شبکه ندارد. در اتاق می‌مانید و وقتی شبکه برگردد تماس ادامه می‌یابد.',
   'bar.sheet': 'هنوز در حال بارگیری است. به‌محض رسیدن باز می‌شود.',
+  'bar.joining': 'هنوز در حال بارگیری است. به‌محض رسیدن می‌پیوندید.',
 };
 
 /** What joining and talking say: it is loaded while people type their name. */

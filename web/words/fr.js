@@ -76,6 +76,7 @@ export const door = {
   'bar.dismiss': 'Masquer',
   'bar.offline': 'Cet appareil n’a pas de réseau. Vous restez dans le salon, et l’appel reprendra quand il sera revenu.',
   'bar.sheet': 'Chargement en cours. Cela s’ouvre dès que c’est là.',
+  'bar.joining': 'Chargement en cours. Vous entrez dès que c’est là.',
 };
 
 /** What joining and talking say: it is loaded while people type their name. */

@@ -77,6 +77,7 @@ export const door = {
   'bar.dismiss': 'Сховати',
   'bar.offline': 'На цьому пристрої немає мережі. Ви лишаєтеся в кімнаті: розмова продовжиться, коли мережа з’явиться.',
   'bar.sheet': 'Ще завантажується. Відкриється, щойно буде тут.',
+  'bar.joining': 'Ще завантажується. Ви ввійдете, щойно буде тут.',
 };
 
 /** What joining and talking say: it is loaded while people type their name. */
