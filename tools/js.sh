@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Checks the types of the page's JavaScript, and runs those of its tests that need no browser. Both need
-# Node.js 20, which not every system packages: without it they are left out, and what the browser tests run
-# must do.
+# Checks the types and the columns of the page's JavaScript, and runs those of its tests that need no browser.
+# They need Node.js 20, which not every system packages: without it they are left out, and what the browser
+# tests run must do.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if ! command -v node >/dev/null || (($(node -p 'process.versions.node.split(".")[0]') < 20)); then
 	echo "make js: left out, for there is no Node.js 20 or later" >&2
 	exit 0
 fi
+find web -name '*.js' -not -path 'web/dist/*' -print0 | xargs -0 node tools/columns.mjs
 if command -v npm >/dev/null; then
 	npm ci --prefix tools/web --no-audit --no-fund --silent
 	tools/web/node_modules/.bin/tsc -p web/jsconfig.json

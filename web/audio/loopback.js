@@ -1,6 +1,6 @@
 /**
- * Another way to the loudspeaker, for where the microphone hears it (echo.js). The browser cancels the echo of
- * what it knows to be played; where an AudioContext is not among that, the sound goes as a call's:
+ * Another way to the loudspeaker, for where the microphone hears it (echo.js). The browser cancels the echo
+ * of what it knows to be played; where an AudioContext is not among that, the sound goes as a call's:
  *
  *     node --> MediaStreamDestination --> RTCPeerConnection ==> RTCPeerConnection --> <audio>
  *

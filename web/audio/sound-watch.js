@@ -11,10 +11,10 @@
 
 /**
  * Why sound does not run, the first in this order that is so: the browser holds it back until the user does
- * something; the clock of the sound card stands still, as without a loudspeaker; nobody asks for what is to be
- * played; the Worker does not answer; no blocks come from the microphone; the system has muted it; it gives
- * nothing but zeros, which no room is as quiet as; the codec takes frames and gives none back; sound is played,
- * but not by the loudspeaker that was chosen.
+ * something; the clock of the sound card stands still, as without a loudspeaker; nobody asks for what is to
+ * be played; the Worker does not answer; no blocks come from the microphone; the system has muted it; it
+ * gives nothing but zeros, which no room is as quiet as; the codec takes frames and gives none back; sound is
+ * played, but not by the loudspeaker that was chosen.
  *
  * @typedef {'paused' | 'clock' | 'player' | 'worker' | 'capture' | 'muted' | 'silent' | 'decoder' |
  *   'encoder' | 'sink'} SoundCause
@@ -33,7 +33,8 @@
  * @property {boolean} paused the browser waits for the user
  * @property {number} time of its clock
  * @property {{count: number, sounding: number, muted: boolean} | null} capture
- * @property {{count: number, starved: boolean, astray: boolean} | null} playback astray: by another loudspeaker
+ * @property {{count: number, starved: boolean, astray: boolean} | null} playback astray: by another
+ *   loudspeaker
  */
 
 /** @typedef {import('../link/clock.js').Clock} Clock */
@@ -143,7 +144,10 @@ export class SoundWatch {
   }
 }
 
-/** @param {Partial<Record<SoundCause, boolean | undefined>>} causes @returns {'' | SoundCause} the first that is so */
+/**
+ * @param {Partial<Record<SoundCause, boolean | undefined>>} causes
+ * @returns {'' | SoundCause} the first that is so
+ */
 function first(causes) {
   const [cause] = Object.entries(causes).find(([, is]) => is) ?? [''];
   return /** @type {'' | SoundCause} */ (cause);

@@ -31,7 +31,8 @@ class Page {
       time: this.#flow.time,
       capture: this.microphone
         ? { count: this.#flow.captured, sounding: this.#flow.sounding, muted: Boolean(muted) } : null,
-      playback: this.loudspeaker ? { count: this.#flow.asked, starved: Boolean(worker), astray: Boolean(sink) } : null,
+      playback: this.loudspeaker
+        ? { count: this.#flow.asked, starved: Boolean(worker), astray: Boolean(sink) } : null,
     };
   }
 

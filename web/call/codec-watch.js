@@ -1,6 +1,6 @@
 /**
- * Whether the browser's codec does what it is for: frames that were given to the encoder come back as packets,
- * packets that came are decoded. It tells when that changes.
+ * Whether the browser's codec does what it is for: frames that were given to the encoder come back as
+ * packets, packets that came are decoded. It tells when that changes.
  *
  *     Publication: encoding ----------.
  *     statistics, once a second ------+--> CodecWatch --> {encoding, decoding}

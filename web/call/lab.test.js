@@ -45,7 +45,8 @@ export async function settle() {
   for (let quiet = 0; quiet < 2; quiet++) {
     await new Promise((resolve) => setImmediate(resolve));
     if (working === 0) continue;
-    await new Promise((resolve) => waiting.push(resolve)); // asking again and again would take the threads' time
+    // asking again and again would take the threads' time
+    await new Promise((resolve) => waiting.push(resolve));
     quiet = -1;
   }
 }

@@ -9,7 +9,9 @@
  * @param {import('../wire/bytes.js').Bytes} body @returns {RequestInit}
  */
 export function leaveOptions(body) {
-  return { method: 'POST', body, mode: 'cors', credentials: 'same-origin', cache: 'no-store', keepalive: true };
+  return {
+    method: 'POST', body, mode: 'cors', credentials: 'same-origin', cache: 'no-store', keepalive: true,
+  };
 }
 
 /**

@@ -15,7 +15,8 @@ async function peopleWith(storage) {
   const names = await KnownNames.open(identity, storage);
   const codes = [];
   const people = new NameCheck({
-    names, identity, name: 'Ana', notes: await Notes.open(identity, storage), volume() {}, warn: (code) => codes.push(code), changed: () => {}, failed: assert.ifError,
+    names, identity, name: 'Ana', notes: await Notes.open(identity, storage), volume() {},
+    warn: (code) => codes.push(code), changed: () => {}, failed: assert.ifError,
   });
   const meet = async (count) => {
     for (let i = 0; i < count; i++) {

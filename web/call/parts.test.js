@@ -333,5 +333,6 @@ test('a decoder that gives nothing back is told of within 3 s, one that errs at 
   watch.encoding(false);
   watch.encoding(false);
   watch.stats({ played: 70, undecodable: 140 });
-  assert.deepEqual(told.slice(1), [{ encoding: false, decoding: false }, { encoding: false, decoding: true }]);
+  assert.deepEqual(told.slice(1),
+    [{ encoding: false, decoding: false }, { encoding: false, decoding: true }]);
 });

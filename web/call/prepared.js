@@ -1,12 +1,15 @@
-/** connect.json, which the page asked for while the user was still at the door: joining is a round trip shorter. */
+/**
+ * connect.json, which the page asked for while the user was still at the door: joining is a round trip
+ * shorter.
+ */
 
 const FRESH = 600_000; // ms; certificates that it names are replaced by and by
 
 /** `at`: ms since 1970; `took`: ms. @typedef {{text: string, at: number, took: number}} Answer */
 
 /**
- * The browser's fetch, but for one answer that is there already, and is used once: who asks again wants to know
- * what is so now.
+ * The browser's fetch, but for one answer that is there already, and is used once: who asks again wants to
+ * know what is so now.
  * @param {string} url @param {Answer | undefined} answer to it
  * @param {{get?: typeof globalThis.fetch, now?: () => number}} [world]
  * @returns {typeof globalThis.fetch}

@@ -22,7 +22,8 @@ test('another key than the kept one is refused until just that one is accepted, 
       code: 'relay_key', final: true, keys: { known: one, shown: two },
     });
   }
-  await assert.rejects(new RelayPin(storage, url, two).check(at(three)), { keys: { known: one, shown: three } });
+  const pin = new RelayPin(storage, url, two);
+  await assert.rejects(pin.check(at(three)), { keys: { known: one, shown: three } });
   const accepted = new RelayPin(storage, url, two);
   await accepted.check(at(two));
   await assert.rejects(new RelayPin(storage, url).check(at(two)), { code: 'relay_key' }, 'not proved yet');

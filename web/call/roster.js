@@ -7,10 +7,10 @@
  *
  * A member id stands for one stay in the room. Who comes back to a relay that forgot it has the same one
  * again, so of "joined" and "left" close to each other nobody knows which one is true: then the list is
- * fetched, which is the truth of the moment. Who comes back by a new entry that replaces its old one is not shown
- * twice: the old one leaves with the news of the new one, and what is still said of it contradicts nothing.
- * Nothing here sends, and nothing waits but for the signatures of
- * entries: what was looked up before is looked up again after.
+ * fetched, which is the truth of the moment. Who comes back by a new entry that replaces its old one is not
+ * shown twice: the old one leaves with the news of the new one, and what is still said of it contradicts
+ * nothing. Nothing here sends, and nothing waits but for the signatures of entries: what was looked up before
+ * is looked up again after.
  */
 
 import { equal, toHex } from '../wire/bytes.js';
@@ -82,7 +82,8 @@ export class Roster {
   #before;
   #secret;
   /** @type {Map<string, Member>} */ #members = new Map();
-  /** @type {Map<string, number>} stays that members replace, and how many of them do */ #replaced = new Map();
+  /** @type {Map<string, number>} stays that members replace, and how many of them do */
+  #replaced = new Map();
   #gone = new Recent();
   #absent = new Recent();
   #twice = new Recent();
@@ -93,8 +94,8 @@ export class Roster {
   /** @type {Set<string>} while fetching: who is there */ #listed = new Set();
 
   /**
-   * @param {{room: string, relay: Bytes, self: string, before?: string, secret: Secret | null}} config self is
-   *   our member id, before the stay of our own that we replace
+   * @param {{room: string, relay: Bytes, self: string, before?: string, secret: Secret | null}} config self
+   *   is our member id, before the stay of our own that we replace
    */
   constructor({ room, relay, self, before = '', secret }) {
     this.#room = room;

@@ -5,7 +5,8 @@
  *     "notes" -> {hex(tag): {compared: ms since 1970} | {volume: 0 to 4}}
  *
  * What was compared is noted of a name with a key, for it was that person whose key it is; a volume of the
- * key alone, which is the tag of the empty name. Only the user makes notes: strangers cannot fill the storage.
+ * key alone, which is the tag of the empty name. Only the user makes notes: strangers cannot fill the
+ * storage.
  */
 
 import { foldName } from '../names/fold.js';

@@ -9,7 +9,7 @@ const [me, other, one, two] = await Promise.all(
 
 /** A storage that answers later, and how often it was written. */
 function memory(kept) {
-  const storage = { kept, writes: 0, get: async () => structuredClone(storage.kept), set: async (_, value) => {
+  const storage = { kept, writes: 0, get: async () => structuredClone(storage.kept), async set(_, value) {
     await new Promise((resolve) => setTimeout(resolve, 20));
     storage.kept = structuredClone(value);
     storage.writes++;

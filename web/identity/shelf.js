@@ -24,7 +24,8 @@ export class Shelf {
 
   /**
    * Opens the database, which is made if there is none.
-   * @template {typeof Shelf} T @this {T} @param {string} [name] of the database @returns {Promise<InstanceType<T>>}
+   * @template {typeof Shelf} T @this {T} @param {string} [name] of the database
+   * @returns {Promise<InstanceType<T>>}
    */
   static async open(name = DATABASE) {
     if (!globalThis.indexedDB) {

@@ -1,7 +1,7 @@
 /**
- * Keeps the page in the browser, and answers with it, so that it opens without a network. A cache has the files
- * of one build in one language; what a call needs is in it before it is used. How the relay is reached is never
- * kept, only what the page may connect to.
+ * Keeps the page in the browser, and answers with it, so that it opens without a network. A cache has the
+ * files of one build in one language; what a call needs is in it before it is used. How the relay is reached
+ * is never kept, only what the page may connect to.
  *
  *     install:  files of this build ── from the browser's own cache, else from the relay ──> cache
  *     activate: caches of builds before the last two are deleted
@@ -62,7 +62,8 @@ export class Keeper {
     const files = [...this.#build.files, ...words].map(async (path) => {
       await cache.put(this.#url(path), await this.#fetched(this.#url(path)));
     });
-    await Promise.all([...files, this.#document().then((response) => cache.put(this.#url(document), response))]);
+    const page = this.#document().then((response) => cache.put(this.#url(document), response));
+    await Promise.all([...files, page]);
   }
 
   /** The door's document: a tab has it already, if that tab's is of this build and language. */
@@ -113,7 +114,8 @@ export class Keeper {
   }
 
   /**
-   * What the network says, for the host may have something else there; what is kept if that fails or takes long.
+   * What the network says, for the host may have something else there; what is kept if that fails or takes
+   * long.
    * @param {NavigationRequest} request @param {() => Promise<Response>} kept
    */
   async #soon(request, kept) {

@@ -1,4 +1,4 @@
-/** What a browser keeps of the page. The build (tools/page) puts a list of its own in the place of this one. */
+/** What a browser keeps of the page. The build (tools/page) puts a list of its own in place of this one. */
 
 /** Says what is in all of it. */ export const version = '';
 /** Paths from the page's home, for every language. @type {string[]} */ export const files = [];

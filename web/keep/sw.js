@@ -1,6 +1,6 @@
 /**
- * The service worker's entry: see keeper.js. It takes the place of the one before when the page says so, which
- * it does between calls (page/keep.js), or when no tab is open.
+ * The service worker's entry: see keeper.js. It takes the place of the one before when the page says so,
+ * which it does between calls (page/keep.js), or when no tab is open.
  */
 
 import { files, languages, version } from './kept-files.js';
@@ -23,7 +23,8 @@ const language = new URL(location.href).searchParams.get('lang') ?? '';
 
 const keeper = new Keeper({ version, files, languages }, {
   home, language, caches,
-  fetch: (asked, options) => fetch(typeof asked === 'string' ? asked : /** @type {Request} */ (asked), options),
+  fetch: (asked, options) =>
+    fetch(typeof asked === 'string' ? asked : /** @type {Request} */ (asked), options),
   pause: (ms) => new Promise((resolve) => { setTimeout(resolve, ms); }),
   open: async () =>
     (await scope.clients.matchAll({ type: 'window', includeUncontrolled: true })).map(({ url }) => url),

@@ -103,7 +103,8 @@ test('what was measured of a path is not said of the next one', async () => {
   Object.assign(lab.paths.webtransport, { loss: 0.6 });
   const both = async (ms) => {
     for (let at = 0; at < ms; at += 20) {
-      lab.relay.only.session.sendMedia(0x0a0b0c0d0e0f0000n, lab.ctr = (lab.ctr ?? 0) + 1, new Uint8Array([1]));
+      lab.ctr = (lab.ctr ?? 0) + 1;
+      lab.relay.only.session.sendMedia(0x0a0b0c0d0e0f0000n, lab.ctr, new Uint8Array([1]));
       await lab.talk(20, lab.ctr);
     }
     return lab.client.quality();

@@ -30,7 +30,7 @@ export async function fetchPlace(url, { clock, signal, relayKey = null, fetch: g
   const limit = deadline(clock, FETCH_TIME, signal);
   try {
     const response = await get(url, { cache: 'no-store', credentials: 'same-origin', signal: limit.signal });
-    if (response.status === 409) { // whoever serves the page for the relay keeps its key, and says what is wrong
+    if (response.status === 409) { // who serves the page for the relay keeps its key, and says what is wrong
       throw new LinkError('relay_key', await bodyOf(response), { final: true });
     }
     if (!response.ok) {

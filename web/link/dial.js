@@ -93,7 +93,7 @@ export class Attacher {
     };
   }
 
-  /** Where the relay is asked to end a stay by other means than a session; null: nowhere, or not known yet. */
+  /** Where the relay is asked to end a stay without a session; null: nowhere, or not known yet. */
   get leaveUrl() {
     return this.#place?.leave ?? null;
   }

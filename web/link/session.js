@@ -403,8 +403,8 @@ export class Session {
   }
 
   /**
-   * How good the path is: shares of packets lost (0 to 1) and of how many that was measured, ms, bits a second
-   * with headers; since: of the path in use; up, down: whether anything gets through.
+   * How good the path is: shares of packets lost (0 to 1) and of how many that was measured, ms, bits a
+   * second with headers; since: of the path in use; up, down: whether anything gets through.
    */
   quality() {
     const { carrier, since, stats, traffic } = this.#send;

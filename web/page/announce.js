@@ -8,7 +8,10 @@ import { say } from '../words/say.js';
 const pause = 4000; // ms between two announcements
 const named = 3; // more people who come or go at once are only counted
 
-/** @param {'announce.came' | 'announce.went' | 'announce.hand'} key @param {Set<string>} names @returns {string} */
+/**
+ * @param {'announce.came' | 'announce.went' | 'announce.hand'} key @param {Set<string>} names
+ * @returns {string}
+ */
 function people(key, names) {
   const n = names.size;
   return n > named ? say(`${key}Many`, { n }) : say(key, { n, names: [...names] });

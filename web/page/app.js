@@ -30,12 +30,13 @@ import { say } from '../words/say.js';
  * @typedef {object} World
  * @property {import('./prefs.js').Prefs} prefs
  * @property {() => Promise<import('./own-identity.js').OwnIdentity>} identity
- * @property {(modules: typeof import('./room.js'), context: AudioContext | null) => import('./devices.js').Devices} devices
- *   makes them, with an AudioContext that begun before they came
+ * @property {(modules: typeof import('./room.js'), context: AudioContext | null) =>
+ *   import('./devices.js').Devices} devices makes them, with an AudioContext that begun before they came
  * @property {import('./parts.js').Parts} parts
  * @property {{generate: () => Promise<string>, valid: (text: string) => Promise<boolean>}} secrets
  * @property {() => Promise<RelayWord>} relay asks it
- * @property {(language: string) => Promise<void>} speak a language, '' for the browser's, as the door needs it
+ * @property {(language: string) => Promise<void>} speak a language, '' for the browser's, as the door needs
+ *   it
  */
 
 /** Takes the address, and the secret out of it before anything else may see it. @returns {Address} */

@@ -37,7 +37,8 @@ async function openTransport({ hashes, url, path = '', port }, base) {
   const address = new URL(url ?? path, base);
   if (url === undefined) Object.assign(address, { protocol: 'https:', port: String(port) });
   const transport = new WebTransport(address.href, {
-    serverCertificateHashes: hashes.map((hash) => ({ algorithm: 'sha-256', value: fromHex(hash, 32, 'hash') })),
+    serverCertificateHashes: hashes.map((hash) => (
+      { algorithm: 'sha-256', value: fromHex(hash, 32, 'hash') })),
   });
   transport.closed.catch(() => {}); // that it does not open is said by ready
   setTimeout(() => transport.close(), mostTime);

@@ -4,7 +4,8 @@ import { say } from '../words/say.js';
 
 /**
  * @param {import('./bars.js').Bars} bars @param {import('./prefs.js').Prefs} prefs
- * @param {import('./page-sound.js').PageSound} sound which is to use it @param {import('./device-list.js').Added} added
+ * @param {import('./page-sound.js').PageSound} sound which is to use it
+ * @param {import('./device-list.js').Added} added
  */
 export function offerDevice(bars, prefs, sound, { label, microphone, loudspeaker }) {
   const plays = loudspeaker !== '' && sound.devices.choosesLoudspeaker;

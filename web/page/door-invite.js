@@ -57,7 +57,8 @@ export class DoorInvite {
     const what = locked ? 'door.privateRoom' : this.lacksKey ? 'door.lacksKey' : 'door.publicRoom';
     setAttribute(this.#lock, 'data-private', locked);
     fill(this.#lock, icon(locked ? 'lock' : this.lacksKey ? 'key' : 'unlock'), h('span', {}, say(what)));
-    const link = (/** @type {string} */ part, /** @type {string} */ text, /** @type {() => void} */ onclick) =>
+    /** @param {string} part @param {string} text @param {() => void} onclick */
+    const link = (part, text, onclick) =>
       h('button', { type: 'button', class: 'link', 'data-part': part, onclick }, text);
     const pastes = !locked && (this.lacksKey || this.#asked);
     if (pastes) void this.#showPaste();

@@ -29,10 +29,11 @@ import { say } from '../words/say.js';
 
 /**
  * `fresh`: the secret of a new room is still to be made; `replaces`: the user chose this secret over the kept
- * one, which is given up once they are in; `relayKey`: the other key of the relay, which they accepted; `both`:
- * calls of other rooms go on in their tabs.
- * @typedef {{room: string, name: string, secret: string, fresh?: boolean, replaces?: boolean, relayKey?: string,
- *   muted: boolean, both: boolean, microphone: import('./devices.js').Microphone | null}} Wish
+ * one, which is given up once they are in; `relayKey`: the other key of the relay, which they accepted;
+ * `both`: calls of other rooms go on in their tabs.
+ * @typedef {{room: string, name: string, secret: string, fresh?: boolean, replaces?: boolean,
+ *   relayKey?: string, muted: boolean, both: boolean,
+ *   microphone: import('./devices.js').Microphone | null}} Wish
  */
 
 export class Door {
@@ -96,7 +97,10 @@ export class Door {
     first?.focus({ preventScroll: true });
   }
 
-  /** The check of the microphone, which comes with the parts after the door. @param {import('./mic-check.js').MicCheck} check */
+  /**
+   * The check of the microphone, which comes with the parts after the door.
+   * @param {import('./mic-check.js').MicCheck} check
+   */
   setMicCheck(check) {
     this.#mic = check;
     if (this.#gone) return; // the call will ask
@@ -246,7 +250,8 @@ export class Door {
   #go(wish) {
     if (this.#gone) return;
     this.#gone = this.#join.disabled = true;
-    this.#options.join({ ...wish, muted: this.#muted, both: this.#both, microphone: this.#mic?.handOver() ?? null });
+    const microphone = this.#mic?.handOver() ?? null;
+    this.#options.join({ ...wish, muted: this.#muted, both: this.#both, microphone });
   }
 }
 

@@ -5,7 +5,7 @@
 
 import { languages } from '../words/say.js';
 
-/** Where the page was loaded from, which ends in a slash: `/` of a host, or a path that a proxy leads here. */
+/** Where the page was loaded from, which ends in a slash: `/` of a host, or a path that a proxy leads to. */
 export const home = new URL('../', import.meta.url);
 
 /** @type {Record<string, string>} */

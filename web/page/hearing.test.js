@@ -154,7 +154,8 @@ test('the control says what it does now', () => {
   assert.equal(label({ mode: 'radio' }, ['Ana', 'Ben', 'Cleo']), 'Ana and 2 others are talking');
   assert.notEqual(label({ mode: 'radio', held: true }), 'Transmitting');
   assert.equal(label({ mic: 'denied' }), 'No microphone');
-  const hint = (more, talkers, how) => talkButtonState(Object.assign(inRoom(), { mode: 'radio', ...more }), talkers, how).hint;
+  const hint = (more, talkers, how) =>
+    talkButtonState(Object.assign(inRoom(), { mode: 'radio', ...more }), talkers, how).hint;
   assert.equal(hint({}, [], { keyboard: true }), 'or hold the space bar');
   assert.equal(hint({}, [], { keyboard: true, key: 'F8' }), 'or hold F8');
   assert.match(hint({ muteRefused: true }, ['Ana']), /unless you hold/);

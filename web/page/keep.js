@@ -1,7 +1,7 @@
 /**
- * Has the browser keep the page, so that it opens without a network (keep/): registers the service worker once
- * the page is there, takes a new one between calls, and gives it up when the server has none any more. And lets
- * it install the page, by a manifest that comes late: it must not hold up the door.
+ * Has the browser keep the page, so that it opens without a network (keep/): registers the service worker
+ * once the page is there, takes a new one between calls, and gives it up when the server has none any more.
+ * And lets it install the page, by a manifest that comes late: it must not hold up the door.
  */
 
 import { h } from './dom.js';
@@ -39,7 +39,10 @@ export async function keepPage(language, busy) {
   }
 }
 
-/** Whether the server says that there is no service worker: it does not keep pages any more. @param {URL} script */
+/**
+ * Whether the server says that there is no service worker: it does not keep pages any more.
+ * @param {URL} script
+ */
 async function isGone(script) {
   const { status } = await fetch(script, { method: 'HEAD', cache: 'no-store' });
   return status === 404 || status === 410;

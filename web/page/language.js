@@ -1,6 +1,6 @@
 /**
- * Which language the page speaks: the user's choice, or the browser's. The words of the door are in the document,
- * if it is in that language; all others come later, with what says them.
+ * Which language the page speaks: the user's choice, or the browser's. The words of the door are in the
+ * document, if it is in that language; all others come later, with what says them.
  */
 
 import { choose, directionOf, speak } from '../words/say.js';

@@ -12,6 +12,7 @@ import { isolated, number, say } from '../words/say.js';
 
 /** @typedef {import('../call/engine.js').Member} Member */
 /** @typedef {import('./room-model.js').RoomModel} RoomModel */
+/** @typedef {import('../wire/payload.js').MicState} MicState */
 
 const skeletons = 3;
 const maxRows = 200; // more are only counted: a relay may tell of thousands
@@ -65,7 +66,8 @@ function noteOf(member, model, volume) {
   if (member.self) notes.push(say('person.you'));
   if (member.relay) notes.push(say('person.relay', { relay: member.relay }));
   if (model.ambiguous(member)) {
-    notes.push(say('person.alikeNote', { n: model.wearers(member) }), isolated(member.fingerprint.slice(0, 9)));
+    const begin = isolated(member.fingerprint.slice(0, 9));
+    notes.push(say('person.alikeNote', { n: model.wearers(member) }), begin);
   }
   if (volume !== 1) notes.push(volume === 0 ? say('person.silenced') : percent(volume));
   return { text: notes.join('\u00a0· '), kind };
@@ -123,7 +125,7 @@ class Row {
 
   /**
    * @param {Member} member
-   * @param {{talking: boolean, level: number, talked: boolean, mic: import('../wire/payload.js').MicState}} now
+   * @param {{talking: boolean, level: number, talked: boolean, mic: MicState}} now
    *   `talked`: a moment ago
    */
   level(member, { talking, level, talked, mic }) {

@@ -1,6 +1,6 @@
 /**
- * Microphone and loudspeaker for the page: who uses them now, the check at the door or the call, and what the user
- * is told of them.
+ * Microphone and loudspeaker for the page: who uses them now, the check at the door or the call, and what the
+ * user is told of them.
  *
  *     Devices ── sound, level, a device was added ──> PageSound ──> MicCheck | Call, bars
  *     settings, bars ── another device, again ──> PageSound ──> MicCheck | Call
@@ -14,14 +14,17 @@ import { say } from '../words/say.js';
 /** @typedef {import('./call.js').Call} Call */
 
 export class PageSound {
-  /** @type {((level: number) => void) | null} who shows the level of the microphone, besides the check or the call */
+  /** @type {((level: number) => void) | null} shows the level of the microphone, besides check or call */
   onlevel = null;
   devices;
   #bars;
   /** @type {MicCheck | null} */ #check = null;
   /** @type {Call | null} */ #call = null;
 
-  /** @param {import('./devices.js').Devices} devices @param {import('./prefs.js').Prefs} prefs @param {import('./bars.js').Bars} bars */
+  /**
+   * @param {import('./devices.js').Devices} devices @param {import('./prefs.js').Prefs} prefs
+   * @param {import('./bars.js').Bars} bars
+   */
   constructor(devices, prefs, bars) {
     this.devices = devices;
     this.#bars = bars;

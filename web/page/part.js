@@ -50,11 +50,11 @@ export class Part {
       try {
         return await this.#attempt();
       } catch (error) {
-        if (!(error instanceof OldPageError)) await this.#pause(pauses[failures] ?? pauses[pauses.length - 1]);
-        else {
+        if (error instanceof OldPageError) {
           this.#loading = null;
           throw error;
         }
+        await this.#pause(pauses[failures] ?? pauses[pauses.length - 1]);
       }
     }
   }

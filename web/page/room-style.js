@@ -1,6 +1,6 @@
 /**
- * The looks of what comes after the door, room.css. The build (tools/page) puts a module in the place of this one
- * that has them in it; documents of tests link the file.
+ * The looks of what comes after the door, room.css. The build (tools/page) puts a module in the place of this
+ * one that has them in it; documents of tests link the file.
  */
 
 /** Applies them, once. */

@@ -173,7 +173,8 @@ function lookPart({ prefs, themeChanged, languageChanged }) {
   /** @type {[string, string][]} */
   const all = [['', say('settings.languageBrowser')]];
   for (const code of languages) all.push([code, ownName(code)]);
-  const language = select('setting-language', say('settings.language'), all, prefs.get('language'), (code) => {
+  const now = prefs.get('language');
+  const language = select('setting-language', say('settings.language'), all, now, (code) => {
     prefs.set('language', code);
     languageChanged();
   });

@@ -25,7 +25,10 @@ export class Talked {
     return now - (this.#last.get(id)?.at ?? -Infinity) < marked;
   }
 
-  /** Those who are not talking now, the latest first. @param {readonly string[]} talking ids @param {number} now */
+  /**
+   * Those who are not talking now, the latest first.
+   * @param {readonly string[]} talking ids @param {number} now
+   */
   list(talking, now) {
     return [...this.#last.values()]
       .filter(({ member, at }) => now - at < listed && !talking.includes(member.id))

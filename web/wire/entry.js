@@ -138,7 +138,8 @@ function readLayout(b) {
   const version = r.uint8();
   const flags = r.uint8();
   if (version !== VERSION) throw new FormatError('entry', 'unknown', 'its version is not 1');
-  if (flags & ~(FLAG_PROOF | FLAG_REPLACES)) throw new FormatError('entry', 'invalid', 'unknown flags are set');
+  const unknown = flags & ~(FLAG_PROOF | FLAG_REPLACES);
+  if (unknown !== 0) throw new FormatError('entry', 'invalid', 'unknown flags are set');
   const room = r.take(r.uint8());
   const name = r.take(r.uint8());
   const keys = { identity: r.take(32), homeRelay: r.take(32), commitment: r.take(32), joinKey: r.take(32) };

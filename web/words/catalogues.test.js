@@ -1,4 +1,4 @@
-// Every catalogue says all that the English one says, with the same placeholders, in all forms of its numbers.
+// Every catalogue says all that the English one says, with the same placeholders and all forms of numbers.
 
 import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';

@@ -8,7 +8,8 @@
  * that they do not reorder the sentence around them.
  */
 
-/** @typedef {keyof (typeof import('./en.js').door & typeof import('./en.js').room & typeof import('./en.js').sheets)} Key */
+/** @typedef {typeof import('./en.js')} English */
+/** @typedef {keyof (English['door'] & English['room'] & English['sheets'])} Key */
 /** @typedef {string | Partial<Record<Intl.LDMLPluralRule, string>>} Entry a form for each category of {n} */
 /** @typedef {Record<string, Entry>} Catalogue */
 /** @typedef {Record<string, string | number | string[]>} Values */
@@ -79,7 +80,10 @@ function written(value) {
   return typeof value === 'string' ? isolated(value) : list(value);
 }
 
-/** @param {string} text of people, or a value in letters @returns {string} that does not reorder what is around it */
+/**
+ * @param {string} text of people, or a value in letters
+ * @returns {string} that does not reorder what is around it
+ */
 export function isolated(text) {
   return directionOf(language) === 'rtl' || rtlLetter.test(text) ? `\u2068${text}\u2069` : text;
 }
