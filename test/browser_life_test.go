@@ -9,13 +9,25 @@ import (
 	"time"
 )
 
+// keepWatched keeps what a page last told its Worker of whether somebody looks at it.
+const keepWatched = `const post = Worker.prototype.postMessage;
+	Worker.prototype.postMessage = function (message, ...rest) {
+		if (message?.type === 'watched') globalThis.wzpWatched = message.on;
+		return post.call(this, message, ...rest);
+	};`
+
 // TestPageComesBack: a relay restarts; the page is back in the room by itself, and heard, soon after its
 // return.
 func TestPageComesBack(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
-	p := openPage(t, r.page+"room", look{}) // beeps each second
+	p := openPage(t, r.page+"room", look{before: keepWatched}) // beeps each second
 	p.enter("anna")
+	for _, hidden := range []bool{true, false} { // of which the program of the room is told
+		p.eval(fmt.Sprintf(`Object.defineProperty(document, 'hidden', { value: %v, configurable: true });
+			document.dispatchEvent(new Event('visibilitychange'))`, hidden), nil)
+		p.until("whether somebody looks", fmt.Sprintf("wzpWatched === %v", !hidden), soon)
+	}
 	http := r.page[len("http://") : len(r.page)-1]
 	r.kill()
 	p.state("reconnecting", soon)

@@ -190,6 +190,9 @@ func readStates(t *testing.T) (columns []string, rows []*stateRow) {
 	return columns, rows
 }
 
+// patchy is the network on which QUIC itself, which carries what pages send, stops for seconds at times.
+const patchy = "60 % lost"
+
 // calm are networks on which all gets better.
 var calm = map[string]bool{"good": true, "dead for 2 s: back": true, "relay restarted: back": true,
 	"dead for 60 s: back": true}
@@ -277,7 +280,8 @@ func (s *statePages) rowsOf(network string) (rows []*stateRow) {
 	return rows
 }
 
-// await waits until a page has said what the rows want, or what longer has, and returns after how long it did.
+// await waits until a page has said what the rows want, or what longer has, and returns after how long it
+// did.
 func (s *statePages) await(column string, rows, longer []*stateRow, from time.Time) (took []time.Duration) {
 	s.t.Helper()
 	p := s.pages[column]
@@ -295,8 +299,9 @@ func (s *statePages) await(column string, rows, longer []*stateRow, from time.Ti
 	var stall float64
 	p.eval("wzpStall", &stall)
 	slack := 2*time.Second + 5*time.Duration(stall)*time.Millisecond
-	for i, row := range rows { // how long it takes to get better, the real network decides
-		if !calm[row.network] && row.after < 8*time.Second && took[i] > row.after+slack {
+	for i, row := range rows { // how long the others take, the real network decides
+		decided := !calm[row.network] && row.network != patchy && row.after < 8*time.Second
+		if decided && took[i] > row.after+slack {
 			s.t.Errorf("%s, %s: right after %v, want %v (the page stood still for %.0f ms)", row.network,
 				column, took[i], row.after, stall)
 		}
@@ -408,7 +413,7 @@ func TestPageStates(t *testing.T) {
 	if measuring {
 		s.follow("30 % lost", s.lose(0.3))
 	}
-	s.follow("60 % lost", s.lose(0.6))
+	s.follow(patchy, s.lose(0.6))
 	s.follow("good", s.lose(0))
 	for _, p := range s.pages { // where UDP did not get through for long enough, pages went elsewhere
 		p.until("WebTransport", "document.documentElement.dataset.path === 'webtransport'", patience)

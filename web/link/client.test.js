@@ -124,6 +124,24 @@ test('what was measured of a path is not said of the next one', async () => {
   }
 });
 
+test('a client at which nobody looks asks less often, and at once when somebody does again', async () => {
+  const lab = await Lab.make();
+  lab.client.watched = false; // before there is a session
+  await lab.joined(1000);
+  const client = () => lab.relay.carriers[0].other;
+  const asks = async (ms) => {
+    const before = client().sent;
+    await lab.clock.run(ms);
+    return client().sent - before;
+  };
+  const unwatched = await asks(20_000);
+  const before = client().sent;
+  lab.client.watched = true;
+  assert.equal(client().sent, before + 1, 'at once');
+  const watched = await asks(20_000);
+  assert.ok(unwatched <= 25 && watched > unwatched + 30, `${unwatched} and ${watched} packets`);
+});
+
 test('an urgent message that cannot be used yet comes again, and is handed over once when it can', async () => {
   const lab = await (await Lab.make()).joined(1000);
   let refused = 0;

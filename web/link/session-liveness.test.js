@@ -22,7 +22,7 @@ class Life {
 
   get path() {
     const { delay, talks, now, believed, jitter } = this;
-    return { rtt: 2 * delay, spread: jitter / 2, loss: believed, mediaAt: talks ? now : -Infinity };
+    return { rtt: 2 * delay + jitter, spread: jitter / 3, loss: believed, mediaAt: talks ? now : -Infinity };
   }
 
   /** @param {'ping' | 'answer' | 'report' | 'media'} what @param {number} sent when what it answers was */

@@ -26,7 +26,7 @@ export const LOST_AFTER = 850;
 
 const FAINT = 3; // unanswered pings in a row that are no accident
 const UNKNOWN_RTT = 500; // ms
-const LATE = 50; // ms, and four times its spread, that an answer may take longer than a round trip
+const LATE = 50; // ms, and three times its spread, that an answer may take longer than a round trip
 const DOUBT_CHANCE = 0.002; // that loss alone explains the silence, below which there is doubt
 const LOST_CHANCE = 0.0001;
 // Loss may have grown a moment ago: less than this is not believed, of round trips.
@@ -40,7 +40,7 @@ const MAX_OPEN = 512;
 
 /** Returns how long an answer to a ping may take, in ms. @param {PathSigns} path */
 export function patience({ rtt, spread }) {
-  return (rtt || UNKNOWN_RTT) + Math.max(LATE, 4 * spread);
+  return (rtt || UNKNOWN_RTT) + Math.max(LATE, 3 * spread);
 }
 
 /**
