@@ -269,14 +269,11 @@ func muted(d time.Duration, people ...*person) {
 
 // humming returns how many milliseconds of pcm, in steps of 20, a tone sounds in; first: where in pcm,
 // negative if nowhere.
-func humming(pcm []float32, hz float64) (ms int, first time.Duration) { return sounds(pcm, hz, 0.04) }
-
-// sounds is humming for tones that are as loud as least: decoders are faint after losses.
-func sounds(pcm []float32, hz, least float64) (ms int, first time.Duration) {
+func humming(pcm []float32, hz float64) (ms int, first time.Duration) {
 	const step = audio.SampleRate / 50
 	first = -1
 	for i := 0; i+step <= len(pcm); i += step {
-		if amplitude(pcm[i:i+step], hz) < least {
+		if amplitude(pcm[i:i+step], hz) < 0.04 {
 			continue
 		}
 		if ms += 20; first < 0 {
