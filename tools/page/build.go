@@ -175,7 +175,6 @@ func inputs(metafile string) []string {
 type template struct {
 	html            string
 	style, nomodule []byte
-	icon            string                       // as a data: URL, so that it is no request
 	plain           map[string]map[string]string // by language and key: what it says where no script runs
 }
 
@@ -192,13 +191,7 @@ func readTemplate(web string) (*template, error) {
 	if t.nomodule, err = minify(web, "page/nomodule.js", api.FormatIIFE); err != nil {
 		return nil, err
 	}
-	icon, err := os.ReadFile(filepath.Join(web, "icon.svg"))
-	t.icon = dataURL(icon)
-	if err != nil {
-		return nil, err
-	}
-	t.plain, err = plainTexts(web)
-	return &t, err
+	return &t, nil
 }
 
 var plainText = regexp.MustCompile(`(?m)^  'plain\.(\w+)': '([^'<&\\]+)',$`)
@@ -244,7 +237,7 @@ func (t *template) add(d *dist, language string, script []byte, next string) err
 	html := t.html
 	changes := [][2]string{
 		{`lang="en"`, `lang="` + language + `"` + direction(language)},
-		{`href="icon.svg"`, `href="` + t.icon + `"`},
+		{`href="icon.svg"`, `href="data:,"`}, // it comes with the room (web/page/tab-sign.js)
 		{`<link rel="stylesheet" href="style.css">`, "<style>" + string(t.style) + "</style>"},
 		{`<script type="module" src="page/main.js"></script>`, `<link rel="preload" as="fetch" crossorigin href="` + next + `">`},
 		{`<script nomodule src="page/nomodule.js"></script>`, "<script nomodule>" + string(t.nomodule) + "</script>" +

@@ -17,6 +17,7 @@ import {
 import { readInvite } from './paste-invite.js';
 import { Prefs } from './prefs.js';
 import { missing } from './screens.js';
+import { drawings } from './tab-sign.js';
 import '../words/english.test.js';
 import { faultText } from './door.js';
 import { memberFault, normalize, roomFault } from '../names/names.js';
@@ -297,6 +298,11 @@ test('all addresses of the page are relative, so that a proxy can put it under a
     assert.doesNotMatch(text, /(?:fetch|Worker|import|addModule|URL|url)\(\s*['"`]?\//, name);
     assert.doesNotMatch(text, /location\.origin/, name);
   }
+});
+
+test('the icon of the tab is the page\'s', async () => {
+  const svg = await readFile(new URL('../icon.svg', import.meta.url), 'utf8');
+  assert.equal(svg.replace(/^<svg[^>]*>|<\/svg>|\n/g, ''), drawings.here);
 });
 
 test('nothing in the page needs an exception to its content security policy', async () => {

@@ -13,8 +13,11 @@ import { say } from '../words/say.js';
 const microphone = '<rect x="25" y="13" width="14" height="25" rx="7"/>'
   + '<path d="M17 31a15 15 0 0 0 30 0M32 46v7" fill="none" stroke-width="5"/>';
 
-/** On a square of 64 by 64, as icon.svg. @type {Record<Exclude<Sign, 'here'>, string>} */
-const drawings = {
+/** On a square of 64 by 64. @type {Record<Sign, string>} */
+export const drawings = {
+  here: '<rect width="64" height="64" rx="14" fill="#1c1b19"/>' // icon.svg, which the document does without
+    + '<path d="M14 27v10M23 19v26M32 11v13M32 40v13M41 19v26M50 27v10" fill="none" stroke="#ffb733"'
+    + ' stroke-width="5" stroke-linecap="round"/>',
   live: `<circle cx="32" cy="32" r="30" fill="#ffb733"/><g stroke="#000">${microphone}</g>`,
   muted: `<circle cx="32" cy="32" r="30" fill="#6b6862"/><g fill="#fff" stroke="#fff">${microphone}</g>`
     + '<path d="M14 14l36 36" stroke="#fff" stroke-width="5"/>',
@@ -24,7 +27,6 @@ const drawings = {
 
 export class TabSign {
   #link = /** @type {HTMLLinkElement | null} */ (document.querySelector('link[rel=icon]'));
-  #own = this.#link?.href ?? '';
 
   /**
    * @param {Sign} sign @param {string} room '' at the first door
@@ -35,7 +37,7 @@ export class TabSign {
     const calm = sign === 'here' ? plain : say(`tab.${sign}`, { room: room === '' ? 'wzp' : room });
     const title = hands === 0 ? calm : say('tab.hands', { n: hands, title: calm });
     if (document.title !== title) document.title = title;
-    const href = sign === 'here' ? this.#own : pictureOf(drawings[sign]);
+    const href = pictureOf(drawings[sign]);
     if (this.#link && this.#link.href !== href) this.#link.href = href;
   }
 }
