@@ -153,11 +153,25 @@ func TestPageWithLateParts(t *testing.T) {
 	p.eval("new Promise((resolve) => setTimeout(resolve, 600))", nil) // after what it may take until that is said
 	check("what is said of a sheet of the door stays", "!document.querySelector('[data-bar=sheet]')")
 	p.state("joined", soon)
+
+	// The 24 words do not come up later, unasked: their sheet waits for them.
+	s.hold("/mnemonic-")
+	p.eval("document.querySelector('[data-icon=settings]').click()", nil)
+	p.until("the settings", "document.querySelector('[data-part=identity] .buttons .button')", soon)
+	p.eval("document.querySelector('[data-part=identity] .buttons .button').click()", nil)
+	p.until("the sheet of the words", "document.querySelector('[data-sheet=words] [role=status]')", soon)
 	s.hold()
+	p.until("the words", "document.querySelectorAll('[data-sheet=words] li').length === 24", soon)
 
 	// A new private room, wanted twice: one is made, and its sound begins in the first click.
 	s.hold(all...)
-	to("/")
+	to("/tea")
+	p.eval(`addEventListener('hashchange', () => document.querySelector('.door-foot .link').click(),
+			{ once: true });
+		location.hash = 'k=some'; // an invite is checked for 100 ms
+		new Promise((resolve) => setTimeout(resolve, 400))`, nil)
+	check("the door is not the one that was chosen last",
+		"location.pathname === '/' && document.querySelector('#room')")
 	p.eval("document.querySelector('#name').value = 'anna'; globalThis.wzpBefore = history.length; "+
 		"document.querySelector('.door-foot .button').scrollIntoView()", nil)
 	p.tap(".door-foot .button")
@@ -172,7 +186,14 @@ func TestPageWithLateParts(t *testing.T) {
 
 	// Another language at the door of an invite: its key, and what is typed, stay.
 	secret := wzp.NewSecret().Text()
+	s.hold("/room-")
 	to("/cup#k=" + secret)
+	const join = "document.querySelector('[type=submit]').getBoundingClientRect().y"
+	p.eval("globalThis.wzpBefore = "+join, nil)
+	s.hold()
+	p.until("the check of the microphone", "document.querySelector('[data-mic=on]')", soon)
+	check("Join moves when that comes", join+" === wzpBefore")
+	s.hold("/words-")
 	p.eval("document.querySelector('#name').value = 'ben'; "+
 		"document.querySelector('[data-icon=settings]').click()", nil)
 	p.until("the settings", "document.querySelector('#setting-language')", soon)
@@ -181,6 +202,9 @@ func TestPageWithLateParts(t *testing.T) {
 		language.value = 'es';
 		language.dispatchEvent(new Event('change'));
 	})()`, nil)
+	p.until("it is said that the words are loading", "document.querySelector('[data-bar=sheet]') && "+
+		"!document.querySelector('dialog')", soon)
+	s.hold()
 	p.until("Spanish", "document.documentElement.lang === 'es' && "+
 		"document.querySelector('dialog[open] #setting-language')", soon)
 	check("the key of the invite is lost", "document.querySelector('.lock').dataset.private === 'true'")

@@ -108,6 +108,7 @@ export class App {
     const kept = room === '' ? '' : await prefs.secret(room);
     const elsewhere = await callsElsewhere(room);
     const rooms = await prefs.rooms();
+    if (this.#address !== address) return; // they went on meanwhile
     this.#clear();
     this.#tell('door');
     this.#room = room;
@@ -376,17 +377,24 @@ export class App {
     }, identity);
   }
 
-  /** Says everything again, in another language. */
+  /** Says everything again, in another language, when its words are here. */
   async #languageChanged() {
     const { prefs, speak } = this.#world;
+    const bars = this.#bars;
+    this.#modules?.closeSheets();
+    const late = setTimeout(() => bars.show('sheet', { text: say('bar.sheet'), fixed: true }), patience);
     try {
       await speak(prefs.get('language'));
+      bars.hide('sheet');
     } catch (error) {
-      return this.#bars.error(error, 'sheet');
+      return bars.error(error, 'sheet');
+    } finally {
+      clearTimeout(late);
     }
     const [address, door] = [this.#address, this.#door];
     if (this.#call) this.#call.speakAgain();
-    else await this.open({ ...address, secret: door?.secret || address.secret }, door?.name);
+    else if (!door || door.gone) return; // what comes next says it in that language
+    else await this.open({ ...address, secret: door.secret || address.secret }, door.name);
     this.#settings(() => {});
   }
 

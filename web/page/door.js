@@ -46,7 +46,7 @@ export class Door {
   #name;
   #form;
   #join = h('button', { type: 'submit', class: 'button primary large' });
-  #gone = false; // the user has pressed Join
+  /** The user has pressed Join. */ gone = false;
   #muted = false;
   #mode = /** @type {'open' | 'radio'} */ ('open');
   #talk = h('div', {});
@@ -81,7 +81,7 @@ export class Door {
   #arm() {
     const quiet = this.#muted && this.#mode === 'open';
     setText(this.#join, say(quiet ? 'door.joinMuted' : 'door.join'));
-    this.#join.disabled = this.#gone || (this.#invite.two && this.#invite.secret === '');
+    this.#join.disabled = this.gone || (this.#invite.two && this.#invite.secret === '');
     this.#join.hidden = this.#options.room !== '' && this.#invite.lacksKey;
     this.#openly.hidden = !this.#join.hidden;
   }
@@ -103,7 +103,7 @@ export class Door {
    */
   setMicCheck(check) {
     this.#mic = check;
-    if (this.#gone) return; // the call will ask
+    if (this.gone) return; // the call will ask
     this.#micPlace.append(check.element);
     void check.begin();
   }
@@ -248,8 +248,8 @@ export class Door {
 
   /** @param {Omit<Wish, 'microphone' | 'muted' | 'both'>} wish */
   #go(wish) {
-    if (this.#gone) return;
-    this.#gone = this.#join.disabled = true;
+    if (this.gone) return;
+    this.gone = this.#join.disabled = true;
     const microphone = this.#mic?.handOver() ?? null;
     this.#options.join({ ...wish, muted: this.#muted, both: this.#both, microphone });
   }

@@ -12,12 +12,19 @@ const shortest = 12; // characters of a passphrase
 
 /** @param {OwnIdentity} identity @param {() => void} closed */
 export async function openWords(identity, closed) {
-  const list = await identity.words();
-  if (list.length === 0) return;
   const sheet = new Sheet(say('identity.wordsTitle'), { name: 'words', closed });
-  sheet.body.append(h('p', {}, say('identity.wordsExplain')),
-    h('ol', { class: 'mnemonic', dir: 'ltr', translate: false }, ...list.map((word) => h('li', {}, word))),
-    makeButton('primary', () => sheet.close(), say('identity.wordsDone')));
+  const explained = h('p', {}, say('identity.wordsExplain'));
+  fill(sheet.body, explained, h('p', { class: 'hint', role: 'status' }, say('bar.sheet')));
+  try {
+    const list = await identity.words(); // they may come late: only who still looks sees them
+    fill(sheet.body, explained,
+      h('ol', { class: 'mnemonic', dir: 'ltr', translate: false }, ...list.map((word) => h('li', {}, word))),
+      makeButton('primary', () => sheet.close(), say('identity.wordsDone')));
+  } catch (error) {
+    const said = answer();
+    said.wrong(trouble(error));
+    fill(sheet.body, said.element);
+  }
 }
 
 /** Text that a form says in answer: what is wrong, or that it is done. */

@@ -3,12 +3,13 @@
  * document, if it is in that language; all others come later, with what says them.
  */
 
-import { choose, directionOf, speak } from '../words/say.js';
+import { choose, directionOf, speak, spoken } from '../words/say.js';
 import { documentLanguage, documentWords, fileUrl } from './files.js';
 import { scriptPart, within } from './part.js';
 
 /** @typedef {import('../words/say.js').Language} Language */
 const patience = 5_000; // ms for another language than the document's, before that is spoken
+const changeTime = 45_000; // ms for one that the user chooses, before what is spoken is spoken on
 
 /** @typedef {import('../words/say.js').Catalogue} Catalogue */
 
@@ -37,13 +38,13 @@ let speaking = false; // a language, since the start
  * @param {string} [wish] '': what the browser wants
  */
 export async function speakLanguage(wish = '') {
-  const before = chosen;
-  chosen = choose(wish === '' ? navigator.languages : [wish]);
+  const code = chosen = choose(wish === '' ? navigator.languages : [wish]);
   try {
-    await within(patience, allWords());
+    await within(speaking ? changeTime : patience, allWords());
   } catch (error) {
+    if (chosen !== code) return; // another one is wished for by now
     if (speaking || documentLanguage === '') { // what was spoken is spoken on
-      chosen = before;
+      chosen = /** @type {Language} */ (spoken());
       throw error;
     }
     chosen = choose([documentLanguage]);
