@@ -416,8 +416,7 @@ export class App {
     const offline = !navigator.onLine;
     this.#door?.setOffline(offline);
     if (!offline && this.#door) this.#askRelay();
+    this.#bars.hide('offline');
     this.#call?.setOffline(offline);
-    if (offline && this.#call) this.#bars.show('offline', { text: say('bar.offline'), fixed: true });
-    else this.#bars.hide('offline');
   }
 }

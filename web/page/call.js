@@ -12,6 +12,7 @@ import { RoomView } from './room-view.js';
 import { openSheet } from './sheet.js';
 import { showSound } from './sound-bar.js';
 import { Stay } from './stay.js';
+import { say } from '../words/say.js';
 
 /** @typedef {import('./door.js').Wish} Wish */
 
@@ -148,6 +149,7 @@ export class Call {
   /** The device has a network, or has none any more. @param {boolean} offline */
   setOffline(offline) {
     this.stay.setOffline(offline);
+    if (offline) this.#options.bars.show('offline', { text: say('bar.offline'), fixed: true });
   }
 
   /** @param {import('../audio/sound-watch.js').Sound} sound */

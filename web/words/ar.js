@@ -3,7 +3,7 @@
 /** What the document says by itself, where no script runs: the build puts it in. */
 export const plain = {
   'plain.old': 'هذا المتصفح قديم ولا يمكن الانضمام به. يرجى استخدام إصدار حديث من Chrome أو Edge أو Firefox أو Safari.',
-  'plain.noScript': 'تحتاج هذه الصفحة إلى JavaScript لتشفير الصوت ونقله. يرجى السماح به لهذه الصفحة، ثم إعادة تحميلها.',
+  'plain.noScript': 'تحتاج هذه الصفحة إلى JavaScript. يرجى السماح به هنا، ثم إعادة تحميل الصفحة.',
 };
 
 /** What the door shows: it is loaded with it. */
@@ -65,19 +65,14 @@ export const door = {
   'ended.details': 'التفاصيل',
   'ended.again': 'الانضمام من جديد',
   'ended.door': 'العودة إلى البداية',
-  'ended.other.title': 'انتهت المكالمة',
-  'ended.other.what': 'حدث خطأ ما. يرجى الانضمام من جديد.',
   'ended.loading.title': 'لم تُحمَّل الصفحة كاملة',
   'ended.loading.what': 'يرجى التحقق من الشبكة، ثم الانضمام من جديد. إذا لم ينفع ذلك، يرجى إعادة تحميل الصفحة.',
   'ended.old.title': 'هذه الصفحة قديمة',
   'ended.old.what': 'لدى الخادم صفحة أحدث. يرجى إعادة تحميل الصفحة، ثم الانضمام.',
-  'ended.offline.title': 'لا توجد شبكة',
-  'ended.offline.what': 'يرجى الانضمام من جديد عندما تعود الشبكة إلى هذا الجهاز.',
 
   'bar.error': 'حدث خطأ ما. إذا استمر ذلك، يرجى إعادة تحميل الصفحة.',
   'bar.reload': 'إعادة التحميل',
   'bar.dismiss': 'إخفاء',
-  'bar.offline': 'لا شبكة على هذا الجهاز. مكانك في الغرفة محفوظ، وتستمر المكالمة عند عودة الشبكة.',
   'bar.sheet': 'ما زال يُحمَّل. سيُفتح حالما يصل.',
   'bar.joining': 'ما زال يُحمَّل. ستنضم حالما يصل.',
 };
@@ -133,6 +128,11 @@ export const room = {
   'sound.again': 'إعادة المحاولة',
   'sound.resume': 'متابعة',
 
+  'bar.offline': 'لا شبكة على هذا الجهاز. مكانك في الغرفة محفوظ، وتستمر المكالمة عند عودة الشبكة.',
+  'ended.other.title': 'انتهت المكالمة',
+  'ended.other.what': 'حدث خطأ ما. يرجى الانضمام من جديد.',
+  'ended.offline.title': 'لا توجد شبكة',
+  'ended.offline.what': 'يرجى الانضمام من جديد عندما تعود الشبكة إلى هذا الجهاز.',
   'ended.left.title': 'غادرت الغرفة',
   'ended.room_full.title': 'الغرفة ممتلئة',
   'ended.room_full.what': 'يرجى إعادة المحاولة بعد أن يغادر أحد.',

@@ -10,7 +10,7 @@
 /** What the document says by itself, where no script runs: the build puts it in. */
 export const plain = {
   'plain.old': 'This browser is too old to join. Use a current Chrome, Edge, Firefox or Safari.',
-  'plain.noScript': 'This page needs JavaScript to encrypt and carry speech. Allow it for this page, then reload.',
+  'plain.noScript': 'This page needs JavaScript. Allow it here, then reload.',
 };
 
 /** What the door shows: it is loaded with it. */
@@ -68,19 +68,14 @@ export const door = {
   'ended.details': 'Details',
   'ended.again': 'Join again',
   'ended.door': 'Back to the door',
-  'ended.other.title': 'The call ended',
-  'ended.other.what': 'Something went wrong. Join again.',
   'ended.loading.title': 'The page did not load completely',
   'ended.loading.what': 'Check the network, then join again. If that does not help, reload the page.',
   'ended.old.title': 'This page is out of date',
   'ended.old.what': 'The relay has a newer one. Reload the page, then join.',
-  'ended.offline.title': 'No network',
-  'ended.offline.what': 'Join again when this device has a network.',
 
   'bar.error': 'Something went wrong. If it goes on, reload the page.',
   'bar.reload': 'Reload',
   'bar.dismiss': 'Dismiss',
-  'bar.offline': 'This device has no network. You stay in the room, and the call goes on when it is back.',
   'bar.sheet': 'Still loading. It opens as soon as it is here.',
   'bar.joining': 'Still loading. You join as soon as it is here.',
 };
@@ -136,6 +131,11 @@ export const room = {
   'sound.again': 'Try again',
   'sound.resume': 'Continue',
 
+  'bar.offline': 'This device has no network. You stay in the room, and the call goes on when it is back.',
+  'ended.other.title': 'The call ended',
+  'ended.other.what': 'Something went wrong. Join again.',
+  'ended.offline.title': 'No network',
+  'ended.offline.what': 'Join again when this device has a network.',
   'ended.left.title': 'You left the room',
   'ended.room_full.title': 'The room is full',
   'ended.room_full.what': 'Try again when somebody has left.',

@@ -3,7 +3,7 @@
 /** What the document says by itself, where no script runs: the build puts it in. */
 export const plain = {
   'plain.old': 'Este navegador es demasiado antiguo para entrar. Usa una versión actual de Chrome, Edge, Firefox o Safari.',
-  'plain.noScript': 'Esta página necesita JavaScript para cifrar y transmitir la voz. Permítelo en esta página y recárgala.',
+  'plain.noScript': 'Esta página necesita JavaScript. Permítelo aquí y recárgala.',
 };
 
 /** What the door shows: it is loaded with it. */
@@ -62,19 +62,14 @@ export const door = {
   'ended.details': 'Detalles',
   'ended.again': 'Volver a entrar',
   'ended.door': 'Ir a la entrada',
-  'ended.other.title': 'La llamada terminó',
-  'ended.other.what': 'Algo salió mal. Vuelve a entrar.',
   'ended.loading.title': 'La página no se cargó del todo',
   'ended.loading.what': 'Comprueba la red y vuelve a entrar. Si eso no ayuda, recarga la página.',
   'ended.old.title': 'Esta página es antigua',
   'ended.old.what': 'El repetidor tiene una más reciente. Recarga la página y entra.',
-  'ended.offline.title': 'Sin red',
-  'ended.offline.what': 'Vuelve a entrar cuando este dispositivo tenga red.',
 
   'bar.error': 'Algo salió mal. Si sigue pasando, recarga la página.',
   'bar.reload': 'Recargar',
   'bar.dismiss': 'Descartar',
-  'bar.offline': 'Este dispositivo no tiene red. Sigues en la sala, y la llamada continúa cuando vuelva.',
   'bar.sheet': 'Aún se está cargando. Se abrirá en cuanto llegue.',
   'bar.joining': 'Aún se está cargando. Entrarás en cuanto llegue.',
 };
@@ -130,6 +125,11 @@ export const room = {
   'sound.again': 'Intentar de nuevo',
   'sound.resume': 'Continuar',
 
+  'bar.offline': 'Este dispositivo no tiene red. Sigues en la sala, y la llamada continúa cuando vuelva.',
+  'ended.other.title': 'La llamada terminó',
+  'ended.other.what': 'Algo salió mal. Vuelve a entrar.',
+  'ended.offline.title': 'Sin red',
+  'ended.offline.what': 'Vuelve a entrar cuando este dispositivo tenga red.',
   'ended.left.title': 'Saliste de la sala',
   'ended.room_full.title': 'La sala está llena',
   'ended.room_full.what': 'Inténtalo de nuevo cuando salga alguien.',

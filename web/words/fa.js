@@ -3,7 +3,7 @@
 /** What the document says by itself, where no script runs: the build puts it in. */
 export const plain = {
   'plain.old': 'این مرورگر قدیمی است و با آن نمی‌توانید بپیوندید. از Chrome، Edge، Firefox یا Safari به‌روز استفاده کنید.',
-  'plain.noScript': 'این صفحه برای رمزگذاری و رساندن صدا به JavaScript نیاز دارد. آن را برای این صفحه مجاز کنید، بعد صفحه را دوباره بارگذاری کنید.',
+  'plain.noScript': 'این صفحه به JavaScript نیاز دارد. آن را اینجا مجاز کنید، بعد صفحه را دوباره بارگذاری کنید.',
 };
 
 /** What the door shows: it is loaded with it. */
@@ -61,19 +61,14 @@ export const door = {
   'ended.details': 'جزئیات',
   'ended.again': 'پیوستن دوباره',
   'ended.door': 'بازگشت به صفحهٔ اول',
-  'ended.other.title': 'تماس تمام شد',
-  'ended.other.what': 'مشکلی پیش آمد. دوباره بپیوندید.',
   'ended.loading.title': 'صفحه کامل بارگذاری نشد',
   'ended.loading.what': 'شبکه را بررسی کنید، بعد دوباره بپیوندید. اگر کمکی نکرد، صفحه را دوباره بارگذاری کنید.',
   'ended.old.title': 'این صفحه قدیمی است',
   'ended.old.what': 'سرور صفحهٔ تازه‌تری دارد. صفحه را دوباره بارگذاری کنید، بعد بپیوندید.',
-  'ended.offline.title': 'شبکه وصل نیست',
-  'ended.offline.what': 'وقتی این دستگاه شبکه داشت، دوباره بپیوندید.',
 
   'bar.error': 'مشکلی پیش آمد. اگر ادامه داشت، صفحه را دوباره بارگذاری کنید.',
   'bar.reload': 'بارگذاری دوباره',
   'bar.dismiss': 'پنهان کردن',
-  'bar.offline': 'این دستگاه شبکه ندارد. در اتاق می‌مانید و وقتی شبکه برگردد تماس ادامه می‌یابد.',
   'bar.sheet': 'هنوز در حال بارگیری است. به‌محض رسیدن باز می‌شود.',
   'bar.joining': 'هنوز در حال بارگیری است. به‌محض رسیدن می‌پیوندید.',
 };
@@ -129,6 +124,11 @@ export const room = {
   'sound.again': 'تلاش دوباره',
   'sound.resume': 'ادامه',
 
+  'bar.offline': 'این دستگاه شبکه ندارد. در اتاق می‌مانید و وقتی شبکه برگردد تماس ادامه می‌یابد.',
+  'ended.other.title': 'تماس تمام شد',
+  'ended.other.what': 'مشکلی پیش آمد. دوباره بپیوندید.',
+  'ended.offline.title': 'شبکه وصل نیست',
+  'ended.offline.what': 'وقتی این دستگاه شبکه داشت، دوباره بپیوندید.',
   'ended.left.title': 'از اتاق خارج شدید',
   'ended.room_full.title': 'اتاق پر است',
   'ended.room_full.what': 'وقتی کسی خارج شد دوباره تلاش کنید.',

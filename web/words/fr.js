@@ -3,7 +3,7 @@
 /** What the document says by itself, where no script runs: the build puts it in. */
 export const plain = {
   'plain.old': 'Ce navigateur est trop ancien pour entrer. Utilisez une version récente de Chrome, Edge, Firefox ou Safari.',
-  'plain.noScript': 'Cette page a besoin de JavaScript pour chiffrer et transmettre la voix. Autorisez-le sur cette page, puis rechargez-la.',
+  'plain.noScript': 'Cette page a besoin de JavaScript. Autorisez-le ici, puis rechargez-la.',
 };
 
 /** What the door shows: it is loaded with it. */
@@ -62,19 +62,14 @@ export const door = {
   'ended.details': 'Détails',
   'ended.again': 'Entrer à nouveau',
   'ended.door': 'Retour à l’entrée',
-  'ended.other.title': 'L’appel est terminé',
-  'ended.other.what': 'Quelque chose s’est mal passé. Entrez à nouveau.',
   'ended.loading.title': 'La page ne s’est pas chargée en entier',
   'ended.loading.what': 'Vérifiez le réseau, puis entrez à nouveau. Si cela ne suffit pas, rechargez la page.',
   'ended.old.title': 'Cette page n’est plus à jour',
   'ended.old.what': 'Le relais en a une plus récente. Rechargez la page, puis entrez.',
-  'ended.offline.title': 'Pas de réseau',
-  'ended.offline.what': 'Entrez à nouveau quand cet appareil aura du réseau.',
 
   'bar.error': 'Quelque chose s’est mal passé. Si cela continue, rechargez la page.',
   'bar.reload': 'Recharger',
   'bar.dismiss': 'Masquer',
-  'bar.offline': 'Cet appareil n’a pas de réseau. Vous restez dans le salon, et l’appel reprendra quand il sera revenu.',
   'bar.sheet': 'Chargement en cours. Cela s’ouvre dès que c’est là.',
   'bar.joining': 'Chargement en cours. Vous entrez dès que c’est là.',
 };
@@ -130,6 +125,11 @@ export const room = {
   'sound.again': 'Réessayer',
   'sound.resume': 'Continuer',
 
+  'bar.offline': 'Cet appareil n’a pas de réseau. Vous restez dans le salon, et l’appel reprendra quand il sera revenu.',
+  'ended.other.title': 'L’appel est terminé',
+  'ended.other.what': 'Quelque chose s’est mal passé. Entrez à nouveau.',
+  'ended.offline.title': 'Pas de réseau',
+  'ended.offline.what': 'Entrez à nouveau quand cet appareil aura du réseau.',
   'ended.left.title': 'Vous avez quitté le salon',
   'ended.room_full.title': 'Le salon est plein',
   'ended.room_full.what': 'Réessayez quand quelqu’un sera parti.',
