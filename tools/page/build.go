@@ -191,7 +191,8 @@ func readTemplate(web string) (*template, error) {
 	if t.nomodule, err = minify(web, "page/nomodule.js", api.FormatIIFE); err != nil {
 		return nil, err
 	}
-	return &t, nil
+	t.plain, err = plainTexts(web)
+	return &t, err
 }
 
 var plainText = regexp.MustCompile(`(?m)^  'plain\.(\w+)': '([^'<&\\]+)',$`)
