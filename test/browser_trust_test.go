@@ -175,7 +175,7 @@ func TestPageRelayKey(t *testing.T) {
 }
 
 // TestPageLacksKey: in a room whose people have its key, a link without it says so and nothing else, and
-// takes the key.
+// takes the key. A link with it keeps it when it is loaded again before one has joined, until it is forgotten.
 func TestPageLacksKey(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
@@ -199,4 +199,16 @@ func TestPageLacksKey(t *testing.T) {
 	p.click("[data-note=forgotten] button")
 	p.join()
 	p.shows(".lock", "Private")
+
+	q := openPage(t, r.page+"room#k="+secret, look{})
+	q.state("door", soon)
+	q.says("the address", "location.href", r.page+"room")
+	q.do(chromedp.Reload())
+	q.state("door", soon)
+	q.shows(".lock", "Private room")
+	q.click("[data-part=forget]")
+	q.shows("[data-note=forgotten]", "forgotten")
+	q.do(chromedp.Reload())
+	q.state("door", soon)
+	q.shows(".lock", "You join without a key")
 }

@@ -39,11 +39,20 @@ import { say } from '../words/say.js';
  *   it
  */
 
-/** Takes the address, and the secret out of it before anything else may see it. @returns {Address} */
+/**
+ * Takes the address, and the secret out of it before anything else may see it. The tab's history keeps it, or
+ * who loads the page again before they have joined would lack it.
+ * @returns {Address}
+ */
 export function takeAddress() {
   const address = readAddress(location);
-  if (location.hash !== '') history.replaceState(null, '', location.pathname + location.search);
-  return address;
+  if (location.hash !== '') keepInTab(address.secret);
+  return { ...address, secret: address.secret || (history.state?.secret ?? '') };
+}
+
+/** @param {string} secret '' for none */
+function keepInTab(secret) {
+  history.replaceState(secret === '' ? null : { secret }, '', location.pathname + location.search);
 }
 
 const askAgain = 5000; // ms between questions to a relay that does not answer
@@ -85,8 +94,9 @@ export class App {
 
   /** The address was changed by the user: another invite was pasted, or it is the way back. */
   #visit() {
+    const invited = readAddress(location).secret !== '';
     const address = takeAddress();
-    if (address.secret === '' && this.#call?.goBack()) return;
+    if (!invited && this.#call?.goBack()) return;
     this.#call?.stay.leave();
     void this.open(address);
   }
@@ -124,7 +134,10 @@ export class App {
         return new PasteInvite(room, { use, valid: (text) => secrets.valid(text) }).element;
       },
       join: (wish) => this.#joinFrom(room, rooms, wish),
-      keep: (secret) => void prefs.setSecret(room, secret),
+      keep: (secret) => {
+        keepInTab(secret);
+        void prefs.setSecret(room, secret);
+      },
       other: () => this.#toDoor(''),
       settings: () => this.#settings(() => {}),
     });
