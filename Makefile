@@ -17,6 +17,8 @@ RACE      := -race $(UNRACED:%=-gcflags=%=-race=false)
 NO_CODEC  := -gcflags=github.com/thesyncim/gopus/...=-race=false
 # Packages without goroutines.
 QUIET     := ./internal/budget ./internal/jitter ./internal/opus ./internal/routing ./internal/share
+# Tests that run without the race detector.
+LARGE     := Siege|NewcomerHearsSoon|FirstWord|FirstWordsOfACrowd|FloodOfManyNetworks|InventedHomesFillNoRoom|AliasesBelowTheShare
 FUZZTIME  ?= 20s
 VERSION   ?=
 
@@ -41,14 +43,17 @@ check: vet fmt tidy stale lint vuln ## Run the checks that need no tests
 #                    there, too.
 #   TestSiege        A thousand attackers do what smaller tests do with the detector. The others beside it depend on
 #                    which packets are lost: they are tried a few times with it, and often without.
+#                    A quarter of TestSiege's time went into collecting garbage: that is done less often.
+#   TestFloodOfManyNetworks, TestInventedHomesFillNoRoom  They are larger, too, than others like them.
 #   TestAliasesBelowTheShare  One goroutine makes very many members and streams.
+# What runs in virtual time does one thing at a time, and what does not waits for sound devices and sockets. So four
+# packages run at once.
 unit: ## Run the tests with the race detector and the check of locks, and then the scenarios without
 	@$(GO) run ./test/locks >/dev/null
-	CGO_ENABLED=1 $(GO) test -vet=off $(RACE) $(NO_CODEC) $(LOCKS) -timeout 15m \
+	CGO_ENABLED=1 $(GO) test -vet=off $(RACE) $(NO_CODEC) $(LOCKS) -p 4 -timeout 15m \
 		$$($(GO) list ./... | grep -v -e /test$$ $(QUIET:./%=-e /%$$))
 	CGO_ENABLED=1 $(GO) test -vet=off $(RACE) $(LOCKS) -run 'Concurrent|SideBySide' $(QUIET)
-	$(GO) test -vet=off -timeout 15m -run '^Test(Siege|NewcomerHearsSoon|FirstWord|FirstWordsOfACrowd|AliasesBelowTheShare)$$' \
-		./internal/call ./internal/room
+	GOGC=300 $(GO) test -vet=off -timeout 15m -run '^Test($(LARGE))$$' ./internal/call ./internal/relay ./internal/room
 	$(GO) test -vet=off -timeout 15m -parallel 4 $(QUIET) ./test
 
 js: ## Check the types of the page's JavaScript and run its tests, if there is Node.js 20

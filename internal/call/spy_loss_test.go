@@ -224,9 +224,9 @@ func sayWord(s *spy, a, b *person, path simnet.Profile, leave, both bool) (w spo
 	return w
 }
 
-// beginsIn returns where in pcm a word's beginning is heard; negative: nowhere. One frame of it may be all that
-// came through, wherever that sounds, and decoders are faint after losses. The end of a word is no beginning,
-// however short a piece of it is.
+// beginsIn returns where in pcm a word's beginning is heard; negative: nowhere. One frame of it may be all
+// that came through, wherever that sounds, and decoders are faint after losses. The end of a word is no
+// beginning, however short a piece of it is.
 func beginsIn(pcm []float32) time.Duration {
 	const window, faint = audio.SampleRate / 50, 0.007
 	for i := 0; i+window <= len(pcm); i += window / 4 {
