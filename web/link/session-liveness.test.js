@@ -146,7 +146,8 @@ test('loss and delay are no doubt', (t) => {
       stopped ||= life.live.stopped;
     });
     const shares = [count.doubt / count.all, count.lost / count.all];
-    t.diagnostic(`${JSON.stringify(how)}: in doubt ${shares[0]}, lost ${shares[1]} of the time; ${began} times`);
+    const [doubt, lost] = shares;
+    t.diagnostic(`${JSON.stringify(how)}: in doubt ${doubt}, lost ${lost} of the time; ${began} times`);
     assert.ok(shares[0] <= most[0] && shares[1] <= most[1], `${JSON.stringify(how)}: ${shares}`);
     assert.equal(stopped, false, 'the breaker');
     assert.ok(began <= 10, `${JSON.stringify(how)}: ${began} times in ten minutes`);
