@@ -90,11 +90,11 @@ var fits = fmt.Sprintf(`(() => {
 })()`, 4, // px: a ring around a face that talks
 	25) // letters of a word that no line may be long enough for
 
-// foreign finds words in Latin letters that are neither a value, which is kept apart from the text around it,
-// nor a name of the Web.
+// foreign finds words in Latin letters that are neither a value, which is kept apart from the text around
+// it, nor a name of the Web.
 const foreign = `(() => {
-	const known = new RegExp('https|Web(Transport|Socket|Codecs)|AudioWorklet|IndexedDB|module workers|Opus|' +
-		'X25519|Ed25519|UDP|QR|Wi-Fi|Chrome|Edge|Firefox|Safari|Esc', 'g');
+	const known = new RegExp('https|Web(Transport|Socket|Codecs)|AudioWorklet|IndexedDB|module workers|' +
+		'Opus|X25519|Ed25519|UDP|QR|Wi-Fi|Chrome|Edge|Firefox|Safari|Esc', 'g');
 	const values = 'svg, bdi, kbd, [dir=ltr], [lang]:not(html), .brand-name';
 	const problems = [];
 	const look = (text) => {

@@ -28,7 +28,7 @@ var screens = []screen{{"phone", 390, 844, true}, {"desktop", 1280, 800, false}}
 // rightToLeft are scenes that are also pictured in languages that are read from right to left.
 var rightToLeft = []string{"door-private", "room-talking", "changed-key", "sheet-settings"}
 
-// TestScreenshots opens every screen and state of the page, with a fake in the place of the engine: each has
+// TestScreenshots opens every screen and state of the page, with a fake in place of the engine: each has
 // to fit a narrow phone in English and in Arabic, the one light and the other dark, and axe finds nothing; nor
 // is there English in the Arabic one. With a folder in WZP_SCREENSHOTS it takes their pictures, for
 // docs/screenshots.
