@@ -99,7 +99,8 @@ func (s *lateSite) await(t *testing.T, begin string) {
 }
 
 // TestPageWithLateParts: who does something before the parts of the page are there gets what they wanted when
-// they are, unless they went elsewhere meanwhile. What one has typed, the key of an invite, and the focus stay.
+// they are, unless they went elsewhere meanwhile. What one has typed, the key of an invite, and the focus
+// stay.
 func TestPageWithLateParts(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)

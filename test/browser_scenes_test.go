@@ -29,8 +29,8 @@ var screens = []screen{{"phone", 390, 844, true}, {"desktop", 1280, 800, false}}
 var rightToLeft = []string{"door-private", "room-talking", "changed-key", "sheet-settings"}
 
 // TestScreenshots opens every screen and state of the page, with a fake in place of the engine: each has
-// to fit a narrow phone in English and in Arabic, the one light and the other dark, and axe finds nothing; nor
-// is there English in the Arabic one. With a folder in WZP_SCREENSHOTS it takes their pictures, for
+// to fit a narrow phone in English and in Arabic, the one light and the other dark, and axe finds nothing;
+// nor is there English in the Arabic one. With a folder in WZP_SCREENSHOTS it takes their pictures, for
 // docs/screenshots.
 func TestScreenshots(t *testing.T) {
 	t.Parallel()

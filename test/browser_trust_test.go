@@ -175,7 +175,8 @@ func TestPageRelayKey(t *testing.T) {
 }
 
 // TestPageLacksKey: in a room whose people have its key, a link without it says so and nothing else, and
-// takes the key. A link with it keeps it when it is loaded again before one has joined, until it is forgotten.
+// takes the key. A link with it keeps it when it is loaded again before one has joined, until it is
+// forgotten.
 func TestPageLacksKey(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)

@@ -183,8 +183,8 @@ type times struct{ Door, Click, Joined float64 }
 func (t times) toDoor() time.Duration { return time.Duration(t.Door * 1e6) }
 func (t times) toRoom() time.Duration { return time.Duration((t.Joined - t.Click) * 1e6) }
 
-// What a first visit may take until one can join, compressed; and what comes after that, which are the sheets and what
-// the browser needs to keep the page.
+// What a first visit may take until one can join, compressed; and what comes after that, which are the sheets
+// and what the browser needs to keep the page.
 const mostRequests, mostBytes, mostLater = 8, 110_000, 20_000
 
 // TestPageFirstVisit: a first visit by a slow link takes few requests and few bytes, and so not long.
@@ -225,7 +225,8 @@ func TestPageOffline(t *testing.T) {
 	p := openPage(t, s.origin+"/tea", s.look())
 	p.state("door", soon)
 	p.until("the page is kept", "navigator.serviceWorker.controller", patience)
-	if asked, later := s.visit(); len(asked) > mostRequests || asked.bytes() > mostBytes || later.bytes() > mostLater {
+	asked, later := s.visit()
+	if len(asked) > mostRequests || asked.bytes() > mostBytes || later.bytes() > mostLater {
 		t.Errorf("a visit takes %v, and later %v", asked, later)
 	}
 	s.link.kill()
