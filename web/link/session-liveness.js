@@ -7,7 +7,7 @@
  *        +──────────── progress <─────────+     a report with more packets, a pong, an urgent ack
  */
 
-import { Signs, enough, patience } from './session-signs.js';
+import { Signs, enough, patience, unanswered } from './session-signs.js';
 
 /** ms between two ticks of a session that has something to do. */
 export const TICK_EVERY = 50;
@@ -31,6 +31,12 @@ const FLOW_ENDS = 150; // of which a gap of so many ms makes one ask
 const REPEAT = Object.freeze({ first: 20, more: 40, doubt: 10, known: 100 });
 const REPEAT_FIRST = 6; // do not wait for media
 const REPEATS = 60; // pings without an answer that may come as often as that, and as many `more` of them
+/**
+ * `most` pings may come as fast as that, of which `back` come back in a ms. Who has spent them waits `spent` ms
+ * until loss alone explains the silence one time in five at most: loss that lasts must not make one send ever
+ * more, for on a narrow path that is where it comes from.
+ */
+const SPARE = Object.freeze({ most: 30, back: 0.008, spent: 60, chance: 0.2 });
 const TALKS = 1000; // ms after media was sent that it counts as talking
 const PING_REPEAT = 200; // after BREAK_AFTER
 const PING_SLOW = 1000; // after PING_LONG
@@ -52,6 +58,7 @@ export class Liveness {
 
   #signs = new Signs();
   #pinged = -Infinity; // when the last ping was sent
+  /** @type {number} of pings */ #spare = SPARE.most;
   #between = Infinity; // ms between two packets that come, smoothed
   /** Since when sent packets have shown no sign of arriving. @type {number | null} */ #waiting = null;
   /** When hurry was called last, until something is heard. @type {number | null} */ #hurried = null;
@@ -106,6 +113,8 @@ export class Liveness {
 
   /** Notes that a ping is sent. @param {number} now */
   pinged(now) {
+    const back = (now - Math.max(this.#pinged, 0)) * SPARE.back;
+    this.#spare = Math.max(0, Math.min(SPARE.most, this.#spare + back) - 1);
     this.#pinged = now;
     this.expect(now);
     this.#signs.asked(now);
@@ -165,12 +174,13 @@ export class Liveness {
    * @param {Path} path @param {boolean} talks @param {number} asking for how many ms
    * @returns {number} ms between two pings
    */
-  #repeat({ loss }, talks, asking) {
+  #repeat({ loss, rtt }, talks, asking) {
     if (asking > PING_LONG) return PING_SLOW;
     if (asking > BREAK_AFTER) return PING_REPEAT;
     const { doubt, lost } = enough(loss);
     const { asks } = this.#signs;
     if (asks >= 2 * REPEATS) return REPEAT.known;
+    if (this.#spare < 1 && asks - rtt / SPARE.spent < unanswered(SPARE.chance, loss)) return SPARE.spent;
     if (this.up === 'lost' || asks >= Math.min(lost, REPEATS)) return REPEAT.more;
     if (this.up === 'doubt') return REPEAT.doubt;
     return asks < (talks ? doubt : REPEAT_FIRST) ? REPEAT.first : REPEAT.more;

@@ -113,11 +113,11 @@ test('the end of a path is in doubt, and certain, as soon as loss and delay allo
     [{ delay: 400 }, 1780, 2700],
     [{ loss: 0.05 }, 660, 980],
     [{ loss: 0.3 }, 760, 1020],
-    [{ loss: 0.6 }, 1260, 1480],
-    [{ loss: 0.6, talks: false }, 1960, 2160],
-    [{ loss: 0.3, delay: 150 }, 1140, 1620],
-    [{ loss: 0.6, delay: 150 }, 1520, 1940],
-    [{ loss: 0.6, delay: 400 }, 2140, 2780],
+    [{ loss: 0.6 }, 1540, 1780],
+    [{ loss: 0.6, talks: false }, 2040, 2280],
+    [{ loss: 0.3, delay: 150 }, 1240, 1740],
+    [{ loss: 0.6, delay: 150 }, 1940, 2380],
+    [{ loss: 0.6, delay: 400 }, 2700, 3380],
   ]) {
     const times = [slowest(how, ['doubt', 'lost']), slowest(how, ['lost'])];
     t.diagnostic(`${JSON.stringify(how)}: doubt ${times[0]} ms, lost ${times[1]} ms`);
@@ -225,8 +225,8 @@ test('pings: how many, and what that costs', (t) => {
   };
   for (const [how, most] of [
     [{}, 2.1], [{ talks: false }, 3], [{ talks: false, others: true }, 0.5], [{ others: true }, 1.1],
-    [{ delay: 400 }, 3], [{ loss: 0.05 }, 3], [{ loss: 0.3 }, 8], [{ loss: 0.6 }, 26],
-    [{ loss: 0.6, talks: false }, 17], [{ loss: 0.6, delay: 150 }, 35],
+    [{ delay: 400 }, 3], [{ loss: 0.05 }, 3], [{ loss: 0.3 }, 8], [{ loss: 0.6 }, 13],
+    [{ loss: 0.6, talks: false }, 12], [{ loss: 0.6, delay: 150 }, 18], [{ loss: 0.6, delay: 400 }, 21],
   ]) {
     const pings = rate(how);
     t.diagnostic(`${JSON.stringify(how)}: ${pings.toFixed(1)} a second`);

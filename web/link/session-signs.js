@@ -29,7 +29,7 @@ const UNKNOWN_RTT = 500; // ms
 const LATE = 50; // ms, and three times its spread, that an answer may take longer than a round trip
 const DOUBT_CHANCE = 0.002; // that loss alone explains the silence, below which there is doubt
 const LOST_CHANCE = 0.0001;
-// Loss may have grown a moment ago: less than this is not believed, of round trips.
+// Less than this is not believed of loss, of round trips.
 const DOUBT_LOSS = 0.3;
 const LOST_LOSS = 0.75;
 const NEW_LOSS = 0.85; // of a path of which nothing is known
@@ -44,15 +44,20 @@ export function patience({ rtt, spread }) {
 }
 
 /**
+ * Returns how many pings in a row loss alone leaves unanswered with a chance, or more seldom.
+ * @param {number} chance @param {number} loss share of round trips of which a packet was lost
+ * @param {number} [least] that is believed of loss, which may have grown a moment ago
+ */
+export function unanswered(chance, loss, least = DOUBT_LOSS) {
+  return Math.ceil(Math.log(chance) / Math.log(Math.max(Math.min(loss, MOST_LOSS), least)));
+}
+
+/**
  * Returns how many unanswered pings make one doubt, and how many make it certain, by what is known of loss.
  * @param {number} loss share of round trips of which a packet was lost
  */
 export function enough(loss) {
-  const share = Math.min(loss, MOST_LOSS);
-  return {
-    doubt: Math.ceil(Math.log(DOUBT_CHANCE) / Math.log(Math.max(share, DOUBT_LOSS))),
-    lost: Math.ceil(Math.log(LOST_CHANCE) / Math.log(Math.max(share, LOST_LOSS))),
-  };
+  return { doubt: unanswered(DOUBT_CHANCE, loss), lost: unanswered(LOST_CHANCE, loss, LOST_LOSS) };
 }
 
 /** One direction. */
