@@ -309,6 +309,14 @@ export class App {
     this.#call.start();
   }
 
+  /** This browser cannot join: no door opens any more. */
+  end() {
+    this.#giveUp();
+    this.#call?.stay.leave();
+    this.#clear();
+    this.open = async () => {};
+  }
+
   /** @param {import('../call/engine.js').CallError | null} error */
   #showEnded(error) {
     this.#clear();

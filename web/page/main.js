@@ -6,7 +6,6 @@ import { connectUrl } from './address.js';
 import { speakLanguage } from './language.js';
 import { pageParts } from './parts.js';
 import { Prefs } from './prefs.js';
-import { missing } from './screens.js';
 import { Shelf } from '../identity/shelf.js';
 import { pageOf } from '../link/relay-page.js';
 
@@ -54,13 +53,13 @@ async function identity() {
 }
 
 async function start() {
-  const lacking = await missing();
-  if (lacking.length > 0) return refuse(lacking);
+  if (!isSecureContext) return check(); // browsers hide half of what a page needs then
   const store = await Shelf.open().catch(() => null);
   if (!store) return refuse(['storage']);
   const prefs = await Prefs.load(store, (error) => bars.error(error));
   prefs.follow(new BroadcastChannel('wzp settings'), () => app?.settingsChanged());
   await speakLanguage(prefs.get('language'));
+  void check();
   /** @type {import('./app.js').World['devices']} */
   const devices = ({ Devices }, context) => new Devices(prefs, parts, context);
   const world = { prefs, identity, devices, parts, secrets, relay, speak: speakLanguage };
@@ -68,10 +67,18 @@ async function start() {
   await app.open(address);
 }
 
-/** @param {import('./screens.js').Feature[]} lacking */
+/** Finds out whether this browser can join. The door is there meanwhile, for it is what makes people wait. */
+async function check() {
+  const { missing } = await parts.room.load();
+  const lacking = await missing();
+  if (lacking.length > 0) await refuse(lacking);
+}
+
+/** @param {import('./support-screen.js').Feature[]} lacking */
 async function refuse(lacking) {
-  await speakLanguage();
+  if (!app) await speakLanguage();
   const { supportScreen } = await parts.room.load();
+  app?.end();
   document.documentElement.dataset.state = 'ended';
   root.replaceChildren(supportScreen(lacking));
 }

@@ -16,7 +16,7 @@ import {
 } from './address.js';
 import { readInvite } from './paste-invite.js';
 import { Prefs } from './prefs.js';
-import { missing } from './screens.js';
+import { missing } from './support-screen.js';
 import { drawings } from './tab-sign.js';
 import '../words/english.test.js';
 import { faultText } from './door.js';

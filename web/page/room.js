@@ -14,5 +14,5 @@ export { RecentRooms } from './recent-rooms.js';
 export { relayKeyScreen } from './relay-key-screen.js';
 export { applyRoomStyle } from './room-style.js';
 export { closeSheets } from './sheet.js';
-export { supportScreen } from './support-screen.js';
+export { missing, supportScreen } from './support-screen.js';
 export { TabSign } from './tab-sign.js';
