@@ -76,6 +76,7 @@ export class App {
   /** @type {Address} of the door that was opened last */ #address = { room: '', fault: null, secret: '' };
   /** @type {import('./tab-sign.js').TabSign | null} when it is loaded */ #sign = null;
   /** @type {import('./page-sound.js').PageSound | null} likewise */ #sound = null;
+  /** @type {import('./room-list.js').RoomList | null} likewise */ #rooms = null;
   /** @type {AudioContext | null} begun by a click before the devices were loaded */ #context = null;
 
   /** @param {World} world @param {HTMLElement} root @param {Bars} bars */
@@ -154,9 +155,12 @@ export class App {
     this.#loadAll().catch(() => {}); // joining tries again
     this.#askRelay();
     if (room !== '') return;
-    this.#world.parts.room.load().then(({ RecentRooms }) => door.setRecent(new RecentRooms(rooms, {
-      open: (room) => this.#toDoor(room), forget: (rooms) => prefs.forgetRooms(rooms),
-    }).element), () => {});
+    this.#world.parts.room.load().then((modules) => {
+      const list = this.#loaded(modules);
+      door.setRecent(new modules.RecentRooms(rooms, {
+        open: (room) => this.#toDoor(room), forget: (rooms) => list.forget(rooms),
+      }).element);
+    }, () => {});
   }
 
   /** Asks the relay about itself, while the door is there until it answers. */
@@ -201,15 +205,16 @@ export class App {
     return Promise.all([room.load(), engine.load(), worklet.load()]);
   }
 
-  /** @param {typeof import('./room.js')} modules */
+  /** @param {typeof import('./room.js')} modules @returns {import('./room-list.js').RoomList} */
   #loaded(modules) {
-    if (this.#modules) return;
+    if (this.#rooms) return this.#rooms;
     this.#modules = modules;
     const { prefs, devices } = this.#world;
     this.#sound = new modules.PageSound(devices(modules, this.#context), prefs, this.#bars);
     this.#door?.setMicCheck(this.#sound.atDoor());
     this.#sign = new modules.TabSign();
     void this.#callsChanged();
+    return (this.#rooms = new modules.RoomList(prefs));
   }
 
   /** @param {import('./tab-sign.js').Sign} sign @param {string} room @param {number} [hands] */
@@ -289,14 +294,14 @@ export class App {
    * @param {import('./stay.js').StayOptions['engine']} engine @param {Wish['microphone']} microphone
    */
   #enter(modules, engine, microphone) {
-    this.#loaded(modules);
+    const rooms = this.#loaded(modules);
     const { Call, enterHistory } = modules;
     const sound = /** @type {import('./page-sound.js').PageSound} */ (this.#sound);
     this.#clear();
     const wish = /** @type {Wish} */ (this.#wish);
     enterHistory(wish.room);
     this.#call = new Call({
-      world: this.#world, root: this.#root, bars: this.#bars, sound, wish, microphone, engine,
+      world: this.#world, root: this.#root, bars: this.#bars, sound, rooms, wish, microphone, engine,
       relay: () => this.#relay,
       sign: (sign, hands) => this.#showSign(sign, wish.room, hands),
       tell: (model) => this.#tell(model.state, model),

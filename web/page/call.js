@@ -22,6 +22,7 @@ import { say } from '../words/say.js';
  * @property {HTMLElement} root where it is shown
  * @property {import('./bars.js').Bars} bars
  * @property {import('./page-sound.js').PageSound} sound
+ * @property {import('./room-list.js').RoomList} rooms that one was in
  * @property {Wish} wish what to join with again, too
  * @property {Wish['microphone']} microphone one that runs already
  * @property {import('./stay.js').StayOptions['engine']} engine
@@ -130,9 +131,9 @@ export class Call {
 
   /** The user is in: the room is remembered, and the invite that they chose over the kept one. */
   #joined() {
-    const { world: { prefs }, wish, bars } = this.#options;
+    const { world: { prefs }, wish, bars, rooms } = this.#options;
     bars.hide('error'); // of what is overcome
-    prefs.noteRoom({ room: wish.room, at: Date.now(), private: wish.secret !== '' });
+    void rooms.note({ room: wish.room, at: Date.now(), private: wish.secret !== '' });
     if (!wish.replaces) return;
     wish.replaces = false;
     void prefs.setSecret(wish.room, wish.secret);

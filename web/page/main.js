@@ -17,6 +17,8 @@ window.addEventListener('error', (event) => bars.error(event.error ?? event.mess
 window.addEventListener('unhandledrejection', (event) => bars.error(event.reason));
 
 const askTime = 10_000; // ms that the relay may take to say how it is reached
+/** @type {ReturnType<typeof askRelay> | null} */ let answer = askRelay();
+answer.catch(() => {}); // who uses it is told
 
 const parts = pageParts();
 /** @type {App | null} */ let app = null;
@@ -29,8 +31,14 @@ const secrets = { // loaded when there is one
   },
 };
 
-/** What the relay says of itself. */
-async function relay() {
+/** What the relay says of itself. It is asked before all else, or the answer comes behind the parts. */
+function relay() {
+  const first = answer;
+  answer = null;
+  return first ?? askRelay();
+}
+
+async function askRelay() {
   const asked = Date.now();
   const signal = AbortSignal.timeout(askTime);
   const response = await fetch(connectUrl, { cache: 'no-store', credentials: 'same-origin', signal });

@@ -16,6 +16,7 @@ import {
 } from './address.js';
 import { readInvite } from './paste-invite.js';
 import { Prefs } from './prefs.js';
+import { RoomList } from './room-list.js';
 import { missing } from './support-screen.js';
 import { drawings } from './tab-sign.js';
 import '../words/english.test.js';
@@ -215,22 +216,23 @@ test('rooms are remembered, the newest first, so many at most; forgetting them h
     set: async (key, value) => void (value === undefined ? kept.delete(key) : kept.set(key, value)),
   };
   const prefs = await Prefs.load(shelf, assert.fail);
-  for (let i = 0; i < 50; i++) prefs.noteRoom({ room: 'room ' + i, at: 10 + i, private: false });
+  const list = new RoomList(prefs);
+  for (let i = 0; i < 50; i++) list.note({ room: 'room ' + i, at: 10 + i, private: false });
   prefs.setSecret('tea', 'wzp-x');
-  prefs.noteRoom({ room: 'tea', at: 100, private: true });
-  prefs.noteRoom({ room: 'room 49', at: 101, private: false });
+  list.note({ room: 'tea', at: 100, private: true });
+  list.note({ room: 'room 49', at: 101, private: false });
   const names = async () => (await prefs.rooms()).map(({ room }) => room);
-  await prefs.forgetRooms([]); // when all is written
+  await list.forget([]); // when all is written
   const before = await names();
   assert.deepEqual(before.slice(0, 3), ['room 49', 'tea', 'room 48']);
   assert.equal(before.length, 30);
-  const restore = await prefs.forgetRooms(['tea']);
+  const restore = await list.forget(['tea']);
   assert.ok(!(await names()).includes('tea'));
   assert.equal(await prefs.secret('tea'), '');
   await restore();
   assert.deepEqual(await names(), before);
   assert.equal(await prefs.secret('tea'), 'wzp-x');
-  await prefs.forgetRooms(before);
+  await list.forget(before);
   assert.deepEqual([...kept], [], 'nothing is left');
 });
 

@@ -38,7 +38,6 @@ export class Prefs {
   #failed;
   /** @type {Values} */ #values = { ...defaults };
   /** @type {BroadcastChannel | null} */ #channel = null;
-  /** @type {Promise<void>} */ #last = Promise.resolve();
 
   /** @param {Shelf} shelf @param {(error: unknown) => void} failed what could not be kept */
   constructor(shelf, failed) {
@@ -85,39 +84,10 @@ export class Prefs {
     return Array.isArray(kept) ? kept.filter(isRoom).slice(0, maxRooms) : [];
   }
 
-  /** Notes that one is in a room. @param {RecentRoom} entry */
-  noteRoom(entry) {
-    this.#changeRooms((rooms) => [entry, ...rooms.filter(({ room }) => room !== entry.room)])
-      .catch(this.#failed);
-  }
-
-  /**
-   * Forgets rooms, and the invites kept for them.
-   * @param {string[]} names @returns {Promise<() => Promise<void>>} the way back
-   */
-  async forgetRooms(names) {
-    await this.#last;
-    const before = await this.rooms();
-    const secrets = await Promise.all(names.map((room) => this.secret(room)));
-    await this.#changeRooms((rooms) => rooms.filter(({ room }) => !names.includes(room)));
-    await Promise.all(names.map((room) => this.setSecret(room, '')));
-    return async () => {
-      await Promise.all(names.map((room, i) => this.setSecret(room, secrets[i] ?? '')));
-      const gone = before.filter(({ room }) => names.includes(room));
-      await this.#changeRooms((rooms) => [
-        ...rooms, ...gone.filter(({ room }) => !rooms.some((other) => other.room === room)),
-      ].sort((a, b) => b.at - a.at));
-    };
-  }
-
-  /** One after the other. @param {(rooms: RecentRoom[]) => RecentRoom[]} change */
-  #changeRooms(change) {
-    const changed = this.#last.then(async () => {
-      const rooms = change(await this.rooms()).slice(0, maxRooms);
-      await this.#shelf.set(roomsKey, rooms.length > 0 ? rooms : undefined);
-    });
-    this.#last = changed.catch(() => {});
-    return changed;
+  /** @param {RecentRoom[]} rooms the newest first @returns {Promise<unknown>} */
+  setRooms(rooms) {
+    const kept = rooms.slice(0, maxRooms);
+    return this.#shelf.set(roomsKey, kept.length > 0 ? kept : undefined).catch(this.#failed);
   }
 
   /** @param {string} room @returns {Promise<string>} its invite secret, '' if it was never joined with one */

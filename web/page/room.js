@@ -11,6 +11,7 @@ export { OwnIdentity } from './own-identity.js';
 export { PageSound } from './page-sound.js';
 export { PasteInvite } from './paste-invite.js';
 export { RecentRooms } from './recent-rooms.js';
+export { RoomList } from './room-list.js';
 export { relayKeyScreen } from './relay-key-screen.js';
 export { applyRoomStyle } from './room-style.js';
 export { closeSheets } from './sheet.js';
