@@ -314,7 +314,7 @@ func (o *joinOutput) hand(e wzp.HandChanged) {
 	l.Raised = &e.Raised
 	l.human = shownName(e.Member.Name) + " lowered their hand."
 	if e.Raised {
-		l.human = shownName(e.Member.Name) + " raised a hand."
+		l.human = shownName(e.Member.Name) + " has a hand up."
 	}
 	o.print(l)
 }

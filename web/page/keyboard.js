@@ -90,9 +90,11 @@ export class Keyboard {
 }
 
 /**
- * The letter that a key stands for: the one that it writes; by its place where the keyboard has others.
+ * The letter that a key stands for: the one that it writes; by its place where the keyboard has others, but for
+ * the question mark, which is elsewhere on each.
  * @param {string} key @param {string} code
  */
 export function letterOf(key, code) {
+  if (key === '؟') return '?';
   return key.length === 1 && key < '\x7f' ? key.toLowerCase() : code.replace('Key', '').toLowerCase();
 }

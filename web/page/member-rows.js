@@ -107,20 +107,19 @@ class Row {
     setText(this.#name, nameOf(member));
     this.#compared.hidden = kind !== 'good';
     setText(this.#note, text);
-    this.#showHand(model.raised.indexOf(member.id) + 1, model.raised.length);
+    this.#showHand(model.raised.indexOf(member.id) + 1, model.turnOf(member.id));
     setAttribute(this.#note, 'data-kind', kind || null);
     setAttribute(this.element, 'data-known', member.known);
     setAttribute(this.element, 'data-outside', member.outside);
     setAttribute(this.element, 'data-self', member.self);
   }
 
-  /** @param {number} n which hand went up, 0: it is down @param {number} all how many are up */
-  #showHand(n, all) {
-    this.#hand.hidden = n === 0;
-    setAttribute(this.element, 'data-hand', n);
-    const several = n > 0 && all > 1;
-    setText(this.#place, several ? number(n) : '');
-    setText(this.#raised, several ? say('person.handPlace', { n }) : n > 0 ? say('person.hand') : '');
+  /** @param {number} up which hand it is here, 0: it is down @param {number} n whose turn it is, 0: not to be said */
+  #showHand(up, n) {
+    this.#hand.hidden = up === 0;
+    setAttribute(this.element, 'data-hand', up);
+    setText(this.#place, n > 0 ? number(n) : '');
+    setText(this.#raised, n > 0 ? say('person.handPlace', { n }) : up > 0 ? say('person.hand') : '');
   }
 
   /**

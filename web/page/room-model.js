@@ -37,12 +37,16 @@ const holdTalking = 400;
 const calm = 1500; // ms that nobody else talks for before a talker moves to the top
 const loud = -40; // dBFS: speech into a muted microphone
 
+const HANDS_TOLD = 3500; // ms after we came within which we are told of all hands that were up (protocol, 7.5)
+
 export class RoomModel {
   /** @type {import('../call/engine.js').CallState} */ state = 'joining';
   /** @type {import('../call/engine.js').CallError | null} */ error = null;
   /** @type {Map<string, Member>} by id, in no order; empty until the engine has told */ members = new Map();
   /** @type {string[]} ids as they are shown: oneself, then the others, then who is outside */ order = [];
   /** @type {string[]} ids of whose hand is up, oneself included, as they went up */ raised = [];
+  /** @type {Set<string>} ids of those whose hand was up when we came: in which order is not known */ #early = new Set();
+  /** @type {number | null} when we were in the room first, as `now` of apply */ #inAt = null;
   /** @type {Map<string, number>} 0 to 1, of who talks */ levels = new Map();
   /** @type {Quality | null} */ quality = null;
   #up = new PathLevel();
@@ -95,9 +99,9 @@ export class RoomModel {
   apply(message, now) {
     switch (message.type) {
       case 'state':
-        return this.#setState(message);
+        return this.#setState(message, now);
       case 'members':
-        return this.#setMembers(message.list);
+        return this.#setMembers(message.list, now);
       case 'levels':
         return this.#setLevels(message, now);
       case 'transmitting':
@@ -145,9 +149,10 @@ export class RoomModel {
     return ['sound', 'control', 'quality', 'levels'];
   }
 
-  /** @param {import('../call/engine.js').StateMessage} message @returns {Part[]} */
-  #setState({ state, error }) {
+  /** @param {import('../call/engine.js').StateMessage} message @param {number} now @returns {Part[]} */
+  #setState({ state, error }, now) {
     this.state = state;
+    if (state === 'joined') this.#inAt ??= now;
     if (state === 'joined') this.away = null;
     if (state !== 'joined') {
       this.#up.reset(); // what was measured says nothing of the next connection
@@ -174,8 +179,8 @@ export class RoomModel {
     return before === heardOf(this) ? ['quality'] : ['quality', 'control', 'levels'];
   }
 
-  /** @param {Member[]} list @returns {Part[]} */
-  #setMembers(list) {
+  /** @param {Member[]} list @param {number} now @returns {Part[]} */
+  #setMembers(list, now) {
     this.members = new Map(list.map((member) => [member.id, member]));
     for (const id of this.#rank.keys()) if (!this.members.has(id)) this.#rank.delete(id);
     // New ones go below.
@@ -183,6 +188,7 @@ export class RoomModel {
     this.#countNames();
     this.raised = list.filter(({ hand }) => hand !== undefined)
       .sort((a, b) => (a.hand ?? 0) - (b.hand ?? 0)).map(({ id }) => id);
+    this.#noteEarly(list, now);
     const others = list.filter(({ self }) => !self);
     this.lacksKey = !this.private && others.length > 0 && others.every(({ outside }) => outside);
     this.#warnings.membersChanged();
@@ -201,6 +207,21 @@ export class RoomModel {
       .map((m) => ({ id: m.id, key: key(m), rank: rank(m) }))
       .sort((a, b) => (a.key === b.key ? b.rank - a.rank : a.key < b.key ? -1 : 1))
       .map(({ id }) => id);
+  }
+
+  /** @param {Member[]} list @param {number} now */
+  #noteEarly(list, now) {
+    const coming = this.#inAt === null || now - this.#inAt < HANDS_TOLD;
+    for (const { id, hand, self } of list) {
+      if (hand === undefined) this.#early.delete(id);
+      else if (coming && !self) this.#early.add(id);
+    }
+    for (const id of this.#early) if (!this.members.has(id)) this.#early.delete(id);
+  }
+
+  /** Whose turn it is: 1 is the first. 0: the only hand, or one that was up when we came. @param {string} id */
+  turnOf(id) {
+    return this.raised.length > 1 && !this.#early.has(id) ? this.raised.indexOf(id) + 1 : 0;
   }
 
   /** How many others have their hand up. */

@@ -41,10 +41,13 @@ test('raised hands come next, as they went up, and who talks does not move among
   assert.deepEqual(
     [model.order, model.raised, model.hands], [['me', 'b', 'c', 'a', 'd'], ['b', 'me', 'c'], 2],
   );
+  assert.deepEqual(['me', 'b', 'c'].map((id) => model.turnOf(id)), [2, 0, 0], 'which was up before is not known');
   talk('c', 0);
   assert.deepEqual(model.order, ['me', 'b', 'c', 'a', 'd'], 'a hand has its place');
   talk('d', 10_000);
   assert.deepEqual(model.order, ['me', 'b', 'c', 'd', 'a'], 'others come to the top below them');
+  model.apply(list(member('me'), ...others({ c: 9, d: 12 })), 15_000);
+  assert.deepEqual(['c', 'd'].map((id) => model.turnOf(id)), [0, 2]);
   model.apply(list(member('me'), ...others({ c: 9 })), 15_000);
   assert.deepEqual([model.order, model.raised, model.hands], [['me', 'c', 'd', 'a', 'b'], ['c'], 1]);
   model.apply(list(member('me'), member('a')), 15_000);

@@ -38,6 +38,7 @@ import { RoomModel } from './room-model.js';
 
 const startTime = 20_000; // ms that devices, the identity and the Worker's modules may take before joining
 const explainTime = 4000; // ms that it is said why something does nothing
+const settleTime = 2000; // ms after joining: who is told of then was here before
 const quietAbove = 8; // people, for whose coming and going no sound is made
 
 export class Stay {
@@ -51,6 +52,7 @@ export class Stay {
   /** @type {Map<string, number>} volumes of those who were silenced here, by member */ #before = new Map();
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #refusing;
   #joinedOnce = false;
+  #joinedAt = Infinity;
   #told; // how the engine was told to begin
   #over = false;
   #begun = false; // the engine has said something
@@ -158,6 +160,7 @@ export class Stay {
     const { state } = this.model;
     if (state === 'joined' && !this.#joinedOnce) {
       this.#joinedOnce = true;
+      this.#joinedAt = Date.now();
       if (this.#microphone) this.#handOver(this.#microphone);
       if (this.model.muted !== this.#told.muted) this.#engine.mute(this.model.muted);
       if (this.model.mode !== this.#told.mode) this.#engine.mode(this.model.mode);
@@ -183,7 +186,8 @@ export class Stay {
     const keysOf = (/** @type {string[]} */ ids, all = people) => ids.map((id) => all.get(id)?.fingerprint);
     const arrivedKeys = keysOf(arrived);
     const goneKeys = keysOf(gone, known);
-    const came = arrived.filter((_, i) => !goneKeys.includes(arrivedKeys[i]));
+    const settled = Date.now() - this.#joinedAt > settleTime;
+    const came = settled ? arrived.filter((_, i) => !goneKeys.includes(arrivedKeys[i])) : [];
     const went = gone.filter((_, i) => !arrivedKeys.includes(goneKeys[i]));
     if (came.length + went.length === 0) return;
     const namesOf = (/** @type {string[]} */ ids, all = people) => ids.map((id) => all.get(id)?.name ?? '');

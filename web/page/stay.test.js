@@ -63,14 +63,18 @@ test('a hand that goes up before the engine has joined is told then, and stays u
   assert.deepEqual([asked.length, stay.model.hand], [3, false]);
 });
 
-test('who takes the place of an old stay was not away: nothing is told of it', () => {
+test('who was there before, and who takes the place of an old stay, is no news', (t) => {
+  t.mock.timers.enable({ apis: ['Date'] });
   const { say, news, sounds } = makeStay();
   /** @param {[string, string][]} list ids and names, which are keys as well */
   const members = (list) => {
     const same = /** @type {const} */ ({ outside: false, known: 'same', self: false });
     say({ type: 'members', list: list.map(([id, name]) => ({ id, name, fingerprint: name, ...same })) });
   };
+  say({ type: 'state', state: 'joined' });
+  members([]);
   members([['1', 'anna'], ['2', 'bert']]);
+  t.mock.timers.tick(3000);
   members([['3', 'anna'], ['2', 'bert']]);
   assert.deepEqual([news, sounds], [[], []]);
   members([['3', 'anna'], ['4', 'carl']]);
