@@ -90,8 +90,8 @@ export class Keyboard {
 }
 
 /**
- * The letter that a key stands for: the one that it writes; by its place where the keyboard has others, but for
- * the question mark, which is elsewhere on each.
+ * The letter that a key stands for: the one that it writes; by its place where the keyboard has others, but
+ * for the question mark, which is elsewhere on each.
  * @param {string} key @param {string} code
  */
 export function letterOf(key, code) {

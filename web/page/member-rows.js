@@ -114,7 +114,10 @@ class Row {
     setAttribute(this.element, 'data-self', member.self);
   }
 
-  /** @param {number} up which hand it is here, 0: it is down @param {number} n whose turn it is, 0: not to be said */
+  /**
+   * @param {number} up which hand it is here, 0: it is down
+   * @param {number} n whose turn it is, 0: that is not to be said
+   */
   #showHand(up, n) {
     this.#hand.hidden = up === 0;
     setAttribute(this.element, 'data-hand', up);

@@ -37,7 +37,7 @@ const holdTalking = 400;
 const calm = 1500; // ms that nobody else talks for before a talker moves to the top
 const loud = -40; // dBFS: speech into a muted microphone
 
-const HANDS_TOLD = 3500; // ms after we came within which we are told of all hands that were up (protocol, 7.5)
+const HANDS_TOLD = 3500; // ms after we came within which we are told of all hands that were up
 
 export class RoomModel {
   /** @type {import('../call/engine.js').CallState} */ state = 'joining';
@@ -45,7 +45,8 @@ export class RoomModel {
   /** @type {Map<string, Member>} by id, in no order; empty until the engine has told */ members = new Map();
   /** @type {string[]} ids as they are shown: oneself, then the others, then who is outside */ order = [];
   /** @type {string[]} ids of whose hand is up, oneself included, as they went up */ raised = [];
-  /** @type {Set<string>} ids of those whose hand was up when we came: in which order is not known */ #early = new Set();
+  /** @type {Set<string>} ids of whose hand was up when we came, in which order is not known */
+  #early = new Set();
   /** @type {number | null} when we were in the room first, as `now` of apply */ #inAt = null;
   /** @type {Map<string, number>} 0 to 1, of who talks */ levels = new Map();
   /** @type {Quality | null} */ quality = null;
@@ -219,7 +220,10 @@ export class RoomModel {
     for (const id of this.#early) if (!this.members.has(id)) this.#early.delete(id);
   }
 
-  /** Whose turn it is: 1 is the first. 0: the only hand, or one that was up when we came. @param {string} id */
+  /**
+   * Whose turn it is: 1 is the first. 0: the only hand, or one that was up when we came.
+   * @param {string} id
+   */
   turnOf(id) {
     return this.raised.length > 1 && !this.#early.has(id) ? this.raised.indexOf(id) + 1 : 0;
   }
