@@ -33,8 +33,8 @@ const REPEAT_FIRST = 6; // do not wait for media
 const REPEATS = 60; // pings without an answer that may come as often as that, and as many `more` of them
 /**
  * `most` pings may come as fast as that, of which `back` come back in a ms. Who has spent them waits `spent`
- * ms until loss alone explains the silence one time in five at most: loss that lasts must not make one send ever
- * more, for on a narrow path that is where it comes from.
+ * ms until loss alone explains the silence one time in five at most: loss that lasts must not make one send
+ * ever more, for on a narrow path that is where it comes from.
  */
 const SPARE = Object.freeze({ most: 30, back: 0.008, spent: 60, chance: 0.2 });
 const TALKS = 1000; // ms after media was sent that it counts as talking
