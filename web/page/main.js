@@ -67,7 +67,7 @@ async function start() {
   const prefs = await Prefs.load(store, (error) => bars.error(error));
   prefs.follow(new BroadcastChannel('wzp settings'), () => app?.settingsChanged());
   await speakLanguage(prefs.get('language'));
-  void check();
+  check().catch(() => {}); // that the parts do not come, joining says
   /** @type {import('./app.js').World['devices']} */
   const devices = ({ Devices }, context) => new Devices(prefs, parts, context);
   const world = { prefs, identity, devices, parts, secrets, relay, speak: speakLanguage };
