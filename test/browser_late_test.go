@@ -194,10 +194,10 @@ func TestPageWithLateParts(t *testing.T) {
 	s.hold()
 	p.until("the check of the microphone", "document.querySelector('[data-mic=on]')", soon)
 	check("Join moves when that comes", join+" === wzpBefore")
-	s.hold("/words-")
 	p.eval("document.querySelector('#name').value = 'ben'; "+
 		"document.querySelector('[data-icon=settings]').click()", nil)
 	p.until("the settings", "document.querySelector('#setting-language')", soon)
+	s.hold("/words-")
 	p.eval(`(() => {
 		const language = document.querySelector('#setting-language');
 		language.value = 'es';
