@@ -20,7 +20,7 @@
 // How sound flows:
 //
 //	Source ─ Publication: Opus ─ sender: SFrame ─> internal/link ~~~ relay ~~~> internal/link
-//	         (publish.go, hand.go) (send.go)                                           |
+//	         (publish.go, hand.go) (send.go)                                         |
 //	Sink <─ Play: mixer <─ Stream: jitter buffer, Opus <─ hearing: SFrame <──────────+
 //	        (play.go)      (stream.go, decoders.go)           (talker.go)
 //

@@ -7,15 +7,8 @@ import (
 )
 
 // hands returns how somebody was told that hands went up and down, one after the other.
-func (p *person) hands() (raised []bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, e := range p.events {
-		if e, ok := e.(HandChanged); ok {
-			raised = append(raised, e.Raised)
-		}
-	}
-	return raised
+func (p *person) hands() []bool {
+	return toldOf(p, func(e HandChanged) bool { return e.Raised })
 }
 
 // wantHands compares what somebody was told.

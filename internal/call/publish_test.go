@@ -105,15 +105,20 @@ func TestMute(t *testing.T) {
 }
 
 // microphones returns how somebody was told that the microphone of others is, one after the other.
-func (p *person) microphones() (states []string) {
+func (p *person) microphones() []string {
+	return toldOf(p, func(e MicrophoneChanged) string { return e.State })
+}
+
+// toldOf returns what somebody was told by the events of a kind, one after the other.
+func toldOf[E Event, T any](p *person, of func(E) T) (told []T) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, e := range p.events {
-		if e, ok := e.(MicrophoneChanged); ok {
-			states = append(states, e.State)
+		if e, ok := e.(E); ok {
+			told = append(told, of(e))
 		}
 	}
-	return states
+	return told
 }
 
 // TestToldSeldom: who says again and again that microphone and hand are others fills no queue, and what was

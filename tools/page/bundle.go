@@ -55,12 +55,11 @@ var copied = map[string]bool{"wire/bytes.js": true}
 // bundler makes scripts of the modules in a folder.
 type bundler struct {
 	web    string
-	stage  int                 // the one that is being made
-	owner  map[string]int      // the stage that a module is in, by path from web
-	handed [][]handed          // what each stage hands over, by its place
-	known  bool                // handed is whole
-	files  string              // what filesModule is in the built page; "": as it is
-	places map[handed]struct{} // what is in handed already
+	stage  int            // the one that is being made
+	owner  map[string]int // the stage that a module is in, by path from web
+	handed [][]handed     // what each stage hands over, by its place
+	known  bool           // handed is whole
+	files  string         // what filesModule is in the built page; "": as it is
 }
 
 // handed is one export of a module.
@@ -68,7 +67,7 @@ type handed struct{ module, name string }
 
 // newBundler finds out which stage each module is in, and what of it the later ones need.
 func newBundler(web string) (*bundler, error) {
-	b := &bundler{web: web, owner: make(map[string]int), handed: make([][]handed, len(stages)), places: make(map[handed]struct{})}
+	b := &bundler{web: web, owner: make(map[string]int), handed: make([][]handed, len(stages))}
 	for i, s := range stages {
 		if owner, ok := b.owner[s.entry]; ok {
 			return nil, fmt.Errorf("%s is in the %s, which is to load it later", s.entry, stages[owner].name)
@@ -133,8 +132,7 @@ func (b *bundler) need(module string) error {
 		for name := range strings.SplitSeq(strings.Trim(names, "{}"), ",") {
 			name, _, _ = strings.Cut(strings.TrimSpace(name), " as ")
 			one := handed{from, name}
-			if _, ok := b.places[one]; !ok && name != "" {
-				b.places[one] = struct{}{}
+			if name != "" && !slices.Contains(b.handed[owner], one) {
 				b.handed[owner] = append(b.handed[owner], one)
 			}
 		}
