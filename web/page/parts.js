@@ -38,16 +38,15 @@ export function pageParts() {
   return {
     room,
     engine: new Part(async () => {
-      const worker = startWorker(workerUrl).catch(async (error) => {
+      const worker = await startWorker(workerUrl).catch(async (error) => {
         await fetchFile(workerUrl); // which says it when the page is old
         throw error;
       });
-      const started = await worker;
       try {
         const { Engine } = await script.load();
-        return new Engine(started);
+        return new Engine(worker);
       } catch (error) {
-        started.terminate();
+        worker.terminate();
         throw error;
       }
     }),
