@@ -301,7 +301,7 @@ func shownName(name string) string {
 
 // talking says that push-to-talk was switched.
 func (o *joinOutput) talking(on bool) {
-	human := "Muted. Press space to talk."
+	human := "Muted. Press space to talk, h to raise your hand."
 	if on {
 		human = "Transmitting. Press space to stop."
 	}

@@ -310,6 +310,9 @@ func (p *relayPage) fetchError(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = errors.New("it does not answer in time")
 	}
+	if p.base.Port() != "" { // which may be the one that "wzp join" is given
+		err = fmt.Errorf("%w; is that its page, and not where it takes UDP?", err)
+	}
 	return &unreachableError{fmt.Errorf("cannot reach the relay at %s: %w", p.base, err)}
 }
 

@@ -145,7 +145,7 @@ func (c *relayCmd) printAddresses(r *relay.Relay) {
 		}
 	}
 	addr := net.JoinHostPort(host, strconv.Itoa(int(r.Addr().Port())))
-	fmt.Println("Join from the command line: wzp join ROOM --relay " + addr)
+	fmt.Printf("Join from the command line: %s join ROOM --relay %s\n", os.Args[0], addr)
 }
 
 // listenError says which flag names the port that cannot be opened, and what to do.
