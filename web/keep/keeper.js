@@ -55,15 +55,17 @@ export class Keeper {
     this.#name = `${this.#prefix}${build.version} ${world.language}`;
   }
 
-  /** Fills the cache. Rejects if something does not come: then what is kept stays as it is. */
+  /**
+   * Fills the cache, with one file after another: a page that is being opened needs the network more. Rejects
+   * if something does not come: then what is kept stays as it is.
+   */
   async install() {
     const cache = await this.#world.caches.open(this.#name);
     const { words, document } = this.#language;
-    const files = [...this.#build.files, ...words].map(async (path) => {
+    for (const path of [...this.#build.files, ...words]) {
       await cache.put(this.#url(path), await this.#fetched(this.#url(path)));
-    });
-    const page = this.#document().then((response) => cache.put(this.#url(document), response));
-    await Promise.all([...files, page]);
+    }
+    await cache.put(this.#url(document), await this.#document());
   }
 
   /** The door's document: a tab has it already, if that tab's is of this build and language. */

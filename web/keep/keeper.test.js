@@ -37,6 +37,7 @@ function site() {
   const asked = [];
   const served = new Map();
   const [dead, slow] = [{ is: false }, { is: false }];
+  const underway = { now: 0, most: 0 };
   const build = (n) => {
     const [document, words, room] = [`door-en-0000000${n}.html`, `words-en-0000000${n}.js`, `room-0000000${n}.js`];
     for (const path of [document, words, room]) served.set(path, `${path} ${n}`);
@@ -53,11 +54,14 @@ function site() {
       if (dead.is) throw new TypeError('Failed to fetch');
       if (slow.is) await new Promise(() => {});
       assert.ok(!options || options.cache === 'force-cache');
+      underway.most = Math.max(underway.most, ++underway.now);
+      await new Promise(setImmediate);
+      underway.now--;
       const status = served.has(path) ? 200 : 404;
       return new Response(served.get(path), { status, headers: { 'content-security-policy': policy(4433) } });
     },
   });
-  return { caches, asked, served, dead, slow, keeper };
+  return { caches, asked, served, underway, dead, slow, keeper };
 }
 
 const get = (path, mode = 'navigate', method = 'GET') => ({ url: home.href + path, mode, method });
@@ -72,6 +76,13 @@ test('a room and the first door open without a network, and so do the files of t
   }
   assert.equal(await (await one.answer(get('room-00000001.js', 'cors')))?.text(), 'room-00000001.js 1');
   assert.equal((await one.answer(get('tea/')))?.headers.get('location'), home.href + 'tea');
+});
+
+test('it is installed with one request at a time, so that a page that is opened has the network', async () => {
+  const { keeper, asked, underway } = site();
+  await keeper(1, [`${home.href}tea`]).install();
+  assert.equal(asked.length, 4);
+  assert.equal(underway.most, 1);
 });
 
 test('what says how the relay is reached, and all that is not of the page, is none of its business', () => {
