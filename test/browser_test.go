@@ -220,18 +220,18 @@ func (p *page) eval(script string, result any) {
 	}
 }
 
-// until waits until a script returns true.
+// until waits until a script returns true. While a page goes to another one it cannot say anything.
 func (p *page) until(what, script string, timeout time.Duration) {
 	p.t.Helper()
 	deadline := time.Now().Add(timeout)
 	for {
 		var ok bool
-		p.eval("Boolean("+script+")", &ok)
+		err := p.evaluate("Boolean("+script+")", &ok)
 		if ok {
 			return
 		}
 		if time.Now().After(deadline) {
-			p.t.Fatalf("%s: not within %v", what, timeout)
+			p.t.Fatalf("%s: not within %v (%v)", what, timeout, err)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
