@@ -44,7 +44,8 @@ func TestScreenshots(t *testing.T) {
 	folder := os.Getenv("WZP_SCREENSHOTS")
 	for _, scene := range scenes {
 		t.Run(scene, func(t *testing.T) {
-			p.open(origin, scene, "light", screen{"narrow", 320, 568, true})
+			p.in(screen{"narrow", 320, 568, true})
+			p.eval(fmt.Sprintf("showScene(%q, 'light', 'en')", scene), nil)
 			p.finds(t, fits)
 			p.axe(t)
 			p.eval(fmt.Sprintf("showScene(%q, 'dark', 'ar')", scene), nil)
@@ -89,12 +90,18 @@ func sources(t *testing.T) string {
 	return files.URL
 }
 
+// in makes the window another one.
+func (p *page) in(s screen) {
+	p.t.Helper()
+	p.do(emulation.SetDeviceMetricsOverride(s.width, s.height, 1, s.touch),
+		emulation.SetTouchEmulationEnabled(s.touch))
+}
+
 // open shows a scene.
 func (p *page) open(origin, scene, theme string, s screen) {
 	p.t.Helper()
-	p.do(emulation.SetDeviceMetricsOverride(s.width, s.height, 1, s.touch),
-		emulation.SetTouchEmulationEnabled(s.touch),
-		chromedp.Navigate(fmt.Sprintf("%s/page/scenes.test.html?scene=%s&theme=%s", origin, scene, theme)))
+	p.in(s)
+	p.do(chromedp.Navigate(fmt.Sprintf("%s/page/scenes.test.html?scene=%s&theme=%s", origin, scene, theme)))
 	p.until("scene "+scene, "document.documentElement.dataset.scene", 20*time.Second)
 }
 

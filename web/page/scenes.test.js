@@ -45,7 +45,8 @@ async function show(name, theme, language) {
  * @param {HTMLElement} root @param {Bars} bars
  */
 async function play(scene, theme, root, bars) {
-  if (scene.offline) Object.defineProperty(navigator, 'onLine', { value: false, configurable: true });
+  Object.defineProperty(navigator, 'onLine', { value: !scene.offline, configurable: true });
+  delete navigator.locks.query; // what the scene before had
   if (scene.elsewhere) {
     const held = scene.elsewhere.map(({ room }) => ({ name: `wzp call id ${room}` }));
     navigator.locks.query = async () => ({ held });
