@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"github.com/wzp-voice/wzp"
 )
@@ -159,6 +160,13 @@ func TestPageWithLateParts(t *testing.T) {
 	s.hold("/mnemonic-")
 	p.eval("document.querySelector('[data-icon=settings]').click()", nil)
 	p.until("the settings", "document.querySelector('[data-part=identity] .buttons .button')", soon)
+	p.eval(`[...document.querySelectorAll('[data-part=identity] .buttons .button')].at(-1).click();
+		document.querySelector('#import-words').value = 'these are not 24 words';
+		document.querySelector('[data-sheet=import] [type=submit]').click()`, nil)
+	p.until("that the words are looked at", "document.querySelector('[data-sheet=import] [type=submit]:disabled')",
+		soon)
+	p.strike(kb.Escape)
+	p.until("the settings again", "document.querySelector('[data-part=identity] .buttons .button')", soon)
 	p.eval("document.querySelector('[data-part=identity] .buttons .button').click()", nil)
 	p.until("the sheet of the words", "document.querySelector('[data-sheet=words] [role=status]')", soon)
 	s.hold()

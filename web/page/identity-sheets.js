@@ -61,12 +61,15 @@ export function openImport(identity, inCall, closed) {
     id: 'import-words', rows: 5, dir: 'ltr', autocomplete: 'off', autocapitalize: 'off', spellcheck: false,
     oninput: said.clear,
   });
+  const submit = h('button', { type: 'submit', class: 'button primary' }, say('identity.importDo'));
   const form = h('form', { class: 'stack', onsubmit: async (/** @type {Event} */ event) => {
     event.preventDefault();
+    setBusy(submit, true, say('identity.importing')); // the list of words may have to come first
     try {
       await identity.import(input.value);
     } catch (error) {
       said.wrong(trouble(error));
+      setBusy(submit, false, say('identity.importDo'));
       input.focus();
       return;
     }
@@ -77,8 +80,7 @@ export function openImport(identity, inCall, closed) {
   } },
   h('p', { class: 'note danger' }, say('identity.importWarning')),
   identity.fingerprint !== '' && smallPrint(say('identity.importReplace')),
-  labelled('import-words', say('identity.importLabel'), input), said.element,
-  h('button', { type: 'submit', class: 'button primary' }, say('identity.importDo')));
+  labelled('import-words', say('identity.importLabel'), input), said.element, submit);
   sheet.body.append(form);
 }
 

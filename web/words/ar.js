@@ -658,6 +658,7 @@ export const sheets = {
   'identity.importLabel': 'الكلمات الـ24، بالترتيب',
   'identity.importReplace': 'ستُفقد الهوية الموجودة الآن في هذا المتصفح.',
   'identity.importDo': 'استخدام هذه الهوية',
+  'identity.importing': 'جارٍ التحقق من الكلمات…',
   'identity.importDone': 'تُستخدم هذه الهوية عند انضمامك في المرة القادمة.',
   'identity.importInCall': 'في هذه المكالمة تبقى هويتك كما كانت.',
   'identity.sealTitle': 'نسخة مقفلة',

@@ -538,6 +538,7 @@ export const sheets = {
   'identity.importLabel': 'The 24 words, in order',
   'identity.importReplace': 'The identity that this browser has now is lost.',
   'identity.importDo': 'Use this identity',
+  'identity.importing': 'Checking the words…',
   'identity.importDone': 'The next time you join, you are this person.',
   'identity.importInCall': 'In this call you are still the person you were.',
   'identity.sealTitle': 'Sealed copy',

@@ -592,6 +592,7 @@ export const sheets = {
   'identity.importLabel': 'Las 24 palabras, en orden',
   'identity.importReplace': 'La identidad que este navegador tiene ahora se perderá.',
   'identity.importDo': 'Usar esta identidad',
+  'identity.importing': 'Comprobando las palabras…',
   'identity.importDone': 'La próxima vez que entres, usarás esta identidad.',
   'identity.importInCall': 'En esta llamada sigues con la anterior.',
   'identity.sealTitle': 'Copia protegida',

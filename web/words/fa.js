@@ -570,6 +570,7 @@ export const sheets = {
   'identity.importLabel': '۲۴ کلمه، به ترتیب',
   'identity.importReplace': 'هویتی که این مرورگر الان دارد از دست می‌رود.',
   'identity.importDo': 'استفاده از این هویت',
+  'identity.importing': 'در حال بررسی کلمه‌ها…',
   'identity.importDone': 'دفعهٔ بعد که بپیوندید، با این هویت هستید.',
   'identity.importInCall': 'در این تماس هنوز هویت قبلی را دارید.',
   'identity.sealTitle': 'نسخهٔ قفل‌شده',

@@ -592,6 +592,7 @@ export const sheets = {
   'identity.importLabel': 'Les 24 mots, dans l’ordre',
   'identity.importReplace': 'L’identité que ce navigateur a maintenant sera perdue.',
   'identity.importDo': 'Utiliser cette identité',
+  'identity.importing': 'Vérification des mots…',
   'identity.importDone': 'La prochaine fois que vous entrerez, ce sera avec cette identité.',
   'identity.importInCall': 'Dans cet appel, vous avez encore la précédente.',
   'identity.sealTitle': 'Copie protégée',

@@ -614,6 +614,7 @@ export const sheets = {
   'identity.importLabel': '24 слова по порядку',
   'identity.importReplace': 'Ідентичність, яку цей браузер має зараз, буде втрачено.',
   'identity.importDo': 'Взяти цю ідентичність',
+  'identity.importing': 'Перевіряємо слова…',
   'identity.importDone': 'Наступного разу ви ввійдете вже з цією ідентичністю.',
   'identity.importInCall': 'У цій розмові ви ще з попередньою.',
   'identity.sealTitle': 'Захищена копія',
