@@ -21,8 +21,9 @@ import (
 // firefox drives a tab of a real Firefox by WebDriver BiDi, which that speaks itself.
 type firefox struct {
 	soundCard
-	conn *websocket.Conn
-	tab  string // its browsing context
+	process *process
+	conn    *websocket.Conn
+	tab     string // its browsing context
 
 	mu      sync.Mutex // guards all below
 	last    int        // number of the last command
@@ -98,14 +99,14 @@ func (f *firefox) start(t *testing.T, how look) {
 	}
 	cmd := exec.Command(name, "--headless", "--no-remote", "--profile", profile, "--remote-debugging-port", "0")
 	cmd.Env = append(f.environment(), "MOZ_CRASHREPORTER_DISABLE=1")
-	p := launch(t, cmd)
+	f.process = launch(t, cmd)
 	const says = "WebDriver BiDi listening on "
 	listens := func(line string) bool { return strings.Contains(line, says) }
-	n, ok := p.stderr.after(0, listens, p.done, patience)
+	n, ok := f.process.stderr.after(0, listens, f.process.done, patience)
 	if !ok {
 		t.Fatal("Firefox does not listen")
 	}
-	_, at, _ := strings.Cut(p.stderr.line(n), says)
+	_, at, _ := strings.Cut(f.process.stderr.line(n), says)
 	f.attach(t, strings.TrimSpace(at)+"/session")
 }
 

@@ -3,9 +3,15 @@
  * ms. The sound itself never passes the main thread.
  *
  *     getUserMedia --> MediaStreamSource --> capture.worklet --port--> the engine's Worker
+ *          ^                                       |
+ *          '--- Firefox: anew <--- CaptureLag <----' level
  */
 
+import { CaptureLag } from './capture-lag.js';
 import { CodedError, messageOf } from '../wire/bytes.js';
+
+/** Firefox, which keeps what it did not get to take from the microphone in time, and hands it out late. */
+const hoards = /\bFirefox\//.test(globalThis.navigator?.userAgent ?? '');
 
 /**
  * Why there is no microphone: it was not allowed; there is none; another program has it; it was unplugged or
@@ -45,10 +51,11 @@ export function captureFault(error) {
  * @param {AudioContext} context at 48 kHz @param {CaptureOptions} options
  */
 export async function startCapture(context, { deviceId = '', noiseSuppression = true, worklet }) {
-  const stream = await openMicrophone(deviceId, noiseSuppression);
+  const open = () => openMicrophone(deviceId, noiseSuppression);
+  const stream = await open();
   try {
     await context.audioWorklet.addModule(worklet);
-    return new Capture(context, stream);
+    return new Capture(context, stream, open);
   } catch (error) {
     for (const track of stream.getTracks()) track.stop();
     throw new CaptureError('other', `cannot start the sound: ${messageOf(error)}; reload the page`);
@@ -77,14 +84,22 @@ export class Capture {
   /** Told once when the microphone is lost. @type {((code: CaptureFault) => void) | null} */ onended = null;
   /** Told its level, dBFS, ten times a second. @type {((dbfs: number) => void) | null} */ onlevel = null;
 
+  #context;
   #stream;
+  #open;
   #source;
   #over = false;
   #flow = { count: 0, sounding: 0 };
+  #lag = hoards ? new CaptureLag() : null;
 
-  /** @param {AudioContext} context @param {MediaStream} stream */
-  constructor(context, stream) {
+  /**
+   * @param {AudioContext} context @param {MediaStream} stream
+   * @param {() => Promise<MediaStream>} open opens the microphone once more
+   */
+  constructor(context, stream, open) {
+    this.#context = context;
     this.#stream = stream;
+    this.#open = open;
     const { port1, port2 } = new MessageChannel();
     /** For the Worker. Gives {pcm: Float32Array(480), frame}; wants {back: pcm.buffer} when done. */
     this.port = port1;
@@ -99,10 +114,33 @@ export class Capture {
       this.#flow.count++;
       if (data.sounds) this.#flow.sounding++;
       this.onlevel?.(data.level);
+      if (this.#lag?.look(performance.now(), context.currentTime * 1000, data.level)) void this.#renew();
     };
-    this.#source = context.createMediaStreamSource(stream);
-    this.#source.connect(this.node).connect(context.destination);
-    this.#track.addEventListener('ended', () => this.#lost());
+    this.#source = this.#listen(stream);
+    this.node.connect(context.destination);
+  }
+
+  /** @param {MediaStream} stream */
+  #listen(stream) {
+    const source = this.#context.createMediaStreamSource(stream);
+    source.connect(this.node);
+    const [track] = stream.getAudioTracks();
+    track.addEventListener('ended', () => this.#stream === stream && this.#lost('gone'));
+    return source;
+  }
+
+  /** Gives the microphone back and opens it anew; for some 100 ms there is silence. */
+  async #renew() {
+    this.#source.disconnect();
+    this.#end(); // else the new one is late, too
+    try {
+      const stream = await this.#open();
+      this.#stream = stream;
+      if (this.#over) this.#end();
+      else this.#source = this.#listen(stream);
+    } catch (error) {
+      this.#lost(captureFault(error));
+    }
   }
 
   /** What passes, for SoundWatch; null when it was given back. */
@@ -114,17 +152,22 @@ export class Capture {
     return this.#stream.getAudioTracks()[0];
   }
 
-  #lost() {
+  /** @param {CaptureFault} code */
+  #lost(code) {
     if (this.#over) return;
     this.stop();
-    this.onended?.('gone');
+    this.onended?.(code);
+  }
+
+  #end() {
+    for (const track of this.#stream.getTracks()) track.stop();
   }
 
   /** Gives the microphone back; nothing more comes. It may be called again. */
   stop() {
     if (this.#over) return;
     this.#over = true;
-    for (const track of this.#stream.getTracks()) track.stop();
+    this.#end();
     this.#source.disconnect();
     this.node.disconnect();
     this.node.port.postMessage({ stop: true });
