@@ -7,14 +7,14 @@
  */
 
 const WINDOW = 10; // looks of which the least counts: a page sees the clock move in leaps
-const MOST_LATE = 80; // ms
+const MOST_LATE = 120; // ms: more than the steps in which a clock goes that is to tell nobody apart
 const DRIFT = 0.5; // ms in a window that two clocks may go apart, and nothing is lost
 const QUIET = -45; // dBFS
 const FALLS = 3; // dB from one look to the next, when nothing is said any more (level.js)
 const PAUSE = 3; // quiet looks in which nobody is cut off
 const CALM = 20; // looks in which no more is lost: what is busy now makes it late again
 const MOST_WAIT = 200; // looks to wait for all that
-const AGAIN = 300; // looks from one time to the next
+const AGAIN = 300; // looks from the first time to the next, and twice as many each time: it may not help
 const ASLEEP = 5000; // ms without a look: the machine stood still, and the browser begins anew
 
 export class CaptureLag {
@@ -26,7 +26,8 @@ export class CaptureLag {
   /** ms that it was behind when more was lost last */ #lost = -Infinity;
   #calm = 0;
   #waited = 0;
-  #since = AGAIN; // looks since it was opened anew
+  #since = Infinity; // looks since it was opened anew
+  #again = AGAIN / 2;
 
   /**
    * Looks, ten times a second, and tells whether to open the microphone anew now.
@@ -44,14 +45,15 @@ export class CaptureLag {
     this.#behind.shift();
     this.#base = Math.min(this.#base ?? least, least) + DRIFT / WINDOW;
     this.#calm++;
-    if (least > this.#lost + MOST_LATE / 4) [this.#lost, this.#calm] = [least, 0];
-    if (least - this.#base < MOST_LATE || this.#since < AGAIN) {
+    if (least > this.#lost + MOST_LATE / 6) [this.#lost, this.#calm] = [least, 0];
+    if (least - this.#base < MOST_LATE || this.#since < this.#again) {
       this.#waited = 0;
       return false;
     }
     const pause = this.#quiet >= PAUSE && this.#calm >= CALM;
     if (!pause && ++this.#waited < MOST_WAIT) return false;
     this.#begin();
+    this.#again *= 2;
     this.#since = 0;
     return true;
   }
