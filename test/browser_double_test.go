@@ -13,6 +13,7 @@ import (
 	"time"
 
 	cdppage "github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/serviceworker"
 	"github.com/chromedp/chromedp"
 
 	"github.com/wzp-voice/wzp/internal/simnet"
@@ -284,7 +285,7 @@ const muteLeaving = `const post = Worker.prototype.postMessage;
 	};`
 
 // TestOwnPageLeaves: a page that wzp page serves is of another origin than its relay, which hears from it all
-// the same when it goes away.
+// the same when it goes away; also when its service worker has nothing to do, and sleeps.
 func TestOwnPageLeaves(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
@@ -298,11 +299,18 @@ func TestOwnPageLeaves(t *testing.T) {
 	}
 	address := strings.TrimPrefix(server.stdout.line(n), open)
 	p := openPage(t, address+"room", look{before: muteLeaving})
-	p.enter("anna")
-	stay := r.newestStay("anna")
-	p.do(chromedp.Navigate("about:blank"))
-	if !r.logged(soon, `"msg":"left"`, `"member":"`+stay+`"`) {
-		t.Error("it does not leave")
+	for _, asleep := range []bool{false, true} {
+		p.enter("anna")
+		if asleep {
+			p.until("a service worker", "navigator.serviceWorker.controller", soon)
+			p.do(serviceworker.Enable(), serviceworker.StopAllWorkers())
+		}
+		stay := r.newestStay("anna")
+		p.do(chromedp.Navigate("about:blank"))
+		if !r.logged(soon, `"msg":"left"`, `"member":"`+stay+`"`) {
+			t.Errorf("it does not leave; asleep: %t", asleep)
+		}
+		p.do(chromedp.Navigate(address + "room"))
 	}
 	for _, line := range p.said() {
 		if strings.Contains(line, "Content Security Policy") {

@@ -9,7 +9,8 @@ import { Keeper } from './keeper.js';
 /**
  * What is used of ServiceWorkerGlobalScope (Service Workers, section 4.1), which the types of pages lack.
  * @typedef {{request: Request, data: unknown, waitUntil: (done: Promise<unknown>) => void,
- *   respondWith: (answer: Promise<Response>) => void}} WorkerEvent
+ *   respondWith: (answer: Promise<Response>) => void,
+ *   addRoutes?: (route: object) => Promise<void>}} WorkerEvent
  * @typedef {object} Scope
  * @property {{scope: string}} registration
  * @property {{claim: () => Promise<void>, matchAll: (options: object) => Promise<{url: string}[]>}} clients
@@ -30,7 +31,11 @@ const keeper = new Keeper({ version, files, languages }, {
     (await scope.clients.matchAll({ type: 'window', includeUncontrolled: true })).map(({ url }) => url),
 });
 
-scope.addEventListener('install', (event) => event.waitUntil(keeper.install()));
+// What a page says when it is closed must not wait until this has begun to run: by then the page is gone, and
+// Chromium drops it.
+const straight = { condition: { requestMethod: 'POST' }, source: 'network' };
+scope.addEventListener('install', (event) =>
+  event.waitUntil(Promise.all([keeper.install(), event.addRoutes?.(straight).catch(() => {})])));
 scope.addEventListener('activate', (event) =>
   event.waitUntil(keeper.activate().then(() => scope.clients.claim())));
 scope.addEventListener('message', ({ data }) => data === 'take over' && void scope.skipWaiting());
