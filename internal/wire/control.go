@@ -31,6 +31,8 @@ var messages = map[string]func() Message{
 	"Joined":     func() Message { return new(Joined) },
 	"Members":    func() Message { return new(Members) },
 	"MemberPage": func() Message { return new(MemberPage) },
+	"Available":  func() Message { return new(Available) },
+	"Line":       func() Message { return new(Line) },
 	"Leave":      func() Message { return new(Leave) },
 	"Goodbye":    func() Message { return new(Goodbye) },
 	"Refused":    func() Message { return new(Refused) },

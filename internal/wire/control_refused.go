@@ -38,6 +38,7 @@ const (
 	CodeName            Code = "name"
 	CodeRoomName        Code = "room_name"
 	CodeEntry           Code = "entry"
+	CodeRecord          Code = "record"
 	CodeRoomFull        Code = "room_full"
 	CodeTooManyRooms    Code = "too_many_rooms"
 	CodeTooManySessions Code = "too_many_sessions"
@@ -54,7 +55,9 @@ var advice = map[Code]string{
 	CodeName: "the name is not allowed; use at most 64 bytes without control characters",
 	CodeRoomName: "the room name is not allowed; use 1 to 64 bytes in Unicode NFC, " +
 		"no control characters, no leading underscore",
-	CodeEntry:           "the member entry is not valid; join again",
+	CodeEntry: "the member entry is not valid; join again",
+	CodeRecord: "the reach record is not valid; " +
+		"see that the clock of this machine is right, and try again",
 	CodeRoomFull:        "the room is full; try again when somebody has left",
 	CodeTooManyRooms:    "it has too many rooms; try again later or use another relay",
 	CodeTooManySessions: "it has too many sessions; try again later or use another relay",
@@ -102,6 +105,8 @@ func CodeOf(err error) Code {
 		return CodeRoomName
 	case "Join.entry", "entry", "entry name", "entry signature":
 		return CodeEntry
+	case "Available.record", "reach record", "reach record signature":
+		return CodeRecord
 	}
 	return CodeProtocol
 }

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -63,6 +64,10 @@ var goldenMessages = []struct {
 		&MemberPage{Entries: [][]byte{{1}, {1, 2}}, Next: &memberB}},
 	{`{"MemberPage":{"entries":[]}}`, &MemberPage{}},
 	{`"Leave"`, &Leave{}},
+	{`{"Available":{"record":""}}`, &Available{}},
+	{`{"Available":{"record":"` + base64.StdEncoding.EncodeToString(make([]byte, ReachSize)) + `"}}`,
+		&Available{Record: make([]byte, ReachSize)}},
+	{`"Line"`, &Line{}},
 	{`{"Goodbye":{"code":"shutting_down","reason":"back at <9> & later"}}`,
 		&Goodbye{Code: CodeShuttingDown, Reason: "back at <9> & later"}},
 	{`{"Refused":{"code":"room_full","reason":""}}`, &Refused{Code: CodeRoomFull}},
@@ -170,13 +175,17 @@ func TestMessagesRefused(t *testing.T) {
 			`"}}`: {"Join.entry", ErrLimit},
 		`{"Join":{"room":"a","entry":"` + strings.Repeat("A", 40000) +
 			`"}}`: {"Join.entry", ErrLimit},
-		`{"Members":{"after":null}}`:               {"Members.after", ErrInvalid},
-		`{"Members":{"after":"a1a2a3a4a5"}}`:       {"Members.after", ErrInvalid},
-		`{"Members":{"after":"A1a2a3a4a5a6"}}`:     {"Members.after", ErrInvalid},
-		`{"MemberPage":{"entries":null}}`:          {"MemberPage.entries", ErrInvalid},
-		`{"MemberPage":{"entries":{}}}`:            {"MemberPage.entries", ErrInvalid},
-		`{"MemberPage":{"entries":[1]}}`:           {"MemberPage.entries", ErrInvalid},
-		`{"MemberPage":{"entries":["AQ==",null]}}`: {"MemberPage.entries", ErrInvalid},
+		`"Available"`:                     {"Available.record", ErrTruncated},
+		`{"Available":{"record":"AQ=="}}`: {"Available.record", ErrInvalid},
+		`{"Available":{"record":"` + strings.Repeat("A", 40000) + `"}}`:  {"Available.record", ErrInvalid},
+		`{"Available":{"record":"` + strings.Repeat("A", 239) + `\n="}}`: {"Available.record", ErrInvalid},
+		`{"Members":{"after":null}}`:                                     {"Members.after", ErrInvalid},
+		`{"Members":{"after":"a1a2a3a4a5"}}`:                             {"Members.after", ErrInvalid},
+		`{"Members":{"after":"A1a2a3a4a5a6"}}`:                           {"Members.after", ErrInvalid},
+		`{"MemberPage":{"entries":null}}`:                                {"MemberPage.entries", ErrInvalid},
+		`{"MemberPage":{"entries":{}}}`:                                  {"MemberPage.entries", ErrInvalid},
+		`{"MemberPage":{"entries":[1]}}`:                                 {"MemberPage.entries", ErrInvalid},
+		`{"MemberPage":{"entries":["AQ==",null]}}`:                       {"MemberPage.entries", ErrInvalid},
 		`{"MemberPage":{"entries":["AQ=="` + strings.Repeat(`,"AQ=="`, MaxPage) +
 			`]}}`: {"MemberPage.entries", ErrLimit},
 		`{"Joined":{"room":"a","member":"a1a2a3a4a5a6","members":0}}`: {"Joined.members",

@@ -135,11 +135,13 @@ func TestNames(t *testing.T) {
 		"sender key": UrgentSenderKey, "key delivered": UrgentKeyDelivered,
 		"members wanted": UrgentMembersWanted,
 		"key received":   UrgentKeyReceived, "relays": UrgentRelays, "media dropped": UrgentMediaDropped,
-		"urgent kind 15": UrgentKind(15), "urgent kind 31": UrgentKind(31),
+		"available": UrgentAvailable, "call forward": UrgentCallForward, "call media": UrgentCallMedia,
+		"urgent kind 24": UrgentKind(24), "urgent kind 31": UrgentKind(31),
 		"federation room": UrgentFederationRoom, "federation leave": UrgentFederationLeave,
 		"federation want":  UrgentFederationWant,
 		"federation fetch": UrgentFederationFetch, "federation members": UrgentFederationMembers,
 		"federation message": UrgentFederationMessage, "urgent kind 38": UrgentKind(38),
+		"route query": UrgentRouteQuery, "session end": UrgentSessionEnd, "urgent kind 52": UrgentKind(52),
 		"00000a": ConnID(10),
 	} {
 		if s.String() != want {

@@ -139,7 +139,7 @@ func (r random) federationMessage() *FederationMessage {
 }
 
 func (r random) message() Message {
-	switch r.IntN(7) {
+	switch r.IntN(8) {
 	case 0:
 		h := &Hello{Name: r.text(0, MaxName), Client: r.text(0, MaxName), ConnID: 1 +
 			ConnID(r.IntN(int(MaxConnID))), Features: r.features()}
@@ -169,6 +169,8 @@ func (r random) message() Message {
 		return p
 	case 5:
 		return &Goodbye{Code: CodeReplaced, Reason: r.text(0, maxReason)}
+	case 6:
+		return &Available{Record: r.bytes(ReachSize, ReachSize)}
 	default:
 		m := r.member()
 		return &Members{After: &m}

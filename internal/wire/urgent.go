@@ -32,6 +32,17 @@ const (
 	UrgentRelays        UrgentKind = 13 // from the relay: AppendRelays
 	UrgentMediaDropped  UrgentKind = 14 // from the relay: MediaDropped
 
+	// Calls, docs/protocol.md, sections 11 to 13: the structs of these names.
+	UrgentAvailable   UrgentKind = 15 // from the client: a record of SignReach, or empty
+	UrgentRouteWanted UrgentKind = 16 // from the client
+	UrgentRoute       UrgentKind = 17 // from the relay
+	UrgentCallForward UrgentKind = 18 // from the client
+	UrgentCallOffer   UrgentKind = 19 // from the relay: CallForward
+	UrgentCallMessage UrgentKind = 20 // from both
+	UrgentCallState   UrgentKind = 21 // from the relay
+	UrgentCallEnd     UrgentKind = 22 // from both
+	UrgentCallMedia   UrgentKind = 23 // from the client
+
 	// Between relays, docs/protocol.md, section 9.2: the structs of these names.
 	UrgentFederationRoom    UrgentKind = 32
 	UrgentFederationLeave   UrgentKind = 33
@@ -39,13 +50,25 @@ const (
 	UrgentFederationFetch   UrgentKind = 35
 	UrgentFederationMembers UrgentKind = 36
 	UrgentFederationMessage UrgentKind = 37
+
+	// 40 to 44 tell peers of presence.
+	UrgentRouteQuery     UrgentKind = 45
+	UrgentRouteResponse  UrgentKind = 46
+	UrgentSessionForward UrgentKind = 48 // CallForward
+	UrgentSessionAnswer  UrgentKind = 49 // CallState
+	UrgentSessionMessage UrgentKind = 50 // CallMessage
+	UrgentSessionEnd     UrgentKind = 51 // CallEnd
 )
 
 var urgentNames = [...]string{1: "members joined", "members left", "refetch", "shutdown", "leave",
 	6: "sender key", "key wraps", "key", "keys wanted", "key delivered", "members wanted", "key received",
 	13: "relays", "media dropped",
+	15: "available", "route wanted", "route", "call forward", "call offer", "call message", "call state",
+	22: "call end", "call media",
 	32: "federation room", "federation leave", "federation want", "federation fetch", "federation members",
-	"federation message"}
+	"federation message",
+	45: "route query", "route response",
+	48: "session forward", "session answer", "session message", "session end"}
 
 // String returns a name, or the number of an unknown kind.
 func (k UrgentKind) String() string {
