@@ -54,6 +54,12 @@ func FuzzFederationFetch(f *testing.F)   { fuzzLayout(f, "federation fetch") }
 func FuzzFederationMembers(f *testing.F) { fuzzLayout(f, "federation members") }
 func FuzzFederationMessage(f *testing.F) { fuzzLayout(f, "federation message") }
 
+func FuzzCallForward(f *testing.F) { fuzzLayout(f, "call forward") }
+func FuzzCallState(f *testing.F)   { fuzzLayout(f, "call state") }
+func FuzzCallMessage(f *testing.F) { fuzzLayout(f, "call message") }
+func FuzzCallEnd(f *testing.F)     { fuzzLayout(f, "call end") }
+func FuzzCallMedia(f *testing.F)   { fuzzLayout(f, "call media") }
+
 func FuzzHeader(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		h, n, err := ParseHeader(b)

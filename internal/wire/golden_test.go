@@ -146,6 +146,11 @@ var layouts = map[string]format{
 	"federation members": structure[FederationMembers](),
 	"federation message": structure[FederationMessage](),
 	"key received":       structure[KeyReceived](),
+	"call forward":       structure[CallForward](),
+	"call state":         structure[CallState](),
+	"call message":       structure[CallMessage](),
+	"call end":           structure[CallEnd](),
+	"call media":         structure[CallMedia](),
 	"payload": {
 		func(b []byte) (any, error) { return ParsePayload(b) },
 		func(dst []byte, v any) []byte {
@@ -233,7 +238,7 @@ var goldens = []golden{
 }
 
 func TestGolden(t *testing.T) {
-	for _, g := range slices.Concat(goldens, federationGoldens()) {
+	for _, g := range slices.Concat(goldens, federationGoldens(), callGoldens()) {
 		l, b := layouts[g.layout], unhex(t, g.hex)
 		got, err := l.parse(b)
 		if err != nil {
@@ -255,8 +260,9 @@ func TestGoldenTruncated(t *testing.T) {
 	mayBeShorter := map[string]bool{"media": true, "urgent": true, "alias ack": true, "joined": true,
 		"left": true, "payload": true,
 		"key": true, "key wraps": true, "keys wanted": true, "relays": true,
-		"federation room": true, "federation members": true, "federation message": true}
-	for _, g := range slices.Concat(goldens, federationGoldens()) {
+		"federation room": true, "federation members": true, "federation message": true,
+		"call forward": true, "call message": true, "call media": true}
+	for _, g := range slices.Concat(goldens, federationGoldens(), callGoldens()) {
 		l, b := layouts[g.layout], unhex(t, g.hex)
 		for n := range b {
 			v, err := l.parse(b[:n:n])

@@ -229,6 +229,13 @@ func TestRoundTripLayouts(t *testing.T) {
 		"federation members": func() any { return *r.federationMembers() },
 		"federation message": func() any { return *r.federationMessage() },
 		"key received":       func() any { return KeyReceived{r.member(), r.Uint32()} },
+		"call forward":       func() any { return r.callForward() },
+		"call state": func() any {
+			return CallState{r.pathID(), 1 | r.varint(), CallCode(r.IntN(256))}
+		},
+		"call message": func() any { return CallMessage{r.pathID(), r.bytes(1, MaxCallMessage)} },
+		"call end":     func() any { return CallEnd{r.pathID(), 1 | r.varint(), EndReason(r.IntN(256))} },
+		"call media":   func() any { return r.callMedia() },
 		"payload": func() any {
 			p := Payload{Timestamp: uint16(r.Uint32()), Codec: r.bytes(1, 300)}
 			p.Codec[0] &^= 4 // mono
