@@ -53,10 +53,15 @@ func (c *Client) Join(ctx context.Context, name string, config JoinConfig) (*Roo
 		}
 		return nil, err
 	}
-	r := c.newRoom(name, conn, key, stay, config)
+	told := conn.Handshake()
+	r := c.newRoom(name, roomConfig{
+		bearer: roomLink{conn}, relay: told.Relay, entry: told.Join.Entry, members: int(told.Joined.Members),
+		key: key, stay: stay, secret: config.Secret, eventLog: config.EventLog,
+	})
 	conn.Start((*roomHandler)(r))
 	r.start()
 	c.add(r)
+	r.fetchAfter(crowdWait(r.keeper.expected))
 	return r, nil
 }
 
@@ -92,38 +97,47 @@ func (c *Client) request(
 	return &wire.Join{Room: room, Entry: b}, nil
 }
 
-// newRoom returns the room that the relay has let us into.
-func (c *Client) newRoom(
-	name string, conn *link.Client, key *e2ee.JoinKey, stay wire.StaySecret, config JoinConfig,
-) *Room {
-	told := conn.Handshake()
-	self := wire.HashEntry(told.Join.Entry)
-	_, before := wire.StaysOf(told.Join.Entry, self)
+// roomConfig is what a Room is made of.
+type roomConfig struct {
+	bearer   bearer
+	relay    identity.PublicKey // our home
+	entry    []byte             // our own, signed
+	members  int                // how many there are, with ourselves
+	key      *e2ee.JoinKey      // of the entry; the room erases it
+	stay     wire.StaySecret    // likewise
+	secret   *e2ee.Secret       // nil: the room has none
+	eventLog *eventlog.Writer   // nil: none
+}
+
+// newRoom returns a room that we are in.
+func (c *Client) newRoom(name string, config roomConfig) *Room {
+	self := wire.HashEntry(config.entry)
+	_, before := wire.StaysOf(config.entry, self)
 	r := &Room{
 		client:   c,
 		name:     name,
 		id:       self.Member(),
-		stay:     wire.StayProof{Entry: self, Secret: stay},
+		stay:     wire.StayProof{Entry: self, Secret: config.stay},
 		events:   newEvents(),
-		eventLog: packetLog{config.EventLog, name},
-		link:     conn,
-		roster: &roster{room: name, relay: told.Relay, self: self.Member(), before: before,
-			secret: config.Secret},
+		eventLog: packetLog{config.eventLog, name},
+		bearer:   config.bearer,
+		roster: &roster{room: name, relay: config.relay, self: self.Member(), before: before,
+			secret: config.secret},
 		pages: rate.NewLimiter(pageRate, pageBurst),
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
-	listener := e2ee.NewListener(self, key, name, config.Secret)
+	listener := e2ee.NewListener(self, config.key, name, config.secret)
 	r.hearing = newHearing(r.id, r.roster, listener, r.eventLog, r.tell)
-	r.sender = &sender{link: conn, eventLog: r.eventLog, clock: r.hearing.clock}
+	r.sender = &sender{bearer: config.bearer, eventLog: r.eventLog, clock: r.hearing.clock}
 	r.keeper = newKeeper(keeperConfig{
-		room: name, self: self, identity: c.config.Identity, joinKey: key, secret: config.Secret,
-		expected: int(told.Joined.Members), listener: listener, frames: r.hearing,
+		room: name, self: self, identity: c.config.Identity, joinKey: config.key, secret: config.secret,
+		expected: config.members, listener: listener, frames: r.hearing,
 		roster: r.roster, sender: r.sender, events: r.events, log: c.config.Log, fetch: r.fetch,
 	})
 	r.arrivals = &arrivals{
-		book: &c.names, secret: config.Secret != nil, events: r.events, log: c.config.Log,
+		book: &c.names, secret: config.secret != nil, events: r.events, log: c.config.Log,
 		here: r.roster.has, wake: make(chan struct{}, 1),
 	}
-	r.eventLog.note(eventlog.Event{Kind: eventlog.Joined, Src: r.id, Members: int(told.Joined.Members)})
+	r.eventLog.note(eventlog.Event{Kind: eventlog.Joined, Src: r.id, Members: config.members})
 	return r
 }

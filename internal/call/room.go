@@ -22,7 +22,7 @@ type Room struct {
 	events   *events
 	eventLog packetLog
 	stopped  sync.Once // eventLog has a Stop
-	link     *link.Client
+	bearer   bearer
 	roster   *roster
 	pages    *rate.Limiter // of requests for the member list
 	keeper   *keeper
@@ -47,7 +47,6 @@ func (r *Room) start() {
 	r.wg.Go(func() { r.keeper.run(r.ctx.Done()) })
 	r.wg.Go(func() { r.arrivals.run(r.ctx.Done()) })
 	r.wg.Go(func() { r.hearing.pruneStreams(r.ctx.Done()) })
-	r.fetchAfter(crowdWait(r.keeper.expected))
 }
 
 // tell passes on what was heard.
@@ -93,7 +92,7 @@ func (r *Room) Leave() error {
 		publication.Stop()
 	}
 	r.noteStop()
-	err := r.link.Close()
+	err := r.bearer.Close()
 	r.end()
 	return err
 }
@@ -107,7 +106,7 @@ func (r *Room) leaving() (publication *Publication, first bool) {
 	return r.publication, first
 }
 
-// end waits for everything of the room to end. Its link has ended already.
+// end waits for everything of the room to end. Its bearer has ended already.
 func (r *Room) end() {
 	r.cancel()
 	r.wg.Wait()
@@ -118,9 +117,9 @@ func (r *Room) end() {
 
 // watch reports the end of the room.
 func (r *Room) watch() {
-	<-r.link.Done()
+	<-r.bearer.Done()
 	r.cancel()
-	err := r.link.Err()
+	err := r.bearer.Err()
 	if errors.Is(err, link.ErrClosed) {
 		err = nil
 	}
@@ -178,4 +177,4 @@ func (r *Room) Stats() Stats {
 }
 
 // Uplink returns what the relay reports of the packets that we send.
-func (r *Room) Uplink() link.Quality { return r.link.Session().Quality() }
+func (r *Room) Uplink() link.Quality { return r.bearer.Session().Quality() }

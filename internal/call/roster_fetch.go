@@ -60,7 +60,7 @@ func (r *Room) fetchPages() bool {
 		if r.pages.Wait(ctx) != nil {
 			return false
 		}
-		answer, err := r.link.Request(ctx, &wire.Members{After: after})
+		answer, err := r.bearer.Request(ctx, &wire.Members{After: after})
 		if err != nil {
 			return false
 		}

@@ -14,12 +14,12 @@ import (
 // rests for some 14 s before it stands for another key id.
 const maxAliases = 28
 
-// sender is what a room sends on its link.
+// sender is what a room sends by its bearer.
 //
 //	Publication, keeper's view ── payload ──> outlet: Sealer, alias ──> link.Session
-//	keeper ── keys, questions ──> urgent ──> link.Session
+//	keeper ── keys, questions ──> urgent ──> bearer
 type sender struct {
-	link     *link.Client
+	bearer   bearer
 	eventLog packetLog
 	clock    clock
 
@@ -45,7 +45,7 @@ func (s *sender) send(o *outlet, payload []byte) error {
 		return err
 	}
 	o.buf = ciphertext
-	session := s.link.Session()
+	session := s.bearer.Session()
 	if kid != o.pair.KID {
 		o.pair = s.rename(session, kid)
 	}
@@ -85,7 +85,7 @@ func (s *sender) aliasAcked(session *link.Session, pair wire.AliasPair) {
 
 // urgent sends an urgent message; acked, unless nil, is told whether it arrived.
 func (s *sender) urgent(kind wire.UrgentKind, body []byte, acked func(bool)) error {
-	return s.link.Session().SendUrgentThen(kind, body, acked)
+	return s.bearer.SendUrgentThen(kind, body, acked)
 }
 
 // clock is the time since a room was joined, which its streams run on.

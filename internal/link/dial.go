@@ -16,7 +16,7 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// ClientConfig says whom to dial, as whom, and which room to join, or that it is a peer link.
+// ClientConfig says whom to dial, as whom, and which room to join, or that it is a line or a peer link.
 type ClientConfig struct {
 	Resolve    func(context.Context) (netip.AddrPort, error) // asked for every attempt
 	ServerName string                                        // TLS server name
@@ -26,6 +26,9 @@ type ClientConfig struct {
 	CheckRelay func(identity.PublicKey) error
 	// Join makes the request to join, with the member entry for this relay. It is called once.
 	Join func(relay identity.PublicKey) (*wire.Join, error)
+	// Line, if set, opens a line instead: the session is in no room. It makes the request, for each attempt
+	// anew, since records expire; attempts may ask at once. Join is not called.
+	Line func(relay identity.PublicKey) (*wire.Available, error)
 	// Peer dials as a relay: with the server name PeerServerName instead of ServerName, and with the
 	// certificate of Config.Identity. There is nothing to join then: Join is not called.
 	Peer bool
@@ -82,7 +85,7 @@ const (
 // ErrClosed is returned once the client has left.
 var ErrClosed = errors.New("link: the client has left")
 
-// Dial attaches to a relay and joins. It returns when the relay has welcomed the client, when the relay
+// Dial attaches to a relay, and joins or opens a line. It returns when the relay has welcomed the client, when the relay
 // refused it (*wire.Refused, or ErrPeerRefused), when CheckRelay did, or when ctx is done or the endpoint
 // closed; failures that may pass are tried again until then. What the relay said is in Handshake; nothing
 // else is received before Start, and the relay sends it again.
@@ -106,8 +109,8 @@ func (ep *Endpoint) Dial(ctx context.Context, config ClientConfig) (*Client, err
 // Handshake is what was said when the client joined.
 type Handshake struct {
 	Relay  identity.PublicKey // whom the client is attached to, proved
-	Join   *wire.Join         // what was asked; nil of a peer link
-	Joined *wire.Joined       // what the relay answered; nil of a peer link
+	Join   *wire.Join         // what was asked; nil of a line and of a peer link
+	Joined *wire.Joined       // what the relay answered; nil of a line and of a peer link
 }
 
 // Handshake returns what was said in Dial.

@@ -25,6 +25,7 @@ type attempt struct {
 	remote  netip.AddrPort
 	welcome *wire.Welcome
 	joined  *wire.Joined
+	isLine  bool              // the relay has answered Line
 	answers chan wire.Message // cap 1; to Request
 
 	// losers are the attempts that lost the race to this one and had said Hello: until the relay hears from
@@ -38,8 +39,8 @@ type attempt struct {
 	unasked int        // answers to come that nobody waits for any more
 }
 
-// try makes one attempt: handshake, Hello and Join in one flight, Welcome and Joined (a peer says Hello only
-// and is welcomed only). With an error it returns an attempt that is to be aborted or kept as a loser, or
+// try makes one attempt: handshake, Hello and Join in one flight, Welcome and Joined (a line says Available
+// and is answered Line; a peer says Hello only and is welcomed only). With an error it returns an attempt that is to be aborted or kept as a loser, or
 // nil.
 func (c *Client) try(ctx context.Context, trip *roundTrip) (*attempt, error) {
 	remote, err := c.config.Resolve(ctx)
@@ -85,7 +86,7 @@ func (t *attempt) handshake(ctx context.Context, c *Client, trip *roundTrip) err
 		err = t.sendFlight(c)
 	}
 	if err == nil {
-		err = t.readFlight(c.config.Peer)
+		err = t.readFlight(&c.config)
 	}
 	if c.config.Peer {
 		err = refusedPeer(err)
@@ -93,19 +94,17 @@ func (t *attempt) handshake(ctx context.Context, c *Client, trip *roundTrip) err
 	return err
 }
 
-// sendFlight writes Hello, and Join but for a peer.
+// sendFlight writes Hello, and Join or Available but for a peer.
 func (t *attempt) sendFlight(c *Client) error {
-	if !c.config.Peer {
-		c.joinOnce.Do(func() { c.join, c.joinErr = c.config.Join(t.relay) })
-	}
-	if c.joinErr != nil {
-		return &FinalError{c.joinErr}
+	request, err := t.request(c)
+	if err != nil {
+		return &FinalError{err}
 	}
 	hello := &wire.Hello{Name: c.config.Name, Client: t.ep.config.Version, Session: c.id, ConnID: t.local}
 	hello.Sign(t.ep.config.Identity, t.keys.hello, t.relay)
 	flight, err := wire.AppendMessage(nil, hello)
-	if err == nil && c.join != nil {
-		flight, err = wire.AppendMessage(flight, c.join)
+	if err == nil && request != nil {
+		flight, err = wire.AppendMessage(flight, request)
 	}
 	if err != nil {
 		return &FinalError{err}
@@ -116,11 +115,23 @@ func (t *attempt) sendFlight(c *Client) error {
 	return err
 }
 
-// readFlight reads Welcome and Joined, which a peer does not get.
-func (t *attempt) readFlight(peer bool) error {
+// request returns what follows the Hello; nil: nothing does.
+func (t *attempt) request(c *Client) (wire.Message, error) {
+	switch {
+	case c.config.Peer:
+		return nil, nil
+	case c.config.Line != nil:
+		return c.config.Line(t.relay)
+	}
+	c.joinOnce.Do(func() { c.join, c.joinErr = c.config.Join(t.relay) })
+	return c.join, c.joinErr
+}
+
+// readFlight reads Welcome, and Joined or Line, which a peer does not get.
+func (t *attempt) readFlight(config *ClientConfig) error {
 	t.stream.SetReadDeadline(time.Now().Add(handshakeTimeout))
 	defer t.stream.SetReadDeadline(time.Time{})
-	for t.welcome == nil || !peer && t.joined == nil {
+	for t.welcome == nil || !t.answered(config) {
 		m, err := wire.ReadMessage(t.stream)
 		if err != nil {
 			return err
@@ -129,17 +140,31 @@ func (t *attempt) readFlight(peer bool) error {
 		case *wire.Welcome:
 			t.welcome = m
 		case *wire.Joined:
-			if t.welcome == nil {
-				return &wire.FormatError{What: "Joined", Err: wire.ErrInvalid, Detail: "comes after Welcome"}
-			}
 			t.joined = m
+		case *wire.Line:
+			t.isLine = true
 		case *wire.Refused:
 			return m
 		case *wire.Goodbye:
 			return m
 		}
+		if t.welcome == nil && (t.joined != nil || t.isLine) {
+			return &wire.FormatError{What: wire.MessageName(m), Err: wire.ErrInvalid,
+				Detail: "comes after Welcome"}
+		}
 	}
 	return nil
+}
+
+// answered reports whether the relay has answered what followed the Hello.
+func (t *attempt) answered(config *ClientConfig) bool {
+	switch {
+	case config.Peer:
+		return true
+	case config.Line != nil:
+		return t.isLine
+	}
+	return t.joined != nil
 }
 
 // read passes what the relay answers to Request until the connection ends.

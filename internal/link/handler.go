@@ -68,7 +68,7 @@ type ClientHandler interface {
 	// zero on s.
 	Opened(s *Session) Handler
 	// Attached says that the relay has welcomed the client again, after the connection or the relay was lost.
-	// joined is nil for peers. fresh: the session is new, too.
+	// joined is nil for lines and peers. fresh: the session is new, too.
 	Attached(joined *wire.Joined, fresh bool)
 	// Detached says that the client is trying to attach again, and why. The session goes on.
 	Detached(cause string)

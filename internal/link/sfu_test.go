@@ -158,6 +158,8 @@ type sfu struct {
 	accepted []*Session
 	ended    []ending
 	urgent   []message
+
+	available [][]byte // records of lines
 }
 
 type ending struct {
@@ -198,8 +200,23 @@ func (f *sfu) Control(s *Session, m wire.Message) wire.Message {
 		return f.join(s, m)
 	case *wire.Members:
 		return &wire.MemberPage{}
+	case *wire.Available:
+		if refused := f.refuse.Load(); refused != nil {
+			return refused
+		}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.available = append(f.available, m.Record)
+		return new(wire.Line)
 	}
 	return nil
+}
+
+// records returns those of who has opened a line.
+func (f *sfu) records() [][]byte {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.available
 }
 
 func (f *sfu) join(s *Session, m *wire.Join) wire.Message {
