@@ -54,6 +54,11 @@ func FuzzFederationFetch(f *testing.F)   { fuzzLayout(f, "federation fetch") }
 func FuzzFederationMembers(f *testing.F) { fuzzLayout(f, "federation members") }
 func FuzzFederationMessage(f *testing.F) { fuzzLayout(f, "federation message") }
 
+func FuzzRouteWanted(f *testing.F)   { fuzzLayout(f, "route wanted") }
+func FuzzRoute(f *testing.F)         { fuzzLayout(f, "route") }
+func FuzzRouteQuery(f *testing.F)    { fuzzLayout(f, "route query") }
+func FuzzRouteResponse(f *testing.F) { fuzzLayout(f, "route response") }
+
 func FuzzCallForward(f *testing.F) { fuzzLayout(f, "call forward") }
 func FuzzCallState(f *testing.F)   { fuzzLayout(f, "call state") }
 func FuzzCallMessage(f *testing.F) { fuzzLayout(f, "call message") }

@@ -146,6 +146,10 @@ var layouts = map[string]format{
 	"federation members": structure[FederationMembers](),
 	"federation message": structure[FederationMessage](),
 	"key received":       structure[KeyReceived](),
+	"route wanted":       structure[RouteWanted](),
+	"route":              structure[Route](),
+	"route query":        structure[RouteQuery](),
+	"route response":     structure[RouteResponse](),
 	"call forward":       structure[CallForward](),
 	"call state":         structure[CallState](),
 	"call message":       structure[CallMessage](),
@@ -238,7 +242,7 @@ var goldens = []golden{
 }
 
 func TestGolden(t *testing.T) {
-	for _, g := range slices.Concat(goldens, federationGoldens(), callGoldens()) {
+	for _, g := range slices.Concat(goldens, federationGoldens(), callGoldens(), routeGoldens()) {
 		l, b := layouts[g.layout], unhex(t, g.hex)
 		got, err := l.parse(b)
 		if err != nil {
@@ -262,7 +266,7 @@ func TestGoldenTruncated(t *testing.T) {
 		"key": true, "key wraps": true, "keys wanted": true, "relays": true,
 		"federation room": true, "federation members": true, "federation message": true,
 		"call forward": true, "call message": true, "call media": true}
-	for _, g := range slices.Concat(goldens, federationGoldens(), callGoldens()) {
+	for _, g := range slices.Concat(goldens, federationGoldens(), callGoldens(), routeGoldens()) {
 		l, b := layouts[g.layout], unhex(t, g.hex)
 		for n := range b {
 			v, err := l.parse(b[:n:n])

@@ -229,7 +229,13 @@ func TestRoundTripLayouts(t *testing.T) {
 		"federation members": func() any { return *r.federationMembers() },
 		"federation message": func() any { return *r.federationMessage() },
 		"key received":       func() any { return KeyReceived{r.member(), r.Uint32()} },
-		"call forward":       func() any { return r.callForward() },
+		"route wanted":       func() any { return RouteWanted{[16]byte(r.bytes(16, 16))} },
+		"route":              func() any { return Route{[16]byte(r.bytes(16, 16)), r.location()} },
+		"route query": func() any {
+			return RouteQuery{r.eight(), 1 + uint8(r.IntN(MaxHops)), r.relays(), [16]byte(r.bytes(16, 16))}
+		},
+		"route response": func() any { return RouteResponse{r.eight(), r.location()} },
+		"call forward":   func() any { return r.callForward() },
 		"call state": func() any {
 			return CallState{r.pathID(), 1 | r.varint(), CallCode(r.IntN(256))}
 		},
