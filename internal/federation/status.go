@@ -3,6 +3,7 @@ package federation
 import (
 	"time"
 
+	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/peer"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
@@ -10,7 +11,12 @@ import (
 // PeerStatus is what there is to know about a configured peer.
 type PeerStatus struct {
 	peer.Status
-	RTTMillis float64 `json:"rtt_ms"`
+	RTTMillis    float64 `json:"rtt_ms"`       // smoothed; 0: not measured yet
+	LeastMillis  float64 `json:"rtt_least_ms"` // of the last minute
+	JitterMillis float64 `json:"jitter_ms"`
+	PingLoss     float64 `json:"ping_loss"` // share of the last minute's pings that were not answered
+	// Fingerprints are of those that can be called there; never nil.
+	Fingerprints []identity.Fingerprint `json:"fingerprints"`
 
 	FramesOut    uint64 `json:"frames_out"` // media, several of which share a packet
 	FramesIn     uint64 `json:"frames_in"`
@@ -30,7 +36,11 @@ func (f *Federation) Peers() []PeerStatus {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, info := range infos {
-		s := PeerStatus{Status: info, RTTMillis: float64(info.RTT) / float64(time.Millisecond)}
+		s := PeerStatus{
+			Status: info, RTTMillis: millis(info.Path.RTT), LeastMillis: millis(info.Path.Least),
+			JitterMillis: millis(info.Path.Jitter), PingLoss: info.Path.Loss,
+			Fingerprints: []identity.Fingerprint{},
+		}
 		id := wire.RelayID(info.Fingerprint[:len(wire.RelayID{})])
 		if p := f.live[id]; p != nil {
 			out, in := p.trunk.total(), p.intake
@@ -45,6 +55,8 @@ func (f *Federation) Peers() []PeerStatus {
 	}
 	return list
 }
+
+func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // Label returns what the operator calls a peer whose link is up; of another relay it is the id.
 func (f *Federation) Label(id wire.RelayID) string {

@@ -33,8 +33,8 @@
 // new one, and media goes on meanwhile (docs/protocol.md, section 6).
 //
 // Pure, and tested in virtual time, are session_urgent.go, session_pace.go, session_narrow.go,
-// session_meter.go, session_roaming.go, session_reports_in.go and _out.go, the attachments of a session,
-// web_queue.go and web_certificate.go.
+// session_meter.go, session_trips.go, session_roaming.go, session_reports_in.go and _out.go, the attachments
+// of a session, web_queue.go and web_certificate.go.
 //
 // What the frames are for, who may join which room, which relays are peers and whom to send what lives above,
 // in internal/relay, internal/federation and internal/call; end-to-end encryption is not known here: a

@@ -47,6 +47,7 @@ type Session struct {
 	attachments attachments
 	aliases     boundAliases // of the streams that the remote announced
 	pings       pinger
+	trips       *trips // of a peer link; nil: it is not measured
 	ended       bool
 	code        wire.CloseCode // why, then
 }
@@ -92,6 +93,18 @@ func (s *Session) Quality() Quality {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.send.quality
+}
+
+// Path returns what pings tell of the way to a peer and back.
+func (s *Session) Path() (p Path) {
+	at := time.Since(s.ep.start)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.trips != nil {
+		p = s.trips.path(at)
+	}
+	p.LossOut, p.LossIn = s.send.quality.Loss, s.recv.loss
+	return p
 }
 
 // ReceivedWithin reports whether something authentic came from the remote within the last d.
@@ -177,7 +190,7 @@ func (s *Session) Peer() bool { return s.peer }
 
 // makePeer makes a new session a peer link.
 func (s *Session) makePeer() {
-	s.peer = true
+	s.peer, s.trips = true, new(trips)
 	s.aliases.limit = wire.MaxAliases
 	s.urgentOut.pace.limits = &peerPace
 }

@@ -4,7 +4,7 @@ import "time"
 
 const (
 	pingIdle    = 2 * time.Second         // a client that sent nothing for so long pings
-	pingPeer    = time.Second             // and a relay on a peer link that it dialled
+	pingPeer    = time.Second             // how often both sides of a peer link ping
 	pingRepeat  = 200 * time.Millisecond  // while there is doubt
 	pingSlow    = time.Second             // after 10 s of doubt
 	doubtAfter  = 1500 * time.Millisecond // and a round trip, without a sign that what we send arrives
@@ -18,6 +18,7 @@ type pinger struct {
 	last   time.Time
 	count  uint64 // packets sent, when due was called last
 	sentAt time.Time
+	repeat time.Duration // between two pings while there is doubt; 0: pingRepeat
 }
 
 // due reports whether to ping now. packets is how many packets were ever sent; doubt: it is not sure that
@@ -52,7 +53,7 @@ func (p *pinger) every(now time.Time, hurry bool) time.Duration {
 	case !p.asked.IsZero() && now.Sub(p.asked) > 10*time.Second:
 		return pingSlow
 	}
-	return pingRepeat
+	return max(pingRepeat, p.repeat)
 }
 
 // sent notes that a ping is sent whose answer matters: until one comes it is repeated.
@@ -71,8 +72,16 @@ func (s *Session) doubtLocked(tx *Tx) (stopped bool) {
 	stopped = unsure > breakAfter && !s.stopped.Swap(true)
 	silent := tx.now.Sub(s.recv.authenticAt)
 	doubt := unsure > doubtAfter+s.send.quality.RTT
-	if s.pings.due(tx.now, s.counter.Load(), s.pingIdle(), doubt, doubt && unsure <= breakAfter) {
-		s.ping(tx)
+	if s.trips != nil { // a long way is not asked again before the answer can be here
+		s.pings.repeat = s.send.quality.RTT * 5 / 4
+	}
+	due := s.pings.due(tx.now, s.counter.Load(), s.pingIdle(), doubt, doubt && unsure <= breakAfter)
+	if !due && s.measuresLocked() && s.trips.due(tx.at, pingPeer) {
+		s.pings.sent(tx.now)
+		due = true
+	}
+	if due {
+		s.pingLocked(tx)
 	}
 	if s.client != nil && silent > silentAfter && !s.pings.asked.IsZero() {
 		s.client.reattach(causeSilence)
@@ -82,20 +91,31 @@ func (s *Session) doubtLocked(tx *Tx) (stopped bool) {
 
 // pingIdle returns how long this side sends nothing before it pings; 0: it leaves that to the other.
 func (s *Session) pingIdle() time.Duration {
-	switch {
-	case s.client == nil:
+	if s.client == nil || s.trips != nil {
 		return 0
-	case s.peer:
-		return pingPeer
 	}
 	return pingIdle
 }
 
+// measuresLocked reports whether this side pings to measure the path: not before a dialler has shown that it
+// uses the session. The caller holds s.mu.
+func (s *Session) measuresLocked() bool {
+	return s.trips != nil && (s.client != nil || s.recv.received > 0)
+}
+
 // pingUntilAnswered pings until there is an answer.
 func (s *Session) pingUntilAnswered(tx *Tx) {
-	s.mu.Lock()
+	tx.Lock(&s.mu)
 	s.pings.sent(tx.now)
-	s.mu.Unlock()
+	s.pingLocked(tx)
+	tx.Unlock(&s.mu)
 	s.wake()
+}
+
+// pingLocked asks the remote for a sign of life. The caller holds s.mu.
+func (s *Session) pingLocked(tx *Tx) {
+	if s.trips != nil {
+		s.trips.sent(tx.at)
+	}
 	s.ping(tx)
 }

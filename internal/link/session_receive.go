@@ -173,6 +173,9 @@ func (s *Session) echo(tx *Tx, t wire.FrameType, data [8]byte, from udp.Path) {
 			answer = wire.FrameResponse
 		}
 		s.elicit()
+		if s.trips != nil && answer == wire.FramePong && s.pongWithReport(tx, data) {
+			return
+		}
 		tx.plain = wire.AppendEcho(tx.plain[:0], answer, data, true)
 		s.transmit(tx, tx.plain)
 	case wire.FramePong:
@@ -181,6 +184,9 @@ func (s *Session) echo(tx *Tx, t wire.FrameType, data [8]byte, from udp.Path) {
 		if sent > 0 && sent <= tx.at {
 			s.send.rtt(tx.at - sent)
 			s.urgentOut.pace.pong(tx.now, kind, tx.at-sent)
+			if s.trips != nil {
+				s.trips.answered(sent, tx.at)
+			}
 		}
 		s.pings.answered()
 		s.mu.Unlock()

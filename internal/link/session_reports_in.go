@@ -146,13 +146,18 @@ func (s *sendStats) loss(p *wire.Report) {
 		}
 	}
 	s.lost, s.bursts = p.Lost, p.Bursts
+	s.quality.Loss = smoothLoss(s.quality.Loss, expected, got, !s.any)
+}
+
+// smoothLoss returns the share of packets that are lost, of which about the last 100 count, when got of
+// expected ones came since it was loss.
+func smoothLoss(loss float64, expected, got uint64, first bool) float64 {
 	if expected == 0 {
-		return
+		return loss
 	}
-	loss := 1 - min(1, float64(got)/float64(expected))
-	weight := min(1, float64(expected)/100) // about the last 100 packets count
-	if !s.any {
+	weight := min(1, float64(expected)/100)
+	if first {
 		weight = 1
 	}
-	s.quality.Loss += weight * (loss - s.quality.Loss)
+	return loss + weight*(1-min(1, float64(got)/float64(expected))-loss)
 }

@@ -36,6 +36,7 @@ type receiveStats struct {
 	reported    time.Time
 	lastBytes   uint64 // at the last report
 	lastCounts  [2]uint64
+	loss        float64 // share of packets that did not come, smoothed
 	interval    time.Duration
 	authenticAt time.Time
 }
@@ -117,6 +118,7 @@ func (r *receiveStats) report(now time.Time) wire.Report {
 		}
 	}
 	r.interval = r.every(now)
+	r.loss = smoothLoss(r.loss, highest+1-r.lastCounts[0], r.received-r.lastCounts[1], r.reported.IsZero())
 	r.lastCounts = [2]uint64{highest + 1, r.received}
 	r.lastBytes = r.bytes
 	r.reported = now

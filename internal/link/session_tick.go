@@ -100,8 +100,8 @@ func (s *Session) nextTickLocked(at time.Duration) time.Duration {
 	if since := s.waiting.Load(); since != 0 {
 		next = min(next, time.Duration(since)+doubtAfter+s.send.quality.RTT)
 	}
-	if s.peer && s.client != nil { // what others hear of a relay is lost sooner than a client is
-		next = min(next, s.pings.sentAt.Sub(s.ep.start)+pingPeer)
+	if s.measuresLocked() {
+		next = min(next, s.trips.last+pingPeer)
 	}
 	return max(next, at+tickEvery)
 }
@@ -125,15 +125,31 @@ func (s *Session) reportAfterPacket(tx *Tx) {
 	}
 }
 
+// pongWithReport answers a ping of a peer, which comes every second, with a pong and the report that will be
+// due soon, in one packet instead of two. It reports whether there was one.
+func (s *Session) pongWithReport(tx *Tx, data [8]byte) bool {
+	tx.Lock(&s.mu)
+	defer tx.Unlock(&s.mu)
+	early := max(s.recv.interval, reportOften) * 3 / 10
+	return s.reportWithLocked(tx, wire.AppendEcho(tx.plain[:0], wire.FramePong, data, false), -early)
+}
+
 // reportLocked sends a report if one has been due for slack. The caller holds s.mu.
 func (s *Session) reportLocked(tx *Tx, slack time.Duration) {
+	s.reportWithLocked(tx, tx.plain[:0], slack)
+}
+
+// reportWithLocked is reportLocked, with frames in front of the report. The caller holds s.mu.
+func (s *Session) reportWithLocked(tx *Tx, frames []byte, slack time.Duration) (sent bool) {
 	if s.elicited.Swap(false) {
 		s.recv.eliciting = true
 	}
-	if s.recv.due(tx.now, slack) && !s.ended {
-		report := s.recv.report(tx.now)
-		tx.plain = wire.AppendReport(tx.plain[:0], &report, true)
-		s.transmit(tx, tx.plain)
-		s.reportAt.Store(int64(tx.at + max(s.recv.interval, reportOften)))
+	if !s.recv.due(tx.now, slack) || s.ended {
+		return false
 	}
+	report := s.recv.report(tx.now)
+	tx.plain = wire.AppendReport(frames, &report, true)
+	s.transmit(tx, tx.plain)
+	s.reportAt.Store(int64(tx.at + max(s.recv.interval, reportOften)))
+	return true
 }

@@ -41,13 +41,6 @@ func TestPingAfterSilence(t *testing.T) {
 	}
 }
 
-func TestPeersPingSooner(t *testing.T) {
-	var p pinger
-	if at := pings(&p, 0, 1100*time.Millisecond, pingPeer, false); len(at) != 1 || at[0] != 1000 {
-		t.Errorf("pings at %v, want 1000", at)
-	}
-}
-
 func TestNoPingWhileSending(t *testing.T) {
 	var p pinger
 	for i := range 200 {

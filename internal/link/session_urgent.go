@@ -257,6 +257,9 @@ func (s *Session) urgentLocked(tx *Tx) {
 		tx.plain = tx.plain[:0]
 		if ping != 0 {
 			tx.plain = wire.AppendEcho(tx.plain, wire.FramePing, pingData(tx.at, ping), false)
+			if s.trips != nil {
+				s.trips.sent(tx.at)
+			}
 		}
 		u := wire.Urgent{Number: m.number, Kind: m.kind, Message: m.body}
 		tx.plain = wire.AppendUrgent(tx.plain, &u, true)

@@ -36,9 +36,8 @@ type Link struct {
 	tooLong atomic.Int64            // kind of a message that no message can hold, to be logged; 0: none
 
 	// Of the goroutine that runs Links.run alone:
-	live     liveness
-	measured time.Time // when the peer was asked to report last
-	over     time.Time // when its session was first seen to have ended for an unknown reason
+	live liveness
+	over time.Time // when its session was first seen to have ended for an unknown reason
 
 	since time.Time // when it was opened; guarded by Links.mu
 }

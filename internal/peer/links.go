@@ -1,8 +1,6 @@
 package peer
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"log/slog"
 	"math/rand/v2"
@@ -243,61 +241,3 @@ func (ls *Links) Close() {
 
 // chance returns a uniform random number in [0, 1).
 func chance() float64 { return rand.Float64() } // it spreads attempts in time
-
-// Status is what an operator wants to know about one peer.
-type Status struct {
-	Label       string               `json:"label"`
-	Fingerprint identity.Fingerprint `json:"fingerprint"`
-	Relay       string               `json:"relay,omitempty"`   // its short id, while it is up
-	Address     string               `json:"address,omitempty"` // of the link, else the configured one
-	Up          bool                 `json:"up"`
-	Suspect     bool                 `json:"suspect,omitempty"` // nothing was heard of it for some seconds
-	Dialled     bool                 `json:"dialled,omitempty"` // by us
-	Since       *time.Time           `json:"since,omitempty"`
-	Problem     string               `json:"problem,omitempty"` // why it is not up, as far as that is known
-
-	RTT        time.Duration `json:"-"`    // 0: not measured yet
-	Loss       float64       `json:"loss"` // share of what we send
-	PacketsOut uint64        `json:"packets_out"`
-	PacketsIn  uint64        `json:"packets_in"`
-}
-
-// trouble returns why there is no link with the peer, as far as that is known; empty if there is one. The
-// caller holds Links.mu.
-func (p *peer) trouble() string {
-	switch {
-	case p.link != nil:
-		return ""
-	case p.dial != nil && !p.dial.stale:
-		text := "dialling " + p.dial.address + ", no answer yet"
-		if p.problem != "" {
-			text += "; before that: " + p.problem
-		}
-		return text
-	case p.problem == "" && p.address == "":
-		return "it has not connected; this relay does not dial it"
-	}
-	return p.problem
-}
-
-// Status returns what is known of all peers, in the order of their labels.
-func (ls *Links) Status() []Status {
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	list := make([]Status, 0, len(ls.peers))
-	for _, p := range ls.peers {
-		info := Status{Label: p.label, Fingerprint: p.fingerprint, Address: p.address, Problem: p.trouble()}
-		if l := p.link; l != nil {
-			quality, counts, since := l.s.Quality(), l.s.Counts(), l.since
-			info.Up, info.Suspect, info.Dialled, info.Since = true, l.suspect.Load(), l.dialled, &since
-			info.Relay, info.Address = l.ID.String(), l.address()
-			info.RTT, info.Loss = quality.RTT, quality.Loss
-			info.PacketsOut, info.PacketsIn = counts.PacketsSent, counts.PacketsReceived
-		}
-		list = append(list, info)
-	}
-	slices.SortFunc(list, func(a, b Status) int {
-		return cmp.Or(cmp.Compare(a.Label, b.Label), bytes.Compare(a.Fingerprint[:], b.Fingerprint[:]))
-	})
-	return list
-}

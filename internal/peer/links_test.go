@@ -51,7 +51,7 @@ func TestMeasured(t *testing.T) {
 			l.net.SetDefault(simnet.Profile{Delay: way})
 			time.Sleep(2 * time.Minute)
 			for _, r := range []*testRelay{a, b} {
-				if rtt := r.links.Status()[0].RTT; rtt < 2*way-time.Millisecond ||
+				if rtt := r.links.Status()[0].Path.RTT; rtt < 2*way-time.Millisecond ||
 					rtt > 2*way+20*time.Millisecond {
 					t.Errorf("%s takes a round trip of %v for %v", r.name(), 2*way, rtt)
 				}
@@ -65,15 +65,18 @@ func (l *linkLab) describe(a, b *testRelay) {
 	l.t.Helper()
 	info := a.links.Status()[0]
 	if info.Label != b.name() || info.Fingerprint != b.id.Fingerprint() ||
-		info.Address != b.addr.String() || !info.Up || info.Suspect || !info.Dialled ||
-		time.Since(*info.Since) < 5*time.Minute || info.RTT < 20*time.Millisecond ||
-		info.RTT > 40*time.Millisecond || info.Loss != 0 ||
+		info.Address != b.addr.String() || info.Addr != info.Address || info.State != Up ||
+		!info.Up || info.Suspect || !info.Dialled ||
+		time.Since(*info.Since) < 5*time.Minute || info.Path.RTT < 20*time.Millisecond ||
+		info.Path.RTT > 40*time.Millisecond || info.Loss != 0 ||
+		info.Path.Least < 20*time.Millisecond || info.Path.Loss != 0 || info.LossIn != 0 ||
 		info.PacketsIn < 100 || info.PacketsOut < 100 || info.Problem != "" {
 		l.t.Errorf("%+v", info)
 	}
 	if info := b.links.Status()[0]; !info.Up || info.Dialled ||
-		info.Address != "10.0.0."+fmt.Sprint(a.number) ||
-		info.RTT < 20*time.Millisecond || info.RTT > 40*time.Millisecond || info.Loss != 0 {
+		info.Address != "10.0.0."+fmt.Sprint(a.number) || info.Addr != a.addr.String() || info.State != Up ||
+		info.Path.Least < 20*time.Millisecond || info.Path.Pings < 50 ||
+		info.Path.RTT < 20*time.Millisecond || info.Path.RTT > 40*time.Millisecond || info.Loss != 0 {
 		l.t.Errorf("%+v", info)
 	}
 }

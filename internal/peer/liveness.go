@@ -7,7 +7,7 @@ const (
 	suspectTime = 3 * time.Second         // a link that was not heard for so long is the last choice
 	lostTime    = 14 * time.Second        // and for so long, over: all is undone everywhere when 15 s are
 	trustAfter  = 2 * time.Second         // a link that is heard for so long on end is not suspect any more
-	trustGap    = 1500 * time.Millisecond // what still is "on end": the dialling side pings every second
+	trustGap    = 1500 * time.Millisecond // what still is "on end": both sides ping every second
 )
 
 // liveness judges one link by when it was heard. It is pure: its owner asks every checkEvery. The zero value

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
-	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -91,24 +90,7 @@ func (ls *Links) checkLink(p *peer, l *Link, now time.Time) {
 		ls.log.Error("a message for a peer is too long and was not sent; please report this",
 			l.attrs("kind", kind)...)
 	}
-	l.measure(now)
 	l.out.feed()
-}
-
-// measureEvery is how often the side of a link that did not dial asks for a report. The one that dialled
-// pings anyway.
-const measureEvery = 2 * time.Second
-
-// measure has the peer report, when it is time to: without a packet that wants one, the round trip and loss
-// of a link without media would stay unknown on the side that did not dial. The content of the ping is no
-// time, so its pong tells nothing more.
-func (l *Link) measure(now time.Time) {
-	if l.dialled || now.Sub(l.measured) < measureEvery {
-		return
-	}
-	l.measured = now
-	ping := wire.AppendEcho(nil, wire.FramePing, [8]byte{}, true)
-	l.WithTx(func(tx *link.Tx) { l.SendPacket(tx, ping, 0) })
 }
 
 // dead reports whether the link has to end.

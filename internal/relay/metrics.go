@@ -28,8 +28,12 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		peer := metricSet{out, "wzp_relay_peer_", []string{"peer"}, []string{cmp.Or(s.Label,
 			s.Fingerprint.String())}}
 		peer.gauge("up", "Whether the link with the peer is up.", map[bool]float64{true: 1}[s.Up])
-		peer.gauge("rtt_seconds", "Round trip to the peer; 0: not measured yet.", s.RTT.Seconds())
+		peer.gauge("rtt_seconds", "Round trip to the peer; 0: not measured yet.", s.Path.RTT.Seconds())
+		peer.gauge("rtt_least_seconds", "The least round trip of the last minute.", s.Path.Least.Seconds())
+		peer.gauge("jitter_seconds", "How much round trips differ from each other.", s.Path.Jitter.Seconds())
+		peer.gauge("ping_loss_ratio", "Share of the last minute's pings without an answer.", s.Path.Loss)
 		peer.gauge("loss_ratio", "Share of what is sent to the peer that is lost.", s.Loss)
+		peer.gauge("loss_in_ratio", "Share of what the peer sends that is lost.", s.LossIn)
 		peer.gauge("rooms", "Parts of rooms that the peer announces.", float64(s.Rooms))
 		peer.gauge("participants", "Members that are reached through the peer.", float64(s.Participants))
 		// These are of one link: they begin again with the next one.
