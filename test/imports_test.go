@@ -72,7 +72,7 @@ var mayImport = map[string][]string{
 	// The relay.
 	"wzp/internal/room": {"wzp/internal/wire", "wzp/internal/budget", "wzp/internal/drops",
 		"wzp/internal/link", "wzp/internal/share"},
-	"wzp/internal/presence": {"wzp/identity", "wzp/internal/wire", "wzp/internal/eventlog"},
+	"wzp/internal/presence": {"wzp/identity", "wzp/internal/wire", "wzp/internal/share"},
 	"wzp/internal/peer":     {"wzp/identity", "wzp/internal/wire", "wzp/internal/drops", "wzp/internal/link"},
 	"wzp/internal/routing":  {"wzp/identity", "wzp/internal/wire", "wzp/internal/names"},
 	"wzp/internal/federation": {
