@@ -36,7 +36,7 @@ func TestArgumentsAsGiven(t *testing.T) {
 // TestHostsAsGiven: errors show an address as it was given, and say what it lacks.
 func TestHostsAsGiven(t *testing.T) {
 	join := func(relay string) error {
-		return (&joinCmd{Room: "a", Relay: relay, Timeout: 1, Bitrate: 24000, Frame: 20e6}).check()
+		return (&joinCmd{Room: "a", talkFlags: talkFlags{Relay: relay, Timeout: 1, Bitrate: 24000, Frame: 20e6}}).check()
 	}
 	for relay, want := range map[string]string{
 		"bücher.example": `--relay: "bücher.example" has no port; ` +

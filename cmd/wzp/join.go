@@ -3,48 +3,17 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"strings"
-	"sync"
-	"time"
-
-	"golang.org/x/term"
 
 	"github.com/wzp-voice/wzp"
-	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/names"
 )
 
 // joinCmd is a member on the command line.
 type joinCmd struct {
-	Room  string `arg:"" optional:"" help:"Name of the room."`
-	Relay string `placeholder:"HOST:PORT" help:"The relay."`
-
-	In      string        `type:"home" default:"mic" placeholder:"WHAT" help:"What to say: mic, tone, tone:HZ, FILE (WAV or Ogg Opus), a pipe, - (standard input: the same, or raw 16 bit mono 48 kHz) or none."`
-	Out     string        `type:"home" default:"speaker" placeholder:"WHERE" help:"Where to play: speaker, none, FILE.wav or FILE.opus (the mix), a pipe, - (standard output) or DIR/ (a file a talker)."`
-	Format  string        `enum:"wav,opus" default:"wav" help:"Of the files in --out DIR/: wav, or opus, which is small."`
-	For     time.Duration `placeholder:"10s" help:"Leave after this time. Default: when the file of --in has ended, else never."`
-	Mic     string        `placeholder:"NAME" help:"The microphone to take, by its name or title, or a part of it."`
-	Speaker string        `placeholder:"NAME" help:"The loudspeaker to take, likewise."`
-	Devices bool          `help:"List microphones and loudspeakers, and join nothing."`
-
-	PTT  bool   `name:"ptt" help:"Push to talk: start muted; the space bar opens and closes the microphone, H raises and lowers your hand."`
-	Name string `placeholder:"NAME" help:"Shown to others."`
-
-	relayKeyFlags
-	Timeout time.Duration `default:"60s" help:"How long to try to join."`
-
-	Bitrate int           `default:"24000" placeholder:"BPS" help:"Codec bits a second, 6000 to 64000."`
-	Frame   time.Duration `default:"20ms" help:"Frame length: 20ms, 40ms or 60ms."`
-	FEC     bool          `name:"fec" help:"Send a low-bitrate copy of each frame with the next one, for lossy paths."`
-	DTX     bool          `name:"dtx" default:"true" negatable:"" help:"Send nothing while you are silent."`
-
-	JSON     bool   `name:"json" help:"Print one JSON object a line; the last is the summary."`
-	EventLog string `type:"home" placeholder:"FILE" help:"Note what becomes of each packet in this file, for wzp analyze."`
+	Room    string `arg:"" optional:"" help:"Name of the room."`
+	Devices bool   `help:"List microphones and loudspeakers, and join nothing."`
+	talkFlags
 	secretFlags
-	knownNamesFlag
-	identityFlag
 }
 
 func (c *joinCmd) Run(ctx context.Context) (err error) {
@@ -60,133 +29,37 @@ func (c *joinCmd) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	out := &joinOutput{
-		w: os.Stdout, gone: make(chan error, 1), json: c.JSON, relay: c.Relay,
-		secret: secret != nil, trust: c.trustCommand,
-	}
-	if c.soundOnStdout() {
-		out.w = os.Stderr
-	}
+	out := c.newOutput()
+	out.secret = secret != nil
 	config, err := c.clientConfig(out)
 	if err != nil {
 		return err
 	}
-	stay := &stay{joinCmd: c, out: out}
-	if stay.source, err = c.openIn(out); err != nil {
+	stay := &stay{talkFlags: &c.talkFlags, out: out}
+	defer func() { err = errors.Join(err, stay.close()) }()
+	if err := stay.open(); err != nil {
 		return err
 	}
-	defer closeSource(stay.source) // whoever says it closes it, too
-	play, closeOut, err := c.openOut(out)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, closeOut()) }()
-	stay.play = play
-	how := wzp.JoinConfig{Secret: secret}
-	if c.EventLog != "" {
-		const what = "write --event-log"
-		if how.EventLog, err = wzp.OpenEventLog(c.EventLog); err != nil {
-			return fileError(what, c.EventLog, err)
-		}
-		defer func() {
-			if failed := how.EventLog.Close(); failed != nil {
-				err = errors.Join(err, fileError(what, c.EventLog, failed))
-			}
-		}()
-	}
-	return stay.join(ctx, config, how)
+	return stay.join(ctx, c.Room, config, wzp.JoinConfig{Secret: secret, EventLog: stay.eventLog})
 }
 
 // check finds wrong usage before anything is opened.
-func (c *joinCmd) check() error {
-	switch {
-	case c.Room == "" && c.Relay == "":
+func (c *joinCmd) check() (err error) {
+	if c.Room == "" && c.Relay == "" {
 		return usagef("give the name of a room and --relay HOST:PORT; or --devices, " +
 			"which lists microphones and loudspeakers")
-	case c.Relay == "":
-		return usagef("give --relay HOST:PORT")
-	case c.Mic != "" && c.In != "mic":
-		return usagef("--mic is for --in mic, not for --in %s", c.In)
-	case c.Speaker != "" && c.Out != "speaker":
-		return usagef("--speaker is for --out speaker, not for --out %s", c.Out)
-	case c.Format == "opus" && !strings.HasSuffix(c.Out, "/"):
-		return usagef("--format is for --out DIR/; name a file FILE.opus instead")
-	case c.For < 0:
-		return usagef("--for must not be negative")
-	case c.Timeout <= 0:
-		return usagef("--timeout must be more than 0")
-	case c.Bitrate < 6000 || c.Bitrate > 64000:
-		return usagef("--bitrate must be 6000 to 64000")
-	case c.Frame != 20*time.Millisecond && c.Frame != 40*time.Millisecond && c.Frame != 60*time.Millisecond:
-		return usagef("--frame must be 20ms, 40ms or 60ms")
-	case c.PTT && c.In == "none":
-		return usagef("--ptt needs something to say: give --in")
-	case c.PTT && !term.IsTerminal(int(os.Stdin.Fd())):
-		return usagef("--ptt takes the space bar from a terminal, and standard input is none: " +
-			"run it in one, or leave --ptt out, which talks at once")
 	}
-	var err error
+	if err := c.talkFlags.check(); err != nil {
+		return err
+	}
 	if c.Room, err = names.Room(c.Room); err != nil {
 		return usageError{err}
-	}
-	if c.Name, err = names.Member(c.Name); err != nil {
-		return usagef("--name: %w", err)
-	}
-	if _, _, err := names.ParseAddress(c.Relay); err != nil {
-		return usagef("--relay: %w", err)
 	}
 	return nil
 }
 
-// clientConfig says who we are and which relay we believe.
-func (c *joinCmd) clientConfig(out *joinOutput) (config wzp.Config, err error) {
-	config = wzp.Config{Name: c.Name, Program: "wzp " + buildVersion()}
-	if config.RelayKey, config.KnownRelays, err = c.relayKeyFlags.open(); err != nil {
-		return config, err
-	}
-	seed, made, err := c.loadOrCreate()
-	if err != nil {
-		return config, err
-	}
-	config.Identity = seed.Identity()
-	if made != "" {
-		show := "wzp id show --words"
-		if c.Identity != nil {
-			show += " --identity " + names.ShellQuote(made)
-		}
-		out.identityMade(made, show, config.Identity.Fingerprint())
-	}
-	config.KnownNames, err = c.knownNamesFlag.open(config.Identity)
-	return config, err
-}
-
-// trustCommand is what to run to accept a fingerprint for a name, with the same files as now.
-func (c *joinCmd) trustCommand(name string, f identity.Fingerprint) string {
-	command := "wzp id trust"
-	if c.KnownNames != nil {
-		command += " --known-names " + names.ShellQuote(*c.KnownNames)
-	}
-	if c.Identity != nil {
-		command += " --identity " + names.ShellQuote(*c.Identity)
-	}
-	return command + " -- " + shellName(name) + " " + f.String()
-}
-
-// stay is one stay in a room.
-type stay struct {
-	*joinCmd
-	source wzp.Source // nil: nothing is said
-	play   wzp.PlayConfig
-	out    *joinOutput
-
-	room *wzp.Room // what follows is set by join
-	ctx  context.Context
-	stop context.CancelFunc // ends ctx: it is time to leave
-	wg   sync.WaitGroup
-}
-
 // join joins the room, talks and listens until it is time to leave.
-func (s *stay) join(ctx context.Context, config wzp.Config, how wzp.JoinConfig) error {
+func (s *stay) join(ctx context.Context, room string, config wzp.Config, how wzp.JoinConfig) error {
 	client, err := wzp.NewClient(s.Relay, config)
 	if err != nil {
 		return err
@@ -194,99 +67,14 @@ func (s *stay) join(ctx context.Context, config wzp.Config, how wzp.JoinConfig) 
 	defer client.Close()
 	s.out.close = client.Close
 	defer s.out.rescue()
-	late := fmt.Errorf("nothing was heard from %s within %v: check the address, that the relay runs, "+
-		"and that its firewall lets the UDP port through", s.Relay, s.Timeout)
-	joinCtx, cancel := context.WithTimeoutCause(ctx, s.Timeout, late)
+	joinCtx, cancel := context.WithTimeoutCause(ctx, s.Timeout, s.late())
 	defer cancel()
-	if s.room, err = client.Join(joinCtx, s.Room, how); err != nil {
+	if s.room, err = client.Join(joinCtx, room, how); err != nil {
 		if ctx.Err() != nil {
 			return nil // told to stop while joining
 		}
 		return err
 	}
 	s.out.joined(s.room, client.Identity().Fingerprint())
-	s.ctx, s.stop = context.WithCancel(ctx)
-	defer s.stop()
-	return s.converse()
-}
-
-// run runs f on a goroutine that converse waits for.
-func (s *stay) run(f func()) {
-	s.wg.Go(func() {
-		defer s.out.rescue()
-		f()
-	})
-}
-
-// converse runs everything that goes on in the room, and joins it all at the end.
-func (s *stay) converse() error {
-	played, over := make(chan error, 1), make(chan error, 1)
-	var playedFrom time.Time
-	if s.play.Mix != nil || s.play.Each != nil {
-		playedFrom = time.Now()
-		s.run(func() { played <- s.room.Play(s.ctx, s.play) })
-	}
-	s.run(func() { over <- s.out.follow(s.room.Events()) })
-	p, err := s.say()
-	if err == nil {
-		err = s.wait(p, played, over)
-	}
-	s.stop()
-	err = errors.Join(err, s.room.Leave())
-	s.wg.Wait()
-	s.out.print(s.out.summary(p, playedFrom))
-	return err
-}
-
-// say publishes the source; nil if there is none.
-func (s *stay) say() (*wzp.Publication, error) {
-	if s.source == nil {
-		return nil, nil
-	}
-	p, err := s.room.Publish(s.source, wzp.PublishConfig{
-		Bitrate: s.Bitrate, FrameDuration: s.Frame, FEC: s.FEC, NoDTX: !s.DTX, PushToTalk: s.PTT,
-	})
-	if err != nil {
-		return nil, err
-	}
-	if s.PTT {
-		s.pushToTalk(p)
-	}
-	return p, nil
-}
-
-// wait returns when it is time to leave, with the reason if it is an error.
-func (s *stay) wait(p *wzp.Publication, played, over <-chan error) error {
-	var end <-chan time.Time
-	if s.For > 0 {
-		timer := time.NewTimer(s.For)
-		defer timer.Stop()
-		end = timer.C
-	}
-	var said <-chan struct{}
-	if p != nil {
-		said = p.Done()
-	}
-	for {
-		select {
-		case <-s.ctx.Done():
-			return nil
-		case <-end:
-			return nil
-		case <-said: // a file to its end, or the microphone was lost
-			if err := p.Err(); err != nil || s.For == 0 {
-				return err
-			}
-			said = nil // --for decides
-		case err := <-played:
-			if err != nil {
-				return err
-			}
-			played = nil
-		case err := <-over:
-			return err
-		case err := <-s.out.gone:
-			return err
-		}
-	}
+	return s.converse(ctx)
 }

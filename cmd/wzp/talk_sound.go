@@ -19,7 +19,7 @@ import (
 const stdio = "-"
 
 // openIn opens what --in names; nil for none.
-func (c *joinCmd) openIn(out *joinOutput) (wzp.Source, error) {
+func (c *talkFlags) openIn(out *joinOutput) (wzp.Source, error) {
 	if c.In == "mic" {
 		source, err := wzp.OpenMicrophone(wzp.SoundConfig{Name: c.Mic,
 			Changed: func(lost error) { out.device("microphone", lost) }})
@@ -85,7 +85,7 @@ func closeSource(source wzp.Source) {
 }
 
 // soundOnStdout reports whether --out is standard output, so that words go elsewhere.
-func (c *joinCmd) soundOnStdout() bool {
+func (c *talkFlags) soundOnStdout() bool {
 	if c.Out == stdio {
 		return true
 	}
@@ -101,7 +101,7 @@ func isNull(info fs.FileInfo) bool {
 }
 
 // openOut opens what --out names.
-func (c *joinCmd) openOut(words *joinOutput) (play wzp.PlayConfig, closeOut func() error, err error) {
+func (c *talkFlags) openOut(words *joinOutput) (play wzp.PlayConfig, closeOut func() error, err error) {
 	info, missing := os.Stat(c.Out)
 	switch out := c.Out; {
 	case out == "none":
