@@ -25,6 +25,7 @@
 //	report.go, ping.go, aliasack.go, close.go  other frames
 //	urgent.go                                  urgent frames, and a list of their messages, which layout.go codes
 //	control.go                                 the control stream, and a list of its messages, which codec.go codes
+//	signal.go, signal_consent.go, call_id.go   what the ends of a call say, encrypted, and what calls are called
 //	entry.go, member.go, relayid.go, names.go  who is in a room, and what things are called
 //
 // # To add a message

@@ -65,6 +65,24 @@ func FuzzCallMessage(f *testing.F) { fuzzLayout(f, "call message") }
 func FuzzCallEnd(f *testing.F)     { fuzzLayout(f, "call end") }
 func FuzzCallMedia(f *testing.F)   { fuzzLayout(f, "call media") }
 
+func FuzzSignal(f *testing.F) { fuzzLayout(f, "signal") }
+
+func FuzzCallEntry(f *testing.F) {
+	f.Fuzz(func(t *testing.T, b []byte) {
+		e, err := ParseCallEntry(b)
+		if err != nil {
+			var format *FormatError
+			if !errors.As(err, &format) {
+				t.Errorf("%v is no FormatError", err)
+			}
+			return
+		}
+		if _, err := ParseEntry(b); err == nil {
+			t.Errorf("an entry of %q is good for a room", e.Room)
+		}
+	})
+}
+
 func FuzzHeader(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		h, n, err := ParseHeader(b)

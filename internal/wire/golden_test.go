@@ -155,6 +155,16 @@ var layouts = map[string]format{
 	"call message":       structure[CallMessage](),
 	"call end":           structure[CallEnd](),
 	"call media":         structure[CallMedia](),
+	"signal": {
+		func(b []byte) (any, error) {
+			s, err := ParseSignal(b)
+			if err != nil {
+				return nil, err
+			}
+			return *s, nil
+		},
+		func(dst []byte, v any) []byte { s := v.(Signal); return AppendSignal(dst, &s) },
+	},
 	"payload": {
 		func(b []byte) (any, error) { return ParsePayload(b) },
 		func(dst []byte, v any) []byte {
@@ -242,7 +252,7 @@ var goldens = []golden{
 }
 
 func TestGolden(t *testing.T) {
-	for _, g := range slices.Concat(goldens, federationGoldens(), callGoldens(), routeGoldens()) {
+	for _, g := range slices.Concat(goldens, federationGoldens(), callGoldens(), routeGoldens(), signalGoldens()) {
 		l, b := layouts[g.layout], unhex(t, g.hex)
 		got, err := l.parse(b)
 		if err != nil {
@@ -265,8 +275,8 @@ func TestGoldenTruncated(t *testing.T) {
 		"left": true, "payload": true,
 		"key": true, "key wraps": true, "keys wanted": true, "relays": true,
 		"federation room": true, "federation members": true, "federation message": true,
-		"call forward": true, "call message": true, "call media": true}
-	for _, g := range slices.Concat(goldens, federationGoldens(), callGoldens(), routeGoldens()) {
+		"call forward": true, "call message": true, "call media": true, "signal": true}
+	for _, g := range slices.Concat(goldens, federationGoldens(), callGoldens(), routeGoldens(), signalGoldens()) {
 		l, b := layouts[g.layout], unhex(t, g.hex)
 		for n := range b {
 			v, err := l.parse(b[:n:n])

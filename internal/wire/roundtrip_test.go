@@ -138,6 +138,42 @@ func (r random) federationMessage() *FederationMessage {
 		r.bytes(0, maxFederationBody)}
 }
 
+// signal is one of every type in turn, by chance.
+func (r random) signal() Signal {
+	s := Signal{Type: SignalType(1 + r.IntN(int(SignalConsent)))}
+	switch s.Type {
+	case SignalAnswer:
+		s.Entry = r.bytes(1, MaxEntry)
+	case SignalConfirm:
+		r.fill(s.Chosen[:])
+	case SignalHangUp:
+		s.Reason = HangUpReason(r.IntN(256))
+	case SignalTransfer:
+		r.fill(s.Person[:])
+		s.Consent = r.consent()
+	case SignalTransferAck:
+		s.Accepted = r.IntN(2) == 0
+	case SignalKey:
+		s.Key, s.Wrap = r.signedKey(), r.bytes(WrapFresh, WrapFresh)
+	case SignalKeyReceived:
+		s.Number = r.Uint32()
+	case SignalConsentWanted:
+		r.fill(s.Person[:])
+		r.fill(s.Call[:])
+	case SignalConsent:
+		if s.Accepted = r.IntN(2) == 0; s.Accepted {
+			s.Consent = r.consent()
+		}
+	}
+	return s
+}
+
+func (r random) consent() (c Consent) {
+	c.Expiry = r.Uint64()
+	r.fill(c.Signature[:])
+	return c
+}
+
 func (r random) message() Message {
 	switch r.IntN(8) {
 	case 0:
@@ -242,6 +278,7 @@ func TestRoundTripLayouts(t *testing.T) {
 		"call message": func() any { return CallMessage{r.pathID(), r.bytes(1, MaxCallMessage)} },
 		"call end":     func() any { return CallEnd{r.pathID(), 1 | r.varint(), EndReason(r.IntN(256))} },
 		"call media":   func() any { return r.callMedia() },
+		"signal":       func() any { return r.signal() },
 		"payload": func() any {
 			p := Payload{Timestamp: uint16(r.Uint32()), Codec: r.bytes(1, 300)}
 			p.Codec[0] &^= 4 // mono

@@ -62,7 +62,7 @@ func (e *MemberEntry) Replaced() (old Stay, ok bool) {
 // StaysOf returns the stay of an entry for which [ParseEntry] has returned before, and the one that it
 // replaces, which is zero if there is none. It checks no signature, and returns zeros for what is no entry.
 func StaysOf(entry []byte, hash EntryHash) (own, replaced Stay) {
-	e, l, _ := readEntry(entry)
+	e, l, _ := readEntry(entry, checkRoom)
 	if l.end() != nil {
 		return Stay{}, Stay{}
 	}
