@@ -121,10 +121,22 @@ func parseSeedFile(data []byte) (Seed, error) {
 // begin with the mark (BOM) of some editors.
 func wordsByLine(data []byte) iter.Seq2[int, []string] {
 	return func(yield func(int, []string) bool) {
+		for line, text := range textByLine(data) {
+			if !yield(line, strings.Fields(text)) {
+				return
+			}
+		}
+	}
+}
+
+// textByLine is wordsByLine for lines that are more than words: each without the white space around it.
+func textByLine(data []byte) iter.Seq2[int, string] {
+	return func(yield func(int, string) bool) {
 		line := 0
 		for text := range strings.Lines(strings.TrimPrefix(string(data), "\ufeff")) {
 			line++
-			if words := strings.Fields(text); len(words) > 0 && words[0][0] != '#' && !yield(line, words) {
+			text = strings.TrimSpace(text)
+			if text != "" && text[0] != '#' && !yield(line, text) {
 				return
 			}
 		}

@@ -8,7 +8,8 @@
 //	               |-------- TLSCertificate -> certificate - PublicKeyFromCertificate
 //	               |-------- X25519
 //	               '-------- Public --------> PublicKey ---> Fingerprint
-//	                                              '--------> KnownRelays, KnownNames (trust on first use)
+//	                                              |--------> KnownRelays, KnownNames (trust on first use)
+//	                                              '--------> Contacts, ContactLink (whom the user chose)
 //
 // Derivation and fingerprint are those of featherChat, so that one mnemonic is one identity in both.
 //

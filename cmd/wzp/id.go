@@ -16,10 +16,11 @@ import (
 	"golang.org/x/term"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/names"
 )
 
 type idCmd struct {
-	Show    idShowCmd    `cmd:"" help:"Print your fingerprint and public keys."`
+	Show    idShowCmd    `cmd:"" help:"Print your fingerprint, contact link and public keys."`
 	New     idNewCmd     `cmd:"" help:"Create an identity and print the 24 words that restore it."`
 	Restore idRestoreCmd `cmd:"" help:"Create the identity of the 24 words read from standard input."`
 	Trust   idTrustCmd   `cmd:"" help:"Accept a fingerprint for a name that was known with another."`
@@ -66,16 +67,30 @@ func (f identityFlag) loadOrCreate() (seed identity.Seed, made string, err error
 
 type idShowCmd struct {
 	identityFlag
-	JSON  bool `help:"Print one JSON object."`
-	Words bool `help:"Print the 24 secret words, too."`
+	JSON  bool   `help:"Print one JSON object."`
+	Words bool   `help:"Print the 24 secret words, too."`
+	Name  string `help:"What you call yourself: it is put into the contact link."`
+	Page  string `placeholder:"HOST" help:"The page that the contact link leads to, as of wzp page --relay; without it, put the link behind the address of any page of wzp."`
 }
 
 func (c idShowCmd) Run() error {
+	page := ""
+	if c.Page != "" {
+		base, err := parsePageURL("--page", c.Page)
+		if err != nil {
+			return err
+		}
+		page = base.JoinPath("/").String()
+	}
 	path, seed, err := c.load()
 	if err != nil {
 		return err
 	}
-	return printIdentity(path, seed, c.JSON, c.Words)
+	name, err := names.Member(c.Name)
+	if err != nil {
+		return usagef("--name: %w", err)
+	}
+	return printIdentity(path, seed, linkTo{page, name}, c.JSON, c.Words)
 }
 
 // idSave is what creating and restoring have in common.
@@ -124,7 +139,7 @@ func (c idNewCmd) Run() error {
 	if err := c.save(path, seed); err != nil {
 		return err
 	}
-	return printIdentity(path, seed, c.JSON, true)
+	return printIdentity(path, seed, linkTo{}, c.JSON, true)
 }
 
 type idRestoreCmd struct {
@@ -153,7 +168,7 @@ func (c idRestoreCmd) Run() error {
 	if err := c.save(path, seed); err != nil {
 		return err
 	}
-	return printIdentity(path, seed, c.JSON, false)
+	return printIdentity(path, seed, linkTo{}, c.JSON, false)
 }
 
 // readWords reads a mnemonic: all of a file or pipe, but from a person only until there are 24 words.
@@ -186,18 +201,27 @@ type idReport struct {
 	Fingerprint     identity.Fingerprint `json:"fingerprint"`
 	PublicKey       identity.PublicKey   `json:"public_key"`
 	X25519PublicKey string               `json:"x25519_public_key"`
+	ContactLink     string               `json:"contact_link"`
 	File            string               `json:"file"`
 	Words           string               `json:"words,omitempty"`
 }
 
-// printIdentity prints the fingerprint, alone on the first line, the public keys and, if asked, the
-// secret words.
-func printIdentity(path string, seed identity.Seed, asJSON, words bool) error {
+// linkTo is what is in a contact link beside the key, both empty or not.
+type linkTo struct{ page, name string }
+
+// printIdentity prints the fingerprint, alone on the first line, the public keys, the contact link and, if
+// asked, the secret words.
+func printIdentity(path string, seed identity.Seed, to linkTo, asJSON, words bool) error {
 	id := seed.Identity()
+	link, err := identity.ContactLink(id.Public(), to.name)
+	if err != nil {
+		return err
+	}
 	r := idReport{
 		Fingerprint:     id.Fingerprint(),
 		PublicKey:       id.Public(),
 		X25519PublicKey: hex.EncodeToString(id.X25519().PublicKey().Bytes()),
+		ContactLink:     to.page + link,
 		File:            path,
 	}
 	if words {
@@ -206,13 +230,13 @@ func printIdentity(path string, seed identity.Seed, asJSON, words bool) error {
 	if asJSON {
 		return json.NewEncoder(os.Stdout).Encode(r)
 	}
-	out := fmt.Sprintf("%s\npublic key: %s\nx25519 public key: %s\nfile: %s\n",
-		r.Fingerprint, r.PublicKey, r.X25519PublicKey, r.File)
+	out := fmt.Sprintf("%s\npublic key: %s\nx25519 public key: %s\ncontact link: %s\nfile: %s\n",
+		r.Fingerprint, r.PublicKey, r.X25519PublicKey, r.ContactLink, r.File)
 	if words {
 		out += "\nWrite these 24 words down and keep them secret. They restore this identity when the file " +
 			"is\nlost (wzp id restore), and whoever knows them can pose as you:\n\n" + wordLines(r.Words)
 	}
-	_, err := os.Stdout.WriteString(out)
+	_, err = os.Stdout.WriteString(out)
 	return err
 }
 

@@ -73,11 +73,8 @@ func (c idTrustCmd) Run() error {
 	if err != nil {
 		return usageError{err}
 	}
-	if _, err := names.Member(c.Name); err != nil {
-		return usageError{err}
-	}
-	if names.Fold(c.Name) == "" {
-		return usagef("the name %s is not allowed: nothing of it can be seen", names.Quote(c.Name))
+	if _, err := nameOfSomebody(c.Name); err != nil {
+		return err
 	}
 	_, seed, err := c.identityFlag.load()
 	if err != nil {

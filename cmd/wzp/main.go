@@ -24,15 +24,16 @@ import (
 
 // cli is the command line; kong reads it from the struct tags.
 type cli struct {
-	Analyze analyzeCmd `cmd:"" help:"Say from event logs where packets were lost."`
-	Bench   benchCmd   `cmd:"" help:"Measure."`
-	ID      idCmd      `cmd:"" name:"id" help:"Show, create or restore your identity."`
-	Join    joinCmd    `cmd:"" help:"Join a room and talk."`
-	Netsim  netsimCmd  `cmd:"" help:"Forward UDP through a simulated bad network."`
-	Page    pageCmd    `cmd:"" help:"Serve the page for browsers from this machine, for any relay."`
-	Relay   relayCmd   `cmd:"" help:"Run a relay."`
-	Secret  secretCmd  `cmd:"" help:"Make an invite secret for a room."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Analyze  analyzeCmd  `cmd:"" help:"Say from event logs where packets were lost."`
+	Bench    benchCmd    `cmd:"" help:"Measure."`
+	Contacts contactsCmd `cmd:"" help:"List, remember or forget people."`
+	ID       idCmd       `cmd:"" name:"id" help:"Show, create or restore your identity."`
+	Join     joinCmd     `cmd:"" help:"Join a room and talk."`
+	Netsim   netsimCmd   `cmd:"" help:"Forward UDP through a simulated bad network."`
+	Page     pageCmd     `cmd:"" help:"Serve the page for browsers from this machine, for any relay."`
+	Relay    relayCmd    `cmd:"" help:"Run a relay."`
+	Secret   secretCmd   `cmd:"" help:"Make an invite secret for a room."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
 
 	VersionFlag kong.VersionFlag `name:"version" help:"Print the version."`
 }

@@ -75,7 +75,7 @@ func (c *pageCmd) Run(ctx context.Context) error {
 
 // page checks the command line, and prepares what it asks for.
 func (c *pageCmd) page() (*relayPage, error) {
-	base, err := parseRelayURL(c.Relay)
+	base, err := parsePageURL("--relay", c.Relay)
 	if err != nil {
 		return nil, err
 	}
@@ -92,11 +92,11 @@ func (c *pageCmd) page() (*relayPage, error) {
 // warn says something on standard error, and the command goes on.
 func warn(text string) { fmt.Fprintln(os.Stderr, "wzp: "+text) }
 
-// parseRelayURL reads --relay: HOST, HOST:PORT or the address of a page, which ends in a slash if there is a
+// parsePageURL reads a flag: HOST, HOST:PORT or the address of a page, which ends in a slash if there is a
 // path, for a room's does not.
-func parseRelayURL(text string) (*url.URL, error) {
-	bad := usagef("--relay is HOST, HOST:PORT or an address such as https://voice.example.org "+
-		"or https://example.org/voice/, not %q", text)
+func parsePageURL(flag, text string) (*url.URL, error) {
+	bad := usagef("%s is HOST, HOST:PORT or an address such as https://voice.example.org "+
+		"or https://example.org/voice/, not %q", flag, text)
 	address := text
 	if !strings.Contains(text, "://") {
 		if ip, err := netip.ParseAddr(text); err == nil && ip.Is6() {
@@ -116,7 +116,7 @@ func parseRelayURL(text string) (*url.URL, error) {
 	}
 	if _, err := netip.ParseAddr(host); err != nil {
 		if host, err = names.Host(strings.TrimSuffix(host, ".")); err != nil {
-			return nil, usagef("--relay: the host of %q %w", text, err)
+			return nil, usagef("%s: the host of %q %w", flag, text, err)
 		}
 	}
 	// A host alone as URLs have it is in brackets if it is an IPv6 address.

@@ -389,7 +389,7 @@ func TestParseRelayURL(t *testing.T) {
 		"https://":                      "",
 		"\x00":                          "",
 	} {
-		u, err := parseRelayURL(text)
+		u, err := parsePageURL("--relay", text)
 		switch {
 		case want == "" && (err == nil || !errors.As(err, new(usageError))):
 			t.Errorf("%q: %v, %v, want wrong usage", text, u, err)
