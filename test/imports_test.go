@@ -73,8 +73,9 @@ var mayImport = map[string][]string{
 	"wzp/internal/room": {"wzp/internal/wire", "wzp/internal/budget", "wzp/internal/drops",
 		"wzp/internal/link", "wzp/internal/share"},
 	"wzp/internal/presence": {"wzp/identity", "wzp/internal/wire", "wzp/internal/share"},
-	"wzp/internal/peer":     {"wzp/identity", "wzp/internal/wire", "wzp/internal/drops", "wzp/internal/link"},
-	"wzp/internal/routing":  {"wzp/identity", "wzp/internal/wire", "wzp/internal/names"},
+	"wzp/internal/peer": {"wzp/identity", "wzp/internal/wire", "wzp/internal/drops", "wzp/internal/link",
+		"wzp/internal/presence"},
+	"wzp/internal/routing": {"wzp/identity", "wzp/internal/wire", "wzp/internal/names"},
 	"wzp/internal/federation": {
 		"wzp/identity", "wzp/internal/wire",
 		"wzp/internal/budget", "wzp/internal/drops", "wzp/internal/eventlog", "wzp/internal/link",
@@ -93,8 +94,8 @@ var mayImport = map[string][]string{
 	// The program. It takes the lower packages for its benchmark, the network lab and keys.
 	"wzp/cmd/wzp": {
 		"wzp", "wzp/identity", "wzp/internal/wire", "wzp/internal/relay",
-		"wzp/internal/eventlog", "wzp/internal/link", "wzp/internal/names", "wzp/internal/seal",
-		"wzp/internal/simnet",
+		"wzp/internal/eventlog", "wzp/internal/link", "wzp/internal/names", "wzp/internal/presence",
+		"wzp/internal/seal", "wzp/internal/simnet",
 		"wzp/internal/udp", "wzp/web",
 	},
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/names"
+	"github.com/wzp-voice/wzp/internal/presence"
 	"github.com/wzp-voice/wzp/internal/relay"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
@@ -37,13 +38,14 @@ func (r *federationReader) read() (c relay.FederationConfig) {
 			at := tableReader{r.doc, table, []string{name, strconv.Itoa(i)}}
 			var peer relay.FederationPeer
 			if name == "peers" {
-				at.known("url", "fingerprint", "label")
+				at.known("url", "fingerprint", "label", "presence")
 				peer.Address = at.address(addresses)
 			} else {
-				at.known("fingerprint", "label")
+				at.known("fingerprint", "label", "presence")
 			}
 			peer.Fingerprint = r.fingerprint(at)
 			peer.Label = at.label(labels, peer)
+			peer.Presence = at.presence()
 			c.Peers = append(c.Peers, peer)
 		}
 	}
@@ -205,6 +207,20 @@ func (t tableReader) label(seen map[string]string, peer relay.FederationPeer) st
 		seen[label] = t.where("label")
 	}
 	return label
+}
+
+// presence reads what a relay may know of who can be called here.
+func (t tableReader) presence() (word presence.Word) {
+	value, there := t.table["presence"]
+	if !there {
+		return word
+	}
+	text, ok := value.(string)
+	word, err := presence.ParseWord(text)
+	if !ok || text == "" || err != nil {
+		t.problem("presence", `presence is "none", "peer" or "mesh", not %s`, describeTOML(value))
+	}
+	return word
 }
 
 // room reads the name of a room, or a pattern of such names. It is not ok if it is none, or was seen before.

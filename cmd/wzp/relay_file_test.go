@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/presence"
 	"github.com/wzp-voice/wzp/internal/relay"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
@@ -71,7 +72,8 @@ func TestRelayConfigExample(t *testing.T) {
 	}
 	want := relay.FederationConfig{
 		Peers: []relay.FederationPeer{
-			{Address: "relay.example.org:4433", Fingerprint: fingerprint(t, fingerprintA), Label: "north"},
+			{Address: "relay.example.org:4433", Fingerprint: fingerprint(t, fingerprintA), Label: "north",
+				Presence: presence.Mesh},
 			{Fingerprint: fingerprint(t, fingerprintB), Label: "ship"},
 		},
 		GlobalRooms: []string{"lobby", "ops-*"},
@@ -116,6 +118,7 @@ max_rooms = 7
 trusted = [{fingerprint = "`+fingerprintB+`"}]
 [[peers]]
 "url" = "wzp://[2001:DB8::1]:4433"
+presence = "none"
 fingerprint = '`+fingerprintA+`'
 `)
 	if problems != nil {
@@ -123,7 +126,7 @@ fingerprint = '`+fingerprintA+`'
 	}
 	want := []relay.FederationPeer{
 		{Address: "[2001:db8::1]:4433", Fingerprint: fingerprint(t, fingerprintA),
-			Label: "[2001:db8::1]:4433"},
+			Label: "[2001:db8::1]:4433", Presence: presence.None},
 		{Fingerprint: fingerprint(t, fingerprintB), Label: "52f3:6a13:9e50:27c1"},
 	}
 	if diff := cmp.Diff(want, c.federation.Peers); diff != "" {
@@ -159,9 +162,13 @@ func TestRelayConfigProblems(t *testing.T) {
 		{"nothing like a key", "colour = 1\n",
 			[]string{`1: there is no key "colour"; keys are ..., global_rooms`}},
 		{"unknown key of a peer", peer("addr = 5\n"),
-			[]string{`4: [[peers]] has no key "addr"; its keys are url, fingerprint, label`}},
+			[]string{`4: [[peers]] has no key "addr"; its keys are url, fingerprint, label, presence`}},
 		{"dialling who is trusted", "[[trusted]]\nfingerprint = \"" + fingerprintA + "\"\nurl = \"a:1\"\n",
-			[]string{`3: [[trusted]] has no key "url"; its keys are fingerprint, label`}},
+			[]string{`3: [[trusted]] has no key "url"; its keys are fingerprint, label, presence`}},
+		{"no word", peer("presence = \"Mesh\"\n"),
+			[]string{`4: presence is "none", "peer" or "mesh", not the text "Mesh"`}},
+		{"no text", peer("presence = true\n"),
+			[]string{`4: presence is "none", "peer" or "mesh", not true`}},
 		{"a setting below a table", peer("max_rooms = 5\n"),
 			[]string{`4: [[peers]] has no key "max_rooms"; ...; max_rooms is a setting of the relay itself, and stands above the first [[`}},
 		{"a misspelt setting below a table", "[[global_rooms]]\nname = \"ops\"\ndata = " +
@@ -201,7 +208,7 @@ func TestRelayConfigProblems(t *testing.T) {
 		{"inline", "trusted = [\n  {fingerprint = \"x\"},\n  {\n    fingerprint = \"" + fingerprintA +
 			"\", lable = 1 },\n]\n", []string{
 			"2: a fingerprint has 39 characters, not 1: ...",
-			`4: [[trusted]] has no key "lable"; its keys are fingerprint, label; did you mean label?`}},
+			`4: [[trusted]] has no key "lable"; its keys are fingerprint, label, presence; did you mean label?`}},
 		{"fingerprints", "[[trusted]]\nfingerprint = \"" + strings.ToUpper(fingerprintA) +
 			"\"\n[[trusted]]\nfingerprint = 5\n", []string{
 			"2: character 6 of the fingerprint is ...wzp id show...",

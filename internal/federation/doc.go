@@ -39,6 +39,7 @@
 //	Federation.mu           around the table; never taken where packets are received
 //	inbox.mu
 //	news.mu
+//	sessionNews.mu
 //	trunk.mu
 //	early.mu
 //	intake.mu

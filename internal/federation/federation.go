@@ -12,15 +12,17 @@ import (
 	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/peer"
+	"github.com/wzp-voice/wzp/internal/presence"
 	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/internal/routing"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// Options say what a Federation is part of. All but Events are needed.
+// Options say what a Federation is part of. All but Address and Events are needed.
 type Options struct {
 	Identity *identity.Identity // the relay's
 	Boot     uint64             // rises with every start of the relay; below 2^62
+	Address  string             // what peers are told of where the relay is, HOST:PORT; empty: nothing
 	Rooms    *room.Rooms
 	// Tell has the members of m's room told of a change, soon. It must not block.
 	Tell   func(m *room.Member)
@@ -51,11 +53,13 @@ type Federation struct {
 	isGlobal atomic.Pointer[func(string) bool]
 	ways     ways // what of the table and the rooms is asked where packets are received
 	news     news
+	sessions sessionNews
 
 	// Guards what follows, which run alone changes. Nobody who receives packets takes it, and nothing is
 	// sent, logged or done to a room with it held.
 	mu    sync.Mutex
 	table *routing.Table
+	who   *presence.Table // who can be called, and where
 	live  map[wire.RelayID]*livePeer
 
 	// Owned by run:
@@ -64,6 +68,7 @@ type Federation struct {
 	untold   agenda[*bridged]                       // of which our members have to be told something
 	unplaced agenda[*home]                          // with members without a place: when to try again
 	parked   agenda[*livePeer]                      // likewise, of whose messages some wait
+	words    map[wire.RelayID]presence.Word         // the operator's, for peers
 	warned   drops.Seldom[string]                   // what peers did wrong
 	unshared map[wire.RelayID]*drops.Seldom[string] // rooms of peers that are not bridged here
 }
@@ -97,6 +102,7 @@ func New(o Options) *Federation {
 	none := func(string) bool { return false }
 	f.isGlobal.Store(&none)
 	f.table = routing.New(o.Identity, o.Boot, none)
+	f.who = presence.New(presence.Options{Identity: o.Identity, Boot: o.Boot, Address: o.Address})
 	f.links = peer.New(o.Log, f.linkUp)
 	return f
 }
@@ -126,6 +132,7 @@ func (f *Federation) Configure(c Config) {
 	f.later(func(now time.Time) {
 		clear(f.unshared) // what the operator has not mended is said again
 		f.decide(func() { f.table.Configure(c.IsGlobal, now) })
+		f.configurePresence(c.Peers, now)
 	})
 	for _, name := range f.rooms.Names() {
 		f.news.roomChanged(name)

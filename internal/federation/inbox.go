@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/presence"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -74,6 +75,8 @@ func (f *Federation) readInboxes(now time.Time) (more bool) {
 			case !ok:
 			case m.kind == wire.UrgentFederationMessage:
 				f.message(p, m.body, now)
+			case presence.Kind(m.kind):
+				f.decidePresence(func() { f.who.Receive(p.id, m.kind, m.body, now) })
 			default:
 				f.decide(func() { f.table.Receive(p.id, m.kind, m.body, now) })
 			}

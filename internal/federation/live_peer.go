@@ -59,6 +59,7 @@ func (f *Federation) linkUp(l *peer.Link) peer.Handler {
 			f.live[p.id] = p
 			f.table.Up(p.id, p.label, now)
 		})
+		f.decidePresence(func() { f.who.Up(p.id, l.Key(), p.label, f.word(p.id), now) })
 	})
 	return p
 }
@@ -76,6 +77,7 @@ func (p *livePeer) Down(why string) {
 			f.stats.egress.Add(p.trunk.total().Frames)
 			f.table.Down(p.id, now)
 		})
+		f.decidePresence(func() { f.who.Down(p.id, now) })
 	})
 }
 

@@ -58,6 +58,9 @@ const (
 	whyRefused  = "the peer has cut this relay off, or does not have it configured any more; ask its operator"
 )
 
+// Key returns the peer's identity key, which the handshake proved.
+func (l *Link) Key() identity.PublicKey { return l.key }
+
 // Send queues an urgent message for the peer, and sends what there is room for; body, of at most
 // wire.MaxUrgent bytes, is kept. Messages leave in their order, but may arrive in another. Unless the link
 // ends, all arrive; when too many wait it does. then, unless nil, is called when the peer has acknowledged

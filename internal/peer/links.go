@@ -11,6 +11,7 @@ import (
 
 	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/internal/presence"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -19,6 +20,7 @@ type Config struct {
 	Address     string               // HOST:PORT, UDP; empty: it may connect in, but is not dialled
 	Fingerprint identity.Fingerprint // of its identity key, which both sides of the link have to prove
 	Label       string               // what the operator calls it; members see it beside its members
+	Presence    presence.Word        // what it may know of who can be called here, and pass on
 }
 
 // Handler is who uses a Link: what the function given to New has returned for it. Its Down comes last; it and

@@ -65,6 +65,9 @@ func (t *Table) Down(id wire.RelayID, now time.Time) {
 	delete(t.peers, id)
 }
 
+// Kind reports whether urgent messages of a kind are for [Table.Receive].
+func Kind(kind wire.UrgentKind) bool { return 40 <= kind && kind <= 44 }
+
 // Receive takes an urgent message of kind 40 to 44.
 func (t *Table) Receive(from wire.RelayID, kind wire.UrgentKind, body []byte, now time.Time) {
 }
