@@ -49,6 +49,13 @@
 // The header is rebuilt by both ends instead of being sent: what is not the
 // KID and CTR that the sender used does not authenticate.
 //
+// The two ends of a call (sections 14.3 and 14.4): the caller seals an [Offer] to the [StayKey] of a reach
+// record, and from then on the two talk by [CallChannel], whose keys are exported from what sealed the offer:
+//
+//	[SealOffer] ── sealed offer, by relays ──> [StayKey.OpenOffer]: signed entry, room, proof, path, time
+//	     |                                              |
+//	[CallChannel.Seal], Open <── call messages ──> Open, Seal: each counter once
+//
 // Nothing here starts a goroutine or reads a clock: whoever calls says what time it is, and is told when to
 // call again. Sealing and opening do not allocate when dst has room, but for a frame that brings a new key.
 // Types that hold secrets print as a word, whatever prints them.

@@ -29,6 +29,11 @@ type hpkeVectors struct {
 			PT  hexBytes `json:"pt"`
 			CT  hexBytes `json:"ct"`
 		} `json:"encryptions"`
+		Exports []struct {
+			Context hexBytes `json:"exporter_context"`
+			L       int      `json:"L"`
+			Value   hexBytes `json:"exported_value"`
+		} `json:"exports"`
 	} `json:"hpke"`
 }
 
@@ -61,6 +66,19 @@ func TestHPKEVectors(t *testing.T) {
 		wantBytes(t, "pt", pt, e.PT)
 	}
 
+	context := setUpHPKE(t, v.SkEm, v.PkRm, v.Info)
+	if len(v.Exports) == 0 {
+		t.Error("no exports")
+	}
+	for _, e := range v.Exports {
+		value, err := r.Export(string(e.Context), e.L)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantBytes(t, "exported value", value, e.Value)
+		wantBytes(t, "exported value, by the test's own sender", context.export(string(e.Context), e.L), e.Value)
+	}
+
 	first := v.Encryptions[0]
 	wantBytes(t, "enc || ct, by the test's own sender",
 		sealHPKE(t, v.SkEm, v.PkRm, v.Info, first.AAD, first.PT), append(bytes.Clone(v.Enc), first.CT...))
@@ -70,6 +88,17 @@ func TestHPKEVectors(t *testing.T) {
 // ephemeral key, which crypto/hpke does not take. It is written from the RFC, not from that package, so that
 // each of the two checks the other.
 func sealHPKE(t testing.TB, skE, pkR, info, aad, pt []byte) []byte {
+	t.Helper()
+	return setUpHPKE(t, skE, pkR, info).seal(aad, pt)
+}
+
+// hpkeContext is a sender's context, before its first message.
+type hpkeContext struct {
+	suite                           labels
+	enc, key, nonce, exporterSecret []byte
+}
+
+func setUpHPKE(t testing.TB, skE, pkR, info []byte) hpkeContext {
 	t.Helper()
 	ephemeral, err := ecdh.X25519().NewPrivateKey(skE)
 	if err != nil {
@@ -95,17 +124,25 @@ func sealHPKE(t testing.TB, skE, pkR, info, aad, pt []byte) []byte {
 	context := append([]byte{0}, suite.extract(nil, "psk_id_hash", nil)...)
 	context = append(context, suite.extract(nil, "info_hash", info)...)
 	secret := suite.extract(shared, "secret", nil)
-	key, nonce := suite.expand(secret, "key", context, 16), suite.expand(secret, "base_nonce", context, 12)
+	return hpkeContext{suite, enc, suite.expand(secret, "key", context, 16),
+		suite.expand(secret, "base_nonce", context, 12), suite.expand(secret, "exp", context, 32)}
+}
 
-	block, err := aes.NewCipher(key)
+func (c hpkeContext) seal(aad, pt []byte) []byte {
+	block, err := aes.NewCipher(c.key)
 	if err != nil {
-		t.Fatal(err)
+		c.suite.t.Fatal(err)
 	}
 	aead, err := cipher.NewGCM(block)
 	if err != nil {
-		t.Fatal(err)
+		c.suite.t.Fatal(err)
 	}
-	return aead.Seal(enc, nonce, pt, aad)
+	return aead.Seal(bytes.Clone(c.enc), c.nonce, pt, aad)
+}
+
+// export is section 5.3.
+func (c hpkeContext) export(context string, n int) []byte {
+	return c.suite.expand(c.exporterSecret, "sec", []byte(context), n)
 }
 
 // labels is LabeledExtract and LabeledExpand of RFC 9180, section 4, for one suite_id.

@@ -162,7 +162,8 @@ func TestCallEntry(t *testing.T) {
 		t.Errorf("the entry of a room is one of a call: %v", err)
 	}
 	for _, room := range []string{"", "_call/", "_call/" + strings.Repeat("a", 31),
-		"_call/" + strings.Repeat("A", 32), "_call/" + strings.Repeat("a", 34), "_CALL/" + strings.Repeat("a", 32), "_probe", "cafe"} {
+		"_call/" + strings.Repeat("A", 32), "_call/" + strings.Repeat("a", 34),
+		"_CALL/" + strings.Repeat("a", 32), "_probe", "cafe"} {
 		e.Room = room
 		if _, err := SignCallEntry(filled(0x2a), e); err == nil {
 			t.Errorf("%q is the room of a call", room)

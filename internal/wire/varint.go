@@ -88,3 +88,13 @@ func (r *reader) varint() uint64 {
 	n := 1 << (r.b[0] >> 6)
 	return r.uint(n) &^ (3 << (8*n - 2))
 }
+
+// AppendVarint appends v below 2^62 in its shortest form.
+func AppendVarint(dst []byte, v uint64) []byte { return appendVarint(dst, v) }
+
+// CutVarint reads a number off the front of b, in whichever form it is, and returns what follows it.
+func CutVarint(b []byte) (v uint64, rest []byte, ok bool) {
+	r := reader{b: b}
+	v = r.varint()
+	return v, r.b, !r.short
+}

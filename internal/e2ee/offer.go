@@ -1,0 +1,177 @@
+package e2ee
+
+import (
+	"crypto/ecdh"
+	"crypto/hpke"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/wire"
+)
+
+// A sealed offer tells one device of the called who calls (docs/protocol.md, section 14.3): HPKE (RFC 9180),
+// base mode, DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-128-GCM, no additional data, to the stay key of its
+// reach record.
+//
+//	info      = "wzp/1 offer" || path key (32)
+//	plaintext = version (1) = 1 || flags (1) = 0 || time, Unix seconds (8) || nonce (32) || path seed (32)
+//	            || room secret (32) || entry length (varint) || caller's entry
+//	offer     = enc (32) || ciphertext
+//
+// HPKE's base mode says nothing about who sealed: the entry does, which is signed, of a room that is made of
+// the two identities and the nonce.
+const (
+	offerLabel   = "wzp/1 offer"
+	offerVersion = 1
+	offerHead    = 2 + 8 + 3*32
+	kemSize      = 32 // of enc
+
+	// offerSkew is how far the time of an offer may be off: the clocks of two people, and the way.
+	offerSkew = 120 * time.Second
+)
+
+// ErrBadOffer means that an offer is not what an honest caller makes. All other errors of offers wrap it.
+var ErrBadOffer = errors.New("e2ee: offer of a call is not valid, ignore it")
+
+// What is wrong with an offer.
+var (
+	ErrOfferSealed  = fmt.Errorf("%w: it is for another device or path, or was changed", ErrBadOffer)
+	ErrOfferVersion = fmt.Errorf("%w: of another version, or with unknown flags", ErrBadOffer)
+	ErrOfferLayout  = fmt.Errorf("%w: too short, or too long", ErrBadOffer)
+	ErrOfferTime    = fmt.Errorf("%w: made too long ago, or a clock is wrong", ErrBadOffer)
+	ErrOfferPath    = fmt.Errorf("%w: its path seed is not that of the path it came by", ErrBadOffer)
+	ErrOfferEntry   = fmt.Errorf("%w: its entry is no entry of a call", ErrBadOffer)
+	ErrOfferSelf    = fmt.Errorf("%w: the called is the caller", ErrBadOffer)
+	ErrOfferRoom    = fmt.Errorf("%w: its entry is of another call", ErrBadOffer)
+	ErrOfferProof   = fmt.Errorf("%w: the room proof is wrong", ErrBadOffer)
+	ErrOfferErased  = fmt.Errorf("%w: the stay key was erased", ErrBadOffer)
+
+	errStayKey = errors.New("e2ee: the stay key is a point of low order: offer nothing to it")
+)
+
+// Offer is what a caller seals for one device.
+type Offer struct {
+	Nonce  wire.CallNonce
+	Seed   wire.PathSeed
+	Secret *Secret // of the call's room
+	Entry  []byte  // the caller's, of the call's room, with a proof by Secret
+}
+
+// SealOffer seals an offer to a stay key, and returns the channel by which the caller talks with that device.
+// It fails for keys of low order: the offer would be open to everybody.
+func SealOffer(to [32]byte, o *Offer, now time.Time) (sealed []byte, c *CallChannel, err error) {
+	if lowOrder(to) {
+		return nil, nil, errStayKey
+	}
+	public, err := hpke.DHKEM(ecdh.X25519()).NewPublicKey(to[:])
+	if err != nil {
+		return nil, nil, fmt.Errorf("e2ee: use stay key: %w", err)
+	}
+	path := o.Seed.Key()
+	enc, sender, err := hpke.NewSender(public, hpke.HKDFSHA256(), hpke.AES128GCM(), offerInfo(path))
+	if err != nil {
+		return nil, nil, fmt.Errorf("e2ee: seal offer: %w", err)
+	}
+	ciphertext, err := sender.Seal(nil, o.plaintext(now))
+	if err != nil {
+		return nil, nil, fmt.Errorf("e2ee: seal offer: %w", err)
+	}
+	caller, called := callKeys(sender.Export)
+	return append(enc, ciphertext...), newCallChannel(wire.PathIDOf(path), caller, called), nil
+}
+
+func (o *Offer) plaintext(now time.Time) []byte {
+	b := []byte{offerVersion, 0}
+	b = binary.BigEndian.AppendUint64(b, uint64(now.Unix()))
+	b = slices.Concat(b, o.Nonce[:], o.Seed[:], o.Secret.reveal()[:])
+	return append(wire.AppendVarint(b, uint64(len(o.Entry))), o.Entry...)
+}
+
+// OpenedOffer is an offer that was opened, and found to be one of Caller.
+type OpenedOffer struct {
+	Call    wire.CallID
+	Caller  *wire.MemberEntry
+	Entry   []byte // Caller's bytes
+	Secret  *Secret
+	Seed    wire.PathSeed
+	Channel *CallChannel
+}
+
+// OpenOffer opens an offer that came for the path with this key, and checks all that can be checked of it
+// alone. It does not say that the offer came for the first time. self is the identity of k's reach record.
+func (k *StayKey) OpenOffer(
+	path, self identity.PublicKey, sealed []byte, now time.Time,
+) (*OpenedOffer, error) {
+	if k.reveal == nil {
+		return nil, ErrOfferErased
+	}
+	if len(sealed) < kemSize {
+		return nil, ErrOfferSealed
+	}
+	enc, ciphertext := sealed[:kemSize], sealed[kemSize:]
+	r, err := hpke.NewRecipient(enc, k.reveal(), hpke.HKDFSHA256(), hpke.AES128GCM(), offerInfo(path))
+	if err != nil { // its public key is of low order
+		return nil, ErrOfferSealed
+	}
+	plaintext, err := r.Open(nil, ciphertext)
+	if err != nil {
+		return nil, ErrOfferSealed
+	}
+	opened, err := checkOffer(plaintext, path, self, now)
+	if err != nil {
+		return nil, err
+	}
+	caller, called := callKeys(r.Export)
+	opened.Channel = newCallChannel(wire.PathIDOf(path), called, caller)
+	return opened, nil
+}
+
+// checkOffer reads what was sealed.
+func checkOffer(b []byte, path, self identity.PublicKey, now time.Time) (*OpenedOffer, error) {
+	if len(b) < offerHead {
+		return nil, ErrOfferLayout
+	}
+	if b[0] != offerVersion || b[1] != 0 {
+		return nil, ErrOfferVersion
+	}
+	made := binary.BigEndian.Uint64(b[2:])
+	nonce, seed := wire.CallNonce(b[10:]), wire.PathSeed(b[42:])
+	secret := secretFromBytes([secretSize]byte(b[74:]))
+	size, entry, ok := wire.CutVarint(b[offerHead:])
+	switch {
+	case !ok || size != uint64(len(entry)):
+		return nil, ErrOfferLayout
+	case !near(made, now):
+		return nil, ErrOfferTime
+	case seed.Key() != path:
+		return nil, ErrOfferPath
+	}
+	caller, err := wire.ParseCallEntry(entry)
+	switch {
+	case err != nil || caller.Replaces != nil:
+		return nil, ErrOfferEntry
+	case caller.Identity == self:
+		return nil, ErrOfferSelf
+	}
+	call := wire.CallIDOf(caller.Identity, self, nonce)
+	switch {
+	case caller.Room != call.Room():
+		return nil, ErrOfferRoom
+	case !secret.Check(caller.Room, caller.Proved(), caller.Proof):
+		return nil, ErrOfferProof
+	}
+	return &OpenedOffer{Call: call, Caller: caller, Entry: entry, Secret: secret, Seed: seed}, nil
+}
+
+// near reports whether made is at most offerSkew off.
+func near(made uint64, now time.Time) bool {
+	const skew = uint64(offerSkew / time.Second)
+	n := uint64(max(now.Unix(), 0))
+	return made <= n+skew && n <= made+skew && made+skew >= skew // the last: no overflow
+}
+
+func offerInfo(path identity.PublicKey) []byte { return append([]byte(offerLabel), path[:]...) }
