@@ -47,13 +47,8 @@ export class Identity {
   /** The identity of a seed as importSeed made it. @param {CryptoKey} seedKey */
   static async fromKey(seedKey) {
     const secret = await derive(seedKey, 'warzone-ed25519');
-    const wrapped = pkcs8(secret, ED25519);
+    const { signKey, publicKey } = await signingPair(secret);
     secret.fill(0);
-    // The public key is to be had only by exporting the private one, so it is imported twice.
-    const exportable = await crypto.subtle.importKey('pkcs8', wrapped, 'Ed25519', true, ['sign']);
-    const signKey = await crypto.subtle.importKey('pkcs8', wrapped, 'Ed25519', false, ['sign']);
-    wrapped.fill(0);
-    const publicKey = await publicOf(exportable);
     return new Identity(seedKey, signKey, publicKey, await fingerprintOf(publicKey));
   }
 
@@ -67,8 +62,8 @@ export class Identity {
    * The Ed25519 signature (RFC 8032, 64 bytes) over signedBytes(kind, fields).
    * @param {string} kind as 'hello' @param {Bytes[]} fields @returns {Promise<Bytes>}
    */
-  async sign(kind, fields) {
-    return new Uint8Array(await crypto.subtle.sign('Ed25519', this.#signKey, signedBytes(kind, fields)));
+  sign(kind, fields) {
+    return signWith(this.#signKey, kind, fields);
   }
 
   /**
@@ -125,6 +120,27 @@ async function derive(key, info) {
 // The last byte of the object identifiers 1.3.101.112 and 1.3.101.110.
 const ED25519 = 0x70;
 const X25519 = 0x6e;
+
+/**
+ * The Ed25519 key pair of a private key, 32 bytes (RFC 8032), which is not erased here.
+ * @param {Bytes} secret @returns {Promise<{signKey: CryptoKey, publicKey: Bytes}>} signKey cannot be exported
+ */
+export async function signingPair(secret) {
+  const wrapped = pkcs8(secret, ED25519);
+  // The public key is to be had only by exporting the private one, so it is imported twice.
+  const exportable = await crypto.subtle.importKey('pkcs8', wrapped, 'Ed25519', true, ['sign']);
+  const signKey = await crypto.subtle.importKey('pkcs8', wrapped, 'Ed25519', false, ['sign']);
+  wrapped.fill(0);
+  return { signKey, publicKey: await publicOf(exportable) };
+}
+
+/**
+ * The signature over signedBytes(kind, fields), with a key of signingPair.
+ * @param {CryptoKey} signKey @param {string} kind @param {Bytes[]} fields @returns {Promise<Bytes>} 64 bytes
+ */
+export async function signWith(signKey, kind, fields) {
+  return new Uint8Array(await crypto.subtle.sign('Ed25519', signKey, signedBytes(kind, fields)));
+}
 
 /**
  * A 32-byte private key as PKCS#8 (RFC 8410, section 7), the only form that WebCrypto imports:

@@ -11,6 +11,7 @@
 import { FormatError, concat, fromBase64, fromHex, fromUtf8, toBase64, toHex, toUtf8 } from './bytes.js';
 import { JsonNumber, parseJson } from './json.js';
 import { MAX_NAME, checkRoomName, checkText } from '../names/names.js';
+import { REACH_SIZE } from './reach.js';
 import { MAX_ENTRY, MEMBER_ID_SIZE, memberId } from './urgent.js';
 
 /** @typedef {import('./bytes.js').Bytes} Bytes */
@@ -110,6 +111,24 @@ function checkEntry(b, what) {
   return b;
 }
 
+/** A reach record in base64, or '', which is no bytes; only its length is checked. @type {Type} */
+const record = {
+  read(v, what) {
+    if (typeof v !== 'string') throw new FormatError(what, 'invalid', 'is a string');
+    const size = Math.ceil(REACH_SIZE / 3) * 4;
+    return checkRecord(v.length > size ? new Uint8Array(1) : fromBase64(v, what), what);
+  },
+  write: (v, what) => `"${toBase64(checkRecord(v, what))}"`,
+};
+
+/** @param {Bytes} b @param {string} what */
+function checkRecord(b, what) {
+  if (b.length !== 0 && b.length !== REACH_SIZE) {
+    throw new FormatError(what, 'invalid', 'a record has 178 bytes, or there is none');
+  }
+  return b;
+}
+
 /** An array of at most limit elements. @param {Type} type @param {number} limit @returns {Type} */
 function list(type, limit) {
   const check = (/** @type {unknown} */ v, /** @type {string} */ what) => {
@@ -150,6 +169,8 @@ const messages = new Map([
   ],
   ['Join', [field('room', room), field('entry', entry)]],
   ['Joined', [field('room', room), field('member', member), field('members', integer(1, 2 ** 32 - 1))]],
+  ['Available', [field('record', record)]],
+  ['Line', []],
   ['Members', [field('after', member, true)]],
   ['MemberPage', [field('entries', list(entry, MAX_PAGE)), field('next', member, true)]],
   ['Leave', []],

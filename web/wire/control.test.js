@@ -48,6 +48,11 @@ const goldens = /** @type {[string, string, any][]} */ ([
     'Joined', '{"Joined":{"room":"café","member":"a1a2a3a4a5a6","members":4294967295}}',
     { room: 'café', member: idA, members: 2 ** 32 - 1 },
   ],
+  ['Available', '{"Available":{"record":""}}', { record: new Uint8Array(0) }],
+  [
+    'Available', '{"Available":{"record":"' + many('A', 238) + '=="}}', { record: new Uint8Array(178) },
+  ],
+  ['Line', '"Line"', {}],
   ['Members', '{"Members":{"after":"a1a2a3a4a5a6"}}', { after: idA }],
   ['Members', '"Members"', {}],
   [

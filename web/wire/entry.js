@@ -13,6 +13,7 @@
 import { SIGNATURE_SIZE, fingerprintOf, verify } from '../identity/identity.js';
 import { FormatError, Reader, Writer, concat, fromUtf8, toHex, toUtf8 } from './bytes.js';
 import { checkName, checkRoomName } from '../names/names.js';
+import { checkCallRoom } from './call-id.js';
 import { MAX_ENTRY, MEMBER_ID_SIZE } from './urgent.js';
 
 /** @typedef {import('./bytes.js').Bytes} Bytes */
@@ -78,17 +79,37 @@ function stayName(hash, identity, commitment) {
  */
 
 /**
- * Makes the client's entry for a join; a FormatError if room or name break their rules.
- * @param {object} e @param {string} e.room @param {string} e.name @param {Identity} e.identity
- * @param {Bytes} e.homeRelay the relay's Ed25519 public key
- * @param {Bytes} e.joinKey X25519 public key, made for this join
- * @param {{proof(room: string, bytes: Bytes): Promise<Bytes>} | null} [e.secret] of the room
- * @param {Bytes} e.staySecret 32 random bytes, drawn for this join
- * @param {StayProof | null} [e.replaces] a stay of this identity in the room, which is over
- * @returns {Promise<{entry: Bytes, hash: Bytes, id: Bytes}>}
+ * What an entry is made of.
+ * @typedef {object} EntryFields
+ * @property {string} room
+ * @property {string} name
+ * @property {Identity} identity
+ * @property {Bytes} homeRelay the relay's Ed25519 public key
+ * @property {Bytes} joinKey X25519 public key, made for this join
+ * @property {{proof(room: string, bytes: Bytes): Promise<Bytes>} | null} [secret] of the room
+ * @property {Bytes} staySecret 32 random bytes, drawn for this join
+ * @property {StayProof | null} [replaces] a stay of this identity in the room, which is over
  */
-export async function build({ room, name, identity, homeRelay, joinKey, secret, staySecret, replaces }) {
-  checkRoomName(room, 'entry room');
+
+/** @typedef {{entry: Bytes, hash: Bytes, id: Bytes}} BuiltEntry */
+
+/**
+ * Makes the client's entry for a join; a FormatError if room or name break their rules.
+ * @param {EntryFields} fields @returns {Promise<BuiltEntry>}
+ */
+export async function build(fields) {
+  checkRoomName(fields.room, 'entry room');
+  return buildEntry(fields);
+}
+
+/** As build, for the room of a call: its room is that of a CallId. @param {EntryFields} fields */
+export async function buildCall(fields) {
+  checkCallRoom(fields.room, 'entry room');
+  return buildEntry(fields);
+}
+
+/** @param {EntryFields} fields @returns {Promise<BuiltEntry>} */
+async function buildEntry({ room, name, identity, homeRelay, joinKey, secret, staySecret, replaces }) {
   checkName(name, 'entry name');
   const roomBytes = toUtf8(room);
   const nameBytes = toUtf8(name);
@@ -109,10 +130,24 @@ export async function build({ room, name, identity, homeRelay, joinKey, secret, 
  * @returns {Promise<Entry>} or it rejects with a FormatError
  */
 export async function parse(bytes) {
+  return parseEntry(bytes, checkRoomName);
+}
+
+/**
+ * As parse, for entries of calls, and of calls alone: so no entry is good for a call and for a room that
+ * relays know.
+ * @param {Bytes} bytes @returns {Promise<Entry>}
+ */
+export async function parseCall(bytes) {
+  return parseEntry(bytes, checkCallRoom);
+}
+
+/** @param {Bytes} bytes @param {(room: string, what: string) => void} check @returns {Promise<Entry>} */
+async function parseEntry(bytes, check) {
   if (bytes.length > MAX_ENTRY) throw new FormatError('entry', 'limit', 'at most 420 bytes');
   const b = bytes.slice(); // the caller may reuse its bytes while the signature is checked
   const { signature, signed, commitment, before, ...entry } = readLayout(b);
-  checkRoomName(entry.room, 'entry room');
+  check(entry.room, 'entry room');
   checkName(entry.name, 'entry name');
   if (!(await verify(entry.identity, KIND, [signed], signature))) {
     throw new FormatError('entry signature', 'invalid');

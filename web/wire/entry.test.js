@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Identity } from '../identity/identity.js';
 import { concat, fromHex, toHex, toUtf8 } from './bytes.js';
-import { build, hashEntry, parse, replacedBy } from './entry.js';
+import { build, buildCall, hashEntry, parse, parseCall, replacedBy } from './entry.js';
 import { checkName, checkRoomName } from '../names/names.js';
 import { MAX_ENTRY, appendMembersJoined } from './urgent.js';
 
@@ -91,6 +91,31 @@ test('golden entries are built and read', async () => {
     for (let n = 0; n < bytes.length; n++) {
       await assert.rejects(parse(bytes.subarray(0, n)), { name: 'FormatError', code: 'truncated' });
     }
+  }
+});
+
+// That of internal/wire/signal_test.go.
+test('the entry of a call is good for a call alone', async () => {
+  const hex = '0101265f63616c6c2f383665316631643536626338626636613739316264336134346264643863343403416e6ed33530'
+    + '1856dc5f763fb71fbec9728840d3feb078855e184dce5b0769fcda04bcd12d385331068c9e45882abba6a8c6b34115bc'
+    + '4331d1067616c2d3a837acfe50baecf96553874381fb31a6bf5497754da3ea49067a6e2299f36a355983a0f18f404142'
+    + '434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f606162636465666768696a6b6c6d6e6f707172'
+    + '737475767778797a7b7c7d7e7f947706dba076bea26162102b08004aaab8cc56047bae850621608e57074771ac53d4a3'
+    + 'f72923e739db71e017cad8de622207b0be1a5d4c2775a019c02ca6d503';
+  const room = '_call/86e1f1d56bc8bf6a791bd3a44bdd8c44';
+  const secret = { proof: async () => count(32, 0x60) };
+  const call = { ...fields, room, secret, staySecret: count(32, 0) };
+  assert.equal(toHex((await buildCall(call)).entry), hex);
+  const parsed = await parseCall(fromHex(hex));
+  assert.deepEqual([parsed.room, parsed.name, parsed.proof], [room, 'Ann', count(32, 0x60)]);
+  for (let n = 0; n < hex.length; n += 2) {
+    await assert.rejects(parseCall(fromHex(hex.slice(0, n))), { name: 'FormatError', code: 'truncated' });
+  }
+  await assert.rejects(parse(fromHex(hex)), { name: 'FormatError', what: 'entry room' });
+  await assert.rejects(parseCall(fromHex(goldens[1].hex)), { name: 'FormatError', what: 'entry room' });
+  for (const bad of ['', '_call/', '_call/' + many('a', 31), '_call/' + many('A', 32), '_call/' + many('a', 34),
+    '_CALL/' + many('a', 32), '_probe', 'cafe']) {
+    await assert.rejects(buildCall({ ...call, room: bad }), { name: 'FormatError', what: 'entry room' }, bad);
   }
 });
 

@@ -6,8 +6,12 @@ import { FormatError, concat, fromBase64, fromBase64Url, fromHex, fromUtf8, toUt
 import { Deframer, decode, encode, frame } from './control.js';
 import { build, parse } from './entry.js';
 import * as wire from './frame.js';
+import * as call from './call.js';
 import { parsePayload, parseView } from './payload.js';
+import { parseReach, signReach } from './reach.js';
 import { appendReport, parseReport } from './report.js';
+import { appendRoute, parseRoute, parseRouteWanted } from './route.js';
+import { appendSignal, parseSignal } from './signal.js';
 import * as urgent from './urgent.js';
 
 const ROUNDS = 20_000; // with half of them, some branches of frame.js and names.js are not reached
@@ -118,6 +122,35 @@ hostile('keys', [urgent.appendKey({ sender: id, key, wrap: new Uint8Array(80) })
 hostile('keys wanted', [urgent.appendKeysWanted([id, id, id])], urgent.parseKeysWanted);
 hostile('key delivered', [urgent.appendKeyDelivered(7)], urgent.parseKeyDelivered);
 
+const path = '2e4d43ebce22f328b1b5ca33b3dee6d9';
+const proof = { key: new Uint8Array(32), generation: 300, expiry: 7n, signature: new Uint8Array(64) };
+const target = '1011:1213:1415:1617:1819:1a1b:1c1d:1e1f';
+hostile(
+  'call forwards',
+  [call.appendForward({
+    ...proof, target, device: 'd0d1d2d3d4d5d6d7', source: call.NO_RELAY, hops: 8, offer: new Uint8Array(9),
+  })],
+  call.parseForward,
+);
+hostile('call states', [call.appendState({ path, generation: 1, code: 0 })], call.parseState);
+hostile('call messages', [call.appendMessage({ path, body: id })], call.parseMessage);
+hostile('call ends', [call.appendEnd({ path, generation: 1, reason: 0 })], call.parseEnd);
+hostile(
+  'call media', [call.appendMedia({ path, proof }), call.appendMedia({ path, proof: null })], call.parseMedia,
+);
+hostile('routes wanted', [new Uint8Array(16)], parseRouteWanted);
+const device = {
+  target, found: 1, index: 1, of: 3, chain: ['0102:0304:0506:0708', call.NO_RELAY], record: new Uint8Array(178),
+};
+hostile('routes', [appendRoute(device)], parseRoute);
+const consent = { expiry: 7n, signature: new Uint8Array(64) };
+hostile('signals', [
+  ...[{ type: 'ringing' }, { type: 'answer', entry: new Uint8Array(200) }, { type: 'hang up', reason: 0 },
+    { type: 'transfer', person: new Uint8Array(32), consent }, { type: 'transfer ack', accepted: true },
+    { type: 'key', key, wrap: new Uint8Array(64) }, { type: 'consent', accepted: true, consent },
+  ].map((s) => appendSignal(/** @type {import('./signal.js').Signal} */ (s))),
+], parseSignal);
+
 const messages = [
   encode('Welcome', {
     connectionId: 1, resetToken: new Uint8Array(16), incarnation: new Uint8Array(8), relay: 'wzp',
@@ -126,6 +159,7 @@ const messages = [
   encode('MemberPage', { entries: [id, id], next: id }),
   encode('Joined', { room: 'café', member: id, members: 7 }),
   encode('Leave'),
+  encode('Available', { record: new Uint8Array(178) }),
   encode('Refused', { code: 'rate', reason: '"\\' }),
   '{"X":[[{"a":-1.5e9,"b":[true,false,null,"\\u0041"]}]]}',
 ];
@@ -148,3 +182,9 @@ const { entry } = await build({
 });
 let entries = 0;
 hostile('entries', [entry], (b) => parse(entries++ % 1000 === 0 ? entry : b));
+
+const reach = await signReach(ann, {
+  stayKey: new Uint8Array(32), homeRelay: ann.publicKey, sequence: 1n, expiry: 2n,
+});
+let records = 0;
+hostile('reach records', [reach], (b) => parseReach(records++ % 1000 === 0 ? reach : b));

@@ -29,6 +29,17 @@ export const MEMBERS_WANTED = 11; // from the client: the member list does not c
 export const RELAYS = 13; // from the relay: parseRelays
 export const MEDIA_DROPPED = 14; // from the relay: parseMediaDropped
 
+// Calls, docs/protocol.md, sections 11 to 13.
+export const AVAILABLE = 15; // from the client: a record of signReach, or empty
+export const ROUTE_WANTED = 16; // from the client: appendRouteWanted in route.js
+export const ROUTE = 17; // from the relay: parseRoute
+export const CALL_FORWARD = 18; // from the client: appendForward in call.js
+export const CALL_OFFER = 19; // from the relay: parseForward
+export const CALL_MESSAGE = 20; // from both: parseMessage
+export const CALL_STATE = 21; // from the relay: parseState
+export const CALL_END = 22; // from both: parseEnd
+export const CALL_MEDIA = 23; // from the client: appendMedia
+
 export const MEMBER_ID_SIZE = 6;
 export const MAX_ENTRY = 420;
 export const MAX_LABEL = 64; // bytes of a relay's label
@@ -36,6 +47,7 @@ export const MAX_WANTED = 32; // member ids in a "keys wanted"
 export const WRAP_FRESH = 64; // bytes of a wrap of a fresh key, of 16 bytes
 export const WRAP_RATCHETED = 80; // bytes of a wrap of a ratcheted key, of 32 bytes
 const SIGNATURE_SIZE = 64;
+export const RELAY_ID_SIZE = 8;
 
 /**
  * What a talker signs about a sender key.
@@ -97,7 +109,7 @@ export function parseRelays(message) {
   const r = new Reader(message, 'relays');
   const labels = new Map();
   do {
-    const id = toHex(r.take(8)).replace(/(.{4})(?=.)/g, '$1:');
+    const id = colons(r.take(RELAY_ID_SIZE));
     const label = fromUtf8(r.take(r.uint8()), 'relay label');
     checkText('relay label', label, MAX_LABEL);
     labels.set(id, label);
@@ -110,9 +122,24 @@ export function appendRelays(labels) {
   const w = new Writer();
   for (const [id, label] of labels) {
     const text = toUtf8(label);
-    w.bytes(fromHex(id.replaceAll(':', ''))).uint8(text.length).bytes(text);
+    w.bytes(fromColons(id, RELAY_ID_SIZE)).uint8(text.length).bytes(text);
   }
   return w.done();
+}
+
+/** How relay ids and fingerprints are written: in groups of four hexadecimal digits. @param {Bytes} id */
+export function colons(id) {
+  return toHex(id).replace(/(.{4})(?=.)/g, '$1:');
+}
+
+/**
+ * Reads what colons has written.
+ * @param {string} text @param {number} size in bytes @param {string} [what] for errors @returns {Bytes}
+ */
+export function fromColons(text, size, what = 'relay id') {
+  const bytes = fromHex(text.replaceAll(':', ''), size, what);
+  if (colons(bytes) !== text) throw new FormatError(what, 'invalid', 'groups of four, joined by colons');
+  return bytes;
 }
 
 /**
@@ -202,7 +229,7 @@ export function appendKeyHeader(h) {
  * Header and signature. What is signed is what came: a first CTR may be longer than it need be.
  * @param {Reader} r @returns {SignedKey}
  */
-function readSignedKey(r) {
+export function readSignedKey(r) {
   const start = r.offset;
   const header = {
     suite: r.uint8(), number: r.uint32(), epoch: r.uint8(), firstCtr: r.varint(), hash: r.take(32),
@@ -287,7 +314,7 @@ export function appendKey(k) {
 }
 
 /** @param {number} size @param {string} what */
-function checkWrap(size, what) {
+export function checkWrap(size, what) {
   if (size !== WRAP_FRESH && size !== WRAP_RATCHETED) {
     throw new FormatError(what, 'invalid', 'a wrap has 64 or 80 bytes');
   }
