@@ -26,7 +26,7 @@ const modulePath = "github.com/wzp-voice/wzp"
 //
 //	cmd/wzp
 //	 ├─ wzp, the client ─────────── e2ee opus jitter audio
-//	 └─ internal/relay, the server ─ federation ─ room presence; web
+//	 └─ internal/relay, the server ─ federation ─ room presence callpath; web
 //	below both: link ─ udp seal fec rate, wire ─ identity, eventlog
 var mayImport = map[string][]string{
 	// Leaves.
@@ -72,14 +72,16 @@ var mayImport = map[string][]string{
 	// The relay.
 	"wzp/internal/room": {"wzp/internal/wire", "wzp/internal/budget", "wzp/internal/drops",
 		"wzp/internal/link", "wzp/internal/share"},
+	"wzp/internal/callpath": {"wzp/identity", "wzp/internal/wire", "wzp/internal/budget", "wzp/internal/share"},
 	"wzp/internal/presence": {"wzp/identity", "wzp/internal/wire", "wzp/internal/share"},
 	"wzp/internal/peer": {"wzp/identity", "wzp/internal/wire", "wzp/internal/drops", "wzp/internal/link",
 		"wzp/internal/presence"},
 	"wzp/internal/routing": {"wzp/identity", "wzp/internal/wire", "wzp/internal/names"},
 	"wzp/internal/federation": {
 		"wzp/identity", "wzp/internal/wire",
-		"wzp/internal/budget", "wzp/internal/drops", "wzp/internal/eventlog", "wzp/internal/link",
-		"wzp/internal/peer", "wzp/internal/presence", "wzp/internal/room", "wzp/internal/routing",
+		"wzp/internal/budget", "wzp/internal/callpath", "wzp/internal/drops", "wzp/internal/eventlog",
+		"wzp/internal/link", "wzp/internal/peer", "wzp/internal/presence", "wzp/internal/room",
+		"wzp/internal/routing",
 		"wzp/internal/share",
 	},
 	"wzp/internal/relay": {

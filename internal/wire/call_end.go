@@ -3,8 +3,8 @@ package wire
 // EndReason says why a path ends.
 type EndReason uint8
 
-// Why a path ends. Only an end says that it hung up: a relay cannot tell whether it is true, and the ends say it to
-// each other by a call message.
+// Why a path ends. Only an end says that it hung up: a relay cannot tell whether it is true, and the ends say
+// it to each other by a call message.
 const (
 	EndHungUp   EndReason = 0
 	EndFailed   EndReason = 1 // a link or session on the way ended

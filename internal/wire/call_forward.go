@@ -11,12 +11,13 @@ const MaxOffer = 850
 
 const pathKind = "call path" // of its signature
 
-// CallForward asks for a path to one device of somebody, hop by hop, or moves one, with a higher generation. The
-// same layout is from client to relay ([UrgentCallForward]), between relays ([UrgentSessionForward]) and to the
-// device that is called ([UrgentCallOffer]). Relays rewrite Source and Hops, which the signature does not cover.
+// CallForward asks for a path to one device of somebody, hop by hop, or moves one, with a higher generation.
+// The same layout is from client to relay ([UrgentCallForward]), between relays ([UrgentSessionForward]) and
+// to the device that is called ([UrgentCallOffer]). Relays rewrite Source and Hops, which the signature does
+// not cover.
 //
-//	path key, Ed25519 (32) || generation (varint) || expiry (8) || target (16) || device (8) || source relay (8)
-//	|| hops left (1) || signature (64) || sealed offer, to the end (0 to 850)
+//	path key, Ed25519 (32) || generation (varint) || expiry (8) || target (16) || device (8)
+//	|| source relay (8) || hops left (1) || signature (64) || sealed offer, to the end (0 to 850)
 type CallForward struct {
 	Key        identity.PublicKey           // the path's, which belongs to no identity
 	Generation uint64                       // of the path: from 1, below 2^62
@@ -24,7 +25,7 @@ type CallForward struct {
 	Target     identity.Fingerprint         // who is called
 	Device     [8]byte                      // on which device
 	Source     RelayID                      // the relay that sends this; zero between client and relay
-	Hops       uint8                        // over how many more links it may go, this one included: 1 to MaxHops
+	Hops       uint8                        // over how many more links it may go, this one included
 	Signature  [identity.SignatureSize]byte // of Key
 	Offer      []byte                       // for the device alone; aliases what was parsed
 }

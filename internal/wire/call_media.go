@@ -4,9 +4,9 @@ import "github.com/wzp-voice/wzp/identity"
 
 const legKind = "call leg" // of its signature
 
-// CallMedia says that the media frames of a client's session belong to a path from now on ([UrgentCallMedia]). With a
-// proof it makes the session a leg of a path that its relay does not know, for the relay started anew: the leg waits
-// there for a forward with a higher generation.
+// CallMedia says that the media frames of a client's session belong to a path from now on
+// ([UrgentCallMedia]). With a proof it makes the session a leg of a path that its relay does not know, for
+// the relay started anew: the leg waits there for a forward with a higher generation.
 //
 //	path id (16) || then nothing, or path key (32) || generation (varint) || expiry (8) || signature (64)
 type CallMedia struct {
@@ -40,8 +40,8 @@ func (m *CallMedia) fields(l *layout) {
 	l.bytes(p.Signature[:])
 }
 
-// Sign signs p for a session of who has the identity key session, at the relay with that key: so nobody else can
-// use it, and it works at no other relay.
+// Sign signs p for a session of who has the identity key session, at the relay with that key: so nobody else
+// can use it, and it works at no other relay.
 func (p *CallProof) Sign(seed PathSeed, relay, session identity.PublicKey) {
 	p.Key = seed.Key()
 	p.Signature = seed.sign(legKind, p.signed(relay, session))

@@ -3,8 +3,8 @@ package wire
 // MaxCallMessage is the length limit of a call message's body in bytes.
 const MaxCallMessage = 900
 
-// CallMessage is what one end of a path says to the other, encrypted end to end: [UrgentSessionMessage] between
-// relays, [UrgentCallMessage] with clients.
+// CallMessage is what one end of a path says to the other, encrypted end to end: [UrgentSessionMessage]
+// between relays, [UrgentCallMessage] with clients.
 //
 //	path id (16) || body, to the end (1 to 900)
 type CallMessage struct {

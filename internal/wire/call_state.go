@@ -23,7 +23,8 @@ func (c CallCode) String() string {
 	return "unknown"
 }
 
-// CallState answers a forward: [UrgentSessionAnswer] between relays, [UrgentCallState] to the caller's client.
+// CallState answers a forward: [UrgentSessionAnswer] between relays, [UrgentCallState] to the caller's
+// client.
 //
 //	path id (16) || generation (varint) || code (1)
 type CallState struct {

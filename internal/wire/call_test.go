@@ -12,8 +12,9 @@ import (
 )
 
 // A path by hand, from docs/protocol.md, section 13: seed of 32 bytes 0x63, generation 0x12345, expiry
-// 0x0102030405060708. Key, id and signatures were computed by another program (Python, hashlib and cryptography) from
-// the document alone; the proof is for the relay of the seed of 32 bytes 0x63, and a session of that of 0x2a.
+// 0x0102030405060708. Key, id and signatures were computed by another program (Python, hashlib and
+// cryptography) from the document alone; the proof is for the relay of the seed of 32 bytes 0x63, and a
+// session of that of 0x2a.
 const (
 	pathKeyHex     = "a7f6dfaf8f38b89ba8ce649b594f91e4d01fdc57f9c9493df43b5e50a9987367"
 	pathIDHex      = "2e4d43ebce22f328b1b5ca33b3dee6d9"
@@ -21,7 +22,8 @@ const (
 		"79bbba3ab7d44b10f6fc7806ba98bb39c296a87f8e19000fbced738f533e7e0a"
 	proofSignHex = "7f491ddda92182414b3de18ce56056ea125b60a3e4072c979eb42c3dfc014c86" +
 		"ce323f19db844aef2ce85bd74f73e2d7bdb75af75bdf25051f3e4b3426f2d000"
-	forwardHeadHex = pathKeyHex + "80012345 0102030405060708 101112131415161718191a1b1c1d1e1f d0d1d2d3d4d5d6d7"
+	forwardHeadHex = pathKeyHex + "80012345 0102030405060708 101112131415161718191a1b1c1d1e1f" +
+		"d0d1d2d3d4d5d6d7"
 )
 
 func goldenSeed() PathSeed { return PathSeed(bytes.Repeat([]byte{0x63}, 32)) }
@@ -78,14 +80,14 @@ func TestPathNames(t *testing.T) {
 	if f := goldenForward(); f.Path() != id {
 		t.Errorf("a forward's path is %v", f.Path())
 	}
-	if NewPathSeed() == NewPathSeed() {
+	if another := NewPathSeed(); another == NewPathSeed() {
 		t.Error("two seeds are the same")
 	}
 	if s := fmt.Sprintf("%v %s %d", seed, seed, 1); strings.Contains(s, "63") || strings.Contains(s, "cccc") {
 		t.Errorf("a seed is printed: %s", s)
 	}
-	if CallStale.String() != "stale" || CallCode(7).String() != "unknown" || EndTooMany.String() != "too many" ||
-		EndReason(5).String() != "unknown" {
+	if CallStale.String() != "stale" || CallCode(7).String() != "unknown" ||
+		EndTooMany.String() != "too many" || EndReason(5).String() != "unknown" {
 		t.Error("codes have wrong names")
 	}
 }

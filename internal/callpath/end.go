@@ -1,0 +1,183 @@
+package callpath
+
+import (
+	"time"
+
+	"github.com/wzp-voice/wzp/internal/wire"
+)
+
+// connect opens a way, in the place of the one before. Who is a leg no longer is told.
+func (t *Table) connect(p *path, w way, at time.Duration) {
+	old := p.open
+	if old.generation == 0 {
+		t.open++
+		p.began, p.alive = at, false
+	}
+	p.open, p.used = w, at
+	for _, leg := range w.legs {
+		t.join(leg, p)
+	}
+	for _, leg := range old.legs {
+		if old.generation != 0 && w.side(leg) < 0 {
+			t.end(leg, p.id, old.generation, wire.EndReplaced)
+			t.leave(leg, p)
+		}
+	}
+	t.hold(p, w.legs[0])
+	t.do(Media{Path: p.id, Legs: w.legs})
+	t.sweep(at)
+}
+
+// close ends the open way: both legs are told but the one that says so, and one that is trying another way.
+// The path is forgotten unless there is such an attempt.
+func (t *Table) close(p *path, by Leg, reason wire.EndReason, at time.Duration) {
+	old := p.open
+	p.open = way{}
+	t.open--
+	for _, leg := range old.legs {
+		if leg != by && (p.next == nil || p.next.from != leg) {
+			t.end(leg, p.id, old.generation, reason)
+		}
+		t.leave(leg, p)
+	}
+	t.do(Media{Path: p.id})
+	t.do(Event{What: Ended, Path: p.id, Generation: old.generation, Reason: reason, Took: at - p.began})
+	if p.next == nil {
+		t.remove(p)
+	}
+}
+
+// message takes what one end says to the other.
+func (t *Table) message(from Leg, m *wire.CallMessage, body []byte, at time.Duration) {
+	p := t.find(m.Path)
+	if p == nil {
+		return
+	}
+	var to Leg
+	side := p.open.side(from)
+	switch a := p.next; {
+	case side >= 0:
+		to = p.open.legs[1-side]
+	case a.pending() && from == a.from && a.asked > 0:
+		side, to = 0, PeerLeg(a.tries[a.asked-1].peer)
+	case a.find(from) != nil: // it has overtaken the answer
+		side, to = 1, a.from
+	default:
+		t.stray(from)
+		return
+	}
+	if !p.messages[side].Take(1, messageRate, messageBurst, at) {
+		t.do(Drop{from})
+		return
+	}
+	p.used, p.alive = at, true
+	t.sendBody(to, wire.UrgentSessionMessage, wire.UrgentCallMessage, append([]byte(nil), body...))
+}
+
+// ended takes an end. It counts from a leg, with the generation that it knows.
+func (t *Table) ended(from Leg, m *wire.CallEnd, at time.Duration) {
+	p := t.find(m.Path)
+	if p == nil {
+		return
+	}
+	if p.open.generation == m.Generation && p.open.side(from) >= 0 {
+		t.close(p, from, m.Reason, at)
+		return
+	}
+	if a := p.next; a.pending() && a.generation == m.Generation {
+		if from == a.from {
+			t.endTries(p, Leg{}, m.Reason)
+			t.forgetAttempt(p)
+			return
+		}
+		if one := a.find(from); one != nil {
+			t.refused(p, one, wire.CallFailed, at)
+			return
+		}
+	}
+	if p.open.side(from) < 0 {
+		t.stray(from)
+	}
+}
+
+// stray notes that somebody speaks of a path of which it is no leg. While ways change that is usual.
+func (t *Table) stray(from Leg) { t.do(Problem{from, ProblemStray, "it is ignored"}) }
+
+// lost ends what a leg had that is down.
+func (t *Table) lost(p *path, leg Leg, at time.Duration) {
+	if a := p.next; a != nil && a.from == leg {
+		if a.pending() {
+			t.endTries(p, Leg{}, wire.EndFailed)
+		}
+		p.next = nil
+		delete(t.pending, p)
+		t.leave(leg, p)
+		if p.open.generation == 0 {
+			t.remove(p)
+			return
+		}
+	} else if one := a.find(leg); one != nil {
+		t.refused(p, one, wire.CallFailed, at)
+	}
+	if p.open.side(leg) >= 0 {
+		t.close(p, leg, wire.EndFailed, at)
+	}
+}
+
+// waiting is a leg that waits for a forward.
+type waiting struct {
+	leg        Leg
+	generation uint64
+	until      time.Duration
+}
+
+// media takes the word of a session that its media is of a path, and what it shows to be a leg of it.
+func (t *Table) media(from Leg, m *wire.CallMedia, now time.Time, at time.Duration) {
+	c := t.clients[from.Session]
+	if c == nil {
+		return
+	}
+	p := t.find(m.Path)
+	if p != nil && p.open.side(from) >= 0 {
+		t.do(Speaks{from.Session, m.Path})
+		return
+	}
+	if m.Proof == nil || !timely(m.Proof.Expiry, now) || !t.forwards.Take(c.source(), 1, at) {
+		return
+	}
+	if !m.Verify(t.self, c.caller.key) {
+		t.do(Problem{from, ProblemSignature, "it is refused"})
+		return
+	}
+	if p != nil && p.open.generation != 0 {
+		for side, leg := range p.open.legs {
+			if other := t.clients[leg.Session]; other != nil && other.caller == c.caller {
+				w := p.open
+				w.legs[side] = from
+				t.connect(p, w, at)
+				t.do(Speaks{from.Session, m.Path})
+				return
+			}
+		}
+	}
+	t.wait(from, c, m, at)
+}
+
+// wait has a leg wait, if there is space for it.
+func (t *Table) wait(from Leg, c *client, m *wire.CallMedia, at time.Duration) {
+	if old := t.waiting[m.Path]; old != nil {
+		if old.generation > m.Proof.Generation {
+			return
+		}
+		t.unwait(m.Path)
+	}
+	if len(t.waiting) >= t.limits.Waiting || c.caller.waiting >= maxWaiting {
+		t.do(Drop{from})
+		return
+	}
+	c.caller.waiting++
+	t.waiting[m.Path] = &waiting{leg: from, generation: m.Proof.Generation, until: at + waitFor}
+	c.waits = append(c.waits, m.Path)
+	t.wakeAt(at + waitFor)
+	t.do(Speaks{from.Session, m.Path})
+}

@@ -1,0 +1,87 @@
+package callpath
+
+import (
+	"time"
+
+	"github.com/wzp-voice/wzp/internal/budget"
+	"github.com/wzp-voice/wzp/internal/share"
+	"github.com/wzp-voice/wzp/internal/wire"
+)
+
+// path is what is known of one path.
+//
+//	forward ──> attempt ── set up ──> open ── end, idle, a link down ──> forgotten
+//	                |                  | ^
+//	                |                  | '── attempt of a higher generation ── set up
+//	                '── refused ──> remembered for a moment, as a forward that came, then forgotten
+type path struct {
+	id    wire.PathID
+	open  way
+	next  *attempt      // nil: none
+	began time.Duration // when it was opened
+	used  time.Duration // when something went over it last
+	alive bool          // something went over it since it was opened
+
+	messages [2]budget.Bucket // of each direction
+	holder   *share.Group[holder]
+	place    int     // in the list of its holder
+	by       *caller // who brought it, if it is a client here; else nil
+	callee   *callee // whom by calls by it
+}
+
+// way is the legs of a path, the first that by which the forward came. Generation 0: none.
+type way struct {
+	generation uint64
+	legs       [2]Leg
+}
+
+// side returns which leg of a way it is, -1: none.
+func (w *way) side(l Leg) int {
+	switch {
+	case w.generation == 0:
+	case w.legs[0] == l:
+		return 0
+	case w.legs[1] == l:
+		return 1
+	}
+	return -1
+}
+
+// attempt is a forward that waits for an answer, or was refused.
+type attempt struct {
+	generation uint64
+	from       Leg
+	began      time.Duration
+	body       []byte // what goes to each candidate; nil: it was refused, and is remembered
+	hops       uint8  // that were left when it came
+	tries      [maxTries]try
+	asked      int           // how many of them were
+	of         int           // how many there are
+	code       wire.CallCode // of the last refusal; CallSetUp: none yet
+	until      time.Duration // of one that was refused: when it is forgotten
+}
+
+// try is a candidate for the next hop.
+type try struct {
+	peer  wire.RelayID
+	at    time.Duration // when it was asked
+	acked bool          // it has the forward
+	slow  bool          // another one was asked meanwhile
+	over  bool          // it has refused
+}
+
+// find returns the candidate that was asked and has not refused, or nil.
+func (a *attempt) find(l Leg) *try {
+	if a == nil || a.body == nil || !l.isPeer() {
+		return nil
+	}
+	for i := range a.tries[:a.asked] {
+		if t := &a.tries[i]; t.peer == l.Peer && !t.over {
+			return t
+		}
+	}
+	return nil
+}
+
+// pending reports whether it still waits for an answer.
+func (a *attempt) pending() bool { return a != nil && a.body != nil }
