@@ -208,6 +208,13 @@ func (c *relayCmd) check() error {
 			return usagef("--%s %w", s.flag, err)
 		}
 	}
+	for i, text := range c.Probe {
+		addr, err := parsePeerAddress(text)
+		if err != nil {
+			return usagef("--probe is HOST:PORT of another relay's --listen: %w", err)
+		}
+		c.Probe[i] = addr
+	}
 	if c.HTTP == "" && (c.hasCertificate() || len(c.WebOrigins) > 0) {
 		return usagef("--domain, --tls-cert, --tls-key and --web-origin are about --http, which is none")
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 // federationTables are the lists of tables, in the order in which people are told of them.
-var federationTables = []string{"peers", "trusted", "global_rooms"}
+var federationTables = []string{"peers", "trusted", "probes", "global_rooms"}
 
 // federationReader reads the tables that SIGHUP reads again.
 type federationReader struct {
@@ -49,6 +49,7 @@ func (r *federationReader) read() (c relay.FederationConfig) {
 			c.Peers = append(c.Peers, peer)
 		}
 	}
+	c.Probes = r.probes()
 	names := make(map[string]string)
 	for i, table := range r.tables("global_rooms") {
 		at := tableReader{r.doc, table, []string{"global_rooms", strconv.Itoa(i)}}
@@ -61,6 +62,28 @@ func (r *federationReader) read() (c relay.FederationConfig) {
 		}
 	}
 	return c
+}
+
+// probes reads the relays to measure. They may be peers, and one of them may have several addresses.
+func (r *federationReader) probes() (list []relay.Probe) {
+	addresses, labels := make(map[string]string), make(map[string]string)
+	for i, table := range r.tables("probes") {
+		at := tableReader{r.doc, table, []string{"probes", strconv.Itoa(i)}}
+		at.known("url", "fingerprint", "label")
+		probe := relay.Probe{Address: at.address(addresses)}
+		if _, there := table["fingerprint"]; there {
+			const want = "that of the relay which is to answer, or leave it out to measure whichever does"
+			if text, ok := at.text("fingerprint", want); ok {
+				var err error
+				if probe.Fingerprint, err = identity.ParseFingerprint(text); err != nil {
+					at.problem("fingerprint", "%w; give %s", err, want)
+				}
+			}
+		}
+		probe.Label = at.label(labels, relay.FederationPeer{Address: probe.Address})
+		list = append(list, probe)
+	}
+	return list
 }
 
 // tables returns the elements of a list of tables, which may be missing.

@@ -30,6 +30,7 @@ func (l *configReloader) again() {
 		return
 	}
 	changes := l.logPeers(l.config.federation.Peers, next.federation.Peers) +
+		l.logProbes(l.config.federation.Probes, next.federation.Probes) +
 		l.logRooms(l.config.federation.GlobalRooms, next.federation.GlobalRooms)
 	for _, key := range l.config.changedSettings(next, l.given) {
 		l.log.Warn("a setting changed that takes a restart", "key", key)
@@ -88,6 +89,23 @@ func (l *configReloader) logRooms(old, new []string) (changes int) {
 	return changes
 }
 
+// logProbes says how the relays to measure change, and returns in how many.
+func (l *configReloader) logProbes(old, new []relay.Probe) (changes int) {
+	for _, p := range new {
+		if !slices.Contains(old, p) {
+			l.log.Info("a relay to probe was added", "label", p.Label, "address", p.Address)
+			changes++
+		}
+	}
+	for _, p := range old {
+		if !slices.Contains(new, p) {
+			l.log.Info("a relay to probe was removed", "label", p.Label, "address", p.Address)
+			changes++
+		}
+	}
+	return changes
+}
+
 // peerAttrs are how the log tells a relay of the configuration.
 func peerAttrs(p relay.FederationPeer) []any {
 	kind := "peer"
@@ -124,7 +142,11 @@ func (c *relayConfig) warn(log *slog.Logger) {
 func (c *relayConfig) printCounts() {
 	peers, trusted := c.numbers()
 	rooms := count(len(c.federation.GlobalRooms), "global room")
-	fmt.Printf("%s: ok: %s, %d trusted, %s\n", c.file, count(peers, "peer"), trusted, rooms)
+	probes := ""
+	if n := len(c.federation.Probes); n > 0 {
+		probes = fmt.Sprintf(", %d to probe", n)
+	}
+	fmt.Printf("%s: ok: %s, %d trusted, %s%s\n", c.file, count(peers, "peer"), trusted, rooms, probes)
 }
 
 // count is how many of something there are, in English.

@@ -148,3 +148,16 @@ func TestPeerAttrs(t *testing.T) {
 		t.Errorf("a trusted relay is logged as %v", attrs)
 	}
 }
+
+func TestReloadProbes(t *testing.T) {
+	const c, d = "[[probes]]\nurl = \"c:1\"\n", "[[probes]]\nurl = \"d:1\"\nlabel = \"far\"\n"
+	lab := newReloadLab(t, c, nil)
+	wantLog(t, lab.again(d),
+		`level=INFO msg="a relay to probe was added" label=far address=d:1`,
+		`level=INFO msg="a relay to probe was removed" label=c:1 address=c:1`,
+		`msg="configuration reloaded" file=wzp.toml changes=2 peers=0 trusted=0 global_rooms=0`)
+	if len(lab.reloaded) != 1 || len(lab.reloaded[0].Probes) != 1 || lab.reloaded[0].Probes[0].Label != "far" {
+		t.Errorf("the relay got %+v", lab.reloaded)
+	}
+	wantLog(t, lab.again(d), `changes=0`)
+}

@@ -76,6 +76,8 @@ func TestRelayConfigExample(t *testing.T) {
 				Presence: presence.Mesh},
 			{Fingerprint: fingerprint(t, fingerprintB), Label: "ship"},
 		},
+		Probes: []relay.Probe{{Address: "far.example.org:4433", Label: "far",
+			Fingerprint: fingerprint(t, "0d1f:55aa:90b2:c6e4:18f7:2b3c:4d5e:6f70")}},
 		GlobalRooms: []string{"lobby", "ops-*"},
 	}
 	if diff := cmp.Diff(want, c.federation); diff != "" {
@@ -156,7 +158,7 @@ func TestRelayConfigProblems(t *testing.T) {
 		{"no TOML", "listen_addr = \":1\"\nmax_rooms = = 3\n", []string{"2: this is not TOML: ..."}},
 		{"a key twice", "max_rooms = 1\nmax_rooms = 2\n", []string{"2: this is not TOML: ..."}},
 		{"unknown key", "\nlisten = \":1\"\n",
-			[]string{`2: there is no key "listen"; keys are listen_addr, http_addr, admin_addr, metrics_port, data_dir, event_log, max_sessions, max_rooms, max_members, member_rate, room_rate, send_rate, peers, trusted, global_rooms; did you mean listen_addr?`}},
+			[]string{`2: there is no key "listen"; keys are listen_addr, http_addr, admin_addr, metrics_port, data_dir, event_log, max_sessions, max_rooms, max_members, member_rate, room_rate, send_rate, peers, trusted, probes, global_rooms; did you mean listen_addr?`}},
 		{"unknown table", "[[peer]]\nurl = \"a:1\"\n",
 			[]string{`1: there is no key "peer"; ...; did you mean peers?`}},
 		{"nothing like a key", "colour = 1\n",
@@ -230,6 +232,11 @@ func TestRelayConfigProblems(t *testing.T) {
 			strings.Repeat("x", 65) + "\"\n"),
 			[]string{`4: label: the name "a\nb" contains the control character U+000A`,
 				`7: label: the name "xxx... has 65 bytes in UTF-8; 64 bytes are the most`}},
+		{"probes", "[[probes]]\nurl = \"a:1\"\nlabel = \"x\"\nfingerprint = \"9\"\n[[probes]]\nurl = \"a:1\"\n" +
+			"label = \"x\"\nprobe = 1\n[[probes]]\n", []string{
+			"4: a fingerprint has 39 characters, not 1: ...; give that of the relay which is to answer, ...",
+			"6: [[probes]] in line 2 has this url already: ...", `7: [[probes]] in line 3 has the label "x" already: ...`,
+			`8: [[probes]] has no key "probe"; its keys are url, fingerprint, label`, "9: [[probes]] needs url: ..."}},
 		{"rooms", "[[global_rooms]]\nname = \"_x\"\n[[global_rooms]]\nname = \"" + strings.Repeat("*", 65) +
 			"\"\n[[global_rooms]]\nname = \"e\\u0007\"\n[[global_rooms]]\nname = " +
 			"\"a\"\n[[global_rooms]]\nname = \"a\"\n", []string{
@@ -314,6 +321,24 @@ func TestPeerAddress(t *testing.T) {
 		if got != want || (err == nil) != (want != "") {
 			t.Errorf("parsePeerAddress(%q) = %q, %v; want %q", text, got, err, want)
 		}
+	}
+}
+
+// TestConfigProbes reads relays to measure, also one that is a peer.
+func TestConfigProbes(t *testing.T) {
+	c, problems := readConfig(t, peerA+"[[probes]]\nurl = \"wzp://B.example:4433\"\n[[probes]]\nurl = \"a:1\"\n"+
+		"label = \"north\"\nfingerprint = \""+fingerprintA+"\"\n")
+	if len(problems) != 0 {
+		t.Fatalf("problems:\n%s", strings.Join(problems, "\n"))
+	}
+	known, err := identity.ParseFingerprint(fingerprintA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []relay.Probe{{Address: "b.example:4433", Label: "b.example:4433"},
+		{Address: "a:1", Label: "north", Fingerprint: known}}
+	if !slices.Equal(c.federation.Probes, want) {
+		t.Errorf("probes %+v", c.federation.Probes)
 	}
 }
 

@@ -51,6 +51,7 @@ const (
 	QUICQueue
 	NoBuffer
 	SendFailed
+	ProbeRate
 
 	NoAlias
 	AliasTaken
@@ -58,6 +59,7 @@ const (
 	PeerPlaces
 	PeerPlaceTaken
 	Limit
+	Probes
 
 	Hello
 	Handshakes
@@ -113,6 +115,7 @@ var table = [Reasons]struct{ what, reason, text string }{
 	QUICQueue:  {"packet", "quic_queue_full", "the queue of QUIC packets is full"},
 	NoBuffer:   {"packet", "no_buffer", "the system has no buffer for it"},
 	SendFailed: {"packet", "send_failed", "the system refuses to send it"},
+	ProbeRate:  {"packet", "probe_rate", "a relay that probes this one pings too often"},
 
 	// Streams, members and sessions for which there was no place.
 	NoAlias:        {"stream", "no_alias", "the room has no alias for the stream"},
@@ -121,6 +124,7 @@ var table = [Reasons]struct{ what, reason, text string }{
 	PeerPlaces:     {"member", "peer_places", "the room is full of members of peers"},
 	PeerPlaceTaken: {"member", "peer_place_taken", "the place went to a member that comes by another peer"},
 	Limit:          {"session", "limit", "a limit on sessions, rooms or members is reached"},
+	Probes:         {"session", "probes", "too many relays probe this one, or too many of its address"},
 
 	// Connections.
 	Hello:           {"connection", "hello", "it did not prove who it is, or comes too often"},

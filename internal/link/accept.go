@@ -95,9 +95,9 @@ func handshakeOf(conn *quic.Conn) *handshake {
 // newcomer is a connection that has not said who it is yet: a quicNewcomer, or a browser's webConn.
 type newcomer interface {
 	controlChannel
-	// verify checks that a Hello was signed for this connection. The error is a *wire.Refused if the remote
-	// should be told.
-	verify(hello *wire.Hello) (peer bool, err error)
+	// verify checks that a Hello was signed for this connection, and says what that is for. The error is a
+	// *wire.Refused if the remote should be told.
+	verify(hello *wire.Hello) (purpose, error)
 	// attach makes the connection an attachment of s, or returns nil if that is over.
 	attach(s *Session, hello *wire.Hello, now time.Time) *attachment
 	// complete adds to a Welcome what is for this kind of connection alone.
@@ -159,11 +159,11 @@ func (ep *Endpoint) hello(c newcomer, remote netip.Addr) (*attachment, error) {
 	if !ok {
 		return nil, &wire.Refused{Code: wire.CodeProtocol, Reason: "the first message is Hello"}
 	}
-	peer, err := c.verify(hello)
+	what, err := c.verify(hello)
 	if err != nil {
 		return nil, err
 	}
-	s, err := ep.sessionFor(hello, remote, peer)
+	s, err := ep.sessionFor(hello, remote, what)
 	if err != nil {
 		return nil, err
 	}
@@ -223,18 +223,18 @@ func (ep *Endpoint) serveQUIC(conn *quic.Conn) {
 	}
 }
 
-func (c *quicNewcomer) verify(hello *wire.Hello) (peer bool, err error) {
+func (c *quicNewcomer) verify(hello *wire.Hello) (what purpose, err error) {
 	state := c.conn.ConnectionState().TLS
 	if c.keys, err = export(state); err != nil {
-		return false, err
+		return what, err
 	}
 	if !hello.Verify(c.keys.hello, c.ep.config.Identity.Public()) {
-		return false, &wire.Refused{Code: wire.CodeSignature}
+		return what, &wire.Refused{Code: wire.CodeSignature}
 	}
-	if peer, err = peerHello(state, hello); err == nil {
+	if what, err = purposeOf(state, hello); err == nil {
 		handshakeOf(c.conn).leave()
 	}
-	return peer, err
+	return what, err
 }
 
 func (c *quicNewcomer) attach(s *Session, hello *wire.Hello, now time.Time) *attachment {
@@ -258,11 +258,9 @@ func (c *quicNewcomer) attach(s *Session, hello *wire.Hello, now time.Time) *att
 
 func (c *quicNewcomer) complete(*wire.Welcome, *wire.Hello) {}
 
-// sessionFor returns the session that hello, which is proved, names. If there is none it makes one; peer: a
-// peer link. Who may open the one kind gets no further on the other by it: a session stays what it was made
-// as.
-func (ep *Endpoint) sessionFor(hello *wire.Hello, remote netip.Addr, peer bool) (*Session, error) {
-	if peer {
+// sessionFor returns the session that hello, which is proved, names. If there is none it makes one.
+func (ep *Endpoint) sessionFor(hello *wire.Hello, remote netip.Addr, what purpose) (*Session, error) {
+	if what == forPeer {
 		defer ep.askOnce(hello.Session)()
 	}
 	ep.mu.RLock()
@@ -270,8 +268,12 @@ func (ep *Endpoint) sessionFor(hello *wire.Hello, remote netip.Addr, peer bool) 
 	ep.mu.RUnlock()
 	if s == nil {
 		fresh := ep.newSession(nil, hello.Session, hello.Identity)
-		if fresh.aliases.limit = clientAliases; peer {
+		fresh.aliases.limit = clientAliases
+		switch what {
+		case forPeer:
 			fresh.makePeer()
+		case forProbe:
+			fresh.makeProbe()
 		}
 		fresh.remote = remote
 		rand.Read(fresh.incarnation[:])
@@ -283,7 +285,7 @@ func (ep *Endpoint) sessionFor(hello *wire.Hello, remote netip.Addr, peer bool) 
 			fresh.accepted.Ended(fresh, wire.CloseReplaced)
 		}
 	}
-	if s == nil || s.identity != hello.Identity || s.peer != peer {
+	if s == nil || s.identity != hello.Identity || s.purpose() != what {
 		return nil, &wire.Refused{Code: wire.CodeSignature}
 	}
 	return s, nil
@@ -293,9 +295,12 @@ func (ep *Endpoint) sessionFor(hello *wire.Hello, remote netip.Addr, peer bool) 
 func (ep *Endpoint) accepts(s *Session, remote netip.Addr) *wire.Refused {
 	var h PeerHandler
 	var refused *wire.Refused
-	if s.peer {
+	switch s.purpose() {
+	case forPeer:
 		h, refused = ep.config.Peers.AcceptPeer(s)
-	} else {
+	case forProbe:
+		h, refused = ep.probes.accept(remote)
+	default:
 		s.requests, refused = ep.config.Accept.Accept(s, remote)
 		h = s.requests
 	}

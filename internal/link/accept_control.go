@@ -56,7 +56,7 @@ func (c *streamChannel) finish() <-chan struct{} {
 // whatever a relay says unasked travels as urgent messages.
 func (ep *Endpoint) control(c controlChannel, a *attachment) {
 	limit := rate.NewLimiter(rate.Limit(ep.config.ControlRate), int(10*ep.config.ControlRate)+1)
-	if a.session.peer {
+	if a.session.purpose() != forClient {
 		c.readUntil(time.Time{}) // it says nothing more, so that the time to Hello must not end it
 	} else {
 		c.readUntil(time.Now().Add(handshakeTimeout)) // for the Join

@@ -121,6 +121,9 @@ func (k *knownAddrs) session(addr netip.Addr, now time.Time) bool {
 		k.mu.Unlock()
 		blocks := make(map[netip.Prefix]struct{})
 		for _, s := range k.list() {
+			if s.probe != nil {
+				continue
+			}
 			for _, at := range s.provenAddrs() {
 				blocks[AddressBlock(at)] = struct{}{}
 			}

@@ -86,26 +86,32 @@ func refusedPeer(err error) error {
 	return err
 }
 
-// peerHello tells of an accepted connection whether it is a peer link. It fails if its Hello, which is
-// proved, is not of the identity that its certificate proved.
-func peerHello(state tls.ConnectionState, hello *wire.Hello) (peer bool, err error) {
-	if state.ServerName != PeerServerName {
-		return false, nil
+// purposeOf tells what an accepted connection is for, by its server name. It fails if the Hello of a peer,
+// which is proved, is not of the identity that its certificate proved.
+func purposeOf(state tls.ConnectionState, hello *wire.Hello) (purpose, error) {
+	switch state.ServerName {
+	case ProbeServerName:
+		return forProbe, nil
+	case PeerServerName:
+		if key, err := shownKey(state); err != nil || key != hello.Identity {
+			return forPeer, &wire.Refused{Code: wire.CodeSignature}
+		}
+		return forPeer, nil
 	}
-	if key, err := shownKey(state); err != nil || key != hello.Identity {
-		return true, &wire.Refused{Code: wire.CodeSignature}
-	}
-	return true, nil
+	return forClient, nil
 }
 
 // answer returns the answer to a control message, nil if there is none.
 func (ep *Endpoint) answer(s *Session, m wire.Message) wire.Message {
-	if !s.peer {
+	if s.purpose() == forClient {
 		return s.requests.Control(s, m)
 	}
 	if _, ok := m.(*wire.Leave); ok {
 		s.End(wire.CloseLeft)
 		return nil
+	}
+	if s.probe != nil {
+		return errProbeSays
 	}
 	return errPeerJoins
 }

@@ -129,7 +129,7 @@ func TestStolenCertificate(t *testing.T) {
 // TestSessionsStayOfTheirKind has those who know a session's id, and are who it belongs to, attach to it as
 // what it is not; and others who are peers, too.
 func TestSessionsStayOfTheirKind(t *testing.T) {
-	const client, peer = "", PeerServerName
+	const client, peer, probe = "", PeerServerName, ProbeServerName
 	for name, test := range map[string]struct {
 		of     func(l *lab) [16]byte
 		server string
@@ -140,6 +140,11 @@ func TestSessionsStayOfTheirKind(t *testing.T) {
 		"a peer's as another peer":    {peerSession, peer, newIdentity(1)},
 		"a client's as another peer":  {clientSession, peer, newIdentity(150)},
 		"a peer's as another, client": {peerSession, client, newIdentity(1)},
+		"a client's as a probe link":  {clientSession, probe, newIdentity(1)},
+		"a peer's as a probe link":    {peerSession, probe, newIdentity(150)},
+		"a probe link as a client":    {probeSession, client, newIdentity(1)},
+		"a probe link as a peer":      {probeSession, peer, newIdentity(1)},
+		"a probe link as another":     {probeSession, probe, newIdentity(2)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			peerLab(t, trunkProfile, func(l *lab, g *gate) {
@@ -165,6 +170,15 @@ func TestSessionsStayOfTheirKind(t *testing.T) {
 func clientSession(l *lab) [16]byte { return l.joined().client.id }
 
 func peerSession(l *lab) [16]byte { return l.linked().client.id }
+
+// probeSession returns the session id of a probe link, of newIdentity(1).
+func probeSession(l *lab) [16]byte {
+	p := l.person()
+	if err := p.probe(); err != nil {
+		l.t.Fatal(err)
+	}
+	return p.client.id
+}
 
 // TestClientsAreNotAskedForCertificates also offers one: who is a client stays one.
 func TestClientsAreNotAskedForCertificates(t *testing.T) {

@@ -194,7 +194,7 @@ func TestPeerConnectionsAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 5 {
 		wg.Go(func() {
-			if s, err := relay.ep.sessionFor(hello, relayAddr.Addr(), true); err != nil || !s.Peer() {
+			if s, err := relay.ep.sessionFor(hello, relayAddr.Addr(), forPeer); err != nil || !s.Peer() {
 				t.Error(s, err)
 			}
 		})

@@ -32,6 +32,9 @@ type ClientConfig struct {
 	// Peer dials as a relay: with the server name PeerServerName instead of ServerName, and with the
 	// certificate of Config.Identity. There is nothing to join then: Join is not called.
 	Peer bool
+	// Probe dials with the server name ProbeServerName, to measure the way to the relay: see Session.Path.
+	// Nothing is joined, and no urgent message can be sent.
+	Probe bool
 }
 
 // Client keeps one session with a relay, over as many connections as it takes.
@@ -102,15 +105,16 @@ func (ep *Endpoint) Dial(ctx context.Context, config ClientConfig) (*Client, err
 	if c.first, err = c.attach(ctx); err != nil {
 		return nil, err
 	}
-	c.said = Handshake{c.first.relay, c.join, c.first.joined}
+	c.said = Handshake{c.first.relay, c.first.welcome.Relay, c.join, c.first.joined}
 	return c, nil
 }
 
 // Handshake is what was said when the client joined.
 type Handshake struct {
-	Relay  identity.PublicKey // whom the client is attached to, proved
-	Join   *wire.Join         // what was asked; nil of a line and of a peer link
-	Joined *wire.Joined       // what the relay answered; nil of a line and of a peer link
+	Relay   identity.PublicKey // whom the client is attached to, proved
+	Version string             // what it says that it runs; of a stranger it may be anything
+	Join    *wire.Join         // what was asked; nil of a line and of a peer link
+	Joined  *wire.Joined       // what the relay answered; nil of a line and of a peer link
 }
 
 // Handshake returns what was said in Dial.
@@ -246,8 +250,12 @@ func (c *Client) sessionFor(next *attempt) (s *Session, fresh bool) {
 		return s, false
 	}
 	s = c.ep.newSession(nil, c.id, next.relay)
-	if c.config.Peer {
+	switch {
+	case c.config.Peer:
 		s.makePeer()
+	case c.config.Probe:
+		s.makeProbe()
+		s.trips = new(trips)
 	}
 	s.client, s.incarnation = c, next.welcome.Incarnation
 	s.remote = next.remote.Addr()
@@ -330,9 +338,10 @@ func saysShutdown(err error) bool {
 }
 
 // Request sends a control message and returns the answer. When that is overdue the client attaches again,
-// and the message is sent again, until ctx is done. On a peer link it fails with ErrPeerRequest.
+// and the message is sent again, until ctx is done. On a peer link, and
+// on a probe link, it fails with ErrPeerRequest.
 func (c *Client) Request(ctx context.Context, m wire.Message) (wire.Message, error) {
-	if c.config.Peer {
+	if c.config.Peer || c.config.Probe {
 		return nil, ErrPeerRequest
 	}
 	c.requests.Lock()

@@ -63,6 +63,9 @@ func (t *attempt) handshake(ctx context.Context, c *Client, trip *roundTrip) err
 	if c.config.Peer {
 		config.ServerName, config.Certificates = PeerServerName, []tls.Certificate{t.ep.cert}
 	}
+	if c.config.Probe {
+		config.ServerName = ProbeServerName
+	}
 	quicConfig := quicConfig()
 	quicConfig.Tracer = trip.trace
 	conn, err := t.ep.transport.Dial(ctx, net.UDPAddrFromAddrPort(t.remote), config, quicConfig)
@@ -118,7 +121,7 @@ func (t *attempt) sendFlight(c *Client) error {
 // request returns what follows the Hello; nil: nothing does.
 func (t *attempt) request(c *Client) (wire.Message, error) {
 	switch {
-	case c.config.Peer:
+	case c.config.Peer, c.config.Probe:
 		return nil, nil
 	case c.config.Line != nil:
 		return c.config.Line(t.relay)
@@ -159,7 +162,7 @@ func (t *attempt) readFlight(config *ClientConfig) error {
 // answered reports whether the relay has answered what followed the Hello.
 func (t *attempt) answered(config *ClientConfig) bool {
 	switch {
-	case config.Peer:
+	case config.Peer, config.Probe:
 		return true
 	case config.Line != nil:
 		return t.isLine

@@ -29,6 +29,8 @@
 // certificates, nobody joins anything, and a packet carries what several people say (docs/protocol.md,
 // section 9).
 //
+// A relay that is no peer can be measured: a probe link (probe.go) is a session that carries pings only.
+//
 // A session outlives its connections: whoever has its 128-bit id and its identity's key attaches again with a
 // new one, and media goes on meanwhile (docs/protocol.md, section 6).
 //
@@ -54,6 +56,7 @@
 //	roundTrip.mu
 //	handshakes.mu
 //	knownAddrs.mu
+//	probes.mu
 //	AddressLimiter.mu
 //
 // A Handler or Acceptor is called with none of them held. What has to be sent under one is put into the batch

@@ -71,6 +71,7 @@ type Endpoint struct {
 	web     *webServer  // nil: browsers may not attach
 	pending *handshakes // connections before a valid Hello
 	known   *knownAddrs
+	probes  probes
 	resting atomic.Bool   // the tick loop may be asleep for longer than a tick
 	woken   chan struct{} // cap 1: it must not be
 	failed  chan struct{} // closed when the port has ended
@@ -101,6 +102,7 @@ type Stats struct {
 	Handshakes  int    // connections before a valid Hello now, of browsers, too
 	WebSessions uint64 // attachments that browsers made
 	WebOpen     int    // connections of browsers now, those in their handshake included
+	Probes      int    // probe links of others now
 }
 
 // NewEndpoint starts the endpoint on a port. It takes the Mux over; Close closes it.
@@ -131,6 +133,7 @@ func NewEndpoint(mux *udp.Mux, config Config) (*Endpoint, error) {
 		dialled: make(map[*Session]struct{}),
 	}
 	known.list = ep.Sessions
+	ep.probes.drops, ep.probes.places = config.Drops, NewPlaces(maxProbes, probesOfOne)
 	ep.ctx, ep.cancel = context.WithCancel(context.Background())
 	ep.senders.New = func() any { return newTx(mux.NewBatch()) }
 	statelessReset, err := hkdf.Key(sha256.New, seed, nil, "wzp/1 quic reset key", 32)
@@ -217,7 +220,7 @@ func (ep *Endpoint) Sessions() []*Session {
 func (ep *Endpoint) Stats() Stats {
 	stats := Stats{
 		UDP: ep.mux.Stats(), ResetsSent: ep.resetsSent.Load(), Moved: ep.moved.Load(),
-		Handshakes: ep.pending.all(), WebSessions: ep.webAttached.Load(),
+		Handshakes: ep.pending.all(), WebSessions: ep.webAttached.Load(), Probes: ep.probes.open(),
 	}
 	if ep.web != nil {
 		stats.Handshakes += ep.web.pending.all()

@@ -30,6 +30,7 @@ type Session struct {
 	requests AcceptedHandler // the same; nil of a dialled session, and of a peer link
 	client   *Client         // nil on the accepting side
 	peer     bool            // a peer link
+	probe    *probe          // of a probe link; nil: it is none
 
 	id          [16]byte
 	incarnation [8]byte
@@ -47,7 +48,7 @@ type Session struct {
 	attachments attachments
 	aliases     boundAliases // of the streams that the remote announced
 	pings       pinger
-	trips       *trips // of a peer link; nil: it is not measured
+	trips       *trips // of a peer link, and of a probe link that was dialled; nil: it is not measured
 	ended       bool
 	code        wire.CloseCode // why, then
 }
@@ -95,7 +96,7 @@ func (s *Session) Quality() Quality {
 	return s.send.quality
 }
 
-// Path returns what pings tell of the way to a peer and back.
+// Path returns what pings tell of the way to the remote and back, of a peer link or a probe link.
 func (s *Session) Path() (p Path) {
 	at := time.Since(s.ep.start)
 	s.mu.Lock()
@@ -187,6 +188,26 @@ func (s *Session) end(tx *Tx, code wire.CloseCode, tell bool) {
 
 // Peer reports whether the session is a peer link.
 func (s *Session) Peer() bool { return s.peer }
+
+// purpose is what a session is for. It stays what it was made as: who may open one kind gets no further on
+// another by it.
+type purpose uint8
+
+const (
+	forClient purpose = iota
+	forPeer           // a peer link
+	forProbe          // a probe link
+)
+
+func (s *Session) purpose() purpose {
+	switch {
+	case s.peer:
+		return forPeer
+	case s.probe != nil:
+		return forProbe
+	}
+	return forClient
+}
 
 // makePeer makes a new session a peer link.
 func (s *Session) makePeer() {

@@ -9,7 +9,7 @@ const (
 	pingSlow    = time.Second             // after 10 s of doubt
 	doubtAfter  = 1500 * time.Millisecond // and a round trip, without a sign that what we send arrives
 	breakAfter  = 5 * time.Second         // likewise: no more media (RFC 8083)
-	silentAfter = 4 * time.Second         // a client that heard nothing attaches anew
+	silentAfter = 4 * time.Second         // a client that heard nothing attaches anew; see also silentProbe
 )
 
 // pinger decides when to ask the remote for a sign of life. It is pure; its Session locks it.
@@ -75,7 +75,11 @@ func (s *Session) doubtLocked(tx *Tx) (stopped bool) {
 	if s.trips != nil { // a long way is not asked again before the answer can be here
 		s.pings.repeat = s.send.quality.RTT * 5 / 4
 	}
-	due := s.pings.due(tx.now, s.counter.Load(), s.pingIdle(), doubt, doubt && unsure <= breakAfter)
+	hurry, most := doubt && unsure <= breakAfter, silentAfter
+	if s.probe != nil {
+		s.pings.repeat, hurry, most = pingPeer, false, silentProbe
+	}
+	due := s.pings.due(tx.now, s.counter.Load(), s.pingIdle(), doubt, hurry)
 	if !due && s.measuresLocked() && s.trips.due(tx.at, pingPeer) {
 		s.pings.sent(tx.now)
 		due = true
@@ -83,7 +87,7 @@ func (s *Session) doubtLocked(tx *Tx) (stopped bool) {
 	if due {
 		s.pingLocked(tx)
 	}
-	if s.client != nil && silent > silentAfter && !s.pings.asked.IsZero() {
+	if s.client != nil && silent > most && !s.pings.asked.IsZero() {
 		s.client.reattach(causeSilence)
 	}
 	return stopped

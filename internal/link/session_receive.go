@@ -108,6 +108,9 @@ func (s *Session) frames(tx *Tx, p []byte, from udp.Path) {
 
 // frame handles one frame.
 func (s *Session) frame(tx *Tx, f wire.Frame, from udp.Path) error {
+	if s.probe != nil && !s.probe.takes(f) {
+		return errProbeFrame
+	}
 	if f.IsMedia() {
 		s.elicit()
 		return s.media(tx, f)
@@ -172,8 +175,13 @@ func (s *Session) echo(tx *Tx, t wire.FrameType, data [8]byte, from udp.Path) {
 		if t == wire.FrameChallenge {
 			answer = wire.FrameResponse
 		}
-		s.elicit()
-		if s.trips != nil && answer == wire.FramePong && s.pongWithReport(tx, data) {
+		if s.probe == nil { // on one nothing is reported
+			s.elicit()
+		} else if answer == wire.FramePong && !s.probe.pongs.AllowN(tx.now, 1) {
+			s.ep.drops.Add(drops.ProbeRate, 1)
+			return
+		}
+		if s.peer && answer == wire.FramePong && s.pongWithReport(tx, data) {
 			return
 		}
 		tx.plain = wire.AppendEcho(tx.plain[:0], answer, data, true)

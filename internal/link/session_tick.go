@@ -84,6 +84,8 @@ func (s *Session) tick(tx *Tx) {
 	s.drop(superseded, gone...)
 	if over {
 		s.end(tx, wire.CloseLost, true)
+	} else if s.client == nil && s.probe != nil && s.probe.expired(tx.now) {
+		s.end(tx, wire.CloseLeft, true)
 	}
 }
 

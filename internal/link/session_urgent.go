@@ -13,7 +13,8 @@ const urgentRepeat = 100 * time.Millisecond // without back-off: a bad path must
 // ErrUrgentFull is returned when a session has too many urgent messages under way.
 var ErrUrgentFull = errors.New("link: too many urgent messages under way")
 
-// ErrOver is returned when an urgent message is for a session that has ended.
+// ErrOver is returned when an urgent message is for a session that has ended, or a probe link, which takes
+// none.
 var ErrOver = errors.New("link: the session has ended")
 
 // urgentOut keeps the urgent messages of one direction until they are acknowledged. It is pure; its
@@ -223,7 +224,7 @@ func (s *Session) sendUrgent(kind wire.UrgentKind, body []byte, done, atLast fun
 	s.ep.WithTx(func(tx *Tx) {
 		tx.Lock(&s.mu)
 		defer tx.Unlock(&s.mu)
-		if s.ended {
+		if s.ended || s.probe != nil {
 			err = ErrOver
 		} else if err = s.urgentOut.add(kind, body, done); err == nil {
 			if atLast != nil {

@@ -214,16 +214,16 @@ func (w *webConn) serve() {
 }
 
 // verify implements newcomer: the Hello has to be signed for one of the connection's bindings.
-func (w *webConn) verify(hello *wire.Hello) (peer bool, err error) {
+func (w *webConn) verify(hello *wire.Hello) (purpose, error) {
 	for _, binding := range w.carrier.bindings() {
 		w.signed = wire.WebHelloValue(w.greeting.Challenge, []byte(binding))
 		if hello.Verify(w.signed[:], w.greeting.Relay) {
 			w.proved()
-			return false, nil
+			return forClient, nil
 		}
 	}
 	w.unknown()
-	return false, &wire.Refused{
+	return forClient, &wire.Refused{
 		Code:   wire.CodeSignature,
 		Reason: "the browser has another name or certificate for this relay than it knows",
 	}

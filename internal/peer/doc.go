@@ -9,6 +9,8 @@
 //	Handler <── Bind, Media, AliasAcked, Urgent ── link.go: the link that is up ── internal/link
 //	Send ──> outbox.go: urgent messages wait for their turn ───────────────────────^
 //
+//	ProbeConfig ──> probe.go: a relay that is no peer is dialled and measured, and nothing else
+//
 // Two relays that dial each other make two links; both keep the same one. A link is down when its session is
 // over, or when nothing was heard of the peer for 14 s; then the peer is dialled again, by who has its
 // address. What goes wrong is said in the log in an operator's words, with what to do about it.
@@ -21,6 +23,7 @@
 // Locks, in the order in which they are taken:
 //
 //	Links.mu        the peers and their links; sessions' locks are taken under it
+//	Probes.mu       what is measured; likewise
 //	outbox.mu
 //	unknownKeys.mu
 //

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,9 +14,18 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// Reload replaces the peers and the global rooms while the relay runs. Links, rooms and calls that are in
-// both configurations go on.
-func (r *Relay) Reload(c FederationConfig) { r.federation.Configure(c.federation()) }
+// Reload replaces the peers, the relays to measure and the global rooms while the relay runs. Links, rooms and
+// calls that are in both configurations go on.
+func (r *Relay) Reload(c FederationConfig) {
+	r.federation.Configure(c.federation())
+	probes := slices.Clone(c.Probes)
+	for _, addr := range r.config.Probe { // what the file says of one has more in it
+		if !slices.ContainsFunc(probes, func(p Probe) bool { return p.Address == addr }) {
+			probes = append(probes, Probe{Address: addr, Label: addr})
+		}
+	}
+	r.probes.Configure(probes)
+}
 
 // federation returns what the federation takes of the configuration.
 func (c FederationConfig) federation() federation.Config {

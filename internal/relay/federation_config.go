@@ -10,11 +10,15 @@ import (
 // on its own.
 type FederationConfig struct {
 	Peers       []FederationPeer
+	Probes      []Probe  // relays that are measured, and nothing else; beside those of Config.Probe
 	GlobalRooms []string // names, or patterns in which * stands for any text, also for none
 }
 
 // FederationPeer is a relay that may bridge global rooms with this one.
 type FederationPeer = peer.Config
+
+// Probe is a relay that is measured, though it is no peer.
+type Probe = peer.ProbeConfig
 
 // IsGlobal reports whether a room of this name is bridged.
 func (c FederationConfig) IsGlobal(room string) bool {

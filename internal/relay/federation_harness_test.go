@@ -151,6 +151,12 @@ func (m *mesh) eventually(what string, limit time.Duration, ok func() bool) time
 // peerMetric returns one of the metrics of a peer, without the prefix.
 func (n *node) peerMetric(name, peer string) float64 {
 	n.t.Helper()
+	return n.labelledMetric("peer_"+name, "peer", peer)
+}
+
+// labelledMetric returns a metric whose first label has a value, without the prefix.
+func (n *node) labelledMetric(name, label, value string) float64 {
+	n.t.Helper()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(&collector{relay: n.relay})
 	families, err := registry.Gather()
@@ -159,12 +165,13 @@ func (n *node) peerMetric(name, peer string) float64 {
 	}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
-			if f.GetName() == "wzp_relay_peer_"+name && m.GetLabel()[0].GetValue() == peer {
+			first := m.GetLabel()
+			if f.GetName() == "wzp_relay_"+name && first[0].GetName() == label && first[0].GetValue() == value {
 				return m.GetGauge().GetValue() + m.GetCounter().GetValue()
 			}
 		}
 	}
-	n.t.Fatalf("no metric of %s is called %s", peer, name)
+	n.t.Fatalf("no metric of %s is called %s", value, name)
 	return 0
 }
 

@@ -27,6 +27,8 @@ type Config struct {
 	TLSKey     string   `type:"home" name:"tls-key" placeholder:"FILE" help:"Its key."`
 	WebOrigins []string `name:"web-origin" placeholder:"URL" sep:"none" help:"${web_origin}"`
 
+	Probe []string `name:"probe" placeholder:"HOST:PORT" sep:"none" help:"${probe}"`
+
 	EventLog string `type:"home" key:"event_log" placeholder:"FILE" help:"${event_log}"`
 
 	MaxSessions   int `default:"20000" key:"max_sessions" placeholder:"N" help:"Sessions at once."`
@@ -59,6 +61,8 @@ var Help = map[string]string{
 	"http": "TCP address of the page and of WebSockets; empty for none, and no browsers. " +
 		"Default: 127.0.0.1:8080, or :443 with a certificate.",
 	"admin": "TCP address of /healthz, /readyz, /metrics and /peers; empty for none.",
+	"probe": "Another relay, also one that is no peer, to measure the way to; see wzp_relay_probe_* in " +
+		"/metrics. May be repeated.",
 	"data": "Directory of the relay's identity and certificates; made if missing. " +
 		"Default: wzp/relay in your configuration directory.",
 	"sockets": "UDP sockets on the port; 0 means one for each core.",

@@ -7,6 +7,7 @@ import (
 
 	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/internal/peer"
 )
 
 // collector reads the relay's counters when Prometheus asks, so that the hot path only counts. A metric is a
@@ -24,6 +25,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	to.media(r)
 	to.packets(&stats)
 	to.dropped(r, &stats)
+	to.probes(r)
 	for _, s := range r.federation.Peers() {
 		peer := metricSet{out, "wzp_relay_peer_", []string{"peer"}, []string{cmp.Or(s.Label,
 			s.Fingerprint.String())}}
@@ -45,6 +47,19 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		peer.counter("aliases_taken_total", "Aliases of the link given to who had fewer.", s.AliasesTaken)
 		peer.counter("unnamed_total", "Media frames not sent: the link had no alias for them.", s.Unnamed)
 		peer.counter("limited_total", "Media frames and messages that were over a rate limit.", s.Limited)
+	}
+}
+
+// probes are the relays that are measured.
+func (to *metricSet) probes(r *Relay) {
+	for _, s := range r.probes.Status() {
+		probe := metricSet{to.out, to.prefix + "probe_", []string{"probe", "addr"}, []string{s.Label, s.Addr}}
+		up := s.State == peer.Up || s.State == peer.Silent
+		probe.gauge("up", "Whether there is a link to measure with.", map[bool]float64{true: 1}[up])
+		probe.gauge("rtt_seconds", "Round trip to the relay; 0: not measured.", s.Path.RTT.Seconds())
+		probe.gauge("rtt_least_seconds", "The least round trip of the last minute.", s.Path.Least.Seconds())
+		probe.gauge("jitter_seconds", "How much round trips differ from each other.", s.Path.Jitter.Seconds())
+		probe.gauge("ping_loss_ratio", "Share of the last minute's pings without an answer.", s.Path.Loss)
 	}
 }
 
@@ -80,6 +95,8 @@ func (to *metricSet) sessions(r *Relay, stats *link.Stats) {
 		float64(peers.Rooms))
 	to.gauge("remote_members", "Members of other relays in these rooms now.", float64(rooms.RemoteMembers))
 	to.gauge("handshakes", "Connections now that have not proved who they are.", float64(stats.Handshakes))
+	to.gauge("probed", "Relays that measure the way to this one now, without being peers.",
+		float64(stats.Probes))
 	to.gauge("web_connections", "Connections of browsers now, those in their handshake included.",
 		float64(stats.WebOpen))
 	to.counter("sessions_accepted_total", "Sessions accepted.", r.stats.accepted.Load())

@@ -16,6 +16,7 @@ import (
 	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/federation"
 	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/internal/peer"
 	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/internal/udp"
 	"github.com/wzp-voice/wzp/internal/wire"
@@ -36,6 +37,7 @@ type Relay struct {
 	admin      *admin // nil: none
 	site       *site  // nil: none
 	federation *federation.Federation
+	probes     *peer.Probes
 	events     *eventlog.Writer // nil: none
 	members    memberLog        // for it
 	stats      counters
@@ -95,6 +97,7 @@ func NewOn(mux *udp.Mux, config Config) (*Relay, error) {
 			SendRate: config.SendRate, MemberRate: config.MemberRate * 1000 / 8,
 			RoomRate: config.RoomRate * 1000 / 8,
 		}),
+		probes:    peer.NewProbes(config.Log),
 		changed:   make(chan *room.Member, maxChanged),
 		soon:      make(chan struct{}, 1),
 		addresses: make(map[netip.Prefix]int),
@@ -106,6 +109,7 @@ func NewOn(mux *udp.Mux, config Config) (*Relay, error) {
 		return nil, errors.Join(err, r.events.Close(), mux.Close())
 	}
 	r.federation.Start(r.endpoint)
+	r.probes.Start(r.endpoint)
 	r.Reload(config.Federation)
 	r.site.start(r)
 	return r, nil
@@ -168,6 +172,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	err := r.flushChanges(ctx)
 	r.draining.Store(true) // nobody joins any more
 	r.federation.Close()
+	r.probes.Close()
 	r.drain()
 	err = errors.Join(err, r.endpoint.Close(), r.events.Close())
 	r.site.close()
