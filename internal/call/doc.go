@@ -39,6 +39,7 @@
 //	keeper.talking  while the talker's keys change; nothing of this package is called meanwhile
 //	keeper.mu
 //	outstanding.mu
+//	callKeys.mu
 //	sender.mu
 //	arrivals.mu
 //	events.mu

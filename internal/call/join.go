@@ -55,7 +55,7 @@ func (c *Client) Join(ctx context.Context, name string, config JoinConfig) (*Roo
 	}
 	told := conn.Handshake()
 	r := c.newRoom(name, roomConfig{
-		bearer: roomLink{conn}, relay: told.Relay, entry: told.Join.Entry, members: int(told.Joined.Members),
+		bearer: roomLink{conn}, read: wire.ParseEntry, relay: told.Relay, entry: told.Join.Entry, members: int(told.Joined.Members),
 		key: key, stay: stay, secret: config.Secret, eventLog: config.EventLog,
 	})
 	conn.Start((*roomHandler)(r))
@@ -100,6 +100,7 @@ func (c *Client) request(
 // roomConfig is what a Room is made of.
 type roomConfig struct {
 	bearer   bearer
+	read     func(entry []byte) (*wire.MemberEntry, error)
 	relay    identity.PublicKey // our home
 	entry    []byte             // our own, signed
 	members  int                // how many there are, with ourselves
@@ -122,7 +123,7 @@ func (c *Client) newRoom(name string, config roomConfig) *Room {
 		eventLog: packetLog{config.eventLog, name},
 		bearer:   config.bearer,
 		roster: &roster{room: name, relay: config.relay, self: self.Member(), before: before,
-			secret: config.secret},
+			secret: config.secret, read: config.read},
 		pages: rate.NewLimiter(pageRate, pageBurst),
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())

@@ -34,8 +34,9 @@ type roster struct {
 	room   string
 	relay  identity.PublicKey
 	self   wire.MemberID
-	before wire.Stay    // our own that we replace; zero: none
-	secret *e2ee.Secret // nil: the room has none, for us
+	before wire.Stay                                     // our own that we replace; zero: none
+	secret *e2ee.Secret                                  // nil: the room has none, for us
+	read   func(entry []byte) (*wire.MemberEntry, error) // wire.ParseEntry, or that for calls
 
 	mu       sync.Mutex // guards what follows
 	complete bool       // the whole list came once
@@ -134,7 +135,7 @@ func (ro *roster) parse(entry []byte) (m member, ok bool) {
 		// Ids are short enough to be searched for: another entry with the same one is refused.
 		return m, m.hash == hash
 	}
-	e, err := wire.ParseEntry(entry)
+	e, err := ro.read(entry)
 	if err != nil || e.Room != ro.room || id == ro.self {
 		return member{}, false
 	}

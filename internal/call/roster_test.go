@@ -29,7 +29,9 @@ func crew(t testing.TB, n int) (entries [][]byte, ids []wire.MemberID) {
 	return entries, ids
 }
 
-func newRoster() *roster { return &roster{room: "r", relay: newIdentity(200).Public()} }
+func newRoster() *roster {
+	return &roster{room: "r", relay: newIdentity(200).Public(), read: wire.ParseEntry}
+}
 
 // checker follows news, and finds contradictions.
 type checker struct {

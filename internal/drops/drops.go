@@ -60,6 +60,7 @@ const (
 	PeerPlaceTaken
 	Limit
 	Probes
+	Record
 
 	Hello
 	Handshakes
@@ -125,6 +126,7 @@ var table = [Reasons]struct{ what, reason, text string }{
 	PeerPlaceTaken: {"member", "peer_place_taken", "the place went to a member that comes by another peer"},
 	Limit:          {"session", "limit", "a limit on sessions, rooms or members is reached"},
 	Probes:         {"session", "probes", "too many relays probe this one, or too many of its address"},
+	Record:         {"session", "record", "a reach record is not valid, or they come too often"},
 
 	// Connections.
 	Hello:           {"connection", "hello", "it did not prove who it is, or comes too often"},

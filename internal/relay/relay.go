@@ -47,6 +47,7 @@ type Relay struct {
 	soon       chan struct{}     // something waits for the next flush
 	notices    notices
 	replaced   replaced
+	lines      lines
 
 	mu        sync.Mutex // guards what follows
 	sessions  int
@@ -272,6 +273,8 @@ func refusal(err error) *wire.Refused {
 		return &wire.Refused{Code: wire.CodeTooManyRooms}
 	case errors.Is(err, room.ErrReplaced):
 		return &wire.Refused{Code: wire.CodeReplaced}
+	case errors.Is(err, errLine):
+		return &wire.Refused{Code: wire.CodeProtocol, Reason: "the session is a line"}
 	default:
 		return &wire.Refused{Code: wire.CodeEntry, Reason: fmt.Sprint(err)}
 	}

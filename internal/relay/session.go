@@ -6,9 +6,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/wzp-voice/wzp/internal/budget"
 	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/link"
+	"github.com/wzp-voice/wzp/internal/presence"
 	"github.com/wzp-voice/wzp/internal/room"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
@@ -17,10 +20,13 @@ import (
 type session struct {
 	*link.Session
 	relay   *Relay
-	joining sync.Mutex                  // held while it joins: two of its connections may ask at once
+	number  presence.SessionID          // for presence and calls
+	joining sync.Mutex                  // held while it joins or opens a line: two of its connections may ask at once
+	line    bool                        // it is in no room, and will not be; guarded by joining
 	member  atomic.Pointer[room.Member] // nil until it has joined
 	media   budget.Bucket               // packets
 	group   budget.Group                // whose share its media counts in
+	records *rate.Limiter               // of reach records
 	drops   sessionDrops
 }
 
@@ -67,7 +73,10 @@ func (r *Relay) Accept(s *link.Session, remote netip.Addr) (link.AcceptedHandler
 	r.sessions++
 	r.countLocked(remote, 1)
 	r.stats.accepted.Add(1)
-	return &session{Session: s, relay: r, group: groupOf(remote)}, nil
+	number := r.lines.next()
+	r.federation.Connect(number, s.Identity())
+	return &session{Session: s, relay: r, number: number, group: groupOf(remote),
+		records: rate.NewLimiter(recordRate, recordBurst)}, nil
 }
 
 // sessionsOfNet is how many times the sessions of one /64 those of a /48 may be, which is one customer.
@@ -93,6 +102,7 @@ func (s *session) Ended(_ *link.Session, code wire.CloseCode) {
 	r.sessions--
 	r.countLocked(s.Remote(), -1)
 	r.mu.Unlock()
+	r.federation.Disconnect(s.number)
 	r.leave(s, code)
 }
 
@@ -129,6 +139,8 @@ func (s *session) Control(_ *link.Session, m wire.Message) wire.Message {
 		}
 		entries, next := member.Page(m.After)
 		return &wire.MemberPage{Entries: entries, Next: next}
+	case *wire.Available:
+		return s.relay.openLine(s, m)
 	case *wire.Leave:
 		s.End(wire.CloseLeft)
 		return nil
@@ -171,6 +183,9 @@ func (r *Relay) enter(s *session, m *wire.Join) (member *room.Member, fresh bool
 	defer s.joining.Unlock()
 	if member := s.member.Load(); member != nil {
 		return member, false, nil
+	}
+	if s.line {
+		return nil, false, errLine
 	}
 	remote := s.Remote()
 	from := room.FromAddress(link.AddressNet(remote), link.AddressBlock(remote))
@@ -266,6 +281,8 @@ func (s *session) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) (ac
 			return false // it may have overtaken Join
 		}
 		m.MembersWanted(time.Now())
+	case wire.UrgentAvailable:
+		return s.lineUrgent(kind, body)
 	case wire.UrgentSenderKey, wire.UrgentKeyWraps, wire.UrgentKeysWanted:
 		return s.relay.key(s.member.Load(), kind, body)
 	}
