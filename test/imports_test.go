@@ -73,7 +73,7 @@ var mayImport = map[string][]string{
 	"wzp/internal/room": {"wzp/internal/wire", "wzp/internal/budget", "wzp/internal/drops",
 		"wzp/internal/link", "wzp/internal/share"},
 	"wzp/internal/callpath": {"wzp/identity", "wzp/internal/wire", "wzp/internal/budget", "wzp/internal/share"},
-	"wzp/internal/presence": {"wzp/identity", "wzp/internal/wire", "wzp/internal/share"},
+	"wzp/internal/presence": {"wzp/identity", "wzp/internal/wire", "wzp/internal/budget", "wzp/internal/share"},
 	"wzp/internal/peer": {"wzp/identity", "wzp/internal/wire", "wzp/internal/drops", "wzp/internal/link",
 		"wzp/internal/presence"},
 	"wzp/internal/routing": {"wzp/identity", "wzp/internal/wire", "wzp/internal/names"},

@@ -1,4 +1,5 @@
-// Package presence knows who can be called, and at which relay (docs/protocol.md, section 11).
+// Package presence knows who can be called, and at which relay (docs/protocol.md, sections 11
+// and 12).
 //
 //	Connect, Available, Unavailable, Disconnect --> registry: our own clients ----> Local, List, LookUp
 //	                                                    |
@@ -7,6 +8,8 @@
 //	                                                    |
 //	Tick: the time                                      v  what each peer may know
 //	                               Drain ---> effects: what to send, and what is wrong
+//
+//	Ask, Receive: queries ---> Resolver: routes to who can be called, hop by hop ---> Resolved, NextHops
 //
 // All that it knows of other relays are claims, which serve as hints: whoever calls asks for the called's own
 // signed record, and a claim without one is passed over for the next.

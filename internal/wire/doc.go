@@ -17,8 +17,8 @@
 //	                                     │ entries
 //	                                  ParseEntry: layout, limits and signature, or an error
 //
-// Each message has a file of its own: control_*.go, urgent_*.go, federation_*.go between relays, call_*.go of the
-// paths of calls, route*.go of the way to who is called:
+// Each message has a file of its own: control_*.go, urgent_*.go, federation_*.go between relays, call_*.go of
+// the paths of calls, route*.go of the way to who is called:
 //
 //	header.go, frame.go, varint.go             sealed packets and the frames in them
 //	media.go, payload.go, view.go              what talkers send, outside and inside of the encryption

@@ -49,7 +49,8 @@ func (d *Located) fields(l *layout) {
 		l.require(d.Index < d.Of, ErrInvalid, "the index is not below how many there are")
 		l.require(n > 0, ErrInvalid, "its chain is empty")
 	} else {
-		l.require(d.Index == 0 && d.Of == 0 && n == 0, ErrInvalid, "nobody is found, and yet there is a device")
+		l.require(d.Index == 0 && d.Of == 0 && n == 0, ErrInvalid,
+			"nobody is found, and yet there is a device")
 	}
 	list(l, &d.Chain, uint64(n), func(id *RelayID) { l.bytes(id[:]) })
 	if d.Found == FoundDevice {

@@ -1,0 +1,229 @@
+package presence
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/wire"
+)
+
+// Receive takes an urgent message of kind 45 or 46 from a peer.
+func (r *Resolver) Receive(from wire.RelayID, kind wire.UrgentKind, body []byte, now time.Time) {
+	var err error
+	switch kind {
+	case wire.UrgentRouteQuery:
+		var m wire.RouteQuery
+		if m, err = wire.Parse[wire.RouteQuery](body); err == nil {
+			r.query(from, &m, now)
+		}
+	case wire.UrgentRouteResponse:
+		var m wire.RouteResponse
+		if m, err = wire.Parse[wire.RouteResponse](body); err == nil {
+			r.response(from, &m, now)
+		}
+	}
+	if err != nil {
+		r.do(Problem{from, problemQuery, err.Error()})
+	}
+}
+
+// query answers a peer's query, or has it wait for a search.
+func (r *Resolver) query(from wire.RelayID, m *wire.RouteQuery, now time.Time) {
+	if m.Path[len(m.Path)-1] != from || !simple(m.Path) {
+		r.do(Problem{from, problemQuery,
+			"the path of a query does not end with the peer, or has a relay twice"})
+		return
+	}
+	a := &asker{by: Asker{Peer: from, Query: m.ID}, path: m.Path,
+		left: min(int(m.Hops), wire.MaxHops-len(m.Path)) - 1}
+	if !r.limits.allowPeer(from, now) {
+		r.do(Problem{from, problemQueries, "more than 50 queries a second"})
+		r.tellNobody(m.Target, a, true, now)
+		return
+	}
+	r.remindAt(r.limits.sweep(now))
+	word := r.directory.WordOf(from)
+	switch {
+	case slices.Contains(m.Path, r.self) || a.left < 0:
+		r.tellNobody(m.Target, a, true, now)
+		return
+	case word == None || word == Peer && len(m.Path) > 1:
+		r.tellNobody(m.Target, a, false, now)
+		return
+	}
+	local := r.local(m.Target)
+	r.tell(a, local)
+	var ways []Way
+	var found []place
+	if word == Mesh {
+		ways, found = r.ways(m.Target, a), r.remembered(m.Target, a, now)
+		r.tell(a, found)
+	}
+	switch {
+	case r.suffices(m.Target, a, found, ways, now), len(local) > 0 && len(ways) == 0:
+	case word != Mesh, a.left < 1, r.inVain(m.Target, a, now):
+		if len(a.told) == 0 {
+			r.tellNobody(m.Target, a, a.left < 1 && len(r.others(a.path)) > 0, now)
+		}
+	default:
+		r.wait(m.Target, a, ways, now)
+	}
+}
+
+// tell tells a peer of devices that it was not told of.
+func (r *Resolver) tell(a *asker, places []place) {
+	if a.own() {
+		return
+	}
+	type news struct {
+		place
+		chain []wire.RelayID
+	}
+	var list []news
+	for _, p := range places {
+		known := slices.ContainsFunc(a.told, func(o place) bool { return o.device == p.device })
+		chain, ok := r.chain(a, &p)
+		if ok && !known && len(a.told)+len(list) < wire.MaxDevices {
+			list = append(list, news{p, chain})
+		}
+	}
+	for _, n := range list {
+		r.count(a, routeAnswer(min(len(n.chain)+1, int(Chain))))
+	}
+	of := len(a.told) + len(list)
+	for _, n := range list {
+		r.respond(a, &wire.Located{Found: wire.FoundDevice, Index: uint8(len(a.told)), Of: uint8(of),
+			Chain: append([]wire.RelayID{r.self}, n.chain...), Record: n.record})
+		a.told = append(a.told, n.place)
+	}
+}
+
+// tellNobody says to an asker that nobody was found.
+func (r *Resolver) tellNobody(f identity.Fingerprint, a *asker, unsure bool, now time.Time) {
+	switch {
+	case a.own():
+		r.resolve(a, f, r.local(f), unsure, now)
+	case len(a.told) > 0:
+	case unsure:
+		r.count(a, answerUnsure)
+		r.respond(a, &wire.Located{Found: wire.FoundUnsure})
+	default:
+		r.count(a, answerNotFound)
+		r.respond(a, &wire.Located{Found: wire.FoundNobody})
+	}
+}
+
+func (r *Resolver) respond(a *asker, l *wire.Located) {
+	r.do(Send{To: a.by.Peer, Kind: wire.UrgentRouteResponse,
+		Body: wire.Append(nil, &wire.RouteResponse{ID: a.by.Query, Located: *l})})
+}
+
+// response takes what a peer answers.
+func (r *Resolver) response(from wire.RelayID, m *wire.RouteResponse, now time.Time) {
+	q := r.asked[question{from, m.ID}]
+	if q == nil {
+		if n := binary.BigEndian.Uint64(m.ID[:]); n == 0 || n > r.issued[from] {
+			r.do(Problem{from, problemRoute, "an answer that was not asked for"})
+		}
+		return // else it is late
+	}
+	s := q.search
+	switch {
+	case m.Found != wire.FoundDevice:
+		if q.state != inquiryDone && q.of == 0 {
+			s.unsure = s.unsure || m.Found == wire.FoundUnsure
+			r.finish(s, q, now)
+		}
+	case q.came[m.Index]:
+		r.do(Problem{from, problemRoute, "a device of an answer came twice"})
+	default:
+		q.came[m.Index] = true
+		q.of = max(q.of, m.Of)
+		p, err := r.check(s, q, &m.Located, now)
+		if err == nil {
+			q.pending = append(q.pending, p)
+		} else if !errors.Is(err, errStale) {
+			r.do(Problem{from, problemRoute, err.Error()})
+		}
+		if q.whole() {
+			r.finish(s, q, now)
+		}
+	}
+	r.advance(s, now)
+}
+
+// whole reports whether all devices have come that there are.
+func (q *inquiry) whole() bool {
+	for _, came := range q.came[:q.of] {
+		if !came {
+			return false
+		}
+	}
+	return true
+}
+
+// Why an answer does not count.
+var (
+	errChain    = errors.New("the chain of an answer cannot be")
+	errIdentity = errors.New("the record of an answer is somebody else's")
+	errHome     = errors.New("the chain of an answer does not end with the record's home")
+	errStale    = errors.New("the record of an answer is not fresh, or older than one that is known")
+)
+
+// check returns the device of an answer. Whatever relay tells of it, its owner has signed the record.
+func (r *Resolver) check(s *search, q *inquiry, l *wire.Located, now time.Time) (p place, err error) {
+	chain := l.Chain
+	if chain[0] != q.peer || len(chain) > s.left || !simple(chain) || slices.Contains(chain, r.self) ||
+		!disjoint(chain, s.path) {
+		return p, errChain
+	}
+	p = place{home: chain[len(chain)-1], record: l.Record, at: now, chains: [][]wire.RelayID{chain}}
+	if !r.verified(s.target, &p) {
+		reach, err := wire.ParseReach(l.Record)
+		switch {
+		case err != nil:
+			return p, err
+		case reach.Identity.Fingerprint() != s.target:
+			return p, errIdentity
+		case wire.RelayIDOf(reach.HomeRelay) != p.home:
+			return p, errHome
+		}
+		p.device, p.sequence, p.expiry = reach.Device(), reach.Sequence, reach.Expiry
+	}
+	if newest, _ := r.newest.get(p.device); !p.fresh(now) || p.sequence < newest || r.newerHere(s.target,
+		&p) {
+		return p, errStale
+	}
+	return p, nil
+}
+
+// verified reports whether a record was verified before, and takes what it says from there.
+func (r *Resolver) verified(f identity.Fingerprint, p *place) bool {
+	k, _ := r.known.get(f)
+	if k == nil {
+		return false
+	}
+	i := slices.IndexFunc(k.places, func(o place) bool {
+		return o.home == p.home && bytes.Equal(o.record,
+			p.record)
+	})
+	if i >= 0 {
+		p.device, p.sequence, p.expiry = k.places[i].device, k.places[i].sequence, k.places[i].expiry
+	}
+	return i >= 0
+}
+
+// newerHere reports whether the same device is available here by a newer record.
+func (r *Resolver) newerHere(f identity.Fingerprint, p *place) bool {
+	return slices.ContainsFunc(r.directory.Local(f), func(d Device) bool {
+		if d.Device != p.device {
+			return false
+		}
+		reach, err := wire.ParseReach(d.Record)
+		return err == nil && reach.Sequence >= p.sequence
+	})
+}
