@@ -85,9 +85,10 @@ export class Client {
   // Attaching.
 
   /**
-   * Attaches and joins. It rejects with a LinkError when the relay refuses, or when the signal is aborted
-   * before it has answered; failures that may pass are tried again until then. It may be called once.
-   * @param {AbortSignal} [signal] @returns {Promise<Message>} Joined
+   * Attaches, and joins or opens a line. It rejects with a LinkError when the relay refuses, or when the
+   * signal is aborted before it has answered; failures that may pass are tried again until then. It may be
+   * called once.
+   * @param {AbortSignal} [signal] @returns {Promise<Message>} Joined or Line
    */
   async join(signal) {
     if (this.#attacher.racing || this.#session || this.#life.signal.aborted) {

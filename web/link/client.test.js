@@ -38,6 +38,33 @@ test('it joins by WebSocket at once when WebTransport fails, or is absent', asyn
   assert.equal(none.client.quality().path, 'websocket');
 });
 
+test('a line is opened in the place of joining, with a record for each attempt', async () => {
+  let asked = 0;
+  const lab = await Lab.make({
+    makeLine: async (relay) => {
+      assert.deepEqual(relay, lab.relay.identity.publicKey);
+      return { record: new Uint8Array(178).fill(++asked) };
+    },
+  });
+  await lab.joined(1000);
+  assert.deepEqual([lab.told, lab.joins], [['Line'], undefined]);
+  assert.equal(lab.client.quality().path, 'webtransport');
+  lab.relay.restart();
+  lab.blocked.add('webtransport');
+  await lab.clock.run(5000);
+  assert.equal(lab.told.at(-1), 'Line');
+  assert.equal(lab.client.quality().path, 'websocket');
+  assert.equal(lab.relay.entries.length, 0);
+  const records = lab.relay.records.map((record) => record[0]);
+  assert.ok(records.length >= 2 && new Set(records).size === records.length, `records ${records}`);
+
+  const refused = await Lab.make({ makeLine: async () => ({ record: new Uint8Array(0) }) });
+  refused.relay.refuse = { code: 'record', reason: '' };
+  await assert.rejects(refused.joined(1000), { code: 'record' });
+  const none = await Lab.make({ makeLine: async () => { throw new Error('no record'); } });
+  await assert.rejects(none.joined(1000), { message: 'no record' });
+});
+
 test('the loser of the race is closed', async () => {
   const lab = await Lab.make();
   lab.paths.webtransport.delay = 300; // welcomed after more than 600 ms

@@ -3,6 +3,7 @@
  * 8).
  *
  *     carrier ──> Greeting ──> Hello, Join ──> Welcome (its signature is checked) ──> Joined ──> attached
+ *                    |            or Available                                       or Line
  *                    '── another relay key: over         '── Refused, Goodbye, closed: over
  */
 
@@ -22,20 +23,21 @@ import { LinkError, asLinkError } from './carrier.js';
  * @property {string} client program and version
  * @property {Bytes} session
  * @property {string} relay the key that the relay must have, hexadecimal
- * @property {(relay: Bytes) => Promise<{room: string, entry: Bytes}>} join makes the request to join, once
+ * @property {'Joined' | 'Line'} answer to the request
+ * @property {(relay: Bytes) => Promise<string>} request makes what follows the Hello: Join or Available
  */
 
 const MAX_INBOX = 8; // messages that wait during the handshake
 const MAX_EARLY = 64; // packets that came before the session took the carrier
 
 /** What a relay says that is of interest here; what answers a request is among them. */
-const KNOWN = new Set(['Greeting', 'Welcome', 'Joined', 'MemberPage', 'Goodbye', 'Refused']);
+const KNOWN = new Set(['Greeting', 'Welcome', 'Joined', 'Line', 'MemberPage', 'Goodbye', 'Refused']);
 
 export class Attempt {
   /** @type {Carrier} */ carrier;
   /** Resolves when the carrier has closed, with why. @type {Promise<string>} */ closed;
   /** @type {Message | null} */ welcome = null;
-  /** @type {Message | null} */ joined = null;
+  /** Joined, or Line. @type {Message | null} */ joined = null;
   /** What the relay said before it closed. @type {Message | null} */ goodbye = null;
   /** To be set by the owner: the relay says goodbye. @type {() => void} */ ongoodbye = () => {};
 
@@ -93,10 +95,10 @@ export class Attempt {
   }
 
   /**
-   * Reads the Greeting, and answers with Hello and Join.
+   * Reads the Greeting, and answers with Hello and the request.
    * @param {Hello} hello @returns {Promise<Bytes>} the value that both sides sign
    */
-  async #sendFlight({ identity, name, client, session, relay, join }) {
+  async #sendFlight({ identity, name, client, session, relay, request }) {
     const greeting = await this.#next();
     if (greeting.name !== 'Greeting') {
       throw refusal(greeting) ?? new LinkError('protocol', 'the relay does not begin with a Greeting');
@@ -108,16 +110,16 @@ export class Attempt {
       });
     }
     const value = await webHelloValue(greeting.challenge, this.carrier.binding);
-    const request = await join(key);
+    const asked = await request(key);
     const signed = await signHello(identity, { name, client, session }, value, key);
     if (this.#broken) throw this.#broken;
     this.carrier.control.send(encode('Hello', signed));
-    this.carrier.control.send(encode('Join', request));
+    this.carrier.control.send(asked);
     return value;
   }
 
-  /** Reads Welcome and Joined. @param {Hello} hello @param {Bytes} value */
-  async #readFlight({ identity, session, relay }, value) {
+  /** Reads Welcome, and Joined or Line. @param {Hello} hello @param {Bytes} value */
+  async #readFlight({ identity, session, relay, answer }, value) {
     while (!this.joined) {
       const m = await this.#next();
       const refused = refusal(m);
@@ -127,7 +129,7 @@ export class Attempt {
           throw new LinkError('signature', 'the relay did not prove its key', { final: true });
         }
         this.welcome = m;
-      } else if (m.name === 'Joined') {
+      } else if (m.name === answer) {
         if (!this.welcome) throw new LinkError('protocol', 'the relay does not begin with a Welcome');
         this.joined = m;
       }

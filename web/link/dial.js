@@ -1,12 +1,13 @@
 /**
  * How a client gets to its relay: where it is, which carriers are tried in which order, the handshake on each
  * (docs/protocol.md, section 8). It remembers what worked, so that attaching again tries that first, and the
- * one request to join. Sessions are not known here.
+ * one request to join; a line makes a new one each time. Sessions are not known here.
  *
  *     attach ──> Race ──> find (connect.json) ──> connect (carrier) ──> Attempt ──> the first to be welcomed
  */
 
 import { messageOf, toHex } from '../wire/bytes.js';
+import { encode } from '../wire/control.js';
 import { Attempt, Refused } from './dial-attempt.js';
 import { LinkError, asLinkError } from './carrier.js';
 import { deadline, sleep } from './clock.js';
@@ -37,7 +38,9 @@ import { hasWebTransport, openWebTransport } from './webtransport.js';
  * @property {import('../identity/identity.js').Identity} identity
  * @property {string} name shown to others; at most 64 bytes
  * @property {string} program and version; likewise
- * @property {(relay: Bytes) => Promise<{room: string, entry: Bytes}>} makeJoin called once
+ * @property {(relay: Bytes) => Promise<{room: string, entry: Bytes}>} [makeJoin] called once
+ * @property {(relay: Bytes) => Promise<{record: Bytes}>} [makeLine] opens a line in the place of joining;
+ *   called for each attempt anew, since records expire, and attempts may ask at once
  * @property {Bytes} [relayKey] which the relay must have; absent: the one that connect.json says
  * @property {(place: Place) => Promise<void>} [checkRelay] rejects with 'relay_key' if it is not to be used
  * @property {() => number} [random]
@@ -63,7 +66,7 @@ export class Attacher {
   /** @type {{webtransport?: Open, websocket?: Open}} */ #open;
   #id = crypto.getRandomValues(new Uint8Array(16)); // of the session
   /** @type {Promise<{room: string, entry: Bytes}> | null} */ #join = null;
-  /** The relay's key, hexadecimal, from when #join was made for it. @type {string | null} */ #relay = null;
+  /** The relay's key, hexadecimal, once a request was made for it. @type {string | null} */ #relay = null;
   /** @type {Place | null} */ #place = null;
   /** What worked last: it is tried first. @type {{kind: Kind | null, hash: string | null}} */
   #worked = { kind: null, hash: null };
@@ -210,10 +213,12 @@ export class Attacher {
     try {
       const carrier = await this.#connect(kind, place, limit.signal);
       const attempt = new Attempt(carrier, heard);
-      const { identity, name, program: client } = this.#config;
-      const join = (/** @type {Bytes} */ relay) => this.#request(relay);
+      const { identity, name, program: client, makeLine } = this.#config;
+      const request = (/** @type {Bytes} */ relay) => this.#request(relay);
       const relay = this.#relay ?? place.relay;
-      await attempt.handshake({ identity, name, client, session: this.#id, relay, join }, limit.signal);
+      const answer = makeLine ? 'Line' : 'Joined';
+      const hello = { identity, name, client, session: this.#id, relay, answer, request };
+      await attempt.handshake(/** @type {import('./dial-attempt.js').Hello} */ (hello), limit.signal);
       return attempt;
     } finally {
       limit.finish();
@@ -244,14 +249,17 @@ export class Attacher {
     throw last;
   }
 
-  /** Makes the request to join, once: attaching again is no new join. @param {Bytes} relay */
+  /**
+   * Makes the request that follows the Hello. That to join is made once: attaching again is no new join.
+   * @param {Bytes} relay
+   */
   async #request(relay) {
-    if (!this.#join) {
-      this.#relay = toHex(relay);
-      this.#join = this.#config.makeJoin(relay);
-    }
+    const { makeJoin, makeLine } = this.#config;
+    this.#relay ??= toHex(relay);
     try {
-      return await this.#join;
+      if (makeLine) return encode('Available', await makeLine(relay));
+      if (!makeJoin) throw new Error('there is nothing to ask the relay for');
+      return encode('Join', await (this.#join ??= makeJoin(relay)));
     } catch (error) {
       throw new LinkError('join', messageOf(error), { cause: error, final: true });
     }

@@ -31,8 +31,8 @@
 /**
  * @typedef {object} ClientEvents
  * @property {(joined: import('./dial-attempt.js').Message, fresh: boolean) => void} attached the relay has
- *   welcomed the client: the first time, or again. fresh: it knew nothing of the session, so urgent messages
- *   start from zero
+ *   welcomed the client: the first time, or again; joined is Line for a line. fresh: it knew nothing of the
+ *   session, so urgent messages start from zero
  * @property {(cause: string) => void} detached the client tries to attach again; the session goes on
  * @property {(error: import('./carrier.js').LinkError) => void} ended for good, but not by leave
  * @property {(error: unknown) => void} [failed] another of these threw; absent: the browser is told, as of

@@ -158,6 +158,7 @@ export class FakeRelay {
   sessions = new Map(); // by id: {session, incarnation, media, urgent}
   hellos = [];
   entries = [];
+  records = []; // of lines
   refuse = null; // {code, reason} for whoever comes
   refuseKind = null; // only those by this kind
   answers = true; // control messages
@@ -198,7 +199,7 @@ export class FakeRelay {
       peer.hello = m;
       peer.value = await webHelloValue(peer.challenge, carrier.binding);
       this.hellos.push({ kind: carrier.kind, session: toHex(m.session) });
-    } else if (m.name === 'Join') {
+    } else if (m.name === 'Join' || m.name === 'Available') {
       await this.#join(carrier, peer, m);
     } else if (this.answers && m.name === 'Members') {
       carrier.control.send(encode('MemberPage', { entries: [] }));
@@ -206,7 +207,9 @@ export class FakeRelay {
   }
 
   async #join(carrier, { hello, value }, join) {
-    this.entries.push(toHex(join.entry));
+    const line = join.name === 'Available';
+    if (line) this.records.push(join.record);
+    else this.entries.push(toHex(join.entry));
     const id = toHex(hello.session);
     if (!this.sessions.has(id)) this.sessions.set(id, this.#newSession());
     const known = this.sessions.get(id);
@@ -219,7 +222,9 @@ export class FakeRelay {
       }),
     );
     known.session.install(carrier);
-    carrier.control.send(encode('Joined', { room: join.room, member: new Uint8Array(6), members: 1 }));
+    carrier.control.send(
+      line ? encode('Line') : encode('Joined', { room: join.room, member: new Uint8Array(6), members: 1 }),
+    );
   }
 
   #newSession() {
@@ -300,7 +305,7 @@ export class Lab {
 
   #handler() {
     return {
-      attached: (_joined, fresh) => this.told.push(fresh ? 'fresh' : 'attached'),
+      attached: ({ name }, fresh) => this.told.push(name === 'Line' ? name : fresh ? 'fresh' : 'attached'),
       detached: (cause) => this.told.push(`detached: ${cause}`),
       bind: () => ({ next: 0 }),
       media: (frame) => {
