@@ -76,7 +76,7 @@ func TestPageVectors(t *testing.T) {
 	t.Parallel()
 	p := openPage(t, sources(t)+"/page/scenes.test.html", look{})
 	vectors := make(map[string]json.RawMessage)
-	for _, name := range []string{"sframe", "hpke", "e2ee"} {
+	for _, name := range []string{"sframe", "hpke", "e2ee", "call"} {
 		b, err := os.ReadFile(filepath.Join("..", "testdata", "vectors", name+".json"))
 		if err != nil {
 			t.Fatal(err)

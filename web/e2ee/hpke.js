@@ -1,11 +1,12 @@
 /**
- * HPKE (RFC 9180), base mode, with the one suite that wraps use (docs/protocol.md, section 7.2):
- * DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-128-GCM.
+ * HPKE (RFC 9180), base mode, with the one suite that wraps and offers use (docs/protocol.md, sections 7.2
+ * and 14.3): DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-128-GCM.
  *
  *     ephemeral key, recipient's key --X25519--> dh       zero is refused: everybody would know it
  *     dh, enc, recipient's key --HKDF--> shared secret    (section 4.1)
  *     shared secret, info --HKDF--> key, base nonce       (section 5.1)
  *     base nonce XOR number of the message --> nonce of AES-128-GCM
+ *     shared secret, info --HKDF--> exporter secret --HMAC, context--> exported values     (section 5.3)
  *
  * Here lives what the RFC says, in its names. Not here: what is wrapped for whom and under which info
  * (keys.js). Private keys are CryptoKeys that need not be extractable.
@@ -23,6 +24,8 @@ export const ENC_SIZE = 32;
 export const TAG_SIZE = 16;
 
 const NONCE_SIZE = 12;
+const HASH_SIZE = 32;
+const HMAC = {name: 'HMAC', hash: 'SHA-256', length: 8 * HASH_SIZE};
 const EMPTY = new Uint8Array(0);
 const X25519 = {name: 'X25519'};
 
@@ -78,39 +81,56 @@ export async function open(privateKey, publicKey, info, sealed) {
 /**
  * SetupBaseS (section 5.1.1), with an ephemeral key that must not be used again.
  * @param {Pair} ephemeral its public half is enc @param {Bytes} recipientPublic 32 bytes @param {Bytes} info
+ * @param {boolean} [exports] whether the context is to export, too
  * @returns {Promise<Context>} @throws {HpkeError} 'public-key'
  */
-export async function setupSender(ephemeral, recipientPublic, info) {
+export async function setupSender(ephemeral, recipientPublic, info, exports = false) {
   const kemContext = concat(ephemeral.publicKey, recipientPublic);
   const dh = await agree(ephemeral.privateKey, recipientPublic);
   if (dh === null) {
     throw new HpkeError('public-key', 'the public key is of low order or malformed: seal nothing to it');
   }
-  return schedule(dh, kemContext, info);
+  return schedule(dh, kemContext, info, exports);
 }
 
 /**
  * SetupBaseR (section 5.1.1).
- * @param {Bytes} enc 32 bytes @param {Pair} recipient @param {Bytes} info @returns {Promise<Context>}
+ * @param {Bytes} enc 32 bytes @param {Pair} recipient @param {Bytes} info
+ * @param {boolean} [exports] as above @returns {Promise<Context>}
  * @throws {HpkeError} 'open' for an enc of low order
  */
-export async function setupRecipient(enc, recipient, info) {
+export async function setupRecipient(enc, recipient, info, exports = false) {
   const kemContext = concat(enc, recipient.publicKey);
   const dh = await agree(recipient.privateKey, enc);
   if (dh === null) throw notOpened();
-  return schedule(dh, kemContext, info);
+  return schedule(dh, kemContext, info, exports);
 }
 
 /** The messages of one setup, which are counted: they open in the order in which they were sealed. */
 export class Context {
   #key;
   #baseNonce;
+  #exporter;
   #number = 0;
 
-  /** @param {CryptoKey} key AES-GCM @param {Bytes} baseNonce 12 bytes */
-  constructor(key, baseNonce) {
+  /**
+   * @param {CryptoKey} key AES-GCM @param {Bytes} baseNonce 12 bytes
+   * @param {CryptoKey|null} exporter HMAC with the exporter secret; null: it exports nothing
+   */
+  constructor(key, baseNonce, exporter) {
     this.#key = key;
     this.#baseNonce = baseNonce;
+    this.#exporter = exporter;
+  }
+
+  /**
+   * Context.Export (section 5.3). HKDF-Expand of at most one block is one HMAC.
+   * @param {Bytes} context @param {number} size at most 32 @returns {Promise<Bytes>} the caller erases it
+   */
+  async export(context, size) {
+    if (this.#exporter === null || size > HASH_SIZE) throw new RangeError('it was not set up for that');
+    const info = concat(labeledInfo(HPKE_SUITE, 'sec', context, size), Uint8Array.of(1));
+    return new Uint8Array(await crypto.subtle.sign('HMAC', this.#exporter, info)).slice(0, size);
   }
 
   /**
@@ -171,9 +191,9 @@ async function agree(privateKey, publicKey) {
 /**
  * ExtractAndExpand (section 4.1), then KeySchedule (section 5.1) in base mode, with neither PSK nor its id.
  * @param {Bytes} dh erased @param {Bytes} kemContext enc || recipient's public key
- * @param {Bytes} info @returns {Promise<Context>}
+ * @param {Bytes} info @param {boolean} exports @returns {Promise<Context>}
  */
-async function schedule(dh, kemContext, info) {
+async function schedule(dh, kemContext, info, exports) {
   const ikm = labeledIkm(KEM_SUITE, 'eae_prk', dh);
   dh.fill(0);
   const shared = await hkdf(ikm, EMPTY, labeledInfo(KEM_SUITE, 'shared_secret', kemContext, 32), 32);
@@ -184,20 +204,22 @@ async function schedule(dh, kemContext, info) {
     importHkdf(labeledIkm(HPKE_SUITE, 'secret', EMPTY)),
   ]);
   const context = concat(Uint8Array.of(0), pskIdHash, infoHash);
-  const [key, baseNonce] = await Promise.all([
-    crypto.subtle.deriveKey(
-      {name: 'HKDF', hash: 'SHA-256', salt: shared, info: labeledInfo(HPKE_SUITE, 'key', context, 16)},
-      secret, {name: 'AES-GCM', length: 128}, false, ['encrypt', 'decrypt']),
+  const hkdfOf = (/** @type {string} */ label, /** @type {number} */ size) => {
+    return {name: 'HKDF', hash: 'SHA-256', salt: shared, info: labeledInfo(HPKE_SUITE, label, context, size)};
+  };
+  const aes = {name: 'AES-GCM', length: 128};
+  const [key, baseNonce, exporter] = await Promise.all([
+    crypto.subtle.deriveKey(hkdfOf('key', 16), secret, aes, false, ['encrypt', 'decrypt']),
     expand(secret, shared, labeledInfo(HPKE_SUITE, 'base_nonce', context, NONCE_SIZE), NONCE_SIZE),
+    exports ? crypto.subtle.deriveKey(hkdfOf('exp', HASH_SIZE), secret, HMAC, false, ['sign']) : null,
   ]);
   shared.fill(0);
-  return new Context(key, baseNonce);
+  return new Context(key, baseNonce, exporter);
 }
 
 /** HKDF-Extract without salt, of what is no secret. @param {Bytes} ikm @returns {Promise<Bytes>} 32 bytes */
 async function extract(ikm) {
-  const hmac = {name: 'HMAC', hash: 'SHA-256'};
-  const noSalt = await crypto.subtle.importKey('raw', new Uint8Array(32), hmac, false, ['sign']);
+  const noSalt = await crypto.subtle.importKey('raw', new Uint8Array(HASH_SIZE), HMAC, false, ['sign']);
   return new Uint8Array(await crypto.subtle.sign('HMAC', noSalt, ikm));
 }
 

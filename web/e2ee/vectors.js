@@ -1,5 +1,5 @@
 /**
- * Runs the vectors of testdata/vectors/{sframe,hpke,e2ee}.json, which Go runs, too: in Node by
+ * Runs the vectors of testdata/vectors/{sframe,hpke,e2ee,call}.json, which Go runs, too: in Node by
  * vectors.test.js, in a browser by whatever page loads the files. Every section of the files must be known
  * here, so that none is forgotten: a new one is one more entry of SECTIONS, whose function gets the section's
  * vectors and a Check.
@@ -17,6 +17,7 @@ import {decodeCounter} from '../wire/frame.js';
 import {appendKeyHeader, appendSenderKey, parseSenderKey} from '../wire/urgent.js';
 import * as hpke from './hpke.js';
 import * as keys from './keys.js';
+import {callSections, pairFrom} from './vectors-call.js';
 import {safetyNumber} from './safety.js';
 import {Secret} from './secret.js';
 import {CtrHmac, deriveKeySalt, encodeHeader, FrameKey, tagLength} from './sframe.js';
@@ -46,6 +47,7 @@ const SECTIONS = {
     low_order: lowOrders,
     safety_number: safetyNumbers,
   },
+  call: callSections,
 };
 
 /**
@@ -70,7 +72,7 @@ export async function runVectors(load) {
 }
 
 /** Counts checks and notes which failed. */
-class Check {
+export class Check {
   ran = 0;
   /** @type {string[]} */ failed = [];
   #where = '';
@@ -167,27 +169,18 @@ async function setups(check, v) {
   check.bytes('pkRm', recipient.publicKey, v.pkRm);
   const ephemeral = await pairFrom(fromHex(v.skEm));
   check.bytes('enc', ephemeral.publicKey, v.enc);
-  const sender = await hpke.setupSender(ephemeral, recipient.publicKey, fromHex(v.info));
-  const receiver = await hpke.setupRecipient(fromHex(v.enc), recipient, fromHex(v.info));
+  const sender = await hpke.setupSender(ephemeral, recipient.publicKey, fromHex(v.info), true);
+  const receiver = await hpke.setupRecipient(fromHex(v.enc), recipient, fromHex(v.info), true);
   for (const e of v.encryptions) { // in their order: HPKE counts them
     check.bytes('ct', await sender.seal(fromHex(e.pt), fromHex(e.aad)), e.ct);
     check.bytes('pt', await receiver.open(fromHex(e.ct), fromHex(e.aad)), e.pt);
   }
-}
-
-/**
- * Makes a pair of a given X25519 private key: PKCS #8 (RFC 8410) is the form that WebCrypto takes. The public
- * half is what it gives with the base point 9.
- * @param {Bytes} secret 32 bytes @returns {Promise<hpke.Pair>}
- */
-async function pairFrom(secret) {
-  const pkcs8 = concat(fromHex('302e020100300506032b656e04220420'), secret);
-  const privateKey = await crypto.subtle.importKey('pkcs8', pkcs8, {name: 'X25519'}, false, ['deriveBits']);
-  const base = new Uint8Array(32);
-  base[0] = 9;
-  const point = await crypto.subtle.importKey('raw', base, {name: 'X25519'}, false, []);
-  const algorithm = {name: 'X25519', public: point};
-  return {privateKey, publicKey: new Uint8Array(await crypto.subtle.deriveBits(algorithm, privateKey, 256))};
+  for (const e of v.exports) {
+    for (const context of [sender, receiver]) {
+      const value = await context.export(fromHex(e.exporter_context), e.L);
+      check.bytes('exported_value', value, e.exported_value);
+    }
+  }
 }
 
 /** @param {string} secret hexadecimal, 32 bytes */

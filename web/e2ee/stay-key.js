@@ -1,0 +1,37 @@
+/**
+ * The X25519 key of a reach record: offers of calls are sealed to it (docs/protocol.md, section 14.3). It is
+ * made for one stay and kept in memory only: once it is erased, nobody opens the offers that were made to it,
+ * nor what was said by the keys in them.
+ */
+
+import * as hpke from './hpke.js';
+import {OfferError, openOffer} from './offer.js';
+
+/** @typedef {import('../wire/bytes.js').Bytes} Bytes */
+
+export class StayKey {
+  /** @type {CryptoKey|null} */ #privateKey;
+
+  /** Takes a key pair; create makes a random one. @param {hpke.Pair} pair */
+  constructor({privateKey, publicKey}) {
+    this.#privateKey = privateKey;
+    /** 32 bytes, not to be changed. */
+    this.publicKey = publicKey;
+  }
+
+  /** @returns {Promise<StayKey>} a random one */
+  static async create() {
+    return new StayKey(await hpke.generatePair());
+  }
+
+  /** As openOffer. @param {Bytes} pathKey @param {Bytes} self @param {Bytes} sealed @param {number} now */
+  async openOffer(pathKey, self, sealed, now) {
+    if (this.#privateKey === null) throw new OfferError('erased');
+    return openOffer({privateKey: this.#privateKey, publicKey: this.publicKey}, pathKey, self, sealed, now);
+  }
+
+  /** Lets go of the private half: it opens nothing afterwards. The memory itself is the browser's. */
+  erase() {
+    this.#privateKey = null;
+  }
+}
