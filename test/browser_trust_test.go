@@ -181,7 +181,7 @@ func TestPageLacksKey(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t)
 	secret := newSecret(t)
-	join(t, r.addr, "room", "--in", "none", "--out", "none", "--secret", secret)
+	join(t, r.addr, "room", "--in", "none", "--out", "none", "--secret", secret, "--name", "Ben")
 	p := openPage(t, r.page+"room", look{})
 	p.enter("anna")
 	p.shows("[data-warning=lacks_key]", "This link lacks its key")
@@ -192,6 +192,7 @@ func TestPageLacksKey(t *testing.T) {
 	p.until("in the room", "document.querySelector('.lock')?.innerText === 'Private'", soon)
 	p.members(2)
 	p.until("nothing is wrong", "!document.querySelector('.warning')", soon)
+	p.remembersBen()
 	p.click(".leave")
 	p.click("[data-ended] .buttons button:last-child")
 	p.click("[data-part=forget]")
@@ -200,6 +201,7 @@ func TestPageLacksKey(t *testing.T) {
 	p.click("[data-note=forgotten] button")
 	p.join()
 	p.shows(".lock", "Private")
+	p.remembersByLink(r.page, secret)
 
 	q := openPage(t, r.page+"room#k="+secret, look{})
 	q.state("door", soon)
@@ -212,4 +214,60 @@ func TestPageLacksKey(t *testing.T) {
 	q.do(chromedp.Reload())
 	q.state("door", soon)
 	q.shows(".lock", "You join without a key")
+}
+
+// contactAna is what follows #c= in a contact link of testdata/vectors.
+const contactAna = "AdM1MBhW3F92P7cfvslyiEDT_rB4hV4YTc5bB2n82gS8QW5he4XyZg"
+
+// remembersBen remembers who is in the room, forgets and remembers them again, and is asked by a contact link
+// that comes into the call, which goes on.
+func (p *page) remembersBen() {
+	p.t.Helper()
+	p.click(".people li:nth-child(2) button")
+	p.click("[data-sheet=person] [data-part=contact] button")
+	p.shows("[data-part=contact]", "You remember Ben.")
+	p.shows("[data-sheet=person] .known", "Same key as last time")
+	p.click("[data-part=contact] button")
+	p.shows("[data-part=contact]", "Remember them")
+	p.click("[data-part=contact] button")
+	p.shows("[data-part=contact]", "You remember Ben.")
+	p.eval("location.hash = 'c="+contactAna+"'", nil)
+	p.shows("[data-sheet=contact-link]", "9983")
+	p.until("the call goes on, and the address says nothing", `document.documentElement.dataset.state === 'joined' &&
+		location.hash === ''`, soon)
+	p.click("[data-sheet=contact-link] .quiet")
+	p.until("no sheet", "!document.querySelector('dialog')", soon)
+}
+
+// remembersByLink finds Ben at the first door, compares his key, and remembers who made a contact link that
+// came with an invite.
+func (p *page) remembersByLink(address, secret string) {
+	p.t.Helper()
+	p.do(chromedp.Navigate(address + "room#k=" + secret + "&c=" + contactAna))
+	p.shows("[data-sheet=contact-link]", "9983")
+	p.do(chromedp.Reload()) // it was not answered
+	p.shows("[data-sheet=contact-link]", "9983")
+	p.shows(".lock", "Private room")
+	p.until("the name is theirs", "document.querySelector('#contact-name').value === 'Ana'", soon)
+	p.click("[data-sheet=contact-link] [type=submit]")
+	p.shows("[data-sheet=contact]", "Remembered, on this device only")
+	p.click("[data-sheet=contact] [data-icon=close]")
+	p.do(chromedp.Navigate(address))
+	p.shows("[data-part=recent] h2", "Rooms and people")
+	p.until("two people and a room are there, and nothing is asked", `!document.querySelector('dialog') &&
+		document.querySelectorAll('[data-person]').length === 2 && document.querySelector('[data-room=room]')`, soon)
+	const ben = "[data-person]:not([data-person^='9983'])"
+	p.shows(ben, "Ben\nKey not compared")
+	p.eval(fmt.Sprintf("document.querySelector(%q).focus()", ben+" button"), nil)
+	p.click(ben + " button")
+	p.click("[data-sheet=contact] [data-part=compare] button")
+	p.shows("[data-sheet=contact] .known", "You compared this key")
+	p.click("[data-sheet=contact] [data-icon=close]")
+	p.shows(ben, "Key compared")
+	p.until("his row has the focus again", "document.activeElement.innerText.includes('Key compared')", soon)
+	p.click("[data-person^='9983'] button")
+	p.click("[data-sheet=contact] [data-part=contact] button")
+	p.shows("[data-sheet=contact]", "Forgotten.")
+	p.click("[data-sheet=contact] [data-icon=close]")
+	p.until("one person is left", "document.querySelectorAll('[data-person]').length === 1", soon)
 }

@@ -23,11 +23,11 @@
  * Somebody in the room, oneself included. `relay` is a label, set for who is on another relay; `microphone`
  * as far as they have said; `hand`: when it went up, ms of the Worker's clock, absent while it is down;
  * `compared`: when the user compared their key, in ms since 1970; `volume`: how loud they are played here,
- * absent as 1 is.
+ * absent as 1 is; `contact`: what the user calls them, if they chose to remember them.
  *
  * @typedef {{id: string, name: string, fingerprint: string, outside: boolean, known: 'new' | 'same' |
  * 'changed',
- *   self: boolean, relay?: string, compared?: number, volume?: number,
+ *   self: boolean, relay?: string, compared?: number, volume?: number, contact?: string,
  *   microphone?: import('../wire/payload.js').MicState, hand?: number}} Member
  */
 
@@ -165,6 +165,14 @@ export class Engine {
   /** The user compared somebody's key, or takes that back. @param {string} member @param {boolean} on */
   compare(member, on) {
     this.#post({ type: 'compare', member, on });
+  }
+
+  /**
+   * The user chose to remember somebody, or forgets them.
+   * @param {string} member @param {string} [name] for them, none: forget them
+   */
+  remember(member, name) {
+    this.#post({ type: 'remember', member, name });
   }
 
   /** Another microphone or loudspeaker, or none. @param {Ports} ports */

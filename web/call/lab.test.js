@@ -9,6 +9,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Identity } from '../identity/identity.js';
+import { Contacts } from '../identity/contacts.js';
 import { KnownNames } from '../identity/known-names.js';
 import { Notes } from '../identity/notes.js';
 import { realClock } from '../link/clock.js';
@@ -258,6 +259,7 @@ export class Lab {
       identity: p.identity,
       names: await KnownNames.open(p.identity, storage),
       notes: await Notes.open(p.identity, storage),
+      contacts: new Contacts(storage),
       tell: (message) => p.messages.push(message),
       client: Client,
       encoder: (options) => {

@@ -65,8 +65,9 @@ export class StayStorage {
  */
 
 /**
- * @typedef {{known: Verdict} & import('../identity/notes.js').Note} Known what was compared counts only for a
- *   key that is no other one
+ * `compared` counts only for a key that is no other one; `contact`: what the user calls them, if they chose
+ * to remember them.
+ * @typedef {{known: Verdict, contact?: string} & import('../identity/notes.js').Note} Known
  */
 
 /** @type {Readonly<Known>} */
@@ -85,6 +86,7 @@ export class NameCheck {
   /**
    * @param {object} at @param {import('../identity/known-names.js').KnownNames} at.names
    * @param {import('../identity/notes.js').Notes} at.notes
+   * @param {import('../identity/contacts.js').Contacts} at.contacts
    * @param {import('../identity/identity.js').Identity} at.identity ours
    * @param {string} at.name what we call ourselves @param {(code: string, member: Member) => void} at.warn
    * @param {(id: string, volume: number) => void} at.volume somebody is not to be played as loud as they send
@@ -122,11 +124,15 @@ export class NameCheck {
   /** @param {Member} m */
   async #checkOne(m) {
     if (!this.#waiting.has(m.id)) return;
-    const known = await this.#verdict(m);
+    const verdict = await this.#verdict(m);
     this.#warnOfTrouble(m);
-    const { compared, volume } = await this.#at.notes.of(m.name, m.identity);
+    const { compared: noted, volume } = await this.#at.notes.of(m.name, m.identity);
+    const contact = await this.#at.contacts.of(m.identity).catch(() => null);
     if (!this.#waiting.delete(m.id)) return;
-    this.#known.set(m.id, { known, volume, compared: known === 'changed' ? undefined : compared });
+    // Whom the user remembers is not new, by whatever name they come.
+    const known = contact && verdict === 'new' ? 'same' : verdict;
+    const compared = known === 'changed' ? undefined : contact ? contact.compared : noted;
+    this.#known.set(m.id, { known, volume, compared, contact: contact?.name });
     if (known === 'changed') this.#at.warn('name', m);
     if (volume !== undefined) this.#at.volume(m.id, volume);
     if (known !== 'new' || compared !== undefined || volume !== undefined) this.#at.changed();
@@ -190,6 +196,23 @@ export class NameCheck {
     if (on) await this.trust(m).catch(() => {}); // who has no name has a key all the same
     this.#note(m, { compared });
     await this.#at.notes.setCompared(m.name, m.identity, compared);
+    await this.#at.contacts.setCompared(m.identity, compared);
+  }
+
+  /**
+   * The user chose to remember somebody, or forgets them. A name that another contact has gets a number.
+   * @param {Member} m @param {string | undefined} name for them, none: forget them
+   */
+  async remember(m, name) {
+    const { contacts } = this.#at;
+    if (name === undefined) {
+      await contacts.remove(m.identity);
+      return this.#note(m, { contact: undefined });
+    }
+    await this.trust(m).catch(() => {}); // who has no name has a key all the same
+    const { compared } = this.known(m.id);
+    const contact = await contacts.add(await contacts.freeName(name), m.identity, { compared });
+    this.#note(m, { contact: contact.name });
   }
 
   /** @param {Member} m @param {number} volume */

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { Contacts } from '../identity/contacts.js';
 import { Identity } from '../identity/identity.js';
 import { KnownNames } from '../identity/known-names.js';
 import { Notes } from '../identity/notes.js';
@@ -16,6 +17,7 @@ async function peopleWith(storage) {
   const codes = [];
   const people = new NameCheck({
     names, identity, name: 'Ana', notes: await Notes.open(identity, storage), volume() {},
+    contacts: new Contacts(storage),
     warn: (code) => codes.push(code), changed: () => {}, failed: assert.ifError,
   });
   const meet = async (count) => {
@@ -50,6 +52,7 @@ async function stayOf(identity, storage) {
   const names = await KnownNames.open(identity, new StayStorage(storage));
   const people = new NameCheck({
     names, identity, name: 'Ana', notes: await Notes.open(identity, storage), volume() {}, warn() {},
+    contacts: new Contacts(storage),
     changed() {}, failed: assert.fail,
   });
   let id = 0;

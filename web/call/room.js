@@ -45,6 +45,7 @@ const END_TIME = 500; // ms that the end of what is said may hold up leaving
  * @property {import('../identity/identity.js').Identity} identity
  * @property {import('../identity/known-names.js').KnownNames} names
  * @property {import('../identity/notes.js').Notes} notes
+ * @property {import('../identity/contacts.js').Contacts} contacts
  * @property {import('../link/dial.js').AttachConfig['checkRelay']} [checkRelay]
  * @property {import('./stays.js').Stays} [stays] our own in this room; absent: none are kept
  * @property {typeof globalThis.fetch} [fetch] in the place of the browser's
@@ -87,7 +88,7 @@ export class Room {
   constructor(config) {
     this.#config = config;
     this.#clock = config.clock ?? realClock;
-    const { identity, names, notes, name } = config;
+    const { identity, names, notes, contacts, name } = config;
     const now = () => this.#clock.now();
     const failed = (/** @type {unknown} */ error) => this.#events.failed(error);
     this.#streams = new Streams({
@@ -116,7 +117,7 @@ export class Room {
       }),
     });
     this.#names = new NameCheck({
-      names, notes, identity, name, failed,
+      names, notes, contacts, identity, name, failed,
       warn: (code, m) => this.#events.warn(code, m.id),
       volume: (id, volume) => this.#mix.setGain(id, volume),
       changed: () => this.#events.members(),
@@ -388,6 +389,15 @@ export class Room {
   async compare(member, on) {
     const m = this.#roster?.member(member);
     if (m && !m.outside) await this.#names.compare(m, on);
+  }
+
+  /**
+   * The user chose to remember somebody, or forgets them.
+   * @param {string} member id @param {string} [name] for them, none: forget them
+   */
+  async remember(member, name) {
+    const m = this.#roster?.member(member);
+    if (m && !m.outside) await this.#names.remember(m, name);
   }
 
   // What the page is told now and then.

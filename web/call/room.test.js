@@ -298,6 +298,36 @@ inLab('what the user noted of somebody is so when they are back, for that key on
   assert.equal(again.last('members').list.find(({ name }) => name === 'Bert').compared, undefined);
 });
 
+inLab('whom the user chose to remember is known by their key, whatever they call themselves', async (lab) => {
+  const storage = memory();
+  const anna = await lab.join('anna', { storage });
+  const bert = await lab.join('bert');
+  const { identity } = bert;
+  const other = await lab.join('other', { called: 'somebody' });
+  await anna.room.compare(bert.id, true);
+  await anna.room.remember(bert.id, 'Bert');
+  await anna.room.remember(other.id, 'BERT');
+  const noted = () => anna.last('members').list.slice(1).map(({ contact, known }) => [contact, known]);
+  await lab.run(200);
+  assert.deepEqual(noted(), [['Bert', 'same'], ['BERT 2', 'same']]);
+  await anna.room.remember(other.id);
+  await lab.run(200);
+  assert.deepEqual(noted(), [['Bert', 'same'], [undefined, 'same']]);
+  assert.deepEqual(storage.map.get('contacts').map(({ name, compared }) => [name, compared > 0]), [['Bert', true]]);
+  await Promise.all([anna.room.leave(), bert.room.leave(), other.room.leave(), lab.run(500)]);
+
+  const again = await lab.join('again', { storage, identity: anna.identity, called: 'anna' });
+  const renamed = await lab.join('renamed', { identity, called: 'Bertha' });
+  await lab.join('poser', { called: 'bert' });
+  const list = () => again.last('members').list.slice(1)
+    .map(({ contact, known, compared }) => [contact, known, compared > 0]);
+  assert.deepEqual(list(), [['Bert', 'same', true], [undefined, 'changed', false]]);
+  await again.room.compare(renamed.id, false);
+  await lab.run(200);
+  assert.equal(list()[0][2], false);
+  assert.equal(storage.map.get('contacts')[0].compared, undefined);
+});
+
 inLab('nothing is sent while muted, and before the button is pressed', async (lab) => {
   const anna = await lab.join('anna');
   const bert = await lab.join('bert');

@@ -14,6 +14,7 @@ import { messageOf } from '../wire/bytes.js';
 import { Decoder } from '../audio/decoder.js';
 import { Encoder } from '../audio/encoder.js';
 import { Secret } from '../e2ee/secret.js';
+import { Contacts } from '../identity/contacts.js';
 import { KnownNames } from '../identity/known-names.js';
 import { Notes } from '../identity/notes.js';
 import { Store } from '../identity/store.js';
@@ -60,12 +61,13 @@ async function join({ connectUrl, room: name, roomKey, name: called, secret, rel
   if (!identity) throw Object.assign(new Error('there is no identity yet'), { code: 'identity' });
   const names = await KnownNames.open(identity, new StayStorage(store));
   const notes = await Notes.open(identity, store);
+  const contacts = new Contacts(store);
   const pin = new RelayPin(store, connectUrl, relayKey);
   const stays = await Stays.open(store, roomKey, identity.fingerprint);
   const shared = secret ? await Secret.parse(secret) : null;
   if (left) return;
   room = new Room({
-    connectUrl, identity, names, notes, stays, tell,
+    connectUrl, identity, names, notes, contacts, stays, tell,
     fetch: fetchPrepared(connectUrl, prepared),
     roundTrip: prepared?.took,
     checkRelay: (place) => pin.check(place),
@@ -160,6 +162,7 @@ const commands = {
   volume: ({ member, gain }) => room?.setVolume(member, gain),
   trust: ({ member }) => void room?.trust(member).catch(failed),
   compare: ({ member, on }) => void room?.compare(member, on).catch(failed),
+  remember: ({ member, name }) => void room?.remember(member, name).catch(failed),
   devices: ({ ports }) => inTurn(() => devices(ports), failed),
   leave,
 };

@@ -44,22 +44,23 @@ export function excess(name) {
 /**
  * What an address says: room '' is the first door. `fault` is what is wrong with its room; one that cannot be
  * read at all is as if it were not there, so that a mangled link leads to a door where the room can be typed.
- * `secret` is the text after `#k=`, unchecked.
+ * `secret` is the text after `#k=`, `contact` that after `#c=`, both unchecked.
  * @param {{pathname: string, hash: string}} location @param {URL} [from] where the page was loaded from
- * @returns {{room: string, fault: NameFault | null, secret: string}}
+ * @returns {{room: string, fault: NameFault | null, secret: string, contact: string}}
  */
 export function readAddress({ pathname, hash }, from = home) {
-  const secret = new URLSearchParams(hash.slice(1)).get('k') ?? '';
+  const parts = new URLSearchParams(hash.slice(1));
+  const [secret, contact] = ['k', 'c'].map((name) => parts.get(name) ?? '');
   const part = (pathname.startsWith(from.pathname) ? pathname.slice(from.pathname.length) : '').replace(
     /\/$/, '',
   );
-  if (part === '') return { room: '', fault: null, secret };
+  if (part === '') return { room: '', fault: null, secret, contact };
   try {
-    if (!part.includes('/')) return { ...roomName(decodeURIComponent(part)), secret };
+    if (!part.includes('/')) return { ...roomName(decodeURIComponent(part)), secret, contact };
   } catch {
     // Not UTF-8: there is no such room.
   }
-  return { room: '', fault: 'address', secret };
+  return { room: '', fault: 'address', secret, contact };
 }
 
 /**

@@ -19,7 +19,7 @@ import { say } from '../words/say.js';
 
 /** @typedef {import('./door.js').Wish} Wish */
 /** @typedef {import('./call.js').Call} Call */
-/** @typedef {ReturnType<typeof readAddress>} Address */
+/** @typedef {Omit<ReturnType<typeof readAddress>, 'contact'> & {contact?: string}} Address */
 
 /**
  * What the relay says of itself; page: the address of its own, '' for none.
@@ -41,18 +41,20 @@ import { say } from '../words/say.js';
 
 /**
  * Takes the address, and the secret out of it before anything else may see it. The tab's history keeps it, or
- * who loads the page again before they have joined would lack it.
+ * who loads the page again before they have joined would lack it; likewise who is to be remembered.
  * @returns {Address}
  */
 export function takeAddress() {
   const address = readAddress(location);
-  if (location.hash !== '') keepInTab(address.secret);
-  return { ...address, secret: address.secret || (history.state?.secret ?? '') };
+  if (location.hash !== '') keepInTab(address.secret, address.contact);
+  const { secret = '', contact = '' } = history.state ?? {};
+  return { ...address, secret: address.secret || secret, contact: address.contact || contact };
 }
 
-/** @param {string} secret '' for none */
-function keepInTab(secret) {
-  history.replaceState(secret === '' ? null : { secret }, '', location.pathname + location.search);
+/** @param {string} secret '' for none @param {string} [contact] likewise */
+function keepInTab(secret, contact) {
+  const state = secret || contact ? { secret, contact } : null;
+  history.replaceState(state, '', location.pathname + location.search);
 }
 
 const askAgain = 5000; // ms between questions to a relay that does not answer
@@ -77,6 +79,7 @@ export class App {
   /** @type {import('./tab-sign.js').TabSign | null} when it is loaded */ #sign = null;
   /** @type {import('./page-sound.js').PageSound | null} likewise */ #sound = null;
   /** @type {import('./room-list.js').RoomList | null} likewise */ #rooms = null;
+  /** @type {import('./rooms-and-people.js').RoomsAndPeople | null} likewise */ #recent = null;
   /** @type {AudioContext | null} begun by a click before the devices were loaded */ #context = null;
 
   /** @param {World} world @param {HTMLElement} root @param {Bars} bars */
@@ -95,9 +98,10 @@ export class App {
 
   /** The address was changed by the user: another invite was pasted, or it is the way back. */
   #visit() {
-    const invited = readAddress(location).secret !== '';
+    const { room, secret, contact } = readAddress(location);
     const address = takeAddress();
-    if (!invited && this.#call?.goBack()) return;
+    if (secret === '' && contact !== '' && room === this.#room) return this.#askContact(address);
+    if (secret === '' && this.#call?.goBack()) return;
     this.#call?.stay.leave();
     void this.open(address);
   }
@@ -147,7 +151,7 @@ export class App {
     door.begin();
     if (this.#sound) door.setMicCheck(this.#sound.atDoor());
     void checked.then(async (good) => { // the check came with the room's part
-      if (good || badSecret) return;
+      if (good || badSecret) return this.#door === door && this.#askContact(address);
       // Who joined meanwhile had it kept.
       if ((await prefs.secret(room)) === secret) await prefs.setSecret(room, kept);
       if (this.#door === door) await this.open(address, door.name);
@@ -157,10 +161,21 @@ export class App {
     if (room !== '') return;
     this.#world.parts.room.load().then((modules) => {
       const list = this.#loaded(modules);
-      door.setRecent(new modules.RecentRooms(rooms, {
+      this.#recent = new modules.RoomsAndPeople(rooms, {
         open: (room) => this.#toDoor(room), forget: (rooms) => list.forget(rooms),
-      }).element);
+        identity: this.#world.identity, sheet: (open) => this.#openSheet(open),
+      });
+      door.setRecent(this.#recent.element);
     }, () => {});
+  }
+
+  /** Asks whether to remember who made a contact link. @param {Address} address */
+  #askContact({ contact }) {
+    if (!contact) return;
+    const identity = this.#world.identity();
+    void this.#openSheet(async ({ openContactLink }) => openContactLink(contact, {
+      identity: await identity, changed: () => this.#recent?.refresh(),
+    }), identity);
   }
 
   /** Asks the relay about itself, while the door is there until it answers. */
@@ -396,7 +411,7 @@ export class App {
       openSettings({
         prefs, identity: await identity, sound: this.#sound, closed,
         inCall: this.#call !== null,
-        version: this.#relay.version ?? '',
+        version: this.#relay.version ?? '', page: this.#relay.page ?? '',
         themeChanged: () => this.theme(),
         languageChanged: () => void this.#languageChanged(),
       });
@@ -420,7 +435,7 @@ export class App {
     const [address, door] = [this.#address, this.#door];
     if (this.#call) this.#call.speakAgain();
     else if (!door || door.gone) return; // what comes next says it in that language
-    else await this.open({ ...address, secret: door.secret || address.secret }, door.name);
+    else await this.open({ ...address, secret: door.secret || address.secret, contact: '' }, door.name);
     this.#settings(() => {});
   }
 

@@ -3,6 +3,7 @@
  * name. Not served; scenes.test.js shows them in a browser, and Node runs their messages through the model.
  */
 
+import { Contacts } from '../identity/contacts.js';
 import { RoomModel } from './room-model.js';
 
 /** @typedef {import('../call/engine.js').EngineMessage} EngineMessage */
@@ -23,7 +24,7 @@ export class FakeEngine {
     for (const message of messages) this.#listener?.(message);
   }
 }
-for (const name of ['join', 'talk', 'mute', 'hand', 'mode', 'watched', 'volume', 'trust', 'compare', 'devices',
+for (const name of ['join', 'talk', 'mute', 'hand', 'mode', 'watched', 'volume', 'trust', 'compare', 'remember', 'devices',
   'leave', 'close']) {
   FakeEngine.prototype[name] = function ask(...args) {
     this.asked.push([name, ...args]);
@@ -106,12 +107,21 @@ export class FakeDevices {
   }
 }
 
-/** Ana's identity, made in this visit or before. */
+/** Ana's identity, made in this visit or before, and whom she remembers. */
 export class FakeOwnIdentity {
   fingerprint = fingerprints.ana;
+  publicKey = keyOf('ana');
   sealed = false;
-  constructor(hasWords) {
+  contacts;
+  /** @param {boolean} hasWords @param {object[]} [people] */
+  constructor(hasWords, people = []) {
     this.hasWords = hasWords;
+    let kept = people;
+    this.contacts = new Contacts({ get: async () => kept, set: async (_, value) => void (kept = value) });
+  }
+
+  remember(name, publicKey) {
+    return this.contacts.add(name, publicKey);
   }
 
   async ensure() {}
@@ -142,6 +152,27 @@ const fingerprints = {
   cleo: '8470:57d7:a85a:f6fb:79de:e03e:8d5c:2634', dan: 'eb6d:ce47:7a66:fd12:3a0b:39f9:874a:e69b',
   eve: '13d2:0e47:b90a:77c1:5f3a:e6d9:4b28:c075',
 };
+
+/** The keys of which the fingerprints above are. */
+const keys = {
+  ana: 'd335301856dc5f763fb71fbec9728840d3feb078855e184dce5b0769fcda04bc',
+  ben: 'd12d385331068c9e45882abba6a8c6b34115bc4331d1067616c2d3a837acfe50',
+  cleo: '970164bac536365bc3701bdc4e43410bd07771da5628c971dc62cb15a7f7204d',
+  dan: '21ea6370aceef4cf61a6ced389fdb16915edb1e1ff078b27a75f1d20fce9471b',
+};
+
+/** @param {string} id */
+function keyOf(id) {
+  return Uint8Array.from(keys[id].match(/../g), (digits) => parseInt(digits, 16));
+}
+
+/**
+ * As contacts are kept.
+ * @param {string} id @param {string} name @param {number} days ago @param {object} [more]
+ */
+const contact = (id, name, days, more = {}) => ({
+  key: keys[id], name, added: Date.now() - days * 86400e3, ...more,
+});
 
 /** @param {string} id @param {string} name @param {Partial<Member>} [more] @returns {Member} */
 function person(id, name, more = {}) {
@@ -207,12 +238,12 @@ const crowd = [
 ];
 
 /**
- * What a scene shows: `room` and `secret` of the address, `mic` and `prefs` as they are before, `messages` of
- * the engine after joining (none: the door), `click` selectors that are clicked in turn, `key` that is
- * pressed, `later` messages after that, and what else is so.
+ * What a scene shows: `room`, `secret` and `contact` of the address, `people` who are remembered, `mic` and
+ * `prefs` as they are before, `messages` of the engine after joining (none: the door), `click` selectors that
+ * are clicked in turn, `key` that is pressed, `later` messages after that, and what else is so.
  *
- * @typedef {{room?: string, secret?: string, mic?: Mic, prefs?: object, messages?: EngineMessage[], click?:
- * string[], key?: string,
+ * @typedef {{room?: string, secret?: string, contact?: string, people?: object[], mic?: Mic, prefs?: object,
+ *   messages?: EngineMessage[], click?: string[], key?: string,
  *   hold?: boolean, hasWords?: boolean, offline?: boolean, elsewhere?: {room: string, here: boolean}[],
  *   sound?: string, page?: string, back?: boolean,
  *   lacking?: string[], wait?: number, later?: EngineMessage[]}} Scene
@@ -222,6 +253,17 @@ const rooms = 'tea,tavo-miru-pesa,coffee,a room with a very long name that goes 
   .map((room, i) => ({ room, at: Date.now() - i * 7e7, private: i % 2 === 1 }));
 const tea = { room: 'tea', mic: /** @type {Mic} */ ('on') };
 const privateTea = { ...tea, secret };
+
+const remembered = [
+  contact('ben', 'Ben', 2, { compared: Date.now() - 40 * 86400e3 }), contact('cleo', 'Cleo', 0.1),
+  contact('dan', 'Wolfeschlegelsteinhausenbergerdorff Hubert Blaine the third', 9),
+];
+/** Of Cleo, who is called so, and of Ben, without a name. */
+const links = {
+  cleo:
+    'AZcBZLrFNjZbw3Ab3E5DQQvQd3HaVijJcdxiyxWn9yBNQ2xlb1fuv8Y',
+  ben: 'AdEtOFMxBoyeRYgqu6aoxrNBFbxDMdEGdhbC06g3rP5QNf6q6A',
+};
 
 /** Every screen and state, by name. @type {Record<string, Scene>} */
 export const scenes = {
@@ -246,6 +288,8 @@ export const scenes = {
   'door-other-tab': { ...tea, elsewhere: [{ room: 'tea', here: true }] },
   'door-other-room-tab': { ...tea, elsewhere: [{ room: 'coffee', here: false }] },
   'door-recent': { prefs: { 'rooms:': rooms } },
+  'door-people': { prefs: { 'rooms:': rooms.slice(0, 2) }, people: remembered },
+  'door-people-all': { prefs: { 'rooms:': rooms }, people: remembered, click: ['[data-part=recent] .link'] },
   'door-muted': { ...tea, prefs: { muted: true } },
   'door-radio': { ...tea, prefs: { mode: 'radio' } },
   'door-lacks-key': { ...tea, room: 'tavo-miru-pesa' },
@@ -385,6 +429,26 @@ export const scenes = {
   'sheet-person-alike': {
     ...tea, click: ['[data-member=eve] button'],
     messages: [state('joined'), members(ana, ben, person('eve', 'Ben', { known: 'new' })), number, quality()],
+  },
+  'sheet-person-remembered': {
+    ...tea, click: ['[data-member=ben] button'],
+    messages: [state('joined'), members(ana, { ...ben, contact: 'Benjamin' }, cleo), number, quality()],
+  },
+  'sheet-contact': { people: remembered, click: ['[data-person^="8470"] button'] },
+  'sheet-contact-compared': { people: remembered, click: ['[data-person^="7f92"] button'] },
+  'sheet-contact-forgotten': {
+    people: remembered, click: ['[data-person^="7f92"] button', '[data-part=contact] button'],
+  },
+  'sheet-contact-link': { contact: links.cleo, click: ['#contact-name'] },
+  'sheet-contact-link-room': { ...privateTea, contact: links.ben, click: ['[data-sheet] [type=submit]'] },
+  'sheet-contact-link-taken': {
+    contact: links.cleo, people: [contact('ben', 'CLEO', 1)], click: ['[data-sheet] [type=submit]'],
+  },
+  'sheet-contact-link-known': { contact: links.cleo, people: remembered, click: ['[data-part=contact]'] },
+  'sheet-contact-link-bad': { contact: links.cleo.slice(0, -4), click: ['.sheet-head h2'] },
+  'sheet-contact-own': { ...tea, click: ['[data-icon=settings]', '#own-contact', '#invite-link'] },
+  'sheet-contact-own-local': {
+    ...tea, page: '', click: ['[data-icon=settings]', '#own-contact', '#invite-contact'],
   },
   'sheet-safety': { ...privateTea, messages: inside, key: 'p' },
   'sheet-invite': { ...privateTea, messages: inside, key: 'i' },

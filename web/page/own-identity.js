@@ -3,9 +3,12 @@
  * long as this page may show it. The keys themselves are identity/'s; no DOM.
  */
 
+import { Contacts } from '../identity/contacts.js';
 import { Identity } from '../identity/identity.js';
+import { KnownNames } from '../identity/known-names.js';
 
 /** @typedef {import('../identity/store.js').Store} Store */
+/** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 /** @typedef {typeof import('../identity/mnemonic.js')} Mnemonic */
 
 export class OwnIdentity {
@@ -14,6 +17,8 @@ export class OwnIdentity {
   /** @type {Promise<void> | null} */ #making = null;
   /** '' before the first join. */
   fingerprint = '';
+  /** @type {Bytes | null} likewise */ publicKey = null;
+  /** Whom the user remembers. */ contacts;
   /** Whether a sealed copy of the words is in this browser. */
   sealed = false;
   #mnemonic;
@@ -22,12 +27,13 @@ export class OwnIdentity {
   constructor(store, mnemonic) {
     this.#store = store;
     this.#mnemonic = mnemonic;
+    this.contacts = new Contacts(store);
   }
 
   /** @param {Store} store @param {() => Promise<Mnemonic>} mnemonic @returns {Promise<OwnIdentity>} */
   static async open(store, mnemonic) {
     const identity = new OwnIdentity(store, mnemonic);
-    identity.fingerprint = (await store.loadIdentity())?.fingerprint ?? '';
+    identity.#use(await store.loadIdentity());
     identity.sealed = await store.hasSealed();
     return identity;
   }
@@ -42,8 +48,27 @@ export class OwnIdentity {
   async #make() {
     const { identity, seed } = await Identity.generate();
     await this.#store.saveIdentity(seed);
-    this.fingerprint = identity.fingerprint;
+    this.#use(identity);
     this.#seed = seed;
+  }
+
+  /** @param {Identity | null} identity */
+  #use(identity) {
+    this.fingerprint = identity?.fingerprint ?? '';
+    this.publicKey = identity?.publicKey ?? null;
+  }
+
+  /**
+   * Remembers somebody; from now on rooms warn of whoever comes by that name with another key. It rejects as
+   * Contacts.add does.
+   * @param {string} name @param {Bytes} publicKey
+   */
+  async remember(name, publicKey) {
+    const contact = await this.contacts.add(name, publicKey);
+    await this.ensure();
+    const identity = await this.#store.loadIdentity();
+    if (identity) await (await KnownNames.open(identity, this.#store)).trust(name, publicKey);
+    return contact;
   }
 
   /** Whether the words can be shown now. */
@@ -62,7 +87,7 @@ export class OwnIdentity {
   async import(text) {
     const { fromWords } = await this.#mnemonic();
     const seed = await fromWords(text);
-    this.fingerprint = (await this.#store.saveIdentity(seed)).fingerprint;
+    this.#use(await this.#store.saveIdentity(seed));
     this.sealed = await this.#store.hasSealed(); // one of another seed is gone
     this.#seed = seed;
   }

@@ -30,9 +30,9 @@ test('an invite is read as it was made', () => {
       new URL('http://localhost/a%20b/c/'),
     ]) {
       const url = new URL(inviteLink(room, 'wzp-AB_c-1', home));
-      assert.deepEqual(readAddress(url, home), { room, fault: null, secret: 'wzp-AB_c-1' });
+      assert.deepEqual(readAddress(url, home), { room, fault: null, secret: 'wzp-AB_c-1', contact: '' });
       assert.deepEqual(readAddress(new URL(roomPath(room, home), home), home), {
-        room, fault: null, secret: '',
+        room, fault: null, secret: '', contact: '',
       });
       assert.equal(url.search, '');
       assert.equal(new URL('.', url).href, home.href, 'what is relative to a room is relative to the page');
@@ -51,7 +51,13 @@ test('a mangled address leads to a door, not to an error', () => {
   }
   assert.equal(readAddress({ pathname: '/elsewhere', hash: '' }, new URL('voice/', home)).room, '');
   assert.deepEqual(readAddress({ pathname: '/tea/', hash: '' }, home), {
-    room: 'tea', fault: null, secret: '',
+    room: 'tea', fault: null, secret: '', contact: '',
+  });
+  assert.deepEqual(readAddress({ pathname: '/', hash: '#c=AQ_-' }, home), {
+    room: '', fault: null, secret: '', contact: 'AQ_-',
+  });
+  assert.deepEqual(readAddress({ pathname: '/tea', hash: '#k=wzp-1&c=AQ' }, home), {
+    room: 'tea', fault: null, secret: 'wzp-1', contact: 'AQ',
   });
 });
 

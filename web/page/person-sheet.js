@@ -11,6 +11,7 @@ import { TalkButton } from './talk-button.js';
 import { volumeField } from './volume-field.js';
 import { ago } from '../words/formats.js';
 import { isolated, say } from '../words/say.js';
+import { foldName } from '../names/fold.js';
 
 /** @typedef {import('./stay.js').Stay} Stay */
 /** @typedef {import('../call/engine.js').Member} Member */
@@ -24,12 +25,14 @@ export function openPerson(stay, id, closed) {
   const alike = h('p', { class: 'note', role: 'status' });
   const said = h('p', { class: 'hint', role: 'status' });
   const act = h('div', { class: 'stack tight', 'data-part': 'compare' });
+  const remembered = member.self ? null : remembering(stay, id, () => sheet.heading);
   sheet.body.append(
     h('div', { class: 'person-head' }, identicon(member.fingerprint),
       h('div', {}, known, fingerprintBlock(member.fingerprint))),
     alike, smallPrint(member.self ? say('safety.yours') : say('person.compareHint')), act, said);
   const loud = member.self ? null : loudness(stay, id);
   if (loud) sheet.body.append(loud.element);
+  if (remembered) sheet.body.append(remembered.element);
   sheet.body.append(makeButton('', () => openSafety(stay, closed), icon('lock'), say('person.compare')));
   let shown = '';
   sheet.update = () => {
@@ -41,6 +44,7 @@ export function openPerson(stay, id, closed) {
     alike.hidden = n < 2;
     setText(alike, n < 2 ? '' : say('person.alike', { n, name: nameOf(now) }));
     const kind = kindOf(now);
+    remembered?.show(now);
     if (kind === shown) return;
     if (shown === 'changed' && kind === 'same') setText(said, say('person.trusted'));
     shown = kind;
@@ -69,6 +73,34 @@ function actsOf(kind, stay, id) {
     makeButton('', () => stay.compare(id, true), icon('check'), say('person.compareDone')),
     kind === 'changed' && makeButton('danger', () => stay.trust(id), say('person.trust')),
   ];
+}
+
+/**
+ * Whether the user remembers somebody, which they can begin and end.
+ * @param {Stay} stay @param {string} id @param {() => HTMLElement} heading
+ */
+function remembering(stay, id, heading) {
+  const element = h('div', { class: 'stack tight', 'data-part': 'contact' });
+  let shown = '';
+  const show = (/** @type {Member} */ { outside, known, contact, name, fingerprint }) => {
+    // Who comes with another key than before is to be compared first.
+    const offered = contact !== undefined || (!outside && known !== 'changed');
+    const state = JSON.stringify([offered, contact, name]);
+    if (state === shown) return;
+    shown = state;
+    element.hidden = !offered;
+    const other = foldName(contact ?? '') !== foldName(name);
+    const called = nameOf({ name, fingerprint });
+    keepFocus(element, () => fill(element, ...contact === undefined ? [
+      makeButton('', () => stay.remember(id, called), icon('keep'), say('person.remember')),
+      smallPrint(say('person.rememberHint')),
+    ] : [
+      makeButton('quiet', () => stay.remember(id), say('person.forget')),
+      h('p', { class: 'hint', role: 'status' },
+        say(other ? 'person.contactAs' : 'person.contact', { name: contact })),
+    ]), heading);
+  };
+  return { element, show };
 }
 
 /** @param {HTMLElement} element @param {Member} member */

@@ -51,7 +51,7 @@ async function play(scene, theme, root, bars) {
     const held = scene.elsewhere.map(({ room }) => ({ name: `wzp call id ${room}` }));
     navigator.locks.query = async () => ({ held });
   }
-  const identity = new FakeOwnIdentity(scene.hasWords ?? false);
+  const identity = new FakeOwnIdentity(scene.hasWords ?? false, scene.people);
   const engine = new FakeEngine();
   const devices = new FakeDevices(scene.mic ?? 'none');
   const page = scene.page ?? 'https://voice.example.org/';
@@ -65,6 +65,7 @@ async function play(scene, theme, root, bars) {
   goes.signal.addEventListener('abort', () => engine.say({ type: 'state', state: 'ended' }));
   await app.open({
     ...(scene.room ? roomName(scene.room) : { room: '', fault: null }), secret: scene.secret ?? '',
+    contact: scene.contact ?? '',
   });
   if (scene.offline) window.dispatchEvent(new Event('offline'));
   if (scene.messages) await enter(scene, engine, devices);

@@ -5,6 +5,7 @@ import { connectUrl } from './address.js';
 import { testConnection } from './connection-test.js';
 import { fingerprintBlock } from './fingerprint.js';
 import { icon } from './icons.js';
+import { openOwnLink } from './contact-sheets.js';
 import { openImport, openSealed, openWords, sealWords } from './identity-sheets.js';
 import { LevelBar } from './level-bar.js';
 import { micTrouble } from './mic-check.js';
@@ -22,6 +23,7 @@ import { languages, say } from '../words/say.js';
  * @property {import('./page-sound.js').PageSound} sound
  * @property {boolean} inCall
  * @property {string} version '' while it is not known
+ * @property {string} page the relay's own, '' if none is known
  * @property {() => void} themeChanged
  * @property {() => void} languageChanged
  * @property {() => void} closed
@@ -182,9 +184,12 @@ function lookPart({ prefs, themeChanged, languageChanged }) {
 }
 
 /** @param {SettingsOptions} options @param {() => void} again opens the settings once more */
-function identityPart({ identity, inCall }, again) {
+function identityPart({ identity, inCall, prefs, page }, again) {
   const button = (/** @type {string} */ label, /** @type {() => void} */ act) => makeButton('', act, label);
   const made = identity.fingerprint !== '';
+  const own = button(say('contact.own'),
+    () => void openOwnLink({ identity, name: prefs.get('name'), page }, again));
+  own.id = 'own-contact';
   return part('identity', say('settings.identity'),
     made ? fingerprintBlock(identity.fingerprint) : h('p', { class: 'note' }, say('identity.none')),
     smallPrint(say('settings.identityHint')),
@@ -195,6 +200,7 @@ function identityPart({ identity, inCall }, again) {
       identity.hasWords && !identity.sealed && button(say('settings.seal'), () => sealWords(identity, again)),
       identity.sealed && !identity.hasWords
         && button(say('settings.unseal'), () => openSealed(identity, again)),
+      made && own,
       button(say('settings.import'), () => openImport(identity, inCall, again))));
 }
 

@@ -299,6 +299,14 @@ export class Stay {
     if (on) this.#settle(member);
   }
 
+  /**
+   * The user chose to remember somebody, or forgets them.
+   * @param {string} member @param {string} [name] for them, none: forget them
+   */
+  remember(member, name) {
+    this.#engine.remember(member, name);
+  }
+
   /** @param {import('./room-model.js').Warning} warning */
   acknowledge(warning) {
     this.model.acknowledge(warning);

@@ -1,0 +1,199 @@
+/**
+ * The sheets of people whom one remembers: one of them; whether to remember who made a contact link; one's
+ * own link.
+ */
+
+import { copyButton } from './copy.js';
+import { faultText } from './door.js';
+import { fill, h, keepFocus, labelled, makeButton, setAttribute, setText, smallPrint } from './dom.js';
+import { fingerprintBlock } from './fingerprint.js';
+import { home } from './files.js';
+import { icon } from './icons.js';
+import { identicon } from './identicon.js';
+import { linkBlock, pageForOthers, shownField } from './link-block.js';
+import { personName } from './address.js';
+import { Sheet } from './sheet.js';
+import { contactLink, ContactLinkError, readContactLink } from '../identity/contact-link.js';
+import { IdentityError } from '../identity/errors.js';
+import { fingerprintOf } from '../identity/identity.js';
+import { equal } from '../wire/bytes.js';
+import { ago } from '../words/formats.js';
+import { isolated, say } from '../words/say.js';
+
+/** @typedef {import('../identity/contacts.js').Contact} Contact */
+/** @typedef {import('../identity/contacts.js').Contacts} Contacts */
+/** @typedef {import('./own-identity.js').OwnIdentity} OwnIdentity */
+/** @typedef {import('../wire/bytes.js').Bytes} Bytes */
+
+/**
+ * Somebody who is remembered.
+ * @param {Contact} contact
+ * @param {{contacts: Contacts, closed: () => void, text?: string}} options text: what is said of it first
+ */
+export function openContact(contact, { contacts, closed, text = '' }) {
+  const sheet = new Sheet(isolated(contact.name), { name: 'contact', closed });
+  const view = new ContactView(contact, contacts, () => sheet.heading);
+  sheet.body.append(...view.elements);
+  view.show(contact, text);
+}
+
+/** What is known of somebody, and what the user may say of them. */
+class ContactView {
+  elements;
+  #contact;
+  #contacts;
+  #heading;
+  #known = h('p', { class: 'known' });
+  #compare = h('div', { class: 'stack tight', 'data-part': 'compare' });
+  #said = h('p', { class: 'hint', role: 'status' });
+  #acts = h('div', { class: 'buttons', 'data-part': 'contact' }); // with place for what one does with them
+
+  /** @param {Contact} contact @param {Contacts} contacts @param {() => HTMLElement} heading */
+  constructor(contact, contacts, heading) {
+    this.#contact = contact;
+    this.#contacts = contacts;
+    this.#heading = heading;
+    this.elements = [head(contact.fingerprint, this.#known), smallPrint(say('person.compareHint')),
+      this.#compare, this.#said, this.#acts];
+  }
+
+  /** @param {Contact} contact as it is now @param {string} text said of that @param {boolean} [forgotten] */
+  show(contact, text, forgotten = false) {
+    this.#contact = contact;
+    const { compared } = contact;
+    const isCompared = compared !== undefined;
+    this.#known.dataset.known = isCompared ? 'compared' : 'same';
+    fill(this.#known, icon(isCompared ? 'check' : 'info'), h('span', {}, isCompared
+      ? say('person.compared', { ago: ago(compared, Date.now()) }) : say('contact.notCompared')));
+    setText(this.#said, text);
+    const compare = isCompared
+      ? makeButton('quiet', () => void this.#setCompared(undefined), say('person.uncompare'))
+      : makeButton('', () => void this.#setCompared(Date.now()), icon('check'), say('person.compareDone'));
+    const keep = forgotten
+      ? makeButton('', () => void this.#remember(), icon('keep'), say('person.remember'))
+      : makeButton('quiet', () => void this.#forget(), say('person.forget'));
+    keepFocus(this.#compare, () => fill(this.#compare, !forgotten && compare), this.#heading);
+    keepFocus(this.#acts, () => fill(this.#acts, keep), this.#heading);
+  }
+
+  /** @param {number | undefined} compared when, ms since 1970 */
+  async #setCompared(compared) {
+    await this.#contacts.setCompared(this.#contact.publicKey, compared);
+    this.show({ ...this.#contact, compared }, '');
+  }
+
+  async #forget() {
+    await this.#contacts.remove(this.#contact.publicKey);
+    this.show(this.#contact, say('contact.forgotten'), true);
+  }
+
+  async #remember() {
+    const { name, publicKey } = this.#contact;
+    const contact = await this.#contacts.add(name, publicKey, this.#contact).catch(faultOf);
+    if (typeof contact === 'string') setText(this.#said, contact);
+    else this.show(contact, say('contact.remembered'));
+  }
+}
+
+/** @param {string} fingerprint @param {...HTMLElement} above */
+function head(fingerprint, ...above) {
+  return h('div', { class: 'person-head' }, identicon(fingerprint),
+    h('div', {}, ...above, fingerprintBlock(fingerprint)));
+}
+
+/** What is wrong, and what to do. @param {unknown} error @returns {string} */
+function faultOf(error) {
+  const code = error instanceof IdentityError ? error.code : '';
+  if (code === 'taken' || code === 'full') return say(`contact.${code}`);
+  if (code === 'name') return say('contact.nameless');
+  return say(code === 'storage' ? 'identity.notKept' : 'bar.error');
+}
+
+/**
+ * Somebody opened a contact link: nobody is remembered unless they say so.
+ * @param {string} text of the link
+ * @param {{identity: OwnIdentity, changed: () => void}} options changed: others are remembered than before
+ */
+export async function openContactLink(text, { identity, changed }) {
+  const closed = () => {
+    const { contact, ...state } = history.state ?? {};
+    if (contact) history.replaceState(state, ''); // it was asked, and is not asked again
+    changed();
+  };
+  let link;
+  try {
+    link = await readContactLink(text);
+  } catch (error) {
+    const newer = error instanceof ContactLinkError && error.fault === 'version';
+    return openNote(say(newer ? 'contact.newer' : 'contact.bad'), closed);
+  }
+  if (identity.publicKey && equal(link.publicKey, identity.publicKey)) {
+    return openNote(say('contact.yours'), closed);
+  }
+  const { contacts } = identity;
+  const contact = (await contacts.all()).find(({ publicKey }) => equal(publicKey, link.publicKey));
+  if (contact) openContact(contact, { contacts, closed, text: say('contact.known') });
+  else await openQuestion(link, identity, closed);
+}
+
+/** What can only be read. @param {string} text @param {() => void} closed */
+function openNote(text, closed) {
+  const sheet = new Sheet(say('contact.title'), { name: 'contact-link', closed });
+  sheet.body.append(h('p', { class: 'note', role: 'status' }, text),
+    h('div', { class: 'buttons' }, makeButton('', () => sheet.close(), say('sheet.close'))));
+}
+
+/** @param {{publicKey: Bytes, name: string}} link @param {OwnIdentity} identity @param {() => void} closed */
+async function openQuestion({ publicKey, name }, identity, closed) {
+  const fingerprint = await fingerprintOf(publicKey);
+  let answered = closed;
+  const sheet = new Sheet(say('contact.ask'), { name: 'contact-link', closed: () => answered() });
+  const hint = h('p', { class: 'hint', id: 'contact-name-hint' }, say('contact.nameHint'));
+  const input = h('input', {
+    id: 'contact-name', type: 'text', value: name, dir: 'auto', autocomplete: 'off', spellcheck: false,
+    'aria-describedby': hint.id, oninput: () => fault(''),
+  });
+  const fault = (/** @type {string} */ what) => {
+    setAttribute(input, 'aria-invalid', what !== '' || null);
+    setAttribute(hint, 'role', what !== '' ? 'alert' : null);
+    setText(hint, what || say('contact.nameHint'));
+  };
+  const onsubmit = async (/** @type {Event} */ event) => {
+    event.preventDefault();
+    const wrong = personName(input.value);
+    const contact = wrong.fault === null ? await identity.remember(wrong.name, publicKey).catch(faultOf)
+      : wrong.fault === 'nobody' ? say('contact.nameless') : faultText(wrong.fault, wrong.name);
+    if (typeof contact === 'string') {
+      fault(contact);
+      return input.focus();
+    }
+    answered = () => {}; // the next sheet goes on
+    openContact(contact, { contacts: identity.contacts, closed, text: say('contact.remembered') });
+  };
+  sheet.body.append(h('form', { class: 'stack', noValidate: true, onsubmit },
+    head(fingerprint), smallPrint(say('contact.askHint')),
+    labelled(input.id, say('contact.name'), input, hint),
+    h('div', { class: 'buttons' },
+      h('button', { type: 'submit', class: 'button primary' }, say('person.remember')),
+      makeButton('quiet', () => sheet.close(), say('contact.notNow')))));
+}
+
+/**
+ * One's own contact link.
+ * @param {{identity: OwnIdentity, name: string, page: string}} who page: the relay's own, '' if none is known
+ * @param {() => void} closed
+ */
+export async function openOwnLink({ identity, name, page }, closed) {
+  if (!identity.publicKey) return;
+  const { name: called } = personName(name);
+  const part = await contactLink(identity.publicKey, called);
+  const sheet = new Sheet(say('contact.own'), { name: 'own-contact', closed });
+  const from = pageForOthers(page);
+  sheet.body.append(h('p', {}, say('contact.ownExplain')));
+  if (from === null) {
+    sheet.body.append(smallPrint(say('contact.ownLocal')), shownField('contact', say('contact.part'), part),
+      copyButton(say('contact.copy'), () => part, 'primary'));
+  } else {
+    sheet.body.append(...linkBlock((from ?? home).href + part));
+  }
+}
