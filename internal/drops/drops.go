@@ -61,6 +61,7 @@ const (
 	Limit
 	Probes
 	Record
+	RouteRate
 
 	Hello
 	Handshakes
@@ -127,6 +128,7 @@ var table = [Reasons]struct{ what, reason, text string }{
 	Limit:          {"session", "limit", "a limit on sessions, rooms or members is reached"},
 	Probes:         {"session", "probes", "too many relays probe this one, or too many of its address"},
 	Record:         {"session", "record", "a reach record is not valid, or they come too often"},
+	RouteRate:      {"session", "route_rate", "a client asks for routes too fast"},
 
 	// Connections.
 	Hello:           {"connection", "hello", "it did not prove who it is, or comes too often"},

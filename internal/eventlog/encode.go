@@ -40,6 +40,10 @@ func appendLine(dst []byte, e *Event) []byte {
 	dst = appendID(dst, "relay", e.Relay)
 	dst = appendField(dst, "name", e.Name)
 	dst = appendNumber(dst, "count", e.Count)
+	if e.Who != ([4]byte{}) {
+		dst = append(hex.AppendEncode(append(appendName(dst, "who"), '"'), e.Who[:]), '"')
+	}
+	dst = appendNumber(dst, "hops", uint64(max(e.Hops, 0)))
 	return append(dst, '}', '\n')
 }
 

@@ -46,6 +46,13 @@ const (
 	PeerDown     Kind = "peer_down"     // it is not any more
 )
 
+// Who looks for whom, to call them: at a relay.
+const (
+	RouteQuery    Kind = "route_query"    // Action: sent to Peer, or received from it, about Who
+	RouteResponse Kind = "route_response" // likewise: the answer, Reason
+	RouteResolved Kind = "route_resolved" // one of its own was answered where Who is: Reason
+)
+
 // Values of Reason that [Analysis] knows.
 const (
 	ReasonRotated = "rotated" // of a Start: the log goes on from the file before
@@ -82,6 +89,9 @@ type Event struct {
 	Relay PeerID // at Start: the relay that writes, or the client's
 	Name  string // at Start: of who writes, for people; at MemberJoined and MemberLeft the member's
 	Count uint64 // at Dropped: events
+
+	Who  [4]byte // who is looked for: half of a hash, see wire.PresenceHash; zero: nobody
+	Hops int     // relays that a query came by, or that are on the way to Who; links at RouteResolved
 }
 
 // packet reports whether events of the kind are about one packet with media, if they name a talker.

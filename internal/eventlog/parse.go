@@ -94,6 +94,8 @@ func (r *Reader) set(name string, value []byte) error {
 		return parseNumber(&e.ToCount, value, 32)
 	case "participants":
 		return parseNumber(&e.Members, value, 32)
+	case "hops":
+		return parseNumber(&e.Hops, value, 32)
 	}
 	text, err := unquote(value)
 	switch name {
@@ -121,6 +123,8 @@ func (r *Reader) set(name string, value []byte) error {
 		err = cmp.Or(err, parseHex(e.Peer[:], text))
 	case "relay":
 		err = cmp.Or(err, parseHex(e.Relay[:], text))
+	case "who":
+		err = cmp.Or(err, parseHex(e.Who[:], text))
 	default:
 		return errUnknown
 	}

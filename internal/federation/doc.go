@@ -40,6 +40,7 @@
 //	inbox.mu
 //	news.mu
 //	sessionNews.mu
+//	routeAsks.mu
 //	trunk.mu
 //	early.mu
 //	intake.mu

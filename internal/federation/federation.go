@@ -25,7 +25,9 @@ type Options struct {
 	Address  string             // what peers are told of where the relay is, HOST:PORT; empty: nothing
 	Rooms    *room.Rooms
 	// Tell has the members of m's room told of a change, soon. It must not block.
-	Tell   func(m *room.Member)
+	Tell func(m *room.Member)
+	// ToLine sends an urgent message to a client's session, if it is there. It must not block.
+	ToLine func(id presence.SessionID, kind wire.UrgentKind, body []byte)
 	Log    *slog.Logger
 	Events *eventlog.Writer // nil: none
 }
@@ -41,6 +43,7 @@ type Federation struct {
 	self    *identity.Identity
 	rooms   *room.Rooms
 	tell    func(*room.Member)
+	toLine  func(presence.SessionID, wire.UrgentKind, []byte)
 	log     *slog.Logger
 	packets *eventlog.Writer // nil: none
 	links   *peer.Links
@@ -54,6 +57,7 @@ type Federation struct {
 	ways     ways // what of the table and the rooms is asked where packets are received
 	news     news
 	sessions sessionNews
+	asks     routeAsks
 
 	// Guards what follows, which run alone changes. Nobody who receives packets takes it, and nothing is
 	// sent, logged or done to a room with it held.
@@ -61,6 +65,8 @@ type Federation struct {
 	table *routing.Table
 	who   *presence.Table // who can be called, and where
 	live  map[wire.RelayID]*livePeer
+	// resolver finds routes to who can be called.
+	resolver *presence.Resolver
 
 	// Owned by run:
 	bridged  map[wire.RoomHash]*bridged
@@ -69,6 +75,7 @@ type Federation struct {
 	unplaced agenda[*home]                          // with members without a place: when to try again
 	parked   agenda[*livePeer]                      // likewise, of whose messages some wait
 	words    map[wire.RelayID]presence.Word         // the operator's, for peers
+	trips    time.Time                              // when the resolver was told the round trips
 	warned   drops.Seldom[string]                   // what peers did wrong
 	unshared map[wire.RelayID]*drops.Seldom[string] // rooms of peers that are not bridged here
 }
@@ -86,6 +93,7 @@ func New(o Options) *Federation {
 		self:     o.Identity,
 		rooms:    o.Rooms,
 		tell:     o.Tell,
+		toLine:   o.ToLine,
 		log:      o.Log,
 		packets:  o.Events,
 		dedups:   newDedups(time.Now()),
@@ -103,6 +111,7 @@ func New(o Options) *Federation {
 	f.isGlobal.Store(&none)
 	f.table = routing.New(o.Identity, o.Boot, none)
 	f.who = presence.New(presence.Options{Identity: o.Identity, Boot: o.Boot, Address: o.Address})
+	f.resolver = presence.NewResolver(wire.RelayIDOf(o.Identity.Public()), f.who)
 	f.links = peer.New(o.Log, f.linkUp)
 	return f
 }

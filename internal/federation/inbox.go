@@ -77,6 +77,8 @@ func (f *Federation) readInboxes(now time.Time) (more bool) {
 				f.message(p, m.body, now)
 			case presence.Kind(m.kind):
 				f.decidePresence(func() { f.who.Receive(p.id, m.kind, m.body, now) })
+			case m.kind == wire.UrgentRouteQuery, m.kind == wire.UrgentRouteResponse:
+				f.receiveRoutes(p, m, now)
 			default:
 				f.decide(func() { f.table.Receive(p.id, m.kind, m.body, now) })
 			}

@@ -78,6 +78,7 @@ func (p *livePeer) Down(why string) {
 			f.table.Down(p.id, now)
 		})
 		f.decidePresence(func() { f.who.Down(p.id, now) })
+		f.decideRoutes(func() { f.resolver.PeerDown(p.id, now) })
 	})
 }
 

@@ -78,12 +78,14 @@ func (f *Federation) run(ctx context.Context) {
 func (f *Federation) work(now time.Time) (next time.Time) {
 	f.readNews(now)
 	f.readSessions(now)
+	f.readRoutes(now)
 	if f.readInboxes(now) {
 		f.wakeUp() // but not before the others had their turn
 	}
 	next = f.dirty.do(now, func(name string) time.Time { return f.announceLocal(name, now) })
 	f.decide(func() { next = routing.Soonest(next, f.table.Tick(now)) })
 	f.decidePresence(func() { next = routing.Soonest(next, f.who.Tick(now)) })
+	f.decideRoutes(func() { next = routing.Soonest(next, f.resolver.Tick(now)) })
 	next = routing.Soonest(next, f.unplaced.do(now, func(h *home) (again time.Time) {
 		list := h.unplaced
 		h.unplaced = nil

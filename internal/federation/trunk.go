@@ -19,6 +19,8 @@ type peerLink interface {
 	trunkLink
 	// Send sends an urgent message, and calls acked, unless nil, when the peer has acknowledged it.
 	Send(kind wire.UrgentKind, body []byte, acked func())
+	// RTT returns how long the round trip is; 0: that is not known.
+	RTT() time.Duration
 }
 
 // trunkLink is what a trunk sends with.

@@ -61,6 +61,9 @@ const (
 // Key returns the peer's identity key, which the handshake proved.
 func (l *Link) Key() identity.PublicKey { return l.key }
 
+// RTT returns how long the round trip to the peer is, smoothed; 0: it was not measured yet.
+func (l *Link) RTT() time.Duration { return l.s.Path().RTT }
+
 // Send queues an urgent message for the peer, and sends what there is room for; body, of at most
 // wire.MaxUrgent bytes, is kept. Messages leave in their order, but may arrive in another. Unless the link
 // ends, all arrive; when too many wait it does. then, unless nil, is called when the peer has acknowledged

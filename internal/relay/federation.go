@@ -75,8 +75,8 @@ func (r *Relay) bridge() error {
 		})
 	}
 	r.federation = federation.New(federation.Options{
-		Identity: r.config.Identity, Boot: boot, Rooms: r.rooms, Tell: r.notifyRoom, Log: r.log,
-		Events: r.events,
+		Identity: r.config.Identity, Boot: boot, Rooms: r.rooms, Tell: r.notifyRoom,
+		ToLine: r.toLine, Log: r.log, Events: r.events,
 	})
 	return nil
 }

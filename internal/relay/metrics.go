@@ -25,6 +25,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	to.media(r)
 	to.packets(&stats)
 	to.dropped(r, &stats)
+	to.routes(r)
 	to.probes(r)
 	for _, s := range r.federation.Peers() {
 		peer := metricSet{out, "wzp_relay_peer_", []string{"peer"}, []string{cmp.Or(s.Label,
@@ -121,6 +122,15 @@ func (to *metricSet) media(r *Relay) {
 	to.counter("keys_introduced_total", "Entries sent to who would not know whose key or request it is.",
 		keys.Introduced.Load())
 	to.counter("keys_delivered_total", "Talkers told that all have their key.", keys.Delivered.Load())
+}
+
+// routes is how often somebody asked where somebody can be called.
+func (to *metricSet) routes(r *Relay) {
+	counts := r.federation.RouteCounts()
+	counts.Each(func(by, answer string, n uint64) {
+		to := metricSet{to.out, to.prefix, []string{"by", "answer"}, []string{by, answer}}
+		to.counter("route_queries_total", "Queries for the way to somebody, by who asked.", n)
+	})
 }
 
 // packets is what the sockets did.

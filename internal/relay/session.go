@@ -75,8 +75,10 @@ func (r *Relay) Accept(s *link.Session, remote netip.Addr) (link.AcceptedHandler
 	r.stats.accepted.Add(1)
 	number := r.lines.next()
 	r.federation.Connect(number, s.Identity())
-	return &session{Session: s, relay: r, number: number, group: groupOf(remote),
-		records: rate.NewLimiter(recordRate, recordBurst)}, nil
+	accepted := &session{Session: s, relay: r, number: number, group: groupOf(remote),
+		records: rate.NewLimiter(recordRate, recordBurst)}
+	r.lines.open.Store(number, accepted)
+	return accepted, nil
 }
 
 // sessionsOfNet is how many times the sessions of one /64 those of a /48 may be, which is one customer.
@@ -102,6 +104,7 @@ func (s *session) Ended(_ *link.Session, code wire.CloseCode) {
 	r.sessions--
 	r.countLocked(s.Remote(), -1)
 	r.mu.Unlock()
+	r.lines.open.Delete(s.number)
 	r.federation.Disconnect(s.number)
 	r.leave(s, code)
 }
@@ -281,7 +284,7 @@ func (s *session) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) (ac
 			return false // it may have overtaken Join
 		}
 		m.MembersWanted(time.Now())
-	case wire.UrgentAvailable:
+	case wire.UrgentAvailable, wire.UrgentRouteWanted:
 		return s.lineUrgent(kind, body)
 	case wire.UrgentSenderKey, wire.UrgentKeyWraps, wire.UrgentKeysWanted:
 		return s.relay.key(s.member.Load(), kind, body)
