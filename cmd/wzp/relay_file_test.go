@@ -158,7 +158,7 @@ func TestRelayConfigProblems(t *testing.T) {
 		{"no TOML", "listen_addr = \":1\"\nmax_rooms = = 3\n", []string{"2: this is not TOML: ..."}},
 		{"a key twice", "max_rooms = 1\nmax_rooms = 2\n", []string{"2: this is not TOML: ..."}},
 		{"unknown key", "\nlisten = \":1\"\n",
-			[]string{`2: there is no key "listen"; keys are listen_addr, http_addr, admin_addr, metrics_port, data_dir, event_log, max_sessions, max_rooms, max_members, member_rate, room_rate, send_rate, peers, trusted, probes, global_rooms; did you mean listen_addr?`}},
+			[]string{`2: there is no key "listen"; keys are listen_addr, http_addr, admin_addr, metrics_port, admin_token_file, data_dir, event_log, max_sessions, max_rooms, max_members, member_rate, room_rate, send_rate, peers, trusted, probes, global_rooms; did you mean listen_addr?`}},
 		{"unknown table", "[[peer]]\nurl = \"a:1\"\n",
 			[]string{`1: there is no key "peer"; ...; did you mean peers?`}},
 		{"nothing like a key", "colour = 1\n",

@@ -57,8 +57,8 @@ func TestProbes(t *testing.T) {
 		for _, label := range []string{"any", "known"} {
 			info := ps.of(label)
 			if info.State != Up || info.Version != "test relay" || info.Problem != "" ||
-				info.RTTMillis != 80 || *info.Fingerprint != a.id.Fingerprint() || info.LeastMillis != 80 || info.JitterMillis != 0 ||
-				info.Loss != 0 || time.Since(*info.Since) < time.Minute {
+				info.RTTMillis != 80 || info.LeastMillis != 80 || info.JitterMillis != 0 ||
+				*info.Fingerprint != a.id.Fingerprint() || info.Loss != 0 || time.Since(*info.Since) < time.Minute {
 				t.Errorf("%+v", info)
 			}
 		}

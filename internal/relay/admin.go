@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,8 +16,9 @@ import (
 	"github.com/wzp-voice/wzp/web"
 )
 
-// admin is the operator's interface: health, readiness, metrics. It is for localhost and networks that are
-// trusted: it asks nobody who they are, and says at the start when it is open to others than this machine.
+// admin is the operator's interface: health, readiness, metrics, and the HTTP API. It is for localhost and
+// networks that are trusted: only the API asks others than this machine for a token. When it is open to them,
+// the start says so.
 type admin struct {
 	ln     net.Listener
 	server *http.Server
@@ -26,20 +26,24 @@ type admin struct {
 }
 
 func newAdmin(r *Relay, addr string) (*admin, error) {
+	token, err := readToken(r.config.AdminTokenFile)
+	if err != nil {
+		return nil, err
+	}
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the admin port: %w; choose another with --admin, or \"\" for "+
 			"none", err)
 	}
 	if addr, ok := ln.Addr().(*net.TCPAddr); ok && !addr.IP.IsLoopback() {
-		r.log.Warn("the admin port is open to other machines: whoever reaches it sees peers and numbers; "+
-			"let a firewall keep strangers out, "+
+		r.log.Warn("the admin port is open to other machines: whoever reaches it sees /metrics, which names "+
+			"peers, and with the token of --admin-token-file the rest; let a firewall keep strangers out, "+
 			"or listen on 127.0.0.1 with --admin", "admin", ln.Addr().String())
 	}
 	files := guardFiles(ln, "admin", r.log, r.rooms.Drops, adminReserve, true)
 	limited := newLimitListener(files, r.rooms.Drops, adminConnections, adminConnections)
 	a := &admin{ln: limited, log: r.log, server: &http.Server{
-		Handler:           localNames(r.adminHandler()),
+		Handler:           localNames(r.adminHandler(token)),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      30 * time.Second,
@@ -65,26 +69,24 @@ func localNames(h http.Handler) http.Handler {
 }
 
 // adminHandler answers the admin interface's requests.
-func (r *Relay) adminHandler() http.Handler {
+func (r *Relay) adminHandler(token *apiToken) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+	mux.Handle("/healthz", readOnly(func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, "ok\n")
+	}))
+	mux.Handle("/readyz", readOnly(func(w http.ResponseWriter, _ *http.Request) {
 		if r.draining.Load() {
 			http.Error(w, "shutting down", http.StatusServiceUnavailable)
 			return
 		}
 		io.WriteString(w, "ok\n")
-	})
-	mux.HandleFunc("GET /peers", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		if err := json.NewEncoder(w).Encode(r.federation.Peers()); err != nil {
-			r.log.Debug("the list of peers was not sent", "err", err)
-		}
-	})
-	mux.Handle("GET /metrics", promhttp.HandlerFor(r.registry(), promhttp.HandlerOpts{
+	}))
+	mux.Handle("/metrics", readOnly(promhttp.HandlerFor(r.registry(), promhttp.HandlerOpts{
 		// those of the process need files, of which there may be none left
 		ErrorHandling: promhttp.ContinueOnError,
-	}))
+	}).ServeHTTP))
+	mux.Handle("/openapi.json", readOnly(serveOpenAPI))
+	newAPI(r, token).register(mux)
 	return mux
 }
 

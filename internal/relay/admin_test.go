@@ -35,7 +35,8 @@ func TestAdminHost(t *testing.T) {
 			"192.0.2.1" + port:              http.StatusMisdirectedRequest,
 			"0.0.0.0" + port:                http.StatusMisdirectedRequest,
 		} {
-			for _, path := range []string{"/healthz", "/readyz", "/peers", "/metrics", "/"} {
+			for _, path := range []string{"/healthz", "/readyz", "/metrics", "/openapi.json", "/peers", "/presence",
+				"/"} {
 				q, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
 					"http://"+addr.String()+path, nil)
 				if err != nil {

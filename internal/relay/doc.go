@@ -4,6 +4,7 @@
 //	internal/link.Endpoint ── Accept, Control ──> Relay (relay.go, session.go): who may do what
 //	          |  ^
 //	    Media |  | SendMedia                      admin.go, metrics.go: /healthz /readyz /metrics
+//	          |  |                                api*.go: the HTTP API, of openapi.json
 //	          v  |
 //	    internal/room: fan-out, sender keys as they came
 //	          ^

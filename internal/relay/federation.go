@@ -14,8 +14,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// Reload replaces the peers, the relays to measure and the global rooms while the relay runs. Links, rooms and
-// calls that are in both configurations go on.
+// Reload replaces the peers, the relays to measure and the global rooms while the relay runs. Links, rooms
+// and calls that are in both configurations go on.
 func (r *Relay) Reload(c FederationConfig) {
 	r.federation.Configure(c.federation())
 	probes := slices.Clone(c.Probes)

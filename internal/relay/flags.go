@@ -16,11 +16,12 @@ import (
 //	form     of a text: addr is an address, addr? one or none, directory one
 //	help     Help has those that are long
 type Config struct {
-	Listen  string `key:"listen_addr" form:"addr" default:":4433" placeholder:"ADDR" help:"${listen}"`
-	HTTP    string `name:"http" key:"http_addr" form:"addr?" placeholder:"ADDR" help:"${http}"`
-	Admin   string `key:"admin_addr" form:"addr?" default:"127.0.0.1:9090" placeholder:"ADDR" help:"${admin}"`
-	Data    string `type:"home" key:"data_dir" form:"directory" placeholder:"DIR" help:"${data}"`
-	Sockets int    `default:"0" least:"0" most:"64" placeholder:"N" help:"${sockets}"`
+	Listen         string `key:"listen_addr" form:"addr" default:":4433" placeholder:"ADDR" help:"${listen}"`
+	HTTP           string `name:"http" key:"http_addr" form:"addr?" placeholder:"ADDR" help:"${http}"`
+	Admin          string `key:"admin_addr" form:"addr?" default:"127.0.0.1:9090" placeholder:"ADDR" help:"${admin}"`
+	AdminTokenFile string `type:"home" key:"admin_token_file" placeholder:"FILE" help:"${admin_token}"`
+	Data           string `type:"home" key:"data_dir" form:"directory" placeholder:"DIR" help:"${data}"`
+	Sockets        int    `default:"0" least:"0" most:"64" placeholder:"N" help:"${sockets}"`
 
 	Domain     string   `placeholder:"NAME" help:"${domain}"`
 	TLSCert    string   `type:"home" name:"tls-cert" placeholder:"FILE" help:"${tls_cert}"`
@@ -60,9 +61,12 @@ var Help = map[string]string{
 	"listen": "UDP address for clients; port 0 means any.",
 	"http": "TCP address of the page and of WebSockets; empty for none, and no browsers. " +
 		"Default: 127.0.0.1:8080, or :443 with a certificate.",
-	"admin": "TCP address of /healthz, /readyz, /metrics and /peers; empty for none.",
-	"probe": "Another relay, also one that is no peer, to measure the way to; see wzp_relay_probe_* in " +
-		"/metrics. May be repeated.",
+	"admin": "TCP address of /healthz, /readyz, /metrics and the HTTP API, which /openapi.json describes; " +
+		"empty for none.",
+	"admin_token": "File with a token that requests of the HTTP API show, but for reading from this " +
+		"machine. Without one others may not use it.",
+	"probe": "Another relay, also one that is no peer, to measure the way to; see /probes of --admin. " +
+		"May be repeated.",
 	"data": "Directory of the relay's identity and certificates; made if missing. " +
 		"Default: wzp/relay in your configuration directory.",
 	"sockets": "UDP sockets on the port; 0 means one for each core.",

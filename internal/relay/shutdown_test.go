@@ -18,7 +18,7 @@ import (
 func TestShutdown(t *testing.T) {
 	inLab(t, Config{}, func(l *lab) {
 		a, b := l.joined("r"), l.joined("r")
-		admin := l.relay.adminHandler()
+		admin := l.relay.adminHandler(nil)
 		ready := func() int {
 			w := httptest.NewRecorder()
 			admin.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
