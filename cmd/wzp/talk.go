@@ -41,6 +41,7 @@ type talkFlags struct {
 	JSON     bool   `name:"json" help:"Print one JSON object a line; the last is the summary."`
 	EventLog string `type:"home" placeholder:"FILE" help:"Note what becomes of each packet in this file, for wzp analyze."`
 	knownNamesFlag
+	contactsFlag
 	identityFlag
 }
 
@@ -96,6 +97,7 @@ func (c *talkFlags) clientConfig(out *joinOutput) (config wzp.Config, err error)
 		}
 		out.identityMade(made, show, config.Identity.Fingerprint())
 	}
+	out.contacts = c.contactsFlag.met()
 	config.KnownNames, err = c.knownNamesFlag.open(config.Identity)
 	return config, err
 }

@@ -26,6 +26,8 @@ type joinOutput struct {
 	secret bool // the room is joined with an invite secret
 	trust  func(name string, f identity.Fingerprint) (command string)
 
+	contacts *contactsMet // nil: none
+
 	room *wzp.Room // set by joined
 	met  bool      // the people who are here have been told of; only follow uses it
 
@@ -185,6 +187,9 @@ func (o *joinOutput) follow(events iter.Seq[wzp.Event]) error {
 	for e := range events {
 		switch e := e.(type) {
 		case wzp.MemberJoined:
+			if o.contacts != nil && !e.Member.Outside {
+				o.contacts.meet(e.Member.Identity)
+			}
 			o.member("member_joined", e.Member, "is here")
 		case wzp.MemberLeft:
 			o.member("member_left", e.Member, "has left")

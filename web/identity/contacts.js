@@ -38,6 +38,7 @@ export class Contacts {
 
   /** All, in the order in which they were added. @returns {Promise<Contact[]>} */
   async all() {
+    await this.#last; // what this page changes now is seen
     this.#known = null; // other pages change them, too
     return Promise.all([...(await this.#read()).values()].map(contactOf));
   }
@@ -59,18 +60,33 @@ export class Contacts {
    * @returns {Promise<Contact>}
    */
   async add(typed, publicKey, { added = Date.now(), compared } = {}) {
-    const name = normalize(typed);
-    const folded = foldName(name);
+    const { name, folded } = nameOf(typed);
     const key = toHex(publicKey);
-    if (memberFault(name) !== null || folded === '') throw new IdentityError('name', 'this is no name');
     if (!usableKey(publicKey)) throw new IdentityError('key', 'anybody can sign with this key');
     const kept = await this.#change((known) => {
       const before = known.get(key);
       if (before) return before;
-      if (isTaken(known, folded)) throw new IdentityError('taken', 'another contact has this name');
+      if (isTaken(known, folded)) throw taken();
       if (known.size >= MAX_CONTACTS) throw new IdentityError('full', `there are ${known.size} already`);
       const entry = { key, name, added, ...at(compared) };
       known.set(key, entry);
+      return entry;
+    });
+    return contactOf(kept);
+  }
+
+  /**
+   * Calls a contact otherwise. It rejects as add does, and with 'gone' if they are no contact any more.
+   * @param {Bytes} publicKey @param {string} typed @returns {Promise<Contact>}
+   */
+  async rename(publicKey, typed) {
+    const { name, folded } = nameOf(typed);
+    const kept = await this.#change((known) => {
+      const before = known.get(toHex(publicKey));
+      if (!before) throw new IdentityError('gone', 'they are no contact any more');
+      if (foldName(before.name) !== folded && isTaken(known, folded)) throw taken();
+      const entry = { ...before, name };
+      known.set(before.key, entry);
       return entry;
     });
     return contactOf(kept);
@@ -132,6 +148,16 @@ export class Contacts {
     this.#last = done.catch(() => undefined);
     return /** @type {Promise<T>} */ (done);
   }
+}
+
+const taken = () => new IdentityError('taken', 'another contact has this name');
+
+/** A name as it is kept, and as it looks. @param {string} typed */
+function nameOf(typed) {
+  const name = normalize(typed);
+  const folded = foldName(name);
+  if (memberFault(name) !== null || folded === '') throw new IdentityError('name', 'this is no name');
+  return { name, folded };
 }
 
 /** @param {Map<string, Kept>} known @param {string} folded name */

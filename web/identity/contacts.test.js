@@ -41,6 +41,19 @@ test('contact links are read and made as Go does', async () => {
   }
 });
 
+test('whatever is made of a contact link is read, or refused as one', async () => {
+  let state = 7;
+  const random = (/** @type {number} */ n) => (state = (state * 48271) % 2147483647) % n;
+  for (let i = 0; i < 2000; i++) {
+    const text = [...'#c=' + vectors.good[random(vectors.good.length)].text];
+    for (let n = random(4); n >= 0; n--) {
+      text.splice(random(text.length), random(3), String.fromCharCode(random(0x180)));
+    }
+    const read = await readContactLink(text.join('')).catch((error) => error);
+    assert.ok(read.publicKey || read instanceof ContactLinkError, String(read));
+  }
+});
+
 test('contacts are kept by key, with names that are one person each', async () => {
   const storage = memory();
   const contacts = new Contacts(storage);
@@ -70,6 +83,12 @@ test('contacts are kept by key, with names that are one person each', async () =
   await page.setCompared(key(3), 9);
   assert.deepEqual((await contacts.all()).map(({ compared }) => compared), [9, undefined]);
   assert.equal((await page.of(ana))?.compared, 9);
+  assert.equal((await page.rename(ana, 'ANA ')).name, 'ANA');
+  assert.equal((await page.rename(ana, 'Anna')).compared, 9);
+  await assert.rejects(page.rename(ana, 'ben'), { code: 'taken' });
+  await assert.rejects(page.rename(ana, ' '), { code: 'name' });
+  await assert.rejects(page.rename(key(3), 'Zoe'), { code: 'gone' });
+  assert.deepEqual((await contacts.all()).map(({ name }) => name), ['Anna', 'Ben'], 'in their order');
   await contacts.remove(ana);
   assert.deepEqual(await contacts.of(ana), null);
   assert.deepEqual((await page.all()).map(({ name }) => name), ['Ben']);

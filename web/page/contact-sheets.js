@@ -21,18 +21,17 @@ import { ago } from '../words/formats.js';
 import { isolated, say } from '../words/say.js';
 
 /** @typedef {import('../identity/contacts.js').Contact} Contact */
-/** @typedef {import('../identity/contacts.js').Contacts} Contacts */
 /** @typedef {import('./own-identity.js').OwnIdentity} OwnIdentity */
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 
 /**
  * Somebody who is remembered.
  * @param {Contact} contact
- * @param {{contacts: Contacts, closed: () => void, text?: string}} options text: what is said of it first
+ * @param {{identity: OwnIdentity, closed: () => void, text?: string}} options text: what is said of it first
  */
-export function openContact(contact, { contacts, closed, text = '' }) {
+export function openContact(contact, { identity, closed, text = '' }) {
   const sheet = new Sheet(isolated(contact.name), { name: 'contact', closed });
-  const view = new ContactView(contact, contacts, () => sheet.heading);
+  const view = new ContactView(contact, identity, sheet.heading);
   sheet.body.append(...view.elements);
   view.show(contact, text);
 }
@@ -41,26 +40,31 @@ export function openContact(contact, { contacts, closed, text = '' }) {
 class ContactView {
   elements;
   #contact;
-  #contacts;
+  #identity;
   #heading;
+  #name;
   #known = h('p', { class: 'known' });
   #compare = h('div', { class: 'stack tight', 'data-part': 'compare' });
   #said = h('p', { class: 'hint', role: 'status' });
   #acts = h('div', { class: 'buttons', 'data-part': 'contact' }); // with place for what one does with them
 
-  /** @param {Contact} contact @param {Contacts} contacts @param {() => HTMLElement} heading */
-  constructor(contact, contacts, heading) {
+  /** @param {Contact} contact @param {OwnIdentity} identity @param {HTMLElement} heading with their name */
+  constructor(contact, identity, heading) {
     this.#contact = contact;
-    this.#contacts = contacts;
+    this.#identity = identity;
     this.#heading = heading;
+    this.#name = new NameField(contact.name);
+    this.#name.input.addEventListener('change', () => void this.#rename());
     this.elements = [head(contact.fingerprint, this.#known), smallPrint(say('person.compareHint')),
-      this.#compare, this.#said, this.#acts];
+      this.#compare, this.#name.element, this.#said, this.#acts];
   }
 
   /** @param {Contact} contact as it is now @param {string} text said of that @param {boolean} [forgotten] */
   show(contact, text, forgotten = false) {
     this.#contact = contact;
     const { compared } = contact;
+    setText(this.#heading, isolated(contact.name));
+    this.#name.element.hidden = forgotten;
     const isCompared = compared !== undefined;
     this.#known.dataset.known = isCompared ? 'compared' : 'same';
     fill(this.#known, icon(isCompared ? 'check' : 'info'), h('span', {}, isCompared
@@ -72,26 +76,69 @@ class ContactView {
     const keep = forgotten
       ? makeButton('', () => void this.#remember(), icon('keep'), say('person.remember'))
       : makeButton('quiet', () => void this.#forget(), say('person.forget'));
-    keepFocus(this.#compare, () => fill(this.#compare, !forgotten && compare), this.#heading);
-    keepFocus(this.#acts, () => fill(this.#acts, keep), this.#heading);
+    keepFocus(this.#compare, () => fill(this.#compare, !forgotten && compare), () => this.#heading);
+    keepFocus(this.#acts, () => fill(this.#acts, keep), () => this.#heading);
   }
 
   /** @param {number | undefined} compared when, ms since 1970 */
   async #setCompared(compared) {
-    await this.#contacts.setCompared(this.#contact.publicKey, compared);
+    await this.#identity.contacts.setCompared(this.#contact.publicKey, compared);
     this.show({ ...this.#contact, compared }, '');
   }
 
+  async #rename() {
+    const { publicKey } = this.#contact;
+    const contact = await this.#name.use((name) => this.#identity.rename(publicKey, name));
+    if (contact) this.show(contact, say('contact.remembered'));
+  }
+
   async #forget() {
-    await this.#contacts.remove(this.#contact.publicKey);
+    await this.#identity.contacts.remove(this.#contact.publicKey);
     this.show(this.#contact, say('contact.forgotten'), true);
   }
 
   async #remember() {
     const { name, publicKey } = this.#contact;
-    const contact = await this.#contacts.add(name, publicKey, this.#contact).catch(faultOf);
+    const contact = await this.#identity.contacts.add(name, publicKey, this.#contact).catch(faultOf);
     if (typeof contact === 'string') setText(this.#said, contact);
     else this.show(contact, say('contact.remembered'));
+  }
+}
+
+/** What the user calls somebody. */
+class NameField {
+  #hint = h('p', { class: 'hint', id: 'contact-name-hint' }, say('contact.nameHint'));
+  input;
+  element;
+
+  /** @param {string} name */
+  constructor(name) {
+    this.input = h('input', {
+      id: 'contact-name', type: 'text', value: name, dir: 'auto', autocomplete: 'off', spellcheck: false,
+      'aria-describedby': this.#hint.id, oninput: () => this.#fault(''),
+    });
+    this.element = labelled(this.input.id, say('contact.name'), this.input, this.#hint);
+  }
+
+  /**
+   * Does something with the name that is typed, and says what is wrong with it.
+   * @param {(name: string) => Promise<Contact>} task @returns {Promise<Contact | null>}
+   */
+  async use(task) {
+    const { name, fault } = personName(this.input.value);
+    const contact = fault === null ? await task(name).catch(faultOf)
+      : fault === 'nobody' ? say('contact.nameless') : faultText(fault, name);
+    if (typeof contact !== 'string') return contact;
+    this.#fault(contact);
+    this.input.focus();
+    return null;
+  }
+
+  /** @param {string} what is wrong, '' if nothing is */
+  #fault(what) {
+    setAttribute(this.input, 'aria-invalid', what !== '' || null);
+    setAttribute(this.#hint, 'role', what !== '' ? 'alert' : null);
+    setText(this.#hint, what || say('contact.nameHint'));
   }
 }
 
@@ -130,9 +177,8 @@ export async function openContactLink(text, { identity, changed }) {
   if (identity.publicKey && equal(link.publicKey, identity.publicKey)) {
     return openNote(say('contact.yours'), closed);
   }
-  const { contacts } = identity;
-  const contact = (await contacts.all()).find(({ publicKey }) => equal(publicKey, link.publicKey));
-  if (contact) openContact(contact, { contacts, closed, text: say('contact.known') });
+  const contact = (await identity.contacts.all()).find(({ publicKey }) => equal(publicKey, link.publicKey));
+  if (contact) openContact(contact, { identity, closed, text: say('contact.known') });
   else await openQuestion(link, identity, closed);
 }
 
@@ -148,31 +194,16 @@ async function openQuestion({ publicKey, name }, identity, closed) {
   const fingerprint = await fingerprintOf(publicKey);
   let answered = closed;
   const sheet = new Sheet(say('contact.ask'), { name: 'contact-link', closed: () => answered() });
-  const hint = h('p', { class: 'hint', id: 'contact-name-hint' }, say('contact.nameHint'));
-  const input = h('input', {
-    id: 'contact-name', type: 'text', value: name, dir: 'auto', autocomplete: 'off', spellcheck: false,
-    'aria-describedby': hint.id, oninput: () => fault(''),
-  });
-  const fault = (/** @type {string} */ what) => {
-    setAttribute(input, 'aria-invalid', what !== '' || null);
-    setAttribute(hint, 'role', what !== '' ? 'alert' : null);
-    setText(hint, what || say('contact.nameHint'));
-  };
+  const field = new NameField(name);
   const onsubmit = async (/** @type {Event} */ event) => {
     event.preventDefault();
-    const wrong = personName(input.value);
-    const contact = wrong.fault === null ? await identity.remember(wrong.name, publicKey).catch(faultOf)
-      : wrong.fault === 'nobody' ? say('contact.nameless') : faultText(wrong.fault, wrong.name);
-    if (typeof contact === 'string') {
-      fault(contact);
-      return input.focus();
-    }
+    const contact = await field.use((called) => identity.remember(called, publicKey));
+    if (!contact) return;
     answered = () => {}; // the next sheet goes on
-    openContact(contact, { contacts: identity.contacts, closed, text: say('contact.remembered') });
+    openContact(contact, { identity, closed, text: say('contact.remembered') });
   };
   sheet.body.append(h('form', { class: 'stack', noValidate: true, onsubmit },
-    head(fingerprint), smallPrint(say('contact.askHint')),
-    labelled(input.id, say('contact.name'), input, hint),
+    head(fingerprint), smallPrint(say('contact.askHint')), field.element,
     h('div', { class: 'buttons' },
       h('button', { type: 'submit', class: 'button primary' }, say('person.remember')),
       makeButton('quiet', () => sheet.close(), say('contact.notNow')))));

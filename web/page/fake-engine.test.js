@@ -124,6 +124,10 @@ export class FakeOwnIdentity {
     return this.contacts.add(name, publicKey);
   }
 
+  rename(publicKey, name) {
+    return this.contacts.rename(publicKey, name);
+  }
+
   async ensure() {}
   async words() {
     return (

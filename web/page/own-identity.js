@@ -65,10 +65,25 @@ export class OwnIdentity {
    */
   async remember(name, publicKey) {
     const contact = await this.contacts.add(name, publicKey);
+    await this.#trust(contact);
+    return contact;
+  }
+
+  /**
+   * Calls somebody otherwise. It rejects as Contacts.rename does.
+   * @param {Bytes} publicKey @param {string} name
+   */
+  async rename(publicKey, name) {
+    const contact = await this.contacts.rename(publicKey, name);
+    await this.#trust(contact);
+    return contact;
+  }
+
+  /** @param {import('../identity/contacts.js').Contact} contact */
+  async #trust({ name, publicKey }) {
     await this.ensure();
     const identity = await this.#store.loadIdentity();
     if (identity) await (await KnownNames.open(identity, this.#store)).trust(name, publicKey);
-    return contact;
   }
 
   /** Whether the words can be shown now. */

@@ -85,13 +85,14 @@ export class RoomsAndPeople {
   }
 
   /** A person: behind what opens their sheet there is place for a button. @param {Contact} contact */
-  #person({ fingerprint, name, publicKey, compared }) {
+  #person({ fingerprint, name, compared }) {
     const state = compared === undefined ? say('recent.notCompared')
       : say('recent.compared', { ago: ago(compared, Date.now()) });
     const open = () => this.#options.sheet(async ({ openContact }) => {
-      const { contacts } = await this.#options.identity();
-      const contact = await contacts.of(publicKey);
-      if (contact) openContact(contact, { contacts, closed: () => void this.refresh() });
+      const identity = await this.#options.identity();
+      const contact = (await identity.contacts.all()).find((one) => one.fingerprint === fingerprint);
+      if (contact) openContact(contact, { identity, closed: () => void this.refresh() });
+      else void this.refresh(); // they were forgotten in another tab
     });
     return h('li', { class: 'room-row', 'data-person': fingerprint },
       opener(h('span', { class: 'face' }, identicon(fingerprint)), name, state, open));
