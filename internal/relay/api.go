@@ -37,6 +37,7 @@ var apiRoutes = []apiRoute{
 	{"/probes", (*api).probes},
 	{"/presence", (*api).presence},
 	{"/presence/{fingerprint}", (*api).presenceOf},
+	{"/route/{fingerprint}", (*api).route},
 }
 
 // apiError is an answer other than 200. It is shown to whoever asked.

@@ -123,9 +123,9 @@ func TestOpenAPI(t *testing.T) {
 		here, elsewhere := n.operator("127.0.0.1", testToken), n.operator("192.0.2.7", testToken)
 		closed, rebound := n.operator("192.0.2.7", ""), n.operator("127.0.0.1", testToken)
 		rebound.host = "evil.example"
-		draining := m.node().up()
-		draining.relay.draining.Store(true)
-		stopping := draining.operator("127.0.0.1", "")
+		stopped := m.node().up()
+		stopping := stopped.operator("127.0.0.1", "")
+		stopped.stop()
 
 		served := []string{"/healthz", "/readyz", "/metrics", "/openapi.json"}
 		for _, route := range apiRoutes {

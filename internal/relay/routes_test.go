@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -144,6 +145,7 @@ func TestRoutes(t *testing.T) {
 		if err != nil || route.Kind != presence.Chain || !slices.Equal(route.Chain, chain) {
 			t.Errorf("%v, %v", route, err)
 		}
+		a.routesOfAPI(called.id.Fingerprint(), me.id.Fingerprint(), other.id.Fingerprint(), chain)
 		if n := a.routesAsked("client", "chain"); n != 1 {
 			t.Errorf("%v queries of clients were answered chain", n)
 		}
@@ -165,6 +167,30 @@ func TestRoutes(t *testing.T) {
 			t.Error("the event log does not have half a hash, and no more")
 		}
 	})
+}
+
+// routesOfAPI asks the HTTP API for routes to somebody at the end of a chain, here, and nowhere.
+func (n *node) routesOfAPI(far, here, nowhere identity.Fingerprint, chain []wire.RelayID) {
+	n.t.Helper()
+	o := n.operator("127.0.0.1", "")
+	for f, want := range map[identity.Fingerprint]route{
+		far:     {far, "chain", nil},
+		here:    {here, "local", nil},
+		nowhere: {nowhere, "not_found", []string{}},
+	} {
+		for _, id := range chain {
+			if want.Route == "chain" || want.Route == "local" && len(want.RelayChain) == 0 {
+				want.RelayChain = append(want.RelayChain, id.String())
+			}
+		}
+		var got route
+		r := o.get("/route/"+f.String(), &got)
+		if r.status != http.StatusOK || got.Fingerprint != f || got.Route != want.Route ||
+			!slices.Equal(got.RelayChain, want.RelayChain) || got.RelayChain == nil {
+			n.t.Errorf("/route: %d %s, want %+v", r.status, r.body, want)
+		}
+	}
+	o.ask(http.MethodGet, "/route/x").refused(n.t, "/route/x", http.StatusBadRequest, "fingerprint")
 }
 
 // routesAsked returns how many queries were answered so.
