@@ -66,7 +66,9 @@ func (t *Table) message(from Leg, m *wire.CallMessage, body []byte, at time.Dura
 		t.stray(from)
 		return
 	}
-	if !p.messages[side].Take(1, messageRate, messageBurst, at) {
+	out := t.peers[to.Peer]
+	if !p.messages[side].Take(1, messageRate, messageBurst, at) ||
+		out != nil && !out.out.Take(t.source(from), 1, at) {
 		t.do(Drop{from})
 		return
 	}

@@ -24,6 +24,11 @@ const (
 	messageRate  = 20
 	messageBurst = 2 * time.Second
 
+	// Messages to a peer a second, which those share that they come from: a peer takes 2,000 of all kinds.
+	outRate  = 1500
+	outBurst = 2 * time.Second
+	outLeast = 20
+
 	// How many forwards may come at once, in time of their rate, and of each who brings some.
 	forwardBurst = 4 * time.Second
 	forwardLeast = 10
@@ -122,16 +127,21 @@ func (t *Table) mayForward(from Leg, p *path, f *wire.CallForward, at time.Durat
 	return t.forwards.Take(c.source(), 1, at)
 }
 
+// source is whose share what a leg brings counts in.
+func (t *Table) source(l Leg) budget.Source {
+	if c := t.clients[l.Session]; c != nil {
+		return c.source()
+	}
+	return peerSource(l)
+}
+
 func peerSource(l Leg) budget.Source {
 	return budget.Source{Group: budget.Group{Link: true, ID: budget.ID(l.Peer[:])}}
 }
 
 // holding returns in whose share a path counts that a leg brings. Of IPv6 a customer has a /48.
 func (t *Table) holding(from Leg) []holder {
-	source := peerSource(from)
-	if c := t.clients[from.Session]; c != nil {
-		source = c.source()
-	}
+	source := t.source(from)
 	if g := &source.Group; g.Address && g.ID>>32 != 0 {
 		g.ID = g.ID >> 16 << 16
 	}

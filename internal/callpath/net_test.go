@@ -62,7 +62,7 @@ type end struct {
 	speaks    wire.PathID
 }
 
-var device = [8]byte{1, 2, 3, 4, 5, 6, 7, 8}
+var device = wire.DeviceID{1, 2, 3, 4, 5, 6, 7, 8}
 
 func newNetwork(t testing.TB, n int, links string) *network {
 	net := &network{t: t, now: time.Unix(1_800_000_000, 0), delay: 10 * time.Millisecond}
@@ -119,7 +119,7 @@ func (n *node) noticed() {
 }
 
 // Device implements Directory.
-func (n *node) Device(f identity.Fingerprint, d [8]byte) (session uint64, found, known bool) {
+func (n *node) Device(f identity.Fingerprint, d wire.DeviceID) (session uint64, found, known bool) {
 	for id, e := range n.sessions {
 		if e.available && e.who.Fingerprint() == f {
 			known = true
@@ -133,7 +133,7 @@ func (n *node) Device(f identity.Fingerprint, d [8]byte) (session uint64, found,
 
 // NextHops implements Directory: neighbours that lead to where the device is, whether they run or not, as
 // tables are late.
-func (n *node) NextHops(f identity.Fingerprint, _ [8]byte, _ time.Time) (list []wire.RelayID) {
+func (n *node) NextHops(f identity.Fingerprint, _ wire.DeviceID, _ time.Time) (list []wire.RelayID) {
 	far := make(map[wire.RelayID]int)
 	for o := range n.links {
 		if d := o.distance(f, map[*node]bool{n: true}); d < 100 {

@@ -30,9 +30,9 @@ const (
 type Directory interface {
 	// Device returns the session by which a device is available here. known: somebody with that fingerprint
 	// has some device here.
-	Device(f identity.Fingerprint, device [8]byte) (session uint64, found, known bool)
+	Device(f identity.Fingerprint, device wire.DeviceID) (session uint64, found, known bool)
 	// NextHops returns the peers by which the device's home is reached, the best first.
-	NextHops(f identity.Fingerprint, device [8]byte, now time.Time) []wire.RelayID
+	NextHops(f identity.Fingerprint, device wire.DeviceID, now time.Time) []wire.RelayID
 }
 
 // Options say what a Table is of.
@@ -68,7 +68,10 @@ type Table struct {
 }
 
 // neighbour is a peer whose link is up.
-type neighbour struct{ suspect bool }
+type neighbour struct {
+	suspect bool
+	out     *budget.Pool // messages to it a second
+}
 
 // New returns a table without paths.
 func New(o Options, now time.Time) *Table {
@@ -91,7 +94,10 @@ func New(o Options, now time.Time) *Table {
 func (t *Table) clock(now time.Time) time.Duration { return now.Sub(t.start) }
 
 // Up says that the link with a peer is up.
-func (t *Table) Up(peer wire.RelayID) { t.peers[peer] = new(neighbour) }
+func (t *Table) Up(peer wire.RelayID) {
+	out := budget.Config{Rate: outRate, Burst: outBurst, Least: outLeast}
+	t.peers[peer] = &neighbour{out: budget.NewPool(out)}
+}
 
 // Suspect says that nothing is heard of a peer, or something again.
 func (t *Table) Suspect(peer wire.RelayID, suspect bool) {
@@ -142,6 +148,11 @@ func (t *Table) Down(leg Leg, now time.Time) {
 	if c.caller.sessions--; c.caller.sessions == 0 {
 		delete(t.callers, c.caller.key)
 	}
+}
+
+// Kind reports whether an urgent message between relays is about paths of calls.
+func Kind(kind wire.UrgentKind) bool {
+	return wire.UrgentSessionForward <= kind && kind <= wire.UrgentSessionEnd
 }
 
 // Receive takes an urgent message of a peer or a client. Of an unknown leg it takes none.

@@ -39,6 +39,9 @@ const (
 	KeyRate
 	KeyNoWay
 
+	CallRate
+	CallStray
+
 	WrongPeer
 	RoomNotFound
 	BadAnnouncement
@@ -102,6 +105,10 @@ var table = [Reasons]struct{ what, reason, text string }{
 	KeyUnusable: {"key", "unusable", "it is for nobody, old, or cannot be used"},
 	KeyRate:     {"key", "rate", "the member sends or asks for too many keys"},
 	KeyNoWay:    {"key", "no_way", "no peer leads to whom it is for"},
+
+	// What is said in calls, and their media.
+	CallRate:  {"call", "rate", "more is said in calls than may be, or than the receiver takes"},
+	CallStray: {"call", "stray", "it is of no path of a call, or from who is no leg of it"},
 
 	// What peers send, beside what is over their rate.
 	WrongPeer:       {"peer", "wrong_peer", "it has to come by another peer"},

@@ -53,6 +53,14 @@ const (
 	RouteResolved Kind = "route_resolved" // one of its own was answered where Who is: Reason
 )
 
+// What becomes of paths of calls, at a relay. RoomHash is half of the path's id, as in frames of its media.
+const (
+	CallForward Kind = "call_forward" // Peer is asked to be the next relay
+	CallSetUp   Kind = "call_set_up"  // the path goes on to Peer, or to a client here, by ToCount relays
+	CallRefused Kind = "call_refused" // Peer, or a client here, was refused
+	CallEnd     Kind = "call_end"     // the path is over here
+)
+
 // Values of Reason that [Analysis] knows.
 const (
 	ReasonRotated = "rotated" // of a Start: the log goes on from the file before

@@ -31,7 +31,7 @@ const (
 // by those.
 type ingress = room.Trunk
 
-// outStream is a stream of a room as a trunk sees it. It is room.Stream.
+// outStream is a stream of a room, or of a call, as a trunk sees it. It is a room.Stream or a callStream.
 type outStream interface {
 	KID() wire.KID
 	Room() wire.RoomHash

@@ -24,6 +24,8 @@
 // packets has members to serve, so it puts what a peer says into an inbox, and asks ways, which takes no
 // lock.
 //
+// Paths of calls (internal/callpath) go beside that, in files of their own, call*.go: see calls.
+//
 // A peer is another operator's. Whatever comes from it is checked here, before a room sees it: entries and
 // lists are signed by their members and their home, rates and numbers are bounded, and who exceeds them is
 // throttled, named in the log, then cut. What a client needs does not wait for a peer: local members are
@@ -38,11 +40,14 @@
 //	incoming.mu
 //	Federation.mu           around the table; never taken where packets are received
 //	inbox.mu
+//	lines.mu
 //	news.mu
 //	sessionNews.mu
 //	routeAsks.mu
 //	trunk.mu
 //	early.mu
+//	callDirection.mu
+//	callAliases.mu
 //	intake.mu
 //	dedups.mu
 //

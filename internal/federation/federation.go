@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/callpath"
 	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/link"
@@ -56,6 +57,7 @@ type Federation struct {
 	isGlobal atomic.Pointer[func(string) bool]
 	ways     ways // what of the table and the rooms is asked where packets are received
 	news     news
+	calls    calls
 	sessions sessionNews
 	asks     routeAsks
 
@@ -110,8 +112,13 @@ func New(o Options) *Federation {
 	none := func(string) bool { return false }
 	f.isGlobal.Store(&none)
 	f.table = routing.New(o.Identity, o.Boot, none)
+	f.calls.start = time.Now()
+	f.calls.lines.known = make(map[presence.SessionID]*line)
+	f.calls.table = callpath.New(callpath.Options{Self: o.Identity.Public(), Directory: callDirectory{f}},
+		f.calls.start)
 	f.who = presence.New(presence.Options{Identity: o.Identity, Boot: o.Boot, Address: o.Address})
 	f.resolver = presence.NewResolver(wire.RelayIDOf(o.Identity.Public()), f.who)
+	f.calls.nextHops = f.resolver.NextHops
 	f.links = peer.New(o.Log, f.linkUp)
 	return f
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/callpath"
 	"github.com/wzp-voice/wzp/internal/presence"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
@@ -75,6 +76,9 @@ func (f *Federation) readInboxes(now time.Time) (more bool) {
 			case !ok:
 			case m.kind == wire.UrgentFederationMessage:
 				f.message(p, m.body, now)
+			case callpath.Kind(m.kind):
+				from := callpath.PeerLeg(p.id)
+				f.decideCalls(func(t *callpath.Table) { t.Receive(from, m.kind, m.body, now) })
 			case presence.Kind(m.kind):
 				f.decidePresence(func() { f.who.Receive(p.id, m.kind, m.body, now) })
 			case m.kind == wire.UrgentRouteQuery, m.kind == wire.UrgentRouteResponse:

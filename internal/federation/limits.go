@@ -39,6 +39,8 @@ type intakeLimits struct {
 	MediaBytes  int // bytes of media, with the headers that a listener gets; 0: 2,500,000, which is 20 Mbit/s
 	Urgent      int // urgent messages; 0: 200
 	UrgentBurst int // and in a burst; 0: ten seconds' worth
+	Calls       int // those about calls, which are apart; 0: 2,000
+	CallsBurst  int // and in a burst; 0: four seconds' worth
 }
 
 // withDefaults returns the limits with what is 0 filled in.
@@ -54,6 +56,8 @@ func (l intakeLimits) withDefaults() intakeLimits {
 	set(&l.MediaBytes, 2_500_000)
 	set(&l.Urgent, 200)
 	set(&l.UrgentBurst, 10*l.Urgent)
+	set(&l.Calls, 2_000)
+	set(&l.CallsBurst, 4*l.Calls)
 	return l
 }
 
@@ -69,6 +73,7 @@ const (
 	overRoom
 	overMember
 	overUrgent
+	overCalls
 	overBytes
 	overRoomBytes   // more than the room passes on
 	overMemberBytes // more than a member may bring
@@ -105,6 +110,7 @@ type intake struct {
 	mu      sync.Mutex // guards what follows
 	media   meter
 	urgent  meter
+	calls   meter
 	rooms   buckets[wire.RoomHash]
 	members buckets[memberKey]
 	told    time.Time // when something was reported last
@@ -132,6 +138,7 @@ func newIntake(limits intakeLimits, report intakeReports) *intake {
 		bytes:  budget.NewPool(budget.Config{Rate: limits.MediaBytes, Burst: bytesBurst, Least: bytesLeast}),
 		media:  meter{rate: rate{limits.Media, limits.Media}, far: farMedia},
 		urgent: meter{rate: rate{limits.Urgent, limits.UrgentBurst}, far: farUrgent},
+		calls:  meter{rate: rate{limits.Calls, limits.CallsBurst}, far: farUrgent},
 		rooms:  buckets[wire.RoomHash]{rate: rate{limits.RoomMedia, limits.RoomMedia}, most: maxIntakeRooms},
 		members: buckets[memberKey]{rate: rate{limits.MemberMedia, limits.MemberMedia},
 			most: maxIntakeMembers},
@@ -185,14 +192,20 @@ func (in *intake) dropped(why drops.Reason, now time.Time) {
 	}
 }
 
-// allowUrgent reports whether an urgent message may pass. What is not taken comes again.
-func (in *intake) allowUrgent(now time.Time) bool {
+// allowUrgent reports whether an urgent message may pass that is not about a call. What is not taken comes
+// again.
+func (in *intake) allowUrgent(now time.Time) bool { return in.allow(&in.urgent, overUrgent, now) }
+
+// allowCall is allowUrgent for messages about calls.
+func (in *intake) allowCall(now time.Time) bool { return in.allow(&in.calls, overCalls, now) }
+
+func (in *intake) allow(of *meter, over verdict, now time.Time) bool {
 	in.mu.Lock()
 	v := forwarded
-	if !in.urgent.allow(now) || in.over {
-		v = overUrgent
+	if !of.allow(now) || in.over {
+		v = over
 	}
-	report := in.refuseLocked(v, in.urgent.flooded, now)
+	report := in.refuseLocked(v, of.flooded, now)
 	in.mu.Unlock()
 	if report != nil {
 		report()
@@ -234,7 +247,7 @@ func (in *intake) refuseLocked(v verdict, flooded bool, now time.Time) (report f
 		}
 		if cut {
 			far := farMedia
-			if v == overUrgent {
+			if v == overUrgent || v == overCalls {
 				far = farUrgent
 			}
 			in.report.cut(fmt.Sprintf("%d times as much as %s for %.0f s",
@@ -256,6 +269,8 @@ func (in *intake) limit(v verdict) string {
 		return fmt.Sprintf("%d bytes of media a second", in.limits.MediaBytes)
 	case overRoomBytes:
 		return "its share of the bytes of media a second of one room"
+	case overCalls:
+		return fmt.Sprintf("%d messages about calls a second", in.limits.Calls)
 	case overMemberBytes:
 		return "the bytes of media a second of one member"
 	default:

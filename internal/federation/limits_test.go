@@ -57,14 +57,15 @@ func inRoom(in *intake, name string) func(now time.Time) bool {
 
 func TestIntakeStandards(t *testing.T) {
 	want := intakeLimits{Media: 20_000, RoomMedia: 5_000, MemberMedia: 500, MediaBytes: 2_500_000,
-		Urgent: 200, UrgentBurst: 2_000}
+		Urgent: 200, UrgentBurst: 2_000, Calls: 2_000, CallsBurst: 8_000}
 	if d := cmp.Diff(want, intakeLimits{}.withDefaults()); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
-	want = intakeLimits{Media: 1, RoomMedia: 2, MemberMedia: 5, MediaBytes: 7, Urgent: 3, UrgentBurst: 30}
+	want = intakeLimits{Media: 1, RoomMedia: 2, MemberMedia: 5, MediaBytes: 7, Urgent: 3, UrgentBurst: 30,
+		Calls: 4, CallsBurst: 16}
 	if d := cmp.Diff(want,
 		intakeLimits{Media: 1, RoomMedia: 2, MemberMedia: 5, MediaBytes: 7,
-			Urgent: 3}.withDefaults()); d != "" {
+			Urgent: 3, Calls: 4}.withDefaults()); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 }

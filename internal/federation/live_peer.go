@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/budget"
+	"github.com/wzp-voice/wzp/internal/callpath"
 	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/peer"
@@ -59,6 +60,7 @@ func (f *Federation) linkUp(l *peer.Link) peer.Handler {
 			f.live[p.id] = p
 			f.table.Up(p.id, p.label, now)
 		})
+		f.decideCalls(func(t *callpath.Table) { t.Up(p.id) })
 		f.decidePresence(func() { f.who.Up(p.id, l.Key(), p.label, f.word(p.id), now) })
 	})
 	return p
@@ -77,6 +79,7 @@ func (p *livePeer) Down(why string) {
 			f.stats.egress.Add(p.trunk.total().Frames)
 			f.table.Down(p.id, now)
 		})
+		f.decideCalls(func(t *callpath.Table) { t.Down(callpath.PeerLeg(p.id), now) })
 		f.decidePresence(func() { f.who.Down(p.id, now) })
 		f.decideRoutes(func() { f.resolver.PeerDown(p.id, now) })
 	})
@@ -85,12 +88,19 @@ func (p *livePeer) Down(why string) {
 // Suspect implements peer.Handler.
 func (p *livePeer) Suspect(suspect bool) {
 	f := p.federation
-	f.later(func(now time.Time) { f.decide(func() { f.table.Suspect(p.id, suspect, now) }) })
+	f.later(func(now time.Time) {
+		f.decide(func() { f.table.Suspect(p.id, suspect, now) })
+		f.decideCalls(func(t *callpath.Table) { t.Suspect(p.id, suspect) })
+	})
 }
 
 // Urgent implements peer.Handler. It only takes the message; run reads it.
 func (p *livePeer) Urgent(kind wire.UrgentKind, body []byte) (taken bool) {
-	if p.down.Load() || !p.intake.allowUrgent(time.Now()) || !p.inbox.put(kind, body) {
+	allow := p.intake.allowUrgent
+	if callpath.Kind(kind) {
+		allow = p.intake.allowCall
+	}
+	if p.down.Load() || !allow(time.Now()) || !p.inbox.put(kind, body) {
 		return false
 	}
 	p.federation.wakeUp()
@@ -105,10 +115,17 @@ func (p *livePeer) AliasAcked(pair wire.AliasPair) { p.trunk.aliasAcked(pair) }
 // moment.
 func (p *livePeer) Bind(m *wire.Media) link.Inbound {
 	f, now := p.federation, time.Now()
-	in := &incoming{Stream: link.Stream{KID: m.KID, Room: m.Room}, federation: f, from: p}
 	if !p.intake.allowMedia(m.Room, now) {
 		return nil
 	}
+	if path := f.calls.media.find(m.Room); path != nil {
+		in := path.bind(f, callLeg{peer: p}, m)
+		if in == nil {
+			f.refuse(p, "media of a call, of whose path it is no leg")
+		}
+		return in
+	}
+	in := &incoming{Stream: link.Stream{KID: m.KID, Room: m.Room}, federation: f, from: p}
 	switch in.locate(now) {
 	case located:
 	case notYet:

@@ -76,10 +76,11 @@ func (f *Federation) run(ctx context.Context) {
 // work brings the table and our members up to date and returns when it has something to do next; zero: never,
 // by time alone.
 func (f *Federation) work(now time.Time) (next time.Time) {
+	linesWait := f.readLines(now)
 	f.readNews(now)
 	f.readSessions(now)
 	f.readRoutes(now)
-	if f.readInboxes(now) {
+	if f.readInboxes(now) || linesWait {
 		f.wakeUp() // but not before the others had their turn
 	}
 	next = f.dirty.do(now, func(name string) time.Time { return f.announceLocal(name, now) })
@@ -95,6 +96,7 @@ func (f *Federation) work(now time.Time) (next time.Time) {
 		return again
 	}))
 	next = routing.Soonest(next, f.untold.do(now, func(b *bridged) time.Time { return f.tellRoom(b, now) }))
+	next = routing.Soonest(next, f.workCalls(now))
 	parked := f.parked.do(now, func(p *livePeer) time.Time { return f.retryParked(p, now) })
 	return routing.Soonest(next, parked)
 }

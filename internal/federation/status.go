@@ -46,7 +46,8 @@ func (f *Federation) Peers() []PeerStatus {
 			out, in := p.trunk.total(), p.intake
 			s.FramesOut, s.FramesIn = out.Frames, in.count(forwarded, duplicate, late)
 			s.Duplicates, s.Late = in.count(duplicate), in.count(late)
-			s.Limited = p.inbox.limited() + in.count(overMedia, overRoom, overMember, overUrgent, overBytes,
+			s.Limited = p.inbox.limited() + in.count(overMedia, overRoom, overMember, overUrgent, overCalls,
+				overBytes,
 				overRoomBytes, overMemberBytes)
 			s.AliasesTaken, s.Unnamed = out.Taken, out.Unnamed
 			s.Rooms, s.Participants = f.table.Counts(id)

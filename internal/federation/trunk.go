@@ -254,6 +254,11 @@ var _ room.Trunk = (*trunk)(nil)
 
 // SendStream implements room.Trunk.
 func (t *trunk) SendStream(tx *link.Tx, st *room.Stream, m *wire.Media, from room.Trunk) {
+	t.send(tx, st, m, from)
+}
+
+// send is put, and notes in the event log what becomes of the frame.
+func (t *trunk) send(tx *link.Tx, st outStream, m *wire.Media, from ingress) {
 	if t.events == nil {
 		t.put(tx, st, m, from, tx.Now())
 		return

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/wzp-voice/wzp/internal/budget"
 )
 
 // maxLimited bounds how many prefixes a limiter remembers. When it is full of those that used it lately, it
@@ -97,6 +99,16 @@ func AddressNet(addr netip.Addr) netip.Prefix {
 		block, _ = block.Addr().Prefix(48)
 	}
 	return block
+}
+
+// AddressGroup returns whose share sessions of an address count in.
+func AddressGroup(addr netip.Addr) budget.Group {
+	block := AddressBlock(addr).Addr()
+	if block.Is4() {
+		v4 := block.As4() // in the lower half: no IPv6 network begins with zeros
+		return budget.Group{Address: true, ID: budget.ID(append(make([]byte, 4, 8), v4[:]...))}
+	}
+	return budget.Group{Address: true, ID: budget.ID(block.AsSlice())}
 }
 
 // addrPort returns a net.Addr of a UDP connection as netip.AddrPort, IPv4 unmapped.

@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/wzp-voice/wzp/internal/budget"
 	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/wire"
@@ -161,14 +160,4 @@ func (r *Relay) nameCulprit(listed []*session) bool {
 		s.drops.unnamed = 0
 	}
 	return true
-}
-
-// groupOf returns whose share the sessions of an address count in.
-func groupOf(addr netip.Addr) budget.Group {
-	block := link.AddressBlock(addr).Addr()
-	if block.Is4() {
-		v4 := block.As4() // in the lower half: no IPv6 network begins with zeros
-		return budget.Group{Address: true, ID: budget.ID(append(make([]byte, 4, 8), v4[:]...))}
-	}
-	return budget.Group{Address: true, ID: budget.ID(block.AsSlice())}
 }

@@ -71,6 +71,7 @@ func (r *Relay) available(s *session, record []byte) *wire.Refused {
 		return &wire.Refused{Code: wire.CodeRecord, Reason: "it has expired, or is good for too long: see " +
 			"that the clocks of both machines are right"}
 	}
+	r.federation.LineOpened(s.number, s.Session)
 	r.federation.Available(s.number, reach, record)
 	return nil
 }

@@ -75,7 +75,7 @@ func (r *Relay) Accept(s *link.Session, remote netip.Addr) (link.AcceptedHandler
 	r.stats.accepted.Add(1)
 	number := r.lines.next()
 	r.federation.Connect(number, s.Identity())
-	accepted := &session{Session: s, relay: r, number: number, group: groupOf(remote),
+	accepted := &session{Session: s, relay: r, number: number, group: link.AddressGroup(remote),
 		records: rate.NewLimiter(recordRate, recordBurst)}
 	r.lines.open.Store(number, accepted)
 	return accepted, nil
@@ -105,6 +105,7 @@ func (s *session) Ended(_ *link.Session, code wire.CloseCode) {
 	r.countLocked(s.Remote(), -1)
 	r.mu.Unlock()
 	r.lines.open.Delete(s.number)
+	r.federation.LineEnded(s.number)
 	r.federation.Disconnect(s.number)
 	r.leave(s, code)
 }
@@ -216,7 +217,7 @@ func (r *Relay) entered(s *session, member *room.Member, entry *wire.MemberEntry
 func (s *session) Bind(_ *link.Session, m *wire.Media) link.Inbound {
 	member := s.member.Load()
 	if member == nil {
-		return nil
+		return s.relay.federation.LineBind(s.number, m)
 	}
 	out := room.NewSpeech(m.KID, func() *room.Member { return member }, renewEvery, time.Now())
 	if out == nil {
@@ -270,6 +271,8 @@ func (t *speech) Media(m *wire.Media, tx *link.Tx) {
 func (s *session) AliasAcked(_ *link.Session, pair wire.AliasPair) {
 	if m := s.member.Load(); m != nil {
 		m.AliasAcked(pair)
+	} else {
+		s.relay.federation.LineAliasAcked(s.number, pair)
 	}
 }
 
@@ -286,6 +289,8 @@ func (s *session) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) (ac
 		m.MembersWanted(time.Now())
 	case wire.UrgentAvailable, wire.UrgentRouteWanted:
 		return s.lineUrgent(kind, body)
+	case wire.UrgentCallForward, wire.UrgentCallMessage, wire.UrgentCallEnd, wire.UrgentCallMedia:
+		return s.relay.federation.LineMessage(s.number, s.Session, kind, body)
 	case wire.UrgentSenderKey, wire.UrgentKeyWraps, wire.UrgentKeysWanted:
 		return s.relay.key(s.member.Load(), kind, body)
 	}

@@ -79,6 +79,12 @@ func (st *Stream) Admit(from budget.Source, m *wire.Media, at time.Duration) (dr
 	return why, to
 }
 
+// MaySend reports whether the relay may send one packet more, whose media counts in the share of who brings
+// it.
+func (r *Rooms) MaySend(from budget.Source, at time.Duration) bool {
+	return r.send.Spare(1, at) || r.send.Take(from, 1, at)
+}
+
 // maySend reports whether the relay may send a frame to the local members now, or else to a Few of them.
 func (st *Stream) maySend(from budget.Source, at time.Duration, to *Audience) bool {
 	list, rooms := st.member.room.members.Load(), st.member.rooms

@@ -23,7 +23,7 @@ type CallForward struct {
 	Generation uint64                       // of the path: from 1, below 2^62
 	Expiry     uint64                       // seconds since 1970: nobody takes it later
 	Target     identity.Fingerprint         // who is called
-	Device     [8]byte                      // on which device
+	Device     DeviceID                     // on which device
 	Source     RelayID                      // the relay that sends this; zero between client and relay
 	Hops       uint8                        // over how many more links it may go, this one included
 	Signature  [identity.SignatureSize]byte // of Key

@@ -1,0 +1,95 @@
+package federation
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/wzp-voice/wzp/internal/wire"
+)
+
+// TestCallOverChain: a call over five relays is set up, spoken over by media and messages both ways, hung up,
+// and forgotten everywhere within a second.
+func TestCallOverChain(t *testing.T) {
+	inCallLab(t, 5, "AB BC CD DE", func(l *callLab) {
+		caller, called := l.relays[0].client(1), l.relays[4].client(2)
+		l.leads(called, "A:B B:C C:D D:E")
+		id := l.call(caller, called, wire.PathSeed{1})
+		if len(called.offers) != 1 || !called.offers[0].Verify() || called.offers[0].Path() != id ||
+			string(called.offers[0].Offer) != "sealed offer" {
+			t.Fatalf("%+v", called.offers)
+		}
+		caller.says(wire.UrgentCallMessage, &wire.CallMessage{Path: id, Body: []byte("there")})
+		called.says(wire.UrgentCallMessage, &wire.CallMessage{Path: id, Body: []byte("here")})
+		if a, b := l.talk(caller, called, 0, 50); a != 50 || b != 50 {
+			t.Errorf("%d and %d of 50 frames came", a, b)
+		}
+		if !slices.Equal(called.said, []string{"there"}) || !slices.Equal(caller.said, []string{"here"}) {
+			t.Errorf("%q and %q", called.said, caller.said)
+		}
+		for _, r := range l.relays {
+			c := r.f.Calls()
+			if c.SetUp != 1 || c.Frames != 100 || c.Open != 1 {
+				t.Errorf("%s: %+v", r.name(), c)
+			}
+		}
+		if h := l.relays[4].f.Calls().Hops; h[5] != 1 {
+			t.Errorf("%v", h)
+		}
+		called.says(wire.UrgentCallEnd, &wire.CallEnd{Path: id, Generation: 1})
+		caller.wasTold("end 1 hung up", time.Second)
+		l.empty(time.Second)
+		if a, b := l.talk(caller, called, 100, 5); a != 0 || b != 0 {
+			t.Errorf("%d and %d frames came after the end", a, b)
+		}
+	})
+}
+
+// TestCallAtOneRelay: both ends are at the same relay.
+func TestCallAtOneRelay(t *testing.T) {
+	inCallLab(t, 1, "", func(l *callLab) {
+		caller, called := l.relays[0].client(1), l.relays[0].client(2)
+		l.call(caller, called, wire.PathSeed{1})
+		if a, b := l.talk(caller, called, 0, 50); a != 50 || b != 50 {
+			t.Errorf("%d and %d of 50 frames came", a, b)
+		}
+		called.client.Close()
+		caller.wasTold("end 1 failed", 5*time.Second)
+		l.empty(time.Second)
+	})
+}
+
+// TestCallRelayKilled: in a ring a relay of the path is killed; who has heard nothing for 2 s asks for
+// another way, and frames come again within 5 s. When the links are noticed to be down, that changes nothing.
+func TestCallRelayKilled(t *testing.T) {
+	inCallLab(t, 5, "AB BC CD DE EA", func(l *callLab) {
+		caller, called := l.relays[0].client(1), l.relays[2].client(2)
+		l.leads(called, "A:BE E:D D:C B:C")
+		seed := wire.PathSeed{1}
+		l.call(caller, called, seed)
+		if a, b := l.talk(caller, called, 0, 20); a != 20 || b != 20 {
+			t.Fatalf("%d and %d of 20 frames came", a, b)
+		}
+		l.relays[1].kill()
+		start := time.Now()
+		if a, b := l.talk(caller, called, 100, 90); a != 0 || b != 0 { // 1.8 s, and 0.2 s
+			t.Errorf("%d and %d frames came over a relay that is dead", a, b)
+		}
+		id := caller.forward(seed, 2, called)
+		caller.wasTold("2 set up", 2*time.Second)
+		if took := time.Since(start); took > 5*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		if a, b := l.talk(caller, called, 200, 50); a != 50 || b != 50 {
+			t.Errorf("%d and %d of 50 frames came by the other way", a, b)
+		}
+		time.Sleep(20 * time.Second) // the links with the dead one are over
+		if a, b := l.talk(caller, called, 300, 50); a != 50 || b != 50 {
+			t.Errorf("%d and %d of 50 frames came", a, b)
+		}
+		caller.says(wire.UrgentCallEnd, &wire.CallEnd{Path: id, Generation: 2})
+		called.wasTold("end 2 hung up", time.Second)
+		l.relays[1].up()
+		l.empty(time.Second)
+	})
+}
