@@ -1,0 +1,258 @@
+/**
+ * A transfer has three people: who transfers, whom, and to whom. The third agrees first, signed, to who
+ * transfers; the transferred sees that signature, and has to agree, too. Then it calls the third, who takes
+ * that call without a ring, and the first hangs up both.
+ *
+ *     transferring                  third                     transferred
+ *          ├── consent wanted ────────>│ its user: yes              |
+ *          |<─────────────── consent ──┤                            |
+ *          ├── transfer, with the consent ─────────────────────────>│ its user: yes
+ *          |<──────────────────────────────────────── transfer ack ─┤
+ *          ├── hang up ───────────────>│<────────── offer ──────────┤
+ *          ├── hang up ────────────────────────────────────────────>|
+ */
+
+import { STATE } from './call.js';
+import { answer, inTime } from './called.js';
+import { dial } from './caller.js';
+import { SignallingError } from './errors.js';
+import { expiry } from './path.js';
+import { HANG_UP_TRANSFERRED } from './up.js';
+import { fingerprintOf } from '../identity/identity.js';
+import { soonest } from '../link/clock.js';
+import { equal } from '../wire/bytes.js';
+import { MAX_CONSENT, signConsent, verifyConsent } from '../wire/signal.js';
+
+/** @typedef {import('../wire/bytes.js').Bytes} Bytes */
+/** @typedef {import('./line.js').Line} Line */
+/** @typedef {import('./call.js').Call} Call */
+/** @typedef {import('../wire/signal.js').Signal} Signal */
+
+// All in ms.
+const TRANSFER_TIME = 1000 * MAX_CONSENT;
+const TRANSFER_EVERY = 3000; // something is said again
+const PART_TIME = 5000; // transferred: how long the first may take to hang up
+const MAX_CONSENTS = 8;
+
+/**
+ * One that we gave; via: the call with who asked.
+ * @typedef {{person: Bytes, until: number, via: Call}} GivenConsent
+ */
+/**
+ * What the other asked us last, and our answer.
+ * @typedef {{person: Bytes, call: Bytes, answer: Signal | null}} ConsentAsked
+ */
+/**
+ * Likewise to whom it wants to transfer us.
+ * @typedef {{person: Bytes, answer: Signal | null}} TransferAsked
+ */
+/**
+ * One that we want; consent: of the other of to, when it has agreed.
+ * @typedef {{from: Call, to: Call, until: number, repeat: number,
+ *   consent: import('../wire/signal.js').Consent | null}} Transfer
+ */
+
+/**
+ * Asks the other of call to whether it goes on with the other of call from, and then that one. The effect
+ * transferOver says what became of it.
+ * @param {Line} line @param {number} from @param {number} to @param {number} now
+ */
+export async function transfer(line, from, to, now) {
+  const a = line.with(from, STATE.open);
+  const b = line.with(to, STATE.open);
+  if (a === b || line.transfer) throw new SignallingError('state');
+  line.transfer = { from: a, to: b, until: now + TRANSFER_TIME, repeat: 0, consent: null };
+  await sayTransfer(line, now);
+}
+
+/** Says whatever the transfer waits for an answer to. @param {Line} line @param {number} now */
+async function sayTransfer(line, now) {
+  const t = /** @type {Transfer} */ (line.transfer);
+  t.repeat = now + TRANSFER_EVERY;
+  if (t.consent === null) {
+    const person = /** @type {Bytes} */ (t.from.other);
+    await t.to.way.say({ type: 'consent wanted', person, call: t.from.callId }, now);
+    return;
+  }
+  const person = /** @type {Bytes} */ (t.to.other);
+  await t.from.way.say({ type: 'transfer', person, consent: t.consent }, now);
+}
+
+/** @param {Line} line @param {number} now @returns {Promise<number>} */
+export async function tickTransfer(line, now) {
+  const t = line.transfer;
+  if (!t) return 0;
+  if (now >= t.until) {
+    endTransfer(line, false);
+    return 0;
+  }
+  if (now >= t.repeat) await sayTransfer(line, now);
+  return soonest(t.until, t.repeat);
+}
+
+/** @param {Line} line @param {boolean} done */
+export function endTransfer(line, done) {
+  const { from, to } = /** @type {Transfer} */ (line.transfer);
+  line.transfer = null;
+  line.emit({ type: 'transferOver', from: from.id, to: to.id, done });
+}
+
+/** Takes what the other says of a transfer. @param {Call} c @param {Signal} s @param {number} now */
+export async function transferSignal(c, s, now) {
+  const { line } = c;
+  const t = line.transfer;
+  switch (s.type) {
+    case 'consent wanted':
+      consentWanted(c, s);
+      if (c.consentAsked?.answer) await c.way.say(c.consentAsked.answer, now);
+      break;
+    case 'transfer':
+      await transferWanted(c, s, now);
+      if (c.transferAsked?.answer) await c.way.say(c.transferAsked.answer, now);
+      break;
+    case 'consent':
+      if (t && t.to === c && t.consent === null) await consented(line, t, s, now);
+      break;
+    case 'transfer ack':
+      if (t && t.from === c && t.consent !== null) await transferAcked(line, t, s.accepted, now);
+      break;
+    default:
+  }
+}
+
+/**
+ * Notes that the other asks us to take a call of somebody. Asked again of the same, the answer holds.
+ * @param {Call} c @param {Extract<Signal, {type: 'consent wanted'}>} s
+ */
+function consentWanted(c, { person, call }) {
+  const a = c.consentAsked;
+  if (isOfTheCall(c, person)) {
+    c.line.refuse(new SignallingError('consent'));
+  } else if (!a || !equal(a.person, person) || !equal(a.call, call)) {
+    c.consentAsked = { person: person.slice(), call: call.slice(), answer: null };
+    c.line.emit({ type: 'consentAsked', call: c.id, person: c.consentAsked.person });
+  }
+}
+
+/** Whether somebody is one of the two of a call. @param {Call} c @param {Bytes} person */
+function isOfTheCall(c, person) {
+  return equal(person, c.line.config.identity.publicKey) || equal(person, /** @type {Bytes} */ (c.other));
+}
+
+/**
+ * Answers consentAsked. If it is a yes, a call of that person within a minute is answered without a ring.
+ * @param {Line} line @param {number} id @param {boolean} yes @param {number} now
+ */
+export async function consent(line, id, yes, now) {
+  const c = line.with(id, STATE.open);
+  const a = c.consentAsked;
+  if (!a || a.answer) throw new SignallingError('state');
+  a.answer = { type: 'consent', accepted: yes, consent: null };
+  if (yes) {
+    const until = expiry(line.unix(now), TRANSFER_TIME);
+    const asker = /** @type {Bytes} */ (c.other);
+    a.answer.consent = await signConsent(line.config.identity, until, asker, a.person, a.call);
+    line.consents.push({ person: a.person, until: now + TRANSFER_TIME, via: c });
+    if (line.consents.length > MAX_CONSENTS) line.consents.shift();
+  }
+  await c.way.say(a.answer, now);
+}
+
+/**
+ * Whether we consented to a call of somebody, which is good for one call, and by which call.
+ * @param {Line} line @param {Bytes} person @param {number} now @returns {GivenConsent | null}
+ */
+export function agreedTo(line, person, now) {
+  line.consents = line.consents.filter((given) => now < given.until);
+  return line.consents.find((given) => equal(given.person, person)) ?? null;
+}
+
+/**
+ * Answers the call of somebody who was transferred to us.
+ * @param {Call} c @param {Call} via @param {number} now
+ */
+export async function transferred(c, via, now) {
+  const { line } = c;
+  const other = /** @type {Bytes} */ (c.other);
+  line.consents = line.consents.filter((given) => !equal(given.person, other));
+  await via.end('transferred', HANG_UP_TRANSFERRED, now);
+  c.enter(STATE.alerting, now);
+  line.emit({ type: 'incoming', call: c.id, person: other, fingerprint: c.target, name: c.name });
+  await answer(c, now);
+}
+
+/**
+ * Takes the third's answer.
+ * @param {Line} line @param {Transfer} t @param {Extract<Signal, {type: 'consent'}>} s @param {number} now
+ */
+async function consented(line, t, { accepted, consent: given }, now) {
+  if (!accepted || !given) return endTransfer(line, false);
+  const [third, person] = /** @type {Bytes[]} */ ([t.to.other, t.from.other]);
+  const self = line.config.identity.publicKey;
+  const good = inTime(given.expiry, line.unix(now), MAX_CONSENT)
+    && (await verifyConsent(given, third, self, person, t.from.callId));
+  if (!good) {
+    line.refuse(new SignallingError('consent'));
+    return endTransfer(line, false);
+  }
+  t.consent = { expiry: given.expiry, signature: given.signature.slice() };
+  return sayTransfer(line, now);
+}
+
+/**
+ * Notes that the other wants us to call somebody, if that one has agreed to it.
+ * @param {Call} c @param {Extract<Signal, {type: 'transfer'}>} s @param {number} now
+ */
+async function transferWanted(c, { person: key, consent: given }, now) {
+  const { line } = c;
+  const person = key.slice();
+  const a = c.transferAsked;
+  const self = line.config.identity.publicKey;
+  const good = !isOfTheCall(c, person) && inTime(given.expiry, line.unix(now), MAX_CONSENT)
+    && (await verifyConsent(given, person, /** @type {Bytes} */ (c.other), self, c.callId));
+  if (!good) {
+    line.refuse(new SignallingError('consent'));
+    c.transferAsked = { person, answer: { type: 'transfer ack', accepted: false } };
+  } else if (!a || !equal(a.person, person)) {
+    c.transferAsked = { person, answer: null };
+    line.emit({ type: 'transferAsked', call: c.id, person });
+  }
+}
+
+/**
+ * Answers transferAsked.
+ * @param {Line} line @param {number} id @param {boolean} yes @param {number} now
+ * @returns {Promise<number>} our call to the third; 0 if it is a no
+ */
+export async function acceptTransfer(line, id, yes, now) {
+  const c = line.with(id, STATE.open);
+  const a = c.transferAsked;
+  if (!a || a.answer) throw new SignallingError('state');
+  let to = 0;
+  let wrong = null;
+  if (yes) {
+    c.parting = now + PART_TIME;
+    try {
+      to = await dial(line, { fingerprint: await fingerprintOf(a.person), key: a.person }, now);
+    } catch (error) {
+      c.parting = 0;
+      wrong = error;
+    }
+  }
+  a.answer = { type: 'transfer ack', accepted: to !== 0 };
+  await c.way.say(a.answer, now);
+  await line.direct(now);
+  if (wrong) throw wrong;
+  return to;
+}
+
+/**
+ * Takes the answer of who is transferred.
+ * @param {Line} line @param {Transfer} t @param {boolean} yes @param {number} now
+ */
+async function transferAcked(line, t, yes, now) {
+  endTransfer(line, yes);
+  if (!yes) return;
+  await t.from.end('transferred', HANG_UP_TRANSFERRED, now);
+  await t.to.end('transferred', HANG_UP_TRANSFERRED, now);
+}
