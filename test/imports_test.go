@@ -54,8 +54,9 @@ var mayImport = map[string][]string{
 	},
 
 	// The client.
-	"wzp/internal/audio": {"wzp/internal/opus"},
-	"wzp/internal/e2ee":  {"wzp/identity", "wzp/internal/wire"},
+	"wzp/internal/audio":      {"wzp/internal/opus"},
+	"wzp/internal/e2ee":       {"wzp/identity", "wzp/internal/wire"},
+	"wzp/internal/signalling": {"wzp/identity", "wzp/internal/e2ee", "wzp/internal/wire"},
 	"wzp": {
 		"wzp/identity", "wzp/internal/wire",
 		"wzp/internal/audio", "wzp/internal/call", "wzp/internal/e2ee", "wzp/internal/eventlog",
@@ -65,7 +66,7 @@ var mayImport = map[string][]string{
 		"wzp/identity", "wzp/internal/wire",
 		"wzp/internal/audio", "wzp/internal/e2ee", "wzp/internal/eventlog", "wzp/internal/fec",
 		"wzp/internal/jitter", "wzp/internal/link", "wzp/internal/names", "wzp/internal/opus",
-		"wzp/internal/rate",
+		"wzp/internal/rate", "wzp/internal/signalling",
 		"wzp/internal/udp",
 	},
 
@@ -122,7 +123,7 @@ var barriers = []barrier{
 		from: "wzp/internal/relay",
 		never: []string{
 			"wzp", "wzp/internal/call", "wzp/internal/e2ee", "wzp/internal/opus", "wzp/internal/jitter",
-			"wzp/internal/audio",
+			"wzp/internal/audio", "wzp/internal/signalling",
 		},
 		why: "a relay cannot listen: its packages cannot decrypt or decode",
 	},

@@ -22,7 +22,7 @@ import (
 // have no locks either.
 var pure = map[string]bool{
 	"internal/budget": true, "internal/callpath": false, "internal/jitter": true, "internal/presence": false,
-	"internal/routing": false, "internal/seal": true, "internal/share": false,
+	"internal/routing": false, "internal/seal": true, "internal/share": false, "internal/signalling": false,
 }
 
 // impureImports are what a pure package may not import: what opens, logs or waits. All below them counts,

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
@@ -12,6 +13,12 @@ const callRooms = "_call/" // how the rooms of calls begin, which nobody can joi
 
 // CallNonce is what the caller draws for one call.
 type CallNonce [32]byte
+
+// NewCallNonce draws one.
+func NewCallNonce() (n CallNonce) {
+	rand.Read(n[:])
+	return n
+}
 
 // CallID names a call between two identities:
 // SHA-256("wzp/1 call" || caller's identity key || called's identity key || nonce)[:16].
