@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/budget"
 	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/presence"
 	"github.com/wzp-voice/wzp/internal/wire"
@@ -34,7 +35,7 @@ var (
 // empty.
 type routeAsks struct {
 	mu      sync.Mutex // guards what follows
-	clients map[presence.SessionID][]identity.Fingerprint
+	clients map[presence.Asker][]identity.Fingerprint
 	callers map[uint64]routeCaller
 	unread  []uint64 // callers that run does not know yet
 	last    uint64
@@ -47,16 +48,16 @@ type routeCaller struct {
 }
 
 // client notes that a session asks. It reports whether there is space for that.
-func (q *routeAsks) client(id presence.SessionID, target identity.Fingerprint) bool {
+func (q *routeAsks) client(by presence.Asker, target identity.Fingerprint) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.clients[id]) >= maxAsksOf {
+	if len(q.clients[by]) >= maxAsksOf {
 		return false
 	}
 	if q.clients == nil {
-		q.clients = make(map[presence.SessionID][]identity.Fingerprint)
+		q.clients = make(map[presence.Asker][]identity.Fingerprint)
 	}
-	q.clients[id] = append(q.clients[id], target)
+	q.clients[by] = append(q.clients[by], target)
 	return true
 }
 
@@ -95,7 +96,7 @@ func (q *routeAsks) answer(number uint64, r presence.Route) {
 }
 
 // drain returns who asks, and for whom.
-func (q *routeAsks) drain() (clients map[presence.SessionID][]identity.Fingerprint,
+func (q *routeAsks) drain() (clients map[presence.Asker][]identity.Fingerprint,
 	callers map[uint64]identity.Fingerprint) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -111,10 +112,11 @@ func (q *routeAsks) drain() (clients map[presence.SessionID][]identity.Fingerpri
 	return clients, callers
 }
 
-// AskRoute has a route looked for, for a client's session. The answer goes to Options.ToLine, as messages of
-// kind wire.UrgentRoute. It waits for nothing; what a session asks too fast is dropped and counted.
-func (f *Federation) AskRoute(id presence.SessionID, target identity.Fingerprint) {
-	if !f.asks.client(id, target) {
+// AskRoute has a route looked for, for a client's session, which comes from an address. The answer goes to
+// Options.ToLine, as messages of kind wire.UrgentRoute. It waits for nothing; what a session asks too fast is
+// dropped and counted.
+func (f *Federation) AskRoute(id presence.SessionID, address budget.Group, target identity.Fingerprint) {
+	if !f.asks.client(presence.Asker{Session: id, Address: address}, target) {
 		f.rooms.Drops.Add(drops.RouteRate, 1)
 		return
 	}
@@ -156,9 +158,9 @@ func (f *Federation) readRoutes(now time.Time) {
 	}
 	f.tellTrips(now)
 	f.decideRoutes(func() {
-		for id, targets := range clients {
+		for by, targets := range clients {
 			for _, target := range targets {
-				f.resolver.Ask(target, presence.Asker{Session: id}, now)
+				f.resolver.Ask(target, by, now)
 			}
 		}
 		for number, target := range callers {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/budget"
 	"github.com/wzp-voice/wzp/internal/share"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
@@ -19,8 +20,9 @@ type Directory interface {
 
 // Asker is who wants to know a route: a peer with its query, or one of our own.
 type Asker struct {
-	Session SessionID // a client's
-	HTTP    uint64    // a request of the HTTP API's; its owner chooses the number, not 0
+	Session SessionID    // a client's
+	Address budget.Group // that the session comes from: those who ask share what there is by addresses
+	HTTP    uint64       // a request of the HTTP API's; its owner chooses the number, not 0
 	Peer    wire.RelayID
 	Query   wire.QueryID // of the peer's
 }
@@ -137,6 +139,9 @@ func (r *Resolver) PeerDown(peer wire.RelayID, now time.Time) {
 				r.finish(s, q, now)
 			}
 		}
+		if s.places.forget(peer); len(s.places.places)+len(r.local(s.target)) == 0 {
+			s.gatherTo = time.Time{}
+		}
 		if len(s.askers) == 0 {
 			r.end(s)
 		}
@@ -151,7 +156,11 @@ func (r *Resolver) Tick(now time.Time) (next time.Time) {
 	}
 	r.due = time.Time{}
 	for _, s := range r.opened() {
-		r.advance(s, now)
+		if now.Before(s.due) {
+			r.remindAt(s.due)
+		} else {
+			r.advance(s, now)
+		}
 	}
 	r.remindAt(r.limits.sweep(now))
 	return r.due

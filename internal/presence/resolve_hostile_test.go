@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/budget"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -368,9 +369,22 @@ func TestResolveWaiting(t *testing.T) {
 	who := newResolvePerson(1)
 	r.Ask(who.fingerprint, Asker{Session: 1}, net.now)
 	r.query(net.nodes[2].id, &wire.RouteQuery{Hops: 7, Path: net.ids(2), Target: who.fingerprint}, net.now)
-	if held := r.waiting.Held([]shareKey{{peer: net.nodes[1].id}}); held != maxWaiting-2 ||
+	if held := r.waiting.Held((&Asker{Peer: net.nodes[1].id}).share()); held != maxWaiting-2 ||
 		r.waiting.Total() != maxWaiting {
 		t.Errorf("the peer with most has %d of %d", held, r.waiting.Total())
+	}
+	net.nodes[0].tell(func(time.Time) {})
+	net.check()
+
+	// Sessions of one network share what that gets, so that a crowd there keeps nobody else from asking.
+	crowd := func(i int) budget.Group { return budget.Group{Address: true, ID: 7<<48 | uint64(i%9)} }
+	for i := range 2 * maxWaiting {
+		r.Ask(identity.Fingerprint{0: byte(i), 1: byte(i >> 8)}, Asker{Session: SessionID(10 + i),
+			Address: crowd(i)}, net.now)
+	}
+	r.Ask(who.fingerprint, Asker{Session: 2, Address: budget.Group{Address: true, ID: 8 << 48}}, net.now)
+	if held := r.waiting.Held([]shareKey{{address: 8 << 32}}); held != 1 || r.waiting.Total() != maxWaiting {
+		t.Errorf("who is alone has %d of %d", held, r.waiting.Total())
 	}
 	net.nodes[0].tell(func(time.Time) {})
 	net.check()

@@ -33,10 +33,11 @@ const (
 	problemQueries = "queries" // too many of them
 )
 
-// shareKey is one step of who waits for an answer: a peer, or zero for our own, then a session; all of HTTP
-// count as one.
+// shareKey is one step of who waits for an answer: a peer, or the network of an address; the address; the
+// session. All of HTTP count as one.
 type shareKey struct {
 	peer    wire.RelayID
+	address uint64
 	session SessionID
 	http    bool
 }
@@ -111,8 +112,7 @@ func (l *limiter) allowTo(peer wire.RelayID, by Asker, now time.Time) bool {
 			Least: queryCost})
 		l.to[peer] = pool
 	}
-	source := budget.Source{Group: budget.Group{Link: true, ID: budget.ID(by.Peer[:])},
-		Member: uint64(by.Session)}
+	source := budget.Source{Group: by.group(), Member: uint64(by.Session)}
 	return pool.Take(source, queryCost, now.Sub(l.epoch))
 }
 
@@ -171,5 +171,18 @@ func (r *Resolver) displace(now time.Time) bool {
 
 // share returns whose share of those who wait the asker counts in.
 func (by *Asker) share() []shareKey {
-	return []shareKey{{peer: by.Peer}, {session: by.Session, http: by.HTTP != 0}}
+	address, network := by.Address.ID, by.Address.ID>>16 // of IPv6 a /48
+	if by.Address.ID>>32 == 0 {
+		network = by.Address.ID >> 8 // of IPv4 a /24
+	}
+	return []shareKey{{peer: by.Peer, address: network, http: by.HTTP != 0}, {address: address},
+		{session: by.Session}}
+}
+
+// group returns whose share of what peers are asked the asker counts in.
+func (by *Asker) group() budget.Group {
+	if by.Peer != (wire.RelayID{}) {
+		return budget.Group{Link: true, ID: budget.ID(by.Peer[:])}
+	}
+	return by.Address
 }

@@ -31,6 +31,8 @@ type search struct {
 	places    knowledge
 	gatherTo  time.Time // zero: nothing was found
 	unsure    bool      // not all have said that they know nobody
+	due       time.Time // when there is something to do
+	over      bool
 }
 
 // asker is who waits for a search.
@@ -84,7 +86,7 @@ func (r *Resolver) wait(f identity.Fingerprint, a *asker, ways []Way, now time.T
 		r.tellNobody(f, a, !covered, now)
 		return
 	}
-	if s != nil && slices.Contains(r.open, s) { // admit may have ended it
+	if s != nil && !s.over { // admit may have ended it
 		s.askers = append(s.askers, a)
 		return
 	}
@@ -139,7 +141,7 @@ func (r *Resolver) ways(f identity.Fingerprint, a *asker) []Way {
 
 // advance asks whom it is time to ask, and ends the search if there is nobody to wait for.
 func (r *Resolver) advance(s *search, now time.Time) {
-	if !slices.Contains(r.open, s) {
+	if s.over {
 		return
 	}
 	for _, q := range s.inquiries {
@@ -159,7 +161,8 @@ func (r *Resolver) advance(s *search, now time.Time) {
 		r.conclude(s, now)
 		return
 	}
-	r.remindAt(s.next())
+	s.due = s.next()
+	r.remindAt(s.due)
 }
 
 // foundAll reports whether devices were found at all homes at which somebody is said to be; more: at some, so
@@ -298,6 +301,7 @@ func (r *Resolver) conclude(s *search, now time.Time) {
 
 // end forgets a search.
 func (r *Resolver) end(s *search) {
+	s.over = true
 	for _, a := range slices.Clone(s.askers) {
 		r.leave(s, a)
 	}

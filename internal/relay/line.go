@@ -86,7 +86,7 @@ func (s *session) lineUrgent(kind wire.UrgentKind, body []byte) (accepted bool) 
 			r.rooms.Drops.Add(drops.Malformed, 1)
 			break
 		}
-		r.federation.AskRoute(s.number, m.Target)
+		r.federation.AskRoute(s.number, s.group, m.Target)
 	case wire.UrgentAvailable:
 		if len(body) == 0 {
 			r.federation.Unavailable(s.number)

@@ -251,8 +251,12 @@ var goldens = []golden{
 	{"payload", "ffff ff00", Payload{Timestamp: 0xffff, Silence: true}},
 }
 
+func allGoldens() []golden {
+	return slices.Concat(goldens, federationGoldens(), callGoldens(), routeGoldens(), signalGoldens())
+}
+
 func TestGolden(t *testing.T) {
-	for _, g := range slices.Concat(goldens, federationGoldens(), callGoldens(), routeGoldens(), signalGoldens()) {
+	for _, g := range allGoldens() {
 		l, b := layouts[g.layout], unhex(t, g.hex)
 		got, err := l.parse(b)
 		if err != nil {
@@ -276,7 +280,7 @@ func TestGoldenTruncated(t *testing.T) {
 		"key": true, "key wraps": true, "keys wanted": true, "relays": true,
 		"federation room": true, "federation members": true, "federation message": true,
 		"call forward": true, "call message": true, "call media": true, "signal": true}
-	for _, g := range slices.Concat(goldens, federationGoldens(), callGoldens(), routeGoldens(), signalGoldens()) {
+	for _, g := range allGoldens() {
 		l, b := layouts[g.layout], unhex(t, g.hex)
 		for n := range b {
 			v, err := l.parse(b[:n:n])
