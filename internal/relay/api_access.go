@@ -43,8 +43,10 @@ func readToken(file string) (*apiToken, error) {
 		return nil, fmt.Errorf("the token in %s is not one word of %d to %d letters, digits and the like: "+
 			"make one by head -c 24 /dev/urandom | base64 >%[1]s", file, minToken, maxToken)
 	}
-	return &apiToken{hash: sha256.Sum256(text)}, nil
+	return newToken(string(text)), nil
 }
+
+func newToken(text string) *apiToken { return &apiToken{hash: sha256.Sum256([]byte(text))} }
 
 // allow decides whether a request may be answered. The error is an *apiError.
 func (t *apiToken) allow(r *http.Request) error {

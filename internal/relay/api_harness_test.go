@@ -2,7 +2,6 @@ package relay
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"io"
 	"net"
@@ -32,7 +31,7 @@ func (n *node) operator(from, token string) *operator {
 	n.t.Helper()
 	var wanted *apiToken
 	if token != "" {
-		wanted = &apiToken{sha256.Sum256([]byte(token))}
+		wanted = newToken(token)
 	}
 	ln := &pipes{from: netip.AddrPortFrom(netip.MustParseAddr(from), 50000), conns: make(chan net.Conn),
 		done: make(chan struct{})}
