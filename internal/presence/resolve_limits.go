@@ -108,8 +108,8 @@ func (l *limiter) allowTo(peer wire.RelayID, by Asker, now time.Time) bool {
 	}
 	pool := l.to[peer]
 	if pool == nil {
-		pool = budget.NewPool(budget.Config{Rate: peerQueries * queryCost, Burst: time.Second / 2,
-			Least: queryCost})
+		const burst = 900 * time.Millisecond // it lets 100 ms more through: as much as the peer takes
+		pool = budget.NewPool(budget.Config{Rate: peerQueries * queryCost, Burst: burst, Least: queryCost})
 		l.to[peer] = pool
 	}
 	source := budget.Source{Group: by.group(), Member: uint64(by.Session)}

@@ -251,3 +251,60 @@ func TestRouteFloods(t *testing.T) {
 		}
 	})
 }
+
+// TestRogueRoutes wants a peer that answers every query with itself, floods queries and answers what nobody
+// asked, to be named, and in nobody's way.
+func TestRogueRoutes(t *testing.T) {
+	inMesh(t, func(m *mesh) {
+		a, b, rogue := m.node(), m.node(), m.rogue()
+		a.knows(b)
+		a.trusts(rogue)
+		for _, n := range m.nodes {
+			for i := range n.peers {
+				n.peers[i].Presence = presence.Mesh
+			}
+			n.up()
+		}
+		m.linked(a, b)
+		rogue.linked(a)
+		called, me := b.line(true), a.line(false)
+		time.Sleep(time.Second)
+
+		target, flood := called.id.Fingerprint(), 0
+		path := []wire.RelayID{rogue.id()}
+		for i := range 8 {
+			for range 100 {
+				flood++
+				rogue.urge(wire.UrgentRouteQuery, wire.Append(nil, &wire.RouteQuery{Hops: 7, Path: path,
+					ID: wire.QueryID{byte(flood), byte(flood >> 8)}, Target: identity.Fingerprint{byte(flood),
+						byte(flood >> 8)}}))
+			}
+			me.want(target)
+			time.Sleep(5 * time.Millisecond)
+			for n := range uint8(40) { // whatever the number of the query is, it comes
+				rogue.urge(wire.UrgentRouteResponse, wire.Append(nil,
+					&wire.RouteResponse{ID: wire.QueryID{7: n},
+						Located: wire.Located{Found: wire.FoundDevice, Of: 1, Chain: path,
+							Record: called.record}}))
+			}
+			m.eventually("an answer", 3*time.Second, func() bool { return me.answers() > i })
+			me.mu.Lock()
+			got := me.routes[i]
+			me.mu.Unlock()
+			if want := []wire.RelayID{a.id(), b.id()}; got.Found != wire.FoundDevice ||
+				!slices.Equal(got.Chain, want) {
+				t.Errorf("%d: %+v", i, got)
+			}
+			time.Sleep(6 * time.Second) // so that it is asked for again, now and then
+		}
+		text := a.logged.String()
+		for _, why := range []string{"what=route", "what=queries"} {
+			if !strings.Contains(text, why) || !strings.Contains(text, "peer=rogue") {
+				t.Errorf("the log does not have %s: %s", why, text)
+			}
+		}
+		if strings.Contains(text, target.String()[:9]) {
+			t.Error("the log has a fingerprint")
+		}
+	})
+}
