@@ -16,6 +16,13 @@ type (
 		Receipt *Receipt // for [Table.Acked] once the peer has acknowledged the message; nil: not needed
 	}
 
+	// Home says by which peer we are told who can be called at another relay from now on.
+	Home struct {
+		Home wire.RelayID
+		By   wire.RelayID // zero: by none any more
+		Hops int          // how many peer links there are to it
+	}
+
 	// Problem says that something of a peer's was refused, or contained. What is one of the problem
 	// constants, Reason a sentence without names that the peer chose.
 	Problem struct {
@@ -25,10 +32,14 @@ type (
 )
 
 func (Send) effect()    {}
+func (Home) effect()    {}
 func (Problem) effect() {}
 
 // Receipt stands for a message whose arrival the table waits for. It belongs to one stay of the link.
-type Receipt struct{ up uint64 }
+type Receipt struct {
+	up       uint64
+	contents bool
+}
 
 // do adds an effect to those that Drain returns.
 func (t *Table) do(e Effect) { t.effects = append(t.effects, e) }

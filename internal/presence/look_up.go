@@ -2,6 +2,7 @@ package presence
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 
 	"github.com/wzp-voice/wzp/identity"
@@ -11,10 +12,10 @@ import (
 // Entry is what the operator of this relay is shown of an identity.
 type Entry struct {
 	Fingerprint identity.Fingerprint
-	Relay       wire.RelayID // the peer that it is with; zero: it is connected here
-	Label       string       // what our configuration calls that peer
-	Address     string       // where that peer says that it is, HOST:PORT; may be empty. It is never dialled
-	Available   bool         // it takes calls; of those at peers only such are known
+	Relay       wire.RelayID // its home; zero: it is connected here
+	Label       string       // what our configuration calls that relay, if it is a peer
+	Address     string       // where that relay, if it is a peer, says that it is, HOST:PORT; never dialled
+	Available   bool         // it takes calls; of those at other relays only such are known
 }
 
 // Cursor is where a listing goes on: after this fingerprint. The zero value is the beginning.
@@ -36,12 +37,69 @@ type Counts struct {
 	Entries    map[wire.RelayID]int // identities at other relays, by the peer through which they are known
 	Sent       uint64               // bytes of messages to peers
 	Received   uint64               // and from them
+	Mismatches uint64               // states of homes that did not fit what a peer told of them
 }
+
+// Bounds of Ways: whoever claims to have everybody must not keep the others from being asked.
+const (
+	waysMost   = 32 // in all
+	waysByPeer = 8  // by one peer
+	waysBehind = 2  // by one relay behind a peer, where there are others
+)
 
 // Ways returns by which ways an identity might be reached at other relays, those with the fewest relays
 // first.
-func (t *Table) Ways(f identity.Fingerprint) []Way {
-	return nil
+func (t *Table) Ways(f identity.Fingerprint) (list []Way) {
+	hash, now := wire.HashPresence(f), t.looked
+	for _, h := range t.homes {
+		if h.best == nil || !h.hashes.has(hash) {
+			continue
+		}
+		for _, r := range h.routes {
+			if r.usable(now) {
+				list = append(list, Way{Home: h.id, Next: r.peer.id, Hops: len(r.path), Path: r.path})
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b Way) int {
+		return cmp.Or(a.Hops-b.Hops, slices.CompareFunc(a.Path, b.Path, wire.RelayID.Compare))
+	})
+	return fairWays(list)
+}
+
+// fairWays leaves out ways of whoever has many. It keeps the order.
+func fairWays(list []Way) (fair []Way) {
+	type group struct{ peer, second wire.RelayID }
+	behind, turn := map[group]int{}, make([]int, len(list))
+	for i, w := range list {
+		g := group{peer: w.Next}
+		if len(w.Path) > 1 {
+			g.second = w.Path[1]
+		}
+		turn[i] = behind[g] / waysBehind
+		behind[g]++
+	}
+	left := map[wire.RelayID]int{}
+	kept := make([]bool, len(list))
+	for round, n, again := 0, 0, true; again && n < waysMost; round++ {
+		again = false
+		for i, w := range list {
+			switch {
+			case turn[i] > round:
+				again = true
+			case turn[i] == round && left[w.Next] < waysByPeer && n < waysMost:
+				kept[i] = true
+				left[w.Next]++
+				n++
+			}
+		}
+	}
+	for i, w := range list {
+		if kept[i] {
+			fair = append(fair, w)
+		}
+	}
+	return fair
 }
 
 // MeshPeers returns the peers whose links are up and whose word is Mesh, in the order of their ids.
@@ -69,15 +127,44 @@ func (t *Table) LookUp(f identity.Fingerprint) (e Entry, ok bool) {
 	if p := t.registry.people[f]; p != nil {
 		return p.entry(), true
 	}
+	hash := wire.HashPresence(f)
+	var far *home
+	for _, h := range t.homes {
+		if h.best == nil || !h.hashes.has(hash) {
+			continue
+		}
+		if h.whole[hash] == f {
+			return h.entry(f), true
+		}
+		if h.whole == nil && (far == nil || len(h.best.path) < len(far.best.path) ||
+			len(h.best.path) == len(far.best.path) && h.id.Compare(far.id) < 0) {
+			far = h
+		}
+	}
+	if far != nil {
+		return far.entry(f), true
+	}
 	return Entry{}, false
 }
 
+// entry is what is known of somebody at another relay.
+func (h *home) entry(f identity.Fingerprint) Entry {
+	e := Entry{Fingerprint: f, Relay: h.id, Available: true}
+	if r := h.best; r.direct() {
+		e.Label, e.Address = r.peer.label, r.address
+	}
+	return e
+}
+
 // List returns at most limit identities after a cursor, by fingerprint, and the cursor of the next; more:
-// there are some.
+// there are some. Of those at relays that are no peers only hashes are known, so they are not listed.
 func (t *Table) List(after Cursor, limit int) (list []Entry, next Cursor, more bool) {
 	page := page{after: after, limit: limit}
 	for _, p := range t.registry.people {
 		page.add(p.fingerprint, p.entry)
+	}
+	for _, h := range t.homes {
+		page.addAll(h)
 	}
 	return page.done()
 }
@@ -85,15 +172,25 @@ func (t *Table) List(after Cursor, limit int) (list []Entry, next Cursor, more b
 // ListOf is List of the identities that a peer has told of as its own.
 func (t *Table) ListOf(id wire.RelayID, after Cursor, limit int) (list []Entry, next Cursor, more bool) {
 	page := page{after: after, limit: limit}
+	if p := t.peers[id]; p != nil {
+		if h := t.homes[p.key]; h != nil {
+			page.addAll(h)
+		}
+	}
 	return page.done()
 }
 
 // Counts returns what metrics show.
 func (t *Table) Counts() Counts {
-	c := Counts{Identities: len(t.registry.people), Entries: map[wire.RelayID]int{}}
-	for _, p := range t.registry.people {
-		if len(p.devices) > 0 {
-			c.Available++
+	c := Counts{Identities: len(t.registry.people), Available: t.own.hashes.n,
+		Entries: map[wire.RelayID]int{}, Sent: t.sent, Received: t.received,
+		Mismatches: t.mismatches}
+	for id, p := range t.peers {
+		c.Entries[id] = p.entries
+	}
+	for _, h := range t.homes {
+		if h.best != nil {
+			c.Homes++
 		}
 	}
 	return c
@@ -118,6 +215,16 @@ func (p *page) add(f identity.Fingerprint, entry func() Entry) {
 	}
 	if p.list = append(p.list, entry()); len(p.list) >= 2*p.limit+16 {
 		p.cut()
+	}
+}
+
+// addAll adds those at a home whose fingerprints are known.
+func (p *page) addAll(h *home) {
+	if h.best == nil {
+		return
+	}
+	for _, f := range h.whole {
+		p.add(f, func() Entry { return h.entry(f) })
 	}
 }
 

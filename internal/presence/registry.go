@@ -12,9 +12,6 @@ import (
 // MaxDevices is how many devices of one identity take calls here. One more takes the place of the oldest.
 const MaxDevices = 8
 
-// expireEvery is how far apart looks for records that have expired are.
-const expireEvery = time.Second
-
 // SessionID names one session of a client with this relay. Its owner chooses it.
 type SessionID uint64
 
@@ -30,8 +27,7 @@ type Device struct {
 type registry struct {
 	sessions map[SessionID]*session
 	people   map[identity.Fingerprint]*person
-	devices  int       // of all people
-	expireAt time.Time // the next look; zero: there is no device
+	taking   map[wire.PresenceHash]int // how many people who take calls have a hash: two only by design
 }
 
 // session is one session of a client.
@@ -44,19 +40,21 @@ type session struct {
 // person is an identity with at least one session.
 type person struct {
 	fingerprint identity.Fingerprint
+	hash        wire.PresenceHash
 	sessions    int
+	taking      bool      // it is counted as one who takes calls
 	devices     []*device // the newest first, at most MaxDevices
 }
 
 // device is a Device with what is needed to replace it.
 type device struct {
 	Device
-	sequence uint64
-	until    time.Time
+	reach wire.Reach
 }
 
 func newRegistry() registry {
-	return registry{sessions: map[SessionID]*session{}, people: map[identity.Fingerprint]*person{}}
+	return registry{sessions: map[SessionID]*session{}, people: map[identity.Fingerprint]*person{},
+		taking: map[wire.PresenceHash]int{}}
 }
 
 // Connect says that a session belongs to an identity, as its handshake has proved.
@@ -68,7 +66,7 @@ func (t *Table) Connect(id SessionID, who identity.PublicKey) {
 	fingerprint := who.Fingerprint()
 	p := r.people[fingerprint]
 	if p == nil {
-		p = &person{fingerprint: fingerprint}
+		p = &person{fingerprint: fingerprint, hash: wire.HashPresence(fingerprint)}
 		r.people[fingerprint] = p
 	}
 	p.sessions++
@@ -82,32 +80,28 @@ func (t *Table) Available(id SessionID, r *wire.Reach, record []byte, now time.T
 	if s == nil || r.Identity != s.who {
 		return
 	}
-	until := time.Unix(r.Expiry, 0)
-	if latest := now.Add(wire.MaxReach); until.After(latest) {
-		until = latest
-	}
-	d := &device{Device{id, bytes.Clone(record), r.Device()}, r.Sequence, until}
-	if old := s.person.device(d.Device.Device); old != nil && old.sequence >= d.sequence {
+	d := &device{Device{id, bytes.Clone(record), r.Device()}, *r}
+	old := s.person.device(d.Device.Device)
+	if old != nil && old.reach.Sequence >= r.Sequence {
 		return
-	} else if old != nil {
-		t.registry.remove(s.person, old)
 	}
-	if s.device != nil {
-		t.registry.remove(s.person, s.device)
+	for _, o := range []*device{old, s.device} {
+		if o != nil {
+			t.registry.remove(s.person, o)
+		}
 	}
 	if n := len(s.person.devices); n >= MaxDevices {
 		t.registry.remove(s.person, s.person.devices[n-1])
 	}
 	t.registry.add(s, d)
-	if t.registry.expireAt.IsZero() {
-		t.registry.expireAt = now.Add(expireEvery)
-	}
+	t.personChanged(s.person)
 }
 
 // Unavailable says that a session takes no calls any more.
 func (t *Table) Unavailable(id SessionID, now time.Time) {
 	if s := t.registry.sessions[id]; s != nil && s.device != nil {
 		t.registry.remove(s.person, s.device)
+		t.personChanged(s.person)
 	}
 }
 
@@ -148,7 +142,6 @@ func (p *person) device(id wire.DeviceID) *device {
 func (r *registry) add(s *session, d *device) {
 	s.device = d
 	s.person.devices = slices.Insert(s.person.devices, 0, d)
-	r.devices++
 }
 
 // remove takes a device from its person, and from its session.
@@ -157,22 +150,39 @@ func (r *registry) remove(p *person, d *device) {
 	if s := r.sessions[d.Session]; s != nil && s.device == d {
 		s.device = nil
 	}
-	r.devices--
 }
 
-// expire removes devices whose records have expired, if it is time to look. It returns when it is next.
-func (r *registry) expire(now time.Time) (next time.Time) {
-	if r.expireAt.IsZero() || now.Before(r.expireAt) {
-		return r.expireAt
-	}
-	for _, s := range r.sessions {
-		if s.device != nil && !now.Before(s.device.until) {
-			r.remove(s.person, s.device)
+// expire removes devices whose records are not fresh any more.
+func (t *Table) expire(now time.Time) {
+	for _, s := range t.registry.sessions {
+		if s.device != nil && !s.device.reach.Fresh(now) {
+			t.registry.remove(s.person, s.device)
+			t.personChanged(s.person)
 		}
 	}
-	r.expireAt = time.Time{}
-	if r.devices > 0 {
-		r.expireAt = now.Add(expireEvery)
+}
+
+// personChanged has peers told if a person takes calls now and did not, or the other way round.
+func (t *Table) personChanged(p *person) {
+	taking := len(p.devices) > 0
+	if p.taking == taking {
+		return
 	}
-	return r.expireAt
+	r := &t.registry
+	p.taking = taking
+	if !taking {
+		if r.taking[p.hash]--; r.taking[p.hash] == 0 {
+			delete(r.taking, p.hash)
+			t.news[p.hash] = ownChange{}
+			return
+		}
+		for _, o := range r.people { // hours of work have made another one with this hash
+			if o.hash == p.hash && o.taking {
+				p = o
+			}
+		}
+	} else {
+		r.taking[p.hash]++
+	}
+	t.news[p.hash] = ownChange{here: true, fingerprint: p.fingerprint}
 }

@@ -5,7 +5,8 @@ import "fmt"
 // Word is what a relay's operator lets it exchange with a peer about who can be called where.
 type Word uint8
 
-// All words. Each side says its own for the other; both hold. The zero value is what holds if nothing is said.
+// All words. Each side says its own for the other; both hold. The zero value is what holds if nothing is
+// said.
 const (
 	Peer Word = iota // each side tells the other who is with itself, to be used there and not passed on
 	None             // nothing is told to the peer, what it tells is not used, and its queries find nobody

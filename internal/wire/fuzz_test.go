@@ -54,6 +54,12 @@ func FuzzFederationFetch(f *testing.F)   { fuzzLayout(f, "federation fetch") }
 func FuzzFederationMembers(f *testing.F) { fuzzLayout(f, "federation members") }
 func FuzzFederationMessage(f *testing.F) { fuzzLayout(f, "federation message") }
 
+func FuzzPresenceHome(f *testing.F)     { fuzzLayout(f, "presence home") }
+func FuzzPresenceGone(f *testing.F)     { fuzzLayout(f, "presence gone") }
+func FuzzPresenceNews(f *testing.F)     { fuzzLayout(f, "presence news") }
+func FuzzPresenceCompare(f *testing.F)  { fuzzLayout(f, "presence compare") }
+func FuzzPresenceContents(f *testing.F) { fuzzLayout(f, "presence contents") }
+
 func FuzzRouteWanted(f *testing.F)   { fuzzLayout(f, "route wanted") }
 func FuzzRoute(f *testing.F)         { fuzzLayout(f, "route") }
 func FuzzRouteQuery(f *testing.F)    { fuzzLayout(f, "route query") }

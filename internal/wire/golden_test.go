@@ -145,6 +145,11 @@ var layouts = map[string]format{
 	"federation fetch":   structure[FederationFetch](),
 	"federation members": structure[FederationMembers](),
 	"federation message": structure[FederationMessage](),
+	"presence home":      structure[PresenceHome](),
+	"presence gone":      structure[PresenceGone](),
+	"presence news":      structure[PresenceNews](),
+	"presence compare":   structure[PresenceCompare](),
+	"presence contents":  structure[PresenceContents](),
 	"key received":       structure[KeyReceived](),
 	"route wanted":       structure[RouteWanted](),
 	"route":              structure[Route](),
@@ -252,7 +257,8 @@ var goldens = []golden{
 }
 
 func allGoldens() []golden {
-	return slices.Concat(goldens, federationGoldens(), callGoldens(), routeGoldens(), signalGoldens())
+	return slices.Concat(goldens, federationGoldens(), callGoldens(), routeGoldens(), signalGoldens(),
+		presenceGoldens())
 }
 
 func TestGolden(t *testing.T) {
@@ -279,7 +285,8 @@ func TestGoldenTruncated(t *testing.T) {
 		"left": true, "payload": true,
 		"key": true, "key wraps": true, "keys wanted": true, "relays": true,
 		"federation room": true, "federation members": true, "federation message": true,
-		"call forward": true, "call message": true, "call media": true, "signal": true}
+		"call forward": true, "call message": true, "call media": true, "signal": true,
+		"presence gone": true, "presence news": true, "presence compare": true, "presence contents": true}
 	for _, g := range allGoldens() {
 		l, b := layouts[g.layout], unhex(t, g.hex)
 		for n := range b {

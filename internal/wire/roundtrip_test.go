@@ -265,6 +265,11 @@ func TestRoundTripLayouts(t *testing.T) {
 		"federation members": func() any { return *r.federationMembers() },
 		"federation message": func() any { return *r.federationMessage() },
 		"key received":       func() any { return KeyReceived{r.member(), r.Uint32()} },
+		"presence home":      func() any { return r.presence("presence home") },
+		"presence gone":      func() any { return r.presence("presence gone") },
+		"presence news":      func() any { return r.presence("presence news") },
+		"presence compare":   func() any { return r.presence("presence compare") },
+		"presence contents":  func() any { return r.presence("presence contents") },
 		"route wanted":       func() any { return RouteWanted{[16]byte(r.bytes(16, 16))} },
 		"route":              func() any { return Route{[16]byte(r.bytes(16, 16)), r.location()} },
 		"route query": func() any {

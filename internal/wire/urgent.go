@@ -51,7 +51,13 @@ const (
 	UrgentFederationMembers UrgentKind = 36
 	UrgentFederationMessage UrgentKind = 37
 
-	// 40 to 44 tell peers of presence.
+	// Between relays, docs/protocol.md, section 11: the structs of these names.
+	UrgentPresenceHome     UrgentKind = 40
+	UrgentPresenceGone     UrgentKind = 41
+	UrgentPresenceNews     UrgentKind = 42
+	UrgentPresenceCompare  UrgentKind = 43
+	UrgentPresenceContents UrgentKind = 44
+
 	UrgentRouteQuery     UrgentKind = 45
 	UrgentRouteResponse  UrgentKind = 46
 	UrgentSessionForward UrgentKind = 48 // CallForward
@@ -67,6 +73,7 @@ var urgentNames = [...]string{1: "members joined", "members left", "refetch", "s
 	22: "call end", "call media",
 	32: "federation room", "federation leave", "federation want", "federation fetch", "federation members",
 	"federation message",
+	40: "presence home", "presence gone", "presence news", "presence compare", "presence contents",
 	45: "route query", "route response",
 	48: "session forward", "session answer", "session message", "session end"}
 
