@@ -166,6 +166,10 @@ func (c *call) tick(now time.Time) (next time.Time) {
 // signalCame takes what the other says by one of the call's paths, once.
 func (c *call) signalCame(p *path, s *wire.Signal, counter uint64, now time.Time) {
 	switch {
+	case s.Type == wire.SignalAlive:
+		if !c.caller {
+			p.generation = max(p.generation, s.Generation)
+		}
 	case c.state == Open && p == c.chosen:
 		c.upSignal(s, counter, now)
 	case c.caller:

@@ -68,9 +68,7 @@ func (p *path) moved(m *wire.CallForward, now time.Time) {
 		return
 	}
 	p.state = pathReady
-	if l.media == p {
-		l.media = nil // say it again
-	}
+	l.again = l.again || l.media == p
 	p.heardAt(now) // the seed is known to the caller alone, and the generation is new
 	p.call.sayState(now)
 	l.direct(now)

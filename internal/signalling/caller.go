@@ -188,8 +188,11 @@ func (c *call) pathReady(p *path, now time.Time) {
 	if c.asking.reached.IsZero() {
 		c.asking.reached = now
 	}
-	if c.state == Open && p == c.chosen {
+	switch {
+	case c.state == Open && p == c.chosen:
 		c.sayState(now) // by the way that is there now
+	case p.stands > 1:
+		p.sayAlive(now)
 	}
 }
 

@@ -64,6 +64,7 @@ type Line struct {
 	closing []*path // of those that are, oldest first
 	paths   map[wire.PathID]*path
 	media   *path // whose frames go; nil: nobody's
+	again   bool  // the relay has to be told once more
 	effects []Effect
 
 	dials     []time.Time // of the last minute
@@ -103,7 +104,7 @@ func (l *Line) send(kind wire.UrgentKind, m wire.UrgentMessage) {
 // was one, and the relay knows nothing of our paths. A session that goes on over another network is no new
 // one.
 func (l *Line) SessionFresh(relay identity.PublicKey, now time.Time) {
-	l.relay, l.up, l.media = relay, true, nil
+	l.relay, l.up, l.again = relay, true, true
 	for _, c := range slices.Clone(l.calls) {
 		c.sessionFresh(now)
 	}

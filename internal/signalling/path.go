@@ -76,6 +76,16 @@ func (p *path) say(s *wire.Signal, now time.Time) {
 
 func (p *path) sayBare(t wire.SignalType, now time.Time) { p.say(&wire.Signal{Type: t}, now) }
 
+// sayAlive says that we are there, and by which generation of the path, of which the called cannot know: to end
+// the path it has to.
+func (p *path) sayAlive(now time.Time) {
+	s := &wire.Signal{Type: wire.SignalAlive}
+	if p.call.caller && p.stands > 1 {
+		s.Generation = p.stands
+	}
+	p.say(s, now)
+}
+
 // heardAt notes that the other was heard, which nobody on the way can pretend.
 func (p *path) heardAt(now time.Time) {
 	p.heard = now
@@ -217,7 +227,7 @@ func (p *path) tickAlive(now time.Time) (next time.Time) {
 		every = aliveSeldom
 	}
 	if now.Sub(p.said) >= every {
-		p.sayBare(wire.SignalAlive, now)
+		p.sayAlive(now)
 	}
 	return p.said.Add(every)
 }

@@ -62,10 +62,14 @@ func TestRecovery(t *testing.T) {
 				if len(all[Incoming](bob)) != 1 || len(all[Up](bob)) != 1 {
 					t.Error("it rang again")
 				}
-				ann.act(func(now time.Time) error { return ann.line.HangUp(at, now) })
+				if seed%2 == 0 {
+					ann.act(func(now time.Time) error { return ann.line.HangUp(at, now) })
+				} else { // its end has the generation of now, or relays would not forget the path
+					bob.act(func(now time.Time) error { return bob.line.HangUp(to, now) })
+				}
 				w.run(time.Second)
-				if bob.ended(to) != HungUp {
-					t.Errorf("seed %d: %v", seed, bob.ended(to))
+				if ann.ended(at)+bob.ended(to) != HungUp+HungUpHere || len(w.routes) > 0 {
+					t.Errorf("seed %d: %v, %v, %d paths", seed, ann.ended(at), bob.ended(to), len(w.routes))
 				}
 				w.quiet()
 			}

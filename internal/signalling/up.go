@@ -167,12 +167,11 @@ func (c *call) sayState(now time.Time) {
 		c.repeat = now.Add(answerEvery)
 		c.chosen.say(&wire.Signal{Type: wire.SignalAnswer, Entry: c.entry}, now)
 	case Open:
-		if !c.talk.changed {
-			c.chosen.sayBare(wire.SignalAlive, now)
-			return
+		c.chosen.sayAlive(now)
+		if c.talk.changed {
+			c.sayHold(now)
+			c.sayMute(now)
 		}
-		c.sayHold(now)
-		c.sayMute(now)
 	}
 }
 
@@ -185,13 +184,13 @@ func (l *Line) direct(now time.Time) {
 			to = c.chosen
 		}
 	}
-	if to == l.media {
+	if to == l.media && !(l.again && to != nil) {
 		return
 	}
-	if l.media != nil {
+	if l.media != nil && l.media != to {
 		l.emit(Media{l.media.call.id, l.media.id, false})
 	}
-	if l.media = to; to == nil {
+	if l.media, l.again = to, false; to == nil {
 		return
 	}
 	if to.call.caller {

@@ -59,6 +59,7 @@ type route struct {
 	sessions       [2]int // of both, by which the path goes
 	cut            bool
 	waits          bool // the called's leg waits for a generation
+	used           time.Time
 }
 
 type event struct {
@@ -240,6 +241,7 @@ func (w *world) cross(r *route, from *person, arrive func(other *person)) {
 		to = r.caller
 	}
 	session, generation := to.session, r.generation
+	r.used = w.now
 	if !r.stands(from) || !r.stands(to) {
 		return
 	}
@@ -358,14 +360,28 @@ func (p *person) forward(m wire.CallForward) {
 	}
 	q := w.people[i]
 	offer := r == nil || !r.waits && !r.stands(q)
-	w.routes[m.Path()] = &route{generation: m.Generation, caller: p, called: q,
+	r = &route{generation: m.Generation, caller: p, called: q, used: w.now,
 		sessions: [2]int{p.session, q.session}}
+	w.routes[m.Path()] = r
+	w.idle(m.Path(), r)
 	if offer {
 		m.Hops = 1
 		m.Offer = bytes.Clone(m.Offer)
 		q.tell(func() { q.line.OfferCame(m, w.now) })
 	}
 	answer(wire.CallSetUp)
+}
+
+// idle forgets a path by which nothing went for a minute.
+func (w *world) idle(id wire.PathID, r *route) {
+	left := time.Minute - w.now.Sub(r.used)
+	switch {
+	case w.routes[id] != r:
+	case left <= 0:
+		delete(w.routes, id)
+	default:
+		w.at(left, func() { w.idle(id, r) })
+	}
 }
 
 // fresh gives p a new session.

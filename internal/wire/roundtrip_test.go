@@ -155,6 +155,8 @@ func (r random) signal() Signal {
 		s.Accepted = r.IntN(2) == 0
 	case SignalKey:
 		s.Key, s.Wrap = r.signedKey(), r.bytes(WrapFresh, WrapFresh)
+	case SignalAlive:
+		s.Generation = r.varint()
 	case SignalKeyReceived:
 		s.Number = r.Uint32()
 	case SignalConsentWanted:

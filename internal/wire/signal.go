@@ -30,7 +30,7 @@ const (
 	SignalKey           SignalType = 14 // both: Key, Wrap
 	SignalKeyReceived   SignalType = 15 // both: Number
 	SignalKeysWanted    SignalType = 16 // both
-	SignalAlive         SignalType = 17 // both
+	SignalAlive         SignalType = 17 // both: Generation, if it is not 0
 	SignalElsewhere     SignalType = 18 // caller, to the other devices
 	SignalConsentWanted SignalType = 19 // both: Person, Call
 	SignalConsent       SignalType = 20 // both: Accepted, Consent if it is
@@ -74,6 +74,9 @@ type Signal struct {
 	Key      SignedKey          // as in urgent message 8; aliases what was parsed
 	Wrap     []byte             // likewise
 	Number   uint32             // of the key that came
+
+	// Generation is the highest of the path that the caller knows to be set up; 0: it does not say.
+	Generation uint64
 }
 
 var errSignalType = &FormatError{"signal", ErrUnknown, "its type is not known"}
@@ -101,7 +104,11 @@ func (s *Signal) fields(l *layout) {
 	l.uint8((*uint8)(&s.Type))
 	switch s.Type {
 	case SignalRinging, SignalDecline, SignalBusy, SignalCancel, SignalHold, SignalUnhold, SignalMute,
-		SignalUnmute, SignalKeysWanted, SignalAlive, SignalElsewhere:
+		SignalUnmute, SignalKeysWanted, SignalElsewhere:
+	case SignalAlive:
+		if l.writing && s.Generation > 0 || !l.writing && len(l.in.b) > 0 {
+			l.generation(&s.Generation)
+		}
 	case SignalAnswer:
 		l.require(0 < len(l.in.b) && len(l.in.b) <= MaxEntry, ErrInvalid, "an entry has 1 to 420 bytes")
 		l.rest(&s.Entry)

@@ -35,6 +35,7 @@ func signalGoldens() []golden {
 			Person: person, Call: CallID(unhexed("a1a2a3a4a5a6b1b2b3b4b5b6c1c2c3c4"))}},
 		{"signal", "14 01" + consentHex, Signal{Type: SignalConsent, Accepted: true, Consent: consent}},
 		{"signal", "14 00", Signal{Type: SignalConsent}},
+		{"signal", "11 80012345", Signal{Type: SignalAlive, Generation: 0x12345}},
 	}
 	for hex, bare := range map[string]SignalType{"01": SignalRinging, "04": SignalDecline, "05": SignalBusy,
 		"06": SignalCancel, "08": SignalHold, "09": SignalUnhold, "0a": SignalMute, "0b": SignalUnmute,
@@ -62,6 +63,8 @@ func TestSignalRefused(t *testing.T) {
 		{"0e" + keyHeaderHex + keySignatureHex + strings.Repeat("aa", 72), ErrInvalid},
 		{"0e 00" + keyHeaderHex[2:] + keySignatureHex + strings.Repeat("aa", 64), ErrUnknown},
 		{"14 00 00", ErrInvalid}, // a consent, though it was refused
+		{"11 00", ErrInvalid},    // generations begin with 1
+		{"11 01 01", ErrInvalid},
 		{"14 01", ErrTruncated},
 		{"02" + strings.Repeat("00", MaxSignal), ErrLimit},
 	} {

@@ -175,7 +175,9 @@ export class Call {
    * @param {Path} p @param {Signal} s @param {number} counter @param {number} now
    */
   async signalCame(p, s, counter, now) {
-    if (this.state === STATE.open && p === this.chosen) await upSignal(this, s, counter, now);
+    if (s.type === 'alive') {
+      if (!this.caller) p.generation = Math.max(p.generation, s.generation);
+    } else if (this.state === STATE.open && p === this.chosen) await upSignal(this, s, counter, now);
     else if (this.caller) await callerSignal(this, p, s, now);
     else await calledSignal(this, s, now);
   }
@@ -201,12 +203,11 @@ export class Call {
         if (this.entry) await this.way.say({ type: 'answer', entry: this.entry.entry }, now);
         break;
       case STATE.open:
-        if (!this.talk.changed) {
-          await this.way.say({ type: 'alive' }, now);
-          break;
+        await this.way.sayAlive(now);
+        if (this.talk.changed) {
+          await sayHold(this, now);
+          await sayMute(this, now);
         }
-        await sayHold(this, now);
-        await sayMute(this, now);
         break;
       default:
     }

@@ -69,7 +69,7 @@ async function moved(p, m, now) {
   p.generation = m.generation;
   if (p.state === PATH.closing || p.state === PATH.gone) return p.repeatLast(now);
   p.state = PATH.ready;
-  if (line.media === p) line.media = null; // say it again
+  line.again ||= line.media === p;
   await p.heardAt(now); // the seed is known to the caller alone, and the generation is new
   await p.call.sayState(now);
   await line.direct(now);

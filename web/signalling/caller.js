@@ -166,6 +166,7 @@ function endsAt({ state, since, asking }) {
 export async function pathReady(c, p, now) {
   if (c.asking.reached === 0) c.asking.reached = now;
   if (c.state === STATE.open && p === c.chosen) await c.sayState(now); // by the way that is there now
+  else if (p.stands > 1) await p.sayAlive(now);
 }
 
 /** Ends the call when no device is left that could answer. @param {Call} c @param {number} now */

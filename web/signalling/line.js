@@ -68,6 +68,7 @@ export class Line {
   /** Of those that are, oldest first. @type {Path[]} */ closing = [];
   /** By id. @type {Map<string, Path>} */ paths = new Map();
   /** Whose frames go. @type {Path | null} */ media = null;
+  again = false; // the relay has to be told once more
   /** @type {Effect[]} */ #effects = [];
 
   /** When we called, in the last minute. @type {number[]} */ dials = [];
@@ -126,7 +127,7 @@ export class Line {
   async sessionFresh(relay, now) {
     this.relay = relay;
     this.up = true;
-    this.media = null;
+    this.again = true;
     for (const c of [...this.calls]) await c.sessionFresh(now);
     for (const p of [...this.closing]) await p.sayLastAgain(now);
     await this.direct(now);
@@ -242,10 +243,11 @@ export class Line {
     const may = this.calls.findLast((c) => c.state === STATE.open && !c.talk.byUs && !c.talk.byTheirs
       && c.parting === 0 && c.chosen?.bound && this.up);
     const to = may?.chosen ?? null;
-    if (to === this.media) return;
     const { media } = this;
-    if (media) this.emit({ type: 'media', call: media.call.id, path: media.id, on: false });
+    if (to === media && !(this.again && to)) return;
+    if (media && media !== to) this.emit({ type: 'media', call: media.call.id, path: media.id, on: false });
     this.media = to;
+    this.again = false;
     if (!to) return;
     if (to.call.caller) this.send(CALL_MEDIA, appendMedia({ path: to.id, proof: null }));
     else await to.wait(now); // its relay may not know the path yet

@@ -210,8 +210,18 @@ export class Path {
   /** Says that we are there, when nothing else does. @param {number} now @returns {Promise<number>} */
   async tickAlive(now) {
     const every = now - this.heard > SELDOM_AFTER ? ALIVE_SELDOM : ALIVE_EVERY;
-    if (now - this.said >= every) await this.say({ type: 'alive' }, now);
+    if (now - this.said >= every) await this.sayAlive(now);
     return this.said + every;
+  }
+
+  /**
+   * Says that we are there, and by which generation of the path, of which the called cannot know: to end the
+   * path it has to.
+   * @param {number} now
+   */
+  async sayAlive(now) {
+    const generation = this.call.caller && this.stands > 1 ? this.stands : 0;
+    await this.say({ type: 'alive', generation }, now);
   }
 
   /**

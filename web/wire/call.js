@@ -65,7 +65,7 @@ export const END = Object.freeze({ hungUp: 0, failed: 1, idle: 2, replaced: 3, t
 /** @typedef {{path: string, proof: Proof | null}} Media */
 
 /** Of a path: from 1. @param {Reader} r @param {string} what */
-function readGeneration(r, what) {
+export function readGeneration(r, what) {
   const generation = r.varint();
   if (generation === 0) throw new FormatError(what, 'invalid', 'the generation is 0');
   return generation;

@@ -99,6 +99,8 @@ const goldens = /** @type {[string, string, any][]} */ ([
   ['signal', '0d 00', { type: 'transfer ack', accepted: false }],
   ['signal', '0e' + keyHex + many('aa', 64), { type: 'key', key, wrap: unhex(many('aa', 64)) }],
   ['signal', '0e' + keyHex + many('cc', 80), { type: 'key', key, wrap: unhex(many('cc', 80)) }],
+  ['signal', '11', { type: 'alive', generation: 0 }],
+  ['signal', '11 80012345', { type: 'alive', generation: 0x12345 }],
   ['signal', '0f 01020304', { type: 'key received', number: 0x01020304 }],
   [
     'signal', '13' + toHex(person) + 'a1a2a3a4a5a6b1b2b3b4b5b6c1c2c3c4',
@@ -108,7 +110,7 @@ const goldens = /** @type {[string, string, any][]} */ ([
   ['signal', '14 00', { type: 'consent', accepted: false, consent: null }],
   ...Object.entries({
     '01': 'ringing', '04': 'decline', '05': 'busy', '06': 'cancel', '08': 'hold', '09': 'unhold', '0a': 'mute',
-    '0b': 'unmute', 10: 'keys wanted', 11: 'alive', 12: 'elsewhere',
+    '0b': 'unmute', 10: 'keys wanted', 12: 'elsewhere',
   }).map(([hex, type]) => ['signal', hex, { type }]),
 ]);
 

@@ -7,7 +7,7 @@
 
 import { SIGNATURE_SIZE, verify } from '../identity/identity.js';
 import { FormatError, Reader, Writer } from './bytes.js';
-import { MAX_CALL_MESSAGE, long } from './call.js';
+import { MAX_CALL_MESSAGE, long, readGeneration } from './call.js';
 import { CALL_ID_SIZE } from './call-id.js';
 import { MAX_ENTRY, checkWrap, readSignedKey } from './urgent.js';
 
@@ -34,7 +34,7 @@ export const HANG_UP = Object.freeze({ normal: 0, failed: 1, transferred: 2 });
 /**
  * The signals without fields. ringing, decline, busy are the called's; cancel, elsewhere the caller's.
  * @typedef {{type: 'ringing' | 'decline' | 'busy' | 'cancel' | 'hold' | 'unhold' | 'mute' | 'unmute' |
- *   'keys wanted' | 'alive' | 'elsewhere'}} BareSignal
+ *   'keys wanted' | 'elsewhere'}} BareSignal
  */
 
 /**
@@ -42,7 +42,10 @@ export const HANG_UP = Object.freeze({ normal: 0, failed: 1, transferred: 2 });
  * chose; person: the key of whom to call, or of who would be told to; call: the id of the two who would be
  * parted; consent: if it is accepted. Bytes alias what was parsed.
  *
+ * generation: the highest of the path that the caller knows to be set up; 0: it does not say.
+ *
  * @typedef {BareSignal
+ *   | {type: 'alive', generation: number}
  *   | {type: 'answer', entry: Bytes}
  *   | {type: 'confirm', chosen: Bytes}
  *   | {type: 'hang up', reason: number}
@@ -82,6 +85,7 @@ const readers = {
     }
     return { entry: r.rest() };
   },
+  alive: (r) => ({ generation: r.left === 0 ? 0 : readGeneration(r, PART) }),
   confirm: (r) => ({ chosen: r.take(32) }),
   'hang up': (r) => ({ reason: r.uint8() }),
   transfer: (r) => ({ person: r.take(32), consent: readConsent(r) }),
@@ -115,6 +119,7 @@ function readBool(r) {
 export function appendSignal(s) {
   const w = new Writer().uint8(names.indexOf(s.type));
   switch (s.type) {
+    case 'alive': return (s.generation > 0 ? w.varint(s.generation) : w).done();
     case 'answer': return w.bytes(s.entry).done();
     case 'confirm': return w.bytes(s.chosen).done();
     case 'hang up': return w.uint8(s.reason).done();
