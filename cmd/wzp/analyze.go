@@ -58,7 +58,7 @@ func printReportJSON(w io.Writer, r *eventlog.Report) error {
 	return cmp.Or(
 		printEvents(w, "log", r.Logs), printEvents(w, "hop", r.Hops),
 		printEvents(w, "delivery", r.Deliveries), printEvents(w, "link", r.Links),
-		printEvents(w, "drop", r.Drops), printEvent(w, "summary", r.Verdict),
+		printEvents(w, "drop", r.Drops), printEvents(w, "call", r.Calls), printEvent(w, "summary", r.Verdict),
 	)
 }
 
@@ -118,6 +118,14 @@ func printReport(w io.Writer, r *eventlog.Report) error {
 		}
 		return []any{who(d.Relay), d.Kind, peer, d.Count, d.Reason}
 	})
+	printTable(t, "CALL GENERATION BY SET_UP_MS ENDED REASON REFUSALS", r.Calls, func(c eventlog.Call) []any {
+		ended := ""
+		if c.Ended != 0 {
+			ended = c.Ended.String()
+		}
+		return []any{c.Path, c.Generation, joined(" -> ", c.Relays, who), c.SetUpMS, ended, c.Reason,
+			joined(", ", c.Refusals, refusal)}
+	})
 	if err := t.Flush(); err != nil {
 		return err
 	}
@@ -174,6 +182,15 @@ func place(p eventlog.Place) string {
 		text += ", " + p.Reason
 	}
 	return text + ": " + strconv.Itoa(p.Count)
+}
+
+// refusal is who refused whom a path of a call, for people.
+func refusal(p eventlog.Place) string {
+	to := "a client"
+	if p.To != (eventlog.Party{}) {
+		to = who(p.To)
+	}
+	return who(p.From) + " refused " + to + ", " + p.Reason + ": " + strconv.Itoa(p.Count)
 }
 
 // printLogErrors says what of a log could not be used.

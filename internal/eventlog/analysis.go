@@ -22,6 +22,7 @@ type Analysis struct {
 	nodes   map[nodeID]*node
 	streams map[streamID]stream
 	drops   map[dropID]uint64
+	calls   map[callID][]callEvent
 	rooms   map[[8]byte]string  // names by hash
 	hashes  map[string][8]byte  // the other way round
 	names   map[MemberID]string // of members, as others call them
@@ -66,6 +67,7 @@ func NewAnalysis(late, grace time.Duration) *Analysis {
 	return &Analysis{
 		late: late.Microseconds(), grace: grace.Microseconds(),
 		nodes: make(map[nodeID]*node), streams: make(map[streamID]stream), drops: make(map[dropID]uint64),
+		calls: make(map[callID][]callEvent),
 		rooms: make(map[[8]byte]string), hashes: make(map[string][8]byte), names: make(map[MemberID]string),
 	}
 }
@@ -175,6 +177,7 @@ func (a *Analysis) addEvent(id nodeID, n *node, e *Event) {
 			n.out[e.Src] = true
 		}
 	}
+	a.addCall(id, e)
 	if slices.Contains(dropKinds, e.Kind) {
 		a.drops[dropID{id, e.Kind, e.Reason, e.Peer}]++
 	}

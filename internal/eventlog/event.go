@@ -53,10 +53,11 @@ const (
 	RouteResolved Kind = "route_resolved" // one of its own was answered where Who is: Reason
 )
 
-// What becomes of paths of calls, at a relay. RoomHash is half of the path's id, as in frames of its media.
+// What becomes of paths of calls, at a relay. RoomHash is half of the path's id, as in frames of its media,
+// and Count the path's generation.
 const (
 	CallForward Kind = "call_forward" // Peer is asked to be the next relay
-	CallSetUp   Kind = "call_set_up"  // the path goes on to Peer, or to a client here, by ToCount relays
+	CallSetUp   Kind = "call_set_up"  // the path goes on to Peer, or to a client here, by Hops relays
 	CallRefused Kind = "call_refused" // Peer, or a client here, was refused
 	CallEnd     Kind = "call_end"     // the path is over here
 )

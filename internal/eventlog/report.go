@@ -16,6 +16,7 @@ type Report struct {
 	Deliveries []Delivery
 	Links      []Link
 	Drops      []Drop
+	Calls      []Call
 	Verdict    Verdict
 }
 
@@ -45,7 +46,7 @@ func (a *Analysis) Report() *Report {
 	for _, id := range slices.SortedFunc(maps.Keys(links), compareLinks) {
 		r.Links = append(r.Links, *links[id])
 	}
-	r.Drops = a.dropList()
+	r.Drops, r.Calls = a.dropList(), a.callList()
 	r.Verdict = a.verdict(r)
 	return r
 }

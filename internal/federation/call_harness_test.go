@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -44,7 +45,7 @@ type callRelay struct {
 	peers  []peer.Config
 	next   map[identity.Fingerprint][]*callRelay // by whom somebody is reached
 	logged *simtest.Log
-	events string // path of its event log; empty: none
+	events string // path of its event log
 
 	f      *Federation
 	rooms  *room.Rooms
@@ -60,10 +61,11 @@ func inCallLab(t *testing.T, n int, pairs string, f func(l *callLab)) {
 	t.Helper()
 	simtest.Run(t, simnet.Profile{Delay: 10 * time.Millisecond}, func(t *testing.T, net *simnet.Network) {
 		l := &callLab{t: t, net: net}
+		dir := t.TempDir()
 		for i := range n {
 			l.relays = append(l.relays, &callRelay{lab: l, number: i, key: simtest.Identity(byte(200 + i)),
 				addr: simtest.Relay(i + 1), next: make(map[identity.Fingerprint][]*callRelay),
-				logged: new(simtest.Log)})
+				logged: new(simtest.Log), events: filepath.Join(dir, fmt.Sprint(i, ".log"))})
 		}
 		for _, pair := range strings.Fields(pairs) {
 			a, b := l.relays[pair[0]-'A'], l.relays[pair[1]-'A']
@@ -104,19 +106,15 @@ func (r *callRelay) up() {
 		MemberRate: 32_000, RoomRate: 250_000, SendRate: 100_000})
 	o := Options{Identity: r.key, Boot: uint64(time.Now().UnixMilli()), Rooms: r.rooms, Log: log,
 		Tell: func(*room.Member) {}}
-	var events *eventlog.Writer
-	if r.events != "" {
-		var err error
-		if events, err = eventlog.Open(r.events, func(err error) { t.Error(err) }); err != nil {
-			t.Fatal(err)
-		}
-		events.Log(eventlog.Event{Kind: eventlog.Start, Relay: r.id(), Name: r.name()})
-		o.Events = events
+	events, err := eventlog.Open(r.events, func(err error) { t.Error(err) })
+	if err != nil {
+		t.Fatal(err)
 	}
+	events.Log(eventlog.Event{Kind: eventlog.Start, Relay: r.id(), Name: r.name()})
+	o.Events = events
 	r.f = New(o)
 	r.f.calls.nextHops = r.nextHops
 	r.conn = simtest.Listen(t, r.lab.net, r.addr)
-	var err error
 	r.ep, err = link.NewEndpoint(udp.New(r.conn), link.Config{Identity: r.key, Version: "test relay",
 		Accept: r, Peers: r.f.Acceptor(), HelloRate: 1000})
 	if err != nil {
@@ -128,9 +126,7 @@ func (r *callRelay) up() {
 	r.stop = sync.OnceFunc(func() {
 		f.Close()
 		ep.Close()
-		if events != nil {
-			events.Close()
-		}
+		events.Close()
 	})
 	t.Cleanup(r.stop)
 }
@@ -379,6 +375,39 @@ func (l *callLab) talk(a, b *callClient, first, n int) (atA, atB int) {
 	wg.Wait()
 	time.Sleep(200 * time.Millisecond)
 	return a.heardOf(b) - beforeA, b.heardOf(a) - beforeB
+}
+
+// analyze ends all relays, and returns what their event logs say.
+func (l *callLab) analyze() *eventlog.Report {
+	l.t.Helper()
+	var paths []string
+	for _, r := range l.relays {
+		r.stop()
+		paths = append(paths, r.events)
+	}
+	logs, err := eventlog.Find(paths)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	a := eventlog.NewAnalysis(100*time.Millisecond, time.Second)
+	for _, log := range logs {
+		if err := a.AddLog(log); err != nil {
+			l.t.Fatal(err)
+		}
+	}
+	return a.Report()
+}
+
+// callWays are the ways of calls in a report: "1 ABC hung up".
+func callWays(r *eventlog.Report) (list []string) {
+	for _, c := range r.Calls {
+		by := ""
+		for _, relay := range c.Relays {
+			by += relay.Name
+		}
+		list = append(list, strings.TrimSpace(fmt.Sprint(c.Generation, " ", by, " ", c.Reason)))
+	}
+	return list
 }
 
 // empty checks that no relay knows of any path.

@@ -74,12 +74,12 @@ func (f *Federation) logCall(e callpath.Event) {
 	if f.packets == nil {
 		return
 	}
-	event := eventlog.Event{RoomHash: e.Path.Room(), Peer: e.To.Peer}
+	event := eventlog.Event{RoomHash: e.Path.Room(), Peer: e.To.Peer, Count: e.Generation}
 	switch e.What {
 	case callpath.Forwarded:
 		event.Kind = eventlog.CallForward
 	case callpath.SetUp:
-		event.Kind, event.ToCount = eventlog.CallSetUp, e.Hops
+		event.Kind, event.Hops = eventlog.CallSetUp, e.Hops
 	case callpath.Refused:
 		event.Kind, event.Reason, event.Peer = eventlog.CallRefused, e.Code.String(), e.From.Peer
 	case callpath.Ended:

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wzp-voice/wzp/internal/eventlog"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -41,6 +42,21 @@ func TestCallOverChain(t *testing.T) {
 		l.empty(time.Second)
 		if a, b := l.talk(caller, called, 100, 5); a != 0 || b != 0 {
 			t.Errorf("%d and %d frames came after the end", a, b)
+		}
+		r := l.analyze()
+		if got := callWays(r); !slices.Equal(got, []string{"1 ABCDE hung up"}) || r.Calls[0].Hops != 5 ||
+			r.Calls[0].SetUpMS < 80 || r.Calls[0].SetUpMS > 500 {
+			t.Errorf("%q, %+v", got, r.Calls)
+		}
+		links := 0
+		for _, hop := range r.Hops { // four links, two directions, by half of the path's id
+			if hop.Kind == eventlog.HopLink && hop.Sent == 50 && hop.Arrived == 50 &&
+				hop.Room == "#"+id.Room().String() {
+				links++
+			}
+		}
+		if links != 8 {
+			t.Errorf("%d hops over links: %+v", links, r.Hops)
 		}
 	})
 }
@@ -91,5 +107,8 @@ func TestCallRelayKilled(t *testing.T) {
 		called.wasTold("end 2 hung up", time.Second)
 		l.relays[1].up()
 		l.empty(time.Second)
+		if got := callWays(l.analyze()); !slices.Equal(got, []string{"1 ABC failed", "2 AEDC hung up"}) {
+			t.Errorf("%q", got)
+		}
 	})
 }

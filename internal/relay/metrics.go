@@ -2,6 +2,8 @@ package relay
 
 import (
 	"cmp"
+	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -26,6 +28,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	to.packets(&stats)
 	to.dropped(r, &stats)
 	to.routes(r)
+	to.calls(r)
 	to.probes(r)
 	for _, s := range r.federation.Peers() {
 		peer := metricSet{out, "wzp_relay_peer_", []string{"peer"}, []string{cmp.Or(s.Label,
@@ -81,6 +84,12 @@ func (to *metricSet) counter(name, help string, value uint64) {
 	to.out <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(value), to.labels...)
 }
 
+// seconds is a counter of time.
+func (to *metricSet) seconds(name, help string, value time.Duration) {
+	desc := prometheus.NewDesc(to.prefix+name, help, to.names, nil)
+	to.out <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, value.Seconds(), to.labels...)
+}
+
 // sessions are who is there, and how.
 func (to *metricSet) sessions(r *Relay, stats *link.Stats) {
 	r.mu.Lock()
@@ -131,6 +140,28 @@ func (to *metricSet) routes(r *Relay) {
 		to := metricSet{to.out, to.prefix, []string{"by", "answer"}, []string{by, answer}}
 		to.counter("route_queries_total", "Queries for the way to somebody, by who asked.", n)
 	})
+}
+
+// calls is the paths of calls that go through this relay.
+func (to *metricSet) calls(r *Relay) {
+	t := r.federation.Calls()
+	to.gauge("call_paths", "Paths of calls now.", float64(t.Open))
+	to.gauge("call_paths_asked", "Paths of calls now that wait for an answer of the next relay.",
+		float64(t.SettingUp))
+	to.gauge("call_legs_waiting", "Clients now that wait for their call to come again.", float64(t.Waiting))
+	to.counter("call_paths_set_up_total", "Paths of calls set up, new ways of a call included.", t.SetUp)
+	to.counter("call_paths_ended_total", "Paths of calls that are over.", t.Ended)
+	to.counter("call_answers_total", "Paths that were set up by the next relay.", t.Asked)
+	to.seconds("call_answer_seconds_total", "How long those took, together.", t.Took)
+	to.counter("call_frames_total", "Media frames of calls that were forwarded.", t.Frames)
+	for why, n := range t.Refused {
+		by := metricSet{to.out, to.prefix, []string{"why"}, []string{why}}
+		by.counter("call_paths_refused_total", "Paths of calls refused.", n)
+	}
+	for relays, n := range t.Hops {
+		by := metricSet{to.out, to.prefix, []string{"relays"}, []string{strconv.Itoa(relays)}}
+		by.counter("call_relays_total", "Paths to clients here, by how many relays are on them.", n)
+	}
 }
 
 // packets is what the sockets did.
