@@ -91,14 +91,15 @@ var full = Event{
 	Time: 1_700_000_000_123_456, Kind: FederationEgress, Room: "tea", Src: ana, Stream: 1, Epoch: 16,
 	Seq: 1 << 61, Len: 70, ToCount: 3,
 	Peer: PeerID{0x99, 0x83, 0xc2, 0xce, 0x87, 0xf9, 0x61, 0xb7}, Reason: "because", Action: "none",
-	Members: 4, Relay: north, Name: "Ana \"\n\u00e9", Count: 5,
+	Members: 4, Relay: north, Name: "Ana \"\n\u00e9", Count: 5, Who: [4]byte{0xd1, 0xd2}, Hops: 3,
 }
 
 func TestLine(t *testing.T) {
 	const want = `{"ts":"2023-11-14T22:13:20.123456Z","event":"federation_egress","room":"tea",` +
 		`"src":"000a00000000","stream":1,"epoch":16,"seq":2305843009213693952,"len":70,"to_count":3,` +
 		`"peer":"9983:c2ce:87f9:61b7","reason":"because",` +
-		`"action":"none","participants":4,"relay":"0001:0000:0000:0000","name":"Ana \"\né","count":5}` + "\n"
+		`"action":"none","participants":4,"relay":"0001:0000:0000:0000","name":"Ana \"\né","count":5,` +
+		`"who":"d1d20000","hops":3}` + "\n"
 	got := string(appendLine(nil, &full))
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -26,9 +26,7 @@ type Options struct {
 	Address  string             // what peers are told of where the relay is, HOST:PORT; empty: nothing
 	Rooms    *room.Rooms
 	// Tell has the members of m's room told of a change, soon. It must not block.
-	Tell func(m *room.Member)
-	// ToLine sends an urgent message to a client's session, if it is there. It must not block.
-	ToLine func(id presence.SessionID, kind wire.UrgentKind, body []byte)
+	Tell   func(m *room.Member)
 	Log    *slog.Logger
 	Events *eventlog.Writer // nil: none
 }
@@ -44,7 +42,6 @@ type Federation struct {
 	self    *identity.Identity
 	rooms   *room.Rooms
 	tell    func(*room.Member)
-	toLine  func(presence.SessionID, wire.UrgentKind, []byte)
 	log     *slog.Logger
 	packets *eventlog.Writer // nil: none
 	links   *peer.Links
@@ -95,7 +92,6 @@ func New(o Options) *Federation {
 		self:     o.Identity,
 		rooms:    o.Rooms,
 		tell:     o.Tell,
-		toLine:   o.ToLine,
 		log:      o.Log,
 		packets:  o.Events,
 		dedups:   newDedups(time.Now()),

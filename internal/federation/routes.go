@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
-	"github.com/wzp-voice/wzp/internal/budget"
 	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/presence"
 	"github.com/wzp-voice/wzp/internal/wire"
@@ -112,11 +111,10 @@ func (q *routeAsks) drain() (clients map[presence.Asker][]identity.Fingerprint,
 	return clients, callers
 }
 
-// AskRoute has a route looked for, for a client's session, which comes from an address. The answer goes to
-// Options.ToLine, as messages of kind wire.UrgentRoute. It waits for nothing; what a session asks too fast is
-// dropped and counted.
-func (f *Federation) AskRoute(id presence.SessionID, address budget.Group, target identity.Fingerprint) {
-	if !f.asks.client(presence.Asker{Session: id, Address: address}, target) {
+// AskRoute has a route looked for, for a client's session: the answer goes there, as messages of kind
+// wire.UrgentRoute. It waits for nothing; what a session asks too fast is dropped and counted.
+func (f *Federation) AskRoute(id presence.SessionID, to Line, target identity.Fingerprint) {
+	if !f.asks.client(presence.Asker{Session: id, Address: f.openLine(id, to).group}, target) {
 		f.rooms.Drops.Add(drops.RouteRate, 1)
 		return
 	}
@@ -214,8 +212,15 @@ func (f *Federation) resolved(e presence.Resolved) {
 		f.asks.answer(e.By.HTTP, e.Route)
 		return
 	}
+	line := f.calls.lines.get(e.By.Session)
+	if line == nil {
+		return
+	}
 	for _, l := range locations(e.Route) {
-		f.toLine(e.By.Session, wire.UrgentRoute, wire.Append(nil, &wire.Route{Target: e.Target, Located: l}))
+		body := wire.Append(nil, &wire.Route{Target: e.Target, Located: l})
+		if line.to.SendUrgent(wire.UrgentRoute, body) != nil {
+			f.rooms.Drops.Add(drops.RouteRate, 1) // it is over, or takes less than it asks for
+		}
 	}
 }
 

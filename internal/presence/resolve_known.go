@@ -134,8 +134,10 @@ func (r *Resolver) remembered(f identity.Fingerprint, a *asker, now time.Time) (
 	if k == nil {
 		return nil
 	}
+	claims := r.directory.Ways(f)
 	for _, p := range k.places {
-		if _, ok := r.chain(a, &p); ok && now.Sub(p.at) < knownFor && p.fresh(now) {
+		gone := p.claimed && !slices.ContainsFunc(claims, func(w Way) bool { return w.Home == p.home })
+		if _, ok := r.chain(a, &p); ok && !gone && now.Sub(p.at) < knownFor && p.fresh(now) {
 			places = append(places, p)
 		}
 	}

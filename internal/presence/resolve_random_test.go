@@ -69,7 +69,8 @@ func (net *resolveNet) checkRandom(seed uint64, node, home *resolveNode, one Res
 	case found && !there:
 		net.t.Errorf("seed %d: relay %d has found nobody at %v", seed, node.n, one.Route)
 	case !there && !lossy && one.Route.Unsure && len(net.nodes) <= wire.MaxHops:
-		net.t.Errorf("seed %d: relay %d is not sure that nobody is there: somebody waited in vain", seed, node.n)
+		net.t.Errorf("seed %d: relay %d is not sure that nobody is there: somebody waited in vain", seed,
+			node.n)
 	case !found && there && !lossy && node.distance(home) < wire.MaxHops:
 		net.t.Errorf("seed %d: relay %d of %d, %d links away, has found nobody, unsure %v", seed, node.n,
 			len(net.nodes),

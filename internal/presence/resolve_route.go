@@ -51,6 +51,7 @@ type place struct {
 	sequence uint64
 	expiry   int64            // Unix seconds
 	at       time.Time        // when it was found
+	claimed  bool             // presence named its home then: it counts no longer than that
 	chains   [][]wire.RelayID // by different peers, the best first; none: it is here
 }
 

@@ -132,11 +132,14 @@ func TestResolveKnown(t *testing.T) {
 	net.run(time.Second)
 	ask(who, Chain, 2)
 	net.run(100 * time.Millisecond)
-	clear(net.nodes[2].devices)
 	ask(who, Chain, 0)
 	net.cut(0, 1)
 	ask(who, NotFound, 0)
 	net.link(0, 1, 10*time.Millisecond)
+	net.run(nobodyFor)
+	ask(who, Chain, 1)
+	clear(net.nodes[2].devices) // presence has told that, too
+	ask(who, NotFound, 2)
 	ask(late, NotFound, 2)
 	net.nodes[2].available(late, 1)
 	ask(late, NotFound, 0)
@@ -155,6 +158,35 @@ func TestResolveKnown(t *testing.T) {
 	ask(short, NotFound, 2)
 	net.check()
 	net.calm()
+}
+
+// TestResolveHops: a query goes over as many links as it says, and its answer no farther.
+func TestResolveHops(t *testing.T) {
+	for hops, want := range map[uint8]wire.Found{1: wire.FoundUnsure, 2: wire.FoundUnsure,
+		3: wire.FoundDevice} {
+		net := newResolveNet(t, 4, false)
+		net.chain(10 * time.Millisecond)
+		who := newResolvePerson(1)
+		net.nodes[3].available(who, 1)
+		var got []wire.RouteResponse
+		first := net.nodes[0]
+		first.hostile = func(_ *resolveNode, _ wire.UrgentKind, body []byte) {
+			m, err := wire.Parse[wire.RouteResponse](body)
+			if err != nil {
+				t.Error(err)
+			}
+			got = append(got, m)
+		}
+		first.send(net.nodes[1].id, wire.UrgentRouteQuery, wire.Append(nil, &wire.RouteQuery{Hops: hops,
+			Path:   net.ids(0),
+			Target: who.fingerprint}))
+		net.run(time.Second)
+		if len(got) != 1 || got[0].Found != want || net.sent[wire.UrgentRouteQuery] != int(hops) {
+			t.Errorf("%d links: %v after %v", hops, got, net.sent)
+		}
+		net.check()
+		net.calm()
+	}
 }
 
 // TestResolveShared: who asks for somebody who is looked for already waits for the same answer.

@@ -264,6 +264,7 @@ func (r *Resolver) finish(s *search, q *inquiry, now time.Time) {
 func (r *Resolver) found(s *search, q *inquiry, now time.Time) {
 	var news []place
 	for _, p := range q.pending {
+		p.claimed = slices.ContainsFunc(s.ways, func(w Way) bool { return w.Home == p.home })
 		r.learn(s.target, p)
 		if s.places.learn(p, r.nearer) {
 			news = append(news, p)

@@ -76,7 +76,7 @@ func (r *Relay) bridge() error {
 	}
 	r.federation = federation.New(federation.Options{
 		Identity: r.config.Identity, Boot: boot, Rooms: r.rooms, Tell: r.notifyRoom,
-		ToLine: r.toLine, Log: r.log, Events: r.events,
+		Log: r.log, Events: r.events,
 	})
 	return nil
 }

@@ -2,7 +2,6 @@ package relay
 
 import (
 	"errors"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,20 +20,9 @@ const (
 var errLine = errors.New("relay: the session is a line, which joins no room")
 
 // lines gives sessions their numbers, by which presence and calls know them.
-type lines struct {
-	last atomic.Uint64
-	open sync.Map // presence.SessionID -> *session
-}
+type lines struct{ last atomic.Uint64 }
 
 func (l *lines) next() presence.SessionID { return presence.SessionID(l.last.Add(1)) }
-
-// toLine sends an urgent message to a session, unless it is over. Of one whose link is full the client asks
-// again.
-func (r *Relay) toLine(id presence.SessionID, kind wire.UrgentKind, body []byte) {
-	if s, ok := r.lines.open.Load(id); ok {
-		s.(*session).SendUrgent(kind, body)
-	}
-}
 
 // openLine makes a session a line: it is in no room, calls are made by it, and taken if there is a record.
 func (r *Relay) openLine(s *session, m *wire.Available) wire.Message {
@@ -86,7 +74,7 @@ func (s *session) lineUrgent(kind wire.UrgentKind, body []byte) (accepted bool) 
 			r.rooms.Drops.Add(drops.Malformed, 1)
 			break
 		}
-		r.federation.AskRoute(s.number, s.group, m.Target)
+		r.federation.AskRoute(s.number, s.Session, m.Target)
 	case wire.UrgentAvailable:
 		if len(body) == 0 {
 			r.federation.Unavailable(s.number)

@@ -75,10 +75,8 @@ func (r *Relay) Accept(s *link.Session, remote netip.Addr) (link.AcceptedHandler
 	r.stats.accepted.Add(1)
 	number := r.lines.next()
 	r.federation.Connect(number, s.Identity())
-	accepted := &session{Session: s, relay: r, number: number, group: link.AddressGroup(remote),
-		records: rate.NewLimiter(recordRate, recordBurst)}
-	r.lines.open.Store(number, accepted)
-	return accepted, nil
+	return &session{Session: s, relay: r, number: number, group: link.AddressGroup(remote),
+		records: rate.NewLimiter(recordRate, recordBurst)}, nil
 }
 
 // sessionsOfNet is how many times the sessions of one /64 those of a /48 may be, which is one customer.
@@ -104,7 +102,6 @@ func (s *session) Ended(_ *link.Session, code wire.CloseCode) {
 	r.sessions--
 	r.countLocked(s.Remote(), -1)
 	r.mu.Unlock()
-	r.lines.open.Delete(s.number)
 	r.federation.LineEnded(s.number)
 	r.federation.Disconnect(s.number)
 	r.leave(s, code)
