@@ -183,6 +183,13 @@ func (f *Federation) PresenceOf(id wire.RelayID, after presence.Cursor,
 	return f.who.ListOf(id, after, limit)
 }
 
+// PresenceHashes returns at most limit of those of whom only hashes are known: see presence.Table.ListHashes.
+func (f *Federation) PresenceHashes(after presence.Hashed, limit int) ([]presence.Hashed, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.who.ListHashes(after, limit)
+}
+
 // PresenceCounts returns what metrics show of presence.
 func (f *Federation) PresenceCounts() presence.Counts {
 	f.mu.Lock()

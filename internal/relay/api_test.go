@@ -1,15 +1,21 @@
 package relay
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/federation"
 	"github.com/wzp-voice/wzp/internal/peer"
+	"github.com/wzp-voice/wzp/internal/presence"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // TestAPIAccess asks from this machine and from others, with and without tokens.
@@ -181,6 +187,69 @@ func TestAPIRelays(t *testing.T) {
 		if r := o.ask(http.MethodGet, "/presence"); r.body != "["+strings.TrimSpace(want)+"]\n" {
 			t.Errorf("presence: %s", r.body)
 		}
+	})
+}
+
+// TestAPIPresence asks a relay about people here, at its peer, and beyond: of these it knows hashes.
+func TestAPIPresence(t *testing.T) {
+	inMesh(t, func(m *mesh) {
+		a, b, c := m.node(), m.node(), m.node()
+		a.knows(b)
+		b.knows(c)
+		for _, n := range []*node{a, b, c} {
+			for i := range n.peers {
+				n.peers[i].Presence = presence.Mesh
+			}
+			n.up()
+		}
+		m.linked(a, b)
+		m.linked(b, c)
+		here, idle, near, far := a.line(true), a.line(false), b.line(true), c.line(true)
+		hidden := b.line(false)
+		o := a.operator("127.0.0.1", "")
+		atB, atC := `{"Remote":"`+b.addr.String()+`"}`, `{"Remote":"`+c.id().String()+`"}`
+		entry := func(p *caller, location string, available bool) string {
+			return fmt.Sprintf(`{"fingerprint":"%v","location":%s,"available":%v}`, p.id.Fingerprint(), location,
+				available)
+		}
+		want := []string{entry(here, `"Local"`, true), entry(idle, `"Local"`, false), entry(near, atB, true)}
+		for p, answer := range map[*caller]string{here: want[0], idle: want[1], near: want[2],
+			far: entry(far, atC, true)} {
+			m.eventually("somebody is known", 5*time.Second, func() bool {
+				return o.ask(http.MethodGet, "/presence/"+p.id.Fingerprint().String()).body == answer+"\n"
+			})
+		}
+		o.ask(http.MethodGet, "/presence/"+hidden.id.Fingerprint().String()).refused(t, "who takes no calls elsewhere",
+			http.StatusNotFound, "known")
+
+		slices.Sort(want)
+		want = append(want, fmt.Sprintf(`{"hash":"%v","location":%s,"available":true}`,
+			wire.HashPresence(far.id.Fingerprint()), atC))
+		for limit := 1; limit <= 5; limit++ {
+			var got []string
+			for next := fmt.Sprint("/presence?limit=", limit); next != ""; {
+				var list []json.RawMessage
+				r := o.get(next, &list)
+				for _, item := range list {
+					got = append(got, string(item))
+				}
+				next = strings.TrimSuffix(strings.TrimPrefix(r.header.Get("Link"), "<"), `>; rel="next"`)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("/presence by %d: %q, want %q", limit, got, want)
+			}
+		}
+		var peers []federation.PeerStatus
+		o.get("/peers", &peers)
+		atPeer := []identity.Fingerprint{near.id.Fingerprint()}
+		if len(peers) != 1 || !slices.Equal(peers[0].Fingerprints, atPeer) {
+			t.Errorf("/peers: %+v", peers)
+		}
+		near.client.Close()
+		m.eventually("nobody is at the peer", 5*time.Second, func() bool {
+			o.get("/peers", &peers)
+			return len(peers) == 1 && len(peers[0].Fingerprints) == 0
+		})
 	})
 }
 

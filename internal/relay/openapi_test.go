@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/wzp-voice/wzp/internal/presence"
 )
 
 // openAPIDoc is openapi.json, with what the test needs of it.
@@ -166,6 +168,9 @@ func TestOpenAPI(t *testing.T) {
 					t.Errorf("%s: %d %s, want %s", path, got.status, got.body, status)
 				}
 				c.check(path, got)
+				if path == "/presence" && status == "200" && strings.Count(got.body, `"hash"`) != 1 {
+					t.Errorf("there is somebody beyond peers: %s", got.body)
+				}
 			}
 			// What it says of security holds.
 			open := operation.Security != nil && len(*operation.Security) == 0
@@ -185,16 +190,23 @@ func hasPathParameter(list []map[string]any) bool {
 // describedRelay returns a relay of which each list has all kinds of items, and the fingerprint of somebody
 // that it knows.
 func (m *mesh) describedRelay() (n *node, known string) {
-	a, b, c := m.node(), m.node(), m.node()
+	a, b, c, d := m.node(), m.node(), m.node(), m.node()
 	a.knows(b)
+	b.knows(d)
 	a.peers = append(a.peers, FederationPeer{Fingerprint: newIdentity(100).Fingerprint(), Label: "away"},
 		FederationPeer{Fingerprint: newIdentity(101).Fingerprint(), Label: "dead", Address: "192.0.2.9:1"})
 	a.config.Probe = []string{c.addr.String(), "192.0.2.9:1"}
-	for _, n := range []*node{a, b, c} {
+	for _, n := range []*node{a, b, c, d} {
+		for i := range n.peers {
+			n.peers[i].Presence = presence.Mesh
+		}
 		n.up()
 	}
 	m.linked(a, b)
+	m.linked(b, d)
 	p := a.joined(privateRoom)
+	b.line(true)
+	d.line(true)
 	time.Sleep(time.Minute)
 	return a, p.id.Fingerprint().String()
 }
@@ -206,6 +218,7 @@ func TestOpenAPIIsStrict(t *testing.T) {
 		"no JSON": {status: 404, body: `no`}, "a status": {status: 418, body: `{"error":"x"}`},
 		"a location":  {status: 200, body: `{"fingerprint":"` + fingerprintText + `","location":"local","available":true}`},
 		"an identity": {status: 200, body: `{"fingerprint":"x","location":"Local","available":true}`},
+		"nobody":      {status: 200, body: `{"location":"Local","available":true}`},
 	} {
 		silent := &testing.T{}
 		c := newContract(t)
