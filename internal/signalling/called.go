@@ -27,9 +27,11 @@ func (l *Line) OfferCame(m wire.CallForward, now time.Time) {
 	case l.config.StayKey == nil:
 	case p == nil && l.seen.has([16]byte(m.Path())):
 		l.refuse(ErrSeen)
-	case !l.seen.allow(now):
-		l.refuse(ErrFlood)
 	case !l.forUs(&m, now):
+		l.refuse(ErrForward)
+	case !l.seen.allow(now): // from here on it takes a while
+		l.refuse(ErrFlood)
+	case !m.Verify():
 		l.refuse(ErrForward)
 	case p != nil:
 		p.moved(&m, now)
@@ -38,11 +40,11 @@ func (l *Line) OfferCame(m wire.CallForward, now time.Time) {
 	}
 }
 
-// forUs reports whether a forward is signed, in time, and for this device.
+// forUs reports whether a forward is in time, and for this device.
 func (l *Line) forUs(m *wire.CallForward, now time.Time) bool {
 	device := (&wire.Reach{StayKey: l.config.StayKey.Public()}).Device()
 	return inTime(m.Expiry, now, forwardMost) && m.Target == l.config.Identity.Fingerprint() &&
-		m.Device == device && m.Verify()
+		m.Device == device
 }
 
 // inTime reports whether an expiry has not come, and is not farther ahead than most; clocks may be off.

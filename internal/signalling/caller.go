@@ -222,9 +222,6 @@ func (c *call) deviceLost(now time.Time) {
 
 // callerSignal takes what one device of the other's says before the call is up, and what the others say then.
 func (c *call) callerSignal(p *path, s *wire.Signal, now time.Time) {
-	if c.state == Open { // of another device than the chosen one: it was closed
-		return
-	}
 	if c.asking.reached.IsZero() {
 		c.asking.reached = now
 	}

@@ -76,8 +76,8 @@ func (p *path) say(s *wire.Signal, now time.Time) {
 
 func (p *path) sayBare(t wire.SignalType, now time.Time) { p.say(&wire.Signal{Type: t}, now) }
 
-// sayAlive says that we are there, and by which generation of the path, of which the called cannot know: to end
-// the path it has to.
+// sayAlive says that we are there, and by which generation of the path, of which the called cannot know: to
+// end the path it has to.
 func (p *path) sayAlive(now time.Time) {
 	s := &wire.Signal{Type: wire.SignalAlive}
 	if p.call.caller && p.stands > 1 {

@@ -8,9 +8,9 @@ import (
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
-// Whatever four people with five devices do, and whatever becomes of their relays meanwhile: at most one call of
-// each has media, every call that somebody knew of ends, once, nobody is asked twice for the same, and in the end
-// nothing is left of it. Two who are in one call see the same call.
+// Whatever four people with five devices do, and whatever becomes of their relays meanwhile: at most one call
+// of each has media, every call that somebody knew of ends, once, nobody is asked twice for the same, and in
+// the end nothing is left of it. Two who are in one call see the same call.
 func TestRandom(t *testing.T) {
 	for seed := range uint64(40) {
 		w := newWorld(t, 1000+seed, "ann", "bob", "cem", "dan")
@@ -94,7 +94,8 @@ func (p *person) something(n int) {
 		case 19:
 			for path, r := range w.routes {
 				if p == r.caller || p == r.called {
-					l.EndCame(wire.CallEnd{Path: path, Generation: r.generation, Reason: wire.EndFailed}, w.now)
+					end := wire.CallEnd{Path: path, Generation: r.generation, Reason: wire.EndFailed}
+					l.EndCame(end, w.now)
 				}
 			}
 		case 20:

@@ -302,7 +302,13 @@ func (p *person) send(s Send) {
 		if r == nil || m.Generation < r.generation {
 			return
 		}
-		w.cross(r, p, func(other *person) { other.line.EndCame(m, w.now) })
+		other := r.caller
+		if p == r.caller {
+			other = r.called
+		}
+		if r.stands(p) && r.stands(other) {
+			other.tell(func() { other.line.EndCame(m, w.now) })
+		}
 		w.at(0, func() { r.cut = true })
 		if r.generation == m.Generation {
 			w.at(w.delay+w.jitter, func() { delete(w.routes, m.Path) })

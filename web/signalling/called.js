@@ -34,19 +34,20 @@ export async function offerCame(line, m, now) {
   const id = await pathIdOf(m.key);
   const p = line.paths.get(id);
   if (!p && line.seen.has(id)) line.refuse(new SignallingError('seen'));
-  else if (!line.seen.allow(now)) line.refuse(new SignallingError('flood'));
-  else if (!(await forUs(line, m, now))) line.refuse(new SignallingError('forward'));
+  else if (!forUs(line, m, now)) line.refuse(new SignallingError('forward'));
+  else if (!line.seen.allow(now)) line.refuse(new SignallingError('flood')); // what follows takes a while
+  else if (!(await verifyForward(m))) line.refuse(new SignallingError('forward'));
   else if (p) await moved(p, m, now);
   else await newOffer(line, m, id, now);
 }
 
 /**
- * Whether a forward is signed, in time, and for this device.
+ * Whether a forward is in time, and for this device.
  * @param {Line} line @param {Forward} m @param {number} now
  */
-async function forUs(line, m, now) {
+function forUs(line, m, now) {
   return inTime(m.expiry, line.unix(now), FORWARD_MOST) && m.target === line.config.identity.fingerprint
-    && m.device === line.config.stay?.device && verifyForward(m);
+    && m.device === line.config.stay?.device;
 }
 
 /**
