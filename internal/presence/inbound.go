@@ -143,6 +143,9 @@ func (t *Table) update(r *route, m *wire.PresenceHome, path []wire.RelayID, now 
 			h.exact = false // whatever the version is, some of what led there is missing
 		}
 	}
+	if r.boot != m.State.Boot {
+		r.askAt = time.Time{}
+	}
 	r.path, r.passOn, r.address = path, m.PassOn, m.Address
 	r.boot, r.version, r.midway = m.State.Boot, m.Version, r.midway && !m.Afresh
 	if h.boot < r.boot {
