@@ -11,6 +11,8 @@ import (
 type bearer interface {
 	// Session is what media goes by now. After the relay was restarted it is another one.
 	Session() *link.Session
+	// Talks reports whether media may go now.
+	Talks() bool
 	// SendUrgentThen sends what the room says about keys; acked, unless nil, is told whether it arrived.
 	SendUrgentThen(kind wire.UrgentKind, body []byte, acked func(bool)) error
 	// Request asks for the list of members.
@@ -24,6 +26,9 @@ type bearer interface {
 
 // roomLink is the bearer of a room at a relay.
 type roomLink struct{ *link.Client }
+
+// Talks implements bearer.
+func (roomLink) Talks() bool { return true }
 
 // SendUrgentThen implements bearer.
 func (l roomLink) SendUrgentThen(kind wire.UrgentKind, body []byte, acked func(bool)) error {

@@ -91,16 +91,10 @@ func (k *callKeys) sendWraps(body []byte, acked func(bool)) error {
 	return nil
 }
 
-// came gives the keeper what the other end has said about keys, and answers it.
-func (k *callKeys) came(s *wire.Signal, keeper *keeper) {
-	switch s.Type {
-	case wire.SignalKey:
-		keeper.keyCame(wire.Append(nil, &wire.Key{Sender: k.other, Key: s.Key, Wrap: s.Wrap}))
-		// Whether it was understood does not matter: who lacks a key asks for it.
-		_ = k.say(&wire.Signal{Type: wire.SignalKeyReceived, Number: s.Key.Number}, nil)
-	case wire.SignalKeyReceived:
-		keeper.keyDelivered(wire.KeyDelivered{Number: s.Number})
-	case wire.SignalKeysWanted:
-		keeper.keyWanted([]wire.MemberID{k.other})
-	}
+// keyCame gives the keeper a key of the other end's, and says that it came. Whether it was understood does not
+// matter: who lacks a key asks for it.
+func (k *callKeys) keyCame(key wire.Key, keeper *keeper) {
+	key.Sender = k.other
+	keeper.keyCame(wire.Append(nil, &key))
+	_ = k.say(&wire.Signal{Type: wire.SignalKeyReceived, Number: key.Key.Number}, nil)
 }

@@ -29,6 +29,9 @@ type Config struct {
 	Log         *slog.Logger
 }
 
+// ErrCallFailed is why the room of a call ends that was lost.
+var ErrCallFailed = errors.New("wzp: the call was lost: for too long nothing came from the other end")
+
 // ErrClosed is what Join returns once the client was closed.
 var ErrClosed = errors.New("wzp: the client is closed")
 
@@ -52,6 +55,7 @@ type Client struct {
 	mu     sync.Mutex // guards what follows
 	closed bool
 	rooms  map[*Room]struct{}
+	lines  map[*Line]struct{}
 }
 
 // NewClient returns a client of the relay at addr, HOST:PORT. Nothing is sent before Join.
@@ -94,7 +98,7 @@ func newClient(addr, host string, mux *udp.Mux, config Config) (*Client, error) 
 		return nil, errors.Join(err, mux.Close())
 	}
 	return &Client{
-		config: config, addr: addr, host: host, endpoint: endpoint, rooms: make(map[*Room]struct{}),
+		config: config, addr: addr, host: host, endpoint: endpoint, rooms: make(map[*Room]struct{}), lines: make(map[*Line]struct{}),
 		names: nameBook{
 			own: config.Name, self: config.Identity.Public(), file: config.KnownNames,
 			met: make(map[string]identity.PublicKey),
@@ -112,8 +116,11 @@ func (c *Client) Close() error {
 	c.mu.Unlock()
 	err := c.endpoint.Close()
 	c.mu.Lock()
-	rooms := slices.Collect(maps.Keys(c.rooms))
+	rooms, lines := slices.Collect(maps.Keys(c.rooms)), slices.Collect(maps.Keys(c.lines))
 	c.mu.Unlock()
+	for _, l := range lines {
+		l.wg.Wait()
+	}
 	for _, r := range rooms {
 		if _, first := r.leaving(); first {
 			r.end()
@@ -136,6 +143,19 @@ func (c *Client) add(r *Room) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.rooms[r] = struct{}{}
+}
+
+// addLine remembers a line until it is over.
+func (c *Client) addLine(l *Line) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lines[l] = struct{}{}
+}
+
+func (c *Client) removeLine(l *Line) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.lines, l)
 }
 
 func (c *Client) remove(r *Room) {

@@ -24,6 +24,12 @@
 //	Sink <─ Play: mixer <─ Stream: jitter buffer, Opus <─ hearing: SFrame <──────────+
 //	        (play.go)      (stream.go, decoders.go)           (talker.go)
 //
+// A direct call is a room, too, for two, of which no relay knows. A Line (line.go) is how a client calls and is
+// called; what the ends say to each other package signalling decides, and when a call is up its room is carried
+// by the call's path instead of a session of its own (bearer.go, call_room.go, call_keys.go):
+//
+//	user ── Call, Answer ─> Line ── urgent messages ~~~ relays ~~~ Line of the other ── up ─> Room
+//
 // Everything is encrypted between the members; relays forward ciphertext. Keys go another way than sound:
 //
 //	keeper ── header, wraps ─> urgent messages ~~~ relay ~~~> receive.go ──> keeper ──> Listener
@@ -35,6 +41,9 @@
 //
 //	hearing.mu      what is heard, while a frame is decrypted and put into the jitter buffer
 //	Room.mu         who publishes
+//	Line.mu         the calls, and what is decided of them; nothing of this package is called meanwhile
+//	lineInbox.mu
+//	lineEvents.mu
 //	roster.mu
 //	keeper.talking  while the talker's keys change; nothing of this package is called meanwhile
 //	keeper.mu

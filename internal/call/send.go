@@ -25,6 +25,7 @@ type sender struct {
 
 	packets, payload atomic.Uint64 // of publications; bytes of the codec
 	last             atomic.Int64  // when a publication sent a packet last, on the clock
+	sent             atomic.Int64  // when a frame of any stream was sent last, likewise
 
 	mu      sync.Mutex           // guards what follows
 	newest  uint16               // alias
@@ -40,6 +41,9 @@ type outlet struct {
 
 // send encrypts and sends a payload.
 func (s *sender) send(o *outlet, payload []byte) error {
+	if !s.bearer.Talks() {
+		return nil
+	}
 	kid, ctr, ciphertext, err := o.sealer.Seal(o.buf[:0], payload)
 	if err != nil {
 		return err
@@ -50,6 +54,7 @@ func (s *sender) send(o *outlet, payload []byte) error {
 		o.pair = s.rename(session, kid)
 	}
 	s.eventLog.noteSent(kid, ctr, len(ciphertext))
+	s.sent.Store(int64(s.clock.now()))
 	session.SendMediaNow(o.pair.Alias, &wire.Media{KID: kid, CTR: ctr, Ciphertext: ciphertext})
 	return nil
 }

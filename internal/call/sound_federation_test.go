@@ -12,6 +12,7 @@ import (
 
 	"github.com/wzp-voice/wzp/internal/audio/speech"
 	"github.com/wzp-voice/wzp/internal/eventlog"
+	"github.com/wzp-voice/wzp/internal/presence"
 	"github.com/wzp-voice/wzp/internal/relay"
 	"github.com/wzp-voice/wzp/internal/simnet"
 	"github.com/wzp-voice/wzp/internal/simnet/simtest"
@@ -29,6 +30,14 @@ type union struct {
 // smaller, over paths of their own.
 func inUnion(t *testing.T, n int, pairs [][2]int, paths simnet.Profile, f func(u *union)) {
 	t.Helper()
+	inUnionOf(t, n, pairs, paths, presence.None, f)
+}
+
+// inUnionOf is inUnion, with what all operators say of presence.
+func inUnionOf(
+	t *testing.T, n int, pairs [][2]int, paths simnet.Profile, word presence.Word, f func(u *union),
+) {
+	t.Helper()
 	dir := t.TempDir()
 	inNetwork(t, func(l *lab) {
 		u := &union{lab: l, pairs: pairs}
@@ -43,10 +52,10 @@ func inUnion(t *testing.T, n int, pairs [][2]int, paths simnet.Profile, f func(u
 		for _, pair := range pairs {
 			a, b := u.relays[pair[0]], u.relays[pair[1]]
 			a.config.Federation.Peers = append(a.config.Federation.Peers, relay.FederationPeer{
-				Fingerprint: b.key.Fingerprint(), Label: fmt.Sprint("relay", pair[1])})
+				Fingerprint: b.key.Fingerprint(), Label: fmt.Sprint("relay", pair[1]), Presence: word})
 			b.config.Federation.Peers = append(b.config.Federation.Peers, relay.FederationPeer{
 				Address: a.addr.String(), Fingerprint: a.key.Fingerprint(),
-				Label: fmt.Sprint("relay", pair[0])})
+				Label: fmt.Sprint("relay", pair[0]), Presence: word})
 			if err := l.net.SetPaths(a.addr.Addr(), b.addr.Addr(), paths); err != nil {
 				t.Fatal(err)
 			}

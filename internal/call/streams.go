@@ -49,6 +49,7 @@ type hearing struct {
 	clock    clock
 	tell     func(news)
 	changes  atomic.Uint64 // counts changes of what Room.Streams returns
+	opened   atomic.Int64  // when a frame was decrypted last, on the clock
 
 	// mu guards what follows, and what talkers, heldFrames and Streams say. News are told without it.
 	mu        sync.Mutex

@@ -122,6 +122,7 @@ func (h *hearing) decryptLocked(t *talker, f frame, n *news) (noKey bool) {
 	switch {
 	case err == nil:
 		h.buf = plain
+		h.opened.Store(int64(h.clock.now()))
 		h.acceptLocked(t, f, plain, n)
 		return false
 	case errors.Is(err, e2ee.ErrNoKey):

@@ -240,3 +240,9 @@ func maySay(t wire.SignalType, caller bool) bool {
 	}
 	return true
 }
+
+// Settled reports whether there is no call, and no last word on its way.
+func (l *Line) Settled() bool {
+	return len(l.calls) == 0 &&
+		!slices.ContainsFunc(l.closing, func(p *path) bool { return p.state == pathClosing })
+}
