@@ -17,6 +17,11 @@ var (
 	ErrRoomOver    = errors.New("the room is over")
 	ErrPublished   = errors.New("something is being published in this room already")
 	ErrNoDevice    = errors.New("there is no such sound device")
+	ErrCallSelf    = errors.New("that is your own fingerprint")
+	ErrInCall      = errors.New("there is a call already")
+	ErrCallRate    = errors.New("too many calls in a minute")
+	ErrCallState   = errors.New("the call is not in a state for that")
+	ErrCallFailed  = errors.New("the call was lost")
 )
 
 // RefusedError says that the relay did not let the client in, or ended its stay.
@@ -37,6 +42,12 @@ var kinds = []struct{ inner, public error }{
 	{call.ErrRoomOver, ErrRoomOver},
 	{call.ErrPublished, ErrPublished},
 	{audio.ErrNoDevice, ErrNoDevice},
+	{call.ErrSelf, ErrCallSelf},
+	{call.ErrTalking, ErrInCall},
+	{call.ErrAlready, ErrInCall},
+	{call.ErrRate, ErrCallRate},
+	{call.ErrCallState, ErrCallState},
+	{call.ErrCallFailed, ErrCallFailed},
 }
 
 // public makes err one that this package documents. Its text stays.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp"
+	"github.com/wzp-voice/wzp/identity"
 	"github.com/wzp-voice/wzp/internal/names"
 )
 
@@ -58,11 +59,14 @@ func TestPrintsNothingHidden(t *testing.T) {
 		wzp.MemberLeft{Member: wzp.Member{Name: orders, Relay: orders}},
 		wzp.HandChanged{Member: wzp.Member{Name: orders}, Raised: true},
 	}
-	if err := out.follow(slices.Values(events)); err != nil {
+	nobody := func() []wzp.Member { return nil }
+	if err := out.follow(slices.Values(events), nobody); err != nil {
 		t.Fatal(err)
 	}
+	out.missed(orders, wzp.MissedCall{Name: orders})
+	out.calling(&identity.Contact{Name: orders})
 	lines := strings.Split(strings.TrimSuffix(text.String(), "\n"), "\n")
-	if len(lines) != 5 {
+	if len(lines) != 7 {
 		t.Errorf("%d lines: %q", len(lines), lines)
 	}
 	for _, line := range lines {

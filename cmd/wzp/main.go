@@ -25,6 +25,8 @@ import (
 // cli is the command line; kong reads it from the struct tags.
 type cli struct {
 	Analyze  analyzeCmd  `cmd:"" help:"Say from event logs where packets were lost."`
+	Answer   answerCmd   `cmd:"" help:"Take calls."`
+	Call     callCmd     `cmd:"" help:"Call somebody."`
 	Bench    benchCmd    `cmd:"" help:"Measure."`
 	Contacts contactsCmd `cmd:"" help:"List, remember or forget people."`
 	ID       idCmd       `cmd:"" name:"id" help:"Show, create or restore your identity."`

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/term"
@@ -141,10 +142,13 @@ type stay struct {
 	closeOut func() error
 	eventLog *wzp.EventLog // nil: none
 
-	room *wzp.Room // set before converse
-	ctx  context.Context
-	stop context.CancelFunc // ends ctx: it is time to leave
-	wg   sync.WaitGroup
+	room   *wzp.Room                        // set before converse, as what follows
+	stays  bool                             // it is not over when all was said, nor by --for
+	summed func(*summary)                   // gets what it came to; nil: that is printed
+	saying *atomic.Pointer[wzp.Publication] // gets what is published; nil: nobody asks
+	ctx    context.Context
+	stop   context.CancelFunc // ends ctx: it is time to leave
+	wg     sync.WaitGroup
 }
 
 // whatLog is what cannot be done with an event log.
@@ -155,6 +159,11 @@ func (s *stay) open() (err error) {
 	if s.source, err = s.openIn(s.out); err != nil {
 		return err
 	}
+	return s.openQuietly()
+}
+
+// openQuietly is open but for what is said.
+func (s *stay) openQuietly() (err error) {
 	if s.play, s.closeOut, err = s.openOut(s.out); err != nil {
 		return err
 	}
@@ -196,7 +205,7 @@ func (s *stay) converse(ctx context.Context) error {
 		playedFrom = time.Now()
 		s.run(func() { played <- s.room.Play(s.ctx, s.play) })
 	}
-	s.run(func() { over <- s.out.follow(s.room.Events()) })
+	s.run(func() { over <- s.out.follow(s.room.Events(), s.room.Members) })
 	p, err := s.say()
 	if err == nil {
 		err = s.wait(p, played, over)
@@ -204,7 +213,12 @@ func (s *stay) converse(ctx context.Context) error {
 	s.stop()
 	err = errors.Join(err, s.room.Leave())
 	s.wg.Wait()
-	s.out.print(s.out.summary(p, playedFrom))
+	sum := summarize(s.room, p, playedFrom)
+	if s.summed != nil {
+		s.summed(sum)
+		return err
+	}
+	s.out.print(line{Event: "summary", summary: sum, human: sum.words()})
 	return err
 }
 
@@ -219,6 +233,9 @@ func (s *stay) say() (*wzp.Publication, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.saying != nil {
+		s.saying.Store(p)
+	}
 	if s.PTT {
 		s.pushToTalk(p)
 	}
@@ -228,7 +245,7 @@ func (s *stay) say() (*wzp.Publication, error) {
 // wait returns when it is time to leave, with the reason if it is an error.
 func (s *stay) wait(p *wzp.Publication, played, over <-chan error) error {
 	var end <-chan time.Time
-	if s.For > 0 {
+	if s.For > 0 && !s.stays {
 		timer := time.NewTimer(s.For)
 		defer timer.Stop()
 		end = timer.C
@@ -244,10 +261,10 @@ func (s *stay) wait(p *wzp.Publication, played, over <-chan error) error {
 		case <-end:
 			return nil
 		case <-said: // a file to its end, or the microphone was lost
-			if err := p.Err(); err != nil || s.For == 0 {
+			if err := p.Err(); err != nil || s.For == 0 && !s.stays {
 				return err
 			}
-			said = nil // --for decides
+			said = nil // --for decides, or the other
 		case err := <-played:
 			if err != nil {
 				return err

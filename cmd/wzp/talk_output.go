@@ -28,9 +28,6 @@ type joinOutput struct {
 
 	contacts *contactsMet // nil: none
 
-	room *wzp.Room // set by joined
-	met  bool      // the people who are here have been told of; only follow uses it
-
 	terminal atomic.Pointer[rawTerminal] // nil: lines need no carriage returns
 	close    func() error                // the client; set before anything of the room runs
 
@@ -66,6 +63,7 @@ type line struct {
 	Over        bool   `json:"over,omitempty"`
 	Dropped     uint64 `json:"frames_dropped,omitempty"`
 	Sent        uint64 `json:"frames_sent,omitempty"`
+	callFields
 	*summary
 	human string
 }
@@ -169,7 +167,6 @@ func (o *joinOutput) identityMade(file, show string, f identity.Fingerprint) {
 }
 
 func (o *joinOutput) joined(room *wzp.Room, f identity.Fingerprint) {
-	o.room = room
 	with := ""
 	if o.secret {
 		with = ", with an invite secret"
@@ -182,8 +179,9 @@ func (o *joinOutput) joined(room *wzp.Room, f identity.Fingerprint) {
 }
 
 // follow prints events until the room is over, and returns why it is.
-func (o *joinOutput) follow(events iter.Seq[wzp.Event]) error {
+func (o *joinOutput) follow(events iter.Seq[wzp.Event], members func() []wzp.Member) error {
 	var ended error
+	met := false // the people who are here have been told of
 	for e := range events {
 		switch e := e.(type) {
 		case wzp.MemberJoined:
@@ -207,7 +205,8 @@ func (o *joinOutput) follow(events iter.Seq[wzp.Event]) error {
 		case wzp.Attached:
 			o.print(line{Event: "attached", Restarted: &e.Restarted, human: "Connected again."})
 		case wzp.SafetyNumber:
-			o.safetyNumber(e.Number)
+			o.safetyNumber(members(), met, e.Number)
+			met = true
 		case wzp.Warning:
 			o.warning(e)
 		case wzp.MediaDropped:
@@ -253,16 +252,14 @@ func (o *joinOutput) outside(m wzp.Member) string {
 }
 
 // safetyNumber prints a new safety number. People see none that covers only themselves.
-func (o *joinOutput) safetyNumber(number string) {
+func (o *joinOutput) safetyNumber(members []wzp.Member, met bool, number string) {
 	l := line{Event: "safety_number", Number: number}
-	members := o.room.Members()
 	if slices.ContainsFunc(members, func(m wzp.Member) bool { return !m.Outside }) {
 		l.human = fmt.Sprintf("Safety number: %s. Compare it with the others by another way, e.g. a call "+
 			"you trust.", number)
-	} else if len(members) == 0 && !o.met {
+	} else if len(members) == 0 && !met {
 		l.human = "Nobody else is here yet."
 	}
-	o.met = true
 	o.print(l)
 }
 
@@ -333,9 +330,9 @@ func (o *joinOutput) ownHand(up bool) {
 	o.print(line{Event: "own_hand", Raised: &up, human: human})
 }
 
-// summary counts everything so far. p is nil if nothing was said, playedFrom zero if nothing was played.
-func (o *joinOutput) summary(p *wzp.Publication, playedFrom time.Time) line {
-	s, uplink := o.room.Stats(), o.room.Uplink()
+// summarize counts everything so far. p is nil if nothing was said, playedFrom zero if nothing was played.
+func summarize(room *wzp.Room, p *wzp.Publication, playedFrom time.Time) *summary {
+	s, uplink := room.Stats(), room.Uplink()
 	sum := &summary{
 		PacketsSent: s.PacketsSent, PayloadBytesSent: s.PayloadBytesSent,
 		WireBytesSent: s.WireBytesSent, WireBytesReceived: s.WireBytesReceived,
@@ -347,8 +344,7 @@ func (o *joinOutput) summary(p *wzp.Publication, playedFrom time.Time) line {
 	if !playedFrom.IsZero() {
 		sum.PlayedFrom = stamp(playedFrom)
 	}
-	var lost, received uint64
-	for _, st := range o.room.Heard() {
+	for _, st := range room.Heard() {
 		m, t := st.Member(), st.Stats()
 		sum.Talkers = append(sum.Talkers, talker{
 			Member: m.ID.String(), Name: m.Name, Fingerprint: m.Identity.Fingerprint().String(),
@@ -356,11 +352,8 @@ func (o *joinOutput) summary(p *wzp.Publication, playedFrom time.Time) line {
 			Received: t.Received, Lost: t.Lost, Recovered: t.Recovered, Late: t.Late, Concealed: t.Concealed,
 			Forged: t.Forged, Jitter: ms(t.Jitter), Delay: ms(t.Delay),
 		})
-		lost, received = lost+t.Lost, received+t.Received
 	}
-	return line{Event: "summary", summary: sum,
-		human: fmt.Sprintf("Sent %d packets; talkers heard: %d, packets %d, lost %d.", s.PacketsSent,
-			len(sum.Talkers), received, lost)}
+	return sum
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

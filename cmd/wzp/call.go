@@ -1,0 +1,292 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/term"
+
+	"github.com/wzp-voice/wzp"
+	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/names"
+)
+
+// callCmd calls somebody.
+type callCmd struct {
+	Who string `arg:"" name:"fingerprint|name" help:"Whom to call: a fingerprint, a contact link, or the name of one of your contacts."`
+	talkFlags
+}
+
+func (c *callCmd) Run(ctx context.Context) (err error) {
+	if err := c.check(); err != nil {
+		return err
+	}
+	contacts, err := c.contactsFlag.open()
+	if err != nil {
+		return err
+	}
+	who, err := callee(contacts, c.Who)
+	if err != nil {
+		return err
+	}
+	ctx, stop := untilHangUp(ctx)
+	defer stop()
+	out := c.newOutput()
+	config, err := c.clientConfig(out)
+	if err != nil {
+		return err
+	}
+	stay := &stay{talkFlags: &c.talkFlags, out: out}
+	defer func() { err = errors.Join(err, stay.close()) }()
+	if err := stay.open(); err != nil {
+		return err
+	}
+	p := &phone{stay: stay, contacts: contacts, calling: &who}
+	if !c.PTT && c.In != stdio && term.IsTerminal(int(os.Stdin.Fd())) {
+		p.keys()
+		defer out.restoreTerminal()
+	}
+	return p.run(ctx, config, wzp.LineConfig{Contacts: contacts, EventLog: stay.eventLog})
+}
+
+// callee finds whom somebody means.
+func callee(contacts *identity.Contacts, who string) (identity.Contact, error) {
+	if c, err := contacts.Find(who); err == nil || !errors.Is(err, identity.ErrNoContact) {
+		return c, err
+	}
+	f, key, name, err := identity.ParseContact(who)
+	if err != nil {
+		return identity.Contact{}, usagef("%s is neither a fingerprint nor one of your contacts: see wzp "+
+			"contacts list, or add them with wzp contacts add NAME FINGERPRINT", names.Quote(who))
+	}
+	return identity.Contact{Name: name, Fingerprint: f, Key: key}, nil
+}
+
+// phone is a line of a program, and the one call that it has at a time.
+type phone struct {
+	*stay
+	contacts *identity.Contacts
+	calling  *identity.Contact // whom to call, and then end; nil: we answer
+	auto     bool              // answer whatever rings
+	sound    func() error      // opens what is said in a call; nil: it is open
+
+	line    *wzp.Line
+	current wzp.Call // the call that rings or is up
+	pressed chan byte
+	holds   bool // of current, by us
+	mutes   bool // likewise
+	talks   sync.WaitGroup
+	ended   chan error // of a call's conversation
+	total   summary    // of the calls that are over
+}
+
+// run opens the line, and ends with the call that was made, or when it is told to.
+func (p *phone) run(ctx context.Context, config wzp.Config, how wzp.LineConfig) error {
+	client, err := wzp.NewClient(p.Relay, config)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	p.out.close = client.Close
+	defer p.out.rescue()
+	openCtx, cancel := context.WithTimeoutCause(ctx, p.Timeout, p.late())
+	defer cancel()
+	if p.line, err = client.OpenLine(openCtx, how); err != nil {
+		if ctx.Err() != nil {
+			return nil // told to stop meanwhile
+		}
+		return err
+	}
+	p.saying = new(atomic.Pointer[wzp.Publication])
+	p.out.lineOpen(client.Identity().Fingerprint(), how.Available)
+	p.ended = make(chan error, 1)
+	err = p.follow(ctx)
+	err = errors.Join(err, p.line.Close())
+	p.talks.Wait()
+	p.out.print(line{Event: "summary", summary: &p.total, human: p.total.words()})
+	return err
+}
+
+// follow calls, or answers, until it is over.
+func (p *phone) follow(ctx context.Context) error {
+	if p.calling != nil {
+		call, err := p.dial()
+		if err != nil {
+			return err
+		}
+		p.current = *call
+		p.out.calling(p.calling)
+	}
+	events := make(chan wzp.LineEvent)
+	talkCtx, hangUp := context.WithCancel(ctx)
+	defer hangUp()
+	p.talks.Go(func() {
+		defer close(events)
+		for e := range p.line.Events() {
+			select {
+			case events <- e:
+			case <-talkCtx.Done():
+			}
+		}
+	})
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-p.out.gone:
+			return err
+		case key, ok := <-p.pressed:
+			if !ok || p.press(key) {
+				return nil
+			}
+		case err := <-p.ended: // there is nothing more to say, or --for is over
+			if err != nil || p.calling != nil {
+				return err
+			}
+		case e, ok := <-events:
+			if !ok {
+				return nil
+			}
+			if over, err := p.happened(talkCtx, e); over {
+				return err
+			}
+		}
+	}
+}
+
+func (p *phone) dial() (*wzp.Call, error) {
+	if p.calling.HasKey() {
+		return p.line.CallKey(p.calling.Key)
+	}
+	return p.line.Call(p.calling.Fingerprint)
+}
+
+// happened handles an event. over: the program ends.
+func (p *phone) happened(ctx context.Context, e wzp.LineEvent) (over bool, err error) {
+	switch e := e.(type) {
+	case wzp.IncomingCall:
+		p.rings(e.Call)
+	case wzp.CallRings:
+		p.out.callLine("ringing", e.Call, "It rings.")
+	case wzp.CallUp:
+		return false, p.talk(ctx, e)
+	case wzp.CallHeld:
+		p.holds = e.ByUs
+		p.out.held(e)
+	case wzp.CallMuted:
+		p.out.muted(e)
+	case wzp.CallSilent:
+		p.out.silent(e)
+	case wzp.ConsentAsked: // nobody is here to ask
+		_ = e.Call.Consent(false)
+	case wzp.TransferAsked:
+		_, _ = e.Accept(false)
+	case wzp.CallEnded:
+		return p.callEnded(e)
+	case wzp.MissedCall:
+		p.out.missed(p.nameOf(e.Person, e.Name), e)
+	case wzp.StrangerCalled:
+		p.out.stranger(e)
+	case wzp.LineDetached:
+		p.out.print(line{Event: "detached", Cause: e.Cause, human: "Reconnecting: " + e.Cause + "."})
+	case wzp.LineAttached:
+		p.out.print(line{Event: "attached", Restarted: &e.Restarted, human: "Connected again."})
+	case wzp.LineWarning:
+		p.out.print(line{Event: "warning", Code: "relay", Text: e.Text, human: "Note: " + e.Text + "."})
+	case wzp.LineEnded:
+		return true, e.Err
+	}
+	return false, nil
+}
+
+// rings handles an incoming call.
+func (p *phone) rings(call wzp.Call) {
+	p.current = call
+	key, name := call.Person()
+	p.out.incoming(p.nameOf(key, name), call, p.auto)
+	if p.auto {
+		p.answer()
+	}
+}
+
+// answer answers the call that rings.
+func (p *phone) answer() {
+	if p.sound != nil {
+		if err := p.sound(); err != nil {
+			p.out.print(line{Event: "warning", Code: "sound", Text: err.Error(),
+				human: "The call is not answered: " + err.Error() + "."})
+			_ = p.current.HangUp() // it may have ended
+			return
+		}
+	}
+	_ = p.current.Answer() // or it has just ended, as an event says
+}
+
+// nameOf is what we call somebody: our own name for a contact, else what they call themselves.
+func (p *phone) nameOf(key identity.PublicKey, name string) string {
+	if c, err := p.contacts.ByFingerprint(key.Fingerprint()); err == nil {
+		return c.Name
+	}
+	return name
+}
+
+// talk talks in a call that is up, beside what else happens on the line.
+func (p *phone) talk(ctx context.Context, e wzp.CallUp) error {
+	key, name := e.Call.Person()
+	p.current = e.Call
+	p.holds, p.mutes = false, false
+	s := &stay{talkFlags: p.talkFlags, out: p.out, source: p.source, play: p.play, room: e.Room,
+		stays: p.stays, saying: p.saying, summed: p.total.add}
+	p.out.callUp(p.nameOf(key, name), e)
+	p.talks.Go(func() {
+		defer p.out.rescue()
+		err := s.converse(ctx)
+		select {
+		case p.ended <- err:
+		default: // the program is about to end
+		}
+	})
+	return nil
+}
+
+// callEnded handles the end of a call. over: it was the one that we made.
+func (p *phone) callEnded(e wzp.CallEnded) (over bool, err error) {
+	p.out.callEnded(e)
+	if p.calling == nil || e.Call != p.current {
+		return false, nil
+	}
+	switch e.Outcome {
+	case wzp.HungUp, wzp.HungUpHere, wzp.Cancelled, wzp.Transferred:
+		return true, nil
+	}
+	return true, errors.New(whyNot(p.calling, e.Outcome))
+}
+
+// whyNot says why a call came to nothing, and what to do about it.
+func whyNot(who *identity.Contact, o wzp.Outcome) string {
+	name := who.Fingerprint.String()
+	if who.Name != "" {
+		name = names.Quote(who.Name)
+	}
+	switch o {
+	case wzp.NoAnswer:
+		return name + " did not answer: try again later"
+	case wzp.Declined:
+		return name + " declined the call"
+	case wzp.Busy:
+		return name + " is in another call: try again later"
+	case wzp.NotThere:
+		return name + " cannot be reached now: they take no calls, or not at a relay that this one knows"
+	case wzp.Unreachable:
+		return "there is no way to " + name + " now: try again in a minute"
+	case wzp.TooMany:
+		return "a relay on the way carries too many calls, or you called too often: try again in a minute"
+	case wzp.WrongClock:
+		return "the relays take the call for an old one: see that the clock of this machine is right"
+	default:
+		return "the call was lost: for too long nothing came from " + name
+	}
+}

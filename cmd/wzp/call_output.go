@@ -1,0 +1,161 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/wzp-voice/wzp"
+	"github.com/wzp-voice/wzp/identity"
+)
+
+// callFields are what lines about calls have.
+type callFields struct {
+	Outcome  string `json:"outcome,omitempty"`
+	Incoming *bool  `json:"incoming,omitempty"`
+	ByUs     *bool  `json:"held_by_us,omitempty"`
+	ByThem   *bool  `json:"held_by_them,omitempty"`
+	Muted    *bool  `json:"muted,omitempty"`
+	Silent   *bool  `json:"silent,omitempty"`
+	At       string `json:"at,omitempty"`
+	More     int    `json:"more,omitempty"`
+}
+
+// lineOpen says that calls can be made, and taken.
+func (o *joinOutput) lineOpen(f identity.Fingerprint, takes bool) {
+	l := line{Event: "line", Relay: o.relay, Fingerprint: f.String()}
+	if takes {
+		l.human = fmt.Sprintf("Your contacts can call you, by %s. Your fingerprint is %s.", o.relay, f)
+	}
+	o.print(l)
+}
+
+func (o *joinOutput) calling(who *identity.Contact) {
+	name := who.Fingerprint.String()
+	if who.Name != "" {
+		name = shownName(who.Name)
+	}
+	o.print(line{Event: "calling", Name: who.Name, Fingerprint: who.Fingerprint.String(),
+		human: "Calling " + name + ". Ctrl-C hangs up."})
+}
+
+// callLine is a line about a call.
+func (o *joinOutput) callLine(event string, call wzp.Call, human string) {
+	incoming := call.Incoming()
+	l := personLine(event, call)
+	l.Incoming, l.human = &incoming, human
+	o.print(l)
+}
+
+// personLine is a line about whom a call is with, as far as that is known.
+func personLine(event string, call wzp.Call) line {
+	key, name := call.Person()
+	l := line{Event: event, Name: name}
+	if key != (identity.PublicKey{}) {
+		l.Fingerprint = key.Fingerprint().String()
+	}
+	return l
+}
+
+func (o *joinOutput) incoming(name string, call wzp.Call, auto bool) {
+	human := shownName(name) + " calls."
+	if !auto {
+		human += " Press a to answer, d to decline."
+	}
+	o.callLine("incoming", call, human)
+}
+
+func (o *joinOutput) callUp(name string, e wzp.CallUp) {
+	key, _ := e.Call.Person()
+	o.callLine("call_up", e.Call, fmt.Sprintf("You talk with %s (%s).", shownName(name), key.Fingerprint()))
+}
+
+func (o *joinOutput) callEnded(e wzp.CallEnded) {
+	incoming := e.Call.Incoming()
+	l := personLine("call_ended", e.Call)
+	l.Incoming, l.Outcome = &incoming, string(e.Outcome)
+	l.human = map[wzp.Outcome]string{
+		wzp.HungUp: "They hung up.", wzp.HungUpHere: "You hung up.", wzp.Missed: "They gave up calling.",
+		wzp.Elsewhere: "Another device of yours took the call.", wzp.Transferred: "The call was handed on.",
+		wzp.Failed: "The call was lost.",
+	}[e.Outcome]
+	if e.Outcome == wzp.Declined && incoming {
+		l.human = "You declined."
+	}
+	o.print(l)
+}
+
+func (o *joinOutput) held(e wzp.CallHeld) {
+	l := personLine("held", e.Call)
+	l.ByUs, l.ByThem = &e.ByUs, &e.ByTheirs
+	switch {
+	case e.ByUs:
+		l.human = "You hold the call: nothing is heard. Press h to go on."
+	case e.ByTheirs:
+		l.human = "They hold the call: nothing is heard."
+	default:
+		l.human = "The call goes on."
+	}
+	o.print(l)
+}
+
+func (o *joinOutput) muted(e wzp.CallMuted) {
+	l := personLine("muted", e.Call)
+	l.Muted, l.human = &e.Muted, "Their microphone is open."
+	if e.Muted {
+		l.human = "Their microphone is muted."
+	}
+	o.print(l)
+}
+
+// ownMute says that our own microphone was closed, or opened.
+func (o *joinOutput) ownMute(on bool) {
+	human := "Your microphone is open."
+	if on {
+		human = "Your microphone is muted. Press m to talk."
+	}
+	o.print(line{Event: "own_mute", callFields: callFields{Muted: &on}, human: human})
+}
+
+func (o *joinOutput) silent(e wzp.CallSilent) {
+	l := personLine("silent", e.Call)
+	l.Silent, l.human = &e.Silent, "They are heard again."
+	if e.Silent {
+		l.human = "Nothing comes from the other end. Looking for another way."
+	}
+	o.print(l)
+}
+
+func (o *joinOutput) missed(name string, e wzp.MissedCall) {
+	o.print(line{Event: "missed", Name: e.Name, Fingerprint: e.Person.Fingerprint().String(),
+		callFields: callFields{At: stamp(e.At)},
+		human:      fmt.Sprintf("%s called at %s.", shownName(name), e.At.Local().Format(time.TimeOnly))})
+}
+
+// stranger says that somebody called who may not ring. Whoever it was chose the name, so people are told
+// the fingerprint.
+func (o *joinOutput) stranger(e wzp.StrangerCalled) {
+	f := e.Person.Fingerprint()
+	o.print(line{Event: "stranger", Name: e.Name, Fingerprint: f.String(),
+		callFields: callFields{At: stamp(e.At), More: e.More},
+		human: fmt.Sprintf("Somebody you have not met called (%s). If you know them: wzp contacts add NAME %s",
+			f, f)})
+}
+
+// add adds what one call came to to the total of all.
+func (t *summary) add(s *summary) {
+	t.PacketsSent += s.PacketsSent
+	t.PayloadBytesSent += s.PayloadBytesSent
+	t.WireBytesSent, t.WireBytesReceived = s.WireBytesSent, s.WireBytesReceived // of the whole client
+	t.RTT, t.UplinkLoss, t.SentFrom, t.PlayedFrom = s.RTT, s.UplinkLoss, s.SentFrom, s.PlayedFrom
+	t.Talkers = append(t.Talkers, s.Talkers...)
+}
+
+// words are for people.
+func (t *summary) words() string {
+	var lost, received uint64
+	for _, talker := range t.Talkers {
+		lost, received = lost+talker.Lost, received+talker.Received
+	}
+	return fmt.Sprintf("Sent %d packets; talkers heard: %d, packets %d, lost %d.", t.PacketsSent,
+		len(t.Talkers), received, lost)
+}
