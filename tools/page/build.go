@@ -18,28 +18,15 @@ import (
 // build makes all of web/dist from the sources: files by name.
 func build(web string) (map[string][]byte, error) {
 	d := newDist()
-	b, err := newBundler(web)
+	names := make(map[string]string)
+	for _, w := range otherWorlds {
+		if _, err := addStages(d, web, w, 0, names); err != nil {
+			return nil, err
+		}
+	}
+	b, err := addStages(d, web, pageWorld, 1, names)
 	if err != nil {
 		return nil, err
-	}
-	names := make(map[string]string)
-	for _, world := range slices.Sorted(maps.Keys(otherWorld)) {
-		script, err := b.script(otherWorld[world])
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", world, err)
-		}
-		if names[world], err = d.addHashed(world+".js", script); err != nil {
-			return nil, err
-		}
-	}
-	for i, s := range stages[1:] {
-		script, err := b.stageScript(i+1, "")
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", s.name, err)
-		}
-		if names[s.name], err = d.addHashed(s.name+".js", script); err != nil {
-			return nil, err
-		}
 	}
 	// What the Worker may connect to, its own answer says, and browsers keep that with it: it is asked for anew.
 	worker := d.list.Files[names["worker"]]
@@ -83,6 +70,25 @@ func build(web string) (map[string][]byte, error) {
 	return d.finish()
 }
 
+// addStages adds the scripts of a world from a stage on, and notes their names.
+func addStages(d *dist, web string, w world, from int, names map[string]string) (*bundler, error) {
+	b, err := newBundler(web, w)
+	if err != nil {
+		return nil, err
+	}
+	for i := from; i < len(w.stages); i++ {
+		name := w.stages[i].name
+		script, err := b.stageScript(i, "")
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		if names[name], err = d.addHashed(name+".js", script); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
 // addKeeper adds the service worker, which knows all names: what is in it changes with every build.
 func addKeeper(d *dist, web string, names map[string]string) error {
 	type language struct {
@@ -92,7 +98,7 @@ func addKeeper(d *dist, web string, names map[string]string) error {
 	}
 	var files []string
 	for name := range names {
-		if !strings.HasPrefix(name, "words-") && name != "mnemonic" { // kept when it was used: few ever do
+		if !strings.HasPrefix(name, "words-") && name != "mnemonic" && name != "line" { // kept when they were used
 			files = append(files, names[name])
 		}
 	}

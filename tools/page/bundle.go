@@ -19,19 +19,33 @@ import (
 //	door:  handover (below) + page/main.js      globalThis.wzpDoor = [h, fill, Sheet, ...]
 //	room:  import { h } from './dom.js'   ──>   const h = globalThis.wzpDoor[0]
 //
-// The Worker and the worklet are worlds of their own, which have their own copies.
+// The Worker and the worklet are worlds of their own, which have their own copies; the Worker has stages, too.
 
-// stages are the scripts that share the page's world, in the order in which they come.
-var stages = []stage{
-	{"door", "page/main.js"},
-	{"room", "page/room.js"},
-	{"sheets", "page/sheets.js"},
-	{"mnemonic", "identity/mnemonic.js"},
+// world is the scripts that share one, in the order in which they come.
+type world struct {
+	stages []stage
+	// copied are modules that may be in several scripts: they have no state, and their classes are told apart by
+	// what is in them. The door needs little of them, and the others much.
+	copied map[string]bool
 }
 
 type stage struct{ name, entry string }
 
-var otherWorld = map[string]string{"worker": "call/worker.js", "worklet": "audio/worklet.js"}
+var pageWorld = world{
+	stages: []stage{
+		{"door", "page/main.js"},
+		{"room", "page/room.js"},
+		{"sheets", "page/sheets.js"},
+		{"mnemonic", "identity/mnemonic.js"},
+	},
+	copied: map[string]bool{"wire/bytes.js": true},
+}
+
+// otherWorlds are made before the page's, which has their names.
+var otherWorlds = []world{
+	{stages: []stage{{"worker", "call/worker.js"}, {"line", "call/line-worker.js"}}},
+	{stages: []stage{{"worklet", "audio/worklet.js"}}},
+}
 
 // filesModule says where the parts are. In the built page it is written anew, with their names.
 const filesModule = "page/files.js"
@@ -48,13 +62,10 @@ export function applyRoomStyle() {
 }
 `
 
-// copied are modules that may be in several scripts: they have no state, and their classes are told apart by
-// what is in them. The door needs little of them, and the others much.
-var copied = map[string]bool{"wire/bytes.js": true}
-
 // bundler makes scripts of the modules in a folder.
 type bundler struct {
 	web    string
+	world  world
 	stage  int            // the one that is being made
 	owner  map[string]int // the stage that a module is in, by path from web
 	handed [][]handed     // what each stage hands over, by its place
@@ -66,11 +77,11 @@ type bundler struct {
 type handed struct{ module, name string }
 
 // newBundler finds out which stage each module is in, and what of it the later ones need.
-func newBundler(web string) (*bundler, error) {
-	b := &bundler{web: web, owner: make(map[string]int), handed: make([][]handed, len(stages))}
-	for i, s := range stages {
+func newBundler(web string, w world) (*bundler, error) {
+	b := &bundler{web: web, world: w, owner: make(map[string]int), handed: make([][]handed, len(w.stages))}
+	for i, s := range w.stages {
 		if owner, ok := b.owner[s.entry]; ok {
-			return nil, fmt.Errorf("%s is in the %s, which is to load it later", s.entry, stages[owner].name)
+			return nil, fmt.Errorf("%s is in the %s, which is to load it later", s.entry, w.stages[owner].name)
 		}
 		b.stage = i
 		modules, err := b.modules(s.entry)
@@ -78,7 +89,7 @@ func newBundler(web string) (*bundler, error) {
 			return nil, err
 		}
 		for _, module := range modules {
-			if _, ok := b.owner[module]; !ok && !copied[module] {
+			if _, ok := b.owner[module]; !ok && !w.copied[module] {
 				b.owner[module] = i
 			}
 		}
@@ -127,7 +138,7 @@ func (b *bundler) need(module string) error {
 		}
 		names := strings.TrimSpace(clause[1])
 		if !strings.HasPrefix(names, "{") || !strings.HasSuffix(names, "}") {
-			return fmt.Errorf("%s: import { names } from %s, which is in the %s", module, from, stages[owner].name)
+			return fmt.Errorf("%s: import { names } from %s, which is in the %s", module, from, b.world.stages[owner].name)
 		}
 		for name := range strings.SplitSeq(strings.Trim(names, "{}"), ",") {
 			name, _, _ = strings.Cut(strings.TrimSpace(name), " as ")
@@ -141,8 +152,8 @@ func (b *bundler) need(module string) error {
 }
 
 // global is where a stage puts what it hands over.
-func global(stage int) string {
-	name := stages[stage].name
+func (b *bundler) global(stage int) string {
+	name := b.world.stages[stage].name
 	return "globalThis.wzp" + strings.ToUpper(name[:1]) + name[1:]
 }
 
@@ -152,7 +163,7 @@ func (b *bundler) handover() string {
 	for i, h := range b.handed[b.stage] {
 		fmt.Fprintf(&text, "import { %s as d%d } from './%s';\n", h.name, i, h.module)
 	}
-	fmt.Fprintf(&text, "%s = [", global(b.stage))
+	fmt.Fprintf(&text, "%s = [", b.global(b.stage))
 	for i := range b.handed[b.stage] {
 		fmt.Fprintf(&text, "d%d,", i)
 	}
@@ -165,7 +176,7 @@ func (b *bundler) taken(module string) string {
 	owner := b.owner[module]
 	for i, h := range b.handed[owner] {
 		if h.module == module {
-			fmt.Fprintf(&text, "export const %s = %s[%d];\n", h.name, global(owner), i)
+			fmt.Fprintf(&text, "export const %s = %s[%d];\n", h.name, b.global(owner), i)
 		}
 	}
 	return text.String()
@@ -183,7 +194,7 @@ func (b *bundler) script(entry string, plugins ...api.Plugin) ([]byte, error) {
 // stageScript is the script of a stage. files is what filesModule says in it.
 func (b *bundler) stageScript(i int, files string) ([]byte, error) {
 	b.stage, b.files = i, files
-	entry := stages[i].entry
+	entry := b.world.stages[i].entry
 	if len(b.handed[i]) == 0 {
 		return b.script(entry, b.plugin())
 	}
@@ -214,7 +225,7 @@ func (b *bundler) plugin() api.Plugin {
 			}
 			if args.Kind == api.ResolveJSDynamicImport {
 				return api.OnResolveResult{}, fmt.Errorf("import() of %s, which is in the %s: import it as others do",
-					module, stages[owner].name)
+					module, b.world.stages[owner].name)
 			}
 			if !b.known {
 				return api.OnResolveResult{Path: args.Path, External: true}, nil

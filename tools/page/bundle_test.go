@@ -20,7 +20,7 @@ func scripts(t *testing.T, modules map[string]string) (all string, err error) {
 			t.Fatal(err)
 		}
 	}
-	for _, s := range stages {
+	for _, s := range pageWorld.stages {
 		write(s.entry, "export {} from './empty.js';")
 	}
 	for name, text := range modules {
@@ -29,8 +29,8 @@ func scripts(t *testing.T, modules map[string]string) (all string, err error) {
 	for _, folder := range []string{"page", "identity"} {
 		write(folder+"/empty.js", "")
 	}
-	b, err := newBundler(web)
-	for i := 0; i < len(stages) && err == nil; i++ {
+	b, err := newBundler(web, pageWorld)
+	for i := 0; i < len(pageWorld.stages) && err == nil; i++ {
 		var script []byte
 		script, err = b.stageScript(i, "")
 		all += string(script)

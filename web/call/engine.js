@@ -209,6 +209,6 @@ export class Engine {
 }
 
 /** @param {Ports} ports @returns {Transferable[]} */
-function transferable({ capture, playback }) {
+export function transferable({ capture, playback }) {
   return [capture, playback].filter((port) => port instanceof MessagePort);
 }

@@ -137,7 +137,7 @@ export class FakeEncoder {
   }
 }
 
-class FakeDecoder {
+export class FakeDecoder {
   closed = false;
 
   constructor({ onpcm }, person) {
@@ -261,7 +261,7 @@ export class Lab {
       notes: await Notes.open(p.identity, storage),
       contacts: new Contacts(storage),
       tell: (message) => p.messages.push(message),
-      client: Client,
+      link: (config) => new Client(config),
       encoder: (options) => {
         p.encoders.push(new FakeEncoder(options, p.label, clock));
         return p.encoders.at(-1);

@@ -14,7 +14,7 @@ import { JoinKey } from '../e2ee/keys.js';
 import { Client } from '../link/client.js';
 import { realClock, sleep } from '../link/clock.js';
 import { toHex } from '../wire/bytes.js';
-import { build as buildEntry } from '../wire/entry.js';
+import { build as buildEntry, parseCall } from '../wire/entry.js';
 import { CodecWatch } from './codec-watch.js';
 import { HeldBudget } from './held.js';
 import { Keys } from './keys.js';
@@ -31,6 +31,7 @@ import { OwnVoice } from './own-voice.js';
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
 /** @typedef {import('./engine.js').Mode} Mode */
 /** @typedef {import('../link/handler.js').MediaFrame} MediaFrame */
+/** What carries a room: its own session, or a call's path. @typedef {Pick<Client, keyof Client>} Link */
 
 const PROGRAM = 'wzp web';
 const RESTART_GRACE = 5000; // ms that others have to come back to a relay that was restarted
@@ -54,7 +55,10 @@ const END_TIME = 500; // ms that the end of what is said may hold up leaving
  * @property {import('./publish.js').MakeEncoder} encoder
  * @property {import('./stream.js').MakeDecoder} decoder
  * @property {() => {process(frame: Float32Array): boolean, readonly onset: number}} [vad] absent: Vad
- * @property {new (config: import('../link/client.js').ClientConfig) => Pick<Client, keyof Client>} [client]
+ * @property {(config: import('../link/client.js').ClientConfig) => Link} [link] absent: a Client
+ * @property {{entry: import('../wire/entry.js').BuiltEntry, joinKey: JoinKey}} [made] of a call, whose first
+ *   words had our entry; absent: it is made for the relay
+ * @property {() => void} [heard] a frame of somebody opened that had not come before
  * @property {import('../link/clock.js').Clock} [clock]
  */
 
@@ -96,7 +100,7 @@ export class Room {
       failed,
       decrypt: (kid, ctr, sealed, at) =>
         /** @type {Keys} */ (this.#keys).listener.decrypt(kid, ctr, sealed, at),
-      record: (kid, ctr) => this.#keys?.listener.record(kid, ctr) ?? 'replayed',
+      record: (kid, ctr) => this.#record(kid, ctr),
       known: (owner) => this.#roster?.member(owner)?.outside === false,
       seen: (owner, digest) => this.#keys?.seen(owner, digest),
       crowded: (owner) => this.#events.warn('crowd', owner),
@@ -138,8 +142,8 @@ export class Room {
   }
 
   #makeLink() {
-    const { connectUrl, identity, name, checkRelay, client = Client } = this.#config;
-    return new client({
+    const { connectUrl, identity, name, checkRelay, link = (config) => new Client(config) } = this.#config;
+    return link({
       connectUrl,
       identity,
       name,
@@ -180,18 +184,16 @@ export class Room {
 
   /** Makes the member entry for the relay whose key is proved. It is called once. @param {Bytes} relay */
   async #request(relay) {
-    const { room, name, identity, secret } = this.#config;
-    const joinKey = await JoinKey.create();
-    const { entry, hash, id } = await buildEntry({
-      room, name, identity, homeRelay: relay, joinKey: joinKey.publicKey, secret, ...this.#stay.fields,
-    });
+    const { room, identity, secret, made } = this.#config;
+    const { joinKey, entry: { entry, hash, id } } = made ?? (await this.#makeEntry(relay));
     this.#self = toHex(id);
     await this.#stay.begin(hash);
     const now = () => this.#clock.now();
     const failed = (/** @type {unknown} */ error) => this.#events.failed(error);
     const announce = (/** @type {import('./roster.js').News[]} */ news) => this.#announce(news);
     const before = await this.#stay.before(identity.publicKey);
-    const roster = new Roster({ room, relay, self: this.#self, before, secret });
+    const read = made ? parseCall : undefined;
+    const roster = new Roster({ room, relay, self: this.#self, before, secret, read });
     const keys = new Keys(this.#surroundings(roster, hash, joinKey));
     const fetcher = new MemberFetcher({
       roster, announce, failed,
@@ -212,6 +214,16 @@ export class Room {
     this.#fetcher = fetcher;
     if (this.#ended.signal.aborted) keys.close();
     return { room, entry };
+  }
+
+  /** @param {Bytes} relay */
+  async #makeEntry(relay) {
+    const { room, name, identity, secret } = this.#config;
+    const joinKey = await JoinKey.create();
+    const entry = await buildEntry({
+      room, name, identity, homeRelay: relay, joinKey: joinKey.publicKey, secret, ...this.#stay.fields,
+    });
+    return { joinKey, entry };
   }
 
   /**
@@ -291,6 +303,17 @@ export class Room {
       return null;
     }
     return { owner, next: 0 };
+  }
+
+  /**
+   * Notes that a frame opened.
+   * @param {bigint} kid @param {number} ctr
+   * @returns {ReturnType<import('../e2ee/listener.js').Listener['record']>}
+   */
+  #record(kid, ctr) {
+    const verdict = this.#keys?.listener.record(kid, ctr) ?? 'replayed';
+    if (verdict === 'new') this.#config.heard?.();
+    return verdict;
   }
 
   /** @param {MediaFrame} frame whose bound is of bind */

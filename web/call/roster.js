@@ -15,7 +15,7 @@
 
 import { equal, toHex } from '../wire/bytes.js';
 import { fingerprintOf } from '../identity/identity.js';
-import { hashEntry, parse } from '../wire/entry.js';
+import { hashEntry, parse as parseEntry } from '../wire/entry.js';
 import { MEMBER_ID_SIZE } from '../wire/urgent.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
@@ -81,6 +81,7 @@ export class Roster {
   #self;
   #before;
   #secret;
+  #read;
   /** @type {Map<string, Member>} */ #members = new Map();
   /** @type {Map<string, number>} stays that members replace, and how many of them do */
   #replaced = new Map();
@@ -94,15 +95,17 @@ export class Roster {
   /** @type {Set<string>} while fetching: who is there */ #listed = new Set();
 
   /**
-   * @param {{room: string, relay: Bytes, self: string, before?: string, secret: Secret | null}} config self
-   *   is our member id, before the stay of our own that we replace
+   * @param {{room: string, relay: Bytes, self: string, before?: string, secret: Secret | null,
+   *   read?: typeof parseEntry}} config self is our member id, before the stay of our own that we replace; read
+   *   reads entries, in the place of those of rooms
    */
-  constructor({ room, relay, self, before = '', secret }) {
+  constructor({ room, relay, self, before = '', secret, read = parseEntry }) {
     this.#room = room;
     this.#relay = relay;
     this.#self = self;
     this.#before = before;
     this.#secret = secret;
+    this.#read = read;
   }
 
   /** Everybody who is there. @returns {Member[]} */
@@ -141,7 +144,7 @@ export class Roster {
    * @param {Bytes} entry not to be changed before this resolves
    * @returns {Promise<Member | null>}
    */
-  async #read(entry) {
+  async #memberOf(entry) {
     const hash = await hashEntry(entry);
     const id = toHex(hash.subarray(0, MEMBER_ID_SIZE));
     if (id === this.#self) return null;
@@ -158,7 +161,7 @@ export class Roster {
   async #parse(entry) {
     let e;
     try {
-      e = await parse(entry);
+      e = await this.#read(entry);
     } catch {
       return null; // a FormatError: it is not genuine
     }
@@ -176,7 +179,7 @@ export class Roster {
   async page(entries) {
     /** @type {News[]} */ const news = [];
     for (const entry of entries) {
-      const m = await this.#read(entry);
+      const m = await this.#memberOf(entry);
       if (!m || !this.#fetching || this.#left.has(m.id)) continue;
       this.#listed.add(m.id);
       this.#add(news, m);
@@ -193,7 +196,7 @@ export class Roster {
     /** @type {News[]} */ const news = [];
     let doubt = false;
     for (const entry of entries) {
-      const m = await this.#read(entry);
+      const m = await this.#memberOf(entry);
       if (!m || this.#isReplaced(m)) continue;
       const gone = this.#gone.has(m.id, now);
       if (gone || this.#members.has(m.id) || this.#absent.has(m.id, now)) this.#twice.add(m.id, now);

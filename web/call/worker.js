@@ -4,8 +4,9 @@
  * ports, the codec and the store.
  *
  *     page -- engine.js messages --> commands --> Room -- tell --> page
- *     capture worklet -- {pcm} --> captured --> Room.captured    {back} when done: capturing makes no garbage
- *     playback worklet -- {need} --> play --> Room.play --> {pcm}
+ *     capture, playback worklet <-- SoundPorts --> Room.captured, Room.play
+ *
+ * Lines, which another Worker of this script has, are in line-worker.js, which comes when one is opened.
  *
  * Joining and changes of devices happen one after the other; what the user does meanwhile counts at once.
  */
@@ -22,18 +23,14 @@ import { fetchPrepared } from './prepared.js';
 import { StayStorage } from './names.js';
 import { RelayPin } from './relay-pin.js';
 import { Room, endOf } from './room.js';
+import { SoundPorts } from './sound-ports.js';
 import { Stays } from './stays.js';
 
 /** @typedef {import('./engine.js').EngineMessage} EngineMessage */
 /** @typedef {import('./engine.js').Mode} Mode */
 /** @typedef {import('./engine.js').Ports} Ports */
 
-const BLOCK = 480; // samples, 10 ms
-const MAX_BLOCKS = 16; // that the loudspeaker may ask for at once
-
 /** @type {Room | null} */ let room = null;
-/** @type {MessagePort | null} */ let capture = null;
-/** @type {MessagePort | null} */ let playback = null;
 let left = false; // the user does not want to join any more
 /** @type {Promise<void>} */ let last = Promise.resolve();
 
@@ -42,7 +39,12 @@ let watched = true; // somebody looks at the page
 /** How to publish with the next microphone. @type {{mode: Mode, muted: boolean}} */
 const how = { mode: 'open', muted: false };
 
-/** @param {EngineMessage} message */
+const sound = new SoundPorts({ captured: (pcm) => room?.captured(pcm), play: (pcm) => room?.play(pcm) });
+
+/** What lines take, when one is wanted. @type {Promise<typeof import('./line-worker.js')> | null} */
+let lines = null;
+
+/** @param {EngineMessage | import('./line-engine.js').LineMessage} message */
 function tell(message) {
   self.postMessage(message);
 }
@@ -55,7 +57,7 @@ function ended(error) {
 
 /** @param {any} message */
 async function join({ connectUrl, room: name, roomKey, name: called, secret, relayKey, prepared, ports }) {
-  listen(ports); // until we are in, what is said is thrown away, and what is heard is silence
+  sound.take(ports); // until we are in, what is said is thrown away, and what is heard is silence
   const store = await Store.open();
   const identity = await store.loadIdentity();
   if (!identity) throw Object.assign(new Error('there is no identity yet'), { code: 'identity' });
@@ -80,53 +82,14 @@ async function join({ connectUrl, room: name, roomKey, name: called, secret, rel
   room.setWatched(watched);
   await room.join();
   pin.keep().catch(failed);
-  if (capture) await room.publish(how);
+  if (sound.capturing) await room.publish(how);
 }
 
 /** @param {Ports} ports */
 async function devices(ports) {
-  listen(ports);
+  sound.take(ports);
   if (ports.capture) await room?.publish(how);
   else if (ports.capture === null) await room?.unpublish();
-}
-
-/** Takes ports in the place of those before; absent ones stay as they were. @param {Ports} ports */
-function listen(ports) {
-  if (ports.playback !== undefined) {
-    release(playback);
-    playback = ports.playback;
-    if (playback) playback.onmessage = ({ data }) => play(data);
-  }
-  if (ports.capture !== undefined) {
-    release(capture);
-    capture = ports.capture;
-    if (capture) {
-      capture.onmessage = ({ data, target }) => captured(/** @type {MessagePort} */ (target), data);
-    }
-  }
-}
-
-/** @param {MessagePort | null} port */
-function release(port) {
-  if (!port) return;
-  port.onmessage = null;
-  port.close();
-}
-
-/** @param {MessagePort} port @param {{pcm?: unknown}} block */
-function captured(port, { pcm }) {
-  if (!(pcm instanceof Float32Array)) return;
-  room?.captured(pcm);
-  port.postMessage({ back: pcm.buffer }, [pcm.buffer]);
-}
-
-/** Answers the loudspeaker, which asks for blocks by its own clock. @param {{need?: number}} asked */
-function play({ need = 0 }) {
-  for (let i = 0; i < Math.min(need, MAX_BLOCKS); i++) {
-    const pcm = new Float32Array(BLOCK);
-    room?.play(pcm);
-    playback?.postMessage({ pcm }, [pcm.buffer]);
-  }
 }
 
 /** @param {() => Promise<void>} task @param {(error: unknown) => void} failed */
@@ -165,6 +128,12 @@ const commands = {
   remember: ({ member, name }) => void room?.remember(member, name).catch(failed),
   devices: ({ ports }) => inTurn(() => devices(ports), failed),
   leave,
+  open_line({ script }) {
+    lines ??= import(script);
+    lines.catch((error) => tell({
+      type: 'line', state: 'ended', available: false, error: { code: 'loading', text: messageOf(error) },
+    }));
+  },
 };
 
 function leave() {
@@ -173,7 +142,13 @@ function leave() {
   else tell({ type: 'state', state: 'ended' });
 }
 
-self.onmessage = ({ data }) => commands[data.type]?.(data);
+/** @param {any} message of the page */
+function take(message) {
+  commands[message.type]?.(message);
+  lines?.then(({ lineCommands }) => lineCommands[message.type]?.(message), () => {});
+}
+
+self.onmessage = ({ data }) => take(data);
 
 self.addEventListener('unhandledrejection', (event) => {
   event.preventDefault();

@@ -6,6 +6,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+const script = new URL('./line-worker.js', import.meta.url).href;
+
 test('without an identity the stay ends at once, the loudspeaker gets silence, the microphone its blocks back', async () => {
   const told = [];
   globalThis.self = { postMessage: (message) => told.push(message), addEventListener: () => {} };
@@ -45,6 +47,21 @@ test('without an identity the stay ends at once, the loudspeaker gets silence, t
   ]) {
     self.onmessage({ data });
   }
+  self.onmessage({ data: { type: 'open_line', script, connectUrl: '', name: 'n', takesCalls: true } });
+  for (const data of [
+    { type: 'call', call: 'o1', what: 'dial', who: { fingerprint: 'x' }, publish: {}, ports: {} },
+    { type: 'call', call: 'i1', what: 'hold', on: true }, { type: 'takes_calls', on: false },
+    { type: 'do_not_disturb', on: true }, { type: 'contacts' }, { type: 'watch_line', on: true },
+  ]) {
+    self.onmessage({ data });
+  }
+  while (told.length < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.deepEqual(told.slice(2).map(({ type, state, error }) => [type, state, error?.code]), [
+    ['line', 'ended', 'storage'],
+  ]);
+  self.onmessage({ data: { type: 'close_line' } });
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual(told.at(-1), { type: 'line', state: 'ended', available: false });
   self.onmessage({ data: { type: 'leave' } });
   assert.deepEqual(told.at(-1), { type: 'state', state: 'ended' });
   speaker.port2.close();

@@ -23,7 +23,7 @@ import {eraseSteps, generationOf, ratchetAhead, stepOf} from './generation.js';
 import {HeldTalker} from './held-talker.js';
 import {sameBytes} from './sframe.js';
 
-export {BadKey, BusyKey, Early, KnownKey, NoKey};
+export {BadKey, BusyKey, Early, KnownKey, NoKey} from './errors.js';
 
 const GENERATIONS = 16; // a generation has 4 bits
 // How many talkers that left are remembered as if they were inside; see GoneTalkers for the others.

@@ -16,7 +16,7 @@ import {CALL_NONCE_SIZE, callIdOf, callRoom} from '../wire/call-id.js';
 import {PATH_SEED_SIZE, PathKey} from '../wire/call-path.js';
 import {parseCall} from '../wire/entry.js';
 import {CallChannel, callKeys} from './call-channel.js';
-import * as hpke from './hpke.js';
+import {ENC_SIZE, generatePair, HpkeError, setupRecipient, setupSender} from './hpke.js';
 import {Secret} from './secret.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
@@ -63,8 +63,8 @@ export class OfferError extends CodedError {
  */
 export async function sealOffer(to, offer, now) {
   const path = await PathKey.of(offer.seed);
-  const ephemeral = await hpke.generatePair();
-  const context = await hpke.setupSender(ephemeral, to, offerInfo(path.publicKey), true);
+  const ephemeral = await generatePair();
+  const context = await setupSender(ephemeral, to, offerInfo(path.publicKey), true);
   const plaintext = offerPlaintext(offer, now);
   const sealed = concat(ephemeral.publicKey, await context.seal(plaintext));
   plaintext.fill(0);
@@ -99,7 +99,7 @@ export function offerPlaintext({nonce, seed, secret, entry}, now) {
 /**
  * Opens an offer that came for the path with this key, and checks all that can be checked of it alone. It
  * does not say that the offer came for the first time.
- * @param {hpke.Pair} stay whose public half is in a reach record @param {Bytes} pathKey
+ * @param {import('./hpke.js').Pair} stay whose public half is in a reach record @param {Bytes} pathKey
  * @param {Bytes} self the identity of that record @param {Bytes} sealed @param {number} now ms since 1970
  * @returns {Promise<OpenedOffer>} or it rejects with an OfferError
  */
@@ -107,10 +107,10 @@ export async function openOffer(stay, pathKey, self, sealed, now) {
   const bytes = sealed.slice(); // the caller may use its buffer again
   let context, plaintext;
   try {
-    context = await hpke.setupRecipient(bytes.subarray(0, hpke.ENC_SIZE), stay, offerInfo(pathKey), true);
-    plaintext = await context.open(bytes.subarray(hpke.ENC_SIZE));
+    context = await setupRecipient(bytes.subarray(0, ENC_SIZE), stay, offerInfo(pathKey), true);
+    plaintext = await context.open(bytes.subarray(ENC_SIZE));
   } catch (error) {
-    if (error instanceof hpke.HpkeError) throw new OfferError('sealed');
+    if (error instanceof HpkeError) throw new OfferError('sealed');
     throw error;
   }
   const opened = await checkOffer(plaintext, pathKey, self, now);

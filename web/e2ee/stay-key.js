@@ -4,7 +4,7 @@
  * nor what was said by the keys in them.
  */
 
-import * as hpke from './hpke.js';
+import {generatePair} from './hpke.js';
 import {OfferError, openOffer} from './offer.js';
 
 /** @typedef {import('../wire/bytes.js').Bytes} Bytes */
@@ -12,7 +12,7 @@ import {OfferError, openOffer} from './offer.js';
 export class StayKey {
   /** @type {CryptoKey|null} */ #privateKey;
 
-  /** Takes a key pair; create makes a random one. @param {hpke.Pair} pair */
+  /** Takes a key pair; create makes a random one. @param {import('./hpke.js').Pair} pair */
   constructor({privateKey, publicKey}) {
     this.#privateKey = privateKey;
     /** 32 bytes, not to be changed. */
@@ -21,7 +21,7 @@ export class StayKey {
 
   /** @returns {Promise<StayKey>} a random one */
   static async create() {
-    return new StayKey(await hpke.generatePair());
+    return new StayKey(await generatePair());
   }
 
   /** As openOffer. @param {Bytes} pathKey @param {Bytes} self @param {Bytes} sealed @param {number} now */

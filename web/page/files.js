@@ -14,6 +14,7 @@ const names = {
   sheets: 'page/sheets.js',
   mnemonic: 'identity/mnemonic.js',
   worker: 'call/worker.js',
+  line: 'call/line-worker.js',
   worklet: 'audio/worklet.js',
 };
 for (const code of languages) {

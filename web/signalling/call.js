@@ -107,7 +107,7 @@ export class Call {
     line.emit({
       type: 'up', call: this.id,
       details: /** @type {import('./effects.js').Details} */ ({
-        callId, caller, secret: this.secret, joinKey: this.joins, entry: this.entry?.entry,
+        callId, caller, secret: this.secret, joinKey: this.joins, entry: this.entry,
         otherEntry: this.theirs, other: this.member, path: way.id,
       }),
     });

@@ -28,7 +28,7 @@ test('a call from dialling to hanging up, by both ends, over a network that reor
     const [a, b] = [ann.last('up').details, bob.last('up').details];
     assert.deepEqual([a.callId, a.path, a.secret.text], [b.callId, b.path, b.secret.text]);
     assert.deepEqual([a.caller, b.caller], [true, false]);
-    assert.deepEqual([a.entry, b.entry], [b.otherEntry, a.otherEntry]);
+    assert.deepEqual([a.entry.entry, b.entry.entry], [b.otherEntry, a.otherEntry]);
     assert.deepEqual([a.other.identity, b.other.identity], [bob.id.publicKey, ann.id.publicKey]);
     assert.ok(a.joinKey.privateKey && b.joinKey.privateKey);
     await w.run(5 * SECOND);

@@ -14,7 +14,7 @@
  * @property {boolean} caller we called
  * @property {import('../e2ee/secret.js').Secret} secret
  * @property {import('../e2ee/keys.js').JoinKey} joinKey
- * @property {Bytes} entry
+ * @property {import('../wire/entry.js').BuiltEntry} entry
  * @property {Bytes} otherEntry
  * @property {import('../wire/entry.js').Entry} other
  * @property {string} path

@@ -223,6 +223,11 @@ export class Line {
     return next !== 0 && next <= now ? now + 1 : next; // what was due is done
   }
 
+  /** Whether nothing is left to be said of calls that are over. */
+  get settled() {
+    return this.closing.every((p) => p.state === PATH.gone);
+  }
+
   /** The call with this number; null: it is over, or nobody's. @param {number} id */
   call(id) {
     return this.calls.find((c) => c.id === id && c.state !== STATE.yielding) ?? null;

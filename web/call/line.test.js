@@ -1,0 +1,454 @@
+// Lines that call each other, over an exchange in the place of relays, in virtual time.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { Contacts } from '../identity/contacts.js';
+import { Identity, fingerprintOf } from '../identity/identity.js';
+import { KnownNames } from '../identity/known-names.js';
+import { Notes } from '../identity/notes.js';
+import { toHex } from '../wire/bytes.js';
+import * as wire from '../wire/call.js';
+import { pathIdOf } from '../wire/call-path.js';
+import { deviceOf, isFresh, parseReach } from '../wire/reach.js';
+import { FOUND, appendRoute, parseRouteWanted } from '../wire/route.js';
+import * as urgent from '../wire/urgent.js';
+import { FakeDecoder, FakeEncoder, Lab, Person, contiguous, memory, settle } from './lab.test.js';
+import { Line } from './line.js';
+
+const DELAY = 30; // ms, each way
+const EPOCH = 1_900_000_000_000; // of the virtual clock, ms since 1970
+
+/** What relays do with lines and paths, as far as two clients see it. */
+class Exchange {
+  links = [];
+  paths = new Map(); // id: {ends: [caller, called], generation}
+
+  constructor(clock, relay) {
+    Object.assign(this, { clock, relay });
+  }
+
+  /** Tells a client something, until it takes it. */
+  tell(link, kind, body) {
+    const { session } = link;
+    this.clock.setTimeout(() => {
+      if (link.session !== session || link.gone) return;
+      if (!link.config.handler.urgent(kind, body.slice())) this.tell(link, kind, body);
+    }, DELAY);
+  }
+
+  /** The other end of a path. */
+  other(id, link) {
+    const path = this.paths.get(id);
+    return path?.ends.includes(link) ? path.ends.find((end) => end !== link) : undefined;
+  }
+
+  async heard(link, kind, body) {
+    switch (kind) {
+      case urgent.AVAILABLE: return void (link.record = body);
+      case urgent.ROUTE_WANTED: return this.#route(link, parseRouteWanted(body));
+      case urgent.CALL_FORWARD: return this.#forward(link, wire.parseForward(body));
+      case urgent.CALL_MEDIA: return void (link.path = wire.parseMedia(body).path);
+      case urgent.CALL_MESSAGE: case urgent.CALL_END: {
+        const { path } = kind === urgent.CALL_END ? wire.parseEnd(body) : wire.parseMessage(body);
+        const other = this.other(path, link);
+        if (other) this.tell(other, kind, body);
+        if (kind === urgent.CALL_END) this.paths.delete(path);
+        return undefined;
+      }
+      default: return assert.fail(`kind ${kind}`);
+    }
+  }
+
+  async #devices(fingerprint) {
+    const devices = [];
+    for (const link of this.links.filter(({ record, gone }) => record.length > 0 && !gone)) {
+      const reach = await parseReach(link.record);
+      assert.ok(isFresh(reach, EPOCH + this.clock.now()));
+      if ((await fingerprintOf(reach.identity)) === fingerprint) devices.push({ link, reach });
+    }
+    return devices;
+  }
+
+  async #route(link, target) {
+    const devices = await this.#devices(target);
+    const none = { target, found: FOUND.nobody, index: 0, of: 0, chain: [], record: null };
+    const routes = devices.map(({ link: { record } }, index) => (
+      { target, found: FOUND.device, index, of: devices.length, chain: [wire.NO_RELAY], record }));
+    for (const m of routes.length > 0 ? routes : [none]) this.tell(link, urgent.ROUTE, appendRoute(m));
+  }
+
+  async #forward(link, m) {
+    assert.ok(await wire.verifyForward(m));
+    const path = await pathIdOf(m.key);
+    const devices = await this.#devices(m.target);
+    let to;
+    for (const d of devices) if ((await deviceOf(d.reach.stayKey)) === m.device) to = d.link;
+    const code = to ? wire.CODE.setUp : wire.CODE.notThere;
+    if (to) {
+      const known = this.paths.get(path);
+      this.paths.set(path, { ends: [link, to] });
+      if (!known) this.tell(to, urgent.CALL_OFFER, wire.appendForward({ ...m, hops: 1 }));
+    }
+    this.tell(link, urgent.CALL_STATE, wire.appendState({ path, generation: m.generation, code }));
+  }
+
+  media(link, kid, ctr, ciphertext) {
+    const other = this.other(link.path, link);
+    if (!other || other.gone) return;
+    this.clock.setTimeout(() => other.frame(kid, ctr, ciphertext.slice()), DELAY);
+  }
+}
+
+/** A client of an exchange. */
+class FakeLink {
+  record = new Uint8Array(0);
+  gone = false;
+  path = '';
+  session = 0;
+  sent = 0; // frames
+  #bound = new Map();
+  leaveUrl = null;
+  watched = true;
+
+  constructor(exchange, config) {
+    Object.assign(this, { exchange, config });
+  }
+
+  async join() {
+    this.record = (await this.config.makeLine(this.exchange.relay)).record;
+    this.exchange.links.push(this);
+    this.config.handler.attached({ name: 'Line' }, true);
+    return { name: 'Line' };
+  }
+
+  /** The relay was restarted. */
+  async restart(ms) {
+    this.gone = true;
+    this.session++;
+    this.config.handler.detached('the relay is shutting down');
+    await new Promise((resolve) => this.exchange.clock.setTimeout(resolve, ms));
+    this.record = (await this.config.makeLine(this.exchange.relay)).record;
+    this.gone = false;
+    this.#bound.clear();
+    this.config.handler.attached({ name: 'Line' }, true);
+  }
+
+  sendUrgent(kind, body, done) {
+    if (!this.gone) {
+      this.exchange.clock.setTimeout(() => {
+        this.exchange.heard(this, kind, body);
+        done?.(true);
+      }, DELAY);
+    }
+    return true;
+  }
+
+  sendMedia(kid, ctr, ciphertext) {
+    this.sent++;
+    if (!this.gone) this.exchange.media(this, kid, ctr, ciphertext);
+  }
+
+  frame(kid, ctr, ciphertext) {
+    const bound = this.#bound.get(kid) ?? this.config.handler.bind(kid);
+    if (!bound) return;
+    this.#bound.set(kid, bound);
+    this.config.handler.media({ kid, ctr, ciphertext, bound });
+  }
+
+  quality() {
+    return {
+      lossUp: 0, lossDown: 0, measuredUp: 0, measuredDown: 0, rtt: 2 * DELAY, jitter: 0, bitrateUp: 0,
+      bitrateDown: 0, path: 'webtransport', since: 0, queued: 0, stopped: false, up: 'alive', down: 'alive',
+    };
+  }
+
+  away() {
+    return null;
+  }
+
+  async request() { assert.fail('a line asks for nothing'); }
+  async leave() {
+    this.exchange.links = this.exchange.links.filter((link) => link !== this);
+    return true;
+  }
+}
+
+/** Somebody with a page that has a line. */
+class Phone extends Person {
+  told = [];
+  calls = new Map(); // by id: what was told of them
+  contacts = new Set();
+
+  static async open(lab, exchange, name, { takesCalls = true, doNotDisturb = false, identity } = {}) {
+    const p = new Phone(lab, name, lab.people.length + 1);
+    const { clock } = lab;
+    p.identity = identity ?? (await Identity.generate()).identity;
+    const storage = memory();
+    p.line = await Line.create({
+      connectUrl: '', name, clock, takesCalls, doNotDisturb,
+      identity: p.identity,
+      names: await KnownNames.open(p.identity, storage),
+      notes: await Notes.open(p.identity, storage),
+      contacts: new Contacts(storage),
+      known: (fingerprint) => p.contacts.has(fingerprint),
+      unix: () => EPOCH + clock.now(),
+      tell: (message) => p.#tell(message),
+      link: (config) => (p.link = new FakeLink(exchange, config)),
+      encoder: (options) => {
+        p.encoders.push(new FakeEncoder(options, p.label, clock));
+        return p.encoders.at(-1);
+      },
+      decoder: (options) => new FakeDecoder(options, p),
+      vad: () => ({ process: () => p.voice, onset: 60 }),
+    });
+    // What its microphone takes up, and its loudspeaker plays, is that of the call that is not held.
+    p.room = {
+      captured: (pcm) => p.talking?.room?.captured(pcm),
+      play: (pcm) => p.talking?.room?.play(pcm),
+      over: false,
+    };
+    lab.people.push(p);
+    await p.line.open();
+    return p;
+  }
+
+  #tell(message) {
+    if (message.type !== 'of') return void this.told.push(message);
+    const { call, event } = message;
+    if (!this.calls.has(call)) this.calls.set(call, []);
+    this.calls.get(call).push(event);
+    if (event.type === 'warning') assert.notEqual(event.code, 'program', event.text);
+    return undefined;
+  }
+
+  all(type) {
+    return this.told.filter((m) => m.type === type);
+  }
+
+  of(id, type) {
+    return (this.calls.get(id) ?? []).filter((e) => e.type === type);
+  }
+
+  /** The phases of a call, and how it ended. */
+  phases(id) {
+    return this.of(id, 'call').map(({ phase, reason, by }) => [phase, reason, by].filter(Boolean).join(' '));
+  }
+
+  async dial(other, id = 'o1') {
+    await this.line.dial(id, { fingerprint: other.identity.fingerprint }, (call) => this.#use(call));
+    return id;
+  }
+
+  /** Answers what rings. */
+  async answer(id = this.all('incoming').at(-1).call) {
+    this.#use(this.line.call(id));
+    await this.line.answer(id);
+    return id;
+  }
+
+  #use(call) {
+    this.talking = call;
+    this.capturing = true;
+    call.begin({ mode: 'open', muted: false }, { capture: fakePort(), playback: fakePort() });
+  }
+}
+
+/** A port that the test does not use: what goes by it is given to the call itself. */
+const fakePort = () => ({ close() {}, postMessage() {}, onmessage: null });
+
+/** Runs a test with people who have lines, and closes them in the end. */
+function withLines(name, people, f) {
+  test(name, async () => {
+    const lab = await Lab.create();
+    const { identity } = await Identity.generate();
+    const exchange = new Exchange(lab.clock, identity.publicKey);
+    const phones = [];
+    for (const [who, options] of Object.entries(people)) {
+      phones.push(await Phone.open(lab, exchange, who, options));
+    }
+    for (const p of phones) {
+      for (const q of phones) if (p !== q) p.contacts.add(q.identity.fingerprint);
+    }
+    await lab.run(200);
+    await f({ lab, exchange }, ...phones);
+    const closed = Promise.all(phones.map((p) => p.line.close()));
+    await lab.run(6000);
+    await closed;
+    for (const p of phones) {
+      p.room.over = true;
+      assert.deepEqual(p.all('line').at(-1), { type: 'line', state: 'ended', available: false });
+      assert.deepEqual(p.all('warning'), [], p.name);
+      assert.ok([...p.encoders, ...p.decoders].every((codec) => codec.closed), `${p.name} left codecs open`);
+    }
+    lab.people.length = 0;
+    await lab.end();
+  });
+}
+
+/** A call from ann to bob that is up; returns both ids. */
+async function talk(lab, ann, bob, id = 'o1') {
+  const rang = bob.all('incoming').length;
+  await ann.dial(bob, id);
+  await lab.run(500);
+  assert.equal(bob.all('incoming').length, rang + 1, 'it does not ring');
+  const to = await bob.answer();
+  await lab.run(500);
+  return [id, to];
+}
+
+withLines('two call each other, hear each other, and hang up', { ann: {}, bob: {} }, async ({ lab }, ann, bob) => {
+  assert.deepEqual(bob.all('line').map(({ state, available }) => [state, available]), [
+    ['opening', false], ['up', true],
+  ]);
+  await ann.dial(bob);
+  await lab.run(500);
+  const [incoming] = bob.all('incoming');
+  assert.deepEqual(incoming, {
+    type: 'incoming', call: incoming.call, name: 'ann', answered: false,
+    fingerprint: ann.identity.fingerprint, key: toHex(ann.identity.publicKey),
+  });
+  assert.deepEqual(ann.phases('o1'), ['calling', 'ringing']);
+  assert.equal(ann.link.sent + bob.link.sent, 0, 'somebody is heard before the answer');
+  const id = await bob.answer();
+  await lab.run(4000);
+  assert.deepEqual(ann.phases('o1'), ['calling', 'ringing', 'talking']);
+  assert.deepEqual(bob.phases(id), ['answering', 'talking']);
+  for (const [p, of, other] of [[ann, 'o1', bob], [bob, id, ann]]) {
+    assert.deepEqual(p.of(of, 'state').map(({ state }) => state).slice(-1), ['joined']);
+    const list = p.of(of, 'members').at(-1).list.filter((m) => !m.self);
+    assert.deepEqual(list.map((m) => [m.name, m.fingerprint, m.outside]), [
+      [other.name, other.identity.fingerprint, false],
+    ]);
+    const { key, name } = p.of(of, 'person').at(-1);
+    assert.deepEqual([key, name], [toHex(other.identity.publicKey), other.name]);
+    const frames = p.frames.get(other.label);
+    assert.ok(frames.length > 150, `${p.name} heard ${frames.length} frames`);
+    contiguous(frames, `${p.name} heard`);
+  }
+  const safety = [ann.of('o1', 'safety'), bob.of(id, 'safety')].map((list) => list.at(-1)?.number);
+  assert.ok(safety[0] && safety[0] === safety[1], 'the safety numbers differ');
+
+  await ann.line.hold('o1', true);
+  await lab.run(300);
+  assert.deepEqual(bob.of(id, 'held').at(-1), { type: 'held', us: false, them: true });
+  const before = [ann.link.sent, bob.link.sent];
+  await lab.run(3000);
+  assert.deepEqual([ann.link.sent, bob.link.sent], before, 'media goes over a call that is held');
+  await ann.line.hold('o1', false);
+  bob.talking.setMuted(true);
+  bob.line.setMuted(id, true);
+  await lab.run(1000);
+  assert.ok(ann.link.sent > before[0]);
+  assert.deepEqual(ann.of('o1', 'their_mute').at(-1), { type: 'their_mute', on: true });
+  assert.equal(ann.of('o1', 'path').length, 0, 'a path is called lost');
+  const left = ann.line.leave('o1');
+  await lab.run(1000);
+  await left;
+  assert.equal(ann.phases('o1').at(-1), 'ended hung_up_here us');
+  assert.equal(bob.phases(id).at(-1), 'ended hung_up them');
+  for (const [p, of] of [[ann, 'o1'], [bob, id]]) {
+    assert.deepEqual(p.calls.get(of).at(-1), { type: 'state', state: 'ended' });
+  }
+});
+
+withLines('calls that are not taken', {
+  ann: {}, bob: {}, cem: { doNotDisturb: true }, dan: { takesCalls: false },
+}, async ({ lab }, ann, bob, cem, dan) => {
+  await ann.dial(bob);
+  await lab.run(500);
+  await bob.line.leave(bob.all('incoming')[0].call);
+  await lab.run(500);
+  assert.equal(ann.phases('o1').at(-1), 'ended declined them');
+  assert.equal(bob.phases(bob.all('incoming')[0].call).at(-1), 'ended declined us');
+
+  await ann.dial(bob, 'o2');
+  await lab.run(500);
+  await ann.line.leave('o2');
+  await lab.run(500);
+  assert.equal(ann.phases('o2').at(-1), 'ended cancelled us');
+  assert.equal(bob.phases(bob.all('incoming')[1].call).at(-1), 'ended missed');
+
+  await ann.dial(dan, 'o3');
+  await lab.run(4000);
+  assert.equal(ann.phases('o3').at(-1), 'ended not_there');
+  dan.line.setTakesCalls(true);
+  await lab.run(500);
+  assert.equal(dan.all('line').at(-1).available, true);
+
+  await ann.dial(cem, 'o4');
+  await lab.run(34_000);
+  assert.equal(ann.phases('o4').at(-1), 'ended no_answer');
+  const [{ type, at, ...missed }] = cem.all('missed');
+  assert.deepEqual(missed, {
+    name: 'ann', fingerprint: ann.identity.fingerprint, key: toHex(ann.identity.publicKey),
+  });
+  assert.ok(Math.abs(at - EPOCH - lab.clock.now()) < 40_000);
+  cem.line.setDoNotDisturb(false);
+
+  bob.contacts.clear();
+  await ann.dial(bob, 'o5');
+  await lab.run(34_000);
+  assert.equal(ann.phases('o5').at(-1), 'ended no_answer');
+  assert.deepEqual([bob.all('stranger').length, bob.all('incoming').length], [1, 2]);
+
+  await ann.dial(ann, 'o6');
+  const [{ reason, error }] = ann.of('o6', 'call');
+  assert.deepEqual([reason, error.code], ['error', 'self']);
+  assert.deepEqual(ann.calls.get('o6').at(-1).state, 'ended');
+});
+
+withLines('a call goes on when the relay of either was restarted', { ann: {}, bob: {} }, async (at, ann, bob) => {
+  const { lab } = at;
+  const [, id] = await talk(lab, ann, bob);
+  await lab.run(2000);
+  for (const p of [ann, bob]) {
+    const restarted = p.link.restart(1000);
+    await lab.run(1000);
+    await restarted;
+    assert.deepEqual(p.all('line').slice(-2).map(({ state }) => state), ['down', 'up']);
+    await lab.run(6000);
+    const before = [ann, bob].map((q) => q.frames.get(q === ann ? bob.label : ann.label).length);
+    await lab.run(2000);
+    for (const [i, q] of [ann, bob].entries()) {
+      const heard = q.frames.get(q === ann ? bob.label : ann.label).length - before[i];
+      assert.ok(heard > 80, `${q.name} heard ${heard} frames after ${p.name} was away`);
+    }
+  }
+  assert.deepEqual([ann.of('o1', 'state').at(-1).state, bob.of(id, 'state').at(-1).state], ['joined', 'joined']);
+  bob.link.gone = true; // for good
+  await lab.run(10_000);
+  assert.deepEqual(ann.of('o1', 'path').at(-1), { type: 'path', state: 'lost' });
+  assert.equal(ann.of('o1', 'state').at(-1).state, 'reconnecting');
+  await lab.run(60_000);
+  assert.equal(ann.phases('o1').at(-1), 'ended failed');
+  assert.equal(ann.calls.get('o1').at(-1).error.code, 'call_failed');
+});
+
+withLines('a call is handed on', { ann: {}, bob: {}, cem: {} }, async ({ lab }, ann, bob, cem) => {
+  const [, inBob] = await talk(lab, ann, bob);
+  await ann.line.hold('o1', true);
+  const [, inCem] = await talk(lab, ann, cem, 'o2');
+  cem.contacts.delete(bob.identity.fingerprint);
+  await ann.line.transfer('o1', 'o2');
+  await lab.run(300);
+  const key = (p) => toHex(p.identity.publicKey);
+  assert.deepEqual(cem.of(inCem, 'consent_wanted').map((e) => e.key), [key(bob)]);
+  await cem.line.consent(inCem, true);
+  await lab.run(300);
+  assert.deepEqual(bob.of(inBob, 'transfer_asked').map((e) => e.key), [key(cem)]);
+  await bob.line.acceptTransfer(inBob, true);
+  await lab.run(300);
+  const [{ call }] = bob.of(inBob, 'transferred');
+  await bob.answer(call); // its devices: it does not ring
+  await lab.run(1000);
+  const handed = cem.all('incoming').at(-1);
+  assert.deepEqual([handed.answered, handed.key], [true, key(bob)]);
+  await cem.answer(handed.call);
+  await lab.run(3000);
+  assert.deepEqual(ann.of('o1', 'transfer').map(({ state }) => state), ['asking', 'done']);
+  for (const [p, id] of [[ann, 'o1'], [ann, 'o2'], [bob, inBob], [cem, inCem]]) {
+    assert.equal(p.phases(id).at(-1), 'ended transferred', p.name);
+  }
+  assert.ok(bob.frames.get(cem.label).length > 80 && cem.frames.get(bob.label).length > 80);
+  await settle();
+});
