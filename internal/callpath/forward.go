@@ -132,7 +132,7 @@ func (t *Table) here(from Leg, p *path, id wire.PathID, f *wire.CallForward) (to
 			}
 		}
 	}
-	session, found, known := t.directory.Device(f.Target, f.Device)
+	session, found, known := t.directory.Device(from, f.Target, f.Device)
 	to = SessionLeg(session)
 	if !found || to == from || t.clients[session] == nil || p != nil && p.open.generation != 0 {
 		return Leg{}, false, known
@@ -149,7 +149,7 @@ func (t *Table) isOf(l Leg, f *wire.CallForward) bool {
 // candidates returns peers that may be the next hop, the best first; who is not heard of comes last.
 func (t *Table) candidates(from Leg, f *wire.CallForward, now time.Time) (list []wire.RelayID) {
 	for _, suspect := range []bool{false, true} {
-		for _, peer := range t.directory.NextHops(f.Target, f.Device, now) {
+		for _, peer := range t.directory.NextHops(from, f.Target, f.Device, now) {
 			n := t.peers[peer]
 			if n != nil && n.suspect == suspect && peer != from.Peer && !slices.Contains(list, peer) {
 				list = append(list, peer)

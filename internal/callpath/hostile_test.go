@@ -323,7 +323,7 @@ func TestNothingGoesRound(t *testing.T) {
 // misled is a directory for which every neighbour leads to everybody.
 type misled struct{ *node }
 
-func (m misled) NextHops(identity.Fingerprint, wire.DeviceID, time.Time) (list []wire.RelayID) {
+func (m misled) NextHops(Leg, identity.Fingerprint, wire.DeviceID, time.Time) (list []wire.RelayID) {
 	for o := range m.links {
 		list = append(list, o.id)
 	}

@@ -119,7 +119,7 @@ func (n *node) noticed() {
 }
 
 // Device implements Directory.
-func (n *node) Device(f identity.Fingerprint, d wire.DeviceID) (session uint64, found, known bool) {
+func (n *node) Device(_ Leg, f identity.Fingerprint, d wire.DeviceID) (session uint64, found, known bool) {
 	for id, e := range n.sessions {
 		if e.available && e.who.Fingerprint() == f {
 			known = true
@@ -133,7 +133,7 @@ func (n *node) Device(f identity.Fingerprint, d wire.DeviceID) (session uint64, 
 
 // NextHops implements Directory: neighbours that lead to where the device is, whether they run or not, as
 // tables are late.
-func (n *node) NextHops(f identity.Fingerprint, _ wire.DeviceID, _ time.Time) (list []wire.RelayID) {
+func (n *node) NextHops(_ Leg, f identity.Fingerprint, _ wire.DeviceID, _ time.Time) (list []wire.RelayID) {
 	far := make(map[wire.RelayID]int)
 	for o := range n.links {
 		if d := o.distance(f, map[*node]bool{n: true}); d < 100 {

@@ -30,9 +30,9 @@ const (
 type Directory interface {
 	// Device returns the session by which a device is available here. known: somebody with that fingerprint
 	// has some device here.
-	Device(f identity.Fingerprint, device wire.DeviceID) (session uint64, found, known bool)
+	Device(from Leg, f identity.Fingerprint, device wire.DeviceID) (session uint64, found, known bool)
 	// NextHops returns the peers by which the device's home is reached, the best first.
-	NextHops(f identity.Fingerprint, device wire.DeviceID, now time.Time) []wire.RelayID
+	NextHops(from Leg, f identity.Fingerprint, device wire.DeviceID, now time.Time) []wire.RelayID
 }
 
 // Options say what a Table is of.

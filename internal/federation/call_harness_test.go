@@ -70,8 +70,9 @@ func inCallLab(t *testing.T, n int, pairs string, f func(l *callLab)) {
 		for _, pair := range strings.Fields(pairs) {
 			a, b := l.relays[pair[0]-'A'], l.relays[pair[1]-'A']
 			a.peers = append(a.peers, peer.Config{Address: b.addr.String(), Fingerprint: b.key.Fingerprint(),
-				Label: b.name()})
-			b.peers = append(b.peers, peer.Config{Fingerprint: a.key.Fingerprint(), Label: a.name()})
+				Label: b.name(), Presence: presence.Mesh})
+			b.peers = append(b.peers, peer.Config{Fingerprint: a.key.Fingerprint(), Label: a.name(),
+				Presence: presence.Mesh})
 		}
 		for _, r := range l.relays {
 			r.up()

@@ -51,7 +51,7 @@ type line struct {
 	origin room.Origin
 
 	rate    budget.Bucket
-	speaks  atomic.Pointer[callPath] // whose its media frames are; nil: nobody's
+	speaks  atomic.Pointer[wire.PathID] // which path its media frames are of; nil: of none
 	aliases callAliases
 
 	// Guarded by lines.mu:
@@ -115,7 +115,8 @@ func (f *Federation) LineBind(id presence.SessionID, m *wire.Media) link.Inbound
 	if l == nil {
 		return nil
 	}
-	return l.speaks.Load().bind(f, callLeg{line: l}, m)
+	by := callLeg{line: l}
+	return f.calls.media.of(by, wire.RoomHash{}).bind(f, by, m)
 }
 
 func (ls *lines) get(id presence.SessionID) *line {

@@ -98,7 +98,7 @@ func (in *callInbound) log(kind eventlog.Kind, m *wire.Media, reason string) {
 	if in.by.peer != nil && kind != eventlog.LocalDeliver {
 		peer = in.by.peer.id
 	}
-	event := packet(kind, peer, in.out.Room(), in.out.kid, m)
+	event := packet(kind, peer, in.out.Load().Room(), in.KID, m)
 	event.Reason = reason
 	if kind == eventlog.LocalDeliver {
 		event.Len, event.ToCount = 0, 1

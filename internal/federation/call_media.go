@@ -134,12 +134,24 @@ func (c *callMedia) set(f *Federation, e callpath.Media) {
 
 // speaks says that the media frames of a session are of a path.
 func (c *callMedia) speaks(l *line, id wire.PathID) {
-	if l == nil {
-		return
+	if l != nil {
+		l.speaks.Store(&id)
 	}
-	if p := c.find(id.Room()); p != nil && p.id == id {
-		l.speaks.Store(p)
+}
+
+// of returns the path that a stream of a leg is of, or nil: for a peer's the frames say it.
+func (c *callMedia) of(by callLeg, hash wire.RoomHash) *callPath {
+	if by.line == nil {
+		return c.find(hash)
 	}
+	id := by.line.speaks.Load()
+	if id == nil {
+		return nil
+	}
+	if p := c.find(id.Room()); p != nil && p.id == *id {
+		return p
+	}
+	return nil
 }
 
 // used returns over which paths media went since it was asked last.
@@ -170,6 +182,29 @@ func (p *callPath) close() {
 
 // bind returns what gets a stream that a leg announces, or nil if it is none of the path, or may not.
 func (p *callPath) bind(f *Federation, by callLeg, m *wire.Media) link.Inbound {
+	st := p.stream(by, m.KID)
+	if st == nil {
+		return nil
+	}
+	in := &callInbound{Stream: link.Stream{KID: m.KID, Room: m.Room}, federation: f, by: by}
+	in.out.Store(st)
+	if in.group = by.peer.groupOf(); by.line != nil {
+		in.group = by.line.group
+	}
+	return in
+}
+
+// groupOf returns whose share in something counts what comes over the link; nil: nobody's.
+func (p *livePeer) groupOf() (g budget.Group) {
+	if p != nil {
+		g = p.group
+	}
+	return g
+}
+
+// stream returns the stream with a KID that comes from a leg, or nil if that is none of the path, or another
+// member's.
+func (p *callPath) stream(by callLeg, kid wire.KID) *callStream {
 	if p == nil {
 		return nil
 	}
@@ -181,22 +216,6 @@ func (p *callPath) bind(f *Federation, by callLeg, m *wire.Media) link.Inbound {
 	if by == legs[1] {
 		side = 1
 	}
-	st := p.stream(side, m.KID)
-	if st == nil {
-		return nil
-	}
-	in := &callInbound{Stream: link.Stream{KID: m.KID, Room: m.Room}, federation: f, by: by, out: st}
-	in.source = budget.Source{Member: budget.ID(p.id[:])}
-	if by.line != nil {
-		in.source.Group = by.line.group
-	} else {
-		in.source.Group = by.peer.group
-	}
-	return in
-}
-
-// stream returns the stream with a KID of a direction, or nil if it begins with another member id.
-func (p *callPath) stream(side int, kid wire.KID) *callStream {
 	d := &p.from[side]
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -225,21 +244,45 @@ type callInbound struct {
 	link.Stream
 	federation *Federation
 	by         callLeg
-	source     budget.Source
-	out        *callStream
+	group      budget.Group // whose share it counts in
+	out        atomic.Pointer[callStream]
+	tried      atomic.Int64 // when another stream was looked for last, in time of Tx.At
+}
+
+// current returns the stream, and the legs of its path; nil: there is none that may come from this leg. When
+// a path is over, the same end may come again by another.
+func (in *callInbound) current(tx *link.Tx) (*callStream, *[2]callLeg) {
+	st := in.out.Load()
+	if legs := st.path.legs.Load(); legs != nil && legs[st.side] == in.by && !st.Dropped() {
+		return st, legs
+	}
+	tried, at := in.tried.Load(), int64(tx.At())
+	if tried != 0 && at-tried < int64(renewEvery) || !in.tried.CompareAndSwap(tried, max(1, at)) {
+		return nil, nil
+	}
+	if st = in.federation.calls.media.of(in.by, in.Room).stream(in.by, in.KID); st == nil {
+		return nil, nil
+	}
+	in.out.Store(st)
+	legs := st.path.legs.Load()
+	if legs == nil || legs[st.side] != in.by {
+		return nil, nil
+	}
+	return st, legs
 }
 
 // Media implements link.Inbound: the hot path of calls. It takes no lock of its own, and allocates nothing.
 func (in *callInbound) Media(m *wire.Media, tx *link.Tx) {
-	f, st := in.federation, in.out
+	f := in.federation
 	in.Seen(m.CTR) // of what is dropped, too: or later short frames could not be read
-	legs := st.path.legs.Load()
-	if legs == nil || legs[st.side] != in.by || st.Dropped() {
+	st, legs := in.current(tx)
+	if st == nil {
 		f.rooms.Drops.Add(drops.CallStray, 1)
 		return
 	}
 	to := &legs[1-st.side]
-	if why := in.admit(to, m, tx); why != drops.None {
+	source := budget.Source{Group: in.group, Member: budget.ID(st.path.id[:])}
+	if why := in.admit(st, to, source, m, tx); why != drops.None {
 		f.rooms.Drops.AddBytes(why, room.FrameSize(m))
 		in.log(eventlog.RateLimitDrop, m, why.String())
 		return
@@ -249,10 +292,10 @@ func (in *callInbound) Media(m *wire.Media, tx *link.Tx) {
 	}
 	f.calls.counts.frames.Add(1)
 	in.logCame(m)
-	tx.From(in.source)
+	tx.From(source)
 	switch {
 	case to.line != nil:
-		in.deliver(to.line, m, tx)
+		in.deliver(st, to.line, m, tx)
 	case to.peer != nil:
 		var from ingress
 		if in.by.peer != nil {
@@ -264,11 +307,12 @@ func (in *callInbound) Media(m *wire.Media, tx *link.Tx) {
 
 // admit decides whether a frame may pass: what the peer may bring, the direction, and what the relay sends in
 // all.
-func (in *callInbound) admit(to *callLeg, m *wire.Media, tx *link.Tx) drops.Reason {
-	d, size := &in.out.path.from[in.out.side], room.FrameSize(m)
+func (in *callInbound) admit(st *callStream, to *callLeg, source budget.Source, m *wire.Media,
+	tx *link.Tx) drops.Reason {
+	d, size := &st.path.from[st.side], room.FrameSize(m)
 	if p := in.by.peer; p != nil {
 		now := tx.Now()
-		key := memberKey{room: in.out.Room()}
+		key := memberKey{room: st.Room()}
 		if p.down.Load() || p.intake.allowFrame(key, now) != forwarded ||
 			!p.intake.allowBytes(key, size, now, tx.At()) {
 			return drops.PeerRate
@@ -280,22 +324,22 @@ func (in *callInbound) admit(to *callLeg, m *wire.Media, tx *link.Tx) drops.Reas
 		return drops.PacketRate
 	case !d.bytes.Take(size, callBytes, callBurst, tx.At()):
 		return drops.MemberRate
-	case to.line != nil && !in.federation.rooms.MaySend(in.source, tx.At()):
+	case to.line != nil && !in.federation.rooms.MaySend(source, tx.At()):
 		return drops.SendRate
 	}
 	return drops.None
 }
 
 // deliver sends a frame to a client here.
-func (in *callInbound) deliver(to *line, m *wire.Media, tx *link.Tx) {
-	name := in.out.name.Load()
+func (in *callInbound) deliver(st *callStream, to *line, m *wire.Media, tx *link.Tx) {
+	name := st.name.Load()
 	if name == nil || name.line != to {
-		to.aliases.give(to, in.out, tx.Now())
-		if name = in.out.name.Load(); name == nil || name.line != to {
+		to.aliases.give(to, st, tx.Now())
+		if name = st.name.Load(); name == nil || name.line != to {
 			return
 		}
 	}
-	m.Alias, m.KID, m.Tagged = name.alias, in.out.kid, false
+	m.Alias, m.KID, m.Tagged = name.alias, st.kid, false
 	m.Long = false
 	tx.Short = wire.AppendMedia(tx.Short[:0], m, true)
 	m.Long = true

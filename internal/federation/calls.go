@@ -1,6 +1,7 @@
 package federation
 
 import (
+	"slices"
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
@@ -124,8 +125,11 @@ func (f *Federation) workCalls(now time.Time) (next time.Time) {
 type callDirectory struct{ *Federation }
 
 // Device implements callpath.Directory.
-func (f callDirectory) Device(who identity.Fingerprint, id wire.DeviceID) (session uint64, found,
-	known bool) {
+func (f callDirectory) Device(from callpath.Leg, who identity.Fingerprint,
+	id wire.DeviceID) (session uint64, found, known bool) {
+	if from.Peer != (wire.RelayID{}) && f.who.WordOf(from.Peer) == presence.None {
+		return 0, false, false
+	}
 	for _, d := range f.who.Local(who) {
 		if known = true; d.Device == id {
 			return uint64(d.Session), true, true
@@ -134,7 +138,14 @@ func (f callDirectory) Device(who identity.Fingerprint, id wire.DeviceID) (sessi
 	return 0, false, known
 }
 
-// NextHops implements callpath.Directory.
-func (f callDirectory) NextHops(who identity.Fingerprint, id wire.DeviceID, now time.Time) []wire.RelayID {
-	return f.calls.nextHops(who, id, now)
+// NextHops implements callpath.Directory. What a peer asks for is passed on between mesh peers alone.
+func (f callDirectory) NextHops(from callpath.Leg, who identity.Fingerprint, id wire.DeviceID,
+	now time.Time) []wire.RelayID {
+	list := f.calls.nextHops(who, id, now)
+	if from.Peer == (wire.RelayID{}) {
+		return list
+	}
+	return slices.DeleteFunc(list, func(to wire.RelayID) bool {
+		return f.who.WordOf(from.Peer) != presence.Mesh || f.who.WordOf(to) != presence.Mesh
+	})
 }

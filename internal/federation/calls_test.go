@@ -1,11 +1,13 @@
 package federation
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/wzp-voice/wzp/internal/eventlog"
+	"github.com/wzp-voice/wzp/internal/presence"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
 
@@ -72,6 +74,83 @@ func TestCallAtOneRelay(t *testing.T) {
 		called.client.Close()
 		caller.wasTold("end 1 failed", 5*time.Second)
 		l.empty(time.Second)
+	})
+}
+
+// TestCallHomeRestarts: the called's relay is killed and returns without memory. The called's session is a
+// new one, which shows that it is an end of the path; the caller is told that the path failed, and asks for
+// it anew. There is no second offer. The same with the caller's relay.
+func TestCallHomeRestarts(t *testing.T) {
+	for _, killed := range []int{2, 0} {
+		inCallLab(t, 3, "AB BC", func(l *callLab) {
+			caller, called := l.relays[0].client(1), l.relays[2].client(2)
+			l.leads(called, "A:B B:C")
+			seed := wire.PathSeed{1}
+			id := l.call(caller, called, seed)
+			l.talk(caller, called, 0, 10)
+			l.relays[killed].kill()
+			time.Sleep(2 * time.Second)
+			l.relays[killed].up()
+			away, other := called, caller
+			if killed == 0 {
+				away, other = caller, called
+			}
+			other.wasTold("end 1 failed", 30*time.Second)
+			l.eventually("links are up again", 30*time.Second, func() bool {
+				return l.relays[1].f.Totals().PeersUp == 2
+			})
+			for _, c := range []*callClient{called, other} {
+				p := &wire.CallProof{Generation: 1, Expiry: uint64(time.Now().Add(time.Minute).Unix())}
+				p.Sign(seed, c.relay.key.Public(), c.key.Public())
+				c.says(wire.UrgentCallMedia, &wire.CallMedia{Path: id, Proof: p})
+			}
+			time.Sleep(200 * time.Millisecond)
+			caller.forward(seed, 2, called)
+			caller.wasTold("2 set up", 2*time.Second)
+			away.says(wire.UrgentCallMedia, &wire.CallMedia{Path: id})
+			time.Sleep(200 * time.Millisecond)
+			if a, b := l.talk(caller, called, 100, 20); a != 20 || b != 20 {
+				t.Errorf("relay %d: %d and %d of 20 frames came", killed, a, b)
+			}
+			if len(called.offers) != 1 {
+				t.Errorf("relay %d: %d offers", killed, len(called.offers))
+			}
+		})
+	}
+}
+
+// TestCallWords: a relay passes a peer's forwards on only between those of whom its operator says mesh, and
+// takes none from one of whom it says none.
+func TestCallWords(t *testing.T) {
+	inCallLab(t, 3, "AB BC", func(l *callLab) {
+		b, c := l.relays[1], l.relays[2]
+		caller, near, far := l.relays[0].client(1), b.client(2), c.client(3)
+		l.leads(near, "A:B")
+		l.leads(far, "A:B B:C")
+		for i, tc := range []struct {
+			ofA, ofC  presence.Word
+			near, far string
+		}{
+			{presence.Mesh, presence.Mesh, "set up", "set up"},
+			{presence.Peer, presence.Mesh, "set up", "no route"},
+			{presence.Mesh, presence.Peer, "set up", "no route"},
+			{presence.None, presence.Mesh, "no route", "no route"},
+		} {
+			b.peers[0].Presence, b.peers[1].Presence = tc.ofA, tc.ofC
+			b.f.Configure(Config{Peers: b.peers, IsGlobal: func(string) bool { return false }})
+			time.Sleep(100 * time.Millisecond)
+			generation := uint64(i + 1)
+			for j, to := range []*callClient{near, far} {
+				seed := wire.PathSeed{byte(i), byte(j)}
+				id := caller.forward(seed, generation, to)
+				caller.wasTold(fmt.Sprint(generation, " ", []string{tc.near, tc.far}[j]), 2*time.Second)
+				caller.says(wire.UrgentCallEnd, &wire.CallEnd{Path: id, Generation: generation})
+				time.Sleep(100 * time.Millisecond)
+				caller.mu.Lock()
+				caller.told = nil
+				caller.mu.Unlock()
+			}
+		}
 	})
 }
 
