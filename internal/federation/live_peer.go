@@ -91,6 +91,7 @@ func (p *livePeer) Suspect(suspect bool) {
 	f.later(func(now time.Time) {
 		f.decide(func() { f.table.Suspect(p.id, suspect, now) })
 		f.decideCalls(func(t *callpath.Table) { t.Suspect(p.id, suspect) })
+		f.decideRoutes(func() { f.resolver.Suspect(p.id, suspect) })
 	})
 }
 

@@ -58,6 +58,7 @@ type Resolver struct {
 	nobody recent[identity.Fingerprint, looked]
 	newest recent[wire.DeviceID, uint64] // the highest sequence of a device's records
 	trips  map[wire.RelayID]time.Duration
+	silent map[wire.RelayID]bool // peers of which nothing is heard for the moment: the last choice
 
 	limits limiter
 	counts RouteCounts
@@ -90,6 +91,7 @@ func NewResolver(self wire.RelayID, d Directory) *Resolver {
 		nobody:    recent[identity.Fingerprint, looked]{most: maxKnown},
 		newest:    recent[wire.DeviceID, uint64]{most: maxNewest},
 		trips:     map[wire.RelayID]time.Duration{},
+		silent:    map[wire.RelayID]bool{},
 		limits:    newLimiter(),
 	}
 }
@@ -120,11 +122,19 @@ func (r *Resolver) Ask(f identity.Fingerprint, by Asker, now time.Time) {
 // RTT tells how long the round trip to a peer is.
 func (r *Resolver) RTT(peer wire.RelayID, d time.Duration) { r.trips[peer] = d }
 
+// Suspect says whether nothing is heard of a peer for the moment: then it is the last choice.
+func (r *Resolver) Suspect(peer wire.RelayID, suspect bool) {
+	if delete(r.silent, peer); suspect {
+		r.silent[peer] = true
+	}
+}
+
 // PeerDown says that the link to a peer is gone: what it was asked it will not answer, and what it asked
 // nobody waits for.
 func (r *Resolver) PeerDown(peer wire.RelayID, now time.Time) {
 	delete(r.issued, peer)
 	delete(r.trips, peer)
+	delete(r.silent, peer)
 	r.limits.forget(peer)
 	for _, k := range r.known.all() {
 		k.forget(peer)

@@ -162,10 +162,21 @@ func (r *Resolver) inVain(f identity.Fingerprint, a *asker, now time.Time) bool 
 	return ok && now.Sub(v.at) < nobodyFor && v.covers(a)
 }
 
-// nearer orders chains: the fewest relays first, of these the least round trip to the first one; not measured
-// yet is longest.
+// nearer orders chains: those by a peer that is silent last, the fewest relays first, of these the least
+// round trip to the first one; not measured yet is longest.
 func (r *Resolver) nearer(a, b []wire.RelayID) int {
-	return cmp.Or(cmp.Compare(len(a), len(b)), r.closer(a[0], b[0]))
+	return cmp.Or(r.quieter(a[0], b[0]), cmp.Compare(len(a), len(b)), r.closer(a[0], b[0]))
+}
+
+// quieter orders peers: those that are silent last.
+func (r *Resolver) quieter(a, b wire.RelayID) int {
+	switch {
+	case r.silent[a] == r.silent[b]:
+		return 0
+	case r.silent[a]:
+		return 1
+	}
+	return -1
 }
 
 // closer orders peers by their round trips.
@@ -205,5 +216,6 @@ func (r *Resolver) NextHops(f identity.Fingerprint, device wire.DeviceID,
 			add(w.Next, w.Home)
 		}
 	}
+	slices.SortStableFunc(hops, r.quieter)
 	return hops
 }

@@ -10,7 +10,8 @@ import (
 // Limits and times of docs/protocol.md, section 12, and those that only a Resolver knows.
 const (
 	clientQueries = 30 // of a session in a minute
-	peerQueries   = 50 // of a peer in a second, and in a burst; and to a peer
+	peerQueries   = 50 // of a peer in a second, and twice as many in a burst
+	toPeerQueries = 40 // to a peer in a second, and twice as many in a burst; who is new may have one more
 	maxWaiting    = 1024
 	maxAsked      = 32 // peers that one search asks where nobody claims anything
 	maxKnown      = 4096
@@ -88,10 +89,10 @@ func lastMinute(list []time.Time, now time.Time) []time.Time {
 func (l *limiter) allowPeer(peer wire.RelayID, now time.Time) bool {
 	b := l.peers[peer]
 	if b == nil {
-		b = &askBucket{peerQueries, now}
+		b = &askBucket{2 * peerQueries, now}
 		l.peers[peer] = b
 	}
-	b.tokens = min(peerQueries, b.tokens+now.Sub(b.filled).Seconds()*peerQueries)
+	b.tokens = min(2*peerQueries, b.tokens+now.Sub(b.filled).Seconds()*peerQueries)
 	b.filled = now
 	if b.tokens < 1 {
 		return false
@@ -108,8 +109,8 @@ func (l *limiter) allowTo(peer wire.RelayID, by Asker, now time.Time) bool {
 	}
 	pool := l.to[peer]
 	if pool == nil {
-		const burst = 900 * time.Millisecond // it lets 100 ms more through: as much as the peer takes
-		pool = budget.NewPool(budget.Config{Rate: peerQueries * queryCost, Burst: burst, Least: queryCost})
+		const burst = 1900 * time.Millisecond // a pool lets 100 ms more through
+		pool = budget.NewPool(budget.Config{Rate: toPeerQueries * queryCost, Burst: burst, Least: queryCost})
 		l.to[peer] = pool
 	}
 	source := budget.Source{Group: by.group(), Member: uint64(by.Session)}

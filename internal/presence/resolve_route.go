@@ -52,7 +52,7 @@ type place struct {
 	expiry   int64            // Unix seconds
 	at       time.Time        // when it was found
 	claimed  bool             // presence named its home then: it counts no longer than that
-	chains   [][]wire.RelayID // by different peers, the best first; none: it is here
+	chains   [][]wire.RelayID // by different peers; none: it is here
 }
 
 // maxChains is how many chains to a device are kept.
@@ -86,11 +86,12 @@ func (r *Resolver) chain(a *asker, p *place) (chain []wire.RelayID, ok bool) {
 		return nil, true
 	}
 	for _, c := range p.chains {
-		if len(c) <= a.left && r.mayUse(a, c[0], p.home) && disjoint(c, a.path) {
-			return c, true
+		if len(c) <= a.left && r.mayUse(a, c[0], p.home) && disjoint(c, a.path) &&
+			(!ok || r.nearer(c, chain) < 0) {
+			chain, ok = c, true
 		}
 	}
-	return nil, false
+	return chain, ok
 }
 
 // mayUse reports whether what a peer says of somebody at a home may be used for an asker: of who is with

@@ -260,6 +260,28 @@ func TestResolveSilence(t *testing.T) {
 	net.check()
 
 	net, who = build()
+	if route, _ = net.nodes[0].resolve(who.fingerprint); !slices.Equal(route.Chain, net.ids(0, 1, 4)) {
+		t.Fatal(route)
+	}
+	net.run(knownFor)
+	net.nodes[0].links[net.nodes[1].id].dead = true
+	net.nodes[0].resolver.Suspect(net.nodes[1].id, true)
+	reach, _ := wire.ParseReach(route.Records[0])
+	hops := net.nodes[0].resolver.NextHops(who.fingerprint, reach.Device(), net.now)
+	route, took = net.nodes[0].resolve(who.fingerprint)
+	if !slices.Equal(route.Chain, net.ids(0, 2, 3, 4)) || took > 100*time.Millisecond {
+		t.Errorf("a link that is suspect: %v after %v", route, took)
+	}
+	if !slices.Equal(hops, net.ids(2, 1)) {
+		t.Errorf("the next hops are %v", hops)
+	}
+	net.nodes[0].resolver.Suspect(net.nodes[1].id, false)
+	if route, _ = net.nodes[0].resolve(who.fingerprint); !slices.Equal(route.Chain, net.ids(0, 1, 4)) {
+		t.Errorf("a link that is not suspect any more: %v", route)
+	}
+	net.check()
+
+	net, who = build()
 	net.nodes[1].links[net.nodes[4].id].dead = true
 	net.nodes[3].links[net.nodes[4].id].dead = true
 	route, took = net.nodes[0].resolve(who.fingerprint)

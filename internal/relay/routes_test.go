@@ -273,7 +273,7 @@ func TestRogueRoutes(t *testing.T) {
 		target, flood := called.id.Fingerprint(), 0
 		path := []wire.RelayID{rogue.id()}
 		for i := range 8 {
-			for range 100 {
+			for range 300 {
 				flood++
 				rogue.urge(wire.UrgentRouteQuery, wire.Append(nil, &wire.RouteQuery{Hops: 7, Path: path,
 					ID: wire.QueryID{byte(flood), byte(flood >> 8)}, Target: identity.Fingerprint{byte(flood),
