@@ -137,7 +137,8 @@ func (r *Resolver) remembered(f identity.Fingerprint, a *asker, now time.Time) (
 	claims := r.directory.Ways(f)
 	for _, p := range k.places {
 		gone := p.claimed && !slices.ContainsFunc(claims, func(w Way) bool { return w.Home == p.home })
-		if _, ok := r.chain(a, &p); ok && !gone && now.Sub(p.at) < knownFor && p.fresh(now) {
+		c, ok := r.chain(a, &p)
+		if ok && !gone && !r.silent[c[0]] && now.Sub(p.at) < knownFor && p.fresh(now) {
 			places = append(places, p)
 		}
 	}

@@ -308,3 +308,45 @@ func TestRogueRoutes(t *testing.T) {
 		}
 	})
 }
+
+// TestRoutesAround wants the way around a relay that has died, in a ring of five, to be found within 5 s.
+func TestRoutesAround(t *testing.T) {
+	inMesh(t, func(m *mesh) {
+		for range 5 {
+			m.node()
+		}
+		for i, n := range m.nodes {
+			n.knows(m.nodes[(i+1)%5])
+		}
+		for _, n := range m.nodes {
+			for i := range n.peers {
+				n.peers[i].Presence = presence.Mesh
+			}
+			n.up()
+		}
+		for i, n := range m.nodes {
+			m.linked(n, m.nodes[(i+1)%5])
+		}
+		a, b, c, d, e := m.nodes[0], m.nodes[1], m.nodes[2], m.nodes[3], m.nodes[4]
+		called, me := c.line(true), a.line(false)
+		time.Sleep(2 * time.Second)
+		target := called.id.Fingerprint()
+		if got := me.ask(target); !slices.Equal(got.Chain, []wire.RelayID{a.id(), b.id(), c.id()}) {
+			t.Fatalf("%+v", got)
+		}
+		m.cut(a, b, true)
+		m.cut(b, c, true)
+		died := time.Now()
+		around := []wire.RelayID{a.id(), e.id(), d.id(), c.id()}
+		for {
+			if got := me.ask(target); slices.Equal(got.Chain, around) {
+				break
+			}
+			if took := time.Since(died); took > 5*time.Second {
+				t.Fatalf("the way around was not found within %v", took)
+			}
+			time.Sleep(500 * time.Millisecond)
+		}
+		t.Logf("the way around was found after %v", time.Since(died))
+	})
+}
