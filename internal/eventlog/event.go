@@ -53,6 +53,14 @@ const (
 	RouteResolved Kind = "route_resolved" // one of its own was answered where Who is: Reason
 )
 
+// Who can be called, and where: at a relay.
+const (
+	PresenceOn   Kind = "presence_on"   // Who takes calls here; Members do
+	PresenceOff  Kind = "presence_off"  // not any more
+	PresenceHome Kind = "presence_home" // who can be called at Relay is known by Peer, Hops links away
+	PresenceGone Kind = "presence_gone" // it is not known any more
+)
+
 // What becomes of paths of calls, at a relay. RoomHash is half of the path's id, as in frames of its media,
 // and Count the path's generation.
 const (
@@ -95,12 +103,12 @@ type Event struct {
 	Action  string // what was done about it
 	Members int    // in the room, or of the peer, afterwards
 
-	Relay PeerID // at Start: the relay that writes, or the client's
+	Relay PeerID // at Start: the relay that writes, or the client's; at PresenceHome: which relay is meant
 	Name  string // at Start: of who writes, for people; at MemberJoined and MemberLeft the member's
 	Count uint64 // at Dropped: events
 
 	Who  [4]byte // who is looked for: half of a hash, see wire.PresenceHash; zero: nobody
-	Hops int     // relays that a query came by, or that are on the way to Who; links at RouteResolved
+	Hops int     // relays that a query came by, or on the way to Who; links at RouteResolved and PresenceHome
 }
 
 // packet reports whether events of the kind are about one packet with media, if they name a talker.

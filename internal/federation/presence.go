@@ -118,6 +118,10 @@ func (f *Federation) decidePresence(tell func()) {
 			f.sendPresence(e)
 		case presence.Problem:
 			f.problem(e.Peer, e.What, e.Reason)
+		case presence.Home:
+			f.logHome(e)
+		case presence.Taking:
+			f.logTaking(e)
 		}
 	}
 }

@@ -168,7 +168,7 @@ func (t *Table) compareMessage(p *peer, m *wire.PresenceCompare, now time.Time) 
 // answerMore sends as much of an answer as may be under way.
 func (t *Table) answerMore(p *peer, now time.Time) {
 	for p.answer != nil && p.contents < contentsMost && p.inFlight < windowMost &&
-		!now.Before(p.answer.notBefore) {
+		!now.Before(p.answer.notBefore) && !now.Before(p.partAt) {
 		a := p.answer
 		m := &wire.PresenceContents{Serial: p.out, Number: a.number}
 		if a.of == nil {
@@ -190,6 +190,7 @@ func (t *Table) answerMore(p *peer, now time.Time) {
 		if m.Last {
 			p.answer = nil
 		}
+		p.partAt = laterOf(p.partAt, now.Add(-partBurst*partEvery)).Add(partEvery)
 		t.send(p, wire.UrgentPresenceContents, m, true)
 	}
 }

@@ -7,7 +7,19 @@
 //	Receive: what a peer says ---> home: who takes calls at another relay --------> Ways, List, LookUp
 //	                                                    |
 //	Tick: the time                                      v  what each peer may know
-//	                               Drain ---> effects: what to send, and what is wrong
+//	        telling: each peer, each home      Drain ---> effects: what to send, and what is wrong
+//
+// A home is told to a peer like this; the numbers are of urgent messages:
+//
+//	40 home: key, path, version, state ------------------------------------> route, of that peer
+//	                                                                           | the best of the home: do we
+//	   compare: of the ranges that differ <---- 43 compare: salt, sums --------+ hold that version? No
+//	44 contents: from here to there exactly these -------------------------> hashes
+//	42 news: left, came, state; batched for 200 ms ------------------------> hashes; the state has to agree
+//	41 gone ---------------------------------------------------------------> the next best route
+//
+// The messages of a link are read in their order, by serial. So all that is said of a home goes on from what
+// was said before, and contents may be told piece by piece while it changes.
 //
 //	Ask, Receive: queries ---> Resolver: routes to who can be called, hop by hop ---> Resolved, NextHops
 //

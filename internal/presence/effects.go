@@ -23,6 +23,13 @@ type (
 		Hops int          // how many peer links there are to it
 	}
 
+	// Taking says that one of our own takes calls from now on, or does not any more.
+	Taking struct {
+		Who   wire.PresenceHash
+		Calls bool
+		Count int // who does now
+	}
+
 	// Problem says that something of a peer's was refused, or contained. What is one of the problem
 	// constants, Reason a sentence without names that the peer chose.
 	Problem struct {
@@ -33,6 +40,7 @@ type (
 
 func (Send) effect()    {}
 func (Home) effect()    {}
+func (Taking) effect()  {}
 func (Problem) effect() {}
 
 // Receipt stands for a message whose arrival the table waits for. It belongs to one stay of the link.

@@ -182,7 +182,7 @@ func (t *Table) ListOf(id wire.RelayID, after Cursor, limit int) (list []Entry, 
 
 // Counts returns what metrics show.
 func (t *Table) Counts() Counts {
-	c := Counts{Identities: len(t.registry.people), Available: t.own.hashes.n,
+	c := Counts{Identities: len(t.registry.people), Available: t.registry.count,
 		Entries: map[wire.RelayID]int{}, Sent: t.sent, Received: t.received,
 		Mismatches: t.mismatches}
 	for id, p := range t.peers {

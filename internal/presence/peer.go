@@ -34,6 +34,7 @@ type peer struct {
 	inFlight int        // messages that are not acknowledged
 	contents int        // those of them that answer a question
 	answer   *answer    // its question; nil: none
+	partAt   time.Time  // when the next part of an answer is due
 	answers  float64    // that it may have now
 	counted  time.Time  // when answers was right
 }

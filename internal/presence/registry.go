@@ -27,6 +27,7 @@ type Device struct {
 type registry struct {
 	sessions map[SessionID]*session
 	people   map[identity.Fingerprint]*person
+	count    int                       // of people who take calls
 	taking   map[wire.PresenceHash]int // how many people who take calls have a hash: two only by design
 }
 
@@ -170,6 +171,12 @@ func (t *Table) personChanged(p *person) {
 	}
 	r := &t.registry
 	p.taking = taking
+	if taking {
+		r.count++
+	} else {
+		r.count--
+	}
+	t.do(Taking{p.hash, taking, r.count})
 	if !taking {
 		if r.taking[p.hash]--; r.taking[p.hash] == 0 {
 			delete(r.taking, p.hash)

@@ -28,12 +28,14 @@ const (
 	heldMost     = 64                     // messages of a peer that wait for their turn
 	windowMost   = 32                     // messages to a peer that are not acknowledged
 	contentsMost = 8                      // of which parts of an answer
-	flushMost    = 4                      // messages that tell a peer news at once
-	newsMost     = wire.MaxUrgent - 8     // bytes of news in a message
-	goneMost     = 400                    // homes that one message takes back
-	pendingMost  = 4096                   // bytes of news of one home that wait for a peer
-	changesMost  = 64                     // of our own people in a version
-	answersMost  = 32                     // questions of a peer that are answered at once; then one a second
+	partEvery    = 10 * time.Millisecond  // how often one is sent, but for partBurst at once
+	partBurst    = 64
+	flushMost    = 4                  // messages that tell a peer news at once
+	newsMost     = wire.MaxUrgent - 8 // bytes of news in a message
+	goneMost     = 400                // homes that one message takes back
+	pendingMost  = 4096               // bytes of news of one home that wait for a peer
+	changesMost  = 64                 // of our own people in a version
+	answersMost  = 32                 // questions of a peer that are answered at once; then one a second
 	versionMost  = 1<<62 - 1
 )
 
@@ -112,8 +114,10 @@ func (t *Table) Tick(now time.Time) (next time.Time) {
 		next = soonest(next, due)
 	}
 	for _, p := range t.order {
-		if t.answerMore(p, now); p.answer != nil && p.answer.notBefore.After(now) {
-			next = soonest(next, p.answer.notBefore)
+		if t.answerMore(p, now); p.answer != nil {
+			if due := laterOf(p.answer.notBefore, p.partAt); due.After(now) {
+				next = soonest(next, due)
+			}
 		}
 	}
 	return next

@@ -10,6 +10,8 @@ import (
 	"github.com/wzp-voice/wzp/internal/drops"
 	"github.com/wzp-voice/wzp/internal/link"
 	"github.com/wzp-voice/wzp/internal/peer"
+	"github.com/wzp-voice/wzp/internal/presence"
+	"github.com/wzp-voice/wzp/internal/wire"
 )
 
 // collector reads the relay's counters when Prometheus asks, so that the hot path only counts. A metric is a
@@ -30,6 +32,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	to.routes(r)
 	to.calls(r)
 	to.probes(r)
+	known := to.presence(r)
 	for _, s := range r.federation.Peers() {
 		peer := metricSet{out, "wzp_relay_peer_", []string{"peer"}, []string{cmp.Or(s.Label,
 			s.Fingerprint.String())}}
@@ -42,6 +45,8 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		peer.gauge("loss_in_ratio", "Share of what the peer sends that is lost.", s.LossIn)
 		peer.gauge("rooms", "Parts of rooms that the peer announces.", float64(s.Rooms))
 		peer.gauge("participants", "Members that are reached through the peer.", float64(s.Participants))
+		peer.gauge("presence", "Identities that can be called at other relays, as the peer tells.",
+			float64(known.Entries[wire.RelayID(s.Fingerprint[:len(wire.RelayID{})])]))
 		// These are of one link: they begin again with the next one.
 		peer.counter("packets_out_total", "Sealed packets sent to the peer.", s.PacketsOut)
 		peer.counter("packets_in_total", "Sealed packets received from the peer.", s.PacketsIn)
@@ -52,6 +57,19 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		peer.counter("unnamed_total", "Media frames not sent: the link had no alias for them.", s.Unnamed)
 		peer.counter("limited_total", "Media frames and messages that were over a rate limit.", s.Limited)
 	}
+}
+
+// presence is who can be called, and what it costs to know.
+func (to *metricSet) presence(r *Relay) presence.Counts {
+	c := r.federation.PresenceCounts()
+	to.gauge("identities", "Identities that are connected.", float64(c.Identities))
+	to.gauge("identities_available", "Those of them that take calls.", float64(c.Available))
+	to.gauge("presence_homes", "Other relays of which is known who can be called there.", float64(c.Homes))
+	to.counter("presence_bytes_out_total", "Bytes of messages that told peers who can be called.", c.Sent)
+	to.counter("presence_bytes_in_total", "Bytes of such messages from peers.", c.Received)
+	to.counter("presence_mismatches_total",
+		"Signed states of other relays that did not agree with what peers had told of them.", c.Mismatches)
+	return c
 }
 
 // probes are the relays that are measured.
