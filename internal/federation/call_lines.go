@@ -119,6 +119,12 @@ func (f *Federation) LineBind(id presence.SessionID, m *wire.Media) link.Inbound
 	return f.calls.media.of(by, wire.RoomHash{}).bind(f, by, m)
 }
 
+// speaksOf reports whether the media of the session is of a path.
+func (l *line) speaksOf(id wire.PathID) bool {
+	of := l.speaks.Load()
+	return of != nil && *of == id
+}
+
 func (ls *lines) get(id presence.SessionID) *line {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()

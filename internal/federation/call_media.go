@@ -294,6 +294,8 @@ func (in *callInbound) Media(m *wire.Media, tx *link.Tx) {
 	in.logCame(m)
 	tx.From(source)
 	switch {
+	case to.line != nil && !to.line.speaksOf(st.path.id): // its media is another call's, or a room's
+		f.rooms.Drops.Add(drops.CallStray, 1)
 	case to.line != nil:
 		in.deliver(st, to.line, m, tx)
 	case to.peer != nil:

@@ -191,3 +191,28 @@ func TestCallRelayKilled(t *testing.T) {
 		}
 	})
 }
+
+// TestCallMediaChosen: a session with two calls, of which one is held, gets the frames of that which its own
+// belong to, and of no other.
+func TestCallMediaChosen(t *testing.T) {
+	inCallLab(t, 1, "", func(l *callLab) {
+		r := l.relays[0]
+		first, second, called := r.client(1), r.client(2), r.client(3)
+		held := l.call(first, called, wire.PathSeed{1})
+		l.call(second, called, wire.PathSeed{2})
+		first.say(0, 10)
+		second.say(0, 10)
+		time.Sleep(time.Second)
+		if a, b := called.heardOf(first), called.heardOf(second); a != 0 || b != 10 {
+			t.Errorf("%d frames of the held call came, and %d of 10 of the other", a, b)
+		}
+		called.says(wire.UrgentCallMedia, &wire.CallMedia{Path: held})
+		time.Sleep(time.Second)
+		first.say(10, 10)
+		second.say(10, 10)
+		time.Sleep(time.Second)
+		if a, b := called.heardOf(first), called.heardOf(second); a != 10 || b != 10 {
+			t.Errorf("after the change: %d and %d frames, want 10 of each", a, b)
+		}
+	})
+}

@@ -286,7 +286,12 @@ func (s *session) Urgent(_ *link.Session, kind wire.UrgentKind, body []byte) (ac
 		m.MembersWanted(time.Now())
 	case wire.UrgentAvailable, wire.UrgentRouteWanted:
 		return s.lineUrgent(kind, body)
-	case wire.UrgentCallForward, wire.UrgentCallMessage, wire.UrgentCallEnd, wire.UrgentCallMedia:
+	case wire.UrgentCallMedia:
+		if s.member.Load() != nil { // its frames, and the aliases of those that it gets, are a room's
+			return true
+		}
+		fallthrough
+	case wire.UrgentCallForward, wire.UrgentCallMessage, wire.UrgentCallEnd:
 		return s.relay.federation.LineMessage(s.number, s.Session, kind, body)
 	case wire.UrgentSenderKey, wire.UrgentKeyWraps, wire.UrgentKeysWanted:
 		return s.relay.key(s.member.Load(), kind, body)
