@@ -190,7 +190,9 @@ func (c *call) pathReady(p *path, now time.Time) {
 	}
 	switch {
 	case c.state == Open && p == c.chosen:
-		c.sayState(now) // by the way that is there now
+		c.sayState(now)                                  // by the way that is there now
+		c.line.again = c.line.again || c.line.media == p // our relay may not have known it before
+		c.line.direct(now)
 	case p.stands > 1:
 		p.sayAlive(now)
 	}

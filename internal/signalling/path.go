@@ -111,6 +111,7 @@ func (p *path) forward(now time.Time) {
 	}
 	m.Sign(p.seed)
 	p.call.line.send(wire.UrgentCallForward, &m)
+	p.call.silence.pause(now)
 }
 
 // wait makes our session a leg of the path, which waits for a forward of the caller's.
@@ -127,7 +128,7 @@ func (p *path) sessionFresh(now time.Time) {
 	switch {
 	case p.state == pathDead || p.state >= pathClosing:
 	case p.call.caller:
-		p.tries, p.bound = 0, false
+		p.tries, p.bound, p.call.silence.tries = 0, false, 0
 		p.forward(now)
 	default:
 		p.wait(now)

@@ -10,7 +10,7 @@ import (
 const (
 	talkedIn   = 2 * time.Second // media of the other's came in this time before it was heard last
 	quietMedia = 1500 * time.Millisecond
-	quietElse  = 4 * time.Second
+	quietElse  = 2500 * time.Millisecond
 	tryPause   = 1500 * time.Millisecond // after the first try, then twice as long each time
 	tryTime    = 60 * time.Second
 	waitTime   = tryTime + 5*time.Second // called: it cannot try
@@ -18,12 +18,18 @@ const (
 
 // silence is when nothing comes from the other of an open call.
 //
-//	heard ── nothing for 1.5 s in speech, else 4 s; or the relay ends the path ──> silent ── heard ──> heard
+//	heard ── nothing for 1.5 s in speech, else 2.5 s; or the relay ends the path ──> silent ── heard ──> heard
 //	                                                                                  └── 60 s ──> the call has failed
 type silence struct {
 	since time.Time // zero: it is heard
 	tries int       // caller
 	due   time.Time // of the next try
+}
+
+// pause puts off the next try, for there was one just now.
+func (s *silence) pause(now time.Time) {
+	s.due = now.Add(tryPause << min(s.tries, 6))
+	s.tries++
 }
 
 // lose notes that the other is not heard, or cannot be. The caller tries other ways, while the one that there
@@ -32,7 +38,7 @@ func (c *call) lose(now time.Time) {
 	if !c.silence.since.IsZero() {
 		return
 	}
-	c.silence = silence{since: now, due: now}
+	c.silence = silence{since: now, due: now} // the caller tries at once
 	c.line.emit(Silent{c.id, true})
 	if !c.caller {
 		c.chosen.wait(now)
@@ -93,7 +99,7 @@ func (c *call) tickSilence(now time.Time) (over bool, next time.Time) {
 		c.end(Failed, &wire.Signal{Type: wire.SignalHangUp, Reason: wire.HangUpFailed}, now)
 		return true, time.Time{}
 	}
-	if !c.caller {
+	if !c.caller || !c.line.up { // with a session it is tried at once
 		return false, ends
 	}
 	if !now.Before(s.due) {
@@ -101,8 +107,6 @@ func (c *call) tickSilence(now time.Time) (over bool, next time.Time) {
 			c.line.send(wire.UrgentRouteWanted, &wire.RouteWanted{Target: c.target})
 		}
 		c.chosen.forward(now)
-		s.due = now.Add(tryPause << s.tries)
-		s.tries++
 	}
 	return false, e2ee.Soonest(ends, s.due)
 }

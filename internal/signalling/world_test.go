@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/wzp-voice/wzp/identity"
+	"github.com/wzp-voice/wzp/internal/callpath"
 	"github.com/wzp-voice/wzp/internal/e2ee"
 	"github.com/wzp-voice/wzp/internal/wire"
 )
@@ -50,6 +51,9 @@ type person struct {
 	sends   map[wire.UrgentKind]int
 	relay   identity.PublicKey
 	due     time.Time // when the line is ticked
+
+	node *node  // its relay, in a mesh
+	at   uint64 // its session there
 }
 
 // route is a path at the relays.
@@ -116,6 +120,8 @@ func (w *world) add(name string, id *identity.Identity) *person {
 	p.do(func() { p.line.SessionFresh(p.relay, w.now) })
 	return p
 }
+
+func (p *person) device() wire.DeviceID { return (&wire.Reach{StayKey: p.stay.Public()}).Device() }
 
 func (w *world) person(name string) *person {
 	i := slices.IndexFunc(w.people, func(p *person) bool { return p.name == name })
@@ -225,7 +231,13 @@ func (p *person) speak(path wire.PathID) {
 	}
 	p.sent++
 	p.do(func() { p.line.MediaSent(path, p.w.now) })
-	if r := p.w.routes[path]; r != nil && !p.offline {
+	if n, at := p.node, p.at; n != nil && !p.offline {
+		p.w.at(p.w.latency(), func() {
+			if n.speaks[at] == path {
+				n.frame(callpath.SessionLeg(at), path)
+			}
+		})
+	} else if r := p.w.routes[path]; r != nil && !p.offline {
 		p.w.cross(r, p, func(other *person) {
 			other.heard++
 			other.line.MediaHeard(path, p.w.now)
@@ -275,6 +287,11 @@ func (p *person) tell(f func()) {
 func (p *person) send(s Send) {
 	w := p.w
 	if p.offline {
+		return
+	}
+	if p.node != nil && s.Kind != wire.UrgentRouteWanted {
+		n, at := p.node, p.at
+		w.at(w.latency(), func() { n.receive(callpath.SessionLeg(at), s.Kind, s.Body) })
 		return
 	}
 	switch s.Kind {
@@ -353,7 +370,7 @@ func (p *person) forward(m wire.CallForward) {
 		w.t.Error("a forward does not verify")
 	}
 	i := slices.IndexFunc(w.people, func(q *person) bool {
-		return (&wire.Reach{StayKey: q.stay.Public()}).Device() == m.Device && !q.offline && !q.away
+		return q.device() == m.Device && !q.offline && !q.away
 	})
 	r := w.routes[m.Path()]
 	switch {

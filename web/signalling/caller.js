@@ -165,8 +165,13 @@ function endsAt({ state, since, asking }) {
 /** Notes that a path to a device stands. @param {Call} c @param {Path} p @param {number} now */
 export async function pathReady(c, p, now) {
   if (c.asking.reached === 0) c.asking.reached = now;
-  if (c.state === STATE.open && p === c.chosen) await c.sayState(now); // by the way that is there now
-  else if (p.stands > 1) await p.sayAlive(now);
+  if (c.state === STATE.open && p === c.chosen) {
+    await c.sayState(now); // by the way that is there now
+    c.line.again ||= c.line.media === p; // our relay may not have known it before
+    await c.line.direct(now);
+  } else if (p.stands > 1) {
+    await p.sayAlive(now);
+  }
 }
 
 /** Ends the call when no device is left that could answer. @param {Call} c @param {number} now */

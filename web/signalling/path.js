@@ -9,7 +9,7 @@
 import { STATE } from './call.js';
 import { pathEnded } from './called.js';
 import { deviceLost, pathReady } from './caller.js';
-import { found, lose } from './recover.js';
+import { found, lose, pause } from './recover.js';
 import { MAX_NUMBER } from '../wire/bytes.js';
 import {
   CODE, END, appendEnd, appendForward, appendMedia, appendMessage, signForward, signProof,
@@ -94,6 +94,7 @@ export class Path {
     this.state = PATH.asked;
     this.due = now + STATE_WAIT;
     const { line, target } = this.call;
+    pause(this.call.silence, now);
     const forward = await signForward(this.key, {
       generation, expiry: expiry(line.unix(now), FORWARD_LASTS), target, device: this.device,
       offer: this.offer ?? new Uint8Array(0),
@@ -118,6 +119,7 @@ export class Path {
     if (this.call.caller) {
       this.tries = 0;
       this.bound = false;
+      this.call.silence.tries = 0;
       await this.forward(now);
     } else {
       await this.wait(now);

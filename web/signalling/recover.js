@@ -1,7 +1,7 @@
 /**
  * When nothing comes from the other of an open call.
  *
- *     heard ── nothing for 1.5 s in speech, else 4 s; or the relay ends the path ──> silent ── heard ──> heard
+ *     heard ── nothing for 1.5 s in speech, else 2.5 s; or the relay ends the path ──> silent ── heard ──> heard
  *                                                                        └── 60 s ──> the call has failed
  */
 
@@ -16,7 +16,7 @@ import { ROUTE_WANTED } from '../wire/urgent.js';
 // All in ms.
 const TALKED_IN = 2000; // media of the other's came in this time before it was heard last
 const QUIET_MEDIA = 1500;
-const QUIET_ELSE = 4000;
+const QUIET_ELSE = 2500;
 const TRY_PAUSE = 1500; // after the first try, then twice as long each time
 const TRY_TIME = 60_000;
 const WAIT_TIME = TRY_TIME + 5000; // called: it cannot try
@@ -31,6 +31,12 @@ export async function lose(c, now) {
   c.silence = { since: now, tries: 0, due: now };
   c.line.emit({ type: 'silent', call: c.id, silent: true });
   if (!c.caller) await c.way.wait(now);
+}
+
+/** Puts off the next try, for there was one just now. @param {Call['silence']} silence @param {number} now */
+export function pause(silence, now) {
+  silence.due = now + TRY_PAUSE * 2 ** Math.min(silence.tries, 6);
+  silence.tries++;
 }
 
 /** Notes that the other is heard. @param {Call} c @param {number} now */
@@ -75,13 +81,11 @@ async function tickSilence(c, now) {
     await c.end('failed', { type: 'hang up', reason: HANG_UP.failed }, now);
     return null;
   }
-  if (!c.caller) return ends;
+  if (!c.caller || !c.line.up) return ends; // with a session it is tried at once
   if (now >= silence.due) {
     // Perhaps the other is at another relay now.
     if (silence.tries > 0) c.line.send(ROUTE_WANTED, appendRouteWanted(c.target));
     await c.way.forward(now);
-    silence.due = now + TRY_PAUSE * 2 ** silence.tries;
-    silence.tries++;
   }
   return soonest(ends, silence.due);
 }
