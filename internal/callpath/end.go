@@ -42,6 +42,9 @@ func (t *Table) close(p *path, by Leg, reason wire.EndReason, at time.Duration) 
 	}
 	t.do(Media{Path: p.id})
 	t.do(Event{What: Ended, Path: p.id, Generation: old.generation, Reason: reason, Took: at - p.began})
+	if own := p.by; own != nil && reason != wire.EndHungUp {
+		own.noteFailed(p.id)
+	}
 	if p.next == nil {
 		t.remove(p)
 	}
@@ -82,7 +85,10 @@ func (t *Table) ended(from Leg, m *wire.CallEnd, at time.Duration) {
 	if p == nil {
 		return
 	}
-	if p.open.generation == m.Generation && p.open.side(from) >= 0 {
+	// An end that was not told of a new generation, for it was a relay that connected its leg to that, means
+	// the call all the same.
+	known := p.open.generation == m.Generation || !from.isPeer() && m.Generation < p.open.generation
+	if known && p.open.side(from) >= 0 {
 		t.close(p, from, m.Reason, at)
 		return
 	}

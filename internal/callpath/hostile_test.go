@@ -174,6 +174,25 @@ func TestClientLimits(t *testing.T) {
 	}
 }
 
+// TestFailedMayComeAgain: a path that a relay broke is no new call when it comes again, as often as the rate
+// of forwards lets it; one that its ends ended is.
+func TestFailedMayComeAgain(t *testing.T) {
+	net := newNetwork(t, 3, "AB BC")
+	caller, called, seed, _ := net.call(0, 2)
+	for i := range uint64(30) {
+		net.nodes[1].noticed()
+		net.nodes[1].start()
+		net.run(100 * time.Millisecond)
+		caller.states = nil
+		id := caller.forward(seed, i+2, called.who.Fingerprint())
+		net.run(100 * time.Millisecond)
+		if len(caller.states) != 1 || caller.states[0].Code != wire.CallSetUp {
+			t.Fatalf("try %d: told %q", i, caller.codes())
+		}
+		net.connected(caller, called, id, "ABC")
+	}
+}
+
 // TestFloodOfOffers: who is called by a crowd from one place is reached by others, and keeps the call that
 // goes on.
 func TestFloodOfOffers(t *testing.T) {

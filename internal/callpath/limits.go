@@ -82,7 +82,8 @@ type caller struct {
 	sessions    int
 	paths       int // that it brought
 	waiting     int
-	callees     []*callee // whom it calls
+	callees     []*callee     // whom it calls
+	failed      []wire.PathID // paths that ended otherwise than by their ends: they may come again
 	calls       budget.Bucket
 	forwards    budget.Bucket
 }
@@ -104,6 +105,14 @@ func (c *caller) callee(f identity.Fingerprint) *callee {
 	return nil
 }
 
+// maxFailed bounds the paths of an identity that failed and are remembered, so that they may come again.
+const maxFailed = 4
+
+func (c *caller) noteFailed(id wire.PathID) {
+	c.failed = append(c.failed, id)
+	c.failed = c.failed[max(0, len(c.failed)-maxFailed):]
+}
+
 // mayForward reports whether who brings a forward may do so now.
 func (t *Table) mayForward(from Leg, p *path, f *wire.CallForward, at time.Duration) bool {
 	if from.isPeer() {
@@ -119,7 +128,7 @@ func (t *Table) mayForward(from Leg, p *path, f *wire.CallForward, at time.Durat
 		if own.paths >= maxOwn || one != nil && one.paths >= maxToOne {
 			return false
 		}
-		same := one != nil && at-one.began < oneCall
+		same := one != nil && at-one.began < oneCall || slices.Contains(own.failed, f.Path())
 		if !same && !own.calls.Take(callSeconds, 1, callsBurst, at) {
 			return false
 		}

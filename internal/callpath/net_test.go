@@ -248,7 +248,7 @@ func (n *node) send(s Send) {
 	to := net.byID(s.To.Peer)
 	boot, own := to.boot, n.boot
 	net.later(net.delay+time.Duration(net.number%7)*time.Millisecond, func() {
-		if to.table == nil || to.boot != boot {
+		if to.table == nil || to.boot != boot || n.boot != own { // a new link knows nothing of the old one's
 			return
 		}
 		if s.Receipt != nil {

@@ -291,8 +291,11 @@ func TestCalledRelayRestarts(t *testing.T) {
 		t.Errorf("told %q, %d offers", caller.codes(), len(again.offers))
 	}
 	net.connected(caller, again, id, "ABCDE")
-	again.says(wire.UrgentCallEnd, &wire.CallEnd{Path: id, Generation: 2})
-	net.run(time.Second)
+	again.says(wire.UrgentCallEnd, &wire.CallEnd{Path: id, Generation: 1}) // it was not told of the second
+	net.run(100 * time.Millisecond)
+	if caller.reasons() != "1 failed, 2 hung up" {
+		t.Errorf("the caller was told %q", caller.reasons())
+	}
 	net.empty("after the end")
 }
 

@@ -203,6 +203,9 @@ func (t *Table) find(id wire.PathID) *path {
 	return nil
 }
 
+// Open returns how many paths are open.
+func (t *Table) Open() int { return t.open }
+
 // Counts is how much a table holds.
 type Counts struct{ Open, SettingUp, Waiting int }
 

@@ -221,13 +221,17 @@ type callClient struct {
 
 // client opens a line with a relay.
 func (r *callRelay) client(n byte) *callClient {
+	r.lab.t.Helper()
+	return r.clientOf(simtest.Identity(n), [32]byte{n})
+}
+
+func (r *callRelay) clientOf(key *identity.Identity, stay [32]byte) *callClient {
 	l := r.lab
 	l.t.Helper()
-	c := &callClient{lab: l, relay: r, key: simtest.Identity(n), stay: [32]byte{n},
-		heard: make(map[wire.KID]map[uint64]string)}
+	c := &callClient{lab: l, relay: r, key: key, stay: stay, heard: make(map[wire.KID]map[uint64]string)}
 	l.hosts++
 	var err error
-	conn := simtest.Listen(l.t, l.net, simtest.Host(l.hosts))
+	conn := simtest.Listen(l.t, l.net, netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(l.hosts >> 8), byte(l.hosts)}), 5000))
 	c.ep, err = link.NewEndpoint(udp.New(conn), link.Config{Identity: c.key, Version: "test client"})
 	if err != nil {
 		l.t.Fatal(err)

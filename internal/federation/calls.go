@@ -113,7 +113,7 @@ func (f *Federation) workCalls(now time.Time) (next time.Time) {
 	open := 0
 	f.decideCalls(func(t *callpath.Table) {
 		next = t.Tick(now)
-		open = t.Counts().Open
+		open = t.Open()
 	})
 	if open > 0 {
 		next = routing.Soonest(next, f.calls.usedAt)
